@@ -1,0 +1,115 @@
+package model
+
+// Role is what a host is in its domain.
+type Role string
+
+// The roles.
+const (
+	Workstation      Role = "workstation"
+	Member           Role = "member"
+	Standalone       Role = "standalone"
+	DomainController Role = "domain-controller"
+	UnknownRole      Role = "unknown"
+)
+
+// Platform is the product that a configuration belongs to.
+type Platform struct {
+	System  string `json:"system"`            // windows, samba or ksmbd
+	Product string `json:"product,omitempty"` // a catalog product, such as win2019 or samba
+	Name    string `json:"name,omitempty"`    // as the source calls it
+	Version string `json:"version,omitempty"`
+	Build   int    `json:"build,omitempty"`
+	Role    Role   `json:"role"`
+}
+
+// Basis says why an effective value is what it is.
+type Basis string
+
+// The bases.
+const (
+	BasisConfigured Basis = "configured"
+	BasisDefault    Basis = "default"
+	BasisUnknown    Basis = "unknown"
+)
+
+// State judges one setting on this platform.
+type State string
+
+// The states.
+const (
+	StateOK            State = "ok"
+	StateWeak          State = "weak"
+	StateUnknown       State = "unknown"
+	StateNotApplicable State = "not-applicable"
+)
+
+// Setting is one configuration value that governs access: as written and as it works.
+type Setting struct {
+	ID          string `json:"id"`
+	Where       string `json:"where"`
+	Type        string `json:"type"`
+	Present     bool   `json:"present"`
+	Configured  any    `json:"configured,omitempty"`
+	Effective   any    `json:"effective"`
+	Basis       Basis  `json:"basis"`
+	State       State  `json:"state"`
+	Why         string `json:"why"`
+	TakesEffect string `json:"takes_effect,omitempty"`
+	Origin      string `json:"origin,omitempty"` // the file and place, where several sources are joined
+}
+
+// Decision is one cell of the access model: an outcome with the reasons that led to it. Outcome is Allowed,
+// Denied, Absent or "unknown".
+type Decision struct {
+	Outcome Outcome  `json:"outcome"`
+	Why     []string `json:"why,omitempty"`
+}
+
+// OutcomeUnknown is the access model's word where the documents leave an answer open.
+const OutcomeUnknown Outcome = "unknown"
+
+// Access is what one identity may do.
+type Access struct {
+	Session   Outcome                `json:"session,omitempty"`
+	Tree      Outcome                `json:"tree"`
+	Pipes     map[string]Outcome     `json:"pipes"`
+	Discloses map[Disclosure]Outcome `json:"discloses"`
+	Why       map[string][]string    `json:"why,omitempty"` // keys: session, tree, pipe:NAME, discloses:KIND
+}
+
+// Source is where a configuration was read.
+type Source struct {
+	Kind  string   `json:"kind"` // hive, reg, gpo, smbconf, registry, winreg
+	Name  string   `json:"name"`
+	Parts []string `json:"parts,omitempty"` // the files that were read
+}
+
+// Audit is what one configuration says.
+type Audit struct {
+	Schema   string              `json:"schema"`
+	Source   Source              `json:"source"`
+	Platform Platform            `json:"platform"`
+	Partial  bool                `json:"partial,omitempty"`
+	Problems []string            `json:"problems,omitempty"` // what could not be read, with file and place
+	Settings []Setting           `json:"settings"`
+	Access   map[Identity]Access `json:"access"`
+	Findings []Finding           `json:"findings"`
+	Services []Service           `json:"services,omitempty"`
+	Shares   []Share             `json:"shares,omitempty"`
+}
+
+// Service is a catalog service found on the host.
+type Service struct {
+	ID       string   `json:"id"`
+	Evidence string   `json:"evidence"`
+	Running  string   `json:"running,omitempty"` // yes, no, disabled or unknown
+	Pipes    []string `json:"pipes,omitempty"`
+}
+
+// Share is one share the configuration defines.
+type Share struct {
+	Name    string `json:"name"`
+	Default bool   `json:"default"` // made by the system, not by an administrator
+	Guest   bool   `json:"guest"`
+	Path    string `json:"path,omitempty"`
+}

@@ -1,0 +1,108 @@
+package model
+
+import "time"
+
+// Scan is what one target gave away: one object a target.
+type Scan struct {
+	Schema     string           `json:"schema"`
+	Target     string           `json:"target"`  // as the user named it
+	Address    string           `json:"address"` // host:port that was dialled
+	Started    time.Time        `json:"started"`
+	DurationMS int64            `json:"duration_ms"`
+	Verdict    Verdict          `json:"verdict"`
+	Reason     string           `json:"reason,omitempty"` // plain words, where the verdict is not the findings' own
+	Partial    bool             `json:"partial,omitempty"`
+	Aliases    []string         `json:"aliases,omitempty"` // other names of the same address in this run
+	Server     Server           `json:"server"`
+	Identities []IdentityResult `json:"identities"`
+	Findings   []Finding        `json:"findings"`
+	Stats      Stats            `json:"stats"`
+}
+
+// Server is the posture a server shows to any client before and during logon.
+type Server struct {
+	Name       string   `json:"name,omitempty"`
+	Domain     string   `json:"domain,omitempty"`
+	DNSName    string   `json:"dns_name,omitempty"`
+	DNSDomain  string   `json:"dns_domain,omitempty"`
+	Forest     string   `json:"forest,omitempty"`
+	GUID       string   `json:"guid,omitempty"`
+	Dialects   []string `json:"dialects"` // every dialect the server accepted when offered alone
+	Undecided  []string `json:"dialects_inconclusive,omitempty"`
+	SMB1       bool     `json:"smb1"`
+	Signing    string   `json:"signing,omitempty"` // required, enabled or disabled
+	Encryption bool     `json:"encryption"`        // the server can encrypt
+	Ciphers    []string `json:"ciphers,omitempty"`
+	System     string   `json:"system,omitempty"` // windows, samba or unknown: what it looks like
+	OS         string   `json:"os,omitempty"`
+	Build      int      `json:"build,omitempty"` // Windows build from the NTLM challenge; 0 where not told
+	Time       string   `json:"time,omitempty"`
+}
+
+// Step is the answer of one layer.
+type Step struct {
+	Outcome Outcome `json:"outcome"`
+	Status  string  `json:"status,omitempty"`
+	Detail  string  `json:"detail,omitempty"` // plain words where the status does not say it
+}
+
+// IdentityResult is the ladder of layers for one identity.
+type IdentityResult struct {
+	Identity  Identity      `json:"identity"`
+	Dialect   string        `json:"dialect,omitempty"`
+	SeenAs    string        `json:"seen_as,omitempty"` // LsarGetUserName's answer: who the server thinks the caller is
+	GuestFlag bool          `json:"guest_flag,omitempty"`
+	NullFlag  bool          `json:"null_flag,omitempty"`
+	Signed    bool          `json:"signed,omitempty"`
+	Encrypted bool          `json:"encrypted,omitempty"`
+	Session   Step          `json:"session"`
+	Tree      Step          `json:"tree"`
+	Pipes     []PipeResult  `json:"pipes"`
+	Shares    []ShareResult `json:"shares,omitempty"`
+}
+
+// PipeResult is one named pipe: opened or not, and what lies behind it.
+type PipeResult struct {
+	Pipe       string            `json:"pipe"`
+	Open       Step              `json:"open"`
+	Interfaces []InterfaceResult `json:"interfaces,omitempty"`
+}
+
+// InterfaceResult is one RPC interface behind a pipe.
+type InterfaceResult struct {
+	Interface string       `json:"interface"`
+	UUID      string       `json:"uuid"`
+	Version   string       `json:"version"`
+	Bind      Step         `json:"bind"`
+	Calls     []CallResult `json:"calls,omitempty"`
+}
+
+// CallResult is one RPC call. Count is how many things were disclosed, never what they were.
+type CallResult struct {
+	Call      string     `json:"call"`
+	Opnum     uint16     `json:"opnum"`
+	Outcome   Outcome    `json:"outcome"`
+	Status    string     `json:"status,omitempty"`
+	Detail    string     `json:"detail,omitempty"`
+	Discloses Disclosure `json:"discloses,omitempty"`
+	Count     int        `json:"count,omitempty"`
+	More      bool       `json:"more,omitempty"`  // there was more; enough was read to prove the point
+	Names     []string   `json:"names,omitempty"` // with --show-names alone
+}
+
+// ShareResult is one disk share that the identity tried to open. Name is shown with --show-names alone.
+type ShareResult struct {
+	Name string `json:"name,omitempty"`
+	Type string `json:"type,omitempty"`
+	Tree Step   `json:"tree"`
+	Open Step   `json:"open"` // its root folder, for reading
+}
+
+// Stats is what the scan of one target cost.
+type Stats struct {
+	Connections   int   `json:"connections"`
+	Requests      int   `json:"requests"`
+	RoundTrips    int   `json:"round_trips"`
+	BytesSent     int64 `json:"bytes_sent"`
+	BytesReceived int64 `json:"bytes_received"`
+}
