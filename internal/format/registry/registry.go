@@ -1,0 +1,139 @@
+// Package registry holds what every registry file format has in common: a value as raw bytes with its type, the
+// strict readings of those bytes, key paths that compare as Windows compares them, and a small tree in memory that
+// answers like a registry does. It reads no file itself: hive, regfile, regpol and inf do, and hand out these types.
+//
+// Rules of the room: bytes are kept as they were read, a reading never guesses, and everything strange about a
+// value (a wrong type, a missing terminator) can be asked for with Oddities, because each of these has misled
+// somebody: NullSessionShares written as REG_SZ, lists joined by spaces, an empty list without its terminator.
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// ErrNotExist says that a key or value is not there. It is an answer, not a failure.
+var ErrNotExist = errors.New("no such registry key or value")
+
+// Type is the type of a value's data.
+//
+// See [MS-RRP] 3.1.1.5.
+type Type uint32
+
+// The value types.
+const (
+	None                     Type = 0
+	SZ                       Type = 1
+	ExpandSZ                 Type = 2
+	Binary                   Type = 3
+	DWord                    Type = 4
+	DWordBigEndian           Type = 5
+	Link                     Type = 6
+	MultiSZ                  Type = 7
+	ResourceList             Type = 8
+	FullResourceDescriptor   Type = 9
+	ResourceRequirementsList Type = 10
+	QWord                    Type = 11
+)
+
+var typeNames = [...]string{
+	"REG_NONE", "REG_SZ", "REG_EXPAND_SZ", "REG_BINARY", "REG_DWORD", "REG_DWORD_BIG_ENDIAN", "REG_LINK",
+	"REG_MULTI_SZ", "REG_RESOURCE_LIST", "REG_FULL_RESOURCE_DESCRIPTOR", "REG_RESOURCE_REQUIREMENTS_LIST", "REG_QWORD",
+}
+
+// String is the type's name in the documents, such as REG_DWORD, or its number in hexadecimal.
+func (t Type) String() string {
+	if int64(t) < int64(len(typeNames)) {
+		return typeNames[t]
+	}
+	return fmt.Sprintf("0x%x", uint32(t))
+}
+
+// ParseType is the reverse of Type.String.
+func ParseType(s string) (Type, error) {
+	for i, n := range typeNames {
+		if strings.EqualFold(n, s) {
+			return Type(i), nil
+		}
+	}
+	n, err := strconv.ParseUint(s, 0, 32)
+	if err != nil {
+		return 0, fmt.Errorf("registry: unknown value type %q", s)
+	}
+	return Type(n), nil
+}
+
+// Value is one value of a key. An empty Name is the key's default value.
+type Value struct {
+	Key  string // the path of its key
+	Name string
+	Type Type
+	Data []byte // as stored, little-endian, strings in UTF-16
+}
+
+// Reader is a registry that can be asked: a hive, a .reg file, a policy, a live machine. Paths start with a root as
+// in HKLM\SYSTEM; a name that is not there gives an error that wraps ErrNotExist.
+type Reader interface {
+	Value(key, name string) (Value, error)
+	Values(key string) ([]Value, error)
+	Subkeys(key string) ([]string, error)
+}
+
+// The long and short names of the root keys, in the order of their predefined handles.
+var roots = [...][2]string{
+	{"HKEY_CLASSES_ROOT", "HKCR"},
+	{"HKEY_CURRENT_USER", "HKCU"},
+	{"HKEY_LOCAL_MACHINE", "HKLM"},
+	{"HKEY_USERS", "HKU"},
+	{"HKEY_CURRENT_CONFIG", "HKCC"},
+}
+
+// SplitPath cuts a key path into its names. Empty names (doubled or trailing backslashes) are dropped.
+func SplitPath(key string) []string {
+	parts := strings.Split(key, `\`)
+	out := parts[:0]
+	for _, p := range parts {
+		if p != "" {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Canonical writes a key path with the short root name (HKLM) and without empty names. HKLM:\, MACHINE\ and
+// HKEY_LOCAL_MACHINE\ all become HKLM\. The names keep their case.
+func Canonical(key string) string {
+	parts := SplitPath(key)
+	if len(parts) == 0 {
+		return ""
+	}
+	root := strings.TrimSuffix(parts[0], ":")
+	for _, r := range roots {
+		if strings.EqualFold(root, r[0]) || strings.EqualFold(root, r[1]) {
+			parts[0] = r[1]
+		}
+	}
+	if strings.EqualFold(root, "MACHINE") {
+		parts[0] = "HKLM"
+	}
+	return strings.Join(parts, `\`)
+}
+
+// LongRoot is Canonical with the root name spelt out, as .reg files want it, and whether the root is known.
+func LongRoot(key string) (string, bool) {
+	root, rest, _ := strings.Cut(Canonical(key), `\`)
+	for _, r := range roots {
+		if root == r[1] {
+			if rest == "" {
+				return r[0], true
+			}
+			return r[0] + `\` + rest, true
+		}
+	}
+	return key, false
+}
+
+// Fold gives names that Windows holds equal the same form. Windows compares by simple upper-casing of each character.
+func Fold(s string) string { return strings.ToUpper(s) }
