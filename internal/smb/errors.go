@@ -1,0 +1,117 @@
+package smb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// TransportError says that a question got no answer: never that the answer was no.
+type TransportError struct {
+	Layer  string // where: connect, negotiate, session, tree, open, call
+	Reason string // plain words
+	Err    error  // the cause, where there is one
+	kind   failure
+}
+
+type failure byte
+
+const (
+	other failure = iota
+	timedOut
+	dropped
+	notSMB
+)
+
+// Error is one line.
+func (e *TransportError) Error() string {
+	if e.Layer == "" {
+		return "smb: " + e.Reason
+	}
+	return "smb: " + e.Layer + ": " + e.Reason
+}
+
+// Unwrap gives the cause.
+func (e *TransportError) Unwrap() error { return e.Err }
+
+// Timeout tells that the wait ended, and nothing else is known.
+func (e *TransportError) Timeout() bool { return e.kind == timedOut }
+
+// Dropped tells that the server, or something on the way, ended the connection.
+func (e *TransportError) Dropped() bool { return e.kind == dropped }
+
+// NotSMB tells that the port is served, but by something that does not speak SMB.
+func (e *TransportError) NotSMB() bool { return e.kind == notSMB }
+
+// at returns the same failure as met in a layer.
+func (e *TransportError) at(layer string) *TransportError {
+	c := *e
+	c.Layer = layer
+	return &c
+}
+
+// broken is a failure of the peer to keep to the protocol.
+func broken(format string, args ...any) *TransportError {
+	err := fmt.Errorf(format, args...)
+	return &TransportError{Reason: err.Error(), Err: errors.Unwrap(err)}
+}
+
+// netError puts a failure of the network into plain words.
+func netError(layer string, err error) *TransportError {
+	e := &TransportError{Layer: layer, Err: err}
+	var dns *net.DNSError
+	var nerr net.Error
+	switch {
+	case errors.As(err, &dns):
+		e.Reason = "cannot resolve the name " + dns.Name
+	case errors.Is(err, context.Canceled):
+		e.Reason = "cancelled"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		e.Reason, e.kind = "timed out", timedOut
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.Reason = "connection refused"
+	case errors.Is(err, syscall.EHOSTUNREACH):
+		e.Reason = "no route to the host"
+	case errors.Is(err, syscall.ENETUNREACH):
+		e.Reason = "network unreachable"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		e.Reason = "out of file descriptors on this machine"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		e.Reason, e.kind = "connection dropped", dropped
+	case errors.Is(err, net.ErrClosed):
+		e.Reason = "connection closed by this side"
+	case errors.As(err, &nerr) && nerr.Timeout():
+		e.Reason, e.kind = "timed out", timedOut
+	default:
+		e.Reason = err.Error()
+	}
+	return e
+}
+
+// foreign names the protocol that the first bytes of a peer betray, or shows them.
+func foreign(b []byte) *TransportError {
+	e := &TransportError{kind: notSMB}
+	s := string(b)
+	switch {
+	case len(b) >= 2 && b[0] == 0x15 && b[1] == 3:
+		e.Reason = "not SMB: TLS alert"
+	case len(b) >= 2 && (b[0] == 0x16 || b[0] == 0x14 || b[0] == 0x17) && b[1] == 3:
+		e.Reason = "not SMB: TLS"
+	case strings.HasPrefix(s, "HTTP"):
+		e.Reason = "not SMB: HTTP answer"
+	case strings.HasPrefix(s, "SSH-"):
+		e.Reason = "not SMB: SSH banner"
+	case strings.HasPrefix(s, "220"), strings.HasPrefix(s, "421"), strings.HasPrefix(s, "554"):
+		e.Reason = "not SMB: FTP or SMTP banner"
+	case strings.HasPrefix(s, "<"):
+		e.Reason = "not SMB: HTML or XML"
+	default:
+		e.Reason = fmt.Sprintf("not SMB: the answer starts with % X", b[:min(len(b), 4)])
+	}
+	return e
+}
