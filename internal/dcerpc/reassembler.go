@@ -1,0 +1,273 @@
+package dcerpc
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Limits bound what one peer can make a Reassembler keep.
+type Limits struct {
+	Bytes     int // stub bytes of all unfinished calls together
+	Fragments int // fragments of one call
+	Calls     int // unfinished calls at a time
+}
+
+// DefaultLimits are generous for honest peers: the largest answer that ipcguard asks for (every share or account of a
+// server in pieces of 64 KiB or a few hundred entries) stays far below 4 MiB; 4 MiB in the smallest fragments that
+// [C706] 12.6.3.1 lets a peer ask for (1,432 bytes) are 2,929 fragments; and [MS-RPCE] lets calls interleave only with
+// concurrent multiplexing, which clients over pipes do not use.
+var DefaultLimits = Limits{Bytes: 4 << 20, Fragments: 4096, Calls: 4}
+
+// ErrLimit is wrapped by every error that says a bound was hit.
+var ErrLimit = errors.New("dcerpc: limit exceeded")
+
+// FragmentError is about one call: the reassembler drops the fragment or the call, and goes on with the next packet.
+// Any other error of Next means that the packets' borders are lost.
+type FragmentError struct {
+	CallID uint32
+	Err    error
+}
+
+// Error says which call and why.
+func (e *FragmentError) Error() string { return fmt.Sprintf("call %d: %v", e.CallID, e.Err) }
+
+// Unwrap gives the cause.
+func (e *FragmentError) Unwrap() error { return e.Err }
+
+// Call is a whole message: a single packet, or the fragments of a request, response or fault put together.
+type Call struct {
+	PDU       PDU    // the packet, or the last of the fragments; its slices live until the next Next or Push
+	ContextID uint16 // of requests and responses
+	Opnum     uint16 // of requests
+	Object    *UUID  // of requests, nil for none
+	Stub      []byte // of requests and responses, from all fragments; same life as PDU unless Fragments > 1
+	Fragments int
+}
+
+// Reassembler turns the bytes of one direction of a pipe into whole messages. Borders of writes and reads mean
+// nothing: a packet may come in many pieces and one piece may hold many packets. It serves the client, the server and
+// a passive observer (who may also start in the middle: fragments without a beginning are FragmentErrors).
+//
+//	r.Push(data)
+//	for {
+//		call, ok, err := r.Next()
+//		…
+//	}
+type Reassembler struct {
+	limits Limits
+	unwrap func(packet []byte, p *PDU, stub []byte) ([]byte, error) // packet security, nil for none
+
+	pending []byte // the beginning of a packet that is not whole yet
+	input   []byte // not yet looked at; belongs to the caller
+	calls   []partial
+	bytes   int // in calls
+	dead    error
+}
+
+type partial struct {
+	id        uint32
+	kind      PacketType
+	context   uint16
+	opnum     uint16
+	object    *UUID
+	stub      []byte
+	fragments int
+}
+
+// NewReassembler makes one. Zero limits mean the defaults.
+func NewReassembler(l Limits) *Reassembler {
+	if l.Bytes == 0 {
+		l.Bytes = DefaultLimits.Bytes
+	}
+	if l.Fragments == 0 {
+		l.Fragments = DefaultLimits.Fragments
+	}
+	if l.Calls == 0 {
+		l.Calls = DefaultLimits.Calls
+	}
+	return &Reassembler{limits: l}
+}
+
+// Push hands over the next bytes. They are not copied unless a packet continues in the next Push, so the caller must
+// call Next until it says false before reusing b.
+func (r *Reassembler) Push(b []byte) {
+	if len(r.input) > 0 {
+		r.pending = append(r.pending, r.input...)
+	}
+	r.input = b
+}
+
+// Idle tells that no packet and no call is waiting for more.
+func (r *Reassembler) Idle() bool {
+	return len(r.pending) == 0 && len(r.input) == 0 && len(r.calls) == 0
+}
+
+// Reset forgets everything, for a pipe that was opened again or a gap in a capture.
+func (r *Reassembler) Reset() {
+	*r = Reassembler{limits: r.limits, unwrap: r.unwrap, pending: r.pending[:0]}
+}
+
+// Next gives the next whole message; false when more bytes are needed. After a FragmentError it may be called again;
+// after any other error it repeats the error until Reset.
+func (r *Reassembler) Next() (Call, bool, error) {
+	for r.dead == nil {
+		packet, err := r.packet()
+		if err != nil {
+			r.dead = err
+			break
+		}
+		if packet == nil {
+			return Call{}, false, nil
+		}
+		p, _, err := Parse(packet)
+		if err != nil {
+			return Call{}, false, &FragmentError{p.CallID, err}
+		}
+		call, whole, err := r.add(packet, p)
+		if err != nil {
+			return Call{}, false, &FragmentError{p.CallID, err}
+		}
+		if whole {
+			return call, true, nil
+		}
+	}
+	return Call{}, false, r.dead
+}
+
+// packet cuts the next packet, or nil when it is not all there. What is left over is never more than one packet.
+func (r *Reassembler) packet() ([]byte, error) {
+	if len(r.pending) == 0 {
+		if len(r.input) < headerSize {
+			r.keep(len(r.input))
+			return nil, nil
+		}
+		h, err := ParseHeader(r.input)
+		if err != nil {
+			return nil, err
+		}
+		n := int(h.FragLength)
+		if n > len(r.input) {
+			r.keep(len(r.input))
+			return nil, nil
+		}
+		b := r.input[:n:n]
+		r.input = r.input[n:]
+		return b, nil
+	}
+	if !r.fill(headerSize) {
+		return nil, nil
+	}
+	h, err := ParseHeader(r.pending)
+	if err != nil {
+		return nil, err
+	}
+	n := int(h.FragLength)
+	if !r.fill(n) {
+		return nil, nil
+	}
+	b := r.pending[:n:n]
+	if len(r.pending) > n { // two short Pushes in a row without Next
+		r.input = append(append([]byte(nil), r.pending[n:]...), r.input...)
+	}
+	r.pending = nil
+	return b, nil
+}
+
+func (r *Reassembler) keep(n int) {
+	r.pending = append(r.pending, r.input[:n]...)
+	r.input = r.input[n:]
+}
+
+// fill moves input to pending until that has n bytes.
+func (r *Reassembler) fill(n int) bool {
+	if missing := n - len(r.pending); missing > 0 {
+		r.keep(min(missing, len(r.input)))
+	}
+	return len(r.pending) >= n
+}
+
+func (r *Reassembler) add(packet []byte, p PDU) (Call, bool, error) {
+	call := Call{PDU: p, Fragments: 1}
+	var err error
+	switch p.Type {
+	case TypeRequest:
+		var q Request
+		q, err = p.Request()
+		call.ContextID, call.Opnum, call.Object, call.Stub = q.ContextID, q.Opnum, q.Object, q.Stub
+	case TypeResponse:
+		var q Response
+		q, err = p.Response()
+		call.ContextID, call.Stub = q.ContextID, q.Stub
+	default:
+		return call, true, nil // binds and the like come whole, whatever their flags say
+	}
+	if err == nil && r.unwrap != nil {
+		call.Stub, err = r.unwrap(packet, &p, call.Stub)
+	}
+	if err != nil {
+		r.drop(r.find(p.CallID, p.Type))
+		return call, false, err
+	}
+	at := r.find(p.CallID, p.Type)
+	if p.Flags&FlagFirst != 0 {
+		if at >= 0 {
+			r.drop(at)
+			return call, false, fmt.Errorf("%w: first fragment twice", ErrMalformed)
+		}
+		if p.Flags&FlagLast != 0 {
+			return call, true, nil
+		}
+		if len(r.calls) >= r.limits.Calls {
+			return call, false, fmt.Errorf("%w: more than %d calls in fragments at a time", ErrLimit, r.limits.Calls)
+		}
+		r.calls = append(r.calls, partial{id: p.CallID, kind: p.Type, context: call.ContextID, opnum: call.Opnum, object: call.Object})
+		at = len(r.calls) - 1
+	}
+	if at < 0 {
+		return call, false, fmt.Errorf("%w: fragment without a first one", ErrMalformed)
+	}
+	return r.extend(at, call)
+}
+
+func (r *Reassembler) extend(at int, call Call) (Call, bool, error) {
+	c := &r.calls[at]
+	if call.ContextID != c.context || call.Opnum != c.opnum {
+		r.drop(at)
+		return call, false, fmt.Errorf("%w: fragments disagree about context or opnum", ErrMalformed)
+	}
+	if c.fragments++; c.fragments > r.limits.Fragments {
+		r.drop(at)
+		return call, false, fmt.Errorf("%w: more than %d fragments", ErrLimit, r.limits.Fragments)
+	}
+	if r.bytes+len(call.Stub) > r.limits.Bytes {
+		r.drop(at)
+		return call, false, fmt.Errorf("%w: more than %d bytes in fragments", ErrLimit, r.limits.Bytes)
+	}
+	r.bytes += len(call.Stub)
+	c.stub = append(c.stub, call.Stub...)
+	if call.PDU.Flags&FlagLast == 0 {
+		return call, false, nil
+	}
+	call.Stub, call.Fragments, call.Object = c.stub, c.fragments, c.object
+	r.drop(at)
+	return call, true, nil
+}
+
+func (r *Reassembler) find(id uint32, kind PacketType) int {
+	for i := range r.calls {
+		if r.calls[i].id == id && r.calls[i].kind == kind {
+			return i
+		}
+	}
+	return -1
+}
+
+func (r *Reassembler) drop(at int) {
+	if at < 0 {
+		return
+	}
+	r.bytes -= len(r.calls[at].stub)
+	last := len(r.calls) - 1
+	r.calls[at], r.calls[last] = r.calls[last], partial{}
+	r.calls = r.calls[:last]
+}
