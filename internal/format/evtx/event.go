@@ -1,0 +1,307 @@
+package evtx
+
+import "time"
+
+// sysField names a field of an event's System element.
+type sysField byte
+
+const (
+	sysNone sysField = iota
+	sysProvider
+	sysEventSource
+	sysGUID
+	sysEventID
+	sysQualifiers
+	sysVersion
+	sysLevel
+	sysTask
+	sysOpcode
+	sysKeywords
+	sysTime
+	sysRecordID
+	sysActivity
+	sysProcess
+	sysThread
+	sysChannel
+	sysComputer
+	sysUser
+	sysCount
+)
+
+// sysPaths are the System element's children and their attributes, "" for the child's own text.
+var sysPaths = map[[2]string]sysField{
+	{"Provider", "Name"}: sysProvider, {"Provider", "EventSourceName"}: sysEventSource, {"Provider", "Guid"}: sysGUID,
+	{"EventID", ""}: sysEventID, {"EventID", "Qualifiers"}: sysQualifiers, {"Version", ""}: sysVersion,
+	{"Level", ""}: sysLevel, {"Task", ""}: sysTask, {"Opcode", ""}: sysOpcode, {"Keywords", ""}: sysKeywords,
+	{"TimeCreated", "SystemTime"}: sysTime, {"EventRecordID", ""}: sysRecordID,
+	{"Correlation", "ActivityID"}: sysActivity, {"Execution", "ProcessID"}: sysProcess,
+	{"Execution", "ThreadID"}: sysThread, {"Channel", ""}: sysChannel, {"Computer", ""}: sysComputer,
+	{"Security", "UserID"}: sysUser,
+}
+
+// slot is one place of a template where a field's value is: either a field of System, or a named datum.
+type slot struct {
+	sys   sysField
+	name  string
+	parts []part // never elements
+	deps  []int  // values that must not be null
+}
+
+// compileSlots lists the template's fields, so that reading one needs no walk.
+func (t *template) compileSlots() { t.addSlots(t.root, "", false, nil) }
+
+func (t *template) addSlots(e *element, parent string, system bool, deps []int) {
+	if e.depends >= 0 {
+		deps = append(deps[:len(deps):len(deps)], e.depends)
+	}
+	child := ""
+	if system {
+		child = e.name
+	}
+	var name string
+	for _, a := range e.attrs {
+		if sys := sysPaths[[2]string{child, a.name}]; system && sys != sysNone {
+			t.slots = append(t.slots, slot{sys: sys, parts: a.parts, deps: deps})
+		} else if a.name == "Name" && len(a.parts) == 1 && a.parts[0].kind == partText {
+			name = a.parts[0].text
+		}
+	}
+	if name == "" && e.name != "Data" {
+		name = e.name
+	}
+	var text []part
+	leaf := true
+	for _, p := range e.content {
+		switch p.kind {
+		case partElement:
+			leaf = false
+			t.addSlots(p.element, e.name, system || (parent == "Event" || parent == "") && e.name == "System", deps)
+		case partText, partSubst:
+			text = append(text, p)
+		}
+	}
+	switch {
+	case system:
+		if sys := sysPaths[[2]string{child, ""}]; sys != sysNone && len(text) > 0 {
+			t.slots = append(t.slots, slot{sys: sys, parts: text, deps: deps})
+		}
+	case leaf && len(text) > 0:
+		t.slots = append(t.slots, slot{name: name, parts: text, deps: deps})
+	default: // values of BinXML between elements
+		for _, p := range text {
+			if p.kind == partSubst {
+				t.slots = append(t.slots, slot{name: name, parts: []part{p}, deps: deps})
+			}
+		}
+	}
+}
+
+// Field is one datum of an event, named by its Name attribute or else by its element. Windows' older events have data
+// without names, whose order alone tells them apart.
+type Field struct {
+	Name  string
+	Value Value
+}
+
+// Event is one event record. It and what it returns is valid until the Reader's next event, save strings.
+type Event struct {
+	RecordID uint64 // of the record's frame
+	chunk    *chunk
+	rec      record
+	root     *template
+	vals     []Value // the root template's
+	sys      [sysCount]Value
+	fields   []Field
+	pending  bool // nested BinXML is not read yet
+	steps    int
+	err      error
+	nested   []Value // scratch
+}
+
+// reset reads the record's System fields and leaves its data for later.
+func (e *Event) reset(c *chunk, rec record) error {
+	*e = Event{
+		RecordID: rec.id, chunk: c, rec: rec,
+		vals: e.vals[:0], fields: e.fields[:0], nested: e.nested[:0],
+	}
+	p := parser{c: c, pos: rec.start, end: rec.end}
+	var err error
+	if e.root, e.vals, err = p.fragment(e.vals); err != nil {
+		return err
+	}
+	e.pending = true
+	for i := range e.root.slots {
+		s := &e.root.slots[i]
+		if s.sys == sysNone {
+			continue
+		}
+		v, err := e.value(s, e.vals)
+		if err != nil {
+			return err
+		}
+		e.sys[s.sys] = v
+	}
+	return nil
+}
+
+// value is the slot's value in an instance of its template.
+func (e *Event) value(s *slot, vals []Value) (Value, error) {
+	if e.steps++; e.steps > maxSteps {
+		return Value{}, errSteps
+	}
+	for _, d := range s.deps {
+		if d >= len(vals) || vals[d].IsNull() {
+			return Value{}, nil
+		}
+	}
+	if len(s.parts) == 1 {
+		p := &s.parts[0]
+		switch {
+		case p.kind == partText:
+			return Value{Type: TypeString, text: p.text}, nil
+		case p.index < len(vals):
+			return vals[p.index], nil
+		}
+		return Value{}, nil
+	}
+	var text []byte
+	for _, p := range s.parts {
+		if e.steps++; e.steps > maxSteps || len(text) > maxText {
+			return Value{}, errSteps
+		}
+		switch {
+		case p.kind == partText:
+			text = append(text, p.text...)
+		case p.index < len(vals):
+			text = vals[p.index].AppendText(text)
+		}
+	}
+	if s.parts == nil {
+		return Value{}, nil
+	}
+	return Value{Type: TypeString, text: string(text)}, nil
+}
+
+// Fields are the event's data in their order, System excluded; null values are left out. Damage inside the data is
+// told by Err afterwards.
+func (e *Event) Fields() []Field {
+	if e.pending {
+		e.pending = false
+		e.err = e.collect(e.root, e.vals, 0)
+	}
+	return e.fields
+}
+
+// Err is the damage that Fields, Get or AppendXML met.
+func (e *Event) Err() error { return e.err }
+
+func (e *Event) collect(t *template, vals []Value, depth int) error {
+	for i := range t.slots {
+		s := &t.slots[i]
+		if s.sys != sysNone && depth == 0 {
+			continue
+		}
+		v, err := e.value(s, vals)
+		switch {
+		case err != nil:
+			return err
+		case v.IsNull() || s.sys != sysNone:
+		case v.Type == TypeBinXML:
+			if err := e.descend(v, depth); err != nil {
+				return err
+			}
+		default:
+			e.fields = append(e.fields, Field{Name: s.name, Value: v})
+		}
+	}
+	return nil
+}
+
+func (e *Event) descend(v Value, depth int) error {
+	if len(v.Data) == 0 {
+		return nil
+	}
+	if depth >= maxNested {
+		return errDepth
+	}
+	if e.steps += len(v.Data) / bytesPerStep; e.steps > maxSteps {
+		return errSteps
+	}
+	p := parser{c: e.chunk, pos: v.at, end: v.at + len(v.Data)}
+	base := len(e.nested)
+	t, nested, err := p.fragment(e.nested)
+	e.nested = nested
+	if err != nil {
+		return err
+	}
+	err = e.collect(t, e.nested[base:], depth+1)
+	e.nested = e.nested[:base]
+	return err
+}
+
+// Get is the first datum of the name.
+func (e *Event) Get(name string) (Value, bool) {
+	for _, f := range e.Fields() {
+		if f.Name == name {
+			return f.Value, true
+		}
+	}
+	return Value{}, false
+}
+
+// Text is the first datum of the name as text, "" where there is none.
+func (e *Event) Text(name string) string {
+	v, _ := e.Get(name)
+	return v.String()
+}
+
+// ID is the event's number, and with its provider its meaning; -1 where there is none.
+func (e *Event) ID() int {
+	if n, ok := e.sys[sysEventID].Uint(); ok && n < 1<<32 {
+		return int(n)
+	}
+	return -1
+}
+
+// Version is the version of the event's layout.
+func (e *Event) Version() int {
+	n, _ := e.sys[sysVersion].Uint()
+	return int(n & 0xff)
+}
+
+// Provider is who wrote the event. An older event source is known by its own name, not by its manifest's.
+func (e *Event) Provider() string { return e.sys[sysProvider].String() }
+
+// EventSource is the name of the older source that wrote the event, mostly "".
+func (e *Event) EventSource() string { return e.sys[sysEventSource].String() }
+
+// Channel is the log.
+func (e *Event) Channel() string { return e.sys[sysChannel].String() }
+
+// Computer is the host that wrote the event.
+func (e *Event) Computer() string { return e.sys[sysComputer].String() }
+
+// UserID is the SID that the event was written as.
+func (e *Event) UserID() string { return e.sys[sysUser].String() }
+
+// Keywords is the event's bit set.
+func (e *Event) Keywords() uint64 {
+	n, _ := e.sys[sysKeywords].Uint()
+	return n
+}
+
+// EventRecordID is the record's number as the event tells it; an exported log may renumber its frames.
+func (e *Event) EventRecordID() uint64 {
+	if n, ok := e.sys[sysRecordID].Uint(); ok {
+		return n
+	}
+	return e.RecordID
+}
+
+// Time is when the event happened: TimeCreated, or else when its record was written.
+func (e *Event) Time() time.Time {
+	if t, ok := e.sys[sysTime].Time(); ok {
+		return t
+	}
+	return fileTime(e.rec.written)
+}
