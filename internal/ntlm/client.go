@@ -1,0 +1,264 @@
+package ntlm
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/asn1"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// OID is the object identifier of NTLMSSP among the mechanisms of SPNEGO. See [MS-NLMP] 1.9.
+func OID() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 2, 10} }
+
+// Options are what a client says besides its name; the zero value is fine.
+type Options struct {
+	Workstation string
+	// TargetName is the service that is meant, such as "cifs/server"; it goes into the proof. Empty leaves the
+	// attribute empty, as the specification wants.
+	TargetName string
+	// UntrustedTarget marks a TargetName that came from an untrusted source.
+	UntrustedTarget bool
+	// ChannelBindings is the MD5 hash of the gss_channel_bindings_struct, nil where no secure channel lies below.
+	ChannelBindings []byte
+	Version         Version
+}
+
+// Client is one logon, from the client's side. It makes the tokens and afterwards holds the keys; it serves one logon
+// and is not safe for concurrent use.
+type Client struct {
+	secret    Secret
+	anonymous bool
+	options   Options
+
+	negotiate    []byte
+	challenge    *Challenge
+	authenticate *Authenticate
+	key          []byte
+	// for tests: the source of nonces and the clock
+	random func([]byte) error
+	now    func() time.Time
+}
+
+// NewAnonymous prepares a null session.
+func NewAnonymous(o Options) *Client {
+	return &Client{anonymous: true, options: o, random: readRandom, now: time.Now}
+}
+
+// NewGuest prepares a logon as the account Guest with an empty password.
+func NewGuest(o Options) *Client { return NewHash("Guest", "", NTHash(""), o) }
+
+// NewUser prepares a logon with a password. An empty domain lets the server look in its own accounts.
+func NewUser(user, domain, password string, o Options) *Client {
+	return NewHash(user, domain, NTHash(password), o)
+}
+
+// NewHash prepares a logon with the NT hash of a password.
+func NewHash(user, domain string, hash Hash, o Options) *Client {
+	return &Client{secret: Secret{user, domain, hash}, options: o, random: readRandom, now: time.Now}
+}
+
+func readRandom(b []byte) error {
+	_, err := rand.Read(b)
+	return err
+}
+
+// String names the account and nothing that is secret.
+func (c *Client) String() string {
+	switch {
+	case c.anonymous:
+		return "anonymous"
+	case c.secret.Domain != "":
+		return c.secret.Domain + `\` + c.secret.User
+	}
+	return c.secret.User
+}
+
+// GoString is String, so that no way of printing shows the hash.
+func (c *Client) GoString() string { return c.String() }
+
+// Anonymous tells whether this is a null session.
+func (c *Client) Anonymous() bool { return c.anonymous }
+
+// Mechanism is the SPNEGO mechanism, NTLMSSP.
+func (c *Client) Mechanism() asn1.ObjectIdentifier { return OID() }
+
+var (
+	errOrder     = errors.New("ntlm: messages out of order")
+	errChallenge = errors.New("ntlm: the server chose no character set")
+)
+
+// Start returns NEGOTIATE_MESSAGE.
+func (c *Client) Start(context.Context) ([]byte, error) {
+	if c.negotiate != nil {
+		return nil, errOrder
+	}
+	m := Negotiate{Flags: flagsClient &^ NegotiateTargetInfo, Version: c.version()}
+	b, err := m.Append(nil)
+	c.negotiate = b
+	return b, err
+}
+
+func (c *Client) version() Version {
+	if c.options.Version == (Version{}) {
+		// What Windows 10 1809 and Server 2019 say; revision 15 says that the structure is as Windows writes it.
+		return Version{Major: 10, Build: 17763, Revision: 15}
+	}
+	return c.options.Version
+}
+
+// Next answers CHALLENGE_MESSAGE with AUTHENTICATE_MESSAGE.
+func (c *Client) Next(_ context.Context, challenge []byte) ([]byte, error) {
+	if c.negotiate == nil || c.authenticate != nil {
+		return nil, errOrder
+	}
+	ch, err := ParseChallenge(challenge)
+	if err != nil {
+		return nil, err
+	}
+	flags := ch.Flags & flagsClient
+	if ch.Flags&NegotiateUnicode == 0 {
+		if ch.Flags&NegotiateOEM == 0 {
+			return nil, errChallenge
+		}
+		flags |= NegotiateOEM
+	}
+	flags |= NegotiateVersion
+	m := &Authenticate{Flags: flags, Version: c.version(), Workstation: EncodeText(c.options.Workstation, flags)}
+
+	var keyExchangeKey [16]byte
+	mic := false
+	if c.anonymous {
+		// The session base key of a null session is all zero; its LM response is one zero byte.
+		m.Flags |= NegotiateAnonymous
+		m.HeaderLen = authenticateHeaderVersion
+		m.LmChallengeResponse = []byte{0}
+	} else {
+		m.DomainName = EncodeText(c.secret.Domain, flags)
+		m.UserName = EncodeText(c.secret.User, flags)
+		var key []byte
+		if m.NtChallengeResponse, m.LmChallengeResponse, key, mic, err = c.respond(ch); err != nil {
+			return nil, err
+		}
+		keyExchangeKey = [16]byte(key)
+	}
+	if c.key, err = c.exchange(m, keyExchangeKey); err != nil {
+		return nil, err
+	}
+	b, err := m.Append(nil)
+	if err != nil {
+		return nil, err
+	}
+	if mic {
+		m.MIC = micOf(c.key, c.negotiate, challenge, b)
+		copy(b[authenticateHeaderVersion:], m.MIC[:])
+	}
+	c.challenge, c.authenticate = ch, m
+	return b, nil
+}
+
+// respond computes the NTLMv2 responses. See [MS-NLMP] 3.1.5.1.2 and 3.3.2.
+//
+// The specification lets a client give up when the server leaves its NetBIOS names out. Small servers do leave them
+// out, and nothing in the proof depends on them, so this client goes on.
+func (c *Client) respond(ch *Challenge) (nt, lm, key []byte, mic bool, err error) {
+	pairs, err := ParseAVPairs(ch.TargetInfo)
+	if err != nil {
+		return nil, nil, nil, false, err
+	}
+	r := &V2Response{Timestamp: Filetime(c.now()), Tail: []byte{0, 0, 0, 0}}
+	if err := c.random(r.ClientChallenge[:]); err != nil {
+		return nil, nil, nil, false, fmt.Errorf("ntlm: no random numbers: %w", err)
+	}
+	if v := pairs.Get(AvTimestamp); len(v) == 8 {
+		r.Timestamp = binary.LittleEndian.Uint64(v)
+		mic = true
+	}
+	if pairs.Has(AvNbComputerName) || mic {
+		flags := pairs.Flags()
+		if mic {
+			flags |= AvFlagMIC
+		}
+		if c.options.TargetName != "" && c.options.UntrustedTarget {
+			flags |= AvFlagUntrustedSPN
+		}
+		if flags != 0 {
+			pairs = pairs.with(AvFlags, binary.LittleEndian.AppendUint32(nil, flags))
+		}
+		bindings := make([]byte, 16)
+		copy(bindings, c.options.ChannelBindings)
+		pairs = pairs.with(AvChannelBindings, bindings)
+		pairs = pairs.with(AvTargetName, encodeUTF16(c.options.TargetName))
+	}
+	r.Pairs = pairs
+	nt, lm, key = c.secret.Answer(ch.ServerChallenge, r)
+	if mic {
+		lm = make([]byte, lmv2Len) // the weaker response is left out where the timestamp protects the stronger one
+	}
+	return nt, lm, key, mic, nil
+}
+
+// exchange settles the session key and writes the encrypted random key where one is due.
+func (c *Client) exchange(m *Authenticate, keyExchangeKey [16]byte) ([]byte, error) {
+	if !m.Flags.Has(NegotiateKeyExchange) || m.Flags&signOrSeal == 0 {
+		return keyExchangeKey[:], nil
+	}
+	key := make([]byte, 16)
+	if err := c.random(key); err != nil {
+		return nil, fmt.Errorf("ntlm: no random numbers: %w", err)
+	}
+	m.EncryptedRandomSessionKey = rc4k(keyExchangeKey[:], key)
+	return key, nil
+}
+
+// SessionKey is the exported session key, 16 bytes; nil before the logon has come so far.
+func (c *Client) SessionKey() []byte { return c.key }
+
+// GuestSessionKey is the session key that the server uses when it took this logon as the guest account although another
+// account was named: it derives the key from zeros, not from the password. nil before the logon has come so far.
+// See [MS-NLMP] 3.2.5.1.2.
+func (c *Client) GuestSessionKey() []byte {
+	if c.authenticate == nil {
+		return nil
+	}
+	return ExportedSessionKey([16]byte{}, c.authenticate)
+}
+
+// Challenge is what the server said, nil before it did.
+func (c *Client) Challenge() *Challenge { return c.challenge }
+
+// Security begins to sign and seal with the keys of a finished logon.
+func (c *Client) Security() (*Security, error) {
+	if c.authenticate == nil {
+		return nil, errOrder
+	}
+	return NewSecurity(c.authenticate.Flags, c.key, true)
+}
+
+// MIC signs the list of mechanisms for SPNEGO; nil for a null session, whose key is public.
+func (c *Client) MIC(mechTypes []byte) []byte {
+	if c.anonymous || c.authenticate == nil || !c.authenticate.Flags.Has(NegotiateSign|NegotiateExtendedSecurity) {
+		return nil
+	}
+	s, err := c.Security()
+	if err != nil {
+		return nil
+	}
+	sig := s.Sign(mechTypes)
+	return sig[:]
+}
+
+// VerifyMIC checks the server's signature of the list of mechanisms. Of a null session it proves nothing, and nothing
+// is checked.
+func (c *Client) VerifyMIC(mechTypes, mic []byte) error {
+	if c.anonymous {
+		return nil
+	}
+	s, err := c.Security()
+	if err != nil {
+		return err
+	}
+	return s.Verify(mechTypes, mic)
+}
