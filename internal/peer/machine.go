@@ -1,0 +1,361 @@
+package peer
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// MachineOptions say what a machine has of its own besides processes, mounts and accounts.
+type MachineOptions struct {
+	Hostname string   // "labhost" when empty
+	Network  bool     // its own network, with nothing but lo
+	Accounts []string // added to the machine's own /etc/passwd
+	Files    map[string]string
+}
+
+// Machine is a small private machine inside this one: namespaces held open by one process. The process ends when the
+// pipe to it closes, which it does when the test process ends in any way at all, and the kernel then ends every other
+// process of the machine.
+//
+// Where namespaces are refused (a container without the right to make them), a machine without Network is an ordinary
+// directory, its accounts are added to the system, and its processes are found by the files they hold open.
+type Machine struct {
+	Dir string // private directory, removed at the end; the same path inside and outside
+
+	isolated bool
+	network  bool
+	holder   *exec.Cmd
+	leash    io.Closer
+	once     sync.Once
+}
+
+// holderScript is the machine's first process. It gets its mounts as pairs of arguments, says "ready", and then reads
+// until the pipe closes. bash reaps the orphans that Samba's helpers become.
+const holderScript = `
+set -e
+mount --make-rprivate /
+mount -t proc proc /proc
+echo "$1" > /proc/sys/kernel/hostname
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/lock /run/samba
+if [ "$2" = network ]; then ip link set lo up; fi
+shift 2
+while [ $# -gt 1 ]; do
+  to=$(readlink -m "$2")
+  if [ -d "$1" ]; then mkdir -p "$to"; else mkdir -p "$(dirname "$to")"; [ -e "$to" ] || : > "$to"; fi
+  mount --bind "$1" "$to"
+  shift 2
+done
+echo ready
+while read -r _; do :; done
+`
+
+// NewMachine makes a machine that lasts until the test ends.
+func NewMachine(t testing.TB, o MachineOptions) *Machine {
+	t.Helper()
+	if reason := firstMissing("bash"); reason != "" {
+		Need(t, "bash")
+	}
+	if o.Network {
+		Need(t, "namespaces")
+	}
+	m, err := newMachine(o)
+	if err != nil {
+		t.Fatalf("peer: making a machine: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := m.close(); err != nil {
+			t.Errorf("peer: ending a machine: %v", err)
+		}
+	})
+	return m
+}
+
+func newMachine(o MachineOptions) (_ *Machine, err error) {
+	dir, err := os.MkdirTemp("", "ipcguard-peer-")
+	if err != nil {
+		return nil, err
+	}
+	m := &Machine{Dir: dir, network: o.Network, isolated: canIsolate() == nil}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.close())
+		}
+	}()
+	// Guests must be able to walk to the shares below.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return nil, err
+	}
+	for _, sub := range []string{"etc", "lib", "lib/private", "cache", "log", "run"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	if !m.isolated {
+		return m, addAccounts(o.Accounts)
+	}
+	return m, m.hold(o)
+}
+
+func (m *Machine) hold(o MachineOptions) error {
+	mounts := []string{
+		filepath.Join(m.Dir, "etc"), "/etc/samba",
+		filepath.Join(m.Dir, "lib"), "/var/lib/samba",
+		filepath.Join(m.Dir, "cache"), "/var/cache/samba",
+		filepath.Join(m.Dir, "log"), "/var/log/samba",
+	}
+	files, err := accountFiles(o.Accounts)
+	if err != nil {
+		return err
+	}
+	for path, text := range o.Files {
+		files[path] = text
+	}
+	for path, text := range files {
+		own := filepath.Join(m.Dir, "file"+strings.ReplaceAll(path, "/", "-"))
+		if err := os.WriteFile(own, []byte(text), 0o644); err != nil {
+			return err
+		}
+		mounts = append(mounts, own, path)
+	}
+	hostname, network := o.Hostname, "shared"
+	if hostname == "" {
+		hostname = "labhost"
+	}
+	if o.Network {
+		network = "network"
+	}
+	m.holder = exec.Command("bash", append([]string{"-c", holderScript, "holder", hostname, network}, mounts...)...)
+	unshare(m.holder, o.Network)
+	var complaint bytes.Buffer
+	m.holder.Stderr = &complaint
+	in, err := m.holder.StdinPipe()
+	if err != nil {
+		return err
+	}
+	m.leash = in
+	out, err := m.holder.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := m.holder.Start(); err != nil {
+		return err
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
+		_ = m.holder.Wait() // its output has ended, so it has too
+		return fmt.Errorf("holder said %q: %s", line, lastLine(complaint.Bytes()))
+	}
+	return nil
+}
+
+// accountFiles are the system's own account files with the wanted accounts added, so that a Samba user needs no account
+// on the real system.
+func accountFiles(names []string) (map[string]string, error) {
+	passwd, err := os.ReadFile("/etc/passwd")
+	if err != nil {
+		return nil, err
+	}
+	group, err := os.ReadFile("/etc/group")
+	if err != nil {
+		return nil, err
+	}
+	users, groups := string(passwd), string(group)
+	for i, name := range names {
+		if strings.HasPrefix(users, name+":") || strings.Contains(users, "\n"+name+":") {
+			continue
+		}
+		id := 61000 + i // above what distributions give to people and below the dynamic range of systemd
+		users += fmt.Sprintf("%s:x:%d:%d::/nonexistent:/usr/sbin/nologin\n", name, id, id)
+		groups += fmt.Sprintf("%s:x:%d:\n", name, id)
+	}
+	return map[string]string{"/etc/passwd": users, "/etc/group": groups}, nil
+}
+
+// addAccounts is for systems without namespaces: the accounts stay, locked and without a home.
+func addAccounts(names []string) error {
+	for _, name := range names {
+		if exec.Command("id", name).Run() == nil {
+			continue
+		}
+		if out, err := exec.Command("useradd", "-M", "-s", "/usr/sbin/nologin", name).CombinedOutput(); err != nil {
+			return fmt.Errorf("adding account %s: %w: %s", name, err, lastLine(out))
+		}
+	}
+	return nil
+}
+
+// Isolated says whether the machine has its own processes, mounts and accounts.
+func (m *Machine) Isolated() bool { return m.isolated }
+
+// Command makes a command that runs inside the machine, from its root directory. When ctx ends, the command and what it
+// started are killed. A nil machine is this system itself.
+func (m *Machine) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	if path, err := findProgram(name); err == nil {
+		name = path
+	}
+	var cmd *exec.Cmd
+	if m == nil || !m.isolated {
+		cmd = exec.CommandContext(ctx, name, args...)
+	} else {
+		enter := []string{"--target", strconv.Itoa(m.holder.Process.Pid), "--mount", "--uts", "--pid"}
+		if m.network {
+			enter = append(enter, "--net")
+		}
+		enter = append(append(enter, "--", name), args...)
+		cmd = exec.CommandContext(ctx, "nsenter", enter...)
+	}
+	ownGroup(cmd)
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
+// Dial connects from inside the machine's network. It has the shape of net.Dialer's DialContext.
+func (m *Machine) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	if m == nil || !m.network {
+		return d.DialContext(ctx, network, address)
+	}
+	var conn net.Conn
+	err := m.InNetwork(func() (err error) {
+		conn, err = d.DialContext(ctx, network, address)
+		return err
+	})
+	return conn, err
+}
+
+// Listen listens inside the machine's network.
+func (m *Machine) Listen(network, address string) (net.Listener, error) {
+	if m == nil || !m.network {
+		return net.Listen(network, address)
+	}
+	var l net.Listener
+	err := m.InNetwork(func() (err error) {
+		l, err = net.Listen(network, address)
+		return err
+	})
+	return l, err
+}
+
+// processes lists the machine's processes by their ids outside, without its first.
+func (m *Machine) processes() ([]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	belongs := m.holdsOurFiles
+	if m.isolated {
+		own, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", m.holder.Process.Pid))
+		if err != nil {
+			return nil, nil // the first process is gone, and so are all others
+		}
+		belongs = func(pid int) bool {
+			its, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid))
+			return err == nil && its == own && pid != m.holder.Process.Pid
+		}
+	}
+	var pids []int
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil && pid != os.Getpid() && belongs(pid) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
+
+// holdsOurFiles knows a Samba process by its databases: it rewrites its arguments and its environment.
+func (m *Machine) holdsOurFiles(pid int) bool {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	fds, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, fd := range fds {
+		if path, err := os.Readlink(filepath.Join(dir, fd.Name())); err == nil && strings.HasPrefix(path, m.Dir+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// signal sends a signal to the machine's processes whose name has the prefix.
+func (m *Machine) signal(prefix string, signal syscall.Signal) error {
+	pids, err := m.processes()
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		if err != nil || !strings.HasPrefix(string(name), prefix) {
+			continue
+		}
+		process, err := os.FindProcess(pid)
+		if err != nil {
+			return err
+		}
+		if err := process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
+	}
+	return nil
+}
+
+// endAll ends every process of the machine but its first, politely and then not.
+func (m *Machine) endAll() error {
+	gone := func(context.Context) error {
+		pids, err := m.processes()
+		if err == nil && len(pids) > 0 {
+			err = fmt.Errorf("processes %v are left", pids)
+		}
+		return err
+	}
+	ctx := context.Background() // a test's own context has ended when it cleans up
+	if err := m.signal("", syscall.SIGTERM); err != nil {
+		return err
+	}
+	if within(ctx, 3*time.Second, gone) == nil {
+		return nil
+	}
+	// A helper that was starting when the signal came may appear late: kill until none is left.
+	return eventually(ctx, func(ctx context.Context) error {
+		if err := m.signal("", syscall.SIGKILL); err != nil {
+			return err
+		}
+		return gone(ctx)
+	})
+}
+
+func (m *Machine) close() (err error) {
+	m.once.Do(func() {
+		switch {
+		case m.holder != nil && m.holder.Process != nil:
+			// No manners needed: nothing in the machine outlives its first process, and nothing in it is kept.
+			_ = m.leash.Close()
+			_ = m.holder.Process.Kill()
+			_ = m.holder.Wait()
+		case !m.isolated:
+			err = m.endAll()
+		}
+		err = errors.Join(err, os.RemoveAll(m.Dir))
+	})
+	return err
+}
+
+// lastLine is the last line of a program's output, for an error message.
+func lastLine(out []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1]
+}

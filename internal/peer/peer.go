@@ -1,0 +1,131 @@
+// Package peer starts real servers and clients for tests, benchmarks and nothing else: Samba standalone servers and
+// domain controllers, impacket's server, rpcclient, smbclient and tshark.
+//
+// Rules of the room:
+//
+//   - Only tests import it, and it imports nothing of the product.
+//   - Every peer lives in a [Machine] of its own: a process table, mounts, accounts and, when asked for, a network that
+//     nobody else sees. When the test ends, or dies, the kernel ends everything in it. Nothing outside is changed.
+//   - Readiness is found by asking the peer, never by waiting a fixed time.
+//   - A peer that cannot be had fails the test when CI=true and skips it, with the reason, elsewhere: see [Need].
+package peer
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Need ends the test unless every named peer can be had here: with t.Skip and the reason, or with t.Fatal when CI=true.
+//
+// Names are "smbd" (a Samba server may be started), "samba-dc" (a domain controller may), "namespaces" (machines of
+// their own network may be made), "impacket", or any program's name.
+func Need(t testing.TB, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if reason := missing(name); reason != "" {
+			if os.Getenv("CI") == "true" {
+				t.Fatalf("%s is needed in CI: %s", name, reason)
+			}
+			t.Skipf("needs %s: %s", name, reason)
+		}
+	}
+}
+
+// missing says in plain words why a peer cannot be had, or nothing when it can.
+func missing(name string) string {
+	switch name {
+	case "smbd":
+		if os.Geteuid() != 0 {
+			return "smbd serves other accounts, which only root may"
+		}
+		return firstMissing("smbd", "smbpasswd", "smbcontrol")
+	case "samba-dc":
+		if reason := missing("namespaces"); reason != "" {
+			return reason
+		}
+		return firstMissing("samba", "samba-tool", "rpcclient")
+	case "namespaces":
+		if reason := firstMissing("nsenter", "ip"); reason != "" {
+			return reason
+		}
+		if err := canIsolate(); err != nil {
+			return "no namespaces: " + err.Error()
+		}
+		return ""
+	case "impacket":
+		if err := importsImpacket(); err != nil {
+			return err.Error()
+		}
+		return ""
+	default:
+		return firstMissing(name)
+	}
+}
+
+func firstMissing(programs ...string) string {
+	if runtime.GOOS != "linux" {
+		return "peers are started on Linux only"
+	}
+	for _, program := range programs {
+		if _, err := findProgram(program); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
+}
+
+// findProgram looks where a login shell of root would look, whatever PATH the test was given.
+func findProgram(name string) (string, error) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/bin", "/bin"} {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("no program %s on this system", name)
+}
+
+// python is the distribution's interpreter: impacket is a package of the distribution, and another python3 that comes
+// first in PATH would not see it.
+const python = "/usr/bin/python3"
+
+var importsImpacket = sync.OnceValue(func() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, python, "-c", "import impacket.smbserver").CombinedOutput(); err != nil {
+		return fmt.Errorf("%s cannot import impacket.smbserver: %w: %s", python, err, lastLine(out))
+	}
+	return nil
+})
+
+// eventually asks until the answer is nil, the context ends or a quarter of a minute has passed: a first start of Samba
+// on a busy machine with two cores takes a few seconds.
+func eventually(ctx context.Context, ask func(context.Context) error) error {
+	return within(ctx, 15*time.Second, ask)
+}
+
+func within(ctx context.Context, limit time.Duration, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		err := ask(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("still not so after %v: %w", limit, err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}

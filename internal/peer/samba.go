@@ -1,0 +1,330 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// Password is the password of every account of a standalone server.
+const Password = "Passw0rd!"
+
+// Config says how a Samba server differs from its defaults. The zero value is Samba as it comes: anonymous is let in.
+type Config struct {
+	// Address is where the server listens, such as 127.46.0.1; 127.0.0.1 when empty. "0.0.0.0" is every address of the
+	// machine.
+	Address string
+	// Ports are 445 and 139 in a network of the server's own, one free port otherwise.
+	Ports []int
+	// Network gives the server a network of its own.
+	Network bool
+	// Global and IPC are further lines of [global] and, when there are any, of [IPC$].
+	Global, IPC []string
+	// Shares are further shares beside finance (a password is needed) and public (guests are welcome).
+	Shares []Share
+	// Users are labadmin, alice and bob when nil.
+	Users []string
+}
+
+// Share is a section of smb.conf. Its path is made when no line names one.
+type Share struct {
+	Name  string
+	Lines []string
+}
+
+// Samba is a running standalone server.
+type Samba struct {
+	*Machine
+	Address    string // without the port
+	Port       int    // the first one
+	ConfigFile string
+
+	config Config
+	daemon *daemon
+}
+
+// StartSamba starts a standalone server, waits until it answers, and ends it and its helpers with the test.
+func StartSamba(t testing.TB, c Config) *Samba {
+	t.Helper()
+	Need(t, "smbd")
+	if c.Users == nil {
+		c.Users = []string{"labadmin", "alice", "bob"}
+	}
+	if c.Address == "" {
+		c.Address = "127.0.0.1"
+	}
+	if len(c.Ports) == 0 {
+		c.Ports = []int{445, 139}
+		if !c.Network {
+			c.Ports = []int{FreePort(t, c.Address)}
+		}
+	}
+	s := &Samba{
+		Machine: NewMachine(t, MachineOptions{Network: c.Network, Accounts: c.Users}),
+		Address: c.Address, Port: c.Ports[0], config: c,
+	}
+	s.ConfigFile = filepath.Join(s.Dir, "etc", "smb.conf")
+	if err := s.prepare(t.Context()); err != nil {
+		t.Fatalf("peer: preparing smbd: %v", err)
+	}
+	if err := s.start(t.Context()); err != nil {
+		t.Fatalf("peer: starting smbd: %v", err)
+	}
+	t.Cleanup(func() { // before the machine ends, so that a failed test's log can be read
+		if t.Failed() {
+			t.Logf("smbd's last words:\n%s", s.daemon.lastWords())
+		}
+	})
+	return s
+}
+
+// StartManyHosts starts one server that answers on port 445 of every address 127.x.y.z of its own network: each address
+// is a real host to a client. Reach it through Dial or Command.
+func StartManyHosts(t testing.TB, c Config) *Samba {
+	t.Helper()
+	c.Network, c.Address = true, "0.0.0.0"
+	return StartSamba(t, c)
+}
+
+// FreePort finds a TCP port of a loopback address that nobody listens on.
+func FreePort(t testing.TB, address string) int {
+	t.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+	if err != nil {
+		t.Fatalf("peer: no free port: %v", err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Addr is host:port of the server. A server on every address is named by the first of them.
+func (s *Samba) Addr() string { return net.JoinHostPort(s.host(), strconv.Itoa(s.Port)) }
+
+func (s *Samba) host() string {
+	if s.Address == "0.0.0.0" {
+		return "127.0.0.1"
+	}
+	return s.Address
+}
+
+func (s *Samba) prepare(ctx context.Context) error {
+	for _, sub := range []string{"lock", "ncalrpc", "usershares"} {
+		if err := os.Mkdir(filepath.Join(s.Dir, sub), 0o755); err != nil {
+			return err
+		}
+	}
+	if err := os.Chmod(filepath.Join(s.Dir, "lib", "private"), 0o700); err != nil {
+		return err
+	}
+	if err := s.write(); err != nil {
+		return err
+	}
+	for _, user := range s.config.Users {
+		cmd := s.Command(ctx, "smbpasswd", "-c", s.ConfigFile, "-s", "-a", user)
+		cmd.Stdin = strings.NewReader(Password + "\n" + Password + "\n")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("adding user %s: %w: %s", user, err, lastLine(out))
+		}
+	}
+	return nil
+}
+
+// write makes the shares' directories and smb.conf, which appears whole.
+func (s *Samba) write() error {
+	shares := append([]Share{
+		{"finance", []string{"read only = no"}},
+		{"public", []string{"guest ok = yes"}},
+	}, s.config.Shares...)
+	var b strings.Builder
+	b.WriteString("[global]\n")
+	for _, line := range append(s.globals(), s.config.Global...) {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
+	if len(s.config.IPC) > 0 {
+		shares = append(shares, Share{"IPC$", s.config.IPC})
+	}
+	for _, share := range shares {
+		fmt.Fprintf(&b, "[%s]\n", share.Name)
+		hasPath := slices.ContainsFunc(share.Lines, func(line string) bool { return strings.HasPrefix(line, "path") })
+		if !hasPath && share.Name != "IPC$" {
+			path := filepath.Join(s.Dir, "share-"+share.Name)
+			if err := os.MkdirAll(path, 0o755); err != nil {
+				return err
+			}
+			if err := os.Chmod(path, 0o777); err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, "  path = %s\n", path)
+		}
+		for _, line := range share.Lines {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
+	}
+	draft := s.ConfigFile + ".new"
+	if err := os.WriteFile(draft, []byte(b.String()), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(draft, s.ConfigFile)
+}
+
+// globals are the lines that make the server private. None of them governs who may reach what.
+func (s *Samba) globals() []string {
+	ports := make([]string, len(s.config.Ports))
+	for i, port := range s.config.Ports {
+		ports[i] = strconv.Itoa(port)
+	}
+	lines := []string{
+		"netbios name = LABHOST",
+		"workgroup = LABGRP",
+		"server role = standalone server",
+		"smb ports = " + strings.Join(ports, " "),
+		"disable netbios = yes",
+		"passdb backend = tdbsam",
+		"load printers = no",
+		"printing = bsd",
+		"max log size = 0",
+		"private dir = " + filepath.Join(s.Dir, "lib", "private"),
+		"lock directory = " + filepath.Join(s.Dir, "lock"),
+		"state directory = " + filepath.Join(s.Dir, "lib"),
+		"cache directory = " + filepath.Join(s.Dir, "cache"),
+		"pid directory = " + filepath.Join(s.Dir, "run"),
+		"ncalrpc dir = " + filepath.Join(s.Dir, "ncalrpc"),
+		"usershare path = " + filepath.Join(s.Dir, "usershares"),
+		"log file = " + filepath.Join(s.Dir, "log", "%m.log"),
+	}
+	if s.Address != "0.0.0.0" {
+		// The mask matters: with /32 smbd binds 127.0.0.1, without any it finds no interface.
+		lines = append(lines, "interfaces = "+s.Address+"/8", "bind interfaces only = yes")
+	}
+	return lines
+}
+
+func (s *Samba) start(ctx context.Context) error {
+	cmd := s.Command(context.WithoutCancel(ctx), "smbd", "--foreground", "--no-process-group", "--configfile", s.ConfigFile)
+	var err error
+	if s.daemon, err = startDaemon(cmd); err != nil {
+		return err
+	}
+	return s.daemon.await(ctx, func(ctx context.Context) error {
+		conn, err := s.Dial(ctx, "tcp", s.Addr())
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+}
+
+// Edit changes the configuration file and tells nobody: follow it with Reload or Restart, or watch what happens.
+func (s *Samba) Edit(t testing.TB, change func(*Config)) {
+	t.Helper()
+	change(&s.config)
+	if err := s.write(); err != nil {
+		t.Fatalf("peer: writing smb.conf: %v", err)
+	}
+}
+
+// Reload makes smbd read its configuration again, as an administrator would, and returns when it has. The helpers that
+// serve pipes (rpcd_*) go on with the old one: see ReloadHelpers.
+func (s *Samba) Reload(t testing.TB) {
+	t.Helper()
+	// smbd takes its messages in order, so the answer to the ping follows the reload.
+	s.control(t, "reload-config")
+	s.control(t, "ping")
+}
+
+// Control sends smbd a message through smbcontrol, such as "close-share", "IPC$".
+func (s *Samba) Control(t testing.TB, message ...string) {
+	t.Helper()
+	s.control(t, message...)
+}
+
+func (s *Samba) control(t testing.TB, message ...string) {
+	t.Helper()
+	args := append([]string{"--configfile", s.ConfigFile, "smbd"}, message...)
+	if out, err := s.Command(t.Context(), "smbcontrol", args...).CombinedOutput(); err != nil {
+		t.Fatalf("peer: smbcontrol smbd %s: %v: %s", strings.Join(message, " "), err, lastLine(out))
+	}
+}
+
+// ReloadHelpers sends SIGHUP to the rpcd_* helpers, without which some settings never take effect on a running server.
+func (s *Samba) ReloadHelpers(t testing.TB) {
+	t.Helper()
+	if err := s.signal("rpcd_", syscall.SIGHUP); err != nil {
+		t.Fatalf("peer: rpcd_*: %v", err)
+	}
+}
+
+// Stop ends smbd and all its helpers, which otherwise go on and answer the next smbd's clients by the old configuration.
+func (s *Samba) Stop(t testing.TB) {
+	t.Helper()
+	if err := s.endAll(); err != nil {
+		t.Fatalf("peer: stopping smbd: %v", err)
+	}
+}
+
+// Restart stops the server and starts it with the present configuration file.
+func (s *Samba) Restart(t testing.TB) {
+	t.Helper()
+	s.Stop(t)
+	if err := s.start(t.Context()); err != nil {
+		t.Fatalf("peer: restarting smbd: %v", err)
+	}
+}
+
+// daemon is a server's process and what it printed.
+type daemon struct {
+	output *tail
+	ended  chan struct{}
+	err    error
+	leash  io.Closer
+}
+
+func startDaemon(cmd *exec.Cmd) (*daemon, error) {
+	d := &daemon{output: &tail{}, ended: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = d.output, d.output
+	// A server in the foreground watches its standard input: it ends when the test process does.
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	d.leash = in
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		d.err = cmd.Wait()
+		close(d.ended)
+	}()
+	return d, nil
+}
+
+// await asks until the answer is nil, or the daemon has ended.
+func (d *daemon) await(ctx context.Context, ask func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-d.ended:
+			cancel(fmt.Errorf("it ended: %w", d.err))
+		case <-ctx.Done():
+		}
+	}()
+	if err := eventually(ctx, ask); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return fmt.Errorf("%w\n%s", err, d.lastWords())
+	}
+	return nil
+}
+
+func (d *daemon) lastWords() string { return d.output.String() }
