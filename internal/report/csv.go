@@ -1,0 +1,81 @@
+package report
+
+import (
+	"encoding/csv"
+	"io"
+	"strings"
+	"unicode"
+
+	"ipcguard/internal/model"
+)
+
+// scanCSV writes one row a finding, and one row for a host without any.
+type scanCSV struct {
+	w      *csv.Writer
+	headed bool
+}
+
+func newScanCSV(w io.Writer) *scanCSV { return &scanCSV{w: csv.NewWriter(w)} }
+
+func (c *scanCSV) head() error {
+	if c.headed {
+		return nil
+	}
+	c.headed = true
+	return c.w.Write([]string{
+		"target", "address", "verdict", "reason", "server", "system", "finding", "severity", "identity", "pipe",
+		"evidence", "fix", "settings", "controls", "started",
+	})
+}
+
+func (c *scanCSV) Write(s *model.Scan) error {
+	if err := c.head(); err != nil {
+		return err
+	}
+	findings := s.Findings
+	if len(findings) == 0 {
+		findings = []model.Finding{{}}
+	}
+	for _, f := range findings {
+		var controls []string
+		for _, x := range f.Controls {
+			controls = append(controls, strings.Join(strings.Fields(x.Benchmark+" "+x.Version+" "+x.ID), " "))
+		}
+		row := []string{
+			s.Target, s.Address, string(s.Verdict), s.Reason, s.Server.Name, s.Server.System, f.ID, string(f.Severity),
+			string(f.Identity), f.Pipe, f.Evidence, f.Fix, strings.Join(f.Settings, "; "), strings.Join(controls, "; "),
+			s.Started.UTC().Format("2006-01-02T15:04:05Z"),
+		}
+		for i := range row {
+			row[i] = Cell(row[i])
+		}
+		if err := c.w.Write(row); err != nil {
+			return err
+		}
+	}
+	c.w.Flush()
+	return c.w.Error()
+}
+
+func (c *scanCSV) Close() error {
+	if err := c.head(); err != nil {
+		return err
+	}
+	c.w.Flush()
+	return c.w.Error()
+}
+
+// Cell makes a text safe for spreadsheets: what they would take for a formula starts with an apostrophe, and control
+// characters, which can hide one, are gone. A scanned server chooses its own name.
+func Cell(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	if t := strings.TrimLeftFunc(s, unicode.IsSpace); t != "" && strings.ContainsRune("=+-@|%＝＋－＠", []rune(t)[0]) {
+		return "'" + s
+	}
+	return s
+}

@@ -1,0 +1,232 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/model"
+)
+
+// scanText writes for people: a host's verdict, one line a finding with its evidence, and what to do next.
+type scanText struct {
+	w       io.Writer
+	style   Style
+	palette palette
+	counts  map[model.Verdict]int
+	total   int
+}
+
+func (t *scanText) Write(s *model.Scan) error {
+	if t.counts == nil {
+		t.counts = map[model.Verdict]int{}
+	}
+	t.counts[s.Verdict]++
+	t.total++
+	if s.Verdict == model.Unreachable && t.style.HideUnreachable && !t.style.Verbose {
+		return nil
+	}
+	var b strings.Builder
+	t.host(&b, s)
+	for _, group := range groups(s.Findings) {
+		t.finding(&b, group)
+	}
+	if t.style.Verbose {
+		t.ladder(&b, s)
+	}
+	b.WriteByte('\n')
+	_, err := io.WriteString(t.w, b.String())
+	return err
+}
+
+func (t *scanText) host(b *strings.Builder, s *model.Scan) {
+	name := Clean(s.Target)
+	if s.Address != "" && s.Address != s.Target {
+		name += " (" + s.Address + ")"
+	}
+	fmt.Fprintf(b, "%s  %s", t.palette.bold(name), t.palette.verdict(s.Verdict))
+	if s.Reason != "" {
+		b.WriteString("  " + Clean(s.Reason))
+	}
+	b.WriteByte('\n')
+	if len(s.Aliases) > 0 {
+		fmt.Fprintf(b, "  also named %s\n", Clean(strings.Join(s.Aliases, ", ")))
+	}
+	if line := serverLine(s.Server); line != "" {
+		fmt.Fprintf(b, "  %s\n", t.palette.dim(line))
+	}
+	if s.Partial {
+		fmt.Fprintf(b, "  %s\n", t.palette.warn("partial: not everything was asked or answered"))
+	}
+}
+
+// serverLine is what the server shows to every client.
+func serverLine(s model.Server) string {
+	var parts []string
+	if s.Name != "" {
+		name := Clean(s.Name)
+		if s.Domain != "" && s.Domain != s.Name {
+			name += " in " + Clean(s.Domain)
+		}
+		parts = append(parts, name)
+	}
+	if s.OS != "" {
+		parts = append(parts, Clean(s.OS))
+	}
+	if len(s.Dialects) > 0 {
+		parts = append(parts, "SMB "+strings.Join(s.Dialects, ", "))
+	}
+	if s.Signing != "" {
+		parts = append(parts, "signing "+s.Signing)
+	}
+	if s.Encryption {
+		parts = append(parts, "can encrypt")
+	}
+	return strings.Join(parts, " · ")
+}
+
+// groups joins the findings that differ in the identity alone, in the order of their first member.
+func groups(all []model.Finding) [][]model.Finding {
+	var out [][]model.Finding
+	for _, f := range all {
+		i := slices.IndexFunc(out, func(g []model.Finding) bool { return g[0].ID == f.ID })
+		if i < 0 {
+			out = append(out, []model.Finding{f})
+			continue
+		}
+		out[i] = append(out[i], f)
+	}
+	return out
+}
+
+func (t *scanText) finding(b *strings.Builder, group []model.Finding) {
+	f := group[0]
+	for _, other := range group[1:] {
+		if other.Severity.Rank() > f.Severity.Rank() {
+			f = other
+		}
+	}
+	evidence := Clean(f.Evidence)
+	var others []string
+	for _, other := range group {
+		if other.Identity != f.Identity && !slices.Contains(others, string(other.Identity)) {
+			others = append(others, string(other.Identity))
+		}
+	}
+	if len(others) > 0 {
+		evidence += "; so did " + strings.Join(others, " and ")
+	}
+	fmt.Fprintf(b, "  %s %s\n", t.palette.severity(f.Severity, 8), evidence)
+	if f.Fix != "" {
+		fmt.Fprintf(b, "           next: %s\n", Clean(f.Fix))
+	}
+	if t.style.Verbose {
+		var refs []string
+		for _, c := range f.Controls {
+			refs = append(refs, strings.Join(strings.Fields(c.Benchmark+" "+c.Version+" "+c.ID), " "))
+		}
+		line := "           " + f.ID
+		if len(f.Settings) > 0 {
+			line += " · settings: " + strings.Join(f.Settings, ", ")
+		}
+		if len(refs) > 0 {
+			line += " · controls: " + strings.Join(refs, ", ")
+		}
+		fmt.Fprintln(b, t.palette.dim(line))
+	}
+}
+
+// ladder shows every layer of every identity.
+func (t *scanText) ladder(b *strings.Builder, s *model.Scan) {
+	for _, id := range s.Identities {
+		title := string(id.Identity)
+		if id.Dialect != "" {
+			title += " over " + id.Dialect
+		}
+		if id.SeenAs != "" {
+			title += ", seen as " + Clean(id.SeenAs)
+		}
+		for _, flag := range []struct {
+			set  bool
+			name string
+		}{{id.GuestFlag, "guest flag"}, {id.NullFlag, "null flag"}, {id.Signed, "signed"}, {id.Encrypted, "encrypted"}} {
+			if flag.set {
+				title += ", " + flag.name
+			}
+		}
+		fmt.Fprintf(b, "  %s\n", t.palette.bold(title))
+		t.step(b, 4, "session", id.Session)
+		t.step(b, 4, "tree IPC$", id.Tree)
+		for _, p := range id.Pipes {
+			t.step(b, 4, "pipe "+Clean(p.Pipe), p.Open)
+			for _, i := range p.Interfaces {
+				t.step(b, 6, "bind "+i.Interface, i.Bind)
+				for _, c := range i.Calls {
+					t.call(b, c)
+				}
+			}
+		}
+		for _, sh := range id.Shares {
+			name := "disk share"
+			if sh.Name != "" {
+				name += " " + Clean(sh.Name)
+			}
+			t.step(b, 4, name, sh.Tree)
+			if sh.Open.Outcome != "" {
+				t.step(b, 6, "root folder", sh.Open)
+			}
+		}
+	}
+	st := s.Stats
+	fmt.Fprintf(b, "  %s\n", t.palette.dim(fmt.Sprintf("%d ms, %d connections, %d requests, %d round trips, %d bytes sent, %d received",
+		s.DurationMS, st.Connections, st.Requests, st.RoundTrips, st.BytesSent, st.BytesReceived)))
+}
+
+func (t *scanText) step(b *strings.Builder, indent int, name string, s model.Step) {
+	line := strings.Repeat(" ", indent) + pad(name, 40-indent) + " " + t.palette.outcome(s.Outcome, 12)
+	for _, part := range []string{s.Status, s.Detail} {
+		if part != "" {
+			line += "  " + Clean(part)
+		}
+	}
+	fmt.Fprintln(b, strings.TrimRight(line, " "))
+}
+
+func (t *scanText) call(b *strings.Builder, c model.CallResult) {
+	line := "        " + pad(c.Call, 32) + " " + t.palette.outcome(c.Outcome, 12)
+	if c.Status != "" {
+		line += "  " + c.Status
+	}
+	if c.Discloses != "" && c.Discloses != model.DisclosesNothing {
+		line += "  " + string(c.Discloses)
+		if c.Count > 0 {
+			line += fmt.Sprintf(": %d", c.Count)
+		}
+		if c.More {
+			line += " and more"
+		}
+	}
+	if c.Detail != "" {
+		line += "  " + Clean(c.Detail)
+	}
+	fmt.Fprintln(b, line)
+	for _, n := range c.Names {
+		fmt.Fprintf(b, "          %s\n", Clean(n))
+	}
+}
+
+// Close adds the sum where there was more than one host.
+func (t *scanText) Close() error {
+	if t.total < 2 {
+		return nil
+	}
+	var parts []string
+	for _, v := range []model.Verdict{model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable} {
+		if n := t.counts[v]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, v))
+		}
+	}
+	_, err := fmt.Fprintf(t.w, "%d hosts: %s\n", t.total, strings.Join(parts, ", "))
+	return err
+}
