@@ -1,0 +1,180 @@
+package dcerpc
+
+import (
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"ipcguard/internal/status"
+)
+
+//go:embed opnums.txt
+var opnumText string
+
+// Interface is what is known about an RPC interface without speaking it.
+type Interface struct {
+	Name     string // short name, such as samr
+	Syntax   SyntaxID
+	Pipes    []string // the pipes it is usually found on, lower or mixed case, without \pipe\
+	Document string   // such as MS-SAMR; "-" where no specification is public
+	Ops      []Op     // by opnum; gaps have an empty name
+}
+
+// Op is one call.
+type Op struct {
+	Name   string
+	Return ReturnKind
+}
+
+// ReturnKind is the kind of status that ends an answer.
+type ReturnKind byte
+
+// The kinds, as the letters of opnums.txt.
+const (
+	ReturnNone     ReturnKind = '-'
+	ReturnNTStatus ReturnKind = 'N'
+	ReturnWError   ReturnKind = 'W'
+	ReturnHResult  ReturnKind = 'H'
+	ReturnDCE      ReturnKind = 'F'
+)
+
+// String is the name of the kind.
+func (k ReturnKind) String() string {
+	switch k {
+	case ReturnNTStatus:
+		return "NTSTATUS"
+	case ReturnWError:
+		return "WERROR"
+	case ReturnHResult:
+		return "HRESULT"
+	case ReturnDCE:
+		return "error_status_t"
+	}
+	return "none"
+}
+
+// OpName is the name of a call, or "opnum N".
+func (i *Interface) OpName(opnum uint16) string {
+	if int(opnum) < len(i.Ops) && i.Ops[opnum].Name != "" {
+		return i.Ops[opnum].Name
+	}
+	return fmt.Sprintf("opnum %d", opnum)
+}
+
+type registry struct {
+	all      []*Interface
+	bySyntax map[SyntaxID]*Interface
+	byUUID   map[UUID]*Interface
+	byName   map[string]*Interface
+}
+
+var known = sync.OnceValue(func() *registry {
+	r := &registry{nil, map[SyntaxID]*Interface{}, map[UUID]*Interface{}, map[string]*Interface{}}
+	for line := range strings.Lines(opnumText) {
+		f := strings.Fields(line)
+		switch {
+		case len(f) == 6 && f[0] == "interface":
+			i := &Interface{Name: f[1], Document: f[5]}
+			major, minor, _ := strings.Cut(f[3], ".")
+			i.Syntax = syntax(f[2], number(major), number(minor))
+			if f[4] != "-" {
+				i.Pipes = strings.Split(f[4], ",")
+			}
+			r.all = append(r.all, i)
+			r.bySyntax[i.Syntax] = i
+			r.byUUID[i.Syntax.UUID] = i
+			if r.byName[i.Name] == nil {
+				r.byName[i.Name] = i
+			}
+		case len(f) == 3 && len(r.all) > 0:
+			i := r.all[len(r.all)-1]
+			for n := int(number(f[0])); len(i.Ops) <= n; {
+				i.Ops = append(i.Ops, Op{Return: ReturnNone})
+			}
+			i.Ops[number(f[0])] = Op{f[2], ReturnKind(f[1][0])}
+		}
+	}
+	return r
+})
+
+// number reads a number of opnums.txt; the tests check the file.
+func number(s string) uint16 {
+	n, _ := strconv.ParseUint(s, 10, 16)
+	return uint16(n)
+}
+
+// Interfaces lists every known interface. The list is shared: do not change it.
+func Interfaces() []*Interface { return known().all }
+
+// LookupInterface finds an interface by its syntax, or by the UUID alone where the version is another one; nil when
+// unknown.
+func LookupInterface(s SyntaxID) *Interface {
+	if i := known().bySyntax[s]; i != nil {
+		return i
+	}
+	return known().byUUID[s.UUID]
+}
+
+// InterfaceByName finds an interface by its short name; nil when unknown.
+func InterfaceByName(name string) *Interface { return known().byName[name] }
+
+// CallName names a call for people: the interface's short name or UUID, and the call's name or "opnum N".
+func CallName(s SyntaxID, opnum uint16) (iface, call string) {
+	if i := LookupInterface(s); i != nil {
+		return i.Name, i.OpName(opnum)
+	}
+	return s.UUID.String(), fmt.Sprintf("opnum %d", opnum)
+}
+
+// Returned is the status at the end of an answer.
+type Returned struct {
+	Kind ReturnKind
+	Code uint32
+}
+
+// ReturnStatus reads the status that ends the stub of an answer. Kind is ReturnNone when the call, its kind or a
+// whole status is not there. Trailing bytes that do not belong to the answer (verification trailers stand in requests
+// only) are not looked for: stubs over pipes end with the return value, padded to four.
+func ReturnStatus(s SyntaxID, opnum uint16, stub []byte, bigEndian bool) Returned {
+	i := LookupInterface(s)
+	if i == nil || int(opnum) >= len(i.Ops) || i.Ops[opnum].Return == ReturnNone || len(stub) < 4 {
+		return Returned{Kind: ReturnNone}
+	}
+	c := coder{buf: stub[len(stub)-4:], dec: true, big: bigEndian}
+	r := Returned{Kind: i.Ops[opnum].Return}
+	c.u32(&r.Code)
+	return r
+}
+
+// Err is the status as an error of its kind, nil for none. Warnings (such as more entries) are errors here too: look
+// at Failed for whether the call was refused.
+func (r Returned) Err() error {
+	switch {
+	case r.Kind == ReturnNone || r.Code == 0:
+		return nil
+	case r.Kind == ReturnNTStatus:
+		return status.NTStatus(r.Code)
+	case r.Kind == ReturnWError:
+		return status.WError(r.Code)
+	case r.Kind == ReturnHResult && r.Code>>16 == 0x8007: // HRESULT_FROM_WIN32, [MS-ERREF] 2.1.2
+		return status.WError(r.Code & 0xFFFF)
+	}
+	return status.Fault(r.Code)
+}
+
+// Failed tells whether the call did not do what was asked. More data is a success.
+func (r Returned) Failed() bool {
+	switch r.Kind {
+	case ReturnNTStatus:
+		return status.NTStatus(r.Code).IsError()
+	case ReturnWError:
+		return werr("", status.WError(r.Code)) != nil
+	case ReturnHResult:
+		return r.Code>>31 == 1
+	case ReturnDCE:
+		return r.Code != 0
+	}
+	return false
+}
