@@ -108,10 +108,10 @@ var importsImpacket = sync.OnceValue(func() error {
 	return nil
 })
 
-// eventually asks until the answer is nil, the context ends or a quarter of a minute has passed: a first start of Samba
-// on a busy machine with two cores takes a few seconds.
+// eventually asks until the answer is nil, the context ends or a minute has passed: a start of Samba takes half a second
+// alone and ten or more when every package of the project tests at once on two cores.
 func eventually(ctx context.Context, ask func(context.Context) error) error {
-	return within(ctx, 15*time.Second, ask)
+	return within(ctx, time.Minute, ask)
 }
 
 func within(ctx context.Context, limit time.Duration, ask func(context.Context) error) error {
