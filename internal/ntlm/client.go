@@ -213,6 +213,27 @@ func (c *Client) exchange(m *Authenticate, keyExchangeKey [16]byte) ([]byte, err
 	return key, nil
 }
 
+// Legacy answers the bare 8-byte challenge of an SMB1 server without extended security. targetName is the domain that
+// the server named. A null session answers with nothing at all. See [MS-CIFS] 2.2.4.53.1 and [MS-NLMP] 3.3.2.
+func (c *Client) Legacy(challenge [8]byte, targetName string) (account, domain string, lm, nt []byte, err error) {
+	if c.negotiate != nil || c.key != nil {
+		return "", "", nil, nil, errOrder
+	}
+	if c.anonymous {
+		c.key = make([]byte, 16)
+		return "", "", nil, nil, nil
+	}
+	r := &V2Response{Timestamp: Filetime(c.now()), Tail: []byte{0, 0, 0, 0}}
+	if err := c.random(r.ClientChallenge[:]); err != nil {
+		return "", "", nil, nil, fmt.Errorf("ntlm: no random numbers: %w", err)
+	}
+	if targetName != "" {
+		r.Pairs = AVPairs{{AvNbDomainName, encodeUTF16(targetName)}}
+	}
+	nt, lm, c.key = c.secret.Answer(challenge, r)
+	return c.secret.User, c.secret.Domain, lm, nt, nil
+}
+
 // SessionKey is the exported session key, 16 bytes; nil before the logon has come so far.
 func (c *Client) SessionKey() []byte { return c.key }
 

@@ -277,3 +277,30 @@ func TestOrder(t *testing.T) {
 		t.Error("Authenticate before Challenge")
 	}
 }
+
+func TestLegacy(t *testing.T) {
+	challenge := [8]byte{1, 2, 3, 4, 5, 6, 7, 8}
+	account, domain, lm, nt, err := NewAnonymous(Options{}).Legacy(challenge, "LAB")
+	if err != nil || account != "" || domain != "" || len(lm)+len(nt) != 0 {
+		t.Errorf("null session: %q %q %x %x %v", account, domain, lm, nt, err)
+	}
+	c := NewUser("alice", "LAB", password, Options{})
+	account, domain, lm, nt, err = c.Legacy(challenge, "LAB")
+	if err != nil || account != "alice" || domain != "LAB" || len(lm) != lmv2Len {
+		t.Errorf("user: %q %q %x %v", account, domain, lm, err)
+	}
+	r, err := ParseV2Response(nt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, ok := Secret{"alice", "LAB", NTHash(password)}.Verify(challenge, r)
+	if !ok || !bytes.Equal(key, c.SessionKey()) {
+		t.Errorf("the server's view: %v %x %x", ok, key, c.SessionKey())
+	}
+	if r.Pairs.Text(AvNbDomainName) != "LAB" {
+		t.Errorf("attributes %v", r.Pairs)
+	}
+	if _, _, _, _, err := c.Legacy(challenge, ""); err == nil {
+		t.Error("a client serves two logons")
+	}
+}

@@ -1,0 +1,178 @@
+package spnego
+
+import "encoding/asn1"
+
+// Init is the first token: what the sender can do, and perhaps the first token of the mechanism it likes best. A server
+// sends one in its SMB NEGOTIATE answer, with hints.
+//
+// See RFC 4178 4.2.1 and [MS-SPNG] 2.2.1.
+type Init struct {
+	MechTypes   []asn1.ObjectIdentifier
+	ReqFlags    []byte // the bit string's content, nil = absent
+	MechToken   []byte // nil = absent
+	Hints       *Hints
+	MechListMIC []byte // nil = absent
+	Bare        bool   // without the outer frame and its object identifier
+
+	mechTypes []byte // the list as it was sent
+}
+
+// Hints are what servers put into NegTokenInit2.
+type Hints struct {
+	Name    []byte // nil = absent; "not_defined_in_RFC4178@please_ignore" or, before Vista, the server's principal
+	Address []byte // nil = absent
+}
+
+// Named elements of a SEQUENCE must be told from absent ones, so that an empty string is written again as one.
+func present(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+func parseInit(b []byte) (*Init, error) {
+	b, err := only(b, tagSequence)
+	if err != nil {
+		return nil, err
+	}
+	t := new(Init)
+	for last := -1; len(b) > 0; {
+		var tag byte
+		var content []byte
+		if tag, content, b, err = element(b); err != nil {
+			return nil, err
+		}
+		if int(tag) <= last {
+			return nil, malformed("element 0x%02X out of order", tag)
+		}
+		last = int(tag)
+		switch tag {
+		case tagContext0:
+			if t.MechTypes, err = parseMechTypes(content); err == nil {
+				t.mechTypes = content
+			}
+		case tagContext0 + 1:
+			t.ReqFlags, err = only(content, tagBitString)
+			t.ReqFlags = present(t.ReqFlags)
+		case tagContext0 + 2:
+			t.MechToken, err = only(content, tagOctetString)
+			t.MechToken = present(t.MechToken)
+		case tagContext0 + 3:
+			// RFC 4178 keeps the MIC here, [MS-SPNG] the hints.
+			if len(content) > 0 && content[0] == tagSequence {
+				t.Hints, err = parseHints(content)
+				break
+			}
+			t.MechListMIC, err = only(content, tagOctetString)
+			t.MechListMIC = present(t.MechListMIC)
+		case tagContext0 + 4:
+			if t.MechListMIC != nil {
+				return nil, malformed("two message integrity codes")
+			}
+			t.MechListMIC, err = only(content, tagOctetString)
+			t.MechListMIC = present(t.MechListMIC)
+		default: // RFC 4178 leaves room for more
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func parseMechTypes(b []byte) ([]asn1.ObjectIdentifier, error) {
+	b, err := only(b, tagSequence)
+	if err != nil {
+		return nil, err
+	}
+	var out []asn1.ObjectIdentifier
+	for len(b) > 0 {
+		if len(out) == maxMechanisms {
+			return nil, malformed("more than %d mechanisms", maxMechanisms)
+		}
+		var oid asn1.ObjectIdentifier
+		if oid, b, err = leadingOID(b); err != nil {
+			return nil, err
+		}
+		out = append(out, oid)
+	}
+	return out, nil
+}
+
+func parseHints(b []byte) (*Hints, error) {
+	b, err := only(b, tagSequence)
+	if err != nil {
+		return nil, err
+	}
+	h := new(Hints)
+	for last := -1; len(b) > 0; {
+		var tag byte
+		var content []byte
+		if tag, content, b, err = element(b); err != nil {
+			return nil, err
+		}
+		if int(tag) <= last {
+			return nil, malformed("hint 0x%02X out of order", tag)
+		}
+		last = int(tag)
+		switch tag {
+		case tagContext0:
+			h.Name, err = only(content, tagGeneralString)
+			h.Name = present(h.Name)
+		case tagContext0 + 1:
+			h.Address, err = only(content, tagOctetString)
+			h.Address = present(h.Address)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+// MechList is the list of mechanisms as it is signed: the bytes that were sent, or that Append will write.
+func (t *Init) MechList() []byte {
+	if t.mechTypes != nil {
+		return t.mechTypes
+	}
+	var list []byte
+	for _, oid := range t.MechTypes {
+		list = appendOID(list, oid)
+	}
+	return appendElement(nil, tagSequence, list)
+}
+
+// Append writes the token.
+func (t *Init) Append(b []byte) []byte {
+	var s []byte
+	if t.mechTypes != nil || t.MechTypes != nil {
+		s = appendElement(s, tagContext0, t.MechList())
+	}
+	if t.ReqFlags != nil {
+		s = appendField(s, 1, tagBitString, t.ReqFlags)
+	}
+	if t.MechToken != nil {
+		s = appendField(s, 2, tagOctetString, t.MechToken)
+	}
+	mic := byte(3)
+	if t.Hints != nil {
+		var h []byte
+		if t.Hints.Name != nil {
+			h = appendField(h, 0, tagGeneralString, t.Hints.Name)
+		}
+		if t.Hints.Address != nil {
+			h = appendField(h, 1, tagOctetString, t.Hints.Address)
+		}
+		s = appendField(s, 3, tagSequence, h)
+		mic = 4
+	}
+	if t.MechListMIC != nil {
+		s = appendField(s, mic, tagOctetString, t.MechListMIC)
+	}
+	inner := appendElement(nil, tagContext0, appendElement(nil, tagSequence, s))
+	if t.Bare {
+		return append(b, inner...)
+	}
+	return appendElement(b, tagApplication0, append(appendOID(nil, OIDSPNEGO), inner...))
+}
