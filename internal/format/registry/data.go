@@ -59,14 +59,11 @@ func (v Value) QWord() (uint64, error) {
 	return binary.LittleEndian.Uint64(v.Data), nil
 }
 
-// Text reads a REG_SZ or REG_EXPAND_SZ up to its terminator. Any other type is a *TypeError. A missing terminator is
-// no error (Windows itself writes such values); Oddities names it.
+// Text reads a REG_SZ or REG_EXPAND_SZ up to its terminator. Any other type is a *TypeError. A missing terminator
+// or an odd last byte is no error (Windows itself writes both); Oddities names them.
 func (v Value) Text() (string, error) {
 	if v.Type != SZ && v.Type != ExpandSZ {
 		return "", &TypeError{v.Name, SZ, v.Type}
-	}
-	if len(v.Data)%2 != 0 {
-		return "", &DataError{v.Name, v.Type, "an odd number of bytes"}
 	}
 	s, _ := cutString(v.Data)
 	return s, nil
@@ -85,11 +82,8 @@ func (v Value) Strings() ([]string, error) {
 	if v.Type != MultiSZ {
 		return nil, &TypeError{v.Name, MultiSZ, v.Type}
 	}
-	if len(v.Data)%2 != 0 {
-		return nil, &DataError{v.Name, v.Type, "an odd number of bytes"}
-	}
 	list := []string{}
-	for rest := v.Data; len(rest) > 0; {
+	for rest := v.Data; len(rest) > 1; {
 		s, n := cutString(rest)
 		if s == "" {
 			break

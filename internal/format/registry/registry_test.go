@@ -22,7 +22,7 @@ func TestStrings(t *testing.T) {
 		{"no final terminator", Value{Type: MultiSZ, Data: sz("a\x00")}, []string{"a"}, []string{"has no final terminator"}, false},
 		{"no terminator at all", Value{Type: MultiSZ, Data: sz("a")}, []string{"a"}, []string{"its last string has no terminator"}, false},
 		{"data behind the end", Value{Type: MultiSZ, Data: sz("a\x00\x00b\x00\x00")}, []string{"a"}, []string{"has data after the end of the list"}, false},
-		{"odd length", Value{Type: MultiSZ, Data: []byte{1}}, nil, []string{"has an odd number of bytes"}, true},
+		{"odd length", Value{Type: MultiSZ, Data: append(sz("a\x00\x00"), 1)}, []string{"a"}, []string{"has an odd number of bytes"}, false},
 		{"REG_SZ", NewText("k", "v", "share"), []string{"share"}, []string{"is REG_SZ where REG_MULTI_SZ belongs"}, true},
 		{"REG_DWORD", NewDWord("k", "v", 1), nil, []string{"is REG_DWORD where REG_MULTI_SZ belongs"}, true},
 	} {
