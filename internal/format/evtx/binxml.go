@@ -62,11 +62,11 @@ const (
 
 // part is a piece of content: text, a value's place, an element, or a processing instruction, which is passed over.
 type part struct {
-	kind     partKind
-	optional bool // partSubst: its element or attribute is left out when the value is null
-	index    int  // partSubst
-	text     string
-	element  *element
+	kind    partKind
+	binxml  bool // partSubst: the value is expected to be elements
+	index   int  // partSubst
+	text    string
+	element *element
 }
 
 // template is a compiled template definition, or a fragment that needs no values.
@@ -402,8 +402,8 @@ func (p *parser) part(depth int) (part, error) {
 		if err != nil {
 			return part{}, err
 		}
-		_, err = p.u8() // the type the template expects; the value carries its own
-		return part{kind: partSubst, index: i, optional: token == tokenOptionalSub}, err
+		expected, err := p.u8() // the value carries its own
+		return part{kind: partSubst, index: i, binxml: Type(expected) == TypeBinXML}, err
 	}
 	return part{}, fmt.Errorf("%w 0x%02x in content", errToken, token)
 }

@@ -78,6 +78,7 @@ func (t *template) addSlots(e *element, parent string, system bool, deps []int) 
 			t.addSlots(p.element, e.name, system || (parent == "Event" || parent == "") && e.name == "System", deps)
 		case partText, partSubst:
 			text = append(text, p)
+			leaf = leaf && !p.binxml
 		}
 	}
 	switch {

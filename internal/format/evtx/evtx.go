@@ -158,7 +158,9 @@ func (r *Reader) skip() {
 // load hands the chunk at the front of the buffer over. A chunk whose records do not match their checksum may have
 // lost its end to the chunk after it: then the signature of that one stands inside.
 func (r *Reader) load() {
-	r.first = true
+	if !r.first {
+		r.first, r.stats.BadFileHeader = true, true
+	}
 	n := min(chunkSize, len(r.buf))
 	r.stats.Chunks++
 	if r.offset%chunkSize != 4096 {

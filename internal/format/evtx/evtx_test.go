@@ -20,6 +20,15 @@ import (
 // sharedLogs are the real logs beside the module, read where they are.
 func sharedLogs(tb testing.TB) map[string][]byte {
 	tb.Helper()
+	logs := findLogs(tb)
+	if len(logs) == 0 {
+		tb.Skip("no event logs in ../shared/evtx beside the module: real logs are not part of the project")
+	}
+	return logs
+}
+
+func findLogs(tb testing.TB) map[string][]byte {
+	tb.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
 		tb.Fatal(err)
@@ -35,9 +44,6 @@ func sharedLogs(tb testing.TB) map[string][]byte {
 	}
 	folder := filepath.Join(dir, "..", "shared", "evtx")
 	names, _ := filepath.Glob(filepath.Join(folder, "*.evtx*"))
-	if len(names) == 0 {
-		tb.Skipf("no event logs in %s: real logs are not part of the project", folder)
-	}
 	logs := make(map[string][]byte)
 	for _, name := range names {
 		b, err := os.ReadFile(name)
