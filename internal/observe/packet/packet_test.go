@@ -1,0 +1,203 @@
+package packet
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/gopacket/gopacket/pcapgo"
+)
+
+// sharedDir is the folder of captures beside the project.
+func sharedDir(t testing.TB) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+	}
+	shared := filepath.Join(dir, "..", "shared", "captures")
+	if _, err := os.Stat(shared); err != nil {
+		t.Skip("../shared/captures is not there: no captures of third parties to read")
+	}
+	return shared
+}
+
+type source interface {
+	ZeroCopyReadPacketData() ([]byte, gopacket.CaptureInfo, error)
+	LinkType() layers.LinkType
+}
+
+// each calls f with every packet of every capture.
+func each(t testing.TB, f func(file string, link layers.LinkType, data []byte, ci gopacket.CaptureInfo)) {
+	for _, pattern := range []string{"*/*.pcap", "*/*.pcapng", "*/*.pcap.gz"} {
+		files, _ := filepath.Glob(filepath.Join(sharedDir(t), pattern))
+		for _, name := range files {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(name, ".gz") {
+				z, err := gzip.NewReader(bytes.NewReader(b))
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, _ = io.ReadAll(z)
+			}
+			var r source
+			r, err = pcapgo.NewReader(bytes.NewReader(b))
+			if err != nil {
+				r, err = pcapgo.NewNgReader(bytes.NewReader(b), pcapgo.DefaultNgReaderOptions)
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			for {
+				data, ci, err := r.ZeroCopyReadPacketData()
+				if err != nil {
+					break
+				}
+				f(filepath.Base(name), r.LinkType(), data, ci)
+			}
+		}
+	}
+}
+
+// TestAgainstGopacket holds the short cut against the library on every packet of the captures.
+func TestAgainstGopacket(t *testing.T) {
+	packets, segments := 0, 0
+	var d Decoder
+	each(t, func(file string, link layers.LinkType, data []byte, ci gopacket.CaptureInfo) {
+		packets++
+		got, why := d.Decode(link, data, ci.Length)
+		p := gopacket.NewPacket(data, link, gopacket.NoCopy)
+		l, _ := p.Layer(layers.LayerTypeTCP).(*layers.TCP)
+		if l == nil {
+			if why == OK {
+				t.Errorf("%s packet %d: a segment where gopacket has none", file, packets)
+			}
+			return
+		}
+		segments++
+		if why != OK {
+			t.Errorf("%s packet %d: %s", file, packets, why)
+			return
+		}
+		if got.Src.Port != uint16(l.SrcPort) || got.Dst.Port != uint16(l.DstPort) || got.Seq != l.Seq || got.Ack != l.Ack ||
+			(got.Flags&SYN != 0) != l.SYN || (got.Flags&FIN != 0) != l.FIN || (got.Flags&RST != 0) != l.RST {
+			t.Errorf("%s packet %d: %+v, gopacket %+v", file, packets, got, l)
+		}
+		if ci.Length == len(data) && !bytes.Equal(got.Payload, l.Payload) {
+			t.Errorf("%s packet %d: payload of %d bytes, gopacket %d", file, packets, len(got.Payload), len(l.Payload))
+		}
+		src := p.NetworkLayer().NetworkFlow().Src().Raw()
+		if !bytes.HasSuffix(got.Src.IP[:], src) {
+			t.Errorf("%s packet %d: from %x, gopacket %x", file, packets, got.Src.IP, src)
+		}
+	})
+	t.Logf("%d packets, %d segments", packets, segments)
+	if segments < 1000 {
+		t.Errorf("only %d segments", segments)
+	}
+}
+
+// serialize builds a packet with gopacket.
+func serialize(t *testing.T, ls ...gopacket.SerializableLayer) []byte {
+	t.Helper()
+	buf := gopacket.NewSerializeBuffer()
+	if err := gopacket.SerializeLayers(buf, gopacket.SerializeOptions{FixLengths: true}, ls...); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Clone(buf.Bytes())
+}
+
+func TestTunnels(t *testing.T) {
+	mac := []byte{2, 0, 0, 0, 0, 1}
+	eth := func(t layers.EthernetType) *layers.Ethernet {
+		return &layers.Ethernet{SrcMAC: mac, DstMAC: mac, EthernetType: t}
+	}
+	v4 := func(p layers.IPProtocol, last byte) *layers.IPv4 {
+		return &layers.IPv4{Version: 4, TTL: 9, Protocol: p, SrcIP: []byte{127, 0, 0, last}, DstIP: []byte{127, 0, 0, 99}}
+	}
+	v6 := func(p layers.IPProtocol) *layers.IPv6 {
+		return &layers.IPv6{Version: 6, HopLimit: 9, NextHeader: p, SrcIP: make([]byte, 16), DstIP: make([]byte, 16)}
+	}
+	tcp := &layers.TCP{SrcPort: 40000, DstPort: 445, Seq: 7, ACK: true}
+	load := gopacket.Payload("\xfeSMB, and more than Ethernet pads")
+	for name, b := range map[string][]byte{
+		"plain":     serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"ipv6":      serialize(t, eth(layers.EthernetTypeIPv6), v6(layers.IPProtocolTCP), tcp, load),
+		"two vlans": serialize(t, eth(layers.EthernetTypeQinQ), &layers.Dot1Q{VLANIdentifier: 1, Type: layers.EthernetTypeDot1Q}, &layers.Dot1Q{VLANIdentifier: 2, Type: layers.EthernetTypeIPv4}, v4(layers.IPProtocolTCP, 1), tcp, load),
+		"ip in ip":  serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolIPv4, 3), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"gre":       serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), &layers.GRE{Protocol: layers.EthernetTypeIPv4}, v4(layers.IPProtocolTCP, 1), tcp, load),
+		"vxlan": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 1, DstPort: 4789}, &layers.VXLAN{ValidIDFlag: true, VNI: 5},
+			eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"pppoe": serialize(t, eth(layers.EthernetTypePPPoESession), &layers.PPPoE{Version: 1, Type: 1, Length: 40 + 34 + 2}, &layers.PPP{PPPType: layers.PPPTypeIPv4}, v4(layers.IPProtocolTCP, 1), tcp, load),
+		"mpls":  serialize(t, eth(layers.EthernetTypeMPLSUnicast), &layers.MPLS{Label: 1, StackBottom: true, TTL: 9}, v4(layers.IPProtocolTCP, 1), tcp, load),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d Decoder
+			s, why := d.Decode(layers.LinkTypeEthernet, b, len(b))
+			if why != OK || s.Dst.Port != 445 || !bytes.Equal(s.Payload, load) || s.Seq != 7 {
+				t.Errorf("%q %+v", why, s)
+			}
+			if s, why := d.Decode(layers.LinkTypeEthernet, b[:len(b)-2], len(b)); why != OK || len(s.Payload) != len(load)-2 || s.Missing != 2 {
+				t.Errorf("cut by two bytes: %q %+v", why, s)
+			}
+		})
+	}
+}
+
+func TestFragments(t *testing.T) {
+	tcp := serialize(t, &layers.TCP{SrcPort: 40000, DstPort: 445, Seq: 7}, gopacket.Payload(bytes.Repeat([]byte("x"), 3000)))
+	frag := func(from, to int, more layers.IPv4Flag) []byte {
+		return serialize(t, &layers.IPv4{
+			Version: 4, TTL: 9, Id: 5, Flags: more, FragOffset: uint16(from / 8), Protocol: layers.IPProtocolTCP,
+			SrcIP: []byte{127, 0, 0, 1}, DstIP: []byte{127, 0, 0, 99},
+		}, gopacket.Payload(tcp[from:to]))
+	}
+	var d Decoder
+	for i, b := range [][]byte{frag(0, 1480, layers.IPv4MoreFragments), frag(1480, 2960, layers.IPv4MoreFragments), frag(2960, len(tcp), 0)} {
+		s, why := d.Decode(layers.LinkTypeRaw, b, len(b))
+		if i < 2 && why != Fragment {
+			t.Errorf("fragment %d: %q", i, why)
+		}
+		if i == 2 && (why != OK || len(s.Payload) != 3000 || s.Dst.Port != 445) {
+			t.Errorf("the whole: %q, %d bytes", why, len(s.Payload))
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(uint8(1), bytes.Repeat([]byte{0x45, 8, 0, 6}, 20))
+	f.Add(uint8(101), bytes.Repeat([]byte{0x60, 41, 44}, 30))
+	var d Decoder
+	f.Fuzz(func(t *testing.T, link uint8, b []byte) {
+		s, why := d.Decode(layers.LinkType(link), b, len(b)+int(link))
+		if why == OK && (len(s.Payload) > len(b)+65536 || s.Missing < 0) {
+			t.Fatalf("%d bytes of payload and %d missing in %d", len(s.Payload), s.Missing, len(b))
+		}
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	var packets [][]byte
+	var links []layers.LinkType
+	each(b, func(_ string, link layers.LinkType, data []byte, _ gopacket.CaptureInfo) {
+		packets, links = append(packets, bytes.Clone(data)), append(links, link)
+	})
+	var d Decoder
+	for i := 0; b.Loop(); i++ {
+		k := i % len(packets)
+		d.Decode(links[k], packets[k], len(packets[k]))
+	}
+}
