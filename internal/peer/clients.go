@@ -80,7 +80,11 @@ func (c Client) RPCCommand(t testing.TB, address string, commands ...string) *ex
 
 func (c Client) command(t testing.TB, program string, args ...string) *exec.Cmd {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ipcguard-client-")
+	parent := ""
+	if c.From != nil {
+		parent = c.From.Dir // gone with the machine, even when the test is killed
+	}
+	dir, err := os.MkdirTemp(parent, "ipcguard-client-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,10 +43,12 @@ type Machine struct {
 	once     sync.Once
 }
 
-// holderScript is the machine's first process. It gets its mounts as pairs of arguments, says "ready", and then reads
-// until the pipe closes. bash reaps the orphans that Samba's helpers become.
+// holderScript is the machine's first process: DIR HOSTNAME NETWORK [FROM TO]... It makes the mounts, says "ready", and
+// then reads until the pipe closes. bash reaps the orphans that Samba's helpers become. When the test died and cannot do
+// so, it ends the others and removes the directory.
 const holderScript = `
 set -e
+dir=$1; shift
 mount --make-rprivate /
 mount -t proc proc /proc
 echo "$1" > /proc/sys/kernel/hostname
@@ -62,6 +64,9 @@ while [ $# -gt 1 ]; do
 done
 echo ready
 while read -r _; do :; done
+set +e
+kill -KILL -1 2>/dev/null
+rm -rf "$dir"
 `
 
 // NewMachine makes a machine that lasts until the test ends.
@@ -139,7 +144,7 @@ func (m *Machine) hold(o MachineOptions) error {
 	if o.Network {
 		network = "network"
 	}
-	m.holder = exec.Command("bash", append([]string{"-c", holderScript, "holder", hostname, network}, mounts...)...)
+	m.holder = exec.Command("bash", append([]string{"-c", holderScript, "holder", m.Dir, hostname, network}, mounts...)...)
 	unshare(m.holder, o.Network)
 	var complaint bytes.Buffer
 	m.holder.Stderr = &complaint

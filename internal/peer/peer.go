@@ -102,7 +102,7 @@ const python = "/usr/bin/python3"
 var importsImpacket = sync.OnceValue(func() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if out, err := exec.CommandContext(ctx, python, "-c", "import impacket.smbserver").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, python, "-I", "-c", "import impacket.smbserver").CombinedOutput(); err != nil {
 		return fmt.Errorf("%s cannot import impacket.smbserver: %w: %s", python, err, lastLine(out))
 	}
 	return nil
