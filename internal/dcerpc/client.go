@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-
-	"ipcguard/internal/status"
 )
 
 // Transport is an open pipe in message mode. *smb.Pipe satisfies it.
@@ -323,29 +321,4 @@ func (c *Client) roundTrip(ctx context.Context, packet []byte, callID uint32) (C
 			return Call{}, c.fail(err)
 		}
 	}
-}
-
-// call marshals a request, calls, and unmarshals the answer.
-func (c *Client) call(ctx context.Context, iface SyntaxID, opnum uint16, request, response Message) error {
-	stub, err := c.Call(ctx, iface, opnum, AppendNDR(nil, request))
-	if err != nil {
-		return err
-	}
-	return UnmarshalNDR(stub, false, response)
-}
-
-// nt is the error of a call that returns an NTSTATUS: warnings and successes carry data and are none.
-func nt(call string, s status.NTStatus) error {
-	if s.IsError() {
-		return fmt.Errorf("%s: %w", call, s)
-	}
-	return nil
-}
-
-// werr is the error of a call that returns a WERROR. More data is an answer, not an error.
-func werr(call string, s status.WError) error {
-	if s != status.WerrOK && s != status.WerrMoreData {
-		return fmt.Errorf("%s: %w", call, s)
-	}
-	return nil
 }

@@ -170,7 +170,7 @@ func (r Returned) Failed() bool {
 	case ReturnNTStatus:
 		return status.NTStatus(r.Code).IsError()
 	case ReturnWError:
-		return werr("", status.WError(r.Code)) != nil
+		return (&WResult{status.WError(r.Code)}).refused() != nil
 	case ReturnHResult:
 		return r.Code>>31 == 1
 	case ReturnDCE:
