@@ -1,0 +1,57 @@
+# make help lists what there is. Everything works from a fresh clone with git, make and Go; as root on Debian or Ubuntu
+# the real servers and clients that the tests use are installed by themselves.
+GO ?= go
+FUZZTIME ?= 10s
+PLATFORMS = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
+export CGO_ENABLED = 0
+
+# Go puts the commit into the binary. Where git will not tell it (another owner's clone, an archive), build without.
+ifneq ($(shell git rev-parse --is-inside-work-tree 2>/dev/null),true)
+export GOFLAGS += -buildvcs=false
+endif
+BUILD = $(GO) build -trimpath -ldflags '-s -w'
+
+.PHONY: help build binary test bench lint demo fuzz setup clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+binary: ## build bin/ipcguard for this system
+	@mkdir -p bin
+	@$(BUILD) -o bin/ ./cmd/ipcguard
+
+build: binary ## build static binaries for every system into dist/
+	@mkdir -p dist
+	@set -e; for platform in $(PLATFORMS); do \
+	  os=$${platform%/*} arch=$${platform#*/} suffix=; \
+	  [ $$os != windows ] || suffix=.exe; \
+	  GOOS=$$os GOARCH=$$arch $(BUILD) -o dist/ipcguard-$$os-$$arch$$suffix ./cmd/ipcguard; \
+	  echo dist/ipcguard-$$os-$$arch$$suffix; \
+	done
+
+setup: ## install the servers and clients that the tests stand on
+	@scripts/setup.sh
+
+test: setup ## run every test, against real peers where they can be had
+	$(GO) test -timeout 15m ./...
+
+bench: setup ## measure speed and cost, side by side with other tools
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./...
+
+fuzz: ## run every fuzz target for FUZZTIME
+	@scripts/fuzz.sh $(FUZZTIME)
+
+lint: ## vet, staticcheck, formatting, go.mod
+	$(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@unformatted=$$($(GO) tool gofumpt -l cmd internal); [ -z "$$unformatted" ] || { echo "not formatted by gofumpt:" $$unformatted; exit 1; }
+	$(GO) mod tidy -diff
+
+demo: binary ## scan a real server, close it, and scan it again
+	@scripts/setup.sh demo
+	@scripts/demo.sh
+
+clean: ## remove what was built
+	rm -rf bin dist

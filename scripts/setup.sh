@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# setup.sh [demo]: get the real servers and clients that the tests (or the demo alone) stand on, through apt.
+#
+# Quiet and quick when everything is there. Nothing that was installed is touched, started or stopped; services that
+# come with a new package are neither started nor enabled. Where something cannot be had, one line says what is skipped
+# for want of it; with CI=true that is a failure.
+set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
+
+# package, a program of it ("-": none that tells), and what is skipped without it
+peers='
+samba               smbd        tests against a real Samba server
+smbclient           rpcclient   comparison with rpcclient and smbclient
+iproute2            ip          tests in a network of their own
+util-linux          nsenter     tests in namespaces
+'
+if [ "${1:-}" != demo ]; then
+  peers+='
+samba-ad-dc         -           tests against a real domain controller
+samba-ad-provision  -           tests against a real domain controller
+winbind             winbindd    tests against a real domain controller
+krb5-user           kinit       tests of Kerberos
+tshark              tshark      comparison with tshark
+python3-impacket    -           tests against the impacket server and clients
+libhivex-bin        hivexml     comparison with hivexml, hives to edit
+reglookup           reglookup   comparison with reglookup
+chntpw              reged       comparison with reged
+libevtx-utils       evtxexport  comparison with evtxexport
+'
+fi
+
+say() { echo "setup: $*" >&2; }
+have_apt() { [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; }
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# missing_peers prints the lines of the table whose package is not here.
+missing_peers() {
+  while read -r package program without; do
+    [ -n "$package" ] || continue
+    if [ "$program" != - ]; then
+      command -v "$program" >/dev/null && continue
+    elif ! have_apt; then
+      continue # whether it is here is for the tests to find out
+    fi
+    have_apt && installed "$package" && continue
+    printf '%s %s %s\n' "$package" "$program" "$without"
+  done <<<"$peers"
+}
+
+missing=$(missing_peers)
+[ -n "$missing" ] || exit 0
+
+why=
+if ! have_apt; then
+  why="this is no system with apt"
+elif [ "$(id -u)" != 0 ]; then
+  why="installing it takes root"
+else
+  export DEBIAN_FRONTEND=noninteractive
+  log=$(mktemp)
+  rule=/usr/sbin/policy-rc.d
+  cleanup() { rm -f "$log"; [ -z "${rule_is_ours:-}" ] || rm -f "$rule"; }
+  trap cleanup EXIT
+  units=$(ls /lib/systemd/system 2>/dev/null || true)
+  if [ ! -e "$rule" ]; then # Debian's own way to say that packages must not start their services
+    rule_is_ours=yes
+    printf '#!/bin/sh\nexit 101\n' >"$rule"
+    chmod 755 "$rule"
+  fi
+  packages=$(cut -d' ' -f1 <<<"$missing")
+  say "installing" $packages
+  apt-get -qq update >"$log" 2>&1 || say "apt-get update: $(tail -n 1 "$log")"
+  get() { apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install "$@" >"$log" 2>&1 </dev/null; }
+  # All at once; when one cannot be had, the others still can.
+  if ! get $packages; then
+    for package in $packages; do
+      [ -n "$(apt-cache show "$package" 2>/dev/null)" ] || continue # not a package of this release
+      get "$package" || say "$package: $(grep -m1 '^E:' "$log" || tail -n 1 "$log")"
+    done
+  fi
+  if [ -d /run/systemd/system ]; then
+    for unit in smbd nmbd winbind samba-ad-dc; do
+      if ! grep -qx "$unit.service" <<<"$units" && [ -e "/lib/systemd/system/$unit.service" ]; then
+        systemctl --quiet disable "$unit.service" 2>/dev/null || true
+      fi
+    done
+  fi
+  # What a release does not have under this name is part of another package there.
+  missing=$(missing_peers | while read -r package rest; do
+    [ -z "$(apt-cache show "$package" 2>/dev/null)" ] && [ "${rest%% *}" = - ] || echo "$package $rest"
+  done)
+  [ -n "$missing" ] || exit 0
+  why="apt could not install it"
+fi
+
+while read -r package _ without; do
+  say "skipped: $without ($package is missing, $why)"
+done <<<"$missing"
+[ "${CI:-}" != true ] || exit 1
