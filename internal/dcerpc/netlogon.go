@@ -1,0 +1,252 @@
+package dcerpc
+
+import "context"
+
+// NetlogonClient calls [MS-NRPC] on a Client that is bound to NETLOGON: the domain controller, its site, its trusts.
+// There is no encoder for NetrServerReqChallenge and what follows it: those calls touch machine accounts.
+type NetlogonClient struct{ *Client }
+
+// The opnums of the calls below.
+const (
+	OpNetrEnumerateTrustedDomains   = 19
+	OpDsrGetDcName                  = 20
+	OpDsrGetDcNameEx                = 27
+	OpDsrGetSiteName                = 28
+	OpDsrGetDcNameEx2               = 34
+	OpNetrEnumerateTrustedDomainsEx = 36
+	OpDsrEnumerateDomainTrusts      = 40
+)
+
+// DsrGetDcNameRequest asks for a domain controller; SiteGUID is not looked at by servers.
+//
+// See [MS-NRPC] 3.5.4.3.3.
+type DsrGetDcNameRequest struct {
+	Computer, Domain     *string
+	DomainGUID, SiteGUID *UUID
+	Flags                uint32
+}
+
+func (c *coder) optUUID(u **UUID) {
+	if pointer(c, u) {
+		c.uuid(*u)
+	}
+}
+
+func (r *DsrGetDcNameRequest) ndr(c *coder) {
+	c.optStr(&r.Computer)
+	c.optStr(&r.Domain)
+	c.optUUID(&r.DomainGUID)
+	c.optUUID(&r.SiteGUID)
+	c.u32(&r.Flags)
+}
+
+// DsrGetDcNameExRequest asks for a domain controller in a site.
+//
+// See [MS-NRPC] 3.5.4.3.2.
+type DsrGetDcNameExRequest struct {
+	Computer, Domain *string
+	DomainGUID       *UUID
+	Site             *string
+	Flags            uint32
+}
+
+func (r *DsrGetDcNameExRequest) ndr(c *coder) {
+	c.optStr(&r.Computer)
+	c.optStr(&r.Domain)
+	c.optUUID(&r.DomainGUID)
+	c.optStr(&r.Site)
+	c.u32(&r.Flags)
+}
+
+// DsrGetDcNameEx2Request asks for a domain controller that has an account.
+//
+// See [MS-NRPC] 3.5.4.3.1.
+type DsrGetDcNameEx2Request struct {
+	Computer, Account *string
+	ControlBits       uint32
+	Domain            *string
+	DomainGUID        *UUID
+	Site              *string
+	Flags             uint32
+}
+
+func (r *DsrGetDcNameEx2Request) ndr(c *coder) {
+	c.optStr(&r.Computer)
+	c.optStr(&r.Account)
+	c.u32(&r.ControlBits)
+	c.optStr(&r.Domain)
+	c.optUUID(&r.DomainGUID)
+	c.optStr(&r.Site)
+	c.u32(&r.Flags)
+}
+
+// DomainController is DOMAIN_CONTROLLER_INFOW.
+//
+// See [MS-NRPC] 2.2.1.2.1.
+type DomainController struct {
+	Name, Address    *string
+	AddressType      uint32
+	DomainGUID       UUID
+	Domain, Forest   *string
+	Flags            uint32
+	Site, ClientSite *string
+}
+
+// DsrGetDcNameResponse gives it; nil when refused.
+type DsrGetDcNameResponse struct {
+	Controller *DomainController
+	WResult
+}
+
+func (r *DsrGetDcNameResponse) ndr(c *coder) {
+	if pointer(c, &r.Controller) {
+		d := r.Controller
+		pointer(c, &d.Name)
+		pointer(c, &d.Address)
+		c.u32(&d.AddressType)
+		c.uuid(&d.DomainGUID)
+		pointer(c, &d.Domain)
+		pointer(c, &d.Forest)
+		c.u32(&d.Flags)
+		pointer(c, &d.Site)
+		pointer(c, &d.ClientSite)
+		for _, s := range []*string{d.Name, d.Address, d.Domain, d.Forest, d.Site, d.ClientSite} {
+			c.strBody(s)
+		}
+	}
+	r.result(c)
+}
+
+// GetDcName asks for a controller of the server's own domain with the oldest call.
+func (n NetlogonClient) GetDcName(ctx context.Context, server string) (*DsrGetDcNameResponse, error) {
+	return invoke[DsrGetDcNameResponse](ctx, n.Client, NETLOGON, OpDsrGetDcName, &DsrGetDcNameRequest{Computer: &server})
+}
+
+// GetDcNameEx asks for a controller of the server's own domain.
+func (n NetlogonClient) GetDcNameEx(ctx context.Context, server string) (*DsrGetDcNameResponse, error) {
+	return invoke[DsrGetDcNameResponse](ctx, n.Client, NETLOGON, OpDsrGetDcNameEx, &DsrGetDcNameExRequest{Computer: &server})
+}
+
+// GetDcNameEx2 asks for a controller of the server's own domain.
+func (n NetlogonClient) GetDcNameEx2(ctx context.Context, server string) (*DsrGetDcNameResponse, error) {
+	return invoke[DsrGetDcNameResponse](ctx, n.Client, NETLOGON, OpDsrGetDcNameEx2, &DsrGetDcNameEx2Request{Computer: &server})
+}
+
+// DsrGetSiteNameResponse gives the site; nil when refused.
+//
+// See [MS-NRPC] 3.5.4.3.6.
+type DsrGetSiteNameResponse struct {
+	Site *string
+	WResult
+}
+
+func (r *DsrGetSiteNameResponse) ndr(c *coder) {
+	c.optStr(&r.Site)
+	r.result(c)
+}
+
+// GetSiteName asks for the server's site.
+func (n NetlogonClient) GetSiteName(ctx context.Context, server string) (*DsrGetSiteNameResponse, error) {
+	return invoke[DsrGetSiteNameResponse](ctx, n.Client, NETLOGON, OpDsrGetSiteName, &ServerNameRequest{&server})
+}
+
+// DsrEnumerateDomainTrustsRequest asks for trusts.
+//
+// See [MS-NRPC] 3.5.4.7.1.
+type DsrEnumerateDomainTrustsRequest struct {
+	Server *string
+	Flags  uint32
+}
+
+func (r *DsrEnumerateDomainTrustsRequest) ndr(c *coder) {
+	c.optStr(&r.Server)
+	c.u32(&r.Flags)
+}
+
+// DomainTrust is DS_DOMAIN_TRUSTSW.
+//
+// See [MS-NRPC] 2.2.1.6.2.
+type DomainTrust struct {
+	Name, DNSName                        *string
+	Flags, ParentIndex, Type, Attributes uint32
+	SID                                  *SID
+	GUID                                 UUID
+}
+
+// DomainTrustsResponse answers opnums 36 and 40.
+type DomainTrustsResponse struct {
+	Domains []DomainTrust
+	WResult
+}
+
+func (r *DomainTrustsResponse) ndr(c *coder) {
+	counted(c, &r.Domains, 44, func(d *DomainTrust) {
+		pointer(c, &d.Name)
+		pointer(c, &d.DNSName)
+		c.u32(&d.Flags)
+		c.u32(&d.ParentIndex)
+		c.u32(&d.Type)
+		c.u32(&d.Attributes)
+		pointer(c, &d.SID)
+		c.uuid(&d.GUID)
+	}, func(d *DomainTrust) {
+		c.strBody(d.Name)
+		c.strBody(d.DNSName)
+		c.sidBody(d.SID)
+	})
+	r.result(c)
+}
+
+// The flags of EnumerateDomainTrusts. See [MS-NRPC] 3.5.4.7.1.
+const (
+	TrustInForest       = 0x01
+	TrustDirectOutbound = 0x02
+	TrustDirectInbound  = 0x20
+)
+
+// EnumerateDomainTrusts lists trusts of the given kinds.
+func (n NetlogonClient) EnumerateDomainTrusts(ctx context.Context, server string, flags uint32) (*DomainTrustsResponse, error) {
+	request := &DsrEnumerateDomainTrustsRequest{&server, flags}
+	return invoke[DomainTrustsResponse](ctx, n.Client, NETLOGON, OpDsrEnumerateDomainTrusts, request)
+}
+
+// EnumerateTrustedDomainsEx lists trusted domains.
+func (n NetlogonClient) EnumerateTrustedDomainsEx(ctx context.Context, server string) (*DomainTrustsResponse, error) {
+	return invoke[DomainTrustsResponse](ctx, n.Client, NETLOGON, OpNetrEnumerateTrustedDomainsEx, &ServerNameRequest{&server})
+}
+
+// TrustedDomainsResponse gives the names as zero-ended UTF-16 strings one after the other, ended by an empty one.
+//
+// See [MS-NRPC] 3.5.4.7.3.
+type TrustedDomainsResponse struct {
+	Names []byte
+	NTResult
+}
+
+func (r *TrustedDomainsResponse) ndr(c *coder) {
+	c.countedBytes(&r.Names)
+	r.result(c)
+}
+
+// List splits the names.
+func (r *TrustedDomainsResponse) List() []string {
+	var list []string
+	for b := r.Names; len(b) >= 2; {
+		n := 0
+		for n+1 < len(b) && (b[n] != 0 || b[n+1] != 0) {
+			n += 2
+		}
+		if n == 0 {
+			break
+		}
+		c := coder{buf: b, dec: true}
+		list = append(list, c.chars(n/2))
+		b = b[min(n+2, len(b)):]
+	}
+	return list
+}
+
+// EnumerateTrustedDomains lists trusted domains with the oldest call.
+func (n NetlogonClient) EnumerateTrustedDomains(ctx context.Context, server string) (*TrustedDomainsResponse, error) {
+	return invoke[TrustedDomainsResponse](ctx, n.Client, NETLOGON, OpNetrEnumerateTrustedDomains, &ServerNameRequest{&server})
+}
