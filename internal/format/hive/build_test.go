@@ -97,7 +97,7 @@ func small(anonymous uint32) []byte {
 	b := newBuilder()
 	lsa := b.key("Lsa", noOffset, 0,
 		b.value("RestrictAnonymous", registry.DWord, binary.LittleEndian.AppendUint32(nil, anonymous)),
-		b.value("Big", registry.Binary, bytes.Repeat([]byte("0123456789"), 4000)),
+		b.value("Big", registry.Binary, bytes.Repeat([]byte("0123456789"), 1700)),
 		b.value("Pipes", registry.MultiSZ, registry.NewStrings("", "", []string{"samr", "lsarpc"}).Data))
 	control := b.key("Control", b.lh([]string{"Lsa"}, []uint32{lsa}), 1)
 	set := b.key("ControlSet002", b.add("lf", uint16(1), control, "Cont"), 1)

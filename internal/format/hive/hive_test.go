@@ -49,7 +49,7 @@ func TestSmallHive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v, err := k.Value("Big"); err != nil || !bytes.Equal(v.Data, bytes.Repeat([]byte("0123456789"), 4000)) {
+	if v, err := k.Value("Big"); err != nil || !bytes.Equal(v.Data, bytes.Repeat([]byte("0123456789"), 1700)) {
 		t.Errorf("big data: %d bytes, %v", len(v.Data), err)
 	}
 	if v, err := k.Values(); err != nil || len(v) != 3 {
