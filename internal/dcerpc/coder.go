@@ -218,18 +218,6 @@ func (c *coder) pointerIf(present bool) bool {
 	return id != 0 && c.err == nil
 }
 
-// refPointer codes a reference pointer inside a structure or array: an identifier that must not be zero.
-func (c *coder) refPointer() {
-	id := uint32(0)
-	if !c.dec {
-		id = c.referent()
-	}
-	c.u32(&id)
-	if c.dec && id == 0 {
-		c.malformed("reference pointer is null")
-	}
-}
-
 func (c *coder) referent() uint32 {
 	c.refs++
 	return firstReferent + 4*(c.refs-1)
@@ -265,15 +253,6 @@ func (c *coder) octets(b *[]byte) {
 	c.raw(*b)
 }
 
-// varyingOctets codes a conformant varying array of bytes.
-func (c *coder) varyingOctets(b *[]byte) {
-	n := c.varying(len(*b), len(*b), 1)
-	if c.dec {
-		*b = make([]byte, n)
-	}
-	c.raw(*b)
-}
-
 // varying codes maximum count, offset and actual count, and gives the actual count. The maximum is what the sender
 // allocated and is never allocated here.
 func (c *coder) varying(maximum, actual int, size int) int {
@@ -295,20 +274,9 @@ func (c *coder) str(s *string) {
 		*s = trimZero(c.chars(n))
 		return
 	}
-	units := append(utf16.Encode([]rune(*s)), 0)
-	c.varying(len(units), len(units), 2)
-	c.putChars(units)
-}
-
-// sizedStr is str inside a buffer of size characters.
-func (c *coder) sizedStr(s *string, size int) {
-	if c.dec {
-		c.str(s)
-		return
-	}
-	units := append(utf16.Encode([]rune(*s)), 0)
-	c.varying(max(size, len(units)), len(units), 2)
-	c.putChars(units)
+	u := units(*s)
+	c.varying(len(u), len(u), 2)
+	c.putChars(u)
 }
 
 func (c *coder) putChars(units []uint16) {
@@ -339,16 +307,6 @@ func trimZero(s string) string {
 		return s[:n-1]
 	}
 	return s
-}
-
-// ansi codes a conformant varying string of bytes that ends with a zero: [string] char *.
-func (c *coder) ansi(s *string) {
-	n := c.varying(len(*s)+1, len(*s)+1, 1)
-	if c.dec {
-		*s = trimZero(string(c.take(n)))
-		return
-	}
-	c.buf = append(append(c.buf, *s...), 0)
 }
 
 // optStr codes a unique pointer to a string where nothing is deferred in between: a top-level argument.

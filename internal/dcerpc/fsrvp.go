@@ -1,0 +1,29 @@
+package dcerpc
+
+import "context"
+
+// FSRVPClient calls [MS-FSRVP] on a Client that is bound to FSRVP. There is no encoder for IsPathSupported and
+// IsPathShadowCopied: they make the server connect to the path that they name.
+type FSRVPClient struct{ *Client }
+
+// OpGetSupportedVersion is the one call that is known here.
+const OpGetSupportedVersion = 0
+
+// GetSupportedVersionResponse gives the versions of the protocol.
+//
+// See [MS-FSRVP] 3.1.4.1.
+type GetSupportedVersionResponse struct {
+	Min, Max uint32
+	WResult
+}
+
+func (r *GetSupportedVersionResponse) ndr(c *coder) {
+	c.u32(&r.Min)
+	c.u32(&r.Max)
+	r.result(c)
+}
+
+// GetSupportedVersion gives the versions of the protocol.
+func (f FSRVPClient) GetSupportedVersion(ctx context.Context) (*GetSupportedVersionResponse, error) {
+	return invoke[GetSupportedVersionResponse](ctx, f.Client, FSRVP, OpGetSupportedVersion, &NoArguments{})
+}
