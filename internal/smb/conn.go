@@ -124,7 +124,7 @@ func (c *Conn) negotiateBy(called string, deadline time.Time) error {
 		}
 	}
 	if !slices.Contains(c.o.Dialects, SMB1) {
-		return c.negotiate2(false, deadline)
+		return c.negotiate2(0, deadline)
 	}
 	answer, err := c.ask(appendNegotiate1(make([]byte, nbss.HeaderLen), &c.o), deadline)
 	if err != nil {
@@ -134,7 +134,7 @@ func (c *Conn) negotiateBy(called string, deadline time.Time) error {
 		c.be, err = newClient1(c, answer)
 		return err
 	}
-	return c.negotiated2(answer, deadline)
+	return c.upgrade2(answer, deadline)
 }
 
 // callByName opens the NetBIOS session.
@@ -143,8 +143,8 @@ func (c *Conn) callByName(called string, deadline time.Time) error {
 		Called:  nbss.Name{Name: called, Suffix: nbss.SuffixServer},
 		Calling: nbss.Name{Name: "IPCGUARD", Suffix: nbss.SuffixWorkstation},
 	}
-	depth, err := c.writeRaw(r.AppendMarshal(nil), 1, deadline)
-	if err != nil {
+	depth := c.depthNow()
+	if err := c.writeRaw(r.AppendMarshal(nil), 1, depth, deadline); err != nil {
 		return netError(layerConnect, err)
 	}
 	typ, payload, err := c.read()
@@ -160,8 +160,8 @@ func (c *Conn) callByName(called string, deadline time.Time) error {
 
 // ask sends a frame and reads its answer, an SMB message of at least 32 bytes, without the reading goroutine.
 func (c *Conn) ask(frame []byte, deadline time.Time) ([]byte, error) {
-	depth, err := c.write(frame, 1, deadline)
-	if err != nil {
+	depth := c.depthNow()
+	if err := c.write(frame, 1, depth, deadline); err != nil {
 		return nil, netError(layerNegotiate, err)
 	}
 	answer, terr := c.readSMB()

@@ -37,14 +37,14 @@ func newMux() *mux {
 	return &mux{calls: map[uint64]*call{}, abandoned: map[uint64]struct{}{}, down: make(chan struct{})}
 }
 
-// open registers a request before it is sent. It takes up to n answers before close; SMB2 needs one.
-func (m *mux) open(id uint64, n int) (*call, error) {
+// open registers a request of this depth before it is sent. It takes up to n answers before close; SMB2 needs one.
+func (m *mux) open(id uint64, n int, depth int64) (*call, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.dead != nil {
 		return nil, m.dead
 	}
-	c := &call{id: id, replies: make(chan reply, n)}
+	c := &call{id: id, depth: depth, replies: make(chan reply, n)}
 	m.calls[id] = c
 	delete(m.abandoned, id)
 	return c, nil
@@ -59,6 +59,13 @@ func (m *mux) find(id uint64) (c *call, late bool) {
 		_, late = m.abandoned[id]
 	}
 	return c, late
+}
+
+// forget notes that the last answer of an abandoned request came after all.
+func (m *mux) forget(id uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.abandoned, id)
 }
 
 // deliver gives a request an answer; with last it is no longer in flight. It tells whether there was room for it.

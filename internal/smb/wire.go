@@ -20,7 +20,6 @@ type wire struct {
 	max      int
 	counters *Counters
 	depth    atomic.Int64 // the longest chain of waits that an answer read so far stands at the end of
-	sent     atomic.Bool
 
 	wmu sync.Mutex
 }
@@ -31,26 +30,28 @@ func newWire(nc net.Conn, max int, counters *Counters) *wire {
 	return w
 }
 
-// write sends a frame that starts with room for the header. It returns the depth of the request, which read notes
-// again with answered. It must be done by the deadline: a server that does not read cannot hold the caller.
-func (w *wire) write(frame []byte, requests int, deadline time.Time) (depth int64, err error) {
+// depthNow is the depth of a request that is sent now: one more wait than the longest chain read so far.
+func (w *wire) depthNow() int64 { return w.depth.Load() + 1 }
+
+// write sends a frame that starts with room for the header and holds that many requests, of that depth. It must be done
+// by the deadline: a server that does not read cannot hold the caller.
+func (w *wire) write(frame []byte, requests int, depth int64, deadline time.Time) error {
 	nbss.PutHeader(frame)
-	return w.writeRaw(frame, requests, deadline)
+	return w.writeRaw(frame, requests, depth, deadline)
 }
 
 // writeRaw is write for bytes that already have their header.
-func (w *wire) writeRaw(frame []byte, requests int, deadline time.Time) (depth int64, err error) {
+func (w *wire) writeRaw(frame []byte, requests int, depth int64, deadline time.Time) error {
 	w.wmu.Lock()
 	defer w.wmu.Unlock()
-	depth = w.depth.Load() + 1
 	if err := w.nc.SetWriteDeadline(deadline); err != nil {
-		return depth, err
+		return err
 	}
 	n, err := w.nc.Write(frame)
 	w.counters.BytesSent.Add(int64(n))
 	w.counters.Requests.Add(int64(requests))
 	w.counters.chain(depth)
-	return depth, err
+	return err
 }
 
 // answered notes that the answer to a request of this depth was read.

@@ -103,3 +103,15 @@ func Decompress(frame []byte, max int) ([]byte, error) {
 	}
 	return out, nil
 }
+
+// CompressionNames are the algorithms as the specification writes them.
+func CompressionNames(ids []uint16) []string {
+	known := [...]string{"NONE", "LZNT1", "LZ77", "LZ77+Huffman", "Pattern_V1", "LZ4"}
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		if names[i] = fmt.Sprintf("0x%04X", id); int(id) < len(known) {
+			names[i] = known[id]
+		}
+	}
+	return names
+}
