@@ -1,0 +1,339 @@
+// Package catalog is the knowledge base: what is true of settings, services, pipes, interfaces, findings, controls
+// and claims, as data, and the access model that follows from it.
+//
+// The rules of the room:
+//
+//   - Knowledge lives in data/*.yaml. A new setting or service is one entry there, with a source, and no Go.
+//     `go generate` turns the files into a Go table, so that nothing is parsed when the program starts; a test
+//     fails when the two differ.
+//   - Every statement carries sources, written "TAG KEY place": the tag says how good it is (D document, S source
+//     code, M measured, 3 third party, I inference, U unverified), the key is an entry of sources.yaml.
+//   - What no source settles is `unknown`, with what would settle it. The model never guesses.
+//
+// The model has two steps, both pure: Resolve says which value each setting has in effect and on what basis,
+// Evaluate says what each identity may do because of it.
+package catalog
+
+import (
+	"sync"
+
+	"ipcguard/internal/model"
+)
+
+// Catalog is the whole knowledge base. It is shared and must not be changed; it is safe for concurrent use.
+type Catalog struct {
+	Products   []Product    `json:"products"`
+	Settings   []Setting    `json:"settings"`
+	Pipes      []Pipe       `json:"pipes"`
+	PipeTables []PipeTable  `json:"pipe_tables"`
+	Interfaces []Interface  `json:"interfaces"`
+	Services   []Service    `json:"services"`
+	Benchmarks []Benchmark  `json:"benchmarks"`
+	CCI        []CCI        `json:"cci"`
+	Controls   []ControlRow `json:"controls"`
+	Findings   []Finding    `json:"findings"`
+	Claims     []Claim      `json:"claims"`
+	Topics     []Note       `json:"topics"`
+	Rules      []Rule       `json:"rules"`
+	Presence   []Presence   `json:"presence"`
+	Sources    []Source     `json:"sources"`
+
+	index
+}
+
+// Product is one release whose defaults are known apart from others. The order of the list is the order of release.
+type Product struct {
+	ID       string       `json:"id"`
+	Title    string       `json:"title"`
+	System   string       `json:"system"` // windows, samba or ksmbd
+	Family   string       `json:"family"` // client, server, or both
+	Builds   [2]int       `json:"builds"` // first and last build number, both included; 0 where there is none
+	Roles    []model.Role `json:"roles,omitempty"`
+	Aliases  []string     `json:"aliases,omitempty"`
+	Notes    string       `json:"notes,omitempty"`
+	Sources  []string     `json:"sources"`
+	position int
+}
+
+// Scope says where a statement holds. An empty field does not narrow it.
+type Scope struct {
+	Products []string     `json:"products,omitempty"`
+	Since    string       `json:"since,omitempty"` // a product, this one and later
+	Until    string       `json:"until,omitempty"` // a product, this one and earlier
+	Family   string       `json:"family,omitempty"`
+	Roles    []model.Role `json:"roles,omitempty"`
+}
+
+// Setting is one configuration value that governs access.
+type Setting struct {
+	ID          string     `json:"id"`
+	Title       string     `json:"title"`
+	System      string     `json:"system"`
+	Where       string     `json:"where"`            // registry path with the value's name, or a section and parameter
+	Policy      string     `json:"policy,omitempty"` // the name in the group policy editor
+	GptTmpl     string     `json:"gpttmpl,omitempty"`
+	Aliases     []string   `json:"aliases,omitempty"` // other names of the same value: synonyms, registry and policy names
+	Type        string     `json:"type"`              // REG_DWORD, REG_MULTI_SZ, REG_SZ, REG_BINARY, bool, int, enum, string, list, members, policy
+	Applies     Scope      `json:"applies,omitzero"`
+	Summary     string     `json:"summary"`
+	Values      []Meaning  `json:"values,omitempty"`
+	Defaults    []Default  `json:"defaults"`
+	Wanted      []Wanted   `json:"wanted,omitempty"`
+	TakesEffect []Effect   `json:"takes_effect"`
+	Breaks      []Breakage `json:"breaks,omitempty"`
+	Governs     Governs    `json:"governs,omitzero"`
+	Side        string     `json:"side,omitempty"`  // server (default) or client
+	Reach       string     `json:"reach,omitempty"` // who is affected: anonymous, everyone
+	Notes       []string   `json:"notes,omitempty"`
+	Unknown     []string   `json:"unknown,omitempty"` // what no source settles
+	Related     []string   `json:"related,omitempty"`
+	Sources     []string   `json:"sources"`
+}
+
+// Meaning is what one value does.
+type Meaning struct {
+	Scope
+	Value any    `json:"value"`
+	Means string `json:"means"`
+}
+
+// Default is the value in effect when nothing is configured. The first entry whose scope fits counts.
+type Default struct {
+	Scope
+	Value   any      `json:"value"`
+	Unknown string   `json:"unknown,omitempty"` // what would settle it; then Value says nothing
+	Sources []string `json:"sources"`
+}
+
+// Wanted is the value that closes the door, and how to compare with it.
+type Wanted struct {
+	Scope
+	Value   any    `json:"value"`
+	Compare string `json:"compare"` // equal, at-least, at-most, subset, not, sddl
+	Why     string `json:"why"`
+}
+
+// Effect says when a change counts.
+type Effect struct {
+	Scope
+	When    string   `json:"when"` // now, new-connections, service-restart, reboot, unknown
+	How     string   `json:"how"`
+	Sources []string `json:"sources,omitempty"`
+}
+
+// Breakage is something that stops working at a value.
+type Breakage struct {
+	Scope
+	Value     any      `json:"value,omitempty"`
+	Who       string   `json:"who"`
+	What      string   `json:"what"`
+	Services  []string `json:"services,omitempty"`
+	Certainty string   `json:"certainty"` // documented or possible
+	Sources   []string `json:"sources"`
+}
+
+// Governs links a setting to what it opens or closes.
+type Governs struct {
+	Session   bool               `json:"session,omitempty"`
+	Tree      bool               `json:"tree,omitempty"`
+	Pipes     []string           `json:"pipes,omitempty"` // "*" for every pipe
+	Discloses []model.Disclosure `json:"discloses,omitempty"`
+}
+
+// Pipe is one named pipe behind IPC$.
+type Pipe struct {
+	Name       string   `json:"name"`
+	Title      string   `json:"title"`
+	Aliases    []string `json:"aliases,omitempty"`    // other names that reach the same server process
+	Interfaces []Bound  `json:"interfaces,omitempty"` // what to probe behind it, in order
+	Probe      string   `json:"probe"`                // call, bind-only, open-only, never
+	Systems    []string `json:"systems,omitempty"`
+	Notes      string   `json:"notes,omitempty"`
+	Sources    []string `json:"sources"`
+}
+
+// Bound is an interface behind a pipe with the pipe's own probe policy.
+type Bound struct {
+	ID    string `json:"id"`
+	Probe string `json:"probe"` // call, bind-only or never
+}
+
+// PipeTable lists what anonymous may open by default on some products. See [MS-SRVS] 3.1.3.
+type PipeTable struct {
+	ID       string   `json:"id"`
+	Scope    Scope    `json:"scope"`
+	Builtin  []string `json:"builtin"`          // what the release opens by default, hard-coded names included
+	Registry []string `json:"registry"`         // what its NullSessionPipes value holds by default
+	Unsure   []string `json:"unsure,omitempty"` // names that the documents contradict each other about
+	Known    bool     `json:"known"`            // whether Registry is documented
+	Hard     []string `json:"hard"`             // open even when the registry value is emptied
+	Notes    string   `json:"notes,omitempty"`
+	Sources  []string `json:"sources"`
+}
+
+// Interface is one RPC interface.
+type Interface struct {
+	ID      string   `json:"id"`
+	Title   string   `json:"title"`
+	UUID    string   `json:"uuid"`
+	Version string   `json:"version"`
+	Doc     string   `json:"doc"`
+	Probe   string   `json:"probe"` // call, bind-only or never
+	Why     string   `json:"why,omitempty"`
+	Calls   []Call   `json:"calls,omitempty"`
+	Aliases []string `json:"aliases,omitempty"`
+	Sources []string `json:"sources"`
+}
+
+// Call is one operation of an interface that the probes use, or must never use.
+type Call struct {
+	Name      string           `json:"name"`
+	Opnum     int              `json:"opnum"`
+	Discloses model.Disclosure `json:"discloses,omitempty"`
+	Avoid     string           `json:"avoid,omitempty"` // why it is never called
+}
+
+// Service is something that lives on pipes.
+type Service struct {
+	ID         string       `json:"id"`
+	Title      string       `json:"title"`
+	Aliases    []string     `json:"aliases,omitempty"`
+	Pipes      []string     `json:"pipes,omitempty"`
+	Names      []string     `json:"names,omitempty"` // pipe names with a variable part, <instance> style
+	Interfaces []string     `json:"interfaces,omitempty"`
+	Anonymous  string       `json:"anonymous"` // none, legacy, dc or unknown: who needs anonymous access
+	Detect     Detect       `json:"detect,omitzero"`
+	Breaks     ServiceBreak `json:"breaks,omitzero"`
+	Needs      string       `json:"needs"` // what it needs, in one sentence
+	Unknown    []string     `json:"unknown,omitempty"`
+	Applies    Scope        `json:"applies,omitzero"`
+	Sources    []string     `json:"sources"`
+}
+
+// Detect is how to see that a service is there.
+type Detect struct {
+	Services []string `json:"services,omitempty"` // Windows service names; a trailing * matches any rest
+	Shares   []string `json:"shares,omitempty"`
+	Ports    []int    `json:"ports,omitempty"`
+}
+
+// ServiceBreak is what stops a service. Empty means that nothing is documented.
+type ServiceBreak struct {
+	Restrict string `json:"restrict,omitempty"` // anonymous restricted
+	Block    string `json:"block,omitempty"`    // IPC$ or the Server service blocked
+	Firewall string `json:"firewall,omitempty"` // the pipe firewall, unless listed
+	NoSMB1   string `json:"no_smb1,omitempty"`  // SMB1 switched off
+}
+
+// Benchmark is one published list of requirements.
+type Benchmark struct {
+	ID       string       `json:"id"`
+	Title    string       `json:"title"`
+	Version  string       `json:"version"`
+	Products []string     `json:"products,omitempty"`
+	Roles    []model.Role `json:"roles,omitempty"`
+	Family   string       `json:"family"` // cis, stig, msft, nist, attack
+	Source   string       `json:"source"`
+}
+
+// CCI is one of DISA's identifiers and what it stands for in NIST SP 800-53.
+type CCI struct {
+	ID   string `json:"id"`
+	NIST string `json:"nist"`
+}
+
+// ControlRow is one setting's place in every benchmark that has it.
+type ControlRow struct {
+	Setting string                  `json:"setting"`
+	Value   string                  `json:"value"`
+	Roles   map[string][]model.Role `json:"roles,omitempty"` // benchmark family: the roles it is limited to
+	IDs     map[string]string       `json:"ids"`             // benchmark: id
+	CCI     []string                `json:"cci,omitempty"`
+	Attack  []string                `json:"attack,omitempty"`
+	Level   string                  `json:"level,omitempty"` // DISA's severity
+	Notes   string                  `json:"notes,omitempty"`
+	Sources []string                `json:"sources"`
+}
+
+// Finding is one thing worth an administrator's attention.
+type Finding struct {
+	ID        string           `json:"id"`
+	Title     string           `json:"title"`
+	Kind      string           `json:"kind"` // scan, audit or joined
+	Identity  model.Identity   `json:"identity,omitempty"`
+	Discloses model.Disclosure `json:"discloses,omitempty"`
+	Severity  []Grade          `json:"severity"` // the first that fits counts
+	Meaning   string           `json:"meaning"`
+	Fix       string           `json:"fix"`
+	Settings  []string         `json:"settings,omitempty"`
+	Pipes     []string         `json:"pipes,omitempty"`
+	Refs      []string         `json:"refs,omitempty"` // CVE, Nessus, ATT&CK
+	Sources   []string         `json:"sources"`
+}
+
+// Grade is a severity and where it holds.
+type Grade struct {
+	Scope
+	Level model.Severity `json:"level"`
+}
+
+// Claim is something people say, checked.
+type Claim struct {
+	ID       string   `json:"id"`
+	Claim    string   `json:"claim"`
+	Verdict  string   `json:"verdict"` // true, false, partly or unknown
+	Why      string   `json:"why"`
+	Against  string   `json:"against,omitempty"` // a source that says otherwise
+	Settings []string `json:"settings,omitempty"`
+	Services []string `json:"services,omitempty"`
+	Aliases  []string `json:"aliases,omitempty"`
+	Sources  []string `json:"sources"`
+}
+
+// Note explains a word of the field that is no setting, pipe or service.
+type Note struct {
+	ID      string   `json:"id"`
+	Title   string   `json:"title"`
+	Aliases []string `json:"aliases,omitempty"`
+	Text    []string `json:"text"`
+	Related []string `json:"related,omitempty"`
+	Sources []string `json:"sources"`
+}
+
+// Rule says who gets one kind of disclosure from one interface of a Samba or ksmbd server.
+type Rule struct {
+	Discloses  model.Disclosure `json:"discloses"`
+	Pipe       string           `json:"pipe"`
+	Interface  string           `json:"interface"`
+	Systems    []string         `json:"systems"`
+	Standalone string           `json:"standalone"` // anyone, unrestricted, user, administrator, absent or unknown
+	DC         string           `json:"dc"`
+	Why        string           `json:"why"`
+	Sources    []string         `json:"sources"`
+}
+
+// Presence lists the pipes that a server of this kind has at all.
+type Presence struct {
+	System  string       `json:"system"`
+	Roles   []model.Role `json:"roles"`
+	Pipes   []string     `json:"pipes"`
+	Sources []string     `json:"sources"`
+}
+
+// Source is a document, a repository or a measurement.
+type Source struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	Where string `json:"where,omitempty"`
+}
+
+//go:generate go test . -run TestGeneratedIsCurrent -update
+
+var load = sync.OnceValue(func() *Catalog {
+	c := &generated
+	c.build()
+	return c
+})
+
+// Load returns the catalog. The first call builds the indexes; nothing is parsed.
+func Load() *Catalog { return load() }

@@ -1,0 +1,1582 @@
+// Code generated from data/*.yaml by go generate; DO NOT EDIT.
+
+package catalog
+
+import "ipcguard/internal/model"
+
+var generated = Catalog{
+	Products: []Product{
+		{ID: "nt4", Title: "Windows NT 4.0", System: "windows", Family: "both", Builds: [2]int{1381, 1381}, Aliases: []string{"Windows NT", "NT4 Server", "NT4 Workstation"}, Sources: []string{"D MS-SRVS 3.1.3"}},
+		{ID: "win2000", Title: "Windows 2000", System: "windows", Family: "both", Builds: [2]int{2195, 2195}, Aliases: []string{"Windows 2000 Server", "Windows 2000 Professional"}, Sources: []string{"D MS-SRVS 3.1.3"}},
+		{ID: "winxp", Title: "Windows XP", System: "windows", Family: "client", Builds: [2]int{2600, 2600}, Aliases: []string{"XP"}, Notes: "The 64-bit edition carries build 3790 and behaves as Windows Server 2003.", Sources: []string{"D MS-SRVS 3.1.3"}},
+		{ID: "win2003", Title: "Windows Server 2003", System: "windows", Family: "server", Builds: [2]int{3790, 3790}, Aliases: []string{"Server 2003"}, Sources: []string{"D MS-SRVS 3.1.3"}},
+		{ID: "win2003r2", Title: "Windows Server 2003 R2", System: "windows", Family: "server", Builds: [2]int{3790, 3790}, Aliases: []string{"Server 2003 R2"}, Sources: []string{"D MS-LSAD 3.1.1"}},
+		{ID: "vista", Title: "Windows Vista", System: "windows", Family: "client", Builds: [2]int{6000, 6003}, Aliases: []string{"Windows Vista RTM", "Windows Vista SP1", "Windows Vista SP2"}, Sources: []string{"D MS-SRVS 3.1.3"}},
+		{ID: "win2008", Title: "Windows Server 2008", System: "windows", Family: "server", Builds: [2]int{6001, 6003}, Aliases: []string{"Server 2008"}, Sources: []string{"D MS-SRVS 3.1.3"}},
+		{ID: "win7", Title: "Windows 7", System: "windows", Family: "client", Builds: [2]int{7600, 7601}, Sources: []string{"D MS-SRVS 3.1.3"}},
+		{ID: "win2008r2", Title: "Windows Server 2008 R2", System: "windows", Family: "server", Builds: [2]int{7600, 7601}, Aliases: []string{"Server 2008 R2"}, Sources: []string{"D MS-SRVS 3.1.3"}},
+		{ID: "win8", Title: "Windows 8", System: "windows", Family: "client", Builds: [2]int{9200, 9200}, Sources: []string{"D MS-SMB2 appendix"}},
+		{ID: "win2012", Title: "Windows Server 2012", System: "windows", Family: "server", Builds: [2]int{9200, 9200}, Aliases: []string{"Server 2012"}, Sources: []string{"D MS-SMB2 appendix"}},
+		{ID: "win8.1", Title: "Windows 8.1", System: "windows", Family: "client", Builds: [2]int{9600, 9600}, Sources: []string{"D MS-SMB2 appendix"}},
+		{ID: "win2012r2", Title: "Windows Server 2012 R2", System: "windows", Family: "server", Builds: [2]int{9600, 9600}, Aliases: []string{"Server 2012 R2"}, Sources: []string{"D MS-SMB2 appendix"}},
+		{ID: "win10-1507", Title: "Windows 10 1507", System: "windows", Family: "client", Builds: [2]int{10240, 10240}, Sources: []string{"K release-tables"}},
+		{ID: "win10-1511", Title: "Windows 10 1511", System: "windows", Family: "client", Builds: [2]int{10586, 10586}, Sources: []string{"K release-tables"}},
+		{ID: "win10-1607", Title: "Windows 10 1607", System: "windows", Family: "client", Builds: [2]int{14393, 14393}, Sources: []string{"K release-tables"}},
+		{ID: "win2016", Title: "Windows Server 2016", System: "windows", Family: "server", Builds: [2]int{14393, 14393}, Aliases: []string{"Server 2016"}, Sources: []string{"K release-tables"}},
+		{ID: "win10-1703", Title: "Windows 10 1703", System: "windows", Family: "client", Builds: [2]int{15063, 15063}, Sources: []string{"K release-tables"}},
+		{ID: "win10-1709", Title: "Windows 10 1709", System: "windows", Family: "client", Builds: [2]int{16299, 16299}, Sources: []string{"K release-tables", "M hives"}},
+		{ID: "server-1709", Title: "Windows Server, version 1709", System: "windows", Family: "server", Builds: [2]int{16299, 16299}, Sources: []string{"K release-tables"}},
+		{ID: "win10-1803", Title: "Windows 10 1803", System: "windows", Family: "client", Builds: [2]int{17134, 17134}, Sources: []string{"K release-tables"}},
+		{ID: "server-1803", Title: "Windows Server, version 1803", System: "windows", Family: "server", Builds: [2]int{17134, 17134}, Sources: []string{"K release-tables"}},
+		{ID: "win10-1809", Title: "Windows 10 1809", System: "windows", Family: "client", Builds: [2]int{17763, 17763}, Sources: []string{"K release-tables"}},
+		{ID: "win2019", Title: "Windows Server 2019", System: "windows", Family: "server", Builds: [2]int{17763, 17763}, Aliases: []string{"Server 2019", "Windows Server, version 1809"}, Sources: []string{"K release-tables"}},
+		{ID: "win10-1903", Title: "Windows 10 1903", System: "windows", Family: "client", Builds: [2]int{18362, 18362}, Sources: []string{"K release-tables"}},
+		{ID: "server-1903", Title: "Windows Server, version 1903", System: "windows", Family: "server", Builds: [2]int{18362, 18362}, Sources: []string{"K release-tables"}},
+		{ID: "win10-1909", Title: "Windows 10 1909", System: "windows", Family: "client", Builds: [2]int{18363, 18363}, Sources: []string{"K release-tables"}},
+		{ID: "server-1909", Title: "Windows Server, version 1909", System: "windows", Family: "server", Builds: [2]int{18363, 18363}, Sources: []string{"K release-tables"}},
+		{ID: "win10-2004", Title: "Windows 10 2004", System: "windows", Family: "client", Builds: [2]int{19041, 19041}, Sources: []string{"K release-tables"}},
+		{ID: "server-2004", Title: "Windows Server, version 2004", System: "windows", Family: "server", Builds: [2]int{19041, 19041}, Sources: []string{"K release-tables"}},
+		{ID: "win10-20H2", Title: "Windows 10 20H2", System: "windows", Family: "client", Builds: [2]int{19042, 19042}, Sources: []string{"K release-tables"}},
+		{ID: "server-20H2", Title: "Windows Server, version 20H2", System: "windows", Family: "server", Builds: [2]int{19042, 19042}, Sources: []string{"K release-tables"}},
+		{ID: "win10-21H1", Title: "Windows 10 21H1", System: "windows", Family: "client", Builds: [2]int{19043, 19043}, Sources: []string{"K release-tables"}},
+		{ID: "win2022", Title: "Windows Server 2022", System: "windows", Family: "server", Builds: [2]int{20348, 20348}, Aliases: []string{"Server 2022"}, Sources: []string{"K release-tables"}},
+		{ID: "win11-21H2", Title: "Windows 11 21H2", System: "windows", Family: "client", Builds: [2]int{22000, 22000}, Sources: []string{"K release-tables"}},
+		{ID: "win10-21H2", Title: "Windows 10 21H2", System: "windows", Family: "client", Builds: [2]int{19044, 19044}, Sources: []string{"K release-tables"}},
+		{ID: "win11-22H2", Title: "Windows 11 22H2", System: "windows", Family: "client", Builds: [2]int{22621, 22621}, Sources: []string{"K release-tables"}},
+		{ID: "win10-22H2", Title: "Windows 10 22H2", System: "windows", Family: "client", Builds: [2]int{19045, 19045}, Sources: []string{"K release-tables"}},
+		{ID: "server-23H2", Title: "Windows Server, version 23H2", System: "windows", Family: "server", Builds: [2]int{25398, 25398}, Sources: []string{"K release-tables"}},
+		{ID: "win11-23H2", Title: "Windows 11 23H2", System: "windows", Family: "client", Builds: [2]int{22631, 22631}, Sources: []string{"K release-tables"}},
+		{ID: "win11-24H2", Title: "Windows 11 24H2", System: "windows", Family: "client", Builds: [2]int{26100, 26100}, Sources: []string{"K release-tables"}},
+		{ID: "win2025", Title: "Windows Server 2025", System: "windows", Family: "server", Builds: [2]int{26100, 26100}, Aliases: []string{"Server 2025"}, Sources: []string{"K release-tables"}},
+		{ID: "win11-25H2", Title: "Windows 11 25H2", System: "windows", Family: "client", Builds: [2]int{26200, 26200}, Sources: []string{"K release-tables"}},
+		{ID: "samba", Title: "Samba", System: "samba", Family: "server", Aliases: []string{"smbd"}, Notes: "Measured on 4.17.12; source read at 4.25.0pre.", Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "ksmbd", Title: "ksmbd", System: "ksmbd", Family: "server", Aliases: []string{"ksmbd-tools", "cifsd"}, Notes: "From its manual page alone; nothing was measured.", Sources: []string{"S ksmbd-tools"}},
+	},
+	Settings: []Setting{
+		{ID: "restrict anonymous", Title: "How far anonymous callers get", System: "samba", Where: "[global] restrict anonymous", Type: "int", Applies: Scope{Products: []string{"samba"}}, Summary: "At 0 a stranger learns nearly everything, at 1 he loses accounts and shares but keeps many pipes, at 2 IPC$ is closed to him.", Values: []Meaning{
+			{Value: 0, Means: "Accounts, groups, policy, shares, services, registry and more are given to anyone."},
+			{Value: 1, Means: "The samr and srvsvc calls that ask are refused; lsarpc, winreg, svcctl, spoolss, wkssvc and others still answer. On a domain controller samr answers too."},
+			{Value: 2, Means: "IPC$ refuses anonymous and guest sessions at the tree connect. Shares with guest ok stay open."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"M samba-4.17.12", "S samba"}},
+		}, Wanted: []Wanted{
+			{Value: 2, Compare: "at-least", Why: "Only 2 closes every pipe to strangers."},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config, then smbcontrol smbd close-share 'IPC$' for connections that are open; value 1 also needs a signal to the rpcd_* workers or a full restart", Sources: []string{"M samba-4.17.12"}},
+		}, Breaks: []Breakage{
+			{Value: 2, Who: "clients that join or browse without credentials", What: "IPC$ is refused to them", Services: []string{"samba_winbind", "netlogon"}, Certainty: "possible", Sources: []string{"S samba"}},
+		}, Governs: Governs{Tree: true, Pipes: []string{"*"}, Discloses: []model.Disclosure{"accounts", "groups", "password-policy", "shares", "sids", "trusts", "services", "registry", "printers", "sessions", "dfs", "logs"}}, Reach: "anonymous", Notes: []string{"The manual says that guest ok on any share removes the protection of 2; measured, IPC$ stays closed and only that share is readable.", "Setting it to 1 while the rpcd workers live has no effect on them: users were still listed two minutes after the reload."}, Related: []string{"RestrictAnonymous", "map to guest", "IPC$:invalid users", "ksmbd:restrict anonymous"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "map to guest", Title: "Turn failed logons into guests", System: "samba", Where: "[global] map to guest", Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Decides whether a made-up name is let in as guest. A guest then gets what an anonymous caller gets.", Values: []Meaning{
+			{Value: "never", Means: "A failed logon fails."},
+			{Value: "bad user", Means: "An unknown name becomes guest; a wrong password fails."},
+			{Value: "bad password", Means: "An unknown name or a wrong password becomes guest."},
+			{Value: "bad uid", Means: "Only a domain user without a Unix account becomes guest."},
+		}, Defaults: []Default{
+			{Value: "never", Sources: []string{"M samba-4.17.12"}},
+		}, Wanted: []Wanted{
+			{Value: "never", Compare: "equal", Why: "A mistyped name should not be a way in."},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Breaks: []Breakage{
+			{Value: "never", Who: "people who use guest shares with any name", What: "they have to connect without a name", Certainty: "possible", Sources: []string{"S samba"}},
+		}, Governs: Governs{Session: true}, Reach: "anonymous", Notes: []string{"A client that insists on signing cannot use the guest session and reports access denied, which hides it."}, Related: []string{"restrict anonymous", "guest account"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "guest account", Title: "The Unix account of strangers", System: "samba", Where: "[global] guest account", Type: "string", Applies: Scope{Products: []string{"samba"}}, Summary: "Anonymous and guest sessions work under this account.", Defaults: []Default{
+			{Value: "nobody", Sources: []string{"M samba-4.17.12"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart smbd", Sources: []string{"S samba"}},
+		}, Breaks: []Breakage{
+			{Who: "smbd", What: "it does not start when the account does not exist", Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
+		}, Reach: "anonymous", Notes: []string{"Where the account is also in Samba's password database, naming it in [IPC$] invalid users keeps out guests but not anonymous sessions."}, Related: []string{"map to guest", "IPC$:invalid users"}, Sources: []string{"M samba-4.17.12"}},
+		{ID: "guest ok", Title: "A share that takes strangers", System: "samba", Where: "[SHARE] guest ok", Aliases: []string{"public"}, Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "A disk share with it is readable without credentials, whatever restrict anonymous says. In [IPC$] the line is ignored.", Defaults: []Default{
+			{Value: false, Sources: []string{"M samba-4.17.12"}},
+		}, Wanted: []Wanted{
+			{Value: false, Compare: "equal", Why: "Files are not meant for strangers."},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Breaks: []Breakage{
+			{Value: false, Who: "people who use the share without a name", What: "they need an account", Certainty: "documented", Sources: []string{"S samba"}},
+		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "anonymous", Related: []string{"restrict anonymous", "guest only"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "guest only", Title: "A share where everybody is a stranger", System: "samba", Where: "[SHARE] guest only", Aliases: []string{"only guest"}, Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Everybody works as the guest account on this share; it counts only beside guest ok.", Defaults: []Default{
+			{Value: false, Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Related: []string{"guest ok"}, Sources: []string{"S samba"}},
+		{ID: "null passwords", Title: "Accounts without a password", System: "samba", Where: "[global] null passwords", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Lets accounts with an empty password in. Deprecated.", Defaults: []Default{
+			{Value: false, Sources: []string{"M samba-4.17.12"}},
+		}, Wanted: []Wanted{
+			{Value: false, Compare: "equal", Why: "An empty password is no credential."},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Notes: []string{"Anonymous callers and made-up names are treated the same with and without it."}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "server min protocol", Title: "Lowest dialect of the server", System: "samba", Where: "[global] server min protocol", Aliases: []string{"min protocol"}, Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "NT1 or lower speaks SMB1. Strangers are treated alike in every dialect.", Defaults: []Default{
+			{Value: "SMB2_02", Sources: []string{"M samba-4.17.12"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Breaks: []Breakage{
+			{Who: "clients that speak older dialects alone", What: "they are refused", Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
+		}, Governs: Governs{Session: true, Pipes: []string{"LANMAN"}}, Reach: "everyone", Related: []string{"server max protocol"}, Sources: []string{"M samba-4.17.12"}},
+		{ID: "server max protocol", Title: "Highest dialect of the server", System: "samba", Where: "[global] server max protocol", Aliases: []string{"max protocol", "protocol"}, Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Below SMB3 there is no encryption.", Defaults: []Default{
+			{Value: "SMB3", Sources: []string{"M samba-4.17.12"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Governs: Governs{Session: true}, Reach: "everyone", Related: []string{"server min protocol"}, Sources: []string{"S samba"}},
+		{ID: "server signing", Title: "Signed messages", System: "samba", Where: "[global] server signing", Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Mandatory refuses unsigned users. Anonymous and guest sessions are exempt.", Values: []Meaning{
+			{Value: "default", Means: "Mandatory on a domain controller, offered elsewhere."},
+			{Value: "mandatory", Means: "Signed-in sessions must sign."},
+			{Value: "disabled", Means: "Not offered over SMB1."},
+		}, Defaults: []Default{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: "mandatory", Sources: []string{"S samba"}},
+			{Value: "auto", Sources: []string{"S samba", "M samba-4.17.12"}},
+		}, Wanted: []Wanted{
+			{Value: "mandatory", Compare: "equal", Why: "Unsigned logons can be relayed."},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Breaks: []Breakage{
+			{Value: "mandatory", Who: "clients that cannot sign", What: "they are refused", Certainty: "documented", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"RequireSecuritySignature"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "server smb encrypt", Title: "Encrypted sessions", System: "samba", Where: "[global] server smb encrypt", Aliases: []string{"smb encrypt"}, Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Required refuses anonymous and guest sessions, because they have no key; it also refuses clients without SMB3.", Values: []Meaning{
+			{Value: "default", Means: "Offered where a share asks."},
+			{Value: "desired", Means: "Used where the client can."},
+			{Value: "required", Means: "Every session is encrypted; strangers are refused at logon."},
+		}, Defaults: []Default{
+			{Value: "default", Sources: []string{"M samba-4.17.12"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Breaks: []Breakage{
+			{Value: "required", Who: "clients without SMB3 encryption", What: "they are locked out", Certainty: "documented", Sources: []string{"S samba", "M samba-4.17.12"}},
+		}, Governs: Governs{Session: true, Tree: true, Pipes: []string{"*"}, Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Related: []string{"restrict anonymous"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "nt pipe support", Title: "Named pipes", System: "samba", Where: "[global] nt pipe support", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Without it IPC$ connects and no pipe opens, for anybody.", Values: []Meaning{
+			{Value: true, Means: "Pipes open."},
+			{Value: false, Means: "Every pipe is refused, to signed-in users too."},
+		}, Defaults: []Default{
+			{Value: true, Sources: []string{"M samba-4.17.12"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Breaks: []Breakage{
+			{Value: false, Who: "everything that manages the server from afar", What: "share lists, printing, joins and rights stop working", Services: []string{"server_srvsvc", "samr", "lsarpc", "spoolss", "winreg", "svcctl"}, Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
+		}, Governs: Governs{Pipes: []string{"*"}}, Reach: "everyone", Related: []string{"restrict anonymous"}, Sources: []string{"M samba-4.17.12"}},
+		{ID: "rpc start on demand helpers", Title: "Helpers behind the pipes", System: "samba", Where: "[global] rpc start on demand helpers", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Without it, and without a running samba-dcerpcd, no pipe exists.", Values: []Meaning{
+			{Value: true, Means: "Helpers start when a pipe is opened."},
+			{Value: false, Means: "Pipes exist only while samba-dcerpcd runs."},
+		}, Defaults: []Default{
+			{Value: true, Sources: []string{"M samba-4.17.12"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart smbd", Sources: []string{"S samba"}},
+		}, Breaks: []Breakage{
+			{Value: false, Who: "everything that manages the server from afar", What: "pipes are not found", Services: []string{"server_srvsvc", "samr", "lsarpc"}, Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
+		}, Governs: Governs{Pipes: []string{"*"}}, Reach: "everyone", Sources: []string{"M samba-4.17.12"}},
+		{ID: "disable spoolss", Title: "No print pipe", System: "samba", Where: "[global] disable spoolss", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Takes the spoolss pipe away.", Defaults: []Default{
+			{Value: false, Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart smbd", Sources: []string{"S samba"}},
+		}, Breaks: []Breakage{
+			{Value: true, Who: "Windows clients that print", What: "they fall back to older printing", Services: []string{"spoolss"}, Certainty: "documented", Sources: []string{"S samba"}},
+		}, Governs: Governs{Pipes: []string{"spoolss"}, Discloses: []model.Disclosure{"printers"}}, Reach: "everyone", Sources: []string{"S samba"}},
+		{ID: "allow dcerpc auth level connect", Title: "RPC that proves the caller once", System: "samba", Where: "[global] allow dcerpc auth level connect", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Lets RPC go on without a signature on each message. Deprecated; accounts, policy and netlogon refuse it in any case.", Defaults: []Default{
+			{Value: false, Sources: []string{"M samba-4.17.12"}},
+		}, Wanted: []Wanted{
+			{Value: false, Compare: "equal", Why: "A message without a signature can be changed on the way."},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart smbd and samba-dcerpcd", Sources: []string{"I ours"}},
+		}, Reach: "everyone", Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "dcerpc endpoint servers", Title: "Interfaces of the domain controller", System: "samba", Where: "[global] dcerpc endpoint servers", Type: "list", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "Taking a name off the list takes the interface away, for everybody.", Defaults: []Default{
+			{Value: []interface{}{"epmapper", "wkssvc", "samr", "netlogon", "lsarpc", "drsuapi", "dssetup", "unixinfo", "browser", "eventlog6", "backupkey", "dnsserver"}, Sources: []string{"M samba-4.17.12"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
+		}, Breaks: []Breakage{
+			{Who: "the domain", What: "logons, joins and replication need samr, netlogon, lsarpc and drsuapi", Services: []string{"samr", "lsarpc", "netlogon"}, Certainty: "possible", Sources: []string{"S samba"}},
+		}, Governs: Governs{Pipes: []string{"samr", "netlogon", "lsarpc", "wkssvc", "epmapper", "browser", "dnsserver", "protected_storage"}, Discloses: []model.Disclosure{"accounts", "groups", "password-policy", "sids", "trusts", "sessions", "endpoints"}}, Reach: "everyone", Sources: []string{"M samba-4.17.12"}},
+		{ID: "ldap server require strong auth", Title: "Signed LDAP on the domain controller", System: "samba", Where: "[global] ldap server require strong auth", Type: "enum", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "Not IPC$; the same data by another door.", Defaults: []Default{
+			{Value: true, Sources: []string{"M samba-4.17.12"}},
+		}, Wanted: []Wanted{
+			{Value: true, Compare: "equal", Why: "Unsigned LDAP can be relayed to."},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Sources: []string{"M samba-4.17.12"}},
+		{ID: "ntlm auth", Title: "Which NTLM is accepted", System: "samba", Where: "[global] ntlm auth", Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Says nothing about anonymous callers.", Defaults: []Default{
+			{Value: "ntlmv2-only", Sources: []string{"M samba-4.17.12"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"lanman auth", "raw NTLMv2 auth"}, Sources: []string{"M samba-4.17.12"}},
+		{ID: "lanman auth", Title: "LAN Manager passwords", System: "samba", Where: "[global] lanman auth", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "The oldest and weakest logon.", Defaults: []Default{
+			{Value: false, Sources: []string{"M samba-4.17.12"}},
+		}, Wanted: []Wanted{
+			{Value: false, Compare: "equal", Why: "It can be broken in minutes."},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Sources: []string{"M samba-4.17.12"}},
+		{ID: "raw NTLMv2 auth", Title: "NTLMv2 outside its envelope", System: "samba", Where: "[global] raw NTLMv2 auth", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "An SMB1 logon without protection against relaying.", Defaults: []Default{
+			{Value: false, Sources: []string{"M samba-4.17.12"}},
+		}, Wanted: []Wanted{
+			{Value: false, Compare: "equal", Why: "It can be relayed."},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Sources: []string{"M samba-4.17.12"}},
+		{ID: "config backend", Title: "Where the configuration lives", System: "samba", Where: "[global] config backend", Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "With registry, the file says little and net conf holds the rest.", Defaults: []Default{
+			{Value: "file", Sources: []string{"M samba-4.17.12"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart smbd", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"registry shares"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "registry shares", Title: "Shares from the registry", System: "samba", Where: "[global] registry shares", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Shares that the file does not show. include = registry switches it on.", Defaults: []Default{
+			{Value: false, Sources: []string{"M samba-4.17.12"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"config backend"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "hosts allow", Title: "Addresses that may connect at all", System: "samba", Where: "[global] hosts allow", Aliases: []string{"allow hosts"}, Type: "list", Applies: Scope{Products: []string{"samba"}}, Summary: "Everybody else is turned away before the logon. The server's own loopback address stays allowed unless hosts deny names it.", Defaults: []Default{
+			{Value: []interface{}{}, Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Breaks: []Breakage{
+			{Who: "clients on other addresses", What: "they cannot connect", Certainty: "documented", Sources: []string{"S samba"}},
+		}, Governs: Governs{Session: true, Tree: true, Pipes: []string{"*"}, Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Related: []string{"hosts deny", "IPC$:hosts allow"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "hosts deny", Title: "Addresses that may not connect at all", System: "samba", Where: "[global] hosts deny", Aliases: []string{"deny hosts"}, Type: "list", Applies: Scope{Products: []string{"samba"}}, Summary: "These are turned away before the logon.", Defaults: []Default{
+			{Value: []interface{}{}, Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Breaks: []Breakage{
+			{Who: "clients on these addresses", What: "they cannot connect", Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
+		}, Governs: Governs{Session: true, Tree: true, Pipes: []string{"*"}, Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Related: []string{"hosts allow", "IPC$:hosts deny"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "IPC$:hosts allow", Title: "Addresses that may use IPC$", System: "samba", Where: "[IPC$] hosts allow", Aliases: []string{"[IPC$] hosts allow"}, Type: "list", Applies: Scope{Products: []string{"samba"}}, Summary: "Works, for strangers and users alike, while disk shares stay open. The best way to limit IPC$ to a network.", Defaults: []Default{
+			{Value: []interface{}{}, Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config, then smbcontrol smbd close-share 'IPC$'", Sources: []string{"M samba-4.17.12"}},
+		}, Breaks: []Breakage{
+			{Who: "clients on other addresses", What: "they lose every pipe", Services: []string{"server_srvsvc", "samr", "lsarpc"}, Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
+		}, Governs: Governs{Tree: true, Pipes: []string{"*"}}, Reach: "everyone", Related: []string{"IPC$:hosts deny"}, Sources: []string{"M samba-4.17.12"}},
+		{ID: "IPC$:hosts deny", Title: "Addresses that may not use IPC$", System: "samba", Where: "[IPC$] hosts deny", Aliases: []string{"[IPC$] hosts deny"}, Type: "list", Applies: Scope{Products: []string{"samba"}}, Summary: "Works, for strangers and users alike. ALL closes IPC$ to everybody.", Defaults: []Default{
+			{Value: []interface{}{}, Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config, then smbcontrol smbd close-share 'IPC$'", Sources: []string{"M samba-4.17.12"}},
+		}, Breaks: []Breakage{
+			{Value: []interface{}{"ALL"}, Who: "every user", What: "share lists, printing, joins and rights stop working", Services: []string{"server_srvsvc", "samr", "lsarpc", "spoolss"}, Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
+		}, Governs: Governs{Tree: true, Pipes: []string{"*"}}, Reach: "everyone", Related: []string{"IPC$:hosts allow"}, Sources: []string{"M samba-4.17.12"}},
+		{ID: "IPC$:valid users", Title: "Users that may use IPC$", System: "samba", Where: "[IPC$] valid users", Aliases: []string{"[IPC$] valid users"}, Type: "list", Applies: Scope{Products: []string{"samba"}}, Summary: "Works. Strangers are out unless the guest account is listed, and so is every user who is not.", Defaults: []Default{
+			{Value: []interface{}{}, Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config, then smbcontrol smbd close-share 'IPC$'", Sources: []string{"M samba-4.17.12"}},
+		}, Breaks: []Breakage{
+			{Who: "users who are not listed", What: "they lose every pipe", Services: []string{"server_srvsvc", "samr", "lsarpc"}, Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
+		}, Governs: Governs{Tree: true, Pipes: []string{"*"}}, Reach: "everyone", Related: []string{"IPC$:invalid users"}, Sources: []string{"M samba-4.17.12"}},
+		{ID: "IPC$:invalid users", Title: "Users that may not use IPC$", System: "samba", Where: "[IPC$] invalid users", Aliases: []string{"[IPC$] invalid users"}, Type: "list", Applies: Scope{Products: []string{"samba"}}, Summary: "With the guest account listed, strangers are out and users stay. It closes as much as restrict anonymous 2.", Defaults: []Default{
+			{Value: []interface{}{}, Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config, then smbcontrol smbd close-share 'IPC$'", Sources: []string{"M samba-4.17.12"}},
+		}, Governs: Governs{Tree: true, Pipes: []string{"*"}}, Reach: "anonymous", Related: []string{"restrict anonymous", "guest account"}, Sources: []string{"M samba-4.17.12"}},
+		{ID: "IPC$:guest ok", Title: "A line that does nothing", System: "samba", Where: "[IPC$] guest ok", Aliases: []string{"[IPC$] guest ok", "IPC$:public"}, Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Samba overwrites it from restrict anonymous, in both directions.", Defaults: []Default{
+			{Unknown: "Set by restrict anonymous, never by this line.", Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "never"},
+		}, Reach: "anonymous", Notes: []string{"guest ok = no here is a common false comfort."}, Related: []string{"restrict anonymous"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "IPC$:available", Title: "A line that does nothing", System: "samba", Where: "[IPC$] available", Aliases: []string{"[IPC$] available"}, Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "IPC$ stays available whatever it says.", Defaults: []Default{
+			{Value: true, Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "never"},
+		}, Reach: "everyone", Related: []string{"IPC$:hosts deny"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "IPC$:path", Title: "A line that does nothing", System: "samba", Where: "[IPC$] path", Aliases: []string{"[IPC$] path"}, Type: "string", Applies: Scope{Products: []string{"samba"}}, Summary: "Samba overwrites it.", Defaults: []Default{
+			{Unknown: "Set by Samba.", Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "never"},
+		}, Reach: "everyone", Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "ksmbd:restrict anonymous", Title: "How far anonymous callers get (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] restrict anonymous", Type: "int", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Already 1 closes IPC$, unlike Samba.", Values: []Meaning{
+			{Value: 0, Means: "Strangers may connect."},
+			{Value: 1, Means: "Strangers are refused IPC$ and every share without guest ok."},
+			{Value: 2, Means: "The same as 1."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"S ksmbd-tools"}},
+		}, Wanted: []Wanted{
+			{Value: 1, Compare: "at-least", Why: "Keeps strangers off IPC$."},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+		}, Governs: Governs{Tree: true, Pipes: []string{"*"}}, Reach: "anonymous", Related: []string{"restrict anonymous"}, Sources: []string{"S ksmbd-tools"}},
+		{ID: "ksmbd:map to guest", Title: "Turn failed logons into guests (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] map to guest", Type: "enum", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Never or bad user.", Values: []Meaning{
+			{Value: "never", Means: "A failed logon fails."},
+			{Value: "bad user", Means: "An unknown name becomes guest."},
+		}, Defaults: []Default{
+			{Value: "never", Sources: []string{"S ksmbd-tools"}},
+		}, Wanted: []Wanted{
+			{Value: "never", Compare: "equal", Why: "A mistyped name should not be a way in."},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+		}, Governs: Governs{Session: true}, Reach: "anonymous", Related: []string{"map to guest"}, Sources: []string{"S ksmbd-tools"}},
+		{ID: "ksmbd:guest account", Title: "The account of strangers (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] guest account", Type: "string", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Strangers work under this account.", Defaults: []Default{
+			{Value: "nobody", Sources: []string{"S ksmbd-tools"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+		}, Reach: "anonymous", Sources: []string{"S ksmbd-tools"}},
+		{ID: "ksmbd:guest ok", Title: "A share that takes strangers (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [SHARE] guest ok", Type: "bool", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "A disk share with it is readable without credentials.", Defaults: []Default{
+			{Value: false, Sources: []string{"S ksmbd-tools"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
+		{ID: "ksmbd:invalid users", Title: "Users that a share refuses (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [SHARE] invalid users", Type: "list", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Refuses the users named.", Defaults: []Default{
+			{Value: []interface{}{}, Sources: []string{"S ksmbd-tools"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
+		{ID: "ksmbd:valid users", Title: "Users that a share takes (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [SHARE] valid users", Type: "list", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Takes only the users named.", Defaults: []Default{
+			{Value: []interface{}{}, Sources: []string{"S ksmbd-tools"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
+		{ID: "ksmbd:server min protocol", Title: "Lowest dialect of the server (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] server min protocol", Type: "enum", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Refuses older dialects.", Defaults: []Default{
+			{Value: "SMB2_10", Sources: []string{"S ksmbd-tools"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+		}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
+		{ID: "ksmbd:server signing", Title: "Signed messages (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] server signing", Type: "enum", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Whether messages are signed.", Defaults: []Default{
+			{Value: "disabled", Sources: []string{"S ksmbd-tools"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+		}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
+		{ID: "ksmbd:smb3 encryption", Title: "Encrypted sessions (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] smb3 encryption", Type: "bool", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Whether SMB3 sessions are encrypted.", Defaults: []Default{
+			{Value: false, Sources: []string{"S ksmbd-tools"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+		}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
+		{ID: "ksmbd:hosts allow", Title: "Addresses that may connect (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] hosts allow", Type: "list", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Named in the manual page but not supported by the version read.", Defaults: []Default{
+			{Value: []interface{}{}, Sources: []string{"S ksmbd-tools"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+		}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
+		{ID: "ksmbd:hosts deny", Title: "Addresses that may not connect (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] hosts deny", Type: "list", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Named in the manual page but not supported by the version read.", Defaults: []Default{
+			{Value: []interface{}{}, Sources: []string{"S ksmbd-tools"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+		}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
+		{ID: "RestrictAnonymous", Title: "Limit what anonymous callers may list", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymous", Policy: "Network access: Do not allow anonymous enumeration of SAM accounts and shares", Aliases: []string{"Additional restrictions for anonymous connections"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Stops anonymous callers from listing account names and shares. It does not close IPC$, except at 2 on Windows 2000.", Values: []Meaning{
+			{Value: 0, Means: "Nothing is held back: anonymous callers may list accounts and shares as far as other settings let them."},
+			{Scope: Scope{Until: "win2000"}, Value: 1, Means: "Listing accounts and shares is refused; translating a single name or SID still works, and IPC$ still connects."},
+			{Scope: Scope{Since: "winxp"}, Value: 1, Means: "Listing accounts and shares is refused to anonymous callers. Domain controllers are not affected."},
+			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Means: "Anonymous callers get nothing without an explicit permission; IPC$ itself no longer connects."},
+			{Scope: Scope{Products: []string{"nt4"}}, Value: 2, Means: "Has no documented meaning on this release."},
+			{Scope: Scope{Since: "winxp"}, Value: 2, Means: "Was a Windows 2000 value: policy writes 0 or 1 here, and IPC$ stays connectable."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D Q143474", "D cc963223", "D SPS restrict-anonymous", "M hives"}},
+		}, Wanted: []Wanted{
+			{Scope: Scope{Since: "winxp", Roles: []model.Role{"domain-controller"}}, Value: 0, Compare: "at-least", Why: "It has no effect on a domain controller of this release, so no value is asked for."},
+			{Value: 1, Compare: "at-least", Why: "Keeps account and share lists from strangers."},
+		}, TakesEffect: []Effect{
+			{Scope: Scope{Until: "win2000"}, When: "reboot", How: "restart the computer", Sources: []string{"D Q143474", "D Q296405"}},
+			{Scope: Scope{Since: "winxp"}, When: "now", How: "at once (a second copy next to the share permissions follows at the next start of the Server service)", Sources: []string{"D SPS restrict-anonymous", "I ours"}},
+		}, Breaks: []Breakage{
+			{Scope: Scope{Until: "win2000"}, Value: 1, Who: "NT 4.0 trusts", What: "creating a trust ends with a domain controller that cannot be found", Services: []string{"samr", "lsarpc"}, Certainty: "documented", Sources: []string{"D Q178640"}},
+			{Scope: Scope{Products: []string{"nt4"}}, Value: 1, Who: "joining a domain before SP4", What: "setup cannot join", Services: []string{"samr"}, Certainty: "documented", Sources: []string{"D Q184538"}},
+			{Scope: Scope{Until: "win2000"}, Value: 1, Who: "users with an expired password", What: "the password cannot be changed before logon", Services: []string{"samr"}, Certainty: "documented", Sources: []string{"D Q176978", "D Q198941"}},
+			{Scope: Scope{Products: []string{"nt4"}}, Value: 1, Who: "NT 4.0 Terminal Server", What: "profile path and home folder of terminal users are ignored", Services: []string{"ts_profiles_nt4"}, Certainty: "documented", Sources: []string{"D Q236185"}},
+			{Scope: Scope{Until: "win2000"}, Value: 1, Who: "Exchange 5.x Administrator", What: "remote objects cannot be managed", Services: []string{"exchange_55"}, Certainty: "documented", Sources: []string{"D Q196398"}},
+			{Scope: Scope{Until: "win2000"}, Value: 1, Who: "Metadirectory Services", What: "discovery as LocalSystem fails", Services: []string{"metadirectory_mms"}, Certainty: "documented", Sources: []string{"D Q260870"}},
+			{Scope: Scope{Until: "win2000"}, Value: 1, Who: "web pages that pass a caller's logon on", What: "their queries to other servers become null sessions and fail", Services: []string{"iis_asp_doublehop"}, Certainty: "documented", Sources: []string{"D Q278836"}},
+			{Scope: Scope{Products: []string{"nt4"}}, Value: 1, Who: "Remoteboot before SP4", What: "stops on backup controllers and members", Services: []string{"remoteboot_nt4"}, Certainty: "documented", Sources: []string{"D Q192126"}},
+			{Scope: Scope{Products: []string{"nt4"}}, Value: 1, Who: "File and Print for NetWare", What: "setpass fails together with SYSKEY", Certainty: "documented", Sources: []string{"D Q243419"}},
+			{Scope: Scope{Until: "win2000"}, Value: 1, Who: "SMS 1.x and 2.x", What: "the user wizard, network discovery and remote client installation fail", Services: []string{"sms_1x_2x"}, Certainty: "documented", Sources: []string{"D Q302413", "D Q311257"}},
+			{Scope: Scope{Since: "winxp"}, Value: 1, Who: "users across a one-way trust", What: "access cannot be granted to users of the other domain by name", Services: []string{"lsarpc"}, Certainty: "documented", Sources: []string{"D SPS restrict-anonymous"}},
+			{Scope: Scope{Since: "winxp"}, Value: 1, Who: "anonymous browsing", What: "shares and printers are no longer listed", Services: []string{"server_srvsvc"}, Certainty: "documented", Sources: []string{"D SPS restrict-anonymous"}},
+			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "trusts with NT 4.0", What: "accounts show as unknown and cannot be listed; the trust may have to be made again after going back", Services: []string{"samr", "lsarpc"}, Certainty: "documented", Sources: []string{"D Q296405"}},
+			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "NT 4.0 backup controllers", What: "they can no longer find the domain or replicate (events 3210, 7023, 8032)", Services: []string{"netlogon"}, Certainty: "documented", Sources: []string{"D Q293127"}},
+			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "terminal services licensing", What: "other servers get no licences", Services: []string{"ts_licensing"}, Certainty: "documented", Sources: []string{"D KB246261"}},
+			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "the master browser", What: "the machine can no longer hold the role", Services: []string{"browser"}, Certainty: "documented", Sources: []string{"3 MBSA"}},
+			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "the spooler", What: "it may hang where Everyone was taken off its folder", Services: []string{"spoolss"}, Certainty: "documented", Sources: []string{"D Q323909"}},
+		}, Governs: Governs{Tree: true, Discloses: []model.Disclosure{"accounts", "groups", "password-policy", "shares"}}, Reach: "anonymous", Notes: []string{"Value 2 belongs to networks of Windows 2000 alone; Microsoft warned against it in mixed domains and on domain controllers.", "Before a fix, NT 4.0 still gave out the password policy at 1.", "Novell's NDS for NT ignores the value."}, Unknown: []string{"How 2 works inside Windows 2000; the article that says so could not be read."}, Related: []string{"RestrictAnonymousSAM", "restrict anonymous", "PreviousAnonymousRestriction"}, Sources: []string{"D Q143474", "D cc963223", "D SPS restrict-anonymous", "D KB3034016", "D Q129457", "D Q278836", "D Q184018"}},
+		{ID: "RestrictAnonymousSAM", Title: "Keep account lists from anonymous callers", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymousSAM", Policy: "Network access: Do not allow anonymous enumeration of SAM accounts", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "1 stops anonymous callers from listing accounts; 0 lets them. It says nothing about pipes.", Values: []Meaning{
+			{Value: 0, Means: "Anonymous callers may list accounts, where they reach the samr pipe."},
+			{Value: 1, Means: "Anonymous callers may not list accounts. Domain controllers are not affected."},
+		}, Defaults: []Default{
+			{Value: 1, Sources: []string{"D SPS restrict-anonymous-sam", "D jj852230", "M hives", "M HK 2.3.10.2"}},
+		}, Wanted: []Wanted{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: 0, Compare: "at-least", Why: "It has no effect on a domain controller, so no value is asked for."},
+			{Value: 1, Compare: "equal", Why: "Keeps account lists from strangers."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS restrict-anonymous-sam"}},
+		}, Breaks: []Breakage{
+			{Value: 1, Who: "trusts with NT 4.0 domains", What: "they cannot be set up or used", Services: []string{"samr"}, Certainty: "documented", Sources: []string{"D jj852230"}},
+			{Value: 1, Who: "Windows NT 3.51 and Windows 95 clients", What: "they cannot read accounts", Services: []string{"samr"}, Certainty: "documented", Sources: []string{"D jj852230"}},
+		}, Governs: Governs{Pipes: []string{"samr"}, Discloses: []model.Disclosure{"accounts"}}, Reach: "anonymous", Unknown: []string{"Whether NT 4.0 or Windows 2000 ever read it; no source says they do."}, Related: []string{"RestrictAnonymous", "RestrictRemoteSAM"}, Sources: []string{"D SPS restrict-anonymous-sam", "D jj852230"}},
+		{ID: "EveryoneIncludesAnonymous", Title: "Count anonymous callers among Everyone", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\EveryoneIncludesAnonymous", Policy: "Network access: Let Everyone permissions apply to anonymous users", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 1 an anonymous caller holds every right given to Everyone.", Values: []Meaning{
+			{Value: 0, Means: "Anonymous callers have only what is given to them by name."},
+			{Value: 1, Means: "Anonymous callers have what Everyone has."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D SPS everyone-includes-anonymous", "D KB3034016", "M hives"}},
+		}, Wanted: []Wanted{
+			{Value: 0, Compare: "equal", Why: "What is shared with Everyone is not meant for strangers."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS everyone-includes-anonymous"}},
+		}, Governs: Governs{Discloses: []model.Disclosure{"accounts", "groups", "files", "printers", "registry", "sids"}}, Reach: "anonymous", Related: []string{"RestrictAnonymous"}, Sources: []string{"D SPS everyone-includes-anonymous", "D KB3034016"}},
+		{ID: "RestrictNullSessAccess", Title: "Anonymous callers reach listed pipes and shares only", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RestrictNullSessAccess", Policy: "Network access: Restrict anonymous access to Named Pipes and Shares", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "At 1 anonymous callers open only what NullSessionPipes and NullSessionShares list; at 0 the lists do not matter and everything is open.", Values: []Meaning{
+			{Value: 0, Means: "Every pipe and share takes anonymous callers, as far as its own permissions do."},
+			{Value: 1, Means: "Only listed pipes and shares take anonymous callers."},
+		}, Defaults: []Default{
+			{Value: 1, Sources: []string{"D cc957461", "D Q122702", "D SPS restrict-null-session-access", "M hives"}},
+		}, Wanted: []Wanted{
+			{Value: 1, Compare: "equal", Why: "Without it the lists count for nothing."},
+		}, TakesEffect: []Effect{
+			{Scope: Scope{Until: "win2000"}, When: "reboot", How: "restart the computer", Sources: []string{"D Q122702"}},
+			{Scope: Scope{Since: "winxp"}, When: "now", How: "at once", Sources: []string{"D SPS restrict-null-session-access"}},
+		}, Breaks: []Breakage{
+			{Value: 1, Who: "services that reach this host without credentials", What: "every pipe and share they use has to be listed", Services: []string{"localsystem_services_generic", "lmhosts_include"}, Certainty: "documented", Sources: []string{"D Q122702", "D Q124184"}},
+		}, Governs: Governs{Pipes: []string{"*"}, Discloses: []model.Disclosure{"files"}}, Reach: "anonymous", Notes: []string{"The NT 4.0 Resource Kit spelt it RestrictNullSessionAccess; that name does nothing."}, Related: []string{"NullSessionPipes", "NullSessionShares"}, Sources: []string{"D cc957461", "D Q122702", "D SPS restrict-null-session-access"}},
+		{ID: "NullSessionPipes", Title: "Pipes open to anonymous callers", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\NullSessionPipes", Policy: "Network access: Named Pipes that can be accessed anonymously", Type: "REG_MULTI_SZ", Applies: Scope{Since: "nt4"}, Summary: "The list of pipes that an anonymous caller may open, besides those that the release opens by itself.", Defaults: []Default{
+			{Scope: Scope{Products: []string{"nt4"}}, Value: []interface{}{"COMNAP", "COMNODE", "sql\\query", "spoolss", "LLSRPC", "epmapper", "locator"}, Sources: []string{"D Q175529"}},
+			{Scope: Scope{Products: []string{"win2000"}}, Value: []interface{}{}, Unknown: "The default of the registry value on Windows 2000 was not read; see the table of built-in pipes.", Sources: []string{"U ours"}},
+			{Scope: Scope{Since: "winxp", Until: "win2003r2"}, Value: []interface{}{}, Unknown: "Only the joint list of built-in and registry names is documented for this release.", Sources: []string{"D MS-SRVS 3.1.3"}},
+			{Scope: Scope{Since: "win2008", Family: "server", Roles: []model.Role{"domain-controller"}}, Value: []interface{}{"netlogon", "samr", "lsarpc"}, Sources: []string{"D SPS named-pipes", "M HK 2.3.10.6"}},
+			{Scope: Scope{Since: "vista"}, Value: []interface{}{}, Sources: []string{"D SPS named-pipes", "M hives"}},
+		}, Wanted: []Wanted{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: []interface{}{"netlogon", "samr", "lsarpc", "browser"}, Compare: "subset", Why: "A domain controller needs three of them by design, and browser where that service is used."},
+			{Scope: Scope{Since: "vista"}, Value: []interface{}{}, Compare: "subset", Why: "Nothing on a current server or workstation needs an anonymous pipe."},
+			{Value: []interface{}{}, Compare: "subset", Why: "Every name on the list is a door for strangers."},
+		}, TakesEffect: []Effect{
+			{Scope: Scope{Until: "win2000"}, When: "now", How: "at once for new opens", Sources: []string{"D Q126645"}},
+			{Scope: Scope{Since: "winxp"}, When: "now", How: "at once", Sources: []string{"D SPS named-pipes"}},
+		}, Breaks: []Breakage{
+			{Value: []interface{}{}, Who: "whatever opens the removed pipes without credentials", What: "it is refused", Services: []string{"localsystem_services_generic", "sna_his", "ts_licensing", "license_logging"}, Certainty: "documented", Sources: []string{"D SPS named-pipes", "D Q167196"}},
+			{Scope: Scope{Until: "win2003r2"}, Value: []interface{}{}, Who: "trusts between Windows Server 2003 domains in mixed mode", What: "they may break", Services: []string{"netlogon", "samr", "lsarpc"}, Certainty: "documented", Sources: []string{"D SPS named-pipes"}},
+			{Scope: Scope{Products: []string{"nt4"}}, Value: []interface{}{}, Who: "printing", What: "queue windows say access denied once spoolss is gone", Services: []string{"spoolss"}, Certainty: "documented", Sources: []string{"D Q162695"}},
+		}, Governs: Governs{Session: true, Pipes: []string{"*"}}, Reach: "anonymous", Notes: []string{"Names count without \\pipe\\ and without regard to case; order does not matter.", "Emptying the list leaves the hard-coded pipes of NT 4.0 and Windows 2000 open.", "Write it whole and well formed: tools that kept only its first entry, or ended it wrongly, broke printing and SNA; more than 32 KiB stopped the Server service of NT 4.0.", "Adding a pipe here is a known way to keep a back door: Elastic has a rule for it."}, Related: []string{"RestrictNullSessAccess", "NullSessionShares", "AdjustedNullSessionPipes"}, Sources: []string{"D MS-SMB2 3.3.5.9", "D MS-SRVS 3.1.3", "D SPS named-pipes", "D Q175529", "D Q126645", "D Q162695", "D Q167196", "M elastic ddab1f5f"}},
+		{ID: "NullSessionShares", Title: "Shares open to anonymous callers", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\NullSessionShares", Policy: "Network access: Shares that can be accessed anonymously", Type: "REG_MULTI_SZ", Applies: Scope{Since: "nt4"}, Summary: "The list of disk shares that an anonymous caller may open. IPC$ is never on it and connects all the same.", Defaults: []Default{
+			{Scope: Scope{Until: "win2003r2"}, Value: []interface{}{"COMCFG", "DFS$"}, Unknown: "COMCFG and DFS$ come from one third-party text alone.", Sources: []string{"3 HSC"}},
+			{Scope: Scope{Since: "vista"}, Value: []interface{}{}, Sources: []string{"D SPS shares"}},
+		}, Wanted: []Wanted{
+			{Value: []interface{}{}, Compare: "subset", Why: "Files are not meant for strangers."},
+		}, TakesEffect: []Effect{
+			{Scope: Scope{Until: "win2000"}, When: "unknown", How: "not documented"},
+			{Scope: Scope{Since: "winxp"}, When: "now", How: "at once", Sources: []string{"D SPS shares"}},
+		}, Breaks: []Breakage{
+			{Value: []interface{}{}, Who: "lmhosts #INCLUDE at start-up and services without credentials", What: "they cannot read their share", Services: []string{"lmhosts_include", "localsystem_services_generic"}, Certainty: "documented", Sources: []string{"D Q124184"}},
+		}, Governs: Governs{Session: true, Discloses: []model.Disclosure{"files"}}, Reach: "anonymous", Notes: []string{"One guide writes it as REG_SZ; the type is REG_MULTI_SZ, and a wrong type makes Get-SmbServerConfiguration fail."}, Related: []string{"RestrictNullSessAccess", "NullSessionPipes"}, Sources: []string{"D SPS shares", "D Q124184", "3 HSC"}},
+		{ID: "TurnOffAnonymousBlock", Title: "Switch off the block on anonymous policy calls", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\TurnOffAnonymousBlock", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "The meaning is upside down. Absent or 0 keeps the block on; any other value lets anonymous callers into the security policy again.", Values: []Meaning{
+			{Value: 0, Means: "The block is on: on anything but a domain controller, anonymous callers cannot open the policy."},
+			{Value: 1, Means: "The block is off."},
+		}, Defaults: []Default{
+			{Scope: Scope{Until: "winxp"}, Value: 1, Sources: []string{"D MS-LSAD 3.1.1"}},
+			{Scope: Scope{Since: "win2003"}, Value: 0, Sources: []string{"D MS-LSAD 3.1.1"}},
+		}, Wanted: []Wanted{
+			{Scope: Scope{Since: "win2003"}, Value: 0, Compare: "equal", Why: "Anything else opens the security policy to strangers."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D MS-LSAD 3.1.1"}},
+		}, Governs: Governs{Pipes: []string{"lsarpc"}, Discloses: []model.Disclosure{"sids", "trusts"}}, Reach: "anonymous", Notes: []string{"There is no policy for it.", "On releases up to XP the value was not there and the block was off; the default 1 says that.", "One benchmark tool tests anonymous name lookup with this value, which is another thing."}, Related: []string{"LSAAnonymousNameLookup"}, Sources: []string{"D MS-LSAD 3.1.1", "D MS-LSAD 3.1.4.4.1", "M wazuh"}},
+		{ID: "PipeFirewallActive", Title: "Pipe firewall", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\PipeFirewallActive", Aliases: []string{"pipe firewall", "named pipe filter"}, Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 1 only the pipes in AllowedPipes open, for everybody, signed in or not. With an empty list no pipe opens at all.", Values: []Meaning{
+			{Value: 0, Means: "No filter."},
+			{Value: 1, Means: "Only pipes in AllowedPipes open, for every caller."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D KB925890", "M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once, without a restart", Sources: []string{"3 HSC 4.7.8"}},
+		}, Breaks: []Breakage{
+			{Value: 1, Who: "every service on a pipe that is not listed", What: "it stops", Services: []string{"server_srvsvc", "samr", "lsarpc", "netlogon", "spoolss", "svcctl", "winreg", "dfs_namespace"}, Certainty: "documented", Sources: []string{"3 HSC 4.7.8"}},
+		}, Governs: Governs{Pipes: []string{"*"}}, Reach: "everyone", Unknown: []string{"Whether the server of Vista and later honours it; try it on a spare host first."}, Related: []string{"AllowedPipes"}, Sources: []string{"D KB925890", "3 HSC 4.7.8"}},
+		{ID: "AllowedPipes", Title: "Pipes that the pipe firewall lets through", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AllowedPipes", Type: "REG_MULTI_SZ", Applies: Scope{Since: "winxp"}, Summary: "Counts only while PipeFirewallActive is 1; it then holds for signed-in users too.", Defaults: []Default{
+			{Value: []interface{}{}, Sources: []string{"D KB925890"}},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"3 HSC 4.7.8"}},
+		}, Governs: Governs{Pipes: []string{"*"}}, Reach: "everyone", Unknown: []string{"Whether the server of Vista and later honours it."}, Related: []string{"PipeFirewallActive"}, Sources: []string{"D KB925890", "3 HSC 4.7.8"}},
+		{ID: "RestrictRemoteSAM", Title: "Who may ask the account database from afar", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictRemoteSAM", Policy: "Network access: Restrict clients allowed to make remote calls to SAM", Type: "REG_SZ", Applies: Scope{Since: "vista"}, Summary: "A security descriptor in SDDL that every remote caller of the account database has to pass, signed-in users included.", Values: []Meaning{
+			{Value: "", Means: "No check."},
+			{Value: "O:BAG:BAD:(A;;RC;;;BA)", Means: "Administrators only."},
+		}, Defaults: []Default{
+			{Scope: Scope{Since: "win10-1607", Roles: []model.Role{"domain-controller"}}, Value: "", Sources: []string{"D SPS remote-sam"}},
+			{Scope: Scope{Since: "win10-1607", Roles: []model.Role{"workstation", "member", "standalone"}}, Value: "O:SYG:SYD:(A;;RC;;;BA)", Sources: []string{"D SPS remote-sam"}},
+			{Scope: Scope{Until: "win2012r2"}, Value: "", Sources: []string{"D SPS remote-sam"}},
+		}, Wanted: []Wanted{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: "", Compare: "any", Why: "A filter here can stop logons; Microsoft's baseline leaves domain controllers out."},
+			{Value: "O:BAG:BAD:(A;;RC;;;BA)", Compare: "sddl", Why: "Ordinary users have no need to list accounts of this host."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS remote-sam"}},
+		}, Breaks: []Breakage{
+			{Who: "programs that check group membership from afar with an ordinary account", What: "access checks fail", Services: []string{"samr"}, Certainty: "possible", Sources: []string{"D SPS remote-sam"}},
+		}, Governs: Governs{Pipes: []string{"samr"}, Discloses: []model.Disclosure{"accounts", "groups", "password-policy"}}, Reach: "everyone", Notes: []string{"Set RestrictRemoteSamAuditOnlyMode first and read events 16965 to 16969.", "Releases between Vista and 1607 know it only after a 2017 update.", "A blank value after it was set means no check."}, Unknown: []string{"Which programs break; the Microsoft article on it was seen by name only."}, Related: []string{"RestrictRemoteSamAuditOnlyMode", "RestrictAnonymousSAM"}, Sources: []string{"D SPS remote-sam", "M HK 2.3.10.11"}},
+		{ID: "RestrictRemoteSamAuditOnlyMode", Title: "Only log what RestrictRemoteSAM would refuse", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictRemoteSamAuditOnlyMode", Type: "REG_DWORD", Applies: Scope{Since: "vista"}, Summary: "At 1 the filter refuses nobody and writes event 16968 instead.", Values: []Meaning{
+			{Value: 0, Means: "The filter works."},
+			{Value: 1, Means: "The filter only logs."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D SPS remote-sam"}},
+		}, Wanted: []Wanted{
+			{Value: 0, Compare: "equal", Why: "While it only logs, nothing is held back."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS remote-sam"}},
+		}, Governs: Governs{Pipes: []string{"samr"}}, Reach: "everyone", Related: []string{"RestrictRemoteSAM", "RestrictRemoteSamEventThrottlingWindow"}, Sources: []string{"D SPS remote-sam"}},
+		{ID: "RestrictRemoteSamEventThrottlingWindow", Title: "How often refused account calls are logged", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictRemoteSamEventThrottlingWindow", Type: "REG_DWORD", Applies: Scope{Since: "vista"}, Summary: "Seconds between two log entries for the same kind of refusal.", Defaults: []Default{
+			{Value: 900, Sources: []string{"D SPS remote-sam"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Related: []string{"RestrictRemoteSAM"}, Sources: []string{"D SPS remote-sam"}},
+		{ID: "AutoShareServer", Title: "Make default disk shares on a server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareServer", Policy: "MSS: (AutoShareServer) Enable Administrative Shares", Aliases: []string{"Create hidden drive shares (server)"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "At 0 a server no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
+			{Value: 0, Means: "No drive shares and no ADMIN$ after the next start of the Server service."},
+			{Value: 1, Means: "The shares are made."},
+		}, Defaults: []Default{
+			{Value: 1, Sources: []string{"D KB954422"}},
+		}, TakesEffect: []Effect{
+			{Scope: Scope{Products: []string{"nt4"}}, When: "reboot", How: "restart the computer", Sources: []string{"D Q245117"}},
+			{Scope: Scope{Since: "win2000"}, When: "service-restart", How: "restart the Server service", Sources: []string{"D KB954422"}},
+		}, Breaks: []Breakage{
+			{Value: 0, Who: "remote installation and management over ADMIN$", What: "SMS, MOM and other push installers lose their share", Services: []string{"sms_1x_2x", "sccm_current", "backup_exec", "veeam"}, Certainty: "possible", Sources: []string{"3 sophos-11459"}},
+			{Value: 0, Who: "domain controllers and their clients", What: "logon and join symptoms are on record for missing administrative shares", Certainty: "possible", Sources: []string{"D KB842715"}},
+			{Scope: Scope{Products: []string{"nt4"}}, Value: 0, Who: "the NetWare migration tool", What: "it cannot find the domain controller", Certainty: "documented", Sources: []string{"D Q172767"}},
+			{Scope: Scope{Products: []string{"nt4"}}, Value: 0, Who: "Windows 9x server tools", What: "event descriptions are missing", Certainty: "documented", Sources: []string{"D Q219017"}},
+		}, Reach: "everyone", Notes: []string{"Sigma has a rule that reports this change.", "Missing administrative shares are also a sign of malware, Microsoft says."}, Related: []string{"AutoShareWks"}, Sources: []string{"D KB954422", "D Q185590", "D Q245117", "3 nsacyber", "D sigma registry_set_disable_administrative_share"}},
+		{ID: "AutoShareWks", Title: "Make default disk shares on a workstation", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareWks", Aliases: []string{"Create hidden drive shares (workstation)", "AutoShareWorkstation"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "At 0 a workstation no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
+			{Value: 0, Means: "No drive shares and no ADMIN$ after the next start of the Server service."},
+			{Value: 1, Means: "The shares are made."},
+		}, Defaults: []Default{
+			{Value: 1, Sources: []string{"D KB954422"}},
+		}, TakesEffect: []Effect{
+			{Scope: Scope{Products: []string{"nt4"}}, When: "reboot", How: "restart the computer", Sources: []string{"D Q245117"}},
+			{Scope: Scope{Since: "win2000"}, When: "service-restart", How: "restart the Server service", Sources: []string{"D KB954422"}},
+		}, Breaks: []Breakage{
+			{Value: 0, Who: "remote installation and management over ADMIN$", What: "push installers lose their share", Services: []string{"sms_1x_2x", "sccm_current"}, Certainty: "possible", Sources: []string{"3 sophos-11459", "D KB842715"}},
+		}, Reach: "everyone", Related: []string{"AutoShareServer"}, Sources: []string{"D KB954422", "D Q185590"}},
+		{ID: "LSAAnonymousNameLookup", Title: "Let anonymous callers translate SIDs and names", System: "windows", Where: "[System Access] LSAAnonymousNameLookup", Policy: "Network access: Allow anonymous SID/Name translation", GptTmpl: "System Access/LSAAnonymousNameLookup", Aliases: []string{"anonymous SID/Name translation", "anonymous name lookup"}, Type: "policy", Applies: Scope{Since: "winxp"}, Summary: "Not a registry value but an entry for the anonymous SID on the policy object. At 1 a stranger can walk through the SIDs and learn every account name.", Values: []Meaning{
+			{Value: 0, Means: "Anonymous callers may not translate."},
+			{Value: 1, Means: "Anonymous callers may translate, as far as they reach the lsarpc pipe."},
+		}, Defaults: []Default{
+			{Scope: Scope{Until: "win2003r2", Roles: []model.Role{"domain-controller"}}, Value: 1, Sources: []string{"D SPS name-lookup"}},
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: 0, Sources: []string{"D SPS name-lookup"}},
+			{Scope: Scope{Roles: []model.Role{"workstation", "member", "standalone"}}, Value: 0, Sources: []string{"D SPS name-lookup"}},
+		}, Wanted: []Wanted{
+			{Value: 0, Compare: "equal", Why: "Name lookup gives away every account, one SID at a time."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS name-lookup"}},
+		}, Breaks: []Breakage{
+			{Value: 0, Who: "trusts with NT 4.0", What: "names of the other side cannot be shown", Services: []string{"lsarpc"}, Certainty: "possible", Sources: []string{"D SPS name-lookup"}},
+		}, Governs: Governs{Pipes: []string{"lsarpc"}, Discloses: []model.Disclosure{"sids"}}, Reach: "anonymous", Notes: []string{"The page that states the default for domain controllers since 2008 contradicts itself: its table says enabled, its list of changes says disabled. The list is taken.", "It can be read from afar in the policy object's permissions."}, Related: []string{"TurnOffAnonymousBlock"}, Sources: []string{"D SPS name-lookup", "D MS-GPSB 2.2.1", "3 tenable"}},
+		{ID: "SrvsvcSessionInfo", Title: "Who may list the sessions of this server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SrvsvcSessionInfo", Aliases: []string{"NetCease"}, Type: "REG_BINARY", Applies: Scope{Since: "winxp"}, Summary: "A security descriptor for NetSessionEnum. Older defaults let every signed-in user see who is connected from where.", Defaults: []Default{
+			{Scope: Scope{Since: "win10-1709"}, Unknown: "Hives from 1709 on grant interactive, service and batch users instead of all signed-in users; the descriptor itself is written by the system.", Sources: []string{"M hives", "3 netcease"}},
+			{Scope: Scope{Until: "win2012r2"}, Unknown: "A Windows 7 hive grants all signed-in users; other releases were not seen.", Sources: []string{"M hives"}},
+			{Unknown: "The build in which the default changed is not documented.", Sources: []string{"U netcease"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the Server service", Sources: []string{"3 netcease"}},
+		}, Governs: Governs{Pipes: []string{"srvsvc"}, Discloses: []model.Disclosure{"sessions"}}, Reach: "everyone", Notes: []string{"This is not a control against anonymous callers."}, Related: []string{"PreviousAnonymousRestriction", "SessionSecurityDescriptorRegenerated"}, Sources: []string{"3 netcease", "M hives"}},
+		{ID: "SrvsvcShareConnect", Title: "Who may connect to shares in the Server service's own list", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SrvsvcShareConnect", Type: "REG_BINARY", Applies: Scope{Since: "winxp"}, Summary: "One of thirteen descriptors beside the main switches. A real hive with RestrictAnonymous 0 grants anonymous callers right 1 in five of them.", Defaults: []Default{
+			{Unknown: "Written by the system; read it on the host.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the Server service", Sources: []string{"3 netcease"}},
+		}, Governs: Governs{Pipes: []string{"srvsvc"}, Discloses: []model.Disclosure{"shares"}}, Reach: "everyone", Related: []string{"PreviousAnonymousRestriction"}, Sources: []string{"M hives"}},
+		{ID: "SrvsvcShareFileInfo", Title: "Who may list disk shares", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SrvsvcShareFileInfo", Type: "REG_BINARY", Applies: Scope{Since: "winxp"}, Summary: "One of the thirteen descriptors of the Server service's second layer, checked after the main switches.", Defaults: []Default{
+			{Unknown: "Written by the system; read it on the host.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the Server service", Sources: []string{"3 netcease"}},
+		}, Governs: Governs{Pipes: []string{"srvsvc"}, Discloses: []model.Disclosure{"shares"}}, Reach: "everyone", Related: []string{"PreviousAnonymousRestriction"}, Sources: []string{"M hives"}},
+		{ID: "SrvsvcSharePrintInfo", Title: "Who may list print shares", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SrvsvcSharePrintInfo", Type: "REG_BINARY", Applies: Scope{Since: "winxp"}, Summary: "One of the thirteen descriptors of the Server service's second layer, checked after the main switches.", Defaults: []Default{
+			{Unknown: "Written by the system; read it on the host.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the Server service", Sources: []string{"3 netcease"}},
+		}, Governs: Governs{Pipes: []string{"srvsvc"}, Discloses: []model.Disclosure{"shares", "printers"}}, Reach: "everyone", Related: []string{"PreviousAnonymousRestriction"}, Sources: []string{"M hives"}},
+		{ID: "SrvsvcShareAdminInfo", Title: "Who may list administrative shares", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SrvsvcShareAdminInfo", Type: "REG_BINARY", Applies: Scope{Since: "winxp"}, Summary: "One of the thirteen descriptors of the Server service's second layer, checked after the main switches.", Defaults: []Default{
+			{Unknown: "Written by the system; read it on the host.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the Server service", Sources: []string{"3 netcease"}},
+		}, Governs: Governs{Pipes: []string{"srvsvc"}, Discloses: []model.Disclosure{"shares"}}, Reach: "everyone", Related: []string{"PreviousAnonymousRestriction"}, Sources: []string{"M hives"}},
+		{ID: "SrvsvcShareAdminConnect", Title: "Who may connect to administrative shares", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SrvsvcShareAdminConnect", Type: "REG_BINARY", Applies: Scope{Since: "winxp"}, Summary: "One of the thirteen descriptors of the Server service's second layer, checked after the main switches.", Defaults: []Default{
+			{Unknown: "Written by the system; read it on the host.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the Server service", Sources: []string{"3 netcease"}},
+		}, Governs: Governs{Pipes: []string{"srvsvc"}, Discloses: []model.Disclosure{}}, Reach: "everyone", Related: []string{"PreviousAnonymousRestriction"}, Sources: []string{"M hives"}},
+		{ID: "SrvsvcShareChange", Title: "Who may change shares", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SrvsvcShareChange", Type: "REG_BINARY", Applies: Scope{Since: "winxp"}, Summary: "One of the thirteen descriptors of the Server service's second layer, checked after the main switches.", Defaults: []Default{
+			{Unknown: "Written by the system; read it on the host.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the Server service", Sources: []string{"3 netcease"}},
+		}, Governs: Governs{Pipes: []string{"srvsvc"}, Discloses: []model.Disclosure{}}, Reach: "everyone", Related: []string{"PreviousAnonymousRestriction"}, Sources: []string{"M hives"}},
+		{ID: "SrvsvcConfigInfo", Title: "Who may read the server's configuration", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SrvsvcConfigInfo", Type: "REG_BINARY", Applies: Scope{Since: "winxp"}, Summary: "One of the thirteen descriptors of the Server service's second layer, checked after the main switches.", Defaults: []Default{
+			{Unknown: "Written by the system; read it on the host.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the Server service", Sources: []string{"3 netcease"}},
+		}, Governs: Governs{Pipes: []string{"srvsvc"}, Discloses: []model.Disclosure{"host-info"}}, Reach: "everyone", Related: []string{"PreviousAnonymousRestriction"}, Sources: []string{"M hives"}},
+		{ID: "SrvsvcTransportEnum", Title: "Who may list the server's transports", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SrvsvcTransportEnum", Type: "REG_BINARY", Applies: Scope{Since: "winxp"}, Summary: "One of the thirteen descriptors of the Server service's second layer, checked after the main switches.", Defaults: []Default{
+			{Unknown: "Written by the system; read it on the host.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the Server service", Sources: []string{"3 netcease"}},
+		}, Governs: Governs{Pipes: []string{"srvsvc"}, Discloses: []model.Disclosure{"host-info"}}, Reach: "everyone", Related: []string{"PreviousAnonymousRestriction"}, Sources: []string{"M hives"}},
+		{ID: "SrvsvcConnection", Title: "Who may list connections", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SrvsvcConnection", Type: "REG_BINARY", Applies: Scope{Since: "winxp"}, Summary: "One of the thirteen descriptors of the Server service's second layer, checked after the main switches.", Defaults: []Default{
+			{Unknown: "Written by the system; read it on the host.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the Server service", Sources: []string{"3 netcease"}},
+		}, Governs: Governs{Pipes: []string{"srvsvc"}, Discloses: []model.Disclosure{"sessions"}}, Reach: "everyone", Related: []string{"PreviousAnonymousRestriction"}, Sources: []string{"M hives"}},
+		{ID: "SrvsvcFile", Title: "Who may list open files", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SrvsvcFile", Type: "REG_BINARY", Applies: Scope{Since: "winxp"}, Summary: "One of the thirteen descriptors of the Server service's second layer, checked after the main switches.", Defaults: []Default{
+			{Unknown: "Written by the system; read it on the host.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the Server service", Sources: []string{"3 netcease"}},
+		}, Governs: Governs{Pipes: []string{"srvsvc"}, Discloses: []model.Disclosure{"sessions"}}, Reach: "everyone", Related: []string{"PreviousAnonymousRestriction"}, Sources: []string{"M hives"}},
+		{ID: "SrvsvcServerDiskEnum", Title: "Who may list disks", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SrvsvcServerDiskEnum", Type: "REG_BINARY", Applies: Scope{Since: "winxp"}, Summary: "One of the thirteen descriptors of the Server service's second layer, checked after the main switches.", Defaults: []Default{
+			{Unknown: "Written by the system; read it on the host.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the Server service", Sources: []string{"3 netcease"}},
+		}, Governs: Governs{Pipes: []string{"srvsvc"}, Discloses: []model.Disclosure{"host-info"}}, Reach: "everyone", Related: []string{"PreviousAnonymousRestriction"}, Sources: []string{"M hives"}},
+		{ID: "SrvsvcStatisticsInfo", Title: "Who may read statistics", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SrvsvcStatisticsInfo", Type: "REG_BINARY", Applies: Scope{Since: "winxp"}, Summary: "One of the thirteen descriptors of the Server service's second layer, checked after the main switches.", Defaults: []Default{
+			{Unknown: "Written by the system; read it on the host.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the Server service", Sources: []string{"3 netcease"}},
+		}, Governs: Governs{Pipes: []string{"srvsvc"}, Discloses: []model.Disclosure{"host-info"}}, Reach: "everyone", Related: []string{"PreviousAnonymousRestriction"}, Sources: []string{"M hives"}},
+		{ID: "PreviousAnonymousRestriction", Title: "RestrictAnonymous as the Server service last saw it", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\PreviousAnonymousRestriction", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "The system's own note, not a switch. Where it differs from RestrictAnonymous the Server service has not been started since the change.", Defaults: []Default{
+			{Unknown: "Written by the system at the first start.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "the Server service writes it when it starts", Sources: []string{"I hives"}},
+		}, Reach: "anonymous", Unknown: []string{"That the difference means a pending restart is an inference; no document says so."}, Related: []string{"RestrictAnonymous", "SrvsvcShareConnect"}, Sources: []string{"M hives", "I ours"}},
+		{ID: "SessionSecurityDescriptorRegenerated", Title: "Mark of the newer session descriptor", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SessionSecurityDescriptorRegenerated", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "The system's own mark. It is 1 in a Windows 7 hive and 2 in hives whose session list is no longer open to every user.", Defaults: []Default{
+			{Unknown: "Written by the system.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "written by the system"},
+		}, Reach: "everyone", Related: []string{"SrvsvcSessionInfo"}, Sources: []string{"M hives"}},
+		{ID: "AdjustedNullSessionPipes", Title: "Mark of a rewritten pipe list", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AdjustedNullSessionPipes", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "The system's own mark, left when it rewrites NullSessionPipes, as Service Pack 1 of Windows Server 2003 did.", Defaults: []Default{
+			{Unknown: "Written by the system; hives show 3 or nothing.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "written by the system"},
+		}, Reach: "anonymous", Related: []string{"NullSessionPipes"}, Sources: []string{"M hives"}},
+		{ID: "SMB1", Title: "SMB1 server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\SMB1", Policy: "Configure SMB v1 server", Aliases: []string{"SMB v1", "EnableSMB1Protocol", "smb1 server"}, Type: "REG_DWORD", Applies: Scope{Since: "vista"}, Summary: "Whether the oldest dialect is spoken. Switching it off does not close null sessions, which SMB2 has too.", Values: []Meaning{
+			{Value: 0, Means: "SMB1 is off."},
+			{Value: 1, Means: "SMB1 is on where its driver is installed."},
+		}, Defaults: []Default{
+			{Scope: Scope{Until: "win10-1703"}, Value: 1, Sources: []string{"D WSD smbv1-not-installed"}},
+			{Scope: Scope{Products: []string{"server-1709", "win2019", "server-1803", "server-1903", "server-1909", "server-2004", "server-20H2", "win2022", "server-23H2", "win2025"}}, Value: 0, Sources: []string{"D WSD smbv1-not-installed"}},
+			{Scope: Scope{Since: "win11-21H2", Family: "client"}, Value: 0, Unknown: "Not installed by default as far as the documents go; Home and Pro remove it after 15 unused days. Look whether the driver Services\\srv exists.", Sources: []string{"D WSD smbv1-not-installed"}},
+			{Unknown: "Depends on the edition and on whether the driver Services\\srv is installed: look for it.", Sources: []string{"D WSD smbv1-not-installed", "M hives"}},
+		}, Wanted: []Wanted{
+			{Value: 0, Compare: "equal", Why: "Nothing current needs it, and it is the way in for worms."},
+		}, TakesEffect: []Effect{
+			{When: "reboot", How: "restart the computer", Sources: []string{"K ours"}},
+		}, Breaks: []Breakage{
+			{Value: 0, Who: "the network neighbourhood", What: "the computer browser goes with SMB1", Services: []string{"browser"}, Certainty: "documented", Sources: []string{"D WSD smbv1-not-installed"}},
+			{Value: 0, Who: "old devices and programs", What: "those that speak SMB1 alone, and everything over \\PIPE\\LANMAN, stop", Services: []string{"rap_lanman"}, Certainty: "documented", Sources: []string{"D MS-RAP 2.1"}},
+		}, Governs: Governs{Pipes: []string{"LANMAN"}}, Reach: "everyone", Notes: []string{"Judge an absent value by the driver: absent with a driver that starts means on; no driver at all means off. Auditors that ignore this are wrong in one direction or the other."}, Related: []string{"srv.Start", "MrxSmb10.Start", "MinSmb2Dialect"}, Sources: []string{"D WSD smbv1-not-installed", "M HK 18.4.4", "M hives"}},
+		{ID: "srv.Start", Title: "Driver of the SMB1 server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\srv\\Start", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "No such key means that the SMB1 server is not installed; 4 means that it never starts.", Values: []Meaning{
+			{Value: 2, Means: "starts by itself"},
+			{Value: 3, Means: "starts when asked"},
+			{Value: 4, Means: "disabled"},
+		}, Defaults: []Default{
+			{Unknown: "Absent where SMB1 is not installed.", Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "reboot", How: "restart the computer"},
+		}, Governs: Governs{Pipes: []string{"LANMAN"}}, Reach: "everyone", Related: []string{"SMB1"}, Sources: []string{"M hives"}},
+		{ID: "MrxSmb10.Start", Title: "Driver of the SMB1 client", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\MrxSmb10\\Start", Policy: "Configure SMB v1 client driver", Type: "REG_DWORD", Applies: Scope{Since: "vista"}, Summary: "4 keeps this machine from speaking SMB1 to others.", Values: []Meaning{
+			{Value: 2, Means: "starts by itself"},
+			{Value: 3, Means: "starts when asked"},
+			{Value: 4, Means: "disabled"},
+		}, Defaults: []Default{
+			{Unknown: "Absent where the SMB1 client is not installed.", Sources: []string{"D WSD smbv1-not-installed"}},
+		}, Wanted: []Wanted{
+			{Value: 4, Compare: "equal", Why: "A client that speaks SMB1 can be pulled down to it."},
+		}, TakesEffect: []Effect{
+			{When: "reboot", How: "restart the computer"},
+		}, Side: "client", Reach: "everyone", Related: []string{"SMB1"}, Sources: []string{"M HK 18.4.3", "D WSD smbv1-not-installed"}},
+		{ID: "RequireSecuritySignature", Title: "Server insists on signed messages", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RequireSecuritySignature", Policy: "Microsoft network server: Digitally sign communications (always)", Aliases: []string{"smb signing", "server signing required"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Protects signed-in users against relaying. Anonymous and guest sessions are exempt, so it does not stop null sessions.", Values: []Meaning{
+			{Value: 0, Means: "Signing when the client asks."},
+			{Value: 1, Means: "Every signed-in session is signed; guests are refused."},
+		}, Defaults: []Default{
+			{Scope: Scope{Since: "win2000", Roles: []model.Role{"domain-controller"}}, Value: 1, Sources: []string{"D WSD smb-signing"}},
+			{Scope: Scope{Products: []string{"win11-24H2", "win11-25H2"}}, Value: 1, Unknown: "Required on Enterprise, Pro and Education, not on Home: the edition decides.", Sources: []string{"D WSD smb-signing"}},
+			{Scope: Scope{Products: []string{"win2025"}}, Value: 0, Unknown: "A Microsoft blog says outbound only, the documentation can be read as both: probe the host.", Sources: []string{"D WSD smb-signing"}},
+			{Value: 0, Sources: []string{"D WSD smb-signing", "M HK 2.3.9.2", "M hives"}},
+		}, Wanted: []Wanted{
+			{Value: 1, Compare: "equal", Why: "Unsigned logons can be relayed."},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Breaks: []Breakage{
+			{Value: 1, Who: "clients that cannot sign and guest access", What: "they are refused", Certainty: "documented", Sources: []string{"D WSD smb-signing"}},
+		}, Reach: "everyone", Related: []string{"EnableSecuritySignature", "LanmanWorkstation.RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing", "D MS-SMB2 3.3.5.5.3", "M samba-4.17.12"}},
+		{ID: "EnableSecuritySignature", Title: "Server offers signing over SMB1", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EnableSecuritySignature", Policy: "Microsoft network server: Digitally sign communications (if client agrees)", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Counts for SMB1 alone; SMB2 and later ignore it.", Values: []Meaning{
+			{Value: 0, Means: "SMB1 does not offer signing."},
+			{Value: 1, Means: "SMB1 offers signing."},
+		}, Defaults: []Default{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: 1, Unknown: "Domain controllers sign by policy; this value's own default is not documented.", Sources: []string{"D WSD smb-signing"}},
+			{Value: 0, Sources: []string{"M hives", "M HK 2.3.9.3"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Related: []string{"RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing"}},
+		{ID: "LanmanWorkstation.RequireSecuritySignature", Title: "Client insists on signed messages", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanWorkstation\\Parameters\\RequireSecuritySignature", Policy: "Microsoft network client: Digitally sign communications (always)", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Protects this machine when it is the client.", Values: []Meaning{
+			{Value: 0, Means: "Signing when the server asks."},
+			{Value: 1, Means: "Only signed sessions."},
+		}, Defaults: []Default{
+			{Scope: Scope{Products: []string{"win2025"}}, Value: 1, Sources: []string{"D WSD smb-signing"}},
+			{Scope: Scope{Products: []string{"win11-24H2", "win11-25H2"}}, Value: 1, Unknown: "Not on Home: the edition decides.", Sources: []string{"D WSD smb-signing"}},
+			{Value: 0, Sources: []string{"D WSD smb-signing", "M HK 2.3.8.1"}},
+		}, Wanted: []Wanted{
+			{Value: 1, Compare: "equal", Why: "An unsigned session can be taken over."},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Side: "client", Reach: "everyone", Related: []string{"RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing"}},
+		{ID: "LmCompatibilityLevel", Title: "Which logon answers are accepted", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\LmCompatibilityLevel", Policy: "Network security: LAN Manager authentication level", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "From 0 (anything) to 5 (NTLMv2 alone). Anonymous callers send no answer at all.", Values: []Meaning{
+			{Value: 3, Means: "Sends NTLMv2, accepts everything."},
+			{Value: 5, Means: "Sends NTLMv2 and refuses LM and NTLM."},
+		}, Defaults: []Default{
+			{Scope: Scope{Since: "win2008r2", Family: "server"}, Value: 3, Sources: []string{"D SPS lan-manager-level"}},
+			{Unknown: "The documents leave it undefined for this release.", Sources: []string{"D SPS lan-manager-level"}},
+		}, Wanted: []Wanted{
+			{Value: 5, Compare: "at-least", Why: "Older answers can be broken."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS lan-manager-level"}},
+		}, Reach: "everyone", Unknown: []string{"That it leaves anonymous logons alone follows from their having no credentials; no document says it."}, Related: []string{"RequireSecuritySignature"}, Sources: []string{"D SPS lan-manager-level"}},
+		{ID: "EnableGuestAccount", Title: "Guest account", System: "windows", Where: "[System Access] EnableGuestAccount", Policy: "Accounts: Guest account status", GptTmpl: "System Access/EnableGuestAccount", Aliases: []string{"guest account status"}, Type: "policy", Applies: Scope{Since: "nt4"}, Summary: "With the account enabled, a caller with an unknown name may be let in as guest.", Values: []Meaning{
+			{Value: 0, Means: "The guest account is disabled: a failed logon fails."},
+			{Value: 1, Means: "The guest account is enabled."},
+		}, Defaults: []Default{
+			{Scope: Scope{Since: "win2003"}, Value: 0, Sources: []string{"D SPS guest-account-status"}},
+			{Scope: Scope{Products: []string{"win2000"}}, Value: 0, Sources: []string{"D WSD enable-insecure-guest-logons"}},
+			{Unknown: "The default of this release depends on the edition and was not read.", Sources: []string{"U ours"}},
+		}, Wanted: []Wanted{
+			{Value: 0, Compare: "equal", Why: "Guests are strangers with a badge."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS guest-account-status"}},
+		}, Breaks: []Breakage{
+			{Value: 0, Who: "\"guest only\" sharing", What: "network logons fail where ForceGuest is 1", Certainty: "documented", Sources: []string{"D SPS guest-account-status"}},
+		}, Governs: Governs{Session: true}, Reach: "anonymous", Related: []string{"ForceGuest", "AllowInsecureGuestAuth"}, Sources: []string{"D SPS guest-account-status", "D WSD enable-insecure-guest-logons", "D MS-GPSB 2.2.1"}},
+		{ID: "NewGuestName", Title: "Name of the guest account", System: "windows", Where: "[System Access] NewGuestName", Policy: "Accounts: Rename guest account", GptTmpl: "System Access/NewGuestName", Type: "policy", Applies: Scope{Since: "winxp"}, Summary: "Benchmarks ask for another name; it changes nothing about what a guest may do.", Defaults: []Default{
+			{Value: "Guest", Sources: []string{"D MS-GPSB 2.2.1"}},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once"},
+		}, Reach: "anonymous", Related: []string{"EnableGuestAccount"}, Sources: []string{"D MS-GPSB 2.2.1", "M HK 2.3.1.5"}},
+		{ID: "ForceGuest", Title: "Sharing and security model", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\ForceGuest", Policy: "Network access: Sharing and security model for local accounts", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 1 every network logon with a local account becomes guest.", Values: []Meaning{
+			{Value: 0, Means: "Local users come in as themselves."},
+			{Value: 1, Means: "Local users come in as guest."},
+		}, Defaults: []Default{
+			{Scope: Scope{Products: []string{"winxp"}}, Unknown: "1 on machines outside a domain and 0 inside one, as far as known: read the value.", Sources: []string{"U ours"}},
+			{Value: 0, Sources: []string{"M hives", "M HK 2.3.10.13"}},
+		}, Wanted: []Wanted{
+			{Value: 0, Compare: "equal", Why: "Otherwise nobody can be told from a guest."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once"},
+		}, Governs: Governs{Session: true}, Reach: "everyone", Related: []string{"EnableGuestAccount"}, Sources: []string{"D SPS guest-account-status", "M hives"}},
+		{ID: "AllowInsecureGuestAuth", Title: "This client accepts guest logons", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanWorkstation\\Parameters\\AllowInsecureGuestAuth", Policy: "Enable insecure guest logons", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\AllowInsecureGuestAuth"}, Type: "REG_DWORD", Applies: Scope{Since: "win10-1507"}, Summary: "About this machine as a client. It opens nothing on this machine's own shares.", Values: []Meaning{
+			{Value: 0, Means: "Guest logons to other servers are refused."},
+			{Value: 1, Means: "They are accepted."},
+		}, Defaults: []Default{
+			{Scope: Scope{Since: "win2019", Family: "server"}, Value: 0, Sources: []string{"D WSD enable-insecure-guest-logons"}},
+			{Scope: Scope{Family: "server"}, Value: 1, Sources: []string{"I ours"}},
+			{Scope: Scope{Products: []string{"win11-24H2", "win11-25H2"}}, Value: 0, Unknown: "Home still allows it.", Sources: []string{"D WSD enable-insecure-guest-logons"}},
+			{Scope: Scope{Since: "win10-1709"}, Unknown: "Refused on Enterprise, Education and Pro for Workstations, allowed on Home and Pro: the edition decides.", Sources: []string{"D WSD enable-insecure-guest-logons"}},
+			{Value: 1, Sources: []string{"I ours"}},
+		}, Wanted: []Wanted{
+			{Value: 0, Compare: "equal", Why: "A guest session has neither signing nor encryption."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once"},
+		}, Side: "client", Reach: "everyone", Related: []string{"EnableGuestAccount"}, Sources: []string{"D WSD enable-insecure-guest-logons", "M HK 18.6.8.1"}},
+		{ID: "AllowNullSessionFallback", Title: "LocalSystem falls back to a null session", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\AllowNullSessionFallback", Policy: "Network security: Allow LocalSystem NULL session fallback", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "About this machine as a client; at 1 its services may make null sessions to others.", Values: []Meaning{
+			{Value: 0, Means: "No fallback."},
+			{Value: 1, Means: "Services may fall back to a null session."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"M HK 2.3.11.2"}},
+		}, Wanted: []Wanted{
+			{Value: 0, Compare: "equal", Why: "It makes null sessions that others then have to allow."},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Side: "client", Reach: "everyone", Related: []string{"RestrictAnonymous"}, Sources: []string{"M HK 2.3.11.2"}},
+		{ID: "PreWindows2000Members", Title: "Pre-Windows 2000 Compatible Access", System: "windows", Where: "the members of S-1-5-32-554", Aliases: []string{"Pre-Windows 2000 Compatible Access", "S-1-5-32-554"}, Type: "members", Applies: Scope{Since: "win2000", Roles: []model.Role{"domain-controller"}}, Summary: "Whoever is in this group may read accounts and groups of the domain. With Everyone or Anonymous Logon in it, strangers may, wherever they reach the pipes.", Defaults: []Default{
+			{Scope: Scope{Products: []string{"win2000"}}, Unknown: "Chosen at promotion: Everyone or nobody.", Sources: []string{"D MS-SAMR 2.2.1"}},
+			{Scope: Scope{Since: "win2003", Until: "win2003r2"}, Unknown: "Chosen at promotion: Everyone with Anonymous Logon, or Authenticated Users.", Sources: []string{"D MS-SAMR 2.2.1"}},
+			{Scope: Scope{Since: "win2008"}, Value: []interface{}{"S-1-5-11"}, Sources: []string{"D MS-SAMR 2.2.1"}},
+			{Unknown: "Not documented for this release.", Sources: []string{"U ours"}},
+		}, Wanted: []Wanted{
+			{Value: []interface{}{"S-1-5-11"}, Compare: "subset", Why: "Only those who signed in have a reason to read the directory."},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Breaks: []Breakage{
+			{Value: []interface{}{}, Who: "old programs and trusts that read the directory without credentials", What: "they see nothing", Services: []string{"samr", "sms_1x_2x"}, Certainty: "possible", Sources: []string{"D Q302413"}},
+		}, Governs: Governs{Pipes: []string{"samr", "lsarpc"}, Discloses: []model.Disclosure{"accounts", "groups", "password-policy", "sids", "trusts"}}, Reach: "anonymous", Related: []string{"RestrictAnonymousSAM", "NullSessionPipes"}, Sources: []string{"D MS-SAMR 2.2.1", "D Q302413"}},
+		{ID: "dSHeuristics", Title: "Anonymous operations over LDAP", System: "windows", Where: "dSHeuristics of CN=Directory Service,CN=Windows NT,CN=Services, seventh character", Aliases: []string{"fLDAPBlockAnonOps"}, Type: "string", Applies: Scope{Since: "win2000", Roles: []model.Role{"domain-controller"}}, Summary: "Not IPC$, but the same data by another door. With 2 as its seventh character, strangers may search the directory as far as permissions go.", Defaults: []Default{
+			{Unknown: "Without the character, anonymous search is off from functional level 2003 on, and on below it.", Sources: []string{"D MS-ADTS 6.1.1.2.4.1.2"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "anonymous", Related: []string{"PreWindows2000Members"}, Sources: []string{"D MS-ADTS 6.1.1.2.4.1.2", "D MS-ADTS 5.1.3"}},
+		{ID: "RestrictRemoteClients", Title: "Restrict unauthenticated RPC", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Rpc\\RestrictRemoteClients", Policy: "Restrict Unauthenticated RPC clients", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "1 leaves named pipes alone, so it does nothing for IPC$. Only 2 covers them, at a price.", Values: []Meaning{
+			{Value: 0, Means: "No restriction."},
+			{Value: 1, Means: "Anonymous RPC is refused, except over named pipes and for interfaces that ask to be exempt."},
+			{Value: 2, Means: "Every call without RPC authentication is refused, over pipes as well."},
+		}, Defaults: []Default{
+			{Scope: Scope{Family: "server"}, Value: 0, Sources: []string{"D MS-RPCE 3.1.1.1.3"}},
+			{Scope: Scope{Family: "client"}, Value: 1, Sources: []string{"D MS-RPCE 3.1.1.1.3"}},
+			{Unknown: "Not documented for this release.", Sources: []string{"U ours"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "a reboot is likely but not documented"},
+		}, Breaks: []Breakage{
+			{Value: 2, Who: "services over pipes that rely on the SMB session alone", What: "printing, for one, uses no RPC authentication and may stop", Services: []string{"spoolss"}, Certainty: "possible", Sources: []string{"D MS-RPRN 2.1", "I ours"}},
+			{Value: 1, Who: "clients that ask the endpoint mapper without credentials", What: "they need EnableAuthEpResolution", Services: []string{"epmapper"}, Certainty: "documented", Sources: []string{"D MS-RPCE 3.1.1.1.3"}},
+		}, Governs: Governs{Pipes: []string{"epmapper"}}, Reach: "anonymous", Notes: []string{"Benchmarks count it as protection; for IPC$ it is none at 1."}, Related: []string{"NullSessionPipes"}, Sources: []string{"D MS-RPCE 3.1.1.1.3", "M impacket 2166"}},
+		{ID: "LanmanServer.Start", Title: "Server service", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Start", Aliases: []string{"LanmanServer", "Server service"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "IPC$ exists because this service makes it. Disabled, there is no IPC$, no share and no pipe from afar.", Values: []Meaning{
+			{Value: 2, Means: "starts by itself"},
+			{Value: 3, Means: "starts when asked"},
+			{Value: 4, Means: "disabled: no IPC$, no shares"},
+		}, Defaults: []Default{
+			{Value: 2, Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "stop the service", Sources: []string{"D KB3034016"}},
+		}, Breaks: []Breakage{
+			{Value: 4, Who: "everything that is shared or managed from afar", What: "files, printers, remote management; on NT 4.0 also Net Logon, which depends on it", Services: []string{"server_srvsvc", "spoolss", "svcctl", "winreg", "netlogon", "browser"}, Certainty: "documented", Sources: []string{"3 smallvoid", "D Q175529"}},
+		}, Governs: Governs{Session: true, Tree: true, Pipes: []string{"*"}, Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Related: []string{"AutoShareServer", "PipeFirewallActive"}, Sources: []string{"D KB3034016", "3 smallvoid", "M hives"}},
+		{ID: "Spooler.Start", Title: "Print spooler service", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\Spooler\\Start", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Without it there is no spoolss pipe.", Values: []Meaning{
+			{Value: 2, Means: "starts by itself"},
+			{Value: 3, Means: "starts when asked"},
+			{Value: 4, Means: "disabled"},
+		}, Defaults: []Default{
+			{Value: 2, Sources: []string{"M hives"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "stop the service"},
+		}, Breaks: []Breakage{
+			{Value: 4, Who: "printing", What: "no printing from or through this machine", Services: []string{"spoolss"}, Certainty: "documented", Sources: []string{"D MS-RPRN 2.1"}},
+		}, Governs: Governs{Pipes: []string{"spoolss"}, Discloses: []model.Disclosure{"printers"}}, Reach: "everyone", Sources: []string{"M hives", "D MS-RPRN 2.1"}},
+		{ID: "RemoteRegistry.Start", Title: "Remote registry service", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\RemoteRegistry\\Start", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "Without it there is no winreg pipe.", Values: []Meaning{
+			{Value: 2, Means: "starts by itself"},
+			{Value: 3, Means: "starts when asked"},
+			{Value: 4, Means: "disabled"},
+		}, Defaults: []Default{
+			{Unknown: "Differs by release and family; read it on the host.", Sources: []string{"U ours"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "stop the service"},
+		}, Breaks: []Breakage{
+			{Value: 4, Who: "remote management that reads the registry", What: "it stops", Services: []string{"winreg"}, Certainty: "documented", Sources: []string{"D MS-RRP 2.1"}},
+		}, Governs: Governs{Pipes: []string{"winreg"}, Discloses: []model.Disclosure{"registry"}}, Reach: "everyone", Sources: []string{"D MS-RRP 2.1"}},
+		{ID: "RpcProtocols", Title: "Transports of the print spooler", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Printers\\RPC\\RpcProtocols", Type: "REG_DWORD", Applies: Scope{Since: "win11-22H2"}, Summary: "Which transports the spooler listens on. Since Windows 11 22H2 it is TCP unless pipes are asked for.", Values: []Meaning{
+			{Value: 3, Means: "named pipes"},
+			{Value: 5, Means: "TCP"},
+			{Value: 7, Means: "both"},
+		}, Defaults: []Default{
+			{Value: 5, Sources: []string{"D print-rpc"}},
+		}, Wanted: []Wanted{
+			{Value: 5, Compare: "equal", Why: "TCP carries RPC authentication; the pipe relies on the SMB session."},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the spooler", Sources: []string{"I ours"}},
+		}, Breaks: []Breakage{
+			{Value: 5, Who: "older print clients", What: "they cannot reach the printer over a pipe", Services: []string{"spoolss"}, Certainty: "possible", Sources: []string{"D print-rpc"}},
+		}, Governs: Governs{Pipes: []string{"spoolss"}, Discloses: []model.Disclosure{"printers"}}, Reach: "everyone", Sources: []string{"D print-rpc"}},
+		{ID: "AllowedExactPaths", Title: "Registry paths open from afar", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurePipeServers\\winreg\\AllowedExactPaths\\Machine", Policy: "Network access: Remotely accessible registry paths", Type: "REG_MULTI_SZ", Applies: Scope{Since: "winxp"}, Summary: "Paths that the winreg pipe gives out without regard to the permissions of the winreg key.", Defaults: []Default{
+			{Unknown: "A list that differs by release; read it on the host.", Sources: []string{"U ours"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Governs: Governs{Pipes: []string{"winreg"}, Discloses: []model.Disclosure{"registry"}}, Reach: "everyone", Related: []string{"RemoteRegistry.Start"}, Sources: []string{"M HK 2.3.10.8"}},
+		{ID: "SmbServerNameHardeningLevel", Title: "Server checks the name that clients meant", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\SmbServerNameHardeningLevel", Policy: "Microsoft network server: Server SPN target name validation level", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "Against relaying; nothing to do with anonymous callers.", Defaults: []Default{
+			{Value: 0, Sources: []string{"M HK 2.3.9.5"}},
+		}, Wanted: []Wanted{
+			{Value: 1, Compare: "at-least", Why: "Makes relayed logons fail."},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Related: []string{"RequireSecuritySignature"}, Sources: []string{"M HK 2.3.9.5"}},
+		{ID: "RejectUnencryptedAccess", Title: "Refuse clients that cannot encrypt", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RejectUnencryptedAccess", Type: "REG_DWORD", Applies: Scope{Since: "win8"}, Summary: "Counts where encryption is switched on for the server or a share.", Defaults: []Default{
+			{Value: 1, Sources: []string{"D MS-SMB2 3.3.1.5"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Related: []string{"EncryptData"}, Sources: []string{"D MS-SMB2 3.3.1.5"}},
+		{ID: "EncryptData", Title: "Encrypt every session", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EncryptData", Type: "REG_DWORD", Applies: Scope{Since: "win8"}, Summary: "At 1 the server asks for SMB3 encryption on every session.", Defaults: []Default{
+			{Value: 0, Sources: []string{"D MS-SMB2 3.3.1.5"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Governs: Governs{Session: true}, Reach: "everyone", Unknown: []string{"Whether an anonymous session is then refused by every release; the specification leaves cases open."}, Related: []string{"RejectUnencryptedAccess"}, Sources: []string{"D MS-SMB2 3.3.1.5", "D MS-SMB2 3.3.5.2.1.1"}},
+		{ID: "MinSmb2Dialect", Title: "Lowest dialect of the server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\MinSmb2Dialect", Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Refuses older dialects. Null sessions exist in all of them.", Values: []Meaning{
+			{Value: 785, Means: "3.1.1"},
+			{Value: 768, Means: "3.0"},
+		}, Defaults: []Default{
+			{Unknown: "Not documented here.", Sources: []string{"U ours"}},
+		}, Wanted: []Wanted{
+			{Value: 768, Compare: "at-least", Why: "Older dialects have no protection against downgrade."},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Related: []string{"SMB1"}, Sources: []string{"M wazuh", "M msft-baseline"}},
+		{ID: "AuditInsecureGuestLogon", Title: "Log guest logons", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditInsecureGuestLogon", Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 a logon as guest is written to the log.", Defaults: []Default{
+			{Value: 0, Sources: []string{"I msft-baseline"}},
+		}, Wanted: []Wanted{
+			{Value: 1, Compare: "equal", Why: "So that guests are seen."},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Sources: []string{"M msft-baseline"}},
+		{ID: "EnableAuthRateLimiter", Title: "Slow down wrong passwords", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\EnableAuthRateLimiter", Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Each failed logon is answered late.", Defaults: []Default{
+			{Value: 1, Sources: []string{"M msft-baseline", "M impacket"}},
+		}, Wanted: []Wanted{
+			{Value: 1, Compare: "equal", Why: "Makes guessing slow."},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Related: []string{"InvalidAuthenticationDelayTimeInMs"}, Sources: []string{"M msft-baseline"}},
+		{ID: "InvalidAuthenticationDelayTimeInMs", Title: "Delay after a wrong password", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\InvalidAuthenticationDelayTimeInMs", Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Milliseconds. Scanners see the delay as a time-out if they are impatient.", Defaults: []Default{
+			{Value: 2000, Sources: []string{"M msft-baseline"}},
+		}, Wanted: []Wanted{
+			{Value: 2000, Compare: "at-least", Why: "Makes guessing slow."},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Related: []string{"EnableAuthRateLimiter"}, Sources: []string{"M msft-baseline"}},
+	},
+	Pipes: []Pipe{
+		{Name: "lsarpc", Title: "Local security authority", Aliases: []string{"lsass", "netlogon", "samr"}, Interfaces: []Bound{
+			{ID: "lsarpc", Probe: "call"},
+			{ID: "dssetup", Probe: "call"},
+			{ID: "efsrpc-lsarpc", Probe: "bind-only"},
+		}, Probe: "call", Notes: "Asked first: who does the server think I am?", Sources: []string{"D MS-LSAT 2.1", "D MS-DSSP 2.1", "D MS-EFSR 2.1"}},
+		{Name: "samr", Title: "Account database", Aliases: []string{"lsass", "lsarpc", "netlogon"}, Interfaces: []Bound{
+			{ID: "samr", Probe: "call"},
+		}, Probe: "call", Sources: []string{"D MS-SAMR 2.1"}},
+		{Name: "netlogon", Title: "Domain logon", Aliases: []string{"lsass", "lsarpc", "samr"}, Interfaces: []Bound{
+			{ID: "netlogon", Probe: "call"},
+		}, Probe: "call", Sources: []string{"D MS-NRPC 2.1"}},
+		{Name: "lsass", Title: "Security subsystem, the server behind lsarpc, samr and netlogon", Aliases: []string{"lsarpc", "samr", "netlogon", "protected_storage"}, Interfaces: []Bound{
+			{ID: "lsarpc", Probe: "call"},
+			{ID: "samr", Probe: "call"},
+			{ID: "drsuapi", Probe: "bind-only"},
+		}, Probe: "call", Notes: "On Windows lsarpc, samr and netlogon are aliases of this pipe: count servers, not names.", Sources: []string{"3 OSR", "D MS-LSAT 2.1"}},
+		{Name: "protected_storage", Title: "Backup keys of the data protection service", Aliases: []string{"lsass"}, Interfaces: []Bound{
+			{ID: "backupkey", Probe: "bind-only"},
+		}, Probe: "bind-only", Sources: []string{"D MS-BKRP 2.1", "M samba-4.17.12"}},
+		{Name: "srvsvc", Title: "Server service", Aliases: []string{"ntsvcs", "wkssvc"}, Interfaces: []Bound{
+			{ID: "srvsvc", Probe: "call"},
+		}, Probe: "call", Sources: []string{"D MS-SRVS 2.1"}},
+		{Name: "wkssvc", Title: "Workstation service", Aliases: []string{"ntsvcs", "srvsvc"}, Interfaces: []Bound{
+			{ID: "wkssvc", Probe: "call"},
+		}, Probe: "call", Sources: []string{"D MS-WKST 2.1"}},
+		{Name: "browser", Title: "Computer browser", Aliases: []string{"browse"}, Interfaces: []Bound{
+			{ID: "browser", Probe: "bind-only"},
+		}, Probe: "bind-only", Sources: []string{"D MS-BRWSA 2.1"}},
+		{Name: "spoolss", Title: "Print spooler", Interfaces: []Bound{
+			{ID: "spoolss", Probe: "call"},
+		}, Probe: "call", Sources: []string{"D MS-RPRN 2.1"}},
+		{Name: "svcctl", Title: "Service control manager", Aliases: []string{"ntsvcs"}, Interfaces: []Bound{
+			{ID: "svcctl", Probe: "call"},
+		}, Probe: "call", Sources: []string{"D MS-SCMR 2.1"}},
+		{Name: "winreg", Title: "Remote registry", Interfaces: []Bound{
+			{ID: "winreg", Probe: "call"},
+		}, Probe: "call", Sources: []string{"D MS-RRP 2.1"}},
+		{Name: "atsvc", Title: "Task scheduler", Interfaces: []Bound{
+			{ID: "atsvc", Probe: "call"},
+			{ID: "itaskscheduler", Probe: "call"},
+		}, Probe: "call", Notes: "Whether the newer interface listens on this pipe was not checked; the standard says TCP.", Sources: []string{"D MS-TSCH 2.1"}},
+		{Name: "netdfs", Title: "Distributed file system", Interfaces: []Bound{
+			{ID: "netdfs", Probe: "call"},
+		}, Probe: "call", Sources: []string{"D MS-DFSNM 2.1"}},
+		{Name: "eventlog", Title: "Event log", Aliases: []string{"ntsvcs"}, Interfaces: []Bound{
+			{ID: "eventlog", Probe: "call"},
+		}, Probe: "call", Sources: []string{"D MS-EVEN 2.1"}},
+		{Name: "epmapper", Title: "Endpoint mapper", Interfaces: []Bound{
+			{ID: "epmapper", Probe: "call"},
+			{ID: "mgmt", Probe: "call"},
+		}, Probe: "call", Sources: []string{"D MS-RPCE 2.1"}},
+		{Name: "ntsvcs", Title: "Services process, with plug and play", Aliases: []string{"srvsvc", "wkssvc", "eventlog", "svcctl", "browser"}, Interfaces: []Bound{
+			{ID: "plugplay", Probe: "call"},
+		}, Probe: "call", Sources: []string{"3 OSR", "S samba"}},
+		{Name: "plugplay", Title: "Plug and play", Aliases: []string{"ntsvcs"}, Interfaces: []Bound{
+			{ID: "plugplay", Probe: "call"},
+		}, Probe: "call", Sources: []string{"S samba"}},
+		{Name: "InitShutdown", Title: "Remote shutdown", Interfaces: []Bound{
+			{ID: "initshutdown", Probe: "bind-only"},
+		}, Probe: "bind-only", Notes: "Its calls stop the machine; they are never sent.", Sources: []string{"D MS-RSP 2.1"}},
+		{Name: "efsrpc", Title: "Encrypting file system", Interfaces: []Bound{
+			{ID: "efsrpc", Probe: "bind-only"},
+		}, Probe: "bind-only", Notes: "Its calls can make the server log on elsewhere; they are never sent.", Sources: []string{"D MS-EFSR 2.1"}},
+		{Name: "FssagentRpc", Title: "Shadow copies of shares", Interfaces: []Bound{
+			{ID: "fssagentrpc", Probe: "call"},
+		}, Probe: "call", Sources: []string{"D MS-FSRVP 2.1"}},
+		{Name: "dnsserver", Title: "DNS administration", Interfaces: []Bound{
+			{ID: "dnsserver", Probe: "bind-only"},
+		}, Probe: "bind-only", Sources: []string{"D MS-DNSP 2.1"}},
+		{Name: "LANMAN", Title: "Remote administration protocol, over SMB1 transactions", Probe: "never", Notes: "Not a pipe to open: it exists in SMB1 TRANSACTION alone.", Sources: []string{"D MS-RAP 2.1"}},
+		{Name: "locator", Title: "RPC name service", Probe: "open-only", Sources: []string{"D MS-SRVS 3.1.3"}},
+		{Name: "trkwks", Title: "Link tracking, client", Aliases: []string{"ntsvcs"}, Probe: "open-only", Sources: []string{"D MS-DLTW 2.1", "D MS-SRVS 3.1.3"}},
+		{Name: "trksvr", Title: "Link tracking, server", Probe: "open-only", Sources: []string{"D MS-SRVS 3.1.3"}},
+		{Name: "W32TIME", Title: "Windows time", Aliases: []string{"W32TIME_ALT"}, Probe: "open-only", Sources: []string{"D MS-W32T 2.1"}},
+		{Name: "W32TIME_ALT", Title: "Windows time, authenticated", Aliases: []string{"W32TIME"}, Probe: "open-only", Sources: []string{"D MS-W32T 2.1"}},
+		{Name: "cert", Title: "Certificate services", Probe: "open-only", Sources: []string{"D MS-ICPR 2.1"}},
+		{Name: "WinsPipe", Title: "WINS administration", Probe: "open-only", Sources: []string{"D MS-RAIW 2.1"}},
+		{Name: "DHCPSERVER", Title: "DHCP administration", Probe: "open-only", Sources: []string{"D MS-DHCPM 2.1"}},
+		{Name: "ROUTER", Title: "Routing and remote access", Probe: "open-only", Sources: []string{"D MS-RRASM 2.1"}},
+		{Name: "tapsrv", Title: "Telephony", Probe: "open-only", Sources: []string{"D MS-TRP 2.1"}},
+		{Name: "SHAREDFAX", Title: "Fax server", Probe: "open-only", Sources: []string{"D MS-FAX 2.1"}},
+		{Name: "msgsvc", Title: "Messenger", Aliases: []string{"ntsvcs"}, Probe: "open-only", Sources: []string{"D MS-MSRP 2.1"}},
+		{Name: "MsFteWds", Title: "Windows search", Probe: "open-only", Sources: []string{"D MS-WSP 2.1"}},
+		{Name: "CI_SKADS", Title: "Indexing service", Probe: "open-only", Sources: []string{"D MS-WSP 2.1"}},
+		{Name: "inetinfo", Title: "IIS administration", Probe: "open-only", Sources: []string{"D MS-IRP 2.1"}},
+		{Name: "LSM_API_service", Title: "Terminal services, sessions", Probe: "open-only", Sources: []string{"D MS-TSTS 1.9"}},
+		{Name: "TermSrv_API_service", Title: "Terminal services", Probe: "open-only", Sources: []string{"D MS-TSTS 1.9"}},
+		{Name: "Ctx_WinStation_API_service", Title: "Terminal services, old interface", Probe: "open-only", Sources: []string{"D MS-TSTS 1.9"}},
+		{Name: "SessEnvPublicRpc", Title: "Terminal services, shadowing", Probe: "open-only", Sources: []string{"D MS-TSTS 1.9"}},
+		{Name: "UNIFIED_API_service", Title: "Terminal services, unified", Probe: "open-only", Sources: []string{"D MS-TSTS 1.9"}},
+		{Name: "HydraLsPipe", Title: "Terminal services licensing", Probe: "open-only", Notes: "Wazuh accepts it in the anonymous list of a licence server.", Sources: []string{"3 tenable", "M wazuh"}},
+		{Name: "TermServLicensing", Title: "Terminal services licensing, newer name", Probe: "open-only", Notes: "The name comes from benchmark texts alone.", Sources: []string{"U tenable", "M wazuh"}},
+		{Name: "LLSRPC", Title: "Licence logging", Probe: "open-only", Sources: []string{"D Q175529"}},
+		{Name: "COMNAP", Title: "SNA server", Probe: "open-only", Sources: []string{"D Q167196", "D Q175529"}},
+		{Name: "COMNODE", Title: "SNA server", Probe: "open-only", Sources: []string{"D Q167196", "D Q175529"}},
+		{Name: "COMPROXY", Title: "SNA server", Probe: "open-only", Sources: []string{"D Q165653"}},
+		{Name: "COMNETMN", Title: "SNA server NetView", Probe: "open-only", Sources: []string{"D Q138863"}},
+		{Name: "sql\\query", Title: "SQL Server, default instance", Probe: "open-only", Notes: "The login behind it is SQL Server's own or Windows'.", Sources: []string{"D sql-docs", "D MS-SRVS 3.1.3"}},
+		{Name: "MySQL", Title: "MySQL, when named_pipe is on", Probe: "open-only", Sources: []string{"D mysql"}},
+		{Name: "mdssvc", Title: "Spotlight search of Samba", Probe: "open-only", Systems: []string{"samba"}, Sources: []string{"S samba"}},
+	},
+	PipeTables: []PipeTable{
+		{ID: "nt4", Scope: Scope{Products: []string{"nt4"}}, Builtin: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "epmapper", "locator", "lsarpc", "samr", "netlogon", "wkssvc", "srvsvc", "browser", "LLSRPC"}, Registry: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "LLSRPC", "epmapper", "locator"}, Known: true, Hard: []string{"lsarpc", "samr", "netlogon", "wkssvc", "srvsvc", "browser"}, Notes: "LLSRPC is in the registry value and missing from the specification's list: both are joined.", Sources: []string{"D MS-SRVS 3.1.3", "D Q175529", "I ours"}},
+		{ID: "win2000", Scope: Scope{Products: []string{"win2000"}}, Builtin: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "epmapper", "locator", "trkwks", "trksvr", "lsarpc", "samr", "netlogon", "wkssvc", "srvsvc", "browser"}, Registry: []string{}, Hard: []string{"lsarpc", "samr", "netlogon", "wkssvc", "srvsvc", "browser"}, Notes: "What the registry value holds by default was not read; the hard-coded names are an inference from NT 4.0.", Sources: []string{"D MS-SRVS 3.1.3", "I ours"}},
+		{ID: "winxp", Scope: Scope{Products: []string{"winxp"}}, Builtin: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "browser"}, Registry: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "browser"}, Hard: []string{}, Notes: "Which of the names are hard-coded is not documented.", Sources: []string{"D MS-SRVS 3.1.3"}},
+		{ID: "win2003", Scope: Scope{Since: "win2003", Until: "win2003r2"}, Builtin: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "netlogon", "lsarpc", "samr", "browser"}, Registry: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "netlogon", "lsarpc", "samr", "browser"}, Unsure: []string{"netlogon", "lsarpc", "samr", "browser", "srvsvc", "wkssvc"}, Hard: []string{}, Notes: "Service Pack 1 is said to have dropped hard-coded netlogon, lsarpc, samr, browser, srvsvc and wkssvc; a code comment is the only source.", Sources: []string{"D MS-SRVS 3.1.3", "3 hives"}},
+		{ID: "vista-dc", Scope: Scope{Since: "vista", Until: "win2008", Roles: []model.Role{"domain-controller"}}, Builtin: []string{"browser", "netlogon", "samr", "lsarpc"}, Registry: []string{"netlogon", "samr", "lsarpc"}, Known: true, Hard: []string{"browser"}, Sources: []string{"D MS-SRVS 3.1.3", "D SPS named-pipes"}},
+		{ID: "vista", Scope: Scope{Since: "vista", Until: "win2008"}, Builtin: []string{"browser"}, Registry: []string{}, Unsure: []string{"samr"}, Known: true, Hard: []string{"browser"}, Notes: "Before Vista SP1 (build 6000) \\PIPE\\samr was still open to anonymous according to [MS-SAMR], while [MS-SRVS] lists browser alone.", Sources: []string{"D MS-SRVS 3.1.3", "D MS-SAMR 2.1", "I ours"}},
+		{ID: "modern-dc", Scope: Scope{Since: "win7", Roles: []model.Role{"domain-controller"}}, Builtin: []string{"netlogon", "samr", "lsarpc"}, Registry: []string{"netlogon", "samr", "lsarpc"}, Known: true, Hard: []string{}, Notes: "The default domain controllers policy writes the three names.", Sources: []string{"D SPS named-pipes", "M HK 2.3.10.6"}},
+		{ID: "modern", Scope: Scope{Since: "win7"}, Builtin: []string{}, Registry: []string{}, Known: true, Hard: []string{}, Sources: []string{"D MS-SRVS 3.1.3", "D SPS named-pipes", "M hives"}},
+	},
+	Interfaces: []Interface{
+		{ID: "lsarpc", Title: "Local security authority, policy and translation", UUID: "12345778-1234-abcd-ef00-0123456789ab", Version: "0.0", Doc: "[MS-LSAD], [MS-LSAT]", Probe: "call", Calls: []Call{
+			{Name: "LsarGetUserName", Opnum: 45, Discloses: "identity"},
+			{Name: "LsarOpenPolicy2", Opnum: 44, Discloses: "nothing"},
+			{Name: "LsarQueryInformationPolicy", Opnum: 7, Discloses: "sids"},
+			{Name: "LsarQueryInformationPolicy2", Opnum: 46, Discloses: "sids"},
+			{Name: "LsarLookupSids", Opnum: 15, Discloses: "sids"},
+			{Name: "LsarLookupSids2", Opnum: 57, Discloses: "sids"},
+			{Name: "LsarLookupNames", Opnum: 14, Discloses: "sids"},
+			{Name: "LsarEnumerateAccounts", Opnum: 11, Discloses: "sids"},
+			{Name: "LsarEnumerateTrustedDomainsEx", Opnum: 50, Discloses: "trusts"},
+			{Name: "LsarClose", Discloses: "nothing"},
+		}, Sources: []string{"D MS-LSAD 3.1.4", "D MS-LSAT 3.1.4"}},
+		{ID: "dssetup", Title: "Directory role of the machine", UUID: "3919286a-b10c-11d0-9ba8-00c04fd92ef5", Version: "0.0", Doc: "[MS-DSSP]", Probe: "call", Calls: []Call{
+			{Name: "DsRolerGetPrimaryDomainInformation", Discloses: "host-info"},
+		}, Sources: []string{"D MS-DSSP 3.2.5"}},
+		{ID: "samr", Title: "Account database", UUID: "12345778-1234-abcd-ef00-0123456789ac", Version: "1.0", Doc: "[MS-SAMR]", Probe: "call", Calls: []Call{
+			{Name: "SamrConnect5", Opnum: 64, Discloses: "nothing"},
+			{Name: "SamrConnect4", Opnum: 62, Discloses: "nothing"},
+			{Name: "SamrConnect2", Opnum: 57, Discloses: "nothing"},
+			{Name: "SamrConnect", Discloses: "nothing"},
+			{Name: "SamrEnumerateDomainsInSamServer", Opnum: 6, Discloses: "host-info"},
+			{Name: "SamrLookupDomainInSamServer", Opnum: 5, Discloses: "sids"},
+			{Name: "SamrOpenDomain", Opnum: 7, Discloses: "nothing"},
+			{Name: "SamrEnumerateUsersInDomain", Opnum: 13, Discloses: "accounts"},
+			{Name: "SamrQueryDisplayInformation", Opnum: 40, Discloses: "accounts"},
+			{Name: "SamrEnumerateGroupsInDomain", Opnum: 11, Discloses: "groups"},
+			{Name: "SamrEnumerateAliasesInDomain", Opnum: 15, Discloses: "groups"},
+			{Name: "SamrQueryInformationDomain", Opnum: 8, Discloses: "password-policy"},
+			{Name: "SamrQueryInformationDomain2", Opnum: 46, Discloses: "password-policy"},
+			{Name: "SamrGetDomainPasswordInformation", Opnum: 56, Discloses: "password-policy"},
+			{Name: "SamrCloseHandle", Opnum: 1, Discloses: "nothing"},
+			{Name: "SamrUnicodeChangePasswordUser2", Opnum: 55, Avoid: "changes a password"},
+			{Name: "SamrOemChangePasswordUser2", Opnum: 54, Avoid: "changes a password"},
+		}, Sources: []string{"D MS-SAMR 3.1.5"}},
+		{ID: "netlogon", Title: "Domain logon", UUID: "12345678-1234-abcd-ef00-01234567cffb", Version: "1.0", Doc: "[MS-NRPC]", Probe: "call", Calls: []Call{
+			{Name: "DsrGetDcNameEx", Opnum: 27, Discloses: "host-info"},
+			{Name: "DsrGetDcNameEx2", Opnum: 34, Discloses: "host-info"},
+			{Name: "DsrGetSiteName", Opnum: 28, Discloses: "host-info"},
+			{Name: "DsrEnumerateDomainTrusts", Opnum: 40, Discloses: "trusts"},
+			{Name: "NetrEnumerateTrustedDomainsEx", Opnum: 36, Discloses: "trusts"},
+			{Name: "NetrEnumerateTrustedDomains", Opnum: 19, Discloses: "trusts"},
+			{Name: "NetrServerReqChallenge", Opnum: 4, Avoid: "starts a secure channel and looks like an attack"},
+		}, Sources: []string{"D MS-NRPC 3.5.4"}},
+		{ID: "srvsvc", Title: "Server service", UUID: "4b324fc8-1670-01d3-1278-5a47bf6ee188", Version: "3.0", Doc: "[MS-SRVS]", Probe: "call", Calls: []Call{
+			{Name: "NetrShareEnum", Opnum: 15, Discloses: "shares"},
+			{Name: "NetrServerGetInfo", Opnum: 21, Discloses: "host-info"},
+			{Name: "NetrRemoteTOD", Opnum: 28, Discloses: "host-info"},
+			{Name: "NetrSessionEnum", Opnum: 12, Discloses: "sessions"},
+			{Name: "NetrShareDelStart", Opnum: 37, Avoid: "deletes a share"},
+			{Name: "NetrShareDelCommit", Opnum: 38, Avoid: "deletes a share"},
+		}, Sources: []string{"D MS-SRVS 3.1.4"}},
+		{ID: "wkssvc", Title: "Workstation service", UUID: "6bffd098-a112-3610-9833-46c3f87e345a", Version: "1.0", Doc: "[MS-WKST]", Probe: "call", Calls: []Call{
+			{Name: "NetrWkstaGetInfo", Discloses: "host-info"},
+			{Name: "NetrWkstaUserEnum", Opnum: 2, Discloses: "sessions"},
+			{Name: "NetrWkstaTransportEnum", Opnum: 5, Discloses: "host-info"},
+			{Name: "NetrGetJoinInformation", Opnum: 20, Discloses: "host-info"},
+		}, Sources: []string{"D MS-WKST 3.2.4"}},
+		{ID: "browser", Title: "Computer browser", UUID: "6bffd098-a112-3610-9833-012892020162", Version: "0.0", Doc: "[MS-BRWSA]", Probe: "bind-only", Why: "Operation numbers come from an interface file alone.", Sources: []string{"D MS-BRWSA 3.1.4"}},
+		{ID: "spoolss", Title: "Print system", UUID: "12345678-1234-abcd-ef00-0123456789ab", Version: "1.0", Doc: "[MS-RPRN]", Probe: "call", Calls: []Call{
+			{Name: "RpcEnumPrinters", Discloses: "printers"},
+			{Name: "RpcOpenPrinterEx", Opnum: 69, Discloses: "nothing"},
+			{Name: "RpcClosePrinter", Opnum: 29, Discloses: "nothing"},
+			{Name: "RpcRemoteFindFirstPrinterChangeNotification", Opnum: 62, Avoid: "makes the server log on elsewhere"},
+			{Name: "RpcRemoteFindFirstPrinterChangeNotificationEx", Opnum: 65, Avoid: "makes the server log on elsewhere"},
+		}, Sources: []string{"D MS-RPRN 3.1.4"}},
+		{ID: "svcctl", Title: "Service control manager", UUID: "367abb81-9844-35f1-ad32-98f038001003", Version: "2.0", Doc: "[MS-SCMR]", Probe: "call", Calls: []Call{
+			{Name: "ROpenSCManagerW", Opnum: 15, Discloses: "nothing"},
+			{Name: "REnumServicesStatusW", Opnum: 14, Discloses: "services"},
+			{Name: "RCloseServiceHandle", Discloses: "nothing"},
+		}, Sources: []string{"D MS-SCMR 3.1.4"}},
+		{ID: "winreg", Title: "Remote registry", UUID: "338cd001-2244-31f1-aaaa-900038001003", Version: "1.0", Doc: "[MS-RRP]", Probe: "call", Calls: []Call{
+			{Name: "OpenLocalMachine", Opnum: 2, Discloses: "registry"},
+			{Name: "BaseRegGetVersion", Opnum: 26, Discloses: "registry"},
+			{Name: "BaseRegCloseKey", Opnum: 5, Discloses: "nothing"},
+		}, Sources: []string{"D MS-RRP 3.1.5"}},
+		{ID: "atsvc", Title: "Task scheduler (at)", UUID: "1ff70682-0a51-30e8-076d-740be8cee98b", Version: "1.0", Doc: "[MS-TSCH]", Probe: "call", Calls: []Call{
+			{Name: "NetrJobEnum", Opnum: 2, Discloses: "jobs"},
+			{Name: "NetrJobAdd", Avoid: "creates a job"},
+		}, Sources: []string{"D MS-TSCH 3.2.5"}},
+		{ID: "itaskscheduler", Title: "Task scheduler", UUID: "86d35949-83c9-4044-b424-db363231fd0c", Version: "1.0", Doc: "[MS-TSCH]", Probe: "call", Calls: []Call{
+			{Name: "SchRpcHighestVersion", Discloses: "jobs"},
+		}, Sources: []string{"D MS-TSCH 3.2.5"}},
+		{ID: "sasec", Title: "Task scheduler, accounts", UUID: "378e52b0-c0a9-11cf-822d-00aa0051e40f", Version: "1.0", Doc: "[MS-TSCH]", Probe: "never", Why: "Its calls set accounts of tasks.", Sources: []string{"D MS-TSCH 3.2.5"}},
+		{ID: "netdfs", Title: "Distributed file system", UUID: "4fc742e0-4a10-11cf-8273-00aa004ae673", Version: "3.0", Doc: "[MS-DFSNM]", Probe: "call", Calls: []Call{
+			{Name: "NetrDfsManagerGetVersion", Discloses: "dfs"},
+		}, Sources: []string{"D MS-DFSNM 3.1.4"}},
+		{ID: "eventlog", Title: "Event log", UUID: "82273fdc-e32a-18c3-3f78-827929dc23ea", Version: "0.0", Doc: "[MS-EVEN]", Probe: "call", Calls: []Call{
+			{Name: "ElfrOpenELW", Opnum: 7, Discloses: "logs"},
+			{Name: "ElfrCloseEL", Opnum: 2, Discloses: "nothing"},
+			{Name: "ElfrOpenBELW", Opnum: 9, Avoid: "makes the server open a file elsewhere"},
+		}, Sources: []string{"D MS-EVEN 3.1.4"}},
+		{ID: "epmapper", Title: "Endpoint mapper", UUID: "e1af8308-5d1f-11c9-91a4-08002b14a0fa", Version: "3.0", Doc: "[MS-RPCE], [C706]", Probe: "call", Calls: []Call{
+			{Name: "ept_lookup", Opnum: 2, Discloses: "endpoints"},
+		}, Sources: []string{"D MS-RPCE 2.2.1"}},
+		{ID: "mgmt", Title: "RPC management", UUID: "afa8bd80-7d8a-11c9-bef4-08002b102989", Version: "1.0", Doc: "[C706]", Probe: "call", Calls: []Call{
+			{Name: "rpc__mgmt_inq_if_ids", Discloses: "endpoints"},
+		}, Sources: []string{"D MS-RPCE 2.2.1"}},
+		{ID: "initshutdown", Title: "Remote shutdown", UUID: "894de0c0-0d55-11d3-a322-00c04fa321a1", Version: "1.0", Doc: "[MS-RSP]", Probe: "bind-only", Why: "Its calls stop the machine.", Sources: []string{"D MS-RSP 3.2.4"}},
+		{ID: "plugplay", Title: "Plug and play", UUID: "8d9f4e40-a03d-11ce-8f69-08003e30051b", Version: "1.0", Doc: "none", Probe: "call", Calls: []Call{
+			{Name: "PNP_GetVersion", Opnum: 2, Discloses: "host-info"},
+		}, Sources: []string{"S samba"}},
+		{ID: "drsuapi", Title: "Directory replication", UUID: "e3514235-4b06-11d1-ab04-00c04fc2dcd2", Version: "4.0", Doc: "[MS-DRSR]", Probe: "bind-only", Why: "Its calls replicate secrets.", Sources: []string{"D MS-DRSR 2.1"}},
+		{ID: "backupkey", Title: "Data protection backup keys", UUID: "3dde7c30-165d-11d1-ab8f-00805f14db40", Version: "1.0", Doc: "[MS-BKRP]", Probe: "bind-only", Why: "Its call returns or makes keys.", Sources: []string{"D MS-BKRP 3.1.4"}},
+		{ID: "efsrpc", Title: "Encrypting file system, on efsrpc", UUID: "df1941c5-fe89-4e79-bf10-463657acf44d", Version: "1.0", Doc: "[MS-EFSR]", Probe: "bind-only", Why: "Its calls can make the server log on elsewhere.", Sources: []string{"D MS-EFSR 2.1", "3 coercer"}},
+		{ID: "efsrpc-lsarpc", Title: "Encrypting file system, on lsarpc", UUID: "c681d488-d850-11d0-8c52-00c04fd90f7e", Version: "1.0", Doc: "[MS-EFSR]", Probe: "bind-only", Why: "Its calls can make the server log on elsewhere.", Sources: []string{"D MS-EFSR 2.1", "3 coercer"}},
+		{ID: "fssagentrpc", Title: "Shadow copies of shares", UUID: "a8e0653c-2744-4389-a61d-7373df8b2292", Version: "1.0", Doc: "[MS-FSRVP]", Probe: "call", Calls: []Call{
+			{Name: "GetSupportedVersion", Discloses: "host-info"},
+			{Name: "IsPathSupported", Opnum: 8, Avoid: "makes the server reach out"},
+			{Name: "IsPathShadowCopied", Opnum: 9, Avoid: "makes the server reach out"},
+		}, Sources: []string{"D MS-FSRVP 3.1.4"}},
+		{ID: "dnsserver", Title: "DNS administration", UUID: "50abc2a4-574d-40b3-9d66-ee4fd5fba076", Version: "5.0", Doc: "[MS-DNSP]", Probe: "bind-only", Why: "Its calls change the server.", Sources: []string{"D MS-DNSP 2.1"}},
+		{ID: "locator", Title: "RPC name service", UUID: "e33c0cc4-0482-101a-bc0c-02608c6ba218", Version: "1.0", Doc: "[MS-RPCL]", Probe: "never", Why: "Old; nothing here calls it.", Sources: []string{"D MS-RPCL 2.1"}},
+		{ID: "trkwks", Title: "Link tracking client", UUID: "300f3532-38cc-11d0-a3f0-0020af6b0add", Version: "1.2", Doc: "[MS-DLTW]", Probe: "never", Why: "Nothing to learn from it.", Sources: []string{"D MS-DLTW 2.1"}},
+		{ID: "w32time", Title: "Windows time", UUID: "8fb6d884-2388-11d0-8c35-00c04fda2795", Version: "4.1", Doc: "[MS-W32T]", Probe: "never", Why: "Nothing to learn from it.", Sources: []string{"D MS-W32T 2.1"}},
+		{ID: "icpr", Title: "Certificate requests", UUID: "91ae6020-9e3c-11cf-8d7c-00aa00c091be", Version: "0.0", Doc: "[MS-ICPR]", Probe: "never", Why: "Its call requests a certificate.", Sources: []string{"D MS-ICPR 2.1"}},
+	},
+	Services: []Service{
+		{ID: "server_srvsvc", Title: "Server service", Aliases: []string{"server service", "file sharing", "browsing"}, Pipes: []string{"srvsvc"}, Interfaces: []string{"srvsvc"}, Anonymous: "legacy", Detect: Detect{Services: []string{"LanmanServer"}}, Breaks: ServiceBreak{Restrict: "share lists without credentials, as NT 4.0 and Windows 9x browsing made them", Block: "share lists and share administration", Firewall: "the same"}, Needs: "Current clients list shares with their own credentials.", Sources: []string{"D MS-SRVS 3.1.3", "D Q143474"}},
+		{ID: "workstation_wkssvc", Title: "Workstation service", Pipes: []string{"wkssvc"}, Interfaces: []string{"wkssvc"}, Anonymous: "legacy", Detect: Detect{Services: []string{"LanmanWorkstation"}}, Breaks: ServiceBreak{Restrict: "NT 4.0 and Windows 2000 clients alone", Block: "remote queries about the workstation", Firewall: "the same"}, Needs: "Today most of its calls ask for an administrator.", Sources: []string{"D MS-WKST 2.1", "D MS-SRVS 3.1.3"}},
+		{ID: "browser", Title: "Computer browser", Aliases: []string{"network neighbourhood", "browse list"}, Pipes: []string{"browser"}, Interfaces: []string{"browser"}, Anonymous: "legacy", Detect: Detect{Services: []string{"Browser"}}, Breaks: ServiceBreak{Restrict: "lists of computers up to Vista and Server 2008", Block: "lists of computers", NoSMB1: "the service goes together with SMB1"}, Needs: "Gone from current Windows.", Sources: []string{"D MS-BRWSA 2.1", "D MS-SRVS 3.1.3", "D WSD smbv1-not-installed"}},
+		{ID: "rap_lanman", Title: "Remote administration protocol", Aliases: []string{"rap"}, Pipes: []string{"LANMAN"}, Anonymous: "legacy", Breaks: ServiceBreak{Block: "all of it", NoSMB1: "all of it"}, Needs: "SMB1 transactions.", Sources: []string{"D MS-RAP 2.1"}},
+		{ID: "samr", Title: "Account database", Aliases: []string{"sam", "account manager"}, Pipes: []string{"samr", "lsass"}, Interfaces: []string{"samr"}, Anonymous: "dc", Detect: Detect{Services: []string{"SamSs"}}, Breaks: ServiceBreak{Restrict: "on a domain controller the change of an expired password before logon, NT 4.0 trusts and old clients", Block: "remote account management", Firewall: "remote account management"}, Needs: "Two calls that change a password need no handle and may come without credentials.", Sources: []string{"D MS-SAMR 3.1.5", "D Q176978", "D SPS named-pipes"}},
+		{ID: "lsarpc", Title: "Local security authority", Aliases: []string{"lsa"}, Pipes: []string{"lsarpc", "lsass"}, Interfaces: []string{"lsarpc"}, Anonymous: "dc", Detect: Detect{Services: []string{"SamSs"}}, Breaks: ServiceBreak{Restrict: "NT 4.0 trusts, and names of users across a one-way trust", Block: "name translation and policy queries from afar", Firewall: "the same"}, Needs: "Domain controllers keep it open for old trusts.", Sources: []string{"D MS-LSAT 2.1", "D MS-LSAD 3.1.4.4.1", "D SPS named-pipes"}},
+		{ID: "netlogon", Title: "Domain logon", Aliases: []string{"net logon", "secure channel"}, Pipes: []string{"netlogon"}, Interfaces: []string{"netlogon"}, Anonymous: "dc", Detect: Detect{Services: []string{"Netlogon"}}, Breaks: ServiceBreak{Restrict: "nothing on current clients is documented, but old ones bind to the pipe before they authenticate inside it", Block: "old domain logons", Firewall: "the same"}, Needs: "The secure channel authenticates inside RPC; newer Windows prefers TCP.", Sources: []string{"D MS-NRPC 3.5.3", "D SPS named-pipes"}},
+		{ID: "dssetup", Title: "Directory role", Pipes: []string{"lsarpc", "lsass"}, Interfaces: []string{"dssetup"}, Anonymous: "dc", Breaks: ServiceBreak{Restrict: "the question for the role of a domain controller asked without credentials"}, Needs: "Asked while joining a domain.", Sources: []string{"D MS-DSSP 2.1"}},
+		{ID: "efsrpc", Title: "Encrypting file system", Aliases: []string{"efs", "petitpotam"}, Pipes: []string{"lsarpc", "efsrpc"}, Interfaces: []string{"efsrpc", "efsrpc-lsarpc"}, Anonymous: "none", Detect: Detect{Services: []string{"EFS"}}, Breaks: ServiceBreak{Block: "encrypted files on servers"}, Needs: "Known for making servers log on elsewhere; refused to strangers since a 2022 update, and no longer on lsarpc in the newest releases.", Sources: []string{"D MS-EFSR 2.1", "3 coercer"}},
+		{ID: "drsuapi_on_lsass", Title: "Directory replication", Pipes: []string{"lsass"}, Interfaces: []string{"drsuapi"}, Anonymous: "none", Detect: Detect{Services: []string{"NTDS"}}, Needs: "TCP is its standard way.", Sources: []string{"D MS-DRSR 2.1"}},
+		{ID: "spoolss", Title: "Print spooler", Aliases: []string{"print server", "printing", "print-server"}, Pipes: []string{"spoolss"}, Interfaces: []string{"spoolss"}, Anonymous: "legacy", Detect: Detect{Services: []string{"Spooler"}}, Breaks: ServiceBreak{Restrict: "NT 4.0 to Server 2003: printer windows say access denied", Block: "printing to shared printers and print administration, before Windows 11 22H2", Firewall: "printing"}, Needs: "It uses no RPC authentication and relies on the SMB session. Since Windows 11 22H2 it goes over TCP unless told otherwise.", Sources: []string{"D MS-RPRN 2.1", "D Q162695", "D Q323909", "D print-rpc"}},
+		{ID: "print_async_par", Title: "Print system over TCP", Interfaces: []string{}, Anonymous: "none", Needs: "TCP alone.", Sources: []string{"D MS-PAR 2.1"}},
+		{ID: "dfs_namespace", Title: "Distributed file system", Aliases: []string{"dfs"}, Pipes: []string{"netdfs"}, Interfaces: []string{"netdfs"}, Anonymous: "none", Detect: Detect{Services: []string{"Dfs"}}, Breaks: ServiceBreak{Block: "administration, and referrals, which travel over IPC$ too", Firewall: "administration"}, Needs: "Anybody may connect; each call checks for an administrator.", Sources: []string{"D MS-DFSNM 2.1", "D MS-WPO 7.4.2.1"}},
+		{ID: "fsrvp_vss", Title: "Shadow copies of shares", Aliases: []string{"vss over smb", "hyper-v over smb"}, Pipes: []string{"FssagentRpc"}, Interfaces: []string{"fssagentrpc"}, Anonymous: "none", Detect: Detect{Services: []string{"fssagent"}}, Breaks: ServiceBreak{Block: "backup of Hyper-V or SQL Server data on shares", Firewall: "the same"}, Needs: "Authenticated.", Sources: []string{"D MS-FSRVP 2.1"}},
+		{ID: "witness_swn", Title: "Cluster witness", Anonymous: "none", Needs: "Its transport is not given as a pipe.", Unknown: []string{"Whether it ever uses a pipe."}, Sources: []string{"D MS-SWN 2.1"}},
+		{ID: "failover_cluster_clusapi", Title: "Failover cluster", Aliases: []string{"cluster"}, Anonymous: "none", Detect: Detect{Services: []string{"ClusSvc"}}, Needs: "UDP or TCP, no pipe.", Unknown: []string{"Whether file share witnesses and administration suffer when IPC$ is blocked."}, Sources: []string{"D MS-CMRP 2.1"}},
+		{ID: "svcctl", Title: "Service control manager", Aliases: []string{"sc", "services.msc"}, Pipes: []string{"svcctl", "ntsvcs"}, Interfaces: []string{"svcctl"}, Anonymous: "none", Breaks: ServiceBreak{Block: "sc, services.msc from afar and push installers", Firewall: "the same"}, Needs: "TCP works too.", Sources: []string{"D MS-SCMR 2.1"}},
+		{ID: "winreg", Title: "Remote registry", Aliases: []string{"remote registry"}, Pipes: []string{"winreg"}, Interfaces: []string{"winreg"}, Anonymous: "legacy", Detect: Detect{Services: []string{"RemoteRegistry"}}, Breaks: ServiceBreak{Restrict: "NT 4.0 programs that read the registry without credentials, ARCserve 6 for one", Block: "remote registry, performance counters and Exchange administration", Firewall: "the same"}, Needs: "Current clients use the pipe alone.", Sources: []string{"D Q143138", "D MS-RRP 2.1", "D Q196398"}},
+		{ID: "eventlog", Title: "Event log", Pipes: []string{"eventlog", "ntsvcs"}, Interfaces: []string{"eventlog"}, Anonymous: "none", Detect: Detect{Services: []string{"EventLog"}}, Breaks: ServiceBreak{Block: "remote event viewers of the old kind; the newer interface is TCP", Firewall: "the same"}, Needs: "Authenticated.", Sources: []string{"D MS-EVEN 2.1", "D MS-EVEN6 2.1"}},
+		{ID: "task_scheduler", Title: "Task scheduler", Pipes: []string{"atsvc"}, Interfaces: []string{"atsvc", "itaskscheduler", "sasec"}, Anonymous: "none", Detect: Detect{Services: []string{"Schedule"}}, Breaks: ServiceBreak{Block: "the at command; the newer interface is TCP", Firewall: "the same"}, Needs: "Authenticated.", Sources: []string{"D MS-TSCH 2.1"}},
+		{ID: "shutdown", Title: "Remote shutdown", Pipes: []string{"InitShutdown", "winreg"}, Interfaces: []string{"initshutdown"}, Anonymous: "none", Breaks: ServiceBreak{Block: "shutdown /m", Firewall: "the same"}, Needs: "Authenticated.", Sources: []string{"D MS-RSP 2.1"}},
+		{ID: "epmapper", Title: "Endpoint mapper", Pipes: []string{"epmapper"}, Interfaces: []string{"epmapper"}, Anonymous: "legacy", Detect: Detect{Services: []string{"RpcEptMapper"}, Ports: []int{135}}, Breaks: ServiceBreak{Restrict: "NT 4.0 and Windows 2000 clients"}, Needs: "TCP port 135 is the usual way.", Sources: []string{"D MS-SRVS 3.1.3", "D SPS named-pipes"}},
+		{ID: "rpc_locator", Title: "RPC name service", Pipes: []string{"locator"}, Interfaces: []string{"locator"}, Anonymous: "legacy", Detect: Detect{Services: []string{"RpcLocator"}}, Breaks: ServiceBreak{Restrict: "name service of NT 4.0 and Windows 2000"}, Needs: "Old.", Sources: []string{"D MS-RPCL 2.1", "D MS-SRVS 3.1.3"}},
+		{ID: "dlt_workstation", Title: "Link tracking client", Pipes: []string{"trkwks", "ntsvcs"}, Interfaces: []string{"trkwks"}, Anonymous: "legacy", Detect: Detect{Services: []string{"TrkWks"}}, Breaks: ServiceBreak{Restrict: "link tracking of Windows 2000"}, Needs: "Old.", Sources: []string{"D MS-DLTW 2.1", "D MS-SRVS 3.1.3"}},
+		{ID: "dlt_server", Title: "Link tracking server", Pipes: []string{"trksvr"}, Anonymous: "legacy", Detect: Detect{Services: []string{"TrkSvr"}}, Breaks: ServiceBreak{Restrict: "link tracking of Windows 2000"}, Needs: "Old.", Sources: []string{"D MS-SRVS 3.1.3"}},
+		{ID: "w32time", Title: "Windows time", Pipes: []string{"W32TIME", "W32TIME_ALT"}, Interfaces: []string{"w32time"}, Anonymous: "legacy", Detect: Detect{Services: []string{"W32Time"}}, Breaks: ServiceBreak{Restrict: "time administration of Windows 2000"}, Needs: "NTP itself has nothing to do with it.", Sources: []string{"D MS-W32T 2.1"}},
+		{ID: "protected_storage_bkrp", Title: "Backup keys for data protection", Aliases: []string{"dpapi"}, Pipes: []string{"protected_storage", "ntsvcs"}, Interfaces: []string{"backupkey"}, Anonymous: "none", Breaks: ServiceBreak{Block: "recovery of protected data from a domain controller", Firewall: "the same"}, Needs: "Authenticated.", Sources: []string{"D MS-BKRP 2.1"}},
+		{ID: "certsrv", Title: "Certificate services", Pipes: []string{"cert"}, Interfaces: []string{"icpr"}, Anonymous: "none", Detect: Detect{Services: []string{"CertSvc"}}, Breaks: ServiceBreak{Block: "requests over the pipe; TCP works too"}, Needs: "Authenticated.", Sources: []string{"D MS-ICPR 2.1"}},
+		{ID: "wins", Title: "WINS", Pipes: []string{"WinsPipe"}, Anonymous: "none", Detect: Detect{Services: []string{"WINS"}}, Breaks: ServiceBreak{Block: "administration over the pipe; names go on"}, Needs: "Authenticated.", Sources: []string{"D MS-RAIW 2.1"}},
+		{ID: "dhcp_admin", Title: "DHCP administration", Pipes: []string{"DHCPSERVER"}, Anonymous: "none", Detect: Detect{Services: []string{"DHCPServer"}}, Needs: "Authenticated.", Sources: []string{"D MS-DHCPM 2.1"}},
+		{ID: "dns_admin", Title: "DNS administration", Pipes: []string{"dnsserver"}, Interfaces: []string{"dnsserver"}, Anonymous: "none", Detect: Detect{Services: []string{"DNS"}}, Needs: "Authenticated.", Sources: []string{"D MS-DNSP 2.1"}},
+		{ID: "rras", Title: "Routing and remote access", Pipes: []string{"ROUTER"}, Anonymous: "none", Detect: Detect{Services: []string{"RemoteAccess"}}, Breaks: ServiceBreak{Block: "remote administration", Firewall: "remote administration"}, Needs: "The pipe is its only way.", Sources: []string{"D MS-RRASM 2.1"}},
+		{ID: "telephony", Title: "Telephony", Pipes: []string{"tapsrv"}, Anonymous: "none", Detect: Detect{Services: []string{"TapiSrv"}}, Needs: "Authenticated.", Sources: []string{"D MS-TRP 2.1"}},
+		{ID: "fax", Title: "Fax server", Pipes: []string{"SHAREDFAX"}, Anonymous: "unknown", Detect: Detect{Services: []string{"Fax"}}, Needs: "Its client may fall back to no authentication.", Unknown: []string{"Whether a server then has to let strangers in."}, Sources: []string{"D MS-FAX 2.1"}},
+		{ID: "messenger", Title: "Messenger", Pipes: []string{"msgsvc", "ntsvcs"}, Anonymous: "unknown", Detect: Detect{Services: []string{"Messenger"}}, Needs: "Gone since Vista.", Unknown: []string{"What it needs was not read."}, Sources: []string{"D MS-MSRP 2.1"}},
+		{ID: "windows_search_wsp", Title: "Windows search", Pipes: []string{"MsFteWds", "CI_SKADS"}, Anonymous: "none", Detect: Detect{Services: []string{"WSearch"}}, Breaks: ServiceBreak{Block: "search in remote indexes", Firewall: "the same"}, Needs: "Plain messages, no RPC.", Sources: []string{"D MS-WSP 2.1"}},
+		{ID: "iis_inetinfo", Title: "IIS administration", Aliases: []string{"iis"}, Pipes: []string{"inetinfo"}, Anonymous: "none", Detect: Detect{Services: []string{"IISADMIN"}}, Needs: "TCP works too.", Sources: []string{"D MS-IRP 2.1"}},
+		{ID: "iis_asp_doublehop", Title: "Web pages that pass a logon on", Aliases: []string{"asp double hop"}, Pipes: []string{"samr", "srvsvc"}, Anonymous: "legacy", Breaks: ServiceBreak{Restrict: "pages whose queries to other servers become null sessions"}, Needs: "Give the page's account a real logon.", Sources: []string{"D Q278836", "D Q207671"}},
+		{ID: "terminal_services", Title: "Terminal services administration", Aliases: []string{"rdp", "remote desktop"}, Pipes: []string{"LSM_API_service", "TermSrv_API_service", "Ctx_WinStation_API_service", "SessEnvPublicRpc", "UNIFIED_API_service"}, Anonymous: "none", Detect: Detect{Services: []string{"TermService"}, Ports: []int{3389}}, Breaks: ServiceBreak{Block: "qwinsta, rwinsta and tsadmin; remote desktop itself goes on", Firewall: "the same"}, Needs: "Authenticated.", Sources: []string{"D MS-TSTS 1.9"}},
+		{ID: "ts_licensing", Title: "Terminal services licensing", Aliases: []string{"rds licensing", "ts licensing", "remote desktop licensing"}, Pipes: []string{"HydraLsPipe", "TermServLicensing"}, Anonymous: "legacy", Detect: Detect{Services: []string{"TermServLicensing"}}, Breaks: ServiceBreak{Restrict: "with RestrictAnonymous 2 on a Windows 2000 licence server other servers get no licences"}, Needs: "Benchmarks let its pipe stay on the anonymous list of a licence server.", Unknown: []string{"The name TermServLicensing as a pipe."}, Sources: []string{"D KB246261", "3 tenable"}},
+		{ID: "ts_profiles_nt4", Title: "NT 4.0 Terminal Server profiles", Pipes: []string{"samr"}, Anonymous: "legacy", Breaks: ServiceBreak{Restrict: "profile path and home folder are ignored"}, Needs: "NT 4.0 Terminal Server.", Applies: Scope{Products: []string{"nt4"}}, Sources: []string{"D Q236185"}},
+		{ID: "citrix_ima_ica", Title: "Citrix", Aliases: []string{"citrix xenapp"}, Pipes: []string{"Ctx_WinStation_API_service"}, Anonymous: "unknown", Detect: Detect{Services: []string{"IMAService", "Citrix*"}}, Needs: "Only the name of the pipe is known.", Unknown: []string{"Which pipes it needs; no Citrix document was read."}, Sources: []string{"U MS-TSTS 1.9"}},
+		{ID: "license_logging", Title: "Licence logging", Pipes: []string{"LLSRPC"}, Anonymous: "legacy", Detect: Detect{Services: []string{"LicenseService"}}, Breaks: ServiceBreak{Restrict: "licence replication of NT 4.0 to Server 2003"}, Needs: "On the default list of NT 4.0.", Sources: []string{"D Q175529"}},
+		{ID: "sna_his", Title: "SNA Server, Host Integration Server", Aliases: []string{"sna", "host integration server"}, Pipes: []string{"COMNAP", "COMNODE", "COMPROXY", "COMNETMN"}, Anonymous: "legacy", Detect: Detect{Services: []string{"SnaBase", "SnaServr"}}, Breaks: ServiceBreak{Restrict: "sponsor connections fail with error 1003, and NetView alerts with access denied"}, Needs: "Its setup adds the names; clients over TCP do not need them.", Sources: []string{"D Q167196", "D Q165653", "D Q138863"}},
+		{ID: "sqlserver_default", Title: "SQL Server, default instance", Aliases: []string{"sql server", "sqlserver", "mssql", "ms sql", "microsoft sql server"}, Pipes: []string{"sql\\query"}, Anonymous: "none", Detect: Detect{Services: []string{"MSSQLSERVER"}, Ports: []int{1433}}, Breaks: ServiceBreak{Block: "clients that use np:, SQL Server 7 and 2000 defaults and old clusters", Firewall: "the same"}, Needs: "New installations use TCP and have named pipes off for the network; changing it needs a restart of SQL Server. Old Windows listed the pipe for strangers, though the login is always authenticated.", Unknown: []string{"That no login over the pipe is ever anonymous is known from its design and not from a document."}, Sources: []string{"D sql-docs", "D MS-SRVS 3.1.3"}},
+		{ID: "sqlserver_named", Title: "SQL Server, named instance", Aliases: []string{"sql server named instance", "sql express"}, Names: []string{"MSSQL$<instance>\\sql\\query"}, Anonymous: "none", Detect: Detect{Services: []string{"MSSQL$*"}, Ports: []int{1434}}, Breaks: ServiceBreak{Block: "clients that use np:", Firewall: "the same; list the full name"}, Needs: "SQL Browser announces the name on UDP 1434; it can be changed.", Sources: []string{"D sql-docs", "D MC-SQLR 4"}},
+		{ID: "sqlserver_2000_cluster", Title: "SQL Server 2000 cluster", Pipes: []string{"sql\\query"}, Names: []string{"MSSQL$<instance>\\sql\\query"}, Anonymous: "none", Breaks: ServiceBreak{Block: "an instance without named pipes that loses TCP cannot be repaired"}, Needs: "TCP and named pipes together.", Sources: []string{"D KB831127"}},
+		{ID: "sms_1x_2x", Title: "Systems Management Server 1.x, 2.x", Aliases: []string{"sms"}, Pipes: []string{"sql\\query", "samr", "srvsvc"}, Anonymous: "legacy", Detect: Detect{Services: []string{"SMS_EXECUTIVE"}}, Breaks: ServiceBreak{Restrict: "network discovery, remote client installation and the user wizard", Block: "the site database over pipes; administrative shares are needed too"}, Needs: "Old.", Sources: []string{"D Q166196", "D Q311257", "D Q302413", "3 sophos-11459"}},
+		{ID: "sccm_current", Title: "Configuration Manager", Aliases: []string{"sccm", "mecm"}, Pipes: []string{"svcctl"}, Anonymous: "none", Detect: Detect{Services: []string{"SMS_EXECUTIVE", "CcmExec"}}, Needs: "Authenticated.", Unknown: []string{"That client push uses ADMIN$ and IPC$ is common knowledge; no document was read."}, Sources: []string{"U ours"}},
+		{ID: "exchange_55", Title: "Exchange 5.5", Aliases: []string{"exchange"}, Pipes: []string{"winreg"}, Names: []string{"00000<number>.<number>"}, Anonymous: "legacy", Detect: Detect{Services: []string{"MSExchangeIS"}}, Breaks: ServiceBreak{Restrict: "remote objects in the Administrator program", Block: "clients whose binding order starts with named pipes"}, Needs: "Old.", Sources: []string{"D Q196398", "D Q276223"}},
+		{ID: "exchange_nspi", Title: "Exchange address book", Names: []string{"00000<number>.<number>"}, Anonymous: "none", Needs: "Pipes, HTTP or TCP.", Sources: []string{"D MS-NSPI 2.1"}},
+		{ID: "sharepoint", Title: "SharePoint", Anonymous: "none", Detect: Detect{Services: []string{"SPTimerV4", "SPTimerV3"}}, Needs: "Through SQL Server; see there.", Unknown: []string{"No document was read."}, Sources: []string{"U ours"}},
+		{ID: "oracle", Title: "Oracle Database", Aliases: []string{"oracle db", "oracle database"}, Names: []string{"<configured by the NMP adapter>"}, Anonymous: "unknown", Detect: Detect{Services: []string{"OracleService*", "Oracle*TNSListener*"}, Ports: []int{1521}}, Needs: "Listeners use TCP and local channels by default. An adapter for named pipes exists on Windows: look at listener.ora for PROTOCOL=NMP.", Unknown: []string{"Whether this host uses the named-pipe adapter; no Oracle page about it could be read."}, Sources: []string{"D oracle"}},
+		{ID: "mysql", Title: "MySQL", Aliases: []string{"mariadb"}, Pipes: []string{"MySQL"}, Anonymous: "none", Detect: Detect{Services: []string{"MySQL*", "MariaDB"}, Ports: []int{3306}}, Breaks: ServiceBreak{Block: "only where named_pipe is switched on", Firewall: "the same"}, Needs: "Off by default and meant for local use.", Sources: []string{"D mysql"}},
+		{ID: "postgresql", Title: "PostgreSQL", Anonymous: "none", Detect: Detect{Services: []string{"postgresql*"}, Ports: []int{5432}}, Needs: "TCP and Unix sockets.", Unknown: []string{"No document was read for the absence of pipes."}, Sources: []string{"U ours"}},
+		{ID: "msdtc", Title: "Distributed transactions", Anonymous: "none", Detect: Detect{Services: []string{"MSDTC"}}, Needs: "RPC over TCP.", Unknown: []string{"No pipe is named in the specification read."}, Sources: []string{"D MS-CMPO 2.1"}},
+		{ID: "backup_exec", Title: "Backup Exec", Anonymous: "none", Detect: Detect{Services: []string{"BackupExec*"}, Ports: []int{10000}}, Needs: "TCP port 10000 and dynamic ports.", Unknown: []string{"Whether installing agents needs administrative shares on this version."}, Sources: []string{"D veritas"}},
+		{ID: "veeam", Title: "Veeam Backup", Aliases: []string{"veeam backup"}, Anonymous: "none", Detect: Detect{Services: []string{"Veeam*"}}, Needs: "Explicit credentials.", Unknown: []string{"That deployment uses the administrative share; only the list of agent ports was read."}, Sources: []string{"U veeam"}},
+		{ID: "netbackup", Title: "NetBackup", Anonymous: "unknown", Detect: Detect{Services: []string{"NetBackup*"}}, Needs: "Not known.", Unknown: []string{"No document was read."}, Sources: []string{"U ours"}},
+		{ID: "arcserve_nt4", Title: "ARCserve 6 on NT 4.0", Aliases: []string{"arcserve"}, Pipes: []string{"winreg"}, Anonymous: "legacy", Breaks: ServiceBreak{Restrict: "fails with code 5 until winreg is on the anonymous list"}, Needs: "Old.", Sources: []string{"D Q143138"}},
+		{ID: "symantec_sav", Title: "Symantec AntiVirus", Anonymous: "unknown", Detect: Detect{Services: []string{"Symantec AntiVirus"}}, Needs: "Not known.", Unknown: []string{"No document was read."}, Sources: []string{"U ours"}},
+		{ID: "samba_winbind", Title: "Samba winbind", Aliases: []string{"winbind"}, Pipes: []string{"lsarpc", "samr", "netlogon"}, Anonymous: "none", Needs: "Its machine account.", Unknown: []string{"That some lookups fall back to anonymous."}, Sources: []string{"U samba"}},
+		{ID: "metadirectory_mms", Title: "Metadirectory Services", Pipes: []string{"samr"}, Anonymous: "legacy", Breaks: ServiceBreak{Restrict: "discovery of NT 4.0 domains as LocalSystem"}, Needs: "Old.", Sources: []string{"D Q260870"}},
+		{ID: "remoteboot_nt4", Title: "Remoteboot of NT 4.0", Pipes: []string{"samr"}, Anonymous: "legacy", Breaks: ServiceBreak{Restrict: "all of it before SP4"}, Needs: "Old.", Applies: Scope{Products: []string{"nt4"}}, Sources: []string{"D Q192126"}},
+		{ID: "ris_wds", Title: "Windows deployment", Aliases: []string{"ris", "wds"}, Anonymous: "none", Detect: Detect{Services: []string{"WDSServer"}}, Needs: "TFTP, DHCP and shares.", Unknown: []string{"No document was read."}, Sources: []string{"U ours"}},
+		{ID: "localsystem_services_generic", Title: "Services without an account of their own", Aliases: []string{"localsystem services"}, Names: []string{"<any>"}, Anonymous: "legacy", Breaks: ServiceBreak{Restrict: "services that run as LocalSystem on NT 4.0 and reach this host without credentials"}, Needs: "List the exact pipe or share, or give the service an account.", Unknown: []string{"That members since Windows 2000 use the machine account instead is common knowledge; no document was read."}, Sources: []string{"D Q132679", "D Q124184", "D Q122702", "D Q126645"}},
+		{ID: "lmhosts_include", Title: "lmhosts #INCLUDE at start-up", Aliases: []string{"lmhosts"}, Anonymous: "legacy", Breaks: ServiceBreak{Restrict: "the included file's share has to be on NullSessionShares"}, Needs: "A share, not a pipe.", Sources: []string{"D Q124184"}},
+	},
+	Benchmarks: []Benchmark{
+		{ID: "cis-2016", Title: "CIS Microsoft Windows Server 2016", Version: "3.0.0", Products: []string{"win2016"}, Family: "cis", Source: "HK"},
+		{ID: "cis-2019", Title: "CIS Microsoft Windows Server 2019", Version: "3.0.0", Products: []string{"win2019"}, Family: "cis", Source: "HK"},
+		{ID: "cis-2022", Title: "CIS Microsoft Windows Server 2022", Version: "3.0.0", Products: []string{"win2022"}, Family: "cis", Source: "HK"},
+		{ID: "cis-2025", Title: "CIS Microsoft Windows Server 2025", Version: "1.0.0", Products: []string{"win2025"}, Family: "cis", Source: "wazuh"},
+		{ID: "cis-2016-dc", Title: "CIS Microsoft Windows Server 2016", Version: "3.0.0", Products: []string{"win2016"}, Roles: []model.Role{"domain-controller"}, Family: "cis", Source: "HK"},
+		{ID: "cis-2019-dc", Title: "CIS Microsoft Windows Server 2019", Version: "3.0.0", Products: []string{"win2019"}, Roles: []model.Role{"domain-controller"}, Family: "cis", Source: "HK"},
+		{ID: "cis-2022-dc", Title: "CIS Microsoft Windows Server 2022", Version: "3.0.0", Products: []string{"win2022"}, Roles: []model.Role{"domain-controller"}, Family: "cis", Source: "HK"},
+		{ID: "cis-2025-dc", Title: "CIS Microsoft Windows Server 2025", Version: "1.0.0", Products: []string{"win2025"}, Roles: []model.Role{"domain-controller"}, Family: "cis", Source: "wazuh"},
+		{ID: "cis-w10", Title: "CIS Microsoft Windows 10 Enterprise", Version: "3.0.0", Products: []string{"win10-22H2"}, Family: "cis", Source: "HK"},
+		{ID: "cis-w11", Title: "CIS Microsoft Windows 11 Enterprise", Version: "3.0.0", Products: []string{"win11-23H2"}, Family: "cis", Source: "wazuh"},
+		{ID: "stig-2016", Title: "DISA STIG Windows Server 2016", Version: "V2R10", Products: []string{"win2016"}, Family: "stig", Source: "powerstig"},
+		{ID: "stig-2019", Title: "DISA STIG Windows Server 2019", Version: "V3R8", Products: []string{"win2019"}, Family: "stig", Source: "powerstig"},
+		{ID: "stig-2022", Title: "DISA STIG Windows Server 2022", Version: "V2R8", Products: []string{"win2022"}, Family: "stig", Source: "powerstig"},
+		{ID: "stig-2025", Title: "DISA STIG Windows Server 2025", Version: "V1R1", Products: []string{"win2025"}, Family: "stig", Source: "powerstig"},
+		{ID: "stig-w10", Title: "DISA STIG Windows 10", Version: "V3R6", Products: []string{"win10-22H2"}, Family: "stig", Source: "powerstig"},
+		{ID: "stig-w11", Title: "DISA STIG Windows 11", Version: "V2R7", Products: []string{"win11-23H2"}, Family: "stig", Source: "powerstig"},
+		{ID: "msft-2022", Title: "Microsoft security baseline Windows Server 2022", Version: "2022", Products: []string{"win2022"}, Family: "msft", Source: "msft-baseline"},
+		{ID: "msft-w11", Title: "Microsoft security baseline Windows 11", Version: "24H2", Products: []string{"win11-24H2"}, Family: "msft", Source: "msft-baseline"},
+		{ID: "nist", Title: "NIST SP 800-53", Version: "through DISA's CCI list", Family: "nist", Source: "nist"},
+		{ID: "attack", Title: "MITRE ATT&CK", Version: "enterprise", Family: "attack", Source: "ours"},
+	},
+	CCI: []CCI{
+		{ID: "CCI-000366", NIST: "CM-6 b"},
+		{ID: "CCI-001090", NIST: "SC-4"},
+		{ID: "CCI-002235", NIST: "AC-6(10)"},
+		{ID: "CCI-000381", NIST: "CM-7 a"},
+		{ID: "CCI-002418", NIST: "SC-8"},
+		{ID: "CCI-002421", NIST: "SC-8(1)"},
+		{ID: "CCI-001967", NIST: "IA-3(1)"},
+	},
+	Controls: []ControlRow{
+		{Setting: "LSAAnonymousNameLookup", Value: "0", IDs: map[string]string{"cis-2016": "2.3.10.1", "cis-2019": "2.3.10.1", "cis-2022": "2.3.10.1", "cis-2025": "2.3.10.1", "cis-w10": "2.3.10.1", "cis-w11": "2.3.10.1", "msft-2022": "LSAAnonymousNameLookup", "msft-w11": "LSAAnonymousNameLookup", "stig-2016": "V-225044", "stig-2019": "V-205913", "stig-2022": "V-254465", "stig-2025": "V-278215", "stig-w10": "V-220928", "stig-w11": "V-253452"}, CCI: []string{"CCI-000366"}, Attack: []string{"T1087.001", "T1087.002", "T1069.001"}, Level: "high", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "RestrictAnonymousSAM", Value: "1", Roles: map[string][]model.Role{"cis": {"member", "standalone", "workstation"}}, IDs: map[string]string{"cis-2016": "2.3.10.2", "cis-2019": "2.3.10.2", "cis-2022": "2.3.10.2", "cis-2025": "2.3.10.2", "cis-w10": "2.3.10.2", "cis-w11": "2.3.10.2", "msft-2022": "RestrictAnonymousSAM", "msft-w11": "RestrictAnonymousSAM", "stig-2016": "V-225045", "stig-2019": "V-205914", "stig-2022": "V-254466", "stig-2025": "V-278216", "stig-w10": "V-220929", "stig-w11": "V-253453"}, CCI: []string{"CCI-000366"}, Attack: []string{"T1087.001", "T1069.001", "T1201"}, Level: "high", Notes: "CIS asks it of member servers alone, DISA and Microsoft of domain controllers too, where it does nothing.", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "RestrictAnonymous", Value: "1", Roles: map[string][]model.Role{"cis": {"member", "standalone", "workstation"}}, IDs: map[string]string{"cis-2016": "2.3.10.3", "cis-2019": "2.3.10.3", "cis-2022": "2.3.10.3", "cis-2025": "2.3.10.3", "cis-w10": "2.3.10.3", "cis-w11": "2.3.10.3", "msft-2022": "RestrictAnonymous", "msft-w11": "RestrictAnonymous", "stig-2016": "V-225046", "stig-2019": "V-205724", "stig-2022": "V-254467", "stig-2025": "V-278217", "stig-w10": "V-220930", "stig-w11": "V-253454"}, CCI: []string{"CCI-001090"}, Attack: []string{"T1135"}, Level: "high", Notes: "CIS asks it of member servers alone, DISA and Microsoft of domain controllers too, where it does nothing.", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "EveryoneIncludesAnonymous", Value: "0", IDs: map[string]string{"cis-2016": "2.3.10.5", "cis-2019": "2.3.10.5", "cis-2022": "2.3.10.5", "cis-2025": "2.3.10.5", "cis-w10": "2.3.10.5", "cis-w11": "2.3.10.5", "stig-2016": "V-225047", "stig-2019": "V-205915", "stig-2022": "V-254468", "stig-2025": "V-278218", "stig-w10": "V-220931", "stig-w11": "V-253455"}, CCI: []string{"CCI-000366"}, Level: "medium", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "NullSessionPipes", Value: "empty; on a domain controller lsarpc, netlogon, samr", IDs: map[string]string{"cis-2016": "2.3.10.7", "cis-2016-dc": "2.3.10.6", "cis-2019": "2.3.10.7", "cis-2019-dc": "2.3.10.6", "cis-2022": "2.3.10.7", "cis-2022-dc": "2.3.10.6", "cis-2025": "2.3.10.7", "cis-2025-dc": "2.3.10.6", "cis-w10": "2.3.10.6", "cis-w11": "2.3.10.6"}, Attack: []string{"T1021.002", "T1112"}, Notes: "No current DISA STIG and no Microsoft baseline has it. Published checks of it pass lists with extra pipes.", Sources: []string{"M HK", "M wazuh"}},
+		{Setting: "RestrictNullSessAccess", Value: "1", IDs: map[string]string{"cis-2016": "2.3.10.10", "cis-2019": "2.3.10.10", "cis-2022": "2.3.10.10", "cis-2025": "2.3.10.10", "cis-w10": "2.3.10.9", "cis-w11": "2.3.10.9", "msft-2022": "RestrictNullSessAccess", "msft-w11": "RestrictNullSessAccess", "stig-2016": "V-225048", "stig-2019": "V-205725", "stig-2022": "V-254469", "stig-2025": "V-278219", "stig-w10": "V-220932", "stig-w11": "V-253456"}, CCI: []string{"CCI-001090"}, Level: "high", Notes: "DISA's text points at list requirements that its current STIGs no longer have.", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "RestrictRemoteSAM", Value: "O:BAG:BAD:(A;;RC;;;BA)", Roles: map[string][]model.Role{"cis": {"member", "standalone", "workstation"}, "msft": {"member", "standalone", "workstation"}, "stig": {"member", "standalone", "workstation"}}, IDs: map[string]string{"cis-2016": "2.3.10.11", "cis-2019": "2.3.10.11", "cis-2022": "2.3.10.11", "cis-2025": "2.3.10.11", "cis-w10": "2.3.10.10", "cis-w11": "2.3.10.10", "msft-2022": "RestrictRemoteSAM", "msft-w11": "RestrictRemoteSAM", "stig-2016": "V-225013", "stig-2019": "V-205747", "stig-2022": "V-254433", "stig-2025": "V-278182", "stig-w10": "V-220933", "stig-w11": "V-253457"}, CCI: []string{"CCI-002235"}, Attack: []string{"T1087.001", "T1069.001"}, Level: "medium", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "NullSessionShares", Value: "empty", IDs: map[string]string{"cis-2016": "2.3.10.12", "cis-2019": "2.3.10.12", "cis-2022": "2.3.10.12", "cis-2025": "2.3.10.12", "cis-w10": "2.3.10.11", "cis-w11": "2.3.10.11"}, Attack: []string{"T1135"}, Sources: []string{"M HK", "M wazuh"}},
+		{Setting: "ForceGuest", Value: "0", IDs: map[string]string{"cis-2016": "2.3.10.13", "cis-2019": "2.3.10.13", "cis-2022": "2.3.10.13", "cis-2025": "2.3.10.13", "cis-w10": "2.3.10.12", "cis-w11": "2.3.10.12"}, Sources: []string{"M HK", "M wazuh"}},
+		{Setting: "AllowNullSessionFallback", Value: "0", IDs: map[string]string{"cis-2016": "2.3.11.2", "cis-2019": "2.3.11.2", "cis-2022": "2.3.11.2", "cis-2025": "2.3.11.2", "cis-w10": "2.3.11.2", "cis-w11": "2.3.11.2", "msft-2022": "AllowNullSessionFallback", "msft-w11": "AllowNullSessionFallback", "stig-2016": "V-225050", "stig-2019": "V-205917", "stig-2022": "V-254471", "stig-2025": "V-278221", "stig-w10": "V-220934", "stig-w11": "V-253458"}, CCI: []string{"CCI-000366"}, Level: "medium", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "LmCompatibilityLevel", Value: "5", IDs: map[string]string{"cis-2016": "2.3.11.7", "cis-2019": "2.3.11.7", "cis-2022": "2.3.11.7", "cis-2025": "2.3.11.7", "cis-w10": "2.3.11.7", "cis-w11": "2.3.11.7", "msft-2022": "LmCompatibilityLevel", "msft-w11": "LmCompatibilityLevel", "stig-2016": "V-225054", "stig-2019": "V-205919", "stig-2022": "V-254475", "stig-2025": "V-278225", "stig-w10": "V-220938", "stig-w11": "V-253462"}, CCI: []string{"CCI-000366"}, Level: "high", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "RequireSecuritySignature", Value: "1", IDs: map[string]string{"cis-2016": "2.3.9.2", "cis-2019": "2.3.9.2", "cis-2022": "2.3.9.2", "cis-2025": "2.3.9.2", "cis-w10": "2.3.9.2", "cis-w11": "2.3.9.2", "msft-2022": "RequireSecuritySignature", "msft-w11": "RequireSecuritySignature", "stig-2016": "V-225042", "stig-2019": "V-205827", "stig-2022": "V-254463", "stig-2025": "V-278213", "stig-w10": "V-220927", "stig-w11": "V-253451"}, CCI: []string{"CCI-002418", "CCI-002421"}, Attack: []string{"T1557.001"}, Level: "medium", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "EnableSecuritySignature", Value: "1", IDs: map[string]string{"cis-2016": "2.3.9.3", "cis-2019": "2.3.9.3", "cis-2022": "2.3.9.3", "cis-2025": "2.3.9.3", "cis-w10": "2.3.9.3", "cis-w11": "2.3.9.3", "stig-2016": "V-225043", "stig-2019": "V-205828", "stig-2022": "V-254464", "stig-2025": "V-278214"}, Level: "medium", Notes: "Ignored by SMB2 and later.", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "LanmanWorkstation.RequireSecuritySignature", Value: "1", IDs: map[string]string{"cis-2016": "2.3.8.1", "cis-2019": "2.3.8.1", "cis-2022": "2.3.8.1", "cis-2025": "2.3.8.1", "cis-w10": "2.3.8.1", "cis-w11": "2.3.8.1", "msft-2022": "LanmanWorkstation.RequireSecuritySignature", "msft-w11": "LanmanWorkstation.RequireSecuritySignature", "stig-2016": "V-225039", "stig-2019": "V-205825", "stig-2022": "V-254460", "stig-2025": "V-278210", "stig-w10": "V-220925", "stig-w11": "V-253449"}, Attack: []string{"T1557.001"}, Level: "medium", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "SMB1", Value: "0", IDs: map[string]string{"cis-2016": "18.4.4", "cis-2019": "18.4.4", "cis-2022": "18.4.4", "cis-2025": "18.4.3", "cis-w10": "18.4.4", "cis-w11": "18.4.4", "msft-2022": "SMB1", "msft-w11": "SMB1", "stig-2016": "V-224857", "stig-2019": "V-205683", "stig-2022": "V-254276", "stig-2025": "V-278024", "stig-w10": "V-220730", "stig-w11": "V-253287"}, CCI: []string{"CCI-000381"}, Attack: []string{"T1210"}, Level: "medium", Notes: "The number moved by one between versions of the CIS benchmarks.", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "MrxSmb10.Start", Value: "4", IDs: map[string]string{"cis-2016": "18.4.3", "cis-2019": "18.4.3", "cis-2022": "18.4.3", "cis-2025": "18.4.2", "cis-w10": "18.4.3", "cis-w11": "18.4.3", "msft-2022": "MrxSmb10.Start", "msft-w11": "MrxSmb10.Start", "stig-2016": "V-224858", "stig-2019": "V-205684", "stig-2022": "V-254277", "stig-2025": "V-278025", "stig-w10": "V-220731", "stig-w11": "V-253288"}, Level: "medium", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "AllowInsecureGuestAuth", Value: "0", IDs: map[string]string{"cis-2016": "18.6.8.1", "cis-2019": "18.6.8.1", "cis-2022": "18.6.8.1", "cis-2025": "18.6.8.5", "cis-w10": "18.6.8.1", "cis-w11": "18.6.8.1", "msft-2022": "AllowInsecureGuestAuth", "msft-w11": "AllowInsecureGuestAuth", "stig-2016": "V-224920", "stig-2019": "V-205861", "stig-2022": "V-254339", "stig-2025": "V-278086", "stig-w10": "V-220802", "stig-w11": "V-253360"}, CCI: []string{"CCI-000366"}, Level: "medium", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "EnableGuestAccount", Value: "0", Roles: map[string][]model.Role{"cis": {"member", "standalone", "workstation"}}, IDs: map[string]string{"cis-2016": "2.3.1.2", "cis-2019": "2.3.1.2", "cis-2022": "2.3.1.2", "cis-2025": "2.3.1.1", "cis-w10": "2.3.1.2", "cis-w11": "2.3.1.2", "stig-2016": "V-225024", "stig-2019": "V-205709", "stig-2022": "V-254445", "stig-2025": "V-278195", "stig-w10": "V-220909", "stig-w11": "V-253433"}, Level: "medium", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "NewGuestName", Value: "another name", IDs: map[string]string{"cis-2016": "2.3.1.5", "cis-2019": "2.3.1.5", "cis-2022": "2.3.1.5", "cis-2025": "2.3.1.4", "cis-w10": "2.3.1.5", "cis-w11": "2.3.1.5", "stig-2016": "V-225027", "stig-2019": "V-205910", "stig-2022": "V-254448", "stig-2025": "V-278198", "stig-w10": "V-220912", "stig-w11": "V-253436"}, Level: "medium", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "RestrictRemoteClients", Value: "1", Roles: map[string][]model.Role{"cis": {"member", "standalone", "workstation"}, "msft": {"member", "standalone", "workstation"}}, IDs: map[string]string{"cis-2016": "18.9.36.2", "cis-2019": "18.9.36.2", "cis-2022": "18.9.36.2", "cis-2025": "18.9.36.2", "cis-w10": "18.9.36.2", "cis-w11": "18.9.36.2", "msft-2022": "RestrictRemoteClients", "stig-2016": "V-225010", "stig-2019": "V-205814", "stig-2022": "V-254431", "stig-w10": "V-220824", "stig-w11": "V-253383"}, CCI: []string{"CCI-001967"}, Level: "medium", Notes: "Does nothing for named pipes at 1. Wazuh's older lists number it 18.9.35.2.", Sources: []string{"M HK", "M wazuh", "M powerstig"}},
+		{Setting: "AllowedExactPaths", Value: "as listed there", IDs: map[string]string{"cis-2016": "2.3.10.8", "cis-2019": "2.3.10.8", "cis-2022": "2.3.10.8", "cis-2025": "2.3.10.8", "cis-w10": "2.3.10.7", "cis-w11": "2.3.10.7"}, Sources: []string{"M HK", "M wazuh"}},
+		{Setting: "SmbServerNameHardeningLevel", Value: "1 or more", IDs: map[string]string{"cis-2016": "2.3.9.5", "cis-2019": "2.3.9.5", "cis-2022": "2.3.9.5", "cis-2025": "2.3.9.5", "cis-w10": "2.3.9.5", "cis-w11": "2.3.9.5"}, Sources: []string{"M HK", "M wazuh"}},
+		{Setting: "LanmanServer.Start", Value: "4", IDs: map[string]string{"cis-w10": "5.28", "cis-w11": "5.26"}, Notes: "Level 2 of the benchmarks for workstations.", Sources: []string{"K HK"}},
+		{Setting: "MinSmb2Dialect", Value: "785; 768 for Microsoft", IDs: map[string]string{"cis-2025": "18.6.7.5", "msft-w11": "MinSmb2Dialect"}, Sources: []string{"M wazuh", "M msft-baseline"}},
+		{Setting: "AuditInsecureGuestLogon", Value: "1", IDs: map[string]string{"cis-2025": "18.6.7.3", "msft-w11": "AuditInsecureGuestLogon"}, Sources: []string{"M wazuh", "M msft-baseline"}},
+		{Setting: "EnableAuthRateLimiter", Value: "1", IDs: map[string]string{"cis-2025": "18.6.8.4", "msft-w11": "EnableAuthRateLimiter"}, Sources: []string{"M wazuh", "M msft-baseline"}},
+		{Setting: "InvalidAuthenticationDelayTimeInMs", Value: "2000", IDs: map[string]string{"cis-2025": "18.6.7.6", "msft-w11": "InvalidAuthenticationDelayTimeInMs"}, Sources: []string{"M wazuh", "M msft-baseline"}},
+		{Setting: "TurnOffAnonymousBlock", IDs: map[string]string{}, Notes: "No benchmark has it in place; one Wazuh policy tests it instead of name lookup. No benchmark read has it.", Sources: []string{"M HK", "M wazuh"}},
+		{Setting: "AutoShareServer", IDs: map[string]string{}, Attack: []string{"T1070.005"}, Notes: "Sigma reports a change to 0. No benchmark read has it.", Sources: []string{"M HK", "M wazuh"}},
+		{Setting: "AutoShareWks", IDs: map[string]string{}, Attack: []string{"T1070.005"}, Notes: "Sigma reports a change to 0. No benchmark read has it.", Sources: []string{"M HK", "M wazuh"}},
+		{Setting: "SrvsvcSessionInfo", IDs: map[string]string{}, Attack: []string{"T1049", "T1033"}, Notes: "No benchmark read has it.", Sources: []string{"M HK", "M wazuh"}},
+		{Setting: "RejectUnencryptedAccess", IDs: map[string]string{}, Notes: "No benchmark read has it.", Sources: []string{"M HK", "M wazuh"}},
+		{Setting: "PipeFirewallActive", IDs: map[string]string{}, Notes: "No benchmark read has it.", Sources: []string{"M HK", "M wazuh"}},
+		{Setting: "AllowedPipes", IDs: map[string]string{}, Notes: "No benchmark read has it.", Sources: []string{"M HK", "M wazuh"}},
+	},
+	Findings: []Finding{
+		{ID: "weak-setting", Title: "A setting leaves a door open", Kind: "audit", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "The value in effect is weaker than what closes the door on this product and role. How bad it is follows from what is disclosed because of it.", Fix: "Set the wanted value; see the setting.", Sources: []string{"I ours"}},
+		{ID: "contradictory-settings", Title: "Two settings contradict each other", Kind: "audit", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "One setting takes back what the other one gives, so one of them is not what somebody meant.", Fix: "Decide which of the two is meant.", Sources: []string{"I ours"}},
+		{ID: "setting-without-effect", Title: "A setting that does nothing here", Kind: "audit", Severity: []Grade{
+			{Level: "low"},
+		}, Meaning: "The value is written, and this product or role does not read it. It gives comfort and no protection.", Fix: "Remove it, and set what works on this product.", Settings: []string{"RestrictAnonymous", "AutoShareWks", "AutoShareServer", "EnableSecuritySignature"}, Sources: []string{"D SPS restrict-anonymous", "D Q185590"}},
+		{ID: "ra2-after-2000", Title: "RestrictAnonymous 2 does not close IPC$ here", Kind: "audit", Severity: []Grade{
+			{Level: "low"},
+		}, Meaning: "The value 2 belongs to Windows 2000. On this release it is not written by policy and IPC$ stays connectable.", Fix: "Set 1, and close pipes through NullSessionPipes and RestrictNullSessAccess.", Settings: []string{"RestrictAnonymous", "NullSessionPipes"}, Sources: []string{"D KB3034016", "D cc963223"}},
+		{ID: "restrict-anonymous-on-dc", Title: "RestrictAnonymous does nothing on a domain controller", Kind: "audit", Severity: []Grade{
+			{Level: "info"},
+		}, Meaning: "Domain controllers do not read it. What strangers see there follows from the pipe list and Pre-Windows 2000 Compatible Access.", Fix: "Look at those two instead.", Settings: []string{"RestrictAnonymous", "RestrictAnonymousSAM", "PreWindows2000Members"}, Sources: []string{"D SPS restrict-anonymous"}},
+		{ID: "autoshare-wrong-product", Title: "The AutoShare value of the other product family", Kind: "audit", Severity: []Grade{
+			{Level: "low"},
+		}, Meaning: "AutoShareWks is read by workstations and AutoShareServer by servers; the other one does nothing.", Fix: "Use the one that fits. Neither removes IPC$.", Settings: []string{"AutoShareServer", "AutoShareWks"}, Sources: []string{"D Q185590", "D KB954422"}},
+		{ID: "autoshare-does-not-remove-ipc", Title: "Administrative shares are off and IPC$ is still there", Kind: "audit", Severity: []Grade{
+			{Level: "info"},
+		}, Meaning: "If this was meant to close IPC$, it did not.", Fix: "Restrict anonymous callers instead.", Settings: []string{"AutoShareServer", "AutoShareWks"}, Sources: []string{"D KB954422"}},
+		{ID: "signature-switch-ignored", Title: "EnableSecuritySignature is ignored by SMB2 and later", Kind: "audit", Severity: []Grade{
+			{Level: "info"},
+		}, Meaning: "It counts for SMB1 alone.", Fix: "Use RequireSecuritySignature.", Settings: []string{"EnableSecuritySignature", "RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing"}},
+		{ID: "anonymous-block-off", Title: "The block on anonymous policy calls is switched off", Kind: "audit", Severity: []Grade{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "medium"},
+			{Level: "high"},
+		}, Meaning: "TurnOffAnonymousBlock is not 0. Its name is meant literally: strangers may open the security policy.", Fix: "Delete the value or set it to 0; it works at once.", Settings: []string{"TurnOffAnonymousBlock"}, Sources: []string{"D MS-LSAD 3.1.1"}},
+		{ID: "null-session-unrestricted", Title: "Every pipe and share takes strangers", Kind: "audit", Severity: []Grade{
+			{Level: "high"},
+		}, Meaning: "RestrictNullSessAccess is 0, so the lists of pipes and shares count for nothing.", Fix: "Set it to 1 or delete it.", Settings: []string{"RestrictNullSessAccess", "NullSessionPipes", "NullSessionShares"}, Sources: []string{"D cc957461", "D SPS restrict-null-session-access"}},
+		{ID: "pipe-list-irrelevant", Title: "The pipe list does not matter", Kind: "audit", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "NullSessionPipes is set with care while RestrictNullSessAccess is 0, so everything is open.", Fix: "Set RestrictNullSessAccess to 1.", Settings: []string{"NullSessionPipes", "RestrictNullSessAccess"}, Sources: []string{"D SPS named-pipes"}},
+		{ID: "unexpected-anonymous-pipe", Title: "A pipe on the anonymous list that does not belong there", Kind: "audit", Severity: []Grade{
+			{Level: "high"},
+		}, Meaning: "A name is open to strangers that neither this release nor a service found here needs. Adding one is a known way to keep a back door.", Fix: "Find out who added it, then take it off the list.", Settings: []string{"NullSessionPipes"}, Refs: []string{"ATT&CK T1112", "ATT&CK T1021.002"}, Sources: []string{"3 evtx-samples", "M elastic ddab1f5f"}},
+		{ID: "unexpected-anonymous-share", Title: "A share on the anonymous list", Kind: "audit", Severity: []Grade{
+			{Level: "high"},
+		}, Meaning: "Strangers may open this share.", Fix: "Take it off NullSessionShares.", Settings: []string{"NullSessionShares"}, Sources: []string{"D SPS shares"}},
+		{ID: "misspelt-setting", Title: "A misspelt name that nothing reads", Kind: "audit", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "The value looks like a known setting and is not one, so the setting has its default.", Fix: "Write the right name and remove the wrong one.", Settings: []string{"RestrictNullSessAccess"}, Sources: []string{"D cc957461"}},
+		{ID: "wrong-type", Title: "A value of the wrong type", Kind: "audit", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "The system may ignore it or fail over it: a list written as plain text breaks Get-SmbServerConfiguration, for one.", Fix: "Write it again with the right type, whole and well formed.", Settings: []string{"NullSessionShares", "NullSessionPipes"}, Sources: []string{"D Q162695", "D Q167196"}},
+		{ID: "second-layer-grants-anonymous", Title: "The Server service's own descriptors let strangers in", Kind: "audit", Severity: []Grade{
+			{Level: "low"},
+		}, Meaning: "Under DefaultSecurity some descriptors grant Anonymous Logon or Everyone. They are the second layer: they count once the pipe and the main switches let a stranger through.", Fix: "Set RestrictAnonymous to 1 and restart the Server service, which is expected to rewrite them.", Settings: []string{"SrvsvcShareConnect", "SrvsvcShareFileInfo", "SrvsvcConfigInfo", "RestrictAnonymous"}, Sources: []string{"M hives", "I ours"}},
+		{ID: "pending-restart", Title: "A change that is not in force yet", Kind: "audit", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "RestrictAnonymous differs from what the Server service last noted in PreviousAnonymousRestriction: the service has not been started since. This is an inference, not documented.", Fix: "Restart the Server service or the computer, then look again.", Settings: []string{"RestrictAnonymous", "PreviousAnonymousRestriction"}, Sources: []string{"M hives", "I ours"}},
+		{ID: "guest-enabled", Title: "The guest account is enabled", Kind: "audit", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Callers without valid credentials may come in as guest.", Fix: "Disable it.", Settings: []string{"EnableGuestAccount", "ForceGuest"}, Sources: []string{"D SPS guest-account-status"}},
+		{ID: "everyone-includes-anonymous", Title: "Strangers count as Everyone", Kind: "audit", Severity: []Grade{
+			{Level: "high"},
+		}, Meaning: "Whatever is given to Everyone is given to strangers.", Fix: "Set EveryoneIncludesAnonymous to 0.", Settings: []string{"EveryoneIncludesAnonymous"}, Sources: []string{"D SPS everyone-includes-anonymous"}},
+		{ID: "legacy-group-open", Title: "Strangers are in Pre-Windows 2000 Compatible Access", Kind: "audit", Severity: []Grade{
+			{Level: "critical"},
+		}, Meaning: "Everyone or Anonymous Logon may read the accounts of the domain, as soon as the samr or lsarpc pipe lets him in, which it does by default on a domain controller.", Fix: "Take them out; leave Authenticated Users.", Settings: []string{"PreWindows2000Members", "NullSessionPipes"}, Sources: []string{"D MS-SAMR 2.2.1"}},
+		{ID: "pipe-firewall-active", Title: "The pipe firewall is on", Kind: "audit", Severity: []Grade{
+			{Level: "info"},
+		}, Meaning: "Pipes that are not listed are refused to everybody. Whether Vista and later honour it is not known.", Fix: "Check with a scan what it really does here.", Settings: []string{"PipeFirewallActive", "AllowedPipes"}, Sources: []string{"D KB925890", "3 HSC"}},
+		{ID: "pipe-firewall-empty", Title: "The pipe firewall lets nothing through", Kind: "audit", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "It is on and its list is empty: no pipe opens for anybody, which stops every service on pipes.", Fix: "List what is needed, or switch it off.", Settings: []string{"PipeFirewallActive", "AllowedPipes"}, Sources: []string{"3 HSC"}},
+		{ID: "rpc-clients-not-ipc", Title: "RestrictRemoteClients does not cover pipes", Kind: "audit", Severity: []Grade{
+			{Level: "info"},
+		}, Meaning: "At 1 calls over named pipes are exempt; it gives IPC$ no protection.", Fix: "Close the pipes.", Settings: []string{"RestrictRemoteClients"}, Sources: []string{"D MS-RPCE 3.1.1.1.3"}},
+		{ID: "remote-sam-audit-only", Title: "The filter on remote account calls only logs", Kind: "audit", Severity: []Grade{
+			{Level: "low"},
+		}, Meaning: "RestrictRemoteSAM refuses nobody while the audit mode is on.", Fix: "Read the events, then switch the audit mode off.", Settings: []string{"RestrictRemoteSamAuditOnlyMode", "RestrictRemoteSAM"}, Sources: []string{"D SPS remote-sam"}},
+		{ID: "ipc-section-ignored", Title: "A line in [IPC$] that Samba ignores", Kind: "audit", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "guest ok, available and path are overwritten in this section. The line gives comfort and no protection.", Fix: "Use restrict anonymous = 2, invalid users or hosts allow.", Settings: []string{"IPC$:guest ok", "IPC$:available", "IPC$:path", "restrict anonymous"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "guest-share-beside-restrict", Title: "A guest share beside restrict anonymous = 2", Kind: "audit", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "IPC$ is closed to strangers and this share is not.", Fix: "Set guest ok = no on the share unless it is meant.", Settings: []string{"guest ok", "restrict anonymous"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "restrict-anonymous-one", Title: "restrict anonymous = 1 leaves pipes open", Kind: "audit", Severity: []Grade{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
+			{Level: "medium"},
+		}, Meaning: "lsarpc, winreg, svcctl, spoolss and more still answer strangers; on a domain controller samr does too.", Fix: "Set it to 2.", Settings: []string{"restrict anonymous"}, Sources: []string{"M samba-4.17.12"}},
+		{ID: "setting-unknown", Title: "A setting that could not be decided", Kind: "audit", Severity: []Grade{
+			{Level: "info"},
+		}, Meaning: "Neither the configuration nor a document says which value is in effect.", Fix: "See what would settle it.", Sources: []string{"I ours"}},
+		{ID: "observed-differs", Title: "The scan saw something else", Kind: "joined", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "What the configuration should do and what a stranger got differ: a stale worker, a pending restart, a policy that overrides, or another host.", Fix: "Restart the service, look for a policy, and make sure that both belong to one host.", Sources: []string{"I ours"}},
+		{ID: "open-despite-configuration", Title: "Open although the configuration closes it", Kind: "joined", Severity: []Grade{
+			{Level: "high"},
+		}, Meaning: "A stranger was given what the configuration refuses. The change is not in force, or this is not the configuration of this host.", Fix: "Restart what holds the old configuration, then scan again.", Sources: []string{"M samba-4.17.12"}},
+		{ID: "anonymous-lists-accounts", Title: "A stranger lists accounts", Kind: "scan", Identity: "anonymous", Discloses: "accounts", Severity: []Grade{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "critical"},
+			{Level: "high"},
+		}, Meaning: "Names to try passwords against, disabled and service accounts included.", Fix: "Windows: RestrictAnonymousSAM = 1 and no samr in NullSessionPipes; on a domain controller take Everyone and Anonymous Logon out of Pre-Windows 2000 Compatible Access. Samba: restrict anonymous = 2.", Settings: []string{"RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"CVE-1999-0520", "ATT&CK T1087.001"}, Sources: []string{"D Q143474", "D SPS restrict-anonymous-sam", "3 nessus"}},
+		{ID: "anonymous-lists-groups", Title: "A stranger lists groups", Kind: "scan", Identity: "anonymous", Discloses: "groups", Severity: []Grade{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
+			{Level: "medium"},
+		}, Meaning: "Shows who the administrators are.", Fix: "As for accounts: close samr to strangers. Samba: restrict anonymous = 2.", Settings: []string{"RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1069.001"}, Sources: []string{"D MS-SAMR 3.1.5"}},
+		{ID: "anonymous-reads-password-policy", Title: "A stranger reads the password policy", Kind: "scan", Identity: "anonymous", Discloses: "password-policy", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Tells how many wrong passwords go unpunished and how short a password may be.", Fix: "Close samr to strangers. Samba: restrict anonymous = 2.", Settings: []string{"RestrictAnonymous", "RestrictAnonymousSAM", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1201"}, Sources: []string{"D Q129457"}},
+		{ID: "anonymous-lists-sids", Title: "A stranger translates or lists SIDs", Kind: "scan", Identity: "anonymous", Discloses: "sids", Severity: []Grade{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
+			{Level: "medium"},
+		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: "Windows: anonymous SID/Name translation off, TurnOffAnonymousBlock 0, no lsarpc in NullSessionPipes. Samba: restrict anonymous = 2; 1 does not close it.", Settings: []string{"LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS name-lookup", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
+		{ID: "anonymous-lists-trusts", Title: "A stranger lists trusted domains", Kind: "scan", Identity: "anonymous", Discloses: "trusts", Severity: []Grade{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "medium"},
+			{Level: "low"},
+		}, Meaning: "A map of where to go next.", Fix: "Close lsarpc and netlogon to strangers where the role allows. Samba: restrict anonymous = 2.", Settings: []string{"TurnOffAnonymousBlock", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc", "netlogon"}, Refs: []string{"ATT&CK T1482"}, Sources: []string{"D MS-LSAD 3.1.4"}},
+		{ID: "anonymous-lists-shares", Title: "A stranger lists shares", Kind: "scan", Identity: "anonymous", Discloses: "shares", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Shows what there is to read, hidden shares included.", Fix: "Windows: RestrictAnonymous = 1 and no srvsvc in NullSessionPipes. Samba: restrict anonymous = 2.", Settings: []string{"RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc"}, Refs: []string{"CVE-1999-0520", "Nessus 10395", "ATT&CK T1135"}, Sources: []string{"D Q143474", "3 nessus"}},
+		{ID: "anonymous-reads-files", Title: "A stranger opens a disk share", Kind: "scan", Identity: "anonymous", Discloses: "files", Severity: []Grade{
+			{Level: "high"},
+		}, Meaning: "Files are readable without credentials.", Fix: "Windows: empty NullSessionShares, RestrictNullSessAccess = 1. Samba: guest ok = no on the share.", Settings: []string{"NullSessionShares", "RestrictNullSessAccess", "guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS shares", "3 nessus"}},
+		{ID: "anonymous-lists-sessions", Title: "A stranger lists sessions or signed-in users", Kind: "scan", Identity: "anonymous", Discloses: "sessions", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Shows where administrators are signed in.", Fix: "Close srvsvc and wkssvc to strangers. Samba: restrict anonymous = 2.", Settings: []string{"SrvsvcSessionInfo", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc", "wkssvc"}, Refs: []string{"ATT&CK T1049", "ATT&CK T1033"}, Sources: []string{"3 netcease"}},
+		{ID: "anonymous-lists-services", Title: "A stranger lists services", Kind: "scan", Identity: "anonymous", Discloses: "services", Severity: []Grade{
+			{Scope: Scope{Products: []string{"samba", "ksmbd"}}, Level: "medium"},
+			{Level: "high"},
+		}, Meaning: "Shows what runs and so what can be attacked.", Fix: "Windows: no svcctl in NullSessionPipes. Samba: restrict anonymous = 2.", Settings: []string{"NullSessionPipes", "restrict anonymous"}, Pipes: []string{"svcctl"}, Refs: []string{"ATT&CK T1007"}, Sources: []string{"D MS-SCMR 3.1.4", "M samba-4.17.12"}},
+		{ID: "anonymous-reads-registry", Title: "A stranger opens the registry", Kind: "scan", Identity: "anonymous", Discloses: "registry", Severity: []Grade{
+			{Scope: Scope{Products: []string{"samba", "ksmbd"}}, Level: "medium"},
+			{Level: "high"},
+		}, Meaning: "Configuration, and on Windows sometimes secrets, can be read.", Fix: "Windows: no winreg in NullSessionPipes. Samba: restrict anonymous = 2; 1 does not close it.", Settings: []string{"NullSessionPipes", "AllowedExactPaths", "RemoteRegistry.Start", "restrict anonymous"}, Pipes: []string{"winreg"}, Refs: []string{"ATT&CK T1012"}, Sources: []string{"D MS-RRP 3.1.5", "M samba-4.17.12"}},
+		{ID: "anonymous-lists-printers", Title: "A stranger lists printers", Kind: "scan", Identity: "anonymous", Discloses: "printers", Severity: []Grade{
+			{Level: "low"},
+		}, Meaning: "Names and places of printers; the spooler behind it has a history of holes.", Fix: "Windows: no spoolss in NullSessionPipes, spooler off where nothing prints. Samba: restrict anonymous = 2.", Settings: []string{"NullSessionPipes", "Spooler.Start", "RpcProtocols", "restrict anonymous"}, Pipes: []string{"spoolss"}, Sources: []string{"D MS-RPRN 3.1.4"}},
+		{ID: "anonymous-lists-jobs", Title: "A stranger lists scheduled jobs", Kind: "scan", Identity: "anonymous", Discloses: "jobs", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Shows what runs when, and under which account.", Fix: "No atsvc in NullSessionPipes.", Settings: []string{"NullSessionPipes"}, Pipes: []string{"atsvc"}, Refs: []string{"ATT&CK T1053.002"}, Sources: []string{"D MS-TSCH 3.2.5"}},
+		{ID: "anonymous-reads-logs", Title: "A stranger opens event logs", Kind: "scan", Identity: "anonymous", Discloses: "logs", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Logs tell who signs in from where.", Fix: "No eventlog in NullSessionPipes.", Settings: []string{"NullSessionPipes", "restrict anonymous"}, Pipes: []string{"eventlog"}, Sources: []string{"D MS-EVEN 3.1.4"}},
+		{ID: "anonymous-reads-dfs", Title: "A stranger asks the file system namespace", Kind: "scan", Identity: "anonymous", Discloses: "dfs", Severity: []Grade{
+			{Level: "low"},
+		}, Meaning: "Names of other file servers.", Fix: "Close netdfs to strangers. Samba: restrict anonymous = 2.", Settings: []string{"NullSessionPipes", "restrict anonymous"}, Pipes: []string{"netdfs"}, Sources: []string{"D MS-DFSNM 3.1.4"}},
+		{ID: "guest-lists-accounts", Title: "A guest lists accounts", Kind: "scan", Identity: "guest", Discloses: "accounts", Severity: []Grade{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "critical"},
+			{Level: "high"},
+		}, Meaning: "Names to try passwords against, disabled and service accounts included.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: RestrictAnonymousSAM = 1 and no samr in NullSessionPipes; on a domain controller take Everyone and Anonymous Logon out of Pre-Windows 2000 Compatible Access. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"CVE-1999-0520", "ATT&CK T1087.001"}, Sources: []string{"D Q143474", "D SPS restrict-anonymous-sam", "3 nessus"}},
+		{ID: "guest-lists-groups", Title: "A guest lists groups", Kind: "scan", Identity: "guest", Discloses: "groups", Severity: []Grade{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
+			{Level: "medium"},
+		}, Meaning: "Shows who the administrators are.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: As for accounts: close samr to strangers. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1069.001"}, Sources: []string{"D MS-SAMR 3.1.5"}},
+		{ID: "guest-reads-password-policy", Title: "A guest reads the password policy", Kind: "scan", Identity: "guest", Discloses: "password-policy", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Tells how many wrong passwords go unpunished and how short a password may be.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Close samr to strangers. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymous", "RestrictAnonymousSAM", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1201"}, Sources: []string{"D Q129457"}},
+		{ID: "guest-lists-sids", Title: "A guest translates or lists SIDs", Kind: "scan", Identity: "guest", Discloses: "sids", Severity: []Grade{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
+			{Level: "medium"},
+		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: anonymous SID/Name translation off, TurnOffAnonymousBlock 0, no lsarpc in NullSessionPipes. Samba: restrict anonymous = 2; 1 does not close it.", Settings: []string{"EnableGuestAccount", "map to guest", "LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS name-lookup", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
+		{ID: "guest-lists-trusts", Title: "A guest lists trusted domains", Kind: "scan", Identity: "guest", Discloses: "trusts", Severity: []Grade{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "medium"},
+			{Level: "low"},
+		}, Meaning: "A map of where to go next.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Close lsarpc and netlogon to strangers where the role allows. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "TurnOffAnonymousBlock", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc", "netlogon"}, Refs: []string{"ATT&CK T1482"}, Sources: []string{"D MS-LSAD 3.1.4"}},
+		{ID: "guest-lists-shares", Title: "A guest lists shares", Kind: "scan", Identity: "guest", Discloses: "shares", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Shows what there is to read, hidden shares included.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: RestrictAnonymous = 1 and no srvsvc in NullSessionPipes. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc"}, Refs: []string{"CVE-1999-0520", "Nessus 10395", "ATT&CK T1135"}, Sources: []string{"D Q143474", "3 nessus"}},
+		{ID: "guest-reads-files", Title: "A guest opens a disk share", Kind: "scan", Identity: "guest", Discloses: "files", Severity: []Grade{
+			{Level: "high"},
+		}, Meaning: "Files are readable without credentials.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: empty NullSessionShares, RestrictNullSessAccess = 1. Samba: guest ok = no on the share.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionShares", "RestrictNullSessAccess", "guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS shares", "3 nessus"}},
+		{ID: "guest-lists-sessions", Title: "A guest lists sessions or signed-in users", Kind: "scan", Identity: "guest", Discloses: "sessions", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Shows where administrators are signed in.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Close srvsvc and wkssvc to strangers. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "SrvsvcSessionInfo", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc", "wkssvc"}, Refs: []string{"ATT&CK T1049", "ATT&CK T1033"}, Sources: []string{"3 netcease"}},
+		{ID: "guest-lists-services", Title: "A guest lists services", Kind: "scan", Identity: "guest", Discloses: "services", Severity: []Grade{
+			{Scope: Scope{Products: []string{"samba", "ksmbd"}}, Level: "medium"},
+			{Level: "high"},
+		}, Meaning: "Shows what runs and so what can be attacked.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: no svcctl in NullSessionPipes. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"svcctl"}, Refs: []string{"ATT&CK T1007"}, Sources: []string{"D MS-SCMR 3.1.4", "M samba-4.17.12"}},
+		{ID: "guest-reads-registry", Title: "A guest opens the registry", Kind: "scan", Identity: "guest", Discloses: "registry", Severity: []Grade{
+			{Scope: Scope{Products: []string{"samba", "ksmbd"}}, Level: "medium"},
+			{Level: "high"},
+		}, Meaning: "Configuration, and on Windows sometimes secrets, can be read.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: no winreg in NullSessionPipes. Samba: restrict anonymous = 2; 1 does not close it.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "AllowedExactPaths", "RemoteRegistry.Start", "restrict anonymous"}, Pipes: []string{"winreg"}, Refs: []string{"ATT&CK T1012"}, Sources: []string{"D MS-RRP 3.1.5", "M samba-4.17.12"}},
+		{ID: "guest-lists-printers", Title: "A guest lists printers", Kind: "scan", Identity: "guest", Discloses: "printers", Severity: []Grade{
+			{Level: "low"},
+		}, Meaning: "Names and places of printers; the spooler behind it has a history of holes.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: no spoolss in NullSessionPipes, spooler off where nothing prints. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "Spooler.Start", "RpcProtocols", "restrict anonymous"}, Pipes: []string{"spoolss"}, Sources: []string{"D MS-RPRN 3.1.4"}},
+		{ID: "guest-lists-jobs", Title: "A guest lists scheduled jobs", Kind: "scan", Identity: "guest", Discloses: "jobs", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Shows what runs when, and under which account.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: No atsvc in NullSessionPipes.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes"}, Pipes: []string{"atsvc"}, Refs: []string{"ATT&CK T1053.002"}, Sources: []string{"D MS-TSCH 3.2.5"}},
+		{ID: "guest-reads-logs", Title: "A guest opens event logs", Kind: "scan", Identity: "guest", Discloses: "logs", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Logs tell who signs in from where.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: No eventlog in NullSessionPipes.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"eventlog"}, Sources: []string{"D MS-EVEN 3.1.4"}},
+		{ID: "guest-reads-dfs", Title: "A guest asks the file system namespace", Kind: "scan", Identity: "guest", Discloses: "dfs", Severity: []Grade{
+			{Level: "low"},
+		}, Meaning: "Names of other file servers.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Close netdfs to strangers. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"netdfs"}, Sources: []string{"D MS-DFSNM 3.1.4"}},
+		{ID: "null-session-accepted", Title: "Null sessions are accepted", Kind: "scan", Identity: "anonymous", Severity: []Grade{
+			{Level: "info"},
+		}, Meaning: "A stranger comes in. That alone gives nothing away and is normal on every release; look at the other findings.", Fix: "Nothing to fix by itself. To refuse the session altogether, leave no pipe or share marked for anonymous (Windows), or require encryption (Samba).", Settings: []string{"NullSessionPipes", "NullSessionShares", "restrict anonymous", "server smb encrypt"}, Refs: []string{"CVE-1999-0519", "Nessus 26920"}, Sources: []string{"D KB3034016", "D ms-blog"}},
+		{ID: "guest-session-accepted", Title: "Guests are let in", Kind: "scan", Identity: "guest", Severity: []Grade{
+			{Level: "low"},
+		}, Meaning: "A caller without valid credentials gets a session that the server calls guest.", Fix: "Windows: disable the guest account. Samba: map to guest = never.", Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"D SPS guest-account-status", "S samba"}},
+		{ID: "unknown-user-becomes-guest", Title: "A made-up name is let in as guest", Kind: "scan", Identity: "unknown-user", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Any name works. Credentials prove nothing here, and scanners that try passwords see every one succeed.", Fix: "Windows: disable the guest account. Samba: map to guest = never.", Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "unknown-user-accepted", Title: "A made-up name is let in as a user", Kind: "scan", Identity: "unknown-user", Severity: []Grade{
+			{Level: "high"},
+		}, Meaning: "The server took a name that does not exist and did not say guest. It may hide the guest flag, or check nobody.", Fix: "Find out which account such a session gets; refuse failed logons.", Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"I ours"}},
+		{ID: "smb1-enabled", Title: "SMB1 is on", Kind: "scan", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "The oldest dialect has no protection against tampering and was the way in for worms. It does not decide about null sessions.", Fix: "Windows: remove the feature or set SMB1 to 0 and restart. Samba: server min protocol = SMB2_02.", Settings: []string{"SMB1", "srv.Start", "server min protocol"}, Refs: []string{"Nessus 96982", "Nessus 97086", "ATT&CK T1210"}, Sources: []string{"D WSD smbv1-not-installed", "3 nessus"}},
+		{ID: "signing-not-required", Title: "Signing is not required", Kind: "scan", Severity: []Grade{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
+			{Level: "medium"},
+		}, Meaning: "A logon on its way to this server can be relayed into it. Strangers are exempt from signing anyway.", Fix: "Windows: RequireSecuritySignature = 1. Samba: server signing = mandatory.", Settings: []string{"RequireSecuritySignature", "server signing"}, Refs: []string{"Nessus 57608", "ATT&CK T1557.001"}, Sources: []string{"D WSD smb-signing", "3 nessus"}},
+		{ID: "coercion-interface-open", Title: "A stranger reaches an interface that can be made to log on elsewhere", Kind: "scan", Identity: "anonymous", Severity: []Grade{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
+			{Level: "medium"},
+		}, Meaning: "The bind was accepted; no call was sent. Calls behind it are known to make servers authenticate to others.", Fix: "Close the pipe to strangers and install current updates.", Settings: []string{"NullSessionPipes"}, Pipes: []string{"efsrpc", "lsarpc", "spoolss"}, Refs: []string{"ATT&CK T1187", "CVE-2022-26925"}, Sources: []string{"D MS-EFSR 3.1.4", "3 coercer"}},
+	},
+	Claims: []Claim{
+		{ID: "autoshare-removes-ipc", Claim: "AutoShareServer or AutoShareWks set to 0 removes IPC$", Verdict: "false", Why: "They stop Windows from making the drive shares and ADMIN$. Microsoft's own article says in as many words that IPC$ is not among them. It is also not made unreachable.", Against: "One article about NT 4.0 (Q245117) lists IPC$ among the shares that may not be displayed then.", Settings: []string{"AutoShareServer", "AutoShareWks"}, Aliases: []string{"AutoShareServer removes IPC$", "AutoShareWks removes IPC$", "AutoShareServer = 0 removes IPC$", "disable admin shares closes IPC$"}, Sources: []string{"D KB954422", "D Q245117"}},
+		{ID: "autoshare-breaks", Claim: "Setting AutoShareServer to 0 removes all default shares and breaks services", Verdict: "partly", Why: "It removes the drive shares and ADMIN$, and remote installers and old tools do break. Shares such as print$, NETLOGON and SYSVOL are made by other parts of the system; that they stay is not spelt out in a document read here.", Settings: []string{"AutoShareServer", "AutoShareWks"}, Services: []string{"sms_1x_2x"}, Aliases: []string{"AutoShareServer removes all default shares"}, Sources: []string{"D KB842715", "D Q172767", "D Q219017"}},
+		{ID: "net-share-delete", Claim: "net share ipc$ /delete gets rid of IPC$", Verdict: "partly", Why: "The protocol has a way to delete it, while Microsoft's article says it cannot be deleted. Where it worked the share came back at the next start of the Server service. Unsupported, and not offered here.", Against: "KB954422 says that IPC$ cannot be deleted.", Settings: []string{"LanmanServer.Start"}, Aliases: []string{"delete IPC$", "remove IPC$", "net share ipc$ /delete"}, Sources: []string{"D MS-SRVS 3.1.4.14", "D KB954422", "3 virusinfo"}},
+		{ID: "ra0-default", Claim: "RestrictAnonymous 0 means no restriction and is the default", Verdict: "true", Why: "On every release it is 0 or absent by default. Other settings still hold back account lists since XP.", Settings: []string{"RestrictAnonymous", "RestrictAnonymousSAM"}, Sources: []string{"D Q143474", "D cc963223", "D SPS restrict-anonymous"}},
+		{ID: "ra1-no-listing", Claim: "RestrictAnonymous 1 keeps strangers from listing accounts and shares", Verdict: "true", Why: "It does, but IPC$ still connects and single names and SIDs can still be translated where that is allowed. On domain controllers since XP it does nothing.", Settings: []string{"RestrictAnonymous", "LSAAnonymousNameLookup"}, Sources: []string{"D Q143474", "D SPS restrict-anonymous"}},
+		{ID: "ra2-closes-ipc", Claim: "RestrictAnonymous 2 keeps strangers from connecting to IPC$", Verdict: "partly", Why: "On Windows 2000 alone. NT 4.0 has no such value, and from XP and Server 2003 on IPC$ connects all the same; there each pipe is closed by itself.", Settings: []string{"RestrictAnonymous", "NullSessionPipes"}, Aliases: []string{"RestrictAnonymous=2 blocks null sessions", "RestrictAnonymous 2 closes IPC$"}, Sources: []string{"D cc963223", "D KB3034016"}},
+		{ID: "rasam-default", Claim: "RestrictAnonymousSAM is 1 by default", Verdict: "true", Why: "Since XP and Server 2003, in every role.", Settings: []string{"RestrictAnonymousSAM"}, Sources: []string{"D SPS restrict-anonymous-sam", "D jj852230", "M hives"}},
+		{ID: "rasam0-restricts", Claim: "RestrictAnonymousSAM 0 keeps strangers from listing users and from using pipes", Verdict: "false", Why: "It is the other way round: 1 restricts, 0 allows. And it never decides who may open a pipe.", Settings: []string{"RestrictAnonymousSAM"}, Aliases: []string{"RestrictAnonymousSAM = 0 restricts"}, Sources: []string{"D SPS restrict-anonymous-sam"}},
+		{ID: "sql-needs-pipes", Claim: "SQL Server needs named pipes", Verdict: "partly", Why: "It was so for SQL Server 7 and 2000 and for their clusters. Today TCP is the default and named pipes are off for the network on new installations. A login over the pipe is authenticated: restricting strangers does not break it, blocking IPC$ does.", Settings: []string{"NullSessionPipes", "LanmanServer.Start"}, Services: []string{"sqlserver_default", "sqlserver_named", "sqlserver_2000_cluster"}, Aliases: []string{"SQL Server requires IPC$", "sql server breaks without IPC$"}, Sources: []string{"D sql-docs", "D KB831127", "D Q166196"}},
+		{ID: "oracle-no-pipes", Claim: "Oracle does not need named pipes", Verdict: "partly", Why: "Its listeners use TCP and local channels in the reference read here. A named-pipe adapter for Windows exists, so look at the host instead of assuming.", Services: []string{"oracle"}, Aliases: []string{"Oracle needs IPC$"}, Sources: []string{"D oracle"}},
+		{ID: "restrict-beats-block", Claim: "Restricting IPC$ is better than blocking it", Verdict: "true", Why: "Microsoft controls single pipes and not the share, and the list of what stops when IPC$ goes is long. Restricting keeps out those who prove nothing and keeps in those who do.", Settings: []string{"NullSessionPipes", "RestrictAnonymous"}, Sources: []string{"D KB3034016"}},
+		{ID: "rrc-protects-ipc", Claim: "RestrictRemoteClients 1 protects IPC$", Verdict: "false", Why: "Calls over named pipes are exempt at 1. Only 2 covers them, and then services that use no RPC authentication may stop.", Settings: []string{"RestrictRemoteClients"}, Sources: []string{"D MS-RPCE 3.1.1.1.3", "D impacket 2166"}},
+		{ID: "smb1-off-ends-null", Claim: "Switching SMB1 off ends null sessions", Verdict: "false", Why: "SMB2 and SMB3 have null sessions too, and the rule for pipes is the same in all of them.", Settings: []string{"SMB1", "NullSessionPipes"}, Sources: []string{"D MS-SMB2 3.3.5.9", "D MS-CIFS 3.3.5.35", "M samba-4.17.12"}},
+		{ID: "signing-ends-null", Claim: "Required signing ends null sessions", Verdict: "false", Why: "Anonymous and guest sessions are exempt from it by the specification, and Samba does the same.", Settings: []string{"RequireSecuritySignature", "server signing"}, Sources: []string{"D MS-SMB2 3.3.5.5.3", "M samba-4.17.12"}},
+		{ID: "connect-is-exposure", Claim: "A null session to IPC$ that connects is a vulnerability", Verdict: "false", Why: "Connecting is normal on every release. Only a call that returns data gives something away; Microsoft has written about penetration tests that stop at the connection.", Aliases: []string{"null session vulnerability", "CVE-1999-0519"}, Sources: []string{"D ms-blog", "D KB3034016"}},
+		{ID: "everyone-anonymous-one", Claim: "EveryoneIncludesAnonymous should be 1", Verdict: "false", Why: "At 1 strangers hold every right of Everyone. A published test profile (dev-sec windows-090) asks for 1 under a title that says disabled: a mistake in the profile.", Settings: []string{"EveryoneIncludesAnonymous"}, Aliases: []string{"dev-sec windows-090", "windows-090"}, Sources: []string{"M dev-sec", "D SPS everyone-includes-anonymous"}},
+		{ID: "block-is-smb1-turnoff", Claim: "TurnOffAnonymousBlock set to 1 blocks anonymous callers", Verdict: "false", Why: "Its name is to be read literally: any value but 0 turns the block off.", Settings: []string{"TurnOffAnonymousBlock"}, Sources: []string{"D MS-LSAD 3.1.1"}},
+		{ID: "samba-guest-ok-no", Claim: "guest ok = no in [IPC$] keeps strangers out of Samba", Verdict: "false", Why: "Samba overwrites the line. What works is restrict anonymous = 2, invalid users = nobody in [IPC$], or hosts allow there.", Settings: []string{"IPC$:guest ok", "restrict anonymous", "IPC$:invalid users"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "samba-ra2-guest-share", Claim: "A share with guest ok undoes restrict anonymous = 2", Verdict: "partly", Why: "The manual says so. Measured, IPC$ and its pipes stay closed, and that one share is readable.", Settings: []string{"restrict anonymous", "guest ok"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		{ID: "samba-ra1-closes", Claim: "restrict anonymous = 1 closes Samba to strangers", Verdict: "partly", Why: "Accounts and shares go; SIDs, names, registry, services, printers and more stay. On a domain controller accounts stay as well.", Settings: []string{"restrict anonymous"}, Sources: []string{"M samba-4.17.12"}},
+		{ID: "nullsessionpipes-order", Claim: "NullSessionPipes has to be in a certain order", Verdict: "false", Why: "It is a set of names without regard to case. A tool that compares it as text fails good lists and, with a loose pattern, passes bad ones.", Settings: []string{"NullSessionPipes"}, Sources: []string{"D MS-SRVS 3.1.6.17", "M HK 2.3.10.6", "M wazuh 36549"}},
+	},
+	Topics: []Note{
+		{ID: "IPC$", Title: "The share that carries named pipes", Aliases: []string{"ipc", "ipc share", "inter-process communication share"}, Text: []string{"IPC$ holds no files. Programs on other machines connect to it to open named pipes, and over pipes they call the server: accounts, shares, printers, services, registry.", "The Server service makes it at every start. Nothing in AutoShareServer or AutoShareWks removes it, and its permissions let everybody connect.", "So what matters is not whether a stranger connects but what he is given on each pipe. On Windows the pipe is what you can close, through NullSessionPipes and RestrictNullSessAccess; on Samba the whole share is, through restrict anonymous = 2 or lines in [IPC$].", "Restricting keeps out those who prove nothing. Blocking (a disabled Server service, a firewall, a pipe firewall with an empty list) takes every service on pipes with it."}, Related: []string{"NullSessionPipes", "RestrictNullSessAccess", "RestrictAnonymous", "restrict anonymous", "LanmanServer.Start", "autoshare-removes-ipc", "connect-is-exposure", "null session"}, Sources: []string{"D KB3034016", "D KB954422", "D MS-SMB2 3.3.4.13"}},
+		{ID: "null session", Title: "A session without a name", Aliases: []string{"anonymous session", "anonymous logon", "null-session", "S-1-5-7", "anonymous"}, Text: []string{"The caller signs in with an empty name and an empty answer. The server knows him as ANONYMOUS LOGON (S-1-5-7).", "Windows 8 and Server 2012 and later let him in only while some pipe or share is marked for him, and otherwise may accept the session and drop the connection at the next request: that is closed, not broken.", "No single flag on the wire proves a null session; an empty user name together with an empty answer does. Signing does not stop it, and neither does switching SMB1 off."}, Related: []string{"RestrictAnonymous", "NullSessionPipes", "restrict anonymous", "connect-is-exposure", "signing-ends-null", "null-session-accepted"}, Sources: []string{"D MS-SMB2 3.3.5.5.3", "D KB3034016", "D MS-NLMP 3.3.2"}},
+		{ID: "guest", Title: "A session that the server calls guest", Aliases: []string{"guest session", "guest access"}, Text: []string{"A caller whose name or password did not hold is let in as guest where the server is set so, and the server says so in its answer.", "On Samba a guest gets what an anonymous caller gets. On Windows the guest account has been disabled by default for twenty years."}, Related: []string{"EnableGuestAccount", "ForceGuest", "map to guest", "unknown-user-becomes-guest"}, Sources: []string{"D WSD enable-insecure-guest-logons", "M samba-4.17.12"}},
+		{ID: "RID cycling", Title: "Learning accounts one number at a time", Aliases: []string{"sid enumeration", "lookupsid", "rid brute"}, Text: []string{"A stranger who may translate SIDs asks for each number in turn and learns every account and group without ever listing them. It works at RestrictAnonymous 1 and, on Samba, at restrict anonymous 1."}, Related: []string{"LSAAnonymousNameLookup", "anonymous-lists-sids", "lsarpc"}, Sources: []string{"D Q143474", "M samba-4.17.12"}},
+		{ID: "administrative shares", Title: "C$, D$ and ADMIN$", Aliases: []string{"admin shares", "default shares", "ADMIN$", "C$"}, Text: []string{"Shares that Windows makes for administrators at each start. AutoShareServer and AutoShareWks switch them off. IPC$ is not one of them."}, Related: []string{"AutoShareServer", "AutoShareWks", "autoshare-removes-ipc"}, Sources: []string{"D KB954422"}},
+	},
+	Rules: []Rule{
+		{Discloses: "identity", Pipe: "lsarpc", Interface: "lsarpc", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "LsarGetUserName answers every session", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "sids", Pipe: "lsarpc", Interface: "lsarpc", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "policy queries and account SIDs answer at restrict anonymous 1 too; on a domain controller name and SID lookups are refused to strangers, the domain SID is not", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "trusts", Pipe: "lsarpc", Interface: "lsarpc", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "the list of trusts is not checked", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "host-info", Pipe: "lsarpc", Interface: "dssetup", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "the machine's role is not checked", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "accounts", Pipe: "samr", Interface: "samr", Systems: []string{"samba"}, Standalone: "unrestricted", DC: "anyone", Why: "samr checks restrict anonymous when it connects, except on a domain controller, whose samr does not look at it", Sources: []string{"M samba-4.17.12", "S samba"}},
+		{Discloses: "groups", Pipe: "samr", Interface: "samr", Systems: []string{"samba"}, Standalone: "unrestricted", DC: "anyone", Why: "samr checks restrict anonymous when it connects, except on a domain controller", Sources: []string{"M samba-4.17.12", "S samba"}},
+		{Discloses: "password-policy", Pipe: "samr", Interface: "samr", Systems: []string{"samba"}, Standalone: "unrestricted", DC: "anyone", Why: "samr checks restrict anonymous when it connects, except on a domain controller", Sources: []string{"M samba-4.17.12", "S samba"}},
+		{Discloses: "sids", Pipe: "samr", Interface: "samr", Systems: []string{"samba"}, Standalone: "unrestricted", DC: "anyone", Why: "samr checks restrict anonymous when it connects, except on a domain controller", Sources: []string{"M samba-4.17.12", "S samba"}},
+		{Discloses: "shares", Pipe: "srvsvc", Interface: "srvsvc", Systems: []string{"samba"}, Standalone: "unrestricted", DC: "unrestricted", Why: "NetrShareEnum checks restrict anonymous", Sources: []string{"M samba-4.17.12", "S samba"}},
+		{Discloses: "host-info", Pipe: "srvsvc", Interface: "srvsvc", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "the clock is not checked; NetrServerGetInfo is", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "sessions", Pipe: "srvsvc", Interface: "srvsvc", Systems: []string{"samba"}, Standalone: "administrator", DC: "administrator", Why: "NetrSessionEnum is for administrators", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "sessions", Pipe: "wkssvc", Interface: "wkssvc", Systems: []string{"samba"}, Standalone: "administrator", DC: "unknown", Why: "NetrWkstaUserEnum is for administrators; a domain controller answers everybody with an error code that names no reason", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "host-info", Pipe: "wkssvc", Interface: "wkssvc", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "NetrWkstaGetInfo is not checked", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "registry", Pipe: "winreg", Interface: "winreg", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "opening a root key to read is not checked", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "services", Pipe: "svcctl", Interface: "svcctl", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "the list of services is not checked", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "printers", Pipe: "spoolss", Interface: "spoolss", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "the list of printers is not checked", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "dfs", Pipe: "netdfs", Interface: "netdfs", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "the version call is not checked", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "endpoints", Pipe: "epmapper", Interface: "epmapper", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "the endpoint map is for everybody", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "host-info", Pipe: "netlogon", Interface: "netlogon", Systems: []string{"samba"}, Standalone: "absent", DC: "anyone", Why: "finding a domain controller is not checked; other servers have no such pipe", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "logs", Pipe: "eventlog", Interface: "eventlog", Systems: []string{"samba"}, Standalone: "absent", DC: "absent", Why: "no log exists unless the administrator defines one", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "jobs", Pipe: "atsvc", Interface: "atsvc", Systems: []string{"samba"}, Standalone: "absent", DC: "absent", Why: "Samba has no task scheduler", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "host-info", Pipe: "ntsvcs", Interface: "plugplay", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "the version call is not checked", Sources: []string{"M samba-4.17.12"}},
+	},
+	Presence: []Presence{
+		{System: "samba", Roles: []model.Role{"standalone", "member", "workstation"}, Pipes: []string{"lsarpc", "samr", "lsass", "srvsvc", "wkssvc", "spoolss", "svcctl", "winreg", "eventlog", "ntsvcs", "plugplay", "epmapper", "netdfs", "InitShutdown", "FssagentRpc", "mdssvc"}, Sources: []string{"M samba-4.17.12"}},
+		{System: "samba", Roles: []model.Role{"domain-controller"}, Pipes: []string{"lsarpc", "samr", "netlogon", "lsass", "protected_storage", "srvsvc", "wkssvc", "browser", "spoolss", "svcctl", "winreg", "eventlog", "ntsvcs", "plugplay", "epmapper", "netdfs", "InitShutdown", "dnsserver", "mdssvc"}, Sources: []string{"M samba-4.17.12"}},
+	},
+	Sources: []Source{
+		{ID: "MS-*", Title: "Microsoft Open Specifications", Where: "https://learn.microsoft.com/openspecs/windows_protocols/"},
+		{ID: "MC-*", Title: "Microsoft Open Specifications", Where: "https://learn.microsoft.com/openspecs/windows_protocols/"},
+		{ID: "Q*", Title: "Microsoft Knowledge Base, archived article", Where: "https://github.com/jeffpar/kbarchive"},
+		{ID: "cc*", Title: "Microsoft TechNet page, archived", Where: "https://learn.microsoft.com/previous-versions/"},
+		{ID: "jj852230", Title: "TechNet: Do not allow anonymous enumeration of SAM accounts", Where: "https://learn.microsoft.com/previous-versions/"},
+		{ID: "KB954422", Title: "Microsoft: remove administrative shares", Where: "https://learn.microsoft.com/troubleshoot/windows-server/networking/remove-administrative-shares"},
+		{ID: "KB3034016", Title: "Microsoft: IPC$ share and null session behaviour", Where: "https://learn.microsoft.com/troubleshoot/windows-server/networking/inter-process-communication-share-null-session"},
+		{ID: "KB925890", Title: "Microsoft: named pipe filters in XP SP2, 2003 SP1 and later (title read only)", Where: "https://mskb.pkisolutions.com/kb/925890"},
+		{ID: "KB246261", Title: "Microsoft: the RestrictAnonymous registry value (excerpt read only)", Where: "https://mskb.pkisolutions.com/kb/246261"},
+		{ID: "KB842715", Title: "Microsoft: problems when administrative shares are missing (translated copies read)", Where: "https://support.microsoft.com/kb/842715"},
+		{ID: "KB831127", Title: "Microsoft: SQL Server clusters and named pipes", Where: "https://support.microsoft.com/kb/831127"},
+		{ID: "KB823659", Title: "Microsoft: incompatibilities of security settings (excerpt read only)", Where: "https://support.microsoft.com/kb/823659"},
+		{ID: "SPS", Title: "Microsoft: Windows security policy settings reference", Where: "https://learn.microsoft.com/windows/security/threat-protection/security-policy-settings/"},
+		{ID: "AUD", Title: "Microsoft: Windows audit events reference", Where: "https://learn.microsoft.com/windows/security/threat-protection/auditing/"},
+		{ID: "WSD", Title: "Microsoft: Windows Server file services documentation", Where: "https://learn.microsoft.com/windows-server/storage/file-server/"},
+		{ID: "print-rpc", Title: "Microsoft: RPC connection updates for print in Windows 11", Where: "https://learn.microsoft.com/troubleshoot/windows-client/printing/windows-11-rpc-connection-updates-for-print"},
+		{ID: "sql-docs", Title: "Microsoft: SQL Server network protocol documentation", Where: "https://learn.microsoft.com/sql/"},
+		{ID: "ms-blog", Title: "Microsoft blog: SMB and Null Sessions: Why Your Pen Test is Probably Wrong", Where: "https://techcommunity.microsoft.com (filecab, 1185365)"},
+		{ID: "MBSA", Title: "Microsoft Baseline Security Analyzer, check texts"},
+		{ID: "HSC", Title: "HSC: minimizing Windows network services; null sessions (J.-B. Marchand)", Where: "hsc.fr"},
+		{ID: "OSR", Title: "J.-B. Marchand's list of pipe aliases (2003)", Where: "OSR forum"},
+		{ID: "HK", Title: "HardeningKitty lists", Where: "https://github.com/scipag/HardeningKitty"},
+		{ID: "wazuh", Title: "Wazuh security configuration policies", Where: "https://github.com/wazuh/wazuh"},
+		{ID: "powerstig", Title: "DISA STIG XCCDF files as kept by PowerStig", Where: "https://github.com/microsoft/PowerStig"},
+		{ID: "msft-baseline", Title: "Microsoft security baselines", Where: "https://www.microsoft.com/download/details.aspx?id=55319"},
+		{ID: "ansible-lockdown", Title: "ansible-lockdown CIS roles", Where: "https://github.com/ansible-lockdown"},
+		{ID: "dev-sec", Title: "dev-sec windows-baseline", Where: "https://github.com/dev-sec/windows-baseline"},
+		{ID: "hives", Title: "Real SYSTEM hives: Windows 7, Windows 10 1709 and two more", Where: "https://github.com/mkorman90/regipy (test data)"},
+		{ID: "samba", Title: "Samba source and manual pages", Where: "https://git.samba.org/samba.git"},
+		{ID: "samba-4.17.12", Title: "Measured on Samba 4.17.12 on loopback with rpcclient, smbclient and impacket"},
+		{ID: "ksmbd-tools", Title: "ksmbd.conf(5) and ksmbd-tools source", Where: "https://github.com/cifsd-team/ksmbd-tools"},
+		{ID: "rpcfirewall", Title: "Zero Networks rpcfirewall README", Where: "https://github.com/zeronetworks/rpcfirewall"},
+		{ID: "impacket", Title: "impacket, source and pull requests", Where: "https://github.com/fortra/impacket"},
+		{ID: "netcease", Title: "NetCease and gists that show its values"},
+		{ID: "evtx-samples", Title: "EVTX attack samples", Where: "https://github.com/sbousseaden/EVTX-ATTACK-SAMPLES"},
+		{ID: "sigma", Title: "Sigma rules", Where: "https://github.com/SigmaHQ/sigma"},
+		{ID: "elastic", Title: "Elastic detection rules", Where: "https://github.com/elastic/detection-rules"},
+		{ID: "nessus", Title: "Nessus plugin ids as listed in public scan reports"},
+		{ID: "cve", Title: "CVE list", Where: "https://www.cve.org"},
+		{ID: "tenable", Title: "Tenable audit files"},
+		{ID: "nsacyber", Title: "NSA Windows Secure Host Baseline", Where: "https://github.com/nsacyber/Windows-Secure-Host-Baseline"},
+		{ID: "smallvoid", Title: "smallvoid.com Windows service notes"},
+		{ID: "virusinfo", Title: "virusinfo.info forum report"},
+		{ID: "sophos-11459", Title: "Sophos article 11459"},
+		{ID: "coercer", Title: "Coercer", Where: "https://github.com/p0dalirius/Coercer"},
+		{ID: "mysql", Title: "MySQL reference manual", Where: "https://dev.mysql.com/doc/"},
+		{ID: "oracle", Title: "Oracle 11g listener.ora reference"},
+		{ID: "veritas", Title: "Veritas and Symantec port lists (100017208, 255831)"},
+		{ID: "veeam", Title: "Veeam help centre, port lists"},
+		{ID: "release-tables", Title: "Windows release and build numbers"},
+		{ID: "attack", Title: "MITRE ATT&CK", Where: "https://attack.mitre.org"},
+		{ID: "nist", Title: "NIST SP 800-53 through DISA's CCI list"},
+		{ID: "ours", Title: "This project's own judgement"},
+	},
+}

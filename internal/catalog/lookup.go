@@ -1,0 +1,213 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+
+	"ipcguard/internal/model"
+)
+
+// index finds entries by id and by every other name. It is built once by Load.
+type index struct {
+	products   map[string]*Product
+	settings   map[string]*Setting
+	pipes      map[string]*Pipe
+	interfaces map[string]*Interface
+	services   map[string]*Service
+	findings   map[string]*Finding
+	benchmarks map[string]*Benchmark
+	sources    map[string]*Source
+	controls   map[string]*ControlRow
+	disclosed  map[disclosureKey]*Finding
+}
+
+type disclosureKey struct {
+	identity  model.Identity
+	discloses model.Disclosure
+}
+
+// fold makes names comparable: case does not matter, nor do blanks around.
+func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// put adds a name without taking one that is there: ids are added before aliases and so win.
+func put[T any](m map[string]*T, v *T, names ...string) {
+	for _, n := range names {
+		if _, taken := m[fold(n)]; !taken && n != "" {
+			m[fold(n)] = v
+		}
+	}
+}
+
+func (c *Catalog) build() {
+	c.index = index{
+		map[string]*Product{},
+		map[string]*Setting{},
+		map[string]*Pipe{},
+		map[string]*Interface{},
+		map[string]*Service{},
+		map[string]*Finding{},
+		map[string]*Benchmark{},
+		map[string]*Source{},
+		map[string]*ControlRow{},
+		map[disclosureKey]*Finding{},
+	}
+	for i := range c.Products {
+		p := &c.Products[i]
+		p.position = i
+		put(c.products, p, p.ID)
+	}
+	for i := range c.Products {
+		put(c.products, &c.Products[i], append(c.Products[i].Aliases, c.Products[i].Title)...)
+	}
+	for i := range c.Settings {
+		put(c.settings, &c.Settings[i], c.Settings[i].ID, c.Settings[i].Where)
+	}
+	for i := range c.Settings {
+		put(c.settings, &c.Settings[i], append(c.Settings[i].Aliases, c.Settings[i].Policy)...)
+	}
+	for i := range c.Pipes {
+		put(c.pipes, &c.Pipes[i], c.Pipes[i].Name)
+	}
+	for i := range c.Interfaces {
+		put(c.interfaces, &c.Interfaces[i], c.Interfaces[i].ID, c.Interfaces[i].UUID)
+	}
+	for i := range c.Services {
+		put(c.services, &c.Services[i], c.Services[i].ID)
+	}
+	for i := range c.Services {
+		put(c.services, &c.Services[i], append(c.Services[i].Aliases, c.Services[i].Title)...)
+	}
+	for i := range c.Findings {
+		f := &c.Findings[i]
+		put(c.findings, f, f.ID)
+		if f.Discloses != "" {
+			c.disclosed[disclosureKey{f.Identity, f.Discloses}] = f
+		}
+	}
+	for i := range c.Benchmarks {
+		put(c.benchmarks, &c.Benchmarks[i], c.Benchmarks[i].ID)
+	}
+	for i := range c.Sources {
+		put(c.sources, &c.Sources[i], c.Sources[i].ID)
+	}
+	for i := range c.Controls {
+		put(c.controls, &c.Controls[i], c.Controls[i].Setting)
+	}
+}
+
+// Product finds a product by id, title or other name, or returns nil.
+func (c *Catalog) Product(name string) *Product { return c.products[fold(name)] }
+
+// Setting finds a setting by id, place, policy name or synonym, or returns nil.
+func (c *Catalog) Setting(name string) *Setting { return c.settings[fold(name)] }
+
+// Pipe finds a pipe by name, with or without \pipe\ before it, or returns nil.
+func (c *Catalog) Pipe(name string) *Pipe { return c.pipes[PipeName(name)] }
+
+// Interface finds an interface by id or UUID, or returns nil.
+func (c *Catalog) Interface(name string) *Interface {
+	return c.interfaces[strings.Trim(fold(name), "{}")]
+}
+
+// Service finds a service by id or other name, or returns nil.
+func (c *Catalog) Service(name string) *Service { return c.services[fold(name)] }
+
+// Finding finds a finding by id, or returns nil.
+func (c *Catalog) Finding(id string) *Finding { return c.findings[fold(id)] }
+
+// PipeName is a pipe's name as names are compared: in lower case and without \pipe\. See [MS-SRVS] 3.1.6.17.
+func PipeName(name string) string {
+	n := strings.Trim(strings.ReplaceAll(fold(name), "/", `\`), `\`)
+	if rest, ok := strings.CutPrefix(n, `pipe\`); ok {
+		n = rest
+	}
+	return n
+}
+
+// FindingFor is the finding for data of one kind given to one identity. A made-up user who was let in is a guest as
+// far as data goes. It is nil where giving the data is no finding.
+func (c *Catalog) FindingFor(i model.Identity, d model.Disclosure) *Finding {
+	if i == model.UnknownUser {
+		i = model.Guest
+	}
+	return c.disclosed[disclosureKey{i, d}]
+}
+
+// Severity is how bad a finding is on this platform. An unknown role or product takes the highest grade that may fit,
+// so that nothing is played down for want of knowledge.
+func (c *Catalog) Severity(f *Finding, p model.Platform) model.Severity {
+	worst := model.Severity("")
+	for _, g := range f.Severity {
+		switch c.fits(g.Scope, p) {
+		case yes:
+			if worst == "" || g.Level.Rank() > worst.Rank() {
+				return g.Level
+			}
+			return worst
+		case maybe:
+			if worst == "" || g.Level.Rank() > worst.Rank() {
+				worst = g.Level
+			}
+		}
+	}
+	if worst == "" {
+		return model.Info
+	}
+	return worst
+}
+
+// ControlsFor lists the controls that ask for these settings, for the product and role where they are known. Each
+// setting also brings the NIST control behind DISA's identifiers and our own ATT&CK mapping.
+func (c *Catalog) ControlsFor(p model.Platform, settings ...string) []model.Control {
+	var out []model.Control
+	add := func(k model.Control) {
+		if !slices.Contains(out, k) {
+			out = append(out, k)
+		}
+	}
+	for _, id := range settings {
+		row := c.controls[fold(id)]
+		if row == nil {
+			continue
+		}
+		for i := range c.Benchmarks { // in the order of the list, so that the answer never varies
+			b := &c.Benchmarks[i]
+			control, ok := row.IDs[b.ID]
+			if !ok {
+				continue
+			}
+			s := Scope{Products: b.Products, Roles: b.Roles}
+			if len(s.Roles) == 0 {
+				s.Roles = row.Roles[b.Family]
+			}
+			if c.fits(s, p) != no {
+				add(model.Control{Benchmark: b.Title, Version: b.Version, ID: control, Source: b.Source})
+			}
+		}
+		for _, cci := range row.CCI {
+			for _, k := range c.CCI {
+				if k.ID == cci {
+					add(model.Control{Benchmark: "NIST SP 800-53", Version: cci, ID: k.NIST, Source: "nist"})
+				}
+			}
+		}
+		for _, t := range row.Attack {
+			add(model.Control{Benchmark: "MITRE ATT&CK", Version: "enterprise", ID: t, Source: "ours"})
+		}
+	}
+	return out
+}
+
+// ProductsByBuild lists the Windows products with this build number; several share one. family narrows it to client
+// or server and may be empty.
+func (c *Catalog) ProductsByBuild(build int, family string) []*Product {
+	var out []*Product
+	for i := range c.Products {
+		p := &c.Products[i]
+		if p.System == "windows" && build >= p.Builds[0] && build <= p.Builds[1] &&
+			(family == "" || p.Family == "both" || p.Family == family) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
