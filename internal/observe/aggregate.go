@@ -1,0 +1,160 @@
+// Package observe finds out who really uses IPC$: it reads traffic and logs and joins what they show in rows of client,
+// server, identity, pipe, interface, call and outcome.
+//
+// Rules of the room:
+//
+//   - One source a file. Every source adds to the same [Aggregator] and says in the same [Coverage] what it could not see.
+//   - State is bounded, oldest first out, and what was given up is counted.
+//   - A row says what its source says. What the source leaves open is unknown or inconclusive, never guessed.
+//   - Reading is passive: nothing here opens a connection to what it observes.
+package observe
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"ipcguard/internal/model"
+)
+
+const (
+	// DefaultMaxRows is how many rows an Aggregator holds unless told otherwise. A row takes some 600 bytes with its
+	// key, so this is 60 MB at most; a network with that many different uses needs its own limit.
+	DefaultMaxRows = 100_000
+
+	// maxText is the longest text a row keeps. Windows' own longest names are 256 characters; what a hostile log or
+	// client says beyond is cut.
+	maxText = 512
+
+	// maxSources is how many sources a row names before it says "and others".
+	maxSources = 4
+)
+
+// useKey is what makes two uses the same row.
+type useKey struct {
+	client, server, account, share, pipe, iface, uuid, call, status string
+
+	identity model.Identity
+	layer    model.Layer
+	outcome  model.Outcome
+	opnum    int
+}
+
+// Aggregator joins uses into rows with first, last and count. The number of rows is bounded; uses that would need a
+// further row are counted and given up. It is not safe for concurrent use.
+type Aggregator struct {
+	rows    map[useKey]*model.Use
+	max     int
+	givenUp map[model.Identity]int64
+}
+
+// NewAggregator returns an Aggregator of at most max rows, DefaultMaxRows where max is 0.
+func NewAggregator(maxRows int) *Aggregator {
+	if maxRows <= 0 {
+		maxRows = DefaultMaxRows
+	}
+	return &Aggregator{rows: make(map[useKey]*model.Use), max: maxRows, givenUp: make(map[model.Identity]int64)}
+}
+
+// Add adds a use or, with Count, First and Last set, a row of another result. A Count of 0 is 1.
+func (a *Aggregator) Add(u model.Use) {
+	if u.Count <= 0 {
+		u.Count = 1
+	}
+	for _, s := range []*string{&u.Client, &u.Server, &u.Account, &u.Share, &u.Pipe, &u.Interface, &u.UUID, &u.Call, &u.Status, &u.Basis, &u.Source} {
+		*s = clip(*s)
+	}
+	key := useKey{
+		client: u.Client, server: u.Server, account: u.Account, share: u.Share, pipe: u.Pipe, iface: u.Interface,
+		uuid: u.UUID, call: u.Call, status: u.Status, identity: u.Identity, layer: u.Layer, outcome: u.Outcome, opnum: u.Opnum,
+	}
+	row, ok := a.rows[key]
+	if !ok {
+		if len(a.rows) >= a.max {
+			a.givenUp[u.Identity] += u.Count
+			return
+		}
+		u.Schema = model.SchemaUse
+		a.rows[key] = &u
+		return
+	}
+	row.Count += u.Count
+	row.First = earlier(row.First, u.First)
+	row.Last = later(row.Last, u.Last)
+	row.Source = joinSource(row.Source, u.Source)
+	if row.Basis == "" {
+		row.Basis = u.Basis
+	}
+}
+
+// Rows are the rows so far, in an order that does not depend on the order of Add.
+func (a *Aggregator) Rows() []model.Use {
+	rows := make([]model.Use, 0, len(a.rows))
+	for _, r := range a.rows {
+		rows = append(rows, *r)
+	}
+	slices.SortFunc(rows, func(x, y model.Use) int {
+		return cmp.Or(
+			strings.Compare(x.Client, y.Client), strings.Compare(x.Server, y.Server),
+			strings.Compare(string(x.Identity), string(y.Identity)), strings.Compare(x.Account, y.Account),
+			layerOrder(x.Layer)-layerOrder(y.Layer), strings.Compare(x.Share, y.Share), strings.Compare(x.Pipe, y.Pipe),
+			strings.Compare(x.Interface, y.Interface), strings.Compare(x.UUID, y.UUID), cmp.Compare(x.Opnum, y.Opnum),
+			strings.Compare(x.Call, y.Call), strings.Compare(string(x.Outcome), string(y.Outcome)),
+			strings.Compare(x.Status, y.Status),
+		)
+	})
+	return rows
+}
+
+// GivenUp is how many uses found no room, by identity.
+func (a *Aggregator) GivenUp() map[model.Identity]int64 { return a.givenUp }
+
+func layerOrder(l model.Layer) int {
+	return slices.Index([]model.Layer{
+		model.LayerConnect, model.LayerNegotiate, model.LayerSession, model.LayerTree, model.LayerOpen, model.LayerBind,
+		model.LayerCall,
+	}, l)
+}
+
+// clip cuts a text at maxText bytes, between characters, and copies it: a row must not hold a whole log line in memory.
+func clip(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(strings.Clone(s[:maxText]), "")
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+const otherSources = "and others"
+
+// joinSource names several sources of one row.
+func joinSource(have, more string) string {
+	if more == "" || have == more {
+		return have
+	}
+	if have == "" {
+		return more
+	}
+	names := strings.Split(have, ", ")
+	if slices.Contains(names, more) || slices.Contains(names, otherSources) {
+		return have
+	}
+	if len(names) >= maxSources {
+		more = otherSources
+	}
+	return have + ", " + more
+}

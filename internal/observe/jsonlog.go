@@ -1,0 +1,379 @@
+package observe
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxJSONValue is the longest record read from JSON. An event with its message text is some 100 KiB at most.
+const maxJSONValue = 4 << 20
+
+var errLong = fmt.Errorf("a JSON record is longer than %d MiB", maxJSONValue>>20)
+
+// readJSON reads one record a line or, where the first line is not one, an array or any sequence of records.
+func (l *Logs) readJSON(ctx context.Context, r *bufio.Reader) error {
+	head, _ := r.Peek(r.Size())
+	first, _, _ := bytes.Cut(bytes.TrimSpace(head), []byte("\n"))
+	if first = bytes.TrimSpace(first); len(first) > 0 {
+		// A record over several lines ends its first one where it cannot end.
+		if last := first[len(first)-1]; first[0] == '[' || last == '{' || last == ',' {
+			return l.readJSONValues(ctx, r)
+		}
+	}
+	return l.readLines(ctx, r, func(line []byte) {
+		if err := l.jsonRecord(line); err != nil {
+			l.cov.CountUnreadable("lines that are not JSON", 1)
+		}
+	})
+}
+
+// readLines gives every line that is not empty. A line longer than maxJSONValue is counted and passed over.
+func (l *Logs) readLines(ctx context.Context, r *bufio.Reader, each func(line []byte)) error {
+	var line []byte
+	long := false
+	for n := 0; ; n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		part, err := r.ReadSlice('\n')
+		if len(line)+len(part) > maxJSONValue {
+			long, line = true, line[:0]
+		}
+		if !long {
+			line = append(line, part...)
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if long {
+			l.cov.CountUnreadable("lines too long to be a record", 1)
+		} else if text := bytes.TrimSpace(line); len(text) > 0 {
+			each(text)
+		}
+		long, line = false, line[:0]
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// readJSONValues reads JSON values one after the other, and the values of an array.
+func (l *Logs) readJSONValues(ctx context.Context, r io.Reader) error {
+	src := &boundedReader{r: r}
+	d := json.NewDecoder(src)
+	src.used = d.InputOffset
+	depth := 0
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if depth == 1 && !d.More() || depth == 0 && src.first(d) == '[' {
+			token, err := d.Token()
+			switch {
+			case errors.Is(err, io.EOF):
+				return nil
+			case err != nil:
+				l.cov.CountUnreadable("the rest of a JSON file after a fault", 1)
+				return nil
+			case token == json.Delim('['):
+				depth = 1
+			case token == json.Delim(']'):
+				depth = 0
+			}
+			continue
+		}
+		var raw json.RawMessage
+		err := d.Decode(&raw)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			l.cov.CountUnreadable("the rest of a JSON file after a fault", 1)
+			return nil
+		}
+		if err := l.jsonRecord(raw); err != nil {
+			l.cov.CountUnreadable("JSON values that are not a record", 1)
+		}
+	}
+}
+
+// boundedReader fails when a decoder asks for too much of one value.
+type boundedReader struct {
+	r    io.Reader
+	n    int64
+	used func() int64
+	head byte
+}
+
+func (b *boundedReader) Read(p []byte) (int, error) {
+	if b.used != nil && b.n-b.used() > maxJSONValue {
+		return 0, errLong
+	}
+	n, err := b.r.Read(p)
+	if b.head == 0 {
+		if text := bytes.TrimLeft(p[:n], " \t\r\n\xef\xbb\xbf"); len(text) > 0 {
+			b.head = text[0]
+		}
+	}
+	b.n += int64(n)
+	return n, err
+}
+
+// first is the first byte of the stream that is not space, told once: an array is opened once.
+func (b *boundedReader) first(d *json.Decoder) byte {
+	if d.InputOffset() > 0 {
+		return 0
+	}
+	d.More() // reads
+	return b.head
+}
+
+// jsonRecord takes one record of any of the shapes known.
+func (l *Logs) jsonRecord(raw []byte) error {
+	if i := bytes.IndexByte(raw, '{'); i > 0 {
+		raw = raw[i:] // a syslog header, or a byte order mark
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var m map[string]any
+	if err := d.Decode(&m); err != nil {
+		return err
+	}
+	switch {
+	case sambaAuth(m):
+		l.samba.auth(m)
+	case isObject(m, "sessions") && isObject(m, "tcons"):
+		l.samba.status(m)
+	default:
+		e := newJSONEvent(m)
+		if e.ID() < 0 {
+			l.cov.CountUnreadable("JSON records that are no event", 1)
+			return nil
+		}
+		l.cov.CountRead("event records", 1)
+		l.windows.event(e)
+	}
+	return nil
+}
+
+// jsonEvent is a Windows event as a log shipper writes it:
+//
+//	NXLog, Security-Datasets  {"EventID":…,"Hostname":…,"Channel":…,"SourceName":…, and the data beside them}
+//	Winlogbeat                {"@timestamp":…,"winlog":{"event_id":…,"computer_name":…,"event_data":{…}}}
+//	event_data at the top     {"event_id":…,"computer_name":…,"event_data":{…}}
+//	the event's own tree      {"Event":{"System":{…},"EventData":{…}}}
+type jsonEvent struct {
+	top, system, data map[string]any
+	flat              bool // the data stand beside the rest
+}
+
+func newJSONEvent(m map[string]any) *jsonEvent {
+	e := &jsonEvent{top: m, system: m, data: m}
+	if w := object(m, "winlog"); w != nil {
+		e.system, e.data = w, nonNil(w, "event_data", "user_data")
+	} else if ev := object(m, "Event"); ev != nil {
+		e.system, e.data = object(ev, "System"), nonNil(ev, "EventData", "UserData")
+	} else if object(m, "event_data") != nil {
+		e.data = object(m, "event_data")
+	} else {
+		e.flat = true
+	}
+	return e
+}
+
+func object(m map[string]any, key string) map[string]any {
+	o, _ := m[key].(map[string]any)
+	return o
+}
+
+func isObject(m map[string]any, key string) bool { return object(m, key) != nil }
+
+func nonNil(m map[string]any, keys ...string) map[string]any {
+	for _, k := range keys {
+		if o := object(m, k); o != nil {
+			return o
+		}
+	}
+	return nil
+}
+
+// jsonText is a scalar's text; of an object that XML was turned into, its own text.
+func jsonText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	case bool:
+		return strconv.FormatBool(v)
+	case map[string]any:
+		if t, ok := v["#text"]; ok {
+			return jsonText(t)
+		}
+	}
+	return ""
+}
+
+func (e *jsonEvent) systemText(keys ...string) string {
+	for _, k := range keys {
+		if s := jsonText(e.system[k]); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// attribute is System's child's attribute, in the tree shape.
+func (e *jsonEvent) attribute(child, name string) string {
+	o := object(e.system, child)
+	if s := jsonText(o[name]); s != "" {
+		return s
+	}
+	return jsonText(object(o, "#attributes")[name])
+}
+
+func (e *jsonEvent) ID() int {
+	n, err := strconv.Atoi(e.systemText("EventID", "event_id", "EventId"))
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+func (e *jsonEvent) Provider() string {
+	if s := e.systemText("SourceName", "provider_name", "source_name", "ProviderName"); s != "" {
+		return s
+	}
+	return e.attribute("Provider", "Name")
+}
+
+func (e *jsonEvent) Channel() string { return e.systemText("Channel", "channel", "log_name") }
+
+func (e *jsonEvent) Computer() string {
+	return e.systemText("Hostname", "computer_name", "Computer", "MachineName")
+}
+
+func (e *jsonEvent) UserID() string {
+	if s := jsonText(object(e.system, "user")["identifier"]); s != "" {
+		return s
+	}
+	if s := e.systemText("UserID"); s != "" {
+		return s
+	}
+	return e.attribute("Security", "UserID")
+}
+
+// Time is the event's own time where it has a zone, else the shipper's. A time without a zone could be any.
+func (e *jsonEvent) Time() time.Time {
+	for _, s := range []string{
+		e.systemText("TimeCreated"), e.attribute("TimeCreated", "SystemTime"), e.systemText("EventTime"),
+		jsonText(e.top["@timestamp"]), e.systemText("UtcTime"), e.systemText("EventReceivedTime"),
+	} {
+		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700", "2006-01-02 15:04:05.999999999-07:00"} {
+			if t, err := time.Parse(layout, s); err == nil {
+				return t.UTC()
+			}
+		}
+	}
+	return time.Time{}
+}
+
+func (e *jsonEvent) failed() bool {
+	if s := e.systemText("EventType"); strings.EqualFold(s, "AUDIT_FAILURE") {
+		return true
+	}
+	if jsonText(object(e.top, "event")["outcome"]) == "failure" {
+		return true
+	}
+	switch k := e.system["keywords"].(type) {
+	case []any:
+		for _, v := range k {
+			if jsonText(v) == "Audit Failure" {
+				return true
+			}
+		}
+	case string:
+		n, _ := strconv.ParseUint(k, 0, 64)
+		return n&auditFailure != 0
+	}
+	n, err := strconv.ParseUint(e.systemText("Keywords"), 0, 64)
+	return err == nil && n&auditFailure != 0
+}
+
+func (e *jsonEvent) Text(name string) string {
+	if s := jsonText(e.data[name]); s != "" {
+		return s
+	}
+	if !isObject(e.data, "Data") && e.data["Data"] == nil {
+		return ""
+	}
+	for d := range e.values {
+		if d.name == name {
+			return d.value
+		}
+	}
+	return ""
+}
+
+func (e *jsonEvent) values(yield func(datum) bool) {
+	if list, ok := e.data["Data"].([]any); ok { // unnamed data, or XML turned into objects
+		for _, v := range list {
+			d := datum{value: jsonText(v)}
+			if o, ok := v.(map[string]any); ok {
+				d.name = jsonText(o["@Name"]) + jsonText(o["Name"])
+			}
+			if !yield(d) {
+				return
+			}
+		}
+		return
+	}
+	for i := 1; ; i++ { // param1, param2 … keep the order of data without names
+		v, ok := e.data["param"+itoa(i)]
+		if !ok {
+			break
+		}
+		if !yield(datum{"param" + itoa(i), jsonText(v)}) {
+			return
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.data)) {
+		if strings.HasPrefix(name, "param") || e.flat && shipperField(name) {
+			continue
+		}
+		if o, ok := e.data[name].(map[string]any); ok { // UserData has an element around its data
+			for _, inner := range slices.Sorted(maps.Keys(o)) {
+				if !yield(datum{inner, jsonText(o[inner])}) {
+					return
+				}
+			}
+			continue
+		}
+		if !yield(datum{name, jsonText(e.data[name])}) {
+			return
+		}
+	}
+}
+
+// shipperField tells whether a field beside an event's data is the log shipper's own, such as host and @timestamp: the
+// events' own begin with a capital.
+func shipperField(name string) bool {
+	switch name {
+	case "", "Hostname", "MessageSourceAddress", "Message":
+		return true
+	}
+	return name[0] < 'A' || name[0] > 'Z'
+}

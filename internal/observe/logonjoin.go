@@ -1,0 +1,153 @@
+package observe
+
+import (
+	"container/list"
+	"fmt"
+	"time"
+
+	"ipcguard/internal/model"
+)
+
+const (
+	// maxLogons is how many logons are remembered at a time, of all hosts. A busy file server has some thousand
+	// sessions open; an entry takes about 1 KiB.
+	maxLogons = 1 << 16
+
+	// maxPending is how many uses wait for one logon's event. More of them are told at once, as unknown.
+	maxPending = 64
+
+	// logonWindow is how far from one another a logon's event and its use may stand: a session seldom outlives a day,
+	// and a logon id may come again after a restart of the host.
+	logonWindow = 24 * time.Hour
+)
+
+// logonKey names a logon: an id is unique on its host until that restarts.
+type logonKey struct {
+	host string
+	id   uint64
+}
+
+// logon is one logon, or uses of IPC$ that name one not seen yet.
+type logon struct {
+	key         logonKey
+	at          time.Time
+	seen        bool
+	session     model.Use // the row of the logon itself
+	told        bool      // the row was given
+	used        bool      // IPC$ was used by it
+	workstation string
+	pending     []model.Use
+}
+
+// logonJoin joins logon events with what was done by the logon, in whichever order they come within logonWindow.
+type logonJoin struct {
+	emit     func(model.Use)
+	entries  map[logonKey]*list.Element
+	order    *list.List // of *logon, least recently touched first
+	unjoined int64      // uses whose logon was not seen
+}
+
+func newLogonJoin(emit func(model.Use)) *logonJoin {
+	return &logonJoin{emit: emit, entries: make(map[logonKey]*list.Element), order: list.New()}
+}
+
+func (j *logonJoin) entry(key logonKey, at time.Time) *logon {
+	for e := j.order.Front(); e != nil; e = j.order.Front() {
+		old := e.Value.(*logon)
+		age := at.Sub(old.at)
+		if j.order.Len() < maxLogons && age <= logonWindow && age >= -logonWindow {
+			break
+		}
+		j.drop(e)
+	}
+	if e, ok := j.entries[key]; ok {
+		l := e.Value.(*logon)
+		l.at = at
+		j.order.MoveToBack(e)
+		return l
+	}
+	l := &logon{key: key, at: at}
+	j.entries[key] = j.order.PushBack(l)
+	return l
+}
+
+func (j *logonJoin) drop(e *list.Element) {
+	l := e.Value.(*logon)
+	j.order.Remove(e)
+	delete(j.entries, l.key)
+	for _, u := range l.pending {
+		j.unknown(u, l.key)
+	}
+}
+
+// unknown gives a use whose logon was not seen.
+func (j *logonJoin) unknown(u model.Use, key logonKey) {
+	if u.Identity == "" {
+		u.Identity = model.Unknown
+		u.Basis = fmt.Sprintf("%s; its logon 0x%x was not seen", u.Basis, key.id)
+	}
+	j.unjoined++
+	j.emit(u)
+}
+
+// logon takes a logon event's row. always tells that the row is given even if the logon never uses IPC$.
+func (j *logonJoin) logon(key logonKey, session model.Use, workstation string, always bool) {
+	l := j.entry(key, session.Last)
+	if l.seen {
+		return
+	}
+	l.seen, l.session, l.workstation = true, session, workstation
+	for _, u := range l.pending {
+		j.emit(l.complete(u))
+	}
+	l.pending = nil
+	if always || l.used {
+		j.tell(l)
+	}
+}
+
+// use takes a use of IPC$ by a logon. Its Identity is "" where the event itself does not tell.
+func (j *logonJoin) use(key logonKey, u model.Use) {
+	l := j.entry(key, u.Last)
+	l.used = true
+	switch {
+	case l.seen:
+		j.tell(l)
+		j.emit(l.complete(u))
+	case u.Identity != "" && u.Client != "":
+		j.emit(u)
+	case len(l.pending) >= maxPending:
+		j.unknown(u, key)
+	default:
+		l.pending = append(l.pending, u)
+	}
+}
+
+func (j *logonJoin) tell(l *logon) {
+	if !l.told {
+		l.told = true
+		j.emit(l.session)
+	}
+}
+
+// complete fills in what the use's own event does not tell.
+func (l *logon) complete(u model.Use) model.Use {
+	if u.Identity == "" {
+		u.Identity, u.Account = l.session.Identity, l.session.Account
+		u.Basis += "; its logon: " + l.session.Basis
+	}
+	if u.Client == "" {
+		u.Client = l.session.Client
+	}
+	if u.Client == "" {
+		u.Client = l.workstation
+	}
+	return u
+}
+
+// close gives everything that still waits.
+func (j *logonJoin) close() {
+	for e := j.order.Front(); e != nil; e = j.order.Front() {
+		j.drop(e)
+	}
+}

@@ -1,0 +1,240 @@
+package observe
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+
+	"ipcguard/internal/model"
+)
+
+// ErrNotLog says that bytes are no log of a kind known here.
+var ErrNotLog = errors.New("not a log of a known kind")
+
+// LogOptions says what the logs themselves do not.
+type LogOptions struct {
+	// Server names the host whose logs these are, for records that do not: smbstatus and full_audit.
+	Server string
+}
+
+// Logs reads log sources into an Aggregator: Windows event logs (EVTX, exported XML, JSON of log shippers) and Samba's
+// (JSON authentication audit, full_audit, smbstatus --json), told apart by their content, compressed or not. Uses that
+// wait for a logon's event are given by Close. It is not safe for concurrent use.
+type Logs struct {
+	agg     *Aggregator
+	cov     *Coverage
+	options LogOptions
+	windows *windowsLog
+	samba   *sambaLog
+	files   int
+}
+
+// NewLogs returns a reader of logs that adds to agg and cov.
+func NewLogs(agg *Aggregator, cov *Coverage, o LogOptions) *Logs {
+	l := &Logs{agg: agg, cov: cov, options: o}
+	l.windows = newWindowsLog(l.add, cov)
+	l.samba = newSambaLog(l.add, cov)
+	l.samba.server = o.Server
+	return l
+}
+
+func (l *Logs) add(u model.Use) { l.agg.Add(u) }
+
+// Close gives what still waits and completes the coverage's notes. No log is read after it.
+func (l *Logs) Close() {
+	l.windows.close()
+	l.samba.close()
+	for id, n := range l.agg.GivenUp() {
+		l.cov.Note(fmt.Sprintf("%d uses by %s identities found no room in %d rows and are not told", n, id, l.agg.max))
+	}
+	l.cov.sortNotes()
+}
+
+// ReadPath reads a file, or every log in a folder and the folders in it. In a folder, files of other kinds are counted
+// and passed over, and a file that cannot be read is counted and does not end the reading.
+func (l *Logs) ReadPath(ctx context.Context, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return l.readFile(ctx, path)
+	}
+	return filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			l.cov.CountUnreadable("files that could not be opened", 1)
+			return nil
+		case !entry.Type().IsRegular():
+			return nil // no links and devices: a folder of logs has neither
+		}
+		err = l.readFile(ctx, name)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.Is(err, ErrNotLog):
+			l.cov.CountUnreadable("files that are no log", 1)
+		case err != nil:
+			l.cov.CountUnreadable("files that could not be read to their end", 1)
+		}
+		return nil
+	})
+}
+
+func (l *Logs) readFile(ctx context.Context, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := l.Read(ctx, filepath.Base(path), f); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// Read reads one log. name is what rows call it.
+func (l *Logs) Read(ctx context.Context, name string, r io.Reader) error {
+	l.windows.source, l.samba.source = name, name
+	r, err := decompress(r)
+	if err != nil {
+		return err
+	}
+	// The first part of a log decides its kind; a first JSON record must fit into it to be told from an array of records.
+	b := bufio.NewReaderSize(r, 256<<10)
+	head, err := b.Peek(b.Size())
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+		return err
+	}
+	kind := logKind(head)
+	if kind == kindNone {
+		return ErrNotLog
+	}
+	l.files++
+	switch kind {
+	case kindEVTX:
+		return l.readEVTX(ctx, b)
+	case kindXML:
+		return l.readXML(ctx, b)
+	case kindJSON:
+		return l.readJSON(ctx, b)
+	}
+	return l.readText(ctx, b)
+}
+
+// IsLog tells from the first bytes of a file whether Logs can read it. 4 KiB of them are enough.
+func IsLog(head []byte) bool {
+	r, err := decompress(bytes.NewReader(head))
+	if err != nil {
+		return false
+	}
+	plain, _ := io.ReadAll(io.LimitReader(r, 64<<10)) // a cut stream ends with an error after what it holds
+	return logKind(plain) != kindNone
+}
+
+type logFormat int
+
+const (
+	kindNone logFormat = iota
+	kindEVTX
+	kindXML
+	kindJSON
+	kindText
+)
+
+func logKind(head []byte) logFormat {
+	switch {
+	case bytes.HasPrefix(head, []byte("ElfFile\x00")), bytes.HasPrefix(head, []byte("ElfChnk\x00")):
+		return kindEVTX
+	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}):
+		return kindXML
+	}
+	text := bytes.TrimLeft(head, " \t\r\n\xef\xbb\xbf")
+	switch {
+	case len(text) == 0:
+		return kindNone
+	case text[0] == '<' && bytes.Contains(text, openEvent):
+		return kindXML
+	case text[0] == '{', text[0] == '[' && !isSambaHeader(text):
+		return kindJSON
+	case bytes.Contains(text, []byte(auditMark)), isSambaHeader(text), bytes.Contains(text, []byte(`"type": "Auth`)):
+		return kindText
+	case bytes.Contains(head, []byte("\x00ElfChnk\x00")):
+		return kindEVTX // its first sectors are lost
+	case bytes.IndexByte(text, 0) < 0 && bytes.Contains(text, []byte("|connect|")):
+		return kindText
+	}
+	return kindNone
+}
+
+// isSambaHeader tells whether a text begins as Samba's log lines do: [2026/11/22 10:59:49.558591,  0] …
+func isSambaHeader(text []byte) bool {
+	_, ok := sambaHeader(text)
+	return ok
+}
+
+func sambaHeader(line []byte) (time.Time, bool) {
+	const layout = "2006/01/02 15:04:05"
+	if len(line) < len(layout)+1 || line[0] != '[' {
+		return time.Time{}, false
+	}
+	// The zone is not told: the log is in its host's local time, taken as ours.
+	t, err := time.ParseInLocation(layout, string(line[1:1+len(layout)]), time.Local)
+	return t.UTC(), err == nil
+}
+
+// readText reads Samba's own log files and syslog.
+func (l *Logs) readText(ctx context.Context, r *bufio.Reader) error {
+	var at time.Time
+	return l.readLines(ctx, r, func(line []byte) {
+		if t, ok := sambaHeader(line); ok {
+			at = t
+			return
+		}
+		t := at
+		if s, ok := syslogTime(line); ok {
+			t = s
+		}
+		l.samba.line(l, line, t)
+	})
+}
+
+// syslogTime reads the time of a syslog line that carries a zone; the older form has neither year nor zone.
+func syslogTime(line []byte) (time.Time, bool) {
+	word, _, _ := bytes.Cut(line, []byte(" "))
+	t, err := time.Parse(time.RFC3339Nano, string(word))
+	return t.UTC(), err == nil
+}
+
+// maxExpansion bounds the window that a compressed log may ask for.
+const maxExpansion = 64 << 20
+
+// decompress looks at the first bytes and unpacks gzip, xz and zstd.
+func decompress(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReader(r)
+	head, _ := b.Peek(6)
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		return gzip.NewReader(b)
+	case string(head) == "\xfd7zXZ\x00":
+		return xz.ReaderConfig{DictCap: maxExpansion}.NewReader(b)
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		d, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxExpansion))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	}
+	return b, nil
+}

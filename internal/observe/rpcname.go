@@ -1,0 +1,22 @@
+package observe
+
+import (
+	"ipcguard/internal/dcerpc"
+)
+
+// samrUUID is the Security Account Manager's interface. See [MS-SAMR] 1.9.
+const samrUUID = "12345778-1234-abcd-ef00-0123456789ac"
+
+// interfaceName is the short name of an interface, "" where it is not known.
+func interfaceName(uuid string) string {
+	u, err := dcerpc.ParseUUID(uuid)
+	if err != nil {
+		return ""
+	}
+	for _, i := range dcerpc.Interfaces() {
+		if i.Syntax.UUID == u {
+			return i.Name
+		}
+	}
+	return ""
+}

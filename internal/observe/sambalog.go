@@ -1,0 +1,239 @@
+package observe
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ipcguard/internal/model"
+)
+
+// sambaLog turns Samba's own records into uses: the JSON authentication audit (log class auth_json_audit), full_audit's
+// lines and what smbstatus --json shows. None of them names a pipe or a call.
+type sambaLog struct {
+	add    func(model.Use)
+	cov    *Coverage
+	source string
+	server string // the name for records that do not tell the server's address
+
+	// A successful logon is told twice, as Authentication and as Authorization, when the log level holds both. The first
+	// kind is kept back until it is known whether the second is there.
+	authenticated *Aggregator
+	authorized    int64
+	authEvents    int64
+	anonymous     int64
+	fullAudit     int64
+	snapshots     int64
+}
+
+func newSambaLog(add func(model.Use), cov *Coverage) *sambaLog {
+	return &sambaLog{add: add, cov: cov, authenticated: NewAggregator(0)}
+}
+
+// sambaAuth tells whether a JSON record is one of the authentication audit.
+func sambaAuth(m map[string]any) bool {
+	t := jsonText(m["type"])
+	return (t == "Authentication" || t == "Authorization") && isObject(m, t)
+}
+
+func sambaTime(s string) time.Time {
+	for _, layout := range []string{"2006-01-02T15:04:05.999999-0700", time.RFC3339Nano} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC()
+		}
+	}
+	return time.Time{}
+}
+
+// auth takes one record of the authentication audit.
+func (s *sambaLog) auth(m map[string]any) {
+	kind := jsonText(m["type"])
+	r := object(m, kind)
+	text := func(name string) string { return jsonText(r[name]) }
+	t := sambaTime(jsonText(m["timestamp"]))
+	s.cov.Saw(t)
+	s.cov.CountRead("Samba "+kind+" records", 1)
+	s.authEvents++
+	service := text("serviceDescription")
+	if !strings.HasPrefix(service, "SMB") {
+		s.cov.CountRead("Samba logons for services other than SMB", 1)
+		return
+	}
+	u := model.Use{
+		Client: cleanAddress(text("remoteAddress")), Server: cleanAddress(text("localAddress")), Layer: model.LayerSession,
+		Outcome: model.Allowed, Status: "STATUS_SUCCESS", Opnum: -1, Count: 1, First: t, Last: t, Source: s.source,
+	}
+	var basis string
+	if kind == "Authorization" {
+		s.authorized++
+		u.Identity, basis = sidIdentity(text("sid"), text("account"))
+		u.Account = accountName(u.Identity, text("domain"), text("account"))
+		u.Basis = "Samba authorization: " + basis
+		s.countAnonymous(u)
+		s.add(u)
+		return
+	}
+	name := text("clientAccount")
+	u.Status = strings.TrimPrefix(text("status"), "NT_")
+	if u.Status == "STATUS_OK" {
+		u.Status = "STATUS_SUCCESS"
+	}
+	u.Basis = "Samba authentication: "
+	switch {
+	case name == "":
+		u.Identity, basis = model.Anonymous, "no account name"
+	case u.Status == "STATUS_NO_SUCH_USER":
+		u.Identity, basis = model.UnknownUser, "no such account"
+	default:
+		u.Identity, basis = sidIdentity(text("becameSid"), name)
+		if u.Identity == model.User {
+			basis = "account name"
+		}
+	}
+	u.Basis += basis
+	u.Account = accountName(u.Identity, text("clientDomain"), name)
+	s.countAnonymous(u)
+	if u.Status == "STATUS_SUCCESS" {
+		s.authenticated.Add(u)
+		return
+	}
+	u.Outcome = model.Denied
+	s.add(u)
+}
+
+func (s *sambaLog) countAnonymous(u model.Use) {
+	if u.Identity == model.Anonymous {
+		s.anonymous++
+	}
+}
+
+// line takes one line of a Samba log or of syslog: an audit record, a full_audit line, or anything else.
+func (s *sambaLog) line(l *Logs, line []byte, at time.Time) {
+	if i := bytes.IndexByte(line, '{'); i >= 0 && bytes.Contains(line[i:], []byte(`"type"`)) {
+		if l.jsonRecord(line[i:]) != nil {
+			s.cov.CountUnreadable("damaged JSON records in a text log", 1)
+		}
+		return
+	}
+	s.fullAuditLine(string(line), at)
+}
+
+// auditMark stands before full_audit's fields in syslog.
+const auditMark = "smbd_audit: "
+
+// fullAuditLine takes PREFIX|operation|result|arguments. The prefix is the administrator's own; by default it is
+// user|address. Only a connection to IPC$ tells anything here: the operations on pipes do not pass this module.
+func (s *sambaLog) fullAuditLine(line string, at time.Time) {
+	if i := strings.Index(line, auditMark); i >= 0 {
+		line = line[i+len(auditMark):]
+	}
+	f := strings.Split(strings.TrimSpace(line), "|")
+	i := slices.Index(f, "connect")
+	if i < 0 || i+2 >= len(f) {
+		if len(f) >= 3 && (slices.Contains(f, "ok") || slices.ContainsFunc(f, func(s string) bool { return strings.HasPrefix(s, "fail (") })) {
+			s.fullAudit++
+			s.cov.CountRead("full_audit lines", 1)
+		}
+		return
+	}
+	result, share := f[i+1], f[len(f)-1]
+	if result != "ok" && !strings.HasPrefix(result, "fail") {
+		return
+	}
+	s.fullAudit++
+	s.cov.CountRead("full_audit lines", 1)
+	s.cov.Saw(at)
+	if !strings.EqualFold(share, "IPC$") {
+		return
+	}
+	u := model.Use{
+		Server: s.server, Share: "IPC$", Layer: model.LayerTree, Outcome: model.Allowed, Opnum: -1, Count: 1, First: at, Last: at,
+		Source: s.source,
+	}
+	if result != "ok" {
+		u.Outcome = model.Denied
+	}
+	name := ""
+	for n, v := range f[:i] {
+		switch {
+		case isAddress(v):
+			if u.Client == "" {
+				u.Client = cleanAddress(v)
+			}
+		case n == 0:
+			name = v
+		}
+	}
+	u.Identity, u.Account, u.Basis = unixIdentity(name, "full_audit")
+	s.add(u)
+}
+
+// unixIdentity tells who a Unix account is. Samba runs strangers and guests alike as its guest account.
+func unixIdentity(name, from string) (model.Identity, string, string) {
+	switch {
+	case name == "nobody" || name == "":
+		return model.Unknown, name, from + ": the guest account, by which Samba runs null sessions and guests alike"
+	case strings.HasSuffix(name, "$"):
+		return model.Machine, name, from + ": account name ends in $"
+	}
+	return model.User, name, from + ": account name"
+}
+
+// status takes what smbstatus --json shows: the connections to IPC$ at that moment.
+func (s *sambaLog) status(m map[string]any) {
+	t := sambaTime(jsonText(m["timestamp"]))
+	s.cov.Saw(t)
+	s.cov.CountRead("smbstatus snapshots", 1)
+	s.snapshots++
+	sessions := object(m, "sessions")
+	for _, v := range object(m, "tcons") {
+		c, _ := v.(map[string]any)
+		if !strings.EqualFold(jsonText(c["service"]), "IPC$") {
+			continue
+		}
+		from := t
+		if at := sambaTime(jsonText(c["connected_at"])); !at.IsZero() {
+			from = at
+		}
+		u := model.Use{
+			Client: cleanAddress(jsonText(c["machine"])), Server: s.server, Share: "IPC$", Layer: model.LayerTree, Outcome: model.Allowed,
+			Opnum: -1, Count: 1, First: from, Last: t, Source: s.source,
+		}
+		session := object(sessions, jsonText(c["session_id"]))
+		if session == nil {
+			u.Identity, u.Basis = model.Unknown, "smbstatus: the session is not listed"
+		} else {
+			u.Identity, u.Account, u.Basis = unixIdentity(jsonText(session["username"]), "smbstatus")
+			if host := cleanAddress(jsonText(session["hostname"])); isAddress(host) {
+				u.Client = host
+			}
+		}
+		s.add(u)
+	}
+}
+
+// close gives the logons that were told once only, and says what the logs could not show.
+func (s *sambaLog) close() {
+	rows := s.authenticated.Rows()
+	if s.authorized == 0 {
+		for _, u := range rows {
+			s.add(u)
+		}
+	}
+	if s.authEvents > 0 {
+		if s.authorized == 0 && len(rows) > 0 {
+			s.cov.Note("Samba: there are no Authorization records, so guests are known by Authentication alone: log level 4 of auth_json_audit adds them")
+		}
+		if s.anonymous == 0 {
+			s.cov.Note("Samba: no anonymous logon in the log, which proves something only if auth_json_audit was at 5: level 3 and 4 leave null sessions out")
+		}
+	}
+	if s.authEvents > 0 || s.fullAudit > 0 || s.snapshots > 0 {
+		s.cov.Note("Samba: no log names pipes or calls: a capture or the gateway shows them")
+	}
+	if s.authEvents == 0 && (s.fullAudit > 0 || s.snapshots > 0) {
+		s.cov.Note(fmt.Sprintf("Samba: no authentication audit was read (%d full_audit lines, %d smbstatus snapshots), so null sessions cannot be told from guests: set log level = 1 auth_json_audit:5", s.fullAudit, s.snapshots))
+	}
+}

@@ -1,0 +1,396 @@
+package observe
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/status"
+)
+
+// winEvent is a Windows event in whichever shape a source keeps it.
+type winEvent interface {
+	ID() int
+	Provider() string
+	Channel() string
+	Computer() string
+	Time() time.Time
+	UserID() string
+	failed() bool                    // an audit failure
+	Text(name string) string         // the first datum of the name
+	values(yield func(v datum) bool) // all data in their order
+}
+
+// datum is one named value; events from before Vista have no names.
+type datum struct{ name, value string }
+
+// Providers and event sources.
+const (
+	providerAudit     = "Microsoft-Windows-Security-Auditing"
+	providerOldAudit  = "Security" // before Vista
+	providerSAM       = "Microsoft-Windows-Directory-Services-SAM"
+	providerSMBServer = "Microsoft-Windows-SMBServer"
+	providerSysmon    = "Microsoft-Windows-Sysmon"
+	providerEventlog  = "Microsoft-Windows-Eventlog"
+)
+
+// maxHosts bounds the hosts for which missing kinds of events are told.
+const maxHosts = 4096
+
+// hostSeen is which kinds of events a host's Security log held.
+type hostSeen struct{ logons, tree, open, anyAudit bool }
+
+// windowsLog turns events into uses. The meaning of the events and their fields is Microsoft's documentation of each
+// event; what no document says is left out or said as unknown.
+type windowsLog struct {
+	add    func(model.Use)
+	cov    *Coverage
+	join   *logonJoin
+	hosts  map[string]*hostSeen
+	source string
+}
+
+func newWindowsLog(add func(model.Use), cov *Coverage) *windowsLog {
+	return &windowsLog{add: add, cov: cov, join: newLogonJoin(add), hosts: make(map[string]*hostSeen)}
+}
+
+// event takes one event. Most of a log is passed over by number alone.
+func (w *windowsLog) event(e winEvent) {
+	id := e.ID()
+	switch provider := e.Provider(); {
+	case provider == providerAudit || provider == providerOldAudit:
+		w.saw(e, "Security")
+		w.security(e, id)
+	case provider == providerSAM || strings.EqualFold(provider, "Directory-Services-SAM"):
+		w.saw(e, "SAM")
+		w.sam(e, id)
+	case provider == providerSMBServer:
+		w.saw(e, strings.TrimPrefix(e.Channel(), "Microsoft-Windows-"))
+		w.smbServer(e, id)
+	case provider == providerSysmon:
+		w.cov.Saw(e.Time())
+		w.registry(e, id)
+	case provider == providerEventlog && (id == 1102 || id == 104):
+		w.cov.Saw(e.Time())
+		w.notice(e, "log-cleared", "", "the log "+e.Channel()+" was cleared: what it held before is gone", fmt.Sprintf("event %d by %s", id, e.Text("SubjectUserName")))
+	default:
+		w.cov.Saw(e.Time())
+	}
+}
+
+// counted are the events that tell something; others of the same logs are counted together.
+var counted = map[int]bool{
+	528: true, 540: true, 4624: true, 4625: true, 4657: true, 5140: true, 5145: true, 5712: true,
+	16962: true, 16963: true, 16964: true, 16965: true, 16966: true, 16967: true, 16968: true, 16969: true,
+	551: true, 1006: true, 1009: true, 3000: true, 3021: true, 3022: true, 3023: true,
+}
+
+func (w *windowsLog) saw(e winEvent, log string) {
+	w.cov.Saw(e.Time())
+	if id := e.ID(); counted[id] {
+		w.cov.CountRead(fmt.Sprintf("%s event %d", log, id), 1)
+	} else {
+		w.cov.CountRead(log+" events of other kinds", 1)
+	}
+}
+
+func (w *windowsLog) host(e winEvent) *hostSeen {
+	h, ok := w.hosts[e.Computer()]
+	if !ok {
+		if h = new(hostSeen); len(w.hosts) < maxHosts {
+			w.hosts[strings.Clone(e.Computer())] = h
+		}
+	}
+	return h
+}
+
+// row is a use with what every event tells.
+func (w *windowsLog) row(e winEvent, layer model.Layer) model.Use {
+	t := e.Time()
+	u := model.Use{
+		Server: e.Computer(), Layer: layer, Outcome: model.Allowed, Opnum: -1, Count: 1, First: t, Last: t, Source: w.source,
+	}
+	if e.failed() {
+		u.Outcome = model.Denied
+	}
+	return u
+}
+
+// security takes the audit events of the Security log.
+func (w *windowsLog) security(e winEvent, id int) {
+	h := w.host(e)
+	h.anyAudit = true
+	switch id {
+	case 4624:
+		h.logons = true
+		w.logon(e)
+	case 4625:
+		h.logons = true
+		w.failedLogon(e)
+	case 528, 540:
+		h.logons = true
+		w.oldLogon(e, id)
+	case 5140:
+		h.tree = true
+		w.share(e, id)
+	case 5145:
+		h.open = true
+		w.share(e, id)
+	case 5712:
+		w.rpc(e)
+	case 4657:
+		w.registry(e, id)
+	}
+}
+
+// logon takes 4624, a successful logon. Only network logons can use IPC$.
+func (w *windowsLog) logon(e winEvent) {
+	if e.Text("LogonType") != "3" {
+		return
+	}
+	u := w.row(e, model.LayerSession)
+	var basis string
+	u.Identity, basis = sidIdentity(e.Text("TargetUserSid"), undash(e.Text("TargetUserName")))
+	u.Basis = "event 4624: " + basis
+	if p := undash(e.Text("LmPackageName")); p != "" {
+		u.Basis += ", " + p
+	}
+	u.Account = accountName(u.Identity, e.Text("TargetDomainName"), e.Text("TargetUserName"))
+	u.Client = cleanAddress(e.Text("IpAddress"))
+	w.joinLogon(e, u, e.Text("TargetLogonId"), cleanAddress(e.Text("WorkstationName")))
+}
+
+// joinLogon gives the row of a stranger's logon always, that of an account only when it used IPC$: a network logon may
+// belong to any service.
+func (w *windowsLog) joinLogon(e winEvent, u model.Use, id, workstation string) {
+	stranger := u.Identity == model.Anonymous || u.Identity == model.Guest
+	if stranger && u.Client == "" && workstation == "" {
+		w.cov.CountRead("anonymous or guest logons from the host itself", 1)
+		stranger = false // no address: made on the host by a local service
+	}
+	if u.Client == "" && stranger {
+		u.Client = workstation
+	}
+	n, ok := logonID(id)
+	if !ok {
+		if stranger {
+			w.add(u)
+		}
+		return
+	}
+	w.join.logon(logonKey{strings.Clone(e.Computer()), n}, u, workstation, stranger)
+}
+
+// oldLogon takes 540, and 528 for other types than network, of Windows before Vista: the data have no names but an order.
+func (w *windowsLog) oldLogon(e winEvent, id int) {
+	var v []string
+	for d := range e.values {
+		if v = append(v, d.value); len(v) == 15 {
+			break
+		}
+	}
+	if len(v) < 4 || v[3] != "3" {
+		return
+	}
+	v = append(v, make([]string, 15)...)
+	u := w.row(e, model.LayerSession)
+	var basis string
+	u.Identity, basis = sidIdentity(e.UserID(), undash(v[0]))
+	u.Basis = fmt.Sprintf("event %d: %s", id, basis)
+	u.Account = accountName(u.Identity, v[1], v[0])
+	u.Client = cleanAddress(v[13])
+	w.joinLogon(e, u, v[2], cleanAddress(v[6]))
+}
+
+// failedLogon takes 4625. Which service was asked is not told.
+func (w *windowsLog) failedLogon(e winEvent) {
+	if e.Text("LogonType") != "3" {
+		return
+	}
+	u := w.row(e, model.LayerSession)
+	u.Outcome = model.Denied
+	u.Client = cleanAddress(e.Text("IpAddress"))
+	if u.Client == "" {
+		u.Client = cleanAddress(e.Text("WorkstationName"))
+	}
+	code, _ := logonID(e.Text("SubStatus"))
+	if code == 0 {
+		code, _ = logonID(e.Text("Status"))
+	}
+	if code != 0 && code < 1<<32 {
+		u.Status = status.NTStatus(uint32(code)).String()
+	}
+	name := undash(e.Text("TargetUserName"))
+	var basis string
+	u.Identity, basis = sidIdentity(sidNobody, name)
+	if u.Identity == model.User && u.Status == "STATUS_NO_SUCH_USER" {
+		u.Identity, basis = model.UnknownUser, "no such account"
+	}
+	u.Basis = "event 4625, a network logon for any service: " + basis
+	u.Account = accountName(u.Identity, e.Text("TargetDomainName"), name)
+	w.add(u)
+}
+
+// share takes 5140, a tree connect, and 5145, the share's own check of an open.
+func (w *windowsLog) share(e winEvent, id int) {
+	if cleanShare(e.Text("ShareName")) != "IPC$" {
+		w.cov.CountRead("accesses to shares other than IPC$", 1)
+		return
+	}
+	u := w.row(e, model.LayerTree)
+	u.Share = "IPC$"
+	if id == 5145 {
+		if u.Pipe = cleanPipe(e.Text("RelativeTargetName")); u.Pipe != "" {
+			u.Layer = model.LayerOpen
+		} else if u.Outcome == model.Allowed {
+			return // the share's root, which 5140 tells
+		}
+	}
+	if u.Outcome == model.Denied {
+		u.Status = "STATUS_ACCESS_DENIED"
+	}
+	u.Client = cleanAddress(e.Text("IpAddress"))
+	identity, basis := sidIdentity(e.Text("SubjectUserSid"), undash(e.Text("SubjectUserName")))
+	u.Basis = fmt.Sprintf("event %d: %s", id, basis)
+	if identity != model.Unknown {
+		u.Identity = identity
+		u.Account = accountName(identity, e.Text("SubjectDomainName"), e.Text("SubjectUserName"))
+	}
+	n, ok := logonID(e.Text("SubjectLogonId"))
+	if !ok {
+		if u.Identity == "" {
+			u.Identity = model.Unknown
+		}
+		w.add(u)
+		return
+	}
+	w.join.use(logonKey{strings.Clone(e.Computer()), n}, u)
+}
+
+// rpc takes 5712, which tells that a call was attempted and not how it ended.
+func (w *windowsLog) rpc(e winEvent) {
+	if p := e.Text("ProtocolSequence"); !strings.Contains(strings.ToLower(p), "ncacn_np") {
+		w.cov.CountRead("RPC calls that do not use a pipe", 1)
+		return
+	}
+	u := w.row(e, model.LayerBind)
+	u.Outcome = model.Inconclusive
+	u.Share = "IPC$"
+	u.UUID = strings.ToLower(strings.Trim(e.Text("InterfaceUuid"), "{}"))
+	u.Interface = interfaceName(u.UUID)
+	u.Client = cleanAddress(e.Text("RemoteIpAddress"))
+	var basis string
+	u.Identity, basis = sidIdentity(e.Text("SubjectUserSid"), undash(e.Text("SubjectUserName")))
+	u.Basis = "event 5712, an attempt: " + basis
+	u.Account = accountName(u.Identity, e.Text("SubjectDomainName"), e.Text("SubjectUserName"))
+	w.add(u)
+}
+
+// sam takes the events of the restriction of remote SAM calls, all of the System log.
+func (w *windowsLog) sam(e winEvent, id int) {
+	switch id {
+	case 16962:
+		w.notice(e, "sam-restriction", "", "remote SAM calls are checked against the built-in default descriptor", "event 16962")
+	case 16963:
+		w.notice(e, "sam-restriction", "", "remote SAM calls are checked against the descriptor in the registry", "event 16963")
+	case 16964:
+		w.notice(e, "sam-restriction-malformed", "", "the registry's descriptor for remote SAM calls is malformed", "event 16964")
+	case 16966:
+		w.notice(e, "sam-audit-only", "", "audit only mode is on: remote SAM calls that would be denied are let through", "event 16966")
+	case 16967:
+		w.notice(e, "sam-audit-off", "", "audit only mode is off: remote SAM calls are denied by the descriptor", "event 16967")
+	case 16965, 16968:
+		u := w.row(e, model.LayerCall)
+		u.Share, u.Pipe, u.Interface = "IPC$", "samr", "samr"
+		u.UUID = samrUUID
+		var sid string
+		for d := range e.values {
+			switch {
+			case sid == "" && strings.HasPrefix(d.value, "S-1-"):
+				sid = d.value
+			case u.Client == "" && isAddress(d.value):
+				u.Client = cleanAddress(d.value)
+			}
+		}
+		var basis string
+		u.Identity, basis = sidIdentity(sid, "")
+		if u.Identity == model.User || u.Identity == model.Machine {
+			u.Account = sid
+		}
+		if u.Outcome, u.Basis = model.Denied, "event 16965: "+basis; id == 16968 {
+			u.Outcome, u.Basis = model.Allowed, "event 16968, would be denied but for audit only mode: "+basis
+		} else {
+			u.Status = "STATUS_ACCESS_DENIED"
+		}
+		w.add(u)
+	case 16969:
+		n := int64(1)
+		for d := range e.values {
+			if v, ok := logonID(d.value); ok && v < 1<<31 {
+				n = int64(v)
+				break
+			}
+		}
+		w.cov.CountUnreadable("remote SAM calls that the server denied and did not log one by one (event 16969)", n)
+	}
+}
+
+// smbServer takes the SMB server's own channels.
+func (w *windowsLog) smbServer(e winEvent, id int) {
+	channel := e.Channel()
+	client := func() string {
+		var name string
+		for d := range e.values {
+			switch {
+			case isAddress(d.value):
+				return cleanAddress(d.value)
+			case name == "" && strings.HasPrefix(strings.ToLower(d.name), "client"):
+				name = cleanAddress(d.value)
+			}
+		}
+		return name
+	}
+	switch {
+	case id == 3000 && strings.HasSuffix(channel, "/Audit"):
+		u := w.row(e, model.LayerNegotiate)
+		u.Client, u.Identity, u.Basis = client(), model.Unknown, "SMBServer/Audit event 3000: SMB1 was used; who is not told"
+		w.add(u)
+	case (id == 3021 || id == 3022) && strings.HasSuffix(channel, "/Audit"):
+		w.notice(e, "client-without-signing-or-encryption", client(), "a client cannot sign or cannot encrypt", fmt.Sprintf("SMBServer/Audit event %d", id))
+	case id == 3023 && strings.HasSuffix(channel, "/Security"):
+		u := w.row(e, model.LayerSession)
+		u.Client, u.Identity, u.Outcome, u.Basis = client(), model.Guest, model.Allowed, "SMBServer/Security event 3023: logged on as Guest"
+		w.add(u)
+	case (id == 551 || id == 1006 || id == 1009) && strings.HasSuffix(channel, "/Security"):
+		w.cov.Note("SMBServer/Security events 551, 1006 and 1009 were found and counted; no document of their fields was at hand, so no use is told from them")
+	}
+}
+
+func (w *windowsLog) notice(e winEvent, id, client, what, evidence string) {
+	w.cov.Notice(Notice{ID: id, Time: e.Time(), Host: strings.Clone(e.Computer()), Client: client, What: what, Evidence: evidence, Source: w.source})
+}
+
+// close gives what still waits and says what the logs could not show.
+func (w *windowsLog) close() {
+	w.join.close()
+	if w.join.unjoined > 0 {
+		w.cov.Note(fmt.Sprintf("%d uses name a logon whose event is not in the logs: turn on Audit Logon, or give the log of an earlier time", w.join.unjoined))
+	}
+	for name, h := range w.hosts {
+		if !h.anyAudit {
+			continue
+		}
+		if !h.open {
+			w.cov.Note(name + ": no event 5145, so which pipes were opened is not seen and silence proves nothing: turn on Audit Detailed File Share (success and failure)")
+		} else {
+			w.cov.Note(name + ": event 5145 tells that the share let a pipe be opened, not whether the pipe itself did nor what was called: only a capture shows that")
+		}
+		if !h.tree {
+			w.cov.Note(name + ": no event 5140, so connections to IPC$ are not seen: turn on Audit File Share")
+		}
+		if !h.logons {
+			w.cov.Note(name + ": no event 4624 or 4625, so null sessions that opened nothing and refused logons are not seen: turn on Audit Logon")
+		}
+	}
+}
