@@ -129,9 +129,13 @@ func (r *LsarEnumerateAccountsResponse) ndr(c *coder) {
 	r.result(c)
 }
 
+// accountsLength is what the client asks for in one answer: Samba takes the field for a number of entries and refuses
+// more than 8192 as badly encoded.
+const accountsLength = 8192
+
 // EnumerateAccounts lists the SIDs that hold privileges, from resume on.
 func (l LSAClient) EnumerateAccounts(ctx context.Context, policy Handle, resume uint32) (*LsarEnumerateAccountsResponse, error) {
-	request := &LsarEnumerateRequest{policy, resume, enumerateLength}
+	request := &LsarEnumerateRequest{policy, resume, accountsLength}
 	return invoke[LsarEnumerateAccountsResponse](ctx, l.Client, LSARPC, OpLsarEnumerateAccounts, request)
 }
 
