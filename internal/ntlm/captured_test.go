@@ -1,6 +1,34 @@
 package ntlm
 
-import "testing"
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+)
 
-// captured is every NTLMSSP message that the shared captures hold.
-func captured(testing.TB) [][]byte { return nil }
+// captured is what stands behind each NTLMSSP signature in the shared captures: seeds for fuzzing, cut roughly. The
+// messages themselves are tested beside smb1, where frames are put together.
+func captured(tb testing.TB) [][]byte {
+	tb.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", "..", "shared", "captures", "*", "*.pcap"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var out [][]byte
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for range 8 {
+			i := bytes.Index(b, []byte(signature))
+			if i < 0 {
+				break
+			}
+			out = append(out, bytes.Clone(b[i:min(len(b), i+700)]))
+			b = b[i+len(signature):]
+		}
+	}
+	return out
+}

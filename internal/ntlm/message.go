@@ -88,6 +88,7 @@ func newLayout(total, fields int) *layout { return &layout{lowest: total, fields
 type placing struct {
 	order [maxFields]uint8
 	at    [maxFields]uint32
+	seen  bool // at holds offsets that a peer wrote
 }
 
 // field reads the descriptor at b[pos:] and returns what it points to, aliasing b.
@@ -123,7 +124,7 @@ func (l *layout) header(sizes ...int) int {
 
 // place sorts the field numbers by rising offset; an empty field comes before the field that begins where it points.
 func (l *layout) place() *placing {
-	p := &placing{at: l.at}
+	p := &placing{at: l.at, seen: true}
 	for n := range l.fields {
 		i := n
 		for i > 0 {
@@ -175,7 +176,7 @@ func (w *writer) fields(p *placing, positions []int, data [][]byte) error {
 		if err := w.field(positions[n], data[n]); err != nil {
 			return err
 		}
-		if len(data[n]) == 0 && p.at != ([maxFields]uint32{}) {
+		if len(data[n]) == 0 && p.seen {
 			binary.LittleEndian.PutUint32(w.fixed(positions[n]+4), p.at[n])
 		}
 	}
