@@ -36,6 +36,7 @@ type logon struct {
 	told        bool      // the row was given
 	used        bool      // IPC$ was used by it
 	workstation string
+	account     string // as its uses name it: a logon's event may write the domain in another way
 	pending     []model.Use
 }
 
@@ -110,6 +111,9 @@ func (j *logonJoin) logon(key logonKey, session model.Use, workstation string, a
 func (j *logonJoin) use(key logonKey, u model.Use) {
 	l := j.entry(key, u.Last)
 	l.used = true
+	if l.account == "" {
+		l.account = u.Account
+	}
 	switch {
 	case l.seen:
 		j.tell(l)
@@ -126,6 +130,9 @@ func (j *logonJoin) use(key logonKey, u model.Use) {
 func (j *logonJoin) tell(l *logon) {
 	if !l.told {
 		l.told = true
+		if l.account != "" {
+			l.session.Account = l.account
+		}
 		j.emit(l.session)
 	}
 }

@@ -1,0 +1,217 @@
+package observe
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ipcguard/internal/format/evtx"
+	"ipcguard/internal/model"
+)
+
+// sharedDir is the folder of third-party logs beside the module.
+func sharedDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		if filepath.Dir(dir) == dir {
+			tb.Fatal("no go.mod above the test")
+		}
+	}
+	shared := filepath.Join(dir, "..", "shared", "evtx")
+	if _, err := os.Stat(shared); err != nil {
+		tb.Skip("../shared/evtx not present: real logs are not part of the project")
+	}
+	return shared
+}
+
+// readLogs reads logs given as text or as *os.File path with @ before it.
+func readLogs(tb testing.TB, o LogOptions, logs ...string) ([]model.Use, *Coverage) {
+	tb.Helper()
+	agg, cov := NewAggregator(0), new(Coverage)
+	l := NewLogs(agg, cov, o)
+	for i, log := range logs {
+		var err error
+		if path, ok := strings.CutPrefix(log, "@"); ok {
+			err = l.ReadPath(context.Background(), path)
+		} else {
+			err = l.Read(context.Background(), fmt.Sprintf("log%d", i), strings.NewReader(log))
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	l.Close()
+	return agg.Rows(), cov
+}
+
+// short writes rows as one line each, without times, basis and source.
+func short(rows []model.Use) []string {
+	var out []string
+	for _, u := range rows {
+		if u.Schema != model.SchemaUse || u.Basis == "" || u.Source == "" || u.Last.Before(u.First) {
+			out = append(out, fmt.Sprintf("BAD ROW %+v", u))
+		}
+		what := strings.Join(slices.DeleteFunc([]string{u.Share, u.Pipe, u.Interface, u.Call}, func(s string) bool { return s == "" }), "/")
+		line := fmt.Sprintf("%s > %s %s [%s] %s %s %s %s x%d", u.Client, u.Server, u.Identity, u.Account, u.Layer, what, u.Outcome, u.Status, u.Count)
+		out = append(out, strings.Join(strings.Fields(line), " "))
+	}
+	return out
+}
+
+func wantRows(tb testing.TB, rows []model.Use, want ...string) {
+	tb.Helper()
+	if diff := cmp.Diff(want, short(rows)); diff != "" {
+		tb.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+// The rows are what evtxexport's XML shows (grep -E 'SubjectUserName|IpAddr|ShareName|RelativeT') and, of the JSON log,
+// jq 'select(.EventID==5140 or .EventID==5145)'.
+func TestRealEventLogs(t *testing.T) {
+	dir := sharedDir(t)
+	const dc = "WIN-77LTAPHIQ1R.example.corp"
+	for _, tt := range []struct {
+		log          string
+		rows         []string
+		note, notice string
+	}{
+		{
+			"@discovery_bloodhound.evtx", []string{
+				`10.0.2.17 > ` + dc + ` user [EXAMPLE\user01] open IPC$/lsarpc allowed x1`,
+				`10.0.2.17 > ` + dc + ` user [EXAMPLE\user01] open IPC$/netlogon allowed x1`,
+				`10.0.2.17 > ` + dc + ` user [EXAMPLE\user01] open IPC$/samr allowed x4`,
+				`10.0.2.17 > ` + dc + ` user [EXAMPLE\user01] open IPC$/srvsvc allowed x1`,
+				`10.0.2.18 > ` + dc + ` user [EXAMPLE\admin01] open IPC$/samr allowed x1`,
+			}, "turn on Audit Logon", "log-cleared",
+		},
+		{
+			"@discovery_psloggedon.evtx", []string{
+				`10.0.2.17 > ` + dc + ` user [EXAMPLE\user01] open IPC$/lsarpc allowed x1`,
+				`10.0.2.17 > ` + dc + ` user [EXAMPLE\user01] open IPC$/srvsvc allowed x1`,
+				`10.0.2.17 > ` + dc + ` user [EXAMPLE\user01] open IPC$/winreg allowed x1`,
+			}, "turn on Audit File Share", "log-cleared",
+		},
+		{
+			"@Zerologon_VoidSec_CVE-2020-1472_4626_LT3_Anonym_follwedby_4742_DC_Anony_DC.evtx", []string{
+				`172.16.66.37 > 01566s-win16-ir.threebeesco.com anonymous [] session allowed x2`,
+			}, "silence proves nothing", "log-cleared",
+		},
+		{"@security.evtx.xz", nil, "silence proves nothing", ""},
+		{"@LM_add_new_namedpipe_tp_nullsession_registry_turla_like_ttp.evtx", nil, "", "null-session-setting-changed"},
+		{
+			string(otrf(t)), []string{
+				`172.18.39.5 > MORDORDC.theshire.local machine [THESHIRE\WORKSTATION5$] session allowed x1`,
+				`172.18.39.5 > MORDORDC.theshire.local machine [THESHIRE\WORKSTATION5$] tree IPC$ allowed x1`,
+				`172.18.39.5 > MORDORDC.theshire.local user [THESHIRE\pgustavo] session allowed x1`,
+				`172.18.39.5 > MORDORDC.theshire.local user [THESHIRE\pgustavo] tree IPC$ allowed x1`,
+				`172.18.39.5 > MORDORDC.theshire.local user [THESHIRE\pgustavo] open IPC$/srvsvc allowed x1`,
+			}, "not whether the pipe itself did", "",
+		},
+	} {
+		t.Run(tt.log[:min(len(tt.log), 20)], func(t *testing.T) {
+			log := tt.log
+			if name, ok := strings.CutPrefix(log, "@"); ok {
+				log = "@" + filepath.Join(dir, name)
+			}
+			rows, cov := readLogs(t, LogOptions{}, log)
+			wantRows(t, rows, tt.rows...)
+			if tt.note != "" && !strings.Contains(strings.Join(cov.Notes, "\n"), tt.note) {
+				t.Errorf("no note %q in %q", tt.note, cov.Notes)
+			}
+			if len(cov.Unreadable) > 0 || cov.From.IsZero() || cov.To.Before(cov.From) {
+				t.Errorf("coverage %+v", cov)
+			}
+			if got := fmt.Sprint(len(cov.Notices)); tt.notice == "" && got != "0" || tt.notice != "" && (got != "1" || cov.Notices[0].ID != tt.notice) {
+				t.Errorf("notices %+v, want %q", cov.Notices, tt.notice)
+			}
+		})
+	}
+	_, cov := readLogs(t, LogOptions{}, "@"+filepath.Join(dir, "LM_add_new_namedpipe_tp_nullsession_registry_turla_like_ttp.evtx"))
+	n := cov.Notices[0]
+	if n.Host != "IEWIN7" || !strings.Contains(n.What, "NullSessionPipes") || !strings.Contains(n.Evidence, "reg.exe") || n.Time.Format("15:04:05") != "20:10:06" {
+		t.Errorf("the pipe added to the list of null session pipes is told as %+v", n)
+	}
+}
+
+// A folder is all its logs at once; files of other kinds are passed over and counted.
+func TestFolder(t *testing.T) {
+	rows, cov := readLogs(t, LogOptions{}, "@"+sharedDir(t))
+	if len(rows) != 7 || cov.Unreadable["files that are no log"] != 2 {
+		t.Errorf("%q\n%v", short(rows), cov.Unreadable)
+	}
+}
+
+// The same events as a file and as exported XML, in UTF-8 and in UTF-16, make the same rows.
+func TestExportedXML(t *testing.T) {
+	names, _ := filepath.Glob(filepath.Join(sharedDir(t), "*.evtx"))
+	for _, name := range names {
+		want, wantCov := readLogs(t, LogOptions{}, "@"+name)
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		text := []byte("<?xml version=\"1.0\" encoding=\"utf-8\" standalone=\"yes\"?>\n<Events>")
+		for rd := evtx.NewReader(f); ; {
+			e, err := rd.Next()
+			if err != nil {
+				break
+			}
+			if text, err = e.AppendXML(text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text = append(text, "</Events>"...)
+		wide := []byte{0xff, 0xfe}
+		for _, u := range utf16.Encode([]rune(string(text))) {
+			wide = binary.LittleEndian.AppendUint16(wide, u)
+		}
+		for _, log := range []string{string(text), string(wide)} {
+			got, cov := readLogs(t, LogOptions{}, log)
+			if diff := cmp.Diff(short(want), short(got)); diff != "" {
+				t.Errorf("%s (-file +XML):\n%s", name, diff)
+			}
+			if len(cov.Notices) != len(wantCov.Notices) || !cov.From.Equal(wantCov.From) || len(cov.Unreadable) > 0 {
+				t.Errorf("%s: coverage %+v, want %+v", name, cov, wantCov)
+			}
+		}
+	}
+}
+
+// otrf is the host log of the Security-Datasets pair.
+func otrf(tb testing.TB) []byte {
+	tb.Helper()
+	z, err := zip.OpenReader(filepath.Join(sharedDir(tb), "otrf_host_empire_getsession_NetSessEnum.zip"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer z.Close()
+	f, err := z.File[0].Open()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	var b bytes.Buffer
+	if _, err := io.Copy(&b, f); err != nil {
+		tb.Fatal(err)
+	}
+	return b.Bytes()
+}
