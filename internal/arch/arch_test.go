@@ -34,7 +34,7 @@ var rooms = []room{
 	{"audit", []string{"kerberos", "format", "dcerpc", "catalog", "model"}, []string{"*"}},
 	{"observe", []string{"smb", "ntlm", "dcerpc", "format", "catalog", "model"}, []string{"*"}},
 	{"report", []string{"catalog", "model"}, []string{"*"}},
-	{"smbtest", []string{"smb", "ntlm", "dcerpc", "catalog", "model"}, []string{"golang.org/x"}},
+	{"smbtest", []string{"smb", "ntlm", "dcerpc", "catalog", "model"}, []string{"github.com/goccy/go-yaml", "golang.org/x"}},
 	{"kerberos", []string{"ntlm"}, []string{"github.com/jcmturner", "golang.org/x"}},
 	{"catalog", []string{"model"}, []string{"github.com/goccy/go-yaml"}},
 	{"dcerpc", nil, nil},

@@ -145,6 +145,7 @@ func (m *Machine) hold(o MachineOptions) error {
 		network = "network"
 	}
 	m.holder = exec.Command("bash", append([]string{"-c", holderScript, "holder", m.Dir, hostname, network}, mounts...)...)
+	m.holder.Dir = "/" // where Command's commands start
 	unshare(m.holder, o.Network)
 	var complaint bytes.Buffer
 	m.holder.Stderr = &complaint
@@ -190,14 +191,22 @@ func accountFiles(names []string) (map[string]string, error) {
 	return map[string]string{"/etc/passwd": users, "/etc/group": groups}, nil
 }
 
-// addAccounts is for systems without namespaces: the accounts stay, locked and without a home.
+// addAccounts is for systems without namespaces: the accounts stay, locked and without a home. Tests of other packages
+// may be adding the same ones at this moment.
 func addAccounts(names []string) error {
 	for _, name := range names {
-		if exec.Command("id", name).Run() == nil {
-			continue
-		}
-		if out, err := exec.Command("useradd", "-M", "-s", "/usr/sbin/nologin", name).CombinedOutput(); err != nil {
-			return fmt.Errorf("adding account %s: %w: %s", name, err, lastLine(out))
+		err := eventually(context.Background(), func(ctx context.Context) error {
+			if exec.CommandContext(ctx, "id", name).Run() == nil {
+				return nil
+			}
+			out, err := exec.CommandContext(ctx, "useradd", "-M", "-s", "/usr/sbin/nologin", name).CombinedOutput()
+			if err != nil {
+				err = fmt.Errorf("%w: %s", err, lastLine(out))
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("adding account %s: %w", name, err)
 		}
 	}
 	return nil
@@ -216,7 +225,7 @@ func (m *Machine) Command(ctx context.Context, name string, args ...string) *exe
 	if m == nil || !m.isolated {
 		cmd = exec.CommandContext(ctx, name, args...)
 	} else {
-		enter := []string{"--target", strconv.Itoa(m.holder.Process.Pid), "--mount", "--uts", "--pid"}
+		enter := []string{"--target", strconv.Itoa(m.holder.Process.Pid), "--mount", "--uts", "--pid", "--root", "--wd"}
 		if m.network {
 			enter = append(enter, "--net")
 		}
