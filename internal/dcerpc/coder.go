@@ -17,6 +17,9 @@ var (
 // the fields to buf. So a struct's layout is written down once, and what is encoded is what is decoded. The first
 // error sticks and everything after it reads as zero.
 //
+// Both directions know both byte orders, so that the tests can hold them against each other; the package's own
+// packets are little endian.
+//
 // NDR20 aligns every primitive to its own size, counted from the start of the stub. See [C706] chapter 14.
 type coder struct {
 	buf  []byte
@@ -81,7 +84,11 @@ func (c *coder) u8(v *uint8) {
 func (c *coder) u16(v *uint16) {
 	c.align(2)
 	if !c.dec {
-		c.buf = binary.LittleEndian.AppendUint16(c.buf, *v)
+		if c.big {
+			c.buf = binary.BigEndian.AppendUint16(c.buf, *v)
+		} else {
+			c.buf = binary.LittleEndian.AppendUint16(c.buf, *v)
+		}
 		return
 	}
 	switch b := c.take(2); {
@@ -97,7 +104,11 @@ func (c *coder) u16(v *uint16) {
 func (c *coder) u32(v *uint32) {
 	c.align(4)
 	if !c.dec {
-		c.buf = binary.LittleEndian.AppendUint32(c.buf, *v)
+		if c.big {
+			c.buf = binary.BigEndian.AppendUint32(c.buf, *v)
+		} else {
+			c.buf = binary.LittleEndian.AppendUint32(c.buf, *v)
+		}
 		return
 	}
 	switch b := c.take(4); {
@@ -113,7 +124,11 @@ func (c *coder) u32(v *uint32) {
 func (c *coder) u64(v *uint64) {
 	c.align(8)
 	if !c.dec {
-		c.buf = binary.LittleEndian.AppendUint64(c.buf, *v)
+		if c.big {
+			c.buf = binary.BigEndian.AppendUint64(c.buf, *v)
+		} else {
+			c.buf = binary.LittleEndian.AppendUint64(c.buf, *v)
+		}
 		return
 	}
 	switch b := c.take(8); {
@@ -172,7 +187,9 @@ func (c *coder) uuid(u *UUID) {
 		return
 	}
 	w := *u
-	turn(&w)
+	if !c.big {
+		turn(&w)
+	}
 	c.raw(w[:])
 }
 
@@ -281,7 +298,7 @@ func (c *coder) str(s *string) {
 
 func (c *coder) putChars(units []uint16) {
 	for _, u := range units {
-		c.buf = binary.LittleEndian.AppendUint16(c.buf, u)
+		c.u16(&u)
 	}
 }
 

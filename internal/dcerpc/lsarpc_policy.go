@@ -81,6 +81,11 @@ func (r *LsarQueryPolicyResponse) ndr(c *coder) {
 			d.body(c)
 		case PolicyServerRole:
 			c.u16(&r.Role)
+			if c.dec && r.Role == 0 && c.left() > 4 { // Samba sends the enumeration in 32 bits, against [MS-LSAD] 2.2.4.8
+				var wide uint32
+				c.u32(&wide)
+				r.Role = uint16(wide)
+			}
 		case PolicyDNSDomain:
 			fresh(c, &r.DNS).code(c)
 		default:

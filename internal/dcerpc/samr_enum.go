@@ -52,7 +52,7 @@ type SamrEnumerateResponse struct {
 
 func (r *SamrEnumerateResponse) ndr(c *coder) {
 	c.u32(&r.Resume)
-	if c.pointerIf(r.Entries != nil) {
+	if c.pointerIf(r.Entries != nil || r.refused() == nil) { // an empty list is a buffer without entries
 		counted(c, &r.Entries, 12,
 			func(e *RIDName) { c.u32(&e.RID); c.ustrHead(&e.Name) },
 			func(e *RIDName) { c.ustrBody(e.Name) })
