@@ -112,6 +112,7 @@ const (
 	SomeNotMapped             NTStatus = 0x00000107
 	NotifyEnumDir             NTStatus = 0x0000010C
 	BufferOverflow            NTStatus = 0x80000005
+	NoMoreFiles               NTStatus = 0x80000006
 	NoMoreEntries             NTStatus = 0x8000001A
 	Unsuccessful              NTStatus = 0xC0000001
 	NotImplemented            NTStatus = 0xC0000002
