@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/term"
+
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/scan/targets"
+	"ipcguard/internal/smb"
+)
+
+// logonMaker makes one logon at one target.
+type logonMaker func(targets.Target) (smb.Authenticator, error)
+
+// account is a name with its secret. It prints as its name alone.
+type account struct{ user, domain, password string }
+
+// String leaves the secret out.
+func (c account) String() string { return c.user }
+
+// GoString leaves the secret out.
+func (c account) GoString() string { return c.user }
+
+// credentials finds the user to ask as, nil where none is given: a file that is named, a name that is asked about, or
+// the environment.
+func (a *app) credentials(f *scanFlags) (logonMaker, error) {
+	given := 0
+	for _, set := range []bool{f.user != "", f.credentialsFile != ""} {
+		if set {
+			given++
+		}
+	}
+	if given > 1 {
+		return nil, usage("--user and --credentials-file exclude one another")
+	}
+	var c account
+	var err error
+	switch {
+	case f.credentialsFile != "":
+		c, err = readAccount(f.credentialsFile)
+	case f.user != "":
+		c, err = a.prompt(f.user)
+	default:
+		name, ok := os.LookupEnv("IPCGUARD_USER")
+		if !ok || name == "" {
+			return nil, nil
+		}
+		password, ok := os.LookupEnv("IPCGUARD_PASSWORD")
+		if !ok {
+			return nil, hinted{usage("IPCGUARD_USER is set and IPCGUARD_PASSWORD is not"), "set both, or neither"}
+		}
+		c = split(name)
+		c.password = password
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func(targets.Target) (smb.Authenticator, error) {
+		return ntlm.NewUser(c.user, c.domain, c.password, ntlm.Options{}), nil
+	}, nil
+}
+
+// split reads DOMAIN\NAME or NAME; NAME@REALM stays whole, as the server wants it.
+func split(name string) account {
+	if domain, user, ok := strings.Cut(name, `\`); ok {
+		return account{user: user, domain: domain}
+	}
+	return account{user: name}
+}
+
+// prompt asks for the password on the terminal.
+func (a *app) prompt(name string) (account, error) {
+	c := split(name)
+	f, ok := a.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return c, hinted{usage("--user asks for the password, and there is no terminal"), "use --credentials-file, or IPCGUARD_USER and IPCGUARD_PASSWORD"}
+	}
+	fmt.Fprintf(a.stderr, "Password of %s: ", name)
+	password, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprintln(a.stderr)
+	if err != nil {
+		return c, fmt.Errorf("reading the password: %w", err)
+	}
+	c.password = string(password)
+	return c, nil
+}
+
+// maxAccountFile bounds a credentials file: three short lines.
+const maxAccountFile = 64 << 10
+
+// readAccount reads the file form of smbclient: username, password and domain, one a line. Others must not be able to
+// read it.
+func readAccount(name string) (account, error) {
+	var c account
+	f, err := os.Open(name)
+	if err != nil {
+		return c, fmt.Errorf("credentials file: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return c, fmt.Errorf("credentials file: %w", err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return c, hinted{fmt.Errorf("credentials file %s: others may read it (mode %04o)", name, info.Mode().Perm()), "chmod 600 " + name}
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxAccountFile {
+		return c, fmt.Errorf("credentials file %s: not a small regular file", name)
+	}
+	b := make([]byte, info.Size())
+	if _, err := f.ReadAt(b, 0); err != nil && len(b) > 0 {
+		return c, fmt.Errorf("credentials file: %w", err)
+	}
+	found := false
+	for n, line := range strings.Split(string(b), "\n") {
+		line = strings.TrimRight(line, "\r")
+		if t := strings.TrimSpace(line); t == "" || strings.HasPrefix(t, "#") {
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		value = strings.TrimPrefix(value, " ")
+		switch strings.ToLower(strings.TrimSpace(key)) {
+		case "username":
+			who := split(strings.TrimSpace(value))
+			c.user, found = who.user, true
+			if who.domain != "" {
+				c.domain = who.domain
+			}
+		case "password":
+			c.password = value
+		case "domain":
+			c.domain = strings.TrimSpace(value)
+		default:
+			ok = false
+		}
+		if !ok { // the line itself may hold the password
+			return c, fmt.Errorf("credentials file %s:%d: want username = …, password = … or domain = …", name, n+1)
+		}
+	}
+	if !found || c.user == "" {
+		return c, errors.New("credentials file: no username")
+	}
+	return c, nil
+}

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// The exit codes, the same for every verb.
+const (
+	exitOK          = 0   // nothing exposed, or done
+	exitFailed      = 1   // failed
+	exitUsage       = 2   // wrong usage
+	exitExposed     = 3   // exposures or weak settings found
+	exitPartial     = 4   // inconclusive or partial
+	exitInterrupted = 130 // interrupted; what was found is kept
+)
+
+const exitHelp = `
+Exit status:
+  0    nothing exposed, or done
+  1    failed
+  2    wrong usage
+  3    exposures or weak settings found
+  4    inconclusive or partial: something could not be tested
+  130  interrupted; what was found so far is kept
+`
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// hinted is an error with advice.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+// outcome is the end of a verb that did its work and has something to say with its exit code.
+type outcome struct{ code int }
+
+func (o outcome) Error() string { return fmt.Sprintf("exit status %d", o.code) }
+
+// exitCode maps how a verb ended to its exit code, and tells people why.
+func exitCode(err error, stderr io.Writer) int {
+	if err == nil {
+		return exitOK
+	}
+	var o outcome
+	if errors.As(err, &o) {
+		return o.code
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(stderr, "ipcguard: error: %s\n", strings.TrimRight(line, "\n"))
+	}
+	var h hinted
+	if errors.As(err, &h) {
+		fmt.Fprintf(stderr, "ipcguard: hint: %s\n", h.hint)
+	}
+	var u usageError
+	switch {
+	case errors.As(err, &u):
+		return exitUsage
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	}
+	return exitFailed
+}

@@ -1,0 +1,67 @@
+// Package cli is the command line: one file a verb, and nothing in it but flags, wiring and exit codes.
+//
+//	stdout  results alone
+//	stderr  everything else: "ipcguard: error: …", "ipcguard: hint: …", progress
+//
+// Colour and progress appear on a terminal alone and never with NO_COLOR. Exit codes are mapped in exit.go and stand
+// in every help text.
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// app is what every verb works with.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// Main runs one command line and returns the exit code. The first interrupt ends the work in good order, the second
+// ends the process.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	a := &app{stdin, stdout, stderr}
+	root := a.root()
+	root.SetArgs(args)
+	return exitCode(root.ExecuteContext(ctx), stderr)
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ipcguard",
+		Short: "Find out what a stranger can reach through IPC$, and close the rest without breaking anything",
+		Long: `ipcguard finds out what a stranger can reach through the IPC$ share of SMB servers, and helps to close the rest
+without breaking anything.
+` + exitHelp,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return hinted{usage("unknown command %q", args[0]), "ipcguard --help lists the commands"}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return hinted{usageError{err}, c.CommandPath() + " --help lists the flags"}
+	})
+	root.CompletionOptions.HiddenDefaultCmd = true
+	for _, verb := range []*cobra.Command{a.scan(), a.version()} {
+		verb.Long += exitHelp
+		root.AddCommand(verb)
+	}
+	return root
+}

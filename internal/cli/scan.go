@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/report"
+	"ipcguard/internal/scan"
+	"ipcguard/internal/scan/targets"
+)
+
+const scanHelp = `Find out what a stranger can reach through IPC$: ask every named host as anonymous, as guest and as one made-up user
+(and with credentials, where some are given), layer by layer, and say what each of them was given.
+
+Every question reads. No password is guessed, nothing is written, and names that could be read are counted, not printed,
+unless --show-names asks for them. Only hosts that are named are touched.
+
+Targets:
+  srv1  srv1:1445                  a name, with all its addresses
+  10.0.0.1  [2001:db8::1]:445      an address
+  10.0.0.0/24                      every address of a prefix
+  10.0.0.1-10.0.0.99  10.0.0.1-99  a range
+  @FILE  -                         a file or the standard input, one target a line, # starts a comment
+
+Verdicts:
+  exposed       a stranger was given data: accounts, shares, policy, services, the registry …
+  limited       a stranger comes in, and is given no more than every client is told
+  closed        strangers are refused at logon, at IPC$, or at every pipe
+  inconclusive  something that could have changed the answer got none
+  unreachable   nothing there speaks SMB
+
+Credentials come from the environment (IPCGUARD_USER, IPCGUARD_PASSWORD), from --credentials-file (lines "username = …",
+"password = …", "domain = …", readable by its owner alone), or from a prompt (--user NAME); never from the command line.
+They are used for a comparison and do not change the verdict.
+`
+
+const scanExamples = `  ipcguard scan srv1
+  ipcguard scan --quick 10.0.0.0/24
+  ipcguard scan @hosts.txt --exclude 10.0.0.7 --format jsonl -o scan.jsonl
+  ipcguard scan @hosts.txt --resume scan.jsonl --format jsonl -o scan.jsonl`
+
+func (a *app) scan() *cobra.Command {
+	f := &scanFlags{}
+	c := &cobra.Command{
+		Use:     "scan TARGET…",
+		Short:   "Find out what a stranger can reach",
+		Long:    scanHelp,
+		Example: scanExamples,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return hinted{usage("no targets named"), "ipcguard scan HOST, or ipcguard scan --help"}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error { return a.runScan(c.Context(), f, args) },
+	}
+	f.register(c.Flags())
+	return c
+}
+
+func (a *app) runScan(ctx context.Context, f *scanFlags, args []string) error {
+	o, err := f.options()
+	if err != nil {
+		return err
+	}
+	if o.User, err = a.credentials(f); err != nil {
+		return err
+	}
+	earlier, err := readEarlier(f.resume)
+	if err != nil {
+		return err
+	}
+	list, err := targets.Parse(ctx, args, targets.Options{
+		Port: uint16(f.port), Exclude: f.exclude, Stdin: a.stdin,
+		Done: earlier.addresses, DoneNames: earlier.names,
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return usageError{err}
+	}
+	scanner, err := scan.New(o)
+	if err != nil {
+		return err
+	}
+	if n := scanner.Concurrency(); n < f.concurrency {
+		a.hint("%d hosts at a time, not %d: this process may not open more files (ulimit -n)", n, f.concurrency)
+	}
+	out, err := a.output(f, earlier)
+	if err != nil {
+		return err
+	}
+	err = a.stream(ctx, f, scanner, list, out, &earlier.sum)
+	if cerr := out.Close(); err == nil && cerr != nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	return earlier.sum.outcome()
+}
+
+// stream scans and writes as results come.
+func (a *app) stream(ctx context.Context, f *scanFlags, scanner *scan.Scanner, list *targets.List, out *output, sum *sum) error {
+	total := list.Len()
+	tally := &scan.Tally{}
+	var line *progress
+	if colorful(a.stderr) {
+		line = startProgress(a.stderr, func() string {
+			done, exposed := tally.Done(model.Exposed)
+			return progressLine(done, total, exposed, tally.Elapsed())
+		})
+	}
+	style := report.Style{Color: f.output == "" && colorful(a.stdout), Verbose: f.verbose, HideUnreachable: total > manyHosts}
+	w, err := report.NewScanWriter(out, f.format, style)
+	if err != nil {
+		return err
+	}
+	err = scanner.Run(ctx, list, tally, func(r *model.Scan) error {
+		sum.add(r)
+		return line.aside(func() error { return w.Write(r) })
+	})
+	line.stop()
+	if cerr := w.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("writing results: %w", err)
+	}
+	if done, _ := tally.Done(""); ctx.Err() != nil {
+		advice := "keep results with --format jsonl -o FILE, and go on later with --resume FILE"
+		if f.format == "jsonl" && f.output != "" {
+			advice = fmt.Sprintf("go on with the same command and --resume %s", f.output)
+		}
+		return hinted{fmt.Errorf("interrupted: %d of %d hosts done, %d left: %w", done, total, total-done, context.Canceled), advice}
+	}
+	return nil
+}
+
+// manyHosts is from how many hosts on those that do not answer are counted and not listed in the text view.
+const manyHosts = 16
+
+// sum is what the exit code is made of.
+type sum struct {
+	exposed, unclear, reached int
+}
+
+func (s *sum) add(r *model.Scan) {
+	switch {
+	case r.Verdict == model.Exposed:
+		s.exposed++
+	case r.Verdict == model.VerdictInconclusive || r.Partial:
+		s.unclear++
+	}
+	if r.Verdict != model.Unreachable {
+		s.reached++
+	}
+}
+
+// outcome maps the verdicts to an exit code. Addresses where nothing answers are no news in a network of many, unless
+// nothing answered at all.
+func (s *sum) outcome() error {
+	switch {
+	case s.exposed > 0:
+		return outcome{exitExposed}
+	case s.unclear > 0 || s.reached == 0:
+		return outcome{exitPartial}
+	}
+	return nil
+}
+
+func (a *app) hint(format string, args ...any) {
+	fmt.Fprintf(a.stderr, "ipcguard: hint: "+format+"\n", args...)
+}
+
+// output is where results go: the standard output or a file of its own.
+type output struct {
+	io.Writer
+	file *os.File
+}
+
+func (o *output) Close() error {
+	if o.file == nil {
+		return nil
+	}
+	return o.file.Close()
+}
+
+// output opens the place for results. A file that an earlier run is resumed from is gone on with, behind its last
+// whole line; any other is written anew. What a scan finds is nobody else's business: mode 0600.
+func (a *app) output(f *scanFlags, e *earlier) (*output, error) {
+	if f.output == "" {
+		return &output{Writer: a.stdout}, nil
+	}
+	flags := os.O_WRONLY | os.O_CREATE
+	if f.resume != f.output {
+		flags |= os.O_TRUNC
+	}
+	file, err := os.OpenFile(f.output, flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if f.resume == f.output {
+		err = file.Truncate(e.size)
+		if err == nil {
+			_, err = file.Seek(e.size, io.SeekStart)
+		}
+		if err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+	}
+	return &output{file, file}, nil
+}
+
+func oneOf(what, value string, list []string) error {
+	for _, v := range list {
+		if v == value {
+			return nil
+		}
+	}
+	return usage("%s %q: want one of %s", what, value, strings.Join(list, ", "))
+}

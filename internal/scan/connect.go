@@ -1,0 +1,154 @@
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/smb"
+	"ipcguard/internal/status"
+)
+
+// link is a connection with its place in the gate.
+type link struct {
+	*smb.Conn
+	once    sync.Once
+	release func()
+}
+
+func (l *link) Close() {
+	l.once.Do(func() {
+		_ = l.Conn.Close() // nothing is lost: nothing was written
+		l.release()
+	})
+}
+
+// meter starts a count of what is begun now.
+func (h *host) meter(offset int64) *meter {
+	m := &meter{offset: offset}
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	h.meters = append(h.meters, m)
+	return m
+}
+
+// connect opens one of the host's further connections.
+func (h *host) connect(ctx context.Context, m *meter, dialects []smb.Dialect) (*link, error) {
+	release, err := h.gate.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := h.dial(ctx, m, dialects)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return &link{Conn: c, release: release}, nil
+}
+
+func (h *host) dial(ctx context.Context, m *meter, dialects []smb.Dialect) (*smb.Conn, error) {
+	if err := h.gate.pace(ctx); err != nil {
+		return nil, err
+	}
+	return smb.Dial(ctx, h.target.Addr.String(), smb.Options{
+		Dialects: dialects,
+		NetBIOS:  h.o.NetBIOS || h.target.Addr.Port() == 139,
+		Timeouts: patient(h.o.Timeouts),
+		Dial:     h.o.Dial,
+		Counters: &m.Counters,
+	})
+}
+
+// patient fills in waits for pipes that are longer than the client's own: on a cold Samba server every helper process
+// takes up to 4 s to start, and the pipes of a ladder start several at once.
+func patient(t smb.Timeouts) smb.Timeouts {
+	const pipes = 20 * time.Second
+	if t.Open == 0 {
+		t.Open = pipes
+	}
+	if t.Call == 0 {
+		t.Call = pipes
+	}
+	return t
+}
+
+// first opens the host's first connection, whose place the worker owns. What does not like the SMB1 question that
+// opens the door to every dialect (a filter on the way, a server of one dialect) gets a plain SMB2 negotiate.
+func (h *host) first(ctx context.Context, m *meter) (*link, error) {
+	dialects := h.o.Dialects
+	if dialects == nil {
+		dialects = smb.AllDialects()
+	}
+	c, err := h.dial(ctx, m, dialects)
+	if err != nil && h.o.Dialects == nil && answered(err) && ctx.Err() == nil {
+		var second error
+		if c, second = h.dial(ctx, m, modern()); second == nil {
+			err = nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &link{Conn: c, release: func() {}}, nil
+}
+
+// modern is every dialect but SMB1.
+func modern() []smb.Dialect { return smb.AllDialects()[1:] }
+
+// same offers what the host's first connection came to: the same dialect family without the detour over SMB1.
+func (h *host) same() []smb.Dialect {
+	switch {
+	case h.o.Dialects != nil:
+		return h.o.Dialects
+	case h.dialect == smb.SMB1:
+		return []smb.Dialect{smb.SMB1}
+	}
+	return modern()
+}
+
+// answered tells whether there was a connection, to something that may speak SMB.
+func answered(err error) bool {
+	var t *smb.TransportError
+	if errors.As(err, &t) {
+		return t.Layer != string(model.LayerConnect) && !t.NotSMB()
+	}
+	var nt status.NTStatus
+	return errors.As(err, &nt)
+}
+
+// unreached is the end where no dialect was agreed on.
+func (h *host) unreached(err error) {
+	r := h.result
+	var t *smb.TransportError
+	isTransport := errors.As(err, &t)
+	port := h.target.Addr.Port()
+	switch {
+	case ownFault(err):
+		r.Verdict, r.Reason, h.again = model.VerdictInconclusive, "this machine could not connect: "+plain(err), true
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded) && !isTransport:
+		r.Verdict, r.Reason, r.Partial = model.VerdictInconclusive, plain(err), true
+	case isTransport && t.Layer == string(model.LayerConnect):
+		r.Verdict, r.Reason = model.Unreachable, fmt.Sprintf("port %d: %s", port, t.Reason)
+		h.again = t.Dropped()
+	case isTransport && t.NotSMB():
+		r.Verdict, r.Reason = model.Unreachable, fmt.Sprintf("port %d: %s", port, t.Reason)
+	case isTransport && t.Dropped():
+		r.Verdict, h.again = model.VerdictInconclusive, true
+		r.Reason = fmt.Sprintf("port %d: the connection is dropped before a dialect is agreed on; a filter by address looks like this", port)
+	case isTransport:
+		r.Verdict, h.again = model.VerdictInconclusive, true
+		r.Reason = fmt.Sprintf("port %d: %s during negotiate", port, t.Reason)
+	default:
+		r.Verdict, r.Reason = model.VerdictInconclusive, "no dialect was agreed on: "+plain(err)
+	}
+}
+
+// ownFault tells whether this machine, not the target, is the reason.
+func ownFault(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EADDRNOTAVAIL) ||
+		errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
+}

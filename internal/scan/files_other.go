@@ -1,0 +1,6 @@
+//go:build !unix
+
+package scan
+
+// openFiles: Windows has no such limit on sockets.
+func openFiles() int { return defaultFiles }

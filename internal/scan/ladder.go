@@ -1,0 +1,241 @@
+package scan
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/smb"
+)
+
+// maxReconnects bounds how often one identity comes back after a pipe made the server drop the connection.
+const maxReconnects = 3
+
+// ladder is the climb of one identity through the layers.
+type ladder struct {
+	*host
+	id      model.Identity
+	logon   func() (smb.Authenticator, error)
+	meter   *meter
+	settled func() // the logon is answered, or will not be
+	result  *model.IdentityResult
+
+	conn    *link
+	session *smb.Session
+	tree    *smb.Tree
+	closed  string // refused in a way that no status tells, and how that is known
+	extra   sync.WaitGroup
+	closing sync.WaitGroup
+}
+
+// later runs f beside the pipes; the ladder ends when it has.
+func (l *ladder) later(f func()) { l.extra.Go(f) }
+
+func (h *host) ladder(id model.Identity, m *meter, logon func() (smb.Authenticator, error)) *ladder {
+	untested := model.Step{Outcome: model.NotTested}
+	return &ladder{host: h, id: id, meter: m, logon: logon, result: &model.IdentityResult{
+		Identity: id, Session: untested, Tree: untested, Pipes: []model.PipeResult{},
+	}}
+}
+
+// climb asks layer by layer. A connection of nil means that the identity opens its own.
+func (l *ladder) climb(ctx context.Context, conn *link) {
+	r := l.result
+	if err := l.enter(ctx, conn); err != nil {
+		return
+	}
+	if conn == nil {
+		defer func() { l.conn.Close() }()
+	}
+	info := l.session.Info()
+	r.Dialect = l.conn.Negotiated().Dialect.String()
+	r.GuestFlag, r.NullFlag, r.Signed, r.Encrypted = info.Guest, info.Null, info.Signed, info.Encrypted
+	tree, err := l.session.TreeConnect(ctx, "IPC$")
+	r.Tree = layerStep(model.LayerTree, err)
+	if err != nil {
+		if l.constrained(err) {
+			l.confirmConstrained(ctx)
+		}
+		return
+	}
+	l.tree = tree
+	if l.o.Quick {
+		l.quick(ctx)
+		return
+	}
+	l.everything(ctx)
+}
+
+// enter connects where need be and logs on.
+func (l *ladder) enter(ctx context.Context, conn *link) error {
+	defer l.settled()
+	r := l.result
+	if conn == nil {
+		c, err := l.connect(ctx, l.meter, l.same())
+		if err != nil {
+			r.Session = model.Step{Outcome: model.Inconclusive, Detail: "no connection for this identity: " + plain(err)}
+			return err
+		}
+		conn = c
+		defer func() {
+			if l.session == nil {
+				c.Close()
+			}
+		}()
+	}
+	l.conn = conn
+	var err error
+	l.session, err = l.logOn(ctx, conn)
+	r.Session = layerStep(model.LayerSession, err)
+	return err
+}
+
+func (l *ladder) logOn(ctx context.Context, conn *link) (*smb.Session, error) {
+	a, err := l.logon()
+	if err != nil {
+		return nil, err
+	}
+	s, err := conn.SessionSetup(ctx, a)
+	var info smb.SessionInfo
+	if err == nil {
+		info = s.Info()
+	}
+	l.listen(a, info)
+	return s, err
+}
+
+// constrained tells whether the server behaves as Windows 8 and Server 2012 on do where no pipe and no share is open
+// to anonymous: it accepts the session, and drops an SMB3 connection at the next request. See [MS-SMB2] 3.3.5.2.9.
+func (l *ladder) constrained(err error) bool {
+	return l.id == model.Anonymous && dropped(err) && l.conn.Negotiated().Dialect >= smb.SMB300
+}
+
+// confirmConstrained does it all once more: what happens twice is not the network.
+func (l *ladder) confirmConstrained(ctx context.Context) {
+	conn, err := l.connect(ctx, l.meter, l.same())
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	session, err := l.logOn(ctx, conn)
+	if err != nil {
+		return
+	}
+	if _, err = session.TreeConnect(ctx, "IPC$"); dropped(err) {
+		l.result.Tree.Detail = "the connection is dropped at the first request after the anonymous session, twice"
+		l.closed = "the server accepts an anonymous session and drops the connection at the next request, twice: no pipe and no share is open to anonymous"
+	}
+}
+
+// quick asks who the server thinks the caller is, and nothing else.
+func (l *ladder) quick(ctx context.Context) {
+	for _, p := range l.pipes {
+		if p.name == firstPipe {
+			j := newJob(l, p)
+			j.quick = true
+			j.run(ctx)
+			l.closing.Wait()
+			l.result.Pipes = append(l.result.Pipes, j.result())
+		}
+	}
+}
+
+// namesAtOnce bounds the names that are only opened, side by side: Samba takes 0.2 s for each that is not there, one
+// after the other, and a wait must not end because of the queue.
+const namesAtOnce = 16
+
+// everything asks for every pipe, side by side on the one connection. Pipes are opened and bound together, but the
+// first call of all says who the server thinks the caller is. Names behind which nothing is asked come last: a server
+// may be slow with those that it does not know.
+func (l *ladder) everything(ctx context.Context) {
+	jobs := make([]*job, len(l.pipes))
+	var asked, named []*job
+	known := make(chan struct{})
+	for i, p := range l.pipes {
+		j := newJob(l, p)
+		jobs[i] = j
+		switch {
+		case p.name == firstPipe:
+			j.first = sync.OnceFunc(func() { close(known) })
+			asked = append(asked, j)
+		case len(p.interfaces) > 0:
+			j.wait = known
+			asked = append(asked, j)
+		default:
+			named = append(named, j)
+		}
+	}
+	l.parallel(len(asked), func(i int) {
+		defer asked[i].first()
+		asked[i].run(ctx)
+	})
+	l.extra.Wait()
+	for len(named) > 0 {
+		n := min(len(named), namesAtOnce)
+		l.parallel(n, func(i int) { named[i].run(ctx) })
+		named = named[n:]
+	}
+	l.again(ctx, jobs)
+	l.extra.Wait()
+	l.closing.Wait()
+	for _, j := range jobs {
+		l.result.Pipes = append(l.result.Pipes, j.result())
+	}
+}
+
+func (l *ladder) parallel(n int, f func(i int)) {
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { f(i) })
+	}
+	wg.Wait()
+}
+
+// again takes up the pipes whose questions were lost with the connection, one at a time, so that the one which makes
+// the server drop it takes no other with it.
+func (l *ladder) again(ctx context.Context, jobs []*job) {
+	if l.tree == nil {
+		return
+	}
+	reconnects := 0
+	alive := false
+	for i, j := range jobs {
+		if !j.dropped || ctx.Err() != nil {
+			continue
+		}
+		if !alive {
+			if reconnects++; reconnects > maxReconnects || l.reconnect(ctx) != nil {
+				return
+			}
+			alive = true
+		}
+		second := newJob(l, j.pipe)
+		second.run(ctx)
+		if jobs[i] = second; second.dropped {
+			alive = false
+			second.remark(fmt.Sprintf("the server drops the connection when %s is used", j.pipe.name))
+		}
+	}
+}
+
+// reconnect brings the identity back to where it was: at the IPC$ tree.
+func (l *ladder) reconnect(ctx context.Context) error {
+	l.conn.Close() // first: its place may be the one that the next connection gets
+	conn, err := l.connect(ctx, l.meter, l.same())
+	if err != nil {
+		return err
+	}
+	session, err := l.logOn(ctx, conn)
+	if err != nil {
+		conn.Close()
+		return err
+	}
+	tree, err := session.TreeConnect(ctx, "IPC$")
+	if err != nil {
+		conn.Close()
+		return err
+	}
+	l.conn, l.session, l.tree = conn, session, tree
+	return nil
+}

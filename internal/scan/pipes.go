@@ -1,0 +1,236 @@
+package scan
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/model"
+	"ipcguard/internal/smb"
+)
+
+// firstPipe is where LsarGetUserName is asked.
+const firstPipe = "lsarpc"
+
+// The catalog's words for how far a probe may go.
+const (
+	probeCall     = "call"
+	probeOpenOnly = "open-only"
+	probeNever    = "never"
+)
+
+// pipe is a name to open and what to ask behind it.
+type pipe struct {
+	name       string
+	interfaces []iface
+	calls      bool // some interface behind it may be called, so that what is not known about the pipe matters
+}
+
+type iface struct {
+	entry  catalog.Interface
+	syntax dcerpc.SyntaxID
+	probe  probe // nil ends at the bind
+}
+
+// mgmt is the interface that every RPC server has: it tells the interfaces behind a pipe.
+const mgmt = "mgmt"
+
+// pipesOf reads the catalog: every pipe but those that are never opened, each with its interfaces, and the management
+// interface behind all of them.
+func pipesOf(c *catalog.Catalog) ([]pipe, error) {
+	interfaces := map[string]catalog.Interface{}
+	for _, i := range c.Interfaces {
+		interfaces[i.ID] = i
+	}
+	var out []pipe
+	for _, p := range c.Pipes {
+		if p.Probe == probeNever {
+			continue
+		}
+		one := pipe{name: p.Name}
+		bound := p.Interfaces
+		if p.Probe != probeOpenOnly && len(bound) > 0 && !strings.EqualFold(bound[len(bound)-1].ID, mgmt) {
+			bound = append(append([]catalog.Bound{}, bound...), catalog.Bound{ID: mgmt, Probe: probeCall})
+		}
+		for _, b := range bound {
+			entry, ok := interfaces[b.ID]
+			if !ok || b.Probe == probeNever || entry.Probe == probeNever {
+				continue
+			}
+			syntax, err := syntaxOf(entry)
+			if err != nil {
+				return nil, fmt.Errorf("catalog: interface %s: %w", entry.ID, err)
+			}
+			i := iface{entry: entry, syntax: syntax}
+			if b.Probe == probeCall && entry.Probe == probeCall {
+				i.probe = probes[entry.ID]
+			}
+			one.calls = one.calls || i.probe != nil && b.ID != mgmt
+			one.interfaces = append(one.interfaces, i)
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+func syntaxOf(i catalog.Interface) (dcerpc.SyntaxID, error) {
+	var s dcerpc.SyntaxID
+	var err error
+	if s.UUID, err = dcerpc.ParseUUID(i.UUID); err != nil {
+		return s, err
+	}
+	_, err = fmt.Sscanf(i.Version, "%d.%d", &s.Major, &s.Minor)
+	return s, err
+}
+
+// job is one pipe's part of a ladder.
+type job struct {
+	*ladder
+	pipe    pipe
+	open    model.Step
+	talks   []*talk
+	quick   bool   // one call, then stop
+	first   func() // told after the first call is answered, or none will be
+	wait    <-chan struct{}
+	dropped bool
+}
+
+func newJob(l *ladder, p pipe) *job {
+	at := make(chan struct{})
+	close(at)
+	return &job{ladder: l, pipe: p, first: func() {}, wait: at, open: model.Step{Outcome: model.NotTested}}
+}
+
+// run opens, binds every interface in one question, and calls.
+func (j *job) run(ctx context.Context) {
+	p, err := j.tree.OpenPipe(ctx, j.pipe.name)
+	j.open = layerStep(model.LayerOpen, err)
+	j.lose(err)
+	if err != nil {
+		return
+	}
+	defer j.leave(ctx, p)
+	interfaces := j.pipe.interfaces
+	if len(interfaces) == 0 {
+		return
+	}
+	if j.quick {
+		interfaces = interfaces[:1]
+	}
+	for _, i := range interfaces {
+		j.talks = append(j.talks, &talk{job: j, iface: i, bind: model.Step{Outcome: model.NotTested}})
+	}
+	j.converse(ctx, p, j.talks)
+}
+
+// leave closes a pipe without waiting for the answer: a server has few places for clients of its pipes, and the pipes
+// still to come want them.
+func (j *job) leave(ctx context.Context, p *smb.Pipe) {
+	j.closing.Go(func() { _ = p.Close(ctx) }) // a pipe that does not close ends with the connection
+}
+
+// converse binds talks on a pipe and calls behind those that were accepted. A server that refuses the whole bind
+// because of one of several interfaces is asked for each of them alone.
+func (j *job) converse(ctx context.Context, p *smb.Pipe, talks []*talk) {
+	client := dcerpc.NewClient(p)
+	syntaxes := make([]dcerpc.SyntaxID, len(talks))
+	for i, t := range talks {
+		t.client = client
+		syntaxes[i] = t.iface.syntax
+	}
+	results, err := client.Bind(ctx, syntaxes...)
+	if err != nil {
+		j.lose(err)
+		if len(talks) > 1 && !lost(err) {
+			j.separately(ctx, talks)
+			return
+		}
+		for _, t := range talks {
+			t.bind = bindError(err)
+		}
+		return
+	}
+	<-j.wait
+	for i, t := range talks {
+		if t.bind = bindStep(results[i]); oneAtATime(results[i]) && len(talks) > 1 {
+			t.alter(ctx)
+		}
+		if t.bind.Outcome == model.Allowed && t.iface.probe != nil && t.lost == nil {
+			t.iface.probe(ctx, t)
+		}
+		if t.lost != nil {
+			j.lose(t.lost)
+			j.unasked(talks[i+1:])
+			return
+		}
+	}
+}
+
+// oneAtATime tells that a server may have refused an interface for no other reason than that it stood beside others in
+// one bind, as Samba does.
+func oneAtATime(r dcerpc.ContextResult) bool {
+	return !r.Accepted && r.Reason == dcerpc.ReasonTransferNotSupported
+}
+
+// alter offers the interface once more, alone.
+func (t *talk) alter(ctx context.Context) {
+	results, err := t.client.AlterContext(ctx, t.iface.syntax)
+	if err != nil {
+		if t.bind = bindError(err); lost(err) {
+			t.lost = err
+		}
+		return
+	}
+	t.bind = bindStep(results[0])
+}
+
+func (j *job) separately(ctx context.Context, talks []*talk) {
+	for _, t := range talks {
+		p, err := j.tree.OpenPipe(ctx, j.pipe.name)
+		if err != nil {
+			j.lose(err)
+			t.bind = model.Step{Outcome: model.Inconclusive, Detail: "the pipe could not be opened again: " + plain(err)}
+			continue
+		}
+		j.converse(ctx, p, []*talk{t})
+		j.leave(ctx, p)
+	}
+}
+
+// unasked marks what was not asked any more after the pipe was lost.
+func (j *job) unasked(talks []*talk) {
+	for _, t := range talks {
+		t.bind = model.Step{Outcome: model.NotTested, Detail: "the pipe was lost before"}
+	}
+}
+
+func (j *job) lose(err error) {
+	j.dropped = j.dropped || dropped(err)
+}
+
+// remark adds words to whatever got no answer.
+func (j *job) remark(words string) {
+	if j.open.Outcome == model.Inconclusive {
+		j.open.Detail = words
+	}
+	for _, t := range j.talks {
+		if t.bind.Outcome == model.Inconclusive {
+			t.bind.Detail = words
+		}
+		for _, c := range t.calls {
+			if c.Outcome == model.Inconclusive {
+				c.Detail = words
+			}
+		}
+	}
+}
+
+func (j *job) result() model.PipeResult {
+	r := model.PipeResult{Pipe: j.pipe.name, Open: j.open}
+	for _, t := range j.talks {
+		r.Interfaces = append(r.Interfaces, t.result())
+	}
+	return r
+}

@@ -1,0 +1,45 @@
+package scan
+
+import (
+	"context"
+
+	"ipcguard/internal/dcerpc"
+)
+
+// probeNetlogon asks the domain logon service where the domain is and whom it trusts. The call that starts a secure
+// channel is never sent.
+func probeNetlogon(ctx context.Context, t *talk) {
+	nl := dcerpc.NetlogonClient{Client: t.client}
+	server := t.unc()
+	dc, err := nl.GetDcNameEx2(ctx, server)
+	if a := t.win("DsrGetDcNameEx2", err); a.ok() && dc.Controller != nil {
+		a.gave(1, text(dc.Controller.Name)+" of "+text(dc.Controller.Domain))
+	}
+	if t.lost != nil {
+		return
+	}
+	site, err := nl.GetSiteName(ctx, server)
+	if a := t.win("DsrGetSiteName", err); a.ok() {
+		a.gave(1, text(site.Site))
+	}
+	if t.lost != nil {
+		return
+	}
+	trusts, err := nl.EnumerateDomainTrusts(ctx, server, dcerpc.TrustInForest|dcerpc.TrustDirectOutbound|dcerpc.TrustDirectInbound)
+	if a := t.win("DsrEnumerateDomainTrusts", err); a.ok() {
+		var names []string
+		for _, d := range trusts.Domains {
+			names = append(names, text(d.Name))
+		}
+		a.gave(len(trusts.Domains), names...)
+	}
+}
+
+// probeDSSetup asks for the machine's role in its domain.
+func probeDSSetup(ctx context.Context, t *talk) {
+	ds := dcerpc.DSSetupClient{Client: t.client}
+	r, err := ds.GetPrimaryDomainInformation(ctx)
+	if a := t.win("DsRolerGetPrimaryDomainInformation", err); a.ok() && r.Info != nil {
+		a.gave(1, text(r.Info.Flat)+" "+text(r.Info.DNS))
+	}
+}

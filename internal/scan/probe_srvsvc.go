@@ -1,0 +1,154 @@
+package scan
+
+import (
+	"context"
+	"fmt"
+
+	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/model"
+)
+
+// maxShares bounds how many disk shares are tried: each costs a tree connect and an open.
+const maxShares = 64
+
+// probeServer asks the server service for shares, sessions and what the host says of itself, then tries the disk
+// shares that were listed.
+func probeServer(ctx context.Context, t *talk) {
+	srv := dcerpc.SRVSVCClient{Client: t.client}
+	server := t.unc()
+	var disks []string
+	types := map[string]uint32{}
+	sum, err := pages(func(resume uint32) (page, error) {
+		r, err := srv.ShareEnum(ctx, server, 1, resume)
+		if err != nil {
+			return page{}, err
+		}
+		p := page{more: r.More(), resume: value(r.Resume), count: len(r.Entries)}
+		for _, s := range r.Entries {
+			name := text(s.Name)
+			p.names = append(p.names, name)
+			if kind := s.Type &^ dcerpc.ShareSpecial; kind == dcerpc.ShareDisk && name != "" && len(disks) < maxShares {
+				disks = append(disks, name)
+				types[name] = s.Type
+			}
+		}
+		return p, nil
+	})
+	t.win("NetrShareEnum", err).gave(sum.count, sum.names...).more(sum.more)
+	if len(disks) > 0 {
+		t.later(func() { t.shares(ctx, disks, types) })
+	}
+	if t.lost != nil {
+		return
+	}
+	info, err := srv.ServerGetInfo(ctx, server, 101)
+	if a := t.win("NetrServerGetInfo", err); a.ok() && info.Info != nil {
+		a.gave(1, fmt.Sprintf("%s, version %d.%d", text(info.Info.Name), info.Info.Major, info.Info.Minor))
+	}
+	if t.lost != nil {
+		return
+	}
+	tod, err := srv.RemoteTOD(ctx, server)
+	if a := t.win("NetrRemoteTOD", err); a.ok() && tod.Time != nil {
+		a.gave(1)
+	}
+	if t.lost != nil {
+		return
+	}
+	sum, err = pages(func(resume uint32) (page, error) {
+		r, err := srv.SessionEnum(ctx, server, 10, resume)
+		if err != nil {
+			return page{}, err
+		}
+		p := page{more: r.More(), resume: value(r.Resume), count: len(r.Entries)}
+		for _, s := range r.Entries {
+			p.names = append(p.names, text(s.User)+" at "+text(s.Client))
+		}
+		return p, nil
+	})
+	t.win("NetrSessionEnum", err).gave(sum.count, sum.names...).more(sum.more)
+}
+
+// unc is the server as RPC calls name it.
+func (t *talk) unc() string { return `\\` + t.target.Addr.Addr().String() }
+
+func value(p *uint32) uint32 {
+	if p == nil {
+		return 0
+	}
+	return *p
+}
+
+// shares tries disk shares: the tree connect, and the root folder for reading. Nothing is listed and nothing written.
+func (l *ladder) shares(ctx context.Context, names []string, types map[string]uint32) {
+	session := l.session
+	results := make([]model.ShareResult, len(names))
+	l.parallel(len(names), func(i int) {
+		r := &results[i]
+		r.Type, r.Open = "disk", model.Step{Outcome: model.NotTested}
+		if types[names[i]]&dcerpc.ShareSpecial != 0 {
+			r.Type = "administrative disk"
+		}
+		if l.o.ShowNames {
+			r.Name = names[i]
+		}
+		tree, err := session.TreeConnect(ctx, names[i])
+		if r.Tree = layerStep(model.LayerTree, err); err != nil {
+			return
+		}
+		root, err := tree.OpenRoot(ctx)
+		if r.Open = layerStep(model.LayerOpen, err); err == nil {
+			_ = root.Close(ctx)
+		}
+	})
+	l.host.lock.Lock()
+	defer l.host.lock.Unlock()
+	l.result.Shares = results
+}
+
+// probeWorkstation asks the workstation service for the host's names, who is logged on, and its network cards.
+func probeWorkstation(ctx context.Context, t *talk) {
+	wks := dcerpc.WKSSVCClient{Client: t.client}
+	server := t.unc()
+	info, err := wks.GetInfo(ctx, server, 100)
+	if a := t.win("NetrWkstaGetInfo", err); a.ok() && info.Info != nil {
+		a.gave(1, fmt.Sprintf("%s in %s, version %d.%d", text(info.Info.Name), text(info.Info.Domain), info.Info.Major, info.Info.Minor))
+	}
+	if t.lost != nil {
+		return
+	}
+	sum, err := pages(func(resume uint32) (page, error) {
+		r, err := wks.UserEnum(ctx, server, 1, resume)
+		if err != nil {
+			return page{}, err
+		}
+		p := page{more: r.More(), resume: value(r.Resume), count: len(r.Entries)}
+		for _, u := range r.Entries {
+			p.names = append(p.names, text(u.LogonDomain)+`\`+text(u.User))
+		}
+		return p, nil
+	})
+	t.win("NetrWkstaUserEnum", err).gave(sum.count, sum.names...).more(sum.more)
+	if t.lost != nil {
+		return
+	}
+	sum, err = pages(func(resume uint32) (page, error) {
+		r, err := wks.TransportEnum(ctx, server, resume)
+		if err != nil {
+			return page{}, err
+		}
+		p := page{more: r.More(), resume: value(r.Resume), count: len(r.Entries)}
+		for _, n := range r.Entries {
+			p.names = append(p.names, text(n.Name)+" "+text(n.Address))
+		}
+		return p, nil
+	})
+	t.win("NetrWkstaTransportEnum", err).gave(sum.count, sum.names...).more(sum.more)
+	if t.lost != nil {
+		return
+	}
+	join, err := wks.GetJoinInformation(ctx, server)
+	if a := t.win("NetrGetJoinInformation", err); a.ok() {
+		a.gave(1, text(join.Name))
+	}
+}

@@ -1,0 +1,22 @@
+package scan
+
+// probes says how to ask each interface of the catalog that may be called.
+var probes = map[string]probe{
+	"lsarpc":         probeLSA,
+	"samr":           probeSAMR,
+	"srvsvc":         probeServer,
+	"wkssvc":         probeWorkstation,
+	"netlogon":       probeNetlogon,
+	"dssetup":        probeDSSetup,
+	"spoolss":        probeSpooler,
+	"svcctl":         probeServices,
+	"winreg":         probeRegistry,
+	"eventlog":       probeEventlog,
+	"atsvc":          probeJobs,
+	"itaskscheduler": probeTasks,
+	"netdfs":         probeDFS,
+	"epmapper":       probeEndpoints,
+	"mgmt":           probeManagement,
+	"plugplay":       probePlugPlay,
+	"fssagentrpc":    probeShadowCopies,
+}

@@ -1,0 +1,164 @@
+// Package scan finds out what a stranger can reach through IPC$.
+//
+// One host is asked like this; each arrow is a layer, and each layer's answer is kept with its own status:
+//
+//	connect ─► negotiate ─► session ─► tree IPC$ ─► open a pipe ─► bind an interface ─► call
+//	                          │
+//	                          anonymous, guest, user; a made-up user last
+//
+// The rules of the room:
+//
+//   - A session, a tree connect, an open and a bind are never an exposure. A call that returned data is.
+//   - What got no answer is inconclusive: never denied, never empty.
+//   - Every call reads. What could change the server, or make it log on elsewhere, ends at the bind.
+//   - Names are counted, and kept only when they were asked for.
+//   - Which pipes and interfaces to try, and what a call gives away, is data of the catalog; how to call is Go, one
+//     file an interface family (probe_*.go).
+package scan
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+	"ipcguard/internal/scan/targets"
+	"ipcguard/internal/smb"
+)
+
+// Options says how to scan. The zero value asks everything, as anonymous, guest and a made-up user.
+type Options struct {
+	Dialects      []smb.Dialect // to speak; nil is the best that the server has
+	NetBIOS       bool          // open a NetBIOS session first, on any port; on port 139 it is always opened
+	Quick         bool          // the null-session question alone: session, tree, who am I?
+	NoGuest       bool
+	NoUnknownUser bool
+	ShowNames     bool
+	// User makes the authenticator for one logon at this target with the credentials given; nil is none.
+	User func(targets.Target) (smb.Authenticator, error)
+
+	Timeouts smb.Timeouts
+	Host     time.Duration // for everything about one host; 0 is DefaultHostTimeout
+	Retries  int           // further tries for a host whose answers were cut off
+
+	Concurrency int     // hosts at a time; 0 is DefaultConcurrency
+	Rate        float64 // connections a second, all hosts together; 0 is no limit
+	Files       int     // files this process may have open; 0 asks the system
+
+	Catalog *catalog.Catalog // nil is the embedded one
+	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+const (
+	// DefaultConcurrency keeps a small machine and its network busy: most hosts wait most of the time.
+	DefaultConcurrency = 256
+	// DefaultHostTimeout holds a whole ladder at 50 ms each way with first pipes that take 4 s and a failed logon's
+	// 2 s, several times over.
+	DefaultHostTimeout = 2 * time.Minute
+)
+
+// Scanner scans hosts. It is safe for concurrent use.
+type Scanner struct {
+	o       Options
+	catalog *catalog.Catalog
+	gate    *gate
+	hosts   int
+	pipes   []pipe
+}
+
+// New prepares a scanner.
+func New(o Options) (*Scanner, error) {
+	s := &Scanner{o: o, catalog: o.Catalog}
+	if s.catalog == nil {
+		s.catalog = catalog.Load()
+	}
+	if s.o.Concurrency <= 0 {
+		s.o.Concurrency = DefaultConcurrency
+	}
+	if s.o.Host <= 0 {
+		s.o.Host = DefaultHostTimeout
+	}
+	if s.o.Files <= 0 {
+		s.o.Files = openFiles()
+	}
+	s.hosts, s.gate = newGate(s.o.Concurrency, s.o.Files, s.o.Rate)
+	var err error
+	s.pipes, err = pipesOf(s.catalog)
+	return s, err
+}
+
+// Concurrency is how many hosts are under way at a time: what was asked for, or less where the system allows fewer
+// open files.
+func (s *Scanner) Concurrency() int { return s.hosts }
+
+// Run scans every target of the list and hands each result on as it comes; see Schedule.Run.
+func (s *Scanner) Run(ctx context.Context, list *targets.List, tally *Tally, emit func(*model.Scan) error) error {
+	return Schedule{Concurrency: s.hosts, Tally: tally}.Run(ctx, list.All(), s.Host, emit)
+}
+
+// Host scans one target.
+func (s *Scanner) Host(ctx context.Context, t targets.Target) *model.Scan {
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, s.o.Host)
+	defer cancel()
+	var h *host
+	for try := 0; ; try++ {
+		h = s.once(ctx, t)
+		if try >= s.o.Retries || !h.again || sleep(ctx, time.Second<<min(try, 4)) != nil {
+			break
+		}
+	}
+	h.result.Started = started.UTC()
+	h.result.DurationMS = time.Since(started).Milliseconds()
+	return h.result
+}
+
+// host is one try at one target.
+type host struct {
+	*Scanner
+	target  targets.Target
+	result  *model.Scan
+	again   bool // another try may end better
+	dialect smb.Dialect
+
+	lock    sync.Mutex
+	meters  []*meter
+	hearing hearing // what the server said about itself in any logon
+}
+
+// meter counts what connections cost that were begun after offset waits.
+type meter struct {
+	smb.Counters
+	offset int64
+}
+
+func (s *Scanner) once(ctx context.Context, t targets.Target) *host {
+	h := &host{Scanner: s, target: t}
+	h.result = &model.Scan{
+		Schema: model.SchemaScan, Target: t.Name, Aliases: t.Aliases, Verdict: model.Unreachable,
+		Server:     model.Server{Dialects: []string{}},
+		Identities: []model.IdentityResult{}, Findings: []model.Finding{},
+	}
+	if t.Err != nil {
+		h.result.Reason = t.Err.Error()
+		return h
+	}
+	h.result.Address = t.Addr.String()
+	h.run(ctx)
+	h.result.Stats = h.stats()
+	return h
+}
+
+func (h *host) stats() model.Stats {
+	var out model.Stats
+	for _, m := range h.meters {
+		out.Connections += int(m.Connections.Load())
+		out.Requests += int(m.Requests.Load())
+		out.BytesSent += m.BytesSent.Load()
+		out.BytesReceived += m.BytesReceived.Load()
+		out.RoundTrips = max(out.RoundTrips, int(m.offset+m.RoundTrips.Load()))
+	}
+	return out
+}

@@ -1,0 +1,113 @@
+package scan
+
+import (
+	"context"
+
+	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/model"
+)
+
+// probe asks one interface what it gives away, and notes every answer.
+type probe func(ctx context.Context, t *talk)
+
+// talk is the conversation with one interface behind one pipe.
+type talk struct {
+	*job
+	iface  iface
+	client *dcerpc.Client
+	bind   model.Step
+	calls  []*model.CallResult
+	lost   error // the pipe is gone: nothing more can be asked
+}
+
+// note keeps the answer to one call. The family's word for success is ok.
+func (t *talk) note(name string, ok string, err error) *answer {
+	c := &model.CallResult{Call: name, Opnum: t.opnum(name)}
+	var word string
+	var nothing bool
+	c.Outcome, word, c.Detail, nothing = callOutcome(err)
+	if c.Status = word; err == nil {
+		c.Status = ok
+	}
+	if nothing {
+		c.Discloses = model.DisclosesNothing
+	}
+	if lost(err) {
+		t.lost = err
+	}
+	t.calls = append(t.calls, c)
+	t.job.first()
+	return &answer{c, t}
+}
+
+// nt and win note a call of an interface that returns NTSTATUS or WERROR.
+func (t *talk) nt(name string, err error) *answer  { return t.note(name, "STATUS_SUCCESS", err) }
+func (t *talk) win(name string, err error) *answer { return t.note(name, "WERR_OK", err) }
+
+// opnum is the number of a call, from the catalog or from the interface's own table.
+func (t *talk) opnum(name string) uint16 {
+	for _, c := range t.iface.entry.Calls {
+		if c.Name == name {
+			return uint16(c.Opnum)
+		}
+	}
+	if known := dcerpc.LookupInterface(t.iface.syntax); known != nil {
+		for n, op := range known.Ops {
+			if op.Name == name {
+				return uint16(n)
+			}
+		}
+	}
+	return 0
+}
+
+func (t *talk) result() model.InterfaceResult {
+	r := model.InterfaceResult{
+		Interface: t.iface.entry.ID, UUID: t.iface.syntax.UUID.String(), Version: t.iface.syntax.Version(), Bind: t.bind,
+	}
+	for _, c := range t.calls {
+		r.Calls = append(r.Calls, *c)
+	}
+	return r
+}
+
+// answer is one call's result in the making.
+type answer struct {
+	*model.CallResult
+	t *talk
+}
+
+// ok tells whether the call was answered with success.
+func (a *answer) ok() bool { return a.Outcome == model.Allowed && a.Discloses == "" }
+
+// denied tells whether the call was answered with a no.
+func (a *answer) denied() bool { return a.Outcome == model.Denied }
+
+// gave says what a successful call gave away, by the catalog's word, and how many of them. Names are kept only when
+// they were asked for. Without any the call gave nothing.
+func (a *answer) gave(count int, names ...string) *answer {
+	kind := model.DisclosesNothing
+	for _, c := range a.t.iface.entry.Calls {
+		if c.Name == a.Call && c.Discloses != "" {
+			kind = c.Discloses
+		}
+	}
+	return a.gaveKind(kind, count, names...)
+}
+
+// gaveKind is gave with a word of its own, where the answer says less or other than the catalog expects.
+func (a *answer) gaveKind(kind model.Disclosure, count int, names ...string) *answer {
+	if !a.ok() {
+		return a
+	}
+	if a.Discloses, a.Count = kind, count; count == 0 {
+		a.Discloses = model.DisclosesNothing
+	}
+	if a.t.o.ShowNames {
+		a.Names = append(a.Names, names...)
+	}
+	return a
+}
+
+// more says that there was more, and that it was left.
+func (a *answer) more(yes bool) { a.More = yes }

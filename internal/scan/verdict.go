@@ -1,0 +1,155 @@
+package scan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/model"
+)
+
+// stranger tells whether an identity needs nothing from the server's administrator.
+func stranger(id model.Identity) bool { return id != model.User }
+
+// judge sums up the host. A user with credentials is asked for comparison and changes nothing.
+func (h *host) judge(ladders []*ladder, ended error) {
+	r := h.result
+	r.Findings = append(h.exposures(), h.weaknesses()...)
+	var entered, unclear, closedBy []string
+	exposed := false
+	for _, l := range ladders {
+		id := l.result
+		if !stranger(l.id) {
+			continue
+		}
+		exposed = exposed || len(disclosures(id)) > 0
+		in, doubt := h.standing(l)
+		if doubt != "" {
+			unclear = append(unclear, fmt.Sprintf("%s: %s", l.id, doubt))
+		}
+		if in {
+			entered = append(entered, string(l.id))
+		} else {
+			closedBy = append(closedBy, refusal(l))
+		}
+		h.again = h.again || id.Session.Outcome == model.Inconclusive || id.Tree.Outcome == model.Inconclusive && l.closed == ""
+	}
+	switch {
+	case exposed:
+		r.Verdict = model.Exposed
+	case ended != nil:
+		r.Verdict, r.Partial = model.VerdictInconclusive, true
+		r.Reason = "the time for this host ran out"
+	case len(unclear) > 0:
+		r.Verdict, r.Reason = model.VerdictInconclusive, strings.Join(unclear, "; ")
+	case len(entered) > 0:
+		r.Verdict = model.Limited
+		r.Reason = strings.Join(entered, ", ") + " may come in, and is given no more than every client is told"
+	default:
+		r.Verdict, r.Reason = model.Closed, strings.Join(slices.Compact(closedBy), "; ")
+	}
+	switch {
+	case ended != nil:
+		r.Partial = true
+	case h.o.Quick && r.Verdict == model.Limited:
+		r.Partial = true
+		r.Reason = "a null session works; what else it is given was not asked (--quick)"
+	}
+}
+
+// standing tells whether an identity was let in as far as a pipe or a disk share, and what is not known that could
+// change the answer.
+func (h *host) standing(l *ladder) (in bool, doubt string) {
+	r := l.result
+	switch {
+	case l.closed != "":
+		return false, ""
+	case r.Session.Outcome != model.Allowed:
+		return false, doubtful("session", r.Session)
+	case r.Tree.Outcome != model.Allowed:
+		return false, doubtful("tree connect", r.Tree)
+	}
+	matters := map[string]bool{}
+	for _, p := range h.pipes {
+		matters[p.name] = p.calls
+	}
+	tested := 0
+	var doubts []string
+	for _, p := range r.Pipes {
+		tested++
+		in = in || p.Open.Outcome == model.Allowed
+		if matters[p.Pipe] {
+			if d := pipeDoubt(p); d != "" {
+				doubts = append(doubts, d)
+			}
+		} else if p.Open.Outcome == model.Inconclusive && !in {
+			doubts = append(doubts, doubtful("opening "+p.Pipe, p.Open))
+		}
+	}
+	for _, s := range r.Shares {
+		if s.Open.Outcome == model.Inconclusive || s.Tree.Outcome == model.Inconclusive {
+			doubts = append(doubts, "a disk share gave no answer")
+		}
+	}
+	if tested == 0 {
+		doubts = append(doubts, "no pipe was tried")
+	}
+	if h.o.Quick && !in {
+		doubts = append(doubts, "only one pipe was tried (--quick)")
+	}
+	return in, summary(doubts)
+}
+
+func doubtful(what string, s model.Step) string {
+	if s.Outcome != model.Inconclusive && s.Outcome != model.NotTested {
+		return ""
+	}
+	return strings.TrimSpace(what + " gave no answer that counts: " + strings.TrimSpace(s.Status+" "+s.Detail))
+}
+
+// pipeDoubt is what is not known about a pipe whose calls could have given something away.
+func pipeDoubt(p model.PipeResult) string {
+	if d := doubtful("opening "+p.Pipe, p.Open); d != "" {
+		return d
+	}
+	for _, i := range p.Interfaces {
+		if i.Interface == mgmt {
+			continue
+		}
+		if d := doubtful("binding "+i.Interface+" on "+p.Pipe, i.Bind); d != "" {
+			return d
+		}
+		for _, c := range i.Calls {
+			if c.Outcome == model.Inconclusive {
+				return fmt.Sprintf("%s on %s gave no answer that counts: %s", c.Call, p.Pipe, strings.TrimSpace(c.Status+" "+c.Detail))
+			}
+		}
+	}
+	return ""
+}
+
+// summary keeps a reason short: the ladder has it all.
+func summary(doubts []string) string {
+	doubts = slices.Compact(doubts)
+	if len(doubts) > 2 {
+		return fmt.Sprintf("%s; %s; and %d more", doubts[0], doubts[1], len(doubts)-2)
+	}
+	return strings.Join(doubts, "; ")
+}
+
+// refusal says where an identity was refused.
+func refusal(l *ladder) string {
+	r := l.result
+	at := func(layer string, s model.Step) string {
+		return strings.TrimSpace(fmt.Sprintf("%s is refused at %s %s", l.id, layer, s.Status))
+	}
+	switch {
+	case l.closed != "":
+		return l.closed
+	case r.Session.Outcome != model.Allowed:
+		return at("logon", r.Session)
+	case r.Tree.Outcome != model.Allowed:
+		return at("the IPC$ tree connect", r.Tree)
+	}
+	return fmt.Sprintf("%s is refused at every pipe", l.id)
+}
