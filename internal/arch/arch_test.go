@@ -186,6 +186,31 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestDocument holds the table that people read against the one that is enforced.
+func TestDocument(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(moduleRoot(t), "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(strings.TrimSpace(line), "|")
+		if len(cells) == 5 && strings.HasPrefix(cells[1], " `") {
+			written[strings.Trim(cells[1], " `")] = strings.TrimSpace(cells[3])
+		}
+	}
+	for _, r := range rooms {
+		imports, ok := written[r.path]
+		if want := strings.Join(r.rooms, ", "); !ok || imports != want {
+			t.Errorf("docs/architecture.md says that %s imports %q, the table says %q", r.path, imports, want)
+		}
+		delete(written, r.path)
+	}
+	for name := range written {
+		t.Errorf("docs/architecture.md has a room %s that the table lacks", name)
+	}
+}
+
 func moduleRoot(t *testing.T) string {
 	t.Helper()
 	dir, err := os.Getwd()
