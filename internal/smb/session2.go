@@ -120,12 +120,13 @@ func (s *session2) establish(a Authenticator, last *answer, resp *smb2.SessionSe
 	// A session without a secret is signed only where the server wants signing and began it: a signature that anybody
 	// can make proves nothing, and servers that have no key for such a session refuse signed requests.
 	s.sign = key != nil && (s.secret || proven && b.c.neg.SigningRequired)
-	if key != nil && b.cipher != 0 {
+	// It is never encrypted: servers end the connection over it, whatever they announced. See [MS-SMB2] 3.3.5.2.1.1.
+	if s.secret && key != nil && b.cipher != 0 {
 		if err := s.prepareEncryption(key, preauth); err != nil {
 			return err
 		}
 	}
-	s.encrypt = s.transform != nil && (s.about.EncryptRequired || b.c.o.Encrypt && s.secret)
+	s.encrypt = s.transform != nil && (s.about.EncryptRequired || b.c.o.Encrypt)
 	s.about.Signed, s.about.Encrypted = s.sign && !s.encrypt, s.encrypt
 	if s.transform != nil {
 		b.mu.Lock()

@@ -41,7 +41,7 @@ func (c *Chain) Next() bool {
 	next := le.Uint32(c.rest[OffsetNext:])
 	switch {
 	case next == 0:
-		c.Message, c.rest = c.rest, nil
+		c.Message, c.rest = c.rest[:len(c.rest):len(c.rest)], nil
 	case next < HeaderLen || next%8 != 0 || uint64(next) > uint64(len(c.rest)-HeaderLen):
 		c.err = fmt.Errorf("smb2: %w: %d of %d", ErrChain, next, len(c.rest))
 		return false

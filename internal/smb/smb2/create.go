@@ -42,6 +42,7 @@ type CreateRequest struct {
 	CreateOptions      uint32
 	NameOffset         uint16
 	Name               Text
+	Padding            []byte // what lies between Name and Contexts: Windows clients leave old memory there
 	ContextsOffset     uint32
 	Contexts           CreateContexts
 }
@@ -69,6 +70,13 @@ func (r *CreateRequest) Unmarshal(msg []byte) (int, error) {
 		return 0, fmt.Errorf("create contexts: %w", err)
 	}
 	r.Name, r.Contexts = name, contexts
+	from := HeaderLen + 56
+	if len(name) > 0 {
+		from = int(r.NameOffset) + len(name)
+	}
+	if to := int(r.ContextsOffset); len(contexts) > 0 && from < to && to-from <= maxGap {
+		r.Padding = msg[from:to:to]
+	}
 	return end, nil
 }
 
@@ -95,6 +103,7 @@ func (r *CreateRequest) AppendBody(dst []byte, base int) []byte {
 	}
 	dst, off := place(dst, base, want, 8, r.Name)
 	le.PutUint16(dst[at:], uint16(off))
+	dst = append(dst, r.Padding...)
 	dst, off = place(dst, base, int(r.ContextsOffset), 8, r.Contexts)
 	le.PutUint32(dst[at+4:], uint32(off))
 	return dst
