@@ -128,6 +128,9 @@ func (j *job) run(ctx context.Context) {
 // leave closes a pipe without waiting for the answer: a server has few places for clients of its pipes, and the pipes
 // still to come want them.
 func (j *job) leave(ctx context.Context, p *smb.Pipe) {
+	if j.quick {
+		return // the connection ends next
+	}
 	j.closing.Go(func() { _ = p.Close(ctx) }) // a pipe that does not close ends with the connection
 }
 

@@ -72,7 +72,11 @@ type Scanner struct {
 func New(o Options) (*Scanner, error) {
 	s := &Scanner{o: o, catalog: o.Catalog}
 	if s.catalog == nil {
-		s.catalog = catalog.Load()
+		c, err := catalog.Load()
+		if err != nil {
+			return nil, err
+		}
+		s.catalog = c
 	}
 	if s.o.Concurrency <= 0 {
 		s.o.Concurrency = DefaultConcurrency
