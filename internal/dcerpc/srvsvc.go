@@ -80,11 +80,15 @@ func (s *ShareInfo) head(c *coder, level uint32) {
 	}
 }
 
-func (s *ShareInfo) body(c *coder) {
+func (s *ShareInfo) body(c *coder, level uint32) {
 	c.strBody(s.Name)
-	c.strBody(s.Remark)
-	c.strBody(s.Path)
-	c.strBody(s.Password)
+	if level > 0 {
+		c.strBody(s.Remark)
+	}
+	if level == 2 || level == 502 {
+		c.strBody(s.Path)
+		c.strBody(s.Password)
+	}
 	if !s.hasDescriptor {
 		return
 	}
@@ -115,7 +119,7 @@ func (c *coder) shares(level *uint32, s *[]ShareInfo) {
 		if c.err == nil {
 			e.head(c, *level)
 		}
-	}, func(e *ShareInfo) { e.body(c) })
+	}, func(e *ShareInfo) { e.body(c, *level) })
 }
 
 // NetrShareEnumRequest asks for the shares.
@@ -191,7 +195,7 @@ func (r *NetrShareGetInfoResponse) ndr(c *coder) {
 			return
 		}
 		r.Info.head(c, r.Level)
-		r.Info.body(c)
+		r.Info.body(c, r.Level)
 	}
 	r.result(c)
 }

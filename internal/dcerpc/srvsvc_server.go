@@ -47,9 +47,15 @@ func (c *coder) sessions(level *uint32, s *[]SessionInfo) {
 		}
 	}, func(e *SessionInfo) {
 		c.strBody(e.Client)
-		c.strBody(e.User)
-		c.strBody(e.ClientType)
-		c.strBody(e.Transport)
+		if *level > 0 {
+			c.strBody(e.User)
+		}
+		if *level == 2 || *level == 502 {
+			c.strBody(e.ClientType)
+		}
+		if *level == 502 {
+			c.strBody(e.Transport)
+		}
 	})
 }
 
@@ -156,8 +162,12 @@ func (i *ServerInfo) code(c *coder, level uint32) {
 		pointer(c, &i.UserPath)
 	}
 	c.strBody(i.Name)
-	c.strBody(i.Comment)
-	c.strBody(i.UserPath)
+	if level > 100 {
+		c.strBody(i.Comment)
+	}
+	if level == 102 {
+		c.strBody(i.UserPath)
+	}
 }
 
 // ServerGetInfo gives the server's data at level 100, 101 or 102.

@@ -281,7 +281,7 @@ func (c *coder) regDescriptorBody(d *RegDescriptor, present bool) {
 	if !present {
 		return
 	}
-	n := c.varying(int(d.Room), len(d.Bytes), 1)
+	n := c.varying(max(int(d.Room), len(d.Bytes)), len(d.Bytes), 1)
 	if c.dec {
 		d.Bytes = make([]byte, n)
 	}

@@ -52,7 +52,9 @@ func (r *NetrWkstaGetInfoResponse) ndr(c *coder) {
 		}
 		c.strBody(i.Name)
 		c.strBody(i.Domain)
-		c.strBody(i.Root)
+		if r.Level > 100 {
+			c.strBody(i.Root)
+		}
 	}
 	r.result(c)
 }
@@ -85,9 +87,11 @@ func (c *coder) wkstaUsers(level *uint32, u *[]WkstaUser) {
 		}
 	}, func(e *WkstaUser) {
 		c.strBody(e.User)
-		c.strBody(e.LogonDomain)
-		c.strBody(e.OtherDomains)
-		c.strBody(e.LogonServer)
+		if *level == 1 {
+			c.strBody(e.LogonDomain)
+			c.strBody(e.OtherDomains)
+			c.strBody(e.LogonServer)
+		}
 	})
 }
 
