@@ -19,17 +19,23 @@ type sambaLog struct {
 	server string // the name for records that do not tell the server's address
 
 	// A successful logon is told twice, as Authentication and as Authorization, when the log level holds both. The first
-	// kind is kept back until it is known whether the second is there.
+	// kind is kept back until it is known whether the second is there, for each server and identity by itself: at level 3
+	// there is no Authorization, at 4 there is none of null sessions, whose Authentication a file server still writes.
 	authenticated *Aggregator
-	authorized    int64
+	authorized    map[authorizedKey]bool
 	authEvents    int64
 	anonymous     int64
 	fullAudit     int64
 	snapshots     int64
 }
 
+type authorizedKey struct {
+	server   string
+	identity model.Identity
+}
+
 func newSambaLog(add func(model.Use), cov *Coverage) *sambaLog {
-	return &sambaLog{add: add, cov: cov, authenticated: NewAggregator(0)}
+	return &sambaLog{add: add, cov: cov, authenticated: NewAggregator(0), authorized: make(map[authorizedKey]bool)}
 }
 
 // sambaAuth tells whether a JSON record is one of the authentication audit.
@@ -67,11 +73,13 @@ func (s *sambaLog) auth(m map[string]any) {
 	}
 	var basis string
 	if kind == "Authorization" {
-		s.authorized++
 		u.Identity, basis = sidIdentity(text("sid"), text("account"))
 		u.Account = accountName(u.Identity, text("domain"), text("account"))
 		u.Basis = "Samba authorization: " + basis
 		s.countAnonymous(u)
+		if len(s.authorized) < maxHosts {
+			s.authorized[authorizedKey{u.Server, u.Identity}] = true
+		}
 		s.add(u)
 		return
 	}
@@ -216,19 +224,16 @@ func (s *sambaLog) status(m map[string]any) {
 
 // close gives the logons that were told once only, and says what the logs could not show.
 func (s *sambaLog) close() {
-	rows := s.authenticated.Rows()
-	if s.authorized == 0 {
-		for _, u := range rows {
+	for _, u := range s.authenticated.Rows() {
+		if !s.authorized[authorizedKey{u.Server, u.Identity}] {
 			s.add(u)
 		}
 	}
-	if s.authEvents > 0 {
-		if s.authorized == 0 && len(rows) > 0 {
-			s.cov.Note("Samba: there are no Authorization records, so guests are known by Authentication alone: log level 4 of auth_json_audit adds them")
-		}
-		if s.anonymous == 0 {
-			s.cov.Note("Samba: no anonymous logon in the log, which proves something only if auth_json_audit was at 5: level 3 and 4 leave null sessions out")
-		}
+	if s.authEvents > 0 && len(s.authorized) == 0 {
+		s.cov.Note("Samba: there are no Authorization records, so logons turned into guests are not seen: log level 4 of auth_json_audit adds them")
+	}
+	if s.authEvents > 0 && s.anonymous == 0 {
+		s.cov.Note("Samba: no anonymous logon in the log, which proves something only if auth_json_audit was at 5: a lower level may leave null sessions out")
 	}
 	if s.authEvents > 0 || s.fullAudit > 0 || s.snapshots > 0 {
 		s.cov.Note("Samba: no log names pipes or calls: a capture or the gateway shows them")

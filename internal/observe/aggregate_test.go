@@ -1,0 +1,113 @@
+package observe
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ipcguard/internal/model"
+)
+
+func TestAggregatorMergesAndBounds(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	use := func(client string, minute int, source string) model.Use {
+		when := at.Add(time.Duration(minute) * time.Minute)
+		return model.Use{Client: client, Identity: model.Anonymous, Layer: model.LayerOpen, Outcome: model.Allowed, Pipe: "samr", Basis: "b", Count: 1, First: when, Last: when, Source: source}
+	}
+	uses := []model.Use{use("a", 5, "x"), use("a", 1, "y"), use("a", 9, "x"), use("b", 2, "x"), use("c", 3, "x"), {Client: "a", Identity: model.User, Layer: model.LayerOpen, Outcome: model.Allowed, Basis: "b"}}
+	a := NewAggregator(3)
+	for _, u := range uses {
+		a.Add(u)
+	}
+	rows := a.Rows()
+	if len(rows) != 3 || rows[0].Count != 3 || !rows[0].First.Equal(at.Add(time.Minute)) || !rows[0].Last.Equal(at.Add(9*time.Minute)) || rows[0].Source != "x, y" {
+		t.Errorf("rows %+v", rows)
+	}
+	if diff := cmp.Diff(map[model.Identity]int64{model.User: 1}, a.GivenUp()); diff != "" {
+		t.Errorf("given up (-want +got):\n%s", diff)
+	}
+	// Rows of two results join as their uses would have.
+	merged := NewAggregator(0)
+	for range 2 {
+		for _, r := range rows {
+			merged.Add(r)
+		}
+	}
+	if m := merged.Rows(); m[0].Count != 6 || !m[0].First.Equal(rows[0].First) || m[0].Source != "x, y" {
+		t.Errorf("merged %+v", m)
+	}
+}
+
+func TestAggregatorOrder(t *testing.T) {
+	var uses []model.Use
+	for i := range 60 {
+		uses = append(uses, model.Use{Client: fmt.Sprint(i % 7), Pipe: fmt.Sprint(i % 3), Opnum: i % 2, Layer: []model.Layer{model.LayerCall, model.LayerSession}[i%2], Identity: model.User})
+	}
+	var want []model.Use
+	for range 10 {
+		a := NewAggregator(0)
+		for _, u := range uses {
+			a.Add(u)
+		}
+		if want == nil {
+			want = a.Rows()
+		}
+		if diff := cmp.Diff(want, a.Rows()); diff != "" {
+			t.Fatal(diff)
+		}
+		rand.Shuffle(len(uses), func(i, j int) { uses[i], uses[j] = uses[j], uses[i] })
+	}
+}
+
+// What a hostile source names takes no more room than any row.
+func TestLongTexts(t *testing.T) {
+	a, c := NewAggregator(0), new(Coverage)
+	a.Add(model.Use{Account: strings.Repeat("ü", 1<<20)})
+	if n := len(a.Rows()[0].Account); n > maxText {
+		t.Errorf("%d bytes kept", n)
+	}
+	for i := range 3 * maxCounted {
+		c.CountRead(fmt.Sprint(i), 1)
+		c.Notice(Notice{ID: "x", What: fmt.Sprint(i)})
+		c.Notice(Notice{ID: "x", What: fmt.Sprint(i)})
+	}
+	if len(c.Read) > maxCounted+1 || c.Read["others"] == 0 || len(c.Notices) != maxNotices || c.Notices[0].Count != 2 || len(c.Unreadable) != 1 {
+		t.Errorf("%d kinds, %d notices, %v", len(c.Read), len(c.Notices), c.Unreadable)
+	}
+	for i := range 10 {
+		a.Add(model.Use{Account: "a", Source: fmt.Sprint(i)})
+	}
+	if s := a.Rows()[0].Source; s != "0, 1, 2, 3, and others" {
+		t.Errorf("source %q", s)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for in, want := range map[string]string{
+		"-": "", "": "", "::ffff:10.0.0.1": "10.0.0.1", `\\PC1`: "PC1", "ipv4:127.0.0.1:33156": "127.0.0.1", "ipv6:fe80::1:445": "fe80::1",
+		"[fe80::1]:445": "fe80::1", "10.0.0.1:445": "10.0.0.1", `\\[fd00::1]`: "fd00::1", "fe80::1%3": "fe80::1%3",
+	} {
+		if got := cleanAddress(in); got != want {
+			t.Errorf("cleanAddress(%q) = %q, want %q", in, got, want)
+		}
+	}
+	for in, want := range map[string]uint64{"0x3e7": 0x3e7, "999": 999, "(0x0,0x43F6E)": 0x43f6e, "(0x1,0x2)": 1<<32 | 2} {
+		if got, ok := logonID(in); got != want || !ok {
+			t.Errorf("logonID(%q) = %#x, %v", in, got, ok)
+		}
+	}
+	for _, in := range []string{"", "-", "0x0", "(", "(0x0", "x"} {
+		if got, ok := logonID(in); ok {
+			t.Errorf("logonID(%q) = %#x", in, got)
+		}
+	}
+	for in, want := range map[string]string{`\`: "", "": "", "NETLOGON": "netlogon", `\PIPE\SamR`: "samr", `TsVcPipe-1`: "tsvcpipe-1"} {
+		if got := cleanPipe(in); got != want {
+			t.Errorf("cleanPipe(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

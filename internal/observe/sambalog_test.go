@@ -1,0 +1,152 @@
+package observe
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"ipcguard/internal/peer"
+)
+
+// A real server's own log tells who connected, as often as they did.
+func TestRealSambaAudit(t *testing.T) {
+	for _, tt := range []struct {
+		level string
+		rows  []string
+		note  string
+	}{
+		{"1 auth_json_audit:5", []string{
+			`127.0.0.1 > 127.48.0.2 anonymous [] session allowed STATUS_SUCCESS x3`,
+			`127.0.0.1 > 127.48.0.2 guest [LABHOST\nobody] session allowed STATUS_SUCCESS x1`,
+			`127.0.0.1 > 127.48.0.2 unknown-user [WORKGROUP\ghost] session denied STATUS_NO_SUCH_USER x1`,
+			`127.0.0.1 > 127.48.0.2 user [LABHOST\alice] session allowed STATUS_SUCCESS x2`,
+			`127.0.0.1 > 127.48.0.2 user [WORKGROUP\alice] session denied STATUS_WRONG_PASSWORD x1`,
+		}, "no log names pipes or calls"},
+		// At 4 null sessions have no Authorization; their Authentication is there.
+		{"1 auth_json_audit:4", []string{
+			`127.0.0.1 > 127.48.0.2 anonymous [] session allowed STATUS_SUCCESS x3`,
+			`127.0.0.1 > 127.48.0.2 guest [LABHOST\nobody] session allowed STATUS_SUCCESS x1`,
+			`127.0.0.1 > 127.48.0.2 unknown-user [WORKGROUP\ghost] session denied STATUS_NO_SUCH_USER x1`,
+			`127.0.0.1 > 127.48.0.2 user [LABHOST\alice] session allowed STATUS_SUCCESS x2`,
+			`127.0.0.1 > 127.48.0.2 user [WORKGROUP\alice] session denied STATUS_WRONG_PASSWORD x1`,
+		}, "no log names pipes or calls"},
+		// At 3 a success is told once, as Authentication.
+		{"1 auth_json_audit:3", []string{
+			`127.0.0.1 > 127.48.0.2 anonymous [] session allowed STATUS_SUCCESS x3`,
+			`127.0.0.1 > 127.48.0.2 unknown-user [WORKGROUP\ghost] session denied STATUS_NO_SUCH_USER x1`,
+			`127.0.0.1 > 127.48.0.2 user [WORKGROUP\alice] session allowed STATUS_SUCCESS x2`,
+			`127.0.0.1 > 127.48.0.2 user [WORKGROUP\alice] session denied STATUS_WRONG_PASSWORD x1`,
+		}, "level 4 of auth_json_audit adds them"},
+		// At 2 there are failures alone, and what that hides is said.
+		{"1 auth_json_audit:2", []string{
+			`127.0.0.1 > 127.48.0.2 unknown-user [WORKGROUP\ghost] session denied STATUS_NO_SUCH_USER x1`,
+			`127.0.0.1 > 127.48.0.2 user [WORKGROUP\alice] session denied STATUS_WRONG_PASSWORD x1`,
+		}, "only if auth_json_audit was at 5"},
+	} {
+		t.Run(tt.level, func(t *testing.T) {
+			s := peer.StartSamba(t, peer.Config{Address: "127.48.0.2", Global: []string{"log level = " + tt.level, "map to guest = bad user"}})
+			begin := time.Now()
+			peer.Client{}.Share(t, s.Addr(), "IPC$", "exit")
+			peer.Client{}.RPC(t, s.Addr(), "enumdomusers")
+			peer.Client{}.RPC(t, s.Addr(), "lsaquery")
+			alice := peer.Client{User: "alice", Password: peer.Password, Domain: "WORKGROUP"}
+			alice.Share(t, s.Addr(), "finance", "ls")
+			alice.Share(t, s.Addr(), "finance", "ls")
+			alice.Password = "wrong"
+			alice.Share(t, s.Addr(), "finance", "ls")
+			peer.Client{User: "ghost", Password: "x", Domain: "WORKGROUP"}.Share(t, s.Addr(), "public", "ls")
+
+			rows, cov := readLogs(t, LogOptions{}, "@"+filepath.Join(s.Dir, "log"))
+			wantRows(t, rows, tt.rows...)
+			if !strings.Contains(strings.Join(cov.Notes, "\n"), tt.note) {
+				t.Errorf("notes %q", cov.Notes)
+			}
+			for _, u := range rows {
+				if u.First.Before(begin.Add(-time.Minute)) || u.Last.After(time.Now().Add(time.Minute)) {
+					t.Errorf("times %v to %v, now %v", u.First, u.Last, begin)
+				}
+			}
+		})
+	}
+}
+
+// full_audit and smbstatus see connections to IPC$ and cannot tell a null session from a guest.
+func TestRealSambaConnections(t *testing.T) {
+	s := peer.StartSamba(t, peer.Config{Address: "127.48.0.3", Global: []string{
+		"log level = 1", "vfs objects = full_audit", "full_audit:success = connect", "full_audit:failure = connect", "full_audit:syslog = no",
+	}})
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	// Two clients stay connected while smbstatus looks.
+	for _, who := range []string{"%", "alice%" + peer.Password} {
+		cmd := s.Command(ctx, "smbclient", "-s", s.ConfigFile, "-p", strconv.Itoa(s.Port), "//"+s.Address+"/IPC$")
+		cmd.Args = append(cmd.Args, "-U", who)
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			in.Close()
+			_ = cmd.Wait()
+		}()
+	}
+	var status []byte
+	for {
+		out, err := s.Command(ctx, "smbstatus", "-s", s.ConfigFile, "--json").Output()
+		var m map[string]any
+		if err == nil && json.Unmarshal(out, &m) == nil && len(object(m, "tcons")) == 2 {
+			status = out
+			break
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("two clients did not connect: %v\n%s", err, out)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	want := []string{
+		`127.0.0.1 > labhost unknown [nobody] tree IPC$ allowed x1`,
+		`127.0.0.1 > labhost user [alice] tree IPC$ allowed x1`,
+	}
+	rows, cov := readLogs(t, LogOptions{Server: "labhost"}, string(status))
+	wantRows(t, rows, want...)
+	if !strings.Contains(strings.Join(cov.Notes, "\n"), "auth_json_audit:5") {
+		t.Errorf("notes %q", cov.Notes)
+	}
+	rows, cov = readLogs(t, LogOptions{Server: "labhost"}, "@"+filepath.Join(s.Dir, "log"))
+	wantRows(t, rows, want...)
+	if cov.Read["full_audit lines"] != 2 {
+		t.Errorf("coverage %+v", cov)
+	}
+}
+
+func TestSambaLines(t *testing.T) {
+	const anonymous = `{"timestamp": "2026-11-22T10:59:49.799077+0000", "type": "Authorization", "Authorization": {"localAddress": "ipv6:fd00::1:445", "remoteAddress": "ipv6:fd00::9:33156", "serviceDescription": "SMB2", "authType": "NTLMSSP", "domain": "NT AUTHORITY", "account": "ANONYMOUS LOGON", "sid": "S-1-5-7"}}`
+	rows, cov := readLogs(t, LogOptions{Server: "fs"}, strings.Join([]string{
+		"[2026/11/22 10:59:49.558591,  0] ../../source3/smbd/server.c:1741(main)",
+		"  smbd version 4.17.12-Debian started.",
+		"2026-11-22T10:59:49.799077+00:00 fs smbd[1]: " + anonymous,
+		"  " + anonymous,
+		"  " + strings.ReplaceAll(anonymous, `"SMB2"`, `"LDAP"`),
+		"  " + anonymous[:100],
+		"2026-11-22T11:00:00+00:00 fs smbd_audit: bob|10.0.0.1|pc1|connect|ok|IPC$",
+		"2026-11-22T11:00:00+00:00 fs smbd_audit: eve|10.0.0.2|pc2|connect|fail (Permission denied)|IPC$",
+		"2026-11-22T11:00:00+00:00 fs smbd_audit: bob|10.0.0.1|pc1|openat|ok|r|connect",
+		"2026-11-22T11:00:00+00:00 fs smbd_audit: bob|10.0.0.1|pc1|connect|ok|data",
+	}, "\n"))
+	wantRows(
+		t, rows,
+		`10.0.0.1 > fs user [bob] tree IPC$ allowed x1`,
+		`10.0.0.2 > fs user [eve] tree IPC$ denied x1`,
+		`fd00::9 > fd00::1 anonymous [] session allowed STATUS_SUCCESS x2`,
+	)
+	if cov.Unreadable["damaged JSON records in a text log"] != 1 || cov.Read["full_audit lines"] != 4 {
+		t.Errorf("coverage %+v", cov)
+	}
+}
