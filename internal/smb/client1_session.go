@@ -178,12 +178,19 @@ func (s *session1) sign(got answer1, secret bool, key []byte) error {
 		return broken("signing is required, and the server does not sign").at(layerSession)
 	case !wanted:
 		return nil
+	case !signed && unsigned1(got.Signature) && !b.c.o.RequireSigning:
+		return nil // Samba signs no session without extended security, whatever it announced
 	case !signed:
 		return b.distrust("the end of the logon is not signed with the session's key")
 	}
 	b.signer, b.sequence = signer, 2
 	s.about.Signed = true
 	return nil
+}
+
+// unsigned1 tells whether a signature is none: zeros, or the word that peers put there until they sign.
+func unsigned1(signature [8]byte) bool {
+	return signature == [8]byte{} || string(signature[:]) == "BSRSPYL "
 }
 
 // distrust ends the connection: somebody on the way is not the server.
