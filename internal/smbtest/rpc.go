@@ -1,0 +1,114 @@
+package smbtest
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/model"
+	"ipcguard/internal/status"
+)
+
+func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
+
+// caller is who has a pipe open, and the handles that were opened through it.
+type caller struct {
+	host    *Host
+	who     model.Identity
+	account string // as the server knows the caller
+	handles map[dcerpc.Handle]object
+	next    uint64
+}
+
+// object is what a handle stands for.
+type object struct {
+	kind string
+	name string // the domain or registry key
+	rid  uint32
+}
+
+// maxHandles bounds what a client may leave open on a pipe.
+const maxHandles = 1024
+
+func (c *caller) open(o object) dcerpc.Handle {
+	c.next++
+	var h dcerpc.Handle
+	binary.LittleEndian.PutUint64(h[4:], c.next)
+	copy(h[12:], "practice")
+	if len(c.handles) < maxHandles {
+		c.handles[h] = o
+	}
+	return h
+}
+
+func (c *caller) get(h dcerpc.Handle, kind string) (object, bool) {
+	o, ok := c.handles[h]
+	return o, ok && o.kind == kind
+}
+
+// may tells whether the caller is given a kind of thing.
+func (c *caller) may(d model.Disclosure) bool { return c.host.Profile.discloses(c.who, d) }
+
+// op carries out one call.
+type op func(c *caller, stub []byte) ([]byte, error)
+
+// on makes an op from a function on the decoded request.
+func on[Q any, P interface {
+	*Q
+	dcerpc.Message
+}](f func(c *caller, q P) dcerpc.Message,
+) op {
+	return func(c *caller, stub []byte) ([]byte, error) {
+		q := P(new(Q))
+		if err := dcerpc.UnmarshalNDR(stub, false, q); err != nil {
+			return nil, err
+		}
+		return dcerpc.AppendNDR(nil, f(c, q)), nil
+	}
+}
+
+// interfaces maps each interface to its calls. An interface with a nil map is known to the endpoint mapper and binds,
+// and has no call that the probes may use.
+func interfaces() map[dcerpc.SyntaxID]map[uint16]op {
+	return map[dcerpc.SyntaxID]map[uint16]op{
+		dcerpc.SAMR:         samrOps,
+		dcerpc.LSARPC:       lsaOps,
+		dcerpc.NETLOGON:     netlogonOps,
+		dcerpc.SRVSVC:       srvsvcOps,
+		dcerpc.WKSSVC:       wkssvcOps,
+		dcerpc.DSSETUP:      dssetupOps,
+		dcerpc.SPOOLSS:      spoolssOps,
+		dcerpc.SVCCTL:       svcctlOps,
+		dcerpc.WINREG:       winregOps,
+		dcerpc.ATSVC:        atsvcOps,
+		dcerpc.NETDFS:       netdfsOps,
+		dcerpc.EVENTLOG:     eventlogOps,
+		dcerpc.EPMAPPER:     epmapperOps,
+		dcerpc.PLUGPLAY:     plugplayOps,
+		dcerpc.BROWSER:      nil,
+		dcerpc.INITSHUTDOWN: nil,
+		dcerpc.EFSRPC:       nil,
+		dcerpc.EFSRPCLsa:    nil,
+		dcerpc.DRSUAPI:      nil,
+		dcerpc.BACKUPKEY:    nil,
+		dcerpc.DNSSERVER:    nil,
+		dcerpc.FSRVP:        nil,
+	}
+}
+
+// endpoint makes the server's end of a pipe for one caller.
+func (h *Host) endpoint(pipe string, c *caller) *dcerpc.Endpoint {
+	e := &dcerpc.Endpoint{Secondary: `\PIPE\` + h.Profile.secondary(pipe), Handlers: map[dcerpc.SyntaxID]dcerpc.Handler{}}
+	ops := interfaces()
+	for _, id := range h.Profile.behind(pipe) {
+		table := ops[id]
+		e.Handlers[id] = func(opnum uint16, stub []byte) ([]byte, error) {
+			f := table[opnum]
+			if f == nil {
+				return nil, status.FaultOpRangeError
+			}
+			return f(c, stub)
+		}
+	}
+	return e
+}
