@@ -202,7 +202,8 @@ func (r *Reassembler) add(packet []byte, p PDU) (Call, bool, error) {
 		return call, true, nil // binds and the like come whole, whatever their flags say
 	}
 	if err == nil && r.unwrap != nil {
-		call.Stub, err = r.unwrap(packet, &p, call.Stub)
+		own := p // the copy is what escapes to the heap, so that nothing does without packet security
+		call.Stub, err = r.unwrap(packet, &own, call.Stub)
 	}
 	if err != nil {
 		r.drop(r.find(p.CallID, p.Type))
