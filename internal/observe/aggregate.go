@@ -19,13 +19,18 @@ import (
 )
 
 const (
-	// DefaultMaxRows is how many rows an Aggregator holds unless told otherwise. A row takes some 600 bytes with its
-	// key, so this is 60 MB at most; a network with that many different uses needs its own limit.
+	// DefaultMaxRows is how many rows an Aggregator holds unless told otherwise: some 60 MB of ordinary names. A network
+	// with that many different uses needs its own limit.
 	DefaultMaxRows = 100_000
 
-	// maxText is the longest text a row keeps. Windows' own longest names are 256 characters; what a hostile log or
+	// rowBytes is what a row takes beside its texts, and maxRowBytes what all rows may take together: names may be made
+	// long by whoever is observed, and the whole of observe is to stay below 200 MiB.
+	rowBytes    = 600
+	maxRowBytes = 96 << 20
+
+	// maxText is the longest text a row keeps. Windows' names of hosts, accounts and pipes end at 256; what a hostile log or
 	// client says beyond is cut.
-	maxText = 512
+	maxText = 256
 
 	// maxSources is how many sources a row names before it says "and others".
 	maxSources = 4
@@ -46,6 +51,7 @@ type useKey struct {
 type Aggregator struct {
 	rows    map[useKey]*model.Use
 	max     int
+	bytes   int
 	givenUp map[model.Identity]int64
 }
 
@@ -62,21 +68,20 @@ func (a *Aggregator) Add(u model.Use) {
 	if u.Count <= 0 {
 		u.Count = 1
 	}
-	for _, s := range []*string{&u.Client, &u.Server, &u.Account, &u.Share, &u.Pipe, &u.Interface, &u.UUID, &u.Call, &u.Status, &u.Basis, &u.Source} {
-		*s = clip(*s)
-	}
+	size := rowBytes + clipUse(&u)
 	key := useKey{
 		client: u.Client, server: u.Server, account: u.Account, share: u.Share, pipe: u.Pipe, iface: u.Interface,
 		uuid: u.UUID, call: u.Call, status: u.Status, identity: u.Identity, layer: u.Layer, outcome: u.Outcome, opnum: u.Opnum,
 	}
 	row, ok := a.rows[key]
 	if !ok {
-		if len(a.rows) >= a.max {
+		if len(a.rows) >= a.max || a.bytes+size > maxRowBytes {
 			a.givenUp[u.Identity] += u.Count
 			return
 		}
 		u.Schema = model.SchemaUse
 		a.rows[key] = &u
+		a.bytes += size
 		return
 	}
 	row.Count += u.Count
@@ -117,7 +122,16 @@ func layerOrder(l model.Layer) int {
 	}, l)
 }
 
-// clip cuts a text at maxText bytes, between characters, and copies it: a row must not hold a whole log line in memory.
+// clipUse cuts a use's texts and gives their length together.
+func clipUse(u *model.Use) (size int) {
+	for _, s := range []*string{&u.Client, &u.Server, &u.Account, &u.Share, &u.Pipe, &u.Interface, &u.UUID, &u.Call, &u.Status, &u.Basis, &u.Source} {
+		*s = clip(*s)
+		size += len(*s)
+	}
+	return size
+}
+
+// clip cuts a text at maxText bytes, between characters. What is cut is copied: a row must not hold all of it in memory.
 func clip(s string) string {
 	if len(s) <= maxText {
 		return s

@@ -70,6 +70,14 @@ func TestLongTexts(t *testing.T) {
 	if n := len(a.Rows()[0].Account); n > maxText {
 		t.Errorf("%d bytes kept", n)
 	}
+	full := NewAggregator(1 << 30)
+	long := strings.Repeat("x", maxText-10)
+	for i := range maxRowBytes / rowBytes {
+		full.Add(model.Use{Account: long + fmt.Sprint(i), Pipe: long, Call: long, Identity: model.User})
+	}
+	if n := len(full.Rows()); n > maxRowBytes/(rowBytes+3*(maxText-10)) || int64(n)+full.GivenUp()[model.User] != maxRowBytes/rowBytes {
+		t.Errorf("%d rows, given up %v", n, full.GivenUp())
+	}
 	for i := range 3 * maxCounted {
 		c.CountRead(fmt.Sprint(i), 1)
 		c.Notice(Notice{ID: "x", What: fmt.Sprint(i)})

@@ -9,12 +9,14 @@ import (
 )
 
 const (
-	// maxLogons is how many logons are remembered at a time, of all hosts. A busy file server has some thousand
-	// sessions open; an entry takes about 1 KiB.
-	maxLogons = 1 << 16
+	// maxLogons is how many logons are remembered at a time, of all hosts: a busy file server has some thousand sessions
+	// open. An entry takes about 1 KiB, and no more than 2 KiB with the longest names.
+	maxLogons = 1 << 15
 
-	// maxPending is how many uses wait for one logon's event. More of them are told at once, as unknown.
+	// maxPending is how many uses wait for one logon's event, and maxWaiting how many for all. More of them are told at
+	// once, as unknown.
 	maxPending = 64
+	maxWaiting = 1 << 14
 
 	// logonWindow is how far from one another a logon's event and its use may stand: a session seldom outlives a day,
 	// and a logon id may come again after a restart of the host.
@@ -45,6 +47,7 @@ type logonJoin struct {
 	emit     func(model.Use)
 	entries  map[logonKey]*list.Element
 	order    *list.List // of *logon, least recently touched first
+	waiting  int        // uses in all entries
 	unjoined int64      // uses whose logon was not seen
 }
 
@@ -76,6 +79,7 @@ func (j *logonJoin) drop(e *list.Element) {
 	l := e.Value.(*logon)
 	j.order.Remove(e)
 	delete(j.entries, l.key)
+	j.waiting -= len(l.pending)
 	for _, u := range l.pending {
 		j.unknown(u, l.key)
 	}
@@ -97,10 +101,12 @@ func (j *logonJoin) logon(key logonKey, session model.Use, workstation string, a
 	if l.seen {
 		return
 	}
-	l.seen, l.session, l.workstation = true, session, workstation
+	clipUse(&session)
+	l.seen, l.session, l.workstation = true, session, clip(workstation)
 	for _, u := range l.pending {
 		j.emit(l.complete(u))
 	}
+	j.waiting -= len(l.pending)
 	l.pending = nil
 	if always || l.used {
 		j.tell(l)
@@ -109,6 +115,7 @@ func (j *logonJoin) logon(key logonKey, session model.Use, workstation string, a
 
 // use takes a use of IPC$ by a logon. Its Identity is "" where the event itself does not tell.
 func (j *logonJoin) use(key logonKey, u model.Use) {
+	clipUse(&u)
 	l := j.entry(key, u.Last)
 	l.used = true
 	if l.account == "" {
@@ -120,9 +127,10 @@ func (j *logonJoin) use(key logonKey, u model.Use) {
 		j.emit(l.complete(u))
 	case u.Identity != "" && u.Client != "":
 		j.emit(u)
-	case len(l.pending) >= maxPending:
+	case len(l.pending) >= maxPending || j.waiting >= maxWaiting:
 		j.unknown(u, key)
 	default:
+		j.waiting++
 		l.pending = append(l.pending, u)
 	}
 }

@@ -133,7 +133,8 @@ func (l *Logs) Read(ctx context.Context, name string, r io.Reader) error {
 	return l.readText(ctx, b)
 }
 
-// IsLog tells from the first bytes of a file whether Logs can read it. 4 KiB of them are enough.
+// IsLog tells from the first bytes of a file whether Logs can read it. 4 KiB of them are enough, and 128 KiB of a
+// compressed file: xz and zstd unpack by the block.
 func IsLog(head []byte) bool {
 	r, err := decompress(bytes.NewReader(head))
 	if err != nil {

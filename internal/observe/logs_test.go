@@ -151,6 +151,26 @@ func TestRealEventLogs(t *testing.T) {
 	}
 }
 
+func TestIsLog(t *testing.T) {
+	head := func(name string) []byte {
+		b, err := os.ReadFile(filepath.Join(sharedDir(t), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b[:min(len(b), 128<<10)]
+	}
+	for name, b := range map[string][]byte{"evtx": head("discovery_bloodhound.evtx"), "xz": head("security.evtx.xz"), "json": otrf(t)[:4096], "smbd.log": []byte("[2026/11/22 10:59:49.558591,  0] x")} {
+		if !IsLog(b) {
+			t.Errorf("%s is no log", name)
+		}
+	}
+	for _, b := range [][]byte{nil, head("otrf_network_empire_getsession_NetSessEnum.zip"), {0xd4, 0xc3, 0xb2, 0xa1}, {0x0a, 0x0d, 0x0d, 0x0a}, []byte("hello")} {
+		if IsLog(b) {
+			t.Errorf("%.10q is a log", b)
+		}
+	}
+}
+
 // A folder is all its logs at once; files of other kinds are passed over and counted.
 func TestFolder(t *testing.T) {
 	rows, cov := readLogs(t, LogOptions{}, "@"+sharedDir(t))

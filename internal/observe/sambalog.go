@@ -171,7 +171,7 @@ func (s *sambaLog) fullAuditLine(line string, at time.Time) {
 				u.Client = cleanAddress(v)
 			}
 		case n == 0:
-			name = v
+			name = strings.Clone(v) // the rest of the line is not kept for it
 		}
 	}
 	u.Identity, u.Account, u.Basis = unixIdentity(name, "full_audit")

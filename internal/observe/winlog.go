@@ -66,7 +66,7 @@ func (w *windowsLog) event(e winEvent) {
 		w.saw(e, "SAM")
 		w.sam(e, id)
 	case provider == providerSMBServer:
-		w.saw(e, strings.TrimPrefix(e.Channel(), "Microsoft-Windows-"))
+		w.saw(e, clip(strings.TrimPrefix(e.Channel(), "Microsoft-Windows-")))
 		w.smbServer(e, id)
 	case provider == providerSysmon:
 		w.cov.Saw(e.Time())
@@ -96,10 +96,11 @@ func (w *windowsLog) saw(e winEvent, log string) {
 }
 
 func (w *windowsLog) host(e winEvent) *hostSeen {
-	h, ok := w.hosts[e.Computer()]
+	name := clip(e.Computer())
+	h, ok := w.hosts[name]
 	if !ok {
 		if h = new(hostSeen); len(w.hosts) < maxHosts {
-			w.hosts[strings.Clone(e.Computer())] = h
+			w.hosts[name] = h
 		}
 	}
 	return h
@@ -179,7 +180,7 @@ func (w *windowsLog) joinLogon(e winEvent, u model.Use, id, workstation string) 
 		}
 		return
 	}
-	w.join.logon(logonKey{strings.Clone(e.Computer()), n}, u, workstation, stranger)
+	w.join.logon(logonKey{clip(e.Computer()), n}, u, workstation, stranger)
 }
 
 // oldLogon takes 540, and 528 for other types than network, of Windows before Vista: the data have no names but an order.
@@ -265,7 +266,7 @@ func (w *windowsLog) share(e winEvent, id int) {
 		w.add(u)
 		return
 	}
-	w.join.use(logonKey{strings.Clone(e.Computer()), n}, u)
+	w.join.use(logonKey{clip(e.Computer()), n}, u)
 }
 
 // rpc takes 5712, which tells that a call was attempted and not how it ended.
@@ -368,7 +369,7 @@ func (w *windowsLog) smbServer(e winEvent, id int) {
 }
 
 func (w *windowsLog) notice(e winEvent, id, client, what, evidence string) {
-	w.cov.Notice(Notice{ID: id, Time: e.Time(), Host: strings.Clone(e.Computer()), Client: client, What: what, Evidence: evidence, Source: w.source})
+	w.cov.Notice(Notice{ID: id, Time: e.Time(), Host: clip(e.Computer()), Client: clip(client), What: what, Evidence: evidence, Source: w.source})
 }
 
 // close gives what still waits and says what the logs could not show.

@@ -122,10 +122,13 @@ func TestJoinIsBounded(t *testing.T) {
 	for range 3 * maxPending {
 		j.use(logonKey{"h", 1 << 40}, model.Use{Count: 1, Last: at})
 	}
-	if len(j.entries) > maxLogons || j.order.Len() != len(j.entries) {
-		t.Errorf("%d entries", len(j.entries))
+	if len(j.entries) > maxLogons || j.order.Len() != len(j.entries) || j.waiting > maxWaiting {
+		t.Errorf("%d entries, %d uses wait", len(j.entries), j.waiting)
 	}
 	j.close()
+	if j.waiting != 0 {
+		t.Errorf("%d uses wait after the end", j.waiting)
+	}
 	if want := 3*maxLogons + 3*maxPending; n != want || j.unjoined != int64(want) {
 		t.Errorf("%d uses came out, %d went in", n, want)
 	}
