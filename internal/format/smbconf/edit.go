@@ -1,0 +1,192 @@
+package smbconf
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Edit is a change of one file that keeps every other byte: comments, order, white space, line ends. Before is the way
+// back.
+type Edit struct {
+	File          string
+	Before, After []byte
+}
+
+// Set makes a parameter have a value in a section of a configuration, by changing the main file alone. The change is
+// the smallest that works: the assignment in force is rewritten in place, or a line is added to the section, or the
+// section is added. Whether it works is proved by reading the result as Samba would, so that an include further down
+// that decides otherwise is an error and not a surprise.
+func Set(path string, o Options, section, name, value string) (*Edit, error) {
+	if why := unwritable(section, name, value); why != "" {
+		return nil, fmt.Errorf("smb.conf: [%s] %s: %s", section, name, why)
+	}
+	return edit(path, o, section, name, &value)
+}
+
+// Remove takes every assignment to a parameter out of a section of the main file. What is left may still be set by an
+// include; then that is an error.
+func Remove(path string, o Options, section, name string) (*Edit, error) {
+	return edit(path, o, section, name, nil)
+}
+
+func unwritable(section, name, value string) string {
+	switch {
+	case strings.ContainsAny(section+name, "\n\r\x00[]=") || section == "" || name == "":
+		return "a name that cannot be written"
+	case strings.ContainsAny(value, "\n\r\x00"):
+		return "a value with a line end cannot be written"
+	case strings.HasSuffix(value, `\`):
+		return `a value that ends in \ would join the next line to it`
+	case strings.Join(strings.Fields(value), " ") != value:
+		return "Samba would join the white space in this value"
+	}
+	return ""
+}
+
+// line is a logical line of the main file and the section in force after it.
+type line struct {
+	logical
+	section *Section
+}
+
+func edit(path string, o Options, section, name string, value *string) (*Edit, error) {
+	if o.ReadFile == nil {
+		o.ReadFile = readFile
+	}
+	before, err := o.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("smb.conf: %w", err)
+	}
+	var lines []line
+	r := reader{c: &Config{Global: &Section{Name: "global", set: map[string]Param{}}}, o: o}
+	r.section = r.c.Global
+	depth := filepath.Clean(path)
+	r.seen = func(file string, l logical, s *Section) {
+		if filepath.Clean(file) == depth {
+			lines = append(lines, line{l, s})
+		}
+	}
+	r.read(path, before, 0)
+	if r.c.Broken != nil {
+		return nil, fmt.Errorf("smb.conf: %s: mend that first", r.c.Broken)
+	}
+	target := r.c.Section(section)
+	var tries [][]byte
+	if value == nil {
+		tries = append(tries, without(before, lines, target, name))
+	} else {
+		tries = attempts(before, lines, target, section, name, *value)
+	}
+	for _, after := range tries {
+		if works(path, o, after, section, name, value) {
+			return &Edit{path, before, after}, nil
+		}
+	}
+	return nil, fmt.Errorf("smb.conf: [%s] %s: no change of %s alone has this effect: another file that it includes decides", section, name, path)
+}
+
+// works reads the changed configuration and looks at the value in force.
+func works(path string, o Options, after []byte, section, name string, value *string) bool {
+	read := o.ReadFile
+	o.ReadFile = func(n string) ([]byte, error) {
+		if filepath.Clean(n) == filepath.Clean(path) {
+			return after, nil
+		}
+		return read(n)
+	}
+	c, err := load(path, o)
+	if err != nil || c.Broken != nil {
+		return false
+	}
+	s := c.Section(section)
+	if s == nil {
+		return value == nil
+	}
+	p, ok := s.Own(name)
+	if value == nil {
+		return !ok
+	}
+	k, _ := Lookup(name)
+	return ok && p.Value == *value && p.Inverse == k.Inverse
+}
+
+// isParam tells whether a line assigns to the parameter in the section.
+func (l line) isParam(target *Section, name string) bool {
+	n, _, ok := strings.Cut(l.text, "=")
+	return ok && l.text[0] != '[' && l.section == target && key(trimOne(n)) == key(name)
+}
+
+// attempts lists changed files, the smallest change first.
+func attempts(b []byte, lines []line, target *Section, section, name, value string) [][]byte {
+	var out [][]byte
+	eol := "\n"
+	if bytes.Contains(b, []byte("\r\n")) {
+		eol = "\r\n"
+	}
+	var last, end *line
+	for i := range lines {
+		l := &lines[i]
+		if target != nil && l.section == target {
+			end = l
+			if l.isParam(target, name) {
+				last = l
+			}
+		}
+	}
+	if last != nil {
+		stop := last.end
+		if stop > 0 && b[stop-1] == '\r' {
+			stop--
+		}
+		out = append(out, splice(b, last.start, stop, name+" = "+value))
+	}
+	if target != nil && (end != nil || len(lines) == 0) {
+		at, indent := 0, ""
+		if end != nil {
+			at = end.end
+			if end.text[0] == '[' {
+				indent = "\t"
+			} else {
+				indent = string(b[end.lineStart:end.start])
+			}
+		}
+		add := indent + name + " = " + value
+		if end != nil && at == len(b) {
+			out = append(out, splice(b, at, at, eol+add))
+		} else {
+			if at < len(b) && end != nil {
+				at++ // behind the newline
+			}
+			out = append(out, splice(b, at, at, add+eol))
+		}
+	}
+	head := ""
+	if len(b) > 0 && b[len(b)-1] != '\n' {
+		head = eol
+	}
+	if len(b) > 0 {
+		head += eol
+	}
+	return append(out, splice(b, len(b), len(b), head+"["+section+"]"+eol+"\t"+name+" = "+value+eol))
+}
+
+func splice(b []byte, from, to int, text string) []byte {
+	out := make([]byte, 0, len(b)+len(text))
+	return append(append(append(out, b[:from]...), text...), b[to:]...)
+}
+
+// without removes the lines that assign to the parameter, each with its newline.
+func without(b []byte, lines []line, target *Section, name string) []byte {
+	var out []byte
+	from := 0
+	for _, l := range lines {
+		if target == nil || !l.isParam(target, name) {
+			continue
+		}
+		out = append(out, b[from:l.lineStart]...)
+		from = min(l.end+1, len(b))
+	}
+	return append(out, b[from:]...)
+}

@@ -1,0 +1,76 @@
+package smbconf
+
+// logical is one line as Samba sees it, with its place in the file.
+type logical struct {
+	text       string // continued, white space joined
+	number     int    // of its first physical line, from 1
+	start, end int    // bytes: from the first that counts to before the newline that ends it
+	lineStart  int    // the first byte of its first physical line
+}
+
+// split cuts a file into logical lines; comments and blank lines are not among them.
+func split(b []byte) []logical {
+	var out []logical
+	number, i, lineStart := 1, 0, 0
+	for i < len(b) {
+		switch c := b[i]; {
+		case c == '\n':
+			i++
+			number++
+			lineStart = i
+		case isSpace(c):
+			i++
+		case c == '#' || c == ';':
+			for i < len(b) && b[i] != '\n' {
+				i++
+			}
+		default:
+			l := logical{number: number, start: i, lineStart: lineStart}
+			var buf []byte
+			for ; i < len(b); i++ {
+				c := b[i]
+				n := len(buf)
+				if c == '\n' {
+					if n > 0 && buf[n-1] == '\\' {
+						buf = buf[:n-1]
+						number++
+						continue
+					}
+					if n > 1 && buf[n-2] == '\\' && isSpace(buf[n-1]) {
+						buf = buf[:n-2]
+						number++
+						continue
+					}
+					break
+				}
+				if n > 0 && isSpace(buf[n-1]) && isSpace(c) {
+					continue
+				}
+				buf = append(buf, c)
+			}
+			l.end = i
+			for k, c := range buf {
+				if c == 0 { // Samba's strings end here
+					buf = buf[:k]
+					break
+				}
+			}
+			l.text = string(buf)
+			if l.text != "" {
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
+
+// trimOne removes one space on either side, which is all that can be there.
+func trimOne(s string) string {
+	if s != "" && isSpace(s[0]) {
+		s = s[1:]
+	}
+	if s != "" && isSpace(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}

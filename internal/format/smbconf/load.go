@@ -1,0 +1,289 @@
+package smbconf
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Limits. Samba itself stops at 100 includes within one another; a configuration of its size on disk is some KiB.
+const (
+	maxDepth = 100
+	maxFile  = 16 << 20
+	maxFiles = 10_000 // files that include two others each would otherwise go on for 2^100
+)
+
+// Options say what a file alone does not.
+type Options struct {
+	// Macros are the values of %-macros that are known, such as 'L' or 'h'. Other macros in a path that is included are
+	// reported and not followed: Samba gives them their value when a client connects.
+	Macros map[byte]string
+	// Root is put in front of absolute paths, for a configuration of another machine.
+	Root string
+	// ReadFile reads a file; nil is os.ReadFile with a limit on the size.
+	ReadFile func(name string) ([]byte, error)
+}
+
+// Load reads a configuration and everything it includes. The error is only about the file itself: what is wrong inside
+// is in the Config, which is never nil when the error is.
+func Load(path string, o Options) (*Config, error) {
+	if o.ReadFile == nil {
+		o.ReadFile = readFile
+	}
+	c, err := load(path, o)
+	if err != nil || c.Broken != nil {
+		return c, err
+	}
+	// "config file" names the file to use instead; smbd reads it afresh, once.
+	p, ok := c.Global.Get("config file")
+	if !ok || p.Value == "" {
+		return c, nil
+	}
+	other, ok := expand(p.Value, o.Macros)
+	if !ok {
+		c.Partial = true
+		c.problem(p.File, p.Line, "config file: the path has a macro that is not known here, so the file was not read")
+		return c, nil
+	}
+	next, err := load(filepath.Join(o.Root, other), o)
+	if err != nil {
+		c.problem(p.File, p.Line, fmt.Sprintf("config file: %v; this file is used", err))
+		return c, nil
+	}
+	next.Files = append([]string{path}, next.Files...)
+	next.problem(p.File, p.Line, "config file: smbd uses that file instead of this one")
+	return next, nil
+}
+
+func load(path string, o Options) (*Config, error) {
+	b, err := o.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("smb.conf: %w", err)
+	}
+	r := reader{c: &Config{Global: &Section{Name: "global", File: path, Line: 1, set: map[string]Param{}}}, o: o}
+	r.section = r.c.Global
+	r.read(path, b, 0)
+	if p, ok := r.c.Global.Get("config backend"); ok && strings.EqualFold(p.Value, "registry") {
+		r.c.Registry, r.c.Partial = true, true
+		r.c.problem(p.File, p.Line, "config backend = registry: the settings are in Samba's registry and not in this file")
+	}
+	return r.c, nil
+}
+
+func readFile(name string) ([]byte, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", name)
+	}
+	if st.Size() > maxFile {
+		return nil, fmt.Errorf("%s: larger than %d MiB", name, maxFile>>20)
+	}
+	return os.ReadFile(name)
+}
+
+func (c *Config) problem(file string, line int, why string) {
+	c.Problems = append(c.Problems, Problem{file, line, why})
+}
+
+type reader struct {
+	c       *Config
+	o       Options
+	section *Section
+	// seen, when set, is told each logical line of a file with the section it belongs to, for the editor.
+	seen func(file string, l logical, s *Section)
+}
+
+// read handles one file; false means that Samba gives up.
+func (r *reader) read(file string, b []byte, depth int) bool {
+	r.c.Files = append(r.c.Files, file)
+	for _, l := range split(b) {
+		var why string
+		if l.text[0] == '[' {
+			why = r.header(file, l)
+		} else {
+			why = r.param(file, l, depth)
+		}
+		if r.c.Broken != nil {
+			return false
+		}
+		if why != "" {
+			r.c.Broken = &Problem{file, l.number, why}
+			r.c.problem(file, l.number, why+": Samba stops here")
+			r.c.Partial = true
+			return false
+		}
+		if r.seen != nil {
+			r.seen(file, l, r.section)
+		}
+	}
+	return true
+}
+
+func (r *reader) header(file string, l logical) string {
+	name, _, ok := strings.Cut(l.text[1:], "]")
+	switch {
+	case !ok:
+		return "a section without its ]"
+	case isGlobal(name):
+		r.section = r.c.Global
+		return ""
+	case name == "":
+		return "a section without a name"
+	}
+	if r.section = r.c.Share(name); r.section == nil {
+		r.section = &Section{Name: name, File: file, Line: l.number, set: map[string]Param{}, inherits: map[string]Param{}}
+		for k, p := range r.c.Global.set {
+			if known()[k].Share {
+				r.section.inherits[k] = p
+			}
+		}
+		r.c.Shares = append(r.c.Shares, r.section)
+	} else {
+		r.section.Name = name // Samba shows the last spelling
+		// A share that comes again keeps its parameters and loses its parametric options.
+		maps.DeleteFunc(r.section.set, isOption)
+		maps.DeleteFunc(r.section.inherits, isOption)
+	}
+	return ""
+}
+
+func (r *reader) param(file string, l logical, depth int) string {
+	name, value, ok := strings.Cut(l.text, "=")
+	if !ok {
+		r.c.problem(file, l.number, "a line without = is ignored")
+		return ""
+	}
+	if name == "" {
+		return "a line that starts with ="
+	}
+	p := Param{Name: trimOne(name), Written: trimOne(name), Value: trimOne(value), File: file, Line: l.number}
+	k, known := Lookup(p.Name)
+	if known {
+		p.Name, p.Known, p.Inverse = k.Name, true, k.Inverse
+	}
+	switch {
+	case !known && !strings.Contains(p.Name, ":"):
+		r.c.problem(file, l.number, fmt.Sprintf("unknown parameter %.80q is ignored", p.Name))
+		return ""
+	case known && !k.Share && r.section != r.c.Global:
+		r.c.problem(file, l.number, fmt.Sprintf("the global parameter %q has no effect in [%s]", p.Name, r.section.Name))
+		return ""
+	case known && (k.Type == "bool" || k.Type == "boolrev"):
+		if _, ok := parseBool(p.Value); !ok {
+			return fmt.Sprintf("%q = %.80q is no boolean", p.Written, p.Value)
+		}
+	}
+	r.section.Params = append(r.section.Params, p)
+	switch p.Name {
+	case "copy":
+		if why := r.copy(p); why != "" {
+			return why
+		}
+	case "include":
+		r.section.set[fold(p.Name)] = p
+		r.include(p, depth)
+		return ""
+	}
+	r.section.set[fold(p.Name)] = p
+	return ""
+}
+
+// copy takes a share's values over, but for those already set here.
+func (r *reader) copy(p Param) string {
+	from := r.c.Share(p.Value)
+	if from == nil || from == r.section {
+		return fmt.Sprintf("copy: there is no share %.80q above", p.Value)
+	}
+	if r.section == r.c.Global {
+		return "copy in [global]"
+	}
+	all := map[string]Param{}
+	maps.Copy(all, from.inherits)
+	maps.Copy(all, from.set)
+	delete(all, "copy")
+	for k, v := range all {
+		if v.Copied == "" {
+			v.Copied = from.Name
+		}
+		all[k] = v
+		if isOption(k, v) {
+			delete(r.section.set, k) // an option is taken over even when it was set here
+		}
+	}
+	for k, v := range r.section.inherits {
+		if _, ok := all[k]; !ok && isOption(k, v) {
+			all[k] = v
+		}
+	}
+	r.section.inherits = all
+	return ""
+}
+
+// isOption tells parametric options, such as full_audit:prefix, from parameters.
+func isOption(key string, _ Param) bool { return strings.Contains(key, ":") }
+
+// include reads another file at this place.
+func (r *reader) include(p Param, depth int) {
+	fail := func(why string) {
+		r.c.Partial = true
+		r.c.problem(p.File, p.Line, "include: "+why)
+	}
+	if strings.EqualFold(p.Value, "registry") {
+		if r.section != r.c.Global {
+			r.c.problem(p.File, p.Line, "include = registry only has an effect in [global]")
+			return
+		}
+		r.c.Registry = true
+		fail("Samba's registry holds more settings, which are not in this file")
+		return
+	}
+	name, ok := expand(p.Value, r.o.Macros)
+	switch {
+	case !ok:
+		fail(fmt.Sprintf("%.200q has a macro that is not known here, so the file was not read", p.Value))
+		return
+	case depth+1 >= maxDepth:
+		fail(fmt.Sprintf("%d files within one another: probably one that includes itself", maxDepth))
+		return
+	case len(r.c.Files) >= maxFiles:
+		fail(fmt.Sprintf("more than %d files", maxFiles))
+		return
+	}
+	if filepath.IsAbs(name) {
+		name = filepath.Join(r.o.Root, name)
+	}
+	b, err := r.o.ReadFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.c.problem(p.File, p.Line, fmt.Sprintf("include: %s is not there; Samba goes on without it", name))
+	case err != nil:
+		fail(err.Error())
+	default:
+		r.read(name, b, depth+1)
+	}
+}
+
+// expand replaces macros whose value is known.
+func expand(s string, macros map[byte]string) (string, bool) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '%' || i+1 == len(s) {
+			b.WriteByte(s[i])
+			continue
+		}
+		i++
+		v, ok := macros[s[i]]
+		if !ok {
+			return "", false
+		}
+		b.WriteString(v)
+	}
+	return b.String(), true
+}

@@ -1,0 +1,228 @@
+// Package smbconf reads smb.conf as Samba reads it, says of every value from which file and line it comes, and changes
+// one parameter in place.
+//
+// How Samba reads (and so does this package):
+//   - a line ends at a newline unless a backslash, or a backslash and a space, stands before it; runs of white space
+//     count as one space; a line that starts with # or ; is a comment and is never continued
+//   - [name] starts a section at the first ]; a section that comes again goes on where it was, but a share loses its
+//     parametric options (names with a colon)
+//   - a line without = is ignored; so is a name that Samba does not know
+//   - parameter names compare without case and white space, section names without case; [global] and [globals] are one
+//   - what stands before the first section belongs to [global]
+//   - the last assignment wins; a share parameter in [global] is the default for shares that start AFTER it
+//   - a global parameter in a share is ignored, with a warning
+//   - "include = FILE" reads the file at that place, and leaves the reader in the section the file ended in; a file
+//     that is not there is skipped without a word
+//   - "copy = SHARE" takes over what the share above has, except for what was already set here; the
+//     other share's parametric options win
+//   - a line that starts with =, a section without ] or without a name, a boolean that is none, a copy of what is not
+//     there: Samba gives up, and refuses to start or keeps what it had. Broken says so
+package smbconf
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Type is the type of a parameter as Samba names it in lower case: bool, string, cmdlist, integer, enum, …
+type Type string
+
+// Parameter is what is known about one parameter.
+type Parameter struct {
+	Name    string // the preferred name
+	Type    Type
+	Share   bool // may stand in a share
+	Inverse bool // this name is the opposite of the preferred one, such as writeable
+}
+
+//go:embed params.txt
+var paramText string
+
+var known = sync.OnceValue(func() map[string]Parameter {
+	out := map[string]Parameter{}
+	for line := range strings.Lines(paramText) {
+		f := strings.SplitN(strings.TrimSpace(line), " ", 3)
+		if len(f) < 3 || f[0] == "#" {
+			continue
+		}
+		names := strings.Split(f[2], "|")
+		for _, n := range names {
+			bare := strings.TrimPrefix(n, "!")
+			out[fold(bare)] = Parameter{names[0], Type(f[1]), f[0] == "s", bare != n}
+		}
+	}
+	return out
+})
+
+// Lookup finds a parameter by any of its names. Names with a colon are parametric options, which are not listed.
+func Lookup(name string) (Parameter, bool) {
+	p, ok := known()[fold(name)]
+	return p, ok
+}
+
+// fold makes parameter names comparable: no case, no white space.
+func fold(s string) string {
+	return strings.ToLower(strings.Map(func(r rune) rune {
+		if r < 0x80 && isSpace(byte(r)) {
+			return -1
+		}
+		return r
+	}, s))
+}
+
+// Param is one assignment.
+type Param struct {
+	Name    string // the preferred name; as written when unknown
+	Written string // the name as written
+	Value   string // as written, white space joined; see Bool and List
+	Known   bool
+	Inverse bool   // written under a name that is the opposite of Name
+	File    string // where it stands
+	Line    int
+	Copied  string // the share that "copy" took it from
+}
+
+// Problem is something a reader of the configuration must know.
+type Problem struct {
+	File string
+	Line int
+	Why  string
+}
+
+// String names the place and the problem.
+func (p Problem) String() string { return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Why) }
+
+// Config is a configuration with all its includes.
+type Config struct {
+	Files    []string // that were read, in order
+	Global   *Section
+	Shares   []*Section
+	Problems []Problem
+	Registry bool // "include = registry" or a registry backend: more settings are in Samba's own registry
+	Partial  bool // something was not read: a macro that only a connection gives, the registry, a file without permission
+	Broken   *Problem
+}
+
+// Section is [global] or a share.
+type Section struct {
+	Name   string
+	File   string // where it starts
+	Line   int
+	Params []Param // every assignment in order, also those that a later one replaces
+
+	set      map[string]Param // the assignment in force, by folded name
+	inherits map[string]Param // what it began with: [global]'s defaults, or another share's values
+}
+
+// Share finds a section by its name, or nil.
+func (c *Config) Share(name string) *Section {
+	for _, s := range c.Shares {
+		if strings.EqualFold(s.Name, name) {
+			return s
+		}
+	}
+	return nil
+}
+
+// Section finds [global] or a share, or nil.
+func (c *Config) Section(name string) *Section {
+	if isGlobal(name) {
+		return c.Global
+	}
+	return c.Share(name)
+}
+
+func isGlobal(name string) bool { n := fold(name); return n == "global" || n == "globals" }
+
+// Get finds the assignment in force for a parameter under any of its names. False means that nothing is configured and
+// Samba's default holds.
+func (s *Section) Get(name string) (Param, bool) {
+	k := key(name)
+	if p, ok := s.set[k]; ok {
+		return p, true
+	}
+	p, ok := s.inherits[k]
+	return p, ok
+}
+
+// Own is Get without what the section inherits.
+func (s *Section) Own(name string) (Param, bool) {
+	p, ok := s.set[key(name)]
+	return p, ok
+}
+
+// All lists the assignments in force, inherited ones too, by name.
+func (s *Section) All() []Param {
+	m := maps.Clone(s.inherits)
+	if m == nil {
+		m = map[string]Param{}
+	}
+	maps.Copy(m, s.set)
+	return slices.SortedFunc(maps.Values(m), func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// key is what assignments to the same parameter have in common.
+func key(name string) string {
+	if p, ok := Lookup(name); ok {
+		return fold(p.Name)
+	}
+	return fold(name)
+}
+
+// Bool reads the value of a boolean, turned round where the name was an inverse one; false when it is none.
+func (p Param) Bool() (value, ok bool) {
+	b, ok := parseBool(p.Value)
+	return b != p.Inverse, ok
+}
+
+func parseBool(s string) (value, ok bool) {
+	switch strings.ToLower(s) {
+	case "yes", "true", "on", "1":
+		return true, true
+	case "no", "false", "off", "0":
+		return false, true
+	}
+	return false, false
+}
+
+// Int reads the leading digits of a number, as Samba does.
+func (p Param) Int() (int, bool) {
+	s := strings.TrimSpace(p.Value)
+	n := 0
+	for n < len(s) && (s[n] >= '0' && s[n] <= '9' || n == 0 && (s[n] == '-' || s[n] == '+')) {
+		n++
+	}
+	i, err := strconv.Atoi(s[:n])
+	return i, err == nil
+}
+
+// List cuts a value at spaces, commas and semicolons; quotes keep what is in them together.
+func (p Param) List() []string {
+	var out []string
+	for s := p.Value; ; {
+		s = strings.TrimLeft(s, " \t,;\r\n")
+		if s == "" {
+			return out
+		}
+		var b strings.Builder
+		quoted := false
+		i := 0
+		for ; i < len(s) && (quoted || !strings.ContainsRune(" \t,;\r\n", rune(s[i]))); i++ {
+			if s[i] == '"' {
+				quoted = !quoted
+				continue
+			}
+			b.WriteByte(s[i])
+		}
+		out = append(out, b.String())
+		s = s[i:]
+	}
+}
+
+func isSpace(c byte) bool { return bytes.IndexByte([]byte(" \t\n\v\f\r"), c) >= 0 }

@@ -1,0 +1,244 @@
+package smbconf
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// testparm runs the real thing. The sections come with every parameter that it prints; broken says that it gave up.
+func testparm(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, bin, file string,
+) (sections map[string]map[string]string, broken bool) {
+	t.Helper()
+	cmd := exec.Command(bin, "-sv", file)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if strings.Contains(stderr.String(), "Error loading services") {
+		return nil, true
+	}
+	if err != nil && len(out) == 0 {
+		t.Fatalf("testparm: %v\n%s", err, stderr.String())
+	}
+	sections = map[string]map[string]string{}
+	var cur map[string]string
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasPrefix(line, "[") {
+			cur = map[string]string{}
+			sections[strings.ToLower(strings.TrimSuffix(line[1:], "]"))] = cur
+		} else if name, value, ok := strings.Cut(strings.TrimPrefix(line, "\t"), " = "); ok && cur != nil {
+			cur[name] = value
+		}
+	}
+	return sections, false
+}
+
+func findTestparm(t *testing.T) string {
+	t.Helper()
+	p, err := exec.LookPath("testparm")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("testparm is missing")
+		}
+		t.Skip("testparm is not installed: nothing to compare with")
+	}
+	return p
+}
+
+// normal gives two ways of writing one value the same form.
+func normal(p Param) string {
+	k, _ := Lookup(p.Name)
+	switch k.Type {
+	case "bool", "boolrev":
+		if b, _ := p.Bool(); b {
+			return "Yes"
+		}
+		return "No"
+	case "cmdlist", "list":
+		return fmt.Sprintf("%q", p.List())
+	case "integer":
+		n, _ := p.Int()
+		return fmt.Sprint(n)
+	case "enum":
+		v := strings.ToLower(p.Value)
+		if v == "smb3" || v == "smb2" { // testparm prints the first name of a number
+			v += map[string]string{"smb3": "_11", "smb2": "_10"}[v]
+		}
+		return v
+	}
+	return p.Value
+}
+
+// compare holds one configuration against testparm and gives the number of values that agreed.
+func compare(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, bin, path string,
+) int {
+	t.Helper()
+	c, err := Load(path, Options{})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	text, _ := os.ReadFile(path)
+	want, broken := testparm(t, bin, path)
+	if broken != (c.Broken != nil) {
+		t.Fatalf("testparm gave up: %v; here: %v\n%s", broken, c.Broken, text)
+	}
+	if broken {
+		return 1
+	}
+	n := 0
+	for _, s := range append(slices.Clone(c.Shares), c.Global) {
+		got := want[strings.ToLower(s.Name)]
+		if got == nil {
+			t.Fatalf("testparm has no [%s]\n%s", s.Name, text)
+		}
+		for _, p := range s.All() {
+			switch {
+			case p.Name == "include" || p.Name == "copy":
+				continue
+			case strings.EqualFold(s.Name, "IPC$") && p.Name == "guest ok":
+				continue // Samba decides this one by itself
+			}
+			have, ok := got[p.Name]
+			if !ok && strings.Contains(p.Name, ":") {
+				have, ok = got[strings.ToLower(p.Name)]
+			}
+			if !ok { // a share's value is printed where it is not [global]'s
+				have, ok = want["global"][p.Name]
+			}
+			if !ok && len(p.List()) == 0 {
+				continue // an empty list is not printed
+			}
+			q := p
+			q.Value, q.Inverse = have, false
+			if !ok || normal(p) != normal(q) {
+				t.Fatalf("[%s] %s = %q (from %s:%d); testparm says %q %v\n%s", s.Name, p.Name, p.Value, p.File, p.Line, have, ok, text)
+			}
+			n++
+		}
+	}
+	for name := range want {
+		if c.Section(name) == nil {
+			t.Fatalf("testparm has [%s], which is not here\n%s", name, text)
+		}
+	}
+	return n
+}
+
+// spelling changes how a name is written without changing what it means.
+func spelling(t *rapid.T, s string) string {
+	switch rapid.IntRange(0, 3).Draw(t, "spelling") {
+	case 0:
+		return strings.ToUpper(s)
+	case 1:
+		return strings.ReplaceAll(s, " ", "")
+	case 2:
+		return strings.ReplaceAll(s, " ", "  \t")
+	}
+	return s
+}
+
+var (
+	bools = []string{"yes", "no", "True", "FALSE", "1", "0", "on", "Off"}
+	words = []string{"alice", "@staff", `"two words"`, "10.0.0.0/8", "c,d", "e;f", "+g"}
+)
+
+// genText writes a configuration with everything that the rules in the package comment name.
+func genText(t *rapid.T, includes []string) string {
+	var b strings.Builder
+	shares := []string{}
+	for range rapid.IntRange(1, 25).Draw(t, "lines") {
+		pick := func(name string, of ...string) string { return rapid.SampledFrom(of).Draw(t, name) }
+		set := func(name, value string) {
+			fmt.Fprintf(&b, "%s%s%s=%s%s%s\n", pick("indent", "", "\t", "  "), spelling(t, name), pick("left", " ", "", "\t "), pick("right", " ", "", "   "), value, pick("end", "", " ", "\t", "\r"))
+		}
+		switch rapid.IntRange(0, 22).Draw(t, "line") {
+		case 0, 1:
+			b.WriteString(pick("global", "[global]\n", "[Globals]\n", "[GLO BAL] trailing\n"))
+		case 2, 3, 4:
+			name := pick("share", "one", "Two", "three four", "IPC$", "homes")
+			shares = append(shares, name)
+			fmt.Fprintf(&b, "[%s]\n", pick("case", name, strings.ToUpper(name), strings.ReplaceAll(name, " ", "   ")))
+		case 5:
+			b.WriteString(pick("comment", "# a comment \\\n", "  ; another\n", "\n", "   \n", "#[one]\n", "no equals sign\n", "unknown thing = 1\n"))
+		case 6:
+			set(pick("bool", "guest ok", "public"), pick("v", bools...))
+		case 7:
+			set(pick("bool", "read only", "writeable", "write ok", "writable"), pick("v", bools...))
+		case 8:
+			set("browseable", pick("v", bools...))
+		case 9:
+			set(pick("list", "valid users", "invalid users", "hosts allow", "deny hosts"), strings.Join(rapid.SliceOfN(rapid.SampledFrom(words), 0, 4).Draw(t, "words"), pick("sep", " ", ", ", ";")))
+		case 10:
+			set("comment", pick("text", "plain", "with = sign", `"quoted  text"`, "a\\\n  b", "a \\ \nb", "# no comment", "", "x;y", "tab\there"))
+		case 11:
+			set("restrict anonymous", pick("n", "0", "1", "2", "2x"))
+		case 12:
+			set(pick("enum", "map to guest", "maptoguest"), pick("v", "Never", "bad user", "Bad Password"))
+		case 13:
+			set("server string", pick("text", "hello", "a b", ""))
+		case 14:
+			set(pick("name", "server min protocol", "min protocol"), pick("v", "SMB2_10", "SMB3_11", "NT1"))
+		case 15:
+			set("max connections", pick("n", "0", "5", "17"))
+		case 16:
+			set(pick("bool", "null passwords", "nt pipe support", "disable netbios"), pick("v", bools...))
+		case 17, 18:
+			if len(includes) > 0 {
+				set("include", pick("file", append(includes, "/nonexistent/x.conf")...))
+			}
+		case 19:
+			if len(shares) > 1 {
+				set("copy", pick("from", shares...))
+			}
+		case 20:
+			set("full_audit:prefix", pick("v", "a", "b c"))
+		case 21:
+			set("guest account", pick("v", "nobody", "daemon"))
+		case 22:
+			if rapid.IntRange(0, 9).Draw(t, "break") == 0 {
+				b.WriteString(pick("broken", "= x\n", "[open\n", "[]\n", "guest ok = banana\n", "copy = nobody there\n"))
+			}
+		}
+	}
+	return b.String()
+}
+
+// TestAgreesWithTestparm is the proof of this package: whatever is written, the values in force are those of Samba's own
+// reader. Set -rapid.checks for more than a hundred.
+func TestAgreesWithTestparm(t *testing.T) {
+	bin := findTestparm(t)
+	dir := t.TempDir()
+	configs, values := 0, 0
+	round := 0
+	rapid.Check(t, func(t *rapid.T) {
+		round++
+		for i := range 3 {
+			write := func(name string, includes ...string) string {
+				p := filepath.Join(dir, fmt.Sprintf("%d-%d-%s.conf", round, i, name))
+				if err := os.WriteFile(p, []byte(genText(t, includes)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return p
+			}
+			inner := write("inner")
+			outer := write("outer", inner)
+			values += compare(t, bin, write("main", inner, outer))
+			configs++
+		}
+	})
+	t.Logf("%d configurations, %d values", configs, values)
+}
