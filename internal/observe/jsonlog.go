@@ -23,10 +23,10 @@ var errLong = fmt.Errorf("a JSON record is longer than %d MiB", maxJSONValue>>20
 // readJSON reads one record a line or, where the first line is not one, an array or any sequence of records.
 func (l *Logs) readJSON(ctx context.Context, r *bufio.Reader) error {
 	head, _ := r.Peek(r.Size())
-	first, _, _ := bytes.Cut(bytes.TrimSpace(head), []byte("\n"))
+	first, _, whole := bytes.Cut(bytes.TrimSpace(head), []byte("\n"))
 	if first = bytes.TrimSpace(first); len(first) > 0 {
 		// A record over several lines ends its first one where it cannot end.
-		if last := first[len(first)-1]; first[0] == '[' || last == '{' || last == ',' {
+		if last := first[len(first)-1]; first[0] == '[' || whole && (last == '{' || last == ',') {
 			return l.readJSONValues(ctx, r)
 		}
 	}

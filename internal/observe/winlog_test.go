@@ -1,6 +1,8 @@
 package observe
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -184,5 +186,43 @@ func TestOtherWindowsEvents(t *testing.T) {
 	}
 	if !strings.Contains(strings.Join(cov.Notes, "\n"), "551, 1006 and 1009") {
 		t.Errorf("notes %q", cov.Notes)
+	}
+}
+
+// One record a line, an array, records over several lines, and a line that is damaged.
+func TestJSONShapes(t *testing.T) {
+	events := madeEvents()
+	indented := func(s string) string {
+		var b bytes.Buffer
+		if err := json.Indent(&b, []byte(s), "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	var pretty []string
+	for _, e := range events {
+		pretty = append(pretty, indented(e))
+	}
+	for name, log := range map[string]string{
+		"lines":           strings.Join(events, "\n"),
+		"Windows lines":   "\ufeff" + strings.Join(events, "\r\n") + "\r\n",
+		"array":           "[" + strings.Join(events, ",") + "]",
+		"indented array":  indented("[" + strings.Join(events, ",") + "]"),
+		"several lines":   strings.Join(pretty, "\n"),
+		"a damaged line":  events[0] + "\n" + events[3][:50] + "\n" + strings.Join(events[1:], "\n"),
+		"a line too long": events[0] + "\n" + strings.Repeat("x", maxJSONValue+1) + "\n" + strings.Join(events[1:], "\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows, cov := readLogs(t, LogOptions{}, log)
+			wantRows(t, rows, madeRows...)
+			if damaged := strings.HasPrefix(name, "a "); damaged != (len(cov.Unreadable) == 1) {
+				t.Errorf("unreadable %v", cov.Unreadable)
+			}
+		})
+	}
+	// A value that never ends stops the reading, not the program.
+	_, cov := readLogs(t, LogOptions{}, "["+events[0]+`,{"x":"`+strings.Repeat("y", 2*maxJSONValue))
+	if cov.Read["event records"] != 1 || cov.Unreadable["the rest of a JSON file after a fault"] != 1 {
+		t.Errorf("coverage %+v", cov)
 	}
 }

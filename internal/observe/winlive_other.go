@@ -1,0 +1,15 @@
+//go:build !windows
+
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ReadLocal reads the event logs of this host, on Windows alone.
+func (l *Logs) ReadLocal(context.Context, time.Duration) error {
+	return fmt.Errorf("the local event log: %w", errors.ErrUnsupported)
+}
