@@ -172,9 +172,10 @@ func (c *conn) transact(o *opened, in []byte, max int) ([]byte, status.NTStatus)
 		return nil, status.PipeDisconnected
 	}
 	data, st := o.read(max)
-	if len(data) > 32 && data[2] == 2 && c.strike(AtPipe, BadCount) != nil { // a response: its first count becomes huge
-		binary.LittleEndian.PutUint32(data[24:], 0xFFFFFFF0)
-		binary.LittleEndian.PutUint32(data[28:], 0x00020000)
+	if len(data) > 32 && data[2] == 2 && c.strike(AtPipe, BadCount) != nil { // a response: lengths and counts become huge
+		for at := 24; at+4 <= len(data); at += 4 {
+			binary.LittleEndian.PutUint32(data[at:], 0xFFFFFFF0)
+		}
 	}
 	return data, st
 }
