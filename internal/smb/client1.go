@@ -269,8 +269,7 @@ func (b *client1) receive(frame []byte) error {
 	inFlight, late := b.c.find(id)
 	switch {
 	case inFlight == nil && late:
-		b.c.forget(id)
-		return nil
+		return nil // and not forgotten: further parts may come, and nextMID leaves the number alone
 	case inFlight == nil || call == nil || call.call != inFlight:
 		return broken("an answer to a question that was not asked (MID %d)", h.MID)
 	case h.Command != call.command:

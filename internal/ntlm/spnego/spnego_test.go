@@ -115,6 +115,23 @@ func TestRawTokens(t *testing.T) {
 	}
 }
 
+func TestFrame(t *testing.T) {
+	b := Frame(OIDKerberos, []byte("\x01\x00inner"))
+	oid, inner, err := Unframe(b)
+	if err != nil || !oid.Equal(OIDKerberos) || string(inner) != "\x01\x00inner" {
+		t.Errorf("%v %q %v", oid, inner, err)
+	}
+	tok, err := Parse(b)
+	if err != nil || !tok.Kerberos() {
+		t.Errorf("%+v, %v", tok, err)
+	}
+	for _, bad := range [][]byte{nil, b[:5], append(b, 0), appendElement(nil, tagApplication0, nil)} {
+		if _, _, err := Unframe(bad); err == nil {
+			t.Errorf("%x is read", bad)
+		}
+	}
+}
+
 func TestLogonThroughSPNEGO(t *testing.T) {
 	server := &ntlm.Server{
 		NetBIOSComputer: "SRV", NetBIOSDomain: "LAB",

@@ -127,3 +127,17 @@ func Parse(b []byte) (*Token, error) {
 	}
 	return nil, malformed("tag 0x%02X begins no token", tag)
 }
+
+// Frame puts a mechanism's first token into the frame that RFC 2743 3.1 gives it.
+func Frame(oid asn1.ObjectIdentifier, inner []byte) []byte {
+	return appendElement(nil, tagApplication0, append(appendOID(nil, oid), inner...))
+}
+
+// Unframe is the opposite of Frame; inner aliases b.
+func Unframe(b []byte) (oid asn1.ObjectIdentifier, inner []byte, err error) {
+	content, err := only(b, tagApplication0)
+	if err != nil {
+		return nil, nil, err
+	}
+	return leadingOID(content)
+}
