@@ -1,0 +1,289 @@
+// Package gpo reads group policy objects from a folder, in the two layouts in which they lie on a disk, and joins
+// several in their order of precedence.
+//
+//	backup                                    SYSVOL
+//	{ID}/bkupInfo.xml, Backup.xml             {GUID}/GPT.INI
+//	{ID}/DomainSysvol/GPO/Machine/…           {GUID}/Machine/…
+//	manifest.xml beside several {ID}          Policies/ with several {GUID}
+//
+// Below Machine (and User) lie registry.pol and Microsoft/Windows NT/SecEdit/GptTmpl.inf. Names on disk come in any
+// case, since Windows does not mind. A part that is missing is normal; a part that cannot be read is a problem that is
+// told, and the rest is read all the same.
+//
+// See [MS-GPOL] 2.2, [MS-GPREG], [MS-GPSB] and [MS-GPOD] for where the parts come from.
+package gpo
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/format/inf"
+	"ipcguard/internal/format/registry"
+	"ipcguard/internal/format/regpol"
+)
+
+// Limits: a policy's parts are some tens of KiB, and no domain applies more than 999 objects to one machine.
+const (
+	maxPart = 64 << 20
+	maxGPOs = 10_000
+)
+
+// GPO is one group policy object.
+type GPO struct {
+	Name   string // as administrators know it; the folder's name when nothing tells
+	ID     string // its GUID, {…}
+	Domain string
+	Backup string // when the backup was made, as written; empty for SYSVOL
+	Folder string
+
+	Policy   []regpol.Instruction // Machine/registry.pol
+	User     []regpol.Instruction // User/registry.pol
+	Template *inf.File            // GptTmpl.inf, or nil
+	Parts    []string             // the files that were read
+	Problems []string             // what could not be read, with the file and the place
+}
+
+// Setting is one registry value that policies set, and from where.
+type Setting struct {
+	Value registry.Value
+	GPO   *GPO
+	Part  string // registry.pol or GptTmpl.inf
+}
+
+// ErrNone says that a folder holds no group policy object.
+var ErrNone = errors.New("no group policy object here")
+
+// Read finds every object at a folder of fsys: the folder itself, or those in it, of either layout. Objects in a folder
+// come in the order of manifest.xml where there is one, and of their names else, which is not their precedence.
+func Read(fsys fs.FS, folder string) ([]*GPO, error) {
+	g, err := readOne(fsys, folder)
+	if err == nil {
+		return []*GPO{g}, nil
+	}
+	if !errors.Is(err, ErrNone) {
+		return nil, err
+	}
+	list, err := fs.ReadDir(fsys, folder)
+	if err != nil {
+		return nil, fmt.Errorf("gpo: %w", err)
+	}
+	var out []*GPO
+	for _, e := range list {
+		if !e.IsDir() || len(out) >= maxGPOs {
+			continue
+		}
+		g, err := readOne(fsys, path.Join(folder, e.Name()))
+		if err == nil {
+			out = append(out, g)
+		} else if !errors.Is(err, ErrNone) {
+			return out, err
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("gpo: %s: %w (no bkupInfo.xml, Backup.xml or GPT.INI)", folder, ErrNone)
+	}
+	sortByManifest(fsys, folder, out)
+	return out, nil
+}
+
+// readOne reads the object whose own folder this is.
+func readOne(fsys fs.FS, folder string) (*GPO, error) {
+	g := &GPO{Folder: folder, Name: path.Base(folder)}
+	base := ""
+	if p, ok := find(fsys, folder, "DomainSysvol", "GPO"); ok {
+		base = p
+	}
+	isBackup := base != ""
+	for _, info := range []string{"Backup.xml", "bkupInfo.xml"} { // the second is the shorter and knows the time
+		if p, ok := find(fsys, folder, info); ok {
+			isBackup = true
+			g.backupInfo(fsys, p)
+		}
+	}
+	if !isBackup {
+		p, ok := find(fsys, folder, "GPT.INI")
+		if !ok {
+			return nil, fmt.Errorf("gpo: %s: %w", folder, ErrNone)
+		}
+		base = folder
+		g.gptIni(fsys, p)
+	}
+	if base == "" {
+		g.problem(folder, errors.New("the backup has no DomainSysvol/GPO: there are no settings in it"))
+		return g, nil
+	}
+	g.Policy = g.policy(fsys, base, "Machine")
+	g.User = g.policy(fsys, base, "User")
+	if p, ok := find(fsys, base, "Machine", "Microsoft", "Windows NT", "SecEdit", "GptTmpl.inf"); ok {
+		g.template(fsys, p)
+	}
+	return g, nil
+}
+
+func (g *GPO) problem(file string, err error) {
+	g.Problems = append(g.Problems, fmt.Sprintf("%s: %v", file, err))
+}
+
+func (g *GPO) read(fsys fs.FS, p string) []byte {
+	st, err := fs.Stat(fsys, p)
+	if err == nil && (!st.Mode().IsRegular() || st.Size() > maxPart) {
+		err = fmt.Errorf("not a regular file of at most %d MiB", maxPart>>20)
+	}
+	var b []byte
+	if err == nil {
+		b, err = fs.ReadFile(fsys, p)
+	}
+	if err != nil {
+		g.problem(p, err)
+		return nil
+	}
+	g.Parts = append(g.Parts, p)
+	return b
+}
+
+func (g *GPO) policy(fsys fs.FS, base, class string) []regpol.Instruction {
+	p, ok := find(fsys, base, class, "registry.pol")
+	if !ok {
+		return nil
+	}
+	b := g.read(fsys, p)
+	if len(b) == 0 {
+		return nil // an empty file sets nothing
+	}
+	ins, err := regpol.Parse(b)
+	if err != nil {
+		g.problem(p, err)
+	}
+	return ins
+}
+
+func (g *GPO) template(fsys fs.FS, p string) {
+	b := g.read(fsys, p)
+	if b == nil {
+		return
+	}
+	f, err := inf.Parse(b)
+	if err != nil {
+		g.problem(p, err)
+	}
+	if _, bad := f.RegistryValues(); len(bad) > 0 {
+		g.problem(p, errors.Join(bad...))
+	}
+	g.Template = f
+}
+
+// find walks down names in any case.
+func find(fsys fs.FS, dir string, names ...string) (string, bool) {
+	for _, name := range names {
+		exact := path.Join(dir, name)
+		if _, err := fs.Stat(fsys, exact); err == nil {
+			dir = exact
+			continue
+		}
+		list, err := fs.ReadDir(fsys, dir)
+		if err != nil {
+			return "", false
+		}
+		i := slices.IndexFunc(list, func(e fs.DirEntry) bool { return strings.EqualFold(e.Name(), name) })
+		if i < 0 {
+			return "", false
+		}
+		dir = path.Join(dir, list[i].Name())
+	}
+	return dir, true
+}
+
+// Result is what several objects together set on a machine.
+type Result struct {
+	Registry registry.Tree               // HKLM (and HKCU for the User parts)
+	Origin   map[string]Setting          // by Key: the setting in force
+	Lost     map[string][]Setting        // by Key: settings that a later one replaced, in order
+	Security map[string]map[string]Entry // of templates: section, setting (both in lower case), without [Registry Values]
+}
+
+// Entry is one line of a template's other sections.
+type Entry struct {
+	Line inf.Line
+	GPO  *GPO
+}
+
+// Key identifies a value in Result.
+func Key(key, name string) string { return registry.Fold(registry.Canonical(key) + `\` + name) }
+
+// Join applies objects one after another: the last has the highest precedence, as Windows applies them. Within one
+// object the template comes after registry.pol; both rarely set the same value, and the order in which the two client
+// extensions run is theirs ([MS-GPOL] 3.2.5.1.10 leaves it to the extensions' registration).
+func Join(gpos ...*GPO) *Result {
+	r := &Result{Origin: map[string]Setting{}, Lost: map[string][]Setting{}, Security: map[string]map[string]Entry{}}
+	for _, g := range gpos {
+		r.policy(g, "HKLM", g.Policy)
+		r.policy(g, "HKCU", g.User)
+		if g.Template == nil {
+			continue
+		}
+		vs, _ := g.Template.RegistryValues()
+		for _, v := range vs {
+			r.Registry.Set(v)
+			r.won(Setting{v, g, "GptTmpl.inf"})
+		}
+		for _, s := range g.Template.Sections {
+			name := strings.ToLower(s.Name)
+			if name == "registry values" || name == "unicode" || name == "version" {
+				continue
+			}
+			if r.Security[name] == nil {
+				r.Security[name] = map[string]Entry{}
+			}
+			for _, l := range s.Lines {
+				if l.Key != "" {
+					r.Security[name][strings.ToLower(l.Key)] = Entry{l, g}
+				}
+			}
+		}
+	}
+	return r
+}
+
+func (r *Result) policy(g *GPO, root string, ins []regpol.Instruction) {
+	for _, in := range ins {
+		regpol.Apply(&r.Registry, root, []regpol.Instruction{in})
+		v := in.Value
+		v.Key = root + `\` + v.Key
+		switch in.Kind {
+		case regpol.SetValue, regpol.SetIfAbsent:
+			if now, err := r.Registry.Value(v.Key, v.Name); err == nil && now.Type == v.Type && string(now.Data) == string(v.Data) {
+				r.won(Setting{v, g, "registry.pol"})
+			}
+		case regpol.DeleteValue, regpol.DeleteValues, regpol.DeleteAll, regpol.DeleteKeys:
+			r.forget()
+		}
+	}
+}
+
+func (r *Result) won(s Setting) {
+	k := Key(s.Value.Key, s.Value.Name)
+	if old, ok := r.Origin[k]; ok {
+		r.Lost[k] = append(r.Lost[k], old)
+	}
+	r.Origin[k] = s
+}
+
+// forget moves settings whose value was deleted to the lost ones.
+func (r *Result) forget() {
+	for k, s := range r.Origin {
+		if _, err := r.Registry.Value(s.Value.Key, s.Value.Name); err != nil {
+			r.Lost[k] = append(r.Lost[k], s)
+			delete(r.Origin, k)
+		}
+	}
+}
+
+// Get finds a setting of a template, such as LSAAnonymousNameLookup in System Access, without its quotes.
+func (r *Result) Get(section, key string) (value string, from *GPO, ok bool) {
+	e, ok := r.Security[strings.ToLower(section)][strings.ToLower(key)]
+	return strings.Trim(e.Line.Value, `"`), e.GPO, ok
+}

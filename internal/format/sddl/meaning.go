@@ -1,0 +1,170 @@
+package sddl
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Generic tells what the generic rights stand for on one kind of object.
+type Generic struct{ Read, Write, Execute, All uint32 }
+
+// What generic rights mean: [MS-DTYP] 2.4.3 for files and pipes, [MS-RRP] 2.2.3 for registry keys. The SAM and srvsvc
+// objects have no generic rights that Windows documents here; use the zero Generic.
+var (
+	FileRights = Generic{0x00120089, 0x00120116, 0x001200a0, 0x001f01ff}
+	KeyRights  = Generic{0x00020019, 0x00020006, 0x00020019, 0x000f003f}
+)
+
+func (g Generic) spell(mask uint32) uint32 {
+	for _, m := range []struct{ bit, set uint32 }{{GenericRead, g.Read}, {GenericWrite, g.Write}, {GenericExecute, g.Execute}, {GenericAll, g.All}} {
+		if mask&m.bit != 0 && m.set != 0 {
+			mask = mask&^m.bit | m.set
+		}
+	}
+	return mask
+}
+
+// Same tells whether two descriptors mean the same: same owner and group, and lists that let in and keep out alike. The
+// order of entries counts only between an entry that denies and one that allows; rights of one trustee are joined;
+// inheritance marks of history (ID, AI, AR) do not count. SACLs are compared in the same way.
+func Same(a, b *Descriptor) bool { return a.Canonical() == b.Canonical() }
+
+// Canonical writes what a descriptor means: equal texts mean equal descriptors.
+func (d *Descriptor) Canonical() string {
+	var s strings.Builder
+	if d.Owner != "" {
+		s.WriteString("O:" + d.Owner.meaning())
+	}
+	if d.Group != "" {
+		s.WriteString("G:" + d.Group.meaning())
+	}
+	d.DACL.canonical(&s, "D:")
+	d.SACL.canonical(&s, "S:")
+	return s.String()
+}
+
+func (a *ACL) canonical(s *strings.Builder, head string) {
+	if a == nil {
+		return
+	}
+	s.WriteString(head)
+	if a.Protected {
+		s.WriteString("P")
+	}
+	// A run of entries of one type can be read in any order; between runs the order is kept.
+	for rest := a.ACEs; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && denies(rest[n].Type) == denies(rest[0].Type) {
+			n++
+		}
+		sets := map[string]uint32{}
+		for _, e := range rest[:n] {
+			id := fmt.Sprintf("%x;%x;%s;%s;%s;%s", e.Type, e.Flags&^inherited, e.Object, e.Inherited, e.Trustee.meaning(), e.Extra)
+			sets[id] |= e.Mask
+		}
+		var lines []string
+		for id, mask := range sets {
+			if mask != 0 {
+				lines = append(lines, fmt.Sprintf("(%s;%x)", id, mask))
+			}
+		}
+		slices.Sort(lines)
+		s.WriteString(strings.Join(lines, ""))
+		rest = rest[n:]
+	}
+}
+
+func denies(t byte) bool { return t == Denied || t == DeniedObject || t == DeniedCallback || t == 0xc }
+
+func allows(t byte) bool { return t == Allowed || t == AllowedObject }
+
+// Answer is what a descriptor says to a token.
+type Answer int
+
+// The answers.
+const (
+	Refused Answer = iota
+	Granted
+	Depends // on a condition, which needs more than identifiers to be decided
+)
+
+// String is the answer as a word.
+func (a Answer) String() string { return [...]string{"refused", "granted", "depends"}[a] }
+
+// Token is the set of identifiers of a caller.
+type Token []SID
+
+// AnonymousToken is a null session's: Everyone belongs to it only where EveryoneIncludesAnonymous is set.
+func AnonymousToken(everyone bool) Token {
+	t := Token{Anonymous, Network}
+	if everyone {
+		t = append(t, Everyone)
+	}
+	return t
+}
+
+// GuestToken is that of a guest logon over the network.
+func GuestToken() Token {
+	return Token{LocalGuest, DomainGuests, BuiltinGuests, Everyone, Network}
+}
+
+// UserToken is that of a user without any privilege.
+func UserToken() Token {
+	return Token{Everyone, AuthenticatedUsers, BuiltinUsers, Network}
+}
+
+func (t Token) has(s SID) bool { return slices.ContainsFunc(t, s.Equal) }
+
+// Check tells whether a descriptor gives a token every bit of a mask: entries in their order, the first that speaks
+// about a bit decides it. Without a DACL everything is granted. Entries about single types of object are left out,
+// since the object itself is asked for.
+//
+// See [MS-DTYP] 2.5.3.2.
+func (d *Descriptor) Check(t Token, mask uint32, g Generic) Answer {
+	if d.DACL == nil {
+		return Granted
+	}
+	left := g.spell(mask)
+	if left == 0 {
+		return Refused
+	}
+	if d.Owner != "" && t.has(d.Owner) && !slices.ContainsFunc(d.DACL.ACEs, func(e ACE) bool { return e.Trustee == OwnerRights && e.Flags&inheritOnly == 0 }) {
+		left &^= ReadControl | WriteDAC
+	}
+	var mayAllow, mayDeny uint32 // bits that a condition decides
+	for _, e := range d.DACL.ACEs {
+		if left == 0 {
+			break
+		}
+		about := g.spell(e.Mask) & left
+		isOwner := e.Trustee == OwnerRights && d.Owner != "" && t.has(d.Owner)
+		if e.Flags&inheritOnly != 0 || about == 0 || e.Object != "" || !(isOwner || t.has(e.Trustee)) {
+			continue
+		}
+		switch {
+		case e.Type == AllowedCallback, e.Type == 0xb:
+			mayAllow |= about
+		case e.Type == DeniedCallback, e.Type == 0xc:
+			mayDeny |= about &^ mayAllow
+		case denies(e.Type) && about&^mayAllow == 0:
+			return Depends
+		case denies(e.Type):
+			return Refused
+		case allows(e.Type):
+			left &^= about
+		}
+	}
+	switch {
+	case left&^mayAllow != 0:
+		return Refused
+	case left != 0 || mayDeny != 0:
+		return Depends
+	}
+	return Granted
+}
+
+// Grants tells whether one identifier alone is given every bit of a mask.
+func (d *Descriptor) Grants(s SID, mask uint32) bool {
+	return d.Check(Token{s}, mask, Generic{}) == Granted
+}
