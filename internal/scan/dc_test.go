@@ -1,0 +1,90 @@
+package scan
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
+)
+
+// dcQuestions are the rows of the table that have a column for domain controllers.
+var dcQuestions = []question{
+	{"lsarpc", "LsarGetUserName", "getusername"},
+	{"lsarpc", "LsarQueryInformationPolicy", "lsaquery"},
+	{"lsarpc", "LsarLookupSids", "lookupsids S-1-1-0"},
+	{"samr", "SamrEnumerateUsersInDomain", "enumdomusers"},
+	{"samr", "SamrQueryDisplayInformation", "querydispinfo"},
+	{"samr", "SamrGetDomainPasswordInformation", "getdompwinfo"},
+	{"srvsvc", "NetrShareEnum", "netshareenum"},
+	{"srvsvc", "NetrServerGetInfo", "srvinfo"},
+	{"srvsvc", "NetrSessionEnum", "netsessenum"},
+	{"wkssvc", "NetrWkstaUserEnum", "wkssvc_enumerateusers"},
+	{"winreg", "OpenLocalMachine", `winreg_enumkey HKLM\SOFTWARE`},
+	{"svcctl", "REnumServicesStatusW", ""},
+}
+
+// The same table on a domain controller, where restrict anonymous means something else.
+func TestDomainController(t *testing.T) {
+	dc := peer.StartDC(t)
+	client := peer.Client{From: dc.Client}
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) { return dc.Client.Dial(ctx, network, address) }
+	for _, c := range []struct {
+		level   string
+		verdict model.Verdict
+		want    map[string]model.Outcome
+	}{
+		{"0", model.Exposed, map[string]model.Outcome{
+			"NetrShareEnum": model.Allowed, "NetrServerGetInfo": model.Allowed, "SamrEnumerateUsersInDomain": model.Allowed,
+			"LsarQueryInformationPolicy": model.Allowed, "LsarLookupSids": model.Denied, "OpenLocalMachine": model.Allowed,
+			"REnumServicesStatusW": model.Allowed,
+		}},
+		{"1", model.Exposed, map[string]model.Outcome{
+			"NetrShareEnum": model.Denied, "NetrServerGetInfo": model.Denied, "SamrEnumerateUsersInDomain": model.Allowed,
+			"LsarQueryInformationPolicy": model.Allowed, "LsarLookupSids": model.Denied, "OpenLocalMachine": model.Allowed,
+		}},
+		{"2", model.Closed, map[string]model.Outcome{
+			"NetrShareEnum": model.Denied, "SamrEnumerateUsersInDomain": model.Denied, "LsarQueryInformationPolicy": model.Denied,
+		}},
+	} {
+		t.Run("restrict anonymous "+c.level, func(t *testing.T) {
+			dc.Restart(t, "restrict anonymous = "+c.level)
+			control := func() {
+				alice := client
+				alice.User, alice.Password, alice.Domain = "alice", peer.Password, peer.Domain
+				if a := alice.RPC(t, dc.Addr(), "enumdomusers"); !a.OK() {
+					t.Fatalf("the positive control fails: %v", a)
+				}
+			}
+			control()
+			r, by := scanServer(t, dc.Addr(), Options{Dial: dial})
+			if r.Verdict != c.verdict {
+				t.Errorf("verdict %s (%s), want %s", r.Verdict, r.Reason, c.verdict)
+			}
+			anonymous := by[model.Anonymous]
+			for _, q := range dcQuestions {
+				if want, ok := c.want[q.call]; ok && reached(anonymous, q) != want {
+					t.Errorf("%s on %s: %s, want %s", q.call, q.pipe, reached(anonymous, q), want)
+				}
+				if q.rpcclient == "" {
+					continue
+				}
+				answer := client.RPC(t, dc.Addr(), q.rpcclient)
+				if got, want := reached(anonymous, q), told(answer); got != want {
+					t.Errorf("%s on %s: %s, rpcclient %s says %s (%s)", q.call, q.pipe, got, q.rpcclient, want, answer.Status)
+				}
+			}
+			if c.level != "2" {
+				t.Logf("netlogon: %s", reached(anonymous, question{"netlogon", "DsrGetDcNameEx2", ""}))
+				if got := reached(anonymous, question{"netlogon", "DsrGetDcNameEx2", ""}); got != model.Allowed {
+					t.Errorf("DsrGetDcNameEx2: %s", got)
+				}
+			}
+			if by[model.User].SeenAs == "" {
+				t.Errorf("alice: %+v", by[model.User].Session)
+			}
+			control()
+		})
+	}
+}

@@ -1,0 +1,178 @@
+package scan
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/smb"
+	"ipcguard/internal/smbtest"
+)
+
+// practice starts a practice server that behaves as a product.
+func practice(t testing.TB, profile string, faults ...smbtest.Fault) *smbtest.Server {
+	t.Helper()
+	host, err := smbtest.NewHost(profile, "PRACTICE1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host.Faults = faults
+	s, err := smbtest.Start("127.47.2.1:0", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func scanPractice(t testing.TB, s *smbtest.Server, o Options) *model.Scan {
+	t.Helper()
+	scanner, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return scanner.Host(context.Background(), at(t, s.Address()))
+}
+
+// Every product that the practice server plays gets the verdict that its documents lead to.
+func TestProfiles(t *testing.T) {
+	verdicts := map[string]model.Verdict{
+		"nt4": model.Exposed, "win2000": model.Exposed, "winxp": model.Exposed, "win2003": model.Exposed,
+		"win2008": model.Limited, "win2008r2": model.Closed, "win2012r2": model.Closed, "win2022": model.Closed,
+		"win2022-dc": model.Limited, "win2025": model.Closed,
+		"samba": model.Exposed, "samba-1": model.Exposed, "samba-2": model.Closed,
+	}
+	for _, name := range smbtest.Profiles() {
+		want, ok := verdicts[name]
+		if !ok {
+			t.Errorf("profile %s: no verdict is expected of it here", name)
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := scanPractice(t, practice(t, name), Options{})
+			if r.Verdict != want || r.Partial {
+				t.Errorf("%s (%s), want %s", r.Verdict, r.Reason, want)
+				for _, id := range r.Identities {
+					t.Logf("%+v", id)
+				}
+			}
+			profile, err := smbtest.Find(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if system := map[bool]string{true: "windows", false: "samba"}[profile.Windows]; r.Server.System != system {
+				t.Errorf("looks like %s, %s", r.Server.System, r.Server.OS)
+			}
+			wanted := map[string]bool{}
+			for _, d := range profile.Dialects {
+				wanted[d] = true
+			}
+			if profile.SMB1 {
+				wanted["NT LM 0.12"] = true
+			}
+			if len(r.Server.Dialects) != len(wanted) || len(r.Server.Undecided) > 0 {
+				t.Errorf("dialects %v, undecided %v; it speaks %v", r.Server.Dialects, r.Server.Undecided, wanted)
+			}
+			if r.Server.SMB1 != profile.SMB1 {
+				t.Errorf("SMB1 %v", r.Server.SMB1)
+			}
+		})
+	}
+}
+
+// Names are counted, and kept only when they were asked for.
+func TestShowNames(t *testing.T) {
+	s := practice(t, "samba")
+	for _, show := range []bool{false, true} {
+		names := 0
+		for _, id := range scanPractice(t, s, Options{ShowNames: show}).Identities {
+			for _, p := range id.Pipes {
+				for _, i := range p.Interfaces {
+					for _, c := range i.Calls {
+						names += len(c.Names)
+					}
+				}
+			}
+			for _, sh := range id.Shares {
+				if sh.Name != "" {
+					names++
+				}
+			}
+		}
+		if (names > 0) != show {
+			t.Errorf("--show-names %v: %d names", show, names)
+		}
+	}
+}
+
+// The null-session question is one connection and at most 9 requests.
+func TestQuickIsCheap(t *testing.T) {
+	for _, name := range []string{"nt4", "samba", "win2003"} {
+		r := scanPractice(t, practice(t, name), Options{Quick: true})
+		if r.Stats.Connections != 1 || r.Stats.Requests > 9 {
+			t.Errorf("%s: %+v", name, r.Stats)
+		}
+		if name == "samba" && (r.Verdict != model.Limited || !r.Partial || r.Identities[0].SeenAs == "") {
+			t.Errorf("%s: %s (%s), seen as %q", name, r.Verdict, r.Reason, r.Identities[0].SeenAs)
+		}
+	}
+}
+
+// The whole anonymous ladder is one connection, the whole scan a chain of at most 25 waits.
+func TestLadderIsCheap(t *testing.T) {
+	s := practice(t, "samba")
+	r := scanPractice(t, s, Options{NoGuest: true, NoUnknownUser: true, Dialects: []smb.Dialect{smb.SMB311}})
+	if r.Stats.Connections != 1 {
+		t.Errorf("the anonymous ladder took %d connections", r.Stats.Connections)
+	}
+}
+
+// A fault at any layer ends in time, claims nothing that was not proved, and never reads as closed.
+func TestFaults(t *testing.T) {
+	wait := 300 * time.Millisecond
+	o := Options{
+		Host:     20 * time.Second,
+		Timeouts: smb.Timeouts{Connect: wait, Negotiate: wait, Session: wait, Tree: wait, Open: wait, Call: wait},
+	}
+	for _, stage := range []smbtest.Stage{smbtest.AtNegotiate, smbtest.AtSession, smbtest.AtTree, smbtest.AtOpen, smbtest.AtPipe} {
+		for _, action := range []smbtest.Action{
+			smbtest.Drop, smbtest.Silence, smbtest.Garbage, smbtest.Drip, smbtest.Pending, smbtest.Huge, smbtest.WrongID,
+			smbtest.LoopChain, smbtest.Endless, smbtest.BadCount,
+		} {
+			if stage != smbtest.AtPipe && (action == smbtest.Endless || action == smbtest.BadCount) {
+				continue
+			}
+			if stage == smbtest.AtNegotiate && action == smbtest.LoopChain {
+				continue // an answer that says it goes on is whole all the same, and the scan goes on
+			}
+			t.Run(fmt.Sprintf("%s at %s", action, stage), func(t *testing.T) {
+				t.Parallel()
+				fault := smbtest.Fault{At: stage, Do: action, Wait: 50 * time.Millisecond}
+				r := scanPractice(t, practice(t, "samba", fault), o)
+				if r.Verdict != model.VerdictInconclusive && r.Verdict != model.Unreachable || r.Reason == "" {
+					// A server that drops an SMB3 connection right after the anonymous session, twice, behaves as Windows 2012
+					// and later do when they are closed.
+					if !(r.Verdict == model.Closed && stage == smbtest.AtTree && action == smbtest.Drop) {
+						t.Errorf("%s, %q, %v", r.Verdict, r.Reason, findingIDs(r))
+					}
+				}
+				if r.Stats.BytesReceived > 16<<20 {
+					t.Errorf("%d bytes were read", r.Stats.BytesReceived)
+				}
+			})
+		}
+	}
+}
+
+// One pipe that makes the server drop the connection does not hide what the others give.
+func TestDropOnce(t *testing.T) {
+	r := scanPractice(t, practice(t, "samba", smbtest.Fault{At: smbtest.AtPipe, Do: smbtest.Drop, Times: 1}), Options{
+		Host: 20 * time.Second, NoGuest: true, NoUnknownUser: true,
+	})
+	if r.Verdict != model.Exposed && r.Verdict != model.VerdictInconclusive {
+		t.Errorf("%s, %q", r.Verdict, r.Reason)
+	}
+}
