@@ -39,13 +39,13 @@ var generated = Catalog{
 		{ID: "win10-20H2", Title: "Windows 10 20H2", System: "windows", Family: "client", Builds: [2]int{19042, 19042}, Sources: []string{"K release-tables"}},
 		{ID: "server-20H2", Title: "Windows Server, version 20H2", System: "windows", Family: "server", Builds: [2]int{19042, 19042}, Sources: []string{"K release-tables"}},
 		{ID: "win10-21H1", Title: "Windows 10 21H1", System: "windows", Family: "client", Builds: [2]int{19043, 19043}, Sources: []string{"K release-tables"}},
+		{ID: "win10-21H2", Title: "Windows 10 21H2", System: "windows", Family: "client", Builds: [2]int{19044, 19044}, Sources: []string{"K release-tables"}},
+		{ID: "win10-22H2", Title: "Windows 10 22H2", System: "windows", Family: "client", Builds: [2]int{19045, 19045}, Sources: []string{"K release-tables"}},
 		{ID: "win2022", Title: "Windows Server 2022", System: "windows", Family: "server", Builds: [2]int{20348, 20348}, Aliases: []string{"Server 2022"}, Sources: []string{"K release-tables"}},
 		{ID: "win11-21H2", Title: "Windows 11 21H2", System: "windows", Family: "client", Builds: [2]int{22000, 22000}, Sources: []string{"K release-tables"}},
-		{ID: "win10-21H2", Title: "Windows 10 21H2", System: "windows", Family: "client", Builds: [2]int{19044, 19044}, Sources: []string{"K release-tables"}},
 		{ID: "win11-22H2", Title: "Windows 11 22H2", System: "windows", Family: "client", Builds: [2]int{22621, 22621}, Sources: []string{"K release-tables"}},
-		{ID: "win10-22H2", Title: "Windows 10 22H2", System: "windows", Family: "client", Builds: [2]int{19045, 19045}, Sources: []string{"K release-tables"}},
-		{ID: "server-23H2", Title: "Windows Server, version 23H2", System: "windows", Family: "server", Builds: [2]int{25398, 25398}, Sources: []string{"K release-tables"}},
 		{ID: "win11-23H2", Title: "Windows 11 23H2", System: "windows", Family: "client", Builds: [2]int{22631, 22631}, Sources: []string{"K release-tables"}},
+		{ID: "server-23H2", Title: "Windows Server, version 23H2", System: "windows", Family: "server", Builds: [2]int{25398, 25398}, Sources: []string{"K release-tables"}},
 		{ID: "win11-24H2", Title: "Windows 11 24H2", System: "windows", Family: "client", Builds: [2]int{26100, 26100}, Sources: []string{"K release-tables"}},
 		{ID: "win2025", Title: "Windows Server 2025", System: "windows", Family: "server", Builds: [2]int{26100, 26100}, Aliases: []string{"Server 2025"}, Sources: []string{"K release-tables"}},
 		{ID: "win11-25H2", Title: "Windows 11 25H2", System: "windows", Family: "client", Builds: [2]int{26200, 26200}, Sources: []string{"K release-tables"}},
@@ -136,7 +136,7 @@ var generated = Catalog{
 		}, Reach: "everyone", Related: []string{"RequireSecuritySignature"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "server smb encrypt", Title: "Encrypted sessions", System: "samba", Where: "[global] server smb encrypt", Aliases: []string{"smb encrypt"}, Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Required refuses anonymous and guest sessions, because they have no key; it also refuses clients without SMB3.", Values: []Meaning{
 			{Value: "default", Means: "Offered where a share asks."},
-			{Value: "desired", Means: "Used where the client can."},
+			{Value: "desired", Means: "Used where the client can; strangers get a session, and Samba's own clients then give up on it by themselves."},
 			{Value: "required", Means: "Every session is encrypted; strangers are refused at logon."},
 		}, Defaults: []Default{
 			{Value: "default", Sources: []string{"M samba-4.17.12"}},
@@ -262,6 +262,16 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "smbcontrol smbd reload-config, then smbcontrol smbd close-share 'IPC$'", Sources: []string{"M samba-4.17.12"}},
 		}, Governs: Governs{Tree: true, Pipes: []string{"*"}}, Reach: "anonymous", Related: []string{"restrict anonymous", "guest account"}, Sources: []string{"M samba-4.17.12"}},
+		{ID: "IPC$:server smb encrypt", Title: "Encryption required on IPC$ alone", System: "samba", Where: "[IPC$] server smb encrypt", Aliases: []string{"[IPC$] server smb encrypt", "[IPC$] smb encrypt", "IPC$:smb encrypt"}, Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Required closes IPC$ to strangers, who have no key, and leaves disk shares as they are. Users need a client with SMB3 encryption.", Values: []Meaning{
+			{Value: "default", Means: "As the whole server."},
+			{Value: "required", Means: "Strangers are refused at the tree connect of IPC$."},
+		}, Defaults: []Default{
+			{Value: "default", Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config, then smbcontrol smbd close-share 'IPC$'", Sources: []string{"M samba-4.17.12"}},
+		}, Breaks: []Breakage{
+			{Value: "required", Who: "clients without SMB3 encryption", What: "they lose every pipe", Services: []string{"server_srvsvc", "samr", "lsarpc"}, Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
+		}, Governs: Governs{Tree: true, Pipes: []string{"*"}}, Reach: "anonymous", Related: []string{"server smb encrypt", "restrict anonymous"}, Sources: []string{"M samba-4.17.12"}},
 		{ID: "IPC$:guest ok", Title: "A line that does nothing", System: "samba", Where: "[IPC$] guest ok", Aliases: []string{"[IPC$] guest ok", "IPC$:public"}, Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Samba overwrites it from restrict anonymous, in both directions.", Defaults: []Default{
 			{Unknown: "Set by restrict anonymous, never by this line.", Sources: []string{"S samba"}},
 		}, TakesEffect: []Effect{
@@ -475,7 +485,7 @@ var generated = Catalog{
 		}, Defaults: []Default{
 			{Scope: Scope{Since: "win10-1607", Roles: []model.Role{"domain-controller"}}, Value: "", Sources: []string{"D SPS remote-sam"}},
 			{Scope: Scope{Since: "win10-1607", Roles: []model.Role{"workstation", "member", "standalone"}}, Value: "O:SYG:SYD:(A;;RC;;;BA)", Sources: []string{"D SPS remote-sam"}},
-			{Scope: Scope{Until: "win2012r2"}, Value: "", Sources: []string{"D SPS remote-sam"}},
+			{Scope: Scope{Until: "win10-1511"}, Value: "", Sources: []string{"D SPS remote-sam"}},
 		}, Wanted: []Wanted{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: "", Compare: "any", Why: "A filter here can stop logons; Microsoft's baseline leaves domain controllers out."},
 			{Value: "O:BAG:BAD:(A;;RC;;;BA)", Compare: "sddl", Why: "Ordinary users have no need to list accounts of this host."},
@@ -887,68 +897,78 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Related: []string{"EnableAuthRateLimiter"}, Sources: []string{"M msft-baseline"}},
+		{ID: "RestrictGuestAccess", Title: "Keep strangers out of a log", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\EventLog\\System\\RestrictGuestAccess", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "One value a log. At 1 guests and anonymous callers cannot read it.", Values: []Meaning{
+			{Value: 0, Means: "Guests may read the log."},
+			{Value: 1, Means: "Guests and anonymous callers may not."},
+		}, Defaults: []Default{
+			{Value: 1, Sources: []string{"D MS-EVEN 3.1.1"}},
+		}, Wanted: []Wanted{
+			{Value: 1, Compare: "equal", Why: "Logs are not meant for strangers."},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Governs: Governs{Pipes: []string{"eventlog"}, Discloses: []model.Disclosure{"logs"}}, Reach: "anonymous", Sources: []string{"D MS-EVEN 3.1.1"}},
 	},
 	Pipes: []Pipe{
 		{Name: "lsarpc", Title: "Local security authority", Aliases: []string{"lsass", "netlogon", "samr"}, Interfaces: []Bound{
 			{ID: "lsarpc", Probe: "call"},
 			{ID: "dssetup", Probe: "call"},
 			{ID: "efsrpc-lsarpc", Probe: "bind-only"},
-		}, Probe: "call", Notes: "Asked first: who does the server think I am?", Sources: []string{"D MS-LSAT 2.1", "D MS-DSSP 2.1", "D MS-EFSR 2.1"}},
+		}, Probe: "call", Windows: "always", Notes: "Asked first: who does the server think I am?", Sources: []string{"D MS-LSAT 2.1", "D MS-DSSP 2.1", "D MS-EFSR 2.1"}},
 		{Name: "samr", Title: "Account database", Aliases: []string{"lsass", "lsarpc", "netlogon"}, Interfaces: []Bound{
 			{ID: "samr", Probe: "call"},
-		}, Probe: "call", Sources: []string{"D MS-SAMR 2.1"}},
+		}, Probe: "call", Windows: "always", Sources: []string{"D MS-SAMR 2.1"}},
 		{Name: "netlogon", Title: "Domain logon", Aliases: []string{"lsass", "lsarpc", "samr"}, Interfaces: []Bound{
 			{ID: "netlogon", Probe: "call"},
-		}, Probe: "call", Sources: []string{"D MS-NRPC 2.1"}},
+		}, Probe: "call", Windows: "always", Sources: []string{"D MS-NRPC 2.1"}},
 		{Name: "lsass", Title: "Security subsystem, the server behind lsarpc, samr and netlogon", Aliases: []string{"lsarpc", "samr", "netlogon", "protected_storage"}, Interfaces: []Bound{
 			{ID: "lsarpc", Probe: "call"},
 			{ID: "samr", Probe: "call"},
 			{ID: "drsuapi", Probe: "bind-only"},
-		}, Probe: "call", Notes: "On Windows lsarpc, samr and netlogon are aliases of this pipe: count servers, not names.", Sources: []string{"3 OSR", "D MS-LSAT 2.1"}},
+		}, Probe: "call", Windows: "always", Notes: "On Windows lsarpc, samr and netlogon are aliases of this pipe: count servers, not names.", Sources: []string{"3 OSR", "D MS-LSAT 2.1"}},
 		{Name: "protected_storage", Title: "Backup keys of the data protection service", Aliases: []string{"lsass"}, Interfaces: []Bound{
 			{ID: "backupkey", Probe: "bind-only"},
-		}, Probe: "bind-only", Sources: []string{"D MS-BKRP 2.1", "M samba-4.17.12"}},
+		}, Probe: "bind-only", Windows: "always", Sources: []string{"D MS-BKRP 2.1", "M samba-4.17.12"}},
 		{Name: "srvsvc", Title: "Server service", Aliases: []string{"ntsvcs", "wkssvc"}, Interfaces: []Bound{
 			{ID: "srvsvc", Probe: "call"},
-		}, Probe: "call", Sources: []string{"D MS-SRVS 2.1"}},
+		}, Probe: "call", Windows: "always", Sources: []string{"D MS-SRVS 2.1"}},
 		{Name: "wkssvc", Title: "Workstation service", Aliases: []string{"ntsvcs", "srvsvc"}, Interfaces: []Bound{
 			{ID: "wkssvc", Probe: "call"},
-		}, Probe: "call", Sources: []string{"D MS-WKST 2.1"}},
+		}, Probe: "call", Windows: "always", Sources: []string{"D MS-WKST 2.1"}},
 		{Name: "browser", Title: "Computer browser", Aliases: []string{"browse"}, Interfaces: []Bound{
 			{ID: "browser", Probe: "bind-only"},
 		}, Probe: "bind-only", Sources: []string{"D MS-BRWSA 2.1"}},
 		{Name: "spoolss", Title: "Print spooler", Interfaces: []Bound{
 			{ID: "spoolss", Probe: "call"},
-		}, Probe: "call", Sources: []string{"D MS-RPRN 2.1"}},
+		}, Probe: "call", Windows: "Spooler.Start", Sources: []string{"D MS-RPRN 2.1"}},
 		{Name: "svcctl", Title: "Service control manager", Aliases: []string{"ntsvcs"}, Interfaces: []Bound{
 			{ID: "svcctl", Probe: "call"},
-		}, Probe: "call", Sources: []string{"D MS-SCMR 2.1"}},
+		}, Probe: "call", Windows: "always", Sources: []string{"D MS-SCMR 2.1"}},
 		{Name: "winreg", Title: "Remote registry", Interfaces: []Bound{
 			{ID: "winreg", Probe: "call"},
-		}, Probe: "call", Sources: []string{"D MS-RRP 2.1"}},
+		}, Probe: "call", Windows: "RemoteRegistry.Start", Sources: []string{"D MS-RRP 2.1"}},
 		{Name: "atsvc", Title: "Task scheduler", Interfaces: []Bound{
 			{ID: "atsvc", Probe: "call"},
 			{ID: "itaskscheduler", Probe: "call"},
-		}, Probe: "call", Notes: "Whether the newer interface listens on this pipe was not checked; the standard says TCP.", Sources: []string{"D MS-TSCH 2.1"}},
+		}, Probe: "call", Windows: "always", Notes: "Whether the newer interface listens on this pipe was not checked; the standard says TCP.", Sources: []string{"D MS-TSCH 2.1"}},
 		{Name: "netdfs", Title: "Distributed file system", Interfaces: []Bound{
 			{ID: "netdfs", Probe: "call"},
 		}, Probe: "call", Sources: []string{"D MS-DFSNM 2.1"}},
 		{Name: "eventlog", Title: "Event log", Aliases: []string{"ntsvcs"}, Interfaces: []Bound{
 			{ID: "eventlog", Probe: "call"},
-		}, Probe: "call", Sources: []string{"D MS-EVEN 2.1"}},
+		}, Probe: "call", Windows: "always", Sources: []string{"D MS-EVEN 2.1"}},
 		{Name: "epmapper", Title: "Endpoint mapper", Interfaces: []Bound{
 			{ID: "epmapper", Probe: "call"},
 			{ID: "mgmt", Probe: "call"},
-		}, Probe: "call", Sources: []string{"D MS-RPCE 2.1"}},
+		}, Probe: "call", Windows: "always", Sources: []string{"D MS-RPCE 2.1"}},
 		{Name: "ntsvcs", Title: "Services process, with plug and play", Aliases: []string{"srvsvc", "wkssvc", "eventlog", "svcctl", "browser"}, Interfaces: []Bound{
 			{ID: "plugplay", Probe: "call"},
-		}, Probe: "call", Sources: []string{"3 OSR", "S samba"}},
+		}, Probe: "call", Windows: "always", Sources: []string{"3 OSR", "S samba"}},
 		{Name: "plugplay", Title: "Plug and play", Aliases: []string{"ntsvcs"}, Interfaces: []Bound{
 			{ID: "plugplay", Probe: "call"},
 		}, Probe: "call", Sources: []string{"S samba"}},
 		{Name: "InitShutdown", Title: "Remote shutdown", Interfaces: []Bound{
 			{ID: "initshutdown", Probe: "bind-only"},
-		}, Probe: "bind-only", Notes: "Its calls stop the machine; they are never sent.", Sources: []string{"D MS-RSP 2.1"}},
+		}, Probe: "bind-only", Windows: "always", Notes: "Its calls stop the machine; they are never sent.", Sources: []string{"D MS-RSP 2.1"}},
 		{Name: "efsrpc", Title: "Encrypting file system", Interfaces: []Bound{
 			{ID: "efsrpc", Probe: "bind-only"},
 		}, Probe: "bind-only", Notes: "Its calls can make the server log on elsewhere; they are never sent.", Sources: []string{"D MS-EFSR 2.1"}},
@@ -993,10 +1013,10 @@ var generated = Catalog{
 	PipeTables: []PipeTable{
 		{ID: "nt4", Scope: Scope{Products: []string{"nt4"}}, Builtin: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "epmapper", "locator", "lsarpc", "samr", "netlogon", "wkssvc", "srvsvc", "browser", "LLSRPC"}, Registry: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "LLSRPC", "epmapper", "locator"}, Known: true, Hard: []string{"lsarpc", "samr", "netlogon", "wkssvc", "srvsvc", "browser"}, Notes: "LLSRPC is in the registry value and missing from the specification's list: both are joined.", Sources: []string{"D MS-SRVS 3.1.3", "D Q175529", "I ours"}},
 		{ID: "win2000", Scope: Scope{Products: []string{"win2000"}}, Builtin: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "epmapper", "locator", "trkwks", "trksvr", "lsarpc", "samr", "netlogon", "wkssvc", "srvsvc", "browser"}, Registry: []string{}, Hard: []string{"lsarpc", "samr", "netlogon", "wkssvc", "srvsvc", "browser"}, Notes: "What the registry value holds by default was not read; the hard-coded names are an inference from NT 4.0.", Sources: []string{"D MS-SRVS 3.1.3", "I ours"}},
-		{ID: "winxp", Scope: Scope{Products: []string{"winxp"}}, Builtin: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "browser"}, Registry: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "browser"}, Hard: []string{}, Notes: "Which of the names are hard-coded is not documented.", Sources: []string{"D MS-SRVS 3.1.3"}},
+		{ID: "winxp", Scope: Scope{Products: []string{"winxp"}}, Builtin: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "browser"}, Registry: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "browser"}, Unsure: []string{"samr", "lsarpc"}, Hard: []string{}, Notes: "Which of the names are hard-coded is not documented. [MS-SAMR] and [MS-LSAD] say that samr and lsarpc are open on XP, [MS-SRVS] does not list them.", Sources: []string{"D MS-SRVS 3.1.3", "D MS-SAMR 2.1", "D MS-LSAD 2.1"}},
 		{ID: "win2003", Scope: Scope{Since: "win2003", Until: "win2003r2"}, Builtin: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "netlogon", "lsarpc", "samr", "browser"}, Registry: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "netlogon", "lsarpc", "samr", "browser"}, Unsure: []string{"netlogon", "lsarpc", "samr", "browser", "srvsvc", "wkssvc"}, Hard: []string{}, Notes: "Service Pack 1 is said to have dropped hard-coded netlogon, lsarpc, samr, browser, srvsvc and wkssvc; a code comment is the only source.", Sources: []string{"D MS-SRVS 3.1.3", "3 hives"}},
 		{ID: "vista-dc", Scope: Scope{Since: "vista", Until: "win2008", Roles: []model.Role{"domain-controller"}}, Builtin: []string{"browser", "netlogon", "samr", "lsarpc"}, Registry: []string{"netlogon", "samr", "lsarpc"}, Known: true, Hard: []string{"browser"}, Sources: []string{"D MS-SRVS 3.1.3", "D SPS named-pipes"}},
-		{ID: "vista", Scope: Scope{Since: "vista", Until: "win2008"}, Builtin: []string{"browser"}, Registry: []string{}, Unsure: []string{"samr"}, Known: true, Hard: []string{"browser"}, Notes: "Before Vista SP1 (build 6000) \\PIPE\\samr was still open to anonymous according to [MS-SAMR], while [MS-SRVS] lists browser alone.", Sources: []string{"D MS-SRVS 3.1.3", "D MS-SAMR 2.1", "I ours"}},
+		{ID: "vista", Scope: Scope{Since: "vista", Until: "win2008"}, Builtin: []string{"browser"}, Registry: []string{}, Unsure: []string{"samr", "lsarpc"}, UnsureBuild: 6000, Known: true, Hard: []string{"browser"}, Notes: "Before Vista SP1 (build 6000) samr and lsarpc were still open to anonymous according to [MS-SAMR] and [MS-LSAD], while [MS-SRVS] lists browser alone.", Sources: []string{"D MS-SRVS 3.1.3", "D MS-SAMR 2.1", "D MS-LSAD 2.1", "I ours"}},
 		{ID: "modern-dc", Scope: Scope{Since: "win7", Roles: []model.Role{"domain-controller"}}, Builtin: []string{"netlogon", "samr", "lsarpc"}, Registry: []string{"netlogon", "samr", "lsarpc"}, Known: true, Hard: []string{}, Notes: "The default domain controllers policy writes the three names.", Sources: []string{"D SPS named-pipes", "M HK 2.3.10.6"}},
 		{ID: "modern", Scope: Scope{Since: "win7"}, Builtin: []string{}, Registry: []string{}, Known: true, Hard: []string{}, Sources: []string{"D MS-SRVS 3.1.3", "D SPS named-pipes", "M hives"}},
 	},

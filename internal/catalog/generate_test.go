@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"ipcguard/internal/model"
+
 	"github.com/goccy/go-yaml"
 )
 
@@ -146,5 +148,20 @@ func BenchmarkLoad(b *testing.B) {
 	for b.Loop() {
 		c := generated
 		c.build()
+	}
+}
+
+func BenchmarkEvaluate(b *testing.B) {
+	c := mustLoad(b)
+	for _, in := range []Config{
+		host("windows", "win2019", model.Member, "NullSessionPipes", []string{"samr"}),
+		host("windows", "", model.UnknownRole),
+		host("samba", "samba", model.Standalone),
+	} {
+		b.Run(in.Platform.System+in.Platform.Product, func(b *testing.B) {
+			for b.Loop() {
+				c.Evaluate(in)
+			}
+		})
 	}
 }

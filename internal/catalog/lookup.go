@@ -10,6 +10,7 @@ import (
 // index finds entries by id and by every other name. It is built once by Load.
 type index struct {
 	products   map[string]*Product
+	release    map[string]*Product // by exact id alone
 	settings   map[string]*Setting
 	pipes      map[string]*Pipe
 	interfaces map[string]*Interface
@@ -40,21 +41,16 @@ func put[T any](m map[string]*T, v *T, names ...string) {
 
 func (c *Catalog) build() {
 	c.index = index{
-		map[string]*Product{},
-		map[string]*Setting{},
-		map[string]*Pipe{},
-		map[string]*Interface{},
-		map[string]*Service{},
-		map[string]*Finding{},
-		map[string]*Benchmark{},
-		map[string]*Source{},
-		map[string]*ControlRow{},
-		map[disclosureKey]*Finding{},
+		products: map[string]*Product{}, release: map[string]*Product{}, settings: map[string]*Setting{},
+		pipes: map[string]*Pipe{}, interfaces: map[string]*Interface{}, services: map[string]*Service{},
+		findings: map[string]*Finding{}, benchmarks: map[string]*Benchmark{}, sources: map[string]*Source{},
+		controls: map[string]*ControlRow{}, disclosed: map[disclosureKey]*Finding{},
 	}
 	for i := range c.Products {
 		p := &c.Products[i]
 		p.position = i
 		put(c.products, p, p.ID)
+		c.release[p.ID] = p
 	}
 	for i := range c.Products {
 		put(c.products, &c.Products[i], append(c.Products[i].Aliases, c.Products[i].Title)...)
@@ -122,6 +118,11 @@ func PipeName(name string) string {
 		n = rest
 	}
 	return n
+}
+
+// samePipe compares two names as PipeName does, and faster where they are plain.
+func samePipe(a, b string) bool {
+	return strings.EqualFold(a, b) || strings.ContainsAny(a+b, `\/ `) && PipeName(a) == PipeName(b)
 }
 
 // FindingFor is the finding for data of one kind given to one identity. A made-up user who was let in is a guest as

@@ -17,7 +17,10 @@ const (
 
 // fits compares a scope with a platform. A product or role that is not known makes the answer maybe where the scope
 // asks for one.
-func (c *Catalog) fits(s Scope, p model.Platform) fit {
+func (c *Catalog) fits(s Scope, p model.Platform) fit { return c.fitsOneOf(s, p, nil) }
+
+// fitsOneOf is fits with the products that the platform may be, where they are known already.
+func (c *Catalog) fitsOneOf(s Scope, p model.Platform, candidates []*Product) fit {
 	answer := yes
 	if len(s.Roles) > 0 {
 		switch {
@@ -30,7 +33,9 @@ func (c *Catalog) fits(s Scope, p model.Platform) fit {
 	if len(s.Products) == 0 && s.Since == "" && s.Until == "" && s.Family == "" {
 		return answer
 	}
-	candidates := c.candidates(p)
+	if candidates == nil {
+		candidates = c.candidates(p)
+	}
 	if len(candidates) == 0 {
 		return maybe
 	}
@@ -55,10 +60,10 @@ func (c *Catalog) holds(s Scope, p *Product, role model.Role) bool {
 	if len(s.Products) > 0 && !slices.Contains(s.Products, p.ID) {
 		return false
 	}
-	if since := c.products[fold(s.Since)]; since != nil && (p.System != since.System || p.position < since.position) {
+	if since := c.release[s.Since]; since != nil && (p.System != since.System || p.position < since.position) {
 		return false
 	}
-	if until := c.products[fold(s.Until)]; until != nil && (p.System != until.System || p.position > until.position) {
+	if until := c.release[s.Until]; until != nil && (p.System != until.System || p.position > until.position) {
 		return false
 	}
 	if s.Family == "" || s.Family == p.Family {

@@ -1,0 +1,222 @@
+package catalog
+
+import (
+	"slices"
+
+	"ipcguard/internal/model"
+)
+
+// cell is one answer of the model with the reasons that led to it.
+type cell struct {
+	outcome model.Outcome
+	why     []string
+}
+
+func allowed(why ...string) cell { return cell{model.Allowed, why} }
+func denied(why ...string) cell  { return cell{model.Denied, why} }
+func absent(why ...string) cell  { return cell{model.Absent, why} }
+func unknown(why ...string) cell { return cell{model.OutcomeUnknown, why} }
+
+// quiet drops the reasons of a gate that is open, so that the answers behind it give their own.
+func (c cell) quiet() cell {
+	if c.outcome == model.Allowed {
+		c.why = nil
+	}
+	return c
+}
+
+// all is the answer behind several gates in a row: the first one that is shut decides, whatever comes after it; an open
+// question at a gate leaves the whole open unless another gate is shut. Reasons of every gate that was open are kept.
+func all(gates ...cell) cell {
+	for _, g := range gates {
+		if g.outcome == model.Denied || g.outcome == model.Absent {
+			return g
+		}
+	}
+	want := model.Allowed
+	for _, g := range gates {
+		if g.outcome == model.OutcomeUnknown {
+			want = model.OutcomeUnknown
+		}
+	}
+	var why []string
+	for _, g := range gates {
+		switch {
+		case g.outcome != want || len(g.why) == 0:
+		case why == nil:
+			why = g.why[:len(g.why):len(g.why)]
+		default:
+			why = append(why, g.why...)
+		}
+	}
+	return cell{want, unique(why)}
+}
+
+// anyOf is the answer where several ways lead to the same thing: one open way is enough.
+func anyOf(ways ...cell) cell {
+	for _, want := range []model.Outcome{model.Allowed, model.OutcomeUnknown, model.Denied, model.Absent} {
+		var why []string
+		found := false
+		for _, w := range ways {
+			if w.outcome == want {
+				found = true
+				why = append(why, w.why...)
+			}
+		}
+		if found {
+			return cell{want, unique(why)}
+		}
+	}
+	return unknown("nothing in the catalog leads to it")
+}
+
+// agree is the answer where the platform may be one of several: they have to agree.
+func agree(cells ...cell) cell {
+	for _, c := range cells[1:] {
+		if c.outcome != cells[0].outcome {
+			return unknown("it depends on the product or role, which is not known")
+		}
+	}
+	return cells[0]
+}
+
+func unique(in []string) []string {
+	if len(in) < 2 {
+		return in
+	}
+	var out []string
+	for _, s := range in {
+		if s != "" && !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// rules is what one system has to say. Each answer presupposes the ones before it; Evaluate puts the gates in a row.
+type rules interface {
+	session(model.Identity) cell
+	tree(model.Identity) cell
+	pipe(model.Identity, *Pipe) cell
+	// discloses answers for one kind of data, given the answers for the pipes.
+	discloses(model.Identity, model.Disclosure, func(pipe string) cell) cell
+}
+
+// Identities lists whom the model answers for.
+func Identities() []model.Identity {
+	return []model.Identity{model.Anonymous, model.Guest, model.UnknownUser, model.User}
+}
+
+// Evaluate is the second step of the model: what each identity may do because of the settings in effect. user is an
+// ordinary user with valid credentials, no administrator. It is pure: the same input gives the same answer.
+// It answers for the identities named, or for all of Identities.
+func (c *Catalog) Evaluate(in Config, ids ...model.Identity) map[model.Identity]model.Access {
+	if len(ids) == 0 {
+		ids = Identities()
+	}
+	f := c.facts(in)
+	var r rules
+	switch in.Platform.System {
+	case "windows":
+		r = newWindows(f)
+	case "samba":
+		r = &samba{f, f.is(Scope{Roles: []model.Role{model.DomainController}})}
+	case "ksmbd":
+		r = &ksmbd{f}
+	default:
+		r = nobody{}
+	}
+	out := make(map[model.Identity]model.Access, len(ids))
+	for _, id := range ids {
+		out[id] = c.access(r, id)
+	}
+	return out
+}
+
+func (c *Catalog) access(r rules, id model.Identity) model.Access {
+	a := model.Access{
+		Pipes: make(map[string]model.Outcome, len(c.Pipes)), Discloses: map[model.Disclosure]model.Outcome{},
+		Why: map[string][]string{},
+	}
+	session := r.session(id)
+	tree := all(session, r.tree(id))
+	a.Session, a.Why["session"] = session.outcome, session.why
+	a.Tree, a.Why["tree"] = tree.outcome, tree.why
+	session, tree = session.quiet(), tree.quiet()
+	pipes := make(map[string]cell, len(c.Pipes))
+	for i := range c.Pipes {
+		p := &c.Pipes[i]
+		if p.Probe == "never" {
+			continue
+		}
+		cl := all(tree, r.pipe(id, p))
+		pipes[PipeName(p.Name)] = cl
+		a.Pipes[p.Name], a.Why["pipe:"+p.Name] = cl.outcome, cl.why
+	}
+	at := func(name string) cell {
+		if p, ok := pipes[PipeName(name)]; ok {
+			return p
+		}
+		return unknown("the pipe is not in the catalog")
+	}
+	for _, d := range model.Disclosures() {
+		cl := all(session, r.discloses(id, d, at))
+		a.Discloses[d], a.Why["discloses:"+string(d)] = cl.outcome, cl.why
+	}
+	return a
+}
+
+// nobody knows nothing: the rules of a system that is not known.
+type nobody struct{}
+
+func (nobody) session(model.Identity) cell     { return unknown("the system is not known") }
+func (nobody) tree(model.Identity) cell        { return unknown("the system is not known") }
+func (nobody) pipe(model.Identity, *Pipe) cell { return unknown("the system is not known") }
+func (nobody) discloses(model.Identity, model.Disclosure, func(string) cell) cell {
+	return unknown("the system is not known")
+}
+
+// number is a setting's effective number and whether it is known. A setting that does not apply counts as not known.
+func (f *facts) number(id string) (int, bool) {
+	r := f.byID[id]
+	if r == nil || !r.known {
+		return 0, false
+	}
+	return whole(r.value)
+}
+
+// names is a setting's effective list and whether it is known.
+func (f *facts) names(id string) ([]string, bool) {
+	r := f.byID[id]
+	if r == nil || !r.known {
+		return nil, false
+	}
+	return list(r.value)
+}
+
+func (f *facts) text(id string) (string, bool) {
+	r := f.byID[id]
+	if r == nil || !r.known {
+		return "", false
+	}
+	return text(r.value)
+}
+
+// why says in one clause what a setting is and on what basis.
+func (f *facts) why(id string) string {
+	r := f.byID[id]
+	switch {
+	case r == nil:
+		return id + " is not in the catalog"
+	case r.applies == no:
+		return id + " is not read by this product or role"
+	case !r.known:
+		return id + " is unknown: " + r.why
+	case r.basis == model.BasisDefault:
+		return id + " is " + show(r.value) + " by default"
+	}
+	return id + " is " + show(r.value)
+}
+
+// is tells whether the platform lies in a scope.
+func (f *facts) is(s Scope) fit { return f.c.fitsOneOf(s, f.p, f.may) }

@@ -1,0 +1,209 @@
+package catalog
+
+import (
+	"fmt"
+	"strings"
+
+	"ipcguard/internal/model"
+)
+
+// resolved is one setting with its effective value; known is false where nothing settles it.
+type resolved struct {
+	*Setting
+	value      any
+	known      bool
+	basis      model.Basis
+	present    bool
+	configured any
+	why        string
+	applies    fit
+}
+
+// facts are all settings of a host's system, resolved.
+type facts struct {
+	c       *Catalog
+	cfg     Config
+	p       model.Platform
+	may     []*Product // the products that the platform may be
+	byID    map[string]*resolved
+	ordered []*resolved
+}
+
+func (c *Catalog) facts(in Config) *facts {
+	f := &facts{c: c, cfg: in, p: in.Platform, may: c.candidates(in.Platform), byID: map[string]*resolved{}}
+	given := make(map[string]model.Value, len(in.Settings))
+	for name, v := range in.Settings {
+		if s := c.Setting(name); s != nil {
+			given[s.ID] = v
+		}
+	}
+	for i := range c.Settings {
+		s := &c.Settings[i]
+		if s.System != in.Platform.System {
+			continue
+		}
+		v, read := given[s.ID]
+		r := f.resolve(s, v, read || in.Complete)
+		f.byID[s.ID], f.ordered = r, append(f.ordered, r)
+	}
+	return f
+}
+
+// resolve is the first step of the model: which value one setting has in effect, and on what basis.
+func (f *facts) resolve(s *Setting, v model.Value, read bool) *resolved {
+	r := &resolved{Setting: s, basis: model.BasisUnknown, applies: f.is(s.Applies), present: v.Present}
+	if v.Present {
+		r.configured = v.Data
+	}
+	switch {
+	case r.applies == no:
+		r.why = "this product or role does not read it"
+	case !read:
+		r.why = "not read"
+	case v.Present:
+		value, ok := normal(s, v)
+		if !ok {
+			r.why = fmt.Sprintf("it is written as %s and has to be %s; what the system makes of that is not documented", orWord(v.Type, "another type"), s.Type)
+			break
+		}
+		r.value, r.known, r.basis, r.why = value, true, model.BasisConfigured, "as configured"
+		if r.applies == maybe {
+			r.known, r.basis, r.why = false, model.BasisUnknown, "configured, but whether this product or role reads it depends on what it is"
+		}
+	default:
+		f.byDefault(r)
+	}
+	return r
+}
+
+// byDefault takes the first default whose scope fits. Where the platform is not known well enough, every default that
+// may hold has to say the same.
+func (f *facts) byDefault(r *resolved) {
+	r.why = "no default is documented for this product and role"
+	var found *Default
+	for i := range r.Defaults {
+		d := &r.Defaults[i]
+		how := f.is(d.Scope)
+		if how == no {
+			continue
+		}
+		if d.Unknown != "" {
+			r.why = "absent; " + lower(d.Unknown)
+			return
+		}
+		if found != nil && !equal(found.Value, d.Value) {
+			r.why = "absent; the default depends on the product or role, which is not known"
+			return
+		}
+		if found == nil {
+			found = d
+		}
+		if how == yes {
+			value, ok := normal(r.Setting, model.Value{Present: true, Data: found.Value})
+			if ok {
+				r.value, r.known, r.basis, r.why = value, true, model.BasisDefault, "absent, so the default holds"
+			}
+			return
+		}
+	}
+}
+
+// Resolve is the first step of the model: every setting of the host's system with its effective value, the basis for
+// it, and how it stands against the wanted value.
+func (c *Catalog) Resolve(in Config) []model.Setting {
+	f := c.facts(in)
+	out := make([]model.Setting, 0, len(f.ordered))
+	for _, r := range f.ordered {
+		m := model.Setting{
+			ID: r.ID, Where: r.Where, Type: r.Type, Present: r.present, Configured: r.configured,
+			Effective: r.value, Basis: r.basis, Why: r.why, TakesEffect: c.TakesEffect(r.Setting, in.Platform),
+		}
+		m.State, m.Why = f.judge(r)
+		out = append(out, m)
+	}
+	return out
+}
+
+// judge compares the effective value with the wanted one.
+func (f *facts) judge(r *resolved) (model.State, string) {
+	if r.applies == no {
+		return model.StateNotApplicable, r.why
+	}
+	good, bad := "", ""
+	for i := range r.Wanted {
+		w := &r.Wanted[i]
+		how := f.is(w.Scope)
+		if how == no {
+			continue
+		}
+		if !r.known && w.Compare != "any" {
+			return model.StateUnknown, r.why
+		}
+		if meets(r.value, w) {
+			good = "fine"
+		} else {
+			bad = w.Why
+		}
+		if how == yes {
+			break
+		}
+	}
+	switch {
+	case good != "" && bad != "":
+		return model.StateUnknown, r.why + "; whether that is enough depends on the product or role"
+	case bad != "":
+		return model.StateWeak, r.why + ". " + bad
+	case !r.known && len(r.Wanted) > 0 && good == "":
+		return model.StateUnknown, r.why
+	}
+	return model.StateOK, r.why
+}
+
+func meets(value any, w *Wanted) bool {
+	switch w.Compare {
+	case "any":
+		return true
+	case "at-least", "at-most":
+		have, ok1 := whole(value)
+		want, ok2 := whole(w.Value)
+		if w.Compare == "at-least" {
+			return ok1 && ok2 && have >= want
+		}
+		return ok1 && ok2 && have <= want
+	case "subset":
+		have, ok1 := list(value)
+		want, ok2 := list(w.Value)
+		return ok1 && (ok2 || w.Value == nil) && subset(have, want)
+	case "sddl":
+		t, _ := text(value)
+		d, ok := parseSDDL(t)
+		return ok && t != "" && d.onlyAdministrators()
+	}
+	return equal(value, w.Value)
+}
+
+// TakesEffect says when a change of this setting counts on this platform.
+func (c *Catalog) TakesEffect(s *Setting, p model.Platform) string {
+	for _, e := range s.TakesEffect {
+		if c.fits(e.Scope, p) != no {
+			return e.How
+		}
+	}
+	return "not documented"
+}
+
+func orWord(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// lower makes a sentence a clause.
+func lower(s string) string {
+	s = strings.TrimSuffix(s, ".")
+	if len(s) > 1 && s[1] >= 'a' && s[1] <= 'z' {
+		return strings.ToLower(s[:1]) + s[1:]
+	}
+	return s
+}

@@ -1,0 +1,375 @@
+package catalog
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/model"
+)
+
+// samba holds the rules of smbd and of the AD domain controller, measured on 4.17.12. What each interface gives away is
+// the table in data/rules.yaml.
+type samba struct {
+	*facts
+	dc fit
+}
+
+// stranger: anonymous and every session that smbd made a guest are treated alike. [M]
+func stranger(id model.Identity) bool { return id != model.User }
+
+func (s *samba) session(id model.Identity) cell {
+	gates := []cell{s.address("hosts allow", "hosts deny")}
+	switch id {
+	case model.User:
+		gates = append(gates, allowed("the credentials are valid"))
+	case model.Guest, model.UnknownUser:
+		gates = append(gates, s.mapped())
+		fallthrough
+	default:
+		gates = append(gates, s.unencrypted("server smb encrypt"))
+	}
+	return all(gates...)
+}
+
+// mapped: a made-up name becomes guest under Bad User and Bad Password. [M]
+func (s *samba) mapped() cell {
+	v, ok := s.text("map to guest")
+	switch squeeze(v) {
+	case "never", "baduid":
+		return denied("map to guest is " + v + ", so a failed logon fails")
+	case "baduser", "badpassword":
+		return allowed("map to guest is " + v + ", so a made-up name becomes guest")
+	}
+	if !ok {
+		return unknown(s.why("map to guest"))
+	}
+	return unknown("map to guest has a value that is not known: " + v)
+}
+
+// unencrypted: a session without a key is refused where encryption is required, by the server or by [IPC$] alone.
+// [S] smb2_sesssetup.c, [M]
+func (s *samba) unencrypted(id string) cell {
+	v, ok := s.text(id)
+	switch {
+	case !ok:
+		return unknown(s.why(id))
+	case slices.Contains([]string{"required", "mandatory", "force", "forced", "enforced", "require"}, fold(v)):
+		return denied(id + " is " + v + ", which a session without a key cannot meet")
+	}
+	return allowed()
+}
+
+// wished: with desired smbd gives a stranger a session and asks him to encrypt without a key. Samba's own clients give
+// up then; what another client gets was not measured.
+func (s *samba) wished() cell {
+	v, ok := s.text("server smb encrypt")
+	if ok && fold(v) == "desired" {
+		return unknown("server smb encrypt is desired: Samba's own clients give up on an anonymous session then, others may not")
+	}
+	return allowed()
+}
+
+func (s *samba) tree(id model.Identity) cell {
+	gates := []cell{s.restricted(id), s.address("IPC$:hosts allow", "IPC$:hosts deny"), s.users(id)}
+	if stranger(id) {
+		gates = append(gates, s.unencrypted("IPC$:server smb encrypt"))
+	}
+	return all(gates...)
+}
+
+// restricted: restrict anonymous 2 takes guest ok from IPC$, whatever the section says. [S] loadparm.c, [M]
+func (s *samba) restricted(id model.Identity) cell {
+	if !stranger(id) {
+		return allowed()
+	}
+	n, ok := s.number("restrict anonymous")
+	switch {
+	case !ok:
+		return unknown(s.why("restrict anonymous"))
+	case n >= 2:
+		return denied(s.why("restrict anonymous") + ", which closes IPC$ to strangers")
+	}
+	return allowed(s.why("restrict anonymous"))
+}
+
+// users: valid users and invalid users of [IPC$] work. [M] A name that is the guest account's counts for strangers,
+// unless Samba's own password database knows the account too: then anonymous is not matched by it.
+func (s *samba) users(id model.Identity) cell {
+	invalid, ok1 := s.names("IPC$:invalid users")
+	valid, ok2 := s.names("IPC$:valid users")
+	account, ok3 := s.text("guest account")
+	if !ok1 || !ok2 {
+		return unknown(s.why("IPC$:invalid users"), s.why("IPC$:valid users"))
+	}
+	if len(invalid) == 0 && len(valid) == 0 {
+		return allowed()
+	}
+	if !stranger(id) {
+		return unknown("[IPC$] has lists of users, so it depends on who the user is")
+	}
+	if !ok3 {
+		return unknown(s.why("guest account"))
+	}
+	inInvalid, groupsInvalid := listedUser(invalid, account)
+	inValid, groupsValid := listedUser(valid, account)
+	usual := fold(account) == "nobody"
+	unusual := unknown("the guest account is " + account + "; whether the list meets anonymous sessions depends on whether Samba's password database has the account too")
+	switch {
+	case inInvalid && usual:
+		return denied("[IPC$] invalid users names the guest account")
+	case inInvalid:
+		return unusual
+	case groupsInvalid:
+		return unknown("[IPC$] invalid users names groups; who is in them is not known")
+	case len(valid) == 0:
+		return allowed()
+	case inValid && usual:
+		return allowed("[IPC$] valid users names the guest account")
+	case inValid:
+		return unusual
+	case groupsValid:
+		return unknown("[IPC$] valid users names groups; who is in them is not known")
+	}
+	return denied("[IPC$] valid users does not name the guest account")
+}
+
+func listedUser(names []string, account string) (named, groups bool) {
+	for _, n := range names {
+		if strings.ContainsAny(n[:1], "@+&") || strings.Contains(n, "%") {
+			groups = true
+		} else if strings.EqualFold(n[strings.LastIndexAny(n, `\/`)+1:], account) {
+			named = true
+		}
+	}
+	return named, groups
+}
+
+// address: hosts allow and hosts deny, of the whole server or of [IPC$]. Who is in allow comes in, who is in deny stays
+// out; who is in neither comes in unless there is an allow list alone. 127.0.0.1 comes in unless denied. [S]
+// lib/util/access.c, [M] from loopback.
+func (s *samba) address(allowID, denyID string) cell {
+	allow, ok1 := s.names(allowID)
+	deny, ok2 := s.names(denyID)
+	if !ok1 || !ok2 {
+		return unknown(s.why(allowID), s.why(denyID))
+	}
+	if len(allow) == 0 && len(deny) == 0 {
+		return allowed()
+	}
+	if len(allow) == 0 && len(deny) == 1 && fold(deny[0]) == "all" {
+		return denied(denyID + " is ALL")
+	}
+	if !s.cfg.Client.IsValid() {
+		return unknown("it depends on the caller's address: " + strings.Join(unique([]string{s.why(allowID), s.why(denyID)}), ", "))
+	}
+	inAllow, sure1 := matches(allow, s.cfg.Client)
+	inDeny, sure2 := matches(deny, s.cfg.Client)
+	if !sure1 || !sure2 {
+		return unknown("the lists of hosts hold names or forms that are not judged here")
+	}
+	switch {
+	case inAllow:
+		return allowed("the caller's address is in " + allowID)
+	case inDeny:
+		return denied("the caller's address is in " + denyID)
+	case len(deny) > 0 || len(allow) == 0 || slices.Contains([]string{"127.0.0.1", "::1"}, s.cfg.Client.String()):
+		return allowed("the caller's address is not denied")
+	}
+	return denied("the caller's address is not in " + allowID)
+}
+
+// matches reads addresses, networks as 10.0.0.0/8 and 10.0.0.0/255.0.0.0, beginnings as 10.1., and ALL. sure is false
+// where a host name, a netgroup or EXCEPT leaves it open.
+func matches(entries []string, client netip.Addr) (in, sure bool) {
+	sure = true
+	for _, e := range entries {
+		switch {
+		case fold(e) == "all":
+			in = true
+		case fold(e) == "localhost":
+			in = in || client.IsLoopback()
+		case strings.HasSuffix(e, "."):
+			in = in || strings.HasPrefix(client.String(), e)
+		case strings.Contains(e, "/"):
+			p, ok := network(e)
+			sure = sure && ok
+			in = in || ok && p.Contains(client)
+		default:
+			a, err := netip.ParseAddr(e)
+			sure = sure && err == nil
+			in = in || a == client
+		}
+	}
+	return in, sure
+}
+
+func network(e string) (netip.Prefix, bool) {
+	if p, err := netip.ParsePrefix(e); err == nil {
+		return p, true
+	}
+	host, mask, _ := strings.Cut(e, "/")
+	a, err1 := netip.ParseAddr(host)
+	m, err2 := netip.ParseAddr(mask)
+	if err1 != nil || err2 != nil || !a.Is4() || !m.Is4() {
+		return netip.Prefix{}, false
+	}
+	bits, b := 0, m.As4()
+	v := uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+	for v&0x80000000 != 0 {
+		bits, v = bits+1, v<<1
+	}
+	return netip.PrefixFrom(a, bits), v == 0
+}
+
+func (s *samba) pipe(id model.Identity, p *Pipe) cell {
+	if on, ok := s.flag("nt pipe support"); !ok {
+		return unknown(s.why("nt pipe support"))
+	} else if !on {
+		return denied("nt pipe support is off, which refuses every pipe to everybody")
+	}
+	gates := []cell{s.exists(p)}
+	if stranger(id) {
+		gates = append(gates, s.wished())
+	}
+	if on, ok := s.flag("rpc start on demand helpers"); !ok {
+		gates = append(gates, unknown(s.why("rpc start on demand helpers")))
+	} else if !on {
+		gates = append(gates, absent("rpc start on demand helpers is off, so no pipe exists unless samba-dcerpcd runs by itself"))
+	}
+	return all(gates...)
+}
+
+func (s *samba) exists(p *Pipe) cell {
+	var answers []cell
+	for _, t := range s.c.Presence {
+		if t.System != "samba" || s.is(Scope{Roles: t.Roles}) == no {
+			continue
+		}
+		if has(t.Pipes, p.Name) {
+			answers = append(answers, s.configuredIn(p))
+		} else {
+			answers = append(answers, absent("this kind of Samba server has no such pipe"))
+		}
+	}
+	if len(answers) == 0 {
+		return unknown("which pipes this server has is not known")
+	}
+	return agree(answers...)
+}
+
+// configuredIn: parameters that take single pipes away.
+func (s *samba) configuredIn(p *Pipe) cell {
+	if p.Name == "spoolss" {
+		if off, ok := s.flag("disable spoolss"); !ok {
+			return unknown(s.why("disable spoolss"))
+		} else if off {
+			return unknown("disable spoolss is on; what the pipe then answers was not measured")
+		}
+	}
+	return s.endpoint(p.Interfaces)
+}
+
+// endpoint: on a domain controller the list of endpoint servers takes interfaces away. What a pipe answers without its
+// interface was not measured, so a shortened list leaves the pipe open.
+func (s *samba) endpoint(bound []Bound) cell {
+	r := s.byID["dcerpc endpoint servers"]
+	if s.dc == no || r == nil || !r.present {
+		return allowed()
+	}
+	names, ok := s.names("dcerpc endpoint servers")
+	if !ok {
+		return unknown(s.why("dcerpc endpoint servers"))
+	}
+	def, _ := list(r.Defaults[0].Value)
+	for _, b := range bound {
+		if has(def, b.ID) && !has(names, b.ID) {
+			return unknown("dcerpc endpoint servers does not list " + b.ID + "; what the pipe then answers was not measured")
+		}
+	}
+	return allowed()
+}
+
+// discloses reads the table in data/rules.yaml.
+func (s *samba) discloses(id model.Identity, d model.Disclosure, at func(string) cell) cell {
+	if d == model.DisclosesFiles {
+		return s.files(id)
+	}
+	var ways []cell
+	for i := range s.c.Rules {
+		r := &s.c.Rules[i]
+		if r.Discloses != d || !slices.Contains(r.Systems, "samba") {
+			continue
+		}
+		who := []string{r.Standalone}
+		switch s.dc {
+		case yes:
+			who = []string{r.DC}
+		case maybe:
+			who = append(who, r.DC)
+		}
+		var answers []cell
+		for _, w := range who {
+			answers = append(answers, s.given(id, w, r.Why))
+		}
+		ways = append(ways, all(at(r.Pipe), agree(answers...), s.endpoint([]Bound{{ID: r.Interface}})))
+	}
+	return anyOf(ways...)
+}
+
+// given reads one word of the table.
+func (s *samba) given(id model.Identity, who, why string) cell {
+	switch who {
+	case "anyone":
+		return allowed(why)
+	case "absent":
+		return absent(why)
+	case "administrator":
+		return denied(why)
+	case "user":
+		if stranger(id) {
+			return denied(why)
+		}
+		return allowed(why)
+	case "unrestricted":
+		if !stranger(id) {
+			return allowed(why)
+		}
+		n, ok := s.number("restrict anonymous")
+		switch {
+		case !ok:
+			return unknown(s.why("restrict anonymous"))
+		case n > 0:
+			return denied(why, s.why("restrict anonymous"))
+		}
+		return allowed(why, s.why("restrict anonymous"))
+	}
+	return unknown(why)
+}
+
+// files: a share with guest ok takes strangers at every value of restrict anonymous. [M]
+func (s *samba) files(id model.Identity) cell {
+	if s.cfg.Shares == nil {
+		return unknown("the shares are not known")
+	}
+	for _, sh := range s.cfg.Shares {
+		if sh.Guest && !strings.EqualFold(sh.Name, "IPC$") {
+			return allowed("share " + sh.Name + " has guest ok; the permissions of its folder decide about single files")
+		}
+	}
+	if stranger(id) {
+		return denied("no share has guest ok")
+	}
+	return unknown("the users of each share decide")
+}
+
+func (f *facts) flag(id string) (value, known bool) {
+	r := f.byID[id]
+	if r == nil || !r.known {
+		return false, false
+	}
+	return truth(r.value)
+}
+
+// squeeze drops blanks, as Samba does when it compares words.
+func squeeze(s string) string { return strings.ReplaceAll(fold(s), " ", "") }
