@@ -15,6 +15,7 @@ type TransRequest struct {
 	Name                                string // of TRANSACTION alone; \PIPE\ for named pipes
 	ParameterOffset, DataOffset         uint32
 	Parameters, Data                    []byte
+	Extra                               []byte // padding behind the data, which some clients send
 }
 
 // Command is Code.
@@ -48,6 +49,7 @@ func (m *TransRequest) decode(r *reader) {
 	}
 	m.Parameters = r.at(m.ParameterOffset, parameters, begin)
 	m.Data = r.at(m.DataOffset, data, begin)
+	m.Extra = r.rest()
 }
 
 func (r *reader) setup(n int) []uint16 {
@@ -97,6 +99,7 @@ func (m *TransRequest) encode(w *writer) {
 		w.u8(0) // the name's place
 	}
 	fields.fill(w, wide, m.Parameters, m.Data, m.ParameterOffset, m.DataOffset)
+	w.raw(m.Extra)
 }
 
 func (w *writer) wide(wide bool, v uint32) {
@@ -158,6 +161,7 @@ type TransSecondary struct {
 	ParameterDisplacement, DataDisplacement uint32
 	FID                                     uint16 // of Transaction2Secondary
 	Parameters, Data                        []byte
+	Extra                                   []byte
 }
 
 // Command is Code.
@@ -179,6 +183,7 @@ func (m *TransSecondary) decode(r *reader) {
 	}
 	m.Parameters = r.at(m.ParameterOffset, parameters, begin)
 	m.Data = r.at(m.DataOffset, data, begin)
+	m.Extra = r.rest()
 }
 
 func (m *TransSecondary) encode(w *writer) {
@@ -198,6 +203,7 @@ func (m *TransSecondary) encode(w *writer) {
 	}
 	w.bytes()
 	fields.fill(w, wide, m.Parameters, m.Data, m.ParameterOffset, m.DataOffset)
+	w.raw(m.Extra)
 }
 
 // TransResponse is one part of the answer of a transaction. An interim answer, which asks for the secondary requests,
@@ -211,6 +217,7 @@ type TransResponse struct {
 	ParameterDisplacement, DataDisplacement uint32
 	Setup                                   []uint16
 	Parameters, Data                        []byte
+	Extra                                   []byte
 }
 
 // Command is Code.
@@ -237,6 +244,7 @@ func (m *TransResponse) decode(r *reader) {
 	m.Setup = r.setup(setup)
 	m.Parameters = r.at(m.ParameterOffset, parameters, begin)
 	m.Data = r.at(m.DataOffset, data, begin)
+	m.Extra = r.rest()
 }
 
 func (m *TransResponse) encode(w *writer) {
@@ -260,4 +268,5 @@ func (m *TransResponse) encode(w *writer) {
 	}
 	w.bytes()
 	fields.fill(w, wide, m.Parameters, m.Data, m.ParameterOffset, m.DataOffset)
+	w.raw(m.Extra)
 }
