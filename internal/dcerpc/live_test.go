@@ -231,6 +231,9 @@ func TestRealServer(t *testing.T) {
 		if f := status.Fault(0); !errors.As(err, &f) || f != status.FaultOpRangeError {
 			t.Errorf("opnum 50, which a standalone Samba does not have: %v", err)
 		}
+		if r, err := lsa.EnumerateTrustedDomains(t.Context(), policy, 0); err != nil || r.Return != status.NoMoreEntries || len(r.Domains) != 0 {
+			t.Errorf("trusts of a server that has none: %+v %v", r, err)
+		}
 		if r, err := lsa.QuerySecurity(t.Context(), policy, 4); err != nil || len(r.Descriptor.Bytes) < 20 {
 			t.Errorf("descriptor: %+v %v", r, err)
 		}

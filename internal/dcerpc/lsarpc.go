@@ -12,6 +12,7 @@ const (
 	OpLsarOpenPolicy                = 6
 	OpLsarQueryInformationPolicy    = 7
 	OpLsarEnumerateAccounts         = 11
+	OpLsarEnumerateTrustedDomains   = 13
 	OpLsarLookupNames               = 14
 	OpLsarLookupSids                = 15
 	OpLsarOpenPolicy2               = 44

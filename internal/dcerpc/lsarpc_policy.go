@@ -182,3 +182,25 @@ func (l LSAClient) EnumerateTrusts(ctx context.Context, policy Handle, resume ui
 	request := &LsarEnumerateRequest{policy, resume, enumerateLength}
 	return invoke[LsarEnumerateTrustsResponse](ctx, l.Client, LSARPC, OpLsarEnumerateTrustedDomainsEx, request)
 }
+
+// LsarEnumerateTrustedDomainsResponse gives names and SIDs alone. More tells whether to go on at Resume.
+//
+// See [MS-LSAD] 3.1.4.7.7.
+type LsarEnumerateTrustedDomainsResponse struct {
+	Resume  uint32
+	Domains []PolicyDomain
+	NTResult
+}
+
+func (r *LsarEnumerateTrustedDomainsResponse) ndr(c *coder) {
+	c.u32(&r.Resume)
+	counted(c, &r.Domains, 12, func(d *PolicyDomain) { d.head(c) }, func(d *PolicyDomain) { d.body(c) })
+	r.result(c)
+}
+
+// EnumerateTrustedDomains lists the trusted domains by the older opnum 13, which a standalone Samba has and
+// EnumerateTrusts it has not. STATUS_NO_MORE_ENTRIES, a warning, is the answer when there are none.
+func (l LSAClient) EnumerateTrustedDomains(ctx context.Context, policy Handle, resume uint32) (*LsarEnumerateTrustedDomainsResponse, error) {
+	request := &LsarEnumerateRequest{policy, resume, enumerateLength}
+	return invoke[LsarEnumerateTrustedDomainsResponse](ctx, l.Client, LSARPC, OpLsarEnumerateTrustedDomains, request)
+}

@@ -22,6 +22,7 @@ var layouts = []layout{
 	{"lsarpc", OpLsarOpenPolicy, of[LsarOpenPolicyRequest](), of[NTHandleResponse]()},
 	{"lsarpc", OpLsarQueryInformationPolicy, of[LsarQueryPolicyRequest](), of[LsarQueryPolicyResponse]()},
 	{"lsarpc", OpLsarEnumerateAccounts, of[LsarEnumerateRequest](), of[LsarEnumerateAccountsResponse]()},
+	{"lsarpc", OpLsarEnumerateTrustedDomains, of[LsarEnumerateRequest](), of[LsarEnumerateTrustedDomainsResponse]()},
 	{"lsarpc", OpLsarLookupNames, of[LsarLookupNamesRequest](), of[LsarLookupNamesResponse]()},
 	{"lsarpc", OpLsarLookupSids, of[LsarLookupSidsRequest](), of[LsarLookupSidsResponse]()},
 	{"lsarpc", OpLsarOpenPolicy2, of[LsarOpenPolicy2Request](), of[NTHandleResponse]()},
