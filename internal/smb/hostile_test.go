@@ -69,7 +69,7 @@ func listen(t *testing.T, f func(net.Conn)) string {
 // question is one request as the scripted server sees it.
 type question struct {
 	smb2.Header
-	n int // counts the questions of a connection, from 0
+	raw []byte
 }
 
 // reply makes the frame of an answer.
@@ -107,12 +107,12 @@ func honest(q question) []byte {
 // script serves connections with a function from question to frame; nil sends nothing.
 func script(t *testing.T, answer func(question) []byte) string {
 	return listen(t, func(c net.Conn) {
-		for n := 0; ; n++ {
+		for {
 			_, msg, err := nbss.ReadFrame(c, nil, 1<<20)
 			if err != nil {
 				return
 			}
-			q := question{n: n}
+			q := question{raw: msg}
 			if q.Unmarshal(msg) != nil {
 				return
 			}

@@ -111,6 +111,11 @@ func (s *session2) establish(a Authenticator, last *answer, resp *smb2.SessionSe
 		return err
 	}
 	signed := last.header.IsSigned()
+	if s.secret && signed && !proven && b.dialect < smb2.Dialect300 && !b.c.o.RequireSigning && !b.c.neg.SigningRequired {
+		// Impacket's server signs with a key of its own. Where nobody asked for signing, 2.x goes on without: an
+		// attacker who could profit from that could have left the signature out.
+		s.secret, s.signer, key = false, nil, nil
+	}
 	switch {
 	case s.secret && key != nil && !proven && (signed || b.dialect == smb2.Dialect311):
 		return b.distrust(layerSession, "the end of the logon is not signed with the session's key")
