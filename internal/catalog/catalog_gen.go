@@ -10,15 +10,15 @@ var generated = Catalog{
 		{ID: "win2000", Title: "Windows 2000", System: "windows", Family: "both", Builds: [2]int{2195, 2195}, Aliases: []string{"Windows 2000 Server", "Windows 2000 Professional"}, Sources: []string{"D MS-SRVS 3.1.3"}},
 		{ID: "winxp", Title: "Windows XP", System: "windows", Family: "client", Builds: [2]int{2600, 2600}, Aliases: []string{"XP"}, Notes: "The 64-bit edition carries build 3790 and behaves as Windows Server 2003.", Sources: []string{"D MS-SRVS 3.1.3"}},
 		{ID: "win2003", Title: "Windows Server 2003", System: "windows", Family: "server", Builds: [2]int{3790, 3790}, Aliases: []string{"Server 2003"}, Sources: []string{"D MS-SRVS 3.1.3"}},
-		{ID: "win2003r2", Title: "Windows Server 2003 R2", System: "windows", Family: "server", Builds: [2]int{3790, 3790}, Aliases: []string{"Server 2003 R2"}, Sources: []string{"D MS-LSAD 3.1.1"}},
+		{ID: "win2003r2", Title: "Windows Server 2003 R2", System: "windows", Family: "server", Builds: [2]int{3790, 3790}, Aliases: []string{"Server 2003 R2"}, Sources: []string{"D MS-LSAD 3.1.1.6.1"}},
 		{ID: "vista", Title: "Windows Vista", System: "windows", Family: "client", Builds: [2]int{6000, 6003}, Aliases: []string{"Windows Vista RTM", "Windows Vista SP1", "Windows Vista SP2"}, Sources: []string{"D MS-SRVS 3.1.3"}},
 		{ID: "win2008", Title: "Windows Server 2008", System: "windows", Family: "server", Builds: [2]int{6001, 6003}, Aliases: []string{"Server 2008"}, Sources: []string{"D MS-SRVS 3.1.3"}},
 		{ID: "win7", Title: "Windows 7", System: "windows", Family: "client", Builds: [2]int{7600, 7601}, Sources: []string{"D MS-SRVS 3.1.3"}},
 		{ID: "win2008r2", Title: "Windows Server 2008 R2", System: "windows", Family: "server", Builds: [2]int{7600, 7601}, Aliases: []string{"Server 2008 R2"}, Sources: []string{"D MS-SRVS 3.1.3"}},
-		{ID: "win8", Title: "Windows 8", System: "windows", Family: "client", Builds: [2]int{9200, 9200}, Sources: []string{"D MS-SMB2 appendix"}},
-		{ID: "win2012", Title: "Windows Server 2012", System: "windows", Family: "server", Builds: [2]int{9200, 9200}, Aliases: []string{"Server 2012"}, Sources: []string{"D MS-SMB2 appendix"}},
-		{ID: "win8.1", Title: "Windows 8.1", System: "windows", Family: "client", Builds: [2]int{9600, 9600}, Sources: []string{"D MS-SMB2 appendix"}},
-		{ID: "win2012r2", Title: "Windows Server 2012 R2", System: "windows", Family: "server", Builds: [2]int{9600, 9600}, Aliases: []string{"Server 2012 R2"}, Sources: []string{"D MS-SMB2 appendix"}},
+		{ID: "win8", Title: "Windows 8", System: "windows", Family: "client", Builds: [2]int{9200, 9200}, Sources: []string{"D MS-SMB2"}},
+		{ID: "win2012", Title: "Windows Server 2012", System: "windows", Family: "server", Builds: [2]int{9200, 9200}, Aliases: []string{"Server 2012"}, Sources: []string{"D MS-SMB2"}},
+		{ID: "win8.1", Title: "Windows 8.1", System: "windows", Family: "client", Builds: [2]int{9600, 9600}, Sources: []string{"D MS-SMB2"}},
+		{ID: "win2012r2", Title: "Windows Server 2012 R2", System: "windows", Family: "server", Builds: [2]int{9600, 9600}, Aliases: []string{"Server 2012 R2"}, Sources: []string{"D MS-SMB2"}},
 		{ID: "win10-1507", Title: "Windows 10 1507", System: "windows", Family: "client", Builds: [2]int{10240, 10240}, Sources: []string{"K release-tables"}},
 		{ID: "win10-1511", Title: "Windows 10 1511", System: "windows", Family: "client", Builds: [2]int{10586, 10586}, Sources: []string{"K release-tables"}},
 		{ID: "win10-1607", Title: "Windows 10 1607", System: "windows", Family: "client", Builds: [2]int{14393, 14393}, Sources: []string{"K release-tables"}},
@@ -361,13 +361,13 @@ var generated = Catalog{
 			{Scope: Scope{Products: []string{"nt4"}}, Value: 2, Means: "Has no documented meaning on this release."},
 			{Scope: Scope{Since: "winxp"}, Value: 2, Means: "Was a Windows 2000 value: policy writes 0 or 1 here, and IPC$ stays connectable."},
 		}, Defaults: []Default{
-			{Value: 0, Sources: []string{"D Q143474", "D cc963223", "D SPS restrict-anonymous", "M hives"}},
+			{Value: 0, Sources: []string{"D Q143474", "D cc963223", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares", "M hives"}},
 		}, Wanted: []Wanted{
 			{Scope: Scope{Since: "winxp", Roles: []model.Role{"domain-controller"}}, Value: 0, Compare: "at-least", Why: "It has no effect on a domain controller of this release, so no value is asked for."},
 			{Value: 1, Compare: "at-least", Why: "Keeps account and share lists from strangers."},
 		}, TakesEffect: []Effect{
 			{Scope: Scope{Until: "win2000"}, When: "reboot", How: "restart the computer", Sources: []string{"D Q143474", "D Q296405"}},
-			{Scope: Scope{Since: "winxp"}, When: "now", How: "at once (a second copy next to the share permissions follows at the next start of the Server service)", Sources: []string{"D SPS restrict-anonymous", "I ours"}},
+			{Scope: Scope{Since: "winxp"}, When: "now", How: "at once (a second copy next to the share permissions follows at the next start of the Server service)", Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares", "I ours"}},
 		}, Breaks: []Breakage{
 			{Scope: Scope{Until: "win2000"}, Value: 1, Who: "NT 4.0 trusts", What: "creating a trust ends with a domain controller that cannot be found", Services: []string{"samr", "lsarpc"}, Certainty: "documented", Sources: []string{"D Q178640"}},
 			{Scope: Scope{Products: []string{"nt4"}}, Value: 1, Who: "joining a domain before SP4", What: "setup cannot join", Services: []string{"samr"}, Certainty: "documented", Sources: []string{"D Q184538"}},
@@ -379,91 +379,91 @@ var generated = Catalog{
 			{Scope: Scope{Products: []string{"nt4"}}, Value: 1, Who: "Remoteboot before SP4", What: "stops on backup controllers and members", Services: []string{"remoteboot_nt4"}, Certainty: "documented", Sources: []string{"D Q192126"}},
 			{Scope: Scope{Products: []string{"nt4"}}, Value: 1, Who: "File and Print for NetWare", What: "setpass fails together with SYSKEY", Certainty: "documented", Sources: []string{"D Q243419"}},
 			{Scope: Scope{Until: "win2000"}, Value: 1, Who: "SMS 1.x and 2.x", What: "the user wizard, network discovery and remote client installation fail", Services: []string{"sms_1x_2x"}, Certainty: "documented", Sources: []string{"D Q302413", "D Q311257"}},
-			{Scope: Scope{Since: "winxp"}, Value: 1, Who: "users across a one-way trust", What: "access cannot be granted to users of the other domain by name", Services: []string{"lsarpc"}, Certainty: "documented", Sources: []string{"D SPS restrict-anonymous"}},
-			{Scope: Scope{Since: "winxp"}, Value: 1, Who: "anonymous browsing", What: "shares and printers are no longer listed", Services: []string{"server_srvsvc"}, Certainty: "documented", Sources: []string{"D SPS restrict-anonymous"}},
+			{Scope: Scope{Since: "winxp"}, Value: 1, Who: "users across a one-way trust", What: "access cannot be granted to users of the other domain by name", Services: []string{"lsarpc"}, Certainty: "documented", Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares"}},
+			{Scope: Scope{Since: "winxp"}, Value: 1, Who: "anonymous browsing", What: "shares and printers are no longer listed", Services: []string{"server_srvsvc"}, Certainty: "documented", Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares"}},
 			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "trusts with NT 4.0", What: "accounts show as unknown and cannot be listed; the trust may have to be made again after going back", Services: []string{"samr", "lsarpc"}, Certainty: "documented", Sources: []string{"D Q296405"}},
 			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "NT 4.0 backup controllers", What: "they can no longer find the domain or replicate (events 3210, 7023, 8032)", Services: []string{"netlogon"}, Certainty: "documented", Sources: []string{"D Q293127"}},
 			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "terminal services licensing", What: "other servers get no licences", Services: []string{"ts_licensing"}, Certainty: "documented", Sources: []string{"D KB246261"}},
 			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "the master browser", What: "the machine can no longer hold the role", Services: []string{"browser"}, Certainty: "documented", Sources: []string{"3 MBSA"}},
 			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "the spooler", What: "it may hang where Everyone was taken off its folder", Services: []string{"spoolss"}, Certainty: "documented", Sources: []string{"D Q323909"}},
-		}, Governs: Governs{Tree: true, Discloses: []model.Disclosure{"accounts", "groups", "password-policy", "shares"}}, Reach: "anonymous", Notes: []string{"Value 2 belongs to networks of Windows 2000 alone; Microsoft warned against it in mixed domains and on domain controllers.", "Before a fix, NT 4.0 still gave out the password policy at 1.", "Novell's NDS for NT ignores the value."}, Unknown: []string{"How 2 works inside Windows 2000; the article that says so could not be read."}, Related: []string{"RestrictAnonymousSAM", "restrict anonymous", "PreviousAnonymousRestriction"}, Sources: []string{"D Q143474", "D cc963223", "D SPS restrict-anonymous", "D KB3034016", "D Q129457", "D Q278836", "D Q184018"}},
+		}, Governs: Governs{Tree: true, Discloses: []model.Disclosure{"accounts", "groups", "password-policy", "shares"}}, Reach: "anonymous", Notes: []string{"Value 2 belongs to networks of Windows 2000 alone; Microsoft warned against it in mixed domains and on domain controllers.", "Before a fix, NT 4.0 still gave out the password policy at 1.", "Novell's NDS for NT ignores the value."}, Unknown: []string{"How 2 works inside Windows 2000; the article that says so could not be read."}, Related: []string{"RestrictAnonymousSAM", "restrict anonymous", "PreviousAnonymousRestriction"}, Sources: []string{"D Q143474", "D cc963223", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares", "D KB3034016", "D Q129457", "D Q278836", "D Q184018"}},
 		{ID: "RestrictAnonymousSAM", Title: "Keep account lists from anonymous callers", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymousSAM", Policy: "Network access: Do not allow anonymous enumeration of SAM accounts", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "1 stops anonymous callers from listing accounts; 0 lets them. It says nothing about pipes.", Values: []Meaning{
 			{Value: 0, Means: "Anonymous callers may list accounts, where they reach the samr pipe."},
 			{Value: 1, Means: "Anonymous callers may not list accounts. Domain controllers are not affected."},
 		}, Defaults: []Default{
-			{Value: 1, Sources: []string{"D SPS restrict-anonymous-sam", "D jj852230", "M hives", "M HK 2.3.10.2"}},
+			{Value: 1, Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts", "D jj852230", "M hives", "M HK 2.3.10.2"}},
 		}, Wanted: []Wanted{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: 0, Compare: "at-least", Why: "It has no effect on a domain controller, so no value is asked for."},
 			{Value: 1, Compare: "equal", Why: "Keeps account lists from strangers."},
 		}, TakesEffect: []Effect{
-			{When: "now", How: "at once", Sources: []string{"D SPS restrict-anonymous-sam"}},
+			{When: "now", How: "at once", Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts"}},
 		}, Breaks: []Breakage{
 			{Value: 1, Who: "trusts with NT 4.0 domains", What: "they cannot be set up or used", Services: []string{"samr"}, Certainty: "documented", Sources: []string{"D jj852230"}},
 			{Value: 1, Who: "Windows NT 3.51 and Windows 95 clients", What: "they cannot read accounts", Services: []string{"samr"}, Certainty: "documented", Sources: []string{"D jj852230"}},
-		}, Governs: Governs{Pipes: []string{"samr"}, Discloses: []model.Disclosure{"accounts"}}, Reach: "anonymous", Unknown: []string{"Whether NT 4.0 or Windows 2000 ever read it; no source says they do."}, Related: []string{"RestrictAnonymous", "RestrictRemoteSAM"}, Sources: []string{"D SPS restrict-anonymous-sam", "D jj852230"}},
+		}, Governs: Governs{Pipes: []string{"samr"}, Discloses: []model.Disclosure{"accounts"}}, Reach: "anonymous", Unknown: []string{"Whether NT 4.0 or Windows 2000 ever read it; no source says they do."}, Related: []string{"RestrictAnonymous", "RestrictRemoteSAM"}, Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts", "D jj852230"}},
 		{ID: "EveryoneIncludesAnonymous", Title: "Count anonymous callers among Everyone", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\EveryoneIncludesAnonymous", Policy: "Network access: Let Everyone permissions apply to anonymous users", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 1 an anonymous caller holds every right given to Everyone.", Values: []Meaning{
 			{Value: 0, Means: "Anonymous callers have only what is given to them by name."},
 			{Value: 1, Means: "Anonymous callers have what Everyone has."},
 		}, Defaults: []Default{
-			{Value: 0, Sources: []string{"D SPS everyone-includes-anonymous", "D KB3034016", "M hives"}},
+			{Value: 0, Sources: []string{"D SPS network-access-let-everyone-permissions-apply-to-anonymous-users", "D KB3034016", "M hives"}},
 		}, Wanted: []Wanted{
 			{Value: 0, Compare: "equal", Why: "What is shared with Everyone is not meant for strangers."},
 		}, TakesEffect: []Effect{
-			{When: "now", How: "at once", Sources: []string{"D SPS everyone-includes-anonymous"}},
-		}, Governs: Governs{Discloses: []model.Disclosure{"accounts", "groups", "files", "printers", "registry", "sids"}}, Reach: "anonymous", Related: []string{"RestrictAnonymous"}, Sources: []string{"D SPS everyone-includes-anonymous", "D KB3034016"}},
+			{When: "now", How: "at once", Sources: []string{"D SPS network-access-let-everyone-permissions-apply-to-anonymous-users"}},
+		}, Governs: Governs{Discloses: []model.Disclosure{"accounts", "groups", "files", "printers", "registry", "sids"}}, Reach: "anonymous", Related: []string{"RestrictAnonymous"}, Sources: []string{"D SPS network-access-let-everyone-permissions-apply-to-anonymous-users", "D KB3034016"}},
 		{ID: "RestrictNullSessAccess", Title: "Anonymous callers reach listed pipes and shares only", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RestrictNullSessAccess", Policy: "Network access: Restrict anonymous access to Named Pipes and Shares", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "At 1 anonymous callers open only what NullSessionPipes and NullSessionShares list; at 0 the lists do not matter and everything is open.", Values: []Meaning{
 			{Value: 0, Means: "Every pipe and share takes anonymous callers, as far as its own permissions do."},
 			{Value: 1, Means: "Only listed pipes and shares take anonymous callers."},
 		}, Defaults: []Default{
-			{Value: 1, Sources: []string{"D cc957461", "D Q122702", "D SPS restrict-null-session-access", "M hives"}},
+			{Value: 1, Sources: []string{"D cc957461", "D Q122702", "D SPS network-access-restrict-anonymous-access-to-named-pipes-and-shares", "M hives"}},
 		}, Wanted: []Wanted{
 			{Value: 1, Compare: "equal", Why: "Without it the lists count for nothing."},
 		}, TakesEffect: []Effect{
 			{Scope: Scope{Until: "win2000"}, When: "reboot", How: "restart the computer", Sources: []string{"D Q122702"}},
-			{Scope: Scope{Since: "winxp"}, When: "now", How: "at once", Sources: []string{"D SPS restrict-null-session-access"}},
+			{Scope: Scope{Since: "winxp"}, When: "now", How: "at once", Sources: []string{"D SPS network-access-restrict-anonymous-access-to-named-pipes-and-shares"}},
 		}, Breaks: []Breakage{
 			{Value: 1, Who: "services that reach this host without credentials", What: "every pipe and share they use has to be listed", Services: []string{"localsystem_services_generic", "lmhosts_include"}, Certainty: "documented", Sources: []string{"D Q122702", "D Q124184"}},
-		}, Governs: Governs{Pipes: []string{"*"}, Discloses: []model.Disclosure{"files"}}, Reach: "anonymous", Notes: []string{"The NT 4.0 Resource Kit spelt it RestrictNullSessionAccess; that name does nothing."}, Related: []string{"NullSessionPipes", "NullSessionShares"}, Sources: []string{"D cc957461", "D Q122702", "D SPS restrict-null-session-access"}},
+		}, Governs: Governs{Pipes: []string{"*"}, Discloses: []model.Disclosure{"files"}}, Reach: "anonymous", Notes: []string{"The NT 4.0 Resource Kit spelt it RestrictNullSessionAccess; that name does nothing."}, Related: []string{"NullSessionPipes", "NullSessionShares"}, Sources: []string{"D cc957461", "D Q122702", "D SPS network-access-restrict-anonymous-access-to-named-pipes-and-shares"}},
 		{ID: "NullSessionPipes", Title: "Pipes open to anonymous callers", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\NullSessionPipes", Policy: "Network access: Named Pipes that can be accessed anonymously", Type: "REG_MULTI_SZ", Applies: Scope{Since: "nt4"}, Summary: "The list of pipes that an anonymous caller may open, besides those that the release opens by itself.", Defaults: []Default{
 			{Scope: Scope{Products: []string{"nt4"}}, Value: []interface{}{"COMNAP", "COMNODE", "sql\\query", "spoolss", "LLSRPC", "epmapper", "locator"}, Sources: []string{"D Q175529"}},
 			{Scope: Scope{Products: []string{"win2000"}}, Value: []interface{}{}, Unknown: "The default of the registry value on Windows 2000 was not read; see the table of built-in pipes.", Sources: []string{"U ours"}},
 			{Scope: Scope{Since: "winxp", Until: "win2003r2"}, Value: []interface{}{}, Unknown: "Only the joint list of built-in and registry names is documented for this release.", Sources: []string{"D MS-SRVS 3.1.3"}},
-			{Scope: Scope{Since: "win2008", Family: "server", Roles: []model.Role{"domain-controller"}}, Value: []interface{}{"netlogon", "samr", "lsarpc"}, Sources: []string{"D SPS named-pipes", "M HK 2.3.10.6"}},
-			{Scope: Scope{Since: "vista"}, Value: []interface{}{}, Sources: []string{"D SPS named-pipes", "M hives"}},
+			{Scope: Scope{Since: "win2008", Family: "server", Roles: []model.Role{"domain-controller"}}, Value: []interface{}{"netlogon", "samr", "lsarpc"}, Sources: []string{"D SPS network-access-named-pipes-that-can-be-accessed-anonymously", "M HK 2.3.10.6"}},
+			{Scope: Scope{Since: "vista"}, Value: []interface{}{}, Sources: []string{"D SPS network-access-named-pipes-that-can-be-accessed-anonymously", "M hives"}},
 		}, Wanted: []Wanted{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: []interface{}{"netlogon", "samr", "lsarpc", "browser"}, Compare: "subset", Why: "A domain controller needs three of them by design, and browser where that service is used."},
 			{Scope: Scope{Since: "vista"}, Value: []interface{}{}, Compare: "subset", Why: "Nothing on a current server or workstation needs an anonymous pipe."},
 			{Value: []interface{}{}, Compare: "subset", Why: "Every name on the list is a door for strangers."},
 		}, TakesEffect: []Effect{
 			{Scope: Scope{Until: "win2000"}, When: "now", How: "at once for new opens", Sources: []string{"D Q126645"}},
-			{Scope: Scope{Since: "winxp"}, When: "now", How: "at once", Sources: []string{"D SPS named-pipes"}},
+			{Scope: Scope{Since: "winxp"}, When: "now", How: "at once", Sources: []string{"D SPS network-access-named-pipes-that-can-be-accessed-anonymously"}},
 		}, Breaks: []Breakage{
-			{Value: []interface{}{}, Who: "whatever opens the removed pipes without credentials", What: "it is refused", Services: []string{"localsystem_services_generic", "sna_his", "ts_licensing", "license_logging"}, Certainty: "documented", Sources: []string{"D SPS named-pipes", "D Q167196"}},
-			{Scope: Scope{Until: "win2003r2"}, Value: []interface{}{}, Who: "trusts between Windows Server 2003 domains in mixed mode", What: "they may break", Services: []string{"netlogon", "samr", "lsarpc"}, Certainty: "documented", Sources: []string{"D SPS named-pipes"}},
+			{Value: []interface{}{}, Who: "whatever opens the removed pipes without credentials", What: "it is refused", Services: []string{"localsystem_services_generic", "sna_his", "ts_licensing", "license_logging"}, Certainty: "documented", Sources: []string{"D SPS network-access-named-pipes-that-can-be-accessed-anonymously", "D Q167196"}},
+			{Scope: Scope{Until: "win2003r2"}, Value: []interface{}{}, Who: "trusts between Windows Server 2003 domains in mixed mode", What: "they may break", Services: []string{"netlogon", "samr", "lsarpc"}, Certainty: "documented", Sources: []string{"D SPS network-access-named-pipes-that-can-be-accessed-anonymously"}},
 			{Scope: Scope{Products: []string{"nt4"}}, Value: []interface{}{}, Who: "printing", What: "queue windows say access denied once spoolss is gone", Services: []string{"spoolss"}, Certainty: "documented", Sources: []string{"D Q162695"}},
-		}, Governs: Governs{Session: true, Pipes: []string{"*"}}, Reach: "anonymous", Notes: []string{"Names count without \\pipe\\ and without regard to case; order does not matter.", "Emptying the list leaves the hard-coded pipes of NT 4.0 and Windows 2000 open.", "Write it whole and well formed: tools that kept only its first entry, or ended it wrongly, broke printing and SNA; more than 32 KiB stopped the Server service of NT 4.0.", "Adding a pipe here is a known way to keep a back door: Elastic has a rule for it."}, Related: []string{"RestrictNullSessAccess", "NullSessionShares", "AdjustedNullSessionPipes"}, Sources: []string{"D MS-SMB2 3.3.5.9", "D MS-SRVS 3.1.3", "D SPS named-pipes", "D Q175529", "D Q126645", "D Q162695", "D Q167196", "M elastic ddab1f5f"}},
+		}, Governs: Governs{Session: true, Pipes: []string{"*"}}, Reach: "anonymous", Notes: []string{"Names count without \\pipe\\ and without regard to case; order does not matter.", "Emptying the list leaves the hard-coded pipes of NT 4.0 and Windows 2000 open.", "Write it whole and well formed: tools that kept only its first entry, or ended it wrongly, broke printing and SNA; more than 32 KiB stopped the Server service of NT 4.0.", "Adding a pipe here is a known way to keep a back door: Elastic has a rule for it."}, Related: []string{"RestrictNullSessAccess", "NullSessionShares", "AdjustedNullSessionPipes"}, Sources: []string{"D MS-SMB2 3.3.5.9", "D MS-SRVS 3.1.3", "D SPS network-access-named-pipes-that-can-be-accessed-anonymously", "D Q175529", "D Q126645", "D Q162695", "D Q167196", "M elastic ddab1f5f"}},
 		{ID: "NullSessionShares", Title: "Shares open to anonymous callers", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\NullSessionShares", Policy: "Network access: Shares that can be accessed anonymously", Type: "REG_MULTI_SZ", Applies: Scope{Since: "nt4"}, Summary: "The list of disk shares that an anonymous caller may open. IPC$ is never on it and connects all the same.", Defaults: []Default{
 			{Scope: Scope{Until: "win2003r2"}, Value: []interface{}{"COMCFG", "DFS$"}, Unknown: "COMCFG and DFS$ come from one third-party text alone.", Sources: []string{"3 HSC"}},
-			{Scope: Scope{Since: "vista"}, Value: []interface{}{}, Sources: []string{"D SPS shares"}},
+			{Scope: Scope{Since: "vista"}, Value: []interface{}{}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously"}},
 		}, Wanted: []Wanted{
 			{Value: []interface{}{}, Compare: "subset", Why: "Files are not meant for strangers."},
 		}, TakesEffect: []Effect{
 			{Scope: Scope{Until: "win2000"}, When: "unknown", How: "not documented"},
-			{Scope: Scope{Since: "winxp"}, When: "now", How: "at once", Sources: []string{"D SPS shares"}},
+			{Scope: Scope{Since: "winxp"}, When: "now", How: "at once", Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously"}},
 		}, Breaks: []Breakage{
 			{Value: []interface{}{}, Who: "lmhosts #INCLUDE at start-up and services without credentials", What: "they cannot read their share", Services: []string{"lmhosts_include", "localsystem_services_generic"}, Certainty: "documented", Sources: []string{"D Q124184"}},
-		}, Governs: Governs{Session: true, Discloses: []model.Disclosure{"files"}}, Reach: "anonymous", Notes: []string{"One guide writes it as REG_SZ; the type is REG_MULTI_SZ, and a wrong type makes Get-SmbServerConfiguration fail."}, Related: []string{"RestrictNullSessAccess", "NullSessionPipes"}, Sources: []string{"D SPS shares", "D Q124184", "3 HSC"}},
+		}, Governs: Governs{Session: true, Discloses: []model.Disclosure{"files"}}, Reach: "anonymous", Notes: []string{"One guide writes it as REG_SZ; the type is REG_MULTI_SZ, and a wrong type makes Get-SmbServerConfiguration fail."}, Related: []string{"RestrictNullSessAccess", "NullSessionPipes"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously", "D Q124184", "3 HSC"}},
 		{ID: "TurnOffAnonymousBlock", Title: "Switch off the block on anonymous policy calls", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\TurnOffAnonymousBlock", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "The meaning is upside down. Absent or 0 keeps the block on; any other value lets anonymous callers into the security policy again.", Values: []Meaning{
 			{Value: 0, Means: "The block is on: on anything but a domain controller, anonymous callers cannot open the policy."},
 			{Value: 1, Means: "The block is off."},
 		}, Defaults: []Default{
-			{Scope: Scope{Until: "winxp"}, Value: 1, Sources: []string{"D MS-LSAD 3.1.1"}},
-			{Scope: Scope{Since: "win2003"}, Value: 0, Sources: []string{"D MS-LSAD 3.1.1"}},
+			{Scope: Scope{Until: "winxp"}, Value: 1, Sources: []string{"D MS-LSAD 3.1.1.6.1"}},
+			{Scope: Scope{Since: "win2003"}, Value: 0, Sources: []string{"D MS-LSAD 3.1.1.6.1"}},
 		}, Wanted: []Wanted{
 			{Scope: Scope{Since: "win2003"}, Value: 0, Compare: "equal", Why: "Anything else opens the security policy to strangers."},
 		}, TakesEffect: []Effect{
-			{When: "now", How: "at once", Sources: []string{"D MS-LSAD 3.1.1"}},
-		}, Governs: Governs{Pipes: []string{"lsarpc"}, Discloses: []model.Disclosure{"sids", "trusts"}}, Reach: "anonymous", Notes: []string{"There is no policy for it.", "On releases up to XP the value was not there and the block was off; the default 1 says that.", "One benchmark tool tests anonymous name lookup with this value, which is another thing."}, Related: []string{"LSAAnonymousNameLookup"}, Sources: []string{"D MS-LSAD 3.1.1", "D MS-LSAD 3.1.4.4.1", "M wazuh"}},
+			{When: "now", How: "at once", Sources: []string{"D MS-LSAD 3.1.1.6.1"}},
+		}, Governs: Governs{Pipes: []string{"lsarpc"}, Discloses: []model.Disclosure{"sids", "trusts"}}, Reach: "anonymous", Notes: []string{"There is no policy for it.", "On releases up to XP the value was not there and the block was off; the default 1 says that.", "One benchmark tool tests anonymous name lookup with this value, which is another thing."}, Related: []string{"LSAAnonymousNameLookup"}, Sources: []string{"D MS-LSAD 3.1.1.6.1", "D MS-LSAD 3.1.4.4.1", "M wazuh"}},
 		{ID: "PipeFirewallActive", Title: "Pipe firewall", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\PipeFirewallActive", Aliases: []string{"pipe firewall", "named pipe filter"}, Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 1 only the pipes in AllowedPipes open, for everybody, signed in or not. With an empty list no pipe opens at all.", Values: []Meaning{
 			{Value: 0, Means: "No filter."},
 			{Value: 1, Means: "Only pipes in AllowedPipes open, for every caller."},
@@ -483,32 +483,32 @@ var generated = Catalog{
 			{Value: "", Means: "No check."},
 			{Value: "O:BAG:BAD:(A;;RC;;;BA)", Means: "Administrators only."},
 		}, Defaults: []Default{
-			{Scope: Scope{Since: "win10-1607", Roles: []model.Role{"domain-controller"}}, Value: "", Sources: []string{"D SPS remote-sam"}},
-			{Scope: Scope{Since: "win10-1607", Roles: []model.Role{"workstation", "member", "standalone"}}, Value: "O:SYG:SYD:(A;;RC;;;BA)", Sources: []string{"D SPS remote-sam"}},
-			{Scope: Scope{Until: "win10-1511"}, Value: "", Sources: []string{"D SPS remote-sam"}},
+			{Scope: Scope{Since: "win10-1607", Roles: []model.Role{"domain-controller"}}, Value: "", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
+			{Scope: Scope{Since: "win10-1607", Roles: []model.Role{"workstation", "member", "standalone"}}, Value: "O:SYG:SYD:(A;;RC;;;BA)", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
+			{Scope: Scope{Until: "win10-1511"}, Value: "", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		}, Wanted: []Wanted{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: "", Compare: "any", Why: "A filter here can stop logons; Microsoft's baseline leaves domain controllers out."},
 			{Value: "O:BAG:BAD:(A;;RC;;;BA)", Compare: "sddl", Why: "Ordinary users have no need to list accounts of this host."},
 		}, TakesEffect: []Effect{
-			{When: "now", How: "at once", Sources: []string{"D SPS remote-sam"}},
+			{When: "now", How: "at once", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		}, Breaks: []Breakage{
-			{Who: "programs that check group membership from afar with an ordinary account", What: "access checks fail", Services: []string{"samr"}, Certainty: "possible", Sources: []string{"D SPS remote-sam"}},
-		}, Governs: Governs{Pipes: []string{"samr"}, Discloses: []model.Disclosure{"accounts", "groups", "password-policy"}}, Reach: "everyone", Notes: []string{"Set RestrictRemoteSamAuditOnlyMode first and read events 16965 to 16969.", "Releases between Vista and 1607 know it only after a 2017 update.", "A blank value after it was set means no check."}, Unknown: []string{"Which programs break; the Microsoft article on it was seen by name only."}, Related: []string{"RestrictRemoteSamAuditOnlyMode", "RestrictAnonymousSAM"}, Sources: []string{"D SPS remote-sam", "M HK 2.3.10.11"}},
+			{Who: "programs that check group membership from afar with an ordinary account", What: "access checks fail", Services: []string{"samr"}, Certainty: "possible", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
+		}, Governs: Governs{Pipes: []string{"samr"}, Discloses: []model.Disclosure{"accounts", "groups", "password-policy"}}, Reach: "everyone", Notes: []string{"Set RestrictRemoteSamAuditOnlyMode first and read events 16965 to 16969.", "Releases between Vista and 1607 know it only after a 2017 update.", "A blank value after it was set means no check."}, Unknown: []string{"Which programs break; the Microsoft article on it was seen by name only."}, Related: []string{"RestrictRemoteSamAuditOnlyMode", "RestrictAnonymousSAM"}, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls", "M HK 2.3.10.11"}},
 		{ID: "RestrictRemoteSamAuditOnlyMode", Title: "Only log what RestrictRemoteSAM would refuse", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictRemoteSamAuditOnlyMode", Type: "REG_DWORD", Applies: Scope{Since: "vista"}, Summary: "At 1 the filter refuses nobody and writes event 16968 instead.", Values: []Meaning{
 			{Value: 0, Means: "The filter works."},
 			{Value: 1, Means: "The filter only logs."},
 		}, Defaults: []Default{
-			{Value: 0, Sources: []string{"D SPS remote-sam"}},
+			{Value: 0, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		}, Wanted: []Wanted{
 			{Value: 0, Compare: "equal", Why: "While it only logs, nothing is held back."},
 		}, TakesEffect: []Effect{
-			{When: "now", How: "at once", Sources: []string{"D SPS remote-sam"}},
-		}, Governs: Governs{Pipes: []string{"samr"}}, Reach: "everyone", Related: []string{"RestrictRemoteSAM", "RestrictRemoteSamEventThrottlingWindow"}, Sources: []string{"D SPS remote-sam"}},
+			{When: "now", How: "at once", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
+		}, Governs: Governs{Pipes: []string{"samr"}}, Reach: "everyone", Related: []string{"RestrictRemoteSAM", "RestrictRemoteSamEventThrottlingWindow"}, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		{ID: "RestrictRemoteSamEventThrottlingWindow", Title: "How often refused account calls are logged", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictRemoteSamEventThrottlingWindow", Type: "REG_DWORD", Applies: Scope{Since: "vista"}, Summary: "Seconds between two log entries for the same kind of refusal.", Defaults: []Default{
-			{Value: 900, Sources: []string{"D SPS remote-sam"}},
+			{Value: 900, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
-		}, Reach: "everyone", Related: []string{"RestrictRemoteSAM"}, Sources: []string{"D SPS remote-sam"}},
+		}, Reach: "everyone", Related: []string{"RestrictRemoteSAM"}, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		{ID: "AutoShareServer", Title: "Make default disk shares on a server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareServer", Policy: "MSS: (AutoShareServer) Enable Administrative Shares", Aliases: []string{"Create hidden drive shares (server)"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "At 0 a server no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
 			{Value: 0, Means: "No drive shares and no ADMIN$ after the next start of the Server service."},
 			{Value: 1, Means: "The shares are made."},
@@ -538,16 +538,16 @@ var generated = Catalog{
 			{Value: 0, Means: "Anonymous callers may not translate."},
 			{Value: 1, Means: "Anonymous callers may translate, as far as they reach the lsarpc pipe."},
 		}, Defaults: []Default{
-			{Scope: Scope{Until: "win2003r2", Roles: []model.Role{"domain-controller"}}, Value: 1, Sources: []string{"D SPS name-lookup"}},
-			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: 0, Sources: []string{"D SPS name-lookup"}},
-			{Scope: Scope{Roles: []model.Role{"workstation", "member", "standalone"}}, Value: 0, Sources: []string{"D SPS name-lookup"}},
+			{Scope: Scope{Until: "win2003r2", Roles: []model.Role{"domain-controller"}}, Value: 1, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation"}},
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: 0, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation"}},
+			{Scope: Scope{Roles: []model.Role{"workstation", "member", "standalone"}}, Value: 0, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation"}},
 		}, Wanted: []Wanted{
 			{Value: 0, Compare: "equal", Why: "Name lookup gives away every account, one SID at a time."},
 		}, TakesEffect: []Effect{
-			{When: "now", How: "at once", Sources: []string{"D SPS name-lookup"}},
+			{When: "now", How: "at once", Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation"}},
 		}, Breaks: []Breakage{
-			{Value: 0, Who: "trusts with NT 4.0", What: "names of the other side cannot be shown", Services: []string{"lsarpc"}, Certainty: "possible", Sources: []string{"D SPS name-lookup"}},
-		}, Governs: Governs{Pipes: []string{"lsarpc"}, Discloses: []model.Disclosure{"sids"}}, Reach: "anonymous", Notes: []string{"The page that states the default for domain controllers since 2008 contradicts itself: its table says enabled, its list of changes says disabled. The list is taken.", "It can be read from afar in the policy object's permissions."}, Related: []string{"TurnOffAnonymousBlock"}, Sources: []string{"D SPS name-lookup", "D MS-GPSB 2.2.1", "3 tenable"}},
+			{Value: 0, Who: "trusts with NT 4.0", What: "names of the other side cannot be shown", Services: []string{"lsarpc"}, Certainty: "possible", Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation"}},
+		}, Governs: Governs{Pipes: []string{"lsarpc"}, Discloses: []model.Disclosure{"sids"}}, Reach: "anonymous", Notes: []string{"The page that states the default for domain controllers since 2008 contradicts itself: its table says enabled, its list of changes says disabled. The list is taken.", "It can be read from afar in the policy object's permissions."}, Related: []string{"TurnOffAnonymousBlock"}, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation", "D MS-GPSB 2.2.1", "3 tenable"}},
 		{ID: "SrvsvcSessionInfo", Title: "Who may list the sessions of this server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\DefaultSecurity\\SrvsvcSessionInfo", Aliases: []string{"NetCease"}, Type: "REG_BINARY", Applies: Scope{Since: "winxp"}, Summary: "A security descriptor for NetSessionEnum. Older defaults let every signed-in user see who is connected from where.", Defaults: []Default{
 			{Scope: Scope{Since: "win10-1709"}, Unknown: "Hives from 1709 on grant interactive, service and batch users instead of all signed-in users; the descriptor itself is written by the system.", Sources: []string{"M hives", "3 netcease"}},
 			{Scope: Scope{Until: "win2012r2"}, Unknown: "A Windows 7 hive grants all signed-in users; other releases were not seen.", Sources: []string{"M hives"}},
@@ -634,18 +634,18 @@ var generated = Catalog{
 			{Value: 0, Means: "SMB1 is off."},
 			{Value: 1, Means: "SMB1 is on where its driver is installed."},
 		}, Defaults: []Default{
-			{Scope: Scope{Until: "win10-1703"}, Value: 1, Sources: []string{"D WSD smbv1-not-installed"}},
-			{Scope: Scope{Products: []string{"server-1709", "win2019", "server-1803", "server-1903", "server-1909", "server-2004", "server-20H2", "win2022", "server-23H2", "win2025"}}, Value: 0, Sources: []string{"D WSD smbv1-not-installed"}},
-			{Scope: Scope{Since: "win11-21H2", Family: "client"}, Value: 0, Unknown: "Not installed by default as far as the documents go; Home and Pro remove it after 15 unused days. Look whether the driver Services\\srv exists.", Sources: []string{"D WSD smbv1-not-installed"}},
-			{Unknown: "Depends on the edition and on whether the driver Services\\srv is installed: look for it.", Sources: []string{"D WSD smbv1-not-installed", "M hives"}},
+			{Scope: Scope{Until: "win10-1703"}, Value: 1, Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows"}},
+			{Scope: Scope{Products: []string{"server-1709", "win2019", "server-1803", "server-1903", "server-1909", "server-2004", "server-20H2", "win2022", "server-23H2", "win2025"}}, Value: 0, Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows"}},
+			{Scope: Scope{Since: "win11-21H2", Family: "client"}, Value: 0, Unknown: "Not installed by default as far as the documents go; Home and Pro remove it after 15 unused days. Look whether the driver Services\\srv exists.", Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows"}},
+			{Unknown: "Depends on the edition and on whether the driver Services\\srv is installed: look for it.", Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows", "M hives"}},
 		}, Wanted: []Wanted{
 			{Value: 0, Compare: "equal", Why: "Nothing current needs it, and it is the way in for worms."},
 		}, TakesEffect: []Effect{
 			{When: "reboot", How: "restart the computer", Sources: []string{"K ours"}},
 		}, Breaks: []Breakage{
-			{Value: 0, Who: "the network neighbourhood", What: "the computer browser goes with SMB1", Services: []string{"browser"}, Certainty: "documented", Sources: []string{"D WSD smbv1-not-installed"}},
+			{Value: 0, Who: "the network neighbourhood", What: "the computer browser goes with SMB1", Services: []string{"browser"}, Certainty: "documented", Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows"}},
 			{Value: 0, Who: "old devices and programs", What: "those that speak SMB1 alone, and everything over \\PIPE\\LANMAN, stop", Services: []string{"rap_lanman"}, Certainty: "documented", Sources: []string{"D MS-RAP 2.1"}},
-		}, Governs: Governs{Pipes: []string{"LANMAN"}}, Reach: "everyone", Notes: []string{"Judge an absent value by the driver: absent with a driver that starts means on; no driver at all means off. Auditors that ignore this are wrong in one direction or the other."}, Related: []string{"srv.Start", "MrxSmb10.Start", "MinSmb2Dialect"}, Sources: []string{"D WSD smbv1-not-installed", "M HK 18.4.4", "M hives"}},
+		}, Governs: Governs{Pipes: []string{"LANMAN"}}, Reach: "everyone", Notes: []string{"Judge an absent value by the driver: absent with a driver that starts means on; no driver at all means off. Auditors that ignore this are wrong in one direction or the other."}, Related: []string{"srv.Start", "MrxSmb10.Start", "MinSmb2Dialect"}, Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows", "M HK 18.4.4", "M hives"}},
 		{ID: "srv.Start", Title: "Driver of the SMB1 server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\srv\\Start", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "No such key means that the SMB1 server is not installed; 4 means that it never starts.", Values: []Meaning{
 			{Value: 2, Means: "starts by itself"},
 			{Value: 3, Means: "starts when asked"},
@@ -660,12 +660,12 @@ var generated = Catalog{
 			{Value: 3, Means: "starts when asked"},
 			{Value: 4, Means: "disabled"},
 		}, Defaults: []Default{
-			{Unknown: "Absent where the SMB1 client is not installed.", Sources: []string{"D WSD smbv1-not-installed"}},
+			{Unknown: "Absent where the SMB1 client is not installed.", Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows"}},
 		}, Wanted: []Wanted{
 			{Value: 4, Compare: "equal", Why: "A client that speaks SMB1 can be pulled down to it."},
 		}, TakesEffect: []Effect{
 			{When: "reboot", How: "restart the computer"},
-		}, Side: "client", Reach: "everyone", Related: []string{"SMB1"}, Sources: []string{"M HK 18.4.3", "D WSD smbv1-not-installed"}},
+		}, Side: "client", Reach: "everyone", Related: []string{"SMB1"}, Sources: []string{"M HK 18.4.3", "D WSD smbv1-not-installed-by-default-in-windows"}},
 		{ID: "RequireSecuritySignature", Title: "Server insists on signed messages", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RequireSecuritySignature", Policy: "Microsoft network server: Digitally sign communications (always)", Aliases: []string{"smb signing", "server signing required"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Protects signed-in users against relaying. Anonymous and guest sessions are exempt, so it does not stop null sessions.", Values: []Meaning{
 			{Value: 0, Means: "Signing when the client asks."},
 			{Value: 1, Means: "Every signed-in session is signed; guests are refused."},
@@ -706,27 +706,27 @@ var generated = Catalog{
 			{Value: 3, Means: "Sends NTLMv2, accepts everything."},
 			{Value: 5, Means: "Sends NTLMv2 and refuses LM and NTLM."},
 		}, Defaults: []Default{
-			{Scope: Scope{Since: "win2008r2", Family: "server"}, Value: 3, Sources: []string{"D SPS lan-manager-level"}},
-			{Unknown: "The documents leave it undefined for this release.", Sources: []string{"D SPS lan-manager-level"}},
+			{Scope: Scope{Since: "win2008r2", Family: "server"}, Value: 3, Sources: []string{"D SPS network-security-lan-manager-authentication-level"}},
+			{Unknown: "The documents leave it undefined for this release.", Sources: []string{"D SPS network-security-lan-manager-authentication-level"}},
 		}, Wanted: []Wanted{
 			{Value: 5, Compare: "at-least", Why: "Older answers can be broken."},
 		}, TakesEffect: []Effect{
-			{When: "now", How: "at once", Sources: []string{"D SPS lan-manager-level"}},
-		}, Reach: "everyone", Unknown: []string{"That it leaves anonymous logons alone follows from their having no credentials; no document says it."}, Related: []string{"RequireSecuritySignature"}, Sources: []string{"D SPS lan-manager-level"}},
+			{When: "now", How: "at once", Sources: []string{"D SPS network-security-lan-manager-authentication-level"}},
+		}, Reach: "everyone", Unknown: []string{"That it leaves anonymous logons alone follows from their having no credentials; no document says it."}, Related: []string{"RequireSecuritySignature"}, Sources: []string{"D SPS network-security-lan-manager-authentication-level"}},
 		{ID: "EnableGuestAccount", Title: "Guest account", System: "windows", Where: "[System Access] EnableGuestAccount", Policy: "Accounts: Guest account status", GptTmpl: "System Access/EnableGuestAccount", Aliases: []string{"guest account status"}, Type: "policy", Applies: Scope{Since: "nt4"}, Summary: "With the account enabled, a caller with an unknown name may be let in as guest.", Values: []Meaning{
 			{Value: 0, Means: "The guest account is disabled: a failed logon fails."},
 			{Value: 1, Means: "The guest account is enabled."},
 		}, Defaults: []Default{
-			{Scope: Scope{Since: "win2003"}, Value: 0, Sources: []string{"D SPS guest-account-status"}},
-			{Scope: Scope{Products: []string{"win2000"}}, Value: 0, Sources: []string{"D WSD enable-insecure-guest-logons"}},
+			{Scope: Scope{Since: "win2003"}, Value: 0, Sources: []string{"D SPS accounts-guest-account-status"}},
+			{Scope: Scope{Products: []string{"win2000"}}, Value: 0, Sources: []string{"D WSD enable-insecure-guest-logons-smb2-and-smb3"}},
 			{Unknown: "The default of this release depends on the edition and was not read.", Sources: []string{"U ours"}},
 		}, Wanted: []Wanted{
 			{Value: 0, Compare: "equal", Why: "Guests are strangers with a badge."},
 		}, TakesEffect: []Effect{
-			{When: "now", How: "at once", Sources: []string{"D SPS guest-account-status"}},
+			{When: "now", How: "at once", Sources: []string{"D SPS accounts-guest-account-status"}},
 		}, Breaks: []Breakage{
-			{Value: 0, Who: "\"guest only\" sharing", What: "network logons fail where ForceGuest is 1", Certainty: "documented", Sources: []string{"D SPS guest-account-status"}},
-		}, Governs: Governs{Session: true}, Reach: "anonymous", Related: []string{"ForceGuest", "AllowInsecureGuestAuth"}, Sources: []string{"D SPS guest-account-status", "D WSD enable-insecure-guest-logons", "D MS-GPSB 2.2.1"}},
+			{Value: 0, Who: "\"guest only\" sharing", What: "network logons fail where ForceGuest is 1", Certainty: "documented", Sources: []string{"D SPS accounts-guest-account-status"}},
+		}, Governs: Governs{Session: true}, Reach: "anonymous", Related: []string{"ForceGuest", "AllowInsecureGuestAuth"}, Sources: []string{"D SPS accounts-guest-account-status", "D WSD enable-insecure-guest-logons-smb2-and-smb3", "D MS-GPSB 2.2.1"}},
 		{ID: "NewGuestName", Title: "Name of the guest account", System: "windows", Where: "[System Access] NewGuestName", Policy: "Accounts: Rename guest account", GptTmpl: "System Access/NewGuestName", Type: "policy", Applies: Scope{Since: "winxp"}, Summary: "Benchmarks ask for another name; it changes nothing about what a guest may do.", Defaults: []Default{
 			{Value: "Guest", Sources: []string{"D MS-GPSB 2.2.1"}},
 		}, TakesEffect: []Effect{
@@ -742,21 +742,21 @@ var generated = Catalog{
 			{Value: 0, Compare: "equal", Why: "Otherwise nobody can be told from a guest."},
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once"},
-		}, Governs: Governs{Session: true}, Reach: "everyone", Related: []string{"EnableGuestAccount"}, Sources: []string{"D SPS guest-account-status", "M hives"}},
+		}, Governs: Governs{Session: true}, Reach: "everyone", Related: []string{"EnableGuestAccount"}, Sources: []string{"D SPS accounts-guest-account-status", "M hives"}},
 		{ID: "AllowInsecureGuestAuth", Title: "This client accepts guest logons", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanWorkstation\\Parameters\\AllowInsecureGuestAuth", Policy: "Enable insecure guest logons", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\AllowInsecureGuestAuth"}, Type: "REG_DWORD", Applies: Scope{Since: "win10-1507"}, Summary: "About this machine as a client. It opens nothing on this machine's own shares.", Values: []Meaning{
 			{Value: 0, Means: "Guest logons to other servers are refused."},
 			{Value: 1, Means: "They are accepted."},
 		}, Defaults: []Default{
-			{Scope: Scope{Since: "win2019", Family: "server"}, Value: 0, Sources: []string{"D WSD enable-insecure-guest-logons"}},
+			{Scope: Scope{Since: "win2019", Family: "server"}, Value: 0, Sources: []string{"D WSD enable-insecure-guest-logons-smb2-and-smb3"}},
 			{Scope: Scope{Family: "server"}, Value: 1, Sources: []string{"I ours"}},
-			{Scope: Scope{Products: []string{"win11-24H2", "win11-25H2"}}, Value: 0, Unknown: "Home still allows it.", Sources: []string{"D WSD enable-insecure-guest-logons"}},
-			{Scope: Scope{Since: "win10-1709"}, Unknown: "Refused on Enterprise, Education and Pro for Workstations, allowed on Home and Pro: the edition decides.", Sources: []string{"D WSD enable-insecure-guest-logons"}},
+			{Scope: Scope{Products: []string{"win11-24H2", "win11-25H2"}}, Value: 0, Unknown: "Home still allows it.", Sources: []string{"D WSD enable-insecure-guest-logons-smb2-and-smb3"}},
+			{Scope: Scope{Since: "win10-1709"}, Unknown: "Refused on Enterprise, Education and Pro for Workstations, allowed on Home and Pro: the edition decides.", Sources: []string{"D WSD enable-insecure-guest-logons-smb2-and-smb3"}},
 			{Value: 1, Sources: []string{"I ours"}},
 		}, Wanted: []Wanted{
 			{Value: 0, Compare: "equal", Why: "A guest session has neither signing nor encryption."},
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once"},
-		}, Side: "client", Reach: "everyone", Related: []string{"EnableGuestAccount"}, Sources: []string{"D WSD enable-insecure-guest-logons", "M HK 18.6.8.1"}},
+		}, Side: "client", Reach: "everyone", Related: []string{"EnableGuestAccount"}, Sources: []string{"D WSD enable-insecure-guest-logons-smb2-and-smb3", "M HK 18.6.8.1"}},
 		{ID: "AllowNullSessionFallback", Title: "LocalSystem falls back to a null session", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\AllowNullSessionFallback", Policy: "Network security: Allow LocalSystem NULL session fallback", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "About this machine as a client; at 1 its services may make null sessions to others.", Values: []Meaning{
 			{Value: 0, Means: "No fallback."},
 			{Value: 1, Means: "Services may fall back to a null session."},
@@ -768,9 +768,9 @@ var generated = Catalog{
 			{When: "unknown", How: "not documented"},
 		}, Side: "client", Reach: "everyone", Related: []string{"RestrictAnonymous"}, Sources: []string{"M HK 2.3.11.2"}},
 		{ID: "PreWindows2000Members", Title: "Pre-Windows 2000 Compatible Access", System: "windows", Where: "the members of S-1-5-32-554", Aliases: []string{"Pre-Windows 2000 Compatible Access", "S-1-5-32-554"}, Type: "members", Applies: Scope{Since: "win2000", Roles: []model.Role{"domain-controller"}}, Summary: "Whoever is in this group may read accounts and groups of the domain. With Everyone or Anonymous Logon in it, strangers may, wherever they reach the pipes.", Defaults: []Default{
-			{Scope: Scope{Products: []string{"win2000"}}, Unknown: "Chosen at promotion: Everyone or nobody.", Sources: []string{"D MS-SAMR 2.2.1"}},
-			{Scope: Scope{Since: "win2003", Until: "win2003r2"}, Unknown: "Chosen at promotion: Everyone with Anonymous Logon, or Authenticated Users.", Sources: []string{"D MS-SAMR 2.2.1"}},
-			{Scope: Scope{Since: "win2008"}, Value: []interface{}{"S-1-5-11"}, Sources: []string{"D MS-SAMR 2.2.1"}},
+			{Scope: Scope{Products: []string{"win2000"}}, Unknown: "Chosen at promotion: Everyone or nobody.", Sources: []string{"D MS-SAMR 3.1.4.2"}},
+			{Scope: Scope{Since: "win2003", Until: "win2003r2"}, Unknown: "Chosen at promotion: Everyone with Anonymous Logon, or Authenticated Users.", Sources: []string{"D MS-SAMR 3.1.4.2"}},
+			{Scope: Scope{Since: "win2008"}, Value: []interface{}{"S-1-5-11"}, Sources: []string{"D MS-SAMR 3.1.4.2"}},
 			{Unknown: "Not documented for this release.", Sources: []string{"U ours"}},
 		}, Wanted: []Wanted{
 			{Value: []interface{}{"S-1-5-11"}, Compare: "subset", Why: "Only those who signed in have a reason to read the directory."},
@@ -778,7 +778,7 @@ var generated = Catalog{
 			{When: "unknown", How: "not documented"},
 		}, Breaks: []Breakage{
 			{Value: []interface{}{}, Who: "old programs and trusts that read the directory without credentials", What: "they see nothing", Services: []string{"samr", "sms_1x_2x"}, Certainty: "possible", Sources: []string{"D Q302413"}},
-		}, Governs: Governs{Pipes: []string{"samr", "lsarpc"}, Discloses: []model.Disclosure{"accounts", "groups", "password-policy", "sids", "trusts"}}, Reach: "anonymous", Related: []string{"RestrictAnonymousSAM", "NullSessionPipes"}, Sources: []string{"D MS-SAMR 2.2.1", "D Q302413"}},
+		}, Governs: Governs{Pipes: []string{"samr", "lsarpc"}, Discloses: []model.Disclosure{"accounts", "groups", "password-policy", "sids", "trusts"}}, Reach: "anonymous", Related: []string{"RestrictAnonymousSAM", "NullSessionPipes"}, Sources: []string{"D MS-SAMR 3.1.4.2", "D Q302413"}},
 		{ID: "dSHeuristics", Title: "Anonymous operations over LDAP", System: "windows", Where: "dSHeuristics of CN=Directory Service,CN=Windows NT,CN=Services, seventh character", Aliases: []string{"fLDAPBlockAnonOps"}, Type: "string", Applies: Scope{Since: "win2000", Roles: []model.Role{"domain-controller"}}, Summary: "Not IPC$, but the same data by another door. With 2 as its seventh character, strangers may search the directory as far as permissions go.", Defaults: []Default{
 			{Unknown: "Without the character, anonymous search is off from functional level 2003 on, and on below it.", Sources: []string{"D MS-ADTS 6.1.1.2.4.1.2"}},
 		}, TakesEffect: []Effect{
@@ -901,12 +901,12 @@ var generated = Catalog{
 			{Value: 0, Means: "Guests may read the log."},
 			{Value: 1, Means: "Guests and anonymous callers may not."},
 		}, Defaults: []Default{
-			{Value: 1, Sources: []string{"D MS-EVEN 3.1.1"}},
+			{Value: 1, Sources: []string{"D MS-EVEN 3.1.1.2"}},
 		}, Wanted: []Wanted{
 			{Value: 1, Compare: "equal", Why: "Logs are not meant for strangers."},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
-		}, Governs: Governs{Pipes: []string{"eventlog"}, Discloses: []model.Disclosure{"logs"}}, Reach: "anonymous", Sources: []string{"D MS-EVEN 3.1.1"}},
+		}, Governs: Governs{Pipes: []string{"eventlog"}, Discloses: []model.Disclosure{"logs"}}, Reach: "anonymous", Sources: []string{"D MS-EVEN 3.1.1.2"}},
 	},
 	Pipes: []Pipe{
 		{Name: "lsarpc", Title: "Local security authority", Aliases: []string{"lsass", "netlogon", "samr"}, Interfaces: []Bound{
@@ -1014,11 +1014,11 @@ var generated = Catalog{
 		{ID: "nt4", Scope: Scope{Products: []string{"nt4"}}, Builtin: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "epmapper", "locator", "lsarpc", "samr", "netlogon", "wkssvc", "srvsvc", "browser", "LLSRPC"}, Registry: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "LLSRPC", "epmapper", "locator"}, Known: true, Hard: []string{"lsarpc", "samr", "netlogon", "wkssvc", "srvsvc", "browser"}, Notes: "LLSRPC is in the registry value and missing from the specification's list: both are joined.", Sources: []string{"D MS-SRVS 3.1.3", "D Q175529", "I ours"}},
 		{ID: "win2000", Scope: Scope{Products: []string{"win2000"}}, Builtin: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "epmapper", "locator", "trkwks", "trksvr", "lsarpc", "samr", "netlogon", "wkssvc", "srvsvc", "browser"}, Registry: []string{}, Hard: []string{"lsarpc", "samr", "netlogon", "wkssvc", "srvsvc", "browser"}, Notes: "What the registry value holds by default was not read; the hard-coded names are an inference from NT 4.0.", Sources: []string{"D MS-SRVS 3.1.3", "I ours"}},
 		{ID: "winxp", Scope: Scope{Products: []string{"winxp"}}, Builtin: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "browser"}, Registry: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "browser"}, Unsure: []string{"samr", "lsarpc"}, Hard: []string{}, Notes: "Which of the names are hard-coded is not documented. [MS-SAMR] and [MS-LSAD] say that samr and lsarpc are open on XP, [MS-SRVS] does not list them.", Sources: []string{"D MS-SRVS 3.1.3", "D MS-SAMR 2.1", "D MS-LSAD 2.1"}},
-		{ID: "win2003", Scope: Scope{Since: "win2003", Until: "win2003r2"}, Builtin: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "netlogon", "lsarpc", "samr", "browser"}, Registry: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "netlogon", "lsarpc", "samr", "browser"}, Unsure: []string{"netlogon", "lsarpc", "samr", "browser", "srvsvc", "wkssvc"}, Hard: []string{}, Notes: "Service Pack 1 is said to have dropped hard-coded netlogon, lsarpc, samr, browser, srvsvc and wkssvc; a code comment is the only source.", Sources: []string{"D MS-SRVS 3.1.3", "3 hives"}},
-		{ID: "vista-dc", Scope: Scope{Since: "vista", Until: "win2008", Roles: []model.Role{"domain-controller"}}, Builtin: []string{"browser", "netlogon", "samr", "lsarpc"}, Registry: []string{"netlogon", "samr", "lsarpc"}, Known: true, Hard: []string{"browser"}, Sources: []string{"D MS-SRVS 3.1.3", "D SPS named-pipes"}},
+		{ID: "win2003", Scope: Scope{Since: "win2003", Until: "win2003r2"}, Builtin: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "netlogon", "lsarpc", "samr", "browser"}, Registry: []string{"COMNAP", "COMNODE", "sql\\query", "spoolss", "netlogon", "lsarpc", "samr", "browser"}, Unsure: []string{"srvsvc", "wkssvc"}, Hard: []string{}, Notes: "Service Pack 1 is said to have dropped hard-coded netlogon, lsarpc, samr, browser, srvsvc and wkssvc; a code comment is the only source.", Sources: []string{"D MS-SRVS 3.1.3", "3 hives"}},
+		{ID: "vista-dc", Scope: Scope{Since: "vista", Until: "win2008", Roles: []model.Role{"domain-controller"}}, Builtin: []string{"browser", "netlogon", "samr", "lsarpc"}, Registry: []string{"netlogon", "samr", "lsarpc"}, Known: true, Hard: []string{"browser"}, Sources: []string{"D MS-SRVS 3.1.3", "D SPS network-access-named-pipes-that-can-be-accessed-anonymously"}},
 		{ID: "vista", Scope: Scope{Since: "vista", Until: "win2008"}, Builtin: []string{"browser"}, Registry: []string{}, Unsure: []string{"samr", "lsarpc"}, UnsureBuild: 6000, Known: true, Hard: []string{"browser"}, Notes: "Before Vista SP1 (build 6000) samr and lsarpc were still open to anonymous according to [MS-SAMR] and [MS-LSAD], while [MS-SRVS] lists browser alone.", Sources: []string{"D MS-SRVS 3.1.3", "D MS-SAMR 2.1", "D MS-LSAD 2.1", "I ours"}},
-		{ID: "modern-dc", Scope: Scope{Since: "win7", Roles: []model.Role{"domain-controller"}}, Builtin: []string{"netlogon", "samr", "lsarpc"}, Registry: []string{"netlogon", "samr", "lsarpc"}, Known: true, Hard: []string{}, Notes: "The default domain controllers policy writes the three names.", Sources: []string{"D SPS named-pipes", "M HK 2.3.10.6"}},
-		{ID: "modern", Scope: Scope{Since: "win7"}, Builtin: []string{}, Registry: []string{}, Known: true, Hard: []string{}, Sources: []string{"D MS-SRVS 3.1.3", "D SPS named-pipes", "M hives"}},
+		{ID: "modern-dc", Scope: Scope{Since: "win7", Roles: []model.Role{"domain-controller"}}, Builtin: []string{"netlogon", "samr", "lsarpc"}, Registry: []string{"netlogon", "samr", "lsarpc"}, Known: true, Hard: []string{}, Notes: "The default domain controllers policy writes the three names.", Sources: []string{"D SPS network-access-named-pipes-that-can-be-accessed-anonymously", "M HK 2.3.10.6"}},
+		{ID: "modern", Scope: Scope{Since: "win7"}, Builtin: []string{}, Registry: []string{}, Known: true, Hard: []string{}, Sources: []string{"D MS-SRVS 3.1.3", "D SPS network-access-named-pipes-that-can-be-accessed-anonymously", "M hives"}},
 	},
 	Interfaces: []Interface{
 		{ID: "lsarpc", Title: "Local security authority, policy and translation", UUID: "12345778-1234-abcd-ef00-0123456789ab", Version: "0.0", Doc: "[MS-LSAD], [MS-LSAT]", Probe: "call", Calls: []Call{
@@ -1140,11 +1140,11 @@ var generated = Catalog{
 	Services: []Service{
 		{ID: "server_srvsvc", Title: "Server service", Aliases: []string{"server service", "file sharing", "browsing"}, Pipes: []string{"srvsvc"}, Interfaces: []string{"srvsvc"}, Anonymous: "legacy", Detect: Detect{Services: []string{"LanmanServer"}}, Breaks: ServiceBreak{Restrict: "share lists without credentials, as NT 4.0 and Windows 9x browsing made them", Block: "share lists and share administration", Firewall: "the same"}, Needs: "Current clients list shares with their own credentials.", Sources: []string{"D MS-SRVS 3.1.3", "D Q143474"}},
 		{ID: "workstation_wkssvc", Title: "Workstation service", Pipes: []string{"wkssvc"}, Interfaces: []string{"wkssvc"}, Anonymous: "legacy", Detect: Detect{Services: []string{"LanmanWorkstation"}}, Breaks: ServiceBreak{Restrict: "NT 4.0 and Windows 2000 clients alone", Block: "remote queries about the workstation", Firewall: "the same"}, Needs: "Today most of its calls ask for an administrator.", Sources: []string{"D MS-WKST 2.1", "D MS-SRVS 3.1.3"}},
-		{ID: "browser", Title: "Computer browser", Aliases: []string{"network neighbourhood", "browse list"}, Pipes: []string{"browser"}, Interfaces: []string{"browser"}, Anonymous: "legacy", Detect: Detect{Services: []string{"Browser"}}, Breaks: ServiceBreak{Restrict: "lists of computers up to Vista and Server 2008", Block: "lists of computers", NoSMB1: "the service goes together with SMB1"}, Needs: "Gone from current Windows.", Sources: []string{"D MS-BRWSA 2.1", "D MS-SRVS 3.1.3", "D WSD smbv1-not-installed"}},
+		{ID: "browser", Title: "Computer browser", Aliases: []string{"network neighbourhood", "browse list"}, Pipes: []string{"browser"}, Interfaces: []string{"browser"}, Anonymous: "legacy", Detect: Detect{Services: []string{"Browser"}}, Breaks: ServiceBreak{Restrict: "lists of computers up to Vista and Server 2008", Block: "lists of computers", NoSMB1: "the service goes together with SMB1"}, Needs: "Gone from current Windows.", Sources: []string{"D MS-BRWSA 2.1", "D MS-SRVS 3.1.3", "D WSD smbv1-not-installed-by-default-in-windows"}},
 		{ID: "rap_lanman", Title: "Remote administration protocol", Aliases: []string{"rap"}, Pipes: []string{"LANMAN"}, Anonymous: "legacy", Breaks: ServiceBreak{Block: "all of it", NoSMB1: "all of it"}, Needs: "SMB1 transactions.", Sources: []string{"D MS-RAP 2.1"}},
-		{ID: "samr", Title: "Account database", Aliases: []string{"sam", "account manager"}, Pipes: []string{"samr", "lsass"}, Interfaces: []string{"samr"}, Anonymous: "dc", Detect: Detect{Services: []string{"SamSs"}}, Breaks: ServiceBreak{Restrict: "on a domain controller the change of an expired password before logon, NT 4.0 trusts and old clients", Block: "remote account management", Firewall: "remote account management"}, Needs: "Two calls that change a password need no handle and may come without credentials.", Sources: []string{"D MS-SAMR 3.1.5", "D Q176978", "D SPS named-pipes"}},
-		{ID: "lsarpc", Title: "Local security authority", Aliases: []string{"lsa"}, Pipes: []string{"lsarpc", "lsass"}, Interfaces: []string{"lsarpc"}, Anonymous: "dc", Detect: Detect{Services: []string{"SamSs"}}, Breaks: ServiceBreak{Restrict: "NT 4.0 trusts, and names of users across a one-way trust", Block: "name translation and policy queries from afar", Firewall: "the same"}, Needs: "Domain controllers keep it open for old trusts.", Sources: []string{"D MS-LSAT 2.1", "D MS-LSAD 3.1.4.4.1", "D SPS named-pipes"}},
-		{ID: "netlogon", Title: "Domain logon", Aliases: []string{"net logon", "secure channel"}, Pipes: []string{"netlogon"}, Interfaces: []string{"netlogon"}, Anonymous: "dc", Detect: Detect{Services: []string{"Netlogon"}}, Breaks: ServiceBreak{Restrict: "nothing on current clients is documented, but old ones bind to the pipe before they authenticate inside it", Block: "old domain logons", Firewall: "the same"}, Needs: "The secure channel authenticates inside RPC; newer Windows prefers TCP.", Sources: []string{"D MS-NRPC 3.5.3", "D SPS named-pipes"}},
+		{ID: "samr", Title: "Account database", Aliases: []string{"sam", "account manager"}, Pipes: []string{"samr", "lsass"}, Interfaces: []string{"samr"}, Anonymous: "dc", Detect: Detect{Services: []string{"SamSs"}}, Breaks: ServiceBreak{Restrict: "on a domain controller the change of an expired password before logon, NT 4.0 trusts and old clients", Block: "remote account management", Firewall: "remote account management"}, Needs: "Two calls that change a password need no handle and may come without credentials.", Sources: []string{"D MS-SAMR 3.1.5", "D Q176978", "D SPS network-access-named-pipes-that-can-be-accessed-anonymously"}},
+		{ID: "lsarpc", Title: "Local security authority", Aliases: []string{"lsa"}, Pipes: []string{"lsarpc", "lsass"}, Interfaces: []string{"lsarpc"}, Anonymous: "dc", Detect: Detect{Services: []string{"SamSs"}}, Breaks: ServiceBreak{Restrict: "NT 4.0 trusts, and names of users across a one-way trust", Block: "name translation and policy queries from afar", Firewall: "the same"}, Needs: "Domain controllers keep it open for old trusts.", Sources: []string{"D MS-LSAT 2.1", "D MS-LSAD 3.1.4.4.1", "D SPS network-access-named-pipes-that-can-be-accessed-anonymously"}},
+		{ID: "netlogon", Title: "Domain logon", Aliases: []string{"net logon", "secure channel"}, Pipes: []string{"netlogon"}, Interfaces: []string{"netlogon"}, Anonymous: "dc", Detect: Detect{Services: []string{"Netlogon"}}, Breaks: ServiceBreak{Restrict: "nothing on current clients is documented, but old ones bind to the pipe before they authenticate inside it", Block: "old domain logons", Firewall: "the same"}, Needs: "The secure channel authenticates inside RPC; newer Windows prefers TCP.", Sources: []string{"D MS-NRPC 3.5.3", "D SPS network-access-named-pipes-that-can-be-accessed-anonymously"}},
 		{ID: "dssetup", Title: "Directory role", Pipes: []string{"lsarpc", "lsass"}, Interfaces: []string{"dssetup"}, Anonymous: "dc", Breaks: ServiceBreak{Restrict: "the question for the role of a domain controller asked without credentials"}, Needs: "Asked while joining a domain.", Sources: []string{"D MS-DSSP 2.1"}},
 		{ID: "efsrpc", Title: "Encrypting file system", Aliases: []string{"efs", "petitpotam"}, Pipes: []string{"lsarpc", "efsrpc"}, Interfaces: []string{"efsrpc", "efsrpc-lsarpc"}, Anonymous: "none", Detect: Detect{Services: []string{"EFS"}}, Breaks: ServiceBreak{Block: "encrypted files on servers"}, Needs: "Known for making servers log on elsewhere; refused to strangers since a 2022 update, and no longer on lsarpc in the newest releases.", Sources: []string{"D MS-EFSR 2.1", "3 coercer"}},
 		{ID: "drsuapi_on_lsass", Title: "Directory replication", Pipes: []string{"lsass"}, Interfaces: []string{"drsuapi"}, Anonymous: "none", Detect: Detect{Services: []string{"NTDS"}}, Needs: "TCP is its standard way.", Sources: []string{"D MS-DRSR 2.1"}},
@@ -1159,7 +1159,7 @@ var generated = Catalog{
 		{ID: "eventlog", Title: "Event log", Pipes: []string{"eventlog", "ntsvcs"}, Interfaces: []string{"eventlog"}, Anonymous: "none", Detect: Detect{Services: []string{"EventLog"}}, Breaks: ServiceBreak{Block: "remote event viewers of the old kind; the newer interface is TCP", Firewall: "the same"}, Needs: "Authenticated.", Sources: []string{"D MS-EVEN 2.1", "D MS-EVEN6 2.1"}},
 		{ID: "task_scheduler", Title: "Task scheduler", Pipes: []string{"atsvc"}, Interfaces: []string{"atsvc", "itaskscheduler", "sasec"}, Anonymous: "none", Detect: Detect{Services: []string{"Schedule"}}, Breaks: ServiceBreak{Block: "the at command; the newer interface is TCP", Firewall: "the same"}, Needs: "Authenticated.", Sources: []string{"D MS-TSCH 2.1"}},
 		{ID: "shutdown", Title: "Remote shutdown", Pipes: []string{"InitShutdown", "winreg"}, Interfaces: []string{"initshutdown"}, Anonymous: "none", Breaks: ServiceBreak{Block: "shutdown /m", Firewall: "the same"}, Needs: "Authenticated.", Sources: []string{"D MS-RSP 2.1"}},
-		{ID: "epmapper", Title: "Endpoint mapper", Pipes: []string{"epmapper"}, Interfaces: []string{"epmapper"}, Anonymous: "legacy", Detect: Detect{Services: []string{"RpcEptMapper"}, Ports: []int{135}}, Breaks: ServiceBreak{Restrict: "NT 4.0 and Windows 2000 clients"}, Needs: "TCP port 135 is the usual way.", Sources: []string{"D MS-SRVS 3.1.3", "D SPS named-pipes"}},
+		{ID: "epmapper", Title: "Endpoint mapper", Pipes: []string{"epmapper"}, Interfaces: []string{"epmapper"}, Anonymous: "legacy", Detect: Detect{Services: []string{"RpcEptMapper"}, Ports: []int{135}}, Breaks: ServiceBreak{Restrict: "NT 4.0 and Windows 2000 clients"}, Needs: "TCP port 135 is the usual way.", Sources: []string{"D MS-SRVS 3.1.3", "D SPS network-access-named-pipes-that-can-be-accessed-anonymously"}},
 		{ID: "rpc_locator", Title: "RPC name service", Pipes: []string{"locator"}, Interfaces: []string{"locator"}, Anonymous: "legacy", Detect: Detect{Services: []string{"RpcLocator"}}, Breaks: ServiceBreak{Restrict: "name service of NT 4.0 and Windows 2000"}, Needs: "Old.", Sources: []string{"D MS-RPCL 2.1", "D MS-SRVS 3.1.3"}},
 		{ID: "dlt_workstation", Title: "Link tracking client", Pipes: []string{"trkwks", "ntsvcs"}, Interfaces: []string{"trkwks"}, Anonymous: "legacy", Detect: Detect{Services: []string{"TrkWks"}}, Breaks: ServiceBreak{Restrict: "link tracking of Windows 2000"}, Needs: "Old.", Sources: []string{"D MS-DLTW 2.1", "D MS-SRVS 3.1.3"}},
 		{ID: "dlt_server", Title: "Link tracking server", Pipes: []string{"trksvr"}, Anonymous: "legacy", Detect: Detect{Services: []string{"TrkSvr"}}, Breaks: ServiceBreak{Restrict: "link tracking of Windows 2000"}, Needs: "Old.", Sources: []string{"D MS-SRVS 3.1.3"}},
@@ -1282,13 +1282,13 @@ var generated = Catalog{
 		}, Meaning: "One setting takes back what the other one gives, so one of them is not what somebody meant.", Fix: "Decide which of the two is meant.", Sources: []string{"I ours"}},
 		{ID: "setting-without-effect", Title: "A setting that does nothing here", Kind: "audit", Severity: []Grade{
 			{Level: "low"},
-		}, Meaning: "The value is written, and this product or role does not read it. It gives comfort and no protection.", Fix: "Remove it, and set what works on this product.", Settings: []string{"RestrictAnonymous", "AutoShareWks", "AutoShareServer", "EnableSecuritySignature"}, Sources: []string{"D SPS restrict-anonymous", "D Q185590"}},
+		}, Meaning: "The value is written, and this product or role does not read it. It gives comfort and no protection.", Fix: "Remove it, and set what works on this product.", Settings: []string{"RestrictAnonymous", "AutoShareWks", "AutoShareServer", "EnableSecuritySignature"}, Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares", "D Q185590"}},
 		{ID: "ra2-after-2000", Title: "RestrictAnonymous 2 does not close IPC$ here", Kind: "audit", Severity: []Grade{
 			{Level: "low"},
 		}, Meaning: "The value 2 belongs to Windows 2000. On this release it is not written by policy and IPC$ stays connectable.", Fix: "Set 1, and close pipes through NullSessionPipes and RestrictNullSessAccess.", Settings: []string{"RestrictAnonymous", "NullSessionPipes"}, Sources: []string{"D KB3034016", "D cc963223"}},
 		{ID: "restrict-anonymous-on-dc", Title: "RestrictAnonymous does nothing on a domain controller", Kind: "audit", Severity: []Grade{
 			{Level: "info"},
-		}, Meaning: "Domain controllers do not read it. What strangers see there follows from the pipe list and Pre-Windows 2000 Compatible Access.", Fix: "Look at those two instead.", Settings: []string{"RestrictAnonymous", "RestrictAnonymousSAM", "PreWindows2000Members"}, Sources: []string{"D SPS restrict-anonymous"}},
+		}, Meaning: "Domain controllers do not read it. What strangers see there follows from the pipe list and Pre-Windows 2000 Compatible Access.", Fix: "Look at those two instead.", Settings: []string{"RestrictAnonymous", "RestrictAnonymousSAM", "PreWindows2000Members"}, Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares"}},
 		{ID: "autoshare-wrong-product", Title: "The AutoShare value of the other product family", Kind: "audit", Severity: []Grade{
 			{Level: "low"},
 		}, Meaning: "AutoShareWks is read by workstations and AutoShareServer by servers; the other one does nothing.", Fix: "Use the one that fits. Neither removes IPC$.", Settings: []string{"AutoShareServer", "AutoShareWks"}, Sources: []string{"D Q185590", "D KB954422"}},
@@ -1301,19 +1301,19 @@ var generated = Catalog{
 		{ID: "anonymous-block-off", Title: "The block on anonymous policy calls is switched off", Kind: "audit", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "medium"},
 			{Level: "high"},
-		}, Meaning: "TurnOffAnonymousBlock is not 0. Its name is meant literally: strangers may open the security policy.", Fix: "Delete the value or set it to 0; it works at once.", Settings: []string{"TurnOffAnonymousBlock"}, Sources: []string{"D MS-LSAD 3.1.1"}},
+		}, Meaning: "TurnOffAnonymousBlock is not 0. Its name is meant literally: strangers may open the security policy.", Fix: "Delete the value or set it to 0; it works at once.", Settings: []string{"TurnOffAnonymousBlock"}, Sources: []string{"D MS-LSAD 3.1.1.6.1"}},
 		{ID: "null-session-unrestricted", Title: "Every pipe and share takes strangers", Kind: "audit", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "RestrictNullSessAccess is 0, so the lists of pipes and shares count for nothing.", Fix: "Set it to 1 or delete it.", Settings: []string{"RestrictNullSessAccess", "NullSessionPipes", "NullSessionShares"}, Sources: []string{"D cc957461", "D SPS restrict-null-session-access"}},
+		}, Meaning: "RestrictNullSessAccess is 0, so the lists of pipes and shares count for nothing.", Fix: "Set it to 1 or delete it.", Settings: []string{"RestrictNullSessAccess", "NullSessionPipes", "NullSessionShares"}, Sources: []string{"D cc957461", "D SPS network-access-restrict-anonymous-access-to-named-pipes-and-shares"}},
 		{ID: "pipe-list-irrelevant", Title: "The pipe list does not matter", Kind: "audit", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "NullSessionPipes is set with care while RestrictNullSessAccess is 0, so everything is open.", Fix: "Set RestrictNullSessAccess to 1.", Settings: []string{"NullSessionPipes", "RestrictNullSessAccess"}, Sources: []string{"D SPS named-pipes"}},
+		}, Meaning: "NullSessionPipes is set with care while RestrictNullSessAccess is 0, so everything is open.", Fix: "Set RestrictNullSessAccess to 1.", Settings: []string{"NullSessionPipes", "RestrictNullSessAccess"}, Sources: []string{"D SPS network-access-named-pipes-that-can-be-accessed-anonymously"}},
 		{ID: "unexpected-anonymous-pipe", Title: "A pipe on the anonymous list that does not belong there", Kind: "audit", Severity: []Grade{
 			{Level: "high"},
 		}, Meaning: "A name is open to strangers that neither this release nor a service found here needs. Adding one is a known way to keep a back door.", Fix: "Find out who added it, then take it off the list.", Settings: []string{"NullSessionPipes"}, Refs: []string{"ATT&CK T1112", "ATT&CK T1021.002"}, Sources: []string{"3 evtx-samples", "M elastic ddab1f5f"}},
 		{ID: "unexpected-anonymous-share", Title: "A share on the anonymous list", Kind: "audit", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "Strangers may open this share.", Fix: "Take it off NullSessionShares.", Settings: []string{"NullSessionShares"}, Sources: []string{"D SPS shares"}},
+		}, Meaning: "Strangers may open this share.", Fix: "Take it off NullSessionShares.", Settings: []string{"NullSessionShares"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously"}},
 		{ID: "misspelt-setting", Title: "A misspelt name that nothing reads", Kind: "audit", Severity: []Grade{
 			{Level: "medium"},
 		}, Meaning: "The value looks like a known setting and is not one, so the setting has its default.", Fix: "Write the right name and remove the wrong one.", Settings: []string{"RestrictNullSessAccess"}, Sources: []string{"D cc957461"}},
@@ -1328,13 +1328,13 @@ var generated = Catalog{
 		}, Meaning: "RestrictAnonymous differs from what the Server service last noted in PreviousAnonymousRestriction: the service has not been started since. This is an inference, not documented.", Fix: "Restart the Server service or the computer, then look again.", Settings: []string{"RestrictAnonymous", "PreviousAnonymousRestriction"}, Sources: []string{"M hives", "I ours"}},
 		{ID: "guest-enabled", Title: "The guest account is enabled", Kind: "audit", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Callers without valid credentials may come in as guest.", Fix: "Disable it.", Settings: []string{"EnableGuestAccount", "ForceGuest"}, Sources: []string{"D SPS guest-account-status"}},
+		}, Meaning: "Callers without valid credentials may come in as guest.", Fix: "Disable it.", Settings: []string{"EnableGuestAccount", "ForceGuest"}, Sources: []string{"D SPS accounts-guest-account-status"}},
 		{ID: "everyone-includes-anonymous", Title: "Strangers count as Everyone", Kind: "audit", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "Whatever is given to Everyone is given to strangers.", Fix: "Set EveryoneIncludesAnonymous to 0.", Settings: []string{"EveryoneIncludesAnonymous"}, Sources: []string{"D SPS everyone-includes-anonymous"}},
+		}, Meaning: "Whatever is given to Everyone is given to strangers.", Fix: "Set EveryoneIncludesAnonymous to 0.", Settings: []string{"EveryoneIncludesAnonymous"}, Sources: []string{"D SPS network-access-let-everyone-permissions-apply-to-anonymous-users"}},
 		{ID: "legacy-group-open", Title: "Strangers are in Pre-Windows 2000 Compatible Access", Kind: "audit", Severity: []Grade{
 			{Level: "critical"},
-		}, Meaning: "Everyone or Anonymous Logon may read the accounts of the domain, as soon as the samr or lsarpc pipe lets him in, which it does by default on a domain controller.", Fix: "Take them out; leave Authenticated Users.", Settings: []string{"PreWindows2000Members", "NullSessionPipes"}, Sources: []string{"D MS-SAMR 2.2.1"}},
+		}, Meaning: "Everyone or Anonymous Logon may read the accounts of the domain, as soon as the samr or lsarpc pipe lets him in, which it does by default on a domain controller.", Fix: "Take them out; leave Authenticated Users.", Settings: []string{"PreWindows2000Members", "NullSessionPipes"}, Sources: []string{"D MS-SAMR 3.1.4.2"}},
 		{ID: "pipe-firewall-active", Title: "The pipe firewall is on", Kind: "audit", Severity: []Grade{
 			{Level: "info"},
 		}, Meaning: "Pipes that are not listed are refused to everybody. Whether Vista and later honour it is not known.", Fix: "Check with a scan what it really does here.", Settings: []string{"PipeFirewallActive", "AllowedPipes"}, Sources: []string{"D KB925890", "3 HSC"}},
@@ -1346,7 +1346,7 @@ var generated = Catalog{
 		}, Meaning: "At 1 calls over named pipes are exempt; it gives IPC$ no protection.", Fix: "Close the pipes.", Settings: []string{"RestrictRemoteClients"}, Sources: []string{"D MS-RPCE 3.1.1.1.3"}},
 		{ID: "remote-sam-audit-only", Title: "The filter on remote account calls only logs", Kind: "audit", Severity: []Grade{
 			{Level: "low"},
-		}, Meaning: "RestrictRemoteSAM refuses nobody while the audit mode is on.", Fix: "Read the events, then switch the audit mode off.", Settings: []string{"RestrictRemoteSamAuditOnlyMode", "RestrictRemoteSAM"}, Sources: []string{"D SPS remote-sam"}},
+		}, Meaning: "RestrictRemoteSAM refuses nobody while the audit mode is on.", Fix: "Read the events, then switch the audit mode off.", Settings: []string{"RestrictRemoteSamAuditOnlyMode", "RestrictRemoteSAM"}, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		{ID: "ipc-section-ignored", Title: "A line in [IPC$] that Samba ignores", Kind: "audit", Severity: []Grade{
 			{Level: "medium"},
 		}, Meaning: "guest ok, available and path are overwritten in this section. The line gives comfort and no protection.", Fix: "Use restrict anonymous = 2, invalid users or hosts allow.", Settings: []string{"IPC$:guest ok", "IPC$:available", "IPC$:path", "restrict anonymous"}, Sources: []string{"S samba", "M samba-4.17.12"}},
@@ -1369,7 +1369,7 @@ var generated = Catalog{
 		{ID: "anonymous-lists-accounts", Title: "A stranger lists accounts", Kind: "scan", Identity: "anonymous", Discloses: "accounts", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "critical"},
 			{Level: "high"},
-		}, Meaning: "Names to try passwords against, disabled and service accounts included.", Fix: "Windows: RestrictAnonymousSAM = 1 and no samr in NullSessionPipes; on a domain controller take Everyone and Anonymous Logon out of Pre-Windows 2000 Compatible Access. Samba: restrict anonymous = 2.", Settings: []string{"RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"CVE-1999-0520", "ATT&CK T1087.001"}, Sources: []string{"D Q143474", "D SPS restrict-anonymous-sam", "3 nessus"}},
+		}, Meaning: "Names to try passwords against, disabled and service accounts included.", Fix: "Windows: RestrictAnonymousSAM = 1 and no samr in NullSessionPipes; on a domain controller take Everyone and Anonymous Logon out of Pre-Windows 2000 Compatible Access. Samba: restrict anonymous = 2.", Settings: []string{"RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"CVE-1999-0520", "ATT&CK T1087.001"}, Sources: []string{"D Q143474", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts", "3 nessus"}},
 		{ID: "anonymous-lists-groups", Title: "A stranger lists groups", Kind: "scan", Identity: "anonymous", Discloses: "groups", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
@@ -1380,7 +1380,7 @@ var generated = Catalog{
 		{ID: "anonymous-lists-sids", Title: "A stranger translates or lists SIDs", Kind: "scan", Identity: "anonymous", Discloses: "sids", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: "Windows: anonymous SID/Name translation off, TurnOffAnonymousBlock 0, no lsarpc in NullSessionPipes. Samba: restrict anonymous = 2; 1 does not close it.", Settings: []string{"LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS name-lookup", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
+		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: "Windows: anonymous SID/Name translation off, TurnOffAnonymousBlock 0, no lsarpc in NullSessionPipes. Samba: restrict anonymous = 2; 1 does not close it.", Settings: []string{"LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
 		{ID: "anonymous-lists-trusts", Title: "A stranger lists trusted domains", Kind: "scan", Identity: "anonymous", Discloses: "trusts", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "medium"},
 			{Level: "low"},
@@ -1390,7 +1390,7 @@ var generated = Catalog{
 		}, Meaning: "Shows what there is to read, hidden shares included.", Fix: "Windows: RestrictAnonymous = 1 and no srvsvc in NullSessionPipes. Samba: restrict anonymous = 2.", Settings: []string{"RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc"}, Refs: []string{"CVE-1999-0520", "Nessus 10395", "ATT&CK T1135"}, Sources: []string{"D Q143474", "3 nessus"}},
 		{ID: "anonymous-reads-files", Title: "A stranger opens a disk share", Kind: "scan", Identity: "anonymous", Discloses: "files", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "Files are readable without credentials.", Fix: "Windows: empty NullSessionShares, RestrictNullSessAccess = 1. Samba: guest ok = no on the share.", Settings: []string{"NullSessionShares", "RestrictNullSessAccess", "guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS shares", "3 nessus"}},
+		}, Meaning: "Files are readable without credentials.", Fix: "Windows: empty NullSessionShares, RestrictNullSessAccess = 1. Samba: guest ok = no on the share.", Settings: []string{"NullSessionShares", "RestrictNullSessAccess", "guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously", "3 nessus"}},
 		{ID: "anonymous-lists-sessions", Title: "A stranger lists sessions or signed-in users", Kind: "scan", Identity: "anonymous", Discloses: "sessions", Severity: []Grade{
 			{Level: "medium"},
 		}, Meaning: "Shows where administrators are signed in.", Fix: "Close srvsvc and wkssvc to strangers. Samba: restrict anonymous = 2.", Settings: []string{"SrvsvcSessionInfo", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc", "wkssvc"}, Refs: []string{"ATT&CK T1049", "ATT&CK T1033"}, Sources: []string{"3 netcease"}},
@@ -1417,7 +1417,7 @@ var generated = Catalog{
 		{ID: "guest-lists-accounts", Title: "A guest lists accounts", Kind: "scan", Identity: "guest", Discloses: "accounts", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "critical"},
 			{Level: "high"},
-		}, Meaning: "Names to try passwords against, disabled and service accounts included.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: RestrictAnonymousSAM = 1 and no samr in NullSessionPipes; on a domain controller take Everyone and Anonymous Logon out of Pre-Windows 2000 Compatible Access. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"CVE-1999-0520", "ATT&CK T1087.001"}, Sources: []string{"D Q143474", "D SPS restrict-anonymous-sam", "3 nessus"}},
+		}, Meaning: "Names to try passwords against, disabled and service accounts included.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: RestrictAnonymousSAM = 1 and no samr in NullSessionPipes; on a domain controller take Everyone and Anonymous Logon out of Pre-Windows 2000 Compatible Access. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"CVE-1999-0520", "ATT&CK T1087.001"}, Sources: []string{"D Q143474", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts", "3 nessus"}},
 		{ID: "guest-lists-groups", Title: "A guest lists groups", Kind: "scan", Identity: "guest", Discloses: "groups", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
@@ -1428,7 +1428,7 @@ var generated = Catalog{
 		{ID: "guest-lists-sids", Title: "A guest translates or lists SIDs", Kind: "scan", Identity: "guest", Discloses: "sids", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: anonymous SID/Name translation off, TurnOffAnonymousBlock 0, no lsarpc in NullSessionPipes. Samba: restrict anonymous = 2; 1 does not close it.", Settings: []string{"EnableGuestAccount", "map to guest", "LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS name-lookup", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
+		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: anonymous SID/Name translation off, TurnOffAnonymousBlock 0, no lsarpc in NullSessionPipes. Samba: restrict anonymous = 2; 1 does not close it.", Settings: []string{"EnableGuestAccount", "map to guest", "LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
 		{ID: "guest-lists-trusts", Title: "A guest lists trusted domains", Kind: "scan", Identity: "guest", Discloses: "trusts", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "medium"},
 			{Level: "low"},
@@ -1438,7 +1438,7 @@ var generated = Catalog{
 		}, Meaning: "Shows what there is to read, hidden shares included.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: RestrictAnonymous = 1 and no srvsvc in NullSessionPipes. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc"}, Refs: []string{"CVE-1999-0520", "Nessus 10395", "ATT&CK T1135"}, Sources: []string{"D Q143474", "3 nessus"}},
 		{ID: "guest-reads-files", Title: "A guest opens a disk share", Kind: "scan", Identity: "guest", Discloses: "files", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "Files are readable without credentials.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: empty NullSessionShares, RestrictNullSessAccess = 1. Samba: guest ok = no on the share.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionShares", "RestrictNullSessAccess", "guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS shares", "3 nessus"}},
+		}, Meaning: "Files are readable without credentials.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: empty NullSessionShares, RestrictNullSessAccess = 1. Samba: guest ok = no on the share.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionShares", "RestrictNullSessAccess", "guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously", "3 nessus"}},
 		{ID: "guest-lists-sessions", Title: "A guest lists sessions or signed-in users", Kind: "scan", Identity: "guest", Discloses: "sessions", Severity: []Grade{
 			{Level: "medium"},
 		}, Meaning: "Shows where administrators are signed in.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Close srvsvc and wkssvc to strangers. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "SrvsvcSessionInfo", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc", "wkssvc"}, Refs: []string{"ATT&CK T1049", "ATT&CK T1033"}, Sources: []string{"3 netcease"}},
@@ -1467,7 +1467,7 @@ var generated = Catalog{
 		}, Meaning: "A stranger comes in. That alone gives nothing away and is normal on every release; look at the other findings.", Fix: "Nothing to fix by itself. To refuse the session altogether, leave no pipe or share marked for anonymous (Windows), or require encryption (Samba).", Settings: []string{"NullSessionPipes", "NullSessionShares", "restrict anonymous", "server smb encrypt"}, Refs: []string{"CVE-1999-0519", "Nessus 26920"}, Sources: []string{"D KB3034016", "D ms-blog"}},
 		{ID: "guest-session-accepted", Title: "Guests are let in", Kind: "scan", Identity: "guest", Severity: []Grade{
 			{Level: "low"},
-		}, Meaning: "A caller without valid credentials gets a session that the server calls guest.", Fix: "Windows: disable the guest account. Samba: map to guest = never.", Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"D SPS guest-account-status", "S samba"}},
+		}, Meaning: "A caller without valid credentials gets a session that the server calls guest.", Fix: "Windows: disable the guest account. Samba: map to guest = never.", Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"D SPS accounts-guest-account-status", "S samba"}},
 		{ID: "unknown-user-becomes-guest", Title: "A made-up name is let in as guest", Kind: "scan", Identity: "unknown-user", Severity: []Grade{
 			{Level: "medium"},
 		}, Meaning: "Any name works. Credentials prove nothing here, and scanners that try passwords see every one succeed.", Fix: "Windows: disable the guest account. Samba: map to guest = never.", Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"S samba", "M samba-4.17.12"}},
@@ -1476,7 +1476,7 @@ var generated = Catalog{
 		}, Meaning: "The server took a name that does not exist and did not say guest. It may hide the guest flag, or check nobody.", Fix: "Find out which account such a session gets; refuse failed logons.", Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"I ours"}},
 		{ID: "smb1-enabled", Title: "SMB1 is on", Kind: "scan", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "The oldest dialect has no protection against tampering and was the way in for worms. It does not decide about null sessions.", Fix: "Windows: remove the feature or set SMB1 to 0 and restart. Samba: server min protocol = SMB2_02.", Settings: []string{"SMB1", "srv.Start", "server min protocol"}, Refs: []string{"Nessus 96982", "Nessus 97086", "ATT&CK T1210"}, Sources: []string{"D WSD smbv1-not-installed", "3 nessus"}},
+		}, Meaning: "The oldest dialect has no protection against tampering and was the way in for worms. It does not decide about null sessions.", Fix: "Windows: remove the feature or set SMB1 to 0 and restart. Samba: server min protocol = SMB2_02.", Settings: []string{"SMB1", "srv.Start", "server min protocol"}, Refs: []string{"Nessus 96982", "Nessus 97086", "ATT&CK T1210"}, Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows", "3 nessus"}},
 		{ID: "signing-not-required", Title: "Signing is not required", Kind: "scan", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
@@ -1490,11 +1490,11 @@ var generated = Catalog{
 		{ID: "autoshare-removes-ipc", Claim: "AutoShareServer or AutoShareWks set to 0 removes IPC$", Verdict: "false", Why: "They stop Windows from making the drive shares and ADMIN$. Microsoft's own article says in as many words that IPC$ is not among them. It is also not made unreachable.", Against: "One article about NT 4.0 (Q245117) lists IPC$ among the shares that may not be displayed then.", Settings: []string{"AutoShareServer", "AutoShareWks"}, Aliases: []string{"AutoShareServer removes IPC$", "AutoShareWks removes IPC$", "AutoShareServer = 0 removes IPC$", "disable admin shares closes IPC$"}, Sources: []string{"D KB954422", "D Q245117"}},
 		{ID: "autoshare-breaks", Claim: "Setting AutoShareServer to 0 removes all default shares and breaks services", Verdict: "partly", Why: "It removes the drive shares and ADMIN$, and remote installers and old tools do break. Shares such as print$, NETLOGON and SYSVOL are made by other parts of the system; that they stay is not spelt out in a document read here.", Settings: []string{"AutoShareServer", "AutoShareWks"}, Services: []string{"sms_1x_2x"}, Aliases: []string{"AutoShareServer removes all default shares"}, Sources: []string{"D KB842715", "D Q172767", "D Q219017"}},
 		{ID: "net-share-delete", Claim: "net share ipc$ /delete gets rid of IPC$", Verdict: "partly", Why: "The protocol has a way to delete it, while Microsoft's article says it cannot be deleted. Where it worked the share came back at the next start of the Server service. Unsupported, and not offered here.", Against: "KB954422 says that IPC$ cannot be deleted.", Settings: []string{"LanmanServer.Start"}, Aliases: []string{"delete IPC$", "remove IPC$", "net share ipc$ /delete"}, Sources: []string{"D MS-SRVS 3.1.4.14", "D KB954422", "3 virusinfo"}},
-		{ID: "ra0-default", Claim: "RestrictAnonymous 0 means no restriction and is the default", Verdict: "true", Why: "On every release it is 0 or absent by default. Other settings still hold back account lists since XP.", Settings: []string{"RestrictAnonymous", "RestrictAnonymousSAM"}, Sources: []string{"D Q143474", "D cc963223", "D SPS restrict-anonymous"}},
-		{ID: "ra1-no-listing", Claim: "RestrictAnonymous 1 keeps strangers from listing accounts and shares", Verdict: "true", Why: "It does, but IPC$ still connects and single names and SIDs can still be translated where that is allowed. On domain controllers since XP it does nothing.", Settings: []string{"RestrictAnonymous", "LSAAnonymousNameLookup"}, Sources: []string{"D Q143474", "D SPS restrict-anonymous"}},
+		{ID: "ra0-default", Claim: "RestrictAnonymous 0 means no restriction and is the default", Verdict: "true", Why: "On every release it is 0 or absent by default. Other settings still hold back account lists since XP.", Settings: []string{"RestrictAnonymous", "RestrictAnonymousSAM"}, Sources: []string{"D Q143474", "D cc963223", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares"}},
+		{ID: "ra1-no-listing", Claim: "RestrictAnonymous 1 keeps strangers from listing accounts and shares", Verdict: "true", Why: "It does, but IPC$ still connects and single names and SIDs can still be translated where that is allowed. On domain controllers since XP it does nothing.", Settings: []string{"RestrictAnonymous", "LSAAnonymousNameLookup"}, Sources: []string{"D Q143474", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares"}},
 		{ID: "ra2-closes-ipc", Claim: "RestrictAnonymous 2 keeps strangers from connecting to IPC$", Verdict: "partly", Why: "On Windows 2000 alone. NT 4.0 has no such value, and from XP and Server 2003 on IPC$ connects all the same; there each pipe is closed by itself.", Settings: []string{"RestrictAnonymous", "NullSessionPipes"}, Aliases: []string{"RestrictAnonymous=2 blocks null sessions", "RestrictAnonymous 2 closes IPC$"}, Sources: []string{"D cc963223", "D KB3034016"}},
-		{ID: "rasam-default", Claim: "RestrictAnonymousSAM is 1 by default", Verdict: "true", Why: "Since XP and Server 2003, in every role.", Settings: []string{"RestrictAnonymousSAM"}, Sources: []string{"D SPS restrict-anonymous-sam", "D jj852230", "M hives"}},
-		{ID: "rasam0-restricts", Claim: "RestrictAnonymousSAM 0 keeps strangers from listing users and from using pipes", Verdict: "false", Why: "It is the other way round: 1 restricts, 0 allows. And it never decides who may open a pipe.", Settings: []string{"RestrictAnonymousSAM"}, Aliases: []string{"RestrictAnonymousSAM = 0 restricts"}, Sources: []string{"D SPS restrict-anonymous-sam"}},
+		{ID: "rasam-default", Claim: "RestrictAnonymousSAM is 1 by default", Verdict: "true", Why: "Since XP and Server 2003, in every role.", Settings: []string{"RestrictAnonymousSAM"}, Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts", "D jj852230", "M hives"}},
+		{ID: "rasam0-restricts", Claim: "RestrictAnonymousSAM 0 keeps strangers from listing users and from using pipes", Verdict: "false", Why: "It is the other way round: 1 restricts, 0 allows. And it never decides who may open a pipe.", Settings: []string{"RestrictAnonymousSAM"}, Aliases: []string{"RestrictAnonymousSAM = 0 restricts"}, Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts"}},
 		{ID: "sql-needs-pipes", Claim: "SQL Server needs named pipes", Verdict: "partly", Why: "It was so for SQL Server 7 and 2000 and for their clusters. Today TCP is the default and named pipes are off for the network on new installations. A login over the pipe is authenticated: restricting strangers does not break it, blocking IPC$ does.", Settings: []string{"NullSessionPipes", "LanmanServer.Start"}, Services: []string{"sqlserver_default", "sqlserver_named", "sqlserver_2000_cluster"}, Aliases: []string{"SQL Server requires IPC$", "sql server breaks without IPC$"}, Sources: []string{"D sql-docs", "D KB831127", "D Q166196"}},
 		{ID: "oracle-no-pipes", Claim: "Oracle does not need named pipes", Verdict: "partly", Why: "Its listeners use TCP and local channels in the reference read here. A named-pipe adapter for Windows exists, so look at the host instead of assuming.", Services: []string{"oracle"}, Aliases: []string{"Oracle needs IPC$"}, Sources: []string{"D oracle"}},
 		{ID: "restrict-beats-block", Claim: "Restricting IPC$ is better than blocking it", Verdict: "true", Why: "Microsoft controls single pipes and not the share, and the list of what stops when IPC$ goes is long. Restricting keeps out those who prove nothing and keeps in those who do.", Settings: []string{"NullSessionPipes", "RestrictAnonymous"}, Sources: []string{"D KB3034016"}},
@@ -1502,8 +1502,8 @@ var generated = Catalog{
 		{ID: "smb1-off-ends-null", Claim: "Switching SMB1 off ends null sessions", Verdict: "false", Why: "SMB2 and SMB3 have null sessions too, and the rule for pipes is the same in all of them.", Settings: []string{"SMB1", "NullSessionPipes"}, Sources: []string{"D MS-SMB2 3.3.5.9", "D MS-CIFS 3.3.5.35", "M samba-4.17.12"}},
 		{ID: "signing-ends-null", Claim: "Required signing ends null sessions", Verdict: "false", Why: "Anonymous and guest sessions are exempt from it by the specification, and Samba does the same.", Settings: []string{"RequireSecuritySignature", "server signing"}, Sources: []string{"D MS-SMB2 3.3.5.5.3", "M samba-4.17.12"}},
 		{ID: "connect-is-exposure", Claim: "A null session to IPC$ that connects is a vulnerability", Verdict: "false", Why: "Connecting is normal on every release. Only a call that returns data gives something away; Microsoft has written about penetration tests that stop at the connection.", Aliases: []string{"null session vulnerability", "CVE-1999-0519"}, Sources: []string{"D ms-blog", "D KB3034016"}},
-		{ID: "everyone-anonymous-one", Claim: "EveryoneIncludesAnonymous should be 1", Verdict: "false", Why: "At 1 strangers hold every right of Everyone. A published test profile (dev-sec windows-090) asks for 1 under a title that says disabled: a mistake in the profile.", Settings: []string{"EveryoneIncludesAnonymous"}, Aliases: []string{"dev-sec windows-090", "windows-090"}, Sources: []string{"M dev-sec", "D SPS everyone-includes-anonymous"}},
-		{ID: "block-is-smb1-turnoff", Claim: "TurnOffAnonymousBlock set to 1 blocks anonymous callers", Verdict: "false", Why: "Its name is to be read literally: any value but 0 turns the block off.", Settings: []string{"TurnOffAnonymousBlock"}, Sources: []string{"D MS-LSAD 3.1.1"}},
+		{ID: "everyone-anonymous-one", Claim: "EveryoneIncludesAnonymous should be 1", Verdict: "false", Why: "At 1 strangers hold every right of Everyone. A published test profile (dev-sec windows-090) asks for 1 under a title that says disabled: a mistake in the profile.", Settings: []string{"EveryoneIncludesAnonymous"}, Aliases: []string{"dev-sec windows-090", "windows-090"}, Sources: []string{"M dev-sec", "D SPS network-access-let-everyone-permissions-apply-to-anonymous-users"}},
+		{ID: "block-is-smb1-turnoff", Claim: "TurnOffAnonymousBlock set to 1 blocks anonymous callers", Verdict: "false", Why: "Its name is to be read literally: any value but 0 turns the block off.", Settings: []string{"TurnOffAnonymousBlock"}, Sources: []string{"D MS-LSAD 3.1.1.6.1"}},
 		{ID: "samba-guest-ok-no", Claim: "guest ok = no in [IPC$] keeps strangers out of Samba", Verdict: "false", Why: "Samba overwrites the line. What works is restrict anonymous = 2, invalid users = nobody in [IPC$], or hosts allow there.", Settings: []string{"IPC$:guest ok", "restrict anonymous", "IPC$:invalid users"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "samba-ra2-guest-share", Claim: "A share with guest ok undoes restrict anonymous = 2", Verdict: "partly", Why: "The manual says so. Measured, IPC$ and its pipes stay closed, and that one share is readable.", Settings: []string{"restrict anonymous", "guest ok"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "samba-ra1-closes", Claim: "restrict anonymous = 1 closes Samba to strangers", Verdict: "partly", Why: "Accounts and shares go; SIDs, names, registry, services, printers and more stay. On a domain controller accounts stay as well.", Settings: []string{"restrict anonymous"}, Sources: []string{"M samba-4.17.12"}},
@@ -1512,7 +1512,7 @@ var generated = Catalog{
 	Topics: []Note{
 		{ID: "IPC$", Title: "The share that carries named pipes", Aliases: []string{"ipc", "ipc share", "inter-process communication share"}, Text: []string{"IPC$ holds no files. Programs on other machines connect to it to open named pipes, and over pipes they call the server: accounts, shares, printers, services, registry.", "The Server service makes it at every start. Nothing in AutoShareServer or AutoShareWks removes it, and its permissions let everybody connect.", "So what matters is not whether a stranger connects but what he is given on each pipe. On Windows the pipe is what you can close, through NullSessionPipes and RestrictNullSessAccess; on Samba the whole share is, through restrict anonymous = 2 or lines in [IPC$].", "Restricting keeps out those who prove nothing. Blocking (a disabled Server service, a firewall, a pipe firewall with an empty list) takes every service on pipes with it."}, Related: []string{"NullSessionPipes", "RestrictNullSessAccess", "RestrictAnonymous", "restrict anonymous", "LanmanServer.Start", "autoshare-removes-ipc", "connect-is-exposure", "null session"}, Sources: []string{"D KB3034016", "D KB954422", "D MS-SMB2 3.3.4.13"}},
 		{ID: "null session", Title: "A session without a name", Aliases: []string{"anonymous session", "anonymous logon", "null-session", "S-1-5-7", "anonymous"}, Text: []string{"The caller signs in with an empty name and an empty answer. The server knows him as ANONYMOUS LOGON (S-1-5-7).", "Windows 8 and Server 2012 and later let him in only while some pipe or share is marked for him, and otherwise may accept the session and drop the connection at the next request: that is closed, not broken.", "No single flag on the wire proves a null session; an empty user name together with an empty answer does. Signing does not stop it, and neither does switching SMB1 off."}, Related: []string{"RestrictAnonymous", "NullSessionPipes", "restrict anonymous", "connect-is-exposure", "signing-ends-null", "null-session-accepted"}, Sources: []string{"D MS-SMB2 3.3.5.5.3", "D KB3034016", "D MS-NLMP 3.3.2"}},
-		{ID: "guest", Title: "A session that the server calls guest", Aliases: []string{"guest session", "guest access"}, Text: []string{"A caller whose name or password did not hold is let in as guest where the server is set so, and the server says so in its answer.", "On Samba a guest gets what an anonymous caller gets. On Windows the guest account has been disabled by default for twenty years."}, Related: []string{"EnableGuestAccount", "ForceGuest", "map to guest", "unknown-user-becomes-guest"}, Sources: []string{"D WSD enable-insecure-guest-logons", "M samba-4.17.12"}},
+		{ID: "guest", Title: "A session that the server calls guest", Aliases: []string{"guest session", "guest access"}, Text: []string{"A caller whose name or password did not hold is let in as guest where the server is set so, and the server says so in its answer.", "On Samba a guest gets what an anonymous caller gets. On Windows the guest account has been disabled by default for twenty years."}, Related: []string{"EnableGuestAccount", "ForceGuest", "map to guest", "unknown-user-becomes-guest"}, Sources: []string{"D WSD enable-insecure-guest-logons-smb2-and-smb3", "M samba-4.17.12"}},
 		{ID: "RID cycling", Title: "Learning accounts one number at a time", Aliases: []string{"sid enumeration", "lookupsid", "rid brute"}, Text: []string{"A stranger who may translate SIDs asks for each number in turn and learns every account and group without ever listing them. It works at RestrictAnonymous 1 and, on Samba, at restrict anonymous 1."}, Related: []string{"LSAAnonymousNameLookup", "anonymous-lists-sids", "lsarpc"}, Sources: []string{"D Q143474", "M samba-4.17.12"}},
 		{ID: "administrative shares", Title: "C$, D$ and ADMIN$", Aliases: []string{"admin shares", "default shares", "ADMIN$", "C$"}, Text: []string{"Shares that Windows makes for administrators at each start. AutoShareServer and AutoShareWks switch them off. IPC$ is not one of them."}, Related: []string{"AutoShareServer", "AutoShareWks", "autoshare-removes-ipc"}, Sources: []string{"D KB954422"}},
 	},

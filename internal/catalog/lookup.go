@@ -212,3 +212,16 @@ func (c *Catalog) ProductsByBuild(build int, family string) []*Product {
 	}
 	return out
 }
+
+// Source finds a source by its key, families of documents such as MS-* included, or returns nil.
+func (c *Catalog) Source(key string) *Source {
+	if s := c.sources[fold(key)]; s != nil {
+		return s
+	}
+	for i := range c.Sources {
+		if begin, ok := strings.CutSuffix(c.Sources[i].ID, "*"); ok && strings.HasPrefix(key, begin) {
+			return &c.Sources[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+)
+
+// Topic is what the catalog has on one word or phrase: the entry itself, exactly one of the pointers or lists, and what
+// else goes by the name.
+type Topic struct {
+	Name      string
+	Setting   *Setting
+	Pipe      *Pipe
+	Interface *Interface
+	Service   *Service
+	Finding   *Finding
+	Claim     *Claim
+	Product   *Product
+	Note      *Note
+	Control   []ControlRow // every setting that a control id stands for
+	Related   []Ref        // other entries, the ones of the same name first
+}
+
+// Ref names another entry.
+type Ref struct {
+	Kind  string // setting, pipe, interface, service, finding, claim, product, topic or control
+	ID    string
+	Title string
+}
+
+// entry is one thing that a name may mean.
+type entry struct {
+	Ref
+	names []string // id first
+	words []string // for phrases: the words of the title and the claim
+	open  func(*Topic)
+}
+
+// entries lists all that can be explained, in the order in which a name that means several is read.
+func (c *Catalog) entries() []entry {
+	var out []entry
+	add := func(kind, id, title, prose string, open func(*Topic), names ...string) {
+		out = append(out, entry{Ref{kind, id, title}, append([]string{id}, names...), words(strings.Join(append(names, id, title, prose), " ")), open})
+	}
+	for i := range c.Topics {
+		v := &c.Topics[i]
+		add("topic", v.ID, v.Title, "", func(t *Topic) { t.Note = v }, v.Aliases...)
+	}
+	for i := range c.Settings {
+		v := &c.Settings[i]
+		names := append([]string{v.Policy, v.Where}, v.Aliases...)
+		add("setting", v.ID, v.Title, "", func(t *Topic) { t.Setting = v }, names...)
+	}
+	for i := range c.Services {
+		v := &c.Services[i]
+		add("service", v.ID, v.Title, "", func(t *Topic) { t.Service = v }, append([]string{v.Title}, v.Aliases...)...)
+	}
+	for i := range c.Pipes {
+		v := &c.Pipes[i]
+		add("pipe", v.Name, v.Title, "", func(t *Topic) { t.Pipe = v }, `\pipe\`+v.Name)
+	}
+	for i := range c.Interfaces {
+		v := &c.Interfaces[i]
+		names := []string{v.UUID, strings.Trim(v.Doc, "[]")}
+		for _, k := range v.Calls {
+			names = append(names, k.Name)
+		}
+		add("interface", v.ID, v.Title, "", func(t *Topic) { t.Interface = v }, names...)
+	}
+	for i := range c.Findings {
+		v := &c.Findings[i]
+		add("finding", v.ID, v.Title, "", func(t *Topic) { t.Finding = v }, append([]string{v.Title}, v.Refs...)...)
+	}
+	for i := range c.Claims {
+		v := &c.Claims[i]
+		add("claim", v.ID, v.Claim, v.Claim, func(t *Topic) { t.Claim = v }, append([]string{v.Claim}, v.Aliases...)...)
+	}
+	for i := range c.Products {
+		v := &c.Products[i]
+		add("product", v.ID, v.Title, "", func(t *Topic) { t.Product = v }, append([]string{v.Title}, v.Aliases...)...)
+	}
+	return out
+}
+
+// Topic finds what a person asks for: a setting, service, pipe, interface (its UUID too), finding, product, control id,
+// or a claim in free words. Without a hit it returns suggestions, the likeliest first.
+func (c *Catalog) Topic(name string) (t Topic, suggestions []Ref, ok bool) {
+	all := c.entries()
+	key := strings.Trim(fold(name), "{}\"'")
+	if key == "" {
+		return Topic{}, nil, false
+	}
+	if hits := named(all, key, fold); len(hits) > 0 {
+		return c.topic(all, hits), nil, true
+	}
+	if hits := named(all, bare(key), bare); len(hits) > 0 {
+		return c.topic(all, hits), nil, true
+	}
+	if rows := c.controlsByID(key); len(rows) > 0 {
+		t := Topic{Name: name, Control: rows}
+		for _, r := range rows {
+			t.Related = append(t.Related, c.ref(r.Setting))
+		}
+		return t, nil, true
+	}
+	ranked := rank(all, key)
+	// a phrase that means one thing far more than any other is taken for it
+	if w := words(key); len(w) > 1 && len(ranked) > 0 && ranked[0].score >= 0.75 && (len(ranked) == 1 || ranked[0].score > ranked[1].score+0.05) {
+		return c.topic(all, []entry{ranked[0].entry}), nil, true
+	}
+	for _, r := range ranked {
+		if len(suggestions) == 5 {
+			break
+		}
+		suggestions = append(suggestions, r.Ref)
+	}
+	return Topic{}, suggestions, false
+}
+
+func named(all []entry, key string, norm func(string) string) []entry {
+	var first, rest []entry
+	for _, e := range all {
+		switch {
+		case norm(e.names[0]) == key:
+			first = append(first, e)
+		case slices.ContainsFunc(e.names[1:], func(n string) bool { return n != "" && norm(n) == key }):
+			rest = append(rest, e)
+		}
+	}
+	return append(first, rest...)
+}
+
+// bare drops everything but letters, digits and $, so that RestrictAnonymous and "restrict anonymous" meet.
+func bare(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '$' {
+			return r
+		}
+		return -1
+	}, fold(s))
+}
+
+// topic opens the first of the hits and relates it to the others and to what it names itself.
+func (c *Catalog) topic(all, hits []entry) Topic {
+	t := Topic{Name: hits[0].ID}
+	hits[0].open(&t)
+	add := func(r Ref) {
+		if r.ID != "" && (r.Kind != hits[0].Kind || r.ID != hits[0].ID) && !slices.Contains(t.Related, r) {
+			t.Related = append(t.Related, r)
+		}
+	}
+	for _, h := range hits[1:] {
+		add(h.Ref)
+	}
+	for _, e := range named(all, bare(hits[0].ID), bare) { // the pipe and the interface of a service of the same name
+		add(e.Ref)
+	}
+	for _, id := range t.names() {
+		add(c.ref(id))
+	}
+	for i := range c.Claims {
+		k := &c.Claims[i]
+		if t.Setting != nil && slices.Contains(k.Settings, t.Setting.ID) || t.Service != nil && slices.Contains(k.Services, t.Service.ID) {
+			add(Ref{"claim", k.ID, k.Claim})
+		}
+	}
+	for i := range c.Findings {
+		f := &c.Findings[i]
+		if t.Setting != nil && slices.Contains(f.Settings, t.Setting.ID) || t.Pipe != nil && slices.Contains(f.Pipes, t.Pipe.Name) {
+			add(Ref{"finding", f.ID, f.Title})
+		}
+	}
+	if t.Pipe != nil {
+		for i := range c.Services {
+			if s := &c.Services[i]; has(s.Pipes, t.Pipe.Name) {
+				add(Ref{"service", s.ID, s.Title})
+			}
+		}
+	}
+	return t
+}
+
+// names lists the entries that the topic itself names.
+func (t *Topic) names() []string {
+	switch {
+	case t.Note != nil:
+		return t.Note.Related
+	case t.Setting != nil:
+		return t.Setting.Related
+	case t.Service != nil:
+		return append(slices.Clone(t.Service.Pipes), t.Service.Interfaces...)
+	case t.Finding != nil:
+		return append(slices.Clone(t.Finding.Settings), t.Finding.Pipes...)
+	case t.Claim != nil:
+		return append(slices.Clone(t.Claim.Settings), t.Claim.Services...)
+	case t.Pipe != nil:
+		var out []string
+		for _, i := range t.Pipe.Interfaces {
+			out = append(out, i.ID)
+		}
+		return out
+	}
+	return nil
+}
+
+// ref names an entry by its id.
+func (c *Catalog) ref(id string) Ref {
+	if s := c.Setting(id); s != nil && s.ID == id {
+		return Ref{"setting", s.ID, s.Title}
+	}
+	for i := range c.Topics {
+		if c.Topics[i].ID == id {
+			return Ref{"topic", id, c.Topics[i].Title}
+		}
+	}
+	for i := range c.Claims {
+		if c.Claims[i].ID == id {
+			return Ref{"claim", id, c.Claims[i].Claim}
+		}
+	}
+	if f := c.Finding(id); f != nil {
+		return Ref{"finding", f.ID, f.Title}
+	}
+	if p := c.Pipe(id); p != nil {
+		return Ref{"pipe", p.Name, p.Title}
+	}
+	if i := c.Interface(id); i != nil {
+		return Ref{"interface", i.ID, i.Title}
+	}
+	if s := c.Service(id); s != nil {
+		return Ref{"service", s.ID, s.Title}
+	}
+	return Ref{}
+}
+
+// controlsByID finds the settings behind a control id such as 2.3.10.7 or V-254467.
+func (c *Catalog) controlsByID(key string) []ControlRow {
+	var out []ControlRow
+	for _, r := range c.Controls {
+		for _, id := range r.IDs {
+			if fold(id) == key || fold(id) == "v-"+key {
+				out = append(out, r)
+				break
+			}
+		}
+	}
+	return out
+}
