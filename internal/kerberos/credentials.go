@@ -1,0 +1,110 @@
+package kerberos
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/jcmturner/gokrb5/v8/client"
+	"github.com/jcmturner/gokrb5/v8/config"
+	"github.com/jcmturner/gokrb5/v8/credentials"
+	"github.com/jcmturner/gokrb5/v8/keytab"
+)
+
+// Credentials are somebody's tickets or key. They serve any number of logons at once.
+type Credentials struct {
+	client *client.Client
+	name   string
+}
+
+// String is the principal.
+func (c *Credentials) String() string { return c.name }
+
+// GoString is String, so that no way of printing shows a key.
+func (c *Credentials) GoString() string { return c.name }
+
+// CacheName is the credential cache that the environment names, or the usual one. See krb5.conf(5).
+func CacheName() string {
+	if name := os.Getenv("KRB5CCNAME"); name != "" {
+		return name
+	}
+	return "/tmp/krb5cc_" + strconv.Itoa(os.Getuid())
+}
+
+// configuration reads krb5.conf; one that is not there leaves the realm's servers to DNS.
+func configuration() (*config.Config, error) {
+	name := os.Getenv("KRB5_CONFIG")
+	if name == "" && runtime.GOOS != "windows" {
+		name = "/etc/krb5.conf"
+	}
+	cfg, err := config.Load(name)
+	var unsupported config.UnsupportedDirective
+	if errors.As(err, &unsupported) {
+		err = nil // a directive that this library leaves alone, such as an include
+	}
+	if errors.Is(err, os.ErrNotExist) || name == "" {
+		cfg, err = config.New(), nil
+		cfg.LibDefaults.DNSLookupKDC = true
+	}
+	if err != nil {
+		return nil, fmt.Errorf("kerberos: %s: %w", name, err)
+	}
+	return cfg, nil
+}
+
+// FromCache reads a credential cache: a path, or FILE: and a path.
+func FromCache(name string) (_ *Credentials, err error) {
+	defer guard(&err)
+	path, _ := strings.CutPrefix(name, "FILE:")
+	if kind, _, ok := strings.Cut(path, ":"); ok && len(kind) > 1 {
+		return nil, fmt.Errorf("kerberos: a credential cache of kind %s cannot be read, only FILE", kind)
+	}
+	cache, err := credentials.LoadCCache(path)
+	if err != nil {
+		return nil, fmt.Errorf("kerberos: credential cache: %w", err)
+	}
+	cfg, err := configuration()
+	if err != nil {
+		return nil, err
+	}
+	cl, err := client.NewFromCCache(cache, cfg, client.DisablePAFXFAST(true))
+	if err != nil {
+		return nil, fmt.Errorf("kerberos: credential cache: %w", err)
+	}
+	return &Credentials{cl, cache.GetClientPrincipalName().PrincipalNameString() + "@" + cache.GetClientRealm()}, nil
+}
+
+// FromKeytab reads the key of a principal, user@REALM, and fetches its first ticket.
+func FromKeytab(path, principal string) (_ *Credentials, err error) {
+	defer guard(&err)
+	user, realm, ok := strings.Cut(principal, "@")
+	if !ok || user == "" || realm == "" {
+		return nil, fmt.Errorf("kerberos: %q is no principal, user@REALM is one", principal)
+	}
+	kt, err := keytab.Load(path)
+	if err != nil {
+		return nil, fmt.Errorf("kerberos: keytab: %w", err)
+	}
+	cfg, err := configuration()
+	if err != nil {
+		return nil, err
+	}
+	cl := client.NewWithKeytab(user, realm, kt, cfg, client.DisablePAFXFAST(true))
+	if err := cl.Login(); err != nil {
+		return nil, fmt.Errorf("kerberos: %w", err)
+	}
+	return &Credentials{cl, principal}, nil
+}
+
+// Close forgets tickets and keys.
+func (c *Credentials) Close() { c.client.Destroy() }
+
+// guard turns a panic of the library on malformed bytes into an error.
+func guard(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("kerberos: malformed data: %v", p)
+	}
+}
