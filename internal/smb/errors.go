@@ -90,6 +90,10 @@ func netError(layer string, err error) *TransportError {
 	default:
 		e.Reason = err.Error()
 	}
+	if e.kind == timedOut && !errors.Is(err, context.DeadlineExceeded) {
+		// The socket's deadline and the context's are the same moment: whichever is noticed first, it is one error.
+		e.Err = errors.Join(context.DeadlineExceeded, err)
+	}
 	return e
 }
 
