@@ -29,7 +29,9 @@ var dcQuestions = []question{
 func TestDomainController(t *testing.T) {
 	dc := peer.StartDC(t)
 	client := peer.Client{From: dc.Client}
-	dial := func(ctx context.Context, network, address string) (net.Conn, error) { return dc.Client.Dial(ctx, network, address) }
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		return dc.Client.Dial(ctx, network, address)
+	}
 	for _, c := range []struct {
 		level   string
 		verdict model.Verdict

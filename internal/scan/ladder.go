@@ -201,7 +201,7 @@ func (l *ladder) again(ctx context.Context, jobs []*job) {
 	reconnects := 0
 	alive := false
 	for i, j := range jobs {
-		if !j.dropped || ctx.Err() != nil {
+		if !j.dropped.Load() || ctx.Err() != nil {
 			continue
 		}
 		if !alive {
@@ -212,7 +212,7 @@ func (l *ladder) again(ctx context.Context, jobs []*job) {
 		}
 		second := newJob(l, j.pipe)
 		second.run(ctx)
-		if jobs[i] = second; second.dropped {
+		if jobs[i] = second; second.dropped.Load() {
 			alive = false
 			second.remark(fmt.Sprintf("the server drops the connection when %s is used", j.pipe.name))
 		}

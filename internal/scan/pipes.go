@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/dcerpc"
@@ -94,7 +95,7 @@ type job struct {
 	quick   bool   // one call, then stop
 	first   func() // told after the first call is answered, or none will be
 	wait    <-chan struct{}
-	dropped bool
+	dropped atomic.Bool
 }
 
 func newJob(l *ladder, p pipe) *job {
@@ -103,26 +104,55 @@ func newJob(l *ladder, p pipe) *job {
 	return &job{ladder: l, pipe: p, first: func() {}, wait: at, open: model.Step{Outcome: model.NotTested}}
 }
 
-// run opens, binds every interface in one question, and calls.
+// run opens, binds every interface in one question, and calls. A pipe carries one call at a time, so each interface
+// that is called at length gets an instance of the pipe for itself.
 func (j *job) run(ctx context.Context) {
-	p, err := j.tree.OpenPipe(ctx, j.pipe.name)
-	j.open = layerStep(model.LayerOpen, err)
-	j.lose(err)
-	if err != nil {
+	groups := j.groups()
+	pipes, errs := make([]*smb.Pipe, len(groups)), make([]error, len(groups))
+	j.parallel(len(groups), func(i int) { pipes[i], errs[i] = j.tree.OpenPipe(ctx, j.pipe.name) })
+	j.open = layerStep(model.LayerOpen, errs[0])
+	for i, err := range errs {
+		if err == nil {
+			continue
+		}
+		j.lose(err)
+		if i > 0 { // no second instance: the first serves for both
+			groups[0] = append(groups[0], groups[i]...)
+			groups[i] = nil
+		}
+	}
+	if errs[0] != nil {
+		j.talks = nil
 		return
 	}
-	defer j.leave(ctx, p)
-	interfaces := j.pipe.interfaces
-	if len(interfaces) == 0 {
-		return
+	j.parallel(len(groups), func(i int) {
+		if pipes[i] != nil && j.converse(ctx, pipes[i], groups[i]) {
+			j.leave(ctx, pipes[i])
+		}
+	})
+}
+
+// groups makes a talk of every interface and divides them between instances of the pipe: the first takes one interface
+// that is called and all that end at the bind, and the management interface.
+func (j *job) groups() [][]*talk {
+	groups := [][]*talk{nil}
+	called := false
+	for _, i := range j.pipe.interfaces {
+		t := &talk{job: j, iface: i, bind: model.Step{Outcome: model.NotTested}}
+		j.talks = append(j.talks, t)
+		if i.probe != nil && i.entry.ID != mgmt {
+			if called {
+				groups = append(groups, []*talk{t})
+				continue
+			}
+			called = true
+		}
+		groups[0] = append(groups[0], t)
+		if j.quick {
+			break
+		}
 	}
-	if j.quick {
-		interfaces = interfaces[:1]
-	}
-	for _, i := range interfaces {
-		j.talks = append(j.talks, &talk{job: j, iface: i, bind: model.Step{Outcome: model.NotTested}})
-	}
-	j.converse(ctx, p, j.talks)
+	return groups
 }
 
 // leave closes a pipe without waiting for the answer: a server has few places for clients of its pipes, and the pipes
@@ -134,9 +164,12 @@ func (j *job) leave(ctx context.Context, p *smb.Pipe) {
 	j.closing.Go(func() { _ = p.Close(ctx) }) // a pipe that does not close ends with the connection
 }
 
-// converse binds talks on a pipe and calls behind those that were accepted. A server that refuses the whole bind
-// because of one of several interfaces is asked for each of them alone.
-func (j *job) converse(ctx context.Context, p *smb.Pipe, talks []*talk) {
+// converse binds talks on a pipe and calls behind those that were accepted. A server that refuses the whole bind because
+// of one of several interfaces is asked for each of them alone. It tells whether the pipe is still open.
+func (j *job) converse(ctx context.Context, p *smb.Pipe, talks []*talk) (open bool) {
+	if len(talks) == 0 {
+		return true
+	}
 	client := dcerpc.NewClient(p)
 	syntaxes := make([]dcerpc.SyntaxID, len(talks))
 	for i, t := range talks {
@@ -147,13 +180,14 @@ func (j *job) converse(ctx context.Context, p *smb.Pipe, talks []*talk) {
 	if err != nil {
 		j.lose(err)
 		if len(talks) > 1 && !lost(err) {
+			_ = p.Close(ctx) // first: some servers have one place for each pipe
 			j.separately(ctx, talks)
-			return
+			return false
 		}
 		for _, t := range talks {
 			t.bind = bindError(err)
 		}
-		return
+		return true
 	}
 	<-j.wait
 	for i, t := range talks {
@@ -166,9 +200,10 @@ func (j *job) converse(ctx context.Context, p *smb.Pipe, talks []*talk) {
 		if t.lost != nil {
 			j.lose(t.lost)
 			j.unasked(talks[i+1:])
-			return
+			break
 		}
 	}
+	return true
 }
 
 // oneAtATime tells that a server may have refused an interface for no other reason than that it stood beside others in
@@ -198,7 +233,7 @@ func (j *job) separately(ctx context.Context, talks []*talk) {
 			continue
 		}
 		j.converse(ctx, p, []*talk{t})
-		j.leave(ctx, p)
+		_ = p.Close(ctx)
 	}
 }
 
@@ -210,7 +245,9 @@ func (j *job) unasked(talks []*talk) {
 }
 
 func (j *job) lose(err error) {
-	j.dropped = j.dropped || dropped(err)
+	if dropped(err) {
+		j.dropped.Store(true)
+	}
 }
 
 // remark adds words to whatever got no answer.
