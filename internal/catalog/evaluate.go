@@ -178,44 +178,53 @@ func (nobody) discloses(model.Identity, model.Disclosure, func(string) cell) cel
 
 // number is a setting's effective number and whether it is known. A setting that does not apply counts as not known.
 func (f *facts) number(id string) (int, bool) {
-	r := f.byID[id]
-	if r == nil || !r.known {
-		return 0, false
+	if r := f.get(id); r.known {
+		return whole(r.value)
 	}
-	return whole(r.value)
+	return 0, false
 }
 
 // names is a setting's effective list and whether it is known.
 func (f *facts) names(id string) ([]string, bool) {
-	r := f.byID[id]
-	if r == nil || !r.known {
-		return nil, false
+	if r := f.get(id); r.known {
+		return list(r.value)
 	}
-	return list(r.value)
+	return nil, false
 }
 
 func (f *facts) text(id string) (string, bool) {
-	r := f.byID[id]
-	if r == nil || !r.known {
-		return "", false
+	if r := f.get(id); r.known {
+		return text(r.value)
 	}
-	return text(r.value)
+	return "", false
+}
+
+func (f *facts) flag(id string) (value, known bool) {
+	if r := f.get(id); r.known {
+		return truth(r.value)
+	}
+	return false, false
 }
 
 // why says in one clause what a setting is and on what basis.
 func (f *facts) why(id string) string {
-	r := f.byID[id]
-	switch {
-	case r == nil:
-		return id + " is not in the catalog"
-	case r.applies == no:
-		return id + " is not read by this product or role"
-	case !r.known:
-		return id + " is unknown: " + r.why
-	case r.basis == model.BasisDefault:
-		return id + " is " + show(r.value) + " by default"
+	r := f.get(id)
+	if r.said == "" {
+		r.said = r.say()
 	}
-	return id + " is " + show(r.value)
+	return r.said
+}
+
+func (r *resolved) say() string {
+	switch {
+	case r.applies == no:
+		return r.ID + " is not read by this product or role"
+	case !r.known:
+		return r.ID + " is unknown: " + r.why
+	case r.basis == model.BasisDefault:
+		return r.ID + " is " + show(r.value) + " by default"
+	}
+	return r.ID + " is " + show(r.value)
 }
 
 // is tells whether the platform lies in a scope.

@@ -288,3 +288,32 @@ func TestResolveTraps(t *testing.T) {
 		}
 	}
 }
+
+func TestSamePipe(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want bool
+	}{
+		{"samr", "SAMR", true},
+		{"samr", `\PIPE\samr`, true},
+		{`\pipe\sql\query`, `SQL\QUERY`, true},
+		{"sql/query", `sql\query`, true},
+		{" samr ", "samr", true},
+		{"samr", "samrx", false},
+		{"samr", "lsarpc", false},
+		{"pipe", `\pipe\`, true},
+	} {
+		if samePipe(tt.a, tt.b) != tt.want || samePipe(tt.b, tt.a) != tt.want || tt.want != (PipeName(tt.a) == PipeName(tt.b)) {
+			t.Errorf("samePipe(%q, %q) is not %v", tt.a, tt.b, tt.want)
+		}
+	}
+}
+
+// TestRulesNameSettings: a rule that asks for a setting which the catalog does not have would not get past this.
+func TestRulesNameSettings(t *testing.T) {
+	c := mustLoad(t)
+	for _, p := range everyPlatform(c) {
+		c.Evaluate(Config{Platform: p})
+		c.Evaluate(Config{Platform: p, Complete: true})
+	}
+}

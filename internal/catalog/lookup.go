@@ -12,6 +12,7 @@ type index struct {
 	products   map[string]*Product
 	release    map[string]*Product // by exact id alone
 	settings   map[string]*Setting
+	setting    map[string]*Setting // by exact id alone
 	pipes      map[string]*Pipe
 	interfaces map[string]*Interface
 	services   map[string]*Service
@@ -41,7 +42,7 @@ func put[T any](m map[string]*T, v *T, names ...string) {
 
 func (c *Catalog) build() {
 	c.index = index{
-		products: map[string]*Product{}, release: map[string]*Product{}, settings: map[string]*Setting{},
+		products: map[string]*Product{}, release: map[string]*Product{}, settings: map[string]*Setting{}, setting: map[string]*Setting{},
 		pipes: map[string]*Pipe{}, interfaces: map[string]*Interface{}, services: map[string]*Service{},
 		findings: map[string]*Finding{}, benchmarks: map[string]*Benchmark{}, sources: map[string]*Source{},
 		controls: map[string]*ControlRow{}, disclosed: map[disclosureKey]*Finding{},
@@ -57,6 +58,7 @@ func (c *Catalog) build() {
 	}
 	for i := range c.Settings {
 		put(c.settings, &c.Settings[i], c.Settings[i].ID, c.Settings[i].Where)
+		c.setting[c.Settings[i].ID] = &c.Settings[i]
 	}
 	for i := range c.Settings {
 		put(c.settings, &c.Settings[i], append(c.Settings[i].Aliases, c.Settings[i].Policy)...)
@@ -120,9 +122,12 @@ func PipeName(name string) string {
 	return n
 }
 
+// plainless are the characters that PipeName changes, besides case.
+const plainless = "\\/ \t\r\n"
+
 // samePipe compares two names as PipeName does, and faster where they are plain.
 func samePipe(a, b string) bool {
-	return strings.EqualFold(a, b) || strings.ContainsAny(a+b, `\/ `) && PipeName(a) == PipeName(b)
+	return strings.EqualFold(a, b) || (strings.ContainsAny(a, plainless) || strings.ContainsAny(b, plainless)) && PipeName(a) == PipeName(b)
 }
 
 // FindingFor is the finding for data of one kind given to one identity. A made-up user who was let in is a guest as

@@ -16,37 +16,43 @@ type resolved struct {
 	present    bool
 	configured any
 	why        string
+	said       string // what reasons say of it, written once
 	applies    fit
 }
 
-// facts are all settings of a host's system, resolved.
+// facts are the settings of a host's system, each resolved when it is first asked for.
 type facts struct {
-	c       *Catalog
-	cfg     Config
-	p       model.Platform
-	may     []*Product // the products that the platform may be
-	byID    map[string]*resolved
-	ordered []*resolved
+	c     *Catalog
+	cfg   Config
+	p     model.Platform
+	may   []*Product // the products that the platform may be
+	given map[*Setting]model.Value
+	known map[string]*resolved
 }
 
 func (c *Catalog) facts(in Config) *facts {
-	f := &facts{c: c, cfg: in, p: in.Platform, may: c.candidates(in.Platform), byID: map[string]*resolved{}}
-	given := make(map[string]model.Value, len(in.Settings))
+	f := &facts{
+		c: c, cfg: in, p: in.Platform, may: c.candidates(in.Platform),
+		given: make(map[*Setting]model.Value, len(in.Settings)), known: map[string]*resolved{},
+	}
 	for name, v := range in.Settings {
 		if s := c.Setting(name); s != nil {
-			given[s.ID] = v
+			f.given[s] = v
 		}
-	}
-	for i := range c.Settings {
-		s := &c.Settings[i]
-		if s.System != in.Platform.System {
-			continue
-		}
-		v, read := given[s.ID]
-		r := f.resolve(s, v, read || in.Complete)
-		f.byID[s.ID], f.ordered = r, append(f.ordered, r)
 	}
 	return f
+}
+
+// get resolves a setting by its id; the rules name none that the catalog does not have, as the tests check.
+func (f *facts) get(id string) *resolved {
+	r := f.known[id]
+	if r == nil {
+		s := f.c.setting[id]
+		v, read := f.given[s]
+		r = f.resolve(s, v, read || f.cfg.Complete)
+		f.known[id] = r
+	}
+	return r
 }
 
 // resolve is the first step of the model: which value one setting has in effect, and on what basis.
@@ -112,8 +118,12 @@ func (f *facts) byDefault(r *resolved) {
 // it, and how it stands against the wanted value.
 func (c *Catalog) Resolve(in Config) []model.Setting {
 	f := c.facts(in)
-	out := make([]model.Setting, 0, len(f.ordered))
-	for _, r := range f.ordered {
+	var out []model.Setting
+	for i := range c.Settings {
+		if c.Settings[i].System != in.Platform.System {
+			continue
+		}
+		r := f.get(c.Settings[i].ID)
 		m := model.Setting{
 			ID: r.ID, Where: r.Where, Type: r.Type, Present: r.present, Configured: r.configured,
 			Effective: r.value, Basis: r.basis, Why: r.why, TakesEffect: c.TakesEffect(r.Setting, in.Platform),

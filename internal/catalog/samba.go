@@ -273,8 +273,8 @@ func (s *samba) configuredIn(p *Pipe) cell {
 // endpoint: on a domain controller the list of endpoint servers takes interfaces away. What a pipe answers without its
 // interface was not measured, so a shortened list leaves the pipe open.
 func (s *samba) endpoint(bound []Bound) cell {
-	r := s.byID["dcerpc endpoint servers"]
-	if s.dc == no || r == nil || !r.present {
+	r := s.get("dcerpc endpoint servers")
+	if s.dc == no || !r.present {
 		return allowed()
 	}
 	names, ok := s.names("dcerpc endpoint servers")
@@ -361,14 +361,6 @@ func (s *samba) files(id model.Identity) cell {
 		return denied("no share has guest ok")
 	}
 	return unknown("the users of each share decide")
-}
-
-func (f *facts) flag(id string) (value, known bool) {
-	r := f.byID[id]
-	if r == nil || !r.known {
-		return false, false
-	}
-	return truth(r.value)
 }
 
 // squeeze drops blanks, as Samba does when it compares words.

@@ -155,7 +155,7 @@ func (w *windows) pipe(id model.Identity, p *Pipe) cell {
 }
 
 func (w *windows) firewall(p *Pipe) cell {
-	r := w.byID["PipeFirewallActive"]
+	r := w.get("PipeFirewallActive")
 	if r.applies == no {
 		return allowed()
 	}
@@ -185,7 +185,7 @@ func (w *windows) exists(p *Pipe) cell {
 	case "":
 		return unknown("whether this host has the pipe depends on what is installed")
 	}
-	if p.Name == "spoolss" && w.byID["RpcProtocols"].applies != no {
+	if p.Name == "spoolss" && w.get("RpcProtocols").applies != no {
 		switch n, ok := w.number("RpcProtocols"); {
 		case !ok:
 			return unknown(w.why("RpcProtocols"))
@@ -226,7 +226,7 @@ func (w *windows) listed(p *Pipe) cell {
 }
 
 func (w *windows) listedBy(t *PipeTable, p *Pipe) cell {
-	r := w.byID["NullSessionPipes"]
+	r := w.get("NullSessionPipes")
 	unsure := has(t.Unsure, p.Name) && (t.UnsureBuild == 0 || w.p.Build == 0 || w.p.Build <= t.UnsureBuild)
 	switch {
 	case has(t.Hard, p.Name):
@@ -257,7 +257,7 @@ func (w *windows) listedBy(t *PipeTable, p *Pipe) cell {
 
 // openPipes are the names that are certainly open to anonymous by list, and whether the list is known.
 func (w *windows) openPipes() ([]string, bool) {
-	r := w.byID["NullSessionPipes"]
+	r := w.get("NullSessionPipes")
 	if r.present && r.known {
 		names, ok := list(r.value)
 		return names, ok

@@ -157,7 +157,7 @@ func (w *windows) legacyGroup() cell {
 
 // remoteSAM: a descriptor that every remote caller has to pass. See SPS network-access-restrict-clients.
 func (w *windows) remoteSAM(id model.Identity) cell {
-	r := w.byID["RestrictRemoteSAM"]
+	r := w.get("RestrictRemoteSAM")
 	if r.applies == no {
 		return allowed()
 	}
@@ -273,7 +273,7 @@ func (w *windows) logs(id model.Identity) cell {
 
 // endpoints: RestrictRemoteClients 1 and 2 close the endpoint mapper to anonymous. See [MS-RPCE] 3.1.1.1.3.
 func (w *windows) endpoints(id model.Identity) cell {
-	if w.byID["RestrictRemoteClients"].applies == no {
+	if w.get("RestrictRemoteClients").applies == no {
 		return allowed("the endpoint map is for everybody")
 	}
 	n, ok := w.number("RestrictRemoteClients")
