@@ -3,12 +3,15 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"runtime"
 	"strings"
 
 	"golang.org/x/term"
 
+	"ipcguard/internal/kerberos"
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/scan/targets"
 	"ipcguard/internal/smb"
@@ -30,13 +33,16 @@ func (c account) GoString() string { return c.user }
 // the environment.
 func (a *app) credentials(f *scanFlags) (logonMaker, error) {
 	given := 0
-	for _, set := range []bool{f.user != "", f.credentialsFile != ""} {
+	for _, set := range []bool{f.user != "", f.credentialsFile != "", f.kerberos} {
 		if set {
 			given++
 		}
 	}
 	if given > 1 {
-		return nil, usage("--user and --credentials-file exclude one another")
+		return nil, usage("--user, --credentials-file and --kerberos exclude one another")
+	}
+	if f.kerberos {
+		return tickets()
 	}
 	var c account
 	var err error
@@ -62,6 +68,24 @@ func (a *app) credentials(f *scanFlags) (logonMaker, error) {
 	}
 	return func(targets.Target) (smb.Authenticator, error) {
 		return ntlm.NewUser(c.user, c.domain, c.password, ntlm.Options{}), nil
+	}, nil
+}
+
+// tickets logs on with the credential cache of the environment, as cifs/NAME.
+func tickets() (logonMaker, error) {
+	credentials, err := kerberos.FromCache(kerberos.CacheName())
+	if err != nil {
+		return nil, hinted{err, "kinit gets tickets; KRB5CCNAME names their cache, FILE:PATH"}
+	}
+	return func(t targets.Target) (smb.Authenticator, error) {
+		host := t.Name
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		if _, err := netip.ParseAddr(host); err == nil {
+			return nil, fmt.Errorf("kerberos: a ticket is for a name, and %s is an address", host)
+		}
+		return credentials.Client("cifs/" + host), nil
 	}, nil
 }
 

@@ -37,8 +37,8 @@ Verdicts:
   unreachable   nothing there speaks SMB
 
 Credentials come from the environment (IPCGUARD_USER, IPCGUARD_PASSWORD), from --credentials-file (lines "username = …",
-"password = …", "domain = …", readable by its owner alone), or from a prompt (--user NAME); never from the command line.
-They are used for a comparison and do not change the verdict.
+"password = …", "domain = …", readable by its owner alone), from a prompt (--user NAME), or are the tickets of a Kerberos
+credential cache (--kerberos); never from the command line. They are used for a comparison and do not change the verdict.
 `
 
 const scanExamples = `  ipcguard scan srv1

@@ -23,6 +23,7 @@ type scanFlags struct {
 	format, output, resume    string
 
 	user, credentialsFile string
+	kerberos              bool
 }
 
 func (f *scanFlags) register(s *pflag.FlagSet) {
@@ -41,6 +42,7 @@ func (f *scanFlags) register(s *pflag.FlagSet) {
 	s.IntVar(&f.retries, "retries", 1, "further tries for a host whose answers were cut off; a silent address is tried once")
 	s.StringVar(&f.user, "user", "", "ask as this user too, [DOMAIN\\]NAME; the password is prompted for")
 	s.StringVar(&f.credentialsFile, "credentials-file", "", "ask as the user of this file too")
+	s.BoolVar(&f.kerberos, "kerberos", false, "ask with the tickets of the credential cache too (KRB5CCNAME); targets by name")
 	s.StringVar(&f.format, "format", "text", strings.Join(report.ScanFormats(), ", "))
 	s.StringVarP(&f.output, "output", "o", "", "write results to this file")
 	s.StringVar(&f.resume, "resume", "", "leave out what this jsonl file of an earlier run has; with the same -o, go on with it")
