@@ -86,6 +86,9 @@ func serverLine(s model.Server) string {
 	return strings.Join(parts, " · ")
 }
 
+// maxControls keeps a finding's line on a screen.
+const maxControls = 4
+
 // groups joins the findings that differ in the identity alone, in the order of their first member.
 func groups(all []model.Finding) [][]model.Finding {
 	var out [][]model.Finding
@@ -131,7 +134,11 @@ func (t *scanText) finding(b *strings.Builder, group []model.Finding) {
 			line += " · settings: " + strings.Join(f.Settings, ", ")
 		}
 		if len(refs) > 0 {
-			line += " · controls: " + strings.Join(refs, ", ")
+			n := min(len(refs), maxControls)
+			line += " · controls: " + strings.Join(refs[:n], ", ")
+			if left := len(refs) - n; left > 0 {
+				line += fmt.Sprintf(" and %d more (--format json has all)", left)
+			}
 		}
 		fmt.Fprintln(b, t.palette.dim(line))
 	}

@@ -46,7 +46,10 @@ var (
 	// What the endpoint mapper says at the end of its map, and so of an empty one.
 	faultNothing = set(status.Fault(0x16C9A0D6))
 	faultDenied  = set(status.FaultAccessDenied, status.FaultSecPkgError)
-	faultAbsent  = set(status.FaultOpRangeError, status.FaultUnknownInterface, 1745 /* procnum out of range, as Win32 */)
+	faultAbsent  = set(status.FaultOpRangeError, status.FaultUnknownInterface,
+		1745, // RPC_S_PROCNUM_OUT_OF_RANGE, as a Win32 code
+		1764, // RPC_S_CANNOT_SUPPORT
+	)
 )
 
 func set[T comparable](values ...T) map[T]bool {

@@ -154,15 +154,25 @@ func (h *host) fill(f *catalog.Finding) model.Finding {
 	return out
 }
 
-// controls lists the places of a setting in every benchmark, each with its version.
+// controls lists the places of a setting in every benchmark that may be for this server, each with its version.
 func (h *host) controls(setting string) []model.Control {
 	var out []model.Control
+	var products []string
+	for _, p := range h.catalog.Products {
+		if b := h.result.Server.Build; b > 0 && p.System == h.result.Server.System && p.Builds[0] > 0 && b >= p.Builds[0] && b <= p.Builds[1] {
+			products = append(products, p.ID)
+		}
+	}
+	fits := func(b catalog.Benchmark) bool {
+		return len(products) == 0 || len(b.Products) == 0 ||
+			slices.ContainsFunc(b.Products, func(p string) bool { return slices.Contains(products, p) })
+	}
 	for _, row := range h.catalog.Controls {
 		if row.Setting != setting {
 			continue
 		}
 		for _, b := range h.catalog.Benchmarks {
-			if id := row.IDs[b.ID]; id != "" {
+			if id := row.IDs[b.ID]; id != "" && fits(b) {
 				out = append(out, model.Control{Benchmark: b.Title, Version: b.Version, ID: id, Source: b.Source})
 			}
 		}

@@ -48,6 +48,12 @@ func (l *ladder) climb(ctx context.Context, conn *link) {
 	if conn == nil {
 		defer func() { l.conn.Close() }()
 	}
+	if l.conn.Negotiated().Dialect < smb.SMB300 {
+		// What speaks nothing newer is old or small, and may not stand several clients of one pipe: one identity after
+		// the other.
+		l.turn.Lock()
+		defer l.turn.Unlock()
+	}
 	info := l.session.Info()
 	r.Dialect = l.conn.Negotiated().Dialect.String()
 	r.GuestFlag, r.NullFlag, r.Signed, r.Encrypted = info.Guest, info.Null, info.Signed, info.Encrypted

@@ -139,7 +139,7 @@ func (h *host) describe() {
 		if s.Domain = t.NetBIOSDomain; s.Name == "" {
 			s.Name = t.Name
 		}
-		if t.HasVersion {
+		if plausible(t) {
 			s.Build = int(t.Version.Build)
 		}
 	}
@@ -169,7 +169,7 @@ func (h *host) looks() (system, os string) {
 		return "samba", "looks like Samba (its NTLM challenge names version 6.1 without a build)"
 	case s.GUID != "" && namedGUID(s.GUID, s.Name):
 		return "samba", "looks like Samba (its server GUID spells its name)"
-	case t.HasVersion && t.Version.Build > 0:
+	case plausible(t):
 		build := int(t.Version.Build)
 		what := productOf(h.catalog, build)
 		if what == "" {
@@ -178,6 +178,11 @@ func (h *host) looks() (system, os string) {
 		return "windows", fmt.Sprintf("looks like %s, build %d (from its NTLM challenge)", what, build)
 	}
 	return "unknown", ""
+}
+
+// plausible tells whether a challenge names a version that Windows may have: NT 4.0 to 10.0, with a build number.
+func plausible(t ntlm.Target) bool {
+	return t.HasVersion && t.Version.Major >= 4 && t.Version.Major <= 10 && t.Version.Build > 0 && t.Version.Build < 0xFFFF
 }
 
 // productOf names the Windows releases that have a build number.

@@ -127,6 +127,7 @@ type host struct {
 	again   bool // another try may end better
 	dialect smb.Dialect
 
+	turn    sync.Mutex // held by the identity that is asking, where a server is asked by one at a time
 	lock    sync.Mutex
 	meters  []*meter
 	hearing hearing // what the server said about itself in any logon
