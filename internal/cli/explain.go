@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/report"
+)
+
+const explainHelp = `Explain a setting, service, pipe, interface, finding, control, product or common claim: what it is, what it does on which
+release, what breaks, and on whose word.
+`
+
+const explainExamples = `  ipcguard explain RestrictAnonymous
+  ipcguard explain samr
+  ipcguard explain "AutoShareServer removes IPC$"
+  ipcguard explain V-254467`
+
+func (a *app) explain() *cobra.Command {
+	format := "text"
+	c := &cobra.Command{
+		Use:     "explain TOPIC",
+		Short:   "Explain a setting, service, pipe, finding or common claim, with sources",
+		Long:    explainHelp,
+		Example: explainExamples,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return hinted{usage("no topic named"), "ipcguard explain IPC$"}
+			}
+			return oneOf("--format", format, []string{"text", "json"})
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return a.runExplain(strings.Join(args, " "), format) },
+	}
+	c.Flags().StringVar(&format, "format", format, "text, json")
+	return c
+}
+
+func (a *app) runExplain(topic, format string) error {
+	c, err := catalog.Load()
+	if err != nil {
+		return err
+	}
+	found, near, ok := c.Topic(topic)
+	if !ok {
+		err := usage("nothing is known by the name %q", topic)
+		if len(near) > 0 {
+			var names []string
+			for _, n := range near {
+				names = append(names, n.ID)
+			}
+			return hinted{err, "did you mean " + strings.Join(names, ", ") + "?"}
+		}
+		return hinted{err, "ipcguard explain IPC$ is a place to start"}
+	}
+	if format == "json" {
+		return json.NewEncoder(a.stdout).Encode(found)
+	}
+	return report.Explain(a.stdout, c, found, report.Style{Color: colorful(a.stdout)}, a.width())
+}
+
+// width is how many columns the terminal has; 0 where there is none.
+func (a *app) width() int {
+	f, ok := a.stdout.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}
