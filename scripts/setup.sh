@@ -14,7 +14,9 @@ smbclient           rpcclient   comparison with rpcclient and smbclient
 iproute2            ip          tests in a network of their own
 util-linux          nsenter     tests in namespaces
 '
-if [ "${1:-}" != demo ]; then
+if [ "${1:-}" = demo ]; then
+  for_demo=yes
+else
   peers+='
 samba-ad-dc         -           tests against a real domain controller
 samba-ad-provision  -           tests against a real domain controller
@@ -47,8 +49,28 @@ missing_peers() {
   done <<<"$peers"
 }
 
+# finish says what this system cannot run, whatever is installed, and ends.
+finish() {
+  local failed=$1
+  if [ "${for_demo:-}" != yes ]; then
+    if [ "$(uname -s)" != Linux ]; then
+      say "skipped: tests against real servers and clients (they are started on Linux only)"
+      failed=1
+    elif [ "$(id -u)" != 0 ]; then
+      say "skipped: tests against real Samba servers (starting one takes root)"
+      failed=1
+    elif ! unshare --mount --pid --net --fork mount -t tmpfs tmpfs /run 2>/dev/null; then
+      say "skipped: tests against a domain controller and against many hosts (no namespaces may be made here)"
+      failed=1
+    fi
+    [ -d "$(dirname "$0")/../../shared" ] || say "skipped: tests on recorded traffic, hives and logs (no ../shared beside this folder)"
+  fi
+  [ "${CI:-}" = true ] || failed=0
+  exit "$failed"
+}
+
 missing=$(missing_peers)
-[ -n "$missing" ] || exit 0
+[ -n "$missing" ] || finish 0
 
 why=
 if ! have_apt; then
@@ -89,11 +111,11 @@ else
   missing=$(missing_peers | while read -r package rest; do
     [ -z "$(apt-cache show "$package" 2>/dev/null)" ] && [ "${rest%% *}" = - ] || echo "$package $rest"
   done)
-  [ -n "$missing" ] || exit 0
+  [ -n "$missing" ] || finish 0
   why="apt could not install it"
 fi
 
 while read -r package _ without; do
   say "skipped: $without ($package is missing, $why)"
 done <<<"$missing"
-[ "${CI:-}" != true ] || exit 1
+finish 1
