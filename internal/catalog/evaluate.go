@@ -114,53 +114,32 @@ func (c *Catalog) Evaluate(in Config, ids ...model.Identity) map[model.Identity]
 	if len(ids) == 0 {
 		ids = Identities()
 	}
-	f := c.facts(in)
-	var r rules
-	switch in.Platform.System {
-	case "windows":
-		r = newWindows(f)
-	case "samba":
-		r = &samba{f, f.is(Scope{Roles: []model.Role{model.DomainController}})}
-	case "ksmbd":
-		r = &ksmbd{f}
-	default:
-		r = nobody{}
-	}
+	v := c.View(in)
 	out := make(map[model.Identity]model.Access, len(ids))
 	for _, id := range ids {
-		out[id] = c.access(r, id)
+		out[id] = v.access(id)
 	}
 	return out
 }
 
-func (c *Catalog) access(r rules, id model.Identity) model.Access {
+func (v *View) access(id model.Identity) model.Access {
 	a := model.Access{
-		Pipes: make(map[string]model.Outcome, len(c.Pipes)), Discloses: map[model.Disclosure]model.Outcome{},
+		Pipes: make(map[string]model.Outcome, len(v.c.Pipes)), Discloses: map[model.Disclosure]model.Outcome{},
 		Why: map[string][]string{},
 	}
-	session := r.session(id)
-	tree := all(session, r.tree(id))
-	a.Session, a.Why["session"] = session.outcome, session.why
-	a.Tree, a.Why["tree"] = tree.outcome, tree.why
-	session, tree = session.quiet(), tree.quiet()
-	pipes := make(map[string]cell, len(c.Pipes))
-	for i := range c.Pipes {
-		p := &c.Pipes[i]
+	g := v.gate(id)
+	a.Session, a.Why["session"] = g.session.outcome, g.session.why
+	a.Tree, a.Why["tree"] = g.tree.outcome, g.tree.why
+	for i := range v.c.Pipes {
+		p := &v.c.Pipes[i]
 		if p.Probe == "never" {
 			continue
 		}
-		cl := all(tree, r.pipe(id, p))
-		pipes[PipeName(p.Name)] = cl
+		cl := v.at(id, g, p)
 		a.Pipes[p.Name], a.Why["pipe:"+p.Name] = cl.outcome, cl.why
 	}
-	at := func(name string) cell {
-		if p, ok := pipes[PipeName(name)]; ok {
-			return p
-		}
-		return unknown("the pipe is not in the catalog")
-	}
 	for _, d := range model.Disclosures() {
-		cl := all(session, r.discloses(id, d, at))
+		cl := v.discloses(id, d)
 		a.Discloses[d], a.Why["discloses:"+string(d)] = cl.outcome, cl.why
 	}
 	return a

@@ -15,6 +15,8 @@ type resolved struct {
 	basis      model.Basis
 	present    bool
 	configured any
+	typ        string // as written, where it is not the setting's
+	notRead    bool
 	why        string
 	said       string // what reasons say of it, written once
 	applies    fit
@@ -60,12 +62,16 @@ func (f *facts) resolve(s *Setting, v model.Value, read bool) *resolved {
 	r := &resolved{Setting: s, basis: model.BasisUnknown, applies: f.is(s.Applies), present: v.Present}
 	if v.Present {
 		r.configured = v.Data
+		if v.Type != s.Type {
+			r.typ = v.Type
+		}
 	}
 	switch {
 	case r.applies == no:
 		r.why = "this product or role does not read it"
+		r.notRead = !read
 	case !read:
-		r.why = "not read"
+		r.why, r.notRead = "not read", true
 	case v.Present:
 		value, ok := normal(s, v)
 		if !ok {
@@ -125,7 +131,7 @@ func (c *Catalog) Resolve(in Config) []model.Setting {
 		}
 		r := f.get(c.Settings[i].ID)
 		m := model.Setting{
-			ID: r.ID, Where: r.Where, Type: r.Type, Present: r.present, Configured: r.configured,
+			ID: r.ID, Where: r.Where, Type: r.Type, Present: r.present, Configured: r.configured, ConfiguredType: r.typ, NotRead: r.notRead,
 			Effective: r.value, Basis: r.basis, Why: r.why, TakesEffect: c.TakesEffect(r.Setting, in.Platform),
 		}
 		m.State, m.Why = f.judge(r)

@@ -20,6 +20,9 @@ type Platform struct {
 	Version string `json:"version,omitempty"`
 	Build   int    `json:"build,omitempty"`
 	Role    Role   `json:"role"`
+
+	// Why says in sentences how product, build and role are known, or why they cannot be.
+	Why []string `json:"why,omitempty"`
 }
 
 // Basis says why an effective value is what it is.
@@ -45,17 +48,19 @@ const (
 
 // Setting is one configuration value that governs access: as written and as it works.
 type Setting struct {
-	ID          string `json:"id"`
-	Where       string `json:"where"`
-	Type        string `json:"type"`
-	Present     bool   `json:"present"`
-	Configured  any    `json:"configured,omitempty"`
-	Effective   any    `json:"effective"`
-	Basis       Basis  `json:"basis"`
-	State       State  `json:"state"`
-	Why         string `json:"why"`
-	TakesEffect string `json:"takes_effect,omitempty"`
-	Origin      string `json:"origin,omitempty"` // the file and place, where several sources are joined
+	ID             string `json:"id"`
+	Where          string `json:"where"`
+	Type           string `json:"type"`
+	Present        bool   `json:"present"`
+	Configured     any    `json:"configured,omitempty"`
+	ConfiguredType string `json:"configured_type,omitempty"` // where it is written with another type than it should have
+	NotRead        bool   `json:"not_read,omitempty"`        // the source was not asked for it: neither present nor absent
+	Effective      any    `json:"effective"`
+	Basis          Basis  `json:"basis"`
+	State          State  `json:"state"`
+	Why            string `json:"why"`
+	TakesEffect    string `json:"takes_effect,omitempty"`
+	Origin         string `json:"origin,omitempty"` // the file and place, where several sources are joined
 }
 
 // Decision is one cell of the access model: an outcome with the reasons that led to it. Outcome is Allowed,
@@ -88,6 +93,7 @@ type Source struct {
 type Audit struct {
 	Schema   string              `json:"schema"`
 	Source   Source              `json:"source"`
+	Host     string              `json:"host,omitempty"` // the machine's own name, where the source tells it
 	Platform Platform            `json:"platform"`
 	Partial  bool                `json:"partial,omitempty"`
 	Problems []string            `json:"problems,omitempty"` // what could not be read, with file and place

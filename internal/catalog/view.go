@@ -1,0 +1,86 @@
+package catalog
+
+import "ipcguard/internal/model"
+
+// View answers single questions of the access model for one host, each when it is asked, so that whoever compares many
+// configurations pays for what he asks alone. Its answers are those of Evaluate. It is not safe for concurrent use.
+type View struct {
+	c     *Catalog
+	rules rules
+	gates map[model.Identity]*gates
+}
+
+// gates are what an identity passes before it reaches a pipe, and the pipes that were asked for.
+type gates struct {
+	session, tree cell // as they are answered
+	inside, open  cell // the same without the reasons of a gate that is open
+	pipes         map[*Pipe]cell
+}
+
+// View opens a view of the model. The configuration must not be changed while it is used.
+func (c *Catalog) View(in Config) *View {
+	f := c.facts(in)
+	v := &View{c: c, gates: make(map[model.Identity]*gates, 4)}
+	switch in.Platform.System {
+	case "windows":
+		v.rules = newWindows(f)
+	case "samba":
+		v.rules = &samba{f, f.is(Scope{Roles: []model.Role{model.DomainController}})}
+	case "ksmbd":
+		v.rules = &ksmbd{f}
+	default:
+		v.rules = nobody{}
+	}
+	return v
+}
+
+func (v *View) gate(id model.Identity) *gates {
+	g := v.gates[id]
+	if g == nil {
+		session := v.rules.session(id)
+		tree := all(session, v.rules.tree(id))
+		g = &gates{session: session, tree: tree, inside: session.quiet(), open: tree.quiet(), pipes: map[*Pipe]cell{}}
+		v.gates[id] = g
+	}
+	return g
+}
+
+func (v *View) at(id model.Identity, g *gates, p *Pipe) cell {
+	cl, ok := g.pipes[p]
+	if !ok {
+		cl = all(g.open, v.rules.pipe(id, p))
+		g.pipes[p] = cl
+	}
+	return cl
+}
+
+func (v *View) discloses(id model.Identity, d model.Disclosure) cell {
+	g := v.gate(id)
+	return all(g.inside, v.rules.discloses(id, d, func(name string) cell {
+		if p := v.c.Pipe(name); p != nil && p.Probe != "never" {
+			return v.at(id, g, p)
+		}
+		return unknown("the pipe is not in the catalog")
+	}))
+}
+
+// Session says whether an identity is let in.
+func (v *View) Session(id model.Identity) model.Outcome { return v.gate(id).session.outcome }
+
+// Tree says whether IPC$ connects for an identity.
+func (v *View) Tree(id model.Identity) model.Outcome { return v.gate(id).tree.outcome }
+
+// Discloses says whether an identity is given one kind of data.
+func (v *View) Discloses(id model.Identity, d model.Disclosure) model.Outcome {
+	return v.discloses(id, d).outcome
+}
+
+// Pipe says whether an identity opens a pipe. A name that the catalog does not have is unknown where IPC$ connects.
+func (v *View) Pipe(id model.Identity, name string) model.Outcome {
+	g := v.gate(id)
+	p := v.c.Pipe(name)
+	if p == nil || p.Probe == "never" {
+		return all(g.open, unknown()).outcome
+	}
+	return v.at(id, g, p).outcome
+}
