@@ -114,12 +114,13 @@ func (d *DC) answers(ctx context.Context) error {
 		}
 		_ = conn.Close()
 	}
-	for _, command := range []string{"querydominfo", "lsaquery", "srvinfo"} {
-		cmd := d.Command(ctx, "rpcclient", "--user", "LAB/Administrator", "--command", command, DCAddress)
-		cmd.Env = append(os.Environ(), "PASSWD="+AdminPassword)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w: %s", command, err, lastLine(out))
-		}
+	cmd := d.Command(ctx, "rpcclient", "--user", "LAB/Administrator", "--command", "querydominfo;lsaquery;srvinfo", DCAddress)
+	cmd.Env = append(os.Environ(), "PASSWD="+AdminPassword)
+	switch answer, err := Run(cmd); {
+	case err != nil:
+		return err
+	case !answer.OK():
+		return errors.New(answer.String())
 	}
 	return nil
 }

@@ -108,10 +108,10 @@ var importsImpacket = sync.OnceValue(func() error {
 	return nil
 })
 
-// eventually asks until the answer is nil, the context ends or a minute has passed: a start of Samba takes half a second
-// alone and ten or more when every package of the project tests at once on two cores.
+// eventually asks until the answer is nil, the context ends or three minutes have passed: a domain controller starts in
+// five seconds alone, and was seen to take more than a minute on two cores that twenty others wanted.
 func eventually(ctx context.Context, ask func(context.Context) error) error {
-	return within(ctx, time.Minute, ask)
+	return within(ctx, 3*time.Minute, ask)
 }
 
 func within(ctx context.Context, limit time.Duration, ask func(context.Context) error) error {
