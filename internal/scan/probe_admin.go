@@ -10,17 +10,15 @@ import (
 	"ipcguard/internal/status"
 )
 
-// printerBuffer and serviceBuffer are what the first question offers, in bytes: enough for most servers, so that most
-// are asked once.
-const (
-	printerBuffer = 16 << 10
-	serviceBuffer = 64 << 10
-)
+// listBuffer is what a question offers for its answer, in bytes. The answer is as long as the offer, so that what fits
+// one RPC fragment (5840 bytes) costs one round trip and the whole list of a large server ten; that there are services
+// or printers to be had is proved by the first of them.
+const listBuffer = 5 << 10
 
 // probeSpooler asks for the printers.
 func probeSpooler(ctx context.Context, t *talk) {
 	spl := dcerpc.SpoolssClient{Client: t.client}
-	r, err := spl.EnumPrinters(ctx, t.unc(), printerBuffer)
+	r, err := spl.EnumPrinters(ctx, t.unc(), listBuffer)
 	if tooSmall(err) && r != nil {
 		r, err = spl.EnumPrinters(ctx, t.unc(), r.Needed)
 	}
@@ -51,7 +49,7 @@ func probeServices(ctx context.Context, t *talk) {
 	h, err := scm.OpenSCManager(ctx, t.unc(), dcerpc.ScManagerConnect|dcerpc.ScManagerEnumerate)
 	a := t.win("ROpenSCManagerW", err)
 	if a.denied() {
-		h, err = scm.OpenSCManager(ctx, t.unc(), dcerpc.ScManagerConnect)
+		_, err = scm.OpenSCManager(ctx, t.unc(), dcerpc.ScManagerConnect)
 		a = t.win("ROpenSCManagerW", err)
 		a.Detail = "to connect alone"
 		a.gave(1)
@@ -61,19 +59,21 @@ func probeServices(ctx context.Context, t *talk) {
 		return
 	}
 	a.gave(1)
-	sum, err := pages(func(resume uint32) (page, error) {
-		r, err := scm.EnumServices(ctx, h.Handle, serviceBuffer, resume)
-		if err != nil {
-			return page{}, err
+	list, err := scm.EnumServices(ctx, h.Handle, listBuffer, 0)
+	if err == nil && list.Returned == 0 && list.Needed > 0 { // all or nothing, as Samba has it
+		list, err = scm.EnumServices(ctx, h.Handle, min(list.Needed, maxList), 0)
+	}
+	if a := t.win("REnumServicesStatusW", err); a.ok() {
+		var names []string
+		for _, s := range list.Services() {
+			names = append(names, s.Name)
 		}
-		p := page{more: r.More(), resume: value(r.Resume), count: int(r.Returned)}
-		for _, s := range r.Services() {
-			p.names = append(p.names, s.Name)
-		}
-		return p, nil
-	})
-	t.win("REnumServicesStatusW", err).gave(sum.count, sum.names...).more(sum.more)
+		a.gave(int(list.Returned), names...).more(list.More())
+	}
 }
+
+// maxList bounds a buffer that a server asks for: the call's own limit, [MS-SCMR] 3.1.4.11.
+const maxList = 256 << 10
 
 // probeRegistry opens HKEY_LOCAL_MACHINE and asks what it holds: a handle alone proves nothing.
 func probeRegistry(ctx context.Context, t *talk) {

@@ -11,9 +11,10 @@ import (
 // maxSIDs bounds RID cycling: the well-known accounts and groups of a domain and the first that people make.
 const maxSIDs = 64
 
-// The access that the questions below need. See [MS-LSAD] 2.2.1.1.2.
+// The access that the questions below need: whatever the server gives, which is what Samba's own client asks for and a
+// domain controller grants, or else looking up names. See [MS-LSAD] 2.2.1.1.1 and 2.2.1.1.2.
 const (
-	policyViewLocal   = 0x00000001
+	maximumAllowed    = 0x02000000
 	policyLookupNames = 0x00000800
 )
 
@@ -32,7 +33,7 @@ func probeLSA(ctx context.Context, t *talk) {
 	if t.lost != nil || t.quick {
 		return
 	}
-	policy, err := lsa.OpenPolicy2(ctx, "", policyViewLocal|policyLookupNames)
+	policy, err := lsa.OpenPolicy2(ctx, "", maximumAllowed)
 	a := t.nt("LsarOpenPolicy2", err)
 	if a.denied() {
 		// Translating names needs less than reading the policy.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm"
@@ -97,7 +98,8 @@ var protocols = map[smb.Dialect]string{
 	smb.SMB1: "NT1", smb.SMB202: "SMB2_02", smb.SMB210: "SMB2_10", smb.SMB300: "SMB3_00", smb.SMB302: "SMB3_02", smb.SMB311: "SMB3_11",
 }
 
-// scanServer scans with the credentials of alice beside.
+// scanServer scans with the credentials of alice beside. A real server may share this machine with much else: waits are
+// long, so that what is compared are answers.
 func scanServer(t *testing.T, address string, o Options) (*model.Scan, map[model.Identity]model.IdentityResult) {
 	t.Helper()
 	if o.User == nil {
@@ -105,6 +107,7 @@ func scanServer(t *testing.T, address string, o Options) (*model.Scan, map[model
 			return ntlm.NewUser("alice", "", peer.Password, ntlm.Options{}), nil
 		}
 	}
+	o.Host, o.Timeouts = 5*time.Minute, smb.Timeouts{Session: time.Minute, Tree: time.Minute, Open: 2 * time.Minute, Call: 2 * time.Minute}
 	s, err := New(o)
 	if err != nil {
 		t.Fatal(err)
