@@ -1,0 +1,226 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// strangers are those who never proved who they are. A made-up user that is let in is a guest.
+var strangers = []model.Identity{model.Anonymous, model.Guest}
+
+// exposures makes a finding of every kind of data that the access model gives to a stranger.
+func (j *judging) exposures() {
+	for _, id := range strangers {
+		access := j.audit.Access[id]
+		for _, d := range model.Disclosures() {
+			if !d.IsExposure() || access.Discloses[d] != model.Allowed {
+				continue
+			}
+			l := lint{id: fmt.Sprintf("%s-reads-%s", id, d), severity: model.Medium, identity: id}
+			if c := j.Catalog.FindingFor(id, d); c != nil {
+				l.id, l.severity, l.settings = c.ID, "", c.Settings
+				for _, p := range c.Pipes {
+					if access.Pipes[p] == model.Allowed {
+						l.pipe = p
+						break
+					}
+				}
+			}
+			l.evidence = fmt.Sprintf("the configuration gives %s to %s", noun(d), who(id))
+			if why := access.Why["discloses:"+string(d)]; len(why) > 0 {
+				l.evidence += ": " + strings.Join(why, "; ")
+			}
+			j.add(l)
+		}
+	}
+}
+
+func who(id model.Identity) string {
+	switch id {
+	case model.Anonymous:
+		return "anonymous callers"
+	case model.Guest:
+		return "guests"
+	case model.UnknownUser:
+		return "made-up users"
+	}
+	return "signed-in users"
+}
+
+func noun(d model.Disclosure) string {
+	switch d {
+	case model.DisclosesPasswordPolicy:
+		return "the password policy"
+	case model.DisclosesRegistry:
+		return "the registry"
+	case model.DisclosesDFS:
+		return "the file system's namespace"
+	case model.DisclosesFiles:
+		return "a disk share"
+	case model.DisclosesLogs:
+		return "event logs"
+	case model.DisclosesSIDs:
+		return "security identifiers"
+	}
+	return string(d)
+}
+
+// worst is how bad what strangers get of some kinds of data is, whether all of it is certainly refused to them, and what
+// they certainly get.
+func (j *judging) worst(kinds []model.Disclosure) (level model.Severity, closed bool, given []model.Disclosure) {
+	closed = true
+	for _, id := range strangers {
+		for _, d := range kinds {
+			if !d.IsExposure() {
+				continue
+			}
+			switch j.audit.Access[id].Discloses[d] {
+			case model.Allowed:
+				closed = false
+				if !slices.Contains(given, d) {
+					given = append(given, d)
+				}
+				if c := j.Catalog.FindingFor(id, d); c != nil {
+					if s := j.Catalog.Severity(c, j.platform); s.Rank() > level.Rank() {
+						level = s
+					}
+				}
+			case model.OutcomeUnknown:
+				closed = false
+			}
+		}
+	}
+	return level, closed, given
+}
+
+// named are the settings whose weakness has a finding of its own.
+var named = map[string]string{
+	"RequireSecuritySignature": "signing-not-required", "server signing": "signing-not-required",
+	"SMB1": "smb1-enabled", "EnableGuestAccount": "guest-enabled", "EveryoneIncludesAnonymous": "everyone-includes-anonymous",
+}
+
+// weak makes a finding of every setting that is weaker than wanted and has none yet. How bad it is follows from what
+// strangers get because of it, not from the number that is written.
+func (j *judging) weak() {
+	for i := range j.audit.Settings {
+		s := &j.audit.Settings[i]
+		if s.State != model.StateWeak || j.has(s.ID) {
+			continue
+		}
+		c := j.Catalog.Setting(s.ID)
+		l := lint{id: "weak-setting", setting: s.ID, evidence: s.ID + " is " + show(s.Effective) + basis(s), fix: wanted(j, s.ID)}
+		if id := named[s.ID]; id != "" {
+			l.id, l.fix = id, ""
+		}
+		level, closed, given := j.worst(c.Governs.Discloses)
+		switch {
+		case len(given) > 0:
+			l.severity = level
+			l.evidence += fmt.Sprintf("; strangers get %s", list(given))
+		case c.Side == "client":
+			l.severity = model.Low
+			l.evidence += "; it is about this machine as a client"
+		case l.id == "weak-setting" && len(c.Governs.Discloses) == 0 && len(c.Governs.Pipes) == 0 && !c.Governs.Session && !c.Governs.Tree:
+			l.severity = model.Low
+			l.evidence += "; it gives strangers nothing"
+		case len(c.Governs.Discloses) > 0 && closed:
+			l.severity = model.Low
+			l.evidence += "; here something else keeps strangers out, so it opens nothing by itself"
+		}
+		if _, why, ok := strings.Cut(s.Why, ". "); ok {
+			l.evidence += ". " + why
+		}
+		j.add(l)
+	}
+}
+
+func basis(s *model.Setting) string {
+	if s.Basis == model.BasisDefault {
+		return " by default"
+	}
+	return ""
+}
+
+func list(kinds []model.Disclosure) string {
+	var out []string
+	for _, d := range kinds {
+		out = append(out, noun(d))
+	}
+	return strings.Join(out, ", ")
+}
+
+// wanted says which value to set.
+func wanted(j *judging, id string) string {
+	c := j.Catalog.Setting(id)
+	for _, w := range c.Wanted {
+		if !j.mayBe(w.Scope.Since, w.Scope.Until) || len(w.Scope.Roles) > 0 && !slices.Contains(w.Scope.Roles, j.platform.Role) {
+			continue
+		}
+		value := show(w.Value)
+		switch w.Compare {
+		case "at-least":
+			value += " or more"
+		case "at-most":
+			value += " or less"
+		case "subset":
+			if value != "empty" {
+				value = "at most " + value
+			}
+		}
+		return fmt.Sprintf("Set %s to %s.", id, value)
+	}
+	return ""
+}
+
+// mayBe tells whether the platform may lie between two products of the catalog, both included; empty is no bound.
+func (j *judging) mayBe(since, until string) bool {
+	at := func(id string) int {
+		return slices.IndexFunc(j.Catalog.Products, func(p catalog.Product) bool { return p.ID == id })
+	}
+	own := at(j.platform.Product)
+	if own < 0 {
+		return true
+	}
+	return (since == "" || own >= at(since)) && (until == "" || own <= at(until))
+}
+
+// is tells whether the platform certainly is this product or a later one.
+func (j *judging) is(since string) bool {
+	return j.platform.Product != "" && j.mayBe(since, "")
+}
+
+// show prints a value for a person.
+func show(v any) string {
+	switch x := v.(type) {
+	case nil:
+		return "not set"
+	case bool:
+		if x {
+			return "yes"
+		}
+		return "no"
+	case []string:
+		if len(x) == 0 {
+			return "empty"
+		}
+		return strings.Join(x, ", ")
+	case []any:
+		var out []string
+		for _, e := range x {
+			out = append(out, show(e))
+		}
+		if len(out) == 0 {
+			return "empty"
+		}
+		return strings.Join(out, ", ")
+	case string:
+		if x == "" {
+			return "empty"
+		}
+	}
+	return fmt.Sprint(v)
+}

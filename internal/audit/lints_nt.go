@@ -1,0 +1,268 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/format/sddl"
+	"ipcguard/internal/model"
+)
+
+// windows looks for what several values say together: contradictions, values that do nothing, and traps.
+func (j *judging) windows() {
+	j.anonymousLists()
+	j.withoutEffect()
+	j.switches()
+	j.secondLayer()
+	j.legacyGroup()
+}
+
+// anonymousLists judges NullSessionPipes and NullSessionShares, name by name, as sets without regard to case.
+func (j *judging) anonymousLists() {
+	restrict, known := j.number("RestrictNullSessAccess")
+	open := known && restrict == 0
+	if open {
+		j.add(lint{id: "null-session-unrestricted", setting: "RestrictNullSessAccess", evidence: "RestrictNullSessAccess is 0: every pipe and share takes strangers, as far as their own permissions do"})
+		if v := j.values["NullSessionPipes"]; v.Present {
+			j.add(lint{id: "pipe-list-irrelevant", setting: "NullSessionPipes", evidence: fmt.Sprintf("NullSessionPipes lists %s, and RestrictNullSessAccess 0 opens every other pipe too", show(v.Data))})
+		}
+	}
+	if j.setting("NullSessionPipes").Basis == model.BasisConfigured {
+		for _, name := range j.names("NullSessionPipes") {
+			if !open {
+				j.anonymousPipe(name)
+			}
+		}
+	}
+	if j.setting("NullSessionShares").Basis != model.BasisConfigured || open {
+		return
+	}
+	for _, name := range j.names("NullSessionShares") {
+		if !strings.EqualFold(name, "IPC$") {
+			j.add(lint{id: "unexpected-anonymous-share", setting: "NullSessionShares", identity: model.Anonymous, evidence: fmt.Sprintf("NullSessionShares lists %s", name)})
+		}
+	}
+}
+
+// byDesign are the pipes that a domain controller opens to strangers, and browser where that service is used. See SPS
+// network-access-named-pipes-that-can-be-accessed-anonymously.
+var byDesign = []string{"netlogon", "samr", "lsarpc", "browser"}
+
+// anonymousPipe judges one name on the list.
+func (j *judging) anonymousPipe(name string) {
+	bare := catalog.PipeName(name)
+	if j.platform.Role == model.DomainController && slices.Contains(byDesign, bare) {
+		return
+	}
+	l := lint{id: "unexpected-anonymous-pipe", setting: "NullSessionPipes", pipe: name, identity: model.Anonymous}
+	l.evidence = fmt.Sprintf("NullSessionPipes lists %s", name)
+	if s := j.serviceOn(bare); s != nil {
+		l.severity = model.Low
+		l.evidence += fmt.Sprintf(", which %s needs: %s", s.ID, s.Evidence)
+		l.fix = "Keep it while that service needs it without credentials; otherwise take it off the list."
+		j.add(l)
+		return
+	}
+	switch {
+	case j.platform.Role == model.UnknownRole && slices.Contains(byDesign, bare):
+		l.severity = model.Medium
+		l.evidence += "; on a domain controller it is there by design, and whether this is one is not known"
+	case j.Catalog.Pipe(bare) == nil && !j.oldDefault(bare):
+		l.evidence += ", a name that no release opens and no service in the catalog uses"
+	default:
+		level, closed, given := j.worst(j.behind(bare))
+		switch {
+		case len(given) > 0:
+			l.severity = level
+			l.evidence += "; behind it strangers get " + list(given)
+		case closed:
+			l.severity = model.Low
+			l.evidence += "; nothing behind it is given to strangers here"
+		default:
+			l.severity = model.Medium
+			l.evidence += "; what it gives strangers is not documented in full"
+		}
+	}
+	j.add(l)
+}
+
+// behind lists what a pipe may give away.
+func (j *judging) behind(pipe string) []model.Disclosure {
+	var out []model.Disclosure
+	p := j.Catalog.Pipe(pipe)
+	if p == nil {
+		return nil
+	}
+	for _, b := range p.Interfaces {
+		i := j.Catalog.Interface(b.ID)
+		if i == nil {
+			continue
+		}
+		for _, c := range i.Calls {
+			if c.Discloses != "" && !slices.Contains(out, c.Discloses) {
+				out = append(out, c.Discloses)
+			}
+		}
+	}
+	return out
+}
+
+// oldDefault tells whether some release opened the name by default.
+func (j *judging) oldDefault(name string) bool {
+	for _, t := range j.Catalog.PipeTables {
+		for _, l := range [][]string{t.Builtin, t.Registry} {
+			if slices.ContainsFunc(l, func(n string) bool { return catalog.PipeName(n) == name }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// serviceOn finds a service on this host that is not disabled and is known to need the pipe without credentials. A part
+// of Windows itself is no reason: nothing in a current release needs an anonymous pipe.
+func (j *judging) serviceOn(pipe string) *model.Service {
+	if p := j.Catalog.Pipe(pipe); p != nil && p.Windows != "" {
+		return nil
+	}
+	for i := range j.services {
+		s := &j.services[i]
+		c := j.Catalog.Service(s.ID)
+		if c == nil || s.Running == "disabled" || c.Anonymous == "none" || c.Anonymous == "unknown" || c.Anonymous == "dc" {
+			continue
+		}
+		if slices.ContainsFunc(c.Pipes, func(n string) bool { return catalog.PipeName(n) == pipe }) {
+			return s
+		}
+	}
+	return nil
+}
+
+// withoutEffect finds values that are written and do nothing on this product or role.
+func (j *judging) withoutEffect() {
+	if n, ok := j.configured("RestrictAnonymous"); ok && n >= 2 && (j.is("winxp") || j.values["RestrictAnonymousSAM"].Present) {
+		j.add(lint{id: "ra2-after-2000", setting: "RestrictAnonymous", evidence: fmt.Sprintf("RestrictAnonymous is %d, a value of Windows 2000 alone", n)})
+	}
+	if j.platform.Role == model.DomainController {
+		for _, id := range []string{"RestrictAnonymous", "RestrictAnonymousSAM"} {
+			if n, ok := j.configured(id); ok && n > 0 {
+				j.add(lint{id: "restrict-anonymous-on-dc", setting: id, evidence: fmt.Sprintf("%s is %d on a domain controller, which does not read it", id, n)})
+			}
+		}
+	}
+	j.autoShare()
+	if n, ok := j.configured("EnableSecuritySignature"); ok && n == 1 {
+		if r, ok := j.number("RequireSecuritySignature"); ok && r == 0 {
+			j.add(lint{id: "signature-switch-ignored", setting: "EnableSecuritySignature", evidence: "EnableSecuritySignature is 1 and RequireSecuritySignature is 0: over SMB2 and later nothing has to be signed"})
+		}
+	}
+	if n, ok := j.configured("RestrictRemoteClients"); ok && n == 1 {
+		j.add(lint{id: "rpc-clients-not-ipc", setting: "RestrictRemoteClients", evidence: "RestrictRemoteClients is 1, which exempts calls over named pipes"})
+	}
+	for i := range j.audit.Settings {
+		s := &j.audit.Settings[i]
+		if s.Present && s.State == model.StateNotApplicable && !j.has(s.ID) {
+			j.add(lint{id: "setting-without-effect", setting: s.ID, evidence: fmt.Sprintf("%s is written (%s), and %s", s.ID, show(s.Configured), s.Why)})
+		}
+	}
+}
+
+// autoShare: the value of the other product family does nothing, and neither removes IPC$. See KB954422 and Q185590.
+func (j *judging) autoShare() {
+	product := j.Catalog.Product(j.platform.Product)
+	for _, v := range []struct{ id, family, other string }{{"AutoShareServer", "server", "client"}, {"AutoShareWks", "client", "server"}} {
+		n, ok := j.configured(v.id)
+		if !ok || n != 0 {
+			continue
+		}
+		server := j.platform.Role == model.DomainController || j.platform.Role == model.Member || j.platform.Role == model.Standalone
+		wrong := product != nil && product.Family == v.other || product == nil && v.id == "AutoShareWks" && server ||
+			product == nil && v.id == "AutoShareServer" && j.platform.Role == model.Workstation
+		if wrong {
+			j.add(lint{id: "autoshare-wrong-product", setting: v.id, evidence: v.id + " is 0, and this product family does not read it"})
+			continue
+		}
+		j.add(lint{id: "autoshare-does-not-remove-ipc", setting: v.id, evidence: v.id + " is 0: the drive shares and ADMIN$ are gone, IPC$ is not"})
+	}
+}
+
+// switches finds single values that open a door, and pairs that contradict each other.
+func (j *judging) switches() {
+	if n, ok := j.number("TurnOffAnonymousBlock"); ok && n != 0 {
+		j.add(lint{id: "anonymous-block-off", setting: "TurnOffAnonymousBlock", evidence: fmt.Sprintf("TurnOffAnonymousBlock is %d: any value but 0 lifts the block", n)})
+	}
+	if n, ok := j.number("PipeFirewallActive"); ok && n == 1 {
+		allowed := j.setting("AllowedPipes")
+		if l, ok := allowed.Effective.([]string); ok && len(l) == 0 {
+			j.add(lint{id: "pipe-firewall-empty", setting: "PipeFirewallActive", evidence: "PipeFirewallActive is 1 and AllowedPipes lists nothing"})
+		} else {
+			j.add(lint{id: "pipe-firewall-active", setting: "PipeFirewallActive", evidence: "PipeFirewallActive is 1 and AllowedPipes is " + show(allowed.Effective)})
+		}
+	}
+	if n, ok := j.number("RestrictRemoteSamAuditOnlyMode"); ok && n == 1 {
+		j.add(lint{id: "remote-sam-audit-only", setting: "RestrictRemoteSamAuditOnlyMode", evidence: "RestrictRemoteSamAuditOnlyMode is 1: refused calls are logged and let through"})
+	}
+	anonymous, ok1 := j.configured("RestrictAnonymous")
+	sam, ok2 := j.configured("RestrictAnonymousSAM")
+	if ok1 && ok2 && anonymous > 0 && sam == 0 && j.platform.Role != model.DomainController {
+		j.add(lint{id: "contradictory-settings", setting: "RestrictAnonymousSAM", settings: []string{"RestrictAnonymous"}, evidence: fmt.Sprintf("RestrictAnonymous is %d and RestrictAnonymousSAM is 0: the one keeps account lists from strangers, the other gives them", anonymous)})
+	}
+	force, ok1 := j.configured("ForceGuest")
+	guest, ok2 := j.number("EnableGuestAccount")
+	if ok1 && ok2 && force == 1 && guest == 0 {
+		j.add(lint{id: "contradictory-settings", setting: "ForceGuest", settings: []string{"EnableGuestAccount"}, evidence: "ForceGuest is 1 and the guest account is disabled: network logons with local accounts fail"})
+	}
+	previous, ok1 := j.configured("PreviousAnonymousRestriction")
+	_, read := j.values["RestrictAnonymous"] // absent counts as 0, its default on every release
+	if ok1 && read && previous != anonymous {
+		j.add(lint{id: "pending-restart", setting: "RestrictAnonymous", settings: []string{"PreviousAnonymousRestriction"}, evidence: fmt.Sprintf("RestrictAnonymous is %d, and the Server service last noted %d: it has not been started since the change (an inference from both values)", anonymous, previous)})
+	}
+}
+
+// secondLayer judges the descriptors under DefaultSecurity by their meaning: do they let a stranger in?
+func (j *judging) secondLayer() {
+	everyone, _ := j.number("EveryoneIncludesAnonymous")
+	var open []string
+	for i := range j.audit.Settings {
+		s := &j.audit.Settings[i]
+		text, ok := s.Configured.(string)
+		if !ok || !strings.HasPrefix(s.ID, "Srvsvc") || s.Type != "REG_BINARY" {
+			continue
+		}
+		d, err := sddl.Parse(text)
+		if err != nil {
+			continue // told when it was read
+		}
+		const connect = 1 // the first right of every srvsvc object, the one that reads
+		if d.Check(sddl.AnonymousToken(everyone == 1), connect, sddl.Generic{}) == sddl.Granted {
+			open = append(open, s.ID)
+		}
+	}
+	if len(open) == 0 {
+		return
+	}
+	l := lint{id: "second-layer-grants-anonymous", settings: open}
+	l.evidence = fmt.Sprintf("%d descriptors under LanmanServer\\DefaultSecurity give strangers right 1: %s", len(open), strings.Join(open, ", "))
+	if level, closed, given := j.worst([]model.Disclosure{model.DisclosesShares, model.DisclosesSessions}); len(given) > 0 {
+		l.severity = level
+	} else if closed {
+		l.evidence += "; nothing in front of them lets a stranger through here"
+	}
+	j.add(l)
+}
+
+// legacyGroup: strangers in Pre-Windows 2000 Compatible Access. See [MS-SAMR] <42>.
+func (j *judging) legacyGroup() {
+	if j.platform.Role != model.DomainController {
+		return
+	}
+	for _, m := range j.names("PreWindows2000Members") {
+		switch strings.ToUpper(m) {
+		case "S-1-1-0", "S-1-5-7", "EVERYONE", "ANONYMOUS LOGON", "AN", "WD":
+			j.add(lint{id: "legacy-group-open", setting: "PreWindows2000Members", evidence: m + " is a member of Pre-Windows 2000 Compatible Access"})
+			return
+		}
+	}
+}

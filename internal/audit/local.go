@@ -1,0 +1,144 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+
+	"ipcguard/internal/format/smbconf"
+	"ipcguard/internal/model"
+)
+
+// localSource audits the machine that this runs on: its registry where that is Windows, its Samba where there is one.
+func (o *Options) localSource(ctx context.Context) (*facts, error) {
+	if runtime.GOOS == "windows" {
+		return o.localRegistry()
+	}
+	return o.localSamba(ctx)
+}
+
+// programTime bounds one of Samba's own programs; testparm with a registry of thousands of shares takes seconds.
+const programTime = time.Minute
+
+// program runs one of Samba's programs, which only read here.
+func program(ctx context.Context, name string, args ...string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		for _, dir := range []string{"/usr/sbin/", "/usr/local/samba/sbin/", "/usr/local/samba/bin/"} { // not in everybody's PATH
+			if _, err := os.Stat(dir + name); err == nil {
+				path = dir + name
+			}
+		}
+		if path == "" {
+			return "", err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, programTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	var out, trouble bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &trouble
+	if err := cmd.Run(); err != nil {
+		last := strings.TrimSpace(trouble.String())
+		if at := strings.LastIndexByte(last, '\n'); at >= 0 {
+			last = last[at+1:]
+		}
+		return out.String(), fmt.Errorf("%s: %w: %s", name, err, last)
+	}
+	return out.String(), nil
+}
+
+var (
+	configFile   = regexp.MustCompile(`(?m)^\s*CONFIGFILE: (.+)$`)
+	sambaVersion = regexp.MustCompile(`(?m)^Version (\S+)`)
+)
+
+// localSamba reads this machine's Samba three ways: the file as Samba would read it, with its places and traps; testparm,
+// which says what Samba itself makes of it, its registry included; and smbd's own version.
+func (o *Options) localSamba(ctx context.Context) (*facts, error) {
+	built, err := program(ctx, "smbd", "-b")
+	if err != nil {
+		return nil, fmt.Errorf("local: no Samba server is installed here: %w", err)
+	}
+	path := "/etc/samba/smb.conf"
+	if m := configFile.FindStringSubmatch(built); m != nil {
+		path = strings.TrimSpace(m[1])
+	}
+	return o.liveSamba(ctx, path)
+}
+
+// liveSamba is localSamba for a configuration file that is named.
+func (o *Options) liveSamba(ctx context.Context, path string) (*facts, error) {
+	f := newFacts("smbconf", "local", "samba")
+	f.source.Parts = []string{path}
+	file, err := smbconf.Load(path, smbconf.Options{})
+	if err != nil {
+		f.problem("%v", err)
+	}
+	told, err := program(ctx, "testparm", "-s", "--suppress-prompt", path)
+	if err != nil {
+		f.problem("%v", err)
+		if file == nil {
+			return nil, errors.New(strings.Join(f.problems, "; "))
+		}
+		f.config(o, file)
+		return f, nil
+	}
+	asSambaSays, err := smbconf.Load("testparm", smbconf.Options{ReadFile: func(string) ([]byte, error) { return []byte(told), nil }})
+	if err != nil {
+		return nil, fmt.Errorf("testparm: %w", err)
+	}
+	if file == nil {
+		f.config(o, asSambaSays)
+	} else {
+		f.both(o, file, asSambaSays)
+	}
+	if name, err := os.Hostname(); err == nil && f.host == "" {
+		f.host, _, _ = strings.Cut(name, ".")
+	}
+	if text, err := program(ctx, "smbd", "--version"); err == nil {
+		if m := sambaVersion.FindStringSubmatch(text); m != nil {
+			f.platform.Version = m[1]
+			f.why("smbd says that it is version %s; the catalog's answers were measured on 4.17.12", m[1])
+		}
+	}
+	return f, nil
+}
+
+// both takes the file for places and traps, and testparm's word for the values. Where the registry adds to the file, or a
+// macro had to be left open, only testparm knows.
+func (f *facts) both(o *Options, file, told *smbconf.Config) {
+	registry := file.Registry
+	file.Registry, file.Partial = false, false // testparm answers for what the file leaves open
+	f.config(o, file)
+	live := newFacts("smbconf", "testparm", "samba")
+	live.config(o, told)
+	for id, v := range live.values {
+		if strings.HasPrefix(id, "IPC$:") && forced[strings.TrimPrefix(id, "IPC$:")] {
+			continue // a trap of the file; testparm may leave such a line out
+		}
+		mine := f.values[id]
+		if !v.Present && mine.Present || fmt.Sprint(mine.Data) == fmt.Sprint(v.Data) {
+			continue // testparm leaves out what equals the default
+		}
+		f.values[id], f.origin[id] = v, "testparm"
+		if registry {
+			f.origin[id] = "testparm (Samba's registry)"
+		}
+	}
+	if registry {
+		f.shares = live.shares
+		f.why("part of the configuration is in Samba's registry, as testparm reads it")
+	}
+	if live.platform.Role != f.platform.Role && live.platform.Role != model.UnknownRole {
+		f.platform.Role = live.platform.Role
+		f.why("the role is %s: testparm says so", live.platform.Role)
+	}
+}

@@ -1,0 +1,430 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/format/gpo"
+	"ipcguard/internal/format/registry"
+	"ipcguard/internal/model"
+)
+
+// Result is what became of one source: results, or the reason why there are none.
+type Result struct {
+	Source string
+	Audits []*model.Audit
+	Err    error
+}
+
+// Run audits every source, several at a time, and hands each one's result on in the order in which they were named. When
+// ctx ends no further source is begun. It returns the first error of emit.
+func (o Options) Run(ctx context.Context, sources []string, emit func(Result) error) error {
+	if err := o.prepare(); err != nil {
+		return err
+	}
+	sources, merged := o.split(sources)
+	if len(merged) > 0 {
+		a, err := o.merge(merged)
+		r := Result{Source: strings.Join(merged, " + "), Err: err}
+		if a != nil {
+			r.Audits = []*model.Audit{a}
+		}
+		if err := emit(r); err != nil {
+			return err
+		}
+	}
+	jobs := o.Jobs
+	if jobs <= 0 {
+		jobs = runtime.GOMAXPROCS(0)
+	}
+	results := make([]chan Result, len(sources))
+	for i := range results {
+		results[i] = make(chan Result, 1)
+	}
+	next := make(chan int)
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	work, stop := context.WithCancel(ctx)
+	defer stop()
+	for range min(jobs, len(sources)) {
+		workers.Go(func() {
+			for i := range next {
+				r := Result{Source: sources[i]}
+				if r.Err = work.Err(); r.Err == nil {
+					r.Audits, r.Err = o.source(work, sources[i])
+				}
+				results[i] <- r
+			}
+		})
+	}
+	workers.Go(func() {
+		defer close(next)
+		for i := range sources {
+			select {
+			case next <- i:
+			case <-work.Done():
+				return
+			}
+		}
+	})
+	for i := range sources {
+		select {
+		case r := <-results[i]:
+			if ctx.Err() != nil && r.Err != nil {
+				return ctx.Err()
+			}
+			if err := emit(r); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Source audits one source: local, winreg://HOST, a file or a folder.
+func (o Options) Source(ctx context.Context, name string) ([]*model.Audit, error) {
+	if err := o.prepare(); err != nil {
+		return nil, err
+	}
+	return o.source(ctx, name)
+}
+
+// prepare checks the options and fills in the catalog.
+func (o *Options) prepare() error {
+	if o.Catalog == nil {
+		c, err := catalog.Load()
+		if err != nil {
+			return err
+		}
+		o.Catalog = c
+	}
+	if o.Product != "" && o.Catalog.Product(o.Product) == nil {
+		return fmt.Errorf("product %q is not in the catalog", o.Product)
+	}
+	return nil
+}
+
+// split takes the sources that are merged out of the list.
+func (o *Options) split(sources []string) (rest, merged []string) {
+	if !o.Merge {
+		return sources, nil
+	}
+	for _, s := range sources {
+		switch k, _ := sniff(s); k {
+		case kindReg, kindPolicy:
+			merged = append(merged, s)
+		default:
+			rest = append(rest, s)
+		}
+	}
+	return rest, merged
+}
+
+// merge applies policies and .reg files in the order given.
+func (o *Options) merge(names []string) (*model.Audit, error) {
+	f := newFacts("gpo", strings.Join(names, " + "), "windows")
+	for _, name := range names {
+		if k, _ := sniff(name); k == kindReg {
+			changes, problems, err := regFile(name)
+			if err != nil {
+				return nil, err
+			}
+			for _, p := range problems {
+				f.problem("%s", p)
+			}
+			f.source.Parts = append(f.source.Parts, name)
+			f.apply(o.Catalog, changes)
+			continue
+		}
+		list, err := policies(name)
+		if err != nil {
+			return nil, err
+		}
+		later := newFacts("gpo", name, "windows")
+		later.policy(o.Catalog, list...)
+		f.over(later)
+	}
+	f.why("policies do not say which product or role they are applied to; --product and --role do. They were applied in the order given, the last one wins")
+	return judge(o, f), nil
+}
+
+// over lays later facts over these.
+func (f *facts) over(later *facts) {
+	for id, v := range later.values {
+		if old := f.origin[id]; old != "" {
+			later.hints[id] = "it wins over " + old
+		}
+		f.values[id], f.origin[id], f.hints[id] = v, later.origin[id], later.hints[id]
+	}
+	f.source.Parts = append(f.source.Parts, later.source.Parts...)
+	f.lints = append(f.lints, later.lints...)
+	f.problems, f.partial = append(f.problems, later.problems...), f.partial || later.partial
+}
+
+// kind is what a source is.
+type kind int
+
+const (
+	kindNone kind = iota
+	kindHive
+	kindReg
+	kindPolicy // a GPO folder, GptTmpl.inf or registry.pol
+	kindSamba
+	kindWindows // a folder with hives
+	kindFolder  // a folder that holds sources
+)
+
+// sniff tells what a file or folder is by its first bytes, and by its name where these leave it open.
+func sniff(name string) (kind, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return kindNone, err
+	}
+	if st.IsDir() {
+		return sniffFolder(name)
+	}
+	if !st.Mode().IsRegular() {
+		return kindNone, fmt.Errorf("%s: neither a file nor a folder", name)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return kindNone, err
+	}
+	defer file.Close()
+	head := make([]byte, 4096)
+	n, err := io.ReadFull(file, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return kindNone, err
+	}
+	return sniffBytes(name, head[:n])
+}
+
+func sniffBytes(name string, head []byte) (kind, error) {
+	text := string(bytes.TrimPrefix(head, []byte{0xef, 0xbb, 0xbf}))
+	if bytes.HasPrefix(head, []byte{0xff, 0xfe}) {
+		text = registry.DecodeUTF16(head[2:])
+	}
+	first := strings.TrimSpace(text)
+	switch {
+	case bytes.HasPrefix(head, []byte("regf")), bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")), bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		return kindHive, nil
+	case strings.HasPrefix(first, "Windows Registry Editor"), strings.HasPrefix(first, "REGEDIT"):
+		return kindReg, nil
+	case bytes.HasPrefix(head, []byte("PReg")):
+		return kindPolicy, nil
+	case isPolicyFile(name), strings.Contains(strings.ToUpper(text), `"$CHICAGO$"`):
+		return kindPolicy, nil
+	case strings.EqualFold(filepath.Ext(name), ".reg"):
+		return kindReg, nil
+	}
+	if len(head) > 0 && len(bytes.Trim(head, "\x00")) == 0 {
+		return kindNone, fmt.Errorf("%s: begins with nothing but zeros, which is no configuration: a hive starts with regf", name)
+	}
+	if bytes.IndexByte(head, 0) >= 0 {
+		return kindNone, fmt.Errorf("%s: is none of the files that can be audited: a registry hive, a .reg file, GptTmpl.inf, registry.pol or smb.conf", name)
+	}
+	return kindSamba, nil
+}
+
+// sniffFolder: Windows, Windows/System32/config, a policy object, or a folder of sources.
+func sniffFolder(name string) (kind, error) {
+	if hiveFolderOf(name) != "" {
+		return kindWindows, nil
+	}
+	switch _, err := gpo.Read(os.DirFS(name), "."); {
+	case err == nil:
+		return kindPolicy, nil
+	case errors.Is(err, gpo.ErrNone):
+		return kindFolder, nil
+	default:
+		return kindNone, fmt.Errorf("%s: %w", name, err)
+	}
+}
+
+// hiveFolderOf finds the folder with the hives below a mounted volume, its Windows folder, or the folder itself.
+func hiveFolderOf(name string) string {
+	for _, below := range [][]string{{}, {"System32", "config"}, {"Windows", "System32", "config"}, {"WINNT", "System32", "config"}} {
+		dir := name
+		for _, part := range below {
+			if dir = childFolder(dir, part); dir == "" {
+				break
+			}
+		}
+		if dir == "" {
+			continue
+		}
+		p := beside(dir, "SYSTEM")
+		if p == "" {
+			continue
+		}
+		if k, err := sniff(p); err == nil && k == kindHive {
+			return dir
+		}
+		if len(below) > 0 {
+			return dir // the place is right, whatever became of the file
+		}
+	}
+	return ""
+}
+
+// childFolder finds a folder by its name in any case: a mounted Windows volume keeps the case it was written with.
+func childFolder(dir, name string) string {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return ""
+	}
+	for _, e := range list {
+		if strings.EqualFold(e.Name(), name) {
+			if st, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && st.IsDir() {
+				return filepath.Join(dir, e.Name())
+			}
+		}
+	}
+	return ""
+}
+
+// source audits one source.
+func (o *Options) source(ctx context.Context, name string) ([]*model.Audit, error) {
+	if host, ok := strings.CutPrefix(name, "winreg://"); ok {
+		if host == "" || strings.ContainsAny(host, "/\\") {
+			return nil, fmt.Errorf("%s: want winreg://HOST or winreg://HOST:PORT", name)
+		}
+		return o.one(o.remoteSource(ctx, name, host))
+	}
+	if name == "local" {
+		return o.one(o.localSource(ctx))
+	}
+	k, err := sniff(name)
+	if err != nil {
+		return nil, err
+	}
+	switch k {
+	case kindHive:
+		return o.one(o.hiveFile(name))
+	case kindWindows:
+		return o.one(o.hiveFolder(name, hiveFolderOf(name)))
+	case kindReg:
+		return o.one(o.regSource(name))
+	case kindSamba:
+		return o.one(o.smbConf(name))
+	case kindPolicy:
+		list, err := policies(name)
+		if err != nil {
+			return nil, err
+		}
+		var out []*model.Audit
+		for _, g := range list {
+			source := name
+			if len(list) > 1 {
+				source = g.Folder
+			}
+			out = append(out, judge(o, o.policySource(source, g)))
+		}
+		return out, nil
+	}
+	return o.folder(ctx, name)
+}
+
+func (o *Options) one(f *facts, err error) ([]*model.Audit, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []*model.Audit{judge(o, f)}, nil
+}
+
+// Bounds of a folder of sources: a backup of a large domain's policies has some 2,000 objects.
+const (
+	maxFound = 20_000
+	maxDepth = 8
+)
+
+// folder audits every source in a folder and below it.
+func (o *Options) folder(ctx context.Context, name string) ([]*model.Audit, error) {
+	found, err := find(name, 0)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("%s: nothing in it can be audited: no hive, .reg file, group policy object or smb.conf", name)
+	}
+	slices.Sort(found)
+	var out []*model.Audit
+	inner := *o
+	inner.Merge = false
+	err = inner.Run(ctx, found, func(r Result) error {
+		out = append(out, r.Audits...)
+		if r.Err != nil {
+			f := newFacts("", r.Source, "")
+			f.problem("%s", message(r.Source, r.Err))
+			out = append(out, judge(&inner, f))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// message names the source in its own error once.
+func message(source string, err error) string {
+	if strings.Contains(err.Error(), source) {
+		return err.Error()
+	}
+	return source + ": " + err.Error()
+}
+
+// find lists what can be audited below a folder. Of text files only those named like one are taken: not every text is a
+// smb.conf.
+func find(dir string, depth int) ([]string, error) {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, e := range list {
+		if len(out) >= maxFound {
+			return nil, fmt.Errorf("%s: more than %d sources", dir, maxFound)
+		}
+		path := filepath.Join(dir, e.Name())
+		if e.Type()&fs.ModeSymlink != 0 {
+			continue // may lead in a circle, or out of the folder
+		}
+		k, err := sniff(path)
+		switch {
+		case err != nil:
+			continue
+		case k == kindFolder && depth < maxDepth:
+			below, err := find(path, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, below...)
+		case k == kindFolder:
+		case k == kindSamba && !strings.EqualFold(filepath.Ext(path), ".conf"):
+		case k == kindHive && !hasHiveName(e.Name()):
+		default:
+			out = append(out, path)
+		}
+	}
+	return out, nil
+}
+
+// hasHiveName keeps packed files that are none of ours, and logs of hives, out of a folder's list.
+func hasHiveName(name string) bool {
+	upper := strings.ToUpper(name)
+	for _, ext := range []string{".XZ", ".GZ"} {
+		upper = strings.TrimSuffix(upper, ext)
+	}
+	return strings.HasPrefix(upper, "SYSTEM") && !strings.Contains(upper, ".LOG")
+}
