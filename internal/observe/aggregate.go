@@ -51,6 +51,7 @@ type useKey struct {
 type Aggregator struct {
 	rows    map[useKey]*model.Use
 	max     int
+	most    int // bytes
 	bytes   int
 	givenUp map[model.Identity]int64
 }
@@ -60,7 +61,25 @@ func NewAggregator(maxRows int) *Aggregator {
 	if maxRows <= 0 {
 		maxRows = DefaultMaxRows
 	}
-	return &Aggregator{rows: make(map[useKey]*model.Use), max: maxRows, givenUp: make(map[model.Identity]int64)}
+	return &Aggregator{rows: make(map[useKey]*model.Use), max: maxRows, most: maxRowBytes, givenUp: make(map[model.Identity]int64)}
+}
+
+// LimitBytes bounds what all rows may take together, where less is to be had than maxRowBytes.
+func (a *Aggregator) LimitBytes(n int) { a.most = min(n, maxRowBytes) }
+
+// Touch tells that a use that was added goes on: the row's Last moves, its Count stays. Without the row it does nothing.
+func (a *Aggregator) Touch(u model.Use) {
+	clipUse(&u)
+	if row, ok := a.rows[keyOf(&u)]; ok {
+		row.Last = later(row.Last, u.Last)
+	}
+}
+
+func keyOf(u *model.Use) useKey {
+	return useKey{
+		client: u.Client, server: u.Server, account: u.Account, share: u.Share, pipe: u.Pipe, iface: u.Interface,
+		uuid: u.UUID, call: u.Call, status: u.Status, identity: u.Identity, layer: u.Layer, outcome: u.Outcome, opnum: u.Opnum,
+	}
 }
 
 // Add adds a use or, with Count, First and Last set, a row of another result. A Count of 0 is 1.
@@ -69,13 +88,10 @@ func (a *Aggregator) Add(u model.Use) {
 		u.Count = 1
 	}
 	size := rowBytes + clipUse(&u)
-	key := useKey{
-		client: u.Client, server: u.Server, account: u.Account, share: u.Share, pipe: u.Pipe, iface: u.Interface,
-		uuid: u.UUID, call: u.Call, status: u.Status, identity: u.Identity, layer: u.Layer, outcome: u.Outcome, opnum: u.Opnum,
-	}
+	key := keyOf(&u)
 	row, ok := a.rows[key]
 	if !ok {
-		if len(a.rows) >= a.max || a.bytes+size > maxRowBytes {
+		if len(a.rows) >= a.max || a.bytes+size > a.most {
 			a.givenUp[u.Identity] += u.Count
 			return
 		}

@@ -1,0 +1,265 @@
+package conversation
+
+import (
+	"bytes"
+	"time"
+
+	"ipcguard/internal/observe/flow"
+	"ipcguard/internal/smb/nbss"
+)
+
+// prefixLen is how much of a frame is there before it is decided what of it to keep: the 4 bytes of framing, an SMB2 header
+// of 64, the fixed part of a READ or WRITE of 48, and the 16 bytes of an RPC header.
+const prefixLen = nbss.HeaderLen + 128
+
+// framer cuts one direction into frames.
+//
+//	buf empty                at a border between frames
+//	buf, keep == 0           the first bytes of a frame, not enough to decide
+//	buf, keep > 0            a frame of size bytes of which keep are wanted
+//	skip > 0                 inside a frame, behind all that is wanted
+//	seek                     somewhere; buf holds the last few bytes, which may begin a frame
+type framer struct {
+	buf  []byte
+	keep int
+	size int
+	skip int
+	seek bool
+}
+
+// data cuts what came. Frames that lie in b as a whole are not copied.
+func (c *Conversation) data(d flow.Direction, b []byte, at time.Time) {
+	f := &c.st.framers[d]
+	for len(b) > 0 {
+		switch {
+		case f.skip > 0:
+			n := min(f.skip, len(b))
+			f.skip -= n
+			b = b[n:]
+		case f.seek:
+			b = c.seek(f, b)
+		case len(f.buf) == 0:
+			keep, size := c.decide(f, d, b)
+			switch {
+			case f.seek:
+			case size > 0 && keep <= len(b): // the whole of it, or all that is wanted
+				if keep > 0 {
+					c.message(d, b[nbss.HeaderLen:keep], size-nbss.HeaderLen, at)
+				}
+				f.skip = size
+			default:
+				c.hold(f, b)
+				f.keep, f.size = keep, size
+				b = nil
+			}
+		default:
+			b = c.fill(f, d, b, at)
+		}
+	}
+}
+
+// fill adds to a frame that came in pieces.
+func (c *Conversation) fill(f *framer, d flow.Direction, b []byte, at time.Time) []byte {
+	target := f.keep
+	switch {
+	case target > 0:
+	case len(f.buf) < nbss.HeaderLen:
+		target = nbss.HeaderLen
+	default:
+		target = min(frameSize(f.buf), prefixLen)
+	}
+	n := min(target-len(f.buf), len(b))
+	c.hold(f, b[:n])
+	b = b[n:]
+	if len(f.buf) < target {
+		return b
+	}
+	if f.keep == 0 {
+		keep, size := c.decide(f, d, f.buf)
+		switch {
+		case f.seek: // buf holds bytes that are no frame; let seek look at them again
+		case size == 0: // more is needed to decide
+		case keep <= len(f.buf):
+			f.keep, f.size = max(keep, 1), size
+			if keep == 0 {
+				c.drop(f, size-len(f.buf))
+				return b
+			}
+		default:
+			f.keep, f.size = keep, size
+			return b
+		}
+		if f.keep == 0 {
+			return b
+		}
+	}
+	have := len(f.buf)
+	c.message(d, f.buf[nbss.HeaderLen:f.keep], f.size-nbss.HeaderLen, at)
+	c.drop(f, f.size-have)
+	return b
+}
+
+// drop ends the present frame, of which rest bytes are still to come.
+func (c *Conversation) drop(f *framer, rest int) {
+	c.release(f)
+	f.keep, f.size, f.skip = 0, 0, rest
+}
+
+// frameSize is header and payload of the frame that b begins with.
+func frameSize(b []byte) int {
+	return nbss.HeaderLen + int(b[1])<<16 + int(b[2])<<8 + int(b[3])
+}
+
+// decide reads the beginning of a frame: how many bytes there are, and how many of them are wanted, framing included. A size
+// of 0 asks for more bytes.
+func (c *Conversation) decide(f *framer, d flow.Direction, b []byte) (keep, size int) {
+	if len(b) < nbss.HeaderLen {
+		return 0, 0
+	}
+	size = frameSize(b)
+	if typ, _, err := nbss.ParseHeader([nbss.HeaderLen]byte(b)); err != nil {
+		f.seek = true
+		return 0, 0
+	} else if typ != nbss.SessionMessage || size == nbss.HeaderLen {
+		if size > nbss.HeaderLen+2*34+256 { // the longest session packet is a request with two names and scopes
+			f.seek = true
+		}
+		return 0, size
+	}
+	if len(b) < min(size, prefixLen) {
+		return 0, 0
+	}
+	if size < nbss.HeaderLen+8 || !isSMB(b[nbss.HeaderLen:]) {
+		f.seek = true
+		return 0, 0
+	}
+	msg := b[nbss.HeaderLen:min(len(b), size)]
+	c.f.counts.Frames++
+	keep = c.want(d, msg, size-nbss.HeaderLen)
+	if keep == 0 {
+		return 0, size
+	}
+	if keep < size-nbss.HeaderLen && keep > prefixLen {
+		c.f.giveUp(cutFrame)
+	}
+	return nbss.HeaderLen + keep, size
+}
+
+func isSMB(b []byte) bool {
+	return b[0] >= 0xFC && b[1] == 'S' && b[2] == 'M' && b[3] == 'B'
+}
+
+// hold keeps a copy of bytes of a frame.
+func (c *Conversation) hold(f *framer, b []byte) {
+	if f.buf == nil {
+		if n := len(c.f.spare); n > 0 {
+			f.buf, c.f.spare = c.f.spare[n-1], c.f.spare[:n-1]
+		}
+	}
+	f.buf = append(f.buf, b...)
+	c.charge(len(b))
+}
+
+const (
+	maxSpare     = 16        // a frame in pieces is rare: one connection at a time is in the middle of one
+	maxSpareSize = 128 << 10 // larger buffers go back to the system
+)
+
+func (c *Conversation) release(f *framer) {
+	c.charge(-len(f.buf))
+	if cap(f.buf) > 0 && cap(f.buf) <= maxSpareSize && len(c.f.spare) < maxSpare {
+		c.f.spare = append(c.f.spare, f.buf[:0])
+	}
+	f.buf = nil
+}
+
+// startLen is how many bytes tell the start of a frame: framing, the protocol's name, and SMB2's StructureSize.
+const startLen = nbss.HeaderLen + 6
+
+// isStart tells whether a frame may begin at b, which has startLen bytes.
+func isStart(b []byte) bool {
+	size := frameSize(b)
+	if b[0] != 0 || size < nbss.HeaderLen+32 || !isSMB(b[nbss.HeaderLen:]) {
+		return false
+	}
+	return b[nbss.HeaderLen] != 0xFE || b[8] == 64 && b[9] == 0 && size >= nbss.HeaderLen+64
+}
+
+// findStart looks for a frame's start; -1 when there is none. Starts that are cut off at the end of b are not found.
+func findStart(b []byte) int {
+	for from := 0; ; {
+		i := bytes.Index(b[from:], []byte("SMB"))
+		if i < 0 {
+			return -1
+		}
+		i += from
+		if p := i - nbss.HeaderLen - 1; p >= 0 && p+startLen <= len(b) && isStart(b[p:]) {
+			return p
+		}
+		from = i + 3
+	}
+}
+
+// seek passes over bytes up to the next start of a frame.
+func (c *Conversation) seek(f *framer, b []byte) []byte {
+	if len(f.buf) > 0 {
+		old := len(f.buf)
+		n := min(len(b), startLen)
+		c.hold(f, b[:n])
+		if p := findStart(f.buf); p >= 0 && p < old {
+			c.f.counts.Foreign += int64(p)
+			rest := append([]byte(nil), f.buf[p:]...)
+			c.release(f)
+			f.seek = false
+			c.hold(f, rest)
+			return b[n:]
+		}
+		if n == len(b) { // the start may still be cut off at the end
+			tail := append([]byte(nil), f.buf[max(0, len(f.buf)-startLen+1):]...)
+			c.f.counts.Foreign += int64(len(f.buf) - len(tail))
+			c.release(f)
+			c.hold(f, tail)
+			return nil
+		}
+		c.f.counts.Foreign += int64(old)
+		c.release(f)
+	}
+	if p := findStart(b); p >= 0 {
+		c.f.counts.Foreign += int64(p)
+		f.seek = false
+		return b[p:]
+	}
+	tail := min(len(b), startLen-1)
+	c.f.counts.Foreign += int64(len(b) - tail)
+	c.hold(f, b[len(b)-tail:])
+	return nil
+}
+
+// gap passes over n lost bytes.
+func (c *Conversation) gap(d flow.Direction, n int) {
+	f := &c.st.framers[d]
+	if f.skip > 0 { // inside what is not wanted
+		m := min(f.skip, n)
+		f.skip -= m
+		n -= m
+	}
+	if n == 0 {
+		return
+	}
+	c.f.counts.Lost += int64(n)
+	defer c.damaged(d)
+	if f.seek || len(f.buf) < nbss.HeaderLen {
+		c.release(f)
+		f.seek = true
+		return
+	}
+	c.f.giveUp(gapInFrame)
+	size := frameSize(f.buf)
+	if f.keep > 0 { // all of it was counted as readable
+		c.f.counts.Readable -= int64(size)
+		c.f.counts.Lost += int64(size - min(n, size-len(f.buf)))
+	}
+	rest := size - len(f.buf) - n
+	c.drop(f, max(rest, 0))
+	f.seek = rest < 0
+}

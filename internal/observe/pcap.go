@@ -1,0 +1,318 @@
+package observe
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/gopacket/gopacket/layers"
+
+	"ipcguard/internal/observe/capture"
+	"ipcguard/internal/observe/conversation"
+	"ipcguard/internal/observe/flow"
+	"ipcguard/internal/observe/packet"
+)
+
+// ErrNotCapture says that bytes are no packet capture.
+var ErrNotCapture = errors.New("not a packet capture")
+
+// DefaultMemory is what observe may use, in bytes.
+const DefaultMemory = 200 << 20
+
+// minMemory is what it needs at least: the read buffer, the window of a decompressor and some connections.
+const minMemory = 16 << 20
+
+// TrafficOptions say how traffic is read.
+type TrafficOptions struct {
+	Ports  []uint16 // where servers listen; 445 and 139 when empty
+	Memory int      // bytes that all state may take together; DefaultMemory when 0
+}
+
+// Traffic reads captures and live packets into an Aggregator. Connections go on from one capture to the next, where their
+// times follow one another. It is not safe for concurrent use.
+type Traffic struct {
+	agg      *Aggregator
+	cov      *Coverage
+	decoder  packet.Decoder
+	table    *flow.Table
+	follower *conversation.Follower
+	ports    [1 << 16]bool
+	last     time.Time
+	reasons  map[packet.Reason]int64
+	packets  int64
+	evicted  int64 // sessions remembered for later that were given up
+	dropped  int64
+	told     told
+}
+
+// told is what the coverage has already.
+type told struct {
+	packets, dropped int64
+	reasons          map[packet.Reason]int64
+	flows            flow.Counts
+	frames           conversation.Counts
+	givenUp          map[string]int64
+}
+
+// A fifth of the memory each goes to the state of connections and to the connections themselves, a tenth to bytes that wait
+// behind holes, and three tenths to rows; the rest is the garbage collector's and the buffers'.
+const (
+	shareState = 5
+	shareHeld  = 10
+	flowBytes  = 320 // an entry of the flow table with its key, and a conversation without state
+)
+
+// NewTraffic returns a reader of traffic that adds to agg and cov.
+func NewTraffic(agg *Aggregator, cov *Coverage, o TrafficOptions) *Traffic {
+	memory := cmp.Or(o.Memory, DefaultMemory)
+	memory = max(memory, minMemory)
+	t := &Traffic{agg: agg, cov: cov, reasons: make(map[packet.Reason]int64)}
+	t.told.reasons, t.told.givenUp = make(map[packet.Reason]int64), make(map[string]int64)
+	ports := o.Ports
+	if len(ports) == 0 {
+		ports = []uint16{445, 139}
+	}
+	for _, p := range ports {
+		t.ports[p] = true
+	}
+	agg.LimitBytes(memory * 3 / 10)
+	t.follower = conversation.NewFollower(agg, memory/shareState)
+	limits := flow.Limits{Flows: memory / shareState / flowBytes, Held: memory / shareHeld, PerSide: flow.DefaultLimits.PerSide}
+	t.table = flow.NewTable(limits, func(port uint16) bool { return t.ports[port] }, t.follower.Open)
+	return t
+}
+
+// Source names where the packets come from.
+func (t *Traffic) Source(name string) { t.follower.Source = name }
+
+// Packet takes one packet, of which data was captured.
+func (t *Traffic) Packet(link layers.LinkType, data []byte, length int, at time.Time) {
+	t.packets++
+	t.last = at
+	seg, why := t.decoder.Decode(link, data, length)
+	if why != packet.OK {
+		t.reasons[why]++
+		return
+	}
+	if !t.table.Segment(&seg, at) {
+		return
+	}
+	t.cov.Saw(at)
+	for t.follower.Over() {
+		if !t.table.Evict(at) && !t.follower.ForgetOld() {
+			return
+		}
+	}
+}
+
+// Idle drops the connections that are followed; they are met again in their middle.
+func (t *Traffic) Idle() { t.table.Close(t.last) }
+
+// Close ends every connection and completes the coverage. No packet is taken after it.
+func (t *Traffic) Close() {
+	t.table.Close(t.last)
+	t.Settle()
+	for id, n := range t.agg.GivenUp() {
+		t.cov.Note(fmt.Sprintf("%d uses by %s identities found no room in the memory for rows and are not told", n, id))
+	}
+	t.cov.sortNotes()
+}
+
+// Settle brings the coverage up to date with the packets so far.
+func (t *Traffic) Settle() {
+	c := t.cov
+	c.CountRead("packets", t.packets-t.told.packets)
+	t.told.packets = t.packets
+	for why, n := range t.reasons {
+		more := n - t.told.reasons[why]
+		t.told.reasons[why] = n
+		if why == packet.NotTCP {
+			c.CountRead("packets without TCP", more)
+			continue
+		}
+		c.CountUnreadable("packets: "+string(why), more)
+	}
+	f, was := t.table.Counts(), t.told.flows
+	t.told.flows = f
+	c.CountRead("SMB segments", f.Segments-was.Segments)
+	c.CountRead("SMB connections", f.Connections-was.Connections)
+	c.CountRead("SMB connections met in their middle", f.Midstream-was.Midstream)
+	c.CountUnreadable("connections given up to stay within the memory", f.Evicted-was.Evicted)
+	n, before := t.follower.Counts(), t.told.frames
+	c.CountRead("SMB frames", n.Frames-before.Frames)
+	c.CountRead("SMB frames decrypted with the key of a null session", n.Decrypted-before.Decrypted)
+	c.CountUnreadable("encrypted SMB frames", n.Sealed-before.Sealed)
+	for why, count := range n.GivenUp {
+		c.CountUnreadable(why, count-t.told.givenUp[why])
+		t.told.givenUp[why] = count
+	}
+	if c.Bytes == nil {
+		c.Bytes = new(Bytes)
+	}
+	c.Bytes.Readable += n.Readable - before.Readable
+	c.Bytes.Opaque += n.Opaque - before.Opaque
+	c.Bytes.Lost += n.Lost - before.Lost
+	c.Bytes.Foreign += n.Foreign - before.Foreign
+	t.told.frames = n
+	c.CountUnreadable("packets lost while they were captured", t.dropped-t.told.dropped)
+	t.told.dropped = t.dropped
+}
+
+// ReadPath reads a capture file, or every capture in a folder and the folders in it, oldest first. In a folder, files of
+// other kinds are counted and passed over, and a file that cannot be read is counted and does not end the reading.
+func (t *Traffic) ReadPath(ctx context.Context, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return t.readFile(ctx, path)
+	}
+	type file struct {
+		name  string
+		first time.Time
+	}
+	var files []file
+	err = filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			t.cov.CountUnreadable("files that could not be opened", 1)
+			return nil
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		first, err := firstTime(name)
+		if err != nil {
+			return nil // a log, perhaps; or nothing that observe reads
+		}
+		files = append(files, file{name, first})
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(files, func(a, b file) int { return a.first.Compare(b.first) })
+	for _, f := range files {
+		switch err := t.readFile(ctx, f.name); {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			t.cov.CountUnreadable("files that could not be read to their end", 1)
+		}
+	}
+	return nil
+}
+
+// firstTime is when a capture begins.
+func firstTime(path string) (time.Time, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer f.Close()
+	r, err := openCapture(f)
+	if err != nil {
+		return time.Time{}, err
+	}
+	p, err := r.Next()
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return time.Time{}, nil // a capture still, whose damage is counted when it is read
+	}
+	return p.Time, nil
+}
+
+func openCapture(r io.Reader) (*capture.Reader, error) {
+	plain, err := decompress(r)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotCapture, err)
+	}
+	c, err := capture.NewReader(plain)
+	if errors.Is(err, capture.ErrFormat) {
+		return nil, fmt.Errorf("%w: %w", ErrNotCapture, err)
+	}
+	return c, err
+}
+
+// IsCapture tells from the first bytes of a file whether Traffic can read it. 4 KiB of them are enough, and 128 KiB of a
+// compressed file.
+func IsCapture(head []byte) bool {
+	r, err := decompress(&cutReader{head})
+	if err != nil {
+		return false
+	}
+	plain := make([]byte, capture.Magic)
+	n, _ := io.ReadFull(r, plain)
+	return capture.Is(plain[:n])
+}
+
+// cutReader is the beginning of a file.
+type cutReader struct{ b []byte }
+
+func (r *cutReader) Read(p []byte) (int, error) {
+	if len(r.b) == 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	n := copy(p, r.b)
+	r.b = r.b[n:]
+	return n, nil
+}
+
+func (t *Traffic) readFile(ctx context.Context, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := t.Read(ctx, filepath.Base(path), f); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// farApart is how far the times of two captures may be apart for their connections to be the same.
+const farApart = time.Hour
+
+// checkEvery is after how many packets an interrupt is looked for.
+const checkEvery = 1024
+
+// Read reads one capture, compressed or not. name is what rows call it. A capture that is cut off or damaged gives what it
+// has; the coverage says so, and Read gives no error.
+func (t *Traffic) Read(ctx context.Context, name string, r io.Reader) error {
+	c, err := openCapture(bufio.NewReader(r))
+	if err != nil {
+		return err
+	}
+	t.Source(name)
+	defer func() {
+		t.dropped += c.Dropped()
+		t.cov.CountUnreadable("packets of interfaces that the capture does not describe", c.Unknown())
+	}()
+	for n := 0; ; n++ {
+		p, err := c.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			t.cov.CountUnreadable("captures that end in the middle of a packet", 1)
+			return nil
+		case err != nil: // damage, of the capture or of its compression
+			t.cov.CountUnreadable("captures that are damaged, read up to there", 1)
+			return nil
+		}
+		if n == 0 && !t.last.IsZero() && (p.Time.Before(t.last.Add(-farApart)) || p.Time.After(t.last.Add(farApart))) {
+			t.table.Close(t.last) // another time, so other connections
+		}
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		t.Packet(p.Link, p.Data, p.Length, p.Time)
+	}
+}
