@@ -48,7 +48,6 @@ type Traffic struct {
 	last     time.Time
 	reasons  map[packet.Reason]int64
 	packets  int64
-	evicted  int64 // sessions remembered for later that were given up
 	dropped  int64
 	told     told
 }

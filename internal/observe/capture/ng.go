@@ -96,27 +96,17 @@ func (c *Reader) peek(n, body int) ([]byte, error) {
 	return b, nil
 }
 
-// hand gives n bytes of a packet and remembers to step over the rest of the block.
+// hand gives the n bytes of a packet with which what is left of a block begins, and remembers to step over all of it.
 func (c *Reader) hand(n uint32, body int) ([]byte, error) {
-	if int64(n) > int64(body) || n > maxPacket {
+	if int64(n) > int64(body) || n > maxPacket || body+4 > bufferSize {
 		return nil, fmt.Errorf("%w: a packet of %d bytes in a block of %d", ErrFormat, n, body+12)
 	}
-	b, err := c.r.Peek(int(n))
-	if err != nil {
+	b, err := c.r.Peek(body + 4)
+	if len(b) < int(n) {
 		return nil, ended([]byte{0}, err)
 	}
-	// The rest of the block lies behind the packet and may be long: step over the packet when it has been used.
-	c.last = int(n)
-	if rest := body + 4 - int(n); rest <= bufferSize/2 {
-		c.last += rest
-		whole, err := c.r.Peek(c.last)
-		if err != nil {
-			c.last = len(whole) // the next call meets the end
-		}
-		b = whole[:n]
-		return b, nil
-	}
-	return nil, fmt.Errorf("%w: a block of %d bytes", ErrFormat, body+12)
+	c.last = len(b) // where the file ends behind the packet, the next call meets the end
+	return b[:n], nil
 }
 
 func (c *Reader) enhanced(body int) (Packet, bool, error) {

@@ -37,7 +37,7 @@ func (c *Conversation) data(d flow.Direction, b []byte, at time.Time) {
 			f.skip -= n
 			b = b[n:]
 		case f.seek:
-			b = c.seek(f, b)
+			b = c.seek(f, d, b, at)
 		case len(f.buf) == 0:
 			keep, size := c.decide(f, d, b)
 			switch {
@@ -201,7 +201,7 @@ func findStart(b []byte) int {
 }
 
 // seek passes over bytes up to the next start of a frame.
-func (c *Conversation) seek(f *framer, b []byte) []byte {
+func (c *Conversation) seek(f *framer, d flow.Direction, b []byte, at time.Time) []byte {
 	if len(f.buf) > 0 {
 		old := len(f.buf)
 		n := min(len(b), startLen)
@@ -211,7 +211,7 @@ func (c *Conversation) seek(f *framer, b []byte) []byte {
 			rest := append([]byte(nil), f.buf[p:]...)
 			c.release(f)
 			f.seek = false
-			c.hold(f, rest)
+			c.data(d, rest, at)
 			return b[n:]
 		}
 		if n == len(b) { // the start may still be cut off at the end

@@ -30,7 +30,7 @@ const maxPipeName = 256
 func (c *Conversation) createRequest(h *smb2.Header, msg []byte, link *chain) error {
 	link.p, link.known, link.file = nil, true, smb2.RelatedFileID
 	s := c.session(h.SessionID)
-	t := s.trees[h.TreeID]
+	t := c.tree(s, h.TreeID)
 	if t != nil && !t.ipc {
 		return nil
 	}
@@ -112,7 +112,7 @@ func (c *Conversation) file(h *smb2.Header, id smb2.FileID, link *chain) (p *pip
 	if p = s.opens[id]; p != nil {
 		return p, s, true
 	}
-	t := s.trees[h.TreeID]
+	t := c.tree(s, h.TreeID)
 	return nil, s, t != nil && !t.ipc
 }
 
@@ -234,7 +234,7 @@ func (c *Conversation) ioctlRequest(h *smb2.Header, msg []byte, link *chain) err
 		c.wait(h.MessageID, pending{command: smb2.IOCTL, ctl: r.CtlCode, s: s, p: p, from: from, to: p.seq})
 	case smb2.FSCTLDFSGetReferrals, smb2.FSCTLDFSGetReferralsEx, smb2.FSCTLQueryInterfaces:
 		s := c.session(h.SessionID)
-		if t := s.trees[h.TreeID]; t != nil && t.ipc {
+		if t := c.tree(s, h.TreeID); t != nil && t.ipc {
 			c.wait(h.MessageID, pending{command: smb2.IOCTL, ctl: r.CtlCode, s: s})
 		}
 	}

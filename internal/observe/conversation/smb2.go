@@ -23,6 +23,7 @@ type smb2State struct {
 	sessions map[uint64]*session
 	setups   map[uint64]*setup
 	pending  map[uint64]pending
+	trees    int // pending TREE_CONNECTs that are not claimed
 	chain    [2]chain
 }
 
@@ -43,6 +44,7 @@ type pending struct {
 	s        *session
 	tree     uint32
 	ipc      bool // TREE_CONNECT: by the path
+	claimed  bool // TREE_CONNECT: a TreeId is taken for its answer
 	guessed  bool // CREATE, READ: the tree is not known; a pipe it may be
 	p        *pipe
 	file     smb2.FileID // READ: where p is not known
@@ -144,7 +146,7 @@ func (c *Conversation) openOf(b []byte, at int) (p *pipe, known bool) {
 	if p := s.opens[smb2.FileID(b[at:at+16])]; p != nil {
 		return p, true
 	}
-	t := s.trees[le.Uint32(b[36:])]
+	t := c.tree(s, le.Uint32(b[36:]))
 	return nil, t != nil && !t.ipc
 }
 
@@ -233,13 +235,42 @@ func (c *Conversation) wait(id uint64, q pending) {
 	}
 	q.at = c.st.now
 	two.pending[id] = q
+	if q.command == smb2.TreeConnect {
+		two.trees++
+	}
 }
 
 func (c *Conversation) done2(id uint64) {
-	if _, ok := c.st.two.pending[id]; ok {
+	if q, ok := c.st.two.pending[id]; ok {
 		delete(c.st.two.pending, id)
 		c.charge(-costPending)
+		if q.command == smb2.TreeConnect && !q.claimed {
+			c.st.two.trees--
+		}
 	}
+}
+
+// tree is what a TreeId stands for; nil where that was not seen. Where a tree connect was seen without its answer, as in a
+// capture of one side, the first TreeId that comes up is taken for it, if there is but one to choose.
+func (c *Conversation) tree(s *session, id uint32) *tree {
+	two := c.st.two
+	if t := s.trees[id]; t != nil || two.trees != 1 {
+		return t
+	}
+	for mid, q := range two.pending {
+		if q.command != smb2.TreeConnect || q.claimed || q.s != s {
+			continue
+		}
+		t := &tree{ipc: q.ipc, guessed: true}
+		if id != 0 && id != ^uint32(0) { // not a related message of its own compound
+			c.setTree(s, id, t)
+			q.claimed = true
+			two.pending[mid] = q
+			two.trees--
+		}
+		return t
+	}
+	return nil
 }
 
 func (c *Conversation) request2(h *smb2.Header, msg []byte) {

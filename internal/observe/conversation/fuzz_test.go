@@ -1,0 +1,80 @@
+package conversation
+
+import (
+	"encoding/binary"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/observe/flow"
+	"ipcguard/internal/observe/packet"
+)
+
+// nobody takes rows and holds them against what every row must be.
+type nobody struct {
+	t    testing.TB
+	rows int
+}
+
+func (n *nobody) Add(u model.Use) {
+	n.rows++
+	if u.Client == "" || u.Server == "" || u.Identity == "" || u.Layer == "" || u.Outcome == "" || u.Basis == "" || u.Count != 1 {
+		n.t.Fatalf("a row that says too little: %+v", u)
+	}
+	if (u.Layer == model.LayerOpen || u.Layer == model.LayerBind) && u.Share != ipcShare {
+		n.t.Fatalf("a pipe on %q: %+v", u.Share, u)
+	}
+}
+
+func (n *nobody) Touch(model.Use) {}
+
+// play feeds a script: direction and gap in the first byte, the length in two, then the bytes.
+func play(f *Follower, script []byte, midstream bool) {
+	c := f.Open(flow.Conn{Client: packet.Endpoint{IP: [16]byte{15: 1}, Port: 40000}, Server: packet.Endpoint{IP: [16]byte{15: 2}, Port: 445}, Midstream: midstream}, time.Time{})
+	at := time.Unix(1e9, 0)
+	for len(script) >= 3 {
+		d, n := flow.Direction(script[0]&1), int(binary.LittleEndian.Uint16(script[1:]))
+		gap := script[0]&2 != 0
+		script = script[3:]
+		at = at.Add(time.Second)
+		if gap {
+			c.Gap(d, n+1, at)
+			continue
+		}
+		n = min(n, len(script))
+		c.Data(d, script[:n], at)
+		script = script[n:]
+	}
+	c.Close(at)
+}
+
+func seeds(f *testing.F) {
+	for _, name := range []string{"samba/null-session-rpcclient.pcap", "zeek/smb__smb1_transaction_request.pcap", "suricata-verify/dcerpc__zerologon.pcap", "zeek/smb__smb3.pcap", "zeek/smb__smb1-OSS-fuzz-54883.pcap"} {
+		for _, script := range scripts(f, name) {
+			f.Add(script, false)
+			f.Add(script, true)
+		}
+	}
+	f.Add([]byte{0, 8, 0, 0, 0, 0, 4, 0xFE, 'S', 'M', 'B', 2, 3, 0}, false)
+}
+
+// FuzzConversation wants no panic, no row that says too little, and all memory back.
+func FuzzConversation(f *testing.F) {
+	if matches, _ := filepath.Glob("../../../../shared/captures/*"); len(matches) > 0 {
+		seeds(f)
+	}
+	f.Fuzz(func(t *testing.T, script []byte, midstream bool) {
+		fo := NewFollower(&nobody{t: t}, 1<<20)
+		play(fo, script, midstream)
+		for fo.ForgetOld() {
+		}
+		if fo.Used() != 0 {
+			t.Fatalf("%d bytes are still charged", fo.Used())
+		}
+		n := fo.Counts()
+		if n.Readable < 0 || n.Opaque < 0 || n.Lost < 0 || n.Foreign < 0 {
+			t.Fatalf("%+v", n)
+		}
+	})
+}
