@@ -70,10 +70,13 @@ func noun(d model.Disclosure) string {
 }
 
 // worst is how bad what strangers get of some kinds of data is, whether all of it is certainly refused to them, and what
-// they certainly get.
-func (j *judging) worst(kinds []model.Disclosure) (level model.Severity, closed bool, given []model.Disclosure) {
+// they certainly get. ids are the strangers that count; none is all of them.
+func (j *judging) worst(kinds []model.Disclosure, ids ...model.Identity) (level model.Severity, closed bool, given []model.Disclosure) {
 	closed = true
-	for _, id := range strangers {
+	if len(ids) == 0 {
+		ids = strangers
+	}
+	for _, id := range ids {
 		for _, d := range kinds {
 			if !d.IsExposure() {
 				continue
@@ -116,7 +119,11 @@ func (j *judging) weak() {
 		if id := named[s.ID]; id != "" {
 			l.id, l.fix = id, ""
 		}
-		level, closed, given := j.worst(c.Governs.Discloses)
+		var whom []model.Identity
+		if c.Reach == "anonymous" && c.System == "windows" && !c.Governs.Session { // Samba treats guests as anonymous
+			whom = []model.Identity{model.Anonymous}
+		}
+		level, closed, given := j.worst(c.Governs.Discloses, whom...)
 		switch {
 		case len(given) > 0:
 			l.severity = level

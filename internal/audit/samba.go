@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
+	"ipcguard/internal/catalog"
 	"ipcguard/internal/format/smbconf"
 	"ipcguard/internal/model"
 )
@@ -218,27 +220,46 @@ func (s *sambaReader) sharesOf() {
 	}
 }
 
-// names looks for parameters that Samba does not know and that look like one of the catalog's.
+// What smbconf says about lines without effect.
+var (
+	unknownLine = regexp.MustCompile(`unknown parameter "(.+)" is ignored`)
+	globalLine  = regexp.MustCompile(`the global parameter "(.+)" has no effect in \[(.+)\]`)
+)
+
+// names judges lines that Samba ignores: names that are a slip of one of the catalog's, and global parameters of the
+// catalog in a share.
 func (s *sambaReader) names() {
-	sections := append([]*smbconf.Section{s.conf.Global}, s.conf.Shares...)
-	for _, section := range sections {
-		for _, p := range section.Params {
-			if p.Known || strings.Contains(p.Written, ":") {
-				continue
+	for _, p := range s.conf.Problems {
+		if m := unknownLine.FindStringSubmatch(p.Why); m != nil && len(m[1]) > 5 {
+			if c := s.meant(m[1]); c != nil {
+				s.lints = append(s.lints, lint{id: "misspelt-setting", setting: c.ID, evidence: fmt.Sprintf("%s:%d: %q is no parameter and is ignored; %q was probably meant", p.File, p.Line, m[1], bareName(c))})
 			}
-			for i := range s.o.Catalog.Settings {
-				c := &s.o.Catalog.Settings[i]
-				_, name, found := strings.Cut(c.ID, ":")
-				if !found {
-					name = c.ID
-				}
-				if c.System == s.platform.System && len(p.Written) > 5 && slips(strings.ToLower(p.Written), strings.ToLower(name)) <= 2 {
-					s.lints = append(s.lints, lint{id: "misspelt-setting", setting: c.ID, evidence: fmt.Sprintf("%s:%d: %q is no parameter and is ignored; %q was probably meant", p.File, p.Line, p.Written, name)})
-					break
-				}
+		}
+		if m := globalLine.FindStringSubmatch(p.Why); m != nil {
+			if c := s.o.Catalog.Setting(m[1]); c != nil && c.System == s.platform.System {
+				s.lints = append(s.lints, lint{id: "setting-without-effect", setting: c.ID, evidence: fmt.Sprintf("%s:%d: %s stands in [%s], where it does nothing: it belongs in [global]", p.File, p.Line, m[1], m[2]), fix: "Move the line to [global], or remove it."})
 			}
 		}
 	}
+}
+
+// bareName is a setting's name without its section.
+func bareName(c *catalog.Setting) string {
+	if _, name, ok := strings.Cut(c.ID, ":"); ok {
+		return name
+	}
+	return c.ID
+}
+
+// meant is the setting that a name is a slip of, or nil.
+func (s *sambaReader) meant(written string) *catalog.Setting {
+	for i := range s.o.Catalog.Settings {
+		c := &s.o.Catalog.Settings[i]
+		if c.System == s.platform.System && slips(strings.ToLower(written), strings.ToLower(bareName(c))) <= 2 {
+			return c
+		}
+	}
+	return nil
 }
 
 // samba looks for what several parameters say together.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"strings"
+	"time"
 	"unicode"
 
 	"charm.land/lipgloss/v2"
@@ -12,8 +13,9 @@ import (
 // Style says how text is shown.
 type Style struct {
 	Color           bool
-	Verbose         bool // the whole ladder of layers
-	HideUnreachable bool // count hosts that did not answer instead of listing them
+	Verbose         bool      // the whole ladder of layers
+	HideUnreachable bool      // count hosts that did not answer instead of listing them
+	Now             time.Time // when a document is made; the zero value is now
 }
 
 // palette colours words; without colour it leaves them alone.

@@ -1,0 +1,291 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ipcguard/internal/audit"
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+	"ipcguard/internal/report"
+)
+
+const auditHelp = `Say what a configuration really does: every setting that governs IPC$ as it is written and as it works on this product,
+version and role, what anonymous, guests and users may do because of it, and what to change. What neither the
+configuration nor a document settles is "unknown".
+
+Nothing is changed or started, neither here nor on a host that is read from afar.
+
+Sources:
+  SYSTEM  SYSTEM.xz                an offline registry hive; SOFTWARE, SAM and SECURITY beside it are read as well
+  /mnt  /mnt/Windows               a mounted Windows volume
+  FILE.reg                         a registry export
+  GPO-BACKUP  SYSVOL/…/{GUID}      a group policy object, as backed up or in SYSVOL; GptTmpl.inf or registry.pol alone
+  smb.conf  ksmbd.conf             Samba's configuration, with what it includes
+  local                            this machine: its registry, or its Samba as testparm sees it
+  winreg://[USER@]HOST[:PORT]      a Windows host through its remote registry
+  FOLDER                           everything of these in it
+
+What is missing from a .reg file or a policy is unknown, not absent: they hold changes, not a machine. With --merge they are
+applied in the order given, the last one wins, and become one result.
+
+--scan FILE holds a scan of the same host (json or jsonl of ipcguard scan) against the configuration: where they disagree,
+something is stale, waits for a restart, is overridden, or belongs to another host.
+
+Credentials for winreg:// come as for scan: from IPCGUARD_USER and IPCGUARD_PASSWORD, --credentials-file, --kerberos, or a
+prompt (--user NAME, or USER@ before the host); without any, as anonymous.
+`
+
+const auditExamples = `  ipcguard audit SYSTEM.xz --product win2019 --role domain-controller
+  ipcguard audit /mnt/Windows
+  ipcguard audit /etc/samba/smb.conf --scan scan.jsonl
+  ipcguard audit domain-policy server-policy --merge --product win2022 --role member
+  ipcguard audit policies/ --format html -o audit.html`
+
+// auditFlags are the flags of audit.
+type auditFlags struct {
+	format, output, product, role, from string
+	scans                               []string
+	merge, verbose                      bool
+	jobs                                int
+	logon                               scanFlags // the credentials alone
+}
+
+func (a *app) audit() *cobra.Command {
+	f := &auditFlags{}
+	c := &cobra.Command{
+		Use:     "audit SOURCE…",
+		Short:   "Say what a configuration really does",
+		Long:    auditHelp,
+		Example: auditExamples,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return hinted{usage("no sources named"), "ipcguard audit smb.conf, or ipcguard audit --help"}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error { return a.runAudit(c.Context(), f, args) },
+	}
+	s := c.Flags()
+	s.SortFlags = false
+	s.StringVar(&f.product, "product", "", "the product, instead of what the source tells: win2019, win10-22H2, samba …")
+	s.StringVar(&f.role, "role", "", "the role, instead of what the source tells: workstation, member, standalone, domain-controller")
+	s.StringSliceVar(&f.scans, "scan", nil, "join scans of the same hosts from this file")
+	s.BoolVar(&f.merge, "merge", false, "apply policies and .reg files in the order given, and audit what comes of them")
+	s.StringVar(&f.from, "from", "", "the address of the caller, for rules about addresses (hosts allow and deny)")
+	s.IntVar(&f.jobs, "jobs", 0, "sources at a time; 0 is one for each processor")
+	s.StringVar(&f.logon.user, "user", "", "log on to winreg:// hosts as this user, [DOMAIN\\]NAME; the password is prompted for")
+	s.StringVar(&f.logon.credentialsFile, "credentials-file", "", "log on to winreg:// hosts as the user of this file")
+	s.BoolVar(&f.logon.kerberos, "kerberos", false, "log on to winreg:// hosts with the tickets of the credential cache")
+	s.StringVar(&f.format, "format", "text", strings.Join(report.AuditFormats(), ", "))
+	s.StringVarP(&f.output, "output", "o", "", "write results to this file")
+	s.BoolVarP(&f.verbose, "verbose", "v", false, "show every setting and the reasons")
+	return c
+}
+
+// options checks the flags.
+func (a *app) auditOptions(f *auditFlags, sources []string) (audit.Options, error) {
+	o := audit.Options{Product: f.product, Merge: f.merge, Jobs: f.jobs}
+	if err := oneOf("--format", f.format, report.AuditFormats()); err != nil {
+		return o, err
+	}
+	roles := []string{string(model.Workstation), string(model.Member), string(model.Standalone), string(model.DomainController)}
+	if f.role == "dc" {
+		f.role = string(model.DomainController)
+	}
+	if f.role != "" {
+		if err := oneOf("--role", f.role, roles); err != nil {
+			return o, err
+		}
+		o.Role = model.Role(f.role)
+	}
+	c, err := catalog.Load()
+	if err != nil {
+		return o, err
+	}
+	o.Catalog = c
+	if f.product != "" && c.Product(f.product) == nil {
+		return o, hinted{usage("--product %q is not known", f.product), "try win2019, win2022, win10-22H2, samba; ipcguard explain NAME finds others"}
+	}
+	if f.from != "" {
+		if o.Client, err = netip.ParseAddr(f.from); err != nil {
+			return o, usage("--from %q: want an address", f.from)
+		}
+	}
+	for _, name := range f.scans {
+		list, err := readScans(name)
+		if err != nil {
+			return o, err
+		}
+		o.Scans = append(o.Scans, list...)
+	}
+	if slices.ContainsFunc(sources, func(s string) bool { return strings.HasPrefix(s, "winreg://") }) {
+		logon, err := a.credentials(&f.logon)
+		if err != nil {
+			return o, err
+		}
+		o.Pipes = &pipes{app: a, logon: logon, asked: map[string]logonMaker{}}
+	}
+	return o, nil
+}
+
+func (a *app) runAudit(ctx context.Context, f *auditFlags, sources []string) error {
+	o, err := a.auditOptions(f, sources)
+	if err != nil {
+		return err
+	}
+	out, err := a.output(&scanFlags{output: f.output}, &earlier{})
+	if err != nil {
+		return err
+	}
+	style := report.Style{Color: f.output == "" && colorful(a.stdout), Verbose: f.verbose}
+	var w auditWriter
+	if slices.Contains(report.DocumentFormats(), f.format) {
+		document, err := report.NewDocument(out, f.format, style)
+		if err != nil {
+			return err
+		}
+		for _, s := range o.Scans { // both belong to one page
+			document.AddScan(s)
+		}
+		w = documented{document}
+	} else if w, err = report.NewAuditWriter(out, f.format, style); err != nil {
+		return err
+	}
+	var sum auditSum
+	var failures []error
+	err = o.Run(ctx, sources, func(r audit.Result) error {
+		if r.Err != nil {
+			failures = append(failures, withSource(r))
+		}
+		for _, x := range r.Audits {
+			sum.add(x)
+			if err := w.Write(x); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if cerr := w.Close(); err == nil {
+		err = cerr
+	}
+	if cerr := out.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("interrupted: %w", context.Canceled)
+	}
+	if err != nil {
+		return err
+	}
+	return sum.outcome(a, failures)
+}
+
+// auditWriter is where results go.
+type auditWriter interface {
+	Write(*model.Audit) error
+	Close() error
+}
+
+// documented writes audits into a document that may hold scans as well.
+type documented struct{ *report.Document }
+
+// Write takes a result in.
+func (d documented) Write(x *model.Audit) error {
+	d.AddAudit(x)
+	return nil
+}
+
+// withSource names the source that an error is about, unless it does so itself.
+func withSource(r audit.Result) error {
+	if strings.Contains(r.Err.Error(), r.Source) {
+		return r.Err
+	}
+	return fmt.Errorf("%s: %w", r.Source, r.Err)
+}
+
+// auditSum is what the exit code is made of.
+type auditSum struct{ weak, unclear, all int }
+
+func (s *auditSum) add(x *model.Audit) {
+	s.all++
+	switch report.AuditVerdict(x) {
+	case "exposed", "weak":
+		s.weak++
+	default:
+		if x.Partial {
+			s.unclear++
+		}
+	}
+}
+
+// outcome maps results and failures to an exit code: a source that gave nothing makes the run partial, or failed where
+// no other gave anything either.
+func (s *auditSum) outcome(a *app, failures []error) error {
+	if s.all == 0 {
+		return errors.Join(failures...)
+	}
+	for _, err := range failures {
+		for line := range strings.Lines(err.Error()) {
+			fmt.Fprintf(a.stderr, "ipcguard: error: %s\n", strings.TrimRight(line, "\n"))
+		}
+	}
+	switch {
+	case s.weak > 0:
+		return outcome{exitExposed}
+	case s.unclear > 0 || len(failures) > 0:
+		return outcome{exitPartial}
+	}
+	return nil
+}
+
+// maxScans bounds a file of scans: a large network's is some hundred MiB.
+const maxScans = 1 << 30
+
+// readScans reads scans from a json or jsonl file.
+func readScans(name string) ([]*model.Scan, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() || st.Size() > maxScans {
+		return nil, usage("%s: not a file of scan results", name)
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var out []*model.Scan
+	d := json.NewDecoder(bytes.NewReader(b))
+	if strings.HasPrefix(strings.TrimSpace(string(b[:min(len(b), 64)])), "[") {
+		err = d.Decode(&out)
+	} else {
+		for d.More() && err == nil {
+			s := &model.Scan{}
+			if err = d.Decode(s); err == nil {
+				out = append(out, s)
+			}
+		}
+	}
+	if err != nil {
+		return nil, usage("%s: not a scan result in json or jsonl: %v", name, err)
+	}
+	for _, s := range out {
+		if s == nil || s.Schema != model.SchemaScan {
+			return nil, usage("%s: not a scan result in json or jsonl", name)
+		}
+	}
+	if len(out) == 0 {
+		return nil, usage("%s: no scan results in it", name)
+	}
+	return out, nil
+}

@@ -1,0 +1,306 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// DocumentFormats lists the formats that are one document about all results: scans, audits, or both together.
+func DocumentFormats() []string { return []string{"html", "sarif", "ocsf"} }
+
+// Document is one document about all results. Close writes it.
+type Document struct {
+	w       io.Writer
+	format  string
+	catalog *catalog.Catalog
+	now     time.Time
+	hosts   []*subject
+}
+
+// NewDocument begins a document in one of DocumentFormats.
+func NewDocument(w io.Writer, format string, style Style) (*Document, error) {
+	if err := oneFormat(format, DocumentFormats()); err != nil {
+		return nil, err
+	}
+	return newDocument(w, format, style), nil
+}
+
+func oneFormat(format string, all []string) error {
+	for _, f := range all {
+		if f == format {
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown format %q: want one of %v", format, all)
+}
+
+func newDocument(w io.Writer, format string, style Style) *Document {
+	c, _ := catalog.Load() // the built-in catalog never fails
+	now := style.Now
+	if now.IsZero() {
+		now = time.Now()
+	}
+	return &Document{w: w, format: format, catalog: c, now: now.UTC()}
+}
+
+// subject is what a document shows of one host: a scan's or an audit's result in the same words.
+type subject struct {
+	Kind     string // scan or audit
+	Name     string
+	Host     string // the machine's own name
+	About    string // what it is
+	Verdict  string
+	Reason   string
+	Partial  bool
+	Problems []string
+	Why      []string
+	Time     time.Time
+	Findings []model.Finding
+	Cells    map[model.Disclosure]cellOf
+	Access   []accessOf
+	Settings []model.Setting
+	Services []model.Service
+	Shares   []model.Share
+	Sources  []string
+}
+
+// cellOf is one cell of the matrix host × disclosure: the worst that any stranger gets.
+type cellOf struct {
+	Outcome model.Outcome
+	Why     string
+}
+
+// accessOf is what one identity may do.
+type accessOf struct {
+	Identity model.Identity
+	Session  model.Outcome
+	Tree     model.Outcome
+	Given    []string
+	Refused  []string
+	Open     []string // unknown or inconclusive
+}
+
+// AddScan takes a scan in.
+func (d *Document) AddScan(s *model.Scan) {
+	h := &subject{
+		Kind: "scan", Name: s.Target, Host: s.Server.Name, About: serverLine(s.Server), Verdict: string(s.Verdict), Reason: s.Reason,
+		Partial: s.Partial, Time: s.Started.UTC(), Findings: s.Findings, Cells: map[model.Disclosure]cellOf{}, Sources: []string{s.Address},
+	}
+	for i := range s.Identities {
+		r := &s.Identities[i]
+		a := accessOf{Identity: r.Identity, Session: r.Session.Outcome, Tree: r.Tree.Outcome}
+		for _, kind := range model.Disclosures() {
+			o := seenOf(r, kind)
+			a.put(kind, o)
+			h.worst(r.Identity, kind, cellOf{o, ""})
+		}
+		h.Access = append(h.Access, a)
+	}
+	d.hosts = append(d.hosts, h)
+}
+
+// AddAudit takes an audit in.
+func (d *Document) AddAudit(a *model.Audit) {
+	h := &subject{
+		Kind: "audit", Name: a.Source.Name, Host: a.Host, About: platformLine(a.Platform), Verdict: AuditVerdict(a),
+		Partial: a.Partial, Problems: a.Problems, Why: a.Platform.Why, Time: d.now, Findings: a.Findings, Cells: map[model.Disclosure]cellOf{},
+		Settings: a.Settings, Services: a.Services, Shares: a.Shares, Sources: a.Source.Parts,
+	}
+	for _, id := range identities {
+		access, ok := a.Access[id]
+		if !ok {
+			continue
+		}
+		x := accessOf{Identity: id, Session: access.Session, Tree: access.Tree}
+		for _, kind := range model.Disclosures() {
+			o := access.Discloses[kind]
+			x.put(kind, o)
+			h.worst(id, kind, cellOf{o, strings.Join(access.Why["discloses:"+string(kind)], "; ")})
+		}
+		h.Access = append(h.Access, x)
+	}
+	d.hosts = append(d.hosts, h)
+}
+
+// identities in the order in which reports show them.
+var identities = []model.Identity{model.Anonymous, model.Guest, model.UnknownUser, model.User}
+
+func (a *accessOf) put(kind model.Disclosure, o model.Outcome) {
+	switch o {
+	case model.Allowed:
+		a.Given = append(a.Given, string(kind))
+	case model.Denied, model.Absent:
+		a.Refused = append(a.Refused, string(kind))
+	case "", model.NotTested:
+	default:
+		a.Open = append(a.Open, string(kind))
+	}
+}
+
+// rank orders outcomes by how much a reader has to know of them.
+func rank(o model.Outcome) int {
+	switch o {
+	case model.Allowed:
+		return 5
+	case model.OutcomeUnknown, model.Inconclusive:
+		return 4
+	case model.Denied:
+		return 3
+	case model.Absent:
+		return 2
+	case model.NotTested:
+		return 1
+	}
+	return 0
+}
+
+func (h *subject) worst(id model.Identity, kind model.Disclosure, c cellOf) {
+	if id == model.User {
+		return
+	}
+	c.Why = strings.TrimSuffix(string(id)+": "+c.Why, ": ")
+	if rank(c.Outcome) > rank(h.Cells[kind].Outcome) {
+		h.Cells[kind] = c
+	}
+}
+
+// seenOf is what a scan says about one kind of data: the best answer of all calls that ask for it.
+func seenOf(r *model.IdentityResult, kind model.Disclosure) model.Outcome {
+	if r.Session.Outcome == model.Denied {
+		return model.Denied
+	}
+	out := model.Outcome("")
+	note := func(o model.Outcome) {
+		if rank(o) > rank(out) {
+			out = o
+		}
+	}
+	if kind == model.DisclosesFiles {
+		for _, s := range r.Shares {
+			note(s.Tree.Outcome)
+			if s.Tree.Outcome == model.Allowed {
+				out = ""
+				note(s.Open.Outcome)
+			}
+		}
+		return out
+	}
+	if r.Tree.Outcome == model.Denied {
+		return model.Denied
+	}
+	for _, p := range r.Pipes {
+		for _, i := range p.Interfaces {
+			for _, c := range i.Calls {
+				if c.Discloses == kind {
+					note(c.Outcome)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// Close writes the document.
+func (d *Document) Close() error {
+	switch d.format {
+	case "html":
+		return d.html()
+	case "sarif":
+		return d.sarif()
+	}
+	return d.ocsf()
+}
+
+// AuditVerdict sums an audit up in one word: exposed when the configuration gives strangers data, weak when something
+// else should be changed, unknown when nothing could be settled, ok else.
+func AuditVerdict(a *model.Audit) string {
+	weak := false
+	for _, f := range a.Findings {
+		weak = weak || f.Severity.Rank() > model.Info.Rank()
+	}
+	open := false
+	for _, id := range []model.Identity{model.Anonymous, model.Guest} {
+		for _, kind := range model.Disclosures() {
+			switch a.Access[id].Discloses[kind] {
+			case model.Allowed:
+				if kind.IsExposure() {
+					return "exposed"
+				}
+			case model.OutcomeUnknown:
+				open = open || id == model.Anonymous && kind.IsExposure()
+			}
+		}
+	}
+	switch {
+	case weak:
+		return "weak"
+	case open || len(a.Access) == 0:
+		return "unknown"
+	}
+	return "ok"
+}
+
+// platformLine says what a configuration is of.
+func platformLine(p model.Platform) string {
+	var parts []string
+	switch {
+	case p.Name != "":
+		parts = append(parts, Clean(p.Name))
+	case p.Product != "":
+		parts = append(parts, p.Product)
+	case p.System != "":
+		parts = append(parts, p.System+", product not known")
+	}
+	if p.Version != "" {
+		parts = append(parts, Clean(p.Version))
+	}
+	switch p.Role {
+	case model.UnknownRole, "":
+		parts = append(parts, "role not known")
+	default:
+		parts = append(parts, strings.ReplaceAll(string(p.Role), "-", " "))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// controlText names a control in one line.
+func controlText(c model.Control) string {
+	return strings.Join(strings.Fields(c.Benchmark+" "+c.Version+" "+c.ID), " ")
+}
+
+// show prints a value for a person. Values that were read from JSON have its types.
+func show(v any) string {
+	switch x := v.(type) {
+	case nil:
+		return "not set"
+	case bool:
+		if x {
+			return "yes"
+		}
+		return "no"
+	case []string:
+		if len(x) == 0 {
+			return "empty"
+		}
+		return strings.Join(x, ", ")
+	case []any:
+		var out []string
+		for _, e := range x {
+			out = append(out, show(e))
+		}
+		if len(out) == 0 {
+			return "empty"
+		}
+		return strings.Join(out, ", ")
+	case string:
+		if x == "" {
+			return "empty"
+		}
+	}
+	return fmt.Sprint(v)
+}
