@@ -84,3 +84,6 @@ func (v *View) Pipe(id model.Identity, name string) model.Outcome {
 	}
 	return v.at(id, g, p).outcome
 }
+
+// Why says what the answer for one kind of data rests on.
+func (v *View) Why(id model.Identity, d model.Disclosure) []string { return v.discloses(id, d).why }

@@ -101,7 +101,7 @@ type Audit struct {
 	Access   map[Identity]Access `json:"access"`
 	Findings []Finding           `json:"findings"`
 	Services []Service           `json:"services,omitempty"`
-	Shares   []Share             `json:"shares,omitempty"`
+	Shares   []Share             `json:"shares,omitzero"` // none is not the same as not known
 }
 
 // Service is a catalog service found on the host.

@@ -3,9 +3,11 @@ package model
 // Plan is an ordered set of changes with reasons, predicted breakage and what remains open.
 type Plan struct {
 	Schema   string     `json:"schema"`
+	Tool     string     `json:"tool,omitempty"` // the version that made it
 	Target   string     `json:"target"`
 	Platform Platform   `json:"platform"`
-	Strategy string     `json:"strategy"` // restrict or block
+	Strategy string     `json:"strategy"`        // restrict or block
+	Means    string     `json:"means,omitempty"` // of block: how
 	Changes  []Change   `json:"changes"`
 	Breaks   []Break    `json:"breaks"`
 	Keeps    []Keep     `json:"keeps"`
@@ -14,7 +16,18 @@ type Plan struct {
 	Warnings []string   `json:"warnings"`
 	Checks   []string   `json:"checks,omitempty"`   // must-work checks for verify
 	Question string     `json:"question,omitempty"` // what would settle contradicting evidence; then there are no changes
-	Hash     string     `json:"hash,omitempty"`
+	Refused  string     `json:"refused,omitempty"`  // why there are no changes although they would work
+
+	BasedOn     []Fact `json:"based_on"`    // the settings that the plan rests on, as they were
+	Fingerprint string `json:"fingerprint"` // of the platform and BasedOn
+	Hash        string `json:"hash,omitempty"`
+}
+
+// Fact is one setting as it was when a plan was made.
+type Fact struct {
+	Setting string `json:"setting"`
+	Where   string `json:"where"`
+	Value   Value  `json:"value"`
 }
 
 // Value is a setting's exact content, absence included.
@@ -30,19 +43,26 @@ type Change struct {
 	Setting     string   `json:"setting"`
 	Where       string   `json:"where"`
 	From        Value    `json:"from"`
+	Effective   any      `json:"effective,omitempty"` // the value in effect before, where it is known
 	To          Value    `json:"to"`
 	Closes      []string `json:"closes"`
+	When        string   `json:"when,omitempty"` // now, new-connections, service-restart, reboot or unknown
 	TakesEffect string   `json:"takes_effect"`
+	Reach       string   `json:"reach,omitempty"` // anonymous, or everyone where signed-in users are affected
 	Why         string   `json:"why"`
+	ExportOnly  bool     `json:"export_only,omitempty"` // never applied by this program
+	Untested    string   `json:"untested,omitempty"`    // what is not known about its effect
 	Sources     []string `json:"sources,omitempty"`
 }
 
 // Break is one thing that a plan would stop.
 type Break struct {
-	Who       string `json:"who"`
-	What      string `json:"what"`
-	Certainty string `json:"certainty"` // observed, documented or possible
-	Because   string `json:"because"`
+	Who       string   `json:"who"`
+	What      string   `json:"what"`
+	Certainty string   `json:"certainty"` // observed, documented or possible
+	Because   string   `json:"because"`
+	Service   string   `json:"service,omitempty"` // a catalog service
+	Sources   []string `json:"sources,omitempty"`
 }
 
 // Keep is one service or pipe that a plan leaves working.

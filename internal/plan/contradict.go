@@ -1,0 +1,176 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// weigh holds the scans against the audit. What the model leaves open and a scan answered is settled; what the two say
+// differently stops the plan, and the answer is the question that would settle it.
+func (w *work) weigh() (question string) {
+	a := w.e.Audit
+	if p := w.e.Policy.Role; p != "" && a.Platform.Role != "" && a.Platform.Role != model.UnknownRole && p != a.Platform.Role {
+		return fmt.Sprintf("the audit found a %s and the declaration says %s: which of the two is this host?", word(a.Platform.Role), word(p))
+	}
+	v := w.c.View(w.cfg)
+	var differs []string
+	scans := 0
+	for _, s := range w.e.Scans {
+		if s.Verdict == model.Unreachable {
+			w.warn("the scan of %s reached nothing, so it says nothing about this host", s.Target)
+			continue
+		}
+		scans++
+		if q := w.otherHost(s); q != "" {
+			return q
+		}
+		for _, r := range s.Identities {
+			if !isStranger(r.Identity) {
+				continue
+			}
+			for _, d := range exposures {
+				scanned, by := w.given(&r, d)
+				at := door{identity: r.Identity, kind: d}
+				modelled := v.Discloses(r.Identity, d)
+				switch {
+				case scanned == model.NotTested:
+				case modelled == model.OutcomeUnknown:
+					if old, ok := w.settled[at]; !ok || levelOf(old) < levelOf(scanned) {
+						w.settled[at] = scanned
+					}
+				case levelOf(scanned) != levelOf(modelled):
+					differs = append(differs, fmt.Sprintf("%s gets %s: %s by the configuration, %s by the scan (%s)", r.Identity, d, modelled, scanned, by))
+				}
+			}
+		}
+	}
+	if len(differs) == 0 {
+		return ""
+	}
+	why := "is this the configuration of the host that was scanned, and has it been restarted since it was changed?"
+	if slices.ContainsFunc(a.Findings, func(f model.Finding) bool { return f.ID == "pending-restart" }) {
+		why = "the audit shows a change that is not in force yet: restart the Server service, then scan again"
+	} else if w.platform.System == "samba" {
+		why += " On Samba, rpcd workers keep the old configuration until they are signalled."
+	}
+	const most = 4 // enough to see the pattern
+	more := ""
+	if len(differs) > most {
+		differs, more = differs[:most], fmt.Sprintf("; and %d more", len(differs)-most)
+	}
+	return "the scan and the configuration contradict each other (" + strings.Join(differs, "; ") + more + "): " + why
+}
+
+// otherHost finds what shows that a scan is of another host.
+func (w *work) otherHost(s *model.Scan) string {
+	p := w.platform
+	if s.Server.System != "" && s.Server.System != "unknown" && p.System != "" && p.System != "ksmbd" && s.Server.System != p.System {
+		return fmt.Sprintf("the audit is of %s and the scan of %s found %s: is it the same host?", p.System, s.Target, s.Server.System)
+	}
+	if s.Server.Build > 0 && p.Build > 0 && p.System == "windows" && s.Server.Build != p.Build {
+		return fmt.Sprintf("the audit is of build %d and the scan of %s found build %d: is it the same host, or was it updated in between?", p.Build, s.Target, s.Server.Build)
+	}
+	if a := w.e.Audit.Host; a != "" && s.Server.Name != "" && !strings.EqualFold(strings.SplitN(a, ".", 2)[0], strings.SplitN(s.Server.Name, ".", 2)[0]) {
+		return fmt.Sprintf("the audit is of a host named %s and the scan of %s found one named %s: is it the same host?", a, s.Target, s.Server.Name)
+	}
+	return ""
+}
+
+// given is what a scan says of one kind of data. It is denied only where the server itself refused every way that was
+// tried: a way without an answer, or an answer without anything in it, proves nothing.
+func (w *work) given(r *model.IdentityResult, d model.Disclosure) (model.Outcome, string) {
+	if d == model.DisclosesFiles {
+		for _, s := range r.Shares {
+			if s.Open.Outcome == model.Allowed {
+				return model.Allowed, "a share opens"
+			}
+		}
+		return model.NotTested, "" // shares that no call lists are not tried
+	}
+	switch {
+	case r.Session.Outcome == model.Denied:
+		return model.Denied, "logon " + r.Session.Status
+	case r.Tree.Outcome == model.Denied:
+		return model.Denied, "IPC$ " + r.Tree.Status
+	}
+	refused, undecided := "", false
+	step := func(o model.Outcome, by string) {
+		switch o {
+		case model.Denied, model.Absent:
+			if refused == "" {
+				refused = strings.TrimSpace(by)
+			}
+		default:
+			undecided = true
+		}
+	}
+	for _, p := range r.Pipes {
+		if p.Open.Outcome != model.Allowed {
+			if w.leads(p.Pipe, d) {
+				step(p.Open.Outcome, p.Pipe+" "+p.Open.Status)
+			}
+			continue
+		}
+		for _, i := range p.Interfaces {
+			kinds := w.kinds(i.UUID)
+			if i.Bind.Outcome != model.Allowed && slices.Contains(kinds, d) {
+				step(i.Bind.Outcome, i.Interface+" "+i.Bind.Status)
+			}
+			for _, k := range i.Calls {
+				if k.Outcome == model.Allowed && k.Discloses == d && k.Count > 0 {
+					return model.Allowed, k.Call
+				}
+				if w.kind(i.UUID, k.Opnum) == d {
+					step(k.Outcome, k.Call+" "+k.Status)
+				}
+			}
+		}
+	}
+	if refused != "" && !undecided {
+		return model.Denied, refused
+	}
+	return model.NotTested, ""
+}
+
+// leads tells whether data of a kind lies behind a pipe.
+func (w *work) leads(pipe string, d model.Disclosure) bool {
+	p := w.c.Pipe(pipe)
+	return p != nil && slices.ContainsFunc(p.Interfaces, func(b catalog.Bound) bool { return slices.Contains(w.kinds(b.ID), d) })
+}
+
+// kinds are what the calls of an interface give away.
+func (w *work) kinds(name string) []model.Disclosure {
+	var out []model.Disclosure
+	if i := w.c.Interface(name); i != nil {
+		for _, k := range i.Calls {
+			if k.Avoid == "" {
+				out = append(out, k.Discloses)
+			}
+		}
+	}
+	return out
+}
+
+func (w *work) kind(name string, opnum uint16) model.Disclosure {
+	if i := w.c.Interface(name); i != nil {
+		for _, k := range i.Calls {
+			if k.Opnum == int(opnum) {
+				return k.Discloses
+			}
+		}
+	}
+	return model.DisclosesNothing
+}
+
+func (w *work) warn(format string, args ...any) {
+	s := fmt.Sprintf(format, args...)
+	if !slices.Contains(w.warnings, s) {
+		w.warnings = append(w.warnings, s)
+	}
+}
+
+func word[T ~string](s T) string { return strings.ReplaceAll(string(s), "-", " ") }

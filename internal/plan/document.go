@@ -1,0 +1,346 @@
+package plan
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// A plan that cannot be used, by what is wrong with it.
+var (
+	ErrNotAPlan = errors.New("plan: this is no plan")
+	ErrNewer    = errors.New("plan: it was made by a newer version, which this one cannot judge")
+	ErrEdited   = errors.New("plan: it was changed after it was made: its hash does not fit")
+	ErrUnsealed = errors.New("plan: it has no hash, so nobody can tell whether it was changed")
+)
+
+// maxPlan bounds a plan's file. A host has some dozens of settings; their plan takes some dozens of kilobytes.
+const maxPlan = 8 << 20
+
+// Facts are the settings that a plan rests on, as the audit read them: every one that was looked for and that governs
+// access. They come sorted.
+func Facts(c *catalog.Catalog, a *model.Audit) []model.Fact {
+	out := []model.Fact{}
+	for i := range a.Settings {
+		s := &a.Settings[i]
+		k := c.Setting(s.ID)
+		if s.NotRead || k == nil || s.State == model.StateNotApplicable {
+			continue
+		}
+		g := k.Governs
+		if !g.Session && !g.Tree && len(g.Pipes) == 0 && len(g.Discloses) == 0 {
+			continue
+		}
+		f := model.Fact{Setting: s.ID, Where: s.Where, Value: model.Value{Present: s.Present}}
+		if s.Present {
+			f.Value.Type, f.Value.Data = cmp.Or(s.ConfiguredType, s.Type), s.Configured
+			if data, ok := k.Value(f.Value); ok {
+				f.Value.Data = data
+			}
+		}
+		out = append(out, f)
+	}
+	for _, s := range a.Shares {
+		if s.Guest {
+			out = append(out, model.Fact{Setting: "guest ok", Where: "[" + s.Name + "] guest ok", Value: model.Value{Present: true, Type: "bool", Data: true}})
+		}
+	}
+	slices.SortStableFunc(out, func(x, y model.Fact) int {
+		return cmp.Or(cmp.Compare(x.Setting, y.Setting), cmp.Compare(x.Where, y.Where))
+	})
+	return out
+}
+
+// Fingerprint is the state of a host in one line: what it is, and every setting that the plan rests on.
+func Fingerprint(p model.Platform, facts []model.Fact) string {
+	p.Why = nil // how it is known is no part of what it is
+	return digest(struct {
+		Platform model.Platform `json:"platform"`
+		Facts    []model.Fact   `json:"facts"`
+	}{p, facts})
+}
+
+// Stale lists what has changed on a host since a plan was made, one sentence each; none means that the plan still fits.
+// The audit has to be of the same kind of source as the plan's.
+func Stale(c *catalog.Catalog, p *model.Plan, now *model.Audit) []string {
+	var out []string
+	differ := func(what, then, is string) {
+		if then != is {
+			out = append(out, fmt.Sprintf("%s was %s and is %s", what, then, is))
+		}
+	}
+	differ("the system", p.Platform.System, now.Platform.System)
+	differ("the product", p.Platform.Product, now.Platform.Product)
+	differ("the build", fmt.Sprint(p.Platform.Build), fmt.Sprint(now.Platform.Build))
+	if now.Platform.Role != model.UnknownRole && now.Platform.Role != "" {
+		differ("the role", string(p.Platform.Role), string(now.Platform.Role))
+	}
+	was := map[string]string{}
+	for _, f := range p.BasedOn {
+		was[f.Setting+"\x00"+f.Where] = shown(f.Value)
+	}
+	for _, f := range Facts(c, now) {
+		key := f.Setting + "\x00" + f.Where
+		if then, ok := was[key]; ok {
+			differ(f.Where, then, shown(f.Value))
+			delete(was, key)
+		} else {
+			out = append(out, fmt.Sprintf("%s is %s and was not looked for", f.Where, shown(f.Value)))
+		}
+	}
+	var gone []string
+	for key, then := range was {
+		_, where, _ := strings.Cut(key, "\x00")
+		gone = append(gone, fmt.Sprintf("%s was %s and was not found again", where, then))
+	}
+	slices.Sort(gone)
+	return append(out, gone...)
+}
+
+// shown is a value that compares: a list as a list, a number as a number, whatever JSON made of it.
+func shown(v model.Value) string {
+	if !v.Present {
+		return "absent"
+	}
+	b, err := json.Marshal(v.Data)
+	if err != nil {
+		return "unreadable"
+	}
+	return v.Type + " " + string(b)
+}
+
+// seal gives a plan its hash.
+func seal(p *model.Plan) error {
+	sum, err := Hash(p)
+	p.Hash = sum
+	return err
+}
+
+// Hash is the SHA-256 of a plan's canonical JSON without its hash: fields in the order of the schema, no white space,
+// UTF-8. It does not depend on how the file is laid out.
+func Hash(p *model.Plan) (string, error) {
+	bare := *p
+	bare.Hash = ""
+	b, err := canonical(&bare)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:]), nil
+}
+
+func digest(v any) string {
+	b, err := canonical(v)
+	if err != nil {
+		return "" // a plan whose values cannot be written fails at its hash
+	}
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// canonical is JSON with the keys of every object sorted and no white space, so that a plan that was read hashes as the
+// one that was written. Numbers keep their digits.
+func canonical(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
+	}
+	return canonicalJSON(b)
+}
+
+func canonicalJSON(b []byte) ([]byte, error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var tree any
+	if err := d.Decode(&tree); err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
+	}
+	if err := withoutDoubles(b); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(tree); err != nil { // maps come out with their keys sorted
+		return nil, fmt.Errorf("plan: %w", err)
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}
+
+// Read reads a plan and checks it: its schema, its hash, and that every change can be understood. A plan with fields that
+// this version does not know is a newer one.
+func Read(b []byte) (*model.Plan, error) {
+	if len(b) > maxPlan {
+		return nil, fmt.Errorf("%w: it is larger than %d bytes", ErrNotAPlan, maxPlan)
+	}
+	var head struct {
+		Schema string `json:"schema"`
+		Hash   string `json:"hash"`
+	}
+	if err := json.Unmarshal(b, &head); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotAPlan, err)
+	}
+	switch {
+	case head.Schema == model.SchemaPlan:
+	case strings.HasPrefix(head.Schema, "ipcguard.plan/"):
+		return nil, fmt.Errorf("%w (%s)", ErrNewer, head.Schema)
+	case head.Schema == "":
+		return nil, fmt.Errorf("%w: it has no schema", ErrNotAPlan)
+	default:
+		return nil, fmt.Errorf("%w but %s", ErrNotAPlan, head.Schema)
+	}
+	if head.Hash == "" {
+		return nil, ErrUnsealed
+	}
+	if err := sealed(b, head.Hash); err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	p := &model.Plan{}
+	if err := d.Decode(p); err != nil {
+		if strings.Contains(err.Error(), "unknown field") {
+			return nil, fmt.Errorf("%w: %w", ErrNewer, err)
+		}
+		return nil, fmt.Errorf("%w: %w", ErrNotAPlan, err)
+	}
+	if err := Verify(p); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// sealed checks the hash over the bytes as they are, so that what the program does not know is covered too.
+func sealed(b []byte, hash string) error {
+	if err := withoutDoubles(b); err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	tree := map[string]any{}
+	if err := d.Decode(&tree); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotAPlan, err)
+	}
+	if d.More() {
+		return fmt.Errorf("%w: there is more behind it", ErrNotAPlan)
+	}
+	delete(tree, "hash")
+	got, err := canonical(tree)
+	if err != nil {
+		return err
+	}
+	if sum := sha256.Sum256(got); "sha256:"+hex.EncodeToString(sum[:]) != hash {
+		return ErrEdited
+	}
+	return nil
+}
+
+// withoutDoubles refuses objects that name a field twice, also in another case: readers differ on which one counts.
+func withoutDoubles(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	type frame struct {
+		object bool
+		key    bool // the next string is a key
+		seen   map[string]bool
+	}
+	var stack []frame
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return nil // what is no JSON fails where it is read; its end comes here too
+		}
+		top := len(stack) - 1
+		if delim, ok := t.(json.Delim); ok {
+			switch delim {
+			case '{', '[':
+				if top >= 0 && stack[top].object {
+					stack[top].key = true
+				}
+				stack = append(stack, frame{object: delim == '{', key: delim == '{', seen: map[string]bool{}})
+			default:
+				stack = stack[:top]
+			}
+			continue
+		}
+		if top < 0 || !stack[top].object {
+			continue
+		}
+		if !stack[top].key {
+			stack[top].key = true
+			continue
+		}
+		name, _ := t.(string)
+		folded := strings.ToLower(name)
+		if stack[top].seen[folded] {
+			return fmt.Errorf("%w: it names %q twice", ErrEdited, name)
+		}
+		stack[top].seen[folded], stack[top].key = true, false
+	}
+}
+
+// Verify checks a plan in memory: its hash, and that every change names a setting that this version knows, at a place and
+// with types that fit.
+func Verify(p *model.Plan) error {
+	want, err := Hash(p)
+	switch {
+	case err != nil:
+		return err
+	case p.Hash == "":
+		return ErrUnsealed
+	case p.Hash != want:
+		return ErrEdited
+	case p.Fingerprint != Fingerprint(p.Platform, p.BasedOn):
+		return fmt.Errorf("%w: its fingerprint is not that of what it rests on", ErrEdited)
+	}
+	c, err := catalog.Load()
+	if err != nil {
+		return err
+	}
+	for i := range p.Changes {
+		ch := &p.Changes[i]
+		if ch.Setting == HostFirewall {
+			continue
+		}
+		s := c.Setting(ch.Setting)
+		if s == nil {
+			return fmt.Errorf("%w: change %s is of %q, a setting that is not in the catalog", ErrNewer, ch.ID, ch.Setting)
+		}
+		for _, v := range []*model.Value{&ch.From, &ch.To} {
+			if data, ok := s.Value(*v); ok {
+				v.Data = data // as the setting has it, whatever JSON made of it
+			} else if v == &ch.To && v.Present {
+				return fmt.Errorf("%w: change %s sets %s to a value of the wrong type", ErrNotAPlan, ch.ID, ch.Setting)
+			}
+		}
+	}
+	return nil
+}
+
+// Config is what a plan's target would be after it, for the access model.
+func Config(a *model.Audit, p *model.Plan) catalog.Config {
+	in := catalog.ConfigOf(a)
+	in.Platform = p.Platform
+	for _, ch := range p.Changes {
+		if ch.Setting == "guest ok" {
+			name := strings.TrimSuffix(strings.TrimPrefix(ch.Where, "["), "] guest ok")
+			in.Shares = slices.Clone(in.Shares)
+			for i := range in.Shares {
+				if strings.EqualFold(in.Shares[i].Name, name) {
+					in.Shares[i].Guest = false
+				}
+			}
+			continue
+		}
+		in.Settings[ch.Setting] = ch.To
+	}
+	return in
+}

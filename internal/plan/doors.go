@@ -1,0 +1,172 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// level is how far a door is open. A plan may only lower levels.
+type level uint8
+
+const (
+	shut level = iota
+	ajar       // the model cannot tell
+	open       // a stranger comes through
+)
+
+func levelOf(o model.Outcome) level {
+	switch o {
+	case model.Allowed:
+		return open
+	case model.Denied, model.Absent:
+		return shut
+	}
+	return ajar
+}
+
+// door is one thing that a stranger should not get: a kind of data, or a name on a list of things open to strangers
+// that neither the role nor a service needs.
+type door struct {
+	identity model.Identity
+	kind     model.Disclosure // or
+	pipe     string           // a name on the pipe list, or
+	share    string           // one on the share list
+}
+
+// work is the making of one plan.
+type work struct {
+	c        *catalog.Catalog
+	e        *Evidence
+	cfg      catalog.Config // the host as it is
+	platform model.Platform
+	needs    needs
+	settled  map[door]model.Outcome // answers of scans where the model has none
+	doors    []door
+	memo     map[string][]level // levels by the edits made
+	tried    int                // evaluations of the model, for the bound
+
+	rejected []model.Rejected
+	warnings []string
+}
+
+// findDoors lists everything that may be open: every kind of data for every stranger, then what the lists name.
+func (w *work) findDoors() {
+	for _, id := range strangers {
+		for _, d := range exposures {
+			w.doors = append(w.doors, door{identity: id, kind: d})
+		}
+	}
+	names, hard, _ := w.c.AnonymousPipes(w.cfg)
+	for _, n := range names {
+		if !holds(hard, n) && !holds(w.byRole("NullSessionPipes"), n) && !w.needs.pipe(n) {
+			w.doors = append(w.doors, door{identity: model.Anonymous, pipe: n})
+		}
+	}
+	for _, n := range w.list(w.cfg, "NullSessionShares") {
+		if !strings.EqualFold(n, "IPC$") && !w.needs.share(n) {
+			w.doors = append(w.doors, door{identity: model.Anonymous, share: n})
+		}
+	}
+}
+
+// levels says how far each door is open in a configuration.
+func (w *work) levels(cfg catalog.Config) []level {
+	w.tried++
+	v := w.c.View(cfg)
+	out := make([]level, len(w.doors))
+	var pipes []string
+	read := false
+	for i, d := range w.doors {
+		switch {
+		case d.kind != "":
+			out[i] = levelOf(v.Discloses(d.identity, d.kind))
+			if out[i] == ajar {
+				if o, ok := w.settled[d]; ok && levelOf(o) == shut {
+					out[i] = shut
+				}
+			}
+		case v.Session(model.Anonymous) == model.Denied:
+		case d.pipe != "":
+			if !read {
+				pipes, _, _ = w.c.AnonymousPipes(cfg)
+				read = true
+			}
+			if v.Tree(model.Anonymous) != model.Denied && holds(pipes, d.pipe) {
+				out[i] = ajar
+			}
+		case holds(w.list(cfg, "NullSessionShares"), d.share):
+			out[i] = ajar
+		}
+	}
+	return out
+}
+
+// list is the effective list of a setting of names, as far as it is configured.
+func (w *work) list(cfg catalog.Config, id string) []string {
+	s, v := w.c.Setting(id), cfg.Settings[id]
+	if s == nil {
+		return nil
+	}
+	data, ok := s.Value(v)
+	if !ok {
+		return nil
+	}
+	names, _ := data.([]string)
+	return names
+}
+
+// byRole is the list that the role itself needs, such as the three pipes of a domain controller. Where the role is not
+// known it is the longest list that may be meant.
+func (w *work) byRole(id string) []string {
+	s := w.c.Setting(id)
+	if s == nil {
+		return nil
+	}
+	var out []string
+	for _, want := range s.Wanted {
+		certain, possible := w.c.Fit(want.Scope, w.platform)
+		if !possible {
+			continue
+		}
+		if data, ok := s.Value(model.Value{Present: true, Data: want.Value}); ok {
+			if names, _ := data.([]string); len(names) > len(out) {
+				out = names
+			}
+		}
+		if certain {
+			break
+		}
+	}
+	return out
+}
+
+// holds tells whether a list names this pipe or share.
+func holds(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return catalog.PipeName(n) == catalog.PipeName(name) })
+}
+
+// with is a configuration after some edits.
+func (w *work) with(cfg catalog.Config, changes ...chosen) catalog.Config {
+	if len(changes) == 0 {
+		return cfg
+	}
+	out := cfg
+	out.Settings = maps.Clone(cfg.Settings)
+	for _, ch := range changes {
+		if ch.edit.share != "" {
+			out.Shares = slices.Clone(out.Shares)
+			for i := range out.Shares {
+				if strings.EqualFold(out.Shares[i].Name, ch.edit.share) {
+					out.Shares[i].Guest = false
+				}
+			}
+			continue
+		}
+		out.Settings[ch.edit.setting.ID] = ch.value()
+	}
+	return out
+}

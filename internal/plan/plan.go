@@ -1,0 +1,266 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// Make makes a plan. An *InputError is evidence or a declaration that cannot be used. Contradicting evidence, and a block
+// that would stop something in use, are no errors: the plan then has no changes and says why.
+func Make(e Evidence) (*model.Plan, error) {
+	w, err := begin(&e)
+	if err != nil {
+		return nil, err
+	}
+	p := w.document()
+	if p.Question = w.weigh(); p.Question == "" {
+		if p.Strategy == Block {
+			w.block(p)
+		} else {
+			w.restrict(p)
+		}
+	}
+	p.Rejected = append(p.Rejected, w.rejected...)
+	p.Warnings = append(p.Warnings, w.warnings...)
+	w.coverage(p)
+	return p, seal(p)
+}
+
+func begin(e *Evidence) (*work, error) {
+	if e.Audit == nil {
+		return nil, ErrNoAudit
+	}
+	w := &work{c: e.Catalog, e: e, settled: map[door]model.Outcome{}, memo: map[string][]level{}}
+	if w.c == nil {
+		c, err := catalog.Load()
+		if err != nil {
+			return nil, err
+		}
+		w.c = c
+	}
+	switch e.Policy.Strategy {
+	case "", Restrict, Block:
+	default:
+		return nil, &InputError{fmt.Sprintf("%q is no strategy", e.Policy.Strategy), "restrict or block"}
+	}
+	for _, name := range e.Policy.Avoid {
+		if w.c.Setting(name) == nil {
+			return nil, &InputError{fmt.Sprintf("%q is no setting of the catalog", name), ""}
+		}
+	}
+	w.cfg = catalog.ConfigOf(e.Audit)
+	if r := e.Policy.Role; r != "" && (w.cfg.Platform.Role == "" || w.cfg.Platform.Role == model.UnknownRole) {
+		w.cfg.Platform.Role = r
+	}
+	w.platform = w.cfg.Platform
+	return w, w.readNeeds()
+}
+
+// document is the plan without changes.
+func (w *work) document() *model.Plan {
+	p := &model.Plan{
+		Schema: model.SchemaPlan, Tool: w.e.Tool, Target: w.target(), Platform: w.platform, Strategy: w.e.Policy.Strategy,
+		Changes: []model.Change{}, Breaks: []model.Break{}, Keeps: []model.Keep{}, Rejected: []model.Rejected{},
+		Residual: []string{}, Warnings: []string{}, BasedOn: Facts(w.c, w.e.Audit),
+	}
+	if p.Strategy == "" {
+		p.Strategy = Restrict
+	}
+	p.Fingerprint = Fingerprint(p.Platform, p.BasedOn)
+	return p
+}
+
+func (w *work) target() string {
+	if w.e.Target != "" {
+		return w.e.Target
+	}
+	for _, s := range w.e.Scans {
+		if s.Target != "" {
+			return s.Target
+		}
+	}
+	if w.e.Audit.Host != "" {
+		return w.e.Audit.Host
+	}
+	return w.e.Audit.Source.Name
+}
+
+// restrict takes from strangers what they should not have.
+func (w *work) restrict(p *model.Plan) {
+	w.findDoors()
+	before := w.after(nil)
+	edits := w.edits(before)
+	found, after := w.search(edits, before)
+	cfg := w.with(w.cfg, found...)
+	for i, ch := range w.inOrder(found) {
+		c := w.change(i+1, ch, w.closes(found, ch, after))
+		if len(c.Closes) == 0 {
+			c.Why = "closes nothing by itself: it writes out what strangers must keep, which they had only because everything was open: " + w.mustKeep()
+		}
+		p.Changes = append(p.Changes, c)
+	}
+	p.Breaks = w.breaks(cfg, found)
+	p.Keeps = w.keeps(cfg)
+	w.alternatives(edits, found)
+	p.Residual = w.residual(cfg, after)
+	p.Checks = w.checks()
+	w.warnRestrict(p)
+}
+
+// inOrder is the order of making changes: lists before the switches that make them count, so that nothing that is kept
+// is shut out in between; else the catalog's.
+func (w *work) inOrder(found []chosen) []chosen {
+	out := slices.Clone(found)
+	slices.SortStableFunc(out, func(a, b chosen) int {
+		switch x, y := w.isList(a), w.isList(b); {
+		case x == y:
+			return 0
+		case x:
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// closes is what would be open without one of the changes.
+func (w *work) closes(all []chosen, one chosen, after []level) []string {
+	without := w.after(slices.DeleteFunc(slices.Clone(all), func(o chosen) bool { return o.edit == one.edit }))
+	out := []string{}
+	for i, d := range w.doors {
+		if without[i] > after[i] {
+			if name := w.doorName(d); !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// doorName is the finding that a door makes, or what stands behind it.
+func (w *work) doorName(d door) string {
+	switch {
+	case d.pipe != "":
+		return "anonymous-pipe:" + d.pipe
+	case d.share != "":
+		return "anonymous-share:" + d.share
+	}
+	if f := w.c.FindingFor(d.identity, d.kind); f != nil && d.identity != model.UnknownUser {
+		return f.ID
+	}
+	return fmt.Sprintf("%s-reads-%s", d.identity, d.kind)
+}
+
+func (w *work) change(n int, ch chosen, closes []string) model.Change {
+	s := ch.edit.setting
+	effect := w.c.Effect(s, w.platform)
+	out := model.Change{
+		ID: strconv.Itoa(n), Setting: s.ID, Where: ch.edit.where, From: w.exact(s, ch.edit.from), To: ch.value(), Closes: closes,
+		When: effect.When, TakesEffect: effect.How, Reach: s.Reach, Why: w.why(s, ch.data()), Sources: s.Sources,
+	}
+	if v, ok := w.effective(s.ID); ok && ch.edit.share == "" {
+		out.Effective = v
+	}
+	return out
+}
+
+// exact is a value as it was written, in the shape of its setting where it fits.
+func (w *work) exact(s *catalog.Setting, v model.Value) model.Value {
+	if !v.Present {
+		return model.Value{}
+	}
+	if v.Type == "" {
+		v.Type = s.Type
+	}
+	if data, ok := s.Value(v); ok {
+		v.Data = data
+	}
+	return v
+}
+
+// why is the catalog's reason for a value.
+func (w *work) why(s *catalog.Setting, data any) string {
+	for _, want := range s.Wanted {
+		if _, possible := w.c.Fit(want.Scope, w.platform); possible && want.Why != "" && want.Compare != "any" {
+			return want.Why
+		}
+	}
+	for _, m := range s.Values {
+		v, ok := s.Value(model.Value{Present: true, Data: m.Value})
+		if _, possible := w.c.Fit(m.Scope, w.platform); ok && possible && s.Same(v, data) {
+			return m.Means
+		}
+	}
+	return s.Summary
+}
+
+// alternatives tells what was looked at and not taken.
+func (w *work) alternatives(edits []*edit, found []chosen) {
+	for _, e := range edits {
+		if slices.ContainsFunc(found, func(ch chosen) bool { return ch.edit == e }) || slices.ContainsFunc(w.rejected, func(r model.Rejected) bool { return r.Setting == e.setting.ID }) {
+			continue
+		}
+		last := e.options[len(e.options)-1]
+		switch {
+		case len(found) > 0 && last.cost[costUnusual] > 0 && last.cost[costDocumented]+last.cost[costNeeded] > 0:
+			w.reject(e.name(), catalog.Show(last.data)+" would close no more than the plan does, and stops more: "+w.dearest(e, last))
+		case len(found) > 0:
+			w.reject(e.name(), catalog.Show(last.data)+" would close nothing more than the plan does")
+		default:
+			w.reject(e.name(), catalog.Show(last.data)+" would close nothing here")
+		}
+	}
+	if len(found) == 0 {
+		return
+	}
+	for i := range w.c.Settings { // what people reach for, and what it would really do
+		s := &w.c.Settings[i]
+		if s.System != w.platform.System || s.Reach != "everyone" || s.Side == "client" {
+			continue
+		}
+		if _, possible := w.c.Fit(s.Applies, w.platform); possible {
+			if why := unsuited[s.ID]; why != "" {
+				w.reject(s.ID, why)
+			}
+		}
+	}
+}
+
+// unsuited are settings that people reach for when they mean strangers, and that meet users.
+var unsuited = map[string]string{
+	"RestrictRemoteSAM":       "it refuses signed-in users too; strangers are kept from the pipe itself",
+	"PipeFirewallActive":      "it refuses signed-in users too, and whether current releases honour it is not known",
+	"LanmanServer.Start":      "it takes every share and pipe from everybody",
+	"dcerpc endpoint servers": "taking an interface off the list takes it from signed-in users and the domain too",
+	"IPC$:hosts deny":         "it refuses signed-in users too",
+	"nt pipe support":         "it refuses every pipe to everybody",
+	"server smb encrypt":      "it locks out clients without SMB3 encryption",
+}
+
+func (w *work) dearest(e *edit, o option) string {
+	for _, b := range w.breakage(e, o.data) {
+		return b.Who + ": " + b.What
+	}
+	return ""
+}
+
+// uses are the observed uses of this host.
+func (w *work) uses() []model.Use { return w.e.Observed.of() }
+
+// of keeps the uses of the servers that are named; all where none is.
+func (o *Observed) of() []model.Use {
+	if o == nil {
+		return nil
+	}
+	if len(o.Servers) == 0 {
+		return o.Uses
+	}
+	return slices.DeleteFunc(slices.Clone(o.Uses), func(u model.Use) bool {
+		return !slices.ContainsFunc(o.Servers, func(s string) bool { return strings.EqualFold(s, u.Server) })
+	})
+}

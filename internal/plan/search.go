@@ -1,0 +1,191 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+)
+
+// mostTries bounds the exact part of the search. Eight settings that can stand in for one another are more than any
+// product has; beyond that the answer is still one from which nothing can be taken away.
+const mostTries = 256
+
+// search finds the cheapest set of edits that closes as much as all of them together.
+//
+// The model is monotone: a stricter value never opens a door. So all edits at their strictest say what can be closed at
+// all; taking away one after the other, the dearest first, leaves a set of which each is needed; and those that no set
+// can do without are kept while the others are tried in every combination.
+func (w *work) search(edits []*edit, before []level) ([]chosen, []level) {
+	all := make([]chosen, len(edits))
+	for i, e := range edits {
+		all[i] = chosen{e, len(e.options) - 1}
+	}
+	all = w.respecting(all)
+	best := w.after(all)
+	if !lower(best, before) {
+		return nil, before
+	}
+	good := func(set []chosen) bool { return !higher(w.after(set), best) && w.kept(w.with(w.cfg, set...)) }
+	found := w.without(all, good)
+	found = w.cheaper(all, found, good)
+	found = w.weaker(found, good)
+	found = w.without(found, good)
+	slices.SortFunc(found, func(a, b chosen) int { return a.edit.order - b.edit.order })
+	return found, best
+}
+
+// after is levels with a memory, for the search comes by the same set more than once.
+func (w *work) after(set []chosen) []level {
+	key := make([]byte, 0, 2*len(set))
+	for _, ch := range set {
+		key = append(key, byte(ch.edit.order), byte(ch.option))
+	}
+	sorted := sortPairs(key)
+	if l, ok := w.memo[sorted]; ok {
+		return l
+	}
+	l := w.levels(w.with(w.cfg, set...))
+	w.memo[sorted] = l
+	return l
+}
+
+func sortPairs(key []byte) string {
+	pairs := make([]string, 0, len(key)/2)
+	for i := 0; i < len(key); i += 2 {
+		pairs = append(pairs, string(key[i:i+2]))
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, "")
+}
+
+// respecting builds the strictest set that leaves strangers what they must keep: lists first, which can give what a
+// switch then takes, then the cheapest, each at the strictest value that goes.
+func (w *work) respecting(all []chosen) []chosen {
+	order := slices.Clone(all)
+	slices.SortStableFunc(order, func(a, b chosen) int {
+		if x, y := w.isList(a), w.isList(b); x != y {
+			if x {
+				return -1
+			}
+			return 1
+		}
+		return slices.Compare(a.cost(), b.cost())
+	})
+	var set []chosen
+	for _, ch := range order {
+		strictest, o := ch, ch.option
+		for ; o >= 0; o-- {
+			ch.option = o
+			if w.kept(w.with(w.cfg, append(slices.Clone(set), ch)...)) {
+				set = append(set, ch)
+				break
+			}
+		}
+		if o < strictest.option {
+			w.reject(ch.edit.name(), "the value "+catalog.Show(strictest.data())+" would take from strangers what they must keep: "+w.mustKeep())
+		}
+	}
+	slices.SortFunc(set, func(a, b chosen) int { return a.edit.order - b.edit.order })
+	return set
+}
+
+func (w *work) isList(ch chosen) bool { return ch.edit.setting.Type == "REG_MULTI_SZ" }
+
+func (ch chosen) cost() []int { return ch.edit.options[ch.option].cost[:] }
+
+func (w *work) mustKeep() string {
+	var out []string
+	for _, n := range sortedKeys(w.needs.pipes) {
+		out = append(out, n+" ("+w.needs.pipes[n]+")")
+	}
+	for _, n := range sortedKeys(w.needs.shares) {
+		out = append(out, "share "+n+" ("+w.needs.shares[n]+")")
+	}
+	return strings.Join(out, ", ")
+}
+
+// without takes away whatever is not needed, the dearest first.
+func (w *work) without(set []chosen, good func([]chosen) bool) []chosen {
+	order := slices.Clone(set)
+	slices.SortStableFunc(order, func(a, b chosen) int {
+		if n := slices.Compare(b.cost(), a.cost()); n != 0 {
+			return n
+		}
+		return b.edit.order - a.edit.order
+	})
+	for _, ch := range order {
+		less := slices.DeleteFunc(slices.Clone(set), func(o chosen) bool { return o.edit == ch.edit })
+		if good(less) {
+			set = less
+		}
+	}
+	return set
+}
+
+// cheaper tries every combination of what can stand in for one another.
+func (w *work) cheaper(all, found []chosen, good func([]chosen) bool) []chosen {
+	var fixed, free []chosen
+	for _, ch := range all {
+		less := slices.DeleteFunc(slices.Clone(all), func(o chosen) bool { return o.edit == ch.edit })
+		if good(less) {
+			free = append(free, ch)
+		} else {
+			fixed = append(fixed, ch)
+		}
+	}
+	if len(fixed) == len(found) || 1<<len(free) > mostTries {
+		return found
+	}
+	best := total(found)
+	for bits := range 1 << len(free) {
+		set := slices.Clone(fixed)
+		for i := range free {
+			if bits&(1<<i) != 0 {
+				set = append(set, free[i])
+			}
+		}
+		if t := total(set); t.less(best) && good(set) {
+			found, best = set, t
+		}
+	}
+	return found
+}
+
+// weaker takes the mildest value of each edit that does the same.
+func (w *work) weaker(set []chosen, good func([]chosen) bool) []chosen {
+	set = slices.Clone(set)
+	for i := range set {
+		for o := range set[i].option {
+			try := slices.Clone(set)
+			try[i].option = o
+			if good(try) {
+				w.reject(set[i].edit.setting.ID, "the value "+catalog.Show(set[i].data())+" closes nothing here that "+catalog.Show(try[i].data())+" does not")
+				set = try
+				break
+			}
+		}
+	}
+	return set
+}
+
+func total(set []chosen) cost {
+	var t cost
+	for _, ch := range set {
+		t = t.plus(ch.edit.options[ch.option].cost)
+	}
+	return t
+}
+
+// higher tells whether any door of a is more open than in b.
+func higher(a, b []level) bool {
+	for i := range a {
+		if a[i] > b[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// lower tells whether any door of a is less open than in b.
+func lower(a, b []level) bool { return higher(b, a) }

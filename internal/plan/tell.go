@@ -1,0 +1,325 @@
+package plan
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// residual says what stays open, or unknown, and what would settle it.
+func (w *work) residual(cfg catalog.Config, after []level) []string {
+	type group struct {
+		kinds []string
+		who   []string
+		level level
+		why   string
+		scan  bool // a scan was given it
+	}
+	var groups []*group
+	v := w.c.View(cfg)
+	for _, id := range strangers {
+		var mine []*group
+		for i, d := range w.doors {
+			if d.identity != id || d.kind == "" || after[i] == shut {
+				continue
+			}
+			why := strings.Join(v.Why(id, d.kind), "; ")
+			scanned := levelOf(w.settled[d]) == open && w.settled[d] != ""
+			at := slices.IndexFunc(mine, func(g *group) bool { return g.level == after[i] && g.why == why && g.scan == scanned })
+			if at < 0 {
+				at, mine = len(mine), append(mine, &group{level: after[i], why: why, scan: scanned, who: []string{word(id)}})
+			}
+			mine[at].kinds = append(mine[at].kinds, noun(d.kind))
+		}
+		for _, g := range mine {
+			at := slices.IndexFunc(groups, func(o *group) bool {
+				return o.level == g.level && o.why == g.why && o.scan == g.scan && slices.Equal(o.kinds, g.kinds)
+			})
+			if at < 0 {
+				groups = append(groups, g)
+			} else {
+				groups[at].who = append(groups[at].who, g.who...)
+			}
+		}
+	}
+	out := []string{}
+	for _, g := range groups {
+		who, kinds := strings.Join(g.who, ", "), strings.Join(g.kinds, ", ")
+		switch {
+		case g.level == open:
+			out = append(out, fmt.Sprintf("%s: still given %s (%s). No setting of this product closes it without stopping what is needed.", who, kinds, g.why))
+		case g.scan:
+			out = append(out, fmt.Sprintf("%s: the scan was given %s, and the model does not know whether the changes close it (%s). Scan again after them.", who, kinds, g.why))
+		default:
+			out = append(out, fmt.Sprintf("%s: not known whether given %s (%s). A scan of the host settles it.", who, kinds, g.why))
+		}
+	}
+	before := w.c.View(w.cfg)
+	for _, n := range sortedKeys(w.needs.pipes) {
+		if w.opens(before, w.cfg, n) && w.opens(v, cfg, n) && cfg.Platform.System == "windows" {
+			out = append(out, fmt.Sprintf("anonymous: the pipe %s stays open (%s).", n, w.needs.pipes[n]))
+		}
+	}
+	for _, n := range sortedKeys(w.needs.shares) {
+		out = append(out, fmt.Sprintf("the share %s stays open to strangers (%s).", n, w.needs.shares[n]))
+	}
+	return append(out, w.notRead()...)
+}
+
+// notRead names settings that would matter and that the audit's source was not asked for.
+func (w *work) notRead() []string {
+	var missing []string
+	for i := range w.c.Settings {
+		s := &w.c.Settings[i]
+		if s.System != w.platform.System || s.Side == "client" || len(s.Wanted) == 0 || perShare(s) {
+			continue
+		}
+		g := s.Governs
+		if _, possible := w.c.Fit(s.Applies, w.platform); !possible || !g.Session && !g.Tree && len(g.Pipes) == 0 && len(g.Discloses) == 0 {
+			continue
+		}
+		if v, read := w.cfg.Settings[s.ID]; !read || !v.Present && (s.Type == "policy" || s.Type == "members") {
+			missing = append(missing, s.ID)
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("not read, and so neither judged nor changed: %s. An audit of a source that has them (the host itself, its policies) settles it.", strings.Join(missing, ", "))}
+}
+
+func noun(d model.Disclosure) string {
+	switch d {
+	case model.DisclosesPasswordPolicy:
+		return "the password policy"
+	case model.DisclosesRegistry:
+		return "the registry"
+	case model.DisclosesDFS:
+		return "the file system's namespace"
+	case model.DisclosesFiles:
+		return "files"
+	case model.DisclosesSIDs:
+		return "security identifiers"
+	case model.DisclosesJobs:
+		return "scheduled jobs"
+	}
+	return string(d)
+}
+
+// keeps says what goes on working, and why. The model is asked for a signed-in user before and after.
+func (w *work) keeps(cfg catalog.Config) []model.Keep {
+	before, after := w.c.View(w.cfg), w.c.View(cfg)
+	same := func(pipe string) bool {
+		return levelOf(after.Pipe(model.User, pipe)) >= levelOf(before.Pipe(model.User, pipe))
+	}
+	out := []model.Keep{}
+	for _, s := range w.wanted() {
+		why := ""
+		for _, p := range s.Pipes {
+			if reason := w.needs.pipes[catalog.PipeName(p)]; reason != "" && w.opens(after, cfg, p) {
+				why = p + " stays open to anonymous callers, because " + s.Title + " needs it without credentials here"
+				break
+			}
+		}
+		switch {
+		case why != "":
+		case !slices.ContainsFunc(s.Pipes, func(p string) bool { return !same(p) }) && s.Anonymous == "none":
+			why = "it signs in, and signed-in users keep every pipe"
+		case !slices.ContainsFunc(s.Pipes, func(p string) bool { return !same(p) }) && s.Anonymous == "unknown":
+			why = "signed-in users keep every pipe; whether it ever comes without credentials is not documented"
+		case !slices.ContainsFunc(s.Pipes, func(p string) bool { return !same(p) }):
+			why = "signed-in users keep every pipe, and on this product it does not need to come without credentials"
+		default:
+			continue
+		}
+		if len(s.Pipes) == 0 && len(s.Names) == 0 {
+			why = "it uses no pipe as far as is documented: " + strings.TrimSuffix(s.Needs, ".")
+		}
+		out = append(out, model.Keep{What: s.Title, Why: why})
+	}
+	if w.platform.Role == model.DomainController && w.platform.System == "windows" {
+		names, _, _ := w.c.AnonymousPipes(cfg)
+		var by []string
+		for _, n := range w.byRole("NullSessionPipes") {
+			if holds(names, n) {
+				by = append(by, n)
+			}
+		}
+		if by != nil {
+			out = append(out, model.Keep{What: "pipes of a domain controller: " + strings.Join(by, ", "), Why: "old trusts and clients open them before they have proved who they are; what lies behind is closed by other settings as far as it can be"})
+		}
+	}
+	seen, pipes := int64(0), map[string]string{}
+	for _, u := range w.uses() {
+		if id, sure := asked(u.Identity); sure && id == model.User && u.Outcome == model.Allowed && u.Pipe != "" {
+			seen += max(u.Count, 1)
+			pipes[u.Pipe] = ""
+		}
+	}
+	if seen > 0 {
+		out = append(out, model.Keep{What: fmt.Sprintf("%d observed uses by users and machines: %s", seen, strings.Join(sortedKeys(pipes), ", ")), Why: "they signed in, and signed-in users keep every pipe"})
+	}
+	return out
+}
+
+// wanted are the services to speak of: those declared, then those found on the host.
+func (w *work) wanted() []*catalog.Service {
+	out := slices.Clone(w.needs.declared)
+	for _, s := range w.needs.found {
+		if !w.needs.declares(s.ID) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// checks are what verify should try as somebody who signs in: that logging on still works, then what is needed here.
+func (w *work) checks() []string {
+	out := []string{"logon:user"}
+	add := func(s string) {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	host := w.hostName()
+	v := w.c.View(w.cfg)
+	for _, s := range w.needs.declared {
+		for _, port := range s.Detect.Ports {
+			add(fmt.Sprintf("tcp:%s:%d", host, port))
+		}
+		for _, p := range s.Pipes {
+			if o := v.Pipe(model.User, p); o == model.Allowed || o == model.OutcomeUnknown && len(s.Pipes) == 1 {
+				add("pipe:" + p)
+			}
+		}
+		for _, share := range s.Detect.Shares {
+			add("share:" + share)
+		}
+	}
+	for _, u := range w.uses() {
+		if id, sure := asked(u.Identity); sure && id == model.User && u.Outcome == model.Allowed && u.Pipe != "" && w.c.Pipe(u.Pipe) != nil {
+			add("pipe:" + w.c.Pipe(u.Pipe).Name)
+		}
+	}
+	for _, s := range w.cfg.Shares {
+		if !s.Default && !strings.EqualFold(s.Name, "IPC$") && !strings.ContainsAny(s.Name, "%$") {
+			add("share:" + s.Name)
+		}
+	}
+	for _, c := range w.e.Policy.Checks {
+		add(c)
+	}
+	return out
+}
+
+// hostName is where checks connect to; empty is the target of verify.
+func (w *work) hostName() string {
+	for _, s := range w.e.Scans {
+		if host, _, err := net.SplitHostPort(s.Address); err == nil {
+			return host
+		}
+	}
+	return w.e.Audit.Host
+}
+
+func (w *work) warnRestrict(p *model.Plan) {
+	if w.platform.Role == model.UnknownRole || w.platform.Role == "" {
+		w.warn("the role is not known: say --role workstation, member, standalone or domain-controller. Until then the list of pipes keeps what a domain controller needs.")
+	}
+	if w.platform.Product == "" {
+		w.warn("the product is not known, so defaults that differ by release stay unknown")
+	}
+	if w.e.Audit.Partial {
+		w.warn("the audit could not read everything: see its problems")
+	}
+	for _, ch := range p.Changes {
+		switch ch.When {
+		case "reboot", "service-restart":
+			w.warn("%s is not in force until: %s", ch.Setting, ch.TakesEffect)
+		case "unknown", "":
+			w.warn("when %s takes effect is not documented (%s): verify after it, and again after a restart", ch.Setting, ch.TakesEffect)
+		}
+		w.warnRules(ch)
+	}
+	if w.platform.System == "samba" && len(p.Changes) > 0 {
+		w.warn("connections that are open keep their pipes until IPC$ is closed once (smbcontrol smbd close-share 'IPC$')")
+	}
+}
+
+// warnRules names detection rules that report a change: those who watch should know beforehand.
+func (w *work) warnRules(ch model.Change) {
+	for _, src := range ch.Sources {
+		if f := strings.Fields(src); len(f) == 3 && (f[1] == "sigma" || f[1] == "elastic") {
+			w.warn("a stock rule of %s (%s) reports a change of %s as an attack: tell those who watch", f[1], f[2], ch.Setting)
+		}
+	}
+}
+
+// DefaultMinDays is for how long somebody has to have looked before silence says something: a week has every weekday.
+const DefaultMinDays = 7
+
+// minReadable is the share of records that must have been readable for silence to count.
+const minReadable = 0.9
+
+// Weight says how far an observation can be relied on where it saw nothing.
+type Weight struct {
+	Days     float64 `json:"days"`
+	Readable float64 `json:"readable"` // share of the records, 0 to 1
+	Enough   bool    `json:"enough"`
+	Why      string  `json:"why"`
+}
+
+// Weigh judges an observation. minDays 0 is DefaultMinDays.
+func Weigh(o *Observed, minDays float64) Weight {
+	if minDays <= 0 {
+		minDays = DefaultMinDays
+	}
+	if o == nil {
+		return Weight{Why: "nobody has looked who uses IPC$ on this host"}
+	}
+	from, to := o.From, o.To
+	for _, u := range o.Uses {
+		if from.IsZero() || !u.First.IsZero() && u.First.Before(from) {
+			from = u.First
+		}
+		if u.Last.After(to) {
+			to = u.Last
+		}
+	}
+	out := Weight{Days: to.Sub(from).Hours() / 24, Readable: 1}
+	if from.IsZero() {
+		out.Days = 0
+	}
+	if all := o.Read + o.Unreadable; all > 0 {
+		out.Readable = float64(o.Read) / float64(all)
+	}
+	switch {
+	case out.Days < minDays:
+		out.Why = fmt.Sprintf("%.1f days were looked at, %.0f are asked for: who comes more rarely was not seen", out.Days, minDays)
+	case out.Readable < minReadable:
+		out.Why = fmt.Sprintf("%.0f%% of the records could be read, %.0f%% are asked for", 100*out.Readable, 100*minReadable)
+	default:
+		out.Enough, out.Why = true, fmt.Sprintf("%.1f days were looked at and %.0f%% of the records could be read", out.Days, 100*out.Readable)
+	}
+	return out
+}
+
+// coverage says how much the observation counts.
+func (w *work) coverage(p *model.Plan) {
+	g := Weigh(w.e.Observed, w.e.Policy.MinDays)
+	switch {
+	case w.e.Observed == nil && len(p.Changes) > 0:
+		p.Warnings = append(p.Warnings, g.Why+": what would stop is known from documents alone")
+	case w.e.Observed != nil && !g.Enough:
+		p.Warnings = append(p.Warnings, "what was not observed may still be in use: "+g.Why)
+	}
+	if w.e.Observed != nil {
+		for _, n := range w.e.Observed.Notes {
+			p.Warnings = append(p.Warnings, "not observed: "+n)
+		}
+	}
+}

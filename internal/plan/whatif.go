@@ -1,0 +1,102 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// SchemaWhatIf names the document of WhatIf.
+const SchemaWhatIf = "ipcguard.what-if/1"
+
+// Answer says who would be refused.
+type Answer struct {
+	Schema    string         `json:"schema"`
+	Target    string         `json:"target"`
+	Platform  model.Platform `json:"platform"`
+	Changes   []model.Change `json:"changes"`
+	Refused   []Replay       `json:"refused"`  // went through, and would not
+	Possible  []Replay       `json:"possible"` // went through, and may not
+	Unjudged  []Replay       `json:"unjudged"` // the logon was not seen
+	Unchanged int            `json:"unchanged"`
+	Breaks    []model.Break  `json:"breaks"` // what documents say beside what was seen
+	Coverage  Weight         `json:"coverage"`
+	Warnings  []string       `json:"warnings"`
+}
+
+// WhatIf asks every observed use again under other settings. The changes are settings with values, such as
+// RestrictAnonymous and 1; an empty value of a list is an empty list, and "absent" takes the value away.
+func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
+	w, err := begin(&e)
+	if err != nil {
+		return nil, err
+	}
+	after := w.cfg
+	after.Settings = maps.Clone(w.cfg.Settings)
+	a := &Answer{
+		Schema: SchemaWhatIf, Target: w.target(), Platform: w.platform, Changes: []model.Change{},
+		Refused: []Replay{}, Possible: []Replay{}, Unjudged: []Replay{}, Breaks: []model.Break{}, Warnings: []string{},
+		Coverage: Weigh(e.Observed, e.Policy.MinDays),
+	}
+	for _, x := range settings {
+		s := w.c.Setting(x.Name)
+		if s == nil {
+			return nil, &InputError{fmt.Sprintf("%q is no setting of the catalog", x.Name), "ipcguard explain NAME finds what it may be called"}
+		}
+		if s.System != w.platform.System {
+			return nil, &InputError{fmt.Sprintf("%s is a setting of %s, and the audit is of %s", s.ID, s.System, w.platform.System), ""}
+		}
+		if _, possible := w.c.Fit(s.Applies, w.platform); !possible {
+			a.Warnings = append(a.Warnings, s.ID+" is not read by this product or role, so it changes nothing")
+		}
+		to := model.Value{}
+		ed := &edit{setting: s, where: w.where(s), from: w.cfg.Settings[s.ID]}
+		if !strings.EqualFold(x.Value, "absent") {
+			data, ok := s.Value(model.Value{Present: true, Data: parse(s, x.Value)})
+			if !ok {
+				return nil, &InputError{fmt.Sprintf("%s cannot be %q: it is of type %s", s.ID, x.Value, s.Type), ""}
+			}
+			to = model.Value{Present: true, Type: s.Type, Data: data}
+			ed.options = []option{{data: data}}
+			for _, b := range w.breakage(ed, data) {
+				a.Breaks = append(a.Breaks, b.Break)
+			}
+		}
+		after.Settings[s.ID] = to
+		ch := model.Change{ID: fmt.Sprint(len(a.Changes) + 1), Setting: s.ID, Where: ed.where, From: w.exact(s, ed.from), To: to, Closes: []string{}, Reach: s.Reach}
+		effect := w.c.Effect(s, w.platform)
+		ch.When, ch.TakesEffect = effect.When, effect.How
+		if v, ok := w.effective(s.ID); ok {
+			ch.Effective = v
+		}
+		a.Changes = append(a.Changes, ch)
+	}
+	r := replay(w.c, w.cfg, after, w.uses())
+	a.Refused, a.Possible, a.Unjudged, a.Unchanged = append(a.Refused, r.Refused...), append(a.Possible, r.Possible...), append(a.Unjudged, r.Unjudged...), r.Unchanged
+	if e.Observed != nil {
+		a.Warnings = append(a.Warnings, slices.Clone(e.Observed.Notes)...)
+	}
+	return a, nil
+}
+
+// Setting is one value to try, as written on a command line.
+type Setting struct{ Name, Value string }
+
+// parse reads a value as a person writes it: lists with commas or semicolons between the names.
+func parse(s *catalog.Setting, text string) any {
+	switch s.Type {
+	case "REG_MULTI_SZ", "list", "members":
+		out := []string{}
+		for _, n := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' }) {
+			if n = strings.TrimSpace(n); n != "" {
+				out = append(out, n)
+			}
+		}
+		return out
+	}
+	return text
+}
