@@ -1,0 +1,149 @@
+package apply
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"strings"
+
+	"ipcguard/internal/format/registry"
+)
+
+// Kind is what kind of thing a place is.
+type Kind string
+
+// The kinds of places.
+const (
+	RegistryValue Kind = "registry-value"
+	File          Kind = "file"
+	Parameter     Kind = "parameter" // of Samba's own registry, through net conf
+)
+
+// Place is one thing on a host that is changed and restored as a whole.
+type Place struct {
+	Kind Kind   `json:"kind"`
+	Path string `json:"path"`           // the key, the file with every symbolic link resolved, or the section
+	Name string `json:"name,omitempty"` // the value or the parameter; files have none
+}
+
+// String is the place as people write it.
+func (p Place) String() string {
+	switch p.Kind {
+	case RegistryValue:
+		return p.Path + `\` + p.Name
+	case Parameter:
+		return "[" + p.Path + "] " + p.Name
+	}
+	return p.Path
+}
+
+// State is the exact content of a place. Of a file it is bytes, mode, owner and extended attributes; of a value its type
+// and raw bytes, and which of the keys above it are missing.
+type State struct {
+	Present bool          `json:"present"`
+	Type    registry.Type `json:"type,omitempty"`
+	Data    []byte        `json:"data,omitempty"` // raw; base64 in JSON
+
+	// Missing is the topmost key (or the section) that does not exist; empty where all do. It exists after a write, and
+	// goes again when the write is undone and nobody put anything else into it.
+	Missing string `json:"missing,omitempty"`
+	// Security is the key's security descriptor, self-relative. It is recorded and compared, never written.
+	Security []byte `json:"security,omitempty"`
+
+	Mode  os.FileMode       `json:"mode,omitempty"`
+	UID   int               `json:"uid,omitempty"`
+	GID   int               `json:"gid,omitempty"`
+	Attrs map[string][]byte `json:"attrs,omitempty"` // extended attributes: access lists, security labels
+}
+
+// Equal tells whether two states are the same in everything that a write would restore.
+func (s State) Equal(o State) bool { return s.Same(o) && s.Missing == o.Missing }
+
+// Same is Equal without the keys above a value: another apply, or an administrator, may have made them.
+func (s State) Same(o State) bool {
+	return s.Present == o.Present && s.Type == o.Type && bytes.Equal(s.Data, o.Data) &&
+		s.Mode == o.Mode && s.UID == o.UID && s.GID == o.GID &&
+		maps.EqualFunc(s.Attrs, o.Attrs, bytes.Equal)
+}
+
+// String shows a state on one line; files are told by their size alone.
+func (s State) String() string {
+	if !s.Present {
+		return "absent"
+	}
+	v := registry.Value{Type: s.Type, Data: s.Data}
+	switch s.Type {
+	case registry.DWord:
+		if n, err := v.DWord(); err == nil {
+			return fmt.Sprintf("REG_DWORD %d", n)
+		}
+	case registry.QWord:
+		if n, err := v.QWord(); err == nil {
+			return fmt.Sprintf("REG_QWORD %d", n)
+		}
+	case registry.SZ, registry.ExpandSZ:
+		if t, err := v.Text(); err == nil {
+			return fmt.Sprintf("%s %q", s.Type, t)
+		}
+	case registry.MultiSZ:
+		if list, err := v.Strings(); err == nil {
+			return fmt.Sprintf("%s %q", s.Type, list)
+		}
+	case registry.None:
+		if s.Mode != 0 {
+			return fmt.Sprintf("%d bytes, mode %04o", len(s.Data), s.Mode.Perm())
+		}
+		return string(s.Data)
+	}
+	return fmt.Sprintf("%s % X", s.Type, s.Data)
+}
+
+// Write is one step of an apply: a place, what it holds and what it is to hold.
+type Write struct {
+	Place   Place    `json:"place"`
+	Before  State    `json:"before"`
+	After   State    `json:"after"`
+	Changes []string `json:"changes"` // ids of the plan's changes that it carries out
+	Needs   []string `json:"needs,omitempty"`
+}
+
+// Diff shows the difference between two states of a place, as lines that start with - and +.
+func Diff(p Place, from, to State) string {
+	var b strings.Builder
+	if p.Kind != File || !from.Present || !to.Present {
+		fmt.Fprintf(&b, "  %s\n  - %s\n  + %s\n", p, from, to)
+		return b.String()
+	}
+	fmt.Fprintf(&b, "  %s\n", p)
+	if from.Mode != to.Mode || from.UID != to.UID || from.GID != to.GID {
+		fmt.Fprintf(&b, "  - mode %04o, owner %d:%d\n  + mode %04o, owner %d:%d\n", from.Mode.Perm(), from.UID, from.GID, to.Mode.Perm(), to.UID, to.GID)
+	}
+	for _, line := range diffLines(strings.SplitAfter(string(from.Data), "\n"), strings.SplitAfter(string(to.Data), "\n")) {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
+	return b.String()
+}
+
+// diffLines leaves out what the two have in common at both ends and shows the rest. What a plan changes in smb.conf is a
+// few lines, mostly next to each other.
+func diffLines(from, to []string) []string {
+	a, b := 0, 0
+	for a < len(from) && a < len(to) && from[a] == to[a] {
+		a++
+	}
+	for b < len(from)-a && b < len(to)-a && from[len(from)-1-b] == to[len(to)-1-b] {
+		b++
+	}
+	var out []string
+	if a > 0 || b > 0 {
+		out = append(out, fmt.Sprintf("@ line %d", a+1))
+	}
+	for _, l := range from[a : len(from)-b] {
+		out = append(out, "- "+strings.TrimRight(l, "\r\n"))
+	}
+	for _, l := range to[a : len(to)-b] {
+		out = append(out, "+ "+strings.TrimRight(l, "\r\n"))
+	}
+	return out
+}
