@@ -24,6 +24,7 @@ type scanFlags struct {
 
 	user, credentialsFile string
 	kerberos              bool
+	allPipes              bool
 }
 
 func (f *scanFlags) register(s *pflag.FlagSet) {
@@ -32,6 +33,7 @@ func (f *scanFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.noUnknown, "no-unknown-user", false, "leave out the one made-up user")
 	s.BoolVar(&f.noGuest, "no-guest", false, "leave out the guest account")
 	s.BoolVar(&f.showNames, "show-names", false, "keep the names that could be read, instead of counting them")
+	s.BoolVar(&f.allPipes, "all-pipes", false, "ask for pipes that a server of this kind does not have, too")
 	s.IntVar(&f.port, "port", 445, "port where a target names none; 139 opens a NetBIOS session first")
 	s.BoolVar(&f.netbios, "netbios", false, "open a NetBIOS session first on any port")
 	s.StringSliceVar(&f.dialect, "dialect", nil, "speak only these dialects: smb1, 2.0.2, 2.1, 3.0, 3.0.2, 3.1.1")
@@ -52,7 +54,7 @@ func (f *scanFlags) register(s *pflag.FlagSet) {
 // options checks the flags.
 func (f *scanFlags) options() (scan.Options, error) {
 	o := scan.Options{
-		Quick: f.quick, NoUnknownUser: f.noUnknown, NoGuest: f.noGuest, ShowNames: f.showNames, NetBIOS: f.netbios,
+		Quick: f.quick, NoUnknownUser: f.noUnknown, NoGuest: f.noGuest, ShowNames: f.showNames, AllPipes: f.allPipes, NetBIOS: f.netbios,
 		Concurrency: f.concurrency, Rate: f.rate, Retries: f.retries,
 	}
 	if err := oneOf("--format", f.format, report.ScanFormats()); err != nil {

@@ -158,10 +158,13 @@ func (l *ladder) everything(ctx context.Context) {
 	jobs := make([]*job, len(l.pipes))
 	var asked, named []*job
 	known := make(chan struct{})
+	system := l.system()
 	for i, p := range l.pipes {
 		j := newJob(l, p)
 		jobs[i] = j
 		switch {
+		case !l.o.AllPipes && p.elsewhere(system):
+			j.open.Detail = "a server of this kind (" + system + ") has no such pipe; --all-pipes asks all the same"
 		case p.name == firstPipe:
 			j.first = sync.OnceFunc(func() { close(known) })
 			asked = append(asked, j)

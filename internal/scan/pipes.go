@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -26,7 +27,8 @@ const (
 type pipe struct {
 	name       string
 	interfaces []iface
-	calls      bool // some interface behind it may be called, so that what is not known about the pipe matters
+	systems    []string // the kinds of server that have it; empty is every kind
+	calls      bool     // some interface behind it may be called, so that what is not known about the pipe matters
 }
 
 type iface struct {
@@ -50,7 +52,7 @@ func pipesOf(c *catalog.Catalog) ([]pipe, error) {
 		if p.Probe == probeNever {
 			continue
 		}
-		one := pipe{name: p.Name}
+		one := pipe{name: p.Name, systems: p.Systems}
 		bound := p.Interfaces
 		if p.Probe != probeOpenOnly && len(bound) > 0 && !strings.EqualFold(bound[len(bound)-1].ID, mgmt) {
 			bound = append(append([]catalog.Bound{}, bound...), catalog.Bound{ID: mgmt, Probe: probeCall})
@@ -74,6 +76,12 @@ func pipesOf(c *catalog.Catalog) ([]pipe, error) {
 		out = append(out, one)
 	}
 	return out, nil
+}
+
+// elsewhere tells whether only servers of another kind have the pipe. Asking for it costs Samba a process each time, and
+// the scan a third of a second.
+func (p *pipe) elsewhere(system string) bool {
+	return len(p.systems) > 0 && (system == "samba" || system == "windows") && !slices.Contains(p.systems, system)
 }
 
 func syntaxOf(i catalog.Interface) (dcerpc.SyntaxID, error) {

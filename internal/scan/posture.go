@@ -153,6 +153,14 @@ func (h *host) describe() {
 	s.System, s.OS = h.looks()
 }
 
+// system is what the server looks like so far.
+func (h *host) system() string {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	system, _ := h.looks()
+	return system
+}
+
 // looks judges what the server is, and says from what.
 func (h *host) looks() (system, os string) {
 	s, t := &h.result.Server, h.hearing.target

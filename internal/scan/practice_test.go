@@ -176,3 +176,24 @@ func TestDropOnce(t *testing.T) {
 		t.Errorf("%s, %q", r.Verdict, r.Reason)
 	}
 }
+
+// TestPipesOfOtherSystems asks a Samba server for a pipe of Windows only when told to.
+func TestPipesOfOtherSystems(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		r := scanPractice(t, practice(t, "samba"), Options{AllPipes: all})
+		want := model.NotTested
+		if all {
+			want = model.Absent
+		}
+		for _, p := range r.Identities[0].Pipes {
+			if p.Pipe == `sql\query` && p.Open.Outcome != want {
+				t.Errorf("all %v: %+v", all, p.Open)
+			}
+		}
+	}
+	for _, p := range scanPractice(t, practice(t, "win2003"), Options{}).Identities[0].Pipes {
+		if p.Pipe == "trkwks" && p.Open.Outcome == model.NotTested {
+			t.Errorf("Windows is not asked: %+v", p.Open)
+		}
+	}
+}

@@ -36,6 +36,7 @@ type Options struct {
 	NoGuest       bool
 	NoUnknownUser bool
 	ShowNames     bool
+	AllPipes      bool // ask for pipes that a server of this kind does not have, too
 	// User makes the authenticator for one logon at this target with the credentials given; nil is none.
 	User func(targets.Target) (smb.Authenticator, error)
 

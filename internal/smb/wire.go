@@ -3,6 +3,7 @@ package smb
 import (
 	"bufio"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +22,9 @@ type wire struct {
 	counters *Counters
 	depth    atomic.Int64 // the longest chain of waits that an answer read so far stands at the end of
 
-	wmu sync.Mutex
+	wmu     sync.Mutex
+	queue   []byte // frames to be sent; bounded by the requests in flight, which the server's credits bound
+	writing bool   // somebody takes the queue along
 }
 
 func newWire(nc net.Conn, max int, counters *Counters) *wire {
@@ -40,18 +43,51 @@ func (w *wire) write(frame []byte, requests int, depth int64, deadline time.Time
 	return w.writeRaw(frame, requests, depth, deadline)
 }
 
-// writeRaw is write for bytes that already have their header.
+// writeRaw is write for bytes that already have their header. Requests of several goroutines at a time leave in one
+// system call: who comes first sends for all, and an error is theirs to make known, by failing the connection.
 func (w *wire) writeRaw(frame []byte, requests int, depth int64, deadline time.Time) error {
+	w.counters.Requests.Add(int64(requests))
+	w.counters.chain(depth)
 	w.wmu.Lock()
-	defer w.wmu.Unlock()
+	w.queue = append(w.queue, frame...)
+	first := !w.writing
+	w.writing = true
+	w.wmu.Unlock()
+	if !first {
+		return nil
+	}
+	runtime.Gosched() // those that the same answers woke add theirs
+	return w.flush(deadline)
+}
+
+// keepQueue is how much room for frames an idle connection keeps.
+const keepQueue = 2 << 10
+
+// flush sends the queue until it is empty.
+func (w *wire) flush(deadline time.Time) error {
 	if err := w.nc.SetWriteDeadline(deadline); err != nil {
 		return err
 	}
-	n, err := w.nc.Write(frame)
-	w.counters.BytesSent.Add(int64(n))
-	w.counters.Requests.Add(int64(requests))
-	w.counters.chain(depth)
-	return err
+	var spare []byte
+	for {
+		w.wmu.Lock()
+		out := w.queue
+		if len(out) == 0 {
+			w.writing = false
+			w.wmu.Unlock()
+			return nil
+		}
+		w.queue = spare[:0]
+		w.wmu.Unlock()
+		n, err := w.nc.Write(out)
+		w.counters.BytesSent.Add(int64(n))
+		if err != nil {
+			return err // writing stays true: nothing can follow half a frame
+		}
+		if spare = nil; cap(out) <= keepQueue {
+			spare = out
+		}
+	}
 }
 
 // answered notes that the answer to a request of this depth was read.
