@@ -67,12 +67,18 @@ func NewAggregator(maxRows int) *Aggregator {
 // LimitBytes bounds what all rows may take together, where less is to be had than maxRowBytes.
 func (a *Aggregator) LimitBytes(n int) { a.most = min(n, maxRowBytes) }
 
-// Touch tells that a use that was added goes on: the row's Last moves, its Count stays. Without the row it does nothing.
+// Touch tells that a use that was added goes on: the row's Last moves, its Count stays. A row that is not there, because a
+// new result was begun since, gets a Count of 0.
 func (a *Aggregator) Touch(u model.Use) {
-	clipUse(&u)
-	if row, ok := a.rows[keyOf(&u)]; ok {
-		row.Last = later(row.Last, u.Last)
-	}
+	u.Count = 0
+	a.add(u)
+}
+
+// Reset forgets all rows, for a new result.
+func (a *Aggregator) Reset() {
+	clear(a.rows)
+	clear(a.givenUp)
+	a.bytes = 0
 }
 
 func keyOf(u *model.Use) useKey {
@@ -87,6 +93,10 @@ func (a *Aggregator) Add(u model.Use) {
 	if u.Count <= 0 {
 		u.Count = 1
 	}
+	a.add(u)
+}
+
+func (a *Aggregator) add(u model.Use) {
 	size := rowBytes + clipUse(&u)
 	key := keyOf(&u)
 	row, ok := a.rows[key]

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"ipcguard/internal/model"
 )
 
 const (
@@ -14,44 +16,11 @@ const (
 	maxCounted = 1000
 )
 
-// Coverage says what a result rests on: what was read, what could not be, and where silence proves nothing.
-type Coverage struct {
-	From       time.Time        `json:"from,omitzero"` // of the first and last record that was read
-	To         time.Time        `json:"to,omitzero"`
-	Read       map[string]int64 `json:"read,omitempty"`       // records, by kind
-	Unreadable map[string]int64 `json:"unreadable,omitempty"` // by reason
-	Bytes      *Bytes           `json:"bytes,omitempty"`      // of SMB traffic; nil where no traffic was read
-	Notes      []string         `json:"notes,omitempty"`      // what could not be seen, and what would make it seen
-	Notices    []Notice         `json:"notices,omitempty"`    // single things that an administrator should know
-}
+// Coverage collects what a result rests on. Its zero value is ready.
+type Coverage struct{ model.Coverage }
 
-// Bytes says which share of the SMB traffic could be read.
-type Bytes struct {
-	Readable int64 `json:"readable"` // plain, or decrypted with the key of a null session
-	Opaque   int64 `json:"opaque"`   // encrypted or compressed
-	Lost     int64 `json:"lost"`     // not in the capture, though it was on the wire
-	Foreign  int64 `json:"foreign"`  // on an SMB port, but no SMB, or the rest of a frame whose beginning is missing
-}
-
-// Share is which part of the bytes could be read, from 0 to 1; 0 where there are none.
-func (b *Bytes) Share() float64 {
-	if b == nil || b.Readable+b.Opaque+b.Lost+b.Foreign <= 0 {
-		return 0
-	}
-	return float64(b.Readable) / float64(b.Readable+b.Opaque+b.Lost+b.Foreign)
-}
-
-// Notice is one thing found on the way: a change of the settings that this product is about, a log that was cleared.
-type Notice struct {
-	ID       string    `json:"id"` // such as null-session-setting-changed
-	Time     time.Time `json:"time,omitzero"`
-	Host     string    `json:"host,omitempty"`
-	Client   string    `json:"client,omitempty"`
-	What     string    `json:"what"`
-	Evidence string    `json:"evidence"`
-	Source   string    `json:"source,omitempty"`
-	Count    int64     `json:"count"`
-}
+// Notice is one thing found on the way.
+type Notice = model.Notice
 
 // Saw records that something was read that happened at t.
 func (c *Coverage) Saw(t time.Time) {

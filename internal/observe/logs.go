@@ -71,6 +71,12 @@ func (l *Logs) ReadPath(ctx context.Context, path string) error {
 	if !info.IsDir() {
 		return l.readFile(ctx, path)
 	}
+	return l.ReadFolder(ctx, path, nil)
+}
+
+// ReadFolder reads every log in a folder as ReadPath does. Files whose first bytes other knows are somebody else's, and not
+// counted.
+func (l *Logs) ReadFolder(ctx context.Context, path string, other func(head []byte) bool) error {
 	return filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -78,6 +84,8 @@ func (l *Logs) ReadPath(ctx context.Context, path string) error {
 			return nil
 		case !entry.Type().IsRegular():
 			return nil // no links and devices: a folder of logs has neither
+		case other != nil && other(firstBytes(name)):
+			return nil
 		}
 		err = l.readFile(ctx, name)
 		switch {
@@ -90,6 +98,18 @@ func (l *Logs) ReadPath(ctx context.Context, path string) error {
 		}
 		return nil
 	})
+}
+
+// firstBytes is enough of a file to tell what it is.
+func firstBytes(path string) []byte {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	head := make([]byte, 128<<10)
+	n, _ := io.ReadFull(f, head)
+	return head[:n]
 }
 
 func (l *Logs) readFile(ctx context.Context, path string) error {

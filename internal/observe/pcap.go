@@ -15,6 +15,7 @@ import (
 
 	"github.com/gopacket/gopacket/layers"
 
+	"ipcguard/internal/model"
 	"ipcguard/internal/observe/capture"
 	"ipcguard/internal/observe/conversation"
 	"ipcguard/internal/observe/flow"
@@ -154,7 +155,7 @@ func (t *Traffic) Settle() {
 		t.told.givenUp[why] = count
 	}
 	if c.Bytes == nil {
-		c.Bytes = new(Bytes)
+		c.Bytes = new(model.Bytes)
 	}
 	c.Bytes.Readable += n.Readable - before.Readable
 	c.Bytes.Opaque += n.Opaque - before.Opaque

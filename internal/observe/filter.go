@@ -1,0 +1,100 @@
+package observe
+
+import (
+	"golang.org/x/net/bpf"
+)
+
+// tunnelPorts are the UDP ports whose payload may hold IP: VXLAN and its older port, Geneve, GTP-U, Teredo.
+var tunnelPorts = []uint32{4789, 8472, 6081, 2152, 3544}
+
+// program is a packet filter in the making, whose jumps go to its two ends.
+type program struct {
+	ins    []bpf.Instruction
+	accept []int // indices of jumps to the end that takes the packet
+	drop   []int
+}
+
+func (p *program) add(i ...bpf.Instruction) { p.ins = append(p.ins, i...) }
+
+func (p *program) to(list *[]int) {
+	*list = append(*list, len(p.ins))
+	p.add(bpf.Jump{})
+}
+
+// take accepts the packet when the accumulator is one of values.
+func (p *program) take(values ...uint32) {
+	for _, v := range values {
+		p.add(bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: v, SkipTrue: 1})
+		p.to(&p.accept)
+	}
+}
+
+// unless runs body when the accumulator is v.
+func (p *program) when(v uint32, body func()) {
+	p.add(bpf.JumpIf{Cond: bpf.JumpEqual, Val: v, SkipTrue: 1})
+	at := len(p.ins)
+	p.add(bpf.Jump{})
+	body()
+	p.to(&p.drop)
+	p.ins[at] = bpf.Jump{Skip: uint32(len(p.ins) - at - 1)}
+}
+
+// filter lets Ethernet packets through that are TCP to or from the ports, and those in which such may be hidden: IP
+// fragments, tunnels, tags. The kernel has taken the outermost VLAN tag off already.
+func filter(ports []uint16) ([]bpf.RawInstruction, error) {
+	watched := make([]uint32, len(ports))
+	for i, v := range ports {
+		watched[i] = uint32(v)
+	}
+	p := new(program)
+	const etherType, ipv4, ipv6 = 12, 14, 14
+	p.add(bpf.LoadAbsolute{Off: etherType, Size: 2})
+	p.take(0x8100, 0x88A8, 0x9100, 0x8864, 0x8847, 0x8848, 0x6558, 0x88BE) // tags, PPPoE, MPLS, bridging, ERSPAN
+	p.when(0x0800, func() {
+		p.add(bpf.LoadAbsolute{Off: ipv4 + 9, Size: 1})
+		p.take(4, 41, 47) // IP in IP, IPv6 in IP, GRE
+		p.when(6, func() {
+			p.add(bpf.LoadAbsolute{Off: ipv4 + 6, Size: 2}, bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: 0x1FFF, SkipTrue: 1})
+			p.to(&p.accept) // a later fragment, without ports
+			p.add(bpf.LoadMemShift{Off: ipv4})
+			for _, off := range []uint32{0, 2} {
+				p.add(bpf.LoadIndirect{Off: ipv4 + off, Size: 2})
+				p.take(watched...)
+			}
+		})
+		p.when(17, func() {
+			p.add(bpf.LoadAbsolute{Off: ipv4 + 6, Size: 2}, bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: 0x1FFF, SkipTrue: 1})
+			p.to(&p.accept)
+			p.add(bpf.LoadMemShift{Off: ipv4})
+			for _, off := range []uint32{0, 2} {
+				p.add(bpf.LoadIndirect{Off: ipv4 + off, Size: 2})
+				p.take(tunnelPorts...)
+			}
+		})
+	})
+	p.when(0x86DD, func() {
+		p.add(bpf.LoadAbsolute{Off: ipv6 + 6, Size: 1})
+		p.take(0, 43, 44, 51, 60, 135, 4, 41, 47) // extension headers and tunnels: looked at later
+		p.when(6, func() {
+			for _, off := range []uint32{0, 2} {
+				p.add(bpf.LoadAbsolute{Off: ipv6 + 40 + off, Size: 2})
+				p.take(watched...)
+			}
+		})
+		p.when(17, func() {
+			for _, off := range []uint32{0, 2} {
+				p.add(bpf.LoadAbsolute{Off: ipv6 + 40 + off, Size: 2})
+				p.take(tunnelPorts...)
+			}
+		})
+	})
+	drop, accept := len(p.ins), len(p.ins)+1
+	p.add(bpf.RetConstant{Val: 0}, bpf.RetConstant{Val: 1 << 18})
+	for _, i := range p.drop {
+		p.ins[i] = bpf.Jump{Skip: uint32(drop - i - 1)}
+	}
+	for _, i := range p.accept {
+		p.ins[i] = bpf.Jump{Skip: uint32(accept - i - 1)}
+	}
+	return bpf.Assemble(p.ins)
+}

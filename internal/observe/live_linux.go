@@ -1,0 +1,269 @@
+package observe
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/gopacket/gopacket/layers"
+	"golang.org/x/sys/unix"
+)
+
+// The kernel writes packets into blocks that are shared with it, so that neither a copy nor a call is needed for each.
+// See packet_mmap.txt of the kernel's documentation, TPACKET_V3.
+const (
+	blockSize = 1 << 20
+	// ringBlocks is how many blocks an interface has: 24 MiB are 20 ms of 10 Gbit/s, and count for observe's memory.
+	ringBlocks = 24
+	// retire is after how many milliseconds a block that is not full is handed over.
+	retire = 50
+	// patience is how long a wait for packets lasts before the caller has another look at the clock, in milliseconds.
+	patience = 200
+)
+
+// The offsets in a block and in a packet's header. See struct tpacket_block_desc and tpacket3_hdr, linux/if_packet.h.
+const (
+	blockStatus  = 8
+	blockPackets = 12
+	blockFirst   = 16
+
+	packetNext   = 0
+	packetSec    = 4
+	packetNano   = 8
+	packetSnap   = 12
+	packetLen    = 16
+	packetMAC    = 24
+	packetHeader = 48 // the length of the header; struct sockaddr_ll follows
+	llHardware   = 8
+	llType       = 10
+)
+
+// ring is the socket of one interface.
+type ring struct {
+	name     string
+	fd       int
+	blocks   []byte
+	next     int
+	loopback bool
+}
+
+// wire is all of them.
+type wire struct {
+	rings []*ring
+	polls []unix.PollFd
+	stats time.Time
+}
+
+func listen(names []string, ports []uint16) (*wire, error) {
+	w := new(wire)
+	for _, name := range names {
+		r, err := openRing(name, ports)
+		if err != nil {
+			w.close()
+			if errors.Is(err, os.ErrPermission) {
+				return nil, fmt.Errorf("live:%s: capturing takes root or CAP_NET_RAW: %w", name, err)
+			}
+			return nil, fmt.Errorf("live:%s: %w", name, err)
+		}
+		w.rings = append(w.rings, r)
+		w.polls = append(w.polls, unix.PollFd{Fd: int32(r.fd), Events: unix.POLLIN | unix.POLLERR})
+	}
+	return w, nil
+}
+
+func (w *wire) close() {
+	for _, r := range w.rings {
+		r.close()
+	}
+}
+
+func (r *ring) close() {
+	if r.blocks != nil {
+		_ = unix.Munmap(r.blocks)
+	}
+	_ = unix.Close(r.fd)
+}
+
+func htons(v uint16) uint16 { return v<<8 | v>>8 }
+
+func openRing(name string, ports []uint16) (r *ring, err error) {
+	link, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil, err
+	}
+	// Protocol 0 until the filter is there: nothing is to come in unfiltered.
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	r = &ring{name: name, fd: fd, loopback: link.Flags&net.FlagLoopback != 0}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
+		return nil, fmt.Errorf("TPACKET_V3: %w", err)
+	}
+	if hardware(name) == unix.ARPHRD_ETHER || r.loopback {
+		program, err := filter(ports)
+		if err != nil {
+			return nil, err
+		}
+		f := unix.SockFprog{Len: uint16(len(program)), Filter: (*unix.SockFilter)(unsafe.Pointer(&program[0]))}
+		err = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &f)
+		runtime.KeepAlive(program)
+		if err != nil {
+			return nil, fmt.Errorf("packet filter: %w", err)
+		}
+	}
+	const frame = 1 << 16
+	request := unix.TpacketReq3{
+		Block_size: blockSize, Block_nr: ringBlocks, Frame_size: frame, Frame_nr: blockSize / frame * ringBlocks, Retire_blk_tov: retire,
+	}
+	if err := unix.SetsockoptTpacketReq3(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &request); err != nil {
+		return nil, fmt.Errorf("packet ring: %w", err)
+	}
+	if r.blocks, err = unix.Mmap(fd, 0, blockSize*ringBlocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
+		return nil, fmt.Errorf("packet ring: %w", err)
+	}
+	membership := unix.PacketMreq{Ifindex: int32(link.Index), Type: unix.PACKET_MR_PROMISC}
+	if !r.loopback { // a mirror port's packets are for others
+		if err := unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &membership); err != nil {
+			return nil, fmt.Errorf("promiscuous mode: %w", err)
+		}
+	}
+	return r, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_ALL), Ifindex: link.Index})
+}
+
+// hardware is an interface's type. See linux/if_arp.h.
+func hardware(name string) int {
+	b, err := os.ReadFile("/sys/class/net/" + name + "/type")
+	if err != nil {
+		return unix.ARPHRD_ETHER
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return unix.ARPHRD_ETHER
+	}
+	return n
+}
+
+// read takes what is there, or waits a little.
+func (w *wire) read(t *Traffic) error {
+	any := false
+	for _, r := range w.rings {
+		got, err := r.block(t)
+		if err != nil {
+			return err
+		}
+		any = any || got
+	}
+	if err := w.drops(t, false); err != nil || any {
+		return err
+	}
+	_, err := unix.Poll(w.polls, patience)
+	if err != nil && err != unix.EINTR {
+		return fmt.Errorf("waiting for packets: %w", err)
+	}
+	for i := range w.polls {
+		if w.polls[i].Revents&unix.POLLERR != 0 {
+			n, err := unix.GetsockoptInt(w.rings[i].fd, unix.SOL_SOCKET, unix.SO_ERROR)
+			if err == nil && n != 0 {
+				err = unix.Errno(n)
+			}
+			if err != nil {
+				return fmt.Errorf("live:%s: %w", w.rings[i].name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// drain takes what the kernel has at the end: full blocks, and the last one when its time has come.
+func (w *wire) drain(t *Traffic) error {
+	for end := time.Now().Add(2 * retire * time.Millisecond); ; {
+		any := false
+		for _, r := range w.rings {
+			got, err := r.block(t)
+			if err != nil {
+				return err
+			}
+			any = any || got
+		}
+		if !any {
+			if time.Now().After(end) {
+				return w.drops(t, true)
+			}
+			_, _ = unix.Poll(w.polls, retire)
+		}
+	}
+}
+
+// drops asks the kernel how many packets found no room. Asking sets its count back.
+func (w *wire) drops(t *Traffic, now bool) error {
+	if !now && time.Since(w.stats) < time.Second {
+		return nil
+	}
+	w.stats = time.Now()
+	for _, r := range w.rings {
+		s, err := unix.GetsockoptTpacketStatsV3(r.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+		if err != nil {
+			return fmt.Errorf("live:%s: packet statistics: %w", r.name, err)
+		}
+		t.dropped += int64(s.Drops)
+	}
+	return nil
+}
+
+// block takes the next block, when the kernel has given it.
+func (r *ring) block(t *Traffic) (bool, error) {
+	b := r.blocks[r.next*blockSize : (r.next+1)*blockSize]
+	status := (*uint32)(unsafe.Pointer(&b[blockStatus]))
+	if atomic.LoadUint32(status)&unix.TP_STATUS_USER == 0 {
+		return false, nil
+	}
+	t.Source("live:" + r.name)
+	ne := binary.NativeEndian
+	at := int(ne.Uint32(b[blockFirst:]))
+	for range ne.Uint32(b[blockPackets:]) {
+		if at+packetHeader+20 > len(b) {
+			return false, fmt.Errorf("live:%s: a packet outside its block", r.name)
+		}
+		h := b[at:]
+		mac, snap := int(ne.Uint16(h[packetMAC:])), int(ne.Uint32(h[packetSnap:]))
+		if mac+snap > len(h) {
+			return false, fmt.Errorf("live:%s: a packet outside its block", r.name)
+		}
+		ll := h[packetHeader:]
+		if !r.loopback || ll[llType] != unix.PACKET_OUTGOING { // loopback shows each packet as it leaves and as it comes
+			when := time.Unix(int64(ne.Uint32(h[packetSec:])), int64(ne.Uint32(h[packetNano:]))).UTC()
+			t.Packet(linkType(ne.Uint16(ll[llHardware:])), h[mac:mac+snap], int(ne.Uint32(h[packetLen:])), when)
+		}
+		next := int(ne.Uint32(h[packetNext:]))
+		if next == 0 {
+			break
+		}
+		at += next
+	}
+	atomic.StoreUint32(status, unix.TP_STATUS_KERNEL)
+	r.next = (r.next + 1) % ringBlocks
+	return true, nil
+}
+
+// linkType is how packets of an interface begin.
+func linkType(hardware uint16) layers.LinkType {
+	switch hardware {
+	case unix.ARPHRD_ETHER, unix.ARPHRD_LOOPBACK:
+		return layers.LinkTypeEthernet
+	}
+	return layers.LinkTypeRaw // tunnels and point-to-point links
+}

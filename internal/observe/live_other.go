@@ -1,0 +1,15 @@
+//go:build !linux
+
+package observe
+
+import "errors"
+
+type wire struct{}
+
+func listen([]string, []uint16) (*wire, error) {
+	return nil, errors.New("live: capturing from an interface works on Linux only; capture with another program and read its file")
+}
+
+func (*wire) read(*Traffic) error  { return nil }
+func (*wire) drain(*Traffic) error { return nil }
+func (*wire) close()               {}

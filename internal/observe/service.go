@@ -1,0 +1,125 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// saveEvery is how often a running observation is saved: what a power cut may cost.
+const saveEvery = 10 * time.Second
+
+// LiveOptions say how the wire is watched.
+type LiveOptions struct {
+	Interfaces []string
+	State      string // a directory for results, "" for none
+	// Ready, when not nil, is called once the sockets capture.
+	Ready func()
+}
+
+// Live watches interfaces until the context ends. With a state directory the result is saved every few seconds and at the
+// end, one a day, and what the directory has of today is gone on with; without one all of it is in the Traffic's Aggregator.
+// The end of the context is no error.
+func (t *Traffic) Live(ctx context.Context, o LiveOptions) error {
+	keeper, err := t.keeper(o.State)
+	if err != nil {
+		return err
+	}
+	wire, err := listen(o.Interfaces, t.watched())
+	if err != nil {
+		return err
+	}
+	defer wire.close()
+	if o.Ready != nil {
+		o.Ready()
+	}
+	for ctx.Err() == nil {
+		if err := wire.read(t); err != nil {
+			return err
+		}
+		if err := keeper.tick(t, time.Now()); err != nil {
+			return err
+		}
+	}
+	if err := wire.drain(t); err != nil { // what the kernel has taken already
+		return err
+	}
+	t.Close()
+	return keeper.end(t)
+}
+
+func (t *Traffic) watched() (ports []uint16) {
+	for p, ok := range t.ports {
+		if ok {
+			ports = append(ports, uint16(p))
+		}
+	}
+	return ports
+}
+
+// keeper saves what a run finds. A nil one does nothing.
+type keeper struct {
+	state *State
+	day   time.Time
+	saved time.Time
+}
+
+func (t *Traffic) keeper(dir string) (*keeper, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	s, err := OpenState(dir)
+	if err != nil {
+		return nil, err
+	}
+	k := &keeper{state: s, day: today(time.Now()), saved: time.Now()}
+	o, err := s.Load(k.day)
+	if err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("the state directory: %w", err)
+	}
+	if o != nil {
+		Merge(t.agg, t.cov, o)
+	}
+	if err := s.Expire(); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return k, nil
+}
+
+func today(now time.Time) time.Time { return now.UTC().Truncate(24 * time.Hour) }
+
+// tick saves when it is time, and begins a new result with a new day.
+func (k *keeper) tick(t *Traffic, now time.Time) error {
+	if k == nil || now.Sub(k.saved) < saveEvery && today(now).Equal(k.day) {
+		return nil
+	}
+	k.saved = now
+	if err := k.save(t); err != nil {
+		return err
+	}
+	if d := today(now); !d.Equal(k.day) {
+		k.day = d
+		t.agg.Reset()
+		*t.cov = Coverage{}
+		return k.state.Expire()
+	}
+	return nil
+}
+
+func (k *keeper) save(t *Traffic) error {
+	t.Settle()
+	return k.state.Save(k.day, Result(t.agg, t.cov))
+}
+
+func (k *keeper) end(t *Traffic) error {
+	if k == nil {
+		return nil
+	}
+	err := k.save(t)
+	if cerr := k.state.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}

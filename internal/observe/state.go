@@ -1,0 +1,276 @@
+package observe
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"ipcguard/internal/model"
+)
+
+// Result is the present result.
+func Result(agg *Aggregator, cov *Coverage) *model.Observation {
+	c := cov.Coverage
+	c.Read, c.Unreadable = maps.Clone(c.Read), maps.Clone(c.Unreadable)
+	c.Notes, c.Notices = slices.Clone(c.Notes), slices.Clone(c.Notices)
+	if c.Bytes != nil {
+		b := *c.Bytes
+		c.Bytes = &b
+	}
+	return &model.Observation{Schema: model.SchemaObserve, Coverage: c, Uses: agg.Rows()}
+}
+
+// Merge adds an earlier result: rows that are alike become one, counts are added.
+func Merge(agg *Aggregator, cov *Coverage, o *model.Observation) {
+	for _, u := range o.Uses {
+		agg.add(u)
+	}
+	c := &o.Coverage
+	cov.Saw(c.From)
+	cov.Saw(c.To)
+	for kind, n := range c.Read {
+		cov.CountRead(kind, n)
+	}
+	for why, n := range c.Unreadable {
+		cov.CountUnreadable(why, n)
+	}
+	if c.Bytes != nil {
+		if cov.Bytes == nil {
+			cov.Bytes = new(model.Bytes)
+		}
+		cov.Bytes.Readable += c.Bytes.Readable
+		cov.Bytes.Opaque += c.Bytes.Opaque
+		cov.Bytes.Lost += c.Bytes.Lost
+		cov.Bytes.Foreign += c.Bytes.Foreign
+	}
+	for _, n := range c.Notes {
+		cov.Note(n)
+	}
+	for _, n := range c.Notices {
+		cov.Notice(n)
+	}
+	cov.sortNotes()
+}
+
+// ErrNotResult says that bytes are no result of observe.
+var ErrNotResult = errors.New("not a result of observe")
+
+// maxResult bounds a result that is read: a full aggregator's rows take some 60 MB as JSON.
+const maxResult = 512 << 20
+
+// ReadResult reads a result: the JSON document, or rows as JSON lines, compressed or not. Rows alone tell nothing of what
+// they rest on but their own times.
+func ReadResult(r io.Reader, add func(*model.Observation) error) error {
+	plain, err := decompress(r)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotResult, err)
+	}
+	d := json.NewDecoder(io.LimitReader(plain, maxResult))
+	for n := 0; ; n++ {
+		o := new(model.Observation)
+		var raw json.RawMessage
+		switch err := d.Decode(&raw); {
+		case errors.Is(err, io.EOF) && n > 0:
+			return nil
+		case err != nil:
+			return fmt.Errorf("%w: %w", ErrNotResult, err)
+		}
+		if err := json.Unmarshal(raw, o); err != nil {
+			return fmt.Errorf("%w: %w", ErrNotResult, err)
+		}
+		switch o.Schema {
+		case model.SchemaObserve:
+		case model.SchemaUse:
+			var u model.Use
+			if err := json.Unmarshal(raw, &u); err != nil {
+				return fmt.Errorf("%w: %w", ErrNotResult, err)
+			}
+			*o = model.Observation{Coverage: model.Coverage{From: u.First, To: u.Last}, Uses: []model.Use{u}}
+		default:
+			return fmt.Errorf("%w: schema %q", ErrNotResult, o.Schema)
+		}
+		if err := add(o); err != nil {
+			return err
+		}
+	}
+}
+
+// IsResult tells from the first bytes of a file whether ReadResult can read it.
+func IsResult(head []byte) bool {
+	r, err := decompress(&cutReader{head})
+	if err != nil {
+		return false
+	}
+	plain := make([]byte, 64)
+	n, _ := io.ReadFull(r, plain)
+	return containsSchema(plain[:n], model.SchemaObserve) || containsSchema(plain[:n], model.SchemaUse)
+}
+
+func containsSchema(head []byte, schema string) bool {
+	squeezed := make([]byte, 0, len(head))
+	for _, b := range head {
+		if b != ' ' && b != '\n' && b != '\t' && b != '\r' {
+			squeezed = append(squeezed, b)
+		}
+	}
+	want := `{"schema":"` + schema + `"`
+	return len(squeezed) >= len(want) && string(squeezed[:len(want)]) == want
+}
+
+// State is a directory that holds the results of a run that goes on, one a day, so that a restart neither loses nor counts
+// twice what was saved. One process has it at a time; others may read it meanwhile.
+//
+//	2026-11-22.json   a day's result (UTC), replaced as a whole: written beside it, synced, renamed
+//	lock              held while a process writes here
+type State struct {
+	dir  string
+	lock *os.File
+}
+
+const (
+	dayLayout = "2006-01-02"
+	dayEnd    = ".json"
+	lockFile  = "lock"
+	// keepDays is how many days are kept: a year, so that what happens once a year was seen, and a month of grace.
+	keepDays = 397
+)
+
+// ErrBusy says that another process has the state directory.
+var ErrBusy = errors.New("another process observes into this directory")
+
+// OpenState makes the directory where it is not there and takes it for this process.
+func OpenState(dir string) (*State, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockNow(lock); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", dir, ErrBusy), lock.Close())
+	}
+	return &State{dir, lock}, nil
+}
+
+// Close gives the directory back.
+func (s *State) Close() error { return s.lock.Close() }
+
+// Load gives the saved result of a day; nil where there is none yet.
+func (s *State) Load(day time.Time) (*model.Observation, error) {
+	return loadDay(filepath.Join(s.dir, dayName(day)))
+}
+
+func dayName(day time.Time) string { return day.UTC().Format(dayLayout) + dayEnd }
+
+func loadDay(path string) (*model.Observation, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var out *model.Observation
+	err = ReadResult(f, func(o *model.Observation) error { out = o; return nil })
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return out, nil
+}
+
+// days lists the days that a directory has, oldest first.
+func days(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), dayEnd)
+		if _, err := time.Parse(dayLayout, name); ok && err == nil {
+			out = append(out, filepath.Join(dir, e.Name()))
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// LoadState adds the results of all days of a directory that another process may be writing to.
+func LoadState(dir string, agg *Aggregator, cov *Coverage) error {
+	all, err := days(dir)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return fmt.Errorf("%s: %w", dir, os.ErrNotExist)
+	}
+	for _, path := range all {
+		o, err := loadDay(path)
+		if err != nil {
+			return err
+		}
+		if o != nil {
+			Merge(agg, cov, o)
+		}
+	}
+	return nil
+}
+
+// Save replaces the saved result of a day. When it returns nil the result is on the disk; when the process or the machine
+// dies on the way the earlier one is.
+func (s *State) Save(day time.Time, o *model.Observation) error {
+	return writeDurably(filepath.Join(s.dir, dayName(day)), o)
+}
+
+// Expire removes the oldest days beyond those that are kept, and what a process that died left half written.
+func (s *State) Expire() error {
+	all, err := days(s.dir)
+	if err != nil {
+		return err
+	}
+	half, err := filepath.Glob(filepath.Join(s.dir, "*"+dayEnd+".*.tmp"))
+	if err != nil {
+		return err
+	}
+	for _, path := range append(half, all[:max(0, len(all)-keepDays)]...) {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeDurably(path string, o *model.Observation) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = tmp.Close()
+			_ = os.Remove(tmp.Name())
+		}
+	}()
+	if err := json.NewEncoder(tmp).Encode(o); err != nil {
+		return err
+	}
+	if err := tmp.Sync(); err != nil {
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
