@@ -30,6 +30,7 @@ var rooms = []room{
 	{"gateway", []string{"smb", "ntlm", "dcerpc", "catalog", "model"}, []string{"*"}},
 	{"apply", []string{"audit", "scan", "kerberos", "smb", "ntlm", "dcerpc", "format", "catalog", "model"}, []string{"*"}},
 	{"plan", []string{"catalog", "model"}, nil},
+	{"export", []string{"format", "catalog", "model"}, nil},
 	{"scan", []string{"kerberos", "smb", "ntlm", "dcerpc", "catalog", "model"}, []string{"golang.org/x"}},
 	{"audit", []string{"kerberos", "format", "dcerpc", "catalog", "model"}, []string{"*"}},
 	{"observe", []string{"smb", "ntlm", "dcerpc", "format", "catalog", "model"}, []string{"*"}},
@@ -55,7 +56,7 @@ var forTests = []string{"peer", "smbtest"}
 
 // silent rooms never log and never end the program; pure ones do no input and output at all.
 var (
-	silent       = []string{"smb", "ntlm", "dcerpc", "format", "model", "status", "catalog", "plan"}
+	silent       = []string{"smb", "ntlm", "dcerpc", "format", "model", "status", "catalog", "plan", "export"}
 	pure         = []string{"plan", "model", "status", "dcerpc", "ntlm"}
 	logs         = []string{"log", "log/slog"}
 	inputsOutput = []string{"os", "os/exec", "net", "net/http", "syscall", "io/ioutil"}

@@ -229,7 +229,7 @@ func (w *work) effective(id string) (any, bool) {
 }
 
 // pipeList is the list with what the role and the needs ask for, and nothing else: names that are on it now stay in
-// their order, and names that a need has by another way (everything is open, a default) are written out.
+// their order, and names that a need has because every pipe is open are written out.
 func (w *work) pipeList(s *catalog.Setting) []any {
 	now, hard, _ := w.c.AnonymousPipes(w.cfg)
 	var out []string
@@ -238,10 +238,12 @@ func (w *work) pipeList(s *catalog.Setting) []any {
 			out = append(out, n)
 		}
 	}
-	v := w.c.View(w.cfg)
-	for _, n := range sortedKeys(w.needs.pipes) {
-		if !holds(out, n) && !holds(hard, n) && w.opens(v, w.cfg, n) {
-			out = append(out, n)
+	if w.everyPipe(w.cfg) {
+		v := w.c.View(w.cfg)
+		for _, n := range sortedKeys(w.needs.pipes) {
+			if !holds(out, n) && !holds(hard, n) && w.opens(v, w.cfg, n) {
+				out = append(out, n)
+			}
 		}
 	}
 	if out == nil {

@@ -16,13 +16,12 @@ type needs struct {
 	pipes    map[string]string  // by comparable name: why strangers must keep opening it
 	shares   map[string]string  // by name in lower case: why strangers must keep it
 	sessions []model.Identity   // strangers who must still be let in, because of a share
-	keeps    []model.Keep
 }
 
 func (n *needs) pipe(name string) bool  { _, ok := n.pipes[catalog.PipeName(name)]; return ok }
 func (n *needs) share(name string) bool { _, ok := n.shares[strings.ToLower(name)]; return ok }
 
-// hasService tells whether a service is declared, or found on the host.
+// declares and finds tell whether a service is declared, or found on the host.
 func (n *needs) declares(id string) bool {
 	return slices.ContainsFunc(n.declared, func(s *catalog.Service) bool { return s.ID == id })
 }
@@ -202,6 +201,11 @@ func (w *work) opens(v *catalog.View, cfg catalog.Config, name string) bool {
 	if !known || holds(names, name) || holds(hard, name) {
 		return true
 	}
+	return w.everyPipe(cfg)
+}
+
+// everyPipe tells whether the lists count for nothing.
+func (w *work) everyPipe(cfg catalog.Config) bool {
 	s := w.c.Setting("RestrictNullSessAccess")
 	data, ok := s.Value(cfg.Settings[s.ID])
 	return ok && data == 0

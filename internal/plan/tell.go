@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 
@@ -219,8 +218,8 @@ func (w *work) checks() []string {
 // hostName is where checks connect to; empty is the target of verify.
 func (w *work) hostName() string {
 	for _, s := range w.e.Scans {
-		if host, _, err := net.SplitHostPort(s.Address); err == nil {
-			return host
+		if at := strings.LastIndexByte(s.Address, ':'); at > 0 { // host:port; the brackets of an IPv6 address stay
+			return s.Address[:at]
 		}
 	}
 	return w.e.Audit.Host

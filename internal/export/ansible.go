@@ -1,0 +1,220 @@
+package export
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"ipcguard/internal/format/registry"
+	"ipcguard/internal/model"
+)
+
+// ansible writes two task files, to be included in a play: registry values through win_regedit, policies and groups
+// through their own modules, smb.conf through ini_file with testparm before the reload.
+func ansible(r *Result, p *model.Plan, list []*item) error {
+	apply, undo := &tasks{}, &tasks{}
+	for _, i := range list {
+		if !i.doable(r) {
+			continue
+		}
+		apply.item(i, true)
+	}
+	for _, i := range reversed(list) {
+		if i.doable(&Result{}) {
+			undo.item(i, false)
+		}
+	}
+	if apply.n == 0 {
+		return nil
+	}
+	apply.reload()
+	undo.reload()
+	head := "---\n# Tasks that %s an ipcguard plan, " + comment(p.Hash) + "\n# for " + comment(p.Target) + ". Include them in a play; --check shows what they would do.\n"
+	r.Files = append(r.Files, File{"apply.yml", []byte(fmt.Sprintf(head, "make the changes of") + apply.String())}, File{"undo.yml", []byte(fmt.Sprintf(head, "take back the changes of") + undo.String())})
+	if apply.samba {
+		r.Notes = append(r.Notes, "ini_file knows parameters by one spelling: where smb.conf has another (public for guest ok) or an include decides, use --as smbconf")
+	}
+	return nil
+}
+
+func (i *item) doable(r *Result) bool {
+	switch {
+	case i.kind == inPolicy && !i.undoKnown:
+		r.leave(i, "its value before is not known, so there would be no way back")
+		return false
+	case i.kind == inKsmbd:
+		r.leave(i, "the place of ksmbd.conf differs by distribution: edit it by hand, then ksmbd.control --reload")
+		return false
+	}
+	return true
+}
+
+type tasks struct {
+	strings.Builder
+	n     int
+	samba bool
+}
+
+// task starts a task of a module.
+func (t *tasks) task(name, module string) {
+	t.n++
+	fmt.Fprintf(t, "\n- name: %s\n  %s:\n", quoted(name), module)
+}
+
+func (t *tasks) arg(name, value string) { fmt.Fprintf(t, "    %s: %s\n", name, value) }
+
+func (t *tasks) item(i *item, forward bool) {
+	switch i.kind {
+	case inRegistry:
+		t.registry(i, forward)
+	case inPolicy:
+		value := i.text
+		if !forward {
+			value = i.undo
+		}
+		t.task("Set "+i.name+" in the security policy", "community.windows.win_security_policy")
+		t.arg("section", "System Access")
+		t.arg("key", quoted(i.name))
+		t.arg("value", quoted(value))
+	case inGroup:
+		in, out := i.added, i.withdrawn
+		if !forward {
+			in, out = out, in
+		}
+		for _, x := range []struct {
+			list  []string
+			state string
+		}{{in, "present"}, {out, "absent"}} {
+			if len(x.list) == 0 {
+				continue
+			}
+			t.task("Keep members of Pre-Windows 2000 Compatible Access "+x.state, "ansible.windows.win_group_membership")
+			t.arg("name", "S-1-5-32-554")
+			t.arg("members", quotedList(x.list))
+			t.arg("state", x.state)
+		}
+	case inFirewall:
+		t.task("Block SMB from outside", "community.windows.win_firewall_rule")
+		t.arg("name", "ipcguard-block-smb")
+		t.arg("localport", quoted("139,445"))
+		t.arg("protocol", "tcp")
+		t.arg("direction", "in")
+		t.arg("action", "block")
+		state := "present"
+		if !forward {
+			state = "absent"
+		}
+		t.arg("state", state)
+	case inSamba:
+		t.samba = true
+		t.task("Set "+i.name+" of ["+i.key+"]", "community.general.ini_file")
+		t.arg("path", `"{{ ipcguard_smb_conf | default('/etc/samba/smb.conf') }}"`)
+		t.arg("section", quoted(i.key))
+		t.arg("option", quoted(i.name))
+		switch {
+		case forward:
+			t.arg("value", quoted(i.text))
+		case i.present:
+			t.arg("value", quoted(i.undo))
+		default:
+			t.arg("state", "absent")
+		}
+		t.arg("mode", `"preserve"`)
+		t.WriteString("  register: ipcguard_" + fmt.Sprint(t.n) + "\n")
+	}
+}
+
+func (t *tasks) registry(i *item, forward bool) {
+	v, present := i.after, true
+	if !forward {
+		present = i.present
+		if present {
+			v = i.before
+		}
+	}
+	word := "Set "
+	if !present {
+		word = "Remove "
+	}
+	t.task(word+i.name, "ansible.windows.win_regedit")
+	t.arg("path", quoted(`HKLM:\`+below(i.key)))
+	t.arg("name", quoted(i.name))
+	if !present {
+		t.arg("state", "absent")
+		return
+	}
+	switch v.Type {
+	case registry.DWord:
+		n, _ := v.DWord()
+		t.arg("data", fmt.Sprint(n))
+		t.arg("type", "dword")
+	case registry.MultiSZ:
+		list, _ := v.Strings()
+		t.arg("data", quotedList(list))
+		t.arg("type", "multistring")
+	case registry.SZ, registry.ExpandSZ:
+		s, _ := v.Text()
+		t.arg("data", quoted(s))
+		kind := "string"
+		if v.Type == registry.ExpandSZ {
+			kind = "expandstring"
+		}
+		t.arg("type", kind)
+	default:
+		t.arg("data", fmt.Sprintf("%q", fmt.Sprintf("hex:% x", v.Data)))
+		t.arg("type", "binary")
+	}
+}
+
+// reload makes Samba read its configuration, after testparm found it good, and cuts what is open.
+func (t *tasks) reload() {
+	if !t.samba {
+		return
+	}
+	t.WriteString(`
+- name: "Check the configuration"
+  ansible.builtin.command:
+    argv: [testparm, -s, "{{ ipcguard_smb_conf | default('/etc/samba/smb.conf') }}"]
+  changed_when: false
+
+- name: "Make Samba read it"
+  ansible.builtin.command:
+    argv: [smbcontrol, smbd, reload-config]
+  changed_when: true
+
+- name: "Make the RPC workers read it, which a reload does not reach"
+  ansible.builtin.shell:
+    cmd: pkill -HUP -f '^(/[^ ]*/)?rpcd_[a-z]+( |$)' || true
+  changed_when: true
+
+- name: "Cut connections to IPC$ that are open"
+  ansible.builtin.command:
+    argv: [smbcontrol, smbd, close-share, "IPC$"]
+  changed_when: true
+`)
+}
+
+// quoted writes a text as a YAML scalar in double quotes, in which JSON's escapes hold too. What Ansible would take for a
+// template is marked as none.
+func quoted(s string) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
+		return `""` // a string always encodes
+	}
+	out := strings.TrimSuffix(b.String(), "\n")
+	if strings.Contains(s, "{{") || strings.Contains(s, "{%") || strings.Contains(s, "{#") {
+		out = "!unsafe " + out
+	}
+	return out
+}
+
+func quotedList(list []string) string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = quoted(s)
+	}
+	return "[" + strings.Join(out, ", ") + "]"
+}

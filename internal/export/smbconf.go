@@ -1,0 +1,112 @@
+package export
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"ipcguard/internal/format/smbconf"
+	"ipcguard/internal/model"
+)
+
+// ErrSource says that the smb.conf to edit is missing.
+var ErrSource = errors.New("export: which smb.conf to edit was not said")
+
+// ErrOther says that a file is not the one that the plan was made from.
+var ErrOther = errors.New("export: this smb.conf is not the one that the plan was made from")
+
+// maxConfig bounds a file that is read, as smbconf itself does.
+const maxConfig = 16 << 20
+
+// sambaConf edits a copy of smb.conf in memory, every other byte kept, and writes it with the difference in both
+// directions. The original is the undo.
+func sambaConf(r *Result, list []*item, o Options) error {
+	if o.Source == "" {
+		return ErrSource
+	}
+	read := o.Read
+	if read == nil {
+		read = fromDisk
+	}
+	overlay := map[string][]byte{}
+	so := smbconf.Options{ReadFile: func(name string) ([]byte, error) {
+		if b, ok := overlay[name]; ok {
+			return b, nil
+		}
+		return read(name)
+	}}
+	original, err := read(o.Source)
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	edited := false
+	for _, i := range list {
+		if i.kind != inSamba && i.kind != inKsmbd {
+			r.leave(i, "it is no parameter of smb.conf")
+			continue
+		}
+		if err := i.same(o.Source, so, o); err != nil {
+			return err
+		}
+		e, err := smbconf.Set(o.Source, so, i.key, i.name, i.text)
+		if err != nil {
+			return fmt.Errorf("export: %w", err)
+		}
+		overlay[o.Source], edited = e.After, true
+	}
+	if !edited {
+		return nil
+	}
+	name, after := filepath.Base(o.Source), overlay[o.Source]
+	r.Files = append(r.Files,
+		File{name, after}, File{name + ".undo", original},
+		File{"apply.diff", unified(name, original, after)}, File{"undo.diff", unified(name, after, original)},
+	)
+	r.Notes = append(r.Notes, "after copying it: testparm -s, smbcontrol smbd reload-config, a HUP for the rpcd_* workers, smbcontrol smbd close-share 'IPC$'")
+	return nil
+}
+
+func fromDisk(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxConfig {
+		return nil, fmt.Errorf("%s is larger than %d bytes", name, maxConfig)
+	}
+	return os.ReadFile(name)
+}
+
+// same checks that the parameter is in the file what it was when the plan was made.
+func (i *item) same(path string, so smbconf.Options, o Options) error {
+	c, err := smbconf.Load(path, so)
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	var have smbconf.Param
+	present := false
+	if s := c.Section(i.key); s != nil {
+		have, present = s.Get(i.name)
+	}
+	if present != i.present {
+		was := "absent"
+		if i.present {
+			was = "set"
+		}
+		return fmt.Errorf("%w: [%s] %s was %s then", ErrOther, i.key, i.name, was)
+	}
+	if !present || i.setting == nil {
+		return nil
+	}
+	value := model.Value{Present: true, Data: have.Value}
+	if b, ok := have.Bool(); ok && i.setting.Type == "bool" {
+		value.Data = b
+	}
+	now, ok1 := i.setting.Value(value)
+	then, ok2 := i.setting.Value(i.From)
+	if !ok1 || !ok2 || !i.setting.Same(now, then) {
+		return fmt.Errorf("%w: [%s] %s is %s in %s line %d, and was %s", ErrOther, i.key, i.name, have.Value, have.File, have.Line, i.undo)
+	}
+	return nil
+}
