@@ -52,6 +52,9 @@ func Compare(access map[model.Identity]model.Access, s *model.Scan) (different [
 			check("pipe:"+p.Pipe, a.Pipes[p.Pipe], p.Open)
 		}
 		for _, d := range model.Disclosures() {
+			if tree.Outcome == model.Denied && a.Discloses[d] == model.Absent {
+				continue
+			}
 			check("discloses:"+string(d), a.Discloses[d], seen(&r, tree, d))
 		}
 	}
