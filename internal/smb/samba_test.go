@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/peer"
@@ -226,7 +227,9 @@ func TestSambaUpgrade(t *testing.T) {
 func TestSambaTogether(t *testing.T) {
 	s := peer.StartSamba(t, peer.Config{Address: "127.41.0.3"})
 	var n smb.Counters
-	c, err := smb.Dial(t.Context(), s.Addr(), smb.Options{Dialects: dialects2(), Counters: &n})
+	// smbd logs 24 clients on one after the other; on a busy machine that takes longer than anybody would wait for one.
+	patient := smb.Timeouts{Session: time.Minute, Tree: time.Minute, Open: time.Minute, Call: time.Minute}
+	c, err := smb.Dial(t.Context(), s.Addr(), smb.Options{Dialects: dialects2(), Counters: &n, Timeouts: patient})
 	if err != nil {
 		t.Fatal(err)
 	}
