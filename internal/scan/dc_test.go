@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"net"
+	"strings"
 	"testing"
 
 	"ipcguard/internal/model"
@@ -13,7 +14,7 @@ import (
 var dcQuestions = []question{
 	{"lsarpc", "LsarGetUserName", "getusername"},
 	{"lsarpc", "LsarQueryInformationPolicy", "lsaquery"},
-	{"lsarpc", "LsarLookupSids", "lookupsids S-1-1-0"},
+	{"lsarpc", "LsarLookupSids", ""}, // see lookupScript
 	{"samr", "SamrEnumerateUsersInDomain", "enumdomusers"},
 	{"samr", "SamrQueryDisplayInformation", "querydispinfo"},
 	{"samr", "SamrGetDomainPasswordInformation", "getdompwinfo"},
@@ -39,12 +40,12 @@ func TestDomainController(t *testing.T) {
 	}{
 		{"0", model.Exposed, map[string]model.Outcome{
 			"NetrShareEnum": model.Allowed, "NetrServerGetInfo": model.Allowed, "SamrEnumerateUsersInDomain": model.Allowed,
-			"LsarQueryInformationPolicy": model.Allowed, "LsarLookupSids": model.Denied, "OpenLocalMachine": model.Allowed,
+			"LsarQueryInformationPolicy": model.Allowed, "LsarLookupSids": model.Allowed, "OpenLocalMachine": model.Allowed,
 			"REnumServicesStatusW": model.Allowed,
 		}},
 		{"1", model.Exposed, map[string]model.Outcome{
 			"NetrShareEnum": model.Denied, "NetrServerGetInfo": model.Denied, "SamrEnumerateUsersInDomain": model.Allowed,
-			"LsarQueryInformationPolicy": model.Allowed, "LsarLookupSids": model.Denied, "OpenLocalMachine": model.Allowed,
+			"LsarQueryInformationPolicy": model.Allowed, "LsarLookupSids": model.Allowed, "OpenLocalMachine": model.Allowed,
 		}},
 		{"2", model.Closed, map[string]model.Outcome{
 			"NetrShareEnum": model.Denied, "SamrEnumerateUsersInDomain": model.Denied, "LsarQueryInformationPolicy": model.Denied,
@@ -77,8 +78,10 @@ func TestDomainController(t *testing.T) {
 					t.Errorf("%s on %s: %s, rpcclient %s says %s (%s)", q.call, q.pipe, got, q.rpcclient, want, answer.Status)
 				}
 			}
+			if got, want := reached(anonymous, question{"lsarpc", "LsarLookupSids", ""}) == model.Allowed, lookupsid(t, dc); got != want {
+				t.Errorf("names for SIDs: %v, samba says %v", got, want)
+			}
 			if c.level != "2" {
-				t.Logf("netlogon: %s", reached(anonymous, question{"netlogon", "DsrGetDcNameEx2", ""}))
 				if got := reached(anonymous, question{"netlogon", "DsrGetDcNameEx2", ""}); got != model.Allowed {
 					t.Errorf("DsrGetDcNameEx2: %s", got)
 				}
@@ -89,4 +92,40 @@ func TestDomainController(t *testing.T) {
 			control()
 		})
 	}
+}
+
+// lookupScript asks for the name behind the SID of the administrator as anonymous, with Samba's own bindings. Neither
+// rpcclient's lookupsids nor impacket's lookupsid will do: they ask for the policy with other rights, are refused those,
+// and never come to the question.
+const lookupScript = `
+import sys
+from samba.credentials import Credentials
+from samba.dcerpc import lsa, security
+from samba.param import LoadParm
+creds = Credentials()
+creds.set_anonymous()
+conn = lsa.lsarpc("ncacn_np:" + sys.argv[1], LoadParm(), creds)
+attributes = lsa.ObjectAttribute()
+attributes.sec_qos = lsa.QosInfo()
+policy = conn.OpenPolicy2("", attributes, security.SEC_FLAG_MAXIMUM_ALLOWED)
+domain = conn.QueryInfoPolicy(policy, lsa.LSA_POLICY_INFO_ACCOUNT_DOMAIN)
+one = lsa.SidPtr()
+one.sid = security.dom_sid(str(domain.sid) + "-500")
+sids = lsa.SidArray()
+sids.sids = [one]
+sids.num_sids = 1
+answer = conn.LookupSids(policy, sids, lsa.TransNameArray(), 1, 0)
+print([n.name.string for a in answer if hasattr(a, "names") for n in a.names])
+`
+
+// lookupsid tells whether Samba's own client library is given the administrator's name.
+func lookupsid(t *testing.T, dc *peer.DC) bool {
+	t.Helper()
+	out, err := dc.Client.Command(t.Context(), "/usr/bin/python3", "-c", lookupScript, peer.DCAddress).CombinedOutput()
+	t.Logf("lookup: %v %s", err, out)
+	// 3221225506 is STATUS_ACCESS_DENIED, as the bindings print it.
+	if !strings.Contains(string(out), "3221225506") && (err != nil || !strings.Contains(string(out), "Administrator")) {
+		t.Errorf("samba's bindings fail")
+	}
+	return strings.Contains(string(out), "Administrator")
 }

@@ -6,6 +6,9 @@ import (
 	"ipcguard/internal/dcerpc"
 )
 
+// trustPrimary marks the server's own domain in a list of trusts: it trusts itself. See [MS-NRPC] 2.2.1.6.2.
+const trustPrimary = 0x00000008
+
 // probeNetlogon asks the domain logon service where the domain is and whom it trusts. The call that starts a secure
 // channel is never sent.
 func probeNetlogon(ctx context.Context, t *talk) {
@@ -29,9 +32,11 @@ func probeNetlogon(ctx context.Context, t *talk) {
 	if a := t.win("DsrEnumerateDomainTrusts", err); a.ok() {
 		var names []string
 		for _, d := range trusts.Domains {
-			names = append(names, text(d.Name))
+			if d.Flags&trustPrimary == 0 {
+				names = append(names, text(d.Name))
+			}
 		}
-		a.gave(len(trusts.Domains), names...)
+		a.gave(len(names), names...)
 	}
 }
 

@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +84,12 @@ func reached(r model.IdentityResult, q question) model.Outcome {
 func told(a peer.Answer) model.Outcome {
 	switch a.Status {
 	case "":
+		if strings.Contains(a.Text, "DOS code 0x0000002e") { // how rpcclient prints nca_s_op_rng_error
+			return model.Absent
+		}
+		if a.Exit != 0 {
+			return model.Inconclusive
+		}
 		return model.Allowed
 	case "STATUS_ACCESS_DENIED", "WERR_ACCESS_DENIED", "STATUS_LOGON_FAILURE":
 		return model.Denied
