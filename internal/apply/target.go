@@ -25,7 +25,8 @@ type Target interface {
 	// Write makes a place hold a state, in one step and durably. It must leave the place as it was when it fails.
 	Write(ctx context.Context, p Place, s State) error
 	// Settle makes what runs on the host use what is written now: configuration is checked and read again, old
-	// connections of strangers are cut. Notes say what it could not do by itself, such as a restart.
+	// connections of strangers are cut. On the way back the writes come reversed. Notes say what it could not do by itself,
+	// such as a restart.
 	Settle(ctx context.Context, writes []Write) (notes []string, err error)
 	Close() error
 }

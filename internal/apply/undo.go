@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -77,7 +78,7 @@ func (e *Engine) undo(ctx context.Context, j *Journal, t Target, why string, for
 	}
 	var notes []string
 	if n > 0 {
-		if notes, err = t.Settle(ctx, j.Writes[:n]); err != nil {
+		if notes, err = t.Settle(ctx, reversed(j.Writes[:n])); err != nil {
 			// What is written is right; what runs may not know yet. That is said, and is no reason to leave the journal
 			// open: there is nothing left to restore.
 			notes = append(notes, err.Error())
@@ -91,6 +92,16 @@ func (e *Engine) undo(ctx context.Context, j *Journal, t Target, why string, for
 		notes = append(notes, err.Error()) // a full disk must not keep the host from being whole again
 	}
 	return e.step(j, Step{Event: Undone, Notes: notes})
+}
+
+// reversed lists writes as they look on the way back.
+func reversed(writes []Write) []Write {
+	out := slices.Clone(writes)
+	slices.Reverse(out)
+	for i := range out {
+		out[i].Before, out[i].After = out[i].After, out[i].Before
+	}
+	return out
 }
 
 // Rollback restores exactly what was there before an apply, at any later time.

@@ -1,0 +1,164 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/format/smbconf"
+	"ipcguard/internal/model"
+)
+
+// stored is Samba's own registry as net conf shows it.
+type stored struct {
+	config   *smbconf.Config
+	sections []string
+}
+
+func (s *Samba) stored(ctx context.Context) (*stored, error) {
+	out, err := s.system.run(ctx, "net", "--configfile="+s.config, "conf", "list")
+	if err != nil {
+		return nil, fmt.Errorf("apply: net conf list: %w: %s", err, firstComplaint(out))
+	}
+	const name = "the registry"
+	c, err := smbconf.Load(name, smbconf.Options{ReadFile: func(n string) ([]byte, error) {
+		if n == name {
+			return []byte(out), nil
+		}
+		return nil, os.ErrNotExist // an include is no part of what net conf stores
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("apply: net conf list: %w", err)
+	}
+	st := &stored{config: c}
+	for line := range strings.Lines(out) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") {
+			st.sections = append(st.sections, line[1:len(line)-1])
+		}
+	}
+	return st, nil
+}
+
+func (st *stored) has(section string) bool {
+	return slices.ContainsFunc(st.sections, func(n string) bool { return strings.EqualFold(n, section) })
+}
+
+// resolveParameters makes each change one write of Samba's registry.
+func (s *Samba) resolveParameters(ctx context.Context, file *smbconf.Config, changes []model.Change) ([]Write, error) {
+	st, err := s.stored(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Write
+	for _, change := range changes {
+		section, name, err := sambaPlace(change.Where)
+		if err != nil {
+			return nil, err
+		}
+		c := st.config
+		if sec := c.Section(section); sec == nil || !own(sec, name) {
+			if sec := file.Section(section); sec != nil && own(sec, name) {
+				// Set in the file beside the registry. What is stored in the registry wins where the include stands
+				// below it; Settle asks testparm whether it does.
+				c = file
+			}
+		}
+		if err := startsFrom(c, section, name, change); err != nil {
+			return nil, err
+		}
+		p := Place{Kind: Parameter, Path: section, Name: name}
+		before, err := s.readParameter(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		var after State
+		if change.To.Present {
+			text, ok := parameterText(change.To.Data)
+			if !ok || strings.ContainsAny(text, "\n\r\x00") {
+				return nil, &RefusedError{Where: change.Where, Why: fmt.Sprintf("%v cannot be written", change.To.Data)}
+			}
+			after = State{Present: true, Data: []byte(text)}
+		}
+		if !after.Same(before) {
+			out = append(out, Write{Place: p, Before: before, After: after, Changes: []string{change.ID}, Needs: s.needs(file)})
+		}
+	}
+	return out, nil
+}
+
+func own(s *smbconf.Section, name string) bool { _, ok := s.Own(name); return ok }
+
+func (s *Samba) readParameter(ctx context.Context, p Place) (State, error) {
+	st, err := s.stored(ctx)
+	if err != nil {
+		return State{}, err
+	}
+	if !st.has(p.Path) {
+		return State{Missing: p.Path}, nil
+	}
+	sec := st.config.Section(p.Path)
+	if sec == nil {
+		return State{}, nil
+	}
+	v, ok := sec.Own(p.Name)
+	if !ok {
+		return State{}, nil
+	}
+	return State{Present: true, Data: []byte(v.Value)}, nil
+}
+
+// writeParameter stores or removes one parameter. Samba's registry is a database with transactions: each call is done or
+// not. A section that the write makes goes again with its last parameter.
+func (s *Samba) writeParameter(ctx context.Context, p Place, to State) error {
+	net := func(args ...string) error {
+		out, err := s.system.run(ctx, "net", append([]string{"--configfile=" + s.config, "conf"}, args...)...)
+		if err != nil {
+			return fmt.Errorf("net conf %s: %w: %s", args[0], err, firstComplaint(out))
+		}
+		return nil
+	}
+	if to.Present {
+		err := net("setparm", p.Path, p.Name, string(to.Data))
+		s.fault("netconf:set")
+		return err
+	}
+	now, err := s.readParameter(ctx, p)
+	if err != nil {
+		return err
+	}
+	if now.Present {
+		if err := net("delparm", p.Path, p.Name); err != nil {
+			return err
+		}
+		s.fault("netconf:deleted")
+	}
+	if to.Missing == "" {
+		return nil
+	}
+	st, err := s.stored(ctx)
+	if err != nil {
+		return err
+	}
+	if sec := st.config.Section(p.Path); st.has(p.Path) && (sec == nil || len(sec.Params) == 0) {
+		err = net("delshare", p.Path)
+		s.fault("netconf:section")
+	}
+	return err
+}
+
+// takesEffect asks testparm whether what was stored is what Samba will use: smb.conf may set it again further down.
+func (s *Samba) takesEffect(ctx context.Context, w Write) error {
+	if !w.After.Present {
+		return nil
+	}
+	want := string(w.After.Data)
+	have := s.effective(ctx, w.Place.Path, w.Place.Name)
+	if !parameterIs(smbconf.Param{Value: have}, want) && !strings.EqualFold(strings.Join(strings.Fields(have), ""), strings.Join(strings.Fields(want), "")) {
+		return fmt.Errorf("apply: %s is stored as %q, and testparm reads %q: %s decides otherwise", w.Place, want, have, filepath.Base(s.config))
+	}
+	return nil
+}
