@@ -37,6 +37,9 @@ const (
 // werrFileNotFound is how the remote registry says that a key or value is not there. See [MS-ERREF] 2.2.
 const werrFileNotFound status.WError = 2
 
+// connectionRefused is STATUS_CONNECTION_REFUSED: Samba's answer where a pipe's helper ran once and does not now.
+const connectionRefused status.NTStatus = 0xC0000236
+
 // remoteSource audits a machine over \pipe\winreg.
 func (o *Options) remoteSource(ctx context.Context, name, host string) (*facts, error) {
 	if o.Pipes == nil {
@@ -91,7 +94,7 @@ func pipeAdvice(err error, id model.Identity) string {
 	var nt status.NTStatus
 	var we status.WError
 	switch {
-	case errors.As(err, &nt) && nt == status.ObjectNameNotFound:
+	case errors.As(err, &nt) && (nt == status.ObjectNameNotFound || nt == connectionRefused):
 		return " (the Remote Registry service does not run there, or the server has none. To start it for the time of the audit: " +
 			"sc \\\\HOST config RemoteRegistry start= demand, then sc \\\\HOST start RemoteRegistry; afterwards stop it and put the start type back. ipcguard does not do it)"
 	case (errors.As(err, &nt) && nt == status.AccessDenied || errors.As(err, &we) && we == status.WerrAccessDenied) && id != model.User:

@@ -194,6 +194,7 @@ func TestSambaModel(t *testing.T) {
 		{M + "signing mandatory changes nothing", host("samba", "samba", alone, "server signing", "mandatory"), model.Anonymous, all},
 		{M + "map to guest never", host("samba", "samba", alone), model.UnknownUser, want{"session": noO, "tree": noO, "accounts": noO}},
 		{M + "map to guest Bad User", host("samba", "samba", alone, "map to guest", "Bad User"), model.UnknownUser, all},
+		{M + "a domain controller makes nobody a guest", host("samba", "samba", dc, "map to guest", "Bad User"), model.UnknownUser, want{"session": noO, "accounts": noO}},
 		{M + "map to guest Bad Uid", host("samba", "samba", alone, "map to guest", "bad uid"), model.UnknownUser, want{"session": noO}},
 		{M + "a guest at restrict anonymous 1", host("samba", "samba", alone, "map to guest", "Bad Password", "restrict anonymous", 1), model.Guest, one},
 		{M + "a guest at restrict anonymous 2", host("samba", "samba", alone, "map to guest", "Bad User", "restrict anonymous", 2), model.Guest, closed},

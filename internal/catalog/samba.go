@@ -32,13 +32,20 @@ func (s *samba) session(id model.Identity) cell {
 	return all(gates...)
 }
 
-// mapped: a made-up name becomes guest under Bad User and Bad Password. [M]
+// mapped: a made-up name becomes guest under Bad User and Bad Password, except on a domain controller. [M]
 func (s *samba) mapped() cell {
 	v, ok := s.text("map to guest")
 	switch squeeze(v) {
 	case "never", "baduid":
 		return denied("map to guest is " + v + ", so a failed logon fails")
 	case "baduser", "badpassword":
+		// the AD domain controller refuses a failed logon whatever map to guest says [M]
+		switch s.dc {
+		case yes:
+			return denied("a domain controller makes nobody a guest, although map to guest is " + v)
+		case maybe:
+			return unknown("map to guest is " + v + "; a domain controller would make nobody a guest, and the role is not known")
+		}
 		return allowed("map to guest is " + v + ", so a made-up name becomes guest")
 	}
 	if !ok {

@@ -200,7 +200,7 @@ func TestModelAgainstDomainController(t *testing.T) {
 	}
 	peer.Need(t, "samba-dc")
 	dc := peer.StartDC(t)
-	for i, globals := range [][]string{{}, {"restrict anonymous = 1"}, {"restrict anonymous = 2"}, {"map to guest = Bad User"}, {"server smb encrypt = required"}} {
+	for i, globals := range [][]string{{}, {"restrict anonymous = 1"}, {"restrict anonymous = 2"}, {"map to guest = Bad User"}, {"map to guest = Bad Password"}, {"server smb encrypt = required"}} {
 		name := strings.Join(globals, "; ")
 		t.Run(orDefaults(name), func(t *testing.T) {
 			if i > 0 {
