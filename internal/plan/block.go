@@ -212,7 +212,7 @@ func (w *work) blockBreaks(m *means, cfg catalog.Config) []model.Break {
 		if m.name == "pipe-firewall" && w.c.View(cfg).Pipe(model.User, u.Pipe) == model.OutcomeUnknown || m.name == "encryption" {
 			certainty = "possible"
 		}
-		add(x.asBreak(certainty, m.name+" takes "+m.takes))
+		add(x.Break(certainty, m.name+" takes "+m.takes))
 	}
 	for _, s := range w.wanted() {
 		if s.Breaks.Block == "" || !m.meetsUsers() || m.name == "auto-share" || m.name == "encryption" {
@@ -320,6 +320,14 @@ func (w *work) warnBlock(m *means, p *model.Plan) {
 		}
 	}
 	names := strings.Join(defaults, ", ")
+	if names == "" && w.platform.System != "windows" {
+		for _, s := range w.cfg.Shares {
+			if !strings.EqualFold(s.Name, "IPC$") {
+				defaults = append(defaults, s.Name)
+			}
+		}
+		names = strings.Join(defaults, ", ")
+	}
 	if names == "" {
 		names = "C$, D$ …, ADMIN$, print$"
 		if w.platform.Role == model.DomainController {

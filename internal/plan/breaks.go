@@ -101,10 +101,10 @@ func (w *work) breaks(after catalog.Config, done []chosen) []model.Break {
 	if w.e.Observed != nil {
 		r := replay(w.c, w.cfg, after, w.uses())
 		for _, x := range r.Refused {
-			add(x.asBreak("observed", "the plan refuses it"))
+			add(x.Break("observed", "the plan refuses it"))
 		}
 		for _, x := range r.Possible {
-			add(x.asBreak("possible", "seen here; "+x.Why))
+			add(x.Break("possible", "seen here; "+x.Why))
 		}
 	}
 	for _, ch := range done {
@@ -115,8 +115,8 @@ func (w *work) breaks(after catalog.Config, done []chosen) []model.Break {
 	return out
 }
 
-// asBreak tells a use that would be refused.
-func (x Replay) asBreak(certainty, because string) model.Break {
+// Break tells a use that would be refused.
+func (x Replay) Break(certainty, because string) model.Break {
 	u := x.Use
 	what := "connects to IPC$"
 	switch {

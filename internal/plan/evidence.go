@@ -88,3 +88,19 @@ var exposures = func() []model.Disclosure {
 	}
 	return out
 }()
+
+// FromObservation weighs what was observed: bytes of traffic where traffic was read, records of logs else.
+func FromObservation(o *model.Observation) *Observed {
+	c := &o.Coverage
+	out := &Observed{Uses: o.Uses, From: c.From, To: c.To, Notes: c.Notes}
+	for _, n := range c.Read {
+		out.Read += n
+	}
+	for _, n := range c.Unreadable {
+		out.Unreadable += n
+	}
+	if c.Bytes != nil {
+		out.Read, out.Unreadable = c.Bytes.Readable, c.Bytes.Total()-c.Bytes.Readable
+	}
+	return out
+}

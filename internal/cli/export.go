@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ipcguard/internal/export"
+	"ipcguard/internal/plan"
+)
+
+const exportHelp = `Write a plan as files for people whose changes go through other hands, each with the undo that brings back what was there,
+types and absence included. The plan's hash is checked first; nothing on any host is changed.
+
+Forms:
+  reg         apply.reg and undo.reg
+  powershell  apply.ps1 and undo.ps1; idempotent, they know -WhatIf
+  gpo         apply/ and undo/: policy backups to import in the policy console, and samba/ in each for samba-tool gpo restore
+  ansible     apply.yml and undo.yml: tasks to include in a play
+  smbconf     the edited smb.conf (--source), the original, and the difference in both directions
+
+What a form cannot say is left out and told; the exit status is then 4.
+`
+
+// exportFlags are the flags of export.
+type exportFlags struct{ form, folder, source string }
+
+func (a *app) export() *cobra.Command {
+	f := &exportFlags{}
+	c := &cobra.Command{
+		Use: "export PLAN --as FORM", Short: "Write a plan as files for other hands, with the undo", Long: exportHelp,
+		Example: `  ipcguard export plan.json --as gpo -o policies
+  ipcguard export plan.json --as smbconf --source /etc/samba/smb.conf -o out`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return hinted{usage("want one plan"), "ipcguard plan --audit FILE --format json -o plan.json makes one"}
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return a.runExport(f, args[0]) },
+	}
+	s := c.Flags()
+	s.SortFlags = false
+	s.StringVar(&f.form, "as", "", strings.Join(export.Forms(), ", "))
+	s.StringVarP(&f.folder, "output", "o", ".", "the folder for the files; files that are there are not overwritten")
+	s.StringVar(&f.source, "source", "", "of smbconf: the smb.conf to edit a copy of")
+	return c
+}
+
+func (a *app) runExport(f *exportFlags, name string) error {
+	if f.form == "" {
+		return hinted{usage("--as is missing"), "--as " + strings.Join(export.Forms(), ", ")}
+	}
+	if err := oneOf("--as", f.form, export.Forms()); err != nil {
+		return err
+	}
+	const most = 64 << 20 // plan.Read has a bound of its own and tells it better
+	b, err := readBounded(name, most)
+	if err != nil {
+		return err
+	}
+	p, err := plan.Read(b)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	r, err := export.Export(p, f.form, export.Options{Source: f.source, Time: time.Now()})
+	switch {
+	case errors.Is(err, export.ErrSource):
+		return hinted{usageError{err}, "--source /etc/samba/smb.conf"}
+	case err != nil:
+		return err
+	}
+	for _, file := range r.Files { // nothing is written where one of them is in the way
+		path := filepath.Join(f.folder, filepath.FromSlash(file.Name))
+		if _, err := os.Lstat(path); err == nil {
+			return hinted{fmt.Errorf("%s is there already", path), "-o FOLDER writes elsewhere"}
+		}
+	}
+	for _, file := range r.Files {
+		path := filepath.Join(f.folder, filepath.FromSlash(file.Name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := writeNew(path, file.Data); err != nil {
+			return err
+		}
+		fmt.Fprintln(a.stdout, path)
+	}
+	for _, n := range r.Notes {
+		a.hint("%s", n)
+	}
+	for _, l := range r.LeftOut {
+		fmt.Fprintf(a.stderr, "ipcguard: left out: %s\n", l)
+	}
+	if len(r.LeftOut) > 0 {
+		return outcome{exitPartial}
+	}
+	return nil
+}
+
+// writeNew writes a file that must not be there.
+func writeNew(path string, data []byte) error {
+	w, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(data); err != nil {
+		return errors.Join(err, w.Close())
+	}
+	return w.Close()
+}

@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ipcguard/internal/plan"
+	"ipcguard/internal/report"
+)
+
+const whatIfHelp = `Say who would be refused under other settings: every use that was observed is asked again, and those that the change would
+stop are listed by client. Nothing is changed.
+
+A setting is any name of the catalog with a value: RestrictAnonymous=1, NullSessionPipes=netlogon,samr (a list; empty is the
+empty list), "restrict anonymous=2", or NAME=absent, which takes it away.
+
+Silence counts only where somebody looked for long enough (--min-days) and could read most of what went by; the answer says
+whether it does.
+
+Exit status here: 0 nothing that was seen would be refused, and silence counts; 3 something would; 4 something may, or
+silence does not count.
+`
+
+// whatIfFlags are the flags of what-if.
+type whatIfFlags struct {
+	evidenceFlags
+	settings       []string
+	format, output string
+}
+
+func (a *app) whatIf() *cobra.Command {
+	f := &whatIfFlags{}
+	c := &cobra.Command{
+		Use: "what-if --setting NAME=VALUE --audit FILE --observe FILE", Short: "Say who would be refused under other settings", Long: whatIfHelp,
+		Example: `  ipcguard what-if --setting RestrictAnonymous=1 --audit audit.json --observe uses.json
+  ipcguard what-if --setting "restrict anonymous=2" --setting "map to guest=never" --audit audit.json --observe /var/lib/ipcguard`,
+		Args: noArguments,
+		RunE: func(*cobra.Command, []string) error { return a.runWhatIf(f) },
+	}
+	s := c.Flags()
+	s.SortFlags = false
+	s.StringArrayVar(&f.settings, "setting", nil, "a setting to try, NAME=VALUE; may be given again")
+	f.register(s)
+	s.StringVar(&f.format, "format", "text", "text, json")
+	s.StringVarP(&f.output, "output", "o", "", "write the answer to this file")
+	return c
+}
+
+func (a *app) runWhatIf(f *whatIfFlags) error {
+	if err := oneOf("--format", f.format, []string{"text", "json"}); err != nil {
+		return err
+	}
+	if len(f.settings) == 0 {
+		return hinted{usage("--setting is missing"), "--setting RestrictAnonymous=1"}
+	}
+	var settings []plan.Setting
+	for _, s := range f.settings {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok || strings.TrimSpace(name) == "" {
+			return usage("--setting %q: want NAME=VALUE", s)
+		}
+		settings = append(settings, plan.Setting{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
+	}
+	if f.observe == "" {
+		return hinted{usage("--observe is missing"), "ipcguard observe SOURCE --format json -o uses.json makes one"}
+	}
+	e, err := f.evidence()
+	if err != nil {
+		return err
+	}
+	answer, err := plan.WhatIf(*e, settings)
+	if err != nil {
+		return asUsage(err)
+	}
+	err = a.writeTo(f.output, func(w io.Writer, color bool) error {
+		if f.format == "json" {
+			return report.WriteJSON(w, answer)
+		}
+		return report.WriteWhatIf(w, told(answer), report.Style{Color: color}, a.width())
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(answer.Refused) > 0:
+		return outcome{exitExposed}
+	case len(answer.Possible)+len(answer.Unjudged) > 0 || !answer.Coverage.Enough:
+		return outcome{exitPartial}
+	}
+	return nil
+}
+
+// told puts an answer into the words of a report.
+func told(a *plan.Answer) *report.WhatIf {
+	out := &report.WhatIf{
+		Target: a.Target, Platform: a.Platform, Changes: a.Changes, Unchanged: a.Unchanged, Breaks: a.Breaks,
+		Enough: a.Coverage.Enough, Coverage: a.Coverage.Why, Warnings: a.Warnings,
+	}
+	words := func(list []plan.Replay) []string {
+		var out []string
+		for _, r := range list {
+			b := r.Break("", "")
+			out = append(out, fmt.Sprintf("%s %s", b.Who, b.What))
+		}
+		return out
+	}
+	out.Refused, out.Possible, out.Unjudged = words(a.Refused), words(a.Possible), words(a.Unjudged)
+	return out
+}

@@ -1,0 +1,240 @@
+package report
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// PlanFormats lists the formats of WritePlan, the default first.
+func PlanFormats() []string { return []string{"text", "json", "html"} }
+
+// WritePlan writes a plan for people, for apply, or as a page. width is the number of columns of text; less than 40 counts
+// as 80.
+func WritePlan(w io.Writer, format string, p *model.Plan, style Style, width int) error {
+	switch format {
+	case "text":
+		return planText(w, p, style, width)
+	case "json":
+		return WriteJSON(w, p)
+	case "html":
+		return planHTML(w, p)
+	}
+	return fmt.Errorf("unknown format %q: want one of %v", format, PlanFormats())
+}
+
+// planWriter lays a plan out as explain lays out a topic.
+type planWriter struct{ *explanation }
+
+func newPlanWriter(style Style, width int) planWriter {
+	if width < 40 {
+		width = 80
+	}
+	c, _ := catalog.Load() // the built-in catalog never fails
+	return planWriter{&explanation{c: c, p: newPalette(style.Color), width: min(width, 120)}}
+}
+
+func planText(w io.Writer, p *model.Plan, style Style, width int) error {
+	e := newPlanWriter(style, width)
+	name := p.Strategy
+	if p.Means != "" {
+		name += " by " + p.Means
+	}
+	fmt.Fprintf(&e.b, "%s: plan to %s\n", e.p.bold(Clean(p.Target)), name)
+	e.text(2, 0, platformLine(p.Platform))
+	switch {
+	case p.Question != "":
+		e.head("No changes: the evidence contradicts itself")
+		e.item(Clean(p.Question))
+	case p.Refused != "":
+		e.head("No changes: refused")
+		e.item(Clean(p.Refused))
+	case len(p.Changes) == 0:
+		e.b.WriteString("\n" + e.p.good("Nothing to change.") + "\n")
+	default:
+		e.head(count(len(p.Changes), "change", "changes"))
+		for i := range p.Changes {
+			e.change(&p.Changes[i])
+		}
+	}
+	if len(p.Breaks) > 0 {
+		e.head("What stops")
+		for _, b := range p.Breaks {
+			e.item(fmt.Sprintf("%s: %s: %s (%s)", b.Certainty, Clean(b.Who), Clean(b.What), Clean(b.Because)))
+		}
+	}
+	if len(p.Keeps) > 0 {
+		e.head("What goes on working")
+		for _, k := range p.Keeps {
+			e.item(Clean(k.What) + ": " + Clean(k.Why))
+		}
+	}
+	e.items("What stays open, or is not known", cleaned(p.Residual))
+	if len(p.Rejected) > 0 {
+		e.head("Looked at and not used")
+		for _, r := range p.Rejected {
+			e.item(Clean(r.Setting) + ": " + Clean(r.Why))
+		}
+	}
+	e.items("Warnings", cleaned(p.Warnings))
+	if len(p.Checks) > 0 {
+		e.head("What verify should try")
+		e.text(2, 0, Clean(strings.Join(p.Checks, "  ")))
+	}
+	if style.Verbose && p.Hash != "" {
+		e.b.WriteByte('\n')
+		e.field("plan", p.Hash)
+		e.field("host state", p.Fingerprint)
+	}
+	_, err := io.WriteString(w, e.b.String())
+	return err
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func cleaned(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = cleanLong(s)
+	}
+	return out
+}
+
+// cleanLong is Clean for sentences of this program with names of others in them, which may be longer than a name is.
+func cleanLong(s string) string {
+	var b strings.Builder
+	for i, word := range strings.Split(s, " ") {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(Clean(word))
+	}
+	return b.String()
+}
+
+func (e planWriter) change(c *model.Change) {
+	fmt.Fprintf(&e.b, "  %s. %s\n", c.ID, e.p.bold(Clean(c.Setting)))
+	line := func(name, text string) {
+		if text != "" {
+			e.wrap(fmt.Sprintf("     %-7s ", name), strings.Repeat(" ", 13), text)
+		}
+	}
+	line("where", Clean(c.Where))
+	from := planValue(c.From)
+	if !c.From.Present && c.Effective != nil {
+		from += ", in effect " + Clean(value(c.Effective))
+	}
+	line("from", from)
+	line("to", planValue(c.To))
+	line("why", cleanLong(c.Why))
+	for _, l := range closes(c.Closes) {
+		line("closes", cleanLong(l))
+	}
+	line("in force", Clean(c.TakesEffect))
+	if c.Reach == "everyone" {
+		line("meets", "signed-in users too")
+	}
+	if c.ExportOnly {
+		line("applied", e.p.warn("never by ipcguard; export it"))
+	}
+	line("not sure", cleanLong(c.Untested))
+	var sources []string
+	for _, s := range c.Sources {
+		sources = append(sources, e.source(s))
+	}
+	line("sources", strings.Join(sources, "; "))
+}
+
+// closes says what a change closes, strangers who lose the same told together.
+func closes(ids []string) []string {
+	var who []string
+	kinds := map[string][]string{}
+	for _, id := range ids {
+		name, what := "", id
+		for _, i := range identities {
+			if rest, ok := strings.CutPrefix(id, string(i)+"-"); ok {
+				name, what = string(i), rest
+			}
+		}
+		if _, there := kinds[name]; !there {
+			who = append(who, name)
+		}
+		kinds[name] = append(kinds[name], strings.TrimPrefix(strings.TrimPrefix(strings.ReplaceAll(what, "-", " "), "lists "), "reads "))
+	}
+	var out []string
+	for i, name := range who {
+		list := strings.Join(kinds[name], ", ")
+		if list == "" {
+			continue
+		}
+		names := []string{name}
+		for _, other := range who[i+1:] {
+			if strings.Join(kinds[other], ", ") == list {
+				names = append(names, other)
+				kinds[other] = nil
+			}
+		}
+		if name == "" {
+			out = append(out, list)
+		} else {
+			out = append(out, "for "+strings.Join(names, ", ")+": "+list)
+		}
+	}
+	return out
+}
+
+// source is one citation in words.
+func (e planWriter) source(s string) string {
+	tag, rest, _ := strings.Cut(s, " ")
+	key, place, _ := strings.Cut(rest, " ")
+	name := rest
+	if src := e.c.Source(key); src != nil && src.ID == key {
+		name = strings.TrimSpace(src.Title + " " + place)
+	}
+	return name + " (" + tags[tag] + ")"
+}
+
+func planValue(v model.Value) string {
+	if !v.Present {
+		return "not there"
+	}
+	return Clean(strings.TrimSpace(v.Type + " " + listed(v.Data)))
+}
+
+// listed prints a value, lists with their names apart.
+func listed(v any) string {
+	if l, ok := v.([]string); ok {
+		if len(l) == 0 {
+			return "empty"
+		}
+		return strings.Join(l, ", ")
+	}
+	return value(v)
+}
+
+//go:embed planpage.html
+var planPage string
+
+func planHTML(w io.Writer, p *model.Plan) error {
+	e := newPlanWriter(Style{}, 0)
+	page, err := template.New("plan").Funcs(template.FuncMap{
+		"value": planValue, "shown": func(v any) string { return listed(v) }, "join": strings.Join, "platform": platformLine, "source": e.source,
+	}).Parse(planPage)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := page.Execute(w, p); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}

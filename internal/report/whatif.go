@@ -1,0 +1,73 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"ipcguard/internal/model"
+)
+
+// WhatIf is who would be refused, in the words of a report: the same shape as the answer of planning, which this room does
+// not import.
+type WhatIf struct {
+	Target    string
+	Platform  model.Platform
+	Changes   []model.Change
+	Refused   []string
+	Possible  []string
+	Unjudged  []string
+	Unchanged int
+	Breaks    []model.Break
+	Enough    bool
+	Coverage  string
+	Warnings  []string
+}
+
+// WriteWhatIf writes the answer as text. width is as for WritePlan.
+func WriteWhatIf(w io.Writer, a *WhatIf, style Style, width int) error {
+	e := newPlanWriter(style, width)
+	var to []string
+	for _, c := range a.Changes {
+		to = append(to, c.Setting+" "+planValue(c.To))
+	}
+	fmt.Fprintf(&e.b, "%s: what if %s?\n", e.p.bold(Clean(a.Target)), Clean(strings.Join(to, ", ")))
+	e.text(2, 0, platformLine(a.Platform))
+	for _, g := range []struct {
+		head string
+		list []string
+	}{{"Would be refused", a.Refused}, {"May be refused", a.Possible}, {"Not known who it was; refused if it was a stranger", a.Unjudged}} {
+		e.items(g.head, cleaned(g.list))
+	}
+	if len(a.Refused)+len(a.Possible)+len(a.Unjudged) == 0 {
+		e.head("Nothing that was seen would be refused")
+	}
+	e.b.WriteByte('\n')
+	e.text(2, 2, fmt.Sprintf("%d observed uses go on as before.", a.Unchanged))
+	word := "Silence counts: "
+	if !a.Enough {
+		word = "Silence does not count: "
+	}
+	e.text(2, 2, word+Clean(a.Coverage)+".")
+	if len(a.Breaks) > 0 {
+		e.head("Documents say beside that")
+		for _, b := range a.Breaks {
+			e.item(fmt.Sprintf("%s: %s: %s", b.Certainty, Clean(b.Who), Clean(b.What)))
+		}
+	}
+	e.items("Warnings", cleaned(a.Warnings))
+	_, err := io.WriteString(w, e.b.String())
+	return err
+}
+
+// WriteJSON writes any document, indented.
+func WriteJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
