@@ -55,7 +55,7 @@ func (s *slow) innermost(p gopacket.Packet, cut, depth int) (Segment, Reason) {
 		b := append(append([]byte(nil), ip.Contents...), ip.Payload...)
 		return settled(ipv6(b, max(cut, 0)))
 	}
-	if len(p.Layers()) == 0 {
+	if len(p.Layers()) == 0 || len(p.Layers()) == 1 && p.ErrorLayer() != nil {
 		return Segment{}, LinkType
 	}
 	return Segment{}, NotTCP

@@ -1,0 +1,136 @@
+package observe
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/gopacket/gopacket/pcapgo"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
+)
+
+// benchSize is the size of the capture that is made, in megabytes: IPCGUARD_BENCH_MB, 64 unless set. The figures are
+// of 800.
+func benchSize(b *testing.B) int {
+	if s := os.Getenv("IPCGUARD_BENCH_MB"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			b.Fatalf("IPCGUARD_BENCH_MB=%q", s)
+		}
+		return n * 1e6
+	}
+	return 64e6
+}
+
+func readAll(b *testing.B, path string, calls int64) time.Duration {
+	start := time.Now()
+	rows, _ := readCapture(b, path, TrafficOptions{})
+	took := time.Since(start)
+	var got int64
+	for _, u := range rows {
+		if u.Layer == model.LayerCall {
+			got += u.Count
+		}
+	}
+	if got != calls {
+		b.Fatalf("%d calls, %d were made", got, calls)
+	}
+	return took
+}
+
+// gopacketAlone reads the packets of a capture; decode has it look into their layers too.
+func gopacketAlone(b *testing.B, path string, decode bool) time.Duration {
+	f, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	start := time.Now()
+	r, err := pcapgo.NewReader(f)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var eth layers.Ethernet
+	var ip layers.IPv4
+	var tcp layers.TCP
+	var payload gopacket.Payload
+	parser := gopacket.NewDecodingLayerParser(layers.LayerTypeEthernet, &eth, &ip, &tcp, &payload)
+	var decoded []gopacket.LayerType
+	for {
+		data, _, err := r.ZeroCopyReadPacketData()
+		if err == io.EOF {
+			return time.Since(start)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		if decode {
+			if err := parser.DecodeLayers(data, &decoded); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+func tsharkAlone(b *testing.B, path string) time.Duration {
+	start := time.Now()
+	peer.Tshark(b, "-r", path, "-Y", "smb||smb2||dcerpc", "-T", "fields", "-e", "frame.number", "-e", "smb2.cmd", "-e", "smb2.nt_status",
+		"-e", "smb2.filename", "-e", "dcerpc.opnum")
+	return time.Since(start)
+}
+
+// BenchmarkObserve reads a capture of file copies and pipe traffic. x-tshark and x-gopacket say how many times as fast as
+// the others it is, in the same run.
+func BenchmarkObserve(b *testing.B) {
+	path, calls := makeTraffic(b, benchSize(b))
+	info, err := os.Stat(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	gopacketAlone(b, path, false) // the file is in memory for all
+	b.SetBytes(info.Size())
+	var took time.Duration
+	for b.Loop() {
+		took += readAll(b, path, calls)
+	}
+	took /= time.Duration(b.N)
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	b.ReportMetric(float64(m.Sys)/(1<<20), "MiB-sys")
+	b.ReportMetric(float64(gopacketAlone(b, path, false))/float64(took), "x-gopacket-read")
+	b.ReportMetric(float64(gopacketAlone(b, path, true))/float64(took), "x-gopacket-decode")
+	if os.Getenv("IPCGUARD_BENCH_TSHARK") != "no" {
+		b.ReportMetric(float64(tsharkAlone(b, path))/float64(took), "x-tshark")
+	}
+}
+
+// BenchmarkObserveRPC reads 10,000 small RPC packets. x-tshark is with the start of both taken off.
+func BenchmarkObserveRPC(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "rpc.pcap")
+	empty := filepath.Join(b.TempDir(), "empty.pcap")
+	m, done := newMaker(b, path)
+	m.connect(1)
+	m.logon(b)
+	const calls = 5000
+	m.calls(b, calls)
+	m.disconnect()
+	done()
+	_, done = newMaker(b, empty)
+	done()
+	var took, idle time.Duration
+	for b.Loop() {
+		took += readAll(b, path, calls)
+		idle += readAll(b, empty, 0)
+	}
+	took = (took - idle) / time.Duration(b.N)
+	b.ReportMetric(float64(took.Nanoseconds())/(2*calls), "ns/packet")
+	b.ReportMetric(float64(tsharkAlone(b, path)-tsharkAlone(b, empty))/float64(took), "x-tshark")
+}

@@ -1,0 +1,95 @@
+package observe
+
+import (
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/gopacket/gopacket/layers"
+
+	"ipcguard/internal/observe/capture"
+)
+
+// flood feeds what a maker writes straight into a Traffic.
+func flood(t *testing.T, name string, write func(m *maker)) *Traffic {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	m, done := newMaker(t, path)
+	write(m)
+	done()
+	tr := NewTraffic(NewAggregator(0), new(Coverage), TrafficOptions{})
+	if err := tr.ReadPath(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+// heap is what lives now, in bytes.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// TestFlood opens 100,000 connections at a time: half open, in the middle of a frame, and logged on. All of it stays below
+// the memory with room for the collector.
+func TestFlood(t *testing.T) {
+	const connections, most = 100_000, 120 << 20
+	for name, write := range map[string]func(*maker){
+		"half open": func(m *maker) {
+			for i := range connections {
+				m.connect(i)
+			}
+		},
+		"half a frame": func(m *maker) {
+			for i := range connections {
+				m.connect(i)
+				m.packet(true, 0x18, []byte("\x00\x00\x10\x00\xFESMB"))
+			}
+		},
+		"behind a hole": func(m *maker) {
+			for i := range connections {
+				m.connect(i)
+				m.seq[0] += 100
+				m.packet(true, 0x10, make([]byte, 1000))
+			}
+		},
+		"logged on": func(m *maker) {
+			for i := range connections / 4 { // the rest is given up in the same way
+				m.connect(i)
+				m.logon(t)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := heap()
+			tr := flood(t, "flood.pcap", write)
+			used := heap() - before
+			t.Logf("%d MiB, %d connections, %+v", used>>20, tr.table.Len(), tr.table.Counts())
+			if used > most {
+				t.Errorf("%d MiB for %d connections", used>>20, connections)
+			}
+			tr.Close()
+			if n := tr.table.Counts().Connections; n < connections/4 {
+				t.Errorf("only %d connections", n)
+			}
+			runtime.KeepAlive(tr)
+		})
+	}
+}
+
+// TestWrongLink reads packets of a link type that there is none of.
+func TestWrongLink(t *testing.T) {
+	tr := NewTraffic(NewAggregator(0), new(Coverage), TrafficOptions{})
+	p := capture.Packet{Link: layers.LinkType(147), Data: make([]byte, 60), Length: 60}
+	tr.Packet(p.Link, p.Data, p.Length, p.Time)
+	tr.Close()
+	var n int64
+	for _, m := range tr.cov.Unreadable {
+		n += m
+	}
+	if n != 1 {
+		t.Errorf("%v", tr.cov.Unreadable)
+	}
+}

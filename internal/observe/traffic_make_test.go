@@ -1,0 +1,208 @@
+package observe
+
+import (
+	"bufio"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb2"
+)
+
+// maker writes a capture of made traffic: Ethernet, IPv4, TCP in segments of the usual size.
+type maker struct {
+	w       *bufio.Writer
+	packets int
+	client  [4]byte
+	port    uint16
+	seq     [2]uint32
+	mid     uint64
+}
+
+const (
+	segment   = 1460
+	madeStart = 1_700_000_000
+)
+
+func newMaker(t testing.TB, path string) (*maker, func()) {
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &maker{w: bufio.NewWriterSize(f, 1<<20)}
+	le := binary.LittleEndian
+	h := le.AppendUint32(nil, 0xA1B2C3D4)
+	h = le.AppendUint16(le.AppendUint16(h, 2), 4)
+	h = append(h, make([]byte, 8)...)
+	h = le.AppendUint32(le.AppendUint32(h, 65535), 1)
+	_, _ = m.w.Write(h)
+	return m, func() {
+		if err := m.w.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// packet writes one segment; up is to the server.
+func (m *maker) packet(up bool, flags byte, payload []byte) {
+	var b [16 + 54]byte
+	le, be := binary.LittleEndian, binary.BigEndian
+	n := 54 + len(payload)
+	le.PutUint32(b[0:], madeStart+uint32(m.packets/1000))
+	le.PutUint32(b[4:], uint32(m.packets%1000)*1000)
+	le.PutUint32(b[8:], uint32(n))
+	le.PutUint32(b[12:], uint32(n))
+	p := b[16:]
+	p[12] = 8
+	p[14] = 0x45
+	be.PutUint16(p[16:], uint16(n-14))
+	p[22], p[23] = 64, 6
+	d, server := 0, [4]byte{10, 0, 0, 1}
+	if up {
+		copy(p[26:], m.client[:])
+		copy(p[30:], server[:])
+		be.PutUint16(p[34:], m.port)
+		be.PutUint16(p[36:], 445)
+	} else {
+		d = 1
+		copy(p[26:], server[:])
+		copy(p[30:], m.client[:])
+		be.PutUint16(p[34:], 445)
+		be.PutUint16(p[36:], m.port)
+	}
+	be.PutUint32(p[38:], m.seq[d])
+	be.PutUint32(p[42:], m.seq[1-d])
+	p[46], p[47] = 0x50, flags
+	be.PutUint16(p[48:], 0xFFFF)
+	_, _ = m.w.Write(b[:])
+	_, _ = m.w.Write(payload)
+	m.seq[d] += uint32(len(payload))
+	if flags&3 != 0 { // SYN, FIN
+		m.seq[d]++
+	}
+	m.packets++
+}
+
+func (m *maker) connect(i int) {
+	m.client = [4]byte{10, 1, byte(i >> 16), byte(i >> 8)}
+	m.port = 1024 + uint16(i&0xFF) + uint16(i>>8&0x7F)<<8
+	m.seq = [2]uint32{uint32(i) * 7919, uint32(i) * 104729}
+	m.mid = 0
+	m.packet(true, 0x02, nil)
+	m.packet(false, 0x12, nil)
+}
+
+func (m *maker) disconnect() {
+	m.packet(true, 0x11, nil)
+	m.packet(false, 0x11, nil)
+}
+
+func (m *maker) send(up bool, msg []byte) {
+	b := append(nbss.AppendHeader(nil, nbss.SessionMessage, len(msg)), msg...)
+	for len(b) > 0 {
+		n := min(len(b), segment)
+		m.packet(up, 0x18, b[:n])
+		b = b[n:]
+	}
+}
+
+// ask sends a request and its answer.
+func (m *maker) ask(h smb2.Header, request, response smb2.Body, status uint32) {
+	h.MessageID, h.Credits = m.mid, 1
+	m.mid++
+	m.send(true, (&smb2.Message{Header: h, Body: request}).AppendMarshal(nil))
+	h.Flags |= smb2.FlagResponse
+	h.Status = status
+	m.send(false, (&smb2.Message{Header: h, Body: response}).AppendMarshal(nil))
+}
+
+const madeSession, madeIPC, madeDisk = 0x77, 1, 2
+
+// logon is a null session to IPC$ with the pipe srvsvc open and bound.
+func (m *maker) logon(t testing.TB) {
+	m.ask(smb2.Header{Command: smb2.Negotiate}, &smb2.NegotiateRequest{Dialects: []uint16{smb2.Dialect210}}, &smb2.NegotiateResponse{Dialect: smb2.Dialect210}, 0)
+	first, err := (&ntlm.Negotiate{Flags: ntlm.NegotiateUnicode}).Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := (&ntlm.Authenticate{LmChallengeResponse: []byte{0}, Flags: ntlm.NegotiateUnicode}).Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := smb2.Header{Command: smb2.SessionSetup, SessionID: madeSession}
+	m.ask(smb2.Header{Command: smb2.SessionSetup, SessionID: madeSession}, &smb2.SessionSetupRequest{SecurityBuffer: first}, &smb2.SessionSetupResponse{}, 0xC0000016)
+	m.ask(id, &smb2.SessionSetupRequest{SecurityBuffer: last}, &smb2.SessionSetupResponse{}, 0)
+	id.Command, id.TreeID = smb2.TreeConnect, madeIPC
+	m.ask(id, &smb2.TreeConnectRequest{Path: smb2.EncodeText(`\\10.0.0.1\IPC$`)}, &smb2.TreeConnectResponse{ShareType: smb2.SharePipe}, 0)
+	id.Command = smb2.Create
+	m.ask(id, &smb2.CreateRequest{Name: smb2.EncodeText("srvsvc")}, &smb2.CreateResponse{FileID: smb2.FileID{1}}, 0)
+	m.transact(t, dcerpc.TypeBind, &dcerpc.Bind{MaxXmit: 4280, MaxRecv: 4280, Contexts: []dcerpc.Context{{Abstract: dcerpc.SRVSVC, Transfer: []dcerpc.SyntaxID{dcerpc.NDR20}}}},
+		dcerpc.TypeBindAck, &dcerpc.BindAck{MaxXmit: 4280, MaxRecv: 4280, Secondary: `\PIPE\srvsvc`, Results: []dcerpc.ContextResult{{Transfer: dcerpc.NDR20}}}, 1)
+}
+
+func (m *maker) transact(t testing.TB, qt dcerpc.PacketType, q dcerpc.Body, at dcerpc.PacketType, a dcerpc.Body, call uint32) {
+	flags := dcerpc.FlagFirst | dcerpc.FlagLast
+	in, err := dcerpc.AppendPDU(nil, dcerpc.Header{Type: qt, Flags: flags, CallID: call}, q, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := dcerpc.AppendPDU(nil, dcerpc.Header{Type: at, Flags: flags, CallID: call}, a, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.ask(smb2.Header{Command: smb2.IOCTL, SessionID: madeSession, TreeID: madeIPC},
+		&smb2.IOCTLRequest{CtlCode: smb2.FSCTLPipeTransceive, FileID: smb2.FileID{1}, Input: in, MaxOutputResponse: 65536, Flags: smb2.IsFSCTL},
+		&smb2.IOCTLResponse{CtlCode: smb2.FSCTLPipeTransceive, FileID: smb2.FileID{1}, Output: out}, 0)
+}
+
+// calls makes n calls of NetrServerGetInfo.
+func (m *maker) calls(t testing.TB, n int) {
+	for i := range n {
+		m.transact(t, dcerpc.TypeRequest, &dcerpc.Request{Opnum: 21, Stub: make([]byte, 44)}, dcerpc.TypeResponse, &dcerpc.Response{Stub: make([]byte, 120)}, uint32(i+2))
+	}
+}
+
+// copies writes and reads n pieces of 64 KiB of a file.
+func (m *maker) copies(n int) {
+	id := smb2.Header{Command: smb2.TreeConnect, SessionID: madeSession, TreeID: madeDisk}
+	m.ask(id, &smb2.TreeConnectRequest{Path: smb2.EncodeText(`\\10.0.0.1\data`)}, &smb2.TreeConnectResponse{ShareType: smb2.ShareDisk}, 0)
+	id.Command = smb2.Create
+	m.ask(id, &smb2.CreateRequest{Name: smb2.EncodeText(`a\file.bin`)}, &smb2.CreateResponse{FileID: smb2.FileID{2}}, 0)
+	data := make([]byte, 64<<10)
+	for i := range data {
+		data[i] = byte(i * 31 >> 3)
+	}
+	for i := range n {
+		if i%2 == 0 {
+			id.Command = smb2.Write
+			m.ask(id, &smb2.WriteRequest{Data: data, Offset: uint64(i) << 16, FileID: smb2.FileID{2}}, &smb2.WriteResponse{Count: uint32(len(data))}, 0)
+		} else {
+			id.Command = smb2.Read
+			m.ask(id, &smb2.ReadRequest{Length: uint32(len(data)), Offset: uint64(i) << 16, FileID: smb2.FileID{2}}, &smb2.ReadResponse{DataOffset: 80, Data: data}, 0)
+		}
+	}
+}
+
+// makeTraffic makes a capture of about size bytes: file copies with pipe traffic between them.
+func makeTraffic(t testing.TB, size int) (path string, calls int64) {
+	path = filepath.Join(t.TempDir(), "made.pcap")
+	m, done := newMaker(t, path)
+	const pieces, each = 60, 20 // 4 MB of a file and 20 calls a connection
+	for i := 0; i*pieces*(64<<10) < size; i++ {
+		m.connect(i)
+		m.logon(t)
+		m.calls(t, each)
+		m.copies(pieces)
+		m.disconnect()
+		calls += each
+	}
+	done()
+	return path, calls
+}
