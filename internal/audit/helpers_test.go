@@ -9,6 +9,7 @@ import (
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/format/registry"
+	"ipcguard/internal/format/sddl"
 	"ipcguard/internal/model"
 )
 
@@ -130,4 +131,17 @@ func load(t testing.TB) *catalog.Catalog {
 
 func mentions(list []string, part string) bool {
 	return slices.ContainsFunc(list, func(s string) bool { return strings.Contains(s, part) })
+}
+
+func mustSDDL(t testing.TB, text string) []byte {
+	t.Helper()
+	d, err := sddl.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := d.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

@@ -126,6 +126,12 @@ func (o *Options) split(sources []string) (rest, merged []string) {
 		switch k, _ := sniff(s); k {
 		case kindReg, kindPolicy:
 			merged = append(merged, s)
+		case kindFolder:
+			if _, err := policies(s); err == nil { // a folder of policies, in the order of its manifest
+				merged = append(merged, s)
+				continue
+			}
+			rest = append(rest, s)
 		default:
 			rest = append(rest, s)
 		}
@@ -244,10 +250,10 @@ func sniffFolder(name string) (kind, error) {
 	if hiveFolderOf(name) != "" {
 		return kindWindows, nil
 	}
-	switch _, err := gpo.Read(os.DirFS(name), "."); {
-	case err == nil:
+	switch list, err := gpo.Read(os.DirFS(name), "."); {
+	case err == nil && len(list) == 1 && list[0].Folder == ".":
 		return kindPolicy, nil
-	case errors.Is(err, gpo.ErrNone):
+	case err == nil, errors.Is(err, gpo.ErrNone):
 		return kindFolder, nil
 	default:
 		return kindNone, fmt.Errorf("%s: %w", name, err)

@@ -91,9 +91,9 @@ func store(t *testing.T, address string, values ...registry.Value) {
 }
 
 const (
-	lsa     = `HKLM\SYSTEM\CurrentControlSet\Control\Lsa`
-	lanman  = `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`
-	second  = `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\DefaultSecurity`
+	lsa    = `HKLM\SYSTEM\CurrentControlSet\Control\Lsa`
+	lanman = `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`
+	second = `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\DefaultSecurity`
 )
 
 // A real server's remote registry: values of every type, read back encrypted, as anonymous where it lets that in, and
@@ -203,4 +203,3 @@ func TestRemoteRegistry(t *testing.T) {
 		}
 	})
 }
-
