@@ -101,17 +101,22 @@ func TestSambaFile(t *testing.T) {
 		closes  func(*model.Scan) bool
 	}{
 		{
-			"restrict anonymous 2", peer.Config{Address: "127.53.1.1"},
-			[]model.Change{samba("global", "restrict anonymous", absent, value(2))}, nil,
+			"restrict anonymous 2",
+			peer.Config{Address: "127.53.1.1"},
+			[]model.Change{samba("global", "restrict anonymous", absent, value(2))},
+			nil,
 			func(r *model.Scan) bool { return r.Verdict == model.Closed },
 		},
 		{
-			"restrict anonymous 1 with live helpers", peer.Config{Address: "127.53.1.2", Global: []string{"restrict anonymous = 0"}},
-			[]model.Change{samba("global", "restrict anonymous", value(0), value(1))}, nil,
+			"restrict anonymous 1 with live helpers",
+			peer.Config{Address: "127.53.1.2", Global: []string{"restrict anonymous = 0"}},
+			[]model.Change{samba("global", "restrict anonymous", value(0), value(1))},
+			nil,
 			func(r *model.Scan) bool { return !listsUsers(r) },
 		},
 		{
-			"guests as well", peer.Config{Address: "127.53.1.3", Global: []string{"map to guest = Bad User"}},
+			"guests as well",
+			peer.Config{Address: "127.53.1.3", Global: []string{"map to guest = Bad User"}},
 			[]model.Change{
 				samba("global", "map to guest", value("bad user"), value("never")),
 				samba("global", "restrict anonymous", absent, value(2)),
@@ -272,11 +277,11 @@ func TestSambaRefusals(t *testing.T) {
 	plan := []model.Change{samba("global", "restrict anonymous", absent, value(2))}
 	var refused *RefusedError
 	var stale *StaleError
-	s, path := silentSamba(t, "[global]\n\trestrict anonymous = 1\n")
+	s, _ := silentSamba(t, "[global]\n\trestrict anonymous = 1\n")
 	if _, err := s.Resolve(t.Context(), plan); !errors.As(err, &stale) {
 		t.Errorf("stale: %v", err)
 	}
-	s, path = silentSamba(t, commented)
+	s, path := silentSamba(t, commented)
 	if err := os.Link(path, path+"2"); err != nil {
 		t.Fatal(err)
 	}

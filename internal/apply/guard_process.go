@@ -1,0 +1,37 @@
+package apply
+
+import (
+	"errors"
+	"os/exec"
+)
+
+// guardProcess starts the guard as a process that belongs to no terminal and no session.
+func (e *Engine) guardProcess(program string, args []string, j *Journal, secret []byte) error {
+	log, err := j.logFile()
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	if secret != nil {
+		args = append(args, "--credentials-stdin")
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Dir = e.State
+	cmd.Stdout, cmd.Stderr = log, log
+	detach(cmd)
+	if secret == nil {
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		return cmd.Process.Release()
+	}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	_, err = in.Write(secret)
+	return errors.Join(err, in.Close(), cmd.Process.Release())
+}
