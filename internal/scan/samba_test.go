@@ -256,6 +256,7 @@ func TestStandaloneSettings(t *testing.T) {
 		verdict     model.Verdict
 		check       func(t *testing.T, r *model.Scan, by map[model.Identity]model.IdentityResult)
 		noUserCells bool
+		options     Options
 	}{
 		{
 			name: "encryption required", config: peer.Config{Global: []string{"server smb encrypt = required"}}, dialect: smb.SMB311, verdict: model.Closed,
@@ -278,6 +279,7 @@ func TestStandaloneSettings(t *testing.T) {
 		},
 		{
 			name: "no helpers", config: peer.Config{Global: []string{"rpc start on demand helpers = no"}}, dialect: smb.SMB311, verdict: model.Closed, noUserCells: true,
+			options: Options{AllPipes: true},
 			check: func(t *testing.T, _ *model.Scan, by map[model.Identity]model.IdentityResult) {
 				for _, p := range by[model.Anonymous].Pipes {
 					if p.Open.Outcome != model.Absent {
@@ -333,7 +335,7 @@ func TestStandaloneSettings(t *testing.T) {
 			if !c.noUserCells {
 				positiveControl(t, client, server.Addr())
 			}
-			r, by := scanServer(t, server.Addr(), Options{})
+			r, by := scanServer(t, server.Addr(), c.options)
 			if r.Verdict != c.verdict {
 				t.Errorf("verdict %s (%s), want %s", r.Verdict, r.Reason, c.verdict)
 			}
