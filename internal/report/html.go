@@ -1,11 +1,13 @@
 package report
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"slices"
 	"strings"
+	"unicode"
 
 	"ipcguard/internal/model"
 )
@@ -70,9 +72,19 @@ func (d *Document) html() error {
 	for _, h := range d.hosts {
 		counts[h.Verdict]++
 	}
-	err = page.Execute(d.w, map[string]any{
+	var b bytes.Buffer
+	err = page.Execute(&b, map[string]any{
 		"Hosts": d.hosts, "Columns": columnsOf(d.hosts), "Counts": counts, "Made": d.now.Format("2006-01-02 15:04 UTC"),
 	})
+	if err == nil {
+		// a name may hold what hides or turns the text around it; the page itself has none of it
+		_, err = d.w.Write(bytes.Map(func(r rune) rune {
+			if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+				return '?'
+			}
+			return r
+		}, b.Bytes()))
+	}
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}

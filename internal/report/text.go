@@ -127,7 +127,7 @@ func (t *scanText) finding(b *strings.Builder, group []model.Finding) {
 	if t.style.Verbose {
 		var refs []string
 		for _, c := range f.Controls {
-			refs = append(refs, strings.Join(strings.Fields(c.Benchmark+" "+c.Version+" "+c.ID), " "))
+			refs = append(refs, Clean(controlText(c)))
 		}
 		line := "           " + f.ID
 		if len(f.Settings) > 0 {

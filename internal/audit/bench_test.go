@@ -1,0 +1,55 @@
+package audit
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// BenchmarkHive audits the largest real hive, unpacked; hivexml and reglookup walk the same file beside it.
+func BenchmarkHive(b *testing.B) {
+	hive := unpacked(b, filepath.Join(sharedDir(b, "hives"), "SYSTEM_B.xz"))
+	b.Run("audit", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := (Options{Product: "win10-1709"}).Source(b.Context(), hive); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	for _, name := range []string{"hivexml", "reglookup"} {
+		b.Run(name, func(b *testing.B) {
+			program := need(b, name)
+			for b.Loop() {
+				if err := exec.Command(program, hive).Run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkThousandFiles audits 1,000 smb.conf files in one run.
+func BenchmarkThousandFiles(b *testing.B) {
+	files := map[string]string{}
+	var sources []string
+	for i := range 1000 {
+		files[fmt.Sprintf("%d.conf", i)] = fmt.Sprintf("[global]\nnetbios name = H%d\nrestrict anonymous = %d\n[IPC$]\nhosts deny = 10.\n[s%d]\npath = /srv\nguest ok = yes\n", i, i%3, i)
+	}
+	dir := write(b, files)
+	for i := range 1000 {
+		sources = append(sources, filepath.Join(dir, fmt.Sprintf("%d.conf", i)))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		err := Options{}.Run(b.Context(), sources, func(r Result) error {
+			n += len(r.Audits)
+			return r.Err
+		})
+		if err != nil || n != 1000 {
+			b.Fatal(n, err)
+		}
+	}
+}
