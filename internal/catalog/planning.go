@@ -42,11 +42,11 @@ func ConfigOf(a *model.Audit) Config {
 // AnonymousPipes are the pipes that a Windows host opens to anonymous callers by list: those of NullSessionPipes or, where
 // it is absent, those of the release. hard are the names that the release opens whatever the list says. known is false
 // where neither is settled. It does not look at RestrictNullSessAccess, which can open every pipe.
-func (c *Catalog) AnonymousPipes(in Config) (names, hard []string, known bool) {
-	if in.Platform.System != "windows" {
+func (v *View) AnonymousPipes() (names, hard []string, known bool) {
+	w, ok := v.rules.(*windows)
+	if !ok {
 		return nil, nil, true
 	}
-	w := newWindows(c.facts(in))
 	for i, t := range w.tables {
 		if i == 0 {
 			hard = t.Hard

@@ -38,7 +38,11 @@ func (c *Catalog) facts(in Config) *facts {
 		given: make(map[*Setting]model.Value, len(in.Settings)), known: map[string]*resolved{},
 	}
 	for name, v := range in.Settings {
-		if s := c.Setting(name); s != nil {
+		s := c.setting[name] // mostly it is the id, which is found without folding
+		if s == nil {
+			s = c.Setting(name)
+		}
+		if s != nil {
 			f.given[s] = v
 		}
 	}

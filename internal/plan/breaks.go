@@ -80,7 +80,7 @@ func (w *work) hits(e *edit, b catalog.Breakage, data any) bool {
 // takesPipe tells whether a new list lacks a pipe of a service that was open before. A service whose pipes have no fixed
 // name may use any of those that go and that the catalog does not know.
 func (w *work) takesPipe(service string, list []string) bool {
-	before, hard, _ := w.c.AnonymousPipes(w.cfg)
+	before, hard := w.openNow()
 	s := w.c.Service(service)
 	return s != nil && slices.ContainsFunc(before, func(n string) bool {
 		if holds(list, n) || holds(hard, n) {

@@ -83,6 +83,9 @@ func (w *work) otherHost(s *model.Scan) string {
 // given is what a scan says of one kind of data. It is denied only where the server itself refused every way that was
 // tried: a way without an answer, or an answer without anything in it, proves nothing.
 func (w *work) given(r *model.IdentityResult, d model.Disclosure) (model.Outcome, string) {
+	if r.Session.Outcome == model.Denied {
+		return model.Denied, "logon " + r.Session.Status
+	}
 	if d == model.DisclosesFiles {
 		for _, s := range r.Shares {
 			if s.Open.Outcome == model.Allowed {
@@ -91,10 +94,7 @@ func (w *work) given(r *model.IdentityResult, d model.Disclosure) (model.Outcome
 		}
 		return model.NotTested, "" // shares that no call lists are not tried
 	}
-	switch {
-	case r.Session.Outcome == model.Denied:
-		return model.Denied, "logon " + r.Session.Status
-	case r.Tree.Outcome == model.Denied:
+	if r.Tree.Outcome == model.Denied {
 		return model.Denied, "IPC$ " + r.Tree.Status
 	}
 	refused, undecided := "", false

@@ -49,6 +49,9 @@ type work struct {
 	memo     map[string][]level // levels by the edits made
 	tried    int                // evaluations of the model, for the bound
 
+	openNames, openHard []string // see openNow
+	listRead            bool
+
 	rejected []model.Rejected
 	warnings []string
 }
@@ -60,7 +63,7 @@ func (w *work) findDoors() {
 			w.doors = append(w.doors, door{identity: id, kind: d})
 		}
 	}
-	names, hard, _ := w.c.AnonymousPipes(w.cfg)
+	names, hard := w.openNow()
 	for _, n := range names {
 		if !holds(hard, n) && !holds(w.byRole("NullSessionPipes"), n) && !w.needs.pipe(n) {
 			w.doors = append(w.doors, door{identity: model.Anonymous, pipe: n})
@@ -92,7 +95,7 @@ func (w *work) levels(cfg catalog.Config) []level {
 		case v.Session(model.Anonymous) == model.Denied:
 		case d.pipe != "":
 			if !read {
-				pipes, _, _ = w.c.AnonymousPipes(cfg)
+				pipes, _, _ = v.AnonymousPipes()
 				read = true
 			}
 			if v.Tree(model.Anonymous) != model.Denied && holds(pipes, d.pipe) {
@@ -103,6 +106,29 @@ func (w *work) levels(cfg catalog.Config) []level {
 		}
 	}
 	return out
+}
+
+// openDoors keeps the doors that are not shut, and says how far they are open. No edit opens one that is shut, so the rest
+// need not be asked for again.
+func (w *work) openDoors() []level {
+	all, doors := w.levels(w.cfg), w.doors
+	w.doors = nil
+	var out []level
+	for i, l := range all {
+		if l > shut {
+			w.doors, out = append(w.doors, doors[i]), append(out, l)
+		}
+	}
+	return out
+}
+
+// openNow are the pipes that are open to anonymous callers by list before anything is changed.
+func (w *work) openNow() (names, hard []string) {
+	if !w.listRead {
+		w.openNames, w.openHard, _ = w.c.View(w.cfg).AnonymousPipes()
+		w.listRead = true
+	}
+	return w.openNames, w.openHard
 }
 
 // list is the effective list of a setting of names, as far as it is configured.

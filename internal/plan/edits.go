@@ -231,7 +231,7 @@ func (w *work) effective(id string) (any, bool) {
 // pipeList is the list with what the role and the needs ask for, and nothing else: names that are on it now stay in
 // their order, and names that a need has because every pipe is open are written out.
 func (w *work) pipeList(s *catalog.Setting) []any {
-	now, hard, _ := w.c.AnonymousPipes(w.cfg)
+	now, hard := w.openNow()
 	var out []string
 	for _, n := range now {
 		if (holds(w.byRole(s.ID), n) || w.needs.pipe(n)) && !holds(out, n) && !(holds(hard, n) && !w.from(s).Present) {

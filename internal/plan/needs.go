@@ -21,6 +21,9 @@ type needs struct {
 func (n *needs) pipe(name string) bool  { _, ok := n.pipes[catalog.PipeName(name)]; return ok }
 func (n *needs) share(name string) bool { _, ok := n.shares[strings.ToLower(name)]; return ok }
 
+// nothing tells whether strangers need nothing.
+func (n *needs) nothing() bool { return len(n.pipes) == 0 && len(n.sessions) == 0 }
+
 // declares and finds tell whether a service is declared, or found on the host.
 func (n *needs) declares(id string) bool {
 	return slices.ContainsFunc(n.declared, func(s *catalog.Service) bool { return s.ID == id })
@@ -172,7 +175,7 @@ func (w *work) harmless(pipe string) bool {
 
 // kept tells whether everything that must stay open to strangers and was open is still open.
 func (w *work) kept(cfg catalog.Config) bool {
-	if len(w.needs.pipes) == 0 && len(w.needs.sessions) == 0 {
+	if w.needs.nothing() {
 		return true
 	}
 	before, after := w.c.View(w.cfg), w.c.View(cfg)
@@ -197,7 +200,7 @@ func (w *work) opens(v *catalog.View, cfg catalog.Config, name string) bool {
 	if w.c.Pipe(name) != nil || cfg.Platform.System != "windows" {
 		return true
 	}
-	names, hard, known := w.c.AnonymousPipes(cfg)
+	names, hard, known := v.AnonymousPipes()
 	if !known || holds(names, name) || holds(hard, name) {
 		return true
 	}

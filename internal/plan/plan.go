@@ -93,7 +93,7 @@ func (w *work) target() string {
 // restrict takes from strangers what they should not have.
 func (w *work) restrict(p *model.Plan) {
 	w.findDoors()
-	before := w.after(nil)
+	before := w.openDoors()
 	edits := w.edits(before)
 	found, after := w.search(edits, before)
 	cfg := w.with(w.cfg, found...)

@@ -26,7 +26,7 @@ func (w *work) search(edits []*edit, before []level) ([]chosen, []level) {
 	if !lower(best, before) {
 		return nil, before
 	}
-	good := func(set []chosen) bool { return !higher(w.after(set), best) && w.kept(w.with(w.cfg, set...)) }
+	good := func(set []chosen) bool { return !higher(w.after(set), best) && w.keeping(set) }
 	found := w.without(all, good)
 	found = w.cheaper(all, found, good)
 	found = w.weaker(found, good)
@@ -34,6 +34,9 @@ func (w *work) search(edits []*edit, before []level) ([]chosen, []level) {
 	slices.SortFunc(found, func(a, b chosen) int { return a.edit.order - b.edit.order })
 	return found, best
 }
+
+// keeping tells whether strangers keep what they must after these edits.
+func (w *work) keeping(set []chosen) bool { return w.needs.nothing() || w.kept(w.with(w.cfg, set...)) }
 
 // after is levels with a memory, for the search comes by the same set more than once.
 func (w *work) after(set []chosen) []level {
@@ -77,7 +80,7 @@ func (w *work) respecting(all []chosen) []chosen {
 		strictest, o := ch, ch.option
 		for ; o >= 0; o-- {
 			ch.option = o
-			if w.kept(w.with(w.cfg, append(slices.Clone(set), ch)...)) {
+			if w.keeping(append(slices.Clone(set), ch)) {
 				set = append(set, ch)
 				break
 			}
@@ -128,7 +131,8 @@ func (w *work) cheaper(all, found []chosen, good func([]chosen) bool) []chosen {
 	var fixed, free []chosen
 	for _, ch := range all {
 		less := slices.DeleteFunc(slices.Clone(all), func(o chosen) bool { return o.edit == ch.edit })
-		if good(less) {
+		unused := !slices.ContainsFunc(found, func(o chosen) bool { return o.edit == ch.edit })
+		if unused || good(less) { // what was found works without it, and so does everything that has all of that
 			free = append(free, ch)
 		} else {
 			fixed = append(fixed, ch)

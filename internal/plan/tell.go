@@ -141,7 +141,7 @@ func (w *work) keeps(cfg catalog.Config) []model.Keep {
 		out = append(out, model.Keep{What: s.Title, Why: why})
 	}
 	if w.platform.Role == model.DomainController && w.platform.System == "windows" {
-		names, _, _ := w.c.AnonymousPipes(cfg)
+		names, _, _ := after.AnonymousPipes()
 		var by []string
 		for _, n := range w.byRole("NullSessionPipes") {
 			if holds(names, n) {
