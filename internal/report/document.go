@@ -217,7 +217,7 @@ func (d *Document) Close() error {
 }
 
 // AuditVerdict sums an audit up in one word: exposed when the configuration gives strangers data, weak when something
-// else should be changed, unknown when nothing could be settled, ok else.
+// else should be changed, unknown when something that counts could not be read or settled, ok else.
 func AuditVerdict(a *model.Audit) string {
 	weak := false
 	for _, f := range a.Findings {
@@ -239,7 +239,7 @@ func AuditVerdict(a *model.Audit) string {
 	switch {
 	case weak:
 		return "weak"
-	case open || len(a.Access) == 0:
+	case open || a.Partial || len(a.Access) == 0:
 		return "unknown"
 	}
 	return "ok"
