@@ -1,0 +1,97 @@
+package audit
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
+)
+
+// A Samba on this machine: the file says where a value stands, testparm says what Samba makes of it, and smbd says which
+// version it is.
+func TestLiveSamba(t *testing.T) {
+	peer.Need(t, "smbd", "testparm")
+	dir := write(t, map[string]string{
+		"smb.conf":  "[global]\n  restrict anonymous = 2\n  map to guest = Bad User\n  include = DIR/more.conf\n[IPC$]\n  guest ok = no\n[pub]\n  path = /tmp\n  public = yes\n",
+		"more.conf": "[global]\n  restrict anonymous = 1\n",
+	})
+	path := filepath.Join(dir, "smb.conf")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(b), "DIR", dir)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := &Options{}
+	if err := o.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := o.liveSamba(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := judge(o, f)
+	if a.Partial || !strings.HasPrefix(a.Platform.Version, "4.") || a.Source.Name != "local" || a.Host == "" || a.Platform.Role != model.Standalone {
+		t.Errorf("partial %v %q, %+v, host %q", a.Partial, a.Problems, a.Platform, a.Host)
+	}
+	if s := settingOf(t, a, "restrict anonymous"); s.Effective != 1 || !strings.HasSuffix(s.Origin, "more.conf:2") {
+		t.Errorf("%+v", s)
+	}
+	if s := settingOf(t, a, "map to guest"); s.Effective != "bad user" {
+		t.Errorf("%+v", s)
+	}
+	if !slices.ContainsFunc(a.Shares, func(s model.Share) bool { return s.Name == "pub" && s.Guest }) {
+		t.Errorf("%+v", a.Shares)
+	}
+	for _, id := range []string{"ipc-section-ignored", "restrict-anonymous-one", "anonymous-reads-files"} {
+		if !slices.Contains(ids(a), id) {
+			t.Errorf("no %s: %v", id, ids(a))
+		}
+	}
+	if f, err := o.liveSamba(t.Context(), filepath.Join(dir, "missing.conf")); err == nil {
+		t.Errorf("a file that is not there: %+v", f.problems)
+	}
+}
+
+// What is in Samba's registry alone is read through testparm.
+func TestSambaRegistry(t *testing.T) {
+	peer.Need(t, "smbd", "testparm", "net")
+	dir := t.TempDir()
+	path := filepath.Join(dir, "smb.conf")
+	text := "[global]\n  state directory = " + dir + "\n  private dir = " + dir + "\n  lock directory = " + dir + "\n  cache directory = " + dir + "\n  include = registry\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"setparm", "global", "restrict anonymous", "2"},
+		{"addshare", "regshare", "/tmp", "writeable=n", "guest_ok=y", ""},
+	} {
+		if out, err := program(t.Context(), "net", append([]string{"-s", path, "conf"}, args...)...); err != nil {
+			t.Fatalf("%v: %v %s", args, err, out)
+		}
+	}
+	file := source(t, Options{}, path)
+	if !file.Partial || settingOf(t, file, "restrict anonymous").Effective == 2 {
+		t.Errorf("the file alone does not show the registry: %v", file.Problems)
+	}
+	o := &Options{}
+	if err := o.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := o.liveSamba(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := judge(o, f)
+	if s := settingOf(t, a, "restrict anonymous"); s.Effective != 2 || !strings.Contains(s.Origin, "registry") {
+		t.Errorf("%+v", s)
+	}
+	if !slices.ContainsFunc(a.Shares, func(s model.Share) bool { return s.Name == "regshare" && s.Guest }) || !slices.Contains(ids(a), "guest-share-beside-restrict") {
+		t.Errorf("%+v %v", a.Shares, ids(a))
+	}
+}
