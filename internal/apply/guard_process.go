@@ -2,7 +2,10 @@ package apply
 
 import (
 	"errors"
+	"os"
 	"os/exec"
+	"slices"
+	"strings"
 )
 
 // guardProcess starts the guard as a process that belongs to no terminal and no session.
@@ -17,6 +20,7 @@ func (e *Engine) guardProcess(program string, args []string, j *Journal, secret 
 	}
 	cmd := exec.Command(program, args...)
 	cmd.Dir = e.State
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "IPCGUARD_") }) // credentials
 	cmd.Stdout, cmd.Stderr = log, log
 	detach(cmd)
 	if secret == nil {

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/model"
@@ -47,12 +48,11 @@ func resolveValues(ctx context.Context, read func(context.Context, Place) (State
 
 // needs is what a change waits for that no target does by itself.
 func needs(c model.Change) []string {
-	t := strings.ToLower(c.TakesEffect)
-	switch {
-	case strings.Contains(t, "reboot"), strings.Contains(t, "restart the computer"):
+	switch c.When {
+	case "reboot":
 		return []string{"a reboot"}
-	case strings.Contains(t, "restart"):
-		return []string{"a restart of the Server service"}
+	case "service-restart":
+		return []string{c.TakesEffect}
 	}
 	return nil
 }
@@ -227,4 +227,16 @@ func madeKeys(key, missing string) []string {
 		key = key[:i]
 	}
 	return out
+}
+
+// restartNotes says what a registry's host still has to do.
+func restartNotes(writes []Write, now time.Time) []string {
+	var notes []string
+	for _, w := range writes {
+		for _, n := range w.Needs {
+			n = fmt.Sprintf("needed before %s takes effect: %s (written at %s)", w.Place.Name, n, now.Local().Format(time.DateTime))
+			notes = append(notes, n)
+		}
+	}
+	return notes
 }

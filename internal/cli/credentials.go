@@ -32,6 +32,12 @@ func (c account) GoString() string { return c.user }
 // credentials finds the user to ask as, nil where none is given: a file that is named, a name that is asked about, or
 // the environment.
 func (a *app) credentials(f *scanFlags) (logonMaker, error) {
+	logon, _, err := a.logonAndSecret(f)
+	return logon, err
+}
+
+// logonAndSecret is credentials with what a guard in a process of its own needs to log on by itself.
+func (a *app) logonAndSecret(f *scanFlags) (logonMaker, *secret, error) {
 	given := 0
 	for _, set := range []bool{f.user != "", f.credentialsFile != "", f.kerberos} {
 		if set {
@@ -39,10 +45,11 @@ func (a *app) credentials(f *scanFlags) (logonMaker, error) {
 		}
 	}
 	if given > 1 {
-		return nil, usage("--user, --credentials-file and --kerberos exclude one another")
+		return nil, nil, usage("--user, --credentials-file and --kerberos exclude one another")
 	}
 	if f.kerberos {
-		return tickets()
+		logon, err := tickets()
+		return logon, &secret{kerberos: true}, err
 	}
 	var c account
 	var err error
@@ -54,21 +61,21 @@ func (a *app) credentials(f *scanFlags) (logonMaker, error) {
 	default:
 		name, ok := os.LookupEnv("IPCGUARD_USER")
 		if !ok || name == "" {
-			return nil, nil
+			return nil, nil, nil
 		}
 		password, ok := os.LookupEnv("IPCGUARD_PASSWORD")
 		if !ok {
-			return nil, hinted{usage("IPCGUARD_USER is set and IPCGUARD_PASSWORD is not"), "set both, or neither"}
+			return nil, nil, hinted{usage("IPCGUARD_USER is set and IPCGUARD_PASSWORD is not"), "set both, or neither"}
 		}
 		c = split(name)
 		c.password = password
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return func(targets.Target) (smb.Authenticator, error) {
 		return ntlm.NewUser(c.user, c.domain, c.password, ntlm.Options{}), nil
-	}, nil
+	}, &secret{user: c.user, domain: c.domain, password: c.password}, nil
 }
 
 // tickets logs on with the credential cache of the environment, as cifs/NAME.

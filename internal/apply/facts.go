@@ -1,0 +1,60 @@
+package apply
+
+import (
+	"context"
+
+	"ipcguard/internal/model"
+)
+
+// StillTrue checks that what a plan rests on, beside what it changes, is still as it was. Facts that this kind of target
+// does not hold (what an audit knows from elsewhere) are left out.
+func StillTrue(ctx context.Context, t Target, facts []model.Fact) error {
+	for _, f := range facts {
+		var err error
+		if s, ok := t.(*Samba); ok {
+			err = s.stillTrue(ctx, f)
+		} else {
+			err = valueStillTrue(ctx, t, f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func valueStillTrue(ctx context.Context, t Target, f model.Fact) error {
+	p, err := valuePlace(f.Where)
+	if err != nil {
+		return nil // no registry value
+	}
+	s, err := t.Read(ctx, p)
+	if err != nil {
+		return err
+	}
+	if !holds(s, f.Value) {
+		return &StaleError{f.Where, showValue(f.Value), s.String()}
+	}
+	return nil
+}
+
+func (s *Samba) stillTrue(ctx context.Context, f model.Fact) error {
+	section, name, err := sambaPlace(f.Where)
+	if err != nil {
+		return nil // no parameter
+	}
+	c, err := s.load()
+	if err != nil {
+		return err
+	}
+	change := model.Change{Where: f.Where, From: f.Value}
+	err = startsFrom(c, section, name, change)
+	if err != nil && c.Registry {
+		st, rerr := s.stored(ctx)
+		if rerr != nil {
+			return rerr
+		}
+		err = startsFrom(st.config, section, name, change)
+	}
+	return err
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"ipcguard/internal/apply"
+)
+
+const confirmHelp = `Keep an apply that waits for its confirmation. It must have been verified, and the time must not have passed: a late
+confirmation is refused, and everything goes back.
+`
+
+// oneID wants the id of one apply.
+func oneID(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return hinted{usage("want the id of one apply"), "ipcguard history lists them"}
+	}
+	return nil
+}
+
+func (a *app) confirm() *cobra.Command {
+	var f placeFlags
+	var logon scanFlags
+	c := &cobra.Command{
+		Use:   "confirm ID",
+		Short: "Keep an apply that waits for its confirmation",
+		Long:  confirmHelp,
+		Args:  oneID,
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx, id := c.Context(), args[0]
+			l, err := a.credentials(&logon)
+			if err != nil {
+				return err
+			}
+			e, err := a.engine(&f, l)
+			if err != nil {
+				return err
+			}
+			_, err = e.Confirm(ctx, id)
+			var late *apply.LateError
+			if err != nil && !errors.As(err, &late) {
+				return err
+			}
+			if derr := apply.Disarm(context.WithoutCancel(ctx), id); derr != nil {
+				err = errors.Join(err, derr)
+			}
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stdout, "%s is confirmed and stays. ipcguard rollback %s takes it back at any later time.\n", id, id)
+			return nil
+		},
+	}
+	f.register(c)
+	registerLogon(c, &logon, "as this user, for winreg:// targets")
+	return c
+}

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/scan/targets"
+	"ipcguard/internal/smb"
+)
+
+// secret is what a guard needs to log on to a host from afar. It travels through a pipe to the guard's process and is
+// kept in memory alone: after a reboot the guard of such a host is gone, which apply says.
+type secret struct {
+	user, domain, password string
+	kerberos               bool
+}
+
+// String leaves the secret out.
+func (s *secret) String() string { return "a secret" }
+
+// forGuard is what goes through the pipe, nil where the target is this machine.
+func (s *secret) forGuard(spec string) []byte {
+	if !strings.HasPrefix(spec, "winreg://") || s == nil {
+		return nil
+	}
+	b, err := json.Marshal(map[string]any{"user": s.user, "domain": s.domain, "password": s.password, "kerberos": s.kerberos})
+	if err != nil {
+		return nil // strings and a flag can always be written
+	}
+	return b
+}
+
+// readSecret is the guard's end of the pipe.
+func readSecret(in io.Reader) (logonMaker, error) {
+	b, err := io.ReadAll(io.LimitReader(in, maxAccountFile))
+	if err != nil {
+		return nil, fmt.Errorf("reading the guard's credentials: %w", err)
+	}
+	var s struct {
+		User, Domain, Password string
+		Kerberos               bool
+	}
+	if json.Unmarshal(b, &s) != nil {
+		return nil, errors.New("reading the guard's credentials: not in the form that apply writes")
+	}
+	if s.Kerberos {
+		return tickets()
+	}
+	return func(targets.Target) (smb.Authenticator, error) {
+		return ntlm.NewUser(s.User, s.Domain, s.Password, ntlm.Options{}), nil
+	}, nil
+}

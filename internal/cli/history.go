@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ipcguard/internal/apply"
+)
+
+const historyHelp = `List every apply, or show one: when, by whom, on which host, what was written, and how it ended. Records are signed; the
+signatures are checked.
+`
+
+func (a *app) history() *cobra.Command {
+	var f placeFlags
+	format := "text"
+	c := &cobra.Command{
+		Use:   "history [ID]",
+		Short: "List what was applied, and how it ended",
+		Long:  historyHelp,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return oneID(c, args)
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := oneOf("--format", format, []string{"text", "json"}); err != nil {
+				return err
+			}
+			e, err := a.engine(&f, nil)
+			if err != nil {
+				return err
+			}
+			return a.runHistory(e, args, format)
+		},
+	}
+	f.register(c)
+	c.Flags().StringVar(&format, "format", format, "text, json")
+	return c
+}
+
+// entry is one apply as JSON.
+type entry struct {
+	apply.Before
+	Phase   apply.Phase     `json:"phase"`
+	Ended   time.Time       `json:"ended"`
+	Steps   []apply.Step    `json:"steps"`
+	Records []*apply.Record `json:"records"`
+}
+
+func (a *app) runHistory(e *apply.Engine, ids []string, format string) error {
+	all, damage := e.History()
+	out := []entry{}
+	for _, j := range all {
+		if len(ids) == 1 && j.ID != ids[0] {
+			continue
+		}
+		records, err := e.Records(j)
+		if err != nil {
+			return err
+		}
+		out = append(out, entry{j.Before, j.Phase(), j.Ended(), j.Steps, records})
+		if format == "text" {
+			fmt.Fprintf(a.stdout, "%s  %-8s %s  %s  by %s\n", j.ID, j.Phase(), j.Started.Local().Format(time.DateTime), j.Target, j.Who)
+			if len(ids) == 1 {
+				a.showJournal(j, records)
+			}
+		}
+	}
+	if format == "json" {
+		enc := json.NewEncoder(a.stdout)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(out); err != nil {
+			return fmt.Errorf("writing results: %w", err)
+		}
+	}
+	if len(ids) == 1 && len(out) == 0 && damage == nil {
+		return fmt.Errorf("there is no apply %s in %s", ids[0], e.State)
+	}
+	return damage
+}
+
+func (a *app) showJournal(j *apply.Journal, records []*apply.Record) {
+	fmt.Fprintf(a.stdout, "host %s\nplan %s\nwritten:\n", j.Host, j.PlanHash)
+	for _, w := range j.Writes {
+		fmt.Fprint(a.stdout, apply.Diff(w.Place, w.Before, w.After))
+	}
+	fmt.Fprintln(a.stdout, "steps:")
+	for _, s := range j.Steps {
+		fmt.Fprintf(a.stdout, "  %s  %s", s.Time.Local().Format(time.DateTime), s.Event)
+		if s.Write != nil {
+			fmt.Fprintf(a.stdout, " %s", j.Writes[*s.Write].Place)
+		}
+		if s.Why != "" {
+			fmt.Fprintf(a.stdout, ": %s", s.Why)
+		}
+		fmt.Fprintln(a.stdout)
+		for _, d := range s.Diffs {
+			fmt.Fprint(a.stdout, d)
+		}
+	}
+	for _, r := range records {
+		fmt.Fprintf(a.stdout, "record: %s by %s at %s, signature good\n", r.Action, r.Who, r.Time.Local().Format(time.DateTime))
+	}
+}

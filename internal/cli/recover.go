@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ipcguard/internal/apply"
+)
+
+const recoverHelp = `Finish what a killed process, a power cut or a missing confirmation left. Every apply that was cut short, or whose
+confirmation did not come in time, is taken back; the host of each is exactly as before or exactly as after, and this says
+which. What is in order is not touched. apply, confirm and rollback do this by themselves before they write anything.
+`
+
+func (a *app) recoverVerb() *cobra.Command {
+	var f placeFlags
+	var logon scanFlags
+	var guard string
+	var stdin bool
+	c := &cobra.Command{
+		Use:   "recover",
+		Short: "Finish or take back what was cut short",
+		Long:  recoverHelp,
+		Args:  noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if guard != "" {
+				return a.runGuard(c.Context(), &f, guard, stdin)
+			}
+			return a.runRecover(c.Context(), &f, &logon)
+		},
+	}
+	f.register(c)
+	registerLogon(c, &logon, "as this user, for winreg:// targets")
+	c.Flags().StringVar(&guard, "guard", "", "watch over this apply until it is over")
+	c.Flags().BoolVar(&stdin, "credentials-stdin", false, "read the credentials of the guard from the standard input")
+	for _, hidden := range []string{"guard", "credentials-stdin"} {
+		if err := c.Flags().MarkHidden(hidden); err != nil {
+			panic(err) // a flag that was just defined
+		}
+	}
+	return c
+}
+
+func (a *app) runRecover(ctx context.Context, f *placeFlags, l *scanFlags) error {
+	logon, err := a.credentials(l)
+	if err != nil {
+		return err
+	}
+	e, err := a.engine(f, logon)
+	if err != nil {
+		return err
+	}
+	found, err := e.Recover(ctx)
+	for _, r := range found {
+		switch {
+		case r.Err != nil:
+			fmt.Fprintf(a.stdout, "%s  %s: NOT recovered: %v\n", r.ID, r.Target, r.Err)
+			err = errors.Join(err, fmt.Errorf("%s could not be recovered", r.ID))
+		case r.Did != "":
+			fmt.Fprintf(a.stdout, "%s  %s: the host is as %s it: %s\n", r.ID, r.Target, r.Host, r.Did)
+		case r.Left > 0:
+			fmt.Fprintf(a.stdout, "%s  %s: the host is as %s it; it waits for its confirmation, %v are left\n", r.ID, r.Target, r.Host, r.Left.Round(time.Second))
+		default:
+			fmt.Fprintf(a.stdout, "%s  %s: %s, the host is as %s it\n", r.ID, r.Target, r.Phase, r.Host)
+		}
+		if r.Did != "" {
+			err = errors.Join(err, apply.Disarm(ctx, r.ID))
+		}
+	}
+	if len(found) == 0 && err == nil {
+		fmt.Fprintln(a.stdout, "Nothing was ever applied with this state directory.")
+	}
+	return err
+}
+
+// recoverFirst is what every verb that writes begins with.
+func (a *app) recoverFirst(ctx context.Context, e *apply.Engine) error {
+	found, err := e.Recover(ctx)
+	for _, r := range found {
+		if r.Err != nil {
+			err = errors.Join(err, fmt.Errorf("%s on %s could not be recovered: %w", r.ID, r.Target, r.Err))
+		}
+		if r.Did != "" {
+			fmt.Fprintf(a.stderr, "%s on %s was %s\n", r.ID, r.Target, r.Did)
+			err = errors.Join(err, apply.Disarm(ctx, r.ID))
+		}
+	}
+	return err
+}
+
+// runGuard is the guard's own process.
+func (a *app) runGuard(ctx context.Context, f *placeFlags, id string, stdin bool) error {
+	var logon logonMaker
+	if stdin {
+		var err error
+		if logon, err = readSecret(a.stdin); err != nil {
+			return err
+		}
+	}
+	e, err := a.engine(f, logon)
+	if err != nil {
+		return err
+	}
+	e.Who = "the guard of " + id
+	err = e.Watch(ctx, id)
+	if ctx.Err() != nil {
+		return err
+	}
+	return errors.Join(err, apply.Disarm(ctx, id))
+}

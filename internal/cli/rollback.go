@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"ipcguard/internal/apply"
+)
+
+const rollbackHelp = `Restore exactly what was there before an apply: values with their types, absence, files byte for byte with mode and
+owner. It works at any later time. What somebody else changed since is shown and not overwritten, unless --force says so.
+`
+
+func (a *app) rollback() *cobra.Command {
+	var f placeFlags
+	var logon scanFlags
+	var force bool
+	c := &cobra.Command{
+		Use:   "rollback ID",
+		Short: "Restore exactly what was there before an apply",
+		Long:  rollbackHelp,
+		Args:  oneID,
+		RunE: func(c *cobra.Command, args []string) error {
+			l, err := a.credentials(&logon)
+			if err != nil {
+				return err
+			}
+			e, err := a.engine(&f, l)
+			if err != nil {
+				return err
+			}
+			return a.runRollback(c.Context(), e, args[0], force)
+		},
+	}
+	f.register(c)
+	c.Flags().BoolVar(&force, "force", false, "overwrite what somebody else changed since")
+	registerLogon(c, &logon, "as this user, for winreg:// targets")
+	return c
+}
+
+func (a *app) runRollback(ctx context.Context, e *apply.Engine, id string, force bool) error {
+	j, err := e.Rollback(ctx, id, force)
+	var conflict *apply.ConflictError
+	if errors.As(err, &conflict) {
+		fmt.Fprintln(a.stdout, "Changed since, from what was written to what is there now:")
+		for _, d := range conflict.Diffs {
+			fmt.Fprint(a.stdout, d)
+		}
+		return hinted{err, "ipcguard rollback --force " + id + " overwrites it"}
+	}
+	if err != nil {
+		return explained(err)
+	}
+	if err := apply.Disarm(context.WithoutCancel(ctx), id); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s is rolled back: %s is as it was before.\n", id, j.Target)
+	return nil
+}

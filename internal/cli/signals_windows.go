@@ -1,0 +1,5 @@
+package cli
+
+import "os"
+
+func stopSignals() []os.Signal { return nil }

@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ipcguard/internal/apply"
+	"ipcguard/internal/model"
+	"ipcguard/internal/scan/targets"
+)
+
+const verifyHelp = `Prove from outside that a plan holds, or that what an earlier scan found is closed. Every target is asked as a stranger
+over every family of dialects that it speaks (SMB1, SMB2, SMB3), on fresh connections. A check passes when its question
+was answered: what got no answer is inconclusive, never closed. Positive controls show that the probes could have seen
+something: the server answers, and a user with credentials still gets in.
+
+Must-work checks, given with --check or proposed by the plan:
+  tcp:HOST:PORT   pipe:NAME   share:NAME   print:NAME   logon:   command:PROGRAM…
+
+Exit status 3 means that a check failed, 4 that one could not be made.
+`
+
+type verifyFlags struct {
+	plan, scan, format string
+	checks             []string
+	commands           bool
+	patience           time.Duration
+	logon              scanFlags
+}
+
+func (a *app) verify() *cobra.Command {
+	f := &verifyFlags{}
+	c := &cobra.Command{
+		Use:   "verify TARGET… --plan FILE | --scan FILE",
+		Short: "Prove from outside that what should be closed is, and that the rest works",
+		Long:  verifyHelp,
+		Example: `  ipcguard verify srv1 --plan plan.json --check 'pipe:sql\query' --credentials-file user.txt
+  ipcguard verify srv1 --scan before.json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return hinted{usage("no targets named"), "ipcguard verify HOST --plan FILE"}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error { return a.runVerify(c.Context(), f, args) },
+	}
+	s := c.Flags()
+	s.SortFlags = false
+	s.StringVar(&f.plan, "plan", "", "everything that this plan closes is to be closed, and its checks are to pass")
+	s.StringVar(&f.scan, "scan", "", "everything that this earlier scan found exposed is to be closed")
+	s.StringSliceVar(&f.checks, "check", nil, "what must work: tcp:HOST:PORT, pipe:NAME, share:NAME, print:NAME, logon:, command:…")
+	s.BoolVar(&f.commands, "allow-commands", false, "run command: checks that the plan itself brings")
+	s.DurationVar(&f.patience, "patience", 0, "how long what is still open is asked again")
+	s.StringVar(&f.format, "format", "text", "text, json")
+	registerLogon(c, &f.logon, "as this user too")
+	return c
+}
+
+func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) error {
+	if err := oneOf("--format", f.format, []string{"text", "json"}); err != nil {
+		return err
+	}
+	if (f.plan == "") == (f.scan == "") {
+		return usage("want --plan FILE or --scan FILE")
+	}
+	logon, err := a.credentials(&f.logon)
+	if err != nil {
+		return err
+	}
+	for _, check := range f.checks {
+		if _, _, err := apply.ParseCheck(check); err != nil {
+			return usageError{err}
+		}
+	}
+	var p *model.Plan
+	var earlier []*model.Scan
+	if f.plan != "" {
+		if p, _, err = readPlan(f.plan); err != nil {
+			return err
+		}
+	} else if earlier, err = readScans(f.scan); err != nil {
+		return err
+	}
+	list, err := targets.Parse(ctx, args, targets.Options{Port: 445, Stdin: a.stdin})
+	if err != nil {
+		return usageError{err}
+	}
+	proofs := []*apply.Proof{}
+	worst := apply.Passed
+	for t := range list.All() {
+		v := &apply.Verification{Target: t, Plan: p, Checks: f.checks, AllowCommands: f.commands, User: logon, Patience: f.patience}
+		if p == nil {
+			if v.Earlier = scanOf(earlier, t); v.Earlier == nil {
+				return fmt.Errorf("%s has no scan of %s", f.scan, t.Name)
+			}
+		}
+		proof, err := v.Run(ctx)
+		if err != nil {
+			return err
+		}
+		proofs = append(proofs, proof)
+		worst = worse(worst, proof)
+		if f.format == "text" {
+			word := "NOT VERIFIED"
+			if proof.Passed {
+				word = "verified"
+			}
+			fmt.Fprintf(a.stdout, "%s: %s\n", t.Name, word)
+			a.showProof(proof)
+		}
+	}
+	if f.format == "json" {
+		enc := json.NewEncoder(a.stdout)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(proofs); err != nil {
+			return fmt.Errorf("writing results: %w", err)
+		}
+	}
+	switch worst {
+	case apply.Failed:
+		return outcome{exitExposed}
+	case apply.Inconclusive:
+		return outcome{exitPartial}
+	}
+	return nil
+}
+
+// worse is what a run of several proofs comes to.
+func worse(r apply.Result, p *apply.Proof) apply.Result {
+	for _, c := range p.Checks {
+		if c.Result == apply.Failed {
+			return apply.Failed
+		}
+	}
+	if !p.Passed && r == apply.Passed {
+		return apply.Inconclusive
+	}
+	return r
+}
+
+// scanOf finds the earlier scan of a target, by address or name; a file with one scan alone is of the one target.
+func scanOf(list []*model.Scan, t targets.Target) *model.Scan {
+	for _, s := range list {
+		if addr, err := netip.ParseAddrPort(s.Address); err == nil && addr == t.Addr || strings.EqualFold(s.Target, t.Name) {
+			return s
+		}
+	}
+	return nil
+}
