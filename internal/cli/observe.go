@@ -134,7 +134,11 @@ func (a *app) runObserve(ctx context.Context, f *observeFlags, args []string) er
 	}
 	// The collector's limit is soft: it works harder near it. What observe keeps is bounded well below.
 	debug.SetMemoryLimit(int64(memory) * 9 / 10)
-	run.traffic = observe.NewTraffic(run.agg, run.cov, observe.TrafficOptions{Ports: ports, Memory: memory})
+	ring := 0
+	if len(run.live) > 0 {
+		ring = memory / 4
+	}
+	run.traffic = observe.NewTraffic(run.agg, run.cov, observe.TrafficOptions{Ports: ports, Memory: memory - ring})
 	run.logs = observe.NewLogs(run.agg, run.cov, observe.LogOptions{Server: f.server})
 
 	var interrupted error
@@ -145,7 +149,7 @@ func (a *app) runObserve(ctx context.Context, f *observeFlags, args []string) er
 			err = hinted{fmt.Errorf("%s holds no observation yet", f.state), "a result is saved some seconds after the start"}
 		}
 	case len(run.live) > 0:
-		err = a.watch(ctx, run, f, length)
+		err = a.watch(ctx, run, f, length, ring)
 	default:
 		for _, name := range run.files {
 			if err = a.observeSource(ctx, run, f, name); err != nil {
@@ -184,14 +188,14 @@ func (r *observing) finish() {
 }
 
 // watch observes the wire.
-func (a *app) watch(ctx context.Context, run *observing, f *observeFlags, length time.Duration) error {
+func (a *app) watch(ctx context.Context, run *observing, f *observeFlags, length time.Duration, ring int) error {
 	if length > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, length)
 		defer cancel()
 	}
 	return run.traffic.Live(ctx, observe.LiveOptions{
-		Interfaces: run.live, State: f.state,
+		Interfaces: run.live, State: f.state, Memory: ring,
 		Ready: func() { a.hint("observing %s; an interrupt ends it in good order", strings.Join(run.live, ", ")) },
 	})
 }

@@ -21,8 +21,11 @@ import (
 // See packet_mmap.txt of the kernel's documentation, TPACKET_V3.
 const (
 	blockSize = 1 << 20
-	// ringBlocks is how many blocks an interface has: 24 MiB are 20 ms of 10 Gbit/s, and count for observe's memory.
-	ringBlocks = 24
+	// minBlocks and maxBlocks bound the ring: 8 MiB are 7 ms of 10 Gbit/s, 64 MiB are half a second of 1 Gbit/s. More would
+	// help only a host that does not keep up anyway.
+	minBlocks, maxBlocks = 8, 64
+	// urgency is the niceness of the thread that reads: it does little, and must do it before the ring is full.
+	urgency = -10
 	// retire is after how many milliseconds a block that is not full is handed over.
 	retire = 50
 	// patience is how long a wait for packets lasts before the caller has another look at the clock, in milliseconds.
@@ -62,10 +65,11 @@ type wire struct {
 	stats time.Time
 }
 
-func listen(names []string, ports []uint16) (*wire, error) {
+func listen(names []string, ports []uint16, memory int) (*wire, error) {
 	w := new(wire)
+	blocks := min(max(memory/blockSize/len(names), minBlocks), maxBlocks)
 	for _, name := range names {
-		r, err := openRing(name, ports)
+		r, err := openRing(name, ports, blocks)
 		if err != nil {
 			w.close()
 			if errors.Is(err, os.ErrPermission) {
@@ -77,6 +81,21 @@ func listen(names []string, ports []uint16) (*wire, error) {
 		w.polls = append(w.polls, unix.PollFd{Fd: int32(r.fd), Events: unix.POLLIN | unix.POLLERR})
 	}
 	return w, nil
+}
+
+// hurry makes the calling thread urgent, where that is allowed, until the function that it returns is called.
+func hurry() (calm func()) {
+	runtime.LockOSThread()
+	was, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err == nil {
+		err = unix.Setpriority(unix.PRIO_PROCESS, 0, urgency)
+	}
+	return func() {
+		if err == nil {
+			_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 20-was) // the system call tells 20 minus the niceness
+		}
+		runtime.UnlockOSThread()
+	}
 }
 
 func (w *wire) close() {
@@ -94,7 +113,7 @@ func (r *ring) close() {
 
 func htons(v uint16) uint16 { return v<<8 | v>>8 }
 
-func openRing(name string, ports []uint16) (r *ring, err error) {
+func openRing(name string, ports []uint16, blocks int) (r *ring, err error) {
 	link, err := net.InterfaceByName(name)
 	if err != nil {
 		return nil, err
@@ -126,13 +145,16 @@ func openRing(name string, ports []uint16) (r *ring, err error) {
 		}
 	}
 	const frame = 1 << 16
+	if r.loopback { // each packet is shown as it leaves and as it comes; kernels before 4.20 cannot leave one out
+		_ = unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
+	}
 	request := unix.TpacketReq3{
-		Block_size: blockSize, Block_nr: ringBlocks, Frame_size: frame, Frame_nr: blockSize / frame * ringBlocks, Retire_blk_tov: retire,
+		Block_size: blockSize, Block_nr: uint32(blocks), Frame_size: frame, Frame_nr: uint32(blockSize / frame * blocks), Retire_blk_tov: retire,
 	}
 	if err := unix.SetsockoptTpacketReq3(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &request); err != nil {
 		return nil, fmt.Errorf("packet ring: %w", err)
 	}
-	if r.blocks, err = unix.Mmap(fd, 0, blockSize*ringBlocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
+	if r.blocks, err = unix.Mmap(fd, 0, blockSize*blocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		return nil, fmt.Errorf("packet ring: %w", err)
 	}
 	membership := unix.PacketMreq{Ifindex: int32(link.Index), Type: unix.PACKET_MR_PROMISC}
@@ -244,7 +266,7 @@ func (r *ring) block(t *Traffic) (bool, error) {
 			return false, fmt.Errorf("live:%s: a packet outside its block", r.name)
 		}
 		ll := h[packetHeader:]
-		if !r.loopback || ll[llType] != unix.PACKET_OUTGOING { // loopback shows each packet as it leaves and as it comes
+		if !r.loopback || ll[llType] != unix.PACKET_OUTGOING {
 			when := time.Unix(int64(ne.Uint32(h[packetSec:])), int64(ne.Uint32(h[packetNano:]))).UTC()
 			t.Packet(linkType(ne.Uint16(ll[llHardware:])), h[mac:mac+snap], int(ne.Uint32(h[packetLen:])), when)
 		}
@@ -255,7 +277,7 @@ func (r *ring) block(t *Traffic) (bool, error) {
 		at += next
 	}
 	atomic.StoreUint32(status, unix.TP_STATUS_KERNEL)
-	r.next = (r.next + 1) % ringBlocks
+	r.next = (r.next + 1) % (len(r.blocks) / blockSize)
 	return true, nil
 }
 

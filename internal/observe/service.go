@@ -1,7 +1,9 @@
 package observe
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -13,9 +15,14 @@ const saveEvery = 10 * time.Second
 type LiveOptions struct {
 	Interfaces []string
 	State      string // a directory for results, "" for none
+	// Memory is what packets that wait to be read may take, in bytes, beside the Traffic's own; DefaultRing when 0.
+	Memory int
 	// Ready, when not nil, is called once the sockets capture.
 	Ready func()
 }
+
+// DefaultRing is what packets that wait to be read may take, in bytes.
+const DefaultRing = 48 << 20
 
 // Live watches interfaces until the context ends. With a state directory the result is saved every few seconds and at the
 // end, one a day, and what the directory has of today is gone on with; without one all of it is in the Traffic's Aggregator.
@@ -25,7 +32,10 @@ func (t *Traffic) Live(ctx context.Context, o LiveOptions) error {
 	if err != nil {
 		return err
 	}
-	wire, err := listen(o.Interfaces, t.watched())
+	if len(o.Interfaces) == 0 {
+		return errors.New("live: no interface named")
+	}
+	wire, err := listen(o.Interfaces, t.watched(), cmp.Or(o.Memory, DefaultRing))
 	if err != nil {
 		return err
 	}
@@ -33,6 +43,7 @@ func (t *Traffic) Live(ctx context.Context, o LiveOptions) error {
 	if o.Ready != nil {
 		o.Ready()
 	}
+	defer hurry()()
 	for ctx.Err() == nil {
 		if err := wire.read(t); err != nil {
 			return err
