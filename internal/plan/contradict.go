@@ -100,10 +100,11 @@ func (w *work) given(r *model.IdentityResult, d model.Disclosure) (model.Outcome
 	refused, undecided := "", false
 	step := func(o model.Outcome, by string) {
 		switch o {
-		case model.Denied, model.Absent:
+		case model.Denied:
 			if refused == "" {
 				refused = strings.TrimSpace(by)
 			}
+		case model.Absent: // no such way, which says nothing of the others
 		default:
 			undecided = true
 		}
