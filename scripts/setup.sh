@@ -28,6 +28,7 @@ libhivex-bin        hivexml     comparison with hivexml, hives to edit
 reglookup           reglookup   comparison with reglookup
 chntpw              reged       comparison with reged
 libevtx-utils       evtxexport  comparison with evtxexport
+wine                wine        a registry that Wine wrote, and the Windows build reading it
 '
 fi
 

@@ -111,6 +111,10 @@ func (w *windowsReader) sharesOf() {
 	guest := func(name string) bool {
 		return slices.ContainsFunc(anonymous, func(s string) bool { return strings.EqualFold(s, name) })
 	}
+	w.shares = []model.Share{}
+	if n, ok := number(w.values["LanmanServer.Start"].Data); ok && n == 4 {
+		return // the service that makes shares is disabled: there are none, IPC$ included
+	}
 	w.shares = append(w.shares, model.Share{Name: "IPC$", Default: true})
 	wks, srv := w.values["AutoShareWks"], w.values["AutoShareServer"]
 	auto := srv
