@@ -44,6 +44,7 @@ type Traffic struct {
 	cov      *Coverage
 	decoder  packet.Decoder
 	table    *flow.Table
+	kdc      *flow.Table // what Kerberos servers answer, for the names in it
 	follower *conversation.Follower
 	ports    [1 << 16]bool
 	last     time.Time
@@ -87,8 +88,15 @@ func NewTraffic(agg *Aggregator, cov *Coverage, o TrafficOptions) *Traffic {
 	t.follower = conversation.NewFollower(agg, memory/shareState)
 	limits := flow.Limits{Flows: memory / shareState / flowBytes, Held: memory / shareHeld, PerSide: flow.DefaultLimits.PerSide}
 	t.table = flow.NewTable(limits, func(port uint16) bool { return t.ports[port] }, t.follower.Open)
+	// Answers of Kerberos servers are short: some of them at a time, and little behind holes, is enough.
+	kdcs := flow.Limits{Flows: 4096, Held: 1 << 20, PerSide: 128 << 10}
+	t.kdc = flow.NewTable(kdcs, func(port uint16) bool { return port == kerberosPort && !t.ports[port] }, t.follower.OpenKDC)
 	return t
 }
+
+// kerberosPort is where names are learned. See RFC 4120 7.2.2. What goes over UDP is not looked at: Windows takes TCP, since
+// its tickets are longer than a packet.
+const kerberosPort = 88
 
 // Source names where the packets come from.
 func (t *Traffic) Source(name string) { t.follower.Source = name }
@@ -103,11 +111,14 @@ func (t *Traffic) Packet(link layers.LinkType, data []byte, length int, at time.
 		return
 	}
 	if !t.table.Segment(&seg, at) {
-		return
+		if !t.kdc.Segment(&seg, at) {
+			return
+		}
+	} else {
+		t.cov.Saw(at)
 	}
-	t.cov.Saw(at)
 	for t.follower.Over() {
-		if !t.table.Evict(at) && !t.follower.ForgetOld() {
+		if !t.table.Evict(at) && !t.kdc.Evict(at) && !t.follower.ForgetOld() {
 			return
 		}
 	}
@@ -119,6 +130,7 @@ func (t *Traffic) Idle() { t.table.Close(t.last) }
 // Close ends every connection and completes the coverage. No packet is taken after it.
 func (t *Traffic) Close() {
 	t.table.Close(t.last)
+	t.kdc.Close(t.last)
 	t.Settle()
 	for id, n := range t.agg.GivenUp() {
 		t.cov.Note(fmt.Sprintf("%d uses by %s identities found no room in the memory for rows and are not told", n, id))

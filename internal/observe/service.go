@@ -65,7 +65,7 @@ func (t *Traffic) watched() (ports []uint16) {
 			ports = append(ports, uint16(p))
 		}
 	}
-	return ports
+	return append(ports, kerberosPort)
 }
 
 // keeper saves what a run finds. A nil one does nothing.

@@ -56,6 +56,13 @@ func TestTraps(t *testing.T) {
 		// Kerberos has no NTLM name: that makes nobody anonymous.
 		{"Kerberos has a name elsewhere", "zeek/krb__smb2_krb.pcap", is(model.User, model.LayerSession, "", model.Allowed), 1},
 		{"Kerberos is not anonymous", "zeek/krb__kerberos_tso.pcapng", func(u *model.Use) bool { return u.Identity == model.Anonymous }, 0},
+		// Its name is beside the ticket where that is issued.
+		{"the ticket's owner", "zeek/krb__kerberos_tso.pcapng", func(u *model.Use) bool {
+			return u.Layer == model.LayerSession && strings.EqualFold(u.Account[strings.LastIndexByte(u.Account, '\\')+1:], "administrator")
+		}, 2},
+		// The third one's ticket was issued before the capture began.
+		{"an older ticket", "zeek/krb__kerberos_tso.pcapng", func(u *model.Use) bool { return u.Layer == model.LayerSession && u.Account == "" }, 1},
+		{"the ticket of a machine", "zeek/krb__kerberos_tso.pcapng", is(model.Machine, model.LayerSession, "", model.Allowed), 1},
 		// One client with twenty FIDs at a time, each bound with NTLM inside RPC.
 		{"many FIDs", "zeek/dce-rpc__20-fids.pcap", func(u *model.Use) bool { return u.Layer == model.LayerBind }, 20},
 		// The server's IOCTL answers repeat the request, which is one call all the same.

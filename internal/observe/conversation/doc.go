@@ -83,12 +83,13 @@ type Follower struct {
 	// Source names where the packets come from; rows carry it.
 	Source string
 
-	sink   Sink
-	limit  int
-	used   int
-	counts Counts
-	bound  boundTable
-	spare  [][]byte // buffers of frames, to be used again
+	sink    Sink
+	limit   int
+	used    int
+	counts  Counts
+	bound   boundTable
+	tickets ticketTable
+	spare   [][]byte // buffers of frames, to be used again
 }
 
 // NewFollower makes one that gives its rows to sink and is Over its memory beyond limit bytes.

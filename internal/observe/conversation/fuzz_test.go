@@ -78,3 +78,30 @@ func FuzzConversation(f *testing.F) {
 		}
 	})
 }
+
+// FuzzKDC wants no panic, and all memory back.
+func FuzzKDC(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x2c\x6d\x2a\x30\x28\xa3\x03\x1b\x01R\xa4\x0e\x30\x0c\xa0\x03\x02\x01\x01\xa1\x05\x30\x03\x1b\x01u\xa5\x11\x61\x0f\x30\x0d\xa0\x03\x02\x01\x05\xa3\x06\x30\x04\xa2\x02\x04\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		fo := NewFollower(&nobody{t: t}, 1<<20)
+		s := fo.OpenKDC(flow.Conn{}, time.Time{})
+		for len(b) > 0 {
+			n := min(len(b), 7)
+			s.Data(flow.ToClient, b[:n], time.Time{})
+			b = b[n:]
+		}
+		s.Close(time.Time{})
+		_, _ = ticketOf(b)
+		for fo.ForgetOld() {
+		}
+		if fo.Used() != 0 {
+			t.Fatalf("%d bytes are still charged", fo.Used())
+		}
+	})
+}
+
+// FuzzTicket wants no panic from a client's token.
+func FuzzTicket(f *testing.F) {
+	f.Add([]byte("\x60\x1f\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00\x6e\x10\x30\x0e\xa3\x0c\x61\x0a\x30\x08\xa0\x03\x02\x01\x05\xa1\x01\x00"))
+	f.Fuzz(func(_ *testing.T, b []byte) { ticketOf(b) })
+}

@@ -29,6 +29,7 @@ var notSeen = identity{kind: model.Unknown, basis: "the logon was not seen"}
 type logon struct {
 	auth      *ntlm.Authenticate // of the last AUTHENTICATE
 	kerberos  bool
+	principal string // of kerberos, where its ticket was seen being issued
 	other     bool   // a token of another mechanism
 	plain     bool   // SMB1 without extended security
 	anonymous bool   // plain, without name and password
@@ -95,6 +96,8 @@ func (l *logon) claimed() identity {
 		return identity{kind: model.Anonymous, basis: "NTLM logon without name and response"}
 	case l.auth != nil:
 		return named(account(l.auth.Domain(), l.auth.User()), "NTLM logon by name")
+	case l.kerberos && l.principal != "":
+		return named(l.principal, "Kerberos logon; its ticket was seen being issued")
 	case l.kerberos:
 		return identity{kind: model.User, basis: "Kerberos logon; the name is inside the ticket"}
 	case l.other:

@@ -235,7 +235,7 @@ func (c *Conversation) rpcAuth(p *pipe, pdu *dcerpc.PDU) {
 		}
 		return
 	case dcerpc.AuthNTLM, dcerpc.AuthSPNEGO, dcerpc.AuthKerberos:
-		p.auth.token(pdu.Auth.Token)
+		c.f.token(&p.auth, pdu.Auth.Token)
 	}
 	if p.auth.auth != nil || p.auth.kerberos {
 		p.who = p.auth.claimed()

@@ -90,14 +90,18 @@ func (f *Follower) forget(k boundKey) {
 	}
 }
 
-// ForgetOld drops the older half of the sessions that are remembered beyond their connections, for a caller who has no
+// ForgetOld drops the older half of the sessions and tickets that are remembered beyond their connections, for a caller who has no
 // connection left to evict. False: there is none.
 func (f *Follower) ForgetOld() bool {
 	n := (f.bound.order.Len() + 1) / 2
 	for range n {
 		f.forget(f.bound.order.Front().Value.(boundEntry).key)
 	}
-	return n > 0
+	m := (f.tickets.order.Len() + 1) / 2
+	for range m {
+		f.expire()
+	}
+	return n+m > 0
 }
 
 // session finds a session of this connection, or one that is known from another, or makes one whose logon was not seen.

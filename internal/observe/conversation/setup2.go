@@ -61,7 +61,7 @@ func (c *Conversation) setupRequest(h *smb2.Header, msg []byte) error {
 	}
 	s.at = c.st.now
 	s.binding = r.Flags&smb2.SessionBinding != 0
-	s.token(r.SecurityBuffer)
+	c.f.token(&s.logon, r.SecurityBuffer)
 	if s.damaged {
 		c.f.giveUp(badToken)
 	}

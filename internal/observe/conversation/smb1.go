@@ -229,7 +229,7 @@ func (c *Conversation) setup1(m *smb1.Message, r *smb1.SessionSetupRequest, o *o
 		if l == nil || m.UID == 0 {
 			l = new(logon)
 		}
-		l.token(r.SecurityBlob)
+		c.f.token(l, r.SecurityBlob)
 		if l.damaged {
 			c.f.giveUp(badToken)
 		}
