@@ -87,3 +87,6 @@ func (v *View) Pipe(id model.Identity, name string) model.Outcome {
 
 // Why says what the answer for one kind of data rests on.
 func (v *View) Why(id model.Identity, d model.Disclosure) []string { return v.discloses(id, d).why }
+
+// WhySession says what the answer about being let in rests on.
+func (v *View) WhySession(id model.Identity) []string { return v.gate(id).session.why }

@@ -52,8 +52,9 @@ func (i *item) doable(r *Result) bool {
 
 type tasks struct {
 	strings.Builder
-	n     int
-	samba bool
+	n       int
+	samba   bool
+	changed []string // what tells that smb.conf was changed
 }
 
 // task starts a task of a module.
@@ -121,7 +122,9 @@ func (t *tasks) item(i *item, forward bool) {
 			t.arg("state", "absent")
 		}
 		t.arg("mode", `"preserve"`)
-		t.WriteString("  register: ipcguard_" + fmt.Sprint(t.n) + "\n")
+		register := fmt.Sprintf("ipcguard_%d", t.n)
+		t.WriteString("  register: " + register + "\n")
+		t.changed = append(t.changed, register+" is changed")
 	}
 }
 
@@ -172,6 +175,7 @@ func (t *tasks) reload() {
 	if !t.samba {
 		return
 	}
+	when := "  changed_when: true\n  when: " + strings.Join(t.changed, " or ") + "\n"
 	t.WriteString(`
 - name: "Check the configuration"
   ansible.builtin.command:
@@ -181,18 +185,15 @@ func (t *tasks) reload() {
 - name: "Make Samba read it"
   ansible.builtin.command:
     argv: [smbcontrol, smbd, reload-config]
-  changed_when: true
-
+` + when + `
 - name: "Make the RPC workers read it, which a reload does not reach"
   ansible.builtin.shell:
     cmd: pkill -HUP -f '^(/[^ ]*/)?rpcd_[a-z]+( |$)' || true
-  changed_when: true
-
+` + when + `
 - name: "Cut connections to IPC$ that are open"
   ansible.builtin.command:
     argv: [smbcontrol, smbd, close-share, "IPC$"]
-  changed_when: true
-`)
+` + when)
 }
 
 // quoted writes a text as a YAML scalar in double quotes, in which JSON's escapes hold too. What Ansible would take for a

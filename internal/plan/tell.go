@@ -27,6 +27,9 @@ func (w *work) residual(cfg catalog.Config, after []level) []string {
 				continue
 			}
 			why := strings.Join(v.Why(id, d.kind), "; ")
+			if levelOf(v.Session(id)) == ajar { // whether they are let in at all comes before everything else
+				why = "whether they are let in at all is not known: " + strings.Join(v.WhySession(id), "; ")
+			}
 			scanned := levelOf(w.settled[d]) == open && w.settled[d] != ""
 			at := slices.IndexFunc(mine, func(g *group) bool { return g.level == after[i] && g.why == why && g.scan == scanned })
 			if at < 0 {
