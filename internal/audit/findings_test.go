@@ -144,6 +144,25 @@ func TestControls(t *testing.T) {
 	t.Error("RestrictAnonymous 0 has no finding")
 }
 
+// A descriptor is compared by its meaning: what begins like the recommended one and then lets others in is weak, and
+// what says the same in another way is fine.
+func TestDescriptorByMeaning(t *testing.T) {
+	for text, want := range map[string]model.State{
+		"O:BAG:BAD:(A;;RC;;;BA)":                    model.StateOK,
+		"O:SYG:SYD:(A;;RC;;;BA)":                    model.StateOK,
+		"O:BAG:BAD:P(A;;RC;;;S-1-5-32-544)":         model.StateOK,
+		"O:BAG:BAD:(A;;RC;;;BA)(A;;RC;;;WD)":        model.StateWeak,
+		"O:BAG:BAD:(A;;RC;;;BA)(A;;RC;;;S-1-1-0)":   model.StateWeak,
+		"O:BAG:BAD:(A;;RC;;;BA)(A;;RC;;;S-1-5-7)":   model.StateWeak,
+		"O:BAG:BAD:(A;;RC;;;BA)(A;;RC;;;AU)(A;;;;;": model.StateWeak,
+	} {
+		a := machine(t, "win2022", model.Member, registry.NewText(lsaKey, "RestrictRemoteSAM", text))
+		if s := settingOf(t, a, "RestrictRemoteSAM"); s.State != want {
+			t.Errorf("%s is %s (%s), want %s", text, s.State, s.Why, want)
+		}
+	}
+}
+
 func TestSambaFindings(t *testing.T) {
 	for _, c := range []struct {
 		name, conf string

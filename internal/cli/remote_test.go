@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -202,4 +205,49 @@ func TestRemoteRegistry(t *testing.T) {
 			t.Errorf("exit %d: %s", code, trouble)
 		}
 	})
+}
+
+// The remote registry of a domain controller, by the ticket of a real kinit: the program itself, in the client's network.
+func TestRemoteRegistryWithKerberos(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: a domain controller takes half a minute")
+	}
+	peer.Need(t, "samba-dc", "kinit")
+	program := filepath.Join(t.TempDir(), "ipcguard")
+	build := exec.Command("go", "build", "-o", program, "ipcguard/cmd/ipcguard")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	dc := peer.StartDC(t, "restrict anonymous = 2")
+	conf, cache := filepath.Join(dc.Client.Dir, "krb5.conf"), filepath.Join(dc.Client.Dir, "alice.cache")
+	text := "[libdefaults]\n default_realm = " + peer.Realm + "\n dns_lookup_kdc = false\n[realms]\n " + peer.Realm + " = {\n  kdc = " + peer.DCAddress + "\n }\n"
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := append(os.Environ(), "KRB5_CONFIG="+conf, "KRB5CCNAME=FILE:"+cache)
+	kinit := dc.Client.Command(t.Context(), "kinit", "alice@"+peer.Realm)
+	kinit.Env, kinit.Stdin = env, strings.NewReader(peer.Password+"\n")
+	if out, err := kinit.CombinedOutput(); err != nil {
+		t.Fatalf("kinit: %v\n%s", err, out)
+	}
+	audit := func(args ...string) (string, string) {
+		cmd := dc.Client.Command(t.Context(), program, append([]string{"audit", "--format", "jsonl", "winreg://" + peer.DCName}, args...)...)
+		cmd.Env = env
+		var out, trouble bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &trouble
+		_ = cmd.Run() // its exit code is the verdict
+		return out.String(), trouble.String()
+	}
+	out, trouble := audit("--kerberos")
+	a := &model.Audit{}
+	if err := json.Unmarshal([]byte(out), a); err != nil {
+		t.Fatalf("%v: %s", err, trouble)
+	}
+	if a.Partial || !slices.ContainsFunc(a.Platform.Why, func(s string) bool { return strings.Contains(s, "as user, encrypted") }) {
+		t.Errorf("%+v", a.Platform)
+	}
+	if out, trouble := audit(); out != "" || !strings.Contains(trouble, "STATUS_ACCESS_DENIED") {
+		t.Errorf("without the ticket: %s%s", out, trouble)
+	}
 }
