@@ -1519,7 +1519,7 @@ var generated = Catalog{
 	},
 	Rules: []Rule{
 		{Discloses: "identity", Pipe: "lsarpc", Interface: "lsarpc", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "LsarGetUserName answers every session", Sources: []string{"M samba-4.17.12"}},
-		{Discloses: "sids", Pipe: "lsarpc", Interface: "lsarpc", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "policy queries and account SIDs answer at restrict anonymous 1 too; on a domain controller name and SID lookups are refused to strangers, the domain SID is not", Sources: []string{"M samba-4.17.12"}},
+		{Discloses: "sids", Pipe: "lsarpc", Interface: "lsarpc", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "policy queries, account SIDs and names for SIDs answer at restrict anonymous 1 too, on a domain controller as well", Sources: []string{"M samba-4.17.12"}},
 		{Discloses: "trusts", Pipe: "lsarpc", Interface: "lsarpc", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "the list of trusts is not checked", Sources: []string{"M samba-4.17.12"}},
 		{Discloses: "host-info", Pipe: "lsarpc", Interface: "dssetup", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "the machine's role is not checked", Sources: []string{"M samba-4.17.12"}},
 		{Discloses: "accounts", Pipe: "samr", Interface: "samr", Systems: []string{"samba"}, Standalone: "unrestricted", DC: "anyone", Why: "samr checks restrict anonymous when it connects, except on a domain controller, whose samr does not look at it", Sources: []string{"M samba-4.17.12", "S samba"}},
