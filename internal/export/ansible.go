@@ -96,16 +96,27 @@ func (t *tasks) item(i *item, forward bool) {
 			t.arg("state", x.state)
 		}
 	case inFirewall:
+		state := "present"
+		if !forward {
+			state = "absent"
+		}
+		if i.linux {
+			t.task("Block SMB from outside", "ansible.builtin.iptables")
+			t.arg("chain", "INPUT")
+			t.arg("in_interface", quoted("!lo"))
+			t.arg("protocol", "tcp")
+			t.arg("destination_ports", quotedList([]string{"139", "445"}))
+			t.arg("jump", "DROP")
+			t.arg("comment", quoted("ipcguard-block-smb"))
+			t.arg("state", state)
+			return
+		}
 		t.task("Block SMB from outside", "community.windows.win_firewall_rule")
 		t.arg("name", "ipcguard-block-smb")
 		t.arg("localport", quoted("139,445"))
 		t.arg("protocol", "tcp")
 		t.arg("direction", "in")
 		t.arg("action", "block")
-		state := "present"
-		if !forward {
-			state = "absent"
-		}
 		t.arg("state", state)
 	case inSamba:
 		t.samba = true

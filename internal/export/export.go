@@ -127,6 +127,7 @@ type item struct {
 	key, name        string // of the registry, or the section and parameter
 	before, after    registry.Value
 	present          bool // before
+	linux            bool // of a firewall rule: the host is no Windows
 	text, undo       string
 	undoKnown        bool // of a policy: the value before is known
 	added, withdrawn []string
@@ -152,7 +153,7 @@ func (i *item) place(system string) error {
 	where := i.Where
 	switch {
 	case i.To.Type == "firewall-rule":
-		i.kind = inFirewall
+		i.kind, i.linux = inFirewall, system != "windows"
 		return nil
 	case i.To.Type == "members":
 		i.kind = inGroup

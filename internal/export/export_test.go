@@ -499,6 +499,25 @@ func TestDiff(t *testing.T) {
 	})
 }
 
+// TestFirewall: a rule is written for the system that the host has, and for no other.
+func TestFirewall(t *testing.T) {
+	rule := model.Change{ID: "1", Setting: "host-firewall", Where: "inbound TCP 139, 445", To: model.Value{Present: true, Type: "firewall-rule", Data: []any{"139", "445"}}}
+	for system, want := range map[string]string{"windows": "win_firewall_rule", "samba": "ansible.builtin.iptables"} {
+		p := &model.Plan{Platform: model.Platform{System: system}, Changes: []model.Change{rule}}
+		files := export(t, p, "ansible", Options{})
+		if b := string(file(t, files, "apply.yml")); !strings.Contains(b, want) || !strings.Contains(b, "state: present") {
+			t.Errorf("%s: %s", system, b)
+		}
+		if b := string(file(t, files, "undo.yml")); !strings.Contains(b, "state: absent") {
+			t.Errorf("%s: %s", system, b)
+		}
+		_, err := Export(p, "powershell", Options{})
+		if windows := err == nil; windows != (system == "windows") {
+			t.Errorf("%s as PowerShell: %v", system, err)
+		}
+	}
+}
+
 // TestLeftOut: what a form cannot say is told and not written.
 func TestLeftOut(t *testing.T) {
 	r, err := Export(windows(), "reg", Options{})

@@ -39,6 +39,10 @@ func powershell(r *Result, p *model.Plan, list []*item) error {
 				undo = append(undo, fmt.Sprintf("Set-IpcguardMember -Member %s -Present $true", psQuote(m)))
 			}
 		case inFirewall:
+			if i.linux {
+				r.leave(i, "the host is no Windows")
+				continue
+			}
 			apply = append(apply, "Set-IpcguardFirewall -Present $true")
 			undo = append(undo, "Set-IpcguardFirewall -Present $false")
 		default:
