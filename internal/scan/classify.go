@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"ipcguard/internal/dcerpc"
@@ -10,55 +11,6 @@ import (
 	"ipcguard/internal/smb"
 	"ipcguard/internal/status"
 )
-
-// The server's words for no, for "there is no such thing", and for "asked and answered, nothing to give". Whatever is
-// in none of the lists is inconclusive: nobody has shown what it means.
-var (
-	ntDenied = set(status.AccessDenied, status.NetworkAccessDenied, status.LogonFailure, status.AccountRestriction,
-		status.AccountDisabled, status.AccountLockedOut, status.PasswordExpired, status.WrongPassword, status.NoSuchUser,
-		status.LogonTypeNotGranted,
-		0xC0000061, // STATUS_PRIVILEGE_NOT_HELD
-		0xC0000070, // STATUS_INVALID_WORKSTATION
-		0xC000006F, // STATUS_INVALID_LOGON_HOURS
-		0xC0000193, // STATUS_ACCOUNT_EXPIRED
-		0xC0000224, // STATUS_PASSWORD_MUST_CHANGE
-		0xC0000413, // STATUS_AUTHENTICATION_FIREWALL_FAILED
-		0xC0000418, // STATUS_NTLM_BLOCKED
-		0xC0000199, // STATUS_NOLOGON_WORKSTATION_TRUST_ACCOUNT
-		0xC0000198, // STATUS_NOLOGON_INTERDOMAIN_TRUST_ACCOUNT
-	)
-	ntAbsent = set(status.ObjectNameNotFound, status.ObjectPathNotFound, status.ObjectNameInvalid, status.NoSuchFile,
-		status.BadNetworkName, status.NotImplemented, status.InvalidInfoClass, status.NotFound,
-		0xC0000039, // STATUS_OBJECT_PATH_INVALID
-		0xC002002E, // RPC_NT_PROCNUM_OUT_OF_RANGE
-	)
-	ntNothing = set(status.NoneMapped, status.NoSuchDomain, status.NoMoreEntries)
-
-	winDenied  = set(status.WerrAccessDenied, 65 /* network access denied */, 1314 /* privilege not held */, 1326 /* logon failure */)
-	winAbsent  = set(status.WerrNotSupported, status.WerrInvalidLevel, 1 /* invalid function */, 120 /* call not implemented */)
-	winNothing = set(status.WerrNoMoreItems,
-		1355, // ERROR_NO_SUCH_DOMAIN
-		1717, // RPC_S_UNKNOWN_IF
-		1919, // ERROR_NO_SITENAME
-		1311, // ERROR_NO_LOGON_SERVERS
-	)
-
-	// What the endpoint mapper says at the end of its map, and so of an empty one.
-	faultNothing = set(status.Fault(0x16C9A0D6))
-	faultDenied  = set(status.FaultAccessDenied, status.FaultSecPkgError)
-	faultAbsent  = set(status.FaultOpRangeError, status.FaultUnknownInterface,
-		1745, // RPC_S_PROCNUM_OUT_OF_RANGE, as a Win32 code
-		1764, // RPC_S_CANNOT_SUPPORT
-	)
-)
-
-func set[T comparable](values ...T) map[T]bool {
-	m := make(map[T]bool, len(values))
-	for _, v := range values {
-		m[v] = true
-	}
-	return m
-}
 
 // layerStep judges the answer of a session, tree or open.
 func layerStep(layer model.Layer, err error) model.Step {
@@ -71,9 +23,9 @@ func layerStep(layer model.Layer, err error) model.Step {
 	}
 	s := model.Step{Outcome: model.Inconclusive, Status: nt.String()}
 	switch {
-	case ntDenied[nt]:
+	case nt.Answer() == status.No:
 		s.Outcome = model.Denied
-	case layer != model.LayerSession && ntAbsent[nt]:
+	case layer != model.LayerSession && nt.Answer() == status.NotHere:
 		s.Outcome = model.Absent
 	case layer == model.LayerSession && nt == status.NotSupported:
 		s.Outcome, s.Detail = model.Denied, "the server does not take this way to log on"
@@ -89,35 +41,34 @@ func callOutcome(err error) (outcome model.Outcome, word, detail string, nothing
 	switch {
 	case err == nil:
 		return model.Allowed, "", "", false
-	case errors.As(err, &fault) && faultNothing[fault]:
-		return model.Allowed, fault.String(), "", true
 	case errors.As(err, &fault):
-		return pick(faultDenied[fault], faultAbsent[fault]), fault.String(), "", false
+		return judged(fault.Answer(), fault)
 	case errors.As(err, &win):
 		if win>>16 == 0x8007 { // an HRESULT made of a Win32 code, [MS-ERREF] 2.1.2
 			win &= 0xFFFF
 		}
-		if winNothing[win] {
-			return model.Allowed, win.String(), "", true
-		}
-		return pick(winDenied[win], winAbsent[win]), win.String(), "", false
+		return judged(win.Answer(), win)
 	case errors.As(err, &nt):
-		if ntNothing[nt] {
-			return model.Allowed, nt.String(), "", true
+		if nt == status.NotSupported {
+			return model.Absent, nt.String(), "", false
 		}
-		return pick(ntDenied[nt], ntAbsent[nt] || nt == status.NotSupported), nt.String(), "", false
+		return judged(nt.Answer(), nt)
 	}
 	return model.Inconclusive, "", plain(err), false
 }
 
-func pick(denied, absent bool) model.Outcome {
-	switch {
-	case denied:
-		return model.Denied
-	case absent:
-		return model.Absent
+// judged is the outcome of a call that the server answered with a status. What nobody has shown to mean anything else is
+// inconclusive.
+func judged(a status.Answer, s fmt.Stringer) (outcome model.Outcome, word, detail string, nothing bool) {
+	switch a {
+	case status.Nothing:
+		return model.Allowed, s.String(), "", true
+	case status.No:
+		return model.Denied, s.String(), "", false
+	case status.NotHere:
+		return model.Absent, s.String(), "", false
 	}
-	return model.Inconclusive
+	return model.Inconclusive, s.String(), "", false
 }
 
 // bindStep judges the server's answer to one interface.

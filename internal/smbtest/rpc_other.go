@@ -326,7 +326,7 @@ var eventlogOps = map[uint16]op{
 // epmapperOps give an empty endpoint map: nothing is served on other transports.
 var epmapperOps = map[uint16]op{
 	dcerpc.OpEptLookup: on(func(c *caller, q *dcerpc.EptLookupRequest) dcerpc.Message {
-		r := &dcerpc.EptLookupResponse{Max: q.MaxEntries, Return: 0x16C9A0D6} // ept_s_not_registered
+		r := &dcerpc.EptLookupResponse{Max: q.MaxEntries, Return: status.FaultNotRegistered}
 		if !c.may(model.DisclosesEndpoints) {
 			r.Return = status.FaultAccessDenied
 		}

@@ -4,8 +4,8 @@
 //	WERROR    32 bits, in the return value of SRVSVC, WINREG, SVCCTL, SPOOLSS …           WERR_ACCESS_DENIED
 //	fault     32 bits, in a DCE/RPC fault PDU                                             nca_s_fault_access_denied
 //
-// The room holds names and numbers alone: data in three text files, no behaviour. It imports nothing of the
-// project, so every decoder may use it.
+// The room holds names and numbers, data in three text files, and what a status answers (answer.go). It imports nothing
+// of the project, so every decoder may use it.
 package status
 
 import (
@@ -185,4 +185,5 @@ const (
 	FaultContextMismatch    Fault = 0x1C00001A
 	FaultInvalidPresContext Fault = 0x1C00001C
 	FaultProtoError         Fault = 0x1C01000B
+	FaultNotRegistered      Fault = 0x16C9A0D6 // the end of an endpoint map, and all of an empty one
 )

@@ -70,3 +70,27 @@ func TestErrorsAs(t *testing.T) {
 		t.Error("severity")
 	}
 }
+
+func TestAnswers(t *testing.T) {
+	for _, c := range []struct{ got, want Answer }{
+		{AccessDenied.Answer(), No},
+		{LogonFailure.Answer(), No},
+		{ObjectNameNotFound.Answer(), NotHere},
+		{NoneMapped.Answer(), Nothing},
+		{Success.Answer(), Yes},
+		{IOTimeout.Answer(), Unsettled},
+		{PipeBusy.Answer(), Unsettled},
+		{WerrAccessDenied.Answer(), No},
+		{WerrInvalidLevel.Answer(), NotHere},
+		{WerrNoMoreItems.Answer(), Nothing},
+		{WerrInvalidParameter.Answer(), Unsettled},
+		{FaultAccessDenied.Answer(), No},
+		{FaultOpRangeError.Answer(), NotHere},
+		{FaultNotRegistered.Answer(), Nothing},
+		{FaultNDR.Answer(), Unsettled},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %d, want %d", c.got, c.want)
+		}
+	}
+}

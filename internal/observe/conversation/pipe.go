@@ -467,7 +467,7 @@ func (c *Conversation) failCalls(p *pipe, from, to int, st status.NTStatus) {
 			continue
 		}
 		u := c.callUse(p, q)
-		u.Outcome, u.Status = pick(ntDenied[st], false), st.String()
+		u.Outcome, u.Status = pick(st.Answer() == status.No, false), st.String()
 		u.Basis += "; the pipe's transport failed"
 		c.endCall(p, i)
 		c.f.sink.Add(u)
