@@ -55,3 +55,20 @@ func makeDirs(path string) error {
 	}
 	return syncDir(up)
 }
+
+// removeFlat removes a directory that holds files alone.
+func removeFlat(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return os.Remove(dir)
+}

@@ -40,8 +40,8 @@ func valueStillTrue(ctx context.Context, t Target, f model.Fact) error {
 
 func (s *Samba) stillTrue(ctx context.Context, f model.Fact) error {
 	section, name, err := sambaPlace(f.Where)
-	if err != nil {
-		return nil // no parameter
+	if err != nil || section == "SHARE" {
+		return nil // no parameter, or one that each share has for itself
 	}
 	c, err := s.load()
 	if err != nil {

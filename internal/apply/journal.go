@@ -129,7 +129,7 @@ func (e *Engine) createJournal(b Before, plan []byte, p model.Plan) (*Journal, e
 	}
 	j := &Journal{Dir: filepath.Join(root, draft+b.ID), Before: b, Plan: p, fault: e.fault}
 	fail := func(err error) (*Journal, error) {
-		return nil, errors.Join(fmt.Errorf("apply: journal: %w", err), os.RemoveAll(j.Dir))
+		return nil, errors.Join(fmt.Errorf("apply: journal: %w", err), removeFlat(j.Dir))
 	}
 	if err := os.Mkdir(j.Dir, 0o700); err != nil {
 		return fail(err)
@@ -443,7 +443,7 @@ func (e *Engine) dropDrafts() error {
 	}
 	for _, entry := range entries {
 		if strings.HasPrefix(entry.Name(), draft) {
-			if err := os.RemoveAll(filepath.Join(e.journals(), entry.Name())); err != nil {
+			if err := removeFlat(filepath.Join(e.journals(), entry.Name())); err != nil {
 				return err
 			}
 		}

@@ -84,6 +84,9 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 		if p, _, err = readPlan(f.plan); err != nil {
 			return err
 		}
+		if len(p.Changes) == 0 {
+			return fmt.Errorf("%s closes nothing, so there is nothing to verify", f.plan)
+		}
 	} else if earlier, err = readScans(f.scan); err != nil {
 		return err
 	}
