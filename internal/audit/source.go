@@ -79,6 +79,9 @@ func (o Options) Run(ctx context.Context, sources []string, emit func(Result) er
 		}
 	})
 	for i := range sources {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		select {
 		case r := <-results[i]:
 			if ctx.Err() != nil && r.Err != nil {
