@@ -1,0 +1,232 @@
+package apply
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ipcguard/internal/model"
+)
+
+// The test binary is its own child: these variables tell it to be one.
+const (
+	childRole  = "IPCTEST_CHILD"  // apply or guard
+	childState = "IPCTEST_STATE"  // directory
+	childFile  = "IPCTEST_FILE"   // smb.conf
+	childPoint = "IPCTEST_POINT"  // where the child ends itself
+	childWait  = "IPCTEST_WITHIN" // for the confirmation
+	childID    = "IPCTEST_ID"
+)
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(childRole) {
+	case "apply":
+		os.Exit(childApply())
+	case "guard":
+		os.Exit(childGuard())
+	}
+	os.Exit(m.Run())
+}
+
+func childEngine() (*Engine, *Samba) {
+	s := &Samba{config: os.Getenv(childFile), system: quiet{}, fault: func(string) {}}
+	return &Engine{
+		State: os.Getenv(childState), Who: "child",
+		Open: func(context.Context, string) (Target, error) { return s, nil },
+	}, s
+}
+
+// childApply applies, and kills itself as a power cut would: no code runs afterwards.
+func childApply() int {
+	e, s := childEngine()
+	point, err := strconv.Atoi(os.Getenv(childPoint))
+	if err != nil {
+		return 2
+	}
+	n := 0
+	e.Fault = func(string) {
+		if n == point {
+			p, err := os.FindProcess(os.Getpid())
+			if err == nil {
+				err = p.Signal(syscall.SIGKILL)
+			}
+			if err == nil {
+				select {}
+			}
+			os.Exit(2)
+		}
+		n++
+	}
+	s.fault = e.Fault
+	within, _ := time.ParseDuration(os.Getenv(childWait)) // empty is none
+	r := Request{
+		Plan:  model.Plan{Changes: []model.Change{samba("global", "restrict anonymous", absent, value(2))}},
+		Bytes: []byte("{}"), Target: s, Verify: good, Within: within,
+	}
+	if within > 0 {
+		r.Arm = func(ctx context.Context, j *Journal) error {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), childRole+"=guard", childID+"="+j.ID)
+			detach(cmd)
+			if err := cmd.Start(); err != nil {
+				return err
+			}
+			fmt.Println("guard", cmd.Process.Pid)
+			return e.awaitGuard(ctx, j)
+		}
+	}
+	j, err := e.Apply(context.Background(), r)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println("applied", j.ID)
+	return 0
+}
+
+func childGuard() int {
+	e, _ := childEngine()
+	e.Who = "guard"
+	if err := e.Watch(context.Background(), os.Getenv(childID)); err != nil {
+		return 1
+	}
+	return 0
+}
+
+// startChild runs the child; its lines come back when it has ended.
+func startChild(t *testing.T, state, file string, point int, within string) (lines map[string]string, killed bool) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childRole+"=apply", childState+"="+state, childFile+"="+file,
+		childPoint+"="+strconv.Itoa(point), childWait+"="+within)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines = map[string]string{}
+	for in := bufio.NewScanner(out); len(lines) < 2 && in.Scan(); {
+		k, v, _ := strings.Cut(in.Text(), " ")
+		lines[k] = v
+	}
+	err = cmd.Wait()
+	return lines, err != nil && cmd.ProcessState.ExitCode() == -1
+}
+
+// TestReallyKilled kills a process with SIGKILL at every point, and recovers in this one.
+func TestReallyKilled(t *testing.T) {
+	for n := 0; ; n++ {
+		s, path := silentSamba(t, commented)
+		state := memoryDir(t)
+		_, killed := startChild(t, state, path, n, "")
+		if !killed {
+			t.Logf("killed at %d points", n)
+			if n < 30 {
+				t.Errorf("only %d points", n)
+			}
+			return
+		}
+		e := engineFor(t, s)
+		e.State = state
+		found, err := e.Recover(t.Context())
+		if err != nil {
+			t.Fatalf("killed at %d: %v", n, err)
+		}
+		want := commented
+		if len(found) == 1 && found[0].Host == "after" {
+			want = strings.Replace(commented, "\r\n; restrict", "\r\n\trestrict anonymous = 2\r\n; restrict", 1)
+		}
+		if got := readAll(t, path); got != want {
+			t.Fatalf("killed at %d: recovery says %+v, and there is %q", n, found, got)
+		}
+		if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
+			t.Fatalf("killed at %d: %v is left, %v", n, entries, err)
+		}
+	}
+}
+
+// awaitGone waits until a guard has ended by itself.
+func awaitGone(t *testing.T, e *Engine, id string) {
+	t.Helper()
+	end := time.Now().Add(time.Minute)
+	for {
+		unlock, err := lockPath(filepath.Join(e.journals(), id, guardLock))
+		if err == nil {
+			unlock()
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the guard of %s still watches: %v", id, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// TestGuard lets a guard in a process of its own outlive the process that applied, and take the apply back.
+func TestGuard(t *testing.T) {
+	t.Run("nobody confirms", func(t *testing.T) {
+		s, path := silentSamba(t, commented)
+		e := engineFor(t, s)
+		lines, killed := startChild(t, e.State, path, -1, "2s")
+		if killed || lines["applied"] == "" || lines["guard"] == "" {
+			t.Fatalf("%v %v", lines, killed)
+		}
+		awaitGone(t, e, lines["applied"])
+		if got := readAll(t, path); got != commented {
+			t.Errorf("after the guard: %q", got)
+		}
+		j, err := e.open(lines["applied"])
+		if err != nil || j.Phase() != PhaseUndone || j.Why() != "no confirmation came in time" {
+			t.Errorf("%v: %+v", err, j)
+		}
+	})
+	t.Run("confirmed", func(t *testing.T) {
+		s, path := silentSamba(t, commented)
+		e := engineFor(t, s)
+		lines, _ := startChild(t, e.State, path, -1, "1h")
+		if _, err := e.Confirm(t.Context(), lines["applied"]); err != nil {
+			t.Fatal(err)
+		}
+		awaitGone(t, e, lines["applied"])
+		if got := readAll(t, path); got == commented {
+			t.Error("what was confirmed went back")
+		}
+	})
+	t.Run("the process that applies is killed", func(t *testing.T) {
+		s, path := silentSamba(t, commented)
+		e := engineFor(t, s)
+		// Point by point until the guard watches, and then one where the file is changed.
+		for n := 20; ; n++ {
+			if _, killed := startChild(t, e.State, path, n, "1h"); !killed {
+				t.Fatal("no such point")
+			}
+			all, err := e.History()
+			if err != nil {
+				t.Fatal(err)
+			}
+			j := all[len(all)-1]
+			if j.last(Wrote) == nil {
+				awaitGone(t, e, j.ID)
+				if _, err := e.Recover(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
+			awaitGone(t, e, j.ID)
+			if got := readAll(t, path); got != commented {
+				t.Errorf("the guard did not take back what was cut short: %q", got)
+			}
+			return
+		}
+	})
+}
