@@ -115,7 +115,7 @@ func (j *judging) weak() {
 			continue
 		}
 		c := j.Catalog.Setting(s.ID)
-		l := lint{id: "weak-setting", setting: s.ID, evidence: s.ID + " is " + show(s.Effective) + basis(s), fix: wanted(j, s.ID)}
+		l := lint{id: "weak-setting", setting: s.ID, evidence: s.ID + " is " + model.Text(s.Effective) + basis(s), fix: wanted(j, s.ID)}
 		if id := named[s.ID]; id != "" {
 			l.id, l.fix = id, ""
 		}
@@ -167,7 +167,7 @@ func wanted(j *judging, id string) string {
 		if !j.mayBe(w.Scope.Since, w.Scope.Until) || len(w.Scope.Roles) > 0 && !slices.Contains(w.Scope.Roles, j.platform.Role) {
 			continue
 		}
-		value := show(w.Value)
+		value := model.Text(w.Value)
 		switch w.Compare {
 		case "at-least":
 			value += " or more"
@@ -198,36 +198,4 @@ func (j *judging) mayBe(since, until string) bool {
 // is tells whether the platform certainly is this product or a later one.
 func (j *judging) is(since string) bool {
 	return j.platform.Product != "" && j.mayBe(since, "")
-}
-
-// show prints a value for a person.
-func show(v any) string {
-	switch x := v.(type) {
-	case nil:
-		return "not set"
-	case bool:
-		if x {
-			return "yes"
-		}
-		return "no"
-	case []string:
-		if len(x) == 0 {
-			return "empty"
-		}
-		return strings.Join(x, ", ")
-	case []any:
-		var out []string
-		for _, e := range x {
-			out = append(out, show(e))
-		}
-		if len(out) == 0 {
-			return "empty"
-		}
-		return strings.Join(out, ", ")
-	case string:
-		if x == "" {
-			return "empty"
-		}
-	}
-	return fmt.Sprint(v)
 }

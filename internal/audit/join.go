@@ -311,9 +311,9 @@ func (j *judging) posture(s *model.Scan) {
 		return
 	}
 	if n, ok := j.number("SMB1"); ok && (n == 1) != s.Server.SMB1 {
-		say("SMB1", show(n == 1), show(s.Server.SMB1))
+		say("SMB1", model.Text(n == 1), model.Text(s.Server.SMB1))
 	}
 	if n, ok := j.number("RequireSecuritySignature"); ok && s.Server.Signing != "" && (n == 1) != (s.Server.Signing == "required") {
-		say("RequireSecuritySignature", show(n == 1), s.Server.Signing)
+		say("RequireSecuritySignature", model.Text(n == 1), s.Server.Signing)
 	}
 }

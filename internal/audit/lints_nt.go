@@ -26,7 +26,7 @@ func (j *judging) anonymousLists() {
 	if open {
 		j.add(lint{id: "null-session-unrestricted", setting: "RestrictNullSessAccess", evidence: "RestrictNullSessAccess is 0: every pipe and share takes strangers, as far as their own permissions do"})
 		if v := j.values["NullSessionPipes"]; v.Present {
-			j.add(lint{id: "pipe-list-irrelevant", setting: "NullSessionPipes", evidence: fmt.Sprintf("NullSessionPipes lists %s, and RestrictNullSessAccess 0 opens every other pipe too", show(v.Data))})
+			j.add(lint{id: "pipe-list-irrelevant", setting: "NullSessionPipes", evidence: fmt.Sprintf("NullSessionPipes lists %s, and RestrictNullSessAccess 0 opens every other pipe too", model.Text(v.Data))})
 		}
 	}
 	if j.setting("NullSessionPipes").Basis == model.BasisConfigured {
@@ -164,7 +164,7 @@ func (j *judging) withoutEffect() {
 	for i := range j.audit.Settings {
 		s := &j.audit.Settings[i]
 		if s.Present && s.State == model.StateNotApplicable && !j.has(s.ID) {
-			j.add(lint{id: "setting-without-effect", setting: s.ID, evidence: fmt.Sprintf("%s is written (%s), and %s", s.ID, show(s.Configured), s.Why)})
+			j.add(lint{id: "setting-without-effect", setting: s.ID, evidence: fmt.Sprintf("%s is written (%s), and %s", s.ID, model.Text(s.Configured), s.Why)})
 		}
 	}
 }
@@ -198,7 +198,7 @@ func (j *judging) switches() {
 		if l, ok := allowed.Effective.([]string); ok && len(l) == 0 {
 			j.add(lint{id: "pipe-firewall-empty", setting: "PipeFirewallActive", evidence: "PipeFirewallActive is 1 and AllowedPipes lists nothing"})
 		} else {
-			j.add(lint{id: "pipe-firewall-active", setting: "PipeFirewallActive", evidence: "PipeFirewallActive is 1 and AllowedPipes is " + show(allowed.Effective)})
+			j.add(lint{id: "pipe-firewall-active", setting: "PipeFirewallActive", evidence: "PipeFirewallActive is 1 and AllowedPipes is " + model.Text(allowed.Effective)})
 		}
 	}
 	if n, ok := j.number("RestrictRemoteSamAuditOnlyMode"); ok && n == 1 {

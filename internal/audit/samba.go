@@ -267,7 +267,7 @@ func (j *judging) samba() {
 	for _, name := range []string{"guest ok", "available", "path"} {
 		id := "IPC$:" + name
 		if v := j.values[id]; v.Present {
-			j.add(lint{id: "ipc-section-ignored", setting: id, settings: []string{"restrict anonymous"}, evidence: fmt.Sprintf("%s: [IPC$] %s = %s is overwritten by Samba", j.origin[id], name, show(v.Data))})
+			j.add(lint{id: "ipc-section-ignored", setting: id, settings: []string{"restrict anonymous"}, evidence: fmt.Sprintf("%s: [IPC$] %s = %s is overwritten by Samba", j.origin[id], name, model.Text(v.Data))})
 		}
 	}
 	restrict, known := j.number("restrict anonymous")

@@ -184,29 +184,3 @@ func equal(a, b any) bool {
 	}
 	return strings.EqualFold(fmt.Sprint(a), fmt.Sprint(b))
 }
-
-// show prints a value for a person.
-func show(v any) string {
-	switch x := v.(type) {
-	case nil:
-		return "not set"
-	case []string:
-		if len(x) == 0 {
-			return "empty"
-		}
-		return strings.Join(x, ", ")
-	case string:
-		if x == "" {
-			return "empty"
-		}
-		return x
-	case []byte:
-		return fmt.Sprintf("%d bytes", len(x))
-	case bool:
-		if x {
-			return "yes"
-		}
-		return "no"
-	}
-	return fmt.Sprint(v)
-}

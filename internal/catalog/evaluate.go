@@ -201,9 +201,9 @@ func (r *resolved) say() string {
 	case !r.known:
 		return r.ID + " is unknown: " + r.why
 	case r.basis == model.BasisDefault:
-		return r.ID + " is " + show(r.value) + " by default"
+		return r.ID + " is " + model.Text(r.value) + " by default"
 	}
-	return r.ID + " is " + show(r.value)
+	return r.ID + " is " + model.Text(r.value)
 }
 
 // is tells whether the platform lies in a scope.

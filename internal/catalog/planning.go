@@ -71,4 +71,4 @@ func (s *Setting) Value(v model.Value) (data any, ok bool) {
 func (s *Setting) Same(a, b any) bool { return equal(a, b) }
 
 // Show prints a value for a person.
-func Show(v any) string { return show(v) }
+func Show(v any) string { return model.Text(v) }

@@ -46,9 +46,9 @@ func (c *auditCSV) Write(a *model.Audit) error {
 	for _, s := range a.Settings {
 		configured := ""
 		if s.Present {
-			configured = show(s.Configured)
+			configured = model.Text(s.Configured)
 		}
-		effective := show(s.Effective)
+		effective := model.Text(s.Effective)
 		if s.Basis == model.BasisUnknown {
 			effective = ""
 		}

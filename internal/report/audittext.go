@@ -138,9 +138,9 @@ func (t *auditText) settings(b *strings.Builder, a *model.Audit) {
 		}
 		configured := "-"
 		if s.Present {
-			configured = show(s.Configured)
+			configured = model.Text(s.Configured)
 		}
-		effective := show(s.Effective)
+		effective := model.Text(s.Effective)
 		if s.Basis == model.BasisUnknown {
 			effective = "?"
 		}

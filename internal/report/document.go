@@ -272,35 +272,3 @@ func platformLine(p model.Platform) string {
 func controlText(c model.Control) string {
 	return strings.Join(strings.Fields(c.Benchmark+" "+c.Version+" "+c.ID), " ")
 }
-
-// show prints a value for a person. Values that were read from JSON have its types.
-func show(v any) string {
-	switch x := v.(type) {
-	case nil:
-		return "not set"
-	case bool:
-		if x {
-			return "yes"
-		}
-		return "no"
-	case []string:
-		if len(x) == 0 {
-			return "empty"
-		}
-		return strings.Join(x, ", ")
-	case []any:
-		var out []string
-		for _, e := range x {
-			out = append(out, show(e))
-		}
-		if len(out) == 0 {
-			return "empty"
-		}
-		return strings.Join(out, ", ")
-	case string:
-		if x == "" {
-			return "empty"
-		}
-	}
-	return fmt.Sprint(v)
-}

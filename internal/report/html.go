@@ -38,7 +38,7 @@ func columnsOf(hosts []*subject) []model.Disclosure {
 // html writes the page.
 func (d *Document) html() error {
 	page, err := template.New("page").Funcs(template.FuncMap{
-		"show":    show,
+		"show":    model.Text,
 		"join":    strings.Join,
 		"control": controlText,
 		"upper":   strings.ToUpper,
