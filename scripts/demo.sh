@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# demo.sh: start a real Samba server with its defaults on loopback, scan it, restrict it, scan it again. Everything it
-# starts is gone when it ends. Where Samba cannot be had, the practice server inside ipcguard takes its place.
+# demo.sh: the whole loop on a real Samba server with its defaults on loopback: scan, audit, plan, apply with a dead-man
+# guard, confirm, verify, roll back. Everything it starts is gone when it ends. Where Samba cannot be had, the practice
+# server inside ipcguard takes its place.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
@@ -19,6 +20,10 @@ done
 # In namespaces of its own, all that this script starts ends with it, whatever happens.
 if [ -z "${IPCGUARD_DEMO_INSIDE:-}" ] && unshare --mount --pid --fork --mount-proc true 2>/dev/null; then
   exec env IPCGUARD_DEMO_INSIDE=yes unshare --mount --pid --fork --mount-proc --kill-child "$0"
+fi
+
+if [ -n "${IPCGUARD_DEMO_INSIDE:-}" ] && [ -d /run/systemd ]; then
+  mount -t tmpfs tmpfs /run/systemd # the guard of the demo is no service of this machine
 fi
 
 dir=$(mktemp -d)
@@ -64,12 +69,15 @@ $1
 CONF
 }
 
-scan() {
-  echo "\$ ipcguard scan $address:$port"
-  local code=0
-  "$ipcguard" scan "$address:$port" || code=$?
+# step runs one command, shows it, and wants one exit status: STATUS COMMAND…
+step() {
+  local want=$1 code=0
+  shift
+  echo
+  echo "\$ ipcguard ${*//$dir\//}"
+  "$ipcguard" "$@" 2>&1 | sed -u "s|$dir/||g" || code=${PIPESTATUS[0]}
   echo "(exit status $code)"
-  [ "$code" = "$1" ] || { echo "demo: expected exit status $1" >&2; exit 1; }
+  [ "$code" = "$want" ] || { echo "demo: expected exit status $want" >&2; exit 1; }
 }
 
 configure ""
@@ -85,12 +93,22 @@ until answers; do
   sleep 0.05
 done
 
+cp -p "$dir/smb.conf" "$dir/smb.conf.before"
+
+step 3 scan "$address:$port"
 echo
-scan 3
-echo
-echo "demo: restricting it: 'restrict anonymous = 2' in smb.conf, and a reload"
-configure "  restrict anonymous = 2"
-smbcontrol --configfile "$dir/smb.conf" smbd reload-config
-smbcontrol --configfile "$dir/smb.conf" smbd ping >/dev/null # answered after the reload
-echo
-scan 0
+echo "demo: the same as files, for the plan"
+step 3 scan "$address:$port" --format json -o "$dir/scan.json"
+step 3 audit "$dir/smb.conf" --format json -o "$dir/audit.json"
+step 0 plan --audit "$dir/audit.json" --scan "$dir/scan.json" --format json -o "$dir/plan.json"
+state=(--state "$dir/journal")
+step 0 apply "$dir/plan.json" --target "samba:$dir/smb.conf" --dry-run "${state[@]}"
+step 0 apply "$dir/plan.json" --target "samba:$dir/smb.conf" --confirm-within 2m "${state[@]}"
+id=$(cd "$dir/journal/journal" && echo 2*)
+step 0 confirm "$id" "${state[@]}"
+step 0 verify "$address:$port" --plan "$dir/plan.json"
+step 0 scan "$address:$port"
+step 0 rollback "$id" "${state[@]}"
+cmp "$dir/smb.conf" "$dir/smb.conf.before"
+echo "demo: smb.conf is byte for byte as it was"
+step 0 history "${state[@]}"

@@ -392,6 +392,9 @@ func (j *Journal) Why() string {
 	return ""
 }
 
+// ErrUnknown says that a state directory knows no such apply.
+var ErrUnknown = errors.New("apply: there is no apply")
+
 // open finds a journal by its id.
 func (e *Engine) open(id string) (*Journal, error) {
 	if !validID(id) {
@@ -399,7 +402,7 @@ func (e *Engine) open(id string) (*Journal, error) {
 	}
 	dir := filepath.Join(e.journals(), id)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("apply: there is no apply %s in %s; ipcguard history lists them", id, e.State)
+		return nil, fmt.Errorf("%w %s in %s; ipcguard history lists them", ErrUnknown, id, e.State)
 	}
 	j, err := readJournal(dir)
 	if err == nil {

@@ -110,5 +110,8 @@ func (a *app) runGuard(ctx context.Context, f *placeFlags, id string, stdin bool
 	if ctx.Err() != nil {
 		return err
 	}
+	if errors.Is(err, apply.ErrUnknown) {
+		err = nil // its journal was removed: a service must not be started for it again and again
+	}
 	return errors.Join(err, apply.Disarm(ctx, id))
 }
