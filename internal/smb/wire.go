@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,45 +50,47 @@ func (w *wire) writeRaw(frame []byte, requests int, depth int64, deadline time.T
 	w.counters.Requests.Add(int64(requests))
 	w.counters.chain(depth)
 	w.wmu.Lock()
-	w.queue = append(w.queue, frame...)
-	first := !w.writing
-	w.writing = true
-	w.wmu.Unlock()
-	if !first {
+	if w.writing {
+		w.queue = append(w.queue, frame...)
+		w.wmu.Unlock()
 		return nil
 	}
+	w.writing = true
+	w.wmu.Unlock()
 	runtime.Gosched() // those that the same answers woke add theirs
-	return w.flush(deadline)
+	return w.flush(frame, deadline)
 }
 
 // keepQueue is how much room for frames an idle connection keeps.
 const keepQueue = 2 << 10
 
-// flush sends the queue until it is empty.
-func (w *wire) flush(deadline time.Time) error {
+// flush sends a frame and what is queued behind it, until nothing is. After an error writing stays true: nothing can
+// follow half a frame.
+func (w *wire) flush(frame []byte, deadline time.Time) error {
 	if err := w.nc.SetWriteDeadline(deadline); err != nil {
 		return err
 	}
-	var spare []byte
+	w.wmu.Lock()
+	out := append(frame, w.queue...) // the frame is its sender's no more
 	for {
-		w.wmu.Lock()
-		out := w.queue
-		if len(out) == 0 {
-			w.writing = false
-			w.wmu.Unlock()
-			return nil
-		}
-		w.queue = spare[:0]
+		w.queue = w.queue[:0]
 		w.wmu.Unlock()
 		n, err := w.nc.Write(out)
 		w.counters.BytesSent.Add(int64(n))
 		if err != nil {
-			return err // writing stays true: nothing can follow half a frame
+			return err
 		}
-		if spare = nil; cap(out) <= keepQueue {
-			spare = out
+		w.wmu.Lock()
+		if len(w.queue) == 0 {
+			break
 		}
+		out = slices.Clone(w.queue)
 	}
+	if w.writing = false; cap(w.queue) > keepQueue {
+		w.queue = nil
+	}
+	w.wmu.Unlock()
+	return nil
 }
 
 // answered notes that the answer to a request of this depth was read.
