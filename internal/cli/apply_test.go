@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/peer"
+)
+
+// TestApplyOnSamba goes the whole way with the program itself, on the machine of a real server: scan, audit, plan, apply,
+// verify, confirm, roll back; and a second time without a confirmation.
+func TestApplyOnSamba(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		config peer.Config
+	}{
+		{"smb.conf", peer.Config{Address: "127.53.4.1", Global: []string{"map to guest = Bad User"}}},
+		{"registry", peer.Config{Address: "127.53.4.2", Global: []string{"include = registry"}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := peer.StartSamba(t, c.config)
+			program := buildProgram(t, s.Dir)
+			dir := filepath.Join(s.Dir, "work")
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			at := func(name string) string { return filepath.Join(dir, name) }
+			secret := at("alice")
+			if err := os.WriteFile(secret, []byte("username = alice\npassword = "+peer.Password+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			run := func(want int, args ...string) string {
+				t.Helper()
+				cmd := s.Command(t.Context(), program, args...)
+				out, err := cmd.CombinedOutput()
+				if err != nil && cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
+					t.Fatalf("ipcguard %s: %v, want %d\n%s", strings.Join(args, " "), err, want, out)
+				}
+				return string(out)
+			}
+			configuration := func() string {
+				t.Helper()
+				b, err := os.ReadFile(s.ConfigFile)
+				if err != nil {
+					t.Fatal(err)
+				}
+				stored, err := s.Command(t.Context(), "net", "--configfile="+s.ConfigFile, "conf", "list").CombinedOutput()
+				if err != nil {
+					t.Fatalf("%v: %s", err, stored)
+				}
+				return string(b) + string(stored)
+			}
+			before := configuration()
+			target, state := "samba:"+s.ConfigFile, at("state")
+			run(3, "scan", s.Addr(), "--format", "json", "-o", at("scan.json"))
+			source := s.ConfigFile
+			run(3, "audit", source, "--format", "json", "-o", at("audit.json"))
+			run(0, "plan", "--audit", at("audit.json"), "--format", "json", "-o", at("plan.json"))
+			run(0, "apply", at("plan.json"), "--target", target, "--state", state, "--dry-run")
+			if configuration() != before {
+				t.Fatal("a dry run has written")
+			}
+			out := run(0, "apply", at("plan.json"), "--target", target, "--state", state, "--confirm-within", "10m",
+				"--credentials-file", secret, "--check", "share:finance", "--check", "pipe:srvsvc")
+			for _, want := range []string{"passed       share:finance", "passed       control:user", "passed       closed:anonymous-lists-accounts"} {
+				if !strings.Contains(out, want) {
+					t.Errorf("no %q in\n%s", want, out)
+				}
+			}
+			id := applied(t, out)
+			run(1, "apply", at("plan.json"), "--target", target, "--state", state) // one waits
+			run(0, "verify", s.Addr(), "--plan", at("plan.json"), "--credentials-file", secret)
+			run(0, "verify", s.Addr(), "--scan", at("scan.json"))
+			run(0, "confirm", id, "--state", state)
+			run(0, "rollback", id, "--state", state)
+			if got := configuration(); got != before {
+				t.Errorf("rolled back to\n%s\nfrom\n%s", got, before)
+			}
+			run(3, "scan", s.Addr())
+			run(1, "apply", at("plan.json"), "--target", target, "--state", state, "--check", "tcp:127.53.4.9:1") // never works
+			if out := run(0, "history", id, "--state", state); strings.Count(out, "signature good") != 3 {
+				t.Errorf("history:\n%s", out)
+			}
+		})
+	}
+}
+
+func applied(t *testing.T, out string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(out, "Applied and verified as ")
+	id, _, ok2 := strings.Cut(rest, ".")
+	if !ok || !ok2 {
+		t.Fatalf("no id in\n%s", out)
+	}
+	return id
+}
+
+// buildProgram makes the program as make does, where the machine can see it.
+func buildProgram(t *testing.T, dir string) string {
+	t.Helper()
+	program := filepath.Join(dir, "ipcguard")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", program, "ipcguard/cmd/ipcguard")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return program
+}
