@@ -166,6 +166,11 @@ func (e *Engine) carryOut(ctx context.Context, j *Journal, r Request) error {
 			if err := r.Arm(ctx, j); err != nil {
 				return fmt.Errorf("the guard could not be armed: %w", err)
 			}
+			// The wait begins when somebody watches: starting a system's service may have taken its time.
+			d = &Deadline{Set: e.now(), Within: Duration(r.Within)}
+			if err := e.step(j, Step{Event: Armed, Deadline: d}); err != nil {
+				return err
+			}
 		}
 		e.fault("armed")
 		e.log("guard armed: everything goes back at %s unless confirmed", d.At().Local().Format(time.DateTime))

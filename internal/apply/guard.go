@@ -106,6 +106,9 @@ func (e *Engine) Guard(ctx context.Context, j *Journal, secret []byte) (words st
 			}
 		}
 		if err != nil {
+			if rerr := removeService(ctx, j.ID); rerr != nil {
+				e.log("note: %v", rerr)
+			}
 			e.log("note: no system service for the guard (%v): a process of its own instead", err)
 		}
 	}

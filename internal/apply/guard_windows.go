@@ -75,7 +75,7 @@ func guardService(ctx context.Context, program string, args []string, j *Journal
 
 func removeService(ctx context.Context, id string) error {
 	name := taskName(id)
-	if _, err := (local{}).run(ctx, "schtasks.exe", "/query", "/tn", name); err != nil {
+	if out, err := (local{}).run(ctx, "schtasks.exe", "/query", "/tn", name); err != nil || !strings.Contains(out, name) {
 		return nil // there is none
 	}
 	out, err := local{}.run(ctx, "schtasks.exe", "/delete", "/tn", name, "/f")

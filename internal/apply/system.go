@@ -30,6 +30,9 @@ func (local) run(ctx context.Context, name string, args ...string) (string, erro
 	var out limited
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err = cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it ended well; something that it started still holds its output
+	}
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}

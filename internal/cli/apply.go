@@ -230,6 +230,10 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 	if err := fit(p); err != nil {
 		return err
 	}
+	if len(p.Changes) == 0 {
+		fmt.Fprintln(a.stdout, "Nothing to do: the plan has no changes.")
+		return nil
+	}
 	spec, err := targetSpec(f.target, p)
 	if err != nil {
 		return err
