@@ -134,11 +134,10 @@ func setValue(k winreg.Key, name string, kind registry.Type, data []byte) error 
 	if err != nil {
 		return err
 	}
-	var first *byte
-	if len(data) > 0 {
-		first = &data[0]
-	}
-	r, _, _ := regSetValueEx.Call(uintptr(k), uintptr(unsafe.Pointer(n)), 0, uintptr(kind), uintptr(unsafe.Pointer(first)), uintptr(len(data)))
+	// The system looks behind a text that has no terminator and takes a zero that happens to stand there for one. What is
+	// restored must be what was there, so what stands there is no zero.
+	guarded := append(append(make([]byte, 0, len(data)+4), data...), 0xFF, 0xFF, 0xFF, 0xFF)
+	r, _, _ := regSetValueEx.Call(uintptr(k), uintptr(unsafe.Pointer(n)), 0, uintptr(kind), uintptr(unsafe.Pointer(&guarded[0])), uintptr(len(data)))
 	return winError(r)
 }
 
