@@ -112,13 +112,16 @@ func firstBytes(path string) []byte {
 	return head[:n]
 }
 
-func (l *Logs) readFile(ctx context.Context, path string) error {
+func (l *Logs) readFile(ctx context.Context, path string) error { return readFile(ctx, path, l.Read) }
+
+// readFile opens a file for a source's Read, which calls it by its base name.
+func readFile(ctx context.Context, path string, read func(context.Context, string, io.Reader) error) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := l.Read(ctx, filepath.Base(path), f); err != nil {
+	if err := read(ctx, filepath.Base(path), f); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil

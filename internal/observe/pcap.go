@@ -278,15 +278,7 @@ func (r *cutReader) Read(p []byte) (int, error) {
 }
 
 func (t *Traffic) readFile(ctx context.Context, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := t.Read(ctx, filepath.Base(path), f); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
+	return readFile(ctx, path, t.Read)
 }
 
 // farApart is how far the times of two captures may be apart for their connections to be the same.

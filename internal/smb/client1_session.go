@@ -211,16 +211,7 @@ func (s *session1) info() SessionInfo {
 
 // request starts a request of this session.
 func (s *session1) request(ctx context.Context, layer string, t *tree1) request1 {
-	o := &s.b.c.o.Timeouts
-	wait := o.Call
-	switch layer {
-	case layerSession:
-		wait = o.Session
-	case layerTree:
-		wait = o.Tree
-	case layerOpen:
-		wait = o.Open
-	}
+	wait := s.b.c.o.Timeouts.of(layer)
 	r := request1{layer: layer, deadline: s.b.c.deadline(ctx, wait), uid: s.uid}
 	if t != nil {
 		r.tid = t.tid

@@ -87,3 +87,16 @@ func (c *Counters) chain(depth int64) {
 		}
 	}
 }
+
+// of is the wait for an answer in a layer of a session.
+func (t *Timeouts) of(layer string) time.Duration {
+	switch layer {
+	case layerSession:
+		return t.Session
+	case layerTree:
+		return t.Tree
+	case layerOpen:
+		return t.Open
+	}
+	return t.Call
+}

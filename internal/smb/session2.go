@@ -197,16 +197,7 @@ func (s *session2) info() SessionInfo {
 
 // request starts a request of this session.
 func (s *session2) request(ctx context.Context, layer string, t *tree2) request {
-	o := &s.b.c.o.Timeouts
-	wait := o.Call
-	switch layer {
-	case layerSession:
-		wait = o.Session
-	case layerTree:
-		wait = o.Tree
-	case layerOpen:
-		wait = o.Open
-	}
+	wait := s.b.c.o.Timeouts.of(layer)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return request{
