@@ -88,6 +88,8 @@ type Setting struct {
 	Unknown     []string   `json:"unknown,omitempty"` // what no source settles
 	Related     []string   `json:"related,omitempty"`
 	Sources     []string   `json:"sources"`
+
+	position int
 }
 
 // Meaning is what one value does.

@@ -25,11 +25,14 @@ func (c cell) quiet() cell {
 	return c
 }
 
+// shut tells whether nothing that comes after this gate matters.
+func (c cell) shut() bool { return c.outcome == model.Denied || c.outcome == model.Absent }
+
 // all is the answer behind several gates in a row: the first one that is shut decides, whatever comes after it; an open
 // question at a gate leaves the whole open unless another gate is shut. Reasons of every gate that was open are kept.
 func all(gates ...cell) cell {
 	for _, g := range gates {
-		if g.outcome == model.Denied || g.outcome == model.Absent {
+		if g.shut() {
 			return g
 		}
 	}
@@ -100,6 +103,8 @@ type rules interface {
 	pipe(model.Identity, *Pipe) cell
 	// discloses answers for one kind of data, given the answers for the pipes.
 	discloses(model.Identity, model.Disclosure, func(pipe string) cell) cell
+	// on are the same rules for the same host with other settings.
+	on(*facts) rules
 }
 
 // Identities lists whom the model answers for.
@@ -148,6 +153,7 @@ func (v *View) access(id model.Identity) model.Access {
 // nobody knows nothing: the rules of a system that is not known.
 type nobody struct{}
 
+func (nobody) on(*facts) rules                 { return nobody{} }
 func (nobody) session(model.Identity) cell     { return unknown("the system is not known") }
 func (nobody) tree(model.Identity) cell        { return unknown("the system is not known") }
 func (nobody) pipe(model.Identity, *Pipe) cell { return unknown("the system is not known") }

@@ -9,6 +9,8 @@ import (
 // ksmbd holds the rules of the kernel's server, from its manual page alone.
 type ksmbd struct{ *facts }
 
+func (k *ksmbd) on(f *facts) rules { return &ksmbd{f} }
+
 func (k *ksmbd) session(id model.Identity) cell {
 	switch id {
 	case model.User:

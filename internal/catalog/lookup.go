@@ -59,6 +59,7 @@ func (c *Catalog) build() {
 	for i := range c.Settings {
 		put(c.settings, &c.Settings[i], c.Settings[i].ID, c.Settings[i].Where)
 		c.setting[c.Settings[i].ID] = &c.Settings[i]
+		c.Settings[i].position = i
 	}
 	for i := range c.Settings {
 		put(c.settings, &c.Settings[i], append(c.Settings[i].Aliases, c.Settings[i].Policy)...)

@@ -27,38 +27,74 @@ type facts struct {
 	c     *Catalog
 	cfg   Config
 	p     model.Platform
-	may   []*Product // the products that the platform may be
-	given map[*Setting]model.Value
-	known map[string]*resolved
+	may   []*Product               // the products that the platform may be
+	named map[*Setting]model.Value // those that cfg.Settings has by another name than the id
+	known []*resolved              // by the setting's position
+
+	// of a host that differs from another in some settings: the rest is resolved there, once for both
+	base *facts
+	over []Override
+}
+
+// Override is a setting, by its id, as it would be.
+type Override struct {
+	ID    string
+	Value model.Value
 }
 
 func (c *Catalog) facts(in Config) *facts {
-	f := &facts{
-		c: c, cfg: in, p: in.Platform, may: c.candidates(in.Platform),
-		given: make(map[*Setting]model.Value, len(in.Settings)), known: map[string]*resolved{},
-	}
+	f := &facts{c: c, cfg: in, p: in.Platform, may: c.candidates(in.Platform), known: make([]*resolved, len(c.Settings))}
 	for name, v := range in.Settings {
-		s := c.setting[name] // mostly it is the id, which is found without folding
-		if s == nil {
-			s = c.Setting(name)
+		if c.setting[name] != nil {
+			continue
 		}
-		if s != nil {
-			f.given[s] = v
+		if s := c.Setting(name); s != nil {
+			if f.named == nil {
+				f.named = map[*Setting]model.Value{}
+			}
+			f.named[s] = v
 		}
 	}
 	return f
 }
 
+// with are the facts of the same host with some settings, and its shares, as they would be.
+func (f *facts) with(shares []model.Share, over []Override) *facts {
+	cfg := f.cfg
+	cfg.Shares = shares
+	return &facts{c: f.c, cfg: cfg, p: f.p, may: f.may, known: make([]*resolved, len(f.known)), base: f, over: over}
+}
+
+// configured is what the configuration says of a setting. read is false where it was not looked for.
+func (f *facts) configured(s *Setting) (v model.Value, read bool) {
+	if v, read = f.cfg.Settings[s.ID]; !read {
+		v, read = f.named[s]
+	}
+	return v, read || f.cfg.Complete
+}
+
 // get resolves a setting by its id; the rules name none that the catalog does not have, as the tests check.
 func (f *facts) get(id string) *resolved {
-	r := f.known[id]
+	s := f.c.setting[id]
+	r := f.known[s.position]
 	if r == nil {
-		s := f.c.setting[id]
-		v, read := f.given[s]
-		r = f.resolve(s, v, read || f.cfg.Complete)
-		f.known[id] = r
+		r = f.find(s)
+		f.known[s.position] = r
 	}
 	return r
+}
+
+func (f *facts) find(s *Setting) *resolved {
+	for _, o := range f.over {
+		if o.ID == s.ID {
+			return f.resolve(s, o.Value, true)
+		}
+	}
+	if f.base != nil {
+		return f.base.get(s.ID)
+	}
+	v, read := f.configured(s)
+	return f.resolve(s, v, read)
 }
 
 // resolve is the first step of the model: which value one setting has in effect, and on what basis.

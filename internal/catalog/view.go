@@ -6,21 +6,29 @@ import "ipcguard/internal/model"
 // configurations pays for what he asks alone. Its answers are those of Evaluate. It is not safe for concurrent use.
 type View struct {
 	c     *Catalog
+	facts *facts
 	rules rules
-	gates map[model.Identity]*gates
+	gates []*gates // of whom somebody asked for
 }
 
 // gates are what an identity passes before it reaches a pipe, and the pipes that were asked for.
 type gates struct {
+	of            model.Identity
 	session, tree cell // as they are answered
 	inside, open  cell // the same without the reasons of a gate that is open
-	pipes         map[*Pipe]cell
+	pipes         []pipeCell
+}
+
+// pipeCell is the answer for a pipe. Somebody who wants to know about data asks for a dozen of them.
+type pipeCell struct {
+	pipe *Pipe
+	cell cell
 }
 
 // View opens a view of the model. The configuration must not be changed while it is used.
 func (c *Catalog) View(in Config) *View {
 	f := c.facts(in)
-	v := &View{c: c, gates: make(map[model.Identity]*gates, 4)}
+	v := &View{c: c, facts: f}
 	switch in.Platform.System {
 	case "windows":
 		v.rules = newWindows(f)
@@ -34,28 +42,42 @@ func (c *Catalog) View(in Config) *View {
 	return v
 }
 
+// With is the view of the same host with some settings, and its disk shares, as they would be: the rest is resolved in this
+// view, once for all. Neither may be used while the other is.
+func (v *View) With(shares []model.Share, over ...Override) *View {
+	f := v.facts.with(shares, over)
+	return &View{c: v.c, facts: f, rules: v.rules.on(f)}
+}
+
 func (v *View) gate(id model.Identity) *gates {
-	g := v.gates[id]
-	if g == nil {
-		session := v.rules.session(id)
-		tree := all(session, v.rules.tree(id))
-		g = &gates{session: session, tree: tree, inside: session.quiet(), open: tree.quiet(), pipes: map[*Pipe]cell{}}
-		v.gates[id] = g
+	for _, g := range v.gates {
+		if g.of == id {
+			return g
+		}
 	}
+	session := v.rules.session(id)
+	tree := all(session, v.rules.tree(id))
+	g := &gates{of: id, session: session, tree: tree, inside: session.quiet(), open: tree.quiet()}
+	v.gates = append(v.gates, g)
 	return g
 }
 
 func (v *View) at(id model.Identity, g *gates, p *Pipe) cell {
-	cl, ok := g.pipes[p]
-	if !ok {
-		cl = all(g.open, v.rules.pipe(id, p))
-		g.pipes[p] = cl
+	for i := range g.pipes {
+		if g.pipes[i].pipe == p {
+			return g.pipes[i].cell
+		}
 	}
+	cl := all(g.open, v.rules.pipe(id, p))
+	g.pipes = append(g.pipes, pipeCell{p, cl})
 	return cl
 }
 
 func (v *View) discloses(id model.Identity, d model.Disclosure) cell {
 	g := v.gate(id)
+	if g.inside.shut() {
+		return g.inside
+	}
 	return all(g.inside, v.rules.discloses(id, d, func(name string) cell {
 		if p := v.c.Pipe(name); p != nil && p.Probe != "never" {
 			return v.at(id, g, p)

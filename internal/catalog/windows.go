@@ -30,6 +30,12 @@ func newWindows(f *facts) *windows {
 	return w
 }
 
+func (w *windows) on(f *facts) rules {
+	other := *w
+	other.facts = f
+	return &other
+}
+
 // serverRuns: the Server service makes IPC$. See KB3034016. Where its start was not read it is taken to run: the
 // question is what a server gives away.
 func (w *windows) serverRuns() cell {

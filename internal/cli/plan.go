@@ -187,9 +187,13 @@ func (f *evidenceFlags) evidence() (*plan.Evidence, error) {
 	if f.minDays > 0 {
 		e.Policy.MinDays = f.minDays
 	}
-	audits, err := readDocuments(f.audit, model.SchemaAudit, func(a *model.Audit) string { return a.Schema })
+	stored, err := readDocuments(f.audit, model.SchemaAudit, func(a *plan.StoredAudit) string { return a.Schema })
 	if err != nil {
 		return nil, err
+	}
+	audits := make([]*model.Audit, len(stored))
+	for i, s := range stored {
+		audits[i] = &s.Audit
 	}
 	if e.Audit, err = oneAudit(audits, f.host, f.audit); err != nil {
 		return nil, err

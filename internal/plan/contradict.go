@@ -16,7 +16,7 @@ func (w *work) weigh() (question string) {
 	if p := w.e.Policy.Role; p != "" && a.Platform.Role != "" && a.Platform.Role != model.UnknownRole && p != a.Platform.Role {
 		return fmt.Sprintf("the audit found a %s and the declaration says %s: which of the two is this host?", word(a.Platform.Role), word(p))
 	}
-	v := w.c.View(w.cfg)
+	v := w.view()
 	var differs []string
 	scans := 0
 	for _, s := range w.e.Scans {

@@ -42,6 +42,7 @@ type work struct {
 	c        *catalog.Catalog
 	e        *Evidence
 	cfg      catalog.Config // the host as it is
+	now      *catalog.View  // of it, once it was asked for
 	platform model.Platform
 	needs    needs
 	settled  map[door]model.Outcome // answers of scans where the model has none
@@ -78,8 +79,37 @@ func (w *work) findDoors() {
 
 // levels says how far each door is open in a configuration.
 func (w *work) levels(cfg catalog.Config) []level {
+	return w.levelsIn(w.c.View(cfg), w.list(cfg, "NullSessionShares"))
+}
+
+// view is the host as it is.
+func (w *work) view() *catalog.View {
+	if w.now == nil {
+		w.now = w.c.View(w.cfg)
+	}
+	return w.now
+}
+
+// levelsAfter says how far each door is open after some edits.
+func (w *work) levelsAfter(set []chosen) []level {
+	shared, out := w.cfg.Shares, make([]catalog.Override, 0, len(set))
+	listed := w.list(w.cfg, "NullSessionShares")
+	for _, ch := range set {
+		switch s := ch.edit.setting; {
+		case ch.edit.share != "":
+			shared = closed(shared, ch.edit.share)
+		case s.ID == "NullSessionShares":
+			listed = listOf(s, ch.value())
+			fallthrough
+		default:
+			out = append(out, catalog.Override{ID: s.ID, Value: ch.value()})
+		}
+	}
+	return w.levelsIn(w.view().With(shared, out...), listed)
+}
+
+func (w *work) levelsIn(v *catalog.View, shares []string) []level {
 	w.tried++
-	v := w.c.View(cfg)
 	out := make([]level, len(w.doors))
 	var pipes []string
 	read := false
@@ -101,7 +131,7 @@ func (w *work) levels(cfg catalog.Config) []level {
 			if v.Tree(model.Anonymous) != model.Denied && holds(pipes, d.pipe) {
 				out[i] = ajar
 			}
-		case holds(w.list(cfg, "NullSessionShares"), d.share):
+		case holds(shares, d.share):
 			out[i] = ajar
 		}
 	}
@@ -111,7 +141,7 @@ func (w *work) levels(cfg catalog.Config) []level {
 // openDoors keeps the doors that are not shut, and says how far they are open. No edit opens one that is shut, so the rest
 // need not be asked for again.
 func (w *work) openDoors() []level {
-	all, doors := w.levels(w.cfg), w.doors
+	all, doors := w.levelsAfter(nil), w.doors
 	w.doors = nil
 	var out []level
 	for i, l := range all {
@@ -125,7 +155,7 @@ func (w *work) openDoors() []level {
 // openNow are the pipes that are open to anonymous callers by list before anything is changed.
 func (w *work) openNow() (names, hard []string) {
 	if !w.listRead {
-		w.openNames, w.openHard, _ = w.c.View(w.cfg).AnonymousPipes()
+		w.openNames, w.openHard, _ = w.view().AnonymousPipes()
 		w.listRead = true
 	}
 	return w.openNames, w.openHard
@@ -133,14 +163,14 @@ func (w *work) openNow() (names, hard []string) {
 
 // list is the effective list of a setting of names, as far as it is configured.
 func (w *work) list(cfg catalog.Config, id string) []string {
-	s, v := w.c.Setting(id), cfg.Settings[id]
-	if s == nil {
-		return nil
+	if s := w.c.Setting(id); s != nil {
+		return listOf(s, cfg.Settings[id])
 	}
-	data, ok := s.Value(v)
-	if !ok {
-		return nil
-	}
+	return nil
+}
+
+func listOf(s *catalog.Setting, v model.Value) []string {
+	data, _ := s.Value(v)
 	names, _ := data.([]string)
 	return names
 }
@@ -184,15 +214,21 @@ func (w *work) with(cfg catalog.Config, changes ...chosen) catalog.Config {
 	out.Settings = maps.Clone(cfg.Settings)
 	for _, ch := range changes {
 		if ch.edit.share != "" {
-			out.Shares = slices.Clone(out.Shares)
-			for i := range out.Shares {
-				if strings.EqualFold(out.Shares[i].Name, ch.edit.share) {
-					out.Shares[i].Guest = false
-				}
-			}
+			out.Shares = closed(out.Shares, ch.edit.share)
 			continue
 		}
 		out.Settings[ch.edit.setting.ID] = ch.value()
 	}
 	return out
+}
+
+// closed are the shares with one of them closed to guests.
+func closed(shares []model.Share, name string) []model.Share {
+	shares = slices.Clone(shares)
+	for i := range shares {
+		if strings.EqualFold(shares[i].Name, name) {
+			shares[i].Guest = false
+		}
+	}
+	return shares
 }

@@ -239,7 +239,7 @@ func (w *work) pipeList(s *catalog.Setting) []any {
 		}
 	}
 	if w.everyPipe(w.cfg) {
-		v := w.c.View(w.cfg)
+		v := w.view()
 		for _, n := range sortedKeys(w.needs.pipes) {
 			if !holds(out, n) && !holds(hard, n) && w.opens(v, w.cfg, n) {
 				out = append(out, n)

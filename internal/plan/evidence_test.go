@@ -318,44 +318,54 @@ func TestWhatIf(t *testing.T) {
 	}
 }
 
-// BenchmarkPlan10000 plans ten thousand different hosts, in as many lanes as there are processors.
-func BenchmarkPlan10000(b *testing.B) {
-	const hosts = 10000
-	audits := make([]*model.Audit, 0, 256)
-	for i := range 256 {
-		h := host{system: "windows", product: []string{"win2019", "win2022", "win10-22H2", "win2003", "win2008"}[i%5], role: []model.Role{model.Member, model.DomainController}[i/5%2], settings: map[string]any{
-			"RestrictAnonymous": i & 1, "RestrictAnonymousSAM": i >> 1 & 1, "RestrictNullSessAccess": i >> 2 & 1, "EveryoneIncludesAnonymous": i >> 3 & 1,
-			"NullSessionPipes": []string{"samr", "lsarpc", "browser", fmt.Sprintf("pipe%d", i)}[i>>4&3:], "EnableGuestAccount": i >> 6 & 1, "LSAAnonymousNameLookup": i >> 7 & 1,
-		}}
-		if h.product == "win10-22H2" {
-			h.role = model.Workstation
-		}
-		if i%3 == 0 {
-			h = host{system: "samba", product: "samba", role: []model.Role{model.Standalone, model.DomainController}[i%2], settings: map[string]any{"restrict anonymous": i % 3, "map to guest": []string{"never", "bad user"}[i/3%2]}, shares: []model.Share{{Name: "public", Guest: i%4 == 0}}}
-		}
-		audits = append(audits, h.audit(b))
+// TestStoredAudit: an audit that is read without its access table makes the same plan as the whole.
+func TestStoredAudit(t *testing.T) {
+	whole := sambaOpen.audit(t)
+	b, err := json.Marshal(whole)
+	if err != nil || len(whole.Access) == 0 {
+		t.Fatalf("%v, access to %d identities", err, len(whole.Access))
 	}
-	uses := month(use("10.0.0.5", model.Anonymous, "samr", "SamrEnumerateUsersInDomain", 13), use("10.0.0.7", model.User, "srvsvc", "", -1))
-	b.ReportAllocs()
-	for b.Loop() {
-		done := make(chan error)
-		const lanes = 2
-		for lane := range lanes {
-			go func() {
-				for i := lane; i < hosts; i += lanes {
-					if _, err := Make(Evidence{Audit: audits[i%len(audits)], Observed: uses}); err != nil {
-						done <- err
-						return
-					}
-				}
-				done <- nil
-			}()
-		}
-		for range lanes {
-			if err := <-done; err != nil {
-				b.Fatal(err)
-			}
-		}
+	read, err := ReadAudit(b)
+	if err != nil || read.Access != nil {
+		t.Fatalf("%v, access %v", err, read.Access)
 	}
-	b.ReportMetric(float64(hosts)*float64(b.N)/b.Elapsed().Seconds(), "hosts/s")
+	if a, b := make1(t, Evidence{Audit: whole}), make1(t, Evidence{Audit: read}); a.Hash != b.Hash || len(a.Changes) == 0 {
+		t.Errorf("plans %s and %s, %d changes", a.Hash, b.Hash, len(a.Changes))
+	}
+	if _, err := ReadAudit([]byte(`{"settings":{}}`)); err == nil {
+		t.Error("an audit of another form was read")
+	}
+}
+
+// FuzzReadAudit: an audit reads as the decoder alone reads it, and whatever else comes is refused by the decoder.
+func FuzzReadAudit(f *testing.F) {
+	b, err := json.Marshal(sambaOpen.audit(f))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	indented, _ := json.MarshalIndent(json.RawMessage(b), "", "  ")
+	f.Add(indented)
+	for _, s := range []string{
+		``, `{`, `{"`, `{"access"`, `{"access":`, `{"access":{`, `{"access":"\\\"}","host":"h"}`, `{"a\"ccess":1,"access":[{"]":"}"}],"host":"x"}`,
+		`{"access":1,"access":2,"host":"y"}`, `{"host":"z","access":-1.5e3}`, `{"access":null}`, `[{"access":{}}]`, ` {"ACCESS":{}} `,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		whole := &StoredAudit{}
+		err := json.Unmarshal(b, whole)
+		read, err2 := ReadAudit(b)
+		if err != nil {
+			return // a table that is no JSON is not looked at
+		}
+		if err2 != nil {
+			t.Fatalf("%q: %v", b, err2)
+		}
+		x, _ := json.Marshal(whole.Audit)
+		y, _ := json.Marshal(read)
+		if len(whole.Settings) > 0 && !bytes.Equal(x, y) {
+			t.Fatalf("%s\nand\n%s", x, y)
+		}
+	})
 }

@@ -178,7 +178,7 @@ func (w *work) kept(cfg catalog.Config) bool {
 	if w.needs.nothing() {
 		return true
 	}
-	before, after := w.c.View(w.cfg), w.c.View(cfg)
+	before, after := w.view(), w.c.View(cfg)
 	for _, id := range w.needs.sessions {
 		if before.Session(id) != model.Denied && after.Session(id) == model.Denied {
 			return false

@@ -48,7 +48,7 @@ func (w *work) after(set []chosen) []level {
 	if l, ok := w.memo[sorted]; ok {
 		return l
 	}
-	l := w.levels(w.with(w.cfg, set...))
+	l := w.levelsAfter(set)
 	w.memo[sorted] = l
 	return l
 }

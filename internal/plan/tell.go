@@ -60,7 +60,7 @@ func (w *work) residual(cfg catalog.Config, after []level) []string {
 			out = append(out, fmt.Sprintf("%s: not known whether given %s (%s). A scan of the host settles it.", who, kinds, g.why))
 		}
 	}
-	before := w.c.View(w.cfg)
+	before := w.view()
 	for _, n := range sortedKeys(w.needs.pipes) {
 		if w.opens(before, w.cfg, n) && w.opens(v, cfg, n) && cfg.Platform.System == "windows" {
 			out = append(out, fmt.Sprintf("anonymous: the pipe %s stays open (%s).", n, w.needs.pipes[n]))
@@ -114,7 +114,7 @@ func noun(d model.Disclosure) string {
 
 // keeps says what goes on working, and why. The model is asked for a signed-in user before and after.
 func (w *work) keeps(cfg catalog.Config) []model.Keep {
-	before, after := w.c.View(w.cfg), w.c.View(cfg)
+	before, after := w.view(), w.c.View(cfg)
 	same := func(pipe string) bool {
 		return levelOf(after.Pipe(model.User, pipe)) >= levelOf(before.Pipe(model.User, pipe))
 	}
@@ -188,7 +188,7 @@ func (w *work) checks() []string {
 		}
 	}
 	host := w.hostName()
-	v := w.c.View(w.cfg)
+	v := w.view()
 	for _, s := range w.needs.declared {
 		for _, port := range s.Detect.Ports {
 			add(fmt.Sprintf("tcp:%s:%d", host, port))
