@@ -161,6 +161,7 @@ func (t *Traffic) Settle() {
 	n, before := t.follower.Counts(), t.told.frames
 	c.CountRead("SMB frames", n.Frames-before.Frames)
 	c.CountRead("SMB frames decrypted with the key of a null session", n.Decrypted-before.Decrypted)
+	c.CountRead("SMB frames decompressed", n.Decompressed-before.Decompressed)
 	c.CountUnreadable("encrypted SMB frames", n.Sealed-before.Sealed)
 	for why, count := range n.GivenUp {
 		c.CountUnreadable(why, count-t.told.givenUp[why])

@@ -21,6 +21,7 @@ type maker struct {
 	port    uint16
 	seq     [2]uint32
 	mid     uint64
+	pack    func(msg []byte) []byte // what becomes of each message after NEGOTIATE; nil: it stays
 }
 
 const (
@@ -105,6 +106,9 @@ func (m *maker) disconnect() {
 }
 
 func (m *maker) send(up bool, msg []byte) {
+	if m.pack != nil && m.mid > 1 {
+		msg = m.pack(msg)
+	}
 	b := append(nbss.AppendHeader(nil, nbss.SessionMessage, len(msg)), msg...)
 	for len(b) > 0 {
 		n := min(len(b), segment)

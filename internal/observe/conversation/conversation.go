@@ -136,19 +136,8 @@ func (c *Conversation) message(d flow.Direction, msg []byte, n int, at time.Time
 	case smb2.KindEncrypted:
 		c.encrypted(d, msg, n)
 	case smb2.KindCompressed:
-		c.decompress(d, msg, n)
+		c.decompress(d, msg, len(msg) == n, n)
 	}
-}
-
-func (c *Conversation) decompress(d flow.Direction, msg []byte, n int) {
-	plain, err := smb2.Decompress(msg, maxPipeFrame)
-	if err != nil || smb2.KindOf(plain) != smb2.KindPlain {
-		c.f.giveUp(compressed)
-		c.f.counts.Readable -= int64(n + nbss.HeaderLen)
-		c.f.counts.Opaque += int64(n + nbss.HeaderLen)
-		return
-	}
-	c.frame2(d, plain)
 }
 
 const ipcShare = "IPC$"

@@ -3,7 +3,7 @@
 //
 //	flow.Stream ──► frames ──► SMB2/3 or SMB1 messages ──► sessions, trees, opens ──► DCE/RPC packets ──► model.Use
 //	                00 len24   FE, FF: plain               who, IPC$, which pipe      binds, calls        Sink.Add
-//	                           FD: encrypted
+//	                           FD: encrypted, FC: compressed
 //
 // Rules of the room:
 //
@@ -68,14 +68,16 @@ type Sink interface {
 
 // Counts says how much of the traffic could be read.
 type Counts struct {
-	Frames    int64            // SMB frames whose beginning was seen
-	Readable  int64            // their bytes, as far as they were plain or could be decrypted
-	Opaque    int64            // bytes of frames that are encrypted or compressed and stay so
-	Lost      int64            // bytes that the capture does not have, other than the insides of file data
-	Foreign   int64            // bytes that are no SMB, or the rest of a frame whose beginning was not seen
-	Decrypted int64            // frames opened with the key of a null session
-	Sealed    int64            // frames that stay encrypted
-	GivenUp   map[string]int64 // what could not be followed, by reason
+	Frames    int64 // SMB frames whose beginning was seen
+	Readable  int64 // their bytes, as far as they were plain or could be decrypted
+	Opaque    int64 // bytes of frames that are encrypted or compressed and stay so
+	Lost      int64 // bytes that the capture does not have, other than the insides of file data
+	Foreign   int64 // bytes that are no SMB, or the rest of a frame whose beginning was not seen
+	Decrypted int64 // frames opened with the key of a null session
+	Sealed    int64 // frames that stay encrypted
+
+	Decompressed int64            // frames that were compressed, and read
+	GivenUp      map[string]int64 // what could not be followed, by reason
 }
 
 // Follower makes a Conversation of each connection, and holds what they share. It is not safe for concurrent use.
@@ -122,6 +124,6 @@ const (
 	badToken       = "logon tokens that could not be decoded"
 	tooManyPending = "requests beyond the limit of one connection"
 	tooMuchState   = "sessions, trees, opens or calls beyond the limit of one connection"
-	compressed     = "frames compressed in a way that is not decoded"
+	compressed     = "compressed frames that could not be decompressed"
 	badRPC         = "RPC packets that could not be decoded"
 )

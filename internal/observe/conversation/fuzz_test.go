@@ -3,12 +3,15 @@ package conversation
 import (
 	"encoding/binary"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"ipcguard/internal/format/xca/xcatest"
 	"ipcguard/internal/model"
 	"ipcguard/internal/observe/flow"
 	"ipcguard/internal/observe/packet"
+	"ipcguard/internal/smb/smb2"
 )
 
 // nobody takes rows and holds them against what every row must be.
@@ -63,6 +66,13 @@ func seeds(f *testing.F) {
 func FuzzConversation(f *testing.F) {
 	if matches, _ := filepath.Glob("../../../../shared/captures/*"); len(matches) > 0 {
 		seeds(f)
+	}
+	negotiate := []byte("\xFESMB\x40\x00\x00\x00\x00\x00\x00\x00\x01\x00" + strings.Repeat("\x00", 50) + "\x19\x00\x00\x00" + strings.Repeat("\x00", 20))
+	for algorithm, pack := range map[uint16]func([]byte) []byte{smb2.CompressLZNT1: xcatest.LZNT1, smb2.CompressLZ77: xcatest.LZ77, smb2.CompressLZ77Huffman: xcatest.LZ77Huffman} {
+		frame := (&smb2.CompressionHeader{OriginalSize: uint32(len(negotiate)), Algorithm: algorithm}).AppendMarshal(nil)
+		frame = append(frame, pack(negotiate)...)
+		script := binary.LittleEndian.AppendUint16([]byte{0}, uint16(4+len(frame)))
+		f.Add(append(binary.BigEndian.AppendUint32(script, uint32(len(frame))), frame...), false)
 	}
 	f.Fuzz(func(t *testing.T, script []byte, midstream bool) {
 		fo := NewFollower(&nobody{t: t}, 1<<20)

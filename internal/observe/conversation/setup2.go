@@ -192,7 +192,7 @@ func (c *Conversation) encrypted(d flow.Direction, msg []byte, n int) {
 			c.f.counts.Decrypted++
 			s.good = true
 			if smb2.KindOf(plain) == smb2.KindCompressed {
-				c.decompress(d, plain, n)
+				c.decompress(d, plain, true, n)
 			} else {
 				c.frame2(d, plain)
 			}

@@ -19,8 +19,12 @@ const (
 // CompressionChained is the flag of a chained header. See [MS-SMB2] 2.2.42.
 const CompressionChained = 0x0001
 
-// ErrCompressed says that a frame is compressed with an algorithm that this package does not undo.
+// ErrCompressed says that a frame is compressed with an algorithm that is not undone.
 var ErrCompressed = errors.New("compressed with an algorithm that is not decoded")
+
+// Codec undoes an algorithm: it makes the first size bytes of what src stands for, and no more. An algorithm that it does not
+// know is ErrCompressed. This package itself undoes none and patterns.
+type Codec func(algorithm uint16, src []byte, size int) ([]byte, error)
 
 // CompressionHeader stands before a compressed frame. In the chained form Algorithm and Length are those of the first
 // payload, whose data starts at 16 bytes; in the unchained form Length is the offset of the compressed data behind it.
@@ -55,51 +59,87 @@ func (h *CompressionHeader) AppendMarshal(dst []byte) []byte {
 	return le.AppendUint32(dst, h.Length)
 }
 
-// Decompress undoes a chained frame whose payloads are plain or patterns, which is how small messages are sent, into
-// at most max bytes. Other algorithms are ErrCompressed. See [MS-SMB2] 3.1.5.3.
-func Decompress(frame []byte, max int) ([]byte, error) {
+// Decompress undoes a compressed frame: it gives the first max bytes of the message, or all of it where it is shorter, and
+// how long all of it is. A frame of which the end is missing is good for as much as comes before that.
+// See [MS-SMB2] 2.2.42 and 3.1.5.3.
+func Decompress(frame []byte, max int, undo Codec) (plain []byte, size int, err error) {
 	var h CompressionHeader
 	if err := h.Unmarshal(frame); err != nil {
+		return nil, 0, err
+	}
+	total := uint64(h.OriginalSize)
+	if h.Flags&CompressionChained == 0 {
+		total += uint64(h.Length)
+	}
+	if total > maxOriginal {
+		return nil, 0, fmt.Errorf("smb2: compressed frame: %w: %d bytes", ErrBounds, total)
+	}
+	size = int(total)
+	want := min(size, max)
+	if h.Flags&CompressionChained != 0 {
+		plain, err = unchain(frame[8:], want, undo)
+	} else {
+		plain, err = uncompress(&h, frame[compressionLen:], want, undo)
+	}
+	if err != nil {
+		return nil, size, fmt.Errorf("smb2: compressed frame: %w", err)
+	}
+	return plain, size, nil
+}
+
+// maxOriginal is the longest message there can be: what the length of a frame on TCP can tell. See [MS-SMB2] 2.1.
+const maxOriginal = 1<<24 - 1
+
+// uncompress undoes the form with one segment, behind bytes that are plain. See [MS-SMB2] 2.2.42.1.
+func uncompress(h *CompressionHeader, b []byte, want int, undo Codec) ([]byte, error) {
+	plain := int(h.Length)
+	if plain >= want && want <= len(b) {
+		return bytes.Clone(b[:want]), nil
+	}
+	if plain > len(b) {
+		return nil, fmt.Errorf("%w: compressed data at %d of %d bytes", ErrBounds, plain, len(b))
+	}
+	data, err := undo(h.Algorithm, b[plain:], want-plain)
+	if err != nil {
 		return nil, err
 	}
-	if uint64(h.OriginalSize) > uint64(max) {
-		return nil, fmt.Errorf("smb2: compressed frame: %w: %d bytes", ErrBounds, h.OriginalSize)
-	}
-	if h.Flags&CompressionChained == 0 {
-		return nil, fmt.Errorf("smb2: algorithm %d: %w", h.Algorithm, ErrCompressed)
-	}
-	var out []byte
-	for b := frame[8:]; len(b) > 0; {
+	return append(bytes.Clone(b[:plain]), data...), nil
+}
+
+// unchain undoes the form of payloads one behind the other. See [MS-SMB2] 2.2.42.2.
+func unchain(b []byte, want int, undo Codec) (out []byte, err error) {
+	for len(out) < want {
 		if len(b) < 8 {
-			return nil, fmt.Errorf("smb2: compressed payload: %w", ErrShort)
+			return nil, fmt.Errorf("payload: %w", ErrShort)
 		}
-		algorithm, n := le.Uint16(b), le.Uint32(b[4:])
-		if uint64(n) > uint64(len(b)-8) {
-			return nil, fmt.Errorf("smb2: compressed payload: %w", ErrBounds)
-		}
-		data := b[8 : 8+n]
-		b = b[8+n:]
+		algorithm, n := le.Uint16(b), int(min(le.Uint32(b[4:]), maxOriginal+1))
+		b = b[8:]
+		data := b[:min(n, len(b))]
+		b = b[len(data):]
+		left := want - len(out)
 		switch algorithm {
 		case CompressNone:
-			out = append(out, data...)
+			out = append(out, data[:min(left, len(data))]...)
 		case CompressPatternV1:
 			if len(data) != 8 {
-				return nil, fmt.Errorf("smb2: compressed pattern: %w: %d bytes", ErrBounds, len(data))
+				return nil, fmt.Errorf("pattern: %w: %d bytes", ErrBounds, len(data))
 			}
-			repeat := le.Uint32(data[4:])
-			if uint64(len(out))+uint64(repeat) > uint64(h.OriginalSize) {
-				return nil, fmt.Errorf("smb2: compressed pattern: %w", ErrBounds)
-			}
-			out = append(out, bytes.Repeat(data[:1], int(repeat))...)
+			repeat := int(min(le.Uint32(data[4:]), maxOriginal+1))
+			out = append(out, bytes.Repeat(data[:1], min(left, repeat))...)
 		default:
-			return nil, fmt.Errorf("smb2: algorithm %d: %w", algorithm, ErrCompressed)
+			if len(data) < 4 {
+				return nil, fmt.Errorf("payload: %w", ErrShort)
+			}
+			original := int(min(le.Uint32(data), maxOriginal+1))
+			plain, err := undo(algorithm, data[4:], min(left, original))
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, plain...)
 		}
-		if len(out) > int(h.OriginalSize) {
-			return nil, fmt.Errorf("smb2: compressed frame: %w: more than it announced", ErrBounds)
+		if len(data) < n && len(out) < want {
+			return nil, fmt.Errorf("payload: %w: %d of %d bytes", ErrBounds, len(data), n)
 		}
-	}
-	if len(out) != int(h.OriginalSize) {
-		return nil, fmt.Errorf("smb2: compressed frame: %w: %d of %d bytes", ErrShort, len(out), h.OriginalSize)
 	}
 	return out, nil
 }

@@ -105,8 +105,13 @@ func FuzzTransforms(f *testing.F) {
 		if h.Unmarshal(frame) == nil && !bytes.Equal(h.AppendMarshal(nil), frame[:smb2.TransformLen]) {
 			t.Fatal("a transform header encodes differently")
 		}
-		if out, err := smb2.Decompress(frame, 1<<16); err == nil && len(out) > 1<<16 {
-			t.Fatalf("%d bytes decompressed", len(out))
+		zeros := func(_ uint16, _ []byte, size int) ([]byte, error) { return make([]byte, size), nil }
+		out, size, err := smb2.Decompress(frame, 1<<16, zeros)
+		if err == nil && len(out) != min(size, 1<<16) {
+			t.Fatalf("%d of %d bytes decompressed", len(out), size)
+		}
+		if head, _, err2 := smb2.Decompress(frame, 100, zeros); err == nil && (err2 != nil || !bytes.Equal(head, out[:min(len(out), 100)])) {
+			t.Fatalf("the beginning alone: %v", err2)
 		}
 	})
 }

@@ -201,26 +201,57 @@ func TestDecompress(t *testing.T) {
 	}
 	payload(smb2.CompressNone, smb2.CompressionChained, plain)
 	payload(smb2.CompressPatternV1, 0, append([]byte{'x', 0, 0, 0}, 100, 0, 0, 0))
-	got, err := smb2.Decompress(frame, 1000)
-	if want := append(bytes.Clone(plain), bytes.Repeat([]byte("x"), 100)...); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%q, %v", got, err)
+	none := func(uint16, []byte, int) ([]byte, error) { return nil, smb2.ErrCompressed }
+	want := append(bytes.Clone(plain), bytes.Repeat([]byte("x"), 100)...)
+	got, size, err := smb2.Decompress(frame, 1000, none)
+	if err != nil || !bytes.Equal(got, want) || size != len(want) {
+		t.Errorf("%q, %d, %v", got, size, err)
 	}
-	if _, err := smb2.Decompress(frame, 100); !errors.Is(err, smb2.ErrBounds) {
-		t.Errorf("beyond the bound: %v", err)
+	for n := range want { // the beginning alone
+		if got, size, err := smb2.Decompress(frame, n, none); err != nil || !bytes.Equal(got, want[:n]) || size != len(want) {
+			t.Errorf("%d bytes: %q, %d, %v", n, got, size, err)
+		}
 	}
 	for n := range frame {
-		if _, err := smb2.Decompress(frame[:n], 1000); err == nil {
+		if _, _, err := smb2.Decompress(frame[:n], 1000, none); err == nil {
 			t.Errorf("cut at %d it decompresses", n)
 		}
 	}
+	if got, _, err := smb2.Decompress(frame[:30], 10, none); err != nil || !bytes.Equal(got, want[:10]) {
+		t.Errorf("the beginning of a cut frame: %q, %v", got, err)
+	}
 	bomb := bytes.Clone(frame)
-	binary.LittleEndian.PutUint32(bomb[len(bomb)-4:], 1<<31)
-	if _, err := smb2.Decompress(bomb, 1000); !errors.Is(err, smb2.ErrBounds) {
+	binary.LittleEndian.PutUint32(bomb[4:], 1<<31)
+	if _, _, err := smb2.Decompress(bomb, 1000, none); !errors.Is(err, smb2.ErrBounds) {
 		t.Errorf("a bomb: %v", err)
 	}
+	bomb = bytes.Clone(frame)
+	binary.LittleEndian.PutUint32(bomb[len(bomb)-4:], 1<<31)
+	if got, _, err := smb2.Decompress(bomb, 1000, none); err != nil || len(got) != len(want) {
+		t.Errorf("a pattern beyond its frame: %d bytes, %v", len(got), err)
+	}
 	frame[8] = smb2.CompressLZ77
-	if _, err := smb2.Decompress(frame, 1000); !errors.Is(err, smb2.ErrCompressed) {
+	if _, _, err := smb2.Decompress(frame, 1000, none); !errors.Is(err, smb2.ErrCompressed) {
 		t.Errorf("LZ77: %v", err)
+	}
+
+	// The other form: plain bytes, then one segment.
+	double := func(algorithm uint16, src []byte, size int) ([]byte, error) {
+		if algorithm != smb2.CompressLZNT1 {
+			return nil, smb2.ErrCompressed
+		}
+		return bytes.Repeat(src, 2)[:size], nil
+	}
+	frame = (&smb2.CompressionHeader{OriginalSize: 6, Algorithm: smb2.CompressLZNT1, Length: 4}).AppendMarshal(nil)
+	frame = append(frame, "\xFESMBabc"...)
+	for n, want := range map[int]string{1000: "\xFESMBabcabc", 4: "\xFESMB", 2: "\xFES", 6: "\xFESMBab"} {
+		if got, size, err := smb2.Decompress(frame, n, double); err != nil || string(got) != want || size != 10 {
+			t.Errorf("%d bytes: %q, %d, %v", n, got, size, err)
+		}
+	}
+	binary.LittleEndian.PutUint32(frame[12:], 1<<32-1) // as CVE-2020-0796 has it
+	if _, _, err := smb2.Decompress(frame, 1000, double); !errors.Is(err, smb2.ErrBounds) {
+		t.Errorf("an offset beyond the frame: %v", err)
 	}
 }
 

@@ -1,0 +1,54 @@
+package conversation
+
+import (
+	"ipcguard/internal/format/xca"
+	"ipcguard/internal/observe/flow"
+	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb2"
+)
+
+// undo knows the algorithms of [MS-XCA]. LZ4, which Windows 11 24H2 and Server 2025 offer last of all, is not undone.
+func undo(algorithm uint16, src []byte, size int) ([]byte, error) {
+	switch algorithm {
+	case smb2.CompressLZNT1:
+		return xca.LZNT1(src, size)
+	case smb2.CompressLZ77:
+		return xca.LZ77(src, size)
+	case smb2.CompressLZ77Huffman:
+		return xca.LZ77Huffman(src, size)
+	}
+	return nil, smb2.ErrCompressed
+}
+
+// decompress takes a frame with a compression header, which had n bytes on the wire; whole tells that all of it was kept. Of a
+// message too long for a pipe the beginning is enough: it is a file's data, and is passed over as it would be if it were plain.
+func (c *Conversation) decompress(d flow.Direction, msg []byte, whole bool, n int) {
+	head, size, err := smb2.Decompress(msg, prefixLen-nbss.HeaderLen, undo)
+	if err != nil || smb2.KindOf(head) != smb2.KindPlain {
+		c.opaque(n)
+		return
+	}
+	wanted := c.want2(d, head, size)
+	if wanted == 0 {
+		c.f.counts.Decompressed++
+		return
+	}
+	if !whole || size > maxPipeFrame {
+		c.f.giveUp(cutFrame)
+		return
+	}
+	plain, _, err := smb2.Decompress(msg, size, undo)
+	if err != nil {
+		c.opaque(n)
+		return
+	}
+	c.f.counts.Decompressed++
+	c.frame2(d, plain[:min(wanted, len(plain))])
+}
+
+// opaque counts a compressed frame that cannot be read, whose bytes were taken for readable.
+func (c *Conversation) opaque(n int) {
+	c.f.giveUp(compressed)
+	c.f.counts.Readable -= int64(n + nbss.HeaderLen)
+	c.f.counts.Opaque += int64(n + nbss.HeaderLen)
+}
