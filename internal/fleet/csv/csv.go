@@ -1,0 +1,288 @@
+// Package csv reads and writes targets as a table, one row a target, however many rows there are:
+//
+//	spec,site,tags,owner,criticality,note,audit_source
+//	srv1.example,office,"dc windows",Anna,high,,winreg://srv1.example
+//
+// Only spec is needed. The names of the first line may come in any order and case; a byte order mark is passed over, and
+// what separates columns is what separates the names: a comma, a semicolon or a tab. Tags are apart by spaces, commas or
+// "|".
+//
+// The rules of the room, which knows nothing of targets:
+//
+//   - A bad row is reported with its line and costs nobody else's: the rest is read all the same.
+//   - One row is in memory at a time, and a row is bounded.
+//   - A cell that a spreadsheet would take for a formula is written with an apostrophe before it, and read without.
+package csv
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Columns are the names of the columns, in the order in which they are written.
+var Columns = []string{"spec", "site", "tags", "owner", "criticality", "note", "audit_source"}
+
+// Row is one target as written. Line is where it begins in its file.
+type Row struct {
+	Line        int
+	Spec        string
+	Site        string
+	Tags        []string
+	Owner       string
+	Criticality string
+	Note        string
+	AuditSource string
+}
+
+// RowError is a row that cannot be used.
+type RowError struct {
+	Line int
+	Err  error
+}
+
+// Error names the line.
+func (e *RowError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+// Unwrap is the reason.
+func (e *RowError) Unwrap() error { return e.Err }
+
+const (
+	// maxCell bounds one cell: a note of a page. Names and sources are far below.
+	maxCell = 4096
+	// maxRow bounds one row, quotes and line ends included: all its cells and as much again for the quotes.
+	maxRow = 64 << 10
+	// maxColumns bounds the columns of a table that somebody else made, of which most are passed over.
+	maxColumns = 256
+)
+
+// Read reads a table and hands each row on. A row that cannot be read, or that take refuses, goes to bad as a *RowError.
+// The error returned is about the table as a whole: there is no spec column, a name is there twice, reading failed.
+func Read(r io.Reader, take func(Row) error, bad func(*RowError)) error {
+	b := bufio.NewReaderSize(r, maxRow)
+	if head, err := b.Peek(3); err == nil && bytes.Equal(head, []byte{0xEF, 0xBB, 0xBF}) {
+		b.Discard(3) //nolint:errcheck // they were peeked at
+	}
+	if head, err := b.Peek(2); err == nil && (bytes.Equal(head, []byte{0xFF, 0xFE}) || bytes.Equal(head, []byte{0xFE, 0xFF})) {
+		return errors.New("csv: this is UTF-16; save it as CSV UTF-8")
+	}
+	rows := &rows{in: b, line: 1}
+	first, err := rows.next()
+	for err == nil && len(bytes.TrimSpace(first)) == 0 {
+		first, err = rows.next()
+	}
+	if err != nil && !errors.Is(err, io.EOF) || len(first) == 0 {
+		return whole(err)
+	}
+	comma := separator(first)
+	names, err := cells(first, comma)
+	if err != nil {
+		return fmt.Errorf("csv: the first line: %w", err)
+	}
+	place, err := header(names)
+	if err != nil {
+		return err
+	}
+	for {
+		line := rows.line
+		text, err := rows.next()
+		if errors.Is(err, errLong) {
+			bad(&RowError{line, err})
+			continue
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("csv: line %d: %w", line, err)
+		}
+		if len(bytes.TrimSpace(text)) > 0 {
+			if rerr := one(text, comma, place, len(names), line, take); rerr != nil {
+				bad(&RowError{line, rerr})
+			}
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+func whole(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return fmt.Errorf("csv: nothing in it: the first line names the columns (%s)", strings.Join(Columns, ","))
+	}
+	return fmt.Errorf("csv: the first line: %w", err)
+}
+
+// one reads a row.
+func one(text []byte, comma rune, place []int, columns, line int, take func(Row) error) error {
+	values, err := cells(text, comma)
+	if err != nil {
+		return err
+	}
+	if len(values) != columns && strings.TrimSpace(strings.Join(values, "")) == "" {
+		return nil // a spreadsheet's empty row
+	}
+	if len(values) != columns {
+		return fmt.Errorf("%d columns; the first line has %d", len(values), columns)
+	}
+	row := Row{Line: line}
+	for i, v := range values {
+		if place[i] < 0 {
+			continue
+		}
+		if len(v) > maxCell {
+			return fmt.Errorf("%s: more than %d bytes", Columns[place[i]], maxCell)
+		}
+		if !utf8.ValidString(v) {
+			return fmt.Errorf("%s: not UTF-8", Columns[place[i]])
+		}
+		v = strings.TrimSpace(unescape(v))
+		switch Columns[place[i]] {
+		case "spec":
+			row.Spec = v
+		case "site":
+			row.Site = v
+		case "tags":
+			row.Tags = strings.FieldsFunc(v, func(r rune) bool { return r == ' ' || r == ',' || r == '|' || r == ';' || r == '\n' })
+		case "owner":
+			row.Owner = v
+		case "criticality":
+			row.Criticality = strings.ToLower(v)
+		case "note":
+			row.Note = v
+		case "audit_source":
+			row.AuditSource = v
+		}
+	}
+	switch {
+	case row.Spec == "" && strings.TrimSpace(strings.Join(values, "")) == "":
+		return nil
+	case row.Spec == "":
+		return errors.New("no spec")
+	}
+	return take(row)
+}
+
+// header finds what each column is; -1 is none of ours.
+func header(names []string) ([]int, error) {
+	if len(names) > maxColumns {
+		return nil, fmt.Errorf("csv: %d columns", len(names))
+	}
+	place := make([]int, len(names))
+	seen := map[int]bool{}
+	for i, name := range names {
+		name = strings.ToLower(strings.TrimSpace(unescape(name)))
+		name = strings.NewReplacer(" ", "_", "-", "_").Replace(name)
+		p := slices.Index(Columns, name)
+		if place[i] = p; p < 0 {
+			continue
+		}
+		if seen[p] {
+			return nil, fmt.Errorf("csv: the column %s is there twice", name)
+		}
+		seen[p] = true
+	}
+	if !seen[0] {
+		return nil, fmt.Errorf("csv: the first line names no column spec; it may name %s", strings.Join(Columns, ", "))
+	}
+	return place, nil
+}
+
+// separator is what the first line has most of.
+func separator(line []byte) rune {
+	best, most := ',', bytes.Count(line, []byte{','})
+	for _, c := range []rune{';', '\t'} {
+		if n := bytes.Count(line, []byte(string(c))); n > most {
+			best, most = c, n
+		}
+	}
+	return best
+}
+
+// cells takes one row apart.
+func cells(text []byte, comma rune) ([]string, error) {
+	if bytes.IndexByte(text, '"') < 0 { // nearly every row
+		return strings.Split(strings.TrimRight(string(text), "\r\n"), string(comma)), nil
+	}
+	r := csv.NewReader(bytes.NewReader(text))
+	r.Comma, r.FieldsPerRecord = comma, -1
+	values, err := r.Read()
+	var p *csv.ParseError
+	if errors.As(err, &p) {
+		return nil, p.Err // its own line numbers begin with this row
+	}
+	return values, err
+}
+
+var errLong = fmt.Errorf("longer than %d bytes; is a quote left open?", maxRow)
+
+// rows cuts a stream into rows. A quote that is open at a line's end goes on in the next; the standard reader would
+// read a whole file into one cell after a quote that nobody closed, hence the bound, after which the next line begins
+// anew.
+type rows struct {
+	in   *bufio.Reader
+	line int // of the row to come
+	buf  []byte
+	back [][]byte // lines to be read again, as the quote before them was never closed
+}
+
+func (r *rows) readLine() ([]byte, error) {
+	if len(r.back) > 0 {
+		l := r.back[0]
+		r.back = r.back[1:]
+		return l, nil
+	}
+	var long bool
+	var out []byte
+	for {
+		part, err := r.in.ReadSlice('\n')
+		if len(out)+len(part) > maxRow {
+			long = true
+		}
+		if !long {
+			out = append(out, part...)
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if long && (err == nil || errors.Is(err, io.EOF)) {
+			return nil, errLong
+		}
+		return out, err
+	}
+}
+
+// next is the next row with its line ends; io.EOF comes with the last one or after it.
+func (r *rows) next() ([]byte, error) {
+	r.buf = r.buf[:0]
+	var taken [][]byte
+	quotes := 0
+	for {
+		l, err := r.readLine()
+		if errors.Is(err, errLong) && len(taken) == 0 {
+			r.line++
+			return nil, errLong
+		}
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, errLong) {
+			return nil, err
+		}
+		quotes += bytes.Count(l, []byte{'"'})
+		ended := err != nil // by the end of the file, or by a line that is no row
+		if len(r.buf)+len(l) > maxRow || ended && quotes%2 == 1 && len(taken) > 0 {
+			// Never closed: only the first line is lost.
+			r.back = append(append(taken[1:], l), r.back...)
+			r.line++
+			return nil, errLong
+		}
+		taken = append(taken, l)
+		r.buf = append(r.buf, l...)
+		if quotes%2 == 0 || ended {
+			r.line += len(taken)
+			return r.buf, err
+		}
+	}
+}
