@@ -29,6 +29,11 @@ reglookup           reglookup   comparison with reglookup
 chntpw              reged       comparison with reged
 libevtx-utils       evtxexport  comparison with evtxexport
 wine                wine        a registry that Wine wrote, and the Windows build reading it
+age                 age         secrets opened by the tool age
+rsyslog             rsyslogd    notifications taken in by a real syslog daemon
+rsyslog-gnutls      -           notifications taken in by a real syslog daemon over TLS
+python3-aiosmtpd    -           notifications taken in by a real mail server
+openssl             openssl     signatures and certificates checked by openssl
 '
 fi
 
@@ -102,7 +107,7 @@ else
     done
   fi
   if [ -d /run/systemd/system ]; then
-    for unit in smbd nmbd winbind samba-ad-dc; do
+    for unit in smbd nmbd winbind samba-ad-dc rsyslog; do
       if ! grep -qx "$unit.service" <<<"$units" && [ -e "/lib/systemd/system/$unit.service" ]; then
         systemctl --quiet disable "$unit.service" 2>/dev/null || true
       fi
