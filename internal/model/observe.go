@@ -9,7 +9,15 @@ const SchemaObserve = "ipcguard.observe/1"
 type Observation struct {
 	Schema   string   `json:"schema"`
 	Coverage Coverage `json:"coverage"`
+	Days     []Day    `json:"days,omitempty"` // the same uses by day, in order
 	Uses     []Use    `json:"uses"`
+}
+
+// Day is how often an identity used IPC$ on one day, logons, connects, opens, binds and calls together.
+type Day struct {
+	Day      string   `json:"day"` // in UTC, 2026-11-22
+	Identity Identity `json:"identity"`
+	Count    int64    `json:"count"`
 }
 
 // Coverage says what a result rests on: what was read, what could not be, and where silence proves nothing.

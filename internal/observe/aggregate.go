@@ -54,6 +54,7 @@ type Aggregator struct {
 	most    int // bytes
 	bytes   int
 	givenUp map[model.Identity]int64
+	days    dayCounts
 }
 
 // NewAggregator returns an Aggregator of at most max rows, DefaultMaxRows where max is 0.
@@ -78,6 +79,7 @@ func (a *Aggregator) Touch(u model.Use) {
 func (a *Aggregator) Reset() {
 	clear(a.rows)
 	clear(a.givenUp)
+	clear(a.days)
 	a.bytes = 0
 }
 
@@ -88,11 +90,12 @@ func keyOf(u *model.Use) useKey {
 	}
 }
 
-// Add adds a use or, with Count, First and Last set, a row of another result. A Count of 0 is 1.
+// Add adds a use or, with Count, First and Last set, several alike. A Count of 0 is 1.
 func (a *Aggregator) Add(u model.Use) {
 	if u.Count <= 0 {
 		u.Count = 1
 	}
+	a.days.use(&u)
 	a.add(u)
 }
 
@@ -137,6 +140,9 @@ func (a *Aggregator) Rows() []model.Use {
 	})
 	return rows
 }
+
+// Days are the uses so far by day and identity, in order.
+func (a *Aggregator) Days() []model.Day { return a.days.list() }
 
 // GivenUp is how many uses found no room, by identity.
 func (a *Aggregator) GivenUp() map[model.Identity]int64 { return a.givenUp }

@@ -24,7 +24,7 @@ func Result(agg *Aggregator, cov *Coverage) *model.Observation {
 		b := *c.Bytes
 		c.Bytes = &b
 	}
-	return &model.Observation{Schema: model.SchemaObserve, Coverage: c, Uses: agg.Rows()}
+	return &model.Observation{Schema: model.SchemaObserve, Coverage: c, Days: agg.Days(), Uses: agg.Rows()}
 }
 
 // Merge adds an earlier result: rows that are alike become one, counts are added.
@@ -32,6 +32,7 @@ func Merge(agg *Aggregator, cov *Coverage, o *model.Observation) {
 	for _, u := range o.Uses {
 		agg.add(u)
 	}
+	agg.days.merge(o)
 	c := &o.Coverage
 	cov.Saw(c.From)
 	cov.Saw(c.To)

@@ -13,7 +13,7 @@ import (
 )
 
 // UseFormats lists the formats of WriteObservation, the default first.
-func UseFormats() []string { return []string{"text", "json", "jsonl", "csv", "tsv"} }
+func UseFormats() []string { return []string{"text", "json", "jsonl", "csv", "tsv", "html"} }
 
 // WriteObservation writes what was seen of the use of IPC$. Rows alone (jsonl, csv, tsv) leave the coverage out: a caller
 // tells it elsewhere, with WriteCoverage.
@@ -31,6 +31,8 @@ func WriteObservation(w io.Writer, format string, o *model.Observation, style St
 			}
 		}
 		return nil
+	case "html":
+		return writeUseHTML(w, o, style)
 	case "csv":
 		return writeUseCSV(w, o.Uses)
 	case "tsv":
@@ -45,7 +47,13 @@ func writeUseJSON(w io.Writer, o *model.Observation) error {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	if _, err := fmt.Fprintf(w, "{\"schema\":%q,\n\"coverage\":%s,\n\"uses\":[", model.SchemaObserve, coverage); err != nil {
+	days := []byte("[]")
+	if len(o.Days) > 0 {
+		if days, err = json.Marshal(o.Days); err != nil {
+			return fmt.Errorf("report: %w", err)
+		}
+	}
+	if _, err := fmt.Fprintf(w, "{\"schema\":%q,\n\"coverage\":%s,\n\"days\":%s,\n\"uses\":[", model.SchemaObserve, coverage, days); err != nil {
 		return err
 	}
 	for i := range o.Uses {

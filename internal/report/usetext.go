@@ -39,10 +39,7 @@ func writeUseText(w io.Writer, o *model.Observation, style Style) error {
 }
 
 func useTable(b *strings.Builder, p palette, uses []model.Use, style Style) {
-	slices.SortStableFunc(uses, func(x, y model.Use) int {
-		return cmp.Or(slices.Index(identityOrder, x.Identity)-slices.Index(identityOrder, y.Identity),
-			strings.Compare(x.Client, y.Client), strings.Compare(x.Account, y.Account))
-	})
+	sortStrangersFirst(uses)
 	rows := [][]string{{"CLIENT", "IDENTITY", "WHAT", "OUTCOME", "STATUS", "COUNT", "LAST"}}
 	for i := range uses {
 		u := &uses[i]
@@ -93,6 +90,12 @@ func useTable(b *strings.Builder, p palette, uses []model.Use, style Style) {
 			b.WriteString("      " + p.dim(Clean(line)) + "\n")
 		}
 	}
+}
+
+func sortStrangersFirst(uses []model.Use) {
+	slices.SortStableFunc(uses, func(x, y model.Use) int {
+		return cmp.Or(identityRank(x.Identity)-identityRank(y.Identity), strings.Compare(x.Client, y.Client), strings.Compare(x.Account, y.Account))
+	})
 }
 
 func stranger(i model.Identity) bool {

@@ -56,9 +56,11 @@ func TestExamples(t *testing.T) {
 		{1, append(lengthsTable(t, map[int]string{48: "50 55 55 55 55 55 55 55 55 55 55 45 44 04", 128: "04"}),
 			unhex(t, "d8523ed794115be9195ff9d67cdf8d0400000000")...), alphabet},
 		{1, append(lengthsTable(t, map[int]string{48: "30 23", 128: "02", 143: "20"}), unhex(t, "a8dc0000ff2601")...), abc},
-		{2, unhex(t, `38b08846232000204720410010a24701a045204400084501507900c04520052413880
+		{
+			2, unhex(t, `38b08846232000204720410010a24701a045204400084501507900c04520052413880
 			5b4024a44ef0358028c09160148450 0be009e0004011890 00`),
-			"F# F# G A A G F# E D D E F# F# E E F# F# G A A G F# E D D E F# E D D E E F# D E F# G F# D E F# G F# E D E A F# F# G A A G F# E D D E F# E D D\x00"},
+			"F# F# G A A G F# E D D E F# F# E E F# F# G A A G F# E D D E F# E D D E E F# D E F# G F# D E F# G F# E D E A F# F# G A A G F# E D D E F# E D D\x00",
+		},
 	} {
 		c := codecs[tt.codec]
 		got, err := c.decompress(tt.in, len(tt.want))

@@ -1,0 +1,166 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"ipcguard/internal/model"
+)
+
+func usePage(t *testing.T, o *model.Observation) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := WriteObservation(&b, "html", o, Style{Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// pictures takes the SVG out of a page and wants each to be whole XML with a title and a description that it names.
+func pictures(t *testing.T, page string) []string {
+	t.Helper()
+	all := regexp.MustCompile(`(?s)<svg.*?</svg>`).FindAllString(page, -1)
+	for _, svg := range all {
+		d := xml.NewDecoder(strings.NewReader(svg))
+		ids := map[string]string{}
+		var labelled []string
+		for {
+			token, err := d.Token()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%v in %s", err, svg)
+			}
+			e, ok := token.(xml.StartElement)
+			for _, a := range e.Attr {
+				switch {
+				case !ok:
+				case a.Name.Local == "id":
+					ids[a.Value] = e.Name.Local
+				case a.Name.Local == "aria-labelledby":
+					labelled = strings.Fields(a.Value)
+				case strings.Contains(a.Value, "NaN") || strings.Contains(a.Value, "ZgotmplZ") || strings.Contains(a.Value, "Inf"):
+					t.Errorf("%s=%q", a.Name.Local, a.Value)
+				}
+			}
+		}
+		if len(labelled) != 2 || ids[labelled[0]] != "title" || ids[labelled[1]] != "desc" || !strings.Contains(svg, `role="img"`) {
+			t.Errorf("a reader of the screen is told nothing: %v, %v", labelled, ids)
+		}
+	}
+	return all
+}
+
+func madeUse(client, pipe string, id model.Identity, o model.Outcome, n int64) model.Use {
+	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	return model.Use{
+		Schema: model.SchemaUse, Client: client, Server: "fs", Identity: id, Basis: "b", Share: "IPC$", Pipe: pipe, Interface: pipe,
+		Call: "Call", Layer: model.LayerCall, Outcome: o, Status: "S", Count: n, First: at, Last: at, Source: "s",
+	}
+}
+
+func TestUsePage(t *testing.T) {
+	logon := madeUse("10.0.0.3", "", model.User, model.Allowed, 1)
+	logon.Layer, logon.Account = model.LayerSession, `CORP\ann`
+	again := logon
+	again.Client = "10.0.0.1" // whose pipes are known
+	page := usePage(t, &model.Observation{
+		Schema: model.SchemaObserve,
+		Uses: []model.Use{
+			madeUse("10.0.0.1", "samr", model.Anonymous, model.Allowed, 12), madeUse("10.0.0.1", "samr", model.Anonymous, model.Denied, 3),
+			madeUse("10.0.0.1", "samr", model.User, model.Allowed, 1), madeUse("10.0.0.2", "svcctl", model.Guest, model.Denied, 2), logon, again,
+		},
+		Days: []model.Day{{Day: "2026-11-18", Identity: model.User, Count: 7}, {Day: "2026-11-20", Identity: model.Anonymous, Count: 15}, {Day: "not a day", Identity: model.User, Count: 1}},
+		Coverage: model.Coverage{
+			From: time.Date(2026, 11, 18, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
+			Unreadable: map[string]int64{"encrypted SMB frames": 4}, Notes: []string{"a note"},
+		},
+	})
+	svg := pictures(t, page)
+	if len(svg) != 2 {
+		t.Fatalf("%d pictures", len(svg))
+	}
+	for _, want := range []string{
+		"10.0.0.1 as anonymous to samr: 12 allowed, 3 refused", "10.0.0.1 as user to samr: 1 allowed",
+		"10.0.0.2 as guest to svcctl: 2 refused", `10.0.0.3 as user CORP\ann to no pipe seen: 1 allowed`, `class="guest shut"`,
+		"3 clients, 3 pipes, 4 ways",
+	} {
+		if !strings.Contains(svg[0], want) {
+			t.Errorf("the graph has no %q in\n%s", want, svg[0])
+		}
+	}
+	if n := strings.Count(svg[0], "<path"); n != 4 {
+		t.Errorf("%d links", n)
+	}
+	for _, want := range []string{"2026-11-18, user: 7", "2026-11-20, anonymous: 15", "2026-11-19", "at most 15 a day"} {
+		if !strings.Contains(svg[1], want) {
+			t.Errorf("the time line has no %q in\n%s", want, svg[1])
+		}
+	}
+	if n := strings.Count(svg[1], "<rect"); n != 2 {
+		t.Errorf("%d bars", n)
+	}
+	for _, want := range []string{
+		"<td>10.0.0.1</td><td class=\"anonymous\"><span class=\"dot\"></span>anonymous</td><td>samr</td><td class=\"n\">12</td><td class=\"n\">3</td>",
+		"<td class=\"nowrap\">2026-11-20</td><td class=\"n\">15</td><td class=\"n\">0</td>", "Null sessions got an answer to 12 calls.", "Guests were refused 2 times.",
+		"4 encrypted SMB frames", "a note", "prefers-color-scheme: dark",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page has no %q", want)
+		}
+	}
+	for _, never := range []string{"<script", "http:", "https:", "url(", "@import"} {
+		if strings.Contains(page, never) {
+			t.Errorf("the page has %q", never)
+		}
+	}
+	if page := usePage(t, &model.Observation{}); !strings.Contains(page, "No use of IPC$ was seen.") || strings.Contains(page, "<svg") {
+		t.Error("nothing seen gives a picture")
+	}
+}
+
+// TestUsePageIsBounded makes more of everything than there is room for, with names that want to be more than text.
+func TestUsePageIsBounded(t *testing.T) {
+	const evil = `<script>alert("1")</script></svg>&'` + "\u202e\x00"
+	var o model.Observation
+	for i := range 8000 {
+		u := madeUse(fmt.Sprintf("c%d%s", i%700, evil), fmt.Sprintf("p%d%s", i%900, evil), []model.Identity{model.User, model.Anonymous, evil, model.Opaque}[i%4], model.Allowed, int64(i))
+		u.Server = fmt.Sprintf("s%d%s", i%9, evil)
+		o.Uses = append(o.Uses, u)
+	}
+	for i := range 5000 {
+		o.Days = append(o.Days, model.Day{Day: time.Unix(int64(i)*86400, 0).UTC().Format("2006-01-02"), Identity: model.User, Count: 1 << 62})
+	}
+	page := usePage(t, &o)
+	svg := pictures(t, page)
+	if len(svg) != maxGraphs+1 {
+		t.Fatalf("%d pictures", len(svg))
+	}
+	for _, s := range svg[:maxGraphs] {
+		if strings.Count(s, "<circle") > maxClients+maxPipes || !strings.Contains(s, " more</text>") {
+			t.Errorf("%d nodes", strings.Count(s, "<circle"))
+		}
+	}
+	if n := strings.Count(svg[maxGraphs], "<rect"); n != maxDrawn {
+		t.Errorf("%d days", n)
+	}
+	if strings.Contains(page, "<script") || strings.ContainsAny(page, "\u202e\x00") || strings.Count(page, "</svg>") != len(svg) {
+		t.Error("a name became more than text")
+	}
+	for _, want := range []string{"3 more servers have no picture", "and 6000 more: the formats", fmt.Sprint(5000-maxDrawn, " earlier days are not drawn")} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if len(page) > 4<<20 {
+		t.Errorf("%d bytes", len(page))
+	}
+}
