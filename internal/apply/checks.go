@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -187,15 +186,17 @@ func (v *Verification) checkAsUser(ctx context.Context, kind, what string) (stri
 	if kind == "print" {
 		return "opened", openPrinter(ctx, ipc, v.Target.Addr.Addr().String(), what)
 	}
-	pipe, err := ipc.OpenPipe(ctx, strings.TrimPrefix(what, `\pipe\`))
+	name := strings.TrimPrefix(what, `\pipe\`)
+	pipe, err := ipc.OpenPipe(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	if strings.EqualFold(what, `sql\query`) {
-		if err := prelogin(ctx, pipe); err != nil {
+	if strings.EqualFold(name, `sql\query`) {
+		version, err := prelogin(ctx, pipe)
+		if err != nil {
 			return "", err
 		}
-		return "opened, and SQL Server answers", pipe.Close(ctx)
+		return "opened, and SQL Server " + version + " answers", pipe.Close(ctx)
 	}
 	return "opened", pipe.Close(ctx)
 }
@@ -237,31 +238,4 @@ func openPrinter(ctx context.Context, ipc *smb.Tree, host, name string) error {
 	}
 	_, err = spooler.ClosePrinter(ctx, h.Handle)
 	return err
-}
-
-// prelogin asks for SQL Server's PRELOGIN answer over its pipe: the first message of every client, before any logon.
-//
-// See [MS-TDS] 2.2.3.1 and 2.2.6.5: an 8-byte header (type, status, length, SPID, packet, window) and options, each told
-// by token, offset and length, ended by 0xFF.
-func prelogin(ctx context.Context, pipe dcerpc.Transport) error {
-	const preLogin, tabularResult, endOfMessage = 0x12, 0x04, 0x01
-	options := []byte{
-		0x00, 0, 11, 0, 6, // VERSION
-		0x01, 0, 17, 0, 1, // ENCRYPTION
-		0xFF,
-		0, 0, 0, 0, 0, 0, // version of the client
-		0x02, // ENCRYPT_NOT_SUP
-	}
-	message := []byte{preLogin, endOfMessage, 0, 0, 0, 0, 1, 0}
-	message = append(message, options...)
-	binary.BigEndian.PutUint16(message[2:], uint16(len(message)))
-	const most = 32767 // the largest packet
-	b, err := pipe.Transact(ctx, message, most)
-	if err != nil {
-		return err
-	}
-	if len(b) < 9 || b[0] != tabularResult || int(binary.BigEndian.Uint16(b[2:])) > len(b) {
-		return fmt.Errorf("the answer on the pipe is not SQL Server's: % X", b[:min(len(b), 8)])
-	}
-	return nil
 }

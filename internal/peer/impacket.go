@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 )
@@ -28,6 +29,17 @@ type Impacket struct {
 // anybody is let in; with them (each with Password) nobody else is.
 func StartImpacket(t testing.TB, address string, users ...string) *Impacket {
 	t.Helper()
+	return startImpacket(t, address, nil, users)
+}
+
+// StartImpacketPipe is StartImpacket with one more pipe, whose bytes it hands on to a TCP address and back.
+func StartImpacketPipe(t testing.TB, address, pipe, to string, users ...string) *Impacket {
+	t.Helper()
+	return startImpacket(t, address, []string{"IMPACKET_PIPE=" + pipe, "IMPACKET_PIPE_TO=" + to}, users)
+}
+
+func startImpacket(t testing.TB, address string, env, users []string) *Impacket {
+	t.Helper()
 	Need(t, "impacket")
 	s := &Impacket{Machine: NewMachine(t, MachineOptions{}), Address: address, Port: FreePort(t, address)}
 	files := filepath.Join(s.Dir, "files")
@@ -37,7 +49,7 @@ func StartImpacket(t testing.TB, address string, users ...string) *Impacket {
 	// -I: a file of the test's directory must not pass for a module.
 	args := append([]string{"-I", "-c", impacketServer, address, strconv.Itoa(s.Port), files}, users...)
 	cmd := s.Command(context.WithoutCancel(t.Context()), python, args...)
-	cmd.Env = append(os.Environ(), "IMPACKET_PASSWORD="+Password, "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Env = slices.Concat(os.Environ(), env, []string{"IMPACKET_PASSWORD=" + Password, "PYTHONDONTWRITEBYTECODE=1"})
 	var err error
 	if s.daemon, err = startDaemon(cmd); err != nil {
 		t.Fatalf("peer: starting impacket: %v", err)

@@ -1,5 +1,5 @@
 # impacket_server.py ADDRESS PORT DIRECTORY [USER ...]: an SMB server that ends when its standard input does. Users have the
-# password in IMPACKET_PASSWORD.
+# password in IMPACKET_PASSWORD. The pipe IMPACKET_PIPE, where it is set, is handed on to the address IMPACKET_PIPE_TO.
 import os
 import sys
 import threading
@@ -14,6 +14,10 @@ server.setSMB2Support(True)
 password = os.environ["IMPACKET_PASSWORD"]
 for uid, name in enumerate(sys.argv[4:], start=1000):
     server.addCredential(name, uid, compute_lmhash(password).hex(), compute_nthash(password).hex())
+if "IMPACKET_PIPE" in os.environ:
+    host, _, pipe_port = os.environ["IMPACKET_PIPE_TO"].rpartition(":")
+    # It knows files and pipes alike by names with slashes.
+    server.registerNamedPipe(os.environ["IMPACKET_PIPE"].replace("\\", "/"), (host, int(pipe_port)))
 
 
 def end_with_input():

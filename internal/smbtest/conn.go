@@ -65,7 +65,7 @@ type tree struct {
 // opened is an open pipe or folder.
 type opened struct {
 	tree   *tree
-	pipe   *dcerpc.Server // nil for a folder
+	pipe   pipeEnd // nil for a folder
 	name   string
 	listed bool
 	caller *caller
@@ -226,7 +226,13 @@ func (s *session) open(h *Host, t *tree, name string) (*opened, status.NTStatus)
 		return nil, status.AccessDenied
 	}
 	c := &caller{host: h, who: s.who, account: s.account, handles: map[dcerpc.Handle]object{}}
-	return &opened{tree: t, name: name, caller: c, pipe: h.endpoint(name, c).NewServer()}, status.Success
+	o := &opened{tree: t, name: name, caller: c}
+	if equalFold(name, sqlPipe) {
+		o.pipe = &sql{}
+	} else {
+		o.pipe = h.endpoint(name, c).NewServer()
+	}
+	return o, status.Success
 }
 
 // ntStatus is the status inside an error, or another.
