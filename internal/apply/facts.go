@@ -43,18 +43,9 @@ func (s *Samba) stillTrue(ctx context.Context, f model.Fact) error {
 	if err != nil || section == "SHARE" {
 		return nil // no parameter, or one that each share has for itself
 	}
-	c, err := s.load()
+	c, err := s.load(ctx)
 	if err != nil {
 		return err
 	}
-	change := model.Change{Where: f.Where, From: f.Value}
-	err = startsFrom(c, section, name, change)
-	if err != nil && c.Registry {
-		st, rerr := s.stored(ctx)
-		if rerr != nil {
-			return rerr
-		}
-		err = startsFrom(st.config, section, name, change)
-	}
-	return err
+	return startsFrom(c, section, name, model.Change{Where: f.Where, From: f.Value})
 }

@@ -33,6 +33,7 @@ type Samba struct {
 
 // system runs Samba's programs and reaches its processes.
 type system interface {
+	// run gives a program's standard output, and with an error its complaint as well.
 	run(ctx context.Context, name string, args ...string) (output string, err error)
 	// named tells the name of a process, empty where there is none.
 	named(pid int) string
@@ -49,7 +50,7 @@ func OpenSamba(config string) (*Samba, error) {
 		return nil, fmt.Errorf("apply: %w", err)
 	}
 	s := &Samba{config: config, system: local{}, fault: func(string) {}}
-	if _, err := s.load(); err != nil {
+	if _, err := smbconf.Load(config, smbconf.Options{}); err != nil {
 		return nil, fmt.Errorf("apply: %w", err)
 	}
 	return s, nil
@@ -74,7 +75,24 @@ func (s *Samba) Host(context.Context) (Host, error) {
 	return Host{Name: name, ID: strings.TrimSpace(string(id))}, nil
 }
 
-func (s *Samba) load() (*smbconf.Config, error) { return smbconf.Load(s.config, smbconf.Options{}) }
+// load reads the configuration as Samba does: its files, and its registry where they say so.
+func (s *Samba) load(ctx context.Context) (*smbconf.Config, error) {
+	c, err := smbconf.Load(s.config, smbconf.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("apply: %w", err)
+	}
+	if !c.Registry {
+		return c, nil
+	}
+	stored, err := s.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c, err = smbconf.Load(s.config, smbconf.Options{Registry: stored}); err != nil {
+		return nil, fmt.Errorf("apply: %w", err)
+	}
+	return c, nil
+}
 
 // Address is where the server listens, by its configuration, for a probe from this machine.
 func (s *Samba) Address(ctx context.Context) (string, error) {
@@ -123,9 +141,9 @@ func (s *Samba) Resolve(ctx context.Context, changes []model.Change) ([]Write, e
 	if err := s.testparm(ctx); err != nil {
 		return nil, fmt.Errorf("%w: mend that first", err)
 	}
-	c, err := s.load()
+	c, err := s.load(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("apply: %w", err)
+		return nil, err
 	}
 	if c.Broken != nil {
 		return nil, fmt.Errorf("apply: smb.conf: %s: mend that first", c.Broken)
@@ -189,7 +207,7 @@ func (s *Samba) resolveFile(ctx context.Context, c *smbconf.Config, changes []mo
 	}
 	after := before
 	after.Data = now
-	return []Write{{Place: p, Before: before, After: after, Changes: ids, Needs: s.needs(c)}}, nil
+	return []Write{{Place: p, Before: before, After: after, Changes: ids, Needs: s.needs(c, changes)}}, nil
 }
 
 // mainFile is the file that Samba reads, with symbolic links resolved, so that a link stays one.
@@ -205,10 +223,20 @@ func (s *Samba) mainFile(c *smbconf.Config) (string, error) {
 	return filepath.Clean(path), nil
 }
 
-// needs is what only an administrator can do: the services of a domain controller read smb.conf when they start.
-func (s *Samba) needs(c *smbconf.Config) []string {
-	if p, ok := c.Global.Get("server role"); ok && strings.Contains(strings.ToLower(p.Value), "active directory") {
-		return []string{"a restart of the domain controller's samba service, which reads smb.conf when it starts"}
+// smbdAlone are the parameters that smbd alone obeys, on a domain controller too. It reads them again when it is told to.
+var smbdAlone = []string{"restrict anonymous", "map to guest", "guest account", "server smb encrypt", "server min protocol", "nt pipe support"}
+
+// needs is what only an administrator can do: the other services of a domain controller read smb.conf when they start.
+func (s *Samba) needs(c *smbconf.Config, changes []model.Change) []string {
+	p, ok := c.Global.Get("server role")
+	if !ok || !strings.Contains(strings.ToLower(p.Value), "active directory") {
+		return nil
+	}
+	for _, change := range changes {
+		section, name, err := sambaPlace(change.Where)
+		if err == nil && strings.EqualFold(section, "global") && !slices.Contains(smbdAlone, strings.ToLower(name)) {
+			return []string{"a restart of the domain controller's samba service, whose other parts read smb.conf when they start"}
+		}
 	}
 	return nil
 }

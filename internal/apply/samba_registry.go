@@ -19,14 +19,13 @@ type stored struct {
 }
 
 func (s *Samba) stored(ctx context.Context) (*stored, error) {
-	out, err := s.system.run(ctx, "net", "--configfile="+s.config, "conf", "list")
+	out, err := s.list(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("apply: net conf list: %w: %s", err, firstComplaint(out))
+		return nil, err
 	}
-	const name = "the registry"
-	c, err := smbconf.Load(name, smbconf.Options{ReadFile: func(n string) ([]byte, error) {
-		if n == name {
-			return []byte(out), nil
+	c, err := smbconf.Load(smbconf.RegistryFile, smbconf.Options{ReadFile: func(n string) ([]byte, error) {
+		if n == smbconf.RegistryFile {
+			return out, nil
 		}
 		return nil, os.ErrNotExist // an include is no part of what net conf stores
 	}})
@@ -34,7 +33,7 @@ func (s *Samba) stored(ctx context.Context) (*stored, error) {
 		return nil, fmt.Errorf("apply: net conf list: %w", err)
 	}
 	st := &stored{config: c}
-	for line := range strings.Lines(out) {
+	for line := range strings.Lines(string(out)) {
 		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") {
 			st.sections = append(st.sections, line[1:len(line)-1])
@@ -43,29 +42,27 @@ func (s *Samba) stored(ctx context.Context) (*stored, error) {
 	return st, nil
 }
 
+// list is what Samba's registry says, in the form of smb.conf.
+func (s *Samba) list(ctx context.Context) ([]byte, error) {
+	out, err := s.system.run(ctx, "net", "--configfile="+s.config, "conf", "list")
+	if err != nil {
+		return nil, fmt.Errorf("apply: net conf list: %w: %s", err, firstComplaint(out))
+	}
+	return []byte(out), nil
+}
+
 func (st *stored) has(section string) bool {
 	return slices.ContainsFunc(st.sections, func(n string) bool { return strings.EqualFold(n, section) })
 }
 
-// resolveParameters makes each change one write of Samba's registry.
-func (s *Samba) resolveParameters(ctx context.Context, file *smbconf.Config, changes []model.Change) ([]Write, error) {
-	st, err := s.stored(ctx)
-	if err != nil {
-		return nil, err
-	}
+// resolveParameters makes each change one write of Samba's registry. A parameter that a file beside the registry sets is
+// stored in the registry all the same: it wins where the include stands below, and Settle asks testparm whether it does.
+func (s *Samba) resolveParameters(ctx context.Context, c *smbconf.Config, changes []model.Change) ([]Write, error) {
 	var out []Write
 	for _, change := range changes {
 		section, name, err := sambaPlace(change.Where)
 		if err != nil {
 			return nil, err
-		}
-		c := st.config
-		if sec := c.Section(section); sec == nil || !own(sec, name) {
-			if sec := file.Section(section); sec != nil && own(sec, name) {
-				// Set in the file beside the registry. What is stored in the registry wins where the include stands
-				// below it; Settle asks testparm whether it does.
-				c = file
-			}
 		}
 		if err := startsFrom(c, section, name, change); err != nil {
 			return nil, err
@@ -84,13 +81,11 @@ func (s *Samba) resolveParameters(ctx context.Context, file *smbconf.Config, cha
 			after = State{Present: true, Data: []byte(text)}
 		}
 		if !after.Same(before) {
-			out = append(out, Write{Place: p, Before: before, After: after, Changes: []string{change.ID}, Needs: s.needs(file)})
+			out = append(out, Write{Place: p, Before: before, After: after, Changes: []string{change.ID}, Needs: s.needs(c, []model.Change{change})})
 		}
 	}
 	return out, nil
 }
-
-func own(s *smbconf.Section, name string) bool { _, ok := s.Own(name); return ok }
 
 func (s *Samba) readParameter(ctx context.Context, p Place) (State, error) {
 	st, err := s.stored(ctx)

@@ -28,8 +28,13 @@ func (m machine) run(ctx context.Context, name string, args ...string) (string, 
 	if name == m.refuse {
 		return "error: refused", errors.New("exit status 1")
 	}
-	out, err := m.Command(ctx, name, args...).CombinedOutput()
-	return string(out), err
+	cmd := m.Command(ctx, name, args...)
+	var out, trouble strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &trouble
+	if err := cmd.Run(); err != nil {
+		return out.String() + trouble.String(), err
+	}
+	return out.String(), nil
 }
 
 func (m machine) named(pid int) string {
@@ -167,40 +172,81 @@ func TestSambaFile(t *testing.T) {
 	}
 }
 
-// TestSambaRegistry changes a server whose settings are in Samba's own registry.
+// TestSambaRegistry changes servers whose settings are in Samba's own registry: beside smb.conf, and altogether.
 func TestSambaRegistry(t *testing.T) {
-	s := peer.StartSamba(t, peer.Config{Address: "127.53.1.4", Global: []string{"include = registry"}})
-	target := sambaTarget(t, s)
-	list := func() string {
-		out, err := s.Command(t.Context(), "net", "--configfile="+s.ConfigFile, "conf", "list").CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		return string(out)
-	}
-	before := list()
-	e := engineFor(t, target)
-	j, err := e.Apply(t.Context(), Request{
-		Plan: model.Plan{Changes: []model.Change{
-			samba("global", "restrict anonymous", absent, value(2)),
-			samba("IPC$", "invalid users", absent, value([]string{"nobody", "a group"})),
-		}},
-		Bytes: []byte("{}"), Target: target, Verify: verdict(t, s, model.Closed),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := list(); !strings.Contains(got, "restrict anonymous = 2") || !strings.Contains(got, `nobody "a group"`) {
-		t.Errorf("stored:\n%s", got)
-	}
-	if _, err := e.Rollback(t.Context(), j.ID, false); err != nil {
-		t.Fatal(err)
-	}
-	if got := list(); got != before {
-		t.Errorf("rolled back to\n%q\nfrom\n%q", got, before)
-	}
-	if r := seen(t, s); r.Verdict != model.Exposed {
-		t.Errorf("after the rollback: %s", r.Verdict)
+	for _, c := range []struct {
+		name   string
+		config peer.Config
+		from   model.Value
+	}{
+		{"include", peer.Config{Address: "127.41.1.4", Global: []string{"include = registry"}}, absent},
+		{"backend", peer.Config{Address: "127.41.1.5", Registry: true, Global: []string{"restrict anonymous = 0"}}, value(0)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := peer.StartSamba(t, c.config)
+			target := sambaTarget(t, s)
+			list := func() string {
+				out, err := s.Command(t.Context(), "net", "--configfile="+s.ConfigFile, "conf", "list").Output()
+				if err != nil {
+					t.Fatal(err)
+				}
+				return string(out)
+			}
+			before, file := list(), readAll(t, s.ConfigFile)
+			e := engineFor(t, target)
+			plan := model.Plan{Changes: []model.Change{
+				samba("global", "restrict anonymous", c.from, value(2)),
+				samba("IPC$", "invalid users", absent, value([]string{"nobody", "a group"})),
+			}}
+			j, err := e.Apply(t.Context(), Request{Plan: plan, Bytes: []byte("{}"), Target: target, Verify: verdict(t, s, model.Closed)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := list(); !strings.Contains(got, "restrict anonymous = 2") || !strings.Contains(got, `nobody "a group"`) {
+				t.Errorf("stored:\n%s", got)
+			}
+			if a := (peer.Client{User: "alice", Password: peer.Password, From: s.Machine}).RPC(t, s.Addr(), "lookupnames alice"); !a.OK() {
+				t.Errorf("a user with a password no longer works: %v", a)
+			}
+			if _, err := e.Rollback(t.Context(), j.ID, false); err != nil {
+				t.Fatal(err)
+			}
+			if got := list(); got != before || readAll(t, s.ConfigFile) != file {
+				t.Errorf("rolled back to\n%q\nfrom\n%q", got, before)
+			}
+			if r := seen(t, s); r.Verdict != model.Exposed {
+				t.Errorf("after the rollback: %s", r.Verdict)
+			}
+			// Killed half way between the two writes, and in the middle of the second: recovery takes both back.
+			for _, point := range []string{"netconf:set", "step:settled:before"} {
+				second := 0
+				target.fault = func(p string) {
+					if p == point {
+						if second++; second == 2 || point != "netconf:set" {
+							panic(killed{})
+						}
+					}
+				}
+				e.Fault = target.fault
+				if !survive(func() {
+					_, err := e.Apply(t.Context(), Request{Plan: plan, Bytes: []byte("{}"), Target: target, Verify: good})
+					t.Errorf("not killed at %s: %v", point, err)
+				}) {
+					t.Fatalf("%s is no point", point)
+				}
+				target.fault, e.Fault = func(string) {}, nil
+				if got := list(); got == before {
+					t.Errorf("killed at %s, and nothing was written", point)
+				}
+				found, err := e.Recover(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if last := found[0]; last.Host != "before" || last.Err != nil || list() != before {
+					t.Errorf("killed at %s: %+v\n%s", point, last, list())
+				}
+			}
+		})
 	}
 }
 

@@ -27,8 +27,8 @@ func (local) run(ctx context.Context, name string, args ...string) (string, erro
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.WaitDelay = time.Second
-	var out limited
-	cmd.Stdout, cmd.Stderr = &out, &out
+	var out, trouble limited
+	cmd.Stdout, cmd.Stderr = &out, &trouble
 	err = cmd.Run()
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil // it ended well; something that it started still holds its output
@@ -36,7 +36,10 @@ func (local) run(ctx context.Context, name string, args ...string) (string, erro
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return string(out), err
+	if err != nil {
+		return string(out) + string(trouble), err // its complaint may stand in either
+	}
+	return string(out), nil
 }
 
 // limited keeps the first part of a program's output: a whole configuration with all its shares fits.

@@ -82,6 +82,14 @@ func (o *Options) liveSamba(ctx context.Context, path string) (*facts, error) {
 	if err != nil {
 		f.problem("%v", err)
 	}
+	if file != nil && file.Registry {
+		stored, err := program(ctx, "net", "--configfile="+path, "conf", "list")
+		if err != nil {
+			f.problem("what is written in Samba's registry is not known, only what testparm makes of it: %v", err)
+		} else if whole, err := smbconf.Load(path, smbconf.Options{Registry: []byte(stored)}); err == nil {
+			file = whole
+		}
+	}
 	told, err := program(ctx, "testparm", "-s", "--suppress-prompt", path)
 	if err != nil {
 		f.problem("%v", err)

@@ -58,7 +58,8 @@ func TestLiveSamba(t *testing.T) {
 	}
 }
 
-// What is in Samba's registry alone is read through testparm.
+// What is in Samba's registry is read from it: also a value that is there and equals the default, which testparm leaves
+// out.
 func TestSambaRegistry(t *testing.T) {
 	peer.Need(t, "smbd", "testparm", "net")
 	dir := t.TempDir()
@@ -69,6 +70,7 @@ func TestSambaRegistry(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{"setparm", "global", "restrict anonymous", "2"},
+		{"setparm", "global", "map to guest", "Never"},
 		{"addshare", "regshare", "/tmp", "writeable=n", "guest_ok=y", ""},
 	} {
 		if out, err := program(t.Context(), "net", append([]string{"-s", path, "conf"}, args...)...); err != nil {
@@ -89,6 +91,9 @@ func TestSambaRegistry(t *testing.T) {
 	}
 	a := judge(o, f)
 	if s := settingOf(t, a, "restrict anonymous"); s.Effective != 2 || !strings.Contains(s.Origin, "registry") {
+		t.Errorf("%+v", s)
+	}
+	if s := settingOf(t, a, "map to guest"); !s.Present || s.Effective != "never" {
 		t.Errorf("%+v", s)
 	}
 	if !slices.ContainsFunc(a.Shares, func(s model.Share) bool { return s.Name == "regshare" && s.Guest }) || !slices.Contains(ids(a), "guest-share-beside-restrict") {

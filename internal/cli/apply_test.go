@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,9 +17,11 @@ func TestApplyOnSamba(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		config peer.Config
+		source string // of the audit, smb.conf when empty
 	}{
-		{"smb.conf", peer.Config{Address: "127.53.4.1", Global: []string{"map to guest = Bad User"}}},
-		{"registry", peer.Config{Address: "127.53.4.2", Global: []string{"include = registry"}}},
+		{"smb.conf", peer.Config{Address: "127.53.4.1", Global: []string{"map to guest = Bad User"}}, ""},
+		// A value that is written down and equals the default is one that is there.
+		{"registry", peer.Config{Address: "127.53.4.2", Registry: true, Global: []string{"map to guest = Bad User", "restrict anonymous = 0"}}, "local"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := peer.StartSamba(t, c.config)
@@ -56,8 +59,7 @@ func TestApplyOnSamba(t *testing.T) {
 			before := configuration()
 			target, state := "samba:"+s.ConfigFile, at("state")
 			run(3, "scan", s.Addr(), "--format", "json", "-o", at("scan.json"))
-			source := s.ConfigFile
-			run(3, "audit", source, "--format", "json", "-o", at("audit.json"))
+			run(3, "audit", cmp.Or(c.source, s.ConfigFile), "--format", "json", "-o", at("audit.json"))
 			run(0, "plan", "--audit", at("audit.json"), "--format", "json", "-o", at("plan.json"))
 			run(0, "apply", at("plan.json"), "--target", target, "--state", state, "--dry-run")
 			if configuration() != before {

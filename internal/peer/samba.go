@@ -33,6 +33,9 @@ type Config struct {
 	Shares []Share
 	// Users are labadmin, alice and bob when nil.
 	Users []string
+	// Registry keeps the whole configuration in Samba's own registry: smb.conf says that alone. It takes namespaces,
+	// because the registry is then where Samba's programs look by default.
+	Registry bool
 }
 
 // Share is a section of smb.conf. Its path is made when no line names one.
@@ -73,6 +76,9 @@ func StartSamba(t testing.TB, c Config) *Samba {
 		Address: c.Address, Port: c.Ports[0], config: c,
 	}
 	s.ConfigFile = filepath.Join(s.Dir, "etc", "smb.conf")
+	if c.Registry {
+		Need(t, "namespaces", "net")
+	}
 	if err := s.prepare(t.Context()); err != nil {
 		t.Fatalf("peer: preparing smbd: %v", err)
 	}
@@ -125,7 +131,7 @@ func (s *Samba) prepare(ctx context.Context) error {
 	if err := os.Chmod(filepath.Join(s.Dir, "lib", "private"), 0o700); err != nil {
 		return err
 	}
-	if err := s.write(); err != nil {
+	if err := s.write(ctx); err != nil {
 		return err
 	}
 	for _, user := range s.config.Users {
@@ -139,7 +145,7 @@ func (s *Samba) prepare(ctx context.Context) error {
 }
 
 // write makes the shares' directories and smb.conf, which appears whole.
-func (s *Samba) write() error {
+func (s *Samba) write(ctx context.Context) error {
 	shares := append([]Share{
 		{"finance", []string{"read only = no"}},
 		{"public", []string{"guest ok = yes"}},
@@ -169,11 +175,29 @@ func (s *Samba) write() error {
 			fmt.Fprintf(&b, "  %s\n", line)
 		}
 	}
+	if s.config.Registry {
+		return s.store(ctx, b.String())
+	}
 	draft := s.ConfigFile + ".new"
 	if err := os.WriteFile(draft, []byte(b.String()), 0o644); err != nil {
 		return err
 	}
 	return os.Rename(draft, s.ConfigFile)
+}
+
+// store puts a configuration into Samba's registry, and into smb.conf where to find it.
+func (s *Samba) store(ctx context.Context, text string) error {
+	if err := os.WriteFile(s.ConfigFile, []byte("[global]\n  config backend = registry\n"), 0o644); err != nil {
+		return err
+	}
+	all := filepath.Join(s.Dir, "imported.conf")
+	if err := os.WriteFile(all, []byte(text), 0o644); err != nil {
+		return err
+	}
+	if out, err := s.Command(ctx, "net", "--configfile="+s.ConfigFile, "conf", "import", all).CombinedOutput(); err != nil {
+		return fmt.Errorf("net conf import: %w: %s", err, lastLine(out))
+	}
+	return os.Remove(all)
 }
 
 // globals are the lines that make the server private. None of them governs who may reach what.
@@ -192,14 +216,18 @@ func (s *Samba) globals() []string {
 		"load printers = no",
 		"printing = bsd",
 		"max log size = 0",
-		"private dir = " + filepath.Join(s.Dir, "lib", "private"),
-		"lock directory = " + filepath.Join(s.Dir, "lock"),
-		"state directory = " + filepath.Join(s.Dir, "lib"),
-		"cache directory = " + filepath.Join(s.Dir, "cache"),
-		"pid directory = " + filepath.Join(s.Dir, "run"),
-		"ncalrpc dir = " + filepath.Join(s.Dir, "ncalrpc"),
 		"usershare path = " + filepath.Join(s.Dir, "usershares"),
 		"log file = " + filepath.Join(s.Dir, "log", "%m.log"),
+	}
+	if !s.config.Registry { // which Samba has to find before it can read them there: its own defaults are the machine's
+		lines = append(lines,
+			"private dir = "+filepath.Join(s.Dir, "lib", "private"),
+			"lock directory = "+filepath.Join(s.Dir, "lock"),
+			"state directory = "+filepath.Join(s.Dir, "lib"),
+			"cache directory = "+filepath.Join(s.Dir, "cache"),
+			"pid directory = "+filepath.Join(s.Dir, "run"),
+			"ncalrpc dir = "+filepath.Join(s.Dir, "ncalrpc"),
+		)
 	}
 	if s.Address != "0.0.0.0" {
 		// The mask matters: with /32 smbd binds 127.0.0.1, without any it finds no interface.
@@ -227,7 +255,7 @@ func (s *Samba) start(ctx context.Context) error {
 func (s *Samba) Edit(t testing.TB, change func(*Config)) {
 	t.Helper()
 	change(&s.config)
-	if err := s.write(); err != nil {
+	if err := s.write(t.Context()); err != nil {
 		t.Fatalf("peer: writing smb.conf: %v", err)
 	}
 }

@@ -26,7 +26,13 @@ type Options struct {
 	Root string
 	// ReadFile reads a file; nil is os.ReadFile with a limit on the size.
 	ReadFile func(name string) ([]byte, error)
+	// Registry is what "net conf list" says on the configuration's own host; nil is not known. It is read where Samba
+	// reads its registry.
+	Registry []byte
 }
+
+// RegistryFile stands in a Param's File for Samba's own registry.
+const RegistryFile = "Samba's registry"
 
 // Load reads a configuration and everything it includes. The error is only about the file itself: what is wrong inside
 // is in the Config, which is never nil when the error is.
@@ -68,10 +74,25 @@ func load(path string, o Options) (*Config, error) {
 	r.section = r.c.Global
 	r.read(path, b, 0)
 	if p, ok := r.c.Global.Get("config backend"); ok && strings.EqualFold(p.Value, "registry") {
-		r.c.Registry, r.c.Partial = true, true
-		r.c.problem(p.File, p.Line, "config backend = registry: the settings are in Samba's registry and not in this file")
+		r.backend(p)
 	}
 	return r.c, nil
+}
+
+// backend forgets what the file says, as Samba does, and reads the registry instead.
+func (r *reader) backend(p Param) {
+	kept := map[string]Param{fold(p.Name): p}
+	r.c = &Config{
+		Files: r.c.Files, Problems: r.c.Problems, Registry: true,
+		Global: &Section{Name: "global", File: p.File, Line: p.Line, Params: []Param{p}, set: kept},
+	}
+	r.section = r.c.Global
+	if r.o.Registry == nil {
+		r.c.Partial = true
+		r.c.problem(p.File, p.Line, "config backend = registry: the settings are in Samba's registry and not in this file")
+		return
+	}
+	r.read(RegistryFile, r.o.Registry, 0)
 }
 
 func readFile(name string) ([]byte, error) {
@@ -241,6 +262,11 @@ func (r *reader) include(p Param, depth int) {
 			return
 		}
 		r.c.Registry = true
+		if r.o.Registry != nil {
+			r.read(RegistryFile, r.o.Registry, depth+1)
+			r.section = r.c.Global
+			return
+		}
 		fail("Samba's registry holds more settings, which are not in this file")
 		return
 	}

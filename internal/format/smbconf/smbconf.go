@@ -104,7 +104,7 @@ type Config struct {
 	Global   *Section
 	Shares   []*Section
 	Problems []Problem
-	Registry bool // "include = registry" or a registry backend: more settings are in Samba's own registry
+	Registry bool // "include = registry" or a registry backend: settings are in Samba's own registry, see Options.Registry
 	Partial  bool // something was not read: a macro that only a connection gives, the registry, a file without permission
 	Broken   *Problem
 }

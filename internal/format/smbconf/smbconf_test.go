@@ -110,6 +110,37 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// TestRegistry reads Samba's registry where Samba does: at the include, or instead of the file.
+func TestRegistry(t *testing.T) {
+	stored := []byte("[global]\n\trestrict anonymous = 1\n\tmap to guest = Bad User\n[share]\n\tpath = /x\n")
+	include := mustLoad(t, files{"smb.conf": "[global]\nrestrict anonymous = 2\ninclude = registry\nmap to guest = Never\nworkgroup = A\n"}, Options{Registry: stored})
+	backend := mustLoad(t, files{"smb.conf": "[global]\nrestrict anonymous = 2\nserver role = member server\nconfig backend = registry\n[old]\npath = /y\n"}, Options{Registry: stored})
+	for _, c := range []struct {
+		in                *Config
+		name, value, file string
+	}{
+		{include, "restrict anonymous", "1", RegistryFile},
+		{include, "map to guest", "Never", "smb.conf"},
+		{include, "workgroup", "A", "smb.conf"},
+		{backend, "restrict anonymous", "1", RegistryFile},
+		{backend, "map to guest", "Bad User", RegistryFile},
+		{backend, "server role", "", ""},
+		{backend, "config backend", "registry", "smb.conf"},
+	} {
+		if p, _ := c.in.Global.Get(c.name); p.Value != c.value || p.File != c.file {
+			t.Errorf("%s = %q from %q, want %q from %q", c.name, p.Value, p.File, c.value, c.file)
+		}
+	}
+	for _, c := range []*Config{include, backend} {
+		if !c.Registry || c.Partial || len(c.Problems) > 0 || c.Share("share") == nil || c.Share("old") != nil {
+			t.Errorf("%+v", c)
+		}
+	}
+	if c := mustLoad(t, files{"smb.conf": "restrict anonymous = 2\nconfig backend = registry\n"}, Options{}); !c.Partial || len(c.Global.All()) != 1 {
+		t.Errorf("without the registry: %+v", c)
+	}
+}
+
 // TestManyIncludes shows that files that include two others each end.
 func TestManyIncludes(t *testing.T) {
 	c := mustLoad(t, files{"smb.conf": "include = smb.conf\ninclude = smb.conf\n"}, Options{})
