@@ -1,0 +1,310 @@
+package drift
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+// Look is one look at a host: what Compare holds against what was known.
+type Look struct {
+	Kind     store.RunKind
+	Host     string // as people know it
+	New      bool   // nobody knew of the host before this look
+	Now      store.Snapshot
+	Severity map[string]model.Severity // of the findings in Now
+	Gone     map[string]model.Severity // of the findings known before, as far as they are at hand
+	Weak     map[string]bool           // settings that this audit judges weak
+	Catalog  *catalog.Catalog          // for titles; nil does without
+}
+
+// Compare tells what changed between what is known and a look, worst first. Times, host and run are the caller's to fill
+// in.
+func Compare(known Known, l Look) []store.Event {
+	c := &comparing{Look: l, known: known}
+	if l.Kind == store.RunAudit {
+		c.settings()
+		c.findings()
+	} else {
+		c.reach()
+	}
+	slices.SortStableFunc(c.out, func(a, b store.Event) int { return b.Severity.Rank() - a.Severity.Rank() })
+	return c.out
+}
+
+type comparing struct {
+	Look
+	known Known
+	out   []store.Event
+}
+
+func (c *comparing) say(kind store.EventKind, severity model.Severity, subject, before, after, format string, args ...any) {
+	c.out = append(c.out, store.Event{
+		Kind: kind, Severity: severity, Subject: subject, Before: before, After: after, Host: c.Host,
+		Text: c.Host + " " + fmt.Sprintf(format, args...) + ".",
+	})
+}
+
+// reach compares what strangers get.
+func (c *comparing) reach() {
+	now, was := c.Now.Verdict, c.known.Last
+	switch {
+	case now == model.Unreachable:
+		if c.known.Answered && was != model.Unreachable {
+			c.say(store.EventVanished, model.Low, "", string(was), string(now), "does not answer any more; it was %s", was)
+		}
+		return
+	case !c.known.Answered:
+		severity := model.Info
+		if now == model.Exposed {
+			severity = c.worst()
+		}
+		c.say(store.EventNewHost, severity, "", "", string(now), "is new and %s", c.state())
+		return
+	case was == model.Unreachable:
+		c.say(store.EventReturned, model.Info, "", string(was), string(now), "answers again and %s", c.state())
+	}
+	switch before := c.known.Verdict; {
+	case now == model.Exposed && before != model.Exposed:
+		c.say(store.EventBecameExposed, max2(model.High, c.worst()), "", string(before), string(now), "became exposed: %s", c.given())
+	case now == model.Closed && (before == model.Exposed || before == model.Limited):
+		c.say(store.EventBecameClosed, model.Info, "", string(before), string(now), "is closed now: strangers are refused; it was %s", before)
+	case now == model.VerdictInconclusive && was != model.VerdictInconclusive:
+		c.say(store.EventInconclusive, model.Low, "", string(was), string(now), "gave no answer that settles whether it is open; the last that did was %s", orNone(string(before)))
+	}
+	c.pipes()
+	if c.known.SMB1 != nil && !*c.known.SMB1 && c.Now.SMB1 {
+		c.say(store.EventSMB1Returned, model.Medium, "SMB1", "no", "yes", "speaks SMB1 again")
+	}
+	c.findings()
+}
+
+// state says how a host stands, in words that go on after "is new and".
+func (c *comparing) state() string {
+	switch c.Now.Verdict {
+	case model.Exposed:
+		return "exposed: " + c.given()
+	case model.Limited:
+		return "limited: strangers come in, and are given nothing of value"
+	case model.Closed:
+		return "closed: strangers are refused"
+	}
+	return "gave no answer that settles whether it is open"
+}
+
+// given names what strangers are given.
+func (c *comparing) given() string {
+	var kinds []string
+	for i, kind := range model.Disclosures() {
+		if i < len(c.Now.Cells) && c.Now.Cells[i] == 'a' && kind.IsExposure() {
+			kinds = append(kinds, word(kind))
+		}
+	}
+	if len(kinds) == 0 {
+		return "strangers are given data"
+	}
+	return "strangers are given " + list(kinds)
+}
+
+// word is a kind of data in a sentence.
+func word(kind model.Disclosure) string {
+	switch kind {
+	case model.DisclosesPasswordPolicy:
+		return "the password policy"
+	case model.DisclosesSIDs:
+		return "security identifiers"
+	case model.DisclosesRegistry:
+		return "the registry"
+	case model.DisclosesDFS:
+		return "the DFS namespace"
+	}
+	return string(kind)
+}
+
+// worst is the severity of the worst finding of now.
+func (c *comparing) worst() model.Severity {
+	worst := model.Info
+	for _, s := range c.Severity {
+		worst = max2(worst, s)
+	}
+	return worst
+}
+
+func max2(a, b model.Severity) model.Severity {
+	if b.Rank() > a.Rank() {
+		return b
+	}
+	return a
+}
+
+// pipes compares which pipes strangers may open. A door that opened or shut is one event for everything behind it.
+func (c *comparing) pipes() {
+	const allowed = string(model.Allowed)
+	opened, shut := map[string][]string{}, map[string][]string{}
+	behind := map[string][]string{} // doors that opened: the pipes behind them
+	for _, id := range strangers {
+		door := key(string(id), Door)
+		was, knew := c.known.Pipes[door]
+		now := c.Now.Pipes[door]
+		switch {
+		case now == allowed && knew && was != allowed:
+			opened[Door] = append(opened[Door], string(id))
+			for _, name := range slices.Sorted(maps.Keys(c.Now.Pipes)) {
+				if pipe, ok := strings.CutPrefix(name, string(id)+"/"); ok && pipe != Door && c.Now.Pipes[name] == allowed && !slices.Contains(behind[Door], pipe) {
+					behind[Door] = append(behind[Door], pipe)
+				}
+			}
+			continue
+		case now == string(model.Denied) && was == allowed:
+			shut[Door] = append(shut[Door], string(id))
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.Now.Pipes)) {
+			pipe, ok := strings.CutPrefix(name, string(id)+"/")
+			before, knew := c.known.Pipes[name]
+			if !ok || pipe == Door || !knew {
+				continue
+			}
+			switch after := c.Now.Pipes[name]; {
+			case after == allowed && before != allowed:
+				opened[pipe] = append(opened[pipe], string(id))
+			case before == allowed && (after == string(model.Denied) || after == string(model.Absent)):
+				shut[pipe] = append(shut[pipe], string(id))
+			}
+		}
+	}
+	for _, pipe := range slices.Sorted(maps.Keys(opened)) {
+		who := list(opened[pipe])
+		if pipe == Door {
+			more := ""
+			if len(behind[Door]) > 0 {
+				more = " and may open " + list(behind[Door])
+			}
+			c.say(store.EventPipeOpened, model.Medium, pipe, "denied", who, "lets %s in to IPC$ now%s", who, more)
+			continue
+		}
+		c.say(store.EventPipeOpened, model.Medium, pipe, "denied", who, "lets %s open the pipe %s now", who, pipe)
+	}
+	for _, pipe := range slices.Sorted(maps.Keys(shut)) {
+		who := list(shut[pipe])
+		if pipe == Door {
+			c.say(store.EventPipeClosed, model.Info, pipe, who, "denied", "does not let %s in to IPC$ any more", who)
+			continue
+		}
+		c.say(store.EventPipeClosed, model.Info, pipe, who, "denied", "does not let %s open the pipe %s any more", who, pipe)
+	}
+}
+
+// nullPipes are the settings that list the pipes which strangers may open.
+var nullPipes = []string{"NullSessionPipes"}
+
+// settings compares values in effect.
+func (c *comparing) settings() {
+	for _, id := range slices.Sorted(maps.Keys(c.Now.Settings)) {
+		before, knew := c.known.Settings[id]
+		after := c.Now.Settings[id]
+		if !knew || before == after {
+			continue
+		}
+		if slices.Contains(nullPipes, id) {
+			gained, lost := difference(before, after)
+			for _, pipe := range gained {
+				c.say(store.EventNullPipeGained, model.High, pipe, before, after, "opens one more pipe to null sessions: %s was added to %s", pipe, id)
+			}
+			if len(gained) > 0 && len(lost) == 0 {
+				continue
+			}
+		}
+		weak := c.Weak[id]
+		severity, judged := model.Low, ""
+		if weak {
+			severity, judged = model.Medium, ", which is weak"
+		}
+		if weak && slices.Contains(c.known.Earlier[id], after) {
+			c.say(store.EventSettingReverted, model.High, id, before, after, "has %s back at %s, as it was before it was mended to %s", id, after, before)
+			continue
+		}
+		c.say(store.EventSettingChanged, severity, id, before, after, "has %s changed from %s to %s%s", id, before, after, judged)
+	}
+}
+
+// difference tells which entries a list gained and lost.
+func difference(before, after string) (gained, lost []string) {
+	a, b := entries(before), entries(after)
+	has := func(l []string, s string) bool {
+		return slices.ContainsFunc(l, func(e string) bool { return strings.EqualFold(e, s) })
+	}
+	for _, e := range b {
+		if !has(a, e) && !has(gained, e) {
+			gained = append(gained, e)
+		}
+	}
+	for _, e := range a {
+		if !has(b, e) && !has(lost, e) {
+			lost = append(lost, e)
+		}
+	}
+	return gained, lost
+}
+
+func entries(list string) []string {
+	if list == model.Text([]string{}) || list == model.Text(nil) {
+		return nil
+	}
+	return strings.Split(list, ", ")
+}
+
+// findings compares which are open. What an unclear look did not see again is carried by its snapshot, and not ended.
+func (c *comparing) findings() {
+	if !c.known.Seen {
+		return
+	}
+	for _, f := range c.Now.Findings {
+		if !slices.Contains(c.known.Findings, f) {
+			severity := c.Severity[f]
+			if severity == "" {
+				severity = model.Info
+			}
+			c.say(store.EventNewFinding, severity, f, "", f, "has a new finding: %s", c.title(f))
+		}
+	}
+	for _, f := range c.known.Findings {
+		if !slices.Contains(c.Now.Findings, f) {
+			c.say(store.EventFindingEnded, model.Info, f, f, "", "does not have this finding any more: %s", c.title(f))
+		}
+	}
+}
+
+func (c *comparing) title(id string) string {
+	if c.Catalog != nil {
+		if f := c.Catalog.Finding(id); f != nil && f.Title != "" {
+			return strings.TrimSuffix(f.Title, ".")
+		}
+	}
+	return id
+}
+
+// maxListed bounds the names in one sentence.
+const maxListed = 8
+
+// list puts names into a sentence.
+func list(names []string) string {
+	if n := len(names); n > maxListed {
+		return strings.Join(names[:maxListed], ", ") + fmt.Sprintf(" and %d more", n-maxListed)
+	} else if n > 1 {
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+	return strings.Join(names, "")
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "never"
+	}
+	return s
+}
