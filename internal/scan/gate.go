@@ -19,7 +19,8 @@ const defaultFiles = 16 << 10
 // A host's first connection takes a place that its worker owns. Further ones take a place of a common stock, and none
 // of them waits for another while it holds one, so that hosts cannot wait for one another in a ring.
 type gate struct {
-	interval time.Duration // between two connections; 0 is no limit
+	wait     func(context.Context) error // in the place of interval; may be nil
+	interval time.Duration               // between two connections; 0 is no limit
 	lock     sync.Mutex
 	next     time.Time
 	spare    chan struct{}
@@ -38,7 +39,10 @@ func newGate(concurrency, files int, rate float64) (int, *gate) {
 
 // pace waits until the next connection may begin.
 func (g *gate) pace(ctx context.Context) error {
-	if g.interval == 0 {
+	switch {
+	case g.wait != nil:
+		return g.wait(ctx)
+	case g.interval == 0:
 		return ctx.Err()
 	}
 	g.lock.Lock()
