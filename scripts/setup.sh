@@ -21,6 +21,7 @@ else
 samba-ad-dc         -           tests against a real domain controller
 samba-ad-provision  -           tests against a real domain controller
 winbind             winbindd    tests against a real domain controller
+systemd             systemctl   tests of the guard as a service
 krb5-user           kinit       tests of Kerberos
 tshark              tshark      comparison with tshark
 python3-impacket    -           tests against the impacket server and clients

@@ -1,5 +1,5 @@
 // Package peer starts real servers and clients for tests, benchmarks and nothing else: Samba standalone servers and
-// domain controllers, impacket's server, rpcclient, smbclient and tshark.
+// domain controllers, impacket's server, a booted systemd, rpcclient, smbclient and tshark.
 //
 // Rules of the room:
 //
@@ -25,7 +25,7 @@ import (
 // Need ends the test unless every named peer can be had here: with t.Skip and the reason, or with t.Fatal when CI=true.
 //
 // Names are "smbd" (a Samba server may be started), "samba-dc" (a domain controller may), "namespaces" (machines of
-// their own network may be made), "impacket", or any program's name.
+// their own network may be made), "systemd" (a machine may boot it), "impacket", or any program's name.
 func Need(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -57,6 +57,14 @@ func missing(name string) string {
 		}
 		if err := canIsolate(); err != nil {
 			return "no namespaces: " + err.Error()
+		}
+		return ""
+	case "systemd":
+		if reason := firstMissing("systemctl", "unshare"); reason != "" {
+			return reason
+		}
+		if _, err := os.Stat("/lib/systemd/systemd"); err != nil {
+			return "no systemd on this system"
 		}
 		return ""
 	case "impacket":
