@@ -1,0 +1,178 @@
+package peer
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Wine runs programs of Windows on an implementation of its API that is not ours, with a registry and a drive of its own.
+type Wine struct{ Prefix string }
+
+// StartWine makes an empty Windows, which takes half a minute, and removes it when the test ends.
+func StartWine(t testing.TB) *Wine {
+	t.Helper()
+	Need(t, "wine")
+	prefix, err := os.MkdirTemp("", "ipcguard-wine-") // Wine goes on writing while it ends: t.TempDir would fail the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Wine{prefix}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		stop := exec.CommandContext(ctx, "wineserver", "-k")
+		stop.Env = w.env()
+		_ = stop.Run() // there may be none any more
+		_ = os.RemoveAll(prefix)
+	})
+	w.Run(t, "wineboot", "-i")
+	// While a program runs, the services that every one of them needs do not end and start again.
+	keeper := w.Command(context.WithoutCancel(t.Context()), "cmd")
+	leash, err := keeper.StdinPipe()
+	if err == nil {
+		err = keeper.Start()
+	}
+	if err != nil {
+		t.Fatalf("peer: wine cmd: %v", err)
+	}
+	t.Cleanup(func() {
+		_ = leash.Close()
+		_ = keeper.Wait() // that it is gone is all that matters
+	})
+	// Go's programs want bcryptprimitives.dll, which Wine 8 has not; a forwarder to what it has instead does.
+	dll := w.Path(`C:\windows\system32\bcryptprimitives.dll`)
+	if _, err := os.Stat(dll); err != nil {
+		if err := os.WriteFile(dll, forwarder("bcryptprimitives.dll", "ProcessPrng", "advapi32.SystemFunction036"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// Path is where a file of drive C lies.
+func (w *Wine) Path(name string) string {
+	return filepath.Join(w.Prefix, "drive_c", filepath.FromSlash(strings.ReplaceAll(strings.TrimPrefix(name, `C:\`), `\`, "/")))
+}
+
+func (w *Wine) env() []string {
+	env := slices.DeleteFunc(os.Environ(), func(s string) bool {
+		return strings.HasPrefix(s, "DISPLAY=") || strings.HasPrefix(s, "WINE") || strings.HasPrefix(s, "IPCGUARD_")
+	})
+	return append(env, "WINEPREFIX="+w.Prefix, "WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree,mshtml=")
+}
+
+// Command makes a command that runs a program of Windows, from the root of drive C.
+func (w *Wine) Command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "wine", args...)
+	cmd.Env, cmd.Dir = w.env(), w.Path(`C:\`)
+	if _, err := os.Stat(cmd.Dir); err != nil {
+		cmd.Dir = w.Prefix // it is not made yet
+	}
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
+// Run runs a program and gives its standard output and exit code. Only what could not be started, or took too long, ends
+// the test; and Windows' own reg, which has to work. Output goes through files: Wine's services, which a program may start,
+// would hold pipes open long after it.
+func (w *Wine) Run(t testing.TB, args ...string) (string, int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	cmd := w.Command(ctx, args...)
+	out, trouble := w.capture(t), w.capture(t)
+	defer out.Close()
+	defer trouble.Close()
+	cmd.Stdout, cmd.Stderr = out, trouble
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil || ctx.Err() != nil {
+		t.Fatalf("wine %v: %v", args, err)
+	}
+	code := cmd.ProcessState.ExitCode()
+	if code != 0 && (args[0] == "reg" || args[0] == "wineboot") {
+		t.Fatalf("wine %v: %d %s %s", args, code, text(t, out), text(t, trouble))
+	}
+	return text(t, out), code
+}
+
+// capture is a file for a program's output, which has no name any more.
+func (w *Wine) capture(t testing.TB) *os.File {
+	t.Helper()
+	f, err := os.CreateTemp(w.Prefix, "output-")
+	if err == nil {
+		err = os.Remove(f.Name())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func text(t testing.TB, f *os.File) string {
+	t.Helper()
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, 16<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// forwarder makes a 64-bit DLL without code whose one export is another DLL's function.
+//
+//	0x000 DOS header · 0x040 PE header and optional header · section header · 0x200 export directory, table, names
+func forwarder(name, export, to string) []byte {
+	const rva, size = 0x1000, 0x200
+	le := binary.LittleEndian
+	names := 52 + len(name) + 1
+	table := 40
+	d := le.AppendUint32(nil, 0)
+	for _, v := range []uint32{0, 0, rva + 52, 1, 1, 1, rva + uint32(table), rva + 44, rva + 48} { // after 4 bytes of characteristics
+		d = le.AppendUint32(d, v)
+	}
+	d = le.AppendUint32(d, rva+uint32(names+len(export)+1)) // where the export leads: a name, since it lies in the directory
+	d = le.AppendUint32(d, rva+uint32(names))
+	d = append(d, 0, 0, 0, 0) // ordinal 0, padding
+	for _, s := range []string{name, export, to} {
+		d = append(append(d, s...), 0)
+	}
+	end := uint32(len(d))
+	d = append(d, make([]byte, size-len(d))...)
+
+	h := append([]byte("MZ"), make([]byte, 58)...)
+	h = le.AppendUint32(h, 0x40)
+	h = append(h, "PE\x00\x00"...)
+	for _, v := range []uint16{0x8664, 1, 0, 0, 0, 0, 0, 0, 240, 0x2022} {
+		h = le.AppendUint16(h, v)
+	}
+	h = append(h, 0x0b, 0x02, 14, 0) // PE32+
+	for _, v := range []uint32{0, size, 0, 0, rva} {
+		h = le.AppendUint32(h, v)
+	}
+	h = le.AppendUint64(h, 0x180000000)
+	h = le.AppendUint32(le.AppendUint32(h, 0x1000), size)
+	for _, v := range []uint16{6, 0, 0, 0, 6, 0} {
+		h = le.AppendUint16(h, v)
+	}
+	for _, v := range []uint32{0, 0x2000, size, 0} {
+		h = le.AppendUint32(h, v)
+	}
+	h = le.AppendUint16(le.AppendUint16(h, 3), 0x0100)
+	for _, v := range []uint64{0x100000, 0x1000, 0x100000, 0x1000} {
+		h = le.AppendUint64(h, v)
+	}
+	h = le.AppendUint32(le.AppendUint32(h, 0), 16)
+	h = le.AppendUint32(le.AppendUint32(h, rva), end)
+	h = append(h, make([]byte, 15*8)...)
+	h = append(h, ".rdata\x00\x00"...)
+	for _, v := range []uint32{end, rva, size, 0x200, 0, 0, 0, 0x40000040} {
+		h = le.AppendUint32(h, v)
+	}
+	return append(append(h, make([]byte, 0x200-len(h))...), d...)
+}
