@@ -81,6 +81,7 @@ type accessOf struct {
 	Session  model.Outcome
 	Tree     model.Outcome
 	Given    []string
+	Empty    []string // answered, and nothing was given
 	Refused  []string
 	Open     []string // unknown or inconclusive
 }
@@ -95,7 +96,7 @@ func (d *Document) AddScan(s *model.Scan) {
 		r := &s.Identities[i]
 		a := accessOf{Identity: r.Identity, Session: r.Session.Outcome, Tree: r.Tree.Outcome}
 		for _, kind := range model.Disclosures() {
-			o := seenOf(r, kind)
+			o := seenOf(d.catalog, r, kind)
 			a.put(kind, o)
 			h.worst(r.Identity, kind, cellOf{o, ""})
 		}
@@ -134,6 +135,8 @@ func (a *accessOf) put(kind model.Disclosure, o model.Outcome) {
 	switch o {
 	case model.Allowed:
 		a.Given = append(a.Given, string(kind))
+	case gaveNothing:
+		a.Empty = append(a.Empty, string(kind))
 	case model.Denied, model.Absent:
 		a.Refused = append(a.Refused, string(kind))
 	case "", model.NotTested:
@@ -146,8 +149,10 @@ func (a *accessOf) put(kind model.Disclosure, o model.Outcome) {
 func rank(o model.Outcome) int {
 	switch o {
 	case model.Allowed:
-		return 5
+		return 6
 	case model.OutcomeUnknown, model.Inconclusive:
+		return 5
+	case gaveNothing:
 		return 4
 	case model.Denied:
 		return 3
@@ -167,42 +172,6 @@ func (h *subject) worst(id model.Identity, kind model.Disclosure, c cellOf) {
 	if rank(c.Outcome) > rank(h.Cells[kind].Outcome) {
 		h.Cells[kind] = c
 	}
-}
-
-// seenOf is what a scan says about one kind of data: the best answer of all calls that ask for it.
-func seenOf(r *model.IdentityResult, kind model.Disclosure) model.Outcome {
-	if r.Session.Outcome == model.Denied {
-		return model.Denied
-	}
-	out := model.Outcome("")
-	note := func(o model.Outcome) {
-		if rank(o) > rank(out) {
-			out = o
-		}
-	}
-	if kind == model.DisclosesFiles {
-		for _, s := range r.Shares {
-			note(s.Tree.Outcome)
-			if s.Tree.Outcome == model.Allowed {
-				out = ""
-				note(s.Open.Outcome)
-			}
-		}
-		return out
-	}
-	if r.Tree.Outcome == model.Denied {
-		return model.Denied
-	}
-	for _, p := range r.Pipes {
-		for _, i := range p.Interfaces {
-			for _, c := range i.Calls {
-				if c.Discloses == kind {
-					note(c.Outcome)
-				}
-			}
-		}
-	}
-	return out
 }
 
 // Close writes the document.

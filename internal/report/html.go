@@ -96,6 +96,8 @@ func mark(o model.Outcome) string {
 	switch o {
 	case model.Allowed:
 		return "open"
+	case gaveNothing:
+		return "empty"
 	case model.Denied:
 		return "shut"
 	case model.Absent:

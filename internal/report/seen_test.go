@@ -1,0 +1,70 @@
+package report
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// TestSeen: an empty list is neither given nor refused, whatever another identity was told; what is refused at the pipe, at
+// the bind or at the call is refused.
+func TestSeen(t *testing.T) {
+	k, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ok, no := model.Step{Outcome: model.Allowed}, model.Step{Outcome: model.Denied}
+	asked := func(calls ...model.CallResult) model.IdentityResult {
+		return model.IdentityResult{Identity: model.Anonymous, Session: ok, Tree: ok, Pipes: []model.PipeResult{
+			{Pipe: "samr", Open: ok, Interfaces: []model.InterfaceResult{{Interface: "samr", Bind: ok, Calls: calls}}},
+			{Pipe: "srvsvc", Open: no},
+			{Pipe: "svcctl", Open: ok, Interfaces: []model.InterfaceResult{{Interface: "svcctl", Bind: no}}},
+		}}
+	}
+	users := func(o model.Outcome, d model.Disclosure, n int) model.CallResult {
+		return model.CallResult{Call: "SamrEnumerateUsersInDomain", Opnum: 13, Outcome: o, Discloses: d, Count: n}
+	}
+	for name, x := range map[string]struct {
+		call model.CallResult
+		want model.Outcome
+	}{
+		"given":        {users(model.Allowed, model.DisclosesAccounts, 3), model.Allowed},
+		"empty":        {users(model.Allowed, model.DisclosesNothing, 0), gaveNothing},
+		"refused":      {users(model.Denied, "", 0), model.Denied},
+		"no answer":    {users(model.Inconclusive, "", 0), model.Inconclusive},
+		"another call": {model.CallResult{Call: "SamrConnect5", Outcome: model.Allowed}, ""},
+	} {
+		r := asked(x.call)
+		if got := seenOf(k, &r, model.DisclosesAccounts); got != x.want {
+			t.Errorf("%s: %q, want %q", name, got, x.want)
+		}
+		for kind, want := range map[model.Disclosure]model.Outcome{model.DisclosesShares: model.Denied, model.DisclosesServices: model.Denied, model.DisclosesJobs: ""} {
+			if got := seenOf(k, &r, kind); got != want {
+				t.Errorf("%s: %s is %q, want %q", name, kind, got, want)
+			}
+		}
+	}
+	guest := model.IdentityResult{Identity: model.Guest, Session: no}
+	page := render(t, "html", Style{}, &model.Scan{
+		Schema: model.SchemaScan, Target: "srv1", Verdict: model.Limited, Findings: []model.Finding{},
+		Identities: []model.IdentityResult{asked(users(model.Allowed, model.DisclosesNothing, 0)), guest},
+	})
+	head := regexp.MustCompile(`(?s)<thead><tr><th>host</th>(.*?)</tr>`).FindStringSubmatch(page)
+	row := regexp.MustCompile(`(?s)<tbody><tr><th scope="row">.*?</th>(.*?)</tr>`).FindStringSubmatch(page)
+	if head == nil || row == nil {
+		t.Fatalf("no matrix in\n%s", page)
+	}
+	columns, cells := strings.Split(head[1], "</th>"), strings.Split(row[1], "</td>")
+	for i, column := range columns {
+		want := map[string]string{"<th>accounts": ">empty", "<th>shares": ">shut"}[column]
+		if !strings.HasSuffix(cells[i], want) {
+			t.Errorf("%s: %s", column, cells[i])
+		}
+	}
+	if !strings.Contains(page, "<th>is given nothing of</th>") || !strings.Contains(page, "<td>accounts</td>") {
+		t.Errorf("the table of identities does not tell")
+	}
+}
