@@ -133,11 +133,11 @@ func (a *app) runObserve(ctx context.Context, f *observeFlags, args []string) er
 		return usage("--merge takes results of observe")
 	}
 	// The collector's limit is soft: it works harder near it. What observe keeps is bounded well below.
-	debug.SetMemoryLimit(int64(memory) * 9 / 10)
 	ring := 0
 	if len(run.live) > 0 {
-		ring = memory / 4
+		ring = memory / 2
 	}
+	debug.SetMemoryLimit(int64(memory-ring) * 9 / 10)
 	run.traffic = observe.NewTraffic(run.agg, run.cov, observe.TrafficOptions{Ports: ports, Memory: memory - ring})
 	run.logs = observe.NewLogs(run.agg, run.cov, observe.LogOptions{Server: f.server})
 
@@ -194,10 +194,14 @@ func (a *app) watch(ctx context.Context, run *observing, f *observeFlags, length
 		ctx, cancel = context.WithTimeout(ctx, length)
 		defer cancel()
 	}
-	return run.traffic.Live(ctx, observe.LiveOptions{
+	err := run.traffic.Live(ctx, observe.LiveOptions{
 		Interfaces: run.live, State: f.state, Memory: ring,
 		Ready: func() { a.hint("observing %s; an interrupt ends it in good order", strings.Join(run.live, ", ")) },
 	})
+	if err == nil {
+		a.hint("the room for packets that wait was taken to %.0f %% at most", 100*run.traffic.Fullest())
+	}
+	return err
 }
 
 // observeSource reads one named source.

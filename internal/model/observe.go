@@ -31,6 +31,13 @@ type Coverage struct {
 	Notices    []Notice         `json:"notices,omitempty"`    // single things that an administrator should know
 }
 
+// The kinds in Coverage's maps that a reader looks for: packets that were taken from the wire, and those that found no room
+// there, or in the capture that they were written to.
+const (
+	ReadLive = "packets from the wire"
+	LostLive = "packets lost while they were captured"
+)
+
 // Bytes says which part of the SMB traffic could be read.
 type Bytes struct {
 	Readable int64 `json:"readable"` // plain, or decrypted with the key of a null session

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"ipcguard/internal/model"
 	"ipcguard/internal/peer"
 )
 
@@ -57,8 +58,9 @@ func BenchmarkLive(b *testing.B) {
 	if err := <-done; err != nil {
 		b.Fatal(err)
 	}
-	b.ReportMetric(float64(cov.Unreadable["packets lost while they were captured"]), "drops")
+	b.ReportMetric(float64(cov.Unreadable[model.LostLive]), "drops")
 	b.ReportMetric(float64(after-before)/float64(took), "cpu-share")
+	b.ReportMetric(100*tr.Fullest(), "%-of-ring")
 	b.ReportMetric(100*cov.Bytes.Share(), "%-readable")
 	if cov.Bytes.Readable < 2*4*size {
 		b.Errorf("%+v", cov.Bytes)

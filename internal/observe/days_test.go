@@ -22,7 +22,8 @@ func TestDays(t *testing.T) {
 	a.Add(use(3, model.User, 1))
 	a.Touch(use(4, model.User, 1))
 	want := []model.Day{
-		{Day: "2026-11-01", Identity: model.Anonymous, Count: 3}, {Day: "2026-11-03", Identity: model.Anonymous, Count: 1},
+		{Day: "2026-11-01", Identity: model.Anonymous, Count: 3},
+		{Day: "2026-11-03", Identity: model.Anonymous, Count: 1},
 		{Day: "2026-11-03", Identity: model.User, Count: 1},
 	}
 	if diff := cmp.Diff(want, a.Days()); diff != "" {

@@ -125,7 +125,7 @@ func TestLive(t *testing.T) {
 		"anonymous call srvsvc NetrServerGetInfo allowed WERR_OK":               2,
 		"opaque session   inconclusive ":                                        2,
 	})
-	if n := cov.Unreadable["packets lost while they were captured"]; n != 0 {
+	if n := cov.Unreadable[model.LostLive]; n != 0 {
 		t.Errorf("%d packets were lost", n)
 	}
 	if cov.Bytes.Share() == 0 || cov.Bytes.Lost != 0 {
@@ -230,7 +230,7 @@ func TestLiveAgainstTshark(t *testing.T) {
 			t.Errorf("%s: %d, tshark %d", c.what, c.got, want)
 		}
 	}
-	if n := w.cov.Unreadable["packets lost while they were captured"]; n != 0 {
+	if n := w.cov.Unreadable[model.LostLive]; n != 0 {
 		t.Errorf("%d packets were lost", n)
 	}
 	// The file of the same packets gives the same rows, but for those before and their source.

@@ -50,17 +50,20 @@ type Traffic struct {
 	last     time.Time
 	reasons  map[packet.Reason]int64
 	packets  int64
+	captured int64 // packets of the wire
 	dropped  int64
+	fullest  float64 // the part of a ring
 	told     told
 }
 
 // told is what the coverage has already.
 type told struct {
-	packets, dropped int64
-	reasons          map[packet.Reason]int64
-	flows            flow.Counts
-	frames           conversation.Counts
-	givenUp          map[string]int64
+	packets, captured, dropped int64
+
+	reasons map[packet.Reason]int64
+	flows   flow.Counts
+	frames  conversation.Counts
+	givenUp map[string]int64
 }
 
 // A fifth of the memory each goes to the state of connections and to the connections themselves, a tenth to bytes that wait
@@ -175,8 +178,9 @@ func (t *Traffic) Settle() {
 	c.Bytes.Lost += n.Lost - before.Lost
 	c.Bytes.Foreign += n.Foreign - before.Foreign
 	t.told.frames = n
-	c.CountUnreadable("packets lost while they were captured", t.dropped-t.told.dropped)
-	t.told.dropped = t.dropped
+	c.CountRead(model.ReadLive, t.captured-t.told.captured)
+	c.CountUnreadable(model.LostLive, t.dropped-t.told.dropped)
+	t.told.captured, t.told.dropped = t.captured, t.dropped
 }
 
 // ReadPath reads a capture file, or every capture in a folder and the folders in it, oldest first. In a folder, files of

@@ -22,7 +22,7 @@ type LiveOptions struct {
 }
 
 // DefaultRing is what packets that wait to be read may take, in bytes.
-const DefaultRing = 48 << 20
+const DefaultRing = 96 << 20
 
 // Live watches interfaces until the context ends. With a state directory the result is saved every few seconds and at the
 // end, one a day, and what the directory has of today is gone on with; without one all of it is in the Traffic's Aggregator.
@@ -58,6 +58,10 @@ func (t *Traffic) Live(ctx context.Context, o LiveOptions) error {
 	t.Close()
 	return keeper.end(t)
 }
+
+// Fullest is which part of the kernel's room for packets was taken at the worst moment of Live, from 0 to 1; at 1 packets may
+// have been lost, and the coverage counts them.
+func (t *Traffic) Fullest() float64 { return t.fullest }
 
 func (t *Traffic) watched() (ports []uint16) {
 	for p, ok := range t.ports {

@@ -172,6 +172,9 @@ func coverageText(b *strings.Builder, p palette, c *model.Coverage) {
 		}
 		fmt.Fprintf(b, "  %s.\n", text)
 	}
+	if n := c.Read[model.ReadLive]; n > 0 {
+		fmt.Fprintf(b, "  %s\n", watchedText(p, n, c.Unreadable[model.LostLive]))
+	}
 	list := func(title string, m map[string]int64, paint func(string) string) {
 		if len(m) == 0 {
 			return
@@ -195,6 +198,14 @@ func coverageText(b *strings.Builder, p palette, c *model.Coverage) {
 		}
 		fmt.Fprintf(b, "  %s %s\n", p.warn("Notice:"), strings.TrimSpace(line))
 	}
+}
+
+// watchedText says how much of what passed on the wire was caught.
+func watchedText(p palette, caught, lost int64) string {
+	if lost == 0 {
+		return fmt.Sprintf("No packet of %d on the wire was lost.", caught)
+	}
+	return p.warn(fmt.Sprintf("%d of %d packets on the wire were lost (%.2g %%).", lost, caught+lost, 100*float64(lost)/float64(caught+lost)))
 }
 
 // span is a duration for people: whole units, the largest that fits.
