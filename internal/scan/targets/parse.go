@@ -106,6 +106,12 @@ func (r *reader) stream(name string, in io.Reader) {
 	}
 }
 
+// Check reads one target as typed, without resolving it, and tells whether it is a prefix or a range of addresses.
+func Check(text string) (ranged bool, err error) {
+	s, err := parse(text)
+	return s.ranged, err
+}
+
 // parse reads one target. What starts as an address must be one; anything else is a name.
 func parse(text string) (spec, error) {
 	s := spec{text: text}

@@ -260,3 +260,16 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestCheck(t *testing.T) {
+	for text, want := range map[string]bool{"srv1": false, "srv1:1445": false, "10.0.0.1": false, "10.0.0.0/24": true, "10.0.0.1-9": true} {
+		if ranged, err := Check(text); err != nil || ranged != want {
+			t.Errorf("%s: ranged %v, %v", text, ranged, err)
+		}
+	}
+	for _, text := range []string{"", "-", "@file", "10.0.0.0/4", "10.0.0.999", "a b", "srv1:0", `\\srv1\share`} {
+		if _, err := Check(text); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}
