@@ -124,12 +124,13 @@ type Run struct {
 	Schedule   int64     `json:"schedule,omitempty"` // 0 is by hand
 	Due        time.Time `json:"due,omitzero"`       // of the schedule; unique with it
 	Selector   Selector  `json:"selector"`
+	Quick      bool      `json:"quick,omitempty"`
 	By         string    `json:"by"`
 	Created    time.Time `json:"created"`
 	Started    time.Time `json:"started,omitzero"`
 	Ended      time.Time `json:"ended,omitzero"`
 	Total      int       `json:"total"`
-	Done       int       `json:"done"`
+	Done       int       `json:"done"` // units that have ended, however they did
 	Exposed    int       `json:"exposed"`
 	Limited    int       `json:"limited"`
 	Closed     int       `json:"closed"`
@@ -233,12 +234,21 @@ type HostFinding struct {
 	FirstSeen time.Time      `json:"first_seen"`
 	LastSeen  time.Time      `json:"last_seen"`
 	Ended     time.Time      `json:"ended,omitzero"`
-	Exception int64          `json:"exception,omitempty"`
+	Exception int64          `json:"exception,omitempty"` // the one in force that covers it
 }
 
 // SettingCount says how many hosts have open findings that one setting would close.
 type SettingCount struct {
 	Setting  string         `json:"setting"`
+	Hosts    int            `json:"hosts"`
+	Findings int            `json:"findings"`
+	Excepted int            `json:"excepted"`
+	Severity model.Severity `json:"severity"`
+}
+
+// FindingCount says how many hosts have one finding open.
+type FindingCount struct {
+	Finding  string         `json:"finding"`
 	Hosts    int            `json:"hosts"`
 	Findings int            `json:"findings"`
 	Excepted int            `json:"excepted"`
@@ -287,16 +297,17 @@ type Event struct {
 
 // Exception accepts one finding for a while. It hides nothing of another kind.
 type Exception struct {
-	ID       int64     `json:"id"`
-	Finding  string    `json:"finding"`           // a finding's id, never empty
-	HostID   int64     `json:"host_id,omitempty"` // 0: every host that Selector takes
-	Tag      string    `json:"tag,omitempty"`     // hosts with this tag; empty with HostID 0 is all hosts
-	Reason   string    `json:"reason"`
-	Owner    string    `json:"owner"`
-	Until    time.Time `json:"until"`
-	Created  time.Time `json:"created"`
-	By       string    `json:"by"`
-	Withdrew time.Time `json:"withdrew,omitzero"`
+	ID         int64     `json:"id"`
+	Finding    string    `json:"finding"`           // a finding's id, never empty
+	HostID     int64     `json:"host_id,omitempty"` // 0: every host that Selector takes
+	Tag        string    `json:"tag,omitempty"`     // hosts with this tag; empty with HostID 0 is all hosts
+	Reason     string    `json:"reason"`
+	Owner      string    `json:"owner"`
+	Until      time.Time `json:"until"`
+	Created    time.Time `json:"created"`
+	By         string    `json:"by"`
+	Withdrew   time.Time `json:"withdrew,omitzero"`
+	WithdrewBy string    `json:"withdrew_by,omitempty"`
 }
 
 // Schedule starts runs.
@@ -425,6 +436,7 @@ type Difference struct {
 	HostID int64    `json:"host_id"`
 	Host   string   `json:"host"`
 	Site   string   `json:"site"`
+	Kind   RunKind  `json:"kind"` // of the results that differ: a scan's or an audit's
 	Before Snapshot `json:"before"`
 	After  Snapshot `json:"after"`
 }

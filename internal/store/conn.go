@@ -1,0 +1,287 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// conn is what both databases can do, inside a transaction or outside. Placeholders are $1, $2 … on both.
+type conn interface {
+	// exec runs a statement and says how many rows it touched.
+	exec(ctx context.Context, query string, args ...any) (int64, error)
+	// read runs a statement that changes nothing.
+	read(ctx context.Context, query string, args ...any) (rows, error)
+	// write runs a statement that changes rows and returns some (RETURNING).
+	write(ctx context.Context, query string, args ...any) (rows, error)
+}
+
+// row is one row of an answer.
+type row interface {
+	Scan(dest ...any) error
+}
+
+// rows is an answer. It is closed by [each] alone.
+type rows interface {
+	row
+	Next() bool
+	Err() error
+	close()
+}
+
+// Queries are all questions and changes. [Store] runs each by itself, [Tx] in its transaction.
+type Queries struct {
+	c    conn
+	st   *Store
+	pg   bool
+	pgtx pgx.Tx
+	sqtx *sql.Tx
+}
+
+// atomic runs several statements as one: in the transaction that there is, or in a new one.
+func (q *Queries) atomic(ctx context.Context, f func(q *Queries) error) error {
+	if q.inTx() {
+		return f(q)
+	}
+	return q.st.InTx(ctx, func(tx *Tx) error { return f(&tx.Queries) })
+}
+
+func (q *Queries) inTx() bool { return q.pgtx != nil || q.sqtx != nil }
+
+func (q *Queries) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	args, err := encodeAll(args)
+	if err != nil {
+		return 0, err
+	}
+	n, err := q.c.exec(ctx, query, args...)
+	return n, classify(err)
+}
+
+// must runs a statement that has to touch a row.
+func (q *Queries) must(ctx context.Context, query string, args ...any) error {
+	n, err := q.exec(ctx, query, args...)
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return err
+}
+
+// insert runs INSERT … ON CONFLICT DO NOTHING RETURNING id: no answer is a conflict. The statement does not fail, since that
+// would end a transaction of PostgreSQL.
+func (q *Queries) insert(ctx context.Context, id *int64, query string, args ...any) error {
+	args, err := encodeAll(args)
+	if err != nil {
+		return err
+	}
+	answer, err := q.c.write(ctx, query, args...)
+	if err != nil {
+		return classify(err)
+	}
+	found := false
+	err = each(answer, func(r row) error {
+		found = true
+		return r.Scan(id)
+	})
+	if err == nil && !found {
+		return ErrConflict
+	}
+	return err
+}
+
+// each hands every row to f, and closes the answer.
+func each(answer rows, f func(row) error) error {
+	defer answer.close()
+	for answer.Next() {
+		if err := f(decoding{answer}); err != nil {
+			return err
+		}
+	}
+	return classify(answer.Err())
+}
+
+// decoding is a row whose destinations may be any of the store's types.
+type decoding struct{ row }
+
+func (d decoding) Scan(dest ...any) error {
+	if err := d.row.Scan(decodeAll(dest)...); err != nil {
+		return fmt.Errorf("store: reading a row: %w", err)
+	}
+	return nil
+}
+
+func (q *Queries) each(ctx context.Context, f func(row) error, query string, args ...any) error {
+	args, err := encodeAll(args)
+	if err != nil {
+		return err
+	}
+	answer, err := q.c.read(ctx, query, args...)
+	if err != nil {
+		return classify(err)
+	}
+	return each(answer, f)
+}
+
+// one reads the only row into dest, or says ErrNotFound.
+func (q *Queries) one(ctx context.Context, dest []any, query string, args ...any) error {
+	found := false
+	err := q.each(ctx, func(r row) error {
+		if found {
+			return errors.New("store: two rows where one was asked for")
+		}
+		found = true
+		return r.Scan(dest...)
+	}, query, args...)
+	if err == nil && !found {
+		return ErrNotFound
+	}
+	return err
+}
+
+// list reads every row with scan.
+func list[T any](ctx context.Context, q *Queries, scan func(row, *T) error, query string, args ...any) ([]T, error) {
+	var out []T
+	err := q.each(ctx, func(r row) error {
+		var v T
+		if err := scan(r, &v); err != nil {
+			return err
+		}
+		out = append(out, v)
+		return nil
+	}, query, args...)
+	return out, err
+}
+
+// get reads the only row with scan.
+func get[T any](ctx context.Context, q *Queries, scan func(row, *T) error, query string, args ...any) (T, error) {
+	all, err := list(ctx, q, scan, query, args...)
+	var none T
+	switch {
+	case err != nil:
+		return none, err
+	case len(all) == 0:
+		return none, ErrNotFound
+	case len(all) > 1:
+		return none, errors.New("store: two rows where one was asked for")
+	}
+	return all[0], nil
+}
+
+// lite is SQLite outside a transaction: reading goes to the readers, writing to the one writer.
+type lite struct{ reader, writer *sql.DB }
+
+type liteRows struct{ *sql.Rows }
+
+func (r liteRows) close() { _ = r.Close() } // what went wrong is in Err
+
+func (l lite) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	return affected(l.writer.ExecContext(ctx, query, args...))
+}
+
+func affected(r sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+func (l lite) read(ctx context.Context, query string, args ...any) (rows, error) {
+	r, err := l.reader.QueryContext(ctx, query, args...)
+	return liteRows{r}, err
+}
+
+func (l lite) write(ctx context.Context, query string, args ...any) (rows, error) {
+	r, err := l.writer.QueryContext(ctx, query, args...)
+	return liteRows{r}, err
+}
+
+// liteTx is a transaction of SQLite. A statement that comes twice is prepared: preparing costs more than running most.
+type liteTx struct {
+	tx    *sql.Tx
+	known map[string]*sql.Stmt
+}
+
+func (l *liteTx) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	stmt, seen := l.known[query]
+	if !seen {
+		if len(l.known) < maxPrepared {
+			l.known[query] = nil
+		}
+		return nil, nil
+	}
+	if stmt == nil {
+		var err error
+		if stmt, err = l.tx.PrepareContext(ctx, query); err != nil {
+			return nil, err
+		}
+		l.known[query] = stmt
+	}
+	return stmt, nil
+}
+
+// maxPrepared bounds the statements that a transaction keeps: the store has fewer that are always the same.
+const maxPrepared = 200
+
+func (l *liteTx) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	stmt, err := l.prepared(ctx, query)
+	switch {
+	case err != nil:
+		return 0, err
+	case stmt != nil:
+		return affected(stmt.ExecContext(ctx, args...))
+	}
+	return affected(l.tx.ExecContext(ctx, query, args...))
+}
+
+func (l *liteTx) read(ctx context.Context, query string, args ...any) (rows, error) {
+	stmt, err := l.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	var r *sql.Rows
+	if stmt != nil {
+		r, err = stmt.QueryContext(ctx, args...)
+	} else {
+		r, err = l.tx.QueryContext(ctx, query, args...)
+	}
+	return liteRows{r}, err
+}
+
+func (l *liteTx) write(ctx context.Context, query string, args ...any) (rows, error) {
+	return l.read(ctx, query, args...)
+}
+
+// post is PostgreSQL, inside a transaction or outside.
+type post struct {
+	c interface {
+		Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error)
+		Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+	}
+}
+
+var (
+	_ = post{(*pgxpool.Pool)(nil)}
+	_ = post{pgx.Tx(nil)}
+)
+
+type postRows struct{ pgx.Rows }
+
+func (r postRows) close() { r.Close() }
+
+func (p post) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	tag, err := p.c.Exec(ctx, query, args...)
+	return tag.RowsAffected(), err
+}
+
+func (p post) read(ctx context.Context, query string, args ...any) (rows, error) {
+	r, err := p.c.Query(ctx, query, args...)
+	return postRows{r}, err
+}
+
+func (p post) write(ctx context.Context, query string, args ...any) (rows, error) {
+	return p.read(ctx, query, args...)
+}

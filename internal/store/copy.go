@@ -1,0 +1,169 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// tables are those of the store, in an order in which each row's references are there before it. A table with an id has a
+// sequence.
+var tables = []struct{ name, key string }{
+	{"meta", "key"},
+	{"leases", "name"},
+	{"sites", "id"},
+	{"credentials", "id"},
+	{"snapshots", "id"},
+	{"setting_sets", "id"},
+	{"set_settings", "setting, set_id"},
+	{"postures", "id"},
+	{"posture_findings", "posture_id, finding, set_id, severity"},
+	{"hosts", "id"},
+	{"addresses", "site_id, address"},
+	{"host_tags", "tag, host_id"},
+	{"host_names", "host_id, kind, name"},
+	{"targets", "id"},
+	{"target_tags", "tag, target_id"},
+	{"schedules", "id"},
+	{"runs", "id"},
+	{"run_counts", "run_id, shard"},
+	{"units", "run_id, target_id"},
+	{"results", "id"},
+	{"spans", "host_id, kind, since"},
+	{"documents", "host_id, kind, seq"},
+	{"exceptions", "id"},
+	{"findings", "id"},
+	{"events", "id"},
+	{"trend", "day, site_id, shard"},
+	{"workers", "name"},
+	{"channels", "id"},
+	{"deliveries", "id"},
+	{"users", "id"},
+	{"tokens", "id"},
+	{"sessions", "token"},
+	{"failures", "id"},
+	{"acts", "id"},
+}
+
+// copyBatch is how many rows are read and written at a time.
+const copyBatch = 1000
+
+// Copy carries everything from one database into an empty one, of either kind; both have this program's schema. It runs in one
+// transaction: when it fails, the new one is as empty as before. Nothing else may write to from meanwhile. progress, where it
+// is not nil, hears how many rows of which table are done.
+//
+// Jobs are not copied: they belong to the queue, and what was open is planned anew from the runs' units.
+func Copy(ctx context.Context, from, to *Store, progress func(table string, rows int64)) error {
+	for _, s := range []*Store{from, to} {
+		if err := s.CheckSchema(ctx); err != nil {
+			return err
+		}
+	}
+	if progress == nil {
+		progress = func(string, int64) {}
+	}
+	return to.InTx(ctx, func(tx *Tx) error {
+		for _, t := range tables {
+			var n int
+			if err := tx.one(ctx, []any{&n}, `SELECT count(*) FROM (SELECT 1 FROM `+t.name+` LIMIT 1) t`); err != nil {
+				return err
+			}
+			if n > 0 {
+				return fmt.Errorf("%w: the database that is copied to has rows in %s", ErrConflict, t.name)
+			}
+		}
+		for _, t := range tables {
+			if err := copyTable(ctx, &from.Queries, &tx.Queries, t.name, t.key, progress); err != nil {
+				return fmt.Errorf("store: copying %s: %w", t.name, err)
+			}
+		}
+		return nil
+	})
+}
+
+func copyTable(ctx context.Context, from, to *Queries, table, key string, progress func(string, int64)) error {
+	columns, err := from.columns(ctx, table)
+	if err != nil {
+		return err
+	}
+	keys := strings.Split(key, ", ")
+	var last []any
+	var done int64
+	for {
+		rows, err := from.page(ctx, table, columns, keys, last)
+		if err != nil {
+			return err
+		}
+		if err := to.insertRows(ctx, table, columns, rows); err != nil {
+			return err
+		}
+		done += int64(len(rows))
+		progress(table, done)
+		if len(rows) < copyBatch {
+			break
+		}
+		last = nil
+		for _, k := range keys {
+			for i, column := range columns {
+				if column == k {
+					last = append(last, rows[len(rows)-1][i])
+				}
+			}
+		}
+	}
+	if to.pg && key == "id" {
+		_, err = to.exec(ctx, `SELECT setval(pg_get_serial_sequence('`+table+`', 'id'), GREATEST((SELECT COALESCE(max(id), 0) FROM `+table+`) + 1, 1), false)`)
+	}
+	return err
+}
+
+// columns are a table's, in the order of the schema, which both kinds share.
+func (q *Queries) columns(ctx context.Context, table string) ([]string, error) {
+	query := `SELECT name FROM pragma_table_info($1) ORDER BY cid`
+	if q.pg {
+		query = `SELECT column_name::text FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position`
+	}
+	columns, err := q.strings(ctx, query, table)
+	if err == nil && len(columns) == 0 {
+		err = errors.New("no such table")
+	}
+	return columns, err
+}
+
+// page reads the rows of a table that come after a key.
+func (q *Queries) page(ctx context.Context, table string, columns, keys []string, after []any) ([][]any, error) {
+	w := &where{pg: q.pg}
+	if after != nil {
+		w.and(`(`+strings.Join(keys, ", ")+`) > (`+marks(len(keys))+`)`, after...)
+	}
+	order := ` ORDER BY ` + strings.Join(keys, ", ") + ` LIMIT ` + w.arg(copyBatch)
+	return list(ctx, q, func(r row, out *[]any) error {
+		*out = make([]any, len(columns))
+		dest := make([]any, len(columns))
+		for i := range dest {
+			dest[i] = scanner(func(v any) error {
+				if b, ok := v.([]byte); ok { // the driver's own memory
+					v = append([]byte{}, b...)
+				}
+				(*out)[i] = v
+				return nil
+			})
+		}
+		return r.Scan(dest...)
+	}, `SELECT `+strings.Join(columns, ", ")+` FROM `+table+w.String()+order, w.args...)
+}
+
+func (q *Queries) insertRows(ctx context.Context, table string, columns []string, rows [][]any) error {
+	marks := make([]string, len(columns))
+	for i := range marks {
+		marks[i] = fmt.Sprintf("$%d", i+1)
+	}
+	query := `INSERT INTO ` + table + ` (` + strings.Join(columns, ", ") + `) VALUES (` + strings.Join(marks, ", ") + `)`
+	for _, row := range rows {
+		if _, err := q.exec(ctx, query, row...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,23 @@
+// Package store keeps what the fleet remembers: targets, hosts, runs, results, history, findings, accounts. It is
+// SQL for SQLite and PostgreSQL and nothing else: what a result means is the fleet's to say.
+//
+//	sites ◄── targets ──► hosts ◄── addresses, host_names, host_tags     what was named, what answered
+//	  ▲         ▲           ▲ ▲
+//	  │       units ─► runs │ ├── results ──► snapshots                  one row a result: who, when, verdict
+//	  │                 ▲   │ ├── spans ────► snapshots                  runs of equal snapshots, for each kind
+//	  │         run_counts  │ ├── documents                              the last two of a kind, zstd
+//	  │                     │ ├── findings ─► setting_sets, exceptions   open ones (ended = 0) and history
+//	trend                   │ └── events
+//	                        └──► postures ─► posture_findings            findings of hosts that look alike, counted once
+//
+// Rules of the room:
+//
+//   - A host's row is its present state and nothing else; lists, filters and counts read only it and its posture. Hosts that look
+//     alike share a snapshot and a posture, so 50,000 hosts are counted by a few hundred rows.
+//   - [Queries.RecordResults] is one transaction in which a unit becomes done and everything that follows from its result
+//     is written. A unit that is done takes no second result: whoever was killed or is not sure says it again.
+//   - Counters of runs and the trend are sums over rows of their own for each worker (shard), so workers do not wait
+//     for each other. The trend holds changes a day; a point is the sum of what came before.
+//   - Both databases answer alike: the same statements, text compared by its bytes, times in Unix microseconds (0 is never).
+//   - Every list is paged, sorted by columns of a fixed list alone, and searched with escaped patterns.
+package store

@@ -1,0 +1,54 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// maxDocument bounds one document: a hundred times the largest scan that was seen.
+const maxDocument = 64 << 20
+
+// SaveDocument keeps a host's document of a kind (scan, audit, plan, observe or journal), and the one before.
+func (q *Queries) SaveDocument(ctx context.Context, hostID int64, kind string, at time.Time, document []byte) error {
+	if len(document) > maxDocument {
+		return errTooLarge
+	}
+	return q.atomic(ctx, func(q *Queries) error {
+		var seq int64
+		if err := q.insertDocument(ctx, &seq, hostID, kind, at, document); err != nil {
+			return err
+		}
+		if seq <= 2 {
+			return nil
+		}
+		_, err := q.exec(ctx, `DELETE FROM documents WHERE host_id = $1 AND kind = $2 AND seq < $3`, hostID, kind, seq-1)
+		return err
+	})
+}
+
+func (q *Queries) insertDocument(ctx context.Context, seq *int64, hostID int64, kind string, at time.Time, document []byte) error {
+	return q.insert(ctx, seq, `INSERT INTO documents (host_id, kind, seq, at, body)
+		VALUES ($1, $2, COALESCE((SELECT max(seq) FROM documents WHERE host_id = $1 AND kind = $2), 0) + 1, $3, $4) RETURNING seq`,
+		hostID, kind, at, q.st.packer.pack(document))
+}
+
+// Document is a host's last document of a kind, and of when it is.
+func (q *Queries) Document(ctx context.Context, hostID int64, kind string) ([]byte, time.Time, error) {
+	return q.document(ctx, hostID, kind, 0)
+}
+
+// PreviousDocument is the one before the last.
+func (q *Queries) PreviousDocument(ctx context.Context, hostID int64, kind string) ([]byte, time.Time, error) {
+	return q.document(ctx, hostID, kind, 1)
+}
+
+func (q *Queries) document(ctx context.Context, hostID int64, kind string, back int) ([]byte, time.Time, error) {
+	var body []byte
+	var at time.Time
+	if err := q.one(ctx, []any{&body, &at}, `SELECT body, at FROM documents WHERE host_id = $1 AND kind = $2 ORDER BY seq DESC LIMIT 1 OFFSET $3`,
+		hostID, kind, back); err != nil {
+		return nil, time.Time{}, err
+	}
+	plain, err := q.st.packer.unpack(body)
+	return plain, at, err
+}

@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"slices"
+)
+
+// AddEvents writes events. Their IDs grow in the order in which they can be read, which a reader that asks for what comes
+// AfterID counts on: on PostgreSQL the transactions that write events therefore end one after the other, and write them last.
+func (q *Queries) AddEvents(ctx context.Context, events []Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	return q.atomic(ctx, func(q *Queries) error {
+		if q.pg {
+			if _, err := q.exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockEvents); err != nil {
+				return err
+			}
+		}
+		sites := map[string]int64{}
+		for i := range events {
+			e := &events[i]
+			if e.At.IsZero() {
+				e.At = q.now()
+			}
+			site, known := sites[e.Site]
+			if !known && e.Site != "" {
+				s, err := q.SiteByName(ctx, e.Site)
+				if err != nil {
+					return err
+				}
+				site, sites[e.Site] = s.ID, s.ID
+			}
+			if err := q.insert(ctx, &e.ID, `INSERT INTO events (at, host_id, site_id, run_id, severity, excepted, exception, kind, host,
+				subject, was, became, text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`,
+				e.At, e.HostID, site, e.RunID, e.Severity, e.Excepted, e.Exception, e.Kind, e.Host, e.Subject, e.Before, e.After, e.Text); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (f EventFilter) where(pg bool) *where {
+	w := &where{pg: pg}
+	if f.Site != "" {
+		w.and(`e.site_id = (SELECT id FROM sites WHERE name = ?)`, f.Site)
+	}
+	if f.HostID != 0 {
+		w.and(`e.host_id = ?`, f.HostID)
+	}
+	if f.RunID != 0 {
+		w.and(`e.run_id = ?`, f.RunID)
+	}
+	if len(f.Kinds) > 0 {
+		w.and(`e.kind IN (`+marks(len(f.Kinds))+`)`, anys(f.Kinds)...)
+	}
+	if f.Least != "" {
+		w.and(`e.severity >= ?`, f.Least)
+	}
+	if !f.Since.IsZero() {
+		w.and(`e.at >= ?`, f.Since)
+	}
+	if !f.Until.IsZero() {
+		w.and(`e.at < ?`, f.Until)
+	}
+	if f.AfterID != 0 {
+		w.and(`e.id > ?`, f.AfterID)
+	}
+	if f.NotExcepted {
+		w.and(`e.excepted = 0`)
+	}
+	return w
+}
+
+func marks(n int) string {
+	b := slices.Repeat([]byte("?,"), n)
+	return string(b[:len(b)-1])
+}
+
+func anys[T any](all []T) []any {
+	out := make([]any, len(all))
+	for i, v := range all {
+		out[i] = v
+	}
+	return out
+}
+
+// Events lists a page, the last first unless Sort is "id", and says how many there are.
+func (q *Queries) Events(ctx context.Context, f EventFilter, p Page) ([]Event, int, error) {
+	order, err := p.order(map[string]string{"id": "e.id", "at": "e.at", "severity": "e.severity"}, "-id", "e.id")
+	if err != nil {
+		return nil, 0, err
+	}
+	w := f.where(q.pg)
+	var total int
+	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM events e`+w.String(), w.args...); err != nil {
+		return nil, 0, err
+	}
+	all, err := list(ctx, q, func(r row, e *Event) error {
+		return r.Scan(&e.ID, &e.At, &e.Kind, &e.HostID, &e.Host, &e.Site, &e.RunID, &e.Severity, &e.Subject, &e.Before, &e.After, &e.Text,
+			&e.Excepted, &e.Exception)
+	}, `SELECT e.id, e.at, e.kind, e.host_id, e.host, COALESCE(s.name, ''), e.run_id, e.severity, e.subject, e.was, e.became, e.text,
+		e.excepted, e.exception FROM events e LEFT JOIN sites s ON s.id = e.site_id`+w.String()+order+p.limits(w), w.args...)
+	return all, total, err
+}

@@ -1,0 +1,293 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ipcguard/internal/model"
+)
+
+// findingKey is what makes two findings of a host and kind the same one.
+type findingKey struct {
+	finding  string
+	identity model.Identity
+	pipe     string
+}
+
+func keyOf(f *HostFinding) findingKey {
+	return findingKey{clean(f.Finding), model.Identity(clean(string(f.Identity))), clean(f.Pipe)}
+}
+
+// findingsHash tells whether the findings of a result are those of the one before. A partial result's are never: it does
+// not have all, and the next whole one is compared with the rows.
+func findingsHash(r *Result) int64 {
+	if r.Partial {
+		return 0
+	}
+	lines := make([]string, len(r.Findings))
+	for i, f := range r.Findings {
+		lines[i] = fmt.Sprintf("%q %q %q %q %q %q", f.Finding, f.Identity, f.Pipe, f.Severity, f.Evidence, f.Settings)
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
+	return int64(binary.BigEndian.Uint64(sum[:8]) | 1) // never 0
+}
+
+// openFinding is a row of an open finding, as far as a result may change it.
+type openFinding struct {
+	id       int64
+	key      findingKey
+	severity model.Severity
+	set      int64
+	evidence string
+}
+
+// recordFindings opens, keeps and ends the host's findings of the result's kind. told is when they were last told, which
+// is when one that ends now was last seen.
+func (rec *recorder) recordFindings(ctx context.Context, r *Result, told time.Time) error {
+	rows, err := list(ctx, rec.Queries, func(row row, f *openFinding) error {
+		return row.Scan(&f.id, &f.key.finding, &f.key.identity, &f.key.pipe, &f.severity, &f.set, &f.evidence)
+	}, `SELECT id, finding, identity, pipe, severity, set_id, evidence FROM findings WHERE host_id = $1 AND ended = 0 AND kind = $2 ORDER BY id`,
+		r.HostID, r.Kind)
+	if err != nil {
+		return err
+	}
+	open := map[findingKey]openFinding{}
+	for _, f := range rows {
+		open[f.key] = f
+	}
+	seen := map[findingKey]bool{}
+	opened := false
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		k := keyOf(f)
+		if seen[k] {
+			continue
+		}
+		seen[k] = true
+		set, err := rec.saveSet(ctx, f.Settings)
+		if err != nil {
+			return err
+		}
+		if was, ok := open[k]; ok {
+			if was.severity == f.Severity && was.set == set && was.evidence == clean(f.Evidence) {
+				continue
+			}
+			_, err = rec.exec(ctx, `UPDATE findings SET severity = $2, set_id = $3, evidence = $4 WHERE id = $1`, was.id, f.Severity, set, f.Evidence)
+		} else {
+			opened = true
+			_, err = rec.exec(ctx, `INSERT INTO findings (host_id, kind, severity, set_id, exception, first_seen, last_seen, ended, finding,
+				identity, pipe, evidence) VALUES ($1, $2, $3, $4, 0, $5, $5, 0, $6, $7, $8, $9)`,
+				r.HostID, r.Kind, f.Severity, set, r.At, k.finding, k.identity, k.pipe, f.Evidence)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !r.Partial {
+		for _, f := range rows {
+			if seen[f.key] {
+				continue
+			}
+			if _, err := rec.exec(ctx, `UPDATE findings SET ended = $2, last_seen = $3, exception = 0 WHERE id = $1`, f.id, r.At, told); err != nil {
+				return err
+			}
+		}
+	}
+	if opened {
+		if err := rec.coverFindings(ctx, r.HostID); err != nil {
+			return err
+		}
+	}
+	return rec.setPosture(ctx, r.HostID, rec.postures)
+}
+
+func (rec *recorder) saveSet(ctx context.Context, settings []string) (int64, error) {
+	settings = slices.Clone(settings)
+	for i := range settings {
+		settings[i] = clean(settings[i])
+	}
+	slices.Sort(settings)
+	settings = slices.Compact(settings)
+	if settings == nil {
+		settings = []string{}
+	}
+	b, err := json.Marshal(settings)
+	if err != nil {
+		return 0, fmt.Errorf("store: %w", err)
+	}
+	key := string(b)
+	if id := rec.sets[key]; id != 0 {
+		return id, nil
+	}
+	id, err := rec.findOrInsert(ctx, `SELECT id FROM setting_sets WHERE settings = $1`,
+		`INSERT INTO setting_sets (settings) VALUES ($1) ON CONFLICT (settings) DO NOTHING RETURNING id`, key, nil)
+	if err != nil {
+		return 0, err
+	}
+	for _, setting := range settings {
+		if _, err := rec.exec(ctx, `INSERT INTO set_settings (setting, set_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, setting, id); err != nil {
+			return 0, err
+		}
+	}
+	rec.sets[key] = id
+	return id, nil
+}
+
+// posture is what a host's open findings come to: hosts with the same findings, severities, settings and exceptions share one.
+type posture struct {
+	id       int64
+	severity model.Severity
+	findings int
+	excepted int
+}
+
+// postureLine is how many open findings of a kind a posture has, and how many of them an exception covers.
+type postureLine struct {
+	finding     string
+	set         int64
+	severity    model.Severity
+	n, excepted int
+}
+
+// setPosture counts a host's open findings anew.
+func (q *Queries) setPosture(ctx context.Context, hostID int64, known map[[16]byte]posture) error {
+	lines, err := list(ctx, q, func(r row, l *postureLine) error { return r.Scan(&l.finding, &l.set, &l.severity, &l.n, &l.excepted) },
+		`SELECT finding, set_id, severity, count(*), CAST(sum(CASE WHEN exception <> 0 THEN 1 ELSE 0 END) AS BIGINT) FROM findings
+		WHERE host_id = $1 AND ended = 0 GROUP BY finding, set_id, severity ORDER BY finding, set_id, severity`, hostID)
+	if err != nil {
+		return err
+	}
+	p, err := q.savePosture(ctx, lines, known)
+	if err != nil {
+		return err
+	}
+	_, err = q.exec(ctx, `UPDATE hosts SET posture_id = $2, severity = $3, findings = $4, excepted = $5 WHERE id = $1`,
+		hostID, p.id, p.severity, p.findings, p.excepted)
+	return err
+}
+
+func (q *Queries) savePosture(ctx context.Context, lines []postureLine, known map[[16]byte]posture) (posture, error) {
+	var p posture
+	var text strings.Builder
+	for _, l := range lines {
+		fmt.Fprintf(&text, "%q %d %s %d %d\n", l.finding, l.set, l.severity, l.n, l.excepted)
+		p.findings += l.n
+		p.excepted += l.excepted
+		if slices.Index(severities, l.severity) > slices.Index(severities, p.severity) {
+			p.severity = l.severity
+		}
+	}
+	if len(lines) == 0 {
+		return p, nil // posture 0 has no findings
+	}
+	sum := sha256.Sum256([]byte(text.String()))
+	hash := [16]byte(sum[:16])
+	if p, ok := known[hash]; ok {
+		return p, nil
+	}
+	var err error
+	if p.id, err = q.findOrInsert(ctx, `SELECT id FROM postures WHERE hash = $1`,
+		`INSERT INTO postures (hash) VALUES ($1) ON CONFLICT (hash) DO NOTHING RETURNING id`, hash[:], nil); err != nil {
+		return p, err
+	}
+	for _, l := range lines {
+		if _, err := q.exec(ctx, `INSERT INTO posture_findings (posture_id, finding, set_id, severity, n, excepted) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT DO NOTHING`, p.id, l.finding, l.set, l.severity, l.n, l.excepted); err != nil {
+			return p, err
+		}
+	}
+	known[hash] = p
+	return p, nil
+}
+
+const findingColumns = `SELECT f.host_id, h.name, f.kind, f.finding, f.severity, f.identity, f.pipe, f.evidence, c.settings, f.first_seen,
+	CASE WHEN f.ended = 0 THEN COALESCE(sp.findings_at, f.last_seen) ELSE f.last_seen END, f.ended, f.exception
+	FROM findings f JOIN hosts h ON h.id = f.host_id JOIN setting_sets c ON c.id = f.set_id
+	LEFT JOIN spans sp ON sp.host_id = f.host_id AND sp.kind = f.kind AND sp.until = 0`
+
+func scanFinding(r row, f *HostFinding) error {
+	return r.Scan(&f.HostID, &f.Host, &f.Kind, &f.Finding, &f.Severity, &f.Identity, &f.Pipe, &f.Evidence, &f.Settings, &f.FirstSeen,
+		&f.LastSeen, &f.Ended, &f.Exception)
+}
+
+// HostFindings are the open findings of a host, the worst first, then the ended ones, the last ended first: 1000 at most.
+func (q *Queries) HostFindings(ctx context.Context, hostID int64) ([]HostFinding, error) {
+	return list(ctx, q, scanFinding, findingColumns+` WHERE f.host_id = $1
+		ORDER BY CASE WHEN f.ended = 0 THEN 0 ELSE 1 END, f.ended DESC, f.severity DESC, f.finding, f.identity, f.pipe, f.kind, f.id
+		LIMIT $2`, hostID, MaxPage)
+}
+
+// Findings lists a page of the open findings of the hosts that the filter takes, and says how many there are. Where the
+// filter names a finding or setting, only those findings are listed.
+func (q *Queries) Findings(ctx context.Context, f HostFilter, p Page) ([]HostFinding, int, error) {
+	order, err := p.order(map[string]string{
+		"severity": "f.severity", "finding": "f.finding", "first_seen": "f.first_seen", "host": "f.host_id",
+	}, "-severity", "f.id")
+	if err != nil {
+		return nil, 0, err
+	}
+	total, err := q.countFindings(ctx, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	w := f.where(q.pg)
+	w.and(`f.ended = 0`)
+	if f.Finding != "" {
+		w.and(`f.finding = ?`, f.Finding)
+	}
+	if f.Setting != "" {
+		w.and(`f.set_id IN (SELECT set_id FROM set_settings WHERE setting = ?)`, f.Setting)
+	}
+	all, err := list(ctx, q, scanFinding, findingColumns+w.String()+order+p.limits(w), w.args...)
+	return all, total, err
+}
+
+// byPosture counts the hosts of each posture, which are few, and joins what these have.
+func byPosture(w *where) string {
+	return ` FROM (SELECT h.posture_id, count(*) AS hosts FROM hosts h` + w.String() + ` GROUP BY h.posture_id) g
+		JOIN posture_findings p ON p.posture_id = g.posture_id`
+}
+
+func (q *Queries) countFindings(ctx context.Context, f HostFilter) (int, error) {
+	w := f.where(q.pg)
+	query := byPosture(w)
+	only := &where{pg: q.pg, args: w.args}
+	if f.Finding != "" {
+		only.and(`p.finding = ?`, f.Finding)
+	}
+	if f.Setting != "" {
+		only.and(`p.set_id IN (SELECT set_id FROM set_settings WHERE setting = ?)`, f.Setting)
+	}
+	var total int
+	err := q.one(ctx, []any{&total}, `SELECT CAST(COALESCE(sum(g.hosts * p.n), 0) AS BIGINT)`+query+only.String(), only.args...)
+	return total, err
+}
+
+// FindingCounts says for each open finding of the hosts that the filter takes how many hosts have it, the most first.
+func (q *Queries) FindingCounts(ctx context.Context, f HostFilter) ([]FindingCount, error) {
+	w := f.where(q.pg)
+	// A posture may have one finding in several lines, and its hosts count once.
+	return list(ctx, q, func(r row, c *FindingCount) error {
+		return r.Scan(&c.Finding, &c.Hosts, &c.Findings, &c.Excepted, &c.Severity)
+	}, `SELECT finding, CAST(sum(hosts) AS BIGINT), CAST(sum(n) AS BIGINT), CAST(sum(excepted) AS BIGINT), max(severity)
+		FROM (SELECT p.finding, g.posture_id, g.hosts, sum(g.hosts * p.n) AS n, sum(g.hosts * p.excepted) AS excepted, max(p.severity) AS severity`+
+		byPosture(w)+` GROUP BY p.finding, g.posture_id, g.hosts) c GROUP BY finding ORDER BY 2 DESC, 5 DESC, finding`, w.args...)
+}
+
+// SettingCounts says for each setting how many hosts have an open finding that it would close, the most first.
+func (q *Queries) SettingCounts(ctx context.Context, f HostFilter) ([]SettingCount, error) {
+	w := f.where(q.pg)
+	return list(ctx, q, func(r row, c *SettingCount) error {
+		return r.Scan(&c.Setting, &c.Hosts, &c.Findings, &c.Excepted, &c.Severity)
+	}, `SELECT setting, CAST(sum(hosts) AS BIGINT), CAST(sum(n) AS BIGINT), CAST(sum(excepted) AS BIGINT), max(severity)
+		FROM (SELECT ss.setting, g.posture_id, g.hosts, sum(g.hosts * p.n) AS n, sum(g.hosts * p.excepted) AS excepted, max(p.severity) AS severity`+
+		byPosture(w)+` JOIN set_settings ss ON ss.set_id = p.set_id GROUP BY ss.setting, g.posture_id, g.hosts) c
+		GROUP BY setting ORDER BY 2 DESC, 5 DESC, setting`, w.args...)
+}

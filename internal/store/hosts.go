@@ -1,0 +1,252 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"ipcguard/internal/model"
+)
+
+const hostColumns = `SELECT h.id, h.site_id, s.name, h.address, h.name, h.identity, h.same_as, h.tags, h.owner, h.criticality, h.system,
+	h.os, h.verdict, h.cells, h.smb1, h.signing, h.severity, h.findings, h.excepted, h.first_seen, h.last_seen, h.last_changed,
+	h.last_audit FROM hosts h JOIN sites s ON s.id = h.site_id`
+
+func scanHost(r row, h *Host) error {
+	return r.Scan(&h.ID, &h.SiteID, &h.Site, &h.Address, &h.Name, &h.Identity, &h.SameAs, &h.Tags, &h.Owner, &h.Criticality, &h.System,
+		&h.OS, &h.Verdict, &h.Cells, &h.SMB1, &h.Signing, &h.Severity, &h.Findings, &h.Excepted, &h.FirstSeen, &h.LastSeen,
+		&h.LastChanged, &h.LastAudit)
+}
+
+// hostSorts are the columns that hosts can be sorted by: each has an index. Verdict and severity sort by how bad they are.
+var hostSorts = map[string]string{
+	"id": "h.id", "name": "h.sort_name", "site": "h.site_id", "verdict": "h.verdict", "severity": "h.severity", "findings": "h.findings",
+	"owner": "h.owner", "criticality": "h.criticality", "cells": "h.cells", "last_seen": "h.last_seen", "last_changed": "h.last_changed",
+}
+
+func (f HostFilter) where(pg bool) *where {
+	w := &where{pg: pg}
+	if f.Site != "" {
+		w.and(`h.site_id = (SELECT id FROM sites WHERE name = ?)`, f.Site)
+	}
+	if f.Tag != "" {
+		w.and(`h.id IN (SELECT host_id FROM host_tags WHERE tag = ?)`, normalTag(f.Tag))
+	}
+	if f.Owner != "" {
+		w.and(`h.owner = ?`, f.Owner)
+	}
+	if f.Criticality != "" {
+		w.and(`h.criticality = ?`, f.Criticality)
+	}
+	if f.Verdict != "" {
+		w.and(`h.verdict = ?`, f.Verdict)
+	}
+	if f.Discloses != "" {
+		// A kind that is not in the list is at place 0, where nothing is.
+		w.and(`substr(h.cells, ?, 1) = 'a'`, slices.Index(model.Disclosures(), f.Discloses)+1)
+	}
+	if f.Finding != "" {
+		w.and(`h.posture_id IN (SELECT posture_id FROM posture_findings WHERE finding = ?)`, f.Finding)
+	}
+	if f.Setting != "" {
+		w.and(`h.posture_id IN (SELECT p.posture_id FROM set_settings c JOIN posture_findings p ON p.set_id = c.set_id WHERE c.setting = ?)`,
+			f.Setting)
+	}
+	if f.Text != "" {
+		w.like("h.search", f.Text)
+	}
+	if f.SMB1 {
+		w.and(`h.smb1 = 1`)
+	}
+	if f.Excepted {
+		w.and(`h.excepted > 0`)
+	}
+	if f.IDs != nil {
+		w.in("h.id", f.IDs)
+	}
+	return w
+}
+
+// Hosts lists a page, and says how many there are.
+func (q *Queries) Hosts(ctx context.Context, f HostFilter, p Page) ([]Host, int, error) {
+	order, err := p.order(hostSorts, "name", "h.id")
+	if err != nil {
+		return nil, 0, err
+	}
+	w := f.where(q.pg)
+	var total int
+	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM hosts h`+w.String(), w.args...); err != nil {
+		return nil, 0, err
+	}
+	all, err := list(ctx, q, scanHost, hostColumns+w.String()+order+p.limits(w), w.args...)
+	return all, total, err
+}
+
+// EachHost calls f for every host, by ID. f may use the store: a thousand are read at a time.
+func (q *Queries) EachHost(ctx context.Context, f HostFilter, do func(Host) error) error {
+	after := int64(0)
+	for {
+		w := f.where(q.pg)
+		w.and(`h.id > ?`, after)
+		part, err := list(ctx, q, scanHost, hostColumns+w.String()+` ORDER BY h.id`+Page{}.limits(w), w.args...)
+		if err != nil {
+			return err
+		}
+		for _, h := range part {
+			if err := do(h); err != nil {
+				return err
+			}
+			after = h.ID
+		}
+		if len(part) < MaxPage {
+			return nil
+		}
+	}
+}
+
+// Host finds a host.
+func (q *Queries) Host(ctx context.Context, id int64) (Host, error) {
+	return get(ctx, q, scanHost, hostColumns+` WHERE h.id = $1`, id)
+}
+
+// HostByAddress finds the host that has, or was merged with the one that had, an address.
+func (q *Queries) HostByAddress(ctx context.Context, siteID int64, address string) (Host, error) {
+	return get(ctx, q, scanHost, hostColumns+` JOIN addresses a ON a.host_id = h.id WHERE a.site_id = $1 AND a.address = $2`, siteID, address)
+}
+
+// HostsByIdentity lists the hosts of a site that say they are the same machine, at most ten.
+func (q *Queries) HostsByIdentity(ctx context.Context, siteID int64, identity string) ([]Host, error) {
+	if identity == "" {
+		return nil, nil
+	}
+	return list(ctx, q, scanHost, hostColumns+` WHERE h.identity = $2 AND h.site_id = $1 ORDER BY h.id LIMIT 10`, siteID, identity)
+}
+
+// HostNames lists the names of a host, the last seen first.
+func (q *Queries) HostNames(ctx context.Context, hostID int64) ([]HostName, error) {
+	return list(ctx, q, func(r row, n *HostName) error { return r.Scan(&n.Name, &n.Kind, &n.FirstSeen, &n.LastSeen) },
+		`SELECT name, kind, first_seen, last_seen FROM host_names WHERE host_id = $1 ORDER BY last_seen DESC, kind, name LIMIT 1000`, hostID)
+}
+
+// SetSameAs says that a host looks like another one; 0 takes it back.
+func (q *Queries) SetSameAs(ctx context.Context, hostID, other int64) error {
+	return q.must(ctx, `UPDATE hosts SET same_as = $2 WHERE id = $1`, hostID, other)
+}
+
+// Counts says how many hosts have each verdict. Inconclusive and unreachable ones are unknown.
+func (q *Queries) Counts(ctx context.Context, f HostFilter) (Counts, error) {
+	w := f.where(q.pg)
+	var c Counts
+	err := q.each(ctx, func(r row) error {
+		var verdict model.Verdict
+		var n int
+		if err := r.Scan(&verdict, &n); err != nil {
+			return err
+		}
+		c.Hosts += n
+		switch verdict {
+		case model.Exposed:
+			c.Exposed += n
+		case model.Limited:
+			c.Limited += n
+		case model.Closed:
+			c.Closed += n
+		default:
+			c.Unknown += n
+		}
+		return nil
+	}, `SELECT h.verdict, count(*) FROM hosts h`+w.String()+` GROUP BY h.verdict`, w.args...)
+	return c, err
+}
+
+// CellCounts says how many hosts give each kind of thing to strangers.
+func (q *Queries) CellCounts(ctx context.Context, f HostFilter) (map[model.Disclosure]int, error) {
+	w := f.where(q.pg)
+	counts := map[model.Disclosure]int{}
+	err := q.each(ctx, func(r row) error {
+		var cells string
+		var n int
+		if err := r.Scan(&cells, &n); err != nil {
+			return err
+		}
+		for i, d := range model.Disclosures() {
+			if i < len(cells) && cells[i] == 'a' {
+				counts[d] += n
+			}
+		}
+		return nil
+	}, `SELECT h.cells, count(*) FROM hosts h`+w.String()+` GROUP BY h.cells`, w.args...)
+	return counts, err
+}
+
+// refreshHost takes over what a host's targets say of it: all tags, the first owner, the highest criticality. A host that
+// no target leads to keeps what it has.
+func (q *Queries) refreshHost(ctx context.Context, hostID int64) error {
+	h, err := q.Host(ctx, hostID)
+	if err != nil {
+		return err
+	}
+	var tags []string
+	owner, criticality, n := "", Criticality(""), 0
+	if err := q.each(ctx, func(r row) error {
+		var t Target
+		if err := r.Scan(&t.Tags, &t.Owner, &t.Criticality); err != nil {
+			return err
+		}
+		n++
+		tags = append(tags, t.Tags...)
+		if owner == "" {
+			owner = t.Owner
+		}
+		if slices.Index(criticalities, t.Criticality) > slices.Index(criticalities, criticality) {
+			criticality = t.Criticality
+		}
+		return nil
+	}, `SELECT tags, owner, criticality FROM targets WHERE host_id = $1 ORDER BY id`, hostID); err != nil {
+		return err
+	}
+	tags = normalTags(tags)
+	if n == 0 || (slices.Equal(tags, h.Tags) && owner == h.Owner && criticality == h.Criticality) {
+		return nil
+	}
+	if _, err := q.exec(ctx, `UPDATE hosts SET tags = $2, owner = $3, criticality = $4 WHERE id = $1`, hostID, tags, owner, criticality); err != nil {
+		return err
+	}
+	if slices.Equal(tags, h.Tags) {
+		return nil
+	}
+	if err := q.setHostTags(ctx, hostID, tags); err != nil {
+		return err
+	}
+	return q.cover(ctx, hostID) // exceptions may go by tag
+}
+
+func (q *Queries) setHostTags(ctx context.Context, hostID int64, tags []string) error {
+	if _, err := q.exec(ctx, `DELETE FROM host_tags WHERE host_id = $1`, hostID); err != nil {
+		return err
+	}
+	return q.insertTags(ctx, `INSERT INTO host_tags (tag, host_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, hostID, tags)
+}
+
+// sortName and searchText are what hosts are sorted and searched by.
+func sortName(h *Host) string { return strings.ToLower(h.Name) }
+
+func searchText(h *Host, names []string) string {
+	words := []string{strings.ToLower(h.Name), strings.ToLower(h.Address)}
+	for _, name := range names {
+		if name = strings.ToLower(name); len(words) < maxSearchNames && !slices.Contains(words, name) {
+			words = append(words, name)
+		}
+	}
+	return strings.Join(words, "\n")
+}
+
+// maxSearchNames bounds what a search looks through for each host: a host with more names than this is a load balancer or
+// a liar, and is found by the first ones.
+const maxSearchNames = 20
+
+func day(t time.Time) int64 {
+	t = t.UTC()
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC).UnixMicro()
+}

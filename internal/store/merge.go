@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"errors"
+)
+
+// MergeHosts makes one of two hosts of a site that are the same machine. The addresses, names, targets, results, events and ended findings
+// of gone become keep's, and what answers at its addresses is keep from now on. Where keep has history of a kind, keep's
+// spans, open findings and documents stay and gone's open findings end; where it has none, gone's are taken over, with the state that
+// they describe.
+func (q *Queries) MergeHosts(ctx context.Context, keep, gone int64) error {
+	if keep == gone {
+		return errors.New("store: a host cannot be merged with itself")
+	}
+	return q.atomic(ctx, func(q *Queries) error {
+		a, err := q.Host(ctx, min(keep, gone)) // one order for the rows' locks
+		if err != nil {
+			return err
+		}
+		b, err := q.Host(ctx, max(keep, gone))
+		if err != nil {
+			return err
+		}
+		if a.ID != keep {
+			a, b = b, a
+		}
+		if a.SiteID != b.SiteID {
+			return errors.New("store: hosts of two sites are two hosts")
+		}
+		return q.merge(ctx, a, b)
+	})
+}
+
+func (q *Queries) merge(ctx context.Context, keep, gone Host) error {
+	run := func(query string, args ...any) func() error {
+		return func() error {
+			_, err := q.exec(ctx, query, args...)
+			return err
+		}
+	}
+	now := q.now()
+	steps := []func() error{
+		run(`UPDATE addresses SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
+		run(`INSERT INTO host_names (host_id, kind, name, first_seen, last_seen)
+			SELECT CAST($1 AS BIGINT), kind, name, first_seen, last_seen FROM host_names WHERE host_id = $2
+			ON CONFLICT (host_id, kind, name) DO UPDATE SET
+			first_seen = CASE WHEN excluded.first_seen < host_names.first_seen THEN excluded.first_seen ELSE host_names.first_seen END,
+			last_seen = CASE WHEN excluded.last_seen > host_names.last_seen THEN excluded.last_seen ELSE host_names.last_seen END`, keep.ID, gone.ID),
+		run(`UPDATE targets SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
+		run(`UPDATE results SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
+		run(`UPDATE events SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
+		run(`UPDATE exceptions SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
+		run(`UPDATE hosts SET same_as = 0 WHERE same_as = $1 OR (id = $2 AND same_as = $1)`, gone.ID, keep.ID),
+		// The open findings of a kind of which keep has history end; they are seen for the last time when they last were.
+		run(`UPDATE findings SET ended = $3, exception = 0, last_seen = COALESCE((SELECT s.findings_at FROM spans s
+			WHERE s.host_id = findings.host_id AND s.kind = findings.kind AND s.until = 0), last_seen)
+			WHERE host_id = $2 AND ended = 0 AND kind IN (SELECT kind FROM spans WHERE host_id = $1)`, keep.ID, gone.ID, now),
+		run(`UPDATE findings SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
+		run(`UPDATE documents SET host_id = $1 WHERE host_id = $2 AND kind NOT IN (SELECT kind FROM documents WHERE host_id = $1)`, keep.ID, gone.ID),
+	}
+	scanned, audited, err := q.history(ctx, keep.ID)
+	if err != nil {
+		return err
+	}
+	steps = append(steps,
+		run(`UPDATE spans SET host_id = $1 WHERE host_id = $2 AND kind NOT IN (SELECT kind FROM spans WHERE host_id = $1)`, keep.ID, gone.ID))
+	merged := keep
+	if !scanned {
+		merged.Verdict, merged.Cells, merged.SMB1, merged.Signing = gone.Verdict, gone.Cells, gone.SMB1, gone.Signing
+	}
+	if !audited {
+		merged.LastAudit = gone.LastAudit
+	}
+	if gone.FirstSeen.Before(merged.FirstSeen) {
+		merged.FirstSeen = gone.FirstSeen
+	}
+	if gone.LastSeen.After(merged.LastSeen) {
+		merged.LastSeen = gone.LastSeen
+	}
+	merged.LastChanged = now
+	if merged.SameAs == gone.ID {
+		merged.SameAs = 0
+	}
+	merged.Identity, merged.System, merged.OS = orElse(keep.Identity, gone.Identity), orElse(keep.System, gone.System), orElse(keep.OS, gone.OS)
+	steps = append(steps,
+		run(`DELETE FROM hosts WHERE id = $1`, gone.ID),
+		run(`UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, signing = $5, first_seen = $6, last_seen = $7, last_changed = $8, last_audit = $9,
+			same_as = $10, identity = $11, system = $12, os = $13 WHERE id = $1`, keep.ID, merged.Verdict, merged.Cells, merged.SMB1, merged.Signing,
+			merged.FirstSeen, merged.LastSeen, merged.LastChanged, merged.LastAudit, merged.SameAs, merged.Identity, merged.System, merged.OS))
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	t := &tally{}
+	t.add(keep.Verdict, -1)
+	t.add(gone.Verdict, -1)
+	t.add(merged.Verdict, 1)
+	if err := q.addTrend(ctx, trendKey{day(now), keep.SiteID, 0}, *t); err != nil {
+		return err
+	}
+	if err := q.searchable(ctx, &merged); err != nil {
+		return err
+	}
+	if err := q.refreshHost(ctx, keep.ID); err != nil {
+		return err
+	}
+	return q.cover(ctx, keep.ID)
+}
+
+// history says of which kinds a host has results.
+func (q *Queries) history(ctx context.Context, hostID int64) (scanned, audited bool, err error) {
+	err = q.each(ctx, func(r row) error {
+		var kind RunKind
+		if err := r.Scan(&kind); err != nil {
+			return err
+		}
+		scanned, audited = scanned || kind != RunAudit, audited || kind == RunAudit
+		return nil
+	}, `SELECT DISTINCT kind FROM spans WHERE host_id = $1`, hostID)
+	return scanned, audited, err
+}
+
+// DeleteHost forgets a host with everything that is known of it. Its targets stay.
+func (q *Queries) DeleteHost(ctx context.Context, id int64) error {
+	return q.atomic(ctx, func(q *Queries) error {
+		h, err := q.Host(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, query := range []string{
+			`DELETE FROM results WHERE host_id = $1`, `DELETE FROM events WHERE host_id = $1`, `UPDATE hosts SET same_as = 0 WHERE same_as = $1`,
+			`DELETE FROM hosts WHERE id = $1`,
+		} {
+			if _, err := q.exec(ctx, query, id); err != nil {
+				return err
+			}
+		}
+		t := &tally{}
+		t.add(h.Verdict, -1)
+		return q.addTrend(ctx, trendKey{day(q.now()), h.SiteID, 0}, *t)
+	})
+}

@@ -1,0 +1,274 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"ipcguard/internal/model"
+)
+
+// packer compresses and restores what is stored as zstd. Both ends may be used by many goroutines at once.
+type packer struct {
+	enc *zstd.Encoder
+	dec *zstd.Decoder
+}
+
+// maxUnpacked bounds what one stored document may grow to: a hundred times the largest scan, and a file that was
+// tampered with must not fill the memory.
+const maxUnpacked = 256 << 20
+
+func newPacker() (*packer, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(2),
+		zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false))
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxUnpacked), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return &packer{enc: enc, dec: dec}, nil
+}
+
+func (p *packer) pack(b []byte) []byte { return p.enc.EncodeAll(b, nil) }
+
+func (p *packer) unpack(b []byte) ([]byte, error) {
+	out, err := p.dec.DecodeAll(b, nil)
+	if err != nil {
+		return nil, fmt.Errorf("store: a stored document cannot be read: %w", err)
+	}
+	return out, nil
+}
+
+func (q *Queries) snapshotOf(body []byte) (Snapshot, error) {
+	var s Snapshot
+	plain, err := q.st.packer.unpack(body)
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(plain, &s); err != nil {
+		return s, fmt.Errorf("store: a stored snapshot cannot be read: %w", err)
+	}
+	return s, nil
+}
+
+// saveSnapshot finds or makes the row of a snapshot. Equal ones have equal JSON: encoding/json sorts maps by key.
+func (q *Queries) saveSnapshot(ctx context.Context, s Snapshot, known map[[16]byte]int64) (int64, error) {
+	plain, err := json.Marshal(s)
+	if err != nil {
+		return 0, fmt.Errorf("store: %w", err)
+	}
+	sum := sha256.Sum256(plain)
+	hash := [16]byte(sum[:16])
+	if id := known[hash]; id != 0 {
+		return id, nil
+	}
+	id, err := q.findOrInsert(ctx, `SELECT id FROM snapshots WHERE hash = $1`,
+		`INSERT INTO snapshots (hash, body) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING RETURNING id`,
+		hash[:], func() any { return q.st.packer.pack(plain) })
+	if err == nil {
+		known[hash] = id
+	}
+	return id, err
+}
+
+// findOrInsert returns the ID of a row that many share. body, where it is not nil, is made for a new row alone.
+func (q *Queries) findOrInsert(ctx context.Context, find, insert string, key any, body func() any) (int64, error) {
+	var id int64
+	for range 2 { // another transaction may make the row between the two; the insert waits for it, and finds it then
+		err := q.one(ctx, []any{&id}, find, key)
+		if err == nil || !errors.Is(err, ErrNotFound) {
+			return id, err
+		}
+		args := []any{key}
+		if body != nil {
+			args = append(args, body())
+		}
+		if err = q.insert(ctx, &id, insert, args...); err == nil || !errors.Is(err, ErrConflict) {
+			return id, err
+		}
+	}
+	return 0, fmt.Errorf("%w: %w: a shared row came and went", ErrUnavailable, errAgain)
+}
+
+// LastSnapshot is a host's latest of a kind, and when a result last showed it.
+func (q *Queries) LastSnapshot(ctx context.Context, hostID int64, kind RunKind) (Snapshot, time.Time, error) {
+	var body []byte
+	var at time.Time
+	if err := q.one(ctx, []any{&body, &at}, `SELECT p.body, s.last_at FROM spans s JOIN snapshots p ON p.id = s.snapshot_id
+		WHERE s.host_id = $1 AND s.kind = $2 AND s.until = 0`, hostID, kind); err != nil {
+		return Snapshot{}, time.Time{}, err
+	}
+	s, err := q.snapshotOf(body)
+	return s, at, err
+}
+
+// LastSnapshots are the latest of a kind of many hosts, at most [MaxPage]; a host without one is not in the answer.
+func (q *Queries) LastSnapshots(ctx context.Context, hostIDs []int64, kind RunKind) (map[int64]Snapshot, error) {
+	if len(hostIDs) > MaxPage {
+		return nil, fmt.Errorf("store: snapshots of %d hosts at once, at most %d", len(hostIDs), MaxPage)
+	}
+	byID := map[int64]Snapshot{} // hosts that look alike share one
+	out := map[int64]Snapshot{}
+	err := q.each(ctx, func(r row) error {
+		var host, id int64
+		var body []byte
+		if err := r.Scan(&host, &id, &body); err != nil {
+			return err
+		}
+		s, seen := byID[id]
+		if !seen {
+			var err error
+			if s, err = q.snapshotOf(body); err != nil {
+				return err
+			}
+			byID[id] = s
+		}
+		out[host] = s
+		return nil
+	}, `SELECT s.host_id, s.snapshot_id, p.body FROM spans s JOIN snapshots p ON p.id = s.snapshot_id
+		WHERE s.until = 0 AND s.kind = $2 AND s.host_id `+q.in("$1"), q.ids(hostIDs), kind)
+	return out, err
+}
+
+// maxSpans bounds a host's history in one answer: more changes than this are noise, and the latest count.
+const maxSpans = 1000
+
+// Spans is a host's history of a kind, oldest first: the last 1000 stretches.
+func (q *Queries) Spans(ctx context.Context, hostID int64, kind RunKind) ([]Span, error) {
+	out, err := list(ctx, q, func(r row, s *Span) error {
+		var body []byte
+		if err := r.Scan(&s.HostID, &s.Kind, &s.From, &s.Until, &s.Results, &body); err != nil {
+			return err
+		}
+		var err error
+		s.Snapshot, err = q.snapshotOf(body)
+		return err
+	}, `SELECT s.host_id, s.kind, s.since, s.until, s.results, p.body FROM spans s JOIN snapshots p ON p.id = s.snapshot_id
+		WHERE s.host_id = $1 AND s.kind = $2 ORDER BY s.since DESC LIMIT $3`, hostID, kind, maxSpans)
+	slices.Reverse(out)
+	return out, err
+}
+
+// Results lists a page of a host's results, the last first, and says how many there are.
+func (q *Queries) Results(ctx context.Context, hostID int64, p Page) ([]Result, int, error) {
+	order, err := p.order(map[string]string{"at": "r.at"}, "-at", "r.id")
+	if err != nil {
+		return nil, 0, err
+	}
+	var total int
+	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM results WHERE host_id = $1`, hostID); err != nil {
+		return nil, 0, err
+	}
+	w := &where{pg: q.pg}
+	w.and(`r.host_id = ?`, hostID)
+	out, err := list(ctx, q, func(r row, v *Result) error {
+		var body []byte
+		if err := r.Scan(&v.ID, &v.RunID, &v.TargetID, &v.HostID, &v.Kind, &v.At, &v.Verdict, &v.Reason, &v.Partial, &v.DurationMS,
+			&v.Requests, &v.Worker, &body); err != nil {
+			return err
+		}
+		var err error
+		v.Snapshot, err = q.snapshotOf(body)
+		return err
+	}, `SELECT r.id, r.run_id, r.target_id, r.host_id, r.kind, r.at, r.verdict, r.reason, r.partial, r.duration_ms, r.requests, r.worker,
+		p.body FROM results r JOIN snapshots p ON p.id = r.snapshot_id`+w.String()+order+p.limits(w), w.args...)
+	return out, total, err
+}
+
+// Compare lists the hosts whose snapshot of a kind was not the same at two times, by host and kind. A host that was not
+// there yet has an empty snapshot with no verdict.
+func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter, p Page) ([]Difference, int, error) {
+	if to.Before(from) {
+		return nil, 0, errors.New("store: comparing with a time before")
+	}
+	order, err := p.order(map[string]string{"name": "h.sort_name", "site": "h.site_id"}, "name", "h.id")
+	if err != nil {
+		return nil, 0, err
+	}
+	w := f.where(q.pg)
+	a, b := w.arg(from), w.arg(to)
+	// Only a host of which a span began between the two can differ; and b is there, since that span had begun.
+	tables := ` FROM (SELECT DISTINCT host_id, kind FROM spans WHERE since > ` + a + ` AND since <= ` + b + `) c
+		JOIN hosts h ON h.id = c.host_id
+		LEFT JOIN spans x ON x.host_id = c.host_id AND x.kind = c.kind AND x.since <= ` + a + ` AND (x.until = 0 OR x.until > ` + a + `)
+		JOIN spans y ON y.host_id = c.host_id AND y.kind = c.kind AND y.since <= ` + b + ` AND (y.until = 0 OR y.until > ` + b + `)`
+	w.and(`(x.snapshot_id IS NULL OR x.snapshot_id <> y.snapshot_id)`)
+	var total int
+	if err := q.one(ctx, []any{&total}, `SELECT count(*)`+tables+w.String(), w.args...); err != nil {
+		return nil, 0, err
+	}
+	out, err := list(ctx, q, func(r row, d *Difference) error {
+		var before, after []byte
+		if err := r.Scan(&d.HostID, &d.Host, &d.Site, &d.Kind, &before, &after); err != nil {
+			return err
+		}
+		var err error
+		if before != nil {
+			if d.Before, err = q.snapshotOf(before); err != nil {
+				return err
+			}
+		}
+		d.After, err = q.snapshotOf(after)
+		return err
+	}, `SELECT h.id, h.name, s.name, c.kind, p.body, n.body`+tables+` JOIN sites s ON s.id = h.site_id
+		LEFT JOIN snapshots p ON p.id = x.snapshot_id JOIN snapshots n ON n.id = y.snapshot_id`+w.String()+order+`, c.kind`+p.limits(w), w.args...)
+	return out, total, err
+}
+
+// Trend is how many hosts of a site, or of all (""), had each verdict at the end of every day from a day to another, in
+// UTC. At most ten years.
+func (q *Queries) Trend(ctx context.Context, from, to time.Time, site string) ([]TrendPoint, error) {
+	first, last := time.UnixMicro(day(from)).UTC(), time.UnixMicro(day(to)).UTC()
+	if days := last.Sub(first) / (24 * time.Hour); days < 0 || days > 3660 {
+		return nil, errors.New("store: the trend is drawn over at most ten years")
+	}
+	w := &where{pg: q.pg}
+	w.and(`day <= ?`, last)
+	if site != "" {
+		w.and(`site_id = (SELECT id FROM sites WHERE name = ?)`, site)
+	}
+	type step struct {
+		day                               time.Time
+		exposed, limited, closed, unknown int
+	}
+	steps, err := list(ctx, q, func(r row, s *step) error { return r.Scan(&s.day, &s.exposed, &s.limited, &s.closed, &s.unknown) },
+		`SELECT day, CAST(sum(exposed) AS BIGINT), CAST(sum(limited) AS BIGINT), CAST(sum(closed) AS BIGINT), CAST(sum(unknown) AS BIGINT)
+		FROM trend`+w.String()+` GROUP BY day ORDER BY day`, w.args...)
+	if err != nil {
+		return nil, err
+	}
+	var points []TrendPoint
+	var now TrendPoint
+	for d := first; !d.After(last); d = d.AddDate(0, 0, 1) {
+		for len(steps) > 0 && !steps[0].day.After(d) {
+			s := steps[0]
+			steps = steps[1:]
+			now.Exposed, now.Limited, now.Closed, now.Unknown = now.Exposed+s.exposed, now.Limited+s.limited, now.Closed+s.closed, now.Unknown+s.unknown
+		}
+		now.Day = d
+		points = append(points, now)
+	}
+	return points, nil
+}
+
+// verdictColumn says in which of the four counters a verdict falls.
+func (t *tally) add(v model.Verdict, n int64) {
+	switch v {
+	case model.Exposed:
+		t.exposed += n
+	case model.Limited:
+		t.limited += n
+	case model.Closed:
+		t.closed += n
+	default:
+		t.unknown += n
+	}
+}

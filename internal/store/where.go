@@ -1,0 +1,117 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// where collects conditions that must all hold. Text of others only ever becomes an argument.
+type where struct {
+	pg    bool
+	parts []string
+	args  []any
+}
+
+// and adds a condition; each ? in it stands for the next argument.
+func (w *where) and(condition string, args ...any) {
+	var b strings.Builder
+	for _, r := range condition {
+		if r == '?' {
+			b.WriteString(w.arg(args[0]))
+			args = args[1:]
+			continue
+		}
+		b.WriteRune(r)
+	}
+	w.parts = append(w.parts, b.String())
+}
+
+// arg adds an argument and returns its placeholder.
+func (w *where) arg(v any) string {
+	w.args = append(w.args, v)
+	return "$" + strconv.Itoa(len(w.args))
+}
+
+// in adds that a column is one of many numbers.
+func (w *where) in(column string, numbers []int64) {
+	w.parts = append(w.parts, column+" "+inIDs(w.pg, w.arg(ids{w.pg, numbers})))
+}
+
+// like adds that a lower-case column holds the text.
+func (w *where) like(column, text string) {
+	w.and(column+` LIKE ? ESCAPE '\'`, "%"+escapeLike(strings.ToLower(text))+"%")
+}
+
+// String is the WHERE clause, or nothing.
+func (w *where) String() string {
+	if len(w.parts) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.parts, " AND ")
+}
+
+var escaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+func escapeLike(text string) string { return escaper.Replace(text) }
+
+// ids is one argument that holds many numbers.
+type ids struct {
+	pg      bool
+	numbers []int64
+}
+
+func (i ids) encoded() (any, error) {
+	if i.numbers == nil {
+		i.numbers = []int64{}
+	}
+	if i.pg {
+		return i.numbers, nil
+	}
+	b, err := json.Marshal(i.numbers)
+	return string(b), err
+}
+
+// inIDs is the right side of "column IN …" for an argument made with [ids].
+func inIDs(pg bool, placeholder string) string {
+	if pg {
+		return "= ANY (" + placeholder + "::bigint[])"
+	}
+	return "IN (SELECT value FROM json_each(" + placeholder + "))"
+}
+
+func (q *Queries) in(placeholder string) string { return inIDs(q.pg, placeholder) }
+
+func (q *Queries) ids(numbers []int64) ids { return ids{q.pg, numbers} }
+
+// order is the end of a paged list: only columns of the table may be sorted by, and the id makes the order whole. The
+// table's entry may hold several columns, each of which is turned round by "-".
+func (p Page) order(columns map[string]string, standard, id string) (string, error) {
+	sort := p.Sort
+	if sort == "" {
+		sort = standard
+	}
+	name, down := strings.CutPrefix(sort, "-")
+	column, ok := columns[name]
+	if !ok {
+		return "", fmt.Errorf("store: cannot sort by %q", name)
+	}
+	way := " ASC"
+	if down {
+		way = " DESC"
+	}
+	if column == id {
+		return " ORDER BY " + id + way, nil
+	}
+	return " ORDER BY " + column + way + ", " + id + way, nil
+}
+
+// limits is the page's LIMIT and OFFSET. A size of 0 or beyond the bound is [MaxPage].
+func (p Page) limits(w *where) string {
+	size := p.Size
+	if size <= 0 || size > MaxPage {
+		size = MaxPage
+	}
+	return " LIMIT " + w.arg(size) + " OFFSET " + w.arg(max(p.Offset, 0))
+}
