@@ -1,0 +1,241 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ipcguard/internal/scan"
+	"ipcguard/internal/smbtest"
+	"ipcguard/internal/store"
+)
+
+// world is a practice network in the process: a host of its own at each address of 127.44.0.0/16, on one port, which tests
+// change while it is watched.
+type world struct {
+	*smbtest.Server
+	lock  sync.Mutex
+	hosts map[netip.Addr]*smbtest.Host
+	first *smbtest.Host // of addresses without a host of their own; nil is nobody
+	asked map[netip.Addr]int
+}
+
+func newWorld(t testing.TB, profile string) *world {
+	t.Helper()
+	w := &world{hosts: map[netip.Addr]*smbtest.Host{}, asked: map[netip.Addr]int{}}
+	if profile != "" {
+		w.first = practiceHost(t, profile, "PRACTICE1")
+	}
+	s, err := smbtest.StartMany("0.0.0.0:0", func(a netip.Addr) *smbtest.Host {
+		w.lock.Lock()
+		defer w.lock.Unlock()
+		w.asked[a]++
+		if h, ok := w.hosts[a]; ok {
+			return h
+		}
+		return w.first
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Server = s
+	t.Cleanup(func() { s.Close() })
+	return w
+}
+
+func practiceHost(t testing.TB, profile, name string) *smbtest.Host {
+	t.Helper()
+	h, err := smbtest.NewHost(profile, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// set makes an address behave as a product; "" is nobody.
+func (w *world) set(t testing.TB, address, profile, name string) {
+	t.Helper()
+	var h *smbtest.Host
+	if profile != "" {
+		h = practiceHost(t, profile, name)
+	}
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	w.hosts[netip.MustParseAddr(address)] = h
+}
+
+func (w *world) spec(address string) string { return fmt.Sprintf("%s:%d", address, w.Port()) }
+
+// count is how many connections were made to an address.
+func (w *world) count(address string) int {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	return w.asked[netip.MustParseAddr(address)]
+}
+
+// logged is what a fleet told its log.
+type logged struct {
+	lock sync.Mutex
+	b    bytes.Buffer
+	t    testing.TB
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *logged) text() string {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.b.String()
+}
+
+func sqlite(t testing.TB) (*store.Store, string) {
+	t.Helper()
+	dsn := filepath.Join(t.TempDir(), "fleet.db")
+	return reopen(t, dsn), dsn
+}
+
+// reopen opens a store as another process would.
+func reopen(t testing.TB, dsn string) *store.Store {
+	t.Helper()
+	st, err := store.Open(t.Context(), dsn, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	if err := st.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// quickly are options that suit a practice network on this machine.
+func quickOptions(t testing.TB) (Options, *logged) {
+	l := &logged{t: t}
+	t.Cleanup(func() {
+		if t.Failed() {
+			lines := strings.Split(l.text(), "\n")
+			t.Logf("the fleet's log:\n%s", strings.Join(lines[max(0, len(lines)-40):], "\n"))
+		}
+	})
+	o := Options{
+		Log:  slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelInfo})),
+		Scan: scan.Options{Concurrency: 64, NoUnknownUser: true, NoGuest: true},
+		Poll: 50 * time.Millisecond, Heartbeat: 300 * time.Millisecond,
+	}
+	o.Scan.Timeouts.Connect, o.Scan.Timeouts.Negotiate = time.Second, 5*time.Second
+	return o, l
+}
+
+func newFleet(t testing.TB, st *store.Store, o Options) *Fleet {
+	t.Helper()
+	f, err := New(st, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// serve runs Serve or Work until the returned function is called, which waits for its end.
+func serve(t testing.TB, run func(context.Context) error) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("it ended with %v", err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Error("it did not stop in 30 s")
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// until waits for something that other goroutines bring about.
+func until(t testing.TB, what string, limit time.Duration, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(limit); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not after %v: %s", limit, what)
+		}
+	}
+}
+
+// runDone waits until a run is over.
+func runDone(t testing.TB, st *store.Store, id int64, limit time.Duration) store.Run {
+	t.Helper()
+	var r store.Run
+	until(t, fmt.Sprintf("run %d is over", id), limit, func() bool {
+		var err error
+		if r, err = st.Run(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		return !r.Ended.IsZero()
+	})
+	return r
+}
+
+// add saves host targets of the fleet's own site.
+func addTargets(t testing.TB, f *Fleet, specs ...string) []store.Target {
+	t.Helper()
+	site, err := f.site(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := make([]store.Target, len(specs))
+	for i, s := range specs {
+		list[i] = store.Target{SiteID: site.ID, Spec: s, Enabled: true}
+		if err := CheckTarget(&list[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := f.st.SaveTargets(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func addresses(n int, base string, port int) []string {
+	a := netip.MustParseAddr(base)
+	out := make([]string, n)
+	for i := range out {
+		out[i] = netip.AddrPortFrom(a, uint16(port)).String()
+		a = a.Next()
+	}
+	return out
+}
+
+// events lists the kinds of a host's events since an event, with their subjects.
+func eventsOf(t testing.TB, st *store.Store, f store.EventFilter) []store.Event {
+	t.Helper()
+	list, _, err := st.Events(t.Context(), f, store.Page{Size: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func has(events []store.Event, kind store.EventKind, subject string) bool {
+	for _, e := range events {
+		if e.Kind == kind && (subject == "" || e.Subject == subject) {
+			return true
+		}
+	}
+	return false
+}

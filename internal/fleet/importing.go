@@ -1,0 +1,312 @@
+package fleet
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+// Imported says what became of results made elsewhere.
+type Imported struct {
+	Results  int      `json:"results"` // that were in the file
+	Taken    int      `json:"taken"`
+	Problems []string `json:"problems"` // the first hundred of those that were not
+}
+
+func (i *Imported) problem(format string, args ...any) {
+	if len(i.Problems) < maxImportErrors {
+		i.Problems = append(i.Problems, shown(fmt.Sprintf(format, args...)))
+	}
+}
+
+// maxResult bounds one result in a file: a hundred times the largest that was seen.
+const maxResult = 64 << 20
+
+// Import takes in results that scan, audit or observe made elsewhere with --format json or jsonl; kind says which. A scan
+// belongs to the host at its address, and an audit or an observation to the host whose name or address it tells; what fits
+// no host is told. A result that is older than the last one of its host is not taken: it would look like a change.
+func (f *Fleet) Import(ctx context.Context, by, kind string, r io.Reader) (Imported, error) {
+	out := Imported{Problems: []string{}}
+	site, err := f.site(ctx)
+	if err != nil {
+		return out, err
+	}
+	var take func(b []byte) error
+	switch kind {
+	case "scan":
+		take = func(b []byte) error { return f.importScan(ctx, site, b) }
+	case "audit":
+		take = func(b []byte) error { return f.importAudit(ctx, b) }
+	case "observe":
+		take = func(b []byte) error { return f.importObserved(ctx, b, &out) }
+	default:
+		return out, fmt.Errorf("fleet: %q is no kind of result: scan, audit or observe", kind)
+	}
+	err = documents(r, func(b []byte) error {
+		out.Results++
+		err := take(b)
+		var no refusal
+		switch {
+		case err == nil:
+			out.Taken++
+		case errors.As(err, &no):
+			out.problem("result %d: %v", out.Results, no)
+		default:
+			return err
+		}
+		return nil
+	})
+	f.o.Log.Info("results made elsewhere were imported", "by", by, "kind", kind, "results", out.Results, "taken", out.Taken)
+	return out, err
+}
+
+// refusal is a result that is not taken; the others are.
+type refusal struct{ why string }
+
+// Error says why.
+func (r refusal) Error() string { return r.why }
+
+func refuse(format string, args ...any) error { return refusal{fmt.Sprintf(format, args...)} }
+
+// documents hands on each document of a stream: one, an array, or one a line.
+func documents(r io.Reader, take func([]byte) error) error {
+	b := bufio.NewReader(r)
+	first, err := firstByte(b)
+	if err != nil {
+		return fmt.Errorf("fleet: nothing to import: %w", err)
+	}
+	bound := &bounded{r: b}
+	d := json.NewDecoder(bound)
+	if first == '[' {
+		if _, err := d.Token(); err != nil {
+			return notJSON(err)
+		}
+	}
+	for d.More() {
+		bound.left = maxResult
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err != nil {
+			return notJSON(err)
+		}
+		if err := take(raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func notJSON(err error) error { return fmt.Errorf("fleet: not a result in json or jsonl: %w", err) }
+
+func firstByte(b *bufio.Reader) (byte, error) {
+	if head, err := b.Peek(3); err == nil && bytes.Equal(head, []byte{0xEF, 0xBB, 0xBF}) {
+		_, _ = b.Discard(3) // they were peeked at
+	}
+	for {
+		c, err := b.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		if c != ' ' && c != '\n' && c != '\r' && c != '\t' {
+			return c, b.UnreadByte()
+		}
+	}
+}
+
+// bounded ends a document that does not end.
+type bounded struct {
+	r    io.Reader
+	left int
+}
+
+// Read is part of io.Reader.
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, fmt.Errorf("one result is larger than %d MiB", maxResult>>20)
+	}
+	n, err := b.r.Read(p)
+	b.left -= n
+	return n, err
+}
+
+func (f *Fleet) importScan(ctx context.Context, site store.Site, b []byte) error {
+	s := &model.Scan{}
+	if err := json.Unmarshal(b, s); err != nil || s.Schema != model.SchemaScan {
+		return refuse("want %s", model.SchemaScan)
+	}
+	a, err := netip.ParseAddrPort(s.Address)
+	if err != nil || s.Started.IsZero() {
+		return refuse("%s has no address or no time", s.Target)
+	}
+	s.Address = netip.AddrPortFrom(a.Addr().Unmap(), a.Port()).String()
+	t := store.Target{SiteID: site.ID, Spec: s.Target, Enabled: true, Note: "imported"}
+	if CheckTarget(&t) != nil || t.Kind == store.TargetRange {
+		t.Spec = s.Address
+		if err := CheckTarget(&t); err != nil {
+			return refuse("%s: %v", s.Address, err)
+		}
+	}
+	if known, err := f.st.TargetBySpec(ctx, site.ID, t.Spec); err == nil {
+		t = known
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return err
+	} else if err := f.st.SaveTarget(ctx, &t); err != nil {
+		return err
+	}
+	var p past
+	if h, err := f.st.HostByAddress(ctx, site.ID, s.Address); err == nil {
+		p.host = &h
+		if p.last, err = f.lastSnapshot(ctx, &h, store.RunScan, s.Started); err != nil {
+			return err
+		}
+		spans, err := f.st.Spans(ctx, h.ID, store.RunScan)
+		if err != nil {
+			return err
+		}
+		for _, x := range spans {
+			p.history = append(p.history, x.Snapshot)
+		}
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	quick := quickly(s)
+	r, err := f.ofScan(s, quick, append([]string{s.Target}, s.Aliases...), &p)
+	if err != nil {
+		return err
+	}
+	r.At, r.TargetID, r.Host.SiteID, r.Worker = s.Started.UTC(), t.ID, site.ID, "import"
+	stamp(r)
+	if err := f.excuse(ctx, r, p.host); err != nil {
+		return err
+	}
+	return f.take(ctx, r)
+}
+
+// quickly tells whether a scan asked the null-session question alone.
+func quickly(s *model.Scan) bool {
+	return s.Partial && len(s.Identities) == 1 && s.Identities[0].Identity == model.Anonymous && len(s.Identities[0].Pipes) <= 1
+}
+
+func (f *Fleet) take(ctx context.Context, r *store.Result) error {
+	recorded, err := f.st.RecordResult(ctx, r)
+	if err == nil && !recorded {
+		return refuse("%s: this result is there already", r.Host.Address)
+	}
+	return err
+}
+
+// lastSnapshot is the last of a kind, unless it is newer than a result that is to be imported.
+func (f *Fleet) lastSnapshot(ctx context.Context, h *store.Host, kind store.RunKind, at time.Time) (*store.Snapshot, error) {
+	s, last, err := f.st.LastSnapshot(ctx, h.ID, kind)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if at.Before(last) {
+		return nil, refuse("%s: there is a newer result, of %s", h.Name, last.UTC().Format(time.RFC3339))
+	}
+	return &s, nil
+}
+
+func (f *Fleet) importAudit(ctx context.Context, b []byte) error {
+	a := &model.Audit{}
+	if err := json.Unmarshal(b, a); err != nil || a.Schema != model.SchemaAudit {
+		return refuse("want %s", model.SchemaAudit)
+	}
+	host, err := f.hostOfAudit(ctx, a)
+	if err != nil {
+		return err
+	}
+	if host == nil {
+		return refuse("%s: no host is called %q; scan it first, or give the audit its name", a.Source.Name, a.Host)
+	}
+	p := past{host: host}
+	if err := f.recallAudit(ctx, &p, a); err != nil {
+		return err
+	}
+	r, err := f.ofAudit(a, host.Address, nil, f.now(), &p)
+	if err != nil {
+		return err
+	}
+	r.Host.SiteID, r.Worker = host.SiteID, "import"
+	if err := f.excuse(ctx, r, host); err != nil {
+		return err
+	}
+	return f.take(ctx, r)
+}
+
+// hostOfAudit finds the host by the name that the configuration tells, else by the source's.
+func (f *Fleet) hostOfAudit(ctx context.Context, a *model.Audit) (*store.Host, error) {
+	for _, name := range []string{a.Host, hostPart(strings.TrimPrefix(a.Source.Name, "winreg://"))} {
+		if name == "" || strings.ContainsAny(name, "/\\") {
+			continue
+		}
+		if h, err := f.hostNamed(ctx, name); err != nil || h != nil {
+			return h, err
+		}
+	}
+	return nil, nil
+}
+
+// importObserved keeps, for each server that was observed, what was seen of it.
+func (f *Fleet) importObserved(ctx context.Context, b []byte, out *Imported) error {
+	o := &model.Observation{}
+	if err := json.Unmarshal(b, o); err != nil || o.Schema != model.SchemaObserve {
+		return refuse("want %s", model.SchemaObserve)
+	}
+	byServer := map[string][]model.Use{}
+	var servers []string
+	for _, u := range o.Uses {
+		if byServer[u.Server] == nil {
+			servers = append(servers, u.Server)
+		}
+		byServer[u.Server] = append(byServer[u.Server], u)
+	}
+	slices.Sort(servers)
+	byHost := map[int64]*model.Observation{}
+	for _, name := range servers {
+		h, err := f.hostNamed(ctx, name)
+		if err != nil {
+			return err
+		}
+		if h == nil {
+			out.problem("%s was observed, and is no host that is known", name)
+			continue
+		}
+		one := byHost[h.ID]
+		if one == nil {
+			one = &model.Observation{Schema: o.Schema, Coverage: o.Coverage}
+			byHost[h.ID] = one
+		}
+		one.Uses = append(one.Uses, byServer[name]...)
+	}
+	if len(byHost) == 0 {
+		return refuse("none of %d servers that were observed is known", len(servers))
+	}
+	for id, one := range byHost {
+		body, err := json.Marshal(one)
+		if err != nil {
+			return fmt.Errorf("fleet: an observation as JSON: %w", err)
+		}
+		at := o.Coverage.To
+		if at.IsZero() {
+			at = f.now()
+		}
+		if err := f.st.SaveDocument(ctx, id, documentObserve, at, body); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/plan"
+	"ipcguard/internal/store"
+)
+
+// ErrNoAudit says that a plan cannot be made, because nobody has audited the host.
+var ErrNoAudit = errors.New("fleet: the host was never audited: a plan starts from what the configuration says")
+
+// Plan makes a plan for a host from what is stored of it: its last audit, scan and observation. strategy is "restrict"
+// (also when it is empty) or "block"; accept lets a block stop what is in use. The plan is kept as the host's document.
+func (f *Fleet) Plan(ctx context.Context, hostID int64, strategy string, accept bool) (*model.Plan, error) {
+	h, err := f.st.Host(ctx, hostID)
+	if err != nil {
+		return nil, err
+	}
+	e := plan.Evidence{
+		Catalog: f.o.Catalog, Tool: f.o.Version, Target: h.Name, Policy: plan.Policy{Strategy: strategy, AcceptBreakage: accept},
+	}
+	b, _, err := f.st.Document(ctx, hostID, string(store.RunAudit))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrNoAudit
+	}
+	if err != nil {
+		return nil, err
+	}
+	if e.Audit, err = plan.ReadAudit(b); err != nil {
+		return nil, fmt.Errorf("fleet: a stored audit: %w", err)
+	}
+	s, err := f.lastScan(ctx, hostID)
+	if err != nil {
+		return nil, err
+	}
+	if s != nil {
+		e.Scans = []*model.Scan{s}
+	}
+	if b, _, err = f.st.Document(ctx, hostID, documentObserve); err == nil {
+		o := &model.Observation{}
+		if err := json.Unmarshal(b, o); err != nil {
+			return nil, fmt.Errorf("fleet: a stored observation: %w", err)
+		}
+		e.Observed = plan.FromObservation(o)
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	p, err := plan.Make(e)
+	if err != nil {
+		return nil, err
+	}
+	if b, err = json.Marshal(p); err != nil {
+		return nil, fmt.Errorf("fleet: a plan as JSON: %w", err)
+	}
+	return p, f.st.SaveDocument(ctx, hostID, documentPlan, f.now(), b)
+}
+
+// The kinds of document beside those of runs.
+const (
+	documentPlan    = "plan"
+	documentObserve = "observe"
+)
+
+// hostNamed finds the host that an address or a name stands for, at any site; nil where there is none, or where two sites
+// have one each, as then nobody can say which is meant.
+func (f *Fleet) hostNamed(ctx context.Context, name string) (*store.Host, error) {
+	addresses := []string{}
+	if a, err := netip.ParseAddrPort(name); err == nil {
+		addresses = append(addresses, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()).String())
+	} else if a, err := netip.ParseAddr(name); err == nil {
+		for _, port := range discoverPorts {
+			addresses = append(addresses, netip.AddrPortFrom(a.Unmap(), port).String())
+		}
+	}
+	sites, err := f.st.Sites(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []store.Host
+	for _, s := range sites {
+		for _, a := range addresses {
+			h, err := f.st.HostByAddress(ctx, s.ID, a)
+			if err == nil {
+				found = append(found, h)
+				break
+			}
+			if !errors.Is(err, store.ErrNotFound) {
+				return nil, err
+			}
+		}
+	}
+	if len(addresses) == 0 && name != "" {
+		list, _, err := f.st.Hosts(ctx, store.HostFilter{Text: name}, store.Page{Size: store.MaxPage})
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range list {
+			ok, err := f.isCalled(ctx, h, name)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				found = append(found, h)
+			}
+		}
+	}
+	if len(found) != 1 {
+		return nil, nil
+	}
+	return &found[0], nil
+}
+
+// isCalled tells whether a host has a name, in full or up to its first dot.
+func (f *Fleet) isCalled(ctx context.Context, h store.Host, name string) (bool, error) {
+	same := func(s string) bool {
+		short, _, _ := strings.Cut(s, ".")
+		return strings.EqualFold(s, name) || strings.EqualFold(short, name)
+	}
+	if same(h.Name) {
+		return true, nil
+	}
+	names, err := f.st.HostNames(ctx, h.ID)
+	return slices.ContainsFunc(names, func(n store.HostName) bool { return n.Kind != "address" && same(hostPart(n.Name)) }), err
+}

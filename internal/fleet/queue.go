@@ -1,0 +1,245 @@
+package fleet
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
+
+	"ipcguard/internal/store"
+)
+
+// Protocol is the version of the jobs that this program understands. It grows when a job means something that an older
+// worker would get wrong.
+const Protocol = 1
+
+// batch is one job: targets of one site and one run. Doing it twice does nothing twice, because a unit ends once.
+type batch struct {
+	Protocol int           `json:"protocol"`
+	Run      int64         `json:"run"`
+	Site     int64         `json:"site"`
+	Of       store.RunKind `json:"of"`
+	Quick    bool          `json:"quick,omitempty"`
+	Targets  []int64       `json:"targets"`
+}
+
+// Kind is part of river.JobArgs.
+func (batch) Kind() string { return "ipcguard.batch" }
+
+// queueOf is the queue of a site's jobs.
+func queueOf(site int64) string { return fmt.Sprintf("site-%d", site) }
+
+// again is the error of a job that shall be given back and done again after a while. It is no failure.
+type again struct {
+	after time.Duration
+	why   string
+}
+
+// Error says why.
+func (a again) Error() string { return a.why }
+
+// queue keeps jobs in the database and hands them to workers. It is the one place that knows River.
+type queue interface {
+	// migrate makes or upgrades the tables of the queue.
+	migrate(ctx context.Context) error
+	// put adds jobs in a transaction: they are there when it commits, and were never when it does not.
+	put(ctx context.Context, tx *store.Tx, jobs []batch) error
+	// start hands the jobs of a site to work, several at a time, until stop. A job whose work returns again is given
+	// back; one that fails otherwise is tried again later.
+	start(ctx context.Context, site int64, atOnce int, work func(context.Context, batch) error) error
+	// stop ends the work of jobs under way, which are given back, and waits until all are.
+	stop(ctx context.Context) error
+	// alive counts the jobs of a run that somebody has or will have.
+	alive(ctx context.Context, run int64) (int, error)
+}
+
+// timing is what a queue is told about time.
+type timing struct {
+	job    time.Duration // a job is ended after this
+	rescue time.Duration // a job that nobody ends is given to somebody else after this
+	poll   time.Duration // between two looks for jobs, where nobody tells of new ones
+}
+
+// newQueue makes the queue that fits the database.
+func newQueue(st *store.Store, name string, t timing, log *slog.Logger) queue {
+	if st.Kind() == store.KindPostgres {
+		return &riverQueue[pgx.Tx]{
+			driver: riverpgxv5.New(st.Pool()), tx: (*store.Tx).PGX, name: name, timing: t, log: log,
+			count: func(ctx context.Context, run int64) (n int, err error) {
+				err = st.Pool().QueryRow(ctx, `SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded')
+					AND (args->>'run')::bigint = $1`, run).Scan(&n)
+				return n, err
+			},
+		}
+	}
+	return &riverQueue[*sql.Tx]{
+		driver: riversqlite.New(st.DB()), tx: (*store.Tx).SQL, name: name, timing: t, log: log,
+		count: func(ctx context.Context, run int64) (n int, err error) {
+			err = st.DB().QueryRowContext(ctx, `SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded')
+				AND json_extract(args, '$.run') = $1`, run).Scan(&n)
+			return n, err
+		},
+	}
+}
+
+// The explicit numbers of the queue. A job fails only where the database does: everything else is again. So there are
+// many tries, and the last of them is hours after the first; what is lost all the same is found by its units.
+const (
+	maxTries      = 20
+	longestPause  = 5 * time.Minute
+	keepJobs      = time.Hour // ended ones, for whoever looks at the table
+	fetchCooldown = 20 * time.Millisecond
+)
+
+// riverQueue is a queue on one of River's drivers.
+type riverQueue[T any] struct {
+	driver riverdriver.Driver[T]
+	tx     func(*store.Tx) T
+	name   string
+	timing timing
+	log    *slog.Logger
+	count  func(ctx context.Context, run int64) (int, error)
+
+	lock    sync.Mutex
+	putter  *river.Client[T] // puts jobs in, works none
+	working *river.Client[T]
+}
+
+func (q *riverQueue[T]) migrate(ctx context.Context) error {
+	m, err := rivermigrate.New(q.driver, &rivermigrate.Config{Logger: quiet(q.log)})
+	if err == nil {
+		_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("fleet: tables of the job queue: %w", err)
+	}
+	return nil
+}
+
+func (q *riverQueue[T]) put(ctx context.Context, tx *store.Tx, jobs []batch) error {
+	q.lock.Lock()
+	if q.putter == nil {
+		c, err := river.NewClient(q.driver, &river.Config{ID: q.name + "-puts", Logger: quiet(q.log)})
+		if err != nil {
+			q.lock.Unlock()
+			return fmt.Errorf("fleet: job queue: %w", err)
+		}
+		q.putter = c
+	}
+	client := q.putter
+	q.lock.Unlock()
+	params := make([]river.InsertManyParams, len(jobs))
+	for i, j := range jobs {
+		params[i] = river.InsertManyParams{Args: j, InsertOpts: &river.InsertOpts{Queue: queueOf(j.Site), MaxAttempts: maxTries}}
+	}
+	if len(params) == 0 {
+		return nil
+	}
+	if _, err := client.InsertManyFastTx(ctx, q.tx(tx), params); err != nil {
+		return fmt.Errorf("fleet: adding jobs: %w", err)
+	}
+	return nil
+}
+
+func (q *riverQueue[T]) start(ctx context.Context, site int64, atOnce int, work func(context.Context, batch) error) error {
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, &worker{work: work, timeout: q.timing.job}); err != nil {
+		return fmt.Errorf("fleet: job queue: %w", err)
+	}
+	c, err := river.NewClient(q.driver, &river.Config{
+		ID: q.name, Logger: quiet(q.log), Workers: workers,
+		Queues:               map[string]river.QueueConfig{queueOf(site): {MaxWorkers: atOnce}},
+		JobTimeout:           q.timing.job,
+		RescueStuckJobsAfter: q.timing.rescue,
+		MaxAttempts:          maxTries,
+		FetchCooldown:        fetchCooldown,
+		FetchPollInterval:    q.timing.poll,
+
+		CompletedJobRetentionPeriod: keepJobs,
+		CancelledJobRetentionPeriod: keepJobs,
+		DiscardedJobRetentionPeriod: keepJobs,
+	})
+	if err != nil {
+		return fmt.Errorf("fleet: job queue: %w", err)
+	}
+	// The client outlives ctx, so that stop can give back what is under way.
+	if err := c.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("fleet: job queue: %w", err)
+	}
+	q.lock.Lock()
+	q.working = c
+	q.lock.Unlock()
+	return nil
+}
+
+func (q *riverQueue[T]) stop(ctx context.Context) error {
+	q.lock.Lock()
+	c := q.working
+	q.working = nil
+	q.lock.Unlock()
+	if c == nil {
+		return nil
+	}
+	if err := c.StopAndCancel(ctx); err != nil {
+		return fmt.Errorf("fleet: stopping the job queue: %w", err)
+	}
+	return nil
+}
+
+func (q *riverQueue[T]) alive(ctx context.Context, run int64) (int, error) { return q.count(ctx, run) }
+
+// worker does one job at a time, as River asks.
+type worker struct {
+	river.WorkerDefaults[batch]
+	work    func(context.Context, batch) error
+	timeout time.Duration
+}
+
+// Timeout is part of river.Worker.
+func (w *worker) Timeout(*river.Job[batch]) time.Duration { return w.timeout }
+
+// NextRetry is part of river.Worker: a second, then twice as long each time.
+func (w *worker) NextRetry(job *river.Job[batch]) time.Time {
+	return time.Now().Add(min(time.Second<<min(len(job.Errors), 20), longestPause))
+}
+
+// Work is part of river.Worker.
+func (w *worker) Work(ctx context.Context, job *river.Job[batch]) error {
+	err := w.work(ctx, job.Args)
+	var a again
+	if errors.As(err, &a) {
+		return river.JobSnooze(a.after)
+	}
+	return err
+}
+
+var _ rivertype.JobArgs = batch{}
+
+// quiet passes on what River warns of. What it tells of itself otherwise is no news to an administrator.
+func quiet(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
+
+type warnings struct{ slog.Handler }
+
+// Enabled is part of slog.Handler.
+func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
+}
+
+// WithAttrs is part of slog.Handler.
+func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return warnings{w.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup is part of slog.Handler.
+func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handler.WithGroup(name)} }

@@ -1,0 +1,188 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"ipcguard/internal/store"
+)
+
+// Results are written in groups, because a transaction costs far more than a row: as soon as there are groupSize of them,
+// or groupTime after the first.
+const (
+	groupSize = 128
+	groupTime = 100 * time.Millisecond
+	// retryAfter is between two tries to write while the database is away or full.
+	retryAfter = time.Second
+)
+
+// entry is one unit's results: the unit's own, and those of further addresses that its name has.
+type entry struct {
+	own     *store.Result
+	further []*store.Result
+	also    []alias      // units of the same run whose host this is, too
+	moved   *store.Host  // the host that answered at another address until now
+	done    chan<- error // told when it is written, or never will be
+}
+
+// alias is a unit that ends because its host was done under another name.
+type alias struct {
+	target int64
+	reason string
+}
+
+// recorder writes results in groups for every job of the process.
+type recorder struct {
+	st  *store.Store
+	log *slog.Logger
+
+	lock    sync.Mutex
+	waiting []entry
+	wake    chan struct{}
+}
+
+func newRecorder(st *store.Store, log *slog.Logger) *recorder {
+	return &recorder{st: st, log: log, wake: make(chan struct{}, 1)}
+}
+
+// add hands over an entry.
+func (r *recorder) add(e entry) {
+	r.lock.Lock()
+	r.waiting = append(r.waiting, e)
+	n := len(r.waiting)
+	r.lock.Unlock()
+	if n == 1 || n >= groupSize {
+		select {
+		case r.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (r *recorder) take() []entry {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	n := min(len(r.waiting), 2*groupSize)
+	group := r.waiting[:n:n]
+	r.waiting = r.waiting[n:]
+	if len(r.waiting) == 0 {
+		r.waiting = nil
+	}
+	return group
+}
+
+func (r *recorder) pending() int {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	return len(r.waiting)
+}
+
+// run writes until ctx ends, and then what is left, once. While the database is away it tries again: results are in
+// memory, and there are no more of them than the jobs under way have targets.
+func (r *recorder) run(ctx context.Context) {
+	for {
+		select {
+		case <-r.wake:
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*retryAfter)
+			for r.pending() > 0 {
+				r.write(last, r.take())
+			}
+			cancel()
+			return
+		}
+		for r.pending() > 0 {
+			if r.pending() < groupSize {
+				select {
+				case <-time.After(groupTime):
+				case <-ctx.Done():
+				}
+			}
+			r.write(ctx, r.take())
+		}
+	}
+}
+
+// write writes one group, and tells whoever waits for it.
+func (r *recorder) write(ctx context.Context, group []entry) {
+	var err error
+	for said := (time.Time{}); ; {
+		if err = r.record(ctx, group); !later(err) || ctx.Err() != nil {
+			break
+		}
+		if time.Since(said) > time.Minute {
+			said = time.Now()
+			r.log.Warn("results wait: the database does not take them", "results", len(group), "err", err)
+		}
+		select {
+		case <-time.After(retryAfter):
+		case <-ctx.Done():
+		}
+	}
+	if err != nil && len(group) > 1 && ctx.Err() == nil {
+		// One of them is the reason; the others shall not suffer.
+		for _, e := range group {
+			r.write(ctx, []entry{e})
+		}
+		return
+	}
+	if err != nil {
+		r.log.Error("a result is not written", "err", err)
+	}
+	for _, e := range group {
+		e.done <- err
+	}
+}
+
+// later tells whether the database may take it later.
+func later(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrFull)
+}
+
+func (r *recorder) record(ctx context.Context, group []entry) error {
+	plain := true
+	results := make([]*store.Result, len(group))
+	for i, e := range group {
+		results[i] = e.own
+		plain = plain && len(e.further) == 0 && len(e.also) == 0 && e.moved == nil
+	}
+	if plain {
+		_, err := r.st.RecordResults(ctx, results)
+		return err
+	}
+	return r.st.InTx(ctx, func(tx *store.Tx) error {
+		for _, e := range group {
+			if e.moved != nil {
+				if err := tx.MoveHost(ctx, e.moved.ID, e.own.Host.Address); err != nil && !errors.Is(err, store.ErrConflict) {
+					return err
+				}
+			}
+			recorded, err := tx.RecordResult(ctx, e.own)
+			if err != nil {
+				return err
+			}
+			for _, a := range e.also {
+				if err := tx.SkipUnit(ctx, e.own.RunID, a.target, a.reason); err != nil {
+					return err
+				}
+			}
+			if !recorded {
+				continue
+			}
+			for _, a := range e.also {
+				if err := tx.SetTargetHost(ctx, a.target, e.own.HostID); err != nil && !errors.Is(err, store.ErrNotFound) {
+					return err
+				}
+			}
+			if len(e.further) > 0 {
+				if _, err := tx.RecordResults(ctx, e.further); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}

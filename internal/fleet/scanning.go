@@ -1,0 +1,390 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"ipcguard/internal/fleet/drift"
+	"ipcguard/internal/model"
+	"ipcguard/internal/scan"
+	"ipcguard/internal/scan/targets"
+	"ipcguard/internal/store"
+)
+
+// visit is one address that a job scans, for one unit or for several.
+type visit struct {
+	target store.Target
+	where  targets.Target
+	names  []string // of every target that leads here
+	also   []alias
+	main   *visit // of a further address: that of the unit itself
+	more   []*visit
+	all    []netip.AddrPort // of the unit's name
+	past   past
+	entry  *entry
+	result *store.Result
+	left   int // of a unit's visits, how many are still to come; under the job's lock
+}
+
+// literal reads a spec that is an address, with a port or without.
+func literal(spec string) (netip.AddrPort, bool) {
+	if a, err := netip.ParseAddrPort(spec); err == nil && a.Port() != 0 {
+		return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), true
+	}
+	if a, err := netip.ParseAddr(spec); err == nil {
+		return netip.AddrPortFrom(a.Unmap(), 445), true
+	}
+	return netip.AddrPort{}, false
+}
+
+// scan asks every host of the job. It returns when each is recorded, or the job has to end.
+func (j *job) scan(ctx context.Context) error {
+	found, err := j.resolve(ctx)
+	if err != nil {
+		return err
+	}
+	for i, t := range j.targets {
+		if err := j.plan(ctx, t, found[i]); err != nil {
+			return err
+		}
+	}
+	if err := j.recall(ctx); err != nil {
+		return err
+	}
+	done := make(chan error, len(j.visits))
+	entries := 0
+	for _, v := range j.visits {
+		if !j.open(ctx) {
+			break
+		}
+		if v.main == nil {
+			v.entry = &entry{also: v.also, done: done}
+		}
+		if err := j.places.take(ctx); err != nil {
+			break
+		}
+		j.wg.Go(func() { j.visit(ctx, v, &entries) })
+	}
+	j.wg.Wait()
+	for range entries {
+		if err := <-done; err != nil {
+			j.fail(err)
+		}
+	}
+	if j.err == nil {
+		j.err = ctx.Err()
+	}
+	return j.err
+}
+
+// plan turns a target into visits: one, or one for each address of its name. An address that the job has already is not
+// visited twice: the unit ends with the other one's.
+func (j *job) plan(ctx context.Context, t store.Target, found []targets.Target) error {
+	var main *visit
+	for _, w := range found {
+		if w.Err != nil {
+			return j.st.FailUnit(ctx, j.run.ID, t.ID, w.Err.Error())
+		}
+		address := w.Addr.String()
+		if other := j.byAddress[address]; other != nil {
+			if !slices.Contains(other.names, t.Spec) {
+				other.names = append(other.names, t.Spec)
+			}
+			if main == nil && other.target.ID != t.ID {
+				root := other
+				if other.main != nil {
+					root = other.main
+				}
+				root.also = append(root.also, alias{t.ID, fmt.Sprintf("the same host as %s (%s)", other.target.Spec, address)})
+				return nil
+			}
+			continue
+		}
+		v := &visit{target: t, where: w, names: []string{t.Spec}}
+		if main == nil {
+			main = v
+		} else {
+			v.main = main
+			main.more = append(main.more, v)
+		}
+		main.all = append(main.all, w.Addr)
+		main.left++
+		j.byAddress[address] = v
+		j.visits = append(j.visits, v)
+	}
+	if main == nil && len(found) == 0 {
+		return j.st.FailUnit(ctx, j.run.ID, t.ID, "the name has no address")
+	}
+	return nil
+}
+
+// recall reads what is known of the hosts.
+func (j *job) recall(ctx context.Context) error {
+	var ids []int64
+	for _, v := range j.visits {
+		h, err := j.st.HostByAddress(ctx, v.target.SiteID, v.where.Addr.String())
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		v.past.host = &h
+		ids = append(ids, h.ID)
+	}
+	last, err := j.st.LastSnapshots(ctx, ids, store.RunScan)
+	if err != nil {
+		return err
+	}
+	for _, v := range j.visits {
+		if v.past.host != nil {
+			if s, ok := last[v.past.host.ID]; ok {
+				v.past.last = &s
+			}
+		}
+	}
+	return nil
+}
+
+// seen tells whether a host has a result of this run already: another name led to it, in another job.
+func (j *job) seen(ctx context.Context, v *visit) (bool, error) {
+	h := v.past.host
+	if h == nil || h.LastSeen.Before(j.run.Created) {
+		return false, nil
+	}
+	list, _, err := j.st.Results(ctx, h.ID, store.Page{Size: 5})
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(list, func(r store.Result) bool { return r.RunID == j.run.ID && r.TargetID != v.target.ID }), nil
+}
+
+// visit asks one host, and hands over its unit's results when the last of the unit's hosts has answered.
+func (j *job) visit(ctx context.Context, v *visit, entries *int) {
+	err := func() error {
+		defer j.places.free()
+		if v.main == nil && len(v.more) == 0 {
+			again, err := j.seen(ctx, v)
+			if err != nil {
+				return err
+			}
+			if again {
+				err := j.st.SkipUnit(ctx, j.run.ID, v.target.ID, "the host was done under another name: "+v.past.host.Name)
+				for _, a := range v.also {
+					err = errors.Join(err, j.st.SkipUnit(ctx, j.run.ID, a.target, a.reason))
+				}
+				return err
+			}
+		}
+		s, err := j.ask(ctx, v)
+		if err != nil || s == nil {
+			return err
+		}
+		return j.judge(ctx, v, s)
+	}()
+	if err != nil {
+		j.fail(err)
+		if !later(err) && ctx.Err() == nil {
+			j.o.Log.Error("a host is left out of this job", "target", v.target.Spec, "err", err)
+		}
+		return
+	}
+	if v.result == nil {
+		return
+	}
+	root := v
+	if v.main != nil {
+		root = v.main
+	}
+	j.lock.Lock()
+	root.left--
+	ready := root.left == 0
+	if ready {
+		*entries++
+	}
+	j.lock.Unlock()
+	if !ready {
+		return
+	}
+	j.done.Add(1)
+	e := root.entry
+	e.own = root.result
+	for _, m := range root.more {
+		e.further = append(e.further, m.result)
+	}
+	j.records.add(*e)
+}
+
+// ask scans a host. Nil is a scan that was cut short because the job ends.
+func (j *job) ask(ctx context.Context, v *visit) (*model.Scan, error) {
+	scanner, err := j.scanner(ctx, j.run.Quick, v.target)
+	if err != nil {
+		return nil, err
+	}
+	v.where.Aliases = slices.DeleteFunc(slices.Clone(v.names), func(n string) bool { return n == v.where.Name })
+	s := scanner.Host(ctx, v.where)
+	if ctx.Err() != nil && (s.Partial || !drift.Conclusive(s.Verdict)) {
+		return nil, nil
+	}
+	return s, nil
+}
+
+// judge makes the result.
+func (j *job) judge(ctx context.Context, v *visit, s *model.Scan) error {
+	now := j.reach.Scan(s)
+	if p := &v.past; p.host != nil && p.last != nil {
+		if !drift.Settled(p.last) {
+			spans, err := j.st.Spans(ctx, p.host.ID, store.RunScan)
+			if err != nil {
+				return err
+			}
+			for _, x := range spans {
+				p.history = append(p.history, x.Snapshot)
+			}
+		}
+		if p.host.Findings > 0 && (unclear(s, &now) || j.run.Quick) {
+			open, err := j.st.HostFindings(ctx, p.host.ID)
+			if err != nil {
+				return err
+			}
+			for _, o := range open {
+				if o.Kind == store.RunScan && o.Ended.IsZero() {
+					p.open = append(p.open, o)
+				}
+			}
+		}
+	}
+	r, err := j.ofScan(s, j.run.Quick, v.names, &v.past)
+	if err != nil {
+		return err
+	}
+	r.Host.SiteID = v.target.SiteID
+	if v.main == nil {
+		r.RunID, r.TargetID = j.run.ID, v.target.ID
+	}
+	if err := j.identify(ctx, v, r); err != nil {
+		return err
+	}
+	if err := j.excuse(ctx, r, v.past.host); err != nil {
+		return err
+	}
+	v.result = r
+	return nil
+}
+
+// identify finds out whether a host that is new at its address is known from elsewhere. The host of the same target, at
+// an address that the name does not have any more, has moved; another one only looks like the same machine, and is
+// marked.
+func (j *job) identify(ctx context.Context, v *visit, r *store.Result) error {
+	if r.Host.Identity == "" || v.past.host != nil && v.past.host.Identity == r.Host.Identity {
+		return nil
+	}
+	same, err := j.st.HostsByIdentity(ctx, v.target.SiteID, r.Host.Identity)
+	if err != nil {
+		return err
+	}
+	for _, h := range same {
+		if h.Address == r.Host.Address {
+			continue
+		}
+		if h.ID == v.target.HostID && v.past.host == nil && v.main == nil && !slices.ContainsFunc(v.all, func(a netip.AddrPort) bool { return a.String() == h.Address }) {
+			v.entry.moved = &h
+			r.Reason = joined(r.Reason, fmt.Sprintf("the host has moved from %s to %s", h.Address, r.Host.Address))
+			r.Events = slices.DeleteFunc(r.Events, func(e store.Event) bool { return e.Kind == store.EventNewHost })
+			j.o.Log.Info("a host has moved", "target", v.target.Spec, "from", h.Address, "to", r.Host.Address)
+			return nil
+		}
+		if r.Host.SameAs == 0 {
+			r.Host.SameAs = h.ID
+			if h.SameAs != 0 {
+				r.Host.SameAs = h.SameAs
+			}
+		}
+	}
+	if v.past.host != nil && r.Host.SameAs == v.past.host.ID {
+		r.Host.SameAs = 0
+	}
+	return nil
+}
+
+func joined(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
+// scannerKey tells scanners apart: what they ask, and as whom.
+type scannerKey struct {
+	quick      bool
+	credential int64
+	round      int64 // a stored credential is opened anew after a while, so that a change counts
+}
+
+// credentialAge is how long a scanner with a stored credential is used.
+const credentialAge = 5 * time.Minute
+
+// scanner finds or makes the scanner for a target.
+func (f *Fleet) scanner(ctx context.Context, quick bool, t store.Target) (*scan.Scanner, error) {
+	key := scannerKey{quick: quick}
+	if t.Credential != 0 && !quick && f.o.Authenticate != nil {
+		key.credential, key.round = t.Credential, f.now().UnixNano()/int64(credentialAge)
+	}
+	f.lock.Lock()
+	s := f.scanners[key]
+	f.lock.Unlock()
+	if s != nil {
+		return s, nil
+	}
+	o := f.o.Scan
+	o.Quick, o.Catalog, o.Rate, o.Pace = quick, f.o.Catalog, 0, f.pace.wait
+	if key.credential != 0 {
+		logon, err := f.logon(ctx, t)
+		if err != nil {
+			f.o.Log.Warn("a credential cannot be used; the host is asked without", "target", t.Spec, "err", err)
+		} else if logon.Scan != nil {
+			logon.Scan(&o)
+		}
+	}
+	s, err := scan.New(o)
+	if err != nil {
+		return nil, err
+	}
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	if other := f.scanners[key]; other != nil {
+		return other, nil
+	}
+	for k := range f.scanners { // those of an earlier round are not asked for any more
+		if k.round != 0 && k.round != key.round && key.round != 0 {
+			delete(f.scanners, k)
+		}
+	}
+	f.scanners[key] = s
+	return s, nil
+}
+
+// logon opens a target's stored credential.
+func (f *Fleet) logon(ctx context.Context, t store.Target) (Logon, error) {
+	if f.o.Authenticate == nil {
+		return Logon{}, errors.New("fleet: stored credentials are not used here")
+	}
+	c, err := f.st.Credential(ctx, t.Credential)
+	if err != nil {
+		return Logon{}, fmt.Errorf("fleet: credential: %w", err)
+	}
+	plain, err := f.o.Key.Open(c.Sealed)
+	if err != nil {
+		return Logon{}, fmt.Errorf("fleet: credential %s: %w", c.Name, err)
+	}
+	defer clear(plain)
+	l, err := f.o.Authenticate(ctx, c, plain, t)
+	if err != nil {
+		return Logon{}, fmt.Errorf("fleet: credential %s: %w", c.Name, err)
+	}
+	return l, nil
+}

@@ -1,0 +1,222 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"ipcguard/internal/store"
+)
+
+// Serve works the jobs of this process's site, runs schedules, takes over from the dead, ends exceptions, prunes, and runs
+// what stands beside (notifications), until ctx ends. Then it gives back what it has not done. Two servers on one
+// PostgreSQL share the work and do nothing twice.
+func (f *Fleet) Serve(ctx context.Context) error {
+	return f.live(ctx, true)
+}
+
+// Work works the jobs of this process's site, until ctx ends. Then it gives back what it has not done.
+func (f *Fleet) Work(ctx context.Context) error {
+	return f.live(ctx, false)
+}
+
+// stopTime bounds a graceful stop: a connection under way ends at once, and the results that are there are written.
+const stopTime = 20 * time.Second
+
+func (f *Fleet) live(ctx context.Context, serves bool) error {
+	f.lock.Lock()
+	if f.busy {
+		f.lock.Unlock()
+		return errors.New("fleet: it works already")
+	}
+	f.busy = true
+	f.lock.Unlock()
+	defer func() {
+		f.lock.Lock()
+		f.busy = false
+		f.lock.Unlock()
+	}()
+	site, err := f.arrive(ctx, serves)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	writing, endWriting := context.WithCancel(context.WithoutCancel(ctx))
+	defer endWriting()
+	var writer, loops sync.WaitGroup
+	writer.Go(func() { f.records.run(writing) })
+
+	if err := f.try(ctx, func() error { return f.queue.start(ctx, site.ID, f.atOnce(), f.work) }); err != nil {
+		endWriting()
+		writer.Wait()
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	f.o.Log.Info("at work", "site", site.Name, "worker", f.o.Name, "server", serves)
+	loops.Go(func() { f.every(ctx, f.o.Heartbeat, "heartbeat", f.heartbeat) })
+	if serves {
+		loops.Go(func() { f.supervise(ctx) })
+		for _, beside := range f.o.Beside {
+			loops.Go(func() { f.keep(ctx, beside) })
+		}
+	}
+	<-ctx.Done()
+	loops.Wait()
+	return f.leave(ctx, endWriting, &writer)
+}
+
+// atOnce is how many jobs are worked at a time: enough that the last hosts of one do not keep the places of others empty.
+func (f *Fleet) atOnce() int { return f.o.Scan.Concurrency/f.o.BatchSize + 4 }
+
+// arrive makes this process known. Whoever has an SQLite file has it alone: what others have left is free at once.
+func (f *Fleet) arrive(ctx context.Context, serves bool) (site store.Site, err error) {
+	err = f.try(ctx, func() error {
+		if site, err = f.site(ctx); err != nil {
+			return err
+		}
+		if err := f.heartbeat(ctx); err != nil {
+			return err
+		}
+		if serves && f.st.Kind() == store.KindSQLite {
+			return f.inherit(ctx, func(w store.Worker) bool { return w.Name != f.o.Name })
+		}
+		return nil
+	})
+	return site, err
+}
+
+// leave gives back what is not done, and says good-bye.
+func (f *Fleet) leave(ctx context.Context, endWriting context.CancelFunc, writer *sync.WaitGroup) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	err := f.queue.stop(ctx)
+	endWriting()
+	writer.Wait()
+	if _, reset := f.st.ResetUnits(ctx, f.o.Name); reset != nil {
+		err = errors.Join(err, fmt.Errorf("fleet: giving units back: %w", reset))
+	} else if gone := f.st.RemoveWorker(ctx, f.o.Name); gone != nil && !errors.Is(gone, store.ErrNotFound) {
+		err = errors.Join(err, gone)
+	}
+	if err == nil {
+		f.o.Log.Info("stopped, and gave back what was not done", "worker", f.o.Name)
+	}
+	return err
+}
+
+// try does something until the database answers, or ctx ends.
+func (f *Fleet) try(ctx context.Context, do func() error) error {
+	for said := (time.Time{}); ; {
+		err := do()
+		if !later(err) {
+			return err
+		}
+		if time.Since(said) > time.Minute {
+			said = time.Now()
+			f.o.Log.Warn("waiting for the database", "err", err)
+		}
+		select {
+		case <-time.After(retryAfter):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// every does something at once and then again and again, until ctx ends. What goes wrong is told once, and again when
+// it is something else.
+func (f *Fleet) every(ctx context.Context, interval time.Duration, what string, do func(context.Context) error) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	last := ""
+	for {
+		err := do(ctx)
+		switch {
+		case err == nil && last != "":
+			f.o.Log.Info(what + ": goes on again")
+			last = ""
+		case err != nil && ctx.Err() == nil && kindOf(err) != last:
+			last = kindOf(err)
+			f.o.Log.Warn(what+": is tried again", "err", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// kindOf is what an error is about, without the details that differ each time.
+func kindOf(err error) string {
+	for _, known := range []error{store.ErrUnavailable, store.ErrFull, store.ErrConflict} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	return err.Error()
+}
+
+// keep runs something until ctx ends, again after a pause when it fails.
+func (f *Fleet) keep(ctx context.Context, run func(context.Context) error) {
+	for pause := time.Second; ctx.Err() == nil; pause = min(2*pause, time.Minute) {
+		began := time.Now()
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			f.o.Log.Warn("what runs beside the server failed, and is started again", "err", err)
+		}
+		if time.Since(began) > time.Minute {
+			pause = time.Second
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// heartbeat says that this process lives, and adapts it to the site: its part of the site's rate, and how many hosts are
+// under way at a time.
+func (f *Fleet) heartbeat(ctx context.Context) error {
+	if err := f.st.Heartbeat(ctx, store.Worker{
+		Name: f.o.Name, Site: f.o.Site, Version: f.o.Version, Protocol: f.o.Protocol, Started: f.started, Seen: f.now(),
+		Busy: f.places.busy(), Done: f.done.Load(),
+	}); err != nil {
+		return err
+	}
+	site, err := f.st.SiteByName(ctx, f.o.Site)
+	if err != nil {
+		return err
+	}
+	all, err := f.st.Workers(ctx)
+	if err != nil {
+		return err
+	}
+	share := 0
+	for _, w := range all {
+		if w.Site == f.o.Site && !f.silent(w) {
+			share++
+		}
+	}
+	rate := site.Rate / float64(max(share, 1))
+	hosts := f.o.Scan.Concurrency
+	if site.Concurrency > 0 {
+		hosts = min(hosts, site.Concurrency)
+	}
+	if rate > 0 { // a host waits for its turn with each connection, and its time runs
+		hosts = max(1, min(hosts, int(2*rate)))
+	}
+	f.pace.set(rate)
+	f.places.resize(hosts)
+	return nil
+}
+
+// silent tells whether a worker has missed too many heartbeats. Clocks of other machines differ a little, and one that
+// is ahead is no sign of death.
+func (f *Fleet) silent(w store.Worker) bool {
+	return f.now().Sub(w.Seen) > silentFor*f.o.Heartbeat
+}

@@ -1,0 +1,277 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"ipcguard/internal/fleet/when"
+	"ipcguard/internal/store"
+)
+
+const (
+	// beat is how often the server looks at its runs and schedules.
+	beat = time.Second
+	// leaseName is held by the server that supervises, of those on one database.
+	leaseName = "supervise"
+	// strayAfter is how old the last sign of a run is when its units without a job get new ones.
+	strayAfter = time.Minute
+	// pruneEvery is how often history is pruned.
+	pruneEvery = 6 * time.Hour
+)
+
+// supervise does what one server of all has to: others stand by and take its place when it is silent.
+func (f *Fleet) supervise(ctx context.Context) {
+	var pruned, swept, expired, orphans time.Time
+	f.every(ctx, beat, "supervision", func(ctx context.Context) error {
+		mine, err := f.st.Lease(ctx, leaseName, f.o.Name, silentFor*f.o.Heartbeat)
+		if err != nil || !mine {
+			return err
+		}
+		if err := f.schedules(ctx); err != nil {
+			return err
+		}
+		if time.Since(swept) >= f.o.Heartbeat {
+			if err := f.inherit(ctx, f.silent); err != nil {
+				return err
+			}
+			swept = time.Now()
+		}
+		ended, err := f.st.FinishRuns(ctx)
+		if err != nil {
+			return err
+		}
+		for _, id := range ended {
+			f.o.Log.Info("a run is done", "run", id)
+		}
+		open, err := f.st.OpenRuns(ctx)
+		if err != nil {
+			return err
+		}
+		if err := f.tell(ctx, open); err != nil {
+			return err
+		}
+		if len(open) > 0 && time.Since(orphans) >= strayAfter/2 {
+			if err := f.strays(ctx, open); err != nil {
+				return err
+			}
+			orphans = time.Now()
+		}
+		if time.Since(expired) >= time.Minute {
+			if err := f.expire(ctx); err != nil {
+				return err
+			}
+			expired = time.Now()
+		}
+		if f.o.Retention > 0 && time.Since(pruned) >= pruneEvery {
+			if err := f.Prune(ctx); err != nil {
+				return err
+			}
+			pruned = time.Now()
+		}
+		return nil
+	})
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = f.st.ReleaseLease(ctx, leaseName, f.o.Name) // for the next one; it ends by itself else
+}
+
+// Prune removes history that is older than Options.Retention.
+func (f *Fleet) Prune(ctx context.Context) error {
+	if f.o.Retention <= 0 {
+		return nil
+	}
+	n, err := f.st.Prune(ctx, f.now().Add(-f.o.Retention))
+	if n > 0 {
+		f.o.Log.Info("old history was removed", "rows", n)
+	}
+	return err
+}
+
+// inherit takes over from workers: their units wait again, and get new jobs, in one transaction with their end.
+func (f *Fleet) inherit(ctx context.Context, gone func(store.Worker) bool) error {
+	all, err := f.st.Workers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, w := range all {
+		if w.Name == f.o.Name || !gone(w) {
+			continue
+		}
+		units := 0
+		err := f.st.InTx(ctx, func(tx *store.Tx) error {
+			list, err := tx.ResetUnits(ctx, w.Name)
+			if err != nil {
+				return err
+			}
+			units = len(list)
+			if err := f.requeue(ctx, tx, list); err != nil {
+				return err
+			}
+			if err := tx.RemoveWorker(ctx, w.Name); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("taking over from %s: %w", w.Name, err)
+		}
+		f.o.Log.Warn("a worker is silent, and is taken over from", "worker", w.Name, "site", w.Site, "units", units)
+	}
+	return nil
+}
+
+// requeue puts new jobs into the queue for units that wait again.
+func (f *Fleet) requeue(ctx context.Context, tx *store.Tx, units []store.Unit) error {
+	type key struct{ run, site int64 }
+	var keys []key
+	byRun := map[key][]int64{}
+	for _, u := range units {
+		k := key{u.RunID, u.SiteID}
+		if k.site == 0 {
+			continue // its target is gone
+		}
+		if byRun[k] == nil {
+			keys = append(keys, k)
+		}
+		byRun[k] = append(byRun[k], u.TargetID)
+	}
+	for _, k := range keys {
+		run, err := tx.Run(ctx, k.run)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		site, err := tx.Site(ctx, k.site)
+		if err != nil {
+			return err
+		}
+		var jobs []batch
+		for ids := range slices.Chunk(byRun[k], f.batchSize(run.Kind, site.Rate)) {
+			jobs = append(jobs, batch{Protocol: Protocol, Run: k.run, Site: k.site, Of: run.Kind, Quick: run.Quick, Targets: ids})
+		}
+		if err := f.queue.put(ctx, tx, jobs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// strays finds runs with open units that no job leads to any more: the queue gave one up, or a worker went without a
+// trace. Their units get new jobs.
+func (f *Fleet) strays(ctx context.Context, open []store.Run) error {
+	for _, r := range open {
+		last := r.Created
+		for _, t := range []time.Time{r.Started, r.LastResult} {
+			if t.After(last) {
+				last = t
+			}
+		}
+		if f.now().Sub(last) < strayAfter {
+			continue
+		}
+		n, err := f.queue.alive(ctx, r.ID)
+		if err != nil || n > 0 {
+			if err != nil {
+				return fmt.Errorf("fleet: counting jobs: %w", err)
+			}
+			continue
+		}
+		units := 0
+		err = f.st.InTx(ctx, func(tx *store.Tx) error {
+			units = 0
+			running, _, err := tx.Units(ctx, r.ID, store.UnitRunning, store.Page{Size: store.MaxPage})
+			if err != nil {
+				return err
+			}
+			var names []string
+			for _, u := range running {
+				if !slices.Contains(names, u.Worker) {
+					names = append(names, u.Worker)
+				}
+			}
+			for _, name := range names {
+				if _, err := tx.ResetUnits(ctx, name); err != nil {
+					return err
+				}
+			}
+			units, err = f.enqueue(ctx, tx, r)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if units > 0 {
+			f.o.Log.Warn("units of a run were without a job, and have one now", "run", r.ID, "units", units)
+		}
+	}
+	return nil
+}
+
+// schedules starts what is due.
+func (f *Fleet) schedules(ctx context.Context) error {
+	all, err := f.st.Schedules(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, s := range all {
+		if s.Enabled {
+			if err := f.due(ctx, s); err != nil {
+				errs = append(errs, fmt.Errorf("schedule %s: %w", s.Name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// due starts one schedule's run where it is time for one. However many due times have passed, the last of them counts and
+// the others are made up for by it. A run of the schedule that still goes on is not overtaken. Where the clock was put
+// back, the next due time is found anew from what it shows now; a due time that had its run has it in the store, which
+// keeps it from a second one.
+func (f *Fleet) due(ctx context.Context, s store.Schedule) error {
+	line, err := when.ParseSchedule(s.Cron, s.Zone)
+	if err != nil {
+		return err
+	}
+	now := f.now()
+	next := line.Next(now)
+	if s.Next.IsZero() || s.Next.After(next) && !next.IsZero() {
+		return f.st.SetScheduleNext(ctx, s.ID, s.Last, next)
+	}
+	if s.Next.After(now) {
+		return nil
+	}
+	due := s.Next
+	if last := line.Last(due, now); !last.IsZero() {
+		due = last
+	}
+	open, err := f.st.OpenRuns(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(open, func(r store.Run) bool { return r.Schedule == s.ID }) {
+		return nil // it is made up for when that one is done
+	}
+	var r store.Run
+	err = f.st.InTx(ctx, func(tx *store.Tx) error {
+		r = store.Run{
+			Kind: s.Kind, Schedule: s.ID, Due: due, Selector: s.Selector, By: "schedule " + s.Name, Quick: s.Quick && s.Kind == store.RunScan,
+		}
+		if err := f.begin(ctx, tx, &r); err != nil {
+			return err
+		}
+		return tx.SetScheduleNext(ctx, s.ID, due, next)
+	})
+	if errors.Is(err, store.ErrConflict) { // it had its run, from another server or before the clock was put back
+		return f.st.SetScheduleNext(ctx, s.ID, due, next)
+	}
+	if err == nil {
+		f.o.Log.Info("a schedule's run begins", "schedule", s.Name, "run", r.ID, "due", due, "targets", r.Total)
+	}
+	return err
+}

@@ -1,0 +1,189 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"ipcguard/internal/fleet/csv"
+	"ipcguard/internal/scan/targets"
+	"ipcguard/internal/store"
+)
+
+// ImportReport says what became of a table of targets.
+type ImportReport struct {
+	Rows    int      `json:"rows"` // with a target in them, good and bad
+	Added   int      `json:"added"`
+	Updated int      `json:"updated"`
+	Bad     int      `json:"bad"`
+	Errors  []string `json:"errors"` // the first hundred, each with its line
+}
+
+const (
+	// maxImportErrors bounds the errors of one report: a wrong file has a million of the same kind.
+	maxImportErrors = 100
+	// importGroup is how many rows are in memory at a time.
+	importGroup = 500
+)
+
+// CheckTarget puts a target as typed into the form in which it is stored, and says what is wrong with it.
+func CheckTarget(t *store.Target) error {
+	t.Spec = strings.ToLower(strings.TrimSpace(t.Spec))
+	ranged, err := targets.Check(t.Spec)
+	if err != nil {
+		return err
+	}
+	if t.Kind = store.TargetHost; ranged {
+		t.Kind = store.TargetRange
+	}
+	switch t.Criticality {
+	case "":
+		t.Criticality = store.CriticalityNormal
+	case store.CriticalityLow, store.CriticalityNormal, store.CriticalityHigh:
+	default:
+		return fmt.Errorf("criticality %q: low, normal or high", t.Criticality)
+	}
+	t.AuditSource = strings.TrimSpace(t.AuditSource)
+	if rest, ok := strings.CutPrefix(t.AuditSource, "winreg://"); ok {
+		if u, err := url.Parse(t.AuditSource); err != nil || u.User != nil && u.User.String() != u.User.Username() || strings.ContainsAny(rest, "/\\ ") {
+			return errors.New("audit_source: want winreg://HOST or winreg://HOST:PORT; the account is the target's stored credential")
+		}
+	}
+	if t.AuditSource != "" && t.Kind == store.TargetRange {
+		return errors.New("audit_source: a range has no configuration of its own")
+	}
+	if strings.ContainsAny(t.AuditSource, "\x00\n\r") {
+		return errors.New("audit_source: not the name of a file")
+	}
+	return nil
+}
+
+// ImportTargets reads a table of targets: new ones are added, known ones (by site and spec) get what the table says. A
+// target keeps its credential, and whether it is enabled. Bad rows are reported and cost nobody else's. The error is
+// about the table as a whole, or the database; what was saved before stays.
+func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, by string) (ImportReport, error) {
+	report := ImportReport{Errors: []string{}}
+	sites := map[string]int64{}
+	var group []store.Target
+	seen := map[string]int{} // within the group: the last row of a target wins, and is written once
+	save := func() error {
+		if len(group) == 0 {
+			return nil
+		}
+		added, updated, err := f.saveTargets(ctx, group)
+		report.Added, report.Updated = report.Added+added, report.Updated+updated
+		group = group[:0]
+		clear(seen)
+		return err
+	}
+	var broken error
+	bad := func(e *csv.RowError) {
+		report.Rows++
+		if report.Bad++; len(report.Errors) < maxImportErrors {
+			report.Errors = append(report.Errors, e.Error())
+		}
+	}
+	err := csv.Read(&guarded{r, &broken}, func(row csv.Row) error {
+		t := store.Target{
+			Spec: row.Spec, Tags: row.Tags, Owner: row.Owner, Criticality: store.Criticality(row.Criticality), Note: row.Note,
+			AuditSource: row.AuditSource, Enabled: true,
+		}
+		if err := CheckTarget(&t); err != nil {
+			return err
+		}
+		name := row.Site
+		if name == "" {
+			name = f.o.Site
+		}
+		id, ok := sites[name]
+		if !ok {
+			s, err := f.st.SiteByName(ctx, name)
+			if errors.Is(err, store.ErrNotFound) && name == f.o.Site {
+				s, err = f.site(ctx)
+			}
+			if errors.Is(err, store.ErrNotFound) {
+				return fmt.Errorf("there is no site %q", shown(name))
+			}
+			if err != nil {
+				broken = err
+				return err
+			}
+			if id = s.ID; len(sites) < 10_000 {
+				sites[name] = id
+			}
+		}
+		t.SiteID = id
+		report.Rows++
+		key := fmt.Sprintf("%d %s", id, t.Spec)
+		if i, ok := seen[key]; ok {
+			group[i] = t
+			return nil
+		}
+		seen[key] = len(group)
+		if group = append(group, t); len(group) < importGroup {
+			return nil
+		}
+		if err := save(); err != nil {
+			broken = err
+		}
+		return nil
+	}, bad)
+	if broken != nil {
+		return report, broken
+	}
+	if err == nil {
+		err = save()
+	}
+	f.o.Log.Info("targets were imported", "by", by, "rows", report.Rows, "added", report.Added, "updated", report.Updated, "bad", report.Bad)
+	return report, err
+}
+
+// guarded ends a table when the database is gone: reading on would save nothing.
+type guarded struct {
+	r      io.Reader
+	broken *error
+}
+
+// Read is part of io.Reader.
+func (g *guarded) Read(b []byte) (int, error) {
+	if *g.broken != nil {
+		return 0, *g.broken
+	}
+	return g.r.Read(b)
+}
+
+// saveTargets keeps what a table does not say of the targets that are there.
+func (f *Fleet) saveTargets(ctx context.Context, group []store.Target) (added, updated int, err error) {
+	err = f.st.InTx(ctx, func(tx *store.Tx) error {
+		for i := range group {
+			old, err := tx.TargetBySpec(ctx, group[i].SiteID, group[i].Spec)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			group[i].Credential, group[i].Enabled = old.Credential, old.Enabled
+		}
+		added, updated, err = tx.SaveTargets(ctx, group)
+		return err
+	})
+	return added, updated, err
+}
+
+// ExportTargets writes every target as a table that ImportTargets reads.
+func (f *Fleet) ExportTargets(ctx context.Context, w io.Writer) error {
+	out, err := csv.NewWriter(w)
+	if err != nil {
+		return err
+	}
+	err = f.st.EachTarget(ctx, store.TargetFilter{}, func(t store.Target) error {
+		return out.Write(csv.Row{
+			Spec: t.Spec, Site: t.Site, Tags: t.Tags, Owner: t.Owner, Criticality: string(t.Criticality), Note: t.Note, AuditSource: t.AuditSource,
+		})
+	})
+	return errors.Join(err, out.Flush())
+}

@@ -1,0 +1,255 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ipcguard/internal/fleet/when"
+	"ipcguard/internal/scan/targets"
+	"ipcguard/internal/store"
+)
+
+const (
+	// newerWait is how long a job that is newer than this worker is left to others.
+	newerWait = 30 * time.Second
+	// awayWait is how long a job waits for a database that is away.
+	awayWait = 2 * time.Second
+	// windowWait bounds one wait for a window, so that a window which somebody changes is noticed.
+	windowWait = time.Minute
+	// lookups is how many names of one job are resolved at a time.
+	lookups = 16
+)
+
+// errStopped ends a job because this process stops.
+var errStopped = again{0, "the worker stops"}
+
+// work does one job: all its units that are not done yet, as far as time and the window allow.
+func (f *Fleet) work(ctx context.Context, b batch) error {
+	if b.Protocol > f.o.Protocol {
+		f.o.Log.Warn("a job is newer than this worker, and is left to others", "job", b.Protocol, "worker", f.o.Protocol)
+		return again{newerWait, "the job is newer than this worker"}
+	}
+	err := f.batch(ctx, b)
+	switch {
+	case err == nil:
+		return nil
+	case later(err):
+		return again{awayWait, err.Error()}
+	case ctx.Err() != nil: // the process stops, or the job took its time: what is left is done later
+		return errStopped
+	}
+	return err
+}
+
+func (f *Fleet) batch(ctx context.Context, b batch) error {
+	run, err := f.st.Run(ctx, b.Run)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !run.Ended.IsZero() {
+		return nil // pruned, done by others, or cancelled
+	}
+	if err != nil {
+		return err
+	}
+	windows, err := f.windowsOf(ctx, b.Site, run.Schedule)
+	if err != nil {
+		return err
+	}
+	if wait := windows.wait(f.now()); wait > 0 {
+		return again{min(wait, windowWait), "the window is shut"}
+	}
+	units, err := f.st.TakeUnits(ctx, run.ID, b.Targets, f.o.Name)
+	if err != nil || len(units) == 0 {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	j := &job{Fleet: f, run: run, windows: windows, cancel: cancel, byAddress: map[string]*visit{}}
+	if err := j.load(ctx, units); err != nil {
+		return err
+	}
+	switch run.Kind {
+	case store.RunScan:
+		err = j.scan(ctx)
+	case store.RunAudit:
+		err = j.audit(ctx)
+	case store.RunDiscover:
+		err = j.discover(ctx)
+	default:
+		err = fmt.Errorf("fleet: a run of kind %q", run.Kind)
+	}
+	if err == nil && j.shut {
+		return again{min(max(windows.wait(f.now()), time.Second), windowWait), "the window is shut"}
+	}
+	if err != nil {
+		return err
+	}
+	if run, err = f.st.Run(ctx, run.ID); err != nil || run.Done < run.Total || !run.Ended.IsZero() {
+		return err
+	}
+	_, err = f.st.FinishRuns(ctx) // whoever was last ends it; the server does it otherwise
+	return err
+}
+
+// job is one batch in the making.
+type job struct {
+	*Fleet
+	run     store.Run
+	windows windows
+	cancel  context.CancelFunc
+	targets []store.Target
+
+	visits    []*visit
+	byAddress map[string]*visit
+	wg        sync.WaitGroup
+	lock      sync.Mutex
+	err       error // the first that ends the job
+	shut      bool  // the window shut, and something is left
+}
+
+func (j *job) fail(err error) {
+	j.lock.Lock()
+	defer j.lock.Unlock()
+	if j.err == nil {
+		j.err = err
+	}
+}
+
+// load reads the targets of the units. A unit whose target is gone has ended with it.
+func (j *job) load(ctx context.Context, units []store.Unit) error {
+	for _, u := range units {
+		t, err := j.st.Target(ctx, u.TargetID)
+		if errors.Is(err, store.ErrNotFound) {
+			err = j.st.SkipUnit(ctx, j.run.ID, u.TargetID, "the target was deleted")
+		} else if err == nil {
+			j.targets = append(j.targets, t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open tells whether the next host may begin.
+func (j *job) open(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	if j.windows.wait(j.now()) == 0 {
+		return true
+	}
+	j.lock.Lock()
+	j.shut = true
+	j.lock.Unlock()
+	return false
+}
+
+// resolve finds the addresses of every target: literal ones as they are, names several at a time.
+func (j *job) resolve(ctx context.Context) ([][]targets.Target, error) {
+	out := make([][]targets.Target, len(j.targets))
+	side := make(chan struct{}, lookups)
+	var wg sync.WaitGroup
+	for i, t := range j.targets {
+		if a, ok := literal(t.Spec); ok {
+			out[i] = []targets.Target{{Name: t.Spec, Addr: a}}
+			continue
+		}
+		wg.Go(func() {
+			side <- struct{}{}
+			defer func() { <-side }()
+			list, err := targets.Parse(ctx, []string{t.Spec}, targets.Options{})
+			if err != nil {
+				out[i] = []targets.Target{{Name: t.Spec, Err: err}}
+				return
+			}
+			out[i] = slices.Collect(list.All())
+		})
+	}
+	wg.Wait()
+	return out, ctx.Err()
+}
+
+// windows are those that a job has to keep: its site's, and its schedule's.
+type windows []when.Window
+
+// wait is how long until all are open; 0 where they are.
+func (w windows) wait(now time.Time) time.Duration {
+	var longest time.Duration
+	for _, x := range w {
+		if !x.Open(now) {
+			next := x.Next(now)
+			if next.IsZero() {
+				next = now.Add(windowWait)
+			}
+			longest = max(longest, next.Sub(now))
+		}
+	}
+	return longest
+}
+
+// windowKey and windowEntry keep parsed windows for a while: every job asks, and they change seldom.
+type windowKey struct{ site, schedule int64 }
+
+type windowEntry struct {
+	windows windows
+	text    string
+	read    time.Time
+}
+
+// windowAge is how long a window is kept before it is read again.
+const windowAge = 10 * time.Second
+
+// windowsOf reads the windows of a site and a schedule (0 is none). One that cannot be understood shuts nothing: the page
+// does not take such, and work must not stop for ever because of one.
+func (f *Fleet) windowsOf(ctx context.Context, site, schedule int64) (windows, error) {
+	e, err := f.windowEntry(ctx, site, schedule)
+	return e.windows, err
+}
+
+func (f *Fleet) windowEntry(ctx context.Context, site, schedule int64) (windowEntry, error) {
+	key := windowKey{site, schedule}
+	f.lock.Lock()
+	e, ok := f.windows[key]
+	f.lock.Unlock()
+	if ok && time.Since(e.read) < windowAge {
+		return e, nil
+	}
+	e = windowEntry{read: time.Now()}
+	s, err := f.st.Site(ctx, site)
+	if err != nil {
+		return e, fmt.Errorf("fleet: the site of a job: %w", err)
+	}
+	texts := []string{}
+	add := func(text, zone string) {
+		w, err := when.ParseWindow(text, zone)
+		if err != nil {
+			f.o.Log.Error("a window is not understood, and shuts nothing", "site", s.Name, "err", err)
+			return
+		}
+		if !w.Always() {
+			e.windows = append(e.windows, w)
+			texts = append(texts, strings.TrimSpace(text+" "+zone))
+		}
+	}
+	add(s.Window, s.Zone)
+	if schedule != 0 {
+		sc, err := f.st.Schedule(ctx, schedule)
+		if err == nil {
+			add(sc.Window, sc.Zone)
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return e, err
+		}
+	}
+	e.text = strings.Join(texts, " and ")
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	if len(f.windows) > 1000 { // schedules come and go
+		clear(f.windows)
+	}
+	f.windows[key] = e
+	return e, nil
+}
