@@ -29,6 +29,7 @@ libhivex-bin        hivexml     comparison with hivexml, hives to edit
 reglookup           reglookup   comparison with reglookup
 chntpw              reged       comparison with reged
 libevtx-utils       evtxexport  comparison with evtxexport
+postgresql          -           tests of the store on a real PostgreSQL
 wine                wine        a registry that Wine wrote, and the Windows build reading it
 age                 age         secrets opened by the tool age
 rsyslog             rsyslogd    notifications taken in by a real syslog daemon

@@ -1,0 +1,296 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// PostgresServer is a PostgreSQL of the test's own: it listens on a socket in its own directory and nowhere else. When the
+// test's process ends, in any way, it ends too and its directory goes.
+type PostgresServer struct {
+	Dir string // of the socket and the data
+
+	bin      string
+	durable  bool
+	owner    *account // nil where the test is nobody special itself
+	mu       sync.Mutex
+	keeper   *exec.Cmd // of a running server
+	leash    io.Closer
+	words    *tail
+	database atomic.Int64
+}
+
+// PostgresOptions say how a server differs from one that is quick.
+type PostgresOptions struct {
+	// Durable waits for the disk, as a server that people use does: for tests that pull its plug.
+	Durable bool
+}
+
+// Postgres returns the address of an empty database of the test's own, on one server for all tests of the binary. The
+// database is dropped with the test.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	needPostgres(t)
+	s, err := sharedPostgres()
+	if err != nil {
+		t.Fatalf("peer: starting PostgreSQL: %v", err)
+	}
+	return s.Database(t)
+}
+
+// sharedPostgres is started by the first test that asks, and ends with the process.
+var sharedPostgres = sync.OnceValues(func() (*PostgresServer, error) {
+	s, err := newPostgres(PostgresOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return s, s.start()
+})
+
+// StartPostgres starts a server for one test, which may stop, kill and start it again.
+func StartPostgres(t testing.TB, o PostgresOptions) *PostgresServer {
+	t.Helper()
+	needPostgres(t)
+	s, err := newPostgres(o)
+	if err == nil {
+		t.Cleanup(func() {
+			s.Kill(t)
+			_ = os.RemoveAll(s.Dir)
+		})
+		err = s.start()
+	}
+	if err != nil {
+		t.Fatalf("peer: starting PostgreSQL: %v", err)
+	}
+	return s
+}
+
+func needPostgres(t testing.TB) {
+	t.Helper()
+	if _, err := postgresBin(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("PostgreSQL is needed in CI: %v", err)
+		}
+		t.Skipf("needs PostgreSQL: %v", err)
+	}
+	Need(t, "psql")
+}
+
+// postgresBin is where the newest server's programs are: Debian keeps them out of PATH.
+func postgresBin() (string, error) {
+	if path, err := exec.LookPath("postgres"); err == nil {
+		return filepath.Dir(path), nil
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	if err != nil || len(found) == 0 {
+		return "", errors.New("no program postgres in PATH or below /usr/lib/postgresql")
+	}
+	version := func(path string) int {
+		n, _ := strconv.Atoi(strings.Split(path, "/")[4])
+		return n
+	}
+	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
+}
+
+func newPostgres(o PostgresOptions) (*PostgresServer, error) {
+	bin, err := postgresBin()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "pg") // short: a socket's path has at most 107 bytes
+	if err != nil {
+		return nil, err
+	}
+	s := &PostgresServer{Dir: dir, bin: bin, durable: o.Durable}
+	if os.Geteuid() == 0 { // which postgres refuses to run as
+		if s.owner, err = unprivileged(); err != nil {
+			return nil, err
+		}
+		if err := os.Chown(dir, s.owner.uid, s.owner.gid); err != nil {
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	out, err := s.command(ctx, "initdb", "-D", s.data(), "-U", "ipcguard", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync").CombinedOutput()
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, fmt.Errorf("initdb: %w: %s", err, lastLine(out))
+	}
+	return s, nil
+}
+
+// account is whom a program runs as.
+type account struct{ uid, gid int }
+
+func unprivileged() (*account, error) {
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.Atoi(u.Uid)
+		gid, err2 := strconv.Atoi(u.Gid)
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, err
+		}
+		return &account{uid, gid}, nil
+	}
+	return nil, errors.New("no account postgres or nobody to run it as")
+}
+
+func (s *PostgresServer) data() string { return filepath.Join(s.Dir, "data") }
+
+func (s *PostgresServer) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, program), args...)
+	s.own(cmd)
+	return cmd
+}
+
+func (s *PostgresServer) own(cmd *exec.Cmd) {
+	cmd.Dir = s.Dir
+	if s.owner != nil {
+		runAs(cmd, *s.owner)
+	}
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+}
+
+// keeperScript runs the server until the pipe that is its input closes: with the test's process, however that ends. Then
+// the directory goes too; "stop" and "kill" on the pipe end the server alone. $1 is the directory, the rest the server.
+const keeperScript = `
+dir=$1; shift
+"$@" </dev/null &
+server=$!
+echo $server
+word=gone
+read -r word
+case $word in
+stop) kill -INT $server ;;
+kill) kill -KILL $server ;;
+*) kill -QUIT $server ;;
+esac
+wait $server
+[ "$word" = stop ] || [ "$word" = kill ] || rm -rf "$dir"
+`
+
+// start starts the server and waits until it answers.
+func (s *PostgresServer) start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.keeper != nil {
+		return errors.New("it runs already")
+	}
+	args := []string{
+		"-c", keeperScript, "keeper", s.Dir, filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.Dir, "-c", "listen_addresses=",
+		"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "autovacuum_naptime=10s", "-c", "logging_collector=off",
+	}
+	if !s.durable {
+		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+	}
+	cmd := exec.Command("/bin/sh", args...)
+	s.own(cmd)
+	s.words = &tail{}
+	cmd.Stderr = s.words
+	leash, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	s.keeper, s.leash = cmd, leash
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	err = eventually(ctx, func(ctx context.Context) error { return s.psql(ctx, "postgres", "SELECT 1") })
+	if err != nil {
+		return fmt.Errorf("%w; its last words: %s", err, s.words)
+	}
+	return nil
+}
+
+// Start starts a server that was stopped or killed, and waits until it answers.
+func (s *PostgresServer) Start(t testing.TB) {
+	t.Helper()
+	// What a killed server left behind takes a moment to go: its children end when they notice, and until then no other
+	// server is let at the data.
+	deadline := time.Now().Add(30 * time.Second)
+	for s.inUse() && time.Now().Before(deadline) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err := s.start(); err != nil {
+		t.Fatalf("peer: starting PostgreSQL again: %v", err)
+	}
+}
+
+// inUse tells whether a process still has the data directory as its own, which PostgreSQL's processes do.
+func (s *PostgresServer) inUse() bool {
+	all, _ := filepath.Glob("/proc/[0-9]*/cwd")
+	return slices.ContainsFunc(all, func(link string) bool {
+		dir, err := os.Readlink(link)
+		return err == nil && dir == s.data()
+	})
+}
+
+// Stop ends the server in order: it writes down everything, and turns clients away. One that does not run stays so.
+func (s *PostgresServer) Stop(t testing.TB) { s.end(t, "stop") }
+
+// Kill ends the server with SIGKILL, as a crash does. Its children end by themselves soon after.
+func (s *PostgresServer) Kill(t testing.TB) { s.end(t, "kill") }
+
+func (s *PostgresServer) end(t testing.TB, word string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.keeper == nil {
+		return
+	}
+	if _, err := io.WriteString(s.leash.(io.Writer), word+"\n"); err != nil {
+		t.Errorf("peer: ending PostgreSQL: %v", err)
+	}
+	_ = s.leash.Close()
+	_ = s.keeper.Wait() // which process ended how is of no interest
+	s.keeper = nil
+}
+
+// DSN is the address of a database of the server.
+func (s *PostgresServer) DSN(database string) string {
+	return "postgres:///" + database + "?" + url.Values{"host": {s.Dir}, "user": {"ipcguard"}}.Encode()
+}
+
+// Database makes an empty database and returns its address. It is dropped with the test.
+func (s *PostgresServer) Database(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("test%d", s.database.Add(1))
+	if err := s.psql(t.Context(), "postgres", "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+		t.Fatalf("peer: making a database: %v", err)
+	}
+	t.Cleanup(func() { // what a test that was killed leaves, the server's end takes
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		_ = s.psql(ctx, "postgres", "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
+	})
+	return s.DSN(name)
+}
+
+func (s *PostgresServer) psql(ctx context.Context, database, command string) error {
+	out, err := exec.CommandContext(ctx, "psql", "-XAtq", "-h", s.Dir, "-U", "ipcguard", "-d", database, "-c", command).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("psql: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}

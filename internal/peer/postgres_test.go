@@ -1,0 +1,46 @@
+package peer_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/peer"
+)
+
+func psql(t *testing.T, dsn, command string) (string, error) {
+	t.Helper()
+	out, err := exec.Command("psql", "-XAtq", dsn, "-c", command).CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	a, b := peer.Postgres(t), peer.Postgres(t)
+	if out, err := psql(t, a, "CREATE TABLE x (n int); INSERT INTO x VALUES (7); SELECT n FROM x"); err != nil || out != "7" {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if out, err := psql(t, b, "SELECT n FROM x"); err == nil {
+		t.Errorf("another test's table is there: %s", out)
+	}
+}
+
+// TestPostgresEnds holds that what was committed survives a kill, and that a stopped server is gone.
+func TestPostgresEnds(t *testing.T) {
+	t.Parallel()
+	s := peer.StartPostgres(t, peer.PostgresOptions{Durable: true})
+	dsn := s.Database(t)
+	if out, err := psql(t, dsn, "CREATE TABLE x (n int); INSERT INTO x VALUES (7)"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, end := range []func(testing.TB){s.Kill, s.Stop} {
+		end(t)
+		if out, err := psql(t, dsn, "SELECT 1"); err == nil {
+			t.Fatalf("it still answers %s", out)
+		}
+		s.Start(t)
+		if out, err := psql(t, dsn, "SELECT n FROM x"); err != nil || out != "7" {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+}
