@@ -109,7 +109,7 @@ else
     done
   fi
   if [ -d /run/systemd/system ]; then
-    for unit in smbd nmbd winbind samba-ad-dc rsyslog; do
+    for unit in smbd nmbd winbind samba-ad-dc rsyslog postgresql; do
       if ! grep -qx "$unit.service" <<<"$units" && [ -e "/lib/systemd/system/$unit.service" ]; then
         systemctl --quiet disable "$unit.service" 2>/dev/null || true
       fi
