@@ -1,0 +1,204 @@
+// Package metrics tells Prometheus how the fleet and its server are. It has a listener of its own: nobody logs in to it,
+// and it names no host.
+//
+// What is in the database is asked for when it is scraped, at most every few seconds however many scrape.
+package metrics
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+// Source is what is asked of the store.
+type Source interface {
+	Counts(ctx context.Context, f store.HostFilter) (store.Counts, error)
+	OpenRuns(ctx context.Context) ([]store.Run, error)
+	Workers(ctx context.Context) ([]store.Worker, error)
+	Channels(ctx context.Context) ([]store.Channel, error)
+	Size(ctx context.Context) (int64, error)
+}
+
+// Metrics are one server's.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+}
+
+const (
+	// fresh is how old an answer of the database may be.
+	fresh = 5 * time.Second
+	// askFor bounds one question to the database: a scrape must end.
+	askFor = 5 * time.Second
+	// alive is how long after its last sign a worker counts: three heartbeats of the slowest setting.
+	alive = 30 * time.Second
+)
+
+// New makes the metrics of a server. clock may be nil for time.Now.
+func New(src Source, version string, clock func() time.Time) *Metrics {
+	if clock == nil {
+		clock = time.Now
+	}
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ipcguard_http_request_duration_seconds", Help: "How long answers of the page and the API took.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .2, .5, 1, 5},
+		}, []string{"part", "code"}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "ipcguard_build_info", Help: "Always 1; the label says which build this is.", ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.requests, build, &fleet{src: src, clock: clock},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Handler answers GET /metrics, and nothing else.
+func (m *Metrics) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 2 * askFor}))
+	return mux
+}
+
+// Watch measures how long a handler takes. The part is a word of ours, because paths come from outside and never end.
+func (m *Metrics) Watch(part string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		seen := &status{ResponseWriter: w, code: http.StatusOK}
+		h.ServeHTTP(seen, r)
+		m.requests.WithLabelValues(part, strconv.Itoa(seen.code/100)+"xx").Observe(time.Since(begun).Seconds())
+	})
+}
+
+// status remembers which answer it was.
+type status struct {
+	http.ResponseWriter
+	code  int
+	wrote bool
+}
+
+// WriteHeader keeps the first code.
+func (s *status) WriteHeader(code int) {
+	if !s.wrote {
+		s.code, s.wrote = code, code >= 200
+	}
+	s.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap lets http.ResponseController reach what lies below, for flushing.
+func (s *status) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// fleet asks the store.
+type fleet struct {
+	src   Source
+	clock func() time.Time
+
+	mu    sync.Mutex
+	asked time.Time
+	last  []prometheus.Metric
+}
+
+var (
+	up       = prometheus.NewDesc("ipcguard_store_up", "1 when the database answered.", nil, nil)
+	hosts    = prometheus.NewDesc("ipcguard_hosts", "Hosts by verdict.", []string{"verdict"}, nil)
+	runs     = prometheus.NewDesc("ipcguard_runs_open", "Runs that are not ended, by kind and state.", []string{"kind", "state"}, nil)
+	units    = prometheus.NewDesc("ipcguard_units_open", "Targets of open runs that have no result yet.", nil, nil)
+	workers  = prometheus.NewDesc("ipcguard_workers_alive", "Processes that scan, by site.", []string{"site"}, nil)
+	channels = prometheus.NewDesc("ipcguard_channels_failing", "Notification channels whose last message did not arrive.", nil, nil)
+	size     = prometheus.NewDesc("ipcguard_store_bytes", "Size of the database.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (f *fleet) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{up, hosts, runs, units, workers, channels, size} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (f *fleet) Collect(out chan<- prometheus.Metric) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := f.clock(); f.last == nil || now.Sub(f.asked) >= fresh || now.Before(f.asked) {
+		f.asked, f.last = now, f.ask(now)
+	}
+	for _, m := range f.last {
+		out <- m
+	}
+}
+
+// ask leaves out everything where one answer fails: half a picture would look like a change.
+func (f *fleet) ask(now time.Time) []prometheus.Metric {
+	ctx, cancel := context.WithTimeout(context.Background(), askFor)
+	defer cancel()
+	all, err := f.all(ctx, now)
+	if err != nil {
+		return []prometheus.Metric{gauge(up, 0)}
+	}
+	return append(all, gauge(up, 1))
+}
+
+func (f *fleet) all(ctx context.Context, now time.Time) (out []prometheus.Metric, err error) {
+	c, err := f.src.Counts(ctx, store.HostFilter{})
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, gauge(hosts, c.Exposed, string(model.Exposed)), gauge(hosts, c.Limited, string(model.Limited)),
+		gauge(hosts, c.Closed, string(model.Closed)), gauge(hosts, c.Unknown, "unknown"))
+	open, err := f.src.OpenRuns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byState, left := map[[2]string]int{}, 0
+	for _, r := range open {
+		byState[[2]string{string(r.Kind), string(r.State)}]++
+		left += r.Total - r.Done - r.Failed
+	}
+	for k, n := range byState {
+		out = append(out, gauge(runs, n, k[0], k[1]))
+	}
+	out = append(out, gauge(units, max(left, 0)))
+	list, err := f.src.Workers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bySite := map[string]int{}
+	for _, w := range list {
+		if now.Sub(w.Seen) < alive {
+			bySite[w.Site]++
+		}
+	}
+	for site, n := range bySite {
+		out = append(out, gauge(workers, n, site))
+	}
+	ways, err := f.src.Channels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	failing := 0
+	for _, w := range ways {
+		if w.Enabled && w.LastFail != "" {
+			failing++
+		}
+	}
+	bytes, err := f.src.Size(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return append(out, gauge(channels, failing), prometheus.MustNewConstMetric(size, prometheus.GaugeValue, float64(bytes))), nil
+}
+
+func gauge(d *prometheus.Desc, n int, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), labels...)
+}
