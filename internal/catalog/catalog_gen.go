@@ -916,15 +916,18 @@ var generated = Catalog{
 		}, Probe: "call", Windows: "always", Notes: "Asked first: who does the server think I am?", Sources: []string{"D MS-LSAT 2.1", "D MS-DSSP 2.1", "D MS-EFSR 2.1"}},
 		{Name: "samr", Title: "Account database", Aliases: []string{"lsass", "lsarpc", "netlogon"}, Interfaces: []Bound{
 			{ID: "samr", Probe: "call"},
-		}, Probe: "call", Windows: "always", Sources: []string{"D MS-SAMR 2.1"}},
+			{ID: "efsrpc-lsarpc", Probe: "bind-only"},
+		}, Probe: "call", Windows: "always", Sources: []string{"D MS-SAMR 2.1", "3 coercer"}},
 		{Name: "netlogon", Title: "Domain logon", Aliases: []string{"lsass", "lsarpc", "samr"}, Interfaces: []Bound{
 			{ID: "netlogon", Probe: "call"},
-		}, Probe: "call", Windows: "always", Sources: []string{"D MS-NRPC 2.1"}},
+			{ID: "efsrpc-lsarpc", Probe: "bind-only"},
+		}, Probe: "call", Windows: "always", Sources: []string{"D MS-NRPC 2.1", "3 coercer"}},
 		{Name: "lsass", Title: "Security subsystem, the server behind lsarpc, samr and netlogon", Aliases: []string{"lsarpc", "samr", "netlogon", "protected_storage"}, Interfaces: []Bound{
 			{ID: "lsarpc", Probe: "call"},
 			{ID: "samr", Probe: "call"},
 			{ID: "drsuapi", Probe: "bind-only"},
-		}, Probe: "call", Windows: "always", Notes: "On Windows lsarpc, samr and netlogon are aliases of this pipe: count servers, not names.", Sources: []string{"3 OSR", "D MS-LSAT 2.1"}},
+			{ID: "efsrpc-lsarpc", Probe: "bind-only"},
+		}, Probe: "call", Windows: "always", Notes: "On Windows lsarpc, samr and netlogon are aliases of this pipe: count servers, not names.", Sources: []string{"3 OSR", "D MS-LSAT 2.1", "3 coercer"}},
 		{Name: "protected_storage", Title: "Backup keys of the data protection service", Aliases: []string{"lsass"}, Interfaces: []Bound{
 			{ID: "backupkey", Probe: "bind-only"},
 		}, Probe: "bind-only", Windows: "always", Sources: []string{"D MS-BKRP 2.1", "M samba-4.17.12"}},
@@ -1125,7 +1128,7 @@ var generated = Catalog{
 		{ID: "drsuapi", Title: "Directory replication", UUID: "e3514235-4b06-11d1-ab04-00c04fc2dcd2", Version: "4.0", Doc: "[MS-DRSR]", Probe: "bind-only", Why: "Its calls replicate secrets.", Sources: []string{"D MS-DRSR 2.1"}},
 		{ID: "backupkey", Title: "Data protection backup keys", UUID: "3dde7c30-165d-11d1-ab8f-00805f14db40", Version: "1.0", Doc: "[MS-BKRP]", Probe: "bind-only", Why: "Its call returns or makes keys.", Sources: []string{"D MS-BKRP 3.1.4"}},
 		{ID: "efsrpc", Title: "Encrypting file system, on efsrpc", UUID: "df1941c5-fe89-4e79-bf10-463657acf44d", Version: "1.0", Doc: "[MS-EFSR]", Probe: "bind-only", Why: "Its calls can make the server log on elsewhere.", Sources: []string{"D MS-EFSR 2.1", "3 coercer"}},
-		{ID: "efsrpc-lsarpc", Title: "Encrypting file system, on lsarpc", UUID: "c681d488-d850-11d0-8c52-00c04fd90f7e", Version: "1.0", Doc: "[MS-EFSR]", Probe: "bind-only", Why: "Its calls can make the server log on elsewhere.", Sources: []string{"D MS-EFSR 2.1", "3 coercer"}},
+		{ID: "efsrpc-lsarpc", Title: "Encrypting file system, on the pipes of lsass", UUID: "c681d488-d850-11d0-8c52-00c04fd90f7e", Version: "1.0", Doc: "[MS-EFSR]", Probe: "bind-only", Why: "Its calls can make the server log on elsewhere.", Sources: []string{"D MS-EFSR 2.1", "3 coercer"}},
 		{ID: "fssagentrpc", Title: "Shadow copies of shares", UUID: "a8e0653c-2744-4389-a61d-7373df8b2292", Version: "1.0", Doc: "[MS-FSRVP]", Probe: "call", Calls: []Call{
 			{Name: "GetSupportedVersion", Discloses: "host-info"},
 			{Name: "IsPathSupported", Opnum: 8, Avoid: "makes the server reach out"},
@@ -1485,7 +1488,7 @@ var generated = Catalog{
 		{ID: "coercion-interface-open", Title: "A stranger reaches an interface that can be made to log on elsewhere", Kind: "scan", Identity: "anonymous", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "The bind was accepted; no call was sent. Calls behind it are known to make servers authenticate to others.", Fix: "Close the pipe to strangers and install current updates.", Settings: []string{"NullSessionPipes"}, Pipes: []string{"efsrpc", "lsarpc", "spoolss"}, Refs: []string{"ATT&CK T1187", "CVE-2022-26925"}, Sources: []string{"D MS-EFSR 3.1.4", "3 coercer"}},
+		}, Meaning: "The bind was accepted; no call was sent. Calls behind it are known to make servers authenticate to others.", Fix: "Close the pipe to strangers and install current updates.", Settings: []string{"NullSessionPipes"}, Pipes: []string{"efsrpc", "lsarpc", "samr", "netlogon", "lsass", "spoolss"}, Refs: []string{"ATT&CK T1187", "CVE-2022-26925"}, Sources: []string{"D MS-EFSR 3.1.4", "3 coercer"}},
 	},
 	Claims: []Claim{
 		{ID: "autoshare-removes-ipc", Claim: "AutoShareServer or AutoShareWks set to 0 removes IPC$", Verdict: "false", Why: "They stop Windows from making the drive shares and ADMIN$. Microsoft's own article says in as many words that IPC$ is not among them. It is also not made unreachable.", Against: "One article about NT 4.0 (Q245117) lists IPC$ among the shares that may not be displayed then.", Settings: []string{"AutoShareServer", "AutoShareWks"}, Aliases: []string{"AutoShareServer removes IPC$", "AutoShareWks removes IPC$", "AutoShareServer = 0 removes IPC$", "disable admin shares closes IPC$"}, Sources: []string{"D KB954422", "D Q245117"}},

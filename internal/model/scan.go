@@ -36,6 +36,7 @@ type Server struct {
 	System     string   `json:"system,omitempty"` // windows, samba or unknown: what it looks like
 	OS         string   `json:"os,omitempty"`
 	Build      int      `json:"build,omitempty"` // Windows build from the NTLM challenge; 0 where not told
+	Role       Role     `json:"role,omitempty"`  // as far as it tells: its answer about its domain, or no domain in its challenge
 	Time       string   `json:"time,omitempty"`
 }
 

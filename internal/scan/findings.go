@@ -115,91 +115,60 @@ func quantity(kind model.Disclosure, n int) string {
 	return fmt.Sprintf("%d %s", n, w[1])
 }
 
-// finding is the catalog's entry for an identity that is given one kind of thing: the one for this identity, or else
-// the one for any.
+// finding is the catalog's entry for an identity that is given one kind of thing.
 func (h *host) finding(id model.Identity, kind model.Disclosure) model.Finding {
-	var found *catalog.Finding
-	for i := range h.catalog.Findings {
-		f := &h.catalog.Findings[i]
-		if f.Kind == "audit" || f.Discloses != kind {
-			continue
-		}
-		if f.Identity == id || found == nil && (f.Identity == "" || f.Identity == model.Anonymous) {
-			if found = f; f.Identity == id {
-				break
-			}
-		}
+	if f := h.catalog.FindingFor(id, kind); f != nil {
+		return h.fill(f)
 	}
-	if found == nil {
-		return model.Finding{ID: fmt.Sprintf("%s-reads-%s", id, kind), Severity: model.Medium}
-	}
-	return h.fill(found)
+	return model.Finding{ID: fmt.Sprintf("%s-reads-%s", id, kind), Severity: model.Medium}
 }
 
 // fill copies what the catalog knows about a finding, as far as it holds for what the server looks like.
 func (h *host) fill(f *catalog.Finding) model.Finding {
-	out := model.Finding{ID: f.ID, Title: f.Title, Fix: adviceFor(h.result.Server.System, f.Fix), Sources: f.Sources, Severity: model.Medium}
-	if len(f.Severity) > 0 {
-		out.Severity = f.Severity[len(f.Severity)-1].Level
-	}
-	system := h.result.Server.System
+	p := h.platform()
+	out := model.Finding{ID: f.ID, Title: f.Title, Severity: h.catalog.Severity(f, p), Fix: adviceFor(p.System, f.Fix), Sources: f.Sources}
 	for _, name := range f.Settings {
-		i := slices.IndexFunc(h.catalog.Settings, func(s catalog.Setting) bool { return s.ID == name })
-		if i >= 0 && (system == "windows" || system == "samba") && h.catalog.Settings[i].System != system {
+		if s := h.catalog.Setting(name); s != nil && p.System != "" && s.System != p.System {
 			continue
 		}
 		out.Settings = append(out.Settings, name)
-		out.Controls = append(out.Controls, h.controls(name)...)
 	}
+	out.Controls = h.catalog.ControlsFor(p, out.Settings...)
 	return out
 }
 
-// controls lists the places of a setting in every benchmark that may be for this server, each with its version.
-func (h *host) controls(setting string) []model.Control {
-	var out []model.Control
-	var products []string
-	for _, p := range h.catalog.Products {
-		if b := h.result.Server.Build; b > 0 && p.System == h.result.Server.System && p.Builds[0] > 0 && b >= p.Builds[0] && b <= p.Builds[1] {
-			products = append(products, p.ID)
-		}
+// platform is what the server looks like, as the catalog knows platforms.
+func (h *host) platform() model.Platform {
+	s := &h.result.Server
+	p := model.Platform{System: s.System, Build: s.Build, Role: s.Role}
+	switch s.System {
+	case "samba":
+		p.Product = "samba"
+	case "unknown":
+		p.System = ""
 	}
-	fits := func(b catalog.Benchmark) bool {
-		return len(products) == 0 || len(b.Products) == 0 ||
-			slices.ContainsFunc(b.Products, func(p string) bool { return slices.Contains(products, p) })
+	if p.Role == "" {
+		p.Role = model.UnknownRole
 	}
-	for _, row := range h.catalog.Controls {
-		if row.Setting != setting {
-			continue
-		}
-		for _, b := range h.catalog.Benchmarks {
-			if id := row.IDs[b.ID]; id != "" && fits(b) {
-				out = append(out, model.Control{Benchmark: b.Title, Version: b.Version, ID: id, Source: b.Source})
-			}
-		}
-	}
-	return out
+	return p
 }
 
 // weaknesses are what the posture alone shows. They are worth knowing and expose nothing to a stranger by themselves.
 func (h *host) weaknesses() []model.Finding {
 	var out []model.Finding
 	s := h.result.Server
-	add := func(id, evidence string, severity model.Severity, fix string) {
-		f := model.Finding{ID: id, Severity: severity, Fix: fix}
-		for i := range h.catalog.Findings {
-			if h.catalog.Findings[i].ID == id {
-				f = h.fill(&h.catalog.Findings[i])
-			}
+	add := func(id, evidence string) {
+		if f := h.catalog.Finding(id); f != nil {
+			found := h.fill(f)
+			found.Evidence = evidence
+			out = append(out, found)
 		}
-		// Graded as what a scan can know: no exposure was proved by this.
-		f.Severity, f.Evidence = severity, evidence
-		out = append(out, f)
 	}
 	if s.SMB1 {
-		add("smb1-enabled", "the server speaks SMB1 (NT LM 0.12)", model.Low, "switch SMB1 off unless a device that speaks nothing else needs it")
+		add("smb1-enabled", "the server speaks SMB1 (NT LM 0.12)")
 	}
 	if s.Signing != "" && s.Signing != "required" {
-		add("signing-not-required", "the server does not require signing (signing is "+s.Signing+")", model.Info, "require signing on the server")
+		add("signing-not-required", "the server does not require signing (signing is "+s.Signing+")")
 	}
 	return out
 }

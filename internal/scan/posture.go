@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/smb"
 	"ipcguard/internal/status"
@@ -25,6 +26,7 @@ type hearing struct {
 	heard    bool
 	nativeOS string // SMB1
 	lanMan   string // SMB1
+	role     model.Role
 }
 
 // greet keeps what the server says to everybody.
@@ -151,6 +153,10 @@ func (h *host) describe() {
 	slices.SortFunc(s.Undecided, func(a, b string) int { return rank(a) - rank(b) })
 	slices.Sort(s.Ciphers)
 	s.System, s.OS = h.looks()
+	// Outside of any domain a server names itself in the place of one.
+	if s.Role = h.hearing.role; s.Role == "" && t.NetBIOSDomain != "" && strings.EqualFold(t.NetBIOSDomain, t.NetBIOSComputer) {
+		s.Role = model.Standalone
+	}
 }
 
 // system is what the server looks like so far.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/model"
 )
 
 // trustPrimary marks the server's own domain in a list of trusts: it trusts itself. See [MS-NRPC] 2.2.1.6.2.
@@ -46,5 +47,23 @@ func probeDSSetup(ctx context.Context, t *talk) {
 	r, err := ds.GetPrimaryDomainInformation(ctx)
 	if a := t.win("DsRolerGetPrimaryDomainInformation", err); a.ok() && r.Info != nil {
 		a.gave(1, text(r.Info.Flat)+" "+text(r.Info.DNS))
+		t.host.lock.Lock()
+		t.host.hearing.role = roleOf(r.Info.Role)
+		t.host.lock.Unlock()
 	}
+}
+
+// roleOf reads DSROLE_MACHINE_ROLE. See [MS-DSSP] 2.2.2.
+func roleOf(machine uint16) model.Role {
+	switch machine {
+	case 0:
+		return model.Workstation
+	case 1, 3:
+		return model.Member
+	case 2:
+		return model.Standalone
+	case 4, 5:
+		return model.DomainController
+	}
+	return ""
 }
