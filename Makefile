@@ -2,6 +2,7 @@
 # the real servers and clients that the tests use are installed by themselves.
 GO ?= go
 FUZZTIME ?= 10s
+DIST = dist
 PLATFORMS = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 export CGO_ENABLED = 0
 
@@ -11,7 +12,7 @@ export GOFLAGS += -buildvcs=false
 endif
 BUILD = $(GO) build -trimpath -ldflags '-s -w'
 
-.PHONY: help build binary test bench lint demo fuzz setup clean
+.PHONY: help build binary release test bench lint demo fuzz setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,13 +21,15 @@ binary: ## build bin/ipcguard for this system
 	@mkdir -p bin
 	@$(BUILD) -o bin/ ./cmd/ipcguard
 
-build: binary ## build static binaries for every system into dist/
-	@mkdir -p dist
+build: binary release ## build static binaries for every system into dist/
+
+release: # those of PLATFORMS into DIST
+	@mkdir -p $(DIST)
 	@set -e; for platform in $(PLATFORMS); do \
 	  os=$${platform%/*} arch=$${platform#*/} suffix=; \
 	  [ $$os != windows ] || suffix=.exe; \
-	  GOOS=$$os GOARCH=$$arch $(BUILD) -o dist/ipcguard-$$os-$$arch$$suffix ./cmd/ipcguard; \
-	  echo dist/ipcguard-$$os-$$arch$$suffix; \
+	  GOOS=$$os GOARCH=$$arch $(BUILD) -o $(DIST)/ipcguard-$$os-$$arch$$suffix ./cmd/ipcguard; \
+	  echo $(DIST)/ipcguard-$$os-$$arch$$suffix; \
 	done
 
 setup: ## install the servers and clients that the tests stand on

@@ -1,0 +1,279 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"ipcguard/internal/peer"
+	"ipcguard/internal/smbtest"
+)
+
+// TestApplyUnderWine takes the program for Windows as make builds it through the whole loop, on a registry that is not
+// ours. Wine has no SMB server: a practice server stands in, which does what the registry says.
+func TestApplyUnderWine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: Wine takes half a minute to set itself up")
+	}
+	peer.Need(t, "wine", "make")
+	w := &wineHost{Wine: peer.StartWine(t), program: release(t)}
+	server := w.serve(t)
+	for _, args := range [][]string{
+		{`Control\Lsa`, "RestrictAnonymous", "REG_DWORD", "0"},
+		{`Services\LanmanServer`, "Start", "REG_DWORD", "2"},
+		{`Services\LanmanServer\Parameters`, "RestrictNullSessAccess", "REG_DWORD", "0"},
+		{`Services\LanmanServer\Parameters`, "NullSessionPipes", "REG_MULTI_SZ", `samr\0lsarpc\0Grüße`},
+		{`Services\LanmanServer\Parameters`, "NullSessionShares", "REG_SZ", "wrong type"},
+	} {
+		w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\`+args[0], "/v", args[1], "/t", args[2], "/d", args[3], "/f")
+	}
+	w.ipcguard(t, 3, "audit", "local", "--product", "win10-22H2", "--format", "json", "-o", "audit.json")
+	w.ipcguard(t, 0, "plan", "--audit", "audit.json", "--format", "json", "-o", "plan.json")
+	before := w.dump(t)
+	same := func(t *testing.T, when string) {
+		t.Helper()
+		if now := w.dump(t); now != before {
+			t.Errorf("%s the registry is\n%s\nwant\n%s", when, now, before)
+		}
+	}
+	apply := []string{"apply", "plan.json", "--address", server}
+	w.ipcguard(t, 0, append(apply, "--dry-run")...)
+	same(t, "after a dry run")
+
+	t.Run("confirm and roll back", func(t *testing.T) {
+		out := w.ipcguard(t, 0, append(apply, "--confirm-within", "1h")...)
+		for _, want := range []string{"passed       closed:anonymous-pipe:Grüße", "passed       closed:anonymous-lists-shares", "waits for its confirmation"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("no %q in\n%s", want, out)
+			}
+		}
+		id := applied(t, out)
+		w.ipcguard(t, 1, apply...) // one waits
+		w.ipcguard(t, 0, "confirm", id)
+		after := w.dump(t)
+		if after == before {
+			t.Error("nothing was written")
+		}
+		if out := w.ipcguard(t, 0, "recover"); !strings.Contains(out, "the host is as after it") {
+			t.Errorf("recover: %s", out)
+		}
+		w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "/v", "NullSessionPipes", "/t", "REG_MULTI_SZ", "/d", "spoolss", "/f")
+		if out := w.ipcguard(t, 1, "rollback", id); !strings.Contains(out, "spoolss") {
+			t.Errorf("what somebody else changed is not shown: %s", out)
+		}
+		w.ipcguard(t, 0, "rollback", id, "--force")
+		same(t, "rolled back,")
+		if out := w.ipcguard(t, 0, "history", id); strings.Count(out, "signature good") != 3 {
+			t.Errorf("history: %s", out)
+		}
+	})
+
+	t.Run("nobody confirms", func(t *testing.T) {
+		id := applied(t, w.ipcguard(t, 0, append(apply, "--confirm-within", "20s")...))
+		until(t, func() error {
+			if out := w.ipcguard(t, 0, "history", id); !strings.Contains(out, "undone") {
+				return fmt.Errorf("the guard has not taken it back: %s", out)
+			}
+			return nil
+		})
+		same(t, "when the time was up")
+		if out := w.ipcguard(t, 1, "confirm", id); !strings.Contains(out, "too late") {
+			t.Errorf("a late confirmation: %s", out)
+		}
+	})
+
+	t.Run("killed, and recovered", func(t *testing.T) {
+		w.hold.Lock() // the server goes silent in the middle of the proof
+		cmd, said := w.start(t, apply...)
+		w.hold.Unlock()
+		until(t, func() error {
+			if !strings.Contains(said(), "again, as a stranger") {
+				return fmt.Errorf("not there yet: %s", said())
+			}
+			return nil
+		})
+		w.hold.Lock()
+		err := cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+		w.hold.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.dump(t) == before {
+			t.Fatalf("killed when nothing was written: %s", said())
+		}
+		if out := w.ipcguard(t, 0, "recover"); !strings.Contains(out, "the host is as before it: rolled back") {
+			t.Errorf("recover: %s", out)
+		}
+		same(t, "recovered,")
+	})
+
+	t.Run("what the event log is told", func(t *testing.T) {
+		// Wine keeps no events of programs. Its trace is what ReportEventW is called with.
+		w.trace = "trace+eventlog,fixme+advapi"
+		out := w.ipcguard(t, 0, apply...)
+		id := applied(t, out)
+		out += w.ipcguard(t, 0, "rollback", id)
+		w.trace = ""
+		for _, want := range []string{
+			`RegisterEventSourceW \(\(null\),L"ipcguard"\)`,
+			`ReportEventW \([0-9A-F]+,0x0004,0x0000,0x00000001,0+,0x0001,0x00000000,`, // information, category 0, id 1, one string
+			`ReportEventW L"ipcguard applied ` + id + `\\r\\nwho: .*\\r\\nplan: sha256:[0-9a-f]{64}\\r\\nHKLM.*NullSessionPipes: REG_MULTI_SZ`,
+			`ReportEventW \([0-9A-F]+,0x0004,0x0000,0x00000003,`,
+			`ReportEventW L"ipcguard rolled-back ` + id,
+		} {
+			if !regexp.MustCompile(want).MatchString(out) {
+				t.Errorf("no %s in\n%s", want, out)
+			}
+		}
+		if strings.Contains(out, "the system's log does not have it") {
+			t.Errorf("ReportEventW failed:\n%s", out)
+		}
+		same(t, "rolled back,")
+	})
+
+	t.Run("exported and imported by Windows' own reg", func(t *testing.T) {
+		w.ipcguard(t, 0, "export", "plan.json", "--as", "reg", "-o", "exported")
+		w.Run(t, "reg", "import", `C:\exported\apply.reg`)
+		if now := w.dump(t); !strings.Contains(utf16Text(now), `"RestrictNullSessAccess"=dword:00000001`) {
+			t.Errorf("imported:\n%s", utf16Text(now))
+		}
+		w.Run(t, "reg", "import", `C:\exported\undo.reg`)
+		same(t, "its undo imported,")
+		for _, name := range []string{"apply.reg", "undo.reg"} {
+			if _, code := w.Run(t, "regedit", "/S", `C:\exported\`+name); code != 0 {
+				t.Errorf("regedit /S %s: %d", name, code)
+			}
+			if (w.dump(t) == before) != (name == "undo.reg") {
+				t.Errorf("after regedit /S %s:\n%s", name, utf16Text(w.dump(t)))
+			}
+		}
+	})
+}
+
+// utf16Text is what reg has written, to be read.
+func utf16Text(s string) string {
+	var u []uint16
+	for i := 0; i+1 < len(s); i += 2 {
+		u = append(u, uint16(s[i])|uint16(s[i+1])<<8)
+	}
+	return string(utf16.Decode(u))
+}
+
+// wineHost is a Windows with the program.
+type wineHost struct {
+	*peer.Wine
+	program string
+	hold    sync.Mutex // while somebody has it the server is silent
+	trace   string     // what Wine tells of itself, beside what the program says
+}
+
+// release makes the program for Windows as make build does.
+func release(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command("make", "--no-print-directory", "-C", filepath.Join("..", ".."), "release", "PLATFORMS=windows/amd64", "DIST="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("make: %v: %s", err, out)
+	}
+	return filepath.Join(dir, "ipcguard-windows-amd64.exe")
+}
+
+// ipcguard runs the program, with its state in C:\state, and gives all that it says.
+func (w *wineHost) ipcguard(t *testing.T, want int, args ...string) string {
+	t.Helper()
+	cmd, said := w.start(t, args...)
+	_ = cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != want {
+		t.Fatalf("ipcguard %s: exit %d, want %d\n%s", strings.Join(args, " "), got, want, said())
+	}
+	return said()
+}
+
+// start starts the program; what it has said so far can be asked for at any time.
+func (w *wineHost) start(t *testing.T, args ...string) (*exec.Cmd, func() string) {
+	t.Helper()
+	f, err := os.CreateTemp(w.Prefix, "said-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if !strings.HasPrefix(args[0], "audit") && args[0] != "plan" && args[0] != "export" && args[0] != "verify" {
+		args = append(args, "--state", `C:\state`)
+	}
+	cmd := w.Command(t.Context(), append([]string{w.program}, args...)...)
+	if w.trace != "" {
+		cmd.Env = append(cmd.Env, "WINEDEBUG="+w.trace)
+	}
+	cmd.Stdout, cmd.Stderr = f, f
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, func() string {
+		b, err := os.ReadFile(f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+}
+
+// dump is everything that Windows' own reg exports of the settings' keys.
+func (w *wineHost) dump(t *testing.T) string {
+	t.Helper()
+	var all []byte
+	for _, key := range []string{`Control\Lsa`, `Services\LanmanServer`} {
+		w.Run(t, "reg", "export", `HKLM\SYSTEM\CurrentControlSet\`+key, `C:\dump.reg`, "/y")
+		b, err := os.ReadFile(w.Path(`C:\dump.reg`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b...)
+	}
+	return string(all)
+}
+
+// serve starts a practice server that is open to strangers unless the registry keeps them out.
+func (w *wineHost) serve(t *testing.T) string {
+	t.Helper()
+	open, err := smbtest.NewHost("winxp", "WINE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shut, err := smbtest.NewHost("win2025", "WINE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, asked := open, time.Time{}
+	s, err := smbtest.StartMany("127.41.4.1:0", func(netip.Addr) *smbtest.Host {
+		w.hold.Lock()
+		defer w.hold.Unlock()
+		if time.Since(asked) > time.Second { // Wine takes its time to answer, and each scan makes many connections
+			query := w.Command(context.Background(), "reg", "query", `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "/v", "RestrictNullSessAccess")
+			out, err := query.Output()
+			if now = open; err != nil {
+				return nil // the registry is gone, and so is the server
+			}
+			if bytes.Contains(out, []byte("0x1")) {
+				now = shut
+			}
+			asked = time.Now()
+		}
+		return now
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s.Address()
+}
