@@ -84,6 +84,11 @@ func tickets() (logonMaker, error) {
 	if err != nil {
 		return nil, hinted{err, "kinit gets tickets; KRB5CCNAME names their cache, FILE:PATH"}
 	}
+	return ticketsOf(credentials), nil
+}
+
+// ticketsOf logs on as cifs/NAME with tickets.
+func ticketsOf(credentials *kerberos.Credentials) logonMaker {
 	return func(t targets.Target) (smb.Authenticator, error) {
 		host := t.Name
 		if h, _, err := net.SplitHostPort(host); err == nil {
@@ -93,7 +98,7 @@ func tickets() (logonMaker, error) {
 			return nil, fmt.Errorf("kerberos: a ticket is for a name, and %s is an address", host)
 		}
 		return credentials.Client("cifs/" + host), nil
-	}, nil
+	}
 }
 
 // split reads DOMAIN\NAME or NAME; NAME@REALM stays whole, as the server wants it.

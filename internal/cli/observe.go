@@ -102,7 +102,7 @@ func (a *app) runObserve(ctx context.Context, f *observeFlags, args []string) er
 	if err != nil {
 		return err
 	}
-	length, err := parseLength(f.length)
+	length, err := parseLength("--for", f.length)
 	if err != nil {
 		return err
 	}
@@ -307,7 +307,7 @@ func parseSize(s string) (int, error) {
 }
 
 // parseLength reads a duration; unlike Go's, days are known.
-func parseLength(s string) (time.Duration, error) {
+func parseLength(flag, s string) (time.Duration, error) {
 	if s == "" {
 		return 0, nil
 	}
@@ -319,7 +319,7 @@ func parseLength(s string) (time.Duration, error) {
 	} else if d, err := time.ParseDuration(s); err == nil && d > 0 {
 		return d, nil
 	}
-	return 0, usage("--for %q: want a time such as 90m, 12h or 30d", s)
+	return 0, usage("%s %q: want a time such as 90m, 12h or 30d", flag, s)
 }
 
 func portNumbers(list []int) ([]uint16, error) {

@@ -48,8 +48,8 @@ func find(t *testing.T, a *model.Audit, id string) model.Setting {
 	return a.Settings[i]
 }
 
-// store writes values into a Samba server's registry, which takes any type and enforces none.
-func store(t *testing.T, address string, values ...registry.Value) {
+// storeValues writes values into a Samba server's registry, which takes any type and enforces none.
+func storeValues(t *testing.T, address string, values ...registry.Value) {
 	t.Helper()
 	list, err := targets.Parse(t.Context(), []string{address}, targets.Options{})
 	if err != nil {
@@ -115,7 +115,7 @@ func TestRemoteRegistry(t *testing.T) {
 	for i := range long {
 		long[i] = fmt.Sprintf("pipe%d", i)
 	}
-	store(t, server.Addr(),
+	storeValues(t, server.Addr(),
 		registry.NewDWord(lsa, "RestrictAnonymous", 1),
 		registry.NewDWord(lsa, "RestrictAnonymousSAM", 0),
 		registry.NewText(lsa, "RestrictRemoteSAM", "O:BAG:BAD:(A;;RC;;;BA)"),

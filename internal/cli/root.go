@@ -21,6 +21,7 @@ import (
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	practice       *practice // of the demo, nil elsewhere
 }
 
 // Main runs one command line and returns the exit code. The first interrupt ends the work in good order, the second
@@ -29,7 +30,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	a := &app{stdin, stdout, stderr}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
 	root := a.root()
 	root.SetArgs(args)
 	return exitCode(root.ExecuteContext(ctx), stderr)
@@ -59,7 +60,7 @@ without breaking anything.
 		return hinted{usageError{err}, c.CommandPath() + " --help lists the flags"}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	for _, verb := range []*cobra.Command{a.scan(), a.audit(), a.observe(), a.whatIf(), a.plan(), a.export(), a.apply(), a.confirm(), a.rollback(), a.history(), a.recoverVerb(), a.verify(), a.explain(), a.demo(), a.version()} {
+	for _, verb := range []*cobra.Command{a.scan(), a.audit(), a.observe(), a.whatIf(), a.plan(), a.export(), a.apply(), a.confirm(), a.rollback(), a.history(), a.recoverVerb(), a.verify(), a.serve(), a.worker(), a.explain(), a.demo(), a.version()} {
 		verb.Long += exitHelp
 		root.AddCommand(verb)
 	}

@@ -3,6 +3,7 @@ package kerberos
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strconv"
@@ -77,15 +78,35 @@ func FromCache(name string) (_ *Credentials, err error) {
 	return &Credentials{cl, cache.GetClientPrincipalName().PrincipalNameString() + "@" + cache.GetClientRealm()}, nil
 }
 
-// FromKeytab reads the key of a principal, user@REALM, and fetches its first ticket.
-func FromKeytab(path, principal string) (_ *Credentials, err error) {
+// maxKeytab bounds a keytab: one with thousands of entries fits.
+const maxKeytab = 1 << 20
+
+// FromKeytab reads the key of a principal, user@REALM, from a file, and fetches its first ticket.
+func FromKeytab(path, principal string) (*Credentials, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("kerberos: keytab: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxKeytab+1))
+	if err != nil {
+		return nil, fmt.Errorf("kerberos: keytab: %w", err)
+	}
+	return FromKey(b, principal)
+}
+
+// FromKey is FromKeytab for the contents of a keytab file.
+func FromKey(b []byte, principal string) (_ *Credentials, err error) {
 	defer guard(&err)
+	if len(b) > maxKeytab {
+		return nil, fmt.Errorf("kerberos: keytab: more than %d bytes", maxKeytab)
+	}
 	user, realm, ok := strings.Cut(principal, "@")
 	if !ok || user == "" || realm == "" {
 		return nil, fmt.Errorf("kerberos: %q is no principal, user@REALM is one", principal)
 	}
-	kt, err := keytab.Load(path)
-	if err != nil {
+	kt := keytab.New()
+	if err := kt.Unmarshal(b); err != nil {
 		return nil, fmt.Errorf("kerberos: keytab: %w", err)
 	}
 	cfg, err := configuration()

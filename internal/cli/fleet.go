@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"ipcguard/internal/fleet"
+	sealing "ipcguard/internal/fleet/secret"
+	"ipcguard/internal/kerberos"
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/scan"
+	"ipcguard/internal/scan/targets"
+	"ipcguard/internal/smb"
+	"ipcguard/internal/store"
+)
+
+// databaseVariable is where a database with a password in its address comes from: everybody can read arguments.
+const databaseVariable = "IPCGUARD_DATABASE"
+
+// fleetFlags are what the fleet's server and its workers share.
+type fleetFlags struct {
+	database, key, site, name, logFormat string
+	timeout                              []string
+	concurrency, retries                 int
+	noUnknown, noGuest, verbose          bool
+}
+
+func (f *fleetFlags) register(s *pflag.FlagSet) {
+	s.StringVar(&f.database, "database", "", "postgres://USER@HOST/NAME, or sqlite:FILE; also from "+databaseVariable+". Passwords: PGPASSFILE, or in the variable")
+	s.StringVar(&f.key, "key", "", "the key file that opens stored credentials (default fleet.key in the state directory)")
+	s.StringVar(&f.site, "site", fleet.DefaultSite, "the site whose targets this process scans")
+	s.StringVar(&f.name, "name", "", "what this process is called among all workers (default: host name, process and a random part)")
+	s.IntVar(&f.concurrency, "concurrency", scan.DefaultConcurrency, "hosts at a time; a site may ask for less")
+	s.IntVar(&f.retries, "retries", 1, "further tries for a host whose answers were cut off")
+	s.StringSliceVar(&f.timeout, "timeout", nil, "waits as LAYER=DURATION, as for scan")
+	s.BoolVar(&f.noUnknown, "no-unknown-user", false, "leave out the one made-up user")
+	s.BoolVar(&f.noGuest, "no-guest", false, "leave out the guest account")
+	s.StringVar(&f.logFormat, "log", "text", "the log on standard error: text or json")
+	s.BoolVarP(&f.verbose, "verbose", "v", false, "log every batch of hosts")
+}
+
+// scan is how this process scans.
+func (f *fleetFlags) scan() (scan.Options, error) {
+	o := scan.Options{NoUnknownUser: f.noUnknown, NoGuest: f.noGuest, Concurrency: f.concurrency, Retries: f.retries}
+	switch {
+	case f.concurrency < 1:
+		return o, usage("--concurrency: out of range")
+	case f.retries < 0 || f.retries > 10:
+		return o, usage("--retries: out of range")
+	}
+	var err error
+	o.Timeouts, o.Host, err = timeouts(f.timeout)
+	return o, err
+}
+
+func (a *app) logger(f *fleetFlags) (*slog.Logger, error) {
+	if err := oneOf("--log", f.logFormat, []string{"text", "json"}); err != nil {
+		return nil, err
+	}
+	o := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if f.verbose {
+		o.Level = slog.LevelDebug
+	}
+	if f.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(a.stderr, o)), nil
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, o)), nil
+}
+
+// address is the database that was asked for, or the fallback. It may hold a password: it is not for printing.
+func (f *fleetFlags) address(fallback string) (string, error) {
+	if f.database != "" {
+		return f.database, noPassword("--database", f.database)
+	}
+	if v := os.Getenv(databaseVariable); v != "" {
+		return v, nil
+	}
+	return fallback, nil
+}
+
+// noPassword refuses an address in an argument that has a password in it.
+func noPassword(flag, dsn string) error {
+	found := false
+	if u, err := url.Parse(dsn); err == nil {
+		_, found = u.User.Password()
+		found = found || u.Query().Has("password")
+	}
+	if found || strings.Contains(dsn, "password=") {
+		return hinted{
+			usage("%s: there is a password in it, and everybody on this machine can read arguments", flag),
+			"put it into a password file (PGPASSFILE), or the whole address into " + databaseVariable,
+		}
+	}
+	return nil
+}
+
+// openStore opens a database and brings its tables up to date.
+func openStore(ctx context.Context, dsn string) (*store.Store, error) {
+	st, err := store.Open(ctx, dsn, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Migrate(ctx); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return st, nil
+}
+
+// keyFile is in the state directory of the server. Workers are given a copy, if they need one.
+const keyFile = "fleet.key"
+
+// home is the directory of the fleet's server, made where it is missing.
+func home(f *placeFlags) (string, error) {
+	dir, err := f.dir()
+	if err != nil {
+		return "", err
+	}
+	if f.state == "" {
+		dir = filepath.Join(dir, "fleet")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("state directory: %w", err)
+	}
+	return dir, nil
+}
+
+// shortVersion is what the program calls itself to its server.
+func shortVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	version := buildLine(info, ok)
+	version = strings.TrimPrefix(version, "ipcguard ")
+	if i := strings.Index(version, " go1"); i >= 0 {
+		version = version[:i]
+	}
+	return version
+}
+
+// logons makes logons of stored credentials.
+type logons struct{ app *app }
+
+func (l logons) authenticate(_ context.Context, c store.Credential, opened []byte, _ store.Target) (fleet.Logon, error) {
+	logon, err := storedLogon(c, opened)
+	if err != nil {
+		return fleet.Logon{}, err
+	}
+	return fleet.Logon{
+		Scan:  func(o *scan.Options) { o.User = logon },
+		Pipes: &pipes{app: l.app, logon: logon},
+	}, nil
+}
+
+// storedLogon turns what is stored into logons. No error tells the secret.
+func storedLogon(c store.Credential, opened []byte) (logonMaker, error) {
+	who := split(c.Account)
+	switch c.Kind {
+	case "password":
+		password := string(opened)
+		return func(targets.Target) (smb.Authenticator, error) {
+			return ntlm.NewUser(who.user, who.domain, password, ntlm.Options{}), nil
+		}, nil
+	case "hash":
+		var hash ntlm.Hash
+		if n, err := hex.Decode(hash[:], opened[:min(len(opened), 2*len(hash))]); err != nil || n != len(hash) || len(opened) != 2*len(hash) {
+			return nil, fmt.Errorf("credential %s: an NT hash has 32 hexadecimal digits", c.Name)
+		}
+		return func(targets.Target) (smb.Authenticator, error) {
+			return ntlm.NewHash(who.user, who.domain, hash, ntlm.Options{}), nil
+		}, nil
+	case "keytab":
+		credentials, err := kerberos.FromKey(opened, c.Account)
+		if err != nil {
+			return nil, err
+		}
+		return ticketsOf(credentials), nil
+	}
+	return nil, fmt.Errorf("credential %s: unknown kind %q", c.Name, c.Kind)
+}
+
+// parseKeep reads how long history is kept.
+func parseKeep(s string) (time.Duration, error) {
+	if s == "" || s == "forever" {
+		return 0, nil
+	}
+	d, err := parseLength("--keep", s)
+	if err != nil {
+		return 0, err
+	}
+	if d < 24*time.Hour {
+		return 0, usage("--keep: at least 1d")
+	}
+	return d, nil
+}
+
+// loadKey opens the key file of a worker: without one it has none, unless it was named.
+func loadKey(path string) (sealing.Key, error) {
+	if path == "" {
+		return sealing.Key{}, nil
+	}
+	return sealing.Load(path)
+}
+
+// say tells people at the terminal, beside the log.
+func say(w io.Writer, format string, args ...any) { fmt.Fprintf(w, "ipcguard: "+format+"\n", args...) }

@@ -1,0 +1,259 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"ipcguard/internal/fleet"
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/notify"
+	sealing "ipcguard/internal/fleet/secret"
+	"ipcguard/internal/store"
+	"ipcguard/internal/web"
+	"ipcguard/internal/web/metrics"
+	"ipcguard/internal/web/proxy"
+	"ipcguard/internal/web/tlscert"
+)
+
+const serveHelp = `Watch a fleet of servers: scan and audit them on a schedule, keep the history, say what changed, show it on a web page.
+
+Nothing has to be installed: one process, one SQLite file in the state directory. With --database postgres://… the same runs on
+PostgreSQL, with workers in other networks (ipcguard worker). The first start prints a link that makes the first administrator.
+
+It listens on loopback over TLS, with a certificate of its own unless another is given. It never changes a server: plans are made on
+the page and applied with ipcguard apply.
+
+docs/fleet.md says how to run it: sites and workers, PostgreSQL, backup, hardening.
+`
+
+const serveExamples = `  ipcguard serve
+  ipcguard serve --listen 0.0.0.0:8443 --tls-cert fleet.pem --tls-key fleet.key.pem --url https://fleet.example:8443
+  IPCGUARD_DATABASE=postgres://ipcguard@db.example/ipcguard ipcguard serve --metrics 127.0.0.1:9464`
+
+const databaseFile = "ipcguard.db"
+
+type serveFlags struct {
+	fleetFlags
+	placeFlags
+	listen, metrics, cert, certKey, url, keep string
+	noTLS                                     bool
+	trustProxy                                []string
+}
+
+func (a *app) serve() *cobra.Command {
+	f := &serveFlags{}
+	c := &cobra.Command{
+		Use:     "serve",
+		Short:   "Watch a fleet, with a web page",
+		Long:    serveHelp,
+		Example: serveExamples,
+		Args:    noArguments,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.runServe(c.Context(), f) },
+	}
+	s := c.Flags()
+	s.SortFlags = false
+	s.StringVar(&f.state, "state", "", "the directory of the database, the key and the certificate (default: /var/lib/ipcguard/fleet as root, else below XDG_STATE_HOME; %ProgramData%\\ipcguard\\fleet)")
+	s.StringVar(&f.listen, "listen", "127.0.0.1:8443", "address of the page; only loopback unless told otherwise here")
+	s.StringVar(&f.url, "url", "", "the page's address as people reach it, for links in notifications")
+	s.StringVar(&f.cert, "tls-cert", "", "certificate chain (PEM), read again when it changes")
+	s.StringVar(&f.certKey, "tls-key", "", "its private key (PEM)")
+	s.BoolVar(&f.noTLS, "no-tls", false, "plain HTTP, on loopback alone: for a proxy on this machine")
+	s.StringSliceVar(&f.trustProxy, "trust-proxy", nil, "proxies (addresses, prefixes) whose X-Forwarded-For is believed")
+	s.StringVar(&f.metrics, "metrics", "", "address of a listener of its own for Prometheus' /metrics; none unless given")
+	s.StringVar(&f.keep, "keep", "400d", "how long results are kept, such as 400d, or forever")
+	f.fleetFlags.register(s)
+	for _, sub := range []*cobra.Command{a.serveMigrate(), a.serveBackup(), a.serveRestore(), a.servePassword()} {
+		sub.Long += exitHelp
+		c.AddCommand(sub)
+	}
+	return c
+}
+
+func (f *serveFlags) check() error {
+	host, _, err := net.SplitHostPort(f.listen)
+	switch {
+	case err != nil:
+		return usage("--listen %q: want HOST:PORT", f.listen)
+	case (f.cert == "") != (f.certKey == ""):
+		return usage("--tls-cert and --tls-key go together")
+	case f.noTLS && f.cert != "":
+		return usage("--no-tls and --tls-cert exclude one another")
+	case f.noTLS && !isLoopback(host):
+		return hinted{usage("--no-tls: passwords would cross the network in the clear"), "listen on loopback behind a proxy, or leave --no-tls out"}
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (a *app) runServe(ctx context.Context, f *serveFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	keep, err := parseKeep(f.keep)
+	if err != nil {
+		return err
+	}
+	o, err := a.fleetOptions(&f.fleetFlags)
+	if err != nil {
+		return err
+	}
+	o.Retention = keep
+	dir, err := home(&f.placeFlags)
+	if err != nil {
+		return err
+	}
+	dsn, err := f.address(filepath.Join(dir, databaseFile))
+	if err != nil {
+		return err
+	}
+	if f.key == "" {
+		f.key = filepath.Join(dir, keyFile)
+	}
+	key, made, err := sealing.Create(f.key)
+	if err != nil {
+		return err
+	}
+	if made {
+		say(a.stderr, "key made: %s (keep a copy elsewhere: without it stored credentials are lost)", f.key)
+	}
+	o.Key = key
+	st, err := openStore(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	return a.serveWith(ctx, f, st, o, dir)
+}
+
+// serveWith runs everything that a server is, until one of it ends.
+func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o fleet.Options, dir string) error {
+	l, err := net.Listen("tcp", f.listen)
+	if err != nil {
+		return fmt.Errorf("page: %w", err)
+	}
+	defer l.Close()
+	base := f.url
+	if base == "" {
+		base = pageURL(l.Addr(), f.noTLS)
+	}
+	notes := notify.New(st, notify.Options{Key: o.Key, Version: o.Version, Base: base, Log: o.Log})
+	o.Beside = append(o.Beside, notes.Run)
+	fl, err := fleet.New(st, o)
+	if err != nil {
+		return err
+	}
+	people := access.New(st, nil, o.Log)
+	pages, err := web.New(fl, st, people, web.Options{
+		Version: o.Version, Secure: !f.noTLS, Key: o.Key, Test: notes.Test, Log: o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	proxies, err := proxy.Parse(f.trustProxy)
+	if err != nil {
+		return usageError{err}
+	}
+	numbers := metrics.New(st, o.Version, nil)
+	server := &http.Server{
+		Handler: proxy.Trust(proxies, numbers.Watch("page", pages)),
+		ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, MaxHeaderBytes: 64 << 10,
+	}
+	if !f.noTLS {
+		cert, err := tlscert.Open(tlscert.Options{Cert: f.cert, Key: f.certKey, Dir: filepath.Join(dir, "tls")})
+		if err != nil {
+			return err
+		}
+		server.TLSConfig = cert.Config()
+		say(a.stderr, "certificate's SHA-256 fingerprint: %s", cert.Fingerprint())
+	}
+	say(a.stderr, "page: %s", base)
+	token, needed, err := people.Setup(ctx)
+	if err != nil {
+		return err
+	}
+	if needed {
+		say(a.stderr, "set-up link, for once: %s/setup?token=%s", strings.TrimSuffix(base, "/"), token)
+	}
+	group, gctx := errgroup.WithContext(ctx)
+	listen(gctx, group, server, l)
+	if f.metrics != "" {
+		l, err := net.Listen("tcp", f.metrics)
+		if err != nil {
+			return fmt.Errorf("metrics: %w", err)
+		}
+		defer l.Close()
+		listen(gctx, group, &http.Server{Handler: numbers.Handler(), ReadHeaderTimeout: headerWait, IdleTimeout: idleWait}, l)
+		say(a.stderr, "metrics: http://%s/metrics", l.Addr())
+	}
+	group.Go(func() error { return fl.Serve(gctx) })
+	return ended(ctx, group.Wait())
+}
+
+// listen serves until ctx ends. Answers that are under way may finish.
+func listen(ctx context.Context, group *errgroup.Group, server *http.Server, l net.Listener) {
+	group.Go(func() error {
+		var err error
+		if server.TLSConfig != nil {
+			err = server.ServeTLS(l, "", "")
+		} else {
+			err = server.Serve(l)
+		}
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		return err
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
+		defer cancel()
+		if server.Shutdown(wait) != nil {
+			return server.Close()
+		}
+		return nil
+	})
+}
+
+// How long a peer may take. Bodies have no limit of time: a table of a million targets takes minutes to send.
+const (
+	headerWait   = 10 * time.Second
+	idleWait     = 2 * time.Minute
+	shutdownWait = 10 * time.Second // for answers under way when the server is told to stop; a live view never ends
+)
+
+// pageURL is where a listener's page is.
+func pageURL(addr net.Addr, plain bool) string {
+	scheme := "https"
+	if plain {
+		scheme = "http"
+	}
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return scheme + "://" + addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// cutSQLite is the path of an SQLite database.
+func cutSQLite(dsn string) (path string, ok bool) {
+	if rest, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		return rest, true
+	}
+	return dsn, dsn != "" && !strings.Contains(dsn, "://")
+}

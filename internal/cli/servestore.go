@@ -1,0 +1,283 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/store"
+)
+
+const migrateHelp = `Carry everything from one database to another: from SQLite to PostgreSQL, or back. Stop the server first. The new database must be
+empty; the old one is only read. Keep the key file: it opens what is sealed in both.
+`
+
+func (a *app) serveMigrate() *cobra.Command {
+	var from, to string
+	c := &cobra.Command{
+		Use:     "migrate --from DATABASE --to DATABASE",
+		Short:   "Carry everything to another database",
+		Long:    migrateHelp,
+		Example: "  ipcguard serve migrate --from sqlite:/var/lib/ipcguard/fleet/ipcguard.db --to postgres://ipcguard@db.example/ipcguard",
+		Args:    noArguments,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.runMigrate(c.Context(), from, to) },
+	}
+	c.Flags().SortFlags = false
+	c.Flags().StringVar(&from, "from", "", "the database that there is (default: "+databaseVariable+")")
+	c.Flags().StringVar(&to, "to", "", "the empty one (default: "+databaseVariable+", where --from is given)")
+	return c
+}
+
+func (a *app) runMigrate(ctx context.Context, from, to string) error {
+	for _, f := range []struct {
+		flag string
+		dsn  *string
+	}{{"--from", &from}, {"--to", &to}} {
+		if err := noPassword(f.flag, *f.dsn); err != nil {
+			return err
+		}
+		if *f.dsn == "" {
+			*f.dsn = os.Getenv(databaseVariable)
+		}
+		if *f.dsn == "" {
+			return usage("%s is missing", f.flag)
+		}
+	}
+	if from == to {
+		return usage("--from and --to are the same database")
+	}
+	if path, ok := cutSQLite(from); ok {
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("from: %w", err)
+		}
+	}
+	old, err := store.Open(ctx, from, store.Options{})
+	if err != nil {
+		return fmt.Errorf("from: %w", err)
+	}
+	defer old.Close()
+	if err := old.CheckSchema(ctx); err != nil {
+		return fmt.Errorf("from: %w", err)
+	}
+	fresh, err := openStore(ctx, to)
+	if err != nil {
+		return fmt.Errorf("to: %w", err)
+	}
+	defer fresh.Close()
+	var rows int64
+	tables := map[string]int64{}
+	err = store.Copy(ctx, old, fresh, func(table string, n int64) { tables[table] = n })
+	if err != nil {
+		return err
+	}
+	for _, n := range tables {
+		rows += n
+	}
+	say(a.stdout, "%d rows of %d tables carried over", rows, len(tables))
+	return nil
+}
+
+const backupHelp = `Write the server's SQLite database to one file, whole and consistent, while the server runs. PostgreSQL has pg_dump.
+
+The key file is not in it, on purpose: keep a copy of that elsewhere.
+`
+
+func (a *app) serveBackup() *cobra.Command {
+	var f placeFlags
+	var database string
+	c := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Write the SQLite database to one file, while the server runs",
+		Long:  backupHelp,
+		Args:  oneFile,
+		RunE: func(c *cobra.Command, args []string) error {
+			path, err := sqliteFile(&f, database)
+			if err != nil {
+				return err
+			}
+			if _, err := os.Stat(path); err != nil {
+				return fmt.Errorf("database: %w", err)
+			}
+			st, err := store.Open(c.Context(), path, store.Options{Shared: true})
+			if err != nil {
+				return err
+			}
+			defer st.Close()
+			if err := st.Backup(c.Context(), args[0]); err != nil {
+				return err
+			}
+			info, err := os.Stat(args[0])
+			if err != nil {
+				return err
+			}
+			say(a.stdout, "%s: %.1f MB", args[0], float64(info.Size())/1e6)
+			return nil
+		},
+	}
+	f.register(c)
+	c.Flags().StringVar(&database, "database", "", "sqlite:FILE, where it is not in the state directory")
+	return c
+}
+
+const restoreHelp = `Put a backup in the place of the server's SQLite database. Stop the server first: a database that is in use is refused. The one
+that was there stays beside it, with the time in its name.
+`
+
+func (a *app) serveRestore() *cobra.Command {
+	var f placeFlags
+	var database string
+	c := &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Put a backup in the place of the SQLite database",
+		Long:  restoreHelp,
+		Args:  oneFile,
+		RunE: func(c *cobra.Command, args []string) error {
+			path, err := sqliteFile(&f, database)
+			if err != nil {
+				return err
+			}
+			return a.restore(c.Context(), args[0], path)
+		},
+	}
+	f.register(c)
+	c.Flags().StringVar(&database, "database", "", "sqlite:FILE, where it is not in the state directory")
+	return c
+}
+
+// restore proves that the backup can be opened before anything moves, and moves by renaming.
+func (a *app) restore(ctx context.Context, from, path string) error {
+	if _, err := os.Stat(from); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	draft := path + ".restored"
+	backup, err := store.Open(ctx, from, store.Options{Shared: true})
+	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	if err := errors.Join(backup.CheckSchema(ctx), backup.Backup(ctx, draft), backup.Close()); err != nil {
+		return errors.Join(fmt.Errorf("backup: %w", err), os.Remove(draft))
+	}
+	defer os.Remove(draft)
+	if _, err := os.Stat(path); err == nil {
+		there, err := store.Open(ctx, path, store.Options{}) // fails while a server has it; joins the write-ahead log
+		if err != nil {
+			return err
+		}
+		if err := there.Close(); err != nil {
+			return err
+		}
+		kept := path + "." + time.Now().UTC().Format("20060102T150405Z")
+		if err := os.Rename(path, kept); err != nil {
+			return err
+		}
+		for _, suffix := range []string{"-wal", "-shm"} { // an unclean end leaves them; they belong to the old file
+			if err := os.Rename(path+suffix, kept+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		say(a.stdout, "what was there is now %s", kept)
+	}
+	if err := os.Rename(draft, path); err != nil {
+		return err
+	}
+	say(a.stdout, "%s restored from %s", path, from)
+	return nil
+}
+
+// sqliteFile is where the server's SQLite database is.
+func sqliteFile(f *placeFlags, database string) (string, error) {
+	if path, ok := cutSQLite(database); ok {
+		return path, nil
+	}
+	if database != "" {
+		return "", hinted{usage("--database: only SQLite is one file"), "use pg_dump and pg_restore for PostgreSQL"}
+	}
+	dir, err := home(f)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, databaseFile), nil
+}
+
+const passwordHelp = `Give an account another password, for whoever is locked out. The password is asked for on the terminal; sessions of the account
+end. The server may run.
+`
+
+func (a *app) servePassword() *cobra.Command {
+	f := &fleetFlags{}
+	var place placeFlags
+	c := &cobra.Command{
+		Use:   "password NAME",
+		Short: "Give an account another password",
+		Long:  passwordHelp,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("name one account")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error { return a.setPassword(c.Context(), f, &place, args[0]) },
+	}
+	place.register(c)
+	c.Flags().StringVar(&f.database, "database", "", "as for serve; also from "+databaseVariable)
+	return c
+}
+
+func (a *app) setPassword(ctx context.Context, f *fleetFlags, place *placeFlags, name string) error {
+	dir, err := home(place)
+	if err != nil {
+		return err
+	}
+	dsn, err := f.address(filepath.Join(dir, databaseFile))
+	if err != nil {
+		return err
+	}
+	st, err := store.Open(ctx, dsn, store.Options{Shared: true})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	if err := st.CheckSchema(ctx); err != nil {
+		return err
+	}
+	user, err := st.UserByName(ctx, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("there is no account %q", name)
+	}
+	if err != nil {
+		return err
+	}
+	tty, ok := a.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(tty.Fd())) {
+		return usage("the password is asked for on a terminal, and there is none")
+	}
+	var given [2]string
+	for i, question := range []string{"New password of " + name, "Once more"} {
+		fmt.Fprintf(a.stderr, "%s: ", question)
+		b, err := term.ReadPassword(int(tty.Fd()))
+		fmt.Fprintln(a.stderr)
+		if err != nil {
+			return fmt.Errorf("reading the password: %w", err)
+		}
+		given[i] = string(b)
+	}
+	if given[0] != given[1] {
+		return errors.New("the two are not the same; nothing was changed")
+	}
+	return access.New(st, nil, nil).SetPassword(ctx, access.System(), user.ID, "", given[0])
+}
+
+func oneFile(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usage("name one file")
+	}
+	return nil
+}

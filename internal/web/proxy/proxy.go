@@ -1,0 +1,74 @@
+// Package proxy finds who asks when a proxy asks for them. Only proxies that the administrator named are believed, and of
+// what they say only the last hop that is none of them: the rest of X-Forwarded-For is whatever the client made up.
+package proxy
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// maxHops bounds how much of the header is read: no estate has more proxies in a row.
+const maxHops = 32
+
+// Parse reads addresses and prefixes.
+func Parse(list []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range list {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			a, errAddr := netip.ParseAddr(s)
+			if errAddr != nil {
+				return nil, fmt.Errorf("proxy: %q is no address and no prefix", s)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// Trust sets RemoteAddr to who stands behind the trusted proxies.
+func Trust(proxies []netip.Prefix, h http.Handler) http.Handler {
+	if len(proxies) == 0 {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if from := behind(proxies, r.RemoteAddr, r.Header.Values("X-Forwarded-For")); from != "" {
+			r = r.Clone(r.Context())
+			r.RemoteAddr = net.JoinHostPort(from, "0")
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// behind is the last address that is no trusted proxy, or nothing where the peer itself is none.
+func behind(proxies []netip.Prefix, remote string, headers []string) string {
+	peer, err := netip.ParseAddrPort(remote)
+	if err != nil || !trusted(proxies, peer.Addr()) {
+		return ""
+	}
+	hops := strings.Split(strings.Join(headers, ","), ",")
+	from := ""
+	for i := len(hops) - 1; i >= 0 && i >= len(hops)-maxHops; i-- {
+		a, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			return from // what a trusted proxy did not write tells nothing
+		}
+		if from = a.Unmap().String(); !trusted(proxies, a) {
+			return from
+		}
+	}
+	return from
+}
+
+func trusted(proxies []netip.Prefix, a netip.Addr) bool {
+	for _, p := range proxies {
+		if p.Contains(a.Unmap()) {
+			return true
+		}
+	}
+	return false
+}
