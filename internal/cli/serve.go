@@ -168,7 +168,7 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 	}
 	numbers := metrics.New(st, o.Version, nil)
 	server := &http.Server{
-		Handler: proxy.Trust(proxies, numbers.Watch("page", pages)),
+		Handler:           proxy.Trust(proxies, numbers.Watch("page", pages)),
 		ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, MaxHeaderBytes: 64 << 10,
 	}
 	if !f.noTLS {
