@@ -55,6 +55,9 @@ func (t *Traffic) Live(ctx context.Context, o LiveOptions) error {
 	if err := wire.drain(t); err != nil { // what the kernel has taken already
 		return err
 	}
+	if keeper != nil {
+		keeper.memory = t.known(time.Now())
+	}
 	t.Close()
 	return keeper.end(t)
 }
@@ -74,9 +77,10 @@ func (t *Traffic) watched() (ports []uint16) {
 
 // keeper saves what a run finds. A nil one does nothing.
 type keeper struct {
-	state *State
-	day   time.Time
-	saved time.Time
+	state  *State
+	day    time.Time
+	saved  time.Time
+	memory *memory // of the end, when no connection is open any more
 }
 
 func (t *Traffic) keeper(dir string) (*keeper, error) {
@@ -100,6 +104,11 @@ func (t *Traffic) keeper(dir string) (*keeper, error) {
 		_ = s.Close()
 		return nil, err
 	}
+	m, err := s.loadMemory()
+	if err != nil {
+		t.cov.Note("what was known of open connections before a restart could not be read; their sessions are unknown")
+	}
+	t.resume(m, time.Now())
 	return k, nil
 }
 
@@ -125,7 +134,14 @@ func (k *keeper) tick(t *Traffic, now time.Time) error {
 
 func (k *keeper) save(t *Traffic) error {
 	t.Settle()
-	return k.state.Save(k.day, Result(t.agg, t.cov))
+	if err := k.state.Save(k.day, Result(t.agg, t.cov)); err != nil {
+		return err
+	}
+	m := k.memory
+	if m == nil {
+		m = t.known(time.Now())
+	}
+	return k.state.saveMemory(m)
 }
 
 func (k *keeper) end(t *Traffic) error {

@@ -129,6 +129,7 @@ func containsSchema(head []byte, schema string) bool {
 // twice what was saved. One process has it at a time; others may read it meanwhile.
 //
 //	2026-11-22.json   a day's result (UTC), replaced as a whole: written beside it, synced, renamed
+//	connections.json  what is known of open connections, for the run after this one
 //	lock              held while a process writes here
 type State struct {
 	dir  string
@@ -250,7 +251,7 @@ func (s *State) Expire() error {
 	return nil
 }
 
-func writeDurably(path string, o *model.Observation) (err error) {
+func writeDurably(path string, o any) (err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return err

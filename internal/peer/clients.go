@@ -1,9 +1,11 @@
 package peer
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -208,4 +210,58 @@ func tshark(t testing.TB, ctx context.Context, args []string) string {
 		t.Fatalf("peer: tshark %s: %v: %s", strings.Join(args, " "), err, complaint.String())
 	}
 	return string(out)
+}
+
+// Shell is an rpcclient that stays connected and takes one command after the other.
+type Shell struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+// RPCShell connects an rpcclient that lasts until it is closed.
+func (c Client) RPCShell(t testing.TB, address string) *Shell {
+	t.Helper()
+	Need(t, "rpcclient")
+	host, port := splitAddress(t, address)
+	s := &Shell{cmd: c.command(t, "rpcclient", "--port", port, host)}
+	var err error
+	if s.in, err = s.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cmd.Stderr = s.cmd.Stdout
+	s.out = bufio.NewReader(out)
+	if err := s.cmd.Start(); err != nil {
+		t.Fatalf("peer: running rpcclient: %v", err)
+	}
+	return s
+}
+
+// Do runs a command and waits for a line of its answer that has this text.
+func (s *Shell) Do(t testing.TB, command, text string) {
+	t.Helper()
+	if _, err := io.WriteString(s.in, command+"\n"); err != nil {
+		t.Fatalf("peer: rpcclient %s: %v", command, err)
+	}
+	var said strings.Builder
+	for {
+		line, err := s.out.ReadString('\n')
+		said.WriteString(line)
+		if strings.Contains(line, text) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("peer: rpcclient %s: %v: %s", command, err, said.String())
+		}
+	}
+}
+
+// Close ends the rpcclient.
+func (s *Shell) Close() error {
+	_ = s.in.Close()
+	return s.cmd.Wait()
 }

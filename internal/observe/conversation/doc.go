@@ -91,6 +91,7 @@ type Follower struct {
 	counts  Counts
 	bound   boundTable
 	tickets ticketTable
+	resume  resumeTable
 	spare   [][]byte // buffers of frames, to be used again
 }
 
@@ -100,8 +101,14 @@ func NewFollower(sink Sink, limit int) *Follower {
 }
 
 // Open is the constructor that a flow.Table wants.
-func (f *Follower) Open(conn flow.Conn, _ time.Time) flow.Stream {
-	return &Conversation{f: f, conn: conn}
+func (f *Follower) Open(conn flow.Conn, at time.Time) flow.Stream {
+	c := &Conversation{f: f, conn: conn}
+	if k := f.known(conn, at); k != nil {
+		c.start()
+		c.st.now = at
+		c.restore(k)
+	}
+	return c
 }
 
 // Over tells that the connections' state takes more than the limit; the caller evicts idle ones until it does not.

@@ -101,7 +101,7 @@ func (f *Follower) ForgetOld() bool {
 	for range m {
 		f.expire()
 	}
-	return n+m > 0
+	return f.forgetKnown() || n+m > 0
 }
 
 // session finds a session of this connection, or one that is known from another, or makes one whose logon was not seen.

@@ -184,6 +184,9 @@ func (c *Conversation) encrypted(d flow.Direction, msg []byte, n int) {
 		c.f.giveUp(badFrame)
 		return
 	}
+	if id == 0 {
+		return // of no session, as impacket's last frame of a connection
+	}
 	c.state2()
 	s := c.session(id)
 	if len(msg) == n && c.opened(s) {

@@ -405,6 +405,18 @@ func (t *Table) Evict(at time.Time) bool {
 	return true
 }
 
+// Newest gives the open connections' streams, that which was busy last first, until yield returns false.
+func (t *Table) Newest(yield func(Stream) bool) {
+	if t.oldest == nil {
+		return
+	}
+	for f := t.oldest.prev; ; f = f.prev {
+		if !f.closed && !yield(f.stream) || f == t.oldest {
+			return
+		}
+	}
+}
+
 // Close ends every connection, oldest first.
 func (t *Table) Close(at time.Time) {
 	for t.oldest != nil {

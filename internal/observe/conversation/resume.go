@@ -1,0 +1,272 @@
+package conversation
+
+import (
+	"encoding/hex"
+	"math"
+	"net/netip"
+	"strings"
+	"time"
+
+	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/model"
+	"ipcguard/internal/observe/flow"
+	"ipcguard/internal/observe/packet"
+	"ipcguard/internal/smb/smb2"
+)
+
+// A restart loses where a connection is in its bytes, which is found again at the next frame, and who its sessions are, which
+// is not. So that is kept: by connection, since a session's number may be given again on another one.
+
+// Known is what an observation knows of an open connection, to be told to the one after it. No key is in it: what an
+// encrypted null session does is not read after a restart.
+type Known struct {
+	Client   netip.AddrPort `json:"client"`
+	Server   netip.AddrPort `json:"server"`
+	SMB1     bool           `json:"smb1,omitempty"`
+	Dialect  uint16         `json:"dialect,omitempty"`
+	Trees    []uint32       `json:"trees,omitempty"` // of SMB1, that are IPC$
+	Sessions []KnownSession `json:"sessions"`
+}
+
+// KnownSession is a logon.
+type KnownSession struct {
+	ID       uint64         `json:"id"`
+	Identity model.Identity `json:"identity"`
+	Account  string         `json:"account,omitempty"`
+	Basis    string         `json:"basis"`
+	Trees    []uint32       `json:"trees,omitempty"` // that are IPC$
+	Pipes    []KnownPipe    `json:"pipes,omitempty"`
+	Sealed   bool           `json:"sealed,omitempty"` // its frames are encrypted, and that is told
+}
+
+// KnownPipe is an open pipe with the interfaces that were bound on it. SMB1 has none: its numbers of opens are given again
+// at once.
+type KnownPipe struct {
+	File     string         `json:"file"`
+	Name     string         `json:"name"`
+	Contexts []KnownContext `json:"contexts,omitempty"`
+
+	// The logon inside RPC; Identity is empty where there is none.
+	Identity model.Identity `json:"identity,omitempty"`
+	Account  string         `json:"account,omitempty"`
+	Basis    string         `json:"basis,omitempty"`
+}
+
+// KnownContext is an interface on a pipe.
+type KnownContext struct {
+	ID    uint16 `json:"id"`
+	UUID  string `json:"uuid"`
+	Major uint16 `json:"major"`
+	Minor uint16 `json:"minor"`
+}
+
+// Known is what is known of the connection; nil when it is nothing that is worth keeping.
+func (c *Conversation) Known() *Known {
+	k := &Known{Client: addrPort(c.conn.Client), Server: addrPort(c.conn.Server)}
+	switch {
+	case c.st == nil:
+		return nil
+	case c.st.two != nil:
+		k.Dialect = c.st.two.dialect
+		for id, s := range c.st.two.sessions {
+			if s.who != notSeen || s.sealed > 0 || len(s.opens) > 0 {
+				k.Sessions = append(k.Sessions, knownSession(id, s))
+			}
+		}
+	case c.st.one != nil:
+		k.SMB1 = true
+		for uid, s := range c.st.one.sessions {
+			if s.who != notSeen {
+				k.Sessions = append(k.Sessions, knownSession(uint64(uid), s))
+			}
+		}
+		for tid, t := range c.st.one.trees {
+			if t.ipc {
+				k.Trees = append(k.Trees, uint32(tid))
+			}
+		}
+	}
+	if len(k.Sessions) == 0 {
+		return nil
+	}
+	return k
+}
+
+func knownSession(id uint64, s *session) KnownSession {
+	k := KnownSession{ID: id, Identity: s.who.kind, Account: s.who.account, Basis: s.who.basis, Sealed: s.sealed > 0}
+	for tid, t := range s.trees {
+		if t.ipc {
+			k.Trees = append(k.Trees, tid)
+		}
+	}
+	for file, p := range s.opens {
+		if p.unseen || p.unnamed {
+			continue
+		}
+		x := KnownPipe{File: hex.EncodeToString(file[:]), Name: p.name, Identity: p.who.kind, Account: p.who.account, Basis: p.who.basis}
+		for _, y := range p.contexts {
+			x.Contexts = append(x.Contexts, KnownContext{y.id, y.uuid, y.syntax.Major, y.syntax.Minor})
+		}
+		k.Pipes = append(k.Pipes, x)
+	}
+	return k
+}
+
+func addrPort(e packet.Endpoint) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16(e.IP), e.Port)
+}
+
+// KnownTicket is a Kerberos ticket, by its hash, and who it was issued to.
+type KnownTicket struct {
+	Hash string `json:"hash"`
+	Name string `json:"name"`
+}
+
+// Tickets are the tickets that were seen being issued, oldest first.
+func (f *Follower) Tickets() []KnownTicket {
+	out := make([]KnownTicket, 0, f.tickets.order.Len())
+	for e := f.tickets.order.Front(); e != nil; e = e.Next() {
+		t := e.Value.(ticket)
+		out = append(out, KnownTicket{hex.EncodeToString(t.key[:]), t.name})
+	}
+	return out
+}
+
+// ResumeTickets tells of tickets that were seen before.
+func (f *Follower) ResumeTickets(known []KnownTicket) {
+	for _, k := range known {
+		t := ticket{name: k.Name}
+		if len(k.Hash) != 2*len(t.key) || k.Name == "" {
+			continue
+		}
+		if _, err := hex.Decode(t.key[:], []byte(k.Hash)); err == nil {
+			f.issued(t)
+		}
+	}
+}
+
+// ends names a connection by its ends.
+type ends struct{ client, server netip.AddrPort }
+
+// resumeTable is what an earlier observation knew of the connections that were open, until they are met again.
+type resumeTable struct {
+	byEnds map[ends]*Known
+	until  time.Time
+	cost   int
+}
+
+// Resume tells what was known of connections before. They are met again in their middle, until that time; then their ends
+// may be those of others.
+func (f *Follower) Resume(known []Known, until time.Time) {
+	f.forgetKnown()
+	f.resume = resumeTable{byEnds: make(map[ends]*Known), until: until}
+	for i := range known {
+		k := &known[i]
+		cost := costState
+		for _, s := range k.Sessions {
+			cost += costSession + len(s.Trees)*costTree + len(s.Pipes)*costPipe
+		}
+		f.resume.byEnds[ends{k.Client, k.Server}] = k
+		f.resume.cost += cost
+		f.used += cost
+	}
+}
+
+// forgetKnown forgets all that was not met again. False: there was nothing.
+func (f *Follower) forgetKnown() bool {
+	had := f.resume.cost > 0
+	f.used -= f.resume.cost
+	f.resume = resumeTable{}
+	return had
+}
+
+// known finds what was known of a connection, once.
+func (f *Follower) known(conn flow.Conn, at time.Time) *Known {
+	if f.resume.byEnds == nil {
+		return nil
+	}
+	if at.After(f.resume.until) {
+		f.forgetKnown()
+		return nil
+	}
+	key := ends{addrPort(conn.Client), addrPort(conn.Server)}
+	k := f.resume.byEnds[key]
+	delete(f.resume.byEnds, key)
+	if !conn.Midstream { // another connection between the same ends
+		return nil
+	}
+	return k
+}
+
+// before tells that an identity was known before a restart.
+const before = ", before a restart of the observation"
+
+// restore takes over what was known.
+func (c *Conversation) restore(k *Known) {
+	if k.SMB1 {
+		c.state1()
+		for _, s := range k.Sessions[:min(len(k.Sessions), maxSessions)] {
+			if s.ID <= math.MaxUint16 {
+				c.setSession1(uint16(s.ID), &session{id: s.ID, who: s.identity(), refs: 1})
+			}
+		}
+		for _, tid := range k.Trees[:min(len(k.Trees), maxTrees)] {
+			if tid <= math.MaxUint16 {
+				c.setTree1(uint16(tid), &tree{ipc: true})
+			}
+		}
+		return
+	}
+	c.state2().dialect = k.Dialect
+	for i := range k.Sessions[:min(len(k.Sessions), maxSessions)] {
+		c.restoreSession(&k.Sessions[i])
+	}
+}
+
+func (k *KnownSession) identity() identity {
+	if k.Identity == model.Unknown && k.Basis == notSeen.basis {
+		return notSeen
+	}
+	return knownBefore(k.Identity, k.Account, k.Basis)
+}
+
+// knownBefore is an identity that was known before a restart, or several.
+func knownBefore(kind model.Identity, account, basis string) identity {
+	return identity{kind, account, strings.TrimSuffix(basis, before) + before}
+}
+
+func (c *Conversation) restoreSession(k *KnownSession) {
+	if e, ok := c.f.recall(c.boundKey(k.ID)); ok { // another of its channels came first
+		c.addSession(k.ID, e.s)
+		return
+	}
+	s := &session{id: k.ID, who: k.identity()}
+	if k.Sealed {
+		s.sealed, s.touched = 1, c.st.now
+	}
+	c.addSession(k.ID, s)
+	for _, tid := range k.Trees[:min(len(k.Trees), maxTrees)] {
+		c.setTree(s, tid, &tree{ipc: true})
+	}
+	for _, x := range k.Pipes[:min(len(k.Pipes), maxOpens)] {
+		var file smb2.FileID
+		if len(x.File) != 2*len(file) || len(x.Name) > maxPipeName {
+			continue
+		}
+		if _, err := hex.Decode(file[:], []byte(x.File)); err != nil {
+			continue
+		}
+		p := c.newPipe(s, x.Name)
+		p.told = true
+		if x.Identity != "" {
+			p.who = knownBefore(x.Identity, x.Account, x.Basis)
+		}
+		for _, y := range x.Contexts {
+			if id, err := dcerpc.ParseUUID(y.UUID); err == nil {
+				c.setContext(p, newContext(y.ID, dcerpc.SyntaxID{UUID: id, Major: y.Major, Minor: y.Minor}))
+			}
+		}
+		c.setOpen(s, file, p)
+	}
+	c.f.remember(c.boundKey(k.ID), c.conn.Client, s)
+}
