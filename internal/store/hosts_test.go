@@ -1,0 +1,212 @@
+package store
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"ipcguard/internal/model"
+)
+
+// TestHosts asks for a small estate with every filter and every order.
+func TestHosts(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		branch := Site{Name: "branch"}
+		s.ok(s.SaveSite(s.ctx, &branch))
+		targets := []Target{
+			{SiteID: s.site.ID, Spec: "alpha", Enabled: true, Tags: []string{"web", "dmz"}, Owner: "Web", Criticality: CriticalityHigh},
+			{SiteID: s.site.ID, Spec: "beta", Enabled: true, Tags: []string{"web"}, Owner: "Web"},
+			{SiteID: branch.ID, Spec: "gamma", Enabled: true, Owner: "Files", Criticality: CriticalityLow},
+			{SiteID: branch.ID, Spec: "delta", Enabled: true},
+		}
+		_, _, err := s.SaveTargets(s.ctx, targets)
+		s.ok(err)
+		run := s.run(RunScan)
+		specs := map[int64]string{}
+		add := func(i int, v model.Verdict, cells Cells, smb1 bool, findings ...string) {
+			r := s.scan(run, targets[i], i+1, v, findings...)
+			r.Host.Name, r.Host.Cells, r.Host.SMB1, r.Host.Identity = strings.ToUpper(targets[i].Spec), cells, smb1, "guid-"+targets[i].Spec[:1]
+			s.advance(time.Minute)
+			r.At = s.clock()
+			specs[s.record(r).ID] = targets[i].Spec
+		}
+		add(0, model.Exposed, "aadd", true, "f1", "f2", "f3")
+		add(1, model.Closed, "dddd", false)
+		add(2, model.Exposed, "addd", false, "f1")
+		add(3, model.Unreachable, "", false)
+		s.ok(s.SaveException(s.ctx, &Exception{Finding: "f2", Tag: "dmz", Reason: "r", Owner: "o", Until: s.clock().Add(time.Hour)}))
+
+		ask := func(f HostFilter, sort string) string {
+			s.Helper()
+			all, total, err := s.Hosts(s.ctx, f, Page{Sort: sort})
+			s.ok(err)
+			counts, err := s.Counts(s.ctx, f)
+			s.ok(err)
+			var words []string
+			seen := 0
+			for _, h := range all {
+				words = append(words, specs[h.ID])
+			}
+			s.ok(s.EachHost(s.ctx, f, func(Host) error { seen++; return nil }))
+			if total != len(all) || counts.Hosts != total || seen != total {
+				s.Errorf("%+v: listed %d, total %d, counted %d, walked %d", f, len(all), total, counts.Hosts, seen)
+			}
+			return strings.Join(words, " ")
+		}
+		for _, test := range []struct {
+			filter HostFilter
+			sort   string
+			want   string
+		}{
+			{HostFilter{}, "", "alpha beta delta gamma"},
+			{HostFilter{}, "-name", "gamma delta beta alpha"},
+			{HostFilter{}, "id", "alpha beta gamma delta"},
+			{HostFilter{}, "-verdict", "gamma alpha delta beta"},
+			{HostFilter{}, "-severity", "gamma alpha delta beta"},
+			{HostFilter{}, "-findings", "alpha gamma delta beta"},
+			{HostFilter{}, "owner", "delta gamma alpha beta"},
+			{HostFilter{}, "-criticality", "alpha delta beta gamma"},
+			{HostFilter{}, "last_seen", "alpha beta gamma delta"},
+			{HostFilter{}, "-last_changed", "delta gamma beta alpha"},
+			{HostFilter{}, "-site", "delta gamma beta alpha"},
+			{HostFilter{}, "cells", "delta alpha gamma beta"},
+			{HostFilter{Site: "branch"}, "", "delta gamma"},
+			{HostFilter{Site: "none"}, "", ""},
+			{HostFilter{Tag: "WEB"}, "", "alpha beta"},
+			{HostFilter{Owner: "Web"}, "", "alpha beta"},
+			{HostFilter{Criticality: CriticalityHigh}, "", "alpha"},
+			{HostFilter{Verdict: model.Exposed}, "", "alpha gamma"},
+			{HostFilter{Discloses: model.Disclosures()[0]}, "", "alpha gamma"},
+			{HostFilter{Discloses: model.Disclosures()[1]}, "", "alpha"},
+			{HostFilter{Discloses: "no such thing"}, "", ""},
+			{HostFilter{Finding: "f1"}, "", "alpha gamma"},
+			{HostFilter{Finding: "f2", Verdict: model.Exposed}, "", "alpha"},
+			{HostFilter{Setting: "set-f1"}, "", "alpha gamma"},
+			{HostFilter{Setting: "shared"}, "", "alpha gamma"},
+			{HostFilter{Setting: "set-f9"}, "", ""},
+			{HostFilter{Text: "LPh"}, "", "alpha"},
+			{HostFilter{Text: "10.0.0.3"}, "", "gamma"},
+			{HostFilter{Text: "%"}, "", ""},
+			{HostFilter{SMB1: true}, "", "alpha"},
+			{HostFilter{Excepted: true}, "", "alpha"},
+			{HostFilter{IDs: []int64{2, 3, 99}}, "", "beta gamma"},
+			{HostFilter{IDs: []int64{}}, "", ""},
+			{
+				HostFilter{Site: "main", Tag: "dmz", Owner: "Web", Criticality: CriticalityHigh, Verdict: model.Exposed, Discloses: "accounts", Finding: "f1", Setting: "shared", Text: "a", SMB1: true, Excepted: true, IDs: []int64{1}},
+				"-last_seen", "alpha",
+			},
+		} {
+			if got := ask(test.filter, test.sort); got != test.want {
+				s.Errorf("%+v by %q: %q, want %q", test.filter, test.sort, got, test.want)
+			}
+		}
+		for _, sort := range []string{"password", "-", "name--", "h.name"} {
+			if _, _, err := s.Hosts(s.ctx, HostFilter{}, Page{Sort: sort}); err == nil {
+				s.Errorf("hosts are sorted by %q", sort)
+			}
+		}
+		counts, err := s.Counts(s.ctx, HostFilter{})
+		s.ok(err)
+		same(s, "counts", counts, Counts{Hosts: 4, Exposed: 2, Closed: 1, Unknown: 1})
+		cells, err := s.CellCounts(s.ctx, HostFilter{})
+		s.ok(err)
+		same(s, "cells", cells, map[model.Disclosure]int{model.Disclosures()[0]: 2, model.Disclosures()[1]: 1})
+		byFinding, err := s.FindingCounts(s.ctx, HostFilter{})
+		s.ok(err)
+		same(s, "findings", byFinding, []FindingCount{
+			{Finding: "f1", Hosts: 2, Findings: 2, Severity: model.High},
+			{Finding: "f2", Hosts: 1, Findings: 1, Excepted: 1, Severity: model.High},
+			{Finding: "f3", Hosts: 1, Findings: 1, Severity: model.High},
+		})
+		bySetting, err := s.SettingCounts(s.ctx, HostFilter{Site: "main"})
+		s.ok(err)
+		same(s, "settings", bySetting, []SettingCount{
+			{Setting: "set-f1", Hosts: 1, Findings: 1, Severity: model.High},
+			{Setting: "set-f2", Hosts: 1, Findings: 1, Excepted: 1, Severity: model.High},
+			{Setting: "set-f3", Hosts: 1, Findings: 1, Severity: model.High},
+			{Setting: "shared", Hosts: 1, Findings: 3, Excepted: 1, Severity: model.High},
+		})
+		for _, test := range []struct {
+			filter HostFilter
+			want   int
+		}{{HostFilter{}, 4}, {HostFilter{Finding: "f1"}, 2}, {HostFilter{Setting: "shared", Tag: "web"}, 3}, {HostFilter{Setting: "set-f2"}, 1}, {HostFilter{SMB1: true}, 3}} {
+			all, total, err := s.Findings(s.ctx, test.filter, Page{})
+			s.ok(err)
+			if total != test.want || len(all) != test.want {
+				s.Errorf("%+v: %d findings, total %d, want %d", test.filter, len(all), total, test.want)
+			}
+		}
+		twins, err := s.HostsByIdentity(s.ctx, s.site.ID, "guid-a")
+		s.ok(err)
+		if len(twins) != 1 || twins[0].Name != "ALPHA" {
+			s.Errorf("by identity: %+v", twins)
+		}
+		s.consistent()
+	})
+}
+
+func TestMerge(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		targets := s.targets("a", "b")
+		targets[1].Tags = []string{"t"}
+		s.ok(s.SaveTarget(s.ctx, &targets[1]))
+		run := s.run(RunScan)
+		keep := s.record(s.scan(run, targets[0], 1, model.Closed, "f1"))
+		s.advance(time.Hour)
+		r := s.scan(run, targets[1], 2, model.Exposed, "f1", "f2")
+		r.Events, r.Document = []Event{{Kind: EventNewHost, Text: "new"}}, []byte("d")
+		gone := s.record(r)
+		audit := s.scan(s.run(RunAudit), targets[1], 2, model.Exposed, "f3")
+		audit.Kind = RunAudit
+		gone = s.record(audit)
+		s.ok(s.SetSameAs(s.ctx, keep.ID, gone.ID))
+		s.ok(s.MergeHosts(s.ctx, keep.ID, gone.ID))
+
+		h, err := s.Host(s.ctx, keep.ID)
+		s.ok(err)
+		// Its own scan stays; the audit, of which it had none, is taken over with its finding.
+		if h.Verdict != model.Closed || h.Findings != 2 || h.SameAs != 0 || !h.LastAudit.Equal(gone.LastAudit) || !h.LastSeen.Equal(gone.LastSeen) {
+			s.Errorf("merged: %+v", h)
+		}
+		same(s, "tags", h.Tags, []string{"t"})
+		if _, err = s.Host(s.ctx, gone.ID); err == nil {
+			s.Error("the other is still there")
+		}
+		for _, address := range []string{"10.0.0.1:445", "10.0.0.2:445"} {
+			got, err := s.HostByAddress(s.ctx, s.site.ID, address)
+			s.ok(err)
+			if got.ID != keep.ID {
+				s.Errorf("%s is host %d", address, got.ID)
+			}
+		}
+		if _, total, err := s.Results(s.ctx, keep.ID, Page{}); err != nil || total != 3 {
+			s.Errorf("%d results, %v", total, err)
+		}
+		found, _, err := s.Hosts(s.ctx, HostFilter{Text: "10.0.0.2"}, Page{})
+		s.ok(err)
+		if len(found) != 1 {
+			s.Errorf("found by its other address %d times", len(found))
+		}
+		s.consistent()
+		// What answers at the other address is the same host from now on.
+		s.advance(time.Hour)
+		if h = s.record(s.scan(s.run(RunScan), targets[1], 2, model.Exposed, "f1")); h.ID != keep.ID || h.Verdict != model.Exposed {
+			s.Errorf("the next result: %+v", h)
+		}
+		s.consistent()
+
+		other := s.record(s.scan(Run{}, Target{}, 9, model.Closed))
+		for _, ids := range [][2]int64{{keep.ID, keep.ID}, {keep.ID, 99}} {
+			if err := s.MergeHosts(s.ctx, ids[0], ids[1]); err == nil {
+				s.Errorf("%v are merged", ids)
+			}
+		}
+		s.ok(s.MoveHost(s.ctx, other.ID, "10.0.0.77:445"))
+		s.fails(s.MoveHost(s.ctx, other.ID, "10.0.0.2:445"), ErrConflict)
+		s.consistent()
+		s.ok(s.DeleteHost(s.ctx, other.ID))
+		_, err = s.Host(s.ctx, other.ID)
+		s.fails(err, ErrNotFound)
+		s.consistent()
+	})
+}
