@@ -1,0 +1,422 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ipcguard/internal/store"
+)
+
+const (
+	good  = "correct horse battery"
+	other = "another staple, please"
+	home  = "192.0.2.10"
+)
+
+// scene is an Access on a store of its own, with a clock that is moved by hand and one administrator.
+type scene struct {
+	*Access
+	t     *testing.T
+	now   atomic.Int64
+	admin Who
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	c := &scene{t: t}
+	c.now.Store(time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC).UnixMicro())
+	clock := func() time.Time { return time.UnixMicro(c.now.Load()) }
+	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "fleet.db"), store.Options{Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	if err := st.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.Access = New(st, clock, nil)
+	token, needed, err := c.Setup(t.Context())
+	if err != nil || !needed {
+		t.Fatal(needed, err)
+	}
+	u, err := c.FinishSetup(t.Context(), token, "Root ", good, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.admin = Who{User: u, Role: u.Role, Via: "session", From: home}
+	return c
+}
+
+func (c *scene) pass(d time.Duration) { c.now.Add(d.Microseconds()) }
+
+func (c *scene) add(name string, role store.Role) Who {
+	c.t.Helper()
+	u, err := c.AddUser(c.t.Context(), c.admin, name, role, good)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return Who{User: u, Role: role, Via: "session", From: home}
+}
+
+// acts is the audit log, the last line first.
+func (c *scene) acts() string {
+	c.t.Helper()
+	all, _, err := c.st.Acts(c.t.Context(), "", store.Page{Size: 1000})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, a := range all {
+		fmt.Fprintf(&b, "%s %s %s %s %s\n", a.Who, a.From, a.Action, a.Subject, a.Detail)
+	}
+	return b.String()
+}
+
+func TestSetup(t *testing.T) {
+	c := newScene(t)
+	if _, needed, err := c.Setup(t.Context()); needed || err != nil {
+		t.Errorf("a link although there is an account: %v", err)
+	}
+	if c.admin.User.Name != "root" || c.admin.Role != store.RoleAdmin {
+		t.Errorf("%+v", c.admin)
+	}
+	if !strings.Contains(c.acts(), "root "+home+" user.add root admin") {
+		t.Error(c.acts())
+	}
+}
+
+// A set-up link works once, the last one that was made alone, and not for a name or password that the rules refuse.
+func TestSetupLink(t *testing.T) {
+	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "fleet.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	if err := st.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a := New(st, nil, nil)
+	if err := a.SetupValid(t.Context(), ""); !errors.Is(err, ErrLink) {
+		t.Errorf("an empty token before there is a link: %v", err)
+	}
+	first, _, err := a.Setup(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := a.Setup(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := st.Meta(t.Context(), setupKey)
+	if err != nil || strings.Contains(kept, token) || kept == "" {
+		t.Errorf("the store keeps %q, %v", kept, err)
+	}
+	for _, wrong := range []string{"", first, token + "x", kept} {
+		if _, err := a.FinishSetup(t.Context(), wrong, "root", good, home); !errors.Is(err, ErrLink) {
+			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+	var rule *RuleError
+	if _, err := a.FinishSetup(t.Context(), token, "root", "short", home); !errors.As(err, &rule) || rule.Field != "password" {
+		t.Error(err)
+	}
+	// Two people with the link: one of them makes an account.
+	var made atomic.Int64
+	var both sync.WaitGroup
+	for i := range 2 {
+		both.Go(func() {
+			if _, err := a.FinishSetup(t.Context(), token, fmt.Sprintf("root%d", i), good, home); err == nil {
+				made.Add(1)
+			} else if !errors.Is(err, ErrLink) {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	if made.Load() != 1 {
+		t.Errorf("%d accounts", made.Load())
+	}
+	if err := a.SetupValid(t.Context(), token); !errors.Is(err, ErrLink) {
+		t.Errorf("the link after its use: %v", err)
+	}
+}
+
+func TestLogin(t *testing.T) {
+	c := newScene(t)
+	c.add("alice", store.RoleViewer)
+	u, err := c.Login(t.Context(), " Alice", good, home)
+	if err != nil || u.Name != "alice" || u.LastLogin.IsZero() {
+		t.Fatal(u, err)
+	}
+	gone := c.add("bob", store.RoleViewer)
+	if err := c.Disable(t.Context(), c.admin, gone.User.ID); err != nil {
+		t.Fatal(err)
+	}
+	for name, password := range map[string]string{"alice": other, "bob": good, "nobody": good, "": "", "mypasswordinthenamefield": "x", "alice ' or 1=1": good} {
+		if _, err := c.Login(t.Context(), name, password, home); !errors.Is(err, ErrCredentials) || err.Error() != ErrCredentials.Error() {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	log := c.acts()
+	if strings.Contains(log, "mypassword") || !strings.Contains(log, "login.failed (no such account)") || !strings.Contains(log, "login.failed bob the account is disabled") || !strings.Contains(log, "alice "+home+" login alice") {
+		t.Error(log)
+	}
+}
+
+// A thousand wrong passwords at once are answered, cost bounded work and tell nothing; the right one works a while later,
+// and other people are let in meanwhile from elsewhere.
+func TestThousandWrongPasswords(t *testing.T) {
+	c := newScene(t)
+	c.add("alice", store.RoleViewer)
+	c.add("carol", store.RoleViewer)
+	var credentials, throttled, busy atomic.Int64
+	var all sync.WaitGroup
+	for i := range 1000 {
+		all.Go(func() {
+			_, err := c.Login(t.Context(), "alice", fmt.Sprintf("wrong password %d", i), fmt.Sprintf("198.51.100.%d", i%250))
+			var wait *ThrottledError
+			switch {
+			case errors.As(err, &wait):
+				throttled.Add(1)
+				if wait.Wait > ofAccount.most {
+					t.Errorf("wait %v", wait.Wait)
+				}
+			case errors.Is(err, ErrCredentials):
+				credentials.Add(1)
+			case errors.Is(err, ErrBusy):
+				busy.Add(1)
+			default:
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	all.Wait()
+	// Each slot of the gate may be in the work while the limit is reached.
+	if n := credentials.Load(); n < 1 || n > int64(ofAccount.free)+gateSlots {
+		t.Errorf("%d passwords were tried", n)
+	}
+	if throttled.Load()+busy.Load()+credentials.Load() != 1000 {
+		t.Error("not all were answered")
+	}
+	t.Logf("%d tried, %d throttled, %d told to come back", credentials.Load(), throttled.Load(), busy.Load())
+	var wait *ThrottledError
+	if _, err := c.Login(t.Context(), "alice", good, home); !errors.As(err, &wait) {
+		t.Errorf("the right password at once: %v", err)
+	}
+	if _, err := c.Login(t.Context(), "carol", good, home); err != nil {
+		t.Errorf("somebody else: %v", err)
+	}
+	c.pass(ofAccount.most + time.Second)
+	if _, err := c.Login(t.Context(), "alice", good, home); err != nil {
+		t.Errorf("the right password later: %v", err)
+	}
+	if lines := strings.Count(c.acts(), "login.failed"); lines > ofAccount.free+gateSlots {
+		t.Errorf("%d lines in the audit log", lines)
+	}
+}
+
+// The waits grow, are bounded, hold for names without an account too, and are shared by two servers on one store.
+func TestThrottle(t *testing.T) {
+	c := newScene(t)
+	second := New(c.st, c.clock, nil)
+	servers := []*Access{c.Access, second}
+	for _, name := range []string{"root", "nobody"} {
+		last := time.Duration(0)
+		for i := range 14 {
+			_, err := servers[i%2].Login(t.Context(), name, "wrong password", fmt.Sprintf("2001:db8:%d::1", i))
+			if !errors.Is(err, ErrCredentials) {
+				t.Fatalf("%s, try %d: %v", name, i, err)
+			}
+			if i+1 < ofAccount.free {
+				continue
+			}
+			_, err = servers[(i+1)%2].Login(t.Context(), name, good, home)
+			var wait *ThrottledError
+			if !errors.As(err, &wait) {
+				t.Fatalf("%s, after %d: %v", name, i+1, err)
+			}
+			if wait.Wait < last || wait.Wait > ofAccount.most {
+				t.Errorf("%s: wait %v after %v", name, wait.Wait, last)
+			}
+			last = wait.Wait
+			c.pass(wait.Wait + time.Millisecond)
+		}
+		if last != ofAccount.most {
+			t.Errorf("%s: the wait is %v at last", name, last)
+		}
+	}
+	// One address and many names.
+	var wait *ThrottledError
+	for i := range ofAddress.free {
+		if _, err := c.Login(t.Context(), fmt.Sprintf("name%d", i), "wrong password", "203.0.113.9"); !errors.Is(err, ErrCredentials) {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.Login(t.Context(), "fresh", "wrong password", "203.0.113.9"); !errors.As(err, &wait) {
+		t.Errorf("one address, many names: %v", err)
+	}
+	if _, err := c.Login(t.Context(), "fresh", "wrong password", "203.0.113.10"); !errors.Is(err, ErrCredentials) {
+		t.Errorf("the address beside it: %v", err)
+	}
+}
+
+func TestAddressKey(t *testing.T) {
+	for from, want := range map[string]string{
+		"192.0.2.1": "address:192.0.2.1", "192.0.2.1:1234": "address:192.0.2.1", "::ffff:192.0.2.1": "address:192.0.2.1",
+		"2001:db8:1:2:3:4:5:6": "address:2001:db8:1:2::/64", "[2001:db8:1:2::9]:99": "address:2001:db8:1:2::/64", "fe80::1%eth0": "address:fe80::/64",
+		"": "address:unknown", "@": "address:unknown",
+	} {
+		if got := addressKey(from); got != want {
+			t.Errorf("%q: %s, want %s", from, got, want)
+		}
+	}
+}
+
+func TestOneAdminStays(t *testing.T) {
+	c := newScene(t)
+	id := c.admin.User.ID
+	if err := c.Disable(t.Context(), c.admin, id); !errors.Is(err, ErrLastAdmin) {
+		t.Error(err)
+	}
+	if err := c.SetRole(t.Context(), c.admin, id, store.RoleViewer); !errors.Is(err, ErrLastAdmin) {
+		t.Error(err)
+	}
+	second := c.add("second", store.RoleAdmin)
+	// Both at once: one of them stays, each time.
+	for range 10 {
+		var refused atomic.Int64
+		var both sync.WaitGroup
+		for _, who := range []Who{c.admin, second} {
+			both.Go(func() {
+				err := c.SetRole(t.Context(), c.admin, who.User.ID, store.RoleOperator)
+				if errors.Is(err, ErrLastAdmin) {
+					refused.Add(1)
+				} else if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		if refused.Load() != 1 {
+			t.Fatalf("%d were refused", refused.Load())
+		}
+		for _, who := range []Who{c.admin, second} {
+			if err := c.SetRole(t.Context(), c.admin, who.User.ID, store.RoleAdmin); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := c.Disable(t.Context(), c.admin, second.User.ID); err != nil {
+		t.Error(err)
+	}
+	if err := c.SetRole(t.Context(), c.admin, id, store.RoleOperator); !errors.Is(err, ErrLastAdmin) {
+		t.Errorf("a disabled one counts: %v", err)
+	}
+	if strings.Contains(c.acts(), "user.role root viewer") {
+		t.Error("what was refused stands in the log")
+	}
+}
+
+func TestPasswordChange(t *testing.T) {
+	c := newScene(t)
+	alice := c.add("alice", store.RoleViewer)
+	stamp := Stamp(&alice.User)
+	if who, err := c.Resume(t.Context(), alice.User.ID, stamp, home); err != nil || who.Role != store.RoleViewer {
+		t.Fatal(err)
+	}
+	if err := c.SetPassword(t.Context(), alice, alice.User.ID, other, other); !errors.Is(err, ErrCredentials) {
+		t.Errorf("with a wrong old one: %v", err)
+	}
+	if err := c.SetPassword(t.Context(), alice, c.admin.User.ID, "", other); !errors.Is(err, ErrForbidden) {
+		t.Errorf("somebody else's: %v", err)
+	}
+	if err := c.SetPassword(t.Context(), alice, alice.User.ID, good, other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Resume(t.Context(), alice.User.ID, stamp, home); !errors.Is(err, ErrCredentials) {
+		t.Errorf("the session goes on: %v", err)
+	}
+	if _, err := c.Login(t.Context(), "alice", other, home); err != nil {
+		t.Error(err)
+	}
+	if err := c.SetPassword(t.Context(), c.admin, alice.User.ID, "", good); err != nil {
+		t.Errorf("by an administrator: %v", err)
+	}
+	if err := c.SetRole(t.Context(), c.admin, alice.User.ID, store.RoleOperator); err != nil {
+		t.Fatal(err)
+	}
+	u, err := c.Login(t.Context(), "alice", good, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if who, err := c.Resume(t.Context(), u.ID, Stamp(&u), home); err != nil || who.Role != store.RoleOperator {
+		t.Errorf("the new role: %+v, %v", who, err)
+	}
+	if err := c.Disable(t.Context(), c.admin, u.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Resume(t.Context(), u.ID, Stamp(&u), home); !errors.Is(err, ErrCredentials) {
+		t.Errorf("a disabled one goes on: %v", err)
+	}
+	if err := c.Enable(t.Context(), c.admin, u.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Login(t.Context(), "alice", good, home); err != nil {
+		t.Error(err)
+	}
+	if strings.Contains(c.acts(), good) || strings.Contains(c.acts(), other) {
+		t.Error("a password in the audit log")
+	}
+	// Wrong old passwords are throttled like logins: an open session is no way to guess.
+	bob := c.add("bob", store.RoleViewer)
+	var wait *ThrottledError
+	for range ofAccount.free + 1 {
+		err = c.SetPassword(t.Context(), bob, bob.User.ID, "wrong password", other)
+	}
+	if !errors.As(err, &wait) {
+		t.Errorf("guessing the old one: %v", err)
+	}
+}
+
+func TestRoles(t *testing.T) {
+	c := newScene(t)
+	for _, who := range []Who{c.add("v", store.RoleViewer), c.add("o", store.RoleOperator), {}} {
+		if _, err := c.AddUser(t.Context(), who, "x", store.RoleViewer, good); !errors.Is(err, ErrForbidden) {
+			t.Error(err)
+		}
+		if err := c.SetRole(t.Context(), who, c.admin.User.ID, store.RoleViewer); !errors.Is(err, ErrForbidden) {
+			t.Error(err)
+		}
+		if err := c.Disable(t.Context(), who, c.admin.User.ID); !errors.Is(err, ErrForbidden) {
+			t.Error(err)
+		}
+	}
+	order := []store.Role{"", store.RoleViewer, store.RoleOperator, store.RoleAdmin}
+	for i, has := range order {
+		for j, wants := range order {
+			if got := (Who{Role: has}).Can(wants); got != (i >= j && j > 0) {
+				t.Errorf("%q can %q: %v", has, wants, got)
+			}
+		}
+	}
+	for name, ok := range map[string]bool{
+		"a": true, "anna.b-c_d@example.net": true, "": false, "system": false, "a b": false, ".a": false, "ä": false, "a\nb": false, "а": false, strings.Repeat("a", 65): false,
+	} {
+		_, err := c.AddUser(t.Context(), c.admin, name, store.RoleViewer, good)
+		if (err == nil) != ok {
+			t.Errorf("the name %q: %v", name, err)
+		}
+	}
+	if _, err := c.AddUser(t.Context(), c.admin, "A", store.RoleViewer, good); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("the same name twice: %v", err)
+	}
+	if _, err := c.AddUser(t.Context(), c.admin, "role", "king", good); err == nil {
+		t.Error("an unknown role")
+	}
+}

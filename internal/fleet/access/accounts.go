@@ -1,0 +1,197 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"ipcguard/internal/store"
+)
+
+// canonical is how an account's name is kept and looked for.
+func canonical(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
+
+// maxName bounds an account's and a token's name in bytes: an e-mail address of usual length.
+const maxName = 64
+
+// CheckName says what is wrong with an account's name, or nothing. Names are lower case, so that no two look alike.
+func CheckName(name string) error {
+	wrong := func(text string) error { return &RuleError{"name", text} }
+	switch {
+	case name == "":
+		return wrong("an account needs a name")
+	case len(name) > maxName:
+		return wrong(fmt.Sprintf("the name has more than %d characters", maxName))
+	case name == "system":
+		return wrong("the name system is what the program calls itself")
+	}
+	for i, r := range name {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+		case i > 0 && strings.ContainsRune("._-@+", r):
+		default:
+			return wrong("a name has the letters a to z, digits and ._-@+, and begins with a letter or a digit")
+		}
+	}
+	return nil
+}
+
+// CheckRole says what is wrong with a role, or nothing.
+func CheckRole(r store.Role) error {
+	if rank(r) == 0 {
+		return &RuleError{"role", "the role is viewer, operator or admin"}
+	}
+	return nil
+}
+
+// AddUser makes an account. Its fields are checked before the password is hashed.
+func (a *Access) AddUser(ctx context.Context, who Who, name string, role store.Role, password string) (store.User, error) {
+	if !who.Can(store.RoleAdmin) {
+		return store.User{}, ErrForbidden
+	}
+	return a.add(ctx, who, name, role, password, nil)
+}
+
+// add makes an account; first, where it is given, has to agree in the same transaction.
+func (a *Access) add(ctx context.Context, who Who, name string, role store.Role, password string, first func(*store.Tx) error) (store.User, error) {
+	name = canonical(name)
+	if err := errors.Join(CheckName(name), CheckRole(role), CheckPassword(name, password)); err != nil {
+		return store.User{}, err
+	}
+	kept, err := a.gate.hash(ctx, password)
+	if err != nil {
+		return store.User{}, err
+	}
+	var u store.User
+	err = a.st.InTx(ctx, func(tx *store.Tx) error {
+		u = store.User{Name: name, Role: role, Password: kept, Created: a.now()}
+		if first != nil {
+			if err := first(tx); err != nil {
+				return err
+			}
+		}
+		if err := tx.SaveUser(ctx, &u); err != nil {
+			return err
+		}
+		if who.User.Name == "" {
+			who.User.Name = name
+		}
+		return a.ActIn(ctx, tx, who, "user.add", name, string(role))
+	})
+	return u, err
+}
+
+// change edits an account in one transaction with its act. The first write takes a lock that every other change of
+// accounts wants too, so that two administrators cannot each be told that the other one stays.
+func (a *Access) change(ctx context.Context, who Who, id int64, action, detail string, edit func(*store.User) error) error {
+	return a.st.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.SetMeta(ctx, "accounts.changed", a.now().Format("2006-01-02T15:04:05.000000Z")); err != nil {
+			return err
+		}
+		u, err := tx.User(ctx, id)
+		if err != nil {
+			return err
+		}
+		before := u
+		if err := edit(&u); err != nil {
+			return err
+		}
+		if err := tx.SaveUser(ctx, &u); err != nil {
+			return err
+		}
+		if isAdmin(&before) && !isAdmin(&u) {
+			if err := oneAdmin(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return a.ActIn(ctx, tx, who, action, u.Name, detail)
+	})
+}
+
+func isAdmin(u *store.User) bool { return u.Role == store.RoleAdmin && !u.Disabled }
+
+func oneAdmin(ctx context.Context, tx *store.Tx) error {
+	all, err := tx.Users(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if isAdmin(&all[i]) {
+			return nil
+		}
+	}
+	return ErrLastAdmin
+}
+
+// SetRole gives an account another role. It holds from the next request on.
+func (a *Access) SetRole(ctx context.Context, who Who, id int64, role store.Role) error {
+	if !who.Can(store.RoleAdmin) {
+		return ErrForbidden
+	}
+	if err := CheckRole(role); err != nil {
+		return err
+	}
+	return a.change(ctx, who, id, "user.role", string(role), func(u *store.User) error {
+		u.Role = role
+		return nil
+	})
+}
+
+// Disable keeps an account out, with its sessions and tokens, from the next request on; Enable lets it in again.
+func (a *Access) Disable(ctx context.Context, who Who, id int64) error {
+	return a.setDisabled(ctx, who, id, "user.disable", true)
+}
+
+// Enable lets an account in again.
+func (a *Access) Enable(ctx context.Context, who Who, id int64) error {
+	return a.setDisabled(ctx, who, id, "user.enable", false)
+}
+
+func (a *Access) setDisabled(ctx context.Context, who Who, id int64, action string, disabled bool) error {
+	if !who.Can(store.RoleAdmin) {
+		return ErrForbidden
+	}
+	return a.change(ctx, who, id, action, "", func(u *store.User) error {
+		u.Disabled = disabled
+		return nil
+	})
+}
+
+// SetPassword gives an account another password, which ends its sessions: see [Stamp]. One's own needs the old one, and
+// wrong ones are throttled as logins are; an administrator sets those of others.
+func (a *Access) SetPassword(ctx context.Context, who Who, id int64, old, password string) error {
+	own := who.User.ID == id
+	if !own && !who.Can(store.RoleAdmin) {
+		return ErrForbidden
+	}
+	u, err := a.st.User(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := CheckPassword(u.Name, password); err != nil {
+		return err
+	}
+	if own {
+		account, address := accountKey(u.Name), addressKey(who.From)
+		if _, err := a.prove(ctx, u.Name, old, account, address); err != nil {
+			return a.refused(ctx, who, u, err)
+		}
+	}
+	kept, err := a.gate.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	was := u.Password
+	err = a.change(ctx, who, id, "user.password", "", func(u *store.User) error {
+		if own && u.Password != was {
+			return ErrCredentials // changed by somebody else meanwhile
+		}
+		u.Password = kept
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return a.st.ClearFailures(ctx, accountKey(u.Name))
+}

@@ -1,0 +1,157 @@
+package access
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"ipcguard/internal/store"
+)
+
+// A token is "ipcg_" and 256 random bits in base64url without padding. The prefix is for people and for programs that look
+// for secrets where they should not be.
+const (
+	tokenPrefix = "ipcg_"
+	tokenBytes  = 32
+)
+
+// Bounds of tokens: a year and a day is how long one may go unnoticed, and a hundred is more than an account has programs.
+const (
+	maxTokenLife = 366 * 24 * time.Hour
+	maxTokens    = 100
+	usedEvery    = time.Minute // how exactly its last use is kept: each costs a write
+)
+
+// hashToken is what the store looks a token up by; false where the text cannot be one.
+func hashToken(secret string) ([]byte, bool) {
+	rest, ok := strings.CutPrefix(secret, tokenPrefix)
+	if !ok || len(rest) != base64.RawURLEncoding.EncodedLen(tokenBytes) {
+		return nil, false
+	}
+	if b, err := base64.RawURLEncoding.Strict().DecodeString(rest); err != nil || len(b) != tokenBytes {
+		return nil, false
+	}
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:], true
+}
+
+// NewToken makes a token for who's own account, with at most who's role, until a day. The secret is shown once, here. A
+// token that makes a token makes none that lasts longer than itself.
+func (a *Access) NewToken(ctx context.Context, who Who, name string, scope store.Role, until time.Time) (secret string, t store.Token, err error) {
+	now := a.now()
+	until = until.UTC().Truncate(time.Second)
+	wrong := func(field, text string) (string, store.Token, error) {
+		return "", store.Token{}, &RuleError{field, text}
+	}
+	switch {
+	case !who.Can(store.RoleViewer) || who.User.ID == 0:
+		return "", store.Token{}, ErrForbidden
+	case strings.TrimSpace(name) == "" || len(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unprintable):
+		return wrong("name", fmt.Sprintf("a token needs a name of at most %d printable characters", maxName))
+	case rank(scope) == 0:
+		return wrong("scope", "the scope is viewer, operator or admin")
+	case !who.Can(scope):
+		return wrong("scope", "the scope is more than the role allows")
+	case !until.After(now):
+		return wrong("until", "the end of the token is not in the future")
+	case until.After(now.Add(maxTokenLife)):
+		return wrong("until", "a token lasts for a year at most")
+	case !who.Until.IsZero() && until.After(who.Until):
+		return wrong("until", "a token that is made with a token cannot last longer than that one")
+	}
+	raw := make([]byte, tokenBytes)
+	if _, err := rand.Read(raw); err != nil {
+		return "", store.Token{}, fmt.Errorf("access: %w", err)
+	}
+	secret = tokenPrefix + base64.RawURLEncoding.EncodeToString(raw)
+	hash, _ := hashToken(secret)
+	err = a.st.InTx(ctx, func(tx *store.Tx) error {
+		mine, err := tx.Tokens(ctx, who.User.ID)
+		if err != nil {
+			return err
+		}
+		if len(mine) >= maxTokens {
+			return &RuleError{"name", fmt.Sprintf("the account has %d tokens already", maxTokens)}
+		}
+		t = store.Token{Name: strings.TrimSpace(name), UserID: who.User.ID, Scope: scope, Hash: hash, Until: until, Created: now}
+		if err := tx.SaveToken(ctx, &t); err != nil {
+			return err
+		}
+		return a.ActIn(ctx, tx, who, "token.add", t.Name, string(scope)+" until "+until.Format(time.DateOnly))
+	})
+	if err != nil {
+		return "", store.Token{}, err
+	}
+	return secret, t, nil
+}
+
+func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+
+// TokenAuth is who a token stands for: the account as it is now, with no more than the token's scope. ErrToken tells
+// nothing of why.
+func (a *Access) TokenAuth(ctx context.Context, secret, from string) (Who, error) {
+	hash, ok := hashToken(secret)
+	if !ok {
+		return Who{}, ErrToken
+	}
+	t, err := a.st.TokenByHash(ctx, hash)
+	if errors.Is(err, store.ErrNotFound) {
+		return Who{}, ErrToken
+	} else if err != nil {
+		return Who{}, err
+	}
+	now := a.now()
+	if !t.Until.After(now) {
+		return Who{}, ErrToken
+	}
+	u, err := a.st.User(ctx, t.UserID)
+	if errors.Is(err, store.ErrNotFound) {
+		return Who{}, ErrToken
+	} else if err != nil {
+		return Who{}, err
+	}
+	if u.Disabled {
+		return Who{}, ErrToken
+	}
+	if now.Sub(t.Used) >= usedEvery {
+		t.Used = now
+		if err := a.st.SaveToken(ctx, &t); err != nil && !errors.Is(err, store.ErrNotFound) {
+			// Reading is no reason to fail where nothing can be written, such as on a full disk.
+			a.log.Warn("a token's last use is not kept", "token", t.Name, "error", err)
+		}
+	}
+	who := Who{User: u, Role: t.Scope, Via: "token:" + t.Name, From: from, Until: t.Until}
+	if rank(u.Role) < rank(t.Scope) {
+		who.Role = u.Role
+	}
+	return who, nil
+}
+
+// DeleteToken ends a token: one's own, or as an administrator anybody's.
+func (a *Access) DeleteToken(ctx context.Context, who Who, userID, id int64) error {
+	if userID != who.User.ID && !who.Can(store.RoleAdmin) {
+		return ErrForbidden
+	}
+	return a.st.InTx(ctx, func(tx *store.Tx) error {
+		all, err := tx.Tokens(ctx, userID)
+		if err != nil {
+			return err
+		}
+		for _, t := range all {
+			if t.ID == id {
+				if err := tx.DeleteToken(ctx, id); err != nil {
+					return err
+				}
+				return a.ActIn(ctx, tx, who, "token.delete", t.Name, "")
+			}
+		}
+		return store.ErrNotFound
+	})
+}
