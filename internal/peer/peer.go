@@ -1,5 +1,6 @@
 // Package peer starts real servers and clients for tests, benchmarks and nothing else: Samba standalone servers and
-// domain controllers, impacket's server, a booted systemd, rpcclient, smbclient and tshark.
+// domain controllers, impacket's server, a booted systemd, rpcclient, smbclient and tshark; rsyslog
+// and a mail server, which take notifications.
 //
 // Rules of the room:
 //
@@ -25,7 +26,8 @@ import (
 // Need ends the test unless every named peer can be had here: with t.Skip and the reason, or with t.Fatal when CI=true.
 //
 // Names are "smbd" (a Samba server may be started), "samba-dc" (a domain controller may), "namespaces" (machines of
-// their own network may be made), "systemd" (a machine may boot it), "impacket", or any program's name.
+// their own network may be made), "systemd" (a machine may boot it), "impacket", "aiosmtpd" (Python's mail
+// server), "rsyslog-gnutls" (rsyslog with TLS), or any program's name.
 func Need(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -72,6 +74,16 @@ func missing(name string) string {
 			return err.Error()
 		}
 		return ""
+	case "aiosmtpd":
+		if err := importsMail(); err != nil {
+			return err.Error()
+		}
+		return ""
+	case "rsyslog-gnutls":
+		if found, _ := filepath.Glob("/usr/lib/*/rsyslog/lmnsd_gtls.so"); len(found) == 0 {
+			return "rsyslog's module for TLS is not here"
+		}
+		return firstMissing("rsyslogd")
 	default:
 		return firstMissing(name)
 	}

@@ -1,0 +1,136 @@
+package notify
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net/mail"
+	"net/textproto"
+	"strings"
+	"time"
+)
+
+// compose makes a message of RFC 5322 with a plain and an HTML part. Every header's value is made here or encoded: no
+// text of a host or an administrator can begin another header.
+func compose(from *mail.Address, to []*mail.Address, m *Message) ([]byte, error) {
+	var b bytes.Buffer
+	parts := multipart.NewWriter(&b)
+	sum := sha256.Sum256([]byte(m.Channel + "\x00" + m.Key))
+	id := hex.EncodeToString(sum[:16])
+	if err := parts.SetBoundary("ipcguard-" + id); err != nil {
+		return nil, err
+	}
+	all := make([]string, len(to))
+	for i, a := range to {
+		all[i] = a.String()
+	}
+	_, domain, _ := strings.Cut(from.Address, "@")
+	for _, h := range [][2]string{
+		{"From", from.String()},
+		{"To", strings.Join(all, ",\r\n ")}, // a line each: RFC 5322 bounds lines
+		{"Subject", mime.QEncoding.Encode("utf-8", m.subject())},
+		{"Date", m.At.UTC().Format(time.RFC1123Z)},
+		{"Message-ID", "<" + id + "@" + domain + ">"}, // the same when it is sent again
+		{"Auto-Submitted", "auto-generated"},          // RFC 3834: nobody's absence is answered to us
+		{"MIME-Version", "1.0"},
+		{"Content-Type", `multipart/alternative; boundary="` + parts.Boundary() + `"`},
+	} {
+		fmt.Fprintf(&b, "%s: %s\r\n", h[0], h[1])
+	}
+	b.WriteString("\r\n")
+	var page bytes.Buffer
+	if err := mailPage.Execute(&page, m); err != nil {
+		return nil, err
+	}
+	for _, p := range []struct{ kind, text string }{{"text/plain", plain(m)}, {"text/html", page.String()}} {
+		w, err := parts.CreatePart(textproto.MIMEHeader{
+			"Content-Type": {p.kind + "; charset=utf-8"}, "Content-Transfer-Encoding": {"quoted-printable"},
+		})
+		if err != nil {
+			return nil, err
+		}
+		q := quotedprintable.NewWriter(w)
+		if _, err := io.WriteString(q, strings.ReplaceAll(p.text, "\n", "\r\n")); err != nil {
+			return nil, err
+		}
+		if err := q.Close(); err != nil {
+			return nil, err
+		}
+	}
+	if err := parts.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// plain is a message for those who read text.
+func plain(m *Message) string {
+	var b strings.Builder
+	b.WriteString(m.lead() + "\n")
+	for _, e := range m.Events {
+		e = tidy(e)
+		fmt.Fprintf(&b, "\n%s  [%s] %s\n", e.At.UTC().Format("2006-01-02 15:04 UTC"), e.Severity, title(e.Kind))
+		fmt.Fprintf(&b, "  %s\n", e.Text)
+		fmt.Fprintf(&b, "  host %s", e.Host)
+		if e.Site != "" {
+			fmt.Fprintf(&b, ", site %s", e.Site)
+		}
+		b.WriteByte('\n')
+		if e.Before != "" || e.After != "" {
+			fmt.Fprintf(&b, "  before: %s\n  now:    %s\n", orNothing(e.Before), orNothing(e.After))
+		}
+	}
+	if m.More > 0 {
+		fmt.Fprintf(&b, "\nand %d more.\n", m.More)
+	}
+	if m.Base != "" {
+		fmt.Fprintf(&b, "\n%s\n", m.Base)
+	}
+	fmt.Fprintf(&b, "\n-- \nipcguard, channel %s\n", line(m.Channel, 100))
+	return b.String()
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}
+
+// lead is the first sentence of a message.
+func (m *Message) lead() string {
+	switch n := len(m.Events) + m.More; {
+	case m.Test:
+		return "This is a test. Messages of this channel arrive here."
+	case n == 1:
+		return "One thing changed."
+	case m.Digest:
+		return fmt.Sprintf("%d things changed since the last digest.", n)
+	default:
+		return fmt.Sprintf("%d things changed.", n)
+	}
+}
+
+// mailPage is the HTML part. It loads nothing, links to the page alone, and is readable without its styles.
+var mailPage = template.Must(template.New("mail").Funcs(template.FuncMap{
+	"tidy": tidy, "title": title, "lead": (*Message).lead, "line": func(s string) string { return line(s, 100) },
+	"when": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
+}).Parse(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>ipcguard</title></head>
+<body style="font-family: sans-serif">
+<p>{{lead .}}</p>
+{{if .Events}}<table border="1" cellpadding="4" cellspacing="0">
+<tr><th>When</th><th>Severity</th><th>Host</th><th>What</th><th>Before</th><th>Now</th></tr>
+{{range .Events}}{{with tidy .}}<tr><td>{{when .At}}</td><td>{{.Severity}}</td><td>{{.Host}}{{if .Site}} ({{.Site}}){{end}}</td><td><b>{{title .Kind}}</b><br>{{.Text}}</td><td>{{.Before}}</td><td>{{.After}}</td></tr>
+{{end}}{{end}}</table>{{end}}
+{{if .More}}<p>and {{.More}} more.</p>{{end}}
+{{if .Base}}<p><a href="{{.Base}}">{{.Base}}</a></p>{{end}}
+<p>ipcguard, channel {{line .Channel}}</p>
+</body></html>
+`))

@@ -1,0 +1,107 @@
+package notify
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Waits. A peer that takes messages answers within seconds; the whole of one delivery may take half a minute, since a
+// mail server may look its sender up first.
+const (
+	dialWait = 10 * time.Second
+	sendWait = 30 * time.Second
+)
+
+// awsMetadata6 is the one metadata service that is not at a link-local address.
+var awsMetadata6 = netip.MustParseAddr("fd00:ec2::254")
+
+// mayReach says why an address is not connected to, or nothing. See the rules of the room.
+func mayReach(ip netip.Addr, loopback bool) error {
+	ip = ip.Unmap().WithZone("")
+	switch {
+	case !ip.IsValid(), ip.IsUnspecified(), ip.IsMulticast(), ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return errors.New("no message is sent to such an address")
+	case ip.IsLinkLocalUnicast(), ip == awsMetadata6:
+		return errors.New("no message is sent to link-local addresses")
+	case ip.IsLoopback() && !loopback:
+		return errors.New("a webhook to this machine itself has to be allowed by its channel")
+	}
+	return nil
+}
+
+// dialer connects where mayReach allows it. The check stands where the address is known for good: a name that resolves
+// to another one a moment later gains nothing.
+func dialer(loopback bool) *net.Dialer {
+	return &net.Dialer{Timeout: dialWait, Control: func(_, address string, _ syscall.RawConn) error {
+		at, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return errors.New("not an address")
+		}
+		return mayReach(at.Addr(), loopback)
+	}}
+}
+
+// endpoint checks HOST:PORT.
+func endpoint(field, s string) (host string, err error) {
+	if len(s) > 300 {
+		return "", wrong(field, "longer than 300 characters")
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || host == "" {
+		return "", wrong(field, "want HOST:PORT")
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", wrong(field, "want a port from 1 to 65535")
+	}
+	if line(host, 300) != host {
+		return "", wrong(field, "the name holds control characters")
+	}
+	return host, nil
+}
+
+// trust is the TLS configuration for a peer: the system's authorities, or those of a PEM text alone.
+func trust(host, pem string) (*tls.Config, error) {
+	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if pem != "" {
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM([]byte(pem)) {
+			return nil, wrong("ca", "holds no certificate in PEM form")
+		}
+	}
+	return c, nil
+}
+
+// budget makes a connection that ends with ctx, and from which no more than most bytes are read: an answer has no reason
+// to be longer.
+func budget(ctx context.Context, conn net.Conn, most int) (net.Conn, func()) {
+	if at, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(at)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	return &budgeted{Conn: conn, left: most}, func() { stop(); _ = conn.Close() }
+}
+
+type budgeted struct {
+	net.Conn
+	left int
+}
+
+var errTalkative = fmt.Errorf("the peer says more than anybody wants to know")
+
+// Read reads within the budget.
+func (b *budgeted) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTalkative
+	}
+	n, err := b.Conn.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}

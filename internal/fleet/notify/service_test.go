@@ -1,0 +1,339 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ipcguard/internal/fleet/secret"
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+// scene is a service on a store of its own with a clock that stands, and a receiver that remembers.
+type scene struct {
+	t    *testing.T
+	st   *store.Store
+	s    *Service
+	key  secret.Key
+	now  time.Time
+	url  string
+	mu   sync.Mutex
+	got  []payload
+	fail bool
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	c := &scene{t: t, now: time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)}
+	clock := func() time.Time { return c.now }
+	var err error
+	if c.st, err = store.Open(t.Context(), filepath.Join(t.TempDir(), "fleet.db"), store.Options{Clock: clock}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.st.Close() })
+	if err := c.st.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c.key, _, err = secret.Create(filepath.Join(t.TempDir(), "key")); err != nil {
+		t.Fatal(err)
+	}
+	server := receiver(t, "127.45.4.1", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		var p payload
+		if err := json.Unmarshal(body, &p); err != nil {
+			t.Error(err)
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.fail {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		c.got = append(c.got, p)
+	})
+	server.Start()
+	c.url = server.URL
+	c.s = New(c.st, Options{Key: c.key, Version: "test", Clock: clock, Log: slog.New(slog.DiscardHandler), Holder: "one"})
+	return c
+}
+
+func (c *scene) channel(name string, change func(*store.Channel)) *store.Channel {
+	c.t.Helper()
+	sealed, err := SealSecrets(c.key, Secrets{URL: c.url, Key: secretKey})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	ch := &store.Channel{Name: name, Kind: KindWebhook, Config: `{"loopback":true}`, Sealed: sealed, Enabled: true, Least: model.Info}
+	if change != nil {
+		change(ch)
+	}
+	if err := c.st.SaveChannel(c.t.Context(), ch); err != nil {
+		c.t.Fatal(err)
+	}
+	return ch
+}
+
+func (c *scene) events(n int, kind store.EventKind, severity model.Severity) {
+	c.t.Helper()
+	var all []store.Event
+	for range n {
+		all = append(all, store.Event{At: c.now, Kind: kind, Host: "192.0.2.1:445", Severity: severity, Text: "x"})
+	}
+	if err := c.st.AddEvents(c.t.Context(), all); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *scene) round() {
+	c.t.Helper()
+	if err := c.s.Round(c.t.Context()); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// taken is what arrived since the last call: how many events in each message, by channel.
+func (c *scene) taken() map[string][]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := map[string][]int{}
+	for _, p := range c.got {
+		out[p.Channel] = append(out[p.Channel], len(p.Events))
+	}
+	c.got = nil
+	return out
+}
+
+func TestGather(t *testing.T) {
+	c := newScene(t)
+	c.events(3, store.EventNewHost, model.Info) // before there were channels
+	c.channel("all", nil)
+	c.channel("high", func(ch *store.Channel) { ch.Least = model.High })
+	c.channel("smb1", func(ch *store.Channel) { ch.Kinds = []store.EventKind{store.EventSMB1Returned} })
+	c.channel("off", func(ch *store.Channel) { ch.Enabled = false })
+	c.channel("daily", func(ch *store.Channel) { ch.Digest = "0 6 * * *" })
+	c.round()
+	if got := c.taken(); len(got) > 0 {
+		t.Errorf("a new channel is told what was before it: %v", got)
+	}
+	c.events(2, store.EventBecameExposed, model.Critical)
+	c.events(1, store.EventSMB1Returned, model.Medium)
+	if err := c.st.AddEvents(t.Context(), []store.Event{{At: c.now, Kind: store.EventNewFinding, Severity: model.Critical, Excepted: true, Text: "accepted"}}); err != nil {
+		t.Fatal(err)
+	}
+	c.round()
+	c.round()
+	if got := c.taken(); !same(got, map[string][]int{"all": {3}, "high": {2}, "smb1": {1}}) {
+		t.Errorf("%v", got)
+	}
+	c.now = c.now.Add(15 * time.Hour) // 05:00
+	c.events(1, store.EventBecameExposed, model.High)
+	c.round()
+	if got := c.taken(); !same(got, map[string][]int{"all": {1}, "high": {1}}) {
+		t.Errorf("%v", got)
+	}
+	c.now = c.now.Add(time.Hour) // 06:00
+	c.round()
+	c.round()
+	if got := c.taken(); !same(got, map[string][]int{"daily": {4}}) {
+		t.Errorf("the digest: %v", got)
+	}
+	c.now = c.now.Add(24 * time.Hour)
+	c.round()
+	if got := c.taken(); len(got) > 0 {
+		t.Errorf("a digest of nothing: %v", got)
+	}
+}
+
+func same(a, b map[string][]int) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if !slices.Equal(v, b[k]) {
+			return false
+		}
+	}
+	return true
+}
+
+// A receiver that is away is asked again later; what happens meanwhile is told together when it is back, each event once.
+func TestReceiverAway(t *testing.T) {
+	c := newScene(t)
+	ch := c.channel("ops", nil)
+	c.round()
+	c.fail = true
+	total := 0
+	for range 20 {
+		c.events(2, store.EventNewHost, model.Info)
+		total += 2
+		c.round()
+		c.now = c.now.Add(5 * time.Second)
+	}
+	all, n, err := c.st.Deliveries(t.Context(), ch.ID, store.Page{Size: 100})
+	if err != nil || n != 1 || all[0].Tries < 1 || all[0].Tries > 3 {
+		t.Errorf("%d deliveries, %+v, %v", n, all, err)
+	}
+	kept, err := c.st.Channel(t.Context(), ch.ID)
+	if err != nil || !strings.Contains(kept.LastFail, "503") || strings.Contains(kept.LastFail, c.url) {
+		t.Errorf("%q, %v", kept.LastFail, err)
+	}
+	c.fail = false
+	c.now = c.now.Add(time.Hour)
+	c.round()
+	c.round()
+	if got := c.taken(); !same(got, map[string][]int{"ops": {2, total - 2}}) {
+		t.Errorf("%v, want %d events", got, total)
+	}
+	if kept, _ = c.st.Channel(t.Context(), ch.ID); kept.LastFail != "" || kept.LastOK.IsZero() {
+		t.Errorf("%+v", kept)
+	}
+	// For good: given up after bounded tries, and then the next message is tried.
+	c.fail = true
+	c.events(1, store.EventNewHost, model.Info)
+	for range 40 {
+		c.round()
+		c.now = c.now.Add(7 * time.Hour)
+	}
+	if all, n, err = c.st.Deliveries(t.Context(), ch.ID, store.Page{Size: 100}); err != nil || n != 3 || all[0].Tries > 20 || all[0].Tries < 5 {
+		t.Errorf("%d deliveries, the last tried %d times, %v", n, all[0].Tries, err)
+	}
+	c.fail = false
+	c.events(1, store.EventNewHost, model.Info)
+	c.round()
+	if got := c.taken(); !same(got, map[string][]int{"ops": {1}}) {
+		t.Errorf("after one was given up: %v", got)
+	}
+}
+
+// Many events come in messages of bounded size, each once, also when the service is stopped between any two steps.
+func TestManyEvents(t *testing.T) {
+	c := newScene(t)
+	c.channel("ops", nil)
+	c.round()
+	const many = perDelivery*3 + 17
+	c.events(many, store.EventNewHost, model.Info)
+	for range 3 {
+		c.s = New(c.st, c.s.Options) // as after a restart
+		c.round()
+	}
+	n := 0
+	for _, size := range c.taken()["ops"] {
+		if size > perDelivery {
+			t.Errorf("a message of %d events", size)
+		}
+		n += size
+	}
+	if n != many {
+		t.Errorf("%d events of %d", n, many)
+	}
+}
+
+// Two servers on one database send once.
+func TestTwoServers(t *testing.T) {
+	c := newScene(t)
+	c.channel("ops", nil)
+	c.round()
+	options := c.s.Options
+	options.Holder = "two"
+	other := New(c.st, options)
+	c.events(5, store.EventNewHost, model.Info)
+	if err := other.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.taken(); len(got) != 0 {
+		t.Errorf("the server without the lease sends: %v", got)
+	}
+	c.now = c.now.Add(leaseFor + time.Second) // the first one is gone
+	if err := other.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.round()
+	if got := c.taken(); !same(got, map[string][]int{"ops": {5}}) {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestTestButton(t *testing.T) {
+	c := newScene(t)
+	ch := c.channel("ops", nil)
+	if err := c.s.Test(t.Context(), *ch); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.got) != 1 || !c.got[0].Test || !strings.HasPrefix(c.got[0].Text, "ipcguard: test") {
+		t.Errorf("%+v", c.got)
+	}
+	c.fail = true
+	if err := c.s.Test(t.Context(), *ch); err == nil {
+		t.Error("a refused test passes")
+	}
+	kept, err := c.st.Channel(t.Context(), ch.ID)
+	if err != nil || kept.LastOK.IsZero() || kept.LastFail == "" {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	if s, err := OpenSecrets(c.key, kept.Sealed); err != nil || s.Key != secretKey {
+		t.Errorf("the secrets after a test: %v", err)
+	}
+	other, _, err := secret.Create(filepath.Join(t.TempDir(), "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := c.s.Options
+	options.Key = other
+	if err := New(c.st, options).Test(t.Context(), *ch); !errors.Is(err, secret.ErrWrongKey) {
+		t.Errorf("with another key: %v", err)
+	}
+}
+
+// One channel that nobody can understand keeps no other from being told.
+func TestBrokenChannel(t *testing.T) {
+	c := newScene(t)
+	c.channel("broken", func(ch *store.Channel) { ch.Digest = "every now and then" })
+	c.channel("sealed", func(ch *store.Channel) { ch.Sealed = []byte("not age") })
+	c.channel("ops", nil)
+	_ = c.s.Round(t.Context())
+	c.events(1, store.EventNewHost, model.Info)
+	if err := c.s.Round(t.Context()); err == nil {
+		t.Error("nobody is told of the broken one")
+	}
+	if got := c.taken(); !same(got, map[string][]int{"ops": {1}}) {
+		t.Errorf("%v", got)
+	}
+}
+
+// Run outlives a database that goes away: it says so once and ends with its context.
+func TestRunWithoutDatabase(t *testing.T) {
+	c := newScene(t)
+	var log strings.Builder
+	var mu sync.Mutex
+	c.s.Log = slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return log.Write(p)
+	}), nil))
+	c.s.Poll = time.Millisecond
+	c.st.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := c.s.Run(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if n := strings.Count(log.String(), "notifications wait"); n != 1 {
+		t.Errorf("told %d times: %s", n, log.String())
+	}
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
