@@ -31,7 +31,7 @@ Sources:
   FILE.pcap  FILE.pcapng           a packet capture, compressed (gzip, xz, zstd) or not
   FILE.evtx  FILE.xml  FILE.json   Windows event logs, exported and shipped ones too; Samba's audit logs
   -                                any of these on the standard input
-  FOLDER                           everything of these in it, oldest capture first
+  FOLDER  FILE.zip                 everything of these in it, oldest capture first
   live:IFACE                       the wire, on Linux, as root or with CAP_NET_RAW
   RESULT.json                      an earlier result of observe; several are joined
 
@@ -213,18 +213,20 @@ func (a *app) observeSource(ctx context.Context, run *observing, f *observeFlags
 	if err != nil {
 		return err
 	}
-	if info.IsDir() && !f.merge {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	magic := make([]byte, 4)
+	n, _ := file.ReadAt(magic, 0)
+	if (info.IsDir() || observe.IsArchive(magic[:n])) && !f.merge {
 		run.packets, run.logged = true, true
 		if err := run.traffic.ReadPath(ctx, name); err != nil {
 			return err
 		}
 		return run.logs.ReadFolder(ctx, name, observe.IsCapture)
 	}
-	file, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
 	if err := a.observeFile(ctx, run, f, filepath.Base(name), file); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -257,6 +259,9 @@ func (a *app) observeFile(ctx context.Context, run *observing, f *observeFlags, 
 	case observe.IsLog(head):
 		run.logged = true
 		return run.logs.Read(ctx, name, all)
+	}
+	if observe.IsArchive(head) {
+		return hinted{errors.New("a zip archive cannot be read from here"), "name it as a file"}
 	}
 	return hinted{errors.New("neither a capture nor a log nor a result of observe"), "ipcguard observe --help lists what is read"}
 }

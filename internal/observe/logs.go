@@ -8,9 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -61,33 +58,25 @@ func (l *Logs) Close() {
 	l.cov.sortNotes()
 }
 
-// ReadPath reads a file, or every log in a folder and the folders in it. In a folder, files of other kinds are counted
-// and passed over, and a file that cannot be read is counted and does not end the reading.
-func (l *Logs) ReadPath(ctx context.Context, path string) error {
-	info, err := os.Stat(path)
+// ReadPath reads a file, or every log in a folder and the folders in it, or in a zip archive. In a folder or an archive, files
+// of other kinds are counted and passed over, and a file that cannot be read is counted and does not end the reading.
+func (l *Logs) ReadPath(ctx context.Context, path string) error { return l.ReadFolder(ctx, path, nil) }
+
+// ReadFolder reads as ReadPath does. Files of a folder or an archive whose first bytes other knows are somebody else's, and not
+// counted.
+func (l *Logs) ReadFolder(ctx context.Context, path string, other func(head []byte) bool) error {
+	all, err := files(ctx, path, func(n int64) { l.cov.CountUnreadable("files that could not be opened", n) })
 	if err != nil {
 		return err
 	}
-	if !info.IsDir() {
-		return l.readFile(ctx, path)
+	if len(all) == 1 && all[0].path == path {
+		return all[0].read(ctx, l.Read)
 	}
-	return l.ReadFolder(ctx, path, nil)
-}
-
-// ReadFolder reads every log in a folder as ReadPath does. Files whose first bytes other knows are somebody else's, and not
-// counted.
-func (l *Logs) ReadFolder(ctx context.Context, path string, other func(head []byte) bool) error {
-	return filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			l.cov.CountUnreadable("files that could not be opened", 1)
-			return nil
-		case !entry.Type().IsRegular():
-			return nil // no links and devices: a folder of logs has neither
-		case other != nil && other(firstBytes(name)):
-			return nil
+	for _, f := range all {
+		if other != nil && other(f.head()) {
+			continue
 		}
-		err = l.readFile(ctx, name)
+		err := f.read(ctx, l.Read)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -96,33 +85,6 @@ func (l *Logs) ReadFolder(ctx context.Context, path string, other func(head []by
 		case err != nil:
 			l.cov.CountUnreadable("files that could not be read to their end", 1)
 		}
-		return nil
-	})
-}
-
-// firstBytes is enough of a file to tell what it is.
-func firstBytes(path string) []byte {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	head := make([]byte, 128<<10)
-	n, _ := io.ReadFull(f, head)
-	return head[:n]
-}
-
-func (l *Logs) readFile(ctx context.Context, path string) error { return readFile(ctx, path, l.Read) }
-
-// readFile opens a file for a source's Read, which calls it by its base name.
-func readFile(ctx context.Context, path string, read func(context.Context, string, io.Reader) error) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := read(ctx, filepath.Base(path), f); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }

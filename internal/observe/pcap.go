@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -183,42 +180,33 @@ func (t *Traffic) Settle() {
 	t.told.captured, t.told.dropped = t.captured, t.dropped
 }
 
-// ReadPath reads a capture file, or every capture in a folder and the folders in it, oldest first. In a folder, files of
-// other kinds are counted and passed over, and a file that cannot be read is counted and does not end the reading.
+// ReadPath reads a capture file, or every capture in a folder and the folders in it, or in a zip archive, oldest first. In a
+// folder or an archive, files of other kinds are passed over, and a file that cannot be read is counted and does not end the
+// reading.
 func (t *Traffic) ReadPath(ctx context.Context, path string) error {
-	info, err := os.Stat(path)
+	all, err := files(ctx, path, func(n int64) { t.cov.CountUnreadable("files that could not be opened", n) })
 	if err != nil {
 		return err
 	}
-	if !info.IsDir() {
-		return t.readFile(ctx, path)
+	if len(all) == 1 && all[0].path == path {
+		return all[0].read(ctx, t.Read)
 	}
-	type file struct {
-		name  string
+	type dated struct {
+		file
 		first time.Time
 	}
-	var files []file
-	err = filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			t.cov.CountUnreadable("files that could not be opened", 1)
-			return nil
-		case !entry.Type().IsRegular():
-			return nil
+	var captures []dated
+	for _, f := range all {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		first, err := firstTime(name)
-		if err != nil {
-			return nil // a log, perhaps; or nothing that observe reads
+		if first, err := firstTime(&f); err == nil { // else a log, perhaps; or nothing that observe reads
+			captures = append(captures, dated{f, first})
 		}
-		files = append(files, file{name, first})
-		return ctx.Err()
-	})
-	if err != nil {
-		return err
 	}
-	slices.SortStableFunc(files, func(a, b file) int { return a.first.Compare(b.first) })
-	for _, f := range files {
-		switch err := t.readFile(ctx, f.name); {
+	slices.SortStableFunc(captures, func(a, b dated) int { return a.first.Compare(b.first) })
+	for _, f := range captures {
+		switch err := f.read(ctx, t.Read); {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
@@ -229,13 +217,13 @@ func (t *Traffic) ReadPath(ctx context.Context, path string) error {
 }
 
 // firstTime is when a capture begins.
-func firstTime(path string) (time.Time, error) {
-	f, err := os.Open(path)
+func firstTime(f *file) (time.Time, error) {
+	body, err := f.open()
 	if err != nil {
 		return time.Time{}, err
 	}
-	defer f.Close()
-	r, err := openCapture(f)
+	defer body.Close()
+	r, err := openCapture(body)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -280,10 +268,6 @@ func (r *cutReader) Read(p []byte) (int, error) {
 	n := copy(p, r.b)
 	r.b = r.b[n:]
 	return n, nil
-}
-
-func (t *Traffic) readFile(ctx context.Context, path string) error {
-	return readFile(ctx, path, t.Read)
 }
 
 // farApart is how far the times of two captures may be apart for their connections to be the same.

@@ -1,0 +1,164 @@
+package observe
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+)
+
+// file is one file of a folder, or of an archive in it.
+type file struct {
+	path string // to say where it is
+	open func() (io.ReadCloser, error)
+}
+
+// files lists the regular files of a folder and of the folders in it, and those in its zip archives; or those of one archive,
+// or one file alone. An archive within an archive is a file like any other. unread counts what could not be opened.
+func files(ctx context.Context, root string, unread func(n int64)) ([]file, error) {
+	info, err := os.Stat(root)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return appendFile(nil, root)
+	}
+	var out []file
+	err = filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			unread(1)
+			return nil
+		case !entry.Type().IsRegular():
+			return ctx.Err() // no links and devices: a folder of captures and logs has neither
+		}
+		more, err := appendFile(out, name)
+		if err != nil {
+			unread(1)
+			return ctx.Err()
+		}
+		out = more
+		return ctx.Err()
+	})
+	return out, err
+}
+
+// appendFile adds a file, or the files of an archive.
+func appendFile(out []file, name string) ([]file, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return out, err
+	}
+	defer f.Close()
+	head := make([]byte, len(zipMagic))
+	if _, err := io.ReadFull(f, head); err != nil || !IsArchive(head) {
+		return append(out, file{name, func() (io.ReadCloser, error) { return os.Open(name) }}), nil
+	}
+	archive, err := readArchive(f)
+	if err != nil {
+		return out, fmt.Errorf("%s: %w", name, err)
+	}
+	for _, member := range archive.File {
+		if member.Mode().IsRegular() {
+			out = append(out, file{name + "!" + member.Name, func() (io.ReadCloser, error) { return openMember(name, member.Name) }})
+		}
+	}
+	return out, nil
+}
+
+var zipMagic = []byte("PK\x03\x04")
+
+// IsArchive tells from the first bytes of a file whether it is a zip archive.
+func IsArchive(head []byte) bool { return bytes.HasPrefix(head, zipMagic) }
+
+// maxDirectory bounds an archive's list of its files, of which each takes several times as much in memory: some 100,000.
+const maxDirectory = 8 << 20
+
+// ErrArchive says that an archive's list of files is missing, damaged or too long.
+var ErrArchive = errors.New("a zip archive that cannot be read")
+
+func readArchive(f *os.File) (*zip.Reader, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	// The list's size stands in the record at the archive's end, behind which a comment of 64 KiB may follow.
+	const record, comment = 22, 1<<16 - 1
+	end := make([]byte, min(info.Size(), record+comment))
+	if _, err := f.ReadAt(end, info.Size()-int64(len(end))); err != nil {
+		return nil, err
+	}
+	at := bytes.LastIndex(end, []byte("PK\x05\x06"))
+	if at < 0 || at+record > len(end) || binary.LittleEndian.Uint32(end[at+12:]) > maxDirectory {
+		return nil, ErrArchive
+	}
+	z, err := zip.NewReader(f, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrArchive, err)
+	}
+	return z, nil
+}
+
+// member is an open file of an archive, and the archive.
+type member struct {
+	io.ReadCloser
+	archive *os.File
+}
+
+func (m member) Close() error { return errors.Join(m.ReadCloser.Close(), m.archive.Close()) }
+
+func openMember(archive, name string) (io.ReadCloser, error) {
+	f, err := os.Open(archive)
+	if err != nil {
+		return nil, err
+	}
+	z, err := readArchive(f)
+	if err == nil {
+		for _, m := range z.File {
+			if m.Name == name && m.Mode().IsRegular() {
+				var r io.ReadCloser
+				if r, err = m.Open(); err == nil {
+					return member{r, f}, nil
+				}
+				break
+			}
+		}
+	}
+	_ = f.Close()
+	if err == nil {
+		err = fs.ErrNotExist
+	}
+	return nil, fmt.Errorf("%s: %w", archive, err)
+}
+
+// read opens the file for a source's Read, which calls it by its base name.
+func (f *file) read(ctx context.Context, read func(context.Context, string, io.Reader) error) error {
+	r, err := f.open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := read(ctx, path.Base(filepath.ToSlash(f.path)), r); err != nil {
+		return fmt.Errorf("%s: %w", f.path, err)
+	}
+	return nil
+}
+
+// head is enough of a file to tell what it is; nil when it cannot be read.
+func (f *file) head() []byte {
+	r, err := f.open()
+	if err != nil {
+		return nil
+	}
+	defer r.Close()
+	head := make([]byte, 128<<10)
+	n, _ := io.ReadFull(r, head)
+	return head[:n]
+}
