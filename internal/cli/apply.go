@@ -101,6 +101,9 @@ func whoami() string {
 
 // openTarget opens what a spec names.
 func (a *app) openTarget(ctx context.Context, spec string, logon logonMaker) (apply.Target, error) {
+	if t, err := a.practice.open(spec); t != nil || err != nil {
+		return t, err
+	}
 	switch {
 	case strings.HasPrefix(spec, "samba:"):
 		return apply.OpenSamba(strings.TrimPrefix(spec, "samba:"))
@@ -301,6 +304,10 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 	j, err := e.Apply(ctx, apply.Request{
 		Plan: *p, Bytes: text, Target: t, Within: f.within,
 		Arm: func(ctx context.Context, j *apply.Journal) (err error) {
+			if a.practice != nil {
+				guard = a.practice.guard(ctx, e, j.ID)
+				return nil
+			}
 			guard, err = e.Guard(ctx, j, secret.forGuard(spec))
 			return err
 		},

@@ -1,87 +1,220 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
-	"sync/atomic"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
-	"ipcguard/internal/model"
-	"ipcguard/internal/report"
-	"ipcguard/internal/scan"
-	"ipcguard/internal/scan/targets"
+	"ipcguard/internal/apply"
+	"ipcguard/internal/format/smbconf"
 	"ipcguard/internal/smbtest"
 )
 
-const demoHelp = `Show scan at work on a practice server: an SMB server inside this process, on a loopback address, with made-up names.
-It is scanned as Samba with its defaults (exposed), then as the same server after "restrict anonymous = 2" (closed).
+const demoHelp = `Show the whole loop on a practice server: scan, audit, plan, apply with a dead-man guard, confirm, verify, scan, roll
+back. The practice server is an SMB server inside this process, on a loopback address, with made-up names. It takes its
+behaviour from an smb.conf in a temporary directory, as Samba does, and answers as Samba 4.17 was measured to answer with
+that setting. Every step is this program's own command, and what it prints; the guard lives in this process.
 
-Nothing outside this process is touched, and nothing is left running. "make demo" does the same with a real Samba
-server where one can be had.
+What a practice server cannot show: Samba's own programs (testparm, smbcontrol, its helpers) are not asked, and nothing
+but a real server proves anything about one. "make demo" does the same with a real Samba server where one can be had.
+
+Nothing outside this process and its temporary directory is touched, and nothing is left.
 `
 
 func (a *app) demo() *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
-		Short: "Show it at work on a practice server inside this process",
+		Short: "Show the whole loop on a practice server inside this process",
 		Long:  demoHelp,
 		Args:  noArguments,
 		RunE:  func(c *cobra.Command, _ []string) error { return a.runDemo(c.Context()) },
 	}
 }
 
-func (a *app) runDemo(ctx context.Context) error {
-	weak, err := smbtest.NewHost("samba", "PRACTICE1")
+// practice is the server of the demo: a configuration, and who watches over its changes.
+type practice struct {
+	dir, config string
+	watching    chan struct{} // closed when the guard has ended; nil where there is none
+	dismiss     context.CancelFunc
+}
+
+// host is the practice server as its configuration has it now. It is asked for every connection, so that a change counts
+// from the next one on.
+func (p *practice) host(netip.Addr) *smbtest.Host {
+	c, err := smbconf.Load(p.config, smbconf.Options{})
+	if err != nil {
+		return nil // it closes the connection, as a server without a configuration does
+	}
+	profile := "samba"
+	if v, ok := c.Global.Get("restrict anonymous"); ok {
+		switch n, _ := v.Int(); {
+		case n == 1:
+			profile = "samba-1"
+		case n >= 2:
+			profile = "samba-2"
+		}
+	}
+	h, err := smbtest.NewHost(profile, "PRACTICE1")
+	if err != nil {
+		return nil
+	}
+	return h
+}
+
+// open gives the target that a spec names, where it is the practice server.
+func (p *practice) open(spec string) (apply.Target, error) {
+	if p == nil || spec != "samba:"+p.config {
+		return nil, nil
+	}
+	return apply.OpenPractice(p.config, func() error { return nil })
+}
+
+// guard watches over an apply in this process: a practice server does not outlive it.
+func (p *practice) guard(ctx context.Context, e *apply.Engine, id string) string {
+	ctx, p.dismiss = context.WithCancel(context.WithoutCancel(ctx))
+	p.watching = make(chan struct{})
+	own := *e
+	own.Who, own.Log = "the guard of "+id, nil
+	go func() {
+		defer close(p.watching)
+		_ = own.Watch(ctx, id) // what it could not take back goes with the directory
+	}()
+	return "this process, as long as the demo runs"
+}
+
+func (p *practice) close() error {
+	if p.watching != nil {
+		p.dismiss()
+		<-p.watching
+	}
+	return os.RemoveAll(p.dir)
+}
+
+const practiceConf = `# The configuration of a practice server
+[global]
+	netbios name = PRACTICE1
+	interfaces = %s/8
+	bind interfaces only = yes
+	smb ports = %d
+	lock directory = %s
+
+; nothing here says who may come in: that is left to the defaults
+[finance]
+	path = %s
+	read only = no
+`
+
+// newPractice makes the directory of a practice server.
+func newPractice() (*practice, error) {
+	dir, err := os.MkdirTemp("", "ipcguard-demo-")
+	if err != nil {
+		return nil, err
+	}
+	p := &practice{dir: dir, config: filepath.Join(dir, "smb.conf")}
+	if err := os.MkdirAll(filepath.Join(dir, "lock", "msg.lock"), 0o700); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+func (a *app) runDemo(ctx context.Context) (err error) {
+	p, err := newPractice()
 	if err != nil {
 		return err
 	}
-	restricted, err := smbtest.NewHost("samba-2", "PRACTICE1")
-	if err != nil {
-		return err
-	}
-	var now atomic.Pointer[smbtest.Host]
-	now.Store(weak)
-	server, err := smbtest.StartMany("127.0.0.1:0", func(netip.Addr) *smbtest.Host { return now.Load() })
+	defer func() { err = errors.Join(err, p.close()) }()
+	server, err := smbtest.StartMany("127.0.0.1:0", p.host)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	fmt.Fprintf(a.stdout, "A practice server that behaves as Samba with its defaults, on %s:\n\n", server.Address())
-	if err := a.demoScan(ctx, server.Address(), model.Exposed); err != nil {
+	at := func(name string) string { return filepath.Join(p.dir, name) }
+	original := fmt.Appendf(nil, practiceConf, "127.0.0.1", server.Port(), at("lock"), at("finance"))
+	if err := os.WriteFile(p.config, original, 0o600); err != nil {
 		return err
 	}
-	now.Store(restricted)
-	fmt.Fprint(a.stdout, "\nThe same server after \"restrict anonymous = 2\":\n\n")
-	return a.demoScan(ctx, server.Address(), model.Closed)
-}
-
-// demoScan scans as the verb does, and fails where the verdict is another than the demo promises.
-func (a *app) demoScan(ctx context.Context, address string, want model.Verdict) error {
-	list, err := targets.Parse(ctx, []string{address}, targets.Options{})
-	if err != nil {
+	if err := os.WriteFile(at("anna"), []byte("username = anna\npassword = Passw0rd!\n"), 0o600); err != nil {
 		return err
 	}
-	scanner, err := scan.New(scan.Options{})
-	if err != nil {
-		return err
+	inside := &app{stdin: strings.NewReader(""), stdout: a.stdout, stderr: a.stderr, practice: p}
+	address, state := server.Address(), at("journal")
+	fmt.Fprintf(a.stdout, "A practice server that behaves as Samba with its defaults, on %s. It is no Samba: make demo shows a real one.\n", address)
+	steps := []struct {
+		says string
+		want int
+		args []string
+	}{
+		{"What a stranger is given:", exitExposed, []string{"scan", address}},
+		{"The same as files, with what the configuration says, for a plan:", exitExposed, []string{"scan", address, "--format", "json", "-o", at("scan.json")}},
+		{"", exitExposed, []string{"audit", p.config, "--format", "json", "-o", at("audit.json")}},
+		{"What to change, what that stops, and what stays open:", exitOK, []string{"plan", "--audit", at("audit.json"), "--scan", at("scan.json")}},
+		{"", exitOK, []string{"plan", "--audit", at("audit.json"), "--scan", at("scan.json"), "--format", "json", "-o", at("plan.json")}},
+		{"The change, with a way back, a proof from outside, and a guard that takes it back unless it is confirmed:", exitOK, []string{
+			"apply", at("plan.json"), "--target", "samba:" + p.config, "--state", state, "--confirm-within", "2m",
+			"--credentials-file", at("anna"), "--check", "share:finance", "--check", "pipe:srvsvc",
+		}},
+		{"", exitOK, []string{"confirm", "ID", "--state", state}},
+		{"What a stranger is given now, and whether anna still works:", exitOK, []string{"scan", address}},
+		{"", exitOK, []string{"verify", address, "--plan", at("plan.json"), "--credentials-file", at("anna"), "--check", "pipe:srvsvc"}},
+		{"And back:", exitOK, []string{"rollback", "ID", "--state", state}},
+		{"", exitExposed, []string{"scan", address}},
 	}
-	fmt.Fprintf(a.stdout, "$ ipcguard scan %s\n", address)
-	w, err := report.NewScanWriter(a.stdout, "text", report.Style{Color: colorful(a.stdout)})
-	if err != nil {
-		return err
+	for _, s := range steps {
+		if s.says != "" {
+			fmt.Fprintf(a.stdout, "\n%s\n", s.says)
+		}
+		if err := inside.demoStep(ctx, s.want, state, s.args); err != nil {
+			return err
+		}
 	}
-	got := model.Verdict("")
-	err = scanner.Run(ctx, list, &scan.Tally{}, func(r *model.Scan) error {
-		got = r.Verdict
-		return w.Write(r)
-	})
-	if cerr := w.Close(); err == nil {
-		err = cerr
+	now, err := os.ReadFile(p.config)
+	if err == nil && !bytes.Equal(now, original) {
+		err = errors.New("smb.conf is not as it was")
 	}
-	if err == nil && got != want {
-		err = fmt.Errorf("the practice server is %s, the demo expects %s", got, want)
+	if err == nil {
+		fmt.Fprintln(a.stdout, "\nsmb.conf is byte for byte as it was.")
 	}
 	return err
+}
+
+// demoStep shows and runs one command of this program, with the id of the last apply where it says ID, and fails where its
+// exit status is another than the demo promises.
+func (a *app) demoStep(ctx context.Context, want int, state string, args []string) error {
+	for i, arg := range args {
+		if arg != "ID" {
+			continue
+		}
+		e, err := a.engine(&placeFlags{state: state}, nil)
+		if err != nil {
+			return err
+		}
+		all, err := e.History()
+		if err != nil || len(all) == 0 {
+			return fmt.Errorf("the demo finds no apply: %w", err)
+		}
+		args[i] = all[len(all)-1].ID
+	}
+	short := func(s string) string { return strings.ReplaceAll(s, a.practice.dir+string(filepath.Separator), "") }
+	fmt.Fprintf(a.stdout, "$ ipcguard %s\n", short(strings.Join(args, " ")))
+	var out bytes.Buffer
+	step := *a
+	step.stdout, step.stderr = &out, &out
+	root := step.root()
+	root.SetArgs(args)
+	code := exitCode(root.ExecuteContext(ctx), &out)
+	fmt.Fprint(a.stdout, short(out.String()))
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if code != want {
+		return fmt.Errorf("ipcguard %s ended with exit status %d, the demo expects %d", args[0], code, want)
+	}
+	return nil
 }
