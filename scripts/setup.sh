@@ -36,12 +36,31 @@ rsyslog             rsyslogd    notifications taken in by a real syslog daemon
 rsyslog-gnutls      -           notifications taken in by a real syslog daemon over TLS
 python3-aiosmtpd    -           notifications taken in by a real mail server
 openssl             openssl     signatures and certificates checked by openssl
+chromium            chromium    the page in a real browser
+npm                 npm         the accessibility check of the page
 '
 fi
 
 say() { echo "setup: $*" >&2; }
 have_apt() { [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; }
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# The checker of accessibility is a package of npm. It has a licence of its own (MPL-2.0) and is for tests alone: it is
+# kept in the user's cache, not here.
+axe=4.14.1
+axe_sum=29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
+fetch_axe() {
+  local dir=${XDG_CACHE_HOME:-$HOME/.cache}/ipcguard tmp done=
+  [ ! -s "$dir/axe-core-$axe.min.js" ] || return 0
+  command -v npm >/dev/null || return 1
+  tmp=$(mktemp -d)
+  if (cd "$tmp" && npm pack --silent "axe-core@$axe" && tar xzf axe-core-*.tgz &&
+    echo "$axe_sum  package/axe.min.js" | sha256sum --check --status) >/dev/null 2>&1; then
+    mkdir -p "$dir" && mv "$tmp/package/axe.min.js" "$dir/axe-core-$axe.min.js" && done=yes
+  fi
+  rm -rf "$tmp"
+  [ -n "$done" ]
+}
 
 # missing_peers prints the lines of the table whose package is not here.
 missing_peers() {
@@ -71,6 +90,10 @@ finish() {
       say "skipped: tests against a domain controller and against many hosts (no namespaces may be made here)"
       failed=1
     fi
+    fetch_axe || {
+      say "skipped: the accessibility check of the page (npm could not fetch axe-core $axe)"
+      failed=1
+    }
     [ -d "$(dirname "$0")/../../shared" ] || say "skipped: tests on recorded traffic, hives and logs (no ../shared beside this folder)"
   fi
   [ "${CI:-}" = true ] || failed=0

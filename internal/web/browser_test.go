@@ -1,0 +1,175 @@
+package web
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+
+	"ipcguard/internal/peer"
+	"ipcguard/internal/store"
+)
+
+// browser starts Debian's chromium, once for a test; tab opens a page in it. It ends with the test.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	peer.Need(t, "chromium")
+	if testing.Short() {
+		t.Skip("a browser takes seconds to start")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("disable-component-update", true),
+	)
+	all, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	ctx, end := chromedp.NewContext(all)
+	t.Cleanup(end)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal("chromium does not start: ", err)
+	}
+	return ctx
+}
+
+// page is a tab of a browser, logged in or not.
+type page struct {
+	t    *testing.T
+	ctx  context.Context
+	base string
+}
+
+// tab opens one. Whatever it does has to end within a few minutes.
+func (s *testSite) tab(t *testing.T, browser context.Context) *page {
+	t.Helper()
+	ctx, end := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(end)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	t.Cleanup(cancel)
+	return &page{t, ctx, s.server.URL}
+}
+
+// do runs actions, each of which waits for what it needs.
+func (p *page) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	if err := chromedp.Do(p.ctx, actions...); err != nil {
+		p.t.Fatalf("at %s: %v", p.where(), err)
+	}
+}
+
+// where is the path of the page that is shown.
+func (p *page) where() string {
+	location, err := chromedp.Run(p.ctx, chromedp.Location())
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimPrefix(location, p.base)
+}
+
+func (p *page) open(path string) { p.t.Helper(); p.do(chromedp.Navigate(p.base + path)) }
+
+// eval asks the page a question.
+func eval[T any](p *page, expression string) T {
+	p.t.Helper()
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatalf("at %s: %s: %v", p.where(), expression, err)
+	}
+	return v
+}
+
+// press clicks on what leads to another page, and waits for it.
+func (p *page) press(css string) {
+	p.t.Helper()
+	if _, err := chromedp.RunResponse(p.ctx, chromedp.Click(chromedp.CSS(css))); err != nil {
+		p.t.Fatalf("at %s: pressing %s: %v", p.where(), css, err)
+	}
+}
+
+// text is what an element shows.
+func (p *page) text(css string) string {
+	p.t.Helper()
+	s, err := chromedp.Run(p.ctx, chromedp.Text(chromedp.CSS(css)))
+	if err != nil {
+		p.t.Fatalf("at %s: reading %s: %v", p.where(), css, err)
+	}
+	return s
+}
+
+// call sends a command of the browser's own protocol.
+func call[P, R any](p *page, cmd cdp.Command[P, R], params P) {
+	p.t.Helper()
+	if _, err := chromedp.Call(p.ctx, cmd, params); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// size sets what the page is shown on.
+func (p *page) size(width int64, dark bool) {
+	p.t.Helper()
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1})
+	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
+}
+
+// loginAs takes over the session of somebody who logged in without a browser.
+func (p *page) loginAs(s *testSite, role store.Role) {
+	p.t.Helper()
+	who := s.login(role)
+	req := who.http.Jar.Cookies(mustURL(p.base))
+	for _, c := range req {
+		if c.Name == "ipcguard" {
+			call(p, network.SetCookie, network.SetCookieParams{Name: c.Name, Value: c.Value, URL: p.base})
+		}
+	}
+}
+
+// TestScreenshots writes pictures of every page for people to look at, where IPCGUARD_SHOTS names a directory.
+func TestScreenshots(t *testing.T) {
+	dir := os.Getenv("IPCGUARD_SHOTS")
+	if dir == "" {
+		t.Skip("IPCGUARD_SHOTS names no directory for pictures")
+	}
+	s := newTestSite(t)
+	plainSeed().fill(t, s.st)
+	p := s.tab(t, browser(t))
+	for _, name := range []string{"login", "page"} {
+		if name == "page" {
+			p.loginAs(s, store.RoleAdmin)
+		}
+		paths := []string{"/login"}
+		if name == "page" {
+			paths = s.pathsOf()
+		}
+		for _, path := range paths {
+			for _, width := range []int64{360, 1440} {
+				for _, dark := range []bool{false, true} {
+					if only := os.Getenv("IPCGUARD_SHOT"); only != "" && only != path {
+						continue
+					}
+					p.size(width, dark)
+					p.open(path)
+					png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+					if err != nil {
+						t.Fatal(path, err)
+					}
+					file := unsafeInFile.ReplaceAllString(path, "_") + map[bool]string{true: "-dark", false: "-light"}[dark] + map[int64]string{360: "-360", 1440: "-1440"}[width] + ".png"
+					if err := os.WriteFile(filepath.Join(dir, file), png, 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+	}
+}
+
+func replaceRules(rules string) string { return strings.Replace(axeRun, "RULES", rules, 1) }

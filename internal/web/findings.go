@@ -1,0 +1,80 @@
+package web
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+// findings lists what is open by kind, and every single one behind a kind.
+type findings struct {
+	Query   url.Values
+	Words   []string
+	Kinds   []findingKind
+	Rows    []store.HostFinding
+	Heads   map[string]head
+	Pager   pager
+	Exports []export
+	One     *findingKind // where one kind is asked for
+	Filter  choices
+}
+
+type findingKind struct {
+	ID, Title, Meaning, Fix string
+	Severity                model.Severity
+	Hosts, Excepted         int
+	Settings                []string
+	Meter                   meter
+	URL                     string
+}
+
+func findingsPage(v *visit) error {
+	q := v.r.URL.Query()
+	filter := filterOf(q)
+	d := findings{Query: filterQuery(q), Words: filterWords(q), Heads: map[string]head{}}
+	counts, err := v.store.FindingCounts(v.ctx(), filter)
+	if err != nil {
+		return err
+	}
+	all, err := v.store.Counts(v.ctx(), store.HostFilter{Site: filter.Site, Tag: filter.Tag, Owner: filter.Owner})
+	if err != nil {
+		return err
+	}
+	for _, c := range counts {
+		if filter.Finding != "" && c.Finding != filter.Finding {
+			continue
+		}
+		d.Kinds = append(d.Kinds, v.findingKind(c, all.Hosts))
+	}
+	slices.SortStableFunc(d.Kinds, func(a, b findingKind) int {
+		if x := b.Severity.Rank() - a.Severity.Rank(); x != 0 {
+			return x
+		}
+		if x := b.Hosts - a.Hosts; x != 0 {
+			return x
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	if filter.Finding != "" && len(d.Kinds) > 0 {
+		d.One = &d.Kinds[0]
+	}
+	page := sortable(v.pageOf("-severity", rows), "-severity", "severity", "finding", "first_seen", "host")
+	list, total, err := v.store.Findings(v.ctx(), filter, page)
+	if err != nil {
+		return err
+	}
+	d.Rows, d.Pager = list, v.pager(page, len(list), total)
+	for _, c := range []struct{ key, label string }{{"severity", "Weight"}, {"finding", "Finding"}, {"host", "Host"}, {"first_seen", "Open since"}} {
+		d.Heads[c.key] = v.head(page, c.key, c.label, "", c.key == "severity" || c.key == "first_seen")
+	}
+	if d.Filter, err = v.choices(q); err != nil {
+		return err
+	}
+	for _, format := range exportFormats {
+		d.Exports = append(d.Exports, export{format, "/export/findings." + format + "?" + d.Query.Encode()})
+	}
+	return v.render("findings", "Findings", d)
+}

@@ -1,0 +1,187 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+// host is everything that is known of one machine.
+type host struct {
+	store.Host
+	Names     []store.HostName
+	Same      *store.Host
+	Targets   []store.Target
+	Cells     []namedCell
+	Findings  []findingRow
+	Scan      *model.Scan
+	ScanAt    time.Time
+	Ladder    *ladder
+	Audit     *auditView
+	Use       *useView
+	Plan      *planView
+	Journal   *journalView
+	Spans     []spanRow
+	Results   []store.Result
+	Events    []store.Event
+	Changes   int
+	MayReplan bool
+	Form      *form
+}
+
+type namedCell struct {
+	cell
+	What model.Disclosure
+}
+
+// findingRow is a finding with what the catalog says of it.
+type findingRow struct {
+	store.HostFinding
+	Title, Meaning, Fix string
+	Until               time.Time // of its exception
+	Reason              string
+}
+
+// How much of each list a host's page shows; the lists themselves have pages of their own.
+const (
+	mostEvents  = 20
+	mostResults = 10
+	mostSpans   = 60
+)
+
+func (v *visit) hostOf() (store.Host, error) {
+	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
+	if err != nil {
+		return store.Host{}, errNotFound
+	}
+	return v.store.Host(v.ctx(), id)
+}
+
+func hostPage(v *visit) error {
+	h, err := v.hostOf()
+	if err != nil {
+		return err
+	}
+	return v.showHost(h, newForm(nil), http.StatusOK)
+}
+
+func (v *visit) showHost(h store.Host, f *form, status int) error {
+	ctx := v.ctx()
+	d := host{Host: h, Form: f}
+	var err error
+	for i, c := range cellsOf(h.Cells) {
+		d.Cells = append(d.Cells, namedCell{c, model.Disclosures()[i]})
+	}
+	if d.Names, err = v.store.HostNames(ctx, h.ID); err != nil {
+		return err
+	}
+	if h.SameAs != 0 {
+		if same, err := v.store.Host(ctx, h.SameAs); err == nil {
+			d.Same = &same
+		}
+	}
+	if d.Targets, _, err = v.store.Targets(ctx, store.TargetFilter{HostID: h.ID}, store.Page{Size: 20}); err != nil {
+		return err
+	}
+	if d.Findings, err = v.findingRows(h.ID); err != nil {
+		return err
+	}
+	var scan model.Scan
+	if d.ScanAt, err = v.document(ctx, h.ID, "scan", &scan); err != nil {
+		return err
+	} else if !d.ScanAt.IsZero() {
+		d.Scan, d.Ladder = &scan, newLadder(&scan)
+	}
+	if d.Audit, err = v.auditOf(h.ID); err != nil {
+		return err
+	}
+	if d.Use, err = v.useOf(h.ID); err != nil {
+		return err
+	}
+	if d.Plan, err = v.planOf(h); err != nil {
+		return err
+	}
+	if d.Journal, err = v.journalOf(h.ID); err != nil {
+		return err
+	}
+	if d.Spans, err = v.spansOf(h.ID); err != nil {
+		return err
+	}
+	if d.Results, _, err = v.store.Results(ctx, h.ID, store.Page{Size: mostResults, Sort: "-at"}); err != nil {
+		return err
+	}
+	if d.Events, d.Changes, err = v.store.Events(ctx, store.EventFilter{HostID: h.ID}, store.Page{Size: mostEvents, Sort: "-at"}); err != nil {
+		return err
+	}
+	return v.renderStatus(status, "host", brief(h.Name), d)
+}
+
+// document reads a stored document into what it holds. A host without one, or with one of a later program that cannot be
+// read, has none; the time is zero then.
+func (v *visit) document(ctx context.Context, hostID int64, kind string, into any) (time.Time, error) {
+	b, at, err := v.store.Document(ctx, hostID, kind)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, err
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		v.log.Warn("a stored document cannot be read", "host", hostID, "kind", kind, "error", err)
+		return time.Time{}, nil
+	}
+	return at, nil
+}
+
+// findingRows lists what is open on a host, with the exceptions that cover it.
+func (v *visit) findingRows(hostID int64) ([]findingRow, error) {
+	all, err := v.store.HostFindings(v.ctx(), hostID)
+	if err != nil {
+		return nil, err
+	}
+	exceptions, err := v.store.Exceptions(v.ctx(), false)
+	if err != nil {
+		return nil, err
+	}
+	var out []findingRow
+	for _, f := range all {
+		if !f.Ended.IsZero() {
+			continue
+		}
+		row := findingRow{HostFinding: f, Title: v.findingTitle(f.Finding)}
+		if c := v.catalog.Finding(f.Finding); c != nil {
+			row.Meaning, row.Fix = c.Meaning, c.Fix
+		}
+		for _, e := range exceptions {
+			if e.ID == f.Exception {
+				row.Until, row.Reason = e.Until, e.Reason
+			}
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+// scanHost starts a run over one host.
+func scanHost(v *visit) error {
+	h, err := v.hostOf()
+	if err != nil {
+		return err
+	}
+	kind := store.RunScan
+	if v.r.PostFormValue("kind") == string(store.RunAudit) {
+		kind = store.RunAudit
+	}
+	run, err := v.fleet.StartRun(v.ctx(), v.user.Name, kind, store.Selector{Hosts: []int64{h.ID}}, false)
+	if err != nil {
+		return err
+	}
+	v.act("run.start", "run "+strconv.FormatInt(run.ID, 10), string(kind)+" of "+brief(h.Name))
+	return v.done("/runs/"+strconv.FormatInt(run.ID, 10), "The run begins.")
+}

@@ -1,0 +1,273 @@
+package web
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+// auditView is what a host's configuration says.
+type auditView struct {
+	*model.Audit
+	At       time.Time
+	Settings []settingView
+	Hidden   int // settings that were never read, or do not apply
+	Access   []accessView
+}
+
+type settingView struct {
+	model.Setting
+	Known bool // the catalog has a page on it
+}
+
+type accessView struct {
+	Identity      model.Identity
+	Session, Tree model.Outcome
+	Given, Open   []string
+}
+
+func (v *visit) auditOf(hostID int64) (*auditView, error) {
+	var a model.Audit
+	at, err := v.document(v.ctx(), hostID, "audit", &a)
+	if err != nil || at.IsZero() {
+		return nil, err
+	}
+	d := &auditView{Audit: &a, At: at}
+	for _, s := range a.Settings {
+		if s.NotRead || s.State == model.StateNotApplicable {
+			d.Hidden++
+			continue
+		}
+		d.Settings = append(d.Settings, settingView{s, v.catalog.Setting(s.ID) != nil})
+	}
+	order := map[model.State]int{model.StateWeak: 0, model.StateUnknown: 1}
+	slices.SortStableFunc(d.Settings, func(a, b settingView) int {
+		x, ok := order[a.State]
+		if !ok {
+			x = 2
+		}
+		y, ok := order[b.State]
+		if !ok {
+			y = 2
+		}
+		return x - y
+	})
+	for _, id := range []model.Identity{model.Anonymous, model.Guest, model.UnknownUser, model.User} {
+		a, ok := a.Access[id]
+		if !ok {
+			continue
+		}
+		row := accessView{Identity: id, Session: a.Session, Tree: a.Tree}
+		for _, kind := range model.Disclosures() {
+			switch a.Discloses[kind] {
+			case model.Allowed:
+				row.Given = append(row.Given, words(kind))
+			case model.OutcomeUnknown:
+				row.Open = append(row.Open, words(kind))
+			}
+		}
+		d.Access = append(d.Access, row)
+	}
+	return d, nil
+}
+
+// useView is who really uses a host's IPC$.
+type useView struct {
+	At       time.Time
+	Coverage model.Coverage
+	Uses     []model.Use
+	More     int
+}
+
+// mostUses is how many rows of use a page shows: strangers first, then what happens most.
+const mostUses = 200
+
+func (v *visit) useOf(hostID int64) (*useView, error) {
+	var o model.Observation
+	at, err := v.document(v.ctx(), hostID, "observe", &o)
+	if err != nil || at.IsZero() {
+		return nil, err
+	}
+	stranger := func(u model.Use) int {
+		switch u.Identity {
+		case model.Anonymous, model.Guest, model.UnknownUser:
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(o.Uses, func(a, b model.Use) int {
+		if x := stranger(a) - stranger(b); x != 0 {
+			return x
+		}
+		return int(max(-1, min(1, b.Count-a.Count)))
+	})
+	n := min(len(o.Uses), mostUses)
+	return &useView{at, o.Coverage, o.Uses[:n], len(o.Uses) - n}, nil
+}
+
+// journalView is what was applied on a host, as "ipcguard history --format json" told it.
+type journalView struct {
+	At      time.Time
+	Applies []applyView
+}
+
+type applyView struct {
+	ID      string         `json:"id"`
+	Started time.Time      `json:"started"`
+	Ended   time.Time      `json:"ended"`
+	Who     string         `json:"who"`
+	Phase   string         `json:"phase"`
+	Target  string         `json:"target"`
+	Plan    string         `json:"plan_hash"`
+	Records []recordView   `json:"records"`
+	Changes []recordChange `json:"-"`
+}
+
+type recordView struct {
+	Action  string         `json:"action"`
+	Time    time.Time      `json:"time"`
+	Who     string         `json:"who"`
+	Why     string         `json:"why"`
+	Passed  bool           `json:"proof_passed"`
+	Changes []recordChange `json:"changes"`
+}
+
+type recordChange struct {
+	Where string `json:"where"`
+	From  string `json:"from"`
+	To    string `json:"to"`
+}
+
+// mostApplies is how many of a journal's entries a page shows, the newest.
+const mostApplies = 30
+
+func (v *visit) journalOf(hostID int64) (*journalView, error) {
+	var raw json.RawMessage
+	at, err := v.document(v.ctx(), hostID, "journal", &raw)
+	if err != nil || at.IsZero() {
+		return nil, err
+	}
+	d := &journalView{At: at}
+	if d.Applies, err = readJournal(raw); err != nil {
+		v.log.Warn("a stored journal cannot be read", "host", hostID, "error", err)
+		return nil, nil
+	}
+	slices.SortStableFunc(d.Applies, func(a, b applyView) int { return b.Started.Compare(a.Started) })
+	d.Applies = d.Applies[:min(len(d.Applies), mostApplies)]
+	for i := range d.Applies {
+		if r := d.Applies[i].Records; len(r) > 0 {
+			d.Applies[i].Changes = r[0].Changes
+		}
+	}
+	return d, nil
+}
+
+// readJournal reads a list of applies, or one.
+func readJournal(b []byte) ([]applyView, error) {
+	var list []applyView
+	if json.Unmarshal(b, &list) != nil {
+		var one applyView
+		if err := json.Unmarshal(b, &one); err != nil {
+			return nil, err
+		}
+		list = []applyView{one}
+	}
+	return slices.DeleteFunc(list, func(a applyView) bool { return a.ID == "" }), nil
+}
+
+// spanRow is a stretch of time in which nothing changed, and what was other than in the stretch before.
+type spanRow struct {
+	store.Span
+	Changed []string
+}
+
+func (v *visit) spansOf(hostID int64) ([]spanRow, error) {
+	var out []spanRow
+	for _, kind := range []store.RunKind{store.RunScan, store.RunAudit} {
+		spans, err := v.store.Spans(v.ctx(), hostID, kind)
+		if err != nil {
+			return nil, err
+		}
+		for i := range spans {
+			row := spanRow{Span: spans[i]}
+			if i > 0 {
+				row.Changed = differences(&spans[i-1].Snapshot, &spans[i].Snapshot)
+			}
+			out = append(out, row)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b spanRow) int { return b.From.Compare(a.From) })
+	return out[:min(len(out), mostSpans)], nil
+}
+
+// mostDifferences bounds what is said of one step.
+const mostDifferences = 12
+
+// differences says in words what is other in two snapshots.
+func differences(a, b *store.Snapshot) []string {
+	var out []string
+	say := func(s string) { out = append(out, s) }
+	if a.Verdict != b.Verdict {
+		say(orNone(string(a.Verdict)) + " → " + orNone(string(b.Verdict)))
+	}
+	was, is := cellsOf(a.Cells), cellsOf(b.Cells)
+	for i, kind := range model.Disclosures() {
+		// What was never asked, or not answered, is no change worth a line; what opens or shuts is.
+		if was[i].Mark != is[i].Mark && (was[i].Mark == "open" || is[i].Mark == "open") && a.Cells != "" && b.Cells != "" {
+			say(words(kind) + ": " + was[i].Mark + " → " + is[i].Mark)
+		}
+	}
+	if a.SMB1 != b.SMB1 {
+		say(map[bool]string{true: "SMB1 is back", false: "SMB1 is gone"}[b.SMB1])
+	}
+	if a.Signing != b.Signing {
+		say("signing: " + orNone(a.Signing) + " → " + orNone(b.Signing))
+	}
+	for _, part := range []struct {
+		name string
+		a, b map[string]string
+	}{{"pipe ", a.Pipes, b.Pipes}, {"", a.Settings, b.Settings}} {
+		for _, key := range keys(part.a, part.b) {
+			if x, y := part.a[key], part.b[key]; x != y {
+				say(part.name + brief(key) + ": " + brief(orNone(x)) + " → " + brief(orNone(y)))
+			}
+		}
+	}
+	for _, f := range b.Findings {
+		if !slices.Contains(a.Findings, f) {
+			say("new: " + brief(f))
+		}
+	}
+	for _, f := range a.Findings {
+		if !slices.Contains(b.Findings, f) {
+			say("ended: " + brief(f))
+		}
+	}
+	if len(out) > mostDifferences {
+		out = append(out[:mostDifferences], "and "+plural(len(out)-mostDifferences, "thing", "things")+" more")
+	}
+	return out
+}
+
+func orNone(s string) string {
+	if strings.TrimSpace(s) == "" {
+		return "none"
+	}
+	return s
+}
+
+// keys are those of both, sorted.
+func keys(a, b map[string]string) []string {
+	var out []string
+	for k := range a {
+		out = append(out, k)
+	}
+	for k := range b {
+		out = append(out, k)
+	}
+	return sorted(out)
+}

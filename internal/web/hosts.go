@@ -1,0 +1,180 @@
+package web
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+// hosts is the matrix: hosts × what strangers get.
+type hosts struct {
+	Query   url.Values
+	Words   []string
+	Filter  hostsFilter
+	Columns []cellHead
+	Heads   map[string]head
+	Rows    []hostRow
+	Pager   pager
+	Exports []export
+	Form    *form
+}
+
+type hostsFilter struct {
+	choices
+	Verdicts, Criticalities, Discloses []option
+}
+
+type cellHead struct {
+	What  model.Disclosure
+	Hosts int
+	URL   string
+}
+
+type hostRow struct {
+	store.Host
+	Shown []cell
+}
+
+// cell is what strangers get of one kind, in a word, a class, and in full for those who do not see it.
+type cell struct{ Mark, Class, Long string }
+
+// cellsOf spreads a host's cells.
+func cellsOf(c store.Cells) []cell {
+	kinds := model.Disclosures()
+	out := make([]cell, len(kinds))
+	for i, kind := range kinds {
+		letter := byte('-')
+		if i < len(c) {
+			letter = c[i]
+		}
+		out[i] = cellFor(letter, kind)
+	}
+	return out
+}
+
+func cellFor(letter byte, kind model.Disclosure) cell {
+	switch letter {
+	case 'a':
+		if kind.IsExposure() {
+			return cell{"open", "allowed", ""}
+		}
+		return cell{"open", "limited", ""} // every client is told this
+	case 'd':
+		return cell{"shut", "denied", ""}
+	case 'n':
+		return cell{"none", "none", ""}
+	case '?':
+		return cell{"?", "unknown", "not settled"}
+	}
+	return cell{"–", "none", "not asked"}
+}
+
+var (
+	verdicts      = texts(model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable)
+	criticalities = texts(store.CriticalityHigh, store.CriticalityNormal, store.CriticalityLow)
+)
+
+func hostsPage(v *visit) error {
+	ctx, q := v.ctx(), v.r.URL.Query()
+	filter := filterOf(q)
+	page := sortable(v.pageOf("name", rows), "name", "name", "site", "verdict", "severity", "findings", "owner", "criticality", "cells", "last_seen", "last_changed")
+	list, total, err := v.store.Hosts(ctx, filter, page)
+	if err != nil {
+		return err
+	}
+	d := hosts{Query: filterQuery(q), Words: filterWords(q), Heads: map[string]head{}, Form: newForm(nil)}
+	cells, err := v.store.CellCounts(ctx, filter)
+	if err != nil {
+		return err
+	}
+	for _, kind := range model.Disclosures() {
+		d.Columns = append(d.Columns, cellHead{kind, cells[kind], v.with("discloses", string(kind), "offset", "")})
+	}
+	for _, h := range list {
+		d.Rows = append(d.Rows, hostRow{h, cellsOf(h.Cells)})
+	}
+	for _, c := range []struct {
+		key, label string
+		descending bool
+	}{{"name", "Host", false}, {"verdict", "Verdict", false}, {"severity", "Worst", true}, {"site", "Site", false}, {"owner", "Owner, tags", false}, {"last_seen", "Last seen", true}} {
+		d.Heads[c.key] = v.head(page, c.key, c.label, "", c.descending)
+	}
+	if d.Filter.choices, err = v.choices(q); err != nil {
+		return err
+	}
+	d.Filter.Verdicts = options(q.Get("verdict"), "every verdict", append(slices.Clone(verdicts), "unknown"))
+	d.Filter.Criticalities = options(q.Get("criticality"), "any", criticalities)
+	d.Filter.Discloses = options(q.Get("discloses"), "anything", texts(model.Disclosures()...))
+	d.Pager = v.pager(page, len(list), total)
+	for _, format := range exportFormats {
+		d.Exports = append(d.Exports, export{format, "/export/hosts." + format + "?" + d.Query.Encode()})
+	}
+	return v.render("hosts", "Hosts", d)
+}
+
+// actOnHosts does one thing to the ticked hosts, or to all that the filter takes.
+func actOnHosts(v *visit) error {
+	f := newForm(v.r.PostForm)
+	back := "/hosts"
+	query, err := url.ParseQuery(f.Get("filter"))
+	if err != nil {
+		return problem{422, "The filter of this list cannot be read."}
+	}
+	if e := filterQuery(query).Encode(); e != "" {
+		back += "?" + e
+	}
+	var ids []int64
+	if f.Get("which") == "all" {
+		filter := filterOf(query)
+		if err := v.store.EachHost(v.ctx(), filter, func(h store.Host) error {
+			ids = append(ids, h.ID)
+			return nil
+		}); err != nil {
+			return err
+		}
+	} else {
+		ids = f.ids("host")
+	}
+	if len(ids) == 0 {
+		return v.done(back, "No host was chosen: tick some, or choose all that are shown.")
+	}
+	switch do := f.Get("do"); do {
+	case "scan", "audit":
+		run, err := v.fleet.StartRun(v.ctx(), v.user.Name, store.RunKind(do), store.Selector{Hosts: ids}, false)
+		if err != nil {
+			return err
+		}
+		v.act("run.start", "run "+strconv.FormatInt(run.ID, 10), plural(len(ids), "host", "hosts"))
+		return v.done("/runs/"+strconv.FormatInt(run.ID, 10), "The run begins.")
+	case "exception":
+		if len(ids) > mostExcepted {
+			return v.done(back, "An exception is made for "+strconv.Itoa(mostExcepted)+" hosts at once at most. Give them a tag and except the tag.")
+		}
+		to := url.Values{}
+		for _, id := range ids {
+			to.Add("host", strconv.FormatInt(id, 10))
+		}
+		if finding := query.Get("finding"); finding != "" {
+			to.Set("finding", finding)
+		}
+		return v.done("/exceptions/new?"+to.Encode(), "")
+	case "tag", "untag", "owner", "criticality":
+		change, what := f.targetChange(do)
+		if !f.ok() {
+			return v.done(back, "Nothing was changed: "+f.first())
+		}
+		n, err := v.changeTargets(ids, change)
+		if err != nil {
+			return err
+		}
+		v.act("target.change", plural(n, "target", "targets"), what)
+		return v.done(back, plural(n, "target was", "targets were")+" changed: "+what+".")
+	}
+	return v.done(back, "Choose what to do.")
+}
+
+// mostExcepted bounds the hosts that are excepted one by one.
+const mostExcepted = 200

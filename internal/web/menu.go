@@ -1,0 +1,77 @@
+package web
+
+import "ipcguard/internal/store"
+
+// menuGroup is a part of the menu, menuItem one line of it.
+type (
+	menuGroup struct {
+		Title string
+		Items []menuItem
+	}
+	menuItem struct {
+		Path, Title string
+		Current     bool
+		needs       store.Role
+	}
+)
+
+// menu lists the pages by what somebody comes for.
+var menu = []menuGroup{
+	{"Look", []menuItem{
+		{Path: "/", Title: "Overview"},
+		{Path: "/hosts", Title: "Hosts"},
+		{Path: "/findings", Title: "Findings"},
+		{Path: "/settings", Title: "What one setting fixes"},
+		{Path: "/events", Title: "Changes"},
+		{Path: "/compare", Title: "Two dates"},
+		{Path: "/report", Title: "Report"},
+		{Path: "/catalog", Title: "Catalog"},
+	}},
+	{"Work", []menuItem{
+		{Path: "/runs", Title: "Runs"},
+		{Path: "/targets", Title: "Targets"},
+		{Path: "/schedules", Title: "Schedules"},
+		{Path: "/exceptions", Title: "Exceptions"},
+		{Path: "/import", Title: "Bring results", needs: store.RoleOperator},
+		{Path: "/sites", Title: "Sites and workers"},
+	}},
+	{"Administer", []menuItem{
+		{Path: "/channels", Title: "Notifications", needs: store.RoleAdmin},
+		{Path: "/credentials", Title: "Credentials", needs: store.RoleAdmin},
+		{Path: "/accounts", Title: "Accounts", needs: store.RoleAdmin},
+		{Path: "/acts", Title: "Audit log", needs: store.RoleAdmin},
+	}},
+}
+
+// menuFor keeps what a role may see, and marks where the reader is.
+func menuFor(role store.Role, here string) []menuGroup {
+	var out []menuGroup
+	for _, g := range menu {
+		var items []menuItem
+		for _, i := range g.Items {
+			if allows(role, i.needs) {
+				i.Current = i.Path == here
+				items = append(items, i)
+			}
+		}
+		if len(items) > 0 {
+			out = append(out, menuGroup{g.Title, items})
+		}
+	}
+	return out
+}
+
+// allows tells whether a role holds another. The empty one is held by everybody.
+func allows(has, needs store.Role) bool { return rank(has) >= rank(needs) }
+
+func rank(r store.Role) int {
+	switch r {
+	case store.RoleAdmin:
+		return 3
+	case store.RoleOperator:
+		return 2
+	case store.RoleViewer:
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,97 @@
+package web
+
+import (
+	"net/url"
+	"slices"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+// overview is the first page: how it stands, where it goes, what changed, who works.
+type overview struct {
+	Site     string
+	Sites    []option
+	Counts   store.Counts
+	Trend    *trend
+	Since    time.Time
+	Events   []store.Event
+	Changed  int
+	Given    []givenCount
+	Settings []settingRow
+	Runs     []store.Run
+	Workers  []workerRow
+	Empty    bool
+}
+
+type givenCount struct {
+	What  model.Disclosure
+	Hosts int
+	Meter meter
+}
+
+func overviewPage(v *visit) error {
+	ctx := v.ctx()
+	d := overview{Site: v.r.URL.Query().Get("site"), Since: v.since()}
+	sites, err := v.store.Sites(ctx)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, s := range sites {
+		names = append(names, s.Name)
+	}
+	d.Sites = options(d.Site, "every site", names)
+	filter := store.HostFilter{Site: d.Site}
+	if d.Counts, err = v.store.Counts(ctx, filter); err != nil {
+		return err
+	}
+	d.Empty = d.Counts.Hosts == 0
+	points, err := v.store.Trend(ctx, trendFrom(v.now()), v.now(), d.Site)
+	if err != nil {
+		return err
+	}
+	d.Trend = newTrend(weekly(points, weeksBack))
+	if d.Events, d.Changed, err = v.store.Events(ctx, store.EventFilter{Site: d.Site, Since: d.Since}, store.Page{Size: 12, Sort: "-at"}); err != nil {
+		return err
+	}
+	cells, err := v.store.CellCounts(ctx, filter)
+	if err != nil {
+		return err
+	}
+	for _, what := range model.Disclosures() {
+		if n := cells[what]; n > 0 && what.IsExposure() {
+			d.Given = append(d.Given, givenCount{what, n, meter{n, d.Counts.Hosts}})
+		}
+	}
+	slices.SortStableFunc(d.Given, func(a, b givenCount) int { return b.Hosts - a.Hosts })
+	counts, err := v.store.SettingCounts(ctx, filter)
+	if err != nil {
+		return err
+	}
+	d.Settings = v.settingRows(counts, d.Counts.Hosts, filterQuery(url.Values{"site": {d.Site}}))
+	d.Settings = d.Settings[:min(len(d.Settings), 6)]
+	if d.Runs, err = v.runsUnderWay(); err != nil {
+		return err
+	}
+	if d.Workers, err = v.workerRows(); err != nil {
+		return err
+	}
+	return v.render("overview", "Overview", d)
+}
+
+// runsUnderWay are those that wait or run, the newest first. They are always among the newest.
+func (v *visit) runsUnderWay() ([]store.Run, error) {
+	all, _, err := v.store.Runs(v.ctx(), store.Page{Size: 50, Sort: "-id"})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(r store.Run) bool { return r.State != store.RunRunning && r.State != store.RunWaiting }), nil
+}
+
+// sawAll makes "since your last visit" begin now.
+func sawAll(v *visit) error {
+	v.sessions.Put(v.ctx(), keySince, v.now().Unix())
+	return v.done("/", "From here on, changes are counted anew.")
+}

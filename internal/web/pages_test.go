@@ -1,0 +1,105 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/store"
+)
+
+// pathsOf lists a path for every page of a filled site.
+func (s *testSite) pathsOf() []string {
+	s.t.Helper()
+	ctx := context.Background()
+	host, _, err := s.st.Hosts(ctx, store.HostFilter{}, store.Page{Size: 1, Sort: "id"})
+	if err != nil || len(host) == 0 {
+		s.t.Fatal("no host", err)
+	}
+	runs, _, err := s.st.Runs(ctx, store.Page{Size: 1})
+	if err != nil || len(runs) == 0 {
+		s.t.Fatal("no run", err)
+	}
+	targets, _, err := s.st.Targets(ctx, store.TargetFilter{}, store.Page{Size: 1, Sort: "id"})
+	if err != nil || len(targets) == 0 {
+		s.t.Fatal("no target", err)
+	}
+	schedules, err := s.st.Schedules(ctx)
+	if err != nil || len(schedules) == 0 {
+		s.t.Fatal("no schedule", err)
+	}
+	channels, err := s.st.Channels(ctx)
+	if err != nil || len(channels) == 0 {
+		s.t.Fatal("no channel", err)
+	}
+	h := fmt.Sprintf("/hosts/%d", host[0].ID)
+	return []string{
+		"/", "/hosts", "/hosts?verdict=exposed&sort=-severity", "/hosts?q=nobody-has-this-name", h, "/findings", "/findings?finding=anonymous-lists-accounts",
+		"/settings", "/settings?setting=restrict+anonymous", "/events", "/events?host=" + fmt.Sprint(host[0].ID), "/compare", "/compare?from=2020-01-01&to=2019-01-01", "/report",
+		"/catalog", "/catalog?q=zzzz", "/catalog/setting/RestrictAnonymous", "/catalog/setting/restrict%20anonymous", "/catalog/pipe/samr", "/catalog/finding/anonymous-lists-accounts", "/catalog/interface/samr",
+		"/catalog/service/" + catalogOf().Services[0].ID, "/catalog/product/win2019", "/catalog/claim/" + catalogOf().Claims[0].ID, "/catalog/topic/" + catalogOf().Topics[0].ID, "/catalog/control/2.3.10.7",
+		"/runs", "/runs/new", fmt.Sprintf("/runs/%d", runs[0].ID), "/targets", "/targets/new", fmt.Sprintf("/targets/%d", targets[0].ID), "/targets/import",
+		"/schedules", "/schedules/new", fmt.Sprintf("/schedules/%d", schedules[0].ID), "/exceptions", "/exceptions?all=yes", "/exceptions/new?finding=anonymous-lists-accounts&host=" + fmt.Sprint(host[0].ID),
+		"/import", "/sites", "/sites/new", "/sites/1", "/channels", "/channels/new?kind=webhook", "/channels/new?kind=email", "/channels/new?kind=syslog", fmt.Sprintf("/channels/%d", channels[0].ID),
+		"/credentials", "/accounts", "/acts", "/account",
+	}
+}
+
+// forbidden are what the content security policy would stop in a browser, and what makes a page fragile.
+var forbidden = []*regexp.Regexp{
+	regexp.MustCompile(`(?i)\sstyle\s*=`),
+	regexp.MustCompile(`(?i)<style`),
+	regexp.MustCompile(`(?i)\son[a-z]+\s*=\s*["']`),
+	regexp.MustCompile(`(?i)<script(>|\s[^>]*>)[^<]`), // a script with something in it
+	regexp.MustCompile(`(?i)(href|src|action|formaction)="\s*(javascript|data):`),
+	regexp.MustCompile(`(?i)(src|href|action)="(https?:)?//`), // nothing from elsewhere
+	regexp.MustCompile(`ZgotmplZ|%!|<no value>|0001-01-01`),
+}
+
+func check(t *testing.T, path, body string) {
+	t.Helper()
+	for _, f := range forbidden {
+		if at := f.FindStringIndex(body); at != nil {
+			t.Errorf("%s holds %q: …%s…", path, f, body[max(0, at[0]-60):min(len(body), at[1]+60)])
+		}
+	}
+	if strings.Count(body, "<h1") != 1 || !strings.Contains(body, "</html>") {
+		t.Errorf("%s: not one whole page with one first heading", path)
+	}
+	ids := map[string]bool{}
+	for _, m := range regexp.MustCompile(`\sid="([^"]*)"`).FindAllStringSubmatch(body, -1) {
+		if ids[m[1]] {
+			t.Errorf("%s: two elements are called %q", path, m[1])
+		}
+		ids[m[1]] = true
+	}
+	for _, m := range regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(body, -1) {
+		if !ids[m[1]] {
+			t.Errorf("%s: a link leads to #%s, which is not there", path, m[1])
+		}
+	}
+}
+
+func TestEveryPage(t *testing.T) {
+	s := newTestSite(t)
+	plainSeed().fill(t, s.st)
+	admin := s.login(store.RoleAdmin)
+	for _, path := range s.pathsOf() {
+		r := admin.get(path)
+		want := http.StatusOK
+		if strings.Contains(path, "to=2019") {
+			want = http.StatusUnprocessableEntity
+		}
+		if r.status != want {
+			t.Errorf("%s: %d %s", path, r.status, r.body)
+			continue
+		}
+		check(t, path, r.body)
+		if r.header.Get("Content-Security-Policy") != policy || r.header.Get("X-Content-Type-Options") != "nosniff" || r.header.Get("Cache-Control") == "" {
+			t.Errorf("%s: headers are missing: %v", path, r.header)
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/plan"
+	"ipcguard/internal/store"
+)
+
+// planView is the plan that was made last for a host, and the command line that applies it.
+type planView struct {
+	*model.Plan
+	At      time.Time
+	Old     bool     // the host was scanned or audited after the plan was made
+	Export  bool     // there are changes that apply never makes
+	Command []string // none where there is nothing to apply
+	File    string
+}
+
+func (v *visit) planOf(h store.Host) (*planView, error) {
+	var p model.Plan
+	at, err := v.document(v.ctx(), h.ID, "plan", &p)
+	if err != nil || at.IsZero() {
+		return nil, err
+	}
+	d := &planView{Plan: &p, At: at, Old: h.LastAudit.After(at) || h.LastChanged.After(at), File: planFile(h)}
+	for _, c := range p.Changes {
+		d.Export = d.Export || c.ExportOnly
+	}
+	if len(p.Changes) > 0 && p.Question == "" && p.Refused == "" && !d.Export {
+		d.Command = commands(&p, h, d.File)
+	}
+	return d, nil
+}
+
+var unsafeInFile = regexp.MustCompile(`[^A-Za-z0-9.-]+`)
+
+// planFile is what a plan is called when it is saved. Of a host's name only what is safe in a shell and a file system stays.
+func planFile(h store.Host) string {
+	name := strings.Trim(unsafeInFile.ReplaceAllString(clipTo(60, h.Name), "-"), "-.")
+	if name == "" {
+		name = "host"
+	}
+	return "plan-" + name + ".json"
+}
+
+// commands are the lines that make a plan's changes: where the host is Samba on the host itself, where it is Windows there
+// too or from afar. A way back is always asked for.
+func commands(p *model.Plan, h store.Host, file string) []string {
+	apply := "ipcguard apply " + file
+	out := []string{apply + " --dry-run", apply + " --confirm-within 10m", "ipcguard confirm ID"}
+	if address, _, err := net.SplitHostPort(h.Address); err == nil && p.Platform.System == "windows" {
+		if strings.Contains(address, ":") {
+			address = "[" + address + "]"
+		}
+		out = append(out, apply+" --target winreg://"+address+` --user 'DOMAIN\ADMINISTRATOR' --confirm-within 10m`)
+	}
+	return out
+}
+
+// makePlan plans from what is stored of a host.
+func makePlan(v *visit) error {
+	h, err := v.hostOf()
+	if err != nil {
+		return err
+	}
+	f := newForm(v.r.PostForm)
+	strategy := f.choice("strategy", "restrict", "block")
+	if !f.ok() {
+		return v.showHost(h, f, http.StatusUnprocessableEntity)
+	}
+	made, err := v.fleet.Plan(v.ctx(), h.ID, strategy, f.yes("accept"))
+	if err != nil {
+		if explain(err).status != http.StatusInternalServerError && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		f.Problem = "No plan: " + plainError(err)
+		return v.showHost(h, f, http.StatusUnprocessableEntity)
+	}
+	v.act("plan.make", brief(h.Name), strategy+", "+plural(len(made.Changes), "change", "changes"))
+	return v.done(v.r.URL.Path[:len(v.r.URL.Path)-len("/plan")]+"#plan", "The plan is made.")
+}
+
+// planDownload gives the plan as apply takes it.
+func planDownload(v *visit) error {
+	h, err := v.hostOf()
+	if err != nil {
+		return err
+	}
+	b, _, err := v.store.Document(v.ctx(), h.ID, "plan")
+	if err != nil {
+		return err
+	}
+	if _, err := plan.Read(b); err != nil {
+		return problem{http.StatusConflict, "The stored plan is not whole. Plan again."}
+	}
+	return v.attach(planFile(h), "application/json", b)
+}
+
+// attach sends a file.
+func (v *visit) attach(name, kind string, b []byte) error {
+	v.w.Header().Set("Content-Type", kind)
+	v.w.Header().Set("Content-Disposition", `attachment; filename="`+unsafeInFile.ReplaceAllString(name, "-")+`"`)
+	_, _ = v.w.Write(b) // a reader who went away
+	return nil
+}
+
+// hostDocument gives a stored document as it is.
+func hostDocument(v *visit) error {
+	h, err := v.hostOf()
+	if err != nil {
+		return err
+	}
+	kind := v.r.PathValue("kind")
+	switch kind {
+	case "scan", "audit", "observe", "journal":
+	default:
+		return errNotFound
+	}
+	b, _, err := v.store.Document(v.ctx(), h.ID, kind)
+	if err != nil {
+		return err
+	}
+	if !json.Valid(b) {
+		return errNotFound
+	}
+	return v.attach(kind+strings.TrimPrefix(planFile(h), "plan"), "application/json", b)
+}
+
+// plainError is an error's words without the name of the room that it comes from.
+func plainError(err error) string {
+	s := err.Error()
+	for _, room := range []string{"fleet: ", "plan: ", "access: ", "notify: ", "store: ", "secret: "} {
+		s = strings.TrimPrefix(s, room)
+	}
+	return sentence(clip(s))
+}

@@ -1,0 +1,265 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+//go:embed static
+var staticFiles embed.FS
+
+// frame is what every page stands in.
+type frame struct {
+	Title   string
+	Here    string // the path whose entry in the menu is marked
+	Menu    []menuGroup
+	User    *store.User
+	Operate bool // may act
+	Admin   bool
+	Theme   string // light, dark or empty for the system's own
+	Back    string // where the switch of the theme returns to
+	Notice  string // of the last act
+	Version string
+	Now     time.Time
+	Data    any
+}
+
+// templates parses the layout with each page into one set a page.
+func (s *Server) parse() error {
+	base, err := template.New("layout.html").Funcs(s.funcs()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return fmt.Errorf("web: %w", err)
+	}
+	files, err := templateFiles.ReadDir("templates")
+	if err != nil {
+		return fmt.Errorf("web: %w", err)
+	}
+	s.pages = map[string]*template.Template{}
+	for _, f := range files {
+		name := strings.TrimSuffix(f.Name(), path.Ext(f.Name()))
+		if name == "layout" || name == "parts" {
+			continue
+		}
+		t, err := base.Clone()
+		if err == nil {
+			t, err = t.ParseFS(templateFiles, "templates/"+f.Name())
+		}
+		if err != nil {
+			return fmt.Errorf("web: %w", err)
+		}
+		s.pages[name] = t
+	}
+	return nil
+}
+
+func (s *Server) funcs() template.FuncMap {
+	return template.FuncMap{
+		"ago":      func(t time.Time) string { return ago(s.now(), t) },
+		"brief":    func(v any) string { return brief(fmt.Sprint(v)) },
+		"class":    class,
+		"clip":     func(v any) string { return clip(fmt.Sprint(v)) },
+		"day":      day,
+		"list":     func(v ...any) []any { return v },
+		"join":     joined,
+		"moment":   moment,
+		"number":   number,
+		"plural":   plural,
+		"shown":    model.Text,
+		"value":    valueText,
+		"words":    words,
+		"source":   s.source,
+		"finding":  s.findingTitle,
+		"setting":  s.settingTitle,
+		"topic":    topicPath,
+		"query":    url.QueryEscape,
+		"sentence": sentence,
+		"pathed":   url.PathEscape,
+	}
+}
+
+// joined writes a list of texts of any kind.
+func joined(v any, between string) string {
+	var out []string
+	switch l := v.(type) {
+	case []string:
+		out = l
+	case []store.EventKind:
+		for _, k := range l {
+			out = append(out, words(k))
+		}
+	case []model.Disclosure:
+		for _, k := range l {
+			out = append(out, words(k))
+		}
+	}
+	return clip(strings.Join(out, between))
+}
+
+func valueText(v model.Value) string {
+	if !v.Present {
+		return "not there"
+	}
+	return clip(strings.TrimSpace(v.Type + " " + model.Text(v.Data)))
+}
+
+// sentence begins with a capital and ends with a full stop.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	s = strings.ToUpper(s[:1]) + s[1:]
+	if !strings.ContainsAny(s[len(s)-1:], ".!?") {
+		s += "."
+	}
+	return s
+}
+
+// source spells out a citation of the catalog: "D KB3034016 place" with the document's title.
+func (s *Server) source(cited string) string {
+	tag, rest, _ := strings.Cut(cited, " ")
+	key, place, _ := strings.Cut(rest, " ")
+	kind := map[string]string{
+		"D": "document", "S": "source code", "M": "measured", "3": "third party", "K": "common knowledge", "I": "inference", "U": "unverified",
+	}[tag]
+	name := rest
+	if src := s.catalog.Source(key); src != nil {
+		name = strings.TrimSpace(src.Title + " " + place)
+		if src.ID != key {
+			name = strings.TrimSpace(src.Title + " " + rest)
+		}
+	}
+	if kind == "" {
+		return cited
+	}
+	return name + " (" + kind + ")"
+}
+
+func (s *Server) findingTitle(id string) string {
+	if f := s.catalog.Finding(id); f != nil {
+		return f.Title
+	}
+	return id
+}
+
+func (s *Server) settingTitle(id string) string {
+	if c := s.catalog.Setting(id); c != nil {
+		return c.Title
+	}
+	return ""
+}
+
+// topicPath is the catalog's page of an entry.
+func topicPath(kind, id string) string { return "/catalog/" + kind + "/" + url.PathEscape(id) }
+
+// render writes a page.
+func (v *visit) render(name, title string, data any) error {
+	return v.renderStatus(http.StatusOK, name, title, data)
+}
+
+func (v *visit) renderStatus(status int, name, title string, data any) error {
+	f := frame{
+		Title: title, Here: v.here, Theme: theme(v.r), Back: v.r.URL.RequestURI(), Version: v.options.Version, Now: v.now().UTC(), Data: data,
+	}
+	if v.r.Method != http.MethodGet {
+		f.Back = "/"
+	}
+	if v.user.ID != 0 {
+		f.User, f.Operate, f.Admin = &v.user, v.may(store.RoleOperator), v.may(store.RoleAdmin)
+		f.Menu = menuFor(v.user.Role, v.here)
+		f.Notice = v.sessions.PopString(v.r.Context(), keyNotice)
+	}
+	return v.write(status, name, "layout.html", f)
+}
+
+// fragment writes one named part of a page's template, for htmx.
+func (v *visit) fragment(status int, name, part string, data any) error {
+	return v.write(status, name, part, frame{Operate: v.may(store.RoleOperator), Admin: v.may(store.RoleAdmin), Now: v.now().UTC(), Data: data})
+}
+
+func (v *visit) write(status int, name, part string, f frame) error {
+	t := v.pages[name]
+	if t == nil {
+		return fmt.Errorf("web: there is no page %q", name)
+	}
+	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, part, f); err != nil {
+		return fmt.Errorf("web: %w", err)
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.WriteHeader(status)
+	_, _ = v.w.Write(clean(b.Bytes())) // a reader who went away
+	return nil
+}
+
+// problem is an error with words for the person who looks, and the status that says it to programs.
+type problem struct {
+	status int
+	text   string
+}
+
+func (p problem) Error() string { return p.text }
+
+var (
+	errNotFound  = problem{http.StatusNotFound, "There is no such page, or what it was about is gone."}
+	errForbidden = problem{http.StatusForbidden, "Your role does not allow this."}
+)
+
+// explain turns an error into what the page says.
+func explain(err error) problem {
+	var p problem
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &tooLarge):
+		return problem{http.StatusRequestEntityTooLarge, "This is more than the server takes at once."}
+	case errors.Is(err, store.ErrNotFound):
+		return errNotFound
+	case errors.Is(err, store.ErrConflict):
+		return problem{http.StatusConflict, "There is one like this already, or somebody changed it at the same time."}
+	case errors.Is(err, store.ErrUnavailable):
+		return problem{http.StatusServiceUnavailable, "The database does not answer. Try again in a moment."}
+	case errors.Is(err, store.ErrFull):
+		return problem{http.StatusInsufficientStorage, "The disk of the database is full. Nothing was changed."}
+	}
+	return problem{http.StatusInternalServerError, "Something went wrong on this server. Its log says more."}
+}
+
+// fail answers with the page that says what is wrong.
+func (v *visit) fail(err error) {
+	p := explain(err)
+	if p.status >= http.StatusInternalServerError {
+		v.log.Error("a page failed", "path", v.r.URL.Path, "error", err)
+	}
+	v.here = ""
+	if renderErr := v.renderStatus(p.status, "problem", http.StatusText(p.status), p.text); renderErr != nil {
+		v.log.Error("the page of an error failed", "error", renderErr)
+		http.Error(v.w, p.text, p.status)
+	}
+}
+
+// plainProblem is fail where there is no session.
+func (s *Server) plainProblem(w http.ResponseWriter, _ *http.Request, status int, text string) {
+	http.Error(w, text, status)
+}
+
+// catalogOf loads what is known.
+func catalogOf() *catalog.Catalog {
+	c, _ := catalog.Load() // the built-in catalog never fails
+	return c
+}

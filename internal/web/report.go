@@ -1,0 +1,72 @@
+package web
+
+import (
+	"net/url"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+// reportView is the whole on paper: how it stands, where it goes, what is worst, what is accepted.
+type reportView struct {
+	Query      url.Values
+	Words      []string
+	Counts     store.Counts
+	Trend      *trend
+	Settings   []settingRow
+	Kinds      []findingKind
+	Hosts      []hostRow
+	More       int
+	Columns    []model.Disclosure
+	Exceptions []exceptionRow
+	Filter     choices
+}
+
+// mostReported is how many hosts a report lists, the worst first. More belong into a file.
+const mostReported = 500
+
+func reportPage(v *visit) error {
+	ctx, q := v.ctx(), v.r.URL.Query()
+	filter := filterOf(q)
+	d := reportView{Query: filterQuery(q), Words: filterWords(q), Columns: model.Disclosures()}
+	var err error
+	if d.Counts, err = v.store.Counts(ctx, filter); err != nil {
+		return err
+	}
+	points, err := v.store.Trend(ctx, trendFrom(v.now()), v.now(), filter.Site)
+	if err != nil {
+		return err
+	}
+	d.Trend = newTrend(weekly(points, weeksBack))
+	settings, err := v.store.SettingCounts(ctx, filter)
+	if err != nil {
+		return err
+	}
+	d.Settings = v.settingRows(settings, d.Counts.Hosts, d.Query)
+	kinds, err := v.store.FindingCounts(ctx, filter)
+	if err != nil {
+		return err
+	}
+	for _, k := range kinds {
+		d.Kinds = append(d.Kinds, v.findingKind(k, d.Counts.Hosts))
+	}
+	list, total, err := v.store.Hosts(ctx, filter, store.Page{Size: mostReported, Sort: "-severity"})
+	if err != nil {
+		return err
+	}
+	for _, h := range list {
+		d.Hosts = append(d.Hosts, hostRow{h, cellsOf(h.Cells)})
+	}
+	d.More = total - len(list)
+	exceptions, err := v.store.Exceptions(ctx, false)
+	if err != nil {
+		return err
+	}
+	for _, e := range exceptions {
+		d.Exceptions = append(d.Exceptions, exceptionRow{Exception: e, Title: v.findingTitle(e.Finding)})
+	}
+	if d.Filter, err = v.choices(q); err != nil {
+		return err
+	}
+	return v.render("report", "Report", d)
+}

@@ -1,0 +1,121 @@
+package web
+
+import (
+	"strings"
+
+	"ipcguard/internal/store"
+)
+
+// route is one line of the table of everything that is served.
+type route struct {
+	method, path string
+	needs        store.Role // who may; empty is everybody, strangers too
+	do           func(*visit) error
+	polled       bool // asked for by the page itself: it does not keep a session awake
+	upload       bool // it reads its form itself
+}
+
+// here is the entry of the menu that a path belongs to.
+func (r route) here() string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(r.path, "/"), "/")
+	return "/" + strings.TrimSuffix(first, "{$}")
+}
+
+// routes lists every path with who may take it. Looking is for viewers, acting for operators, and accounts, secrets and
+// sites are for administrators.
+func routes() []route {
+	const (
+		anyone  = store.Role("")
+		look    = store.RoleViewer
+		operate = store.RoleOperator
+		admin   = store.RoleAdmin
+	)
+	return []route{
+		{method: "GET", path: "/login", needs: anyone, do: loginPage},
+		{method: "POST", path: "/login", needs: anyone, do: logIn},
+		{method: "POST", path: "/logout", needs: anyone, do: logOut},
+		{method: "GET", path: "/setup", needs: anyone, do: setupPage},
+		{method: "POST", path: "/setup", needs: anyone, do: finishSetup},
+		{method: "POST", path: "/theme", needs: anyone, do: chooseTheme},
+
+		{method: "GET", path: "/{$}", needs: look, do: overviewPage},
+		{method: "POST", path: "/seen", needs: look, do: sawAll},
+		{method: "GET", path: "/hosts", needs: look, do: hostsPage},
+		{method: "POST", path: "/hosts/act", needs: operate, do: actOnHosts},
+		{method: "GET", path: "/hosts/{id}", needs: look, do: hostPage},
+		{method: "POST", path: "/hosts/{id}/scan", needs: operate, do: scanHost},
+		{method: "POST", path: "/hosts/{id}/plan", needs: operate, do: makePlan},
+		{method: "POST", path: "/hosts/{id}/journal", needs: operate, do: takeJournal, upload: true},
+		{method: "GET", path: "/hosts/{id}/plan.json", needs: look, do: planDownload},
+		{method: "GET", path: "/hosts/{id}/documents/{kind}", needs: look, do: hostDocument},
+		{method: "GET", path: "/findings", needs: look, do: findingsPage},
+		{method: "GET", path: "/settings", needs: look, do: settingsPage},
+		{method: "GET", path: "/events", needs: look, do: eventsPage},
+		{method: "GET", path: "/compare", needs: look, do: comparePage},
+		{method: "GET", path: "/report", needs: look, do: reportPage},
+		{method: "GET", path: "/export/{file}", needs: look, do: exportView},
+		{method: "GET", path: "/catalog", needs: look, do: catalogPage},
+		{method: "GET", path: "/catalog/{kind}/{id}", needs: look, do: topicPage},
+
+		{method: "GET", path: "/runs", needs: look, do: runsPage},
+		{method: "GET", path: "/runs/new", needs: operate, do: newRunPage},
+		{method: "POST", path: "/runs", needs: operate, do: startRun},
+		{method: "GET", path: "/runs/{id}", needs: look, do: runPage},
+		{method: "GET", path: "/runs/{id}/progress", needs: look, do: runProgress, polled: true},
+		{method: "POST", path: "/runs/{id}/cancel", needs: operate, do: cancelRun},
+
+		{method: "GET", path: "/targets", needs: look, do: targetsPage},
+		{method: "GET", path: "/targets/new", needs: operate, do: newTargetPage},
+		{method: "GET", path: "/targets/import", needs: operate, do: targetImportPage},
+		{method: "POST", path: "/targets/import", needs: operate, do: importTargets, upload: true},
+		{method: "GET", path: "/targets/export.csv", needs: look, do: exportTargets},
+		{method: "POST", path: "/targets", needs: operate, do: saveTarget},
+		{method: "POST", path: "/targets/delete", needs: operate, do: deleteTargets},
+		{method: "GET", path: "/targets/{id}", needs: look, do: targetPage},
+		{method: "POST", path: "/targets/{id}", needs: operate, do: saveTarget},
+
+		{method: "GET", path: "/schedules", needs: look, do: schedulesPage},
+		{method: "GET", path: "/schedules/new", needs: operate, do: newSchedulePage},
+		{method: "POST", path: "/schedules", needs: operate, do: saveSchedule},
+		{method: "GET", path: "/schedules/{id}", needs: operate, do: schedulePage},
+		{method: "POST", path: "/schedules/{id}", needs: operate, do: saveSchedule},
+		{method: "POST", path: "/schedules/{id}/delete", needs: operate, do: deleteSchedule},
+
+		{method: "GET", path: "/exceptions", needs: look, do: exceptionsPage},
+		{method: "GET", path: "/exceptions/new", needs: operate, do: newExceptionPage},
+		{method: "POST", path: "/exceptions", needs: operate, do: saveException},
+		{method: "POST", path: "/exceptions/{id}/withdraw", needs: operate, do: withdrawException},
+
+		{method: "GET", path: "/import", needs: operate, do: importPage},
+		{method: "POST", path: "/import", needs: operate, do: takeResults, upload: true},
+
+		{method: "GET", path: "/sites", needs: look, do: sitesPage},
+		{method: "GET", path: "/sites/new", needs: admin, do: newSitePage},
+		{method: "POST", path: "/sites", needs: admin, do: saveSite},
+		{method: "GET", path: "/sites/{id}", needs: admin, do: sitePage},
+		{method: "POST", path: "/sites/{id}", needs: admin, do: saveSite},
+		{method: "POST", path: "/sites/{id}/delete", needs: admin, do: deleteSite},
+
+		{method: "GET", path: "/channels", needs: admin, do: channelsPage},
+		{method: "GET", path: "/channels/new", needs: admin, do: newChannelPage},
+		{method: "POST", path: "/channels", needs: admin, do: saveChannel},
+		{method: "GET", path: "/channels/{id}", needs: admin, do: channelPage},
+		{method: "POST", path: "/channels/{id}", needs: admin, do: saveChannel},
+		{method: "POST", path: "/channels/{id}/test", needs: admin, do: testChannel},
+		{method: "POST", path: "/channels/{id}/delete", needs: admin, do: deleteChannel},
+
+		{method: "GET", path: "/credentials", needs: admin, do: credentialsPage},
+		{method: "POST", path: "/credentials", needs: admin, do: saveCredential, upload: true},
+		{method: "POST", path: "/credentials/{id}/delete", needs: admin, do: deleteCredential},
+
+		{method: "GET", path: "/accounts", needs: admin, do: accountsPage},
+		{method: "POST", path: "/accounts", needs: admin, do: addAccount},
+		{method: "POST", path: "/accounts/{id}", needs: admin, do: changeAccount},
+		{method: "GET", path: "/acts", needs: admin, do: actsPage},
+
+		{method: "GET", path: "/account", needs: look, do: accountPage},
+		{method: "POST", path: "/account/password", needs: look, do: changePassword},
+		{method: "POST", path: "/account/tokens", needs: look, do: addToken},
+		{method: "POST", path: "/account/tokens/{id}/delete", needs: look, do: deleteToken},
+	}
+}

@@ -1,0 +1,205 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"ipcguard/internal/store"
+)
+
+type runs struct {
+	Rows  []store.Run
+	Pager pager
+}
+
+func runsPage(v *visit) error {
+	page := v.pageOf("-id", rows)
+	page.Sort = "-id"
+	list, total, err := v.store.Runs(v.ctx(), page)
+	if err != nil {
+		return err
+	}
+	return v.render("runs", "Runs", runs{list, v.pager(page, len(list), total)})
+}
+
+// newRun is the form that starts a run by hand.
+type newRun struct {
+	Form                *form
+	Site, Tag, Owner    field
+	Kind                field
+	Quick               field
+	Hosts               int
+	Sites, Tags, Owners []option
+}
+
+var runKinds = []option{
+	{Value: "scan", Label: "scan: what do strangers get?"},
+	{Value: "audit", Label: "audit: what does the configuration say?"},
+	{Value: "discover", Label: "discover: which hosts are in the ranges?"},
+}
+
+func newRunPage(v *visit) error { return v.showNewRun(newForm(v.r.URL.Query()), http.StatusOK) }
+
+func (v *visit) showNewRun(f *form, status int) error {
+	c, err := v.choices(f.Values)
+	if err != nil {
+		return err
+	}
+	d := newRun{Form: f}
+	d.Kind = f.Choose("kind", "What", "", runKinds)
+	d.Site = f.Choose("site", "Site", "", c.Sites)
+	d.Tag = f.Choose("tag", "Tag", "", c.Tags)
+	d.Owner = f.Choose("owner", "Owner", "", c.Owners)
+	d.Quick = f.Field("quick", "Quick: ask the null-session question alone", "")
+	return v.renderStatus(status, "newrun", "Start a run", d)
+}
+
+func startRun(v *visit) error {
+	f := newForm(v.r.PostForm)
+	kind := f.choice("kind", "scan", "audit", "discover")
+	sel := store.Selector{Site: f.line("site"), Tag: strings.ToLower(f.line("tag")), Owner: f.line("owner")}
+	if !f.ok() {
+		return v.showNewRun(f, http.StatusUnprocessableEntity)
+	}
+	run, err := v.fleet.StartRun(v.ctx(), v.user.Name, store.RunKind(kind), sel, f.yes("quick"))
+	if err != nil {
+		if explain(err).status != http.StatusInternalServerError {
+			return err
+		}
+		f.Problem = plainError(err)
+		return v.showNewRun(f, http.StatusUnprocessableEntity)
+	}
+	v.act("run.start", "run "+strconv.FormatInt(run.ID, 10), kind+" "+selectorWords(sel))
+	return v.done("/runs/"+strconv.FormatInt(run.ID, 10), "The run begins.")
+}
+
+// selectorWords says which targets a selector takes.
+func selectorWords(s store.Selector) string {
+	var parts []string
+	for _, p := range [][2]string{{"site ", s.Site}, {"tag ", s.Tag}, {"owner ", s.Owner}} {
+		if p[1] != "" {
+			parts = append(parts, p[0]+brief(p[1]))
+		}
+	}
+	if n := len(s.Targets); n > 0 {
+		parts = append(parts, plural(n, "target", "targets"))
+	}
+	if n := len(s.Hosts); n > 0 {
+		parts = append(parts, plural(n, "host", "hosts"))
+	}
+	if len(parts) == 0 {
+		return "all targets"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// run is one run with its progress.
+type run struct {
+	store.Run
+	Live     bool
+	What     string
+	Percent  int
+	Rounded  int // to tens: what is read out changes no oftener
+	Rate     string
+	Left     string
+	Units    []store.Unit
+	Filter   string
+	Pager    pager
+	States   []stateLink
+	Events   []store.Event
+	Schedule string
+}
+
+type stateLink struct {
+	State   store.UnitState
+	URL     string
+	Current bool
+}
+
+func (v *visit) runOf() (*run, error) {
+	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
+	if err != nil {
+		return nil, errNotFound
+	}
+	r, err := v.store.Run(v.ctx(), id)
+	if err != nil {
+		return nil, err
+	}
+	d := &run{Run: r, What: selectorWords(r.Selector), Live: r.State == store.RunRunning || r.State == store.RunWaiting}
+	ended := r.Done
+	if r.Total > 0 {
+		d.Percent = min(ended*100/r.Total, 100)
+	} else if !d.Live {
+		d.Percent = 100
+	}
+	d.Rounded = d.Percent / 10 * 10
+	if until := r.LastResult; !r.Started.IsZero() && until.After(r.Started) && ended > 0 {
+		took := until.Sub(r.Started)
+		d.Rate = strconv.FormatFloat(float64(ended)/took.Seconds(), 'f', 1, 64) + " a second"
+		if d.Live && ended < r.Total {
+			d.Left = span(time.Duration(float64(took) / float64(ended) * float64(r.Total-ended)))
+		}
+	}
+	return d, nil
+}
+
+func runPage(v *visit) error {
+	d, err := v.runOf()
+	if err != nil {
+		return err
+	}
+	state := store.UnitState(v.r.URL.Query().Get("state"))
+	page := store.Page{Offset: v.pageOf("", rows).Offset, Size: rows}
+	units, total, err := v.store.Units(v.ctx(), d.ID, state, page)
+	if err != nil {
+		return err
+	}
+	d.Units, d.Pager = units, v.pager(page, len(units), total)
+	for _, s := range []store.UnitState{"", store.UnitWaiting, store.UnitRunning, store.UnitDone, store.UnitFailed, store.UnitSkipped} {
+		d.States = append(d.States, stateLink{s, v.with("state", string(s), "offset", ""), s == state})
+	}
+	if d.Events, _, err = v.store.Events(v.ctx(), store.EventFilter{RunID: d.ID}, store.Page{Size: mostEvents, Sort: "-at"}); err != nil {
+		return err
+	}
+	if d.Run.Schedule != 0 {
+		if s, err := v.store.Schedule(v.ctx(), d.Run.Schedule); err == nil {
+			d.Schedule = s.Name
+		}
+	}
+	return v.render("run", string(d.Kind)+" "+strconv.FormatInt(d.ID, 10), d)
+}
+
+// stopPolling is htmx's own status: what is shown is final.
+const stopPolling = 286
+
+// runProgress is the part of a run's page that moves.
+func runProgress(v *visit) error {
+	d, err := v.runOf()
+	if err != nil {
+		return err
+	}
+	if v.r.Header.Get("HX-Request") == "" { // opened by hand: there is a whole page of it
+		http.Redirect(v.w, v.r, "/runs/"+url.PathEscape(v.r.PathValue("id")), http.StatusSeeOther)
+		return nil
+	}
+	status := http.StatusOK
+	if !d.Live {
+		status = stopPolling
+	}
+	return v.fragment(status, "run", "moved", d)
+}
+
+func cancelRun(v *visit) error {
+	d, err := v.runOf()
+	if err != nil {
+		return err
+	}
+	if err := v.fleet.CancelRun(v.ctx(), v.user.Name, d.ID); err != nil {
+		return err
+	}
+	v.act("run.cancel", "run "+strconv.FormatInt(d.ID, 10), "")
+	return v.done("/runs/"+strconv.FormatInt(d.ID, 10), "The run is cancelled. What is being asked right now still ends.")
+}

@@ -1,0 +1,155 @@
+package web
+
+import (
+	"context"
+	"html/template"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/secret"
+	"ipcguard/internal/store"
+)
+
+// Options of the pages.
+type Options struct {
+	Version string
+	Secure  bool                                             // served over TLS: cookies are sent over nothing else
+	Key     secret.Key                                       // seals credentials and the secrets of channels
+	Test    func(ctx context.Context, c store.Channel) error // sends a test message; nil is none
+	API     http.Handler                                     // below /api/; nil is none
+	Clock   func() time.Time
+	Log     *slog.Logger
+}
+
+// Server answers every request of the page.
+type Server struct {
+	fleet    Fleet
+	store    *store.Store
+	access   *access.Access
+	options  Options
+	log      *slog.Logger
+	catalog  *catalog.Catalog
+	sessions *scs.SessionManager
+	pages    map[string]*template.Template
+}
+
+// New makes the handler of the whole page.
+func New(f Fleet, st *store.Store, a *access.Access, o Options) (http.Handler, error) {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{fleet: f, store: st, access: a, options: o, log: o.Log, catalog: catalogOf()}
+	s.sessions = s.newSessions()
+	if err := s.parse(); err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	for _, r := range routes() {
+		mux.Handle(r.method+" "+r.path, s.handle(r))
+	}
+	mux.Handle("GET /static/", s.static())
+	mux.HandleFunc("GET /healthz", healthy)
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("/", s.handle(route{path: "/", needs: store.RoleViewer, do: func(*visit) error { return errNotFound }}))
+	pages := s.guard(mux)
+	if o.API == nil {
+		return pages, nil
+	}
+	all := http.NewServeMux()
+	all.Handle("/api/", o.API) // it has no cookies, and its own answers to what is wrong
+	all.Handle("/", pages)
+	return all, nil
+}
+
+func (s *Server) now() time.Time { return s.options.Clock() }
+
+// handle is one line of the table: it finds who asks, and refuses whom the role does not take.
+func (s *Server) handle(r route) http.Handler {
+	page := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		v := &visit{Server: s, w: w, r: req, here: r.here()}
+		if err := v.serve(r); err != nil {
+			v.fail(err)
+		}
+	})
+	return s.sessions.LoadAndSave(page)
+}
+
+func (v *visit) serve(r route) error {
+	if err := v.know(!r.polled); err != nil {
+		return err
+	}
+	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead && !r.upload {
+		if err := v.r.ParseForm(); err != nil {
+			return explainForm(err)
+		}
+	}
+	switch {
+	case r.needs == "":
+	case v.user.ID == 0:
+		return v.toLogin(r)
+	case !v.may(r.needs):
+		return errForbidden
+	}
+	return r.do(v)
+}
+
+// toLogin sends a stranger to the login, and from there back to where a look was wanted.
+func (v *visit) toLogin(r route) error {
+	if r.polled || v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
+		return problem{http.StatusUnauthorized, "Log in first. Nothing was done."}
+	}
+	to := "/login"
+	if v.r.URL.Path != "/" {
+		to += "?to=" + url.QueryEscape(v.r.URL.RequestURI())
+	}
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+	return nil
+}
+
+func explainForm(err error) error {
+	if explain(err).status == http.StatusRequestEntityTooLarge {
+		return err
+	}
+	return problem{http.StatusBadRequest, "This form is not whole."}
+}
+
+// static serves the page's own files. They change with the program alone.
+func (s *Server) static() http.Handler {
+	files := http.FileServerFS(staticFiles)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/") {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Cache-Control", "public, max-age=600")
+		files.ServeHTTP(w, r)
+	})
+}
+
+// healthy says that the process answers, ready that its database does too. Neither says more to strangers.
+func healthy(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }
+
+// readyWithin bounds how long a load balancer waits for the answer.
+const readyWithin = 3 * time.Second
+
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
+	defer cancel()
+	if err := s.store.Ping(ctx); err != nil {
+		s.log.Warn("not ready", "error", err)
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = io.WriteString(w, "ok\n")
+}

@@ -1,0 +1,138 @@
+package web
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// clean replaces what hides or turns the text around it: control characters but line ends and tabs, format characters
+// such as the marks of direction, and bytes that are no UTF-8. It works on a whole page, so that no field is forgotten.
+func clean(page []byte) []byte {
+	bad := -1
+	for i, c := range page {
+		if c >= utf8.RuneSelf || c < ' ' && c != '\n' && c != '\t' || c == 0x7F {
+			bad = i
+			break
+		}
+	}
+	if bad < 0 {
+		return page
+	}
+	out := make([]byte, 0, len(page)+64)
+	out = append(out, page[:bad]...)
+	for rest := page[bad:]; len(rest) > 0; {
+		c := rest[0]
+		if c < utf8.RuneSelf {
+			rest = rest[1:]
+			switch {
+			case c == '\r':
+			case c < ' ' && c != '\n' && c != '\t', c == 0x7F:
+				out = append(out, "\uFFFD"...)
+			default:
+				out = append(out, c)
+			}
+			continue
+		}
+		r, size := utf8.DecodeRune(rest)
+		rest = rest[size:]
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
+			r = utf8.RuneError
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	return out
+}
+
+// longest is how much of one value a page shows: a host name has 255 characters at most, an evidence line is a sentence.
+const longest = 400
+
+// clip shortens what is longer than anything honest.
+func clip(s string) string { return clipTo(longest, s) }
+
+// brief is clip for cells of dense tables.
+func brief(s string) string { return clipTo(80, s) }
+
+func clipTo(n int, s string) string {
+	if len(s) <= n {
+		return s
+	}
+	count := 0
+	for i := range s {
+		if count == n {
+			return s[:i] + "…"
+		}
+		count++
+	}
+	return s
+}
+
+// words makes an identifier readable: became-exposed is "became exposed".
+func words(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "-", " ") }
+
+// class makes a value from outside safe as one of the style's classes.
+func class(s any) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r == '-' {
+			return r
+		}
+		return -1
+	}, fmt.Sprint(s))
+}
+
+// number writes 12345 as 12,345.
+func number(n any) string {
+	s := fmt.Sprint(n)
+	if _, err := strconv.ParseInt(s, 10, 64); err != nil || len(s) <= 4 {
+		return s
+	}
+	var b strings.Builder
+	for i, c := range s {
+		if i > 0 && (len(s)-i)%3 == 0 && s[i-1] != '-' {
+			b.WriteByte(',')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+// plural is "1 host" or "2 hosts".
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return number(n) + " " + many
+}
+
+// day and moment write times as pages do: in UTC, which the foot of every page says.
+func day(t time.Time) string    { return t.UTC().Format("2006-01-02") }
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
+
+// ago says how long something is past, in the one unit that matters.
+func ago(now, t time.Time) string {
+	d := now.Sub(t)
+	switch {
+	case t.IsZero():
+		return "never"
+	case d < 0:
+		return "in " + span(-d)
+	case d < time.Second:
+		return "just now"
+	}
+	return span(d) + " ago"
+}
+
+func span(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return plural(int(d.Seconds()), "second", "seconds")
+	case d < time.Hour:
+		return plural(int(d.Minutes()), "minute", "minutes")
+	case d < 48*time.Hour:
+		return plural(int(d.Hours()), "hour", "hours")
+	}
+	return plural(int(d.Hours()/24), "day", "days")
+}
