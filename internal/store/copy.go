@@ -112,9 +112,42 @@ func copyTable(ctx context.Context, from, to *Queries, table, key string, progre
 			}
 		}
 	}
-	if to.pg && key == "id" {
-		_, err = to.exec(ctx, `SELECT setval(pg_get_serial_sequence('`+table+`', 'id'), GREATEST((SELECT COALESCE(max(id), 0) FROM `+table+`) + 1, 1), false)`)
+	if key != "id" {
+		return nil
 	}
+	given, err := from.lastGiven(ctx, table)
+	if err != nil {
+		return err
+	}
+	return to.setGiven(ctx, table, given)
+}
+
+// lastGiven is the last number that a table gave to a row, which may be gone.
+func (q *Queries) lastGiven(ctx context.Context, table string) (int64, error) {
+	query := `SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = $1), 0)`
+	if q.pg {
+		query = `SELECT COALESCE((SELECT last_value FROM pg_sequences WHERE schemaname = current_schema() AND sequencename = $1 || '_id_seq'), 0)`
+	}
+	var given, highest int64
+	if err := q.one(ctx, []any{&given}, query, table); err != nil {
+		return 0, err
+	}
+	err := q.one(ctx, []any{&highest}, `SELECT COALESCE(max(id), 0) FROM `+table)
+	return max(given, highest), err
+}
+
+// setGiven lets a table go on after a number.
+func (q *Queries) setGiven(ctx context.Context, table string, given int64) error {
+	if q.pg {
+		_, err := q.exec(ctx, `SELECT setval(pg_get_serial_sequence('`+table+`', 'id'), $1, false)`, given+1)
+		return err
+	}
+	_, err := q.exec(ctx, `DELETE FROM sqlite_sequence WHERE name = $1`, table)
+	if err != nil {
+		return err
+	}
+	_, err = q.exec(ctx, `INSERT INTO sqlite_sequence (name, seq) SELECT name, CAST($2 AS INTEGER) FROM sqlite_master
+		WHERE type = 'table' AND name = $1 AND sql LIKE '%AUTOINCREMENT%'`, table, given)
 	return err
 }
 

@@ -161,8 +161,8 @@ func (rec *recorder) record(ctx context.Context, r *Result) (bool, error) {
 		}
 	}
 	if err := rec.insert(ctx, &r.ID, `INSERT INTO results (host_id, at, run_id, target_id, kind, verdict, partial, duration_ms, requests,
-		snapshot_id, worker, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,
-		host.ID, r.At, r.RunID, r.TargetID, r.Kind, r.Verdict, r.Partial, r.DurationMS, r.Requests, snapshot, r.Worker, r.Reason); err != nil {
+		snapshot_id, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`,
+		host.ID, r.At, r.RunID, r.TargetID, r.Kind, r.Verdict, r.Partial, r.DurationMS, r.Requests, snapshot, r.Reason); err != nil {
 		return false, err
 	}
 	for _, e := range r.Events {

@@ -178,8 +178,9 @@ func (q *Queries) Results(ctx context.Context, hostID int64, p Page) ([]Result, 
 		var err error
 		v.Snapshot, err = q.snapshotOf(body)
 		return err
-	}, `SELECT r.id, r.run_id, r.target_id, r.host_id, r.kind, r.at, r.verdict, r.reason, r.partial, r.duration_ms, r.requests, r.worker,
-		p.body FROM results r JOIN snapshots p ON p.id = r.snapshot_id`+w.String()+order+p.limits(w), w.args...)
+	}, `SELECT r.id, r.run_id, r.target_id, r.host_id, r.kind, r.at, r.verdict, r.reason, r.partial, r.duration_ms, r.requests,
+		COALESCE(u.worker, ''), p.body FROM results r JOIN snapshots p ON p.id = r.snapshot_id
+		LEFT JOIN units u ON u.run_id = r.run_id AND u.target_id = r.target_id`+w.String()+order+p.limits(w), w.args...)
 	return out, total, err
 }
 

@@ -73,7 +73,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	return st, nil
 }
 
-// Close closes the database and gives its lock back.
+// Close closes the database and gives its lock back. Closing again does nothing.
 func (s *Store) Close() error {
 	var errs []error
 	if s.pool != nil {
@@ -86,6 +86,7 @@ func (s *Store) Close() error {
 	}
 	if s.lock != nil {
 		errs = append(errs, s.lock.release())
+		s.lock = nil
 	}
 	return errors.Join(errs...)
 }

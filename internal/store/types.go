@@ -188,7 +188,7 @@ type Result struct {
 	Partial    bool          `json:"partial,omitempty"`
 	DurationMS int64         `json:"duration_ms"`
 	Requests   int           `json:"requests"`
-	Worker     string        `json:"worker"`
+	Worker     string        `json:"worker,omitempty"` // kept as long as the run's units
 	Snapshot   Snapshot      `json:"snapshot"`
 	Document   []byte        `json:"-"` // the whole scan or audit as JSON; the last and the one before are kept for a host
 	Host       Host          `json:"-"` // the host's new state, found or made by site and address

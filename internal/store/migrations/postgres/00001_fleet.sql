@@ -235,7 +235,6 @@ CREATE TABLE results (
   duration_ms INTEGER NOT NULL,
   requests    INTEGER NOT NULL,
   snapshot_id BIGINT NOT NULL,
-  worker      TEXT COLLATE "C" NOT NULL,
   reason      TEXT COLLATE "C" NOT NULL
 );
 CREATE INDEX results_host ON results (host_id, at);

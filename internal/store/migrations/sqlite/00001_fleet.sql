@@ -235,7 +235,6 @@ CREATE TABLE results (
   duration_ms INTEGER NOT NULL,
   requests    INTEGER NOT NULL,
   snapshot_id INTEGER NOT NULL,
-  worker      TEXT NOT NULL,
   reason      TEXT NOT NULL
 );
 CREATE INDEX results_host ON results (host_id, at);

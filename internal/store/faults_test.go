@@ -1,0 +1,255 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
+)
+
+// TestTwoServers holds that an SQLite file has one server, and that one that is gone does not keep others out.
+func TestTwoServers(t *testing.T) {
+	t.Parallel()
+	s := newSuite(t, KindSQLite)
+	_, err := Open(s.ctx, s.path, Options{})
+	s.fails(err, ErrBusy)
+	if want := fmt.Sprintf("process %d on ", os.Getpid()); !strings.Contains(err.Error(), want) {
+		t.Errorf("%v does not name %q", err, want)
+	}
+	beside, err := Open(s.ctx, s.path, Options{Shared: true})
+	s.ok(err)
+	if n, err := beside.Counts(s.ctx, HostFilter{}); err != nil || n.Hosts != 0 {
+		t.Errorf("reading beside it: %+v, %v", n, err)
+	}
+	s.ok(beside.Close())
+	s.ok(s.Close())
+	again, err := Open(s.ctx, "sqlite:"+s.path, Options{})
+	s.ok(err)
+	s.ok(again.Close())
+}
+
+// TestSchema holds that a database of another version is told, and left alone.
+func TestSchema(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		s.ok(s.CheckSchema(s.ctx))
+		s.ok(s.Migrate(s.ctx)) // again is nothing
+		applied := `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, $1)`
+		var err error
+		if s.pg {
+			_, err = s.pool.Exec(s.ctx, applied, true)
+		} else {
+			_, err = s.writer.Exec(applied, 1)
+		}
+		s.ok(err)
+		s.fails(s.Migrate(s.ctx), ErrNewer)
+		s.fails(s.CheckSchema(s.ctx), ErrNewer)
+		_, err = s.exec(s.ctx, `DELETE FROM goose_db_version WHERE version_id > 0`)
+		s.ok(err)
+		s.fails(s.CheckSchema(s.ctx), ErrOlder)
+	})
+}
+
+// TestFull lets the database grow to a bound: what does not fit fails as a whole, what was there stays, and with room it goes on.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	s := newSuite(t, KindSQLite)
+	pages := s.number(`SELECT page_count FROM pragma_page_count`)
+	_, err := s.writer.Exec(fmt.Sprintf(`PRAGMA max_page_count = %d`, pages+60))
+	s.ok(err)
+	n := 0
+	for err == nil && n < 100_000 {
+		r := s.scan(Run{}, Target{}, n, model.Exposed, "f1")
+		r.Document = []byte(strings.Repeat(fmt.Sprint(n), 500))
+		if _, err = s.RecordResult(s.ctx, r); err == nil {
+			n++
+		}
+	}
+	s.fails(err, ErrFull)
+	s.consistent()
+	for _, table := range []string{"hosts", "results", "documents", "addresses"} {
+		if got := s.number(`SELECT count(*) FROM ` + table); got != int64(n) {
+			t.Errorf("%d rows in %s after %d results", got, table, n)
+		}
+	}
+	_, err = s.writer.Exec(`PRAGMA max_page_count = 1073741823`)
+	s.ok(err)
+	s.record(s.scan(Run{}, Target{}, n, model.Exposed, "f1"))
+	s.consistent()
+}
+
+// TestGone stops and kills PostgreSQL under an open store, which says so and works again by itself when it is back.
+func TestGone(t *testing.T) {
+	t.Parallel()
+	server := peer.StartPostgres(t, peer.PostgresOptions{Durable: true})
+	s := &suite{TB: t, ctx: t.Context()}
+	dsn := server.Database(t)
+	s.Store = s.open(dsn)
+	s.ok(s.Migrate(s.ctx))
+	s.site = Site{Name: "main"}
+	s.ok(s.SaveSite(s.ctx, &s.site))
+	for i, end := range []func(testing.TB){server.Stop, server.Kill} {
+		h := s.record(s.scan(Run{}, Target{}, i, model.Exposed, "f1"))
+		end(t)
+		for range 3 {
+			_, err := s.Host(s.ctx, h.ID)
+			s.fails(err, ErrUnavailable)
+			_, err = s.RecordResult(s.ctx, s.scan(Run{}, Target{}, i+10, model.Exposed))
+			s.fails(err, ErrUnavailable)
+		}
+		_, err := Open(s.ctx, dsn, Options{})
+		s.fails(err, ErrUnavailable)
+		server.Start(t)
+		got, err := s.Host(s.ctx, h.ID) // at once: a connection that is dead is not handed out
+		s.ok(err)
+		same(s, "host", got, h)
+		s.record(s.scan(Run{}, Target{}, i+10, model.Exposed))
+		s.consistent()
+	}
+}
+
+// TestCancelled holds that a context that ends leaves nothing behind.
+func TestCancelled(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		ctx, cancel := context.WithCancel(s.ctx)
+		err := s.InTx(ctx, func(tx *Tx) error {
+			if err := tx.SaveSite(ctx, &Site{Name: "gone"}); err != nil {
+				return err
+			}
+			cancel()
+			_, err := tx.Sites(ctx)
+			return err
+		})
+		s.fails(err, context.Canceled)
+		_, err = s.SiteByName(s.ctx, "gone")
+		s.fails(err, ErrNotFound)
+		wrong := errors.New("changed its mind")
+		s.fails(s.InTx(s.ctx, func(tx *Tx) error {
+			if err := tx.SaveSite(s.ctx, &Site{Name: "gone"}); err != nil {
+				return err
+			}
+			return wrong
+		}), wrong)
+		_, err = s.SiteByName(s.ctx, "gone")
+		s.fails(err, ErrNotFound)
+		s.ok(s.Ping(s.ctx))
+	})
+}
+
+// recorder is the environment variable that makes this test binary the process that is killed.
+const recording = "IPCGUARD_TEST_RECORD"
+
+// TestKilled kills a process that records results again and again, wherever it is. Every transaction is there as a whole or not
+// at all, nothing that was answered is lost, and going on records every unit once.
+func TestKilled(t *testing.T) {
+	if dsn := os.Getenv(recording); dsn != "" {
+		recordUntilKilled(t, dsn)
+		return
+	}
+	onBoth(t, func(s *suite) {
+		const hosts, kills = 400, 6
+		var specs []string
+		for i := range hosts {
+			specs = append(specs, fmt.Sprintf("h%d", i))
+		}
+		targets := s.targets(specs...)
+		run := s.run(RunScan)
+		dsn := s.path
+		if s.pg {
+			dsn = s.pool.Config().ConnString()
+		} else {
+			s.ok(s.Store.Close()) // it is the other's now
+		}
+		confirmed := 0
+		for i := range kills {
+			cmd := exec.Command(os.Args[0], "-test.run", "^TestKilled$", "-test.timeout", "2m")
+			cmd.Env = append(os.Environ(), recording+"="+dsn)
+			out, err := cmd.StdoutPipe()
+			s.ok(err)
+			s.ok(cmd.Start())
+			// It is killed after it has said so often that a result is recorded, which is somewhere in the next ones.
+			lines := readLines(out, 10+i*7, func(line string) { fmt.Sscanf(line, "recorded %d", &confirmed) })
+			s.ok(cmd.Process.Kill())
+			_ = cmd.Wait()
+			if lines == 0 {
+				t.Fatal("the process recorded nothing")
+			}
+		}
+		if !s.pg {
+			s.Store = s.open(dsn)
+		}
+		done := s.number(`SELECT count(*) FROM units WHERE state = 2`)
+		if done < int64(confirmed) || done == hosts {
+			t.Errorf("%d units are done, %d were confirmed of %d", done, confirmed, hosts)
+		}
+		s.consistent()
+		var rest []*Result
+		for i := range targets {
+			rest = append(rest, s.scan(run, targets[i], i, model.Exposed, "f1"))
+		}
+		n, err := s.RecordResults(s.ctx, rest)
+		s.ok(err)
+		if int64(n) != hosts-done {
+			t.Errorf("recorded %d more, want %d", n, hosts-done)
+		}
+		s.consistent()
+		if n := s.number(`SELECT count(*) FROM results`); n != hosts {
+			t.Errorf("%d results of %d units", n, hosts)
+		}
+	})
+}
+
+func readLines(r interface{ Read([]byte) (int, error) }, n int, each func(string)) int {
+	var line []byte
+	b := make([]byte, 1)
+	seen := 0
+	for seen < n {
+		if _, err := r.Read(b); err != nil {
+			return seen
+		}
+		if b[0] != '\n' {
+			line = append(line, b[0])
+			continue
+		}
+		if strings.HasPrefix(string(line), "recorded") {
+			each(string(line))
+			seen++
+		}
+		line = line[:0]
+	}
+	return seen
+}
+
+func recordUntilKilled(t *testing.T, dsn string) {
+	ctx := context.Background()
+	st, err := Open(ctx, dsn, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &suite{TB: t, Store: st, ctx: ctx}
+	s.micro.Store(time.Since(began).Microseconds())
+	s.site, err = st.SiteByName(ctx, "main")
+	s.ok(err)
+	run, err := st.Run(ctx, 1)
+	s.ok(err)
+	total := int(s.number(`SELECT count(*) FROM results`))
+	i := 0
+	s.ok(st.EachTarget(ctx, TargetFilter{}, func(target Target) error {
+		i++
+		r := s.scan(run, target, i-1, model.Exposed, "f1")
+		r.Document, r.Events = []byte(strings.Repeat("x", 3000)), []Event{{Kind: EventNewHost, Text: "new"}}
+		done, err := st.RecordResult(ctx, r)
+		if done {
+			total++
+			fmt.Printf("recorded %d\n", total)
+		}
+		return err
+	}))
+	select {} // wait to be killed
+}

@@ -1,0 +1,184 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ipcguard/internal/model"
+)
+
+// fill gives every table rows.
+func (s *suite) fill() {
+	s.Helper()
+	targets := s.targets("a", "b", "c")
+	targets[0].Tags, targets[0].Owner = []string{"t"}, "me"
+	_, _, err := s.SaveTargets(s.ctx, targets)
+	s.ok(err)
+	for week := range 3 {
+		run := s.run(RunScan)
+		for i := range targets {
+			r := s.scan(run, targets[i], i, []model.Verdict{model.Exposed, model.Closed}[(week+i)%2], fmt.Sprintf("f%d", (week+i)%3))
+			r.Document, r.Events = []byte("document"), []Event{{Kind: EventNewHost, Text: "new"}}
+			s.record(r)
+		}
+		_, err := s.FinishRuns(s.ctx)
+		s.ok(err)
+		s.advance(7 * 24 * time.Hour)
+	}
+	s.run(RunScan)
+	user := User{Name: "eve", Role: RoleAdmin}
+	channel := Channel{Name: "c", Sealed: []byte{0}}
+	for _, err := range []error{
+		s.SaveException(s.ctx, &Exception{Finding: "f1", Reason: "r", Owner: "o", Until: s.clock().Add(time.Hour)}),
+		s.SaveCredential(s.ctx, &Credential{Name: "c", Sealed: []byte{0, 255}}), s.SaveSchedule(s.ctx, &Schedule{Name: "n", Kind: RunScan}),
+		s.Heartbeat(s.ctx, Worker{Name: "w"}), s.SaveChannel(s.ctx, &channel), s.AddDelivery(s.ctx, &Delivery{Channel: channel.ID, Key: "k"}),
+		s.SaveUser(s.ctx, &user), s.SaveToken(s.ctx, &Token{Name: "t", UserID: user.ID, Hash: []byte{1}}), s.AddAct(s.ctx, Act{Who: "eve", Detail: "ä\x00"}),
+		s.Sessions().CommitCtx(s.ctx, "t", []byte{1}, s.clock().Add(time.Hour)), s.AddFailure(s.ctx, "k", s.clock()), s.SetMeta(s.ctx, "k", "v"),
+	} {
+		s.ok(err)
+	}
+	_, err = s.Lease(s.ctx, "n", "h", time.Hour)
+	s.ok(err)
+}
+
+// dump reads every row of every table.
+func (s *suite) dump(st *Store) map[string][][]any {
+	s.Helper()
+	all := map[string][][]any{}
+	for _, t := range tables {
+		columns, err := st.columns(s.ctx, t.name)
+		s.ok(err)
+		rows, err := st.page(s.ctx, t.name, columns, strings.Split(t.key, ", "), nil)
+		s.ok(err)
+		if len(rows) == 0 {
+			s.Errorf("%s has no rows: the test fills too little", t.name)
+		}
+		all[t.name] = append(rows, []any{fmt.Sprint(columns)})
+	}
+	return all
+}
+
+// TestCopy carries a database to the other kind and back, and compares every row of every table.
+func TestCopy(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		s.fill()
+		s.ok(s.DeleteHost(s.ctx, 3)) // the last number must not be given again
+		other := KindPostgres
+		if s.Kind() == KindPostgres {
+			other = KindSQLite
+		}
+		there := newSuite(s.TB, other)
+		s.fails(Copy(s.ctx, s.Store, there.Store, nil), ErrConflict) // it has a site
+		s.ok(there.DeleteSite(s.ctx, there.site.ID))
+		there.micro.Store(s.micro.Load())
+		progress := map[string]int64{}
+		s.ok(Copy(s.ctx, s.Store, there.Store, func(table string, rows int64) { progress[table] = rows }))
+		want := s.dump(s.Store)
+		if diff := cmp.Diff(want, s.dump(there.Store)); diff != "" {
+			s.Errorf("there (-want +got):\n%s", diff)
+		}
+		for table, rows := range want {
+			if progress[table] != int64(len(rows)-1) {
+				s.Errorf("%s: progress says %d rows, it has %d", table, progress[table], len(rows)-1)
+			}
+		}
+		back := newSuite(s.TB, s.Kind())
+		s.ok(back.DeleteSite(s.ctx, back.site.ID))
+		s.ok(Copy(s.ctx, there.Store, back.Store, nil))
+		if diff := cmp.Diff(want, s.dump(back.Store)); diff != "" {
+			s.Errorf("and back (-want +got):\n%s", diff)
+		}
+		// New rows get numbers that nobody had, and the rest goes on.
+		there.consistent()
+		h := there.record(there.scan(Run{}, Target{}, 77, model.Exposed))
+		if h.ID <= 3 {
+			s.Errorf("a new host has the number %d of another", h.ID)
+		}
+		there.consistent()
+	})
+}
+
+func TestBackup(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		path := filepath.Join(s.TempDir(), "backup.db")
+		if s.Kind() == KindPostgres {
+			if err := s.Backup(s.ctx, path); err == nil {
+				s.Error("PostgreSQL is backed up into an SQLite file")
+			}
+			return
+		}
+		s.fill()
+		s.ok(s.Backup(s.ctx, path))
+		if err := s.Backup(s.ctx, path); err == nil {
+			s.Error("a file is overwritten")
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			s.Errorf("%v, %v", info.Mode(), err)
+		}
+		want := s.dump(s.Store)
+		s.record(s.scan(Run{}, Target{}, 77, model.Exposed))
+		restored := s.open(path)
+		s.ok(restored.CheckSchema(s.ctx))
+		if diff := cmp.Diff(want, s.dump(restored)); diff != "" {
+			s.Errorf("restored (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestPrune(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		s.fill()
+		size, err := s.Size(s.ctx)
+		s.ok(err)
+		if size < 100_000 {
+			s.Errorf("the size is %d", size)
+		}
+		ended, err := s.ExpireExceptions(s.ctx, s.clock().Add(2*time.Hour))
+		s.ok(err)
+		if len(ended) != 1 {
+			s.Fatalf("ended %+v", ended)
+		}
+		before, err := s.allHosts()
+		s.ok(err)
+		n, err := s.Prune(s.ctx, began.Add(time.Hour))
+		s.ok(err)
+		if n == 0 || s.number(`SELECT count(*) FROM results`) != 6 || s.number(`SELECT count(*) FROM runs`) != 3 {
+			s.Errorf("after the first week: %d rows went, results %d, runs %d", n, s.number(`SELECT count(*) FROM results`), s.number(`SELECT count(*) FROM runs`))
+		}
+		s.consistent()
+		_, err = s.Prune(s.ctx, s.clock().Add(1000*time.Hour))
+		s.ok(err)
+		after, err := s.allHosts()
+		s.ok(err)
+		same(s, "hosts", after, before)
+		for table, want := range map[string]int64{
+			"results": 0, "events": 0, "acts": 0, "runs": 1, "units": 3, "spans": 3, "snapshots": 3, "documents": 6, "exceptions": 0, "targets": 3, "sessions": 0,
+		} {
+			if n := s.number(`SELECT count(*) FROM ` + table); n != want {
+				s.Errorf("%d rows are left in %s, want %d", n, table, want)
+			}
+		}
+		if n := s.number(`SELECT count(*) FROM findings WHERE ended <> 0`); n != 0 {
+			s.Errorf("%d ended findings are left", n)
+		}
+		h, err := s.Host(s.ctx, 1)
+		s.ok(err)
+		if _, _, err := s.LastSnapshot(s.ctx, h.ID, RunScan); err != nil {
+			s.Errorf("the last snapshot: %v", err)
+		}
+		if n, err = s.Prune(s.ctx, s.clock().Add(1000*time.Hour)); err != nil || n != 0 {
+			s.Errorf("%d more rows go, %v", n, err)
+		}
+	})
+}
+
+func (s *suite) allHosts() ([]Host, error) {
+	all, _, err := s.Hosts(s.ctx, HostFilter{}, Page{Sort: "id"})
+	return all, err
+}
