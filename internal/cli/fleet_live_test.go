@@ -1,0 +1,419 @@
+//go:build linux
+
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
+	"ipcguard/internal/store"
+)
+
+// TestFleet is the whole of it on real servers: a closed Samba server that answers on many addresses, one that is made
+// weak while it is watched, and a domain controller in a network of its own that only a second worker reaches. The event,
+// the notification, the page and the plan tell of it; the plan is applied with the program, and the page says closed.
+func TestFleet(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: a domain controller takes half a minute")
+	}
+	peer.Need(t, "smbd", "samba-dc")
+	database := peer.Postgres(t)
+	dir := t.TempDir()
+	program := buildProgram(t, dir)
+
+	shut := []string{"restrict anonymous = 2", "map to guest = Never"}
+	many := peer.StartSamba(t, peer.Config{Address: "0.0.0.0", Global: shut})
+	watched := peer.StartSamba(t, peer.Config{Address: "127.48.2.1", Global: shut})
+	dc := peer.StartDC(t)
+
+	hook := newHook(t)
+	s := startServer(t, program, dir, database)
+	w := dc.Client.Command(t.Context(), program, "worker", "--site", "headquarters", "--name", "inside", "--no-unknown-user")
+	w.Env = append(os.Environ(), databaseVariable+"="+database)
+
+	p := s.page(t)
+	p.post(t, "/setup", url.Values{"token": {s.token}, "name": {"ada"}, "new": {"correct horse battery"}, "again": {"correct horse battery"}})
+	p.post(t, "/sites", url.Values{"name": {"headquarters"}})
+	p.post(t, "/channels", url.Values{
+		"kind": {"webhook"}, "name": {"hook"}, "url": {hook.url}, "key": {hook.key}, "loopback": {"on"}, "enabled": {"on"}, "least": {"info"},
+	})
+	var table strings.Builder
+	table.WriteString("spec,site,tags,owner,audit_source\n")
+	const addresses = 24
+	for i := range addresses {
+		fmt.Fprintf(&table, "127.48.1.%d:%d,,branch,bob,\n", i+1, many.Port)
+	}
+	fmt.Fprintf(&table, "%s,,watched,ada,%s\n", watched.Addr(), watched.ConfigFile)
+	fmt.Fprintf(&table, "%s,headquarters,dc,ada,\n", dc.Addr())
+	p.upload(t, "/targets/import", "targets.csv", table.String())
+
+	run := p.run(t, url.Values{"kind": {"scan"}})
+	p.until(t, "the server's own site is done", func() bool { return len(p.hosts(t, "")) == addresses+1 })
+	if runEnded(p.get(t, run)) || len(p.hosts(t, "?site=headquarters")) != 0 {
+		t.Error("a host of a site without a worker is done")
+	}
+	start(t, w) // now somebody is inside
+	p.until(t, "the other site is done", func() bool { return runEnded(p.get(t, run)) })
+	for _, h := range p.hosts(t, "") {
+		want := model.Closed
+		if h.Site == "headquarters" {
+			want = model.Exposed // a domain controller as it comes
+		}
+		if h.Verdict != want {
+			t.Errorf("%s at %s: %s, want %s", h.Address, h.Site, h.Verdict, want)
+		}
+	}
+	audit := p.run(t, url.Values{"kind": {"audit"}, "tag": {"watched"}})
+	p.until(t, "the audit", func() bool { return runEnded(p.get(t, audit)) })
+
+	watched.Edit(t, func(c *peer.Config) { c.Global = []string{"map to guest = Bad User"} })
+	watched.Reload(t)
+	for _, kind := range []string{"scan", "audit"} {
+		r := p.run(t, url.Values{"kind": {kind}, "tag": {"watched"}})
+		p.until(t, kind+" of the weak one", func() bool { return runEnded(p.get(t, r)) })
+	}
+	weak := p.hosts(t, "?tag=watched")
+	if len(weak) != 1 || weak[0].Verdict != model.Exposed {
+		t.Fatalf("made weak: %+v", weak)
+	}
+	events := p.events(t)
+	if !events[store.EventBecameExposed] || !events[store.EventSettingChanged] && !events[store.EventSettingReverted] {
+		t.Errorf("events: %v", events)
+	}
+	p.until(t, "the notification", func() bool { return hook.got(store.EventBecameExposed) })
+
+	host := fmt.Sprintf("/hosts/%d", weak[0].ID)
+	if page := p.get(t, host); !strings.Contains(page, "exposed") {
+		t.Error("the host's page does not say that it is exposed")
+	}
+	p.post(t, host+"/plan", url.Values{"strategy": {"restrict"}})
+	plan := filepath.Join(dir, "plan.json")
+	if err := os.WriteFile(plan, []byte(p.get(t, host+"/plan.json")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := watched.Command(t.Context(), program, "apply", plan, "--target", "samba:"+watched.ConfigFile, "--state", filepath.Join(watched.Dir, "state"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("apply: %v\n%s", err, out)
+	}
+	r := p.run(t, url.Values{"kind": {"scan"}, "tag": {"watched"}})
+	p.until(t, "the last scan", func() bool { return runEnded(p.get(t, r)) })
+	if now := p.hosts(t, "?tag=watched"); len(now) != 1 || now[0].Verdict != model.Closed {
+		t.Errorf("after apply: %+v", now)
+	}
+	p.until(t, "the good news", func() bool { return hook.got(store.EventBecameClosed) })
+	if !hook.signed() {
+		t.Error("a notification came without a good signature")
+	}
+	secretStays(t, s, hook)
+	s.stop(t)
+}
+
+// secretStays looks for secrets where they must not be.
+func secretStays(t *testing.T, s *fleetServer, h *hook) {
+	t.Helper()
+	log := s.log()
+	for _, secret := range []string{h.key, "correct horse battery", h.url} {
+		if strings.Contains(log, secret) {
+			t.Errorf("a secret is in the log")
+		}
+	}
+	for _, name := range []string{"cmdline"} {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", s.cmd.Process.Pid, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(b, []byte("postgres:")) {
+			t.Error("the database's address is in the arguments")
+		}
+	}
+}
+
+// fleetServer is the program, serving.
+type fleetServer struct {
+	cmd        *exec.Cmd
+	url, token string
+
+	mu    sync.Mutex
+	lines []string
+}
+
+func (s *fleetServer) log() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.lines, "\n")
+}
+
+func startServer(t *testing.T, program, dir, database string) *fleetServer {
+	t.Helper()
+	s := &fleetServer{cmd: exec.CommandContext(t.Context(), program, "serve", "--state", filepath.Join(dir, "serve"), "--listen", "127.48.0.2:0", "--no-unknown-user")}
+	s.cmd.Env = append(os.Environ(), databaseVariable+"="+database)
+	errs, err := s.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		told := sync.OnceFunc(func() { close(ready) })
+		for lines := bufio.NewScanner(errs); lines.Scan(); {
+			line := lines.Text()
+			s.mu.Lock()
+			s.lines = append(s.lines, line)
+			s.mu.Unlock()
+			if rest, ok := strings.CutPrefix(line, "ipcguard: page: "); ok {
+				s.url = rest
+			}
+			if _, token, ok := strings.Cut(line, "/setup?token="); ok {
+				s.token = token
+				told()
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		if s.cmd.ProcessState == nil {
+			_ = s.cmd.Process.Kill()
+			<-ended
+			_ = s.cmd.Wait()
+		}
+		if t.Failed() {
+			t.Logf("the server said:\n%s", s.log())
+		}
+	})
+	select {
+	case <-ready:
+	case <-ended:
+		t.Fatalf("the server ended:\n%s", s.log())
+	case <-time.After(time.Minute):
+		t.Fatalf("the server is not ready:\n%s", s.log())
+	}
+	return s
+}
+
+// stop ends the server as systemd does, and wants it to end well.
+func (s *fleetServer) stop(t *testing.T) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Errorf("told to stop: %v", err)
+	}
+}
+
+// start runs a process until the test ends.
+func start(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("the worker said:\n%s", said.String())
+		}
+	})
+}
+
+// visitor looks at the page as a browser without scripts does.
+type visitor struct {
+	base string
+	http http.Client
+}
+
+func (s *fleetServer) page(t *testing.T) *visitor {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &visitor{s.url, http.Client{Jar: jar, Timeout: time.Minute, Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // it was made for this test
+	}}}
+}
+
+func (v *visitor) do(t *testing.T, r *http.Request, err error) (string, *url.URL) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := v.http.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: %s\n%s", r.Method, r.URL.Path, answer.Status, b)
+	}
+	return string(b), answer.Request.URL
+}
+
+func (v *visitor) get(t *testing.T, path string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, v.base+path, nil)
+	body, _ := v.do(t, r, err)
+	return body
+}
+
+// post sends a form and returns where it led.
+func (v *visitor) post(t *testing.T, path string, form url.Values) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, v.base+path, strings.NewReader(form.Encode()))
+	if err == nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	_, at := v.do(t, r, err)
+	return at.Path
+}
+
+func (v *visitor) upload(t *testing.T, path, name, content string) {
+	t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, err := form.CreateFormFile("file", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(part, content)
+	form.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, v.base+path, &body)
+	if err == nil {
+		r.Header.Set("Content-Type", form.FormDataContentType())
+	}
+	v.do(t, r, err)
+}
+
+// runEnded tells whether a run's page says so.
+func runEnded(page string) bool { return strings.Contains(page, "<p class=\"dim\">Ended ") }
+
+// run starts a run and returns its page.
+func (v *visitor) run(t *testing.T, form url.Values) string {
+	t.Helper()
+	return v.post(t, "/runs", form)
+}
+
+func (v *visitor) hosts(t *testing.T, query string) (out []store.Host) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(v.get(t, "/export/hosts.json"+query)), &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (v *visitor) events(t *testing.T) map[store.EventKind]bool {
+	t.Helper()
+	var list []store.Event
+	if err := json.Unmarshal([]byte(v.get(t, "/export/events.json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	out := map[store.EventKind]bool{}
+	for _, e := range list {
+		out[e.Kind] = true
+	}
+	return out
+}
+
+// until asks again until something holds; a loaded machine takes its time.
+func (v *visitor) until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: not in time", what)
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+}
+
+// hook takes notifications and checks their signatures.
+type hook struct {
+	url, key string
+
+	mu     sync.Mutex
+	kinds  map[string]bool
+	good   int
+	forged int
+}
+
+func newHook(t *testing.T) *hook {
+	t.Helper()
+	h := &hook{key: "0123456789abcdef-of-the-test", kinds: map[string]bool{}}
+	l, err := net.Listen("tcp", "127.48.0.3:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.url = "http://" + l.Addr().String() + "/a-path-that-is-a-secret"
+	server := &http.Server{Handler: h}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { server.Close() })
+	return h
+}
+
+func (h *hook) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		return
+	}
+	stamp, mac, _ := strings.Cut(r.Header.Get("X-Ipcguard-Signature"), ",")
+	want := hmac.New(sha256.New, []byte(h.key))
+	fmt.Fprintf(want, "%s.%s", strings.TrimPrefix(stamp, "t="), body)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if mac != "v1="+hex.EncodeToString(want.Sum(nil)) {
+		h.forged++
+		return
+	}
+	h.good++
+	for _, kind := range []store.EventKind{store.EventBecameExposed, store.EventBecameClosed} {
+		if strings.Contains(string(body), `"`+string(kind)+`"`) {
+			h.kinds[string(kind)] = true
+		}
+	}
+}
+
+func (h *hook) got(kind store.EventKind) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.kinds[string(kind)]
+}
+
+func (h *hook) signed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.good > 0 && h.forged == 0
+}
