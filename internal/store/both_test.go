@@ -21,11 +21,21 @@ var began = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 // suite is an empty database with a clock that stands still until the test moves it.
 type suite struct {
-	testing.TB
+	complaints
+	t testing.TB
 	*Store
 	ctx   context.Context
 	micro atomic.Int64
 	site  Site
+}
+
+// complaints is how a test says that something is wrong; a generated test has its own.
+type complaints interface {
+	Helper()
+	Error(...any)
+	Errorf(string, ...any)
+	Fatal(...any)
+	Fatalf(string, ...any)
 }
 
 func (s *suite) clock() time.Time        { return began.Add(time.Duration(s.micro.Load()) * time.Microsecond) }
@@ -48,7 +58,7 @@ func newSuite(t testing.TB, kind string) *suite {
 	if kind == KindPostgres {
 		dsn = peer.Postgres(t)
 	}
-	s := &suite{TB: t, ctx: t.Context()}
+	s := &suite{complaints: t, t: t, ctx: t.Context()}
 	s.Store = s.open(dsn)
 	if s.Kind() != kind {
 		t.Fatalf("opened %s, want %s", s.Kind(), kind)
@@ -63,7 +73,7 @@ func (s *suite) open(dsn string) *Store {
 	s.Helper()
 	st, err := Open(s.ctx, dsn, Options{Clock: s.clock, Conns: 4})
 	s.ok(err)
-	s.Cleanup(func() {
+	s.t.Cleanup(func() {
 		if err := st.Close(); err != nil {
 			s.Error(err)
 		}

@@ -88,7 +88,7 @@ func TestFull(t *testing.T) {
 func TestGone(t *testing.T) {
 	t.Parallel()
 	server := peer.StartPostgres(t, peer.PostgresOptions{Durable: true})
-	s := &suite{TB: t, ctx: t.Context()}
+	s := &suite{complaints: t, t: t, ctx: t.Context()}
 	dsn := server.Database(t)
 	s.Store = s.open(dsn)
 	s.ok(s.Migrate(s.ctx))
@@ -232,7 +232,7 @@ func recordUntilKilled(t *testing.T, dsn string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &suite{TB: t, Store: st, ctx: ctx}
+	s := &suite{complaints: t, t: t, Store: st, ctx: ctx}
 	s.micro.Store(time.Since(began).Microseconds())
 	s.site, err = st.SiteByName(ctx, "main")
 	s.ok(err)

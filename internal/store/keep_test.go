@@ -73,7 +73,7 @@ func TestCopy(t *testing.T) {
 		if s.Kind() == KindPostgres {
 			other = KindSQLite
 		}
-		there := newSuite(s.TB, other)
+		there := newSuite(s.t, other)
 		s.fails(Copy(s.ctx, s.Store, there.Store, nil), ErrConflict) // it has a site
 		s.ok(there.DeleteSite(s.ctx, there.site.ID))
 		there.micro.Store(s.micro.Load())
@@ -88,7 +88,7 @@ func TestCopy(t *testing.T) {
 				s.Errorf("%s: progress says %d rows, it has %d", table, progress[table], len(rows)-1)
 			}
 		}
-		back := newSuite(s.TB, s.Kind())
+		back := newSuite(s.t, s.Kind())
 		s.ok(back.DeleteSite(s.ctx, back.site.ID))
 		s.ok(Copy(s.ctx, there.Store, back.Store, nil))
 		if diff := cmp.Diff(want, s.dump(back.Store)); diff != "" {
@@ -106,7 +106,7 @@ func TestCopy(t *testing.T) {
 
 func TestBackup(t *testing.T) {
 	onBoth(t, func(s *suite) {
-		path := filepath.Join(s.TempDir(), "backup.db")
+		path := filepath.Join(s.t.TempDir(), "backup.db")
 		if s.Kind() == KindPostgres {
 			if err := s.Backup(s.ctx, path); err == nil {
 				s.Error("PostgreSQL is backed up into an SQLite file")

@@ -373,7 +373,7 @@ func (rec *recorder) recordSpan(ctx context.Context, r *Result, snapshot int64) 
 	newHash, newTold := hash, told
 	if r.Findings != nil {
 		newHash, newTold = findingsHash(r), at
-		if newHash != hash {
+		if newHash != hash || r.Partial {
 			if err := rec.recordFindings(ctx, r, told); err != nil {
 				return false, err
 			}

@@ -1,0 +1,449 @@
+package store
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"ipcguard/internal/model"
+)
+
+// naive is the store as one would write it without a database: every answer is worked out from what was recorded, by going over
+// all of it. Hosts, targets and addresses have the same numbers 0 to 4.
+type naive struct {
+	at         map[int]*naiveHost // by address
+	tags       [naiveHosts][]string
+	exceptions []*naiveException
+}
+
+const naiveHosts = 5
+
+type naiveHost struct {
+	main          int // its first address
+	targets       map[int]bool
+	verdict       model.Verdict
+	last, changed time.Time
+	spans         map[RunKind][]naiveSpan
+	open          map[RunKind]map[string]bool
+	known         map[RunKind]bool
+}
+
+type naiveSpan struct {
+	Since, Until, Last time.Time
+	Results            int
+	Key                string
+}
+
+type naiveException struct {
+	finding string
+	host    int // an address, or -1
+	tag     string
+	until   time.Time
+	over    bool
+	id      [2]int64 // in the two databases
+}
+
+func naiveSeverity(finding string) model.Severity {
+	return map[string]model.Severity{"f0": model.Low, "f1": model.High, "f2": model.Critical}[finding]
+}
+
+func (n *naive) hosts() []*naiveHost {
+	var all []*naiveHost
+	for i := range naiveHosts {
+		if h := n.at[i]; h != nil && !slices.Contains(all, h) {
+			all = append(all, h)
+		}
+	}
+	return all
+}
+
+func (n *naive) hostTags(h *naiveHost) []string {
+	var tags []string
+	for i := range h.targets {
+		tags = append(tags, n.tags[i]...)
+	}
+	return normalTags(tags)
+}
+
+// cover is the place of the oldest exception that fits a finding, or -1.
+func (n *naive) cover(h *naiveHost, finding string) int {
+	return slices.IndexFunc(n.exceptions, func(e *naiveException) bool {
+		return !e.over && e.finding == finding && (e.host < 0 && (e.tag == "" || slices.Contains(n.hostTags(h), e.tag)) || e.host >= 0 && n.at[e.host] == h)
+	})
+}
+
+// look is one result as the test makes it up.
+type look struct {
+	host     int
+	kind     RunKind
+	verdict  model.Verdict
+	findings []string
+	told     bool // whether it says anything of findings
+	partial  bool
+}
+
+func (n *naive) record(l look, now time.Time) {
+	h := n.at[l.host]
+	isNew := h == nil
+	if isNew {
+		h = &naiveHost{main: l.host, targets: map[int]bool{}, spans: map[RunKind][]naiveSpan{}, open: map[RunKind]map[string]bool{RunScan: {}, RunAudit: {}}}
+		n.at[l.host] = h
+	}
+	h.targets[l.host] = true
+	h.last = now
+	if l.kind == RunScan {
+		h.verdict = l.verdict
+	}
+	if l.told {
+		if !l.partial {
+			clear(h.open[l.kind])
+		}
+		for _, f := range l.findings {
+			h.open[l.kind][f] = true
+		}
+	}
+	key := fmt.Sprint(l.verdict, l.findings)
+	spans := h.spans[l.kind]
+	at := now
+	if len(spans) > 0 {
+		open := &spans[len(spans)-1]
+		if at.Before(open.Last) {
+			at = open.Last
+		}
+		if open.Key == key {
+			open.Last, open.Results = at, open.Results+1
+			return
+		}
+		if !at.After(open.Since) {
+			at = open.Since.Add(time.Microsecond)
+		}
+		open.Until = at
+	}
+	h.spans[l.kind] = append(spans, naiveSpan{Since: at, Last: at, Results: 1, Key: key})
+	h.changed = now
+}
+
+func (n *naive) merge(keep, gone *naiveHost, now time.Time) {
+	if len(keep.spans[RunScan]) == 0 {
+		keep.verdict = gone.verdict
+	}
+	for _, kind := range []RunKind{RunScan, RunAudit} {
+		if len(keep.spans[kind]) == 0 {
+			keep.spans[kind], keep.open[kind] = gone.spans[kind], gone.open[kind]
+		}
+	}
+	maps.Copy(keep.targets, gone.targets)
+	for i, h := range n.at {
+		if h == gone {
+			n.at[i] = keep
+		}
+	}
+	keep.changed = now
+	if gone.last.After(keep.last) {
+		keep.last = gone.last
+	}
+}
+
+// answer is what both sides are asked.
+type answer struct {
+	Hosts    []answerHost
+	Counts   Counts
+	Findings []FindingCount
+	Settings []SettingCount
+}
+
+type answerHost struct {
+	Address            string
+	Verdict            model.Verdict
+	Severity           model.Severity
+	Findings, Excepted int
+	LastSeen, Changed  time.Time
+	Tags               []string
+	Open               []string // kind, finding and exception
+	Spans              map[RunKind][]naiveSpan
+}
+
+func naiveAddress(i int) string { return fmt.Sprintf("10.0.0.%d:445", i) }
+
+func (n *naive) answer() answer {
+	var a answer
+	type tallied struct {
+		hosts, findings, excepted int
+		severity                  model.Severity
+	}
+	findings, settings := map[string]*tallied{}, map[string]*tallied{}
+	for _, h := range n.hosts() {
+		out := answerHost{Address: naiveAddress(h.main), Verdict: h.verdict, LastSeen: h.last, Changed: h.changed, Tags: n.hostTags(h), Spans: map[RunKind][]naiveSpan{}}
+		seen := map[string]bool{}
+		for kind, open := range h.open {
+			for f := range open {
+				covered := n.cover(h, f)
+				out.Open = append(out.Open, fmt.Sprint(kind, f, covered))
+				out.Findings++
+				severity := naiveSeverity(f)
+				out.Severity = worst(out.Severity, severity)
+				for in, names := range map[*map[string]*tallied][]string{&findings: {f}, &settings: {"set-" + f, "shared"}} {
+					for _, name := range names {
+						t := (*in)[name]
+						if t == nil {
+							t = &tallied{}
+							(*in)[name] = t
+						}
+						if k := fmt.Sprint(in == &findings, name); !seen[k] {
+							seen[k] = true
+							t.hosts++
+						}
+						t.findings++
+						t.severity = worst(t.severity, severity)
+						if covered >= 0 {
+							t.excepted++
+						}
+					}
+				}
+				if covered >= 0 {
+					out.Excepted++
+				}
+			}
+		}
+		slices.Sort(out.Open)
+		for kind, spans := range h.spans {
+			for _, span := range spans {
+				span.Last = time.Time{}
+				out.Spans[kind] = append(out.Spans[kind], span)
+			}
+		}
+		a.Hosts = append(a.Hosts, out)
+		a.Counts.Hosts++
+		switch h.verdict {
+		case model.Exposed:
+			a.Counts.Exposed++
+		case model.Limited:
+			a.Counts.Limited++
+		case model.Closed:
+			a.Counts.Closed++
+		default:
+			a.Counts.Unknown++
+		}
+	}
+	slices.SortFunc(a.Hosts, func(x, y answerHost) int { return strings.Compare(x.Address, y.Address) })
+	for name, t := range findings {
+		a.Findings = append(a.Findings, FindingCount{name, t.hosts, t.findings, t.excepted, t.severity})
+	}
+	for name, t := range settings {
+		a.Settings = append(a.Settings, SettingCount{name, t.hosts, t.findings, t.excepted, t.severity})
+	}
+	slices.SortFunc(a.Findings, func(x, y FindingCount) int { return strings.Compare(x.Finding, y.Finding) })
+	slices.SortFunc(a.Settings, func(x, y SettingCount) int { return strings.Compare(x.Setting, y.Setting) })
+	return a
+}
+
+func worst(a, b model.Severity) model.Severity {
+	return severities[max(slices.Index(severities, a), slices.Index(severities, b))]
+}
+
+// answer asks a database; which is its place in the numbers of the exceptions.
+func (s *suite) answer(n *naive, which int) answer {
+	s.Helper()
+	var a answer
+	hosts, err := s.allHosts()
+	s.ok(err)
+	for _, h := range hosts {
+		out := answerHost{
+			Address: h.Address, Verdict: h.Verdict, Severity: h.Severity, Findings: h.Findings, Excepted: h.Excepted, LastSeen: h.LastSeen,
+			Changed: h.LastChanged, Tags: h.Tags, Spans: map[RunKind][]naiveSpan{},
+		}
+		open, err := s.HostFindings(s.ctx, h.ID)
+		s.ok(err)
+		for _, f := range open {
+			if f.Ended.IsZero() {
+				out.Open = append(out.Open, fmt.Sprint(f.Kind, f.Finding, slices.IndexFunc(n.exceptions, func(e *naiveException) bool { return e.id[which] == f.Exception })))
+			}
+		}
+		slices.Sort(out.Open)
+		for _, kind := range []RunKind{RunScan, RunAudit} {
+			spans, err := s.Spans(s.ctx, h.ID, kind)
+			s.ok(err)
+			for _, span := range spans {
+				out.Spans[kind] = append(out.Spans[kind], naiveSpan{
+					Since: span.From, Until: span.Until, Results: span.Results, Key: fmt.Sprint(span.Snapshot.Verdict, span.Snapshot.Findings),
+				})
+			}
+		}
+		a.Hosts = append(a.Hosts, out)
+	}
+	slices.SortFunc(a.Hosts, func(x, y answerHost) int { return strings.Compare(x.Address, y.Address) })
+	a.Counts, err = s.Counts(s.ctx, HostFilter{})
+	s.ok(err)
+	a.Findings, err = s.FindingCounts(s.ctx, HostFilter{})
+	s.ok(err)
+	a.Settings, err = s.SettingCounts(s.ctx, HostFilter{})
+	s.ok(err)
+	slices.SortFunc(a.Findings, func(x, y FindingCount) int { return strings.Compare(x.Finding, y.Finding) })
+	slices.SortFunc(a.Settings, func(x, y SettingCount) int { return strings.Compare(x.Setting, y.Setting) })
+	return a
+}
+
+// TestModel runs random histories on both databases and on the naive store, and wants the same answers of all three.
+func TestModel(t *testing.T) {
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		if err := checks.Value.Set("30"); err != nil { // each is some thousand statements
+			t.Fatal(err)
+		}
+	}
+	both := [2]*suite{newSuite(t, KindSQLite), newSuite(t, KindPostgres)}
+	rapid.Check(t, func(rt *rapid.T) {
+		n := &naive{at: map[int]*naiveHost{}}
+		var targets [2][]Target
+		for i, s := range both {
+			s.complaints = rt
+			s.empty()
+			s.micro.Store(0)
+			targets[i] = s.targets("t0", "t1", "t2", "t3", "t4")
+		}
+		each := func(do func(i int, s *suite)) {
+			for i, s := range both {
+				do(i, s)
+			}
+		}
+		now := func() time.Time { return both[0].clock() }
+		host := func(s *suite, i int) Host {
+			h, err := s.HostByAddress(s.ctx, s.site.ID, naiveAddress(i))
+			s.ok(err)
+			return h
+		}
+		known := func(rt *rapid.T, label string) int {
+			var all []int
+			for i := range naiveHosts {
+				if n.at[i] != nil {
+					all = append(all, i)
+				}
+			}
+			if len(all) == 0 {
+				rt.Skip("no hosts yet")
+			}
+			return rapid.SampledFrom(all).Draw(rt, label)
+		}
+		finding := rapid.SampledFrom([]string{"f0", "f1", "f2"})
+		rt.Repeat(map[string]func(*rapid.T){
+			"": func(rt *rapid.T) {
+				want := n.answer()
+				each(func(i int, s *suite) { same(s, s.Kind(), s.answer(n, i), want) })
+				if rt.Failed() {
+					rt.FailNow()
+				}
+			},
+			"time": func(rt *rapid.T) {
+				d := rapid.SampledFrom([]time.Duration{time.Microsecond, time.Minute, 7 * 24 * time.Hour, -time.Minute, -9 * 24 * time.Hour}).Draw(rt, "by")
+				each(func(_ int, s *suite) { s.advance(d) })
+			},
+			"record": func(rt *rapid.T) {
+				l := look{
+					host: rapid.IntRange(0, naiveHosts-1).Draw(rt, "host"), kind: rapid.SampledFrom([]RunKind{RunScan, RunScan, RunAudit}).Draw(rt, "kind"),
+					verdict:  rapid.SampledFrom([]model.Verdict{model.Exposed, model.Closed, model.Limited, model.Unreachable}).Draw(rt, "verdict"),
+					findings: rapid.SliceOfNDistinct(finding, 0, 3, rapid.ID).Draw(rt, "findings"),
+					told:     rapid.IntRange(0, 4).Draw(rt, "told") > 0, partial: rapid.IntRange(0, 5).Draw(rt, "partial") == 0,
+				}
+				slices.Sort(l.findings)
+				n.record(l, now())
+				each(func(i int, s *suite) {
+					r := s.scan(s.run(l.kind), targets[i][l.host], l.host, l.verdict, l.findings...)
+					r.Kind, r.Partial = l.kind, l.partial
+					for j := range r.Findings {
+						r.Findings[j].Severity = naiveSeverity(r.Findings[j].Finding)
+					}
+					if !l.told {
+						r.Findings = nil
+					}
+					s.record(r)
+					if again, err := s.RecordResult(s.ctx, r); again || err != nil {
+						rt.Errorf("%s: recorded twice: %v, %v", s.Kind(), again, err)
+					}
+				})
+			},
+			"tag": func(rt *rapid.T) {
+				i := rapid.IntRange(0, naiveHosts-1).Draw(rt, "target")
+				n.tags[i] = normalTags(rapid.SliceOfN(rapid.SampledFrom([]string{"x", "y"}), 0, 2).Draw(rt, "tags"))
+				each(func(which int, s *suite) {
+					targets[which][i].Tags = n.tags[i]
+					s.ok(s.SaveTarget(s.ctx, &targets[which][i]))
+				})
+			},
+			"except": func(rt *rapid.T) {
+				e := &naiveException{finding: finding.Draw(rt, "finding"), host: -1, until: now().Add(rapid.SampledFrom([]time.Duration{time.Second, 1000 * time.Hour}).Draw(rt, "for"))}
+				switch rapid.IntRange(0, 2).Draw(rt, "of") {
+				case 0:
+					e.host = known(rt, "host")
+				case 1:
+					e.tag = rapid.SampledFrom([]string{"x", "y"}).Draw(rt, "tag")
+				}
+				n.exceptions = append(n.exceptions, e)
+				each(func(i int, s *suite) {
+					saved := Exception{Finding: e.finding, Tag: e.tag, Reason: "r", Owner: "o", Until: e.until}
+					if e.host >= 0 {
+						saved.HostID = host(s, e.host).ID
+					}
+					s.ok(s.SaveException(s.ctx, &saved))
+					e.id[i] = saved.ID
+				})
+			},
+			"withdraw": func(rt *rapid.T) {
+				if len(n.exceptions) == 0 {
+					rt.Skip("none")
+				}
+				e := rapid.SampledFrom(n.exceptions).Draw(rt, "exception")
+				each(func(i int, s *suite) {
+					if err := s.WithdrawException(s.ctx, e.id[i], "me"); (err != nil) != e.over {
+						rt.Errorf("%s: withdrawing gives %v", s.Kind(), err)
+					}
+				})
+				e.over = true
+			},
+			"expire": func(rt *rapid.T) {
+				var want []int
+				for i, e := range n.exceptions {
+					if !e.over && !e.until.After(now()) {
+						e.over, want = true, append(want, i)
+					}
+				}
+				each(func(which int, s *suite) {
+					ended, err := s.ExpireExceptions(s.ctx, now())
+					s.ok(err)
+					var got []int
+					for _, x := range ended {
+						got = append(got, slices.IndexFunc(n.exceptions, func(e *naiveException) bool { return e.id[which] == x.ID }))
+					}
+					same(s, "ended", got, want)
+				})
+			},
+			"merge": func(rt *rapid.T) {
+				keep, gone := known(rt, "keep"), known(rt, "gone")
+				if n.at[keep] == n.at[gone] {
+					rt.Skip("one host")
+				}
+				each(func(_ int, s *suite) { s.ok(s.MergeHosts(s.ctx, host(s, keep).ID, host(s, gone).ID)) })
+				n.merge(n.at[keep], n.at[gone], now())
+			},
+		})
+		each(func(_ int, s *suite) { s.consistent() })
+	})
+	for _, s := range both {
+		s.complaints = t
+	}
+}
+
+// empty removes what a history left.
+func (s *suite) empty() {
+	s.Helper()
+	for _, t := range slices.Backward(tables) {
+		if t.name != "sites" {
+			_, err := s.exec(s.ctx, `DELETE FROM `+t.name)
+			s.ok(err)
+		}
+	}
+}
