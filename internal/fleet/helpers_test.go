@@ -25,6 +25,7 @@ type world struct {
 	hosts map[netip.Addr]*smbtest.Host
 	first *smbtest.Host // of addresses without a host of their own; nil is nobody
 	asked map[netip.Addr]int
+	delay time.Duration
 }
 
 func newWorld(t testing.TB, profile string) *world {
@@ -34,6 +35,10 @@ func newWorld(t testing.TB, profile string) *world {
 		w.first = practiceHost(t, profile, "PRACTICE1")
 	}
 	s, err := smbtest.StartMany("0.0.0.0:0", func(a netip.Addr) *smbtest.Host {
+		w.lock.Lock()
+		delay := w.delay
+		w.lock.Unlock()
+		time.Sleep(delay)
 		w.lock.Lock()
 		defer w.lock.Unlock()
 		w.asked[a]++
@@ -71,6 +76,31 @@ func (w *world) set(t testing.TB, address, profile, name string) {
 	w.hosts[netip.MustParseAddr(address)] = h
 }
 
+// slow makes every host wait before it answers a connection.
+func (w *world) slow(d time.Duration) {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	w.delay = d
+}
+
+// awake forgets the windows that were read, and lets the jobs that wait for one be looked at now.
+func (f *Fleet) awake(t testing.TB) {
+	t.Helper()
+	f.lock.Lock()
+	clear(f.windows)
+	f.lock.Unlock()
+	const now = `UPDATE river_job SET state = 'available', scheduled_at = CURRENT_TIMESTAMP WHERE state = 'scheduled'`
+	var err error
+	if f.st.Kind() == store.KindPostgres {
+		_, err = f.st.Pool().Exec(t.Context(), now)
+	} else {
+		_, err = f.st.DB().ExecContext(t.Context(), now)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (w *world) spec(address string) string { return fmt.Sprintf("%s:%d", address, w.Port()) }
 
 // count is how many connections were made to an address.
@@ -80,23 +110,30 @@ func (w *world) count(address string) int {
 	return w.asked[netip.MustParseAddr(address)]
 }
 
-// logged is what a fleet told its log.
-type logged struct {
-	lock sync.Mutex
-	b    bytes.Buffer
-	t    testing.TB
+// heard is a log that a test can read.
+type heard struct {
+	slog.Handler
+	lock *sync.Mutex
+	b    *bytes.Buffer
 }
 
-func (l *logged) Write(b []byte) (int, error) {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	return l.b.Write(b)
+func newHeard() *heard {
+	h := &heard{lock: &sync.Mutex{}, b: &bytes.Buffer{}}
+	h.Handler = slog.NewTextHandler(h, nil)
+	return h
 }
 
-func (l *logged) text() string {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	return l.b.String()
+// Write is part of io.Writer.
+func (h *heard) Write(b []byte) (int, error) {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	return h.b.Write(b)
+}
+
+func (h *heard) text() string {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	return h.b.String()
 }
 
 func sqlite(t testing.TB) (*store.Store, string) {
@@ -119,22 +156,26 @@ func reopen(t testing.TB, dsn string) *store.Store {
 	return st
 }
 
-// quickly are options that suit a practice network on this machine.
-func quickOptions(t testing.TB) (Options, *logged) {
-	l := &logged{t: t}
+// quickOptions suit a practice network on this machine. The log is shown when the test fails.
+func quickOptions(t testing.TB) (Options, *heard) {
+	l := newHeard()
 	t.Cleanup(func() {
 		if t.Failed() {
 			lines := strings.Split(l.text(), "\n")
 			t.Logf("the fleet's log:\n%s", strings.Join(lines[max(0, len(lines)-40):], "\n"))
 		}
 	})
+	return optionsOf(l), l
+}
+
+func optionsOf(l slog.Handler) Options {
 	o := Options{
-		Log:  slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelInfo})),
+		Log:  slog.New(l),
 		Scan: scan.Options{Concurrency: 64, NoUnknownUser: true, NoGuest: true},
 		Poll: 50 * time.Millisecond, Heartbeat: 300 * time.Millisecond,
 	}
 	o.Scan.Timeouts.Connect, o.Scan.Timeouts.Negotiate = time.Second, 5*time.Second
-	return o, l
+	return o
 }
 
 func newFleet(t testing.TB, st *store.Store, o Options) *Fleet {

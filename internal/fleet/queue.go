@@ -60,6 +60,9 @@ type queue interface {
 	start(ctx context.Context, site int64, atOnce int, work func(context.Context, batch) error) error
 	// stop ends the work of jobs under way, which are given back, and waits until all are.
 	stop(ctx context.Context) error
+	// release gives the jobs that a dead worker has in hand to others, in a transaction. They wait for the queue's own
+	// rescue otherwise, which takes no notice of heartbeats.
+	release(ctx context.Context, tx *store.Tx, worker string) error
 	// alive counts the jobs of a run that somebody has or will have.
 	alive(ctx context.Context, run int64) (int, error)
 }
@@ -81,6 +84,11 @@ func newQueue(st *store.Store, name string, t timing, log *slog.Logger) queue {
 					AND (args->>'run')::bigint = $1`, run).Scan(&n)
 				return n, err
 			},
+			free: func(ctx context.Context, tx *store.Tx, worker string) error {
+				_, err := tx.PGX().Exec(ctx, `UPDATE river_job SET state = 'available', scheduled_at = now(), attempt = greatest(attempt - 1, 0)
+					WHERE state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = $1`, worker)
+				return err
+			},
 		}
 	}
 	return &riverQueue[*sql.Tx]{
@@ -89,6 +97,11 @@ func newQueue(st *store.Store, name string, t timing, log *slog.Logger) queue {
 			err = st.DB().QueryRowContext(ctx, `SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded')
 				AND json_extract(args, '$.run') = $1`, run).Scan(&n)
 			return n, err
+		},
+		free: func(ctx context.Context, tx *store.Tx, worker string) error {
+			_, err := tx.SQL().ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = datetime('now', 'subsec'),
+				attempt = max(attempt - 1, 0) WHERE state = 'running' AND json_extract(attempted_by, '$[#-1]') = $1`, worker)
+			return err
 		},
 	}
 }
@@ -110,6 +123,7 @@ type riverQueue[T any] struct {
 	timing timing
 	log    *slog.Logger
 	count  func(ctx context.Context, run int64) (int, error)
+	free   func(ctx context.Context, tx *store.Tx, worker string) error
 
 	lock    sync.Mutex
 	putter  *river.Client[T] // puts jobs in, works none
@@ -174,8 +188,8 @@ func (q *riverQueue[T]) start(ctx context.Context, site int64, atOnce int, work 
 		return fmt.Errorf("fleet: job queue: %w", err)
 	}
 	// The client outlives ctx, so that stop can give back what is under way.
-	if err := c.Start(context.WithoutCancel(ctx)); err != nil {
-		return fmt.Errorf("fleet: job queue: %w", err)
+	if err := c.Start(context.WithoutCancel(ctx)); err != nil { // what can go wrong here is the database
+		return fmt.Errorf("%w: job queue: %w", store.ErrUnavailable, err)
 	}
 	q.lock.Lock()
 	q.working = c
@@ -193,6 +207,13 @@ func (q *riverQueue[T]) stop(ctx context.Context) error {
 	}
 	if err := c.StopAndCancel(ctx); err != nil {
 		return fmt.Errorf("fleet: stopping the job queue: %w", err)
+	}
+	return nil
+}
+
+func (q *riverQueue[T]) release(ctx context.Context, tx *store.Tx, worker string) error {
+	if err := q.free(ctx, tx, worker); err != nil {
+		return fmt.Errorf("fleet: giving the jobs of %s to others: %w", worker, err)
 	}
 	return nil
 }

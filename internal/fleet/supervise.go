@@ -90,7 +90,8 @@ func (f *Fleet) Prune(ctx context.Context) error {
 	return err
 }
 
-// inherit takes over from workers: their units wait again, and get new jobs, in one transaction with their end.
+// inherit takes over from workers: their units wait again, and their jobs are given to others, in one transaction with
+// their end.
 func (f *Fleet) inherit(ctx context.Context, gone func(store.Worker) bool) error {
 	all, err := f.st.Workers(ctx)
 	if err != nil {
@@ -107,7 +108,7 @@ func (f *Fleet) inherit(ctx context.Context, gone func(store.Worker) bool) error
 				return err
 			}
 			units = len(list)
-			if err := f.requeue(ctx, tx, list); err != nil {
+			if err := f.queue.release(ctx, tx, w.Name); err != nil {
 				return err
 			}
 			if err := tx.RemoveWorker(ctx, w.Name); err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -119,44 +120,6 @@ func (f *Fleet) inherit(ctx context.Context, gone func(store.Worker) bool) error
 			return fmt.Errorf("taking over from %s: %w", w.Name, err)
 		}
 		f.o.Log.Warn("a worker is silent, and is taken over from", "worker", w.Name, "site", w.Site, "units", units)
-	}
-	return nil
-}
-
-// requeue puts new jobs into the queue for units that wait again.
-func (f *Fleet) requeue(ctx context.Context, tx *store.Tx, units []store.Unit) error {
-	type key struct{ run, site int64 }
-	var keys []key
-	byRun := map[key][]int64{}
-	for _, u := range units {
-		k := key{u.RunID, u.SiteID}
-		if k.site == 0 {
-			continue // its target is gone
-		}
-		if byRun[k] == nil {
-			keys = append(keys, k)
-		}
-		byRun[k] = append(byRun[k], u.TargetID)
-	}
-	for _, k := range keys {
-		run, err := tx.Run(ctx, k.run)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		site, err := tx.Site(ctx, k.site)
-		if err != nil {
-			return err
-		}
-		var jobs []batch
-		for ids := range slices.Chunk(byRun[k], f.batchSize(run.Kind, site.Rate)) {
-			jobs = append(jobs, batch{Protocol: Protocol, Run: k.run, Site: k.site, Of: run.Kind, Quick: run.Quick, Targets: ids})
-		}
-		if err := f.queue.put(ctx, tx, jobs); err != nil {
-			return err
-		}
 	}
 	return nil
 }

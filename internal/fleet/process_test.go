@@ -1,0 +1,139 @@
+package fleet
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"ipcguard/internal/smbtest"
+	"ipcguard/internal/store"
+)
+
+// TestMain lets a test start this program once more: as a practice network in a process of its own, or as a server or
+// worker that can be killed. Each ends with its standard input.
+func TestMain(m *testing.M) {
+	var err error
+	switch role := os.Getenv("IPCGUARD_TEST_ROLE"); role {
+	case "":
+		os.Exit(m.Run())
+	case "practice":
+		err = servePractice(os.Getenv("IPCGUARD_TEST_PROFILE"))
+	case "serve", "work":
+		err = serveFleet(role)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// servePractice answers on every loopback address, at each as a host with a name of its own.
+func servePractice(profile string) error {
+	var lock sync.Mutex
+	hosts := map[netip.Addr]*smbtest.Host{}
+	s, err := smbtest.StartMany("0.0.0.0:0", func(a netip.Addr) *smbtest.Host {
+		lock.Lock()
+		defer lock.Unlock()
+		h := hosts[a]
+		if h == nil {
+			h, _ = smbtest.NewHost(profile, fmt.Sprintf("P%x", a.As4()))
+			hosts[a] = h
+		}
+		return h
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Println(s.Port())
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// serveFleet is a server or a worker as the command line makes one.
+func serveFleet(role string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	st, err := store.Open(ctx, os.Getenv("IPCGUARD_TEST_DATABASE"), store.Options{})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	f, err := New(st, optionsOf(slog.NewTextHandler(os.Stderr, nil)))
+	if err != nil {
+		return err
+	}
+	fmt.Println(f.Name())
+	if role == "serve" {
+		return f.Serve(ctx)
+	}
+	return f.Work(ctx)
+}
+
+// process is this program in another role.
+type process struct {
+	*exec.Cmd
+	in    io.Closer
+	first string // what it printed first
+}
+
+func startProcess(t testing.TB, env ...string) *process {
+	t.Helper()
+	p, err := tryProcess(env...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.end() })
+	return p
+}
+
+func tryProcess(env ...string) (*process, error) {
+	p := &process{Cmd: exec.Command(os.Args[0], "-test.run=^$")}
+	p.Env = append(os.Environ(), env...)
+	p.Stderr = os.Stderr
+	in, err := p.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.in = in
+	out, err := p.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		p.end()
+		return nil, fmt.Errorf("the process ended at once: %w", err)
+	}
+	p.first = strings.TrimSpace(line)
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	return p, nil
+}
+
+// end lets the process end, and waits for it.
+func (p *process) end() {
+	p.in.Close()
+	_ = p.Wait() // how it ended is no news: it may have been killed
+}
+
+// kill ends the process as a power cut does.
+func (p *process) kill() {
+	_ = p.Process.Kill()
+	p.end()
+}
