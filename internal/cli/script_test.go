@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -25,11 +26,12 @@ func TestMain(m *testing.M) {
 //	exits CODE COMMAND…    run, and want this exit code
 //	server NAME PROFILE    start a practice server; $NAME is its address
 //	listener NAME          open a port that never answers; $NAME is its address
+//	waitfor FILE           wait until a file is there and stays as it is
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "server": server, "listener": listener,
+			"exits": exits, "server": server, "listener": listener, "waitfor": waitFor,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("NO_COLOR", "")
@@ -55,6 +57,25 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// waitFor gives a program that was started in the background time to make a file.
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waitfor FILE")
+	}
+	const wait = 2 * time.Minute // a loaded machine
+	var last int64 = -1
+	for end := time.Now().Add(wait); time.Now().Before(end); time.Sleep(time.Second) {
+		info, err := os.Stat(ts.MkAbs(args[0]))
+		if err == nil && info.Size() == last {
+			return
+		}
+		if err == nil {
+			last = info.Size()
+		}
+	}
+	ts.Fatalf("%s is not there", args[0])
 }
 
 func server(ts *testscript.TestScript, _ bool, args []string) {

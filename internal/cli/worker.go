@@ -41,6 +41,9 @@ func (a *app) runWorker(ctx context.Context, f *fleetFlags) error {
 	if dsn == "" {
 		return hinted{usage("no database named"), "--database postgres://USER@HOST/NAME, or " + databaseVariable}
 	}
+	if _, ok := cutSQLite(dsn); ok {
+		return hinted{usage("a worker needs PostgreSQL: an SQLite file belongs to its server alone"), "the server scans its own site by itself; see docs/fleet.md"}
+	}
 	o, err := a.fleetOptions(f)
 	if err != nil {
 		return err
@@ -53,9 +56,6 @@ func (a *app) runWorker(ctx context.Context, f *fleetFlags) error {
 		return err
 	}
 	defer st.Close()
-	if st.Kind() != store.KindPostgres {
-		return hinted{usage("a worker needs PostgreSQL: an SQLite file belongs to its server alone"), "the server scans its own site by itself; see docs/fleet.md"}
-	}
 	if err := st.CheckSchema(ctx); err != nil {
 		return err
 	}
