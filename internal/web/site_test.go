@@ -187,3 +187,13 @@ func (p *person) done(path string, pairs ...string) string {
 	}
 	return r.header.Get("Location")
 }
+
+// host finds a host of the first site by its address.
+func (s *testSite) host(address string) store.Host {
+	s.t.Helper()
+	h, err := s.st.HostByAddress(context.Background(), 1, address)
+	if err != nil {
+		s.t.Fatal(address, err)
+	}
+	return h
+}

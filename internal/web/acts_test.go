@@ -1,0 +1,357 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"ipcguard/internal/store"
+)
+
+// upload posts a form with a file.
+func (p *person) upload(path, fileName, content string, pairs ...string) answer {
+	p.t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if err := w.WriteField(pairs[i], pairs[i+1]); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	part, err := w.CreateFormFile("file", fileName)
+	if err == nil {
+		_, err = part.Write([]byte(content))
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.base+path, &b)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", w.FormDataContentType())
+	return p.do(req)
+}
+
+// says asserts that a page holds every text.
+func (p *person) says(path string, texts ...string) {
+	p.t.Helper()
+	body := p.ok(path)
+	for _, s := range texts {
+		if !strings.Contains(body, s) {
+			p.t.Errorf("%s does not say %q", path, s)
+		}
+	}
+}
+
+// refuses asserts that a form is shown again with what is wrong with it.
+func (p *person) refuses(path string, why string, pairs ...string) {
+	p.t.Helper()
+	a := p.post(path, pairs...)
+	if a.status != http.StatusUnprocessableEntity && a.status != http.StatusConflict || !strings.Contains(a.body, why) {
+		i := strings.Index(a.body, "<main")
+		p.t.Errorf("%s: %d, want %q in …%s", path, a.status, why, clipTo(800, a.body[max(0, i):]))
+		return
+	}
+	check(p.t.(*testing.T), path, a.body)
+}
+
+func TestActsOnTargets(t *testing.T) {
+	s := newTestSite(t)
+	plainSeed().fill(t, s.st)
+	p := s.login(store.RoleOperator)
+	p.done("/targets", "spec", "NEW.example.org", "site", "1", "tags", "Web  DMZ", "owner", "Cy", "criticality", "high", "enabled", "yes", "note", "two\nlines")
+	got, _, err := s.st.Targets(t.Context(), store.TargetFilter{Text: "new.example"}, store.Page{})
+	if err != nil || len(got) != 1 || got[0].Spec != "new.example.org" || strings.Join(got[0].Tags, " ") != "dmz web" || got[0].Owner != "Cy" || got[0].Note != "two\nlines" {
+		t.Fatalf("the target is %+v, %v", got, err)
+	}
+	id := fmt.Sprintf("/targets/%d", got[0].ID)
+	p.says(id, "new.example.org", "dmz web")
+	p.refuses("/targets", "has this target already", "spec", "new.example.org", "site", "1", "criticality", "high")
+	p.refuses("/targets", "This is needed", "spec", "", "site", "1", "criticality", "high")
+	p.refuses("/targets", "Choose one of the list", "spec", "a.example", "site", "", "criticality", "high")
+	p.refuses("/targets", "marks that hide", "spec", "b.example", "site", "1", "criticality", "high", "owner", "evil\u202Eor")
+	p.refuses("/targets", "problem", "spec", "10.0.0.0/99", "site", "1", "criticality", "high")
+	p.refuses("/targets", "longer than", "spec", "c.example", "site", "1", "criticality", "high", "note", strings.Repeat("x", maxNote+1))
+	p.done(id, "spec", "new.example.org", "site", "2", "tags", "web", "criticality", "low")
+	if now, err := s.st.Target(t.Context(), got[0].ID); err != nil || now.SiteID != 2 || now.Enabled {
+		t.Errorf("changed to %+v, %v", now, err)
+	}
+	p.done("/targets/delete", "target", fmt.Sprint(got[0].ID))
+	if a := p.get(id); a.status != http.StatusNotFound {
+		t.Errorf("a removed target: %d", a.status)
+	}
+	a := p.upload("/targets/import", "t.csv", "spec,site,tags,owner\na1.example,default,x,Ann\na2.example,default,,\n10.0.0.0/99,default,,\n")
+	if a.status != http.StatusOK || !strings.Contains(a.body, "2 targets were added") || !strings.Contains(a.body, "1 row was left out") {
+		t.Errorf("import: %d %s", a.status, a.body[max(0, strings.Index(a.body, "<main")):])
+	}
+	if a := p.upload("/targets/import", "t.csv", "nothing,of,this\n1,2,3\n"); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("a wrong table: %d", a.status)
+	}
+	if a := p.post("/targets/import"); a.status != http.StatusBadRequest {
+		t.Errorf("no file: %d", a.status)
+	}
+	if csv := p.ok("/targets/export.csv"); !strings.Contains(csv, "a1.example") || !strings.HasPrefix(csv, "spec,") {
+		t.Error("the export is ", clip(csv))
+	}
+	p.says("/targets?q=a1.example", "a1.example", "1 to 1 of 1")
+}
+
+func TestActsOnHosts(t *testing.T) {
+	s := newTestSite(t)
+	plainSeed().fill(t, s.st)
+	p := s.login(store.RoleOperator)
+	audited, other := s.host("10.1.0.1:445"), s.host("10.1.0.2:445")
+	one, two := fmt.Sprint(audited.ID), fmt.Sprint(other.ID)
+	p.done("/hosts/act", "do", "tag", "which", "ticked", "host", one, "host", two, "value", "Audited 2026")
+	p.done("/hosts/act", "do", "owner", "which", "ticked", "host", one, "value", "Dee")
+	p.done("/hosts/act", "do", "untag", "which", "ticked", "host", two, "value", "2026")
+	p.done("/hosts/act", "do", "criticality", "which", "all", "filter", "tag=dc", "value", "high")
+	h, err := s.st.Host(t.Context(), audited.ID)
+	if err != nil || h.Owner != "Dee" || !strings.Contains(strings.Join(h.Tags, " "), "2026 audited") {
+		t.Errorf("host one is %+v, %v", h, err)
+	}
+	if n, _ := s.st.Counts(t.Context(), store.HostFilter{Tag: "dc", Criticality: store.CriticalityHigh}); n.Hosts != 13 {
+		t.Errorf("%d hosts with the tag dc are critical, want 13", n.Hosts)
+	}
+	p.done("/hosts/act", "do", "criticality", "which", "ticked", "host", one, "value", "utmost")
+	p.says("/hosts", "Criticality is low, normal or high")
+	p.done("/hosts/act", "do", "tag", "which", "ticked")
+	p.says("/hosts", "No host was chosen")
+	for _, x := range []struct {
+		q    string
+		want int
+	}{{"q=srv03", 1}, {"tag=audited", 2}, {"owner=Dee", 1}, {"verdict=exposed&discloses=accounts", -1}, {"site=plant", 8}, {"finding=anonymous-lists-printers", -1}, {"setting=restrict+anonymous", -1}, {"smb1=yes", -1}, {"excepted=yes", -1}, {"q=%25", 0}} {
+		body := p.ok("/hosts?" + x.q)
+		n := strings.Count(body, `name="host" value=`)
+		if x.want >= 0 && n != x.want || x.want < 0 && (n == 0 || n == 40) {
+			t.Errorf("/hosts?%s shows %d hosts, want %d", x.q, n, x.want)
+		}
+	}
+	first := func(q string) string {
+		_, rest, _ := strings.Cut(p.ok("/hosts?"+q), `aria-label="Choose `)
+		name, _, _ := strings.Cut(rest, `"`)
+		return name
+	}
+	if first("sort=name") != "srv00.example.org" || first("sort=-name") != "srv39.example.org" {
+		t.Errorf("sorted by name the first are %s and %s", first("sort=name"), first("sort=-name"))
+	}
+	p.says("/hosts?sort=-name", `aria-sort="descending"`)
+	p.says("/hosts?offset=20&sort=name", "21 to 40 of 40", `rel="prev"`)
+	to := p.done("/hosts/act", "do", "scan", "which", "ticked", "host", one, "host", two)
+	p.says(to, "2 hosts", "0 of 2 done", `hx-trigger="every 2s"`)
+	id := path.Base(to)
+	p.done("/runs/"+id+"/cancel")
+	p.says("/runs/"+id, "cancelled")
+	if to := p.done("/hosts/"+one+"/scan", "kind", "scan"); !strings.HasPrefix(to, "/runs/") {
+		t.Error(to)
+	}
+	if to := p.done("/runs", "kind", "scan", "tag", "dc", "quick", "yes"); !strings.HasPrefix(to, "/runs/") {
+		t.Error(to)
+	}
+	p.refuses("/runs", "No target that is enabled fits", "kind", "scan", "owner", "nobody")
+	p.done("/hosts/"+one+"/plan", "strategy", "restrict")
+	p.says("/hosts/"+one, "ipcguard apply plan-srv00.example.org.json --confirm-within 10m", "restrict anonymous")
+	if a := p.get("/hosts/" + one + "/plan.json"); a.status != http.StatusOK || !strings.Contains(a.header.Get("Content-Disposition"), "plan-srv00.example.org.json") || !strings.Contains(a.body, "ipcguard.plan/1") {
+		t.Errorf("the plan: %d %s", a.status, clip(a.body))
+	}
+	p.refuses("/hosts/"+two+"/plan", "never audited", "strategy", "restrict")
+	p.refuses("/hosts/"+one+"/plan", "1 field is to be mended", "strategy", "bomb")
+	if a := p.get("/hosts/" + one + "/documents/scan"); a.status != http.StatusOK || !strings.Contains(a.body, "ipcguard.scan/1") {
+		t.Errorf("the scan: %d", a.status)
+	}
+	for _, x := range []string{"/hosts/" + one + "/documents/secret", "/hosts/0", "/hosts/x", "/runs/77777", "/targets/-1", "/catalog/setting/none", "/export/hosts.exe", "/export/users.json"} {
+		if a := p.get(x); a.status != http.StatusNotFound {
+			t.Errorf("%s: %d", x, a.status)
+		}
+	}
+	if a := p.upload("/hosts/"+two+"/journal", "j.json", `[{"id":"20261101-1","who":"root","phase":"confirmed"}]`); a.status != http.StatusSeeOther {
+		t.Errorf("journal: %d", a.status)
+	}
+	p.says("/hosts/"+two, "20261101-1")
+	for _, bad := range []string{"", "no json", `{"x":1}`, `[]`} {
+		if a := p.upload("/hosts/"+two+"/journal", "j.json", bad); a.status != http.StatusUnprocessableEntity {
+			t.Errorf("journal %q: %d", bad, a.status)
+		}
+	}
+	if a := p.upload("/import", "s.json", "not json", "kind", "scan"); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("results that are none: %d", a.status)
+	}
+}
+
+func TestActsOnWork(t *testing.T) {
+	s := newTestSite(t)
+	plainSeed().fill(t, s.st)
+	p := s.login(store.RoleOperator)
+	p.done("/schedules", "name", "weekly", "kind", "scan", "cron", "0 3 * * 0", "zone", "Europe/Berlin", "window", "Sat,Sun 00:00-24:00", "site", "plant", "enabled", "yes")
+	p.says("/schedules", "weekly", "site plant")
+	p.refuses("/schedules", "problem", "name", "bad", "kind", "scan", "cron", "99 * * * *")
+	p.refuses("/schedules", "no such time zone", "name", "bad", "kind", "scan", "cron", "@daily", "zone", "Mars/Phobos")
+	p.refuses("/schedules", "problem", "name", "bad", "kind", "scan", "cron", "@daily", "window", "now and then")
+	p.refuses("/schedules", "Another schedule has this name", "name", "weekly", "kind", "scan", "cron", "@daily")
+	all, err := s.st.Schedules(t.Context())
+	if err != nil || len(all) != 2 || all[1].Next.Before(time.Now()) {
+		t.Fatalf("%+v %v", all, err)
+	}
+	p.done(fmt.Sprintf("/schedules/%d/delete", all[1].ID))
+
+	until := day(time.Now().AddDate(0, 1, 0))
+	p.done("/exceptions", "finding", "anonymous-lists-groups", "tag", "dc", "reason", "old printers", "owner", "Bo", "until", until)
+	p.done("/exceptions", "finding", "anonymous-lists-accounts", "host", fmt.Sprint(s.host("10.1.0.1:445").ID), "host", "2", "reason", "being replaced", "owner", "Bo", "until", until)
+	p.says("/exceptions", "old printers", "being replaced", until)
+	p.says(fmt.Sprintf("/hosts/%d", s.host("10.1.0.1:445").ID), "excepted until "+until)
+	p.refuses("/exceptions", "This day is past", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until", "2020-01-01")
+	p.refuses("/exceptions", "Two years at most", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until", "2099-01-01")
+	p.refuses("/exceptions", "Want a date", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until", "tomorrow")
+	p.refuses("/exceptions", "Choose one of the list", "finding", "everything", "reason", "x", "owner", "y", "until", until)
+	p.refuses("/exceptions", "This is needed", "finding", "anonymous-lists-groups", "reason", "", "owner", "", "until", until)
+	p.done("/exceptions/1/withdraw")
+	p.says("/exceptions?all=yes", "withdrawn")
+
+	p.says("/events?kind=became-exposed&least=high&site=plant", "became exposed")
+	p.says("/events?least=critical", "No change is like this")
+	p.says("/compare?from="+day(time.Now().AddDate(0, 0, -14))+"&to="+day(time.Now()), "What is not the same", "closed")
+	for file, want := range map[string]string{
+		"hosts.csv?verdict=exposed": "name,address,site", "hosts.json": `"verdict":"exposed"`, "hosts.sarif": "sarif", "hosts.ocsf?site=plant": "Compliance Finding",
+		"findings.csv?finding=anonymous-lists-shares": "anonymous-lists-shares", "findings.json?q=nobody": "[]", "findings.sarif": "anonymous-lists-shares", "findings.ocsf": "class_uid", "events.csv": "became-exposed", "events.json?kind=became-exposed": "became-exposed",
+	} {
+		if body := p.ok("/export/" + file); !strings.Contains(body, want) {
+			t.Errorf("%s has no %q: %s", file, want, clip(body))
+		}
+	}
+	p.done("/seen")
+	p.says("/", "Nothing changed.")
+}
+
+func TestActsOfAdministrators(t *testing.T) {
+	s := newTestSite(t)
+	plainSeed().fill(t, s.st)
+	p := s.login(store.RoleAdmin)
+	p.done("/sites", "name", "lab", "rate", "10.5", "concurrency", "4", "window", "Mon-Fri 22:00-06:00", "zone", "Europe/Berlin")
+	p.says("/sites", "lab", "10.5")
+	p.refuses("/sites", "Another site has this name", "name", "lab")
+	p.refuses("/sites", "Want a number", "name", "lab2", "rate", "-1")
+	p.refuses("/sites", "Want a number", "name", "lab2", "rate", "NaN")
+	p.done("/sites/1/delete")
+	p.says("/sites", "has targets or hosts and stays")
+	p.done("/sites/3/delete")
+
+	secret := "a very secret word 8"
+	if a := p.upload("/credentials", "", "", "name", "svc", "kind", "password", "account", `LAB\svc`, "value", secret); a.status != http.StatusSeeOther {
+		t.Errorf("credential: %d %s", a.status, a.body)
+	}
+	if body := p.ok("/credentials"); strings.Contains(body, secret) || !strings.Contains(body, `LAB\svc`) {
+		t.Error("the credentials' page is wrong")
+	}
+	list, err := s.st.Credentials(t.Context())
+	if err != nil || len(list) != 2 || bytes.Contains(list[1].Sealed, []byte(secret)) || !bytes.HasPrefix(list[1].Sealed, []byte("age-encryption.org")) {
+		t.Errorf("stored: %+v %v", list, err)
+	}
+	if a := p.upload("/credentials", "", "", "name", "h", "kind", "hash", "account", "a", "value", "tooshort"); a.status != http.StatusUnprocessableEntity || strings.Contains(a.body, "tooshort") {
+		t.Errorf("a bad hash: %d", a.status)
+	}
+	if a := p.upload("/credentials", "k.keytab", "\x05\x02bytes", "name", "k", "kind", "keytab", "account", "svc@LAB"); a.status != http.StatusSeeOther {
+		t.Errorf("a keytab: %d", a.status)
+	}
+	p.done(fmt.Sprintf("/credentials/%d/delete", list[1].ID))
+
+	p.done("/channels", "kind", "webhook", "name", "chat", "url", "https://hooks.example.org/T0/secretpath", "key", "0123456789abcdef0123", "least", "medium", "kinds", "became-exposed", "enabled", "yes")
+	p.done("/channels", "kind", "email", "name", "mail", "server", "mail.example.org:25", "from", "a@example.org", "to", "b@example.org, c@example.org", "security", "starttls", "least", "", "digest", "@daily")
+	p.done("/channels", "kind", "syslog", "name", "broken siem", "address", "siem.example.org:6514", "network", "tls", "format", "cef", "least", "high", "enabled", "yes")
+	p.refuses("/channels", "problem", "kind", "webhook", "name", "bad", "url", "gopher://x", "key", "0123456789abcdef0123", "least", "")
+	p.refuses("/channels", "problem", "kind", "email", "name", "bad", "least", "", "security", "tls", "digest", "whenever")
+	p.says("/channels", "chat", "mail", "broken siem", "@daily", "became exposed")
+	channels, err := s.st.Channels(t.Context())
+	if err != nil || len(channels) != 4 {
+		t.Fatal(channels, err)
+	}
+	for _, c := range channels {
+		body := p.ok(fmt.Sprintf("/channels/%d", c.ID))
+		if strings.Contains(body, "secretpath") || strings.Contains(body, "0123456789abcdef") {
+			t.Errorf("the page of %s shows a secret", c.Name)
+		}
+		if c.Name == "mail" && !strings.Contains(body, "b@example.org, c@example.org") {
+			t.Error("the recipients are lost")
+		}
+		if c.Name == "chat" { // saved again without secrets, it keeps them
+			p.done(fmt.Sprintf("/channels/%d", c.ID), "name", "chat 2", "least", "low", "enabled", "yes")
+			p.done(fmt.Sprintf("/channels/%d/test", c.ID))
+			p.says("/channels", "The test of chat 2 was sent")
+		}
+		if c.Name == "broken siem" {
+			p.done(fmt.Sprintf("/channels/%d/test", c.ID))
+			p.says("/channels", "failed: Nobody is there.")
+			p.done(fmt.Sprintf("/channels/%d/delete", c.ID))
+		}
+	}
+	if strings.Join(s.tested, ",") != "chat 2,broken siem" && strings.Join(s.tested, ",") != "broken siem,chat 2" {
+		t.Errorf("tested: %v", s.tested)
+	}
+
+	p.done("/accounts", "name", "newbie", "role", "viewer", "new", password)
+	p.refuses("/accounts", "account of this name", "name", "newbie", "role", "viewer", "new", password)
+	p.refuses("/accounts", "problem", "name", "short", "role", "viewer", "new", "abc")
+	u, err := s.st.UserByName(t.Context(), "newbie")
+	if err != nil {
+		t.Fatal(err)
+	}
+	account := fmt.Sprintf("/accounts/%d", u.ID)
+	p.done(account, "do", "role", "role", "operator")
+	p.done(account, "do", "password", "new", "another long word 55")
+	p.done(account, "do", "lock")
+	if a := s.stranger().post("/login", "name", "newbie", "password", "another long word 55"); a.status != http.StatusUnauthorized {
+		t.Errorf("a locked account comes in: %d", a.status)
+	}
+	p.done(account, "do", "unlock")
+	newbie := s.stranger()
+	newbie.done("/login", "name", "newbie", "password", "another long word 55")
+	admin, err := s.st.UserByName(t.Context(), "admin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.done(fmt.Sprintf("/accounts/%d", admin.ID), "do", "role", "role", "viewer")
+	p.says("/accounts", "One administrator has to stay")
+
+	a := newbie.post("/account/tokens", "name", "ci", "scope", "operator", "until", day(time.Now().AddDate(0, 1, 0)))
+	_, rest, _ := strings.Cut(a.body, `id="secret">`)
+	token, _, _ := strings.Cut(rest, "<")
+	if a.status != http.StatusCreated || len(token) < 40 {
+		t.Fatalf("token: %d %q", a.status, token)
+	}
+	if who, err := s.access.TokenAuth(t.Context(), token, "127.46.0.2"); err != nil || who.User.Name != "newbie" {
+		t.Errorf("the token is of %v, %v", who, err)
+	}
+	if strings.Contains(newbie.ok("/account"), token) {
+		t.Error("the token is shown twice")
+	}
+	newbie.refuses("/account/tokens", "Choose one of the list", "name", "root", "scope", "emperor", "until", day(time.Now().AddDate(0, 1, 0)))
+	newbie.refuses("/account/tokens", "problem", "name", "root", "scope", "admin", "until", day(time.Now().AddDate(0, 1, 0)))
+	tokens, err := s.st.Tokens(t.Context(), u.ID)
+	if err != nil || len(tokens) != 1 {
+		t.Fatal(tokens, err)
+	}
+	newbie.done(fmt.Sprintf("/account/tokens/%d/delete", tokens[0].ID))
+	newbie.refuses("/account/password", "not the same", "password", "x", "new", password, "again", "y")
+	newbie.refuses("/account/password", "do not fit", "password", "wrong", "new", password, "again", password)
+	log := p.ok("/acts?q=newbie")
+	for _, action := range []string{"user", "login", "token"} {
+		if !strings.Contains(log, action) {
+			t.Errorf("the audit log does not tell of %s", action)
+		}
+	}
+	whole := p.ok("/acts")
+	for _, s := range []string{secret, "secretpath", "0123456789abcdef", password, token, "another long word"} {
+		if strings.Contains(whole, s) || strings.Contains(whole, url.QueryEscape(s)) {
+			t.Errorf("the audit log holds the secret %q", s)
+		}
+	}
+}
