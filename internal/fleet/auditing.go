@@ -77,7 +77,7 @@ func (j *job) auditOne(ctx context.Context, t store.Target) (*store.Result, erro
 			return nil, err
 		}
 	default:
-		if address, err = firstAddress(ctx, t.Spec); err != nil {
+		if address, err = j.firstAddress(ctx, t.Spec); err != nil {
 			return nil, err
 		}
 	}
@@ -165,11 +165,11 @@ func (f *Fleet) hostOf(ctx context.Context, t store.Target) (*store.Host, error)
 }
 
 // firstAddress is the address that a host gets which no scan has seen yet.
-func firstAddress(ctx context.Context, spec string) (string, error) {
+func (f *Fleet) firstAddress(ctx context.Context, spec string) (string, error) {
 	if a, ok := literal(spec); ok {
 		return a.String(), nil
 	}
-	list, err := targets.Parse(ctx, []string{spec}, targets.Options{})
+	list, err := targets.Parse(ctx, []string{spec}, targets.Options{Lookup: f.o.Lookup})
 	if err != nil {
 		return "", err
 	}

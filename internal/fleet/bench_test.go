@@ -36,7 +36,9 @@ func practicePort(b testing.TB, profile string) int {
 }
 
 // benchScan is how the benchmarks scan: every pipe as anonymous, as the engine's own benchmark of a whole scan does.
-func benchScan() scan.Options { return scan.Options{NoGuest: true, NoUnknownUser: true, Concurrency: 64} }
+func benchScan() scan.Options {
+	return scan.Options{NoGuest: true, NoUnknownUser: true, Concurrency: 64}
+}
 
 // engine scans the hosts with the scan engine alone, and returns the hosts a second.
 func engine(b *testing.B, port, n int) float64 {

@@ -29,6 +29,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -67,6 +68,8 @@ type Options struct {
 	// Beside runs with Serve, and is started again when it fails: notifications.
 	Beside []func(ctx context.Context) error
 
+	// Lookup resolves a name; nil is the system's resolver.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	// DiscoverPorts are where a discovery knocks, in their order; nil is 445 and 139.
 	DiscoverPorts []uint16
 
@@ -179,7 +182,8 @@ func (f *Fleet) Name() string { return f.o.Name }
 // Store is where the fleet keeps what it knows.
 func (f *Fleet) Store() *store.Store { return f.st }
 
-func (f *Fleet) now() time.Time { return f.o.Clock() }
+// now is the time as the store keeps it.
+func (f *Fleet) now() time.Time { return f.o.Clock().Truncate(time.Microsecond) }
 
 // site finds the site that this process works for, and makes it where it is not there.
 func (f *Fleet) site(ctx context.Context) (store.Site, error) {

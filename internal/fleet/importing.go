@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -43,13 +44,14 @@ func (f *Fleet) Import(ctx context.Context, by, kind string, r io.Reader) (Impor
 		return out, err
 	}
 	var take func(b []byte) error
+	lines := &model.Observation{Schema: model.SchemaObserve}
 	switch kind {
 	case "scan":
 		take = func(b []byte) error { return f.importScan(ctx, site, b) }
 	case "audit":
 		take = func(b []byte) error { return f.importAudit(ctx, b) }
 	case "observe":
-		take = func(b []byte) error { return f.importObserved(ctx, b, &out) }
+		take = func(b []byte) error { return f.importObserved(ctx, b, lines, &out) }
 	default:
 		return out, fmt.Errorf("fleet: %q is no kind of result: scan, audit or observe", kind)
 	}
@@ -67,6 +69,11 @@ func (f *Fleet) Import(ctx context.Context, by, kind string, r io.Reader) (Impor
 		}
 		return nil
 	})
+	if len(lines.Uses) > 0 {
+		if kept := f.keepObserved(ctx, lines, &out); err == nil {
+			err = kept
+		}
+	}
 	f.o.Log.Info("results made elsewhere were imported", "by", by, "kind", kind, "results", out.Results, "taken", out.Taken)
 	return out, err
 }
@@ -260,23 +267,44 @@ func (f *Fleet) hostOfAudit(ctx context.Context, a *model.Audit) (*store.Host, e
 	return nil, nil
 }
 
-// importObserved keeps, for each server that was observed, what was seen of it.
-func (f *Fleet) importObserved(ctx context.Context, b []byte, out *Imported) error {
+// maxUses bounds the uses of one file that has them one a line: a large network's week.
+const maxUses = 1_000_000
+
+// importObserved takes in an observation, or one line of uses: those of a file are kept together, at its end.
+func (f *Fleet) importObserved(ctx context.Context, b []byte, lines *model.Observation, out *Imported) error {
 	o := &model.Observation{}
-	if err := json.Unmarshal(b, o); err != nil || o.Schema != model.SchemaObserve {
+	if err := json.Unmarshal(b, o); err != nil {
 		return refuse("want %s", model.SchemaObserve)
 	}
-	byServer := map[string][]model.Use{}
-	var servers []string
-	for _, u := range o.Uses {
-		if byServer[u.Server] == nil {
-			servers = append(servers, u.Server)
+	switch o.Schema {
+	case model.SchemaObserve:
+		return f.keepObserved(ctx, o, out)
+	case model.SchemaUse:
+		var u model.Use
+		if err := json.Unmarshal(b, &u); err != nil || len(lines.Uses) >= maxUses {
+			return refuse("want %s, and at most %d of them", model.SchemaUse, maxUses)
 		}
+		c := &lines.Coverage
+		if c.From.IsZero() || u.First.Before(c.From) {
+			c.From = u.First
+		}
+		if u.Last.After(c.To) {
+			c.To = u.Last
+		}
+		lines.Uses = append(lines.Uses, u)
+		return nil
+	}
+	return refuse("want %s", model.SchemaObserve)
+}
+
+// keepObserved keeps, for each server that was observed, what was seen of it.
+func (f *Fleet) keepObserved(ctx context.Context, o *model.Observation, out *Imported) error {
+	byServer := map[string][]model.Use{}
+	for _, u := range o.Uses {
 		byServer[u.Server] = append(byServer[u.Server], u)
 	}
-	slices.Sort(servers)
 	byHost := map[int64]*model.Observation{}
-	for _, name := range servers {
+	for _, name := range slices.Sorted(maps.Keys(byServer)) {
 		h, err := f.hostNamed(ctx, name)
 		if err != nil {
 			return err
@@ -293,10 +321,10 @@ func (f *Fleet) importObserved(ctx context.Context, b []byte, out *Imported) err
 		one.Uses = append(one.Uses, byServer[name]...)
 	}
 	if len(byHost) == 0 {
-		return refuse("none of %d servers that were observed is known", len(servers))
+		return refuse("none of %d servers that were observed is known", len(byServer))
 	}
-	for id, one := range byHost {
-		body, err := json.Marshal(one)
+	for _, id := range slices.Sorted(maps.Keys(byHost)) {
+		body, err := json.Marshal(byHost[id])
 		if err != nil {
 			return fmt.Errorf("fleet: an observation as JSON: %w", err)
 		}

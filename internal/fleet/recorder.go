@@ -131,6 +131,10 @@ func (r *recorder) write(ctx context.Context, group []entry) {
 	}
 	if err != nil {
 		r.log.Error("a result is not written", "err", err)
+		if ctx.Err() == nil && len(group) == 1 { // its unit would be tried for ever
+			e := group[0].own
+			err = r.st.FailUnit(ctx, e.RunID, e.TargetID, "the result cannot be stored: "+shown(err.Error()))
+		}
 	}
 	for _, e := range group {
 		e.done <- err
@@ -180,6 +184,13 @@ func (r *recorder) record(ctx context.Context, group []entry) error {
 			if len(e.further) > 0 {
 				if _, err := tx.RecordResults(ctx, e.further); err != nil {
 					return err
+				}
+				for _, x := range e.further {
+					if x.Host.Identity != "" && x.Host.Identity == e.own.Host.Identity && x.Host.SameAs == 0 && x.HostID != e.own.HostID {
+						if err := tx.SetSameAs(ctx, x.HostID, e.own.HostID); err != nil {
+							return err
+						}
+					}
 				}
 			}
 		}

@@ -25,6 +25,7 @@ type visit struct {
 	more   []*visit
 	all    []netip.AddrPort // of the unit's name
 	past   past
+	moved  *store.Host // the host that this is, and that answered elsewhere until now
 	entry  *entry
 	result *store.Result
 	left   int // of a unit's visits, how many are still to come; under the job's lock
@@ -212,7 +213,7 @@ func (j *job) visit(ctx context.Context, v *visit, entries *int) {
 	}
 	j.done.Add(1)
 	e := root.entry
-	e.own = root.result
+	e.own, e.moved = root.result, root.moved
 	for _, m := range root.more {
 		e.further = append(e.further, m.result)
 	}
@@ -235,6 +236,19 @@ func (j *job) ask(ctx context.Context, v *visit) (*model.Scan, error) {
 
 // judge makes the result.
 func (j *job) judge(ctx context.Context, v *visit, s *model.Scan) error {
+	sameAs, err := j.identify(ctx, v, identityOf(&s.Server))
+	if err != nil {
+		return err
+	}
+	if m := v.moved; m != nil {
+		v.past.host = m
+		last, _, err := j.st.LastSnapshot(ctx, m.ID, store.RunScan)
+		if err == nil {
+			v.past.last = &last
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
 	now := j.reach.Scan(s)
 	if p := &v.past; p.host != nil && p.last != nil {
 		if !drift.Settled(p.last) {
@@ -262,12 +276,13 @@ func (j *job) judge(ctx context.Context, v *visit, s *model.Scan) error {
 	if err != nil {
 		return err
 	}
-	r.Host.SiteID = v.target.SiteID
+	r.Host.SiteID, r.Host.SameAs = v.target.SiteID, sameAs
 	if v.main == nil {
 		r.RunID, r.TargetID = j.run.ID, v.target.ID
 	}
-	if err := j.identify(ctx, v, r); err != nil {
-		return err
+	if v.moved != nil {
+		r.Reason = joined(r.Reason, fmt.Sprintf("the host has moved from %s to %s", v.moved.Address, r.Host.Address))
+		j.o.Log.Info("a host has moved", "target", v.target.Spec, "from", v.moved.Address, "to", r.Host.Address)
 	}
 	if err := j.excuse(ctx, r, v.past.host); err != nil {
 		return err
@@ -276,39 +291,30 @@ func (j *job) judge(ctx context.Context, v *visit, s *model.Scan) error {
 	return nil
 }
 
-// identify finds out whether a host that is new at its address is known from elsewhere. The host of the same target, at
-// an address that the name does not have any more, has moved; another one only looks like the same machine, and is
-// marked.
-func (j *job) identify(ctx context.Context, v *visit, r *store.Result) error {
-	if r.Host.Identity == "" || v.past.host != nil && v.past.host.Identity == r.Host.Identity {
-		return nil
+// identify finds out whether a host is known from another address. The host of the same target, at an address that the
+// name does not have any more, has moved; another one only looks like the same machine, and is marked.
+func (j *job) identify(ctx context.Context, v *visit, identity string) (sameAs int64, err error) {
+	h := v.past.host
+	if identity == "" || h != nil && h.Identity == identity && h.SameAs != 0 {
+		return 0, nil
 	}
-	same, err := j.st.HostsByIdentity(ctx, v.target.SiteID, r.Host.Identity)
+	same, err := j.st.HostsByIdentity(ctx, v.target.SiteID, identity)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	for _, h := range same {
-		if h.Address == r.Host.Address {
+	for _, other := range same {
+		if other.Address == v.where.Addr.String() || h != nil && other.ID >= h.ID {
 			continue
 		}
-		if h.ID == v.target.HostID && v.past.host == nil && v.main == nil && !slices.ContainsFunc(v.all, func(a netip.AddrPort) bool { return a.String() == h.Address }) {
-			v.entry.moved = &h
-			r.Reason = joined(r.Reason, fmt.Sprintf("the host has moved from %s to %s", h.Address, r.Host.Address))
-			r.Events = slices.DeleteFunc(r.Events, func(e store.Event) bool { return e.Kind == store.EventNewHost })
-			j.o.Log.Info("a host has moved", "target", v.target.Spec, "from", h.Address, "to", r.Host.Address)
-			return nil
+		if other.ID == v.target.HostID && h == nil && v.main == nil && !slices.ContainsFunc(v.all, func(a netip.AddrPort) bool { return a.String() == other.Address }) {
+			v.moved = &other
+			return 0, nil
 		}
-		if r.Host.SameAs == 0 {
-			r.Host.SameAs = h.ID
-			if h.SameAs != 0 {
-				r.Host.SameAs = h.SameAs
-			}
+		if sameAs == 0 {
+			sameAs = other.ID
 		}
 	}
-	if v.past.host != nil && r.Host.SameAs == v.past.host.ID {
-		r.Host.SameAs = 0
-	}
-	return nil
+	return sameAs, nil
 }
 
 func joined(a, b string) string {

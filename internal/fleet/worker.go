@@ -161,7 +161,7 @@ func (j *job) resolve(ctx context.Context) ([][]targets.Target, error) {
 		wg.Go(func() {
 			side <- struct{}{}
 			defer func() { <-side }()
-			list, err := targets.Parse(ctx, []string{t.Spec}, targets.Options{})
+			list, err := targets.Parse(ctx, []string{t.Spec}, targets.Options{Lookup: j.o.Lookup})
 			if err != nil {
 				out[i] = []targets.Target{{Name: t.Spec, Err: err}}
 				return
