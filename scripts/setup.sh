@@ -36,6 +36,8 @@ rsyslog             rsyslogd    notifications taken in by a real syslog daemon
 rsyslog-gnutls      -           notifications taken in by a real syslog daemon over TLS
 python3-aiosmtpd    -           notifications taken in by a real mail server
 openssl             openssl     signatures and certificates checked by openssl
+ansible             ansible-playbook  exported tasks read and run by Ansible
+nodejs              node        PowerShell read by a parser of its grammar
 chromium            chromium    the page in a real browser
 npm                 npm         the accessibility check of the page
 '
@@ -94,6 +96,7 @@ finish() {
       say "skipped: the accessibility check of the page (npm could not fetch axe-core $axe)"
       failed=1
     }
+    "$(dirname "$0")/fetch.sh" || failed=1
     [ -d "$(dirname "$0")/../../shared" ] || say "skipped: tests on recorded traffic, hives and logs (no ../shared beside this folder)"
   fi
   [ "${CI:-}" = true ] || failed=0

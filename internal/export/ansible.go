@@ -132,7 +132,6 @@ func (t *tasks) item(i *item, forward bool) {
 		default:
 			t.arg("state", "absent")
 		}
-		t.arg("mode", `"preserve"`)
 		register := fmt.Sprintf("ipcguard_%d", t.n)
 		t.WriteString("  register: " + register + "\n")
 		t.changed = append(t.changed, register+" is changed")

@@ -1,0 +1,94 @@
+package report
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
+)
+
+// schemaOf compiles a JSON schema.
+func schemaOf(t *testing.T, text string) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// valid holds a document to a schema.
+func valid(t *testing.T, s *jsonschema.Schema, text string) error {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Validate(doc)
+}
+
+// everything is a scan with every finding of the catalog, at every severity.
+func everything(t *testing.T) *model.Scan {
+	t.Helper()
+	c, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := someScan()
+	levels := []model.Severity{model.Critical, model.High, model.Medium, model.Low, model.Info}
+	for i := range c.Findings {
+		f := &c.Findings[i]
+		s.Findings = append(s.Findings, model.Finding{
+			ID: f.ID, Title: f.Title, Severity: levels[i%len(levels)], Identity: f.Identity, Evidence: "evidence", Fix: f.Fix,
+			Settings: f.Settings, Sources: f.Sources, Controls: c.ControlsFor(model.Platform{}, f.Settings...),
+		})
+	}
+	return s
+}
+
+// TestSARIFSchema: the schema of SARIF 2.1.0, as the standard's own toolkit ships it, takes what is written; and it would
+// not take just anything.
+func TestSARIFSchema(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(peer.Npm(t, "jest-sarif-1.0.0-beta.0"), "lib", "schemas", "sarif-2.1.0-rtm.5.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := schemaOf(t, string(b))
+	documents := map[string]string{
+		"a scan and an audit": written(t, "sarif"), "every finding": render(t, "sarif", Style{}, everything(t)), "nothing": render(t, "sarif", Style{}),
+		"hosts that do not answer": render(t, "sarif", Style{}, sample()...),
+	}
+	for name, text := range documents {
+		if err := valid(t, s, text); err != nil {
+			t.Errorf("%s: %v\n%.2000s", name, err, text)
+		}
+	}
+	var log map[string]any
+	if err := json.Unmarshal([]byte(documents["every finding"]), &log); err != nil {
+		t.Fatal(err)
+	}
+	delete(log["runs"].([]any)[0].(map[string]any), "tool")
+	wrong, err := json.Marshal(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if valid(t, s, string(wrong)) == nil {
+		t.Error("the schema takes a run without a tool")
+	}
+}
