@@ -92,3 +92,42 @@ func TestSARIFSchema(t *testing.T) {
 		t.Error("the schema takes a run without a tool")
 	}
 }
+
+// TestOCSFSchema: every line is a compliance finding as the tables of OCSF 1.3.0 have it: all that is required, nothing that
+// the class does not know, every number one of its enumeration. See testdata/README.md for where the schema is from.
+func TestOCSFSchema(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("testdata", "ocsf-1.3.0-compliance_finding.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := schemaOf(t, string(b))
+	lines := strings.Split(strings.TrimSpace(written(t, "ocsf")+render(t, "ocsf", Style{}, everything(t))), "\n")
+	if len(lines) < 20 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for _, l := range lines {
+		if err := valid(t, s, l); err != nil {
+			t.Errorf("%v\n%.1000s", err, l)
+		}
+	}
+	for name, change := range map[string]func(map[string]any){
+		"no time":          func(e map[string]any) { delete(e, "time") },
+		"another class":    func(e map[string]any) { e["class_uid"] = 2001 },
+		"a severity of 7":  func(e map[string]any) { e["severity_id"] = 7 },
+		"an unknown field": func(e map[string]any) { e["host"] = "x" },
+		"no standards":     func(e map[string]any) { delete(e["compliance"].(map[string]any), "standards") },
+	} {
+		var event map[string]any
+		if err := json.Unmarshal([]byte(lines[0]), &event); err != nil {
+			t.Fatal(err)
+		}
+		change(event)
+		wrong, err := json.Marshal(event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if valid(t, s, string(wrong)) == nil {
+			t.Errorf("%s: the schema takes it", name)
+		}
+	}
+}
