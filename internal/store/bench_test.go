@@ -245,13 +245,19 @@ func (y *year) queries() []benchQuery {
 	one("host/names", func(ctx context.Context, n int) error { _, err := st.HostNames(ctx, host(n)); return err })
 	one("host/findings", func(ctx context.Context, n int) error { _, err := st.HostFindings(ctx, host(n)); return err })
 	one("host/spans", func(ctx context.Context, n int) error { _, err := st.Spans(ctx, host(n), RunScan); return err })
-	one("host/results", func(ctx context.Context, n int) error { _, _, err := st.Results(ctx, host(n), Page{Size: 60}); return err })
+	one("host/results", func(ctx context.Context, n int) error {
+		_, _, err := st.Results(ctx, host(n), Page{Size: 60})
+		return err
+	})
 	one("host/document", func(ctx context.Context, n int) error { _, _, err := st.Document(ctx, host(n), "scan"); return err })
 	one("host/events", func(ctx context.Context, n int) error {
 		_, _, err := st.Events(ctx, EventFilter{HostID: host(n)}, Page{Size: 50})
 		return err
 	})
-	one("events", func(ctx context.Context, _ int) error { _, _, err := st.Events(ctx, EventFilter{}, Page{Size: 100}); return err })
+	one("events", func(ctx context.Context, _ int) error {
+		_, _, err := st.Events(ctx, EventFilter{}, Page{Size: 100})
+		return err
+	})
 	one("events/since", func(ctx context.Context, _ int) error {
 		_, _, err := st.Events(ctx, EventFilter{Since: year(50), Least: model.Medium, Site: "main"}, Page{Size: 100})
 		return err

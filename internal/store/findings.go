@@ -237,7 +237,7 @@ func (q *Queries) Findings(ctx context.Context, f HostFilter, p Page) ([]HostFin
 	if err != nil {
 		return nil, 0, err
 	}
-	w := f.where(q.pg)
+	w := &where{pg: q.pg}
 	w.and(`f.ended = 0`)
 	if f.Finding != "" {
 		w.and(`f.finding = ?`, f.Finding)
@@ -245,13 +245,20 @@ func (q *Queries) Findings(ctx context.Context, f HostFilter, p Page) ([]HostFin
 	if f.Setting != "" {
 		w.and(`f.set_id IN (SELECT set_id FROM set_settings WHERE setting = ?)`, f.Setting)
 	}
-	all, err := list(ctx, q, scanFinding, findingColumns+w.String()+order+p.limits(w), w.args...)
+	f.Finding, f.Setting = "", "" // a host with such a finding has it
+	if hosts := f.append(&where{pg: q.pg, args: w.args}); len(hosts.parts) > 0 {
+		w.args = hosts.args
+		w.parts = append(w.parts, `+f.host_id IN (SELECT h.id FROM hosts h`+hosts.String()+`)`)
+	}
+	// The plus keeps SQLite from reading all findings of these hosts to sort them: it goes along the order, and stops.
+	// The page is found among the findings alone, and joined with the rest after that.
+	all, err := list(ctx, q, scanFinding, findingColumns+` WHERE f.id IN (SELECT f.id FROM findings f`+w.String()+order+p.limits(w)+`)`+order, w.args...)
 	return all, total, err
 }
 
 // byPosture counts the hosts of each posture, which are few, and joins what these have.
 func byPosture(w *where) string {
-	return ` FROM (SELECT h.posture_id, count(*) AS hosts FROM hosts h` + w.String() + ` GROUP BY h.posture_id) g
+	return ` FROM (SELECT h.posture_id, count(*) AS hosts FROM hosts h` + w.String() + ` GROUP BY ` + w.group("h.posture_id") + `) g
 		JOIN posture_findings p ON p.posture_id = g.posture_id`
 }
 

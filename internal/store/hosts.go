@@ -9,9 +9,10 @@ import (
 	"ipcguard/internal/model"
 )
 
-const hostColumns = `SELECT h.id, h.site_id, s.name, h.address, h.name, h.identity, h.same_as, h.tags, h.owner, h.criticality, h.system,
+// The site's name is looked up for each row of the page: a join lets SQLite begin with the sites, and then sort all hosts.
+const hostColumns = `SELECT h.id, h.site_id, (SELECT s.name FROM sites s WHERE s.id = h.site_id), h.address, h.name, h.identity, h.same_as, h.tags, h.owner, h.criticality, h.system,
 	h.os, h.verdict, h.cells, h.smb1, h.signing, h.severity, h.findings, h.excepted, h.first_seen, h.last_seen, h.last_changed,
-	h.last_audit FROM hosts h JOIN sites s ON s.id = h.site_id`
+	h.last_audit FROM hosts h`
 
 func scanHost(r row, h *Host) error {
 	return r.Scan(&h.ID, &h.SiteID, &h.Site, &h.Address, &h.Name, &h.Identity, &h.SameAs, &h.Tags, &h.Owner, &h.Criticality, &h.System,
@@ -25,8 +26,10 @@ var hostSorts = map[string]string{
 	"owner": "h.owner", "criticality": "h.criticality", "cells": "h.cells", "last_seen": "h.last_seen", "last_changed": "h.last_changed",
 }
 
-func (f HostFilter) where(pg bool) *where {
-	w := &where{pg: pg}
+func (f HostFilter) where(pg bool) *where { return f.append(&where{pg: pg}) }
+
+// append adds the filter's conditions on a host h.
+func (f HostFilter) append(w *where) *where {
 	if f.Site != "" {
 		w.and(`h.site_id = (SELECT id FROM sites WHERE name = ?)`, f.Site)
 	}
@@ -79,7 +82,8 @@ func (q *Queries) Hosts(ctx context.Context, f HostFilter, p Page) ([]Host, int,
 	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM hosts h`+w.String(), w.args...); err != nil {
 		return nil, 0, err
 	}
-	all, err := list(ctx, q, scanHost, hostColumns+w.String()+order+p.limits(w), w.args...)
+	// What is skipped is skipped in the index: the rows of hosts are read for the page alone.
+	all, err := list(ctx, q, scanHost, hostColumns+` WHERE h.id IN (SELECT h.id FROM hosts h`+w.String()+order+p.limits(w)+`)`+order, w.args...)
 	return all, total, err
 }
 
@@ -156,7 +160,7 @@ func (q *Queries) Counts(ctx context.Context, f HostFilter) (Counts, error) {
 			c.Unknown += n
 		}
 		return nil
-	}, `SELECT h.verdict, count(*) FROM hosts h`+w.String()+` GROUP BY h.verdict`, w.args...)
+	}, `SELECT h.verdict, count(*) FROM hosts h`+w.String()+` GROUP BY `+w.group("h.verdict"), w.args...)
 	return c, err
 }
 
@@ -176,7 +180,7 @@ func (q *Queries) CellCounts(ctx context.Context, f HostFilter) (map[model.Discl
 			}
 		}
 		return nil
-	}, `SELECT h.cells, count(*) FROM hosts h`+w.String()+` GROUP BY h.cells`, w.args...)
+	}, `SELECT h.cells, count(*) FROM hosts h`+w.String()+` GROUP BY `+w.group("h.cells"), w.args...)
 	return counts, err
 }
 

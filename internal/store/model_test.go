@@ -31,7 +31,6 @@ type naiveHost struct {
 	last, changed time.Time
 	spans         map[RunKind][]naiveSpan
 	open          map[RunKind]map[string]bool
-	known         map[RunKind]bool
 }
 
 type naiveSpan struct {

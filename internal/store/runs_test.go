@@ -193,7 +193,7 @@ func (s *suite) consistent() {
 			COALESCE((SELECT sum(exposed) FROM trend t WHERE t.site_id = s.id), 0) <> (SELECT count(*) FROM hosts h WHERE h.site_id = s.id AND h.verdict = 5)
 			OR COALESCE((SELECT sum(exposed + limited + closed + unknown) FROM trend t WHERE t.site_id = s.id), 0) <> (SELECT count(*) FROM hosts h WHERE h.site_id = s.id)`,
 		"spans that end before they begin": `SELECT count(*) FROM spans WHERE (until <> 0 AND until <= since) OR last_at < since`,
-		"open spans": `SELECT count(*) FROM (SELECT host_id, kind FROM spans WHERE until = 0 GROUP BY host_id, kind HAVING count(*) > 1) x`,
+		"open spans":                       `SELECT count(*) FROM (SELECT host_id, kind FROM spans WHERE until = 0 GROUP BY host_id, kind HAVING count(*) > 1) x`,
 		"spans with gaps": `SELECT count(*) FROM spans a WHERE a.until <> 0 AND NOT EXISTS
 			(SELECT 1 FROM spans b WHERE b.host_id = a.host_id AND b.kind = a.kind AND b.since = a.until)`,
 		"hosts without address": `SELECT count(*) FROM hosts h WHERE NOT EXISTS

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -184,28 +185,46 @@ func (q *Queries) Results(ctx context.Context, hostID int64, p Page) ([]Result, 
 	return out, total, err
 }
 
+// few is up to how many changes the hosts that changed are looked up one by one; beyond that going over all spans is quicker.
+const few = 5000
+
 // Compare lists the hosts whose snapshot of a kind was not the same at two times, by host and kind. A host that was not
-// there yet has an empty snapshot with no verdict.
+// there yet has an empty snapshot with no verdict. Sorting by name or site takes longer than by id, which is the standard.
 func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter, p Page) ([]Difference, int, error) {
 	if to.Before(from) {
 		return nil, 0, errors.New("store: comparing with a time before")
 	}
-	order, err := p.order(map[string]string{"name": "h.sort_name", "site": "h.site_id"}, "name", "h.id")
+	order, err := p.order(map[string]string{"id": "c.host_id", "name": "h.sort_name", "site": "h.site_id"}, "id", "c.host_id")
 	if err != nil {
 		return nil, 0, err
 	}
-	w := f.where(q.pg)
-	a, b := w.arg(from), w.arg(to)
-	// Only a host of which a span began between the two can differ; and b is there, since that span had begun.
-	tables := ` FROM (SELECT DISTINCT host_id, kind FROM spans WHERE since > ` + a + ` AND since <= ` + b + `) c
-		JOIN hosts h ON h.id = c.host_id
-		LEFT JOIN spans x ON x.host_id = c.host_id AND x.kind = c.kind AND x.since <= ` + a + ` AND (x.until = 0 OR x.until > ` + a + `)
-		JOIN spans y ON y.host_id = c.host_id AND y.kind = c.kind AND y.since <= ` + b + ` AND (y.until = 0 OR y.until > ` + b + `)`
-	w.and(`(x.snapshot_id IS NULL OR x.snapshot_id <> y.snapshot_id)`)
-	var total int
-	if err := q.one(ctx, []any{&total}, `SELECT count(*)`+tables+w.String(), w.args...); err != nil {
+	var begun int
+	if err := q.one(ctx, []any{&begun}, `SELECT count(*) FROM (SELECT 1 FROM spans WHERE since > $1 AND since <= $2 LIMIT $3) b`, from, to, few); err != nil {
 		return nil, 0, err
 	}
+	w := &where{pg: q.pg}
+	a, b := w.arg(from), w.arg(to)
+	then := func(t string) string {
+		return `max(CASE WHEN since <= ` + t + ` AND (until = 0 OR until > ` + t + `) THEN snapshot_id END)`
+	}
+	if only := f.append(&where{pg: q.pg, args: w.args}); len(only.parts) > 0 {
+		w.args = only.args
+		w.parts = append(w.parts, `host_id IN (SELECT h.id FROM hosts h`+only.String()+`)`)
+	}
+	if begun < few { // only a host of which a span began between the two can differ
+		w.parts = append(w.parts, `host_id IN (SELECT host_id FROM spans WHERE since > `+a+` AND since <= `+b+`)`)
+	}
+	changed := `(SELECT host_id, kind, ` + then(a) + ` AS x, ` + then(b) + ` AS y FROM spans` + w.String() + ` GROUP BY host_id, kind) c`
+	sorted := ``
+	if p.Sort != "" && !strings.HasSuffix(p.Sort, "id") {
+		sorted = ` JOIN hosts h ON h.id = c.host_id`
+	}
+	const differs = ` WHERE c.y IS NOT NULL AND (c.x IS NULL OR c.x <> c.y)`
+	var total int
+	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM `+changed+differs, w.args...); err != nil {
+		return nil, 0, err
+	}
+	page := `SELECT c.host_id, c.kind, c.x, c.y FROM ` + changed + sorted + differs + order + `, c.kind` + p.limits(w)
 	out, err := list(ctx, q, func(r row, d *Difference) error {
 		var before, after []byte
 		if err := r.Scan(&d.HostID, &d.Host, &d.Site, &d.Kind, &before, &after); err != nil {
@@ -219,8 +238,8 @@ func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter,
 		}
 		d.After, err = q.snapshotOf(after)
 		return err
-	}, `SELECT h.id, h.name, s.name, c.kind, p.body, n.body`+tables+` JOIN sites s ON s.id = h.site_id
-		LEFT JOIN snapshots p ON p.id = x.snapshot_id JOIN snapshots n ON n.id = y.snapshot_id`+w.String()+order+`, c.kind`+p.limits(w), w.args...)
+	}, `SELECT h.id, h.name, (SELECT s.name FROM sites s WHERE s.id = h.site_id), c.kind, p.body, n.body FROM (`+page+`) c
+		JOIN hosts h ON h.id = c.host_id LEFT JOIN snapshots p ON p.id = c.x JOIN snapshots n ON n.id = c.y`+order+`, c.kind`, w.args...)
 	return out, total, err
 }
 

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-const targetColumns = `SELECT t.id, t.site_id, s.name, t.spec, t.kind, t.tags, t.owner, t.criticality, COALESCE(t.credential, 0),
+const targetColumns = `SELECT t.id, t.site_id, (SELECT s.name FROM sites s WHERE s.id = t.site_id), t.spec, t.kind, t.tags, t.owner, t.criticality, COALESCE(t.credential, 0),
 	t.audit_source, t.enabled, t.found_by, COALESCE(t.host_id, 0), t.note, t.created
-	FROM targets t JOIN sites s ON s.id = t.site_id`
+	FROM targets t`
 
 func scanTarget(r row, t *Target) error {
 	return r.Scan(&t.ID, &t.SiteID, &t.Site, &t.Spec, &t.Kind, &t.Tags, &t.Owner, &t.Criticality, &t.Credential,
@@ -18,7 +18,7 @@ func scanTarget(r row, t *Target) error {
 
 // targetSorts are the columns that targets can be sorted by.
 var targetSorts = map[string]string{
-	"id": "t.id", "spec": "t.spec", "site": "s.name", "owner": "t.owner", "criticality": "t.criticality", "kind": "t.kind",
+	"id": "t.id", "spec": "t.spec", "site": "t.site_id", "owner": "t.owner", "criticality": "t.criticality", "kind": "t.kind",
 	"created": "t.created",
 }
 
