@@ -144,7 +144,7 @@ func TestEverything(t *testing.T) {
 	act(o, http.MethodPut, fmt.Sprintf("/targets/%d", target.id()), targetBody{Spec: "10.0.0.0/24", Site: "branch"}, 200)
 	act(o, http.MethodDelete, fmt.Sprintf("/targets/%d", target.id()), nil, 204)
 	var imported struct{ Added, Bad int }
-	act(o, http.MethodPost, "/targets/import", "target,site,tags\nsrv9.example,branch,x y\n10.0.0.0/40,branch,\n", 200).into(&imported)
+	act(o, http.MethodPost, "/targets/import", "spec,site,tags\nsrv9.example,branch,x y\n10.0.0.0/40,branch,\n", 200).into(&imported)
 	if imported.Added != 1 || imported.Bad != 1 {
 		t.Errorf("%+v", imported)
 	}

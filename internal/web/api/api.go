@@ -1,0 +1,295 @@
+// Package api is what the pages do, for programs: /api/v1, JSON over HTTP, described by an OpenAPI 3.1 document.
+//
+//	request ─► who? (bearer token, or the page's session and the same origin) ─► role ─► query, body ─► handler ─► JSON
+//
+// The rules of the room:
+//
+//   - routes.go is one table: every path with its role, its query, its body and its answer. What is served, what is refused
+//     and what the OpenAPI document says all come from it.
+//   - Nothing is answered to strangers. What somebody may not do is refused before anything is read or looked up.
+//   - What is sent is bounded and read strictly: a mistyped parameter or field is an error, never a default.
+//   - What went wrong is told as RFC 9457 wants it, in words that hold no secret; what is our own fault is logged, not told.
+//   - Every act is written to the audit log by who did it.
+//   - Secrets go in and never come out, but a new token, once.
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"reflect"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/fleet"
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/secret"
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+// Prefix is where the API lies.
+const Prefix = "/api/v1"
+
+// Fleet is what the API asks of the fleet: what cannot be read from the store.
+type Fleet interface {
+	StartRun(ctx context.Context, by string, kind store.RunKind, sel store.Selector, quick bool) (*store.Run, error)
+	CancelRun(ctx context.Context, by string, id int64) error
+	ImportTargets(ctx context.Context, r io.Reader, by string) (fleet.ImportReport, error)
+	ExportTargets(ctx context.Context, w io.Writer) error
+	Import(ctx context.Context, by, kind string, r io.Reader) (fleet.Imported, error)
+	Plan(ctx context.Context, hostID int64, strategy string, accept bool) (*model.Plan, error)
+}
+
+var _ Fleet = (*fleet.Fleet)(nil)
+
+// Options of the API.
+type Options struct {
+	Version  string                                               // of this program
+	Key      secret.Key                                           // seals credentials and the secrets of channels
+	Test     func(ctx context.Context, c store.Channel) error     // sends a test message; nil is none
+	Identify func(r *http.Request) (who access.Who, session bool) // who has a session of the page; nil is nobody
+	Poll     time.Duration                                        // between two looks at a run that is followed; 0 is a second
+	Clock    func() time.Time
+	Log      *slog.Logger
+}
+
+// API answers below [Prefix].
+type API struct {
+	Options
+	fleet   Fleet
+	store   *store.Store
+	access  *access.Access
+	catalog *catalog.Catalog
+	streams chan struct{}
+	doc     []byte
+}
+
+// New makes the handler of everything below [Prefix].
+func New(f Fleet, st *store.Store, a *access.Access, o Options) (http.Handler, error) {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Poll <= 0 {
+		o.Poll = time.Second
+	}
+	c, err := catalog.Load()
+	if err != nil {
+		return nil, err
+	}
+	api := &API{Options: o, fleet: f, store: st, access: a, catalog: c, streams: make(chan struct{}, maxStreams)}
+	table := routes()
+	if api.doc, err = Document(); err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	for _, r := range table {
+		mux.Handle(r.method+" "+Prefix+r.path, api.handle(r))
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { api.unknown(w, r, table) })
+	return api.guard(mux), nil
+}
+
+// guard bounds and names every answer, and turns a panic into one.
+func (a *API) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		defer func() {
+			if p := recover(); p != nil {
+				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+					panic(p)
+				}
+				a.Log.Error("the API failed", "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				writeProblem(w, &problem{Status: http.StatusInternalServerError})
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// unknown answers for paths and methods that are not in the table; to strangers as everything else.
+func (a *API) unknown(w http.ResponseWriter, r *http.Request, table []route) {
+	if _, err := a.who(r); err != nil {
+		writeProblem(w, a.explain(r, err))
+		return
+	}
+	var allowed []string
+	path := strings.TrimPrefix(r.URL.Path, Prefix)
+	for _, t := range table {
+		if t.matches(path) {
+			allowed = append(allowed, t.method)
+		}
+	}
+	if len(allowed) > 0 {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		writeProblem(w, &problem{Status: http.StatusMethodNotAllowed})
+		return
+	}
+	writeProblem(w, &problem{Status: http.StatusNotFound})
+}
+
+// who finds out whose request this is: by its bearer token, else by the page's session, which counts for what this
+// origin's own pages send.
+func (a *API) who(r *http.Request) (access.Who, error) {
+	from := r.RemoteAddr
+	if host, _, err := net.SplitHostPort(from); err == nil {
+		from = host
+	}
+	if h := r.Header.Get("Authorization"); h != "" {
+		kind, token, _ := strings.Cut(h, " ")
+		if !strings.EqualFold(kind, "Bearer") {
+			return access.Who{}, access.ErrToken
+		}
+		return a.access.TokenAuth(r.Context(), strings.TrimSpace(token), from)
+	}
+	if a.Identify == nil {
+		return access.Who{}, access.ErrToken
+	}
+	who, ok := a.Identify(r)
+	if !ok || who.User.ID == 0 {
+		return access.Who{}, access.ErrToken
+	}
+	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		return access.Who{}, &problem{Status: http.StatusForbidden, Detail: "This was sent by a page of another site, and was not done."}
+	}
+	who.From = from
+	return who, nil
+}
+
+// handle is one line of the table.
+func (a *API) handle(t route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{API: a, w: w, r: r, route: &t}
+		if err := c.serve(); err != nil {
+			if c.streaming { // half of an answer must not pass for a whole one
+				a.Log.Error("an answer ended early", "path", r.URL.Path, "error", err)
+				panic(http.ErrAbortHandler)
+			}
+			writeProblem(w, a.explain(r, err))
+		}
+	})
+}
+
+func (c *call) serve() error {
+	who, err := c.API.who(c.r)
+	if err != nil {
+		return err
+	}
+	if !who.Can(c.route.role) {
+		return access.ErrForbidden
+	}
+	c.who = who
+	if err := c.readQuery(); err != nil {
+		return err
+	}
+	limit := int64(maxBody)
+	if c.route.limit > 0 {
+		limit = c.route.limit
+	}
+	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, limit)
+	if c.route.stream != nil {
+		return c.route.stream(c)
+	}
+	out, err := c.route.do(c)
+	if err != nil {
+		return err
+	}
+	return c.answer(out)
+}
+
+// maxBody bounds a body in bytes: the largest, a channel with certificates, has 100 KiB.
+const maxBody = 1 << 20
+
+// answer sends a value as JSON, with a tag by which a program that has it already is told so.
+func (c *call) answer(out any) error {
+	if c.route.out == nil {
+		c.w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	var body []byte
+	switch x := out.(type) {
+	case json.RawMessage:
+		body = x
+	default:
+		v := reflect.New(reflect.TypeOf(out)).Elem()
+		v.Set(reflect.ValueOf(out))
+		fill(v)
+		var err error
+		if body, err = json.Marshal(v.Interface()); err != nil {
+			return err
+		}
+	}
+	status := c.route.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "application/json")
+	if c.r.Method == http.MethodGet {
+		sum := sha256.Sum256(body)
+		tag := `"` + hex.EncodeToString(sum[:12]) + `"`
+		h.Set("ETag", tag)
+		h.Set("Cache-Control", "private, no-cache")
+		h.Set("Vary", "Authorization, Cookie")
+		for _, known := range strings.Split(c.r.Header.Get("If-None-Match"), ",") {
+			if known = strings.TrimSpace(known); known == tag || known == "W/"+tag {
+				c.w.WriteHeader(http.StatusNotModified)
+				return nil
+			}
+		}
+	}
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(body) // who has gone is told nothing
+	return nil
+}
+
+// fill makes empty lists of those that are not there, so that a program finds a list where the document promises one. The
+// documents of scan, audit and plan stay as they were made.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			fill(v.Elem())
+		}
+	case reflect.Struct:
+		if v.Type().PkgPath() == modelPath || v.Type() == timeType {
+			return
+		}
+		for i := range v.NumField() {
+			if f := v.Field(i); f.CanSet() {
+				fill(f)
+			}
+		}
+	case reflect.Slice:
+		if v.IsNil() && v.CanSet() {
+			v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+		}
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return
+		}
+		for i := range v.Len() {
+			fill(v.Index(i))
+		}
+	case reflect.Map:
+		if v.IsNil() && v.CanSet() {
+			v.Set(reflect.MakeMap(v.Type()))
+		}
+	}
+}

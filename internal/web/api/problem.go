@@ -1,0 +1,133 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"ipcguard/internal/fleet"
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/notify"
+	"ipcguard/internal/store"
+)
+
+// problem is what went wrong, as RFC 9457 wants it told.
+type problem struct {
+	Type   string         `json:"type"`
+	Title  string         `json:"title"`
+	Status int            `json:"status"`
+	Detail string         `json:"detail,omitempty"`
+	Fields []fieldProblem `json:"fields,omitempty"`
+
+	wait time.Duration
+}
+
+// fieldProblem is what is wrong with one field or parameter.
+type fieldProblem struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+// Error says it in one line.
+func (p *problem) Error() string { return strings.TrimSpace(fmt.Sprintf("%d %s", p.Status, p.Detail)) }
+
+// wrong is a field that cannot be taken.
+func wrong(field, format string, args ...any) error {
+	return &problem{Status: http.StatusUnprocessableEntity, Detail: "What was sent cannot be taken.", Fields: []fieldProblem{{field, plain(fmt.Sprintf(format, args...))}}}
+}
+
+// plain keeps a text to one line of bounded length, without what hides or turns it.
+func plain(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	if r := []rune(s); len(r) > 400 {
+		s = string(r[:399]) + "…"
+	}
+	return s
+}
+
+// plainError is an error's words without the name of the room that it comes from.
+func plainError(err error) string {
+	s := err.Error()
+	for _, room := range []string{"fleet: ", "plan: ", "access: ", "notify: ", "store: ", "secret: ", "when: "} {
+		s = strings.TrimPrefix(s, room)
+	}
+	return plain(s)
+}
+
+// explain turns an error into what a program is told. What is nobody's fault but ours is logged.
+func (a *API) explain(r *http.Request, err error) *problem {
+	var (
+		p      *problem
+		large  *http.MaxBytesError
+		slow   *access.ThrottledError
+		rule   *access.RuleError
+		config *notify.ConfigError
+	)
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &large):
+		return &problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("More than %d bytes are not taken here.", large.Limit)}
+	case errors.As(err, &slow):
+		return &problem{Status: http.StatusTooManyRequests, Detail: plainError(err), wait: slow.Wait}
+	case errors.As(err, &rule):
+		return wrong(rule.Field, "%s", rule.Text).(*problem)
+	case errors.As(err, &config):
+		return wrong(config.Field, "%s", config.Text).(*problem)
+	case errors.Is(err, access.ErrToken):
+		return &problem{Status: http.StatusUnauthorized, Detail: "A valid token is needed: Authorization: Bearer ipcg_…"}
+	case errors.Is(err, access.ErrForbidden):
+		return &problem{Status: http.StatusForbidden, Detail: "The role of this account or token does not allow it."}
+	case errors.Is(err, access.ErrCredentials):
+		return wrong("old", "this is not the present password").(*problem)
+	case errors.Is(err, access.ErrLastAdmin):
+		return &problem{Status: http.StatusConflict, Detail: plainError(err)}
+	case errors.Is(err, access.ErrBusy):
+		return &problem{Status: http.StatusServiceUnavailable, Detail: plainError(err), wait: 5 * time.Second}
+	case errors.Is(err, store.ErrNotFound):
+		return &problem{Status: http.StatusNotFound}
+	case errors.Is(err, store.ErrConflict):
+		return &problem{Status: http.StatusConflict, Detail: "There is one like this already, or something else still refers to it."}
+	case errors.Is(err, store.ErrUnavailable):
+		return &problem{Status: http.StatusServiceUnavailable, Detail: "The database does not answer.", wait: 5 * time.Second}
+	case errors.Is(err, store.ErrFull):
+		return &problem{Status: http.StatusInsufficientStorage, Detail: "The disk of the database is full."}
+	case errors.Is(err, fleet.ErrNothing), errors.Is(err, fleet.ErrNoAudit):
+		return &problem{Status: http.StatusUnprocessableEntity, Detail: plainError(err)}
+	}
+	if r.Context().Err() == nil { // who has gone away caused it
+		a.Log.Error("the API failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	return &problem{Status: http.StatusInternalServerError, Detail: "Something went wrong on this server. Its log says more."}
+}
+
+func writeProblem(w http.ResponseWriter, p *problem) {
+	h := w.Header()
+	out := *p
+	if out.Type == "" {
+		out.Type = "about:blank"
+	}
+	out.Title = http.StatusText(out.Status)
+	switch {
+	case out.Status == http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Bearer realm="ipcguard"`)
+	case out.wait > 0:
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(out.wait.Seconds()))))
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	h.Del("ETag")
+	w.WriteHeader(out.Status)
+	_ = json.NewEncoder(w).Encode(out)
+}

@@ -1,0 +1,145 @@
+package api
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+const modelPath = "ipcguard/internal/model"
+
+var (
+	timeType = reflect.TypeFor[time.Time]()
+	rawType  = reflect.TypeFor[json.RawMessage]()
+)
+
+// words are the closed lists of the types that are words.
+var words = map[reflect.Type][]string{
+	reflect.TypeFor[store.TargetKind]():  {"host", "range"},
+	reflect.TypeFor[store.Criticality](): {"low", "normal", "high"},
+	reflect.TypeFor[store.RunKind]():     {"scan", "audit", "discover"},
+	reflect.TypeFor[store.RunState]():    {"waiting", "running", "done", "cancelled"},
+	reflect.TypeFor[store.UnitState]():   {"waiting", "running", "done", "failed", "skipped"},
+	reflect.TypeFor[store.EventKind]():   eventKinds,
+	reflect.TypeFor[store.Role]():        {"viewer", "operator", "admin"},
+	reflect.TypeFor[model.Severity]():    append(slices.Clone(severities), ""),
+	reflect.TypeFor[model.Verdict]():     {"exposed", "limited", "closed", "inconclusive", "unreachable", ""},
+}
+
+// schema is a JSON Schema (draft 2020-12, as OpenAPI 3.1 has it) of a Go type. Structs become components.
+type schema = map[string]any
+
+// components gathers the schemas that have a name.
+type components map[string]schema
+
+// field is one field of a struct as JSON has it.
+type field struct {
+	reflect.StructField
+	name     string
+	optional bool
+}
+
+// fieldsOf lists the fields of a struct, those of embedded ones among them.
+func fieldsOf(t reflect.Type) []field {
+	var out []field
+	for _, f := range reflect.VisibleFields(t) {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && name == "" || name == "-" || !f.IsExported() {
+			continue
+		}
+		if name == "" {
+			name = f.Name
+		}
+		out = append(out, field{f, name, strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")})
+	}
+	return out
+}
+
+// named is what a struct is called in the document: those that the command line writes stand apart.
+func named(t reflect.Type) string {
+	name := t.Name()
+	if of, element, ok := strings.Cut(strings.TrimSuffix(name, "]"), "["); ok {
+		element = element[strings.LastIndexAny(element, "./")+1:]
+		return strings.ToUpper(element[:1]) + element[1:] + strings.ToUpper(of[:1]) + of[1:]
+	}
+	if t.PkgPath() == modelPath {
+		return "Document" + name
+	}
+	return strings.ToUpper(name[:1]) + name[1:]
+}
+
+func (c components) of(t reflect.Type) schema {
+	switch t {
+	case timeType:
+		return schema{"type": "string", "format": "date-time"}
+	case rawType:
+		return schema{"type": "object"}
+	case reflect.TypeFor[anyDocument]():
+		kinds := []any{}
+		for _, d := range []any{model.Scan{}, model.Audit{}, model.Observation{}, model.Plan{}} {
+			kinds = append(kinds, c.of(reflect.TypeOf(d)))
+		}
+		return schema{"anyOf": append(kinds, schema{"type": "object", "description": "a journal, as apply keeps it"}, schema{"type": "array", "description": "a journal's entries"})}
+	}
+	if all, ok := words[t]; ok {
+		return schema{"type": "string", "enum": all}
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return c.of(t.Elem())
+	case reflect.String:
+		return schema{"type": "string"}
+	case reflect.Bool:
+		return schema{"type": "boolean"}
+	case reflect.Int, reflect.Int64, reflect.Uint16:
+		return schema{"type": "integer"}
+	case reflect.Float64:
+		return schema{"type": "number"}
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return schema{"type": "string", "contentEncoding": "base64"}
+		}
+		return schema{"type": "array", "items": c.of(t.Elem())}
+	case reflect.Array:
+		return schema{"type": "array", "items": c.of(t.Elem())}
+	case reflect.Map:
+		return schema{"type": "object", "additionalProperties": c.of(t.Elem())}
+	case reflect.Struct:
+		return c.component(t)
+	}
+	return schema{} // any value
+}
+
+func (c components) component(t reflect.Type) schema {
+	name := named(t)
+	ref := schema{"$ref": "#/components/schemas/" + name}
+	if _, known := c[name]; known {
+		return ref
+	}
+	s := schema{"type": "object"}
+	c[name] = s // before its fields: some lead back to it
+	properties, required := schema{}, []string{}
+	for _, f := range fieldsOf(t) {
+		p := c.of(f.Type)
+		if f.Tag.Get("enum") != "" {
+			p["enum"] = strings.Split(f.Tag.Get("enum"), ",")
+		}
+		if k := p["type"]; (k == "array" || k == "object" && p["additionalProperties"] != nil) && t.PkgPath() == modelPath && !f.optional {
+			p["type"] = []any{k, "null"} // as the command line writes what is empty
+		}
+		properties[f.name] = p
+		if !f.optional {
+			required = append(required, f.name)
+		}
+	}
+	s["properties"] = properties
+	if len(required) > 0 {
+		s["required"] = required
+	}
+	return ref
+}
