@@ -214,17 +214,18 @@ func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter,
 	if begun < few { // only a host of which a span began between the two can differ
 		w.parts = append(w.parts, `host_id IN (SELECT host_id FROM spans WHERE since > `+a+` AND since <= `+b+`)`)
 	}
-	changed := `(SELECT host_id, kind, ` + then(a) + ` AS x, ` + then(b) + ` AS y FROM spans` + w.String() + ` GROUP BY host_id, kind) c`
-	sorted := ``
-	if p.Sort != "" && !strings.HasSuffix(p.Sort, "id") {
-		sorted = ` JOIN hosts h ON h.id = c.host_id`
-	}
-	const differs = ` WHERE c.y IS NOT NULL AND (c.x IS NULL OR c.x <> c.y)`
+	x, y := then(a), then(b)
+	changed := `SELECT host_id, kind, ` + x + ` AS x, ` + y + ` AS y FROM spans` + w.String() + ` GROUP BY host_id, kind
+		HAVING ` + y + ` IS NOT NULL AND (` + x + ` IS NULL OR ` + x + ` <> ` + y + `)`
 	var total int
-	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM `+changed+differs, w.args...); err != nil {
+	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM (`+changed+`) c`, w.args...); err != nil {
 		return nil, 0, err
 	}
-	page := `SELECT c.host_id, c.kind, c.x, c.y FROM ` + changed + sorted + differs + order + `, c.kind` + p.limits(w)
+	page := changed + strings.ReplaceAll(order, "c.", "") + `, kind` // in the order in which they are found: it stops at the last of the page
+	if sort := strings.TrimPrefix(p.Sort, "-"); sort != "" && sort != "id" {
+		page = `SELECT c.* FROM (` + changed + `) c JOIN hosts h ON h.id = c.host_id` + order + `, c.kind`
+	}
+	page += p.limits(w)
 	out, err := list(ctx, q, func(r row, d *Difference) error {
 		var before, after []byte
 		if err := r.Scan(&d.HostID, &d.Host, &d.Site, &d.Kind, &before, &after); err != nil {
