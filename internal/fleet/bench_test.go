@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,4 +119,111 @@ func BenchmarkRescan(b *testing.B) {
 			b.ReportMetric(float64(wholeCPU.Microseconds())/float64(n*b.N), "fleet-cpu-µs/host")
 		})
 	}
+}
+
+// BenchmarkWorkers scans the hosts with one worker and with three on one PostgreSQL, each a process of its own, and
+// reports the processor time of all workers together, their start left out.
+func BenchmarkWorkers(b *testing.B) {
+	port := practicePort(b, "samba")
+	var one float64
+	for _, workers := range []int{1, 3} {
+		b.Run(strconv.Itoa(workers), func(b *testing.B) {
+			dsn := peer.Postgres(b)
+			st := reopen(b, dsn)
+			o, _ := quickOptions(b)
+			f := newFleet(b, st, o)
+			n := rescanHosts()
+			addTargets(b, f, addresses(n, rescanBase, port)...)
+			var list []*process
+			for range workers {
+				list = append(list, startProcess(b, "IPCGUARD_TEST_ROLE=work", "IPCGUARD_TEST_DATABASE="+dsn))
+			}
+			rescan(b, f, n)
+			var used time.Duration
+			for b.Loop() {
+				before := cpuOf(b, list)
+				rescan(b, f, n)
+				used += cpuOf(b, list) - before
+			}
+			per := float64(used.Microseconds()) / float64(n*b.N)
+			b.ReportMetric(per, "cpu-µs/host")
+			if workers == 1 {
+				one = per
+			} else if one > 0 {
+				b.ReportMetric(per/one, "times-one")
+			}
+		})
+	}
+}
+
+// BenchmarkIdle measures a server with ten thousand hosts and nothing to do: its memory, and its part of a core.
+func BenchmarkIdle(b *testing.B) {
+	for _, kind := range []string{"sqlite", "postgres"} {
+		b.Run(kind, func(b *testing.B) {
+			dsn := b.TempDir() + "/fleet.db"
+			if kind == "postgres" {
+				dsn = peer.Postgres(b)
+			}
+			st := reopen(b, dsn)
+			o, _ := quickOptions(b)
+			f := newFleet(b, st, o)
+			addTargets(b, f, addresses(10_000, rescanBase, 445)...)
+			if err := st.Close(); err != nil {
+				b.Fatal(err)
+			}
+			p := startProcess(b, "IPCGUARD_TEST_ROLE=idle", "IPCGUARD_TEST_DATABASE="+dsn)
+			time.Sleep(3 * time.Second) // it has started
+			const looked = 20 * time.Second
+			var used time.Duration
+			for b.Loop() {
+				before := cpuOf(b, []*process{p})
+				time.Sleep(looked)
+				used += cpuOf(b, []*process{p}) - before
+			}
+			b.ReportMetric(100*used.Seconds()/(looked.Seconds()*float64(b.N)), "%-of-a-core")
+			b.ReportMetric(resident(b, p), "MiB")
+		})
+	}
+}
+
+// cpuOf is the processor time of processes so far.
+func cpuOf(b *testing.B, list []*process) time.Duration {
+	b.Helper()
+	var ticks int64
+	for _, p := range list {
+		text, err := os.ReadFile("/proc/" + strconv.Itoa(p.Process.Pid) + "/stat")
+		if err != nil {
+			b.Skip("no /proc here: ", err)
+		}
+		_, rest, _ := strings.Cut(string(text), ") ")
+		fields := strings.Fields(rest)
+		for _, at := range []int{11, 12} { // utime and stime, proc(5)
+			n, err := strconv.ParseInt(fields[at], 10, 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			ticks += n
+		}
+	}
+	return time.Duration(ticks) * (time.Second / 100) // USER_HZ is 100 wherever Go runs
+}
+
+// resident is the memory of a process, in MiB.
+func resident(b *testing.B, p *process) float64 {
+	b.Helper()
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(p.Process.Pid) + "/status")
+	if err != nil {
+		b.Skip("no /proc here: ", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return kib / 1024
+		}
+	}
+	b.Fatal("no VmRSS")
+	return 0
 }

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "practice":
 		err = servePractice(os.Getenv("IPCGUARD_TEST_PROFILE"))
-	case "serve", "work":
+	case "serve", "work", "idle":
 		err = serveFleet(role)
 	}
 	if err != nil {
@@ -72,15 +72,19 @@ func serveFleet(role string) error {
 		return err
 	}
 	defer st.Close()
-	f, err := New(st, optionsOf(slog.NewTextHandler(os.Stderr, nil)))
+	o := optionsOf(slog.NewTextHandler(os.Stderr, nil))
+	if role == "idle" { // as it comes
+		o = Options{Log: o.Log}
+	}
+	f, err := New(st, o)
 	if err != nil {
 		return err
 	}
 	fmt.Println(f.Name())
-	if role == "serve" {
-		return f.Serve(ctx)
+	if role == "work" {
+		return f.Work(ctx)
 	}
-	return f.Work(ctx)
+	return f.Serve(ctx)
 }
 
 // process is this program in another role.

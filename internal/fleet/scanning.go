@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -125,21 +126,35 @@ func (j *job) plan(ctx context.Context, t store.Target, found []targets.Target) 
 
 // recall reads what is known of the hosts.
 func (j *job) recall(ctx context.Context) error {
-	var ids []int64
-	for _, v := range j.visits {
-		h, err := j.st.HostByAddress(ctx, v.target.SiteID, v.where.Addr.String())
-		if errors.Is(err, store.ErrNotFound) {
-			continue
+	if len(j.visits) == 0 {
+		return nil
+	}
+	known := map[string]store.Host{}
+	for part := range slices.Chunk(j.visits, store.MaxPage) { // a job is of one site
+		addresses := make([]string, len(part))
+		for i, v := range part {
+			addresses[i] = v.where.Addr.String()
 		}
+		some, err := j.st.HostsByAddress(ctx, j.visits[0].target.SiteID, addresses)
 		if err != nil {
 			return err
 		}
-		v.past.host = &h
-		ids = append(ids, h.ID)
+		maps.Copy(known, some)
 	}
-	last, err := j.st.LastSnapshots(ctx, ids, store.RunScan)
-	if err != nil {
-		return err
+	var ids []int64
+	for _, v := range j.visits {
+		if h, ok := known[v.where.Addr.String()]; ok {
+			v.past.host = &h
+			ids = append(ids, h.ID)
+		}
+	}
+	last := map[int64]store.Snapshot{}
+	for part := range slices.Chunk(ids, store.MaxPage) {
+		some, err := j.st.LastSnapshots(ctx, part, store.RunScan)
+		if err != nil {
+			return err
+		}
+		maps.Copy(last, some)
 	}
 	for _, v := range j.visits {
 		if v.past.host != nil {
@@ -295,8 +310,8 @@ func (j *job) judge(ctx context.Context, v *visit, s *model.Scan) error {
 // name does not have any more, has moved; another one only looks like the same machine, and is marked.
 func (j *job) identify(ctx context.Context, v *visit, identity string) (sameAs int64, err error) {
 	h := v.past.host
-	if identity == "" || h != nil && h.Identity == identity && h.SameAs != 0 {
-		return 0, nil
+	if identity == "" || h != nil && h.Identity == identity && (h.SameAs != 0 || h.LastSeen.After(h.FirstSeen)) {
+		return 0, nil // it was asked about when it was new, and once more: two may be new at the same time
 	}
 	same, err := j.st.HostsByIdentity(ctx, v.target.SiteID, identity)
 	if err != nil {

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,15 +121,20 @@ func (j *job) fail(err error) {
 
 // load reads the targets of the units. A unit whose target is gone has ended with it.
 func (j *job) load(ctx context.Context, units []store.Unit) error {
-	for _, u := range units {
-		t, err := j.st.Target(ctx, u.TargetID)
-		if errors.Is(err, store.ErrNotFound) {
-			err = j.st.SkipUnit(ctx, j.run.ID, u.TargetID, "the target was deleted")
-		} else if err == nil {
-			j.targets = append(j.targets, t)
-		}
-		if err != nil {
-			return err
+	ids := make([]int64, len(units))
+	for i, u := range units {
+		ids[i] = u.TargetID
+	}
+	var err error
+	if j.targets, err = j.st.TargetsByID(ctx, ids); err != nil {
+		return err
+	}
+	slices.SortFunc(j.targets, func(a, b store.Target) int { return cmp.Compare(a.ID, b.ID) })
+	for _, id := range ids {
+		if _, found := slices.BinarySearchFunc(j.targets, id, func(t store.Target, id int64) int { return cmp.Compare(t.ID, id) }); !found {
+			if err := j.st.SkipUnit(ctx, j.run.ID, id, "the target was deleted"); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -59,3 +59,49 @@ func (q *Queries) MoveHost(ctx context.Context, hostID int64, address string) er
 func (q *Queries) TargetBySpec(ctx context.Context, siteID int64, spec string) (Target, error) {
 	return get(ctx, q, scanTarget, targetColumns+` WHERE t.site_id = $1 AND t.spec = $2`, siteID, spec)
 }
+
+// TargetsByID are the targets of a job, in no order; one that is gone is not in the answer. At most [MaxPage].
+func (q *Queries) TargetsByID(ctx context.Context, targetIDs []int64) ([]Target, error) {
+	if len(targetIDs) > MaxPage {
+		return nil, fmt.Errorf("store: %d targets at once, at most %d", len(targetIDs), MaxPage)
+	}
+	return list(ctx, q, scanTarget, targetColumns+` WHERE t.id `+q.in("$1"), q.ids(targetIDs))
+}
+
+// HostsByAddress are the hosts of a site at addresses, at most [MaxPage], by the address that was asked for; an address
+// without one is not in the answer.
+func (q *Queries) HostsByAddress(ctx context.Context, siteID int64, addresses []string) (map[string]Host, error) {
+	if len(addresses) > MaxPage {
+		return nil, fmt.Errorf("store: hosts of %d addresses at once, at most %d", len(addresses), MaxPage)
+	}
+	out := map[string]Host{}
+	if len(addresses) == 0 {
+		return out, nil
+	}
+	at := map[int64][]string{}
+	w := &where{pg: q.pg}
+	w.and(`a.site_id = ?`, siteID)
+	w.and(`a.address IN (`+marks(len(addresses))+`)`, anys(addresses)...)
+	ids := []int64{}
+	if err := q.each(ctx, func(r row) error {
+		var address string
+		var id int64
+		if err := r.Scan(&address, &id); err != nil {
+			return err
+		}
+		if at[id] == nil {
+			ids = append(ids, id)
+		}
+		at[id] = append(at[id], address)
+		return nil
+	}, `SELECT a.address, a.host_id FROM addresses a`+w.String(), w.args...); err != nil {
+		return nil, err
+	}
+	hosts, err := list(ctx, q, scanHost, hostColumns+` WHERE h.id `+q.in("$1"), q.ids(ids))
+	for _, h := range hosts {
+		for _, address := range at[h.ID] {
+			out[address] = h
+		}
+	}
+	return out, err
+}
