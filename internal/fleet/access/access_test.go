@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"ipcguard/internal/peer"
 	"ipcguard/internal/store"
 )
 
@@ -19,6 +20,25 @@ const (
 	home  = "192.0.2.10"
 )
 
+// databases are the two kinds, each empty.
+var databases = map[string]func(t testing.TB) string{
+	store.KindSQLite:   func(t testing.TB) string { return filepath.Join(t.TempDir(), "fleet.db") },
+	store.KindPostgres: peer.Postgres,
+}
+
+// onBoth runs a test on SQLite and on a real PostgreSQL.
+func onBoth(t *testing.T, f func(t *testing.T, c *scene)) {
+	t.Helper()
+	for kind, dsn := range databases {
+		t.Run(kind, func(t *testing.T) { f(t, sceneOn(t, dsn(t))) })
+	}
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	return sceneOn(t, databases[store.KindSQLite](t))
+}
+
 // scene is an Access on a store of its own, with a clock that is moved by hand and one administrator.
 type scene struct {
 	*Access
@@ -27,12 +47,12 @@ type scene struct {
 	admin Who
 }
 
-func newScene(t *testing.T) *scene {
+func sceneOn(t *testing.T, dsn string) *scene {
 	t.Helper()
 	c := &scene{t: t}
 	c.now.Store(time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC).UnixMicro())
 	clock := func() time.Time { return time.UnixMicro(c.now.Load()) }
-	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "fleet.db"), store.Options{Clock: clock})
+	st, err := store.Open(t.Context(), dsn, store.Options{Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,8 +98,9 @@ func (c *scene) acts() string {
 	return b.String()
 }
 
-func TestSetup(t *testing.T) {
-	c := newScene(t)
+func TestSetup(t *testing.T) { onBoth(t, testSetup) }
+
+func testSetup(t *testing.T, c *scene) {
 	if _, needed, err := c.Setup(t.Context()); needed || err != nil {
 		t.Errorf("a link although there is an account: %v", err)
 	}
@@ -93,7 +114,13 @@ func TestSetup(t *testing.T) {
 
 // A set-up link works once, the last one that was made alone, and not for a name or password that the rules refuse.
 func TestSetupLink(t *testing.T) {
-	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "fleet.db"), store.Options{})
+	for kind, dsn := range databases {
+		t.Run(kind, func(t *testing.T) { testSetupLink(t, dsn(t)) })
+	}
+}
+
+func testSetupLink(t *testing.T, dsn string) {
+	st, err := store.Open(t.Context(), dsn, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,8 +174,9 @@ func TestSetupLink(t *testing.T) {
 	}
 }
 
-func TestLogin(t *testing.T) {
-	c := newScene(t)
+func TestLogin(t *testing.T) { onBoth(t, testLogin) }
+
+func testLogin(t *testing.T, c *scene) {
 	c.add("alice", store.RoleViewer)
 	u, err := c.Login(t.Context(), " Alice", good, home)
 	if err != nil || u.Name != "alice" || u.LastLogin.IsZero() {
@@ -171,8 +199,9 @@ func TestLogin(t *testing.T) {
 
 // A thousand wrong passwords at once are answered, cost bounded work and tell nothing; the right one works a while later,
 // and other people are let in meanwhile from elsewhere.
-func TestThousandWrongPasswords(t *testing.T) {
-	c := newScene(t)
+func TestThousandWrongPasswords(t *testing.T) { onBoth(t, testThousandWrongPasswords) }
+
+func testThousandWrongPasswords(t *testing.T, c *scene) {
 	c.add("alice", store.RoleViewer)
 	c.add("carol", store.RoleViewer)
 	var credentials, throttled, busy atomic.Int64
@@ -222,8 +251,9 @@ func TestThousandWrongPasswords(t *testing.T) {
 }
 
 // The waits grow, are bounded, hold for names without an account too, and are shared by two servers on one store.
-func TestThrottle(t *testing.T) {
-	c := newScene(t)
+func TestThrottle(t *testing.T) { onBoth(t, testThrottle) }
+
+func testThrottle(t *testing.T, c *scene) {
 	second := New(c.st, c.clock, nil)
 	servers := []*Access{c.Access, second}
 	for _, name := range []string{"root", "nobody"} {
@@ -278,8 +308,9 @@ func TestAddressKey(t *testing.T) {
 	}
 }
 
-func TestOneAdminStays(t *testing.T) {
-	c := newScene(t)
+func TestOneAdminStays(t *testing.T) { onBoth(t, testOneAdminStays) }
+
+func testOneAdminStays(t *testing.T, c *scene) {
 	id := c.admin.User.ID
 	if err := c.Disable(t.Context(), c.admin, id); !errors.Is(err, ErrLastAdmin) {
 		t.Error(err)
@@ -323,8 +354,9 @@ func TestOneAdminStays(t *testing.T) {
 	}
 }
 
-func TestPasswordChange(t *testing.T) {
-	c := newScene(t)
+func TestPasswordChange(t *testing.T) { onBoth(t, testPasswordChange) }
+
+func testPasswordChange(t *testing.T, c *scene) {
 	alice := c.add("alice", store.RoleViewer)
 	stamp := Stamp(&alice.User)
 	if who, err := c.Resume(t.Context(), alice.User.ID, stamp, home); err != nil || who.Role != store.RoleViewer {

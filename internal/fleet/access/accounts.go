@@ -66,6 +66,9 @@ func (a *Access) add(ctx context.Context, who Who, name string, role store.Role,
 	var u store.User
 	err = a.st.InTx(ctx, func(tx *store.Tx) error {
 		u = store.User{Name: name, Role: role, Password: kept, Created: a.now()}
+		if err := a.lock(ctx, tx); err != nil {
+			return err
+		}
 		if first != nil {
 			if err := first(tx); err != nil {
 				return err
@@ -82,11 +85,16 @@ func (a *Access) add(ctx context.Context, who Who, name string, role store.Role,
 	return u, err
 }
 
-// change edits an account in one transaction with its act. The first write takes a lock that every other change of
-// accounts wants too, so that two administrators cannot each be told that the other one stays.
+// lock makes changes of accounts one after the other, on every server of the database: a row that each writes first. So two
+// administrators cannot each be told that the other one stays, and a set-up link makes one account.
+func (a *Access) lock(ctx context.Context, tx *store.Tx) error {
+	return tx.SetMeta(ctx, "accounts.changed", a.now().Format("2006-01-02T15:04:05.000000Z"))
+}
+
+// change edits an account in one transaction with its act.
 func (a *Access) change(ctx context.Context, who Who, id int64, action, detail string, edit func(*store.User) error) error {
 	return a.st.InTx(ctx, func(tx *store.Tx) error {
-		if err := tx.SetMeta(ctx, "accounts.changed", a.now().Format("2006-01-02T15:04:05.000000Z")); err != nil {
+		if err := a.lock(ctx, tx); err != nil {
 			return err
 		}
 		u, err := tx.User(ctx, id)

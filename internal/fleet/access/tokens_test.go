@@ -12,8 +12,9 @@ import (
 	"ipcguard/internal/store"
 )
 
-func TestTokens(t *testing.T) {
-	c := newScene(t)
+func TestTokens(t *testing.T) { onBoth(t, testTokens) }
+
+func testTokens(t *testing.T, c *scene) {
 	alice := c.add("alice", store.RoleOperator)
 	day := c.Access.now().Add(24 * time.Hour)
 	secret, kept, err := c.NewToken(t.Context(), alice, "ci", store.RoleViewer, day)

@@ -16,8 +16,28 @@ import (
 
 	"ipcguard/internal/fleet/secret"
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
 	"ipcguard/internal/store"
 )
+
+// databases are the two kinds, each empty.
+var databases = map[string]func(t testing.TB) string{
+	store.KindSQLite:   func(t testing.TB) string { return filepath.Join(t.TempDir(), "fleet.db") },
+	store.KindPostgres: peer.Postgres,
+}
+
+// onBoth runs a test on SQLite and on a real PostgreSQL.
+func onBoth(t *testing.T, f func(t *testing.T, c *scene)) {
+	t.Helper()
+	for kind, dsn := range databases {
+		t.Run(kind, func(t *testing.T) { f(t, sceneOn(t, dsn(t))) })
+	}
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	return sceneOn(t, databases[store.KindSQLite](t))
+}
 
 // scene is a service on a store of its own with a clock that stands, and a receiver that remembers.
 type scene struct {
@@ -32,12 +52,12 @@ type scene struct {
 	fail bool
 }
 
-func newScene(t *testing.T) *scene {
+func sceneOn(t *testing.T, dsn string) *scene {
 	t.Helper()
 	c := &scene{t: t, now: time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return c.now }
 	var err error
-	if c.st, err = store.Open(t.Context(), filepath.Join(t.TempDir(), "fleet.db"), store.Options{Clock: clock}); err != nil {
+	if c.st, err = store.Open(t.Context(), dsn, store.Options{Clock: clock}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.st.Close() })
@@ -113,8 +133,9 @@ func (c *scene) taken() map[string][]int {
 	return out
 }
 
-func TestGather(t *testing.T) {
-	c := newScene(t)
+func TestGather(t *testing.T) { onBoth(t, testGather) }
+
+func testGather(t *testing.T, c *scene) {
 	c.events(3, store.EventNewHost, model.Info) // before there were channels
 	c.channel("all", nil)
 	c.channel("high", func(ch *store.Channel) { ch.Least = model.High })
@@ -167,8 +188,9 @@ func same(a, b map[string][]int) bool {
 }
 
 // A receiver that is away is asked again later; what happens meanwhile is told together when it is back, each event once.
-func TestReceiverAway(t *testing.T) {
-	c := newScene(t)
+func TestReceiverAway(t *testing.T) { onBoth(t, testReceiverAway) }
+
+func testReceiverAway(t *testing.T, c *scene) {
 	ch := c.channel("ops", nil)
 	c.round()
 	c.fail = true
@@ -216,8 +238,9 @@ func TestReceiverAway(t *testing.T) {
 }
 
 // Many events come in messages of bounded size, each once, also when the service is stopped between any two steps.
-func TestManyEvents(t *testing.T) {
-	c := newScene(t)
+func TestManyEvents(t *testing.T) { onBoth(t, testManyEvents) }
+
+func testManyEvents(t *testing.T, c *scene) {
 	c.channel("ops", nil)
 	c.round()
 	const many = perDelivery*3 + 17
@@ -239,8 +262,9 @@ func TestManyEvents(t *testing.T) {
 }
 
 // Two servers on one database send once.
-func TestTwoServers(t *testing.T) {
-	c := newScene(t)
+func TestTwoServers(t *testing.T) { onBoth(t, testTwoServers) }
+
+func testTwoServers(t *testing.T, c *scene) {
 	c.channel("ops", nil)
 	c.round()
 	options := c.s.Options
@@ -263,8 +287,9 @@ func TestTwoServers(t *testing.T) {
 	}
 }
 
-func TestTestButton(t *testing.T) {
-	c := newScene(t)
+func TestTestButton(t *testing.T) { onBoth(t, testTestButton) }
+
+func testTestButton(t *testing.T, c *scene) {
 	ch := c.channel("ops", nil)
 	if err := c.s.Test(t.Context(), *ch); err != nil {
 		t.Fatal(err)
