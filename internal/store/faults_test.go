@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -112,6 +114,111 @@ func TestGone(t *testing.T) {
 		s.record(s.scan(Run{}, Target{}, i+10, model.Exposed))
 		s.consistent()
 	}
+}
+
+// TestChaos kills PostgreSQL with SIGKILL while three workers record: whoever is told that the database does not answer says it
+// again, and in the end every result is there once.
+func TestChaos(t *testing.T) {
+	t.Parallel()
+	const hosts, workers, kills = 300, 3, 3
+	server := peer.StartPostgres(t, peer.PostgresOptions{Durable: true})
+	s := &suite{complaints: t, t: t, ctx: t.Context()}
+	s.Store = s.open(server.Database(t))
+	s.ok(s.Migrate(s.ctx))
+	s.site = Site{Name: "main"}
+	s.ok(s.SaveSite(s.ctx, &s.site))
+	var specs []string
+	for i := range hosts {
+		specs = append(specs, fmt.Sprintf("h%d", i))
+	}
+	targets := s.targets(specs...)
+	run := s.run(RunScan)
+	var recorded, refused atomic.Int64
+	var group errgroup
+	for w := range workers {
+		group.Go(func() error {
+			for i := range targets { // every worker has every result, each in an order of its own
+				i = (i*7 + w*100) % hosts
+				r := s.scan(run, targets[i], i, model.Exposed, "f1", "f2")
+				r.Worker, r.Document = fmt.Sprint("w", w), []byte("document")
+				r.Events = []Event{{Kind: EventNewHost, Text: "new"}}
+				for {
+					done, err := s.RecordResult(s.ctx, r)
+					if errors.Is(err, ErrUnavailable) {
+						refused.Add(1)
+						time.Sleep(10 * time.Millisecond)
+						continue
+					}
+					if done {
+						recorded.Add(1)
+					}
+					if err != nil {
+						return err
+					}
+					break
+				}
+			}
+			return nil
+		})
+	}
+	for i := range kills {
+		for recorded.Load() < int64((i+1)*hosts/(kills+2)) && !group.failed() {
+			time.Sleep(5 * time.Millisecond)
+		}
+		server.Kill(t)
+		server.Start(t)
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	s.consistent()
+	// A commit whose answer was lost counts as done though nobody was told.
+	if n := recorded.Load(); n > hosts || n < hosts-kills*workers {
+		t.Errorf("%d results were confirmed of %d", n, hosts)
+	}
+	if refused.Load() == 0 {
+		t.Error("nobody noticed that the database was gone")
+	}
+	for _, table := range []string{"results", "hosts", "events", "documents"} {
+		if n := s.number(`SELECT count(*) FROM ` + table); n != hosts {
+			t.Errorf("%d rows in %s for %d results", n, table, hosts)
+		}
+	}
+	got, err := s.Run(s.ctx, run.ID)
+	s.ok(err)
+	if got.Done != hosts || got.Exposed != hosts {
+		t.Errorf("the run counts %+v", got)
+	}
+}
+
+// errgroup waits for goroutines and keeps the first error.
+type errgroup struct {
+	sync.WaitGroup
+	mu  sync.Mutex
+	err error
+}
+
+func (g *errgroup) Go(f func() error) {
+	g.WaitGroup.Go(func() {
+		if err := f(); err != nil {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			if g.err == nil {
+				g.err = err
+			}
+		}
+	})
+}
+
+func (g *errgroup) failed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err != nil
+}
+
+func (g *errgroup) Wait() error {
+	g.WaitGroup.Wait()
+	return g.err
 }
 
 // TestCancelled holds that a context that ends leaves nothing behind.

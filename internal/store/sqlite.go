@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
@@ -61,6 +62,9 @@ func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 	if s.reader, err = open(o.Conns, "cache_size(-4096)", "query_only(1)", "mmap_size(1073741824)"); err != nil {
 		return err
 	}
+	// What readers hold of the file is given back when nobody looks at pages.
+	s.reader.SetConnMaxIdleTime(time.Minute)
+	s.reader.SetConnMaxLifetime(10 * time.Minute)
 	s.c = lite{reader: s.reader, writer: s.writer}
 	return nil
 }
