@@ -309,6 +309,7 @@ type Rule struct {
 	Discloses  model.Disclosure `json:"discloses"`
 	Pipe       string           `json:"pipe"`
 	Interface  string           `json:"interface"`
+	Call       string           `json:"call"` // where one call is answered otherwise than the rest of its kind; empty: the kind
 	Systems    []string         `json:"systems"`
 	Standalone string           `json:"standalone"` // anyone, unrestricted, user, administrator, absent or unknown
 	DC         string           `json:"dc"`

@@ -318,3 +318,28 @@ func TestRulesNameSettings(t *testing.T) {
 		c.Evaluate(Config{Platform: p, Complete: true})
 	}
 }
+
+// A call that Samba answers otherwise than the rest of its kind of data.
+func TestCallApart(t *testing.T) {
+	c := mustLoad(t)
+	for n, want := range map[int]model.Outcome{0: model.Allowed, 1: model.Denied} {
+		v := c.View(host("samba", "samba", model.Standalone, "restrict anonymous", n))
+		for _, id := range []model.Identity{model.Anonymous, model.Guest} {
+			if got, ok := v.Call(id, "srvsvc", "NetrServerGetInfo"); !ok || got != want {
+				t.Errorf("%s at %d: %s, %t", id, n, got, ok)
+			}
+		}
+		if got, ok := v.Call(model.User, "srvsvc", "NetrServerGetInfo"); !ok || got != model.Allowed {
+			t.Errorf("a user at %d: %s, %t", n, got, ok)
+		}
+		if _, ok := v.Call(model.Anonymous, "srvsvc", "NetrRemoteTOD"); ok {
+			t.Error("NetrRemoteTOD is told apart")
+		}
+		if v.Discloses(model.Anonymous, model.DisclosesHostInfo) != model.Allowed {
+			t.Errorf("at %d nothing of the host is told at all", n)
+		}
+	}
+	if _, ok := c.View(host("windows", "server-2019", model.Member)).Call(model.Anonymous, "srvsvc", "NetrServerGetInfo"); ok {
+		t.Error("Samba's answer is Windows'")
+	}
+}

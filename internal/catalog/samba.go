@@ -308,23 +308,38 @@ func (s *samba) discloses(id model.Identity, d model.Disclosure, at func(string)
 	ways := few[:0]
 	for i := range s.c.Rules {
 		r := &s.c.Rules[i]
-		if r.Discloses != d || !slices.Contains(r.Systems, "samba") {
+		if r.Discloses != d || r.Call != "" || !slices.Contains(r.Systems, "samba") {
 			continue
 		}
 		c := at(r.Pipe)
 		if !c.shut() {
-			who := s.given(id, r.Standalone, r.Why)
-			switch s.dc {
-			case yes:
-				who = s.given(id, r.DC, r.Why)
-			case maybe:
-				who = agree(who, s.given(id, r.DC, r.Why))
-			}
-			c = all(c, who, s.endpoint([]Bound{{ID: r.Interface}}))
+			c = all(c, s.row(id, r), s.endpoint([]Bound{{ID: r.Interface}}))
 		}
 		ways = append(ways, c)
 	}
 	return anyOf(ways...)
+}
+
+// row is what a row of the table says by the host's role.
+func (s *samba) row(id model.Identity, r *Rule) cell {
+	who := s.given(id, r.Standalone, r.Why)
+	switch s.dc {
+	case yes:
+		return s.given(id, r.DC, r.Why)
+	case maybe:
+		return agree(who, s.given(id, r.DC, r.Why))
+	}
+	return who
+}
+
+// call answers for a call that the table knows apart from its kind.
+func (s *samba) call(id model.Identity, iface, call string) (cell, bool) {
+	for i := range s.c.Rules {
+		if r := &s.c.Rules[i]; r.Call != "" && r.Call == call && r.Interface == iface && slices.Contains(r.Systems, "samba") {
+			return s.row(id, r), true
+		}
+	}
+	return cell{}, false
 }
 
 // given reads one word of the table.

@@ -73,6 +73,17 @@ func (v *View) at(id model.Identity, g *gates, p *Pipe) cell {
 	return cl
 }
 
+// Call answers for one call of an interface, both by name, where it is known apart from its kind of data; false where it is not.
+// It presupposes that the pipe is open to the identity.
+func (v *View) Call(id model.Identity, iface, call string) (model.Outcome, bool) {
+	s, ok := v.rules.(*samba)
+	if !ok {
+		return "", false
+	}
+	c, ok := s.call(id, iface, call)
+	return c.outcome, ok
+}
+
 func (v *View) discloses(id model.Identity, d model.Disclosure) cell {
 	g := v.gate(id)
 	if g.inside.shut() {

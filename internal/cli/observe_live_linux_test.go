@@ -45,7 +45,7 @@ func watched(t *testing.T, m *peer.Machine, state string) (stop func()) {
 // dumped writes what passes on a machine's loopback into a file, from when it returns.
 func dumped(t *testing.T, s *peer.Samba) (file string, stop func()) {
 	t.Helper()
-	file = filepath.Join(s.Dir, "live.pcapng")
+	file = filepath.Join(s.Dir, fmt.Sprintf("live%d.pcapng", time.Now().UnixNano()))
 	dump := s.Command(context.Background(), "dumpcap", "-q", "-B", "32", "-i", "lo", "-f", "tcp port 445", "-w", file)
 	if err := dump.Start(); err != nil {
 		t.Fatal(err)

@@ -95,6 +95,9 @@ func answer(c *catalog.Catalog, v *catalog.View, cfg catalog.Config, id model.Id
 	if p == model.Denied || p == model.Absent || u.Call == "" || id == model.User {
 		return p
 	}
+	if o, ok := v.Call(id, u.Interface, u.Call); ok && levelOf(o) < levelOf(p) {
+		return o
+	}
 	if d := disclosed(c, u); d.IsExposure() {
 		if o := v.Discloses(id, d); levelOf(o) < levelOf(p) {
 			return o
