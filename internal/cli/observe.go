@@ -37,6 +37,8 @@ Sources:
 
 Identities: anonymous, guest, unknown-user, user, machine; unknown where the logon was not seen; opaque where all is encrypted.
 
+What a Windows log does not have proves something only where it would have it: with --audit the host's audit policy says which.
+
 The result says what it rests on: from when to when, how much of the traffic could be read, what was lost and why. No use in a
 short or unreadable capture proves nothing.
 
@@ -55,6 +57,7 @@ const observeExamples = `  ipcguard observe capture.pcapng
 type observeFlags struct {
 	format, output, state, memory, length, server string
 	ports                                         []int
+	audits                                        []string
 	show, merge, verbose                          bool
 }
 
@@ -75,6 +78,7 @@ func (a *app) observe() *cobra.Command {
 	s.BoolVar(&f.show, "show", false, "show what --state has, and observe nothing")
 	s.BoolVar(&f.merge, "merge", false, "take results of observe alone, and join them")
 	s.StringVar(&f.server, "server", "", "name of the host whose logs these are, for logs that do not tell")
+	s.StringArrayVar(&f.audits, "audit", nil, "audit policy of a host whose logs these are (auditpol /get /category:* /r, audit.csv), or a result of ipcguard audit; may be given again")
 	s.StringVar(&f.memory, "memory", "200MiB", "what it may use; idle connections are given up first")
 	s.StringVar(&f.format, "format", "text", strings.Join(report.UseFormats(), ", "))
 	s.StringVarP(&f.output, "output", "o", "", "write the result to this file")
@@ -129,6 +133,8 @@ func (a *app) runObserve(ctx context.Context, f *observeFlags, args []string) er
 		return usage("the wire and files do not go together: observe them one after the other, and join the results with --merge")
 	case len(run.live) == 0 && !f.show && (f.state != "" || f.length != ""):
 		return usage("--state and --for are for live:IFACE")
+	case len(f.audits) > 0 && (f.show || f.merge || len(run.live) > 0):
+		return usage("--audit is for logs")
 	case f.merge && len(run.live) > 0:
 		return usage("--merge takes results of observe")
 	}
@@ -141,6 +147,11 @@ func (a *app) runObserve(ctx context.Context, f *observeFlags, args []string) er
 	run.traffic = observe.NewTraffic(run.agg, run.cov, observe.TrafficOptions{Ports: ports, Memory: memory - ring})
 	run.logs = observe.NewLogs(run.agg, run.cov, observe.LogOptions{Server: f.server})
 
+	for _, name := range f.audits {
+		if err := auditedLogs(run.logs, name); err != nil {
+			return err
+		}
+	}
 	var interrupted error
 	switch {
 	case f.show:
@@ -202,6 +213,19 @@ func (a *app) watch(ctx context.Context, run *observing, f *observeFlags, length
 		a.hint("the room for packets that wait was taken to %.0f %% at most", 100*run.traffic.Fullest())
 	}
 	return err
+}
+
+// auditedLogs tells what is known of the auditing of the hosts.
+func auditedLogs(logs *observe.Logs, name string) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := logs.Audit(file); err != nil {
+		return fmt.Errorf("--audit %s: %w", name, err)
+	}
+	return nil
 }
 
 // observeSource reads one named source.

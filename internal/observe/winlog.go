@@ -49,6 +49,8 @@ type windowsLog struct {
 	join   *logonJoin
 	hosts  map[string]*hostSeen
 	source string
+
+	policies []policyOf // of the hosts' auditing, where somebody told
 }
 
 func newWindowsLog(add func(model.Use), cov *Coverage) *windowsLog {
@@ -382,16 +384,23 @@ func (w *windowsLog) close() {
 		if !h.anyAudit {
 			continue
 		}
+		const detailed, share, logon = "Audit Detailed File Share", "Audit File Share", "Audit Logon"
 		if !h.open {
-			w.cov.Note(name + ": no event 5145, so which pipes were opened is not seen and silence proves nothing: turn on Audit Detailed File Share (success and failure)")
+			w.cov.Note(w.missing(name, auditDetailed, detailed, "5145", "which pipes were opened is not seen"))
 		} else {
 			w.cov.Note(name + ": event 5145 tells that the share let a pipe be opened, not whether the pipe itself did nor what was called: only a capture shows that")
+			w.partly(name, auditDetailed, detailed)
 		}
 		if !h.tree {
-			w.cov.Note(name + ": no event 5140, so connections to IPC$ are not seen: turn on Audit File Share")
+			w.cov.Note(w.missing(name, auditShare, share, "5140", "connections to IPC$ are not seen"))
+		} else {
+			w.partly(name, auditShare, share)
 		}
 		if !h.logons {
-			w.cov.Note(name + ": no event 4624 or 4625, so null sessions that opened nothing and refused logons are not seen: turn on Audit Logon")
+			w.cov.Note(w.missing(name, auditLogon, logon, "4624 or 4625", "null sessions that opened nothing and refused logons are not seen"))
+		} else {
+			w.partly(name, auditLogon, logon)
 		}
+		w.guests(name)
 	}
 }
