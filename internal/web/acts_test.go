@@ -150,7 +150,7 @@ func TestActsOnHosts(t *testing.T) {
 	to := p.done("/hosts/act", "do", "scan", "which", "ticked", "host", one, "host", two)
 	p.says(to, "2 hosts", "0 of 2 done", `hx-trigger="every 2s"`)
 	id := path.Base(to)
-	p.done("/runs/"+id+"/cancel")
+	p.done("/runs/" + id + "/cancel")
 	p.says("/runs/"+id, "cancelled")
 	if to := p.done("/hosts/"+one+"/scan", "kind", "scan"); !strings.HasPrefix(to, "/runs/") {
 		t.Error(to)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -68,9 +69,11 @@ func TestAccessibility(t *testing.T) {
 			t.Errorf("%s is %d pixels wide on a screen of 360: %s", path, w, eval[string](p, `[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > 361 && !e.closest('.scroll')).slice(0, 3).map(e => e.outerHTML.slice(0, 120)).join(' | ')`))
 		}
 	}
+	start := time.Now()
 	visit("/login")
 	p.loginAs(s, store.RoleAdmin)
 	for _, path := range paths {
 		visit(path)
 	}
+	t.Logf("%d pages were looked at in %v", len(paths)+1, time.Since(start).Round(time.Second))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,7 +134,8 @@ func (p *page) loginAs(s *testSite, role store.Role) {
 	}
 }
 
-// TestScreenshots writes pictures of every page for people to look at, where IPCGUARD_SHOTS names a directory.
+// TestScreenshots writes pictures of every page for people to look at, where IPCGUARD_SHOTS names a directory. IPCGUARD_SHOT
+// names the paths, all if it is empty.
 func TestScreenshots(t *testing.T) {
 	dir := os.Getenv("IPCGUARD_SHOTS")
 	if dir == "" {
@@ -153,7 +155,7 @@ func TestScreenshots(t *testing.T) {
 		for _, path := range paths {
 			for _, width := range []int64{360, 1440} {
 				for _, dark := range []bool{false, true} {
-					if only := os.Getenv("IPCGUARD_SHOT"); only != "" && only != path {
+					if only := os.Getenv("IPCGUARD_SHOT"); only != "" && !slices.Contains(strings.Fields(only), path) {
 						continue
 					}
 					p.size(width, dark)

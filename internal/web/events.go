@@ -59,7 +59,7 @@ func eventsPage(v *visit) error {
 		return err
 	}
 	d.Sites = c.Sites
-	d.Kinds = options(q.Get("kind"), "every kind", texts(eventKinds()...))
+	d.Kinds = wordOptions(q.Get("kind"), "every kind", texts(eventKinds()...))
 	d.Least = options(q.Get("least"), "any weight", severities)
 	for _, format := range []string{"csv", "json"} {
 		d.Exports = append(d.Exports, export{format, "/export/events." + format + "?" + q.Encode()})

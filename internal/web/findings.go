@@ -43,21 +43,10 @@ func findingsPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range counts {
-		if filter.Finding != "" && c.Finding != filter.Finding {
-			continue
-		}
-		d.Kinds = append(d.Kinds, v.findingKind(c, all.Hosts))
+	if filter.Finding != "" {
+		counts = slices.DeleteFunc(counts, func(c store.FindingCount) bool { return c.Finding != filter.Finding })
 	}
-	slices.SortStableFunc(d.Kinds, func(a, b findingKind) int {
-		if x := b.Severity.Rank() - a.Severity.Rank(); x != 0 {
-			return x
-		}
-		if x := b.Hosts - a.Hosts; x != 0 {
-			return x
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
+	d.Kinds = v.findingKinds(counts, all.Hosts)
 	if filter.Finding != "" && len(d.Kinds) > 0 {
 		d.One = &d.Kinds[0]
 	}
@@ -77,4 +66,35 @@ func findingsPage(v *visit) error {
 		d.Exports = append(d.Exports, export{format, "/export/findings." + format + "?" + d.Query.Encode()})
 	}
 	return v.render("findings", "Findings", d)
+}
+
+// findingKinds puts the worst first.
+func (v *visit) findingKinds(counts []store.FindingCount, hosts int) []findingKind {
+	var out []findingKind
+	for _, c := range counts {
+		out = append(out, v.findingKind(c, hosts))
+	}
+	slices.SortStableFunc(out, func(a, b findingKind) int {
+		if x := b.Severity.Rank() - a.Severity.Rank(); x != 0 {
+			return x
+		}
+		if x := b.Hosts - a.Hosts; x != 0 {
+			return x
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return out
+}
+
+// findingKind is one kind of finding with what the catalog says of it.
+func (v *visit) findingKind(c store.FindingCount, hosts int) findingKind {
+	k := findingKind{ID: c.Finding, Title: v.findingTitle(c.Finding), Severity: c.Severity, Hosts: c.Hosts, Excepted: c.Excepted, Meter: meter{c.Hosts, hosts}}
+	k.URL = v.with("finding", c.Finding, "offset", "")
+	if f := v.catalog.Finding(c.Finding); f != nil {
+		k.Meaning, k.Fix, k.Settings = f.Meaning, f.Fix, f.Settings
+		if k.Severity == "" && len(f.Severity) > 0 {
+			k.Severity = f.Severity[0].Level
+		}
+	}
+	return k
 }

@@ -209,6 +209,12 @@ const mostDifferences = 12
 
 // differences says in words what is other in two snapshots.
 func differences(a, b *store.Snapshot) []string {
+	switch {
+	case a.Verdict == "":
+		return []string{"first seen: " + orNone(string(b.Verdict))}
+	case b.Verdict == "":
+		return []string{"not there any more"}
+	}
 	var out []string
 	say := func(s string) { out = append(out, s) }
 	if a.Verdict != b.Verdict {

@@ -107,7 +107,7 @@ func hostsPage(v *visit) error {
 	}
 	d.Filter.Verdicts = options(q.Get("verdict"), "every verdict", append(slices.Clone(verdicts), "unknown"))
 	d.Filter.Criticalities = options(q.Get("criticality"), "any", criticalities)
-	d.Filter.Discloses = options(q.Get("discloses"), "anything", texts(model.Disclosures()...))
+	d.Filter.Discloses = wordOptions(q.Get("discloses"), "anything", texts(model.Disclosures()...))
 	d.Pager = v.pager(page, len(list), total)
 	for _, format := range exportFormats {
 		d.Exports = append(d.Exports, export{format, "/export/hosts." + format + "?" + d.Query.Encode()})

@@ -188,6 +188,15 @@ func (v *visit) choices(q url.Values) (choices, error) {
 // mostOptions bounds a list to choose from: a browser shows no more with any use.
 const mostOptions = 500
 
+// wordOptions is options for values of ours, which are words with dashes.
+func wordOptions(chosen, none string, values []string) []option {
+	out := options(chosen, none, values)
+	for i := range out {
+		out[i].Label = words(out[i].Label)
+	}
+	return out
+}
+
 // options makes a list to choose from, with a first line for no choice. What is chosen is in it even where it is gone.
 func options(chosen, none string, values []string) []option {
 	out := []option{{Value: "", Label: none, Chosen: chosen == ""}}
@@ -196,7 +205,7 @@ func options(chosen, none string, values []string) []option {
 		if len(out) > mostOptions && s != chosen {
 			continue
 		}
-		out = append(out, option{Value: s, Label: words(s), Chosen: s == chosen})
+		out = append(out, option{Value: s, Label: s, Chosen: s == chosen})
 		found = found || s == chosen
 	}
 	if !found {

@@ -47,9 +47,7 @@ func reportPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	for _, k := range kinds {
-		d.Kinds = append(d.Kinds, v.findingKind(k, d.Counts.Hosts))
-	}
+	d.Kinds = v.findingKinds(kinds, d.Counts.Hosts)
 	list, total, err := v.store.Hosts(ctx, filter, store.Page{Size: mostReported, Sort: "-severity"})
 	if err != nil {
 		return err

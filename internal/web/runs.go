@@ -137,7 +137,7 @@ func (v *visit) runOf() (*run, error) {
 	}
 	d.Rounded = d.Percent / 10 * 10
 	if until := r.LastResult; !r.Started.IsZero() && until.After(r.Started) && ended > 0 {
-		took := until.Sub(r.Started)
+		took := max(until.Sub(r.Started), time.Second) // less tells nothing
 		d.Rate = strconv.FormatFloat(float64(ended)/took.Seconds(), 'f', 1, 64) + " a second"
 		if d.Live && ended < r.Total {
 			d.Left = span(time.Duration(float64(took) / float64(ended) * float64(r.Total-ended)))

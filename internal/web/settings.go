@@ -92,19 +92,6 @@ func settingsPage(v *visit) error {
 	return v.render("settings", brief(filter.Setting), d)
 }
 
-// findingKind is one kind of finding with what the catalog says of it.
-func (v *visit) findingKind(c store.FindingCount, hosts int) findingKind {
-	k := findingKind{ID: c.Finding, Title: v.findingTitle(c.Finding), Severity: c.Severity, Hosts: c.Hosts, Excepted: c.Excepted, Meter: meter{c.Hosts, hosts}}
-	k.URL = v.with("finding", c.Finding, "offset", "")
-	if f := v.catalog.Finding(c.Finding); f != nil {
-		k.Meaning, k.Fix, k.Settings = f.Meaning, f.Fix, f.Settings
-		if k.Severity == "" && len(f.Severity) > 0 {
-			k.Severity = f.Severity[0].Level
-		}
-	}
-	return k
-}
-
 func mapsClone(q url.Values) url.Values {
 	out := url.Values{}
 	for k, l := range q {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -196,4 +197,16 @@ func (s *testSite) host(address string) store.Host {
 		s.t.Fatal(address, err)
 	}
 	return h
+}
+
+// document stores one for a host.
+func (s *testSite) document(host int64, kind string, v any) {
+	s.t.Helper()
+	b, err := json.Marshal(v)
+	if err == nil {
+		err = s.st.SaveDocument(context.Background(), host, kind, time.Now(), b)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
