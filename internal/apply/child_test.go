@@ -18,7 +18,7 @@ import (
 
 // The test binary is its own child: these variables tell it to be one.
 const (
-	childRole  = "IPCTEST_CHILD"  // apply or guard
+	childRole  = "IPCTEST_CHILD"  // apply, guard or recover
 	childState = "IPCTEST_STATE"  // directory
 	childFile  = "IPCTEST_FILE"   // smb.conf, or a registry key
 	childPoint = "IPCTEST_POINT"  // where the child ends itself
@@ -32,6 +32,8 @@ func TestMain(m *testing.M) {
 		os.Exit(childApply())
 	case "guard":
 		os.Exit(childGuard())
+	case "recover":
+		os.Exit(childRecover())
 	}
 	os.Exit(m.Run())
 }
@@ -86,6 +88,23 @@ func childApply() int {
 		return 3
 	}
 	fmt.Println("applied", j.ID)
+	return 0
+}
+
+// childRecover recovers, and says what it found.
+func childRecover() int {
+	e, _, _ := childEngine(func(string) {})
+	found, err := e.Recover(context.Background())
+	for _, r := range found {
+		fmt.Println(r.Host, r.Did, r.Err)
+		if r.Err != nil {
+			return 1
+		}
+	}
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	return 0
 }
 

@@ -8,7 +8,7 @@ import (
 	"runtime"
 )
 
-// createFile makes a new file with these bytes, synced. It never replaces one.
+// createFile makes a new file with these bytes, synced. It never replaces one, and leaves none that is not whole.
 func createFile(path string, b []byte, mode os.FileMode) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
@@ -17,6 +17,9 @@ func createFile(path string, b []byte, mode os.FileMode) (err error) {
 	defer func() {
 		if cerr := f.Close(); err == nil {
 			err = cerr
+		}
+		if err != nil {
+			_ = os.Remove(path) // the error says what matters
 		}
 	}()
 	if _, err := f.Write(b); err != nil {

@@ -11,6 +11,7 @@
 //	STATE/journal/ID/plan.json     the plan, byte for byte
 //	STATE/journal/ID/before.json   the host, and every place with its exact content before and after
 //	STATE/journal/ID/steps         one line a step: CRC-32C, a space, JSON; appended and synced, never changed
+//	STATE/journal/ID/reserve       room for the way back on a disk that fills up
 //	STATE/journal/ID/proof-N.json  what verification found
 //	STATE/journal/ID/record-N.json the signed change record
 //

@@ -198,7 +198,8 @@ func (e *Engine) carryOut(ctx context.Context, j *Journal, r Request) error {
 		return err
 	}
 	e.fault("settled")
-	if err := e.step(j, Step{Event: Settled, Notes: notes}); err != nil {
+	at := e.now()
+	if err := e.step(j, Step{Event: Settled, Notes: notes, At: &at}); err != nil {
 		return err
 	}
 	for _, n := range notes {

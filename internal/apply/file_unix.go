@@ -3,9 +3,15 @@
 package apply
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
+
+// diskFull tells whether there is no room, by the disk or by a quota.
+func diskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
 
 func owner(info os.FileInfo) (uid, gid int) {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {

@@ -46,6 +46,7 @@ type Step struct {
 	Why      string    `json:"why,omitempty"`
 	Notes    []string  `json:"notes,omitempty"`
 	Deadline *Deadline `json:"deadline,omitempty"`
+	At       *Instant  `json:"at,omitempty"` // by all clocks, of what a restart is compared with
 	Diffs    []string  `json:"diffs,omitempty"`
 	PID      int       `json:"pid,omitempty"`
 }
@@ -100,7 +101,10 @@ const (
 	planFile   = "plan.json"
 	beforeFile = "before.json"
 	stepsFile  = "steps"
-	draft      = ".draft-" // of a journal that is being made; nothing was written to a host yet
+	// reserveFile keeps room on the disk for the way back: it goes when a step finds the disk full.
+	reserveFile = "reserve"
+	reserveSize = 64 << 10  // the steps of some hundred writes, and a record
+	draft       = ".draft-" // of a journal that is being made; nothing was written to a host yet
 )
 
 // newID is a time that sorts, and something that nobody else has.
@@ -143,6 +147,9 @@ func (e *Engine) createJournal(b Before, plan []byte, p model.Plan) (*Journal, e
 		return fail(err)
 	}
 	e.fault("journal:before")
+	if err := createFile(filepath.Join(j.Dir, reserveFile), bytes.Repeat([]byte{'.'}, reserveSize), 0o600); err != nil {
+		return fail(err)
+	}
 	if err := createFile(filepath.Join(j.Dir, stepsFile), nil, 0o600); err != nil {
 		return fail(err)
 	}
@@ -168,7 +175,23 @@ func (e *Engine) createJournal(b Before, plan []byte, p model.Plan) (*Journal, e
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // append adds a step and returns when it is on disk.
-func (j *Journal) append(s Step) (err error) {
+func (j *Journal) append(s Step) error {
+	err := j.write(s)
+	if diskFull(err) && s.Event.back() && j.release() {
+		err = j.write(s)
+	}
+	return err
+}
+
+// back tells whether an event is one of the way back, for which room is kept.
+func (e Event) back() bool {
+	return slices.Contains([]Event{Undoing, Restoring, Restored, Undone, Conflict}, e)
+}
+
+// release gives up the room that was kept for the way back, and tells whether there was any.
+func (j *Journal) release() bool { return os.Remove(filepath.Join(j.Dir, reserveFile)) == nil }
+
+func (j *Journal) write(s Step) (err error) {
 	s.N = len(j.Steps)
 	text, err := json.Marshal(s)
 	if err != nil {

@@ -106,6 +106,7 @@ type Write struct {
 	After   State    `json:"after"`
 	Changes []string `json:"changes"` // ids of the plan's changes that it carries out
 	Needs   []string `json:"needs,omitempty"`
+	Restart string   `json:"restart,omitempty"` // TheMachine, or the service with whose next start it takes effect
 }
 
 // Diff shows the difference between two states of a place, as lines that start with - and +.

@@ -76,13 +76,18 @@ func (j *Journal) saveProof(p *Proof) error {
 	if err != nil {
 		return err
 	}
-	return j.keep("proof", b)
+	return j.keep("proof", b, false)
 }
 
-// keep stores a numbered file beside the steps.
-func (j *Journal) keep(kind string, b []byte) error {
+// keep stores a numbered file beside the steps; one of the way back may use the room that is kept for it.
+func (j *Journal) keep(kind string, b []byte, back bool) error {
 	n := 1 + len(j.files(kind))
-	if err := createFile(filepath.Join(j.Dir, fmt.Sprintf("%s-%d.json", kind, n)), append(b, '\n'), 0o600); err != nil {
+	name := filepath.Join(j.Dir, fmt.Sprintf("%s-%d.json", kind, n))
+	err := createFile(name, append(b, '\n'), 0o600)
+	if diskFull(err) && back && j.release() {
+		err = createFile(name, append(b, '\n'), 0o600)
+	}
+	if err != nil {
 		return fmt.Errorf("apply: journal: %w", err)
 	}
 	if err := syncDir(j.Dir); err != nil {

@@ -103,7 +103,7 @@ func (e *Engine) record(j *Journal, action string, phase Phase) error {
 	if err != nil {
 		return err
 	}
-	if err := j.keep("record", signed); err != nil {
+	if err := j.keep("record", signed, action == "rolled-back"); err != nil {
 		return err
 	}
 	if err := report(r); err != nil { // the record exists; a log that is full or stopped is said and stops nothing

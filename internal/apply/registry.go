@@ -41,7 +41,7 @@ func resolveValues(ctx context.Context, read func(context.Context, Place) (State
 			continue
 		}
 		after.Security = before.Security
-		out = append(out, Write{Place: p, Before: before, After: after, Changes: []string{c.ID}, Needs: needs(c)})
+		out = append(out, Write{Place: p, Before: before, After: after, Changes: []string{c.ID}, Needs: needs(c), Restart: restartOf(c, p)})
 	}
 	return out, nil
 }

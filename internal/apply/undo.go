@@ -91,7 +91,11 @@ func (e *Engine) undo(ctx context.Context, j *Journal, t Target, why string, for
 	if err := e.record(j, "rolled-back", PhaseUndone); err != nil {
 		notes = append(notes, err.Error()) // a full disk must not keep the host from being whole again
 	}
-	return e.step(j, Step{Event: Undone, Notes: notes})
+	if err := e.step(j, Step{Event: Undone, Notes: notes}); err != nil {
+		return err
+	}
+	j.release() // nothing will be needed any more
+	return nil
 }
 
 // reversed lists writes as they look on the way back.

@@ -25,6 +25,9 @@ type Verification struct {
 	// the same scanner, from here, could see it.
 	Earlier *model.Scan
 	Checks  []string // of the administrator; those of the plan come by themselves
+	// Waits are the restarts that an apply of the plan needs, as Engine.Waits finds them: what has been restarted since is
+	// no longer excused.
+	Waits []Wait
 	// AllowCommands lets checks of the plan run programs. Those of the administrator may.
 	AllowCommands bool
 	User          func(targets.Target) (smb.Authenticator, error) // nil is no credentials
@@ -108,6 +111,7 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 		return nil, err
 	}
 	v.control(p)
+	v.restarts(p)
 	if err := v.closed(ctx, p); err != nil {
 		return nil, err
 	}
@@ -205,6 +209,22 @@ func doors(s *model.Scan) map[string]bool {
 	return out
 }
 
+// restarts tells which restarts have come, and which have not.
+func (v *Verification) restarts(p *Proof) {
+	for _, w := range v.Waits {
+		r := Unchecked
+		if w.State == Restarted {
+			r = Passed
+		}
+		p.Checks = append(p.Checks, Check{"restart:" + w.Where, r, w.String()})
+	}
+}
+
+// restarted tells whether a change has come into effect by a restart since it was made.
+func (v *Verification) restarted(change string) bool {
+	return slices.ContainsFunc(v.Waits, func(w Wait) bool { return w.State == Restarted && slices.Contains(w.Changes, change) })
+}
+
 // closed compares what is promised with what the scans saw.
 func (v *Verification) closed(ctx context.Context, p *Proof) error {
 	c, err := catalog.Load()
@@ -221,7 +241,7 @@ func (v *Verification) closed(ctx context.Context, p *Proof) error {
 		for _, ch := range v.Plan.Changes {
 			for _, name := range ch.Closes {
 				add(name)
-				if ch.When == "service-restart" || ch.When == "reboot" {
+				if (ch.When == "service-restart" || ch.When == "reboot") && !v.restarted(ch.ID) {
 					later[name] = ch.TakesEffect
 				}
 			}

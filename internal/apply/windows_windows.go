@@ -275,3 +275,60 @@ func (w *Windows) writeStart(p Place, to State) (done bool, err error) {
 func (w *Windows) Settle(_ context.Context, writes []Write) ([]string, error) {
 	return restartNotes(writes, time.Now()), nil
 }
+
+// Started is part of Services.
+func (w *Windows) Started(_ context.Context, service string) (Started, error) {
+	manager, err := windows.OpenSCManager(nil, nil, windows.SC_MANAGER_CONNECT|windows.SC_MANAGER_ENUMERATE_SERVICE)
+	if err != nil {
+		return Started{}, fmt.Errorf("service manager: %w", err)
+	}
+	defer windows.CloseServiceHandle(manager)
+	n, err := windows.UTF16PtrFromString(service)
+	if err != nil {
+		return Started{}, err
+	}
+	h, err := windows.OpenService(manager, n, windows.SERVICE_QUERY_STATUS)
+	if err != nil {
+		return Started{}, fmt.Errorf("service %s: %w", service, err)
+	}
+	defer windows.CloseServiceHandle(h)
+	var status windows.SERVICE_STATUS_PROCESS
+	var needed uint32
+	err = windows.QueryServiceStatusEx(h, windows.SC_STATUS_PROCESS_INFO, (*byte)(unsafe.Pointer(&status)), uint32(unsafe.Sizeof(status)), &needed)
+	if err != nil {
+		return Started{}, fmt.Errorf("service %s: %w", service, err)
+	}
+	if status.CurrentState == windows.SERVICE_STOPPED || status.ProcessId == 0 {
+		return Started{}, nil
+	}
+	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, status.ProcessId)
+	if err != nil {
+		return Started{}, fmt.Errorf("service %s: its process: %w", service, err)
+	}
+	defer windows.CloseHandle(process)
+	var made, ended, kernel, user windows.Filetime
+	if err := windows.GetProcessTimes(process, &made, &ended, &kernel, &user); err != nil {
+		return Started{}, fmt.Errorf("service %s: its process: %w", service, err)
+	}
+	return Started{
+		At: time.Unix(0, made.Nanoseconds()), Running: true,
+		Shared: status.ServiceType&windows.SERVICE_WIN32_SHARE_PROCESS != 0 && sharesProcess(manager, status.ProcessId),
+	}, nil
+}
+
+// sharesProcess tells whether more than one service runs in a process. Where the list cannot be had, they may.
+func sharesProcess(manager windows.Handle, pid uint32) bool {
+	var needed, count uint32
+	buf := make([]byte, 256<<10) // the most that the system takes; some hundred services have 100 bytes each and their names
+	err := windows.EnumServicesStatusEx(manager, windows.SC_ENUM_PROCESS_INFO, windows.SERVICE_WIN32, windows.SERVICE_ACTIVE, &buf[0], uint32(len(buf)), &needed, &count, nil, nil)
+	if err != nil {
+		return true
+	}
+	in := 0
+	for _, s := range unsafe.Slice((*windows.ENUM_SERVICE_STATUS_PROCESS)(unsafe.Pointer(&buf[0])), count) {
+		if s.ServiceStatusProcess.ProcessId == pid {
+			in++
+		}
+	}
+	return in != 1
+}

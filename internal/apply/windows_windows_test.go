@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	winreg "golang.org/x/sys/windows/registry"
 
@@ -141,5 +142,33 @@ func TestTask(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
+	}
+}
+
+// TestWindowsStarted asks when services were started. Which ones run differs, that some do does not.
+func TestWindowsStarted(t *testing.T) {
+	w := &Windows{func(string) {}}
+	now := SystemClock()
+	running := 0
+	for _, name := range []string{"RpcSs", "EventLog", "PlugPlay", "Schedule"} {
+		s, err := w.Started(t.Context(), name)
+		if err != nil {
+			t.Logf("%s: %v", name, err)
+			continue
+		}
+		if !s.Running {
+			continue
+		}
+		running++
+		// Wine counts the time since boot from the machine's own start, which may lie days before.
+		if s.At.After(time.Now()) || s.At.Before(now.Wall.Add(-now.Uptime).Add(-time.Minute)) {
+			t.Errorf("%s runs since %v, the machine since %v", name, s.At, now.Wall.Add(-now.Uptime))
+		}
+	}
+	if running == 0 {
+		t.Error("no service runs")
+	}
+	if s, err := w.Started(t.Context(), "ipcguard-no-such-service"); err == nil {
+		t.Errorf("a service that there is not: %+v", s)
 	}
 }

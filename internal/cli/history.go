@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,7 +13,7 @@ import (
 )
 
 const historyHelp = `List every apply, or show one: when, by whom, on which host, what was written, and how it ended. Records are signed; the
-signatures are checked.
+signatures are checked. With an ID it also says which changes still wait for a restart of a service or of the machine.
 `
 
 func (a *app) history() *cobra.Command {
@@ -27,7 +29,7 @@ func (a *app) history() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if err := oneOf("--format", format, []string{"text", "json"}); err != nil {
 				return err
 			}
@@ -35,7 +37,7 @@ func (a *app) history() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.runHistory(e, args, format)
+			return a.runHistory(c.Context(), e, args, format)
 		},
 	}
 	f.register(c)
@@ -50,9 +52,10 @@ type entry struct {
 	Ended   time.Time       `json:"ended"`
 	Steps   []apply.Step    `json:"steps"`
 	Records []*apply.Record `json:"records"`
+	Waits   []apply.Wait    `json:"waits,omitempty"` // of one that is asked for by its id
 }
 
-func (a *app) runHistory(e *apply.Engine, ids []string, format string) error {
+func (a *app) runHistory(ctx context.Context, e *apply.Engine, ids []string, format string) error {
 	all, damage := e.History()
 	out := []entry{}
 	for _, j := range all {
@@ -63,11 +66,20 @@ func (a *app) runHistory(e *apply.Engine, ids []string, format string) error {
 		if err != nil {
 			return err
 		}
-		out = append(out, entry{j.Before, j.Phase(), j.Ended(), j.Steps, records})
+		x := entry{Before: j.Before, Phase: j.Phase(), Ended: j.Ended(), Steps: j.Steps, Records: records}
+		if len(ids) == 1 && !strings.HasPrefix(j.Target, "winreg:") { // a host from afar is not asked
+			if x.Waits, err = e.Waits(ctx, j.ID); err != nil {
+				return err
+			}
+		}
+		out = append(out, x)
 		if format == "text" {
 			fmt.Fprintf(a.stdout, "%s  %-8s %s  %s  by %s\n", j.ID, j.Phase(), j.Started.Local().Format(time.DateTime), j.Target, j.Who)
 			if len(ids) == 1 {
 				a.showJournal(j, records)
+				for _, w := range x.Waits {
+					fmt.Fprintf(a.stdout, "restart: %s\n", w)
+				}
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,10 +24,15 @@ something: the server answers, and a user with credentials still gets in.
 Must-work checks, given with --check or proposed by the plan:
   tcp:HOST:PORT   pipe:NAME   share:NAME   print:NAME   logon:   command:PROGRAM…
 
+With --apply the plan comes from what was applied, the target is that of the apply unless others are named, and changes
+that needed a restart are held to it: until it has come they are "still waiting", afterwards they have to be in effect.
+
 Exit status 3 means that a check failed, 4 that one could not be made.
 `
 
 type verifyFlags struct {
+	placeFlags
+	apply              string
 	plan, scan, format string
 	checks             []string
 	commands           bool
@@ -37,13 +43,14 @@ type verifyFlags struct {
 func (a *app) verify() *cobra.Command {
 	f := &verifyFlags{}
 	c := &cobra.Command{
-		Use:   "verify TARGET… --plan FILE | --scan FILE",
+		Use:   "verify TARGET… --plan FILE | --scan FILE | --apply ID",
 		Short: "Prove from outside that what should be closed is, and that the rest works",
 		Long:  verifyHelp,
 		Example: `  ipcguard verify srv1 --plan plan.json --check 'pipe:sql\query' --credentials-file user.txt
-  ipcguard verify srv1 --scan before.json`,
+  ipcguard verify srv1 --scan before.json
+  ipcguard verify --apply 20260101-120000-abcdef`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if len(args) == 0 && f.apply == "" {
 				return hinted{usage("no targets named"), "ipcguard verify HOST --plan FILE"}
 			}
 			return nil
@@ -54,6 +61,8 @@ func (a *app) verify() *cobra.Command {
 	s.SortFlags = false
 	s.StringVar(&f.plan, "plan", "", "everything that this plan closes is to be closed, and its checks are to pass")
 	s.StringVar(&f.scan, "scan", "", "everything that this earlier scan found exposed is to be closed")
+	s.StringVar(&f.apply, "apply", "", "the plan that was applied as this id, and the restarts that it needs")
+	f.register(c)
 	s.StringSliceVar(&f.checks, "check", nil, "what must work: tcp:HOST:PORT, pipe:NAME, share:NAME, print:NAME, logon:, command:…")
 	s.BoolVar(&f.commands, "allow-commands", false, "run command: checks that the plan itself brings")
 	s.DurationVar(&f.patience, "patience", 0, "how long what is still open is asked again")
@@ -66,8 +75,14 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 	if err := oneOf("--format", f.format, []string{"text", "json"}); err != nil {
 		return err
 	}
-	if (f.plan == "") == (f.scan == "") {
-		return usage("want --plan FILE or --scan FILE")
+	named := 0
+	for _, s := range []string{f.plan, f.scan, f.apply} {
+		if s != "" {
+			named++
+		}
+	}
+	if named != 1 {
+		return usage("want one of --plan FILE, --scan FILE and --apply ID")
 	}
 	logon, err := a.credentials(&f.logon)
 	if err != nil {
@@ -80,15 +95,27 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 	}
 	var p *model.Plan
 	var earlier []*model.Scan
-	if f.plan != "" {
+	var waits []apply.Wait
+	switch {
+	case f.apply != "":
+		var address string
+		if p, waits, address, err = a.ofApply(ctx, f, logon); err != nil {
+			return err
+		}
+		if len(args) == 0 {
+			args = []string{address}
+		}
+	case f.plan != "":
 		if p, _, err = readPlan(f.plan); err != nil {
 			return err
 		}
 		if len(p.Changes) == 0 {
 			return fmt.Errorf("%s closes nothing, so there is nothing to verify", f.plan)
 		}
-	} else if earlier, err = readScans(f.scan); err != nil {
-		return err
+	default:
+		if earlier, err = readScans(f.scan); err != nil {
+			return err
+		}
 	}
 	list, err := targets.Parse(ctx, args, targets.Options{Port: 445, Stdin: a.stdin})
 	if err != nil {
@@ -97,7 +124,7 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 	proofs := []*apply.Proof{}
 	worst := apply.Passed
 	for t := range list.All() {
-		v := &apply.Verification{Target: t, Plan: p, Checks: f.checks, AllowCommands: f.commands, User: logon, Patience: f.patience}
+		v := &apply.Verification{Target: t, Plan: p, Checks: f.checks, AllowCommands: f.commands, User: logon, Patience: f.patience, Waits: waits}
 		if p == nil {
 			if v.Earlier = scanOf(earlier, t); v.Earlier == nil {
 				return fmt.Errorf("%s has no scan of %s", f.scan, t.Name)
@@ -132,6 +159,40 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 		return outcome{exitPartial}
 	}
 	return nil
+}
+
+// ofApply is the plan of an apply, the restarts that it needs, and where its target answers.
+func (a *app) ofApply(ctx context.Context, f *verifyFlags, logon logonMaker) (*model.Plan, []apply.Wait, string, error) {
+	e, err := a.engine(&f.placeFlags, logon)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	all, err := e.History()
+	if err != nil {
+		return nil, nil, "", err
+	}
+	i := slices.IndexFunc(all, func(j *apply.Journal) bool { return j.ID == f.apply })
+	if i < 0 {
+		return nil, nil, "", hinted{fmt.Errorf("there is no apply %s in %s", f.apply, e.State), "ipcguard history lists them"}
+	}
+	j := all[i]
+	if p := j.Phase(); p != apply.PhaseKept && p != apply.PhaseWaiting {
+		return nil, nil, "", fmt.Errorf("%s is not in force (%s): there is nothing of it to verify", j.ID, p)
+	}
+	waits, err := e.Waits(ctx, j.ID)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	t, err := a.openTarget(ctx, j.Target, logon)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	defer t.Close()
+	v, err := a.verification(ctx, &applyFlags{}, t, j.Target, logon)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	return &j.Plan, waits, v.Target.Addr.String(), nil
 }
 
 // worse is what a run of several proofs comes to.

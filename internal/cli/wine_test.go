@@ -79,7 +79,11 @@ func TestApplyUnderWine(t *testing.T) {
 	})
 
 	t.Run("nobody confirms", func(t *testing.T) {
-		id := applied(t, w.ipcguard(t, 0, append(apply, "--confirm-within", "20s")...))
+		id := unconfirmed(t, func(within string) (string, int) {
+			cmd, said := w.start(t, append(apply, "--confirm-within", within)...)
+			_ = cmd.Wait()
+			return said(), cmd.ProcessState.ExitCode()
+		})
 		until(t, func() error {
 			if out := w.ipcguard(t, 0, "history", id); !strings.Contains(out, "undone") {
 				return fmt.Errorf("the guard has not taken it back: %s", out)
@@ -140,6 +144,39 @@ func TestApplyUnderWine(t *testing.T) {
 			t.Errorf("ReportEventW failed:\n%s", out)
 		}
 		same(t, "rolled back,")
+	})
+
+	t.Run("what needs a restart", func(t *testing.T) {
+		w.ipcguard(t, 0, "plan", "--audit", "audit.json", "--strategy", "block", "--means", "auto-share", "--accept-breakage", "--format", "json", "-o", "block.json")
+		out := w.ipcguard(t, 0, "apply", "block.json", "--address", server)
+		if !strings.Contains(out, "needed before AutoShareWks takes effect") {
+			t.Errorf("the restart is not told:\n%s", out)
+		}
+		id := applied(t, out)
+		// Wine's Server service does not run, so that it reads the value when it starts: the service manager says so.
+		const want = `AutoShareWks is in effect: the service does not run`
+		if out := w.ipcguard(t, 0, "history", id); !strings.Contains(out, want) {
+			t.Errorf("history:\n%s", out)
+		}
+		if out := w.ipcguard(t, 0, "verify", server, "--apply", id); !strings.Contains(out, "passed       restart:") || !strings.Contains(out, want) {
+			t.Errorf("verify:\n%s", out)
+		}
+		w.ipcguard(t, 0, "rollback", id)
+		same(t, "rolled back,")
+		w.ipcguard(t, 1, "verify", server, "--apply", id) // there is nothing of it any more
+	})
+
+	t.Run("the room's own tests", func(t *testing.T) {
+		tests := filepath.Join(w.Prefix, "apply.test.exe")
+		cmd := exec.Command("go", "test", "-c", "-o", tests, "ipcguard/internal/apply")
+		cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		out, code := w.Run(t, tests, "-test.v", "-test.run", "^(TestWindows|TestTask)")
+		if code != 0 || !strings.Contains(out, "--- PASS: TestWindowsConforms") || strings.Contains(out, "--- SKIP") {
+			t.Errorf("exit %d\n%s", code, out)
+		}
 	})
 
 	t.Run("exported and imported by Windows' own reg", func(t *testing.T) {
@@ -208,7 +245,7 @@ func (w *wineHost) start(t *testing.T, args ...string) (*exec.Cmd, func() string
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	if !strings.HasPrefix(args[0], "audit") && args[0] != "plan" && args[0] != "export" && args[0] != "verify" {
+	if !strings.HasPrefix(args[0], "audit") && args[0] != "plan" && args[0] != "export" {
 		args = append(args, "--state", `C:\state`)
 	}
 	cmd := w.Command(t.Context(), append([]string{w.program}, args...)...)
