@@ -113,7 +113,8 @@ func (q *Queries) AddDelivery(ctx context.Context, d *Delivery) error {
 
 // DueDeliveries lists what should be sent by now, the first due first, at most limit.
 func (q *Queries) DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error) {
-	return list(ctx, q, scanDelivery, deliveryColumns+` WHERE sent = 0 AND due <= $1 ORDER BY due, id LIMIT $2`, now, min(max(limit, 0), MaxPage))
+	return list(ctx, q, scanDelivery, deliveryColumns+` WHERE sent = 0 AND due <= $1 AND tries < $3 ORDER BY due, id LIMIT $2`,
+		now, min(max(limit, 0), MaxPage), maxTries)
 }
 
 const deliveryColumns = `SELECT id, channel, key, events, due, sent, tries, error FROM deliveries`
@@ -162,15 +163,9 @@ func (q *Queries) DeliveryDone(ctx context.Context, id int64, errText string) er
 		}
 		d.Tries++
 		due := now.Add(min(firstRetry<<min(d.Tries-1, 20), lastRetry))
-		if d.Tries >= maxTries {
-			due = never
-		}
 		if err := q.must(ctx, `UPDATE deliveries SET due = $2, tries = $3, error = $4 WHERE id = $1`, id, due, d.Tries, errText); err != nil {
 			return err
 		}
 		return q.must(ctx, `UPDATE channels SET last_fail = $2 WHERE id = $1`, d.Channel, errText)
 	})
 }
-
-// never is when a delivery that was given up is due.
-var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)

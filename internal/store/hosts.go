@@ -42,7 +42,11 @@ func (f HostFilter) append(w *where) *where {
 	if f.Criticality != "" {
 		w.and(`h.criticality = ?`, f.Criticality)
 	}
-	if f.Verdict != "" {
+	switch f.Verdict {
+	case "":
+	case VerdictUnknown:
+		w.and(`h.verdict IN (?, ?)`, model.VerdictInconclusive, model.Unreachable)
+	default:
 		w.and(`h.verdict = ?`, f.Verdict)
 	}
 	if f.Discloses != "" {
@@ -137,6 +141,9 @@ func (q *Queries) HostNames(ctx context.Context, hostID int64) ([]HostName, erro
 func (q *Queries) SetSameAs(ctx context.Context, hostID, other int64) error {
 	return q.must(ctx, `UPDATE hosts SET same_as = $2 WHERE id = $1`, hostID, other)
 }
+
+// VerdictUnknown takes, in a filter, the hosts that [Counts] counts as unknown.
+const VerdictUnknown model.Verdict = "unknown"
 
 // Counts says how many hosts have each verdict. Inconclusive and unreachable ones are unknown.
 func (q *Queries) Counts(ctx context.Context, f HostFilter) (Counts, error) {

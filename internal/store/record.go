@@ -123,6 +123,10 @@ func (rec *recorder) record(ctx context.Context, r *Result) (bool, error) {
 	host := old.with(r)
 	host.SiteID = target.site
 	if isNew {
+		host.Tags, host.Owner, host.Criticality = normalTags(r.Host.Tags), clean(r.Host.Owner), r.Host.Criticality
+		if target.found { // what refreshHost would take over
+			host.Tags, host.Owner, host.Criticality = target.tags, target.owner, target.criticality
+		}
 		if err := rec.insertHost(ctx, &host, r); err != nil {
 			return false, err
 		}
@@ -187,12 +191,17 @@ type place struct {
 	siteName string
 	host     int64 // that its target had before
 	found    bool  // the target is there
+
+	tags        []string // of the target
+	owner       string
+	criticality Criticality
 }
 
 func (rec *recorder) targetOf(ctx context.Context, r *Result) (place, error) {
 	var p place
 	if r.TargetID != 0 {
-		err := rec.one(ctx, []any{&p.site, &p.siteName, &p.host}, `SELECT t.site_id, s.name, COALESCE(t.host_id, 0) FROM targets t
+		err := rec.one(ctx, []any{&p.site, &p.siteName, &p.host, &p.tags, &p.owner, &p.criticality}, `SELECT t.site_id, s.name,
+			COALESCE(t.host_id, 0), t.tags, t.owner, t.criticality FROM targets t
 			JOIN sites s ON s.id = t.site_id WHERE t.id = $1`, r.TargetID)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return p, err
@@ -245,7 +254,6 @@ func (rec *recorder) insertHost(ctx context.Context, h *Host, r *Result) error {
 	h.Address = clean(r.Host.Address)
 	h.Name = orElse(h.Name, h.Address)
 	h.FirstSeen, h.LastChanged = r.At, r.At
-	h.Tags, h.Owner, h.Criticality = normalTags(r.Host.Tags), clean(r.Host.Owner), r.Host.Criticality
 	if err := rec.insert(ctx, &h.ID, `INSERT INTO hosts (site_id, verdict, severity, findings, excepted, criticality, smb1, posture_id, cells,
 		first_seen, last_seen, last_changed, last_audit, owner, sort_name, search, address, name, identity, same_as, tags, system, os, signing)
 		VALUES ($1, $2, 0, 0, 0, $3, $4, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
