@@ -88,7 +88,7 @@ func (s *Store) Size(ctx context.Context) (int64, error) {
 // backupPages is how much is copied before others get a turn: 4 MB.
 const backupPages = 1024
 
-// Backup writes a copy of an SQLite database, as it is at the end of the call, while it is in use. The path must not exist. It can be
+// Backup writes a copy of an SQLite database, as it is when the call begins, while it is in use. The path must not exist. It can be
 // opened like any other. For PostgreSQL there is pg_dump.
 func (s *Store) Backup(ctx context.Context, path string) (err error) {
 	if s.pg {
@@ -111,6 +111,15 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 		return fmt.Errorf("store: backup: %w", classify(err))
 	}
 	defer conn.Close()
+	// One reading transaction around it: without, every result that is recorded meanwhile would make it begin anew.
+	if _, err := conn.ExecContext(ctx, `BEGIN`); err != nil {
+		return fmt.Errorf("store: backup: %w", classify(err))
+	}
+	defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), `ROLLBACK`) }()
+	var tables int64 // reading is what begins it
+	if err := conn.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master`).Scan(&tables); err != nil {
+		return fmt.Errorf("store: backup: %w", classify(err))
+	}
 	err = conn.Raw(func(dc any) error {
 		source, ok := dc.(interface {
 			NewBackup(string) (*sqlite.Backup, error)
