@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -127,8 +128,51 @@ func TestFleet(t *testing.T) {
 	if !hook.signed() {
 		t.Error("a notification came without a good signature")
 	}
+	programs(t, s, p)
 	secretStays(t, s, hook)
 	s.stop(t)
+}
+
+// programs asks the API what the page shows, with a token that the page made.
+func programs(t *testing.T, s *fleetServer, p *visitor) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/account/tokens", strings.NewReader(url.Values{
+		"name": {"test"}, "scope": {"viewer"}, "until": {time.Now().Add(48 * time.Hour).Format(time.DateOnly)},
+	}.Encode()))
+	if err == nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	page, _ := p.do(t, r, err)
+	token := regexp.MustCompile(`ipcg_[A-Za-z0-9_-]+`).FindString(page)
+	if token == "" {
+		t.Fatalf("no token on the page:\n%s", page)
+	}
+	ask := func(secret string) (status int, body []byte) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/v1/hosts?site=headquarters", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+secret)
+		a, err := p.http.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Body.Close()
+		body, err = io.ReadAll(a.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.StatusCode, body
+	}
+	if status, body := ask(token); status != http.StatusOK || !bytes.Contains(body, []byte(`"exposed"`)) {
+		t.Errorf("the API says %d: %s", status, body)
+	}
+	if status, _ := ask(token + "x"); status != http.StatusUnauthorized {
+		t.Errorf("a wrong token is answered with %d", status)
+	}
+	if strings.Contains(s.log(), token) {
+		t.Error("the token is in the log")
+	}
 }
 
 // secretStays looks for secrets where they must not be.
@@ -275,7 +319,7 @@ func (v *visitor) do(t *testing.T, r *http.Request, err error) (string, *url.URL
 	if err != nil {
 		t.Fatal(err)
 	}
-	if answer.StatusCode != http.StatusOK {
+	if answer.StatusCode/100 != 2 {
 		t.Fatalf("%s %s: %s\n%s", r.Method, r.URL.Path, answer.Status, b)
 	}
 	return string(b), answer.Request.URL

@@ -19,6 +19,7 @@ import (
 	sealing "ipcguard/internal/fleet/secret"
 	"ipcguard/internal/store"
 	"ipcguard/internal/web"
+	"ipcguard/internal/web/api"
 	"ipcguard/internal/web/metrics"
 	"ipcguard/internal/web/proxy"
 	"ipcguard/internal/web/tlscert"
@@ -156,6 +157,10 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 		return err
 	}
 	people := access.New(st, nil, o.Log)
+	programs, err := api.New(fl, st, people, api.Options{Version: o.Version, Key: o.Key, Test: notes.Test, Log: o.Log})
+	if err != nil {
+		return err
+	}
 	pages, err := web.New(fl, st, people, web.Options{
 		Version: o.Version, Secure: !f.noTLS, Key: o.Key, Test: notes.Test, Log: o.Log,
 	})
@@ -167,8 +172,11 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 		return usageError{err}
 	}
 	numbers := metrics.New(st, o.Version, nil)
+	mux := http.NewServeMux()
+	mux.Handle("/api/", numbers.Watch("api", programs))
+	mux.Handle("/", numbers.Watch("page", pages))
 	server := &http.Server{
-		Handler:           proxy.Trust(proxies, numbers.Watch("page", pages)),
+		Handler:           proxy.Trust(proxies, mux),
 		ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, MaxHeaderBytes: 64 << 10,
 	}
 	if !f.noTLS {
