@@ -77,7 +77,7 @@ type Options struct {
 	JobTimeout  time.Duration // 0 is 15 minutes, after which a job is given back and taken up again
 	RescueAfter time.Duration // 0 is twice JobTimeout: when the queue itself gives a job to somebody else
 	Heartbeat   time.Duration // 0 is 5 s
-	Poll        time.Duration // between two looks for jobs on SQLite; 0 is 500 ms. PostgreSQL tells of new ones
+	Poll        time.Duration // between two looks for jobs on SQLite; 0 is a second. PostgreSQL tells of new ones
 	Retention   time.Duration // how long history is kept; 0 is for ever
 	Protocol    int           // of the jobs it understands; 0 is Protocol. For tests
 }
@@ -104,7 +104,7 @@ func (o *Options) defaults() error {
 	o.JobTimeout = cmp.Or(o.JobTimeout, 15*time.Minute)
 	o.RescueAfter = cmp.Or(o.RescueAfter, 2*o.JobTimeout)
 	o.Heartbeat = cmp.Or(o.Heartbeat, 5*time.Second)
-	o.Poll = cmp.Or(o.Poll, 500*time.Millisecond)
+	o.Poll = cmp.Or(o.Poll, time.Second)
 	o.Protocol = cmp.Or(o.Protocol, Protocol)
 	o.Scan.Concurrency = cmp.Or(o.Scan.Concurrency, scan.DefaultConcurrency)
 	if o.BatchSize < 1 || o.BatchSize > 64 {

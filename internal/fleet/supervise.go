@@ -14,6 +14,8 @@ import (
 const (
 	// beat is how often the server looks at its runs and schedules.
 	beat = time.Second
+	// idleBeats is how many of them pass between two looks while nothing runs.
+	idleBeats = 3
 	// leaseName is held by the server that supervises, of those on one database.
 	leaseName = "supervise"
 	// strayAfter is how old the last sign of a run is when its units without a job get new ones.
@@ -25,7 +27,11 @@ const (
 // supervise does what one server of all has to: others stand by and take its place when it is silent.
 func (f *Fleet) supervise(ctx context.Context) {
 	var pruned, swept, expired, orphans time.Time
+	n, running := 0, true
 	f.every(ctx, beat, "supervision", func(ctx context.Context) error {
+		if n++; !running && n%idleBeats != 0 {
+			return nil
+		}
 		mine, err := f.st.Lease(ctx, leaseName, f.o.Name, silentFor*f.o.Heartbeat)
 		if err != nil || !mine {
 			return err
@@ -50,10 +56,11 @@ func (f *Fleet) supervise(ctx context.Context) {
 		if err != nil {
 			return err
 		}
+		running = len(open) > 0
 		if err := f.tell(ctx, open); err != nil {
 			return err
 		}
-		if len(open) > 0 && time.Since(orphans) >= strayAfter/2 {
+		if running && time.Since(orphans) >= strayAfter/2 {
 			if err := f.strays(ctx, open); err != nil {
 				return err
 			}
