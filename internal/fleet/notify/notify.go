@@ -9,7 +9,8 @@
 //     same key, by which a receiver can tell.
 //   - A peer that fails is asked again, later each time, and then given up: nobody is asked for ever.
 //   - Names and texts come from hosts that nobody trusts: they are one line of bounded length, escaped for where they go.
-//   - Secrets (a webhook's address and key, a password) come sealed from the store. No error names them.
+//   - Secrets (a webhook's address and key, a password) come sealed from the store. No error names them; of the address it may
+//     tell the host, which whoever mends it has to know.
 //   - Where it may connect: everywhere but to link-local, multicast and unspecified addresses, which hold the metadata
 //     services of clouds and nothing that takes messages; and a webhook to this machine itself only where its channel
 //     says so. Names are checked after they are resolved, at the connection. No proxy is used, no redirect followed.
