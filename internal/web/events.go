@@ -31,9 +31,9 @@ func eventKinds() []store.EventKind {
 
 func eventsPage(v *visit) error {
 	q := v.r.URL.Query()
-	filter := store.EventFilter{Site: q.Get("site"), Least: model.Severity(q.Get("least")), NotExcepted: q.Get("open") != ""}
+	filter := store.EventFilter{Site: q.Get("site"), Least: model.Severity(known(q.Get("least"), severities...)), NotExcepted: q.Get("open") != ""}
 	d := events{WithoutExcepted: filter.NotExcepted, Since: q.Get("since"), Until: q.Get("until")}
-	if k := q.Get("kind"); k != "" {
+	if k := known(q.Get("kind"), texts(eventKinds()...)...); k != "" {
 		filter.Kinds = []store.EventKind{store.EventKind(k)}
 	}
 	if id, err := strconv.ParseInt(q.Get("host"), 10, 64); err == nil {

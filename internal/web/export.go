@@ -238,8 +238,8 @@ func (v *visit) eachScan(f store.HostFilter, do func(*model.Scan) error) error {
 }
 
 func (v *visit) eventsFile(w io.Writer, format string, q url.Values) error {
-	f := store.EventFilter{Site: q.Get("site"), Least: model.Severity(q.Get("least")), NotExcepted: q.Get("open") != "", Since: timeOf(q.Get("since"), false), Until: timeOf(q.Get("until"), true)}
-	if k := q.Get("kind"); k != "" {
+	f := store.EventFilter{Site: q.Get("site"), Least: model.Severity(known(q.Get("least"), severities...)), NotExcepted: q.Get("open") != "", Since: timeOf(q.Get("since"), false), Until: timeOf(q.Get("until"), true)}
+	if k := known(q.Get("kind"), texts(eventKinds()...)...); k != "" {
 		f.Kinds = []store.EventKind{store.EventKind(k)}
 	}
 	f.HostID, _ = strconv.ParseInt(q.Get("host"), 10, 64) // what is no number chooses all

@@ -58,7 +58,7 @@ func TestHostile(t *testing.T) {
 			known[k] = true
 		}
 	}
-	for _, path := range append(nastyPaths, "/hosts?sort=-name", "/hosts?q="+"%3Cscript%3E&tag=%22%3E&site=%E2%80%AE", "/findings?finding=%3Cscript%3E", "/settings?setting=%3Cimg+src%3Dx%3E", "/events?kind=%3Cscript%3E", "/acts?q=%3Cscript%3E", "/catalog?q=%3Cscript%3E", "/login?to=javascript:alert(1)") {
+	for _, path := range append(nastyPaths, "/hosts?sort=-name", "/hosts?q="+"%3Cscript%3E&tag=%22%3E&site=%E2%80%AE", "/findings?finding=%3Cscript%3E", "/settings?setting=%3Cimg+src%3Dx%3E", "/events?kind=%3Cscript%3E&least=%3C&since=%3C&host=%3C&run=%3C", "/hosts?verdict=%3C&criticality=%3C&discloses=%3C&sort=%3C&offset=-9", "/hosts?offset=99999999999", "/targets?kind=%3C&sort=%3C", "/runs/1?state=%3C&offset=x", "/compare?from=%3C&to=%3C", "/report?verdict=%3C", "/settings?verdict=%3C", "/findings?criticality=%3C&sort=%3C", "/sites/%3C", "/catalog/%3C/%3C", "/channels/new?kind=%3C", "/acts?q=%3Cscript%3E", "/catalog?q=%3Cscript%3E", "/login?to=javascript:alert(1)") {
 		r := b.get(path)
 		if r.status >= http.StatusInternalServerError {
 			t.Errorf("%s: %d %s", path, r.status, clip(r.body))

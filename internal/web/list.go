@@ -112,11 +112,23 @@ func filterOf(q url.Values) store.HostFilter {
 		}
 		return strings.TrimSpace(s)
 	}
-	return store.HostFilter{
+	f := store.HostFilter{
 		Site: get("site"), Tag: strings.ToLower(get("tag")), Owner: get("owner"), Criticality: store.Criticality(get("criticality")), Verdict: model.Verdict(get("verdict")),
 		Discloses: model.Disclosure(get("discloses")), Finding: get("finding"), Setting: get("setting"), Text: get("q"),
 		SMB1: get("smb1") != "", Excepted: get("excepted") != "",
 	}
+	if known(string(f.Verdict), append(verdicts, string(store.VerdictUnknown))...) != string(f.Verdict) || known(string(f.Criticality), criticalities...) != string(f.Criticality) {
+		return store.HostFilter{IDs: []int64{0}} // a word that means nothing chooses nobody
+	}
+	return f
+}
+
+// known is s where it is in the list, else nothing.
+func known(s string, list ...string) string {
+	if slices.Contains(list, s) {
+		return s
+	}
+	return ""
 }
 
 // filterNames are the parameters that filterOf reads.

@@ -151,7 +151,7 @@ func runPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	state := store.UnitState(v.r.URL.Query().Get("state"))
+	state := store.UnitState(known(v.r.URL.Query().Get("state"), texts(store.UnitWaiting, store.UnitRunning, store.UnitDone, store.UnitFailed, store.UnitSkipped)...))
 	page := store.Page{Offset: v.pageOf("", rows).Offset, Size: rows}
 	units, total, err := v.store.Units(v.ctx(), d.ID, state, page)
 	if err != nil {

@@ -24,7 +24,7 @@ type targets struct {
 
 func targetsPage(v *visit) error {
 	q := v.r.URL.Query()
-	filter := store.TargetFilter{Site: q.Get("site"), Tag: strings.ToLower(q.Get("tag")), Owner: q.Get("owner"), Text: q.Get("q"), Kind: store.TargetKind(q.Get("kind"))}
+	filter := store.TargetFilter{Site: q.Get("site"), Tag: strings.ToLower(q.Get("tag")), Owner: q.Get("owner"), Text: q.Get("q"), Kind: store.TargetKind(known(q.Get("kind"), texts(store.TargetHost, store.TargetRange)...))}
 	page := sortable(v.pageOf("spec", rows), "spec", "spec", "site", "owner", "criticality", "kind", "created")
 	list, total, err := v.store.Targets(v.ctx(), filter, page)
 	if err != nil {
