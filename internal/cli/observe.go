@@ -33,6 +33,7 @@ Sources:
   -                                any of these on the standard input
   FOLDER  FILE.zip                 everything of these in it, oldest capture first
   live:IFACE                       the wire, on Linux, as root or with CAP_NET_RAW
+  eventlog:  eventlog:30d          this host's own event logs, on Windows; no older than that
   RESULT.json                      an earlier result of observe; several are joined
 
 Identities: anonymous, guest, unknown-user, user, machine; unknown where the logon was not seen; opaque where all is encrypted.
@@ -42,6 +43,7 @@ What a Windows log does not have proves something only where it would have it: w
 The result says what it rests on: from when to when, how much of the traffic could be read, what was lost and why. No use in a
 short or unreadable capture proves nothing.
 
+With --state DIR eventlog: reads what is new since the last time and adds it to the day's result: let the task scheduler run it.
 With --state DIR a live observation is saved every few seconds and at its end, a file a day, and goes on after a restart. Ask it
 at any time with --state DIR --show. docs/observing.md has a systemd unit.
 
@@ -96,6 +98,8 @@ type observing struct {
 	packets bool
 	live    []string
 	files   []string
+	local   bool          // this host's event logs
+	since   time.Duration // no older than that
 }
 
 func (a *app) runObserve(ctx context.Context, f *observeFlags, args []string) error {
@@ -118,6 +122,11 @@ func (a *app) runObserve(ctx context.Context, f *observeFlags, args []string) er
 	for _, arg := range args {
 		if name, ok := strings.CutPrefix(arg, "live:"); ok {
 			run.live = append(run.live, name)
+		} else if age, ok := strings.CutPrefix(arg, "eventlog:"); ok {
+			run.local = true
+			if run.since, err = parseLength(arg, age); err != nil {
+				return usage("%s: want a time such as eventlog:30d", arg)
+			}
 		} else {
 			run.files = append(run.files, arg)
 		}
@@ -129,9 +138,15 @@ func (a *app) runObserve(ctx context.Context, f *observeFlags, args []string) er
 		return usage("--show observes nothing: leave the sources out")
 	case !f.show && len(args) == 0:
 		return hinted{usage("no sources named"), "ipcguard observe FILE, or ipcguard observe --help"}
+	case run.local && f.state != "" && len(args) > 1:
+		return usage("eventlog: with --state goes alone")
+	case run.local && (len(run.live) > 0 || f.merge):
+		return usage("eventlog: goes with logs and captures")
+	case run.local && f.length != "":
+		return usage("--for is for live:IFACE; run eventlog: again for what is new")
 	case len(run.live) > 0 && len(run.files) > 0:
 		return usage("the wire and files do not go together: observe them one after the other, and join the results with --merge")
-	case len(run.live) == 0 && !f.show && (f.state != "" || f.length != ""):
+	case len(run.live) == 0 && !f.show && !run.local && (f.state != "" || f.length != ""):
 		return usage("--state and --for are for live:IFACE")
 	case len(f.audits) > 0 && (f.show || f.merge || len(run.live) > 0):
 		return usage("--audit is for logs")
@@ -161,7 +176,15 @@ func (a *app) runObserve(ctx context.Context, f *observeFlags, args []string) er
 		}
 	case len(run.live) > 0:
 		err = a.watch(ctx, run, f, length, ring)
+	case run.local && f.state != "":
+		err = run.logs.LocalState(ctx, f.state, run.since, time.Now())
 	default:
+		if run.local {
+			run.logged = true
+			if _, err = run.logs.ReadLocal(ctx, run.since, nil); err != nil {
+				break
+			}
+		}
 		for _, name := range run.files {
 			if err = a.observeSource(ctx, run, f, name); err != nil {
 				break

@@ -63,7 +63,8 @@ func TestAuditPolicy(t *testing.T) {
 			[]string{
 				"no event 5145 because Audit Detailed File Share is off by its audit policy", "no event 5140 because Audit File Share is off",
 				"Audit Logon writes successes alone: what was refused is not seen",
-			}, "although",
+			},
+			"although",
 		},
 		"on":                  {zerologon, []string{policy(line(host, auditDetailed, "Success and Failure", "3"))}, []string{"no event 5145 although Audit Detailed File Share is on", "no event 5140, so"}, "pipes were opened is not seen"},
 		"successes":           {zerologon, []string{policy(line(host, auditDetailed, "Success", ""))}, []string{"Audit Detailed File Share writes successes alone"}, "pipes were opened is not seen"},

@@ -10,6 +10,6 @@ import (
 )
 
 // ReadLocal reads the event logs of this host, on Windows alone.
-func (l *Logs) ReadLocal(context.Context, time.Duration) error {
-	return fmt.Errorf("the local event log: %w", errors.ErrUnsupported)
+func (l *Logs) ReadLocal(context.Context, time.Duration, Marks) (Marks, error) {
+	return nil, fmt.Errorf("the local event log: %w", errors.ErrUnsupported)
 }
