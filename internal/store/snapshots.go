@@ -60,6 +60,26 @@ func (q *Queries) snapshotOf(body []byte) (Snapshot, error) {
 	return s, nil
 }
 
+// shared reads snapshots of one answer: hosts that look alike share one, which is unpacked once. Its maps are shared too,
+// and are for reading.
+type shared struct {
+	q     *Queries
+	known map[int64]Snapshot
+}
+
+func (q *Queries) shared() *shared { return &shared{q, map[int64]Snapshot{}} }
+
+func (s *shared) read(id int64, body []byte) (Snapshot, error) {
+	if known, ok := s.known[id]; ok {
+		return known, nil
+	}
+	snapshot, err := s.q.snapshotOf(body)
+	if err == nil {
+		s.known[id] = snapshot
+	}
+	return snapshot, err
+}
+
 // saveSnapshot finds or makes the row of a snapshot. Equal ones have equal JSON: encoding/json sorts maps by key.
 func (q *Queries) saveSnapshot(ctx context.Context, s Snapshot, known map[[16]byte]int64) (int64, error) {
 	plain, err := json.Marshal(s)
@@ -116,24 +136,16 @@ func (q *Queries) LastSnapshots(ctx context.Context, hostIDs []int64, kind RunKi
 	if len(hostIDs) > MaxPage {
 		return nil, fmt.Errorf("store: snapshots of %d hosts at once, at most %d", len(hostIDs), MaxPage)
 	}
-	byID := map[int64]Snapshot{} // hosts that look alike share one
-	out := map[int64]Snapshot{}
+	shared, out := q.shared(), map[int64]Snapshot{}
 	err := q.each(ctx, func(r row) error {
 		var host, id int64
 		var body []byte
 		if err := r.Scan(&host, &id, &body); err != nil {
 			return err
 		}
-		s, seen := byID[id]
-		if !seen {
-			var err error
-			if s, err = q.snapshotOf(body); err != nil {
-				return err
-			}
-			byID[id] = s
-		}
+		s, err := shared.read(id, body)
 		out[host] = s
-		return nil
+		return err
 	}, `SELECT s.host_id, s.snapshot_id, p.body FROM spans s JOIN snapshots p ON p.id = s.snapshot_id
 		WHERE s.until = 0 AND s.kind = $2 AND s.host_id `+q.in("$1"), q.ids(hostIDs), kind)
 	return out, err
@@ -144,15 +156,17 @@ const maxSpans = 1000
 
 // Spans is a host's history of a kind, oldest first: the last 1000 stretches.
 func (q *Queries) Spans(ctx context.Context, hostID int64, kind RunKind) ([]Span, error) {
+	shared := q.shared()
 	out, err := list(ctx, q, func(r row, s *Span) error {
+		var id int64
 		var body []byte
-		if err := r.Scan(&s.HostID, &s.Kind, &s.From, &s.Until, &s.Results, &body); err != nil {
+		if err := r.Scan(&s.HostID, &s.Kind, &s.From, &s.Until, &s.Results, &id, &body); err != nil {
 			return err
 		}
 		var err error
-		s.Snapshot, err = q.snapshotOf(body)
+		s.Snapshot, err = shared.read(id, body)
 		return err
-	}, `SELECT s.host_id, s.kind, s.since, s.until, s.results, p.body FROM spans s JOIN snapshots p ON p.id = s.snapshot_id
+	}, `SELECT s.host_id, s.kind, s.since, s.until, s.results, p.id, p.body FROM spans s JOIN snapshots p ON p.id = s.snapshot_id
 		WHERE s.host_id = $1 AND s.kind = $2 ORDER BY s.since DESC LIMIT $3`, hostID, kind, maxSpans)
 	slices.Reverse(out)
 	return out, err
@@ -170,17 +184,19 @@ func (q *Queries) Results(ctx context.Context, hostID int64, p Page) ([]Result, 
 	}
 	w := &where{pg: q.pg}
 	w.and(`r.host_id = ?`, hostID)
+	shared := q.shared()
 	out, err := list(ctx, q, func(r row, v *Result) error {
+		var id int64
 		var body []byte
 		if err := r.Scan(&v.ID, &v.RunID, &v.TargetID, &v.HostID, &v.Kind, &v.At, &v.Verdict, &v.Reason, &v.Partial, &v.DurationMS,
-			&v.Requests, &v.Worker, &body); err != nil {
+			&v.Requests, &v.Worker, &id, &body); err != nil {
 			return err
 		}
 		var err error
-		v.Snapshot, err = q.snapshotOf(body)
+		v.Snapshot, err = shared.read(id, body)
 		return err
 	}, `SELECT r.id, r.run_id, r.target_id, r.host_id, r.kind, r.at, r.verdict, r.reason, r.partial, r.duration_ms, r.requests,
-		COALESCE(u.worker, ''), p.body FROM results r JOIN snapshots p ON p.id = r.snapshot_id
+		COALESCE(u.worker, ''), p.id, p.body FROM results r JOIN snapshots p ON p.id = r.snapshot_id
 		LEFT JOIN units u ON u.run_id = r.run_id AND u.target_id = r.target_id`+w.String()+order+p.limits(w), w.args...)
 	return out, total, err
 }
@@ -226,20 +242,22 @@ func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter,
 		page = `SELECT c.* FROM (` + changed + `) c JOIN hosts h ON h.id = c.host_id` + order + `, c.kind`
 	}
 	page += p.limits(w)
+	shared := q.shared()
 	out, err := list(ctx, q, func(r row, d *Difference) error {
+		var x, y int64
 		var before, after []byte
-		if err := r.Scan(&d.HostID, &d.Host, &d.Site, &d.Kind, &before, &after); err != nil {
+		if err := r.Scan(&d.HostID, &d.Host, &d.Site, &d.Kind, &x, &before, &y, &after); err != nil {
 			return err
 		}
 		var err error
-		if before != nil {
-			if d.Before, err = q.snapshotOf(before); err != nil {
+		if x != 0 {
+			if d.Before, err = shared.read(x, before); err != nil {
 				return err
 			}
 		}
-		d.After, err = q.snapshotOf(after)
+		d.After, err = shared.read(y, after)
 		return err
-	}, `SELECT h.id, h.name, (SELECT s.name FROM sites s WHERE s.id = h.site_id), c.kind, p.body, n.body FROM (`+page+`) c
+	}, `SELECT h.id, h.name, (SELECT s.name FROM sites s WHERE s.id = h.site_id), c.kind, COALESCE(c.x, 0), p.body, c.y, n.body FROM (`+page+`) c
 		JOIN hosts h ON h.id = c.host_id LEFT JOIN snapshots p ON p.id = c.x JOIN snapshots n ON n.id = c.y`+order+`, c.kind`, w.args...)
 	return out, total, err
 }
