@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -94,7 +96,19 @@ func (p *practice) close() error {
 		p.dismiss()
 		<-p.watching
 	}
-	return os.RemoveAll(p.dir)
+	if os.RemoveAll(p.dir) == nil {
+		return nil
+	}
+	// Not every system that runs programs of Windows can do that: Wine removes files one by one.
+	var all []string
+	err := filepath.WalkDir(p.dir, func(path string, _ fs.DirEntry, err error) error {
+		all = append(all, path)
+		return err
+	})
+	for _, path := range slices.Backward(all) {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 const practiceConf = `# The configuration of a practice server

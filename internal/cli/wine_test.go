@@ -50,6 +50,15 @@ func TestApplyUnderWine(t *testing.T) {
 	w.ipcguard(t, 0, append(apply, "--dry-run")...)
 	same(t, "after a dry run")
 
+	t.Run("demo", func(t *testing.T) {
+		if out, code := w.Run(t, w.program, "demo"); code != 0 || !strings.Contains(out, "smb.conf is byte for byte as it was.") {
+			t.Errorf("exit %d\n%s", code, out)
+		}
+		if left, err := filepath.Glob(w.Path(`C:\users\*\Temp\ipcguard-demo-*`)); err != nil || left != nil {
+			t.Errorf("%v is left, %v", left, err)
+		}
+	})
+
 	t.Run("confirm and roll back", func(t *testing.T) {
 		out := w.ipcguard(t, 0, append(apply, "--confirm-within", "1h")...)
 		for _, want := range []string{"passed       closed:anonymous-pipe:Grüße", "passed       closed:anonymous-lists-shares", "waits for its confirmation"} {
