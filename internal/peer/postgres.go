@@ -166,6 +166,8 @@ func (s *PostgresServer) own(cmd *exec.Cmd) {
 	cmd.Dir = s.Dir
 	if s.owner != nil {
 		runAs(cmd, *s.owner)
+	} else {
+		ownGroup(cmd)
 	}
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 }
