@@ -204,7 +204,7 @@ func (s *PostgresServer) start() error {
 	if !s.durable {
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 	}
-	cmd := exec.Command("/bin/sh", args...)
+	cmd := exec.CommandContext(context.Background(), "/bin/sh", args...) // it ends with its pipe
 	s.own(cmd)
 	s.words = &tail{}
 	cmd.Stderr = s.words
