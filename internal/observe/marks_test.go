@@ -46,8 +46,12 @@ func TestMarks(t *testing.T) {
 		more int
 		fail error
 	}{
-		{monday, 5, nil}, {monday, 0, nil}, {monday.Add(time.Minute), 3, nil}, {monday.Add(2 * time.Minute), 2, errors.New("cut off")},
-		{monday.Add(2 * time.Hour), 4, nil}, {monday.Add(3 * time.Hour), 1, nil},
+		{monday, 5, nil},
+		{monday, 0, nil},
+		{monday.Add(time.Minute), 3, nil},
+		{monday.Add(2 * time.Minute), 2, errors.New("cut off")},
+		{monday.Add(2 * time.Hour), 4, nil},
+		{monday.Add(3 * time.Hour), 1, nil},
 	} {
 		before := int64(events)
 		if i == 0 {

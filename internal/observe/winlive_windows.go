@@ -145,6 +145,9 @@ func query(channel, xpath string) (uintptr, error) {
 	}
 	result, _, err := evtQuery.Call(0, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(q)), evtQueryChannelPath|evtQueryForwardDirection)
 	if result == 0 {
+		if errors.Is(err, syscall.Errno(0)) { // Wine's
+			err = errors.New("EvtQuery gives nothing and no reason")
+		}
 		return 0, err
 	}
 	return result, nil
