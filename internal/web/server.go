@@ -62,14 +62,7 @@ func New(f Fleet, st *store.Store, a *access.Access, o Options) (http.Handler, e
 	mux.HandleFunc("GET /healthz", healthy)
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("/", s.handle(route{path: "/", needs: store.RoleViewer, do: func(*visit) error { return errNotFound }}))
-	pages := s.guard(mux)
-	if o.API == nil {
-		return pages, nil
-	}
-	all := http.NewServeMux()
-	all.Handle("/api/", o.API) // it has no cookies, and its own answers to what is wrong
-	all.Handle("/", pages)
-	return all, nil
+	return s.guard(mux), nil
 }
 
 func (s *Server) now() time.Time { return s.options.Clock() }
