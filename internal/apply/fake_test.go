@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -151,7 +152,11 @@ func (keptOpen) Close() error { return nil }
 // for a disk, and what a disk does in a power cut is not what these tests are about.
 func memoryDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "ipcguard-")
+	parent := "/dev/shm"
+	if runtime.GOOS == "windows" {
+		parent = "" // under Wine that would be there on one of its drives
+	}
+	dir, err := os.MkdirTemp(parent, "ipcguard-")
 	if err != nil {
 		// Not t.TempDir: under Wine its cleaning up fails the test.
 		if dir, err = os.MkdirTemp("", "ipcguard-"); err != nil {
