@@ -196,7 +196,7 @@ func TestImportTargets(t *testing.T) {
 		"srv5;;\r\n" +
 		"srv6;;;;;winreg://user:pw@srv6;\r\n" +
 		"srv1:445;;Anna;;twice;;\r\n"
-	report, err := f.ImportTargets(t.Context(), strings.NewReader(table), "anna")
+	report, err := f.ImportTargets(t.Context(), strings.NewReader(table), "anna", true)
 	if err != nil || report.Added != 2 || report.Updated != 1 || report.Bad != 5 || report.Rows != 9 {
 		t.Errorf("%+v %v", report, err)
 	}
@@ -226,12 +226,51 @@ func TestImportTargets(t *testing.T) {
 	if text := b.String(); !strings.Contains(text, "'=cmd|") || !strings.Contains(text, "'@sum") {
 		t.Errorf("formulas are not escaped:\n%s", text)
 	}
-	again, err := f.ImportTargets(t.Context(), &b, "anna")
+	again, err := f.ImportTargets(t.Context(), &b, "anna", true)
 	if err != nil || again.Added+again.Updated+again.Bad != 0 || again.Rows != 4 {
 		t.Errorf("what was exported changes something: %+v %v", again, err)
 	}
-	if _, err := f.ImportTargets(t.Context(), strings.NewReader("name,ip\na,b\n"), "anna"); err == nil {
+	if _, err := f.ImportTargets(t.Context(), strings.NewReader("name,ip\na,b\n"), "anna", true); err == nil {
 		t.Error("a table without spec is taken")
+	}
+}
+
+// TestGuarded keeps operators from saying what is read and where credentials go.
+func TestGuarded(t *testing.T) {
+	st, _ := sqlite(t)
+	o, _ := quickOptions(t)
+	f := newFleet(t, st, o)
+	site, err := f.site(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := store.Target{SiteID: site.ID, Spec: "srv1", AuditSource: "/etc/samba/smb.conf", Enabled: true}
+	if err := st.SaveTarget(t.Context(), &old); err != nil {
+		t.Fatal(err)
+	}
+	table := "spec,owner,audit_source\nsrv1,Otto,\nsrv2,,/etc/shadow\nsrv1,Eve,winreg://hostile\nsrv3,,\nsrv1,Otto,/etc/samba/smb.conf\n"
+	report, err := f.ImportTargets(t.Context(), strings.NewReader(table), "otto", false)
+	if err != nil || report.Bad != 2 || !strings.Contains(report.Errors[0], "administrator") {
+		t.Errorf("%+v, %v", report, err)
+	}
+	got, err := st.TargetBySpec(t.Context(), site.ID, "srv1")
+	if err != nil || got.AuditSource != old.AuditSource || got.Owner != "Otto" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for want, change := range map[string]func(*store.Target){
+		"":             func(t *store.Target) { t.Owner, t.Tags, t.Enabled = "x", []string{"y"}, false },
+		"audit_source": func(t *store.Target) { t.AuditSource = "" },
+		"credential":   func(t *store.Target) { t.Credential = 8 },
+		"spec":         func(t *store.Target) { t.Spec = "hostile" },
+	} {
+		was := store.Target{Spec: "srv1", AuditSource: "a", Credential: 7}
+		now := was
+		if change(&now); Guarded(was, now) != want {
+			t.Errorf("want %q, got %q", want, Guarded(was, now))
+		}
+	}
+	if field := Guarded(store.Target{}, store.Target{Spec: "new"}); field != "" {
+		t.Errorf("a new target: %s", field)
 	}
 }
 

@@ -61,10 +61,29 @@ func CheckTarget(t *store.Target) error {
 	return nil
 }
 
+// Guarded names what of a change to a target is for administrators alone, or nothing. Where an audit reads, and whom a
+// stored credential logs on to, would else let an operator read files of this machine, or send a logon to a host of
+// their own.
+func Guarded(old, t store.Target) (field string) {
+	switch {
+	case t.AuditSource != old.AuditSource:
+		return "audit_source"
+	case t.Credential != old.Credential:
+		return "credential"
+	case t.Credential != 0 && (t.Spec != old.Spec || t.SiteID != old.SiteID):
+		return "spec"
+	}
+	return ""
+}
+
+// ErrGuarded says that only an administrator may change something of a target; see Guarded.
+var ErrGuarded = errors.New("only an administrator may change this: it says what is read, or where a stored credential goes")
+
 // ImportTargets reads a table of targets: new ones are added, known ones (by site and spec) get what the table says. A
 // target keeps its credential, and whether it is enabled. Bad rows are reported and cost nobody else's. The error is
-// about the table as a whole, or the database; what was saved before stays.
-func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, by string) (ImportReport, error) {
+// about the table as a whole, or the database; what was saved before stays. sources is whether the table may say where
+// audits read, which is for administrators; without it targets keep what they have, and rows that say else are bad.
+func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, by string, sources bool) (ImportReport, error) {
 	report := ImportReport{Errors: []string{}}
 	sites := map[string]int64{}
 	var group []store.Target
@@ -116,6 +135,19 @@ func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, by string) (Impo
 			}
 		}
 		t.SiteID = id
+		if !sources {
+			old, err := f.st.TargetBySpec(ctx, id, t.Spec)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				broken = err
+				return err
+			}
+			if t.AuditSource == "" {
+				t.AuditSource = old.AuditSource
+			}
+			if t.AuditSource != old.AuditSource {
+				return fmt.Errorf("audit_source: %w", ErrGuarded)
+			}
+		}
 		report.Rows++
 		key := fmt.Sprintf("%d %s", id, t.Spec)
 		if i, ok := seen[key]; ok {

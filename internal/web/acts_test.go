@@ -82,6 +82,8 @@ func TestActsOnTargets(t *testing.T) {
 	p.refuses("/targets", "marks that hide", "spec", "b.example", "site", "1", "criticality", "high", "owner", "evil\u202Eor")
 	p.refuses("/targets", "problem", "spec", "10.0.0.0/99", "site", "1", "criticality", "high")
 	p.refuses("/targets", "longer than", "spec", "c.example", "site", "1", "criticality", "high", "note", strings.Repeat("x", maxNote+1))
+	p.refuses("/targets", "Only an administrator", "spec", "d.example", "site", "1", "criticality", "high", "audit_source", "/etc/shadow")
+	p.refuses("/targets", "Only an administrator", "spec", "d.example", "site", "1", "criticality", "high", "credential", "1")
 	p.done(id, "spec", "new.example.org", "site", "2", "tags", "web", "criticality", "low")
 	if now, err := s.st.Target(t.Context(), got[0].ID); err != nil || now.SiteID != 2 || now.Enabled {
 		t.Errorf("changed to %+v, %v", now, err)

@@ -14,7 +14,7 @@ import (
 type Fleet interface {
 	StartRun(ctx context.Context, by string, kind store.RunKind, sel store.Selector, quick bool) (*store.Run, error)
 	CancelRun(ctx context.Context, by string, id int64) error
-	ImportTargets(ctx context.Context, r io.Reader, by string) (fleet.ImportReport, error)
+	ImportTargets(ctx context.Context, r io.Reader, by string, sources bool) (fleet.ImportReport, error)
 	ExportTargets(ctx context.Context, w io.Writer) error
 	Import(ctx context.Context, by, kind string, r io.Reader) (fleet.Imported, error)
 	Plan(ctx context.Context, hostID int64, strategy string, accept bool) (*model.Plan, error)

@@ -54,7 +54,7 @@ func importTargets(v *visit) error {
 	if file == nil {
 		return v.renderStatus(http.StatusUnprocessableEntity, "targetimport", "Bring targets", targetImport{Form: f})
 	}
-	report, err := v.fleet.ImportTargets(v.ctx(), file, v.user.Name)
+	report, err := v.fleet.ImportTargets(v.ctx(), file, v.user.Name, v.may(store.RoleAdmin))
 	if report.Added+report.Updated > 0 {
 		v.act("target.import", plural(report.Added+report.Updated, "target", "targets"), plural(report.Bad, "bad row", "bad rows"))
 	}

@@ -142,6 +142,7 @@ func saveTarget(v *visit) error {
 			return err
 		}
 	}
+	old := t
 	f := newForm(v.r.PostForm)
 	t.Spec = f.need("spec")
 	t.SiteID = f.id("site")
@@ -161,6 +162,9 @@ func saveTarget(v *visit) error {
 			}
 			f.wrong(name, sentence(strings.TrimPrefix(err.Error(), name+": ")))
 		}
+	}
+	if field := fleet.Guarded(old, t); field != "" && !v.may(store.RoleAdmin) {
+		f.wrong(field, sentence(fleet.ErrGuarded.Error()))
 	}
 	if !f.ok() {
 		return v.showTarget(t, f, http.StatusUnprocessableEntity)

@@ -137,7 +137,12 @@ func TestEverything(t *testing.T) {
 	if s := c.ask(a, http.MethodGet, "/credentials", nil, 200).Body.String(); strings.Contains(s, "secret") || strings.Contains(strings.ToLower(s), "sealed") {
 		t.Errorf("a credential is told: %s", s)
 	}
-	target := act(o, http.MethodPost, "/targets", targetBody{Spec: "fileserver.example", Site: "branch", Tags: []string{"B", "a", "b"}, Credential: cred}, 201)
+	c.ask(o, http.MethodPost, "/targets", targetBody{Spec: "hostile.example", Site: "branch", Credential: cred}, 403)
+	c.ask(o, http.MethodPost, "/targets", targetBody{Spec: "hostile.example", Site: "branch", AuditSource: "/etc/shadow"}, 403)
+	kept := act(a, http.MethodPost, "/targets", targetBody{Spec: "kept.example", Site: "branch", Credential: cred}, 201)
+	c.ask(o, http.MethodPut, fmt.Sprintf("/targets/%d", kept.id()), targetBody{Spec: "hostile.example", Site: "branch", Credential: cred}, 403)
+	act(o, http.MethodDelete, fmt.Sprintf("/targets/%d", kept.id()), nil, 204)
+	target := act(o, http.MethodPost, "/targets", targetBody{Spec: "fileserver.example", Site: "branch", Tags: []string{"B", "a", "b"}}, 201)
 	if s := target.Body.String(); !strings.Contains(s, `"tags":["a","b"]`) || !strings.Contains(s, `"enabled":true`) {
 		t.Error(s)
 	}

@@ -58,6 +58,7 @@ func saveTarget(c *call) (any, error) {
 		}
 		action = "target.change"
 	}
+	old := t
 	var k checks
 	k.need("spec", &b.Spec)
 	k.need("site", &b.Site)
@@ -85,6 +86,9 @@ func saveTarget(c *call) (any, error) {
 		return nil, err
 	}
 	t.SiteID = site.ID
+	if field := fleet.Guarded(old, t); field != "" && !c.who.Can(store.RoleAdmin) {
+		return nil, &problem{Status: http.StatusForbidden, Detail: field + ": " + fleet.ErrGuarded.Error()}
+	}
 	if t.Credential != 0 {
 		if _, err := c.store.Credential(c.ctx(), t.Credential); errors.Is(err, store.ErrNotFound) {
 			return nil, wrong("credential", "there is no such credential")
@@ -113,7 +117,7 @@ func deleteTarget(c *call) (any, error) {
 }
 
 func importTargets(c *call) (any, error) {
-	report, err := c.fleet.ImportTargets(c.ctx(), c.r.Body, c.who.Name())
+	report, err := c.fleet.ImportTargets(c.ctx(), c.r.Body, c.who.Name(), c.who.Can(store.RoleAdmin))
 	if err != nil {
 		return nil, c.unreadable(err)
 	}
