@@ -12,10 +12,10 @@ export GOFLAGS += -buildvcs=false
 endif
 BUILD = $(GO) build -trimpath -ldflags '-s -w'
 
-.PHONY: help build binary release test bench lint demo fuzz setup clean
+.PHONY: help build binary release test test-long bench lint demo fuzz setup clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 binary: ## build bin/ipcguard for this system
 	@mkdir -p bin
@@ -36,7 +36,10 @@ setup: ## install the servers and clients that the tests stand on
 	@scripts/setup.sh
 
 test: setup ## run every test, against real peers where they can be had
-	$(GO) test -timeout 15m ./...
+	$(GO) test -timeout 18m ./...
+
+test-long: setup ## run every test with all of its variants, some ten minutes more
+	IPCGUARD_LONG=1 $(GO) test -timeout 40m ./...
 
 bench: setup ## measure speed and cost, side by side with other tools
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./...

@@ -24,6 +24,9 @@ func TestApplyOnSamba(t *testing.T) {
 		{"registry", peer.Config{Address: "127.53.4.2", Registry: true, Global: []string{"map to guest = Bad User", "restrict anonymous = 0"}}, "local"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.config.Registry {
+				peer.Long(t, "half a minute more for the command line over what TestSambaRegistry of apply proves")
+			}
 			s := peer.StartSamba(t, c.config)
 			program := buildProgram(t, s.Dir)
 			dir := filepath.Join(s.Dir, "work")

@@ -63,7 +63,7 @@ func TestFleet(t *testing.T) {
 	})
 	var table strings.Builder
 	table.WriteString("spec,site,tags,owner,audit_source\n")
-	const addresses = 24
+	const addresses = 8
 	for i := range addresses {
 		fmt.Fprintf(&table, "127.48.1.%d:%d,,branch,bob,\n", i+1, many.Port)
 	}

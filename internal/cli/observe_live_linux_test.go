@@ -108,7 +108,7 @@ func TestLiveEverybody(t *testing.T) {
 		t.Fatal(err)
 	}
 	var scanned int64
-	half := func() {
+	half := func(scans bool) {
 		nobody.RPC(t, s.Addr(), "lsaquery", "enumdomusers", "srvinfo")
 		alice.RPC(t, s.Addr(), "netshareenumall", "querydispinfo")
 		guest.Share(t, s.Addr(), "public", "ls")
@@ -119,6 +119,9 @@ func TestLiveEverybody(t *testing.T) {
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("samrdump: %v: %s", err, out)
 			}
+		}
+		if !scans {
+			return
 		}
 		for target := range list.All() {
 			r := probe.Host(t.Context(), target)
@@ -141,13 +144,13 @@ func TestLiveEverybody(t *testing.T) {
 	shell, user := nobody.RPCShell(t, s.Addr()), alice.RPCShell(t, s.Addr())
 	shell.Do(t, "lsaquery", "Domain Sid")
 	user.Do(t, "lsaquery", "Domain Sid")
-	half()
+	half(true)
 	stop()
 	stop = watched(t, s.Machine, state)
 	shell.Do(t, "lsaquery", "Domain Sid")
 	shell.Do(t, "enumdomusers", "user:[alice]")
 	user.Do(t, "lsaquery", "Domain Sid")
-	half()
+	half(os.Getenv("IPCGUARD_LONG") != "")
 	if err := shell.Close(); err != nil {
 		t.Error(err)
 	}

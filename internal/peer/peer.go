@@ -40,6 +40,15 @@ func Need(t testing.TB, names ...string) {
 	}
 }
 
+// Long skips a variant of a test whose first variant always runs, unless IPCGUARD_LONG is set: real servers take their
+// time, and all of it together must end while somebody waits. `make test-long` sets it.
+func Long(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("IPCGUARD_LONG") == "" {
+		t.Skipf("set IPCGUARD_LONG=1 to run it: %s", why)
+	}
+}
+
 // missing says in plain words why a peer cannot be had, or nothing when it can.
 func missing(name string) string {
 	switch name {
