@@ -38,7 +38,8 @@ setup: ## install the servers and clients that the tests stand on
 test: setup ## run every test, against real peers where they can be had
 	$(GO) test -timeout 18m ./...
 
-test-long: setup ## run every test with all of its variants, some ten minutes more
+test-long: ## run every test with all of its variants, some ten minutes more
+	IPCGUARD_LONG=1 scripts/setup.sh
 	IPCGUARD_LONG=1 $(GO) test -timeout 40m ./...
 
 bench: setup ## measure speed and cost, side by side with other tools

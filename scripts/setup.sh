@@ -36,11 +36,14 @@ rsyslog             rsyslogd    notifications taken in by a real syslog daemon
 rsyslog-gnutls      -           notifications taken in by a real syslog daemon over TLS
 python3-aiosmtpd    -           notifications taken in by a real mail server
 openssl             openssl     signatures and certificates checked by openssl
-ansible             ansible-playbook  exported tasks read and run by Ansible
 nodejs              node        PowerShell read by a parser of its grammar
 chromium            chromium    the page in a real browser
 npm                 npm         the accessibility check of the page
 '
+  if [ -n "${IPCGUARD_LONG:-}" ]; then # make test-long
+    peers+='ansible             ansible-playbook  exported tasks read and run by Ansible
+'
+  fi
 fi
 
 say() { echo "setup: $*" >&2; }

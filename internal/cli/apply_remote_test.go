@@ -117,6 +117,7 @@ HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters
 		same("rolled back,")
 	})
 	t.Run("nobody confirms", func(t *testing.T) {
+		peer.Long(t, "the same guard as on a host of its own, twenty seconds")
 		id := unconfirmed(t, func(within string) (string, int) {
 			cmd := server.Command(t.Context(), program, "apply", every, "--target", url, "--confirm-within", within, "--credentials-file", at("root"), "--state", at("state"))
 			out, err := cmd.CombinedOutput()

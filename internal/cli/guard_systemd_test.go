@@ -120,6 +120,7 @@ func TestGuardOfSystemd(t *testing.T) {
 	})
 
 	t.Run("the time passes while the power is off", func(t *testing.T) {
+		peer.Long(t, "a second power cut")
 		id := unconfirmed(t, func(within string) (string, int) {
 			cmd := system.Command(t.Context(), program, append([]string{"apply", at("plan.json"), "--target", "samba:" + samba.ConfigFile, "--confirm-within", within}, state...)...)
 			out, err := cmd.CombinedOutput()

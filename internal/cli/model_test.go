@@ -131,7 +131,11 @@ func TestModelAgainstSamba(t *testing.T) {
 	case testing.Short():
 		all = all[:5]
 	case os.Getenv("IPCGUARD_LONG") == "":
-		all = all[:32] // every knob alone and the first mixtures
+		half := all[:0]
+		for i := 0; i < len(all); i += 2 {
+			half = append(half, all[i])
+		}
+		all = half // knobs alone and mixtures
 	}
 	var lock sync.Mutex
 	cells, left, restarts := 0, 0, 0

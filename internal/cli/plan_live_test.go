@@ -63,6 +63,9 @@ func TestPlanClosesSamba(t *testing.T) {
 		{"guests", []string{"map to guest = Bad User"}, []string{"guest ok = no"}, []string{"guest ok", "restrict anonymous"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.name == "restrict anonymous 1" {
+				peer.Long(t, "a third weak configuration")
+			}
 			dir := t.TempDir()
 			file := func(name string) string { return filepath.Join(dir, name) }
 			server.Edit(t, func(now *peer.Config) { now.Global, now.IPC = c.globals, c.ipc })

@@ -38,6 +38,7 @@ func asked(u model.Use) string {
 // were named. Every client has an address of its own.
 func TestWhatIfOnSamba(t *testing.T) {
 	peer.Need(t, "namespaces", "smbd", "rpcclient", "smbclient", "tshark", "dumpcap", "impacket")
+	peer.Long(t, "twelve clients come twice and more")
 	const before = "map to guest = bad user"
 	s := peer.StartManyHosts(t, peer.Config{Global: []string{before}})
 	nobody := peer.Client{From: s.Machine}
@@ -125,9 +126,6 @@ func TestWhatIfOnSamba(t *testing.T) {
 		{[]string{"map to guest=Never"}, []string{"map to guest = never"}},
 	} {
 		t.Run(fmt.Sprint(c.settings), func(t *testing.T) {
-			if c.settings[0] != "restrict anonymous=1" { // the one that refuses some calls and not others
-				peer.Long(t, "all clients come again for each change")
-			}
 			args := []string{"what-if", "--audit", file("audit"), "--observe", file("uses"), "--format", "json"}
 			for _, x := range c.settings {
 				args = append(args, "--setting", x)

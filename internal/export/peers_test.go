@@ -121,6 +121,7 @@ func playbook(t *testing.T, dir string, args ...string) (string, error) {
 // configuration of Samba --check tells what would change and changes nothing, the tasks make the plan's changes once and
 // none the second time, and the undo takes them back.
 func TestAnsibleTakesTasks(t *testing.T) {
+	peer.Long(t, "Ansible is large, and slow to start")
 	peer.Need(t, "ansible-playbook")
 	dir := t.TempDir()
 	put := func(name, text string) {
