@@ -212,7 +212,7 @@ func (s *fleetServer) log() string {
 
 func startServer(t *testing.T, program, dir, database string) *fleetServer {
 	t.Helper()
-	s := &fleetServer{cmd: exec.CommandContext(t.Context(), program, "serve", "--state", filepath.Join(dir, "serve"), "--listen", "127.48.0.2:0", "--no-unknown-user")}
+	s := &fleetServer{cmd: exec.CommandContext(t.Context(), program, "serve", "--state", filepath.Join(dir, "serve"), "--listen", "127.48.0.2:0", "--no-unknown-user", "--concurrency", "2")}
 	s.cmd.Env = append(os.Environ(), databaseVariable+"="+database)
 	errs, err := s.cmd.StderrPipe()
 	if err != nil {

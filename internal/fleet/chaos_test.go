@@ -42,7 +42,11 @@ func chaosSQLite(t *testing.T, hosts int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lives := time.Duration(150+rand.IntN(400)) * time.Millisecond
+		// Two lives are too short for the work, however fast the machine is.
+		lives := time.Duration(50+rand.IntN(100)) * time.Millisecond
+		if kills >= 2 {
+			lives = time.Duration(150+rand.IntN(400)) * time.Millisecond
+		}
 		if kills >= 8 {
 			lives = time.Duration(kills) * time.Second // on a slow machine it ends, too
 		}

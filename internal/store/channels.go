@@ -114,7 +114,7 @@ func (q *Queries) AddDelivery(ctx context.Context, d *Delivery) error {
 // DueDeliveries lists what should be sent by now, the first due first, at most limit.
 func (q *Queries) DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error) {
 	return list(ctx, q, scanDelivery, deliveryColumns+` WHERE sent = 0 AND due <= $1 AND tries < $3 ORDER BY due, id LIMIT $2`,
-		now, min(max(limit, 0), MaxPage), maxTries)
+		now, min(max(limit, 0), MaxPage), MaxTries)
 }
 
 const deliveryColumns = `SELECT id, channel, key, events, due, sent, tries, error FROM deliveries`
@@ -144,7 +144,9 @@ func (q *Queries) Deliveries(ctx context.Context, channel int64, p Page) ([]Deli
 const (
 	firstRetry = time.Minute
 	lastRetry  = 6 * time.Hour
-	maxTries   = 12
+
+	// MaxTries is how often a message is tried before it is given up.
+	MaxTries = 12
 )
 
 // DeliveryDone writes that a message was sent, or (with a text) why not; then it is due again later, or given up.

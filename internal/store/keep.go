@@ -26,7 +26,7 @@ func (s *Store) Prune(ctx context.Context, olderThan time.Time) (int64, error) {
 		`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < $1 LIMIT $2)`,
 		`DELETE FROM acts WHERE id IN (SELECT id FROM acts WHERE at < $1 LIMIT $2)`,
 		`DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE (sent <> 0 AND sent < $1)
-			OR (sent = 0 AND tries >= 12 AND due < $1) LIMIT $2)`, // 12 is maxTries: given up
+			OR (sent = 0 AND tries >= 12 AND due < $1) LIMIT $2)`, // 12 is MaxTries: given up
 		`DELETE FROM sessions WHERE token IN (SELECT token FROM sessions WHERE until < $1 LIMIT $2)`,
 		`DELETE FROM units WHERE (run_id, target_id) IN (SELECT u.run_id, u.target_id FROM units u JOIN runs r ON r.id = u.run_id
 			WHERE r.ended <> 0 AND r.ended < $1 LIMIT $2)`,

@@ -164,7 +164,7 @@ func TestChannels(t *testing.T) {
 		if ch, err = s.Channel(s.ctx, ch.ID); err != nil || !ch.LastOK.Equal(s.clock()) || ch.LastFail != "" {
 			s.Errorf("channel: %+v, %v", ch, err)
 		}
-		for range maxTries {
+		for range MaxTries {
 			s.ok(s.DeliveryDone(s.ctx, d.ID, "refused"))
 		}
 		s.advance(1000 * time.Hour)

@@ -83,7 +83,7 @@ func (s *Service) stuck(ctx context.Context, c *store.Channel) (bool, error) {
 	if err != nil || len(last) == 0 {
 		return false, err
 	}
-	return last[0].Sent.IsZero() && last[0].Due.Sub(s.now()) < 24*time.Hour, nil // one given up is never due
+	return last[0].Sent.IsZero() && last[0].Tries < store.MaxTries, nil
 }
 
 func lastEvent(ctx context.Context, tx *store.Tx) (int64, error) {
