@@ -38,7 +38,6 @@ func asked(u model.Use) string {
 // were named. Every client has an address of its own.
 func TestWhatIfOnSamba(t *testing.T) {
 	peer.Need(t, "namespaces", "smbd", "rpcclient", "smbclient", "tshark", "dumpcap", "impacket")
-	peer.Long(t, "twelve clients come twice and more")
 	const before = "map to guest = bad user"
 	s := peer.StartManyHosts(t, peer.Config{Global: []string{before}})
 	nobody := peer.Client{From: s.Machine}
