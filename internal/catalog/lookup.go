@@ -97,6 +97,42 @@ func (c *Catalog) build() {
 // Product finds a product by id, title or other name, or returns nil.
 func (c *Catalog) Product(name string) *Product { return c.products[fold(name)] }
 
+// ScopeText says in words where a statement holds, or nothing where it holds everywhere.
+func (c *Catalog) ScopeText(s Scope) string {
+	name := func(id string) string {
+		if p := c.Product(id); p != nil {
+			return p.Title
+		}
+		return id
+	}
+	var parts []string
+	switch {
+	case len(s.Products) > 0:
+		var names []string
+		for _, p := range s.Products {
+			names = append(names, name(p))
+		}
+		parts = append(parts, strings.Join(names, ", "))
+	case s.Since != "" && s.Until != "":
+		parts = append(parts, name(s.Since)+" to "+name(s.Until))
+	case s.Since != "":
+		parts = append(parts, name(s.Since)+" and later")
+	case s.Until != "":
+		parts = append(parts, "up to "+name(s.Until))
+	}
+	if s.Family != "" {
+		parts = append(parts, s.Family+"s")
+	}
+	if len(s.Roles) > 0 {
+		var roles []string
+		for _, r := range s.Roles {
+			roles = append(roles, strings.ReplaceAll(string(r), "-", " "))
+		}
+		parts = append(parts, "as "+strings.Join(roles, ", "))
+	}
+	return strings.Join(parts, "; ")
+}
+
 // Setting finds a setting by id, place, policy name or synonym, or returns nil.
 func (c *Catalog) Setting(name string) *Setting { return c.settings[fold(name)] }
 

@@ -135,7 +135,7 @@ func (e *explanation) setting(s *catalog.Setting) {
 	e.field("where", s.Where)
 	e.field("type", s.Type)
 	e.field("policy", s.Policy)
-	e.field("applies to", e.scope(s.Applies))
+	e.field("applies to", e.c.ScopeText(s.Applies))
 	if s.Reach == "everyone" {
 		e.field("affects", "signed-in users too")
 	}
@@ -234,45 +234,10 @@ func value(v any) string {
 
 // on says where a statement holds, in brackets, or nothing where it holds everywhere.
 func (e *explanation) on(s catalog.Scope) string {
-	if t := e.scope(s); t != "" {
+	if t := e.c.ScopeText(s); t != "" {
 		return " (" + t + ")"
 	}
 	return ""
-}
-
-func (e *explanation) scope(s catalog.Scope) string {
-	name := func(id string) string {
-		if p := e.c.Product(id); p != nil {
-			return p.Title
-		}
-		return id
-	}
-	var parts []string
-	switch {
-	case len(s.Products) > 0:
-		var names []string
-		for _, p := range s.Products {
-			names = append(names, name(p))
-		}
-		parts = append(parts, strings.Join(names, ", "))
-	case s.Since != "" && s.Until != "":
-		parts = append(parts, name(s.Since)+" to "+name(s.Until))
-	case s.Since != "":
-		parts = append(parts, name(s.Since)+" and later")
-	case s.Until != "":
-		parts = append(parts, "up to "+name(s.Until))
-	}
-	if s.Family != "" {
-		parts = append(parts, s.Family+"s")
-	}
-	if len(s.Roles) > 0 {
-		var roles []string
-		for _, r := range s.Roles {
-			roles = append(roles, strings.ReplaceAll(string(r), "-", " "))
-		}
-		parts = append(parts, "as "+strings.Join(roles, ", "))
-	}
-	return strings.Join(parts, "; ")
 }
 
 func (e *explanation) benchmarks(setting string) {
@@ -305,7 +270,7 @@ func (e *explanation) service(s *catalog.Service) {
 		"none": "not needed: it authenticates", "legacy": "old clients needed it", "dc": "a domain controller offers it by design",
 		"unknown": "not known",
 	}[s.Anonymous])
-	e.field("applies to", e.scope(s.Applies))
+	e.field("applies to", e.c.ScopeText(s.Applies))
 	e.field("seen by", strings.Join(s.Detect.Services, ", "))
 	b := s.Breaks
 	if b != (catalog.ServiceBreak{}) {
@@ -338,7 +303,7 @@ func (e *explanation) pipe(p *catalog.Pipe) {
 		in := func(l []string) bool {
 			return slices.ContainsFunc(l, func(n string) bool { return catalog.PipeName(n) == catalog.PipeName(p.Name) })
 		}
-		where := e.scope(t.Scope)
+		where := e.c.ScopeText(t.Scope)
 		switch {
 		case in(t.Hard):
 			e.item(where + ": yes, whatever NullSessionPipes says")

@@ -144,7 +144,7 @@ func topicPage(v *visit) error {
 	if !ok {
 		return errNotFound
 	}
-	d := topicView{Topic: t, Kind: kind, ID: id, Where: v.scope}
+	d := topicView{Topic: t, Kind: kind, ID: id, Where: v.catalog.ScopeText}
 	cite := func(lists ...[]string) {
 		for _, l := range lists {
 			for _, s := range l {
@@ -281,7 +281,7 @@ func (s *Server) pipeTopic(d *topicView, p *catalog.Pipe, cite func(...[]string)
 		default:
 			continue
 		}
-		d.Tables = append(d.Tables, pipeTable{s.scope(t.Scope), answer})
+		d.Tables = append(d.Tables, pipeTable{s.catalog.ScopeText(t.Scope), answer})
 		cite(t.Sources)
 	}
 	for _, r := range s.catalog.Rules {
@@ -317,40 +317,4 @@ func (s *Server) productTopic(p *catalog.Product) *productView {
 		out.Rows = append(out.Rows, row)
 	}
 	return out
-}
-
-// scope says where a statement holds, or nothing where it holds everywhere.
-func (s *Server) scope(x catalog.Scope) string {
-	name := func(id string) string {
-		if p := s.catalog.Product(id); p != nil {
-			return p.Title
-		}
-		return id
-	}
-	var parts []string
-	switch {
-	case len(x.Products) > 0:
-		var names []string
-		for _, p := range x.Products {
-			names = append(names, name(p))
-		}
-		parts = append(parts, strings.Join(names, ", "))
-	case x.Since != "" && x.Until != "":
-		parts = append(parts, name(x.Since)+" to "+name(x.Until))
-	case x.Since != "":
-		parts = append(parts, name(x.Since)+" and later")
-	case x.Until != "":
-		parts = append(parts, "up to "+name(x.Until))
-	}
-	if x.Family != "" {
-		parts = append(parts, x.Family+"s")
-	}
-	if len(x.Roles) > 0 {
-		var roles []string
-		for _, r := range x.Roles {
-			roles = append(roles, words(r))
-		}
-		parts = append(parts, "as "+strings.Join(roles, ", "))
-	}
-	return strings.Join(parts, "; ")
 }
