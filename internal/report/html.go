@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"io"
 	"slices"
 	"strings"
 	"unicode"
@@ -17,6 +18,11 @@ import (
 //
 //go:embed page.html
 var pageText string
+
+// styleText is the style of the pages of scans and plans: a template that a page names.
+//
+//go:embed style.html
+var styleText string
 
 // pageFinding is a finding with what the catalog adds to it.
 type pageFinding struct {
@@ -64,7 +70,7 @@ func (d *Document) html() error {
 			}
 			return out
 		},
-	}).Parse(pageText)
+	}).Parse(styleText + pageText)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
@@ -72,13 +78,18 @@ func (d *Document) html() error {
 	for _, h := range d.hosts {
 		counts[h.Verdict]++
 	}
-	var b bytes.Buffer
-	err = page.Execute(&b, map[string]any{
+	return writePage(d.w, page, map[string]any{
 		"Hosts": d.hosts, "Columns": columnsOf(d.hosts), "Counts": counts, "Made": d.now.Format("2006-01-02 15:04 UTC"),
 	})
+}
+
+// writePage writes a page whole, or not at all. A name may hold what hides or turns the text around it; the page itself
+// has none of it.
+func writePage(w io.Writer, page *template.Template, data any) error {
+	var b bytes.Buffer
+	err := page.Execute(&b, data)
 	if err == nil {
-		// a name may hold what hides or turns the text around it; the page itself has none of it
-		_, err = d.w.Write(bytes.Map(func(r rune) rune {
+		_, err = w.Write(bytes.Map(func(r rune) rune {
 			if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
 				return '?'
 			}

@@ -229,7 +229,7 @@ func planHTML(w io.Writer, p *model.Plan) error {
 	e := newPlanWriter(Style{}, 0)
 	page, err := template.New("plan").Funcs(template.FuncMap{
 		"value": planValue, "shown": func(v any) string { return listed(v) }, "join": strings.Join, "platform": platformLine, "source": e.source,
-	}).Parse(planPage)
+	}).Parse(styleText + planPage)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -9,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"ipcguard/internal/model"
 )
@@ -49,24 +47,11 @@ func writeUseHTML(w io.Writer, o *model.Observation, style Style) error {
 	var rests strings.Builder
 	coverageText(&rests, newPalette(false), &o.Coverage)
 	_, lines, _ := strings.Cut(strings.TrimRight(rests.String(), "\n"), "\n")
-	var b bytes.Buffer
-	err = page.Execute(&b, map[string]any{
+	return writePage(w, page, map[string]any{
 		"Made": now.UTC().Format("2006-01-02 15:04 UTC"), "Summary": summaryOf(uses), "Graphs": graphs, "MoreServers": more,
 		"Days": newTimeLine(o.Days), "Uses": rows, "MoreUses": len(uses) - len(rows), "Rests": strings.Split(lines, "\n"),
 		"Left": graphLeft, "Right": graphRight, "Width": graphWidth, "DaysLeft": daysLeft,
 	})
-	if err == nil {
-		_, err = w.Write(bytes.Map(func(r rune) rune { // a name may hold what hides or turns the text around it
-			if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
-				return '?'
-			}
-			return r
-		}, b.Bytes()))
-	}
-	if err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	return nil
 }
 
 // summaryOf says in a few sentences who was seen.
