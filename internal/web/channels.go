@@ -265,3 +265,11 @@ func deleteChannel(v *visit) error {
 	v.act("channel.delete", c.Name, "")
 	return v.done("/channels", "The channel was removed.")
 }
+
+// testChannel sends a test message.
+func (v *visit) testChannel(c store.Channel) error {
+	if v.options.Test == nil {
+		return errors.New("this server sends no notifications")
+	}
+	return v.options.Test(v.ctx(), c)
+}

@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/csv"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -13,15 +12,13 @@ import (
 	"ipcguard/internal/model"
 	"ipcguard/internal/report"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/takeaway"
 )
 
 // Any view can be taken along: the same filter, all of its lines.
 
 // exportFormats are those of hosts and findings.
 var exportFormats = []string{"csv", "json", "sarif", "ocsf"}
-
-// mostDocuments bounds a format that is one document, which is made in memory: 20 KiB a host.
-const mostDocuments = 10_000
 
 func exportView(v *visit) error {
 	name := v.r.PathValue("file")
@@ -37,7 +34,7 @@ func exportView(v *visit) error {
 		write = func(w io.Writer) error { return v.hostsCSV(w, filterOf(q)) }
 	case view == "hosts" && format == "json":
 		write = func(w io.Writer) error {
-			return jsonList(w, func(put func(any) error) error {
+			return takeaway.JSON(w, func(put func(any) error) error {
 				return v.store.EachHost(v.ctx(), filterOf(q), func(h store.Host) error { return put(h) })
 			})
 		}
@@ -45,28 +42,26 @@ func exportView(v *visit) error {
 		write = func(w io.Writer) error { return v.findingsCSV(w, filterOf(q)) }
 	case view == "findings" && format == "json":
 		write = func(w io.Writer) error {
-			return jsonList(w, func(put func(any) error) error {
+			return takeaway.JSON(w, func(put func(any) error) error {
 				return v.eachFinding(filterOf(q), func(f store.HostFinding) error { return put(f) })
 			})
 		}
 	case (view == "hosts" || view == "findings") && format == "ocsf":
 		write = func(w io.Writer) error { // a line a finding: hosts need not be held together
-			return v.eachScan(filterOf(q), func(s *model.Scan) error { return v.oneDocument(w, format, s) })
+			return v.eachScan(filterOf(q), func(s *model.Scan) error {
+				return takeaway.Document(w, format, v.now(), func(put func(*model.Scan) error) error { return put(s) })
+			})
 		}
 	case (view == "hosts" || view == "findings") && format == "sarif":
 		counts, err := v.store.Counts(v.ctx(), filterOf(q))
 		if err != nil {
 			return err
 		}
-		if counts.Hosts > mostDocuments {
-			return problem{http.StatusUnprocessableEntity, "These are " + number(counts.Hosts) + " hosts, and one document holds " + number(mostDocuments) + " at most: filter them by site, tag or owner."}
+		if counts.Hosts > takeaway.MaxHosts {
+			return problem{http.StatusUnprocessableEntity, "These are " + number(counts.Hosts) + " hosts, and one document holds " + number(takeaway.MaxHosts) + " at most: filter them by site, tag or owner."}
 		}
 		write = func(w io.Writer) error {
-			var all []*model.Scan
-			if err := v.eachScan(filterOf(q), func(s *model.Scan) error { all = append(all, s); return nil }); err != nil {
-				return err
-			}
-			return v.oneDocument(w, format, all...)
+			return takeaway.Document(w, format, v.now(), func(put func(*model.Scan) error) error { return v.eachScan(filterOf(q), put) })
 		}
 	case view == "events" && (format == "csv" || format == "json"):
 		write = func(w io.Writer) error { return v.eventsFile(w, format, q) }
@@ -86,29 +81,6 @@ func exportView(v *visit) error {
 		panic(http.ErrAbortHandler)
 	}
 	return nil
-}
-
-// jsonList writes a list, a value a line.
-func jsonList(w io.Writer, each func(put func(any) error) error) error {
-	lead := "[\n"
-	err := each(func(x any) error {
-		b, err := json.Marshal(x)
-		if err != nil {
-			return err
-		}
-		_, err = w.Write(append([]byte(lead), b...))
-		lead = ",\n"
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	end := "\n]\n"
-	if lead == "[\n" {
-		end = "[]\n"
-	}
-	_, err = io.WriteString(w, end)
-	return err
 }
 
 // table writes CSV whose cells no spreadsheet takes for formulas.
@@ -160,20 +132,10 @@ func stampOf(t time.Time) string {
 
 // eachFinding walks through all findings of a filter.
 func (v *visit) eachFinding(f store.HostFilter, do func(store.HostFinding) error) error {
-	for page := (store.Page{Size: store.MaxPage, Sort: "host"}); ; page.Offset += page.Size {
-		list, _, err := v.store.Findings(v.ctx(), f, page)
-		if err != nil {
-			return err
-		}
-		for _, x := range list {
-			if err := do(x); err != nil {
-				return err
-			}
-		}
-		if len(list) < page.Size {
-			return nil
-		}
-	}
+	return takeaway.Pages("host", func(p store.Page) ([]store.HostFinding, error) {
+		list, _, err := v.store.Findings(v.ctx(), f, p)
+		return list, err
+	}, do)
 }
 
 func (v *visit) findingsCSV(w io.Writer, f store.HostFilter) error {
@@ -195,46 +157,9 @@ func (v *visit) findingsCSV(w io.Writer, f store.HostFilter) error {
 	return t.Error()
 }
 
-// oneDocument writes one document in a format of report.
-func (v *visit) oneDocument(w io.Writer, format string, scans ...*model.Scan) error {
-	d, err := report.NewScanWriter(w, format, report.Style{Now: v.now()})
-	if err != nil {
-		return err
-	}
-	for _, s := range scans {
-		if err := d.Write(s); err != nil {
-			return err
-		}
-	}
-	return d.Close()
-}
-
 // eachScan tells of each host what is open on it, in the shape that reports take.
 func (v *visit) eachScan(f store.HostFilter, do func(*model.Scan) error) error {
-	return v.store.EachHost(v.ctx(), f, func(h store.Host) error {
-		s := &model.Scan{
-			Schema: model.SchemaScan, Target: h.Name, Address: h.Address, Started: h.LastSeen, Verdict: h.Verdict,
-			Server: model.Server{Name: h.Name, System: h.System, OS: h.OS, SMB1: h.SMB1, Signing: h.Signing},
-		}
-		list, err := v.store.HostFindings(v.ctx(), h.ID)
-		if err != nil {
-			return err
-		}
-		for _, x := range list {
-			if !x.Ended.IsZero() || f.Finding != "" && x.Finding != f.Finding {
-				continue
-			}
-			found := model.Finding{ID: x.Finding, Severity: x.Severity, Identity: x.Identity, Pipe: x.Pipe, Evidence: x.Evidence, Settings: x.Settings, Title: v.findingTitle(x.Finding)}
-			if c := v.catalog.Finding(x.Finding); c != nil {
-				found.Fix = c.Fix
-			}
-			for _, setting := range x.Settings {
-				found.Controls = append(found.Controls, v.catalog.ControlsFor(model.Platform{}, setting)...)
-			}
-			s.Findings = append(s.Findings, found)
-		}
-		return do(s)
-	})
+	return takeaway.Scans(v.ctx(), v.store, v.catalog, f, do)
 }
 
 func (v *visit) eventsFile(w io.Writer, format string, q url.Values) error {
@@ -245,23 +170,13 @@ func (v *visit) eventsFile(w io.Writer, format string, q url.Values) error {
 	f.HostID, _ = strconv.ParseInt(q.Get("host"), 10, 64) // what is no number chooses all
 	f.RunID, _ = strconv.ParseInt(q.Get("run"), 10, 64)
 	each := func(do func(store.Event) error) error {
-		for page := (store.Page{Size: store.MaxPage, Sort: "id"}); ; page.Offset += page.Size {
-			list, _, err := v.store.Events(v.ctx(), f, page)
-			if err != nil {
-				return err
-			}
-			for _, e := range list {
-				if err := do(e); err != nil {
-					return err
-				}
-			}
-			if len(list) < page.Size {
-				return nil
-			}
-		}
+		return takeaway.Pages("id", func(p store.Page) ([]store.Event, error) {
+			list, _, err := v.store.Events(v.ctx(), f, p)
+			return list, err
+		}, do)
 	}
 	if format == "json" {
-		return jsonList(w, func(put func(any) error) error { return each(func(e store.Event) error { return put(e) }) })
+		return takeaway.JSON(w, func(put func(any) error) error { return each(func(e store.Event) error { return put(e) }) })
 	}
 	t := table{csv.NewWriter(w)}
 	if err := t.row("at", "kind", "severity", "host", "site", "subject", "before", "after", "text", "excepted"); err != nil {

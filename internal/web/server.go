@@ -13,6 +13,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"ipcguard/internal/catalog"
+	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/secret"
 	"ipcguard/internal/store"
@@ -31,7 +32,7 @@ type Options struct {
 
 // Server answers every request of the page.
 type Server struct {
-	fleet    Fleet
+	fleet    *fleet.Fleet
 	store    *store.Store
 	access   *access.Access
 	options  Options
@@ -42,7 +43,7 @@ type Server struct {
 }
 
 // New makes the handler of the whole page.
-func New(f Fleet, st *store.Store, a *access.Access, o Options) (http.Handler, error) {
+func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) (http.Handler, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}

@@ -20,7 +20,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,24 +32,11 @@ import (
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/secret"
-	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
 // Prefix is where the API lies.
 const Prefix = "/api/v1"
-
-// Fleet is what the API asks of the fleet: what cannot be read from the store.
-type Fleet interface {
-	StartRun(ctx context.Context, by string, kind store.RunKind, sel store.Selector, quick bool) (*store.Run, error)
-	CancelRun(ctx context.Context, by string, id int64) error
-	ImportTargets(ctx context.Context, r io.Reader, by string, sources bool) (fleet.ImportReport, error)
-	ExportTargets(ctx context.Context, w io.Writer) error
-	Import(ctx context.Context, by, kind string, r io.Reader) (fleet.Imported, error)
-	Plan(ctx context.Context, hostID int64, strategy string, accept bool) (*model.Plan, error)
-}
-
-var _ Fleet = (*fleet.Fleet)(nil)
 
 // Options of the API.
 type Options struct {
@@ -66,7 +52,7 @@ type Options struct {
 // API answers below [Prefix].
 type API struct {
 	Options
-	fleet   Fleet
+	fleet   *fleet.Fleet
 	store   *store.Store
 	access  *access.Access
 	catalog *catalog.Catalog
@@ -75,7 +61,7 @@ type API struct {
 }
 
 // New makes the handler of everything below [Prefix].
-func New(f Fleet, st *store.Store, a *access.Access, o Options) (http.Handler, error) {
+func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) (http.Handler, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}

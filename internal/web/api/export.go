@@ -15,6 +15,7 @@ import (
 	"ipcguard/internal/model"
 	"ipcguard/internal/report"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/takeaway"
 )
 
 // view is a list that can be had whole.
@@ -98,24 +99,8 @@ func whole[T any](get func(*call) ([]T, error)) func(*call, func(any) error) err
 
 // pages hands on a list page by page.
 func pages[T any](sort string, put func(any) error, get func(store.Page) ([]T, error)) error {
-	for p := (store.Page{Size: store.MaxPage, Sort: sort}); ; p.Offset += p.Size {
-		l, err := get(p)
-		if err != nil {
-			return err
-		}
-		for _, x := range l {
-			if err := put(x); err != nil {
-				return err
-			}
-		}
-		if len(l) < p.Size {
-			return nil
-		}
-	}
+	return takeaway.Pages(sort, get, func(x T) error { return put(x) })
 }
-
-// maxDocument bounds the hosts of a format that is one document, which is made in memory: some 20 KiB each.
-const maxDocument = 10_000
 
 func exportView(c *call) error {
 	name, format := c.r.PathValue("view"), c.query.Get("format")
@@ -144,8 +129,8 @@ func exportView(c *call) error {
 	if err != nil {
 		return err
 	}
-	if counts.Hosts > maxDocument {
-		return &problem{Status: http.StatusUnprocessableEntity, Detail: fmt.Sprintf("These are %d hosts, and one document holds %d: filter them by site, tag or owner.", counts.Hosts, maxDocument)}
+	if counts.Hosts > takeaway.MaxHosts {
+		return &problem{Status: http.StatusUnprocessableEntity, Detail: fmt.Sprintf("These are %d hosts, and one document holds %d: filter them by site, tag or owner.", counts.Hosts, takeaway.MaxHosts)}
 	}
 	kind := map[string]string{"sarif": "application/sarif+json", "ocsf": "application/jsonl"}[format]
 	return c.attach(name+"."+format+".json", kind, func(w io.Writer) error { return c.document(w, format) })
@@ -173,28 +158,14 @@ func (p patient) Write(b []byte) (int, error) {
 }
 
 func writeJSON(c *call, w io.Writer, v view) error {
-	lead := "[\n"
-	err := v.each(c, func(x any) error {
-		row := reflect.New(reflect.TypeOf(x)).Elem()
-		row.Set(reflect.ValueOf(x))
-		fill(row)
-		b, err := json.Marshal(row.Interface())
-		if err != nil {
-			return err
-		}
-		_, err = w.Write(append([]byte(lead), b...))
-		lead = ",\n"
-		return err
+	return takeaway.JSON(w, func(put func(any) error) error {
+		return v.each(c, func(x any) error {
+			row := reflect.New(reflect.TypeOf(x)).Elem()
+			row.Set(reflect.ValueOf(x))
+			fill(row)
+			return put(row.Interface())
+		})
 	})
-	if err != nil {
-		return err
-	}
-	end := "\n]\n"
-	if lead == "[\n" {
-		end = "[]\n"
-	}
-	_, err = io.WriteString(w, end)
-	return err
 }
 
 func writeCSV(c *call, w io.Writer, v view) error {
@@ -277,39 +248,9 @@ func textOf(x reflect.Value) string {
 
 // document tells of each host what is open on it, in a format of report.
 func (c *call) document(w io.Writer, format string) error {
-	d, err := report.NewScanWriter(w, format, report.Style{Now: c.now()})
-	if err != nil {
-		return err
-	}
-	filter := c.hosts()
-	err = c.store.EachHost(c.ctx(), filter, func(h store.Host) error {
-		s := &model.Scan{
-			Schema: model.SchemaScan, Target: h.Name, Address: h.Address, Started: h.LastSeen, Verdict: h.Verdict,
-			Server: model.Server{Name: h.Name, System: h.System, OS: h.OS, SMB1: h.SMB1, Signing: h.Signing},
-		}
-		findings, err := c.store.HostFindings(c.ctx(), h.ID)
-		if err != nil {
-			return err
-		}
-		for _, x := range findings {
-			if !x.Ended.IsZero() || filter.Finding != "" && x.Finding != filter.Finding {
-				continue
-			}
-			f := model.Finding{ID: x.Finding, Severity: x.Severity, Identity: x.Identity, Pipe: x.Pipe, Evidence: x.Evidence, Settings: x.Settings}
-			if known := c.catalog.Finding(x.Finding); known != nil {
-				f.Title, f.Fix = known.Title, known.Fix
-			}
-			for _, setting := range x.Settings {
-				f.Controls = append(f.Controls, c.catalog.ControlsFor(model.Platform{}, setting)...)
-			}
-			s.Findings = append(s.Findings, f)
-		}
-		return d.Write(s)
+	return takeaway.Document(w, format, c.now(), func(put func(*model.Scan) error) error {
+		return takeaway.Scans(c.ctx(), c.store, c.catalog, c.hosts(), put)
 	})
-	if err != nil {
-		return err
-	}
-	return d.Close()
 }
 
 func exportTargets(c *call) error {
