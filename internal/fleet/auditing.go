@@ -10,6 +10,7 @@ import (
 
 	"ipcguard/internal/audit"
 	"ipcguard/internal/model"
+	"ipcguard/internal/scan"
 	"ipcguard/internal/scan/targets"
 	"ipcguard/internal/store"
 )
@@ -17,7 +18,6 @@ import (
 // audit reads the configuration of every target of the job that has a source, a few at a time.
 func (j *job) audit(ctx context.Context) error {
 	done := make(chan error, len(j.targets))
-	entries := 0
 	for _, t := range j.targets {
 		if t.AuditSource == "" {
 			if err := j.st.SkipUnit(ctx, j.run.ID, t.ID, "the target has no audit source"); err != nil {
@@ -34,7 +34,7 @@ func (j *job) audit(ctx context.Context) error {
 			switch {
 			case err == nil:
 				j.lock.Lock()
-				entries++
+				j.entries++
 				j.lock.Unlock()
 				j.Fleet.done.Add(1)
 				j.records.add(entry{own: r, done: done})
@@ -48,16 +48,7 @@ func (j *job) audit(ctx context.Context) error {
 			}
 		})
 	}
-	j.wg.Wait()
-	for range entries {
-		if err := <-done; err != nil {
-			j.fail(err)
-		}
-	}
-	if j.err == nil {
-		j.err = ctx.Err()
-	}
-	return j.err
+	return j.settle(ctx, done)
 }
 
 // errNoAddress says that an audit has no host to belong to.
@@ -200,12 +191,12 @@ func (f *Fleet) lastScan(ctx context.Context, host int64) (*model.Scan, error) {
 // paced keeps the site's rate when remote registries are reached.
 type paced struct {
 	audit.Pipes
-	pace *pace
+	pace *scan.Pace
 }
 
 // Open is part of audit.Pipes.
 func (p paced) Open(ctx context.Context, host string) (audit.PipeHost, error) {
-	if err := p.pace.wait(ctx); err != nil {
+	if err := p.pace.Wait(ctx); err != nil {
 		return nil, err
 	}
 	return p.Pipes.Open(ctx, host)

@@ -132,7 +132,7 @@ type Fleet struct {
 	reach *drift.Reach
 
 	places  *places
-	pace    *pace
+	pace    *scan.Pace
 	started time.Time
 	done    atomic.Int64
 	records *recorder
@@ -155,7 +155,7 @@ func New(st *store.Store, o Options) (*Fleet, error) {
 		return nil, err
 	}
 	f := &Fleet{
-		st: st, o: o, reach: drift.ReachOf(o.Catalog), places: newPlaces(o.Scan.Concurrency), pace: &pace{}, started: o.Clock(),
+		st: st, o: o, reach: drift.ReachOf(o.Catalog), places: newPlaces(o.Scan.Concurrency), pace: scan.NewPace(0), started: o.Clock(),
 		scanners: map[scannerKey]*scan.Scanner{}, windows: map[windowKey]windowEntry{},
 	}
 	f.queue = newQueue(st, o.Name, timing{job: o.JobTimeout, rescue: o.RescueAfter, poll: f.pollInterval()}, o.Log)

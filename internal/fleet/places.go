@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"sync"
-	"time"
 )
 
 // places bounds how many hosts are under way at a time. Its size may change while it is used.
@@ -78,47 +77,4 @@ func (p *places) busy() int {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	return p.taken
-}
-
-// pace bounds how many connections begin in a second. Its rate may change while it is used.
-type pace struct {
-	lock     sync.Mutex
-	interval time.Duration // 0 is no limit
-	next     time.Time
-}
-
-// set changes the rate, in connections a second; 0 is no limit.
-func (p *pace) set(rate float64) {
-	p.lock.Lock()
-	defer p.lock.Unlock()
-	if p.interval = 0; rate > 0 {
-		p.interval = time.Duration(float64(time.Second) / rate)
-	}
-}
-
-// wait waits until the next connection may begin.
-func (p *pace) wait(ctx context.Context) error {
-	p.lock.Lock()
-	if p.interval == 0 {
-		p.lock.Unlock()
-		return ctx.Err()
-	}
-	now := time.Now()
-	if p.next.Before(now) {
-		p.next = now
-	}
-	at := p.next
-	p.next = p.next.Add(p.interval)
-	p.lock.Unlock()
-	if !at.After(now) {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(at.Sub(now))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -58,7 +58,6 @@ func (j *job) scan(ctx context.Context) error {
 		return err
 	}
 	done := make(chan error, len(j.visits))
-	entries := 0
 	for _, v := range j.visits {
 		if !j.open(ctx) {
 			break
@@ -69,10 +68,15 @@ func (j *job) scan(ctx context.Context) error {
 		if err := j.places.take(ctx); err != nil {
 			break
 		}
-		j.wg.Go(func() { j.visit(ctx, v, &entries) })
+		j.wg.Go(func() { j.visit(ctx, v) })
 	}
+	return j.settle(ctx, done)
+}
+
+// settle waits for what the job began, and for its results to be stored. It returns the first failure.
+func (j *job) settle(ctx context.Context, done <-chan error) error {
 	j.wg.Wait()
-	for range entries {
+	for range j.entries {
 		if err := <-done; err != nil {
 			j.fail(err)
 		}
@@ -180,7 +184,7 @@ func (j *job) seen(ctx context.Context, v *visit) (bool, error) {
 }
 
 // visit asks one host, and hands over its unit's results when the last of the unit's hosts has answered.
-func (j *job) visit(ctx context.Context, v *visit, entries *int) {
+func (j *job) visit(ctx context.Context, v *visit) {
 	err := func() error {
 		defer j.places.free()
 		if v.main == nil && len(v.more) == 0 {
@@ -220,7 +224,7 @@ func (j *job) visit(ctx context.Context, v *visit, entries *int) {
 	root.left--
 	ready := root.left == 0
 	if ready {
-		*entries++
+		j.entries++
 	}
 	j.lock.Unlock()
 	if !ready {
@@ -362,7 +366,7 @@ func (f *Fleet) scanner(ctx context.Context, quick bool, t store.Target) (*scan.
 		return s, nil
 	}
 	o := f.o.Scan
-	o.Quick, o.Catalog, o.Rate, o.Pace = quick, f.o.Catalog, 0, f.pace.wait
+	o.Quick, o.Catalog, o.Rate, o.Pace = quick, f.o.Catalog, 0, f.pace
 	if key.credential != 0 {
 		logon, err := f.logon(ctx, t)
 		if err != nil {

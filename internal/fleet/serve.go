@@ -210,7 +210,7 @@ func (f *Fleet) heartbeat(ctx context.Context) error {
 	if rate > 0 { // a host waits for its turn with each connection, and its time runs
 		hosts = max(1, min(hosts, int(2*rate)))
 	}
-	f.pace.set(rate)
+	f.pace.Set(rate)
 	f.places.resize(hosts)
 	return nil
 }

@@ -107,6 +107,7 @@ type job struct {
 	byAddress map[string]*visit
 	wg        sync.WaitGroup
 	lock      sync.Mutex
+	entries   int   // results that the recorder was given
 	err       error // the first that ends the job
 	shut      bool  // the window shut, and something is left
 }

@@ -51,7 +51,7 @@ func (h *host) connect(ctx context.Context, m *meter, dialects []smb.Dialect) (*
 }
 
 func (h *host) dial(ctx context.Context, m *meter, dialects []smb.Dialect) (*smb.Conn, error) {
-	if err := h.gate.pace(ctx); err != nil {
+	if err := h.gate.pace.Wait(ctx); err != nil {
 		return nil, err
 	}
 	return smb.Dial(ctx, h.target.Addr.String(), smb.Options{

@@ -2,7 +2,6 @@ package scan
 
 import (
 	"context"
-	"sync"
 	"time"
 )
 
@@ -19,41 +18,15 @@ const defaultFiles = 16 << 10
 // A host's first connection takes a place that its worker owns. Further ones take a place of a common stock, and none
 // of them waits for another while it holds one, so that hosts cannot wait for one another in a ring.
 type gate struct {
-	wait     func(context.Context) error // in the place of interval; may be nil
-	interval time.Duration               // between two connections; 0 is no limit
-	lock     sync.Mutex
-	next     time.Time
-	spare    chan struct{}
+	pace  *Pace
+	spare chan struct{}
 }
 
 // newGate divides files between hosts: it returns how many may be under way at a time, and the gate.
-func newGate(concurrency, files int, rate float64) (int, *gate) {
+func newGate(concurrency, files int, pace *Pace) (int, *gate) {
 	usable := max(files-reservedFiles, 8)
 	hosts := min(concurrency, usable*3/4)
-	g := &gate{spare: make(chan struct{}, usable-hosts)}
-	if rate > 0 {
-		g.interval = time.Duration(float64(time.Second) / rate)
-	}
-	return hosts, g
-}
-
-// pace waits until the next connection may begin.
-func (g *gate) pace(ctx context.Context) error {
-	switch {
-	case g.wait != nil:
-		return g.wait(ctx)
-	case g.interval == 0:
-		return ctx.Err()
-	}
-	g.lock.Lock()
-	now := time.Now()
-	if g.next.Before(now) {
-		g.next = now
-	}
-	at := g.next
-	g.next = g.next.Add(g.interval)
-	g.lock.Unlock()
-	return sleep(ctx, at.Sub(now))
+	return hosts, &gate{pace: pace, spare: make(chan struct{}, usable-hosts)}
 }
 
 // take gets a place of the common stock; the caller gives it back.

@@ -46,9 +46,9 @@ type Options struct {
 
 	Concurrency int     // hosts at a time; 0 is DefaultConcurrency
 	Rate        float64 // connections a second, all hosts together; 0 is no limit
-	// Pace, where it is not nil, waits until the next connection may begin, in the place of Rate: for several scanners
-	// that share a rate, or one that changes.
-	Pace  func(context.Context) error
+	// Pace, where it is not nil, stands in the place of Rate: for several scanners that share a rate, or
+	// one that changes.
+	Pace  *Pace
 	Files int // files this process may have open; 0 asks the system
 
 	Catalog *catalog.Catalog // nil is the embedded one
@@ -91,8 +91,10 @@ func New(o Options) (*Scanner, error) {
 	if s.o.Files <= 0 {
 		s.o.Files = openFiles()
 	}
-	s.hosts, s.gate = newGate(s.o.Concurrency, s.o.Files, s.o.Rate)
-	s.gate.wait = s.o.Pace
+	if s.o.Pace == nil {
+		s.o.Pace = NewPace(s.o.Rate)
+	}
+	s.hosts, s.gate = newGate(s.o.Concurrency, s.o.Files, s.o.Pace)
 	var err error
 	s.pipes, err = pipesOf(s.catalog)
 	return s, err
