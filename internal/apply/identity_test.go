@@ -17,6 +17,7 @@ import (
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/format/smbconf"
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
 )
 
 // drawConf makes a configuration that people could have written: sections that come twice, includes that are there and
@@ -192,29 +193,6 @@ func lines(text string, beginnings ...string) []string {
 	return out
 }
 
-// sharedDir is a folder of the reference material beside the module.
-func sharedDir(t testing.TB, name string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the working directory")
-		}
-		dir = filepath.Dir(dir)
-	}
-	p := filepath.Join(filepath.Dir(dir), "shared", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("%s not present: the real hives are third-party data and not part of the module", p)
-	}
-	return p
-}
-
 // TestHiveIdentity takes the registries of real machines: any of the catalog's settings, changed from what is there, or
 // from absence, to what is wanted or to anything else, or removed; and taken back, to the type and the byte.
 func TestHiveIdentity(t *testing.T) {
@@ -222,7 +200,7 @@ func TestHiveIdentity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := sharedDir(t, "hives")
+	dir := peer.Shared(t, "hives")
 	for _, name := range []string{"SYSTEM", "SYSTEM_B", "SYSTEM_WIN_10_1709"} {
 		t.Run(name, func(t *testing.T) {
 			f, values := fromHive(t, filepath.Join(dir, name+".xz"))

@@ -5,11 +5,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"ipcguard/internal/peer"
 )
 
 // BenchmarkHive audits the largest real hive, unpacked; hivexml and reglookup walk the same file beside it.
 func BenchmarkHive(b *testing.B) {
-	hive := unpacked(b, filepath.Join(sharedDir(b, "hives"), "SYSTEM_B.xz"))
+	hive := unpacked(b, filepath.Join(peer.Shared(b, "hives"), "SYSTEM_B.xz"))
 	b.Run("audit", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -13,29 +13,6 @@ import (
 	"ipcguard/internal/model"
 )
 
-// sharedDir finds third-party material beside the module.
-func sharedDir(t testing.TB, name string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the working directory")
-		}
-		dir = filepath.Dir(dir)
-	}
-	p := filepath.Join(filepath.Dir(dir), "shared", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("%s not present: it is third-party data and not part of the module", p)
-	}
-	return p
-}
-
 const (
 	lsaKey     = keyLsa
 	serverKey  = keyServer

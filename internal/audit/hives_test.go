@@ -14,6 +14,7 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
 )
 
 // need is a program to compare with, or the end of the test.
@@ -58,7 +59,7 @@ func unpacked(t testing.TB, path string) string {
 // dirty hive is read by reglookup without its logs, which change none of these keys.
 func TestHivesAgainstReglookup(t *testing.T) {
 	reglookup := need(t, "reglookup")
-	dir := sharedDir(t, "hives")
+	dir := peer.Shared(t, "hives")
 	for _, name := range []string{"SYSTEM", "SYSTEM_B", "SYSTEM_WIN_10_1709"} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(dir, name+".xz")
@@ -135,7 +136,7 @@ func reglooked(v any) string {
 // both leave out, and RestrictRemoteSAM by the release, which one takes from a fixed list and the other from "absent is
 // fine". The release of a hive without SOFTWARE is what the user says.
 func TestCellsWhereAuditorsDisagree(t *testing.T) {
-	dir := sharedDir(t, "hives")
+	dir := peer.Shared(t, "hives")
 	for _, c := range []struct {
 		hive, product string
 		smb1          int
@@ -179,7 +180,7 @@ func TestCellsWhereAuditorsDisagree(t *testing.T) {
 
 // Windows 7 and 10 without any pipe open give strangers nothing through IPC$.
 func TestHivesGiveNothing(t *testing.T) {
-	dir := sharedDir(t, "hives")
+	dir := peer.Shared(t, "hives")
 	for hive, product := range map[string]string{"SYSTEM": "win7", "SYSTEM_B": "win10-1709", "SYSTEM_WIN_10_1709": "win10-1709"} {
 		a := source(t, Options{Product: product}, filepath.Join(dir, hive+".xz"))
 		for kind, o := range a.Access[model.Anonymous].Discloses {
@@ -192,7 +193,7 @@ func TestHivesGiveNothing(t *testing.T) {
 
 // A mounted volume, its Windows folder and the folder of hives are one source, in any case of the names.
 func TestMountedFolder(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(sharedDir(t, "hives"), "SYSTEM.xz"))
+	b, err := os.ReadFile(filepath.Join(peer.Shared(t, "hives"), "SYSTEM.xz"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/format/regpol"
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
 )
 
 // gpreport is the part of gpreport.xml that lists security options, which Microsoft's own tool wrote.
@@ -35,7 +36,7 @@ type gpreport struct {
 
 // The settings that a real policy sets are those of its report, with their values, and no others.
 func TestPolicyAgainstItsReport(t *testing.T) {
-	dir := filepath.Join(sharedDir(t, "gpo"), "nsacyber-windows")
+	dir := filepath.Join(peer.Shared(t, "gpo"), "nsacyber-windows")
 	b, err := os.ReadFile(filepath.Join(dir, "gpreport.xml"))
 	if err != nil {
 		t.Fatal(err)

@@ -11,28 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-)
 
-// sharedDir is the reference material beside the module.
-func sharedDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for dir != filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			shared := filepath.Join(filepath.Dir(dir), "shared")
-			if _, err := os.Stat(shared); err != nil {
-				t.Skip("no captures: ../shared is not present")
-			}
-			return shared
-		}
-		dir = filepath.Dir(dir)
-	}
-	t.Fatal("no go.mod above the working directory")
-	return ""
-}
+	"ipcguard/internal/peer"
+)
 
 // frames splits a classic pcap file.
 func frames(t testing.TB, name string) [][]byte {
@@ -127,7 +108,7 @@ func tsharkPackets(t testing.TB, name string) map[int]string {
 // TestCaptures decodes every RPC packet that lies whole in one frame of the captures, encodes it again, and counts
 // against what tshark saw in the same frames.
 func TestCaptures(t *testing.T) {
-	shared := sharedDir(t)
+	shared := peer.Shared(t, "")
 	files, err := filepath.Glob(filepath.Join(shared, "captures", "*", "*.pcap*"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no captures: %v", err)

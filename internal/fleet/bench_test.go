@@ -98,7 +98,7 @@ func BenchmarkRescan(b *testing.B) {
 	for _, kind := range []string{"sqlite", "postgres"} {
 		b.Run(kind, func(b *testing.B) {
 			port, practice := practiceProcess(b, "samba")
-			both := func() time.Duration { return cpu(b) + cpuOf(b, []*process{practice}) }
+			both := func() time.Duration { return peer.SelfCPU(b) + cpuOf(b, []*process{practice}) }
 			var st *store.Store
 			if kind == "sqlite" {
 				st, _ = sqlite(b)
@@ -116,11 +116,11 @@ func BenchmarkRescan(b *testing.B) {
 			var alone, whole float64
 			var aloneCPU, wholeCPU, aloneBoth, wholeBoth time.Duration
 			for b.Loop() {
-				began, beganBoth := cpu(b), both()
+				began, beganBoth := peer.SelfCPU(b), both()
 				alone += engine(b, port, n)
-				middle, middleBoth := cpu(b), both()
+				middle, middleBoth := peer.SelfCPU(b), both()
 				whole += rescan(b, f, n)
-				aloneCPU, wholeCPU = aloneCPU+middle-began, wholeCPU+cpu(b)-middle
+				aloneCPU, wholeCPU = aloneCPU+middle-began, wholeCPU+peer.SelfCPU(b)-middle
 				aloneBoth, wholeBoth = aloneBoth+middleBoth-beganBoth, wholeBoth+both()-middleBoth
 			}
 			b.ReportMetric(alone/float64(b.N), "engine-hosts/s")

@@ -12,6 +12,7 @@ import (
 	"unicode/utf16"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
 )
 
 const policyHead = "Machine Name,Policy Target,Subcategory,Subcategory GUID,Inclusion Setting,Exclusion Setting,Setting Value\r\n"
@@ -34,7 +35,7 @@ func notesWith(t *testing.T, log string, audits ...string) string {
 
 // TestAuditPolicy reads real logs beside what the host's policy says: silence is explained, or counts.
 func TestAuditPolicy(t *testing.T) {
-	dir := sharedDir(t)
+	dir := peer.Shared(t, "evtx")
 	// Its Security log has 4624 alone.
 	zerologon := filepath.Join(dir, "Zerologon_VoidSec_CVE-2020-1472_4626_LT3_Anonym_follwedby_4742_DC_Anony_DC.evtx")
 	bloodhound := filepath.Join(dir, "discovery_bloodhound.evtx") // 5145 alone

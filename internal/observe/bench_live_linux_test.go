@@ -34,10 +34,7 @@ func BenchmarkLive(b *testing.B) {
 		})
 	}()
 	<-ready
-	before, err := peer.SelfCPU()
-	if err != nil {
-		b.Fatal(err)
-	}
+	before := peer.SelfCPU(b)
 	start := time.Now()
 	b.SetBytes(2 * 4 * size)
 	for b.Loop() {
@@ -50,10 +47,7 @@ func BenchmarkLive(b *testing.B) {
 		wg.Wait()
 	}
 	took := time.Since(start)
-	after, err := peer.SelfCPU()
-	if err != nil {
-		b.Fatal(err)
-	}
+	after := peer.SelfCPU(b)
 	cancel()
 	if err := <-done; err != nil {
 		b.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/ulikunitz/xz"
+
+	"ipcguard/internal/peer"
 )
 
 func benchmarkLog(b *testing.B, log []byte, records int) {
@@ -24,7 +26,7 @@ func benchmarkLog(b *testing.B, log []byte, records int) {
 }
 
 func BenchmarkObserveEVTX(b *testing.B) {
-	f, err := os.Open(filepath.Join(sharedDir(b), "security.evtx.xz"))
+	f, err := os.Open(filepath.Join(peer.Shared(b, "evtx"), "security.evtx.xz"))
 	if err != nil {
 		b.Fatal(err)
 	}

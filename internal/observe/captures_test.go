@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
 	"ipcguard/internal/status"
 )
 
@@ -42,7 +43,7 @@ type stream struct {
 
 // sharedCaptures is the folder of captures beside the project.
 func sharedCaptures(t testing.TB) string {
-	dir := filepath.Join(filepath.Dir(sharedDir(t)), "captures")
+	dir := filepath.Join(filepath.Dir(peer.Shared(t, "evtx")), "captures")
 	if _, err := os.Stat(dir); err != nil {
 		t.Skip("../shared/captures is not there: no captures of third parties to read")
 	}

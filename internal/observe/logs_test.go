@@ -18,29 +18,8 @@ import (
 
 	"ipcguard/internal/format/evtx"
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
 )
-
-// sharedDir is the folder of third-party logs beside the module.
-func sharedDir(tb testing.TB) string {
-	tb.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if filepath.Dir(dir) == dir {
-			tb.Fatal("no go.mod above the test")
-		}
-	}
-	shared := filepath.Join(dir, "..", "shared", "evtx")
-	if _, err := os.Stat(shared); err != nil {
-		tb.Skip("../shared/evtx not present: real logs are not part of the project")
-	}
-	return shared
-}
 
 // readLogs reads logs given as text or as *os.File path with @ before it.
 func readLogs(tb testing.TB, o LogOptions, logs ...string) ([]model.Use, *Coverage) {
@@ -86,7 +65,7 @@ func wantRows(tb testing.TB, rows []model.Use, want ...string) {
 // The rows are what evtxexport's XML shows (grep -E 'SubjectUserName|IpAddr|ShareName|RelativeT') and, of the JSON log,
 // jq 'select(.EventID==5140 or .EventID==5145)'.
 func TestRealEventLogs(t *testing.T) {
-	dir := sharedDir(t)
+	dir := peer.Shared(t, "evtx")
 	const dc = "WIN-77LTAPHIQ1R.example.corp"
 	for _, tt := range []struct {
 		log          string
@@ -153,7 +132,7 @@ func TestRealEventLogs(t *testing.T) {
 
 func TestIsLog(t *testing.T) {
 	head := func(name string) []byte {
-		b, err := os.ReadFile(filepath.Join(sharedDir(t), name))
+		b, err := os.ReadFile(filepath.Join(peer.Shared(t, "evtx"), name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +152,7 @@ func TestIsLog(t *testing.T) {
 
 // A folder is all its logs at once, those in archives too; files of other kinds are passed over and counted.
 func TestFolder(t *testing.T) {
-	rows, cov := readLogs(t, LogOptions{}, "@"+sharedDir(t))
+	rows, cov := readLogs(t, LogOptions{}, "@"+peer.Shared(t, "evtx"))
 	if len(rows) != 12 || cov.Unreadable["files that are no log"] != 1 {
 		t.Errorf("%q\n%v", short(rows), cov.Unreadable)
 	}
@@ -181,7 +160,7 @@ func TestFolder(t *testing.T) {
 
 // The same events as a file and as exported XML, in UTF-8 and in UTF-16, make the same rows.
 func TestExportedXML(t *testing.T) {
-	names, _ := filepath.Glob(filepath.Join(sharedDir(t), "*.evtx"))
+	names, _ := filepath.Glob(filepath.Join(peer.Shared(t, "evtx"), "*.evtx"))
 	for _, name := range names {
 		want, wantCov := readLogs(t, LogOptions{}, "@"+name)
 		f, err := os.Open(name)
@@ -219,7 +198,7 @@ func TestExportedXML(t *testing.T) {
 // otrf is the host log of the Security-Datasets pair.
 func otrf(tb testing.TB) []byte {
 	tb.Helper()
-	z, err := zip.OpenReader(filepath.Join(sharedDir(tb), "otrf_host_empire_getsession_NetSessEnum.zip"))
+	z, err := zip.OpenReader(filepath.Join(peer.Shared(tb, "evtx"), "otrf_host_empire_getsession_NetSessEnum.zip"))
 	if err != nil {
 		tb.Fatal(err)
 	}

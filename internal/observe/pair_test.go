@@ -11,12 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
 )
 
 // TestHostLogAndCapture reads a capture and the log of the server in it, as they were published, in archives: they agree
 // about clients, accounts, connects, pipes and how often. Where they differ, the difference has a name here.
 func TestHostLogAndCapture(t *testing.T) {
-	dir := sharedDir(t)
+	dir := peer.Shared(t, "evtx")
 	network, _ := readCapture(t, filepath.Join(dir, "otrf_network_empire_getsession_NetSessEnum.zip"), TrafficOptions{})
 	log, _ := readLogs(t, LogOptions{}, "@"+filepath.Join(dir, "otrf_host_empire_getsession_NetSessEnum.zip"))
 	servers := map[string]string{"MORDORDC.theshire.local": "172.18.38.5"} // a log has the host's name, a capture its address

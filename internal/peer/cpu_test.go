@@ -11,17 +11,10 @@ import (
 // TestCPU spends processor time until it shows, here and in a child, and sleeps where it must not show.
 func TestCPU(t *testing.T) {
 	peer.Need(t, "sh", "sleep")
-	before, err := peer.SelfCPU()
-	if err != nil {
-		t.Fatal(err)
-	}
+	before := peer.SelfCPU(t)
 	deadline := time.Now().Add(time.Minute)
 	for spent := time.Duration(0); spent < 20*time.Millisecond; {
-		now, err := peer.SelfCPU()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if spent = now - before; time.Now().After(deadline) {
+		if spent = peer.SelfCPU(t) - before; time.Now().After(deadline) {
 			t.Fatalf("a minute of work, and %v of processor time", spent)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -79,14 +78,4 @@ func (m *Machine) InNetwork(f func() error) error {
 	}
 	runtime.UnlockOSThread()
 	return err
-}
-
-// SelfCPU is the processor time, user and system, that this process has spent so far, all threads together: the
-// difference of two readings is what lay between them. Commands that were run are not in it.
-func SelfCPU() (time.Duration, error) {
-	var usage unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
-		return 0, fmt.Errorf("peer: %w", err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), nil
 }

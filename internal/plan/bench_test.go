@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
 )
 
 // BenchmarkPlan10000 plans ten thousand hosts from evidence as it is stored, in as many lanes as CI has processors: an
@@ -52,7 +53,7 @@ func BenchmarkPlan10000(b *testing.B) {
 		return err
 	}
 	b.ReportAllocs()
-	before := cpu(b)
+	before := peer.SelfCPU(b)
 	for b.Loop() {
 		done := make(chan error)
 		for lane := range lanes {
@@ -73,6 +74,6 @@ func BenchmarkPlan10000(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(hosts)*float64(b.N)/b.Elapsed().Seconds(), "hosts/s")
-	b.ReportMetric((cpu(b)-before).Seconds()/float64(b.N), "cpu-s/op")
+	b.ReportMetric((peer.SelfCPU(b)-before).Seconds()/float64(b.N), "cpu-s/op")
 	b.ReportMetric(float64(size)/kinds, "evidence-B/host")
 }

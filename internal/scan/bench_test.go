@@ -126,11 +126,11 @@ func BenchmarkFull(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			before := cpu(b)
+			before := peer.SelfCPU(b)
 			for b.Loop() {
 				scanAll(b, s, port, hosts, model.Exposed)
 			}
-			b.ReportMetric(float64((cpu(b)-before).Microseconds())/float64(hosts*b.N), "cpu-µs/host")
+			b.ReportMetric(float64((peer.SelfCPU(b)-before).Microseconds())/float64(hosts*b.N), "cpu-µs/host")
 		})
 	}
 }
@@ -162,11 +162,11 @@ func BenchmarkAgainstRpcclient(b *testing.B) {
 				b.Fatal(err)
 			}
 			scanAll(b, s, port, 1, model.Exposed) // the helpers are warm for rpcclient, too
-			before := cpu(b)
+			before := peer.SelfCPU(b)
 			for b.Loop() {
 				scanAll(b, s, port, hosts, model.Exposed)
 			}
-			ours := float64((cpu(b) - before).Microseconds()) / float64(hosts*b.N)
+			ours := float64((peer.SelfCPU(b) - before).Microseconds()) / float64(hosts*b.N)
 			b.ReportMetric(ours, "cpu-µs/host")
 			if runs > 0 {
 				b.ReportMetric(float64(theirs.Microseconds())/float64(runs)/ours, "times-cheaper")

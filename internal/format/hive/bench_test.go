@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"ipcguard/internal/peer"
 )
 
 // The keys that an audit asks for, and one beneath each service.
@@ -53,7 +55,7 @@ func audit(b *testing.B, path string) {
 func BenchmarkAudit(b *testing.B) {
 	for _, name := range []string{"SYSTEM", "SYSTEM_B"} {
 		b.Run(name, func(b *testing.B) {
-			h, err := OpenFile(filepath.Join(sharedDir(b, "hives"), name+".xz"))
+			h, err := OpenFile(filepath.Join(peer.Shared(b, "hives"), name+".xz"))
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -65,11 +67,11 @@ func BenchmarkAudit(b *testing.B) {
 			}
 			own := b.Elapsed() / time.Duration(b.N)
 			for _, cmd := range []string{"hivexml", "reglookup"} {
-				p := peer(b, cmd)
+				peer.Need(b, cmd)
 				best := time.Hour
 				for range 3 {
 					start := time.Now()
-					if err := exec.Command(p, path).Run(); err != nil {
+					if err := exec.Command(cmd, path).Run(); err != nil {
 						b.Fatal(err)
 					}
 					best = min(best, time.Since(start))

@@ -15,6 +15,7 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"ipcguard/internal/format/registry"
+	"ipcguard/internal/peer"
 )
 
 func openBytes(b []byte, logs ...Log) (*Hive, error) {
@@ -350,7 +351,7 @@ func TestNewLogs(t *testing.T) {
 
 // TestEditedWithHivexsh lets another program write into a hive of ours and reads back what it wrote.
 func TestEditedWithHivexsh(t *testing.T) {
-	sh := peer(t, "hivexsh")
+	peer.Need(t, "hivexsh")
 	// hivex wants a security record to copy for new keys.
 	b := newBuilder()
 	at := uint32(len(b.data))
@@ -361,7 +362,7 @@ func TestEditedWithHivexsh(t *testing.T) {
 	if err := os.WriteFile(p, b.file(root), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(sh, "-w", p)
+	cmd := exec.Command("hivexsh", "-w", p)
 	cmd.Stdin = strings.NewReader(strings.Join([]string{
 		"add Select", "cd Select", "setval 1", "Current", "dword:1", `cd \`,
 		"add ControlSet001", "cd ControlSet001", "add Control", "cd Control", "add Lsa", "cd Lsa",

@@ -16,43 +16,8 @@ import (
 	"testing"
 
 	"ipcguard/internal/format/registry"
+	"ipcguard/internal/peer"
 )
-
-// sharedDir finds the folder of real hives beside the module.
-func sharedDir(t testing.TB, name string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the working directory")
-		}
-		dir = filepath.Dir(dir)
-	}
-	p := filepath.Join(filepath.Dir(dir), "shared", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("%s not present: the real hives are third-party data and not part of the module", p)
-	}
-	return p
-}
-
-// peer finds another program to compare with.
-func peer(t testing.TB, name string) string {
-	t.Helper()
-	p, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is missing", name)
-		}
-		t.Skipf("%s is not installed: nothing to compare with", name)
-	}
-	return p
-}
 
 // isKey marks the entry of a key itself, which no value's name can be.
 const isKey = "\x00key"
@@ -132,7 +97,8 @@ func text(v registry.Value) string {
 // hivexmlValues reads hivexml's answer: path and name to type and data.
 func hivexmlValues(t *testing.T, file string) map[string]string {
 	t.Helper()
-	out, err := exec.Command(peer(t, "hivexml"), file).Output()
+	peer.Need(t, "hivexml")
+	out, err := exec.Command("hivexml", file).Output()
 	if err != nil {
 		t.Fatalf("hivexml: %v", err)
 	}
@@ -206,7 +172,7 @@ func hivexmlValues(t *testing.T, file string) map[string]string {
 }
 
 func TestValuesEqualHivexml(t *testing.T) {
-	dir := sharedDir(t, "hives")
+	dir := peer.Shared(t, "hives")
 	for _, name := range realHives {
 		t.Run(name, func(t *testing.T) {
 			h, err := OpenFile(filepath.Join(dir, name+".xz"))
@@ -251,7 +217,7 @@ func TestValuesEqualHivexml(t *testing.T) {
 }
 
 func TestValuesEqualReglookup(t *testing.T) {
-	dir := sharedDir(t, "hives")
+	dir := peer.Shared(t, "hives")
 	for _, name := range realHives {
 		t.Run(name, func(t *testing.T) {
 			h, err := OpenFile(filepath.Join(dir, name+".xz"))
@@ -267,7 +233,8 @@ func TestValuesEqualReglookup(t *testing.T) {
 			n := 0
 			for _, key := range []string{`Control\Lsa`, `Services\LanmanServer\Parameters`, `Services\LanmanServer\DefaultSecurity`} {
 				path := "/" + set + "/" + strings.ReplaceAll(key, `\`, "/")
-				out, err := exec.Command(peer(t, "reglookup"), "-p", path, file).Output()
+				peer.Need(t, "reglookup")
+				out, err := exec.Command("reglookup", "-p", path, file).Output()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -324,7 +291,7 @@ func unquote(t *testing.T, s string) string {
 }
 
 func TestLogsAreReplayed(t *testing.T) {
-	dir := sharedDir(t, "hives")
+	dir := peer.Shared(t, "hives")
 	h, err := OpenFile(filepath.Join(dir, "SYSTEM_B.xz"))
 	if err != nil {
 		t.Fatal(err)

@@ -12,25 +12,9 @@ import (
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
-)
 
-// sharedDir is the folder of captures beside the project.
-func sharedDir(t testing.TB) string {
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != "/"; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-	}
-	shared := filepath.Join(dir, "..", "shared", "captures")
-	if _, err := os.Stat(shared); err != nil {
-		t.Skip("../shared/captures is not there: no captures of third parties to read")
-	}
-	return shared
-}
+	"ipcguard/internal/peer"
+)
 
 type source interface {
 	ZeroCopyReadPacketData() ([]byte, gopacket.CaptureInfo, error)
@@ -40,7 +24,7 @@ type source interface {
 // each calls f with every packet of every capture.
 func each(t testing.TB, f func(file string, link layers.LinkType, data []byte, ci gopacket.CaptureInfo)) {
 	for _, pattern := range []string{"*/*.pcap", "*/*.pcapng", "*/*.pcap.gz"} {
-		files, _ := filepath.Glob(filepath.Join(sharedDir(t), pattern))
+		files, _ := filepath.Glob(filepath.Join(peer.Shared(t, "captures"), pattern))
 		for _, name := range files {
 			b, err := os.ReadFile(name)
 			if err != nil {

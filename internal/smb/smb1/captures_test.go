@@ -23,34 +23,12 @@ import (
 
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/ntlm/spnego"
+	"ipcguard/internal/peer"
 )
-
-// sharedDir finds the captures beside the module.
-func sharedDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	captures := filepath.Join(dir, "..", "shared", "captures")
-	if _, err := os.Stat(captures); err != nil {
-		t.Skip("../shared/captures is not present: ", err)
-	}
-	return captures
-}
 
 func captureFiles(t testing.TB) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(sharedDir(t), "*", "*.pcap*"))
+	files, err := filepath.Glob(filepath.Join(peer.Shared(t, "captures"), "*", "*.pcap*"))
 	files = slices.DeleteFunc(files, func(f string) bool { return filepath.Base(filepath.Dir(f)) == "expected" })
 	if err != nil || len(files) < 40 {
 		t.Fatalf("%d captures found, %v", len(files), err)
@@ -254,7 +232,7 @@ func knownForm(m *Message, bodies []Body, again []byte) bool {
 func compareCommands(t *testing.T, name string, got map[Command]int) {
 	t.Helper()
 	base := filepath.Base(name)
-	expected := filepath.Join(sharedDir(t), "expected", filepath.Base(filepath.Dir(name))+"__"+base+".tshark.tsv.gz")
+	expected := filepath.Join(peer.Shared(t, "captures"), "expected", filepath.Base(filepath.Dir(name))+"__"+base+".tshark.tsv.gz")
 	f, err := os.Open(expected)
 	if err != nil {
 		return // the captures of our own have no expectation

@@ -19,35 +19,16 @@ import (
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
 
+	"ipcguard/internal/peer"
 	"ipcguard/internal/smb/smb2"
 )
-
-// sharedDir is the folder of third-party data beside the module; without it the test is skipped.
-func sharedDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			shared := filepath.Join(dir, "..", "shared")
-			if _, err := os.Stat(filepath.Join(shared, "captures")); err != nil {
-				t.Skipf("../shared not present: no captures to decode (%v)", err)
-			}
-			return shared
-		}
-	}
-	t.Fatal("no go.mod above the working directory")
-	return ""
-}
 
 // captures lists every capture file.
 func captures(t testing.TB) []string {
 	t.Helper()
 	var files []string
 	for _, ext := range []string{"pcap", "pcapng", "pcap.gz"} {
-		more, err := filepath.Glob(filepath.Join(sharedDir(t), "captures", "*", "*."+ext))
+		more, err := filepath.Glob(filepath.Join(peer.Shared(t, ""), "captures", "*", "*."+ext))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -327,7 +308,7 @@ func compareWithTshark(t *testing.T, ours map[string]map[string]int) {
 	compared := 0
 	for _, file := range captures(t) {
 		folder := filepath.Base(filepath.Dir(file))
-		expected := filepath.Join(sharedDir(t), "captures", "expected", folder+"__"+filepath.Base(file)+".tshark.tsv.gz")
+		expected := filepath.Join(peer.Shared(t, ""), "captures", "expected", folder+"__"+filepath.Base(file)+".tshark.tsv.gz")
 		theirs, err := tsharkCounts(expected)
 		if errors.Is(err, os.ErrNotExist) {
 			continue

@@ -1,0 +1,15 @@
+//go:build !unix
+
+package peer
+
+import (
+	"testing"
+	"time"
+)
+
+// SelfCPU is not told here: the test is skipped.
+func SelfCPU(t testing.TB) time.Duration {
+	t.Helper()
+	t.Skip("the processor time of this process is not told on this system")
+	return 0
+}
