@@ -57,6 +57,7 @@ func behind(proxies []netip.Prefix, remote string, headers []string) string {
 		if err != nil {
 			return from // what a trusted proxy did not write tells nothing
 		}
+		a = a.WithZone("") // it means nothing here, and may hold anything
 		if from = a.Unmap().String(); !trusted(proxies, a) {
 			return from
 		}

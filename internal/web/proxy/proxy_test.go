@@ -58,3 +58,17 @@ func TestParse(t *testing.T) {
 		t.Error("a name is taken")
 	}
 }
+
+// FuzzTrust: whatever the header holds, the address is one, and a stranger is never another than the peer.
+func FuzzTrust(f *testing.F) {
+	f.Add("198.51.100.1, 10.1.1.1")
+	f.Add(" , ,fe80::1%eth0,::ffff:10.0.0.1")
+	f.Fuzz(func(t *testing.T, header string) {
+		if got := from(t, "127.0.0.1:1", header); net.ParseIP(got) == nil {
+			t.Fatalf("%q leads to %q", header, got)
+		}
+		if got := from(t, "192.0.2.7:1", header); got != "192.0.2.7" {
+			t.Fatalf("%q makes a stranger %q", header, got)
+		}
+	})
+}
