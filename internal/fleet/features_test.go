@@ -195,12 +195,13 @@ func TestImportTargets(t *testing.T) {
 		"srv4;;;;;;nowhere\r\n" +
 		"srv5;;\r\n" +
 		"srv6;;;;;winreg://user:pw@srv6;\r\n" +
+		"srv7;;;;;winreg://user@srv7;\r\n" +
 		"srv1:445;;Anna;;twice;;\r\n"
 	report, err := f.ImportTargets(t.Context(), strings.NewReader(table), "anna", true)
-	if err != nil || report.Added != 2 || report.Updated != 1 || report.Bad != 5 || report.Rows != 9 {
+	if err != nil || report.Added != 2 || report.Updated != 1 || report.Bad != 6 || report.Rows != 10 {
 		t.Errorf("%+v %v", report, err)
 	}
-	for i, want := range []string{"line 5: ", "line 6: ", "line 7: there is no site \"nowhere\"", "line 8: ", "line 9: "} {
+	for i, want := range []string{"line 5: ", "line 6: ", "line 7: there is no site \"nowhere\"", "line 8: ", "line 9: ", "line 10: "} {
 		if !strings.HasPrefix(report.Errors[i], want) {
 			t.Errorf("%q, want %q", report.Errors[i], want)
 		}

@@ -48,7 +48,7 @@ func CheckTarget(t *store.Target) error {
 	}
 	t.AuditSource = strings.TrimSpace(t.AuditSource)
 	if rest, ok := strings.CutPrefix(t.AuditSource, "winreg://"); ok {
-		if u, err := url.Parse(t.AuditSource); err != nil || u.User != nil && u.User.String() != u.User.Username() || strings.ContainsAny(rest, "/\\ ") {
+		if u, err := url.Parse(t.AuditSource); err != nil || u.User != nil || strings.ContainsAny(rest, "/\\ ") {
 			return errors.New("audit_source: want winreg://HOST or winreg://HOST:PORT; the account is the target's stored credential")
 		}
 	}
