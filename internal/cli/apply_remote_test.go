@@ -12,11 +12,8 @@ import (
 	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/model"
-	"ipcguard/internal/ntlm"
 	"ipcguard/internal/peer"
 	"ipcguard/internal/plan"
-	"ipcguard/internal/scan/targets"
-	"ipcguard/internal/smb"
 )
 
 // TestApplyFromAfar changes a real server's registry through its winreg pipe with the program itself. Samba keeps what is
@@ -180,75 +177,52 @@ func seal(t *testing.T, name string, changes []model.Change) string {
 // stored is what the server's registry holds below the keys of the settings, sorted.
 func stored(t *testing.T, address string) string {
 	t.Helper()
-	list, err := targets.Parse(t.Context(), []string{address}, targets.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, root, done := localMachine(t, address, dcerpc.KeyRead)
+	defer done()
+	r := dcerpc.WinregClient{Client: c}
 	var b strings.Builder
-	for target := range list.All() {
-		h, err := open(t.Context(), target, func(targets.Target) (smb.Authenticator, error) {
-			return ntlm.NewUser("root", "", peer.Password, ntlm.Options{}), nil
-		})
+	var walk func(key string)
+	walk = func(key string) {
+		k, err := r.OpenKey(t.Context(), root, strings.TrimPrefix(key, `HKLM\`), dcerpc.KeyRead)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v", key, err)
 		}
-		defer h.Close()
-		pipe, err := h.OpenPipe(t.Context(), "winreg")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := dcerpc.NewClient(pipe)
-		if _, err := c.Bind(t.Context(), dcerpc.WINREG); err != nil {
-			t.Fatal(err)
-		}
-		r := dcerpc.WinregClient{Client: c}
-		root, err := r.OpenLocalMachine(t.Context(), dcerpc.KeyRead)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var walk func(key string)
-		walk = func(key string) {
-			k, err := r.OpenKey(t.Context(), root.Handle, strings.TrimPrefix(key, `HKLM\`), dcerpc.KeyRead)
+		var lines, kids []string
+		for i := uint32(0); ; i++ {
+			v, err := r.EnumValue(t.Context(), k.Handle, i, 4096)
 			if err != nil {
-				t.Fatalf("%s: %v", key, err)
+				break
 			}
-			var lines, kids []string
-			for i := uint32(0); ; i++ {
-				v, err := r.EnumValue(t.Context(), k.Handle, i, 4096)
-				if err != nil {
-					break
-				}
-				x := registry.Value{Type: registry.Type(*v.Value.Type), Data: v.Value.Data}
-				var shown any = x.Data
-				switch x.Type {
-				case registry.DWord:
-					shown, err = x.DWord()
-				case registry.SZ:
-					shown, err = x.Text()
-				case registry.MultiSZ:
-					shown, err = x.Strings()
-				}
-				if err != nil {
-					t.Fatalf("%s %s: %v", key, *v.Name.Value, err)
-				}
-				lines = append(lines, fmt.Sprintf("  %s %s %v\n", *v.Name.Value, x.Type, shown))
+			x := registry.Value{Type: registry.Type(*v.Value.Type), Data: v.Value.Data}
+			var shown any = x.Data
+			switch x.Type {
+			case registry.DWord:
+				shown, err = x.DWord()
+			case registry.SZ:
+				shown, err = x.Text()
+			case registry.MultiSZ:
+				shown, err = x.Strings()
 			}
-			for i := uint32(0); ; i++ {
-				kid, err := r.EnumKey(t.Context(), k.Handle, i)
-				if err != nil {
-					break
-				}
-				kids = append(kids, *kid.Name.Value)
+			if err != nil {
+				t.Fatalf("%s %s: %v", key, *v.Name.Value, err)
 			}
-			slices.Sort(lines)
-			slices.Sort(kids)
-			fmt.Fprintf(&b, "%s\n%s", key, strings.Join(lines, ""))
-			for _, kid := range kids {
-				walk(key + `\` + kid)
-			}
+			lines = append(lines, fmt.Sprintf("  %s %s %v\n", *v.Name.Value, x.Type, shown))
 		}
-		walk(lsa)
-		walk(lanman)
+		for i := uint32(0); ; i++ {
+			kid, err := r.EnumKey(t.Context(), k.Handle, i)
+			if err != nil {
+				break
+			}
+			kids = append(kids, *kid.Name.Value)
+		}
+		slices.Sort(lines)
+		slices.Sort(kids)
+		fmt.Fprintf(&b, "%s\n%s", key, strings.Join(lines, ""))
+		for _, kid := range kids {
+			walk(key + `\` + kid)
+		}
 	}
+	walk(lsa)
+	walk(lanman)
 	return b.String()
 }

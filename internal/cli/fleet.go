@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -121,6 +120,11 @@ func openStore(ctx context.Context, dsn string) (*store.Store, error) {
 // keyFile is in the state directory of the server. Workers are given a copy, if they need one.
 const keyFile = "fleet.key"
 
+// registerHome registers where the fleet's server keeps what is its own.
+func registerHome(s *pflag.FlagSet, f *placeFlags) {
+	s.StringVar(&f.state, "state", "", "the directory of the database, the key and the certificate (default: /var/lib/ipcguard/fleet as root, else below XDG_STATE_HOME; %ProgramData%\\ipcguard\\fleet)")
+}
+
 // home is the directory of the fleet's server, made where it is missing.
 func home(f *placeFlags) (string, error) {
 	dir, err := f.dir()
@@ -134,17 +138,6 @@ func home(f *placeFlags) (string, error) {
 		return "", fmt.Errorf("state directory: %w", err)
 	}
 	return dir, nil
-}
-
-// shortVersion is what the program calls itself to its server.
-func shortVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	version := buildLine(info, ok)
-	version = strings.TrimPrefix(version, "ipcguard ")
-	if i := strings.Index(version, " go1"); i >= 0 {
-		version = version[:i]
-	}
-	return version
 }
 
 // logons makes logons of stored credentials.

@@ -51,46 +51,54 @@ func find(t *testing.T, a *model.Audit, id string) model.Setting {
 // storeValues writes values into a Samba server's registry, which takes any type and enforces none.
 func storeValues(t *testing.T, address string, values ...registry.Value) {
 	t.Helper()
+	c, root, done := localMachine(t, address, 0x02000000)
+	defer done()
+	w := dcerpc.WinregWriter{Client: c}
+	for _, v := range values {
+		below := strings.TrimPrefix(registry.Canonical(v.Key), `HKLM\`)
+		parent := root
+		for part := range strings.SplitSeq(below, `\`) { // Samba makes one key at a time
+			k, err := w.CreateKey(t.Context(), parent, part, 0x02000000)
+			if err != nil {
+				t.Fatalf("%s: %v", below, err)
+			}
+			parent = k.Key
+		}
+		if err := w.SetValue(t.Context(), parent, v.Name, uint32(v.Type), v.Data); err != nil {
+			t.Fatalf("%s\\%s: %v", v.Key, v.Name, err)
+		}
+	}
+}
+
+// localMachine opens a server's registry as root, with this access, until done.
+func localMachine(t *testing.T, address string, access uint32) (c *dcerpc.Client, root dcerpc.Handle, done func()) {
+	t.Helper()
 	list, err := targets.Parse(t.Context(), []string{address}, targets.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for target := range list.All() {
-		h, err := open(t.Context(), target, func(targets.Target) (smb.Authenticator, error) {
-			return ntlm.NewUser("root", "", peer.Password, ntlm.Options{}), nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer h.Close()
-		pipe, err := h.OpenPipe(t.Context(), "winreg")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := dcerpc.NewClient(pipe)
-		if _, err := c.Bind(t.Context(), dcerpc.WINREG); err != nil {
-			t.Fatal(err)
-		}
-		root, err := dcerpc.WinregClient{Client: c}.OpenLocalMachine(t.Context(), 0x02000000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := dcerpc.WinregWriter{Client: c}
-		for _, v := range values {
-			below := strings.TrimPrefix(registry.Canonical(v.Key), `HKLM\`)
-			parent := root.Handle
-			for part := range strings.SplitSeq(below, `\`) { // Samba makes one key at a time
-				k, err := w.CreateKey(t.Context(), parent, part, 0x02000000)
-				if err != nil {
-					t.Fatalf("%s: %v", below, err)
-				}
-				parent = k.Key
-			}
-			if err := w.SetValue(t.Context(), parent, v.Name, uint32(v.Type), v.Data); err != nil {
-				t.Fatalf("%s\\%s: %v", v.Key, v.Name, err)
-			}
-		}
+	var target targets.Target
+	for target = range list.All() { // an address is one
 	}
+	h, err := open(t.Context(), target, func(targets.Target) (smb.Authenticator, error) {
+		return ntlm.NewUser("root", "", peer.Password, ntlm.Options{}), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipe, err := h.OpenPipe(t.Context(), "winreg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = dcerpc.NewClient(pipe)
+	if _, err := c.Bind(t.Context(), dcerpc.WINREG); err != nil {
+		t.Fatal(err)
+	}
+	opened, err := dcerpc.WinregClient{Client: c}.OpenLocalMachine(t.Context(), access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, opened.Handle, func() { h.Close() }
 }
 
 const (

@@ -62,7 +62,7 @@ func (a *app) serve() *cobra.Command {
 	}
 	s := c.Flags()
 	s.SortFlags = false
-	s.StringVar(&f.state, "state", "", "the directory of the database, the key and the certificate (default: /var/lib/ipcguard/fleet as root, else below XDG_STATE_HOME; %ProgramData%\\ipcguard\\fleet)")
+	registerHome(s, &f.placeFlags)
 	s.StringVar(&f.listen, "listen", "127.0.0.1:8443", "address of the page; only loopback unless told otherwise here")
 	s.StringVar(&f.url, "url", "", "the page's address as people reach it, for links in notifications")
 	s.StringVar(&f.cert, "tls-cert", "", "certificate chain (PEM), read again when it changes")

@@ -122,7 +122,7 @@ func (a *app) serveBackup() *cobra.Command {
 			return nil
 		},
 	}
-	f.register(c)
+	registerHome(c.Flags(), &f)
 	c.Flags().StringVar(&database, "database", "", "sqlite:FILE, where it is not in the state directory")
 	return c
 }
@@ -147,7 +147,7 @@ func (a *app) serveRestore() *cobra.Command {
 			return a.restore(c.Context(), args[0], path)
 		},
 	}
-	f.register(c)
+	registerHome(c.Flags(), &f)
 	c.Flags().StringVar(&database, "database", "", "sqlite:FILE, where it is not in the state directory")
 	return c
 }
@@ -226,7 +226,7 @@ func (a *app) servePassword() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, args []string) error { return a.setPassword(c.Context(), f, &place, args[0]) },
 	}
-	place.register(c)
+	registerHome(c.Flags(), &place)
 	c.Flags().StringVar(&f.database, "database", "", "as for serve; also from "+databaseVariable)
 	return c
 }

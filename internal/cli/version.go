@@ -22,6 +22,11 @@ func (a *app) version() *cobra.Command {
 }
 
 func buildLine(info *debug.BuildInfo, ok bool) string {
+	return fmt.Sprintf("ipcguard %s %s %s/%s", buildName(info, ok), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// buildName tells builds apart: the version, the commit, and whether it was changed.
+func buildName(info *debug.BuildInfo, ok bool) string {
 	version, commit, dirty := "unknown", "", ""
 	if ok {
 		if version = info.Main.Version; version == "" || version == "(devel)" {
@@ -36,7 +41,7 @@ func buildLine(info *debug.BuildInfo, ok bool) string {
 			}
 		}
 	}
-	return fmt.Sprintf("ipcguard %s%s%s %s %s/%s", version, commit, dirty, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return version + commit + dirty
 }
 
 func noArguments(_ *cobra.Command, args []string) error {

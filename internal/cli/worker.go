@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -69,7 +70,7 @@ func (a *app) runWorker(ctx context.Context, f *fleetFlags) error {
 
 // fleetOptions are what server and worker share.
 func (a *app) fleetOptions(f *fleetFlags) (fleet.Options, error) {
-	o := fleet.Options{Site: f.site, Name: f.name, Version: shortVersion(), Authenticate: logons{a}.authenticate}
+	o := fleet.Options{Site: f.site, Name: f.name, Version: buildName(debug.ReadBuildInfo()), Authenticate: logons{a}.authenticate}
 	var err error
 	if o.Scan, err = f.scan(); err != nil {
 		return o, err

@@ -41,6 +41,15 @@ type PostgresOptions struct {
 	Durable bool
 }
 
+// Databases are both kinds of database that a fleet may stand on, by the store's name for each: an empty one of the test's
+// own.
+func Databases() map[string]func(testing.TB) string {
+	return map[string]func(testing.TB) string{
+		"sqlite":   func(t testing.TB) string { return filepath.Join(t.TempDir(), "fleet.db") },
+		"postgres": Postgres,
+	}
+}
+
 // Postgres returns the address of an empty database of the test's own, on one server for all tests of the binary. The
 // database is dropped with the test.
 func Postgres(t testing.TB) string {

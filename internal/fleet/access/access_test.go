@@ -3,7 +3,6 @@ package access
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,23 +19,17 @@ const (
 	home  = "192.0.2.10"
 )
 
-// databases are the two kinds, each empty.
-var databases = map[string]func(t testing.TB) string{
-	store.KindSQLite:   func(t testing.TB) string { return filepath.Join(t.TempDir(), "fleet.db") },
-	store.KindPostgres: peer.Postgres,
-}
-
 // onBoth runs a test on SQLite and on a real PostgreSQL.
 func onBoth(t *testing.T, f func(t *testing.T, c *scene)) {
 	t.Helper()
-	for kind, dsn := range databases {
+	for kind, dsn := range peer.Databases() {
 		t.Run(kind, func(t *testing.T) { f(t, sceneOn(t, dsn(t))) })
 	}
 }
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	return sceneOn(t, databases[store.KindSQLite](t))
+	return sceneOn(t, peer.Databases()[store.KindSQLite](t))
 }
 
 // scene is an Access on a store of its own, with a clock that is moved by hand and one administrator.
@@ -114,7 +107,7 @@ func testSetup(t *testing.T, c *scene) {
 
 // A set-up link works once, the last one that was made alone, and not for a name or password that the rules refuse.
 func TestSetupLink(t *testing.T) {
-	for kind, dsn := range databases {
+	for kind, dsn := range peer.Databases() {
 		t.Run(kind, func(t *testing.T) { testSetupLink(t, dsn(t)) })
 	}
 }

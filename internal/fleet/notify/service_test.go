@@ -20,23 +20,17 @@ import (
 	"ipcguard/internal/store"
 )
 
-// databases are the two kinds, each empty.
-var databases = map[string]func(t testing.TB) string{
-	store.KindSQLite:   func(t testing.TB) string { return filepath.Join(t.TempDir(), "fleet.db") },
-	store.KindPostgres: peer.Postgres,
-}
-
 // onBoth runs a test on SQLite and on a real PostgreSQL.
 func onBoth(t *testing.T, f func(t *testing.T, c *scene)) {
 	t.Helper()
-	for kind, dsn := range databases {
+	for kind, dsn := range peer.Databases() {
 		t.Run(kind, func(t *testing.T) { f(t, sceneOn(t, dsn(t))) })
 	}
 }
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	return sceneOn(t, databases[store.KindSQLite](t))
+	return sceneOn(t, peer.Databases()[store.KindSQLite](t))
 }
 
 // scene is a service on a store of its own with a clock that stands, and a receiver that remembers.
