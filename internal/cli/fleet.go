@@ -172,7 +172,7 @@ func storedLogon(c store.Credential, opened []byte) (logonMaker, error) {
 			return ntlm.NewHash(who.user, who.domain, hash, ntlm.Options{}), nil
 		}, nil
 	case "keytab":
-		credentials, err := kerberos.FromKey(opened, c.Account)
+		credentials, err := kerberos.FromKeytab(opened, c.Account)
 		if err != nil {
 			return nil, err
 		}

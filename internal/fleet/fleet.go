@@ -179,9 +179,6 @@ func (f *Fleet) pollInterval() time.Duration {
 // Name is what this process is called among all workers.
 func (f *Fleet) Name() string { return f.o.Name }
 
-// Store is where the fleet keeps what it knows.
-func (f *Fleet) Store() *store.Store { return f.st }
-
 // now is the time as the store keeps it.
 func (f *Fleet) now() time.Time { return f.o.Clock().Truncate(time.Microsecond) }
 

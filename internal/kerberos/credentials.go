@@ -3,7 +3,6 @@ package kerberos
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"strconv"
@@ -81,22 +80,8 @@ func FromCache(name string) (_ *Credentials, err error) {
 // maxKeytab bounds a keytab: one with thousands of entries fits.
 const maxKeytab = 1 << 20
 
-// FromKeytab reads the key of a principal, user@REALM, from a file, and fetches its first ticket.
-func FromKeytab(path, principal string) (*Credentials, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("kerberos: keytab: %w", err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxKeytab+1))
-	if err != nil {
-		return nil, fmt.Errorf("kerberos: keytab: %w", err)
-	}
-	return FromKey(b, principal)
-}
-
-// FromKey is FromKeytab for the contents of a keytab file.
-func FromKey(b []byte, principal string) (_ *Credentials, err error) {
+// FromKeytab takes the key of a principal, user@REALM, from the contents of a keytab file, and fetches its first ticket.
+func FromKeytab(b []byte, principal string) (_ *Credentials, err error) {
 	defer guard(&err)
 	if len(b) > maxKeytab {
 		return nil, fmt.Errorf("kerberos: keytab: more than %d bytes", maxKeytab)

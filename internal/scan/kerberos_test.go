@@ -41,7 +41,13 @@ func TestKerberos(t *testing.T) {
 		want string
 	}{
 		{"cache", func() (*kerberos.Credentials, error) { return kerberos.FromCache("FILE:" + cache) }, "alice"},
-		{"keytab", func() (*kerberos.Credentials, error) { return kerberos.FromKeytab(keytab, "bob@"+peer.Realm) }, "bob"},
+		{"keytab", func() (*kerberos.Credentials, error) {
+			b, err := os.ReadFile(keytab)
+			if err != nil {
+				return nil, err
+			}
+			return kerberos.FromKeytab(b, "bob@"+peer.Realm)
+		}, "bob"},
 	} {
 		for _, dialect := range []smb.Dialect{0x0210, 0x0300, 0x0311} {
 			t.Run(c.name+"/"+dialect.String(), func(t *testing.T) {
