@@ -72,7 +72,7 @@ func (a *app) serve() *cobra.Command {
 	s.StringVar(&f.metrics, "metrics", "", "address of a listener of its own for Prometheus' /metrics; none unless given")
 	s.StringVar(&f.keep, "keep", "400d", "how long results are kept, such as 400d, or forever")
 	f.fleetFlags.register(s)
-	for _, sub := range []*cobra.Command{a.serveMigrate(), a.serveBackup(), a.serveRestore(), a.servePassword()} {
+	for _, sub := range []*cobra.Command{a.serveMigrate(), a.serveBackup(), a.serveRestore(), a.servePassword(), a.serveRekey()} {
 		sub.Long += exitHelp
 		c.AddCommand(sub)
 	}

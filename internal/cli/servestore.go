@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/store"
 )
@@ -273,6 +274,63 @@ func (a *app) setPassword(ctx context.Context, f *fleetFlags, place *placeFlags,
 		return errors.New("the two are not the same; nothing was changed")
 	}
 	return access.New(st, nil, nil).SetPassword(ctx, access.System(), user.ID, "", given[0])
+}
+
+const rekeyHelp = `Make a new key for stored credentials and the secrets of channels, and seal them all anew. Stop the server first, and give
+workers at other sites a copy of the new key file.
+
+The older keys stay in the file behind the new one: they open what is sealed in backups. With --forget they go, as they should when
+somebody may have read the file. Change the passwords too then: the new key does not help who was read already.
+`
+
+func (a *app) serveRekey() *cobra.Command {
+	f := &fleetFlags{}
+	var place placeFlags
+	var forget bool
+	c := &cobra.Command{
+		Use:   "rekey",
+		Short: "Seal stored credentials with a new key",
+		Long:  rekeyHelp,
+		Args:  noArguments,
+		RunE:  func(c *cobra.Command, _ []string) error { return a.rekey(c.Context(), f, &place, forget) },
+	}
+	c.Flags().SortFlags = false
+	registerHome(c.Flags(), &place)
+	c.Flags().StringVar(&f.database, "database", "", "as for serve; also from "+databaseVariable)
+	c.Flags().StringVar(&f.key, "key", "", "the key file (default "+keyFile+" in the state directory)")
+	c.Flags().BoolVar(&forget, "forget", false, "leave the older keys out of the file; older backups of the database keep secrets that nothing opens")
+	return c
+}
+
+func (a *app) rekey(ctx context.Context, f *fleetFlags, place *placeFlags, forget bool) error {
+	dir, err := home(place)
+	if err != nil {
+		return err
+	}
+	if f.key == "" {
+		f.key = filepath.Join(dir, keyFile)
+	}
+	dsn, err := f.address(filepath.Join(dir, databaseFile))
+	if err != nil {
+		return err
+	}
+	st, err := store.Open(ctx, dsn, store.Options{}) // fails while a server has the SQLite file
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	if err := st.CheckSchema(ctx); err != nil {
+		return err
+	}
+	n, err := fleet.Rekey(ctx, st, f.key, forget)
+	if err != nil {
+		return err
+	}
+	say(a.stdout, "%s has a new key; %d secrets were sealed anew", f.key, n)
+	if forget {
+		say(a.stdout, "the older keys are gone")
+	}
+	return nil
 }
 
 func oneFile(_ *cobra.Command, args []string) error {

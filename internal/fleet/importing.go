@@ -187,7 +187,7 @@ func (f *Fleet) importScan(ctx context.Context, site store.Site, b []byte) error
 		return err
 	}
 	quick := quickly(s)
-	r, err := f.ofScan(s, quick, append([]string{s.Target}, s.Aliases...), &p)
+	r, err := f.ofScan(s, f.reach.Scan(s), quick, append([]string{s.Target}, s.Aliases...), &p)
 	if err != nil {
 		return err
 	}

@@ -69,9 +69,8 @@ func identityOf(s *model.Server) string {
 	return shown(s.GUID + "/" + strings.ToLower(s.DNSName))
 }
 
-// ofScan makes a result of a scan.
-func (f *Fleet) ofScan(s *model.Scan, quick bool, names []string, p *past) (*store.Result, error) {
-	now := f.reach.Scan(s)
+// ofScan makes a result of a scan, which now is the short form of.
+func (f *Fleet) ofScan(s *model.Scan, now store.Snapshot, quick bool, names []string, p *past) (*store.Result, error) {
 	if quick {
 		now = drift.Quick(p.last, now)
 	}

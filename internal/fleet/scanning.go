@@ -291,7 +291,7 @@ func (j *job) judge(ctx context.Context, v *visit, s *model.Scan) error {
 			}
 		}
 	}
-	r, err := j.ofScan(s, j.run.Quick, v.names, &v.past)
+	r, err := j.ofScan(s, now, j.run.Quick, v.names, &v.past)
 	if err != nil {
 		return err
 	}

@@ -95,6 +95,7 @@ func (rec *recorder) record(ctx context.Context, r *Result) (bool, error) {
 	if r.Host.Address == "" || r.At.IsZero() {
 		return false, errors.New("a result needs an address and a time")
 	}
+	r.At = r.At.Truncate(time.Microsecond) // as the database keeps it: spans begin one after the other
 	if r.RunID != 0 {
 		n, err := rec.exec(ctx, `UPDATE units SET state = $3, ended = $4, worker = $5 WHERE run_id = $1 AND target_id = $2 AND state < 2`,
 			r.RunID, r.TargetID, UnitDone, r.At, r.Worker)

@@ -157,6 +157,25 @@ func TestClock(t *testing.T) {
 	})
 }
 
+// TestSameMicrosecond holds that two results within one microsecond, which is all that the database keeps, are both recorded.
+func TestSameMicrosecond(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		target := s.targets("a")[0]
+		var h Host
+		for i, verdict := range []model.Verdict{model.Exposed, model.Closed, model.Exposed} {
+			r := s.scan(s.run(RunScan), target, 1, verdict, "f1")
+			r.At = r.At.Add(time.Duration(i) * 300 * time.Nanosecond)
+			h = s.record(r)
+		}
+		s.consistent()
+		spans, err := s.Spans(s.ctx, h.ID, RunScan)
+		s.ok(err)
+		if len(spans) != 3 {
+			s.Errorf("%+v", spans)
+		}
+	})
+}
+
 // TestHostileNames holds that whatever a host calls itself is kept, found and told the same by both databases.
 func TestHostileNames(t *testing.T) {
 	onBoth(t, func(s *suite) {

@@ -261,13 +261,16 @@ func TestActsOfAdministrators(t *testing.T) {
 	if a := p.upload("/credentials", "", "", "name", "h", "kind", "hash", "account", "a", "value", "tooshort"); a.status != http.StatusUnprocessableEntity || strings.Contains(a.body, "tooshort") {
 		t.Errorf("a bad hash: %d", a.status)
 	}
+	if a := p.upload("/credentials", "k.keytab", "a letter", "name", "k", "kind", "keytab", "account", "svc@LAB"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "not a keytab") {
+		t.Errorf("a keytab that is none: %d", a.status)
+	}
 	if a := p.upload("/credentials", "k.keytab", "\x05\x02bytes", "name", "k", "kind", "keytab", "account", "svc@LAB"); a.status != http.StatusSeeOther {
 		t.Errorf("a keytab: %d", a.status)
 	}
 	p.done(fmt.Sprintf("/credentials/%d/delete", list[1].ID))
 
 	p.done("/channels", "kind", "webhook", "name", "chat", "url", "https://hooks.example.org/T0/secretpath", "key", "0123456789abcdef0123", "least", "medium", "kinds", "became-exposed", "enabled", "yes")
-	p.done("/channels", "kind", "email", "name", "mail", "server", "mail.example.org:25", "from", "a@example.org", "to", "b@example.org, c@example.org", "security", "starttls", "least", "", "digest", "@daily")
+	p.done("/channels", "kind", "email", "name", "mail", "server", "mail.example.org:25", "from", "a@example.org", "to", "b@example.org, c@example.org", "security", "starttls", "user", "guard", "password", secret, "least", "", "digest", "@daily")
 	p.done("/channels", "kind", "syslog", "name", "broken siem", "address", "siem.example.org:6514", "network", "tls", "format", "cef", "least", "high", "enabled", "yes")
 	p.refuses("/channels", "problem", "kind", "webhook", "name", "bad", "url", "gopher://x", "key", "0123456789abcdef0123", "least", "")
 	p.refuses("/channels", "problem", "kind", "email", "name", "bad", "least", "", "security", "tls", "digest", "whenever")
@@ -283,6 +286,12 @@ func TestActsOfAdministrators(t *testing.T) {
 		}
 		if c.Name == "mail" && !strings.Contains(body, "b@example.org, c@example.org") {
 			t.Error("the recipients are lost")
+		}
+		if c.Name == "mail" { // who moves it elsewhere does not get its password told
+			mail := []string{"name", "mail", "from", "a@example.org", "to", "b@example.org", "security", "starttls", "user", "guard", "least", "", "digest", "@weekly"}
+			p.done(fmt.Sprintf("/channels/%d", c.ID), append(mail, "server", "mail.example.org:25")...)
+			p.refuses(fmt.Sprintf("/channels/%d", c.ID), "belong together", append(mail, "server", "mail.example.com:25")...)
+			p.done(fmt.Sprintf("/channels/%d", c.ID), append(mail, "server", "mail.example.com:25", "password", secret)...)
 		}
 		if c.Name == "chat" { // saved again without secrets, it keeps them
 			p.done(fmt.Sprintf("/channels/%d", c.ID), "name", "chat 2", "least", "low", "enabled", "yes")

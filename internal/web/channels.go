@@ -110,7 +110,7 @@ func (v *visit) showChannel(c store.Channel, f *form, status int) error {
 		// the secrets: what is stored is never shown
 		"url":      f.Field("url", "Address", "https://… ; it is sealed, and never shown again. Empty keeps what is stored"),
 		"key":      f.Field("key", "Key of the signature", "16 characters at least; empty keeps what is stored"),
-		"password": f.Field("password", "Password", "Empty keeps what is stored"),
+		"password": f.Field("password", "Password", "Empty keeps what is stored, unless the server, its security, its certificate or the user changes"),
 		"enabled":  f.Field("enabled", "In force", ""),
 		"loopback": f.Field("loopback", "It may be on this machine", ""),
 		"security": f.Choose("security", "Security", "", []option{{Value: "starttls", Label: "STARTTLS"}, {Value: "tls", Label: "TLS"}, {Value: "none", Label: "none"}}),
@@ -198,17 +198,20 @@ func saveChannel(v *visit) error {
 			f.wrong("digest", plainError(err))
 		}
 	}
+	config, err := json.Marshal(channelConfig(c.Kind, f))
+	if err != nil {
+		return err
+	}
+	if c.ID != 0 {
+		secrets = secrets.Moved(c.Kind, c.Config, string(config))
+	}
+	c.Config = string(config)
 	for name, into := range map[string]*string{"url": &secrets.URL, "key": &secrets.Key, "password": &secrets.Password} {
 		if s := f.line(name); s != "" {
 			*into = s
 		}
 		f.Del(name)
 	}
-	config, err := json.Marshal(channelConfig(c.Kind, f))
-	if err != nil {
-		return err
-	}
-	c.Config = string(config)
 	if f.ok() {
 		if err := notify.Check(c.Kind, c.Config, secrets); err != nil {
 			var bad *notify.ConfigError

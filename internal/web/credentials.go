@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"ipcguard/internal/fleet"
 	"ipcguard/internal/store"
 )
 
@@ -33,9 +34,6 @@ func (v *visit) showCredentials(f *form, status int) error {
 	}})
 }
 
-// maxKeytab bounds a keytab: one with a thousand keys is some 100 KiB.
-const maxKeytab = 256 << 10
-
 func saveCredential(v *visit) error {
 	f, secret := newForm(nil), []byte(nil)
 	reader, err := v.r.MultipartReader()
@@ -50,11 +48,11 @@ func saveCredential(v *visit) error {
 		if err != nil {
 			return err
 		}
-		b, err := io.ReadAll(io.LimitReader(part, maxKeytab+1))
+		b, err := io.ReadAll(io.LimitReader(part, fleet.MaxKeytab+1))
 		switch {
 		case err != nil:
 			return err
-		case len(b) > maxKeytab:
+		case len(b) > fleet.MaxKeytab:
 			f.wrong(part.FormName(), "This is too long.")
 		case part.FormName() == "file":
 			if len(b) > 0 {
@@ -67,16 +65,15 @@ func saveCredential(v *visit) error {
 	c := store.Credential{Name: f.need("name"), Kind: f.choice("kind", "password", "hash", "keytab"), Account: f.need("account"), Created: v.now()}
 	value := strings.TrimRight(f.Get("value"), "\r\n")
 	f.Del("value") // it is not shown again, not even here
-	switch {
-	case c.Kind == "keytab" && secret == nil:
-		f.wrong("file", "Choose the keytab.")
-	case c.Kind == "hash" && !isHash(value):
-		f.wrong("value", "An NT hash has 32 hexadecimal digits.")
-	case c.Kind != "keytab" && value == "":
-		f.wrong("value", "This is needed.")
-	}
+	field := "file"
 	if c.Kind != "keytab" {
-		secret = []byte(value)
+		field, secret = "value", []byte(value)
+	}
+	switch err := fleet.CheckCredential(c.Kind, secret); {
+	case len(secret) == 0:
+		f.wrong(field, "This is needed.")
+	case err != nil:
+		f.wrong(field, sentence(err.Error()))
 	}
 	if !f.ok() {
 		return v.showCredentials(f, http.StatusUnprocessableEntity)
@@ -94,10 +91,6 @@ func saveCredential(v *visit) error {
 	}
 	v.act("credential.add", c.Name, c.Kind)
 	return v.done("/credentials", "The credential is sealed.")
-}
-
-func isHash(s string) bool {
-	return len(s) == 32 && strings.Trim(strings.ToLower(s), "0123456789abcdef") == ""
 }
 
 func deleteCredential(v *visit) error {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -90,6 +91,7 @@ type gate struct {
 	slots   chan struct{}
 	waiting chan struct{}
 	unknown hashed // what names without an account are held against
+	quiet   *time.Timer
 }
 
 // Bounds of the gate. Two at a time keep two cores busy; those who wait are served within some seconds, or told to come
@@ -98,18 +100,24 @@ const (
 	gateSlots   = 2
 	gateWaiting = 128
 	gateWait    = 10 * time.Second
+	// gateQuiet after the last hash its memory goes back to the system: a server that idles would keep it for minutes.
+	gateQuiet = 5 * time.Second
 )
 
 func newGate() gate {
 	g := gate{slots: make(chan struct{}, gateSlots), waiting: make(chan struct{}, gateWaiting)}
 	g.unknown = hashed{current, make([]byte, saltSize), make([]byte, hashSize)}
 	_, _ = rand.Read(g.unknown.sum) // it never fails; no password has a sum of 256 random bits
+	g.quiet = time.AfterFunc(gateQuiet, debug.FreeOSMemory)
 	return g
 }
 
 // enter waits for a slot. leave gives it back.
 func (g gate) enter(ctx context.Context) (leave func(), err error) {
-	leave = func() { <-g.slots }
+	leave = func() {
+		<-g.slots
+		g.quiet.Reset(gateQuiet)
+	}
 	select {
 	case g.slots <- struct{}{}:
 		return leave, nil

@@ -57,6 +57,20 @@ type Secrets struct {
 	Password string `json:"password,omitempty"` // e-mail
 }
 
+// Moved takes away what must be given again when a channel's settings change: whoever has a stored password sent to
+// another server, or without its protection, would be told it.
+func (s Secrets) Moved(kind, before, after string) Secrets {
+	var a, b EmailConfig
+	if kind != KindEmail {
+		return s
+	}
+	if json.Unmarshal([]byte(before), &a) != nil || json.Unmarshal([]byte(after), &b) != nil ||
+		a.Server != b.Server || a.Security != b.Security || a.User != b.User || a.CA != b.CA {
+		s.Password = ""
+	}
+	return s
+}
+
 // sender is one kind of channel, ready to send.
 type sender interface {
 	send(ctx context.Context, m *Message) error

@@ -90,9 +90,23 @@ func Rotate(path string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("secret: %w", err)
 	}
-	content := line(id)
-	for _, i := range old.identities {
-		content = append(content, line(i)...)
+	return replace(path, append([]*age.X25519Identity{id}, old.identities...))
+}
+
+// Forget leaves nothing but the newest identity in the file, and returns that key. What only older ones open is lost.
+func Forget(path string) (Key, error) {
+	old, err := Load(path)
+	if err != nil {
+		return Key{}, err
+	}
+	return replace(path, old.identities[:1])
+}
+
+// replace puts another key file in the place of the one that is there, in one step.
+func replace(path string, identities []*age.X25519Identity) (Key, error) {
+	var content []byte
+	for _, id := range identities {
+		content = append(content, line(id)...)
 	}
 	temp, err := writeBeside(path, content)
 	if err != nil {

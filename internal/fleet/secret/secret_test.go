@@ -115,7 +115,14 @@ func TestRotate(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	for range maxIdentities - 2 {
+	alone, err := Forget(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alone.Open(sealed); !errors.Is(err, ErrWrongKey) || !alone.Current(renewed) {
+		t.Errorf("the forgotten key still opens: %v", err)
+	}
+	for range maxIdentities - 1 {
 		if _, err := Rotate(path); err != nil {
 			t.Fatal(err)
 		}

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
+	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/notify"
 	"ipcguard/internal/fleet/when"
@@ -170,8 +170,8 @@ func saveChannel(c *call) (any, error) {
 		return nil, err
 	}
 	config := string(b.Config)
-	if moved(ch, config) {
-		secrets.Password = "" // whoever has it sent to another server would have it told
+	if ch.ID != 0 {
+		secrets = secrets.Moved(ch.Kind, ch.Config, config)
 	}
 	if s := b.Secrets; s != nil {
 		for _, part := range []struct{ to, from *string }{{&secrets.URL, &s.URL}, {&secrets.Key, &s.Key}, {&secrets.Password, &s.Password}} {
@@ -196,15 +196,6 @@ func saveChannel(c *call) (any, error) {
 		return nil, err
 	}
 	return shown(ch), c.act(action, ch.Name, ch.Kind)
-}
-
-// moved tells whether an e-mail channel would take its password elsewhere, or in another way.
-func moved(ch store.Channel, config string) bool {
-	var before, after notify.EmailConfig
-	if ch.ID == 0 || ch.Kind != notify.KindEmail || json.Unmarshal([]byte(ch.Config), &before) != nil || json.Unmarshal([]byte(config), &after) != nil {
-		return false
-	}
-	return before.Server != after.Server || before.Security != after.Security || before.User != after.User || before.CA != after.CA
 }
 
 func deleteChannel(c *call) (any, error) {
@@ -259,9 +250,6 @@ type credentialBody struct {
 	Keytab  []byte `json:"keytab,omitempty"`
 }
 
-// maxKeytab bounds a keytab in bytes: one with a thousand keys has some 100 KiB.
-const maxKeytab = 256 << 10
-
 func listCredentials(c *call) (any, error) { return all(c.store.Credentials(c.ctx())) }
 
 func saveCredential(c *call) (any, error) {
@@ -280,16 +268,12 @@ func saveCredential(c *call) (any, error) {
 	k.need("name", &b.Name)
 	k.need("account", &b.Account)
 	oneOf(&k, "kind", b.Kind, "password", "hash", "keytab")
-	secret := []byte(b.Secret)
-	switch {
-	case b.Kind == "keytab":
-		if secret = b.Keytab; len(secret) == 0 || len(secret) > maxKeytab {
-			k.wrong("keytab", "want the keytab in base64, %d bytes at most", maxKeytab)
-		}
-	case b.Kind == "hash" && (len(b.Secret) != 32 || strings.Trim(strings.ToLower(b.Secret), "0123456789abcdef") != ""):
-		k.wrong("secret", "an NT hash has 32 hexadecimal digits")
-	case b.Secret == "" || len(b.Secret) > 1024:
-		k.wrong("secret", "want the password, 1024 bytes at most")
+	secret, field := []byte(b.Secret), "secret"
+	if b.Kind == "keytab" {
+		secret, field = b.Keytab, "keytab"
+	}
+	if err := fleet.CheckCredential(b.Kind, secret); err != nil {
+		k.wrong(field, "%s", err)
 	}
 	if err := k.err(); err != nil {
 		return nil, err
