@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // tables are those of the store, in an order in which each row's references are there before it. A table with an id has a
@@ -187,7 +189,18 @@ func (q *Queries) page(ctx context.Context, table string, columns, keys []string
 	}, `SELECT `+strings.Join(columns, ", ")+` FROM `+table+w.String()+order, w.args...)
 }
 
+// insertRows writes rows as they were read. PostgreSQL takes them in a stream: millions of round trips take many minutes.
 func (q *Queries) insertRows(ctx context.Context, table string, columns []string, rows [][]any) error {
+	if q.pg {
+		for i, row := range rows {
+			var err error
+			if rows[i], err = encodeAll(row); err != nil {
+				return err
+			}
+		}
+		_, err := q.pgtx.CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromRows(rows))
+		return classify(err)
+	}
 	marks := make([]string, len(columns))
 	for i := range marks {
 		marks[i] = fmt.Sprintf("$%d", i+1)
