@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,5 +99,27 @@ func TestEveryPage(t *testing.T) {
 		if r.header.Get("Content-Security-Policy") != policy || r.header.Get("X-Content-Type-Options") != "nosniff" || r.header.Get("Cache-Control") == "" {
 			t.Errorf("%s: headers are missing: %v", path, r.header)
 		}
+	}
+}
+
+// TestReportOrder holds that a report lists the worst hosts first: by what was found, and then by the verdict.
+func TestReportOrder(t *testing.T) {
+	s := newTestSite(t)
+	plainSeed().fill(t, s.st)
+	body := s.login(store.RoleViewer).ok("/report")
+	_, body, found := strings.Cut(body, "Hosts, the worst first")
+	if !found {
+		t.Fatal("no hosts in the report")
+	}
+	last, worst := "", 0
+	for _, m := range regexp.MustCompile(`>(exposed|limited|inconclusive|unreachable|closed)<`).FindAllStringSubmatch(body, -1) {
+		at := slices.Index([]string{"exposed", "limited", "inconclusive", "unreachable", "closed"}, m[1])
+		if at < worst {
+			t.Fatalf("%s comes after %s", m[1], last)
+		}
+		last, worst = m[1], at
+	}
+	if last != "closed" {
+		t.Errorf("the last host is %q", last)
 	}
 }

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"net/url"
+	"slices"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
@@ -24,6 +26,9 @@ type reportView struct {
 
 // mostReported is how many hosts a report lists, the worst first. More belong into a file.
 const mostReported = 500
+
+// worstFirst orders hosts whose findings weigh the same: what is not known may be as bad as what is.
+var worstFirst = []model.Verdict{model.Exposed, model.Limited, model.VerdictInconclusive, "", model.Unreachable, model.Closed}
 
 func reportPage(v *visit) error {
 	ctx, q := v.ctx(), v.r.URL.Query()
@@ -52,6 +57,9 @@ func reportPage(v *visit) error {
 	if err != nil {
 		return err
 	}
+	slices.SortStableFunc(list, func(a, b store.Host) int {
+		return cmp.Or(b.Severity.Rank()-a.Severity.Rank(), slices.Index(worstFirst, a.Verdict)-slices.Index(worstFirst, b.Verdict))
+	})
 	for _, h := range list {
 		d.Hosts = append(d.Hosts, hostRow{h, cellsOf(h.Cells)})
 	}
