@@ -2,10 +2,12 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"ipcguard/internal/peer"
@@ -103,14 +105,47 @@ func applied(t *testing.T, out string) string {
 	return id
 }
 
-// buildProgram makes the program as make does, where the machine can see it.
-func buildProgram(t *testing.T, dir string) string {
-	t.Helper()
-	program := filepath.Join(dir, "ipcguard")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", program, "ipcguard/cmd/ipcguard")
+// builtIn is where builtProgram has put the program, if it has.
+var builtIn string
+
+// builtProgram is the program itself, linked once for all tests.
+var builtProgram = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "ipcguard-built")
+	if err != nil {
+		return "", err
+	}
+	builtIn = dir
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", dir, "ipcguard/cmd/ipcguard")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return filepath.Join(dir, "ipcguard"), nil
+})
+
+// buildProgram puts the program into a directory, of a machine that sees nothing else, for one.
+func buildProgram(t *testing.T, dir string) string {
+	t.Helper()
+	from, err := builtProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "ipcguard")
+	if err := os.Link(from, program); err != nil { // another file system
+		if out, err := exec.Command("cp", from, program).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
 	}
 	return program
+}
+
+// tests are all tests of the package, after which the program goes.
+type tests struct{ m *testing.M }
+
+func (t tests) Run() int {
+	code := t.m.Run()
+	if builtIn != "" {
+		os.RemoveAll(builtIn)
+	}
+	return code
 }

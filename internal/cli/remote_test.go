@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -221,12 +220,7 @@ func TestRemoteRegistryWithKerberos(t *testing.T) {
 		t.Skip("-short: a domain controller takes half a minute")
 	}
 	peer.Need(t, "samba-dc", "kinit")
-	program := filepath.Join(t.TempDir(), "ipcguard")
-	build := exec.Command("go", "build", "-o", program, "ipcguard/cmd/ipcguard")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	program := buildProgram(t, t.TempDir())
 	dc := peer.StartDC(t, "restrict anonymous = 2")
 	conf, cache := filepath.Join(dc.Client.Dir, "krb5.conf"), filepath.Join(dc.Client.Dir, "alice.cache")
 	text := "[libdefaults]\n default_realm = " + peer.Realm + "\n dns_lookup_kdc = false\n[realms]\n " + peer.Realm + " = {\n  kdc = " + peer.DCAddress + "\n }\n"

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
+	"ipcguard/internal/smbtest"
+)
+
+// TestServeUnit runs the fleet's server from its own unit, under a real systemd with all that the unit takes away: it
+// scans, keeps its state over a restart, and has no right that it does not need.
+func TestServeUnit(t *testing.T) {
+	text, err := os.ReadFile("../../docs/ipcguard-serve.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const address = "127.48.4.1:8443"
+	system := peer.StartSystem(t, peer.NewMachine(t, peer.MachineOptions{}), nil)
+	do := func(name string, args ...string) string {
+		t.Helper()
+		out, err := system.Command(t.Context(), name, args...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	program := buildProgram(t, system.Machine.Dir)
+	do("cp", program, "/run/ipcguard") // the unit's own place belongs to the outer system
+	unit := strings.Replace(string(text), "ExecStart=/usr/local/bin/ipcguard serve ", "ExecStart=/run/ipcguard serve --listen "+address+" ", 1)
+	if unit == string(text) {
+		t.Fatal("the unit starts something else")
+	}
+	unit = strings.Replace(unit, "[Install]", "StandardError=append:/run/serve.log\n[Install]", 1) // there is no journal
+	if err := os.WriteFile(filepath.Join(system.Units, "ipcguard-serve.service"), []byte(unit), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	do("systemctl", "daemon-reload")
+	show := func(property string) string {
+		return do("systemctl", "show", "--value", "-p", property, "ipcguard-serve")
+	}
+	s := &fleetServer{url: "https://" + address}
+	t.Cleanup(func() {
+		if t.Failed() {
+			out, _ := system.Command(t.Context(), "cat", "/run/serve.log").CombinedOutput()
+			t.Logf("the server said:\n%s", out)
+		}
+	})
+	ready := func(p *visitor) {
+		t.Helper()
+		until(t, func() error {
+			r, err := p.http.Get(s.url + "/readyz")
+			if err != nil {
+				return err
+			}
+			defer r.Body.Close()
+			if r.StatusCode != http.StatusOK {
+				return errors.New(r.Status)
+			}
+			return nil
+		})
+	}
+	do("systemctl", "start", "ipcguard-serve")
+	p := s.page(t)
+	ready(p)
+	_, rest, _ := strings.Cut(do("cat", "/run/serve.log"), "/setup?token=")
+	s.token, _, _ = strings.Cut(rest, "\n")
+
+	status := do("cat", fmt.Sprintf("/proc/%s/status", show("MainPID")))
+	for _, want := range []string{"CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"} {
+		if !strings.Contains(status, want) {
+			t.Errorf("the process has not %q:\n%s", want, status)
+		}
+	}
+	if strings.Contains(status, "Uid:\t0\t") {
+		t.Error("the process is root's")
+	}
+
+	host, err := smbtest.NewHost("winxp", "PRACTICE1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	practice, err := smbtest.Start("127.48.4.2:0", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer practice.Close()
+	p.post(t, "/setup", url.Values{"token": {s.token}, "name": {"ada"}, "new": {"correct horse battery"}, "again": {"correct horse battery"}})
+	p.post(t, "/targets", url.Values{"spec": {practice.Address()}, "site": {"1"}, "criticality": {"normal"}, "enabled": {"on"}})
+	run := p.run(t, url.Values{"kind": {"scan"}})
+	p.until(t, "the scan", func() bool { return runEnded(p.get(t, run)) })
+
+	do("systemctl", "restart", "ipcguard-serve")
+	ready(p)
+	if list := p.hosts(t, ""); len(list) != 1 || list[0].Verdict != model.Exposed { // its session is kept, too
+		t.Errorf("after a restart: %+v", list)
+	}
+	do("systemctl", "stop", "ipcguard-serve")
+	if got := show("Result"); got != "success" {
+		t.Errorf("told to stop, it ended with %s", got)
+	}
+}
