@@ -58,6 +58,8 @@ func encode(v any) (any, error) {
 		return code(unitStates, v)
 	case ids:
 		return v.encoded()
+	case array:
+		return v.of, nil
 	case []string, []int64, []EventKind, Selector:
 		b, err := json.Marshal(v)
 		return string(b), err

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -199,35 +201,80 @@ func (l lite) write(ctx context.Context, query string, args ...any) (rows, error
 	return liteRows{r}, err
 }
 
-// liteTx is a transaction of SQLite. A statement that comes twice is prepared: preparing costs more than running most.
+// liteTx is a transaction of SQLite.
 type liteTx struct {
-	tx    *sql.Tx
-	known map[string]*sql.Stmt
+	tx       *sql.Tx
+	prepared *prepared
+	known    map[string]*sql.Stmt // of this transaction; nil where the statement came once and is not prepared
 }
 
-func (l *liteTx) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+// prepare returns a statement to run, or nil where it is not worth preparing: it comes for the first time.
+func (l *liteTx) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	stmt, seen := l.known[query]
-	if !seen {
-		if len(l.known) < maxPrepared {
-			l.known[query] = nil
-		}
-		return nil, nil
+	if stmt != nil {
+		return stmt, nil
 	}
-	if stmt == nil {
-		var err error
-		if stmt, err = l.tx.PrepareContext(ctx, query); err != nil {
-			return nil, err
-		}
+	var err error
+	if kept := l.prepared.take(query); kept != nil {
+		stmt = l.tx.StmtContext(ctx, kept)
+	} else if seen {
+		stmt, err = l.tx.PrepareContext(ctx, query)
+	}
+	if err == nil && (stmt != nil || len(l.known) < maxPrepared) {
 		l.known[query] = stmt
 	}
-	return stmt, nil
+	return stmt, err
 }
 
-// maxPrepared bounds the statements that a transaction keeps: the store has fewer that are always the same.
+// prepared are the statements of SQLite's writer that come again and again. Preparing one takes longer than running most.
+type prepared struct {
+	mu   sync.Mutex
+	kept map[string]*sql.Stmt
+	seen map[string]bool // once or more, and not prepared yet
+	due  []string        // twice: prepared before the next transaction begins
+}
+
+// maxPrepared bounds the statements that are kept, by a transaction or by the writer: the store has fewer that are always the
+// same.
 const maxPrepared = 200
 
+// take returns a statement that is prepared. One that is not is remembered, and prepared when it was asked for twice.
+func (p *prepared) take(query string) *sql.Stmt {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if stmt := p.kept[query]; stmt != nil {
+		return stmt
+	}
+	if len(p.seen) >= maxPrepared { // most of them never come again
+		clear(p.seen)
+	}
+	if p.seen[query] && len(p.kept)+len(p.due) < maxPrepared && !slices.Contains(p.due, query) {
+		p.due = append(p.due, query)
+	}
+	p.seen[query] = true
+	return nil
+}
+
+// catchUp prepares what is due. No transaction may be open by the one who calls: there is one writer.
+func (p *prepared) catchUp(ctx context.Context, writer *sql.DB) error {
+	p.mu.Lock()
+	due := p.due
+	p.due = nil
+	p.mu.Unlock()
+	for _, query := range due {
+		stmt, err := writer.PrepareContext(ctx, query)
+		if err != nil {
+			return err
+		}
+		p.mu.Lock()
+		p.kept[query] = stmt
+		p.mu.Unlock()
+	}
+	return nil
+}
+
 func (l *liteTx) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	stmt, err := l.prepared(ctx, query)
+	stmt, err := l.prepare(ctx, query)
 	switch {
 	case err != nil:
 		return 0, err
@@ -238,7 +285,7 @@ func (l *liteTx) exec(ctx context.Context, query string, args ...any) (int64, er
 }
 
 func (l *liteTx) read(ctx context.Context, query string, args ...any) (rows, error) {
-	stmt, err := l.prepared(ctx, query)
+	stmt, err := l.prepare(ctx, query)
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,59 @@ func (q *Queries) insertDocument(ctx context.Context, seq *int64, hostID int64, 
 		hostID, kind, at, q.st.packer.pack(document))
 }
 
+// keptBytes is about how much of documents is written by one statement.
+const keptBytes = 4 << 20
+
+// keepDocument keeps a result's document for the end.
+func (rec *recorder) keepDocument(r *Result) error {
+	if r.Document == nil {
+		return nil
+	}
+	if len(r.Document) > maxDocument {
+		return errTooLarge
+	}
+	key := hostKind{r.HostID, r.Kind}
+	rec.documents[key]++
+	rec.kept = append(rec.kept, numbered{r, rec.documents[key]})
+	return nil
+}
+
+// numbered is a result with its document's number.
+type numbered struct {
+	*Result
+	seq int64
+}
+
+// writeDocuments writes the last two of a host and kind, and removes those that were the last two.
+func (rec *recorder) writeDocuments(ctx context.Context) error {
+	gone := &values{columns: "host bigint, kind text, seq bigint"}
+	body := &values{columns: "host bigint, kind text, seq bigint, at bigint, body bytea"}
+	size := 0
+	write := func() error {
+		defer func() { body.rows, size = nil, 0 }()
+		return rec.change(ctx, body, `INSERT INTO documents (host_id, kind, seq, at, body) SELECT v.host, v.kind, v.seq, v.at, v.body FROM v`)
+	}
+	for _, d := range rec.kept {
+		if d.seq > 2 {
+			gone.add(d.HostID, string(d.Kind), d.seq-2)
+		}
+		if d.seq < rec.documents[hostKind{d.HostID, d.Kind}]-1 {
+			continue // two came after it
+		}
+		packed := rec.st.packer.pack(d.Document)
+		body.add(d.HostID, string(d.Kind), d.seq, d.At, packed)
+		if size += len(packed); size >= keptBytes {
+			if err := write(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := write(); err != nil {
+		return err
+	}
+	return rec.change(ctx, gone, `DELETE FROM documents WHERE (host_id, kind, seq) IN (SELECT v.host, v.kind, v.seq FROM v)`)
+}
+
 // Document is a host's last document of a kind, and of when it is.
 func (q *Queries) Document(ctx context.Context, hostID int64, kind string) ([]byte, time.Time, error) {
 	return q.document(ctx, hostID, kind, 0)

@@ -18,6 +18,8 @@ func (q *Queries) AddEvents(ctx context.Context, events []Event) error {
 			}
 		}
 		sites := map[string]int64{}
+		v := &values{columns: "at bigint, host bigint, site bigint, run bigint, severity bigint, excepted bigint, exception bigint, kind text, " +
+			"name text, subject text, was text, became text, text text"}
 		for i := range events {
 			e := &events[i]
 			if e.At.IsZero() {
@@ -31,13 +33,15 @@ func (q *Queries) AddEvents(ctx context.Context, events []Event) error {
 				}
 				site, sites[e.Site] = s.ID, s.ID
 			}
-			if err := q.insert(ctx, &e.ID, `INSERT INTO events (at, host_id, site_id, run_id, severity, excepted, exception, kind, host,
-				subject, was, became, text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`,
-				e.At, e.HostID, site, e.RunID, e.Severity, e.Excepted, e.Exception, e.Kind, e.Host, e.Subject, e.Before, e.After, e.Text); err != nil {
-				return err
-			}
+			v.add(e.At, e.HostID, site, e.RunID, e.Severity, e.Excepted, e.Exception, e.Kind, e.Host, e.Subject, e.Before, e.After, e.Text)
 		}
-		return nil
+		ids, err := q.insertAll(ctx, v, `INSERT INTO events (at, host_id, site_id, run_id, severity, excepted, exception, kind, host,
+			subject, was, became, text) SELECT v.at, v.host, v.site, v.run, v.severity, v.excepted, v.exception, v.kind, v.name,
+			v.subject, v.was, v.became, v.text FROM v ORDER BY v.n RETURNING id`)
+		for i, id := range ids {
+			events[i].ID = id
+		}
+		return err
 	})
 }
 

@@ -170,6 +170,9 @@ func (q *Queries) coverAll(ctx context.Context, finding string) error {
 	w.and(`ended = 0`)
 	w.and(`finding = ?`, finding)
 	w.parts = append(w.parts, `exception <> `+cover)
+	if err := q.lockHosts(ctx, `id IN (SELECT host_id FROM findings`+w.String()+`)`, w.args...); err != nil {
+		return err
+	}
 	if _, err := q.exec(ctx, `UPDATE findings SET exception = `+cover+w.String(), w.args...); err != nil {
 		return err
 	}

@@ -191,6 +191,25 @@ func (q *Queries) CellCounts(ctx context.Context, f HostFilter) (map[model.Discl
 	return counts, err
 }
 
+// locked is the end of a question about rows of a table that nobody else shall change until the transaction ends. SQLite has
+// one writer.
+func (q *Queries) locked(table string) string {
+	if !q.pg {
+		return ""
+	}
+	return " FOR NO KEY UPDATE OF " + table
+}
+
+// lockHosts lets nobody else record for hosts until the transaction ends. Whoever changes more of a host than its own row, as
+// its spans and findings, locks it first; hosts are locked in the order of their IDs. Then nobody waits in a circle.
+func (q *Queries) lockHosts(ctx context.Context, which string, args ...any) error {
+	if !q.pg {
+		return nil
+	}
+	_, err := q.exec(ctx, `SELECT id FROM hosts WHERE `+which+` ORDER BY id`+q.locked("hosts"), args...)
+	return err
+}
+
 // refreshHost takes over what a host's targets say of it: all tags, the first owner, the highest criticality. A host that
 // no target leads to keeps what it has.
 func (q *Queries) refreshHost(ctx context.Context, hostID int64) error {

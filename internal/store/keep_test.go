@@ -57,12 +57,19 @@ func (s *suite) dump(st *Store) map[string][][]any {
 		s.ok(err)
 		rows, err := st.page(s.ctx, t.name, columns, strings.Split(t.key, ", "), nil)
 		s.ok(err)
-		if len(rows) == 0 {
-			s.Errorf("%s has no rows: the test fills too little", t.name)
-		}
 		all[t.name] = append(rows, []any{fmt.Sprint(columns)})
 	}
 	return all
+}
+
+// filled holds that there is a row in every table, or the test fills too little.
+func (s *suite) filled(all map[string][][]any) {
+	s.Helper()
+	for name, rows := range all {
+		if len(rows) < 2 { // the names of the columns are one
+			s.Errorf("%s has no rows", name)
+		}
+	}
 }
 
 // TestCopy carries a database to the other kind and back, and compares every row of every table.
@@ -81,6 +88,7 @@ func TestCopy(t *testing.T) {
 		progress := map[string]int64{}
 		s.ok(Copy(s.ctx, s.Store, there.Store, func(table string, rows int64) { progress[table] = rows }))
 		want := s.dump(s.Store)
+		s.filled(want)
 		if diff := cmp.Diff(want, s.dump(there.Store)); diff != "" {
 			s.Errorf("there (-want +got):\n%s", diff)
 		}
@@ -118,6 +126,7 @@ func TestBackup(t *testing.T) {
 		s.Errorf("%v, %v", info.Mode(), err)
 	}
 	want := s.dump(s.Store)
+	s.filled(want)
 	s.record(s.scan(Run{}, Target{}, 77, model.Exposed))
 	restored := s.open(path)
 	s.ok(restored.CheckSchema(s.ctx))

@@ -14,7 +14,10 @@ func (q *Queries) MergeHosts(ctx context.Context, keep, gone int64) error {
 		return errors.New("store: a host cannot be merged with itself")
 	}
 	return q.atomic(ctx, func(q *Queries) error {
-		a, err := q.Host(ctx, min(keep, gone)) // one order for the rows' locks
+		if err := q.lockHosts(ctx, `id IN ($1, $2)`, keep, gone); err != nil {
+			return err
+		}
+		a, err := q.Host(ctx, min(keep, gone))
 		if err != nil {
 			return err
 		}

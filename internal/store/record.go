@@ -2,14 +2,11 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"ipcguard/internal/model"
 )
 
 // recordBatch is how many results are recorded in one transaction: enough that its cost does not count, few enough that
@@ -37,30 +34,19 @@ func (q *Queries) RecordResult(ctx context.Context, r *Result) (bool, error) {
 }
 
 // RecordResults records many results like [Queries.RecordResult], 500 in a transaction, and says how many were recorded. IDs
-// and HostIDs are filled in for those.
+// and HostIDs are filled in for those. The same unit, target or host may come several times: it is as if they were recorded
+// one after the other, by address and, at one address, in their order.
 func (q *Queries) RecordResults(ctx context.Context, results []*Result) (int, error) {
 	total := 0
 	for part := range slices.Chunk(results, recordBatch) {
-		// All transactions touch hosts in one order: they wait for one another, but not in a circle.
+		// All transactions make hosts in one order: they wait for one another, but not in a circle.
 		part = slices.Clone(part)
 		slices.SortStableFunc(part, func(a, b *Result) int { return strings.Compare(a.Host.Address, b.Host.Address) })
 		n := 0
 		err := q.atomic(ctx, func(q *Queries) error {
-			rec := &recorder{
-				Queries: q, snapshots: map[[16]byte]int64{}, sets: map[string]int64{}, postures: map[[16]byte]posture{},
-				runs: map[runShard]*tally{}, trend: map[trendKey]*tally{},
-			}
-			n = 0
-			for _, r := range part {
-				done, err := rec.record(ctx, r)
-				if err != nil {
-					return fmt.Errorf("store: recording %s: %w", r.Host.Address, err)
-				}
-				if done {
-					n++
-				}
-			}
-			return rec.flush(ctx)
+			var err error
+			n, err = newRecorder(q).recordAll(ctx, part)
+			return err
 		})
 		if err != nil {
 			return total, err
@@ -68,6 +54,28 @@ func (q *Queries) RecordResults(ctx context.Context, results []*Result) (int, er
 		total += n
 	}
 	return total, nil
+}
+
+// recorder is one transaction of results. What they need to know is read at its beginning, for all of them; what most of
+// them write is kept until its end, and then written for all of them. What few write is written at once.
+type recorder struct {
+	*Queries
+	known
+	sets     map[string]int64
+	postures map[[16]byte]posture
+	runs     map[runShard]*tally
+	trend    map[trendKey]*tally
+
+	ended    values          // units
+	led      map[int64]int64 // targets whose host is another now
+	seen     map[int64]bool  // hosts, and those of them that were audited
+	audited  map[int64]bool
+	named    map[int64]map[hostName]calledSo
+	spanning []*span
+	kept     []numbered // with documents
+	recorded []*Result
+	showed   []int64 // their snapshots
+	events   []Event
 }
 
 type runShard struct {
@@ -80,103 +88,101 @@ type trendKey struct {
 	shard     int
 }
 
-// recorder is one transaction of results: what many of them share is looked up once and counted at the end.
-type recorder struct {
-	*Queries
-	snapshots map[[16]byte]int64
-	sets      map[string]int64
-	postures  map[[16]byte]posture
-	runs      map[runShard]*tally
-	trend     map[trendKey]*tally
-	events    []Event
+func newRecorder(q *Queries) *recorder {
+	return &recorder{
+		Queries: q, known: newKnown(), sets: map[string]int64{}, postures: map[[16]byte]posture{}, runs: map[runShard]*tally{},
+		trend: map[trendKey]*tally{}, seen: map[int64]bool{}, audited: map[int64]bool{}, named: map[int64]map[hostName]calledSo{},
+		ended: values{columns: "run bigint, target bigint, at bigint, worker text"}, led: map[int64]int64{},
+	}
 }
 
-func (rec *recorder) record(ctx context.Context, r *Result) (bool, error) {
-	if r.Host.Address == "" || r.At.IsZero() {
-		return false, errors.New("a result needs an address and a time")
+func (rec *recorder) recordAll(ctx context.Context, results []*Result) (int, error) {
+	for _, r := range results {
+		if r.Host.Address == "" || r.At.IsZero() {
+			return 0, fmt.Errorf("store: recording %q: a result needs an address and a time", r.Host.Address)
+		}
+		r.At = r.At.Truncate(time.Microsecond) // as the database keeps it: spans begin one after the other
 	}
-	r.At = r.At.Truncate(time.Microsecond) // as the database keeps it: spans begin one after the other
-	if r.RunID != 0 {
-		n, err := rec.exec(ctx, `UPDATE units SET state = $3, ended = $4, worker = $5 WHERE run_id = $1 AND target_id = $2 AND state < 2`,
-			r.RunID, r.TargetID, UnitDone, r.At, r.Worker)
-		if err != nil || n == 0 {
-			return false, err
+	if err := rec.lookUp(ctx, results); err != nil {
+		return 0, fmt.Errorf("store: recording %d results: %w", len(results), err)
+	}
+	for _, r := range results {
+		if err := rec.record(ctx, r); err != nil {
+			return 0, fmt.Errorf("store: recording %s: %w", r.Host.Address, err)
 		}
 	}
-	target, err := rec.targetOf(ctx, r)
+	if err := rec.flush(ctx); err != nil {
+		return 0, fmt.Errorf("store: recording %d results: %w", len(results), err)
+	}
+	return len(rec.recorded), nil
+}
+
+func (rec *recorder) record(ctx context.Context, r *Result) error {
+	if r.RunID != 0 && !rec.units[unitOf(r)] {
+		return nil
+	}
+	target, err := rec.placeOf(r)
 	if err != nil {
-		return false, err
+		return err
 	}
-	old, err := rec.HostByAddress(ctx, target.site, r.Host.Address)
-	isNew := errors.Is(err, ErrNotFound)
-	if err != nil && !isNew {
-		return false, err
+	old, isNew := Host{}, true
+	if h := rec.hostAt(target.site, r); h != nil {
+		old, isNew = *h, false
 	}
-	if r.RunID == 0 && !isNew {
-		var n int
-		if err := rec.one(ctx, []any{&n}, `SELECT count(*) FROM results WHERE host_id = $1 AND at = $2 AND kind = $3`, old.ID, r.At, r.Kind); err != nil {
-			return false, err
-		}
-		if n > 0 {
-			return false, nil
-		}
+	if r.RunID == 0 && !isNew && rec.results[timeOf(r, old.ID)] {
+		return nil
 	}
 	host := old.with(r)
 	host.SiteID = target.site
 	if isNew {
-		host.Tags, host.Owner, host.Criticality = normalTags(r.Host.Tags), clean(r.Host.Owner), r.Host.Criticality
-		if target.found { // what refreshHost would take over
-			host.Tags, host.Owner, host.Criticality = target.tags, target.owner, target.criticality
-		}
-		if err := rec.insertHost(ctx, &host, r); err != nil {
-			return false, err
+		if err := rec.insertHost(ctx, &host, target, r); err != nil {
+			return err
 		}
 	}
 	r.HostID = host.ID
 	if err := rec.recordNames(ctx, &host, r, isNew); err != nil {
-		return false, err
+		return err
 	}
-	snapshot, err := rec.saveSnapshot(ctx, r.Snapshot, rec.snapshots)
+	snapshot, err := rec.saveSnapshot(ctx, rec.canonical[r], rec.snapshots)
 	if err != nil {
-		return false, err
+		return err
 	}
 	changed, err := rec.recordSpan(ctx, r, snapshot)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if changed {
 		host.LastChanged = r.At
 	}
 	if !isNew {
 		if err := rec.updateHost(ctx, &old, &host); err != nil {
-			return false, err
+			return err
 		}
 	}
-	if target.found && target.host != host.ID {
-		if _, err := rec.exec(ctx, `UPDATE targets SET host_id = $2 WHERE id = $1`, r.TargetID, host.ID); err != nil {
-			return false, err
-		}
-		if err := rec.refreshHost(ctx, host.ID); err != nil {
-			return false, err
-		}
+	rec.hosts[host.ID] = &host
+	if err := rec.lead(ctx, r, target, isNew); err != nil {
+		return err
 	}
-	if r.Document != nil {
-		if err := rec.SaveDocument(ctx, host.ID, string(r.Kind), r.At, r.Document); err != nil {
-			return false, err
-		}
+	if err := rec.keepDocument(r); err != nil {
+		return err
 	}
-	if err := rec.insert(ctx, &r.ID, `INSERT INTO results (host_id, at, run_id, target_id, kind, verdict, partial, duration_ms, requests,
-		snapshot_id, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`,
-		host.ID, r.At, r.RunID, r.TargetID, r.Kind, r.Verdict, r.Partial, r.DurationMS, r.Requests, snapshot, r.Reason); err != nil {
-		return false, err
+	if r.RunID != 0 {
+		delete(rec.units, unitOf(r))
+		rec.ended.add(r.RunID, r.TargetID, r.At, r.Worker)
 	}
+	rec.results[timeOf(r, host.ID)] = true
+	rec.recorded, rec.showed = append(rec.recorded, r), append(rec.showed, snapshot)
 	for _, e := range r.Events {
 		e.HostID, e.RunID = host.ID, r.RunID
 		e.Host, e.Site = orElse(e.Host, host.Name), orElse(e.Site, target.siteName)
 		rec.events = append(rec.events, e)
 	}
 	rec.tally(r, &old, &host, isNew)
-	return true, nil
+	return nil
+}
+
+func timeOf(r *Result, host int64) hostKindTime {
+	return hostKindTime{hostKind{host, r.Kind}, r.At.UnixMicro()}
 }
 
 func orElse(a, b string) string {
@@ -186,225 +192,62 @@ func orElse(a, b string) string {
 	return b
 }
 
-// place is where a result belongs.
-type place struct {
-	site     int64
-	siteName string
-	host     int64 // that its target had before
-	found    bool  // the target is there
-
-	tags        []string // of the target
-	owner       string
-	criticality Criticality
-}
-
-func (rec *recorder) targetOf(ctx context.Context, r *Result) (place, error) {
-	var p place
-	if r.TargetID != 0 {
-		err := rec.one(ctx, []any{&p.site, &p.siteName, &p.host, &p.tags, &p.owner, &p.criticality}, `SELECT t.site_id, s.name,
-			COALESCE(t.host_id, 0), t.tags, t.owner, t.criticality FROM targets t
-			JOIN sites s ON s.id = t.site_id WHERE t.id = $1`, r.TargetID)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return p, err
-		}
-		if p.found = err == nil; p.found {
-			return p, nil
-		}
-	}
-	site, err := rec.Site(ctx, r.Host.SiteID)
-	if err != nil {
-		return p, fmt.Errorf("its site: %w", err)
-	}
-	return place{site: site.ID, siteName: site.Name}, nil
-}
-
-// with is the host after a result. What the store keeps itself stays as it was.
-func (h Host) with(r *Result) Host {
-	n := r.Host
-	set := func(p *string, v string, overwrite bool) {
-		if v != "" && (overwrite || *p == "") {
-			*p = v
-		}
-	}
-	scan := r.Kind != RunAudit && r.Verdict != model.Unreachable
-	set(&h.Name, clean(n.Name), scan)
-	set(&h.OS, clean(n.OS), scan)
-	set(&h.System, clean(n.System), scan)
-	set(&h.Identity, clean(n.Identity), scan)
-	if n.SameAs != 0 {
-		h.SameAs = n.SameAs
-	}
-	if r.Kind != RunAudit {
-		h.Verdict = r.Verdict
-	}
-	if scan {
-		set(&h.Signing, clean(n.Signing), true)
-		if n.Cells != "" {
-			h.Cells = n.Cells
-		}
-		h.SMB1 = n.SMB1
-	}
-	h.LastSeen = r.At
-	if r.Kind == RunAudit {
-		h.LastAudit = r.At
-	}
-	return h
-}
-
-func (rec *recorder) insertHost(ctx context.Context, h *Host, r *Result) error {
-	h.Address = clean(r.Host.Address)
-	h.Name = orElse(h.Name, h.Address)
-	h.FirstSeen, h.LastChanged = r.At, r.At
-	if err := rec.insert(ctx, &h.ID, `INSERT INTO hosts (site_id, verdict, severity, findings, excepted, criticality, smb1, posture_id, cells,
-		first_seen, last_seen, last_changed, last_audit, owner, sort_name, search, address, name, identity, same_as, tags, system, os, signing)
-		VALUES ($1, $2, 0, 0, 0, $3, $4, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-		ON CONFLICT (site_id, address) DO NOTHING RETURNING id`,
-		h.SiteID, h.Verdict, h.Criticality, h.SMB1, h.Cells, h.FirstSeen, h.LastSeen, h.LastChanged, h.LastAudit, h.Owner, sortName(h),
-		searchText(h, nil), h.Address, h.Name, h.Identity, h.SameAs, h.Tags, h.System, h.OS, h.Signing); err != nil {
-		if errors.Is(err, ErrConflict) { // another worker made it in this moment
-			return fmt.Errorf("%w: %w", ErrUnavailable, errAgain)
-		}
-		return err
-	}
-	if _, err := rec.exec(ctx, `INSERT INTO addresses (site_id, address, host_id) VALUES ($1, $2, $3)`, h.SiteID, h.Address, h.ID); err != nil {
-		return err
-	}
-	return rec.insertTags(ctx, `INSERT INTO host_tags (tag, host_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, h.ID, h.Tags)
-}
-
-// updateHost writes what differs; mostly that is when the host was last seen.
-func (rec *recorder) updateHost(ctx context.Context, old, h *Host) error {
-	if _, err := rec.exec(ctx, `UPDATE hosts SET last_seen = $2 WHERE id = $1`, h.ID, h.LastSeen); err != nil {
-		return err
-	}
-	if h.LastAudit != old.LastAudit {
-		if _, err := rec.exec(ctx, `UPDATE hosts SET last_audit = $2 WHERE id = $1`, h.ID, h.LastAudit); err != nil {
-			return err
-		}
-	}
-	if h.Verdict != old.Verdict || h.Cells != old.Cells || h.SMB1 != old.SMB1 || !h.LastChanged.Equal(old.LastChanged) {
-		if _, err := rec.exec(ctx, `UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, last_changed = $5 WHERE id = $1`,
-			h.ID, h.Verdict, h.Cells, h.SMB1, h.LastChanged); err != nil {
-			return err
-		}
-	}
-	if h.Identity != old.Identity || h.SameAs != old.SameAs || h.System != old.System || h.OS != old.OS || h.Signing != old.Signing {
-		if _, err := rec.exec(ctx, `UPDATE hosts SET identity = $2, same_as = $3, system = $4, os = $5, signing = $6 WHERE id = $1`,
-			h.ID, h.Identity, h.SameAs, h.System, h.OS, h.Signing); err != nil {
-			return err
-		}
-	}
-	if h.Name != old.Name {
-		if _, err := rec.exec(ctx, `UPDATE hosts SET name = $2, sort_name = $3 WHERE id = $1`, h.ID, h.Name, sortName(h)); err != nil {
-			return err
-		}
-		return rec.searchable(ctx, h)
-	}
-	return nil
-}
-
-// maxNames bounds the names that are kept of a host: more are a load balancer's, or a liar's. The oldest go.
-const maxNames = 100
-
-func (rec *recorder) recordNames(ctx context.Context, h *Host, r *Result, isNew bool) error {
-	if len(r.Names) == 0 {
+// lead says which host answers where the result's target leads, and gives the host what the target says of it. A new host has
+// that already.
+func (rec *recorder) lead(ctx context.Context, r *Result, target *place, isNew bool) error {
+	if !target.found || target.host == r.HostID {
 		return nil
 	}
-	type key struct{ kind, name string }
-	known := map[key]time.Time{}
-	if !isNew {
-		if err := rec.each(ctx, func(row row) error {
-			var k key
-			var last time.Time
-			if err := row.Scan(&k.kind, &k.name, &last); err != nil {
-				return err
-			}
-			known[k] = last
-			return nil
-		}, `SELECT kind, name, last_seen FROM host_names WHERE host_id = $1`, h.ID); err != nil {
-			return err
-		}
-	}
-	added := false
-	for _, n := range r.Names[:min(len(r.Names), maxNames)] {
-		k := key{clean(n.Kind), clean(n.Name)}
-		if k.name == "" {
-			continue
-		}
-		last, seen := known[k]
-		if seen && !r.At.After(last) {
-			continue
-		}
-		known[k] = r.At
-		added = added || !seen
-		if _, err := rec.exec(ctx, `INSERT INTO host_names (host_id, kind, name, first_seen, last_seen) VALUES ($1, $2, $3, $4, $4)
-			ON CONFLICT (host_id, kind, name) DO UPDATE SET last_seen = excluded.last_seen`, h.ID, k.kind, k.name, r.At); err != nil {
-			return err
-		}
-	}
-	if !added {
+	target.host = r.HostID
+	rec.led[r.TargetID] = r.HostID
+	if isNew {
 		return nil
 	}
-	if len(known) > maxNames {
-		if _, err := rec.exec(ctx, `DELETE FROM host_names WHERE host_id = $1 AND (kind, name) NOT IN
-			(SELECT kind, name FROM host_names WHERE host_id = $1 ORDER BY last_seen DESC, kind, name LIMIT $2)`, h.ID, maxNames); err != nil {
+	if err := rec.writeTargets(ctx); err != nil {
+		return err
+	}
+	return rec.refreshHost(ctx, r.HostID)
+}
+
+// flush writes what was kept. The counters are written in one order by all transactions, and the events last: see AddEvents.
+func (rec *recorder) flush(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		rec.writeUnits, rec.writeTargets, rec.writeHosts, rec.writeNames, rec.writeSpans, rec.writeDocuments, rec.writeResults, rec.writeCounters,
+	} {
+		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	return rec.searchable(ctx, h)
+	return rec.AddEvents(ctx, rec.events)
 }
 
-// searchable writes the text that a host is found by.
-func (q *Queries) searchable(ctx context.Context, h *Host) error {
-	names, err := q.strings(ctx, `SELECT name FROM (SELECT name, last_seen FROM host_names WHERE host_id = $1 UNION
-		SELECT address, 0 FROM addresses WHERE host_id = $1) n ORDER BY last_seen DESC, name LIMIT $2`, h.ID, maxSearchNames)
-	if err != nil {
-		return err
+func (rec *recorder) writeUnits(ctx context.Context) error {
+	return rec.change(ctx, &rec.ended, `UPDATE units SET state = 2, ended = v.at, worker = v.worker FROM v
+		WHERE units.run_id = v.run AND units.target_id = v.target`)
+}
+
+func (rec *recorder) writeTargets(ctx context.Context) error {
+	v := &values{columns: "target bigint, host bigint"}
+	for _, id := range slices.Sorted(maps.Keys(rec.led)) {
+		v.add(id, rec.led[id])
 	}
-	_, err = q.exec(ctx, `UPDATE hosts SET search = $2 WHERE id = $1`, h.ID, searchText(h, names))
+	clear(rec.led)
+	return rec.change(ctx, v, `UPDATE targets SET host_id = v.host FROM v WHERE targets.id = v.target`)
+}
+
+func (rec *recorder) writeResults(ctx context.Context) error {
+	v := &values{columns: "host bigint, at bigint, run bigint, target bigint, kind bigint, verdict bigint, partial bigint, ms bigint, " +
+		"requests bigint, snapshot bigint, reason text"}
+	for i, r := range rec.recorded {
+		v.add(r.HostID, r.At, r.RunID, r.TargetID, r.Kind, r.Verdict, r.Partial, r.DurationMS, r.Requests, rec.showed[i], r.Reason)
+	}
+	ids, err := rec.insertAll(ctx, v, `INSERT INTO results (host_id, at, run_id, target_id, kind, verdict, partial, duration_ms, requests,
+		snapshot_id, reason) SELECT v.host, v.at, v.run, v.target, v.kind, v.verdict, v.partial, v.ms, v.requests, v.snapshot, v.reason
+		FROM v ORDER BY v.n RETURNING id`)
+	for i, id := range ids {
+		rec.recorded[i].ID = id
+	}
 	return err
-}
-
-// recordSpan makes the open span longer, or ends it and begins another, and then the findings follow.
-func (rec *recorder) recordSpan(ctx context.Context, r *Result, snapshot int64) (changed bool, err error) {
-	var since, last, told time.Time
-	var before, hash int64
-	err = rec.one(ctx, []any{&since, &last, &before, &hash, &told}, `SELECT since, last_at, snapshot_id, findings, findings_at FROM spans
-		WHERE host_id = $1 AND kind = $2 AND until = 0`, r.HostID, r.Kind)
-	first := errors.Is(err, ErrNotFound)
-	if err != nil && !first {
-		return false, err
-	}
-	at := r.At
-	if at.Before(last) {
-		at = last
-	}
-	newHash, newTold := hash, told
-	if r.Findings != nil {
-		newHash, newTold = findingsHash(r), at
-		if newHash != hash || r.Partial {
-			if err := rec.recordFindings(ctx, r, told); err != nil {
-				return false, err
-			}
-		}
-	}
-	if !first && before == snapshot {
-		_, err := rec.exec(ctx, `UPDATE spans SET last_at = $4, results = results + 1, findings = $5, findings_at = $6
-			WHERE host_id = $1 AND kind = $2 AND since = $3`, r.HostID, r.Kind, since, at, newHash, newTold)
-		return false, err
-	}
-	if !first {
-		if !at.After(since) {
-			at = since.Add(time.Microsecond)
-		}
-		if _, err := rec.exec(ctx, `UPDATE spans SET until = $4 WHERE host_id = $1 AND kind = $2 AND since = $3`,
-			r.HostID, r.Kind, since, at); err != nil {
-			return false, err
-		}
-	}
-	_, err = rec.exec(ctx, `INSERT INTO spans (host_id, kind, since, until, last_at, results, snapshot_id, findings, findings_at)
-		VALUES ($1, $2, $3, 0, $3, 1, $4, $5, $6)`, r.HostID, r.Kind, at, snapshot, newHash, newTold)
-	return true, err
 }
 
 // tally counts a result for its run and for the trend.
@@ -438,8 +281,7 @@ func (rec *recorder) tally(r *Result, old, host *Host, isNew bool) {
 	}
 }
 
-// flush writes the counters, in one order for all transactions, and the events last: see AddEvents.
-func (rec *recorder) flush(ctx context.Context) error {
+func (rec *recorder) writeCounters(ctx context.Context) error {
 	keys := slices.SortedFunc(maps.Keys(rec.runs), func(a, b runShard) int {
 		if a.run != b.run {
 			return int(a.run - b.run)
@@ -465,7 +307,7 @@ func (rec *recorder) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	return rec.AddEvents(ctx, rec.events)
+	return nil
 }
 
 func (q *Queries) addTrend(ctx context.Context, k trendKey, t tally) error {

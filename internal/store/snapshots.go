@@ -80,22 +80,31 @@ func (s *shared) read(id int64, body []byte) (Snapshot, error) {
 	return snapshot, err
 }
 
-// saveSnapshot finds or makes the row of a snapshot. Equal ones have equal JSON: encoding/json sorts maps by key.
-func (q *Queries) saveSnapshot(ctx context.Context, s Snapshot, known map[[16]byte]int64) (int64, error) {
+// canonical is a snapshot as it is stored: equal ones have equal JSON, since encoding/json sorts maps by key.
+type canonical struct {
+	hash  [16]byte
+	plain []byte
+}
+
+func canonicalOf(s Snapshot) (canonical, error) {
 	plain, err := json.Marshal(s)
 	if err != nil {
-		return 0, fmt.Errorf("store: %w", err)
+		return canonical{}, fmt.Errorf("store: %w", err)
 	}
 	sum := sha256.Sum256(plain)
-	hash := [16]byte(sum[:16])
-	if id := known[hash]; id != 0 {
+	return canonical{[16]byte(sum[:16]), plain}, nil
+}
+
+// saveSnapshot finds or makes the row of a snapshot.
+func (q *Queries) saveSnapshot(ctx context.Context, c canonical, known map[[16]byte]int64) (int64, error) {
+	if id := known[c.hash]; id != 0 {
 		return id, nil
 	}
 	id, err := q.findOrInsert(ctx, `SELECT id FROM snapshots WHERE hash = $1`,
 		`INSERT INTO snapshots (hash, body) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING RETURNING id`,
-		hash[:], func() any { return q.st.packer.pack(plain) })
+		c.hash[:], func() any { return q.st.packer.pack(c.plain) })
 	if err == nil {
-		known[hash] = id
+		known[c.hash] = id
 	}
 	return id, err
 }

@@ -59,6 +59,7 @@ func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 	if s.writer, err = open(1, "cache_size(-16384)"); err != nil {
 		return err
 	}
+	s.prepared = &prepared{kept: map[string]*sql.Stmt{}, seen: map[string]bool{}}
 	if s.reader, err = open(o.Conns, "cache_size(-4096)", "query_only(1)", "mmap_size(1073741824)"); err != nil {
 		return err
 	}

@@ -34,6 +34,8 @@ type Store struct {
 	pool   *pgxpool.Pool
 	lock   *fileLock
 	packer *packer
+
+	prepared *prepared // of writer
 }
 
 // Tx is a transaction. Inside one, use its methods alone: on SQLite there is one writer, and a change through the [Store]
@@ -142,12 +144,15 @@ func (s *Store) try(ctx context.Context, f func(tx *Tx) error) error {
 }
 
 func (s *Store) trySQLite(ctx context.Context, f func(tx *Tx) error) (err error) {
+	if err := s.prepared.catchUp(ctx, s.writer); err != nil {
+		return classify(err)
+	}
 	sqtx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return classify(err)
 	}
 	defer func() { _ = sqtx.Rollback() }() // after a commit it does nothing
-	tx := &Tx{Queries{c: &liteTx{tx: sqtx, known: map[string]*sql.Stmt{}}, st: s, sqtx: sqtx}}
+	tx := &Tx{Queries{c: &liteTx{tx: sqtx, prepared: s.prepared, known: map[string]*sql.Stmt{}}, st: s, sqtx: sqtx}}
 	if err := f(tx); err != nil {
 		return err
 	}

@@ -1,0 +1,302 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// known is what a group of results needs to know of units, targets and hosts. It is asked for before the first of them is
+// recorded, in a few questions for all; each result then changes it as it will change the database, for those after it.
+//
+// On PostgreSQL the open units and then the hosts are locked, in the order of their IDs, before anything that depends on them
+// is read: nobody else records for them until the transaction ends, and two groups that share some do not wait in a circle.
+type known struct {
+	units     map[unit]bool     // those that are open
+	targets   map[int64]*place  // by target
+	sites     map[int64]*place  // by site, for results whose target is not there
+	at        map[address]int64 // hosts by address
+	hosts     map[int64]*Host   // what results change is up to date, what targets and findings say is not
+	spans     map[hostKind]*span
+	names     map[int64]map[hostName]time.Time // of a host, and when it was last called so
+	documents map[hostKind]int64               // the last one's number
+	results   map[hostKindTime]bool            // those that are there already
+	snapshots map[[16]byte]int64
+	canonical map[*Result]canonical
+}
+
+type (
+	unit    struct{ run, target int64 }
+	address struct {
+		site int64
+		text string
+	}
+	hostKind struct {
+		host int64
+		kind RunKind
+	}
+	hostKindTime struct {
+		hostKind
+		at int64
+	}
+	hostName struct{ kind, name string }
+)
+
+func newKnown() known {
+	return known{
+		units: map[unit]bool{}, targets: map[int64]*place{}, sites: map[int64]*place{}, at: map[address]int64{}, hosts: map[int64]*Host{},
+		spans: map[hostKind]*span{}, names: map[int64]map[hostName]time.Time{}, documents: map[hostKind]int64{},
+		results: map[hostKindTime]bool{}, snapshots: map[[16]byte]int64{}, canonical: map[*Result]canonical{},
+	}
+}
+
+// lookUp reads what is known for a group.
+func (rec *recorder) lookUp(ctx context.Context, results []*Result) error {
+	if err := rec.findUnits(ctx, results); err != nil {
+		return err
+	}
+	results = slices.DeleteFunc(slices.Clone(results), func(r *Result) bool { return r.RunID != 0 && !rec.units[unitOf(r)] })
+	for _, step := range []func(context.Context, []*Result) error{
+		rec.findTargets, rec.findSites, rec.findHosts, rec.findSpans, rec.findNames, rec.findDocuments, rec.findResults, rec.findSnapshots,
+	} {
+		if err := step(ctx, results); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func unitOf(r *Result) unit { return unit{r.RunID, r.TargetID} }
+
+func (rec *recorder) findUnits(ctx context.Context, results []*Result) error {
+	v := &values{columns: "run bigint, target bigint"}
+	for _, r := range results {
+		if r.RunID != 0 {
+			v.add(r.RunID, r.TargetID)
+		}
+	}
+	return rec.find(ctx, v, func(row row) error {
+		var u unit
+		err := row.Scan(&u.run, &u.target)
+		rec.units[u] = true
+		return err
+	}, `SELECT u.run_id, u.target_id FROM v JOIN units u ON u.run_id = v.run AND u.target_id = v.target
+		WHERE u.state < 2 ORDER BY u.run_id, u.target_id`+rec.locked("u"))
+}
+
+// place is where a result belongs.
+type place struct {
+	site     int64
+	siteName string
+	found    bool // the target is there
+
+	host        int64 // that the target has
+	tags        []string
+	owner       string
+	criticality Criticality
+}
+
+func (rec *recorder) findTargets(ctx context.Context, results []*Result) error {
+	ids := distinct(results, func(r *Result) (int64, bool) { return r.TargetID, r.TargetID != 0 })
+	if len(ids) == 0 {
+		return nil
+	}
+	return rec.each(ctx, func(row row) error {
+		var id int64
+		p := &place{found: true}
+		err := row.Scan(&id, &p.site, &p.siteName, &p.host, &p.tags, &p.owner, &p.criticality)
+		rec.targets[id] = p
+		return err
+	}, `SELECT t.id, t.site_id, s.name, COALESCE(t.host_id, 0), t.tags, t.owner, t.criticality FROM targets t
+		JOIN sites s ON s.id = t.site_id WHERE t.id `+rec.in("$1"), rec.ids(ids))
+}
+
+func (rec *recorder) findSites(ctx context.Context, results []*Result) error {
+	ids := distinct(results, func(r *Result) (int64, bool) { return r.Host.SiteID, rec.targets[r.TargetID] == nil })
+	if len(ids) == 0 {
+		return nil
+	}
+	return rec.each(ctx, func(row row) error {
+		p := &place{}
+		err := row.Scan(&p.site, &p.siteName)
+		rec.sites[p.site] = p
+		return err
+	}, `SELECT id, name FROM sites WHERE id `+rec.in("$1"), rec.ids(ids))
+}
+
+func (rec *recorder) placeOf(r *Result) (*place, error) {
+	if p := rec.targets[r.TargetID]; p != nil {
+		return p, nil
+	}
+	if p := rec.sites[r.Host.SiteID]; p != nil {
+		return p, nil
+	}
+	return nil, fmt.Errorf("its site: %w", ErrNotFound)
+}
+
+func (rec *recorder) findHosts(ctx context.Context, results []*Result) error {
+	v := &values{columns: "site bigint, address text"}
+	for _, a := range distinct(results, func(r *Result) (address, bool) {
+		p, err := rec.placeOf(r)
+		if err != nil {
+			return address{}, false // said when its turn comes
+		}
+		return address{p.site, clean(r.Host.Address)}, true
+	}) {
+		v.add(a.site, a.text)
+	}
+	ids := map[int64]bool{}
+	err := rec.find(ctx, v, func(row row) error {
+		var a address
+		var id int64
+		err := row.Scan(&a.site, &a.text, &id)
+		rec.at[a], ids[id] = id, true
+		return err
+	}, `SELECT a.site_id, a.address, a.host_id FROM v JOIN addresses a ON a.site_id = v.site AND a.address = v.address`)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	all, err := list(ctx, rec.Queries, scanHost, hostColumns+` WHERE h.id `+rec.in("$1")+` ORDER BY h.id`+rec.locked("h"), rec.ids(slices.Sorted(maps.Keys(ids))))
+	if err != nil {
+		return err
+	}
+	if len(all) < len(ids) { // one was merged with another in this moment
+		return fmt.Errorf("%w: %w", ErrUnavailable, errAgain)
+	}
+	for _, h := range all {
+		rec.hosts[h.ID] = &h
+	}
+	return nil
+}
+
+// hostAt is the host that has, or was merged with the one that had, a result's address; nil where there is none.
+func (rec *recorder) hostAt(site int64, r *Result) *Host {
+	return rec.hosts[rec.at[address{site, clean(r.Host.Address)}]]
+}
+
+// knownHosts are the hosts of those results that ask.
+func (rec *recorder) knownHosts(results []*Result, asks func(*Result) bool) []int64 {
+	return distinct(results, func(r *Result) (int64, bool) {
+		p, err := rec.placeOf(r)
+		if err != nil || !asks(r) {
+			return 0, false
+		}
+		h := rec.hostAt(p.site, r)
+		if h == nil {
+			return 0, false
+		}
+		return h.ID, true
+	})
+}
+
+func (rec *recorder) findSpans(ctx context.Context, results []*Result) error {
+	hosts := rec.knownHosts(results, func(*Result) bool { return true })
+	if len(hosts) == 0 {
+		return nil
+	}
+	return rec.each(ctx, func(row row) error {
+		s := &span{stored: true}
+		err := row.Scan(&s.host, &s.kind, &s.since, &s.last, &s.snapshot, &s.findings, &s.told)
+		rec.spans[s.hostKind] = s
+		return err
+	}, `SELECT host_id, kind, since, last_at, snapshot_id, findings, findings_at FROM spans WHERE until = 0 AND host_id `+rec.in("$1"), rec.ids(hosts))
+}
+
+func (rec *recorder) findNames(ctx context.Context, results []*Result) error {
+	return rec.namesOf(ctx, rec.knownHosts(results, func(r *Result) bool { return len(r.Names) > 0 }))
+}
+
+func (rec *recorder) namesOf(ctx context.Context, hosts []int64) error {
+	if len(hosts) == 0 {
+		return nil
+	}
+	for _, id := range hosts {
+		rec.names[id] = map[hostName]time.Time{}
+	}
+	return rec.each(ctx, func(row row) error {
+		var host int64
+		var n hostName
+		var last time.Time
+		err := row.Scan(&host, &n.kind, &n.name, &last)
+		if err == nil {
+			rec.names[host][n] = last
+		}
+		return err
+	}, `SELECT host_id, kind, name, last_seen FROM host_names WHERE host_id `+rec.in("$1"), rec.ids(hosts))
+}
+
+func (rec *recorder) findDocuments(ctx context.Context, results []*Result) error {
+	hosts := rec.knownHosts(results, func(r *Result) bool { return r.Document != nil })
+	if len(hosts) == 0 {
+		return nil
+	}
+	return rec.each(ctx, func(row row) error {
+		var host, seq int64
+		var kind string
+		err := row.Scan(&host, &kind, &seq)
+		rec.documents[hostKind{host, RunKind(kind)}] = seq
+		return err
+	}, `SELECT host_id, kind, max(seq) FROM documents WHERE host_id `+rec.in("$1")+` GROUP BY host_id, kind`, rec.ids(hosts))
+}
+
+// findResults asks which of the results that were made elsewhere are there already.
+func (rec *recorder) findResults(ctx context.Context, results []*Result) error {
+	v := &values{columns: "host bigint, kind bigint, at bigint"}
+	for _, r := range results {
+		if p, err := rec.placeOf(r); err == nil && r.RunID == 0 {
+			if h := rec.hostAt(p.site, r); h != nil {
+				v.add(h.ID, r.Kind, r.At)
+			}
+		}
+	}
+	return rec.find(ctx, v, func(row row) error {
+		var k hostKindTime
+		err := row.Scan(&k.host, &k.kind, &k.at)
+		rec.results[k] = true
+		return err
+	}, `SELECT r.host_id, r.kind, r.at FROM v JOIN results r ON r.host_id = v.host AND r.at = v.at AND r.kind = v.kind`)
+}
+
+func (rec *recorder) findSnapshots(ctx context.Context, results []*Result) error {
+	v := &values{columns: "hash bytea"}
+	seen := map[[16]byte]bool{}
+	for _, r := range results {
+		c, err := canonicalOf(r.Snapshot)
+		if err != nil {
+			return err
+		}
+		rec.canonical[r] = c
+		if !seen[c.hash] {
+			seen[c.hash] = true
+			v.add(c.hash[:])
+		}
+	}
+	return rec.find(ctx, v, func(row row) error {
+		var id int64
+		var hash []byte
+		err := row.Scan(&id, &hash)
+		if err == nil && len(hash) != 16 {
+			err = errors.New("a snapshot's hash is cut short")
+		}
+		if err == nil {
+			rec.snapshots[[16]byte(hash)] = id
+		}
+		return err
+	}, `SELECT s.id, s.hash FROM v JOIN snapshots s ON s.hash = v.hash`)
+}
+
+// distinct are the keys that results have, sorted no way, each once.
+func distinct[K comparable](results []*Result, key func(*Result) (K, bool)) []K {
+	var out []K
+	seen := map[K]bool{}
+	for _, r := range results {
+		if k, ok := key(r); ok && !seen[k] {
+			seen[k] = true
+			out = append(out, k)
+		}
+	}
+	return out
+}
