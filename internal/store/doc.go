@@ -16,6 +16,8 @@
 //     alike share a snapshot and a posture, so 50,000 hosts are counted by a few hundred rows.
 //   - [Queries.RecordResults] is one transaction in which a unit becomes done and everything that follows from its result
 //     is written. A unit that is done takes no second result: whoever was killed or is not sure says it again.
+//   - What a group of results needs to know is read at its beginning, and what they write is written at its end, in a few statements
+//     for all of them; a new host or another finding is written at once. See known and recorder.
 //   - Counters of runs and the trend are sums over rows of their own for each worker (shard), so workers do not wait
 //     for each other. The trend holds changes a day; a point is the sum of what came before.
 //   - Both databases answer alike: the same statements, text compared by its bytes, times in Unix microseconds (0 is never).

@@ -241,7 +241,7 @@ func (q *Queries) repose(ctx context.Context, finding string) error {
 func (q *Queries) coverFindings(ctx context.Context, hostID int64) error {
 	const fits = `COALESCE((SELECT min(e.id) FROM exceptions e WHERE e.finding = findings.finding AND e.withdrew = 0 AND e.ended = 0
 		AND (e.host_id = findings.host_id OR (e.host_id = 0 AND (e.tag = '' OR e.tag IN (SELECT tag FROM host_tags WHERE host_id = $1))))), 0)`
-	_, err := q.exec(ctx, `UPDATE findings SET exception = `+fits+` WHERE host_id = $1 AND ended = 0 AND exception <> `+fits, hostID)
+	_, err := q.exec(ctx, `UPDATE findings SET exception = `+fits+` WHERE `+openOf+` AND exception <> `+fits, hostID)
 	return err
 }
 

@@ -39,6 +39,10 @@ func findingsHash(r *Result) int64 {
 	return int64(binary.BigEndian.Uint64(sum[:8]) | 1) // never 0
 }
 
+// openOf is the condition for the open findings of a host. It means ended = 0, and does not say so: PostgreSQL, as long as it has not
+// counted the rows of a new table, would walk a whole partial index of open findings for the few of one host.
+const openOf = `host_id = $1 AND ended <= 0`
+
 // openFinding is a row of an open finding, as far as a result may change it.
 type openFinding struct {
 	id       int64
@@ -49,21 +53,21 @@ type openFinding struct {
 }
 
 // recordFindings opens, keeps and ends the host's findings of the result's kind. told is when they were last told, which
-// is when one that ends now was last seen.
-func (rec *recorder) recordFindings(ctx context.Context, r *Result, told time.Time) error {
-	rows, err := list(ctx, rec.Queries, func(row row, f *openFinding) error {
-		return row.Scan(&f.id, &f.key.finding, &f.key.identity, &f.key.pipe, &f.severity, &f.set, &f.evidence)
-	}, `SELECT id, finding, identity, pipe, severity, set_id, evidence FROM findings WHERE host_id = $1 AND ended = 0 AND kind = $2 ORDER BY id`,
-		r.HostID, r.Kind)
-	if err != nil {
-		return err
+// is when one that ends now was last seen; the first result of its kind finds none that is open.
+func (rec *recorder) recordFindings(ctx context.Context, r *Result, told time.Time, first bool) error {
+	var rows []openFinding
+	if !first {
+		var err error
+		if rows, err = rec.openFindings(ctx, r); err != nil {
+			return err
+		}
 	}
 	open := map[findingKey]openFinding{}
 	for _, f := range rows {
 		open[f.key] = f
 	}
 	seen := map[findingKey]bool{}
-	opened := false
+	opened := &values{columns: "host bigint, kind bigint, severity bigint, setting bigint, at bigint, finding text, identity text, pipe text, evidence text"}
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		k := keyOf(f)
@@ -79,16 +83,17 @@ func (rec *recorder) recordFindings(ctx context.Context, r *Result, told time.Ti
 			if was.severity == f.Severity && was.set == set && was.evidence == clean(f.Evidence) {
 				continue
 			}
-			_, err = rec.exec(ctx, `UPDATE findings SET severity = $2, set_id = $3, evidence = $4 WHERE id = $1`, was.id, f.Severity, set, f.Evidence)
-		} else {
-			opened = true
-			_, err = rec.exec(ctx, `INSERT INTO findings (host_id, kind, severity, set_id, exception, first_seen, last_seen, ended, finding,
-				identity, pipe, evidence) VALUES ($1, $2, $3, $4, 0, $5, $5, 0, $6, $7, $8, $9)`,
-				r.HostID, r.Kind, f.Severity, set, r.At, k.finding, k.identity, k.pipe, f.Evidence)
+			if _, err := rec.exec(ctx, `UPDATE findings SET severity = $2, set_id = $3, evidence = $4 WHERE id = $1`, was.id, f.Severity, set, f.Evidence); err != nil {
+				return err
+			}
+			continue
 		}
-		if err != nil {
-			return err
-		}
+		opened.add(r.HostID, r.Kind, f.Severity, set, r.At, k.finding, k.identity, k.pipe, f.Evidence)
+	}
+	if err := rec.change(ctx, opened, `INSERT INTO findings (host_id, kind, severity, set_id, exception, first_seen, last_seen, ended, finding,
+		identity, pipe, evidence) SELECT v.host, v.kind, v.severity, v.setting, 0, v.at, v.at, 0, v.finding, v.identity, v.pipe, v.evidence
+		FROM v ORDER BY v.n`); err != nil {
+		return err
 	}
 	if !r.Partial {
 		for _, f := range rows {
@@ -100,12 +105,19 @@ func (rec *recorder) recordFindings(ctx context.Context, r *Result, told time.Ti
 			}
 		}
 	}
-	if opened {
+	if len(opened.rows) > 0 {
 		if err := rec.coverFindings(ctx, r.HostID); err != nil {
 			return err
 		}
 	}
 	return rec.setPosture(ctx, r.HostID, rec.postures)
+}
+
+func (rec *recorder) openFindings(ctx context.Context, r *Result) ([]openFinding, error) {
+	return list(ctx, rec.Queries, func(row row, f *openFinding) error {
+		return row.Scan(&f.id, &f.key.finding, &f.key.identity, &f.key.pipe, &f.severity, &f.set, &f.evidence)
+	}, `SELECT id, finding, identity, pipe, severity, set_id, evidence FROM findings WHERE `+openOf+` AND kind = $2 ORDER BY id`,
+		r.HostID, r.Kind)
 }
 
 func (rec *recorder) saveSet(ctx context.Context, settings []string) (int64, error) {
@@ -126,13 +138,17 @@ func (rec *recorder) saveSet(ctx context.Context, settings []string) (int64, err
 	if id := rec.sets[key]; id != 0 {
 		return id, nil
 	}
-	id, err := rec.findOrInsert(ctx, `SELECT id FROM setting_sets WHERE settings = $1`,
+	id, made, err := rec.findOrInsert(ctx, `SELECT id FROM setting_sets WHERE settings = $1`,
 		`INSERT INTO setting_sets (settings) VALUES ($1) ON CONFLICT (settings) DO NOTHING RETURNING id`, key, nil)
 	if err != nil {
 		return 0, err
 	}
-	for _, setting := range settings {
-		if _, err := rec.exec(ctx, `INSERT INTO set_settings (setting, set_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, setting, id); err != nil {
+	if made {
+		v := &values{columns: "setting text, id bigint"}
+		for _, setting := range settings {
+			v.add(setting, id)
+		}
+		if err := rec.change(ctx, v, `INSERT INTO set_settings (setting, set_id) SELECT v.setting, v.id FROM v`); err != nil {
 			return 0, err
 		}
 	}
@@ -160,7 +176,7 @@ type postureLine struct {
 func (q *Queries) setPosture(ctx context.Context, hostID int64, known map[[16]byte]posture) error {
 	lines, err := list(ctx, q, func(r row, l *postureLine) error { return r.Scan(&l.finding, &l.set, &l.severity, &l.n, &l.excepted) },
 		`SELECT finding, set_id, severity, count(*), CAST(sum(CASE WHEN exception <> 0 THEN 1 ELSE 0 END) AS BIGINT) FROM findings
-		WHERE host_id = $1 AND ended = 0 GROUP BY finding, set_id, severity ORDER BY finding, set_id, severity`, hostID)
+		WHERE `+openOf+` GROUP BY finding, set_id, severity ORDER BY finding, set_id, severity`, hostID)
 	if err != nil {
 		return err
 	}
@@ -193,13 +209,18 @@ func (q *Queries) savePosture(ctx context.Context, lines []postureLine, known ma
 		return p, nil
 	}
 	var err error
-	if p.id, err = q.findOrInsert(ctx, `SELECT id FROM postures WHERE hash = $1`,
+	var made bool
+	if p.id, made, err = q.findOrInsert(ctx, `SELECT id FROM postures WHERE hash = $1`,
 		`INSERT INTO postures (hash) VALUES ($1) ON CONFLICT (hash) DO NOTHING RETURNING id`, hash[:], nil); err != nil {
 		return p, err
 	}
-	for _, l := range lines {
-		if _, err := q.exec(ctx, `INSERT INTO posture_findings (posture_id, finding, set_id, severity, n, excepted) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT DO NOTHING`, p.id, l.finding, l.set, l.severity, l.n, l.excepted); err != nil {
+	if made {
+		v := &values{columns: "posture bigint, finding text, setting bigint, severity bigint, n_open bigint, excepted bigint"}
+		for _, l := range lines {
+			v.add(p.id, l.finding, l.set, l.severity, l.n, l.excepted)
+		}
+		if err := q.change(ctx, v, `INSERT INTO posture_findings (posture_id, finding, set_id, severity, n, excepted)
+			SELECT v.posture, v.finding, v.setting, v.severity, v.n_open, v.excepted FROM v`); err != nil {
 			return p, err
 		}
 	}

@@ -33,7 +33,7 @@ func (rec *recorder) recordSpan(ctx context.Context, r *Result, snapshot int64) 
 	if r.Findings != nil {
 		findings, told = findingsHash(r), at
 		if findings != open.findings || r.Partial {
-			if err := rec.recordFindings(ctx, r, open.told); err != nil {
+			if err := rec.recordFindings(ctx, r, open.told, first); err != nil {
 				return false, err
 			}
 		}

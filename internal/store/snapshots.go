@@ -100,7 +100,7 @@ func (q *Queries) saveSnapshot(ctx context.Context, c canonical, known map[[16]b
 	if id := known[c.hash]; id != 0 {
 		return id, nil
 	}
-	id, err := q.findOrInsert(ctx, `SELECT id FROM snapshots WHERE hash = $1`,
+	id, _, err := q.findOrInsert(ctx, `SELECT id FROM snapshots WHERE hash = $1`,
 		`INSERT INTO snapshots (hash, body) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING RETURNING id`,
 		c.hash[:], func() any { return q.st.packer.pack(c.plain) })
 	if err == nil {
@@ -109,23 +109,23 @@ func (q *Queries) saveSnapshot(ctx context.Context, c canonical, known map[[16]b
 	return id, err
 }
 
-// findOrInsert returns the ID of a row that many share. body, where it is not nil, is made for a new row alone.
-func (q *Queries) findOrInsert(ctx context.Context, find, insert string, key any, body func() any) (int64, error) {
-	var id int64
+// findOrInsert returns the ID of a row that many share, and whether it made it: what belongs to the row is written with it, in
+// one transaction. body, where it is not nil, is made for a new row alone.
+func (q *Queries) findOrInsert(ctx context.Context, find, insert string, key any, body func() any) (id int64, made bool, err error) {
 	for range 2 { // another transaction may make the row between the two; the insert waits for it, and finds it then
 		err := q.one(ctx, []any{&id}, find, key)
 		if err == nil || !errors.Is(err, ErrNotFound) {
-			return id, err
+			return id, false, err
 		}
 		args := []any{key}
 		if body != nil {
 			args = append(args, body())
 		}
 		if err = q.insert(ctx, &id, insert, args...); err == nil || !errors.Is(err, ErrConflict) {
-			return id, err
+			return id, err == nil, err
 		}
 	}
-	return 0, fmt.Errorf("%w: %w: a shared row came and went", ErrUnavailable, errAgain)
+	return 0, false, fmt.Errorf("%w: %w: a shared row came and went", ErrUnavailable, errAgain)
 }
 
 // LastSnapshot is a host's latest of a kind, and when a result last showed it.
