@@ -255,8 +255,9 @@ func (p *prepared) take(query string) *sql.Stmt {
 	return nil
 }
 
-// catchUp prepares what is due. No transaction may be open by the one who calls: there is one writer.
-func (p *prepared) catchUp(ctx context.Context, writer *sql.DB) error {
+// catchUp prepares what is due, before a transaction: there is one writer. What cannot be prepared runs without, and says itself
+// what is wrong.
+func (p *prepared) catchUp(ctx context.Context, writer *sql.DB) {
 	p.mu.Lock()
 	due := p.due
 	p.due = nil
@@ -264,13 +265,12 @@ func (p *prepared) catchUp(ctx context.Context, writer *sql.DB) error {
 	for _, query := range due {
 		stmt, err := writer.PrepareContext(ctx, query)
 		if err != nil {
-			return err
+			continue
 		}
 		p.mu.Lock()
 		p.kept[query] = stmt
 		p.mu.Unlock()
 	}
-	return nil
 }
 
 func (l *liteTx) exec(ctx context.Context, query string, args ...any) (int64, error) {

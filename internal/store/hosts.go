@@ -256,7 +256,7 @@ func (q *Queries) setHostTags(ctx context.Context, hostID int64, tags []string) 
 	if _, err := q.exec(ctx, `DELETE FROM host_tags WHERE host_id = $1`, hostID); err != nil {
 		return err
 	}
-	return q.insertTags(ctx, `host_tags (tag, host_id)`, hostID, tags)
+	return q.insertTags(ctx, `INSERT INTO host_tags (tag, host_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, hostID, tags)
 }
 
 // sortName and searchText are what hosts are sorted and searched by.

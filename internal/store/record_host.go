@@ -71,7 +71,7 @@ func (rec *recorder) insertHost(ctx context.Context, h *Host, target *place, r *
 	}
 	rec.at[address{h.SiteID, h.Address}] = h.ID
 	rec.names[h.ID] = map[hostName]time.Time{}
-	return rec.insertTags(ctx, `host_tags (tag, host_id)`, h.ID, h.Tags)
+	return rec.insertTags(ctx, `INSERT INTO host_tags (tag, host_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, h.ID, h.Tags)
 }
 
 func (rec *recorder) insertAddress(ctx context.Context, h *Host) error {

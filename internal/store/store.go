@@ -144,9 +144,7 @@ func (s *Store) try(ctx context.Context, f func(tx *Tx) error) error {
 }
 
 func (s *Store) trySQLite(ctx context.Context, f func(tx *Tx) error) (err error) {
-	if err := s.prepared.catchUp(ctx, s.writer); err != nil {
-		return classify(err)
-	}
+	s.prepared.catchUp(ctx, s.writer)
 	sqtx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return classify(err)

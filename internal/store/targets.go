@@ -165,7 +165,7 @@ func (q *Queries) insertTarget(ctx context.Context, t *Target) error {
 		t.FoundBy, orNull(t.HostID), t.Note, t.Created); err != nil {
 		return err
 	}
-	if err := q.insertTags(ctx, `target_tags (tag, target_id)`, t.ID, t.Tags); err != nil {
+	if err := q.insertTags(ctx, `INSERT INTO target_tags (tag, target_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, t.ID, t.Tags); err != nil {
 		return err
 	}
 	if t.HostID != 0 {
@@ -174,13 +174,13 @@ func (q *Queries) insertTarget(ctx context.Context, t *Target) error {
 	return nil
 }
 
-// insertTags writes the tags of a target or host. One that is there already stays.
-func (q *Queries) insertTags(ctx context.Context, table string, id int64, tags []string) error {
-	v := &values{columns: "tag text, id bigint"}
+func (q *Queries) insertTags(ctx context.Context, query string, id int64, tags []string) error {
 	for _, tag := range tags {
-		v.add(tag, id)
+		if _, err := q.exec(ctx, query, tag, id); err != nil {
+			return err
+		}
 	}
-	return q.change(ctx, v, `INSERT INTO `+table+` SELECT v.tag, v.id FROM v WHERE true ON CONFLICT DO NOTHING`)
+	return nil
 }
 
 // targetChanged writes a target's tags, and takes them over to its host.
@@ -188,7 +188,7 @@ func (q *Queries) targetChanged(ctx context.Context, t *Target) error {
 	if _, err := q.exec(ctx, `DELETE FROM target_tags WHERE target_id = $1`, t.ID); err != nil {
 		return err
 	}
-	if err := q.insertTags(ctx, `target_tags (tag, target_id)`, t.ID, t.Tags); err != nil {
+	if err := q.insertTags(ctx, `INSERT INTO target_tags (tag, target_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, t.ID, t.Tags); err != nil {
 		return err
 	}
 	if err := q.one(ctx, []any{&t.HostID, &t.FoundBy, &t.Created}, `SELECT COALESCE(host_id, 0), found_by, created FROM targets WHERE id = $1`,

@@ -105,13 +105,16 @@ func (v *values) json() (string, error) {
 	return string(b), err
 }
 
-// change runs a statement that writes what v holds. SQLite takes rows with bytes, which may be large, one by one: they would be
-// copied often on their way through JSON, and nobody waits for it over a network.
+// oneByOne is up to how many rows SQLite takes one by one, since that is quicker than JSON.
+const oneByOne = 4
+
+// change runs a statement that writes what v holds. SQLite takes few rows one by one, and so rows with bytes, which may be large
+// and would be copied often on their way through JSON: it is not behind a network.
 func (q *Queries) change(ctx context.Context, v *values, statement string) error {
 	if len(v.rows) == 0 {
 		return nil
 	}
-	if !q.pg && strings.Contains(v.columns, " bytea") {
+	if !q.pg && (len(v.rows) <= oneByOne || strings.Contains(v.columns, " bytea")) {
 		return q.changeEach(ctx, v, statement)
 	}
 	statement, args, err := q.with(v, statement)
@@ -128,7 +131,7 @@ func (q *Queries) changeEach(ctx context.Context, v *values, statement string) e
 	for _, c := range v.all() {
 		names, places = append(names, c.name), append(places, w.arg(nil))
 	}
-	statement = "WITH v (" + strings.Join(names, ", ") + ") AS (SELECT " + strings.Join(places, ", ") + ") " + statement
+	statement = "WITH v (" + strings.Join(names, ", ") + ", n) AS (SELECT " + strings.Join(places, ", ") + ", 0) " + statement
 	for _, row := range v.rows {
 		if _, err := q.exec(ctx, statement, row...); err != nil {
 			return err
