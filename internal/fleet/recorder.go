@@ -146,19 +146,28 @@ func later(err error) bool {
 	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrFull)
 }
 
+// record writes the plain entries together, and the others, which few are, one after the other. What is written already when
+// the rest fails is not written again.
 func (r *recorder) record(ctx context.Context, group []entry) error {
-	plain := true
-	results := make([]*store.Result, len(group))
-	for i, e := range group {
-		results[i] = e.own
-		plain = plain && len(e.further) == 0 && len(e.also) == 0 && e.moved == nil
+	var plain []*store.Result
+	var rest []entry
+	for _, e := range group {
+		if len(e.further) == 0 && len(e.also) == 0 && e.moved == nil {
+			plain = append(plain, e.own)
+		} else {
+			rest = append(rest, e)
+		}
 	}
-	if plain {
-		_, err := r.st.RecordResults(ctx, results)
-		return err
+	if len(plain) > 0 {
+		if _, err := r.st.RecordResults(ctx, plain); err != nil {
+			return err
+		}
+	}
+	if len(rest) == 0 {
+		return nil
 	}
 	return r.st.InTx(ctx, func(tx *store.Tx) error {
-		for _, e := range group {
+		for _, e := range rest {
 			if e.moved != nil {
 				if err := tx.MoveHost(ctx, e.moved.ID, e.own.Host.Address); err != nil && !errors.Is(err, store.ErrConflict) {
 					return err
