@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"os"
 	"strconv"
@@ -133,39 +134,38 @@ func BenchmarkRescan(b *testing.B) {
 	}
 }
 
-// BenchmarkWorkers scans the hosts with one worker and with three on one PostgreSQL, each a process of its own, and
-// reports the processor time of all workers together, their start left out.
+// BenchmarkWorkers scans the hosts by turns with one worker and with three, each a process of its own and each crew on a
+// PostgreSQL of its own, and reports the processor time of all workers of a crew together, their start left out.
 func BenchmarkWorkers(b *testing.B) {
-	port := practicePort(b, "samba")
-	var one float64
-	for _, workers := range []int{1, 3} {
-		b.Run(strconv.Itoa(workers), func(b *testing.B) {
-			dsn := peer.Postgres(b)
-			st := reopen(b, dsn)
-			o, _ := quickOptions(b)
-			f := newFleet(b, st, o)
-			n := rescanHosts()
-			addTargets(b, f, addresses(n, rescanBase, port)...)
-			var list []*process
-			for range workers {
-				list = append(list, startProcess(b, "IPCGUARD_TEST_ROLE=work", "IPCGUARD_TEST_DATABASE="+dsn))
-			}
-			rescan(b, f, n)
-			var used time.Duration
-			for b.Loop() {
-				before := cpuOf(b, list)
-				rescan(b, f, n)
-				used += cpuOf(b, list) - before
-			}
-			per := float64(used.Microseconds()) / float64(n*b.N)
-			b.ReportMetric(per, "cpu-µs/host")
-			if workers == 1 {
-				one = per
-			} else if one > 0 {
-				b.ReportMetric(per/one, "times-one")
-			}
-		})
+	port, n := practicePort(b, "samba"), rescanHosts()
+	type crew struct {
+		f    *Fleet
+		list []*process
+		used time.Duration
 	}
+	crews := map[int]*crew{1: {}, 3: {}}
+	for workers, c := range crews {
+		dsn := peer.Postgres(b)
+		o, _ := quickOptions(b)
+		c.f = newFleet(b, reopen(b, dsn), o)
+		addTargets(b, c.f, addresses(n, rescanBase, port)...)
+		for range workers {
+			c.list = append(c.list, startProcess(b, "IPCGUARD_TEST_ROLE=work", "IPCGUARD_TEST_DATABASE="+dsn))
+		}
+		rescan(b, c.f, n)
+	}
+	for b.Loop() {
+		for _, workers := range []int{1, 3} {
+			c := crews[workers]
+			before := cpuOf(b, c.list)
+			rescan(b, c.f, n)
+			c.used += cpuOf(b, c.list) - before
+		}
+	}
+	for workers, c := range crews {
+		b.ReportMetric(float64(c.used.Microseconds())/float64(n*b.N), fmt.Sprintf("cpu-µs/host-by-%d", workers))
+	}
+	b.ReportMetric(crews[3].used.Seconds()/crews[1].used.Seconds(), "times-one")
 }
 
 // BenchmarkIdle measures a server with ten thousand hosts and nothing to do: its memory, and its part of a core.
