@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,39 +40,6 @@ func watched(t *testing.T, m *peer.Machine, state string) (stop func()) {
 	}
 }
 
-// dumped writes what passes on a machine's loopback into a file, from when it returns.
-func dumped(t *testing.T, s *peer.Samba) (file string, stop func()) {
-	t.Helper()
-	file = filepath.Join(s.Dir, fmt.Sprintf("live%d.pcapng", time.Now().UnixNano()))
-	dump := s.Command(context.Background(), "dumpcap", "-q", "-B", "32", "-i", "lo", "-f", "tcp port 445", "-w", file)
-	if err := dump.Start(); err != nil {
-		t.Fatal(err)
-	}
-	size := func() int64 {
-		info, err := os.Stat(file)
-		if err != nil {
-			return 0
-		}
-		return info.Size()
-	}
-	for tries := 0; size() < 2048; tries++ { // until it captures; a connection without a logon is no use
-		if tries == 200 {
-			t.Fatal("dumpcap does not capture")
-		}
-		if c, err := s.Dial(t.Context(), "tcp", s.Addr()); err == nil {
-			_ = c.Close()
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	return file, func() {
-		for was := int64(-1); size() != was; time.Sleep(500 * time.Millisecond) { // dumpcap writes behind
-			was = size()
-		}
-		_ = dump.Process.Signal(os.Interrupt)
-		_ = dump.Wait()
-	}
-}
-
 // sums counts uses by all that makes a row but its times.
 func sums(uses []model.Use) map[string]int64 {
 	m := map[string]int64{}
@@ -90,7 +55,7 @@ func sums(uses []model.Use) map[string]int64 {
 func TestLiveEverybody(t *testing.T) {
 	peer.Need(t, "namespaces", "smbd", "rpcclient", "smbclient", "tshark", "dumpcap", "impacket")
 	s := peer.StartSamba(t, peer.Config{Address: "127.43.1.1", Network: true, Global: []string{"map to guest = bad user", "server min protocol = NT1"}})
-	file, stopDump := dumped(t, s)
+	file, stopDump := peer.Dumpcap(t, s)
 	state := t.TempDir()
 	stop := watched(t, s.Machine, state)
 

@@ -98,7 +98,7 @@ func TestWhatIfOnSamba(t *testing.T) {
 	}
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
-	capture, stop := dumped(t, s)
+	capture, stop := peer.Dumpcap(t, s)
 	worked := visit()
 	stop()
 	if n := len(names(worked)); n < 10 {
@@ -146,7 +146,7 @@ func TestWhatIfOnSamba(t *testing.T) {
 			}
 			s.Edit(t, func(now *peer.Config) { now.Global = c.lines })
 			s.Restart(t)
-			capture, stop := dumped(t, s)
+			capture, stop := peer.Dumpcap(t, s)
 			now := visit()
 			stop()
 			refused := map[string]bool{} // by the server's own answers

@@ -3,7 +3,6 @@ package observe
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -158,24 +157,10 @@ func TestLive(t *testing.T) {
 func TestLiveAgainstTshark(t *testing.T) {
 	peer.Need(t, "namespaces", "smbd", "rpcclient", "smbclient", "tshark", "dumpcap", "impacket")
 	s := peer.StartSamba(t, peer.Config{Address: "127.51.0.3", Network: true})
-	file := filepath.Join(s.Dir, "live.pcapng")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	dump := s.Command(ctx, "dumpcap", "-q", "-i", "lo", "-f", "tcp port 445", "-w", file)
-	if err := dump.Start(); err != nil {
-		t.Fatal(err)
-	}
+	file, stop := peer.Dumpcap(t, s)
 	nobody := peer.Client{From: s.Machine}
-	for tries := 0; ; tries++ { // until it captures
-		nobody.RPC(t, s.Addr(), "lsaquery")
-		time.Sleep(100 * time.Millisecond)
-		if info, err := os.Stat(file); err == nil && info.Size() > 4096 {
-			break
-		}
-		if tries == 100 {
-			t.Fatal("dumpcap does not capture")
-		}
-	}
 	w := watch(t, s.Machine, "")
 	mark := time.Now()
 	alice := peer.Client{From: s.Machine, User: "alice", Password: peer.Password, Domain: "LABHOST"}
@@ -190,9 +175,7 @@ func TestLiveAgainstTshark(t *testing.T) {
 	if err := w.stop(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Second) // dumpcap writes behind
-	_ = dump.Process.Signal(os.Interrupt)
-	_ = dump.Wait()
+	stop()
 
 	after := fmt.Sprintf("frame.time_epoch >= %d.%06d && ", mark.Unix(), mark.Nanosecond()/1000)
 	count := func(filter string) int64 {

@@ -1,0 +1,60 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// Dumpcap writes what passes between a server and clients on its machine's loopback into a file, from when it returns until
+// it is stopped. Connections without a logon, of its own, tell it where it begins and ends.
+func Dumpcap(t testing.TB, s *Samba) (file string, stop func()) {
+	t.Helper()
+	file = filepath.Join(s.Dir, fmt.Sprintf("live%d.pcapng", time.Now().UnixNano()))
+	dump := s.Command(context.Background(), "dumpcap", "-q", "-B", "32", "-i", "lo", "-f", "tcp port 445", "-w", file)
+	if err := dump.Start(); err != nil {
+		t.Fatal(err)
+	}
+	size := func() int64 {
+		info, err := os.Stat(file)
+		if err != nil {
+			return 0
+		}
+		return info.Size()
+	}
+	for tries := 0; size() < 2048; tries++ { // until it captures; a connection without a logon is no use
+		if tries == 200 {
+			t.Fatal("dumpcap does not capture")
+		}
+		if c, err := s.Dial(t.Context(), "tcp", s.Addr()); err == nil {
+			_ = c.Close()
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return file, func() {
+		// dumpcap writes behind, and in order: what passed before a mark that it has written is in the file.
+		mark := fmt.Appendf(nil, "\x00\x00\x00\x20the end of %d", time.Now().UnixNano())
+		for tries := 0; ; tries++ {
+			b, err := os.ReadFile(file)
+			if err == nil && bytes.Contains(b, mark) {
+				break
+			}
+			if tries == 600 {
+				t.Fatal("dumpcap does not capture what passed last")
+			}
+			if tries%10 == 0 {
+				if c, err := s.Dial(t.Context(), "tcp", s.Addr()); err == nil {
+					_, _ = c.Write(mark)
+					_ = c.Close()
+				}
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		_ = dump.Process.Signal(os.Interrupt)
+		_ = dump.Wait()
+	}
+}
