@@ -212,6 +212,9 @@ func TestModelAgainstDomainController(t *testing.T) {
 	for i, globals := range [][]string{{}, {"restrict anonymous = 1"}, {"restrict anonymous = 2"}, {"map to guest = Bad User"}, {"map to guest = Bad Password"}, {"server smb encrypt = required"}} {
 		name := strings.Join(globals, "; ")
 		t.Run(orDefaults(name), func(t *testing.T) {
+			if i == 1 || i == 4 {
+				peer.Long(t, "a controller's restart and twenty seconds for what lies between two others")
+			}
 			if i > 0 {
 				dc.Restart(t, globals...)
 			}
