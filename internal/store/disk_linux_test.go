@@ -19,6 +19,7 @@ func TestFullDisk(t *testing.T) {
 	if os.Getenv(inside) == "" {
 		t.Parallel()
 		peer.Need(t, "namespaces")
+		peer.Long(t, "a PostgreSQL that is killed on a full disk may leave a process that does not end")
 		dir, err := os.MkdirTemp("", "disk")
 		if err != nil {
 			t.Fatal(err)
