@@ -240,7 +240,7 @@ func (s *PostgresServer) Start(t testing.TB) {
 	// What a killed server left behind takes a moment to go: its children end when they notice, and until then no other
 	// server is let at the data.
 	deadline := time.Now().Add(30 * time.Second)
-	for s.inUse() && time.Now().Before(deadline) {
+	for len(s.processes()) > 0 && time.Now().Before(deadline) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if err := s.start(); err != nil {
@@ -248,19 +248,28 @@ func (s *PostgresServer) Start(t testing.TB) {
 	}
 }
 
-// inUse tells whether a process still has the data directory as its own, which PostgreSQL's processes do.
-func (s *PostgresServer) inUse() bool {
+// processes are those that have the data directory as their own, which PostgreSQL's do.
+func (s *PostgresServer) processes() (pids []int) {
 	all, _ := filepath.Glob("/proc/[0-9]*/cwd")
-	return slices.ContainsFunc(all, func(link string) bool {
-		dir, err := os.Readlink(link)
-		return err == nil && dir == s.data()
-	})
+	for _, link := range all {
+		if dir, err := os.Readlink(link); err != nil || dir != s.data() {
+			continue
+		}
+		if pid, err := strconv.Atoi(strings.Split(link, "/")[2]); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // Stop ends the server in order: it writes down everything, and turns clients away. One that does not run stays so.
 func (s *PostgresServer) Stop(t testing.TB) { s.end(t, "stop") }
 
-// Kill ends the server with SIGKILL, as a crash does. Its children end by themselves soon after.
+// childGrace is how long the children of a killed server have to notice, which takes them a moment. One that waits for a lock
+// never does when the lock's holder has gone first.
+const childGrace = 5 * time.Second
+
+// Kill ends the server with SIGKILL, as a crash does. Its children end by themselves soon after, or are killed, too.
 func (s *PostgresServer) Kill(t testing.TB) { s.end(t, "kill") }
 
 func (s *PostgresServer) end(t testing.TB, word string) {
@@ -274,6 +283,15 @@ func (s *PostgresServer) end(t testing.TB, word string) {
 		t.Errorf("peer: ending PostgreSQL: %v", err)
 	}
 	_ = s.leash.Close()
+	if word == "kill" {
+		defer time.AfterFunc(childGrace, func() {
+			for _, pid := range s.processes() {
+				if p, err := os.FindProcess(pid); err == nil {
+					_ = p.Kill() // it may have ended by now
+				}
+			}
+		}).Stop()
+	}
 	_ = s.keeper.Wait() // which process ended how is of no interest
 	s.keeper = nil
 }

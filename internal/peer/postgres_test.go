@@ -44,3 +44,22 @@ func TestPostgresEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestPostgresIsStuck holds that a killed server is gone although one of its children does not notice.
+func TestPostgresIsStuck(t *testing.T) {
+	t.Parallel()
+	s := peer.StartPostgres(t, peer.PostgresOptions{Durable: true})
+	dsn := s.Database(t)
+	pid, err := psql(t, dsn, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
+	if err != nil {
+		t.Fatalf("%v: %s", err, pid)
+	}
+	if out, err := exec.Command("kill", "-STOP", pid).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s.Kill(t)
+	s.Start(t)
+	if out, err := psql(t, dsn, "SELECT 1"); err != nil || out != "1" {
+		t.Fatalf("%v: %s", err, out)
+	}
+}

@@ -58,11 +58,18 @@ func newSuite(t testing.TB, kind string) *suite {
 	if kind == KindPostgres {
 		dsn = peer.Postgres(t)
 	}
-	s := &suite{complaints: t, t: t, ctx: t.Context()}
-	s.Store = s.open(dsn)
+	s := suiteOn(t, dsn)
 	if s.Kind() != kind {
 		t.Fatalf("opened %s, want %s", s.Kind(), kind)
 	}
+	return s
+}
+
+// suiteOn works on an empty database.
+func suiteOn(t testing.TB, dsn string) *suite {
+	t.Helper()
+	s := &suite{complaints: t, t: t, ctx: t.Context()}
+	s.Store = s.open(dsn)
 	s.ok(s.Migrate(s.ctx))
 	s.site = Site{Name: "main"}
 	s.ok(s.SaveSite(s.ctx, &s.site))

@@ -19,7 +19,6 @@ func TestFullDisk(t *testing.T) {
 	if os.Getenv(inside) == "" {
 		t.Parallel()
 		peer.Need(t, "namespaces")
-		peer.Long(t, "a PostgreSQL that is killed on a full disk may leave a process that does not end")
 		dir, err := os.MkdirTemp("", "disk")
 		if err != nil {
 			t.Fatal(err)
@@ -37,11 +36,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatalf("mount: %v: %s", err, out)
 	}
 	server := peer.StartPostgres(t, peer.PostgresOptions{Durable: true})
-	s := &suite{complaints: t, t: t, ctx: t.Context()}
-	s.Store = s.open(server.Database(t))
-	s.ok(s.Migrate(s.ctx))
-	s.site = Site{Name: "main"}
-	s.ok(s.SaveSite(s.ctx, &s.site))
+	s := suiteOn(t, server.Database(t))
 	if _, err := s.pool.Exec(s.ctx, `CHECKPOINT`); err != nil {
 		t.Fatal(err)
 	}

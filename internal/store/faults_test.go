@@ -90,12 +90,8 @@ func TestFull(t *testing.T) {
 func TestGone(t *testing.T) {
 	t.Parallel()
 	server := peer.StartPostgres(t, peer.PostgresOptions{Durable: true})
-	s := &suite{complaints: t, t: t, ctx: t.Context()}
 	dsn := server.Database(t)
-	s.Store = s.open(dsn)
-	s.ok(s.Migrate(s.ctx))
-	s.site = Site{Name: "main"}
-	s.ok(s.SaveSite(s.ctx, &s.site))
+	s := suiteOn(t, dsn)
 	for i, end := range []func(testing.TB){server.Stop, server.Kill} {
 		h := s.record(s.scan(Run{}, Target{}, i, model.Exposed, "f1"))
 		end(t)
@@ -122,11 +118,7 @@ func TestChaos(t *testing.T) {
 	t.Parallel()
 	const hosts, workers, kills = 300, 3, 3
 	server := peer.StartPostgres(t, peer.PostgresOptions{Durable: true})
-	s := &suite{complaints: t, t: t, ctx: t.Context()}
-	s.Store = s.open(server.Database(t))
-	s.ok(s.Migrate(s.ctx))
-	s.site = Site{Name: "main"}
-	s.ok(s.SaveSite(s.ctx, &s.site))
+	s := suiteOn(t, server.Database(t))
 	var specs []string
 	for i := range hosts {
 		specs = append(specs, fmt.Sprintf("h%d", i))
