@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"ipcguard/internal/peer"
 )
 
 // room is a package with everything below it, and what it may import.
@@ -109,7 +111,7 @@ func roomOf(pkg string) string {
 }
 
 func TestArrows(t *testing.T) {
-	root := moduleRoot(t)
+	root := peer.ModuleRoot(t)
 	seen := 0
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -189,7 +191,7 @@ func TestTable(t *testing.T) {
 
 // TestDocument holds the table that people read against the one that is enforced.
 func TestDocument(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(moduleRoot(t), "docs", "architecture.md"))
+	text, err := os.ReadFile(filepath.Join(peer.ModuleRoot(t), "docs", "architecture.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,22 +211,5 @@ func TestDocument(t *testing.T) {
 	}
 	for name := range written {
 		t.Errorf("docs/architecture.md has a room %s that the table lacks", name)
-	}
-}
-
-func moduleRoot(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
 	}
 }

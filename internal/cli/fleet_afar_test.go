@@ -3,11 +3,8 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"mime/multipart"
-	"net/http"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -30,10 +27,10 @@ func TestFleetFromAfar(t *testing.T) {
 
 	s := startServer(t, program, dir, filepath.Join(dir, "fleet.db"))
 	p := s.page(t)
-	p.post(t, "/setup", url.Values{"token": {s.token}, "name": {"ada"}, "new": {"correct horse battery"}, "again": {"correct horse battery"}})
+	p.setUp(t, s.token)
 	const wrong = "this-is-not-it-77"
-	p.form(t, "/credentials", map[string]string{"name": "reader", "kind": "password", "account": "alice", "value": peer.Password})
-	p.form(t, "/credentials", map[string]string{"name": "stale", "kind": "password", "account": "alice", "value": wrong})
+	p.fields(t, "/credentials", map[string]string{"name": "reader", "kind": "password", "account": "alice", "value": peer.Password})
+	p.fields(t, "/credentials", map[string]string{"name": "stale", "kind": "password", "account": "alice", "value": wrong})
 	target := func(credential string) url.Values {
 		return url.Values{
 			"spec": {server.Addr()}, "site": {"1"}, "criticality": {"normal"}, "enabled": {"on"}, "credential": {credential},
@@ -82,22 +79,4 @@ func TestFleetFromAfar(t *testing.T) {
 		}
 	}
 	s.stop(t)
-}
-
-// form sends a form as one with a file is sent.
-func (v *visitor) form(t *testing.T, path string, fields map[string]string) {
-	t.Helper()
-	var body bytes.Buffer
-	w := multipart.NewWriter(&body)
-	for name, value := range fields {
-		if err := w.WriteField(name, value); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.Close()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, v.base+path, &body)
-	if err == nil {
-		r.Header.Set("Content-Type", w.FormDataContentType())
-	}
-	v.do(t, r, err)
 }

@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -56,7 +57,7 @@ func TestFleet(t *testing.T) {
 	w.Env = append(os.Environ(), databaseVariable+"="+database)
 
 	p := s.page(t)
-	p.post(t, "/setup", url.Values{"token": {s.token}, "name": {"ada"}, "new": {"correct horse battery"}, "again": {"correct horse battery"}})
+	p.setUp(t, s.token)
 	p.post(t, "/sites", url.Values{"name": {"headquarters"}})
 	p.post(t, "/channels", url.Values{
 		"kind": {"webhook"}, "name": {"hook"}, "url": {hook.url}, "key": {hook.key}, "loopback": {"on"}, "enabled": {"on"}, "least": {"info"},
@@ -346,19 +347,46 @@ func (v *visitor) post(t *testing.T, path string, form url.Values) string {
 
 func (v *visitor) upload(t *testing.T, path, name, content string) {
 	t.Helper()
+	v.parts(t, path, func(form *multipart.Writer) error {
+		part, err := form.CreateFormFile("file", name)
+		if err == nil {
+			_, err = io.WriteString(part, content)
+		}
+		return err
+	})
+}
+
+// fields sends a form without a file as one that may have one is sent.
+func (v *visitor) fields(t *testing.T, path string, fields map[string]string) {
+	t.Helper()
+	v.parts(t, path, func(form *multipart.Writer) error {
+		for name, value := range fields {
+			if err := form.WriteField(name, value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (v *visitor) parts(t *testing.T, path string, write func(*multipart.Writer) error) {
+	t.Helper()
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
-	part, err := form.CreateFormFile("file", name)
-	if err != nil {
+	if err := errors.Join(write(form), form.Close()); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprint(part, content)
-	form.Close()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, v.base+path, &body)
 	if err == nil {
 		r.Header.Set("Content-Type", form.FormDataContentType())
 	}
 	v.do(t, r, err)
+}
+
+// setUp makes the first administrator.
+func (v *visitor) setUp(t *testing.T, token string) {
+	t.Helper()
+	v.post(t, "/setup", url.Values{"token": {token}, "name": {"ada"}, "new": {"correct horse battery"}, "again": {"correct horse battery"}})
 }
 
 // runEnded tells whether a run's page says so.

@@ -94,7 +94,7 @@ func TestServeUnit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer practice.Close()
-	p.post(t, "/setup", url.Values{"token": {s.token}, "name": {"ada"}, "new": {"correct horse battery"}, "again": {"correct horse battery"}})
+	p.setUp(t, s.token)
 	p.post(t, "/targets", url.Values{"spec": {practice.Address()}, "site": {"1"}, "criticality": {"normal"}, "enabled": {"on"}})
 	run := p.run(t, url.Values{"kind": {"scan"}})
 	p.until(t, "the scan", func() bool { return runEnded(p.get(t, run)) })

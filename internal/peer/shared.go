@@ -11,22 +11,27 @@ import (
 // skipped.
 func Shared(t testing.TB, name string) string {
 	t.Helper()
+	path := filepath.Join(filepath.Dir(ModuleRoot(t)), "shared", name)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("%s is not present: it is third-party data and not part of the module", path)
+	}
+	return path
+}
+
+// ModuleRoot finds the folder of the module from wherever below it the test runs.
+func ModuleRoot(t testing.TB) string {
+	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
+			return dir
 		}
 		if dir == filepath.Dir(dir) {
 			t.Fatal("no go.mod above the working directory")
 		}
 		dir = filepath.Dir(dir)
 	}
-	path := filepath.Join(filepath.Dir(dir), "shared", name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("%s is not present: it is third-party data and not part of the module", path)
-	}
-	return path
 }

@@ -202,9 +202,7 @@ func saveChannel(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if c.ID != 0 {
-		secrets = secrets.Moved(c.Kind, c.Config, string(config))
-	}
+	secrets = secrets.Moved(c.Kind, c.Config, string(config))
 	c.Config = string(config)
 	for name, into := range map[string]*string{"url": &secrets.URL, "key": &secrets.Key, "password": &secrets.Password} {
 		if s := f.line(name); s != "" {

@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/ulikunitz/xz"
+
+	"ipcguard/internal/peer"
 )
 
 // sharedLogs are the real logs beside the module, read where they are.
@@ -29,20 +31,7 @@ func sharedLogs(tb testing.TB) map[string][]byte {
 
 func findLogs(tb testing.TB) map[string][]byte {
 	tb.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if filepath.Dir(dir) == dir {
-			tb.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	folder := filepath.Join(dir, "..", "shared", "evtx")
+	folder := filepath.Join(peer.ModuleRoot(tb), "..", "shared", "evtx")
 	names, _ := filepath.Glob(filepath.Join(folder, "*.evtx*"))
 	logs := make(map[string][]byte)
 	for _, name := range names {

@@ -170,9 +170,7 @@ func saveChannel(c *call) (any, error) {
 		return nil, err
 	}
 	config := string(b.Config)
-	if ch.ID != 0 {
-		secrets = secrets.Moved(ch.Kind, ch.Config, config)
-	}
+	secrets = secrets.Moved(ch.Kind, ch.Config, config)
 	if s := b.Secrets; s != nil {
 		for _, part := range []struct{ to, from *string }{{&secrets.URL, &s.URL}, {&secrets.Key, &s.Key}, {&secrets.Password, &s.Password}} {
 			if *part.from != "" {
