@@ -20,6 +20,8 @@ import (
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/observe"
+	"ipcguard/internal/observe/logs"
+	"ipcguard/internal/observe/source"
 	"ipcguard/internal/report"
 )
 
@@ -93,7 +95,7 @@ type observing struct {
 	agg     *observe.Aggregator
 	cov     *observe.Coverage
 	traffic *observe.Traffic
-	logs    *observe.Logs
+	logs    *logs.Reader
 	logged  bool
 	packets bool
 	live    []string
@@ -160,7 +162,7 @@ func (a *app) runObserve(ctx context.Context, f *observeFlags, args []string) er
 	}
 	debug.SetMemoryLimit(int64(memory-ring) * 9 / 10)
 	run.traffic = observe.NewTraffic(run.agg, run.cov, observe.TrafficOptions{Ports: ports, Memory: memory - ring})
-	run.logs = observe.NewLogs(run.agg, run.cov, observe.LogOptions{Server: f.server})
+	run.logs = logs.New(run.agg, run.cov, logs.Options{Server: f.server})
 
 	for _, name := range f.audits {
 		if err := auditedLogs(run.logs, name); err != nil {
@@ -239,13 +241,13 @@ func (a *app) watch(ctx context.Context, run *observing, f *observeFlags, length
 }
 
 // auditedLogs tells what is known of the auditing of the hosts.
-func auditedLogs(logs *observe.Logs, name string) error {
+func auditedLogs(reader *logs.Reader, name string) error {
 	file, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if err := logs.Audit(file); err != nil {
+	if err := reader.Audit(file); err != nil {
 		return fmt.Errorf("--audit %s: %w", name, err)
 	}
 	return nil
@@ -267,7 +269,7 @@ func (a *app) observeSource(ctx context.Context, run *observing, f *observeFlags
 	defer file.Close()
 	magic := make([]byte, 4)
 	n, _ := file.ReadAt(magic, 0)
-	if (info.IsDir() || observe.IsArchive(magic[:n])) && !f.merge {
+	if (info.IsDir() || source.IsArchive(magic[:n])) && !f.merge {
 		run.packets, run.logged = true, true
 		if err := run.traffic.ReadPath(ctx, name); err != nil {
 			return err
@@ -303,11 +305,11 @@ func (a *app) observeFile(ctx context.Context, run *observing, f *observeFlags, 
 	case observe.IsCapture(head):
 		run.packets = true
 		return run.traffic.Read(ctx, name, all)
-	case observe.IsLog(head):
+	case logs.Is(head):
 		run.logged = true
 		return run.logs.Read(ctx, name, all)
 	}
-	if observe.IsArchive(head) {
+	if source.IsArchive(head) {
 		return hinted{errors.New("a zip archive cannot be read from here"), "name it as a file"}
 	}
 	return hinted{errors.New("neither a capture nor a log nor a result of observe"), "ipcguard observe --help lists what is read"}

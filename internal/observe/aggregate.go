@@ -100,7 +100,7 @@ func (a *Aggregator) Add(u model.Use) {
 }
 
 func (a *Aggregator) add(u model.Use) {
-	size := rowBytes + clipUse(&u)
+	size := rowBytes + ClipUse(&u)
 	key := keyOf(&u)
 	row, ok := a.rows[key]
 	if !ok {
@@ -154,17 +154,17 @@ func layerOrder(l model.Layer) int {
 	}, l)
 }
 
-// clipUse cuts a use's texts and gives their length together.
-func clipUse(u *model.Use) (size int) {
+// ClipUse cuts a use's texts and gives their length together.
+func ClipUse(u *model.Use) (size int) {
 	for _, s := range []*string{&u.Client, &u.Server, &u.Account, &u.Share, &u.Pipe, &u.Interface, &u.UUID, &u.Call, &u.Status, &u.Basis, &u.Source} {
-		*s = clip(*s)
+		*s = Clip(*s)
 		size += len(*s)
 	}
 	return size
 }
 
-// clip cuts a text at maxText bytes, between characters. What is cut is copied: a row must not hold all of it in memory.
-func clip(s string) string {
+// Clip cuts a text at maxText bytes, between characters. What is cut is copied: a row must not hold all of it in memory.
+func Clip(s string) string {
 	if len(s) <= maxText {
 		return s
 	}

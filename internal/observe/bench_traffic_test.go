@@ -14,6 +14,7 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe/observetest"
 	"ipcguard/internal/peer"
 )
 
@@ -90,7 +91,7 @@ func tsharkAlone(b *testing.B, path string) time.Duration {
 // BenchmarkObserve reads a capture of file copies and pipe traffic. x-tshark and x-gopacket say how many times as fast as
 // the others it is, in the same run.
 func BenchmarkObserve(b *testing.B) {
-	path, calls := makeTraffic(b, benchSize(b))
+	path, calls := observetest.Traffic(b, benchSize(b))
 	info, err := os.Stat(path)
 	if err != nil {
 		b.Fatal(err)
@@ -116,14 +117,14 @@ func BenchmarkObserve(b *testing.B) {
 func BenchmarkObserveRPC(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "rpc.pcap")
 	empty := filepath.Join(b.TempDir(), "empty.pcap")
-	m, done := newMaker(b, path)
-	m.connect(1)
-	m.logon(b)
+	m, done := observetest.Create(b, path)
+	m.Connect(1)
+	m.Logon(b)
 	const calls = 5000
-	m.calls(b, calls)
-	m.disconnect()
+	m.Calls(b, calls)
+	m.Disconnect()
 	done()
-	_, done = newMaker(b, empty)
+	_, done = observetest.Create(b, empty)
 	done()
 	var took, idle time.Duration
 	for b.Loop() {

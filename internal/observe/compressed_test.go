@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ipcguard/internal/format/xca/xcatest"
+	"ipcguard/internal/observe/observetest"
 	"ipcguard/internal/peer"
 	"ipcguard/internal/smb/smb2"
 )
@@ -59,17 +60,17 @@ func TestCompressed(t *testing.T) {
 	const calls = 25
 	read := func(name string, pack func([]byte) []byte) ([]string, *Coverage, string) {
 		path := filepath.Join(t.TempDir(), name+".pcap")
-		m, done := newMaker(t, path)
-		m.pack = pack
-		m.connect(1)
-		m.logon(t)
-		m.calls(t, calls)
-		m.copies(6)
-		m.calls(t, calls)
-		m.disconnect()
+		m, done := observetest.Create(t, path)
+		m.Pack = pack
+		m.Connect(1)
+		m.Logon(t)
+		m.Calls(t, calls)
+		m.Copies(6)
+		m.Calls(t, calls)
+		m.Disconnect()
 		done()
 		rows, cov := readCapture(t, path, TrafficOptions{})
-		return short(rows), cov, path
+		return observetest.Short(rows), cov, path
 	}
 	want, plain, path := read("plain", nil)
 	tshark := func(path string) string {

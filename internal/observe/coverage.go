@@ -1,7 +1,9 @@
 package observe
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,7 +62,7 @@ func (c *Coverage) Note(text string) {
 // Notice adds a notice; the same thing again is counted, its first time kept.
 func (c *Coverage) Notice(n Notice) {
 	n.Count = max(n.Count, 1)
-	n.What, n.Evidence = clip(n.What), clip(n.Evidence)
+	n.What, n.Evidence = Clip(n.What), Clip(n.Evidence)
 	for i := range c.Notices {
 		if m := &c.Notices[i]; m.ID == n.ID && m.Host == n.Host && m.Client == n.Client && m.What == n.What {
 			m.Count += n.Count
@@ -69,10 +71,18 @@ func (c *Coverage) Notice(n Notice) {
 		}
 	}
 	if len(c.Notices) >= maxNotices {
-		c.CountUnreadable("notices beyond the first "+itoa(maxNotices), n.Count)
+		c.CountUnreadable("notices beyond the first "+strconv.Itoa(maxNotices), n.Count)
 		return
 	}
 	c.Notices = append(c.Notices, n)
+}
+
+// Complete notes which uses found no room, and makes the order of notes independent of the order of reading.
+func (c *Coverage) Complete(a *Aggregator) {
+	for id, n := range a.GivenUp() {
+		c.Note(fmt.Sprintf("%d uses by %s identities found no room in the memory for rows and are not told", n, id))
+	}
+	c.sortNotes()
 }
 
 // sortNotes makes the order independent of the order of reading.

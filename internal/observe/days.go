@@ -35,7 +35,7 @@ func dayOf(t time.Time) string {
 }
 
 func (d *dayCounts) add(day model.Day) {
-	key := dayKey{model.Identity(clip(string(day.Identity))), day.Day}
+	key := dayKey{model.Identity(Clip(string(day.Identity))), day.Day}
 	if _, ok := (*d)[key]; !ok && len(*d) >= maxDays {
 		return
 	}

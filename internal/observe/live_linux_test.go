@@ -1,4 +1,4 @@
-package observe
+package observe_test
 
 import (
 	"context"
@@ -10,25 +10,27 @@ import (
 	"time"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe"
+	"ipcguard/internal/observe/logs"
 	"ipcguard/internal/peer"
 )
 
 // watching is a live observation of a machine's loopback.
 type watching struct {
-	agg  *Aggregator
-	cov  *Coverage
+	agg  *observe.Aggregator
+	cov  *observe.Coverage
 	stop func() error
 }
 
 func watch(t *testing.T, m *peer.Machine, state string) *watching {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &watching{agg: NewAggregator(0), cov: new(Coverage)}
-	traffic := NewTraffic(w.agg, w.cov, TrafficOptions{})
+	w := &watching{agg: observe.NewAggregator(0), cov: new(observe.Coverage)}
+	traffic := observe.NewTraffic(w.agg, w.cov, observe.TrafficOptions{})
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() {
 		done <- m.InNetwork(func() error {
-			return traffic.Live(ctx, LiveOptions{Interfaces: []string{"lo"}, State: state, Ready: func() { close(ready) }})
+			return traffic.Live(ctx, observe.LiveOptions{Interfaces: []string{"lo"}, State: state, Ready: func() { close(ready) }})
 		})
 	}()
 	select {
@@ -105,8 +107,8 @@ func TestLive(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	agg, cov := NewAggregator(0), new(Coverage)
-	if err := LoadState(state, agg, cov); err != nil {
+	agg, cov := observe.NewAggregator(0), new(observe.Coverage)
+	if err := observe.LoadState(state, agg, cov); err != nil {
 		t.Fatal(err)
 	}
 	rows := agg.Rows()
@@ -132,7 +134,7 @@ func TestLive(t *testing.T) {
 	}
 
 	// The server's own log of the same time.
-	logs, _ := readLogs(t, LogOptions{}, "@"+filepath.Join(s.Dir, "log"))
+	log := readLogs(t, filepath.Join(s.Dir, "log"))
 	logons := func(rows []model.Use) map[string]int64 {
 		m := map[string]int64{}
 		for _, u := range rows {
@@ -143,13 +145,13 @@ func TestLive(t *testing.T) {
 		}
 		return m
 	}
-	for k, n := range logons(logs) {
+	for k, n := range logons(log) {
 		if got := logons(rows)[k]; got != n {
 			t.Errorf("the server's log has %s %d times, the wire %d", k, n, got)
 		}
 	}
-	if len(logons(logs)) != 3 {
-		t.Errorf("the server's log: %v", logons(logs))
+	if len(logons(log)) != 3 {
+		t.Errorf("the server's log: %v", logons(log))
 	}
 }
 
@@ -217,9 +219,31 @@ func TestLiveAgainstTshark(t *testing.T) {
 		t.Errorf("%d packets were lost", n)
 	}
 	// The file of the same packets gives the same rows, but for those before and their source.
-	rows, _ := readCapture(t, file, TrafficOptions{})
+	rows := readPackets(t, file)
 	rows = slices.DeleteFunc(rows, func(u model.Use) bool { return u.Last.Before(mark) })
 	if a, b := len(rows), len(w.agg.Rows()); a < b {
 		t.Errorf("%d rows from the file, %d from the wire", a, b)
 	}
+}
+
+func readLogs(t *testing.T, path string) []model.Use {
+	t.Helper()
+	agg, cov := observe.NewAggregator(0), new(observe.Coverage)
+	l := logs.New(agg, cov, logs.Options{})
+	if err := l.ReadPath(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	return agg.Rows()
+}
+
+func readPackets(t *testing.T, path string) []model.Use {
+	t.Helper()
+	agg, cov := observe.NewAggregator(0), new(observe.Coverage)
+	traffic := observe.NewTraffic(agg, cov, observe.TrafficOptions{})
+	if err := traffic.ReadPath(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	traffic.Close()
+	return agg.Rows()
 }

@@ -1,9 +1,7 @@
 package observe
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -28,8 +26,8 @@ type savedDay struct {
 	Marks Marks `json:"marks,omitempty"`
 }
 
-// loadMarks gives the marks of the newest day.
-func (s *State) loadMarks() (Marks, error) {
+// Marks gives the marks of the newest day.
+func (s *State) Marks() (Marks, error) {
 	all, err := days(s.dir)
 	if err != nil || len(all) == 0 {
 		return nil, err
@@ -44,37 +42,7 @@ func (s *State) loadMarks() (Marks, error) {
 	return o.Marks, err
 }
 
-// LocalState reads what is new in the event logs of this host into a state directory: into the result of today, behind the marks of
-// the last time, or what is no older than since (0 is everything) at first. It ends the Logs.
-func (l *Logs) LocalState(ctx context.Context, dir string, since time.Duration, now time.Time) error {
-	return l.intoState(dir, now, func(after Marks) (Marks, error) { return l.ReadLocal(ctx, since, after) })
-}
-
-func (l *Logs) intoState(dir string, now time.Time, read func(Marks) (Marks, error)) (err error) {
-	s, err := OpenState(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	after, err := s.loadMarks()
-	if err != nil {
-		return err
-	}
-	day := today(now)
-	o, err := s.Load(day)
-	if err != nil {
-		return err
-	}
-	if o != nil {
-		Merge(l.agg, l.cov, o)
-	}
-	marks, err := read(after)
-	if err != nil {
-		return err
-	}
-	l.Close() // what still waits for a logon is told now: its event is behind the mark
-	if err := writeDurably(filepath.Join(s.dir, dayName(day)), savedDay{*Result(l.agg, l.cov), marks}); err != nil {
-		return err
-	}
-	return s.Expire()
+// SaveMarked replaces a day's result together with the marks up to where it reaches.
+func (s *State) SaveMarked(day time.Time, o *model.Observation, marks Marks) error {
+	return writeDurably(filepath.Join(s.dir, dayName(day)), savedDay{*o, marks})
 }

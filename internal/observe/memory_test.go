@@ -8,13 +8,14 @@ import (
 	"github.com/gopacket/gopacket/layers"
 
 	"ipcguard/internal/observe/capture"
+	"ipcguard/internal/observe/observetest"
 )
 
 // flood feeds what a maker writes straight into a Traffic.
-func flood(t *testing.T, name string, write func(m *maker)) *Traffic {
+func flood(t *testing.T, name string, write func(m *observetest.Maker)) *Traffic {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	m, done := newMaker(t, path)
+	m, done := observetest.Create(t, path)
 	write(m)
 	done()
 	tr := NewTraffic(NewAggregator(0), new(Coverage), TrafficOptions{})
@@ -36,29 +37,29 @@ func heap() uint64 {
 // the memory with room for the collector.
 func TestFlood(t *testing.T) {
 	const connections, most = 100_000, 120 << 20
-	for name, write := range map[string]func(*maker){
-		"half open": func(m *maker) {
+	for name, write := range map[string]func(*observetest.Maker){
+		"half open": func(m *observetest.Maker) {
 			for i := range connections {
-				m.connect(i)
+				m.Connect(i)
 			}
 		},
-		"half a frame": func(m *maker) {
+		"half a frame": func(m *observetest.Maker) {
 			for i := range connections {
-				m.connect(i)
-				m.packet(true, 0x18, []byte("\x00\x00\x10\x00\xFESMB"))
+				m.Connect(i)
+				m.Packet(true, 0x18, []byte("\x00\x00\x10\x00\xFESMB"))
 			}
 		},
-		"behind a hole": func(m *maker) {
+		"behind a hole": func(m *observetest.Maker) {
 			for i := range connections {
-				m.connect(i)
-				m.seq[0] += 100
-				m.packet(true, 0x10, make([]byte, 1000))
+				m.Connect(i)
+				m.Seq[0] += 100
+				m.Packet(true, 0x10, make([]byte, 1000))
 			}
 		},
-		"logged on": func(m *maker) {
+		"logged on": func(m *observetest.Maker) {
 			for i := range connections / 4 { // the rest is given up in the same way
-				m.connect(i)
-				m.logon(t)
+				m.Connect(i)
+				m.Logon(t)
 			}
 		},
 	} {

@@ -17,6 +17,7 @@ import (
 	"ipcguard/internal/observe/conversation"
 	"ipcguard/internal/observe/flow"
 	"ipcguard/internal/observe/packet"
+	"ipcguard/internal/observe/source"
 )
 
 // ErrNotCapture says that bytes are no packet capture.
@@ -132,10 +133,7 @@ func (t *Traffic) Close() {
 	t.table.Close(t.last)
 	t.kdc.Close(t.last)
 	t.Settle()
-	for id, n := range t.agg.GivenUp() {
-		t.cov.Note(fmt.Sprintf("%d uses by %s identities found no room in the memory for rows and are not told", n, id))
-	}
-	t.cov.sortNotes()
+	t.cov.Complete(t.agg)
 }
 
 // Settle brings the coverage up to date with the packets so far.
@@ -184,15 +182,15 @@ func (t *Traffic) Settle() {
 // folder or an archive, files of other kinds are passed over, and a file that cannot be read is counted and does not end the
 // reading.
 func (t *Traffic) ReadPath(ctx context.Context, path string) error {
-	all, err := files(ctx, path, func(n int64) { t.cov.CountUnreadable("files that could not be opened", n) })
+	all, err := source.Files(ctx, path, func(n int64) { t.cov.CountUnreadable("files that could not be opened", n) })
 	if err != nil {
 		return err
 	}
-	if len(all) == 1 && all[0].path == path {
-		return all[0].read(ctx, t.Read)
+	if len(all) == 1 && all[0].Path == path {
+		return all[0].Read(ctx, t.Read)
 	}
 	type dated struct {
-		file
+		source.File
 		first time.Time
 	}
 	var captures []dated
@@ -206,7 +204,7 @@ func (t *Traffic) ReadPath(ctx context.Context, path string) error {
 	}
 	slices.SortStableFunc(captures, func(a, b dated) int { return a.first.Compare(b.first) })
 	for _, f := range captures {
-		switch err := f.read(ctx, t.Read); {
+		switch err := f.Read(ctx, t.Read); {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
@@ -217,8 +215,8 @@ func (t *Traffic) ReadPath(ctx context.Context, path string) error {
 }
 
 // firstTime is when a capture begins.
-func firstTime(f *file) (time.Time, error) {
-	body, err := f.open()
+func firstTime(f *source.File) (time.Time, error) {
+	body, err := f.Open()
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -235,7 +233,7 @@ func firstTime(f *file) (time.Time, error) {
 }
 
 func openCapture(r io.Reader) (*capture.Reader, error) {
-	plain, err := decompress(r)
+	plain, err := source.Decompress(r)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotCapture, err)
 	}
@@ -249,25 +247,13 @@ func openCapture(r io.Reader) (*capture.Reader, error) {
 // IsCapture tells from the first bytes of a file whether Traffic can read it. 4 KiB of them are enough, and 128 KiB of a
 // compressed file.
 func IsCapture(head []byte) bool {
-	r, err := decompress(&cutReader{head})
+	r, err := source.Decompress(source.Head(head))
 	if err != nil {
 		return false
 	}
 	plain := make([]byte, capture.Magic)
 	n, _ := io.ReadFull(r, plain)
 	return capture.Is(plain[:n])
-}
-
-// cutReader is the beginning of a file.
-type cutReader struct{ b []byte }
-
-func (r *cutReader) Read(p []byte) (int, error) {
-	if len(r.b) == 0 {
-		return 0, io.ErrUnexpectedEOF
-	}
-	n := copy(p, r.b)
-	r.b = r.b[n:]
-	return n, nil
 }
 
 // farApart is how far the times of two captures may be apart for their connections to be the same.

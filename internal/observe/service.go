@@ -91,7 +91,7 @@ func (t *Traffic) keeper(dir string) (*keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keeper{state: s, day: today(time.Now()), saved: time.Now()}
+	k := &keeper{state: s, day: Today(time.Now()), saved: time.Now()}
 	o, err := s.Load(k.day)
 	if err != nil {
 		_ = s.Close()
@@ -112,18 +112,19 @@ func (t *Traffic) keeper(dir string) (*keeper, error) {
 	return k, nil
 }
 
-func today(now time.Time) time.Time { return now.UTC().Truncate(24 * time.Hour) }
+// Today is the day of a time, in UTC: results are kept by it.
+func Today(now time.Time) time.Time { return now.UTC().Truncate(24 * time.Hour) }
 
 // tick saves when it is time, and begins a new result with a new day.
 func (k *keeper) tick(t *Traffic, now time.Time) error {
-	if k == nil || now.Sub(k.saved) < saveEvery && today(now).Equal(k.day) {
+	if k == nil || now.Sub(k.saved) < saveEvery && Today(now).Equal(k.day) {
 		return nil
 	}
 	k.saved = now
 	if err := k.save(t); err != nil {
 		return err
 	}
-	if d := today(now); !d.Equal(k.day) {
+	if d := Today(now); !d.Equal(k.day) {
 		k.day = d
 		t.agg.Reset()
 		*t.cov = Coverage{}

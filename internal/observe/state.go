@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe/source"
 )
 
 // Result is the present result.
@@ -69,7 +70,7 @@ const maxResult = 512 << 20
 // ReadResult reads a result: the JSON document, or rows as JSON lines, compressed or not. Rows alone tell nothing of what
 // they rest on but their own times.
 func ReadResult(r io.Reader, add func(*model.Observation) error) error {
-	plain, err := decompress(r)
+	plain, err := source.Decompress(r)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotResult, err)
 	}
@@ -105,7 +106,7 @@ func ReadResult(r io.Reader, add func(*model.Observation) error) error {
 
 // IsResult tells from the first bytes of a file whether ReadResult can read it.
 func IsResult(head []byte) bool {
-	r, err := decompress(&cutReader{head})
+	r, err := source.Decompress(source.Head(head))
 	if err != nil {
 		return false
 	}

@@ -33,7 +33,7 @@ func TestStateDays(t *testing.T) {
 		t.Errorf("a second process: %v", err)
 	}
 	tr := NewTraffic(NewAggregator(0), new(Coverage), TrafficOptions{})
-	k := &keeper{state: s, day: today(first), saved: first}
+	k := &keeper{state: s, day: Today(first), saved: first}
 	sealed := aUse(first, 1)
 	sealed.Identity, sealed.Pipe = model.Opaque, ""
 	tr.agg.Add(aUse(first, 3))

@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe"
 	"ipcguard/internal/peer"
 )
 
@@ -18,8 +19,8 @@ import (
 // about clients, accounts, connects, pipes and how often. Where they differ, the difference has a name here.
 func TestHostLogAndCapture(t *testing.T) {
 	dir := peer.Shared(t, "evtx")
-	network, _ := readCapture(t, filepath.Join(dir, "otrf_network_empire_getsession_NetSessEnum.zip"), TrafficOptions{})
-	log, _ := readLogs(t, LogOptions{}, "@"+filepath.Join(dir, "otrf_host_empire_getsession_NetSessEnum.zip"))
+	network := readCapture(t, filepath.Join(dir, "otrf_network_empire_getsession_NetSessEnum.zip"))
+	log, _ := readLogs(t, Options{}, "@"+filepath.Join(dir, "otrf_host_empire_getsession_NetSessEnum.zip"))
 	servers := map[string]string{"MORDORDC.theshire.local": "172.18.38.5"} // a log has the host's name, a capture its address
 	// The capture's clock and the host's are two seconds apart.
 	const clocks = 3 * time.Second
@@ -65,13 +66,13 @@ func TestHostLogAndCapture(t *testing.T) {
 		t.Errorf("%d rows of NetrSessionEnum", calls)
 	}
 	// Both together, as a user has them in a folder.
-	agg, cov := NewAggregator(0), new(Coverage)
-	traffic, logs := NewTraffic(agg, cov, TrafficOptions{}), NewLogs(agg, cov, LogOptions{})
+	agg, cov := observe.NewAggregator(0), new(observe.Coverage)
+	traffic, logs := observe.NewTraffic(agg, cov, observe.TrafficOptions{}), New(agg, cov, Options{})
 	for _, name := range []string{"otrf_network_empire_getsession_NetSessEnum.zip", "otrf_host_empire_getsession_NetSessEnum.zip"} {
 		if err := traffic.ReadPath(context.Background(), filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
-		if err := logs.ReadFolder(context.Background(), filepath.Join(dir, name), IsCapture); err != nil {
+		if err := logs.ReadFolder(context.Background(), filepath.Join(dir, name), observe.IsCapture); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -80,4 +81,15 @@ func TestHostLogAndCapture(t *testing.T) {
 	if len(agg.Rows()) != len(network)+len(log) || len(cov.Unreadable) > 0 {
 		t.Errorf("%d rows of both, %d and %d; %v", len(agg.Rows()), len(network), len(log), cov.Unreadable)
 	}
+}
+
+func readCapture(t *testing.T, path string) []model.Use {
+	t.Helper()
+	agg, cov := observe.NewAggregator(0), new(observe.Coverage)
+	traffic := observe.NewTraffic(agg, cov, observe.TrafficOptions{})
+	if err := traffic.ReadPath(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	traffic.Close()
+	return agg.Rows()
 }

@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"bytes"
@@ -10,13 +10,14 @@ import (
 
 	"github.com/ulikunitz/xz"
 
+	"ipcguard/internal/observe"
 	"ipcguard/internal/peer"
 )
 
 func benchmarkLog(b *testing.B, log []byte, records int) {
 	b.SetBytes(int64(len(log)))
 	for b.Loop() {
-		l := NewLogs(NewAggregator(0), new(Coverage), LogOptions{})
+		l := New(observe.NewAggregator(0), new(observe.Coverage), Options{})
 		if err := l.Read(context.Background(), "log", bytes.NewReader(log)); err != nil {
 			b.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"context"
@@ -60,7 +60,7 @@ func TestRealSambaAudit(t *testing.T) {
 			alice.Share(t, s.Addr(), "finance", "ls")
 			peer.Client{User: "ghost", Password: "x", Domain: "WORKGROUP"}.Share(t, s.Addr(), "public", "ls")
 
-			rows, cov := readLogs(t, LogOptions{}, "@"+filepath.Join(s.Dir, "log"))
+			rows, cov := readLogs(t, Options{}, "@"+filepath.Join(s.Dir, "log"))
 			wantRows(t, rows, tt.rows...)
 			if !strings.Contains(strings.Join(cov.Notes, "\n"), tt.note) {
 				t.Errorf("notes %q", cov.Notes)
@@ -114,12 +114,12 @@ func TestRealSambaConnections(t *testing.T) {
 		`127.0.0.1 > labhost unknown [nobody] tree IPC$ allowed x1`,
 		`127.0.0.1 > labhost user [alice] tree IPC$ allowed x1`,
 	}
-	rows, cov := readLogs(t, LogOptions{Server: "labhost"}, string(status))
+	rows, cov := readLogs(t, Options{Server: "labhost"}, string(status))
 	wantRows(t, rows, want...)
 	if !strings.Contains(strings.Join(cov.Notes, "\n"), "auth_json_audit:5") {
 		t.Errorf("notes %q", cov.Notes)
 	}
-	rows, cov = readLogs(t, LogOptions{Server: "labhost"}, "@"+filepath.Join(s.Dir, "log"))
+	rows, cov = readLogs(t, Options{Server: "labhost"}, "@"+filepath.Join(s.Dir, "log"))
 	wantRows(t, rows, want...)
 	if cov.Read["full_audit lines"] != 2 {
 		t.Errorf("coverage %+v", cov)
@@ -128,7 +128,7 @@ func TestRealSambaConnections(t *testing.T) {
 
 func TestSambaLines(t *testing.T) {
 	const anonymous = `{"timestamp": "2026-11-22T10:59:49.799077+0000", "type": "Authorization", "Authorization": {"localAddress": "ipv6:fd00::1:445", "remoteAddress": "ipv6:fd00::9:33156", "serviceDescription": "SMB2", "authType": "NTLMSSP", "domain": "NT AUTHORITY", "account": "ANONYMOUS LOGON", "sid": "S-1-5-7"}}`
-	rows, cov := readLogs(t, LogOptions{Server: "fs"}, strings.Join([]string{
+	rows, cov := readLogs(t, Options{Server: "fs"}, strings.Join([]string{
 		"[2026/11/22 10:59:49.558591,  0] ../../source3/smbd/server.c:1741(main)",
 		"  smbd version 4.17.12-Debian started.",
 		"2026-11-22T10:59:49.799077+00:00 fs smbd[1]: " + anonymous,

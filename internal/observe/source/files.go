@@ -1,4 +1,4 @@
-package observe
+package source
 
 import (
 	"archive/zip"
@@ -14,15 +14,15 @@ import (
 	"path/filepath"
 )
 
-// file is one file of a folder, or of an archive in it.
-type file struct {
-	path string // to say where it is
-	open func() (io.ReadCloser, error)
+// File is one file of a folder, or of an archive in it.
+type File struct {
+	Path string // to say where it is
+	Open func() (io.ReadCloser, error)
 }
 
-// files lists the regular files of a folder and of the folders in it, and those in its zip archives; or those of one archive,
+// Files lists the regular files of a folder and of the folders in it, and those in its zip archives; or those of one archive,
 // or one file alone. An archive within an archive is a file like any other. unread counts what could not be opened.
-func files(ctx context.Context, root string, unread func(n int64)) ([]file, error) {
+func Files(ctx context.Context, root string, unread func(n int64)) ([]File, error) {
 	info, err := os.Stat(root)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func files(ctx context.Context, root string, unread func(n int64)) ([]file, erro
 	if !info.IsDir() {
 		return appendFile(nil, root)
 	}
-	var out []file
+	var out []File
 	err = filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -51,7 +51,7 @@ func files(ctx context.Context, root string, unread func(n int64)) ([]file, erro
 }
 
 // appendFile adds a file, or the files of an archive.
-func appendFile(out []file, name string) ([]file, error) {
+func appendFile(out []File, name string) ([]File, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return out, err
@@ -59,7 +59,7 @@ func appendFile(out []file, name string) ([]file, error) {
 	defer f.Close()
 	head := make([]byte, len(zipMagic))
 	if _, err := io.ReadFull(f, head); err != nil || !IsArchive(head) {
-		return append(out, file{name, func() (io.ReadCloser, error) { return os.Open(name) }}), nil
+		return append(out, File{name, func() (io.ReadCloser, error) { return os.Open(name) }}), nil
 	}
 	archive, err := readArchive(f)
 	if err != nil {
@@ -67,7 +67,7 @@ func appendFile(out []file, name string) ([]file, error) {
 	}
 	for _, member := range archive.File {
 		if member.Mode().IsRegular() {
-			out = append(out, file{name + "!" + member.Name, func() (io.ReadCloser, error) { return openMember(name, member.Name) }})
+			out = append(out, File{name + "!" + member.Name, func() (io.ReadCloser, error) { return openMember(name, member.Name) }})
 		}
 	}
 	return out, nil
@@ -138,22 +138,22 @@ func openMember(archive, name string) (io.ReadCloser, error) {
 	return nil, fmt.Errorf("%s: %w", archive, err)
 }
 
-// read opens the file for a source's Read, which calls it by its base name.
-func (f *file) read(ctx context.Context, read func(context.Context, string, io.Reader) error) error {
-	r, err := f.open()
+// Read opens the file for a source's Read, which calls it by its base name.
+func (f *File) Read(ctx context.Context, read func(context.Context, string, io.Reader) error) error {
+	r, err := f.Open()
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	if err := read(ctx, path.Base(filepath.ToSlash(f.path)), r); err != nil {
-		return fmt.Errorf("%s: %w", f.path, err)
+	if err := read(ctx, path.Base(filepath.ToSlash(f.Path)), r); err != nil {
+		return fmt.Errorf("%s: %w", f.Path, err)
 	}
 	return nil
 }
 
-// head is enough of a file to tell what it is; nil when it cannot be read.
-func (f *file) head() []byte {
-	r, err := f.open()
+// Head is enough of a file to tell what it is; nil when it cannot be read.
+func (f *File) Head() []byte {
+	r, err := f.Open()
 	if err != nil {
 		return nil
 	}

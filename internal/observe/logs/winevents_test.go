@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"bytes"
@@ -81,7 +81,7 @@ func TestJoinInAnyOrder(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var first []model.Use
 	for range 30 {
-		rows, cov := readLogs(t, LogOptions{}, strings.Join(events, "\n"))
+		rows, cov := readLogs(t, Options{}, strings.Join(events, "\n"))
 		wantRows(t, rows, madeRows...)
 		if first == nil {
 			first = rows
@@ -109,7 +109,7 @@ func TestJoinExpires(t *testing.T) {
 	use := beat(5145, "2026-01-05T10:00:00Z", "SubjectLogonId", "0x200", "IpAddress", "10.0.0.6", "ShareName", `\\*\IPC$`, "RelativeTargetName", "lsarpc")
 	old := beat(4624, "2026-01-02T10:00:00Z", "LogonType", "3", "TargetUserSid", userSID, "TargetUserName", "alice", "TargetLogonId", "0x200", "IpAddress", "10.0.0.7")
 	for _, log := range []string{old + "\n" + use, use + "\n" + old} {
-		rows, _ := readLogs(t, LogOptions{}, log)
+		rows, _ := readLogs(t, Options{}, log)
 		wantRows(t, rows, `10.0.0.6 > FS1 unknown [] open IPC$/lsarpc allowed x1`)
 	}
 }
@@ -143,7 +143,7 @@ func TestOtherWindowsEvents(t *testing.T) {
 	smb := func(id int, channel string, data ...string) string {
 		return beat(id, "2026-01-02T10:00:00Z", append(data, "provider", "Microsoft-Windows-SMBServer", "channel", "Microsoft-Windows-SMBServer/"+channel)...)
 	}
-	rows, cov := readLogs(t, LogOptions{}, strings.Join([]string{
+	rows, cov := readLogs(t, Options{}, strings.Join([]string{
 		sam(16965, "param1", nullSID, "param2", "10.0.0.1"),
 		sam(16968, "ClientSid", userSID, "NetworkAddress", "10.0.0.2"),
 		sam(16969, "Count", "12"),
@@ -213,7 +213,7 @@ func TestJSONShapes(t *testing.T) {
 		"a line too long": events[0] + "\n" + strings.Repeat("x", maxJSONValue+1) + "\n" + strings.Join(events[1:], "\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			rows, cov := readLogs(t, LogOptions{}, log)
+			rows, cov := readLogs(t, Options{}, log)
 			wantRows(t, rows, madeRows...)
 			if damaged := strings.HasPrefix(name, "a "); damaged != (len(cov.Unreadable) == 1) {
 				t.Errorf("unreadable %v", cov.Unreadable)
@@ -221,7 +221,7 @@ func TestJSONShapes(t *testing.T) {
 		})
 	}
 	// A value that never ends stops the reading, not the program.
-	_, cov := readLogs(t, LogOptions{}, "["+events[0]+`,{"x":"`+strings.Repeat("y", 2*maxJSONValue))
+	_, cov := readLogs(t, Options{}, "["+events[0]+`,{"x":"`+strings.Repeat("y", 2*maxJSONValue))
 	if cov.Read["event records"] != 1 || cov.Unreadable["the rest of a JSON file after a fault"] != 1 {
 		t.Errorf("coverage %+v", cov)
 	}

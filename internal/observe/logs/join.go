@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"container/list"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe"
 )
 
 const (
@@ -101,8 +102,8 @@ func (j *logonJoin) logon(key logonKey, session model.Use, workstation string, a
 	if l.seen {
 		return
 	}
-	clipUse(&session)
-	l.seen, l.session, l.workstation = true, session, clip(workstation)
+	observe.ClipUse(&session)
+	l.seen, l.session, l.workstation = true, session, observe.Clip(workstation)
 	for _, u := range l.pending {
 		j.emit(l.complete(u))
 	}
@@ -115,7 +116,7 @@ func (j *logonJoin) logon(key logonKey, session model.Use, workstation string, a
 
 // use takes a use of IPC$ by a logon. Its Identity is "" where the event itself does not tell.
 func (j *logonJoin) use(key logonKey, u model.Use) {
-	clipUse(&u)
+	observe.ClipUse(&u)
 	l := j.entry(key, u.Last)
 	l.used = true
 	if l.account == "" {

@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe"
 	"ipcguard/internal/status"
 )
 
@@ -45,7 +46,7 @@ type hostSeen struct{ logons, tree, open, anyAudit bool }
 // event; what no document says is left out or said as unknown.
 type windowsLog struct {
 	add    func(model.Use)
-	cov    *Coverage
+	cov    *observe.Coverage
 	join   *logonJoin
 	hosts  map[string]*hostSeen
 	source string
@@ -53,7 +54,7 @@ type windowsLog struct {
 	policies []policyOf // of the hosts' auditing, where somebody told
 }
 
-func newWindowsLog(add func(model.Use), cov *Coverage) *windowsLog {
+func newWindowsLog(add func(model.Use), cov *observe.Coverage) *windowsLog {
 	return &windowsLog{add: add, cov: cov, join: newLogonJoin(add), hosts: make(map[string]*hostSeen)}
 }
 
@@ -68,7 +69,7 @@ func (w *windowsLog) event(e winEvent) {
 		w.saw(e, "SAM")
 		w.sam(e, id)
 	case provider == providerSMBServer:
-		w.saw(e, clip(strings.TrimPrefix(e.Channel(), "Microsoft-Windows-")))
+		w.saw(e, observe.Clip(strings.TrimPrefix(e.Channel(), "Microsoft-Windows-")))
 		w.smbServer(e, id)
 	case provider == providerSysmon:
 		w.cov.Saw(e.Time())
@@ -98,7 +99,7 @@ func (w *windowsLog) saw(e winEvent, log string) {
 }
 
 func (w *windowsLog) host(e winEvent) *hostSeen {
-	name := clip(e.Computer())
+	name := observe.Clip(e.Computer())
 	h, ok := w.hosts[name]
 	if !ok {
 		if h = new(hostSeen); len(w.hosts) < maxHosts {
@@ -182,7 +183,7 @@ func (w *windowsLog) joinLogon(e winEvent, u model.Use, id, workstation string) 
 		}
 		return
 	}
-	w.join.logon(logonKey{clip(e.Computer()), n}, u, workstation, stranger)
+	w.join.logon(logonKey{observe.Clip(e.Computer()), n}, u, workstation, stranger)
 }
 
 // oldLogon takes 540, and 528 for other types than network, of Windows before Vista: the data have no names but an order.
@@ -268,7 +269,7 @@ func (w *windowsLog) share(e winEvent, id int) {
 		w.add(u)
 		return
 	}
-	w.join.use(logonKey{clip(e.Computer()), n}, u)
+	w.join.use(logonKey{observe.Clip(e.Computer()), n}, u)
 }
 
 // rpc takes 5712, which tells that a call was attempted and not how it ended.
@@ -371,7 +372,7 @@ func (w *windowsLog) smbServer(e winEvent, id int) {
 }
 
 func (w *windowsLog) notice(e winEvent, id, client, what, evidence string) {
-	w.cov.Notice(Notice{ID: id, Time: e.Time(), Host: clip(e.Computer()), Client: clip(client), What: what, Evidence: evidence, Source: w.source})
+	w.cov.Notice(model.Notice{ID: id, Time: e.Time(), Host: observe.Clip(e.Computer()), Client: observe.Clip(client), What: what, Evidence: evidence, Source: w.source})
 }
 
 // close gives what still waits and says what the logs could not show.

@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"bytes"
@@ -8,20 +8,21 @@ import (
 	"time"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe"
 )
 
 // sambaLog turns Samba's own records into uses: the JSON authentication audit (log class auth_json_audit), full_audit's
 // lines and what smbstatus --json shows. None of them names a pipe or a call.
 type sambaLog struct {
 	add    func(model.Use)
-	cov    *Coverage
+	cov    *observe.Coverage
 	source string
 	server string // the name for records that do not tell the server's address
 
 	// A successful logon is told twice, as Authentication and as Authorization, when the log level holds both. The first
 	// kind is kept back until it is known whether the second is there, for each server and identity by itself: at level 3
 	// there is no Authorization, at 4 there is none of null sessions, whose Authentication a file server still writes.
-	authenticated *Aggregator
+	authenticated *observe.Aggregator
 	authorized    map[authorizedKey]bool
 	authEvents    int64
 	anonymous     int64
@@ -34,8 +35,8 @@ type authorizedKey struct {
 	identity model.Identity
 }
 
-func newSambaLog(add func(model.Use), cov *Coverage) *sambaLog {
-	return &sambaLog{add: add, cov: cov, authenticated: NewAggregator(0), authorized: make(map[authorizedKey]bool)}
+func newSambaLog(add func(model.Use), cov *observe.Coverage) *sambaLog {
+	return &sambaLog{add: add, cov: cov, authenticated: observe.NewAggregator(0), authorized: make(map[authorizedKey]bool)}
 }
 
 // sambaAuth tells whether a JSON record is one of the authentication audit.
@@ -118,7 +119,7 @@ func (s *sambaLog) countAnonymous(u model.Use) {
 }
 
 // line takes one line of a Samba log or of syslog: an audit record, a full_audit line, or anything else.
-func (s *sambaLog) line(l *Logs, line []byte, at time.Time) {
+func (s *sambaLog) line(l *Reader, line []byte, at time.Time) {
 	if i := bytes.IndexByte(line, '{'); i >= 0 && bytes.Contains(line[i:], []byte(`"type"`)) {
 		if l.jsonRecord(line[i:]) != nil {
 			s.cov.CountUnreadable("damaged JSON records in a text log", 1)

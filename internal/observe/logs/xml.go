@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"bufio"
@@ -98,7 +98,7 @@ func (e *xmlEvent) values(yield func(datum) bool) {
 }
 
 // readXML reads events one by one, so that one that is not XML costs itself alone.
-func (l *Logs) readXML(ctx context.Context, r *bufio.Reader) error {
+func (l *Reader) readXML(ctx context.Context, r *bufio.Reader) error {
 	s := bufio.NewScanner(utf8Reader(r))
 	s.Buffer(nil, 2*maxXMLEvent)
 	s.Split(splitEvents)

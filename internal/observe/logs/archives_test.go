@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"archive/zip"
@@ -9,17 +9,21 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"ipcguard/internal/observe"
+	"ipcguard/internal/observe/observetest"
+	"ipcguard/internal/observe/source"
 )
 
 // TestArchives reads archives alone and in a folder: captures oldest first, logs, and what is neither.
 func TestArchives(t *testing.T) {
 	dir := t.TempDir()
 	capture := filepath.Join(t.TempDir(), "rpc.pcap")
-	m, done := newMaker(t, capture)
-	m.connect(1)
-	m.logon(t)
-	m.calls(t, 3)
-	m.disconnect()
+	m, done := observetest.Create(t, capture)
+	m.Connect(1)
+	m.Logon(t)
+	m.Calls(t, 3)
+	m.Disconnect()
 	done()
 	packets, err := os.ReadFile(capture)
 	if err != nil {
@@ -53,13 +57,13 @@ func TestArchives(t *testing.T) {
 		}
 	}
 	write("all.zip", b.Bytes())
-	read := func(path string) (calls, logons int64, cov *Coverage, err error) {
-		agg, cov := NewAggregator(0), new(Coverage)
-		traffic, logs := NewTraffic(agg, cov, TrafficOptions{}), NewLogs(agg, cov, LogOptions{})
+	read := func(path string) (calls, logons int64, cov *observe.Coverage, err error) {
+		agg, cov := observe.NewAggregator(0), new(observe.Coverage)
+		traffic, logs := observe.NewTraffic(agg, cov, observe.TrafficOptions{}), New(agg, cov, Options{})
 		if err := traffic.ReadPath(context.Background(), path); err != nil {
 			return 0, 0, cov, err
 		}
-		if err := logs.ReadFolder(context.Background(), path, IsCapture); err != nil {
+		if err := logs.ReadFolder(context.Background(), path, observe.IsCapture); err != nil {
 			return 0, 0, cov, err
 		}
 		traffic.Close()
@@ -85,14 +89,14 @@ func TestArchives(t *testing.T) {
 	if err != nil || calls != 9 || logons != 1 || cov.Unreadable["files that could not be opened"] != 2 {
 		t.Errorf("in a folder: %d calls, %d logons, %v, %v", calls, logons, cov.Unreadable, err)
 	}
-	if _, _, _, err := read(filepath.Join(dir, "bad.zip")); !errors.Is(err, ErrArchive) {
+	if _, _, _, err := read(filepath.Join(dir, "bad.zip")); !errors.Is(err, source.ErrArchive) {
 		t.Errorf("a damaged archive: %v", err)
 	}
 	// A list of files longer than any real one is not read.
 	long := bytes.Clone(b.Bytes())
-	binary.LittleEndian.PutUint32(long[bytes.LastIndex(long, []byte("PK\x05\x06"))+12:], maxDirectory+1)
+	binary.LittleEndian.PutUint32(long[bytes.LastIndex(long, []byte("PK\x05\x06"))+12:], 32<<20)
 	write("long.zip", long)
-	if _, _, _, err := read(filepath.Join(dir, "long.zip")); !errors.Is(err, ErrArchive) {
+	if _, _, _, err := read(filepath.Join(dir, "long.zip")); !errors.Is(err, source.ErrArchive) {
 		t.Errorf("a long list: %v", err)
 	}
 }

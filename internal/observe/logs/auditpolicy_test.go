@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"unicode/utf16"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe"
 	"ipcguard/internal/peer"
 )
 
@@ -19,8 +20,8 @@ const policyHead = "Machine Name,Policy Target,Subcategory,Subcategory GUID,Incl
 
 func notesWith(t *testing.T, log string, audits ...string) string {
 	t.Helper()
-	agg, cov := NewAggregator(0), new(Coverage)
-	l := NewLogs(agg, cov, LogOptions{})
+	agg, cov := observe.NewAggregator(0), new(observe.Coverage)
+	l := New(agg, cov, Options{})
 	for _, a := range audits {
 		if err := l.Audit(strings.NewReader(a)); err != nil {
 			t.Fatal(err)
@@ -117,11 +118,11 @@ func badPolicies() []string {
 
 func TestNoAuditPolicy(t *testing.T) {
 	for _, text := range badPolicies() {
-		if err := NewLogs(NewAggregator(0), new(Coverage), LogOptions{}).Audit(strings.NewReader(text)); !errors.Is(err, ErrNotPolicy) {
+		if err := New(observe.NewAggregator(0), new(observe.Coverage), Options{}).Audit(strings.NewReader(text)); !errors.Is(err, ErrNotPolicy) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	if err := NewLogs(NewAggregator(0), new(Coverage), LogOptions{}).Audit(bytes.NewReader(make([]byte, maxPolicy+1))); !errors.Is(err, ErrNotPolicy) {
+	if err := New(observe.NewAggregator(0), new(observe.Coverage), Options{}).Audit(bytes.NewReader(make([]byte, maxPolicy+1))); !errors.Is(err, ErrNotPolicy) {
 		t.Errorf("too long: %v", err)
 	}
 }
@@ -133,7 +134,7 @@ func FuzzAuditPolicy(f *testing.F) {
 	}
 	f.Add([]byte(policyHead + "h,System,x," + auditLogon + ",Success,,1\r\n"))
 	f.Fuzz(func(_ *testing.T, b []byte) {
-		l := NewLogs(NewAggregator(0), new(Coverage), LogOptions{})
+		l := New(observe.NewAggregator(0), new(observe.Coverage), Options{})
 		if l.Audit(bytes.NewReader(b)) == nil {
 			_ = l.windows.missing("h", auditLogon, "Audit Logon", "4624", "x")
 			l.windows.guests("h")

@@ -1,15 +1,17 @@
 //go:build !windows
 
-package observe
+package logs
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	"ipcguard/internal/observe"
 )
 
 // ReadLocal reads the event logs of this host, on Windows alone.
-func (l *Logs) ReadLocal(context.Context, time.Duration, Marks) (Marks, error) {
+func (l *Reader) ReadLocal(context.Context, time.Duration, observe.Marks) (observe.Marks, error) {
 	return nil, fmt.Errorf("the local event log: %w", errors.ErrUnsupported)
 }

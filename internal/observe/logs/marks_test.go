@@ -1,11 +1,13 @@
-package observe
+package logs
 
 import (
 	"errors"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe"
 )
 
 // TestMarks reads the same log again and again behind its marks, over a day's end and a failure: every event counts once.
@@ -14,8 +16,8 @@ func TestMarks(t *testing.T) {
 	events := 0 // that the log holds
 	read := func(now time.Time, more int, fail error) error {
 		events += more
-		l := NewLogs(NewAggregator(0), new(Coverage), LogOptions{})
-		return l.intoState(dir, now, func(after Marks) (Marks, error) {
+		l := New(observe.NewAggregator(0), new(observe.Coverage), Options{})
+		return l.intoState(dir, now, func(after observe.Marks) (observe.Marks, error) {
 			at := after["Security"].Time
 			if want := after["Security"].Bookmark; want != "" && at.IsZero() {
 				t.Errorf("a mark without a time: %q", want)
@@ -25,14 +27,14 @@ func TestMarks(t *testing.T) {
 				done = 0
 			}
 			for i := done; i < events; i++ {
-				l.add(aUse(time.Unix(1e9+int64(i)+1, 0), 1))
+				l.add(model.Use{Client: "10.0.0.9", Layer: model.LayerTree, Count: 1, First: time.Unix(1e9+int64(i)+1, 0), Last: time.Unix(1e9+int64(i)+1, 0)})
 			}
-			return Marks{"Security": {"<BookmarkList/>", time.Unix(1e9+int64(events), 0)}}, fail
+			return observe.Marks{"Security": {Bookmark: "<BookmarkList/>", Time: time.Unix(1e9+int64(events), 0)}}, fail
 		})
 	}
 	total := func() (n int64) {
-		agg, cov := NewAggregator(0), new(Coverage)
-		if err := LoadState(dir, agg, cov); err != nil {
+		agg, cov := observe.NewAggregator(0), new(observe.Coverage)
+		if err := observe.LoadState(dir, agg, cov); err != nil {
 			t.Fatal(err)
 		}
 		for _, u := range agg.Rows() {
@@ -68,11 +70,16 @@ func TestMarks(t *testing.T) {
 			t.Errorf("step %d: %d uses of %d", i, n, want)
 		}
 	}
-	if all, err := days(dir); err != nil || len(all) != 2 {
+	if all, err := filepath.Glob(filepath.Join(dir, "*-*.json")); err != nil || len(all) != 2 {
 		t.Errorf("%v, %v", all, err)
 	}
-	o, err := loadDay(dir + "/2026-11-24.json")
-	if err != nil || o.Schema != model.SchemaObserve {
+	state, err := observe.OpenState(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer state.Close()
+	o, err := state.Load(time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
+	if err != nil || o == nil || o.Schema != model.SchemaObserve {
 		t.Errorf("%+v, %v", o, err)
 	}
 }

@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"ipcguard/internal/observe"
 
 	"golang.org/x/sys/windows"
 )
@@ -55,9 +57,9 @@ var localChannels = []struct {
 
 // ReadLocal reads the event logs of this host: what came after the marks of an earlier reading, or where a log has none, what is
 // no older than since (0 is everything). A log that is missing or may not be read is noted in the coverage, and keeps its mark.
-func (l *Logs) ReadLocal(ctx context.Context, since time.Duration, after Marks) (Marks, error) {
+func (l *Reader) ReadLocal(ctx context.Context, since time.Duration, after observe.Marks) (observe.Marks, error) {
 	read := 0
-	marks := make(Marks)
+	marks := make(observe.Marks)
 	for _, c := range localChannels {
 		l.windows.source = c.name
 		mark, err := l.readChannel(ctx, c.name, c.ids, since, after[c.name])
@@ -104,7 +106,7 @@ func localQuery(ids []int, since time.Duration, after time.Time) string {
 
 // readChannel reads a log behind a mark. Where the marked event is gone, because the log was cleared or has overwritten it, the
 // time of that event is where it goes on, and that something may be missing is said.
-func (l *Logs) readChannel(ctx context.Context, channel string, ids []int, since time.Duration, after Mark) (Mark, error) {
+func (l *Reader) readChannel(ctx context.Context, channel string, ids []int, since time.Duration, after observe.Mark) (observe.Mark, error) {
 	if after.Bookmark != "" {
 		since = 0 // the mark says where to begin
 	}
@@ -170,7 +172,7 @@ func newBookmark(text string) (uintptr, error) {
 }
 
 // readEvents takes the events of a query to its end. The mark it gives is behind the last of them.
-func (l *Logs) readEvents(ctx context.Context, result, bookmark uintptr, mark Mark) (Mark, error) {
+func (l *Reader) readEvents(ctx context.Context, result, bookmark uintptr, mark observe.Mark) (observe.Mark, error) {
 	buf := make([]uint16, 32<<10)
 	any := false
 	for ctx.Err() == nil {
@@ -191,7 +193,9 @@ func (l *Logs) readEvents(ctx context.Context, result, bookmark uintptr, mark Ma
 		for _, h := range events[:min(n, evtBatch)] {
 			var at time.Time
 			at, buf = l.localEvent(h, buf)
-			mark.Time = later(mark.Time, at)
+			if at.After(mark.Time) {
+				mark.Time = at
+			}
 			_, _, _ = evtUpdateBookmark.Call(bookmark, h)
 			_, _, _ = evtClose.Call(h)
 			any = true
@@ -218,7 +222,7 @@ func render(h, how uintptr, buf []uint16) (string, []uint16, error) {
 }
 
 // localEvent renders one event and takes it, and gives its time.
-func (l *Logs) localEvent(h uintptr, buf []uint16) (time.Time, []uint16) {
+func (l *Reader) localEvent(h uintptr, buf []uint16) (time.Time, []uint16) {
 	text, buf, err := render(h, evtRenderEventXML, buf)
 	if err != nil {
 		l.cov.CountUnreadable("local events that could not be rendered", 1)

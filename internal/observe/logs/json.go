@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"bufio"
@@ -21,7 +21,7 @@ const maxJSONValue = 4 << 20
 var errLong = fmt.Errorf("a JSON record is longer than %d MiB", maxJSONValue>>20)
 
 // readJSON reads one record a line or, where the first line is not one, an array or any sequence of records.
-func (l *Logs) readJSON(ctx context.Context, r *bufio.Reader) error {
+func (l *Reader) readJSON(ctx context.Context, r *bufio.Reader) error {
 	head, _ := r.Peek(r.Size())
 	first, _, whole := bytes.Cut(bytes.TrimSpace(head), []byte("\n"))
 	if first = bytes.TrimSpace(first); len(first) > 0 {
@@ -38,7 +38,7 @@ func (l *Logs) readJSON(ctx context.Context, r *bufio.Reader) error {
 }
 
 // readLines gives every line that is not empty. A line longer than maxJSONValue is counted and passed over.
-func (l *Logs) readLines(ctx context.Context, r *bufio.Reader, each func(line []byte)) error {
+func (l *Reader) readLines(ctx context.Context, r *bufio.Reader, each func(line []byte)) error {
 	var line []byte
 	long := false
 	for n := 0; ; n++ {
@@ -71,7 +71,7 @@ func (l *Logs) readLines(ctx context.Context, r *bufio.Reader, each func(line []
 }
 
 // readJSONValues reads JSON values one after the other, and the values of an array.
-func (l *Logs) readJSONValues(ctx context.Context, r io.Reader) error {
+func (l *Reader) readJSONValues(ctx context.Context, r io.Reader) error {
 	src := &boundedReader{r: r}
 	d := json.NewDecoder(src)
 	src.used = d.InputOffset
@@ -142,7 +142,7 @@ func (b *boundedReader) first(d *json.Decoder) byte {
 }
 
 // jsonRecord takes one record of any of the shapes known.
-func (l *Logs) jsonRecord(raw []byte) error {
+func (l *Reader) jsonRecord(raw []byte) error {
 	if i := bytes.IndexByte(raw, '{'); i > 0 {
 		raw = raw[i:] // a syslog header, or a byte order mark
 	}
@@ -342,11 +342,11 @@ func (e *jsonEvent) values(yield func(datum) bool) {
 		return
 	}
 	for i := 1; ; i++ { // param1, param2 … keep the order of data without names
-		v, ok := e.data["param"+itoa(i)]
+		v, ok := e.data["param"+strconv.Itoa(i)]
 		if !ok {
 			break
 		}
-		if !yield(datum{"param" + itoa(i), jsonText(v)}) {
+		if !yield(datum{"param" + strconv.Itoa(i), jsonText(v)}) {
 			return
 		}
 	}

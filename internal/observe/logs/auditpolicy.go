@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"unicode/utf16"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe"
 )
 
 // Which events a Windows host writes is decided by its audit policy. With it at hand, a kind of event that is missing is either
@@ -46,7 +47,7 @@ var ErrNotPolicy = errors.New("neither an audit policy (auditpol /get /category:
 const maxPolicy = 16 << 20
 
 // Audit tells what a host's audit policy is, or what an audit of the host has found. It is to be called before Close.
-func (l *Logs) Audit(r io.Reader) error {
+func (l *Reader) Audit(r io.Reader) error {
 	b, err := io.ReadAll(io.LimitReader(r, maxPolicy+1))
 	if err != nil {
 		return err
@@ -110,7 +111,7 @@ func auditPolicy(b []byte) (out []policyOf, err error) {
 		if len(row) > 6 {
 			value = strings.TrimSpace(row[6])
 		}
-		host := clip(strings.TrimSpace(row[0]))
+		host := observe.Clip(strings.TrimSpace(row[0]))
 		i := slices.IndexFunc(out, func(p policyOf) bool { return p.host == host })
 		if i < 0 {
 			if len(out) >= maxHosts {
@@ -159,7 +160,7 @@ func auditResult(b []byte) (out []policyOf, err error) {
 		if a.Schema != model.SchemaAudit {
 			return fmt.Errorf("%w: schema %q", ErrNotPolicy, a.Schema)
 		}
-		p := policyOf{host: clip(a.Host)}
+		p := policyOf{host: observe.Clip(a.Host)}
 		for i := range a.Settings {
 			if a.Settings[i].ID == "AuditInsecureGuestLogon" {
 				p.guest = &a.Settings[i]

@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"archive/zip"
@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -18,14 +17,16 @@ import (
 
 	"ipcguard/internal/format/evtx"
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe"
+	"ipcguard/internal/observe/observetest"
 	"ipcguard/internal/peer"
 )
 
 // readLogs reads logs given as text or as *os.File path with @ before it.
-func readLogs(tb testing.TB, o LogOptions, logs ...string) ([]model.Use, *Coverage) {
+func readLogs(tb testing.TB, o Options, logs ...string) ([]model.Use, *observe.Coverage) {
 	tb.Helper()
-	agg, cov := NewAggregator(0), new(Coverage)
-	l := NewLogs(agg, cov, o)
+	agg, cov := observe.NewAggregator(0), new(observe.Coverage)
+	l := New(agg, cov, o)
 	for i, log := range logs {
 		var err error
 		if path, ok := strings.CutPrefix(log, "@"); ok {
@@ -41,23 +42,9 @@ func readLogs(tb testing.TB, o LogOptions, logs ...string) ([]model.Use, *Covera
 	return agg.Rows(), cov
 }
 
-// short writes rows as one line each, without times, basis and source.
-func short(rows []model.Use) []string {
-	var out []string
-	for _, u := range rows {
-		if u.Schema != model.SchemaUse || u.Basis == "" || u.Source == "" || u.Last.Before(u.First) {
-			out = append(out, fmt.Sprintf("BAD ROW %+v", u))
-		}
-		what := strings.Join(slices.DeleteFunc([]string{u.Share, u.Pipe, u.Interface, u.Call}, func(s string) bool { return s == "" }), "/")
-		line := fmt.Sprintf("%s > %s %s [%s] %s %s %s %s x%d", u.Client, u.Server, u.Identity, u.Account, u.Layer, what, u.Outcome, u.Status, u.Count)
-		out = append(out, strings.Join(strings.Fields(line), " "))
-	}
-	return out
-}
-
 func wantRows(tb testing.TB, rows []model.Use, want ...string) {
 	tb.Helper()
-	if diff := cmp.Diff(want, short(rows)); diff != "" {
+	if diff := cmp.Diff(want, observetest.Short(rows)); diff != "" {
 		tb.Errorf("rows (-want +got):\n%s", diff)
 	}
 }
@@ -110,7 +97,7 @@ func TestRealEventLogs(t *testing.T) {
 			if name, ok := strings.CutPrefix(log, "@"); ok {
 				log = "@" + filepath.Join(dir, name)
 			}
-			rows, cov := readLogs(t, LogOptions{}, log)
+			rows, cov := readLogs(t, Options{}, log)
 			wantRows(t, rows, tt.rows...)
 			if tt.note != "" && !strings.Contains(strings.Join(cov.Notes, "\n"), tt.note) {
 				t.Errorf("no note %q in %q", tt.note, cov.Notes)
@@ -123,7 +110,7 @@ func TestRealEventLogs(t *testing.T) {
 			}
 		})
 	}
-	_, cov := readLogs(t, LogOptions{}, "@"+filepath.Join(dir, "LM_add_new_namedpipe_tp_nullsession_registry_turla_like_ttp.evtx"))
+	_, cov := readLogs(t, Options{}, "@"+filepath.Join(dir, "LM_add_new_namedpipe_tp_nullsession_registry_turla_like_ttp.evtx"))
 	n := cov.Notices[0]
 	if n.Host != "IEWIN7" || !strings.Contains(n.What, "NullSessionPipes") || !strings.Contains(n.Evidence, "reg.exe") || n.Time.Format("15:04:05") != "20:10:06" {
 		t.Errorf("the pipe added to the list of null session pipes is told as %+v", n)
@@ -139,12 +126,12 @@ func TestIsLog(t *testing.T) {
 		return b[:min(len(b), 128<<10)]
 	}
 	for name, b := range map[string][]byte{"evtx": head("discovery_bloodhound.evtx"), "xz": head("security.evtx.xz"), "json": otrf(t)[:4096], "smbd.log": []byte("[2026/11/22 10:59:49.558591,  0] x")} {
-		if !IsLog(b) {
+		if !Is(b) {
 			t.Errorf("%s is no log", name)
 		}
 	}
 	for _, b := range [][]byte{nil, head("otrf_network_empire_getsession_NetSessEnum.zip"), {0xd4, 0xc3, 0xb2, 0xa1}, {0x0a, 0x0d, 0x0d, 0x0a}, []byte("hello")} {
-		if IsLog(b) {
+		if Is(b) {
 			t.Errorf("%.10q is a log", b)
 		}
 	}
@@ -152,9 +139,9 @@ func TestIsLog(t *testing.T) {
 
 // A folder is all its logs at once, those in archives too; files of other kinds are passed over and counted.
 func TestFolder(t *testing.T) {
-	rows, cov := readLogs(t, LogOptions{}, "@"+peer.Shared(t, "evtx"))
+	rows, cov := readLogs(t, Options{}, "@"+peer.Shared(t, "evtx"))
 	if len(rows) != 12 || cov.Unreadable["files that are no log"] != 1 {
-		t.Errorf("%q\n%v", short(rows), cov.Unreadable)
+		t.Errorf("%q\n%v", observetest.Short(rows), cov.Unreadable)
 	}
 }
 
@@ -162,7 +149,7 @@ func TestFolder(t *testing.T) {
 func TestExportedXML(t *testing.T) {
 	names, _ := filepath.Glob(filepath.Join(peer.Shared(t, "evtx"), "*.evtx"))
 	for _, name := range names {
-		want, wantCov := readLogs(t, LogOptions{}, "@"+name)
+		want, wantCov := readLogs(t, Options{}, "@"+name)
 		f, err := os.Open(name)
 		if err != nil {
 			t.Fatal(err)
@@ -184,8 +171,8 @@ func TestExportedXML(t *testing.T) {
 			wide = binary.LittleEndian.AppendUint16(wide, u)
 		}
 		for _, log := range []string{string(text), string(wide)} {
-			got, cov := readLogs(t, LogOptions{}, log)
-			if diff := cmp.Diff(short(want), short(got)); diff != "" {
+			got, cov := readLogs(t, Options{}, log)
+			if diff := cmp.Diff(observetest.Short(want), observetest.Short(got)); diff != "" {
 				t.Errorf("%s (-file +XML):\n%s", name, diff)
 			}
 			if len(cov.Notices) != len(wantCov.Notices) || !cov.From.Equal(wantCov.From) || len(cov.Unreadable) > 0 {

@@ -1,82 +1,78 @@
-package observe
+package logs
 
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
-
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe"
+	"ipcguard/internal/observe/source"
 )
 
 // ErrNotLog says that bytes are no log of a kind known here.
 var ErrNotLog = errors.New("not a log of a known kind")
 
-// LogOptions says what the logs themselves do not.
-type LogOptions struct {
+// Options says what the logs themselves do not.
+type Options struct {
 	// Server names the host whose logs these are, for records that do not: smbstatus and full_audit.
 	Server string
 }
 
-// Logs reads log sources into an Aggregator: Windows event logs (EVTX, exported XML, JSON of log shippers) and Samba's
+// Reader reads log sources into an Aggregator: Windows event logs (EVTX, exported XML, JSON of log shippers) and Samba's
 // (JSON authentication audit, full_audit, smbstatus --json), told apart by their content, compressed or not. Uses that
 // wait for a logon's event are given by Close. It is not safe for concurrent use.
-type Logs struct {
-	agg     *Aggregator
-	cov     *Coverage
-	options LogOptions
+type Reader struct {
+	agg     *observe.Aggregator
+	cov     *observe.Coverage
+	options Options
 	windows *windowsLog
 	samba   *sambaLog
 	files   int
 }
 
 // NewLogs returns a reader of logs that adds to agg and cov.
-func NewLogs(agg *Aggregator, cov *Coverage, o LogOptions) *Logs {
-	l := &Logs{agg: agg, cov: cov, options: o}
+func New(agg *observe.Aggregator, cov *observe.Coverage, o Options) *Reader {
+	l := &Reader{agg: agg, cov: cov, options: o}
 	l.windows = newWindowsLog(l.add, cov)
 	l.samba = newSambaLog(l.add, cov)
 	l.samba.server = o.Server
 	return l
 }
 
-func (l *Logs) add(u model.Use) { l.agg.Add(u) }
+func (l *Reader) add(u model.Use) { l.agg.Add(u) }
 
 // Close gives what still waits and completes the coverage's notes. No log is read after it.
-func (l *Logs) Close() {
+func (l *Reader) Close() {
 	l.windows.close()
 	l.samba.close()
-	for id, n := range l.agg.GivenUp() {
-		l.cov.Note(fmt.Sprintf("%d uses by %s identities found no room in %d rows and are not told", n, id, l.agg.max))
-	}
-	l.cov.sortNotes()
+	l.cov.Complete(l.agg)
 }
 
 // ReadPath reads a file, or every log in a folder and the folders in it, or in a zip archive. In a folder or an archive, files
 // of other kinds are counted and passed over, and a file that cannot be read is counted and does not end the reading.
-func (l *Logs) ReadPath(ctx context.Context, path string) error { return l.ReadFolder(ctx, path, nil) }
+func (l *Reader) ReadPath(ctx context.Context, path string) error {
+	return l.ReadFolder(ctx, path, nil)
+}
 
 // ReadFolder reads as ReadPath does. Files of a folder or an archive whose first bytes other knows are somebody else's, and not
 // counted.
-func (l *Logs) ReadFolder(ctx context.Context, path string, other func(head []byte) bool) error {
-	all, err := files(ctx, path, func(n int64) { l.cov.CountUnreadable("files that could not be opened", n) })
+func (l *Reader) ReadFolder(ctx context.Context, path string, other func(head []byte) bool) error {
+	all, err := source.Files(ctx, path, func(n int64) { l.cov.CountUnreadable("files that could not be opened", n) })
 	if err != nil {
 		return err
 	}
-	if len(all) == 1 && all[0].path == path {
-		return all[0].read(ctx, l.Read)
+	if len(all) == 1 && all[0].Path == path {
+		return all[0].Read(ctx, l.Read)
 	}
 	for _, f := range all {
-		if other != nil && other(f.head()) {
+		if other != nil && other(f.Head()) {
 			continue
 		}
-		err := f.read(ctx, l.Read)
+		err := f.Read(ctx, l.Read)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -90,9 +86,9 @@ func (l *Logs) ReadFolder(ctx context.Context, path string, other func(head []by
 }
 
 // Read reads one log. name is what rows call it.
-func (l *Logs) Read(ctx context.Context, name string, r io.Reader) error {
+func (l *Reader) Read(ctx context.Context, name string, r io.Reader) error {
 	l.windows.source, l.samba.source = name, name
-	r, err := decompress(r)
+	r, err := source.Decompress(r)
 	if err != nil {
 		return err
 	}
@@ -118,10 +114,10 @@ func (l *Logs) Read(ctx context.Context, name string, r io.Reader) error {
 	return l.readText(ctx, b)
 }
 
-// IsLog tells from the first bytes of a file whether Logs can read it. 4 KiB of them are enough, and 128 KiB of a
+// Is tells from the first bytes of a file whether Logs can read it. 4 KiB of them are enough, and 128 KiB of a
 // compressed file: xz and zstd unpack by the block.
-func IsLog(head []byte) bool {
-	r, err := decompress(bytes.NewReader(head))
+func Is(head []byte) bool {
+	r, err := source.Decompress(bytes.NewReader(head))
 	if err != nil {
 		return false
 	}
@@ -181,7 +177,7 @@ func sambaHeader(line []byte) (time.Time, bool) {
 }
 
 // readText reads Samba's own log files and syslog.
-func (l *Logs) readText(ctx context.Context, r *bufio.Reader) error {
+func (l *Reader) readText(ctx context.Context, r *bufio.Reader) error {
 	var at time.Time
 	return l.readLines(ctx, r, func(line []byte) {
 		if t, ok := sambaHeader(line); ok {
@@ -201,26 +197,4 @@ func syslogTime(line []byte) (time.Time, bool) {
 	word, _, _ := bytes.Cut(line, []byte(" "))
 	t, err := time.Parse(time.RFC3339Nano, string(word))
 	return t.UTC(), err == nil
-}
-
-// maxExpansion bounds the window that a compressed log may ask for.
-const maxExpansion = 64 << 20
-
-// decompress looks at the first bytes and unpacks gzip, xz and zstd.
-func decompress(r io.Reader) (io.Reader, error) {
-	b := bufio.NewReader(r)
-	head, _ := b.Peek(6)
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		return gzip.NewReader(b)
-	case string(head) == "\xfd7zXZ\x00":
-		return xz.ReaderConfig{DictCap: maxExpansion}.NewReader(b)
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		d, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxExpansion))
-		if err != nil {
-			return nil, err
-		}
-		return d.IOReadCloser(), nil
-	}
-	return b, nil
 }

@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"context"
@@ -35,7 +35,7 @@ func (e evtxEvent) values(yield func(datum) bool) {
 }
 
 // readEVTX reads one EVTX file's bytes.
-func (l *Logs) readEVTX(ctx context.Context, r io.Reader) error {
+func (l *Reader) readEVTX(ctx context.Context, r io.Reader) error {
 	rd := evtx.NewReader(r)
 	defer func() { l.evtxStats(rd.Stats()) }()
 	for n := 0; ; n++ {
@@ -56,7 +56,7 @@ func (l *Logs) readEVTX(ctx context.Context, r io.Reader) error {
 	}
 }
 
-func (l *Logs) evtxStats(s evtx.Stats) {
+func (l *Reader) evtxStats(s evtx.Stats) {
 	l.cov.CountRead("event log chunks", int64(s.Chunks))
 	l.cov.CountRead("event records", int64(s.Records))
 	l.cov.CountUnreadable("damaged event records", int64(s.Damaged))

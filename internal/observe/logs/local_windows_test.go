@@ -1,15 +1,17 @@
-package observe
+package logs
 
 import (
 	"strings"
 	"testing"
 	"time"
+
+	"ipcguard/internal/observe"
 )
 
 // This host's own logs: every one is read, or it is said why not.
 func TestReadLocal(t *testing.T) {
-	agg, cov := NewAggregator(0), new(Coverage)
-	l := NewLogs(agg, cov, LogOptions{})
+	agg, cov := observe.NewAggregator(0), new(observe.Coverage)
+	l := New(agg, cov, Options{})
 	marks, err := l.ReadLocal(t.Context(), 24*time.Hour, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"net/netip"
@@ -118,5 +118,3 @@ func logonID(s string) (uint64, bool) {
 	n, err := strconv.ParseUint(s, 0, 64)
 	return n, err == nil && n != 0
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

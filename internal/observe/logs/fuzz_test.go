@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe"
 )
 
 // FuzzLogs reads anything as a log of whichever kind it looks like.
@@ -34,8 +35,8 @@ func FuzzLogs(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		agg, cov := NewAggregator(50), new(Coverage)
-		l := NewLogs(agg, cov, LogOptions{Server: "s"})
+		agg, cov := observe.NewAggregator(50), new(observe.Coverage)
+		l := New(agg, cov, Options{Server: "s"})
 		_ = l.Read(context.Background(), "fuzz", bytes.NewReader(data))
 		l.Close()
 		rows := agg.Rows()
@@ -50,6 +51,6 @@ func FuzzLogs(f *testing.F) {
 				t.Fatalf("an anonymous row with an account: %+v", u)
 			}
 		}
-		IsLog(data[:min(len(data), 4096)])
+		Is(data[:min(len(data), 4096)])
 	})
 }
