@@ -203,12 +203,16 @@ func (s *sambaLog) status(m map[string]any) {
 			continue
 		}
 		from := t
+		until := t
 		if at := sambaTime(jsonText(c["connected_at"])); !at.IsZero() {
 			from = at
+			if at.After(t) { // made after smbstatus had written the snapshot's time
+				until = at
+			}
 		}
 		u := model.Use{
 			Client: cleanAddress(jsonText(c["machine"])), Server: s.server, Share: "IPC$", Layer: model.LayerTree, Outcome: model.Allowed,
-			Opnum: -1, Count: 1, First: from, Last: t, Source: s.source,
+			Opnum: -1, Count: 1, First: from, Last: until, Source: s.source,
 		}
 		session := object(sessions, jsonText(c["session_id"]))
 		if session == nil {
