@@ -202,7 +202,7 @@ func (v *Verification) checkAsUser(ctx context.Context, kind, what string) (stri
 }
 
 // openShare connects a share and, where it has files, opens its root folder for reading.
-func openShare(ctx context.Context, s *smb.Session, name string) error {
+func openShare(ctx context.Context, s smb.Session, name string) error {
 	t, err := s.TreeConnect(ctx, name)
 	if err != nil {
 		return err
@@ -217,7 +217,7 @@ func openShare(ctx context.Context, s *smb.Session, name string) error {
 	return t.Disconnect(ctx)
 }
 
-func openPrinter(ctx context.Context, ipc *smb.Tree, host, name string) error {
+func openPrinter(ctx context.Context, ipc smb.Tree, host, name string) error {
 	pipe, err := ipc.OpenPipe(ctx, "spoolss")
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ import (
 // adminPipes is an administrator's connection to a test's server.
 type adminPipes struct {
 	*smb.Conn
-	tree *smb.Tree
+	tree smb.Tree
 }
 
 func (a adminPipes) OpenPipe(ctx context.Context, name string) (dcerpc.Transport, error) {

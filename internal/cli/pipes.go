@@ -112,7 +112,7 @@ func open(ctx context.Context, t targets.Target, logon logonMaker) (*pipeHost, e
 // pipeHost is one host that was logged on to.
 type pipeHost struct {
 	conn       *smb.Conn
-	tree       *smb.Tree
+	tree       smb.Tree
 	identity   model.Identity
 	protection string
 }

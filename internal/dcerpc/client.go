@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// Transport is an open pipe in message mode. *smb.Pipe satisfies it.
+// Transport is an open pipe in message mode. smb.Pipe satisfies it.
 type Transport interface {
 	// Transact writes in and reads the answer, at most max bytes of it.
 	Transact(ctx context.Context, in []byte, max int) ([]byte, error)

@@ -22,8 +22,8 @@ type ladder struct {
 	result  *model.IdentityResult
 
 	conn    *link
-	session *smb.Session
-	tree    *smb.Tree
+	session smb.Session
+	tree    smb.Tree
 	closed  string // refused in a way that no status tells, and how that is known
 	extra   sync.WaitGroup
 	closing sync.WaitGroup
@@ -97,7 +97,7 @@ func (l *ladder) enter(ctx context.Context, conn *link) error {
 	return err
 }
 
-func (l *ladder) logOn(ctx context.Context, conn *link) (*smb.Session, error) {
+func (l *ladder) logOn(ctx context.Context, conn *link) (smb.Session, error) {
 	a, err := l.logon()
 	if err != nil {
 		return nil, err

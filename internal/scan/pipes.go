@@ -116,7 +116,7 @@ func newJob(l *ladder, p pipe) *job {
 // that is called at length gets an instance of the pipe for itself.
 func (j *job) run(ctx context.Context) {
 	groups := j.groups()
-	pipes, errs := make([]*smb.Pipe, len(groups)), make([]error, len(groups))
+	pipes, errs := make([]smb.Pipe, len(groups)), make([]error, len(groups))
 	j.parallel(len(groups), func(i int) { pipes[i], errs[i] = j.tree.OpenPipe(ctx, j.pipe.name) })
 	j.open = layerStep(model.LayerOpen, errs[0])
 	for i, err := range errs {
@@ -165,7 +165,7 @@ func (j *job) groups() [][]*talk {
 
 // leave closes a pipe without waiting for the answer: a server has few places for clients of its pipes, and the pipes
 // still to come want them.
-func (j *job) leave(ctx context.Context, p *smb.Pipe) {
+func (j *job) leave(ctx context.Context, p smb.Pipe) {
 	if j.quick {
 		return // the connection ends next
 	}
@@ -174,7 +174,7 @@ func (j *job) leave(ctx context.Context, p *smb.Pipe) {
 
 // converse binds talks on a pipe and calls behind those that were accepted. A server that refuses the whole bind because
 // of one of several interfaces is asked for each of them alone. It tells whether the pipe is still open.
-func (j *job) converse(ctx context.Context, p *smb.Pipe, talks []*talk) (open bool) {
+func (j *job) converse(ctx context.Context, p smb.Pipe, talks []*talk) (open bool) {
 	if len(talks) == 0 {
 		return true
 	}

@@ -7,32 +7,30 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"ipcguard/internal/smb/dialect"
 	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb1client"
+	"ipcguard/internal/smb/smb2client"
+	"ipcguard/internal/smb/transport"
 )
 
 // Conn is one connection to a server, after NEGOTIATE. It is safe for concurrent use.
 type Conn struct {
-	*wire
-	*mux
-	o    Options
-	host string // as dialled, for \\host\share
-	neg  Negotiated
-	be   backend
-	once sync.Once
+	dialect.Client
+	transport *transport.Conn
 }
 
 // Dial connects to address (host:port) and negotiates. A refusal of every dialect is a status.NTStatus, everything
 // that is no answer a *TransportError.
 func Dial(ctx context.Context, address string, o Options) (*Conn, error) {
-	o.Timeouts = o.Timeouts.withDefaults()
+	o.Timeouts = o.Timeouts.WithDefaults()
 	if o.Dialects == nil {
 		o.Dialects = AllDialects()
 	}
 	if o.MaxFrame <= 0 {
-		o.MaxFrame = DefaultMaxFrame
+		o.MaxFrame = dialect.DefaultMaxFrame
 	}
 	if o.Counters == nil {
 		o.Counters = new(Counters)
@@ -41,22 +39,17 @@ func Dial(ctx context.Context, address string, o Options) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("smb: %w", err)
 	}
-	names := []string{""}
-	if o.NetBIOS {
-		names = calledNames(host, o.CalledName)
+	if !o.NetBIOS {
+		return dial(ctx, address, host, "", &o)
 	}
-	for i, called := range names {
-		c := &Conn{o: o, host: host}
-		err := c.dial(ctx, address, called)
-		if err == nil {
-			return c, nil
-		}
-		var refused nbss.CallError
-		if i == len(names)-1 || !errors.As(err, &refused) {
-			return nil, err
+	var c *Conn
+	var refused nbss.CallError
+	for _, called := range calledNames(host, o.CalledName) {
+		if c, err = dial(ctx, address, host, called, &o); !errors.As(err, &refused) {
+			break
 		}
 	}
-	panic("unreachable: calledNames gives at least one name")
+	return c, err
 }
 
 // calledNames lists the NetBIOS names to call a host by, best first.
@@ -72,182 +65,56 @@ func calledNames(host, called string) []string {
 	return names
 }
 
-// dial makes the connection and negotiates on it; on an error nothing is left open.
-func (c *Conn) dial(ctx context.Context, address, called string) error {
-	dial := c.o.Dial
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
-	cctx, cancel := context.WithTimeout(ctx, c.o.Timeouts.Connect)
-	nc, err := dial(cctx, "tcp", address)
-	cancel()
-	if err != nil {
-		return netError(layerConnect, err)
-	}
-	c.o.Counters.Connections.Add(1)
-	c.o.Counters.chain(1)
-	c.wire = newWire(nc, c.o.MaxFrame, c.o.Counters)
-	c.mux = newMux()
-	if err := c.negotiate(ctx, called); err != nil {
-		nc.Close()
-		return err
-	}
-	go c.readLoop()
-	return nil
-}
-
-// negotiate runs before the reading goroutine exists: one question after the other, all within one wait.
-func (c *Conn) negotiate(ctx context.Context, called string) error {
-	deadline := c.deadline(ctx, c.o.Timeouts.Negotiate)
-	if err := c.nc.SetReadDeadline(deadline); err != nil {
-		return netError(layerNegotiate, err)
-	}
-	stop := context.AfterFunc(ctx, func() { c.nc.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	err := c.negotiateBy(called, deadline)
-	if err != nil && ctx.Err() != nil {
-		return netError(layerNegotiate, ctx.Err())
-	}
-	if err != nil {
-		return err
-	}
-	if !stop() { // the context ended in this moment
-		return netError(layerNegotiate, ctx.Err())
-	}
-	return c.nc.SetReadDeadline(time.Time{})
-}
-
-func (c *Conn) negotiateBy(called string, deadline time.Time) error {
-	if called != "" {
-		if err := c.callByName(called, deadline); err != nil {
-			return err
-		}
-	}
-	if !slices.Contains(c.o.Dialects, SMB1) {
-		return c.negotiate2(0, deadline)
-	}
-	answer, err := c.ask(appendNegotiate1(make([]byte, nbss.HeaderLen), &c.o), deadline)
-	if err != nil {
-		return err
-	}
-	if answer[0] == 0xFF {
-		c.be, err = newClient1(c, answer)
-		return err
-	}
-	return c.upgrade2(answer, deadline)
-}
-
-// callByName opens the NetBIOS session.
-func (c *Conn) callByName(called string, deadline time.Time) error {
-	r := nbss.CallRequest{
-		Called:  nbss.Name{Name: called, Suffix: nbss.SuffixServer},
-		Calling: nbss.Name{Name: "IPCGUARD", Suffix: nbss.SuffixWorkstation},
-	}
-	depth := c.depthNow()
-	if err := c.writeRaw(r.AppendMarshal(nil), 1, depth, deadline); err != nil {
-		return netError(layerConnect, err)
-	}
-	typ, payload, err := c.read()
-	if err != nil {
-		return readError(payload, err).at(layerConnect)
-	}
-	c.wire.answered(depth)
-	if err := nbss.ParseCallResponse(typ, payload); err != nil {
-		return &TransportError{Layer: layerConnect, Reason: "NetBIOS session refused: " + err.Error(), Err: err}
-	}
-	return nil
-}
-
-// ask sends a frame and reads its answer, an SMB message of at least 32 bytes, without the reading goroutine.
-func (c *Conn) ask(frame []byte, deadline time.Time) ([]byte, error) {
-	depth := c.depthNow()
-	if err := c.write(frame, 1, depth, deadline); err != nil {
-		return nil, netError(layerNegotiate, err)
-	}
-	answer, terr := c.readSMB()
-	if terr != nil {
-		return nil, terr.at(layerNegotiate)
-	}
-	c.wire.answered(depth)
-	c.mux.last = layerNegotiate
-	return answer, nil
-}
-
-// readSMB reads the next frame and checks that an SMB message is in it.
-func (c *Conn) readSMB() ([]byte, *TransportError) {
-	typ, payload, err := c.read()
-	switch {
-	case err != nil:
-		return nil, readError(payload, err)
-	case typ != nbss.SessionMessage:
-		return nil, broken("a NetBIOS frame of type 0x%02X in the middle of a session", typ)
-	case len(payload) < 32 || string(payload[1:4]) != "SMB" || payload[0] < 0xFC:
-		return nil, foreign(payload)
-	}
-	return payload, nil
-}
-
-// readError puts a failure to read a frame into words; seen is the header as far as it was read.
-func readError(seen []byte, err error) *TransportError {
-	switch {
-	case errors.Is(err, nbss.ErrType):
-		return foreign(seen)
-	case errors.Is(err, nbss.ErrTooLarge):
-		return &TransportError{Reason: err.Error(), Err: err}
-	}
-	return netError("", err)
-}
-
-// readLoop reads answers until the connection ends.
-func (c *Conn) readLoop() {
-	for {
-		frame, terr := c.readSMB()
-		if terr == nil {
-			if err := c.be.receive(frame); err != nil {
-				if !errors.As(err, &terr) {
-					terr = &TransportError{Reason: err.Error(), Err: err}
-				}
-			}
-		}
-		if terr != nil {
-			c.fail(terr)
-			c.nc.Close()
-			return
-		}
-	}
-}
-
-// deadline is the end of a wait that starts now.
-func (c *Conn) deadline(ctx context.Context, wait time.Duration) time.Time {
-	end := time.Now().Add(wait)
-	if d, ok := ctx.Deadline(); ok && d.Before(end) {
-		return d
-	}
-	return end
-}
-
-// Negotiated is what the server said before any logon.
-func (c *Conn) Negotiated() Negotiated { return c.neg }
-
-// SessionSetup logs on. It may be called several times on one Conn, for several sessions. A refusal is a
-// status.NTStatus.
-func (c *Conn) SessionSetup(ctx context.Context, a Authenticator) (*Session, error) {
-	b, err := c.be.sessionSetup(ctx, a)
+// dial makes the connection and negotiates on it, calling the server by a NetBIOS name where there is one. On an error
+// nothing is left open.
+func dial(ctx context.Context, address, host, called string, o *Options) (*Conn, error) {
+	t, err := transport.Dial(ctx, address, transport.Options{
+		Connect: o.Timeouts.Connect, MaxFrame: o.MaxFrame, Counters: o.Counters, Dial: o.Dial,
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &Session{b}, nil
+	var family family
+	deadline := t.Deadline(ctx, o.Timeouts.Negotiate)
+	err = t.Negotiate(ctx, deadline, func() error {
+		if called != "" {
+			if err := t.CallByName(called, deadline); err != nil {
+				return err
+			}
+		}
+		family, err = negotiate(t, host, o, deadline)
+		return err
+	})
+	if err != nil {
+		_ = t.Close() // nothing is lost: nobody has logged on
+		return nil, err
+	}
+	t.Start(family.Receive)
+	return &Conn{family, t}, nil
+}
+
+// family is what takes a connection over: a *smb1client.Client or a *smb2client.Client.
+type family interface {
+	dialect.Client
+	// Receive takes one frame from the reading goroutine and owns it. An error ends the connection.
+	Receive(frame []byte) error
+}
+
+// negotiate asks for a dialect. With SMB1 among those offered, the first question is one that a server may answer in
+// either family. See [MS-SMB2] 3.2.4.2.2.1.
+func negotiate(t *transport.Conn, host string, o *Options, deadline time.Time) (family, error) {
+	if !slices.Contains(o.Dialects, SMB1) {
+		return smb2client.Negotiate(t, host, o, 0, deadline)
+	}
+	answer, err := t.Ask(smb1client.AppendNegotiate(make([]byte, nbss.HeaderLen), o), deadline)
+	if err != nil {
+		return nil, err
+	}
+	if answer[0] == 0xFF {
+		return smb1client.New(t, host, o, answer)
+	}
+	return smb2client.Upgrade(t, host, o, answer, deadline)
 }
 
 // Close ends the connection and every request in flight. It may be called more than once.
-func (c *Conn) Close() error {
-	var err error
-	c.once.Do(func() {
-		c.fail(netError("", net.ErrClosed))
-		err = c.nc.Close()
-		if errors.Is(err, net.ErrClosed) { // the reading goroutine was first
-			err = nil
-		}
-	})
-	return err
-}
+func (c *Conn) Close() error { return c.transport.Close() }

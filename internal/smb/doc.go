@@ -2,15 +2,15 @@
 //
 //	Dial ─► Conn ─► SessionSetup ─► Session ─► TreeConnect ─► Tree ─► OpenPipe ─► Pipe: Transact, Write, Read
 //
-// The room holds the conversation: which request follows which answer, what waits how long, who signs and encrypts.
-// Bytes are encoded and decoded next door (nbss, smb1, smb2, smbcrypt); who the caller is comes from an Authenticator.
-// It never writes to a file, logs nothing, and believes no length, count or promise of a server:
+// The rooms below, each of which sees only what stands under it:
 //
-//   - a request has one wait, from the moment it is sent to its whole answer, however many interim answers or single
-//     bytes come in between;
-//   - a frame beyond Options.MaxFrame ends the connection before memory is taken;
-//   - an answer nobody asked for ends the connection, and so does a chain that does not advance.
+//	smb                        Dial: which family a server speaks
+//	smb1client  smb2client     the conversation in one family: who signs, who encrypts, what follows what
+//	dialect                    what both implement, report and share
+//	transport   smb1  smb2     requests in flight on one connection; the messages of each family
+//	nbss        smbcrypt       framing; keys, signatures, encryption
 //
-// One Conn serves many goroutines: requests are in flight together and one goroutine reads the answers. The dialect is
-// behind the interfaces of backend.go: client2*.go is SMB2 and SMB3, client1*.go is SMB1.
+// Who the caller is comes from an Authenticator. Nothing here writes to a file, logs, or believes a length, a count or a
+// promise of a server. A Conn serves many goroutines: requests are in flight together and one goroutine reads the
+// answers.
 package smb

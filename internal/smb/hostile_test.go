@@ -501,9 +501,9 @@ func BenchmarkNullSession(b *testing.B) {
 			}
 			session, err := c.SessionSetup(b.Context(), nobody{})
 			if err == nil {
-				var tree *smb.Tree
+				var tree smb.Tree
 				if tree, err = session.TreeConnect(b.Context(), "IPC$"); err == nil {
-					var pipe *smb.Pipe
+					var pipe smb.Pipe
 					if pipe, err = tree.OpenPipe(b.Context(), "lsarpc"); err == nil {
 						for range 2 {
 							_, err = pipe.Transact(b.Context(), bindLSA, 4096)

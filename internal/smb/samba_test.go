@@ -40,7 +40,7 @@ func unhex(s string) []byte {
 
 // whoAmI asks a server through a whole conversation who it thinks the caller is. The answer is the name in UTF-16,
 // so the letters of want must be in it.
-func whoAmI(ctx context.Context, s *smb.Session, want string) error {
+func whoAmI(ctx context.Context, s smb.Session, want string) error {
 	tree, err := s.TreeConnect(ctx, "IPC$")
 	if err != nil {
 		return err

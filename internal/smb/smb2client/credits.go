@@ -1,9 +1,11 @@
-package smb
+package smb2client
 
 import (
 	"context"
 	"sync"
 	"time"
+
+	"ipcguard/internal/smb/transport"
 )
 
 // wantedCredits is how many requests a Conn would like to have in flight: some thirty pipes, with room.
@@ -24,7 +26,7 @@ type creditWait struct {
 
 // take returns the first of n MessageIds in a row, and how many credits to ask for. Without free credits it waits
 // until the deadline, the end of the connection or of the context.
-func (c *credits) take(ctx context.Context, n int, m *mux, layer string, deadline time.Time) (id uint64, ask uint16, err error) {
+func (c *credits) take(ctx context.Context, n int, conn *transport.Conn, layer string, deadline time.Time) (id uint64, ask uint16, err error) {
 	c.mu.Lock()
 	if len(c.waiting) == 0 && c.free >= n {
 		id, ask = c.spend(n)
@@ -40,12 +42,12 @@ func (c *credits) take(ctx context.Context, n int, m *mux, layer string, deadlin
 	select {
 	case id = <-w.id:
 		return id, uint16(n), nil
-	case <-m.down:
-		err = m.err(layer)
+	case <-conn.Down():
+		err = conn.Err(layer)
 	case <-timer.C:
-		err = &TransportError{Layer: layer, Reason: "timed out: the server granted no credits", Err: context.DeadlineExceeded, kind: timedOut}
+		err = transport.TimedOut(layer, "timed out: the server granted no credits")
 	case <-ctx.Done():
-		err = netError(layer, ctx.Err())
+		err = transport.NetError(layer, ctx.Err())
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

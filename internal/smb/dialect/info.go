@@ -1,9 +1,11 @@
-package smb
+package dialect
 
 import (
 	"context"
 	"encoding/asn1"
 	"time"
+
+	"ipcguard/internal/ntlm/spnego"
 )
 
 // Authenticator makes the tokens of one logon. It is used once.
@@ -57,6 +59,18 @@ type Negotiated struct {
 	ServerName string
 	UserLevel  bool // user-level security, not share-level
 	TimeZone   int16
+}
+
+// ReadBlob fills in what SecurityBlob offers; a blob that does not parse offers nothing.
+func (n *Negotiated) ReadBlob() {
+	t, err := spnego.Parse(n.SecurityBlob)
+	if err != nil || t.Kind != spnego.KindInit {
+		return
+	}
+	n.Mechanisms = t.Init.MechTypes
+	if t.Init.Hints != nil {
+		n.MechanismHint = string(t.Init.Hints.Name)
+	}
 }
 
 // SessionInfo is what the server said about a logon.

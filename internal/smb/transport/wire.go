@@ -1,4 +1,4 @@
-package smb
+package transport
 
 import (
 	"bufio"
@@ -33,9 +33,6 @@ func newWire(nc net.Conn, max int, counters *Counters) *wire {
 	w.depth.Store(1) // the connect
 	return w
 }
-
-// depthNow is the depth of a request that is sent now: one more wait than the longest chain read so far.
-func (w *wire) depthNow() int64 { return w.depth.Load() + 1 }
 
 // write sends a frame that starts with room for the header and holds that many requests, of that depth. It must be done
 // by the deadline: a server that does not read cannot hold the caller.

@@ -1,36 +1,37 @@
-package smb
+package smb2client
 
 import (
 	"crypto/rand"
 	"slices"
 	"time"
 
-	"ipcguard/internal/ntlm/spnego"
+	"ipcguard/internal/smb/dialect"
 	"ipcguard/internal/smb/nbss"
 	"ipcguard/internal/smb/smb2"
 	"ipcguard/internal/smb/smbcrypt"
+	"ipcguard/internal/smb/transport"
 	"ipcguard/internal/status"
 )
 
-// offer2 is what this side said in NEGOTIATE; VALIDATE_NEGOTIATE repeats it.
-type offer2 struct {
+// offer is what this side said in NEGOTIATE; VALIDATE_NEGOTIATE repeats it.
+type offer struct {
 	guid         [16]byte
 	capabilities uint32
 	dialects     []uint16
 }
 
-// newOffer2 lists the SMB2 and SMB3 dialects of the options, ascending, as servers expect them.
-func newOffer2(o *Options) (offer2, error) {
-	var f offer2
+// newOffer lists the SMB2 and SMB3 dialects of the options, ascending, as servers expect them.
+func newOffer(o *dialect.Options) (offer, error) {
+	var f offer
 	for _, d := range o.Dialects {
-		if d != SMB1 {
+		if d != dialect.SMB1 {
 			f.dialects = append(f.dialects, uint16(d))
 		}
 	}
 	slices.Sort(f.dialects)
 	f.dialects = slices.Compact(f.dialects)
 	if len(f.dialects) == 0 {
-		return f, broken("no SMB2 dialect to offer").at(layerNegotiate)
+		return f, transport.Broken("no SMB2 dialect to offer").At(transport.LayerNegotiate)
 	}
 	top := f.dialects[len(f.dialects)-1]
 	if top > smb2.Dialect202 {
@@ -57,165 +58,153 @@ func contexts(host string) ([]smb2.NegotiateContext, error) {
 	return []smb2.NegotiateContext{preauth.Context(), encryption.Context(), signing.Context(), smb2.NetName(host)}, nil
 }
 
-// upgrade2 goes on from a server's SMB2 answer to an SMB1 NEGOTIATE. See [MS-SMB2] 3.2.5.2.
-func (c *Conn) upgrade2(answer []byte, deadline time.Time) error {
+// Upgrade goes on from a server's SMB2 answer to an SMB1 NEGOTIATE. See [MS-SMB2] 3.2.5.2.
+func Upgrade(conn *transport.Conn, host string, o *dialect.Options, answer []byte, deadline time.Time) (*Client, error) {
 	r, h, err := parseNegotiate(answer)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch r.Dialect {
 	case smb2.DialectWildcard:
-		return c.negotiate2(1, deadline)
+		return Negotiate(conn, host, o, 1, deadline)
 	case smb2.Dialect202:
-		if slices.Contains(c.o.Dialects, SMB202) {
-			return c.agree2(&client2{c: c}, r, h)
+		if slices.Contains(o.Dialects, dialect.SMB202) {
+			c := &Client{conn: conn, host: host, o: o}
+			return c, c.agree(r, h)
 		}
 	}
-	return broken("the server chose dialect 0x%04X, which was not offered", r.Dialect).at(layerNegotiate)
+	return nil, transport.Broken("the server chose dialect 0x%04X, which was not offered", r.Dialect).At(transport.LayerNegotiate)
 }
 
-// negotiate2 sends the SMB2 NEGOTIATE with a MessageId: 0, or 1 after an SMB1 NEGOTIATE.
-func (c *Conn) negotiate2(id uint64, deadline time.Time) error {
-	offer, err := newOffer2(&c.o)
+// Negotiate sends the SMB2 NEGOTIATE with a MessageId: 0, or 1 after an SMB1 NEGOTIATE.
+func Negotiate(conn *transport.Conn, host string, o *dialect.Options, id uint64, deadline time.Time) (*Client, error) {
+	offer, err := newOffer(o)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	b := &client2{c: c, offer: offer}
+	c := &Client{conn: conn, host: host, o: o, offer: offer}
 	body := &smb2.NegotiateRequest{
 		SecurityMode: smb2.SigningEnabled, Capabilities: offer.capabilities, ClientGUID: offer.guid, Dialects: offer.dialects,
 	}
 	if slices.Contains(offer.dialects, smb2.Dialect311) {
-		if body.Contexts, err = contexts(c.host); err != nil {
-			return err
+		if body.Contexts, err = contexts(host); err != nil {
+			return nil, err
 		}
 	}
 	m := smb2.Message{Header: smb2.Header{Command: smb2.Negotiate, MessageID: id, Credits: wantedCredits}, Body: body}
 	frame := m.AppendMarshal(make([]byte, nbss.HeaderLen))
-	answer, err := c.ask(frame, deadline)
+	answer, err := conn.Ask(frame, deadline)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r, h, err := parseNegotiate(answer)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if h.MessageID != id {
-		return broken("an answer to a question that was not asked (MessageId %d)", h.MessageID).at(layerNegotiate)
+		return nil, transport.Broken("an answer to a question that was not asked (MessageId %d)", h.MessageID).At(transport.LayerNegotiate)
 	}
 	if !slices.Contains(offer.dialects, r.Dialect) {
-		return broken("the server chose dialect 0x%04X, which was not offered", r.Dialect).at(layerNegotiate)
+		return nil, transport.Broken("the server chose dialect 0x%04X, which was not offered", r.Dialect).At(transport.LayerNegotiate)
 	}
 	if r.Dialect == smb2.Dialect311 {
-		b.preauth.Add(frame[nbss.HeaderLen:])
-		b.preauth.Add(answer)
+		c.preauth.Add(frame[nbss.HeaderLen:])
+		c.preauth.Add(answer)
 	}
-	return c.agree2(b, r, h)
+	return c, c.agree(r, h)
 }
 
 // parseNegotiate reads a NEGOTIATE response; a refusal is its status.
 func parseNegotiate(msg []byte) (*smb2.NegotiateResponse, *smb2.Header, error) {
 	a := answer{msg: msg}
 	if err := a.header.Unmarshal(msg); err != nil {
-		return nil, nil, (&TransportError{Reason: "malformed answer: " + err.Error(), Err: err}).at(layerNegotiate)
+		return nil, nil, transport.Malformed(transport.LayerNegotiate, err)
 	}
 	if a.header.Command != smb2.Negotiate || !a.header.IsResponse() {
-		return nil, nil, broken("%v where the answer to NEGOTIATE belongs", a.header.Command).at(layerNegotiate)
+		return nil, nil, transport.Broken("%v where the answer to NEGOTIATE belongs", a.header.Command).At(transport.LayerNegotiate)
 	}
-	if err := a.status(layerNegotiate); err != nil {
+	if err := a.status(transport.LayerNegotiate); err != nil {
 		return nil, nil, err
 	}
 	r := new(smb2.NegotiateResponse)
-	if err := a.body(layerNegotiate, r); err != nil {
+	if err := a.body(transport.LayerNegotiate, r); err != nil {
 		return nil, nil, err
 	}
 	return r, &a.header, nil
 }
 
-// agree2 takes over what the server chose.
-func (c *Conn) agree2(b *client2, r *smb2.NegotiateResponse, h *smb2.Header) error {
-	b.dialect, b.neg = r.Dialect, *r
-	b.neg.SecurityBuffer, b.neg.Contexts = nil, nil
-	b.credits.next, b.credits.free = h.MessageID+1, max(1, int(h.Credits))
-	b.sessions = map[uint64]*session2{}
-	if b.dialect >= smb2.Dialect300 {
-		b.signing = smbcrypt.AESCMAC
-		if b.dialect < smb2.Dialect311 && r.Capabilities&smb2.CapEncryption != 0 {
-			b.cipher = smbcrypt.AES128CCM
+// agree takes over what the server chose.
+func (c *Client) agree(r *smb2.NegotiateResponse, h *smb2.Header) error {
+	c.dialect, c.neg = r.Dialect, *r
+	c.neg.SecurityBuffer, c.neg.Contexts = nil, nil
+	c.credits.next, c.credits.free = h.MessageID+1, max(1, int(h.Credits))
+	c.sessions = map[uint64]*session{}
+	if c.dialect >= smb2.Dialect300 {
+		c.signing = smbcrypt.AESCMAC
+		if c.dialect < smb2.Dialect311 && r.Capabilities&smb2.CapEncryption != 0 {
+			c.cipher = smbcrypt.AES128CCM
 		}
 	}
-	compression, err := b.chosen(r.Contexts)
+	compression, err := c.chosen(r.Contexts)
 	if err != nil {
 		return err
 	}
-	c.neg = Negotiated{
-		Dialect: Dialect(r.Dialect), ServerGUID: r.ServerGUID, Capabilities: r.Capabilities,
+	c.negotiated = dialect.Negotiated{
+		Dialect: dialect.Dialect(r.Dialect), ServerGUID: r.ServerGUID, Capabilities: r.Capabilities,
 		SigningEnabled:  r.SecurityMode&smb2.SigningEnabled != 0,
 		SigningRequired: r.SecurityMode&smb2.SigningRequired != 0,
 		SecurityBlob:    r.SecurityBuffer,
-		CanEncrypt:      b.cipher != 0, Cipher: b.cipher.String(), Signing: b.signing.String(), Compression: compression,
+		CanEncrypt:      c.cipher != 0, Cipher: c.cipher.String(), Signing: c.signing.String(), Compression: compression,
 		MaxTransact: r.MaxTransact, MaxRead: r.MaxRead, MaxWrite: r.MaxWrite,
 		SystemTime: smb2.FileTime(r.SystemTime), StartTime: smb2.FileTime(r.StartTime),
 	}
-	c.neg.mechanisms()
-	c.be = b
+	c.negotiated.ReadBlob()
 	return nil
 }
 
-// mechanisms fills in what the security blob offers; a blob that does not parse offers nothing.
-func (n *Negotiated) mechanisms() {
-	t, err := spnego.Parse(n.SecurityBlob)
-	if err != nil || t.Kind != spnego.KindInit {
-		return
-	}
-	n.Mechanisms = t.Init.MechTypes
-	if t.Init.Hints != nil {
-		n.MechanismHint = string(t.Init.Hints.Name)
-	}
-}
-
 // chosen reads the contexts of a 3.1.1 answer. See [MS-SMB2] 3.2.5.2.
-func (b *client2) chosen(list []smb2.NegotiateContext) (compression []string, err error) {
-	hash := b.dialect < smb2.Dialect311
-	for _, c := range list {
-		switch c.Type {
+func (c *Client) chosen(list []smb2.NegotiateContext) (compression []string, err error) {
+	hash := c.dialect < smb2.Dialect311
+	for _, one := range list {
+		switch one.Type {
 		case smb2.ContextPreauth:
 			var p smb2.PreauthCapabilities
-			err = p.Unmarshal(c.Data)
+			err = p.Unmarshal(one.Data)
 			hash = len(p.HashAlgorithms) == 1 && p.HashAlgorithms[0] == smb2.HashSHA512
 		case smb2.ContextEncryption:
 			var e smb2.EncryptionCapabilities
-			if err = e.Unmarshal(c.Data); err == nil && len(e.Ciphers) > 0 && e.Ciphers[0] <= smb2.AES256GCM {
-				b.cipher = smbcrypt.Cipher(e.Ciphers[0])
+			if err = e.Unmarshal(one.Data); err == nil && len(e.Ciphers) > 0 && e.Ciphers[0] <= smb2.AES256GCM {
+				c.cipher = smbcrypt.Cipher(e.Ciphers[0])
 			}
 		case smb2.ContextSigning:
 			var s smb2.SigningCapabilities
-			if err = s.Unmarshal(c.Data); err == nil && len(s.Algorithms) > 0 && s.Algorithms[0] <= smb2.SignAESGMAC {
-				b.signing = smbcrypt.Algorithm(s.Algorithms[0])
+			if err = s.Unmarshal(one.Data); err == nil && len(s.Algorithms) > 0 && s.Algorithms[0] <= smb2.SignAESGMAC {
+				c.signing = smbcrypt.Algorithm(s.Algorithms[0])
 			}
 		case smb2.ContextCompression:
 			var p smb2.CompressionCapabilities
-			if err = p.Unmarshal(c.Data); err == nil {
+			if err = p.Unmarshal(one.Data); err == nil {
 				compression = smb2.CompressionNames(p.Algorithms)
 			}
 		}
 		if err != nil {
-			return nil, (&TransportError{Reason: "malformed answer: " + err.Error(), Err: err}).at(layerNegotiate)
+			return nil, transport.Malformed(transport.LayerNegotiate, err)
 		}
 	}
 	if !hash {
-		return nil, broken("a 3.1.1 server without the SHA-512 preauthentication hash").at(layerNegotiate)
+		return nil, transport.Broken("a 3.1.1 server without the SHA-512 preauthentication hash").At(transport.LayerNegotiate)
 	}
 	return compression, nil
 }
 
 // validation repeats what was said in NEGOTIATE, and what the server must say to it, so that nobody on the way can
 // have changed either. See [MS-SMB2] 3.2.5.5 and 3.2.5.14.12.
-func (b *client2) validation() (want *smb2.ValidateNegotiateResponse, question *smb2.IOCTLRequest) {
+func (c *Client) validation() (want *smb2.ValidateNegotiateResponse, question *smb2.IOCTLRequest) {
 	in := smb2.ValidateNegotiateRequest{
-		Capabilities: b.offer.capabilities, GUID: b.offer.guid, SecurityMode: smb2.SigningEnabled, Dialects: b.offer.dialects,
+		Capabilities: c.offer.capabilities, GUID: c.offer.guid, SecurityMode: smb2.SigningEnabled, Dialects: c.offer.dialects,
 	}
 	want = &smb2.ValidateNegotiateResponse{
-		Capabilities: b.neg.Capabilities, GUID: b.neg.ServerGUID, SecurityMode: b.neg.SecurityMode, Dialect: b.dialect,
+		Capabilities: c.neg.Capabilities, GUID: c.neg.ServerGUID, SecurityMode: c.neg.SecurityMode, Dialect: c.dialect,
 	}
 	return want, &smb2.IOCTLRequest{
 		CtlCode: smb2.FSCTLValidateNegotiate, FileID: smb2.RelatedFileID, Input: in.AppendMarshal(nil),

@@ -1,10 +1,11 @@
-package smb
+package dialect
 
 import (
 	"context"
 	"net"
-	"sync/atomic"
 	"time"
+
+	"ipcguard/internal/smb/transport"
 )
 
 // Options is how a Conn is made and kept. The zero value offers every dialect and waits the default times.
@@ -32,7 +33,7 @@ type Options struct {
 	// Dial makes the TCP connection; nil is a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Counters may be shared by several Conns of one target; nil counts for nobody.
-	Counters *Counters
+	Counters *transport.Counters
 }
 
 // DefaultMaxFrame holds the largest answer that a pipe conversation asks for (64 KiB) many times over.
@@ -50,7 +51,8 @@ const (
 	defaultWait    = 10 * time.Second
 )
 
-func (t Timeouts) withDefaults() Timeouts {
+// WithDefaults fills in the waits that are zero.
+func (t Timeouts) WithDefaults() Timeouts {
 	for _, d := range []struct {
 		field *time.Duration
 		value time.Duration
@@ -69,33 +71,14 @@ func (t Timeouts) withDefaults() Timeouts {
 	return t
 }
 
-// Counters count what connections cost.
-type Counters struct {
-	Connections   atomic.Int64
-	Requests      atomic.Int64 // SMB requests, each of a compound counted; a NetBIOS session request counts too
-	RoundTrips    atomic.Int64 // the longest chain of waits of one Conn: connect is 1, a request is 1 + the chain of what was read before it was sent
-	BytesSent     atomic.Int64 // with frame headers
-	BytesReceived atomic.Int64
-}
-
-// chain notes that a connection has come to a chain of depth waits.
-func (c *Counters) chain(depth int64) {
-	for {
-		old := c.RoundTrips.Load()
-		if depth <= old || c.RoundTrips.CompareAndSwap(old, depth) {
-			return
-		}
-	}
-}
-
-// of is the wait for an answer in a layer of a session.
-func (t *Timeouts) of(layer string) time.Duration {
+// Of is the wait for an answer in a layer of a session.
+func (t *Timeouts) Of(layer string) time.Duration {
 	switch layer {
-	case layerSession:
+	case transport.LayerSession:
 		return t.Session
-	case layerTree:
+	case transport.LayerTree:
 		return t.Tree
-	case layerOpen:
+	case transport.LayerOpen:
 		return t.Open
 	}
 	return t.Call

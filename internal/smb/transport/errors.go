@@ -1,4 +1,4 @@
-package smb
+package transport
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// TransportError says that a question got no answer: never that the answer was no.
-type TransportError struct {
+// Error says that a question got no answer: never that the answer was no.
+type Error struct {
 	Layer  string // where: connect, negotiate, session, tree, open, call
 	Reason string // plain words
 	Err    error  // the cause, where there is one
@@ -29,7 +29,7 @@ const (
 )
 
 // Error is one line.
-func (e *TransportError) Error() string {
+func (e *Error) Error() string {
 	if e.Layer == "" {
 		return "smb: " + e.Reason
 	}
@@ -37,33 +37,53 @@ func (e *TransportError) Error() string {
 }
 
 // Unwrap gives the cause.
-func (e *TransportError) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error { return e.Err }
 
 // Timeout tells that the wait ended, and nothing else is known.
-func (e *TransportError) Timeout() bool { return e.kind == timedOut }
+func (e *Error) Timeout() bool { return e.kind == timedOut }
 
 // Dropped tells that the server, or something on the way, ended the connection.
-func (e *TransportError) Dropped() bool { return e.kind == dropped }
+func (e *Error) Dropped() bool { return e.kind == dropped }
 
 // NotSMB tells that the port is served, but by something that does not speak SMB.
-func (e *TransportError) NotSMB() bool { return e.kind == notSMB }
+func (e *Error) NotSMB() bool { return e.kind == notSMB }
 
-// at returns the same failure as met in a layer.
-func (e *TransportError) at(layer string) *TransportError {
+// At returns the same failure as met in a layer.
+func (e *Error) At(layer string) *Error {
 	c := *e
 	c.Layer = layer
 	return &c
 }
 
-// broken is a failure of the peer to keep to the protocol.
-func broken(format string, args ...any) *TransportError {
+// The layers, as Error names them.
+const (
+	LayerConnect   = "connect"
+	LayerNegotiate = "negotiate"
+	LayerSession   = "session"
+	LayerTree      = "tree"
+	LayerOpen      = "open"
+	LayerCall      = "call"
+)
+
+// Broken is a failure of the peer to keep to the protocol.
+func Broken(format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &TransportError{Reason: err.Error(), Err: errors.Unwrap(err)}
+	return &Error{Reason: err.Error(), Err: errors.Unwrap(err)}
 }
 
-// netError puts a failure of the network into plain words.
-func netError(layer string, err error) *TransportError {
-	e := &TransportError{Layer: layer, Err: err}
+// Malformed is an answer that does not decode.
+func Malformed(layer string, err error) *Error {
+	return &Error{Layer: layer, Reason: "malformed answer: " + err.Error(), Err: err}
+}
+
+// TimedOut is a wait that ended.
+func TimedOut(layer, reason string) *Error {
+	return &Error{Layer: layer, Reason: reason, Err: context.DeadlineExceeded, kind: timedOut}
+}
+
+// NetError puts a failure of the network into plain words.
+func NetError(layer string, err error) *Error {
+	e := &Error{Layer: layer, Err: err}
 	var dns *net.DNSError
 	var nerr net.Error
 	switch {
@@ -98,8 +118,8 @@ func netError(layer string, err error) *TransportError {
 }
 
 // foreign names the protocol that the first bytes of a peer betray, or shows them.
-func foreign(b []byte) *TransportError {
-	e := &TransportError{kind: notSMB}
+func foreign(b []byte) *Error {
+	e := &Error{kind: notSMB}
 	s := string(b)
 	switch {
 	case len(b) >= 2 && b[0] == 0x15 && b[1] == 3:

@@ -112,7 +112,7 @@ func (f *fake1) answer(m *smb1.Message, body smb1.Body) []byte {
 }
 
 // dial1 starts the server and opens a pipe on it.
-func dial1(t *testing.T, f *fake1, o smb.Options) (*smb.Conn, *smb.Pipe) {
+func dial1(t *testing.T, f *fake1, o smb.Options) (*smb.Conn, smb.Pipe) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.42.0.2:0")
 	if err != nil {

@@ -1,4 +1,4 @@
-package smb
+package dialect
 
 import "fmt"
 
@@ -15,8 +15,8 @@ const (
 	SMB311 Dialect = 0x0311
 )
 
-// AllDialects lists every dialect, oldest first.
-func AllDialects() []Dialect { return []Dialect{SMB1, SMB202, SMB210, SMB300, SMB302, SMB311} }
+// All lists every dialect, oldest first.
+func All() []Dialect { return []Dialect{SMB1, SMB202, SMB210, SMB300, SMB302, SMB311} }
 
 // String is the dialect as people write it: "NT LM 0.12", "2.0.2" … "3.1.1".
 func (d Dialect) String() string {
