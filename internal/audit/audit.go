@@ -19,7 +19,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
@@ -209,7 +208,7 @@ func (j *judging) add(l lint) {
 			out.Severity = j.Catalog.Severity(c, j.platform)
 		}
 		if out.Fix == "" {
-			out.Fix = advice(j.platform.System, c.Fix)
+			out.Fix = j.Catalog.Fix(c, j.platform)
 		}
 		if settings == nil && l.setting == "" {
 			settings = c.Settings
@@ -233,29 +232,4 @@ func (j *judging) add(l lint) {
 // has tells whether there is a finding about a setting already.
 func (j *judging) has(setting string) bool {
 	return slices.ContainsFunc(j.audit.Findings, func(f model.Finding) bool { return f.Setting == setting })
-}
-
-// advice keeps the part of an advice, written "Windows: … Samba: …", that is for a system.
-func advice(system, text string) string {
-	before, samba, ok := strings.Cut(text, "Samba: ")
-	switch {
-	case !ok:
-		return strings.TrimPrefix(text, "Windows: ")
-	case system == "samba":
-		return upper(samba)
-	case system == "windows":
-		_, windows, ok := strings.Cut(before, "Windows: ")
-		if ok {
-			before = windows
-		}
-		return upper(strings.TrimSpace(before))
-	}
-	return text
-}
-
-func upper(s string) string {
-	if s != "" && s[0] >= 'a' && s[0] <= 'z' && !strings.Contains(strings.SplitN(s, ".", 2)[0], " = ") {
-		return strings.ToUpper(s[:1]) + s[1:]
-	}
-	return s
 }

@@ -9,15 +9,17 @@ import (
 	"ipcguard/internal/model"
 )
 
-// strangers are those who never proved who they are. A made-up user that is let in is a guest.
-var strangers = []model.Identity{model.Anonymous, model.Guest}
-
-// exposures makes a finding of every kind of data that the access model gives to a stranger.
+// exposures makes a finding of every kind of data that the access model gives to a stranger. A made-up user that is let
+// in is a guest, and has a finding of its own only where guests do not get the same.
 func (j *judging) exposures() {
-	for _, id := range strangers {
+	guest := j.audit.Access[model.Guest]
+	for _, id := range model.Strangers() {
 		access := j.audit.Access[id]
 		for _, d := range model.Disclosures() {
 			if !d.IsExposure() || access.Discloses[d] != model.Allowed {
+				continue
+			}
+			if id == model.UnknownUser && guest.Discloses[d] == model.Allowed {
 				continue
 			}
 			l := lint{id: fmt.Sprintf("%s-reads-%s", id, d), severity: model.Medium, identity: id}
@@ -30,7 +32,7 @@ func (j *judging) exposures() {
 					}
 				}
 			}
-			l.evidence = fmt.Sprintf("the configuration gives %s to %s", noun(d), who(id))
+			l.evidence = fmt.Sprintf("the configuration gives %s to %s", d.Noun(), id.Callers())
 			if why := access.Why["discloses:"+string(d)]; len(why) > 0 {
 				l.evidence += ": " + strings.Join(why, "; ")
 			}
@@ -39,42 +41,12 @@ func (j *judging) exposures() {
 	}
 }
 
-func who(id model.Identity) string {
-	switch id {
-	case model.Anonymous:
-		return "anonymous callers"
-	case model.Guest:
-		return "guests"
-	case model.UnknownUser:
-		return "made-up users"
-	}
-	return "signed-in users"
-}
-
-func noun(d model.Disclosure) string {
-	switch d {
-	case model.DisclosesPasswordPolicy:
-		return "the password policy"
-	case model.DisclosesRegistry:
-		return "the registry"
-	case model.DisclosesDFS:
-		return "the file system's namespace"
-	case model.DisclosesFiles:
-		return "a disk share"
-	case model.DisclosesLogs:
-		return "event logs"
-	case model.DisclosesSIDs:
-		return "security identifiers"
-	}
-	return string(d)
-}
-
 // worst is how bad what strangers get of some kinds of data is, whether all of it is certainly refused to them, and what
 // they certainly get. ids are the strangers that count; none is all of them.
 func (j *judging) worst(kinds []model.Disclosure, ids ...model.Identity) (level model.Severity, closed bool, given []model.Disclosure) {
 	closed = true
 	if len(ids) == 0 {
-		ids = strangers
+		ids = model.Strangers()
 	}
 	for _, id := range ids {
 		for _, d := range kinds {
@@ -127,7 +99,7 @@ func (j *judging) weak() {
 		switch {
 		case len(given) > 0:
 			l.severity = level
-			l.evidence += fmt.Sprintf("; strangers get %s", list(given))
+			l.evidence += fmt.Sprintf("; strangers get %s", model.Nouns(given))
 		case c.Side == "client":
 			l.severity = model.Low
 			l.evidence += "; it is about this machine as a client"
@@ -150,14 +122,6 @@ func basis(s *model.Setting) string {
 		return " by default"
 	}
 	return ""
-}
-
-func list(kinds []model.Disclosure) string {
-	var out []string
-	for _, d := range kinds {
-		out = append(out, noun(d))
-	}
-	return strings.Join(out, ", ")
 }
 
 // wanted says which value to set.

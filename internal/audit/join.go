@@ -199,7 +199,7 @@ func (j *judging) reverse(s *model.Scan) bool {
 
 // differences makes a finding for each identity and direction: more open than configured, or less.
 func (j *judging) differences(s *model.Scan, all []Difference) {
-	for _, id := range []model.Identity{model.Anonymous, model.Guest, model.UnknownUser, model.User} {
+	for _, id := range model.Identities() {
 		var more, less []string
 		var kinds []model.Disclosure
 		for _, d := range all {
@@ -221,7 +221,7 @@ func (j *judging) differences(s *model.Scan, all []Difference) {
 		}
 		causes := j.causes(s)
 		if len(more) > 0 {
-			l := lint{id: "open-despite-configuration", identity: id, settings: j.governing(kinds), evidence: fmt.Sprintf("%s get more at %s than the configuration gives: %s", who(id), s.Target, shorten(more))}
+			l := lint{id: "open-despite-configuration", identity: id, settings: j.governing(kinds), evidence: fmt.Sprintf("%s get more at %s than the configuration gives: %s", id.Callers(), s.Target, shorten(more))}
 			if len(kinds) == 0 {
 				l.severity = model.Medium // a door that stands open, and nothing that was taken out
 			}
@@ -232,7 +232,7 @@ func (j *judging) differences(s *model.Scan, all []Difference) {
 			j.add(l)
 		}
 		if len(less) > 0 {
-			l := lint{id: "observed-differs", identity: id, settings: []string{}, evidence: fmt.Sprintf("%s get less at %s than the configuration gives: %s", who(id), s.Target, shorten(less)), fix: causes}
+			l := lint{id: "observed-differs", identity: id, settings: []string{}, evidence: fmt.Sprintf("%s get less at %s than the configuration gives: %s", id.Callers(), s.Target, shorten(less)), fix: causes}
 			if len(more) == 0 {
 				l.severity = model.Low
 			}

@@ -76,7 +76,7 @@ func (j *judging) anonymousPipe(name string) {
 		switch {
 		case len(given) > 0:
 			l.severity = level
-			l.evidence += "; behind it strangers get " + list(given)
+			l.evidence += "; behind it strangers get " + model.Nouns(given)
 		case closed:
 			l.severity = model.Low
 			l.evidence += "; nothing behind it is given to strangers here"

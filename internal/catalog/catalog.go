@@ -268,7 +268,7 @@ type Finding struct {
 	Discloses model.Disclosure `json:"discloses,omitempty"`
 	Severity  []Grade          `json:"severity"` // the first that fits counts
 	Meaning   string           `json:"meaning"`
-	Fix       string           `json:"fix"`
+	Fix       Advice           `json:"fix"`
 	Settings  []string         `json:"settings,omitempty"`
 	Pipes     []string         `json:"pipes,omitempty"`
 	Refs      []string         `json:"refs,omitempty"` // CVE, Nessus, ATT&CK
@@ -332,7 +332,7 @@ type Source struct {
 	Where string `json:"where,omitempty"`
 }
 
-//go:generate go test . -run TestGeneratedIsCurrent -update
+//go:generate go test . -tags generating -run TestGeneratedIsCurrent -update
 
 var load = sync.OnceValue(func() *Catalog {
 	c := &generated

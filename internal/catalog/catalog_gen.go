@@ -1,5 +1,7 @@
 // Code generated from data/*.yaml by go generate; DO NOT EDIT.
 
+//go:build !generating
+
 package catalog
 
 import "ipcguard/internal/model"
@@ -1280,215 +1282,407 @@ var generated = Catalog{
 	Findings: []Finding{
 		{ID: "weak-setting", Title: "A setting leaves a door open", Kind: "audit", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "The value in effect is weaker than what closes the door on this product and role. How bad it is follows from what is disclosed because of it.", Fix: "Set the wanted value; see the setting.", Sources: []string{"I ours"}},
+		}, Meaning: "The value in effect is weaker than what closes the door on this product and role. How bad it is follows from what is disclosed because of it.", Fix: Advice{"any": {
+			{Say: "Set the wanted value; see the setting."},
+		}}, Sources: []string{"I ours"}},
 		{ID: "contradictory-settings", Title: "Two settings contradict each other", Kind: "audit", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "One setting takes back what the other one gives, so one of them is not what somebody meant.", Fix: "Decide which of the two is meant.", Sources: []string{"I ours"}},
+		}, Meaning: "One setting takes back what the other one gives, so one of them is not what somebody meant.", Fix: Advice{"any": {
+			{Say: "Decide which of the two is meant."},
+		}}, Sources: []string{"I ours"}},
 		{ID: "setting-without-effect", Title: "A setting that does nothing here", Kind: "audit", Severity: []Grade{
 			{Level: "low"},
-		}, Meaning: "The value is written, and this product or role does not read it. It gives comfort and no protection.", Fix: "Remove it, and set what works on this product.", Settings: []string{"RestrictAnonymous", "AutoShareWks", "AutoShareServer", "EnableSecuritySignature"}, Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares", "D Q185590"}},
+		}, Meaning: "The value is written, and this product or role does not read it. It gives comfort and no protection.", Fix: Advice{"any": {
+			{Say: "Remove it, and set what works on this product."},
+		}}, Settings: []string{"RestrictAnonymous", "AutoShareWks", "AutoShareServer", "EnableSecuritySignature"}, Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares", "D Q185590"}},
 		{ID: "ra2-after-2000", Title: "RestrictAnonymous 2 does not close IPC$ here", Kind: "audit", Severity: []Grade{
 			{Level: "low"},
-		}, Meaning: "The value 2 belongs to Windows 2000. On this release it is not written by policy and IPC$ stays connectable.", Fix: "Set 1, and close pipes through NullSessionPipes and RestrictNullSessAccess.", Settings: []string{"RestrictAnonymous", "NullSessionPipes"}, Sources: []string{"D KB3034016", "D cc963223"}},
+		}, Meaning: "The value 2 belongs to Windows 2000. On this release it is not written by policy and IPC$ stays connectable.", Fix: Advice{"any": {
+			{Say: "Set 1, and close pipes through NullSessionPipes and RestrictNullSessAccess."},
+		}}, Settings: []string{"RestrictAnonymous", "NullSessionPipes"}, Sources: []string{"D KB3034016", "D cc963223"}},
 		{ID: "restrict-anonymous-on-dc", Title: "RestrictAnonymous does nothing on a domain controller", Kind: "audit", Severity: []Grade{
 			{Level: "info"},
-		}, Meaning: "Domain controllers do not read it. What strangers see there follows from the pipe list and Pre-Windows 2000 Compatible Access.", Fix: "Look at those two instead.", Settings: []string{"RestrictAnonymous", "RestrictAnonymousSAM", "PreWindows2000Members"}, Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares"}},
+		}, Meaning: "Domain controllers do not read it. What strangers see there follows from the pipe list and Pre-Windows 2000 Compatible Access.", Fix: Advice{"any": {
+			{Say: "Look at those two instead."},
+		}}, Settings: []string{"RestrictAnonymous", "RestrictAnonymousSAM", "PreWindows2000Members"}, Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares"}},
 		{ID: "autoshare-wrong-product", Title: "The AutoShare value of the other product family", Kind: "audit", Severity: []Grade{
 			{Level: "low"},
-		}, Meaning: "AutoShareWks is read by workstations and AutoShareServer by servers; the other one does nothing.", Fix: "Use the one that fits. Neither removes IPC$.", Settings: []string{"AutoShareServer", "AutoShareWks"}, Sources: []string{"D Q185590", "D KB954422"}},
+		}, Meaning: "AutoShareWks is read by workstations and AutoShareServer by servers; the other one does nothing.", Fix: Advice{"any": {
+			{Say: "Use the one that fits. Neither removes IPC$."},
+		}}, Settings: []string{"AutoShareServer", "AutoShareWks"}, Sources: []string{"D Q185590", "D KB954422"}},
 		{ID: "autoshare-does-not-remove-ipc", Title: "Administrative shares are off and IPC$ is still there", Kind: "audit", Severity: []Grade{
 			{Level: "info"},
-		}, Meaning: "If this was meant to close IPC$, it did not.", Fix: "Restrict anonymous callers instead.", Settings: []string{"AutoShareServer", "AutoShareWks"}, Sources: []string{"D KB954422"}},
+		}, Meaning: "If this was meant to close IPC$, it did not.", Fix: Advice{"any": {
+			{Say: "Restrict anonymous callers instead."},
+		}}, Settings: []string{"AutoShareServer", "AutoShareWks"}, Sources: []string{"D KB954422"}},
 		{ID: "signature-switch-ignored", Title: "EnableSecuritySignature is ignored by SMB2 and later", Kind: "audit", Severity: []Grade{
 			{Level: "info"},
-		}, Meaning: "It counts for SMB1 alone.", Fix: "Use RequireSecuritySignature.", Settings: []string{"EnableSecuritySignature", "RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing"}},
+		}, Meaning: "It counts for SMB1 alone.", Fix: Advice{"any": {
+			{Say: "Use RequireSecuritySignature."},
+		}}, Settings: []string{"EnableSecuritySignature", "RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing"}},
 		{ID: "anonymous-block-off", Title: "The block on anonymous policy calls is switched off", Kind: "audit", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "medium"},
 			{Level: "high"},
-		}, Meaning: "TurnOffAnonymousBlock is not 0. Its name is meant literally: strangers may open the security policy.", Fix: "Delete the value or set it to 0; it works at once.", Settings: []string{"TurnOffAnonymousBlock"}, Sources: []string{"D MS-LSAD 3.1.1.6.1"}},
+		}, Meaning: "TurnOffAnonymousBlock is not 0. Its name is meant literally: strangers may open the security policy.", Fix: Advice{"any": {
+			{Say: "Delete the value or set it to 0; it works at once."},
+		}}, Settings: []string{"TurnOffAnonymousBlock"}, Sources: []string{"D MS-LSAD 3.1.1.6.1"}},
 		{ID: "null-session-unrestricted", Title: "Every pipe and share takes strangers", Kind: "audit", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "RestrictNullSessAccess is 0, so the lists of pipes and shares count for nothing.", Fix: "Set it to 1 or delete it.", Settings: []string{"RestrictNullSessAccess", "NullSessionPipes", "NullSessionShares"}, Sources: []string{"D cc957461", "D SPS network-access-restrict-anonymous-access-to-named-pipes-and-shares"}},
+		}, Meaning: "RestrictNullSessAccess is 0, so the lists of pipes and shares count for nothing.", Fix: Advice{"any": {
+			{Say: "Set it to 1 or delete it."},
+		}}, Settings: []string{"RestrictNullSessAccess", "NullSessionPipes", "NullSessionShares"}, Sources: []string{"D cc957461", "D SPS network-access-restrict-anonymous-access-to-named-pipes-and-shares"}},
 		{ID: "pipe-list-irrelevant", Title: "The pipe list does not matter", Kind: "audit", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "NullSessionPipes is set with care while RestrictNullSessAccess is 0, so everything is open.", Fix: "Set RestrictNullSessAccess to 1.", Settings: []string{"NullSessionPipes", "RestrictNullSessAccess"}, Sources: []string{"D SPS network-access-named-pipes-that-can-be-accessed-anonymously"}},
+		}, Meaning: "NullSessionPipes is set with care while RestrictNullSessAccess is 0, so everything is open.", Fix: Advice{"any": {
+			{Say: "Set RestrictNullSessAccess to 1."},
+		}}, Settings: []string{"NullSessionPipes", "RestrictNullSessAccess"}, Sources: []string{"D SPS network-access-named-pipes-that-can-be-accessed-anonymously"}},
 		{ID: "unexpected-anonymous-pipe", Title: "A pipe on the anonymous list that does not belong there", Kind: "audit", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "A name is open to strangers that neither this release nor a service found here needs. Adding one is a known way to keep a back door.", Fix: "Find out who added it, then take it off the list.", Settings: []string{"NullSessionPipes"}, Refs: []string{"ATT&CK T1112", "ATT&CK T1021.002"}, Sources: []string{"3 evtx-samples", "M elastic ddab1f5f"}},
+		}, Meaning: "A name is open to strangers that neither this release nor a service found here needs. Adding one is a known way to keep a back door.", Fix: Advice{"any": {
+			{Say: "Find out who added it, then take it off the list."},
+		}}, Settings: []string{"NullSessionPipes"}, Refs: []string{"ATT&CK T1112", "ATT&CK T1021.002"}, Sources: []string{"3 evtx-samples", "M elastic ddab1f5f"}},
 		{ID: "unexpected-anonymous-share", Title: "A share on the anonymous list", Kind: "audit", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "Strangers may open this share.", Fix: "Take it off NullSessionShares.", Settings: []string{"NullSessionShares"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously"}},
+		}, Meaning: "Strangers may open this share.", Fix: Advice{"any": {
+			{Say: "Take it off NullSessionShares."},
+		}}, Settings: []string{"NullSessionShares"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously"}},
 		{ID: "misspelt-setting", Title: "A misspelt name that nothing reads", Kind: "audit", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "The value looks like a known setting and is not one, so the setting has its default.", Fix: "Write the right name and remove the wrong one.", Settings: []string{"RestrictNullSessAccess"}, Sources: []string{"D cc957461"}},
+		}, Meaning: "The value looks like a known setting and is not one, so the setting has its default.", Fix: Advice{"any": {
+			{Say: "Write the right name and remove the wrong one."},
+		}}, Settings: []string{"RestrictNullSessAccess"}, Sources: []string{"D cc957461"}},
 		{ID: "wrong-type", Title: "A value of the wrong type", Kind: "audit", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "The system may ignore it or fail over it: a list written as plain text breaks Get-SmbServerConfiguration, for one.", Fix: "Write it again with the right type, whole and well formed.", Settings: []string{"NullSessionShares", "NullSessionPipes"}, Sources: []string{"D Q162695", "D Q167196"}},
+		}, Meaning: "The system may ignore it or fail over it: a list written as plain text breaks Get-SmbServerConfiguration, for one.", Fix: Advice{"any": {
+			{Say: "Write it again with the right type, whole and well formed."},
+		}}, Settings: []string{"NullSessionShares", "NullSessionPipes"}, Sources: []string{"D Q162695", "D Q167196"}},
 		{ID: "second-layer-grants-anonymous", Title: "The Server service's own descriptors let strangers in", Kind: "audit", Severity: []Grade{
 			{Level: "low"},
-		}, Meaning: "Under DefaultSecurity some descriptors grant Anonymous Logon or Everyone. They are the second layer: they count once the pipe and the main switches let a stranger through.", Fix: "Set RestrictAnonymous to 1 and restart the Server service, which is expected to rewrite them.", Settings: []string{"SrvsvcShareConnect", "SrvsvcShareFileInfo", "SrvsvcConfigInfo", "RestrictAnonymous"}, Sources: []string{"M hives", "I ours"}},
+		}, Meaning: "Under DefaultSecurity some descriptors grant Anonymous Logon or Everyone. They are the second layer: they count once the pipe and the main switches let a stranger through.", Fix: Advice{"any": {
+			{Say: "Set RestrictAnonymous to 1 and restart the Server service, which is expected to rewrite them."},
+		}}, Settings: []string{"SrvsvcShareConnect", "SrvsvcShareFileInfo", "SrvsvcConfigInfo", "RestrictAnonymous"}, Sources: []string{"M hives", "I ours"}},
 		{ID: "pending-restart", Title: "A change that is not in force yet", Kind: "audit", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "RestrictAnonymous differs from what the Server service last noted in PreviousAnonymousRestriction: the service has not been started since. This is an inference, not documented.", Fix: "Restart the Server service or the computer, then look again.", Settings: []string{"RestrictAnonymous", "PreviousAnonymousRestriction"}, Sources: []string{"M hives", "I ours"}},
+		}, Meaning: "RestrictAnonymous differs from what the Server service last noted in PreviousAnonymousRestriction: the service has not been started since. This is an inference, not documented.", Fix: Advice{"any": {
+			{Say: "Restart the Server service or the computer, then look again."},
+		}}, Settings: []string{"RestrictAnonymous", "PreviousAnonymousRestriction"}, Sources: []string{"M hives", "I ours"}},
 		{ID: "guest-enabled", Title: "The guest account is enabled", Kind: "audit", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Callers without valid credentials may come in as guest.", Fix: "Disable it.", Settings: []string{"EnableGuestAccount", "ForceGuest"}, Sources: []string{"D SPS accounts-guest-account-status"}},
+		}, Meaning: "Callers without valid credentials may come in as guest.", Fix: Advice{"any": {
+			{Say: "Disable it."},
+		}}, Settings: []string{"EnableGuestAccount", "ForceGuest"}, Sources: []string{"D SPS accounts-guest-account-status"}},
 		{ID: "everyone-includes-anonymous", Title: "Strangers count as Everyone", Kind: "audit", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "Whatever is given to Everyone is given to strangers.", Fix: "Set EveryoneIncludesAnonymous to 0.", Settings: []string{"EveryoneIncludesAnonymous"}, Sources: []string{"D SPS network-access-let-everyone-permissions-apply-to-anonymous-users"}},
+		}, Meaning: "Whatever is given to Everyone is given to strangers.", Fix: Advice{"any": {
+			{Say: "Set EveryoneIncludesAnonymous to 0."},
+		}}, Settings: []string{"EveryoneIncludesAnonymous"}, Sources: []string{"D SPS network-access-let-everyone-permissions-apply-to-anonymous-users"}},
 		{ID: "legacy-group-open", Title: "Strangers are in Pre-Windows 2000 Compatible Access", Kind: "audit", Severity: []Grade{
 			{Level: "critical"},
-		}, Meaning: "Everyone or Anonymous Logon may read the accounts of the domain, as soon as the samr or lsarpc pipe lets him in, which it does by default on a domain controller.", Fix: "Take them out; leave Authenticated Users.", Settings: []string{"PreWindows2000Members", "NullSessionPipes"}, Sources: []string{"D MS-SAMR 3.1.4.2"}},
+		}, Meaning: "Everyone or Anonymous Logon may read the accounts of the domain, as soon as the samr or lsarpc pipe lets him in, which it does by default on a domain controller.", Fix: Advice{"any": {
+			{Say: "Take them out; leave Authenticated Users."},
+		}}, Settings: []string{"PreWindows2000Members", "NullSessionPipes"}, Sources: []string{"D MS-SAMR 3.1.4.2"}},
 		{ID: "pipe-firewall-active", Title: "The pipe firewall is on", Kind: "audit", Severity: []Grade{
 			{Level: "info"},
-		}, Meaning: "Pipes that are not listed are refused to everybody. Whether Vista and later honour it is not known.", Fix: "Check with a scan what it really does here.", Settings: []string{"PipeFirewallActive", "AllowedPipes"}, Sources: []string{"D KB925890", "3 HSC"}},
+		}, Meaning: "Pipes that are not listed are refused to everybody. Whether Vista and later honour it is not known.", Fix: Advice{"any": {
+			{Say: "Check with a scan what it really does here."},
+		}}, Settings: []string{"PipeFirewallActive", "AllowedPipes"}, Sources: []string{"D KB925890", "3 HSC"}},
 		{ID: "pipe-firewall-empty", Title: "The pipe firewall lets nothing through", Kind: "audit", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "It is on and its list is empty: no pipe opens for anybody, which stops every service on pipes.", Fix: "List what is needed, or switch it off.", Settings: []string{"PipeFirewallActive", "AllowedPipes"}, Sources: []string{"3 HSC"}},
+		}, Meaning: "It is on and its list is empty: no pipe opens for anybody, which stops every service on pipes.", Fix: Advice{"any": {
+			{Say: "List what is needed, or switch it off."},
+		}}, Settings: []string{"PipeFirewallActive", "AllowedPipes"}, Sources: []string{"3 HSC"}},
 		{ID: "rpc-clients-not-ipc", Title: "RestrictRemoteClients does not cover pipes", Kind: "audit", Severity: []Grade{
 			{Level: "info"},
-		}, Meaning: "At 1 calls over named pipes are exempt; it gives IPC$ no protection.", Fix: "Close the pipes.", Settings: []string{"RestrictRemoteClients"}, Sources: []string{"D MS-RPCE 3.1.1.1.3"}},
+		}, Meaning: "At 1 calls over named pipes are exempt; it gives IPC$ no protection.", Fix: Advice{"any": {
+			{Say: "Close the pipes."},
+		}}, Settings: []string{"RestrictRemoteClients"}, Sources: []string{"D MS-RPCE 3.1.1.1.3"}},
 		{ID: "remote-sam-audit-only", Title: "The filter on remote account calls only logs", Kind: "audit", Severity: []Grade{
 			{Level: "low"},
-		}, Meaning: "RestrictRemoteSAM refuses nobody while the audit mode is on.", Fix: "Read the events, then switch the audit mode off.", Settings: []string{"RestrictRemoteSamAuditOnlyMode", "RestrictRemoteSAM"}, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
+		}, Meaning: "RestrictRemoteSAM refuses nobody while the audit mode is on.", Fix: Advice{"any": {
+			{Say: "Read the events, then switch the audit mode off."},
+		}}, Settings: []string{"RestrictRemoteSamAuditOnlyMode", "RestrictRemoteSAM"}, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		{ID: "ipc-section-ignored", Title: "A line in [IPC$] that Samba ignores", Kind: "audit", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "guest ok, available and path are overwritten in this section. The line gives comfort and no protection.", Fix: "Use restrict anonymous = 2, invalid users or hosts allow.", Settings: []string{"IPC$:guest ok", "IPC$:available", "IPC$:path", "restrict anonymous"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		}, Meaning: "guest ok, available and path are overwritten in this section. The line gives comfort and no protection.", Fix: Advice{"any": {
+			{Say: "Use restrict anonymous = 2, invalid users or hosts allow."},
+		}}, Settings: []string{"IPC$:guest ok", "IPC$:available", "IPC$:path", "restrict anonymous"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "guest-share-beside-restrict", Title: "A guest share beside restrict anonymous = 2", Kind: "audit", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "IPC$ is closed to strangers and this share is not.", Fix: "Set guest ok = no on the share unless it is meant.", Settings: []string{"guest ok", "restrict anonymous"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		}, Meaning: "IPC$ is closed to strangers and this share is not.", Fix: Advice{"any": {
+			{Say: "Set guest ok = no on the share unless it is meant."},
+		}}, Settings: []string{"guest ok", "restrict anonymous"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "restrict-anonymous-one", Title: "restrict anonymous = 1 leaves pipes open", Kind: "audit", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "lsarpc, winreg, svcctl, spoolss and more still answer strangers; on a domain controller samr does too.", Fix: "Set it to 2.", Settings: []string{"restrict anonymous"}, Sources: []string{"M samba-4.17.12"}},
+		}, Meaning: "lsarpc, winreg, svcctl, spoolss and more still answer strangers; on a domain controller samr does too.", Fix: Advice{"any": {
+			{Say: "Set it to 2."},
+		}}, Settings: []string{"restrict anonymous"}, Sources: []string{"M samba-4.17.12"}},
 		{ID: "setting-unknown", Title: "A setting that could not be decided", Kind: "audit", Severity: []Grade{
 			{Level: "info"},
-		}, Meaning: "Neither the configuration nor a document says which value is in effect.", Fix: "See what would settle it.", Sources: []string{"I ours"}},
+		}, Meaning: "Neither the configuration nor a document says which value is in effect.", Fix: Advice{"any": {
+			{Say: "See what would settle it."},
+		}}, Sources: []string{"I ours"}},
 		{ID: "observed-differs", Title: "The scan saw something else", Kind: "joined", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "What the configuration should do and what a stranger got differ: a stale worker, a pending restart, a policy that overrides, or another host.", Fix: "Restart the service, look for a policy, and make sure that both belong to one host.", Sources: []string{"I ours"}},
+		}, Meaning: "What the configuration should do and what a stranger got differ: a stale worker, a pending restart, a policy that overrides, or another host.", Fix: Advice{"any": {
+			{Say: "Restart the service, look for a policy, and make sure that both belong to one host."},
+		}}, Sources: []string{"I ours"}},
 		{ID: "open-despite-configuration", Title: "Open although the configuration closes it", Kind: "joined", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "A stranger was given what the configuration refuses. The change is not in force, or this is not the configuration of this host.", Fix: "Restart what holds the old configuration, then scan again.", Sources: []string{"M samba-4.17.12"}},
+		}, Meaning: "A stranger was given what the configuration refuses. The change is not in force, or this is not the configuration of this host.", Fix: Advice{"any": {
+			{Say: "Restart what holds the old configuration, then scan again."},
+		}}, Sources: []string{"M samba-4.17.12"}},
 		{ID: "anonymous-lists-accounts", Title: "A stranger lists accounts", Kind: "scan", Identity: "anonymous", Discloses: "accounts", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "critical"},
 			{Level: "high"},
-		}, Meaning: "Names to try passwords against, disabled and service accounts included.", Fix: "Windows: RestrictAnonymousSAM = 1 and no samr in NullSessionPipes; on a domain controller take Everyone and Anonymous Logon out of Pre-Windows 2000 Compatible Access. Samba: restrict anonymous = 2.", Settings: []string{"RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"CVE-1999-0520", "ATT&CK T1087.001"}, Sources: []string{"D Q143474", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts", "3 nessus"}},
+		}, Meaning: "Names to try passwords against, disabled and service accounts included.", Fix: Advice{"samba": {
+			{Say: "restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "RestrictAnonymousSAM = 1 and no samr in NullSessionPipes; on a domain controller take Everyone and Anonymous Logon out of Pre-Windows 2000 Compatible Access."},
+		}}, Settings: []string{"RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"CVE-1999-0520", "ATT&CK T1087.001"}, Sources: []string{"D Q143474", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts", "3 nessus"}},
 		{ID: "anonymous-lists-groups", Title: "A stranger lists groups", Kind: "scan", Identity: "anonymous", Discloses: "groups", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "Shows who the administrators are.", Fix: "As for accounts: close samr to strangers. Samba: restrict anonymous = 2.", Settings: []string{"RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1069.001"}, Sources: []string{"D MS-SAMR 3.1.5"}},
+		}, Meaning: "Shows who the administrators are.", Fix: Advice{"samba": {
+			{Say: "restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "As for accounts: close samr to strangers."},
+		}}, Settings: []string{"RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1069.001"}, Sources: []string{"D MS-SAMR 3.1.5"}},
 		{ID: "anonymous-reads-password-policy", Title: "A stranger reads the password policy", Kind: "scan", Identity: "anonymous", Discloses: "password-policy", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Tells how many wrong passwords go unpunished and how short a password may be.", Fix: "Close samr to strangers. Samba: restrict anonymous = 2.", Settings: []string{"RestrictAnonymous", "RestrictAnonymousSAM", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1201"}, Sources: []string{"D Q129457"}},
+		}, Meaning: "Tells how many wrong passwords go unpunished and how short a password may be.", Fix: Advice{"samba": {
+			{Say: "restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "Close samr to strangers."},
+		}}, Settings: []string{"RestrictAnonymous", "RestrictAnonymousSAM", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1201"}, Sources: []string{"D Q129457"}},
 		{ID: "anonymous-lists-sids", Title: "A stranger translates or lists SIDs", Kind: "scan", Identity: "anonymous", Discloses: "sids", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: "Windows: anonymous SID/Name translation off, TurnOffAnonymousBlock 0, no lsarpc in NullSessionPipes. Samba: restrict anonymous = 2; 1 does not close it.", Settings: []string{"LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
+		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: Advice{"samba": {
+			{Say: "restrict anonymous = 2; 1 does not close it."},
+		}, "windows": {
+			{Say: "Anonymous SID/Name translation off, TurnOffAnonymousBlock 0, no lsarpc in NullSessionPipes."},
+		}}, Settings: []string{"LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
 		{ID: "anonymous-lists-trusts", Title: "A stranger lists trusted domains", Kind: "scan", Identity: "anonymous", Discloses: "trusts", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "medium"},
 			{Level: "low"},
-		}, Meaning: "A map of where to go next.", Fix: "Close lsarpc and netlogon to strangers where the role allows. Samba: restrict anonymous = 2.", Settings: []string{"TurnOffAnonymousBlock", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc", "netlogon"}, Refs: []string{"ATT&CK T1482"}, Sources: []string{"D MS-LSAD 3.1.4"}},
+		}, Meaning: "A map of where to go next.", Fix: Advice{"samba": {
+			{Say: "restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "Close lsarpc and netlogon to strangers where the role allows."},
+		}}, Settings: []string{"TurnOffAnonymousBlock", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc", "netlogon"}, Refs: []string{"ATT&CK T1482"}, Sources: []string{"D MS-LSAD 3.1.4"}},
 		{ID: "anonymous-lists-shares", Title: "A stranger lists shares", Kind: "scan", Identity: "anonymous", Discloses: "shares", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Shows what there is to read, hidden shares included.", Fix: "Windows: RestrictAnonymous = 1 and no srvsvc in NullSessionPipes. Samba: restrict anonymous = 2.", Settings: []string{"RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc"}, Refs: []string{"CVE-1999-0520", "Nessus 10395", "ATT&CK T1135"}, Sources: []string{"D Q143474", "3 nessus"}},
+		}, Meaning: "Shows what there is to read, hidden shares included.", Fix: Advice{"samba": {
+			{Say: "restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "RestrictAnonymous = 1 and no srvsvc in NullSessionPipes."},
+		}}, Settings: []string{"RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc"}, Refs: []string{"CVE-1999-0520", "Nessus 10395", "ATT&CK T1135"}, Sources: []string{"D Q143474", "3 nessus"}},
 		{ID: "anonymous-reads-files", Title: "A stranger opens a disk share", Kind: "scan", Identity: "anonymous", Discloses: "files", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "Files are readable without credentials.", Fix: "Windows: empty NullSessionShares, RestrictNullSessAccess = 1. Samba: guest ok = no on the share.", Settings: []string{"NullSessionShares", "RestrictNullSessAccess", "guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously", "3 nessus"}},
+		}, Meaning: "Files are readable without credentials.", Fix: Advice{"samba": {
+			{Say: "guest ok = no on the share."},
+		}, "windows": {
+			{Say: "Empty NullSessionShares, RestrictNullSessAccess = 1."},
+		}}, Settings: []string{"NullSessionShares", "RestrictNullSessAccess", "guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously", "3 nessus"}},
 		{ID: "anonymous-lists-sessions", Title: "A stranger lists sessions or signed-in users", Kind: "scan", Identity: "anonymous", Discloses: "sessions", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Shows where administrators are signed in.", Fix: "Close srvsvc and wkssvc to strangers. Samba: restrict anonymous = 2.", Settings: []string{"SrvsvcSessionInfo", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc", "wkssvc"}, Refs: []string{"ATT&CK T1049", "ATT&CK T1033"}, Sources: []string{"3 netcease"}},
+		}, Meaning: "Shows where administrators are signed in.", Fix: Advice{"samba": {
+			{Say: "restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "Close srvsvc and wkssvc to strangers."},
+		}}, Settings: []string{"SrvsvcSessionInfo", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc", "wkssvc"}, Refs: []string{"ATT&CK T1049", "ATT&CK T1033"}, Sources: []string{"3 netcease"}},
 		{ID: "anonymous-lists-services", Title: "A stranger lists services", Kind: "scan", Identity: "anonymous", Discloses: "services", Severity: []Grade{
 			{Scope: Scope{Products: []string{"samba", "ksmbd"}}, Level: "medium"},
 			{Level: "high"},
-		}, Meaning: "Shows what runs and so what can be attacked.", Fix: "Windows: no svcctl in NullSessionPipes. Samba: restrict anonymous = 2.", Settings: []string{"NullSessionPipes", "restrict anonymous"}, Pipes: []string{"svcctl"}, Refs: []string{"ATT&CK T1007"}, Sources: []string{"D MS-SCMR 3.1.4", "M samba-4.17.12"}},
+		}, Meaning: "Shows what runs and so what can be attacked.", Fix: Advice{"samba": {
+			{Say: "restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "No svcctl in NullSessionPipes."},
+		}}, Settings: []string{"NullSessionPipes", "restrict anonymous"}, Pipes: []string{"svcctl"}, Refs: []string{"ATT&CK T1007"}, Sources: []string{"D MS-SCMR 3.1.4", "M samba-4.17.12"}},
 		{ID: "anonymous-reads-registry", Title: "A stranger opens the registry", Kind: "scan", Identity: "anonymous", Discloses: "registry", Severity: []Grade{
 			{Scope: Scope{Products: []string{"samba", "ksmbd"}}, Level: "medium"},
 			{Level: "high"},
-		}, Meaning: "Configuration, and on Windows sometimes secrets, can be read.", Fix: "Windows: no winreg in NullSessionPipes. Samba: restrict anonymous = 2; 1 does not close it.", Settings: []string{"NullSessionPipes", "AllowedExactPaths", "RemoteRegistry.Start", "restrict anonymous"}, Pipes: []string{"winreg"}, Refs: []string{"ATT&CK T1012"}, Sources: []string{"D MS-RRP 3.1.5", "M samba-4.17.12"}},
+		}, Meaning: "Configuration, and on Windows sometimes secrets, can be read.", Fix: Advice{"samba": {
+			{Say: "restrict anonymous = 2; 1 does not close it."},
+		}, "windows": {
+			{Say: "No winreg in NullSessionPipes."},
+		}}, Settings: []string{"NullSessionPipes", "AllowedExactPaths", "RemoteRegistry.Start", "restrict anonymous"}, Pipes: []string{"winreg"}, Refs: []string{"ATT&CK T1012"}, Sources: []string{"D MS-RRP 3.1.5", "M samba-4.17.12"}},
 		{ID: "anonymous-lists-printers", Title: "A stranger lists printers", Kind: "scan", Identity: "anonymous", Discloses: "printers", Severity: []Grade{
 			{Level: "low"},
-		}, Meaning: "Names and places of printers; the spooler behind it has a history of holes.", Fix: "Windows: no spoolss in NullSessionPipes, spooler off where nothing prints. Samba: restrict anonymous = 2.", Settings: []string{"NullSessionPipes", "Spooler.Start", "RpcProtocols", "restrict anonymous"}, Pipes: []string{"spoolss"}, Sources: []string{"D MS-RPRN 3.1.4"}},
+		}, Meaning: "Names and places of printers; the spooler behind it has a history of holes.", Fix: Advice{"samba": {
+			{Say: "restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "No spoolss in NullSessionPipes, spooler off where nothing prints."},
+		}}, Settings: []string{"NullSessionPipes", "Spooler.Start", "RpcProtocols", "restrict anonymous"}, Pipes: []string{"spoolss"}, Sources: []string{"D MS-RPRN 3.1.4"}},
 		{ID: "anonymous-lists-jobs", Title: "A stranger lists scheduled jobs", Kind: "scan", Identity: "anonymous", Discloses: "jobs", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Shows what runs when, and under which account.", Fix: "No atsvc in NullSessionPipes.", Settings: []string{"NullSessionPipes"}, Pipes: []string{"atsvc"}, Refs: []string{"ATT&CK T1053.002"}, Sources: []string{"D MS-TSCH 3.2.5"}},
+		}, Meaning: "Shows what runs when, and under which account.", Fix: Advice{"any": {
+			{Say: "No atsvc in NullSessionPipes."},
+		}}, Settings: []string{"NullSessionPipes"}, Pipes: []string{"atsvc"}, Refs: []string{"ATT&CK T1053.002"}, Sources: []string{"D MS-TSCH 3.2.5"}},
 		{ID: "anonymous-reads-logs", Title: "A stranger opens event logs", Kind: "scan", Identity: "anonymous", Discloses: "logs", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Logs tell who signs in from where.", Fix: "No eventlog in NullSessionPipes.", Settings: []string{"NullSessionPipes", "restrict anonymous"}, Pipes: []string{"eventlog"}, Sources: []string{"D MS-EVEN 3.1.4"}},
+		}, Meaning: "Logs tell who signs in from where.", Fix: Advice{"any": {
+			{Say: "No eventlog in NullSessionPipes."},
+		}}, Settings: []string{"NullSessionPipes", "restrict anonymous"}, Pipes: []string{"eventlog"}, Sources: []string{"D MS-EVEN 3.1.4"}},
 		{ID: "anonymous-reads-dfs", Title: "A stranger asks the file system namespace", Kind: "scan", Identity: "anonymous", Discloses: "dfs", Severity: []Grade{
 			{Level: "low"},
-		}, Meaning: "Names of other file servers.", Fix: "Close netdfs to strangers. Samba: restrict anonymous = 2.", Settings: []string{"NullSessionPipes", "restrict anonymous"}, Pipes: []string{"netdfs"}, Sources: []string{"D MS-DFSNM 3.1.4"}},
+		}, Meaning: "Names of other file servers.", Fix: Advice{"samba": {
+			{Say: "restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "Close netdfs to strangers."},
+		}}, Settings: []string{"NullSessionPipes", "restrict anonymous"}, Pipes: []string{"netdfs"}, Sources: []string{"D MS-DFSNM 3.1.4"}},
 		{ID: "guest-lists-accounts", Title: "A guest lists accounts", Kind: "scan", Identity: "guest", Discloses: "accounts", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "critical"},
 			{Level: "high"},
-		}, Meaning: "Names to try passwords against, disabled and service accounts included.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: RestrictAnonymousSAM = 1 and no samr in NullSessionPipes; on a domain controller take Everyone and Anonymous Logon out of Pre-Windows 2000 Compatible Access. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"CVE-1999-0520", "ATT&CK T1087.001"}, Sources: []string{"D Q143474", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts", "3 nessus"}},
+		}, Meaning: "Names to try passwords against, disabled and service accounts included.", Fix: Advice{"samba": {
+			{Say: "Set map to guest = never first. Then: restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "Disable the guest account first. Then: RestrictAnonymousSAM = 1 and no samr in NullSessionPipes; on a domain controller take Everyone and Anonymous Logon out of Pre-Windows 2000 Compatible Access."},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"CVE-1999-0520", "ATT&CK T1087.001"}, Sources: []string{"D Q143474", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts", "3 nessus"}},
 		{ID: "guest-lists-groups", Title: "A guest lists groups", Kind: "scan", Identity: "guest", Discloses: "groups", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "Shows who the administrators are.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: As for accounts: close samr to strangers. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1069.001"}, Sources: []string{"D MS-SAMR 3.1.5"}},
+		}, Meaning: "Shows who the administrators are.", Fix: Advice{"samba": {
+			{Say: "Set map to guest = never first. Then: restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "Disable the guest account first. Then, as for accounts, close samr to strangers."},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1069.001"}, Sources: []string{"D MS-SAMR 3.1.5"}},
 		{ID: "guest-reads-password-policy", Title: "A guest reads the password policy", Kind: "scan", Identity: "guest", Discloses: "password-policy", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Tells how many wrong passwords go unpunished and how short a password may be.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Close samr to strangers. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymous", "RestrictAnonymousSAM", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1201"}, Sources: []string{"D Q129457"}},
+		}, Meaning: "Tells how many wrong passwords go unpunished and how short a password may be.", Fix: Advice{"samba": {
+			{Say: "Set map to guest = never first. Then: restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "Disable the guest account first. Then close samr to strangers."},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymous", "RestrictAnonymousSAM", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1201"}, Sources: []string{"D Q129457"}},
 		{ID: "guest-lists-sids", Title: "A guest translates or lists SIDs", Kind: "scan", Identity: "guest", Discloses: "sids", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: anonymous SID/Name translation off, TurnOffAnonymousBlock 0, no lsarpc in NullSessionPipes. Samba: restrict anonymous = 2; 1 does not close it.", Settings: []string{"EnableGuestAccount", "map to guest", "LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
+		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: Advice{"samba": {
+			{Say: "Set map to guest = never first. Then: restrict anonymous = 2; 1 does not close it."},
+		}, "windows": {
+			{Say: "Disable the guest account first. Then: anonymous SID/Name translation off, TurnOffAnonymousBlock 0, no lsarpc in NullSessionPipes."},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
 		{ID: "guest-lists-trusts", Title: "A guest lists trusted domains", Kind: "scan", Identity: "guest", Discloses: "trusts", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "medium"},
 			{Level: "low"},
-		}, Meaning: "A map of where to go next.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Close lsarpc and netlogon to strangers where the role allows. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "TurnOffAnonymousBlock", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc", "netlogon"}, Refs: []string{"ATT&CK T1482"}, Sources: []string{"D MS-LSAD 3.1.4"}},
+		}, Meaning: "A map of where to go next.", Fix: Advice{"samba": {
+			{Say: "Set map to guest = never first. Then: restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "Disable the guest account first. Then close lsarpc and netlogon to strangers where the role allows."},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "TurnOffAnonymousBlock", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc", "netlogon"}, Refs: []string{"ATT&CK T1482"}, Sources: []string{"D MS-LSAD 3.1.4"}},
 		{ID: "guest-lists-shares", Title: "A guest lists shares", Kind: "scan", Identity: "guest", Discloses: "shares", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Shows what there is to read, hidden shares included.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: RestrictAnonymous = 1 and no srvsvc in NullSessionPipes. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc"}, Refs: []string{"CVE-1999-0520", "Nessus 10395", "ATT&CK T1135"}, Sources: []string{"D Q143474", "3 nessus"}},
+		}, Meaning: "Shows what there is to read, hidden shares included.", Fix: Advice{"samba": {
+			{Say: "Set map to guest = never first. Then: restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "Disable the guest account first. Then: RestrictAnonymous = 1 and no srvsvc in NullSessionPipes."},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc"}, Refs: []string{"CVE-1999-0520", "Nessus 10395", "ATT&CK T1135"}, Sources: []string{"D Q143474", "3 nessus"}},
 		{ID: "guest-reads-files", Title: "A guest opens a disk share", Kind: "scan", Identity: "guest", Discloses: "files", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "Files are readable without credentials.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: empty NullSessionShares, RestrictNullSessAccess = 1. Samba: guest ok = no on the share.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionShares", "RestrictNullSessAccess", "guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously", "3 nessus"}},
+		}, Meaning: "Files are readable without credentials.", Fix: Advice{"samba": {
+			{Say: "Set map to guest = never first. Then: guest ok = no on the share."},
+		}, "windows": {
+			{Say: "Disable the guest account first. Then: empty NullSessionShares, RestrictNullSessAccess = 1."},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionShares", "RestrictNullSessAccess", "guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously", "3 nessus"}},
 		{ID: "guest-lists-sessions", Title: "A guest lists sessions or signed-in users", Kind: "scan", Identity: "guest", Discloses: "sessions", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Shows where administrators are signed in.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Close srvsvc and wkssvc to strangers. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "SrvsvcSessionInfo", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc", "wkssvc"}, Refs: []string{"ATT&CK T1049", "ATT&CK T1033"}, Sources: []string{"3 netcease"}},
+		}, Meaning: "Shows where administrators are signed in.", Fix: Advice{"samba": {
+			{Say: "Set map to guest = never first. Then: restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "Disable the guest account first. Then close srvsvc and wkssvc to strangers."},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "SrvsvcSessionInfo", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc", "wkssvc"}, Refs: []string{"ATT&CK T1049", "ATT&CK T1033"}, Sources: []string{"3 netcease"}},
 		{ID: "guest-lists-services", Title: "A guest lists services", Kind: "scan", Identity: "guest", Discloses: "services", Severity: []Grade{
 			{Scope: Scope{Products: []string{"samba", "ksmbd"}}, Level: "medium"},
 			{Level: "high"},
-		}, Meaning: "Shows what runs and so what can be attacked.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: no svcctl in NullSessionPipes. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"svcctl"}, Refs: []string{"ATT&CK T1007"}, Sources: []string{"D MS-SCMR 3.1.4", "M samba-4.17.12"}},
+		}, Meaning: "Shows what runs and so what can be attacked.", Fix: Advice{"samba": {
+			{Say: "Set map to guest = never first. Then: restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "Disable the guest account first. Then: no svcctl in NullSessionPipes."},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"svcctl"}, Refs: []string{"ATT&CK T1007"}, Sources: []string{"D MS-SCMR 3.1.4", "M samba-4.17.12"}},
 		{ID: "guest-reads-registry", Title: "A guest opens the registry", Kind: "scan", Identity: "guest", Discloses: "registry", Severity: []Grade{
 			{Scope: Scope{Products: []string{"samba", "ksmbd"}}, Level: "medium"},
 			{Level: "high"},
-		}, Meaning: "Configuration, and on Windows sometimes secrets, can be read.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: no winreg in NullSessionPipes. Samba: restrict anonymous = 2; 1 does not close it.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "AllowedExactPaths", "RemoteRegistry.Start", "restrict anonymous"}, Pipes: []string{"winreg"}, Refs: []string{"ATT&CK T1012"}, Sources: []string{"D MS-RRP 3.1.5", "M samba-4.17.12"}},
+		}, Meaning: "Configuration, and on Windows sometimes secrets, can be read.", Fix: Advice{"samba": {
+			{Say: "Set map to guest = never first. Then: restrict anonymous = 2; 1 does not close it."},
+		}, "windows": {
+			{Say: "Disable the guest account first. Then: no winreg in NullSessionPipes."},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "AllowedExactPaths", "RemoteRegistry.Start", "restrict anonymous"}, Pipes: []string{"winreg"}, Refs: []string{"ATT&CK T1012"}, Sources: []string{"D MS-RRP 3.1.5", "M samba-4.17.12"}},
 		{ID: "guest-lists-printers", Title: "A guest lists printers", Kind: "scan", Identity: "guest", Discloses: "printers", Severity: []Grade{
 			{Level: "low"},
-		}, Meaning: "Names and places of printers; the spooler behind it has a history of holes.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Windows: no spoolss in NullSessionPipes, spooler off where nothing prints. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "Spooler.Start", "RpcProtocols", "restrict anonymous"}, Pipes: []string{"spoolss"}, Sources: []string{"D MS-RPRN 3.1.4"}},
+		}, Meaning: "Names and places of printers; the spooler behind it has a history of holes.", Fix: Advice{"samba": {
+			{Say: "Set map to guest = never first. Then: restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "Disable the guest account first. Then: no spoolss in NullSessionPipes, spooler off where nothing prints."},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "Spooler.Start", "RpcProtocols", "restrict anonymous"}, Pipes: []string{"spoolss"}, Sources: []string{"D MS-RPRN 3.1.4"}},
 		{ID: "guest-lists-jobs", Title: "A guest lists scheduled jobs", Kind: "scan", Identity: "guest", Discloses: "jobs", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Shows what runs when, and under which account.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: No atsvc in NullSessionPipes.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes"}, Pipes: []string{"atsvc"}, Refs: []string{"ATT&CK T1053.002"}, Sources: []string{"D MS-TSCH 3.2.5"}},
+		}, Meaning: "Shows what runs when, and under which account.", Fix: Advice{"samba": {
+			{Say: "Set map to guest = never first."},
+		}, "windows": {
+			{Say: "Disable the guest account first. Then: no atsvc in NullSessionPipes."},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes"}, Pipes: []string{"atsvc"}, Refs: []string{"ATT&CK T1053.002"}, Sources: []string{"D MS-TSCH 3.2.5"}},
 		{ID: "guest-reads-logs", Title: "A guest opens event logs", Kind: "scan", Identity: "guest", Discloses: "logs", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Logs tell who signs in from where.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: No eventlog in NullSessionPipes.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"eventlog"}, Sources: []string{"D MS-EVEN 3.1.4"}},
+		}, Meaning: "Logs tell who signs in from where.", Fix: Advice{"samba": {
+			{Say: "Set map to guest = never first."},
+		}, "windows": {
+			{Say: "Disable the guest account first. Then: no eventlog in NullSessionPipes."},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"eventlog"}, Sources: []string{"D MS-EVEN 3.1.4"}},
 		{ID: "guest-reads-dfs", Title: "A guest asks the file system namespace", Kind: "scan", Identity: "guest", Discloses: "dfs", Severity: []Grade{
 			{Level: "low"},
-		}, Meaning: "Names of other file servers.", Fix: "Refuse guests first: on Windows disable the guest account, on Samba map to guest = never. Then: Close netdfs to strangers. Samba: restrict anonymous = 2.", Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"netdfs"}, Sources: []string{"D MS-DFSNM 3.1.4"}},
+		}, Meaning: "Names of other file servers.", Fix: Advice{"samba": {
+			{Say: "Set map to guest = never first. Then: restrict anonymous = 2."},
+		}, "windows": {
+			{Say: "Disable the guest account first. Then close netdfs to strangers."},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"netdfs"}, Sources: []string{"D MS-DFSNM 3.1.4"}},
 		{ID: "null-session-accepted", Title: "Null sessions are accepted", Kind: "scan", Identity: "anonymous", Severity: []Grade{
 			{Level: "info"},
-		}, Meaning: "A stranger comes in. That alone gives nothing away and is normal on every release; look at the other findings.", Fix: "Nothing to fix by itself. To refuse the session altogether, leave no pipe or share marked for anonymous (Windows), or require encryption (Samba).", Settings: []string{"NullSessionPipes", "NullSessionShares", "restrict anonymous", "server smb encrypt"}, Refs: []string{"CVE-1999-0519", "Nessus 26920"}, Sources: []string{"D KB3034016", "D ms-blog"}},
+		}, Meaning: "A stranger comes in. That alone gives nothing away and is normal on every release; look at the other findings.", Fix: Advice{"samba": {
+			{Say: "Nothing to fix by itself. To refuse the session altogether, require encryption: server smb encrypt = required."},
+		}, "windows": {
+			{Say: "Nothing to fix by itself. To refuse the session altogether, leave no pipe and no share marked for anonymous callers."},
+		}}, Settings: []string{"NullSessionPipes", "NullSessionShares", "restrict anonymous", "server smb encrypt"}, Refs: []string{"CVE-1999-0519", "Nessus 26920"}, Sources: []string{"D KB3034016", "D ms-blog"}},
 		{ID: "guest-session-accepted", Title: "Guests are let in", Kind: "scan", Identity: "guest", Severity: []Grade{
 			{Level: "low"},
-		}, Meaning: "A caller without valid credentials gets a session that the server calls guest.", Fix: "Windows: disable the guest account. Samba: map to guest = never.", Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"D SPS accounts-guest-account-status", "S samba"}},
+		}, Meaning: "A caller without valid credentials gets a session that the server calls guest.", Fix: Advice{"samba": {
+			{Say: "map to guest = never."},
+		}, "windows": {
+			{Say: "Disable the guest account."},
+		}}, Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"D SPS accounts-guest-account-status", "S samba"}},
 		{ID: "unknown-user-becomes-guest", Title: "A made-up name is let in as guest", Kind: "scan", Identity: "unknown-user", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Any name works. Credentials prove nothing here, and scanners that try passwords see every one succeed.", Fix: "Windows: disable the guest account. Samba: map to guest = never.", Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		}, Meaning: "Any name works. Credentials prove nothing here, and scanners that try passwords see every one succeed.", Fix: Advice{"samba": {
+			{Say: "map to guest = never."},
+		}, "windows": {
+			{Say: "Disable the guest account."},
+		}}, Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "unknown-user-accepted", Title: "A made-up name is let in as a user", Kind: "scan", Identity: "unknown-user", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "The server took a name that does not exist and did not say guest. It may hide the guest flag, or check nobody.", Fix: "Find out which account such a session gets; refuse failed logons.", Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"I ours"}},
+		}, Meaning: "The server took a name that does not exist and did not say guest. It may hide the guest flag, or check nobody.", Fix: Advice{"any": {
+			{Say: "Find out which account such a session gets; refuse failed logons."},
+		}}, Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"I ours"}},
 		{ID: "smb1-enabled", Title: "SMB1 is on", Kind: "scan", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "The oldest dialect has no protection against tampering and was the way in for worms. It does not decide about null sessions.", Fix: "Windows: remove the feature or set SMB1 to 0 and restart. Samba: server min protocol = SMB2_02.", Settings: []string{"SMB1", "srv.Start", "server min protocol"}, Refs: []string{"Nessus 96982", "Nessus 97086", "ATT&CK T1210"}, Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows", "3 nessus"}},
+		}, Meaning: "The oldest dialect has no protection against tampering and was the way in for worms. It does not decide about null sessions.", Fix: Advice{"samba": {
+			{Say: "server min protocol = SMB2_02."},
+		}, "windows": {
+			{Say: "Remove the feature or set SMB1 to 0 and restart."},
+		}}, Settings: []string{"SMB1", "srv.Start", "server min protocol"}, Refs: []string{"Nessus 96982", "Nessus 97086", "ATT&CK T1210"}, Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows", "3 nessus"}},
 		{ID: "signing-not-required", Title: "Signing is not required", Kind: "scan", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "A logon on its way to this server can be relayed into it. Strangers are exempt from signing anyway.", Fix: "Windows: RequireSecuritySignature = 1. Samba: server signing = mandatory.", Settings: []string{"RequireSecuritySignature", "server signing"}, Refs: []string{"Nessus 57608", "ATT&CK T1557.001"}, Sources: []string{"D WSD smb-signing", "3 nessus"}},
+		}, Meaning: "A logon on its way to this server can be relayed into it. Strangers are exempt from signing anyway.", Fix: Advice{"samba": {
+			{Say: "server signing = mandatory."},
+		}, "windows": {
+			{Say: "RequireSecuritySignature = 1."},
+		}}, Settings: []string{"RequireSecuritySignature", "server signing"}, Refs: []string{"Nessus 57608", "ATT&CK T1557.001"}, Sources: []string{"D WSD smb-signing", "3 nessus"}},
 		{ID: "coercion-interface-open", Title: "A stranger reaches an interface that can be made to log on elsewhere", Kind: "scan", Identity: "anonymous", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "The bind was accepted; no call was sent. Calls behind it are known to make servers authenticate to others.", Fix: "Close the pipe to strangers and install current updates.", Settings: []string{"NullSessionPipes"}, Pipes: []string{"efsrpc", "lsarpc", "samr", "netlogon", "lsass", "spoolss"}, Refs: []string{"ATT&CK T1187", "CVE-2022-26925"}, Sources: []string{"D MS-EFSR 3.1.4", "3 coercer"}},
+		}, Meaning: "The bind was accepted; no call was sent. Calls behind it are known to make servers authenticate to others.", Fix: Advice{"any": {
+			{Say: "Close the pipe to strangers and install current updates."},
+		}}, Settings: []string{"NullSessionPipes"}, Pipes: []string{"efsrpc", "lsarpc", "samr", "netlogon", "lsass", "spoolss"}, Refs: []string{"ATT&CK T1187", "CVE-2022-26925"}, Sources: []string{"D MS-EFSR 3.1.4", "3 coercer"}},
 	},
 	Claims: []Claim{
 		{ID: "autoshare-removes-ipc", Claim: "AutoShareServer or AutoShareWks set to 0 removes IPC$", Verdict: "false", Why: "They stop Windows from making the drive shares and ADMIN$. Microsoft's own article says in as many words that IPC$ is not among them. It is also not made unreachable.", Against: "One article about NT 4.0 (Q245117) lists IPC$ among the shares that may not be displayed then.", Settings: []string{"AutoShareServer", "AutoShareWks"}, Aliases: []string{"AutoShareServer removes IPC$", "AutoShareWks removes IPC$", "AutoShareServer = 0 removes IPC$", "disable admin shares closes IPC$"}, Sources: []string{"D KB954422", "D Q245117"}},

@@ -107,17 +107,12 @@ type rules interface {
 	on(*facts) rules
 }
 
-// Identities lists whom the model answers for.
-func Identities() []model.Identity {
-	return []model.Identity{model.Anonymous, model.Guest, model.UnknownUser, model.User}
-}
-
 // Evaluate is the second step of the model: what each identity may do because of the settings in effect. user is an
 // ordinary user with valid credentials, no administrator. It is pure: the same input gives the same answer.
-// It answers for the identities named, or for all of Identities.
+// It answers for the identities named, or for all of model.Identities.
 func (c *Catalog) Evaluate(in Config, ids ...model.Identity) map[model.Identity]model.Access {
 	if len(ids) == 0 {
-		ids = Identities()
+		ids = model.Identities()
 	}
 	v := c.View(in)
 	out := make(map[model.Identity]model.Access, len(ids))

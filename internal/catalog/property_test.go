@@ -120,7 +120,7 @@ func TestUnrelatedChangesNothing(t *testing.T) {
 		in.Settings = maps.Clone(in.Settings)
 		in.Settings[pairs[i].(string)] = model.Value{Present: true, Data: pairs[i+1]}
 		after := c.Evaluate(in)
-		for _, id := range Identities() {
+		for _, id := range model.Identities() {
 			if b, a := cells(before[id]), cells(after[id]); !maps.Equal(a, b) {
 				t.Fatalf("%s changed something for %s", pairs[i], id)
 			}
@@ -145,7 +145,7 @@ func TestReadingMoreNeverContradicts(t *testing.T) {
 		}
 		more.Complete = rapid.Bool().Draw(t, "then complete")
 		rest := c.Evaluate(more)
-		for _, id := range Identities() {
+		for _, id := range model.Identities() {
 			after := cells(rest[id])
 			for what, o := range cells(part[id]) {
 				if o != model.OutcomeUnknown && closed(after[what]) != closed(o) {

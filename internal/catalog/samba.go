@@ -9,16 +9,13 @@ import (
 )
 
 // samba holds the rules of smbd and of the AD domain controller, measured on 4.17.12. What each interface gives away is
-// the table in data/rules.yaml.
+// the table in data/rules.yaml. Anonymous sessions and every session that smbd made a guest are treated alike. [M]
 type samba struct {
 	*facts
 	dc fit
 }
 
 func (s *samba) on(f *facts) rules { return &samba{f, s.dc} }
-
-// stranger: anonymous and every session that smbd made a guest are treated alike. [M]
-func stranger(id model.Identity) bool { return id != model.User }
 
 func (s *samba) session(id model.Identity) cell {
 	gates := []cell{s.address("hosts allow", "hosts deny")}
@@ -81,7 +78,7 @@ func (s *samba) wished() cell {
 
 func (s *samba) tree(id model.Identity) cell {
 	gates := []cell{s.restricted(id), s.address("IPC$:hosts allow", "IPC$:hosts deny"), s.users(id)}
-	if stranger(id) {
+	if id.IsStranger() {
 		gates = append(gates, s.unencrypted("IPC$:server smb encrypt"))
 	}
 	return all(gates...)
@@ -89,7 +86,7 @@ func (s *samba) tree(id model.Identity) cell {
 
 // restricted: restrict anonymous 2 takes guest ok from IPC$, whatever the section says. [S] loadparm.c, [M]
 func (s *samba) restricted(id model.Identity) cell {
-	if !stranger(id) {
+	if !id.IsStranger() {
 		return allowed()
 	}
 	n, ok := s.number("restrict anonymous")
@@ -114,7 +111,7 @@ func (s *samba) users(id model.Identity) cell {
 	if len(invalid) == 0 && len(valid) == 0 {
 		return allowed()
 	}
-	if !stranger(id) {
+	if !id.IsStranger() {
 		return unknown("[IPC$] has lists of users, so it depends on who the user is")
 	}
 	if !ok3 {
@@ -238,7 +235,7 @@ func (s *samba) pipe(id model.Identity, p *Pipe) cell {
 		return denied("nt pipe support is off, which refuses every pipe to everybody")
 	}
 	gates := []cell{s.exists(p)}
-	if stranger(id) {
+	if id.IsStranger() {
 		gates = append(gates, s.wished())
 	}
 	if on, ok := s.flag("rpc start on demand helpers"); !ok {
@@ -352,12 +349,12 @@ func (s *samba) given(id model.Identity, who, why string) cell {
 	case "administrator":
 		return denied(why)
 	case "user":
-		if stranger(id) {
+		if id.IsStranger() {
 			return denied(why)
 		}
 		return allowed(why)
 	case "unrestricted":
-		if !stranger(id) {
+		if !id.IsStranger() {
 			return allowed(why)
 		}
 		n, ok := s.number("restrict anonymous")
@@ -382,7 +379,7 @@ func (s *samba) files(id model.Identity) cell {
 			return allowed("share " + sh.Name + " has guest ok; the permissions of its folder decide about single files")
 		}
 	}
-	if stranger(id) {
+	if id.IsStranger() {
 		return denied("no share has guest ok")
 	}
 	return unknown("the users of each share decide")

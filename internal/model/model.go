@@ -14,20 +14,6 @@ const (
 	SchemaPlan  = "ipcguard.plan/1"
 )
 
-// Identity is who the caller is to the server.
-type Identity string
-
-// The identities. The last three occur in observed traffic alone.
-const (
-	Anonymous   Identity = "anonymous"    // null session
-	Guest       Identity = "guest"        // the server said so
-	UnknownUser Identity = "unknown-user" // a made-up name
-	User        Identity = "user"         // credentials were given
-	Machine     Identity = "machine"      // a computer account
-	Unknown     Identity = "unknown"      // the logon was not seen
-	Opaque      Identity = "opaque"       // encrypted, not readable
-)
-
 // Layer is where an answer came from.
 type Layer string
 
@@ -66,50 +52,6 @@ const (
 	VerdictInconclusive Verdict = "inconclusive"
 	Unreachable         Verdict = "unreachable"
 )
-
-// Disclosure is the kind of thing a call gave away.
-type Disclosure string
-
-// The kinds of disclosure.
-const (
-	DisclosesIdentity       Disclosure = "identity"
-	DisclosesAccounts       Disclosure = "accounts"
-	DisclosesGroups         Disclosure = "groups"
-	DisclosesPasswordPolicy Disclosure = "password-policy"
-	DisclosesShares         Disclosure = "shares"
-	DisclosesSessions       Disclosure = "sessions"
-	DisclosesSIDs           Disclosure = "sids"
-	DisclosesTrusts         Disclosure = "trusts"
-	DisclosesServices       Disclosure = "services"
-	DisclosesRegistry       Disclosure = "registry"
-	DisclosesPrinters       Disclosure = "printers"
-	DisclosesHostInfo       Disclosure = "host-info"
-	DisclosesEndpoints      Disclosure = "endpoints"
-	DisclosesJobs           Disclosure = "jobs"
-	DisclosesLogs           Disclosure = "logs"
-	DisclosesDFS            Disclosure = "dfs"
-	DisclosesFiles          Disclosure = "files"
-	DisclosesNothing        Disclosure = "nothing"
-)
-
-// Disclosures lists every kind that is about data, in the order in which reports show them.
-func Disclosures() []Disclosure {
-	return []Disclosure{
-		DisclosesAccounts, DisclosesGroups, DisclosesPasswordPolicy, DisclosesSIDs, DisclosesTrusts, DisclosesShares,
-		DisclosesFiles, DisclosesSessions, DisclosesServices, DisclosesRegistry, DisclosesPrinters, DisclosesJobs,
-		DisclosesLogs, DisclosesDFS, DisclosesHostInfo, DisclosesEndpoints, DisclosesIdentity,
-	}
-}
-
-// IsExposure tells whether giving this to a stranger is an exposure. A caller's own name, and what a server
-// tells every client (its names, version, time, endpoint map), are not.
-func (d Disclosure) IsExposure() bool {
-	switch d {
-	case DisclosesIdentity, DisclosesHostInfo, DisclosesEndpoints, DisclosesNothing, "":
-		return false
-	}
-	return true
-}
 
 // Severity orders findings.
 type Severity string

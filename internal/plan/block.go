@@ -371,7 +371,7 @@ func (w *work) blockResidual(m *means, cfg catalog.Config) []string {
 		return append(out, "whatever reaches the ports from inside the exceptions of the rule, or through another interface, sees everything as before")
 	}
 	v := w.c.View(cfg)
-	for _, id := range append(slices.Clone(strangers), model.User) {
+	for _, id := range model.Identities() {
 		pipes := []string{}
 		for i := range w.c.Pipes {
 			p := &w.c.Pipes[i]

@@ -29,7 +29,7 @@ func (w *work) weigh() (question string) {
 			return q
 		}
 		for _, r := range s.Identities {
-			if !isStranger(r.Identity) {
+			if !r.Identity.IsStranger() {
 				continue
 			}
 			for _, d := range exposures {

@@ -59,7 +59,7 @@ type work struct {
 
 // findDoors lists everything that may be open: every kind of data for every stranger, then what the lists name.
 func (w *work) findDoors() {
-	for _, id := range strangers {
+	for _, id := range model.Strangers() {
 		for _, d := range exposures {
 			w.doors = append(w.doors, door{identity: id, kind: d})
 		}

@@ -71,13 +71,6 @@ type InputError struct{ Why, Hint string }
 // Error says what is wrong.
 func (e *InputError) Error() string { return "plan: " + e.Why }
 
-// strangers are those who never proved who they are.
-var strangers = []model.Identity{model.Anonymous, model.Guest, model.UnknownUser}
-
-func isStranger(id model.Identity) bool {
-	return id == model.Anonymous || id == model.Guest || id == model.UnknownUser
-}
-
 // exposures are the kinds of data that a stranger should not be given.
 var exposures = func() []model.Disclosure {
 	var out []model.Disclosure

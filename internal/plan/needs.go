@@ -128,7 +128,7 @@ func (w *work) needObserved() {
 	}
 	for i := range w.e.Observed.Uses {
 		u := &w.e.Observed.Uses[i]
-		if !isStranger(u.Identity) || u.Outcome != model.Allowed {
+		if !u.Identity.IsStranger() || u.Outcome != model.Allowed {
 			continue
 		}
 		switch {

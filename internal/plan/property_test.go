@@ -112,7 +112,7 @@ func (h host) planned(p *model.Plan) host {
 // given lists what the model certainly gives strangers.
 func given(c *catalog.Catalog, in catalog.Config) []string {
 	var out []string
-	for id, a := range c.Evaluate(in, strangers...) {
+	for id, a := range c.Evaluate(in, model.Strangers()...) {
 		for d, o := range a.Discloses {
 			if d.IsExposure() && o == model.Allowed {
 				out = append(out, string(id)+" "+string(d))

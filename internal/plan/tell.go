@@ -20,7 +20,7 @@ func (w *work) residual(cfg catalog.Config, after []level) []string {
 	}
 	var groups []*group
 	v := w.c.View(cfg)
-	for _, id := range strangers {
+	for _, id := range model.Strangers() {
 		var mine []*group
 		for i, d := range w.doors {
 			if d.identity != id || d.kind == "" || after[i] == shut {
@@ -35,7 +35,7 @@ func (w *work) residual(cfg catalog.Config, after []level) []string {
 			if at < 0 {
 				at, mine = len(mine), append(mine, &group{level: after[i], why: why, scan: scanned, who: []string{word(id)}})
 			}
-			mine[at].kinds = append(mine[at].kinds, noun(d.kind))
+			mine[at].kinds = append(mine[at].kinds, d.kind.Noun())
 		}
 		for _, g := range mine {
 			at := slices.IndexFunc(groups, func(o *group) bool {
@@ -92,24 +92,6 @@ func (w *work) notRead() []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("not read, and so neither judged nor changed: %s. An audit of a source that has them (the host itself, its policies) settles it.", strings.Join(missing, ", "))}
-}
-
-func noun(d model.Disclosure) string {
-	switch d {
-	case model.DisclosesPasswordPolicy:
-		return "the password policy"
-	case model.DisclosesRegistry:
-		return "the registry"
-	case model.DisclosesDFS:
-		return "the file system's namespace"
-	case model.DisclosesFiles:
-		return "files"
-	case model.DisclosesSIDs:
-		return "security identifiers"
-	case model.DisclosesJobs:
-		return "scheduled jobs"
-	}
-	return string(d)
 }
 
 // keeps says what goes on working, and why. The model is asked for a signed-in user before and after.

@@ -101,7 +101,7 @@ func (t *auditText) access(b *strings.Builder, a *model.Audit) {
 		return
 	}
 	fmt.Fprintf(b, "  %s\n", t.palette.bold("what each identity may do"))
-	for _, id := range identities {
+	for _, id := range model.Identities() {
 		access, ok := a.Access[id]
 		if !ok {
 			continue

@@ -112,7 +112,7 @@ func (d *Document) AddAudit(a *model.Audit) {
 		Partial: a.Partial, Problems: a.Problems, Why: a.Platform.Why, Time: d.now, Findings: a.Findings, Cells: map[model.Disclosure]cellOf{},
 		Settings: a.Settings, Services: a.Services, Shares: a.Shares, Sources: a.Source.Parts,
 	}
-	for _, id := range identities {
+	for _, id := range model.Identities() {
 		access, ok := a.Access[id]
 		if !ok {
 			continue
@@ -127,9 +127,6 @@ func (d *Document) AddAudit(a *model.Audit) {
 	}
 	d.hosts = append(d.hosts, h)
 }
-
-// identities in the order in which reports show them.
-var identities = []model.Identity{model.Anonymous, model.Guest, model.UnknownUser, model.User}
 
 func (a *accessOf) put(kind model.Disclosure, o model.Outcome) {
 	switch o {
@@ -165,7 +162,7 @@ func rank(o model.Outcome) int {
 }
 
 func (h *subject) worst(id model.Identity, kind model.Disclosure, c cellOf) {
-	if id == model.User {
+	if !id.IsStranger() {
 		return
 	}
 	c.Why = strings.TrimSuffix(string(id)+": "+c.Why, ": ")
@@ -193,7 +190,7 @@ func AuditVerdict(a *model.Audit) string {
 		weak = weak || f.Severity.Rank() > model.Info.Rank()
 	}
 	open := false
-	for _, id := range []model.Identity{model.Anonymous, model.Guest} {
+	for _, id := range model.Strangers() {
 		for _, kind := range model.Disclosures() {
 			switch a.Access[id].Discloses[kind] {
 			case model.Allowed:

@@ -127,8 +127,7 @@ func (e *explanation) note(n *catalog.Note) {
 }
 
 func (e *explanation) setting(s *catalog.Setting) {
-	system := map[string]string{"windows": "Windows", "samba": "Samba", "ksmbd": "ksmbd"}[s.System]
-	e.title(s.ID, s.Title, "setting of "+system)
+	e.title(s.ID, s.Title, "setting of "+catalog.SystemTitle(s.System))
 	e.b.WriteString("\n")
 	e.text(0, 0, s.Summary)
 	e.b.WriteString("\n")
@@ -383,7 +382,15 @@ func (e *explanation) finding(f *catalog.Finding) {
 	e.b.WriteString("\n")
 	e.text(0, 0, f.Meaning)
 	e.head("Fix")
-	e.text(2, 0, f.Fix)
+	for _, system := range append([]string{"any"}, catalog.Systems()...) {
+		for _, h := range f.Fix[system] {
+			lead := catalog.SystemTitle(system) + e.on(h.Scope)
+			if lead != "" {
+				lead += ": "
+			}
+			e.text(2, 2, strings.TrimSpace(lead+h.Say))
+		}
+	}
 	e.head("Severity")
 	for _, g := range f.Severity {
 		e.text(2, 4, string(g.Level)+e.on(g.Scope))

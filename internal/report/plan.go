@@ -161,7 +161,7 @@ func closes(ids []string) []string {
 	kinds := map[string][]string{}
 	for _, id := range ids {
 		name, what := "", id
-		for _, i := range identities {
+		for _, i := range model.Identities() {
 			if rest, ok := strings.CutPrefix(id, string(i)+"-"); ok {
 				name, what = string(i), rest
 			}

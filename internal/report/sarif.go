@@ -152,7 +152,7 @@ func (d *Document) sarifRule(f *model.Finding) sarifRule {
 		return r
 	}
 	r.ShortDescription = sarifText{c.Title}
-	r.FullDescription, r.Help = &sarifText{orText(c.Meaning, c.Title)}, &sarifText{orText(c.Fix, c.Title)}
+	r.FullDescription, r.Help = &sarifText{orText(c.Meaning, c.Title)}, &sarifText{orText(c.Fix.Text(), c.Title)}
 	// the scale on which services that take SARIF in sort security results
 	score := map[model.Severity]string{model.Critical: "9.5", model.High: "8.0", model.Medium: "5.5", model.Low: "2.5", model.Info: "0.5"}
 	r.Properties = map[string]any{"security-severity": score[f.Severity], "tags": []string{"security", "smb"}}

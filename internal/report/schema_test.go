@@ -55,7 +55,7 @@ func everything(t *testing.T) *model.Scan {
 	for i := range c.Findings {
 		f := &c.Findings[i]
 		s.Findings = append(s.Findings, model.Finding{
-			ID: f.ID, Title: f.Title, Severity: levels[i%len(levels)], Identity: f.Identity, Evidence: "evidence", Fix: f.Fix,
+			ID: f.ID, Title: f.Title, Severity: levels[i%len(levels)], Identity: f.Identity, Evidence: "evidence", Fix: f.Fix.Text(),
 			Settings: f.Settings, Sources: f.Sources, Controls: c.ControlsFor(model.Platform{}, f.Settings...),
 		})
 	}

@@ -125,7 +125,7 @@ func newUseGraph(server string, uses []model.Use) *useGraph {
 		node(clients, l.Client, l, n)
 		node(pipes, l.Pipe, l, n)
 		g.count += n
-		if stranger(l.Identity) {
+		if l.Identity.IsStranger() {
 			g.strangers += n
 		}
 	}

@@ -27,9 +27,9 @@ func writeUseHTML(w io.Writer, o *model.Observation, style Style) error {
 		now = time.Now()
 	}
 	page, err := template.New("use").Funcs(template.FuncMap{
-		"what": useWhat, "when": useTime, "text": Clean, "stranger": stranger,
+		"what": useWhat, "when": useTime, "text": Clean, "stranger": model.Identity.IsStranger,
 		"badcall": func(u *model.Use) bool {
-			return u.Outcome == model.Allowed && u.Layer == model.LayerCall && stranger(u.Identity)
+			return u.Outcome == model.Allowed && u.Layer == model.LayerCall && u.Identity.IsStranger()
 		},
 		"half": func(n int) int { return n / 2 },
 		"add":  func(a, b int) int { return a + b },
@@ -68,7 +68,7 @@ func summaryOf(uses []model.Use) (out []string) {
 			pipes[u.Pipe] = true
 		}
 		switch {
-		case !stranger(u.Identity):
+		case !u.Identity.IsStranger():
 		case u.Outcome == model.Allowed && u.Layer == model.LayerCall:
 			given[u.Identity] += u.Count
 		case u.Outcome == model.Denied:

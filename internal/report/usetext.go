@@ -73,7 +73,7 @@ func useTable(b *strings.Builder, p palette, uses []model.Use, style Style) {
 				text = p.dim(text)
 			case i == 3:
 				text = useOutcome(p, &uses[n-1], text)
-			case i == 1 && stranger(uses[n-1].Identity):
+			case i == 1 && uses[n-1].Identity.IsStranger():
 				text = p.warn(text)
 			}
 			b.WriteString(" " + text)
@@ -98,16 +98,12 @@ func sortStrangersFirst(uses []model.Use) {
 	})
 }
 
-func stranger(i model.Identity) bool {
-	return i == model.Anonymous || i == model.Guest || i == model.UnknownUser
-}
-
 // useOutcome colours what a stranger was given.
 func useOutcome(p palette, u *model.Use, text string) string {
 	switch {
 	case u.Outcome == model.Inconclusive:
 		return p.warn(text)
-	case u.Outcome == model.Allowed && u.Layer == model.LayerCall && stranger(u.Identity):
+	case u.Outcome == model.Allowed && u.Layer == model.LayerCall && u.Identity.IsStranger():
 		return p.bad(text)
 	case u.Outcome == model.Denied:
 		return p.good(text)

@@ -3,7 +3,6 @@ package scan
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
@@ -56,7 +55,7 @@ func (h *host) exposures() []model.Finding {
 	out := []model.Finding{}
 	for i := range h.result.Identities {
 		id := &h.result.Identities[i]
-		if !stranger(id.Identity) {
+		if !id.Identity.IsStranger() {
 			continue
 		}
 		for _, d := range disclosures(id) {
@@ -72,7 +71,7 @@ func (h *host) exposures() []model.Finding {
 
 // evidence says in one line what was proved, and how.
 func evidence(id model.Identity, d disclosed) string {
-	what := quantity(d.kind, d.count)
+	what := d.kind.Count(d.count)
 	if d.more {
 		what = "more than " + what
 	}
@@ -80,39 +79,6 @@ func evidence(id model.Identity, d disclosed) string {
 		return fmt.Sprintf("%s opened the root folder of %s for reading", id, what)
 	}
 	return fmt.Sprintf("%s read %s through %s (%s)", id, what, d.pipe, d.call)
-}
-
-// quantity puts a count into words.
-func quantity(kind model.Disclosure, n int) string {
-	words := map[model.Disclosure][2]string{
-		model.DisclosesAccounts: {"account", "accounts"},
-		model.DisclosesGroups:   {"group", "groups"},
-		model.DisclosesSIDs:     {"security identifier", "security identifiers"},
-		model.DisclosesTrusts:   {"trusted domain", "trusted domains"},
-		model.DisclosesShares:   {"share", "shares"},
-		model.DisclosesFiles:    {"disk share", "disk shares"},
-		model.DisclosesSessions: {"session", "sessions"},
-		model.DisclosesServices: {"service", "services"},
-		model.DisclosesPrinters: {"printer", "printers"},
-		model.DisclosesJobs:     {"scheduled job", "scheduled jobs"},
-		model.DisclosesLogs:     {"event log", "event logs"},
-	}
-	switch kind {
-	case model.DisclosesPasswordPolicy:
-		return "the password policy"
-	case model.DisclosesRegistry:
-		return "the registry"
-	case model.DisclosesDFS:
-		return "the distributed file system's namespace"
-	}
-	w, ok := words[kind]
-	switch {
-	case !ok:
-		return fmt.Sprintf("%d × %s", n, kind)
-	case n == 1:
-		return "1 " + w[0]
-	}
-	return fmt.Sprintf("%d %s", n, w[1])
 }
 
 // finding is the catalog's entry for an identity that is given one kind of thing.
@@ -126,7 +92,7 @@ func (h *host) finding(id model.Identity, kind model.Disclosure) model.Finding {
 // fill copies what the catalog knows about a finding, as far as it holds for what the server looks like.
 func (h *host) fill(f *catalog.Finding) model.Finding {
 	p := h.platform()
-	out := model.Finding{ID: f.ID, Title: f.Title, Severity: h.catalog.Severity(f, p), Fix: adviceFor(p.System, f.Fix), Sources: f.Sources}
+	out := model.Finding{ID: f.ID, Title: f.Title, Severity: h.catalog.Severity(f, p), Fix: h.catalog.Fix(f, p), Sources: f.Sources}
 	for _, name := range f.Settings {
 		if s := h.catalog.Setting(name); s != nil && p.System != "" && s.System != p.System {
 			continue
@@ -171,17 +137,4 @@ func (h *host) weaknesses() []model.Finding {
 		add("signing-not-required", "the server does not require signing (signing is "+s.Signing+")")
 	}
 	return out
-}
-
-// adviceFor keeps the part of an advice, written "Windows: … Samba: …", that is for a system.
-func adviceFor(system, advice string) string {
-	before, samba, ok := strings.Cut(advice, "Samba: ")
-	switch {
-	case !ok:
-	case system == "samba":
-		return samba
-	case system == "windows":
-		return strings.TrimSpace(strings.TrimPrefix(before, "Windows: "))
-	}
-	return advice
 }

@@ -8,9 +8,6 @@ import (
 	"ipcguard/internal/model"
 )
 
-// stranger tells whether an identity needs nothing from the server's administrator.
-func stranger(id model.Identity) bool { return id != model.User }
-
 // judge sums up the host. A user with credentials is asked for comparison and changes nothing.
 func (h *host) judge(ladders []*ladder, ended error) {
 	r := h.result
@@ -19,7 +16,7 @@ func (h *host) judge(ladders []*ladder, ended error) {
 	exposed := false
 	for _, l := range ladders {
 		id := l.result
-		if !stranger(l.id) {
+		if !l.id.IsStranger() {
 			continue
 		}
 		exposed = exposed || len(disclosures(id)) > 0

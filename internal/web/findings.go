@@ -91,7 +91,7 @@ func (v *visit) findingKind(c store.FindingCount, hosts int) findingKind {
 	k := findingKind{ID: c.Finding, Title: v.findingTitle(c.Finding), Severity: c.Severity, Hosts: c.Hosts, Excepted: c.Excepted, Meter: meter{c.Hosts, hosts}}
 	k.URL = v.with("finding", c.Finding, "offset", "")
 	if f := v.catalog.Finding(c.Finding); f != nil {
-		k.Meaning, k.Fix, k.Settings = f.Meaning, f.Fix, f.Settings
+		k.Meaning, k.Fix, k.Settings = f.Meaning, f.Fix.Text(), f.Settings
 		if k.Severity == "" && len(f.Severity) > 0 {
 			k.Severity = f.Severity[0].Level
 		}

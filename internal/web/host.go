@@ -156,7 +156,7 @@ func (v *visit) findingRows(hostID int64) ([]findingRow, error) {
 		}
 		row := findingRow{HostFinding: f, Title: v.findingTitle(f.Finding)}
 		if c := v.catalog.Finding(f.Finding); c != nil {
-			row.Meaning, row.Fix = c.Meaning, c.Fix
+			row.Meaning, row.Fix = c.Meaning, c.Fix.Text()
 		}
 		for _, e := range exceptions {
 			if e.ID == f.Exception {

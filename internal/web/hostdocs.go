@@ -56,7 +56,7 @@ func (v *visit) auditOf(hostID int64) (*auditView, error) {
 		}
 		return x - y
 	})
-	for _, id := range []model.Identity{model.Anonymous, model.Guest, model.UnknownUser, model.User} {
+	for _, id := range model.Identities() {
 		a, ok := a.Access[id]
 		if !ok {
 			continue
@@ -93,8 +93,7 @@ func (v *visit) useOf(hostID int64) (*useView, error) {
 		return nil, err
 	}
 	stranger := func(u model.Use) int {
-		switch u.Identity {
-		case model.Anonymous, model.Guest, model.UnknownUser:
+		if u.Identity.IsStranger() {
 			return 0
 		}
 		return 1

@@ -102,28 +102,13 @@ func (c *comparing) given() string {
 	var kinds []string
 	for i, kind := range model.Disclosures() {
 		if i < len(c.Now.Cells) && c.Now.Cells[i] == 'a' && kind.IsExposure() {
-			kinds = append(kinds, word(kind))
+			kinds = append(kinds, kind.Noun())
 		}
 	}
 	if len(kinds) == 0 {
 		return "strangers are given data"
 	}
 	return "strangers are given " + list(kinds)
-}
-
-// word is a kind of data in a sentence.
-func word(kind model.Disclosure) string {
-	switch kind {
-	case model.DisclosesPasswordPolicy:
-		return "the password policy"
-	case model.DisclosesSIDs:
-		return "security identifiers"
-	case model.DisclosesRegistry:
-		return "the registry"
-	case model.DisclosesDFS:
-		return "the DFS namespace"
-	}
-	return string(kind)
 }
 
 // worst is the severity of the worst finding of now.
@@ -147,7 +132,7 @@ func (c *comparing) pipes() {
 	const allowed = string(model.Allowed)
 	opened, shut := map[string][]string{}, map[string][]string{}
 	behind := map[string][]string{} // doors that opened: the pipes behind them
-	for _, id := range strangers {
+	for _, id := range model.Strangers() {
 		door := key(string(id), Door)
 		was, knew := c.known.Pipes[door]
 		now := c.Now.Pipes[door]

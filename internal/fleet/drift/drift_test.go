@@ -157,7 +157,7 @@ func draw(t *rapid.T, name string) store.Snapshot {
 	}
 	outcome := rapid.SampledFrom([]string{"allowed", "denied", "absent", "inconclusive"})
 	s.Pipes = map[string]string{}
-	for _, id := range strangers {
+	for _, id := range model.Strangers() {
 		door := rapid.SampledFrom([]string{"allowed", "denied", "inconclusive"}).Draw(t, name+" door")
 		s.Pipes[string(id)+"/"+Door] = door
 		for _, pipe := range []string{"samr", "lsarpc"} {

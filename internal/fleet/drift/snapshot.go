@@ -40,9 +40,6 @@ func ReachOf(c *catalog.Catalog) *Reach {
 	return r
 }
 
-// strangers need nothing from the server's administrator.
-var strangers = []model.Identity{model.Anonymous, model.Guest, model.UnknownUser}
-
 // ranks orders the letters of a cell: of several answers the one that counts is first.
 const ranks = "a?dn-"
 
@@ -96,7 +93,7 @@ func (r *Reach) Scan(s *model.Scan) store.Snapshot {
 	}
 	c := cells{}
 	for i := range s.Identities {
-		if id := &s.Identities[i]; slices.Contains(strangers, id.Identity) {
+		if id := &s.Identities[i]; id.Identity.IsStranger() {
 			r.identity(&out, c, s.Verdict, id)
 		}
 	}

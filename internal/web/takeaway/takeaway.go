@@ -87,7 +87,7 @@ func Scans(ctx context.Context, st *store.Store, c *catalog.Catalog, f store.Hos
 			}
 			found := model.Finding{ID: x.Finding, Severity: x.Severity, Identity: x.Identity, Pipe: x.Pipe, Evidence: x.Evidence, Settings: x.Settings}
 			if known := c.Finding(x.Finding); known != nil {
-				found.Title, found.Fix = known.Title, known.Fix
+				found.Title, found.Fix = known.Title, c.Fix(known, model.Platform{System: h.System})
 			}
 			for _, setting := range x.Settings {
 				found.Controls = append(found.Controls, c.ControlsFor(model.Platform{}, setting)...)
