@@ -1,21 +1,20 @@
-// Package apply makes a plan's changes on a real host, proves them, and can take every one of them back.
+// Package apply makes a plan's changes on a real host, proves them, and can take every one of them back. It holds the nouns
+// that its three rooms share; none of them knows the others:
+//
+//	apply          Target, Host, Place, State, Write, Evidence, Wait, and the errors that callers tell apart
+//	apply/engine   goes forward and back: the journal, the dead-man guard, recovery, the signed records
+//	apply/target   the hosts: Samba by smb.conf or its registry, Windows here and from afar, the practice server
+//	apply/verify   the proof from outside, and the checks that must work
+//
+// Below them lie durable (files that are whole and on disk, or not there), program (programs of the system) and applytest
+// (what the tests share).
 //
 //	plan ─► resolve (read-only) ─► journal: exact before ─► dead-man guard ─► write … write ─► settle ─► verify
+//	        target                 engine                   engine            target           target    verify
 //	                                    │                        │                                      │
 //	                                    └──────── undo, in reverse order, whenever anything fails ◄─────┘
 //
-// The journal is the way back. It is a directory for each apply in the state directory:
-//
-//	STATE/lock                 one writer at a time
-//	STATE/key                  the ed25519 key that signs records, mode 0600
-//	STATE/journal/ID/plan.json     the plan, byte for byte
-//	STATE/journal/ID/before.json   the host, and every place with its exact content before and after
-//	STATE/journal/ID/steps         one line a step: CRC-32C, a space, JSON; appended and synced, never changed
-//	STATE/journal/ID/reserve       room for the way back on a disk that fills up
-//	STATE/journal/ID/proof-N.json  what verification found
-//	STATE/journal/ID/record-N.json the signed change record
-//
-// The rules of the room:
+// The rules:
 //
 //   - Nothing is written to a host before its exact content is in the journal, synced, together with the directory.
 //   - Each write makes one place go from before to after in one step that cannot be seen half done, is durable when it

@@ -83,3 +83,9 @@ func (e *ConflictError) Error() string {
 
 // ErrNothing says that the host already is as the plan wants it.
 var ErrNothing = errors.New("apply: the plan has no changes to make")
+
+// Evidence is what a verification found. It is kept as JSON beside the journal.
+type Evidence interface {
+	Proves() bool     // something was checked, and all that was checked passed
+	Failures() string // what did not, on one line
+}

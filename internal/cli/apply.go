@@ -17,6 +17,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/engine"
+	"ipcguard/internal/apply/target"
+	"ipcguard/internal/apply/verify"
 	"ipcguard/internal/model"
 	"ipcguard/internal/plan"
 	"ipcguard/internal/scan/targets"
@@ -75,12 +78,12 @@ func (f *placeFlags) dir() (string, error) {
 }
 
 // engine makes what applies and takes back. The logon is for targets from afar.
-func (a *app) engine(f *placeFlags, logon logonMaker) (*apply.Engine, error) {
+func (a *app) engine(f *placeFlags, logon logonMaker) (*engine.Engine, error) {
 	dir, err := f.dir()
 	if err != nil {
 		return nil, err
 	}
-	return &apply.Engine{
+	return &engine.Engine{
 		State: dir, Who: whoami(),
 		Open: func(ctx context.Context, spec string) (apply.Target, error) { return a.openTarget(ctx, spec, logon) },
 		Log:  func(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) },
@@ -106,9 +109,9 @@ func (a *app) openTarget(ctx context.Context, spec string, logon logonMaker) (ap
 	}
 	switch {
 	case strings.HasPrefix(spec, "samba:"):
-		return apply.OpenSamba(strings.TrimPrefix(spec, "samba:"))
+		return target.OpenSamba(strings.TrimPrefix(spec, "samba:"))
 	case spec == "windows:":
-		return apply.OpenWindows()
+		return target.OpenWindows()
 	case strings.HasPrefix(spec, "winreg://"):
 		host := strings.TrimPrefix(spec, "winreg://")
 		p := &pipes{app: a, logon: logon, asked: map[string]logonMaker{}}
@@ -120,7 +123,7 @@ func (a *app) openTarget(ctx context.Context, spec string, logon logonMaker) (ap
 			return nil, hinted{errors.Join(fmt.Errorf("winreg: %s: writing takes an administrator's logon", host), h.Close()), "give credentials: --user, --credentials-file, --kerberos, or the environment"}
 		}
 		host = host[strings.LastIndexByte(host, '@')+1:]
-		t, err := apply.OpenRemote(ctx, host, h, h.(*pipeHost).conn.Negotiated().Dialect)
+		t, err := target.OpenRemote(ctx, host, h, h.(*pipeHost).conn.Negotiated().Dialect)
 		if err != nil {
 			return nil, errors.Join(err, h.Close())
 		}
@@ -212,11 +215,11 @@ func fit(p *model.Plan) error {
 func targetSpec(named string, p *model.Plan) (string, error) {
 	switch {
 	case named == "samba:":
-		return "samba:" + apply.DefaultConfig, nil
+		return "samba:" + target.DefaultConfig, nil
 	case named != "":
 		return named, nil
 	case p.Platform.System == "samba":
-		return "samba:" + apply.DefaultConfig, nil
+		return "samba:" + target.DefaultConfig, nil
 	case p.Platform.System == "windows" && runtime.GOOS == "windows":
 		return "windows:", nil
 	case p.Platform.System == "windows":
@@ -246,15 +249,15 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 		return err
 	}
 	for _, check := range f.checks {
-		if _, _, err := apply.ParseCheck(check); err != nil {
+		if _, _, err := verify.ParseCheck(check); err != nil {
 			return usageError{err}
 		}
-		if apply.NeedsUser(check) && logon == nil {
+		if verify.NeedsUser(check) && logon == nil {
 			return hinted{usage("--check %s is made as a user, and no credentials were given", check), "--user, --credentials-file, --kerberos, or the environment"}
 		}
 	}
-	if f.within < 0 || f.within > apply.MaxWithin || f.within > 0 && f.within < time.Second {
-		return usage("--confirm-within %v: want 1s to %v", f.within, apply.MaxWithin)
+	if f.within < 0 || f.within > engine.MaxWithin || f.within > 0 && f.within < time.Second {
+		return usage("--confirm-within %v: want 1s to %v", f.within, engine.MaxWithin)
 	}
 	e, err := a.engine(&f.placeFlags, logon)
 	if err != nil {
@@ -273,7 +276,7 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 	if t.System() != p.Platform.System {
 		return fmt.Errorf("the plan is for %s, and %s is %s", p.Platform.System, spec, t.System())
 	}
-	if err := apply.StillTrue(ctx, t, p.BasedOn); err != nil {
+	if err := target.StillTrue(ctx, t, p.BasedOn); err != nil {
 		return explained(err)
 	}
 	writes, err := t.Resolve(ctx, p.Changes)
@@ -301,9 +304,9 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 	// A terminal that goes away, or a Ctrl-Z, must not stop this half way with the lock held.
 	signal.Ignore(hangups()...)
 	var guard string
-	j, err := e.Apply(ctx, apply.Request{
+	j, err := e.Apply(ctx, engine.Request{
 		Plan: *p, Bytes: text, Target: t, Within: f.within,
-		Arm: func(ctx context.Context, j *apply.Journal) (err error) {
+		Arm: func(ctx context.Context, j *engine.Journal) (err error) {
 			if a.practice != nil {
 				guard = a.practice.guard(ctx, e, j.ID)
 				return nil
@@ -311,18 +314,19 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 			guard, err = e.Guard(ctx, j, secret.forGuard(spec))
 			return err
 		},
-		Verify: func(ctx context.Context) (*apply.Proof, error) {
+		Verify: func(ctx context.Context) (apply.Evidence, error) {
 			fmt.Fprintf(a.stderr, "asking %s again, as a stranger\n", v.Target.Addr)
 			proof, err := v.Run(ctx)
-			if proof != nil {
-				a.showProof(proof)
+			if err != nil {
+				return nil, err
 			}
-			return proof, err
+			a.showProof(proof)
+			return proof, nil
 		},
 	})
 	if err != nil {
 		if j != nil && f.within > 0 {
-			err = errors.Join(err, apply.Disarm(context.WithoutCancel(ctx), j.ID))
+			err = errors.Join(err, engine.Disarm(context.WithoutCancel(ctx), j.ID))
 		}
 		return explained(err)
 	}
@@ -331,7 +335,7 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 }
 
 // verification finds where the target answers.
-func (a *app) verification(ctx context.Context, f *applyFlags, t apply.Target, spec string, logon logonMaker) (*apply.Verification, error) {
+func (a *app) verification(ctx context.Context, f *applyFlags, t apply.Target, spec string, logon logonMaker) (*verify.Verification, error) {
 	address := f.address
 	switch {
 	case address != "":
@@ -341,7 +345,7 @@ func (a *app) verification(ctx context.Context, f *applyFlags, t apply.Target, s
 	case spec == "windows:":
 		address = "127.0.0.1"
 	default:
-		s, ok := t.(*apply.Samba)
+		s, ok := t.(*target.Samba)
 		if !ok {
 			return nil, usage("--address: where does %s answer?", spec)
 		}
@@ -354,11 +358,11 @@ func (a *app) verification(ctx context.Context, f *applyFlags, t apply.Target, s
 	if err != nil {
 		return nil, usageError{err}
 	}
-	for target := range list.All() {
-		if target.Err != nil {
-			return nil, target.Err
+	for found := range list.All() {
+		if found.Err != nil {
+			return nil, found.Err
 		}
-		return &apply.Verification{Target: target, User: logon}, nil
+		return &verify.Verification{Target: found, User: logon}, nil
 	}
 	return nil, usage("--address %q names no host", address)
 }
@@ -367,7 +371,7 @@ func (a *app) verification(ctx context.Context, f *applyFlags, t apply.Target, s
 func explained(err error) error {
 	var refused *apply.RefusedError
 	var stale *apply.StaleError
-	var unfinished *apply.UnfinishedError
+	var unfinished *engine.UnfinishedError
 	switch {
 	case err == nil:
 		return nil
@@ -377,9 +381,9 @@ func explained(err error) error {
 		return hinted{err, "audit the host again and make a new plan"}
 	case errors.As(err, &unfinished):
 		switch unfinished.Phase {
-		case apply.PhaseWaiting:
+		case engine.PhaseWaiting:
 			return hinted{err, fmt.Sprintf("ipcguard confirm %s keeps it, ipcguard rollback %s takes it back", unfinished.ID, unfinished.ID)}
-		case apply.PhaseConflict:
+		case engine.PhaseConflict:
 			return hinted{err, fmt.Sprintf("ipcguard history %s shows the difference, ipcguard rollback --force %s overwrites it", unfinished.ID, unfinished.ID)}
 		}
 		return hinted{err, "ipcguard recover finishes it"}
@@ -395,12 +399,12 @@ func (a *app) showWrites(p *model.Plan, writes []apply.Write) {
 			fmt.Fprintf(a.stdout, "  needs %s\n", n)
 		}
 	}
-	for _, alert := range apply.Alerts(writes) {
+	for _, alert := range engine.Alerts(writes) {
 		fmt.Fprintf(a.stderr, "ipcguard: note: %s\n", alert)
 	}
 }
 
-func (a *app) showProof(p *apply.Proof) {
+func (a *app) showProof(p *verify.Proof) {
 	for _, c := range p.Checks {
 		fmt.Fprintf(a.stdout, "  %-12s %s", c.Result, c.Check)
 		if c.Detail != "" {
@@ -410,7 +414,7 @@ func (a *app) showProof(p *apply.Proof) {
 	}
 }
 
-func (a *app) showApplied(j *apply.Journal, guard string) {
+func (a *app) showApplied(j *engine.Journal, guard string) {
 	if d := j.Deadline(); d != nil {
 		fmt.Fprintf(a.stdout, "Applied and verified as %s. It waits for its confirmation until %s.\n", j.ID, d.At().Local().Format(time.DateTime))
 		fmt.Fprintf(a.stdout, "  keep it:      ipcguard confirm %s\n  take it back: ipcguard rollback %s\n", j.ID, j.ID)

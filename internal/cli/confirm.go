@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/engine"
 )
 
 const confirmHelp = `Keep an apply that waits for its confirmation. It must have been verified, and the time must not have passed: a late
@@ -41,11 +41,11 @@ func (a *app) confirm() *cobra.Command {
 				return err
 			}
 			_, err = e.Confirm(ctx, id)
-			var late *apply.LateError
+			var late *engine.LateError
 			if err != nil && !errors.As(err, &late) {
 				return err
 			}
-			if derr := apply.Disarm(context.WithoutCancel(ctx), id); derr != nil {
+			if derr := engine.Disarm(context.WithoutCancel(ctx), id); derr != nil {
 				err = errors.Join(err, derr)
 			}
 			if err != nil {

@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/engine"
+	"ipcguard/internal/apply/target"
 	"ipcguard/internal/format/smbconf"
 	"ipcguard/internal/smbtest"
 )
@@ -75,11 +77,11 @@ func (p *practice) open(spec string) (apply.Target, error) {
 	if p == nil || spec != "samba:"+p.config {
 		return nil, nil
 	}
-	return apply.OpenPractice(p.config, func() error { return nil })
+	return target.OpenPractice(p.config, func() error { return nil })
 }
 
 // guard watches over an apply in this process: a practice server does not outlive it.
-func (p *practice) guard(ctx context.Context, e *apply.Engine, id string) string {
+func (p *practice) guard(ctx context.Context, e *engine.Engine, id string) string {
 	ctx, p.dismiss = context.WithCancel(context.WithoutCancel(ctx))
 	p.watching = make(chan struct{})
 	own := *e

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/engine"
 	"ipcguard/internal/model"
 	"ipcguard/internal/peer"
 )
@@ -129,7 +129,7 @@ func TestGuardOfSystemd(t *testing.T) {
 			}
 			return string(out), cmd.ProcessState.ExitCode()
 		})
-		var list []apply.Journal
+		var list []engine.Journal
 		if err := json.Unmarshal([]byte(run(0, append([]string{"history", id, "--format", "json"}, state...)...)), &list); err != nil || len(list) != 1 {
 			t.Fatalf("%v: %d journals", err, len(list))
 		}

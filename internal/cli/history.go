@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/engine"
 )
 
 const historyHelp = `List every apply, or show one: when, by whom, on which host, what was written, and how it ended. Records are signed; the
@@ -47,15 +48,15 @@ func (a *app) history() *cobra.Command {
 
 // entry is one apply as JSON.
 type entry struct {
-	apply.Before
-	Phase   apply.Phase     `json:"phase"`
-	Ended   time.Time       `json:"ended"`
-	Steps   []apply.Step    `json:"steps"`
-	Records []*apply.Record `json:"records"`
-	Waits   []apply.Wait    `json:"waits,omitempty"` // of one that is asked for by its id
+	engine.Before
+	Phase   engine.Phase     `json:"phase"`
+	Ended   time.Time        `json:"ended"`
+	Steps   []engine.Step    `json:"steps"`
+	Records []*engine.Record `json:"records"`
+	Waits   []apply.Wait     `json:"waits,omitempty"` // of one that is asked for by its id
 }
 
-func (a *app) runHistory(ctx context.Context, e *apply.Engine, ids []string, format string) error {
+func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, format string) error {
 	all, damage := e.History()
 	out := []entry{}
 	for _, j := range all {
@@ -96,7 +97,7 @@ func (a *app) runHistory(ctx context.Context, e *apply.Engine, ids []string, for
 	return damage
 }
 
-func (a *app) showJournal(j *apply.Journal, records []*apply.Record) {
+func (a *app) showJournal(j *engine.Journal, records []*engine.Record) {
 	fmt.Fprintf(a.stdout, "host %s\nplan %s\nwritten:\n", j.Host, j.PlanHash)
 	for _, w := range j.Writes {
 		fmt.Fprint(a.stdout, apply.Diff(w.Place, w.Before, w.After))

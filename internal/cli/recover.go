@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/engine"
 )
 
 const recoverHelp = `Finish what a killed process, a power cut or a missing confirmation left. Every apply that was cut short, or whose
@@ -68,7 +68,7 @@ func (a *app) runRecover(ctx context.Context, f *placeFlags, l *scanFlags) error
 			fmt.Fprintf(a.stdout, "%s  %s: %s, the host is as %s it\n", r.ID, r.Target, r.Phase, r.Host)
 		}
 		if r.Did != "" {
-			err = errors.Join(err, apply.Disarm(ctx, r.ID))
+			err = errors.Join(err, engine.Disarm(ctx, r.ID))
 		}
 	}
 	if len(found) == 0 && err == nil {
@@ -78,7 +78,7 @@ func (a *app) runRecover(ctx context.Context, f *placeFlags, l *scanFlags) error
 }
 
 // recoverFirst is what every verb that writes begins with.
-func (a *app) recoverFirst(ctx context.Context, e *apply.Engine) error {
+func (a *app) recoverFirst(ctx context.Context, e *engine.Engine) error {
 	found, err := e.Recover(ctx)
 	for _, r := range found {
 		if r.Err != nil {
@@ -86,7 +86,7 @@ func (a *app) recoverFirst(ctx context.Context, e *apply.Engine) error {
 		}
 		if r.Did != "" {
 			fmt.Fprintf(a.stderr, "%s on %s was %s\n", r.ID, r.Target, r.Did)
-			err = errors.Join(err, apply.Disarm(ctx, r.ID))
+			err = errors.Join(err, engine.Disarm(ctx, r.ID))
 		}
 	}
 	return err
@@ -110,8 +110,8 @@ func (a *app) runGuard(ctx context.Context, f *placeFlags, id string, stdin bool
 	if ctx.Err() != nil {
 		return err
 	}
-	if errors.Is(err, apply.ErrUnknown) {
+	if errors.Is(err, engine.ErrUnknown) {
 		err = nil // its journal was removed: a service must not be started for it again and again
 	}
-	return errors.Join(err, apply.Disarm(ctx, id))
+	return errors.Join(err, engine.Disarm(ctx, id))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/engine"
 )
 
 const rollbackHelp = `Restore exactly what was there before an apply: values with their types, absence, files byte for byte with mode and
@@ -41,7 +42,7 @@ func (a *app) rollback() *cobra.Command {
 	return c
 }
 
-func (a *app) runRollback(ctx context.Context, e *apply.Engine, id string, force bool) error {
+func (a *app) runRollback(ctx context.Context, e *engine.Engine, id string, force bool) error {
 	j, err := e.Rollback(ctx, id, force)
 	var conflict *apply.ConflictError
 	if errors.As(err, &conflict) {
@@ -54,7 +55,7 @@ func (a *app) runRollback(ctx context.Context, e *apply.Engine, id string, force
 	if err != nil {
 		return explained(err)
 	}
-	if err := apply.Disarm(context.WithoutCancel(ctx), id); err != nil {
+	if err := engine.Disarm(context.WithoutCancel(ctx), id); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "%s is rolled back: %s is as it was before.\n", id, j.Target)

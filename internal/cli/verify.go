@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/engine"
+	"ipcguard/internal/apply/verify"
 	"ipcguard/internal/model"
 	"ipcguard/internal/scan/targets"
 )
@@ -89,7 +91,7 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 		return err
 	}
 	for _, check := range f.checks {
-		if _, _, err := apply.ParseCheck(check); err != nil {
+		if _, _, err := verify.ParseCheck(check); err != nil {
 			return usageError{err}
 		}
 	}
@@ -121,10 +123,10 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 	if err != nil {
 		return usageError{err}
 	}
-	proofs := []*apply.Proof{}
-	worst := apply.Passed
+	proofs := []*verify.Proof{}
+	worst := verify.Passed
 	for t := range list.All() {
-		v := &apply.Verification{Target: t, Plan: p, Checks: f.checks, AllowCommands: f.commands, User: logon, Patience: f.patience, Waits: waits}
+		v := &verify.Verification{Target: t, Plan: p, Checks: f.checks, AllowCommands: f.commands, User: logon, Patience: f.patience, Waits: waits}
 		if p == nil {
 			if v.Earlier = scanOf(earlier, t); v.Earlier == nil {
 				return fmt.Errorf("%s has no scan of %s", f.scan, t.Name)
@@ -153,9 +155,9 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 		}
 	}
 	switch worst {
-	case apply.Failed:
+	case verify.Failed:
 		return outcome{exitExposed}
-	case apply.Inconclusive:
+	case verify.Inconclusive:
 		return outcome{exitPartial}
 	}
 	return nil
@@ -171,12 +173,12 @@ func (a *app) ofApply(ctx context.Context, f *verifyFlags, logon logonMaker) (*m
 	if err != nil {
 		return nil, nil, "", err
 	}
-	i := slices.IndexFunc(all, func(j *apply.Journal) bool { return j.ID == f.apply })
+	i := slices.IndexFunc(all, func(j *engine.Journal) bool { return j.ID == f.apply })
 	if i < 0 {
 		return nil, nil, "", hinted{fmt.Errorf("there is no apply %s in %s", f.apply, e.State), "ipcguard history lists them"}
 	}
 	j := all[i]
-	if p := j.Phase(); p != apply.PhaseKept && p != apply.PhaseWaiting {
+	if p := j.Phase(); p != engine.PhaseKept && p != engine.PhaseWaiting {
 		return nil, nil, "", fmt.Errorf("%s is not in force (%s): there is nothing of it to verify", j.ID, p)
 	}
 	waits, err := e.Waits(ctx, j.ID)
@@ -196,14 +198,14 @@ func (a *app) ofApply(ctx context.Context, f *verifyFlags, logon logonMaker) (*m
 }
 
 // worse is what a run of several proofs comes to.
-func worse(r apply.Result, p *apply.Proof) apply.Result {
+func worse(r verify.Result, p *verify.Proof) verify.Result {
 	for _, c := range p.Checks {
-		if c.Result == apply.Failed {
-			return apply.Failed
+		if c.Result == verify.Failed {
+			return verify.Failed
 		}
 	}
-	if !p.Passed && r == apply.Passed {
-		return apply.Inconclusive
+	if !p.Passed && r == verify.Passed {
+		return verify.Inconclusive
 	}
 	return r
 }

@@ -177,15 +177,17 @@ func TestApplyUnderWine(t *testing.T) {
 	})
 
 	t.Run("the room's own tests", func(t *testing.T) {
-		tests := filepath.Join(w.Prefix, "apply.test.exe")
-		cmd := exec.Command("go", "test", "-c", "-o", tests, "ipcguard/internal/apply")
-		cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		out, code := w.Run(t, tests, "-test.v", "-test.run", "^(TestWindows|TestTask)")
-		if code != 0 || !strings.Contains(out, "--- PASS: TestWindowsConforms") || strings.Contains(out, "--- SKIP") {
-			t.Errorf("exit %d\n%s", code, out)
+		for room, passes := range map[string]string{"target": "TestWindowsConforms", "engine": "TestWindowsLock"} {
+			tests := filepath.Join(w.Prefix, room+".test.exe")
+			cmd := exec.Command("go", "test", "-c", "-o", tests, "ipcguard/internal/apply/"+room)
+			cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			out, code := w.Run(t, tests, "-test.v", "-test.run", "^(TestWindows|TestTask)")
+			if code != 0 || !strings.Contains(out, "--- PASS: "+passes) || strings.Contains(out, "--- SKIP") {
+				t.Errorf("%s: exit %d\n%s", room, code, out)
+			}
 		}
 	})
 

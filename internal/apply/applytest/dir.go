@@ -1,0 +1,47 @@
+package applytest
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// MemoryDir is a directory for a test, in memory where the system has such: thousands of synced steps would otherwise wait
+// for a disk, and what a disk does in a power cut is not what these tests are about.
+func MemoryDir(t testing.TB) string {
+	t.Helper()
+	parent := "/dev/shm"
+	if runtime.GOOS == "windows" {
+		parent = "" // under Wine that would be there on one of its drives
+	}
+	dir, err := os.MkdirTemp(parent, "ipcguard-")
+	if err != nil {
+		// Not t.TempDir: under Wine its cleaning up fails the test.
+		if dir, err = os.MkdirTemp("", "ipcguard-"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { // one by one: os.RemoveAll does not work under Wine
+		var all []string
+		_ = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, _ error) error {
+			all = append(all, path)
+			return nil
+		})
+		for i := len(all) - 1; i >= 0; i-- {
+			_ = os.Remove(all[i])
+		}
+	})
+	return dir
+}
+
+// Read is a file's content.
+func Read(t testing.TB, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

@@ -1,8 +1,0 @@
-//go:build !linux && !windows
-
-package apply
-
-import "time"
-
-// SystemClock reads the machine's clocks: here the wall clock alone.
-func SystemClock() Instant { return Instant{Wall: time.Now().UTC().Round(0)} }

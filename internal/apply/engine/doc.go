@@ -1,0 +1,16 @@
+// Package engine makes the writes of an apply and takes them back. It knows places and their states, and no kind of host.
+//
+// The journal is the way back. It is a directory for each apply in the state directory:
+//
+//	STATE/lock                 one writer at a time
+//	STATE/key                  the ed25519 key that signs records, mode 0600
+//	STATE/journal/ID/plan.json     the plan, byte for byte
+//	STATE/journal/ID/before.json   the host, and every place with its exact content before and after
+//	STATE/journal/ID/steps         one line a step: CRC-32C, a space, JSON; appended and synced, never changed
+//	STATE/journal/ID/reserve       room for the way back on a disk that fills up
+//	STATE/journal/ID/proof-N.json  what verification found
+//	STATE/journal/ID/record-N.json the signed change record
+//
+// The guard is a process of its own that waits for the confirmation, and takes an apply back when none comes in time or
+// when the process that applies has died.
+package engine

@@ -1,0 +1,292 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/durable"
+	"ipcguard/internal/model"
+)
+
+// Engine makes changes and takes them back, with one state directory. It is not safe for concurrent use; several of them,
+// in several processes, are: one writes at a time.
+type Engine struct {
+	State string // directory
+	// Open opens the target that a journal names.
+	Open  func(ctx context.Context, spec string) (apply.Target, error)
+	Clock Clock  // nil is SystemClock
+	Who   string // for records
+	// Log is told each step, in words; nil tells nobody.
+	Log func(format string, args ...any)
+	// Fault is called at every point where a process may be killed. Tests end the process, or unwind, there.
+	Fault func(point string)
+}
+
+// Request is one apply.
+type Request struct {
+	Plan   model.Plan
+	Bytes  []byte // the plan as it was read
+	Target apply.Target
+	// Within arms the dead-man guard: unless Confirm comes within that time, everything goes back. Zero is no guard.
+	Within time.Duration
+	// Arm starts the guard of an apply and returns when it watches. Nothing was written yet.
+	Arm func(ctx context.Context, j *Journal) error
+	// Verify proves the result from outside. Without proof everything goes back. Nil is for tests of what lies below.
+	Verify func(ctx context.Context) (apply.Evidence, error)
+}
+
+// MaxWithin bounds the wait for a confirmation: a host that nobody looks at for a day is not one to experiment on.
+const MaxWithin = 24 * time.Hour
+
+func (e *Engine) journals() string { return filepath.Join(e.State, "journal") }
+
+// ErrBusy says that another process is writing with this state directory.
+var ErrBusy = errors.New("apply: another apply, rollback or recovery is at work with this state directory")
+
+// lock takes the state directory for this process. The system lets go of it when the process ends in any way.
+func (e *Engine) lock() (unlock func(), err error) {
+	if err := durable.MakeDirs(e.State); err != nil {
+		return nil, fmt.Errorf("apply: state directory: %w", err)
+	}
+	unlock, err = durable.Lock(filepath.Join(e.State, "lock"))
+	if errors.Is(err, durable.ErrLocked) {
+		return nil, ErrBusy
+	}
+	if err != nil {
+		return nil, fmt.Errorf("apply: lock: %w", err)
+	}
+	return unlock, nil
+}
+
+func (e *Engine) fault(point string) {
+	if e.Fault != nil {
+		e.Fault(point)
+	}
+}
+
+func (e *Engine) now() Instant {
+	if e.Clock != nil {
+		return e.Clock()
+	}
+	return SystemClock()
+}
+
+func (e *Engine) log(format string, args ...any) {
+	if e.Log != nil {
+		e.Log(format, args...)
+	}
+}
+
+func (e *Engine) step(j *Journal, s Step) error {
+	s.Time = e.now().Wall
+	return j.append(s)
+}
+
+// RolledBackError says that an apply failed and that the host is as it was before.
+type RolledBackError struct {
+	ID    string
+	Cause error
+}
+
+func (e *RolledBackError) Error() string {
+	return fmt.Sprintf("apply: %v; everything was rolled back, the host is as before (%s)", e.Cause, e.ID)
+}
+
+func (e *RolledBackError) Unwrap() error { return e.Cause }
+
+// Apply carries a plan out. Whatever fails after the first write takes back everything that was written: then the error
+// is a *RolledBackError, or says what could not be taken back. An interrupted context is a failure like any other.
+func (e *Engine) Apply(ctx context.Context, r Request) (*Journal, error) {
+	unlock, err := e.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if err := e.unfinished(r.Target.Spec()); err != nil {
+		return nil, err
+	}
+	writes, err := r.Target.Resolve(ctx, r.Plan.Changes)
+	if err != nil {
+		return nil, err
+	}
+	if len(writes) == 0 {
+		return nil, apply.ErrNothing
+	}
+	host, err := r.Target.Host(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.Within < 0 || r.Within > MaxWithin {
+		return nil, fmt.Errorf("apply: a wait of %v for the confirmation: at most %v", r.Within, MaxWithin)
+	}
+	now := e.now()
+	id, err := newID(now.Wall)
+	if err != nil {
+		return nil, err
+	}
+	j, err := e.createJournal(Before{
+		Schema: schemaJournal, ID: id, Target: r.Target.Spec(), Host: host, PlanHash: r.Plan.Hash,
+		Started: now.Wall, Who: e.Who, Within: Duration(r.Within), Writes: writes,
+	}, r.Bytes, r.Plan)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.carryOut(ctx, j, r); err != nil {
+		return j, e.takeBack(ctx, j, r.Target, err)
+	}
+	return j, nil
+}
+
+// unfinished refuses a second apply on a target where the first is not finished.
+func (e *Engine) unfinished(spec string) error {
+	if err := e.dropDrafts(); err != nil {
+		return fmt.Errorf("apply: journal: %w", err)
+	}
+	all, err := e.History()
+	if err != nil {
+		return fmt.Errorf("%w; nothing is written while a journal cannot be read", err)
+	}
+	for _, j := range all {
+		if p := j.Phase(); j.Target == spec && p != PhaseKept && p != PhaseUndone {
+			return &UnfinishedError{j.ID, p}
+		}
+	}
+	return nil
+}
+
+// UnfinishedError says that an earlier apply on the same target stands in the way.
+type UnfinishedError struct {
+	ID    string
+	Phase Phase
+}
+
+func (e *UnfinishedError) Error() string {
+	switch e.Phase {
+	case PhaseWaiting:
+		return fmt.Sprintf("apply: %s on this target waits for its confirmation", e.ID)
+	case PhaseConflict:
+		return fmt.Sprintf("apply: %s on this target could not be rolled back: somebody else changed what it wrote", e.ID)
+	}
+	return fmt.Sprintf("apply: %s on this target is not finished (%s)", e.ID, e.Phase)
+}
+
+// carryOut is everything after the journal exists.
+func (e *Engine) carryOut(ctx context.Context, j *Journal, r Request) error {
+	if r.Within > 0 {
+		// The deadline is on disk before the guard starts, for the guard to read.
+		d := &Deadline{Set: e.now(), Within: Duration(r.Within)}
+		if err := e.step(j, Step{Event: Armed, Deadline: d}); err != nil {
+			return err
+		}
+		if r.Arm != nil {
+			if err := r.Arm(ctx, j); err != nil {
+				return fmt.Errorf("the guard could not be armed: %w", err)
+			}
+			// The wait begins when somebody watches: starting a system's service may have taken its time.
+			d = &Deadline{Set: e.now(), Within: Duration(r.Within)}
+			if err := e.step(j, Step{Event: Armed, Deadline: d}); err != nil {
+				return err
+			}
+		}
+		e.fault("armed")
+		e.log("guard armed: everything goes back at %s unless confirmed", d.At().Local().Format(time.DateTime))
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.Within)
+		defer cancel()
+	}
+	for i, w := range j.Writes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := e.step(j, Step{Event: Writing, Write: &i}); err != nil {
+			return err
+		}
+		if err := e.write(ctx, r.Target, w.Place, w.After, w.Before); err != nil {
+			return err
+		}
+		if err := e.step(j, Step{Event: Wrote, Write: &i}); err != nil {
+			return err
+		}
+		e.log("wrote %s", w.Place)
+	}
+	notes, err := r.Target.Settle(ctx, j.Writes)
+	if err != nil {
+		return err
+	}
+	e.fault("settled")
+	at := e.now()
+	if err := e.step(j, Step{Event: Settled, Notes: notes, At: &at}); err != nil {
+		return err
+	}
+	for _, n := range notes {
+		e.log("note: %s", n)
+	}
+	return e.prove(ctx, j, r)
+}
+
+// prove verifies and says so in the journal.
+func (e *Engine) prove(ctx context.Context, j *Journal, r Request) error {
+	if r.Verify != nil {
+		proof, err := r.Verify(ctx)
+		if proof != nil {
+			if serr := j.saveProof(proof); serr != nil {
+				return errors.Join(err, serr)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("verification could not be done: %w", err)
+		}
+		if !proof.Proves() {
+			return fmt.Errorf("verification failed: %s", proof.Failures())
+		}
+	}
+	e.fault("verified")
+	if d := j.Deadline(); d != nil && d.Passed(e.now()) {
+		return errors.New("the time for the confirmation passed before verification ended")
+	}
+	// The record is made first: what stays has one.
+	if err := e.record(j, "applied", PhaseOf(j)); err != nil {
+		return err
+	}
+	return e.step(j, Step{Event: Verified})
+}
+
+// PhaseOf is the phase that an apply comes to when it is verified.
+func PhaseOf(j *Journal) Phase {
+	if j.Within > 0 {
+		return PhaseWaiting
+	}
+	return PhaseKept
+}
+
+// write makes one place hold a state, only if it holds the other one now, and reads it back.
+func (e *Engine) write(ctx context.Context, t apply.Target, p apply.Place, to, from apply.State) error {
+	have, err := t.Read(ctx, p)
+	if err != nil {
+		return err
+	}
+	if !have.Same(from) {
+		return &apply.StaleError{Where: p.String(), Want: from.String(), Have: have.String()}
+	}
+	e.fault("write:before")
+	if err := t.Write(ctx, p, to); err != nil {
+		return fmt.Errorf("apply: writing %s: %w", p, err)
+	}
+	e.fault("write:after")
+	return e.readBack(ctx, t, p, to)
+}
+
+func (e *Engine) readBack(ctx context.Context, t apply.Target, p apply.Place, want apply.State) error {
+	have, err := t.Read(ctx, p)
+	if err != nil {
+		return fmt.Errorf("apply: reading %s back: %w", p, err)
+	}
+	if !have.Same(want) {
+		return fmt.Errorf("apply: %s was written as %s and reads back as %s", p, want, have)
+	}
+	return nil
+}

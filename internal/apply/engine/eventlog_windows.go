@@ -1,0 +1,35 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/windows/svc/eventlog"
+)
+
+// The ids of the events, by action.
+var eventIDs = map[string]uint32{"applied": 1, "confirmed": 2, "rolled-back": 3}
+
+// report writes the record to the Application log. The source is not registered, which would be one more change to the
+// host: the viewer says so and shows the text all the same.
+func report(r Record) error {
+	l, err := eventlog.Open("ipcguard")
+	if err != nil {
+		return fmt.Errorf("apply: event log: %w", err)
+	}
+	defer l.Close()
+	var b strings.Builder
+	fmt.Fprintf(&b, "ipcguard %s %s\r\nwho: %s\r\nplan: %s\r\n", r.Action, r.ID, r.Who, r.PlanHash)
+	for _, c := range r.Changes {
+		fmt.Fprintf(&b, "%s: %s -> %s\r\n", c.Where, c.From, c.To)
+	}
+	for _, a := range r.Alerts {
+		fmt.Fprintf(&b, "%s\r\n", a)
+	}
+	const most = 30_000 // of characters: a string of an event holds 31,839
+	text := b.String()
+	if len(text) > most {
+		text = text[:most]
+	}
+	return l.Info(eventIDs[r.Action], text)
+}

@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/durable"
+)
+
+// The guard is the dead man's hand: a process of its own that waits until an apply is confirmed or taken back, and takes
+// it back when the time is up or when the process that applies has died. It holds guard.lock in the journal's directory
+// for as long as it watches, which is how everybody else knows that it does.
+
+const (
+	guardLock = "guard.lock"
+	guardLog  = "guard.log"
+	// guardStart bounds how long a guard may take to begin to watch: a system service on a busy machine.
+	guardStart = 20 * time.Second
+	// guardPoll is how late a guard may be.
+	guardPoll = time.Second
+	// guardRetry is the pause before another try to take back what could not be taken back, such as over a dead network.
+	guardRetry = 10 * time.Second
+)
+
+// Watch guards one apply until nothing is left to guard. What cannot be taken back now is tried again.
+func (e *Engine) Watch(ctx context.Context, id string) error {
+	j, err := e.open(id)
+	if err != nil {
+		return err
+	}
+	unlock, err := durable.Lock(filepath.Join(j.Dir, guardLock))
+	if errors.Is(err, durable.ErrLocked) {
+		return fmt.Errorf("apply: %s has a guard already", id)
+	}
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for {
+		wait, done, err := e.watchOnce(ctx, id)
+		if done {
+			return err
+		}
+		if err != nil {
+			e.log("%v", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// watchOnce looks once, and says how long to wait until the next look.
+func (e *Engine) watchOnce(ctx context.Context, id string) (wait time.Duration, done bool, err error) {
+	j, err := e.open(id)
+	if err != nil {
+		return guardRetry, false, err
+	}
+	switch j.Phase() {
+	case PhaseKept, PhaseUndone:
+		return 0, true, nil
+	case PhaseConflict:
+		return 0, true, &apply.ConflictError{ID: id}
+	case PhaseWaiting:
+		if d := j.Deadline(); d != nil && !d.Passed(e.now()) {
+			return min(guardPoll, d.Left(e.now())), false, nil
+		}
+	}
+	// Whoever applies, confirms or rolls back holds the lock all the while: when it can be had, nobody is at work.
+	found, err := e.recover(ctx, func(j *Journal) bool { return j.ID == id })
+	if errors.Is(err, ErrBusy) {
+		return guardPoll, false, nil
+	}
+	for _, r := range found {
+		if r.Did != "" {
+			e.log("%s: %s", id, r.Did)
+		}
+		if r.Err != nil {
+			return guardRetry, false, r.Err
+		}
+	}
+	return 0, false, nil // another look tells whether it is over
+}
+
+// Guard starts a guard for an apply, and returns when it watches. Secret, where there is one, is what the guard needs to
+// reach a host from afar; it goes through a pipe and is nowhere else. The words say what the guard outlives.
+func (e *Engine) Guard(ctx context.Context, j *Journal, secret []byte) (words string, err error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	state, err := filepath.Abs(e.State)
+	if err != nil {
+		return "", err
+	}
+	args := []string{"recover", "--state", state, "--guard", j.ID}
+	if secret == nil {
+		words, err = guardService(ctx, exe, args, j)
+		if err == nil && words != "" {
+			if err = e.awaitGuard(ctx, j); err == nil {
+				return words, nil
+			}
+		}
+		if err != nil {
+			if rerr := removeService(ctx, j.ID); rerr != nil {
+				e.log("note: %v", rerr)
+			}
+			e.log("note: no system service for the guard (%v): a process of its own instead", err)
+		}
+	}
+	if err := e.guardProcess(exe, args, j, secret); err != nil {
+		return "", err
+	}
+	if err := e.awaitGuard(ctx, j); err != nil {
+		return "", err
+	}
+	return "a process of its own; it outlives this terminal and not a reboot, after which ipcguard recover does its work", nil
+}
+
+// awaitGuard waits until somebody holds the guard's lock.
+func (e *Engine) awaitGuard(ctx context.Context, j *Journal) error {
+	ctx, cancel := context.WithTimeout(ctx, guardStart)
+	defer cancel()
+	for {
+		unlock, err := durable.Lock(filepath.Join(j.Dir, guardLock))
+		if errors.Is(err, durable.ErrLocked) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		unlock()
+		select {
+		case <-ctx.Done():
+			log, _ := os.ReadFile(filepath.Join(j.Dir, guardLog)) // its last words, where it had any
+			return fmt.Errorf("it did not start within %v %s", guardStart, log)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Disarm removes what Guard has left in the system for an apply that is over.
+func Disarm(ctx context.Context, id string) error { return removeService(ctx, id) }
+
+// logFile is where a guard without a terminal speaks.
+func (j *Journal) logFile() (*os.File, error) {
+	return os.OpenFile(filepath.Join(j.Dir, guardLog), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+}

@@ -1,0 +1,250 @@
+package engine
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/durable"
+)
+
+// Record says who changed what on which host, when, by which plan and with what proof.
+type Record struct {
+	Schema   string         `json:"schema"`
+	ID       string         `json:"id"`
+	Action   string         `json:"action"` // applied, confirmed, rolled-back
+	Phase    Phase          `json:"phase"`
+	Time     time.Time      `json:"time"`
+	Who      string         `json:"who"`
+	Host     apply.Host     `json:"host"`
+	Target   string         `json:"target"`
+	PlanHash string         `json:"plan_hash"`
+	Why      string         `json:"why,omitempty"`
+	Changes  []RecordChange `json:"changes"`
+	Proof    string         `json:"proof,omitempty"` // SHA-256 of the newest proof beside the record
+	Passed   bool           `json:"proof_passed"`
+	Steps    string         `json:"steps"`            // SHA-256 of the journal's steps so far
+	Alerts   []string       `json:"alerts,omitempty"` // detections that these changes set off
+}
+
+// RecordChange is one place, as it was and as it is now.
+type RecordChange struct {
+	Where string `json:"where"`
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Diff  string `json:"diff,omitempty"` // of a file
+}
+
+// SignedRecord is a record as it is stored: the signature is over the bytes of Record.
+type SignedRecord struct {
+	Record    json.RawMessage `json:"record"`
+	PublicKey string          `json:"public_key"` // base64 of the 32 bytes of ed25519
+	Signature string          `json:"signature"`  // base64
+}
+
+const schemaRecord = "ipcguard.record/1"
+
+// record makes, signs and keeps a change record, and shows it to the system's log where there is one for such things.
+func (e *Engine) record(j *Journal, action string, phase Phase) error {
+	r := Record{
+		Schema: schemaRecord, ID: j.ID, Action: action, Phase: phase, Time: e.now().Wall, Who: e.Who, Host: j.Host,
+		Target: j.Target, PlanHash: j.PlanHash, Why: j.Why(), Alerts: Alerts(j.Writes),
+	}
+	for _, w := range j.Writes {
+		from, to := w.Before, w.After
+		if action == "rolled-back" {
+			from, to = to, from
+		}
+		c := RecordChange{Where: w.Place.String(), From: from.String(), To: to.String()}
+		if w.Place.Kind == apply.File {
+			c.Diff = apply.Diff(w.Place, from, to)
+		}
+		r.Changes = append(r.Changes, c)
+	}
+	if proofs := j.files("proof"); len(proofs) > 0 {
+		b, err := os.ReadFile(proofs[len(proofs)-1])
+		if err != nil {
+			return fmt.Errorf("apply: record: %w", err)
+		}
+		var p struct {
+			Passed bool `json:"passed"`
+		}
+		if err := json.Unmarshal(b, &p); err != nil {
+			return fmt.Errorf("apply: record: %w", err)
+		}
+		r.Proof, r.Passed = digest(b), p.Passed
+	}
+	b, err := os.ReadFile(filepath.Join(j.Dir, stepsFile))
+	if err != nil {
+		return fmt.Errorf("apply: record: %w", err)
+	}
+	r.Steps = digest(b)
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	key, err := e.key()
+	if err != nil {
+		return err
+	}
+	signed, err := json.Marshal(SignedRecord{
+		text, base64.StdEncoding.EncodeToString(key.Public().(ed25519.PublicKey)),
+		base64.StdEncoding.EncodeToString(ed25519.Sign(key, text)),
+	})
+	if err != nil {
+		return err
+	}
+	if err := j.keep("record", signed, action == "rolled-back"); err != nil {
+		return err
+	}
+	if err := report(r); err != nil { // the record exists; a log that is full or stopped is said and stops nothing
+		e.log("note: the system's log does not have it: %v", err)
+	}
+	return nil
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// ReadRecord checks a stored record's signature and gives what it says, with the public key that signed it.
+func ReadRecord(b []byte) (*Record, string, error) {
+	var s SignedRecord
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, "", fmt.Errorf("apply: record: %w", err)
+	}
+	key, err := base64.StdEncoding.DecodeString(s.PublicKey)
+	if err != nil || len(key) != ed25519.PublicKeySize {
+		return nil, "", errors.New("apply: record: no public key")
+	}
+	signature, err := base64.StdEncoding.DecodeString(s.Signature)
+	if err != nil || !ed25519.Verify(key, s.Record, signature) {
+		return nil, "", errors.New("apply: record: the signature does not fit: it was changed")
+	}
+	var r Record
+	if err := json.Unmarshal(s.Record, &r); err != nil {
+		return nil, "", fmt.Errorf("apply: record: %w", err)
+	}
+	return &r, s.PublicKey, nil
+}
+
+// Records reads an apply's records, oldest first, and checks that they were signed with this state directory's key.
+func (e *Engine) Records(j *Journal) ([]*Record, error) {
+	key, err := e.key()
+	if err != nil {
+		return nil, err
+	}
+	own := base64.StdEncoding.EncodeToString(key.Public().(ed25519.PublicKey))
+	var out []*Record
+	for _, name := range j.files("record") {
+		b, err := readBounded(name)
+		if err != nil {
+			return nil, fmt.Errorf("apply: record: %w", err)
+		}
+		r, signer, err := ReadRecord(b)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if signer != own {
+			return nil, fmt.Errorf("%s: signed with another key", name)
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+const keyFile = "key"
+
+// key reads the signing key, and makes it on first use.
+func (e *Engine) key() (ed25519.PrivateKey, error) {
+	path := filepath.Join(e.State, keyFile)
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return e.makeKey(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("apply: key: %w", err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("apply: key: others may read %s (mode %04o)", path, info.Mode().Perm())
+	}
+	b, err := readBounded(path)
+	if err != nil {
+		return nil, fmt.Errorf("apply: key: %w", err)
+	}
+	block, _ := pem.Decode(b)
+	if block == nil {
+		return nil, fmt.Errorf("apply: key: %s is not PEM", path)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("apply: key: %w", err)
+	}
+	key, ok := parsed.(ed25519.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("apply: key: %s is no ed25519 key", path)
+	}
+	return key, nil
+}
+
+func (e *Engine) makeKey(path string) (ed25519.PrivateKey, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("apply: key: %w", err)
+	}
+	b, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("apply: key: %w", err)
+	}
+	draft := path + ".new"
+	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that was killed here
+		return nil, fmt.Errorf("apply: key: %w", err)
+	}
+	if err := durable.Create(draft, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: b}), 0o600); err != nil {
+		return nil, fmt.Errorf("apply: key: %w", err)
+	}
+	e.fault("key:made")
+	if err := os.Rename(draft, path); err != nil {
+		return nil, fmt.Errorf("apply: key: %w", err)
+	}
+	return key, durable.SyncDir(e.State)
+}
+
+// Alerts names the stock detections that watch the places of these writes: whoever reads them must know that this was us.
+func Alerts(writes []apply.Write) []string {
+	var share, pipes bool
+	for _, w := range writes {
+		if w.Place.Kind != apply.RegistryValue {
+			continue
+		}
+		switch strings.ToLower(w.Place.Name) {
+		case "autoshareserver", "autosharewks":
+			share = true
+		case "nullsessionpipes":
+			pipes = true
+		}
+	}
+	var out []string
+	if share {
+		out = append(out, `Sigma's stock rule registry_set_disable_administrative_share alerts on AutoShareServer and AutoShareWks: tell whoever watches that this change is yours`)
+	}
+	if pipes {
+		out = append(out, `Elastic's stock rule "NullSessionPipe Registry Modification" (ddab1f5f) alerts on NullSessionPipes: tell whoever watches that this change is yours`)
+	}
+	return out
+}

@@ -1,0 +1,293 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"ipcguard/internal/apply"
+)
+
+// takeBack undoes an apply that failed, also when its context has ended, and returns why.
+func (e *Engine) takeBack(ctx context.Context, j *Journal, t apply.Target, cause error) error {
+	e.log("rolling back: %v", cause)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	if err := e.undo(ctx, j, t, cause.Error(), false); err != nil {
+		return fmt.Errorf("%w; and rolling back failed: %w", cause, err)
+	}
+	return &RolledBackError{j.ID, cause}
+}
+
+// undoTime bounds going back: some writes, a reload, and reading everything again, over a slow network too.
+const undoTime = 5 * time.Minute
+
+// undo puts every place back that was written, in reverse order, reads all of them again, and makes the host use them.
+// Places that hold neither what was there before nor what was written stop it before anything is touched, unless force
+// is given.
+func (e *Engine) undo(ctx context.Context, j *Journal, t apply.Target, why string, force bool) error {
+	host, err := t.Host(ctx)
+	if err != nil {
+		return err
+	}
+	if !host.Same(j.Host) {
+		return fmt.Errorf("apply: %s was made on %s, and this is %s: nothing was touched", j.ID, j.Host, host)
+	}
+	if s := j.Steps[len(j.Steps)-1]; s.Event != Undoing {
+		if err := e.step(j, Step{Event: Undoing, Why: why}); err != nil {
+			return err
+		}
+	}
+	n := j.attempted()
+	states := make([]apply.State, n)
+	var diffs []string
+	for i, w := range j.Writes[:n] {
+		if states[i], err = t.Read(ctx, w.Place); err != nil {
+			return err
+		}
+		if !states[i].Same(w.After) && !states[i].Same(w.Before) && !force {
+			diffs = append(diffs, apply.Diff(w.Place, w.After, states[i]))
+		}
+	}
+	if len(diffs) > 0 {
+		if err := e.step(j, Step{Event: Conflict, Diffs: diffs}); err != nil {
+			return err
+		}
+		return &apply.ConflictError{ID: j.ID, Diffs: diffs}
+	}
+	for i := n - 1; i >= 0; i-- {
+		w := j.Writes[i]
+		if states[i].Equal(w.Before) {
+			continue
+		}
+		if err := e.step(j, Step{Event: Restoring, Write: &i}); err != nil {
+			return err
+		}
+		if err := e.write(ctx, t, w.Place, w.Before, states[i]); err != nil {
+			return err
+		}
+		if err := e.step(j, Step{Event: Restored, Write: &i}); err != nil {
+			return err
+		}
+		e.log("restored %s", w.Place)
+	}
+	for _, w := range j.Writes[:n] { // the proof after the last
+		if err := e.readBack(ctx, t, w.Place, w.Before); err != nil {
+			return err
+		}
+	}
+	var notes []string
+	if n > 0 {
+		if notes, err = t.Settle(ctx, reversed(j.Writes[:n])); err != nil {
+			// What is written is right; what runs may not know yet. That is said, and is no reason to leave the journal
+			// open: there is nothing left to restore.
+			notes = append(notes, err.Error())
+		}
+	}
+	e.fault("undo:settled")
+	for _, note := range notes {
+		e.log("note: %s", note)
+	}
+	if err := e.record(j, "rolled-back", PhaseUndone); err != nil {
+		notes = append(notes, err.Error()) // a full disk must not keep the host from being whole again
+	}
+	if err := e.step(j, Step{Event: Undone, Notes: notes}); err != nil {
+		return err
+	}
+	j.release() // nothing will be needed any more
+	return nil
+}
+
+// reversed lists writes as they look on the way back.
+func reversed(writes []apply.Write) []apply.Write {
+	out := slices.Clone(writes)
+	slices.Reverse(out)
+	for i := range out {
+		out[i].Before, out[i].After = out[i].After, out[i].Before
+	}
+	return out
+}
+
+// Rollback restores exactly what was there before an apply, at any later time.
+func (e *Engine) Rollback(ctx context.Context, id string, force bool) (*Journal, error) {
+	unlock, err := e.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	j, err := e.open(id)
+	if err != nil {
+		return nil, err
+	}
+	if j.Phase() == PhaseUndone {
+		return j, fmt.Errorf("apply: %s was rolled back already, at %s", id, j.Ended().Local().Format(time.DateTime))
+	}
+	t, err := e.Open(ctx, j.Target)
+	if err != nil {
+		return j, err
+	}
+	defer t.Close()
+	if j.Phase() == PhaseConflict || j.Phase() == PhaseKept {
+		// Look first: a refusal must not turn an apply that stays into one that is half way back.
+		if err := e.conflicts(ctx, j, t); err != nil && !force {
+			return j, err
+		}
+	}
+	return j, e.undo(ctx, j, t, "asked for by "+e.Who, force)
+}
+
+// conflicts compares every place with what the journal knows, and touches nothing.
+func (e *Engine) conflicts(ctx context.Context, j *Journal, t apply.Target) error {
+	var diffs []string
+	for _, w := range j.Writes[:j.attempted()] {
+		have, err := t.Read(ctx, w.Place)
+		if err != nil {
+			return err
+		}
+		if !have.Same(w.After) && !have.Same(w.Before) {
+			diffs = append(diffs, apply.Diff(w.Place, w.After, have))
+		}
+	}
+	if len(diffs) > 0 {
+		return &apply.ConflictError{ID: j.ID, Diffs: diffs}
+	}
+	return nil
+}
+
+// LateError says that a confirmation came too late.
+type LateError struct {
+	ID   string
+	By   time.Duration
+	Back error // nil when the host is as before now
+}
+
+func (e *LateError) Error() string {
+	s := fmt.Sprintf("apply: the confirmation of %s comes %v too late", e.ID, max(e.By, 0).Round(time.Second))
+	if e.Back != nil {
+		return s + ", and rolling back failed: " + e.Back.Error()
+	}
+	return s + ": everything was rolled back, the host is as before"
+}
+
+// Confirm keeps an apply that waits for it. Too late is refused, and the host goes back if the guard has not done so.
+func (e *Engine) Confirm(ctx context.Context, id string) (*Journal, error) {
+	unlock, err := e.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	j, err := e.open(id)
+	if err != nil {
+		return nil, err
+	}
+	switch j.Phase() {
+	case PhaseKept:
+		return j, fmt.Errorf("apply: %s needs no confirmation: it stays since %s", id, j.Ended().Local().Format(time.DateTime))
+	case PhaseUndone, PhaseUndoing, PhaseConflict:
+		if d := j.Deadline(); d != nil && d.Passed(e.now()) {
+			return j, &LateError{ID: id, By: -d.Left(e.now())}
+		}
+		return j, fmt.Errorf("apply: %s cannot be confirmed: it was rolled back: %s", id, j.Why())
+	case PhaseWriting:
+		return j, fmt.Errorf("apply: %s cannot be confirmed: it was not verified", id)
+	}
+	if d := j.Deadline(); d == nil || d.Passed(e.now()) {
+		late := &LateError{ID: id}
+		if d != nil {
+			late.By = -d.Left(e.now())
+		}
+		t, err := e.Open(ctx, j.Target)
+		if err == nil {
+			defer t.Close()
+			err = e.undo(ctx, j, t, "no confirmation came in time", false)
+		}
+		late.Back = err
+		return j, late
+	}
+	if err := e.record(j, "confirmed", PhaseKept); err != nil {
+		return j, err
+	}
+	return j, e.step(j, Step{Event: Confirmed})
+}
+
+// Recovered says what recovery found and did about one apply.
+type Recovered struct {
+	ID     string
+	Target string
+	Phase  Phase         // now
+	Did    string        // what was done, empty for nothing
+	Host   string        // before, after, or changed: by what the places hold
+	Left   time.Duration // until when the confirmation may still come
+	Err    error
+}
+
+// Recover finishes what a killed process, a power cut or a missing confirmation left: everything that is not to stay goes
+// back, newest first. Only targets with unfinished journals are touched.
+func (e *Engine) Recover(ctx context.Context) ([]Recovered, error) {
+	return e.recover(ctx, func(*Journal) bool { return true })
+}
+
+func (e *Engine) recover(ctx context.Context, wanted func(*Journal) bool) ([]Recovered, error) {
+	unlock, err := e.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if err := e.dropDrafts(); err != nil {
+		return nil, fmt.Errorf("apply: journal: %w", err)
+	}
+	all, damage := e.History()
+	var out []Recovered
+	for i := len(all) - 1; i >= 0; i-- {
+		if j := all[i]; wanted(j) {
+			out = append(out, e.recoverOne(ctx, j))
+		}
+	}
+	return out, damage
+}
+
+func (e *Engine) recoverOne(ctx context.Context, j *Journal) Recovered {
+	r := Recovered{ID: j.ID, Target: j.Target}
+	why := ""
+	switch j.Phase() {
+	case PhaseWriting:
+		why = "it was cut short before it was verified"
+	case PhaseUndoing:
+		why = "rolling back was cut short"
+	case PhaseWaiting:
+		d := j.Deadline()
+		if d != nil && !d.Passed(e.now()) {
+			r.Left = d.Left(e.now())
+			break
+		}
+		why = "no confirmation came in time"
+	}
+	if why == "" {
+		r.Phase = j.Phase()
+		switch r.Phase {
+		case PhaseKept, PhaseWaiting:
+			r.Host = "after"
+		case PhaseUndone:
+			r.Host = "before"
+		case PhaseConflict:
+			r.Host = "changed"
+		}
+		return r
+	}
+	t, err := e.Open(ctx, j.Target)
+	if err == nil {
+		defer t.Close()
+		err = e.undo(ctx, j, t, why, false)
+	}
+	r.Phase, r.Err = j.Phase(), err
+	var conflict *apply.ConflictError
+	switch {
+	case err == nil:
+		r.Host, r.Did = "before", "rolled back: "+why
+	case errors.As(err, &conflict):
+		r.Host = "changed"
+	}
+	return r
+}

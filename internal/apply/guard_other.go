@@ -1,8 +1,0 @@
-//go:build !linux && !windows
-
-package apply
-
-import "context"
-
-func guardService(context.Context, string, []string, *Journal) (string, error) { return "", nil }
-func removeService(context.Context, string) error                              { return nil }

@@ -1,0 +1,431 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ipcguard/internal/apply"
+	"ipcguard/internal/format/smbconf"
+	"ipcguard/internal/model"
+)
+
+// DefaultConfig is where Samba's configuration is on most systems.
+const DefaultConfig = "/etc/samba/smb.conf"
+
+// Samba is a Samba server on this machine: smb.conf edited in place, or Samba's own registry through net conf.
+//
+//	smb.conf              one file as a whole is one place: every change of a plan is in one rename
+//	include = registry,
+//	config backend =      one parameter is one place: net conf setparm and delparm
+//	registry
+type Samba struct {
+	config string // as it was named; a symbolic link stays one
+	system System
+
+	// Fault is called at every point where a process may be killed. Tests end the process, or unwind, there.
+	Fault func(point string)
+}
+
+// OpenSamba opens the server that a configuration file belongs to.
+func OpenSamba(config string) (*Samba, error) {
+	if config == "" {
+		config = DefaultConfig
+	}
+	config, err := filepath.Abs(config)
+	if err != nil {
+		return nil, fmt.Errorf("apply: %w", err)
+	}
+	s := OpenSambaOn(config, local{})
+	if _, err := smbconf.Load(config, smbconf.Options{}); err != nil {
+		return nil, fmt.Errorf("apply: %w", err)
+	}
+	return s, nil
+}
+
+// OpenSambaOn opens the server of a configuration file on another system than this one.
+func OpenSambaOn(config string, system System) *Samba { return &Samba{config: config, system: system} }
+
+func (s *Samba) at(point string) {
+	if s.Fault != nil {
+		s.Fault(point)
+	}
+}
+
+// Spec is part of Target.
+func (s *Samba) Spec() string { return "samba:" + s.config }
+
+// System is part of Target.
+func (s *Samba) System() string { return "samba" }
+
+// Close is part of Target.
+func (s *Samba) Close() error { return nil }
+
+// Host is part of Target.
+func (s *Samba) Host(context.Context) (apply.Host, error) {
+	name, err := os.Hostname()
+	if err != nil {
+		return apply.Host{}, fmt.Errorf("apply: %w", err)
+	}
+	id, _ := os.ReadFile("/etc/machine-id") // not every system has one; then the name must do
+	return apply.Host{Name: name, ID: strings.TrimSpace(string(id))}, nil
+}
+
+// load reads the configuration as Samba does: its files, and its registry where they say so.
+func (s *Samba) load(ctx context.Context) (*smbconf.Config, error) {
+	c, err := smbconf.Load(s.config, smbconf.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("apply: %w", err)
+	}
+	if !c.Registry {
+		return c, nil
+	}
+	stored, err := s.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c, err = smbconf.Load(s.config, smbconf.Options{Registry: stored}); err != nil {
+		return nil, fmt.Errorf("apply: %w", err)
+	}
+	return c, nil
+}
+
+// Address is where the server listens, by its configuration, for a probe from this machine.
+func (s *Samba) Address(ctx context.Context) (string, error) {
+	port, host := "445", "127.0.0.1"
+	if v := s.effective(ctx, "global", "smb ports"); v != "" {
+		port = strings.FieldsFunc(v, func(r rune) bool { return r == ' ' || r == ',' })[0]
+	}
+	if bound, _ := (smbconf.Param{Value: s.effective(ctx, "global", "bind interfaces only")}).Bool(); bound {
+		for _, item := range (smbconf.Param{Value: s.effective(ctx, "global", "interfaces")}).List() {
+			addr, _, _ := strings.Cut(item, "/")
+			if ip := net.ParseIP(addr); ip != nil {
+				host = addr
+				break
+			}
+		}
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", fmt.Errorf("apply: smb ports %q: not a port", port)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// effective is a parameter as testparm sees it, empty where it cannot tell.
+func (s *Samba) effective(ctx context.Context, section, name string) string {
+	out, err := s.system.Run(ctx, "testparm", "--suppress-prompt", "--section-name="+section, "--parameter-name="+name, s.config)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}
+
+// sambaPlace reads "[section] parameter".
+func sambaPlace(where string) (section, name string, err error) {
+	rest, ok := strings.CutPrefix(where, "[")
+	section, name, ok2 := strings.Cut(rest, "]")
+	name = strings.TrimSpace(name)
+	if !ok || !ok2 || section == "" || name == "" || strings.HasPrefix(strings.ToLower(section), "system access") {
+		return "", "", &apply.RefusedError{Where: where, Why: "this is no parameter of smb.conf"}
+	}
+	return section, name, nil
+}
+
+// Resolve is part of Target.
+func (s *Samba) Resolve(ctx context.Context, changes []model.Change) ([]apply.Write, error) {
+	if err := s.testparm(ctx); err != nil {
+		return nil, fmt.Errorf("%w: mend that first", err)
+	}
+	c, err := s.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.Broken != nil {
+		return nil, fmt.Errorf("apply: smb.conf: %s: mend that first", c.Broken)
+	}
+	if c.Registry {
+		return s.resolveParameters(ctx, c, changes)
+	}
+	return s.resolveFile(ctx, c, changes)
+}
+
+// resolveFile makes all changes of smb.conf one write.
+func (s *Samba) resolveFile(ctx context.Context, c *smbconf.Config, changes []model.Change) ([]apply.Write, error) {
+	path, err := s.mainFile(c)
+	if err != nil {
+		return nil, err
+	}
+	p := apply.Place{Kind: apply.File, Path: path}
+	before, err := s.Read(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := editable(path, before); err != nil {
+		return nil, err
+	}
+	now := before.Data
+	o := smbconf.Options{ReadFile: func(name string) ([]byte, error) {
+		if filepath.Clean(name) == path {
+			return now, nil
+		}
+		return os.ReadFile(name)
+	}}
+	var ids []string
+	for _, change := range changes {
+		section, name, err := sambaPlace(change.Where)
+		if err != nil {
+			return nil, err
+		}
+		if err := startsFrom(c, section, name, change); err != nil {
+			return nil, err
+		}
+		var edit *smbconf.Edit
+		if change.To.Present {
+			text, ok := parameterText(change.To.Data)
+			if !ok {
+				return nil, &apply.RefusedError{Where: change.Where, Why: fmt.Sprintf("%v cannot be written into smb.conf", change.To.Data)}
+			}
+			edit, err = smbconf.Set(path, o, section, name, text)
+		} else {
+			edit, err = smbconf.Remove(path, o, section, name)
+		}
+		if err != nil {
+			return nil, &apply.RefusedError{Where: change.Where, Why: err.Error(), Instead: "make this change by hand, then plan again"}
+		}
+		if string(edit.After) != string(now) {
+			now = edit.After
+			ids = append(ids, change.ID)
+		}
+	}
+	if ids == nil {
+		return nil, nil
+	}
+	after := before
+	after.Data = now
+	return []apply.Write{{Place: p, Before: before, After: after, Changes: ids, Needs: s.needs(c, changes)}}, nil
+}
+
+// mainFile is the file that Samba reads, with symbolic links resolved, so that a link stays one.
+func (s *Samba) mainFile(c *smbconf.Config) (string, error) {
+	name := s.config
+	if len(c.Files) > 1 && c.Global.File != s.config && c.Global.File != "" {
+		name = c.Global.File // "config file" in the one that was named
+	}
+	path, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return "", fmt.Errorf("apply: %w", err)
+	}
+	return filepath.Clean(path), nil
+}
+
+// smbdAlone are the parameters that smbd alone obeys, on a domain controller too. It reads them again when it is told to.
+var smbdAlone = []string{"restrict anonymous", "map to guest", "guest account", "server smb encrypt", "server min protocol", "nt pipe support"}
+
+// needs is what only an administrator can do: the other services of a domain controller read smb.conf when they start.
+func (s *Samba) needs(c *smbconf.Config, changes []model.Change) []string {
+	p, ok := c.Global.Get("server role")
+	if !ok || !strings.Contains(strings.ToLower(p.Value), "active directory") {
+		return nil
+	}
+	for _, change := range changes {
+		section, name, err := sambaPlace(change.Where)
+		if err == nil && strings.EqualFold(section, "global") && !slices.Contains(smbdAlone, strings.ToLower(name)) {
+			return []string{"a restart of the domain controller's samba service, whose other parts read smb.conf when they start"}
+		}
+	}
+	return nil
+}
+
+// startsFrom checks that a parameter is what the plan starts from.
+func startsFrom(c *smbconf.Config, section, name string, change model.Change) error {
+	var have smbconf.Param
+	present := false
+	if sec := c.Section(section); sec != nil {
+		have, present = sec.Own(name)
+		if !present && change.From.Present {
+			have, present = sec.Get(name) // what a share takes from [global]
+		}
+	}
+	if present == change.From.Present && (!present || parameterIs(have, change.From.Data)) {
+		return nil
+	}
+	is := "absent"
+	if present {
+		is = have.Value
+	}
+	return &apply.StaleError{Where: change.Where, Want: showValue(change.From), Have: is}
+}
+
+// parameterIs compares a parameter with a plan's value by its meaning.
+func parameterIs(p smbconf.Param, v any) bool {
+	switch want := v.(type) {
+	case bool:
+		b, ok := p.Bool()
+		return ok && b == want
+	case []string, []any:
+		list, ok := texts(want)
+		return ok && slices.EqualFunc(p.List(), list, strings.EqualFold)
+	case string:
+		if b, ok := p.Bool(); ok {
+			if w, ok := (smbconf.Param{Value: want}).Bool(); ok {
+				return b == w
+			}
+		}
+		return strings.EqualFold(strings.TrimSpace(p.Value), strings.TrimSpace(want))
+	}
+	n, ok := number(v)
+	i, is := p.Int()
+	return ok && is && uint64(i) == n
+}
+
+// parameterText writes a plan's value as smb.conf has it.
+func parameterText(v any) (string, bool) {
+	switch x := v.(type) {
+	case bool:
+		if x {
+			return "yes", true
+		}
+		return "no", true
+	case string:
+		return x, true
+	case []string, []any:
+		list, ok := texts(x)
+		for i, item := range list {
+			if strings.ContainsAny(item, " \t,;") {
+				list = slices.Clone(list)
+				list[i] = `"` + item + `"`
+			}
+		}
+		return strings.Join(list, " "), ok
+	}
+	n, ok := number(v)
+	return strconv.FormatUint(n, 10), ok
+}
+
+// Read is part of Target.
+func (s *Samba) Read(ctx context.Context, p apply.Place) (apply.State, error) {
+	switch p.Kind {
+	case apply.File:
+		return readFile(p.Path)
+	case apply.Parameter:
+		return s.readParameter(ctx, p)
+	}
+	return apply.State{}, fmt.Errorf("apply: a Samba server has no %s", p.Kind)
+}
+
+// Write is part of Target.
+func (s *Samba) Write(ctx context.Context, p apply.Place, to apply.State) error {
+	switch p.Kind {
+	case apply.File:
+		return writeFile(p.Path, to, s.at)
+	case apply.Parameter:
+		return s.writeParameter(ctx, p, to)
+	}
+	return fmt.Errorf("apply: a Samba server has no %s", p.Kind)
+}
+
+// testparm asks Samba whether it understands its configuration.
+func (s *Samba) testparm(ctx context.Context) error {
+	out, err := s.system.Run(ctx, "testparm", "--suppress-prompt", s.config)
+	if err != nil {
+		return fmt.Errorf("apply: testparm refuses %s: %w: %s", s.config, err, firstComplaint(out))
+	}
+	return nil
+}
+
+// firstComplaint is the line of a program's output that says most.
+func firstComplaint(out string) string {
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	for _, l := range lines {
+		if lower := strings.ToLower(l); strings.Contains(lower, "error") || strings.Contains(lower, "fail") {
+			return strings.TrimSpace(l)
+		}
+	}
+	return strings.TrimSpace(lines[len(lines)-1])
+}
+
+// Settle is part of Target. It follows what was measured: a reload alone changes new connections to smbd; the helpers
+// that serve pipes (rpcd_*) keep the old configuration until they are told themselves; and connections that are open to
+// IPC$ keep their pipes until the share is closed.
+func (s *Samba) Settle(ctx context.Context, writes []apply.Write) ([]string, error) {
+	for _, w := range writes {
+		if w.Place.Kind == apply.File {
+			sweep(w.Place.Path)
+		}
+	}
+	if err := s.testparm(ctx); err != nil {
+		return nil, err
+	}
+	var notes []string
+	for _, w := range writes {
+		if w.Place.Kind == apply.Parameter {
+			if err := s.takesEffect(ctx, w); err != nil {
+				return nil, err
+			}
+		}
+		for _, n := range w.Needs {
+			if n = "needed: " + n; !slices.Contains(notes, n) {
+				notes = append(notes, n)
+			}
+		}
+	}
+	if err := s.control(ctx, "ping"); err != nil {
+		return append(notes, "smbd does not answer, so nothing was reloaded: it reads its configuration when it starts"), nil
+	}
+	s.at("samba:ping")
+	// smbd takes its messages in order: the answer to the second ping follows the reload.
+	for _, message := range [][]string{{"reload-config"}, {"ping"}} {
+		if err := s.control(ctx, message...); err != nil {
+			return notes, err
+		}
+	}
+	s.at("samba:reloaded")
+	if err := s.rereadHelpers(ctx); err != nil {
+		return notes, err
+	}
+	s.at("samba:helpers")
+	if err := s.control(ctx, "close-share", "IPC$"); err != nil {
+		return notes, err
+	}
+	s.at("samba:closed")
+	return notes, nil
+}
+
+func (s *Samba) control(ctx context.Context, message ...string) error {
+	args := append([]string{"--configfile=" + s.config, "smbd"}, message...)
+	if out, err := s.system.Run(ctx, "smbcontrol", args...); err != nil {
+		return fmt.Errorf("apply: smbcontrol smbd %s: %w: %s", strings.Join(message, " "), err, firstComplaint(out))
+	}
+	return nil
+}
+
+// rereadHelpers makes the rpcd_* helpers of this server read their configuration. Each process of a Samba server has a
+// file named by its number in msg.lock of the server's own lock directory: helpers of another server are left alone.
+func (s *Samba) rereadHelpers(ctx context.Context) error {
+	dir := s.effective(ctx, "global", "lock directory")
+	if dir == "" {
+		return errors.New("apply: testparm does not tell the lock directory, by which the rpcd_* helpers are found")
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, "msg.lock"))
+	if err != nil {
+		return fmt.Errorf("apply: finding the rpcd_* helpers: %w", err)
+	}
+	var failed []error
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || pid <= 1 || !strings.HasPrefix(s.system.Named(pid), "rpcd_") {
+			continue
+		}
+		if err := s.system.Reread(pid); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			failed = append(failed, fmt.Errorf("apply: telling helper %d: %w", pid, err))
+		}
+	}
+	return errors.Join(failed...)
+}

@@ -1,0 +1,160 @@
+package target
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/apply"
+	"ipcguard/internal/format/smbconf"
+	"ipcguard/internal/model"
+)
+
+// stored is Samba's own registry as net conf shows it.
+type stored struct {
+	config   *smbconf.Config
+	sections []string
+}
+
+func (s *Samba) stored(ctx context.Context) (*stored, error) {
+	out, err := s.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := smbconf.Load(smbconf.RegistryFile, smbconf.Options{ReadFile: func(n string) ([]byte, error) {
+		if n == smbconf.RegistryFile {
+			return out, nil
+		}
+		return nil, os.ErrNotExist // an include is no part of what net conf stores
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("apply: net conf list: %w", err)
+	}
+	st := &stored{config: c}
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") {
+			st.sections = append(st.sections, line[1:len(line)-1])
+		}
+	}
+	return st, nil
+}
+
+// list is what Samba's registry says, in the form of smb.conf.
+func (s *Samba) list(ctx context.Context) ([]byte, error) {
+	out, err := s.system.Run(ctx, "net", "--configfile="+s.config, "conf", "list")
+	if err != nil {
+		return nil, fmt.Errorf("apply: net conf list: %w: %s", err, firstComplaint(out))
+	}
+	return []byte(out), nil
+}
+
+func (st *stored) has(section string) bool {
+	return slices.ContainsFunc(st.sections, func(n string) bool { return strings.EqualFold(n, section) })
+}
+
+// resolveParameters makes each change one write of Samba's registry. A parameter that a file beside the registry sets is
+// stored in the registry all the same: it wins where the include stands below, and Settle asks testparm whether it does.
+func (s *Samba) resolveParameters(ctx context.Context, c *smbconf.Config, changes []model.Change) ([]apply.Write, error) {
+	var out []apply.Write
+	for _, change := range changes {
+		section, name, err := sambaPlace(change.Where)
+		if err != nil {
+			return nil, err
+		}
+		if err := startsFrom(c, section, name, change); err != nil {
+			return nil, err
+		}
+		p := apply.Place{Kind: apply.Parameter, Path: section, Name: name}
+		before, err := s.readParameter(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		var after apply.State
+		if change.To.Present {
+			text, ok := parameterText(change.To.Data)
+			if !ok || strings.ContainsAny(text, "\n\r\x00") {
+				return nil, &apply.RefusedError{Where: change.Where, Why: fmt.Sprintf("%v cannot be written", change.To.Data)}
+			}
+			after = apply.State{Present: true, Data: []byte(text)}
+		}
+		if !after.Same(before) {
+			out = append(out, apply.Write{Place: p, Before: before, After: after, Changes: []string{change.ID}, Needs: s.needs(c, []model.Change{change})})
+		}
+	}
+	return out, nil
+}
+
+func (s *Samba) readParameter(ctx context.Context, p apply.Place) (apply.State, error) {
+	st, err := s.stored(ctx)
+	if err != nil {
+		return apply.State{}, err
+	}
+	if !st.has(p.Path) {
+		return apply.State{Missing: p.Path}, nil
+	}
+	sec := st.config.Section(p.Path)
+	if sec == nil {
+		return apply.State{}, nil
+	}
+	v, ok := sec.Own(p.Name)
+	if !ok {
+		return apply.State{}, nil
+	}
+	return apply.State{Present: true, Data: []byte(v.Value)}, nil
+}
+
+// writeParameter stores or removes one parameter. Samba's registry is a database with transactions: each call is done or
+// not. A section that the write makes goes again with its last parameter.
+func (s *Samba) writeParameter(ctx context.Context, p apply.Place, to apply.State) error {
+	net := func(args ...string) error {
+		out, err := s.system.Run(ctx, "net", append([]string{"--configfile=" + s.config, "conf"}, args...)...)
+		if err != nil {
+			return fmt.Errorf("net conf %s: %w: %s", args[0], err, firstComplaint(out))
+		}
+		return nil
+	}
+	if to.Present {
+		err := net("setparm", p.Path, p.Name, string(to.Data))
+		s.at("netconf:set")
+		return err
+	}
+	now, err := s.readParameter(ctx, p)
+	if err != nil {
+		return err
+	}
+	if now.Present {
+		if err := net("delparm", p.Path, p.Name); err != nil {
+			return err
+		}
+		s.at("netconf:deleted")
+	}
+	if to.Missing == "" {
+		return nil
+	}
+	st, err := s.stored(ctx)
+	if err != nil {
+		return err
+	}
+	if sec := st.config.Section(p.Path); st.has(p.Path) && (sec == nil || len(sec.Params) == 0) {
+		err = net("delshare", p.Path)
+		s.at("netconf:section")
+	}
+	return err
+}
+
+// takesEffect asks testparm whether what was stored is what Samba will use: smb.conf may set it again further down.
+func (s *Samba) takesEffect(ctx context.Context, w apply.Write) error {
+	if !w.After.Present {
+		return nil
+	}
+	want := string(w.After.Data)
+	have := s.effective(ctx, w.Place.Path, w.Place.Name)
+	if !parameterIs(smbconf.Param{Value: have}, want) && !strings.EqualFold(strings.Join(strings.Fields(have), ""), strings.Join(strings.Fields(want), "")) {
+		return fmt.Errorf("apply: %s is stored as %q, and testparm reads %q: %s decides otherwise", w.Place, want, have, filepath.Base(s.config))
+	}
+	return nil
+}

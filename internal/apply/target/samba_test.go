@@ -1,0 +1,375 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/applytest"
+	"ipcguard/internal/apply/engine"
+	"ipcguard/internal/apply/verify"
+	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
+	"ipcguard/internal/scan"
+	"ipcguard/internal/scan/targets"
+)
+
+// sambaTarget is the product's target on a test's server.
+func sambaTarget(t testing.TB, s *peer.Samba) *Samba {
+	t.Helper()
+	return OpenSambaOn(s.ConfigFile, applytest.Machine{Samba: s})
+}
+
+// seen scans as strangers, over the best dialect; as guests only where the server knows any.
+func seen(t testing.TB, s *peer.Samba, guests ...bool) *model.Scan {
+	t.Helper()
+	scanner, err := scan.New(scan.Options{Dial: s.Dial, NoGuest: guests == nil, NoUnknownUser: guests == nil})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return scanner.Host(t.Context(), targets.Target{Name: "srv", Addr: netip.MustParseAddrPort(s.Addr())})
+}
+
+// verdict is a verification that wants one verdict.
+func verdict(t testing.TB, s *peer.Samba, want model.Verdict) func(context.Context) (apply.Evidence, error) {
+	return func(context.Context) (apply.Evidence, error) {
+		r := seen(t, s)
+		p := &verify.Proof{Schema: verify.SchemaProof, Checks: []verify.Check{{Check: "verdict", Result: verify.Passed}}}
+		if r.Verdict != want {
+			p.Checks[0].Result, p.Checks[0].Detail = verify.Failed, string(r.Verdict)+": "+r.Reason
+		}
+		p.Judge()
+		return p, nil
+	}
+}
+
+// listsUsers tells whether a stranger is given the list of accounts.
+func listsUsers(r *model.Scan) bool {
+	for _, f := range r.Findings {
+		if f.ID == "anonymous-lists-accounts" {
+			return true
+		}
+	}
+	return false
+}
+
+func TestSambaFile(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		config  peer.Config
+		changes []model.Change
+		guests  []bool
+		closes  func(*model.Scan) bool
+	}{
+		{
+			"restrict anonymous 2",
+			peer.Config{Address: "127.53.1.1"},
+			[]model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))},
+			nil,
+			func(r *model.Scan) bool { return r.Verdict == model.Closed },
+		},
+		{
+			"restrict anonymous 1 with live helpers",
+			peer.Config{Address: "127.53.1.2", Global: []string{"restrict anonymous = 0"}},
+			[]model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Value(0), applytest.Value(1))},
+			nil,
+			func(r *model.Scan) bool { return !listsUsers(r) },
+		},
+		{
+			"guests as well",
+			peer.Config{Address: "127.53.1.3", Global: []string{"map to guest = Bad User"}},
+			[]model.Change{
+				applytest.Parameter("global", "map to guest", applytest.Value("bad user"), applytest.Value("never")),
+				applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2)),
+			},
+			[]bool{true},
+			func(r *model.Scan) bool { return r.Verdict == model.Closed },
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := peer.StartSamba(t, c.config)
+			if r := seen(t, s); r.Verdict != model.Exposed || !listsUsers(r) {
+				t.Fatalf("before: %s", r.Verdict)
+			}
+			before, err := os.ReadFile(s.ConfigFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			target := sambaTarget(t, s)
+			e := engineFor(t, target)
+			proved := false
+			j, err := e.Apply(t.Context(), engine.Request{
+				Plan: model.Plan{Changes: c.changes}, Bytes: []byte("{}"), Target: target,
+				Verify: func(ctx context.Context) (apply.Evidence, error) {
+					r := seen(t, s, c.guests...)
+					if proved = c.closes(r); !proved {
+						t.Errorf("after: %s %s", r.Verdict, r.Reason)
+					}
+					return applytest.Good(ctx)
+				},
+			})
+			if err != nil || !proved {
+				t.Fatalf("apply: %v", err)
+			}
+			if a := (peer.Client{User: "alice", Password: peer.Password, From: s.Machine}).RPC(t, s.Addr(), "lookupnames alice"); !a.OK() {
+				t.Errorf("a user with a password no longer works: %v", a)
+			}
+			if _, err := e.Rollback(t.Context(), j.ID, false); err != nil {
+				t.Fatal(err)
+			}
+			after, err := os.ReadFile(s.ConfigFile)
+			if err != nil || string(after) != string(before) {
+				t.Errorf("rolled back to\n%s\nfrom\n%s", after, before)
+			}
+			if r := seen(t, s); !listsUsers(r) {
+				t.Errorf("after the rollback strangers do not see what they saw: %s", r.Verdict)
+			}
+		})
+	}
+}
+
+// TestSambaRegistry changes servers whose settings are in Samba's own registry: beside smb.conf, and altogether.
+func TestSambaRegistry(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		config peer.Config
+		from   model.Value
+	}{
+		{"include", peer.Config{Address: "127.41.1.4", Global: []string{"include = registry"}}, applytest.Absent},
+		{"backend", peer.Config{Address: "127.41.1.5", Registry: true, Global: []string{"restrict anonymous = 0"}}, applytest.Value(0)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := peer.StartSamba(t, c.config)
+			target := sambaTarget(t, s)
+			list := func() string {
+				out, err := s.Command(t.Context(), "net", "--configfile="+s.ConfigFile, "conf", "list").Output()
+				if err != nil {
+					t.Fatal(err)
+				}
+				return string(out)
+			}
+			before, file := list(), applytest.Read(t, s.ConfigFile)
+			e := engineFor(t, target)
+			plan := model.Plan{Changes: []model.Change{
+				applytest.Parameter("global", "restrict anonymous", c.from, applytest.Value(2)),
+				applytest.Parameter("IPC$", "invalid users", applytest.Absent, applytest.Value([]string{"nobody", "a group"})),
+			}}
+			j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: target, Verify: verdict(t, s, model.Closed)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := list(); !strings.Contains(got, "restrict anonymous = 2") || !strings.Contains(got, `nobody "a group"`) {
+				t.Errorf("stored:\n%s", got)
+			}
+			if a := (peer.Client{User: "alice", Password: peer.Password, From: s.Machine}).RPC(t, s.Addr(), "lookupnames alice"); !a.OK() {
+				t.Errorf("a user with a password no longer works: %v", a)
+			}
+			if _, err := e.Rollback(t.Context(), j.ID, false); err != nil {
+				t.Fatal(err)
+			}
+			if got := list(); got != before || applytest.Read(t, s.ConfigFile) != file {
+				t.Errorf("rolled back to\n%q\nfrom\n%q", got, before)
+			}
+			if r := seen(t, s); r.Verdict != model.Exposed {
+				t.Errorf("after the rollback: %s", r.Verdict)
+			}
+			// Killed half way between the two writes, and in the middle of the second: recovery takes both back.
+			for _, point := range []string{"netconf:set", "step:settled:before"} {
+				second := 0
+				target.Fault = func(p string) {
+					if p == point {
+						if second++; second == 2 || point != "netconf:set" {
+							panic(applytest.Killed{})
+						}
+					}
+				}
+				e.Fault = target.Fault
+				if !applytest.Survive(func() {
+					_, err := e.Apply(t.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: target, Verify: applytest.Good})
+					t.Errorf("not killed at %s: %v", point, err)
+				}) {
+					t.Fatalf("%s is no point", point)
+				}
+				target.Fault, e.Fault = func(string) {}, nil
+				if got := list(); got == before {
+					t.Errorf("killed at %s, and nothing was written", point)
+				}
+				found, err := e.Recover(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if last := found[0]; last.Host != "before" || last.Err != nil || list() != before {
+					t.Errorf("killed at %s: %+v\n%s", point, last, list())
+				}
+			}
+		})
+	}
+}
+
+// silentSamba is a configuration without a server: files alone.
+func silentSamba(t testing.TB, text string) (*Samba, string) {
+	t.Helper()
+	path := filepath.Join(applytest.MemoryDir(t), "smb.conf")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return OpenSambaOn(path, applytest.Quiet{}), path
+}
+
+func TestSambaKeepsEverythingElse(t *testing.T) {
+	s, path := silentSamba(t, applytest.Commented)
+	link := filepath.Join(filepath.Dir(path), "link.conf")
+	if err := os.Symlink("smb.conf", link); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	s.config = link
+	e := engineFor(t, s)
+	plan := model.Plan{Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
+	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the symbolic link is gone: %v", err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	got, err := os.ReadFile(path)
+	want := strings.Replace(applytest.Commented, "\r\n; restrict", "\r\n\trestrict anonymous = 2\r\n; restrict", 1)
+	if err != nil || string(got) != want {
+		t.Errorf("%v\n%q\nwant\n%q", err, got, want)
+	}
+	if err := os.WriteFile(path, append(got, "# by hand\n"...), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	var conflict *apply.ConflictError
+	if _, err := e.Rollback(t.Context(), j.ID, false); !errors.As(err, &conflict) || !strings.Contains(conflict.Diffs[0], "+ # by hand") {
+		t.Errorf("an edit by hand: %v", err)
+	}
+	if _, err := e.Rollback(t.Context(), j.ID, true); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != applytest.Commented {
+		t.Errorf("%v\n%q", err, got)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".smb*")); left != nil {
+		t.Errorf("%v is left", left)
+	}
+}
+
+func TestSambaRefusals(t *testing.T) {
+	plan := []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}
+	var refused *apply.RefusedError
+	var stale *apply.StaleError
+	s, _ := silentSamba(t, "[global]\n\trestrict anonymous = 1\n")
+	if _, err := s.Resolve(t.Context(), plan); !errors.As(err, &stale) {
+		t.Errorf("stale: %v", err)
+	}
+	s, path := silentSamba(t, applytest.Commented)
+	if err := os.Link(path, path+"2"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Resolve(t.Context(), plan); !errors.As(err, &refused) {
+		t.Errorf("two names: %v", err)
+	}
+	s, path = silentSamba(t, applytest.Commented)
+	if err := os.Chmod(path, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Resolve(t.Context(), plan); !errors.As(err, &refused) {
+		t.Errorf("read-only: %v", err)
+	}
+	s, path = silentSamba(t, "[global]\n\tinclude = "+filepath.Join(t.TempDir(), "more.conf")+"\n")
+	_ = path
+	if err := os.WriteFile(strings.TrimSpace(strings.SplitN(applytest.Read(t, path), "=", 2)[1]), []byte("restrict anonymous = 0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if w, err := s.Resolve(t.Context(), []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Value(0), applytest.Value(2))}); err != nil {
+		if !errors.As(err, &refused) {
+			t.Errorf("an include decides: %v", err)
+		}
+	} else if len(w) != 1 {
+		t.Errorf("an include decides: %v", w)
+	}
+	s, _ = silentSamba(t, "[global]\n= broken\n")
+	if _, err := s.Resolve(t.Context(), plan); err == nil {
+		t.Error("a configuration that Samba refuses was edited")
+	}
+	s, _ = silentSamba(t, applytest.Commented)
+	if _, err := s.Resolve(t.Context(), []model.Change{{Where: `HKLM\X\Y`, To: applytest.Value(1)}}); !errors.As(err, &refused) {
+		t.Errorf("a registry value of Windows: %v", err)
+	}
+}
+
+// TestSambaRefusesItsNewConfiguration lets testparm fail once the change is written: everything goes back.
+func TestSambaRefusesItsNewConfiguration(t *testing.T) {
+	s, path := silentSamba(t, applytest.Commented)
+	s.system = fussy{path: path}
+	e := engineFor(t, s)
+	plan := model.Plan{Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
+	var back *engine.RolledBackError
+	_, err := e.Apply(t.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+	if !errors.As(err, &back) || !strings.Contains(err.Error(), "testparm refuses") {
+		t.Errorf("%v", err)
+	}
+	if applytest.Read(t, path) != applytest.Commented {
+		t.Error("not as before")
+	}
+}
+
+// fussy is a testparm that does not like what is new.
+type fussy struct {
+	applytest.Quiet
+	path string
+}
+
+func (f fussy) Run(ctx context.Context, name string, args ...string) (string, error) {
+	b, err := os.ReadFile(f.path)
+	if err == nil && name == "testparm" && strings.Contains(string(b), "restrict anonymous = 2") {
+		return "Error loading services.", errors.New("exit status 1")
+	}
+	return f.Quiet.Run(ctx, name, args...)
+}
+
+// TestSambaKilledAnywhere is TestKilledAnywhere on a file.
+func TestSambaKilledAnywhere(t *testing.T) {
+	plan := model.Plan{Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
+	for n := 0; ; n++ {
+		s, path := silentSamba(t, applytest.Commented)
+		e := engineFor(t, s)
+		var met *[]string
+		e.Fault, met = applytest.KillAt(n)
+		s.Fault = e.Fault
+		dead := applytest.Survive(func() {
+			if _, err := e.Apply(context.Background(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: s, Verify: applytest.Bad}); err == nil {
+				t.Fatal("applied in spite of its proof")
+			}
+		})
+		if !dead {
+			if n < 30 {
+				t.Errorf("only %d points", n)
+			}
+			t.Logf("%d points", n)
+			return
+		}
+		e.Fault, s.Fault = nil, nil
+		if _, err := e.Recover(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := applytest.Read(t, path); got != applytest.Commented {
+			t.Fatalf("killed at %s: %q", (*met)[n], got)
+		}
+		if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
+			t.Fatalf("killed at %s: %v is left, %v", (*met)[n], entries, err)
+		}
+	}
+}

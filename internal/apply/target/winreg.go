@@ -1,0 +1,325 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"ipcguard/internal/apply"
+	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/format/registry"
+	"ipcguard/internal/model"
+	"ipcguard/internal/smb"
+	"ipcguard/internal/status"
+)
+
+// PipeHost is a host that an administrator is logged on to.
+type PipeHost interface {
+	OpenPipe(ctx context.Context, name string) (dcerpc.Transport, error)
+	io.Closer
+}
+
+// Remote is the registry of a Windows machine from afar, through \pipe\winreg. Only values are written of which it is
+// known that they cannot cut the way they travel on.
+type Remote struct {
+	name    string
+	host    PipeHost
+	dialect smb.Dialect
+	read    dcerpc.WinregClient
+	write   dcerpc.WinregWriter
+	root    dcerpc.Handle
+
+	// Fault is called at every point where a process may be killed. Tests end the process, or unwind, there.
+	Fault func(point string)
+}
+
+// OpenRemote opens the registry of a host.
+func OpenRemote(ctx context.Context, name string, host PipeHost, dialect smb.Dialect) (*Remote, error) {
+	pipe, err := host.OpenPipe(ctx, "winreg")
+	if err != nil {
+		return nil, fmt.Errorf("apply: winreg on %s: %w", name, err)
+	}
+	c := dcerpc.NewClient(pipe)
+	results, err := c.Bind(ctx, dcerpc.WINREG)
+	if err != nil {
+		return nil, fmt.Errorf("apply: winreg on %s: %w", name, err)
+	}
+	if !results[0].Accepted {
+		return nil, fmt.Errorf("apply: winreg on %s: %s", name, results[0])
+	}
+	r := &Remote{name, host, dialect, dcerpc.WinregClient{Client: c}, dcerpc.WinregWriter{Client: c}, dcerpc.Handle{}, nil}
+	root, err := r.read.OpenLocalMachine(ctx, dcerpc.KeyRead)
+	if err != nil {
+		return nil, fmt.Errorf("apply: winreg on %s: %w", name, err)
+	}
+	r.root = root.Handle
+	return r, nil
+}
+
+func (r *Remote) at(point string) {
+	if r.Fault != nil {
+		r.Fault(point)
+	}
+}
+
+// Spec is part of Target.
+func (r *Remote) Spec() string { return "winreg://" + r.name }
+
+// System is part of Target.
+func (r *Remote) System() string { return "windows" }
+
+// Close is part of Target.
+func (r *Remote) Close() error { return r.host.Close() }
+
+// Host is part of Target.
+func (r *Remote) Host(ctx context.Context) (apply.Host, error) {
+	text := func(key, name string) string {
+		s, err := r.Read(ctx, apply.Place{Kind: apply.RegistryValue, Path: `HKLM\` + key, Name: name})
+		if err != nil || !s.Present {
+			return ""
+		}
+		t, _ := registry.Value{Type: s.Type, Data: s.Data}.Text()
+		return t
+	}
+	h := apply.Host{
+		Name: text(`SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName`, "ComputerName"),
+		ID:   text(`SOFTWARE\Microsoft\Cryptography`, "MachineGuid"),
+	}
+	if h.Name == "" {
+		h.Name = r.name
+	}
+	return h, nil
+}
+
+// harmless are the values that an administrator's signed-in connection over SMB and its registry pipe do not depend on.
+// It is a list of what is known, so that whatever is not on it is refused.
+var harmless = []string{
+	`Control\Lsa\RestrictAnonymous`, `Control\Lsa\RestrictAnonymousSAM`, `Control\Lsa\EveryoneIncludesAnonymous`,
+	`Control\Lsa\TurnOffAnonymousBlock`, `Control\Lsa\RestrictRemoteSAM`, `Control\Lsa\RestrictRemoteSamAuditOnlyMode`,
+	`Control\Lsa\RestrictRemoteSamEventThrottlingWindow`, `Control\Lsa\MSV1_0\AllowNullSessionFallback`,
+	`Services\LanmanServer\Parameters\RestrictNullSessAccess`, `Services\LanmanServer\Parameters\NullSessionPipes`,
+	`Services\LanmanServer\Parameters\NullSessionShares`, `Services\LanmanServer\Parameters\AutoShareServer`,
+	`Services\LanmanServer\Parameters\AutoShareWks`, `Services\LanmanServer\DefaultSecurity\SrvsvcSessionInfo`,
+	`Services\LanmanServer\DefaultSecurity\SrvsvcShareConnect`, `Services\LanmanServer\DefaultSecurity\SrvsvcConfigInfo`,
+	`Services\LanmanServer\DefaultSecurity\SrvsvcShareFileInfo`, `Services\LanmanServer\DefaultSecurity\SrvsvcTransportEnum`,
+	`Services\EventLog\System\RestrictGuestAccess`, `Services\LanmanWorkstation\Parameters\AllowInsecureGuestAuth`,
+}
+
+// mayTravel refuses changes that could cut the connection they are made through.
+func (r *Remote) mayTravel(c model.Change) error {
+	path := strings.ToLower(registry.Canonical(c.Where))
+	path, ours := strings.CutPrefix(path, `hklm\system\currentcontrolset\`)
+	if ours && slices.ContainsFunc(harmless, func(h string) bool { return strings.EqualFold(h, path) }) {
+		return nil
+	}
+	if n, ok := number(c.To.Data); ours && ok && n == 0 && c.To.Present {
+		if path == `services\lanmanserver\parameters\smb1` && r.dialect != smb.SMB1 || path == `control\lsa\forceguest` {
+			return nil
+		}
+	}
+	return &apply.RefusedError{
+		Where: c.Where, Why: "from afar only values are written that cannot cut the connection they travel on, and of this one that is not known",
+		Instead: "on the host itself: ipcguard apply PLAN --target windows: (or ipcguard export PLAN --as powershell, and run it there)",
+	}
+}
+
+// Resolve is part of Target.
+func (r *Remote) Resolve(ctx context.Context, changes []model.Change) ([]apply.Write, error) {
+	for _, c := range changes {
+		if _, err := valuePlace(c.Where); err != nil {
+			return nil, err
+		}
+		if err := r.mayTravel(c); err != nil {
+			return nil, err
+		}
+	}
+	return ResolveValues(ctx, r.Read, changes)
+}
+
+func absentCode(err error) bool {
+	var code status.WError
+	return errors.As(err, &code) && (code == 2 || code == 3) // ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND
+}
+
+// open opens a key, and tells whether there is one.
+func (r *Remote) open(ctx context.Context, key string, access uint32) (h dcerpc.Handle, there bool, err error) {
+	k, err := r.read.OpenKey(ctx, r.root, strings.TrimPrefix(key, `HKLM\`), access)
+	if absentCode(err) {
+		return h, false, nil
+	}
+	if err != nil {
+		return h, false, fmt.Errorf("apply: %s: %w", key, err)
+	}
+	return k.Handle, true, nil
+}
+
+func (r *Remote) shut(ctx context.Context, h dcerpc.Handle) {
+	_, _ = r.read.CloseKey(ctx, h) // the connection's end closes it as well
+}
+
+func (r *Remote) missing(ctx context.Context, key string) (string, error) {
+	var failed error
+	missing := apply.MissingKey(key, func(k string) bool {
+		if k == "HKLM" {
+			return true
+		}
+		h, there, err := r.open(ctx, k, dcerpc.KeyRead)
+		if err != nil {
+			failed = err
+			return true
+		}
+		if there {
+			r.shut(ctx, h)
+		}
+		return there
+	})
+	return missing, failed
+}
+
+// Read is part of Target.
+func (r *Remote) Read(ctx context.Context, p apply.Place) (apply.State, error) {
+	if p.Kind != apply.RegistryValue {
+		return apply.State{}, fmt.Errorf("apply: a registry has no %s", p.Kind)
+	}
+	h, there, err := r.open(ctx, p.Path, dcerpc.KeyRead)
+	if err != nil {
+		return apply.State{}, err
+	}
+	if !there {
+		missing, err := r.missing(ctx, p.Path)
+		return apply.State{Missing: missing}, err
+	}
+	defer r.shut(ctx, h)
+	s := apply.State{}
+	for _, room := range []uint32{4 << 10, 64 << 10, 1 << 20} {
+		v, err := r.read.QueryValue(ctx, h, p.Name, room)
+		var code status.WError
+		if errors.As(err, &code) && code == 234 { // ERROR_MORE_DATA
+			continue
+		}
+		if absentCode(err) {
+			return s, nil
+		}
+		if err != nil {
+			return apply.State{}, fmt.Errorf("apply: %s: %w", p, err)
+		}
+		if v.Value.Type == nil {
+			return apply.State{}, fmt.Errorf("apply: %s: the server tells no type", p)
+		}
+		s.Present, s.Type, s.Data = true, registry.Type(*v.Value.Type), v.Value.Data
+		return s, nil
+	}
+	return apply.State{}, fmt.Errorf("apply: %s: larger than 1 MiB", p)
+}
+
+// Write is part of Target.
+func (r *Remote) Write(ctx context.Context, p apply.Place, to apply.State) error {
+	if to.Present {
+		h, err := r.create(ctx, p.Path)
+		if err != nil {
+			return err
+		}
+		defer r.shut(ctx, h)
+		r.at("winreg:key")
+		if err := r.write.SetValue(ctx, h, p.Name, uint32(to.Type), to.Data); err != nil {
+			return err
+		}
+		r.at("winreg:value")
+		return r.flush(ctx, h)
+	}
+	h, there, err := r.open(ctx, p.Path, dcerpc.KeyRead|dcerpc.KeyWrite)
+	if err != nil {
+		return err
+	}
+	if there {
+		err := r.write.DeleteValue(ctx, h, p.Name)
+		if absentCode(err) {
+			err = nil
+		}
+		if err == nil {
+			r.at("winreg:deleted")
+			err = r.flush(ctx, h)
+		}
+		r.shut(ctx, h)
+		if err != nil {
+			return err
+		}
+	}
+	return r.removeKeys(ctx, p.Path, to.Missing)
+}
+
+// flush waits for the disk. Servers that keep no such promise (Samba: not supported) have written all the same.
+func (r *Remote) flush(ctx context.Context, h dcerpc.Handle) error {
+	err := r.write.FlushKey(ctx, h)
+	var code status.WError
+	var fault status.Fault
+	if errors.As(err, &code) && (code == 50 || code == 1 || code == 120) || errors.As(err, &fault) {
+		return nil // ERROR_NOT_SUPPORTED, ERROR_INVALID_FUNCTION, ERROR_CALL_NOT_IMPLEMENTED
+	}
+	return err
+}
+
+// create opens a key, and makes those above it that are missing, one after the other.
+func (r *Remote) create(ctx context.Context, key string) (dcerpc.Handle, error) {
+	h, there, err := r.open(ctx, key, dcerpc.KeyRead|dcerpc.KeyWrite)
+	if err != nil || there {
+		return h, err
+	}
+	missing, err := r.missing(ctx, key)
+	if err != nil {
+		return h, err
+	}
+	made := apply.MadeKeys(key, missing)
+	for i := len(made) - 1; i >= 0; i-- {
+		k, err := r.write.CreateKey(ctx, r.root, strings.TrimPrefix(made[i], `HKLM\`), dcerpc.KeyRead|dcerpc.KeyWrite)
+		if err != nil {
+			return h, err
+		}
+		if i == 0 {
+			return k.Key, nil
+		}
+		r.shut(ctx, k.Key)
+	}
+	return h, fmt.Errorf("apply: %s: cannot be made", key)
+}
+
+func (r *Remote) removeKeys(ctx context.Context, key, missing string) error {
+	for _, name := range apply.MadeKeys(key, missing) {
+		h, there, err := r.open(ctx, name, dcerpc.KeyRead)
+		if err != nil {
+			return err
+		}
+		if !there {
+			continue
+		}
+		info, err := r.read.QueryInfoKey(ctx, h)
+		r.shut(ctx, h)
+		if err != nil {
+			return err
+		}
+		if info.SubKeys > 0 || info.Values > 0 {
+			return nil
+		}
+		up, last := name[:strings.LastIndexByte(name, '\\')], name[strings.LastIndexByte(name, '\\')+1:]
+		parent, _, err := r.open(ctx, up, dcerpc.KeyRead|dcerpc.KeyWrite)
+		if err != nil {
+			return err
+		}
+		err = r.write.DeleteKey(ctx, parent, last)
+		r.shut(ctx, parent)
+		if err != nil && !absentCode(err) {
+			return err
+		}
+		r.at("winreg:key-deleted")
+	}
+	return nil
+}
+
+// Settle is part of Target.
+func (r *Remote) Settle(_ context.Context, writes []apply.Write) ([]string, error) {
+	return restartNotes(writes, time.Now()), nil
+}

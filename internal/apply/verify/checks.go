@@ -1,0 +1,241 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/smb"
+	"ipcguard/internal/status"
+)
+
+// checkTime bounds one must-work check: a pipe's first use takes up to 4 s, a command may look further.
+const checkTime = 30 * time.Second
+
+// CheckKinds lists the must-work checks.
+func CheckKinds() []string {
+	return []string{"tcp:HOST:PORT", "pipe:NAME", "share:NAME", "print:NAME", "logon:", "command:PROGRAM…"}
+}
+
+// ParseCheck tells whether a check can be understood.
+func ParseCheck(check string) (kind, what string, err error) {
+	kind, what, ok := strings.Cut(check, ":")
+	if ok {
+		switch kind {
+		case "tcp":
+			_, port, err := net.SplitHostPort(what)
+			if n, perr := strconv.ParseUint(port, 10, 16); err == nil && perr == nil && n > 0 {
+				return kind, what, nil
+			}
+			return "", "", fmt.Errorf("check %q: want tcp:HOST:PORT, without a host for the server itself", check)
+		case "pipe", "share", "print", "command":
+			if what != "" {
+				return kind, what, nil
+			}
+		case "logon":
+			return kind, what, nil
+		}
+	}
+	return "", "", fmt.Errorf("check %q: want one of %s", check, strings.Join(CheckKinds(), ", "))
+}
+
+// NeedsUser tells whether a check is made as a user with a password.
+func NeedsUser(check string) bool {
+	kind, _, err := ParseCheck(check)
+	return err == nil && slices.Contains([]string{"pipe", "share", "print", "logon"}, kind)
+}
+
+// must makes the administrator's checks, or those that the plan proposes.
+func (v *Verification) must(ctx context.Context, own bool) []Check {
+	list := v.Checks
+	if !own {
+		list = nil
+		if v.Plan != nil {
+			for _, c := range v.Plan.Checks {
+				if !slices.Contains(v.Checks, c) {
+					list = append(list, c)
+				}
+			}
+		}
+	}
+	var out []Check
+	for _, check := range list {
+		out = append(out, v.check(ctx, check, own))
+	}
+	return out
+}
+
+func (v *Verification) check(ctx context.Context, check string, own bool) Check {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	kind, what, err := ParseCheck(check)
+	if err != nil {
+		if own {
+			return Check{check, Failed, err.Error()}
+		}
+		return Check{check, Unchecked, "this version does not know this check"}
+	}
+	if kind == "command" && !own && !v.AllowCommands {
+		return Check{check, Unchecked, "commands of a plan are not run unless that is allowed"}
+	}
+	if NeedsUser(check) && v.User == nil {
+		if own {
+			return Check{check, Failed, "this check is made as a user: credentials are needed"}
+		}
+		return Check{check, Unchecked, "this check is made as a user, and no credentials were given"}
+	}
+	var detail string
+	switch kind {
+	case "tcp":
+		detail, err = v.checkTCP(ctx, what)
+	case "command":
+		detail, err = checkCommand(ctx, what)
+	default:
+		detail, err = v.checkAsUser(ctx, kind, what)
+	}
+	switch {
+	case err == nil:
+		return Check{check, Passed, detail}
+	case ctx.Err() != nil, answerless(err):
+		return Check{check, Inconclusive, err.Error()}
+	}
+	return Check{check, Failed, err.Error()}
+}
+
+// answerless tells a question that got no answer from one that was answered with no.
+func answerless(err error) bool {
+	var t *smb.TransportError
+	return errors.As(err, &t) && t.Timeout()
+}
+
+// refused tells whether the server said no.
+func refused(err error) bool {
+	var nt status.NTStatus
+	return errors.As(err, &nt)
+}
+
+func (v *Verification) checkTCP(ctx context.Context, address string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", err
+	}
+	if host == "" {
+		host = v.Target.Addr.Addr().String()
+	}
+	dial := v.Dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	c, err := dial(ctx, "tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		return "", err
+	}
+	return "connected", c.Close()
+}
+
+// checkCommand runs a program through the system's shell. Its output is no part of the proof: it may hold secrets.
+func checkCommand(ctx context.Context, line string) (string, error) {
+	shell := []string{"/bin/sh", "-c", line}
+	if runtime.GOOS == "windows" {
+		shell = []string{"cmd.exe", "/c", line}
+	}
+	cmd := exec.CommandContext(ctx, shell[0], shell[1:]...)
+	cmd.WaitDelay = time.Second
+	if err := cmd.Run(); err != nil {
+		return "", err
+	}
+	return "exit status 0", nil
+}
+
+// checkAsUser logs on afresh and tries one thing.
+func (v *Verification) checkAsUser(ctx context.Context, kind, what string) (string, error) {
+	c, err := v.dial(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	who, err := v.User(v.Target)
+	if err != nil {
+		return "", err
+	}
+	s, err := c.SessionSetup(ctx, who)
+	if err != nil {
+		return "", fmt.Errorf("logon: %w", err)
+	}
+	if s.Info().Guest {
+		return "", errors.New("logon: the server takes the user for a guest")
+	}
+	switch kind {
+	case "logon":
+		return "logged on over SMB " + c.Negotiated().Dialect.String(), nil
+	case "share":
+		return "opened", openShare(ctx, s, what)
+	}
+	ipc, err := s.TreeConnect(ctx, "IPC$")
+	if err != nil {
+		return "", fmt.Errorf("IPC$: %w", err)
+	}
+	if kind == "print" {
+		return "opened", openPrinter(ctx, ipc, v.Target.Addr.Addr().String(), what)
+	}
+	name := strings.TrimPrefix(what, `\pipe\`)
+	pipe, err := ipc.OpenPipe(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	if strings.EqualFold(name, `sql\query`) {
+		version, err := prelogin(ctx, pipe)
+		if err != nil {
+			return "", err
+		}
+		return "opened, and SQL Server " + version + " answers", pipe.Close(ctx)
+	}
+	return "opened", pipe.Close(ctx)
+}
+
+// openShare connects a share and, where it has files, opens its root folder for reading.
+func openShare(ctx context.Context, s smb.Session, name string) error {
+	t, err := s.TreeConnect(ctx, name)
+	if err != nil {
+		return err
+	}
+	if t.Info().ShareType == smb.ShareDisk {
+		f, err := t.OpenRoot(ctx)
+		if err != nil {
+			return err
+		}
+		return f.Close(ctx)
+	}
+	return t.Disconnect(ctx)
+}
+
+func openPrinter(ctx context.Context, ipc smb.Tree, host, name string) error {
+	pipe, err := ipc.OpenPipe(ctx, "spoolss")
+	if err != nil {
+		return err
+	}
+	c := dcerpc.NewClient(pipe)
+	results, err := c.Bind(ctx, dcerpc.SPOOLSS)
+	if err != nil {
+		return err
+	}
+	if !results[0].Accepted {
+		return fmt.Errorf("spoolss: %s", results[0])
+	}
+	spooler := dcerpc.SpoolssClient{Client: c}
+	const printerAccessUse = 0x00000008 // [MS-RPRN] 2.2.3.1
+	h, err := spooler.OpenPrinterEx(ctx, `\\`+host+`\`+name, printerAccessUse)
+	if err != nil {
+		return err
+	}
+	_, err = spooler.ClosePrinter(ctx, h.Handle)
+	return err
+}

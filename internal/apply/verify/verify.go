@@ -1,0 +1,365 @@
+// Package verify proves from outside what a plan promises: as a stranger over every family of dialects, on connections of
+// their own, that everything which is to be closed is closed, and that what must work works. It writes nothing. What got no
+// answer is no pass.
+package verify
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"ipcguard/internal/apply"
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/scan"
+	"ipcguard/internal/scan/targets"
+	"ipcguard/internal/smb"
+)
+
+// Verification proves from outside what a plan promises: as a stranger over every family of dialects that the server
+// speaks, each on connections of its own, everything that is to be closed is closed; and what must work works.
+type Verification struct {
+	Target targets.Target
+	Plan   *model.Plan // what it closes is to be closed; its checks are to pass
+	// Earlier is a scan from before: everything that it found exposed is to be closed. It is also the positive control:
+	// the same scanner, from here, could see it.
+	Earlier *model.Scan
+	Checks  []string // of the administrator; those of the plan come by themselves
+	// Waits are the restarts that an apply of the plan needs, as Engine.Waits finds them: what has been restarted since is
+	// no longer excused.
+	Waits []apply.Wait
+	// AllowCommands lets checks of the plan run programs. Those of the administrator may.
+	AllowCommands bool
+	User          func(targets.Target) (smb.Authenticator, error) // nil is no credentials
+	Timeouts      smb.Timeouts
+	Dial          func(ctx context.Context, network, address string) (net.Conn, error)
+	// Patience is how long closed doors that still stand open are tried again: helpers need a moment to follow.
+	Patience time.Duration
+}
+
+// families are the dialects of SMB1, SMB2 and SMB3, best first.
+func families() [][]smb.Dialect {
+	return [][]smb.Dialect{{smb.SMB1}, {smb.SMB210, smb.SMB202}, {smb.SMB311, smb.SMB302, smb.SMB300}}
+}
+
+// Baseline is what a host gives away, and which checks work, before anything is changed. A check of the administrator
+// that does not even work now is an error: it would prove nothing. One that the plan proposes is left out.
+func (v *Verification) Baseline(ctx context.Context) error {
+	s, err := v.scan(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if s.Verdict == model.Unreachable {
+		return fmt.Errorf("apply: verification would prove nothing: %s does not answer as an SMB server (%s)", v.Target.Addr, s.Reason)
+	}
+	v.Earlier = s
+	for _, c := range v.must(ctx, true) {
+		if c.Result != Passed && c.Result != Unchecked {
+			return fmt.Errorf("apply: the check %s does not pass before anything is changed: %s", c.Check, c.Detail)
+		}
+	}
+	if v.Plan != nil {
+		plan := *v.Plan
+		plan.Checks = nil
+		for _, c := range v.must(ctx, false) {
+			if c.Result == Passed {
+				plan.Checks = append(plan.Checks, c.Check)
+			}
+		}
+		v.Plan = &plan
+	}
+	return nil
+}
+
+// Run verifies, and tries again what is still open while there is patience.
+func (v *Verification) Run(ctx context.Context) (*Proof, error) {
+	end := time.Now().Add(v.Patience)
+	for {
+		p, err := v.once(ctx)
+		if err != nil || p.Passed || time.Now().After(end) {
+			return p, err
+		}
+		select {
+		case <-ctx.Done():
+			return p, nil
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (v *Verification) once(ctx context.Context) (*Proof, error) {
+	p := &Proof{Schema: SchemaProof, Target: v.Target.Name, Started: time.Now().UTC()}
+	first, err := v.scan(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	p.Scans = append(p.Scans, first)
+	for _, family := range families() {
+		spoken := slices.DeleteFunc(family, func(d smb.Dialect) bool { return !slices.Contains(first.Server.Dialects, d.String()) })
+		if len(spoken) == 0 || slices.ContainsFunc(first.Identities, func(i model.IdentityResult) bool {
+			return slices.ContainsFunc(spoken, func(d smb.Dialect) bool { return i.Identity == model.Anonymous && i.Dialect == d.String() })
+		}) {
+			continue // not spoken, or what the first scan came to
+		}
+		s, err := v.scan(ctx, spoken)
+		if err != nil {
+			return nil, err
+		}
+		p.Scans = append(p.Scans, s)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	v.control(p)
+	v.restarts(p)
+	if err := v.closed(ctx, p); err != nil {
+		return nil, err
+	}
+	p.Checks = append(p.Checks, v.must(ctx, true)...)
+	if v.Plan != nil {
+		p.Checks = append(p.Checks, v.must(ctx, false)...)
+	}
+	p.Judge()
+	return p, nil
+}
+
+// scan asks as strangers, and as the user too on the best dialect.
+func (v *Verification) scan(ctx context.Context, dialects []smb.Dialect) (*model.Scan, error) {
+	o := scan.Options{Dialects: dialects, Timeouts: v.Timeouts, Dial: v.Dial, Retries: 1, User: v.User}
+	scanner, err := scan.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return scanner.Host(ctx, v.Target), nil
+}
+
+// control proves that the probes could have seen something: the server answered on fresh connections, and what was open
+// before was seen with the same eyes; a user with a password still gets in.
+func (v *Verification) control(p *Proof) {
+	add := func(name string, r Result, detail string) { p.Checks = append(p.Checks, Check{name, r, detail}) }
+	for _, s := range p.Scans {
+		name := "control:answers"
+		if d := spoke(s); d != "" {
+			name += " " + d
+		}
+		switch s.Verdict {
+		case model.Unreachable:
+			add(name, Failed, s.Reason)
+		case model.VerdictInconclusive:
+			add(name, Inconclusive, s.Reason)
+		default:
+			add(name, Passed, "the server negotiates and answers every question")
+		}
+	}
+	if v.Earlier != nil {
+		if n := len(doors(v.Earlier)); n > 0 {
+			add("control:seen-before", Passed, fmt.Sprintf("from here %d kinds of exposure were seen before", n))
+		}
+	}
+	if v.User == nil {
+		return
+	}
+	for _, i := range p.Scans[0].Identities {
+		if i.Identity != model.User {
+			continue
+		}
+		r, detail := Passed, "the user logs on and reaches IPC$"
+		if i.Session.Outcome != model.Allowed || i.Tree.Outcome != model.Allowed {
+			r, detail = Failed, strings.TrimSpace("the user is refused: "+i.Session.Status+" "+i.Tree.Status)
+			if v.Plan != nil && v.Plan.Strategy == "block" {
+				r, detail = Unchecked, "the user is refused as well, which blocking means"
+			}
+		}
+		add("control:user", r, detail)
+	}
+}
+
+// spoke is the dialect that anonymous spoke in a scan.
+func spoke(s *model.Scan) string {
+	for _, i := range s.Identities {
+		if i.Dialect != "" {
+			return "SMB " + i.Dialect
+		}
+	}
+	return ""
+}
+
+// doors are the things that strangers were given in a scan, by the names that plans call them.
+func doors(s *model.Scan) map[string]bool {
+	out := map[string]bool{}
+	for _, f := range s.Findings {
+		if f.Identity != "" && f.Identity != model.User {
+			out[f.ID] = true
+		}
+	}
+	for _, i := range s.Identities {
+		if i.Identity == model.User {
+			continue
+		}
+		for _, p := range i.Pipes {
+			for _, n := range p.Interfaces {
+				for _, c := range n.Calls {
+					if c.Outcome == model.Allowed && c.Discloses.IsExposure() && c.Count > 0 {
+						out[fmt.Sprintf("%s-reads-%s", i.Identity, c.Discloses)] = true
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// restarts tells which restarts have come, and which have not.
+func (v *Verification) restarts(p *Proof) {
+	for _, w := range v.Waits {
+		r := Unchecked
+		if w.State == apply.Restarted {
+			r = Passed
+		}
+		p.Checks = append(p.Checks, Check{"restart:" + w.Where, r, w.String()})
+	}
+}
+
+// restarted tells whether a change has come into effect by a restart since it was made.
+func (v *Verification) restarted(change string) bool {
+	return slices.ContainsFunc(v.Waits, func(w apply.Wait) bool { return w.State == apply.Restarted && slices.Contains(w.Changes, change) })
+}
+
+// closed compares what is promised with what the scans saw.
+func (v *Verification) closed(ctx context.Context, p *Proof) error {
+	c, err := catalog.Load()
+	if err != nil {
+		return err
+	}
+	promised, later := []string{}, map[string]string{}
+	add := func(name string) {
+		if !slices.Contains(promised, name) {
+			promised = append(promised, name)
+		}
+	}
+	if v.Plan != nil {
+		for _, ch := range v.Plan.Changes {
+			for _, name := range ch.Closes {
+				add(name)
+				if (ch.When == "service-restart" || ch.When == "reboot") && !v.restarted(ch.ID) {
+					later[name] = ch.TakesEffect
+				}
+			}
+		}
+	} else if v.Earlier != nil {
+		for _, f := range v.Earlier.Findings {
+			if k := c.Finding(f.ID); k != nil && k.Discloses.IsExposure() && f.Identity != model.User {
+				add(f.ID)
+			}
+		}
+	}
+	for _, name := range promised {
+		r, detail := v.shut(ctx, c, p, name)
+		if r != Passed && later[name] != "" {
+			r, detail = Unchecked, "it closes later: "+later[name]
+		}
+		p.Checks = append(p.Checks, Check{"closed:" + name, r, detail})
+	}
+	return nil
+}
+
+// shut tells whether one thing is closed to strangers in every scan.
+func (v *Verification) shut(ctx context.Context, c *catalog.Catalog, p *Proof, name string) (Result, string) {
+	pipe, isPipe := strings.CutPrefix(name, "anonymous-pipe:")
+	share, isShare := strings.CutPrefix(name, "anonymous-share:")
+	switch {
+	case isPipe:
+		return pipeShut(p, pipe)
+	case isShare:
+		return v.shareShut(ctx, share)
+	case name == "ipc":
+		for _, s := range p.Scans {
+			if s.Verdict != model.Closed {
+				return ifUnclear(s), fmt.Sprintf("%s: %s %s", spoke(s), s.Verdict, s.Reason)
+			}
+		}
+		return Passed, "strangers are refused at logon, at IPC$ or at every pipe"
+	}
+	f := c.Finding(name)
+	_, kind, reads := strings.Cut(name, "-reads-")
+	if !(f != nil && f.Discloses != "") && !(reads && model.Disclosure(kind).IsExposure()) {
+		return Unchecked, "this cannot be seen from outside"
+	}
+	for _, s := range p.Scans {
+		if doors(s)[name] {
+			return Failed, fmt.Sprintf("over %s a stranger is still given it", spoke(s))
+		}
+		if s.Verdict == model.Unreachable || s.Verdict == model.VerdictInconclusive {
+			return Inconclusive, s.Reason
+		}
+	}
+	return Passed, fmt.Sprintf("no stranger is given it in %d scans", len(p.Scans))
+}
+
+func ifUnclear(s *model.Scan) Result {
+	if s.Verdict == model.VerdictInconclusive || s.Verdict == model.Unreachable {
+		return Inconclusive
+	}
+	return Failed
+}
+
+func pipeShut(p *Proof, name string) (Result, string) {
+	result, detail := Unchecked, "no probe knows this pipe"
+	for _, s := range p.Scans {
+		for _, i := range s.Identities {
+			if i.Identity != model.Anonymous {
+				continue
+			}
+			if i.Session.Outcome == model.Denied || i.Tree.Outcome == model.Denied || s.Verdict == model.Closed {
+				result, detail = Passed, "anonymous comes to no pipe at all"
+				continue
+			}
+			for _, x := range i.Pipes {
+				if catalog.PipeName(x.Pipe) != catalog.PipeName(name) {
+					continue
+				}
+				switch x.Open.Outcome {
+				case model.Denied, model.Absent:
+					result, detail = Passed, x.Open.Status
+				case model.Allowed:
+					return Failed, fmt.Sprintf("over %s anonymous opens it", spoke(s))
+				default:
+					return Inconclusive, x.Open.Detail
+				}
+			}
+		}
+	}
+	return result, detail
+}
+
+// shareShut tries to open a share as anonymous.
+func (v *Verification) shareShut(ctx context.Context, share string) (Result, string) {
+	c, err := v.dial(ctx)
+	if err != nil {
+		return Inconclusive, err.Error()
+	}
+	defer c.Close()
+	s, err := c.SessionSetup(ctx, ntlm.NewAnonymous(ntlm.Options{}))
+	if refused(err) {
+		return Passed, "anonymous is refused at logon"
+	}
+	if err != nil {
+		return Inconclusive, err.Error()
+	}
+	if err = openShare(ctx, s, share); refused(err) {
+		return Passed, err.Error()
+	} else if err != nil {
+		return Inconclusive, err.Error()
+	}
+	return Failed, "anonymous opens it"
+}
+
+func (v *Verification) dial(ctx context.Context) (*smb.Conn, error) {
+	return smb.Dial(ctx, v.Target.Addr.String(), smb.Options{
+		Timeouts: v.Timeouts, Dial: v.Dial, NetBIOS: v.Target.Addr.Port() == 139,
+	})
+}
