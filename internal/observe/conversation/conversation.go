@@ -2,14 +2,11 @@ package conversation
 
 import (
 	"net/netip"
-	"strings"
 	"time"
 
-	"ipcguard/internal/model"
 	"ipcguard/internal/observe/flow"
 	"ipcguard/internal/observe/packet"
 	"ipcguard/internal/smb/nbss"
-	"ipcguard/internal/smb/smb1"
 	"ipcguard/internal/smb/smb2"
 )
 
@@ -27,8 +24,40 @@ type state struct {
 	client, server string
 	now            time.Time
 	cost           int // what is charged to the Follower
-	two            *smb2State
-	one            *smb1State
+	smb1           *smb1Conn
+	smb2           *smb2Conn
+}
+
+// protocol is what a connection says in one of SMB's two protocols, which share no message. A connection that begins with
+// the multi-protocol NEGOTIATE of SMB1 speaks both.
+type protocol interface {
+	// want says how many of a message's n bytes are to be kept, by the bytes that it begins with; 0 is none.
+	want(d flow.Direction, prefix []byte, n int) int
+	// message takes what was kept of a message.
+	message(d flow.Direction, msg []byte)
+	// damaged tells that bytes of a direction are missing that may have belonged to a pipe.
+	damaged(d flow.Direction)
+	// close tells what still waits for an answer.
+	close()
+	// known adds what the next observation is told of the connection.
+	known(*Known)
+	// restore takes over what the observation before knew.
+	restore(*Known)
+}
+
+var (
+	_ protocol = (*smb1Conn)(nil)
+	_ protocol = (*smb2Conn)(nil)
+)
+
+// spoken gives the protocols that the connection has spoken so far.
+func (s *state) spoken(yield func(protocol) bool) {
+	if s.smb2 != nil && !yield(s.smb2) {
+		return
+	}
+	if s.smb1 != nil {
+		yield(s.smb1)
+	}
 }
 
 var _ flow.Stream = (*Conversation)(nil)
@@ -66,11 +95,8 @@ func (c *Conversation) Close(time.Time) {
 	if c.st == nil {
 		return
 	}
-	if c.st.two != nil {
-		c.close2()
-	}
-	if c.st.one != nil {
-		c.close1()
+	for p := range c.st.spoken {
+		p.close()
 	}
 	for i := range c.st.framers {
 		c.release(&c.st.framers[i])
@@ -87,17 +113,8 @@ func (c *Conversation) charge(n int) {
 
 // damaged tells that bytes of a direction are missing that may have belonged to a pipe.
 func (c *Conversation) damaged(d flow.Direction) {
-	if c.st.two != nil {
-		for _, s := range c.st.two.sessions {
-			for _, p := range s.opens {
-				c.reset(p, d)
-			}
-		}
-	}
-	if c.st.one != nil {
-		for _, p := range c.st.one.opens {
-			c.reset(p, d)
-		}
+	for p := range c.st.spoken {
+		p.damaged(d)
 	}
 }
 
@@ -107,12 +124,12 @@ func (c *Conversation) want(d flow.Direction, prefix []byte, n int) int {
 	switch smb2.KindOf(prefix) {
 	case smb2.KindPlain:
 		counts.Readable += int64(n + nbss.HeaderLen)
-		return min(c.want2(d, prefix, n), n)
+		return min(c.modern().want(d, prefix, n), n)
 	case smb2.KindSMB1:
 		counts.Readable += int64(n + nbss.HeaderLen)
-		return min(c.want1(d, prefix, n), n)
+		return min(c.legacy().want(d, prefix, n), n)
 	case smb2.KindEncrypted:
-		if c.decryptable(prefix) && n <= maxPipeFrame {
+		if c.st.smb2 != nil && c.st.smb2.decryptable(prefix) && n <= maxPipeFrame {
 			counts.Readable += int64(n + nbss.HeaderLen)
 			return n
 		}
@@ -130,40 +147,30 @@ func (c *Conversation) want(d flow.Direction, prefix []byte, n int) int {
 func (c *Conversation) message(d flow.Direction, msg []byte, n int, at time.Time) {
 	switch smb2.KindOf(msg) {
 	case smb2.KindPlain:
-		c.frame2(d, msg)
+		c.modern().message(d, msg)
 	case smb2.KindSMB1:
-		c.frame1(d, msg)
+		c.legacy().message(d, msg)
 	case smb2.KindEncrypted:
-		c.encrypted(d, msg, n)
+		c.modern().encrypted(d, msg, n)
 	case smb2.KindCompressed:
-		c.decompress(d, msg, len(msg) == n, n)
+		c.modern().decompress(d, msg, len(msg) == n, n)
 	}
 }
 
-const ipcShare = "IPC$"
-
-// use is a row with what the connection tells.
-func (c *Conversation) use(id identity, layer model.Layer, at time.Time) model.Use {
-	return model.Use{
-		Client: c.st.client, Server: c.st.server, Identity: id.kind, Basis: id.basis, Account: id.account, Layer: layer,
-		Opnum: -1, Count: 1, First: at, Last: at, Source: c.f.Source,
+// legacy is the connection as SMB1 speaks.
+func (c *Conversation) legacy() *smb1Conn {
+	if c.st.smb1 == nil {
+		c.st.smb1 = &smb1Conn{Conversation: c}
+		c.charge(costState)
 	}
+	return c.st.smb1
 }
 
-// unanswered is the row of a request whose answer did not come.
-func unanswered(u model.Use) model.Use {
-	u.Outcome, u.Status = model.Inconclusive, ""
-	u.Basis += "; no answer was seen"
-	return u
-}
-
-// isIPC tells whether a path such as \\server\IPC$ names the share.
-func isIPC(path string) bool {
-	return strings.EqualFold(path[strings.LastIndexByte(path, '\\')+1:], ipcShare)
-}
-
-// pipeName is a pipe's name without its path, in lower case: Windows does not tell \PIPE\Samr from samr.
-func pipeName(s string) string {
-	s = strings.ToLower(strings.Trim(strings.TrimRight(s, "\x00"), `\`))
-	return strings.TrimPrefix(s, strings.ToLower(strings.Trim(smb1.PipePrefix, `\`))+`\`)
+// modern is the connection as SMB2 and SMB3 speak.
+func (c *Conversation) modern() *smb2Conn {
+	if c.st.smb2 == nil {
+		c.st.smb2 = &smb2Conn{Conversation: c}
+		c.charge(costState)
+	}
+	return c.st.smb2
 }

@@ -103,7 +103,7 @@ func NewFollower(sink Sink, limit int) *Follower {
 // Open is the constructor that a flow.Table wants.
 func (f *Follower) Open(conn flow.Conn, at time.Time) flow.Stream {
 	c := &Conversation{f: f, conn: conn}
-	if k := f.known(conn, at); k != nil {
+	if k := f.knownOf(conn, at); k != nil {
 		c.start()
 		c.st.now = at
 		c.restore(k)

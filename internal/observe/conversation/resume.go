@@ -63,33 +63,40 @@ type KnownContext struct {
 // Known is what is known of the connection; nil when it is nothing that is worth keeping.
 func (c *Conversation) Known() *Known {
 	k := &Known{Client: addrPort(c.conn.Client), Server: addrPort(c.conn.Server)}
-	switch {
-	case c.st == nil:
+	if c.st == nil {
 		return nil
-	case c.st.two != nil:
-		k.Dialect = c.st.two.dialect
-		for id, s := range c.st.two.sessions {
-			if s.who != notSeen || s.sealed > 0 || len(s.opens) > 0 {
-				k.Sessions = append(k.Sessions, knownSession(id, s))
-			}
-		}
-	case c.st.one != nil:
-		k.SMB1 = true
-		for uid, s := range c.st.one.sessions {
-			if s.who != notSeen {
-				k.Sessions = append(k.Sessions, knownSession(uint64(uid), s))
-			}
-		}
-		for tid, t := range c.st.one.trees {
-			if t.ipc {
-				k.Trees = append(k.Trees, uint32(tid))
-			}
-		}
+	}
+	for p := range c.st.spoken {
+		p.known(k)
+		break // SMB2 where both were spoken: the other was its NEGOTIATE alone
 	}
 	if len(k.Sessions) == 0 {
 		return nil
 	}
 	return k
+}
+
+func (c *smb2Conn) known(k *Known) {
+	k.Dialect = c.dialect
+	for id, s := range c.sessions {
+		if s.who != notSeen || s.sealed > 0 || len(s.opens) > 0 {
+			k.Sessions = append(k.Sessions, knownSession(id, s))
+		}
+	}
+}
+
+func (c *smb1Conn) known(k *Known) {
+	k.SMB1 = true
+	for uid, s := range c.sessions {
+		if s.who != notSeen {
+			k.Sessions = append(k.Sessions, knownSession(uint64(uid), s))
+		}
+	}
+	for tid, t := range c.trees {
+		if t.ipc {
+			k.Trees = append(k.Trees, tid)
+		}
+	}
 }
 
 func knownSession(id uint64, s *session) KnownSession {
@@ -181,7 +188,7 @@ func (f *Follower) forgetKnown() bool {
 }
 
 // known finds what was known of a connection, once.
-func (f *Follower) known(conn flow.Conn, at time.Time) *Known {
+func (f *Follower) knownOf(conn flow.Conn, at time.Time) *Known {
 	if f.resume.byEnds == nil {
 		return nil
 	}
@@ -204,20 +211,27 @@ const before = ", before a restart of the observation"
 // restore takes over what was known.
 func (c *Conversation) restore(k *Known) {
 	if k.SMB1 {
-		c.state1()
-		for _, s := range k.Sessions[:min(len(k.Sessions), maxSessions)] {
-			if s.ID <= math.MaxUint16 {
-				c.setSession1(uint16(s.ID), &session{id: s.ID, who: s.identity(), refs: 1})
-			}
-		}
-		for _, tid := range k.Trees[:min(len(k.Trees), maxTrees)] {
-			if tid <= math.MaxUint16 {
-				c.setTree1(uint16(tid), &tree{ipc: true})
-			}
-		}
-		return
+		c.legacy().restore(k)
+	} else {
+		c.modern().restore(k)
 	}
-	c.state2().dialect = k.Dialect
+}
+
+func (c *smb1Conn) restore(k *Known) {
+	for _, s := range k.Sessions[:min(len(k.Sessions), maxSessions)] {
+		if s.ID <= math.MaxUint16 {
+			c.setSession(uint16(s.ID), &session{id: s.ID, who: s.identity(), refs: 1})
+		}
+	}
+	for _, tid := range k.Trees[:min(len(k.Trees), maxTrees)] {
+		if tid <= math.MaxUint16 {
+			c.setTree(c.Conversation, tid, &tree{ipc: true})
+		}
+	}
+}
+
+func (c *smb2Conn) restore(k *Known) {
+	c.dialect = k.Dialect
 	for i := range k.Sessions[:min(len(k.Sessions), maxSessions)] {
 		c.restoreSession(&k.Sessions[i])
 	}
@@ -235,7 +249,7 @@ func knownBefore(kind model.Identity, account, basis string) identity {
 	return identity{kind, account, strings.TrimSuffix(basis, before) + before}
 }
 
-func (c *Conversation) restoreSession(k *KnownSession) {
+func (c *smb2Conn) restoreSession(k *KnownSession) {
 	if e, ok := c.f.recall(c.boundKey(k.ID)); ok { // another of its channels came first
 		c.addSession(k.ID, e.s)
 		return
@@ -246,7 +260,7 @@ func (c *Conversation) restoreSession(k *KnownSession) {
 	}
 	c.addSession(k.ID, s)
 	for _, tid := range k.Trees[:min(len(k.Trees), maxTrees)] {
-		c.setTree(s, tid, &tree{ipc: true})
+		s.setTree(c.Conversation, tid, &tree{ipc: true})
 	}
 	for _, x := range k.Pipes[:min(len(k.Pipes), maxOpens)] {
 		var file smb2.FileID
@@ -266,7 +280,7 @@ func (c *Conversation) restoreSession(k *KnownSession) {
 				c.setContext(p, newContext(y.ID, dcerpc.SyntaxID{UUID: id, Major: y.Major, Minor: y.Minor}))
 			}
 		}
-		c.setOpen(s, file, p)
+		s.setOpen(c.Conversation, file, p)
 	}
 	c.f.remember(c.boundKey(k.ID), c.conn.Client, s)
 }

@@ -26,7 +26,7 @@ func quiet(c *Conversation) bool {
 	still := func(p *pipe) bool {
 		return len(p.binds)+len(p.calls)+len(p.cut[0].part)+len(p.cut[1].part) == 0
 	}
-	if two := c.st.two; two != nil {
+	if two := c.st.smb2; two != nil {
 		for _, s := range two.sessions {
 			for _, p := range s.opens {
 				if !still(p) {
@@ -34,9 +34,9 @@ func quiet(c *Conversation) bool {
 				}
 			}
 		}
-		return len(two.pending) == 0
+		return len(two.requests) == 0
 	}
-	return c.st.one != nil && len(c.st.one.pending) == 0
+	return c.st.smb1 != nil && len(c.st.smb1.requests) == 0
 }
 
 // over plays a tape up to a piece, restarts as a service does, by way of JSON, and plays the rest.
@@ -163,7 +163,7 @@ func TestResumeOthers(t *testing.T) {
 	f.Resume([]Known{k}, now.Add(time.Minute))
 	conn := one.conn
 	conn.Midstream = true
-	got := f.Open(conn, now).(*Conversation).st.two.sessions[k.Sessions[0].ID].who
+	got := f.Open(conn, now).(*Conversation).st.smb2.sessions[k.Sessions[0].ID].who
 	if got.kind != model.Anonymous || !strings.HasSuffix(got.basis, before) {
 		t.Errorf("%+v", got)
 	}

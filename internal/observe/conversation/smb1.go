@@ -9,17 +9,18 @@ import (
 	"ipcguard/internal/status"
 )
 
-// smb1State is a connection's state in SMB1, where trees and opens belong to the connection.
-type smb1State struct {
+// smb1Conn is a connection as SMB1 speaks, where trees and opens belong to the connection.
+type smb1Conn struct {
+	*Conversation
+	shares[uint16]
+
 	sessions map[uint16]*session
 	setups   map[uint16]*logon
-	trees    map[uint16]*tree
-	opens    map[uint16]*pipe
-	pending  map[uint32]*pending1
+	requests map[uint32]*smb1Request
 }
 
-// pending1 is a request, with all commands of its chain, that waits for its answers.
-type pending1 struct {
+// smb1Request is a request, with all commands of its chain, that waits for its answers.
+type smb1Request struct {
 	at  time.Time
 	ops []op
 }
@@ -43,20 +44,12 @@ type op struct {
 	file    uint16
 }
 
-func (c *Conversation) state1() *smb1State {
-	if c.st.one == nil {
-		c.st.one = &smb1State{pending: make(map[uint32]*pending1)}
-		c.charge(costState)
-	}
-	return c.st.one
-}
+// requestKey tells requests apart: clients count MID for each process.
+func requestKey(h *smb1.Header) uint32 { return uint32(h.PIDLow)<<16 | uint32(h.MID) }
 
-// key1 tells requests apart: clients count MID for each process.
-func key1(h *smb1.Header) uint32 { return uint32(h.PIDLow)<<16 | uint32(h.MID) }
-
-// want1 decides how much of a message is worth keeping. Reads and writes of files are not, nor is anything else that moves
+// want decides how much of a message is worth keeping. Reads and writes of files are not, nor is anything else that moves
 // data.
-func (c *Conversation) want1(d flow.Direction, b []byte, n int) int {
+func (c *smb1Conn) want(d flow.Direction, b []byte, n int) int {
 	h, err := smb1.ParseHeader(b)
 	if err != nil {
 		return 0
@@ -69,7 +62,7 @@ func (c *Conversation) want1(d flow.Direction, b []byte, n int) int {
 		if len(b) < smb1.HeaderLen+1+6 || n < 256 { // small enough to look at whole
 			return maxFrame
 		}
-		if p, known := c.open1(h.TID, le.Uint16(b[smb1.HeaderLen+5:])); p == nil && known {
+		if p, known := c.openOf(h.TID, le.Uint16(b[smb1.HeaderLen+5:])); p == nil && known {
 			return 0
 		}
 		return maxPipeFrame
@@ -77,7 +70,7 @@ func (c *Conversation) want1(d flow.Direction, b []byte, n int) int {
 		if d == flow.ToServer {
 			return maxFrame
 		}
-		if c.st.one == nil || c.st.one.pending[key1(&h)] == nil {
+		if c.requests[requestKey(&h)] == nil {
 			return 0
 		}
 		return maxPipeFrame
@@ -90,19 +83,13 @@ func (c *Conversation) want1(d flow.Direction, b []byte, n int) int {
 	return 0
 }
 
-// open1 finds the pipe of a FID. known tells that it is none.
-func (c *Conversation) open1(tid, fid uint16) (p *pipe, known bool) {
-	if c.st.one == nil {
-		return nil, false
-	}
-	if p := c.st.one.opens[fid]; p != nil {
-		return p, true
-	}
-	t := c.st.one.trees[tid]
-	return nil, t != nil && !t.ipc
+// openOf finds the pipe of a FID. known tells that it is none.
+func (c *smb1Conn) openOf(tid, fid uint16) (p *pipe, known bool) {
+	return c.find(fid, c.trees[uint32(tid)])
 }
 
-func (c *Conversation) frame1(d flow.Direction, frame []byte) {
+// message implements protocol.
+func (c *smb1Conn) message(d flow.Direction, frame []byte) {
 	m, err := smb1.Parse(frame)
 	if err != nil {
 		c.f.giveUp(badFrame)
@@ -112,46 +99,32 @@ func (c *Conversation) frame1(d flow.Direction, frame []byte) {
 		c.f.giveUp(badFrame)
 		return
 	}
-	c.state1()
 	if m.Reply() {
-		c.response1(m)
+		c.response(m)
 	} else {
-		c.request1(m)
+		c.request(m)
 	}
 }
 
-func (c *Conversation) session1(uid uint16) *session {
-	one := c.st.one
-	if s := one.sessions[uid]; s != nil {
+func (c *smb1Conn) session(uid uint16) *session {
+	if s := c.sessions[uid]; s != nil {
 		return s
 	}
 	s := &session{id: uint64(uid), who: notSeen, refs: 1}
-	c.setSession1(uid, s)
+	c.setSession(uid, s)
 	return s
 }
 
-func (c *Conversation) setSession1(uid uint16, s *session) {
-	one := c.st.one
-	if one.sessions == nil {
-		one.sessions = make(map[uint16]*session)
-	}
-	if _, ok := one.sessions[uid]; !ok {
-		if len(one.sessions) >= maxSessions {
-			c.f.giveUp(tooMuchState)
-			clear(one.sessions)
-		}
-		c.charge(costSession)
-	}
-	one.sessions[uid] = s
+func (c *smb1Conn) setSession(uid uint16, s *session) {
+	put(c.Conversation, &c.sessions, boundSessions, uid, s, nil)
 }
 
-func (c *Conversation) request1(m *smb1.Message) {
-	one := c.st.one
+func (c *smb1Conn) request(m *smb1.Message) {
 	if m.Command == smb1.TransactionSecondary {
-		c.secondary1(m)
+		c.secondary(m)
 		return
 	}
-	q := &pending1{at: c.st.now}
+	q := &smb1Request{at: c.st.now}
 	for i := range m.Blocks {
 		body, err := m.Decode(i)
 		if err != nil {
@@ -159,7 +132,7 @@ func (c *Conversation) request1(m *smb1.Message) {
 			break
 		}
 		o := op{command: m.Blocks[i].Command, uid: m.UID, tid: m.TID, rap: -1}
-		if c.op1(m, body, &o) {
+		if c.command(m, body, &o) {
 			q.ops = append(q.ops, o)
 		} else if len(m.Blocks) > 1 {
 			q.ops = append(q.ops, op{command: m.Blocks[i].Command, rap: -1})
@@ -168,29 +141,18 @@ func (c *Conversation) request1(m *smb1.Message) {
 	if len(q.ops) == 0 {
 		return
 	}
-	key := key1(&m.Header)
-	if old := one.pending[key]; old != nil {
-		c.unanswered1(old)
-	} else {
-		if len(one.pending) >= maxPending {
-			c.f.giveUp(tooManyPending)
-			for k, old := range one.pending { // any one: a map has no order
-				c.unanswered1(old)
-				delete(one.pending, k)
-				c.charge(-costPending)
-				break
-			}
-		}
-		c.charge(costPending)
+	key := requestKey(&m.Header)
+	if old := c.requests[key]; old != nil {
+		c.unansweredRequest(old)
 	}
-	one.pending[key] = q
+	put(c.Conversation, &c.requests, boundRequests, key, q, c.unansweredRequest)
 }
 
-// op1 takes one command of a request; false when its answer does not matter.
-func (c *Conversation) op1(m *smb1.Message, body smb1.Body, o *op) bool {
+// command takes one command of a request; false when its answer does not matter.
+func (c *smb1Conn) command(m *smb1.Message, body smb1.Body, o *op) bool {
 	switch r := body.(type) {
 	case *smb1.SessionSetupRequest:
-		c.setup1(m, r, o)
+		c.setup(m, r, o)
 	case *smb1.Logoff:
 	case *smb1.TreeConnectRequest:
 		o.ipc = isIPC(r.Path) || r.Service == smb1.ServicePipe
@@ -198,34 +160,33 @@ func (c *Conversation) op1(m *smb1.Message, body smb1.Body, o *op) bool {
 		o.ipc = isIPC(r.Path) || r.Service == smb1.ServicePipe
 	case *smb1.TreeDisconnectMessage:
 	case *smb1.NTCreateRequest:
-		return c.create1(m, r.Name, o)
+		return c.create(m, r.Name, o)
 	case *smb1.OpenRequest:
-		return c.create1(m, r.Name, o)
+		return c.create(m, r.Name, o)
 	case *smb1.CloseRequest:
-		if p := c.st.one.opens[r.FID]; p != nil {
-			c.endPipe(p)
-			delete(c.st.one.opens, r.FID)
+		if p := c.opens[r.FID]; p != nil {
+			c.closeOpen(c.Conversation, r.FID, p)
 		}
 		return false
 	case *smb1.WriteRequest:
-		return c.write1(m, r, o)
+		return c.write(m, r, o)
 	case *smb1.ReadRequest:
-		p, known := c.open1(m.TID, r.FID)
+		p, known := c.openOf(m.TID, r.FID)
 		if p == nil && (known || r.Offset != 0) {
 			return false
 		}
 		o.p, o.guessed, o.file = p, p == nil, r.FID
 	case *smb1.TransRequest:
-		return c.trans1(m, r, o)
+		return c.trans(m, r, o)
 	default:
 		return false
 	}
 	return true
 }
 
-func (c *Conversation) setup1(m *smb1.Message, r *smb1.SessionSetupRequest, o *op) {
+func (c *smb1Conn) setup(m *smb1.Message, r *smb1.SessionSetupRequest, o *op) {
 	if r.Form == smb1.SetupExtended {
-		l := c.st.one.setups[m.UID]
+		l := c.setups[m.UID]
 		if l == nil || m.UID == 0 {
 			l = new(logon)
 		}
@@ -239,8 +200,8 @@ func (c *Conversation) setup1(m *smb1.Message, r *smb1.SessionSetupRequest, o *o
 	o.logon = &logon{plain: true, anonymous: r.Anonymous(), account: account(r.PrimaryDomain, r.AccountName)}
 }
 
-func (c *Conversation) create1(m *smb1.Message, name string, o *op) bool {
-	t := c.st.one.trees[m.TID]
+func (c *smb1Conn) create(m *smb1.Message, name string, o *op) bool {
+	t := c.trees[uint32(m.TID)]
 	name = pipeName(name)
 	switch {
 	case t != nil && !t.ipc, t == nil && (name == "" || len(name) > maxPipeName):
@@ -253,73 +214,33 @@ func (c *Conversation) create1(m *smb1.Message, name string, o *op) bool {
 	return true
 }
 
-func (c *Conversation) write1(m *smb1.Message, r *smb1.WriteRequest, o *op) bool {
+func (c *smb1Conn) write(m *smb1.Message, r *smb1.WriteRequest, o *op) bool {
 	data := r.Data
 	if r.WriteMode&smb1.WriteRawNmPipe != 0 && r.WriteMode&smb1.WriteMessageStart != 0 && len(data) >= 2 {
 		data = data[2:] // the length of the message
 	}
-	p, known := c.open1(m.TID, r.FID)
+	p, known := c.openOf(m.TID, r.FID)
 	if p == nil && !known && isRPC(data, len(data)) {
-		p = c.adopt1(m, r.FID)
+		p = c.adoptOpen(m, r.FID)
 	}
 	if p == nil {
 		return false
 	}
-	p.s = c.session1(m.UID)
+	p.s = c.session(m.UID)
 	o.p, o.from = p, p.seq
 	c.rpc(p, flow.ToServer, data)
 	o.to = p.seq
 	return true
 }
 
-// adopt1 makes a pipe of an open that was not seen.
-func (c *Conversation) adopt1(m *smb1.Message, fid uint16) *pipe {
-	p := c.newPipe(c.session1(m.UID), "")
-	p.unseen = true
-	c.setOpen1(fid, p)
-	if c.st.one.trees[m.TID] == nil {
-		c.setTree1(m.TID, &tree{ipc: true, guessed: true})
-	}
-	return p
+// adoptOpen makes a pipe of an open that was not seen.
+func (c *smb1Conn) adoptOpen(m *smb1.Message, fid uint16) *pipe {
+	return c.adopt(c.Conversation, c.session(m.UID), uint32(m.TID), fid)
 }
 
-func (c *Conversation) setTree1(tid uint16, t *tree) {
-	one := c.st.one
-	if one.trees == nil {
-		one.trees = make(map[uint16]*tree)
-	}
-	if _, ok := one.trees[tid]; !ok {
-		if len(one.trees) >= maxTrees {
-			c.f.giveUp(tooMuchState)
-			clear(one.trees)
-		}
-		c.charge(costTree)
-	}
-	one.trees[tid] = t
-}
-
-func (c *Conversation) setOpen1(fid uint16, p *pipe) {
-	one := c.st.one
-	if one.opens == nil {
-		one.opens = make(map[uint16]*pipe)
-	}
-	if old := one.opens[fid]; old != nil && old != p {
-		c.endPipe(old)
-	} else if old == nil && len(one.opens) >= maxOpens {
-		c.f.giveUp(tooMuchState)
-		for fid, old := range one.opens {
-			c.endPipe(old)
-			delete(one.opens, fid)
-			break
-		}
-	}
-	one.opens[fid] = p
-}
-
-func (c *Conversation) response1(m *smb1.Message) {
-	one := c.st.one
-	key := key1(&m.Header)
-	q := one.pending[key]
+func (c *smb1Conn) response(m *smb1.Message) {
+	key := requestKey(&m.Header)
+	q := c.requests[key]
 	if q == nil {
 		return
 	}
@@ -338,15 +259,14 @@ func (c *Conversation) response1(m *smb1.Message) {
 			c.f.giveUp(badFrame)
 			body = nil
 		}
-		more = c.answer1(m, q, &q.ops[i], body, st) || more
+		more = c.answer(m, q, &q.ops[i], body, st) || more
 		q.ops[i].command = smb1.NoAndX
 	}
 	if more {
 		q.ops[0].command = m.Command
 		return
 	}
-	delete(one.pending, key)
-	c.charge(-costPending)
+	forget(c.Conversation, c.requests, boundRequests, key)
 	for i := range q.ops { // what a failed chain did not come to
 		if p := q.ops[i].p; p != nil && (q.ops[i].command == smb1.NTCreateAndX || q.ops[i].command == smb1.OpenAndX) {
 			c.endPipe(p)
@@ -354,26 +274,25 @@ func (c *Conversation) response1(m *smb1.Message) {
 	}
 }
 
-// answer1 takes the answer to one command; true when there is more to come.
-func (c *Conversation) answer1(m *smb1.Message, q *pending1, o *op, body smb1.Body, st status.NTStatus) bool {
-	one := c.st.one
+// answer takes the answer to one command; true when there is more to come.
+func (c *smb1Conn) answer(m *smb1.Message, q *smb1Request, o *op, body smb1.Body, st status.NTStatus) bool {
 	switch o.command {
 	case smb1.SessionSetupAndX:
 		r, _ := body.(*smb1.SessionSetupResponse)
-		c.loggedOn1(m, q, o, r, st)
+		c.loggedOn(m, q, o, r, st)
 	case smb1.LogoffAndX:
 		if !st.IsError() {
-			delete(one.sessions, o.uid)
+			forget(c.Conversation, c.sessions, boundSessions, o.uid)
 		}
 	case smb1.TreeConnect, smb1.TreeConnectAndX:
-		c.connected1(m, q, o, body, st)
+		c.connected(m, q, o, body, st)
 	case smb1.TreeDisconnect:
 		if !st.IsError() {
-			delete(one.trees, o.tid)
+			c.forgetTree(c.Conversation, uint32(o.tid))
 		}
 	case smb1.NTCreateAndX, smb1.OpenAndX:
 		if o.p != nil {
-			c.opened1(m, q, o, body, st)
+			c.opened(m, q, o, body, st)
 		}
 	case smb1.WriteAndX:
 		if o.p != nil && st.IsError() {
@@ -383,8 +302,8 @@ func (c *Conversation) answer1(m *smb1.Message, q *pending1, o *op, body smb1.Bo
 		r, ok := body.(*smb1.ReadResponse)
 		switch {
 		case o.p == nil && ok && o.guessed && isRPC(r.Data, len(r.Data)):
-			if o.p = one.opens[o.file]; o.p == nil {
-				o.p = c.adopt1(m, o.file)
+			if o.p = c.opens[o.file]; o.p == nil {
+				o.p = c.adoptOpen(m, o.file)
 			}
 			c.rpc(o.p, flow.ToClient, r.Data)
 		case o.p == nil:
@@ -394,50 +313,34 @@ func (c *Conversation) answer1(m *smb1.Message, q *pending1, o *op, body smb1.Bo
 			c.failCalls(o.p, 0, o.p.seq, st)
 		}
 	case smb1.Transaction:
-		return c.transacted1(q, o, body, st)
+		return c.transacted(q, o, body, st)
 	}
 	return false
 }
 
-func (c *Conversation) loggedOn1(m *smb1.Message, q *pending1, o *op, r *smb1.SessionSetupResponse, st status.NTStatus) {
-	one := c.st.one
+func (c *smb1Conn) loggedOn(m *smb1.Message, q *smb1Request, o *op, r *smb1.SessionSetupResponse, st status.NTStatus) {
 	if o.logon == nil {
 		return
 	}
 	if st == status.MoreProcessingRequired {
-		if one.setups == nil {
-			one.setups = make(map[uint16]*logon)
-		}
-		if len(one.setups) >= maxSetups {
-			c.f.giveUp(tooMuchState)
-			clear(one.setups)
-		}
-		one.setups[m.UID] = o.logon
+		put(c.Conversation, &c.setups, boundSetups, m.UID, o.logon, nil)
 		return
 	}
-	delete(one.setups, m.UID)
+	delete(c.setups, m.UID)
 	if st.IsError() {
-		id := o.logon.claimed()
-		if st == status.NoSuchUser && id.kind == model.User {
-			id.kind = model.UnknownUser
-		}
-		u := c.use(id, model.LayerSession, q.at)
-		u.Outcome, u.Status = smbOutcome(model.LayerSession, st), st.String()
-		c.f.sink.Add(u)
+		c.tellLogon(o.logon.claimed(), q.at, st)
 		return
 	}
 	who := o.logon.who(r != nil && r.Action&smb1.SetupGuest != 0, false)
-	if s := one.sessions[m.UID]; s != nil {
+	if s := c.sessions[m.UID]; s != nil {
 		s.who = who
 	} else {
-		c.setSession1(m.UID, &session{id: uint64(m.UID), who: who, refs: 1})
+		c.setSession(m.UID, &session{id: uint64(m.UID), who: who, refs: 1})
 	}
-	u := c.use(who, model.LayerSession, q.at)
-	u.Outcome, u.Status = model.Allowed, st.String()
-	c.f.sink.Add(u)
+	c.tellLogon(who, q.at, st)
 }
 
-func (c *Conversation) connected1(m *smb1.Message, q *pending1, o *op, body smb1.Body, st status.NTStatus) {
+func (c *smb1Conn) connected(m *smb1.Message, q *smb1Request, o *op, body smb1.Body, st status.NTStatus) {
 	ipc := o.ipc
 	if !st.IsError() {
 		tid := m.TID
@@ -447,19 +350,17 @@ func (c *Conversation) connected1(m *smb1.Message, q *pending1, o *op, body smb1
 		case *smb1.TreeConnectCoreResponse:
 			tid = r.TID
 		}
-		c.setTree1(tid, &tree{ipc: ipc})
+		c.setTree(c.Conversation, uint32(tid), &tree{ipc: ipc})
 	}
 	if ipc {
-		u := c.use(c.session1(m.UID).who, model.LayerTree, q.at)
-		u.Share, u.Outcome, u.Status = ipcShare, smbOutcome(model.LayerTree, st), st.String()
-		c.f.sink.Add(u)
+		c.tellTree(c.session(m.UID), q.at, st)
 	}
 }
 
-func (c *Conversation) opened1(m *smb1.Message, q *pending1, o *op, body smb1.Body, st status.NTStatus) {
+func (c *smb1Conn) opened(m *smb1.Message, q *smb1Request, o *op, body smb1.Body, st status.NTStatus) {
 	p := o.p
-	p.s, p.opened, p.status = c.session1(m.UID), q.at, st
-	if t := c.st.one.trees[m.TID]; t != nil && !t.ipc && !o.guessed {
+	p.s, p.opened, p.status = c.session(m.UID), q.at, st
+	if t := c.trees[uint32(m.TID)]; t != nil && !t.ipc && !o.guessed {
 		c.endPipe(p) // the chain connected to another share
 		o.p = nil
 		return
@@ -480,17 +381,17 @@ func (c *Conversation) opened1(m *smb1.Message, q *pending1, o *op, body smb1.Bo
 	}
 	if o.guessed && kind != smb1.ResourceBytePipe && kind != smb1.ResourceMessagePipe {
 		c.endPipe(p)
-		c.setTree1(m.TID, &tree{guessed: true})
+		c.setTree(c.Conversation, uint32(m.TID), &tree{guessed: true})
 		o.p = nil
 		return
 	}
 	c.tellOpen(p) // the server says that it is a pipe, or the tree is IPC$
-	c.setOpen1(fid, p)
+	c.setOpen(c.Conversation, fid, p)
 	o.p = nil
 }
 
-// unanswered1 tells of a request whose answer will not come.
-func (c *Conversation) unanswered1(q *pending1) {
+// unansweredRequest tells of a request whose answer will not come.
+func (c *smb1Conn) unansweredRequest(q *smb1Request) {
 	for i := range q.ops {
 		o := &q.ops[i]
 		switch o.command {
@@ -500,13 +401,11 @@ func (c *Conversation) unanswered1(q *pending1) {
 			}
 		case smb1.TreeConnect, smb1.TreeConnectAndX:
 			if o.ipc {
-				u := c.use(c.session1(o.uid).who, model.LayerTree, q.at)
-				u.Share = ipcShare
-				c.f.sink.Add(unanswered(u))
+				c.f.sink.Add(unanswered(c.treeUse(c.session(o.uid), q.at)))
 			}
 		case smb1.NTCreateAndX, smb1.OpenAndX:
 			if o.p != nil {
-				o.p.s = c.session1(o.uid)
+				o.p.s = c.session(o.uid)
 				if !o.guessed {
 					c.f.sink.Add(unanswered(c.openUse(o.p, q.at)))
 				}
@@ -520,12 +419,11 @@ func (c *Conversation) unanswered1(q *pending1) {
 	}
 }
 
-func (c *Conversation) close1() {
-	one := c.st.one
-	for _, q := range one.pending {
-		c.unanswered1(q)
+func (c *smb1Conn) close() {
+	for _, q := range c.requests {
+		c.unansweredRequest(q)
 	}
-	for _, p := range one.opens {
-		c.endPipe(p)
-	}
+	c.end(c.Conversation)
 }
+
+func (c *smb1Conn) damaged(d flow.Direction) { c.shares.damaged(c.Conversation, d) }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"time"
 
-	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
 	"ipcguard/internal/observe/flow"
 	"ipcguard/internal/smb/smb2"
@@ -14,16 +13,18 @@ import (
 
 var le = binary.LittleEndian
 
-// smb2State is a connection's state in SMB2 and 3.
-type smb2State struct {
+// smb2Conn is a connection as SMB2 and SMB3 speak.
+type smb2Conn struct {
+	*Conversation
+
 	dialect  uint16
 	cipher   smbcrypt.Cipher
 	preauth  smbcrypt.Preauth // of NEGOTIATE
 	whole    bool             // both NEGOTIATE messages were seen, so preauth is right
 	sessions map[uint64]*session
 	setups   map[uint64]*setup
-	pending  map[uint64]pending
-	trees    int // pending TREE_CONNECTs that are not claimed
+	requests map[uint64]smb2Request // by MessageId
+	connects int                    // TREE_CONNECTs on their way that are not claimed
 	chain    [2]chain
 }
 
@@ -36,8 +37,8 @@ type setup struct {
 	binding bool
 }
 
-// pending is a request that waits for its answer.
-type pending struct {
+// smb2Request is a request that waits for its answer.
+type smb2Request struct {
 	command  smb2.Command
 	ctl      uint32 // of IOCTL
 	at       time.Time
@@ -61,16 +62,8 @@ type chain struct {
 	known   bool // p counts: the message before was about a pipe
 }
 
-func (c *Conversation) state2() *smb2State {
-	if c.st.two == nil {
-		c.st.two = &smb2State{pending: make(map[uint64]pending)}
-		c.charge(costState)
-	}
-	return c.st.two
-}
-
-// want2 decides how much of a message or chain is worth keeping.
-func (c *Conversation) want2(d flow.Direction, b []byte, n int) int {
+// want decides how much of a message or chain is worth keeping.
+func (c *smb2Conn) want(d flow.Direction, b []byte, n int) int {
 	if len(b) < smb2.HeaderLen {
 		return 0
 	}
@@ -110,17 +103,15 @@ func (c *Conversation) want2(d flow.Direction, b []byte, n int) int {
 }
 
 // wantAnswer keeps the answer to a request that was kept.
-func (c *Conversation) wantAnswer(b []byte) int {
-	if c.st.two != nil {
-		if _, ok := c.st.two.pending[le.Uint64(b[smb2.OffsetMessageID:])]; ok {
-			return maxPipeFrame
-		}
+func (c *smb2Conn) wantAnswer(b []byte) int {
+	if _, ok := c.requests[le.Uint64(b[smb2.OffsetMessageID:])]; ok {
+		return maxPipeFrame
 	}
 	return 0
 }
 
 // wantWrite keeps what is written to a pipe. Where the open was not seen, the data must look like RPC.
-func (c *Conversation) wantWrite(b []byte, n int) int {
+func (c *smb2Conn) wantWrite(b []byte, n int) int {
 	if len(b) < smb2.HeaderLen+32 {
 		return 0
 	}
@@ -135,34 +126,24 @@ func (c *Conversation) wantWrite(b []byte, n int) int {
 }
 
 // openOf finds the pipe whose FileId stands at an offset. known tells that it is none.
-func (c *Conversation) openOf(b []byte, at int) (p *pipe, known bool) {
-	if c.st.two == nil {
-		return nil, false
-	}
-	s := c.st.two.sessions[le.Uint64(b[40:])]
+func (c *smb2Conn) openOf(b []byte, at int) (p *pipe, known bool) {
+	s := c.sessions[le.Uint64(b[40:])]
 	if s == nil {
 		return nil, false
 	}
-	if p := s.opens[smb2.FileID(b[at:at+16])]; p != nil {
-		return p, true
-	}
-	t := c.tree(s, le.Uint32(b[36:]))
-	return nil, t != nil && !t.ipc
+	return s.find(smb2.FileID(b[at:at+16]), c.tree(s, le.Uint32(b[36:])))
 }
 
 // wantRead keeps an answer with a pipe's data, or with data that looks like RPC where the open was not seen.
-func (c *Conversation) wantRead(b []byte) int {
-	if c.st.two == nil {
-		return 0
-	}
+func (c *smb2Conn) wantRead(b []byte) int {
 	id := le.Uint64(b[smb2.OffsetMessageID:])
-	q, ok := c.st.two.pending[id]
+	q, ok := c.requests[id]
 	if !ok || len(b) < smb2.HeaderLen+8 {
 		return 0
 	}
 	if q.guessed && le.Uint32(b[smb2.OffsetStatus:]) != uint32(status.Pending) &&
 		!looksRPC(b, int(b[smb2.HeaderLen+2]), int(le.Uint32(b[smb2.HeaderLen+4:]))) {
-		c.done2(id)
+		c.done(id)
 		return 0
 	}
 	return maxPipeFrame
@@ -176,27 +157,9 @@ func looksRPC(b []byte, off, n int) bool {
 	return isRPC(b[off:], n)
 }
 
-// isRPC tells whether n bytes that begin with b are one RPC packet, or begin with several.
-func isRPC(b []byte, n int) bool {
-	if len(b) < 16 {
-		return false
-	}
-	h, err := dcerpc.ParseHeader(b[:16])
-	if err != nil || h.DataRep[0]&^0x11 != 0 || h.DataRep[2] != 0 || h.DataRep[3] != 0 || int(h.FragLength) > n {
-		return false
-	}
-	switch h.Type {
-	case dcerpc.TypeRequest, dcerpc.TypeResponse, dcerpc.TypeFault, dcerpc.TypeBind, dcerpc.TypeBindAck, dcerpc.TypeBindNak,
-		dcerpc.TypeAlterContext, dcerpc.TypeAlterContextReply, dcerpc.TypeAuth3:
-		return true
-	}
-	return false
-}
-
-// frame2 takes a plain frame: one message or a chain.
-func (c *Conversation) frame2(d flow.Direction, frame []byte) {
-	two := c.state2()
-	two.chain[d] = chain{}
+// message implements protocol; a frame holds one message or a chain.
+func (c *smb2Conn) message(d flow.Direction, frame []byte) {
+	c.chain[d] = chain{}
 	walk := smb2.NewChain(frame)
 	for walk.Next() {
 		var h smb2.Header
@@ -209,9 +172,9 @@ func (c *Conversation) frame2(d flow.Direction, frame []byte) {
 			continue
 		}
 		if h.IsResponse() {
-			c.response2(&h, walk.Message)
+			c.response(&h, walk.Message)
 		} else {
-			c.request2(&h, walk.Message)
+			c.request(&h, walk.Message)
 		}
 	}
 	if walk.Err() != nil {
@@ -220,62 +183,58 @@ func (c *Conversation) frame2(d flow.Direction, frame []byte) {
 }
 
 // wait keeps a request until its answer comes.
-func (c *Conversation) wait(id uint64, q pending) {
-	two := c.st.two
-	if _, ok := two.pending[id]; !ok {
-		if len(two.pending) >= maxPending {
-			c.f.giveUp(tooManyPending)
-			for old, q := range two.pending { // any one: a map has no order
-				c.unanswered2(q)
-				c.done2(old)
-				break
-			}
-		}
-		c.charge(costPending)
-	}
+func (c *smb2Conn) wait(id uint64, q smb2Request) {
 	q.at = c.st.now
-	two.pending[id] = q
+	c.done(id) // the number is used again: the answer to the older one was not seen
+	put(c.Conversation, &c.requests, boundRequests, id, q, c.giveUpRequest)
 	if q.command == smb2.TreeConnect {
-		two.trees++
+		c.connects++
 	}
 }
 
-func (c *Conversation) done2(id uint64) {
-	if q, ok := c.st.two.pending[id]; ok {
-		delete(c.st.two.pending, id)
-		c.charge(-costPending)
-		if q.command == smb2.TreeConnect && !q.claimed {
-			c.st.two.trees--
-		}
+// giveUpRequest ends a request for which there is no room any more.
+func (c *smb2Conn) giveUpRequest(q smb2Request) {
+	c.unclaim(q)
+	c.unanswered(q)
+}
+
+func (c *smb2Conn) unclaim(q smb2Request) {
+	if q.command == smb2.TreeConnect && !q.claimed {
+		c.connects--
+	}
+}
+
+func (c *smb2Conn) done(id uint64) {
+	if q, ok := c.requests[id]; ok {
+		forget(c.Conversation, c.requests, boundRequests, id)
+		c.unclaim(q)
 	}
 }
 
 // tree is what a TreeId stands for; nil where that was not seen. Where a tree connect was seen without its answer, as in a
 // capture of one side, the first TreeId that comes up is taken for it, if there is but one to choose.
-func (c *Conversation) tree(s *session, id uint32) *tree {
-	two := c.st.two
-	if t := s.trees[id]; t != nil || two.trees != 1 {
+func (c *smb2Conn) tree(s *session, id uint32) *tree {
+	if t := s.trees[id]; t != nil || c.connects != 1 {
 		return t
 	}
-	for mid, q := range two.pending {
+	for mid, q := range c.requests {
 		if q.command != smb2.TreeConnect || q.claimed || q.s != s {
 			continue
 		}
 		t := &tree{ipc: q.ipc, guessed: true}
 		if id != 0 && id != ^uint32(0) { // not a related message of its own compound
-			c.setTree(s, id, t)
+			s.setTree(c.Conversation, id, t)
 			q.claimed = true
-			two.pending[mid] = q
-			two.trees--
+			c.requests[mid] = q
+			c.connects--
 		}
 		return t
 	}
 	return nil
 }
 
-func (c *Conversation) request2(h *smb2.Header, msg []byte) {
-	two := c.st.two
-	link := &two.chain[flow.ToServer]
+func (c *smb2Conn) request(h *smb2.Header, msg []byte) {
+	link := &c.chain[flow.ToServer]
 	if h.Flags&smb2.FlagRelated != 0 {
 		h.SessionID, h.TreeID = link.session, link.tree
 	} else {
@@ -285,18 +244,18 @@ func (c *Conversation) request2(h *smb2.Header, msg []byte) {
 	switch h.Command {
 	case smb2.Negotiate:
 		err = c.negotiateRequest(msg)
-		c.wait(h.MessageID, pending{command: smb2.Negotiate})
+		c.wait(h.MessageID, smb2Request{command: smb2.Negotiate})
 	case smb2.SessionSetup:
 		err = c.setupRequest(h, msg)
 	case smb2.Logoff:
-		c.wait(h.MessageID, pending{command: smb2.Logoff, s: c.session(h.SessionID)})
+		c.wait(h.MessageID, smb2Request{command: smb2.Logoff, s: c.session(h.SessionID)})
 	case smb2.TreeConnect:
 		var r smb2.TreeConnectRequest
 		if _, err = r.Unmarshal(msg); err == nil {
-			c.wait(h.MessageID, pending{command: smb2.TreeConnect, s: c.session(h.SessionID), ipc: isIPC(r.Path.String())})
+			c.wait(h.MessageID, smb2Request{command: smb2.TreeConnect, s: c.session(h.SessionID), ipc: isIPC(r.Path.String())})
 		}
 	case smb2.TreeDisconnect:
-		c.wait(h.MessageID, pending{command: smb2.TreeDisconnect, s: c.session(h.SessionID), tree: h.TreeID})
+		c.wait(h.MessageID, smb2Request{command: smb2.TreeDisconnect, s: c.session(h.SessionID), tree: h.TreeID})
 	case smb2.Create:
 		err = c.createRequest(h, msg, link)
 	case smb2.Close:
@@ -316,9 +275,8 @@ func (c *Conversation) request2(h *smb2.Header, msg []byte) {
 	}
 }
 
-func (c *Conversation) response2(h *smb2.Header, msg []byte) {
-	two := c.st.two
-	q, ok := two.pending[h.MessageID]
+func (c *smb2Conn) response(h *smb2.Header, msg []byte) {
+	q, ok := c.requests[h.MessageID]
 	if ok && q.command != h.Command {
 		ok = false
 	}
@@ -332,7 +290,7 @@ func (c *Conversation) response2(h *smb2.Header, msg []byte) {
 		}
 		return
 	}
-	c.done2(h.MessageID)
+	c.done(h.MessageID)
 	switch h.Command {
 	case smb2.Negotiate:
 		c.negotiateResponse(msg)
@@ -341,16 +299,14 @@ func (c *Conversation) response2(h *smb2.Header, msg []byte) {
 	case smb2.Logoff:
 		if !st.IsError() {
 			c.endSession(q.s)
-			delete(two.sessions, q.s.id)
-			c.charge(-costSession)
+			forget(c.Conversation, c.sessions, boundSessions, q.s.id)
 			c.f.forget(c.boundKey(q.s.id))
 		}
 	case smb2.TreeConnect:
 		c.treeResponse(h, msg, q, st)
 	case smb2.TreeDisconnect:
-		if _, ok := q.s.trees[q.tree]; ok && !st.IsError() {
-			delete(q.s.trees, q.tree)
-			c.charge(-costTree)
+		if !st.IsError() {
+			q.s.forgetTree(c.Conversation, q.tree)
 		}
 	case smb2.Create:
 		c.createResponse(msg, q, st)
@@ -365,30 +321,22 @@ func (c *Conversation) response2(h *smb2.Header, msg []byte) {
 	}
 }
 
-func (c *Conversation) treeResponse(h *smb2.Header, msg []byte, q pending, st status.NTStatus) {
+func (c *smb2Conn) treeResponse(h *smb2.Header, msg []byte, q smb2Request, st status.NTStatus) {
 	ipc := q.ipc
 	if !st.IsError() {
 		var r smb2.TreeConnectResponse
 		if _, err := r.Unmarshal(msg); err == nil {
 			ipc = ipc || r.ShareType == smb2.SharePipe
 		}
-		c.setTree(q.s, h.TreeID, &tree{ipc: ipc})
+		q.s.setTree(c.Conversation, h.TreeID, &tree{ipc: ipc})
 	}
 	if ipc {
-		u := c.treeUse(q)
-		u.Outcome, u.Status = smbOutcome(model.LayerTree, st), st.String()
-		c.f.sink.Add(u)
+		c.tellTree(q.s, q.at, st)
 	}
 }
 
-func (c *Conversation) treeUse(q pending) model.Use {
-	u := c.use(q.s.who, model.LayerTree, q.at)
-	u.Share = ipcShare
-	return u
-}
-
-// unanswered2 tells of a request whose answer will not come.
-func (c *Conversation) unanswered2(q pending) {
+// unanswered tells of a request whose answer will not come.
+func (c *smb2Conn) unanswered(q smb2Request) {
 	switch q.command {
 	case smb2.SessionSetup:
 		if q.setup.auth != nil || q.setup.kerberos {
@@ -396,7 +344,7 @@ func (c *Conversation) unanswered2(q pending) {
 		}
 	case smb2.TreeConnect:
 		if q.ipc {
-			c.f.sink.Add(unanswered(c.treeUse(q)))
+			c.f.sink.Add(unanswered(c.treeUse(q.s, q.at)))
 		}
 	case smb2.Create:
 		if !q.guessed || knownPipes()[q.p.name] {
@@ -410,19 +358,24 @@ func (c *Conversation) unanswered2(q pending) {
 	}
 }
 
-func (c *Conversation) close2() {
-	two := c.st.two
-	ids := make([]uint64, 0, len(two.pending))
-	for id := range two.pending {
+func (c *smb2Conn) close() {
+	ids := make([]uint64, 0, len(c.requests))
+	for id := range c.requests {
 		ids = append(ids, id)
 	}
 	for _, id := range ids {
-		c.unanswered2(two.pending[id])
+		c.unanswered(c.requests[id])
 	}
-	for id, s := range two.sessions {
+	for id, s := range c.sessions {
 		c.endSession(s)
 		if e, ok := c.f.recall(c.boundKey(id)); ok && e.s == s {
 			c.f.remember(e.key, e.client, s) // what it costs has changed
 		}
+	}
+}
+
+func (c *smb2Conn) damaged(d flow.Direction) {
+	for _, s := range c.sessions {
+		s.damaged(c.Conversation, d)
 	}
 }

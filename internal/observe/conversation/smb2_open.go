@@ -3,31 +3,14 @@ package conversation
 import (
 	"fmt"
 	"strings"
-	"sync"
-	"time"
 
-	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
 	"ipcguard/internal/observe/flow"
 	"ipcguard/internal/smb/smb2"
 	"ipcguard/internal/status"
 )
 
-// knownPipes are the names by which a pipe is told where its tree connect was not seen.
-var knownPipes = sync.OnceValue(func() map[string]bool {
-	m := map[string]bool{"lsass": true, "protected_storage": true, "ntsvcs": true, "browser": true}
-	for _, i := range dcerpc.Interfaces() {
-		for _, p := range i.Pipes {
-			m[strings.ToLower(p)] = true
-		}
-	}
-	return m
-})
-
-// maxPipeName is longer than the name of any pipe, which ends at 256 characters.
-const maxPipeName = 256
-
-func (c *Conversation) createRequest(h *smb2.Header, msg []byte, link *chain) error {
+func (c *smb2Conn) createRequest(h *smb2.Header, msg []byte, link *chain) error {
 	link.p, link.known, link.file = nil, true, smb2.RelatedFileID
 	s := c.session(h.SessionID)
 	t := c.tree(s, h.TreeID)
@@ -46,11 +29,11 @@ func (c *Conversation) createRequest(h *smb2.Header, msg []byte, link *chain) er
 	p.guessed = t == nil
 	p.unnamed = t == nil && !knownPipes()[name]
 	link.p = p
-	c.wait(h.MessageID, pending{command: smb2.Create, s: s, tree: h.TreeID, guessed: t == nil, p: p})
+	c.wait(h.MessageID, smb2Request{command: smb2.Create, s: s, tree: h.TreeID, guessed: t == nil, p: p})
 	return nil
 }
 
-func (c *Conversation) createResponse(msg []byte, q pending, st status.NTStatus) {
+func (c *smb2Conn) createResponse(msg []byte, q smb2Request, st status.NTStatus) {
 	q.p.opened, q.p.status = q.at, st
 	if st.IsError() {
 		if !q.guessed || knownPipes()[q.p.name] {
@@ -68,38 +51,18 @@ func (c *Conversation) createResponse(msg []byte, q pending, st status.NTStatus)
 	const directory = 0x10 // FILE_ATTRIBUTE_DIRECTORY
 	if q.guessed && (r.FileAttributes&directory != 0 || r.EndOfFile != 0) {
 		c.endPipe(q.p)
-		c.setTree(q.s, q.tree, &tree{guessed: true})
+		q.s.setTree(c.Conversation, q.tree, &tree{guessed: true})
 		return
 	}
 	if !q.guessed || knownPipes()[q.p.name] {
 		c.tellOpen(q.p)
 	}
-	c.setOpen(q.s, r.FileID, q.p)
-}
-
-// tellOpen gives the row of an open, once.
-func (c *Conversation) tellOpen(p *pipe) {
-	if p.told || p.opened.IsZero() {
-		return
-	}
-	p.told = true
-	u := c.openUse(p, p.opened)
-	u.Outcome, u.Status = smbOutcome(model.LayerOpen, p.status), p.status.String()
-	c.f.sink.Add(u)
-}
-
-func (c *Conversation) openUse(p *pipe, at time.Time) model.Use {
-	u := c.use(p.s.who, model.LayerOpen, at)
-	u.Share, u.Pipe = ipcShare, p.name
-	if p.guessed {
-		u.Basis += "; the tree connect was not seen"
-	}
-	return u
+	q.s.setOpen(c.Conversation, r.FileID, q.p)
 }
 
 // file finds the pipe that a request is about; known tells that there is nothing more to be found out: it is that
 // pipe, or none.
-func (c *Conversation) file(h *smb2.Header, id smb2.FileID, link *chain) (p *pipe, s *session, known bool) {
+func (c *smb2Conn) file(h *smb2.Header, id smb2.FileID, link *chain) (p *pipe, s *session, known bool) {
 	s = c.session(h.SessionID)
 	if id == smb2.RelatedFileID && h.Flags&smb2.FlagRelated != 0 {
 		if link.file != smb2.RelatedFileID {
@@ -109,39 +72,27 @@ func (c *Conversation) file(h *smb2.Header, id smb2.FileID, link *chain) (p *pip
 		}
 	}
 	link.file = id
-	if p = s.opens[id]; p != nil {
-		return p, s, true
-	}
-	t := c.tree(s, h.TreeID)
-	return nil, s, t != nil && !t.ipc
+	p, known = s.find(id, c.tree(s, h.TreeID))
+	return p, s, known
 }
 
 // adopt makes a pipe of an open that was not seen.
-func (c *Conversation) adopt(h *smb2.Header, s *session, id smb2.FileID) *pipe {
+func (c *smb2Conn) adopt(h *smb2.Header, s *session, id smb2.FileID) *pipe {
 	if id == smb2.RelatedFileID {
 		return nil
 	}
-	p := c.newPipe(s, "")
-	p.unseen = true
-	c.setOpen(s, id, p)
-	if s.trees[h.TreeID] == nil {
-		c.setTree(s, h.TreeID, &tree{ipc: true, guessed: true})
-	}
-	return p
+	return s.adopt(c.Conversation, s, h.TreeID, id)
 }
 
-func (c *Conversation) closeRequest(h *smb2.Header, id smb2.FileID, link *chain) {
+func (c *smb2Conn) closeRequest(h *smb2.Header, id smb2.FileID, link *chain) {
 	p, s, _ := c.file(h, id, link)
 	if p == nil {
 		return
 	}
-	c.endPipe(p)
-	if id = link.file; s.opens[id] == p {
-		delete(s.opens, id)
-	}
+	s.closeOpen(c.Conversation, link.file, p)
 }
 
-func (c *Conversation) writeRequest(h *smb2.Header, msg []byte, link *chain) error {
+func (c *smb2Conn) writeRequest(h *smb2.Header, msg []byte, link *chain) error {
 	var r smb2.WriteRequest
 	_, err := r.Unmarshal(msg)
 	if err != nil && r.FileID == (smb2.FileID{}) {
@@ -153,7 +104,7 @@ func (c *Conversation) writeRequest(h *smb2.Header, msg []byte, link *chain) err
 	}
 	if p == nil {
 		if !known && r.Offset != 0 && s.trees[h.TreeID] == nil { // pipes have no offsets: these are files
-			c.setTree(s, h.TreeID, &tree{guessed: true})
+			s.setTree(c.Conversation, h.TreeID, &tree{guessed: true})
 		}
 		return nil
 	}
@@ -162,11 +113,11 @@ func (c *Conversation) writeRequest(h *smb2.Header, msg []byte, link *chain) err
 	}
 	from := p.seq
 	c.rpc(p, flow.ToServer, r.Data)
-	c.wait(h.MessageID, pending{command: smb2.Write, p: p, from: from, to: p.seq})
+	c.wait(h.MessageID, smb2Request{command: smb2.Write, p: p, from: from, to: p.seq})
 	return nil
 }
 
-func (c *Conversation) readRequest(h *smb2.Header, msg []byte, link *chain) error {
+func (c *smb2Conn) readRequest(h *smb2.Header, msg []byte, link *chain) error {
 	var r smb2.ReadRequest
 	if _, err := r.Unmarshal(msg); err != nil {
 		return err
@@ -174,21 +125,21 @@ func (c *Conversation) readRequest(h *smb2.Header, msg []byte, link *chain) erro
 	p, s, known := c.file(h, r.FileID, link)
 	switch {
 	case p != nil:
-		c.wait(h.MessageID, pending{command: smb2.Read, s: s, p: p})
+		c.wait(h.MessageID, smb2Request{command: smb2.Read, s: s, p: p})
 	case known:
 	case r.Offset != 0:
 		if s.trees[h.TreeID] == nil {
-			c.setTree(s, h.TreeID, &tree{guessed: true})
+			s.setTree(c.Conversation, h.TreeID, &tree{guessed: true})
 		}
 	case link.file != smb2.RelatedFileID:
-		q := pending{command: smb2.Read, s: s, tree: h.TreeID, guessed: true}
+		q := smb2Request{command: smb2.Read, s: s, tree: h.TreeID, guessed: true}
 		q.file = link.file
 		c.wait(h.MessageID, q)
 	}
 	return nil
 }
 
-func (c *Conversation) readResponse(h *smb2.Header, msg []byte, q pending, st status.NTStatus) {
+func (c *smb2Conn) readResponse(h *smb2.Header, msg []byte, q smb2Request, st status.NTStatus) {
 	if st.IsError() {
 		if q.p != nil && st != status.PipeEmpty && st != status.Cancelled && st != status.EndOfFile {
 			c.failCalls(q.p, 0, q.p.seq, st)
@@ -215,7 +166,7 @@ func (c *Conversation) readResponse(h *smb2.Header, msg []byte, q pending, st st
 	c.rpc(q.p, flow.ToClient, r.Data)
 }
 
-func (c *Conversation) ioctlRequest(h *smb2.Header, msg []byte, link *chain) error {
+func (c *smb2Conn) ioctlRequest(h *smb2.Header, msg []byte, link *chain) error {
 	var r smb2.IOCTLRequest
 	if _, err := r.Unmarshal(msg); err != nil {
 		return err
@@ -231,17 +182,17 @@ func (c *Conversation) ioctlRequest(h *smb2.Header, msg []byte, link *chain) err
 		}
 		from := p.seq
 		c.rpc(p, flow.ToServer, r.Input)
-		c.wait(h.MessageID, pending{command: smb2.IOCTL, ctl: r.CtlCode, s: s, p: p, from: from, to: p.seq})
+		c.wait(h.MessageID, smb2Request{command: smb2.IOCTL, ctl: r.CtlCode, s: s, p: p, from: from, to: p.seq})
 	case smb2.FSCTLDFSGetReferrals, smb2.FSCTLDFSGetReferralsEx, smb2.FSCTLQueryInterfaces:
 		s := c.session(h.SessionID)
 		if t := c.tree(s, h.TreeID); t != nil && t.ipc {
-			c.wait(h.MessageID, pending{command: smb2.IOCTL, ctl: r.CtlCode, s: s})
+			c.wait(h.MessageID, smb2Request{command: smb2.IOCTL, ctl: r.CtlCode, s: s})
 		}
 	}
 	return nil
 }
 
-func (c *Conversation) ioctlResponse(msg []byte, q pending, st status.NTStatus) {
+func (c *smb2Conn) ioctlResponse(msg []byte, q smb2Request, st status.NTStatus) {
 	if q.p == nil {
 		u := c.controlUse(q)
 		u.Status = st.String()
@@ -266,7 +217,7 @@ func (c *Conversation) ioctlResponse(msg []byte, q pending, st status.NTStatus) 
 }
 
 // controlUse is a use of IPC$ itself that goes to no pipe: clients ask it for DFS referrals and for network interfaces.
-func (c *Conversation) controlUse(q pending) model.Use {
+func (c *smb2Conn) controlUse(q smb2Request) model.Use {
 	u := c.use(q.s.who, model.LayerCall, q.at)
 	u.Share = ipcShare
 	switch q.ctl {

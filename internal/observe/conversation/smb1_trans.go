@@ -21,12 +21,12 @@ var rapFunctions = map[int]string{
 	0x93: "NetPrintJobSetInfo", 0xD7: "NetServerEnum3",
 }
 
-// trans1 takes a TRANSACTION: a call to an open pipe, a call that opens and closes one, or RAP.
-func (c *Conversation) trans1(m *smb1.Message, r *smb1.TransRequest, o *op) bool {
+// trans takes a TRANSACTION: a call to an open pipe, a call that opens and closes one, or RAP.
+func (c *smb1Conn) trans(m *smb1.Message, r *smb1.TransRequest, o *op) bool {
 	if r.Code != smb1.Transaction {
 		return false
 	}
-	o.s = c.session1(m.UID)
+	o.s = c.session(m.UID)
 	name := strings.ToUpper(r.Name)
 	if name == smb1.LANMANPipe {
 		if len(r.Parameters) < 2 {
@@ -40,16 +40,16 @@ func (c *Conversation) trans1(m *smb1.Message, r *smb1.TransRequest, o *op) bool
 	}
 	switch r.Setup[0] {
 	case smb1.TransTransactNmPipe, smb1.TransWriteNmPipe, smb1.TransRawWriteNmPipe:
-		p, known := c.open1(m.TID, r.Setup[1])
+		p, known := c.openOf(m.TID, r.Setup[1])
 		if p == nil && !known && isRPC(r.Data, int(r.TotalDataCount)) {
-			p = c.adopt1(m, r.Setup[1])
+			p = c.adoptOpen(m, r.Setup[1])
 		}
 		if p == nil {
 			return false
 		}
 		o.p = p
 	case smb1.TransReadNmPipe, smb1.TransRawReadNmPipe:
-		p, _ := c.open1(m.TID, r.Setup[1])
+		p, _ := c.openOf(m.TID, r.Setup[1])
 		if p == nil {
 			return false
 		}
@@ -68,9 +68,9 @@ func (c *Conversation) trans1(m *smb1.Message, r *smb1.TransRequest, o *op) bool
 	return true
 }
 
-// secondary1 takes more of a transaction's request.
-func (c *Conversation) secondary1(m *smb1.Message) {
-	q := c.st.one.pending[key1(&m.Header)]
+// secondary takes more of a transaction's request.
+func (c *smb1Conn) secondary(m *smb1.Message) {
+	q := c.requests[requestKey(&m.Header)]
 	if q == nil || len(q.ops) == 0 || q.ops[0].command != smb1.Transaction || q.ops[0].p == nil {
 		return
 	}
@@ -87,8 +87,8 @@ func (c *Conversation) secondary1(m *smb1.Message) {
 	o.to = o.p.seq
 }
 
-// transacted1 takes one part of a transaction's answer; true when there are more.
-func (c *Conversation) transacted1(q *pending1, o *op, body smb1.Body, st status.NTStatus) bool {
+// transacted takes one part of a transaction's answer; true when there are more.
+func (c *smb1Conn) transacted(q *smb1Request, o *op, body smb1.Body, st status.NTStatus) bool {
 	r, ok := body.(*smb1.TransResponse)
 	if !ok && !st.IsError() && o.to != answering {
 		return true // the interim answer, which asks for the secondary requests
@@ -134,8 +134,8 @@ func (c *Conversation) transacted1(q *pending1, o *op, body smb1.Body, st status
 // answering marks an op whose answer has begun.
 const answering = -1
 
-func (c *Conversation) rapUse(q *pending1, o *op) model.Use {
-	u := c.use(c.session1(o.uid).who, model.LayerCall, q.at)
+func (c *smb1Conn) rapUse(q *smb1Request, o *op) model.Use {
+	u := c.use(c.session(o.uid).who, model.LayerCall, q.at)
 	u.Share, u.Pipe, u.Interface, u.Opnum = ipcShare, "lanman", "rap", o.rap
 	if u.Call = rapFunctions[o.rap]; u.Call == "" {
 		u.Call = fmt.Sprintf("function %d", o.rap)
