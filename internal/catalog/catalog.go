@@ -36,6 +36,7 @@ type Catalog struct {
 	Topics     []Note       `json:"topics"`
 	Rules      []Rule       `json:"rules"`
 	Presence   []Presence   `json:"presence"`
+	Ways       []Way        `json:"ways"`
 	Sources    []Source     `json:"sources"`
 
 	index
@@ -82,8 +83,11 @@ type Setting struct {
 	TakesEffect []Effect   `json:"takes_effect"`
 	Breaks      []Breakage `json:"breaks,omitempty"`
 	Governs     Governs    `json:"governs,omitzero"`
-	Side        string     `json:"side,omitempty"`  // server (default) or client
-	Reach       string     `json:"reach,omitempty"` // who is affected: anonymous, everyone
+	Side        string     `json:"side,omitempty"`       // server (default) or client
+	Reach       string     `json:"reach,omitempty"`      // who is affected: anonymous, everyone
+	Unsuited    string     `json:"unsuited,omitempty"`   // why it is the wrong one to reach for when strangers are meant
+	Afar        *Afar      `json:"afar,omitempty"`       // whether it may be changed over the network; nil: never
+	SmbdAlone   bool       `json:"smbd_alone,omitempty"` // of Samba: smbd alone obeys it, on a domain controller too, and reads it again when told
 	Notes       []string   `json:"notes,omitempty"`
 	Unknown     []string   `json:"unknown,omitempty"` // what no source settles
 	Related     []string   `json:"related,omitempty"`

@@ -60,6 +60,9 @@ func literal(b *strings.Builder, v reflect.Value, typed bool) {
 		}
 	}
 	switch v.Kind() {
+	case reflect.Pointer:
+		b.WriteString("&")
+		literal(b, v.Elem(), true)
 	case reflect.Struct:
 		name()
 		b.WriteString("{")

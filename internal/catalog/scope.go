@@ -15,6 +15,11 @@ const (
 	yes
 )
 
+// empty tells whether a statement holds everywhere.
+func (s Scope) empty() bool {
+	return len(s.Products) == 0 && s.Since == "" && s.Until == "" && s.Family == "" && len(s.Roles) == 0
+}
+
 // fits compares a scope with a platform. A product or role that is not known makes the answer maybe where the scope
 // asks for one.
 func (c *Catalog) fits(s Scope, p model.Platform) fit { return c.fitsOneOf(s, p, nil) }

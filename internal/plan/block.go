@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"ipcguard/internal/catalog"
@@ -14,48 +13,6 @@ import (
 // HostFirewall is the setting of changes that are rules of the host's firewall. They are exported, never applied.
 const HostFirewall = "host-firewall"
 
-// means is one way to block.
-type means struct {
-	name   string
-	system string
-	sets   []set
-	takes  string // what goes for everybody
-	leaves string // what stays
-	note   string // what has to be known before choosing it
-	shares bool   // disk shares go too
-	only   bool   // exported, never applied
-}
-
-type set struct {
-	id   string
-	data any
-}
-
-// ways to block, the first of a system being the one that is taken when none is named.
-var ways = []means{
-	{name: "server-service", system: "windows", sets: []set{{"LanmanServer.Start", 4}}, shares: true, takes: "IPC$, every pipe from afar and every share", leaves: "nothing of file and printer sharing"},
-	{name: "pipe-firewall", system: "windows", sets: []set{{"AllowedPipes", nil}, {"PipeFirewallActive", 1}}, only: true, takes: "every pipe that is not listed, from everybody", leaves: "disk shares, and IPC$ without pipes", note: "documented for XP SP2 and Server 2003 SP1; whether the server of Vista and later honours it was never tested here, so it is exported for a trial on a spare host and not applied"},
-	{name: "host-firewall", system: "windows", sets: []set{{HostFirewall, nil}}, shares: true, only: true, takes: "IPC$ and every share, from wherever the rule holds", leaves: "the host's own programs", note: "a rule of the host's own firewall: make an exception for the addresses that manage the host before it is enabled"},
-	{name: "auto-share", system: "windows", sets: []set{{"AutoShare", 0}}, takes: "the drive shares (C$, D$ …) and ADMIN$", leaves: "IPC$ with every pipe, and every share that somebody made"},
-	{name: "ipc-hosts-deny", system: "samba", sets: []set{{"IPC$:hosts deny", []string{"ALL"}}}, takes: "IPC$ and every pipe, from everybody", leaves: "disk shares"},
-	{name: "no-pipes", system: "samba", sets: []set{{"nt pipe support", false}}, takes: "every pipe, from everybody", leaves: "disk shares, and IPC$ without pipes"},
-	{name: "restrict-anonymous", system: "samba", sets: []set{{"restrict anonymous", 2}}, takes: "IPC$ from strangers", leaves: "IPC$ for those who sign in, and disk shares"},
-	{name: "encryption", system: "samba", sets: []set{{"server smb encrypt", "required"}}, takes: "every session without a key: strangers, and clients without SMB3 encryption", leaves: "those who sign in with SMB3"},
-	{name: "host-firewall", system: "samba", sets: []set{{HostFirewall, nil}}, shares: true, only: true, takes: "IPC$ and every share, from wherever the rule holds", leaves: "the host's own programs", note: "a rule of the host's own firewall: make an exception for the addresses that manage the host before it is enabled"},
-	{name: "restrict-anonymous", system: "ksmbd", sets: []set{{"ksmbd:restrict anonymous", 1}}, takes: "IPC$ from strangers", leaves: "IPC$ for those who sign in"},
-}
-
-// Means lists the ways to block a system, the one taken by default first.
-func Means(system string) []string {
-	var out []string
-	for _, m := range ways {
-		if m.system == system {
-			out = append(out, m.name)
-		}
-	}
-	return out
-}
-
 // block closes IPC$ itself. It makes no changes where something in use would stop, unless that is accepted.
 func (w *work) block(p *model.Plan) {
 	m, err := w.means()
@@ -63,7 +20,7 @@ func (w *work) block(p *model.Plan) {
 		p.Refused = err
 		return
 	}
-	p.Means = m.name
+	p.Means = m.ID
 	changes, missing := w.blockChanges(m)
 	if missing != "" {
 		p.Refused = missing
@@ -94,59 +51,55 @@ func (w *work) block(p *model.Plan) {
 	}
 }
 
-func (w *work) means() (*means, string) {
+// means finds the way to block that the policy names, or the system's first.
+func (w *work) means() (*catalog.Way, string) {
+	ways := w.c.WaysFor(w.platform.System)
+	if len(ways) == 0 {
+		return nil, "no way to block is known for this system"
+	}
 	var names []string
-	for i := range ways {
-		m := &ways[i]
-		if m.system != w.platform.System {
-			continue
-		}
-		if w.e.Policy.Means == "" || w.e.Policy.Means == m.name {
+	for _, m := range ways {
+		if w.e.Policy.Means == "" || w.e.Policy.Means == m.ID {
 			return m, ""
 		}
-		names = append(names, m.name)
-	}
-	if names == nil {
-		return nil, "no way to block is known for this system"
+		names = append(names, m.ID)
 	}
 	return nil, fmt.Sprintf("%q is no way to block %s: %s", w.e.Policy.Means, w.platform.System, strings.Join(names, ", "))
 }
 
-func (w *work) blockChanges(m *means) (out []model.Change, missing string) {
+func (w *work) blockChanges(m *catalog.Way) (out []model.Change, missing string) {
 	out = []model.Change{}
-	for _, x := range m.sets {
-		if x.id == HostFirewall {
-			out = append(out, model.Change{
-				ID: strconv.Itoa(len(out) + 1), Setting: HostFirewall, Where: "inbound TCP 139, 445", To: model.Value{Present: true, Type: "firewall-rule", Data: []string{"139", "445"}},
-				Closes: []string{"ipc"}, When: "now", TakesEffect: "at once", Reach: "everyone", ExportOnly: true, Untested: m.note,
-				Why: "what does not reach the ports reaches neither IPC$ nor a share",
-			})
-			continue
+	if len(m.Ports) > 0 {
+		out = append(out, model.Change{
+			ID: "1", Setting: HostFirewall, Where: "inbound TCP " + strings.Join(m.Ports, ", "),
+			To: model.Value{Present: true, Type: "firewall-rule", Data: slices.Clone(m.Ports)}, Closes: []string{"ipc"}, When: "now",
+			TakesEffect: "at once", Reach: "everyone", ExportOnly: m.OnlyExport, Untested: m.Note,
+			Why: "what does not reach the ports reaches neither IPC$ nor a share",
+		})
+	}
+	sets, _ := w.c.SetsOn(m, w.platform)
+	for _, x := range sets {
+		s := w.c.Setting(x.Setting)
+		if s == nil {
+			return nil, fmt.Sprintf("%s is no setting of the catalog", x.Setting)
 		}
-		id, data := x.id, x.data
-		if id == "AutoShare" {
-			id = w.autoShare()
-		}
-		s := w.c.Setting(id)
-		from, read := w.cfg.Settings[id]
+		from, read := w.cfg.Settings[s.ID]
 		if !read {
-			return nil, fmt.Sprintf("the value of %s before the change was not read, so there would be no way back: audit the host itself first", id)
+			return nil, fmt.Sprintf("the value of %s before the change was not read, so there would be no way back: audit the host itself first", s.ID)
 		}
-		if id == "AllowedPipes" {
-			data = w.allowedPipes()
-		}
+		data := w.blockValue(x)
 		value, ok := s.Value(model.Value{Present: true, Data: data})
 		if !ok {
-			return nil, fmt.Sprintf("%s cannot be set to %v", id, data)
+			return nil, fmt.Sprintf("%s cannot be set to %v", s.ID, data)
 		}
-		if now, known := w.effective(id); known && s.Same(now, value) {
+		if now, known := w.effective(s.ID); known && s.Same(now, value) {
 			continue
 		}
 		e := &edit{setting: s, where: w.where(s), from: from, options: []option{{data: value}}}
 		ch := w.change(len(out)+1, chosen{e, 0}, []string{"ipc"})
-		ch.ExportOnly, ch.Untested = m.only, m.note
-		ch.Why = "it takes " + m.takes + ", and leaves " + m.leaves
-		if m.name == "auto-share" {
+		ch.ExportOnly, ch.Untested = m.OnlyExport, m.Note
+		ch.Why = "it takes " + m.Takes + ", and leaves " + m.Leaves
+		if m.KeepsIPC {
 			ch.Closes = []string{"default-shares"}
 		}
 		out = append(out, ch)
@@ -154,12 +107,12 @@ func (w *work) blockChanges(m *means) (out []model.Change, missing string) {
 	return out, ""
 }
 
-// autoShare is the value that this product family reads. See Q185590.
-func (w *work) autoShare() string {
-	if q := w.c.Product(w.platform.Product); q != nil && q.Family == "client" || w.platform.Role == model.Workstation {
-		return "AutoShareWks"
+// blockValue is what a setting of a way gets on this host.
+func (w *work) blockValue(x catalog.WaySet) any {
+	if x.Value == catalog.NeededPipes {
+		return w.allowedPipes()
 	}
-	return "AutoShareServer"
+	return x.Value
 }
 
 // allowedPipes are the pipes of what is declared.
@@ -181,52 +134,37 @@ func (w *work) allowedPipes() []string {
 }
 
 // meetsUsers tells whether a way to block takes anything from those who sign in.
-func (m *means) meetsUsers() bool { return m.name != "restrict-anonymous" }
+func meetsUsers(m *catalog.Way) bool { return m.Spares != "users" }
 
-func (w *work) blockBreaks(m *means, cfg catalog.Config) []model.Break {
+func (w *work) blockBreaks(m *catalog.Way, cfg catalog.Config) []model.Break {
 	out := []model.Break{}
 	add := func(b model.Break) {
 		if !slices.ContainsFunc(out, func(o model.Break) bool { return o.Who == b.Who && o.What == b.What }) {
 			out = append(out, b)
 		}
 	}
+	because := m.ID + " takes " + m.Takes
 	for _, u := range w.uses() {
-		if u.Outcome != model.Allowed || m.name == "auto-share" {
-			continue
-		}
-		id, sure := asked(u.Identity)
-		if disk := u.Share != "" && !strings.EqualFold(u.Share, "IPC$"); disk && !m.shares {
-			continue
-		}
-		if !m.meetsUsers() && sure && id == model.User {
-			continue
-		}
-		if m.name == "encryption" && u.Identity == model.Opaque {
-			continue
-		}
-		if m.name == "pipe-firewall" && (u.Pipe == "" || holds(w.allowedPipes(), u.Pipe)) {
+		if !w.stops(m, &u) {
 			continue
 		}
 		x := Replay{Use: u}
 		certainty := "observed"
-		if m.name == "pipe-firewall" && w.c.View(cfg).Pipe(model.User, u.Pipe) == model.OutcomeUnknown || m.name == "encryption" {
+		if m.ByList && w.c.View(cfg).Pipe(model.User, u.Pipe) == model.OutcomeUnknown || m.Spares == "encrypted" {
 			certainty = "possible"
 		}
-		add(x.Break(certainty, m.name+" takes "+m.takes))
+		add(x.Break(certainty, because))
 	}
 	for _, s := range w.wanted() {
-		if s.Breaks.Block == "" || !m.meetsUsers() || m.name == "auto-share" || m.name == "encryption" {
+		if s.Breaks.Block == "" || m.Spares != "" || m.KeepsIPC {
 			continue
 		}
-		add(model.Break{Who: s.Title, What: s.Breaks.Block, Certainty: "documented", Because: m.name + " takes " + m.takes, Service: s.ID, Sources: s.Sources})
+		add(model.Break{Who: s.Title, What: s.Breaks.Block, Certainty: "documented", Because: because, Service: s.ID, Sources: s.Sources})
 	}
-	for _, x := range m.sets {
-		id := x.id
-		if id == "AutoShare" {
-			id = w.autoShare()
-		}
-		if s := w.c.Setting(id); s != nil {
-			data, _ := s.Value(model.Value{Present: true, Data: x.data})
+	sets, _ := w.c.SetsOn(m, w.platform)
+	for _, x := range sets {
+		if s := w.c.Setting(x.Setting); s != nil {
+			data, _ := s.Value(model.Value{Present: true, Data: w.blockValue(x)})
 			for _, b := range w.breakage(&edit{setting: s}, data) {
 				add(b.Break)
 			}
@@ -235,9 +173,26 @@ func (w *work) blockBreaks(m *means, cfg catalog.Config) []model.Break {
 	return out
 }
 
+// stops tells whether a use that was seen may stop.
+func (w *work) stops(m *catalog.Way, u *model.Use) bool {
+	if u.Outcome != model.Allowed || m.KeepsIPC {
+		return false
+	}
+	if disk := u.Share != "" && !strings.EqualFold(u.Share, "IPC$"); disk && !m.Shares {
+		return false
+	}
+	if id, sure := asked(u.Identity); !meetsUsers(m) && sure && id == model.User {
+		return false
+	}
+	if m.Spares == "encrypted" && u.Identity == model.Opaque {
+		return false
+	}
+	return !m.ByList || u.Pipe != "" && !holds(w.allowedPipes(), u.Pipe)
+}
+
 // inUse says what would stop that is in use: seen, declared, or nobody knows.
-func (w *work) inUse(m *means, breaks []model.Break) string {
-	if !m.meetsUsers() {
+func (w *work) inUse(m *catalog.Way, breaks []model.Break) string {
+	if !meetsUsers(m) {
 		return ""
 	}
 	var who []string
@@ -254,7 +209,7 @@ func (w *work) inUse(m *means, breaks []model.Break) string {
 		}
 		return "blocking would stop what is in use: " + strings.Join(who, "; ") + more
 	}
-	if m.name == "auto-share" {
+	if m.KeepsIPC {
 		return ""
 	}
 	if g := Weigh(w.e.Observed, w.e.Policy.MinDays); !g.Enough {
@@ -286,33 +241,29 @@ func (w *work) prefer() string {
 	return fmt.Sprintf("Restricting keeps strangers out and leaves those who sign in alone: here it %s and stops %d of the uses that were seen (--strategy restrict). Accept the breakage to block all the same (--accept-breakage)", what, stops)
 }
 
-// otherWays tells the other ways to block, and what each would really do.
-func (w *work) otherWays(taken *means) {
-	for i := range ways {
-		m := &ways[i]
-		if m.system != w.platform.System || m == taken {
+// otherWays tells the other ways to block, and what each would really do. Where the product decides which setting
+// counts, the way goes by the setting's name, and the one that does nothing here is named.
+func (w *work) otherWays(taken *catalog.Way) {
+	for _, m := range w.c.WaysFor(w.platform.System) {
+		if m == taken {
 			continue
 		}
-		why := "it takes " + m.takes + ", and leaves " + m.leaves
-		if m.note != "" {
-			why += "; " + m.note
+		name, why := m.ID, "it takes "+m.Takes+", and leaves "+m.Leaves
+		if m.Note != "" {
+			why += "; " + m.Note
 		}
-		name := m.name
-		if name == "auto-share" {
-			name = w.autoShare()
-			other := "AutoShareWks"
-			if name == other {
-				other = "AutoShareServer"
-			}
-			why = "it is the one that this product reads (" + other + " does nothing here), and " + why + ": it does not block IPC$ (--means auto-share)"
-		} else {
-			why += " (--means " + m.name + ")"
+		if sets, others := w.c.SetsOn(m, w.platform); len(sets) > 0 && len(others) > 0 {
+			name = sets[0].Setting
+			why = "it is the one that this product reads (" + strings.Join(others, ", ") + " does nothing here), and " + why
 		}
-		w.reject(name, why)
+		if m.KeepsIPC {
+			why += ": it does not block IPC$"
+		}
+		w.reject(name, why+" (--means "+m.ID+")")
 	}
 }
 
-func (w *work) warnBlock(m *means, p *model.Plan) {
+func (w *work) warnBlock(m *catalog.Way, p *model.Plan) {
 	var defaults []string
 	for _, s := range w.cfg.Shares {
 		if s.Default && !strings.EqualFold(s.Name, "IPC$") {
@@ -338,16 +289,16 @@ func (w *work) warnBlock(m *means, p *model.Plan) {
 		}
 	}
 	switch {
-	case m.shares:
+	case m.Shares:
 		w.warn("all other shares go too, not IPC$ alone: %s", names)
-	case m.name == "auto-share":
+	case m.KeepsIPC:
 		w.warn("the other default shares go (%s), and IPC$ does not: it stays, with every pipe", names)
 	default:
 		w.warn("disk shares stay (%s); what clients do over pipes stops, such as listing shares and finding DFS targets", names)
 	}
 	var stops []string
 	for _, s := range w.wanted() {
-		if s.Breaks.Block != "" && m.meetsUsers() && m.name != "auto-share" {
+		if s.Breaks.Block != "" && meetsUsers(m) && !m.KeepsIPC {
 			stops = append(stops, s.Title+" ("+s.Breaks.Block+")")
 		}
 	}
@@ -359,15 +310,15 @@ func (w *work) warnBlock(m *means, p *model.Plan) {
 	default:
 		w.warn("none of the services found here is documented to stop")
 	}
-	if m.note != "" {
-		w.warn("%s: %s", m.name, m.note)
+	if m.Note != "" {
+		w.warn("%s: %s", m.ID, m.Note)
 	}
 }
 
 // blockResidual says what the model sees as still open.
-func (w *work) blockResidual(m *means, cfg catalog.Config) []string {
+func (w *work) blockResidual(m *catalog.Way, cfg catalog.Config) []string {
 	out := []string{}
-	if slices.ContainsFunc(m.sets, func(s set) bool { return s.id == HostFirewall }) {
+	if len(m.Ports) > 0 {
 		return append(out, "whatever reaches the ports from inside the exceptions of the rule, or through another interface, sees everything as before")
 	}
 	v := w.c.View(cfg)
@@ -378,7 +329,7 @@ func (w *work) blockResidual(m *means, cfg catalog.Config) []string {
 			if p.Probe == "never" {
 				continue
 			}
-			if o := v.Pipe(id, p.Name); o == model.Allowed || o == model.OutcomeUnknown && levelOf(v.Tree(id)) > shut && m.name == "pipe-firewall" {
+			if o := v.Pipe(id, p.Name); o == model.Allowed || o == model.OutcomeUnknown && levelOf(v.Tree(id)) > shut && m.ByList {
 				pipes = append(pipes, p.Name)
 			}
 		}
@@ -386,7 +337,7 @@ func (w *work) blockResidual(m *means, cfg catalog.Config) []string {
 			continue
 		}
 		verb := "still opens"
-		if m.name == "pipe-firewall" {
+		if m.ByList {
 			verb = "may still open"
 		}
 		const most = 8

@@ -224,22 +224,11 @@ func (w *work) alternatives(edits []*edit, found []chosen) {
 			continue
 		}
 		if _, possible := w.c.Fit(s.Applies, w.platform); possible {
-			if why := unsuited[s.ID]; why != "" {
-				w.reject(s.ID, why)
+			if s.Unsuited != "" {
+				w.reject(s.ID, s.Unsuited)
 			}
 		}
 	}
-}
-
-// unsuited are settings that people reach for when they mean strangers, and that meet users.
-var unsuited = map[string]string{
-	"RestrictRemoteSAM":       "it refuses signed-in users too; strangers are kept from the pipe itself",
-	"PipeFirewallActive":      "it refuses signed-in users too, and whether current releases honour it is not known",
-	"LanmanServer.Start":      "it takes every share and pipe from everybody",
-	"dcerpc endpoint servers": "taking an interface off the list takes it from signed-in users and the domain too",
-	"IPC$:hosts deny":         "it refuses signed-in users too",
-	"nt pipe support":         "it refuses every pipe to everybody",
-	"server smb encrypt":      "it locks out clients without SMB3 encryption",
 }
 
 func (w *work) dearest(e *edit, o option) string {
