@@ -53,11 +53,12 @@ const auditExamples = `  ipcguard audit SYSTEM.xz --product win2019 --role domai
 
 // auditFlags are the flags of audit.
 type auditFlags struct {
-	format, output, product, role, from string
-	scans                               []string
-	merge, verbose                      bool
-	jobs                                int
-	logon                               scanFlags // the credentials alone
+	credentialFlags
+	outputFlags
+	product, role, from string
+	scans               []string
+	merge, verbose      bool
+	jobs                int
 }
 
 func (a *app) audit() *cobra.Command {
@@ -83,11 +84,8 @@ func (a *app) audit() *cobra.Command {
 	s.BoolVar(&f.merge, "merge", false, "apply policies and .reg files in the order given, and audit what comes of them")
 	s.StringVar(&f.from, "from", "", "the address of the caller, for rules about addresses (hosts allow and deny)")
 	s.IntVar(&f.jobs, "jobs", 0, "sources at a time; 0 is one for each processor")
-	s.StringVar(&f.logon.user, "user", "", "log on to winreg:// hosts as this user, [DOMAIN\\]NAME; the password is prompted for")
-	s.StringVar(&f.logon.credentialsFile, "credentials-file", "", "log on to winreg:// hosts as the user of this file")
-	s.BoolVar(&f.logon.kerberos, "kerberos", false, "log on to winreg:// hosts with the tickets of the credential cache")
-	s.StringVar(&f.format, "format", "text", strings.Join(report.AuditFormats(), ", "))
-	s.StringVarP(&f.output, "output", "o", "", "write results to this file")
+	f.credentialFlags.register(s, "log on", " to winreg:// hosts")
+	f.outputFlags.register(s, "results", report.AuditFormats())
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "show every setting and the reasons")
 	return c
 }
@@ -95,15 +93,14 @@ func (a *app) audit() *cobra.Command {
 // options checks the flags.
 func (a *app) auditOptions(f *auditFlags, sources []string) (audit.Options, error) {
 	o := audit.Options{Product: f.product, Merge: f.merge, Jobs: f.jobs}
-	if err := oneOf("--format", f.format, report.AuditFormats()); err != nil {
+	if err := f.outputFlags.check(); err != nil {
 		return o, err
 	}
-	roles := []string{string(model.Workstation), string(model.Member), string(model.Standalone), string(model.DomainController)}
 	if f.role == "dc" {
 		f.role = string(model.DomainController)
 	}
 	if f.role != "" {
-		if err := oneOf("--role", f.role, roles); err != nil {
+		if err := oneOf("--role", f.role, roles()); err != nil {
 			return o, err
 		}
 		o.Role = model.Role(f.role)
@@ -129,7 +126,7 @@ func (a *app) auditOptions(f *auditFlags, sources []string) (audit.Options, erro
 		o.Scans = append(o.Scans, list...)
 	}
 	if slices.ContainsFunc(sources, func(s string) bool { return strings.HasPrefix(s, "winreg://") }) {
-		logon, err := a.credentials(&f.logon)
+		logon, err := a.credentials(&f.credentialFlags)
 		if err != nil {
 			return o, err
 		}
@@ -143,7 +140,7 @@ func (a *app) runAudit(ctx context.Context, f *auditFlags, sources []string) err
 	if err != nil {
 		return err
 	}
-	out, err := a.output(&scanFlags{output: f.output}, &earlier{})
+	out, err := a.create(f.output)
 	if err != nil {
 		return err
 	}

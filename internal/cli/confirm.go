@@ -23,8 +23,8 @@ func oneID(_ *cobra.Command, args []string) error {
 }
 
 func (a *app) confirm() *cobra.Command {
-	var f placeFlags
-	var logon scanFlags
+	var f stateFlags
+	var logon credentialFlags
 	c := &cobra.Command{
 		Use:   "confirm ID",
 		Short: "Keep an apply that waits for its confirmation",
@@ -55,7 +55,7 @@ func (a *app) confirm() *cobra.Command {
 			return nil
 		},
 	}
-	f.register(c)
-	registerLogon(c, &logon, "as this user, for winreg:// targets")
+	f.register(c.Flags())
+	logon.register(c.Flags(), "log on", ", for winreg:// targets")
 	return c
 }

@@ -31,13 +31,13 @@ func (c account) GoString() string { return c.user }
 
 // credentials finds the user to ask as, nil where none is given: a file that is named, a name that is asked about, or
 // the environment.
-func (a *app) credentials(f *scanFlags) (logonMaker, error) {
+func (a *app) credentials(f *credentialFlags) (logonMaker, error) {
 	logon, _, err := a.logonAndSecret(f)
 	return logon, err
 }
 
 // logonAndSecret is credentials with what a guard in a process of its own needs to log on by itself.
-func (a *app) logonAndSecret(f *scanFlags) (logonMaker, *secret, error) {
+func (a *app) logonAndSecret(f *credentialFlags) (logonMaker, *secret, error) {
 	given := 0
 	for _, set := range []bool{f.user != "", f.credentialsFile != "", f.kerberos} {
 		if set {

@@ -207,7 +207,7 @@ func (a *app) demoStep(ctx context.Context, want int, state string, args []strin
 		if arg != "ID" {
 			continue
 		}
-		e, err := a.engine(&placeFlags{state: state}, nil)
+		e, err := a.engine(&stateFlags{state: state}, nil)
 		if err != nil {
 			return err
 		}

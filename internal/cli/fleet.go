@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -30,10 +29,9 @@ const databaseVariable = "IPCGUARD_DATABASE"
 
 // fleetFlags are what the fleet's server and its workers share.
 type fleetFlags struct {
+	probeFlags
 	database, key, site, name, logFormat string
-	timeout                              []string
-	concurrency, retries                 int
-	noUnknown, noGuest, verbose          bool
+	verbose                              bool
 }
 
 func (f *fleetFlags) register(s *pflag.FlagSet) {
@@ -41,27 +39,9 @@ func (f *fleetFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.key, "key", "", "the key file that opens stored credentials (default fleet.key in the state directory)")
 	s.StringVar(&f.site, "site", fleet.DefaultSite, "the site whose targets this process scans")
 	s.StringVar(&f.name, "name", "", "what this process is called among all workers (default: host name, process and a random part)")
-	s.IntVar(&f.concurrency, "concurrency", scan.DefaultConcurrency, "hosts at a time; a site may ask for less")
-	s.IntVar(&f.retries, "retries", 1, "further tries for a host whose answers were cut off")
-	s.StringSliceVar(&f.timeout, "timeout", nil, "waits as LAYER=DURATION, as for scan")
-	s.BoolVar(&f.noUnknown, "no-unknown-user", false, "leave out the one made-up user")
-	s.BoolVar(&f.noGuest, "no-guest", false, "leave out the guest account")
+	f.probeFlags.register(s)
 	s.StringVar(&f.logFormat, "log", "text", "the log on standard error: text or json")
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "log every batch of hosts")
-}
-
-// scan is how this process scans.
-func (f *fleetFlags) scan() (scan.Options, error) {
-	o := scan.Options{NoUnknownUser: f.noUnknown, NoGuest: f.noGuest, Concurrency: f.concurrency, Retries: f.retries}
-	switch {
-	case f.concurrency < 1:
-		return o, usage("--concurrency: out of range")
-	case f.retries < 0 || f.retries > 10:
-		return o, usage("--retries: out of range")
-	}
-	var err error
-	o.Timeouts, o.Host, err = timeouts(f.timeout)
-	return o, err
 }
 
 func (a *app) logger(f *fleetFlags) (*slog.Logger, error) {
@@ -119,26 +99,6 @@ func openStore(ctx context.Context, dsn string) (*store.Store, error) {
 
 // keyFile is in the state directory of the server. Workers are given a copy, if they need one.
 const keyFile = "fleet.key"
-
-// registerHome registers where the fleet's server keeps what is its own.
-func registerHome(s *pflag.FlagSet, f *placeFlags) {
-	s.StringVar(&f.state, "state", "", "the directory of the database, the key and the certificate (default: /var/lib/ipcguard/fleet as root, else below XDG_STATE_HOME; %ProgramData%\\ipcguard\\fleet)")
-}
-
-// home is the directory of the fleet's server, made where it is missing.
-func home(f *placeFlags) (string, error) {
-	dir, err := f.dir()
-	if err != nil {
-		return "", err
-	}
-	if f.state == "" {
-		dir = filepath.Join(dir, "fleet")
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("state directory: %w", err)
-	}
-	return dir, nil
-}
 
 // logons makes logons of stored credentials.
 type logons struct{ app *app }

@@ -18,7 +18,7 @@ signatures are checked. With an ID it also says which changes still wait for a r
 `
 
 func (a *app) history() *cobra.Command {
-	var f placeFlags
+	var f stateFlags
 	format := "text"
 	c := &cobra.Command{
 		Use:   "history [ID]",
@@ -41,7 +41,7 @@ func (a *app) history() *cobra.Command {
 			return a.runHistory(c.Context(), e, args, format)
 		},
 	}
-	f.register(c)
+	f.register(c.Flags())
 	c.Flags().StringVar(&format, "format", format, "text, json")
 	return c
 }

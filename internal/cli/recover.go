@@ -17,8 +17,8 @@ which. What is in order is not touched. apply, confirm and rollback do this by t
 `
 
 func (a *app) recoverVerb() *cobra.Command {
-	var f placeFlags
-	var logon scanFlags
+	var f stateFlags
+	var logon credentialFlags
 	var guard string
 	var stdin bool
 	c := &cobra.Command{
@@ -33,8 +33,8 @@ func (a *app) recoverVerb() *cobra.Command {
 			return a.runRecover(c.Context(), &f, &logon)
 		},
 	}
-	f.register(c)
-	registerLogon(c, &logon, "as this user, for winreg:// targets")
+	f.register(c.Flags())
+	logon.register(c.Flags(), "log on", ", for winreg:// targets")
 	c.Flags().StringVar(&guard, "guard", "", "watch over this apply until it is over")
 	c.Flags().BoolVar(&stdin, "credentials-stdin", false, "read the credentials of the guard from the standard input")
 	for _, hidden := range []string{"guard", "credentials-stdin"} {
@@ -45,7 +45,7 @@ func (a *app) recoverVerb() *cobra.Command {
 	return c
 }
 
-func (a *app) runRecover(ctx context.Context, f *placeFlags, l *scanFlags) error {
+func (a *app) runRecover(ctx context.Context, f *stateFlags, l *credentialFlags) error {
 	logon, err := a.credentials(l)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (a *app) recoverFirst(ctx context.Context, e *engine.Engine) error {
 }
 
 // runGuard is the guard's own process.
-func (a *app) runGuard(ctx context.Context, f *placeFlags, id string, stdin bool) error {
+func (a *app) runGuard(ctx context.Context, f *stateFlags, id string, stdin bool) error {
 	var logon logonMaker
 	if stdin {
 		var err error

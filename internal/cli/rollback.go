@@ -16,8 +16,8 @@ owner. It works at any later time. What somebody else changed since is shown and
 `
 
 func (a *app) rollback() *cobra.Command {
-	var f placeFlags
-	var logon scanFlags
+	var f stateFlags
+	var logon credentialFlags
 	var force bool
 	c := &cobra.Command{
 		Use:   "rollback ID",
@@ -36,9 +36,9 @@ func (a *app) rollback() *cobra.Command {
 			return a.runRollback(c.Context(), e, args[0], force)
 		},
 	}
-	f.register(c)
+	f.register(c.Flags())
 	c.Flags().BoolVar(&force, "force", false, "overwrite what somebody else changed since")
-	registerLogon(c, &logon, "as this user, for winreg:// targets")
+	logon.register(c.Flags(), "log on", ", for winreg:// targets")
 	return c
 }
 

@@ -2,11 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -70,22 +66,16 @@ func (a *app) runScan(ctx context.Context, f *scanFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	if o.User, err = a.credentials(f); err != nil {
+	if o.User, err = a.credentials(&f.credentialFlags); err != nil {
 		return err
 	}
 	earlier, err := readEarlier(f.resume)
 	if err != nil {
 		return err
 	}
-	list, err := targets.Parse(ctx, args, targets.Options{
-		Port: uint16(f.port), Exclude: f.exclude, Stdin: a.stdin,
-		Done: earlier.addresses, DoneNames: earlier.names,
-	})
+	list, err := f.parse(ctx, args, a.stdin, earlier)
 	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return usageError{err}
+		return err
 	}
 	scanner, err := scan.New(o)
 	if err != nil {
@@ -94,7 +84,7 @@ func (a *app) runScan(ctx context.Context, f *scanFlags, args []string) error {
 	if n := scanner.Concurrency(); n < f.concurrency {
 		a.hint("%d hosts at a time, not %d: this process may not open more files (ulimit -n)", n, f.concurrency)
 	}
-	out, err := a.output(f, earlier)
+	out, err := f.open(a, earlier)
 	if err != nil {
 		return err
 	}
@@ -179,52 +169,4 @@ func (s *sum) outcome() error {
 
 func (a *app) hint(format string, args ...any) {
 	fmt.Fprintf(a.stderr, "ipcguard: hint: "+format+"\n", args...)
-}
-
-// output is where results go: the standard output or a file of its own.
-type output struct {
-	io.Writer
-	file *os.File
-}
-
-func (o *output) Close() error {
-	if o.file == nil {
-		return nil
-	}
-	return o.file.Close()
-}
-
-// output opens the place for results. A file that an earlier run is resumed from is gone on with, behind its last
-// whole line; any other is written anew. What a scan finds is nobody else's business: mode 0600.
-func (a *app) output(f *scanFlags, e *earlier) (*output, error) {
-	if f.output == "" {
-		return &output{Writer: a.stdout}, nil
-	}
-	flags := os.O_WRONLY | os.O_CREATE
-	if f.resume != f.output {
-		flags |= os.O_TRUNC
-	}
-	file, err := os.OpenFile(f.output, flags, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if f.resume == f.output {
-		err = file.Truncate(e.size)
-		if err == nil {
-			_, err = file.Seek(e.size, io.SeekStart)
-		}
-		if err != nil {
-			return nil, errors.Join(err, file.Close())
-		}
-	}
-	return &output{file, file}, nil
-}
-
-func oneOf(what, value string, list []string) error {
-	for _, v := range list {
-		if v == value {
-			return nil
-		}
-	}
-	return usage("%s %q: want one of %s", what, value, strings.Join(list, ", "))
 }

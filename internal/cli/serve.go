@@ -44,7 +44,7 @@ const databaseFile = "ipcguard.db"
 
 type serveFlags struct {
 	fleetFlags
-	placeFlags
+	homeFlags
 	listen, metrics, cert, certKey, url, keep string
 	noTLS                                     bool
 	trustProxy                                []string
@@ -62,7 +62,7 @@ func (a *app) serve() *cobra.Command {
 	}
 	s := c.Flags()
 	s.SortFlags = false
-	registerHome(s, &f.placeFlags)
+	f.homeFlags.register(s)
 	s.StringVar(&f.listen, "listen", "127.0.0.1:8443", "address of the page; only loopback unless told otherwise here")
 	s.StringVar(&f.url, "url", "", "the page's address as people reach it, for links in notifications")
 	s.StringVar(&f.cert, "tls-cert", "", "certificate chain (PEM), read again when it changes")
@@ -112,7 +112,7 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 		return err
 	}
 	o.Retention = keep
-	dir, err := home(&f.placeFlags)
+	dir, err := f.homeFlags.dir()
 	if err != nil {
 		return err
 	}
@@ -167,25 +167,13 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 	if err != nil {
 		return err
 	}
-	proxies, err := proxy.Parse(f.trustProxy)
-	if err != nil {
-		return usageError{err}
-	}
 	numbers := metrics.New(st, o.Version, nil)
 	mux := http.NewServeMux()
 	mux.Handle("/api/", numbers.Watch("api", programs))
 	mux.Handle("/", numbers.Watch("page", pages))
-	server := &http.Server{
-		Handler:           proxy.Trust(proxies, mux),
-		ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, MaxHeaderBytes: 64 << 10,
-	}
-	if !f.noTLS {
-		cert, err := tlscert.Open(tlscert.Options{Cert: f.cert, Key: f.certKey, Dir: filepath.Join(dir, "tls")})
-		if err != nil {
-			return err
-		}
-		server.TLSConfig = cert.Config()
-		say(a.stderr, "certificate's SHA-256 fingerprint: %s", cert.Fingerprint())
+	server, err := a.server(f, mux, dir)
+	if err != nil {
+		return err
 	}
 	say(a.stderr, "page: %s", base)
 	token, needed, err := people.Setup(ctx)
@@ -208,6 +196,28 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 	}
 	group.Go(func() error { return fl.Serve(gctx) })
 	return ended(ctx, group.Wait())
+}
+
+// server is the page's HTTP server, with TLS unless it was left out.
+func (a *app) server(f *serveFlags, h http.Handler, dir string) (*http.Server, error) {
+	proxies, err := proxy.Parse(f.trustProxy)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	server := &http.Server{
+		Handler:           proxy.Trust(proxies, h),
+		ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, MaxHeaderBytes: 64 << 10,
+	}
+	if f.noTLS {
+		return server, nil
+	}
+	cert, err := tlscert.Open(tlscert.Options{Cert: f.cert, Key: f.certKey, Dir: filepath.Join(dir, "tls")})
+	if err != nil {
+		return nil, err
+	}
+	server.TLSConfig = cert.Config()
+	say(a.stderr, "certificate's SHA-256 fingerprint: %s", cert.Fingerprint())
+	return server, nil
 }
 
 // listen serves until ctx ends. Answers that are under way may finish.

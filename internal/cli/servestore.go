@@ -92,7 +92,7 @@ The key file is not in it, on purpose: keep a copy of that elsewhere.
 `
 
 func (a *app) serveBackup() *cobra.Command {
-	var f placeFlags
+	var f homeFlags
 	var database string
 	c := &cobra.Command{
 		Use:   "backup FILE",
@@ -123,7 +123,7 @@ func (a *app) serveBackup() *cobra.Command {
 			return nil
 		},
 	}
-	registerHome(c.Flags(), &f)
+	f.register(c.Flags())
 	c.Flags().StringVar(&database, "database", "", "sqlite:FILE, where it is not in the state directory")
 	return c
 }
@@ -133,7 +133,7 @@ that was there stays beside it, with the time in its name.
 `
 
 func (a *app) serveRestore() *cobra.Command {
-	var f placeFlags
+	var f homeFlags
 	var database string
 	c := &cobra.Command{
 		Use:   "restore FILE",
@@ -148,7 +148,7 @@ func (a *app) serveRestore() *cobra.Command {
 			return a.restore(c.Context(), args[0], path)
 		},
 	}
-	registerHome(c.Flags(), &f)
+	f.register(c.Flags())
 	c.Flags().StringVar(&database, "database", "", "sqlite:FILE, where it is not in the state directory")
 	return c
 }
@@ -194,14 +194,14 @@ func (a *app) restore(ctx context.Context, from, path string) error {
 }
 
 // sqliteFile is where the server's SQLite database is.
-func sqliteFile(f *placeFlags, database string) (string, error) {
+func sqliteFile(f *homeFlags, database string) (string, error) {
 	if path, ok := cutSQLite(database); ok {
 		return path, nil
 	}
 	if database != "" {
 		return "", hinted{usage("--database: only SQLite is one file"), "use pg_dump and pg_restore for PostgreSQL"}
 	}
-	dir, err := home(f)
+	dir, err := f.dir()
 	if err != nil {
 		return "", err
 	}
@@ -214,7 +214,7 @@ end. The server may run.
 
 func (a *app) servePassword() *cobra.Command {
 	f := &fleetFlags{}
-	var place placeFlags
+	var place homeFlags
 	c := &cobra.Command{
 		Use:   "password NAME",
 		Short: "Give an account another password",
@@ -227,13 +227,13 @@ func (a *app) servePassword() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, args []string) error { return a.setPassword(c.Context(), f, &place, args[0]) },
 	}
-	registerHome(c.Flags(), &place)
+	place.register(c.Flags())
 	c.Flags().StringVar(&f.database, "database", "", "as for serve; also from "+databaseVariable)
 	return c
 }
 
-func (a *app) setPassword(ctx context.Context, f *fleetFlags, place *placeFlags, name string) error {
-	dir, err := home(place)
+func (a *app) setPassword(ctx context.Context, f *fleetFlags, place *homeFlags, name string) error {
+	dir, err := place.dir()
 	if err != nil {
 		return err
 	}
@@ -285,7 +285,7 @@ somebody may have read the file. Change the passwords too then: the new key does
 
 func (a *app) serveRekey() *cobra.Command {
 	f := &fleetFlags{}
-	var place placeFlags
+	var place homeFlags
 	var forget bool
 	c := &cobra.Command{
 		Use:   "rekey",
@@ -295,15 +295,15 @@ func (a *app) serveRekey() *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return a.rekey(c.Context(), f, &place, forget) },
 	}
 	c.Flags().SortFlags = false
-	registerHome(c.Flags(), &place)
+	place.register(c.Flags())
 	c.Flags().StringVar(&f.database, "database", "", "as for serve; also from "+databaseVariable)
 	c.Flags().StringVar(&f.key, "key", "", "the key file (default "+keyFile+" in the state directory)")
 	c.Flags().BoolVar(&forget, "forget", false, "leave the older keys out of the file; older backups of the database keep secrets that nothing opens")
 	return c
 }
 
-func (a *app) rekey(ctx context.Context, f *fleetFlags, place *placeFlags, forget bool) error {
-	dir, err := home(place)
+func (a *app) rekey(ctx context.Context, f *fleetFlags, place *homeFlags, forget bool) error {
+	dir, err := place.dir()
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,13 +32,10 @@ Exit status 3 means that a check failed, 4 that one could not be made.
 `
 
 type verifyFlags struct {
-	placeFlags
-	apply              string
-	plan, scan, format string
-	checks             []string
-	commands           bool
-	patience           time.Duration
-	logon              scanFlags
+	stateFlags
+	checkFlags
+	credentialFlags
+	plan, scan, apply, format string
 }
 
 func (a *app) verify() *cobra.Command {
@@ -64,16 +60,68 @@ func (a *app) verify() *cobra.Command {
 	s.StringVar(&f.plan, "plan", "", "everything that this plan closes is to be closed, and its checks are to pass")
 	s.StringVar(&f.scan, "scan", "", "everything that this earlier scan found exposed is to be closed")
 	s.StringVar(&f.apply, "apply", "", "the plan that was applied as this id, and the restarts that it needs")
-	f.register(c)
-	s.StringSliceVar(&f.checks, "check", nil, "what must work: tcp:HOST:PORT, pipe:NAME, share:NAME, print:NAME, logon:, command:…")
-	s.BoolVar(&f.commands, "allow-commands", false, "run command: checks that the plan itself brings")
-	s.DurationVar(&f.patience, "patience", 0, "how long what is still open is asked again")
+	f.stateFlags.register(s)
+	f.checkFlags.register(s, "", 0)
 	s.StringVar(&f.format, "format", "text", "text, json")
-	registerLogon(c, &f.logon, "as this user too")
+	f.credentialFlags.register(s, "log on", " too")
 	return c
 }
 
 func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	logon, err := a.credentials(&f.credentialFlags)
+	if err != nil {
+		return err
+	}
+	if err := f.checkFlags.check(); err != nil {
+		return err
+	}
+	s, err := a.statement(ctx, f, logon)
+	if err != nil {
+		return err
+	}
+	if f.apply != "" && len(args) == 0 {
+		args = []string{s.address}
+	}
+	list, err := targets.Parse(ctx, args, targets.Options{Port: 445, Stdin: a.stdin})
+	if err != nil {
+		return usageError{err}
+	}
+	proofs := []*verify.Proof{}
+	worst := verify.Passed
+	for t := range list.All() {
+		v := &verify.Verification{
+			Target: t, Plan: s.plan, Checks: f.checks, AllowCommands: f.commands, User: logon, Patience: f.patience, Waits: s.waits,
+		}
+		if s.plan == nil {
+			if v.Earlier = scanOf(s.earlier, t); v.Earlier == nil {
+				return fmt.Errorf("%s has no scan of %s", f.scan, t.Name)
+			}
+		}
+		proof, err := v.Run(ctx)
+		if err != nil {
+			return err
+		}
+		proofs = append(proofs, proof)
+		worst = worse(worst, proof)
+		if f.format == "text" {
+			a.showVerified(t, proof)
+		}
+	}
+	if f.format == "json" {
+		enc := json.NewEncoder(a.stdout)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(proofs); err != nil {
+			return fmt.Errorf("writing results: %w", err)
+		}
+	}
+	return proved(worst)
+}
+
+// check refuses flags that do not go together.
+func (f *verifyFlags) check() error {
 	if err := oneOf("--format", f.format, []string{"text", "json"}); err != nil {
 		return err
 	}
@@ -86,74 +134,11 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 	if named != 1 {
 		return usage("want one of --plan FILE, --scan FILE and --apply ID")
 	}
-	logon, err := a.credentials(&f.logon)
-	if err != nil {
-		return err
-	}
-	for _, check := range f.checks {
-		if _, _, err := verify.ParseCheck(check); err != nil {
-			return usageError{err}
-		}
-	}
-	var p *model.Plan
-	var earlier []*model.Scan
-	var waits []apply.Wait
-	switch {
-	case f.apply != "":
-		var address string
-		if p, waits, address, err = a.ofApply(ctx, f, logon); err != nil {
-			return err
-		}
-		if len(args) == 0 {
-			args = []string{address}
-		}
-	case f.plan != "":
-		if p, _, err = readPlan(f.plan); err != nil {
-			return err
-		}
-		if len(p.Changes) == 0 {
-			return fmt.Errorf("%s closes nothing, so there is nothing to verify", f.plan)
-		}
-	default:
-		if earlier, err = readScans(f.scan); err != nil {
-			return err
-		}
-	}
-	list, err := targets.Parse(ctx, args, targets.Options{Port: 445, Stdin: a.stdin})
-	if err != nil {
-		return usageError{err}
-	}
-	proofs := []*verify.Proof{}
-	worst := verify.Passed
-	for t := range list.All() {
-		v := &verify.Verification{Target: t, Plan: p, Checks: f.checks, AllowCommands: f.commands, User: logon, Patience: f.patience, Waits: waits}
-		if p == nil {
-			if v.Earlier = scanOf(earlier, t); v.Earlier == nil {
-				return fmt.Errorf("%s has no scan of %s", f.scan, t.Name)
-			}
-		}
-		proof, err := v.Run(ctx)
-		if err != nil {
-			return err
-		}
-		proofs = append(proofs, proof)
-		worst = worse(worst, proof)
-		if f.format == "text" {
-			word := "NOT VERIFIED"
-			if proof.Passed {
-				word = "verified"
-			}
-			fmt.Fprintf(a.stdout, "%s: %s\n", t.Name, word)
-			a.showProof(proof)
-		}
-	}
-	if f.format == "json" {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(proofs); err != nil {
-			return fmt.Errorf("writing results: %w", err)
-		}
-	}
+	return nil
+}
+
+// proved maps the worst of the results to an exit code.
+func proved(worst verify.Result) error {
 	switch worst {
 	case verify.Failed:
 		return outcome{exitExposed}
@@ -163,38 +148,71 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 	return nil
 }
 
+func (a *app) showVerified(t targets.Target, proof *verify.Proof) {
+	word := "NOT VERIFIED"
+	if proof.Passed {
+		word = "verified"
+	}
+	fmt.Fprintf(a.stdout, "%s: %s\n", t.Name, word)
+	a.showProof(proof)
+}
+
+// statement is what is to be proved: a plan with the restarts that it waits for, or what earlier scans found exposed.
+type statement struct {
+	plan    *model.Plan
+	waits   []apply.Wait
+	address string // where the target of an apply answers
+	earlier []*model.Scan
+}
+
+func (a *app) statement(ctx context.Context, f *verifyFlags, logon logonMaker) (*statement, error) {
+	s := &statement{}
+	var err error
+	switch {
+	case f.apply != "":
+		return a.ofApply(ctx, f, logon)
+	case f.plan != "":
+		if s.plan, _, err = readPlan(f.plan); err == nil && len(s.plan.Changes) == 0 {
+			err = fmt.Errorf("%s closes nothing, so there is nothing to verify", f.plan)
+		}
+	default:
+		s.earlier, err = readScans(f.scan)
+	}
+	return s, err
+}
+
 // ofApply is the plan of an apply, the restarts that it needs, and where its target answers.
-func (a *app) ofApply(ctx context.Context, f *verifyFlags, logon logonMaker) (*model.Plan, []apply.Wait, string, error) {
-	e, err := a.engine(&f.placeFlags, logon)
+func (a *app) ofApply(ctx context.Context, f *verifyFlags, logon logonMaker) (*statement, error) {
+	e, err := a.engine(&f.stateFlags, logon)
 	if err != nil {
-		return nil, nil, "", err
+		return nil, err
 	}
 	all, err := e.History()
 	if err != nil {
-		return nil, nil, "", err
+		return nil, err
 	}
 	i := slices.IndexFunc(all, func(j *engine.Journal) bool { return j.ID == f.apply })
 	if i < 0 {
-		return nil, nil, "", hinted{fmt.Errorf("there is no apply %s in %s", f.apply, e.State), "ipcguard history lists them"}
+		return nil, hinted{fmt.Errorf("there is no apply %s in %s", f.apply, e.State), "ipcguard history lists them"}
 	}
 	j := all[i]
 	if p := j.Phase(); p != engine.PhaseKept && p != engine.PhaseWaiting {
-		return nil, nil, "", fmt.Errorf("%s is not in force (%s): there is nothing of it to verify", j.ID, p)
+		return nil, fmt.Errorf("%s is not in force (%s): there is nothing of it to verify", j.ID, p)
 	}
 	waits, err := e.Waits(ctx, j.ID)
 	if err != nil {
-		return nil, nil, "", err
+		return nil, err
 	}
 	t, err := a.openTarget(ctx, j.Target, logon)
 	if err != nil {
-		return nil, nil, "", err
+		return nil, err
 	}
 	defer t.Close()
-	v, err := a.verification(ctx, &applyFlags{}, t, j.Target, logon)
+	v, err := a.verification(ctx, "", j.Target, t, logon)
 	if err != nil {
-		return nil, nil, "", err
+		return nil, err
 	}
-	return &j.Plan, waits, v.Target.Addr.String(), nil
+	return &statement{plan: &j.Plan, waits: waits, address: v.Target.Addr.String()}, nil
 }
 
 // worse is what a run of several proofs comes to.

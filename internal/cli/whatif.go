@@ -27,8 +27,8 @@ silence does not count.
 // whatIfFlags are the flags of what-if.
 type whatIfFlags struct {
 	evidenceFlags
-	settings       []string
-	format, output string
+	outputFlags
+	settings []string
 }
 
 func (a *app) whatIf() *cobra.Command {
@@ -43,14 +43,13 @@ func (a *app) whatIf() *cobra.Command {
 	s := c.Flags()
 	s.SortFlags = false
 	s.StringArrayVar(&f.settings, "setting", nil, "a setting to try, NAME=VALUE; may be given again")
-	f.register(s)
-	s.StringVar(&f.format, "format", "text", "text, json")
-	s.StringVarP(&f.output, "output", "o", "", "write the answer to this file")
+	f.evidenceFlags.register(s)
+	f.outputFlags.register(s, "the answer", []string{"text", "json"})
 	return c
 }
 
 func (a *app) runWhatIf(f *whatIfFlags) error {
-	if err := oneOf("--format", f.format, []string{"text", "json"}); err != nil {
+	if err := f.outputFlags.check(); err != nil {
 		return err
 	}
 	if len(f.settings) == 0 {

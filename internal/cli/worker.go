@@ -72,7 +72,7 @@ func (a *app) runWorker(ctx context.Context, f *fleetFlags) error {
 func (a *app) fleetOptions(f *fleetFlags) (fleet.Options, error) {
 	o := fleet.Options{Site: f.site, Name: f.name, Version: buildName(debug.ReadBuildInfo()), Authenticate: logons{a}.authenticate}
 	var err error
-	if o.Scan, err = f.scan(); err != nil {
+	if o.Scan, err = f.probeFlags.options(); err != nil {
 		return o, err
 	}
 	o.Log, err = a.logger(f)

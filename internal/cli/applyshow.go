@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/engine"
+	"ipcguard/internal/apply/verify"
+	"ipcguard/internal/model"
+)
+
+func (a *app) showWrites(p *model.Plan, writes []apply.Write) {
+	fmt.Fprintf(a.stdout, "%d change(s), %d write(s):\n", len(p.Changes), len(writes))
+	for _, w := range writes {
+		fmt.Fprint(a.stdout, apply.Diff(w.Place, w.Before, w.After))
+		for _, n := range w.Needs {
+			fmt.Fprintf(a.stdout, "  needs %s\n", n)
+		}
+	}
+	for _, alert := range engine.Alerts(writes) {
+		fmt.Fprintf(a.stderr, "ipcguard: note: %s\n", alert)
+	}
+}
+
+func (a *app) showProof(p *verify.Proof) {
+	for _, c := range p.Checks {
+		fmt.Fprintf(a.stdout, "  %-12s %s", c.Result, c.Check)
+		if c.Detail != "" {
+			fmt.Fprintf(a.stdout, ": %s", c.Detail)
+		}
+		fmt.Fprintln(a.stdout)
+	}
+}
+
+func (a *app) showApplied(j *engine.Journal, guard string) {
+	if d := j.Deadline(); d != nil {
+		fmt.Fprintf(a.stdout, "Applied and verified as %s. It waits for its confirmation until %s.\n", j.ID, d.At().Local().Format(time.DateTime))
+		fmt.Fprintf(a.stdout, "  keep it:      ipcguard confirm %s\n  take it back: ipcguard rollback %s\n", j.ID, j.ID)
+		fmt.Fprintf(a.stderr, "guard: %s\n", guard)
+		return
+	}
+	fmt.Fprintf(a.stdout, "Applied and verified as %s.\n  take it back: ipcguard rollback %s\n", j.ID, j.ID)
+}
+
+// explained turns what the room knows about an error into a hint.
+func explained(err error) error {
+	var refused *apply.RefusedError
+	var stale *apply.StaleError
+	var unfinished *engine.UnfinishedError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused) && refused.Instead != "":
+		return hinted{err, refused.Instead}
+	case errors.As(err, &stale):
+		return hinted{err, "audit the host again and make a new plan"}
+	case errors.As(err, &unfinished):
+		switch unfinished.Phase {
+		case engine.PhaseWaiting:
+			return hinted{err, fmt.Sprintf("ipcguard confirm %s keeps it, ipcguard rollback %s takes it back", unfinished.ID, unfinished.ID)}
+		case engine.PhaseConflict:
+			return hinted{err, fmt.Sprintf("ipcguard history %s shows the difference, ipcguard rollback --force %s overwrites it", unfinished.ID, unfinished.ID)}
+		}
+		return hinted{err, "ipcguard recover finishes it"}
+	}
+	return err
+}

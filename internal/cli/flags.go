@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"ipcguard/internal/apply/verify"
+	"ipcguard/internal/scan"
+	"ipcguard/internal/scan/targets"
+	"ipcguard/internal/smb"
+)
+
+// The flags that several verbs share come in groups; a verb embeds the groups that it has. The group of the state
+// directory is in state.go.
+
+// credentialFlags say as whom hosts are asked.
+type credentialFlags struct {
+	user, credentialsFile string
+	kerberos              bool
+}
+
+// register adds the flags. A verb does something ("log on") with them somewhere (" to winreg:// hosts").
+func (f *credentialFlags) register(s *pflag.FlagSet, does, where string) {
+	s.StringVar(&f.user, "user", "", does+" as this user"+where+", [DOMAIN\\]NAME; the password is prompted for")
+	s.StringVar(&f.credentialsFile, "credentials-file", "", does+" as the user of this file"+where)
+	s.BoolVar(&f.kerberos, "kerberos", false,
+		does+" with the tickets of the credential cache"+where+" (KRB5CCNAME); targets by name")
+}
+
+// outputFlags say in which form a result is written, and where.
+type outputFlags struct {
+	format, output string
+	formats        []string
+}
+
+// register adds the flags. The first of the formats is the default; what names the thing that is written.
+func (f *outputFlags) register(s *pflag.FlagSet, what string, formats []string) {
+	f.formats = formats
+	s.StringVar(&f.format, "format", "text", strings.Join(formats, ", "))
+	s.StringVarP(&f.output, "output", "o", "", "write "+what+" to this file")
+}
+
+// check refuses a format that the verb does not have.
+func (f *outputFlags) check() error { return oneOf("--format", f.format, f.formats) }
+
+// targetFlags say which hosts the targets of the arguments are.
+type targetFlags struct {
+	exclude []string
+	port    int
+}
+
+func (f *targetFlags) register(s *pflag.FlagSet) {
+	s.IntVar(&f.port, "port", 445, "port where a target names none; 139 opens a NetBIOS session first")
+	s.StringSliceVar(&f.exclude, "exclude", nil, "targets not to touch: names, addresses, prefixes, ranges, @FILE")
+}
+
+// check refuses a port that there is not.
+func (f *targetFlags) check() error {
+	if f.port < 1 || f.port > 65535 {
+		return usage("--port: out of range")
+	}
+	return nil
+}
+
+// parse reads the targets of the arguments, without those that an earlier run has done.
+func (f *targetFlags) parse(ctx context.Context, args []string, stdin io.Reader, done *earlier) (*targets.List, error) {
+	list, err := targets.Parse(ctx, args, targets.Options{
+		Port: uint16(f.port), Exclude: f.exclude, Stdin: stdin, Done: done.addresses, DoneNames: done.names,
+	})
+	switch {
+	case err == nil:
+		return list, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	}
+	return nil, usageError{err}
+}
+
+// probeFlags say how hosts are scanned, once or by the fleet.
+type probeFlags struct {
+	timeout              []string
+	concurrency, retries int
+	noUnknown, noGuest   bool
+}
+
+func (f *probeFlags) register(s *pflag.FlagSet) {
+	s.BoolVar(&f.noUnknown, "no-unknown-user", false, "leave out the one made-up user")
+	s.BoolVar(&f.noGuest, "no-guest", false, "leave out the guest account")
+	s.IntVar(&f.concurrency, "concurrency", scan.DefaultConcurrency, "hosts at a time; the site of a fleet may ask for less")
+	s.StringSliceVar(&f.timeout, "timeout", nil,
+		"waits as LAYER=DURATION: connect, negotiate, session, tree, open, call, host; a bare duration is for connect")
+	s.IntVar(&f.retries, "retries", 1,
+		"further tries for a host whose answers were cut off; a silent address is tried once")
+}
+
+// options checks the flags.
+func (f *probeFlags) options() (scan.Options, error) {
+	o := scan.Options{NoUnknownUser: f.noUnknown, NoGuest: f.noGuest, Concurrency: f.concurrency, Retries: f.retries}
+	switch {
+	case f.concurrency < 1:
+		return o, usage("--concurrency: out of range")
+	case f.retries < 0 || f.retries > 10:
+		return o, usage("--retries: out of range")
+	}
+	var err error
+	o.Timeouts, o.Host, err = timeouts(f.timeout)
+	return o, err
+}
+
+func timeouts(list []string) (t smb.Timeouts, host time.Duration, err error) {
+	fields := map[string]*time.Duration{
+		"connect": &t.Connect, "negotiate": &t.Negotiate, "session": &t.Session, "tree": &t.Tree, "open": &t.Open,
+		"call": &t.Call, "host": &host,
+	}
+	for _, item := range list {
+		layer, value, ok := strings.Cut(item, "=")
+		if !ok {
+			layer, value = "connect", item
+		}
+		field := fields[layer]
+		if field == nil {
+			return t, host, usage("--timeout %q: no such layer", item)
+		}
+		d, err := time.ParseDuration(value)
+		if err != nil || d <= 0 || d > time.Hour {
+			return t, host, usage("--timeout %q: want a duration such as 500ms or 3s", item)
+		}
+		*field = d
+	}
+	return t, host, nil
+}
+
+// checkFlags say what must work on a host.
+type checkFlags struct {
+	checks   []string
+	commands bool
+	patience time.Duration
+}
+
+// register adds the flags. When says when checks are made.
+func (f *checkFlags) register(s *pflag.FlagSet, when string, patience time.Duration) {
+	s.StringSliceVar(&f.checks, "check", nil,
+		"what must work"+when+": tcp:HOST:PORT, pipe:NAME, share:NAME, print:NAME, logon:, command:…")
+	s.BoolVar(&f.commands, "allow-commands", false, "run command: checks that the plan itself brings")
+	s.DurationVar(&f.patience, "patience", patience, "how long what is still open is asked again")
+}
+
+// check refuses checks that there are not.
+func (f *checkFlags) check() error {
+	for _, check := range f.checks {
+		if _, _, err := verify.ParseCheck(check); err != nil {
+			return usageError{err}
+		}
+	}
+	return nil
+}
+
+// checkUser refuses checks that are made as a user where there is no logon.
+func (f *checkFlags) checkUser(logon logonMaker) error {
+	i := slices.IndexFunc(f.checks, verify.NeedsUser)
+	if i < 0 || logon != nil {
+		return nil
+	}
+	return hinted{
+		usage("--check %s is made as a user, and no credentials were given", f.checks[i]),
+		"--user, --credentials-file, --kerberos, or the environment",
+	}
+}
+
+func oneOf(what, value string, list []string) error {
+	if slices.Contains(list, value) {
+		return nil
+	}
+	return usage("%s %q: want one of %s", what, value, strings.Join(list, ", "))
+}

@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/spf13/pflag"
+)
+
+// stateFlags say where journals are.
+type stateFlags struct{ state string }
+
+func (f *stateFlags) register(s *pflag.FlagSet) {
+	s.StringVar(&f.state, "state", "", "the directory of journals and keys (default: /var/lib/ipcguard as root, else below XDG_STATE_HOME; %ProgramData%\\ipcguard)")
+}
+
+// dir is the state directory.
+func (f *stateFlags) dir() (string, error) {
+	if f.state != "" {
+		return filepath.Abs(f.state)
+	}
+	if runtime.GOOS == "windows" {
+		if data := os.Getenv("ProgramData"); data != "" {
+			return filepath.Join(data, "ipcguard"), nil
+		}
+		return "", hinted{usage("%%ProgramData%% is not set"), "name a directory with --state"}
+	}
+	if os.Geteuid() == 0 {
+		return "/var/lib/ipcguard", nil
+	}
+	if state := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
+		return filepath.Join(state, "ipcguard"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", hinted{usageError{err}, "name a directory with --state"}
+	}
+	return filepath.Join(home, ".local", "state", "ipcguard"), nil
+}
+
+// homeFlags say where the fleet's server keeps what is its own.
+type homeFlags struct{ stateFlags }
+
+func (f *homeFlags) register(s *pflag.FlagSet) {
+	s.StringVar(&f.state, "state", "", "the directory of the database, the key and the certificate (default: /var/lib/ipcguard/fleet as root, else below XDG_STATE_HOME; %ProgramData%\\ipcguard\\fleet)")
+}
+
+// dir is the directory of the fleet's server, made where it is missing.
+func (f *homeFlags) dir() (string, error) {
+	dir, err := f.stateFlags.dir()
+	if err != nil {
+		return "", err
+	}
+	if f.state == "" {
+		dir = filepath.Join(dir, "fleet")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("state directory: %w", err)
+	}
+	return dir, nil
+}
