@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"ipcguard/internal/apply"
+	"ipcguard/internal/catalog"
 	"ipcguard/internal/format/smbconf"
 	"ipcguard/internal/model"
 )
@@ -225,18 +226,22 @@ func (s *Samba) mainFile(c *smbconf.Config) (string, error) {
 	return filepath.Clean(path), nil
 }
 
-// smbdAlone are the parameters that smbd alone obeys, on a domain controller too. It reads them again when it is told to.
-var smbdAlone = []string{"restrict anonymous", "map to guest", "guest account", "server smb encrypt", "server min protocol", "nt pipe support"}
-
 // needs is what only an administrator can do: the other services of a domain controller read smb.conf when they start.
 func (s *Samba) needs(c *smbconf.Config, changes []model.Change) []string {
 	p, ok := c.Global.Get("server role")
 	if !ok || !strings.Contains(strings.ToLower(p.Value), "active directory") {
 		return nil
 	}
+	k, err := catalog.Load()
+	if err != nil {
+		return nil
+	}
 	for _, change := range changes {
 		section, name, err := sambaPlace(change.Where)
-		if err == nil && strings.EqualFold(section, "global") && !slices.Contains(smbdAlone, strings.ToLower(name)) {
+		if err != nil || !strings.EqualFold(section, "global") {
+			continue
+		}
+		if known := k.Setting(name); known == nil || known.System != "samba" || !known.SmbdAlone {
 			return []string{"a restart of the domain controller's samba service, whose other parts read smb.conf when they start"}
 		}
 	}

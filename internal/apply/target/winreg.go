@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
 	"ipcguard/internal/apply"
+	"ipcguard/internal/catalog"
 	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/model"
@@ -95,31 +95,17 @@ func (r *Remote) Host(ctx context.Context) (apply.Host, error) {
 	return h, nil
 }
 
-// harmless are the values that an administrator's signed-in connection over SMB and its registry pipe do not depend on.
-// It is a list of what is known, so that whatever is not on it is refused.
-var harmless = []string{
-	`Control\Lsa\RestrictAnonymous`, `Control\Lsa\RestrictAnonymousSAM`, `Control\Lsa\EveryoneIncludesAnonymous`,
-	`Control\Lsa\TurnOffAnonymousBlock`, `Control\Lsa\RestrictRemoteSAM`, `Control\Lsa\RestrictRemoteSamAuditOnlyMode`,
-	`Control\Lsa\RestrictRemoteSamEventThrottlingWindow`, `Control\Lsa\MSV1_0\AllowNullSessionFallback`,
-	`Services\LanmanServer\Parameters\RestrictNullSessAccess`, `Services\LanmanServer\Parameters\NullSessionPipes`,
-	`Services\LanmanServer\Parameters\NullSessionShares`, `Services\LanmanServer\Parameters\AutoShareServer`,
-	`Services\LanmanServer\Parameters\AutoShareWks`, `Services\LanmanServer\DefaultSecurity\SrvsvcSessionInfo`,
-	`Services\LanmanServer\DefaultSecurity\SrvsvcShareConnect`, `Services\LanmanServer\DefaultSecurity\SrvsvcConfigInfo`,
-	`Services\LanmanServer\DefaultSecurity\SrvsvcShareFileInfo`, `Services\LanmanServer\DefaultSecurity\SrvsvcTransportEnum`,
-	`Services\EventLog\System\RestrictGuestAccess`, `Services\LanmanWorkstation\Parameters\AllowInsecureGuestAuth`,
-}
-
-// mayTravel refuses changes that could cut the connection they are made through.
+// mayTravel refuses changes that could cut the connection they are made through. The catalog says which cannot; whatever
+// it does not say that of is refused.
 func (r *Remote) mayTravel(c model.Change) error {
-	path := strings.ToLower(registry.Canonical(c.Where))
-	path, ours := strings.CutPrefix(path, `hklm\system\currentcontrolset\`)
-	if ours && slices.ContainsFunc(harmless, func(h string) bool { return strings.EqualFold(h, path) }) {
-		return nil
+	k, err := catalog.Load()
+	if err != nil {
+		return err
 	}
-	if n, ok := number(c.To.Data); ours && ok && n == 0 && c.To.Present {
-		if path == `services\lanmanserver\parameters\smb1` && r.dialect != smb.SMB1 || path == `control\lsa\forceguest` {
-			return nil
-		}
+	where := registry.Canonical(c.Where)
+	s := k.Setting(where)
+	if s != nil && strings.EqualFold(s.Where, where) && s.SafeFromAfar(c.To, r.dialect.String()) {
+		return nil
 	}
 	return &apply.RefusedError{
 		Where: c.Where, Why: "from afar only values are written that cannot cut the connection they travel on, and of this one that is not known",
