@@ -43,7 +43,7 @@ var rooms = []room{
 	{"report", []string{"catalog", "model"}, []string{"*"}},
 	{"smbtest", []string{"smb", "ntlm", "dcerpc", "catalog", "model"}, []string{"github.com/goccy/go-yaml", "golang.org/x"}},
 	{"kerberos", []string{"ntlm"}, []string{"github.com/jcmturner", "golang.org/x"}},
-	{"catalog", []string{"model"}, []string{"github.com/goccy/go-yaml"}},
+	{"catalog", []string{"format", "model"}, []string{"github.com/goccy/go-yaml"}},
 	{"dcerpc", nil, nil},
 	{"smb", []string{"ntlm"}, []string{"golang.org/x/crypto"}}, // ntlm/spnego wraps the tokens of a session setup
 	{"ntlm", nil, []string{"golang.org/x/crypto"}},

@@ -167,20 +167,7 @@ func (j *judging) number(id string) (int, bool) {
 	if s.State == model.StateNotApplicable {
 		return 0, false
 	}
-	return number(s.Effective)
-}
-
-func number(v any) (int, bool) {
-	switch n := v.(type) {
-	case int:
-		return n, true
-	case bool:
-		if n {
-			return 1, true
-		}
-		return 0, true
-	}
-	return 0, false
+	return model.Whole(s.Effective)
 }
 
 // configured is a number that is written, whether it counts or not.
@@ -189,7 +176,7 @@ func (j *judging) configured(id string) (int, bool) {
 	if !ok || !v.Present {
 		return 0, false
 	}
-	return number(v.Data)
+	return v.Whole()
 }
 
 // names is a setting's effective list.

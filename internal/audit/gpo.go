@@ -82,6 +82,10 @@ func (f *facts) policy(c *catalog.Catalog, list ...*gpo.GPO) {
 			continue
 		}
 		w.setting(s)
+		if v := f.values[s.ID]; v.Data != nil {
+			v.Raw = nil // how the bytes look once the policy is applied is the system's affair
+			f.values[s.ID] = v
+		}
 		for _, place := range slices.Backward(places(s)) {
 			key, value := split(place)
 			if from, ok := joined.Origin[gpo.Key(key, value)]; ok {

@@ -112,7 +112,7 @@ func (w *windowsReader) sharesOf() {
 		return slices.ContainsFunc(anonymous, func(s string) bool { return strings.EqualFold(s, name) })
 	}
 	w.shares = []model.Share{}
-	if n, ok := number(w.values["LanmanServer.Start"].Data); ok && n == 4 {
+	if n, ok := w.values["LanmanServer.Start"].Whole(); ok && n == 4 {
 		return // the service that makes shares is disabled: there are none, IPC$ included
 	}
 	w.shares = append(w.shares, model.Share{Name: "IPC$", Default: true})
@@ -121,7 +121,7 @@ func (w *windowsReader) sharesOf() {
 	if w.platform.Role == model.Workstation {
 		auto = wks
 	}
-	if n, ok := number(auto.Data); !ok || n != 0 {
+	if n, ok := auto.Whole(); !ok || n != 0 {
 		w.shares = append(w.shares, model.Share{Name: "ADMIN$", Default: true, Path: "%SystemRoot%"})
 	}
 	for _, v := range values {

@@ -137,7 +137,7 @@ func (s *sambaReader) take(id, typ string, p smbconf.Param, ok bool) {
 		s.values[id] = model.Value{}
 		return
 	}
-	v := model.Value{Present: true, Data: p.Value}
+	v := model.Value{Present: true, Data: p.Value, Raw: model.Hex(p.Value)}
 	switch typ {
 	case "bool":
 		if b, ok := p.Bool(); ok {

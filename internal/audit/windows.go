@@ -1,9 +1,9 @@
 package audit
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -100,7 +100,7 @@ func (w *windowsReader) value(s *catalog.Setting, v registry.Value) model.Value 
 	if err != nil {
 		want = v.Type
 	}
-	out := model.Value{Present: true, Type: v.Type.String()}
+	out := model.Value{Present: true, Type: v.Type.String(), Raw: append(model.Hex{}, v.Data...)}
 	switch v.Type {
 	case registry.DWord:
 		n, err := v.DWord()
@@ -113,8 +113,16 @@ func (w *windowsReader) value(s *catalog.Setting, v registry.Value) model.Value 
 		out.Data, _ = v.Strings() // the type is right, so there is no error
 	case registry.SZ, registry.ExpandSZ:
 		out.Data, _ = v.Text()
+	case registry.QWord:
+		if n, err := v.QWord(); err != nil {
+			w.problem("%s: %v", s.Where, err)
+		} else if n <= math.MaxInt {
+			out.Data = int(n)
+		} else {
+			out.Data = n
+		}
 	default:
-		out.Data = hex.EncodeToString(v.Data)
+		out.Data = out.Raw
 		if strings.HasPrefix(s.ID, "Srvsvc") && v.Type == registry.Binary {
 			d, err := sddl.ParseBinary(v.Data)
 			if err != nil {
@@ -237,7 +245,7 @@ func (j *judging) driverOfSMB1() {
 		return
 	}
 	s := j.setting("SMB1")
-	start, ok := number(driver.Data)
+	start, ok := driver.Whole()
 	switch {
 	case !driver.Present:
 		s.Effective, s.State = 0, model.StateOK

@@ -1,10 +1,10 @@
 package catalog
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"ipcguard/internal/model"
@@ -28,94 +28,10 @@ type Config struct {
 	Client netip.Addr
 }
 
-// whole reads a number of any shape that a source may hand over: an integer, a JSON number, or text as smb.conf has.
-func whole(v any) (int, bool) {
-	switch n := v.(type) {
-	case int:
-		return n, true
-	case int32:
-		return int(n), true
-	case int64:
-		return int(n), true
-	case uint32:
-		return int(n), true
-	case uint64:
-		return int(n), true
-	case float64:
-		return int(n), n == float64(int(n))
-	case bool:
-		if n {
-			return 1, true
-		}
-		return 0, true
-	case string:
-		i, err := strconv.ParseInt(strings.TrimSpace(n), 0, 64)
-		return int(i), err == nil
-	}
-	return 0, false
-}
-
-// truth reads a boolean as smb.conf writes it.
-func truth(v any) (bool, bool) {
-	switch s := v.(type) {
-	case bool:
-		return s, true
-	case string:
-		switch fold(s) {
-		case "yes", "true", "1", "on":
-			return true, true
-		case "no", "false", "0", "off":
-			return false, true
-		}
-		return false, false
-	}
-	n, ok := whole(v)
-	return n != 0, ok
-}
-
-// list reads a list of names: a slice, or text with blanks and commas between the names as smb.conf has it.
+// list is a list of names without the empty entries that registry lists end with.
 func list(v any) ([]string, bool) {
-	switch l := v.(type) {
-	case nil:
-		return nil, false
-	case []string:
-		return trimmed(l), true
-	case []any:
-		var out []string
-		for _, e := range l {
-			s, ok := e.(string)
-			if !ok {
-				return nil, false
-			}
-			out = append(out, s)
-		}
-		return trimmed(out), true
-	case string:
-		return strings.FieldsFunc(l, func(r rune) bool { return r == ' ' || r == ',' || r == '\t' || r == ';' }), true
-	}
-	return nil, false
-}
-
-// trimmed drops the empty entries that registry lists end with.
-func trimmed(l []string) []string {
-	out := make([]string, 0, len(l))
-	for _, s := range l {
-		if strings.TrimSpace(s) != "" {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// text reads a word.
-func text(v any) (string, bool) {
-	switch s := v.(type) {
-	case string:
-		return strings.TrimSpace(s), true
-	case bool, int, int32, int64, uint32, uint64, float64:
-		return fmt.Sprint(s), true
-	}
-	return "", false
+	l, ok := model.List(v)
+	return slices.DeleteFunc(slices.Clone(l), func(s string) bool { return strings.TrimSpace(s) == "" }), ok
 }
 
 // kindOf groups setting types by how their values are read.
@@ -141,22 +57,22 @@ func normal(s *Setting, v model.Value) (any, bool) {
 	}
 	switch kindOf(s.Type) {
 	case "number":
-		n, ok := whole(v.Data)
+		n, ok := v.Whole()
 		return n, ok
 	case "policy":
-		if n, ok := whole(v.Data); ok {
+		if n, ok := v.Whole(); ok {
 			return n, true
 		}
-		return text(v.Data)
+		return v.Word()
 	case "list":
 		return list(v.Data)
 	case "bool":
-		return truth(v.Data)
+		return v.Truth()
 	}
 	if s.Type == "REG_BINARY" {
 		return v.Data, v.Data != nil
 	}
-	t, ok := text(v.Data)
+	t, ok := v.Word()
 	if s.Type == "enum" {
 		t = fold(t)
 	}
@@ -178,8 +94,12 @@ func equal(a, b any) bool {
 		y, ok := list(b)
 		return ok && sameSet(x, y)
 	}
-	if x, ok := whole(a); ok {
-		y, ok := whole(b)
+	if x, ok := a.(model.Hex); ok {
+		y, ok := b.(model.Hex)
+		return ok && bytes.Equal(x, y)
+	}
+	if x, ok := model.Whole(a); ok {
+		y, ok := model.Whole(b)
 		return ok && x == y
 	}
 	return strings.EqualFold(fmt.Sprint(a), fmt.Sprint(b))

@@ -159,7 +159,7 @@ func (nobody) discloses(model.Identity, model.Disclosure, func(string) cell) cel
 // number is a setting's effective number and whether it is known. A setting that does not apply counts as not known.
 func (f *facts) number(id string) (int, bool) {
 	if r := f.get(id); r.known {
-		return whole(r.value)
+		return model.Whole(r.value)
 	}
 	return 0, false
 }
@@ -174,14 +174,14 @@ func (f *facts) names(id string) ([]string, bool) {
 
 func (f *facts) text(id string) (string, bool) {
 	if r := f.get(id); r.known {
-		return text(r.value)
+		return model.Word(r.value)
 	}
 	return "", false
 }
 
 func (f *facts) flag(id string) (value, known bool) {
 	if r := f.get(id); r.known {
-		return truth(r.value)
+		return model.Truth(r.value)
 	}
 	return false, false
 }

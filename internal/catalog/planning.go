@@ -27,14 +27,7 @@ func ConfigOf(a *model.Audit) Config {
 		if s.NotRead {
 			continue
 		}
-		v := model.Value{Present: s.Present}
-		if s.Present {
-			v.Data, v.Type = s.Configured, s.Type
-			if s.ConfiguredType != "" {
-				v.Type = s.ConfiguredType
-			}
-		}
-		in.Settings[s.ID] = v
+		in.Settings[s.ID] = s.Value()
 	}
 	return in
 }
@@ -69,6 +62,3 @@ func (s *Setting) Value(v model.Value) (data any, ok bool) {
 
 // Same compares two values of this setting as the system would: lists as sets of names without regard to case.
 func (s *Setting) Same(a, b any) bool { return equal(a, b) }
-
-// Show prints a value for a person.
-func Show(v any) string { return model.Text(v) }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"ipcguard/internal/format/sddl"
 	"ipcguard/internal/model"
 )
 
@@ -15,6 +16,7 @@ type resolved struct {
 	basis      model.Basis
 	present    bool
 	configured any
+	raw        model.Hex
 	typ        string // as written, where it is not the setting's
 	notRead    bool
 	why        string
@@ -101,7 +103,7 @@ func (f *facts) find(s *Setting) *resolved {
 func (f *facts) resolve(s *Setting, v model.Value, read bool) *resolved {
 	r := &resolved{Setting: s, basis: model.BasisUnknown, applies: f.is(s.Applies), present: v.Present}
 	if v.Present {
-		r.configured = v.Data
+		r.configured, r.raw = v.Data, v.Raw
 		if v.Type != s.Type {
 			r.typ = v.Type
 		}
@@ -115,7 +117,7 @@ func (f *facts) resolve(s *Setting, v model.Value, read bool) *resolved {
 	case v.Present:
 		value, ok := normal(s, v)
 		if !ok {
-			r.why = fmt.Sprintf("it is written as %s and has to be %s; what the system makes of that is not documented", orWord(v.Type, "another type"), s.Type)
+			r.why = misfit(s, v)
 			break
 		}
 		r.value, r.known, r.basis, r.why = value, true, model.BasisConfigured, "as configured"
@@ -126,6 +128,15 @@ func (f *facts) resolve(s *Setting, v model.Value, read bool) *resolved {
 		f.byDefault(r)
 	}
 	return r
+}
+
+// misfit says why a value means nothing to its setting.
+func misfit(s *Setting, v model.Value) string {
+	is := orWord(v.Type, "another type")
+	if v.Type == s.Type {
+		is = v.String()
+	}
+	return fmt.Sprintf("it is written as %s and has to be %s; what the system makes of that is not documented", is, s.Type)
 }
 
 // byDefault takes the first default whose scope fits. Where the platform is not known well enough, every default that
@@ -171,7 +182,7 @@ func (c *Catalog) Resolve(in Config) []model.Setting {
 		}
 		r := f.get(c.Settings[i].ID)
 		m := model.Setting{
-			ID: r.ID, Where: r.Where, Type: r.Type, Present: r.present, Configured: r.configured, ConfiguredType: r.typ, NotRead: r.notRead,
+			ID: r.ID, Where: r.Where, Type: r.Type, Present: r.present, Configured: r.configured, ConfiguredType: r.typ, Raw: r.raw, NotRead: r.notRead,
 			Effective: r.value, Basis: r.basis, Why: r.why, TakesEffect: c.TakesEffect(r.Setting, in.Platform),
 		}
 		m.State, m.Why = f.judge(r)
@@ -220,8 +231,8 @@ func meets(value any, w *Wanted) bool {
 	case "any":
 		return true
 	case "at-least", "at-most":
-		have, ok1 := whole(value)
-		want, ok2 := whole(w.Value)
+		have, ok1 := model.Whole(value)
+		want, ok2 := model.Whole(w.Value)
 		if w.Compare == "at-least" {
 			return ok1 && ok2 && have >= want
 		}
@@ -231,9 +242,9 @@ func meets(value any, w *Wanted) bool {
 		want, ok2 := list(w.Value)
 		return ok1 && (ok2 || w.Value == nil) && subset(have, want)
 	case "sddl":
-		t, _ := text(value)
-		d, ok := parseSDDL(t)
-		return ok && t != "" && d.onlyAdministrators()
+		t, _ := model.Word(value)
+		d, err := sddl.Parse(t)
+		return err == nil && t != "" && d.OnlyAdministrators()
 	}
 	return equal(value, w.Value)
 }

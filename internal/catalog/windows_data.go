@@ -3,6 +3,7 @@ package catalog
 import (
 	"slices"
 
+	"ipcguard/internal/format/sddl"
 	"ipcguard/internal/model"
 )
 
@@ -183,25 +184,23 @@ func (w *windows) remoteSAM(id model.Identity) cell {
 	} else if !ok {
 		return unknown(w.why("RestrictRemoteSamAuditOnlyMode"))
 	}
-	d, ok := parseSDDL(s)
-	if !ok {
+	d, err := sddl.Parse(s)
+	if err != nil {
 		return unknown("RestrictRemoteSAM holds a descriptor that is not judged here")
 	}
-	who := []string{"AN", "S-1-5-7"}
 	everyone, sure := w.number("EveryoneIncludesAnonymous")
-	switch {
-	case id == model.User:
-		who = []string{"WD", "S-1-1-0", "AU", "S-1-5-11", "NU", "S-1-5-2", "BU", "S-1-5-32-545"}
-	case id != model.Anonymous:
-		who = []string{"WD", "S-1-1-0", "NU", "S-1-5-2", "BG", "S-1-5-32-546"}
-	case sure && everyone == 1:
-		who = append(who, "WD", "S-1-1-0")
+	who := sddl.AnonymousToken(sure && everyone == 1)
+	switch id {
+	case model.User:
+		who = sddl.UserToken()
+	case model.Guest, model.UnknownUser:
+		who = sddl.GuestToken()
 	}
-	granted, certain := d.grants(who...)
+	granted, certain := d.Judge(who, sddl.ReadControl)
 	switch {
 	case granted && certain:
 		return allowed("RestrictRemoteSAM lets this caller in")
-	case certain, !granted && id == model.Anonymous && d.onlyAdministrators():
+	case certain, !granted && id == model.Anonymous && d.OnlyAdministrators():
 		return denied(w.why("RestrictRemoteSAM"))
 	}
 	return unknown("RestrictRemoteSAM names accounts or refusals that are not judged here")

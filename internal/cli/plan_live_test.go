@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"ipcguard/internal/audit"
-	"ipcguard/internal/catalog"
 	"ipcguard/internal/export"
 	"ipcguard/internal/format/gpo"
 	"ipcguard/internal/model"
@@ -158,10 +157,10 @@ func TestPlanOnDomainController(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.Question != "" || len(p.Changes) != 1 || p.Changes[0].Setting != "restrict anonymous" || catalog.Show(p.Changes[0].To.Data) != "2" {
+		if p.Question != "" || len(p.Changes) != 1 || p.Changes[0].Setting != "restrict anonymous" || model.Text(p.Changes[0].To.Data) != "2" {
 			t.Fatalf("question %q, changes %+v", p.Question, p.Changes)
 		}
-		dc.Restart(t, "restrict anonymous = "+catalog.Show(p.Changes[0].To.Data))
+		dc.Restart(t, "restrict anonymous = "+model.Text(p.Changes[0].To.Data))
 		if after := look(); after.Verdict != model.Closed {
 			t.Errorf("after: %s %s", after.Verdict, after.Reason)
 		}

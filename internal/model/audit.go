@@ -1,5 +1,12 @@
 package model
 
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+)
+
 // Role is what a host is in its domain.
 type Role string
 
@@ -54,6 +61,7 @@ type Setting struct {
 	Present        bool   `json:"present"`
 	Configured     any    `json:"configured,omitempty"`
 	ConfiguredType string `json:"configured_type,omitempty"` // where it is written with another type than it should have
+	Raw            Hex    `json:"raw,omitzero"`              // of a registry value: the bytes as stored
 	NotRead        bool   `json:"not_read,omitempty"`        // the source was not asked for it: neither present nor absent
 	Effective      any    `json:"effective"`
 	Basis          Basis  `json:"basis"`
@@ -61,6 +69,34 @@ type Setting struct {
 	Why            string `json:"why"`
 	TakesEffect    string `json:"takes_effect,omitempty"`
 	Origin         string `json:"origin,omitempty"` // the file and place, where several sources are joined
+}
+
+// Value is the setting as it is written.
+func (s *Setting) Value() Value {
+	if !s.Present {
+		return Value{}
+	}
+	return Value{Present: true, Type: cmp.Or(s.ConfiguredType, s.Type), Data: s.Configured, Raw: s.Raw}
+}
+
+// UnmarshalJSON gives values the shapes that they had before they were written, as Value has them.
+func (s *Setting) UnmarshalJSON(b []byte) error {
+	type plain Setting // without methods
+	var in plain
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if err := d.Decode(&in); err != nil {
+		return err
+	}
+	var err error
+	if in.Configured, err = shape(cmp.Or(in.ConfiguredType, in.Type), in.Configured); err != nil {
+		return fmt.Errorf("setting %.80q: %w", in.ID, err)
+	}
+	if in.Effective, err = shape(in.Type, in.Effective); err != nil {
+		return fmt.Errorf("setting %.80q: %w", in.ID, err)
+	}
+	*s = Setting(in)
+	return nil
 }
 
 // Decision is one cell of the access model: an outcome with the reasons that led to it. Outcome is Allowed,

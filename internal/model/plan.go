@@ -30,13 +30,6 @@ type Fact struct {
 	Value   Value  `json:"value"`
 }
 
-// Value is a setting's exact content, absence included.
-type Value struct {
-	Present bool   `json:"present"`
-	Type    string `json:"type,omitempty"`
-	Data    any    `json:"data,omitempty"`
-}
-
 // Change is one exact edit with its exact undo.
 type Change struct {
 	ID          string   `json:"id"`

@@ -2,11 +2,12 @@ package model
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
 // Text prints a setting's value for a person, as it was read or as JSON brought it back: "not set" for none, "empty" for an
-// empty text or list, bytes by their number.
+// empty text or list, bytes by their number and the first of them.
 func Text(v any) string {
 	switch x := v.(type) {
 	case nil:
@@ -21,8 +22,8 @@ func Text(v any) string {
 			return "empty"
 		}
 		return x
-	case []byte:
-		return fmt.Sprintf("%d bytes", len(x))
+	case Hex:
+		return x.String()
 	case []string:
 		if len(x) == 0 {
 			return "empty"
@@ -37,6 +38,9 @@ func Text(v any) string {
 			out[i] = Text(e)
 		}
 		return strings.Join(out, ", ")
+	}
+	if n, ok := whole64(v); ok {
+		return strconv.FormatInt(n, 10)
 	}
 	return fmt.Sprint(v)
 }

@@ -12,7 +12,7 @@ func TestText(t *testing.T) {
 		{false, "no"},
 		{"", "empty"},
 		{"samr", "samr"},
-		{[]byte{1, 2}, "2 bytes"},
+		{Hex{1, 2}, "2 bytes: 01 02"},
 		{[]string{}, "empty"},
 		{[]string{"samr", "lsarpc"}, "samr, lsarpc"},
 		{[]any{}, "empty"},

@@ -23,7 +23,7 @@ func (w *work) breakage(e *edit, data any) []breakage {
 		if _, possible := w.c.Fit(b.Scope, w.platform); !possible || !w.hits(e, b, data) {
 			continue
 		}
-		x := breakage{Break: model.Break{Who: b.Who, What: b.What, Certainty: b.Certainty, Because: e.name() + " becomes " + catalog.Show(data), Sources: b.Sources}}
+		x := breakage{Break: model.Break{Who: b.Who, What: b.What, Certainty: b.Certainty, Because: e.name() + " becomes " + model.Text(data), Sources: b.Sources}}
 		for _, id := range b.Services {
 			if list, ok := data.([]string); ok && e.setting.ID == "NullSessionPipes" && !w.takesPipe(id, list) {
 				continue

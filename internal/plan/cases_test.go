@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 )
 
@@ -67,5 +66,5 @@ func TestShow(t *testing.T) {
 			t.Log(ch.Setting, ch.From, ch.To, ch.Closes)
 		}
 	}
-	_ = catalog.Show
+	_ = model.Text
 }

@@ -40,14 +40,7 @@ func Facts(c *catalog.Catalog, a *model.Audit) []model.Fact {
 		if !g.Session && !g.Tree && len(g.Pipes) == 0 && len(g.Discloses) == 0 {
 			continue
 		}
-		f := model.Fact{Setting: s.ID, Where: s.Where, Value: model.Value{Present: s.Present}}
-		if s.Present {
-			f.Value.Type, f.Value.Data = cmp.Or(s.ConfiguredType, s.Type), s.Configured
-			if data, ok := k.Value(f.Value); ok {
-				f.Value.Data = data
-			}
-		}
-		out = append(out, f)
+		out = append(out, model.Fact{Setting: s.ID, Where: s.Where, Value: s.Value()})
 	}
 	for _, s := range a.Shares {
 		if s.Guest {
@@ -67,55 +60,6 @@ func Fingerprint(p model.Platform, facts []model.Fact) string {
 		Platform model.Platform `json:"platform"`
 		Facts    []model.Fact   `json:"facts"`
 	}{p, facts})
-}
-
-// Stale lists what has changed on a host since a plan was made, one sentence each; none means that the plan still fits.
-// The audit has to be of the same kind of source as the plan's.
-func Stale(c *catalog.Catalog, p *model.Plan, now *model.Audit) []string {
-	var out []string
-	differ := func(what, then, is string) {
-		if then != is {
-			out = append(out, fmt.Sprintf("%s was %s and is %s", what, then, is))
-		}
-	}
-	differ("the system", p.Platform.System, now.Platform.System)
-	differ("the product", p.Platform.Product, now.Platform.Product)
-	differ("the build", fmt.Sprint(p.Platform.Build), fmt.Sprint(now.Platform.Build))
-	if now.Platform.Role != model.UnknownRole && now.Platform.Role != "" {
-		differ("the role", string(p.Platform.Role), string(now.Platform.Role))
-	}
-	was := map[string]string{}
-	for _, f := range p.BasedOn {
-		was[f.Setting+"\x00"+f.Where] = shown(f.Value)
-	}
-	for _, f := range Facts(c, now) {
-		key := f.Setting + "\x00" + f.Where
-		if then, ok := was[key]; ok {
-			differ(f.Where, then, shown(f.Value))
-			delete(was, key)
-		} else {
-			out = append(out, fmt.Sprintf("%s is %s and was not looked for", f.Where, shown(f.Value)))
-		}
-	}
-	var gone []string
-	for key, then := range was {
-		_, where, _ := strings.Cut(key, "\x00")
-		gone = append(gone, fmt.Sprintf("%s was %s and was not found again", where, then))
-	}
-	slices.Sort(gone)
-	return append(out, gone...)
-}
-
-// shown is a value that compares: a list as a list, a number as a number, whatever JSON made of it.
-func shown(v model.Value) string {
-	if !v.Present {
-		return "absent"
-	}
-	b, err := json.Marshal(v.Data)
-	if err != nil {
-		return "unreadable"
-	}
-	return v.Type + " " + string(b)
 }
 
 // seal gives a plan its hash.
@@ -266,13 +210,14 @@ func Verify(p *model.Plan) error {
 		if s == nil {
 			return fmt.Errorf("%w: change %s is of %q, a setting that is not in the catalog", ErrNewer, ch.ID, ch.Setting)
 		}
-		for _, v := range []*model.Value{&ch.From, &ch.To} {
-			if data, ok := s.Value(*v); ok {
-				v.Data = data // as the setting has it, whatever JSON made of it
-			} else if v == &ch.To && v.Present {
-				return fmt.Errorf("%w: change %s sets %s to a value of the wrong type", ErrNotAPlan, ch.ID, ch.Setting)
-			}
+		if !ch.To.Present {
+			continue
 		}
+		data, ok := s.Value(ch.To)
+		if !ok {
+			return fmt.Errorf("%w: change %s sets %s to a value of the wrong type", ErrNotAPlan, ch.ID, ch.Setting)
+		}
+		ch.To.Data = data // as the setting has it
 	}
 	return nil
 }

@@ -354,7 +354,7 @@ func (w *work) priced(e *edit) []option {
 			}
 		}
 		if forbidden != "" {
-			w.reject(e.setting.ID, fmt.Sprintf("the value %s would stop what is declared as needed: %s", catalog.Show(o.data), forbidden))
+			w.reject(e.setting.ID, fmt.Sprintf("the value %s would stop what is declared as needed: %s", model.Text(o.data), forbidden))
 			continue
 		}
 		out = append(out, o)

@@ -80,7 +80,7 @@ func changes(p *model.Plan) []string {
 		if ch.Setting == "guest ok" {
 			where = ch.Where
 		}
-		out = append(out, where+"="+catalog.Show(ch.To.Data))
+		out = append(out, where+"="+model.Text(ch.To.Data))
 	}
 	return out
 }

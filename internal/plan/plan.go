@@ -160,7 +160,7 @@ func (w *work) change(n int, ch chosen, closes []string) model.Change {
 	s := ch.edit.setting
 	effect := w.c.Effect(s, w.platform)
 	out := model.Change{
-		ID: strconv.Itoa(n), Setting: s.ID, Where: ch.edit.where, From: w.exact(s, ch.edit.from), To: ch.value(), Closes: closes,
+		ID: strconv.Itoa(n), Setting: s.ID, Where: ch.edit.where, From: exact(s, ch.edit.from), To: ch.value(), Closes: closes,
 		When: effect.When, TakesEffect: effect.How, Reach: s.Reach, Why: w.why(s, ch.data()), Sources: s.Sources,
 	}
 	if v, ok := w.effective(s.ID); ok && ch.edit.share == "" {
@@ -169,16 +169,10 @@ func (w *work) change(n int, ch chosen, closes []string) model.Change {
 	return out
 }
 
-// exact is a value as it was written, in the shape of its setting where it fits.
-func (w *work) exact(s *catalog.Setting, v model.Value) model.Value {
-	if !v.Present {
-		return model.Value{}
-	}
-	if v.Type == "" {
+// exact is a value as it was written.
+func exact(s *catalog.Setting, v model.Value) model.Value {
+	if v.Present && v.Type == "" {
 		v.Type = s.Type
-	}
-	if data, ok := s.Value(v); ok {
-		v.Data = data
 	}
 	return v
 }
@@ -208,11 +202,11 @@ func (w *work) alternatives(edits []*edit, found []chosen) {
 		last := e.options[len(e.options)-1]
 		switch {
 		case len(found) > 0 && last.cost[costUnusual] > 0 && last.cost[costDocumented]+last.cost[costNeeded] > 0:
-			w.reject(e.name(), catalog.Show(last.data)+" would close no more than the plan does, and stops more: "+w.dearest(e, last))
+			w.reject(e.name(), model.Text(last.data)+" would close no more than the plan does, and stops more: "+w.dearest(e, last))
 		case len(found) > 0:
-			w.reject(e.name(), catalog.Show(last.data)+" would close nothing more than the plan does")
+			w.reject(e.name(), model.Text(last.data)+" would close nothing more than the plan does")
 		default:
-			w.reject(e.name(), catalog.Show(last.data)+" would close nothing here")
+			w.reject(e.name(), model.Text(last.data)+" would close nothing here")
 		}
 	}
 	if len(found) == 0 {

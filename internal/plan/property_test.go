@@ -202,11 +202,11 @@ func TestPlanProperties(t *testing.T) {
 		if err := Verify(p); err != nil {
 			rt.Fatal(err)
 		}
-		if stale := Stale(c, p, a); len(stale) > 0 {
-			rt.Fatalf("stale on its own host: %v", stale)
+		if got := Fingerprint(p.Platform, Facts(c, a)); got != p.Fingerprint {
+			rt.Fatalf("another fingerprint on its own host: %s, want %s", got, p.Fingerprint)
 		}
-		if len(p.Changes) > 0 && len(Stale(c, p, e.Audit)) == 0 {
-			rt.Fatal("a plan that was carried out is not stale")
+		if len(p.Changes) > 0 && Fingerprint(p.Platform, Facts(c, e.Audit)) == p.Fingerprint {
+			rt.Fatal("a host on which a plan was carried out has the same fingerprint")
 		}
 	})
 }

@@ -67,7 +67,7 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 			}
 		}
 		after.Settings[s.ID] = to
-		ch := model.Change{ID: fmt.Sprint(len(a.Changes) + 1), Setting: s.ID, Where: ed.where, From: w.exact(s, ed.from), To: to, Closes: []string{}, Reach: s.Reach}
+		ch := model.Change{ID: fmt.Sprint(len(a.Changes) + 1), Setting: s.ID, Where: ed.where, From: exact(s, ed.from), To: to, Closes: []string{}, Reach: s.Reach}
 		effect := w.c.Effect(s, w.platform)
 		ch.When, ch.TakesEffect = effect.When, effect.How
 		if v, ok := w.effective(s.ID); ok {

@@ -205,30 +205,10 @@ func wanted(w catalog.Wanted) string {
 
 // value prints a value as a person would write it down.
 func value(v any) string {
-	switch x := v.(type) {
-	case nil:
+	if v == nil {
 		return "unknown"
-	case string:
-		if x == "" {
-			return "empty"
-		}
-		return x
-	case bool:
-		if x {
-			return "yes"
-		}
-		return "no"
-	case []any:
-		if len(x) == 0 {
-			return "empty"
-		}
-		parts := make([]string, len(x))
-		for i, p := range x {
-			parts[i] = fmt.Sprint(p)
-		}
-		return strings.Join(parts, ", ")
 	}
-	return fmt.Sprint(v)
+	return model.Text(v)
 }
 
 // on says where a statement holds, in brackets, or nothing where it holds everywhere.

@@ -204,23 +204,7 @@ func (e planWriter) source(s string) string {
 	return name + " (" + tags[tag] + ")"
 }
 
-func planValue(v model.Value) string {
-	if !v.Present {
-		return "not there"
-	}
-	return Clean(strings.TrimSpace(v.Type + " " + listed(v.Data)))
-}
-
-// listed prints a value, lists with their names apart.
-func listed(v any) string {
-	if l, ok := v.([]string); ok {
-		if len(l) == 0 {
-			return "empty"
-		}
-		return strings.Join(l, ", ")
-	}
-	return value(v)
-}
+func planValue(v model.Value) string { return Clean(v.String()) }
 
 //go:embed planpage.html
 var planPage string
@@ -228,7 +212,7 @@ var planPage string
 func planHTML(w io.Writer, p *model.Plan) error {
 	e := newPlanWriter(Style{}, 0)
 	page, err := template.New("plan").Funcs(template.FuncMap{
-		"value": planValue, "shown": func(v any) string { return listed(v) }, "join": strings.Join, "platform": platformLine, "source": e.source,
+		"value": planValue, "shown": value, "join": strings.Join, "platform": platformLine, "source": e.source,
 	}).Parse(styleText + planPage)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)

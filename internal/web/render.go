@@ -110,12 +110,7 @@ func joined(v any, between string) string {
 	return clip(strings.Join(out, between))
 }
 
-func valueText(v model.Value) string {
-	if !v.Present {
-		return "not there"
-	}
-	return clip(strings.TrimSpace(v.Type + " " + model.Text(v.Data)))
-}
+func valueText(v model.Value) string { return clip(v.String()) }
 
 // sentence begins with a capital and ends with a full stop.
 func sentence(s string) string {

@@ -168,3 +168,31 @@ func (d *Descriptor) Check(t Token, mask uint32, g Generic) Answer {
 func (d *Descriptor) Grants(s SID, mask uint32) bool {
 	return d.Check(Token{s}, mask, Generic{}) == Granted
 }
+
+// Judge tells whether a token is given every bit of a mask, and whether that is certain. It is not where a condition
+// decides, and where a refusal or an account is named that the caller may belong to without the token saying so.
+func (d *Descriptor) Judge(t Token, mask uint32) (granted, certain bool) {
+	answer := d.Check(t, mask, Generic{})
+	certain = answer != Depends
+	if d.DACL != nil {
+		for _, e := range d.DACL.ACEs {
+			if e.Flags&inheritOnly == 0 && !t.has(e.Trustee) && (denies(e.Type) || strings.HasPrefix(string(e.Trustee), "S-1-5-21-")) {
+				certain = false
+			}
+		}
+	}
+	return answer == Granted, certain
+}
+
+// OnlyAdministrators tells whether nobody but administrators and the system is let in, whatever for.
+func (d *Descriptor) OnlyAdministrators() bool {
+	if d.DACL == nil {
+		return false
+	}
+	for _, e := range d.DACL.ACEs {
+		if !denies(e.Type) && !e.Trustee.Equal(Administrators) && !e.Trustee.Equal(System) {
+			return false
+		}
+	}
+	return true
+}

@@ -11,8 +11,10 @@ import (
 // (Domain Admins, SDDL DA): its meaning is kept though its number is not known.
 type SID string
 
-// Identifiers that name who a stranger is.
+// Identifiers that name who a stranger is, and who is none.
 const (
+	System             SID = "S-1-5-18"
+	Administrators     SID = "S-1-5-32-544"
 	Everyone           SID = "S-1-1-0"
 	Network            SID = "S-1-5-2"
 	Anonymous          SID = "S-1-5-7"
