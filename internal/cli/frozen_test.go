@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/engine"
 	"ipcguard/internal/model"
 	"ipcguard/internal/plan"
 )
@@ -112,7 +112,7 @@ func TestFrozen(t *testing.T) {
 			if err := os.CopyFS(state, os.DirFS(name)); err != nil {
 				t.Fatal(err)
 			}
-			all, err := (&apply.Engine{State: state}).History()
+			all, err := (&engine.Engine{State: state}).History()
 			if err != nil || len(all) != 1 {
 				t.Errorf("%s: %d applies, %v", name, len(all), err)
 				continue

@@ -13,7 +13,6 @@
 package export
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -228,10 +227,9 @@ func (i *item) value(v model.Value) (registry.Value, error) {
 		}
 		return out, nil
 	case "REG_BINARY":
-		s, _ := v.Data.(string)
-		b, err := base64.StdEncoding.DecodeString(s)
-		if err != nil {
-			return registry.Value{}, fmt.Errorf("no REG_BINARY: %w", err)
+		b, ok := v.Bytes()
+		if !ok {
+			return registry.Value{}, fmt.Errorf("%v is no REG_BINARY", v.Data)
 		}
 		return registry.Value{Key: i.key, Name: i.name, Type: registry.Binary, Data: b}, nil
 	}

@@ -3,7 +3,6 @@ package target
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -13,6 +12,7 @@ import (
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/format/registry"
+	"ipcguard/internal/format/sddl"
 	"ipcguard/internal/model"
 )
 
@@ -105,9 +105,8 @@ func stateOf(c model.Change) (apply.State, error) {
 		}
 		v = registry.NewStrings("", "", list)
 	case registry.Binary:
-		s, _ := c.To.Data.(string)
-		b, err := hex.DecodeString(s)
-		if err != nil || s == "" {
+		b, ok := c.To.Bytes()
+		if !ok {
 			return refuse("REG_BINARY must be given in hexadecimal digits")
 		}
 		v = registry.Value{Type: t, Data: b}
@@ -129,6 +128,9 @@ func holds(s apply.State, v model.Value) bool {
 	if v.Type != "" && !strings.EqualFold(v.Type, s.Type.String()) {
 		return false
 	}
+	if b, ok := v.Bytes(); ok {
+		return bytes.Equal(b, s.Data)
+	}
 	have := registry.Value{Type: s.Type, Data: s.Data}
 	switch s.Type {
 	case registry.DWord:
@@ -147,9 +149,8 @@ func holds(s apply.State, v model.Value) bool {
 		want, ok := texts(v.Data)
 		return err == nil && ok && slices.EqualFunc(list, want, strings.EqualFold)
 	}
-	text, ok := v.Data.(string)
-	b, err := hex.DecodeString(text)
-	return ok && err == nil && bytes.Equal(b, s.Data)
+	d, err := sddl.ParseBinary(s.Data)
+	return err == nil && v.Data == d.String()
 }
 
 // number reads a whole number as it comes from Go or from JSON.
