@@ -15,6 +15,7 @@ import (
 
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/fleet/notify"
 	sealing "ipcguard/internal/fleet/secret"
 	"ipcguard/internal/store"
@@ -157,13 +158,15 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 		return err
 	}
 	people := access.New(st, nil, o.Log)
-	programs, err := api.New(fl, st, people, api.Options{Version: o.Version, Key: o.Key, Test: notes.Test, Log: o.Log})
+	does, err := acts.New(fl, st, people, acts.Options{Key: o.Key, Test: notes.Test, Log: o.Log})
 	if err != nil {
 		return err
 	}
-	pages, err := web.New(fl, st, people, web.Options{
-		Version: o.Version, Secure: !f.noTLS, Key: o.Key, Test: notes.Test, Log: o.Log,
-	})
+	programs, err := api.New(does, st, people, api.Options{Version: o.Version, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	pages, err := web.New(does, st, st.Sessions(), people, web.Options{Version: o.Version, Secure: !f.noTLS, Log: o.Log})
 	if err != nil {
 		return err
 	}

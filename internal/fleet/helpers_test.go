@@ -280,3 +280,13 @@ func has(events []store.Event, kind store.EventKind, subject string) bool {
 	}
 	return false
 }
+
+// StartRun starts a run as somebody in a transaction of its own.
+func (f *Fleet) StartRun(ctx context.Context, by string, kind store.RunKind, sel store.Selector, quick bool) (*store.Run, error) {
+	var r store.Run
+	err := f.st.InTx(ctx, func(tx *store.Tx) error {
+		r = store.Run{Kind: kind, Selector: sel, Quick: quick, By: by}
+		return f.Start(ctx, tx, &r)
+	})
+	return &r, err
+}

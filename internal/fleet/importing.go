@@ -36,8 +36,13 @@ const maxResult = 64 << 20
 
 // Import takes in results that scan, audit or observe made elsewhere with --format json or jsonl; kind says which. A scan
 // belongs to the host at its address, and an audit or an observation to the host whose name or address it tells; what fits
-// no host is told. A result that is older than the last one of its host is not taken: it would look like a change.
-func (f *Fleet) Import(ctx context.Context, by, kind string, r io.Reader) (Imported, error) {
+// no host is told. A result that is older than the last one of its host is not taken: it would look like a change. note
+// is called in the transaction of each result that is taken, with the name of its host; nil is nobody.
+func (f *Fleet) Import(ctx context.Context, kind string, r io.Reader, note func(tx *store.Tx, host string) error) (Imported, error) {
+	if note == nil {
+		note = func(*store.Tx, string) error { return nil }
+	}
+	in := importing{f, note}
 	out := Imported{Problems: []string{}}
 	site, err := f.site(ctx)
 	if err != nil {
@@ -47,11 +52,11 @@ func (f *Fleet) Import(ctx context.Context, by, kind string, r io.Reader) (Impor
 	lines := &model.Observation{Schema: model.SchemaObserve}
 	switch kind {
 	case "scan":
-		take = func(b []byte) error { return f.importScan(ctx, site, b) }
+		take = func(b []byte) error { return in.scan(ctx, site, b) }
 	case "audit":
-		take = func(b []byte) error { return f.importAudit(ctx, b) }
+		take = func(b []byte) error { return in.audit(ctx, b) }
 	case "observe":
-		take = func(b []byte) error { return f.importObserved(ctx, b, lines, &out) }
+		take = func(b []byte) error { return in.observed(ctx, b, lines, &out) }
 	default:
 		return out, fmt.Errorf("fleet: %q is no kind of result: scan, audit or observe", kind)
 	}
@@ -70,12 +75,17 @@ func (f *Fleet) Import(ctx context.Context, by, kind string, r io.Reader) (Impor
 		return nil
 	})
 	if len(lines.Uses) > 0 {
-		if kept := f.keepObserved(ctx, lines, &out); err == nil {
+		if kept := in.keepObserved(ctx, lines, &out); err == nil {
 			err = kept
 		}
 	}
-	f.o.Log.Info("results made elsewhere were imported", "by", by, "kind", kind, "results", out.Results, "taken", out.Taken)
 	return out, err
+}
+
+// importing takes in results, each in a transaction of its own.
+type importing struct {
+	*Fleet
+	note func(tx *store.Tx, host string) error
 }
 
 // refusal is a result that is not taken; the others are.
@@ -146,7 +156,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (f *Fleet) importScan(ctx context.Context, site store.Site, b []byte) error {
+func (f importing) scan(ctx context.Context, site store.Site, b []byte) error {
 	s := &model.Scan{}
 	if err := json.Unmarshal(b, s); err != nil || s.Schema != model.SchemaScan {
 		return refuse("want %s", model.SchemaScan)
@@ -163,11 +173,10 @@ func (f *Fleet) importScan(ctx context.Context, site store.Site, b []byte) error
 			return refuse("%s: %v", s.Address, err)
 		}
 	}
+	isNew := false
 	if known, err := f.st.TargetBySpec(ctx, site.ID, t.Spec); err == nil {
 		t = known
-	} else if !errors.Is(err, store.ErrNotFound) {
-		return err
-	} else if err := f.st.SaveTarget(ctx, &t); err != nil {
+	} else if isNew = errors.Is(err, store.ErrNotFound); !isNew {
 		return err
 	}
 	var p past
@@ -191,12 +200,26 @@ func (f *Fleet) importScan(ctx context.Context, site store.Site, b []byte) error
 	if err != nil {
 		return err
 	}
-	r.At, r.TargetID, r.Host.SiteID, r.Worker = s.Started.UTC(), t.ID, site.ID, "import"
+	r.At, r.Host.SiteID, r.Worker = s.Started.UTC(), site.ID, "import"
 	stamp(r)
 	if err := f.excuse(ctx, r, p.host); err != nil {
 		return err
 	}
-	return f.take(ctx, r)
+	return f.take(ctx, r, func(tx *store.Tx) error {
+		if isNew {
+			t.ID = 0
+			if _, _, err := tx.SaveTargets(ctx, []store.Target{t}); err != nil {
+				return err
+			}
+			made, err := tx.TargetBySpec(ctx, t.SiteID, t.Spec)
+			if err != nil {
+				return err
+			}
+			t.ID = made.ID
+		}
+		r.TargetID = t.ID
+		return nil
+	})
 }
 
 // quickly tells whether a scan asked the null-session question alone.
@@ -204,12 +227,23 @@ func quickly(s *model.Scan) bool {
 	return s.Partial && len(s.Identities) == 1 && s.Identities[0].Identity == model.Anonymous && len(s.Identities[0].Pipes) <= 1
 }
 
-func (f *Fleet) take(ctx context.Context, r *store.Result) error {
-	recorded, err := f.st.RecordResult(ctx, r)
-	if err == nil && !recorded {
-		return refuse("%s: this result is there already", r.Host.Address)
-	}
-	return err
+// take records a result with what comes before it and the note of it, all or nothing.
+func (f importing) take(ctx context.Context, r *store.Result, before func(*store.Tx) error) error {
+	return f.st.InTx(ctx, func(tx *store.Tx) error {
+		if err := before(tx); err != nil {
+			return err
+		}
+		once := *r // recording fills in what a second attempt must not find
+		once.Events = slices.Clone(r.Events)
+		recorded, err := tx.RecordResult(ctx, &once)
+		if err != nil {
+			return err
+		}
+		if !recorded {
+			return refuse("%s: this result is there already", r.Host.Address)
+		}
+		return f.note(tx, once.Host.Name)
+	})
 }
 
 // lastSnapshot is the last of a kind, unless it is newer than a result that is to be imported.
@@ -227,7 +261,7 @@ func (f *Fleet) lastSnapshot(ctx context.Context, h *store.Host, kind store.RunK
 	return &s, nil
 }
 
-func (f *Fleet) importAudit(ctx context.Context, b []byte) error {
+func (f importing) audit(ctx context.Context, b []byte) error {
 	a := &model.Audit{}
 	if err := json.Unmarshal(b, a); err != nil || a.Schema != model.SchemaAudit {
 		return refuse("want %s", model.SchemaAudit)
@@ -251,7 +285,7 @@ func (f *Fleet) importAudit(ctx context.Context, b []byte) error {
 	if err := f.excuse(ctx, r, host); err != nil {
 		return err
 	}
-	return f.take(ctx, r)
+	return f.take(ctx, r, func(*store.Tx) error { return nil })
 }
 
 // hostOfAudit finds the host by the name that the configuration tells, else by the source's.
@@ -270,8 +304,8 @@ func (f *Fleet) hostOfAudit(ctx context.Context, a *model.Audit) (*store.Host, e
 // maxUses bounds the uses of one file that has them one a line: a large network's week.
 const maxUses = 1_000_000
 
-// importObserved takes in an observation, or one line of uses: those of a file are kept together, at its end.
-func (f *Fleet) importObserved(ctx context.Context, b []byte, lines *model.Observation, out *Imported) error {
+// observed takes in an observation, or one line of uses: those of a file are kept together, at its end.
+func (f importing) observed(ctx context.Context, b []byte, lines *model.Observation, out *Imported) error {
 	o := &model.Observation{}
 	if err := json.Unmarshal(b, o); err != nil {
 		return refuse("want %s", model.SchemaObserve)
@@ -298,12 +332,12 @@ func (f *Fleet) importObserved(ctx context.Context, b []byte, lines *model.Obser
 }
 
 // keepObserved keeps, for each server that was observed, what was seen of it.
-func (f *Fleet) keepObserved(ctx context.Context, o *model.Observation, out *Imported) error {
+func (f importing) keepObserved(ctx context.Context, o *model.Observation, out *Imported) error {
 	byServer := map[string][]model.Use{}
 	for _, u := range o.Uses {
 		byServer[u.Server] = append(byServer[u.Server], u)
 	}
-	byHost := map[int64]*model.Observation{}
+	byHost, names := map[int64]*model.Observation{}, map[int64]string{}
 	for _, name := range slices.Sorted(maps.Keys(byServer)) {
 		h, err := f.hostNamed(ctx, name)
 		if err != nil {
@@ -316,7 +350,7 @@ func (f *Fleet) keepObserved(ctx context.Context, o *model.Observation, out *Imp
 		one := byHost[h.ID]
 		if one == nil {
 			one = &model.Observation{Schema: o.Schema, Coverage: o.Coverage}
-			byHost[h.ID] = one
+			byHost[h.ID], names[h.ID] = one, h.Name
 		}
 		one.Uses = append(one.Uses, byServer[name]...)
 	}
@@ -332,7 +366,13 @@ func (f *Fleet) keepObserved(ctx context.Context, o *model.Observation, out *Imp
 		if at.IsZero() {
 			at = f.now()
 		}
-		if err := f.st.SaveDocument(ctx, id, documentObserve, at, body); err != nil {
+		err = f.st.InTx(ctx, func(tx *store.Tx) error {
+			if err := tx.SaveDocument(ctx, id, DocumentObserve, at, body); err != nil {
+				return err
+			}
+			return f.note(tx, names[id])
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,7 @@ import (
 var ErrNoAudit = errors.New("fleet: the host was never audited: a plan starts from what the configuration says")
 
 // Plan makes a plan for a host from what is stored of it: its last audit, scan and observation. strategy is "restrict"
-// (also when it is empty) or "block"; accept lets a block stop what is in use. The plan is kept as the host's document.
+// (also when it is empty) or "block"; accept lets a block stop what is in use. It keeps nothing.
 func (f *Fleet) Plan(ctx context.Context, hostID int64, strategy string, accept bool) (*model.Plan, error) {
 	h, err := f.st.Host(ctx, hostID)
 	if err != nil {
@@ -44,7 +44,7 @@ func (f *Fleet) Plan(ctx context.Context, hostID int64, strategy string, accept 
 	if s != nil {
 		e.Scans = []*model.Scan{s}
 	}
-	if b, _, err = f.st.Document(ctx, hostID, documentObserve); err == nil {
+	if b, _, err = f.st.Document(ctx, hostID, DocumentObserve); err == nil {
 		o := &model.Observation{}
 		if err := json.Unmarshal(b, o); err != nil {
 			return nil, fmt.Errorf("fleet: a stored observation: %w", err)
@@ -53,20 +53,14 @@ func (f *Fleet) Plan(ctx context.Context, hostID int64, strategy string, accept 
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	p, err := plan.Make(e)
-	if err != nil {
-		return nil, err
-	}
-	if b, err = json.Marshal(p); err != nil {
-		return nil, fmt.Errorf("fleet: a plan as JSON: %w", err)
-	}
-	return p, f.st.SaveDocument(ctx, hostID, documentPlan, f.now(), b)
+	return plan.Make(e)
 }
 
-// The kinds of document beside those of runs.
+// The kinds of a host's document beside those of runs.
 const (
-	documentPlan    = "plan"
-	documentObserve = "observe"
+	DocumentPlan    = "plan"
+	DocumentObserve = "observe"
+	DocumentJournal = "journal"
 )
 
 // hostNamed finds the host that an address or a name stands for, at any site; nil where there is none, or where two sites

@@ -9,31 +9,23 @@ import (
 	"ipcguard/internal/store"
 )
 
-// StartRun makes a run over the targets that a selector takes, with its jobs, in one transaction. quick asks the
-// null-session question alone. A selector that takes nothing is an error.
-func (f *Fleet) StartRun(ctx context.Context, by string, kind store.RunKind, sel store.Selector, quick bool) (*store.Run, error) {
-	switch kind {
+// Start makes a run over the targets that its selector takes, with its jobs, in a transaction of the caller's, which may
+// write what else belongs to it. r says kind, selector, whether it is quick and by whom; the rest is filled in. A selector
+// that takes nothing is [ErrNothing].
+func (f *Fleet) Start(ctx context.Context, tx *store.Tx, r *store.Run) error {
+	switch r.Kind {
 	case store.RunScan, store.RunAudit, store.RunDiscover:
 	default:
-		return nil, fmt.Errorf("fleet: %q is no kind of run: scan, audit or discover", kind)
+		return fmt.Errorf("fleet: %q is no kind of run: scan, audit or discover", r.Kind)
 	}
-	r := &store.Run{Kind: kind, Selector: sel, By: by, Quick: quick && kind == store.RunScan}
-	err := f.st.InTx(ctx, func(tx *store.Tx) error {
-		made := *r
-		if err := f.begin(ctx, tx, &made); err != nil {
-			return err
-		}
-		if made.Total == 0 {
-			return ErrNothing
-		}
-		*r = made
-		return nil
-	})
-	if err != nil {
-		return nil, err
+	r.Quick = r.Quick && r.Kind == store.RunScan
+	if err := f.begin(ctx, tx, r); err != nil {
+		return err
 	}
-	f.o.Log.Info("a run begins", "run", r.ID, "kind", r.Kind, "targets", r.Total, "by", by)
-	return r, nil
+	if r.Total == 0 {
+		return ErrNothing
+	}
+	return nil
 }
 
 // ErrNothing says that a run would have nothing to do.
@@ -98,15 +90,6 @@ func (f *Fleet) batchSize(kind store.RunKind, rate float64) int {
 		return max(1, min(f.o.BatchSize, int(rate*120/10)))
 	}
 	return f.o.BatchSize
-}
-
-// CancelRun ends a run: what is not done is skipped, and what is under way is not recorded.
-func (f *Fleet) CancelRun(ctx context.Context, by string, id int64) error {
-	if err := f.st.CancelRun(ctx, id); err != nil {
-		return err
-	}
-	f.o.Log.Info("a run is cancelled", "run", id, "by", by)
-	return nil
 }
 
 // tell keeps what people are told of the open runs: that they wait for a window, and which.

@@ -29,12 +29,19 @@ const (
 	importGroup = 500
 )
 
-// CheckTarget puts a target as typed into the form in which it is stored, and says what is wrong with it.
+// FieldError says what is wrong with one field.
+type FieldError struct{ Field, Text string }
+
+// Error names the field.
+func (e *FieldError) Error() string { return e.Field + ": " + e.Text }
+
+// CheckTarget puts a target as typed into the form in which it is stored, and says with a [FieldError] what is wrong
+// with it. The fields are named as in its JSON.
 func CheckTarget(t *store.Target) error {
 	t.Spec = strings.ToLower(strings.TrimSpace(t.Spec))
 	ranged, err := targets.Check(t.Spec)
 	if err != nil {
-		return err
+		return &FieldError{"spec", err.Error()}
 	}
 	if t.Kind = store.TargetHost; ranged {
 		t.Kind = store.TargetRange
@@ -44,19 +51,19 @@ func CheckTarget(t *store.Target) error {
 		t.Criticality = store.CriticalityNormal
 	case store.CriticalityLow, store.CriticalityNormal, store.CriticalityHigh:
 	default:
-		return fmt.Errorf("criticality %q: low, normal or high", t.Criticality)
+		return &FieldError{"criticality", "want one of low, normal, high"}
 	}
 	t.AuditSource = strings.TrimSpace(t.AuditSource)
 	if rest, ok := strings.CutPrefix(t.AuditSource, "winreg://"); ok {
 		if u, err := url.Parse(t.AuditSource); err != nil || u.User != nil || strings.ContainsAny(rest, "/\\ ") {
-			return errors.New("audit_source: want winreg://HOST or winreg://HOST:PORT; the account is the target's stored credential")
+			return &FieldError{"audit_source", "want winreg://HOST or winreg://HOST:PORT; the account is the target's stored credential"}
 		}
 	}
 	if t.AuditSource != "" && t.Kind == store.TargetRange {
-		return errors.New("audit_source: a range has no configuration of its own")
+		return &FieldError{"audit_source", "a range has no configuration of its own"}
 	}
 	if strings.ContainsAny(t.AuditSource, "\x00\n\r") {
-		return errors.New("audit_source: not the name of a file")
+		return &FieldError{"audit_source", "not the name of a file"}
 	}
 	return nil
 }
@@ -82,9 +89,11 @@ var ErrGuarded = errors.New("only an administrator may change this: it says what
 // ImportTargets reads a table of targets: new ones are added, known ones (by site and spec) get what the table says. A
 // target keeps its credential, and whether it is enabled. Bad rows are reported and cost nobody else's. The error is
 // about the table as a whole, or the database; what was saved before stays. sources is whether the table may say where
-// audits read, which is for administrators; without it targets keep what they have, and rows that say else are bad.
-func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, by string, sources bool) (ImportReport, error) {
+// audits read, which is for administrators; without it targets keep what they have, and rows that say else are bad. note
+// is called in the transaction of each group of rows with the lines that they were and what became of them; nil is nobody.
+func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, sources bool, note func(tx *store.Tx, s Saved) error) (ImportReport, error) {
 	report := ImportReport{Errors: []string{}}
+	var lines Saved
 	sites := map[string]int64{}
 	var group []store.Target
 	seen := map[string]int{} // within the group: the last row of a target wins, and is written once
@@ -92,8 +101,9 @@ func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, by string, sourc
 		if len(group) == 0 {
 			return nil
 		}
-		added, updated, err := f.saveTargets(ctx, group)
+		added, updated, err := f.saveTargets(ctx, group, lines, note)
 		report.Added, report.Updated = report.Added+added, report.Updated+updated
+		lines = Saved{}
 		group = group[:0]
 		clear(seen)
 		return err
@@ -145,10 +155,14 @@ func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, by string, sourc
 				t.AuditSource = old.AuditSource
 			}
 			if t.AuditSource != old.AuditSource {
-				return fmt.Errorf("audit_source: %w", ErrGuarded)
+				return &FieldError{"audit_source", ErrGuarded.Error()}
 			}
 		}
 		report.Rows++
+		if lines.First == 0 {
+			lines.First = row.Line
+		}
+		lines.Last = row.Line
 		key := fmt.Sprintf("%d %s", id, t.Spec)
 		if i, ok := seen[key]; ok {
 			group[i] = t
@@ -169,7 +183,6 @@ func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, by string, sourc
 	if err == nil {
 		err = save()
 	}
-	f.o.Log.Info("targets were imported", "by", by, "rows", report.Rows, "added", report.Added, "updated", report.Updated, "bad", report.Bad)
 	return report, err
 }
 
@@ -187,8 +200,14 @@ func (g *guarded) Read(b []byte) (int, error) {
 	return g.r.Read(b)
 }
 
+// Saved is what became of a part of a table of targets.
+type Saved struct {
+	First, Last    int // lines
+	Added, Updated int
+}
+
 // saveTargets keeps what a table does not say of the targets that are there.
-func (f *Fleet) saveTargets(ctx context.Context, group []store.Target) (added, updated int, err error) {
+func (f *Fleet) saveTargets(ctx context.Context, group []store.Target, lines Saved, note func(*store.Tx, Saved) error) (added, updated int, err error) {
 	err = f.st.InTx(ctx, func(tx *store.Tx) error {
 		for i := range group {
 			old, err := tx.TargetBySpec(ctx, group[i].SiteID, group[i].Spec)
@@ -200,19 +219,22 @@ func (f *Fleet) saveTargets(ctx context.Context, group []store.Target) (added, u
 			}
 			group[i].Credential, group[i].Enabled = old.Credential, old.Enabled
 		}
-		added, updated, err = tx.SaveTargets(ctx, group)
-		return err
+		if added, updated, err = tx.SaveTargets(ctx, group); err != nil || note == nil || added+updated == 0 {
+			return err
+		}
+		lines.Added, lines.Updated = added, updated
+		return note(tx, lines)
 	})
 	return added, updated, err
 }
 
 // ExportTargets writes every target as a table that ImportTargets reads.
-func (f *Fleet) ExportTargets(ctx context.Context, w io.Writer) error {
+func ExportTargets(ctx context.Context, st store.Reader, w io.Writer) error {
 	out, err := csv.NewWriter(w)
 	if err != nil {
 		return err
 	}
-	err = f.st.EachTarget(ctx, store.TargetFilter{}, func(t store.Target) error {
+	err = st.EachTarget(ctx, store.TargetFilter{}, func(t store.Target) error {
 		return out.Write(csv.Row{
 			Spec: t.Spec, Site: t.Site, Tags: t.Tags, Owner: t.Owner, Criticality: string(t.Criticality), Note: t.Note, AuditSource: t.AuditSource,
 		})

@@ -175,9 +175,9 @@ func (s *Store) tryPostgres(ctx context.Context, f func(tx *Tx) error) error {
 }
 
 // Ping asks the database whether it is there.
-func (s *Store) Ping(ctx context.Context) error {
+func (q *Queries) Ping(ctx context.Context) error {
 	var n int
-	if err := s.one(ctx, []any{&n}, `SELECT 1`); err != nil {
+	if err := q.one(ctx, []any{&n}, `SELECT 1`); err != nil {
 		return fmt.Errorf("store: ping: %w", err)
 	}
 	return nil

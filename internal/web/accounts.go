@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
 )
 
@@ -67,20 +68,20 @@ func (f *form) refuse(err error, passwordField string) bool {
 		}
 		f.wrong(name, sentence(rule.Text))
 	case errors.Is(err, access.ErrLastAdmin), errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrCredentials), errors.Is(err, access.ErrBusy):
-		f.Problem = plainError(err)
+		f.Problem = sentence(acts.Words(err))
 	default:
 		var throttled *access.ThrottledError
 		if !errors.As(err, &throttled) {
 			return false
 		}
-		f.Problem = plainError(err)
+		f.Problem = sentence(acts.Words(err))
 	}
 	return true
 }
 
 func addAccount(v *visit) error {
 	f := newForm(v.r.PostForm)
-	role := store.Role(f.choice("role", texts(store.RoleViewer, store.RoleOperator, store.RoleAdmin)...))
+	role := store.Role(f.Get("role"))
 	password := f.Get("new")
 	f.Del("new")
 	if f.ok() {
@@ -203,7 +204,7 @@ func changePassword(v *visit) error {
 
 func addToken(v *visit) error {
 	t := newForm(v.r.PostForm)
-	scope := store.Role(t.choice("scope", texts(store.RoleViewer, store.RoleOperator, store.RoleAdmin)...))
+	scope := store.Role(t.Get("scope"))
 	until := t.date("until")
 	if t.ok() {
 		secret, _, err := v.access.NewToken(v.ctx(), v.who(), t.Get("name"), scope, until)
@@ -240,10 +241,10 @@ func actsPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.render("acts", "Audit log", acts{text, list, v.pager(page, len(list), total)})
+	return v.render("acts", "Audit log", auditLog{text, list, v.pager(page, len(list), total)})
 }
 
-type acts struct {
+type auditLog struct {
 	Text  string
 	Rows  []store.Act
 	Pager pager

@@ -6,13 +6,13 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/fleet/notify"
-	"ipcguard/internal/fleet/when"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 type channels struct{ Rows []store.Channel }
@@ -95,9 +95,9 @@ func channelPage(v *visit) error {
 }
 
 func (v *visit) channelOf() (store.Channel, error) {
-	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
+	id, err := v.number()
 	if err != nil {
-		return store.Channel{}, errNotFound
+		return store.Channel{}, err
 	}
 	return v.store.Channel(v.ctx(), id)
 }
@@ -105,12 +105,13 @@ func (v *visit) channelOf() (store.Channel, error) {
 func (v *visit) showChannel(c store.Channel, f *form, status int) error {
 	d := channel{Form: f, Channel: c, Kind: c.Kind, Fields: map[string]field{
 		"name":   f.Field("name", "Name", ""),
-		"least":  f.Choose("least", "Nothing lighter than", "", options("", "everything", severities)),
+		"least":  f.Choose("least", "Nothing lighter than", "", options("", "everything", view.Severities)),
 		"digest": f.Field("digest", "As a digest", "When, as for schedules: @daily, 0 7 * * 1-5. Empty is at once"),
 		// the secrets: what is stored is never shown
 		"url":      f.Field("url", "Address", "https://… ; it is sealed, and never shown again. Empty keeps what is stored"),
 		"key":      f.Field("key", "Key of the signature", "16 characters at least; empty keeps what is stored"),
 		"password": f.Field("password", "Password", "Empty keeps what is stored, unless the server, its security, its certificate or the user changes"),
+		"kinds":    f.Field("kinds", "", ""),
 		"enabled":  f.Field("enabled", "In force", ""),
 		"loopback": f.Field("loopback", "It may be on this machine", ""),
 		"security": f.Choose("security", "Security", "", []option{{Value: "starttls", Label: "STARTTLS"}, {Value: "tls", Label: "TLS"}, {Value: "none", Label: "none"}}),
@@ -140,13 +141,7 @@ func (v *visit) showChannel(c store.Channel, f *form, status int) error {
 func channelConfig(kind string, f *form) map[string]any {
 	out := map[string]any{}
 	for _, x := range channelFields[kind] {
-		var s string
-		if x.name == "ca" {
-			s = f.note(x.name)
-		} else {
-			s = f.line(x.name)
-		}
-		if s != "" {
+		if s := strings.TrimSpace(strings.ReplaceAll(f.Get(x.name), "\r\n", "\n")); s != "" {
 			out[x.name] = s
 		}
 	}
@@ -156,7 +151,7 @@ func channelConfig(kind string, f *form) map[string]any {
 			out["loopback"] = true
 		}
 	case notify.KindEmail:
-		out["security"] = f.choice("security", "starttls", "tls", "none")
+		out["security"] = f.Get("security")
 		var to []string
 		for _, s := range strings.Split(f.Get("to"), ",") {
 			if s = strings.TrimSpace(s); s != "" {
@@ -165,7 +160,7 @@ func channelConfig(kind string, f *form) map[string]any {
 		}
 		out["to"] = to
 	case notify.KindSyslog:
-		out["network"], out["format"] = f.choice("network", "udp", "tcp", "tls"), f.choice("format", "cef", "json")
+		out["network"], out["format"] = f.Get("network"), f.Get("format")
 	}
 	return out
 }
@@ -173,104 +168,57 @@ func channelConfig(kind string, f *form) map[string]any {
 func saveChannel(v *visit) error {
 	f := newForm(v.r.PostForm)
 	var c store.Channel
-	var secrets notify.Secrets
 	if v.r.PathValue("id") != "" {
 		var err error
 		if c, err = v.channelOf(); err != nil {
 			return err
 		}
-		if secrets, err = notify.OpenSecrets(v.options.Key, c.Sealed); err != nil {
-			f.Problem = "What is stored of it cannot be opened: " + plainError(err)
-		}
 	} else {
-		c.Kind = f.choice("kind", notify.KindWebhook, notify.KindEmail, notify.KindSyslog)
-	}
-	c.Name, c.Digest, c.Enabled = f.need("name"), f.line("digest"), f.yes("enabled")
-	c.Least = model.Severity(f.choice("least", append(slices.Clone(severities), "")...))
-	c.Kinds = nil
-	for _, k := range eventKinds() {
-		if slices.Contains(f.Values["kinds"], string(k)) {
-			c.Kinds = append(c.Kinds, k)
-		}
-	}
-	if c.Digest != "" {
-		if _, err := when.ParseSchedule(c.Digest, ""); err != nil {
-			f.wrong("digest", plainError(err))
-		}
+		c.Kind = f.Get("kind")
 	}
 	config, err := json.Marshal(channelConfig(c.Kind, f))
 	if err != nil {
 		return err
 	}
-	secrets = secrets.Moved(c.Kind, c.Config, string(config))
-	c.Config = string(config)
-	for name, into := range map[string]*string{"url": &secrets.URL, "key": &secrets.Key, "password": &secrets.Password} {
-		if s := f.line(name); s != "" {
-			*into = s
+	change := acts.ChannelChange{
+		Name: f.Get("name"), Kind: c.Kind, Config: config, Least: model.Severity(f.Get("least")), Digest: f.Get("digest"), Enabled: f.on("enabled"),
+		Secrets: &notify.Secrets{URL: strings.TrimSpace(f.Get("url")), Key: strings.TrimSpace(f.Get("key")), Password: f.Get("password")},
+	}
+	for _, k := range f.Values["kinds"] {
+		change.Kinds = append(change.Kinds, store.EventKind(k))
+	}
+	for _, name := range []string{"url", "key", "password"} {
+		f.Del(name) // no secret is shown again, not even here
+	}
+	switch _, err := v.acts.SaveChannel(v.ctx(), v.who(), c.ID, change); {
+	case f.refused(err):
+		if channelFields[c.Kind] == nil {
+			c.Kind = notify.KindWebhook
 		}
-		f.Del(name)
-	}
-	if f.ok() {
-		if err := notify.Check(c.Kind, c.Config, secrets); err != nil {
-			var bad *notify.ConfigError
-			if errors.As(err, &bad) {
-				f.wrong(bad.Field, sentence(bad.Text))
-			}
-			f.Problem = plainError(err)
-		}
-	}
-	if f.ok() {
-		if c.Sealed, err = notify.SealSecrets(v.options.Key, secrets); err != nil {
-			f.Problem = plainError(err)
-		}
-	}
-	if !f.ok() {
-		return v.showChannel(c, f, http.StatusUnprocessableEntity)
-	}
-	isNew := c.ID == 0
-	switch err := v.store.SaveChannel(v.ctx(), &c); {
-	case errors.Is(err, store.ErrConflict):
-		f.wrong("name", "Another channel has this name.")
-		return v.showChannel(c, f, http.StatusConflict)
+		return v.showChannel(c, f, statusOf(err))
 	case err != nil:
 		return err
-	}
-	if isNew {
-		v.act("channel.add", c.Name, c.Kind)
-	} else {
-		v.act("channel.change", c.Name, c.Kind)
 	}
 	return v.done("/channels", "The channel was saved. Try it with its test button.")
 }
 
 func testChannel(v *visit) error {
-	c, err := v.channelOf()
+	id, err := v.number()
 	if err != nil {
 		return err
 	}
-	v.act("channel.test", c.Name, "")
-	if err := v.testChannel(c); err != nil {
-		return v.done("/channels", "The test of "+brief(c.Name)+" failed: "+plainError(err))
+	c, failed, err := v.acts.TestChannel(v.ctx(), v.who(), id)
+	switch {
+	case errors.Is(err, acts.ErrNoTest):
+		return v.done("/channels", sentence(acts.Words(err)))
+	case err != nil:
+		return err
+	case failed != nil:
+		return v.done("/channels", "The test of "+brief(c.Name)+" failed: "+sentence(acts.Words(failed)))
 	}
 	return v.done("/channels", "The test of "+brief(c.Name)+" was sent.")
 }
 
 func deleteChannel(v *visit) error {
-	c, err := v.channelOf()
-	if err != nil {
-		return err
-	}
-	if err := v.store.DeleteChannel(v.ctx(), c.ID); err != nil {
-		return err
-	}
-	v.act("channel.delete", c.Name, "")
-	return v.done("/channels", "The channel was removed.")
-}
-
-// testChannel sends a test message.
-func (v *visit) testChannel(c store.Channel) error {
-	if v.options.Test == nil {
-		return errors.New("this server sends no notifications")
-	}
-	return v.options.Test(v.ctx(), c)
+	return v.remove(v.acts.DeleteChannel, "/channels", "The channel was removed.")
 }

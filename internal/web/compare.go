@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 // compare holds two dates against each other.
@@ -32,7 +33,7 @@ func comparePage(v *visit) error {
 	if d.To == "" {
 		d.To = day(v.now())
 	}
-	from, to := timeOf(d.From, true), timeOf(d.To, true)
+	from, to := view.Time(d.From, true), view.Time(d.To, true)
 	var err error
 	if d.Filter, err = v.choices(q); err != nil {
 		return err
@@ -47,7 +48,7 @@ func comparePage(v *visit) error {
 		return v.renderStatus(422, "compare", "Two dates", d)
 	}
 	page := store.Page{Offset: v.pageOf("", rows).Offset, Size: rows}
-	list, total, err := v.store.Compare(ctx, from, to, filterOf(q), page)
+	list, total, err := v.store.Compare(ctx, from, to, view.Hosts(q), page)
 	if err != nil {
 		return err
 	}

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"ipcguard/internal/fleet"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
 )
 
@@ -62,52 +62,27 @@ func saveCredential(v *visit) error {
 			f.Set(part.FormName(), string(b))
 		}
 	}
-	c := store.Credential{Name: f.need("name"), Kind: f.choice("kind", "password", "hash", "keytab"), Account: f.need("account"), Created: v.now()}
-	value := strings.TrimRight(f.Get("value"), "\r\n")
-	f.Del("value") // it is not shown again, not even here
+	change := acts.CredentialChange{Name: f.Get("name"), Kind: f.Get("kind"), Account: f.Get("account")}
 	field := "file"
-	if c.Kind != "keytab" {
-		field, secret = "value", []byte(value)
+	if change.Kind == "keytab" {
+		change.Keytab = secret
+	} else {
+		field, change.Secret = "value", strings.TrimRight(f.Get("value"), "\r\n")
 	}
-	switch err := fleet.CheckCredential(c.Kind, secret); {
-	case len(secret) == 0:
-		f.wrong(field, "This is needed.")
-	case err != nil:
-		f.wrong(field, sentence(err.Error()))
+	f.Del("value") // it is not shown again, not even here
+	if f.ok() {
+		_, err := v.acts.SaveCredential(v.ctx(), v.who(), 0, change)
+		if err == nil {
+			return v.done("/credentials", "The credential is sealed.")
+		}
+		if !f.refused(err, "secret", field, "keytab", field) {
+			return err
+		}
+		return v.showCredentials(f, statusOf(err))
 	}
-	if !f.ok() {
-		return v.showCredentials(f, http.StatusUnprocessableEntity)
-	}
-	if c.Sealed, err = v.options.Key.Seal(secret); err != nil {
-		f.Problem = plainError(err)
-		return v.showCredentials(f, http.StatusUnprocessableEntity)
-	}
-	switch err := v.store.SaveCredential(v.ctx(), &c); {
-	case errors.Is(err, store.ErrConflict):
-		f.wrong("name", "Another credential has this name.")
-		return v.showCredentials(f, http.StatusConflict)
-	case err != nil:
-		return err
-	}
-	v.act("credential.add", c.Name, c.Kind)
-	return v.done("/credentials", "The credential is sealed.")
+	return v.showCredentials(f, http.StatusUnprocessableEntity)
 }
 
 func deleteCredential(v *visit) error {
-	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
-	if err != nil {
-		return errNotFound
-	}
-	c, err := v.store.Credential(v.ctx(), id)
-	if err != nil {
-		return err
-	}
-	switch err := v.store.DeleteCredential(v.ctx(), id); {
-	case errors.Is(err, store.ErrConflict):
-		return v.done("/credentials", "Targets use this credential: it stays.")
-	case err != nil:
-		return err
-	}
-	v.act("credential.delete", c.Name, "")
-	return v.done("/credentials", "The credential is gone.")
+	return v.remove(v.acts.DeleteCredential, "/credentials", "The credential is gone.")
 }

@@ -10,7 +10,8 @@
 //     fetched from elsewhere, and no page holds a script or a style of its own: the content security policy forbids both.
 //   - Names come from hosts and people that nobody trusts. html/template escapes them, and what leaves holds no character
 //     that hides or turns the text around it.
-//   - A page looks and never acts: acts are POST, from this origin, by somebody whose role allows it, written to the
-//     audit log, and answered with a redirect.
+//   - A page looks and never acts: acts are POST, from this origin, by somebody whose role allows it, and answered with a
+//     redirect. What they do is in fleet/acts, and in fleet/access for accounts: this room decodes and shows, and holds the
+//     store for reading alone.
 //   - A colour never stands alone: there is a word beside it.
 package web

@@ -1,11 +1,8 @@
 package web
 
 import (
-	"strconv"
-	"time"
-
-	"ipcguard/internal/model"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 // events is what changed, the newest first.
@@ -20,33 +17,17 @@ type events struct {
 	Exports         []export
 }
 
-// eventKinds lists every kind of change.
-func eventKinds() []store.EventKind {
-	return []store.EventKind{
-		store.EventBecameExposed, store.EventBecameClosed, store.EventNewHost, store.EventVanished, store.EventReturned, store.EventPipeOpened,
-		store.EventPipeClosed, store.EventNullPipeGained, store.EventSettingChanged, store.EventSettingReverted, store.EventSMB1Returned,
-		store.EventInconclusive, store.EventNewFinding, store.EventFindingEnded, store.EventExceptionEnded,
-	}
-}
-
 func eventsPage(v *visit) error {
 	q := v.r.URL.Query()
-	filter := store.EventFilter{Site: q.Get("site"), Least: model.Severity(known(q.Get("least"), severities...)), NotExcepted: q.Get("open") != ""}
+	filter := view.Events(q)
 	d := events{WithoutExcepted: filter.NotExcepted, Since: q.Get("since"), Until: q.Get("until")}
-	if k := known(q.Get("kind"), texts(eventKinds()...)...); k != "" {
-		filter.Kinds = []store.EventKind{store.EventKind(k)}
-	}
-	if id, err := strconv.ParseInt(q.Get("host"), 10, 64); err == nil {
-		h, err := v.store.Host(v.ctx(), id)
+	if filter.HostID != 0 {
+		h, err := v.store.Host(v.ctx(), filter.HostID)
 		if err != nil {
 			return err
 		}
-		filter.HostID, d.Host = id, &h
+		d.Host = &h
 	}
-	if id, err := strconv.ParseInt(q.Get("run"), 10, 64); err == nil {
-		filter.RunID = id
-	}
-	filter.Since, filter.Until = timeOf(q.Get("since"), false), timeOf(q.Get("until"), true)
 	page := v.pageOf("-at", rows)
 	page.Sort = "-at"
 	list, total, err := v.store.Events(v.ctx(), filter, page)
@@ -59,24 +40,8 @@ func eventsPage(v *visit) error {
 		return err
 	}
 	d.Sites = c.Sites
-	d.Kinds = wordOptions(q.Get("kind"), "every kind", texts(eventKinds()...))
-	d.Least = options(q.Get("least"), "any weight", severities)
-	for _, format := range []string{"csv", "json"} {
-		d.Exports = append(d.Exports, export{format, "/export/events." + format + "?" + q.Encode()})
-	}
+	d.Kinds = wordOptions(q.Get("kind"), "every kind", view.EventKinds)
+	d.Least = options(q.Get("least"), "any weight", view.Severities)
+	d.Exports = exportsOf("events", q)
 	return v.render("events", "Changes", d)
-}
-
-// timeOf reads a day or a moment; the end of a day where it ends something. What is neither is no time.
-func timeOf(s string, end bool) time.Time {
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t
-	}
-	if t, err := time.Parse("2006-01-02", s); err == nil {
-		if end {
-			return t.Add(24*time.Hour - time.Microsecond)
-		}
-		return t
-	}
-	return time.Time{}
 }

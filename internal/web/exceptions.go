@@ -1,12 +1,11 @@
 package web
 
 import (
+	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
-	"time"
 
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
 )
 
@@ -63,10 +62,13 @@ func newExceptionPage(v *visit) error {
 func (v *visit) showException(f *form, status int) error {
 	d := exception{Form: f}
 	for _, id := range f.ids("host") {
-		if len(d.Hosts) == mostExcepted {
+		if len(d.Hosts) == acts.MaxExcepted {
 			break
 		}
 		h, err := v.store.Host(v.ctx(), id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // it is gone, and the form says so
+		}
 		if err != nil {
 			return err
 		}
@@ -91,75 +93,36 @@ func (v *visit) showException(f *form, status int) error {
 	return v.renderStatus(status, "exception", "Make an exception", d)
 }
 
-// longestException is how long one may last: what is accepted for ever is forgotten.
-const longestException = 2 * 366 * 24 * time.Hour
-
 func saveException(v *visit) error {
 	f := newForm(v.r.PostForm)
-	e := store.Exception{Finding: f.need("finding"), Reason: f.note("reason"), Owner: f.need("owner"), Until: f.date("until"), By: v.user.Name, Created: v.now()}
-	hosts := f.ids("host")
-	if e.Reason == "" {
-		f.wrong("reason", "This is needed.")
+	change := acts.NewException{Finding: f.Get("finding"), Reason: f.Get("reason"), Owner: f.Get("owner"), Until: f.date("until"), HostIDs: f.ids("host")}
+	if len(change.HostIDs) == 0 {
+		change.Tag = f.Get("tag")
 	}
-	if e.Finding != "" && v.catalog.Finding(e.Finding) == nil {
-		f.wrong("finding", "Choose one of the list.")
-	}
-	if f.Wrong["until"] == "" {
-		switch {
-		case e.Until.Before(v.now()):
-			f.wrong("until", "This day is past.")
-		case e.Until.Sub(v.now()) > longestException:
-			f.wrong("until", "Two years at most.")
+	made, err := v.acts.Except(v.ctx(), v.who(), change)
+	switch {
+	case f.refused(err):
+		if f.Problem == "" {
+			f.Problem = f.Wrong["host_id"] + f.Wrong["host_ids"] // these have no field of their own on the page
 		}
+		return v.showException(f, statusOf(err))
+	case err != nil:
+		return err
 	}
-	if len(hosts) > mostExcepted {
-		f.Problem = "At most " + strconv.Itoa(mostExcepted) + " hosts at once."
-	}
-	if !f.ok() {
-		return v.showException(f, http.StatusUnprocessableEntity)
-	}
-	var covers string
-	if len(hosts) == 0 {
-		e.Tag = strings.ToLower(f.line("tag"))
-		covers = "every host"
-		if e.Tag != "" {
-			covers = "hosts with the tag " + e.Tag
+	e, to := made[0], "/exceptions"
+	covers := "every host"
+	switch {
+	case len(change.HostIDs) > 0:
+		covers = plural(len(made), "host", "hosts")
+		if len(made) == 1 {
+			to = "/hosts/" + strconv.FormatInt(e.HostID, 10) + "#findings"
 		}
-		if err := v.store.SaveException(v.ctx(), &e); err != nil {
-			return err
-		}
-	} else {
-		covers = plural(len(hosts), "host", "hosts")
-		err := v.store.InTx(v.ctx(), func(tx *store.Tx) error {
-			for _, id := range hosts {
-				one := e
-				one.HostID = id
-				if err := tx.SaveException(v.ctx(), &one); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	v.act("exception.add", e.Finding, covers+" until "+day(e.Until))
-	to := "/exceptions"
-	if len(hosts) == 1 {
-		to = "/hosts/" + strconv.FormatInt(hosts[0], 10) + "#findings"
+	case e.Tag != "":
+		covers = "hosts with the tag " + e.Tag
 	}
 	return v.done(to, "The exception holds for "+covers+" until "+day(e.Until)+".")
 }
 
 func withdrawException(v *visit) error {
-	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
-	if err != nil {
-		return errNotFound
-	}
-	if err := v.store.WithdrawException(v.ctx(), id, v.user.Name); err != nil {
-		return err
-	}
-	v.act("exception.withdraw", "exception "+url.PathEscape(v.r.PathValue("id")), "")
-	return v.done("/exceptions", "The exception is withdrawn: its findings count again.")
+	return v.remove(v.acts.Withdraw, "/exceptions", "The exception is withdrawn: its findings count again.")
 }

@@ -1,192 +1,62 @@
 package web
 
 import (
-	"encoding/csv"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
+	"slices"
 	"strings"
-	"time"
 
-	"ipcguard/internal/model"
-	"ipcguard/internal/report"
-	"ipcguard/internal/store"
-	"ipcguard/internal/web/takeaway"
+	"ipcguard/internal/fleet"
+	"ipcguard/internal/web/view"
 )
 
-// Any view can be taken along: the same filter, all of its lines.
-
-// exportFormats are those of hosts and findings.
-var exportFormats = []string{"csv", "json", "sarif", "ocsf"}
+// exportsOf are the files that a view can be taken along as: the same filter, all of its lines.
+func exportsOf(name string, q url.Values) []export {
+	x, _ := view.Find(name)
+	var out []export
+	for _, format := range x.Formats() {
+		out = append(out, export{format, "/export/" + name + "." + format + "?" + q.Encode()})
+	}
+	return out
+}
 
 func exportView(v *visit) error {
-	name := v.r.PathValue("file")
-	view, format, _ := strings.Cut(name, ".")
+	name, format, _ := strings.Cut(v.r.PathValue("file"), ".")
+	x, ok := view.Find(name)
+	if !ok || !slices.Contains(x.Formats(), format) {
+		return errNotFound
+	}
 	q := v.r.URL.Query()
-	kind := map[string]string{"csv": "text/csv; charset=utf-8", "json": "application/json", "sarif": "application/sarif+json", "ocsf": "application/json"}[format]
-	if kind == "" {
-		return errNotFound
+	source := view.Source{Ctx: v.ctx(), Store: v.store, Catalog: v.catalog, Now: v.now().UTC()}
+	var many *view.TooManyError
+	if err := x.Fits(source, format, q); errors.As(err, &many) {
+		return problem{http.StatusUnprocessableEntity, sentence(many.Error())}
+	} else if err != nil {
+		return err
 	}
-	var write func(io.Writer) error
-	switch {
-	case view == "hosts" && format == "csv":
-		write = func(w io.Writer) error { return v.hostsCSV(w, filterOf(q)) }
-	case view == "hosts" && format == "json":
-		write = func(w io.Writer) error {
-			return takeaway.JSON(w, func(put func(any) error) error {
-				return v.store.EachHost(v.ctx(), filterOf(q), func(h store.Host) error { return put(h) })
-			})
+	for _, p := range x.Params {
+		if p.Needed && p.Check(q.Get(p.Name)) != "" {
+			return problem{http.StatusUnprocessableEntity, sentence(p.Name + ": " + p.Check(q.Get(p.Name)))}
 		}
-	case view == "findings" && format == "csv":
-		write = func(w io.Writer) error { return v.findingsCSV(w, filterOf(q)) }
-	case view == "findings" && format == "json":
-		write = func(w io.Writer) error {
-			return takeaway.JSON(w, func(put func(any) error) error {
-				return v.eachFinding(filterOf(q), func(f store.HostFinding) error { return put(f) })
-			})
-		}
-	case (view == "hosts" || view == "findings") && format == "ocsf":
-		write = func(w io.Writer) error { // a line a finding: hosts need not be held together
-			return v.eachScan(filterOf(q), func(s *model.Scan) error {
-				return takeaway.Document(w, format, v.now(), func(put func(*model.Scan) error) error { return put(s) })
-			})
-		}
-	case (view == "hosts" || view == "findings") && format == "sarif":
-		counts, err := v.store.Counts(v.ctx(), filterOf(q))
-		if err != nil {
-			return err
-		}
-		if counts.Hosts > takeaway.MaxHosts {
-			return problem{http.StatusUnprocessableEntity, "These are " + number(counts.Hosts) + " hosts, and one document holds " + number(takeaway.MaxHosts) + " at most: filter them by site, tag or owner."}
-		}
-		write = func(w io.Writer) error {
-			return takeaway.Document(w, format, v.now(), func(put func(*model.Scan) error) error { return v.eachScan(filterOf(q), put) })
-		}
-	case view == "events" && (format == "csv" || format == "json"):
-		write = func(w io.Writer) error { return v.eventsFile(w, format, q) }
-	default:
-		return errNotFound
 	}
+	return v.send(x.File(format), view.Media(format), func(w io.Writer) error { return x.Write(w, source, format, q) })
+}
+
+// exportTargets writes all targets as CSV, as they can be brought again.
+func exportTargets(v *visit) error {
+	return v.send("ipcguard-targets.csv", view.Media(view.CSV), func(w io.Writer) error { return fleet.ExportTargets(v.ctx(), v.store, w) })
+}
+
+// send answers with a file that is written as it is read. Half of one must not pass for a whole one.
+func (v *visit) send(name, kind string, write func(io.Writer) error) error {
 	h := v.w.Header()
 	h.Set("Content-Type", kind)
-	suffix := format
-	if format == "sarif" || format == "ocsf" {
-		suffix += ".json"
-	}
-	h.Set("Content-Disposition", `attachment; filename="ipcguard-`+view+"."+suffix+`"`)
+	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	if err := write(v.w); err != nil {
-		// Half of a file must not pass for a whole one.
 		v.log.Error("an export ended early", "file", name, "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	return nil
-}
-
-// table writes CSV whose cells no spreadsheet takes for formulas.
-type table struct{ *csv.Writer }
-
-func (t table) row(cells ...string) error {
-	for i := range cells {
-		cells[i] = report.Cell(cells[i])
-	}
-	return t.Write(cells)
-}
-
-func (v *visit) hostsCSV(w io.Writer, f store.HostFilter) error {
-	t := table{csv.NewWriter(w)}
-	head := []string{"name", "address", "site", "verdict", "severity", "findings", "excepted", "system", "os", "smb1", "signing", "owner", "criticality", "tags", "first_seen", "last_seen"}
-	for _, k := range model.Disclosures() {
-		head = append(head, string(k))
-	}
-	if err := t.row(head...); err != nil {
-		return err
-	}
-	err := v.store.EachHost(v.ctx(), f, func(h store.Host) error {
-		row := []string{
-			h.Name, h.Address, h.Site, string(h.Verdict), string(h.Severity), strconv.Itoa(h.Findings), strconv.Itoa(h.Excepted), h.System, h.OS,
-			strconv.FormatBool(h.SMB1), h.Signing, h.Owner, string(h.Criticality), strings.Join(h.Tags, " "), stampOf(h.FirstSeen), stampOf(h.LastSeen),
-		}
-		for _, c := range cellsOf(h.Cells) {
-			word := c.Mark
-			if c.Long != "" {
-				word = c.Long
-			}
-			row = append(row, word)
-		}
-		return t.row(row...)
-	})
-	t.Flush()
-	if err != nil {
-		return err
-	}
-	return t.Error()
-}
-
-func stampOf(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
-}
-
-// eachFinding walks through all findings of a filter.
-func (v *visit) eachFinding(f store.HostFilter, do func(store.HostFinding) error) error {
-	return takeaway.Pages("host", func(p store.Page) ([]store.HostFinding, error) {
-		list, _, err := v.store.Findings(v.ctx(), f, p)
-		return list, err
-	}, do)
-}
-
-func (v *visit) findingsCSV(w io.Writer, f store.HostFilter) error {
-	t := table{csv.NewWriter(w)}
-	if err := t.row("host", "finding", "severity", "kind", "identity", "pipe", "evidence", "settings", "first_seen", "last_seen", "exception"); err != nil {
-		return err
-	}
-	err := v.eachFinding(f, func(x store.HostFinding) error {
-		exception := ""
-		if x.Exception != 0 {
-			exception = strconv.FormatInt(x.Exception, 10)
-		}
-		return t.row(x.Host, x.Finding, string(x.Severity), string(x.Kind), string(x.Identity), x.Pipe, x.Evidence, strings.Join(x.Settings, " "), stampOf(x.FirstSeen), stampOf(x.LastSeen), exception)
-	})
-	t.Flush()
-	if err != nil {
-		return err
-	}
-	return t.Error()
-}
-
-// eachScan tells of each host what is open on it, in the shape that reports take.
-func (v *visit) eachScan(f store.HostFilter, do func(*model.Scan) error) error {
-	return takeaway.Scans(v.ctx(), v.store, v.catalog, f, do)
-}
-
-func (v *visit) eventsFile(w io.Writer, format string, q url.Values) error {
-	f := store.EventFilter{Site: q.Get("site"), Least: model.Severity(known(q.Get("least"), severities...)), NotExcepted: q.Get("open") != "", Since: timeOf(q.Get("since"), false), Until: timeOf(q.Get("until"), true)}
-	if k := known(q.Get("kind"), texts(eventKinds()...)...); k != "" {
-		f.Kinds = []store.EventKind{store.EventKind(k)}
-	}
-	f.HostID, _ = strconv.ParseInt(q.Get("host"), 10, 64) // what is no number chooses all
-	f.RunID, _ = strconv.ParseInt(q.Get("run"), 10, 64)
-	each := func(do func(store.Event) error) error {
-		return takeaway.Pages("id", func(p store.Page) ([]store.Event, error) {
-			list, _, err := v.store.Events(v.ctx(), f, p)
-			return list, err
-		}, do)
-	}
-	if format == "json" {
-		return takeaway.JSON(w, func(put func(any) error) error { return each(func(e store.Event) error { return put(e) }) })
-	}
-	t := table{csv.NewWriter(w)}
-	if err := t.row("at", "kind", "severity", "host", "site", "subject", "before", "after", "text", "excepted"); err != nil {
-		return err
-	}
-	if err := each(func(e store.Event) error {
-		return t.row(stampOf(e.At), string(e.Kind), string(e.Severity), e.Host, e.Site, e.Subject, e.Before, e.After, e.Text, strconv.FormatBool(e.Excepted))
-	}); err != nil {
-		return err
-	}
-	t.Flush()
-	return t.Error()
 }

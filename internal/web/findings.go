@@ -7,6 +7,7 @@ import (
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 // findings lists what is open by kind, and every single one behind a kind.
@@ -33,7 +34,7 @@ type findingKind struct {
 
 func findingsPage(v *visit) error {
 	q := v.r.URL.Query()
-	filter := filterOf(q)
+	filter := view.Hosts(q)
 	d := findings{Query: filterQuery(q), Words: filterWords(q), Heads: map[string]head{}}
 	counts, err := v.store.FindingCounts(v.ctx(), filter)
 	if err != nil {
@@ -62,9 +63,7 @@ func findingsPage(v *visit) error {
 	if d.Filter, err = v.choices(q); err != nil {
 		return err
 	}
-	for _, format := range exportFormats {
-		d.Exports = append(d.Exports, export{format, "/export/findings." + format + "?" + d.Query.Encode()})
-	}
+	d.Exports = exportsOf("findings", d.Query)
 	return v.render("findings", "Findings", d)
 }
 

@@ -1,12 +1,18 @@
 package web
 
 import (
+	"errors"
+	"maps"
+	"math"
+	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
+
+	"ipcguard/internal/fleet/acts"
 )
 
 // form is what somebody typed in, with what is wrong with it. A page shows both again until it is right.
@@ -32,41 +38,42 @@ func (f *form) wrong(name, why string) {
 	}
 }
 
-// Longest texts that are taken: a name is a line, a note is a page.
-const (
-	maxLine = 500
-	maxNote = 10_000
-)
-
-// line reads one line: no control characters, none that hide or turn text.
-func (f *form) line(name string) string { return f.text(name, maxLine, false) }
-
-// note reads a text of several lines.
-func (f *form) note(name string) string { return f.text(name, maxNote, true) }
-
-func (f *form) text(name string, longest int, lines bool) string {
-	s := strings.TrimSpace(strings.ReplaceAll(f.Get(name), "\r\n", "\n"))
-	switch {
-	case !utf8.ValidString(s):
-		f.wrong(name, "This is not text.")
-	case utf8.RuneCountInString(s) > longest:
-		f.wrong(name, "This is longer than "+strconv.Itoa(longest)+" characters.")
-	case strings.ContainsFunc(s, func(r rune) bool {
-		return !(lines && (r == '\n' || r == '\t')) && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r))
-	}):
-		f.wrong(name, "This holds control characters or marks that hide text.")
+// refused takes over what an act says against the form, and tells whether that is what the error was. Fields that are
+// called otherwise on the page stand in names, as pairs.
+func (f *form) refused(err error, names ...string) bool {
+	var r *acts.Refusal
+	if !errors.As(err, &r) {
+		return false
 	}
-	return s
+	for _, x := range r.Fields {
+		name := strings.TrimPrefix(x.Name, "selector.")
+		for i := 0; i+1 < len(names); i += 2 {
+			if names[i] == name {
+				name = names[i+1]
+			}
+		}
+		f.wrong(name, sentence(x.Text))
+	}
+	f.Problem = sentence(r.Text)
+	return true
 }
 
-// need is line for a field that may not be empty.
-func (f *form) need(name string) string {
-	s := f.line(name)
-	if s == "" {
-		f.wrong(name, "This is needed.")
+// statusOf is how a refusal is answered.
+func statusOf(err error) int {
+	var r *acts.Refusal
+	if errors.As(err, &r) {
+		switch r.Kind {
+		case acts.Conflict:
+			return http.StatusConflict
+		case acts.Forbidden:
+			return http.StatusForbidden
+		}
 	}
-	return s
+	return http.StatusUnprocessableEntity
 }
+
+// maxNote bounds a field of a form that is read apart, in bytes.
+const maxNote = 64 << 10
 
 // choice reads one of a list.
 func (f *form) choice(name string, all ...string) string {
@@ -83,39 +90,51 @@ func (f *form) choice(name string, all ...string) string {
 // yes reads a box.
 func (f *form) yes(name string) bool { return f.Get(name) != "" }
 
-// id reads a number that names something; 0 where there is none.
+// on is yes for what may be left out elsewhere.
+func (f *form) on(name string) *bool {
+	on := f.yes(name)
+	return &on
+}
+
+// id reads a number that names something; 0 where there is none, -1 where it is no number.
 func (f *form) id(name string) int64 {
 	s := f.Get(name)
 	if s == "" {
 		return 0
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 {
-		f.wrong(name, "Choose one of the list.")
-		return 0
+	if err != nil {
+		return -1
 	}
 	return n
 }
 
-// count reads a number from 0 to most; empty is 0.
-func (f *form) count(name string, most float64) float64 {
+// number reads a number; empty is 0, and what is none is a number that nothing takes.
+func (f *form) number(name string) float64 {
 	s := strings.TrimSpace(f.Get(name))
 	if s == "" {
 		return 0
 	}
 	n, err := strconv.ParseFloat(s, 64)
-	if err != nil || n < 0 || n > most || n != n {
-		f.wrong(name, "Want a number from 0 to "+strconv.FormatFloat(most, 'f', -1, 64)+".")
-		return 0
+	if err != nil {
+		return math.NaN()
 	}
 	return n
 }
 
-// date reads a day, whose end in UTC is meant.
+// whole is number for whole ones.
+func (f *form) whole(name string) int {
+	n := f.number(name)
+	if n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
+		return -1
+	}
+	return int(n)
+}
+
+// date reads a day, whose end in UTC is meant; what is no day is no time.
 func (f *form) date(name string) time.Time {
-	t, err := time.Parse("2006-01-02", strings.TrimSpace(f.Get(name)))
+	t, err := time.Parse(time.DateOnly, strings.TrimSpace(f.Get(name)))
 	if err != nil {
-		f.wrong(name, "Want a date such as 2027-03-31.")
 		return time.Time{}
 	}
 	return t.Add(24*time.Hour - time.Second)
@@ -123,17 +142,7 @@ func (f *form) date(name string) time.Time {
 
 // tags reads a list of tags, apart by commas or blanks.
 func (f *form) tags(name string) []string {
-	var out []string
-	for _, t := range strings.FieldsFunc(f.line(name), func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
-		if utf8.RuneCountInString(t) > 60 {
-			f.wrong(name, "A tag has at most 60 characters.")
-		}
-		out = append(out, strings.ToLower(t))
-	}
-	if len(out) > 50 {
-		f.wrong(name, "At most 50 tags.")
-	}
-	return sorted(out)
+	return strings.FieldsFunc(f.Get(name), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 }
 
 // ids reads every ticked box of a name.
@@ -145,6 +154,17 @@ func (f *form) ids(name string) []int64 {
 		}
 	}
 	return out
+}
+
+// first is one of the things that are wrong.
+func (f *form) first() string {
+	if f.Problem != "" {
+		return f.Problem
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Wrong)) {
+		return f.Wrong[name]
+	}
+	return ""
 }
 
 // field is what a template shows of one input.

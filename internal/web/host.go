@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
@@ -178,10 +180,43 @@ func scanHost(v *visit) error {
 	if v.r.PostFormValue("kind") == string(store.RunAudit) {
 		kind = store.RunAudit
 	}
-	run, err := v.fleet.StartRun(v.ctx(), v.user.Name, kind, store.Selector{Hosts: []int64{h.ID}}, false)
+	return v.start(acts.NewRun{Kind: kind, Selector: store.Selector{Hosts: []int64{h.ID}}}, "/hosts/"+strconv.FormatInt(h.ID, 10))
+}
+
+// start starts a run, and leads to it; where it is refused, back with the reason.
+func (v *visit) start(in acts.NewRun, back string) error {
+	f := newForm(nil)
+	run, err := v.acts.StartRun(v.ctx(), v.who(), in)
+	switch {
+	case f.refused(err):
+		return v.done(back, "Nothing was started: "+f.first())
+	case err != nil:
+		return err
+	}
+	return v.done("/runs/"+strconv.FormatInt(run.ID, 10), "The run begins.")
+}
+
+// number is the one in the path.
+func (v *visit) number() (int64, error) {
+	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
+	if err != nil {
+		return 0, errNotFound
+	}
+	return id, nil
+}
+
+// remove does away with what the path names, and returns to a list with a word: what was done, or why it was not.
+func (v *visit) remove(away func(context.Context, access.Who, int64) error, to, said string) error {
+	id, err := v.number()
 	if err != nil {
 		return err
 	}
-	v.act("run.start", "run "+strconv.FormatInt(run.ID, 10), string(kind)+" of "+brief(h.Name))
-	return v.done("/runs/"+strconv.FormatInt(run.ID, 10), "The run begins.")
+	f := newForm(nil)
+	switch err := away(v.ctx(), v.who(), id); {
+	case f.refused(err):
+		said = f.first()
+	case err != nil:
+		return err
+	}
+	return v.done(to, said)
 }

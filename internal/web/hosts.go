@@ -2,11 +2,12 @@ package web
 
 import (
 	"net/url"
-	"slices"
 	"strconv"
 
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 // hosts is the matrix: hosts × what strangers get.
@@ -72,14 +73,9 @@ func cellFor(letter byte, kind model.Disclosure) cell {
 	return cell{"–", "none", "not asked"}
 }
 
-var (
-	verdicts      = texts(model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable)
-	criticalities = texts(store.CriticalityHigh, store.CriticalityNormal, store.CriticalityLow)
-)
-
 func hostsPage(v *visit) error {
 	ctx, q := v.ctx(), v.r.URL.Query()
-	filter := filterOf(q)
+	filter := view.Hosts(q)
 	page := sortable(v.pageOf("name", rows), "name", "name", "site", "verdict", "severity", "findings", "owner", "criticality", "cells", "last_seen", "last_changed")
 	list, total, err := v.store.Hosts(ctx, filter, page)
 	if err != nil {
@@ -105,13 +101,11 @@ func hostsPage(v *visit) error {
 	if d.Filter.choices, err = v.choices(q); err != nil {
 		return err
 	}
-	d.Filter.Verdicts = options(q.Get("verdict"), "every verdict", append(slices.Clone(verdicts), "unknown"))
-	d.Filter.Criticalities = options(q.Get("criticality"), "any", criticalities)
+	d.Filter.Verdicts = options(q.Get("verdict"), "every verdict", view.Verdicts)
+	d.Filter.Criticalities = options(q.Get("criticality"), "any", view.Criticalities)
 	d.Filter.Discloses = wordOptions(q.Get("discloses"), "anything", texts(model.Disclosures()...))
 	d.Pager = v.pager(page, len(list), total)
-	for _, format := range exportFormats {
-		d.Exports = append(d.Exports, export{format, "/export/hosts." + format + "?" + d.Query.Encode()})
-	}
+	d.Exports = exportsOf("hosts", d.Query)
 	return v.render("hosts", "Hosts", d)
 }
 
@@ -128,7 +122,7 @@ func actOnHosts(v *visit) error {
 	}
 	var ids []int64
 	if f.Get("which") == "all" {
-		filter := filterOf(query)
+		filter := view.Hosts(query)
 		if err := v.store.EachHost(v.ctx(), filter, func(h store.Host) error {
 			ids = append(ids, h.ID)
 			return nil
@@ -143,15 +137,10 @@ func actOnHosts(v *visit) error {
 	}
 	switch do := f.Get("do"); do {
 	case "scan", "audit":
-		run, err := v.fleet.StartRun(v.ctx(), v.user.Name, store.RunKind(do), store.Selector{Hosts: ids}, false)
-		if err != nil {
-			return err
-		}
-		v.act("run.start", "run "+strconv.FormatInt(run.ID, 10), plural(len(ids), "host", "hosts"))
-		return v.done("/runs/"+strconv.FormatInt(run.ID, 10), "The run begins.")
+		return v.start(acts.NewRun{Kind: store.RunKind(do), Selector: store.Selector{Hosts: ids}}, back)
 	case "exception":
-		if len(ids) > mostExcepted {
-			return v.done(back, "An exception is made for "+strconv.Itoa(mostExcepted)+" hosts at once at most. Give them a tag and except the tag.")
+		if len(ids) > acts.MaxExcepted {
+			return v.done(back, "An exception is made for "+strconv.Itoa(acts.MaxExcepted)+" hosts at once at most. Give them a tag and except the tag.")
 		}
 		to := url.Values{}
 		for _, id := range ids {
@@ -161,20 +150,16 @@ func actOnHosts(v *visit) error {
 			to.Set("finding", finding)
 		}
 		return v.done("/exceptions/new?"+to.Encode(), "")
-	case "tag", "untag", "owner", "criticality":
-		change, what := f.targetChange(do)
-		if !f.ok() {
+	case "":
+		return v.done(back, "Choose what to do.")
+	default:
+		changed, err := v.acts.ChangeTargets(v.ctx(), v.who(), acts.TargetsChange{Hosts: ids, Do: do, Value: f.Get("value")})
+		switch {
+		case f.refused(err):
 			return v.done(back, "Nothing was changed: "+f.first())
-		}
-		n, err := v.changeTargets(ids, change)
-		if err != nil {
+		case err != nil:
 			return err
 		}
-		v.act("target.change", plural(n, "target", "targets"), what)
-		return v.done(back, plural(n, "target was", "targets were")+" changed: "+what+".")
+		return v.done(back, plural(changed.Targets, "target was", "targets were")+" changed: "+changed.What+".")
 	}
-	return v.done(back, "Choose what to do.")
 }
-
-// mostExcepted bounds the hosts that are excepted one by one.
-const mostExcepted = 200

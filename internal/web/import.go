@@ -1,13 +1,10 @@
 package web
 
 import (
-	"errors"
-	"io"
 	"net/http"
 	"strconv"
 
 	"ipcguard/internal/fleet"
-	"ipcguard/internal/store"
 )
 
 // importResults brings what was made elsewhere: by scan, audit or observe with --format json.
@@ -33,22 +30,17 @@ func takeResults(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if file != nil {
-		kind := f.choice("kind", "scan", "audit", "observe")
-		if f.ok() {
-			report, err := v.fleet.Import(v.ctx(), v.user.Name, kind, file)
-			var tooLarge *http.MaxBytesError
-			switch {
-			case err == nil:
-				v.act("result.import", plural(report.Taken, "result", "results"), kind)
-				return v.showImport(f, &report, http.StatusOK)
-			case errors.As(err, &tooLarge), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrFull):
-				return err
-			}
-			f.wrong("file", plainError(err))
-		}
+	if file == nil {
+		return v.showImport(f, nil, http.StatusUnprocessableEntity)
 	}
-	return v.showImport(f, nil, http.StatusUnprocessableEntity)
+	report, err := v.acts.ImportResults(v.ctx(), v.who(), f.Get("kind"), file)
+	switch {
+	case f.refused(err):
+		return v.showImport(f, nil, statusOf(err))
+	case err != nil:
+		return err
+	}
+	return v.showImport(f, &report, http.StatusOK)
 }
 
 // takeJournal brings what was applied on one host: the output of history --format json there.
@@ -62,28 +54,16 @@ func takeJournal(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if file != nil {
-		b, err := io.ReadAll(io.LimitReader(file, maxJournal+1))
-		if err != nil {
-			return err
-		}
-		switch applies, err := readJournal(b); {
-		case len(b) > maxJournal:
-			f.Problem = "This is longer than a journal is."
-		case err != nil || len(applies) == 0:
-			f.Problem = "This is not what ipcguard history --format json writes."
-		default:
-			if err := v.store.SaveDocument(v.ctx(), h.ID, "journal", v.now(), b); err != nil {
-				return err
-			}
-			v.act("result.import", brief(h.Name), "journal")
-			return v.done("/hosts/"+strconv.FormatInt(h.ID, 10)+"#journal", "The journal is kept.")
-		}
-	} else {
+	if file == nil {
 		f.Problem = "Choose a file."
+		return v.showHost(h, f, http.StatusUnprocessableEntity)
 	}
-	return v.showHost(h, f, http.StatusUnprocessableEntity)
+	switch err := v.acts.SaveJournal(v.ctx(), v.who(), h.ID, file); {
+	case f.refused(err):
+		f.Problem = f.first() // the field is in the middle of a long page
+		return v.showHost(h, f, statusOf(err))
+	case err != nil:
+		return err
+	}
+	return v.done("/hosts/"+strconv.FormatInt(h.ID, 10)+"#journal", "The journal is kept.")
 }
-
-// maxJournal bounds a journal as JSON: a hundred applies with a smb.conf in each.
-const maxJournal = 8 << 20

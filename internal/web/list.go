@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"ipcguard/internal/model"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 // A list is asked for by URL: offset, sort and its filters. So it can be kept, sent and printed.
@@ -103,41 +103,11 @@ func (v *visit) head(p store.Page, key, label, class string, descending bool) he
 // export is a link to a view as a file.
 type export struct{ Label, URL string }
 
-// filterOf reads which hosts are asked for.
-func filterOf(q url.Values) store.HostFilter {
-	get := func(name string) string {
-		s := q.Get(name)
-		if len(s) > 4*maxLine {
-			return s[:maxLine]
-		}
-		return strings.TrimSpace(s)
-	}
-	f := store.HostFilter{
-		Site: get("site"), Tag: strings.ToLower(get("tag")), Owner: get("owner"), Criticality: store.Criticality(get("criticality")), Verdict: model.Verdict(get("verdict")),
-		Discloses: model.Disclosure(get("discloses")), Finding: get("finding"), Setting: get("setting"), Text: get("q"),
-		SMB1: get("smb1") != "", Excepted: get("excepted") != "",
-	}
-	if known(string(f.Verdict), append(verdicts, string(store.VerdictUnknown))...) != string(f.Verdict) || known(string(f.Criticality), criticalities...) != string(f.Criticality) {
-		return store.HostFilter{IDs: []int64{0}} // a word that means nothing chooses nobody
-	}
-	return f
-}
-
-// known is s where it is in the list, else nothing.
-func known(s string, list ...string) string {
-	if slices.Contains(list, s) {
-		return s
-	}
-	return ""
-}
-
-// filterNames are the parameters that filterOf reads.
-var filterNames = []string{"q", "site", "tag", "owner", "criticality", "verdict", "discloses", "finding", "setting", "smb1", "excepted"}
-
-// filterQuery keeps of a query what filterOf reads.
+// filterQuery keeps of a query what chooses hosts.
 func filterQuery(q url.Values) url.Values {
 	out := url.Values{}
-	for _, n := range filterNames {
+	for _, p := range view.HostFilter {
+		n := p.Name
 		if s := q.Get(n); s != "" {
 			out.Set(n, s)
 		}
@@ -148,7 +118,8 @@ func filterQuery(q url.Values) url.Values {
 // filterWords says in words what a filter takes.
 func filterWords(q url.Values) []string {
 	var out []string
-	for _, n := range filterNames {
+	for _, p := range view.HostFilter {
+		n := p.Name
 		s := q.Get(n)
 		switch {
 		case s == "":

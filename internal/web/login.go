@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
 )
 
@@ -43,7 +44,7 @@ func logIn(v *visit) error {
 			f.Problem = "Too many wrong passwords: wait " + span(throttled.Wait) + "."
 			return v.showLogin(f, http.StatusTooManyRequests)
 		case errors.Is(err, access.ErrBusy):
-			f.Problem = plainError(err)
+			f.Problem = sentence(acts.Words(err))
 			return v.showLogin(f, http.StatusServiceUnavailable)
 		case errors.Is(err, access.ErrCredentials):
 			f.Problem = "Name and password do not fit."
@@ -59,7 +60,9 @@ func logIn(v *visit) error {
 
 func logOut(v *visit) error {
 	if v.user.ID != 0 {
-		v.act("logout", v.user.Name, "")
+		if err := v.access.Act(v.ctx(), v.who(), "logout", v.user.Name, ""); err != nil { // nobody is kept in for that
+			v.log.Error("the audit log cannot be written", "action", "logout", "error", err)
+		}
 	}
 	if err := v.sessions.Destroy(v.ctx()); err != nil {
 		return err

@@ -2,13 +2,13 @@ package web
 
 import (
 	"encoding/json"
-	"errors"
 	"net"
 	"net/http"
 	"regexp"
 	"strings"
 	"time"
 
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
 	"ipcguard/internal/plan"
 	"ipcguard/internal/store"
@@ -72,19 +72,14 @@ func makePlan(v *visit) error {
 		return err
 	}
 	f := newForm(v.r.PostForm)
-	strategy := f.choice("strategy", "restrict", "block")
-	if !f.ok() {
-		return v.showHost(h, f, http.StatusUnprocessableEntity)
+	_, err = v.acts.Plan(v.ctx(), v.who(), h.ID, acts.NewPlan{Strategy: f.Get("strategy"), Accept: f.yes("accept")})
+	switch {
+	case f.refused(err):
+		f.Problem = "No plan: " + f.first()
+		return v.showHost(h, f, statusOf(err))
+	case err != nil:
+		return err
 	}
-	made, err := v.fleet.Plan(v.ctx(), h.ID, strategy, f.yes("accept"))
-	if err != nil {
-		if explain(err).status != http.StatusInternalServerError && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		f.Problem = "No plan: " + plainError(err)
-		return v.showHost(h, f, http.StatusUnprocessableEntity)
-	}
-	v.act("plan.make", brief(h.Name), strategy+", "+plural(len(made.Changes), "change", "changes"))
 	return v.done(v.r.URL.Path[:len(v.r.URL.Path)-len("/plan")]+"#plan", "The plan is made.")
 }
 
@@ -132,13 +127,4 @@ func hostDocument(v *visit) error {
 		return errNotFound
 	}
 	return v.attach(kind+strings.TrimPrefix(planFile(h), "plan"), "application/json", b)
-}
-
-// plainError is an error's words without the name of the room that it comes from.
-func plainError(err error) string {
-	s := err.Error()
-	for _, room := range []string{"fleet: ", "plan: ", "access: ", "notify: ", "store: ", "secret: "} {
-		s = strings.TrimPrefix(s, room)
-	}
-	return sentence(clip(s))
 }

@@ -7,6 +7,7 @@ import (
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 // reportView is the whole on paper: how it stands, where it goes, what is worst, what is accepted.
@@ -32,7 +33,7 @@ var worstFirst = []model.Verdict{model.Exposed, model.Limited, model.VerdictInco
 
 func reportPage(v *visit) error {
 	ctx, q := v.ctx(), v.r.URL.Query()
-	filter := filterOf(q)
+	filter := view.Hosts(q)
 	d := reportView{Query: filterQuery(q), Words: filterWords(q), Columns: model.Disclosures()}
 	var err error
 	if d.Counts, err = v.store.Counts(ctx, filter); err != nil {

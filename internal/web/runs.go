@@ -1,13 +1,16 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 type runs struct {
@@ -59,41 +62,16 @@ func (v *visit) showNewRun(f *form, status int) error {
 
 func startRun(v *visit) error {
 	f := newForm(v.r.PostForm)
-	kind := f.choice("kind", "scan", "audit", "discover")
-	sel := store.Selector{Site: f.line("site"), Tag: strings.ToLower(f.line("tag")), Owner: f.line("owner")}
-	if !f.ok() {
-		return v.showNewRun(f, http.StatusUnprocessableEntity)
+	run, err := v.acts.StartRun(v.ctx(), v.who(), acts.NewRun{
+		Kind: store.RunKind(f.Get("kind")), Selector: store.Selector{Site: f.Get("site"), Tag: f.Get("tag"), Owner: f.Get("owner")}, Quick: f.yes("quick"),
+	})
+	switch {
+	case f.refused(err):
+		return v.showNewRun(f, statusOf(err))
+	case err != nil:
+		return err
 	}
-	run, err := v.fleet.StartRun(v.ctx(), v.user.Name, store.RunKind(kind), sel, f.yes("quick"))
-	if err != nil {
-		if explain(err).status != http.StatusInternalServerError {
-			return err
-		}
-		f.Problem = plainError(err)
-		return v.showNewRun(f, http.StatusUnprocessableEntity)
-	}
-	v.act("run.start", "run "+strconv.FormatInt(run.ID, 10), kind+" "+selectorWords(sel))
 	return v.done("/runs/"+strconv.FormatInt(run.ID, 10), "The run begins.")
-}
-
-// selectorWords says which targets a selector takes.
-func selectorWords(s store.Selector) string {
-	var parts []string
-	for _, p := range [][2]string{{"site ", s.Site}, {"tag ", s.Tag}, {"owner ", s.Owner}} {
-		if p[1] != "" {
-			parts = append(parts, p[0]+brief(p[1]))
-		}
-	}
-	if n := len(s.Targets); n > 0 {
-		parts = append(parts, plural(n, "target", "targets"))
-	}
-	if n := len(s.Hosts); n > 0 {
-		parts = append(parts, plural(n, "host", "hosts"))
-	}
-	if len(parts) == 0 {
-		return "all targets"
-	}
-	return strings.Join(parts, ", ")
 }
 
 // run is one run with its progress.
@@ -128,7 +106,7 @@ func (v *visit) runOf() (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &run{Run: r, What: selectorWords(r.Selector), Live: r.State == store.RunRunning || r.State == store.RunWaiting}
+	d := &run{Run: r, What: acts.Chosen(r.Selector), Live: r.State == store.RunRunning || r.State == store.RunWaiting}
 	ended := r.Done
 	if r.Total > 0 {
 		d.Percent = min(ended*100/r.Total, 100)
@@ -151,7 +129,7 @@ func runPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	state := store.UnitState(known(v.r.URL.Query().Get("state"), texts(store.UnitWaiting, store.UnitRunning, store.UnitDone, store.UnitFailed, store.UnitSkipped)...))
+	state := store.UnitState(view.Known(v.r.URL.Query().Get("state"), texts(store.UnitWaiting, store.UnitRunning, store.UnitDone, store.UnitFailed, store.UnitSkipped)...))
 	page := store.Page{Offset: v.pageOf("", rows).Offset, Size: rows}
 	units, total, err := v.store.Units(v.ctx(), d.ID, state, page)
 	if err != nil {
@@ -193,13 +171,8 @@ func runProgress(v *visit) error {
 }
 
 func cancelRun(v *visit) error {
-	d, err := v.runOf()
-	if err != nil {
+	return v.remove(func(ctx context.Context, who access.Who, id int64) error {
+		_, err := v.acts.CancelRun(ctx, who, id)
 		return err
-	}
-	if err := v.fleet.CancelRun(v.ctx(), v.user.Name, d.ID); err != nil {
-		return err
-	}
-	v.act("run.cancel", "run "+strconv.FormatInt(d.ID, 10), "")
-	return v.done("/runs/"+strconv.FormatInt(d.ID, 10), "The run is cancelled. What is being asked right now still ends.")
+	}, "/runs/"+url.PathEscape(v.r.PathValue("id")), "The run is cancelled. What is being asked right now still ends.")
 }

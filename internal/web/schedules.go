@@ -1,13 +1,10 @@
 package web
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 
-	"ipcguard/internal/fleet/when"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
 )
 
@@ -23,7 +20,7 @@ func schedulesPage(v *visit) error {
 	}
 	var d []scheduleRow
 	for _, s := range all {
-		d = append(d, scheduleRow{s, selectorWords(s.Selector)})
+		d = append(d, scheduleRow{s, acts.Chosen(s.Selector)})
 	}
 	return v.render("schedules", "Schedules", d)
 }
@@ -58,9 +55,9 @@ func schedulePage(v *visit) error {
 }
 
 func (v *visit) scheduleOf() (store.Schedule, error) {
-	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
+	id, err := v.number()
 	if err != nil {
-		return store.Schedule{}, errNotFound
+		return store.Schedule{}, err
 	}
 	return v.store.Schedule(v.ctx(), id)
 }
@@ -97,47 +94,20 @@ func saveSchedule(v *visit) error {
 		}
 	}
 	f := newForm(v.r.PostForm)
-	s.Name, s.Cron, s.Zone, s.Window = f.need("name"), f.need("cron"), f.line("zone"), f.line("window")
-	s.Kind = store.RunKind(f.choice("kind", "scan", "audit", "discover"))
-	s.Selector.Site, s.Selector.Tag, s.Selector.Owner = f.line("site"), strings.ToLower(f.line("tag")), f.line("owner")
-	s.Quick, s.Enabled = f.yes("quick"), f.yes("enabled")
-	f.checkZone("zone", s.Zone)
-	f.checkWindow("window", s.Window, s.Zone)
-	if f.Wrong["cron"] == "" && f.Wrong["zone"] == "" {
-		due, err := when.ParseSchedule(s.Cron, s.Zone)
-		if err != nil {
-			f.wrong("cron", plainError(err))
-		} else if s.Next = due.Next(v.now()); s.Next.IsZero() {
-			f.wrong("cron", "This never comes.")
-		}
-	}
-	if !f.ok() {
-		return v.showSchedule(s, f, http.StatusUnprocessableEntity)
-	}
-	isNew := s.ID == 0
-	switch err := v.store.SaveSchedule(v.ctx(), &s); {
-	case errors.Is(err, store.ErrConflict):
-		f.wrong("name", "Another schedule has this name.")
-		return v.showSchedule(s, f, http.StatusConflict)
+	_, err := v.acts.SaveSchedule(v.ctx(), v.who(), s.ID, acts.ScheduleChange{
+		Name: f.Get("name"), Kind: store.RunKind(f.Get("kind")), Cron: f.Get("cron"), Zone: f.Get("zone"), Window: f.Get("window"),
+		Selector: store.Selector{Site: f.Get("site"), Tag: f.Get("tag"), Owner: f.Get("owner"), Targets: s.Selector.Targets, Hosts: s.Selector.Hosts},
+		Quick:    f.yes("quick"), Enabled: f.on("enabled"),
+	})
+	switch {
+	case f.refused(err):
+		return v.showSchedule(s, f, statusOf(err))
 	case err != nil:
 		return err
-	}
-	if isNew {
-		v.act("schedule.add", s.Name, s.Cron)
-	} else {
-		v.act("schedule.change", s.Name, s.Cron)
 	}
 	return v.done("/schedules", "The schedule was saved.")
 }
 
 func deleteSchedule(v *visit) error {
-	s, err := v.scheduleOf()
-	if err != nil {
-		return err
-	}
-	if err := v.store.DeleteSchedule(v.ctx(), s.ID); err != nil {
-		return err
-	}
-	v.act("schedule.delete", s.Name, "")
-	return v.done("/schedules", "The schedule was removed.")
+	return v.remove(v.acts.DeleteSchedule, "/schedules", "The schedule was removed.")
 }

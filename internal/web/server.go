@@ -13,27 +13,23 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"ipcguard/internal/catalog"
-	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
-	"ipcguard/internal/fleet/secret"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
 )
 
 // Options of the pages.
 type Options struct {
 	Version string
-	Secure  bool                                             // served over TLS: cookies are sent over nothing else
-	Key     secret.Key                                       // seals credentials and the secrets of channels
-	Test    func(ctx context.Context, c store.Channel) error // sends a test message; nil is none
-	API     http.Handler                                     // below /api/; nil is none
+	Secure  bool // served over TLS: cookies are sent over nothing else
 	Clock   func() time.Time
 	Log     *slog.Logger
 }
 
 // Server answers every request of the page.
 type Server struct {
-	fleet    *fleet.Fleet
-	store    *store.Store
+	acts     *acts.Acts
+	store    store.Reader
 	access   *access.Access
 	options  Options
 	log      *slog.Logger
@@ -43,15 +39,15 @@ type Server struct {
 }
 
 // New makes the handler of the whole page.
-func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) (http.Handler, error) {
+func New(does *acts.Acts, st store.Reader, sessions scs.CtxStore, a *access.Access, o Options) (http.Handler, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{fleet: f, store: st, access: a, options: o, log: o.Log, catalog: catalogOf()}
-	s.sessions = s.newSessions()
+	s := &Server{acts: does, store: st, access: a, options: o, log: o.Log, catalog: catalogOf()}
+	s.sessions = s.newSessions(sessions)
 	if err := s.parse(); err != nil {
 		return nil, err
 	}

@@ -32,9 +32,9 @@ const (
 	keyNotice = "notice" // told on the next page
 )
 
-func (s *Server) newSessions() *scs.SessionManager {
+func (s *Server) newSessions(kept scs.CtxStore) *scs.SessionManager {
 	m := scs.New()
-	m.Store = s.store.Sessions()
+	m.Store = kept
 	m.Lifetime = sessionLife
 	m.HashTokenInStore = true
 	m.Cookie.Name = "ipcguard"
@@ -94,7 +94,7 @@ func (v *visit) know(touches bool) error {
 	if touches && now.Sub(seen) > touchEvery {
 		v.sessions.Put(ctx, keySeen, now.Unix())
 		if now.Sub(v.user.LastVisit) > visitEvery {
-			return v.store.SetLastVisit(ctx, id, now)
+			return v.access.Visited(ctx, id, now)
 		}
 	}
 	return nil
@@ -103,13 +103,6 @@ func (v *visit) know(touches bool) error {
 // who is the account as access knows it.
 func (v *visit) who() access.Who {
 	return access.Who{User: v.user, Role: v.user.Role, Via: "session", From: v.from()}
-}
-
-// act writes a line into the audit log. What was done is done: a log that cannot be written is told in the server's own.
-func (v *visit) act(action, subject, detail string) {
-	if err := v.access.Act(v.ctx(), v.who(), action, subject, detail); err != nil {
-		v.log.Error("the audit log cannot be written", "action", action, "error", err)
-	}
 }
 
 // enter begins a session: a new token, so that one from before the login is worth nothing.
@@ -127,7 +120,7 @@ func (v *visit) enter(u *store.User) error {
 	v.sessions.Put(ctx, keySeen, now.Unix())
 	v.sessions.Put(ctx, keySince, since.Unix())
 	v.user = *u
-	return v.store.SetLastVisit(ctx, u.ID, now)
+	return v.access.Visited(ctx, u.ID, now)
 }
 
 // since is when the account was here before this session.

@@ -77,7 +77,7 @@ func TestIdle(t *testing.T) {
 	if err := st.CreateRun(t.Context(), run); err != nil {
 		t.Fatal(err)
 	}
-	handler, err := New(nil, st, a, Options{Clock: func() time.Time { return now }, Secure: true})
+	handler, err := New(nil, st, st.Sessions(), a, Options{Clock: func() time.Time { return now }, Secure: true})
 	if err != nil {
 		t.Fatal(err)
 	}

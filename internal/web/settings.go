@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"ipcguard/internal/catalog"
-	"ipcguard/internal/model"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 // settingRow is one setting and how many hosts it would mend: one policy fixes 214 hosts.
@@ -56,7 +56,7 @@ func (v *visit) settingRows(counts []store.SettingCount, hosts int, q url.Values
 
 func settingsPage(v *visit) error {
 	ctx, q := v.ctx(), v.r.URL.Query()
-	filter := filterOf(q)
+	filter := view.Hosts(q)
 	d := settings{Query: filterQuery(q), Words: filterWords(q)}
 	all, err := v.store.Counts(ctx, store.HostFilter{Site: filter.Site, Tag: filter.Tag, Owner: filter.Owner})
 	if err != nil {
@@ -99,6 +99,3 @@ func mapsClone(q url.Values) url.Values {
 	}
 	return out
 }
-
-// severities, the worst first.
-var severities = texts(model.Critical, model.High, model.Medium, model.Low, model.Info)

@@ -17,8 +17,10 @@ import (
 
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/fleet/secret"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/api"
 )
 
 // testSite is a whole server on an SQLite file of its own, with an account for each role.
@@ -36,7 +38,13 @@ const password = "a door for each of us 7"
 
 func newTestSite(t testing.TB) *testSite {
 	t.Helper()
-	s := openSite(t, filepath.Join(t.TempDir(), "fleet.db"))
+	return newTestSiteOn(t, filepath.Join(t.TempDir(), "fleet.db"))
+}
+
+// newTestSiteOn is newTestSite on an empty database.
+func newTestSiteOn(t testing.TB, dsn string) *testSite {
+	t.Helper()
+	s := openSite(t, dsn)
 	who := access.System()
 	for _, role := range []store.Role{store.RoleViewer, store.RoleOperator, store.RoleAdmin} {
 		if _, err := s.access.AddUser(t.Context(), who, string(role), role, password); err != nil {
@@ -47,9 +55,9 @@ func newTestSite(t testing.TB) *testSite {
 }
 
 // openSite serves a database that may hold something already.
-func openSite(t testing.TB, path string) *testSite {
+func openSite(t testing.TB, dsn string) *testSite {
 	t.Helper()
-	st, err := store.Open(t.Context(), path, store.Options{})
+	st, err := store.Open(t.Context(), dsn, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,19 +77,33 @@ func openSite(t testing.TB, path string) *testSite {
 	if s.fleet, err = fleet.New(st, fleet.Options{Version: "test", Key: key, Poll: 50 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	handler, err := New(s.fleet, st, s.access, Options{
-		Version: "test", Key: key, Log: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError})),
-		Test: func(_ context.Context, c store.Channel) error {
-			s.tested = append(s.tested, c.Name)
-			if strings.Contains(c.Name, "broken") {
-				return errors.New("notify: nobody is there")
-			}
-			return nil
-		},
+	does, err := acts.New(s.fleet, st, s.access, acts.Options{Key: key, Test: func(_ context.Context, c store.Channel) error {
+		s.tested = append(s.tested, c.Name)
+		if strings.Contains(c.Name, "broken") {
+			return errors.New("notify: nobody is there")
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := New(does, st, st.Sessions(), s.access, Options{
+		Version: "test", Log: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	programs, err := api.New(does, st, s.access, api.Options{Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			programs.ServeHTTP(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
 	s.server = httptest.NewServer(handler)
 	t.Cleanup(s.server.Close)
 	return s

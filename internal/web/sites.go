@@ -1,13 +1,12 @@
 package web
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
-	"ipcguard/internal/fleet/when"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
 )
 
@@ -97,9 +96,9 @@ func sitePage(v *visit) error {
 }
 
 func (v *visit) siteOf() (store.Site, error) {
-	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
+	id, err := v.number()
 	if err != nil {
-		return store.Site{}, errNotFound
+		return store.Site{}, err
 	}
 	return v.store.Site(v.ctx(), id)
 }
@@ -118,12 +117,6 @@ func (v *visit) showSite(s store.Site, f *form, status int) error {
 	}})
 }
 
-// The bounds of a site's numbers: more connections a second than a network card makes, more hosts than a worker holds.
-const (
-	maxRate        = 1_000_000
-	maxConcurrency = 10_000
-)
-
 func saveSite(v *visit) error {
 	var s store.Site
 	if v.r.PathValue("id") != "" {
@@ -133,55 +126,20 @@ func saveSite(v *visit) error {
 		}
 	}
 	f := newForm(v.r.PostForm)
-	s.Name, s.Window, s.Zone = f.need("name"), f.line("window"), f.line("zone")
-	s.Rate, s.Concurrency = f.count("rate", maxRate), int(f.count("concurrency", maxConcurrency))
-	f.checkZone("zone", s.Zone)
-	f.checkWindow("window", s.Window, s.Zone)
-	if !f.ok() {
-		return v.showSite(s, f, http.StatusUnprocessableEntity)
-	}
-	isNew := s.ID == 0
-	switch err := v.store.SaveSite(v.ctx(), &s); {
-	case errors.Is(err, store.ErrConflict):
-		f.wrong("name", "Another site has this name.")
-		return v.showSite(s, f, http.StatusConflict)
+	_, err := v.acts.SaveSite(v.ctx(), v.who(), s.ID, acts.SiteChange{
+		Name: f.Get("name"), Rate: f.number("rate"), Concurrency: f.whole("concurrency"), Window: f.Get("window"), Zone: f.Get("zone"),
+	})
+	switch {
+	case f.refused(err):
+		return v.showSite(s, f, statusOf(err))
 	case err != nil:
 		return err
-	}
-	if isNew {
-		v.act("site.add", s.Name, "")
-	} else {
-		v.act("site.change", s.Name, "")
 	}
 	return v.done("/sites", "The site was saved.")
 }
 
 func deleteSite(v *visit) error {
-	s, err := v.siteOf()
-	if err != nil {
-		return err
-	}
-	switch err := v.store.DeleteSite(v.ctx(), s.ID); {
-	case errors.Is(err, store.ErrConflict):
-		return v.done("/sites", "The site has targets or hosts and stays.")
-	case err != nil:
-		return err
-	}
-	v.act("site.delete", s.Name, "")
-	return v.done("/sites", "The site was removed.")
-}
-
-// checkZone and checkWindow say what is wrong with times that were typed in.
-func (f *form) checkZone(name, zone string) {
-	if _, err := when.Zone(zone); err != nil {
-		f.wrong(name, "There is no such time zone: want a name such as Europe/Berlin.")
-	}
-}
-
-func (f *form) checkWindow(name, window, zone string) {
-	if _, err := when.ParseWindow(window, zone); err != nil && f.Wrong["zone"] == "" {
-		f.wrong(name, plainError(err))
-	}
+	return v.remove(v.acts.DeleteSite, "/sites", "The site was removed.")
 }
 
 // heartbeat is how often a worker reports.

@@ -1,13 +1,11 @@
 package web
 
 import (
-	"errors"
 	"io"
 	"mime/multipart"
 	"net/http"
 
 	"ipcguard/internal/fleet"
-	"ipcguard/internal/store"
 )
 
 // targetImport brings a CSV file of targets, and says what became of each row that could not be taken.
@@ -54,24 +52,12 @@ func importTargets(v *visit) error {
 	if file == nil {
 		return v.renderStatus(http.StatusUnprocessableEntity, "targetimport", "Bring targets", targetImport{Form: f})
 	}
-	report, err := v.fleet.ImportTargets(v.ctx(), file, v.user.Name, v.may(store.RoleAdmin))
-	if report.Added+report.Updated > 0 {
-		v.act("target.import", plural(report.Added+report.Updated, "target", "targets"), plural(report.Bad, "bad row", "bad rows"))
-	}
-	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) || errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrFull) {
-			return err
-		}
-		f.wrong("file", plainError(err))
-		return v.renderStatus(http.StatusUnprocessableEntity, "targetimport", "Bring targets", targetImport{Form: f})
+	report, err := v.acts.ImportTargets(v.ctx(), v.who(), file)
+	switch {
+	case f.refused(err):
+		return v.renderStatus(statusOf(err), "targetimport", "Bring targets", targetImport{Form: f})
+	case err != nil:
+		return err
 	}
 	return v.render("targetimport", "Bring targets", targetImport{Form: f, Report: &report})
-}
-
-// exportTargets writes all targets as CSV, as they can be brought again.
-func exportTargets(v *visit) error {
-	v.w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	v.w.Header().Set("Content-Disposition", `attachment; filename="ipcguard-targets.csv"`)
-	return v.fleet.ExportTargets(v.ctx(), v.w)
 }

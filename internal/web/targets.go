@@ -1,16 +1,14 @@
 package web
 
 import (
-	"errors"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
-	"ipcguard/internal/fleet"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 type targets struct {
@@ -24,7 +22,7 @@ type targets struct {
 
 func targetsPage(v *visit) error {
 	q := v.r.URL.Query()
-	filter := store.TargetFilter{Site: q.Get("site"), Tag: strings.ToLower(q.Get("tag")), Owner: q.Get("owner"), Text: q.Get("q"), Kind: store.TargetKind(known(q.Get("kind"), texts(store.TargetHost, store.TargetRange)...))}
+	filter := view.Targets(q)
 	page := sortable(v.pageOf("spec", rows), "spec", "spec", "site", "owner", "criticality", "kind", "created")
 	list, total, err := v.store.Targets(v.ctx(), filter, page)
 	if err != nil {
@@ -66,7 +64,7 @@ func targetPage(v *visit) error {
 		return err
 	}
 	f := newForm(url.Values{
-		"spec": {t.Spec}, "site": {strconv.FormatInt(t.SiteID, 10)}, "tags": {strings.Join(t.Tags, " ")}, "owner": {t.Owner},
+		"spec": {t.Spec}, "site": {t.Site}, "tags": {strings.Join(t.Tags, " ")}, "owner": {t.Owner},
 		"criticality": {string(t.Criticality)}, "audit_source": {t.AuditSource}, "note": {t.Note},
 	})
 	if t.Credential != 0 {
@@ -79,9 +77,9 @@ func targetPage(v *visit) error {
 }
 
 func (v *visit) targetOf() (store.Target, error) {
-	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
+	id, err := v.number()
 	if err != nil {
-		return store.Target{}, errNotFound
+		return store.Target{}, err
 	}
 	return v.store.Target(v.ctx(), id)
 }
@@ -129,7 +127,7 @@ func (v *visit) siteOptions() ([]option, error) {
 	}
 	var out []option
 	for _, s := range sites {
-		out = append(out, option{Value: strconv.FormatInt(s.ID, 10), Label: s.Name})
+		out = append(out, option{Value: s.Name, Label: s.Name})
 	}
 	return out, nil
 }
@@ -142,113 +140,30 @@ func saveTarget(v *visit) error {
 			return err
 		}
 	}
-	old := t
 	f := newForm(v.r.PostForm)
-	t.Spec = f.need("spec")
-	t.SiteID = f.id("site")
-	t.Tags = f.tags("tags")
-	t.Owner = f.line("owner")
-	t.Criticality = store.Criticality(f.choice("criticality", texts(store.CriticalityLow, store.CriticalityNormal, store.CriticalityHigh)...))
-	t.Credential, t.AuditSource = f.id("credential"), f.line("audit_source")
-	t.Note, t.Enabled = f.note("note"), f.yes("enabled")
-	if t.SiteID == 0 {
-		f.wrong("site", "Choose one of the list.")
-	}
-	if f.Wrong["spec"] == "" && f.Wrong["criticality"] == "" {
-		if err := fleet.CheckTarget(&t); err != nil {
-			name := "spec"
-			if strings.HasPrefix(err.Error(), "audit_source") {
-				name = "audit_source"
-			}
-			f.wrong(name, sentence(strings.TrimPrefix(err.Error(), name+": ")))
-		}
-	}
-	if field := fleet.Guarded(old, t); field != "" && !v.may(store.RoleAdmin) {
-		f.wrong(field, sentence(fleet.ErrGuarded.Error()))
-	}
-	if !f.ok() {
-		return v.showTarget(t, f, http.StatusUnprocessableEntity)
-	}
-	isNew := t.ID == 0
-	switch err := v.store.SaveTarget(v.ctx(), &t); {
-	case errors.Is(err, store.ErrConflict):
-		f.wrong("spec", "The site has this target already.")
-		return v.showTarget(t, f, http.StatusConflict)
+	_, err := v.acts.SaveTarget(v.ctx(), v.who(), t.ID, acts.TargetChange{
+		Spec: f.Get("spec"), Site: f.Get("site"), Tags: f.tags("tags"), Owner: f.Get("owner"), Criticality: store.Criticality(f.Get("criticality")),
+		Credential: f.id("credential"), AuditSource: f.Get("audit_source"), Note: f.Get("note"), Enabled: f.on("enabled"),
+	})
+	switch {
+	case f.refused(err):
+		return v.showTarget(t, f, statusOf(err))
 	case err != nil:
 		return err
-	}
-	if isNew {
-		v.act("target.add", t.Spec, "")
+	case t.ID == 0:
 		return v.done("/targets", "The target was added.")
 	}
-	v.act("target.change", t.Spec, "")
 	return v.done("/targets", "The target was changed.")
 }
 
 func deleteTargets(v *visit) error {
-	ids := newForm(v.r.PostForm).ids("target")
-	if len(ids) == 0 {
-		return v.done("/targets", "No target was chosen.")
-	}
-	if err := v.store.DeleteTargets(v.ctx(), ids); err != nil {
+	f := newForm(v.r.PostForm)
+	n, err := v.acts.DeleteTargets(v.ctx(), v.who(), f.ids("target"))
+	switch {
+	case f.refused(err):
+		return v.done("/targets", f.first())
+	case err != nil:
 		return err
 	}
-	v.act("target.delete", plural(len(ids), "target", "targets"), "")
-	return v.done("/targets", plural(len(ids), "target was", "targets were")+" removed. What is known of the hosts stays.")
-}
-
-// targetChange is what a bulk action does to each target, and how it is told.
-func (f *form) targetChange(do string) (func(*store.Target), string) {
-	f.Set("value", strings.TrimSpace(f.Get("value")))
-	switch do {
-	case "tag", "untag":
-		tags := f.tags("value")
-		if len(tags) == 0 {
-			f.wrong("value", "Name the tags.")
-		}
-		if do == "tag" {
-			return func(t *store.Target) { t.Tags = sorted(append(slices.Clone(t.Tags), tags...)) }, "tagged " + strings.Join(tags, " ")
-		}
-		return func(t *store.Target) {
-			t.Tags = slices.DeleteFunc(slices.Clone(t.Tags), func(s string) bool { return slices.Contains(tags, s) })
-		}, "no longer tagged " + strings.Join(tags, " ")
-	case "owner":
-		owner := f.line("value")
-		return func(t *store.Target) { t.Owner = owner }, "owner " + orNone(owner)
-	}
-	level := store.Criticality(strings.ToLower(f.line("value")))
-	if !slices.Contains(criticalities, string(level)) {
-		f.wrong("value", "Criticality is low, normal or high.")
-	}
-	return func(t *store.Target) { t.Criticality = level }, "criticality " + string(level)
-}
-
-// first is one of the things that are wrong.
-func (f *form) first() string {
-	if f.Problem != "" {
-		return f.Problem
-	}
-	for _, name := range slices.Sorted(maps.Keys(f.Wrong)) {
-		return f.Wrong[name]
-	}
-	return ""
-}
-
-// changeTargets changes every target that leads to one of the hosts.
-func (v *visit) changeTargets(hostIDs []int64, change func(*store.Target)) (int, error) {
-	n := 0
-	for _, id := range hostIDs {
-		list, _, err := v.store.Targets(v.ctx(), store.TargetFilter{HostID: id}, store.Page{Size: store.MaxPage, Sort: "id"})
-		if err != nil {
-			return n, err
-		}
-		for i := range list {
-			change(&list[i])
-			if err := v.store.SaveTarget(v.ctx(), &list[i]); err != nil {
-				return n, err
-			}
-			n++
-		}
-	}
-	return n, nil
+	return v.done("/targets", plural(n, "target was", "targets were")+" removed. What is known of the hosts stays.")
 }

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"errors"
+	"time"
 
 	"ipcguard/internal/store"
 )
@@ -116,4 +117,9 @@ func (a *Access) renew(ctx context.Context, u *store.User, password string) {
 	if err != nil {
 		a.log.Warn("a password keeps its old cost", "account", u.Name, "error", err)
 	}
+}
+
+// Visited keeps when an account was here, which is what "since your last visit" counts from.
+func (a *Access) Visited(ctx context.Context, id int64, at time.Time) error {
+	return a.st.SetLastVisit(ctx, id, at)
 }

@@ -3,84 +3,22 @@ package api
 import (
 	"encoding/json"
 	"errors"
-	"net/http"
 	"strconv"
 	"time"
 
-	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
-	"ipcguard/internal/fleet/notify"
-	"ipcguard/internal/fleet/when"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
-// siteBody is a site as somebody wants it.
-type siteBody struct {
-	Name        string  `json:"name"`
-	Rate        float64 `json:"rate,omitempty"`
-	Concurrency int     `json:"concurrency,omitempty"`
-	Window      string  `json:"window,omitempty"`
-	Zone        string  `json:"zone,omitempty"`
-}
-
-// Bounds of a site: beyond them nothing is asked for that a network stands.
-const (
-	maxRate        = 100_000
-	maxConcurrency = 10_000
-)
-
 func listSites(c *call) (any, error) { return all(c.store.Sites(c.ctx())) }
 
-func (c *call) site() (store.Site, error) {
-	id, err := c.id()
-	if err != nil {
-		return store.Site{}, err
-	}
-	return c.store.Site(c.ctx(), id)
-}
-
 func saveSite(c *call) (any, error) {
-	b, err := body[siteBody](c)
-	if err != nil {
-		return nil, err
-	}
-	s, action := store.Site{}, "site.add"
-	if c.r.Method == http.MethodPut {
-		if s, err = c.site(); err != nil {
-			return nil, err
-		}
-		action = "site.change"
-	}
-	var k checks
-	k.need("name", &b.Name)
-	k.clock(&b.Zone, &b.Window)
-	if b.Rate < 0 || b.Rate > maxRate {
-		k.wrong("rate", "want 0 to %d connections a second", maxRate)
-	}
-	if b.Concurrency < 0 || b.Concurrency > maxConcurrency {
-		k.wrong("concurrency", "want 0 to %d hosts at a time", maxConcurrency)
-	}
-	if err := k.err(); err != nil {
-		return nil, err
-	}
-	s.Name, s.Rate, s.Concurrency, s.Window, s.Zone = b.Name, b.Rate, b.Concurrency, b.Window, b.Zone
-	if err := c.store.SaveSite(c.ctx(), &s); err != nil {
-		return nil, err
-	}
-	return s, c.act(action, s.Name, "")
+	return save(c, func(id int64, in acts.SiteChange) (store.Site, error) { return c.acts.SaveSite(c.ctx(), c.who, id, in) })
 }
 
-func deleteSite(c *call) (any, error) {
-	s, err := c.site()
-	if err != nil {
-		return nil, err
-	}
-	if err := c.store.DeleteSite(c.ctx(), s.ID); err != nil {
-		return nil, err
-	}
-	return nil, c.act("site.delete", s.Name, "")
-}
+func deleteSite(c *call) (any, error) { return remove(c, c.acts.DeleteSite) }
 
 // channelOut is a channel without its secrets, its settings as JSON.
 type channelOut struct {
@@ -106,18 +44,6 @@ func shown(c store.Channel) channelOut {
 	return channelOut{c.ID, c.Name, c.Kind, config, len(c.Sealed) > 0, c.Kinds, c.Least, c.Digest, c.Enabled, c.Created, c.LastOK, c.LastFail}
 }
 
-// channelBody is a channel as somebody wants it.
-type channelBody struct {
-	Name    string            `json:"name"`
-	Kind    string            `json:"kind" enum:"webhook,email,syslog"`
-	Config  json.RawMessage   `json:"config,omitempty"`
-	Secrets *notify.Secrets   `json:"secrets,omitempty"` // what is left out stays as it is
-	Kinds   []store.EventKind `json:"kinds,omitempty"`
-	Least   model.Severity    `json:"least,omitempty"`
-	Digest  string            `json:"digest,omitempty"`
-	Enabled *bool             `json:"enabled,omitempty"` // true where it is left out
-}
-
 func listChannels(c *call) (any, error) {
 	channels, err := c.store.Channels(c.ctx())
 	out := make([]channelOut, 0, len(channels))
@@ -136,76 +62,13 @@ func (c *call) channel() (store.Channel, error) {
 }
 
 func saveChannel(c *call) (any, error) {
-	b, err := body[channelBody](c)
-	if err != nil {
-		return nil, err
-	}
-	ch, action := store.Channel{}, "channel.add"
-	var secrets notify.Secrets
-	if c.r.Method == http.MethodPut {
-		if ch, err = c.channel(); err != nil {
-			return nil, err
-		}
-		action = "channel.change"
-		if secrets, err = notify.OpenSecrets(c.Key, ch.Sealed); err != nil {
-			secrets = notify.Secrets{} // sealed with a key that is gone: all of them are needed again
-		}
-	}
-	var k checks
-	k.need("name", &b.Name)
-	k.line("digest", &b.Digest)
-	for _, kind := range b.Kinds {
-		oneOf(&k, "kinds", string(kind), eventKinds...)
-	}
-	oneOf(&k, "least", string(b.Least), append([]string{""}, severities...)...)
-	if ch.ID != 0 && ch.Kind != b.Kind {
-		k.wrong("kind", "a channel stays of its kind")
-	}
-	if b.Digest != "" {
-		if _, err := when.ParseSchedule(b.Digest, ""); err != nil {
-			k.wrong("digest", "%s", plainError(err))
-		}
-	}
-	if err := k.err(); err != nil {
-		return nil, err
-	}
-	config := string(b.Config)
-	secrets = secrets.Moved(ch.Kind, ch.Config, config)
-	if s := b.Secrets; s != nil {
-		for _, part := range []struct{ to, from *string }{{&secrets.URL, &s.URL}, {&secrets.Key, &s.Key}, {&secrets.Password, &s.Password}} {
-			if *part.from != "" {
-				*part.to = *part.from
-			}
-		}
-	}
-	if err := notify.Check(b.Kind, config, secrets); err != nil {
-		return nil, err
-	}
-	sealed, err := notify.SealSecrets(c.Key, secrets)
-	if err != nil {
-		return nil, err
-	}
-	if sealed == nil {
-		sealed = []byte{} // none, rather than those that there were
-	}
-	ch.Name, ch.Kind, ch.Config, ch.Sealed = b.Name, b.Kind, config, sealed
-	ch.Kinds, ch.Least, ch.Digest, ch.Enabled = b.Kinds, b.Least, b.Digest, b.Enabled == nil || *b.Enabled
-	if err := c.store.SaveChannel(c.ctx(), &ch); err != nil {
-		return nil, err
-	}
-	return shown(ch), c.act(action, ch.Name, ch.Kind)
+	return save(c, func(id int64, in acts.ChannelChange) (channelOut, error) {
+		ch, err := c.acts.SaveChannel(c.ctx(), c.who, id, in)
+		return shown(ch), err
+	})
 }
 
-func deleteChannel(c *call) (any, error) {
-	ch, err := c.channel()
-	if err != nil {
-		return nil, err
-	}
-	if err := c.store.DeleteChannel(c.ctx(), ch.ID); err != nil {
-		return nil, err
-	}
-	return nil, c.act("channel.delete", ch.Name, "")
-}
+func deleteChannel(c *call) (any, error) { return remove(c, c.acts.DeleteChannel) }
 
 // tested says how a test went.
 type tested struct {
@@ -214,18 +77,15 @@ type tested struct {
 }
 
 func testChannel(c *call) (any, error) {
-	ch, err := c.channel()
+	id, err := c.id()
 	if err != nil {
 		return nil, err
 	}
-	if c.Test == nil {
-		return nil, &problem{Status: http.StatusServiceUnavailable, Detail: "This server sends no notifications."}
-	}
-	if err := c.act("channel.test", ch.Name, ""); err != nil {
+	switch _, failed, err := c.acts.TestChannel(c.ctx(), c.who, id); {
+	case err != nil:
 		return nil, err
-	}
-	if err := c.Test(c.ctx(), ch); err != nil {
-		return tested{Detail: plainError(err)}, nil
+	case failed != nil:
+		return tested{Detail: acts.Words(failed)}, nil
 	}
 	return tested{Sent: true}, nil
 }
@@ -239,71 +99,15 @@ func listDeliveries(c *call) (any, error) {
 	return part(c, deliveries, total, err)
 }
 
-// credentialBody is a credential with its secret: the password, the NT hash in hexadecimal, or the keytab in base64.
-type credentialBody struct {
-	Name    string `json:"name"`
-	Kind    string `json:"kind" enum:"password,hash,keytab"`
-	Account string `json:"account"`
-	Secret  string `json:"secret,omitempty"`
-	Keytab  []byte `json:"keytab,omitempty"`
-}
-
 func listCredentials(c *call) (any, error) { return all(c.store.Credentials(c.ctx())) }
 
 func saveCredential(c *call) (any, error) {
-	b, err := body[credentialBody](c)
-	if err != nil {
-		return nil, err
-	}
-	cred, action := store.Credential{}, "credential.add"
-	if c.r.Method == http.MethodPut {
-		if cred, err = c.credential(); err != nil {
-			return nil, err
-		}
-		action = "credential.change"
-	}
-	var k checks
-	k.need("name", &b.Name)
-	k.need("account", &b.Account)
-	oneOf(&k, "kind", b.Kind, "password", "hash", "keytab")
-	secret, field := []byte(b.Secret), "secret"
-	if b.Kind == "keytab" {
-		secret, field = b.Keytab, "keytab"
-	}
-	if err := fleet.CheckCredential(b.Kind, secret); err != nil {
-		k.wrong(field, "%s", err)
-	}
-	if err := k.err(); err != nil {
-		return nil, err
-	}
-	cred.Name, cred.Kind, cred.Account = b.Name, b.Kind, b.Account
-	if cred.Sealed, err = c.Key.Seal(secret); err != nil {
-		return nil, err
-	}
-	if err := c.store.SaveCredential(c.ctx(), &cred); err != nil {
-		return nil, err
-	}
-	return cred, c.act(action, cred.Name, cred.Kind)
+	return save(c, func(id int64, in acts.CredentialChange) (store.Credential, error) {
+		return c.acts.SaveCredential(c.ctx(), c.who, id, in)
+	})
 }
 
-func (c *call) credential() (store.Credential, error) {
-	id, err := c.id()
-	if err != nil {
-		return store.Credential{}, err
-	}
-	return c.store.Credential(c.ctx(), id)
-}
-
-func deleteCredential(c *call) (any, error) {
-	cred, err := c.credential()
-	if err != nil {
-		return nil, err
-	}
-	if err := c.store.DeleteCredential(c.ctx(), cred.ID); err != nil {
-		return nil, err
-	}
-	return nil, c.act("credential.delete", cred.Name, "")
-}
+func deleteCredential(c *call) (any, error) { return remove(c, c.acts.DeleteCredential) }
 
 // userBody is a new account.
 type userBody struct {

@@ -9,12 +9,11 @@
 //   - Nothing is answered to strangers. What somebody may not do is refused before anything is read or looked up.
 //   - What is sent is bounded and read strictly: a mistyped parameter or field is an error, never a default.
 //   - What went wrong is told as RFC 9457 wants it, in words that hold no secret; what is our own fault is logged, not told.
-//   - Every act is written to the audit log by who did it.
+//   - It decodes and renders. What changes something is an act of fleet/acts, or of fleet/access for accounts.
 //   - Secrets go in and never come out, but a new token, once.
 package api
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -29,10 +28,10 @@ import (
 	"time"
 
 	"ipcguard/internal/catalog"
-	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
-	"ipcguard/internal/fleet/secret"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 // Prefix is where the API lies.
@@ -41,8 +40,6 @@ const Prefix = "/api/v1"
 // Options of the API.
 type Options struct {
 	Version  string                                               // of this program
-	Key      secret.Key                                           // seals credentials and the secrets of channels
-	Test     func(ctx context.Context, c store.Channel) error     // sends a test message; nil is none
 	Identify func(r *http.Request) (who access.Who, session bool) // who has a session of the page; nil is nobody
 	Poll     time.Duration                                        // between two looks at a run that is followed; 0 is a second
 	Clock    func() time.Time
@@ -52,8 +49,8 @@ type Options struct {
 // API answers below [Prefix].
 type API struct {
 	Options
-	fleet   *fleet.Fleet
-	store   *store.Store
+	acts    *acts.Acts
+	store   store.Reader
 	access  *access.Access
 	catalog *catalog.Catalog
 	streams chan struct{}
@@ -61,7 +58,7 @@ type API struct {
 }
 
 // New makes the handler of everything below [Prefix].
-func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) (http.Handler, error) {
+func New(does *acts.Acts, st store.Reader, a *access.Access, o Options) (http.Handler, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -75,7 +72,7 @@ func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) (http.Han
 	if err != nil {
 		return nil, err
 	}
-	api := &API{Options: o, fleet: f, store: st, access: a, catalog: c, streams: make(chan struct{}, maxStreams)}
+	api := &API{Options: o, acts: does, store: st, access: a, catalog: c, streams: make(chan struct{}, maxStreams)}
 	table := routes()
 	if api.doc, err = Document(); err != nil {
 		return nil, err
@@ -216,7 +213,7 @@ func (c *call) answer(out any) error {
 	default:
 		v := reflect.New(reflect.TypeOf(out)).Elem()
 		v.Set(reflect.ValueOf(out))
-		fill(v)
+		view.Fill(v)
 		var err error
 		if body, err = json.Marshal(v.Interface()); err != nil {
 			return err
@@ -244,38 +241,4 @@ func (c *call) answer(out any) error {
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(body) // who has gone is told nothing
 	return nil
-}
-
-// fill makes empty lists of those that are not there, so that a program finds a list where the document promises one. The
-// documents of scan, audit and plan stay as they were made.
-func fill(v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if !v.IsNil() {
-			fill(v.Elem())
-		}
-	case reflect.Struct:
-		if v.Type().PkgPath() == modelPath || v.Type() == timeType {
-			return
-		}
-		for i := range v.NumField() {
-			if f := v.Field(i); f.CanSet() {
-				fill(f)
-			}
-		}
-	case reflect.Slice:
-		if v.IsNil() && v.CanSet() {
-			v.Set(reflect.MakeSlice(v.Type(), 0, 0))
-		}
-		if v.Type().Elem().Kind() == reflect.Uint8 {
-			return
-		}
-		for i := range v.Len() {
-			fill(v.Index(i))
-		}
-	case reflect.Map:
-		if v.IsNil() && v.CanSet() {
-			v.Set(reflect.MakeMap(v.Type()))
-		}
-	}
 }

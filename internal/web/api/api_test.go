@@ -8,14 +8,17 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 // Every route, every role, and nobody: what the table allows, and nothing else. Refusals come before anything is read.
@@ -36,7 +39,7 @@ func TestRoles(t *testing.T) {
 				if body != nil && r.in == nil {
 					continue
 				}
-				before := c.acts()
+				before := c.lines()
 				req := c.request(r.method, path, body)
 				if role != "" {
 					req.Header.Set("Authorization", "Bearer "+c.tokens[role])
@@ -55,7 +58,7 @@ func TestRoles(t *testing.T) {
 				case w.Code == http.StatusUnauthorized || w.Code == http.StatusForbidden || w.Code >= 500:
 					t.Errorf("%s for %s: %d %s", r.id, role, w.Code, w.Body)
 				}
-				if ranks[role] < ranks[r.role] && c.acts() != before {
+				if ranks[role] < ranks[r.role] && c.lines() != before {
 					t.Errorf("%s for %q was done", r.id, role)
 				}
 				c.schemas.check(t, &r, w.Code, w.Header().Get("Content-Type"), w.Body.Bytes())
@@ -95,9 +98,9 @@ func TestEverything(t *testing.T) {
 	)
 	act := func(role store.Role, method, path string, body any, want int) answer {
 		t.Helper()
-		before := c.acts()
+		before := c.lines()
 		out := c.ask(role, method, path, body, want)
-		if c.acts() == before {
+		if c.lines() == before {
 			t.Errorf("%s %s is not in the audit log", method, path)
 		}
 		return out
@@ -116,10 +119,11 @@ func TestEverything(t *testing.T) {
 	if hosts.Total != 2 || len(hosts.Items) != 1 || hosts.Items[0].Name != "srv3" {
 		t.Errorf("%+v", hosts)
 	}
-	for view, d := range views() {
+	for _, d := range view.Views() {
+		view := d.Name
 		for _, format := range []string{"csv", "json", "sarif", "ocsf"} {
 			want := http.StatusOK
-			if !d.scans && (format == "sarif" || format == "ocsf") {
+			if !d.Scans && (format == "sarif" || format == "ocsf") {
 				want = http.StatusBadRequest
 			}
 			path := "/exports/" + view + "?format=" + format
@@ -130,23 +134,23 @@ func TestEverything(t *testing.T) {
 		}
 	}
 
-	site := act(a, http.MethodPost, "/sites", siteBody{Name: "branch", Rate: 50, Window: "Mon-Fri 22:00-06:00", Zone: "Europe/Berlin"}, 201).id()
-	act(a, http.MethodPut, fmt.Sprintf("/sites/%d", site), siteBody{Name: "branch", Concurrency: 5}, 200)
-	cred := act(a, http.MethodPost, "/credentials", credentialBody{Name: "scanner", Kind: "password", Account: `LAB\scan`, Secret: "very secret"}, 201).id()
-	act(a, http.MethodPut, fmt.Sprintf("/credentials/%d", cred), credentialBody{Name: "scanner", Kind: "keytab", Account: "scan@LAB", Keytab: []byte{5, 2, 0}}, 200)
+	site := act(a, http.MethodPost, "/sites", acts.SiteChange{Name: "branch", Rate: 50, Window: "Mon-Fri 22:00-06:00", Zone: "Europe/Berlin"}, 201).id()
+	act(a, http.MethodPut, fmt.Sprintf("/sites/%d", site), acts.SiteChange{Name: "branch", Concurrency: 5}, 200)
+	cred := act(a, http.MethodPost, "/credentials", acts.CredentialChange{Name: "scanner", Kind: "password", Account: `LAB\scan`, Secret: "very secret"}, 201).id()
+	act(a, http.MethodPut, fmt.Sprintf("/credentials/%d", cred), acts.CredentialChange{Name: "scanner", Kind: "keytab", Account: "scan@LAB", Keytab: []byte{5, 2, 0}}, 200)
 	if s := c.ask(a, http.MethodGet, "/credentials", nil, 200).Body.String(); strings.Contains(s, "secret") || strings.Contains(strings.ToLower(s), "sealed") {
 		t.Errorf("a credential is told: %s", s)
 	}
-	c.ask(o, http.MethodPost, "/targets", targetBody{Spec: "hostile.example", Site: "branch", Credential: cred}, 403)
-	c.ask(o, http.MethodPost, "/targets", targetBody{Spec: "hostile.example", Site: "branch", AuditSource: "/etc/shadow"}, 403)
-	kept := act(a, http.MethodPost, "/targets", targetBody{Spec: "kept.example", Site: "branch", Credential: cred}, 201)
-	c.ask(o, http.MethodPut, fmt.Sprintf("/targets/%d", kept.id()), targetBody{Spec: "hostile.example", Site: "branch", Credential: cred}, 403)
+	c.ask(o, http.MethodPost, "/targets", acts.TargetChange{Spec: "hostile.example", Site: "branch", Credential: cred}, 403)
+	c.ask(o, http.MethodPost, "/targets", acts.TargetChange{Spec: "hostile.example", Site: "branch", AuditSource: "/etc/shadow"}, 403)
+	kept := act(a, http.MethodPost, "/targets", acts.TargetChange{Spec: "kept.example", Site: "branch", Credential: cred}, 201)
+	c.ask(o, http.MethodPut, fmt.Sprintf("/targets/%d", kept.id()), acts.TargetChange{Spec: "hostile.example", Site: "branch", Credential: cred}, 403)
 	act(o, http.MethodDelete, fmt.Sprintf("/targets/%d", kept.id()), nil, 204)
-	target := act(o, http.MethodPost, "/targets", targetBody{Spec: "fileserver.example", Site: "branch", Tags: []string{"B", "a", "b"}}, 201)
+	target := act(o, http.MethodPost, "/targets", acts.TargetChange{Spec: "fileserver.example", Site: "branch", Tags: []string{"B", "a", "b"}}, 201)
 	if s := target.Body.String(); !strings.Contains(s, `"tags":["a","b"]`) || !strings.Contains(s, `"enabled":true`) {
 		t.Error(s)
 	}
-	act(o, http.MethodPut, fmt.Sprintf("/targets/%d", target.id()), targetBody{Spec: "10.0.0.0/24", Site: "branch"}, 200)
+	act(o, http.MethodPut, fmt.Sprintf("/targets/%d", target.id()), acts.TargetChange{Spec: "10.0.0.0/24", Site: "branch"}, 200)
 	act(o, http.MethodDelete, fmt.Sprintf("/targets/%d", target.id()), nil, 204)
 	var imported struct{ Added, Bad int }
 	act(o, http.MethodPost, "/targets/import", "spec,site,tags\nsrv9.example,branch,x y\n10.0.0.0/40,branch,\n", 200).into(&imported)
@@ -154,21 +158,21 @@ func TestEverything(t *testing.T) {
 		t.Errorf("%+v", imported)
 	}
 	act(a, http.MethodDelete, fmt.Sprintf("/credentials/%d", cred), nil, 204)
-	empty := act(a, http.MethodPost, "/sites", siteBody{Name: "empty"}, 201).id()
+	empty := act(a, http.MethodPost, "/sites", acts.SiteChange{Name: "empty"}, 201).id()
 	act(a, http.MethodDelete, fmt.Sprintf("/sites/%d", empty), nil, 204)
 	c.ask(a, http.MethodDelete, fmt.Sprintf("/sites/%d", site), nil, 409)
 
-	schedule := act(o, http.MethodPost, "/schedules", scheduleBody{Name: "nightly", Kind: store.RunScan, Cron: "30 2 * * *", Selector: store.Selector{Tag: "lab"}}, 201).id()
-	act(o, http.MethodPut, fmt.Sprintf("/schedules/%d", schedule), scheduleBody{Name: "nightly", Kind: store.RunScan, Cron: "@daily"}, 200)
+	schedule := act(o, http.MethodPost, "/schedules", acts.ScheduleChange{Name: "nightly", Kind: store.RunScan, Cron: "30 2 * * *", Selector: store.Selector{Tag: "lab"}}, 201).id()
+	act(o, http.MethodPut, fmt.Sprintf("/schedules/%d", schedule), acts.ScheduleChange{Name: "nightly", Kind: store.RunScan, Cron: "@daily"}, 200)
 	act(o, http.MethodDelete, fmt.Sprintf("/schedules/%d", schedule), nil, 204)
 	finding := "anonymous-accounts"
 	if len(catalogFindings(t)) > 0 && !slices.Contains(catalogFindings(t), finding) {
 		finding = catalogFindings(t)[0]
 	}
-	exception := act(o, http.MethodPost, "/exceptions", exceptionBody{Finding: finding, HostID: 1, Reason: "being replaced", Owner: "ops", Until: time.Now().Add(time.Hour)}, 201).id()
+	exception := act(o, http.MethodPost, "/exceptions", acts.NewException{Finding: finding, HostID: 1, Reason: "being replaced", Owner: "ops", Until: time.Now().Add(time.Hour)}, 201).id()
 	act(o, http.MethodDelete, fmt.Sprintf("/exceptions/%d", exception), nil, 204)
 
-	run := act(o, http.MethodPost, "/runs", runRequest{Kind: store.RunScan, Selector: store.Selector{Tag: "lab"}, Quick: true}, 201)
+	run := act(o, http.MethodPost, "/runs", acts.NewRun{Kind: store.RunScan, Selector: store.Selector{Tag: "lab"}, Quick: true}, 201)
 	var started store.Run
 	run.into(&started)
 	if started.Total != 3 || started.By != "operator token:test" {
@@ -177,9 +181,9 @@ func TestEverything(t *testing.T) {
 	act(o, http.MethodPost, fmt.Sprintf("/runs/%d/cancel", run.id()), nil, 200)
 	c.ask(o, http.MethodPost, fmt.Sprintf("/runs/%d/cancel", run.id()), nil, 409)
 	c.ask(v, http.MethodGet, fmt.Sprintf("/runs/%d/stream", run.id()), nil, 200)
-	c.ask(o, http.MethodPost, "/runs", runRequest{Kind: store.RunScan, Selector: store.Selector{Tag: "nothing has it"}}, 422)
+	c.ask(o, http.MethodPost, "/runs", acts.NewRun{Kind: store.RunScan, Selector: store.Selector{Tag: "nothing has it"}}, 422)
 
-	c.ask(o, http.MethodPost, "/hosts/1/plan", planRequest{}, 422) // never audited
+	c.ask(o, http.MethodPost, "/hosts/1/plan", acts.NewPlan{}, 422) // never audited
 	audit, err := json.Marshal(model.Audit{
 		Schema: model.SchemaAudit, Source: model.Source{Kind: "smbconf", Name: "smb.conf"}, Host: "srv1", Platform: model.Platform{System: "samba", Product: "samba", Role: model.Standalone},
 		Settings: []model.Setting{}, Access: map[model.Identity]model.Access{}, Findings: []model.Finding{},
@@ -190,12 +194,16 @@ func TestEverything(t *testing.T) {
 	if err := c.st.SaveDocument(t.Context(), 1, "audit", time.Now(), audit); err != nil {
 		t.Fatal(err)
 	}
-	act(o, http.MethodPost, "/hosts/1/plan", planRequest{Strategy: "restrict"}, 200)
+	act(o, http.MethodPost, "/hosts/1/plan", acts.NewPlan{Strategy: "restrict"}, 200)
 	c.ask(v, http.MethodGet, "/hosts/1/documents/plan", nil, 200)
 	c.ask(v, http.MethodGet, "/hosts/1/documents/audit", nil, 200)
 	scan := c.ask(v, http.MethodGet, "/hosts/2/documents/scan", nil, 200).Body.String()
-	newer := strings.Replace(scan, `"started":"`+time.Now().UTC().Format("2006"), `"started":"`+time.Now().UTC().Format("2006"), 1)
+	newer := regexp.MustCompile(`"started":"[^"]*"`).ReplaceAllString(scan, `"started":"`+time.Now().UTC().Format(time.RFC3339Nano)+`"`)
 	act(o, http.MethodPost, "/results?kind=scan", json.RawMessage(newer), 200)
+
+	act(o, http.MethodPost, "/hosts/1/journal", []map[string]string{{"id": "20261101-1"}}, 204)
+	c.ask(v, http.MethodGet, "/hosts/1/documents/journal", nil, 200)
+	act(o, http.MethodPost, "/targets/change", acts.TargetsChange{Hosts: []int64{1, 2}, Do: "tag", Value: "moved"}, 200)
 
 	secretURL := "https://hooks.example/very-secret"
 	channel := act(a, http.MethodPost, "/channels", map[string]any{"name": "ops", "kind": "webhook", "secrets": map[string]string{"url": secretURL, "key": "0123456789abcdef"}, "kinds": []string{"new-host"}, "least": "high"}, 201)
@@ -279,7 +287,7 @@ func TestBadRequests(t *testing.T) {
 			t.Errorf("%s: %d", name, w.Code)
 		}
 	}
-	for name, body := range map[string]targetBody{
+	for name, body := range map[string]acts.TargetChange{
 		"spec": {Spec: "10.0.0.0/99", Site: "default"}, "site": {Spec: "a.example", Site: "nowhere"}, "tags": {Spec: "a.example", Site: "default", Tags: []string{"a b"}},
 		"credential": {Spec: "a.example", Site: "default", Credential: 9}, "note": {Spec: "a.example", Site: "default", Note: "\x1b[31m"}, "criticality": {Spec: "a.example", Site: "default", Criticality: "huge"},
 	} {
@@ -288,8 +296,8 @@ func TestBadRequests(t *testing.T) {
 		}
 	}
 	c.ask(a, http.MethodPost, "/targets", "not json", 415)
-	c.ask(a, http.MethodPost, "/targets", targetBody{Spec: "a.example", Site: "default", Note: strings.Repeat("x", maxBody)}, 413)
-	c.ask(a, http.MethodPost, "/targets", targetBody{Spec: "192.0.2.1", Site: "default"}, 409)
+	c.ask(a, http.MethodPost, "/targets", acts.TargetChange{Spec: "a.example", Site: "default", Note: strings.Repeat("x", maxBody)}, 413)
+	c.ask(a, http.MethodPost, "/targets", acts.TargetChange{Spec: "192.0.2.1", Site: "default"}, 409)
 	c.ask(a, http.MethodPost, "/targets/import", "these,are,not,the,columns\n1,2,3,4,5\n", 422)
 	c.ask(a, http.MethodPost, "/results?kind=scan", "not a scan", 422)
 	mail := map[string]any{"server": "mail.example:587", "security": "starttls", "user": "u", "from": "a@example.net", "to": []string{"b@example.net"}}
@@ -353,7 +361,7 @@ func TestStream(t *testing.T) {
 	c.hosts(2)
 	server := httptest.NewServer(c.api)
 	defer server.Close()
-	r, err := c.fleet.StartRun(t.Context(), "test", store.RunScan, store.Selector{}, true)
+	r, err := c.acts.StartRun(t.Context(), access.System(), acts.NewRun{Kind: store.RunScan, Quick: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -387,7 +395,7 @@ func TestStream(t *testing.T) {
 		}
 		states = append(states, seen.State)
 		if len(states) == 1 {
-			if err := c.fleet.CancelRun(t.Context(), "test", r.ID); err != nil {
+			if _, err := c.acts.CancelRun(t.Context(), access.System(), r.ID); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -401,7 +409,8 @@ func TestStream(t *testing.T) {
 func TestExportCSV(t *testing.T) {
 	c := newScene(t)
 	c.hosts(2)
-	for view := range views() {
+	for _, v := range view.Views() {
+		view := v.Name
 		path := "/exports/" + view + "?format=csv"
 		if view == "compare" {
 			path += "&from=2026-01-01&to=2027-01-01"
@@ -444,7 +453,7 @@ func TestNoDatabase(t *testing.T) {
 }
 
 func FuzzQuery(f *testing.F) {
-	var all []param
+	var all []view.Param
 	for _, r := range routes() {
 		all = append(all, r.query...)
 	}
@@ -463,6 +472,6 @@ func FuzzQuery(f *testing.F) {
 		if p := c.page(); p.Offset < 0 || p.Size < 1 || p.Size > store.MaxPage {
 			t.Errorf("%+v", p)
 		}
-		_, _ = c.hosts(), c.events()
+		_, _ = view.Hosts(q), view.Events(q)
 	})
 }

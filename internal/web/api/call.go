@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -13,12 +12,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"ipcguard/internal/fleet/access"
-	"ipcguard/internal/model"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 // call is one request of somebody who may make it.
@@ -36,64 +33,6 @@ func (c *call) ctx() context.Context { return c.r.Context() }
 
 func (c *call) now() time.Time { return c.Clock().UTC() }
 
-// act writes into the audit log what was done.
-func (c *call) act(action, subject, detail string) error {
-	return c.access.Act(c.ctx(), c.who, action, subject, detail)
-}
-
-// The kinds of parameter.
-const (
-	aText    = "string"
-	aNumber  = "integer"
-	aBoolean = "boolean"
-	aTime    = "date-time"
-)
-
-// param is one parameter of a query.
-type param struct {
-	name, kind string
-	enum       []string
-	about      string
-	needed     bool
-}
-
-// maxParam bounds a parameter in bytes: longer than any name.
-const maxParam = 500
-
-// check says what is wrong with a value, or nothing.
-func (p param) check(s string) string {
-	switch {
-	case len(s) > maxParam || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
-		return "longer than 500 bytes, or with control characters"
-	case len(p.enum) > 0 && !slices.Contains(p.enum, s):
-		return "want one of " + strings.Join(p.enum, ", ")
-	}
-	switch p.kind {
-	case aNumber:
-		if n, err := strconv.ParseInt(s, 10, 64); err != nil || n < 0 || n > 1<<53 {
-			return "want a number from 0"
-		}
-	case aBoolean:
-		if s != "true" && s != "false" {
-			return "want true or false"
-		}
-	case aTime:
-		if _, err := parseTime(s); err != nil {
-			return "want a date such as 2026-11-22, or a time such as 2026-11-22T14:00:00Z"
-		}
-	}
-	return ""
-}
-
-func parseTime(s string) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil && t.Year() >= 1970 && t.Year() < 9999 {
-			return t.UTC(), nil
-		}
-	}
-	return time.Time{}, errors.New("not a time")
-}
-
 // readQuery holds the query against the table.
 func (c *call) readQuery() error {
 	q, err := readQuery(c.r.URL.RawQuery, c.route.query)
@@ -101,7 +40,7 @@ func (c *call) readQuery() error {
 	return err
 }
 
-func readQuery(raw string, params []param) (url.Values, error) {
+func readQuery(raw string, params []view.Param) (url.Values, error) {
 	if len(raw) > 16<<10 {
 		return nil, &problem{Status: http.StatusRequestURITooLong}
 	}
@@ -111,23 +50,23 @@ func readQuery(raw string, params []param) (url.Values, error) {
 	}
 	bad := &problem{Status: http.StatusBadRequest, Detail: "The query cannot be taken."}
 	for name, values := range q {
-		i := slices.IndexFunc(params, func(p param) bool { return p.name == name })
+		i := slices.IndexFunc(params, func(p view.Param) bool { return p.Name == name })
 		switch {
 		case i < 0:
 			bad.Fields = append(bad.Fields, fieldProblem{plain(name), "there is no such parameter here"})
 		case len(values) > 1:
 			bad.Fields = append(bad.Fields, fieldProblem{name, "given more than once"})
-		case values[0] == "" && !params[i].needed:
+		case values[0] == "" && !params[i].Needed:
 			delete(q, name)
 		default:
-			if why := params[i].check(values[0]); why != "" {
+			if why := params[i].Check(values[0]); why != "" {
 				bad.Fields = append(bad.Fields, fieldProblem{name, why})
 			}
 		}
 	}
 	for _, p := range params {
-		if p.needed && q.Get(p.name) == "" {
-			bad.Fields = append(bad.Fields, fieldProblem{p.name, "this is needed"})
+		if p.Needed && q.Get(p.Name) == "" {
+			bad.Fields = append(bad.Fields, fieldProblem{p.Name, "this is needed"})
 		}
 	}
 	if len(bad.Fields) > 0 {
@@ -143,11 +82,6 @@ func (c *call) number(name string) int64 {
 }
 
 func (c *call) yes(name string) bool { return c.query.Get(name) == "true" }
-
-func (c *call) time(name string) time.Time {
-	t, _ := parseTime(c.query.Get(name)) // checked by readQuery; none is zero
-	return t
-}
 
 // id is the number in the path.
 func (c *call) id() (int64, error) {
@@ -167,16 +101,6 @@ func (c *call) page() store.Page {
 		p.Size = int(min(max(c.number("limit"), 1), store.MaxPage))
 	}
 	return p
-}
-
-// hosts is the filter of hosts, with the names that the page's addresses have.
-func (c *call) hosts() store.HostFilter {
-	q := c.query
-	return store.HostFilter{
-		Site: q.Get("site"), Tag: strings.ToLower(q.Get("tag")), Owner: q.Get("owner"), Criticality: store.Criticality(q.Get("criticality")),
-		Verdict: model.Verdict(q.Get("verdict")), Discloses: model.Disclosure(q.Get("discloses")), Finding: q.Get("finding"), Setting: q.Get("setting"),
-		Text: q.Get("q"), SMB1: c.yes("smb1"), Excepted: c.yes("excepted"),
-	}
 }
 
 // body reads a JSON body strictly.
@@ -207,71 +131,4 @@ func notTaken(err error) error {
 		return wrong(kind.Field, "want another type of value")
 	}
 	return &problem{Status: http.StatusBadRequest, Detail: plain("This is not the JSON that is wanted: " + strings.TrimPrefix(err.Error(), "json: "))}
-}
-
-// Longest texts that are taken, as the page takes them.
-const (
-	maxLine = 500
-	maxNote = 10_000
-)
-
-// checks gathers what is wrong with the fields of a body.
-type checks struct{ problem }
-
-func (k *checks) wrong(field, format string, args ...any) {
-	k.Fields = append(k.Fields, fieldProblem{field, plain(fmt.Sprintf(format, args...))})
-}
-
-// err is nil where nothing is wrong.
-func (k *checks) err() error {
-	if len(k.Fields) == 0 {
-		return nil
-	}
-	k.Status, k.Detail = http.StatusUnprocessableEntity, "What was sent cannot be taken."
-	return &k.problem
-}
-
-// line checks one line of text; need that there is one.
-func (k *checks) line(field string, s *string) { k.text(field, s, maxLine, false) }
-
-func (k *checks) need(field string, s *string) {
-	if k.line(field, s); *s == "" {
-		k.wrong(field, "this is needed")
-	}
-}
-
-func (k *checks) text(field string, s *string, most int, lines bool) {
-	*s = strings.TrimSpace(*s)
-	switch {
-	case !utf8.ValidString(*s) || utf8.RuneCountInString(*s) > most:
-		k.wrong(field, "want at most %d characters of text", most)
-	case strings.ContainsFunc(*s, func(r rune) bool {
-		return !(lines && (r == '\n' || r == '\t')) && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r))
-	}):
-		k.wrong(field, "want no control characters and no marks that hide text")
-	}
-}
-
-func oneOf[T ~string](k *checks, field string, s T, all ...T) {
-	if !slices.Contains(all, s) {
-		k.wrong(field, "want one of %v", all)
-	}
-}
-
-// tags puts a list of tags into the form in which it is kept.
-func (k *checks) tags(field string, tags []string) []string {
-	out := []string{}
-	for _, t := range tags {
-		t = strings.ToLower(strings.TrimSpace(t))
-		if t == "" || utf8.RuneCountInString(t) > 60 || strings.ContainsFunc(t, func(r rune) bool { return unicode.IsSpace(r) || r == ',' || !unicode.IsPrint(r) }) {
-			k.wrong(field, "a tag has 1 to 60 printable characters, no blanks and no commas")
-			return nil
-		}
-		out = append(out, t)
-	}
-	slices.Sort(out)
-	if out = slices.Compact(out); len(out) > 50 {
-		k.wrong(field, "want at most 50 tags")
-	}
-	return out
 }

@@ -2,15 +2,12 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
-	"net/http"
 	"slices"
-	"time"
 
-	"ipcguard/internal/fleet"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
-	"ipcguard/internal/plan"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 // me is who asks.
@@ -34,16 +31,16 @@ type overview struct {
 }
 
 func getOverview(c *call) (any, error) {
-	counts, err := c.store.Counts(c.ctx(), c.hosts())
+	counts, err := c.store.Counts(c.ctx(), view.Hosts(c.query))
 	if err != nil {
 		return nil, err
 	}
-	cells, err := c.store.CellCounts(c.ctx(), c.hosts())
+	cells, err := c.store.CellCounts(c.ctx(), view.Hosts(c.query))
 	return overview{counts, cells}, err
 }
 
 func listHosts(c *call) (any, error) {
-	hosts, total, err := c.store.Hosts(c.ctx(), c.hosts(), c.page())
+	hosts, total, err := c.store.Hosts(c.ctx(), view.Hosts(c.query), c.page())
 	return part(c, hosts, total, err)
 }
 
@@ -129,81 +126,43 @@ func getDocument(c *call) (any, error) {
 	return json.RawMessage(b), err
 }
 
-// planRequest says what kind of plan is wanted.
-type planRequest struct {
-	Strategy string `json:"strategy,omitempty" enum:"restrict,block"`
-	Accept   bool   `json:"accept_breakage,omitempty"`
-}
-
 func makePlan(c *call) (any, error) {
-	b, err := body[planRequest](c)
+	in, err := body[acts.NewPlan](c)
 	if err != nil {
 		return nil, err
 	}
-	if b.Strategy != "" && b.Strategy != plan.Restrict && b.Strategy != plan.Block {
-		return nil, wrong("strategy", "want %s or %s", plan.Restrict, plan.Block)
-	}
-	h, err := c.host()
+	id, err := c.id()
 	if err != nil {
 		return nil, err
 	}
-	p, err := c.fleet.Plan(c.ctx(), h.ID, b.Strategy, b.Accept)
-	switch {
-	case errors.Is(err, fleet.ErrNoAudit):
-		return nil, &problem{Status: http.StatusUnprocessableEntity, Detail: plainError(err)}
-	case err != nil:
-		return nil, err
-	}
-	return p, c.act("plan.make", h.Name, p.Strategy)
+	return c.acts.Plan(c.ctx(), c.who, id, in)
 }
 
 func listFindings(c *call) (any, error) {
-	findings, total, err := c.store.Findings(c.ctx(), c.hosts(), c.page())
+	findings, total, err := c.store.Findings(c.ctx(), view.Hosts(c.query), c.page())
 	return part(c, findings, total, err)
 }
 
-func countFindings(c *call) (any, error) { return all(c.store.FindingCounts(c.ctx(), c.hosts())) }
+func countFindings(c *call) (any, error) {
+	return all(c.store.FindingCounts(c.ctx(), view.Hosts(c.query)))
+}
 
-func countSettings(c *call) (any, error) { return all(c.store.SettingCounts(c.ctx(), c.hosts())) }
-
-func (c *call) events() store.EventFilter {
-	q := c.query
-	f := store.EventFilter{
-		Site: q.Get("site"), HostID: c.number("host"), RunID: c.number("run"), Least: model.Severity(q.Get("least")), Since: c.time("since"),
-		Until: c.time("until"), AfterID: c.number("after"), NotExcepted: c.yes("open"),
-	}
-	if k := q.Get("kind"); k != "" {
-		f.Kinds = []store.EventKind{store.EventKind(k)}
-	}
-	return f
+func countSettings(c *call) (any, error) {
+	return all(c.store.SettingCounts(c.ctx(), view.Hosts(c.query)))
 }
 
 func listEvents(c *call) (any, error) {
-	events, total, err := c.store.Events(c.ctx(), c.events(), c.page())
+	events, total, err := c.store.Events(c.ctx(), view.Events(c.query), c.page())
 	return part(c, events, total, err)
 }
 
-// trendDays is what a trend shows where nothing is said: a quarter.
-const trendDays = 91
-
 func getTrend(c *call) (any, error) {
-	from, to := c.span()
+	from, to := view.Span(c.query, c.now())
 	return all(c.store.Trend(c.ctx(), from, to, c.query.Get("site")))
 }
 
-func (c *call) span() (from, to time.Time) {
-	from, to = c.time("from"), c.time("to")
-	if to.IsZero() {
-		to = c.now()
-	}
-	if from.IsZero() {
-		from = to.AddDate(0, 0, -trendDays)
-	}
-	return from, to
-}
-
 func compare(c *call) (any, error) {
-	differences, total, err := c.store.Compare(c.ctx(), c.time("from"), c.time("to"), c.hosts(), c.page())
+	differences, total, err := c.store.Compare(c.ctx(), view.Time(c.query.Get("from"), true), view.Time(c.query.Get("to"), true), view.Hosts(c.query), c.page())
 	return part(c, differences, total, err)
 }
 

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"ipcguard/internal/web/view"
 )
 
 var inPath = regexp.MustCompile(`\{([a-z]+)\}`)
@@ -103,8 +105,8 @@ func pathSchema(name string) schema {
 		return schema{"type": "string", "enum": documentKinds}
 	case "view":
 		var names []string
-		for v := range views() {
-			names = append(names, v)
+		for _, v := range view.Views() {
+			names = append(names, v.Name)
 		}
 		slices.Sort(names)
 		return schema{"type": "string", "enum": names}
@@ -112,23 +114,23 @@ func pathSchema(name string) schema {
 	return schema{"type": "integer", "minimum": 1}
 }
 
-func querySchema(p param) schema {
-	s := schema{"type": p.kind}
+func querySchema(p view.Param) schema {
+	s := schema{"type": p.Kind}
 	switch {
-	case p.kind == aTime:
+	case p.Kind == view.Moment:
 		s = schema{"type": "string", "description": "a date, or a time as in RFC 3339"}
-	case len(p.enum) > 0:
-		s["enum"] = p.enum
-	case p.kind == aText:
-		s["maxLength"] = maxParam
-	case p.kind == aNumber:
+	case len(p.Enum) > 0:
+		s["enum"] = p.Enum
+	case p.Kind == view.Text:
+		s["maxLength"] = view.MaxParam
+	case p.Kind == view.Number:
 		s["minimum"] = 0
 	}
-	out := schema{"name": p.name, "in": "query", "schema": s}
-	if p.about != "" {
-		out["description"] = p.about
+	out := schema{"name": p.Name, "in": "query", "schema": s}
+	if p.About != "" {
+		out["description"] = p.About
 	}
-	if p.needed {
+	if p.Needed {
 		out["required"] = true
 	}
 	return out

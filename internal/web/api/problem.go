@@ -9,11 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
-	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
-	"ipcguard/internal/fleet/notify"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
 )
 
@@ -42,49 +40,47 @@ func wrong(field, format string, args ...any) error {
 	return &problem{Status: http.StatusUnprocessableEntity, Detail: "What was sent cannot be taken.", Fields: []fieldProblem{{field, plain(fmt.Sprintf(format, args...))}}}
 }
 
-// plain keeps a text to one line of bounded length, without what hides or turns it.
-func plain(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	if r := []rune(s); len(r) > 400 {
-		s = string(r[:399]) + "…"
-	}
-	return s
-}
+// plain is a text that somebody sent, as it is told back.
+func plain(s string) string { return acts.Words(errors.New(s)) }
 
-// plainError is an error's words without the name of the room that it comes from.
-func plainError(err error) string {
-	s := err.Error()
-	for _, room := range []string{"fleet: ", "plan: ", "access: ", "notify: ", "store: ", "secret: ", "when: "} {
-		s = strings.TrimPrefix(s, room)
+// refused is an act that was not done because of what was asked.
+func refused(r *acts.Refusal) *problem {
+	p := &problem{Status: http.StatusUnprocessableEntity, Detail: r.Text}
+	switch r.Kind {
+	case acts.Conflict:
+		p.Status = http.StatusConflict
+	case acts.Forbidden:
+		p.Status = http.StatusForbidden
 	}
-	return plain(s)
+	for _, f := range r.Fields {
+		p.Fields = append(p.Fields, fieldProblem{f.Name, f.Text})
+	}
+	if p.Detail == "" {
+		p.Detail = "What was sent cannot be taken."
+	}
+	return p
 }
 
 // explain turns an error into what a program is told. What is nobody's fault but ours is logged.
-func (a *API) explain(r *http.Request, err error) *problem {
+func (a *API) explain(req *http.Request, err error) *problem {
 	var (
-		p      *problem
-		large  *http.MaxBytesError
-		slow   *access.ThrottledError
-		rule   *access.RuleError
-		config *notify.ConfigError
+		p     *problem
+		r     *acts.Refusal
+		large *http.MaxBytesError
+		slow  *access.ThrottledError
+		rule  *access.RuleError
 	)
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.As(err, &r):
+		return refused(r)
 	case errors.As(err, &large):
 		return &problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("More than %d bytes are not taken here.", large.Limit)}
 	case errors.As(err, &slow):
-		return &problem{Status: http.StatusTooManyRequests, Detail: plainError(err), wait: slow.Wait}
+		return &problem{Status: http.StatusTooManyRequests, Detail: acts.Words(err), wait: slow.Wait}
 	case errors.As(err, &rule):
 		return wrong(rule.Field, "%s", rule.Text).(*problem)
-	case errors.As(err, &config):
-		return wrong(config.Field, "%s", config.Text).(*problem)
 	case errors.Is(err, access.ErrToken):
 		return &problem{Status: http.StatusUnauthorized, Detail: "A valid token is needed: Authorization: Bearer ipcg_…"}
 	case errors.Is(err, access.ErrForbidden):
@@ -92,9 +88,9 @@ func (a *API) explain(r *http.Request, err error) *problem {
 	case errors.Is(err, access.ErrCredentials):
 		return wrong("old", "this is not the present password").(*problem)
 	case errors.Is(err, access.ErrLastAdmin):
-		return &problem{Status: http.StatusConflict, Detail: plainError(err)}
+		return &problem{Status: http.StatusConflict, Detail: acts.Words(err)}
 	case errors.Is(err, access.ErrBusy):
-		return &problem{Status: http.StatusServiceUnavailable, Detail: plainError(err), wait: 5 * time.Second}
+		return &problem{Status: http.StatusServiceUnavailable, Detail: acts.Words(err), wait: 5 * time.Second}
 	case errors.Is(err, store.ErrNotFound):
 		return &problem{Status: http.StatusNotFound}
 	case errors.Is(err, store.ErrConflict):
@@ -103,11 +99,11 @@ func (a *API) explain(r *http.Request, err error) *problem {
 		return &problem{Status: http.StatusServiceUnavailable, Detail: "The database does not answer.", wait: 5 * time.Second}
 	case errors.Is(err, store.ErrFull):
 		return &problem{Status: http.StatusInsufficientStorage, Detail: "The disk of the database is full."}
-	case errors.Is(err, fleet.ErrNothing), errors.Is(err, fleet.ErrNoAudit):
-		return &problem{Status: http.StatusUnprocessableEntity, Detail: plainError(err)}
+	case errors.Is(err, acts.ErrNoTest):
+		return &problem{Status: http.StatusServiceUnavailable, Detail: acts.Words(err)}
 	}
-	if r.Context().Err() == nil { // who has gone away caused it
-		a.Log.Error("the API failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	if req.Context().Err() == nil { // who has gone away caused it
+		a.Log.Error("the API failed", "method", req.Method, "path", req.URL.Path, "error", err)
 	}
 	return &problem{Status: http.StatusInternalServerError, Detail: "Something went wrong on this server. Its log says more."}
 }

@@ -6,8 +6,10 @@ import (
 	"strings"
 
 	"ipcguard/internal/fleet"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 // route is one line of the table of everything that is served.
@@ -15,7 +17,7 @@ type route struct {
 	method, path string
 	role         store.Role // the least that may
 	id, summary  string
-	query        []param
+	query        []view.Param
 	in           any      // a value of the body's type; nil is no body
 	takes        []string // the body's media types, where it is not JSON
 	limit        int64    // of the body, in bytes; 0 is maxBody
@@ -56,44 +58,23 @@ const maxUpload = 256 << 20
 
 // The parameters that several routes share.
 var (
-	paging     = []param{{name: "offset", kind: aNumber, about: "how many to leave out"}, {name: "limit", kind: aNumber, about: "how many to give: 100 where nothing is said, 1000 at most"}}
-	hostFilter = []param{
-		{name: "q", kind: aText, about: "part of a name or address"},
-		{name: "site", kind: aText},
-		{name: "tag", kind: aText},
-		{name: "owner", kind: aText},
-		{name: "criticality", kind: aText, enum: []string{"low", "normal", "high"}},
-		{name: "verdict", kind: aText, enum: []string{"exposed", "limited", "closed", "inconclusive", "unreachable"}},
-		{name: "discloses", kind: aText, enum: texts(model.Disclosures()), about: "strangers are given it"},
-		{name: "finding", kind: aText, about: "an open finding's id"},
-		{name: "setting", kind: aText, about: "a setting that would close an open finding"},
-		{name: "smb1", kind: aBoolean},
-		{name: "excepted", kind: aBoolean, about: "only hosts with an exception in force"},
+	paging = []view.Param{
+		{Name: "offset", Kind: view.Number, About: "how many to leave out"},
+		{Name: "limit", Kind: view.Number, About: "how many to give: 100 where nothing is said, 1000 at most"},
 	}
-	eventFilter = []param{
-		{name: "site", kind: aText},
-		{name: "host", kind: aNumber},
-		{name: "run", kind: aNumber},
-		{name: "kind", kind: aText, enum: eventKinds},
-		{name: "least", kind: aText, enum: severities, about: "nothing lighter"},
-		{name: "since", kind: aTime},
-		{name: "until", kind: aTime},
-		{name: "after", kind: aNumber, about: "only events with a higher id"},
-		{name: "open", kind: aBoolean, about: "leave out what an exception covers"},
-	}
-	ofKind  = param{name: "kind", kind: aText, enum: []string{"scan", "audit"}}
-	formats = param{name: "format", kind: aText, enum: []string{"csv", "json", "sarif", "ocsf"}, needed: true}
+	ofKind  = view.Param{Name: "kind", Kind: view.Text, Enum: []string{"scan", "audit"}}
+	formats = view.Param{Name: "format", Kind: view.Text, Enum: []string{view.CSV, view.JSON, view.SARIF, view.OCSF}, Needed: true}
 )
 
-func sorts(columns ...string) param {
+func sorts(columns ...string) view.Param {
 	var names []string
 	for _, c := range columns {
 		names = append(names, c, "-"+c)
 	}
-	return param{name: "sort", kind: aText, enum: names, about: "- turns the order round"}
+	return view.Param{Name: "sort", Kind: view.Text, Enum: names, About: "- turns the order round"}
 }
 
-func with(sets ...[]param) []param { return slices.Concat(sets...) }
+func with(sets ...[]view.Param) []view.Param { return slices.Concat(sets...) }
 
 func texts[T ~string](all []T) []string {
 	out := make([]string, len(all))
@@ -120,72 +101,67 @@ func routes() []route {
 		{method: get, path: "/openapi.json", role: look, id: "document", summary: "This document", out: map[string]any{}, do: document},
 		{method: get, path: "/me", role: look, id: "me", summary: "Who is asking, and what they may do", out: me{}, do: whoIsIt},
 
-		{method: get, path: "/overview", role: look, id: "overview", summary: "How many hosts are exposed, limited, closed and unknown, and what strangers get", query: hostFilter, out: overview{}, do: getOverview},
-		{method: get, path: "/hosts", role: look, id: "listHosts", summary: "Hosts as last seen", query: with(hostFilter, paging, []param{hostSorts}), out: list[store.Host]{}, do: listHosts},
+		{method: get, path: "/overview", role: look, id: "overview", summary: "How many hosts are exposed, limited, closed and unknown, and what strangers get", query: view.HostFilter, out: overview{}, do: getOverview},
+		{method: get, path: "/hosts", role: look, id: "listHosts", summary: "Hosts as last seen", query: with(view.HostFilter, paging, []view.Param{hostSorts}), out: list[store.Host]{}, do: listHosts},
 		{method: get, path: "/hosts/{id}", role: look, id: "getHost", summary: "A host with its names, open findings and ended ones", out: hostDetail{}, do: getHost},
-		{method: get, path: "/hosts/{id}/spans", role: look, id: "listSpans", summary: "The host's history: stretches in which nothing changed", query: []param{ofKind}, out: list[store.Span]{}, do: listSpans},
+		{method: get, path: "/hosts/{id}/spans", role: look, id: "listSpans", summary: "The host's history: stretches in which nothing changed", query: []view.Param{ofKind}, out: list[store.Span]{}, do: listSpans},
 		{method: get, path: "/hosts/{id}/results", role: look, id: "listResults", summary: "The host's results, the last first", query: paging, out: list[store.Result]{}, do: listResults},
-		{method: get, path: "/hosts/{id}/documents/{kind}", role: look, id: "getDocument", summary: "The host's last scan, audit, observe, plan or journal, as the command line writes it", query: []param{{name: "previous", kind: aBoolean, about: "the one before the last"}}, out: anyDocument{}, do: getDocument},
-		{method: post, path: "/hosts/{id}/plan", role: operate, id: "makePlan", summary: "Plan how the host is closed, from what is stored of it; nothing is changed on the host", in: planRequest{}, out: model.Plan{}, do: makePlan},
+		{method: get, path: "/hosts/{id}/documents/{kind}", role: look, id: "getDocument", summary: "The host's last scan, audit, observe, plan or journal, as the command line writes it", query: []view.Param{{Name: "previous", Kind: view.Boolean, About: "the one before the last"}}, out: anyDocument{}, do: getDocument},
+		{method: post, path: "/hosts/{id}/plan", role: operate, id: "makePlan", summary: "Plan how the host is closed, from what is stored of it; nothing is changed on the host", in: acts.NewPlan{}, out: model.Plan{}, do: makePlan},
 
-		{method: get, path: "/findings", role: look, id: "listFindings", summary: "Open findings of the hosts that a filter takes", query: with(hostFilter, paging, []param{sorts("host", "severity", "finding", "first_seen")}), out: list[store.HostFinding]{}, do: listFindings},
-		{method: get, path: "/findings/counts", role: look, id: "countFindings", summary: "How many hosts have each finding", query: hostFilter, out: list[store.FindingCount]{}, do: countFindings},
-		{method: get, path: "/settings", role: look, id: "countSettings", summary: "How many hosts each setting would mend", query: hostFilter, out: list[store.SettingCount]{}, do: countSettings},
-		{method: get, path: "/events", role: look, id: "listEvents", summary: "What changed, the last first", query: with(eventFilter, paging, []param{sorts("id", "at", "severity")}), out: list[store.Event]{}, do: listEvents},
-		{method: get, path: "/trend", role: look, id: "trend", summary: "How many hosts had each verdict, day by day", query: []param{{name: "from", kind: aTime}, {name: "to", kind: aTime}, {name: "site", kind: aText}}, out: list[store.TrendPoint]{}, do: getTrend},
-		{method: get, path: "/compare", role: look, id: "compare", summary: "Hosts that were not the same at two times", query: with(hostFilter, paging, []param{{name: "from", kind: aTime, needed: true}, {name: "to", kind: aTime, needed: true}}), out: list[store.Difference]{}, do: compare},
-		{method: get, path: "/exports/{view}", role: look, id: "export", summary: "A view whole, as a file: hosts and findings in every format, the others as CSV and JSON", query: with(exportFilter(), []param{formats}), gives: []string{"text/csv", "application/json", "application/sarif+json", "application/jsonl"}, stream: exportView},
+		{method: post, path: "/hosts/{id}/journal", role: operate, id: "importJournal", summary: "Keep what was applied on the host: what history --format json writes there", takes: []string{"application/json"}, limit: maxUpload, do: importJournal},
+
+		{method: get, path: "/findings", role: look, id: "listFindings", summary: "Open findings of the hosts that a filter takes", query: with(view.HostFilter, paging, []view.Param{sorts("host", "severity", "finding", "first_seen")}), out: list[store.HostFinding]{}, do: listFindings},
+		{method: get, path: "/findings/counts", role: look, id: "countFindings", summary: "How many hosts have each finding", query: view.HostFilter, out: list[store.FindingCount]{}, do: countFindings},
+		{method: get, path: "/settings", role: look, id: "countSettings", summary: "How many hosts each setting would mend", query: view.HostFilter, out: list[store.SettingCount]{}, do: countSettings},
+		{method: get, path: "/events", role: look, id: "listEvents", summary: "What changed, the last first", query: with(view.EventFilter, paging, []view.Param{sorts("id", "at", "severity")}), out: list[store.Event]{}, do: listEvents},
+		{method: get, path: "/trend", role: look, id: "trend", summary: "How many hosts had each verdict, day by day", query: view.TrendFilter, out: list[store.TrendPoint]{}, do: getTrend},
+		{method: get, path: "/compare", role: look, id: "compare", summary: "Hosts that were not the same at two times", query: with(view.HostFilter, paging, view.Between), out: list[store.Difference]{}, do: compare},
+		{method: get, path: "/exports/{view}", role: look, id: "export", summary: "A view whole, as a file: hosts and findings in every format, the others as CSV and JSON", query: with(exportFilter(), []view.Param{formats}), gives: []string{"text/csv", "application/json", "application/sarif+json", "application/jsonl"}, stream: exportView},
 
 		{method: get, path: "/sites", role: look, id: "listSites", summary: "Sites", out: list[store.Site]{}, do: listSites},
-		{method: post, path: "/sites", role: admin, id: "addSite", summary: "Add a site", in: siteBody{}, out: store.Site{}, status: created, do: saveSite},
-		{method: put, path: "/sites/{id}", role: admin, id: "changeSite", summary: "Change a site", in: siteBody{}, out: store.Site{}, do: saveSite},
+		{method: post, path: "/sites", role: admin, id: "addSite", summary: "Add a site", in: acts.SiteChange{}, out: store.Site{}, status: created, do: saveSite},
+		{method: put, path: "/sites/{id}", role: admin, id: "changeSite", summary: "Change a site", in: acts.SiteChange{}, out: store.Site{}, do: saveSite},
 		{method: del, path: "/sites/{id}", role: admin, id: "deleteSite", summary: "Remove a site that has no targets and no hosts", do: deleteSite},
 		{method: get, path: "/workers", role: look, id: "listWorkers", summary: "Who scans, and when they were heard of last", out: list[store.Worker]{}, do: listWorkers},
 
-		{method: get, path: "/targets", role: look, id: "listTargets", summary: "What is scanned", query: with([]param{
-			{name: "q", kind: aText},
-			{name: "site", kind: aText},
-			{name: "tag", kind: aText},
-			{name: "owner", kind: aText},
-			{name: "kind", kind: aText, enum: []string{"host", "range"}},
-			{name: "host", kind: aNumber},
-			{name: "enabled", kind: aBoolean},
-		}, paging, []param{sorts("spec", "site", "owner", "criticality", "kind", "created", "id")}), out: list[store.Target]{}, do: listTargets},
-		{method: post, path: "/targets", role: operate, id: "addTarget", summary: "Add a target", in: targetBody{}, out: store.Target{}, status: created, do: saveTarget},
+		{method: get, path: "/targets", role: look, id: "listTargets", summary: "What is scanned", query: with(view.TargetFilter, paging, []view.Param{sorts("spec", "site", "owner", "criticality", "kind", "created", "id")}), out: list[store.Target]{}, do: listTargets},
+		{method: post, path: "/targets", role: operate, id: "addTarget", summary: "Add a target", in: acts.TargetChange{}, out: store.Target{}, status: created, do: saveTarget},
 		{method: post, path: "/targets/import", role: operate, id: "importTargets", summary: "Add and change targets from a CSV file", takes: []string{"text/csv"}, limit: maxUpload, out: fleet.ImportReport{}, do: importTargets},
+		{method: post, path: "/targets/change", role: operate, id: "changeTargets", summary: "Tag, untag, or give an owner or a criticality to all targets that lead to some hosts", in: acts.TargetsChange{}, out: acts.Changed{}, do: changeTargets},
 		{method: get, path: "/targets/export.csv", role: look, id: "exportTargets", summary: "All targets as a CSV file, as it is imported", gives: []string{"text/csv"}, stream: exportTargets},
 		{method: get, path: "/targets/{id}", role: look, id: "getTarget", summary: "A target", out: store.Target{}, do: getTarget},
-		{method: put, path: "/targets/{id}", role: operate, id: "changeTarget", summary: "Change a target", in: targetBody{}, out: store.Target{}, do: saveTarget},
+		{method: put, path: "/targets/{id}", role: operate, id: "changeTarget", summary: "Change a target", in: acts.TargetChange{}, out: store.Target{}, do: saveTarget},
 		{method: del, path: "/targets/{id}", role: operate, id: "deleteTarget", summary: "Remove a target; what is known of its host stays", do: deleteTarget},
 		{method: get, path: "/tags", role: look, id: "listTags", summary: "Tags in use", out: list[string]{}, do: listTags},
 		{method: get, path: "/owners", role: look, id: "listOwners", summary: "Owners in use", out: list[string]{}, do: listOwners},
 
 		{method: get, path: "/runs", role: look, id: "listRuns", summary: "Runs, the last first", query: paging, out: list[store.Run]{}, do: listRuns},
-		{method: post, path: "/runs", role: operate, id: "startRun", summary: "Start a scan, an audit or a discovery", in: runRequest{}, out: store.Run{}, status: created, do: startRun},
+		{method: post, path: "/runs", role: operate, id: "startRun", summary: "Start a scan, an audit or a discovery", in: acts.NewRun{}, out: store.Run{}, status: created, do: startRun},
 		{method: get, path: "/runs/{id}", role: look, id: "getRun", summary: "A run and its progress", out: store.Run{}, do: getRun},
-		{method: get, path: "/runs/{id}/units", role: look, id: "listUnits", summary: "A run's targets, and where each stands", query: with(paging, []param{{name: "state", kind: aText, enum: []string{"waiting", "running", "done", "failed", "skipped"}}}), out: list[store.Unit]{}, do: listUnits},
+		{method: get, path: "/runs/{id}/units", role: look, id: "listUnits", summary: "A run's targets, and where each stands", query: with(paging, []view.Param{{Name: "state", Kind: view.Text, Enum: []string{"waiting", "running", "done", "failed", "skipped"}}}), out: list[store.Unit]{}, do: listUnits},
 		{method: get, path: "/runs/{id}/stream", role: look, id: "followRun", summary: "A run's progress as server-sent events: one named run whenever it changed, until it has ended", gives: []string{"text/event-stream"}, stream: followRun},
 		{method: post, path: "/runs/{id}/cancel", role: operate, id: "cancelRun", summary: "End a run; what is not done is skipped", out: store.Run{}, do: cancelRun},
-		{method: post, path: "/results", role: operate, id: "importResults", summary: "Take in results that scan, audit or observe made elsewhere", query: []param{{name: "kind", kind: aText, enum: []string{"scan", "audit", "observe"}, needed: true}}, takes: []string{"application/json", "application/jsonl"}, limit: maxUpload, out: fleet.Imported{}, do: importResults},
+		{method: post, path: "/results", role: operate, id: "importResults", summary: "Take in results that scan, audit or observe made elsewhere", query: []view.Param{{Name: "kind", Kind: view.Text, Enum: []string{"scan", "audit", "observe"}, Needed: true}}, takes: []string{"application/json", "application/jsonl"}, limit: maxUpload, out: fleet.Imported{}, do: importResults},
 
 		{method: get, path: "/schedules", role: look, id: "listSchedules", summary: "Schedules", out: list[store.Schedule]{}, do: listSchedules},
-		{method: post, path: "/schedules", role: operate, id: "addSchedule", summary: "Add a schedule", in: scheduleBody{}, out: store.Schedule{}, status: created, do: saveSchedule},
-		{method: put, path: "/schedules/{id}", role: operate, id: "changeSchedule", summary: "Change a schedule", in: scheduleBody{}, out: store.Schedule{}, do: saveSchedule},
+		{method: post, path: "/schedules", role: operate, id: "addSchedule", summary: "Add a schedule", in: acts.ScheduleChange{}, out: store.Schedule{}, status: created, do: saveSchedule},
+		{method: put, path: "/schedules/{id}", role: operate, id: "changeSchedule", summary: "Change a schedule", in: acts.ScheduleChange{}, out: store.Schedule{}, do: saveSchedule},
 		{method: del, path: "/schedules/{id}", role: operate, id: "deleteSchedule", summary: "Remove a schedule", do: deleteSchedule},
-		{method: get, path: "/exceptions", role: look, id: "listExceptions", summary: "Exceptions in force, or all", query: []param{{name: "all", kind: aBoolean}}, out: list[store.Exception]{}, do: listExceptions},
-		{method: post, path: "/exceptions", role: operate, id: "addException", summary: "Accept one finding of a host, of the hosts with a tag, or of all, for a while", in: exceptionBody{}, out: store.Exception{}, status: created, do: addException},
+		{method: get, path: "/exceptions", role: look, id: "listExceptions", summary: "Exceptions in force, or all", query: []view.Param{{Name: "all", Kind: view.Boolean}}, out: list[store.Exception]{}, do: listExceptions},
+		{method: post, path: "/exceptions", role: operate, id: "addException", summary: "Accept one finding of a host, of the hosts with a tag, or of all, for a while", in: acts.NewException{}, out: store.Exception{}, status: created, do: addException},
 		{method: del, path: "/exceptions/{id}", role: operate, id: "withdrawException", summary: "End an exception", do: withdrawException},
 
 		{method: get, path: "/channels", role: admin, id: "listChannels", summary: "Where notifications go", out: list[channelOut]{}, do: listChannels},
-		{method: post, path: "/channels", role: admin, id: "addChannel", summary: "Add a channel", in: channelBody{}, out: channelOut{}, status: created, do: saveChannel},
-		{method: put, path: "/channels/{id}", role: admin, id: "changeChannel", summary: "Change a channel; secrets that are left out stay, unless the message would go elsewhere", in: channelBody{}, out: channelOut{}, do: saveChannel},
+		{method: post, path: "/channels", role: admin, id: "addChannel", summary: "Add a channel", in: acts.ChannelChange{}, out: channelOut{}, status: created, do: saveChannel},
+		{method: put, path: "/channels/{id}", role: admin, id: "changeChannel", summary: "Change a channel; secrets that are left out stay, unless the message would go elsewhere", in: acts.ChannelChange{}, out: channelOut{}, do: saveChannel},
 		{method: del, path: "/channels/{id}", role: admin, id: "deleteChannel", summary: "Remove a channel", do: deleteChannel},
 		{method: post, path: "/channels/{id}/test", role: admin, id: "testChannel", summary: "Send a test message", out: tested{}, do: testChannel},
 		{method: get, path: "/channels/{id}/deliveries", role: admin, id: "listDeliveries", summary: "What was sent to a channel, the last first", query: paging, out: list[store.Delivery]{}, do: listDeliveries},
 
 		{method: get, path: "/credentials", role: admin, id: "listCredentials", summary: "Credentials by name; their secrets are never told", out: list[store.Credential]{}, do: listCredentials},
-		{method: post, path: "/credentials", role: admin, id: "addCredential", summary: "Add a credential", in: credentialBody{}, out: store.Credential{}, status: created, do: saveCredential},
-		{method: put, path: "/credentials/{id}", role: admin, id: "changeCredential", summary: "Change a credential and its secret", in: credentialBody{}, out: store.Credential{}, do: saveCredential},
+		{method: post, path: "/credentials", role: admin, id: "addCredential", summary: "Add a credential", in: acts.CredentialChange{}, out: store.Credential{}, status: created, do: saveCredential},
+		{method: put, path: "/credentials/{id}", role: admin, id: "changeCredential", summary: "Change a credential and its secret", in: acts.CredentialChange{}, out: store.Credential{}, do: saveCredential},
 		{method: del, path: "/credentials/{id}", role: admin, id: "deleteCredential", summary: "Remove a credential that no target uses", do: deleteCredential},
 
 		{method: get, path: "/users", role: admin, id: "listUsers", summary: "Accounts", out: list[store.User]{}, do: listUsers},
@@ -198,15 +174,6 @@ func routes() []route {
 		{method: get, path: "/me/tokens", role: look, id: "listTokens", summary: "One's own tokens", out: list[store.Token]{}, do: listTokens},
 		{method: post, path: "/me/tokens", role: look, id: "addToken", summary: "Make a token; its secret is told here and never again", in: tokenBody{}, out: newToken{}, status: created, do: addToken},
 		{method: del, path: "/me/tokens/{id}", role: look, id: "deleteToken", summary: "End one of one's own tokens", do: deleteToken},
-		{method: get, path: "/acts", role: admin, id: "listActs", summary: "The audit log, the last line first", query: with(paging, []param{{name: "q", kind: aText, about: "part of a line"}}), out: list[store.Act]{}, do: listActs},
+		{method: get, path: "/acts", role: admin, id: "listActs", summary: "The audit log, the last line first", query: with(paging, []view.Param{{Name: "q", Kind: view.Text, About: "part of a line"}}), out: list[store.Act]{}, do: listActs},
 	}
 }
-
-// The closed lists of words that are not a type's own.
-var (
-	severities = []string{"critical", "high", "medium", "low", "info"}
-	eventKinds = []string{
-		"new-host", "became-exposed", "became-closed", "pipe-opened", "pipe-closed", "null-session-pipe-gained", "setting-changed",
-		"setting-reverted", "smb1-returned", "host-vanished", "host-returned", "verdict-inconclusive", "new-finding", "finding-ended", "exception-ended",
-	}
-)

@@ -19,6 +19,7 @@ import (
 
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/fleet/secret"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
@@ -35,6 +36,7 @@ type scene struct {
 	st      *store.Store
 	access  *access.Access
 	fleet   *fleet.Fleet
+	acts    *acts.Acts
 	api     http.Handler
 	schemas *schemas
 	tokens  map[store.Role]string
@@ -86,9 +88,11 @@ func newScene(t *testing.T) *scene {
 		}
 		c.tokens[role], c.users[role] = token, u
 	}
-	c.api, err = New(c.fleet, st, c.access, Options{
-		Version: "test", Key: key, Poll: 10 * time.Millisecond,
-		Test: func(context.Context, store.Channel) error { return c.test },
+	if c.acts, err = acts.New(c.fleet, st, c.access, acts.Options{Key: key, Test: func(context.Context, store.Channel) error { return c.test }}); err != nil {
+		t.Fatal(err)
+	}
+	c.api, err = New(c.acts, st, c.access, Options{
+		Version: "test", Poll: 10 * time.Millisecond,
 		Identify: func(*http.Request) (access.Who, bool) {
 			if c.session == nil {
 				return access.Who{}, false
@@ -323,8 +327,8 @@ func (c *scene) hosts(n int) {
 	}
 }
 
-// acts is how many lines the audit log has.
-func (c *scene) acts() int {
+// lines is how many lines the audit log has.
+func (c *scene) lines() int {
 	c.t.Helper()
 	_, n, err := c.st.Acts(c.t.Context(), "", store.Page{Size: 1})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/view"
 )
 
 const modelPath = "ipcguard/internal/model"
@@ -25,9 +26,9 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[store.RunKind]():     {"scan", "audit", "discover"},
 	reflect.TypeFor[store.RunState]():    {"waiting", "running", "done", "cancelled"},
 	reflect.TypeFor[store.UnitState]():   {"waiting", "running", "done", "failed", "skipped"},
-	reflect.TypeFor[store.EventKind]():   eventKinds,
+	reflect.TypeFor[store.EventKind]():   view.EventKinds,
 	reflect.TypeFor[store.Role]():        {"viewer", "operator", "admin"},
-	reflect.TypeFor[model.Severity]():    append(slices.Clone(severities), ""),
+	reflect.TypeFor[model.Severity]():    append(slices.Clone(view.Severities), ""),
 	reflect.TypeFor[model.Verdict]():     {"exposed", "limited", "closed", "inconclusive", "unreachable", ""},
 }
 
@@ -36,29 +37,6 @@ type schema = map[string]any
 
 // components gathers the schemas that have a name.
 type components map[string]schema
-
-// field is one field of a struct as JSON has it.
-type field struct {
-	reflect.StructField
-	name     string
-	optional bool
-}
-
-// fieldsOf lists the fields of a struct, those of embedded ones among them.
-func fieldsOf(t reflect.Type) []field {
-	var out []field
-	for _, f := range reflect.VisibleFields(t) {
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if f.Anonymous && name == "" || name == "-" || !f.IsExported() {
-			continue
-		}
-		if name == "" {
-			name = f.Name
-		}
-		out = append(out, field{f, name, strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")})
-	}
-	return out
-}
 
 // named is what a struct is called in the document: those that the command line writes stand apart.
 func named(t reflect.Type) string {
@@ -124,17 +102,17 @@ func (c components) component(t reflect.Type) schema {
 	s := schema{"type": "object"}
 	c[name] = s // before its fields: some lead back to it
 	properties, required := schema{}, []string{}
-	for _, f := range fieldsOf(t) {
+	for _, f := range view.Columns(t) {
 		p := c.of(f.Type)
 		if f.Tag.Get("enum") != "" {
 			p["enum"] = strings.Split(f.Tag.Get("enum"), ",")
 		}
-		if k := p["type"]; (k == "array" || k == "object" && p["additionalProperties"] != nil) && t.PkgPath() == modelPath && !f.optional {
+		if k := p["type"]; (k == "array" || k == "object" && p["additionalProperties"] != nil) && t.PkgPath() == modelPath && !f.Optional {
 			p["type"] = []any{k, "null"} // as the command line writes what is empty
 		}
-		properties[f.name] = p
-		if !f.optional {
-			required = append(required, f.name)
+		properties[f.Name] = p
+		if !f.Optional {
+			required = append(required, f.Name)
 		}
 	}
 	s["properties"] = properties

@@ -1,0 +1,130 @@
+package acts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/notify"
+	"ipcguard/internal/fleet/when"
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+// ChannelChange is a channel as somebody wants it. What is left out of its secrets stays as it is, unless messages would
+// go elsewhere.
+type ChannelChange struct {
+	Name    string            `json:"name"`
+	Kind    string            `json:"kind" enum:"webhook,email,syslog"`
+	Config  json.RawMessage   `json:"config,omitempty"`
+	Secrets *notify.Secrets   `json:"secrets,omitempty"`
+	Kinds   []store.EventKind `json:"kinds,omitempty"`
+	Least   model.Severity    `json:"least,omitempty"`
+	Digest  string            `json:"digest,omitempty"`
+	Enabled *bool             `json:"enabled,omitempty"` // true where it is left out
+}
+
+func (in *ChannelChange) check(old *store.Channel) error {
+	var k checks
+	k.need("name", &in.Name)
+	oneOf(&k, "kind", in.Kind, notify.KindWebhook, notify.KindEmail, notify.KindSyslog)
+	if old.ID != 0 && old.Kind != in.Kind {
+		k.wrong("kind", "a channel stays of its kind")
+	}
+	var known []store.EventKind
+	for _, x := range notify.Kinds() {
+		known = append(known, x.Kind)
+	}
+	for _, kind := range in.Kinds {
+		oneOf(&k, "kinds", kind, known...)
+	}
+	oneOf(&k, "least", in.Least, "", model.Critical, model.High, model.Medium, model.Low, model.Info)
+	if k.line("digest", &in.Digest); in.Digest != "" {
+		if _, err := when.ParseSchedule(in.Digest, ""); err != nil {
+			k.wrong("digest", "%s", Words(err))
+		}
+	}
+	return k.err()
+}
+
+// sealed checks a channel's settings with its secrets, and seals these.
+func (a *Acts) sealed(in *ChannelChange, old *store.Channel) ([]byte, error) {
+	kept, err := notify.OpenSecrets(a.o.Key, old.Sealed)
+	if err != nil {
+		kept = notify.Secrets{} // sealed with a key that is gone: all of them are needed again
+	}
+	kept = kept.Moved(old.Kind, old.Config, string(in.Config))
+	if s := in.Secrets; s != nil {
+		for _, part := range []struct{ to, from *string }{{&kept.URL, &s.URL}, {&kept.Key, &s.Key}, {&kept.Password, &s.Password}} {
+			if *part.from != "" {
+				*part.to = *part.from
+			}
+		}
+	}
+	var bad *notify.ConfigError
+	if err := notify.Check(in.Kind, string(in.Config), kept); errors.As(err, &bad) {
+		return nil, &Refusal{Fields: []Field{{bad.Field, plain(bad.Text)}}}
+	} else if err != nil {
+		return nil, err
+	}
+	b, err := notify.SealSecrets(a.o.Key, kept)
+	if b == nil {
+		b = []byte{} // none, rather than those that there were
+	}
+	return b, err
+}
+
+// SaveChannel adds a channel where id is 0, or changes one.
+func (a *Acts) SaveChannel(ctx context.Context, who access.Who, id int64, in ChannelChange) (c store.Channel, err error) {
+	err = a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
+		c = store.Channel{}
+		if id != 0 {
+			if c, err = tx.Channel(ctx, id); err != nil {
+				return line{}, err
+			}
+		}
+		if err := in.check(&c); err != nil {
+			return line{}, err
+		}
+		if c.Sealed, err = a.sealed(&in, &c); err != nil {
+			return line{}, err
+		}
+		c.Name, c.Kind, c.Config, c.Kinds = in.Name, in.Kind, string(in.Config), in.Kinds
+		c.Least, c.Digest, c.Enabled = in.Least, in.Digest, in.Enabled == nil || *in.Enabled
+		return line{action("channel", id), c.Name, c.Kind}, taken(tx.SaveChannel(ctx, &c), "name", "another channel has this name")
+	})
+	return c, err
+}
+
+// DeleteChannel removes a channel.
+func (a *Acts) DeleteChannel(ctx context.Context, who access.Who, id int64) error {
+	return a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
+		c, err := tx.Channel(ctx, id)
+		if err != nil {
+			return line{}, err
+		}
+		return line{"channel.delete", c.Name, ""}, tx.DeleteChannel(ctx, id)
+	})
+}
+
+// ErrNoTest says that this process sends no messages.
+var ErrNoTest = errors.New("acts: this server sends no notifications")
+
+// TestChannel sends a test message, after the line in the audit log is there. failed says why it did not arrive; err that
+// it was not tried.
+func (a *Acts) TestChannel(ctx context.Context, who access.Who, id int64) (c store.Channel, failed, err error) {
+	err = a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
+		if c, err = tx.Channel(ctx, id); err != nil {
+			return line{}, err
+		}
+		if a.o.Test == nil {
+			return line{}, ErrNoTest
+		}
+		return line{"channel.test", c.Name, ""}, nil
+	})
+	if err != nil {
+		return c, nil, err
+	}
+	return c, a.o.Test(ctx, c), nil
+}

@@ -1,0 +1,123 @@
+package acts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"ipcguard/internal/fleet"
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/model"
+	"ipcguard/internal/plan"
+	"ipcguard/internal/store"
+)
+
+// ImportResults takes in what scan, audit or observe made elsewhere, see [fleet.Fleet.Import]. Every result that is taken
+// has a line in the audit log. A file that cannot be read is a [Refusal]; what was taken before it broke stays.
+func (a *Acts) ImportResults(ctx context.Context, who access.Who, kind string, r io.Reader) (fleet.Imported, error) {
+	none := fleet.Imported{Problems: []string{}}
+	if err := may(who, store.RoleOperator); err != nil {
+		return none, err
+	}
+	var k checks
+	if oneOf(&k, "kind", kind, "scan", "audit", "observe"); k.err() != nil {
+		return none, k.err()
+	}
+	source := &reading{r: r}
+	report, err := a.fleet.Import(ctx, kind, source, func(tx *store.Tx, host string) error {
+		return a.access.ActIn(ctx, tx, who, "result.import", host, kind)
+	})
+	if err == nil {
+		a.o.Log.Info("act", "who", who.Name(), "from", who.From, "action", "result.import", "kind", kind, "results", report.Results, "taken", report.Taken)
+	}
+	return report, source.unreadable(err)
+}
+
+// maxJournal bounds a journal as JSON in bytes: a hundred applies with a smb.conf in each.
+const maxJournal = 8 << 20
+
+// SaveJournal keeps what was applied on a host: the output of history --format json there.
+func (a *Acts) SaveJournal(ctx context.Context, who access.Who, host int64, r io.Reader) error {
+	if err := may(who, store.RoleOperator); err != nil {
+		return err
+	}
+	b, err := io.ReadAll(io.LimitReader(r, maxJournal+1))
+	if err != nil {
+		return err
+	}
+	return a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+		h, err := tx.Host(ctx, host)
+		if err != nil {
+			return line{}, err
+		}
+		switch {
+		case len(b) > maxJournal:
+			return line{}, &Refusal{Fields: []Field{{"file", fmt.Sprintf("more than %d bytes: this is longer than a journal is", maxJournal)}}}
+		case !isJournal(b):
+			return line{}, &Refusal{Fields: []Field{{"file", "this is not what ipcguard history --format json writes"}}}
+		}
+		return line{"result.import", h.Name, "journal"}, tx.SaveDocument(ctx, h.ID, fleet.DocumentJournal, a.now(), b)
+	})
+}
+
+// isJournal tells whether a document is a list of applies, or one.
+func isJournal(b []byte) bool {
+	type apply struct {
+		ID string `json:"id"`
+	}
+	var list []apply
+	if json.Unmarshal(b, &list) != nil {
+		var one apply
+		if json.Unmarshal(b, &one) != nil {
+			return false
+		}
+		list = []apply{one}
+	}
+	for _, x := range list {
+		if x.ID != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// NewPlan says what kind of plan is wanted.
+type NewPlan struct {
+	Strategy string `json:"strategy,omitempty" enum:"restrict,block"` // restrict where it is left out
+	Accept   bool   `json:"accept_breakage,omitempty"`
+}
+
+// Plan plans how a host is closed, from what is stored of it, and keeps the plan. Nothing is changed on the host.
+func (a *Acts) Plan(ctx context.Context, who access.Who, host int64, in NewPlan) (*model.Plan, error) {
+	if err := may(who, store.RoleOperator); err != nil {
+		return nil, err
+	}
+	if in.Strategy == "" {
+		in.Strategy = plan.Restrict
+	}
+	var k checks
+	if oneOf(&k, "strategy", in.Strategy, plan.Restrict, plan.Block); k.err() != nil {
+		return nil, k.err()
+	}
+	p, err := a.fleet.Plan(ctx, host, in.Strategy, in.Accept)
+	if errors.Is(err, fleet.ErrNoAudit) {
+		return nil, &Refusal{Text: Words(err)}
+	} else if err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("acts: a plan as JSON: %w", err)
+	}
+	err = a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+		h, err := tx.Host(ctx, host)
+		if err != nil {
+			return line{}, err
+		}
+		said := line{"plan.make", h.Name, in.Strategy + ", " + count(len(p.Changes), "change", "changes")}
+		return said, tx.SaveDocument(ctx, host, fleet.DocumentPlan, a.now(), b)
+	})
+	return p, err
+}

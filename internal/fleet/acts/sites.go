@@ -1,0 +1,65 @@
+package acts
+
+import (
+	"context"
+
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/store"
+)
+
+// SiteChange is a site as somebody wants it.
+type SiteChange struct {
+	Name        string  `json:"name"`
+	Rate        float64 `json:"rate,omitempty"`        // connections a second; 0 is no limit
+	Concurrency int     `json:"concurrency,omitempty"` // hosts at a time for each worker; 0 is the scanner's own
+	Window      string  `json:"window,omitempty"`
+	Zone        string  `json:"zone,omitempty"`
+}
+
+// Bounds of a site: more connections a second than a network card makes, more hosts than a worker holds.
+const (
+	maxRate        = 1_000_000
+	maxConcurrency = 10_000
+)
+
+func (in *SiteChange) check() error {
+	var k checks
+	k.need("name", &in.Name)
+	if !(in.Rate >= 0 && in.Rate <= maxRate) { // nor what is no number
+		k.wrong("rate", "want 0 to %d connections a second", maxRate)
+	}
+	if in.Concurrency < 0 || in.Concurrency > maxConcurrency {
+		k.wrong("concurrency", "want 0 to %d hosts at a time", maxConcurrency)
+	}
+	k.clock(&in.Zone, &in.Window)
+	return k.err()
+}
+
+// SaveSite adds a site where id is 0, or changes one.
+func (a *Acts) SaveSite(ctx context.Context, who access.Who, id int64, in SiteChange) (s store.Site, err error) {
+	err = a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
+		s = store.Site{}
+		if id != 0 {
+			if s, err = tx.Site(ctx, id); err != nil {
+				return line{}, err
+			}
+		}
+		if err := in.check(); err != nil {
+			return line{}, err
+		}
+		s.Name, s.Rate, s.Concurrency, s.Window, s.Zone = in.Name, in.Rate, in.Concurrency, in.Window, in.Zone
+		return line{action("site", id), s.Name, ""}, taken(tx.SaveSite(ctx, &s), "name", "another site has this name")
+	})
+	return s, err
+}
+
+// DeleteSite removes a site that has no targets and no hosts.
+func (a *Acts) DeleteSite(ctx context.Context, who access.Who, id int64) error {
+	return a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
+		s, err := tx.Site(ctx, id)
+		if err != nil {
+			return line{}, err
+		}
+		return line{"site.delete", s.Name, ""}, inUse(tx.DeleteSite(ctx, id), "the site has targets or hosts and stays")
+	})
+}

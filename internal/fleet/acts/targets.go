@@ -1,0 +1,250 @@
+package acts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/fleet"
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/store"
+)
+
+// TargetChange is a target as somebody wants it. Its site is named by its name.
+type TargetChange struct {
+	Spec        string            `json:"spec"`
+	Site        string            `json:"site"`
+	Tags        []string          `json:"tags,omitempty"`
+	Owner       string            `json:"owner,omitempty"`
+	Criticality store.Criticality `json:"criticality,omitempty"`
+	Credential  int64             `json:"credential,omitempty"`
+	AuditSource string            `json:"audit_source,omitempty"`
+	Enabled     *bool             `json:"enabled,omitempty"` // true where it is left out
+	Note        string            `json:"note,omitempty"`
+}
+
+// onto checks a change and makes it to a target.
+func (in TargetChange) onto(ctx context.Context, tx *store.Tx, who access.Who, t *store.Target) error {
+	old := *t
+	var k checks
+	k.need("spec", &in.Spec)
+	k.need("site", &in.Site)
+	tags := k.tags("tags", in.Tags)
+	k.line("owner", &in.Owner)
+	k.line("audit_source", &in.AuditSource)
+	k.note("note", &in.Note)
+	t.Spec, t.Tags, t.Owner, t.Criticality, t.Credential = in.Spec, tags, in.Owner, in.Criticality, in.Credential
+	t.AuditSource, t.Note, t.Enabled = in.AuditSource, in.Note, in.Enabled == nil || *in.Enabled
+	if k.right("spec") && k.right("audit_source") {
+		var bad *fleet.FieldError
+		if err := fleet.CheckTarget(t); errors.As(err, &bad) {
+			k.wrong(bad.Field, "%s", bad.Text)
+		} else if err != nil {
+			return err
+		}
+	}
+	if k.right("site") {
+		site, err := tx.SiteByName(ctx, in.Site)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if t.SiteID = site.ID; site.ID == 0 {
+			k.wrong("site", "there is no such site")
+		}
+	}
+	if in.Credential != 0 && in.Credential != old.Credential {
+		_, err := tx.Credential(ctx, in.Credential)
+		if errors.Is(err, store.ErrNotFound) {
+			k.wrong("credential", "there is no such credential")
+		} else if err != nil {
+			return err
+		}
+	}
+	if !who.Can(store.RoleAdmin) {
+		if field := fleet.Guarded(old, *t); field != "" {
+			return &Refusal{Kind: Forbidden, Fields: []Field{{field, fleet.ErrGuarded.Error()}}}
+		}
+	}
+	return k.err()
+}
+
+// SaveTarget adds a target where id is 0, or changes one.
+func (a *Acts) SaveTarget(ctx context.Context, who access.Who, id int64, in TargetChange) (t store.Target, err error) {
+	err = a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+		t = store.Target{}
+		if id != 0 {
+			if t, err = tx.Target(ctx, id); err != nil {
+				return line{}, err
+			}
+		}
+		if err := in.onto(ctx, tx, who, &t); err != nil {
+			return line{}, err
+		}
+		if err := tx.SaveTarget(ctx, &t); err != nil {
+			return line{}, taken(err, "spec", "the site has this target already")
+		}
+		t, err = tx.Target(ctx, t.ID)
+		return line{action("target", id), t.Spec, ""}, err
+	})
+	return t, err
+}
+
+// maxChosen bounds what is named one by one; more is chosen by site, tag or owner.
+const maxChosen = 10_000
+
+// DeleteTargets removes targets; what is known of their hosts stays. Those that are gone already are passed over, but
+// one that is named alone has to be there.
+func (a *Acts) DeleteTargets(ctx context.Context, who access.Who, ids []int64) (n int, err error) {
+	err = a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+		var there []int64
+		subject := ""
+		for _, id := range ids[:min(len(ids), maxChosen)] {
+			t, err := tx.Target(ctx, id)
+			if errors.Is(err, store.ErrNotFound) && len(ids) > 1 {
+				continue
+			}
+			if err != nil {
+				return line{}, err
+			}
+			there, subject = append(there, id), t.Spec
+		}
+		if n = len(there); n == 0 {
+			return line{}, &Refusal{Text: "no target was chosen"}
+		}
+		if n > 1 {
+			subject = count(n, "target", "targets")
+		}
+		return line{"target.delete", subject, ""}, tx.DeleteTargets(ctx, there)
+	})
+	return n, err
+}
+
+// TargetsChange does one thing to all targets that lead to some hosts.
+type TargetsChange struct {
+	Hosts []int64 `json:"hosts"`
+	Do    string  `json:"do" enum:"tag,untag,owner,criticality"`
+	Value string  `json:"value"` // tags apart by blanks or commas, an owner, or low, normal or high
+}
+
+// Changed says what became of a [TargetsChange].
+type Changed struct {
+	Targets int    `json:"targets"`
+	What    string `json:"what"` // in words
+}
+
+// change is what is done to each target, and how it is told.
+func (in *TargetsChange) change() (change func(*store.Target), what string, err error) {
+	var k checks
+	oneOf(&k, "do", in.Do, "tag", "untag", "owner", "criticality")
+	if len(in.Hosts) == 0 {
+		k.wrong("hosts", "no host was chosen")
+	}
+	k.line("value", &in.Value)
+	switch in.Do {
+	case "tag", "untag":
+		tags := k.tags("value", strings.FieldsFunc(in.Value, func(r rune) bool { return r == ',' || r == ' ' }))
+		if len(tags) == 0 {
+			k.wrong("value", "name the tags")
+		}
+		if in.Do == "tag" {
+			what = "tagged " + strings.Join(tags, " ")
+			change = func(t *store.Target) { t.Tags = append(slices.Clone(t.Tags), tags...) } // saving sorts them
+			break
+		}
+		what = "no longer tagged " + strings.Join(tags, " ")
+		change = func(t *store.Target) {
+			t.Tags = slices.DeleteFunc(slices.Clone(t.Tags), func(s string) bool { return slices.Contains(tags, s) })
+		}
+	case "owner":
+		what = "owner " + in.Value
+		if in.Value == "" {
+			what = "no owner"
+		}
+		change = func(t *store.Target) { t.Owner = in.Value }
+	case "criticality":
+		level := store.Criticality(strings.ToLower(in.Value))
+		oneOf(&k, "value", level, store.CriticalityLow, store.CriticalityNormal, store.CriticalityHigh)
+		what = "criticality " + string(level)
+		change = func(t *store.Target) { t.Criticality = level }
+	}
+	return change, what, k.err()
+}
+
+// ChangeTargets does one thing to all targets that lead to some hosts.
+func (a *Acts) ChangeTargets(ctx context.Context, who access.Who, in TargetsChange) (out Changed, err error) {
+	err = a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+		change, what, err := in.change()
+		if err != nil {
+			return line{}, err
+		}
+		out = Changed{What: what}
+		for _, id := range in.Hosts {
+			list, _, err := tx.Targets(ctx, store.TargetFilter{HostID: id}, store.Page{Size: store.MaxPage, Sort: "id"})
+			if err != nil {
+				return line{}, err
+			}
+			for i := range list {
+				change(&list[i])
+				if len(list[i].Tags) > maxTags {
+					return line{}, &Refusal{Fields: []Field{{"value", fmt.Sprintf("%s would have more than %d tags", plain(list[i].Spec), maxTags)}}}
+				}
+				if err := tx.SaveTarget(ctx, &list[i]); err != nil {
+					return line{}, err
+				}
+				out.Targets++
+			}
+		}
+		return line{"target.change", count(out.Targets, "target", "targets"), what}, nil
+	})
+	return out, err
+}
+
+// ImportTargets adds and changes targets from a table, see [fleet.Fleet.ImportTargets]. Every group of rows that is saved
+// has a line in the audit log. A table that cannot be read is a [Refusal]; what was saved before it broke stays, and the
+// report tells it.
+func (a *Acts) ImportTargets(ctx context.Context, who access.Who, r io.Reader) (fleet.ImportReport, error) {
+	if err := may(who, store.RoleOperator); err != nil {
+		return fleet.ImportReport{Errors: []string{}}, err
+	}
+	source := &reading{r: r}
+	report, err := a.fleet.ImportTargets(ctx, source, who.Can(store.RoleAdmin), func(tx *store.Tx, s fleet.Saved) error {
+		subject := fmt.Sprintf("lines %d to %d", s.First, s.Last)
+		return a.access.ActIn(ctx, tx, who, "target.import", subject, fmt.Sprintf("%d added, %d changed", s.Added, s.Updated))
+	})
+	if err == nil {
+		a.o.Log.Info("act", "who", who.Name(), "from", who.From, "action", "target.import", "added", report.Added, "changed", report.Updated, "bad", report.Bad)
+	}
+	return report, source.unreadable(err)
+}
+
+// reading remembers why a file could not be read on, so that a connection that broke, or a file that is too large, is
+// told from a file that is no good.
+type reading struct {
+	r   io.Reader
+	err error
+}
+
+// Read is part of io.Reader.
+func (f *reading) Read(b []byte) (int, error) {
+	n, err := f.r.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err
+}
+
+// unreadable is a [Refusal] where a file is no good, and what happened elsewhere otherwise.
+func (f *reading) unreadable(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case f.err != nil:
+		return f.err
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrFull), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	}
+	return &Refusal{Fields: []Field{{"file", Words(err)}}}
+}

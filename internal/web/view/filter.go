@@ -1,0 +1,206 @@
+package view
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+// The kinds of parameter.
+const (
+	Text    = "string"
+	Number  = "integer"
+	Boolean = "boolean"
+	Moment  = "date-time" // a day, or a time as in RFC 3339
+)
+
+// Param is one parameter of a query.
+type Param struct {
+	Name, Kind string
+	Enum       []string // the closed list of its values; nil is any
+	About      string
+	Needed     bool
+}
+
+// MaxParam bounds a parameter in bytes: longer than any name.
+const MaxParam = 500
+
+// Check says what is wrong with a value, or nothing.
+func (p Param) Check(s string) string {
+	switch {
+	case len(s) > MaxParam || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
+		return "longer than 500 bytes, or with control characters"
+	case len(p.Enum) > 0 && !slices.Contains(p.Enum, s):
+		return "want one of " + strings.Join(p.Enum, ", ")
+	}
+	switch p.Kind {
+	case Number:
+		if n, err := strconv.ParseInt(s, 10, 64); err != nil || n < 0 || n > 1<<53 {
+			return "want a number from 0"
+		}
+	case Boolean:
+		if s != "true" && s != "false" {
+			return "want true or false"
+		}
+	case Moment:
+		if Time(s, false).IsZero() {
+			return "want a date such as 2026-11-22, or a time such as 2026-11-22T14:00:00Z"
+		}
+	}
+	return ""
+}
+
+// The closed lists of words that filters take, in the order in which they are shown.
+var (
+	Severities    = texts(model.Critical, model.High, model.Medium, model.Low, model.Info)
+	Criticalities = texts(store.CriticalityHigh, store.CriticalityNormal, store.CriticalityLow)
+	Verdicts      = texts(model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable, store.VerdictUnknown)
+	EventKinds    = texts(
+		store.EventBecameExposed, store.EventBecameClosed, store.EventNewHost, store.EventVanished, store.EventReturned, store.EventPipeOpened,
+		store.EventPipeClosed, store.EventNullPipeGained, store.EventSettingChanged, store.EventSettingReverted, store.EventSMB1Returned,
+		store.EventInconclusive, store.EventNewFinding, store.EventFindingEnded, store.EventExceptionEnded,
+	)
+)
+
+// The filters, as page and API name them.
+var (
+	HostFilter = []Param{
+		{Name: "q", Kind: Text, About: "part of a name or address"},
+		{Name: "site", Kind: Text},
+		{Name: "tag", Kind: Text},
+		{Name: "owner", Kind: Text},
+		{Name: "criticality", Kind: Text, Enum: Criticalities},
+		{Name: "verdict", Kind: Text, Enum: Verdicts},
+		{Name: "discloses", Kind: Text, Enum: texts(model.Disclosures()...), About: "strangers are given it"},
+		{Name: "finding", Kind: Text, About: "an open finding's id"},
+		{Name: "setting", Kind: Text, About: "a setting that would close an open finding"},
+		{Name: "smb1", Kind: Boolean},
+		{Name: "excepted", Kind: Boolean, About: "only hosts with an exception in force"},
+	}
+	EventFilter = []Param{
+		{Name: "site", Kind: Text},
+		{Name: "host", Kind: Number},
+		{Name: "run", Kind: Number},
+		{Name: "kind", Kind: Text, Enum: EventKinds},
+		{Name: "least", Kind: Text, Enum: Severities, About: "nothing lighter"},
+		{Name: "since", Kind: Moment},
+		{Name: "until", Kind: Moment, About: "a day is meant to its end"},
+		{Name: "after", Kind: Number, About: "only events with a higher id"},
+		{Name: "open", Kind: Boolean, About: "leave out what an exception covers"},
+	}
+	TargetFilter = []Param{
+		{Name: "q", Kind: Text},
+		{Name: "site", Kind: Text},
+		{Name: "tag", Kind: Text},
+		{Name: "owner", Kind: Text},
+		{Name: "kind", Kind: Text, Enum: []string{"host", "range"}},
+		{Name: "host", Kind: Number},
+		{Name: "enabled", Kind: Boolean},
+	}
+	TrendFilter = []Param{{Name: "from", Kind: Moment}, {Name: "to", Kind: Moment}, {Name: "site", Kind: Text}}
+	Between     = []Param{
+		{Name: "from", Kind: Moment, Needed: true, About: "a day is meant to its end"},
+		{Name: "to", Kind: Moment, Needed: true, About: "a day is meant to its end"},
+	}
+)
+
+func texts[T ~string](list ...T) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
+	}
+	return out
+}
+
+// Known is s where a list has it, else nothing.
+func Known(s string, list ...string) string {
+	if slices.Contains(list, s) {
+		return s
+	}
+	return ""
+}
+
+// yes reads a box that is ticked, or true.
+func yes(q url.Values, name string) bool { return q.Get(name) != "" && q.Get(name) != "false" }
+
+func number(q url.Values, name string) int64 {
+	n, _ := strconv.ParseInt(q.Get(name), 10, 64) // what is no number chooses all
+	return n
+}
+
+// text is a parameter without the blanks around it, and bounded.
+func text(q url.Values, name string) string {
+	s := q.Get(name)
+	return strings.TrimSpace(s[:min(len(s), 4*MaxParam)])
+}
+
+// Hosts reads which hosts a query asks for. A word that means nothing chooses nobody.
+func Hosts(q url.Values) store.HostFilter {
+	f := store.HostFilter{
+		Site: text(q, "site"), Tag: strings.ToLower(text(q, "tag")), Owner: text(q, "owner"), Criticality: store.Criticality(text(q, "criticality")),
+		Verdict: model.Verdict(text(q, "verdict")), Discloses: model.Disclosure(text(q, "discloses")), Finding: text(q, "finding"),
+		Setting: text(q, "setting"), Text: text(q, "q"), SMB1: yes(q, "smb1"), Excepted: yes(q, "excepted"),
+	}
+	if Known(string(f.Verdict), Verdicts...) != string(f.Verdict) || Known(string(f.Criticality), Criticalities...) != string(f.Criticality) {
+		return store.HostFilter{IDs: []int64{0}}
+	}
+	return f
+}
+
+// Events reads which events a query asks for. A word that means nothing chooses all.
+func Events(q url.Values) store.EventFilter {
+	f := store.EventFilter{
+		Site: text(q, "site"), HostID: number(q, "host"), RunID: number(q, "run"), Least: model.Severity(Known(q.Get("least"), Severities...)),
+		Since: Time(q.Get("since"), false), Until: Time(q.Get("until"), true), AfterID: number(q, "after"), NotExcepted: yes(q, "open"),
+	}
+	if k := Known(q.Get("kind"), EventKinds...); k != "" {
+		f.Kinds = []store.EventKind{store.EventKind(k)}
+	}
+	return f
+}
+
+// Targets reads which targets a query asks for.
+func Targets(q url.Values) store.TargetFilter {
+	return store.TargetFilter{
+		Site: text(q, "site"), Tag: strings.ToLower(text(q, "tag")), Owner: text(q, "owner"), Text: text(q, "q"),
+		Kind: store.TargetKind(Known(q.Get("kind"), "host", "range")), HostID: number(q, "host"), OnlyEnabled: yes(q, "enabled"),
+	}
+}
+
+// Time reads a day or a moment; of a day its end, where it ends something. What is neither is no time.
+func Time(s string, end bool) time.Time {
+	ours := func(t time.Time) bool { return t.Year() >= 1970 && t.Year() < 9999 }
+	if t, err := time.Parse(time.RFC3339, s); err == nil && ours(t) {
+		return t.UTC()
+	}
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil || !ours(t) {
+		return time.Time{}
+	}
+	if end {
+		t = t.Add(24*time.Hour - time.Microsecond)
+	}
+	return t
+}
+
+// trendDays is what a trend shows where nothing is said: a quarter.
+const trendDays = 91
+
+// Span reads from when to when a trend goes.
+func Span(q url.Values, now time.Time) (from, to time.Time) {
+	from, to = Time(q.Get("from"), false), Time(q.Get("to"), false)
+	if to.IsZero() {
+		to = now
+	}
+	if from.IsZero() {
+		from = to.AddDate(0, 0, -trendDays)
+	}
+	return from, to
+}
