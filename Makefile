@@ -12,7 +12,7 @@ export GOFLAGS += -buildvcs=false
 endif
 BUILD = $(GO) build -trimpath -ldflags '-s -w'
 
-.PHONY: help build binary release test test-long bench lint demo fuzz setup clean
+.PHONY: help build binary release changelog test test-long bench lint demo fuzz setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,13 +48,17 @@ bench: setup ## measure speed and cost, side by side with other tools
 fuzz: ## run every fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)
 
-lint: ## vet, staticcheck, formatting, go.mod
+lint: ## vet, staticcheck, formatting, change files, go.mod
 	$(GO) vet ./...
 	GOOS=windows $(GO) vet ./...
 	GOOS=darwin $(GO) vet ./internal/apply/... ./internal/audit/... ./internal/observe/... ./internal/scan/... # the rest is alike; make build makes it all
 	$(GO) tool staticcheck ./...
-	@unformatted=$$($(GO) tool gofumpt -l cmd internal); [ -z "$$unformatted" ] || { echo "not formatted by gofumpt:" $$unformatted; exit 1; }
+	@unformatted=$$($(GO) tool gofumpt -l cmd internal scripts); [ -z "$$unformatted" ] || { echo "not formatted by gofumpt:" $$unformatted; exit 1; }
+	$(GO) run ./scripts/changelog check
 	$(GO) mod tidy -diff
+
+changelog: ## join changelog/unreleased into CHANGELOG.md, as VERSION=1.2.0
+	$(GO) run ./scripts/changelog release "$(VERSION)"
 
 demo: binary ## scan a real server, close it, and scan it again
 	@scripts/setup.sh demo

@@ -52,6 +52,7 @@ var rooms = []room{
 	{"status", nil, nil},
 	{"peer", nil, []string{"golang.org/x/sys"}},
 	{"arch", nil, nil},
+	{"scripts/changelog", nil, nil},
 }
 
 // leaf may be imported by every room, as the standard library may.
