@@ -101,4 +101,5 @@ type Finding struct {
 	Settings []string  `json:"settings,omitempty"`
 	Controls []Control `json:"controls,omitempty"`
 	Sources  []string  `json:"sources,omitempty"`
+	Looks    []Look    `json:"looks,omitempty"` // what earned it
 }

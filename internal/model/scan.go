@@ -12,7 +12,8 @@ type Scan struct {
 	Verdict    Verdict          `json:"verdict"`
 	Reason     string           `json:"reason,omitempty"` // plain words, where the verdict is not the findings' own
 	Partial    bool             `json:"partial,omitempty"`
-	Aliases    []string         `json:"aliases,omitempty"` // other names of the same address in this run
+	Limits     []Limit          `json:"limits_reached,omitempty"` // what was not asked, although it was there to ask
+	Aliases    []string         `json:"aliases,omitempty"`        // other names of the same address in this run
 	Server     Server           `json:"server"`
 	Identities []IdentityResult `json:"identities"`
 	Findings   []Finding        `json:"findings"`
@@ -60,6 +61,8 @@ type IdentityResult struct {
 	Tree      Step          `json:"tree"`
 	Pipes     []PipeResult  `json:"pipes"`
 	Shares    []ShareResult `json:"shares,omitempty"`
+
+	SharesLeft int `json:"shares_not_tried,omitempty"` // disk shares that were listed or named, and not tried
 }
 
 // PipeResult is one named pipe: opened or not, and what lies behind it.
@@ -88,15 +91,32 @@ type CallResult struct {
 	Discloses Disclosure `json:"discloses,omitempty"`
 	Count     int        `json:"count,omitempty"`
 	More      bool       `json:"more,omitempty"`  // there was more; enough was read to prove the point
+	Ends      bool       `json:"ends,omitempty"`  // refused, and with it every call behind it
 	Names     []string   `json:"names,omitempty"` // with --show-names alone
 }
 
-// ShareResult is one disk share that the identity tried to open. Name is shown with --show-names alone.
+// ShareResult is one disk share that the identity tried to open. Name is shown with --show-names alone, or where the user
+// named the share.
 type ShareResult struct {
-	Name string `json:"name,omitempty"`
-	Type string `json:"type,omitempty"`
-	Tree Step   `json:"tree"`
-	Open Step   `json:"open"` // its root folder, for reading
+	Name  string `json:"name,omitempty"`
+	Named bool   `json:"named,omitempty"` // the user named it, so nobody had to list it
+	Type  string `json:"type,omitempty"`
+	Tree  Step   `json:"tree"`
+	Open  Step   `json:"open"` // its root folder, for reading
+}
+
+// DiskShares counts the disk shares that strangers tried, and those that were there to try and were not. asked is false
+// where no stranger has a session, so that no share could be asked for.
+func (s *Scan) DiskShares() (tried, left int, asked bool) {
+	for i := range s.Identities {
+		r := &s.Identities[i]
+		if !r.Identity.IsStranger() || r.Session.Outcome != Allowed {
+			continue
+		}
+		asked = true
+		tried, left = max(tried, len(r.Shares)), max(left, r.SharesLeft)
+	}
+	return tried, left, asked
 }
 
 // Stats is what the scan of one target cost.

@@ -1,0 +1,35 @@
+package model
+
+import "testing"
+
+// TestStronger: the order of claims is a strict partial one, silence is its bottom, and answers do not follow from one
+// another.
+func TestStronger(t *testing.T) {
+	words := make([]string, 0, len(strength))
+	for w := range strength {
+		words = append(words, w)
+	}
+	for _, a := range words {
+		if Stronger(a, a) {
+			t.Errorf("%q is stronger than itself", a)
+		}
+		if strength[a] > 0 && (!Stronger(a, Unchecked) || Stronger(Unchecked, a)) {
+			t.Errorf("%q does not say more than a question that was never put", a)
+		}
+		for _, b := range words {
+			for _, c := range words {
+				if strength[a] > strength[b] && strength[b] > strength[c] && !Stronger(a, c) {
+					t.Errorf("%q, %q, %q: not transitive", a, b, c)
+				}
+			}
+		}
+	}
+	for _, x := range [][2]string{{Passed, Failed}, {string(Closed), string(Exposed)}, {string(Denied), string(Allowed)}, {Passed, Waiting}, {string(Denied), string(Inconclusive)}} {
+		if !Stronger(x[0], x[1]) {
+			t.Errorf("%q may be said where %q was", x[0], x[1])
+		}
+	}
+	if Stronger(Unchecked, string(NotTested)) || Stronger(string(Inconclusive), Failed) {
+		t.Error("less is more")
+	}
+}
