@@ -135,6 +135,13 @@ func timeouts(list []string) (t smb.Timeouts, host time.Duration, err error) {
 	return t, host, nil
 }
 
+// shareFlags name disk shares, because no stranger need be able to list them.
+type shareFlags struct{ shares []string }
+
+func (f *shareFlags) register(s *pflag.FlagSet) {
+	s.StringSliceVar(&f.shares, "share", nil, "try this disk share too, hidden or not; a server need not list it")
+}
+
 // checkFlags say what must work on a host.
 type checkFlags struct {
 	checks   []string

@@ -14,6 +14,7 @@ import (
 type scanFlags struct {
 	probeFlags
 	targetFlags
+	shareFlags
 	credentialFlags
 	outputFlags
 	dialect            []string
@@ -28,6 +29,7 @@ func (f *scanFlags) register(s *pflag.FlagSet) {
 	s.SortFlags = false
 	s.BoolVar(&f.quick, "quick", false, "ask the null-session question alone: session, IPC$, who am I?")
 	s.BoolVar(&f.showNames, "show-names", false, "keep the names that could be read, instead of counting them")
+	f.shareFlags.register(s)
 	s.BoolVar(&f.allPipes, "all-pipes", false, "ask for pipes that a server of this kind does not have, too")
 	f.targetFlags.register(s)
 	s.BoolVar(&f.netbios, "netbios", false, "open a NetBIOS session first on any port")
@@ -53,6 +55,7 @@ func (f *scanFlags) options() (scan.Options, error) {
 		return o, err
 	}
 	o.Quick, o.ShowNames, o.AllPipes, o.NetBIOS, o.Rate = f.quick, f.showNames, f.allPipes, f.netbios, f.rate
+	o.Shares = f.shares
 	if f.rate < 0 {
 		return o, usage("--rate: out of range")
 	}

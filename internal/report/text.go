@@ -46,8 +46,12 @@ func (t *scanText) host(b *strings.Builder, s *model.Scan) {
 		name += " (" + s.Address + ")"
 	}
 	fmt.Fprintf(b, "%s  %s", t.palette.bold(name), t.palette.verdict(s.Verdict))
-	if s.Reason != "" {
-		b.WriteString("  " + Clean(s.Reason))
+	line := Clean(s.Reason)
+	if shares := sharesLine(s); shares != "" {
+		line = strings.TrimPrefix(line+"; "+shares, "; ")
+	}
+	if line != "" {
+		b.WriteString("  " + line)
 	}
 	b.WriteByte('\n')
 	if len(s.Aliases) > 0 {
@@ -59,6 +63,42 @@ func (t *scanText) host(b *strings.Builder, s *model.Scan) {
 	if s.Partial {
 		fmt.Fprintf(b, "  %s\n", t.palette.warn("partial: not everything was asked or answered"))
 	}
+	t.limits(b, s.Limits)
+}
+
+// limits says what the scan left out, each once, with those whom it is about.
+func (t *scanText) limits(b *strings.Builder, all []model.Limit) {
+	var whys []string
+	who := map[string][]string{}
+	for _, l := range all {
+		if !slices.Contains(whys, l.Why) {
+			whys = append(whys, l.Why)
+		}
+		if l.Identity != "" {
+			who[l.Why] = append(who[l.Why], string(l.Identity))
+		}
+	}
+	for _, why := range whys {
+		line := "limit: " + Clean(why)
+		if len(who[why]) > 0 {
+			line += " (" + strings.Join(who[why], ", ") + ")"
+		}
+		fmt.Fprintf(b, "  %s\n", t.palette.dim(line))
+	}
+}
+
+// sharesLine says how many disk shares strangers tried, and how many not: a verdict about IPC$ is none about them.
+func sharesLine(s *model.Scan) string {
+	tried, left, asked := s.DiskShares()
+	switch {
+	case !asked:
+		return ""
+	case tried == 0 && left == 0:
+		return "no disk share was tried: none is known by name (--share NAME)"
+	case left == 0:
+		return count(tried, "disk share", "disk shares") + " tried"
+	}
+	return fmt.Sprintf("%s tried, %d not tried", count(tried, "disk share", "disk shares"), left)
 }
 
 // serverLine is what the server shows to every client.

@@ -15,6 +15,7 @@ type disclosed struct {
 	call  string
 	count int
 	more  bool
+	step  model.Step
 }
 
 // disclosures lists what an identity was given that no stranger should have: for each kind the call that gave most.
@@ -29,18 +30,18 @@ func disclosures(r *model.IdentityResult) []disclosed {
 		for _, i := range p.Interfaces {
 			for _, c := range i.Calls {
 				if c.Outcome == model.Allowed {
-					take(disclosed{c.Discloses, p.Pipe, c.Call, c.Count, c.More})
+					take(disclosed{c.Discloses, p.Pipe, c.Call, c.Count, c.More, model.Step{Outcome: c.Outcome, Status: c.Status}})
 				}
 			}
 		}
 	}
-	readable := 0
+	files := disclosed{kind: model.DisclosesFiles}
 	for _, s := range r.Shares {
 		if s.Open.Outcome == model.Allowed {
-			readable++
+			files.count, files.step = files.count+1, s.Open
 		}
 	}
-	take(disclosed{kind: model.DisclosesFiles, count: readable})
+	take(files)
 	var out []disclosed
 	for _, kind := range model.Disclosures() {
 		if d, ok := best[kind]; ok {
@@ -62,11 +63,26 @@ func (h *host) exposures() []model.Finding {
 			f := h.finding(id.Identity, d.kind)
 			f.Identity, f.Pipe = id.Identity, d.pipe
 			f.Evidence = evidence(id.Identity, d)
+			f.Looks = []model.Look{h.look(id, d)}
 			out = append(out, f)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b model.Finding) int { return b.Severity.Rank() - a.Severity.Rank() })
 	return out
+}
+
+// look is the question that proved it.
+func (h *host) look(r *model.IdentityResult, d disclosed) model.Look {
+	asked := d.call + " through " + d.pipe
+	if d.kind == model.DisclosesFiles {
+		asked = "open the root folder of a disk share"
+	}
+	l := catalog.LookOf(h.result, r, asked, d.step)
+	l.Answer = l.Answer + ": " + d.kind.Count(d.count)
+	if d.kind == model.DisclosesFiles {
+		l.Times = int64(len(r.Shares))
+	}
+	return l
 }
 
 // evidence says in one line what was proved, and how.

@@ -58,10 +58,15 @@ func (h *host) run(ctx context.Context) {
 		}
 	}
 	work.Wait()
+	if !h.o.Quick {
+		h.lend(ctx, ladders)
+	}
 	for _, l := range ladders {
+		l.tally()
 		h.result.Identities = append(h.result.Identities, *l.result)
 	}
 	h.describe()
+	h.bounds(ladders, ctx.Err())
 	h.judge(ladders, ctx.Err())
 }
 

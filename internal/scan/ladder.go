@@ -21,12 +21,18 @@ type ladder struct {
 	settled func() // the logon is answered, or will not be
 	result  *model.IdentityResult
 
-	conn    *link
-	session smb.Session
-	tree    smb.Tree
-	closed  string // refused in a way that no status tells, and how that is known
-	extra   sync.WaitGroup
-	closing sync.WaitGroup
+	conn     *link
+	session  smb.Session
+	tree     smb.Tree
+	closed   string                   // refused in a way that no status tells, and how that is known
+	tried    map[string]model.Outcome // disk shares, by folded name
+	attempts []attempt
+	room     int  // for further shares
+	unlisted bool // there are shares beyond the part of the list that was read
+
+	reconnects int
+	extra      sync.WaitGroup
+	closing    sync.WaitGroup
 }
 
 // later runs f beside the pipes; the ladder ends when it has.
@@ -34,7 +40,7 @@ func (l *ladder) later(f func()) { l.extra.Go(f) }
 
 func (h *host) ladder(id model.Identity, m *meter, logon func() (smb.Authenticator, error)) *ladder {
 	untested := model.Step{Outcome: model.NotTested}
-	return &ladder{host: h, id: id, meter: m, logon: logon, result: &model.IdentityResult{
+	return &ladder{host: h, id: id, meter: m, logon: logon, room: maxShares, result: &model.IdentityResult{
 		Identity: id, Session: untested, Tree: untested, Pipes: []model.PipeResult{},
 	}}
 }
@@ -60,9 +66,7 @@ func (l *ladder) climb(ctx context.Context, conn *link) {
 	tree, err := l.session.TreeConnect(ctx, "IPC$")
 	r.Tree = layerStep(model.LayerTree, err)
 	if err != nil {
-		if l.constrained(err) {
-			l.confirmConstrained(ctx)
-		}
+		l.beside(ctx, err)
 		return
 	}
 	l.tree = tree
@@ -70,7 +74,23 @@ func (l *ladder) climb(ctx context.Context, conn *link) {
 		l.quick(ctx)
 		return
 	}
+	l.later(func() { l.shares(ctx, l.session, l.named()) })
 	l.everything(ctx)
+}
+
+// beside is what can still be asked where IPC$ is refused: disk shares that were named.
+func (l *ladder) beside(ctx context.Context, err error) {
+	constrained := l.constrained(err)
+	if constrained {
+		l.confirmConstrained(ctx)
+	}
+	switch {
+	case l.o.Quick:
+	case dropped(err):
+		l.cutOff(ctx, l.named())
+	default:
+		l.shares(ctx, l.session, l.named())
+	}
 }
 
 // enter connects where need be and logs on.
@@ -158,13 +178,14 @@ func (l *ladder) everything(ctx context.Context) {
 	jobs := make([]*job, len(l.pipes))
 	var asked, named []*job
 	known := make(chan struct{})
-	system := l.system()
+	system, elsewhere := l.system(), 0
 	for i, p := range l.pipes {
 		j := newJob(l, p)
 		jobs[i] = j
 		switch {
 		case !l.o.AllPipes && p.elsewhere(system):
 			j.open.Detail = "a server of this kind (" + system + ") has no such pipe; --all-pipes asks all the same"
+			elsewhere++
 		case p.name == firstPipe:
 			j.first = sync.OnceFunc(func() { close(known) })
 			asked = append(asked, j)
@@ -174,6 +195,12 @@ func (l *ladder) everything(ctx context.Context) {
 		default:
 			named = append(named, j)
 		}
+	}
+	if elsewhere > 0 {
+		l.limit(model.Limit{
+			Limit: model.LimitPipes, Identity: l.id, Tried: len(jobs) - elsewhere, Left: elsewhere,
+			Why: fmt.Sprintf("%d pipes that a server of this kind (%s) does not have were not opened; --all-pipes does", elsewhere, system),
+		})
 	}
 	l.parallel(len(asked), func(i int) {
 		defer asked[i].first()
@@ -207,14 +234,13 @@ func (l *ladder) again(ctx context.Context, jobs []*job) {
 	if l.tree == nil {
 		return
 	}
-	reconnects := 0
 	alive := false
 	for i, j := range jobs {
 		if !j.dropped.Load() || ctx.Err() != nil {
 			continue
 		}
 		if !alive {
-			if reconnects++; reconnects > maxReconnects || l.reconnect(ctx) != nil {
+			if l.reconnects++; l.reconnects > maxReconnects || l.reconnect(ctx) != nil {
 				return
 			}
 			alive = true

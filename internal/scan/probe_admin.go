@@ -49,6 +49,7 @@ func probeServices(ctx context.Context, t *talk) {
 	h, err := scm.OpenSCManager(ctx, t.unc(), dcerpc.ScManagerConnect|dcerpc.ScManagerEnumerate)
 	a := t.win("ROpenSCManagerW", err)
 	if a.denied() {
+		a.ends()
 		_, err = scm.OpenSCManager(ctx, t.unc(), dcerpc.ScManagerConnect)
 		a = t.win("ROpenSCManagerW", err)
 		a.Detail = "to connect alone"

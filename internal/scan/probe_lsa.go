@@ -2,6 +2,7 @@ package scan
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"ipcguard/internal/dcerpc"
@@ -42,6 +43,7 @@ func probeLSA(ctx context.Context, t *talk) {
 		a.Detail = "to look up names alone"
 	}
 	if !a.ok() {
+		a.ends()
 		return
 	}
 	a.gave(1)
@@ -140,6 +142,10 @@ func (t *talk) cycle(ctx context.Context, lsa dcerpc.LSAClient, policy dcerpc.Ha
 	if len(names) == 0 {
 		a.Discloses = model.DisclosesNothing
 	}
+	t.limit(model.Limit{
+		Limit: model.LimitSIDs, Identity: t.id, Of: "LsarLookupSids", Tried: len(sids),
+		Why: fmt.Sprintf("%d numbers (RIDs 500 to 520 and from 1000 on) were turned into names; accounts beyond have others", len(sids)),
+	})
 }
 
 // seenAs keeps who the server thinks the caller is.

@@ -59,6 +59,7 @@ func probeSAMR(ctx context.Context, t *talk) {
 	found, err := sam.LookupDomain(ctx, server, name)
 	a = t.nt("SamrLookupDomainInSamServer", err)
 	if !a.ok() || found.SID == nil {
+		a.ends()
 		return
 	}
 	a.gave(1, name+" "+found.SID.String())
@@ -70,6 +71,7 @@ func probeSAMR(ctx context.Context, t *talk) {
 		a.Detail = "to list and look up alone"
 	}
 	if !a.ok() {
+		a.ends()
 		return
 	}
 	a.gave(1)
@@ -103,6 +105,7 @@ func (t *talk) samConnect(ctx context.Context, sam dcerpc.SAMRClient) (dcerpc.Ha
 		// A server that knows the call and refuses would refuse the older ones too.
 		var fault status.Fault
 		if a.Outcome != model.Absent && !errors.As(err, &fault) || t.lost != nil || a.denied() {
+			a.ends()
 			break
 		}
 	}

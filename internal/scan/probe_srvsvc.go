@@ -8,16 +8,12 @@ import (
 	"ipcguard/internal/model"
 )
 
-// maxShares bounds how many disk shares are tried: each costs a tree connect and an open.
-const maxShares = 64
-
 // probeServer asks the server service for shares, sessions and what the host says of itself, then tries the disk
 // shares that were listed.
 func probeServer(ctx context.Context, t *talk) {
 	srv := dcerpc.SRVSVCClient{Client: t.client}
 	server := t.unc()
-	var disks []string
-	types := map[string]uint32{}
+	var disks []shareName
 	sum, err := pages(func(resume uint32) (page, error) {
 		r, err := srv.ShareEnum(ctx, server, 1, resume)
 		if err != nil {
@@ -25,18 +21,19 @@ func probeServer(ctx context.Context, t *talk) {
 		}
 		p := page{more: r.More(), resume: value(r.Resume), count: len(r.Entries)}
 		for _, s := range r.Entries {
-			name := text(s.Name)
-			p.names = append(p.names, name)
-			if kind := s.Type &^ dcerpc.ShareSpecial; kind == dcerpc.ShareDisk && name != "" && len(disks) < maxShares {
-				disks = append(disks, name)
-				types[name] = s.Type
-			}
+			p.names = append(p.names, text(s.Name))
 		}
+		disks = append(disks, disksOf(r.Entries)...)
 		return p, nil
 	})
 	t.win("NetrShareEnum", err).gave(sum.count, sum.names...).more(sum.more)
+	if sum.more {
+		t.unlisted = true
+	}
 	if len(disks) > 0 {
-		t.later(func() { t.shares(ctx, disks, types) })
+		t.learn(disks)
+		session := t.session
+		t.later(func() { t.shares(ctx, session, disks) })
 	}
 	if t.lost != nil {
 		return
@@ -77,33 +74,6 @@ func value(p *uint32) uint32 {
 		return 0
 	}
 	return *p
-}
-
-// shares tries disk shares: the tree connect, and the root folder for reading. Nothing is listed and nothing written.
-func (l *ladder) shares(ctx context.Context, names []string, types map[string]uint32) {
-	session := l.session
-	results := make([]model.ShareResult, len(names))
-	l.parallel(len(names), func(i int) {
-		r := &results[i]
-		r.Type, r.Open = "disk", model.Step{Outcome: model.NotTested}
-		if types[names[i]]&dcerpc.ShareSpecial != 0 {
-			r.Type = "administrative disk"
-		}
-		if l.o.ShowNames {
-			r.Name = names[i]
-		}
-		tree, err := session.TreeConnect(ctx, names[i])
-		if r.Tree = layerStep(model.LayerTree, err); err != nil {
-			return
-		}
-		root, err := tree.OpenRoot(ctx)
-		if r.Open = layerStep(model.LayerOpen, err); err == nil {
-			_ = root.Close(ctx)
-		}
-	})
-	l.host.lock.Lock()
-	defer l.host.lock.Unlock()
-	l.result.Shares = results
 }
 
 // probeWorkstation asks the workstation service for the host's names, who is logged on, and its network cards.

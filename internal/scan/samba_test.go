@@ -207,7 +207,7 @@ func TestStandaloneTable(t *testing.T) {
 		level   string
 		verdict model.Verdict
 		want    map[string]model.Outcome
-	}{{"0", model.Exposed, with(allowed)}, {"1", model.Exposed, with(denied)}, {"2", model.Closed, closed}} {
+	}{{"0", model.Exposed, with(allowed)}, {"1", model.Exposed, with(denied)}, {"2", model.Exposed, closed}} {
 		t.Run("restrict anonymous "+c.level, func(t *testing.T) {
 			server := peer.StartSamba(t, peer.Config{
 				Address: "127.47.1.1", Global: []string{"restrict anonymous = " + c.level, "server min protocol = NT1"},
@@ -219,6 +219,9 @@ func TestStandaloneTable(t *testing.T) {
 					r, by := scanServer(t, server.Addr(), Options{Dialects: []smb.Dialect{d}})
 					if r.Verdict != c.verdict {
 						t.Errorf("verdict %s (%s), want %s", r.Verdict, r.Reason, c.verdict)
+					}
+					if ids := findingIDs(r); c.level == "2" && (ids[0] != "anonymous-reads-files" || slices.Contains(ids, "anonymous-lists-accounts")) {
+						t.Errorf("the guest share that alice lists is open to anonymous, and nothing else is: %v", ids)
 					}
 					expect(t, by[model.Anonymous], c.want)
 					var cells []string // all

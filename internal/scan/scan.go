@@ -37,6 +37,9 @@ type Options struct {
 	NoUnknownUser bool
 	ShowNames     bool
 	AllPipes      bool // ask for pipes that a server of this kind does not have, too
+	// Shares are disk shares to try beside those that the server lists: it need not list them, and a stranger who may not
+	// list any can open them all the same.
+	Shares []string
 	// User makes the authenticator for one logon at this target with the credentials given; nil is none.
 	User func(targets.Target) (smb.Authenticator, error)
 
@@ -137,7 +140,9 @@ type host struct {
 	turn    sync.Mutex // held by the identity that is asking, where a server is asked by one at a time
 	lock    sync.Mutex
 	meters  []*meter
-	hearing hearing // what the server said about itself in any logon
+	listed  []shareName     // disk shares that some identity could list
+	heard   map[string]bool // their folded names
+	hearing hearing         // what the server said about itself in any logon
 }
 
 // meter counts what connections cost that were begun after offset waits.
@@ -147,7 +152,7 @@ type meter struct {
 }
 
 func (s *Scanner) once(ctx context.Context, t targets.Target) *host {
-	h := &host{Scanner: s, target: t}
+	h := &host{Scanner: s, target: t, heard: map[string]bool{}}
 	h.result = &model.Scan{
 		Schema: model.SchemaScan, Target: t.Name, Aliases: t.Aliases, Verdict: model.Unreachable,
 		Server:     model.Server{Dialects: []string{}},
@@ -158,6 +163,7 @@ func (s *Scanner) once(ctx context.Context, t targets.Target) *host {
 		return h
 	}
 	h.result.Address = t.Addr.String()
+	h.result.Started = time.Now().UTC()
 	h.run(ctx)
 	h.result.Stats = h.stats()
 	return h

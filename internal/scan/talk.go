@@ -2,6 +2,7 @@ package scan
 
 import (
 	"context"
+	"fmt"
 
 	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
@@ -110,4 +111,14 @@ func (a *answer) gaveKind(kind model.Disclosure, count int, names ...string) *an
 }
 
 // more says that there was more, and that it was left.
-func (a *answer) more(yes bool) { a.More = yes }
+func (a *answer) more(yes bool) {
+	if a.More = yes; yes {
+		a.t.limit(model.Limit{
+			Limit: model.LimitPages, Identity: a.t.id, Of: a.Call, Tried: a.Count,
+			Why: fmt.Sprintf("%s had more to give than was read", a.Call),
+		})
+	}
+}
+
+// ends says that the calls which would have come behind this one could not be made, where it was refused.
+func (a *answer) ends() { a.Ends = a.denied() }

@@ -45,9 +45,11 @@ func (h *host) judge(ladders []*ladder, ended error) {
 	default:
 		r.Verdict, r.Reason = model.Closed, strings.Join(slices.Compact(closedBy), "; ")
 	}
-	switch {
+	switch _, left, _ := r.DiskShares(); {
 	case ended != nil:
 		r.Partial = true
+	case left > 0 && r.Verdict != model.Exposed:
+		r.Partial = true // one of them may be open
 	case h.o.Quick && r.Verdict == model.Limited:
 		r.Partial = true
 		r.Reason = "a null session works; what else it is given was not asked (--quick)"

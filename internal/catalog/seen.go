@@ -1,0 +1,243 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ipcguard/internal/model"
+)
+
+// Seen is what a scan shows about one kind of data for one identity. Every room that holds a scan against something else
+// judges it here, so that all of them say the same.
+//
+// Outcome is Allowed where the data was given, Denied where every way to it was tried and the server refused, Absent where
+// every way was tried and is not there, Inconclusive where a way gave no answer, and NotTested where a way was not tried, or
+// was answered with nothing in it: who was shown an empty list was neither given anything nor refused.
+type Seen struct {
+	Outcome model.Outcome
+	By      string // the call or layer that decided, with its status
+	Empty   bool   // NotTested because of an empty answer
+	Looks   []model.Look
+}
+
+// Seen judges one kind of data. Quick scans, limits and lost answers leave it open.
+func (c *Catalog) Seen(s *model.Scan, r *model.IdentityResult, d model.Disclosure) Seen {
+	w := &seeing{catalog: c, scan: s, result: r, kind: d}
+	switch {
+	case r.Session.Outcome == model.Denied:
+		w.look("log on", r.Session)
+		return w.end(model.Denied, "logon "+r.Session.Status)
+	case r.Session.Outcome != model.Allowed:
+		w.look("log on", r.Session)
+		return w.end(answered(r.Session.Outcome), "logon "+said(r.Session))
+	case d == model.DisclosesFiles:
+		return w.files()
+	case r.Tree.Outcome != model.Allowed:
+		w.look("connect to IPC$", r.Tree)
+		return w.end(answered(r.Tree.Outcome), "IPC$ "+said(r.Tree))
+	}
+	return w.pipes()
+}
+
+// answered keeps an answer; none is a question that was not put.
+func answered(o model.Outcome) model.Outcome {
+	if o == "" {
+		return model.NotTested
+	}
+	return o
+}
+
+func said(s model.Step) string { return strings.TrimSpace(s.Status + " " + s.Detail) }
+
+// seeing is the work on one question.
+type seeing struct {
+	catalog *Catalog
+	scan    *model.Scan
+	result  *model.IdentityResult
+	kind    model.Disclosure
+	looks   []model.Look
+
+	refused, missing, silent, untried string // the first way of each sort
+	empty                             bool
+}
+
+func (w *seeing) end(o model.Outcome, by string) Seen {
+	return Seen{Outcome: o, By: strings.TrimSpace(by), Looks: w.looks}
+}
+
+func (w *seeing) look(asked string, s model.Step) {
+	w.looks = append(w.looks, LookOf(w.scan, w.result, asked, s))
+}
+
+// LookOf is one question of a scan and its answer.
+func LookOf(s *model.Scan, r *model.IdentityResult, asked string, step model.Step) model.Look {
+	l := model.Look{Asked: asked, Of: s.Address, As: r.Identity, Times: 1, First: s.Started, Last: s.Started.Add(time.Duration(s.DurationMS) * time.Millisecond), Answer: said(step)}
+	if l.Answer == "" {
+		l.Answer = string(step.Outcome)
+	}
+	l.Authenticated = r.Identity == model.User && (r.Signed || r.Encrypted) && step.Outcome != model.Inconclusive
+	return l
+}
+
+// way notes one way to the data that did not give it.
+func (w *seeing) way(asked string, s model.Step) {
+	w.look(asked, s)
+	put := func(to *string) {
+		if *to == "" {
+			*to = strings.TrimSpace(asked + " " + said(s))
+		}
+	}
+	switch s.Outcome {
+	case model.Denied:
+		put(&w.refused)
+	case model.Absent:
+		put(&w.missing)
+	case model.Inconclusive:
+		put(&w.silent)
+	default:
+		put(&w.untried)
+	}
+}
+
+// sum is what all ways come to, none of which gave the data.
+func (w *seeing) sum() Seen {
+	switch {
+	case w.silent != "":
+		return w.end(model.Inconclusive, w.silent)
+	case w.untried != "":
+		out := w.end(model.NotTested, w.untried)
+		out.Empty = w.empty
+		return out
+	case w.refused != "":
+		return w.end(model.Denied, w.refused)
+	case w.missing != "":
+		return w.end(model.Absent, w.missing)
+	}
+	return w.end(model.NotTested, "nothing was asked that gives it")
+}
+
+// files are the disk shares: refused where every share that was listed or named was tried and refused.
+func (w *seeing) files() Seen {
+	for _, s := range w.result.Shares {
+		if s.Open.Outcome == model.Allowed {
+			w.looks = nil
+			w.look("open the root folder of a disk share", s.Open)
+			return w.end(model.Allowed, "a share opens")
+		}
+		if s.Tree.Outcome == model.Allowed && (s.Type == "printer" || s.Type == "pipe") {
+			continue
+		}
+		if s.Tree.Outcome != model.Allowed {
+			w.way("connect to a disk share", s.Tree)
+			continue
+		}
+		w.way("open the root folder of a disk share", s.Open)
+	}
+	if n := w.result.SharesLeft; n > 0 {
+		w.way("disk shares", model.Step{Outcome: model.NotTested, Detail: fmt.Sprintf("%d more were not tried", n)})
+	}
+	return w.sum()
+}
+
+// pipes are the calls that give the data, behind every pipe of the catalog that leads to one.
+func (w *seeing) pipes() Seen {
+	for i := range w.catalog.Pipes {
+		p := &w.catalog.Pipes[i]
+		if p.Probe == "never" || !w.onSystem(p) || !slices.ContainsFunc(p.Interfaces, w.leads) {
+			continue
+		}
+		at := slices.IndexFunc(w.result.Pipes, func(x model.PipeResult) bool { return samePipe(x.Pipe, p.Name) })
+		if at < 0 {
+			w.way("open "+p.Name, model.Step{Outcome: model.NotTested})
+			continue
+		}
+		if given := w.pipe(p, &w.result.Pipes[at]); given != "" {
+			return w.end(model.Allowed, given)
+		}
+	}
+	return w.sum()
+}
+
+// onSystem tells whether a server of this kind has the pipe, as far as its kind is known.
+func (w *seeing) onSystem(p *Pipe) bool {
+	s := w.scan.Server.System
+	return len(p.Systems) == 0 || s != "samba" && s != "windows" || slices.Contains(p.Systems, s)
+}
+
+// leads tells whether the probes ask an interface for the data.
+func (w *seeing) leads(b Bound) bool {
+	i := w.catalog.Interface(b.ID)
+	return i != nil && b.Probe == "call" && i.Probe == "call" && slices.ContainsFunc(i.Calls, func(k Call) bool { return k.Discloses == w.kind && k.Avoid == "" })
+}
+
+// pipe asks what lies behind one pipe; it returns the call that gave the data.
+func (w *seeing) pipe(p *Pipe, r *model.PipeResult) (given string) {
+	if r.Open.Outcome != model.Allowed {
+		w.way("open "+p.Name, r.Open)
+		return ""
+	}
+	for _, b := range p.Interfaces {
+		if !w.leads(b) {
+			continue
+		}
+		at := slices.IndexFunc(r.Interfaces, func(x model.InterfaceResult) bool { return strings.EqualFold(x.Interface, b.ID) })
+		if at < 0 {
+			w.way("bind "+b.ID, model.Step{Outcome: model.NotTested})
+			continue
+		}
+		i := &r.Interfaces[at]
+		if i.Bind.Outcome != model.Allowed {
+			w.way("bind "+b.ID, i.Bind)
+			continue
+		}
+		if given = w.calls(b.ID, i); given != "" {
+			return given
+		}
+	}
+	return ""
+}
+
+// calls are those of one interface. A call that was refused and with it all that comes behind stands for the calls that
+// could not be made.
+func (w *seeing) calls(name string, i *model.InterfaceResult) (given string) {
+	asked := false
+	for _, k := range i.Calls {
+		step := model.Step{Outcome: k.Outcome, Status: k.Status, Detail: k.Detail}
+		if k.Discloses == w.kind && k.Outcome == model.Allowed && k.Count > 0 {
+			w.looks = nil
+			w.look(k.Call, step)
+			return k.Call
+		}
+		if w.kindOf(name, k.Call) != w.kind {
+			continue
+		}
+		if asked = true; k.Outcome == model.Allowed {
+			step.Outcome, step.Detail, w.empty = model.NotTested, "answered with nothing in it", true
+		}
+		w.way(k.Call, step)
+	}
+	for _, k := range i.Calls {
+		if k.Ends && !asked {
+			w.way(k.Call, model.Step{Outcome: k.Outcome, Status: k.Status, Detail: k.Detail})
+			asked = true
+		}
+	}
+	if !asked {
+		w.way(name, model.Step{Outcome: model.NotTested, Detail: "no call was made that gives it"})
+	}
+	return ""
+}
+
+// kindOf is what a call gives away when it is answered.
+func (w *seeing) kindOf(name, call string) model.Disclosure {
+	if i := w.catalog.Interface(name); i != nil {
+		for _, k := range i.Calls {
+			if k.Name == call {
+				return k.Discloses
+			}
+		}
+	}
+	return model.DisclosesNothing
+}
