@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 )
 
@@ -17,9 +18,17 @@ type Difference struct {
 	Status    string // of the layer that answered
 }
 
+// comparing is what a scan is held against.
+type comparing struct {
+	catalog *catalog.Catalog
+	scan    *model.Scan
+	shares  []model.Share // of the configuration
+}
+
 // Compare holds the access model against what a scan saw, and says how many cells could be compared: those that the
-// model knows and the scan got an answer for.
-func Compare(access map[model.Identity]model.Access, s *model.Scan) (different []Difference, compared int) {
+// model knows and the scan got an answer for. shares are those of the configuration.
+func Compare(c *catalog.Catalog, access map[model.Identity]model.Access, shares []model.Share, s *model.Scan) (different []Difference, compared int) {
+	w := &comparing{c, s, shares}
 	for _, r := range s.Identities {
 		a, ok := access[r.Identity]
 		if !ok {
@@ -55,7 +64,7 @@ func Compare(access map[model.Identity]model.Access, s *model.Scan) (different [
 			if tree.Outcome == model.Denied && a.Discloses[d] == model.Absent {
 				continue
 			}
-			check("discloses:"+string(d), a.Discloses[d], seen(&r, tree, d))
+			check("discloses:"+string(d), a.Discloses[d], w.seen(&r, d))
 		}
 	}
 	return different, compared
@@ -75,71 +84,39 @@ func settled(o model.Outcome) bool {
 	return o == model.Allowed || o == model.Denied || o == model.Absent
 }
 
-// seen is what a scan says about one kind of data: allowed when a call gave it, denied when the way to it is refused,
-// absent when there is no way, nothing when an answer that could have changed that is missing.
-func seen(r *model.IdentityResult, tree model.Step, d model.Disclosure) model.Step {
-	if d == model.DisclosesFiles {
-		return seenFiles(r)
-	}
-	if tree.Outcome == model.Denied {
-		return tree
-	}
-	refused, missing, open := model.Step{}, false, false
-	note := func(s model.Step) {
-		switch s.Outcome {
-		case model.Denied:
-			refused = s
-		case model.Absent:
-			missing = true
-		case model.Allowed:
-		default:
-			open = true
-		}
-	}
-	for _, p := range r.Pipes {
-		for _, i := range p.Interfaces {
-			for _, c := range i.Calls {
-				if c.Discloses != d {
-					continue
-				}
-				if c.Outcome == model.Allowed {
-					if c.Count == 0 && d.IsExposure() {
-						open = true // answered, with nothing in it
-						continue
-					}
-					return model.Step{Outcome: model.Allowed, Status: c.Status}
-				}
-				note(model.Step{Outcome: c.Outcome, Status: c.Status})
-			}
-		}
-	}
-	switch {
-	case open:
+// seen is what a scan says about one kind of data. Files are a claim about every share there is, which no list of a server
+// settles: a refusal counts where it came at logon, or for every share that the configuration opens.
+func (w *comparing) seen(r *model.IdentityResult, d model.Disclosure) model.Step {
+	s := w.catalog.Seen(w.scan, r, d)
+	if d == model.DisclosesFiles && s.Outcome != model.Allowed && r.Session.Outcome != model.Denied && !w.everyShare(r) {
 		return model.Step{Outcome: model.NotTested}
-	case refused.Outcome != "":
-		return refused
-	case missing:
-		return model.Step{Outcome: model.Absent}
 	}
-	return model.Step{Outcome: model.NotTested}
-}
-
-func seenFiles(r *model.IdentityResult) model.Step {
 	if r.Session.Outcome == model.Denied {
 		return r.Session
 	}
-	out := model.Step{Outcome: model.NotTested}
-	for _, s := range r.Shares {
-		switch {
-		case s.Open.Outcome == model.Allowed:
-			return s.Open
-		case s.Tree.Outcome == model.Denied:
-			out = s.Tree
-		case s.Open.Outcome == model.Denied:
-			out = s.Open
+	if d != model.DisclosesFiles && r.Tree.Outcome == model.Denied {
+		return r.Tree
+	}
+	step := model.Step{Outcome: s.Outcome}
+	if n := len(s.Looks); n > 0 {
+		step.Status = s.Looks[n-1].Answer
+	}
+	return step
+}
+
+// everyShare tells whether the scan tried every share that the configuration opens to strangers, by its name.
+func (w *comparing) everyShare(r *model.IdentityResult) bool {
+	open := 0
+	for _, s := range w.shares {
+		if !s.Guest || strings.EqualFold(s.Name, "IPC$") {
+			continue
+		}
+		open++
+		if !slices.ContainsFunc(r.Shares, func(o model.ShareResult) bool { return strings.EqualFold(o.Name, s.Name) }) {
+			return false
 		}
 	}
-	return out
+	return open > 0 && r.SharesLeft == 0
 }
 
 // join holds the result against the scan of the same host.
@@ -156,7 +133,7 @@ func (j *judging) join() {
 	if j.reverse(s) {
 		return
 	}
-	different, _ := Compare(j.audit.Access, s)
+	different, _ := Compare(j.Catalog, j.audit.Access, j.audit.Shares, s)
 	if len(different) > 0 {
 		j.differences(s, different)
 	}

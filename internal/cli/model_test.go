@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"ipcguard/internal/audit"
+	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/peer"
@@ -107,7 +108,11 @@ func hold(t *testing.T, file, address string, client netip.Addr, o scan.Options)
 		t.Errorf("the scan tried %d identities: %s %s", len(seen.Identities), seen.Verdict, seen.Reason)
 	}
 	access := results[0].Access
-	cells, compared := audit.Compare(access, seen)
+	k, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells, compared := audit.Compare(k, access, results[0].Shares, seen)
 	for _, d := range cells {
 		different = append(different, fmt.Sprintf("%s %s: predicted %s because %v; the scan saw %s %s", d.Identity, d.What, d.Predicted, access[d.Identity].Why[d.What], d.Seen, d.Status))
 	}

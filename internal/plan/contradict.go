@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 )
 
@@ -33,7 +32,7 @@ func (w *work) weigh() (question string) {
 				continue
 			}
 			for _, d := range exposures {
-				scanned, by := w.given(&r, d)
+				scanned, by := w.given(s, &r, d)
 				at := door{identity: r.Identity, kind: d}
 				modelled := v.Discloses(r.Identity, d)
 				switch {
@@ -80,91 +79,17 @@ func (w *work) otherHost(s *model.Scan) string {
 	return ""
 }
 
-// given is what a scan says of one kind of data. It is denied only where the server itself refused every way that was
-// tried: a way without an answer, or an answer without anything in it, proves nothing.
-func (w *work) given(r *model.IdentityResult, d model.Disclosure) (model.Outcome, string) {
-	if r.Session.Outcome == model.Denied {
-		return model.Denied, "logon " + r.Session.Status
+// given is what a scan says of one kind of data, as far as a plan may rest on it. That shares were refused which the server
+// lists says nothing of others.
+func (w *work) given(s *model.Scan, r *model.IdentityResult, d model.Disclosure) (model.Outcome, string) {
+	seen := w.c.Seen(s, r, d)
+	switch {
+	case seen.Outcome == model.Allowed:
+	case seen.Outcome == model.Denied && (d != model.DisclosesFiles || r.Session.Outcome == model.Denied):
+	default:
+		return model.NotTested, ""
 	}
-	if d == model.DisclosesFiles {
-		for _, s := range r.Shares {
-			if s.Open.Outcome == model.Allowed {
-				return model.Allowed, "a share opens"
-			}
-		}
-		return model.NotTested, "" // shares that no call lists are not tried
-	}
-	if r.Tree.Outcome == model.Denied {
-		return model.Denied, "IPC$ " + r.Tree.Status
-	}
-	refused, undecided := "", false
-	step := func(o model.Outcome, by string) {
-		switch o {
-		case model.Denied:
-			if refused == "" {
-				refused = strings.TrimSpace(by)
-			}
-		case model.Absent: // no such way, which says nothing of the others
-		default:
-			undecided = true
-		}
-	}
-	for _, p := range r.Pipes {
-		if p.Open.Outcome != model.Allowed {
-			if w.leads(p.Pipe, d) {
-				step(p.Open.Outcome, p.Pipe+" "+p.Open.Status)
-			}
-			continue
-		}
-		for _, i := range p.Interfaces {
-			kinds := w.kinds(i.UUID)
-			if i.Bind.Outcome != model.Allowed && slices.Contains(kinds, d) {
-				step(i.Bind.Outcome, i.Interface+" "+i.Bind.Status)
-			}
-			for _, k := range i.Calls {
-				if k.Outcome == model.Allowed && k.Discloses == d && k.Count > 0 {
-					return model.Allowed, k.Call
-				}
-				if w.kind(i.UUID, k.Opnum) == d {
-					step(k.Outcome, k.Call+" "+k.Status)
-				}
-			}
-		}
-	}
-	if refused != "" && !undecided {
-		return model.Denied, refused
-	}
-	return model.NotTested, ""
-}
-
-// leads tells whether data of a kind lies behind a pipe.
-func (w *work) leads(pipe string, d model.Disclosure) bool {
-	p := w.c.Pipe(pipe)
-	return p != nil && slices.ContainsFunc(p.Interfaces, func(b catalog.Bound) bool { return slices.Contains(w.kinds(b.ID), d) })
-}
-
-// kinds are what the calls of an interface give away.
-func (w *work) kinds(name string) []model.Disclosure {
-	var out []model.Disclosure
-	if i := w.c.Interface(name); i != nil {
-		for _, k := range i.Calls {
-			if k.Avoid == "" {
-				out = append(out, k.Discloses)
-			}
-		}
-	}
-	return out
-}
-
-func (w *work) kind(name string, opnum uint16) model.Disclosure {
-	if i := w.c.Interface(name); i != nil {
-		for _, k := range i.Calls {
-			if k.Opnum == int(opnum) {
-				return k.Discloses
-			}
-		}
-	}
-	return model.DisclosesNothing
+	return seen.Outcome, seen.By
 }
 
 func (w *work) warn(format string, args ...any) {

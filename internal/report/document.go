@@ -96,7 +96,7 @@ func (d *Document) AddScan(s *model.Scan) {
 		r := &s.Identities[i]
 		a := accessOf{Identity: r.Identity, Session: r.Session.Outcome, Tree: r.Tree.Outcome}
 		for _, kind := range model.Disclosures() {
-			o := seenOf(d.catalog, r, kind)
+			o := seenOf(d.catalog, s, r, kind)
 			a.put(kind, o)
 			h.worst(r.Identity, kind, cellOf{o, ""})
 		}

@@ -20,6 +20,7 @@ func TestSeen(t *testing.T) {
 	asked := func(calls ...model.CallResult) model.IdentityResult {
 		return model.IdentityResult{Identity: model.Anonymous, Session: ok, Tree: ok, Pipes: []model.PipeResult{
 			{Pipe: "samr", Open: ok, Interfaces: []model.InterfaceResult{{Interface: "samr", Bind: ok, Calls: calls}}},
+			{Pipe: "lsass", Open: model.Step{Outcome: model.Absent}},
 			{Pipe: "srvsvc", Open: no},
 			{Pipe: "svcctl", Open: ok, Interfaces: []model.InterfaceResult{{Interface: "svcctl", Bind: no}}},
 		}}
@@ -38,11 +39,11 @@ func TestSeen(t *testing.T) {
 		"another call": {model.CallResult{Call: "SamrConnect5", Outcome: model.Allowed}, ""},
 	} {
 		r := asked(x.call)
-		if got := seenOf(k, &r, model.DisclosesAccounts); got != x.want {
+		if got := seenOf(k, &model.Scan{}, &r, model.DisclosesAccounts); got != x.want {
 			t.Errorf("%s: %q, want %q", name, got, x.want)
 		}
 		for kind, want := range map[model.Disclosure]model.Outcome{model.DisclosesShares: model.Denied, model.DisclosesServices: model.Denied, model.DisclosesJobs: ""} {
-			if got := seenOf(k, &r, kind); got != want {
+			if got := seenOf(k, &model.Scan{}, &r, kind); got != want {
 				t.Errorf("%s: %s is %q, want %q", name, kind, got, want)
 			}
 		}
