@@ -78,7 +78,7 @@ func (h *host) look(r *model.IdentityResult, d disclosed) model.Look {
 		asked = "open the root folder of a disk share"
 	}
 	l := catalog.LookOf(h.result, r, asked, d.step)
-	l.Answer = l.Answer + ": " + d.kind.Count(d.count)
+	l.Answer += ": " + d.kind.Count(d.count)
 	if d.kind == model.DisclosesFiles {
 		l.Times = int64(len(r.Shares))
 	}
