@@ -105,6 +105,20 @@ func FromKeytab(b []byte, principal string) (_ *Credentials, err error) {
 	return &Credentials{cl, principal}, nil
 }
 
+// FromPassword fetches the first ticket of a principal, user@REALM, with its password.
+func FromPassword(user, realm, password string) (_ *Credentials, err error) {
+	defer guard(&err)
+	cfg, err := configuration()
+	if err != nil {
+		return nil, err
+	}
+	cl := client.NewWithPassword(user, strings.ToUpper(realm), password, cfg, client.DisablePAFXFAST(true))
+	if err := cl.Login(); err != nil {
+		return nil, fmt.Errorf("kerberos: %w", err)
+	}
+	return &Credentials{cl, user + "@" + strings.ToUpper(realm)}, nil
+}
+
 // Close forgets tickets and keys.
 func (c *Credentials) Close() { c.client.Destroy() }
 

@@ -24,6 +24,12 @@ type Options struct {
 	// ChannelBindings is the MD5 hash of the gss_channel_bindings_struct, nil where no secure channel lies below.
 	ChannelBindings []byte
 	Version         Version
+	// Bound gives the answer only where it is tied to this server and this logon: the challenge has target information,
+	// which the answer repeats together with TargetName and a MIC over all three messages, and the session can be
+	// signed. Anybody else gets a WithheldError. Whoever carries the logon must ask for a signed session.
+	Bound bool
+	// ServerName is the name that the server must call itself in its challenge, where Bound; empty is any.
+	ServerName string
 }
 
 // Client is one logon, from the client's side. It makes the tokens and afterwards holds the keys; it serves one logon
@@ -118,6 +124,9 @@ func (c *Client) Next(_ context.Context, challenge []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.hold(ch); err != nil {
+		return nil, err
+	}
 	flags := ch.Flags & flagsClient
 	if ch.Flags&NegotiateUnicode == 0 {
 		if ch.Flags&NegotiateOEM == 0 {
@@ -176,6 +185,7 @@ func (c *Client) respond(ch *Challenge) (nt, lm, key []byte, mic bool, err error
 		r.Timestamp = binary.LittleEndian.Uint64(v)
 		mic = true
 	}
+	mic = mic || c.Bound()
 	if pairs.Has(AvNbComputerName) || mic {
 		flags := pairs.Flags()
 		if mic {
@@ -218,6 +228,9 @@ func (c *Client) exchange(m *Authenticate, keyExchangeKey [16]byte) ([]byte, err
 func (c *Client) Legacy(challenge [8]byte, targetName string) (account, domain string, lm, nt []byte, err error) {
 	if c.negotiate != nil || c.key != nil {
 		return "", "", nil, nil, errOrder
+	}
+	if c.Bound() {
+		return "", "", nil, nil, &WithheldError{"an answer without extended security is tied to no server"}
 	}
 	if c.anonymous {
 		c.key = make([]byte, 16)

@@ -26,7 +26,7 @@ import (
 // Need ends the test unless every named peer can be had here: with t.Skip and the reason, or with t.Fatal when CI=true.
 //
 // Names are "smbd" (a Samba server may be started), "samba-dc" (a domain controller may), "namespaces" (machines of
-// their own network may be made), "systemd" (a machine may boot it), "impacket", "aiosmtpd" (Python's mail
+// their own network may be made), "systemd" (a machine may boot it), "impacket", "ntlmrelayx", "aiosmtpd" (Python's mail
 // server), "rsyslog-gnutls" (rsyslog with TLS), or any program's name.
 func Need(t testing.TB, names ...string) {
 	t.Helper()
@@ -83,6 +83,11 @@ func missing(name string) string {
 			return err.Error()
 		}
 		return ""
+	case "ntlmrelayx":
+		if _, err := os.Stat(relayProgram); err != nil {
+			return "impacket's ntlmrelayx.py is not where Debian has it"
+		}
+		return missing("impacket")
 	case "aiosmtpd":
 		if err := importsMail(); err != nil {
 			return err.Error()

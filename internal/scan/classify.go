@@ -8,6 +8,7 @@ import (
 
 	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
+	"ipcguard/internal/ntlm"
 	"ipcguard/internal/smb"
 	"ipcguard/internal/status"
 )
@@ -16,6 +17,10 @@ import (
 func layerStep(layer model.Layer, err error) model.Step {
 	if err == nil {
 		return model.Step{Outcome: model.Allowed, Status: status.Success.String()}
+	}
+	var withheld *ntlm.WithheldError
+	if errors.As(err, &withheld) {
+		return model.Step{Outcome: model.NotTested, Detail: "credentials were not given: " + withheld.Reason}
 	}
 	var nt status.NTStatus
 	if !errors.As(err, &nt) {

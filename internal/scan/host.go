@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -11,56 +12,45 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// run asks one host everything. Anonymous, guest and the user with credentials are asked at the same time, each on a
-// connection of its own; the made-up user begins when their logons are answered, because some servers slow down every
-// logon after a failed one.
+// run asks one host everything, in an order in which nothing that is asked spoils what comes after. Anonymous is finished
+// before anybody else begins: some servers ban or slow down an address after one failed logon, and the logons of guest
+// and of the made-up user are expected to fail. So the made-up user comes last of all, once.
 func (h *host) run(ctx context.Context) {
 	main, err := h.first(ctx, h.meter(0))
 	if err != nil {
 		h.unreached(err)
 		return
 	}
-	defer main.Close()
 	h.dialect = main.Negotiated().Dialect
 	h.greet(main.Negotiated())
 
-	var work, logons sync.WaitGroup
 	var ladders []*ladder
-	climb := func(l *ladder, conn *link) {
-		l.settled = func() {}
-		if l.id != model.UnknownUser {
-			logons.Add(1)
-			l.settled = sync.OnceFunc(logons.Done)
+	climb := func(conn *link, list ...*ladder) {
+		ladders = append(ladders, list...)
+		var work sync.WaitGroup
+		for _, l := range list {
+			work.Go(func() { l.climb(ctx, conn) })
 		}
-		ladders = append(ladders, l)
-		work.Go(func() {
-			defer l.settled()
-			l.climb(ctx, conn)
-		})
+		work.Wait()
 	}
-	climb(h.ladder(model.Anonymous, h.meters[0], func() (smb.Authenticator, error) {
+	var posture sync.WaitGroup
+	if !h.o.Quick {
+		m := h.meter(h.meters[0].RoundTrips.Load())
+		posture.Go(func() { h.posture(ctx, m) })
+	}
+	climb(main, h.ladder(model.Anonymous, h.meters[0], func() (smb.Authenticator, error) {
 		return ntlm.NewAnonymous(ntlm.Options{}), nil
-	}), main)
+	}))
+	main.Close()
 	if !h.o.Quick {
-		waited := h.meters[0].RoundTrips.Load()
-		if !h.o.NoGuest {
-			climb(h.ladder(model.Guest, h.meter(waited), func() (smb.Authenticator, error) {
-				return ntlm.NewGuest(ntlm.Options{}), nil
-			}), nil)
-		}
-		if h.o.User != nil {
-			climb(h.ladder(model.User, h.meter(waited), func() (smb.Authenticator, error) { return h.o.User(h.target) }), nil)
-		}
-		work.Go(func() { h.posture(ctx, h.meter(waited)) })
-		if !h.o.NoUnknownUser {
-			logons.Wait()
-			climb(h.ladder(model.UnknownUser, h.meter(h.stats64()), madeUp), nil)
-		}
-	}
-	work.Wait()
-	if !h.o.Quick {
+		climb(nil, h.others()...)
 		h.lend(ctx, ladders)
 	}
+	if !h.o.Quick && !h.o.NoUnknownUser {
+		climb(nil, h.ladder(model.UnknownUser, h.meter(h.waited()), madeUp))
+		h.lend(ctx, ladders)
+	}
+	posture.Wait()
 	for _, l := range ladders {
 		l.tally()
 		h.result.Identities = append(h.result.Identities, *l.result)
@@ -70,8 +60,39 @@ func (h *host) run(ctx context.Context) {
 	h.judge(ladders, ctx.Err())
 }
 
-// stats64 is the longest chain of waits so far.
-func (h *host) stats64() int64 {
+// others are the ladders of guest and of the user with credentials.
+func (h *host) others() (list []*ladder) {
+	waited := h.waited()
+	if !h.o.NoGuest {
+		list = append(list, h.ladder(model.Guest, h.meter(waited), func() (smb.Authenticator, error) {
+			return ntlm.NewGuest(ntlm.Options{}), nil
+		}))
+	}
+	if h.o.User != nil {
+		list = append(list, h.ladder(model.User, h.meter(waited), h.user))
+	}
+	return list
+}
+
+// user is a logon with the credentials given, for a server that the user named. In NTLM the server must call itself what
+// it called itself before, to a caller without anything to steal.
+func (h *host) user() (smb.Authenticator, error) {
+	if h.target.Ranged && !h.o.UserInRanges {
+		return nil, &ntlm.WithheldError{Reason: "the address came out of a range, and nobody named it"}
+	}
+	a, err := h.o.User(h.target)
+	if careful, ok := a.(interface{ Expect(serverName string) }); ok && err == nil {
+		h.lock.Lock()
+		defer h.lock.Unlock()
+		if t := h.hearing.target; h.hearing.heard {
+			careful.Expect(cmp.Or(t.DNSComputer, t.NetBIOSComputer))
+		}
+	}
+	return a, err
+}
+
+// waited is the longest chain of waits so far.
+func (h *host) waited() int64 {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	var longest int64

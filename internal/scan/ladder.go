@@ -15,11 +15,10 @@ const maxReconnects = 3
 // ladder is the climb of one identity through the layers.
 type ladder struct {
 	*host
-	id      model.Identity
-	logon   func() (smb.Authenticator, error)
-	meter   *meter
-	settled func() // the logon is answered, or will not be
-	result  *model.IdentityResult
+	id     model.Identity
+	logon  func() (smb.Authenticator, error)
+	meter  *meter
+	result *model.IdentityResult
 
 	conn     *link
 	session  smb.Session
@@ -95,7 +94,6 @@ func (l *ladder) beside(ctx context.Context, err error) {
 
 // enter connects where need be and logs on.
 func (l *ladder) enter(ctx context.Context, conn *link) error {
-	defer l.settled()
 	r := l.result
 	if conn == nil {
 		c, err := l.connect(ctx, l.meter, l.same())

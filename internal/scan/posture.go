@@ -120,7 +120,7 @@ func (h *host) listen(a smb.Authenticator, info smb.SessionInfo) {
 	if info.NativeLanMan != "" {
 		h.hearing.nativeOS, h.hearing.lanMan = info.NativeOS, info.NativeLanMan
 	}
-	c, ok := a.(*ntlm.Client)
+	c, ok := a.(interface{ Challenge() *ntlm.Challenge })
 	if ok && c.Challenge() != nil && !h.hearing.heard {
 		h.hearing.heard, h.hearing.target = true, c.Challenge().Target()
 	}

@@ -4,7 +4,7 @@
 //
 //	connect ─► negotiate ─► session ─► tree IPC$ ─► open a pipe ─► bind an interface ─► call
 //	                          │
-//	                          anonymous, guest, user; a made-up user last
+//	                          anonymous to the end; then guest and user; a made-up user last
 //
 // The rules of the room:
 //
@@ -42,6 +42,8 @@ type Options struct {
 	Shares []string
 	// User makes the authenticator for one logon at this target with the credentials given; nil is none.
 	User func(targets.Target) (smb.Authenticator, error)
+	// UserInRanges gives the credentials to addresses out of prefixes and ranges too: servers that nobody named.
+	UserInRanges bool
 
 	Timeouts smb.Timeouts
 	Host     time.Duration // for everything about one host; 0 is DefaultHostTimeout

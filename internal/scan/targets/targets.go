@@ -18,8 +18,10 @@ import (
 	"io"
 	"iter"
 	"math/big"
+	"net"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // MaxAddresses bounds one prefix or range: a whole IPv4 /8. More is a typing mistake far more often than a wish.
@@ -32,6 +34,23 @@ type Target struct {
 	Aliases []string       // other names of the same address in this run
 	Ranged  bool           // came out of a prefix or a range: nobody said that there is a host
 	Err     error          // the name does not resolve
+}
+
+// Host is the name or address that the user gave, without a port.
+func (t Target) Host() string {
+	if host, _, err := net.SplitHostPort(t.Name); err == nil {
+		return host
+	}
+	return t.Name
+}
+
+// HostName is Host where it is a name that the server may know as its own: no address, and not localhost.
+func (t Target) HostName() string {
+	host := t.Host()
+	if _, err := netip.ParseAddr(host); err == nil || strings.EqualFold(host, "localhost") {
+		return ""
+	}
+	return host
 }
 
 // Options says how to read targets.

@@ -69,5 +69,12 @@ func IsAnonymous(a Authenticator) bool {
 	return ok && anonymous.Anonymous()
 }
 
+// IsBound tells whether an authenticator gives its answer only to a server that requires signing, and holds it to that:
+// see ntlm.Options.Bound. It is known once the logon has begun.
+func IsBound(a Authenticator) bool {
+	bound, ok := a.(interface{ Bound() bool })
+	return ok && bound.Bound()
+}
+
 // IsZero tells whether a key is none: empty, or nothing but zeros.
 func IsZero(key []byte) bool { return len(bytes.Trim(key, "\x00")) == 0 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"ipcguard/internal/ntlm"
 	"ipcguard/internal/smb/dialect"
 	"ipcguard/internal/smb/smb1"
 	"ipcguard/internal/smb/smbcrypt"
@@ -54,6 +55,9 @@ func (c *Client) SessionSetup(ctx context.Context, a dialect.Authenticator) (dia
 	var got answer
 	var resp *smb1.SessionSetupResponse
 	last, err := logon.Run(ctx, func(token []byte) (st status.NTStatus, blob []byte, err error) {
+		if dialect.IsBound(a) {
+			return 0, nil, &ntlm.WithheldError{Reason: "the server speaks SMB1"}
+		}
 		body := c.setup(smb1.SetupExtended)
 		body.SecurityBlob = token
 		if got, err = c.exchange(ctx, r, body); err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"ipcguard/internal/ntlm"
 	"ipcguard/internal/smb/dialect"
 	"ipcguard/internal/smb/smb2"
 	"ipcguard/internal/smb/smbcrypt"
@@ -38,6 +39,9 @@ func (c *Client) SessionSetup(ctx context.Context, a dialect.Authenticator) (dia
 	var got answer
 	var resp smb2.SessionSetupResponse
 	last, err := logon.Run(ctx, func(token []byte) (st status.NTStatus, blob []byte, err error) {
+		if dialect.IsBound(a) && !c.negotiated.SigningRequired {
+			return 0, nil, &ntlm.WithheldError{Reason: "the server does not require signing"}
+		}
 		body := &smb2.SessionSetupRequest{SecurityMode: c.securityMode(a), SecurityBuffer: token}
 		if got, err = c.one(ctx, r, smb2.SessionSetup, body); err != nil {
 			return 0, nil, err
@@ -59,6 +63,9 @@ func (c *Client) SessionSetup(ctx context.Context, a dialect.Authenticator) (dia
 	}
 	s.about.Challenge = logon.Challenge
 	s.secret = !dialect.IsAnonymous(a) && resp.SessionFlags&(smb2.SessionIsGuest|smb2.SessionIsNull) == 0
+	if dialect.IsBound(a) && !s.secret {
+		return nil, c.conn.Distrust(transport.LayerSession, "the server took the user for a guest, so nothing proves its answers")
+	}
 	if err := logon.Finish(ctx, last, s.secret); err != nil {
 		return nil, err
 	}
