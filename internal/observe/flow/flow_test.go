@@ -58,7 +58,7 @@ func TestInOrder(t *testing.T) {
 	tab, all := table(DefaultLimits)
 	for _, s := range []*packet.Segment{
 		up(99, "", packet.SYN), down(499, 100, "", packet.SYN), up(100, "hello", 0), down(500, 105, "world", 0),
-		up(105, "!", packet.FIN), down(505, 107, "", packet.FIN), up(107, "late", 0),
+		up(105, "!", packet.FIN), down(505, 107, "", packet.FIN), up(105, "!", 0),
 	} {
 		tab.Segment(s, time.Time{})
 	}
@@ -86,6 +86,7 @@ func TestHolesAndRepeats(t *testing.T) {
 			for _, s := range c.segs {
 				tab.Segment(s, time.Time{})
 			}
+			tab.Close(time.Time{})
 			if got := string((*all)[0].got[ToServer]); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
@@ -188,10 +189,13 @@ func FuzzTable(f *testing.F) {
 			if tab.held > 64 || tab.Len() > 4 {
 				t.Fatalf("held %d, flows %d", tab.held, tab.Len())
 			}
+			if n := tab.Counts(); n.Payload != n.Bytes+n.Repeated+n.Early+n.Stray+int64(tab.held) {
+				t.Fatalf("%d bytes held, %+v", tab.held, n)
+			}
 		}
 		tab.Close(time.Time{})
-		if tab.held != 0 {
-			t.Fatalf("%d bytes held after the end", tab.held)
+		if n := tab.Counts(); tab.held != 0 || n.Payload != n.Bytes+n.Repeated+n.Early+n.Stray || n.Lost < 0 {
+			t.Fatalf("%d bytes held after the end, %+v", tab.held, n)
 		}
 	})
 }

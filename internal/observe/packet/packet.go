@@ -25,6 +25,8 @@ type Endpoint struct {
 type Segment struct {
 	Src, Dst Endpoint
 	Seq, Ack uint32
+	Window   uint16 // as it is written; a SYN says how it is scaled later
+	Scale    int8   // of a SYN: the shift of later windows, NoScale where none is offered
 	Flags    Flags
 	Payload  []byte
 	Missing  int // bytes of payload that were on the wire and not in the capture, behind Payload
@@ -289,11 +291,39 @@ func tcp(seg *Segment, b []byte, missing int) Reason {
 	}
 	seg.Src.Port, seg.Dst.Port = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
 	seg.Seq, seg.Ack = binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:])
-	seg.Flags = Flags(b[13] & 0x1F)
+	seg.Flags, seg.Window = Flags(b[13]&0x1F), binary.BigEndian.Uint16(b[14:])
+	if seg.Flags&SYN != 0 {
+		seg.Scale = scale(b[20:min(head, len(b))])
+	}
 	if head > len(b) { // the cut is in the options
 		missing -= head - len(b)
 		head = len(b)
 	}
 	seg.Payload, seg.Missing = b[head:], missing
 	return OK
+}
+
+// NoScale says that a SYN does not offer to scale windows.
+const NoScale = -1
+
+// maxScale is the largest shift. See RFC 7323 2.3.
+const maxScale = 14
+
+// scale finds the shift in the options of a SYN. See RFC 9293 3.2 and RFC 7323 2.2.
+func scale(options []byte) int8 {
+	for len(options) > 0 {
+		switch kind := options[0]; {
+		case kind == 0:
+			return NoScale
+		case kind == 1:
+			options = options[1:]
+		case len(options) < 2 || int(options[1]) < 2 || int(options[1]) > len(options):
+			return NoScale
+		case kind == 3 && options[1] == 3:
+			return int8(min(options[2], maxScale))
+		default:
+			options = options[options[1]:]
+		}
+	}
+	return NoScale
 }

@@ -1,0 +1,138 @@
+package flow
+
+import (
+	"slices"
+	"time"
+
+	"ipcguard/internal/observe/packet"
+)
+
+// A capture of two mirror ports, or of a card with several queues, is out of order by some packets: an answer may stand in
+// front of its question. That it is the answer is told by what it acknowledges, which has not come yet. It waits.
+
+const (
+	// maxQueue is how many segments of a connection may arrive while one waits: a queue of a card is emptied in rounds of 64.
+	maxQueue = 64
+	// maxQueued is how many bytes may wait, a quarter of what may be held behind a hole.
+	maxQueued = 256 << 10
+	// maxWait is how long, by the capture's clock: no more than a retransmission takes.
+	maxWait = time.Second
+)
+
+// queue is what waits in one connection, in the order of its capture.
+type queue struct {
+	segments []queued
+	bytes    int
+	arrived  int // since the first of them
+}
+
+type queued struct {
+	d  Direction
+	s  packet.Segment
+	at time.Time
+}
+
+// arrive takes a segment, or has it wait for the bytes that it acknowledges. Behind one that waits, all of its direction wait.
+func (t *Table) arrive(f *flow, d Direction, s *packet.Segment, at time.Time) {
+	f.sides[d].seen = true
+	if f.queue == nil {
+		if !f.early(d, s) {
+			t.take(f, d, s, at)
+			return
+		}
+		f.queue = new(queue)
+	}
+	q := f.queue
+	q.arrived++
+	if f.early(d, s) || slices.ContainsFunc(q.segments, func(w queued) bool { return w.d == d }) {
+		copied := *s
+		copied.Payload = slices.Clone(s.Payload)
+		q.segments = append(q.segments, queued{d, copied, at})
+		q.bytes += len(s.Payload)
+		t.held += len(s.Payload)
+	} else {
+		t.take(f, d, s, at)
+	}
+	t.advance(f, at)
+	if q := f.queue; q != nil && (q.arrived > maxQueue || len(q.segments) > maxQueue || q.bytes > maxQueued || t.held > t.limits.Held || at.Sub(q.segments[0].at) > maxWait) {
+		t.flush(f, at)
+	}
+}
+
+// early tells whether a segment acknowledges what has not come yet, and so was captured before it.
+func (f *flow) early(d Direction, s *packet.Segment) bool {
+	other := &f.sides[1-d]
+	if len(s.Payload)+s.Missing == 0 || s.Flags&packet.ACK == 0 || !other.started {
+		return false
+	}
+	ahead := int32(s.Ack - other.next)
+	if ahead == 1 && other.fin && other.next == other.finSeq { // of the FIN
+		return false
+	}
+	return ahead > 0 && ahead <= maxWindow
+}
+
+// advance takes the segments whose time has come.
+func (t *Table) advance(f *flow, at time.Time) {
+	for again := true; again && f.queue != nil && !f.closed; {
+		again = false
+		var blocked [2]bool
+		for i := 0; i < len(f.queue.segments); i++ {
+			w := f.queue.segments[i]
+			if blocked[w.d] || f.early(w.d, &w.s) {
+				blocked[w.d] = true
+				continue
+			}
+			t.unqueue(f, i)
+			t.take(f, w.d, &w.s, w.at)
+			again = true
+			break
+		}
+	}
+}
+
+// unqueue removes a segment; the last one takes the queue with it.
+func (t *Table) unqueue(f *flow, i int) {
+	q := f.queue
+	n := len(q.segments[i].s.Payload)
+	q.bytes -= n
+	t.held -= n
+	q.segments = slices.Delete(q.segments, i, i+1)
+	q.arrived = 0
+	if len(q.segments) == 0 {
+		f.queue = nil
+	}
+}
+
+// flush ends the waiting: what the segments acknowledge and did not come is lost.
+func (t *Table) flush(f *flow, at time.Time) {
+	for f.queue != nil {
+		w := f.queue.segments[0]
+		t.unqueue(f, 0)
+		if f.closed { // by one before it
+			t.counts.Stray += int64(len(w.s.Payload))
+			continue
+		}
+		if f.sides[w.d].accepts(w.s.Seq, len(w.s.Payload)) && f.early(w.d, &w.s) {
+			t.loseUntil(f, 1-w.d, w.s.Ack, at)
+		}
+		t.take(f, w.d, &w.s, w.at)
+		if !f.closed {
+			t.advance(f, at)
+		}
+	}
+}
+
+// loseUntil gives up what the peer has acknowledged and is not in the capture.
+func (t *Table) loseUntil(f *flow, d Direction, ack uint32, at time.Time) {
+	this := &f.sides[d]
+	if this.fin && ack == this.finSeq+1 {
+		ack--
+	}
+	for len(this.held) > 0 && before(this.held[0].seq, ack) {
+		t.skip(f, d, at)
+	}
+	if n := int(int32(ack - this.next)); n > 0 {
+		t.lose(f, d, n, at)
+	}
+}
