@@ -238,7 +238,10 @@ func observed(o *model.Observation) error {
 			return outcome{exitExposed}
 		}
 	}
-	if len(o.Uses) == 0 || len(o.Coverage.Unreadable) > 0 || o.Coverage.Bytes != nil && o.Coverage.Bytes.Opaque+o.Coverage.Bytes.Lost > 0 {
+	if len(o.Uses) == 0 || len(o.Coverage.Unreadable) > 0 {
+		return outcome{exitPartial}
+	}
+	if b := o.Coverage.Bytes; b != nil && b.Opaque+b.Lost+b.Undecodable > 0 {
 		return outcome{exitPartial}
 	}
 	return nil

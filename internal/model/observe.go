@@ -38,20 +38,40 @@ const (
 	LostLive = "packets lost while they were captured"
 )
 
-// Bytes says which part of the SMB traffic could be read.
+// Bytes says what became of every payload byte on the ports where SMB servers listen. The first six are the conversation;
+// the rest adds nothing to it.
 type Bytes struct {
-	Readable int64 `json:"readable"` // plain, or decrypted with the key of a null session
-	Opaque   int64 `json:"opaque"`   // encrypted or compressed
-	Lost     int64 `json:"lost"`     // not in the capture, though it was on the wire
-	Foreign  int64 `json:"foreign"`  // on an SMB port, but no SMB, or the rest of a frame whose beginning is missing
+	Readable    int64 `json:"readable"`              // plain, or decrypted with the key of a null session
+	Opaque      int64 `json:"opaque"`                // encrypted or compressed
+	Lost        int64 `json:"lost"`                  // not in the capture, though it was on the wire
+	Foreign     int64 `json:"foreign"`               // on an SMB port, but no SMB
+	Before      int64 `json:"before,omitempty"`      // of what began before the first byte seen
+	Undecodable int64 `json:"undecodable,omitempty"` // of frames that are not whole or break the protocol's rules
+
+	Repeated int64 `json:"repeated,omitempty"` // sent again
+	Stray    int64 `json:"stray,omitempty"`    // in segments that no receiver takes
+	Unneeded int64 `json:"unneeded,omitempty"` // not in the capture, inside of file contents, which are passed over
 }
 
-// Total is all bytes.
+// Total is all bytes of the conversations.
 func (b *Bytes) Total() int64 {
 	if b == nil {
 		return 0
 	}
-	return b.Readable + b.Opaque + b.Lost + b.Foreign
+	return b.Readable + b.Opaque + b.Lost + b.Foreign + b.Before + b.Undecodable
+}
+
+// Add adds what became of other bytes.
+func (b *Bytes) Add(more Bytes) {
+	b.Readable += more.Readable
+	b.Opaque += more.Opaque
+	b.Lost += more.Lost
+	b.Foreign += more.Foreign
+	b.Before += more.Before
+	b.Undecodable += more.Undecodable
+	b.Repeated += more.Repeated
+	b.Stray += more.Stray
+	b.Unneeded += more.Unneeded
 }
 
 // Share is which part of the bytes could be read, from 0 to 1; 0 where there are none.

@@ -38,20 +38,23 @@ type TrafficOptions struct {
 // Traffic reads captures and live packets into an Aggregator. Connections go on from one capture to the next, where their
 // times follow one another. It is not safe for concurrent use.
 type Traffic struct {
-	agg      *Aggregator
-	cov      *Coverage
-	decoder  packet.Decoder
-	table    *flow.Table
-	kdc      *flow.Table // what Kerberos servers answer, for the names in it
-	follower *conversation.Follower
-	ports    [1 << 16]bool
-	last     time.Time
-	reasons  map[packet.Reason]int64
-	packets  int64
-	captured int64 // packets of the wire
-	dropped  int64
-	fullest  float64 // the part of a ring
-	told     told
+	agg       *Aggregator
+	cov       *Coverage
+	decoder   packet.Decoder
+	table     *flow.Table
+	kdc       *flow.Table // what Kerberos servers answer, for the names in it
+	follower  *conversation.Follower
+	ports     [1 << 16]bool
+	last      time.Time
+	newest    time.Time // of the source at hand
+	reasons   map[packet.Reason]int64
+	packets   int64
+	elsewhere int64 // with TCP between ports that are not watched
+	backwards int64 // older than the one before
+	captured  int64 // packets of the wire
+	dropped   int64
+	fullest   float64 // the part of a ring
+	told      told
 }
 
 // told is what the coverage has already.
@@ -61,6 +64,7 @@ type told struct {
 	reasons map[packet.Reason]int64
 	flows   flow.Counts
 	frames  conversation.Counts
+	bytes   model.Bytes
 	givenUp map[string]int64
 }
 
@@ -102,21 +106,29 @@ const kerberosPort = 88
 // Source names where the packets come from.
 func (t *Traffic) Source(name string) { t.follower.Source = name }
 
+// tolerance is how much older than the one before it a packet may be: several queues of a card, and clocks that are set.
+const tolerance = 2 * time.Second
+
 // Packet takes one packet, of which data was captured.
 func (t *Traffic) Packet(link layers.LinkType, data []byte, length int, at time.Time) {
 	t.packets++
+	if t.newest.Sub(at) > tolerance && !at.IsZero() {
+		t.backwards++
+	} else {
+		t.newest = at
+	}
 	t.last = at
 	seg, why := t.decoder.Decode(link, data, length)
 	if why != packet.OK {
 		t.reasons[why]++
 		return
 	}
-	if !t.table.Segment(&seg, at) {
-		if !t.kdc.Segment(&seg, at) {
-			return
-		}
-	} else {
+	switch {
+	case t.table.Segment(&seg, at):
 		t.cov.Saw(at)
+	case !t.kdc.Segment(&seg, at):
+		t.elsewhere++
+		return
 	}
 	for t.follower.Over() {
 		if !t.table.Evict(at) && !t.kdc.Evict(at) && !t.follower.ForgetOld() {
@@ -133,6 +145,10 @@ func (t *Traffic) Close() {
 	t.table.Close(t.last)
 	t.kdc.Close(t.last)
 	t.Settle()
+	t.notes()
+	if err := t.balance(); err != nil {
+		t.cov.CountUnreadable(err.Error(), 1)
+	}
 	t.cov.Complete(t.agg)
 }
 
@@ -155,6 +171,8 @@ func (t *Traffic) Settle() {
 	c.CountRead("SMB segments", f.Segments-was.Segments)
 	c.CountRead("SMB connections", f.Connections-was.Connections)
 	c.CountRead("SMB connections met in their middle", f.Midstream-was.Midstream)
+	c.CountRead(oneSided, f.OneSided-was.OneSided)
+	c.CountRead("SMB connections that went on after their end", f.Reopened-was.Reopened)
 	c.CountUnreadable("connections given up to stay within the memory", f.Evicted-was.Evicted)
 	n, before := t.follower.Counts(), t.told.frames
 	c.CountRead("SMB frames", n.Frames-before.Frames)
@@ -168,11 +186,9 @@ func (t *Traffic) Settle() {
 	if c.Bytes == nil {
 		c.Bytes = new(model.Bytes)
 	}
-	c.Bytes.Readable += n.Readable - before.Readable
-	c.Bytes.Opaque += n.Opaque - before.Opaque
-	c.Bytes.Lost += n.Lost - before.Lost
-	c.Bytes.Foreign += n.Foreign - before.Foreign
-	t.told.frames = n
+	now := account(f, n)
+	c.Bytes.Add(difference(now, t.told.bytes))
+	t.told.frames, t.told.bytes = n, now
 	c.CountRead(model.ReadLive, t.captured-t.told.captured)
 	c.CountUnreadable(model.LostLive, t.dropped-t.told.dropped)
 	t.told.captured, t.told.dropped = t.captured, t.dropped
@@ -270,6 +286,7 @@ func (t *Traffic) Read(ctx context.Context, name string, r io.Reader) error {
 		return err
 	}
 	t.Source(name)
+	t.newest = time.Time{}
 	defer func() {
 		t.dropped += c.Dropped()
 		t.cov.CountUnreadable("packets of interfaces that the capture does not describe", c.Unknown())

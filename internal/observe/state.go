@@ -47,10 +47,7 @@ func Merge(agg *Aggregator, cov *Coverage, o *model.Observation) {
 		if cov.Bytes == nil {
 			cov.Bytes = new(model.Bytes)
 		}
-		cov.Bytes.Readable += c.Bytes.Readable
-		cov.Bytes.Opaque += c.Bytes.Opaque
-		cov.Bytes.Lost += c.Bytes.Lost
-		cov.Bytes.Foreign += c.Bytes.Foreign
+		cov.Bytes.Add(*c.Bytes)
 	}
 	for _, n := range c.Notes {
 		cov.Note(n)

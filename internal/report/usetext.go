@@ -161,12 +161,21 @@ func coverageText(b *strings.Builder, p palette, c *model.Coverage) {
 		for _, part := range []struct {
 			n    int64
 			what string
-		}{{c.Bytes.Opaque, "encrypted"}, {c.Bytes.Lost, "missing in the capture"}, {c.Bytes.Foreign, "not SMB, or the rest of something that began earlier"}} {
+		}{
+			{c.Bytes.Opaque, "encrypted"},
+			{c.Bytes.Lost, "missing in the capture"},
+			{c.Bytes.Undecodable, "of frames that are not whole or could not be decoded"},
+			{c.Bytes.Before, "of what began before the first byte seen"},
+			{c.Bytes.Foreign, "not SMB"},
+		} {
 			if part.n > 0 {
 				text += fmt.Sprintf("; %s %s", amount(part.n), part.what)
 			}
 		}
 		fmt.Fprintf(b, "  %s.\n", text)
+		if n := c.Bytes.Stray; n > 0 {
+			fmt.Fprintf(b, "  %s more in segments that no receiver takes: forged, or of another connection.\n", amount(n))
+		}
 	}
 	if n := c.Read[model.ReadLive]; n > 0 {
 		fmt.Fprintf(b, "  %s\n", watchedText(p, n, c.Unreadable[model.LostLive]))

@@ -6,7 +6,6 @@ import (
 
 	"ipcguard/internal/observe/flow"
 	"ipcguard/internal/observe/packet"
-	"ipcguard/internal/smb/nbss"
 	"ipcguard/internal/smb/smb2"
 )
 
@@ -65,7 +64,9 @@ var _ flow.Stream = (*Conversation)(nil)
 func (c *Conversation) start() {
 	c.st = &state{client: text(c.conn.Client), server: text(c.conn.Server)}
 	if c.conn.Midstream {
-		c.st.framers[flow.ToServer].seek, c.st.framers[flow.ToClient].seek = true, true
+		for i := range c.st.framers {
+			c.st.framers[i].lost(fateBefore)
+		}
 	}
 	c.charge(costState)
 }
@@ -99,6 +100,7 @@ func (c *Conversation) Close(time.Time) {
 		p.close()
 	}
 	for i := range c.st.framers {
+		c.ended(&c.st.framers[i])
 		c.release(&c.st.framers[i])
 	}
 	c.f.used -= c.st.cost
@@ -118,43 +120,49 @@ func (c *Conversation) damaged(d flow.Direction) {
 	}
 }
 
-// want decides from the first bytes of a message, which has n, how many of them are to be kept; 0 is none.
-func (c *Conversation) want(d flow.Direction, prefix []byte, n int) int {
-	counts := &c.f.counts
+// want decides from the first bytes of a message, which has n, how many of them are to be kept, 0 for none, and what becomes
+// of those that are not.
+func (c *Conversation) want(d flow.Direction, prefix []byte, n int) (int, fate) {
+	c.f.failed = false
+	keep, as := 0, fateRead
 	switch smb2.KindOf(prefix) {
 	case smb2.KindPlain:
-		counts.Readable += int64(n + nbss.HeaderLen)
-		return min(c.modern().want(d, prefix, n), n)
+		keep = c.modern().want(d, prefix, n)
 	case smb2.KindSMB1:
-		counts.Readable += int64(n + nbss.HeaderLen)
-		return min(c.legacy().want(d, prefix, n), n)
+		keep = c.legacy().want(d, prefix, n)
 	case smb2.KindEncrypted:
 		if c.st.smb2 != nil && c.st.smb2.decryptable(prefix) && n <= maxPipeFrame {
-			counts.Readable += int64(n + nbss.HeaderLen)
-			return n
+			return n, fateRead
 		}
-		counts.Opaque += int64(n + nbss.HeaderLen)
-		counts.Sealed++
-		return min(smb2.TransformLen, n)
+		c.f.counts.Sealed++
+		return min(smb2.TransformLen, n), fateOpaque
 	case smb2.KindCompressed:
-		counts.Readable += int64(n + nbss.HeaderLen)
-		return min(n, maxPipeFrame)
+		keep = maxPipeFrame
 	}
-	return 0
+	if c.f.failed {
+		as = fateUndecodable
+	}
+	return min(keep, n), as
 }
 
 // message takes what was kept of a message that had n bytes.
-func (c *Conversation) message(d flow.Direction, msg []byte, n int, at time.Time) {
+func (c *Conversation) message(d flow.Direction, msg []byte, n int, at time.Time) fate {
+	c.f.failed = false
+	as := fateRead
 	switch smb2.KindOf(msg) {
 	case smb2.KindPlain:
 		c.modern().message(d, msg)
 	case smb2.KindSMB1:
 		c.legacy().message(d, msg)
 	case smb2.KindEncrypted:
-		c.modern().encrypted(d, msg, n)
+		as = c.modern().encrypted(d, msg, n)
 	case smb2.KindCompressed:
-		c.modern().decompress(d, msg, len(msg) == n, n)
+		as = c.modern().decompress(d, msg, len(msg) == n, n)
 	}
+	if c.f.failed && as == fateRead {
+		return fateUndecodable
+	}
+	return as
 }
 
 // legacy is the connection as SMB1 speaks.

@@ -66,13 +66,17 @@ type Sink interface {
 	Touch(model.Use)
 }
 
-// Counts says how much of the traffic could be read.
+// Counts says what became of the traffic.
 type Counts struct {
-	Frames    int64 // SMB frames whose beginning was seen
-	Readable  int64 // their bytes, as far as they were plain or could be decrypted
-	Opaque    int64 // bytes of frames that are encrypted or compressed and stay so
-	Lost      int64 // bytes that the capture does not have, other than the insides of file data
-	Foreign   int64 // bytes that are no SMB, or the rest of a frame whose beginning was not seen
+	Frames int64 // SMB frames whose beginning was seen
+
+	// Every byte of flow.Stream.Data is in one of these; see fate.
+	Readable, Opaque, Before, Foreign, Undecodable int64
+
+	// Every byte of flow.Stream.Gap is in one of these.
+	Lost     int64
+	Unneeded int64 // inside of file data, which is passed over
+
 	Decrypted int64 // frames opened with the key of a null session
 	Sealed    int64 // frames that stay encrypted
 
@@ -93,6 +97,7 @@ type Follower struct {
 	tickets ticketTable
 	resume  resumeTable
 	spare   [][]byte // buffers of frames, to be used again
+	failed  bool     // the frame at hand could not be decoded
 }
 
 // NewFollower makes one that gives its rows to sink and is Over its memory beyond limit bytes.
@@ -121,7 +126,13 @@ func (f *Follower) Used() int { return f.used }
 func (f *Follower) Counts() Counts { return f.counts }
 
 // giveUp counts something that could not be followed.
-func (f *Follower) giveUp(reason string) { f.counts.GivenUp[reason]++ }
+func (f *Follower) giveUp(reason string) {
+	f.counts.GivenUp[reason]++
+	switch reason {
+	case badFrame, cutFrame, badToken, badRPC:
+		f.failed = true
+	}
+}
 
 // The reasons of giveUp.
 const (

@@ -25,6 +25,17 @@ type framer struct {
 	size int
 	skip int
 	seek bool
+
+	fate   fate  // of the bytes to skip
+	why    fate  // of the bytes that are passed over while seeking
+	sought int64 // how many these are so far
+}
+
+// lost begins to seek.
+func (f *framer) lost(why fate) {
+	if !f.seek {
+		f.seek, f.why = true, why
+	}
 }
 
 // data cuts what came. Frames that lie in b as a whole are not copied.
@@ -34,6 +45,7 @@ func (c *Conversation) data(d flow.Direction, b []byte, at time.Time) {
 		switch {
 		case f.skip > 0:
 			n := min(f.skip, len(b))
+			c.account(f.fate, n)
 			f.skip -= n
 			b = b[n:]
 		case f.seek:
@@ -44,7 +56,7 @@ func (c *Conversation) data(d flow.Direction, b []byte, at time.Time) {
 			case f.seek:
 			case size > 0 && keep <= len(b): // the whole of it, or all that is wanted
 				if keep > 0 {
-					c.message(d, b[nbss.HeaderLen:keep], size-nbss.HeaderLen, at)
+					f.fate = c.message(d, b[nbss.HeaderLen:keep], size-nbss.HeaderLen, at)
 				}
 				f.skip = size
 			default:
@@ -82,6 +94,7 @@ func (c *Conversation) fill(f *framer, d flow.Direction, b []byte, at time.Time)
 		case keep <= len(f.buf):
 			f.keep, f.size = max(keep, 1), size
 			if keep == 0 {
+				c.account(f.fate, len(f.buf))
 				c.drop(f, size-len(f.buf))
 				return b
 			}
@@ -94,7 +107,8 @@ func (c *Conversation) fill(f *framer, d flow.Direction, b []byte, at time.Time)
 		}
 	}
 	have := len(f.buf)
-	c.message(d, f.buf[nbss.HeaderLen:f.keep], f.size-nbss.HeaderLen, at)
+	f.fate = c.message(d, f.buf[nbss.HeaderLen:f.keep], f.size-nbss.HeaderLen, at)
+	c.account(f.fate, have)
 	c.drop(f, f.size-have)
 	return b
 }
@@ -117,12 +131,13 @@ func (c *Conversation) decide(f *framer, d flow.Direction, b []byte) (keep, size
 		return 0, 0
 	}
 	size = frameSize(b)
+	f.fate = fateRead
 	if typ, _, err := nbss.ParseHeader([nbss.HeaderLen]byte(b)); err != nil {
-		f.seek = true
+		f.lost(fateForeign)
 		return 0, 0
 	} else if typ != nbss.SessionMessage || size == nbss.HeaderLen {
 		if size > nbss.HeaderLen+2*34+256 { // the longest session packet is a request with two names and scopes
-			f.seek = true
+			f.lost(fateForeign)
 		}
 		return 0, size
 	}
@@ -130,12 +145,12 @@ func (c *Conversation) decide(f *framer, d flow.Direction, b []byte) (keep, size
 		return 0, 0
 	}
 	if size < nbss.HeaderLen+8 || !isSMB(b[nbss.HeaderLen:]) {
-		f.seek = true
+		f.lost(fateForeign)
 		return 0, 0
 	}
 	msg := b[nbss.HeaderLen:min(len(b), size)]
 	c.f.counts.Frames++
-	keep = c.want(d, msg, size-nbss.HeaderLen)
+	keep, f.fate = c.want(d, msg, size-nbss.HeaderLen)
 	if keep == 0 {
 		return 0, size
 	}
@@ -207,7 +222,8 @@ func (c *Conversation) seek(f *framer, d flow.Direction, b []byte, at time.Time)
 		n := min(len(b), startLen)
 		c.hold(f, b[:n])
 		if p := findStart(f.buf); p >= 0 && p < old {
-			c.f.counts.Foreign += int64(p)
+			f.passed(p)
+			c.found(f, f.why)
 			rest := append([]byte(nil), f.buf[p:]...)
 			c.release(f)
 			f.seek = false
@@ -216,21 +232,22 @@ func (c *Conversation) seek(f *framer, d flow.Direction, b []byte, at time.Time)
 		}
 		if n == len(b) { // the start may still be cut off at the end
 			tail := append([]byte(nil), f.buf[max(0, len(f.buf)-startLen+1):]...)
-			c.f.counts.Foreign += int64(len(f.buf) - len(tail))
+			f.passed(len(f.buf) - len(tail))
 			c.release(f)
 			c.hold(f, tail)
 			return nil
 		}
-		c.f.counts.Foreign += int64(old)
+		f.passed(old)
 		c.release(f)
 	}
 	if p := findStart(b); p >= 0 {
-		c.f.counts.Foreign += int64(p)
+		f.passed(p)
+		c.found(f, f.why)
 		f.seek = false
 		return b[p:]
 	}
 	tail := min(len(b), startLen-1)
-	c.f.counts.Foreign += int64(len(b) - tail)
+	f.passed(len(b) - tail)
 	c.hold(f, b[len(b)-tail:])
 	return nil
 }
@@ -240,6 +257,11 @@ func (c *Conversation) gap(d flow.Direction, n int) {
 	f := &c.st.framers[d]
 	if f.skip > 0 { // inside what is not wanted
 		m := min(f.skip, n)
+		if f.fate == fateRead {
+			c.f.counts.Unneeded += int64(m)
+		} else {
+			c.f.counts.Lost += int64(m)
+		}
 		f.skip -= m
 		n -= m
 	}
@@ -248,18 +270,23 @@ func (c *Conversation) gap(d flow.Direction, n int) {
 	}
 	c.f.counts.Lost += int64(n)
 	defer c.damaged(d)
-	if f.seek || len(f.buf) < nbss.HeaderLen {
+	if f.seek {
+		f.passed(len(f.buf))
 		c.release(f)
-		f.seek = true
+		return
+	}
+	have := len(f.buf)
+	c.account(fateUndecodable, have)
+	if have < nbss.HeaderLen {
+		c.release(f)
+		f.lost(fateUndecodable)
 		return
 	}
 	c.f.giveUp(gapInFrame)
-	size := frameSize(f.buf)
-	if f.keep > 0 { // all of it was counted as readable
-		c.f.counts.Readable -= int64(size)
-		c.f.counts.Lost += int64(size - min(n, size-len(f.buf)))
-	}
-	rest := size - len(f.buf) - n
+	rest := frameSize(f.buf) - have - n
 	c.drop(f, max(rest, 0))
-	f.seek = rest < 0
+	f.fate = fateUndecodable
+	if rest < 0 {
+		f.lost(fateUndecodable)
+	}
 }

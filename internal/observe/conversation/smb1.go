@@ -52,6 +52,7 @@ func requestKey(h *smb1.Header) uint32 { return uint32(h.PIDLow)<<16 | uint32(h.
 func (c *smb1Conn) want(d flow.Direction, b []byte, n int) int {
 	h, err := smb1.ParseHeader(b)
 	if err != nil {
+		c.f.giveUp(badFrame)
 		return 0
 	}
 	switch h.Command {

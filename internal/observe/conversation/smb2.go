@@ -65,6 +65,7 @@ type chain struct {
 // want decides how much of a message or chain is worth keeping.
 func (c *smb2Conn) want(d flow.Direction, b []byte, n int) int {
 	if len(b) < smb2.HeaderLen {
+		c.f.giveUp(badFrame)
 		return 0
 	}
 	if le.Uint32(b[smb2.OffsetNext:]) != 0 {

@@ -22,33 +22,27 @@ func undo(algorithm uint16, src []byte, size int) ([]byte, error) {
 
 // decompress takes a frame with a compression header, which had n bytes on the wire; whole tells that all of it was kept. Of a
 // message too long for a pipe the beginning is enough: it is a file's data, and is passed over as it would be if it were plain.
-func (c *smb2Conn) decompress(d flow.Direction, msg []byte, whole bool, n int) {
+func (c *smb2Conn) decompress(d flow.Direction, msg []byte, whole bool, n int) fate {
 	head, size, err := smb2.Decompress(msg, prefixLen-nbss.HeaderLen, undo)
 	if err != nil || smb2.KindOf(head) != smb2.KindPlain {
-		c.opaque(n)
-		return
+		c.f.giveUp(compressed)
+		return fateOpaque
 	}
 	wanted := c.want(d, head, size)
 	if wanted == 0 {
 		c.f.counts.Decompressed++
-		return
+		return fateRead
 	}
 	if !whole || size > maxPipeFrame {
 		c.f.giveUp(cutFrame)
-		return
+		return fateUndecodable
 	}
 	plain, _, err := smb2.Decompress(msg, size, undo)
 	if err != nil {
-		c.opaque(n)
-		return
+		c.f.giveUp(compressed)
+		return fateOpaque
 	}
 	c.f.counts.Decompressed++
 	c.message(d, plain[:min(wanted, len(plain))])
-}
-
-// opaque counts a compressed frame that cannot be read, whose bytes were taken for readable.
-func (c *smb2Conn) opaque(n int) {
-	c.f.giveUp(compressed)
-	c.f.counts.Readable -= int64(n + nbss.HeaderLen)
-	c.f.counts.Opaque += int64(n + nbss.HeaderLen)
+	return fateRead
 }

@@ -5,7 +5,6 @@ import (
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/observe/flow"
-	"ipcguard/internal/smb/nbss"
 	"ipcguard/internal/smb/smb2"
 	"ipcguard/internal/smb/smbcrypt"
 )
@@ -34,15 +33,15 @@ func (c *smb2Conn) opened(s *session) bool {
 	return s.open[0] != nil
 }
 
-// encrypted takes a frame with a transform header, of which all that matters was kept.
-func (c *smb2Conn) encrypted(d flow.Direction, msg []byte, n int) {
+// encrypted takes a frame with a transform header, of which all that matters was kept, and says what became of it.
+func (c *smb2Conn) encrypted(d flow.Direction, msg []byte, n int) fate {
 	id, ok := smbcrypt.SessionID(msg)
 	if !ok {
 		c.f.giveUp(badFrame)
-		return
+		return fateUndecodable
 	}
 	if id == 0 {
-		return // of no session, as impacket's last frame of a connection
+		return fateOpaque // of no session, as impacket's last frame of a connection
 	}
 	s := c.session(id)
 	if len(msg) == n && c.opened(s) {
@@ -51,20 +50,18 @@ func (c *smb2Conn) encrypted(d flow.Direction, msg []byte, n int) {
 			c.f.counts.Decrypted++
 			s.good = true
 			if smb2.KindOf(plain) == smb2.KindCompressed {
-				c.decompress(d, plain, true, n)
-			} else {
-				c.message(d, plain)
+				return c.decompress(d, plain, true, n)
 			}
-			return
+			c.message(d, plain)
+			return fateRead
 		}
 		if !s.good { // it is not the key after all
 			s.open = [2]*smbcrypt.Transform{}
 		}
 		c.f.counts.Sealed++
-		c.f.counts.Readable -= int64(n + nbss.HeaderLen)
-		c.f.counts.Opaque += int64(n + nbss.HeaderLen)
 	}
 	c.seal(s)
+	return fateOpaque
 }
 
 // touchInterval is how often a session that goes on encrypted is told again.

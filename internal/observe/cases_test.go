@@ -1,0 +1,81 @@
+package observe
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/observe/observetest"
+	"ipcguard/internal/peer"
+)
+
+// caseFile is a file of ../shared/cases/observe.
+func caseFile(t testing.TB, name string) string {
+	t.Helper()
+	return filepath.Join(peer.Shared(t, "cases"), "observe", name)
+}
+
+// readCase reads a capture of a case.
+func readCase(t testing.TB, name string) ([]string, *Coverage) {
+	t.Helper()
+	rows, cov := readCapture(t, caseFile(t, name), TrafficOptions{})
+	return observetest.Short(rows), cov
+}
+
+// TestSameAsControl reads captures that were tampered with: the rows and what could be read are those of the capture that was
+// not.
+func TestSameAsControl(t *testing.T) {
+	for _, c := range []struct {
+		name, control string
+		stray         int64
+	}{
+		{"01-rst-out-of-window/rst.pcap", "01-rst-out-of-window/control.pcap", 0},
+		{"01-rst-out-of-window/rst-old.pcap", "01-rst-out-of-window/control.pcap", 0},
+		{"01-rst-out-of-window/rst-inwindow.pcap", "01-rst-out-of-window/control.pcap", 0},
+		{"10-answer-captured-before-question/swapped.pcap", "10-answer-captured-before-question/control.pcap", 0},
+		{"11-stray-segment-1GB-missing/stray.pcap", "01-rst-out-of-window/control.pcap", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			want, control := readCase(t, c.control)
+			got, cov := readCase(t, c.name)
+			if diff := cmp.Diff(want, got); diff != "" || len(want) != 15 {
+				t.Errorf("%d rows (-control +got):\n%s", len(want), diff)
+			}
+			b := *cov.Bytes
+			if b.Stray != c.stray {
+				t.Errorf("%d bytes of strays, want %d", b.Stray, c.stray)
+			}
+			b.Stray = 0
+			if diff := cmp.Diff(*control.Bytes, b); diff != "" {
+				t.Errorf("bytes (-control +got):\n%s", diff)
+			}
+			if b.Share() != 1 || len(cov.Unreadable) > 0 {
+				t.Errorf("%+v %v", b, cov.Unreadable)
+			}
+		})
+	}
+}
+
+// TestOnAfterTheEnd reads a session on a 4-tuple that had said its last byte in both directions.
+func TestOnAfterTheEnd(t *testing.T) {
+	rows, cov := readCapture(t, caseFile(t, "02-data-after-close-dropped/stream19.pcap"), TrafficOptions{})
+	var got []string
+	for _, u := range rows {
+		if u.Layer != model.LayerSession {
+			got = append(got, strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s x%d", u.Layer, u.Pipe, u.Call, u.Outcome, u.Count)), " "))
+		}
+	}
+	want := []string{
+		"tree allowed x1", "open srvsvc allowed x1", "bind srvsvc allowed x1", "call lanman NetServerEnum2 allowed x2", "call srvsvc NetrShareEnum allowed x1",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if cov.Bytes.Share() != 1 || cov.Bytes.Total() == 0 {
+		t.Errorf("%+v", *cov.Bytes)
+	}
+}
