@@ -45,10 +45,27 @@ func unwritable(section, name, value string) string {
 	return ""
 }
 
-// line is a logical line of the main file and the section in force after it.
-type line struct {
-	logical
-	section *Section
+// place is what an edit needs to know of the lines of the main file in one section.
+type place struct {
+	section string
+	name    string
+	any     bool      // the file has a line that is no comment
+	end     *logical  // the section's last line
+	params  []logical // those that assign to the parameter; their text is left out
+}
+
+func (p *place) saw(l logical, s *Section) {
+	p.any = true
+	if foldName(s.Name) != p.section {
+		return
+	}
+	name, _, ok := strings.Cut(l.text, "=")
+	if ok && l.text[0] != '[' && key(trimOne(name)) == p.name {
+		param := l
+		param.text = ""
+		p.params = append(p.params, param)
+	}
+	p.end = &l
 }
 
 func edit(path string, o Options, section, name string, value *string) (*Edit, error) {
@@ -59,25 +76,24 @@ func edit(path string, o Options, section, name string, value *string) (*Edit, e
 	if err != nil {
 		return nil, fmt.Errorf("smb.conf: %w", err)
 	}
-	var lines []line
-	r := reader{c: &Config{Global: &Section{Name: "global", set: map[string]Param{}}}, o: o}
-	r.section = r.c.Global
-	depth := filepath.Clean(path)
-	r.seen = func(file string, l logical, s *Section) {
-		if filepath.Clean(file) == depth {
-			lines = append(lines, line{l, s})
-		}
+	r := newReader(path, o)
+	at := place{section: foldName(section), name: key(name)}
+	if isGlobal(section) {
+		at.section = foldName(r.c.Global.Name)
 	}
+	r.seen = at.saw
 	r.read(path, before, 0)
-	if r.c.Broken != nil {
+	switch {
+	case r.limit != nil:
+		return nil, r.limit
+	case r.c.Broken != nil:
 		return nil, fmt.Errorf("smb.conf: %s: mend that first", r.c.Broken)
 	}
-	target := r.c.Section(section)
 	var tries [][]byte
 	if value == nil {
-		tries = append(tries, without(before, lines, target, name))
+		tries = append(tries, at.without(before))
 	} else {
-		tries = attempts(before, lines, target, section, name, *value)
+		tries = at.attempts(before, r.c.Section(section) != nil, section, name, *value)
 	}
 	for _, after := range tries {
 		if works(path, o, after, section, name, value) {
@@ -112,37 +128,23 @@ func works(path string, o Options, after []byte, section, name string, value *st
 	return ok && p.Value == *value && p.Inverse == k.Inverse
 }
 
-// isParam tells whether a line assigns to the parameter in the section.
-func (l line) isParam(target *Section, name string) bool {
-	n, _, ok := strings.Cut(l.text, "=")
-	return ok && l.text[0] != '[' && l.section == target && key(trimOne(n)) == key(name)
-}
-
-// attempts lists changed files, the smallest change first.
-func attempts(b []byte, lines []line, target *Section, section, name, value string) [][]byte {
+// attempts lists changed files, the smallest change first. There tells whether the configuration has the section.
+func (p *place) attempts(b []byte, there bool, section, name, value string) [][]byte {
 	var out [][]byte
 	eol := "\n"
 	if bytes.Contains(b, []byte("\r\n")) {
 		eol = "\r\n"
 	}
-	var last, end *line
-	for i := range lines {
-		l := &lines[i]
-		if target != nil && l.section == target {
-			end = l
-			if l.isParam(target, name) {
-				last = l
-			}
-		}
-	}
-	if last != nil {
+	end := p.end
+	if n := len(p.params); n > 0 {
+		last := p.params[n-1]
 		stop := last.end
 		if stop > 0 && b[stop-1] == '\r' {
 			stop--
 		}
 		out = append(out, splice(b, last.start, stop, name+" = "+value))
 	}
-	if target != nil && (end != nil || len(lines) == 0) {
+	if there && (end != nil || !p.any) {
 		at, indent := 0, ""
 		if end != nil {
 			at = end.end
@@ -178,13 +180,10 @@ func splice(b []byte, from, to int, text string) []byte {
 }
 
 // without removes the lines that assign to the parameter, each with its newline.
-func without(b []byte, lines []line, target *Section, name string) []byte {
+func (p *place) without(b []byte) []byte {
 	var out []byte
 	from := 0
-	for _, l := range lines {
-		if target == nil || !l.isParam(target, name) {
-			continue
-		}
+	for _, l := range p.params {
 		out = append(out, b[from:l.lineStart]...)
 		from = min(l.end+1, len(b))
 	}

@@ -1,5 +1,10 @@
 package smbconf
 
+import (
+	"bytes"
+	"iter"
+)
+
 // logical is one line as Samba sees it, with its place in the file.
 type logical struct {
 	text       string // continued, white space joined
@@ -8,9 +13,14 @@ type logical struct {
 	lineStart  int    // the first byte of its first physical line
 }
 
-// split cuts a file into logical lines; comments and blank lines are not among them.
-func split(b []byte) []logical {
-	var out []logical
+// split cuts a file into logical lines; comments and blank lines are not among them. A line that is longer than maxLine
+// comes cut off, and is the last.
+func split(b []byte) iter.Seq[logical] {
+	return func(yield func(logical) bool) { splitTo(b, yield) }
+}
+
+func splitTo(b []byte, yield func(logical) bool) {
+	var buf []byte
 	number, i, lineStart := 1, 0, 0
 	for i < len(b) {
 		switch c := b[i]; {
@@ -26,7 +36,7 @@ func split(b []byte) []logical {
 			}
 		default:
 			l := logical{number: number, start: i, lineStart: lineStart}
-			var buf []byte
+			buf = buf[:0]
 			for ; i < len(b); i++ {
 				c := b[i]
 				n := len(buf)
@@ -46,22 +56,18 @@ func split(b []byte) []logical {
 				if n > 0 && isSpace(buf[n-1]) && isSpace(c) {
 					continue
 				}
-				buf = append(buf, c)
-			}
-			l.end = i
-			for k, c := range buf {
-				if c == 0 { // Samba's strings end here
-					buf = buf[:k]
-					break
+				if buf = append(buf, c); len(buf) > maxLine {
+					yield(logical{text: string(buf), number: l.number})
+					return
 				}
 			}
-			l.text = string(buf)
-			if l.text != "" {
-				out = append(out, l)
+			l.end = i
+			text, _, _ := bytes.Cut(buf, []byte{0}) // Samba's strings end here
+			if l.text = string(text); l.text != "" && !yield(l) {
+				return
 			}
 		}
 	}
-	return out
 }
 
 // trimOne removes one space on either side, which is all that can be there.

@@ -10,13 +10,6 @@ import (
 	"strings"
 )
 
-// Limits. Samba itself stops at 100 includes within one another; a configuration of its size on disk is some KiB.
-const (
-	maxDepth = 100
-	maxFile  = 16 << 20
-	maxFiles = 10_000 // files that include two others each would otherwise go on for 2^100
-)
-
 // Options say what a file alone does not.
 type Options struct {
 	// Macros are the values of %-macros that are known, such as 'L' or 'h'. Other macros in a path that is included are
@@ -70,13 +63,21 @@ func load(path string, o Options) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("smb.conf: %w", err)
 	}
-	r := reader{c: &Config{Global: &Section{Name: "global", File: path, Line: 1, set: map[string]Param{}}}, o: o}
-	r.section = r.c.Global
+	r := newReader(path, o)
 	r.read(path, b, 0)
-	if p, ok := r.c.Global.Get("config backend"); ok && strings.EqualFold(p.Value, "registry") {
+	if p, ok := r.c.Global.Get("config backend"); ok && strings.EqualFold(p.Value, "registry") && r.limit == nil {
 		r.backend(p)
 	}
+	if r.limit != nil {
+		return nil, r.limit
+	}
+	r.c.countUntold()
 	return r.c, nil
+}
+
+func newReader(path string, o Options) *reader {
+	c := &Config{Global: &Section{Name: "global", File: path, Line: 1, set: map[string]Param{}}, byName: map[string]*Section{}}
+	return &reader{c: c, o: o, section: c.Global}
 }
 
 // backend forgets what the file says, as Samba does, and reads the registry instead.
@@ -85,8 +86,9 @@ func (r *reader) backend(p Param) {
 	r.c = &Config{
 		Files: r.c.Files, Problems: r.c.Problems, Registry: true,
 		Global: &Section{Name: "global", File: p.File, Line: p.Line, Params: []Param{p}, set: kept},
+		byName: map[string]*Section{}, untold: r.c.untold,
 	}
-	r.section = r.c.Global
+	r.section, r.defaults = r.c.Global, nil
 	if r.o.Registry == nil {
 		r.c.Partial = true
 		r.c.problem(p.File, p.Line, "config backend = registry: the settings are in Samba's registry and not in this file")
@@ -110,28 +112,53 @@ func readFile(name string) ([]byte, error) {
 }
 
 func (c *Config) problem(file string, line int, why string) {
+	if len(c.Problems) >= maxProblems {
+		c.untold++
+		return
+	}
 	c.Problems = append(c.Problems, Problem{file, line, why})
+}
+
+// countUntold says how many problems are not in the list.
+func (c *Config) countUntold() {
+	if c.untold > 0 {
+		last := c.Problems[len(c.Problems)-1]
+		c.Problems = append(c.Problems, Problem{last.File, last.Line, fmt.Sprintf("%d more problems behind this line are not told", c.untold)})
+	}
 }
 
 type reader struct {
 	c       *Config
 	o       Options
 	section *Section
-	// seen, when set, is told each logical line of a file with the section it belongs to, for the editor.
-	seen func(file string, l logical, s *Section)
+	// defaults are what the next share begins with; nil when [global] has changed since they were taken from it.
+	defaults map[string]Param
+	// What was read so far, and the error when it was too much.
+	bytes, params, copied int
+	limit                 error
+	// seen, when set, is told each logical line of the main file with the section it belongs to, for the editor.
+	seen func(l logical, s *Section)
 }
 
 // read handles one file; false means that Samba gives up.
 func (r *reader) read(file string, b []byte, depth int) bool {
 	r.c.Files = append(r.c.Files, file)
-	for _, l := range split(b) {
+	if r.bytes += len(b); r.bytes > maxBytes {
+		r.limit = limit(file, 1, "%d MiB with what is included", maxBytes>>20)
+		return false
+	}
+	for l := range split(b) {
 		var why string
+		if len(l.text) > maxLine {
+			r.limit = limit(file, l.number, "%d KiB in one line", maxLine>>10)
+			return false
+		}
 		if l.text[0] == '[' {
 			why = r.header(file, l)
 		} else {
 			why = r.param(file, l, depth)
 		}
-		if r.c.Broken != nil {
+		if r.c.Broken != nil || r.limit != nil {
 			return false
 		}
 		if why != "" {
@@ -140,8 +167,8 @@ func (r *reader) read(file string, b []byte, depth int) bool {
 			r.c.Partial = true
 			return false
 		}
-		if r.seen != nil {
-			r.seen(file, l, r.section)
+		if r.seen != nil && depth == 0 {
+			r.seen(l, r.section)
 		}
 	}
 	return true
@@ -159,20 +186,44 @@ func (r *reader) header(file string, l logical) string {
 		return "a section without a name"
 	}
 	if r.section = r.c.Share(name); r.section == nil {
-		r.section = &Section{Name: name, File: file, Line: l.number, set: map[string]Param{}, inherits: map[string]Param{}}
-		for k, p := range r.c.Global.set {
-			if known()[k].Share {
-				r.section.inherits[k] = p
-			}
-		}
+		r.section = &Section{Name: name, File: file, Line: l.number, set: map[string]Param{}, inherits: r.shareDefaults(file, l.number)}
 		r.c.Shares = append(r.c.Shares, r.section)
+		r.c.byName[foldName(name)] = r.section
+		if len(r.c.Shares) > maxSections {
+			r.limit = limit(file, l.number, "%d sections", maxSections)
+		}
 	} else {
 		r.section.Name = name // Samba shows the last spelling
 		// A share that comes again keeps its parameters and loses its parametric options.
 		maps.DeleteFunc(r.section.set, isOption)
-		maps.DeleteFunc(r.section.inherits, isOption)
+		if anyOption(r.section.inherits) {
+			r.take(len(r.section.inherits), file, l.number)
+			r.section.inherits = maps.Clone(r.section.inherits)
+			maps.DeleteFunc(r.section.inherits, isOption)
+		}
 	}
 	return ""
+}
+
+// shareDefaults are the share parameters that [global] has now.
+func (r *reader) shareDefaults(file string, line int) map[string]Param {
+	if r.defaults == nil {
+		r.defaults = map[string]Param{}
+		for k, p := range r.c.Global.set {
+			if known()[k].Share {
+				r.defaults[k] = p
+			}
+		}
+		r.take(len(r.c.Global.set), file, line)
+	}
+	return r.defaults
+}
+
+// take counts assignments that a share takes over.
+func (r *reader) take(n int, file string, line int) {
+	if r.copied += n; r.copied > maxCopied {
+		r.limit = limit(file, line, "%d assignments that shares take over from others", maxCopied)
+	}
 }
 
 func (r *reader) param(file string, l logical, depth int) string {
@@ -202,6 +253,13 @@ func (r *reader) param(file string, l logical, depth int) string {
 		}
 	}
 	r.section.Params = append(r.section.Params, p)
+	if r.section == r.c.Global {
+		r.defaults = nil
+	}
+	if r.params++; r.params > maxParams {
+		r.limit = limit(file, l.number, "%d assignments", maxParams)
+		return ""
+	}
 	switch p.Name {
 	case "copy":
 		if why := r.copy(p); why != "" {
@@ -225,6 +283,9 @@ func (r *reader) copy(p Param) string {
 	if r.section == r.c.Global {
 		return "copy in [global]"
 	}
+	if r.take(len(from.inherits)+len(from.set), p.File, p.Line); r.limit != nil {
+		return ""
+	}
 	all := map[string]Param{}
 	maps.Copy(all, from.inherits)
 	maps.Copy(all, from.set)
@@ -238,6 +299,7 @@ func (r *reader) copy(p Param) string {
 			delete(r.section.set, k) // an option is taken over even when it was set here
 		}
 	}
+	r.take(len(r.section.inherits), p.File, p.Line)
 	for k, v := range r.section.inherits {
 		if _, ok := all[k]; !ok && isOption(k, v) {
 			all[k] = v
@@ -245,6 +307,15 @@ func (r *reader) copy(p Param) string {
 	}
 	r.section.inherits = all
 	return ""
+}
+
+func anyOption(m map[string]Param) bool {
+	for k, p := range m {
+		if isOption(k, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // isOption tells parametric options, such as full_audit:prefix, from parameters.

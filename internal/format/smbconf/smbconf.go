@@ -28,6 +28,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode"
 )
 
 // Type is the type of a parameter as Samba names it in lower case: bool, string, cmdlist, integer, enum, …
@@ -107,6 +108,9 @@ type Config struct {
 	Registry bool // "include = registry" or a registry backend: settings are in Samba's own registry, see Options.Registry
 	Partial  bool // something was not read: a macro that only a connection gives, the registry, a file without permission
 	Broken   *Problem
+
+	byName map[string]*Section // the shares, by their folded names
+	untold int                 // problems beyond maxProblems
 }
 
 // Section is [global] or a share.
@@ -117,17 +121,23 @@ type Section struct {
 	Params []Param // every assignment in order, also those that a later one replaces
 
 	set      map[string]Param // the assignment in force, by folded name
-	inherits map[string]Param // what it began with: [global]'s defaults, or another share's values
+	inherits map[string]Param // what it began with: [global]'s defaults, or another share's values; never changed, as shares have it in common
 }
 
 // Share finds a section by its name, or nil.
 func (c *Config) Share(name string) *Section {
-	for _, s := range c.Shares {
-		if strings.EqualFold(s.Name, name) {
-			return s
+	return c.byName[foldName(name)]
+}
+
+// foldName gives section names that differ in case alone the same form, as strings.EqualFold compares them.
+func foldName(s string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
 		}
-	}
-	return nil
+		return least
+	}, s)
 }
 
 // Section finds [global] or a share, or nil.
