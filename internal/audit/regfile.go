@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -12,8 +11,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// maxText bounds files that are read whole: a .reg export of a whole SYSTEM key has some 100 MiB.
-const maxText = 512 << 20
+// maxChanges bounds what a .reg file does to the keys that are audited, which have some dozen values each.
+const maxChanges = 100_000
 
 // change is one thing that a file of changes does to the registry: sets a value, or takes it away.
 type change struct {
@@ -23,36 +22,69 @@ type change struct {
 	origin    string
 }
 
-// regFile reads a .reg file as the changes that importing it makes.
-func regFile(path string) ([]change, []string, error) {
-	if err := regular(path, maxText); err != nil {
+// regFile reads a .reg file as the changes that importing it makes to the keys that are audited. A file may be an export
+// of the whole registry; the rest of it is passed over.
+func regFile(c *catalog.Catalog, path string) ([]change, []string, error) {
+	if err := regular(path, 1<<40); err != nil { // regfile has a bound of its own
 		return nil, nil, err
 	}
-	b, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	file, err := regfile.Parse(b)
-	problems := located(path, err)
-	if file == nil {
-		return nil, nil, errors.Join(fmt.Errorf("%s: nothing in it can be read", path), err)
-	}
+	defer file.Close()
+	matters := auditedKeys(c)
 	var out []change
-	for _, op := range file.Ops {
-		c := change{key: op.Value.Key, name: op.Value.Name, origin: fmt.Sprintf("%s:%d", path, op.Line)}
-		switch op.Kind {
-		case regfile.SetValue:
-			v := op.Value
-			c.value = &v
-		case regfile.DeleteValue:
-		case regfile.DeleteKey:
-			c.all = true
-		default:
-			continue
+	key, audited := "", false
+	_, err = regfile.Read(file, func(op regfile.Op) error {
+		if op.Value.Key != key {
+			key = op.Value.Key
+			audited = matters(key, false)
 		}
-		out = append(out, c)
+		all := op.Kind == regfile.DeleteKey
+		if op.Kind == regfile.AddKey || !audited && !(all && matters(key, true)) {
+			return nil
+		}
+		if len(out) == maxChanges {
+			return fmt.Errorf("reg file: line %d: more than %d changes to keys that are audited; the rest is not read", op.Line, maxChanges)
+		}
+		ch := change{key: key, name: op.Value.Name, all: all, origin: fmt.Sprintf("%s:%d", path, op.Line)}
+		if op.Kind == regfile.SetValue {
+			ch.value = &op.Value
+		}
+		out = append(out, ch)
+		return nil
+	})
+	return out, located(path, err), nil
+}
+
+// auditedKeys tells keys that settings of the catalog are in, and, when a key is removed, those that have one below.
+func auditedKeys(c *catalog.Catalog) func(key string, above bool) bool {
+	in, over := map[string]bool{}, map[string]bool{}
+	add := func(key string) {
+		key = registry.Fold(key)
+		in[key] = true
+		for i := range len(key) {
+			if key[i] == '\\' {
+				over[key[:i]] = true
+			}
+		}
+		over[key] = true
 	}
-	return out, problems, nil
+	add(keyLsa)
+	add(keyServer)
+	for i := range c.Settings {
+		if s := &c.Settings[i]; s.System == "windows" {
+			for _, p := range places(s) {
+				key, _ := split(p)
+				add(key)
+			}
+		}
+	}
+	return func(key string, above bool) bool {
+		key = registry.Fold(currentSet(key))
+		return in[key] || above && over[key]
+	}
 }
 
 // located writes joined errors one a line, each with its file.
@@ -148,7 +180,7 @@ func currentSet(key string) string {
 // regSource audits one .reg file by itself.
 func (o *Options) regSource(path string) (*facts, error) {
 	f := newFacts("reg", path, "windows")
-	changes, problems, err := regFile(path)
+	changes, problems, err := regFile(o.Catalog, path)
 	if err != nil {
 		return nil, err
 	}

@@ -147,7 +147,7 @@ func (o *Options) merge(names []string) (*model.Audit, error) {
 	f := newFacts("gpo", strings.Join(names, " + "), "windows")
 	for _, name := range names {
 		if k, _ := sniff(name); k == kindReg {
-			changes, problems, err := regFile(name)
+			changes, problems, err := regFile(o.Catalog, name)
 			if err != nil {
 				return nil, err
 			}

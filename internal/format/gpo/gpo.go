@@ -26,10 +26,12 @@ import (
 	"ipcguard/internal/format/regpol"
 )
 
-// Limits: a policy's parts are some tens of KiB, and no domain applies more than 999 objects to one machine.
+// Limits: a policy's parts are some tens of KiB, and no domain applies more than 999 objects to one machine. Parsed, a
+// part takes up to five times its size.
 const (
 	maxPart = 64 << 20
 	maxGPOs = 10_000
+	maxAll  = 128 << 20 // bytes of all parts of the objects of a folder
 )
 
 // GPO is one group policy object.
@@ -45,6 +47,8 @@ type GPO struct {
 	Template *inf.File            // GptTmpl.inf, or nil
 	Parts    []string             // the files that were read
 	Problems []string             // what could not be read, with the file and the place
+
+	budget *int64 // bytes that may still be read
 }
 
 // Setting is one registry value that policies set, and from where.
@@ -60,7 +64,8 @@ var ErrNone = errors.New("no group policy object here")
 // Read finds every object at a folder of fsys: the folder itself, or those in it, of either layout. Objects in a folder
 // come in the order of manifest.xml where there is one, and of their names else, which is not their precedence.
 func Read(fsys fs.FS, folder string) ([]*GPO, error) {
-	g, err := readOne(fsys, folder)
+	left := int64(maxAll)
+	g, err := readOne(fsys, folder, &left)
 	if err == nil {
 		return []*GPO{g}, nil
 	}
@@ -76,7 +81,7 @@ func Read(fsys fs.FS, folder string) ([]*GPO, error) {
 		if !e.IsDir() || len(out) >= maxGPOs {
 			continue
 		}
-		g, err := readOne(fsys, path.Join(folder, e.Name()))
+		g, err := readOne(fsys, path.Join(folder, e.Name()), &left)
 		if err == nil {
 			out = append(out, g)
 		} else if !errors.Is(err, ErrNone) {
@@ -91,8 +96,8 @@ func Read(fsys fs.FS, folder string) ([]*GPO, error) {
 }
 
 // readOne reads the object whose own folder this is.
-func readOne(fsys fs.FS, folder string) (*GPO, error) {
-	g := &GPO{Folder: folder, Name: path.Base(folder)}
+func readOne(fsys fs.FS, folder string, budget *int64) (*GPO, error) {
+	g := &GPO{Folder: folder, Name: path.Base(folder), budget: budget}
 	base := ""
 	if p, ok := find(fsys, folder, "DomainSysvol", "GPO"); ok {
 		base = p
@@ -133,8 +138,12 @@ func (g *GPO) read(fsys fs.FS, p string) []byte {
 	if err == nil && (!st.Mode().IsRegular() || st.Size() > maxPart) {
 		err = fmt.Errorf("not a regular file of at most %d MiB", maxPart>>20)
 	}
+	if err == nil && st.Size() > *g.budget {
+		err = fmt.Errorf("not read: the policies in this folder have more than %d MiB", maxAll>>20)
+	}
 	var b []byte
 	if err == nil {
+		*g.budget -= st.Size()
 		b, err = fs.ReadFile(fsys, p)
 	}
 	if err != nil {
@@ -249,6 +258,7 @@ func Join(gpos ...*GPO) *Result {
 }
 
 func (r *Result) policy(g *GPO, root string, ins []regpol.Instruction) {
+	deleted := false
 	for _, in := range ins {
 		regpol.Apply(&r.Registry, root, []regpol.Instruction{in})
 		v := in.Value
@@ -259,8 +269,11 @@ func (r *Result) policy(g *GPO, root string, ins []regpol.Instruction) {
 				r.won(Setting{v, g, "registry.pol"})
 			}
 		case regpol.DeleteValue, regpol.DeleteValues, regpol.DeleteAll, regpol.DeleteKeys:
-			r.forget()
+			deleted = true
 		}
+	}
+	if deleted { // once is enough: a value that is set again after it was deleted replaces its setting, which is lost either way
+		r.forget()
 	}
 }
 

@@ -286,3 +286,29 @@ func FuzzBackupInfo(f *testing.F) {
 		}
 	})
 }
+
+// TestManyDeletions joins a policy that sets and deletes values in turn, which took time by the square.
+func TestManyDeletions(t *testing.T) {
+	var ins []regpol.Instruction
+	for i := range 40_000 {
+		ins = append(ins, regpol.Set(registry.NewDWord(`HKLM\K`, strconv.Itoa(i), 1)), regpol.Delete(`HKLM\K`, strconv.Itoa(i-1)))
+	}
+	r := Join(&GPO{Name: "g", Policy: ins})
+	if len(r.Origin) != 1 || len(r.Lost) != 39_999 {
+		t.Errorf("%d in force, %d lost", len(r.Origin), len(r.Lost))
+	}
+}
+
+// TestLargeFolder reads no more of a folder of policies than its bound.
+func TestLargeFolder(t *testing.T) {
+	fsys := fstest.MapFS{}
+	part := append([]byte("PReg\x01\x00\x00\x00"), make([]byte, 50<<20)...)
+	for _, id := range []string{"{1}", "{2}", "{3}"} {
+		fsys[id+"/GPT.INI"] = &fstest.MapFile{}
+		fsys[id+"/Machine/registry.pol"] = &fstest.MapFile{Data: part}
+	}
+	list, err := Read(fsys, ".")
+	if err != nil || len(list) != 3 || !strings.Contains(strings.Join(list[2].Problems, " "), "more than 128 MiB") {
+		t.Errorf("%v, %+v", err, list)
+	}
+}

@@ -103,17 +103,19 @@ func (f *File) Set(section, key, value string) {
 	f.Sections[at].Lines = append(f.Sections[at].Lines, Line{Key: key, Value: value})
 }
 
-// RegistryValues reads the section [Registry Values]. Lines that cannot be read are left out and told.
+// RegistryValues reads the section [Registry Values]. Lines that cannot be read are left out and told, the first of them
+// at least.
 func (f *File) RegistryValues() ([]registry.Value, []error) {
 	var out []registry.Value
 	var bad []error
 	for _, l := range f.Lines("Registry Values") {
 		v, err := parseValue(l)
-		if err != nil {
+		switch {
+		case err == nil:
+			out = append(out, v)
+		case len(bad) < maxErrors:
 			bad = append(bad, err)
-			continue
 		}
-		out = append(out, v)
 	}
 	return out, bad
 }

@@ -186,3 +186,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestManyLines(t *testing.T) {
+	f, err := Parse([]byte("[Registry Values]\n" + strings.Repeat("x\n", maxLines+10)))
+	if err == nil || !strings.Contains(err.Error(), "more than 200000 lines") || len(f.Sections[0].Lines) != maxLines-1 {
+		t.Errorf("%v", err)
+	}
+	if _, bad := f.RegistryValues(); len(bad) != maxErrors {
+		t.Errorf("%d errors are told", len(bad))
+	}
+	if _, err := Parse(make([]byte, maxFile+1)); err == nil {
+		t.Error("NUL bytes were read")
+	}
+	if _, err := Parse([]byte(strings.Repeat(";", maxFile+1))); err == nil || !strings.Contains(err.Error(), "64 MiB") {
+		t.Errorf("%v", err)
+	}
+}

@@ -2,64 +2,45 @@ package inf
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"ipcguard/internal/format/registry"
 )
 
+// Limits: templates are some tens of KiB, of a domain with very many rights some thousand lines.
 const (
-	maxFile   = 64 << 20 // templates are some tens of KiB
-	maxErrors = 20       // enough to show that this is no template
+	maxFile   = 64 << 20
+	maxLines  = 200_000
+	maxErrors = 20 // enough to show that this is no template
 )
 
 // Parse reads a template in UTF-16 with a byte order mark, UTF-8, or a single-byte text (read as Latin-1). What could
 // be read is returned even when there are errors, which are joined *Error.
 func Parse(b []byte) (*File, error) {
 	f := &File{}
-	if len(b) > maxFile {
-		return f, &Error{1, "the file is too large"}
-	}
 	if bytes.IndexByte(b, 0) >= 0 && !bytes.HasPrefix(b, []byte{0xff, 0xfe}) && !bytes.HasPrefix(b, []byte{0xfe, 0xff}) {
 		return f, &Error{1, "not a text: it holds NUL bytes and has no byte order mark"}
 	}
+	text, err := registry.ReadText(bytes.NewReader(b), maxFile)
+	if errors.Is(err, registry.ErrTooLarge) {
+		return f, &Error{1, err.Error()}
+	}
 	var errs []error
-	for i, line := range strings.Split(strings.ReplaceAll(decode(b), "\r\n", "\n"), "\n") {
-		if err := f.line(i+1, strings.TrimSpace(line)); err != nil {
+	n := 0
+	for line := range strings.Lines(text) {
+		if n++; n > maxLines {
+			errs = append(errs, &Error{n, fmt.Sprintf("more than %d lines; the rest is not read", maxLines)})
+			break
+		}
+		if err := f.line(n, strings.TrimSpace(line)); err != nil {
 			if errs = append(errs, err); len(errs) >= maxErrors {
 				break
 			}
 		}
 	}
 	return f, errors.Join(errs...)
-}
-
-func decode(b []byte) string {
-	var o binary.ByteOrder
-	switch {
-	case bytes.HasPrefix(b, []byte{0xff, 0xfe}):
-		o = binary.LittleEndian
-	case bytes.HasPrefix(b, []byte{0xfe, 0xff}):
-		o = binary.BigEndian
-	default:
-		b = bytes.TrimPrefix(b, []byte{0xef, 0xbb, 0xbf})
-		if utf8.Valid(b) {
-			return string(b)
-		}
-		r := make([]rune, len(b))
-		for i, c := range b {
-			r[i] = rune(c)
-		}
-		return string(r)
-	}
-	u := make([]uint16, len(b)/2-1)
-	for i := range u {
-		u[i] = o.Uint16(b[2*i+2:])
-	}
-	return string(utf16.Decode(u))
 }
 
 func (f *File) line(n int, s string) error {

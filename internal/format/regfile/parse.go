@@ -2,70 +2,57 @@ package regfile
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"ipcguard/internal/format/registry"
 )
 
-// Limits: a whole registry exported is some hundred MiB and is not what an audit is given; a mistake repeated on every
-// line need not be told more than 20 times.
+// Limits. A whole registry exported has some hundred MiB; a mistake repeated on every line need not be told more than 20
+// times. A key has at most 512 levels of 255 characters and a value name 16,383 characters; no value of a real registry
+// comes near 32 MiB.
 const (
 	maxFile   = 256 << 20
 	maxErrors = 20
+	maxName   = 512 << 10
+	maxData   = 32 << 20
 )
 
 // Parse reads a .reg file in UTF-16 with a byte order mark, in UTF-8, or in a single-byte code page (read as
 // Latin-1). The file is returned even when there are errors, with all that could be read; errors are joined *Error.
 func Parse(b []byte) (*File, error) {
 	f := &File{}
-	if len(b) > maxFile {
-		return f, &Error{1, 1, "the file is too large"}
+	version, err := Read(bytes.NewReader(b), func(op Op) error {
+		f.Ops = append(f.Ops, op)
+		return nil
+	})
+	f.Version = version
+	return f, err
+}
+
+// Read is Parse for a file of any size: it hands on one operation after another, and keeps none. An error of do ends it
+// and is its error.
+func Read(r io.Reader, do func(Op) error) (version int, err error) {
+	text, err := registry.ReadText(r, maxFile)
+	switch {
+	case errors.Is(err, registry.ErrCut), errors.Is(err, registry.ErrTooLarge):
+		return 0, &Error{1, 1, err.Error()}
+	case err != nil:
+		return 0, fmt.Errorf("reg file: %w", err)
 	}
-	text, err := decode(b)
-	if err != nil {
-		return f, err
-	}
-	p := &parser{text: text, line: 1, file: f}
+	p := &parser{text: text, line: 1, do: do}
 	p.header()
-	for p.at < len(p.text) && len(p.errs) < maxErrors {
+	for p.at < len(p.text) && len(p.errs) < maxErrors && p.end == nil {
 		p.statement()
 	}
-	return f, errors.Join(p.errs...)
-}
-
-func decode(b []byte) (string, error) {
-	switch {
-	case bytes.HasPrefix(b, []byte{0xff, 0xfe}):
-		return decode16(b[2:], binary.LittleEndian)
-	case bytes.HasPrefix(b, []byte{0xfe, 0xff}):
-		return decode16(b[2:], binary.BigEndian)
-	case bytes.HasPrefix(b, []byte{0xef, 0xbb, 0xbf}):
-		b = b[3:]
+	if p.end != nil {
+		return p.version, p.end
 	}
-	if utf8.Valid(b) {
-		return string(b), nil
-	}
-	r := make([]rune, len(b))
-	for i, c := range b {
-		r[i] = rune(c)
-	}
-	return string(r), nil
-}
-
-func decode16(b []byte, o binary.ByteOrder) (string, error) {
-	u := make([]uint16, len(b)/2)
-	for i := range u {
-		u[i] = o.Uint16(b[2*i:])
-	}
-	if len(b)%2 != 0 {
-		return "", &Error{1, 1, "UTF-16 with an odd number of bytes: the file was cut"}
-	}
-	return string(utf16.Decode(u)), nil
+	return p.version, errors.Join(p.errs...)
 }
 
 type parser struct {
@@ -75,9 +62,15 @@ type parser struct {
 	line  int
 	key   string
 	gone  bool // the key is one that is deleted: no values may follow
-	file  *File
 	errs  []error
+
+	version int
+	do      func(Op) error
+	end     error // of do
 }
+
+// op hands an operation on.
+func (p *parser) op(op Op) { p.end = p.do(op) }
 
 // fail notes an error at a place in the current line.
 func (p *parser) fail(at int, why string) {
@@ -125,12 +118,12 @@ func (p *parser) header() {
 	p.space()
 	switch strings.TrimSpace(p.rest()) {
 	case "Windows Registry Editor Version 5.00":
-		p.file.Version = 5
+		p.version = 5
 	case "REGEDIT4", "REGEDIT":
-		p.file.Version = 4
+		p.version = 4
 	default:
 		p.fail(p.at, "no header: the first line must be \"Windows Registry Editor Version 5.00\" or \"REGEDIT4\"")
-		p.file.Version = 5
+		p.version = 5
 		return // the first line may be the first statement
 	}
 	p.skipLine()
@@ -172,13 +165,19 @@ func (p *parser) keyLine() {
 	if strings.HasPrefix(name, "-") {
 		name, kind = name[1:], DeleteKey
 	}
+	if len(name) > maxName {
+		p.fail(at+1, fmt.Sprintf("a key longer than %d KiB", maxName>>10))
+		p.skipLine()
+		return
+	}
+	name = registry.Canonical(name)
 	if _, ok := registry.LongRoot(name); !ok {
 		p.fail(at+1, "unknown root key")
 		p.skipLine()
 		return
 	}
-	p.key, p.gone = registry.Canonical(name), kind == DeleteKey
-	p.file.Ops = append(p.file.Ops, Op{kind, registry.Value{Key: p.key}, p.line})
+	p.key, p.gone = name, kind == DeleteKey
+	p.op(Op{kind, registry.Value{Key: p.key}, p.line})
 	p.skipLine()
 }
 
@@ -188,8 +187,9 @@ func (p *parser) valueLine() {
 	if p.text[p.at] == '@' {
 		p.at++
 	} else {
-		name, ok := p.quoted()
+		name, ok := p.quoted(maxName)
 		if !ok {
+			p.skipLine()
 			return
 		}
 		v.Name = name
@@ -220,16 +220,20 @@ func (p *parser) valueLine() {
 	case p.gone:
 		p.fail(max(at, p.start), "a value in a key that is deleted")
 	case p.key != "":
-		p.file.Ops = append(p.file.Ops, op)
+		p.op(op)
 	}
 	p.skipLine()
 }
 
-// quoted reads a string. It may run over line ends, as regedit writes it.
-func (p *parser) quoted() (string, bool) {
+// quoted reads a string of at most so many bytes. It may run over line ends, as regedit writes it.
+func (p *parser) quoted(most int) (string, bool) {
 	first := p.at
 	var b strings.Builder
 	for p.at++; p.at < len(p.text); p.at++ {
+		if b.Len() > most {
+			p.fail(p.at, fmt.Sprintf("a string longer than %d KiB", most>>10))
+			return "", false
+		}
 		switch c := p.text[p.at]; c {
 		case '"':
 			p.at++
@@ -247,7 +251,6 @@ func (p *parser) quoted() (string, bool) {
 				b.WriteByte('\r')
 			default:
 				p.fail(p.at, "unknown escape in a string: only \\\\ and \\\" are")
-				p.skipLine()
 				return "", false
 			}
 		case '\n':
@@ -264,10 +267,10 @@ func (p *parser) quoted() (string, bool) {
 
 func (p *parser) data(v *registry.Value) bool {
 	rest := p.rest()
-	lower := strings.ToLower(rest)
+	lower := strings.ToLower(rest[:min(len(rest), len("hex(0xffffffff):"))])
 	switch {
 	case strings.HasPrefix(rest, `"`):
-		s, ok := p.quoted()
+		s, ok := p.quoted(maxData / 2) // two bytes a character
 		if ok {
 			*v = registry.NewText(v.Key, v.Name, s)
 		}
@@ -275,11 +278,12 @@ func (p *parser) data(v *registry.Value) bool {
 	case strings.HasPrefix(lower, "dword:"):
 		p.at += len("dword:")
 		p.space()
+		digits := p.rest()
 		n := 0
-		for n < len(p.rest()) && isHex(p.rest()[n]) {
+		for n < len(digits) && isHex(digits[n]) {
 			n++
 		}
-		d, err := strconv.ParseUint(p.rest()[:n], 16, 32)
+		d, err := strconv.ParseUint(digits[:n], 16, 32)
 		if err != nil {
 			p.fail(p.at, "dword: wants 1 to 8 hexadecimal digits")
 			return false
@@ -307,7 +311,7 @@ func (p *parser) data(v *registry.Value) bool {
 		if !p.hex(v) {
 			return false
 		}
-		if p.file.Version == 4 && (v.Type == registry.ExpandSZ || v.Type == registry.MultiSZ) {
+		if p.version == 4 && (v.Type == registry.ExpandSZ || v.Type == registry.MultiSZ) {
 			v.Data = widen(v.Data)
 		}
 		return true
@@ -359,7 +363,10 @@ func (p *parser) hex(v *registry.Value) bool {
 				p.fail(p.at, "bytes must be two hexadecimal digits with commas between")
 				return false
 			}
-			v.Data = append(v.Data, byte(b))
+			if v.Data = append(v.Data, byte(b)); len(v.Data) > maxData {
+				p.fail(p.at, fmt.Sprintf("a value larger than %d MiB", maxData>>20))
+				return false
+			}
 			p.at += n
 			comma = true
 		}

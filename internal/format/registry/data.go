@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // TypeError says that a value has another type than its meaning needs. The data may still be readable; what Windows
@@ -181,8 +182,12 @@ func DecodeUTF16(b []byte) string {
 // EncodeUTF16 writes s as little-endian UTF-16 without a terminator.
 func EncodeUTF16(s string) []byte {
 	b := make([]byte, 0, 2*len(s))
-	for _, u := range utf16.Encode([]rune(s)) {
-		b = binary.LittleEndian.AppendUint16(b, u)
+	for _, r := range s {
+		if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
+			b = binary.LittleEndian.AppendUint16(b, uint16(high))
+			r = low
+		}
+		b = binary.LittleEndian.AppendUint16(b, uint16(r))
 	}
 	return b
 }

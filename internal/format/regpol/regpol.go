@@ -56,8 +56,11 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("registry.pol: at offset %#x: %s", e.Offset, e.Why)
 }
 
-// A policy is some hundred instructions; the client itself reads no file over 100 MB.
-const maxFile = 100 << 20
+// Limits: a policy is some hundred instructions; the client itself reads no file over 100 MB.
+const (
+	maxFile         = 100 << 20
+	maxInstructions = 100_000
+)
 
 // Parse reads a file. What was read before an error is returned with it.
 func Parse(b []byte) ([]Instruction, error) {
@@ -72,6 +75,9 @@ func Parse(b []byte) ([]Instruction, error) {
 	}
 	var out []Instruction
 	for r := (reader{b, 8}); r.at < len(b); {
+		if len(out) == maxInstructions {
+			return out, r.fail(fmt.Sprintf("more than %d instructions; the rest is not read", maxInstructions))
+		}
 		in, err := r.instruction()
 		if err != nil {
 			return out, err

@@ -185,3 +185,15 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestManyInstructions(t *testing.T) {
+	one, err := Bytes([]Instruction{Set(registry.NewDWord(`HKLM\K`, "V", 1))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := append(bytes.Clone(one), bytes.Repeat(one[8:], maxInstructions)...)
+	got, err := Parse(b)
+	if err == nil || !strings.Contains(err.Error(), "more than 100000 instructions") || len(got) != maxInstructions {
+		t.Errorf("%d instructions, %v", len(got), err)
+	}
+}
