@@ -72,12 +72,6 @@ func (j *judging) worst(kinds []model.Disclosure, ids ...model.Identity) (level 
 	return level, closed, given
 }
 
-// named are the settings whose weakness has a finding of its own.
-var named = map[string]string{
-	"RequireSecuritySignature": "signing-not-required", "server signing": "signing-not-required",
-	"SMB1": "smb1-enabled", "EnableGuestAccount": "guest-enabled", "EveryoneIncludesAnonymous": "everyone-includes-anonymous",
-}
-
 // weak makes a finding of every setting that is weaker than wanted and has none yet. How bad it is follows from what
 // strangers get because of it, not from the number that is written.
 func (j *judging) weak() {
@@ -88,8 +82,8 @@ func (j *judging) weak() {
 		}
 		c := j.Catalog.Setting(s.ID)
 		l := lint{id: "weak-setting", setting: s.ID, evidence: s.ID + " is " + model.Text(s.Effective) + basis(s), fix: wanted(j, s.ID)}
-		if id := named[s.ID]; id != "" {
-			l.id, l.fix = id, ""
+		if c.Finding != "" {
+			l.id, l.fix = c.Finding, ""
 		}
 		var whom []model.Identity
 		if c.Reach == "anonymous" && c.System == "windows" && !c.Governs.Session { // Samba treats guests as anonymous

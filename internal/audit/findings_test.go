@@ -69,6 +69,10 @@ func TestWindowsFindings(t *testing.T) {
 		{"one takes back what the other gives", "win10-22H2", wks, []registry.Value{dword(lsaKey, "RestrictAnonymous", 1), dword(lsaKey, "RestrictAnonymousSAM", 0)}, map[string]model.Severity{"contradictory-settings": ""}, nil},
 		{"the pipe firewall lets nothing through", "winxp", wks, []registry.Value{dword(serverKey, "PipeFirewallActive", 1)}, map[string]model.Severity{"pipe-firewall-empty": ""}, []string{"pipe-firewall-active"}},
 		{"RestrictRemoteClients does not cover pipes", "win10-22H2", wks, []registry.Value{dword(`HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Rpc`, "RestrictRemoteClients", 1)}, map[string]model.Severity{"rpc-clients-not-ipc": model.Info}, nil},
+		{"nor does it at 2", "win10-22H2", wks, []registry.Value{dword(`HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Rpc`, "RestrictRemoteClients", 2)}, map[string]model.Severity{"rpc-clients-not-ipc": model.Info}, nil},
+		{"a filter on account calls on a domain controller", "win2019", dc, []registry.Value{registry.NewText(lsaKey, "RestrictRemoteSAM", "O:BAG:BAD:(A;;RC;;;BA)")}, map[string]model.Severity{"remote-sam-filter-on-dc": model.Medium}, []string{"weak-setting:RestrictRemoteSAM"}},
+		{"no filter there", "win2019", dc, nil, nil, []string{"remote-sam-filter-on-dc"}},
+		{"the same filter on a member", "win2019", member, []registry.Value{registry.NewText(lsaKey, "RestrictRemoteSAM", "O:BAG:BAD:(A;;RC;;;BA)")}, nil, []string{"remote-sam-filter-on-dc"}},
 		{"a shared folder for strangers", "win10-22H2", wks, []registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"public"})}, map[string]model.Severity{"unexpected-anonymous-share": model.High}, nil},
 		{"an absent list means something else on NT 4.0", "nt4", member, nil, map[string]model.Severity{"anonymous-lists-accounts": model.High, "weak-setting": ""}, nil},
 	} {
@@ -181,6 +185,14 @@ func TestSambaFindings(t *testing.T) {
 		{"a slip", "[global]\nrestrict anonymus = 2\n", map[string]model.Severity{"misspelt-setting": "", "anonymous-lists-accounts": ""}, nil},
 		{"a global line in a share", "[global]\n[IPC$]\nrestrict anonymous = 2\n", map[string]model.Severity{"setting-without-effect": "", "anonymous-lists-accounts": ""}, nil},
 		{"guests", "[global]\nmap to guest = bad user\n", map[string]model.Severity{"guest-lists-accounts": model.High}, nil},
+		{"guest only opens by itself", "[global]\nmap to guest = bad user\n[pub]\npath=/tmp\nguest only = yes\n", map[string]model.Severity{"anonymous-reads-files": model.High}, nil},
+		{"SMB1 as scan sees it", "[global]\nrestrict anonymous = 2\nserver min protocol = NT1\n", map[string]model.Severity{"smb1-enabled": ""}, nil},
+		{"SMB2 alone", "[global]\nrestrict anonymous = 2\nserver min protocol = SMB2\n", nil, []string{"smb1-enabled"}},
+		{"encryption does what signing is for", "[global]\nserver smb encrypt = required\n", nil, []string{"signing-not-required"}},
+		{"NTLMv1", "[global]\nrestrict anonymous = 2\nntlm auth = yes\n", map[string]model.Severity{"weak-setting": ""}, nil},
+		{"shares of users for strangers", "[global]\nrestrict anonymous = 2\nserver signing = mandatory\nusershare allow guests = yes\n", map[string]model.Severity{"weak-setting": ""}, nil},
+		{"RPC without signatures on one interface", "[global]\nrestrict anonymous = 2\nserver signing = mandatory\nallow dcerpc auth level connect:lsarpc = yes\n", map[string]model.Severity{"weak-setting": ""}, nil},
+		{"Netlogon without its channel", "[global]\nserver role = active directory domain controller\nrestrict anonymous = 2\nserver schannel = auto\n", map[string]model.Severity{"weak-setting": ""}, nil},
 		{"the guest account kept off IPC$", "[global]\ninvalid users = nobody\n", nil, []string{"anonymous-lists-accounts"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -114,6 +114,9 @@ func (f *facts) securitySetting(joined *gpo.Result, s *catalog.Setting, section,
 	if n, err := strconv.Atoi(text); err == nil {
 		v.Data = n
 	}
+	if s.Type == "members" {
+		v = model.Value{Present: true, Type: s.Type, Data: members(text)}
+	}
 	f.values[s.ID] = v
 	f.origin[s.ID] = from.Name + ", GptTmpl.inf"
 }
@@ -151,14 +154,19 @@ func (f *facts) groupMembers(joined *gpo.Result) {
 	if !ok {
 		return
 	}
-	members := []string{}
+	f.values["PreWindows2000Members"] = model.Value{Present: true, Type: "members", Data: members(text)}
+	f.origin["PreWindows2000Members"] = from.Name + ", GptTmpl.inf"
+}
+
+// members reads the names and identifiers of a template's list: *S-1-5-32-544,Guests. See [MS-GPSB] 2.2.6.
+func members(text string) []string {
+	out := []string{}
 	for m := range strings.SplitSeq(text, ",") {
 		if m = strings.TrimPrefix(strings.TrimSpace(m), "*"); m != "" {
-			members = append(members, m)
+			out = append(out, m)
 		}
 	}
-	f.values["PreWindows2000Members"] = model.Value{Present: true, Type: "members", Data: members}
-	f.origin["PreWindows2000Members"] = from.Name + ", GptTmpl.inf"
+	return out
 }
 
 // isPolicyFile tells a lone part of a policy by its name.

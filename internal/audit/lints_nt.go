@@ -17,6 +17,8 @@ func (j *judging) windows() {
 	j.switches()
 	j.secondLayer()
 	j.legacyGroup()
+	j.remoteSAM()
+	j.logonRights()
 }
 
 // anonymousLists judges NullSessionPipes and NullSessionShares, name by name, as sets without regard to case.
@@ -158,8 +160,11 @@ func (j *judging) withoutEffect() {
 			j.add(lint{id: "signature-switch-ignored", setting: "EnableSecuritySignature", evidence: "EnableSecuritySignature is 1 and RequireSecuritySignature is 0: over SMB2 and later nothing has to be signed"})
 		}
 	}
-	if n, ok := j.configured("RestrictRemoteClients"); ok && n == 1 {
+	switch n, ok := j.configured("RestrictRemoteClients"); {
+	case ok && n == 1:
 		j.add(lint{id: "rpc-clients-not-ipc", setting: "RestrictRemoteClients", evidence: "RestrictRemoteClients is 1, which exempts calls over named pipes"})
+	case ok && n == 2:
+		j.add(lint{id: "rpc-clients-not-ipc", setting: "RestrictRemoteClients", evidence: "RestrictRemoteClients is 2: Microsoft's own pages exempt calls over named pipes here too, one specification does not, and nothing here counts on it"})
 	}
 	for i := range j.audit.Settings {
 		s := &j.audit.Settings[i]
@@ -251,6 +256,41 @@ func (j *judging) secondLayer() {
 		l.evidence += "; nothing in front of them lets a stranger through here"
 	}
 	j.add(l)
+}
+
+// remoteSAM: a filter on remote account calls can stop the logons of a domain controller's clients.
+func (j *judging) remoteSAM() {
+	text, _ := j.setting("RestrictRemoteSAM").Effective.(string)
+	if j.platform.Role != model.DomainController || text == "" {
+		return
+	}
+	who := text
+	if d, err := sddl.Parse(text); err == nil {
+		who = d.Who()
+	}
+	j.add(lint{id: "remote-sam-filter-on-dc", setting: "RestrictRemoteSAM", evidence: "RestrictRemoteSAM on a domain controller lets in " + who + " alone; logons, remote desktop and look-ups of groups ask it, too"})
+}
+
+// manyNames are the members of a right to log on that stand for strangers or for everybody, by identifier and by the
+// English name.
+var manyNames = map[string]string{
+	"S-1-5-7": "ANONYMOUS LOGON", "ANONYMOUS LOGON": "ANONYMOUS LOGON", "S-1-5-32-546": "Guests", "GUESTS": "Guests", "GUEST": "Guest",
+	"S-1-1-0": "Everyone", "EVERYONE": "Everyone",
+}
+
+// logonRights judges who may log on over the network, where a template or a live reading tells it.
+func (j *judging) logonRights() {
+	in := func(id, name string) bool {
+		return slices.ContainsFunc(j.names(id), func(m string) bool { return manyNames[strings.ToUpper(m)] == name })
+	}
+	for _, name := range []string{"ANONYMOUS LOGON", "Guests", "Guest"} {
+		if in("SeNetworkLogonRight", name) && !in("SeDenyNetworkLogonRight", name) {
+			j.add(lint{id: "network-logon-open", setting: "SeNetworkLogonRight", settings: []string{"SeDenyNetworkLogonRight"}, evidence: "Access this computer from the network names " + name + ", and the list of those who may not does not"})
+		}
+	}
+	if in("SeDenyNetworkLogonRight", "Everyone") {
+		j.add(lint{id: "network-logon-denied-to-all", setting: "SeDenyNetworkLogonRight", evidence: "Deny access to this computer from the network names Everyone: nobody gets a session"})
+	}
 }
 
 // legacyGroup: strangers in Pre-Windows 2000 Compatible Access. See [MS-SAMR] <42>.

@@ -113,7 +113,7 @@ func (s *sambaReader) settings() {
 			continue
 		}
 		section, name, found := strings.Cut(c.ID, ":")
-		if !found {
+		if !found || section != "IPC$" && section != "ksmbd" { // a colon may be part of a name, too
 			section, name = "global", c.ID
 		}
 		if strings.Contains(c.Where, "[SHARE]") {
@@ -213,6 +213,9 @@ func (s *sambaReader) sharesOf() {
 		if p, ok := section.Get("guest ok"); ok {
 			sh.Guest, _ = p.Bool()
 		}
+		if p, ok := section.Get("guest only"); ok {
+			sh.GuestOnly, _ = p.Bool()
+		}
 		if p, ok := section.Get("path"); ok {
 			sh.Path = p.Value
 		}
@@ -276,7 +279,7 @@ func (j *judging) samba() {
 	}
 	var guests []string
 	for _, s := range j.shares {
-		if s.Guest {
+		if s.OpenToGuests() {
 			guests = append(guests, s.Name)
 		}
 	}

@@ -32,6 +32,10 @@ type gpreport struct {
 			Value []string `xml:"Value"`
 		} `xml:"SettingStrings"`
 	} `xml:"Computer>ExtensionData>Extension>SecurityOptions"`
+	Rights []struct {
+		Name    string   `xml:"Name"`
+		Members []string `xml:"Member>SID"`
+	} `xml:"Computer>ExtensionData>Extension>UserRightsAssignment"`
 }
 
 // The settings that a real policy sets are those of its report, with their values, and no others.
@@ -79,7 +83,20 @@ func TestPolicyAgainstItsReport(t *testing.T) {
 			}
 		}
 	}
-	if compared < 12 {
+	for _, r := range report.Rights {
+		for _, s := range a.Settings {
+			if s.ID != r.Name {
+				continue
+			}
+			compared++
+			seen[s.ID] = true
+			got, _ := s.Configured.([]string)
+			if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(r.Members))) {
+				t.Errorf("%s: %v; the report says %v", s.ID, got, r.Members)
+			}
+		}
+	}
+	if compared < 14 {
 		t.Errorf("%d settings compared", compared)
 	}
 	for _, s := range a.Settings {

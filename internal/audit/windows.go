@@ -41,8 +41,11 @@ func (w *windowsReader) all() {
 	w.sharesOf()
 }
 
-// split cuts a setting's place into key and value name.
+// split cuts a setting's place into key and value name. The name of a hardened path is a path itself: \\*\NETLOGON.
 func split(place string) (key, name string) {
+	if key, name, ok := strings.Cut(place, `\\\*\`); ok {
+		return key, `\\*\` + name
+	}
 	at := strings.LastIndexByte(place, '\\')
 	if at < 0 {
 		return "", place
@@ -80,6 +83,7 @@ func (w *windowsReader) setting(s *catalog.Setting) {
 			w.values[s.ID] = w.value(s, v)
 			if place != s.Where {
 				w.origin[s.ID] = place
+				w.hints[s.ID] = w.policyWins(s, place, v)
 			}
 			return
 		case errors.Is(err, registry.ErrNotExist):
@@ -92,6 +96,20 @@ func (w *windowsReader) setting(s *catalog.Setting) {
 			return
 		}
 	}
+}
+
+// policyWins says that a policy's place counts before the setting's own, and what stands there without effect.
+func (w *windowsReader) policyWins(s *catalog.Setting, place string, v registry.Value) string {
+	said := "a policy writes it: " + place + " counts before " + s.Where
+	own, err := w.in.Value(split(s.Where))
+	if err != nil {
+		return said
+	}
+	a, b := w.value(s, v), w.value(s, own)
+	if model.Text(a.Data) == model.Text(b.Data) {
+		return said + ", where the same is written"
+	}
+	return said + ", where " + model.Text(b.Data) + " is written and does nothing"
 }
 
 // value turns a registry value into the catalog's shape, and notes what is odd about it.

@@ -74,6 +74,7 @@ type Setting struct {
 	Policy      string     `json:"policy,omitempty"` // the name in the group policy editor
 	GptTmpl     string     `json:"gpttmpl,omitempty"`
 	Aliases     []string   `json:"aliases,omitempty"` // other names of the same value: synonyms, registry and policy names
+	Closed      bool       `json:"closed,omitempty"`  // Values lists every value there is; what others do is not documented
 	Type        string     `json:"type"`              // REG_DWORD, REG_MULTI_SZ, REG_SZ, REG_BINARY, bool, int, enum, string, list, members, policy
 	Applies     Scope      `json:"applies,omitzero"`
 	Summary     string     `json:"summary"`
@@ -85,6 +86,8 @@ type Setting struct {
 	Governs     Governs    `json:"governs,omitzero"`
 	Side        string     `json:"side,omitempty"`       // server (default) or client
 	Reach       string     `json:"reach,omitempty"`      // who is affected: anonymous, everyone
+	CoveredBy   []Cover    `json:"covered_by,omitempty"` // other settings that do what the wanted value is for
+	Finding     string     `json:"finding,omitempty"`    // the finding that a weak value is, where it has one of its own
 	Unsuited    string     `json:"unsuited,omitempty"`   // why it is the wrong one to reach for when strangers are meant
 	Afar        *Afar      `json:"afar,omitempty"`       // whether it may be changed over the network; nil: never
 	SmbdAlone   bool       `json:"smbd_alone,omitempty"` // of Samba: smbd alone obeys it, on a domain controller too, and reads it again when told
@@ -115,7 +118,14 @@ type Default struct {
 type Wanted struct {
 	Scope
 	Value   any    `json:"value"`
-	Compare string `json:"compare"` // equal, at-least, at-most, subset, not, sddl
+	Compare string `json:"compare"` // equal, one-of, at-least, at-most, subset, sddl, no-filter, any
+	Why     string `json:"why"`
+}
+
+// Cover is another setting with the values at which this one need not be as wanted, and why.
+type Cover struct {
+	Setting string `json:"setting"`
+	Values  []any  `json:"values"`
 	Why     string `json:"why"`
 }
 

@@ -98,11 +98,15 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: false, Who: "people who use the share without a name", What: "they need an account", Certainty: "documented", Sources: []string{"S samba"}},
 		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "anonymous", Related: []string{"restrict anonymous", "guest only"}, Sources: []string{"M samba-4.17.12", "S samba"}},
-		{ID: "guest only", Title: "A share where everybody is a stranger", System: "samba", Where: "[SHARE] guest only", Aliases: []string{"only guest"}, Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Everybody works as the guest account on this share; it counts only beside guest ok.", Defaults: []Default{
+		{ID: "guest only", Title: "A share where everybody is a stranger", System: "samba", Where: "[SHARE] guest only", Aliases: []string{"only guest"}, Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Everybody works as the guest account on this share. It opens the share to strangers by itself, without guest ok.", Defaults: []Default{
 			{Value: false, Sources: []string{"S samba"}},
+		}, Wanted: []Wanted{
+			{Value: false, Compare: "equal", Why: "Files are not meant for strangers."},
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
-		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Related: []string{"guest ok"}, Sources: []string{"S samba"}},
+		}, Breaks: []Breakage{
+			{Value: false, Who: "people who work on the share as the guest account", What: "their own account counts again, and needs permission", Certainty: "documented", Sources: []string{"S samba"}},
+		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "anonymous", Related: []string{"guest ok"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "null passwords", Title: "Accounts without a password", System: "samba", Where: "[global] null passwords", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Lets accounts with an empty password in. Deprecated.", Defaults: []Default{
 			{Value: false, Sources: []string{"M samba-4.17.12"}},
 		}, Wanted: []Wanted{
@@ -112,30 +116,35 @@ var generated = Catalog{
 		}, Reach: "everyone", Notes: []string{"Anonymous callers and made-up names are treated the same with and without it."}, Sources: []string{"M samba-4.17.12", "S samba"}},
 		{ID: "server min protocol", Title: "Lowest dialect of the server", System: "samba", Where: "[global] server min protocol", Aliases: []string{"min protocol"}, Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "NT1 or lower speaks SMB1. Strangers are treated alike in every dialect.", Defaults: []Default{
 			{Value: "SMB2_02", Sources: []string{"M samba-4.17.12"}},
+		}, Wanted: []Wanted{
+			{Value: []interface{}{"smb2", "smb2_02", "smb2_10", "smb3", "smb3_00", "smb3_02", "smb3_11"}, Compare: "one-of", Why: "Anything lower speaks SMB1, which nothing current needs."},
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
 		}, Breaks: []Breakage{
 			{Who: "clients that speak older dialects alone", What: "they are refused", Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
-		}, Governs: Governs{Session: true, Pipes: []string{"LANMAN"}}, Reach: "everyone", SmbdAlone: true, Related: []string{"server max protocol"}, Sources: []string{"M samba-4.17.12"}},
+		}, Governs: Governs{Session: true, Pipes: []string{"LANMAN"}}, Reach: "everyone", Finding: "smb1-enabled", SmbdAlone: true, Related: []string{"server max protocol", "SMB1"}, Sources: []string{"M samba-4.17.12"}},
 		{ID: "server max protocol", Title: "Highest dialect of the server", System: "samba", Where: "[global] server max protocol", Aliases: []string{"max protocol", "protocol"}, Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Below SMB3 there is no encryption.", Defaults: []Default{
 			{Value: "SMB3", Sources: []string{"M samba-4.17.12"}},
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
 		}, Governs: Governs{Session: true}, Reach: "everyone", Related: []string{"server min protocol"}, Sources: []string{"S samba"}},
 		{ID: "server signing", Title: "Signed messages", System: "samba", Where: "[global] server signing", Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Mandatory refuses unsigned users. Anonymous and guest sessions are exempt.", Values: []Meaning{
-			{Value: "default", Means: "Mandatory on a domain controller, offered elsewhere."},
+			{Value: "default", Means: "Mandatory on an AD domain controller; elsewhere off over SMB1, and offered over SMB2 and later."},
+			{Value: "auto", Means: "Offered."},
 			{Value: "mandatory", Means: "Signed-in sessions must sign."},
-			{Value: "disabled", Means: "Not offered over SMB1."},
+			{Value: "disabled", Means: "Not offered over SMB1; SMB2 and later offer it all the same."},
 		}, Defaults: []Default{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: "mandatory", Sources: []string{"S samba"}},
-			{Value: "auto", Sources: []string{"S samba", "M samba-4.17.12"}},
+			{Value: "disabled", Sources: []string{"S samba", "M samba-4.17.12"}},
 		}, Wanted: []Wanted{
 			{Value: "mandatory", Compare: "equal", Why: "Unsigned logons can be relayed."},
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
 		}, Breaks: []Breakage{
 			{Value: "mandatory", Who: "clients that cannot sign", What: "they are refused", Certainty: "documented", Sources: []string{"S samba"}},
-		}, Reach: "everyone", Related: []string{"RequireSecuritySignature"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		}, Reach: "everyone", CoveredBy: []Cover{
+			{Setting: "server smb encrypt", Values: []interface{}{"required", "mandatory", "force", "forced", "enforced", "require"}, Why: "every session is encrypted, which protects each message as signing would"},
+		}, Finding: "signing-not-required", Related: []string{"RequireSecuritySignature"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "server smb encrypt", Title: "Encrypted sessions", System: "samba", Where: "[global] server smb encrypt", Aliases: []string{"smb encrypt"}, Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Required refuses anonymous and guest sessions, because they have no key; it also refuses clients without SMB3.", Values: []Meaning{
 			{Value: "default", Means: "Offered where a share asks."},
 			{Value: "desired", Means: "Used where the client can; strangers get a session, and Samba's own clients then give up on it by themselves."},
@@ -174,7 +183,7 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: true, Who: "Windows clients that print", What: "they fall back to older printing", Services: []string{"spoolss"}, Certainty: "documented", Sources: []string{"S samba"}},
 		}, Governs: Governs{Pipes: []string{"spoolss"}, Discloses: []model.Disclosure{"printers"}}, Reach: "everyone", Sources: []string{"S samba"}},
-		{ID: "allow dcerpc auth level connect", Title: "RPC that proves the caller once", System: "samba", Where: "[global] allow dcerpc auth level connect", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Lets RPC go on without a signature on each message. Deprecated; accounts, policy and netlogon refuse it in any case.", Defaults: []Default{
+		{ID: "allow dcerpc auth level connect", Title: "RPC that proves the caller once", System: "samba", Where: "[global] allow dcerpc auth level connect", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Lets RPC go on without a signature on each message. Deprecated. samr, lsarpc and netlogon refuse it unless a line of their own (NAME:INTERFACE) says yes; epmapper, mgmt and rpcecho always let it.", Defaults: []Default{
 			{Value: false, Sources: []string{"M samba-4.17.12"}},
 		}, Wanted: []Wanted{
 			{Value: false, Compare: "equal", Why: "A message without a signature can be changed on the way."},
@@ -195,10 +204,19 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Sources: []string{"M samba-4.17.12"}},
-		{ID: "ntlm auth", Title: "Which NTLM is accepted", System: "samba", Where: "[global] ntlm auth", Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Says nothing about anonymous callers.", Defaults: []Default{
+		{ID: "ntlm auth", Title: "Which NTLM is accepted", System: "samba", Where: "[global] ntlm auth", Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Rules local accounts; a domain user is ruled by the domain controller. It says nothing about anonymous callers.", Values: []Meaning{
+			{Value: "ntlmv2-only", Means: "NTLMv2 alone."},
+			{Value: "mschapv2-and-ntlmv2-only", Means: "NTLMv2, and MS-CHAPv2 from programs that vouch for it."},
+			{Value: "ntlmv1-permitted", Means: "NTLMv1 and later; yes means the same."},
+			{Value: "disabled", Means: "No NTLM for local accounts. Anonymous sessions still work."},
+		}, Defaults: []Default{
 			{Value: "ntlmv2-only", Sources: []string{"M samba-4.17.12"}},
+		}, Wanted: []Wanted{
+			{Value: []interface{}{"ntlmv2-only", "no", "false", "0", "off", "mschapv2-and-ntlmv2-only", "disabled"}, Compare: "one-of", Why: "An NTLMv1 answer can be broken."},
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Breaks: []Breakage{
+			{Value: "ntlmv2-only", Who: "old printers and media players", What: "those that know NTLMv1 alone are refused", Certainty: "documented", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Related: []string{"lanman auth", "raw NTLMv2 auth"}, Sources: []string{"M samba-4.17.12"}},
 		{ID: "lanman auth", Title: "LAN Manager passwords", System: "samba", Where: "[global] lanman auth", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "The oldest and weakest logon.", Defaults: []Default{
 			{Value: false, Sources: []string{"M samba-4.17.12"}},
@@ -219,7 +237,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart smbd", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Related: []string{"registry shares"}, Sources: []string{"M samba-4.17.12", "S samba"}},
-		{ID: "registry shares", Title: "Shares from the registry", System: "samba", Where: "[global] registry shares", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Shares that the file does not show. include = registry switches it on.", Defaults: []Default{
+		{ID: "registry shares", Title: "Shares from the registry", System: "samba", Where: "[global] registry shares", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Shares that the file does not show are read from the registry, where net conf keeps them. include = registry and config backend = registry switch it on. A shown share may not be all there is.", Defaults: []Default{
 			{Value: false, Sources: []string{"M samba-4.17.12"}},
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
@@ -355,7 +373,103 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
 		}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
-		{ID: "RestrictAnonymous", Title: "Limit what anonymous callers may list", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymous", Policy: "Network access: Do not allow anonymous enumeration of SAM accounts and shares", Aliases: []string{"Additional restrictions for anonymous connections"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Stops anonymous callers from listing account names and shares. It does not close IPC$, except at 2 on Windows 2000.", Values: []Meaning{
+		{ID: "server schannel", Title: "Netlogon insists on its secure channel", System: "samba", Where: "[global] server schannel", Type: "enum", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "Anything but yes lets a computer account speak Netlogon without it, which Zerologon uses. Exceptions by account are lines of their own.", Values: []Meaning{
+			{Value: "yes", Means: "Required."},
+			{Value: "auto", Means: "Offered."},
+			{Value: "no", Means: "Not offered."},
+		}, Defaults: []Default{
+			{Value: true, Sources: []string{"M samba-4.17.12", "S samba"}},
+		}, Wanted: []Wanted{
+			{Value: []interface{}{"yes", "true", "1", "on"}, Compare: "one-of", Why: "Without it a domain controller can be taken over (CVE-2020-1472)."},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"server schannel require seal"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "server schannel require seal", Title: "Netlogon insists on encryption", System: "samba", Where: "[global] server schannel require seal", Type: "bool", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "At no, signed Netlogon traffic is enough (CVE-2022-38023). Exceptions by account are lines of their own.", Defaults: []Default{
+			{Value: true, Sources: []string{"M samba-4.17.12", "S samba"}},
+		}, Wanted: []Wanted{
+			{Value: true, Compare: "equal", Why: "Signed alone can be forged with an old cipher."},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"server schannel"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "allow nt4 crypto", Title: "Netlogon takes the oldest cipher", System: "samba", Where: "[global] allow nt4 crypto", Type: "bool", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "At yes, clients of NT 4.0 with DES are let in to Netlogon.", Defaults: []Default{
+			{Value: false, Sources: []string{"M samba-4.17.12", "S samba"}},
+		}, Wanted: []Wanted{
+			{Value: false, Compare: "equal", Why: "DES can be broken."},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"reject md5 clients"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "reject md5 clients", Title: "Netlogon refuses MD5", System: "samba", Where: "[global] reject md5 clients", Type: "bool", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "At no, clients without AES are let in to Netlogon.", Defaults: []Default{
+			{Value: true, Sources: []string{"M samba-4.17.12", "S samba"}},
+		}, Wanted: []Wanted{
+			{Value: true, Compare: "equal", Why: "The old channel can be forged (CVE-2022-38023)."},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"allow nt4 crypto"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "client ipc signing", Title: "Samba signs IPC$ as a client", System: "samba", Where: "[global] client ipc signing", Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "About this machine as a client. default is mandatory: connections to IPC$ of others are signed, so that a guest session there fails.", Defaults: []Default{
+			{Value: "default", Sources: []string{"M samba-4.17.12", "S samba"}},
+		}, Wanted: []Wanted{
+			{Value: []interface{}{"default", "mandatory", "required", "require", "force", "forced", "enforced"}, Compare: "one-of", Why: "Unsigned IPC$ connections can be taken over (Badlock)."},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Side: "client", Reach: "everyone", Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "client min protocol", Title: "Lowest dialect of Samba as a client", System: "samba", Where: "[global] client min protocol", Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "About this machine as a client.", Defaults: []Default{
+			{Value: "SMB2_02", Sources: []string{"M samba-4.17.12", "S samba"}},
+		}, Wanted: []Wanted{
+			{Value: []interface{}{"smb2", "smb2_02", "smb2_10", "smb3", "smb3_00", "smb3_02", "smb3_11"}, Compare: "one-of", Why: "A client that speaks SMB1 can be pulled down to it."},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Side: "client", Reach: "everyone", Related: []string{"server min protocol"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "usershare allow guests", Title: "Users may make shares for strangers", System: "samba", Where: "[global] usershare allow guests", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "With it, and with usershare max shares above 0, a user without rights opens a folder to everybody; smb.conf does not show it.", Defaults: []Default{
+			{Value: false, Sources: []string{"M samba-4.17.12", "S samba"}},
+		}, Wanted: []Wanted{
+			{Value: false, Compare: "equal", Why: "What is open to strangers should be decided in one place."},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Related: []string{"usershare max shares", "usershare path", "guest ok"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "usershare max shares", Title: "How many shares users may make", System: "samba", Where: "[global] usershare max shares", Type: "int", Applies: Scope{Products: []string{"samba"}}, Summary: "0 switches usershares off. Some distributions ship another number.", Defaults: []Default{
+			{Unknown: "0 in Samba, 100 in Debian and Ubuntu: testparm on the host tells.", Sources: []string{"M samba-4.17.12", "S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"usershare allow guests"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "usershare path", Title: "Where usershares are kept", System: "samba", Where: "[global] usershare path", Type: "string", Applies: Scope{Products: []string{"samba"}}, Summary: "The folder whose files are shares that smb.conf does not show.", Defaults: []Default{
+			{Unknown: "A folder of the distribution: testparm on the host tells.", Sources: []string{"M samba-4.17.12", "S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"usershare max shares"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "usershare owner only", Title: "Users share their own folders alone", System: "samba", Where: "[global] usershare owner only", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "At no, a user may share what belongs to others.", Defaults: []Default{
+			{Value: true, Sources: []string{"M samba-4.17.12", "S samba"}},
+		}, Wanted: []Wanted{
+			{Value: true, Compare: "equal", Why: "Sharing a folder should be for its owner to decide."},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"usershare max shares"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "server smb transports", Title: "Which transports smbd listens on", System: "samba", Where: "[global] server smb transports", Type: "list", Applies: Scope{Products: []string{"samba"}}, Summary: "tcp (445), nbt (139) and, in newer releases, quic. Without one, its port is closed.", Defaults: []Default{
+			{Unknown: "Releases before 4.23 have smb ports instead (445 139); newer ones default to tcp and nbt.", Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart smbd", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"server min protocol"}, Sources: []string{"S samba"}},
+		{ID: "allow dcerpc auth level connect:samr", Title: "RPC that proves the caller once, on samr", System: "samba", Where: "[global] allow dcerpc auth level connect:samr", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "As allow dcerpc auth level connect, for samr alone; without this line samr refuses it whatever the general line says.", Defaults: []Default{
+			{Value: false, Sources: []string{"S samba"}},
+		}, Wanted: []Wanted{
+			{Value: false, Compare: "equal", Why: "A message without a signature can be changed on the way."},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart smbd and samba-dcerpcd", Sources: []string{"I ours"}},
+		}, Reach: "everyone", Related: []string{"allow dcerpc auth level connect"}, Sources: []string{"S samba"}},
+		{ID: "allow dcerpc auth level connect:lsarpc", Title: "RPC that proves the caller once, on lsarpc", System: "samba", Where: "[global] allow dcerpc auth level connect:lsarpc", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "As allow dcerpc auth level connect, for lsarpc alone; without this line lsarpc refuses it whatever the general line says.", Defaults: []Default{
+			{Value: false, Sources: []string{"S samba"}},
+		}, Wanted: []Wanted{
+			{Value: false, Compare: "equal", Why: "A message without a signature can be changed on the way."},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart smbd and samba-dcerpcd", Sources: []string{"I ours"}},
+		}, Reach: "everyone", Related: []string{"allow dcerpc auth level connect"}, Sources: []string{"S samba"}},
+		{ID: "allow dcerpc auth level connect:netlogon", Title: "RPC that proves the caller once, on netlogon", System: "samba", Where: "[global] allow dcerpc auth level connect:netlogon", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "As allow dcerpc auth level connect, for netlogon alone; without this line netlogon refuses it whatever the general line says.", Defaults: []Default{
+			{Value: false, Sources: []string{"S samba"}},
+		}, Wanted: []Wanted{
+			{Value: false, Compare: "equal", Why: "A message without a signature can be changed on the way."},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart smbd and samba-dcerpcd", Sources: []string{"I ours"}},
+		}, Reach: "everyone", Related: []string{"allow dcerpc auth level connect"}, Sources: []string{"S samba"}},
+		{ID: "RestrictAnonymous", Title: "Limit what anonymous callers may list", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymous", Policy: "Network access: Do not allow anonymous enumeration of SAM accounts and shares", Aliases: []string{"Additional restrictions for anonymous connections"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Stops anonymous callers from listing account names and shares. It does not close IPC$, except at 2 on Windows 2000.", Values: []Meaning{
 			{Value: 0, Means: "Nothing is held back: anonymous callers may list accounts and shares as far as other settings let them."},
 			{Scope: Scope{Until: "win2000"}, Value: 1, Means: "Listing accounts and shares is refused; translating a single name or SID still works, and IPC$ still connects."},
 			{Scope: Scope{Since: "winxp"}, Value: 1, Means: "Listing accounts and shares is refused to anonymous callers. Domain controllers are not affected."},
@@ -412,7 +526,7 @@ var generated = Catalog{
 			{Value: 0, Compare: "equal", Why: "What is shared with Everyone is not meant for strangers."},
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once", Sources: []string{"D SPS network-access-let-everyone-permissions-apply-to-anonymous-users"}},
-		}, Governs: Governs{Discloses: []model.Disclosure{"accounts", "groups", "files", "printers", "registry", "sids"}}, Reach: "anonymous", Afar: &Afar{}, Related: []string{"RestrictAnonymous"}, Sources: []string{"D SPS network-access-let-everyone-permissions-apply-to-anonymous-users", "D KB3034016"}},
+		}, Governs: Governs{Discloses: []model.Disclosure{"accounts", "groups", "files", "printers", "registry", "sids"}}, Reach: "anonymous", Finding: "everyone-includes-anonymous", Afar: &Afar{}, Related: []string{"RestrictAnonymous"}, Sources: []string{"D SPS network-access-let-everyone-permissions-apply-to-anonymous-users", "D KB3034016"}},
 		{ID: "RestrictNullSessAccess", Title: "Anonymous callers reach listed pipes and shares only", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RestrictNullSessAccess", Policy: "Network access: Restrict anonymous access to Named Pipes and Shares", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "At 1 anonymous callers open only what NullSessionPipes and NullSessionShares list; at 0 the lists do not matter and everything is open.", Values: []Meaning{
 			{Value: 0, Means: "Every pipe and share takes anonymous callers, as far as its own permissions do."},
 			{Value: 1, Means: "Only listed pipes and shares take anonymous callers."},
@@ -481,7 +595,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once", Sources: []string{"3 HSC 4.7.8"}},
 		}, Governs: Governs{Pipes: []string{"*"}}, Reach: "everyone", Unknown: []string{"Whether the server of Vista and later honours it."}, Related: []string{"PipeFirewallActive"}, Sources: []string{"D KB925890", "3 HSC 4.7.8"}},
-		{ID: "RestrictRemoteSAM", Title: "Who may ask the account database from afar", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictRemoteSAM", Policy: "Network access: Restrict clients allowed to make remote calls to SAM", Type: "REG_SZ", Applies: Scope{Since: "vista"}, Summary: "A security descriptor in SDDL that every remote caller of the account database has to pass, signed-in users included.", Values: []Meaning{
+		{ID: "RestrictRemoteSAM", Title: "Who may ask the account database from afar", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictRemoteSAM", Policy: "Network access: Restrict clients allowed to make remote calls to SAM", Type: "REG_SZ", Applies: Scope{Since: "win7"}, Summary: "A security descriptor in SDDL that every remote caller of the account database has to pass, signed-in users included.", Values: []Meaning{
 			{Value: "", Means: "No check."},
 			{Value: "O:BAG:BAD:(A;;RC;;;BA)", Means: "Administrators only."},
 		}, Defaults: []Default{
@@ -489,14 +603,17 @@ var generated = Catalog{
 			{Scope: Scope{Since: "win10-1607", Roles: []model.Role{"workstation", "member", "standalone"}}, Value: "O:SYG:SYD:(A;;RC;;;BA)", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 			{Scope: Scope{Until: "win10-1511"}, Value: "", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		}, Wanted: []Wanted{
-			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: "", Compare: "any", Why: "A filter here can stop logons; Microsoft's baseline leaves domain controllers out."},
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: "", Compare: "no-filter", Why: "A filter on a domain controller can stop logons; Microsoft's baseline leaves domain controllers out."},
 			{Value: "O:BAG:BAD:(A;;RC;;;BA)", Compare: "sddl", Why: "Ordinary users have no need to list accounts of this host."},
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		}, Breaks: []Breakage{
-			{Who: "programs that check group membership from afar with an ordinary account", What: "access checks fail", Services: []string{"samr"}, Certainty: "possible", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
-		}, Governs: Governs{Pipes: []string{"samr"}, Discloses: []model.Disclosure{"accounts", "groups", "password-policy"}}, Reach: "everyone", Unsuited: "it refuses signed-in users too; strangers are kept from the pipe itself", Afar: &Afar{}, Notes: []string{"Set RestrictRemoteSamAuditOnlyMode first and read events 16965 to 16969.", "Releases between Vista and 1607 know it only after a 2017 update.", "A blank value after it was set means no check."}, Unknown: []string{"Which programs break; the Microsoft article on it was seen by name only."}, Related: []string{"RestrictRemoteSamAuditOnlyMode", "RestrictAnonymousSAM"}, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls", "M HK 2.3.10.11"}},
-		{ID: "RestrictRemoteSamAuditOnlyMode", Title: "Only log what RestrictRemoteSAM would refuse", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictRemoteSamAuditOnlyMode", Type: "REG_DWORD", Applies: Scope{Since: "vista"}, Summary: "At 1 the filter refuses nobody and writes event 16968 instead.", Values: []Meaning{
+			{Who: "programs that check group membership from afar with an ordinary account", What: "access checks and look-ups of groups fail", Services: []string{"samr"}, Certainty: "possible", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Who: "logons in the domain", What: "they can stop, DirectAccess with them", Services: []string{"samr"}, Certainty: "documented", Sources: []string{"3 defender-identity 434"}},
+			{Who: "users of remote desktop", What: "their logon can be refused", Services: []string{"samr", "terminal_services"}, Certainty: "documented", Sources: []string{"3 defender-identity 221"}},
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Who: "Exchange", What: "it asks domain controllers for groups and accounts, and can stop", Services: []string{"samr"}, Certainty: "possible", Sources: []string{"I ours"}},
+		}, Governs: Governs{Pipes: []string{"samr"}, Discloses: []model.Disclosure{"accounts", "groups", "password-policy"}}, Reach: "everyone", Unsuited: "it refuses signed-in users too; strangers are kept from the pipe itself", Afar: &Afar{}, Notes: []string{"Set RestrictRemoteSamAuditOnlyMode first and read events 16965 to 16969.", "Windows 7 to 10 1511 know it only after a 2017 update; Vista and Server 2008 do not.", "Microsoft Defender for Identity needs its own account beside administrators: that is not weak.", "A descriptor is judged by who may ask, not by its text.", "A blank value after it was set means no check."}, Unknown: []string{"Which programs break; the Microsoft article on it was seen by name only."}, Related: []string{"RestrictRemoteSamAuditOnlyMode", "RestrictAnonymousSAM"}, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls", "M HK 2.3.10.11", "3 defender-identity"}},
+		{ID: "RestrictRemoteSamAuditOnlyMode", Title: "Only log what RestrictRemoteSAM would refuse", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictRemoteSamAuditOnlyMode", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "At 1 the filter refuses nobody and writes event 16968 instead.", Values: []Meaning{
 			{Value: 0, Means: "The filter works."},
 			{Value: 1, Means: "The filter only logs."},
 		}, Defaults: []Default{
@@ -506,10 +623,10 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		}, Governs: Governs{Pipes: []string{"samr"}}, Reach: "everyone", Afar: &Afar{}, Related: []string{"RestrictRemoteSAM", "RestrictRemoteSamEventThrottlingWindow"}, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
-		{ID: "RestrictRemoteSamEventThrottlingWindow", Title: "How often refused account calls are logged", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictRemoteSamEventThrottlingWindow", Type: "REG_DWORD", Applies: Scope{Since: "vista"}, Summary: "Seconds between two log entries for the same kind of refusal.", Defaults: []Default{
+		{ID: "RestrictRemoteSamEventThrottlingWindow", Title: "How often refused account calls are logged", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictRemoteSamEventThrottlingWindow", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "Seconds between two log entries for the same kind of refusal.", Defaults: []Default{
 			{Value: 900, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		}, TakesEffect: []Effect{
-			{When: "unknown", How: "not documented"},
+			{When: "now", How: "at once, without a restart", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		}, Reach: "everyone", Afar: &Afar{}, Related: []string{"RestrictRemoteSAM"}, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		{ID: "AutoShareServer", Title: "Make default disk shares on a server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareServer", Policy: "MSS: (AutoShareServer) Enable Administrative Shares", Aliases: []string{"Create hidden drive shares (server)"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "At 0 a server no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
 			{Value: 0, Means: "No drive shares and no ADMIN$ after the next start of the Server service."},
@@ -647,7 +764,7 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: 0, Who: "the network neighbourhood", What: "the computer browser goes with SMB1", Services: []string{"browser"}, Certainty: "documented", Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows"}},
 			{Value: 0, Who: "old devices and programs", What: "those that speak SMB1 alone, and everything over \\PIPE\\LANMAN, stop", Services: []string{"rap_lanman"}, Certainty: "documented", Sources: []string{"D MS-RAP 2.1"}},
-		}, Governs: Governs{Pipes: []string{"LANMAN"}}, Reach: "everyone", Afar: &Afar{Values: []interface{}{0}, NotOver: "NT LM 0.12"}, Notes: []string{"Judge an absent value by the driver: absent with a driver that starts means on; no driver at all means off. Auditors that ignore this are wrong in one direction or the other."}, Related: []string{"srv.Start", "MrxSmb10.Start", "MinSmb2Dialect"}, Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows", "M HK 18.4.4", "M hives"}},
+		}, Governs: Governs{Pipes: []string{"LANMAN"}}, Reach: "everyone", Finding: "smb1-enabled", Afar: &Afar{Values: []interface{}{0}, NotOver: "NT LM 0.12"}, Notes: []string{"Judge an absent value by the driver: absent with a driver that starts means on; no driver at all means off. Auditors that ignore this are wrong in one direction or the other."}, Related: []string{"srv.Start", "MrxSmb10.Start", "MinSmb2Dialect"}, Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows", "M HK 18.4.4", "M hives"}},
 		{ID: "srv.Start", Title: "Driver of the SMB1 server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\srv\\Start", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "No such key means that the SMB1 server is not installed; 4 means that it never starts.", Values: []Meaning{
 			{Value: 2, Means: "starts by itself"},
 			{Value: 3, Means: "starts when asked"},
@@ -674,15 +791,17 @@ var generated = Catalog{
 		}, Defaults: []Default{
 			{Scope: Scope{Since: "win2000", Roles: []model.Role{"domain-controller"}}, Value: 1, Sources: []string{"D WSD smb-signing"}},
 			{Scope: Scope{Products: []string{"win11-24H2", "win11-25H2"}}, Value: 1, Unknown: "Required on Enterprise, Pro and Education, not on Home: the edition decides.", Sources: []string{"D WSD smb-signing"}},
-			{Scope: Scope{Products: []string{"win2025"}}, Value: 0, Unknown: "A Microsoft blog says outbound only, the documentation can be read as both: probe the host.", Sources: []string{"D WSD smb-signing"}},
+			{Scope: Scope{Products: []string{"win2025"}}, Value: 0, Unknown: "Two of Microsoft's pages disagree: outbound only (smb-signing, October 2024), and both directions (smb-security-hardening, September 2024). Probe the host.", Sources: []string{"D WSD smb-signing", "D WSD smb-security-hardening"}},
 			{Value: 0, Sources: []string{"D WSD smb-signing", "M HK 2.3.9.2", "M hives"}},
 		}, Wanted: []Wanted{
 			{Value: 1, Compare: "equal", Why: "Unsigned logons can be relayed."},
 		}, TakesEffect: []Effect{
-			{When: "unknown", How: "not documented"},
+			{When: "now", How: "at once, without a restart", Sources: []string{"D SPS microsoft-network-server-digitally-sign-communications-always"}},
 		}, Breaks: []Breakage{
 			{Value: 1, Who: "clients that cannot sign and guest access", What: "they are refused", Certainty: "documented", Sources: []string{"D WSD smb-signing"}},
-		}, Reach: "everyone", Related: []string{"EnableSecuritySignature", "LanmanWorkstation.RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing", "D MS-SMB2 3.3.5.5.3", "M samba-4.17.12"}},
+		}, Reach: "everyone", CoveredBy: []Cover{
+			{Setting: "EncryptData", Values: []interface{}{1}, Why: "every session is encrypted, which protects each message as signing would"},
+		}, Finding: "signing-not-required", Related: []string{"EnableSecuritySignature", "LanmanWorkstation.RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing", "D MS-SMB2 3.3.5.5.3", "M samba-4.17.12"}},
 		{ID: "EnableSecuritySignature", Title: "Server offers signing over SMB1", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EnableSecuritySignature", Policy: "Microsoft network server: Digitally sign communications (if client agrees)", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Counts for SMB1 alone; SMB2 and later ignore it.", Values: []Meaning{
 			{Value: 0, Means: "SMB1 does not offer signing."},
 			{Value: 1, Means: "SMB1 offers signing."},
@@ -704,17 +823,25 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Side: "client", Reach: "everyone", Related: []string{"RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing"}},
-		{ID: "LmCompatibilityLevel", Title: "Which logon answers are accepted", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\LmCompatibilityLevel", Policy: "Network security: LAN Manager authentication level", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "From 0 (anything) to 5 (NTLMv2 alone). Anonymous callers send no answer at all.", Values: []Meaning{
+		{ID: "LmCompatibilityLevel", Title: "Which logon answers are accepted", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\LmCompatibilityLevel", Policy: "Network security: LAN Manager authentication level", Aliases: []string{"LAN Manager authentication level"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "From 0 (anything) to 5 (NTLMv2 alone). Anonymous callers send no answer at all.", Values: []Meaning{
+			{Value: 0, Means: "Sends LM and NTLM, accepts everything."},
+			{Value: 1, Means: "As 0, with NTLMv2 session security where both know it."},
+			{Value: 2, Means: "Sends NTLM, accepts everything."},
+			{Scope: Scope{Since: "win11-24H2"}, Value: 3, Means: "Sends NTLMv2. NTLMv1 is gone from this release, so only NTLMv2 is left."},
 			{Value: 3, Means: "Sends NTLMv2, accepts everything."},
+			{Value: 4, Means: "Sends NTLMv2 and refuses LM."},
 			{Value: 5, Means: "Sends NTLMv2 and refuses LM and NTLM."},
 		}, Defaults: []Default{
 			{Scope: Scope{Since: "win2008r2", Family: "server"}, Value: 3, Sources: []string{"D SPS network-security-lan-manager-authentication-level"}},
+			{Scope: Scope{Since: "win11-24H2"}, Value: 3, Sources: []string{"D KB5066470", "D SPS network-security-lan-manager-authentication-level"}},
 			{Unknown: "The documents leave it undefined for this release.", Sources: []string{"D SPS network-security-lan-manager-authentication-level"}},
 		}, Wanted: []Wanted{
-			{Value: 5, Compare: "at-least", Why: "Older answers can be broken."},
+			{Value: 5, Compare: "equal", Why: "Older answers can be broken."},
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once", Sources: []string{"D SPS network-security-lan-manager-authentication-level"}},
-		}, Reach: "everyone", Unknown: []string{"That it leaves anonymous logons alone follows from their having no credentials; no document says it."}, Related: []string{"RequireSecuritySignature"}, Sources: []string{"D SPS network-security-lan-manager-authentication-level"}},
+		}, Breaks: []Breakage{
+			{Value: 5, Who: "old printers and media players", What: "those that know NTLMv1 alone are refused", Certainty: "documented", Sources: []string{"D MS-NLMP"}},
+		}, Reach: "everyone", Notes: []string{"Windows 11 24H2 and Server 2025 have no NTLMv1 at any level."}, Unknown: []string{"That it leaves anonymous logons alone follows from their having no credentials; no document says it."}, Related: []string{"RequireSecuritySignature"}, Sources: []string{"D SPS network-security-lan-manager-authentication-level", "D KB5066470"}},
 		{ID: "EnableGuestAccount", Title: "Guest account", System: "windows", Where: "[System Access] EnableGuestAccount", Policy: "Accounts: Guest account status", GptTmpl: "System Access/EnableGuestAccount", Aliases: []string{"guest account status"}, Type: "policy", Applies: Scope{Since: "nt4"}, Summary: "With the account enabled, a caller with an unknown name may be let in as guest.", Values: []Meaning{
 			{Value: 0, Means: "The guest account is disabled: a failed logon fails."},
 			{Value: 1, Means: "The guest account is enabled."},
@@ -728,7 +855,7 @@ var generated = Catalog{
 			{When: "now", How: "at once", Sources: []string{"D SPS accounts-guest-account-status"}},
 		}, Breaks: []Breakage{
 			{Value: 0, Who: "\"guest only\" sharing", What: "network logons fail where ForceGuest is 1", Certainty: "documented", Sources: []string{"D SPS accounts-guest-account-status"}},
-		}, Governs: Governs{Session: true}, Reach: "anonymous", Related: []string{"ForceGuest", "AllowInsecureGuestAuth"}, Sources: []string{"D SPS accounts-guest-account-status", "D WSD enable-insecure-guest-logons-smb2-and-smb3", "D MS-GPSB 2.2.1"}},
+		}, Governs: Governs{Session: true}, Reach: "anonymous", Finding: "guest-enabled", Related: []string{"ForceGuest", "AllowInsecureGuestAuth"}, Sources: []string{"D SPS accounts-guest-account-status", "D WSD enable-insecure-guest-logons-smb2-and-smb3", "D MS-GPSB 2.2.1"}},
 		{ID: "NewGuestName", Title: "Name of the guest account", System: "windows", Where: "[System Access] NewGuestName", Policy: "Accounts: Rename guest account", GptTmpl: "System Access/NewGuestName", Type: "policy", Applies: Scope{Since: "winxp"}, Summary: "Benchmarks ask for another name; it changes nothing about what a guest may do.", Defaults: []Default{
 			{Value: "Guest", Sources: []string{"D MS-GPSB 2.2.1"}},
 		}, TakesEffect: []Effect{
@@ -786,20 +913,20 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "anonymous", Related: []string{"PreWindows2000Members"}, Sources: []string{"D MS-ADTS 6.1.1.2.4.1.2", "D MS-ADTS 5.1.3"}},
-		{ID: "RestrictRemoteClients", Title: "Restrict unauthenticated RPC", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Rpc\\RestrictRemoteClients", Policy: "Restrict Unauthenticated RPC clients", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "1 leaves named pipes alone, so it does nothing for IPC$. Only 2 covers them, at a price.", Values: []Meaning{
+		{ID: "RestrictRemoteClients", Title: "Restrict unauthenticated RPC", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Rpc\\RestrictRemoteClients", Policy: "Restrict Unauthenticated RPC clients", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "No protection of IPC$ at any value. Microsoft's pages exempt named pipes from all of it; one specification says that 2 covers them.", Values: []Meaning{
 			{Value: 0, Means: "No restriction."},
 			{Value: 1, Means: "Anonymous RPC is refused, except over named pipes and for interfaces that ask to be exempt."},
-			{Value: 2, Means: "Every call without RPC authentication is refused, over pipes as well."},
+			{Value: 2, Means: "Contradictory: one specification lets no call without RPC authentication pass, over pipes as well; Microsoft's own pages exempt named pipes here too. No protection of IPC$ is counted."},
 		}, Defaults: []Default{
 			{Scope: Scope{Family: "server"}, Value: 0, Sources: []string{"D MS-RPCE 3.1.1.1.3"}},
 			{Scope: Scope{Family: "client"}, Value: 1, Sources: []string{"D MS-RPCE 3.1.1.1.3"}},
 			{Unknown: "Not documented for this release.", Sources: []string{"U ours"}},
 		}, TakesEffect: []Effect{
-			{When: "unknown", How: "a reboot is likely but not documented"},
+			{When: "reboot", How: "restart the computer", Sources: []string{"D win32 rpc-interface-restrict"}},
 		}, Breaks: []Breakage{
-			{Value: 2, Who: "services over pipes that rely on the SMB session alone", What: "printing, for one, uses no RPC authentication and may stop", Services: []string{"spoolss"}, Certainty: "possible", Sources: []string{"D MS-RPRN 2.1", "I ours"}},
-			{Value: 1, Who: "clients that ask the endpoint mapper without credentials", What: "they need EnableAuthEpResolution", Services: []string{"epmapper"}, Certainty: "documented", Sources: []string{"D MS-RPCE 3.1.1.1.3"}},
-		}, Governs: Governs{Pipes: []string{"epmapper"}}, Reach: "anonymous", Notes: []string{"Benchmarks count it as protection; for IPC$ it is none at 1."}, Related: []string{"NullSessionPipes"}, Sources: []string{"D MS-RPCE 3.1.1.1.3", "M impacket 2166"}},
+			{Value: 2, Who: "services over pipes that rely on the SMB session alone", What: "printing, for one, uses no RPC authentication and may stop where the specification is right", Services: []string{"spoolss"}, Certainty: "possible", Sources: []string{"D MS-RPRN 2.1", "D MS-RPCE 3.1.1.1.3"}},
+			{Value: 1, Who: "clients that ask the endpoint mapper over TCP without credentials", What: "they need EnableAuthEpResolution", Services: []string{"epmapper"}, Certainty: "documented", Sources: []string{"D MS-RPCE 3.1.1.1.3"}},
+		}, Reach: "anonymous", Notes: []string{"Benchmarks count it as protection; for IPC$ it is none."}, Unknown: []string{"Whether 2 covers named pipes on any release: the pages contradict each other."}, Related: []string{"NullSessionPipes"}, Sources: []string{"D win32 rpc-interface-restrict", "D cc781010", "D aa995844", "M impacket 2166", "D MS-RPCE 3.1.1.1.3"}},
 		{ID: "LanmanServer.Start", Title: "Server service", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Start", Aliases: []string{"LanmanServer", "Server service"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "IPC$ exists because this service makes it. Disabled, there is no IPC$, no share and no pipe from afar.", Values: []Meaning{
 			{Value: 2, Means: "starts by itself"},
 			{Value: 3, Means: "starts when asked"},
@@ -847,17 +974,25 @@ var generated = Catalog{
 			{Value: 5, Who: "older print clients", What: "they cannot reach the printer over a pipe", Services: []string{"spoolss"}, Certainty: "possible", Sources: []string{"D print-rpc"}},
 		}, Governs: Governs{Pipes: []string{"spoolss"}, Discloses: []model.Disclosure{"printers"}}, Reach: "everyone", Sources: []string{"D print-rpc"}},
 		{ID: "AllowedExactPaths", Title: "Registry paths open from afar", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurePipeServers\\winreg\\AllowedExactPaths\\Machine", Policy: "Network access: Remotely accessible registry paths", Type: "REG_MULTI_SZ", Applies: Scope{Since: "winxp"}, Summary: "Paths that the winreg pipe gives out without regard to the permissions of the winreg key.", Defaults: []Default{
-			{Unknown: "A list that differs by release; read it on the host.", Sources: []string{"U ours"}},
+			{Value: []interface{}{"System\\CurrentControlSet\\Control\\ProductOptions", "System\\CurrentControlSet\\Control\\Server Applications", "Software\\Microsoft\\Windows NT\\CurrentVersion"}, Sources: []string{"D SPS network-access-remotely-accessible-registry-paths"}},
 		}, TakesEffect: []Effect{
-			{When: "unknown", How: "not documented"},
-		}, Governs: Governs{Pipes: []string{"winreg"}, Discloses: []model.Disclosure{"registry"}}, Reach: "everyone", Related: []string{"RemoteRegistry.Start"}, Sources: []string{"M HK 2.3.10.8"}},
-		{ID: "SmbServerNameHardeningLevel", Title: "Server checks the name that clients meant", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\SmbServerNameHardeningLevel", Policy: "Microsoft network server: Server SPN target name validation level", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "Against relaying; nothing to do with anonymous callers.", Defaults: []Default{
-			{Value: 0, Sources: []string{"M HK 2.3.9.5"}},
+			{When: "now", How: "at once, without a restart", Sources: []string{"D SPS network-access-remotely-accessible-registry-paths"}},
+		}, Breaks: []Breakage{
+			{Value: []interface{}{}, Who: "Configuration Manager and other remote management", What: "it cannot read the registry", Services: []string{"winreg", "sccm_current"}, Certainty: "documented", Sources: []string{"D SPS network-access-remotely-accessible-registry-paths"}},
+		}, Governs: Governs{Pipes: []string{"winreg"}, Discloses: []model.Disclosure{"registry"}}, Reach: "everyone", Related: []string{"RemoteRegistry.Start"}, Sources: []string{"D SPS network-access-remotely-accessible-registry-paths", "M HK 2.3.10.8"}},
+		{ID: "SmbServerNameHardeningLevel", Title: "Server checks the name that clients meant", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\SmbServerNameHardeningLevel", Policy: "Microsoft network server: Server SPN target name validation level", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "Against relaying; nothing to do with anonymous callers.", Values: []Meaning{
+			{Value: 0, Means: "The name is not looked at."},
+			{Value: 1, Means: "A name that the client sends has to fit; clients that send none are let through."},
+			{Value: 2, Means: "Clients have to send a name, and it has to fit."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D SPS microsoft-network-server-server-spn-target-name-validation-level", "M HK 2.3.9.5"}},
 		}, Wanted: []Wanted{
-			{Value: 1, Compare: "at-least", Why: "Makes relayed logons fail."},
+			{Value: 1, Compare: "at-least", Why: "Makes relayed logons fail, at 1 those alone whose client sends a name."},
 		}, TakesEffect: []Effect{
-			{When: "unknown", How: "not documented"},
-		}, Reach: "everyone", Related: []string{"RequireSecuritySignature"}, Sources: []string{"M HK 2.3.9.5"}},
+			{When: "now", How: "at once, without a restart", Sources: []string{"D SPS microsoft-network-server-server-spn-target-name-validation-level"}},
+		}, Breaks: []Breakage{
+			{Value: 1, Who: "clients that use an alias", What: "names from a hosts file, DNS aliases, translated addresses and virtual addresses are refused", Certainty: "documented", Sources: []string{"D SPS microsoft-network-server-server-spn-target-name-validation-level"}},
+		}, Reach: "everyone", Related: []string{"RequireSecuritySignature"}, Sources: []string{"D SPS microsoft-network-server-server-spn-target-name-validation-level", "M HK 2.3.9.5"}},
 		{ID: "RejectUnencryptedAccess", Title: "Refuse clients that cannot encrypt", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RejectUnencryptedAccess", Type: "REG_DWORD", Applies: Scope{Since: "win8"}, Summary: "Counts where encryption is switched on for the server or a share.", Defaults: []Default{
 			{Value: 1, Sources: []string{"D MS-SMB2 3.3.1.5"}},
 		}, TakesEffect: []Effect{
@@ -868,31 +1003,34 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Governs: Governs{Session: true}, Reach: "everyone", Unknown: []string{"Whether an anonymous session is then refused by every release; the specification leaves cases open."}, Related: []string{"RejectUnencryptedAccess"}, Sources: []string{"D MS-SMB2 3.3.1.5", "D MS-SMB2 3.3.5.2.1.1"}},
-		{ID: "MinSmb2Dialect", Title: "Lowest dialect of the server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\MinSmb2Dialect", Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Refuses older dialects. Null sessions exist in all of them.", Values: []Meaning{
-			{Value: 785, Means: "3.1.1"},
+		{ID: "MinSmb2Dialect", Title: "Lowest dialect of the server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\MinSmb2Dialect", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\MinSmb2Dialect"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Refuses older dialects. Null sessions exist in all of them.", Values: []Meaning{
+			{Value: 514, Means: "2.0.2"},
+			{Value: 528, Means: "2.1"},
 			{Value: 768, Means: "3.0"},
+			{Value: 770, Means: "3.0.2"},
+			{Value: 785, Means: "3.1.1"},
 		}, Defaults: []Default{
-			{Unknown: "Not documented here.", Sources: []string{"U ours"}},
+			{Value: 514, Sources: []string{"D policy-csp lanmanserver"}},
 		}, Wanted: []Wanted{
 			{Value: 768, Compare: "at-least", Why: "Older dialects have no protection against downgrade."},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
-		}, Reach: "everyone", Related: []string{"SMB1"}, Sources: []string{"M wazuh", "M msft-baseline"}},
-		{ID: "AuditInsecureGuestLogon", Title: "Log guest logons", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditInsecureGuestLogon", Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 a logon as guest is written to the log.", Defaults: []Default{
+		}, Reach: "everyone", Notes: []string{"It does not stop SMB1."}, Related: []string{"SMB1"}, Sources: []string{"D policy-csp lanmanserver", "M wazuh", "M msft-baseline"}},
+		{ID: "AuditInsecureGuestLogon", Title: "Log guest logons", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditInsecureGuestLogon", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditInsecureGuestLogon"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 a logon as guest is written to the log.", Defaults: []Default{
 			{Value: 0, Sources: []string{"I msft-baseline"}},
 		}, Wanted: []Wanted{
 			{Value: 1, Compare: "equal", Why: "So that guests are seen."},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Sources: []string{"M msft-baseline"}},
-		{ID: "EnableAuthRateLimiter", Title: "Slow down wrong passwords", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\EnableAuthRateLimiter", Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Each failed logon is answered late.", Defaults: []Default{
+		{ID: "EnableAuthRateLimiter", Title: "Slow down wrong passwords", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EnableAuthRateLimiter", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\EnableAuthRateLimiter"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Each failed logon is answered late.", Defaults: []Default{
 			{Value: 1, Sources: []string{"M msft-baseline", "M impacket"}},
 		}, Wanted: []Wanted{
 			{Value: 1, Compare: "equal", Why: "Makes guessing slow."},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Related: []string{"InvalidAuthenticationDelayTimeInMs"}, Sources: []string{"M msft-baseline"}},
-		{ID: "InvalidAuthenticationDelayTimeInMs", Title: "Delay after a wrong password", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\InvalidAuthenticationDelayTimeInMs", Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Milliseconds. Scanners see the delay as a time-out if they are impatient.", Defaults: []Default{
+		{ID: "InvalidAuthenticationDelayTimeInMs", Title: "Delay after a wrong password", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\InvalidAuthenticationDelayTimeInMs", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\InvalidAuthenticationDelayTimeInMs"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Milliseconds. Scanners see the delay as a time-out if they are impatient.", Defaults: []Default{
 			{Value: 2000, Sources: []string{"M msft-baseline"}},
 		}, Wanted: []Wanted{
 			{Value: 2000, Compare: "at-least", Why: "Makes guessing slow."},
@@ -909,6 +1047,195 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Governs: Governs{Pipes: []string{"eventlog"}, Discloses: []model.Disclosure{"logs"}}, Reach: "anonymous", Afar: &Afar{}, Sources: []string{"D MS-EVEN 3.1.1.2"}},
+		{ID: "AuditClientDoesNotSupportSigning", Title: "Log clients that cannot sign", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditClientDoesNotSupportSigning", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditClientDoesNotSupportSigning"}, Type: "REG_DWORD", Applies: Scope{Since: "win2008"}, Summary: "At 1 event 3021 names each client that cannot sign. Older releases know it after the updates of September 2025.", Values: []Meaning{
+			{Value: 0, Means: "Not logged."},
+			{Value: 1, Means: "Logged."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D policy-csp lanmanserver", "D KB5066913"}},
+		}, Wanted: []Wanted{
+			{Scope: Scope{Since: "win11-24H2"}, Value: 1, Compare: "equal", Why: "So that required signing breaks nobody unseen."},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Related: []string{"RequireSecuritySignature", "AuditClientDoesNotSupportEncryption"}, Sources: []string{"D policy-csp lanmanserver", "D KB5066913", "M wazuh"}},
+		{ID: "AuditClientDoesNotSupportEncryption", Title: "Log clients that cannot encrypt", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditClientDoesNotSupportEncryption", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditClientDoesNotSupportEncryption"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 event 3022 names each client that cannot encrypt.", Values: []Meaning{
+			{Value: 0, Means: "Not logged."},
+			{Value: 1, Means: "Logged."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D policy-csp lanmanserver"}},
+		}, Wanted: []Wanted{
+			{Value: 1, Compare: "equal", Why: "So that required encryption breaks nobody unseen."},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Related: []string{"EncryptData"}, Sources: []string{"D policy-csp lanmanserver", "M wazuh"}},
+		{ID: "AuditClientSpnSupport", Title: "Log clients by the server name that they meant", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditClientSpnSupport", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditClientSpnSupport"}, Type: "REG_DWORD", Applies: Scope{Since: "win2008"}, Summary: "At 1 events 3024 to 3026 name clients that send no name, an unknown one or an empty one. Releases know it after the updates of September 2025.", Values: []Meaning{
+			{Value: 0, Means: "Not logged."},
+			{Value: 1, Means: "Logged."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D KB5066913"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Notes: []string{"It shows whom SmbServerNameHardeningLevel would refuse."}, Related: []string{"SmbServerNameHardeningLevel"}, Sources: []string{"D KB5066913"}},
+		{ID: "LanmanWorkstation.RequireEncryption", Title: "This client insists on encryption", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\RequireEncryption", Aliases: []string{"RequireEncryption"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "About this machine as a client. At 1 it speaks to no server without SMB3 encryption.", Values: []Meaning{
+			{Value: 0, Means: "Encryption where the server asks."},
+			{Value: 1, Means: "Every connection of this client is encrypted."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D policy-csp lanmanworkstation"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Breaks: []Breakage{
+			{Value: 1, Who: "servers without SMB3", What: "this machine cannot reach them", Certainty: "documented", Sources: []string{"D policy-csp lanmanworkstation"}},
+		}, Side: "client", Reach: "everyone", Related: []string{"EncryptData"}, Sources: []string{"D policy-csp lanmanworkstation"}},
+		{ID: "EnableMailslots", Title: "Remote mailslots of the server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EnableMailslots", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\Bowser\\EnableMailslots"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Remote mailslots carry no authentication; the computer browser used them. Off unless switched on.", Values: []Meaning{
+			{Value: 0, Means: "Remote mailslots are off."},
+			{Value: 1, Means: "They are on."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D WSD smb-security-hardening"}},
+		}, Wanted: []Wanted{
+			{Value: 0, Compare: "equal", Why: "They take messages from anybody."},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Unknown: []string{"Which of the two places the server reads first; benchmarks ask for the policy's."}, Sources: []string{"D WSD smb-security-hardening", "M wazuh"}},
+		{ID: "HardenedPaths.NETLOGON", Title: "Hardened path of NETLOGON", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\NetworkProvider\\HardenedPaths\\\\\\*\\NETLOGON", Policy: "Hardened UNC Paths", Aliases: []string{"HardenedPaths", "hardened UNC paths", "UNC hardening"}, Type: "REG_SZ", Applies: Scope{Since: "vista"}, Summary: "About this machine as a client of its domain. It asks for mutual authentication and integrity before logon scripts are read.", Defaults: []Default{
+			{Value: "", Sources: []string{"D KB3000483"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Side: "client", Reach: "everyone", Notes: []string{"Domain members since Windows 10 harden NETLOGON and SYSVOL by themselves, Microsoft's article on MS15-011 says; the policy writes it out."}, Related: []string{"HardenedPaths.SYSVOL"}, Sources: []string{"D KB3000483"}},
+		{ID: "HardenedPaths.SYSVOL", Title: "Hardened path of SYSVOL", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\NetworkProvider\\HardenedPaths\\\\\\*\\SYSVOL", Policy: "Hardened UNC Paths", Type: "REG_SZ", Applies: Scope{Since: "vista"}, Summary: "About this machine as a client of its domain. It asks for mutual authentication and integrity before policies are read.", Defaults: []Default{
+			{Value: "", Sources: []string{"D KB3000483"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Side: "client", Reach: "everyone", Related: []string{"HardenedPaths.NETLOGON"}, Sources: []string{"D KB3000483"}},
+		{ID: "RpcAuthnLevelPrivacyEnabled", Title: "Print spooler insists on encrypted RPC", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Print\\RpcAuthnLevelPrivacyEnabled", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "At 1 the spooler takes printing from afar only over RPC that is authenticated and encrypted. It ends anonymous use of spoolss for printing.", Values: []Meaning{
+			{Value: 0, Means: "Unauthenticated RPC is let through."},
+			{Value: 1, Means: "Packet privacy is required."},
+		}, Defaults: []Default{
+			{Scope: Scope{Since: "win11-22H2"}, Value: 1, Sources: []string{"D KB4599464"}},
+			{Unknown: "1 after the updates of September 2021; what is installed decides.", Sources: []string{"D KB4599464"}},
+		}, Wanted: []Wanted{
+			{Value: 1, Compare: "equal", Why: "Without it the pipe takes print requests that prove nothing."},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the spooler", Sources: []string{"I ours"}},
+		}, Breaks: []Breakage{
+			{Value: 1, Who: "printing over pipes from clients without a trust", What: "error 0x0000011b", Services: []string{"spoolss"}, Certainty: "documented", Sources: []string{"D KB4599464"}},
+		}, Reach: "everyone", Related: []string{"RpcProtocols", "RpcUseNamedPipeProtocol"}, Sources: []string{"D KB4599464", "D print-rpc"}},
+		{ID: "RpcUseNamedPipeProtocol", Title: "This print client uses named pipes", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Printers\\RPC\\RpcUseNamedPipeProtocol", Policy: "Configure RPC connection settings", Type: "REG_DWORD", Applies: Scope{Since: "win11-22H2"}, Summary: "About this machine as a client. At 1 it prints over the pipe instead of TCP.", Values: []Meaning{
+			{Value: 0, Means: "TCP."},
+			{Value: 1, Means: "Named pipes."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D print-rpc"}},
+		}, Wanted: []Wanted{
+			{Value: 0, Compare: "equal", Why: "TCP carries RPC authentication; the pipe relies on the SMB session."},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the spooler", Sources: []string{"I ours"}},
+		}, Side: "client", Reach: "everyone", Related: []string{"RpcProtocols"}, Sources: []string{"D print-rpc"}},
+		{ID: "RpcAuthentication", Title: "RPC authentication of this print client", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Printers\\RPC\\RpcAuthentication", Policy: "Configure RPC connection settings", Type: "REG_DWORD", Applies: Scope{Since: "win11-22H2"}, Summary: "About this machine as a client. The benchmarks ask for the default, 0, which authenticates where it can.", Values: []Meaning{
+			{Value: 0, Means: "The default: authentication where the transport has it."},
+			{Value: 1, Means: "Authentication is on."},
+			{Value: 2, Means: "Authentication is off."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"M wazuh"}},
+		}, Wanted: []Wanted{
+			{Value: 1, Compare: "at-most", Why: "At 2 print requests prove nothing."},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the spooler", Sources: []string{"I ours"}},
+		}, Side: "client", Reach: "everyone", Related: []string{"RpcUseNamedPipeProtocol"}, Sources: []string{"M wazuh"}},
+		{ID: "ForceKerberosForRpc", Title: "Print spooler takes Kerberos alone", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Printers\\RPC\\ForceKerberosForRpc", Policy: "Configure RPC listener settings", Type: "REG_DWORD", Applies: Scope{Since: "win11-22H2"}, Summary: "At 1 printing from afar needs Kerberos; NTLM is refused.", Values: []Meaning{
+			{Value: 0, Means: "Kerberos or NTLM."},
+			{Value: 1, Means: "Kerberos alone."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D print-rpc"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart the spooler", Sources: []string{"I ours"}},
+		}, Breaks: []Breakage{
+			{Value: 1, Who: "clients outside the domain", What: "they cannot print", Services: []string{"spoolss"}, Certainty: "documented", Sources: []string{"D print-rpc"}},
+		}, Reach: "everyone", Related: []string{"RpcProtocols"}, Sources: []string{"D print-rpc"}},
+		{ID: "NTLMMinServerSec", Title: "Weakest NTLM session that this server takes", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\NTLMMinServerSec", Policy: "Network security: Minimum session security for NTLM SSP based (including secure RPC) servers", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "0x20080000 (537395200) asks for NTLMv2 session security and 128 bits. It says nothing about anonymous callers.", Values: []Meaning{
+			{Value: 0, Means: "Nothing is asked for."},
+			{Value: 536870912, Means: "128-bit encryption."},
+			{Value: 537395200, Means: "NTLMv2 session security and 128-bit encryption."},
+		}, Defaults: []Default{
+			{Scope: Scope{Since: "win7"}, Value: 536870912, Sources: []string{"D MS-NLMP", "M HK"}},
+			{Value: 0, Sources: []string{"M HK"}},
+		}, Wanted: []Wanted{
+			{Value: 537395200, Compare: "equal", Why: "Weaker sessions can be changed on the way."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-servers"}},
+		}, Reach: "everyone", Related: []string{"NTLMMinClientSec"}, Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-servers", "M HK"}},
+		{ID: "NTLMMinClientSec", Title: "Weakest NTLM session that this client takes", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\NTLMMinClientSec", Policy: "Network security: Minimum session security for NTLM SSP based (including secure RPC) clients", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "As NTLMMinServerSec, for this machine as a client.", Values: []Meaning{
+			{Value: 0, Means: "Nothing is asked for."},
+			{Value: 536870912, Means: "128-bit encryption."},
+			{Value: 537395200, Means: "NTLMv2 session security and 128-bit encryption."},
+		}, Defaults: []Default{
+			{Scope: Scope{Since: "win7"}, Value: 536870912, Sources: []string{"D MS-NLMP", "M HK"}},
+			{Value: 0, Sources: []string{"M HK"}},
+		}, Wanted: []Wanted{
+			{Value: 537395200, Compare: "equal", Why: "Weaker sessions can be changed on the way."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-clients"}},
+		}, Side: "client", Reach: "everyone", Related: []string{"NTLMMinServerSec"}, Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-clients", "M HK"}},
+		{ID: "AuditReceivingNTLMTraffic", Title: "Log NTLM that comes in", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\AuditReceivingNTLMTraffic", Policy: "Network security: Restrict NTLM: Audit Incoming NTLM Traffic", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "At 2 event 8003 names who would be refused. Anonymous sessions are NTLM too.", Values: []Meaning{
+			{Value: 0, Means: "Not logged."},
+			{Value: 1, Means: "Domain accounts are logged."},
+			{Value: 2, Means: "All accounts are logged."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"M HK"}},
+		}, Wanted: []Wanted{
+			{Value: 2, Compare: "equal", Why: "So that NTLM can be switched off knowingly."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS network-security-restrict-ntlm-audit-incoming-ntlm-traffic"}},
+		}, Reach: "everyone", Related: []string{"RestrictSendingNTLMTraffic"}, Sources: []string{"D SPS network-security-restrict-ntlm-audit-incoming-ntlm-traffic", "M HK"}},
+		{ID: "RestrictSendingNTLMTraffic", Title: "NTLM of this client", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\RestrictSendingNTLMTraffic", Policy: "Network security: Restrict NTLM: Outgoing NTLM traffic to remote servers", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "About this machine as a client. 1 logs, 2 refuses.", Values: []Meaning{
+			{Value: 0, Means: "Allowed."},
+			{Value: 1, Means: "Logged."},
+			{Value: 2, Means: "Refused."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"M HK"}},
+		}, Wanted: []Wanted{
+			{Value: 1, Compare: "at-least", Why: "So that NTLM can be switched off knowingly."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers"}},
+		}, Breaks: []Breakage{
+			{Value: 2, Who: "servers that know NTLM alone", What: "this machine cannot reach them: printers, old storage, names that have no Kerberos name", Certainty: "documented", Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers"}},
+		}, Side: "client", Reach: "everyone", Related: []string{"AuditReceivingNTLMTraffic", "LanmanWorkstation.BlockNTLM"}, Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers", "M HK"}},
+		{ID: "LanmanWorkstation.BlockNTLM", Title: "SMB client refuses NTLM", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\BlockNTLM", Aliases: []string{"BlockNTLM"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "About this machine as a client, over SMB alone.", Values: []Meaning{
+			{Value: 0, Means: "Allowed."},
+			{Value: 1, Means: "Refused, but for a list of exceptions."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D policy-csp lanmanworkstation"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Side: "client", Reach: "everyone", Related: []string{"RestrictSendingNTLMTraffic"}, Sources: []string{"D policy-csp lanmanworkstation"}},
+		{ID: "AllowedPaths", Title: "Registry paths and subpaths open from afar", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurePipeServers\\winreg\\AllowedPaths\\Machine", Policy: "Network access: Remotely accessible registry paths and sub-paths", Type: "REG_MULTI_SZ", Applies: Scope{Since: "winxp"}, Summary: "Paths, with everything below them, that the winreg pipe gives out without regard to the permissions of the winreg key.", Defaults: []Default{
+			{Value: []interface{}{"System\\CurrentControlSet\\Control\\Print\\Printers", "System\\CurrentControlSet\\Services\\Eventlog", "Software\\Microsoft\\OLAP Server", "Software\\Microsoft\\Windows NT\\CurrentVersion\\Print", "Software\\Microsoft\\Windows NT\\CurrentVersion\\Windows", "System\\CurrentControlSet\\Control\\ContentIndex", "System\\CurrentControlSet\\Control\\Terminal Server", "System\\CurrentControlSet\\Control\\Terminal Server\\UserConfig", "System\\CurrentControlSet\\Control\\Terminal Server\\DefaultUserConfiguration", "Software\\Microsoft\\Windows NT\\CurrentVersion\\Perflib", "System\\CurrentControlSet\\Services\\SysmonLog"}, Sources: []string{"D SPS network-access-remotely-accessible-registry-paths-and-subpaths"}},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once, without a restart", Sources: []string{"D SPS network-access-remotely-accessible-registry-paths-and-subpaths"}},
+		}, Breaks: []Breakage{
+			{Value: []interface{}{}, Who: "Configuration Manager and other remote management", What: "it cannot read the registry", Services: []string{"winreg", "sccm_current"}, Certainty: "documented", Sources: []string{"D SPS network-access-remotely-accessible-registry-paths-and-subpaths"}},
+		}, Governs: Governs{Pipes: []string{"winreg"}, Discloses: []model.Disclosure{"registry"}}, Reach: "everyone", Related: []string{"AllowedExactPaths", "RemoteRegistry.Start"}, Sources: []string{"D SPS network-access-remotely-accessible-registry-paths-and-subpaths", "M HK 2.3.10.9"}},
+		{ID: "LimitBlankPasswordUse", Title: "Accounts without a password log on at the console alone", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\LimitBlankPasswordUse", Policy: "Accounts: Limit local account use of blank passwords to console logon only", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 0 a local account without a password may be used from the network by anybody who knows its name.", Values: []Meaning{
+			{Value: 0, Means: "Blank passwords work over the network."},
+			{Value: 1, Means: "Blank passwords work at the console alone."},
+		}, Defaults: []Default{
+			{Value: 1, Sources: []string{"D SPS accounts-limit-local-account-use-of-blank-passwords-to-console-logon-only"}},
+		}, Wanted: []Wanted{
+			{Value: 1, Compare: "equal", Why: "A name without a password is no credential."},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS accounts-limit-local-account-use-of-blank-passwords-to-console-logon-only"}},
+		}, Reach: "everyone", Related: []string{"SeNetworkLogonRight"}, Sources: []string{"D SPS accounts-limit-local-account-use-of-blank-passwords-to-console-logon-only"}},
+		{ID: "SeNetworkLogonRight", Title: "Who may log on over the network", System: "windows", Where: "[Privilege Rights] SeNetworkLogonRight", Policy: "Access this computer from the network", GptTmpl: "Privilege Rights/SeNetworkLogonRight", Type: "members", Applies: Scope{Since: "nt4"}, Summary: "Whoever is not in it gets no session over SMB. Everyone stands in it by default, which does not include anonymous callers since XP.", Defaults: []Default{
+			{Unknown: "Differs by role: Everyone, Administrators, Users, Backup Operators on most; read it on the host.", Sources: []string{"D SPS access-this-computer-from-the-network"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "at the next logon", Sources: []string{"D SPS access-this-computer-from-the-network"}},
+		}, Breaks: []Breakage{
+			{Who: "whoever is taken off it", What: "no share and no pipe opens", Certainty: "documented", Sources: []string{"D SPS access-this-computer-from-the-network"}},
+		}, Reach: "everyone", Unknown: []string{"Whether an anonymous session needs it on every release."}, Related: []string{"SeDenyNetworkLogonRight"}, Sources: []string{"D SPS access-this-computer-from-the-network"}},
+		{ID: "SeDenyNetworkLogonRight", Title: "Who may not log on over the network", System: "windows", Where: "[Privilege Rights] SeDenyNetworkLogonRight", Policy: "Deny access to this computer from the network", GptTmpl: "Privilege Rights/SeDenyNetworkLogonRight", Type: "members", Applies: Scope{Since: "win2000"}, Summary: "It goes before the right to log on. Benchmarks ask for Guests in it; Everyone in it locks everybody out.", Defaults: []Default{
+			{Unknown: "Guest on stand-alone machines and domain controllers by policy; read it on the host.", Sources: []string{"D SPS deny-access-to-this-computer-from-the-network"}},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "at the next logon", Sources: []string{"D SPS deny-access-to-this-computer-from-the-network"}},
+		}, Breaks: []Breakage{
+			{Who: "whoever is put on it", What: "no share and no pipe opens", Certainty: "documented", Sources: []string{"D SPS deny-access-to-this-computer-from-the-network"}},
+		}, Reach: "everyone", Unknown: []string{"Whether ANONYMOUS LOGON in it stops null sessions on every release."}, Related: []string{"SeNetworkLogonRight", "EnableGuestAccount"}, Sources: []string{"D SPS deny-access-to-this-computer-from-the-network"}},
 	},
 	Pipes: []Pipe{
 		{Name: "lsarpc", Title: "Local security authority", Aliases: []string{"lsass", "netlogon", "samr"}, Interfaces: []Bound{
@@ -954,7 +1281,7 @@ var generated = Catalog{
 		{Name: "atsvc", Title: "Task scheduler", Interfaces: []Bound{
 			{ID: "atsvc", Probe: "call"},
 			{ID: "itaskscheduler", Probe: "call"},
-		}, Probe: "call", Windows: "always", Notes: "Whether the newer interface listens on this pipe was not checked; the standard says TCP.", Sources: []string{"D MS-TSCH 2.1"}},
+		}, Probe: "call", Windows: "always", Notes: "The standard gives the newer interface TCP; impacket's atexec binds it on this pipe, so it listens here too.", Sources: []string{"D MS-TSCH 2.1", "M impacket atexec"}},
 		{Name: "netdfs", Title: "Distributed file system", Interfaces: []Bound{
 			{ID: "netdfs", Probe: "call"},
 		}, Probe: "call", Sources: []string{"D MS-DFSNM 2.1"}},
@@ -1393,9 +1720,9 @@ var generated = Catalog{
 		}}, Settings: []string{"PipeFirewallActive", "AllowedPipes"}, Sources: []string{"3 HSC"}},
 		{ID: "rpc-clients-not-ipc", Title: "RestrictRemoteClients does not cover pipes", Kind: "audit", Severity: []Grade{
 			{Level: "info"},
-		}, Meaning: "At 1 calls over named pipes are exempt; it gives IPC$ no protection.", Fix: Advice{"any": {
+		}, Meaning: "Calls over named pipes are exempt at 1, and at 2 by Microsoft's own pages too: it gives IPC$ no protection.", Fix: Advice{"any": {
 			{Say: "Close the pipes."},
-		}}, Settings: []string{"RestrictRemoteClients"}, Sources: []string{"D MS-RPCE 3.1.1.1.3"}},
+		}}, Settings: []string{"RestrictRemoteClients"}, Sources: []string{"D win32 rpc-interface-restrict", "D MS-RPCE 3.1.1.1.3"}},
 		{ID: "remote-sam-audit-only", Title: "The filter on remote account calls only logs", Kind: "audit", Severity: []Grade{
 			{Level: "low"},
 		}, Meaning: "RestrictRemoteSAM refuses nobody while the audit mode is on.", Fix: Advice{"any": {
@@ -1432,6 +1759,21 @@ var generated = Catalog{
 		}, Meaning: "A stranger was given what the configuration refuses. The change is not in force, or this is not the configuration of this host.", Fix: Advice{"any": {
 			{Say: "Restart what holds the old configuration, then scan again."},
 		}}, Sources: []string{"M samba-4.17.12"}},
+		{ID: "remote-sam-filter-on-dc", Title: "A filter on remote account calls on a domain controller", Kind: "audit", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Domain controllers answer account calls for logons, remote desktop, Exchange and look-ups of groups. A filter there refuses whoever it does not name; Microsoft's baseline leaves domain controllers out.", Fix: Advice{"any": {
+			{Say: "Turn RestrictRemoteSamAuditOnlyMode on and read event 16968, or take the filter off: delete the value, and the policy that writes it."},
+		}}, Settings: []string{"RestrictRemoteSAM", "RestrictRemoteSamAuditOnlyMode"}, Sources: []string{"3 defender-identity 434", "D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
+		{ID: "network-logon-open", Title: "Strangers may log on over the network", Kind: "audit", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "The right to log on over the network names guests or anonymous callers.", Fix: Advice{"any": {
+			{Say: "Take them off Access this computer from the network, and put Guests on the list of those who may not."},
+		}}, Settings: []string{"SeNetworkLogonRight", "SeDenyNetworkLogonRight"}, Sources: []string{"D SPS access-this-computer-from-the-network"}},
+		{ID: "network-logon-denied-to-all", Title: "Nobody may log on over the network", Kind: "audit", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Everyone is on the list of those who may not log on over the network, and the list goes before the right. Files, printers and management stop with the strangers.", Fix: Advice{"any": {
+			{Say: "Name those who are meant: Guests, local accounts."},
+		}}, Settings: []string{"SeDenyNetworkLogonRight"}, Sources: []string{"D SPS deny-access-to-this-computer-from-the-network"}},
 		{ID: "anonymous-lists-accounts", Title: "A stranger lists accounts", Kind: "scan", Identity: "anonymous", Discloses: "accounts", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "critical"},
 			{Level: "high"},
@@ -1481,7 +1823,7 @@ var generated = Catalog{
 		{ID: "anonymous-reads-files", Title: "A stranger opens a disk share", Kind: "scan", Identity: "anonymous", Discloses: "files", Severity: []Grade{
 			{Level: "high"},
 		}, Meaning: "Files are readable without credentials.", Fix: Advice{"samba": {
-			{Say: "guest ok = no on the share."},
+			{Say: "guest ok = no and guest only = no on the share."},
 		}, "windows": {
 			{Say: "Empty NullSessionShares, RestrictNullSessAccess = 1."},
 		}}, Settings: []string{"NullSessionShares", "RestrictNullSessAccess", "guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously", "3 nessus"}},
@@ -1581,7 +1923,7 @@ var generated = Catalog{
 		{ID: "guest-reads-files", Title: "A guest opens a disk share", Kind: "scan", Identity: "guest", Discloses: "files", Severity: []Grade{
 			{Level: "high"},
 		}, Meaning: "Files are readable without credentials.", Fix: Advice{"samba": {
-			{Say: "Set map to guest = never first. Then: guest ok = no on the share."},
+			{Say: "Set map to guest = never first. Then: guest ok = no and guest only = no on the share."},
 		}, "windows": {
 			{Say: "Disable the guest account first. Then: empty NullSessionShares, RestrictNullSessAccess = 1."},
 		}}, Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionShares", "RestrictNullSessAccess", "guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously", "3 nessus"}},
@@ -1665,7 +2007,7 @@ var generated = Catalog{
 		{ID: "smb1-enabled", Title: "SMB1 is on", Kind: "scan", Severity: []Grade{
 			{Level: "medium"},
 		}, Meaning: "The oldest dialect has no protection against tampering and was the way in for worms. It does not decide about null sessions.", Fix: Advice{"samba": {
-			{Say: "server min protocol = SMB2_02."},
+			{Say: "server min protocol = SMB2_02, and no server max protocol below SMB2: with NT1 there everybody would be refused."},
 		}, "windows": {
 			{Say: "Remove the feature or set SMB1 to 0 and restart."},
 		}}, Settings: []string{"SMB1", "srv.Start", "server min protocol"}, Refs: []string{"Nessus 96982", "Nessus 97086", "ATT&CK T1210"}, Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows", "3 nessus"}},
@@ -1696,7 +2038,7 @@ var generated = Catalog{
 		{ID: "sql-needs-pipes", Claim: "SQL Server needs named pipes", Verdict: "partly", Why: "It was so for SQL Server 7 and 2000 and for their clusters. Today TCP is the default and named pipes are off for the network on new installations. A login over the pipe is authenticated: restricting strangers does not break it, blocking IPC$ does.", Settings: []string{"NullSessionPipes", "LanmanServer.Start"}, Services: []string{"sqlserver_default", "sqlserver_named", "sqlserver_2000_cluster"}, Aliases: []string{"SQL Server requires IPC$", "sql server breaks without IPC$"}, Sources: []string{"D sql-docs", "D KB831127", "D Q166196"}},
 		{ID: "oracle-no-pipes", Claim: "Oracle does not need named pipes", Verdict: "partly", Why: "Its listeners use TCP and local channels in the reference read here. A named-pipe adapter for Windows exists, so look at the host instead of assuming.", Services: []string{"oracle"}, Aliases: []string{"Oracle needs IPC$"}, Sources: []string{"D oracle"}},
 		{ID: "restrict-beats-block", Claim: "Restricting IPC$ is better than blocking it", Verdict: "true", Why: "Microsoft controls single pipes and not the share, and the list of what stops when IPC$ goes is long. Restricting keeps out those who prove nothing and keeps in those who do.", Settings: []string{"NullSessionPipes", "RestrictAnonymous"}, Sources: []string{"D KB3034016"}},
-		{ID: "rrc-protects-ipc", Claim: "RestrictRemoteClients 1 protects IPC$", Verdict: "false", Why: "Calls over named pipes are exempt at 1. Only 2 covers them, and then services that use no RPC authentication may stop.", Settings: []string{"RestrictRemoteClients"}, Sources: []string{"D MS-RPCE 3.1.1.1.3", "D impacket 2166"}},
+		{ID: "rrc-protects-ipc", Claim: "RestrictRemoteClients protects IPC$", Verdict: "false", Why: "Microsoft's own pages exempt named pipes from it at every value. One specification says that 2 covers them; nothing here counts on it.", Against: "[MS-RPCE] 3.1.1.1.3 refuses every call without RPC authentication at 2, whatever the transport.", Settings: []string{"RestrictRemoteClients"}, Aliases: []string{"RestrictRemoteClients 1 protects IPC$", "RestrictRemoteClients 2 protects IPC$", "RPC over named pipes RestrictRemoteClients"}, Sources: []string{"D win32 rpc-interface-restrict", "D cc781010", "D aa995844", "M impacket 2166", "D MS-RPCE 3.1.1.1.3"}},
 		{ID: "smb1-off-ends-null", Claim: "Switching SMB1 off ends null sessions", Verdict: "false", Why: "SMB2 and SMB3 have null sessions too, and the rule for pipes is the same in all of them.", Settings: []string{"SMB1", "NullSessionPipes"}, Sources: []string{"D MS-SMB2 3.3.5.9", "D MS-CIFS 3.3.5.35", "M samba-4.17.12"}},
 		{ID: "signing-ends-null", Claim: "Required signing ends null sessions", Verdict: "false", Why: "Anonymous and guest sessions are exempt from it by the specification, and Samba does the same.", Settings: []string{"RequireSecuritySignature", "server signing"}, Sources: []string{"D MS-SMB2 3.3.5.5.3", "M samba-4.17.12"}},
 		{ID: "connect-is-exposure", Claim: "A null session to IPC$ that connects is a vulnerability", Verdict: "false", Why: "Connecting is normal on every release. Only a call that returns data gives something away; Microsoft has written about penetration tests that stop at the connection.", Aliases: []string{"null session vulnerability", "CVE-1999-0519"}, Sources: []string{"D ms-blog", "D KB3034016"}},
@@ -1789,6 +2131,14 @@ var generated = Catalog{
 		{ID: "SPS", Title: "Microsoft: Windows security policy settings reference", Where: "https://learn.microsoft.com/windows/security/threat-protection/security-policy-settings/"},
 		{ID: "AUD", Title: "Microsoft: Windows audit events reference", Where: "https://learn.microsoft.com/windows/security/threat-protection/auditing/"},
 		{ID: "WSD", Title: "Microsoft: Windows Server file services documentation", Where: "https://learn.microsoft.com/windows-server/storage/file-server/"},
+		{ID: "win32", Title: "Microsoft: Win32 documentation, RPC interface restriction", Where: "https://learn.microsoft.com/windows/win32/rpc/rpc-interface-restrict"},
+		{ID: "aa995844", Title: "Microsoft TechNet page on Exchange and RestrictRemoteClients, archived", Where: "https://learn.microsoft.com/previous-versions/"},
+		{ID: "policy-csp", Title: "Microsoft: Policy CSP reference", Where: "https://learn.microsoft.com/windows/client-management/mdm/"},
+		{ID: "KB4599464", Title: "Microsoft: printer RPC binding changes for CVE-2021-1678", Where: "https://support.microsoft.com/help/4599464"},
+		{ID: "KB3000483", Title: "Microsoft: MS15-011, hardened UNC paths", Where: "https://support.microsoft.com/help/3000483"},
+		{ID: "KB5066913", Title: "Microsoft: auditing of SMB signing and of server names (CVE-2025-55234)", Where: "https://support.microsoft.com/help/5066913"},
+		{ID: "KB5066470", Title: "Microsoft: NTLMv1 and MS-CHAPv2 in Windows 11 24H2 and Server 2025", Where: "https://support.microsoft.com/help/5066470"},
+		{ID: "defender-identity", Title: "Microsoft: Defender for Identity, remote calls to SAM (issues 221 and 434 of its documentation)", Where: "https://github.com/MicrosoftDocs/ATADocs"},
 		{ID: "print-rpc", Title: "Microsoft: RPC connection updates for print in Windows 11", Where: "https://learn.microsoft.com/troubleshoot/windows-client/printing/windows-11-rpc-connection-updates-for-print"},
 		{ID: "sql-docs", Title: "Microsoft: SQL Server network protocol documentation", Where: "https://learn.microsoft.com/sql/"},
 		{ID: "ms-blog", Title: "Microsoft blog: SMB and Null Sessions: Why Your Pen Test is Probably Wrong", Where: "https://techcommunity.microsoft.com (filecab, 1185365)"},

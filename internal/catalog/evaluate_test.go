@@ -122,7 +122,8 @@ func TestWindowsModel(t *testing.T) {
 		{"print-rpc: the spooler of 11 22H2 listens on TCP", host("windows", "win11-22H2", w), model.User, want{"pipe:spoolss": gone, "printers": gone}},
 		{"print-rpc: 7 brings the pipe back", host("windows", "win11-22H2", w, "RpcProtocols", 7), model.User, want{"pipe:spoolss": yesO}},
 		{"print-rpc: Windows 10 22H2 is older", host("windows", "win10-22H2", w), model.User, want{"pipe:spoolss": yesO}},
-		{"MS-RPCE 3.1.1.1.3: RestrictRemoteClients 1 does not protect pipes", host("windows", "win2012r2", m, "NullSessionPipes", []string{"srvsvc", "epmapper"}, "RestrictRemoteClients", 1), model.Anonymous, want{"pipe:srvsvc": yesO, "shares": yesO, "endpoints": noO}},
+		{"rpc-interface-restrict: RestrictRemoteClients 1 does not protect pipes", host("windows", "win2012r2", m, "NullSessionPipes", []string{"srvsvc", "epmapper"}, "RestrictRemoteClients", 1), model.Anonymous, want{"pipe:srvsvc": yesO, "shares": yesO, "endpoints": yesO}},
+		{"rpc-interface-restrict against MS-RPCE: nor does 2, as far as is counted", host("windows", "win2012r2", m, "NullSessionPipes", []string{"srvsvc", "epmapper"}, "RestrictRemoteClients", 2), model.Anonymous, want{"pipe:srvsvc": yesO, "shares": yesO, "endpoints": yesO}},
 	})
 }
 

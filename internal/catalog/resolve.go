@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"ipcguard/internal/format/sddl"
@@ -120,6 +121,10 @@ func (f *facts) resolve(s *Setting, v model.Value, read bool) *resolved {
 			r.why = misfit(s, v)
 			break
 		}
+		if !s.documented(value) {
+			r.why = fmt.Sprintf("%s is no value that is documented", model.Text(value))
+			break
+		}
 		r.value, r.known, r.basis, r.why = value, true, model.BasisConfigured, "as configured"
 		if r.applies == maybe {
 			r.known, r.basis, r.why = false, model.BasisUnknown, "configured, but whether this product or role reads it depends on what it is"
@@ -196,7 +201,12 @@ func (f *facts) judge(r *resolved) (model.State, string) {
 	if r.applies == no {
 		return model.StateNotApplicable, r.why
 	}
-	good, bad := "", ""
+	good, bad, said := "", "", ""
+	for _, cover := range r.CoveredBy {
+		if by := f.get(cover.Setting); by.known && slices.ContainsFunc(cover.Values, func(v any) bool { return equal(by.value, v) }) {
+			return model.StateOK, r.why + "; " + f.why(cover.Setting) + ", and " + cover.Why
+		}
+	}
 	for i := range r.Wanted {
 		w := &r.Wanted[i]
 		how := f.is(w.Scope)
@@ -205,6 +215,9 @@ func (f *facts) judge(r *resolved) (model.State, string) {
 		}
 		if !r.known && w.Compare != "any" {
 			return model.StateUnknown, r.why
+		}
+		if w.Compare == "sddl" || w.Compare == "no-filter" {
+			said = whoMay(r.value)
 		}
 		if meets(r.value, w) {
 			good = "fine"
@@ -219,11 +232,24 @@ func (f *facts) judge(r *resolved) (model.State, string) {
 	case good != "" && bad != "":
 		return model.StateUnknown, r.why + "; whether that is enough depends on the product or role"
 	case bad != "":
-		return model.StateWeak, r.why + ". " + bad
+		return model.StateWeak, r.why + said + ". " + bad
 	case !r.known && len(r.Wanted) > 0 && good == "":
 		return model.StateUnknown, r.why
 	}
-	return model.StateOK, r.why
+	return model.StateOK, r.why + said
+}
+
+// whoMay says in words whom a descriptor lets in.
+func whoMay(value any) string {
+	t, _ := model.Word(value)
+	if t == "" {
+		return ""
+	}
+	d, err := sddl.Parse(t)
+	if err != nil {
+		return ""
+	}
+	return "; it lets in " + d.Who()
 }
 
 func meets(value any, w *Wanted) bool {
@@ -241,10 +267,16 @@ func meets(value any, w *Wanted) bool {
 		have, ok1 := list(value)
 		want, ok2 := list(w.Value)
 		return ok1 && (ok2 || w.Value == nil) && subset(have, want)
+	case "one-of":
+		all, _ := w.Value.([]any)
+		return slices.ContainsFunc(all, func(want any) bool { return equal(value, want) })
 	case "sddl":
 		t, _ := model.Word(value)
 		d, err := sddl.Parse(t)
-		return err == nil && t != "" && d.OnlyAdministrators()
+		return err == nil && t != "" && len(broad(d)) == 0
+	case "no-filter":
+		t, _ := model.Word(value)
+		return t == ""
 	}
 	return equal(value, w.Value)
 }
@@ -273,4 +305,9 @@ func lower(s string) string {
 		return strings.ToLower(s[:1]) + s[1:]
 	}
 	return s
+}
+
+// documented tells whether a value is one that the setting has.
+func (s *Setting) documented(value any) bool {
+	return !s.Closed || slices.ContainsFunc(s.Values, func(m Meaning) bool { return equal(value, m.Value) })
 }

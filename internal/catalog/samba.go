@@ -375,14 +375,36 @@ func (s *samba) files(id model.Identity) cell {
 		return unknown("the shares are not known")
 	}
 	for _, sh := range s.cfg.Shares {
-		if sh.Guest && !strings.EqualFold(sh.Name, "IPC$") {
-			return allowed("share " + sh.Name + " has guest ok; the permissions of its folder decide about single files")
+		if sh.OpenToGuests() && !strings.EqualFold(sh.Name, "IPC$") {
+			line := "guest ok"
+			if !sh.Guest {
+				line = "guest only"
+			}
+			return allowed("share " + sh.Name + " has " + line + "; the permissions of its folder decide about single files")
 		}
 	}
-	if id.IsStranger() {
-		return denied("no share has guest ok")
+	switch {
+	case !id.IsStranger():
+		return unknown("the users of each share decide")
+	case s.hidden() != "":
+		return unknown(s.hidden())
 	}
-	return unknown("the users of each share decide")
+	return denied("no share has guest ok")
+}
+
+// hidden says why there may be shares that the configuration does not show.
+func (s *samba) hidden() string {
+	if on, ok := s.flag("registry shares"); ok && on {
+		return s.why("registry shares") + ": shares of the registry are not shown here (net conf list shows them)"
+	}
+	if w, ok := s.text("config backend"); ok && fold(w) == "registry" {
+		return s.why("config backend") + ": shares of the registry are not shown here (net conf list shows them)"
+	}
+	most, ok := s.number("usershare max shares")
+	if guests, sure := s.flag("usershare allow guests"); sure && guests && (!ok || most > 0) {
+		return s.why("usershare allow guests") + ": users may make shares that take strangers, which are not shown here (net usershare list shows them)"
+	}
+	return ""
 }
 
 // squeeze drops blanks, as Samba does when it compares words.

@@ -277,22 +277,9 @@ func (w *windows) logs(id model.Identity) cell {
 	return w.open(id)
 }
 
-// endpoints: RestrictRemoteClients 1 and 2 close the endpoint mapper to anonymous. See [MS-RPCE] 3.1.1.1.3.
-func (w *windows) endpoints(id model.Identity) cell {
-	if w.get("RestrictRemoteClients").applies == no {
-		return allowed("the endpoint map is for everybody")
-	}
-	n, ok := w.number("RestrictRemoteClients")
-	switch {
-	case id == model.User:
-		return allowed("the endpoint map is for everybody")
-	case !ok:
-		return unknown(w.why("RestrictRemoteClients"))
-	case n == 0:
-		return allowed("the endpoint map is for everybody")
-	}
-	return denied(w.why("RestrictRemoteClients"))
-}
+// endpoints: the pipe of the endpoint mapper answers everybody. RestrictRemoteClients exempts pipes, at 1 by every
+// document and at 2 by Microsoft's own pages, so that no protection is counted.
+func (w *windows) endpoints(model.Identity) cell { return allowed("the endpoint map is for everybody") }
 
 // files: NullSessionShares for anonymous, then permissions that the model does not see.
 func (w *windows) files(id model.Identity) cell {

@@ -154,4 +154,10 @@ type Share struct {
 	Default bool   `json:"default"` // made by the system, not by an administrator
 	Guest   bool   `json:"guest"`
 	Path    string `json:"path,omitempty"`
+
+	// GuestOnly is Samba's guest only, which opens a share by itself.
+	GuestOnly bool `json:"guest_only,omitempty"`
 }
+
+// OpenToGuests tells whether the share's own lines let strangers in.
+func (s *Share) OpenToGuests() bool { return s.Guest || s.GuestOnly }

@@ -43,8 +43,8 @@ func Facts(c *catalog.Catalog, a *model.Audit) []model.Fact {
 		out = append(out, model.Fact{Setting: s.ID, Where: s.Where, Value: s.Value()})
 	}
 	for _, s := range a.Shares {
-		if s.Guest {
-			out = append(out, model.Fact{Setting: "guest ok", Where: "[" + s.Name + "] guest ok", Value: model.Value{Present: true, Type: "bool", Data: true}})
+		for _, line := range openLines(&s) {
+			out = append(out, model.Fact{Setting: line, Where: "[" + s.Name + "] " + line, Value: model.Value{Present: true, Type: "bool", Data: true}})
 		}
 	}
 	slices.SortStableFunc(out, func(x, y model.Fact) int {
@@ -227,14 +227,8 @@ func Config(a *model.Audit, p *model.Plan) catalog.Config {
 	in := catalog.ConfigOf(a)
 	in.Platform = p.Platform
 	for _, ch := range p.Changes {
-		if ch.Setting == "guest ok" {
-			name := strings.TrimSuffix(strings.TrimPrefix(ch.Where, "["), "] guest ok")
-			in.Shares = slices.Clone(in.Shares)
-			for i := range in.Shares {
-				if strings.EqualFold(in.Shares[i].Name, name) {
-					in.Shares[i].Guest = false
-				}
-			}
+		if s := "] " + ch.Setting; (ch.Setting == guestOK || ch.Setting == guestOnly) && strings.HasSuffix(ch.Where, s) {
+			in.Shares = closed(in.Shares, strings.TrimSuffix(strings.TrimPrefix(ch.Where, "["), s), ch.Setting)
 			continue
 		}
 		in.Settings[ch.Setting] = ch.To

@@ -97,7 +97,7 @@ func (w *work) levelsAfter(set []chosen) []level {
 	for _, ch := range set {
 		switch s := ch.edit.setting; {
 		case ch.edit.share != "":
-			shared = closed(shared, ch.edit.share)
+			shared = closed(shared, ch.edit.share, s.ID)
 		case s.ID == "NullSessionShares":
 			listed = listOf(s, ch.value())
 			fallthrough
@@ -214,7 +214,7 @@ func (w *work) with(cfg catalog.Config, changes ...chosen) catalog.Config {
 	out.Settings = maps.Clone(cfg.Settings)
 	for _, ch := range changes {
 		if ch.edit.share != "" {
-			out.Shares = closed(out.Shares, ch.edit.share)
+			out.Shares = closed(out.Shares, ch.edit.share, ch.edit.setting.ID)
 			continue
 		}
 		out.Settings[ch.edit.setting.ID] = ch.value()
@@ -222,12 +222,33 @@ func (w *work) with(cfg catalog.Config, changes ...chosen) catalog.Config {
 	return out
 }
 
-// closed are the shares with one of them closed to guests.
-func closed(shares []model.Share, name string) []model.Share {
+// The settings of Samba that open a share to strangers, each by itself.
+const (
+	guestOK   = "guest ok"
+	guestOnly = "guest only"
+)
+
+// openLines are the settings that open a share.
+func openLines(s *model.Share) (out []string) {
+	if s.Guest {
+		out = append(out, guestOK)
+	}
+	if s.GuestOnly {
+		out = append(out, guestOnly)
+	}
+	return out
+}
+
+// closed are the shares with one of the settings that open one of them taken back.
+func closed(shares []model.Share, name, setting string) []model.Share {
 	shares = slices.Clone(shares)
 	for i := range shares {
-		if strings.EqualFold(shares[i].Name, name) {
+		switch {
+		case !strings.EqualFold(shares[i].Name, name):
+		case setting == guestOK:
 			shares[i].Guest = false
+		case setting == guestOnly:
+			shares[i].GuestOnly = false
 		}
 	}
 	return shares

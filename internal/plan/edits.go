@@ -139,7 +139,7 @@ func (w *work) shareEdits(s *catalog.Setting) []*edit {
 	}
 	var out []*edit
 	for _, share := range w.cfg.Shares {
-		if !share.Guest || strings.EqualFold(share.Name, "IPC$") || w.needs.share(share.Name) {
+		if !slices.Contains(openLines(&share), s.ID) || strings.EqualFold(share.Name, "IPC$") || w.needs.share(share.Name) {
 			continue
 		}
 		out = append(out, &edit{

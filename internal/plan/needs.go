@@ -148,7 +148,7 @@ func (w *work) needObserved() {
 }
 
 func (w *work) guestShare(name string) bool {
-	return slices.ContainsFunc(w.cfg.Shares, func(s model.Share) bool { return s.Guest && strings.EqualFold(s.Name, name) }) ||
+	return slices.ContainsFunc(w.cfg.Shares, func(s model.Share) bool { return s.OpenToGuests() && strings.EqualFold(s.Name, name) }) ||
 		holds(w.list(w.cfg, "NullSessionShares"), name)
 }
 

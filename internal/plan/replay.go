@@ -81,7 +81,7 @@ func answer(c *catalog.Catalog, v *catalog.View, cfg catalog.Config, id model.Id
 			return s
 		}
 		for _, s := range cfg.Shares {
-			if strings.EqualFold(s.Name, u.Share) && !s.Guest {
+			if strings.EqualFold(s.Name, u.Share) && !s.OpenToGuests() {
 				return model.Denied
 			}
 		}

@@ -200,7 +200,7 @@ func (t *auditText) inventory(b *strings.Builder, a *model.Audit) {
 			switch {
 			case s.Default:
 				n += " (default)"
-			case s.Guest:
+			case s.OpenToGuests():
 				n += " (open to strangers)"
 			}
 			names = append(names, n)

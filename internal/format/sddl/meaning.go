@@ -77,6 +77,9 @@ func (a *ACL) canonical(s *strings.Builder, head string) {
 
 func denies(t byte) bool { return t == Denied || t == DeniedObject || t == DeniedCallback || t == 0xc }
 
+// Denies tells whether the entry takes rights instead of giving them.
+func (e ACE) Denies() bool { return denies(e.Type) }
+
 func allows(t byte) bool { return t == Allowed || t == AllowedObject }
 
 // Answer is what a descriptor says to a token.
@@ -195,4 +198,52 @@ func (d *Descriptor) OnlyAdministrators() bool {
 		}
 	}
 	return true
+}
+
+// words names the identifiers that a person meets in access lists.
+var words = map[SID]string{
+	System: "the system", Administrators: "administrators", Everyone: "everyone", Network: "whoever comes over the network",
+	Anonymous: "anonymous callers", AuthenticatedUsers: "every signed-in user", BuiltinUsers: "users", BuiltinGuests: "guests",
+	PreWindows2000: "Pre-Windows 2000 Compatible Access", LocalGuest: "the guest account", DomainGuests: "domain guests",
+	OwnerRights: "the owner", "S-1-5-4": "interactive users", "S-1-5-6": "services", "S-1-5-3": "batch jobs", "S-1-5-19": "local service",
+	"S-1-5-20": "network service", "S-1-5-32-547": "power users", "S-1-5-32-549": "server operators", "DOMAIN-512": "domain admins",
+	"DOMAIN-513": "domain users", "DOMAIN-515": "domain computers",
+}
+
+// Words names an identifier for a person; one without a name is itself.
+func (s SID) Words() string {
+	if w, ok := words[s]; ok {
+		return w
+	}
+	for known, w := range words {
+		if s.Equal(known) {
+			return w
+		}
+	}
+	return string(s)
+}
+
+// Who names those whom the access list lets in for anything, and those whom it refuses, in its order.
+func (d *Descriptor) Who() string {
+	if d.DACL == nil {
+		return "everyone: there is no access list"
+	}
+	var in, out []string
+	for _, e := range d.DACL.ACEs {
+		list := &in
+		if denies(e.Type) {
+			list = &out
+		}
+		if w := e.Trustee.Words(); !slices.Contains(*list, w) {
+			*list = append(*list, w)
+		}
+	}
+	text := "nobody"
+	if in != nil {
+		text = strings.Join(in, ", ")
+	}
+	if out != nil {
+		text += ", but not " + strings.Join(out, ", ")
+	}
+	return text
 }
