@@ -38,7 +38,7 @@ A plan that was edited, that is for another system, or whose host has changed si
 
 Must-work checks, given with --check (the plan proposes some as well):
   tcp:HOST:PORT   pipe:NAME   share:NAME   print:NAME   logon:   command:PROGRAM…
-`
+` + credentialHelp
 
 type applyFlags struct {
 	stateFlags

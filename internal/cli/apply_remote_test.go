@@ -33,7 +33,7 @@ func TestApplyFromAfar(t *testing.T) {
 	run := func(want int, args ...string) string {
 		t.Helper()
 		if args[0] != "plan" && args[0] != "history" {
-			args = append(args, "--credentials-file", at("root"))
+			args = append(args, "--credentials-file", at("root"), "--allow-unsigned-ntlm")
 		}
 		if args[0] != "plan" && args[0] != "audit" {
 			args = append(args, "--state", at("state"))
@@ -116,7 +116,7 @@ HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters
 	t.Run("nobody confirms", func(t *testing.T) {
 		peer.Long(t, "the same guard as on a host of its own, twenty seconds")
 		id := unconfirmed(t, func(within string) (string, int) {
-			cmd := server.Command(t.Context(), program, "apply", every, "--target", url, "--confirm-within", within, "--credentials-file", at("root"), "--state", at("state"))
+			cmd := server.Command(t.Context(), program, "apply", every, "--target", url, "--confirm-within", within, "--credentials-file", at("root"), "--allow-unsigned-ntlm", "--state", at("state"))
 			out, err := cmd.CombinedOutput()
 			if cmd.ProcessState == nil {
 				t.Fatal(err)

@@ -71,7 +71,7 @@ func TestApplyOnSamba(t *testing.T) {
 				t.Fatal("a dry run has written")
 			}
 			out := run(0, "apply", at("plan.json"), "--target", target, "--state", state, "--confirm-within", "10m",
-				"--credentials-file", secret, "--check", "share:finance", "--check", "pipe:srvsvc")
+				"--credentials-file", secret, "--allow-unsigned-ntlm", "--check", "share:finance", "--check", "pipe:srvsvc")
 			for _, want := range []string{"passed       share:finance", "passed       control:user", "passed       closed:anonymous-lists-accounts"} {
 				if !strings.Contains(out, want) {
 					t.Errorf("no %q in\n%s", want, out)
@@ -79,7 +79,7 @@ func TestApplyOnSamba(t *testing.T) {
 			}
 			id := applied(t, out)
 			run(1, "apply", at("plan.json"), "--target", target, "--state", state) // one waits
-			run(0, "verify", s.Addr(), "--plan", at("plan.json"), "--credentials-file", secret)
+			run(0, "verify", s.Addr(), "--plan", at("plan.json"), "--credentials-file", secret, "--allow-unsigned-ntlm")
 			run(0, "verify", s.Addr(), "--scan", at("scan.json"))
 			run(0, "confirm", id, "--state", state)
 			run(0, "rollback", id, "--state", state)

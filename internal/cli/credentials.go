@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -12,13 +11,9 @@ import (
 	"golang.org/x/term"
 
 	"ipcguard/internal/kerberos"
-	"ipcguard/internal/ntlm"
 	"ipcguard/internal/scan/targets"
 	"ipcguard/internal/smb"
 )
-
-// logonMaker makes one logon at one target.
-type logonMaker func(targets.Target) (smb.Authenticator, error)
 
 // account is a name with its secret. It prints as its name alone.
 type account struct{ user, domain, password string }
@@ -38,6 +33,7 @@ func (a *app) credentials(f *credentialFlags) (logonMaker, error) {
 
 // logonAndSecret is credentials with what a guard in a process of its own needs to log on by itself.
 func (a *app) logonAndSecret(f *credentialFlags) (logonMaker, *secret, error) {
+	a.unsigned = f.unsigned
 	given := 0
 	for _, set := range []bool{f.user != "", f.credentialsFile != "", f.kerberos} {
 		if set {
@@ -73,9 +69,7 @@ func (a *app) logonAndSecret(f *credentialFlags) (logonMaker, *secret, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return func(targets.Target) (smb.Authenticator, error) {
-		return ntlm.NewUser(c.user, c.domain, c.password, ntlm.Options{}), nil
-	}, &secret{user: c.user, domain: c.domain, password: c.password}, nil
+	return c.logons(f.unsigned), &secret{account: c, unsigned: f.unsigned}, nil
 }
 
 // tickets logs on with the credential cache of the environment, as cifs/NAME.
@@ -90,10 +84,7 @@ func tickets() (logonMaker, error) {
 // ticketsOf logs on as cifs/NAME with tickets.
 func ticketsOf(credentials *kerberos.Credentials) logonMaker {
 	return func(t targets.Target) (smb.Authenticator, error) {
-		host := t.Name
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
+		host := t.Host()
 		if _, err := netip.ParseAddr(host); err == nil {
 			return nil, fmt.Errorf("kerberos: a ticket is for a name, and %s is an address", host)
 		}

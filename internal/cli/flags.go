@@ -21,7 +21,7 @@ import (
 // credentialFlags say as whom hosts are asked.
 type credentialFlags struct {
 	user, credentialsFile string
-	kerberos              bool
+	kerberos, unsigned    bool
 }
 
 // register adds the flags. A verb does something ("log on") with them somewhere (" to winreg:// hosts").
@@ -30,6 +30,13 @@ func (f *credentialFlags) register(s *pflag.FlagSet, does, where string) {
 	s.StringVar(&f.credentialsFile, "credentials-file", "", does+" as the user of this file"+where)
 	s.BoolVar(&f.kerberos, "kerberos", false,
 		does+" with the tickets of the credential cache"+where+" (KRB5CCNAME); targets by name")
+	registerUnsigned(s, &f.unsigned)
+}
+
+// registerUnsigned adds the flag that lifts the rule for NTLM.
+func registerUnsigned(s *pflag.FlagSet, unsigned *bool) {
+	s.BoolVar(unsigned, "allow-unsigned-ntlm", false,
+		"answer in NTLM to servers that do not require signing, speak SMB1, or call themselves by another name, too")
 }
 
 // outputFlags say in which form a result is written, and where.

@@ -19,8 +19,6 @@ import (
 	"ipcguard/internal/kerberos"
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/scan"
-	"ipcguard/internal/scan/targets"
-	"ipcguard/internal/smb"
 	"ipcguard/internal/store"
 )
 
@@ -31,7 +29,7 @@ const databaseVariable = "IPCGUARD_DATABASE"
 type fleetFlags struct {
 	probeFlags
 	database, key, site, name, logFormat string
-	verbose                              bool
+	verbose, unsigned                    bool
 }
 
 func (f *fleetFlags) register(s *pflag.FlagSet) {
@@ -40,6 +38,7 @@ func (f *fleetFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.site, "site", fleet.DefaultSite, "the site whose targets this process scans")
 	s.StringVar(&f.name, "name", "", "what this process is called among all workers (default: host name, process and a random part)")
 	f.probeFlags.register(s)
+	registerUnsigned(s, &f.unsigned)
 	s.StringVar(&f.logFormat, "log", "text", "the log on standard error: text or json")
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "log every batch of hosts")
 }
@@ -101,36 +100,36 @@ func openStore(ctx context.Context, dsn string) (*store.Store, error) {
 const keyFile = "fleet.key"
 
 // logons makes logons of stored credentials.
-type logons struct{ app *app }
+type logons struct {
+	app      *app
+	unsigned bool // NTLM answers go to servers that do not require signing, too
+}
 
 func (l logons) authenticate(_ context.Context, c store.Credential, opened []byte, _ store.Target) (fleet.Logon, error) {
-	logon, err := storedLogon(c, opened)
+	logon, err := storedLogon(c, opened, l.unsigned)
 	if err != nil {
 		return fleet.Logon{}, err
 	}
 	return fleet.Logon{
-		Scan:  func(o *scan.Options) { o.User = logon },
+		// The credential was given to this target, be it a range.
+		Scan:  func(o *scan.Options) { o.User, o.UserInRanges = logon, true },
 		Pipes: &pipes{app: l.app, logon: logon},
 	}, nil
 }
 
 // storedLogon turns what is stored into logons. No error tells the secret.
-func storedLogon(c store.Credential, opened []byte) (logonMaker, error) {
+func storedLogon(c store.Credential, opened []byte, unsigned bool) (logonMaker, error) {
 	who := split(c.Account)
 	switch c.Kind {
 	case "password":
-		password := string(opened)
-		return func(targets.Target) (smb.Authenticator, error) {
-			return ntlm.NewUser(who.user, who.domain, password, ntlm.Options{}), nil
-		}, nil
+		who.password = string(opened)
+		return who.logons(unsigned), nil
 	case "hash":
 		var hash ntlm.Hash
 		if n, err := hex.Decode(hash[:], opened[:min(len(opened), 2*len(hash))]); err != nil || n != len(hash) || len(opened) != 2*len(hash) {
 			return nil, fmt.Errorf("credential %s: an NT hash has 32 hexadecimal digits", c.Name)
 		}
-		return func(targets.Target) (smb.Authenticator, error) {
-			return ntlm.NewHash(who.user, who.domain, hash, ntlm.Options{}), nil
-		}, nil
+		return logonsOf(who.user, who.domain, hash, unsigned), nil
 	case "keytab":
 		credentials, err := kerberos.FromKeytab(opened, c.Account)
 		if err != nil {

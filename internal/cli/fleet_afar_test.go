@@ -22,7 +22,7 @@ func TestFleetFromAfar(t *testing.T) {
 	peer.Need(t, "smbd")
 	dir := t.TempDir()
 	program := buildProgram(t, dir)
-	server := peer.StartSamba(t, peer.Config{Address: "127.48.3.1", Users: []string{"root", "alice"}})
+	server := peer.StartSamba(t, peer.Config{Address: "127.48.3.1", Users: []string{"root", "alice"}, Global: []string{"server signing = mandatory"}})
 	storeValues(t, server.Addr(), registry.NewDWord(lsa, "RestrictAnonymous", 1), registry.NewStrings(lanman, "NullSessionPipes", []string{"samr"}))
 
 	s := startServer(t, program, dir, filepath.Join(dir, "fleet.db"))

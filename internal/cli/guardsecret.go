@@ -6,17 +6,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"ipcguard/internal/ntlm"
-	"ipcguard/internal/scan/targets"
-	"ipcguard/internal/smb"
 )
 
 // secret is what a guard needs to log on to a host from afar. It travels through a pipe to the guard's process and is
 // kept in memory alone: after a reboot the guard of such a host is gone, which apply says.
 type secret struct {
-	user, domain, password string
-	kerberos               bool
+	account
+	kerberos, unsigned bool
 }
 
 // String leaves the secret out.
@@ -27,7 +23,9 @@ func (s *secret) forGuard(spec string) []byte {
 	if !strings.HasPrefix(spec, "winreg://") || s == nil {
 		return nil
 	}
-	b, err := json.Marshal(map[string]any{"user": s.user, "domain": s.domain, "password": s.password, "kerberos": s.kerberos})
+	b, err := json.Marshal(map[string]any{
+		"user": s.user, "domain": s.domain, "password": s.password, "kerberos": s.kerberos, "unsigned": s.unsigned,
+	})
 	if err != nil {
 		return nil // strings and a flag can always be written
 	}
@@ -42,7 +40,7 @@ func readSecret(in io.Reader) (logonMaker, error) {
 	}
 	var s struct {
 		User, Domain, Password string
-		Kerberos               bool
+		Kerberos, Unsigned     bool
 	}
 	if json.Unmarshal(b, &s) != nil {
 		return nil, errors.New("reading the guard's credentials: not in the form that apply writes")
@@ -50,7 +48,5 @@ func readSecret(in io.Reader) (logonMaker, error) {
 	if s.Kerberos {
 		return tickets()
 	}
-	return func(targets.Target) (smb.Authenticator, error) {
-		return ntlm.NewUser(s.User, s.Domain, s.Password, ntlm.Options{}), nil
-	}, nil
+	return account{s.User, s.Domain, s.Password}.logons(s.Unsigned), nil
 }

@@ -62,9 +62,7 @@ func (p *pipes) as(user string) (logonMaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := func(targets.Target) (smb.Authenticator, error) {
-		return ntlm.NewUser(c.user, c.domain, c.password, ntlm.Options{}), nil
-	}
+	l := c.logons(p.unsigned)
 	p.asked[user] = l
 	return l, nil
 }
@@ -88,7 +86,12 @@ func open(ctx context.Context, t targets.Target, logon logonMaker) (*pipeHost, e
 	h.conn = c
 	s, err := c.SessionSetup(ctx, who)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: logon: %w", t.Addr, err), c.Close())
+		err = errors.Join(fmt.Errorf("%s: logon: %w", t.Addr, err), c.Close())
+		var withheld *ntlm.WithheldError
+		if errors.As(err, &withheld) {
+			return nil, hinted{err, "Kerberos needs no such promise; --allow-unsigned-ntlm answers all the same"}
+		}
+		return nil, err
 	}
 	info := s.Info()
 	if info.Guest {

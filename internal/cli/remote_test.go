@@ -109,7 +109,7 @@ const (
 // A real server's remote registry: values of every type, read back encrypted, as anonymous where it lets that in, and
 // refused where it does not.
 func TestRemoteRegistry(t *testing.T) {
-	server := peer.StartSamba(t, peer.Config{Address: "127.52.3.1", Users: []string{"root", "alice"}})
+	server := peer.StartSamba(t, peer.Config{Address: "127.52.3.1", Users: []string{"root", "alice"}, Global: []string{"server signing = mandatory"}})
 	d, err := sddl.Parse("O:SYG:SYD:(A;;0xf0003;;;BA)(A;;0x1;;;AN)")
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +190,7 @@ func TestRemoteRegistry(t *testing.T) {
 		}
 	})
 	t.Run("anonymous refused", func(t *testing.T) {
-		server.Edit(t, func(c *peer.Config) { c.Global = []string{"restrict anonymous = 2"} })
+		server.Edit(t, func(c *peer.Config) { c.Global = []string{"server signing = mandatory", "restrict anonymous = 2"} })
 		server.Reload(t)
 		code, _, trouble := run("audit", url)
 		if code != exitFailed || !strings.Contains(trouble, "STATUS_ACCESS_DENIED") {

@@ -22,6 +22,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	practice       *practice // of the demo, nil elsewhere
+	unsigned       bool      // the user lifted the rule for NTLM, which users that are asked for later fall under too
 }
 
 // Main runs one command line and returns the exit code. The first interrupt ends the work in good order, the second

@@ -35,7 +35,7 @@ Verdicts:
 Credentials come from the environment (IPCGUARD_USER, IPCGUARD_PASSWORD), from --credentials-file (lines "username = …",
 "password = …", "domain = …", readable by its owner alone), from a prompt (--user NAME), or are the tickets of a Kerberos
 credential cache (--kerberos); never from the command line. They are used for a comparison and do not change the verdict.
-`
+` + credentialHelp
 
 const scanExamples = `  ipcguard scan srv1
   ipcguard scan --quick 10.0.0.0/24

@@ -20,6 +20,7 @@ type scanFlags struct {
 	dialect            []string
 	rate               float64
 	quick, allPipes    bool
+	inRanges           bool
 	showNames, verbose bool
 	netbios            bool
 	resume             string
@@ -37,6 +38,8 @@ func (f *scanFlags) register(s *pflag.FlagSet) {
 	f.probeFlags.register(s)
 	s.Float64Var(&f.rate, "rate", 0, "connections a second, all hosts together; 0 is no limit")
 	f.credentialFlags.register(s, "ask", " too")
+	s.BoolVar(&f.inRanges, "credentials-in-ranges", false,
+		"ask as the user at addresses of prefixes and ranges, too: servers that nobody named")
 	f.outputFlags.register(s, "results", report.ScanFormats())
 	s.StringVar(&f.resume, "resume", "", "leave out what this jsonl file of an earlier run has; with the same -o, go on with it")
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "show the whole ladder of layers")
@@ -55,7 +58,7 @@ func (f *scanFlags) options() (scan.Options, error) {
 		return o, err
 	}
 	o.Quick, o.ShowNames, o.AllPipes, o.NetBIOS, o.Rate = f.quick, f.showNames, f.allPipes, f.netbios, f.rate
-	o.Shares = f.shares
+	o.Shares, o.UserInRanges = f.shares, f.inRanges
 	if f.rate < 0 {
 		return o, usage("--rate: out of range")
 	}

@@ -29,7 +29,7 @@ With --apply the plan comes from what was applied, the target is that of the app
 that needed a restart are held to it: until it has come they are "still waiting", afterwards they have to be in effect.
 
 Exit status 3 means that a check failed, 4 that one could not be made.
-`
+` + credentialHelp
 
 type verifyFlags struct {
 	stateFlags

@@ -70,7 +70,7 @@ func (a *app) runWorker(ctx context.Context, f *fleetFlags) error {
 
 // fleetOptions are what server and worker share.
 func (a *app) fleetOptions(f *fleetFlags) (fleet.Options, error) {
-	o := fleet.Options{Site: f.site, Name: f.name, Version: buildName(debug.ReadBuildInfo()), Authenticate: logons{a}.authenticate}
+	o := fleet.Options{Site: f.site, Name: f.name, Version: buildName(debug.ReadBuildInfo()), Authenticate: logons{a, f.unsigned}.authenticate}
 	var err error
 	if o.Scan, err = f.probeFlags.options(); err != nil {
 		return o, err
