@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 
 	"ipcguard/internal/catalog"
@@ -169,7 +170,7 @@ func closes(ids []string) []string {
 		if _, there := kinds[name]; !there {
 			who = append(who, name)
 		}
-		kinds[name] = append(kinds[name], strings.TrimPrefix(strings.TrimPrefix(strings.ReplaceAll(what, "-", " "), "lists "), "reads "))
+		kinds[name] = append(kinds[name], closed(strings.TrimPrefix(strings.TrimPrefix(what, "lists-"), "reads-")))
 	}
 	var out []string
 	for i, name := range who {
@@ -191,6 +192,14 @@ func closes(ids []string) []string {
 		}
 	}
 	return out
+}
+
+// closed names what is closed: a kind of data by its noun, else in the finding's own words.
+func closed(what string) string {
+	if d := model.Disclosure(what); slices.Contains(model.Disclosures(), d) {
+		return d.Noun()
+	}
+	return strings.ReplaceAll(what, "-", " ")
 }
 
 // source is one citation in words.
