@@ -29,7 +29,7 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[store.EventKind]():   view.EventKinds,
 	reflect.TypeFor[store.Role]():        {"viewer", "operator", "admin"},
 	reflect.TypeFor[model.Severity]():    append(slices.Clone(view.Severities), ""),
-	reflect.TypeFor[model.Verdict]():     {"exposed", "limited", "closed", "inconclusive", "unreachable", ""},
+	reflect.TypeFor[model.Verdict]():     {"exposed", "limited", "closed", "inconclusive", "unreachable", "not-tested", ""},
 }
 
 // schema is a JSON Schema (draft 2020-12, as OpenAPI 3.1 has it) of a Go type. Structs become components.
