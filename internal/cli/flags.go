@@ -100,7 +100,7 @@ func (f *probeFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.noGuest, "no-guest", false, "leave out the guest account")
 	s.IntVar(&f.concurrency, "concurrency", scan.DefaultConcurrency, "hosts at a time; the site of a fleet may ask for less")
 	s.StringSliceVar(&f.timeout, "timeout", nil,
-		"waits as LAYER=DURATION: connect, negotiate, session, tree, open, call, host; a bare duration is for connect")
+		"waits as LAYER=DURATION: connect, negotiate, session, tree, open, call, host; a bare duration bounds every layer (host is 2m0s)")
 	s.IntVar(&f.retries, "retries", 1,
 		"further tries for a host whose answers were cut off; a silent address is tried once")
 }
@@ -124,19 +124,28 @@ func timeouts(list []string) (t smb.Timeouts, host time.Duration, err error) {
 		"connect": &t.Connect, "negotiate": &t.Negotiate, "session": &t.Session, "tree": &t.Tree, "open": &t.Open,
 		"call": &t.Call, "host": &host,
 	}
+	layers := []*time.Duration{&t.Connect, &t.Negotiate, &t.Session, &t.Tree, &t.Open, &t.Call}
+	named := map[*time.Duration]time.Duration{}
 	for _, item := range list {
-		layer, value, ok := strings.Cut(item, "=")
-		if !ok {
-			layer, value = "connect", item
-		}
-		field := fields[layer]
-		if field == nil {
-			return t, host, usage("--timeout %q: no such layer", item)
+		layer, value, one := strings.Cut(item, "=")
+		if !one {
+			value = item
 		}
 		d, err := time.ParseDuration(value)
-		if err != nil || d <= 0 || d > time.Hour {
+		switch {
+		case one && fields[layer] == nil:
+			return t, host, usage("--timeout %q: no such layer", item)
+		case err != nil || d <= 0 || d > time.Hour:
 			return t, host, usage("--timeout %q: want a duration such as 500ms or 3s", item)
+		case one:
+			named[fields[layer]] = d
+		default:
+			for _, field := range layers {
+				*field = d
+			}
 		}
+	}
+	for field, d := range named { // whatever the order, a layer's own wait counts
 		*field = d
 	}
 	return t, host, nil

@@ -31,6 +31,11 @@ Verdicts:
   closed        strangers are refused at logon, at IPC$, or at every pipe
   inconclusive  something that could have changed the answer got none
   unreachable   nothing there speaks SMB
+  not-tested    no verdict: an address of a range that was left, because its whole network takes connections and says nothing
+
+Waits: a connection 5 s, every layer's answer 10 s, a pipe 20 s, everything about one host 2 min (--timeout host=DURATION). A
+bare --timeout DURATION bounds every layer, not the host. A host that was cut off is tried again (--retries, 1 by default).
+One that takes connections and says nothing is asked in two ways and no third time, so it costs twice the wait.
 
 Credentials come from the environment (IPCGUARD_USER, IPCGUARD_PASSWORD), from --credentials-file (lines "username = …",
 "password = …", "domain = …", readable by its owner alone), from a prompt (--user NAME), or are the tickets of a Kerberos
@@ -150,7 +155,7 @@ func (s *sum) add(r *model.Scan) {
 	case r.Verdict == model.VerdictInconclusive || r.Partial:
 		s.unclear++
 	}
-	if r.Verdict != model.Unreachable {
+	if r.Verdict != model.Unreachable && r.Verdict != model.VerdictNotTested {
 		s.reached++
 	}
 }

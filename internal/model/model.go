@@ -51,6 +51,8 @@ const (
 	Closed              Verdict = "closed"
 	VerdictInconclusive Verdict = "inconclusive"
 	Unreachable         Verdict = "unreachable"
+	// VerdictNotTested is no verdict: the address was not asked.
+	VerdictNotTested Verdict = "not-tested"
 )
 
 // Severity orders findings.

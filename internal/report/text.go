@@ -24,7 +24,7 @@ func (t *scanText) Write(s *model.Scan) error {
 	}
 	t.counts[s.Verdict]++
 	t.total++
-	if s.Verdict == model.Unreachable && t.style.HideUnreachable && !t.style.Verbose {
+	if (s.Verdict == model.Unreachable || s.Verdict == model.VerdictNotTested) && t.style.HideUnreachable && !t.style.Verbose {
 		return nil
 	}
 	var b strings.Builder
@@ -269,7 +269,7 @@ func (t *scanText) Close() error {
 		return nil
 	}
 	var parts []string
-	for _, v := range []model.Verdict{model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable} {
+	for _, v := range []model.Verdict{model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable, model.VerdictNotTested} {
 		if n := t.counts[v]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}

@@ -51,13 +51,17 @@ func (h *host) connect(ctx context.Context, m *meter, dialects []smb.Dialect) (*
 }
 
 func (h *host) dial(ctx context.Context, m *meter, dialects []smb.Dialect) (*smb.Conn, error) {
+	return h.dialWith(ctx, m, dialects, patient(h.o.Timeouts))
+}
+
+func (h *host) dialWith(ctx context.Context, m *meter, dialects []smb.Dialect, t smb.Timeouts) (*smb.Conn, error) {
 	if err := h.gate.pace.Wait(ctx); err != nil {
 		return nil, err
 	}
 	return smb.Dial(ctx, h.target.Addr.String(), smb.Options{
 		Dialects: dialects,
 		NetBIOS:  h.o.NetBIOS || h.target.Addr.Port() == 139,
-		Timeouts: patient(h.o.Timeouts),
+		Timeouts: t,
 		Dial:     h.o.Dial,
 		Counters: &m.Counters,
 	})
@@ -78,13 +82,17 @@ func patient(t smb.Timeouts) smb.Timeouts {
 
 // first opens the host's first connection, whose place the worker owns. What does not like the SMB1 question that
 // opens the door to every dialect (a filter on the way, a server of one dialect) gets a plain SMB2 negotiate.
-func (h *host) first(ctx context.Context, m *meter) (*link, error) {
+func (h *host) first(ctx context.Context, m *meter, p patience) (*link, error) {
 	dialects := h.o.Dialects
 	if dialects == nil {
 		dialects = smb.AllDialects()
 	}
-	c, err := h.dial(ctx, m, dialects)
-	if err != nil && h.o.Dialects == nil && answered(err) && ctx.Err() == nil {
+	ask := h.dial
+	if p == briefly {
+		ask = h.askBriefly
+	}
+	c, err := ask(ctx, m, dialects)
+	if err != nil && h.o.Dialects == nil && answered(err) && ctx.Err() == nil && p == inFull {
 		var second error
 		if c, second = h.dial(ctx, m, modern()); second == nil {
 			err = nil
@@ -94,6 +102,12 @@ func (h *host) first(ctx context.Context, m *meter) (*link, error) {
 		return nil, err
 	}
 	return &link{Conn: c, release: func() {}}, nil
+}
+
+// mute tells whether a connection was taken and nothing said on it.
+func mute(err error) bool {
+	var t *smb.TransportError
+	return errors.As(err, &t) && t.Timeout() && t.Layer == string(model.LayerNegotiate)
 }
 
 // modern is every dialect but SMB1.
@@ -140,7 +154,8 @@ func (h *host) unreached(err error) {
 		r.Verdict, h.again = model.VerdictInconclusive, true
 		r.Reason = fmt.Sprintf("port %d: the connection is dropped before a dialect is agreed on; a filter by address looks like this", port)
 	case isTransport:
-		r.Verdict, h.again = model.VerdictInconclusive, true
+		// Who was asked in two ways and said nothing says nothing to a third either.
+		r.Verdict, h.again = model.VerdictInconclusive, !mute(err) || h.o.Dialects != nil
 		r.Reason = fmt.Sprintf("port %d: %s during negotiate", port, t.Reason)
 	default:
 		r.Verdict, r.Reason = model.VerdictInconclusive, "no dialect was agreed on: "+plain(err)

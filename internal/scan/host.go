@@ -16,7 +16,18 @@ import (
 // before anybody else begins: some servers ban or slow down an address after one failed logon, and the logons of guest
 // and of the made-up user are expected to fail. So the made-up user comes last of all, once.
 func (h *host) run(ctx context.Context) {
-	main, err := h.first(ctx, h.meter(0))
+	p, why := inFull, ""
+	if h.target.Ranged {
+		p, why = h.tarpits.patienceFor(h.target.Addr.Addr())
+	}
+	if p == notAtAll {
+		h.left(why)
+		return
+	}
+	main, err := h.first(ctx, h.meter(0), p)
+	if h.target.Ranged && (err == nil || answered(err)) {
+		h.tarpits.note(h.target.Addr.Addr(), !mute(err))
+	}
 	if err != nil {
 		h.unreached(err)
 		return

@@ -75,6 +75,7 @@ type Scanner struct {
 	gate    *gate
 	hosts   int
 	pipes   []pipe
+	tarpits tarpits
 }
 
 // New prepares a scanner.
