@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"ipcguard/internal/change"
 	"ipcguard/internal/model"
 )
 
@@ -19,7 +20,12 @@ type Target interface {
 	Host(ctx context.Context) (Host, error)
 	// Resolve turns changes into writes, in the order in which they are to be made. It reads alone. A place that does not
 	// hold what the change starts from is a *StaleError; a change that this target cannot make is a *RefusedError.
-	Resolve(ctx context.Context, changes []model.Change) ([]Write, error)
+	Resolve(ctx context.Context, changes []*change.Change) ([]Write, error)
+	// StillTrue tells whether what a plan rests on, beside what it changes, is still as it was: else a *StaleError. A fact
+	// that this kind of target does not hold, which an audit knows from elsewhere, is left out.
+	StillTrue(ctx context.Context, f model.Fact) error
+	// Address is where the host answers over SMB, HOST or HOST:PORT, for a probe from this machine.
+	Address(ctx context.Context) (string, error)
 	// Read gives the exact content of a place.
 	Read(ctx context.Context, p Place) (State, error)
 	// Write makes a place hold a state, in one step and durably. It must leave the place as it was when it fails.

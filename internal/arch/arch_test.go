@@ -31,12 +31,13 @@ var rooms = []room{
 	{"store", []string{"model"}, []string{"*"}},
 	{"gateway", []string{"smb", "ntlm", "dcerpc", "catalog", "model"}, []string{"*"}},
 	{"apply/verify", []string{"apply", "scan", "kerberos", "smb", "ntlm", "dcerpc", "catalog", "model"}, nil},
-	{"apply/engine", []string{"apply", "format", "catalog", "model"}, []string{"golang.org/x/sys"}},
-	{"apply/target", []string{"apply", "smb", "dcerpc", "format", "catalog", "model"}, []string{"golang.org/x/sys"}},
-	{"apply/applytest", []string{"apply", "format", "model", "peer"}, []string{"golang.org/x/sys"}},
-	{"apply", []string{"format", "model"}, []string{"golang.org/x/sys"}},
+	{"apply/engine", []string{"apply", "change", "format", "catalog", "model"}, []string{"golang.org/x/sys"}},
+	{"apply/target", []string{"apply", "change", "smb", "dcerpc", "format", "catalog", "model"}, []string{"golang.org/x/sys"}},
+	{"apply/applytest", []string{"apply", "change", "format", "model", "peer"}, []string{"golang.org/x/sys"}},
+	{"apply", []string{"change", "format", "model"}, []string{"golang.org/x/sys"}},
 	{"plan", []string{"catalog", "model"}, nil},
-	{"export", []string{"format", "catalog", "model"}, nil},
+	{"export", []string{"change", "format", "catalog", "model"}, nil},
+	{"change", []string{"format", "catalog", "model"}, nil},
 	{"scan", []string{"kerberos", "smb", "ntlm", "dcerpc", "catalog", "model"}, []string{"golang.org/x"}},
 	{"audit", []string{"kerberos", "format", "dcerpc", "catalog", "model"}, []string{"*"}},
 	{"observe", []string{"smb", "ntlm", "dcerpc", "format", "catalog", "model"}, []string{"*"}},
@@ -63,8 +64,8 @@ var forTests = []string{"peer", "smbtest", "apply/applytest"}
 
 // silent rooms never log and never end the program; pure ones do no input and output at all.
 var (
-	silent       = []string{"smb", "ntlm", "dcerpc", "format", "model", "status", "catalog", "plan", "export"}
-	pure         = []string{"plan", "model", "status", "dcerpc", "ntlm"}
+	silent       = []string{"smb", "ntlm", "dcerpc", "format", "model", "status", "catalog", "plan", "change", "export"}
+	pure         = []string{"plan", "change", "model", "status", "dcerpc", "ntlm"}
 	logs         = []string{"log", "log/slog"}
 	inputsOutput = []string{"os", "os/exec", "net", "net/http", "syscall", "io/ioutil"}
 )

@@ -14,7 +14,8 @@ import (
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/engine"
-	"ipcguard/internal/apply/target"
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/change"
 	"ipcguard/internal/model"
 	"ipcguard/internal/plan"
 )
@@ -107,17 +108,32 @@ func fit(p *model.Plan) error {
 	return nil
 }
 
+// checked gives a plan's changes, or refuses the plan for one that is none of the catalog's: whoever wrote it, and whatever
+// its hash says, nothing else is written.
+func checked(p *model.Plan) ([]*change.Change, error) {
+	c, err := catalog.Load()
+	if err != nil {
+		return nil, err
+	}
+	changes, err := change.All(c, p)
+	if err != nil {
+		return nil, hinted{fmt.Errorf("plan: %w", err), "nothing was written; make a new plan with ipcguard plan"}
+	}
+	return changes, nil
+}
+
 // applying is one run of the verb.
 type applying struct {
 	*app
-	flags  *applyFlags
-	plan   *model.Plan
-	text   []byte // the plan's file
-	spec   string // of the target
-	logon  logonMaker
-	secret *secret
-	engine *engine.Engine
-	target apply.Target
+	flags   *applyFlags
+	plan    *model.Plan
+	changes []*change.Change // the plan's, checked
+	text    []byte           // the plan's file
+	spec    string           // of the target
+	logon   logonMaker
+	secret  *secret
+	engine  *engine.Engine
+	target  apply.Target
 }
 
 func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
@@ -132,7 +148,11 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 		fmt.Fprintln(a.stdout, "Nothing to do: the plan has no changes.")
 		return nil
 	}
-	run := &applying{app: a, flags: f, plan: p, text: text}
+	changes, err := checked(p)
+	if err != nil {
+		return err
+	}
+	run := &applying{app: a, flags: f, plan: p, changes: changes, text: text}
 	if err := run.prepare(); err != nil {
 		return err
 	}
@@ -189,17 +209,19 @@ func (r *applying) resolve(ctx context.Context) ([]apply.Write, error) {
 	if system := r.target.System(); system != r.plan.Platform.System {
 		return nil, fmt.Errorf("the plan is for %s, and %s is %s", r.plan.Platform.System, r.spec, system)
 	}
-	if err := target.StillTrue(ctx, r.target, r.plan.BasedOn); err != nil {
-		return nil, explained(err)
+	for _, fact := range r.plan.BasedOn {
+		if err := r.target.StillTrue(ctx, fact); err != nil {
+			return nil, explained(err)
+		}
 	}
-	writes, err := r.target.Resolve(ctx, r.plan.Changes)
+	writes, err := r.target.Resolve(ctx, r.changes)
 	return writes, explained(err)
 }
 
 // write makes the changes: a baseline, the writes under a guard, the proof.
 func (r *applying) write(ctx context.Context) error {
 	f := r.flags
-	v, err := r.verification(ctx, f.address, r.spec, r.target, r.logon)
+	v, err := r.verification(ctx, f.address, r.target, r.logon)
 	if err != nil {
 		return err
 	}
@@ -212,7 +234,7 @@ func (r *applying) write(ctx context.Context) error {
 	signal.Ignore(hangups()...)
 	var guard string
 	j, err := r.engine.Apply(ctx, engine.Request{
-		Plan: *r.plan, Bytes: r.text, Target: r.target, Within: f.within,
+		Plan: *r.plan, Changes: r.changes, Bytes: r.text, Target: r.target, Within: f.within,
 		Arm: func(ctx context.Context, j *engine.Journal) (err error) {
 			guard, err = r.arm(ctx, j)
 			return err

@@ -90,21 +90,10 @@ func targetSpec(named string, p *model.Plan) (string, error) {
 }
 
 // verification finds where the target answers.
-func (a *app) verification(ctx context.Context, address, spec string, t apply.Target, logon logonMaker) (*verify.Verification, error) {
-	switch {
-	case address != "":
-	case strings.HasPrefix(spec, "winreg://"):
-		address = strings.TrimPrefix(spec, "winreg://")
-		address = address[strings.LastIndexByte(address, '@')+1:]
-	case spec == "windows:":
-		address = "127.0.0.1"
-	default:
-		s, ok := t.(*target.Samba)
-		if !ok {
-			return nil, usage("--address: where does %s answer?", spec)
-		}
+func (a *app) verification(ctx context.Context, address string, t apply.Target, logon logonMaker) (*verify.Verification, error) {
+	if address == "" {
 		var err error
-		if address, err = s.Address(ctx); err != nil {
+		if address, err = t.Address(ctx); err != nil {
 			return nil, err
 		}
 	}

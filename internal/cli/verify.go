@@ -208,7 +208,7 @@ func (a *app) ofApply(ctx context.Context, f *verifyFlags, logon logonMaker) (*s
 		return nil, err
 	}
 	defer t.Close()
-	v, err := a.verification(ctx, "", j.Target, t, logon)
+	v, err := a.verification(ctx, "", t, logon)
 	if err != nil {
 		return nil, err
 	}

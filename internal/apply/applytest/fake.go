@@ -9,12 +9,13 @@ import (
 	"strings"
 
 	"ipcguard/internal/apply"
+	"ipcguard/internal/change"
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/model"
 )
 
 // Resolver turns changes into writes, as target.ResolveValues does.
-type Resolver func(ctx context.Context, read func(context.Context, apply.Place) (apply.State, error), changes []model.Change) ([]apply.Write, error)
+type Resolver func(ctx context.Context, read func(context.Context, apply.Place) (apply.State, error), changes []*change.Change) ([]apply.Write, error)
 
 // Fake is a registry in memory that can be killed in the middle: it outlives the engine that writes to it.
 type Fake struct {
@@ -46,8 +47,32 @@ func (f *Fake) Host(context.Context) (apply.Host, error) { return f.Machine, nil
 func (f *Fake) Close() error { return nil }
 
 // Resolve is part of apply.Target.
-func (f *Fake) Resolve(ctx context.Context, changes []model.Change) ([]apply.Write, error) {
+func (f *Fake) Resolve(ctx context.Context, changes []*change.Change) ([]apply.Write, error) {
 	return f.resolve(ctx, f.Read, changes)
+}
+
+// StillTrue is part of apply.Target.
+func (f *Fake) StillTrue(context.Context, model.Fact) error { return nil }
+
+// Address is part of apply.Target.
+func (f *Fake) Address(context.Context) (string, error) { return "127.0.0.1", nil }
+
+// Changes are changes as a target takes them, of a system, with whatever the test made up: no catalog is asked. What has no
+// place, or cannot stand there, comes without one, as no change of a plan does.
+func Changes(system string, list []model.Change) []*change.Change {
+	out := []*change.Change{}
+	for i := range list {
+		c := &change.Change{Change: &list[i]}
+		var err error
+		if c.Place, err = change.Locate(system, c.Where); err == nil {
+			c.After, err = c.Place.State(c.To)
+		}
+		if err != nil {
+			c.Place = change.Place{}
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // Settle is part of apply.Target.

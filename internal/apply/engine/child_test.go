@@ -71,7 +71,7 @@ func childApply() int {
 	})
 	within, _ := time.ParseDuration(os.Getenv(childWait)) // empty is none
 	r := Request{
-		Plan: model.Plan{Changes: changes}, Bytes: []byte("{}"), Target: target, Verify: applytest.Good, Within: within,
+		Plan: model.Plan{Changes: changes}, Changes: applytest.Changes(target.System(), changes), Bytes: []byte("{}"), Target: target, Verify: applytest.Good, Within: within,
 	}
 	if within > 0 {
 		r.Arm = func(ctx context.Context, j *Journal) error {

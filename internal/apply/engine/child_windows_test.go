@@ -34,7 +34,7 @@ func newHost(t *testing.T) host {
 	clean()
 	_, changes := childTarget(key, func(string) {})
 	before := applytest.DumpKey(t, w, key)
-	writes, err := w.Resolve(t.Context(), changes)
+	writes, err := w.Resolve(t.Context(), applytest.Changes("windows", changes))
 	if err != nil {
 		t.Fatal(err)
 	}

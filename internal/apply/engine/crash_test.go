@@ -92,7 +92,7 @@ func crashOnce(t *testing.T, c crashCase, n, second int) (dead, again bool) {
 	e.Fault, met = applytest.KillAt(n)
 	f.Fault = e.Fault
 	dead = applytest.Survive(func() {
-		j, err := e.Apply(context.Background(), Request{Plan: plan, Bytes: []byte(`{}`), Target: f, Verify: c.verify, Within: c.within})
+		j, err := e.Apply(context.Background(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: c.verify, Within: c.within})
 		if err == nil && c.then != nil {
 			if err := c.then(e, j.ID); err != nil {
 				t.Fatal(err)
@@ -145,7 +145,7 @@ func crashOnce(t *testing.T, c crashCase, n, second int) (dead, again bool) {
 func afterOf(t *testing.T, plan model.Plan) string {
 	t.Helper()
 	f, _ := weakFake()
-	writes, err := f.Resolve(t.Context(), plan.Changes)
+	writes, err := f.Resolve(t.Context(), applytest.Changes("windows", plan.Changes))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestTornJournal(t *testing.T) {
 	f, plan := weakFake()
 	before, after := applytest.Dump(f.Tree, "HKLM"), afterOf(t, plan)
 	e := engineFor(t, f)
-	j, err := e.Apply(t.Context(), Request{Plan: plan, Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestTornJournal(t *testing.T) {
 	if _, err := e.Recover(t.Context()); err == nil {
 		t.Error("a damaged journal is believed")
 	}
-	if _, err := e.Apply(t.Context(), Request{Plan: plan, Bytes: []byte(`{}`), Target: f, Verify: applytest.Good}); err == nil {
+	if _, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good}); err == nil {
 		t.Error("applied although a journal cannot be read")
 	}
 	if applytest.Dump(f.Tree, "HKLM") != now {

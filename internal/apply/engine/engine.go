@@ -9,6 +9,8 @@ import (
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/durable"
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/change"
 	"ipcguard/internal/model"
 )
 
@@ -28,9 +30,11 @@ type Engine struct {
 
 // Request is one apply.
 type Request struct {
-	Plan   model.Plan
-	Bytes  []byte // the plan as it was read
-	Target apply.Target
+	Plan  model.Plan
+	Bytes []byte // the plan as it was read
+	// Changes are the plan's, checked; nil has them checked here.
+	Changes []*change.Change
+	Target  apply.Target
 	// Within arms the dead-man guard: unless Confirm comes within that time, everything goes back. Zero is no guard.
 	Within time.Duration
 	// Arm starts the guard of an apply and returns when it watches. Nothing was written yet.
@@ -109,7 +113,17 @@ func (e *Engine) Apply(ctx context.Context, r Request) (*Journal, error) {
 	if err := e.unfinished(r.Target.Spec()); err != nil {
 		return nil, err
 	}
-	writes, err := r.Target.Resolve(ctx, r.Plan.Changes)
+	changes := r.Changes
+	if changes == nil {
+		c, err := catalog.Load()
+		if err != nil {
+			return nil, err
+		}
+		if changes, err = change.All(c, &r.Plan); err != nil {
+			return nil, fmt.Errorf("apply: %w", err)
+		}
+	}
+	writes, err := r.Target.Resolve(ctx, changes)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func TestApplyAndRollback(t *testing.T) {
 	f, plan := weakFake()
 	before := applytest.Dump(f.Tree, "HKLM")
 	e := engineFor(t, f)
-	j, err := e.Apply(t.Context(), Request{Plan: plan, Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestFailuresRollBack(t *testing.T) {
 			c.prepare(f)
 			before := applytest.Dump(f.Tree, "HKLM")
 			e := engineFor(t, f)
-			j, err := e.Apply(c.ctx, Request{Plan: plan, Bytes: []byte(`{}`), Target: f, Verify: c.verify})
+			j, err := e.Apply(c.ctx, Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: c.verify})
 			var back *RolledBackError
 			if !errors.As(err, &back) || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("%v, want one that says %q", err, c.want)
@@ -103,7 +103,7 @@ func TestRefusals(t *testing.T) {
 	f, plan := weakFake()
 	e := engineFor(t, f)
 	f.Tree.Set(registry.NewDWord(applytest.LSA, "RestrictAnonymous", 1))
-	_, err := e.Apply(t.Context(), Request{Plan: plan, Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
+	_, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
 	var stale *apply.StaleError
 	if !errors.As(err, &stale) {
 		t.Errorf("a host that has changed: %v", err)
@@ -118,15 +118,15 @@ func TestRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Apply(t.Context(), Request{Plan: plan, Bytes: []byte(`{}`), Target: f, Verify: applytest.Good}); !errors.Is(err, ErrBusy) {
+	if _, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good}); !errors.Is(err, ErrBusy) {
 		t.Errorf("two at once: %v", err)
 	}
 	unlock()
-	if _, err := e.Apply(t.Context(), Request{Plan: plan, Bytes: []byte(`{}`), Target: f, Verify: applytest.Good, Within: time.Hour}); err != nil {
+	if _, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good, Within: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	var unfinished *UnfinishedError
-	if _, err := e.Apply(t.Context(), Request{Plan: plan, Bytes: []byte(`{}`), Target: f, Verify: applytest.Good}); !errors.As(err, &unfinished) {
+	if _, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good}); !errors.As(err, &unfinished) {
 		t.Errorf("a second apply while the first waits: %v", err)
 	}
 
@@ -134,7 +134,7 @@ func TestRefusals(t *testing.T) {
 	plan.Changes[0].Where = "[System Access] LSAAnonymousNameLookup"
 	f, _ = weakFake()
 	var refused *apply.RefusedError
-	if _, err := f.Resolve(t.Context(), plan.Changes); !errors.As(err, &refused) {
+	if _, err := f.Resolve(t.Context(), applytest.Changes("windows", plan.Changes)); !errors.As(err, &refused) {
 		t.Errorf("a place that is no registry value: %v", err)
 	}
 }
@@ -151,7 +151,7 @@ func TestConfirmation(t *testing.T) {
 		before := applytest.Dump(f.Tree, "HKLM")
 		e := engineFor(t, f)
 		e.Clock = at(&now)
-		j, err := e.Apply(t.Context(), Request{Plan: plan, Bytes: []byte(`{}`), Target: f, Verify: applytest.Good, Within: 10 * time.Minute})
+		j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good, Within: 10 * time.Minute})
 		if err != nil || j.Phase() != PhaseWaiting {
 			t.Fatalf("%v, %v", j, err)
 		}
@@ -233,7 +233,7 @@ func TestRollbackKeepsWhatOthersChanged(t *testing.T) {
 	f, plan := weakFake()
 	before := applytest.Dump(f.Tree, "HKLM")
 	e := engineFor(t, f)
-	j, err := e.Apply(t.Context(), Request{Plan: plan, Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +260,7 @@ func TestRollbackKeepsWhatOthersChanged(t *testing.T) {
 func TestAnotherHostIsNotTouched(t *testing.T) {
 	f, plan := weakFake()
 	e := engineFor(t, f)
-	j, err := e.Apply(t.Context(), Request{Plan: plan, Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +277,7 @@ func TestAnotherHostIsNotTouched(t *testing.T) {
 func TestSignedRecords(t *testing.T) {
 	f, plan := weakFake()
 	e := engineFor(t, f)
-	j, err := e.Apply(t.Context(), Request{Plan: plan, Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
 	if err != nil {
 		t.Fatal(err)
 	}

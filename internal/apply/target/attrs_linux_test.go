@@ -65,7 +65,7 @@ func TestSambaKeepsOwnerAndAttributes(t *testing.T) {
 	}
 	e := engineFor(t, s)
 	plan := model.Plan{Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
-	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ func conform(t *testing.T, s subject) {
 	t.Run("apply and roll back", func(t *testing.T) {
 		before, plan := prepare(t)
 		e := engineFor(t, s.target)
-		j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: s.target, Verify: applytest.Good})
+		j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes(s.target.System(), plan.Changes), Bytes: []byte("{}"), Target: s.target, Verify: applytest.Good})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func conform(t *testing.T, s subject) {
 		_, plan := prepare(t)
 		s.set(t, registry.NewText(s.key, s.names[0], "0")) // the same meaning to some, another type
 		var stale *apply.StaleError
-		if _, err := s.target.Resolve(t.Context(), plan.Changes); !errors.As(err, &stale) {
+		if _, err := s.target.Resolve(t.Context(), applytest.Changes(s.target.System(), plan.Changes)); !errors.As(err, &stale) {
 			t.Errorf("%v", err)
 		}
 	})
@@ -120,7 +120,7 @@ func conform(t *testing.T, s subject) {
 			e.Fault, met = applytest.KillAt(n)
 			*s.fault = e.Fault
 			dead := applytest.Survive(func() {
-				if _, err := e.Apply(context.Background(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: s.target, Verify: applytest.Bad}); err == nil {
+				if _, err := e.Apply(context.Background(), engine.Request{Plan: plan, Changes: applytest.Changes(s.target.System(), plan.Changes), Bytes: []byte("{}"), Target: s.target, Verify: applytest.Bad}); err == nil {
 					t.Fatal("applied in spite of its proof")
 				}
 			})
@@ -189,7 +189,7 @@ func TestIdentity(t *testing.T) {
 		}
 		before := applytest.Dump(f.Tree, "HKLM")
 		e := engineFor(t, f)
-		j, err := e.Apply(context.Background(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: f, Verify: applytest.Good})
+		j, err := e.Apply(context.Background(), engine.Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"), Target: f, Verify: applytest.Good})
 		if errors.Is(err, apply.ErrNothing) {
 			return
 		}

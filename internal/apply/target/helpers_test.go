@@ -8,6 +8,7 @@ import (
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/applytest"
 	"ipcguard/internal/apply/engine"
+	"ipcguard/internal/change"
 )
 
 func engineFor(t testing.TB, target apply.Target) *engine.Engine {
@@ -24,3 +25,14 @@ func engineFor(t testing.TB, target apply.Target) *engine.Engine {
 }
 
 func newFake() *applytest.Fake { return applytest.NewFake(ResolveValues) }
+
+// placeAt is the registry value that a plan writes so.
+func placeAt(where string) (apply.Place, error) {
+	p, err := valuePlace(&change.Change{Place: located("windows", where)})
+	return p, err
+}
+
+func located(system, where string) change.Place {
+	p, _ := change.Locate(system, where) // what cannot be read is of no kind
+	return p
+}

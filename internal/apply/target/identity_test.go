@@ -16,6 +16,7 @@ import (
 	"ipcguard/internal/apply/applytest"
 	"ipcguard/internal/apply/engine"
 	"ipcguard/internal/catalog"
+	"ipcguard/internal/change"
 	"ipcguard/internal/format/hive"
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/format/smbconf"
@@ -119,7 +120,7 @@ func TestConfIdentity(t *testing.T) {
 			plan.Changes = append(plan.Changes, change)
 		}
 		e := engineFor(t, s)
-		j, err := e.Apply(context.Background(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+		j, err := e.Apply(context.Background(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
 		if err != nil {
 			if got := applytest.Read(t, path); got != text {
 				rt.Fatalf("%v, and the file is\n%q\nfrom\n%q", err, got, text)
@@ -136,7 +137,8 @@ func TestConfIdentity(t *testing.T) {
 		}
 		changed := map[string]bool{}
 		for _, c := range plan.Changes {
-			section, name, err := sambaPlace(c.Where)
+			at, err := change.Locate("samba", c.Where)
+			section, name := at.Key, at.Name
 			if err != nil {
 				rt.Fatal(err)
 			}
@@ -146,7 +148,7 @@ func TestConfIdentity(t *testing.T) {
 			if sec := after.Section(section); sec != nil {
 				p, present = sec.Own(name)
 			}
-			if present != c.To.Present || present && !parameterIs(p, c.To.Data) {
+			if present != c.To.Present || present && !change.SameParameter(p, c.To) {
 				rt.Fatalf("%s is %q (%v), want %v\n%s", c.Where, p.Value, present, c.To, applytest.Read(t, path))
 			}
 		}
@@ -222,7 +224,7 @@ func TestHiveIdentity(t *testing.T) {
 					if rapid.IntRange(0, 2).Draw(rt, "changed") > 0 {
 						continue
 					}
-					p, err := valuePlace(s.Where)
+					p, err := placeAt(s.Where)
 					if err != nil {
 						rt.Fatal(err)
 					}
@@ -239,7 +241,7 @@ func TestHiveIdentity(t *testing.T) {
 					plan.Changes = append(plan.Changes, change)
 				}
 				e := engineFor(t, f)
-				j, err := e.Apply(context.Background(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: f, Verify: applytest.Good})
+				j, err := e.Apply(context.Background(), engine.Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"), Target: f, Verify: applytest.Good})
 				if errors.Is(err, apply.ErrNothing) {
 					return
 				}
@@ -248,8 +250,8 @@ func TestHiveIdentity(t *testing.T) {
 				}
 				applied++
 				for _, ch := range plan.Changes {
-					p, _ := valuePlace(ch.Where)
-					if s, err := f.Read(context.Background(), p); err != nil || !holds(s, ch.To) {
+					p, _ := placeAt(ch.Where)
+					if s, err := f.Read(context.Background(), p); err != nil || !located("windows", ch.Where).Holds(content(s), ch.To) {
 						rt.Fatalf("%s is %v, want %v: %v", ch.Where, s, ch.To, err)
 					}
 				}
@@ -257,7 +259,7 @@ func TestHiveIdentity(t *testing.T) {
 					rt.Fatal(err)
 				}
 				for _, s := range settings {
-					p, _ := valuePlace(s.Where)
+					p, _ := placeAt(s.Where)
 					was, want := f.Tree.Value(p.Path, p.Name)
 					if orig, ok := values[strings.ToLower(p.String())]; ok != (want == nil) || ok && (orig.Type != was.Type || string(orig.Data) != string(was.Data)) {
 						rt.Fatalf("%s was %v and is %v", s.Where, orig, was)

@@ -4,11 +4,11 @@ import (
 	"strings"
 
 	"ipcguard/internal/apply"
-	"ipcguard/internal/model"
+	"ipcguard/internal/change"
 )
 
 // restartOf is what a change of a registry value waits for: TheMachine, the name of a service, or nothing.
-func restartOf(c model.Change, p apply.Place) string {
+func restartOf(c *change.Change, p apply.Place) string {
 	switch c.When {
 	case "reboot":
 		return apply.TheMachine

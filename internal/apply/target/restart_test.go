@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"ipcguard/internal/apply"
+	"ipcguard/internal/change"
 	"ipcguard/internal/model"
 )
 
@@ -15,17 +16,17 @@ func TestRestartOf(t *testing.T) {
 		`HKLM\SYSTEM\CurrentControlSet\Control\Lsa\RestrictAnonymous`:                          apply.TheMachine,
 		`HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\DefaultSecurity\SrvsvcConnection`: "LanmanServer",
 	} {
-		p, err := valuePlace(where)
+		p, err := placeAt(where)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := restartOf(model.Change{When: "service-restart"}, p); got != want {
+		if got := restartOf(&change.Change{Change: &model.Change{When: "service-restart"}}, p); got != want {
 			t.Errorf("%s: %q, want %q", where, got, want)
 		}
-		if got := restartOf(model.Change{When: "reboot"}, p); got != apply.TheMachine {
+		if got := restartOf(&change.Change{Change: &model.Change{When: "reboot"}}, p); got != apply.TheMachine {
 			t.Errorf("%s: %q", where, got)
 		}
-		if got := restartOf(model.Change{When: "now"}, p); got != "" {
+		if got := restartOf(&change.Change{Change: &model.Change{When: "now"}}, p); got != "" {
 			t.Errorf("%s: %q", where, got)
 		}
 	}

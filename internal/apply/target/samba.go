@@ -13,6 +13,7 @@ import (
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/catalog"
+	"ipcguard/internal/change"
 	"ipcguard/internal/format/smbconf"
 	"ipcguard/internal/model"
 )
@@ -128,19 +129,16 @@ func (s *Samba) effective(ctx context.Context, section, name string) string {
 	return strings.TrimSpace(lines[len(lines)-1])
 }
 
-// sambaPlace reads "[section] parameter".
-func sambaPlace(where string) (section, name string, err error) {
-	rest, ok := strings.CutPrefix(where, "[")
-	section, name, ok2 := strings.Cut(rest, "]")
-	name = strings.TrimSpace(name)
-	if !ok || !ok2 || section == "" || name == "" || strings.HasPrefix(strings.ToLower(section), "system access") {
-		return "", "", &apply.RefusedError{Where: where, Why: "this is no parameter of smb.conf"}
+// parameterPlace is the section and the name of a change of smb.conf.
+func parameterPlace(c *change.Change) (section, name string, err error) {
+	if c.Place.Kind != change.Parameter {
+		return "", "", &apply.RefusedError{Where: c.Where, Why: "this is no parameter of smb.conf"}
 	}
-	return section, name, nil
+	return c.Place.Key, c.Place.Name, nil
 }
 
 // Resolve is part of Target.
-func (s *Samba) Resolve(ctx context.Context, changes []model.Change) ([]apply.Write, error) {
+func (s *Samba) Resolve(ctx context.Context, changes []*change.Change) ([]apply.Write, error) {
 	if err := s.testparm(ctx); err != nil {
 		return nil, fmt.Errorf("%w: mend that first", err)
 	}
@@ -158,7 +156,7 @@ func (s *Samba) Resolve(ctx context.Context, changes []model.Change) ([]apply.Wr
 }
 
 // resolveFile makes all changes of smb.conf one write.
-func (s *Samba) resolveFile(ctx context.Context, c *smbconf.Config, changes []model.Change) ([]apply.Write, error) {
+func (s *Samba) resolveFile(ctx context.Context, c *smbconf.Config, changes []*change.Change) ([]apply.Write, error) {
 	path, err := s.mainFile(c)
 	if err != nil {
 		return nil, err
@@ -179,30 +177,26 @@ func (s *Samba) resolveFile(ctx context.Context, c *smbconf.Config, changes []mo
 		return os.ReadFile(name)
 	}}
 	var ids []string
-	for _, change := range changes {
-		section, name, err := sambaPlace(change.Where)
+	for _, ch := range changes {
+		section, name, err := parameterPlace(ch)
 		if err != nil {
 			return nil, err
 		}
-		if err := startsFrom(c, section, name, change); err != nil {
+		if err := startsFrom(c, section, name, ch.Where, ch.From); err != nil {
 			return nil, err
 		}
 		var edit *smbconf.Edit
-		if change.To.Present {
-			text, ok := parameterText(change.To.Data)
-			if !ok {
-				return nil, &apply.RefusedError{Where: change.Where, Why: fmt.Sprintf("%v cannot be written into smb.conf", change.To.Data)}
-			}
-			edit, err = smbconf.Set(path, o, section, name, text)
+		if ch.After.Present {
+			edit, err = smbconf.Set(path, o, section, name, ch.After.Text)
 		} else {
 			edit, err = smbconf.Remove(path, o, section, name)
 		}
 		if err != nil {
-			return nil, &apply.RefusedError{Where: change.Where, Why: err.Error(), Instead: "make this change by hand, then plan again"}
+			return nil, &apply.RefusedError{Where: ch.Where, Why: err.Error(), Instead: "make this change by hand, then plan again"}
 		}
 		if string(edit.After) != string(now) {
 			now = edit.After
-			ids = append(ids, change.ID)
+			ids = append(ids, ch.ID)
 		}
 	}
 	if ids == nil {
@@ -227,7 +221,7 @@ func (s *Samba) mainFile(c *smbconf.Config) (string, error) {
 }
 
 // needs is what only an administrator can do: the other services of a domain controller read smb.conf when they start.
-func (s *Samba) needs(c *smbconf.Config, changes []model.Change) []string {
+func (s *Samba) needs(c *smbconf.Config, changes []*change.Change) []string {
 	p, ok := c.Global.Get("server role")
 	if !ok || !strings.Contains(strings.ToLower(p.Value), "active directory") {
 		return nil
@@ -236,8 +230,8 @@ func (s *Samba) needs(c *smbconf.Config, changes []model.Change) []string {
 	if err != nil {
 		return nil
 	}
-	for _, change := range changes {
-		section, name, err := sambaPlace(change.Where)
+	for _, ch := range changes {
+		section, name, err := parameterPlace(ch)
 		if err != nil || !strings.EqualFold(section, "global") {
 			continue
 		}
@@ -249,69 +243,36 @@ func (s *Samba) needs(c *smbconf.Config, changes []model.Change) []string {
 }
 
 // startsFrom checks that a parameter is what the plan starts from.
-func startsFrom(c *smbconf.Config, section, name string, change model.Change) error {
+func startsFrom(c *smbconf.Config, section, name, where string, from model.Value) error {
 	var have smbconf.Param
 	present := false
 	if sec := c.Section(section); sec != nil {
 		have, present = sec.Own(name)
-		if !present && change.From.Present {
+		if !present && from.Present {
 			have, present = sec.Get(name) // what a share takes from [global]
 		}
 	}
-	if present == change.From.Present && (!present || parameterIs(have, change.From.Data)) {
+	if present == from.Present && (!present || change.SameParameter(have, from)) {
 		return nil
 	}
 	is := "absent"
 	if present {
 		is = have.Value
 	}
-	return &apply.StaleError{Where: change.Where, Want: showValue(change.From), Have: is}
+	return &apply.StaleError{Where: where, Want: from.String(), Have: is}
 }
 
-// parameterIs compares a parameter with a plan's value by its meaning.
-func parameterIs(p smbconf.Param, v any) bool {
-	switch want := v.(type) {
-	case bool:
-		b, ok := p.Bool()
-		return ok && b == want
-	case []string, []any:
-		list, ok := texts(want)
-		return ok && slices.EqualFunc(p.List(), list, strings.EqualFold)
-	case string:
-		if b, ok := p.Bool(); ok {
-			if w, ok := (smbconf.Param{Value: want}).Bool(); ok {
-				return b == w
-			}
-		}
-		return strings.EqualFold(strings.TrimSpace(p.Value), strings.TrimSpace(want))
+// StillTrue is part of Target.
+func (s *Samba) StillTrue(ctx context.Context, f model.Fact) error {
+	at, err := change.Locate("samba", f.Where)
+	if err != nil || at.Kind != change.Parameter || at.Key == "SHARE" {
+		return nil // no parameter, or one that each share has for itself
 	}
-	n, ok := number(v)
-	i, is := p.Int()
-	return ok && is && uint64(i) == n
-}
-
-// parameterText writes a plan's value as smb.conf has it.
-func parameterText(v any) (string, bool) {
-	switch x := v.(type) {
-	case bool:
-		if x {
-			return "yes", true
-		}
-		return "no", true
-	case string:
-		return x, true
-	case []string, []any:
-		list, ok := texts(x)
-		for i, item := range list {
-			if strings.ContainsAny(item, " \t,;") {
-				list = slices.Clone(list)
-				list[i] = `"` + item + `"`
-			}
-		}
-		return strings.Join(list, " "), ok
+	c, err := s.load(ctx)
+	if err != nil {
+		return err
 	}
-	n, ok := number(v)
-	return strconv.FormatUint(n, 10), ok
+	return startsFrom(c, at.Key, at.Name, f.Where, f.Value)
 }
 
 // Read is part of Target.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"ipcguard/internal/apply"
+	"ipcguard/internal/change"
 	"ipcguard/internal/format/smbconf"
 	"ipcguard/internal/model"
 )
@@ -58,14 +59,14 @@ func (st *stored) has(section string) bool {
 
 // resolveParameters makes each change one write of Samba's registry. A parameter that a file beside the registry sets is
 // stored in the registry all the same: it wins where the include stands below, and Settle asks testparm whether it does.
-func (s *Samba) resolveParameters(ctx context.Context, c *smbconf.Config, changes []model.Change) ([]apply.Write, error) {
+func (s *Samba) resolveParameters(ctx context.Context, c *smbconf.Config, changes []*change.Change) ([]apply.Write, error) {
 	var out []apply.Write
-	for _, change := range changes {
-		section, name, err := sambaPlace(change.Where)
+	for _, ch := range changes {
+		section, name, err := parameterPlace(ch)
 		if err != nil {
 			return nil, err
 		}
-		if err := startsFrom(c, section, name, change); err != nil {
+		if err := startsFrom(c, section, name, ch.Where, ch.From); err != nil {
 			return nil, err
 		}
 		p := apply.Place{Kind: apply.Parameter, Path: section, Name: name}
@@ -74,15 +75,11 @@ func (s *Samba) resolveParameters(ctx context.Context, c *smbconf.Config, change
 			return nil, err
 		}
 		var after apply.State
-		if change.To.Present {
-			text, ok := parameterText(change.To.Data)
-			if !ok || strings.ContainsAny(text, "\n\r\x00") {
-				return nil, &apply.RefusedError{Where: change.Where, Why: fmt.Sprintf("%v cannot be written", change.To.Data)}
-			}
-			after = apply.State{Present: true, Data: []byte(text)}
+		if ch.After.Present {
+			after = apply.State{Present: true, Data: []byte(ch.After.Text)}
 		}
 		if !after.Same(before) {
-			out = append(out, apply.Write{Place: p, Before: before, After: after, Changes: []string{change.ID}, Needs: s.needs(c, []model.Change{change})})
+			out = append(out, apply.Write{Place: p, Before: before, After: after, Changes: []string{ch.ID}, Needs: s.needs(c, []*change.Change{ch})})
 		}
 	}
 	return out, nil
@@ -153,7 +150,7 @@ func (s *Samba) takesEffect(ctx context.Context, w apply.Write) error {
 	}
 	want := string(w.After.Data)
 	have := s.effective(ctx, w.Place.Path, w.Place.Name)
-	if !parameterIs(smbconf.Param{Value: have}, want) && !strings.EqualFold(strings.Join(strings.Fields(have), ""), strings.Join(strings.Fields(want), "")) {
+	if !change.SameParameter(smbconf.Param{Value: have}, model.Value{Present: true, Data: want}) && !strings.EqualFold(strings.Join(strings.Fields(have), ""), strings.Join(strings.Fields(want), "")) {
 		return fmt.Errorf("apply: %s is stored as %q, and testparm reads %q: %s decides otherwise", w.Place, want, have, filepath.Base(s.config))
 	}
 	return nil

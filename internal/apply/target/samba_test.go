@@ -104,7 +104,7 @@ func TestSambaFile(t *testing.T) {
 			e := engineFor(t, target)
 			proved := false
 			j, err := e.Apply(t.Context(), engine.Request{
-				Plan: model.Plan{Changes: c.changes}, Bytes: []byte("{}"), Target: target,
+				Plan: model.Plan{Changes: c.changes}, Changes: applytest.Changes("samba", c.changes), Bytes: []byte("{}"), Target: target,
 				Verify: func(ctx context.Context) (apply.Evidence, error) {
 					r := seen(t, s, c.guests...)
 					if proved = c.closes(r); !proved {
@@ -159,7 +159,7 @@ func TestSambaRegistry(t *testing.T) {
 				applytest.Parameter("global", "restrict anonymous", c.from, applytest.Value(2)),
 				applytest.Parameter("IPC$", "invalid users", applytest.Absent, applytest.Value([]string{"nobody", "a group"})),
 			}}
-			j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: target, Verify: verdict(t, s, model.Closed)})
+			j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: target, Verify: verdict(t, s, model.Closed)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -190,7 +190,7 @@ func TestSambaRegistry(t *testing.T) {
 				}
 				e.Fault = target.Fault
 				if !applytest.Survive(func() {
-					_, err := e.Apply(t.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: target, Verify: applytest.Good})
+					_, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: target, Verify: applytest.Good})
 					t.Errorf("not killed at %s: %v", point, err)
 				}) {
 					t.Fatalf("%s is no point", point)
@@ -233,7 +233,7 @@ func TestSambaKeepsEverythingElse(t *testing.T) {
 	s.config = link
 	e := engineFor(t, s)
 	plan := model.Plan{Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
-	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,21 +271,21 @@ func TestSambaRefusals(t *testing.T) {
 	var refused *apply.RefusedError
 	var stale *apply.StaleError
 	s, _ := silentSamba(t, "[global]\n\trestrict anonymous = 1\n")
-	if _, err := s.Resolve(t.Context(), plan); !errors.As(err, &stale) {
+	if _, err := s.Resolve(t.Context(), applytest.Changes("samba", plan)); !errors.As(err, &stale) {
 		t.Errorf("stale: %v", err)
 	}
 	s, path := silentSamba(t, applytest.Commented)
 	if err := os.Link(path, path+"2"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Resolve(t.Context(), plan); !errors.As(err, &refused) {
+	if _, err := s.Resolve(t.Context(), applytest.Changes("samba", plan)); !errors.As(err, &refused) {
 		t.Errorf("two names: %v", err)
 	}
 	s, path = silentSamba(t, applytest.Commented)
 	if err := os.Chmod(path, 0o444); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Resolve(t.Context(), plan); !errors.As(err, &refused) {
+	if _, err := s.Resolve(t.Context(), applytest.Changes("samba", plan)); !errors.As(err, &refused) {
 		t.Errorf("read-only: %v", err)
 	}
 	s, path = silentSamba(t, "[global]\n\tinclude = "+filepath.Join(t.TempDir(), "more.conf")+"\n")
@@ -293,7 +293,7 @@ func TestSambaRefusals(t *testing.T) {
 	if err := os.WriteFile(strings.TrimSpace(strings.SplitN(applytest.Read(t, path), "=", 2)[1]), []byte("restrict anonymous = 0\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if w, err := s.Resolve(t.Context(), []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Value(0), applytest.Value(2))}); err != nil {
+	if w, err := s.Resolve(t.Context(), applytest.Changes("samba", []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Value(0), applytest.Value(2))})); err != nil {
 		if !errors.As(err, &refused) {
 			t.Errorf("an include decides: %v", err)
 		}
@@ -301,11 +301,11 @@ func TestSambaRefusals(t *testing.T) {
 		t.Errorf("an include decides: %v", w)
 	}
 	s, _ = silentSamba(t, "[global]\n= broken\n")
-	if _, err := s.Resolve(t.Context(), plan); err == nil {
+	if _, err := s.Resolve(t.Context(), applytest.Changes("samba", plan)); err == nil {
 		t.Error("a configuration that Samba refuses was edited")
 	}
 	s, _ = silentSamba(t, applytest.Commented)
-	if _, err := s.Resolve(t.Context(), []model.Change{{Where: `HKLM\X\Y`, To: applytest.Value(1)}}); !errors.As(err, &refused) {
+	if _, err := s.Resolve(t.Context(), applytest.Changes("samba", []model.Change{{Where: `HKLM\X\Y`, To: applytest.Value(1)}})); !errors.As(err, &refused) {
 		t.Errorf("a registry value of Windows: %v", err)
 	}
 }
@@ -317,7 +317,7 @@ func TestSambaRefusesItsNewConfiguration(t *testing.T) {
 	e := engineFor(t, s)
 	plan := model.Plan{Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
 	var back *engine.RolledBackError
-	_, err := e.Apply(t.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+	_, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
 	if !errors.As(err, &back) || !strings.Contains(err.Error(), "testparm refuses") {
 		t.Errorf("%v", err)
 	}
@@ -350,7 +350,7 @@ func TestSambaKilledAnywhere(t *testing.T) {
 		e.Fault, met = applytest.KillAt(n)
 		s.Fault = e.Fault
 		dead := applytest.Survive(func() {
-			if _, err := e.Apply(context.Background(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: s, Verify: applytest.Bad}); err == nil {
+			if _, err := e.Apply(context.Background(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Bad}); err == nil {
 				t.Fatal("applied in spite of its proof")
 			}
 		})

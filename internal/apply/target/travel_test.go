@@ -3,6 +3,7 @@ package target
 import (
 	"testing"
 
+	"ipcguard/internal/change"
 	"ipcguard/internal/model"
 	"ipcguard/internal/smb"
 )
@@ -32,7 +33,7 @@ func TestMayTravel(t *testing.T) {
 		{`HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon\Userinit`, dword(1), smb.SMB311, false},
 	} {
 		r := &Remote{dialect: tt.dialect}
-		if err := r.mayTravel(model.Change{Where: tt.where, To: tt.to}); (err == nil) != tt.want {
+		if err := r.mayTravel(&change.Change{Change: &model.Change{Where: tt.where, To: tt.to}, Place: located("windows", tt.where)}); (err == nil) != tt.want {
 			t.Errorf("%s = %v over %s: %v", tt.where, tt.to.Data, tt.dialect, err)
 		}
 	}

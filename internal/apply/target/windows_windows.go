@@ -12,6 +12,7 @@ import (
 	winreg "golang.org/x/sys/windows/registry"
 
 	"ipcguard/internal/apply"
+	"ipcguard/internal/change"
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/model"
 )
@@ -58,9 +59,17 @@ func (w *Windows) Host(context.Context) (apply.Host, error) {
 }
 
 // Resolve is part of Target.
-func (w *Windows) Resolve(ctx context.Context, changes []model.Change) ([]apply.Write, error) {
+func (w *Windows) Resolve(ctx context.Context, changes []*change.Change) ([]apply.Write, error) {
 	return ResolveValues(ctx, w.Read, changes)
 }
+
+// StillTrue is part of Target.
+func (w *Windows) StillTrue(ctx context.Context, f model.Fact) error {
+	return ValueStillTrue(ctx, w.Read, f)
+}
+
+// Address is part of Target.
+func (w *Windows) Address(context.Context) (string, error) { return "127.0.0.1", nil }
 
 func subkey(key string) string { return strings.TrimPrefix(key, `HKLM\`) }
 

@@ -39,7 +39,7 @@ func TestWindowsMakesAndRemovesKeys(t *testing.T) {
 	before := applytest.DumpKey(t, w, key)
 	plan := model.Plan{Changes: []model.Change{{ID: "1", Where: key + `\New\Deep\Value`, To: applytest.DWord(1)}}}
 	e := engineFor(t, w)
-	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: w, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"), Target: w, Verify: applytest.Good})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/catalog"
+	"ipcguard/internal/change"
 	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/model"
@@ -97,14 +98,13 @@ func (r *Remote) Host(ctx context.Context) (apply.Host, error) {
 
 // mayTravel refuses changes that could cut the connection they are made through. The catalog says which cannot; whatever
 // it does not say that of is refused.
-func (r *Remote) mayTravel(c model.Change) error {
+func (r *Remote) mayTravel(c *change.Change) error {
 	k, err := catalog.Load()
 	if err != nil {
 		return err
 	}
-	where := registry.Canonical(c.Where)
-	s := k.Setting(where)
-	if s != nil && strings.EqualFold(s.Where, where) && s.SafeFromAfar(c.To, r.dialect.String()) {
+	s := k.Setting(c.Place.String())
+	if s != nil && strings.EqualFold(s.Where, c.Place.String()) && s.SafeFromAfar(c.To, r.dialect.String()) {
 		return nil
 	}
 	return &apply.RefusedError{
@@ -114,9 +114,9 @@ func (r *Remote) mayTravel(c model.Change) error {
 }
 
 // Resolve is part of Target.
-func (r *Remote) Resolve(ctx context.Context, changes []model.Change) ([]apply.Write, error) {
+func (r *Remote) Resolve(ctx context.Context, changes []*change.Change) ([]apply.Write, error) {
 	for _, c := range changes {
-		if _, err := valuePlace(c.Where); err != nil {
+		if _, err := valuePlace(c); err != nil {
 			return nil, err
 		}
 		if err := r.mayTravel(c); err != nil {
@@ -125,6 +125,14 @@ func (r *Remote) Resolve(ctx context.Context, changes []model.Change) ([]apply.W
 	}
 	return ResolveValues(ctx, r.Read, changes)
 }
+
+// StillTrue is part of Target.
+func (r *Remote) StillTrue(ctx context.Context, f model.Fact) error {
+	return ValueStillTrue(ctx, r.Read, f)
+}
+
+// Address is part of Target.
+func (r *Remote) Address(context.Context) (string, error) { return r.name, nil }
 
 func absentCode(err error) bool {
 	var code status.WError

@@ -117,7 +117,7 @@ func TestRemoteConforms(t *testing.T) {
 		e := engineFor(t, r)
 		where := applytest.LSA + `\MSV1_0\AllowNullSessionFallback`
 		plan := model.Plan{Changes: []model.Change{{ID: "1", Where: where, To: applytest.DWord(0)}}}
-		j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: r, Verify: applytest.Good})
+		j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"), Target: r, Verify: applytest.Good})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestRemoteConforms(t *testing.T) {
 			`HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Rpc\RestrictRemoteClients`,
 		} {
 			var refused *apply.RefusedError
-			if _, err := r.Resolve(t.Context(), []model.Change{{Where: where, To: applytest.DWord(4)}}); !errors.As(err, &refused) || refused.Instead == "" {
+			if _, err := r.Resolve(t.Context(), applytest.Changes("windows", []model.Change{{Where: where, To: applytest.DWord(4)}})); !errors.As(err, &refused) || refused.Instead == "" {
 				t.Errorf("%s: %v", where, err)
 			}
 		}

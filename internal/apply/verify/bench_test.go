@@ -30,7 +30,7 @@ func BenchmarkApplyVerify(b *testing.B) {
 		if err := v.Baseline(b.Context()); err != nil {
 			b.Fatal(err)
 		}
-		j, err := e.Apply(b.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: host, Verify: func(ctx context.Context) (apply.Evidence, error) {
+		j, err := e.Apply(b.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: host, Verify: func(ctx context.Context) (apply.Evidence, error) {
 			return v.Run(ctx)
 		}})
 		if err != nil {

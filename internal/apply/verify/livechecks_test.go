@@ -83,7 +83,7 @@ func TestChecks(t *testing.T) {
 			t.Fatal(err)
 		}
 		host, seen := target.OpenSambaOn(s.ConfigFile, applytest.Machine{Samba: s}), &Proof{}
-		_, err := engineFor(t, host).Apply(t.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: host, Verify: func(ctx context.Context) (apply.Evidence, error) {
+		_, err := engineFor(t, host).Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: host, Verify: func(ctx context.Context) (apply.Evidence, error) {
 			p, err := v.Run(ctx)
 			seen = p
 			return p, err
@@ -192,7 +192,7 @@ func TestVerifySMB1(t *testing.T) {
 	host := target.OpenSambaOn(s.ConfigFile, applytest.Machine{Samba: s})
 	e := engineFor(t, host)
 	var proof *Proof
-	_, err := e.Apply(t.Context(), engine.Request{Plan: *plan, Bytes: []byte("{}"), Target: host, Verify: func(ctx context.Context) (_ apply.Evidence, err error) {
+	_, err := e.Apply(t.Context(), engine.Request{Plan: *plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: host, Verify: func(ctx context.Context) (_ apply.Evidence, err error) {
 		proof, err = v.Run(ctx)
 		return proof, err
 	}})

@@ -34,7 +34,7 @@ func TestWaitsForRestart(t *testing.T) {
 		{ID: "7", Where: applytest.LMS + `\AutoShareServer`, To: applytest.DWord(0), When: "service-restart", TakesEffect: "restart the Server service", Closes: []string{"anonymous-lists-accounts"}},
 		{ID: "8", Where: applytest.LSA + `\RestrictAnonymousSAM`, To: applytest.DWord(1), When: "now"},
 	}}
-	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Bytes: []byte("{}"), Target: host, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"), Target: host, Verify: applytest.Good})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -197,6 +197,11 @@ func NewDWord(key, name string, n uint32) Value {
 	return Value{key, name, DWord, binary.LittleEndian.AppendUint32(nil, n)}
 }
 
+// NewQWord makes a REG_QWORD.
+func NewQWord(key, name string, n uint64) Value {
+	return Value{key, name, QWord, binary.LittleEndian.AppendUint64(nil, n)}
+}
+
 // NewText makes a REG_SZ with its terminator.
 func NewText(key, name, s string) Value {
 	return Value{key, name, SZ, append(EncodeUTF16(s), 0, 0)}

@@ -1,0 +1,155 @@
+package change
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/format/registry"
+	"ipcguard/internal/model"
+)
+
+// Change is a change of a plan that may be made. Of makes it; tests make their own.
+type Change struct {
+	*model.Change
+	Known         *catalog.Setting // nil for a rule of the firewall, which is no setting
+	Place         Place
+	Before, After State
+
+	// BeforeUnknown says that the value before was not read and is not known otherwise, so that there is no way back.
+	BeforeUnknown bool
+}
+
+// RefusedError names a change that is not made, and why.
+type RefusedError struct {
+	ID, Setting, Where, Why string
+}
+
+// Error says which change is refused.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("change %.40q (%.80q at %.200q) is refused: %s", e.ID, e.Setting, e.Where, e.Why)
+}
+
+// HostFirewall is the setting of changes that are rules of the host's firewall. They are exported, never applied.
+const HostFirewall = "host-firewall"
+
+// most bounds the changes of a plan. A host has some dozens of settings, and a share each may have one.
+const most = 100_000
+
+// All gives every change of a plan, or refuses the plan for the first that is not one that the catalog could ask for.
+func All(c *catalog.Catalog, p *model.Plan) ([]*Change, error) {
+	if len(p.Changes) > most {
+		return nil, fmt.Errorf("%d changes are more than the %d that a plan can have", len(p.Changes), most)
+	}
+	out := make([]*Change, 0, len(p.Changes))
+	seen := map[string]bool{}
+	for i := range p.Changes {
+		ch, err := Of(c, p.Platform, &p.Changes[i])
+		if err != nil {
+			return nil, err
+		}
+		at := registry.Fold(ch.Place.String())
+		if seen[at] {
+			return nil, ch.refuse("the plan changes this place twice")
+		}
+		seen[at] = true
+		out = append(out, ch)
+	}
+	return out, nil
+}
+
+// Of gives one change of a plan for a platform, or a *RefusedError.
+func Of(c *catalog.Catalog, p model.Platform, m *model.Change) (*Change, error) {
+	ch := &Change{Change: m}
+	if m.Setting == HostFirewall {
+		return ch, ch.firewall(c, p)
+	}
+	s := c.Setting(m.Setting)
+	if s == nil || s.ID != m.Setting || s.System != p.System {
+		return nil, ch.refuse(fmt.Sprintf("this is no setting of %.40q", p.System))
+	}
+	ch.Known = s
+	if _, possible := c.Fit(s.Applies, p); !possible {
+		return nil, ch.refuse("this product or role does not read the setting")
+	}
+	var err error
+	if ch.Place, err = placeOf(s, m.Where); err != nil {
+		return nil, ch.refuse(err.Error())
+	}
+	if err := takes(c, s, p, m); err != nil {
+		return nil, ch.refuse(err.Error())
+	}
+	if ch.After, err = ch.Place.State(m.To); err != nil {
+		return nil, ch.refuse("its value: " + err.Error())
+	}
+	if ch.Before, err = ch.Place.State(m.From); err != nil {
+		return nil, ch.refuse("its value before: " + err.Error())
+	}
+	if ch.Place.Kind == Policy && !m.From.Present {
+		// No source tells that a line of the policy is absent; what is in force is then the way back.
+		known := m.Effective != nil
+		if ch.Before, err = ch.Place.State(model.Value{Present: known, Type: s.Type, Data: m.Effective}); err != nil {
+			return nil, ch.refuse("its value before: " + err.Error())
+		}
+		ch.BeforeUnknown = !known
+	}
+	return ch, nil
+}
+
+func (ch *Change) refuse(why string) error {
+	return &RefusedError{ch.ID, ch.Setting, ch.Where, why}
+}
+
+// placeOf tells whether a place is that of a setting, and gives it as the catalog writes it. A setting that each share has
+// for itself lives in the section of a share.
+func placeOf(s *catalog.Setting, where string) (Place, error) {
+	own, err := Locate(s.System, s.Where)
+	if err != nil {
+		return Place{}, fmt.Errorf("the setting has no place that is changed: %s", s.Where)
+	}
+	at, err := Locate(s.System, where)
+	if err != nil {
+		return Place{}, err
+	}
+	if own.Key == "SHARE" && (own.Kind == Parameter || own.Kind == KsmbdParameter) {
+		if why := noShare(at.Key); why != "" {
+			return Place{}, fmt.Errorf("%s", why)
+		}
+		own.Key = at.Key
+	}
+	if !own.Equal(at) {
+		return Place{}, fmt.Errorf("the place of this setting is %s", own)
+	}
+	return own, nil
+}
+
+// noShare says why a section is no disk share.
+func noShare(section string) string {
+	switch {
+	case slices.ContainsFunc([]string{"global", "IPC$", "SHARE"}, func(s string) bool { return strings.EqualFold(s, section) }):
+		return fmt.Sprintf("[%s] is no disk share", section)
+	case len(section) > 80: // the longest share name, [MS-SRVS] 2.2.4.23
+		return "a share has no name of this length"
+	}
+	return ""
+}
+
+// firewall takes the one rule that the catalog has, on the ports that it names.
+func (ch *Change) firewall(c *catalog.Catalog, p model.Platform) error {
+	for _, w := range c.WaysFor(p.System) {
+		ports, _ := ch.To.List()
+		if w.Ports == nil || !slices.Equal(ports, w.Ports) || ch.Where != inbound+strings.Join(w.Ports, ", ") {
+			continue
+		}
+		if !ch.To.Present || ch.To.Type != "firewall-rule" || ch.To.Raw != nil || ch.From.Present {
+			break
+		}
+		if !ch.ExportOnly {
+			return ch.refuse("a rule of the firewall is exported, and never applied")
+		}
+		ch.Place, ch.After = Place{Firewall, "", strings.Join(w.Ports, ", ")}, State{Present: true, Names: ports}
+		return nil
+	}
+	return ch.refuse("this is not the rule of the firewall that the catalog has")
+}

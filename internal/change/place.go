@@ -1,0 +1,117 @@
+// Package change says what one change of a plan does to the host: where its setting lives, and the exact state of that
+// place before and after. Whoever makes a change, or writes it down for other hands, works with this and with nothing else
+// of a plan's values.
+//
+//	model.Change ─► Of: is this the place of its setting, and a value that it takes? ─► Change{Place, Before, After}
+//	                                                                                     │
+//	                  apply reads, compares, writes and restores ◄───────────────────────┴──► export writes files
+//
+// The rules of the room:
+//
+//   - A plan is data from outside. What the catalog does not have as a setting of the plan's system, at that very place and
+//     with a value that the setting takes, is refused, whatever the plan's hash says.
+//   - A registry value is its type and its bytes. Where a plan has the bytes, they are compared and restored; where it has
+//     a meaning alone, as what it asks for and as plans of earlier versions have, the bytes follow from it.
+//   - Nothing is read or written here.
+package change
+
+import (
+	"fmt"
+	"strings"
+
+	"ipcguard/internal/format/registry"
+)
+
+// Kind is what kind of place a setting lives in.
+type Kind int
+
+// The kinds of places.
+const (
+	Registry       Kind = iota + 1 // a value of the machine's registry
+	Parameter                      // a parameter of smb.conf, in a file or in Samba's registry
+	KsmbdParameter                 // a parameter of ksmbd.conf
+	Policy                         // a line of [System Access] of the security policy, which no registry value holds
+	Group                          // the members of a group
+	Firewall                       // a rule of the host's firewall
+)
+
+// Place is where a setting lives.
+type Place struct {
+	Kind Kind
+	Key  string // the registry key, the section, or the group's SID
+	Name string // the value, the parameter or the line
+}
+
+// How the places are written that are neither a registry value nor a parameter.
+const (
+	systemAccess = "[System Access] "
+	membersOf    = "the members of "
+	inbound      = "inbound TCP "
+	ksmbdFile    = "ksmbd.conf "
+)
+
+// Locate reads a place as the catalog and plans write it for a system: windows, samba or ksmbd.
+func Locate(system, where string) (Place, error) {
+	bad := func(why string) (Place, error) { return Place{}, fmt.Errorf("%.200q is %s", where, why) }
+	if ports, ok := strings.CutPrefix(where, inbound); ok {
+		return Place{Firewall, "", ports}, nil
+	}
+	switch system {
+	case "windows":
+		if name, ok := strings.CutPrefix(where, systemAccess); ok && name != "" {
+			return Place{Policy, "System Access", name}, nil
+		}
+		if group, ok := strings.CutPrefix(where, membersOf); ok && group != "" {
+			return Place{Group, group, ""}, nil
+		}
+		path := registry.Canonical(where)
+		at := strings.LastIndexByte(path, '\\')
+		if !strings.HasPrefix(path, `HKLM\`) || at <= len("HKLM") || strings.HasSuffix(where, `\`) {
+			return bad("no registry value of the machine")
+		}
+		return Place{Registry, path[:at], path[at+1:]}, nil
+	case "samba", "ksmbd":
+		kind := Parameter
+		rest, ok := strings.CutPrefix(where, ksmbdFile)
+		if ok != (system == "ksmbd") {
+			return bad("no parameter of this server")
+		}
+		if ok {
+			kind = KsmbdParameter
+		}
+		section, name, ok := strings.Cut(strings.TrimPrefix(rest, "["), "]")
+		name = strings.TrimSpace(name)
+		if !strings.HasPrefix(rest, "[") || !ok || section == "" || name == "" || strings.ContainsFunc(rest, unprintable) || strings.ContainsAny(name, "[]=") {
+			return bad("no parameter of a section")
+		}
+		return Place{kind, section, name}, nil
+	}
+	return bad("no place of a system that is known")
+}
+
+// Equal tells whether two places are one: names of keys, sections and parameters count without regard to case.
+func (p Place) Equal(o Place) bool {
+	return p.Kind == o.Kind && strings.EqualFold(p.Key, o.Key) && strings.EqualFold(p.Name, o.Name)
+}
+
+// String is the place as people write it.
+func (p Place) String() string {
+	switch p.Kind {
+	case Registry:
+		return p.Key + `\` + p.Name
+	case Parameter:
+		return "[" + p.Key + "] " + p.Name
+	case KsmbdParameter:
+		return ksmbdFile + "[" + p.Key + "] " + p.Name
+	case Policy:
+		return systemAccess + p.Name
+	case Group:
+		return membersOf + p.Key
+	}
+	return inbound + p.Name
+}
+
+// unprintable tells characters that no name or value of a configuration holds: they would end a line or hide.
+func unprintable(r rune) bool {
+	return r < ' ' || r == 0x7f || r == 0xfffd || r == 0x2028 || r == 0x2029
+}

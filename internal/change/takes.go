@@ -1,0 +1,137 @@
+package change
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// takes tells whether a setting takes the value that a change gives it.
+func takes(c *catalog.Catalog, s *catalog.Setting, p model.Platform, m *model.Change) error {
+	if exportOnly(c, s, p) && !m.ExportOnly {
+		return errors.New("this setting is exported for a trial, and never applied")
+	}
+	if !m.To.Present {
+		return nil // its default
+	}
+	if m.To.Type != s.Type && (m.To.Type != "" || strings.HasPrefix(s.Type, "REG_")) {
+		return fmt.Errorf("the setting is of type %s, not %.40q", s.Type, m.To.Type)
+	}
+	if m.To.Raw != nil {
+		return errors.New("a plan says what a value means, and never which bytes to write")
+	}
+	data, ok := s.Value(m.To)
+	if !ok {
+		return fmt.Errorf("%.200q is none of its values", m.To.String())
+	}
+	if list, ok := data.([]string); ok {
+		return cleanNames(c, s, m, list)
+	}
+	if _, ok := data.(bool); ok && s.Type == "bool" {
+		return nil
+	}
+	for _, known := range values(c, s) {
+		if v, ok := s.Value(model.Value{Present: true, Data: known}); ok && same(s, v, data) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%.200q is none of the values that are known of it", m.To.String())
+}
+
+// same compares texts to the letter, which a system may tell apart, and everything else by its meaning.
+func same(s *catalog.Setting, a, b any) bool {
+	x, ok1 := a.(string)
+	y, ok2 := b.(string)
+	if ok1 && ok2 && s.Type != "enum" {
+		return x == y
+	}
+	return s.Same(a, b)
+}
+
+// values are those that the catalog knows of a setting: what they mean, what is wanted, the defaults, what breaks something,
+// and what ways to block set.
+func values(c *catalog.Catalog, s *catalog.Setting) []any {
+	var out []any
+	for _, x := range s.Values {
+		out = append(out, x.Value)
+	}
+	for _, x := range s.Wanted {
+		out = append(out, x.Value)
+	}
+	for _, x := range s.Defaults {
+		if x.Unknown == "" {
+			out = append(out, x.Value)
+		}
+	}
+	for _, x := range s.Breaks {
+		if x.Value != nil {
+			out = append(out, x.Value)
+		}
+	}
+	for _, w := range c.WaysFor(s.System) {
+		for _, x := range w.Sets {
+			if x.Setting == s.ID {
+				out = append(out, x.Value)
+			}
+		}
+	}
+	return out
+}
+
+// exportOnly tells whether every way to block that sets this one is for export alone. What a policy wants for a reason of
+// its own is no such setting.
+func exportOnly(c *catalog.Catalog, s *catalog.Setting, p model.Platform) bool {
+	only := false
+	for _, w := range c.WaysFor(p.System) {
+		for _, x := range w.Sets {
+			if x.Setting == s.ID {
+				if !w.OnlyExport {
+					return false
+				}
+				only = true
+			}
+		}
+	}
+	return only
+}
+
+// Bounds of a list: more than 32 KiB in the list of pipes keeps the Server service of NT 4.0 from starting (Q175529), and
+// no name of a pipe, share, account or address is longer than 256 characters.
+const (
+	maxList = 32 << 10
+	maxName = 256
+)
+
+// cleanNames refuses lists that hold more than names. What stands on a list already may stay on it; members of a group are
+// added only as the catalog asks for.
+func cleanNames(c *catalog.Catalog, s *catalog.Setting, m *model.Change, list []string) error {
+	before, _ := m.From.List()
+	var members []string
+	if s.Type == "members" {
+		for _, v := range values(c, s) {
+			names, _ := model.List(v)
+			members = append(members, names...)
+		}
+	}
+	total := 0
+	for _, n := range list {
+		total += 2 * (len(n) + 1)
+		known := slices.Contains(before, n)
+		switch {
+		case n == "", len(n) > maxName, strings.ContainsFunc(n, unprintable):
+		case s.Type == "members" && !known && !slices.Contains(members, n):
+		case !strings.HasPrefix(s.Type, "REG_") && !known && strings.ContainsAny(n, `"%=`):
+		default:
+			continue
+		}
+		return fmt.Errorf("%.80q is no name for its list", n)
+	}
+	if total > maxList {
+		return fmt.Errorf("its list would have more than %d bytes", maxList)
+	}
+	return nil
+}
