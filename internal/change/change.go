@@ -34,6 +34,9 @@ func (e *RefusedError) Error() string {
 // HostFirewall is the setting of changes that are rules of the host's firewall. They are exported, never applied.
 const HostFirewall = "host-firewall"
 
+// shareSection stands in the catalog for the section of every share.
+const shareSection = "[SHARE]"
+
 // most bounds the changes of a plan. A host has some dozens of settings, and a share each may have one.
 const most = 100_000
 
@@ -97,6 +100,12 @@ func Of(c *catalog.Catalog, p model.Platform, m *model.Change) (*Change, error) 
 	return ch, nil
 }
 
+// OfShare tells whether this is a setting that each share has for itself. Such a change is of a share that is there, and
+// never makes one.
+func (ch *Change) OfShare() bool {
+	return ch.Known != nil && strings.Contains(ch.Known.Where, shareSection)
+}
+
 func (ch *Change) refuse(why string) error {
 	return &RefusedError{ch.ID, ch.Setting, ch.Where, why}
 }
@@ -112,7 +121,7 @@ func placeOf(s *catalog.Setting, where string) (Place, error) {
 	if err != nil {
 		return Place{}, err
 	}
-	if own.Key == "SHARE" && (own.Kind == Parameter || own.Kind == KsmbdParameter) {
+	if "["+own.Key+"]" == shareSection && (own.Kind == Parameter || own.Kind == KsmbdParameter) {
 		if why := noShare(at.Key); why != "" {
 			return Place{}, fmt.Errorf("%s", why)
 		}

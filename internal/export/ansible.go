@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"ipcguard/internal/change"
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/model"
 )
@@ -40,10 +41,12 @@ func ansible(r *Result, p *model.Plan, list []*item) error {
 
 func (i *item) doable(r *Result) bool {
 	switch {
-	case i.kind == inPolicy && !i.undoKnown:
+	case i.Place.Kind == change.Registry:
+		return i.says(r, scriptTypes...)
+	case i.Place.Kind == change.Policy && i.BeforeUnknown:
 		r.leave(i, "its value before is not known, so there would be no way back")
 		return false
-	case i.kind == inKsmbd:
+	case i.Place.Kind == change.KsmbdParameter:
 		r.leave(i, "the place of ksmbd.conf differs by distribution: edit it by hand, then ksmbd.control --reload")
 		return false
 	}
@@ -66,20 +69,20 @@ func (t *tasks) task(name, module string) {
 func (t *tasks) arg(name, value string) { fmt.Fprintf(t, "    %s: %s\n", name, value) }
 
 func (t *tasks) item(i *item, forward bool) {
-	switch i.kind {
-	case inRegistry:
+	switch i.Place.Kind {
+	case change.Registry:
 		t.registry(i, forward)
-	case inPolicy:
-		value := i.text
+	case change.Policy:
+		value := i.After.Text
 		if !forward {
-			value = i.undo
+			value = i.Before.Text
 		}
-		t.task("Set "+i.name+" in the security policy", "community.windows.win_security_policy")
+		t.task("Set "+i.Place.Name+" in the security policy", "community.windows.win_security_policy")
 		t.arg("section", "System Access")
-		t.arg("key", quoted(i.name))
+		t.arg("key", quoted(i.Place.Name))
 		t.arg("value", quoted(value))
-	case inGroup:
-		in, out := i.added, i.withdrawn
+	case change.Group:
+		in, out := i.members()
 		if !forward {
 			in, out = out, in
 		}
@@ -95,7 +98,7 @@ func (t *tasks) item(i *item, forward bool) {
 			t.arg("members", quotedList(x.list))
 			t.arg("state", x.state)
 		}
-	case inFirewall:
+	case change.Firewall:
 		state := "present"
 		if !forward {
 			state = "absent"
@@ -118,18 +121,19 @@ func (t *tasks) item(i *item, forward bool) {
 		t.arg("direction", "in")
 		t.arg("action", "block")
 		t.arg("state", state)
-	case inSamba:
+	case change.Parameter:
 		t.samba = true
-		t.task("Set "+i.name+" of ["+i.key+"]", "community.general.ini_file")
+		t.task("Set "+i.Place.Name+" of ["+i.Place.Key+"]", "community.general.ini_file")
 		t.arg("path", `"{{ ipcguard_smb_conf | default('/etc/samba/smb.conf') }}"`)
-		t.arg("section", quoted(i.key))
-		t.arg("option", quoted(i.name))
-		switch {
-		case forward:
-			t.arg("value", quoted(i.text))
-		case i.present:
-			t.arg("value", quoted(i.undo))
-		default:
+		t.arg("section", quoted(i.Place.Key))
+		t.arg("option", quoted(i.Place.Name))
+		s := i.After
+		if !forward {
+			s = i.Before
+		}
+		if s.Present {
+			t.arg("value", quoted(s.Text))
+		} else {
 			t.arg("state", "absent")
 		}
 		register := fmt.Sprintf("ipcguard_%d", t.n)
@@ -139,20 +143,18 @@ func (t *tasks) item(i *item, forward bool) {
 }
 
 func (t *tasks) registry(i *item, forward bool) {
-	v, present := i.after, true
+	s := i.After
 	if !forward {
-		present = i.present
-		if present {
-			v = i.before
-		}
+		s = i.Before
 	}
+	v, present := i.value(s), s.Present
 	word := "Set "
 	if !present {
 		word = "Remove "
 	}
-	t.task(word+i.name, "ansible.windows.win_regedit")
-	t.arg("path", quoted(`HKLM:\`+below(i.key)))
-	t.arg("name", quoted(i.name))
+	t.task(word+i.Place.Name, "ansible.windows.win_regedit")
+	t.arg("path", quoted(`HKLM:\`+below(i.Place.Key)))
+	t.arg("name", quoted(i.Place.Name))
 	if !present {
 		t.arg("state", "absent")
 		return
@@ -162,6 +164,10 @@ func (t *tasks) registry(i *item, forward bool) {
 		n, _ := v.DWord()
 		t.arg("data", fmt.Sprint(n))
 		t.arg("type", "dword")
+	case registry.QWord:
+		n, _ := v.QWord()
+		t.arg("data", fmt.Sprint(n))
+		t.arg("type", "qword")
 	case registry.MultiSZ:
 		list, _ := v.Strings()
 		t.arg("data", quotedList(list))

@@ -2,11 +2,12 @@
 // script, a group policy backup, Ansible tasks, an edited smb.conf. Each comes with its undo twin, which brings back what
 // was there: values with their type, and absence where there was nothing.
 //
-//	plan ─► items (place, before, after) ─► one writer a form ─► files in memory
+//	plan ─► change (place, before, after) ─► one writer a form ─► files in memory
 //
 // The rules of the room:
 //
 //   - What a form cannot say is left out and told, never written in a way that does something else.
+//   - A plan that holds a change which is none of the catalog's is refused whole.
 //   - A name or value of a plan is data. In a script it stands quoted, whatever it holds.
 //   - The same plan gives the same bytes, but for the time that a group policy backup has to carry.
 //   - Nothing is written to a disk here and nothing is changed; only the smb.conf to be edited is read.
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"ipcguard/internal/catalog"
+	"ipcguard/internal/change"
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/model"
 )
@@ -42,10 +44,9 @@ type Result struct {
 
 // Options say what a plan alone does not.
 type Options struct {
-	Source string           // of smbconf: the path of the smb.conf to edit
-	Time   time.Time        // of gpo: when the backup was made; zero is the year 2000
-	Read   ReadFile         // of smbconf; nil reads from the disk
-	c      *catalog.Catalog // set by Export
+	Source string    // of smbconf: the path of the smb.conf to edit
+	Time   time.Time // of gpo: when the backup was made; zero is the year 2000
+	Read   ReadFile  // of smbconf; nil reads from the disk
 }
 
 // ReadFile reads a file of a configuration.
@@ -70,11 +71,16 @@ func Export(p *model.Plan, form string, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.c = c
 	list, err := items(c, p)
 	if err != nil {
 		return nil, err
 	}
+	return write(p, list, form, o)
+}
+
+// write writes changes that were checked.
+func write(p *model.Plan, list []*item, form string, o Options) (*Result, error) {
+	var err error
 	r := &Result{}
 	switch form {
 	case "reg":
@@ -105,200 +111,53 @@ func Export(p *model.Plan, form string, o Options) (*Result, error) {
 	return r, nil
 }
 
-// kind is where a change lives.
-type kind int
-
-const (
-	inRegistry kind = iota // a value of the Windows registry
-	inPolicy               // [System Access] of the security policy
-	inGroup                // members of a group
-	inSamba                // a parameter of smb.conf
-	inKsmbd                // a parameter of ksmbd.conf
-	inFirewall             // a rule of the host's firewall
-)
-
-// item is one change in the terms of its place.
+// item is one change on its way into a form.
 type item struct {
-	*model.Change
-	kind    kind
-	setting *catalog.Setting
-
-	key, name        string // of the registry, or the section and parameter
-	before, after    registry.Value
-	present          bool // before
-	linux            bool // of a firewall rule: the host is no Windows
-	text, undo       string
-	undoKnown        bool // of a policy: the value before is known
-	added, withdrawn []string
+	*change.Change
+	linux bool // of a firewall rule: the host is no Windows
 }
 
-// items works out where each change lives, and checks that it can be written as it stands.
+// items checks every change against the catalog.
 func items(c *catalog.Catalog, p *model.Plan) ([]*item, error) {
-	var out []*item
-	for i := range p.Changes {
-		ch := &p.Changes[i]
-		it := &item{Change: ch, setting: c.Setting(ch.Setting)}
-		if err := it.place(p.Platform.System); err != nil {
-			return nil, fmt.Errorf("export: change %s of %s: %w", ch.ID, ch.Setting, err)
-		}
-		out = append(out, it)
+	list, err := change.All(c, p)
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	out := make([]*item, len(list))
+	for i, ch := range list {
+		out[i] = &item{ch, p.Platform.System != "windows"}
 	}
 	return out, nil
 }
 
-var errPlace = errors.New("its place is none that can be written")
-
-func (i *item) place(system string) error {
-	where := i.Where
-	switch {
-	case i.To.Type == "firewall-rule":
-		i.kind, i.linux = inFirewall, system != "windows"
-		return nil
-	case i.To.Type == "members":
-		i.kind = inGroup
-		before, ok1 := texts(i.From.Data)
-		after, ok2 := texts(i.To.Data)
-		if !ok1 || !ok2 {
-			return errPlace
-		}
-		i.added, i.withdrawn = minus(after, before), minus(before, after)
-		return nil
-	case strings.HasPrefix(strings.ToUpper(where), `HKLM\`):
-		i.kind = inRegistry
-		at := strings.LastIndexByte(where, '\\')
-		i.key, i.name = where[:at], where[at+1:]
-		var err error
-		if i.after, err = i.value(i.To); err != nil {
-			return err
-		}
-		if i.present = i.From.Present; i.present {
-			i.before, err = i.value(i.From)
-		}
-		return err
-	case system == "windows" && strings.HasPrefix(where, "[System Access] "):
-		i.kind, i.name = inPolicy, strings.TrimPrefix(where, "[System Access] ")
-		i.text = fmt.Sprint(plain(i.To.Data))
-		switch {
-		case i.From.Present:
-			i.undo, i.undoKnown = fmt.Sprint(plain(i.From.Data)), true
-		case i.Effective != nil:
-			i.undo, i.undoKnown = fmt.Sprint(plain(i.Effective)), true
-		}
-		return nil
-	case system == "samba", system == "ksmbd":
-		i.kind = inSamba
-		if rest, ok := strings.CutPrefix(where, "ksmbd.conf "); ok {
-			i.kind, where = inKsmbd, rest
-		}
-		section, name, ok := strings.Cut(strings.TrimPrefix(where, "["), "] ")
-		if !ok || !strings.HasPrefix(where, "[") || section == "" || name == "" {
-			return errPlace
-		}
-		i.key, i.name, i.present = section, name, i.From.Present
-		i.text, i.undo, i.undoKnown = parameter(i.To.Data), parameter(i.From.Data), true
-		return nil
-	}
-	return errPlace
+// value is a state of a registry value, at its place.
+func (i *item) value(s change.State) registry.Value {
+	return registry.Value{Key: i.Place.Key, Name: i.Place.Name, Type: s.Type, Data: s.Data}
 }
 
-// value makes a registry value of one of a plan. What does not fit its type is an error, never another value.
-func (i *item) value(v model.Value) (registry.Value, error) {
-	switch v.Type {
-	case "REG_DWORD":
-		n, ok := plain(v.Data).(int)
-		if !ok || n < 0 || int64(n) > 0xffffffff {
-			return registry.Value{}, fmt.Errorf("%v is no REG_DWORD", v.Data)
+// says tells whether a form that writes values by their meaning can say both states of a registry value, and notes it
+// where it cannot: what is odd has to come back byte for byte.
+func (i *item) says(r *Result, types ...registry.Type) bool {
+	for _, s := range []change.State{i.Before, i.After} {
+		if !s.Present {
+			continue
 		}
-		return registry.NewDWord(i.key, i.name, uint32(n)), nil
-	case "REG_MULTI_SZ":
-		list, ok := texts(v.Data)
-		if !ok {
-			return registry.Value{}, fmt.Errorf("%v is no REG_MULTI_SZ", v.Data)
+		if _, plain := s.Plain(); !plain || !slices.Contains(types, s.Type) {
+			r.leave(i, fmt.Sprintf("this form cannot write %s, as it is before, byte for byte (--as reg can)", i.From))
+			return false
 		}
-		return registry.NewStrings(i.key, i.name, list), nil
-	case "REG_SZ", "REG_EXPAND_SZ":
-		s, ok := v.Data.(string)
-		if !ok || strings.ContainsRune(s, 0) {
-			return registry.Value{}, fmt.Errorf("%v is no %s", v.Data, v.Type)
-		}
-		out := registry.NewText(i.key, i.name, s)
-		if v.Type == "REG_EXPAND_SZ" {
-			out.Type = registry.ExpandSZ
-		}
-		return out, nil
-	case "REG_BINARY":
-		b, ok := v.Bytes()
-		if !ok {
-			return registry.Value{}, fmt.Errorf("%v is no REG_BINARY", v.Data)
-		}
-		return registry.Value{Key: i.key, Name: i.name, Type: registry.Binary, Data: b}, nil
 	}
-	return registry.Value{}, fmt.Errorf("values of type %q cannot be written", v.Type)
+	return true
+}
+
+// members are those that join a group, and those that leave it.
+func (i *item) members() (added, withdrawn []string) {
+	return minus(i.After.Names, i.Before.Names), minus(i.Before.Names, i.After.Names)
 }
 
 // leave notes a change that a form cannot say.
 func (r *Result) leave(i *item, why string) {
 	r.LeftOut = append(r.LeftOut, fmt.Sprintf("%s (%s): %s", i.Setting, i.Where, why))
-}
-
-// plain makes a whole number of what JSON read as a float.
-func plain(v any) any {
-	switch n := v.(type) {
-	case float64:
-		if n == float64(int64(n)) {
-			return int(n)
-		}
-	case bool:
-		if n {
-			return 1
-		}
-		return 0
-	}
-	return v
-}
-
-func texts(v any) ([]string, bool) {
-	switch l := v.(type) {
-	case []string:
-		return l, true
-	case []any:
-		out := []string{}
-		for _, e := range l {
-			s, ok := e.(string)
-			if !ok {
-				return nil, false
-			}
-			out = append(out, s)
-		}
-		return out, true
-	case nil:
-		return []string{}, true
-	}
-	return nil, false
-}
-
-// parameter writes a value as smb.conf has it.
-func parameter(v any) string {
-	switch x := v.(type) {
-	case nil:
-		return ""
-	case bool:
-		if x {
-			return "yes"
-		}
-		return "no"
-	}
-	if l, ok := texts(v); ok {
-		out := make([]string, len(l))
-		for i, s := range l {
-			if strings.ContainsAny(s, " ,;\t") {
-				s = `"` + s + `"`
-			}
-			out[i] = s
-		}
-		return strings.Join(out, " ")
-	}
-	return fmt.Sprint(plain(v))
 }
 
 func minus(a, b []string) []string {

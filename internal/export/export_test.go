@@ -16,6 +16,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"pgregory.net/rapid"
 
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/change"
 	"ipcguard/internal/format/gpo"
 	"ipcguard/internal/format/regfile"
 	"ipcguard/internal/format/registry"
@@ -30,8 +32,8 @@ const (
 
 func dword(n int) model.Value { return model.Value{Present: true, Type: "REG_DWORD", Data: float64(n)} } // as JSON reads it
 
-func multi(names ...any) model.Value {
-	return model.Value{Present: true, Type: "REG_MULTI_SZ", Data: append([]any{}, names...)}
+func multi(names ...string) model.Value {
+	return model.Value{Present: true, Type: "REG_MULTI_SZ", Data: append([]string{}, names...)}
 }
 
 // windows is a plan with every kind of change that Windows has.
@@ -45,7 +47,7 @@ func windows() *model.Plan {
 			{ID: "4", Setting: "TurnOffAnonymousBlock", Where: lsa + `\TurnOffAnonymousBlock`, From: dword(0xffffffff), To: dword(0)},
 			{ID: "5", Setting: "NullSessionShares", Where: lms + `\NullSessionShares`, From: model.Value{Present: true, Type: "REG_SZ", Data: "docs"}, To: multi()},
 			{ID: "6", Setting: "LSAAnonymousNameLookup", Where: "[System Access] LSAAnonymousNameLookup", From: model.Value{Present: true, Type: "policy", Data: float64(1)}, To: model.Value{Present: true, Type: "policy", Data: float64(0)}},
-			{ID: "7", Setting: "PreWindows2000Members", Where: "the members of S-1-5-32-554", From: model.Value{Present: true, Type: "members", Data: []any{"S-1-1-0", "S-1-5-7"}}, To: model.Value{Present: true, Type: "members", Data: []any{"S-1-5-11"}}},
+			{ID: "7", Setting: "PreWindows2000Members", Where: "the members of S-1-5-32-554", From: model.Value{Present: true, Type: "members", Data: []string{"S-1-1-0", "S-1-5-7"}}, To: model.Value{Present: true, Type: "members", Data: []string{"S-1-5-11"}}},
 		},
 	}
 }
@@ -56,13 +58,17 @@ func tree(t testing.TB, p *model.Plan) *registry.Tree {
 	out := &registry.Tree{}
 	out.Set(registry.NewDWord(lsa, "Neighbour", 7))
 	out.AddKey(lms)
-	for i := range p.Changes {
-		it := &item{Change: &p.Changes[i]}
-		if err := it.place("windows"); err != nil {
-			t.Fatal(err)
-		}
-		if it.kind == inRegistry && it.present {
-			out.Set(it.before)
+	c, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := items(c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range list {
+		if i.Place.Kind == change.Registry && i.Before.Present {
+			out.Set(i.value(i.Before))
 		}
 	}
 	return out
@@ -148,11 +154,7 @@ func TestUndoIsIdentity(t *testing.T) {
 			case 2:
 				return model.Value{Present: true, Type: "REG_SZ", Data: name.Draw(rt, label+" text")}
 			}
-			list := []any{}
-			for _, s := range rapid.SliceOfN(name, 0, 4).Draw(rt, label+" list") {
-				list = append(list, s)
-			}
-			return model.Value{Present: true, Type: "REG_MULTI_SZ", Data: list}
+			return multi(rapid.SliceOfN(name, 0, 4).Draw(rt, label+" list")...)
 		}
 		for i := range p.Changes[:5] {
 			p.Changes[i].From = draw("from")
@@ -350,7 +352,7 @@ func samba() *model.Plan {
 			{ID: "1", Setting: "restrict anonymous", Where: "[global] restrict anonymous", To: model.Value{Present: true, Type: "int", Data: float64(2)}},
 			{ID: "2", Setting: "map to guest", Where: "[global] map to guest", From: model.Value{Present: true, Type: "enum", Data: "bad user"}, To: model.Value{Present: true, Type: "enum", Data: "never"}},
 			{ID: "3", Setting: "guest ok", Where: "[public] guest ok", From: model.Value{Present: true, Type: "bool", Data: true}, To: model.Value{Present: true, Type: "bool", Data: false}},
-			{ID: "4", Setting: "IPC$:hosts deny", Where: "[IPC$] hosts deny", To: model.Value{Present: true, Type: "list", Data: []any{"ALL"}}},
+			{ID: "4", Setting: "IPC$:hosts deny", Where: "[IPC$] hosts deny", To: model.Value{Present: true, Type: "list", Data: []string{"ALL"}}},
 		},
 	}
 }
@@ -460,7 +462,7 @@ func TestDiff(t *testing.T) {
 
 // TestFirewall: a rule is written for the system that the host has, and for no other.
 func TestFirewall(t *testing.T) {
-	rule := model.Change{ID: "1", Setting: "host-firewall", Where: "inbound TCP 139, 445", To: model.Value{Present: true, Type: "firewall-rule", Data: []any{"139", "445"}}}
+	rule := model.Change{ID: "1", Setting: "host-firewall", Where: "inbound TCP 139, 445", To: model.Value{Present: true, Type: "firewall-rule", Data: []string{"139", "445"}}, ExportOnly: true}
 	for system, want := range map[string]string{"windows": "win_firewall_rule", "samba": "ansible.builtin.iptables"} {
 		p := &model.Plan{Platform: model.Platform{System: system}, Changes: []model.Change{rule}}
 		files := export(t, p, "ansible", Options{})

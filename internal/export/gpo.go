@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"ipcguard/internal/change"
 	"ipcguard/internal/format/inf"
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/format/regpol"
@@ -51,18 +52,21 @@ func groupPolicy(r *Result, p *model.Plan, list []*item, o Options) error {
 	apply, undo := start("apply"), start("undo")
 	said := 0
 	for _, i := range list {
-		switch i.kind {
-		case inRegistry:
-			apply.set(i, i.after)
-		case inPolicy:
-			if !i.undoKnown {
+		switch i.Place.Kind {
+		case change.Registry:
+			if !i.says(r, policyTypes...) {
+				continue
+			}
+			apply.set(i, i.After)
+		case change.Policy:
+			if i.BeforeUnknown {
 				r.leave(i, "its value before is not known, so there would be no way back")
 				continue
 			}
-			apply.template.Set("System Access", i.name, i.text)
+			apply.template.Set("System Access", i.Place.Name, i.After.Text)
 			apply.secured = true
-		case inGroup:
-			apply.members(i.To.Data)
+		case change.Group:
+			apply.members(i.After.Names)
 		default:
 			r.leave(i, "group policy has no place for it here")
 			continue
@@ -70,20 +74,18 @@ func groupPolicy(r *Result, p *model.Plan, list []*item, o Options) error {
 		said++
 	}
 	for _, i := range reversed(list) {
-		switch i.kind {
-		case inRegistry:
-			if !i.present {
-				undo.pol = append(undo.pol, regpol.Delete(below(i.key), i.name))
-			} else {
-				undo.set(i, i.before)
+		switch i.Place.Kind {
+		case change.Registry:
+			if i.says(&Result{}, policyTypes...) {
+				undo.set(i, i.Before)
 			}
-		case inPolicy:
-			if i.undoKnown {
-				undo.template.Set("System Access", i.name, i.undo)
+		case change.Policy:
+			if !i.BeforeUnknown {
+				undo.template.Set("System Access", i.Place.Name, i.Before.Text)
 				undo.secured = true
 			}
-		case inGroup:
-			undo.members(i.From.Data)
+		case change.Group:
+			undo.members(i.Before.Names)
 		}
 	}
 	if said == 0 {
@@ -109,9 +111,17 @@ func sortFiles(files []File) {
 	}
 }
 
-// set puts a value where the policy editor would.
-func (g *object) set(i *item, v registry.Value) {
-	if i.setting != nil && strings.HasPrefix(i.setting.Policy, "Network ") && templateType(v.Type) {
+// policyTypes are those that registry.pol and Samba's XML of it both hold.
+var policyTypes = []registry.Type{registry.DWord, registry.MultiSZ, registry.SZ, registry.ExpandSZ, registry.Binary}
+
+// set puts a value where the policy editor would, or takes it away, which registry.pol alone can say.
+func (g *object) set(i *item, s change.State) {
+	v := i.value(s)
+	if !s.Present {
+		g.pol = append(g.pol, regpol.Delete(below(v.Key), v.Name))
+		return
+	}
+	if i.Known != nil && strings.HasPrefix(i.Known.Policy, "Network ") && templateType(v.Type) {
 		t := v
 		t.Key = `MACHINE\` + below(v.Key)
 		if g.template.SetRegistryValue(t) == nil {
@@ -128,8 +138,7 @@ func templateType(t registry.Type) bool {
 }
 
 // members makes the whole membership of the legacy group. See [MS-GPSB] 2.2.
-func (g *object) members(data any) {
-	list, _ := texts(data)
+func (g *object) members(list []string) {
 	out := make([]string, len(list))
 	for i, m := range list {
 		if out[i] = m; strings.HasPrefix(strings.ToUpper(m), "S-1-") {

@@ -59,7 +59,7 @@ func TestPowerShellParses(t *testing.T) {
 	} {
 		p := windows()
 		p.Target = "srv" + text
-		p.Changes[0].From = multi("samr", text, "x"+text)
+		p.Changes[0].From = multi(slices.DeleteFunc([]string{"samr", text, "x" + text}, func(s string) bool { return s == "" })...)
 		p.Changes[4].From = model.Value{Present: true, Type: "REG_SZ", Data: text}
 		for n, b := range export(t, p, "powershell", Options{}) {
 			write(fmt.Sprintf("%d-%s", i, n), b)

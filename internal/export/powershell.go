@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf16"
 
+	"ipcguard/internal/change"
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/model"
 )
@@ -14,31 +15,31 @@ import (
 func powershell(r *Result, p *model.Plan, list []*item) error {
 	var apply, undo []string
 	for _, i := range list {
-		switch i.kind {
-		case inRegistry:
-			apply = append(apply, psSet(i.after))
-			if i.present {
-				undo = append(undo, psSet(i.before))
-			} else {
-				undo = append(undo, fmt.Sprintf("Remove-IpcguardValue -Key %s -Name %s", psQuote(below(i.key)), psQuote(i.name)))
+		switch i.Place.Kind {
+		case change.Registry:
+			if !i.says(r, scriptTypes...) {
+				continue
 			}
-		case inPolicy:
-			if !i.undoKnown {
+			apply = append(apply, i.psValue(i.After))
+			undo = append(undo, i.psValue(i.Before))
+		case change.Policy:
+			if i.BeforeUnknown {
 				r.leave(i, "its value before is not known, so there would be no way back")
 				continue
 			}
-			apply = append(apply, fmt.Sprintf("Set-IpcguardPolicy -Name %s -Value %s", psQuote(i.name), psQuote(i.text)))
-			undo = append(undo, fmt.Sprintf("Set-IpcguardPolicy -Name %s -Value %s", psQuote(i.name), psQuote(i.undo)))
-		case inGroup:
-			for _, m := range i.added {
+			apply = append(apply, fmt.Sprintf("Set-IpcguardPolicy -Name %s -Value %s", psQuote(i.Place.Name), psQuote(i.After.Text)))
+			undo = append(undo, fmt.Sprintf("Set-IpcguardPolicy -Name %s -Value %s", psQuote(i.Place.Name), psQuote(i.Before.Text)))
+		case change.Group:
+			added, withdrawn := i.members()
+			for _, m := range added {
 				apply = append(apply, fmt.Sprintf("Set-IpcguardMember -Member %s -Present $true", psQuote(m)))
 				undo = append(undo, fmt.Sprintf("Set-IpcguardMember -Member %s -Present $false", psQuote(m)))
 			}
-			for _, m := range i.withdrawn {
+			for _, m := range withdrawn {
 				apply = append(apply, fmt.Sprintf("Set-IpcguardMember -Member %s -Present $false", psQuote(m)))
 				undo = append(undo, fmt.Sprintf("Set-IpcguardMember -Member %s -Present $true", psQuote(m)))
 			}
-		case inFirewall:
+		case change.Firewall:
 			if i.linux {
 				r.leave(i, "the host is no Windows")
 				continue
@@ -197,6 +198,17 @@ func below(key string) string {
 	return rest
 }
 
+// scriptTypes are those that .NET and Ansible write by their meaning.
+var scriptTypes = []registry.Type{registry.DWord, registry.QWord, registry.MultiSZ, registry.SZ, registry.ExpandSZ, registry.Binary}
+
+// psValue makes a value hold a state.
+func (i *item) psValue(s change.State) string {
+	if !s.Present {
+		return fmt.Sprintf("Remove-IpcguardValue -Key %s -Name %s", psQuote(below(i.Place.Key)), psQuote(i.Place.Name))
+	}
+	return psSet(i.value(s))
+}
+
 func psSet(v registry.Value) string {
 	kind, data := "", ""
 	switch v.Type {
@@ -204,6 +216,9 @@ func psSet(v registry.Value) string {
 		n, _ := v.DWord()
 		// the API takes a signed number; the bits are the same
 		kind, data = "DWord", fmt.Sprintf("([int]%d)", int32(n))
+	case registry.QWord:
+		n, _ := v.QWord()
+		kind, data = "QWord", fmt.Sprintf("([long]%d)", int64(n))
 	case registry.MultiSZ:
 		list, _ := v.Strings()
 		quoted := make([]string, len(list))

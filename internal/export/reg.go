@@ -1,6 +1,7 @@
 package export
 
 import (
+	"ipcguard/internal/change"
 	"ipcguard/internal/format/regfile"
 )
 
@@ -8,25 +9,28 @@ import (
 func regFile(r *Result, list []*item) error {
 	apply, undo := &regfile.File{Version: 5}, &regfile.File{Version: 5}
 	for _, i := range list {
-		if i.kind != inRegistry {
+		if i.Place.Kind != change.Registry {
 			r.leave(i, "it is no registry value")
 			continue
 		}
-		apply.Ops = append(apply.Ops, regfile.Op{Kind: regfile.SetValue, Value: i.after})
+		apply.Ops = append(apply.Ops, i.regOp(i.After))
 	}
 	for _, i := range reversed(list) {
-		if i.kind != inRegistry {
+		if i.Place.Kind != change.Registry {
 			continue
 		}
-		op := regfile.Op{Kind: regfile.SetValue, Value: i.before}
-		if !i.present {
-			op = regfile.Op{Kind: regfile.DeleteValue, Value: i.after}
-			op.Value.Type, op.Value.Data = 0, nil
-		}
-		undo.Ops = append(undo.Ops, op)
+		undo.Ops = append(undo.Ops, i.regOp(i.Before))
 	}
 	if len(apply.Ops) > 0 {
 		r.Files = append(r.Files, File{"apply.reg", apply.Bytes()}, File{"undo.reg", undo.Bytes()})
 	}
 	return nil
+}
+
+// regOp makes a value hold a state: any type and any bytes can be said.
+func (i *item) regOp(s change.State) regfile.Op {
+	if !s.Present {
+		return regfile.Op{Kind: regfile.DeleteValue, Value: i.value(change.State{})}
+	}
+	return regfile.Op{Kind: regfile.SetValue, Value: i.value(s)}
 }

@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"ipcguard/internal/change"
 	"ipcguard/internal/format/smbconf"
-	"ipcguard/internal/model"
 )
 
 // ErrSource says that the smb.conf to edit is missing.
@@ -42,14 +42,19 @@ func sambaConf(r *Result, list []*item, o Options) error {
 	}
 	edited := false
 	for _, i := range list {
-		if i.kind != inSamba && i.kind != inKsmbd {
+		if i.Place.Kind != change.Parameter && i.Place.Kind != change.KsmbdParameter {
 			r.leave(i, "it is no parameter of smb.conf")
 			continue
 		}
-		if err := i.same(o.Source, so, o); err != nil {
+		if err := i.same(o.Source, so); err != nil {
 			return err
 		}
-		e, err := smbconf.Set(o.Source, so, i.key, i.name, i.text)
+		var e *smbconf.Edit
+		if i.After.Present {
+			e, err = smbconf.Set(o.Source, so, i.Place.Key, i.Place.Name, i.After.Text)
+		} else {
+			e, err = smbconf.Remove(o.Source, so, i.Place.Key, i.Place.Name)
+		}
 		if err != nil {
 			return fmt.Errorf("export: %w", err)
 		}
@@ -79,34 +84,26 @@ func fromDisk(name string) ([]byte, error) {
 }
 
 // same checks that the parameter is in the file what it was when the plan was made.
-func (i *item) same(path string, so smbconf.Options, o Options) error {
+func (i *item) same(path string, so smbconf.Options) error {
 	c, err := smbconf.Load(path, so)
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
+	s := c.Section(i.Place.Key)
+	if s == nil && i.OfShare() {
+		return fmt.Errorf("%w: it has no share %s", ErrOther, i.Place.Key)
+	}
 	var have smbconf.Param
 	present := false
-	if s := c.Section(i.key); s != nil {
-		have, present = s.Get(i.name)
+	if s != nil {
+		have, present = s.Get(i.Place.Name)
 	}
-	if present != i.present {
-		was := "absent"
-		if i.present {
-			was = "set"
+	if !i.Place.Holds(change.State{Present: present, Text: have.Value}, i.From) {
+		is := "absent"
+		if present {
+			is = fmt.Sprintf("%q in %s line %d", have.Value, have.File, have.Line)
 		}
-		return fmt.Errorf("%w: [%s] %s was %s then", ErrOther, i.key, i.name, was)
-	}
-	if !present || i.setting == nil {
-		return nil
-	}
-	value := model.Value{Present: true, Data: have.Value}
-	if b, ok := have.Bool(); ok && i.setting.Type == "bool" {
-		value.Data = b
-	}
-	now, ok1 := i.setting.Value(value)
-	then, ok2 := i.setting.Value(i.From)
-	if !ok1 || !ok2 || !i.setting.Same(now, then) {
-		return fmt.Errorf("%w: [%s] %s is %s in %s line %d, and was %s", ErrOther, i.key, i.name, have.Value, have.File, have.Line, i.undo)
+		return fmt.Errorf("%w: [%s] %s is %s, and was %s", ErrOther, i.Place.Key, i.Place.Name, is, i.From)
 	}
 	return nil
 }

@@ -129,12 +129,15 @@ func (s *Samba) effective(ctx context.Context, section, name string) string {
 	return strings.TrimSpace(lines[len(lines)-1])
 }
 
-// parameterPlace is the section and the name of a change of smb.conf.
-func parameterPlace(c *change.Change) (section, name string, err error) {
-	if c.Place.Kind != change.Parameter {
-		return "", "", &apply.RefusedError{Where: c.Where, Why: "this is no parameter of smb.conf"}
+// parameterPlace is the section and the name of a change of smb.conf. A share that is not there is not made.
+func parameterPlace(c *smbconf.Config, ch *change.Change) (section, name string, err error) {
+	switch {
+	case ch.Place.Kind != change.Parameter:
+		return "", "", &apply.RefusedError{Where: ch.Where, Why: "this is no parameter of smb.conf"}
+	case ch.OfShare() && c.Section(ch.Place.Key) == nil:
+		return "", "", &apply.RefusedError{Where: ch.Where, Why: "the server has no share of this name"}
 	}
-	return c.Place.Key, c.Place.Name, nil
+	return ch.Place.Key, ch.Place.Name, nil
 }
 
 // Resolve is part of Target.
@@ -178,7 +181,7 @@ func (s *Samba) resolveFile(ctx context.Context, c *smbconf.Config, changes []*c
 	}}
 	var ids []string
 	for _, ch := range changes {
-		section, name, err := parameterPlace(ch)
+		section, name, err := parameterPlace(c, ch)
 		if err != nil {
 			return nil, err
 		}
@@ -231,7 +234,7 @@ func (s *Samba) needs(c *smbconf.Config, changes []*change.Change) []string {
 		return nil
 	}
 	for _, ch := range changes {
-		section, name, err := parameterPlace(ch)
+		section, name, err := parameterPlace(c, ch)
 		if err != nil || !strings.EqualFold(section, "global") {
 			continue
 		}

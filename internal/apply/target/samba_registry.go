@@ -62,7 +62,7 @@ func (st *stored) has(section string) bool {
 func (s *Samba) resolveParameters(ctx context.Context, c *smbconf.Config, changes []*change.Change) ([]apply.Write, error) {
 	var out []apply.Write
 	for _, ch := range changes {
-		section, name, err := parameterPlace(ch)
+		section, name, err := parameterPlace(c, ch)
 		if err != nil {
 			return nil, err
 		}
