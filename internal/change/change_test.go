@@ -1,0 +1,188 @@
+package change
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
+)
+
+func load(t testing.TB) *catalog.Catalog {
+	t.Helper()
+	c, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func value(typ string, data any) model.Value { return model.Value{Present: true, Type: typ, Data: data} }
+
+const (
+	lsa = `HKLM\SYSTEM\CurrentControlSet\Control\Lsa\`
+	lms = `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters\`
+)
+
+// TestGate: nothing but the catalog's settings, at their places and with their values, is a change.
+func TestGate(t *testing.T) {
+	one := value("REG_DWORD", 1)
+	for _, c := range []struct {
+		name, system, setting, where string
+		to                           model.Value
+		edit                         func(*model.Change)
+		refused                      string // empty: it is taken
+	}{
+		{name: "a number", system: "windows", setting: "RestrictAnonymous", where: lsa + "RestrictAnonymous", to: one},
+		{name: "another case", system: "windows", setting: "RestrictAnonymous", where: strings.ToLower(lsa) + "restrictanonymous", to: one},
+		{name: "its default", system: "windows", setting: "TurnOffAnonymousBlock", where: lsa + "TurnOffAnonymousBlock"},
+		{name: "a list", system: "windows", setting: "NullSessionPipes", where: lms + "NullSessionPipes", to: value("REG_MULTI_SZ", []string{`sql\query`, "grün"})},
+		{name: "a line of the policy", system: "windows", setting: "LSAAnonymousNameLookup", where: "[System Access] LSAAnonymousNameLookup", to: value("policy", 0)},
+		{name: "a group", system: "windows", setting: "PreWindows2000Members", where: "the members of S-1-5-32-554", to: value("members", []string{"S-1-5-11"})},
+		{name: "a parameter", system: "samba", setting: "restrict anonymous", where: "[global] restrict anonymous", to: value("int", 2)},
+		{name: "a share", system: "samba", setting: "guest ok", where: "[Kleine Dateien] guest ok", to: value("bool", false)},
+		{name: "a way to block", system: "samba", setting: "IPC$:hosts deny", where: "[IPC$] hosts deny", to: value("list", []string{"ALL"})},
+		{name: "a user kept out", system: "samba", setting: "IPC$:invalid users", where: "[IPC$] invalid users", to: value("list", []string{"nobody"})},
+		{name: "ksmbd", system: "ksmbd", setting: "ksmbd:restrict anonymous", where: "ksmbd.conf [global] restrict anonymous", to: value("int", 1)},
+
+		{name: "no such setting", system: "windows", setting: "Userinit", where: lsa + "Userinit", to: one, refused: "no setting"},
+		{name: "a setting by another name", system: "samba", setting: "public", where: "[x] guest ok", to: value("bool", false), refused: "no setting"},
+		{name: "of another system", system: "samba", setting: "RestrictAnonymous", where: lsa + "RestrictAnonymous", to: one, refused: "no setting"},
+		{name: "a key beside", system: "windows", setting: "RestrictAnonymous", where: `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon\Userinit`, to: one, refused: "the place of this setting is"},
+		{name: "another root", system: "windows", setting: "RestrictAnonymous", where: strings.Replace(lsa, "HKLM", "HKCU", 1) + "RestrictAnonymous", to: one, refused: "no registry value"},
+		{name: "root preexec", system: "samba", setting: "guest account", where: "[public] root preexec", to: value("string", "/bin/sh"), refused: "the place of this setting is"},
+		{name: "include", system: "samba", setting: "restrict anonymous", where: "[global] include", to: value("int", 2), refused: "the place of this setting is"},
+		{name: "a line smuggled into the place", system: "samba", setting: "guest ok", where: "[a]\nroot preexec = x\n[b] guest ok", to: value("bool", false), refused: "no parameter"},
+		{name: "a line smuggled into a name", system: "samba", setting: "guest ok", where: "[a\x1b] guest ok", to: value("bool", false), refused: "no parameter"},
+		{name: "a line smuggled into a list", system: "samba", setting: "IPC$:hosts deny", where: "[IPC$] hosts deny", to: value("list", []string{"ALL\nroot preexec = x"}), refused: "no name for its list"},
+		{name: "a program in a list", system: "samba", setting: "IPC$:invalid users", where: "[IPC$] invalid users", to: value("list", []string{"%$(id)"}), refused: "no name for its list"},
+		{name: "a share that is none", system: "samba", setting: "guest ok", where: "[global] guest ok", to: value("bool", false), refused: "no disk share"},
+		{name: "IPC$ as a share", system: "samba", setting: "guest ok", where: "[ipc$] guest ok", to: value("bool", false), refused: "no disk share"},
+		{name: "a text that nobody knows", system: "samba", setting: "guest account", where: "[global] guest account", to: value("string", "root"), refused: "none of the values"},
+		{name: "a number that nobody knows", system: "windows", setting: "RestrictAnonymous", where: lsa + "RestrictAnonymous", to: value("REG_DWORD", 7), refused: "none of the values"},
+		{name: "a descriptor that nobody knows", system: "windows", setting: "RestrictRemoteSAM", where: lsa + "RestrictRemoteSAM", to: value("REG_SZ", "O:BAG:BAD:(A;;RC;;;WD)"), refused: "none of the values"},
+		{name: "another type", system: "windows", setting: "RestrictAnonymous", where: lsa + "RestrictAnonymous", to: value("REG_SZ", "1"), refused: "of type REG_DWORD"},
+		{name: "no type", system: "windows", setting: "RestrictAnonymous", where: lsa + "RestrictAnonymous", to: value("", 1), refused: "of type REG_DWORD"},
+		{name: "bytes of its own", system: "windows", setting: "RestrictAnonymous", where: lsa + "RestrictAnonymous", to: model.Value{Present: true, Type: "REG_DWORD", Data: 1, Raw: model.Hex{9, 9, 9, 9}}, refused: "which bytes"},
+		{name: "a member of the group", system: "windows", setting: "PreWindows2000Members", where: "the members of S-1-5-32-554", to: value("members", []string{"S-1-1-0"}), refused: "no name for its list"},
+		{name: "another group", system: "windows", setting: "PreWindows2000Members", where: "the members of S-1-5-32-544", to: value("members", []string{"S-1-5-11"}), refused: "the place of this setting is"},
+		{name: "the way back as a line", system: "samba", setting: "restrict anonymous", where: "[global] restrict anonymous", to: value("int", 2), edit: func(m *model.Change) {
+			m.From = model.Value{Present: true, Type: "int", Data: 0, Raw: model.Hex("0\nroot preexec = x")}
+		}, refused: "its value before"},
+		{name: "a trial that is to be applied", system: "windows", setting: "PipeFirewallActive", where: lms + "PipeFirewallActive", to: one, refused: "never applied"},
+		{name: "a trial", system: "windows", setting: "PipeFirewallActive", where: lms + "PipeFirewallActive", to: one, edit: func(m *model.Change) { m.ExportOnly = true }},
+		{name: "the firewall", system: "samba", setting: HostFirewall, where: "inbound TCP 139, 445", to: value("firewall-rule", []string{"139", "445"}), edit: func(m *model.Change) { m.ExportOnly = true }},
+		{name: "the firewall applied", system: "samba", setting: HostFirewall, where: "inbound TCP 139, 445", to: value("firewall-rule", []string{"139", "445"}), refused: "never applied"},
+		{name: "other ports", system: "windows", setting: HostFirewall, where: "inbound TCP 22", to: value("firewall-rule", []string{"22"}), edit: func(m *model.Change) { m.ExportOnly = true }, refused: "not the rule"},
+		{name: "the firewall elsewhere", system: "samba", setting: HostFirewall, where: "[global] panic action", to: value("string", "/bin/sleep 1"), refused: "not the rule"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := &model.Plan{Platform: model.Platform{System: c.system}, Changes: []model.Change{{ID: "7", Setting: c.setting, Where: c.where, To: c.to}}}
+			if c.edit != nil {
+				c.edit(&p.Changes[0])
+			}
+			list, err := All(load(t), p)
+			if c.refused == "" {
+				if err != nil || len(list) != 1 || list[0].After.Present != c.to.Present {
+					t.Errorf("%+v, %v", list, err)
+				}
+				return
+			}
+			var refused *RefusedError
+			if !errors.As(err, &refused) || refused.ID != "7" || refused.Setting != c.setting || !strings.Contains(err.Error(), c.refused) {
+				t.Errorf("%v, want a refusal with %q", err, c.refused)
+			}
+			if err != nil && strings.ContainsAny(err.Error(), "\n\x1b") {
+				t.Errorf("text of the plan went into the error as it was: %q", err)
+			}
+		})
+	}
+	twice := &model.Plan{Platform: model.Platform{System: "windows"}, Changes: []model.Change{
+		{ID: "1", Setting: "RestrictAnonymous", Where: lsa + "RestrictAnonymous", To: one},
+		{ID: "2", Setting: "RestrictAnonymous", Where: strings.ToUpper(lsa) + "RESTRICTANONYMOUS", To: value("REG_DWORD", 2)},
+	}}
+	if _, err := All(load(t), twice); err == nil || !strings.Contains(err.Error(), `"2"`) {
+		t.Errorf("one place changed twice: %v", err)
+	}
+}
+
+// TestHostilePlans: every crafted plan of the hostile cases is refused for the very change that was put into it, and the
+// honest plan beside them is taken.
+func TestHostilePlans(t *testing.T) {
+	root := peer.Shared(t, "cases/hostile")
+	for _, c := range []struct{ file, refused string }{
+		{"01-crafted-plan-root-exec/plan.json", ""},
+		{"01-crafted-plan-root-exec/evil-preexec.json", `"[public] root preexec"`},
+		{"01-crafted-plan-root-exec/evil-include.json", `"[global] include"`},
+		{"01-crafted-plan-root-exec/evil-newshare.json", `"[owned] path"`},
+		{"01-crafted-plan-root-exec/evil-fw.json", `"[global] panic action"`},
+		{"02-terminal-escapes-from-plan/evil-escape.json", `"[public] comment"`},
+		{"02-terminal-escapes-from-plan/evil-where.json", `"[pub\x1b]0;T\alic]`},
+		{"02-terminal-escapes-from-plan/evil-question.json", ""}, // a question and no changes
+	} {
+		b, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(c.file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &model.Plan{}
+		if err := json.Unmarshal(b, p); err != nil {
+			t.Fatal(err)
+		}
+		_, err = All(load(t), p)
+		if (err != nil) != (c.refused != "") || err != nil && !strings.Contains(err.Error(), c.refused[:len(c.refused)-1]) {
+			t.Errorf("%s: %v, want %s", c.file, err, c.refused)
+		}
+	}
+}
+
+// TestPlacesOfCatalog: every setting's place is read, or is told to be none that is changed.
+func TestPlacesOfCatalog(t *testing.T) {
+	places := map[Kind]int{}
+	for _, s := range load(t).Settings {
+		p, err := Locate(s.System, s.Where)
+		if err != nil {
+			if s.ID != "dSHeuristics" {
+				t.Errorf("%s: %v", s.ID, err)
+			}
+			continue
+		}
+		places[p.Kind]++
+		if again, err := Locate(s.System, p.String()); err != nil || !again.Equal(p) {
+			t.Errorf("%s is written %s and read %v, %v", s.ID, p, again, err)
+		}
+	}
+	for _, k := range []Kind{Registry, Parameter, KsmbdParameter, Policy, Group} {
+		if places[k] == 0 {
+			t.Errorf("no setting of kind %d: %v", k, places)
+		}
+	}
+}
+
+// FuzzChange: a plan's change never panics the gate, and what it takes lies at the place of its setting.
+func FuzzChange(f *testing.F) {
+	f.Add(`{"id":"1","setting":"RestrictAnonymous","where":"HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymous","from":{"present":false},"to":{"present":true,"type":"REG_DWORD","data":1}}`, "windows")
+	f.Add(`{"id":"1","setting":"guest ok","where":"[x] guest ok","from":{"present":true,"type":"bool","data":true},"to":{"present":true,"type":"bool","data":false}}`, "samba")
+	f.Fuzz(func(t *testing.T, text, system string) {
+		m := &model.Change{}
+		if json.Unmarshal([]byte(text), m) != nil {
+			return
+		}
+		ch, err := Of(load(t), model.Platform{System: system}, m)
+		if err != nil {
+			return
+		}
+		if ch.Place.Kind == Parameter && (strings.ContainsAny(ch.After.Text+ch.Before.Text+ch.Place.Key, "\n\r\x00") || strings.Contains(ch.Place.Name, "=")) {
+			t.Errorf("%s: more than one line: %q", text, ch.After.Text)
+		}
+		if ch.Known != nil && !ch.OfShare() {
+			if own, err := Locate(ch.Known.System, ch.Known.Where); err != nil || !own.Equal(ch.Place) {
+				t.Errorf("%s is written at %s", ch.Known.ID, ch.Place)
+			}
+		}
+	})
+}
