@@ -148,7 +148,7 @@ func (s *sambaReader) take(id, typ string, p smbconf.Param, ok bool) {
 			v.Data = n
 		}
 	case "list":
-		v.Data = p.List()
+		v.Data, _ = model.List(p.List())
 	}
 	s.values[id] = v
 	s.origin[id] = fmt.Sprintf("%s:%d", p.File, p.Line)

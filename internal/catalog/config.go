@@ -30,8 +30,14 @@ type Config struct {
 
 // list is a list of names without the empty entries that registry lists end with.
 func list(v any) ([]string, bool) {
-	l, ok := model.List(v)
-	return slices.DeleteFunc(slices.Clone(l), func(s string) bool { return strings.TrimSpace(s) == "" }), ok
+	names, ok := model.List(v)
+	out := make([]string, 0, len(names))
+	for _, n := range names {
+		if strings.TrimSpace(n) != "" {
+			out = append(out, n)
+		}
+	}
+	return out, ok
 }
 
 // kindOf groups setting types by how their values are read.

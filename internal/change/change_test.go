@@ -22,7 +22,9 @@ func load(t testing.TB) *catalog.Catalog {
 	return c
 }
 
-func value(typ string, data any) model.Value { return model.Value{Present: true, Type: typ, Data: data} }
+func value(typ string, data any) model.Value {
+	return model.Value{Present: true, Type: typ, Data: data}
+}
 
 const (
 	lsa = `HKLM\SYSTEM\CurrentControlSet\Control\Lsa\`

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ipcguard/internal/apply/engine"
+	"ipcguard/internal/change"
 	"ipcguard/internal/model"
 	"ipcguard/internal/plan"
 )
@@ -84,6 +85,9 @@ func TestFrozen(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
+			}
+			if _, err := change.All(load(t), p); err != nil { // what could be asked for then can be asked for now
+				t.Errorf("%s: %v", name, err)
 			}
 			if len(p.Changes) == 0 && !strings.HasSuffix(name, "pipes.json") {
 				t.Errorf("%s has no changes", name)

@@ -42,7 +42,7 @@ func ansible(r *Result, p *model.Plan, list []*item) error {
 func (i *item) doable(r *Result) bool {
 	switch {
 	case i.Place.Kind == change.Registry:
-		return i.says(r, scriptTypes...)
+		return i.says(r, policyTypes...)
 	case i.Place.Kind == change.Policy && i.BeforeUnknown:
 		r.leave(i, "its value before is not known, so there would be no way back")
 		return false
@@ -164,10 +164,6 @@ func (t *tasks) registry(i *item, forward bool) {
 		n, _ := v.DWord()
 		t.arg("data", fmt.Sprint(n))
 		t.arg("type", "dword")
-	case registry.QWord:
-		n, _ := v.QWord()
-		t.arg("data", fmt.Sprint(n))
-		t.arg("type", "qword")
 	case registry.MultiSZ:
 		list, _ := v.Strings()
 		t.arg("data", quotedList(list))

@@ -111,7 +111,7 @@ func sortFiles(files []File) {
 	}
 }
 
-// policyTypes are those that registry.pol and Samba's XML of it both hold.
+// policyTypes are those that registry.pol and Samba's XML of it both hold, and that Ansible writes.
 var policyTypes = []registry.Type{registry.DWord, registry.MultiSZ, registry.SZ, registry.ExpandSZ, registry.Binary}
 
 // set puts a value where the policy editor would, or takes it away, which registry.pol alone can say.

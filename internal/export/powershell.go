@@ -198,7 +198,7 @@ func below(key string) string {
 	return rest
 }
 
-// scriptTypes are those that .NET and Ansible write by their meaning.
+// scriptTypes are those that .NET writes by their meaning.
 var scriptTypes = []registry.Type{registry.DWord, registry.QWord, registry.MultiSZ, registry.SZ, registry.ExpandSZ, registry.Binary}
 
 // psValue makes a value hold a state.

@@ -46,7 +46,7 @@ func sambaConf(r *Result, list []*item, o Options) error {
 			r.leave(i, "it is no parameter of smb.conf")
 			continue
 		}
-		if err := i.same(o.Source, so); err != nil {
+		if err := i.same(o.Source, smbconf.Options{ReadFile: read}); err != nil {
 			return err
 		}
 		var e *smbconf.Edit
@@ -96,7 +96,10 @@ func (i *item) same(path string, so smbconf.Options) error {
 	var have smbconf.Param
 	present := false
 	if s != nil {
-		have, present = s.Get(i.Place.Name)
+		have, present = s.Own(i.Place.Name)
+		if !present && i.From.Present {
+			have, present = s.Get(i.Place.Name) // what a share takes from [global]
+		}
 	}
 	if !i.Place.Holds(change.State{Present: present, Text: have.Value}, i.From) {
 		is := "absent"

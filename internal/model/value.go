@@ -261,6 +261,9 @@ func Truth(v any) (value, ok bool) {
 func List(v any) ([]string, bool) {
 	switch x := v.(type) {
 	case []string:
+		if x == nil {
+			x = []string{} // an empty list, also in JSON
+		}
 		return x, true
 	case []any:
 		out := make([]string, len(x))
