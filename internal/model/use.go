@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Use is one aggregated row of who called what over IPC$. Logons and tree connects are rows too, with Layer
 // session and tree and no pipe.
@@ -24,4 +27,65 @@ type Use struct {
 	First     time.Time `json:"first"`
 	Last      time.Time `json:"last"`
 	Source    string    `json:"source"`
+
+	// How the use came. Logs tell little of it, and a field is absent where it is not known.
+	Dialect   string   `json:"dialect,omitempty"`  // "NT LM 0.12", "2.0.2", "2.1", "3.0", "3.0.2", "3.1.1"
+	Signed    Tristate `json:"signed,omitzero"`    // the message that asked for it was signed
+	Encrypted Tristate `json:"encrypted,omitzero"` // that message was encrypted
+	Package   string   `json:"package,omitempty"`  // what the logon was made with: one of the Package constants
+	SPN       string   `json:"spn,omitempty"`      // the service that the client meant to reach, as it says
+	MIC       Tristate `json:"mic,omitzero"`       // the logon's messages are protected by a code
+}
+
+// What a logon is made with.
+const (
+	PackageAnonymous = "anonymous"
+	PackageNTLMv1    = "ntlmv1"
+	PackageNTLMv1ESS = "ntlmv1-ess" // with extended session security, which leaves the hash that of NTLMv1
+	PackageNTLMv2    = "ntlmv2"
+	PackageLM        = "lm"
+	PackageKerberos  = "kerberos"
+	PackagePlaintext = "plaintext"
+	PackageUnknown   = "unknown" // a logon was seen, and not what it was made with
+)
+
+// Tristate is a boolean that may not be known. In JSON it is true or false, and absent where it is not known.
+type Tristate int8
+
+// The states.
+const (
+	NotKnown Tristate = iota
+	False
+	True
+)
+
+// TristateOf is a boolean that is known.
+func TristateOf(b bool) Tristate {
+	if b {
+		return True
+	}
+	return False
+}
+
+// MarshalJSON writes a boolean, or null where it is not known.
+func (t Tristate) MarshalJSON() ([]byte, error) {
+	switch t {
+	case True:
+		return []byte("true"), nil
+	case False:
+		return []byte("false"), nil
+	}
+	return []byte("null"), nil
+}
+
+// UnmarshalJSON reads a boolean or null.
+func (t *Tristate) UnmarshalJSON(b []byte) error {
+	var v *bool
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	if *t = NotKnown; v != nil {
+		*t = TristateOf(*v)
+	}
+	return nil
 }

@@ -38,7 +38,9 @@ const (
 
 // useKey is what makes two uses the same row.
 type useKey struct {
-	client, server, account, share, pipe, iface, uuid, call, status string
+	client, server, account, share, pipe, iface, uuid, call, status, dialect, logon, spn string
+
+	signed, encrypted, mic model.Tristate
 
 	identity model.Identity
 	layer    model.Layer
@@ -87,6 +89,7 @@ func keyOf(u *model.Use) useKey {
 	return useKey{
 		client: u.Client, server: u.Server, account: u.Account, share: u.Share, pipe: u.Pipe, iface: u.Interface,
 		uuid: u.UUID, call: u.Call, status: u.Status, identity: u.Identity, layer: u.Layer, outcome: u.Outcome, opnum: u.Opnum,
+		dialect: u.Dialect, logon: u.Package, spn: u.SPN, signed: u.Signed, encrypted: u.Encrypted, mic: u.MIC,
 	}
 }
 
@@ -135,7 +138,8 @@ func (a *Aggregator) Rows() []model.Use {
 			layerOrder(x.Layer)-layerOrder(y.Layer), strings.Compare(x.Share, y.Share), strings.Compare(x.Pipe, y.Pipe),
 			strings.Compare(x.Interface, y.Interface), strings.Compare(x.UUID, y.UUID), cmp.Compare(x.Opnum, y.Opnum),
 			strings.Compare(x.Call, y.Call), strings.Compare(string(x.Outcome), string(y.Outcome)),
-			strings.Compare(x.Status, y.Status),
+			strings.Compare(x.Status, y.Status), strings.Compare(x.Dialect, y.Dialect), strings.Compare(x.Package, y.Package),
+			strings.Compare(x.SPN, y.SPN), cmp.Compare(x.Signed, y.Signed), cmp.Compare(x.Encrypted, y.Encrypted), cmp.Compare(x.MIC, y.MIC),
 		)
 	})
 	return rows
@@ -156,7 +160,7 @@ func layerOrder(l model.Layer) int {
 
 // ClipUse cuts a use's texts and gives their length together.
 func ClipUse(u *model.Use) (size int) {
-	for _, s := range []*string{&u.Client, &u.Server, &u.Account, &u.Share, &u.Pipe, &u.Interface, &u.UUID, &u.Call, &u.Status, &u.Basis, &u.Source} {
+	for _, s := range []*string{&u.Client, &u.Server, &u.Account, &u.Share, &u.Pipe, &u.Interface, &u.UUID, &u.Call, &u.Status, &u.Basis, &u.Source, &u.Dialect, &u.Package, &u.SPN} {
 		*s = Clip(*s)
 		size += len(*s)
 	}

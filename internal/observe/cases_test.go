@@ -79,3 +79,43 @@ func TestOnAfterTheEnd(t *testing.T) {
 		t.Errorf("%+v", *cov.Bytes)
 	}
 }
+
+// lines are the rows of a capture, by layer, pipe, call, outcome, status and count.
+func lines(rows []model.Use, keep func(*model.Use) bool) (out []string) {
+	for i := range rows {
+		if u := &rows[i]; keep(u) {
+			out = append(out, strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s %s x%d", u.Layer, u.Pipe, u.Call, u.Outcome, u.Status, u.Count)), " "))
+		}
+	}
+	return out
+}
+
+// TestSameMID reads a connection where several requests of one process and one MID are under way.
+func TestSameMID(t *testing.T) {
+	rows, _ := readCapture(t, caseFile(t, "03-smb1-same-mid/eternalchampion-cut.pcap"), TrafficOptions{})
+	want := []string{
+		"session allowed STATUS_SUCCESS x1", "tree allowed STATUS_SUCCESS x3", "open samr allowed STATUS_SUCCESS x2",
+		"open samr inconclusive STATUS_NETWORK_NAME_DELETED x1", // ERRSRV, the TID is invalid
+	}
+	if diff := cmp.Diff(want, lines(rows, func(*model.Use) bool { return true })); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestIAKERB reads a logon with Kerberos by way of the server, whose name is in the exchange inside of it.
+func TestIAKERB(t *testing.T) {
+	rows, _ := readCapture(t, caseFile(t, "04-iakerb-logon-not-seen/iakerb.pcap"), TrafficOptions{})
+	if len(rows) != 1 || rows[0].Identity != model.User || !strings.HasSuffix(rows[0].Account, `\toto`) || !strings.Contains(rows[0].Basis, "IAKERB") ||
+		rows[0].Package != model.PackageKerberos || rows[0].SPN != "cifs/localhost" || rows[0].Dialect != "3.0.2" {
+		t.Errorf("%+v", rows)
+	}
+}
+
+// TestAnswerIsNoRefusal reads calls that the server carried out and that told what a stranger asked.
+func TestAnswerIsNoRefusal(t *testing.T) {
+	rows, _ := readCapture(t, caseFile(t, "05-no-such-user-is-denied/xscan-stream276.pcap"), TrafficOptions{})
+	want := []string{"call samr SamrOpenUser allowed STATUS_NO_SUCH_USER x1", "call samr SamrOpenUser denied STATUS_ACCESS_DENIED x5"}
+	if diff := cmp.Diff(want, lines(rows, func(u *model.Use) bool { return u.Call == "SamrOpenUser" })); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

@@ -96,6 +96,23 @@ var useColumns = []struct {
 	{"count", "count", func(u *model.Use) string { return strconv.FormatInt(u.Count, 10) }},
 	{"basis", "string", func(u *model.Use) string { return u.Basis }},
 	{"source", "string", func(u *model.Use) string { return u.Source }},
+	{"dialect", "string", func(u *model.Use) string { return u.Dialect }},
+	{"signed", "bool", func(u *model.Use) string { return truth(u.Signed) }},
+	{"encrypted", "bool", func(u *model.Use) string { return truth(u.Encrypted) }},
+	{"package", "enum", func(u *model.Use) string { return u.Package }},
+	{"spn", "string", func(u *model.Use) string { return u.SPN }},
+	{"mic", "bool", func(u *model.Use) string { return truth(u.MIC) }},
+}
+
+// truth is a boolean as Zeek writes it, and nothing where it is not known.
+func truth(t model.Tristate) string {
+	switch t {
+	case model.True:
+		return "T"
+	case model.False:
+		return "F"
+	}
+	return ""
 }
 
 func opnum(n int) string {

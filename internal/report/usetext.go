@@ -48,7 +48,7 @@ func useTable(b *strings.Builder, p palette, uses []model.Use, style Style) {
 			who += " " + Clean(u.Account)
 		}
 		rows = append(rows, []string{
-			cmp.Or(Clean(u.Client), "-"), who, useWhat(u), string(u.Outcome), cmp.Or(Clean(u.Status), "-"), fmt.Sprint(u.Count),
+			cmp.Or(Clean(u.Client), "-"), who, useWhat(u), outcomeText(u), cmp.Or(Clean(u.Status), "-"), fmt.Sprint(u.Count),
 			cmp.Or(useTime(u.Last), "-"),
 		})
 	}
@@ -92,6 +92,14 @@ func useTable(b *strings.Builder, p palette, uses []model.Use, style Style) {
 	}
 }
 
+// outcomeText is the outcome for people. What is encrypted has none: it did not fail.
+func outcomeText(u *model.Use) string {
+	if u.Identity == model.Opaque && u.Layer == model.LayerSession {
+		return "not readable"
+	}
+	return string(u.Outcome)
+}
+
 func sortStrangersFirst(uses []model.Use) {
 	slices.SortStableFunc(uses, func(x, y model.Use) int {
 		return cmp.Or(identityRank(x.Identity)-identityRank(y.Identity), strings.Compare(x.Client, y.Client), strings.Compare(x.Account, y.Account))
@@ -120,6 +128,9 @@ func useWhat(u *model.Use) string {
 	name := Clean(cmp.Or(u.Interface, u.UUID))
 	switch u.Layer {
 	case model.LayerSession:
+		if u.Identity == model.Opaque {
+			return "what follows the logon, encrypted"
+		}
 		return "logon"
 	case model.LayerTree:
 		return "connect " + Clean(cmp.Or(u.Share, "IPC$"))

@@ -40,6 +40,42 @@ func (s NTStatus) Answer() Answer {
 	return Unsettled
 }
 
+// Returned judges an NTSTATUS that a call returned, which is another question than whether the caller may come in: a server
+// that says of an account that it does not exist, is locked or has another password has carried the call out. Refused is
+// what says that the caller itself may not.
+func (s NTStatus) Returned() Answer {
+	switch s {
+	case AccessDenied, NetworkAccessDenied,
+		0xC0000061: // STATUS_PRIVILEGE_NOT_HELD
+		return No
+	case NotImplemented, NotSupported,
+		0xC002002E: // RPC_NT_PROCNUM_OUT_OF_RANGE
+		return NotHere
+	}
+	if s.IsError() {
+		return Nothing
+	}
+	return Yes
+}
+
+// Returned judges a Win32 code that a call returned, those of the Remote Administration Protocol included; see
+// NTStatus.Returned.
+func (s WError) Returned() Answer {
+	switch s {
+	case WerrOK:
+		return Yes
+	case WerrAccessDenied,
+		65,   // ERROR_NETWORK_ACCESS_DENIED
+		1314: // ERROR_PRIVILEGE_NOT_HELD
+		return No
+	case WerrNotSupported,
+		1,   // ERROR_INVALID_FUNCTION
+		120: // ERROR_CALL_NOT_IMPLEMENTED
+		return NotHere
+	}
+	return Nothing
+}
+
 // Answer judges a Win32 code.
 func (s WError) Answer() Answer {
 	switch s {

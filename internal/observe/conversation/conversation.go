@@ -21,6 +21,7 @@ type Conversation struct {
 type state struct {
 	framers        [2]framer
 	client, server string
+	dialect        string // of the last message; empty where it is not known
 	now            time.Time
 	cost           int // what is charged to the Follower
 	smb1           *smb1Conn
@@ -151,12 +152,16 @@ func (c *Conversation) message(d flow.Direction, msg []byte, n int, at time.Time
 	as := fateRead
 	switch smb2.KindOf(msg) {
 	case smb2.KindPlain:
-		c.modern().message(d, msg)
+		two := c.modern()
+		c.st.dialect, two.sealed = dialectName(two.dialect), false
+		two.message(d, msg)
 	case smb2.KindSMB1:
+		c.st.dialect = dialectNT
 		c.legacy().message(d, msg)
 	case smb2.KindEncrypted:
 		as = c.modern().encrypted(d, msg, n)
 	case smb2.KindCompressed:
+		c.modern().sealed = false
 		as = c.modern().decompress(d, msg, len(msg) == n, n)
 	}
 	if c.f.failed && as == fateRead {

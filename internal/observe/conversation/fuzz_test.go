@@ -101,7 +101,7 @@ func FuzzKDC(f *testing.F) {
 			b = b[n:]
 		}
 		s.Close(time.Time{})
-		_, _ = ticketOf(b)
+		_, _, _ = ticketOf(b)
 		for fo.ForgetOld() {
 		}
 		if fo.Used() != 0 {

@@ -1,6 +1,9 @@
 package conversation
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/asn1"
 	"strings"
 
 	"ipcguard/internal/model"
@@ -13,6 +16,14 @@ type identity struct {
 	kind    model.Identity
 	account string // DOMAIN\name
 	basis   string
+	logon   made
+}
+
+// made is how a logon was made, as model.Use says it.
+type made struct {
+	with string // one of model's packages
+	spn  string
+	mic  model.Tristate
 }
 
 var notSeen = identity{kind: model.Unknown, basis: "the logon was not seen"}
@@ -25,20 +36,36 @@ var notSeen = identity{kind: model.Unknown, basis: "the logon was not seen"}
 //     server answers with; or the server's IS_NULL.
 //   - An empty name alone is not enough: with a response behind it, the server's guest flag decides.
 //   - Guest is what the server says is one.
-//   - Kerberos is never anonymous here, and its account's name is inside the ticket.
+//   - Kerberos is anonymous only where the ticket is, and its account's name is inside the ticket.
+//   - A logon that was seen and could not be read is told as that, never as one that was not seen.
 type logon struct {
 	auth      *ntlm.Authenticate // of the last AUTHENTICATE
 	kerberos  bool
-	principal string // of kerberos, where its ticket was seen being issued
-	other     bool   // a token of another mechanism
-	plain     bool   // SMB1 without extended security
-	anonymous bool   // plain, without name and password
-	account   string // of plain
-	damaged   bool   // a token could not be decoded
+	owner     identity // of the ticket, where it was seen being issued; kind is empty elsewhere
+	asked     string   // the account that asked for a ticket by way of the server: IAKERB
+	spn       string   // that the ticket is for
+	mechanism string   // of the last token that is neither NTLM nor Kerberos
+	seen      bool     // a token came, whatever it is
+	plain     *plain   // SMB1 without extended security
+	damaged   bool     // a token could not be decoded
 }
+
+// plain is an SMB1 logon without extended security.
+type plain struct {
+	anonymous bool
+	account   string
+	with      string // the package
+}
+
+// The mechanisms that are known by name beside NTLM and Kerberos.
+var (
+	oidIAKERB  = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 2, 5} // draft-ietf-kitten-iakerb: Kerberos by way of the server
+	negoExName = []byte("NEGOEXTS")                         // [MS-NEGOEX] 2.2.6.2
+)
 
 // token takes what the client sent, wrapped or raw.
 func (l *logon) token(blob []byte) {
+	l.seen = true
 	if len(blob) == 0 {
 		return
 	}
@@ -51,16 +78,24 @@ func (l *logon) token(blob []byte) {
 		l.ntlm(m)
 		return
 	}
+	m := t.MechToken()
+	oid, inner, err := spnego.Unframe(m)
+	if err == nil && oid.Equal(oidIAKERB) && bytes.HasPrefix(inner, tokenProxy) {
+		l.asked = cmp.Or(requested(unproxied(inner)), l.asked)
+	}
 	switch {
-	case t.Kerberos():
-		l.kerberos, l.auth = true, nil
-	case t.Kind == spnego.KindMechanism:
-		l.other = true
+	case t.Kerberos(), err == nil && oid.Equal(oidIAKERB):
+		l.kerberos, l.auth, l.mechanism = true, nil, ""
+	case bytes.HasPrefix(m, negoExName):
+		l.mechanism, l.auth = "NegoEx", nil
+	case err == nil:
+		l.mechanism, l.auth = "mechanism "+oid.String(), nil
 	}
 }
 
 // ntlm takes an NTLMSSP message.
 func (l *logon) ntlm(m []byte) {
+	l.mechanism = "" // what was offered before it was not taken
 	if kind, ok := ntlm.TypeOf(m); !ok || kind != ntlm.TypeAuthenticate {
 		l.kerberos = false // the client's first choice was another
 		return
@@ -73,37 +108,52 @@ func (l *logon) ntlm(m []byte) {
 	l.auth, l.kerberos = a, false
 }
 
+// decided tells whether the client has said who it is, or has tried in a way that cannot be read.
+func (l *logon) decided() bool {
+	return l.plain != nil || l.auth != nil || l.kerberos || l.mechanism != "" || l.damaged
+}
+
 // who decides with the server's flags.
 func (l *logon) who(guest, null bool) identity {
 	id := l.claimed()
 	switch {
 	case null:
-		return identity{kind: model.Anonymous, basis: "the server says it is a null session"}
+		return identity{kind: model.Anonymous, basis: "the server says it is a null session", logon: id.logon}
 	case guest:
-		return identity{kind: model.Guest, account: id.account, basis: "the server says it is a guest"}
+		return identity{kind: model.Guest, account: id.account, basis: "the server says it is a guest", logon: id.logon}
 	}
 	return id
 }
 
 // claimed is who the client says it is.
 func (l *logon) claimed() identity {
+	id := l.claim()
+	id.logon = l.made()
+	return id
+}
+
+func (l *logon) claim() identity {
 	switch {
-	case l.plain && l.anonymous:
+	case l.plain != nil && l.plain.anonymous:
 		return identity{kind: model.Anonymous, basis: "SMB1 logon without name and password"}
-	case l.plain:
-		return named(l.account, "SMB1 logon by name")
+	case l.plain != nil:
+		return named(l.plain.account, "SMB1 logon by name")
 	case l.auth != nil && ntlm.Classify(l.auth) == ntlm.ClassAnonymous:
 		return identity{kind: model.Anonymous, basis: "NTLM logon without name and response"}
 	case l.auth != nil:
 		return named(account(l.auth.Domain(), l.auth.User()), "NTLM logon by name")
-	case l.kerberos && l.principal != "":
-		return named(l.principal, "Kerberos logon; its ticket was seen being issued")
+	case l.mechanism != "":
+		return identity{kind: model.Unknown, basis: "the logon could not be read: " + l.mechanism}
+	case l.kerberos && l.asked != "" && l.owner.account == "" && l.owner.kind != model.Anonymous:
+		return named(l.asked, "Kerberos logon by way of the server (IAKERB), by the name that the ticket was asked for")
+	case l.kerberos && l.owner.kind != "":
+		return l.owner
 	case l.kerberos:
 		return identity{kind: model.User, basis: "Kerberos logon; the name is inside the ticket"}
-	case l.other:
-		return identity{kind: model.User, basis: "a logon that is neither NTLM nor Kerberos"}
 	case l.damaged:
 		return identity{kind: model.Unknown, basis: "the logon could not be decoded"}
+	case l.seen:
+		return identity{kind: model.Unknown, basis: "the logon could not be read: no token of it says who it is"}
 	}
 	return notSeen
 }

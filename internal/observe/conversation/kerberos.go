@@ -1,12 +1,16 @@
 package conversation
 
 import (
+	"bytes"
 	"container/list"
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/binary"
+	"slices"
+	"strings"
 	"time"
 
+	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm/spnego"
 	"ipcguard/internal/observe/flow"
 )
@@ -27,9 +31,10 @@ const (
 
 type ticketKey [16]byte
 
+// ticket is one that was seen being issued, and who to.
 type ticket struct {
-	key  ticketKey
-	name string
+	key   ticketKey
+	owner identity
 }
 
 // ticketTable remembers who tickets were issued to.
@@ -71,28 +76,66 @@ func (f *Follower) token(l *logon, blob []byte) {
 	if !l.kerberos {
 		return
 	}
-	if key, ok := ticketOf(blob); ok {
+	if key, spn, ok := ticketOf(blob); ok {
+		l.spn = spn
 		if e, ok := f.tickets.byKey[key]; ok {
-			l.principal = e.Value.(ticket).name
+			l.owner = e.Value.(ticket).owner
 		}
 	}
 }
 
-// ticketOf finds the ticket of an AP-REQ in a token.
-func ticketOf(blob []byte) (ticketKey, bool) {
+// Token identifiers in front of a message. See RFC 4121 4.1 and draft-ietf-kitten-iakerb 4.
+var (
+	tokenRequest = []byte{1, 0} // KRB_AP_REQ
+	tokenProxy   = []byte{5, 1} // IAKERB_PROXY
+)
+
+// ticketOf finds the ticket of an AP-REQ in a token, and the service that it is for.
+func ticketOf(blob []byte) (key ticketKey, spn string, ok bool) {
 	t, err := spnego.Parse(blob)
 	if err != nil {
-		return ticketKey{}, false
+		return key, "", false
 	}
 	_, inner, err := spnego.Unframe(t.MechToken())
-	if err != nil || len(inner) < 2 || inner[0] != 1 || inner[1] != 0 { // KRB_AP_REQ, RFC 4121 4.1
-		return ticketKey{}, false
+	if err != nil || !bytes.HasPrefix(inner, tokenRequest) {
+		return key, "", false
 	}
 	fields, ok := application(inner[2:], 14)
 	if !ok || fields[3] == nil {
-		return ticketKey{}, false
+		return key, "", false
 	}
-	return keyOf(fields[3]), true
+	if inside, ok := application(fields[3], 1); ok {
+		spn, _ = principal(inside[2])
+	}
+	return keyOf(fields[3]), spn, true
+}
+
+// proxied takes what a server answers in a logon: with IAKERB it passes on the answers of a Kerberos server, in clear.
+func (f *Follower) proxied(blob []byte) {
+	if len(blob) == 0 {
+		return
+	}
+	t, err := spnego.Parse(blob)
+	if err != nil {
+		return
+	}
+	oid, inner, err := spnego.Unframe(t.MechToken())
+	if err != nil || !oid.Equal(oidIAKERB) || !bytes.HasPrefix(inner, tokenProxy) {
+		return
+	}
+	if t, ok := reply(unproxied(inner)); ok {
+		f.issued(t)
+	}
+}
+
+// unproxied is the Kerberos message behind IAKERB's own header.
+func unproxied(inner []byte) []byte {
+	var header asn1.RawValue
+	rest, err := asn1.Unmarshal(inner[len(tokenProxy):], &header)
+	if err != nil {
+		return nil
+	}
+	return rest
 }
 
 // maxFields is more than any of the messages has.
@@ -133,7 +176,7 @@ func reply(b []byte) (ticket, bool) {
 			return ticket{}, false
 		}
 	}
-	name, ok := sequence(fields[4])
+	name, ok := principal(fields[4])
 	if !ok || fields[5] == nil {
 		return ticket{}, false
 	}
@@ -141,15 +184,96 @@ func reply(b []byte) (ticket, bool) {
 	if _, err := asn1.Unmarshal(fields[3], &realm); err != nil {
 		return ticket{}, false
 	}
-	var parts, first asn1.RawValue
-	if _, err := asn1.Unmarshal(name[1], &parts); err != nil {
-		return ticket{}, false
+	return ticket{keyOf(fields[5]), owner(string(realm.Bytes[:min(len(realm.Bytes), longestName)]), name, fields[2])}, true
+}
+
+// longestName is the longest part of a name that is kept: Windows' end at 256 characters.
+const longestName = 256
+
+// principal reads a PrincipalName: its parts with slashes between them.
+func principal(b []byte) (string, bool) {
+	fields, ok := sequence(b)
+	if !ok {
+		return "", false
 	}
-	if _, err := asn1.Unmarshal(parts.Bytes, &first); err != nil || len(first.Bytes) == 0 {
-		return ticket{}, false
+	var list asn1.RawValue
+	if _, err := asn1.Unmarshal(fields[1], &list); err != nil {
+		return "", false
 	}
-	const longest = 256
-	return ticket{keyOf(fields[5]), account(string(realm.Bytes[:min(len(realm.Bytes), longest)]), string(first.Bytes[:min(len(first.Bytes), longest)]))}, true
+	var parts []string
+	for rest := list.Bytes; len(rest) > 0 && len(parts) < maxFields; {
+		var part asn1.RawValue
+		var err error
+		if rest, err = asn1.Unmarshal(rest, &part); err != nil {
+			return "", false
+		}
+		parts = append(parts, string(part.Bytes[:min(len(part.Bytes), longestName)]))
+	}
+	name := strings.Join(parts, "/")
+	return name, true
+}
+
+// requested is who an AS-REQ asks a ticket for; empty where that is hidden. See RFC 4120 5.4.1.
+func requested(b []byte) string {
+	fields, ok := application(b, 10)
+	if !ok {
+		return ""
+	}
+	body, ok := sequence(fields[4])
+	if !ok {
+		return ""
+	}
+	name, ok := principal(body[1])
+	var realm asn1.RawValue
+	if _, err := asn1.Unmarshal(body[2], &realm); err != nil || !ok || name == "" || name == hiddenName {
+		return ""
+	}
+	return account(string(realm.Bytes[:min(len(realm.Bytes), longestName)]), name)
+}
+
+// hiddenName stands where a client's name is not told: of an anonymous ticket, RFC 8062 3, or because the client has asked
+// for it under FAST, RFC 6113 5.4.
+const hiddenName = "WELLKNOWN/ANONYMOUS"
+
+// The kinds of what stands beside an answer. See RFC 4120 7.5.2, RFC 4556 3.2.3 and RFC 6113 5.4.
+const (
+	paPKASRep = 17
+	paFXFast  = 136
+)
+
+// owner is who a ticket was issued to.
+func owner(realm, name string, padata []byte) identity {
+	if name == hiddenName || name == "" {
+		switch kinds := padataKinds(padata); {
+		case slices.Contains(kinds, paFXFast):
+			return identity{kind: model.Unknown, basis: "Kerberos logon; the name is hidden by FAST"}
+		case slices.Contains(kinds, paPKASRep):
+			return identity{kind: model.Anonymous, basis: "Kerberos logon with an anonymous ticket (PKINIT)"}
+		}
+		return identity{kind: model.Unknown, basis: "Kerberos logon; the name is hidden, or the ticket is anonymous"}
+	}
+	return named(account(realm, name), "Kerberos logon; its ticket was seen being issued")
+}
+
+// padataKinds lists the kinds of a SEQUENCE OF PA-DATA.
+func padataKinds(b []byte) (kinds []int) {
+	var list asn1.RawValue
+	if _, err := asn1.Unmarshal(b, &list); err != nil {
+		return nil
+	}
+	for rest := list.Bytes; len(rest) > 0 && len(kinds) < maxFields; {
+		var one asn1.RawValue
+		var err error
+		if rest, err = asn1.Unmarshal(rest, &one); err != nil {
+			return kinds
+		}
+		fields, ok := sequence(one.FullBytes)
+		var kind int
+		if _, err := asn1.Unmarshal(fields[1], &kind); ok && err == nil {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
 }
 
 // OpenKDC is the constructor of streams for port 88: it learns names and gives no rows.

@@ -43,7 +43,7 @@ func returnOutcome(r dcerpc.Returned) (model.Outcome, string) {
 	switch r.Kind {
 	case dcerpc.ReturnNTStatus:
 		s := status.NTStatus(r.Code)
-		return answered(s.Answer() == status.No, s == status.NotImplemented || s == status.NotSupported || s == 0xC002002E), s.String()
+		return returned(s.Returned()), s.String()
 	case dcerpc.ReturnWError:
 		return winOutcome(status.WError(r.Code))
 	case dcerpc.ReturnHResult:
@@ -53,7 +53,7 @@ func returnOutcome(r dcerpc.Returned) (model.Outcome, string) {
 		if r.Code == 0 {
 			return model.Allowed, status.WerrOK.String()
 		}
-		return answered(r.Code == 0x80070005 || r.Code == 0x80041003, false), status.Fault(r.Code).String()
+		return answered(r.Code == 0x80041003, false), status.Fault(r.Code).String()
 	case dcerpc.ReturnDCE:
 		f := status.Fault(r.Code)
 		if r.Code == 0 {
@@ -65,8 +65,11 @@ func returnOutcome(r dcerpc.Returned) (model.Outcome, string) {
 }
 
 func winOutcome(w status.WError) (model.Outcome, string) {
-	return answered(w.Answer() == status.No, w.Answer() == status.NotHere && w != status.WerrInvalidLevel), w.String()
+	return returned(w.Returned()), w.String()
 }
+
+// returned is what a call's own status says: it was carried out unless it was refused or is not there.
+func returned(a status.Answer) model.Outcome { return answered(a == status.No, a == status.NotHere) }
 
 func answered(denied, absent bool) model.Outcome {
 	if o := pick(denied, absent); o != model.Inconclusive {

@@ -37,7 +37,20 @@ type KnownSession struct {
 	Trees    []uint32       `json:"trees,omitempty"` // that are IPC$
 	Pipes    []KnownPipe    `json:"pipes,omitempty"`
 	Sealed   bool           `json:"sealed,omitempty"` // its frames are encrypted, and that is told
+
+	KnownLogon
 }
+
+// KnownLogon is what a logon was made with, as model.Use says it.
+type KnownLogon struct {
+	Package string         `json:"package,omitempty"`
+	SPN     string         `json:"spn,omitempty"`
+	MIC     model.Tristate `json:"mic,omitzero"`
+}
+
+func knownLogon(m made) KnownLogon { return KnownLogon{m.with, m.spn, m.mic} }
+
+func (k KnownLogon) made() made { return made{k.Package, k.SPN, k.MIC} }
 
 // KnownPipe is an open pipe with the interfaces that were bound on it. SMB1 has none: its numbers of opens are given again
 // at once.
@@ -50,6 +63,8 @@ type KnownPipe struct {
 	Identity model.Identity `json:"identity,omitempty"`
 	Account  string         `json:"account,omitempty"`
 	Basis    string         `json:"basis,omitempty"`
+
+	KnownLogon
 }
 
 // KnownContext is an interface on a pipe.
@@ -70,7 +85,7 @@ func (c *Conversation) Known() *Known {
 		p.known(k)
 		break // SMB2 where both were spoken: the other was its NEGOTIATE alone
 	}
-	if len(k.Sessions) == 0 {
+	if len(k.Sessions) == 0 && k.Dialect == 0 {
 		return nil
 	}
 	return k
@@ -100,7 +115,7 @@ func (c *smb1Conn) known(k *Known) {
 }
 
 func knownSession(id uint64, s *session) KnownSession {
-	k := KnownSession{ID: id, Identity: s.who.kind, Account: s.who.account, Basis: s.who.basis, Sealed: s.sealed > 0}
+	k := KnownSession{ID: id, Identity: s.who.kind, Account: s.who.account, Basis: s.who.basis, Sealed: s.sealed > 0, KnownLogon: knownLogon(s.who.logon)}
 	for tid, t := range s.trees {
 		if t.ipc {
 			k.Trees = append(k.Trees, tid)
@@ -110,7 +125,7 @@ func knownSession(id uint64, s *session) KnownSession {
 		if p.unseen || p.unnamed {
 			continue
 		}
-		x := KnownPipe{File: hex.EncodeToString(file[:]), Name: p.name, Identity: p.who.kind, Account: p.who.account, Basis: p.who.basis}
+		x := KnownPipe{File: hex.EncodeToString(file[:]), Name: p.name, Identity: p.who.kind, Account: p.who.account, Basis: p.who.basis, KnownLogon: knownLogon(p.who.logon)}
 		for _, y := range p.contexts {
 			x.Contexts = append(x.Contexts, KnownContext{y.id, y.uuid, y.syntax.Major, y.syntax.Minor})
 		}
@@ -127,6 +142,10 @@ func addrPort(e packet.Endpoint) netip.AddrPort {
 type KnownTicket struct {
 	Hash string `json:"hash"`
 	Name string `json:"name"`
+
+	// Of a ticket whose owner is no account by name; Identity is empty elsewhere.
+	Identity model.Identity `json:"identity,omitempty"`
+	Basis    string         `json:"basis,omitempty"`
 }
 
 // Tickets are the tickets that were seen being issued, oldest first.
@@ -134,7 +153,11 @@ func (f *Follower) Tickets() []KnownTicket {
 	out := make([]KnownTicket, 0, f.tickets.order.Len())
 	for e := f.tickets.order.Front(); e != nil; e = e.Next() {
 		t := e.Value.(ticket)
-		out = append(out, KnownTicket{hex.EncodeToString(t.key[:]), t.name})
+		k := KnownTicket{Hash: hex.EncodeToString(t.key[:]), Name: t.owner.account}
+		if k.Name == "" {
+			k.Identity, k.Basis = t.owner.kind, t.owner.basis
+		}
+		out = append(out, k)
 	}
 	return out
 }
@@ -142,8 +165,11 @@ func (f *Follower) Tickets() []KnownTicket {
 // ResumeTickets tells of tickets that were seen before.
 func (f *Follower) ResumeTickets(known []KnownTicket) {
 	for _, k := range known {
-		t := ticket{name: k.Name}
-		if len(k.Hash) != 2*len(t.key) || k.Name == "" {
+		t := ticket{owner: named(k.Name, "Kerberos logon; its ticket was seen being issued")}
+		if k.Identity != "" {
+			t.owner = identity{kind: k.Identity, basis: k.Basis}
+		}
+		if len(k.Hash) != 2*len(t.key) || k.Name == "" && k.Identity == "" {
 			continue
 		}
 		if _, err := hex.Decode(t.key[:], []byte(k.Hash)); err == nil {
@@ -241,12 +267,12 @@ func (k *KnownSession) identity() identity {
 	if k.Identity == model.Unknown && k.Basis == notSeen.basis {
 		return notSeen
 	}
-	return knownBefore(k.Identity, k.Account, k.Basis)
+	return knownBefore(k.Identity, k.Account, k.Basis, k.KnownLogon)
 }
 
 // knownBefore is an identity that was known before a restart, or several.
-func knownBefore(kind model.Identity, account, basis string) identity {
-	return identity{kind, account, strings.TrimSuffix(basis, before) + before}
+func knownBefore(kind model.Identity, account, basis string, logon KnownLogon) identity {
+	return identity{kind: kind, account: account, basis: strings.TrimSuffix(basis, before) + before, logon: logon.made()}
 }
 
 func (c *smb2Conn) restoreSession(k *KnownSession) {
@@ -273,7 +299,7 @@ func (c *smb2Conn) restoreSession(k *KnownSession) {
 		p := c.newPipe(s, x.Name)
 		p.told = true
 		if x.Identity != "" {
-			p.who = knownBefore(x.Identity, x.Account, x.Basis)
+			p.who = knownBefore(x.Identity, x.Account, x.Basis, x.KnownLogon)
 		}
 		for _, y := range x.Contexts {
 			if id, err := dcerpc.ParseUUID(y.UUID); err == nil {

@@ -176,10 +176,10 @@ func TestResumeOthers(t *testing.T) {
 // TestResumeTickets keeps the names of tickets.
 func TestResumeTickets(t *testing.T) {
 	f := NewFollower(countRows{}, 1<<20)
-	f.issued(ticket{ticketKey{1}, `R\ann`})
-	f.issued(ticket{ticketKey{2}, `R\bob`})
+	f.issued(ticket{ticketKey{1}, named(`R\ann`, "")})
+	f.issued(ticket{ticketKey{2}, named(`R\bob`, "")})
 	g := NewFollower(countRows{}, 1<<20)
-	g.ResumeTickets(append(f.Tickets(), KnownTicket{"00", "x"}, KnownTicket{strings.Repeat("zz", 16), "x"}))
+	g.ResumeTickets(append(f.Tickets(), KnownTicket{Hash: "00", Name: "x"}, KnownTicket{Hash: strings.Repeat("zz", 16), Name: "x"}))
 	if diff := cmp.Diff(f.Tickets(), g.Tickets()); diff != "" {
 		t.Error(diff)
 	}

@@ -15,12 +15,20 @@ import (
 
 const ipcShare = "IPC$"
 
-// use is a row with what the connection tells.
+// use is a row with what the connection and the logon tell.
 func (c *Conversation) use(id identity, layer model.Layer, at time.Time) model.Use {
 	return model.Use{
 		Client: c.st.client, Server: c.st.server, Identity: id.kind, Basis: id.basis, Account: id.account, Layer: layer,
 		Opnum: -1, Count: 1, First: at, Last: at, Source: c.f.Source,
+		Dialect: c.st.dialect, Package: id.logon.with, SPN: id.logon.spn, MIC: id.logon.mic,
 	}
+}
+
+// useIn is a row of what was done in a session, by whom id says.
+func (c *Conversation) useIn(s *session, id identity, layer model.Layer, at time.Time) model.Use {
+	u := c.use(id, layer, at)
+	u.Signed, u.Encrypted = s.signed, s.encrypted
+	return u
 }
 
 // unanswered is the row of a request whose answer did not come.
@@ -52,7 +60,7 @@ func (c *Conversation) tellLogon(who identity, at time.Time, st status.NTStatus)
 }
 
 func (c *Conversation) treeUse(s *session, at time.Time) model.Use {
-	u := c.use(s.who, model.LayerTree, at)
+	u := c.useIn(s, s.who, model.LayerTree, at)
 	u.Share = ipcShare
 	return u
 }
@@ -76,7 +84,7 @@ func (c *Conversation) tellOpen(p *pipe) {
 }
 
 func (c *Conversation) openUse(p *pipe, at time.Time) model.Use {
-	u := c.use(p.s.who, model.LayerOpen, at)
+	u := c.useIn(p.s, p.s.who, model.LayerOpen, at)
 	u.Share, u.Pipe = ipcShare, p.name
 	if p.guessed {
 		u.Basis += "; the tree connect was not seen"

@@ -84,7 +84,7 @@ func (p *pipe) identity() identity {
 }
 
 func (c *Conversation) pipeUse(p *pipe, layer model.Layer, at time.Time) model.Use {
-	u := c.use(p.identity(), layer, at)
+	u := c.useIn(p.s, p.identity(), layer, at)
 	u.Share, u.Pipe = ipcShare, p.name
 	if p.unseen {
 		u.Basis += "; the open of the pipe was not seen"

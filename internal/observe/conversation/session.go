@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"time"
 
+	"ipcguard/internal/model"
 	"ipcguard/internal/observe/packet"
 	"ipcguard/internal/smb/smb2"
 	"ipcguard/internal/smb/smbcrypt"
@@ -16,6 +17,8 @@ type session struct {
 
 	id  uint64
 	who identity
+
+	signed, encrypted model.Tristate // the last request
 
 	seed    []byte // what keys can be derived from; nil where only the two ends can
 	preauth smbcrypt.Preauth

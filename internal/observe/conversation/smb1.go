@@ -16,7 +16,7 @@ type smb1Conn struct {
 
 	sessions map[uint16]*session
 	setups   map[uint16]*logon
-	requests map[uint32]*smb1Request
+	requests map[smb1Key]*smb1Request
 }
 
 // smb1Request is a request, with all commands of its chain, that waits for its answers.
@@ -44,8 +44,34 @@ type op struct {
 	file    uint16
 }
 
-// requestKey tells requests apart: clients count MID for each process.
-func requestKey(h *smb1.Header) uint32 { return uint32(h.PIDLow)<<16 | uint32(h.MID) }
+// smb1Key tells requests apart, as servers do: by PID and MID together with UID and TID, since clients count MID for each
+// process; see [MS-CIFS] 3.3.5.2. The command is part of it because several requests of one MID were seen under way.
+type smb1Key struct {
+	pid, mid, uid, tid uint16
+	command            smb1.Command
+}
+
+// keyOf gives a request and its answer the same key. The numbers that an answer gives out do not count.
+func (c *smb1Conn) keyOf(h *smb1.Header) smb1Key {
+	k := smb1Key{h.PIDLow, h.MID, h.UID, h.TID, h.Command}
+	switch h.Command {
+	case smb1.SessionSetupAndX, smb1.Negotiate:
+		k.uid, k.tid = 0, 0
+	case smb1.TreeConnect, smb1.TreeConnectAndX:
+		k.tid = 0
+	case smb1.TransactionSecondary:
+		k.command = smb1.Transaction
+	}
+	if !h.Reply() || c.requests[k] != nil {
+		return k
+	}
+	for other := range c.requests { // a server that does not repeat UID or TID
+		if other.pid == k.pid && other.mid == k.mid && other.command == k.command {
+			return other
+		}
+	}
+	return k
+}
 
 // want decides how much of a message is worth keeping. Reads and writes of files are not, nor is anything else that moves
 // data.
@@ -71,7 +97,7 @@ func (c *smb1Conn) want(d flow.Direction, b []byte, n int) int {
 		if d == flow.ToServer {
 			return maxFrame
 		}
-		if c.requests[requestKey(&h)] == nil {
+		if c.requests[c.keyOf(&h)] == nil {
 			return 0
 		}
 		return maxPipeFrame
@@ -125,6 +151,9 @@ func (c *smb1Conn) request(m *smb1.Message) {
 		c.secondary(m)
 		return
 	}
+	if s := c.sessions[m.UID]; s != nil && m.Command != smb1.SessionSetupAndX {
+		s.signed, s.encrypted = model.TristateOf(m.Flags2&smb1.Flags2SecuritySignature != 0), model.False
+	}
 	q := &smb1Request{at: c.st.now}
 	for i := range m.Blocks {
 		body, err := m.Decode(i)
@@ -142,7 +171,7 @@ func (c *smb1Conn) request(m *smb1.Message) {
 	if len(q.ops) == 0 {
 		return
 	}
-	key := requestKey(&m.Header)
+	key := c.keyOf(&m.Header)
 	if old := c.requests[key]; old != nil {
 		c.unansweredRequest(old)
 	}
@@ -198,7 +227,7 @@ func (c *smb1Conn) setup(m *smb1.Message, r *smb1.SessionSetupRequest, o *op) {
 		o.logon = l
 		return
 	}
-	o.logon = &logon{plain: true, anonymous: r.Anonymous(), account: account(r.PrimaryDomain, r.AccountName)}
+	o.logon = &logon{plain: &plain{r.Anonymous(), account(r.PrimaryDomain, r.AccountName), plainPackage(r)}}
 }
 
 func (c *smb1Conn) create(m *smb1.Message, name string, o *op) bool {
@@ -240,7 +269,7 @@ func (c *smb1Conn) adoptOpen(m *smb1.Message, fid uint16) *pipe {
 }
 
 func (c *smb1Conn) response(m *smb1.Message) {
-	key := requestKey(&m.Header)
+	key := c.keyOf(&m.Header)
 	q := c.requests[key]
 	if q == nil {
 		return
@@ -324,6 +353,9 @@ func (c *smb1Conn) loggedOn(m *smb1.Message, q *smb1Request, o *op, r *smb1.Sess
 		return
 	}
 	if st == status.MoreProcessingRequired {
+		if r != nil && o.logon.kerberos {
+			c.f.proxied(r.SecurityBlob)
+		}
 		put(c.Conversation, &c.setups, boundSetups, m.UID, o.logon, nil)
 		return
 	}
@@ -397,7 +429,7 @@ func (c *smb1Conn) unansweredRequest(q *smb1Request) {
 		o := &q.ops[i]
 		switch o.command {
 		case smb1.SessionSetupAndX:
-			if o.logon != nil && (o.logon.plain || o.logon.auth != nil || o.logon.kerberos) {
+			if o.logon != nil && o.logon.decided() {
 				c.f.sink.Add(unanswered(c.use(o.logon.claimed(), model.LayerSession, q.at)))
 			}
 		case smb1.TreeConnect, smb1.TreeConnectAndX:

@@ -70,7 +70,7 @@ func (c *smb1Conn) trans(m *smb1.Message, r *smb1.TransRequest, o *op) bool {
 
 // secondary takes more of a transaction's request.
 func (c *smb1Conn) secondary(m *smb1.Message) {
-	q := c.requests[requestKey(&m.Header)]
+	q := c.requests[c.keyOf(&m.Header)]
 	if q == nil || len(q.ops) == 0 || q.ops[0].command != smb1.Transaction || q.ops[0].p == nil {
 		return
 	}
@@ -135,7 +135,8 @@ func (c *smb1Conn) transacted(q *smb1Request, o *op, body smb1.Body, st status.N
 const answering = -1
 
 func (c *smb1Conn) rapUse(q *smb1Request, o *op) model.Use {
-	u := c.use(c.session(o.uid).who, model.LayerCall, q.at)
+	s := c.session(o.uid)
+	u := c.useIn(s, s.who, model.LayerCall, q.at)
 	u.Share, u.Pipe, u.Interface, u.Opnum = ipcShare, "lanman", "rap", o.rap
 	if u.Call = rapFunctions[o.rap]; u.Call == "" {
 		u.Call = fmt.Sprintf("function %d", o.rap)

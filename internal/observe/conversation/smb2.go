@@ -26,6 +26,27 @@ type smb2Conn struct {
 	requests map[uint64]smb2Request // by MessageId
 	connects int                    // TREE_CONNECTs on their way that are not claimed
 	chain    [2]chain
+	sealed   bool // the message at hand came encrypted
+}
+
+// dialectNT is SMB1's last dialect, which Windows and Samba answer with.
+const dialectNT = "NT LM 0.12"
+
+// dialectName is a dialect as it is written, empty where it was not seen. See [MS-SMB2] 2.2.3.
+func dialectName(d uint16) string {
+	switch d {
+	case smb2.Dialect202:
+		return "2.0.2"
+	case smb2.Dialect210:
+		return "2.1"
+	case smb2.Dialect300:
+		return "3.0"
+	case smb2.Dialect302:
+		return "3.0.2"
+	case smb2.Dialect311:
+		return "3.1.1"
+	}
+	return ""
 }
 
 // setup is a logon on its way.
@@ -241,6 +262,9 @@ func (c *smb2Conn) request(h *smb2.Header, msg []byte) {
 	} else {
 		*link = chain{session: h.SessionID, tree: h.TreeID}
 	}
+	if s := c.sessions[h.SessionID]; s != nil && h.Command != smb2.SessionSetup {
+		s.signed, s.encrypted = model.TristateOf(h.Flags&smb2.FlagSigned != 0), model.TristateOf(c.sealed)
+	}
 	var err error
 	switch h.Command {
 	case smb2.Negotiate:
@@ -340,7 +364,7 @@ func (c *smb2Conn) treeResponse(h *smb2.Header, msg []byte, q smb2Request, st st
 func (c *smb2Conn) unanswered(q smb2Request) {
 	switch q.command {
 	case smb2.SessionSetup:
-		if q.setup.auth != nil || q.setup.kerberos {
+		if q.setup.decided() {
 			c.f.sink.Add(unanswered(c.use(q.setup.claimed(), model.LayerSession, q.at)))
 		}
 	case smb2.TreeConnect:

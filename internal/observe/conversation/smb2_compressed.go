@@ -43,6 +43,7 @@ func (c *smb2Conn) decompress(d flow.Direction, msg []byte, whole bool, n int) f
 		return fateOpaque
 	}
 	c.f.counts.Decompressed++
+	c.st.dialect = dialectName(c.dialect)
 	c.message(d, plain[:min(wanted, len(plain))])
 	return fateRead
 }

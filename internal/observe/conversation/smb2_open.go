@@ -218,7 +218,7 @@ func (c *smb2Conn) ioctlResponse(msg []byte, q smb2Request, st status.NTStatus) 
 
 // controlUse is a use of IPC$ itself that goes to no pipe: clients ask it for DFS referrals and for network interfaces.
 func (c *smb2Conn) controlUse(q smb2Request) model.Use {
-	u := c.use(q.s.who, model.LayerCall, q.at)
+	u := c.useIn(q.s, q.s.who, model.LayerCall, q.at)
 	u.Share = ipcShare
 	switch q.ctl {
 	case smb2.FSCTLDFSGetReferrals:

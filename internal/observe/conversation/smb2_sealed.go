@@ -49,6 +49,7 @@ func (c *smb2Conn) encrypted(d flow.Direction, msg []byte, n int) fate {
 		if err == nil {
 			c.f.counts.Decrypted++
 			s.good = true
+			c.st.dialect, c.sealed = dialectName(c.dialect), true
 			if smb2.KindOf(plain) == smb2.KindCompressed {
 				return c.decompress(d, plain, true, n)
 			}
@@ -90,6 +91,7 @@ func (c *smb2Conn) touchSealed(s *session) {
 func (c *smb2Conn) sealedUse(s *session) model.Use {
 	who := s.who
 	u := c.use(identity{kind: model.Opaque, account: who.account, basis: "encrypted; " + who.basis}, model.LayerSession, s.touched)
-	u.Outcome = model.Inconclusive
+	u.Outcome, u.Encrypted, u.Dialect = model.Inconclusive, model.True, dialectName(c.dialect)
+	u.Package, u.SPN, u.MIC = who.logon.with, who.logon.spn, who.logon.mic
 	return u
 }

@@ -73,13 +73,17 @@ func (c *smb2Conn) setupResponse(h *smb2.Header, msg []byte, q smb2Request) {
 		if c.dialect == smb2.Dialect311 {
 			q.setup.preauth.Add(msg)
 		}
+		var r smb2.SessionSetupResponse
+		if _, err := r.Unmarshal(msg); err == nil && q.setup.kerberos {
+			c.f.proxied(r.SecurityBuffer)
+		}
 		put(c.Conversation, &c.setups, boundSetups, h.SessionID, q.setup, nil)
 		return
 	}
 	delete(c.setups, h.SessionID)
 	if st.IsError() {
 		id := q.setup.claimed()
-		if id.kind == model.Unknown && q.setup.auth == nil && !q.setup.kerberos && !q.setup.damaged && st == status.RequestNotAccepted {
+		if !q.setup.decided() && st == status.RequestNotAccepted {
 			return
 		}
 		c.tellLogon(id, q.at, st)

@@ -1,0 +1,121 @@
+package conversation
+
+import (
+	"encoding/asn1"
+	"testing"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/ntlm/spnego"
+	"ipcguard/internal/smb/smb1"
+)
+
+// wrapped is a token of a mechanism in SPNEGO's first token.
+func wrapped(oid asn1.ObjectIdentifier, token []byte) []byte {
+	return (&spnego.Init{MechTypes: []asn1.ObjectIdentifier{oid}, MechToken: token}).Append(nil)
+}
+
+func authenticate(t *testing.T, a *ntlm.Authenticate) []byte {
+	t.Helper()
+	a.Flags |= ntlm.NegotiateUnicode
+	b, err := a.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestClaims says of tokens who they claim to be and what they were made with.
+func TestClaims(t *testing.T) {
+	unknown := asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}
+	name := ntlm.EncodeText("ann", ntlm.NegotiateUnicode)
+	for what, c := range map[string]struct {
+		tokens        [][]byte
+		kind          model.Identity
+		basis, made   string
+		wantUndecided bool
+	}{
+		"nothing":           {nil, model.Unknown, "the logon was not seen", "", true},
+		"an empty token":    {[][]byte{{}}, model.Unknown, "the logon could not be read: no token of it says who it is", model.PackageUnknown, true},
+		"an offer alone":    {[][]byte{wrapped(spnego.OIDNTLM, nil)}, model.Unknown, "the logon could not be read: no token of it says who it is", model.PackageUnknown, true},
+		"an unknown one":    {[][]byte{wrapped(unknown, spnego.Frame(unknown, []byte("x")))}, model.Unknown, "the logon could not be read: mechanism 1.3.6.1.4.1.99999.1", model.PackageUnknown, false},
+		"NegoEx":            {[][]byte{wrapped(spnego.OIDNegoEx, []byte("NEGOEXTS\x00\x00\x00\x00"))}, model.Unknown, "the logon could not be read: NegoEx", model.PackageUnknown, false},
+		"NegoEx, then NTLM": {[][]byte{wrapped(spnego.OIDNegoEx, []byte("NEGOEXTS")), authenticate(t, &ntlm.Authenticate{})}, model.Anonymous, "NTLM logon without name and response", model.PackageAnonymous, false},
+		"IAKERB":            {[][]byte{wrapped(oidIAKERB, spnego.Frame(oidIAKERB, []byte{5, 1, 0x30, 0}))}, model.User, "Kerberos logon; the name is inside the ticket", model.PackageKerberos, false},
+		"Kerberos":          {[][]byte{wrapped(spnego.OIDKerberos, spnego.Frame(spnego.OIDKerberos, []byte{1, 0}))}, model.User, "Kerberos logon; the name is inside the ticket", model.PackageKerberos, false},
+		"damaged":           {[][]byte{{0x60, 0x82}}, model.Unknown, "the logon could not be decoded", model.PackageUnknown, false},
+		"LM":                {[][]byte{authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24)})}, model.User, "NTLM logon by name", model.PackageLM, false},
+		"NTLMv1":            {[][]byte{authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: append(make([]byte, 23), 1)})}, model.User, "NTLM logon by name", model.PackageNTLMv1, false},
+		"NTLMv1 with ESS":   {[][]byte{authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: append([]byte{1}, make([]byte, 23)...), NtChallengeResponse: make([]byte, 24), Flags: ntlm.NegotiateExtendedSecurity})}, model.User, "NTLM logon by name", model.PackageNTLMv1ESS, false},
+		"NTLMv2":            {[][]byte{authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: make([]byte, 80)})}, model.User, "NTLM logon by name", model.PackageNTLMv2, false},
+	} {
+		t.Run(what, func(t *testing.T) {
+			l := new(logon)
+			for _, b := range c.tokens {
+				l.token(b)
+			}
+			id := l.claimed()
+			if id.kind != c.kind || id.basis != c.basis || id.logon.with != c.made || l.decided() == c.wantUndecided {
+				t.Errorf("%+v, decided %v", id, l.decided())
+			}
+		})
+	}
+}
+
+// TestPlainPackages tells SMB1's logons without extended security apart by the lengths of their responses.
+func TestPlainPackages(t *testing.T) {
+	for _, c := range []struct {
+		oem, unicode int
+		name, want   string
+	}{
+		{0, 0, "", model.PackageAnonymous},
+		{1, 0, "", model.PackageAnonymous},
+		{24, 0, "ann", model.PackageLM},
+		{24, 24, "ann", model.PackageLM}, // the same zeros
+		{0, 24, "ann", model.PackageNTLMv1},
+		{24, 80, "ann", model.PackageNTLMv2},
+		{9, 0, "ann", model.PackagePlaintext},
+		{1, 18, "ann", model.PackagePlaintext},
+		{0, 0, "ann", model.PackageUnknown},
+	} {
+		r := &smb1.SessionSetupRequest{Form: smb1.SetupNT, OEMPassword: make([]byte, c.oem), UnicodePassword: make([]byte, c.unicode), AccountName: c.name}
+		if got := plainPackage(r); got != c.want {
+			t.Errorf("%d and %d bytes of %q: %s, want %s", c.oem, c.unicode, c.name, got, c.want)
+		}
+	}
+}
+
+// TestHiddenNames gives no account to a name that is hidden.
+func TestHiddenNames(t *testing.T) {
+	padata := func(kinds ...int) []byte {
+		type one struct {
+			Kind  int    `asn1:"tag:1,explicit"`
+			Value []byte `asn1:"tag:2,explicit"`
+		}
+		list := []one{}
+		for _, k := range kinds {
+			list = append(list, one{k, []byte("x")})
+		}
+		b, err := asn1.Marshal(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	for _, c := range []struct {
+		realm, name string
+		padata      []byte
+		want        identity
+	}{
+		{"R", "ann", nil, identity{kind: model.User, account: `R\ann`, basis: "Kerberos logon; its ticket was seen being issued"}},
+		{"R", "PC$", nil, identity{kind: model.Machine, account: `R\PC$`, basis: "Kerberos logon; its ticket was seen being issued"}},
+		{"WELLKNOWN:ANONYMOUS", "WELLKNOWN/ANONYMOUS", padata(19, paFXFast), identity{kind: model.Unknown, basis: "Kerberos logon; the name is hidden by FAST"}},
+		{"", "", padata(paFXFast), identity{kind: model.Unknown, basis: "Kerberos logon; the name is hidden by FAST"}},
+		{"WELLKNOWN:ANONYMOUS", "WELLKNOWN/ANONYMOUS", padata(paPKASRep), identity{kind: model.Anonymous, basis: "Kerberos logon with an anonymous ticket (PKINIT)"}},
+		{"R", "WELLKNOWN/ANONYMOUS", nil, identity{kind: model.Unknown, basis: "Kerberos logon; the name is hidden, or the ticket is anonymous"}},
+	} {
+		if got := owner(c.realm, c.name, c.padata); got != c.want {
+			t.Errorf("%s %s: %+v, want %+v", c.realm, c.name, got, c.want)
+		}
+	}
+}

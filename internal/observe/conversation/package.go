@@ -1,0 +1,76 @@
+package conversation
+
+import (
+	"bytes"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/smb/smb1"
+)
+
+// What a logon was made with is told by the lengths of its responses, [MS-NLMP] 3.3.1 and 3.3.2:
+//
+//	LM response  NT response
+//	24           0, or the same as LM   LM
+//	any          24                     NTLMv1, with extended session security where that flag is set
+//	any          more than 24           NTLMv2
+//
+// An LM field of 24 bytes is not LM by itself: who answers with NTLMv2 sends 24 zeros or an LMv2 response there.
+
+const responseV1 = 24
+
+// made is how the logon was made.
+func (l *logon) made() made {
+	switch {
+	case l.plain != nil:
+		return made{with: l.plain.with}
+	case l.auth != nil:
+		return ntlmMade(l.auth)
+	case l.mechanism != "":
+		return made{with: model.PackageUnknown}
+	case l.kerberos:
+		return made{with: model.PackageKerberos, spn: l.spn}
+	case l.seen:
+		return made{with: model.PackageUnknown}
+	}
+	return made{}
+}
+
+func ntlmMade(a *ntlm.Authenticate) made {
+	nt, lm := a.NtChallengeResponse, a.LmChallengeResponse
+	switch {
+	case ntlm.Classify(a) == ntlm.ClassAnonymous:
+		return made{with: model.PackageAnonymous}
+	case len(lm) == responseV1 && (len(nt) == 0 || bytes.Equal(nt, lm)):
+		return made{with: model.PackageLM}
+	case len(nt) == responseV1 && a.Flags&ntlm.NegotiateExtendedSecurity != 0:
+		return made{with: model.PackageNTLMv1ESS}
+	case len(nt) == responseV1:
+		return made{with: model.PackageNTLMv1}
+	case len(nt) > responseV1:
+		m := made{with: model.PackageNTLMv2, mic: model.TristateOf(a.HasMIC())}
+		if r, ok := a.Response(); ok {
+			m.spn = r.Pairs.Text(ntlm.AvTargetName)
+		}
+		return m
+	}
+	return made{with: model.PackageUnknown}
+}
+
+// plainPackage is that of an SMB1 logon without extended security. See [MS-CIFS] 2.2.4.53.1.
+func plainPackage(r *smb1.SessionSetupRequest) string {
+	lm, nt := len(r.OEMPassword), len(r.UnicodePassword)
+	switch {
+	case r.Anonymous():
+		return model.PackageAnonymous
+	case lm == responseV1 && (nt == 0 || nt == responseV1 && bytes.Equal(r.OEMPassword, r.UnicodePassword)):
+		return model.PackageLM
+	case nt == responseV1:
+		return model.PackageNTLMv1
+	case nt > responseV1 && lm >= responseV1:
+		return model.PackageNTLMv2
+	case lm+nt > 1:
+		return model.PackagePlaintext // responses have 24 bytes at least
+	}
+	return model.PackageUnknown
+}
