@@ -46,8 +46,8 @@ Exit status 3 means that a null session or a guest got an answer to a call; 4 th
 
 const observeExamples = `  ipcguard observe capture.pcapng
   ipcguard observe --format json -o use.json captures/ Security.evtx
-  ipcguard observe --for 30d --state /var/lib/ipcguard/observe live:eth0
-  ipcguard observe --state /var/lib/ipcguard/observe --show --format html -o uses.html
+  ipcguard observe --for 30d --state /var/lib/ipcguard-observe live:eth0
+  ipcguard observe --state /var/lib/ipcguard-observe --show --format html -o uses.html
   ipcguard observe --merge use-a.json use-b.json --format csv`
 
 type observeFlags struct {

@@ -27,7 +27,7 @@ func (a *app) serveMigrate() *cobra.Command {
 		Use:     "migrate --from DATABASE --to DATABASE",
 		Short:   "Carry everything to another database",
 		Long:    migrateHelp,
-		Example: "  ipcguard serve migrate --from sqlite:/var/lib/ipcguard/fleet/ipcguard.db --to postgres://ipcguard@db.example/ipcguard",
+		Example: "  ipcguard serve migrate --from sqlite:/var/lib/ipcguard-serve/ipcguard.db --to postgres://ipcguard@db.example/ipcguard",
 		Args:    noArguments,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runMigrate(c.Context(), from, to) },
 	}

@@ -44,17 +44,22 @@ func (f *stateFlags) dir() (string, error) {
 type homeFlags struct{ stateFlags }
 
 func (f *homeFlags) register(s *pflag.FlagSet) {
-	s.StringVar(&f.state, "state", "", "the directory of the database, the key and the certificate (default: /var/lib/ipcguard/fleet as root, else below XDG_STATE_HOME; %ProgramData%\\ipcguard\\fleet)")
+	s.StringVar(&f.state, "state", "", "the directory of the database, the key and the certificate (default: /var/lib/ipcguard-serve as root, else below XDG_STATE_HOME; %ProgramData%\\ipcguard-serve)")
 }
 
-// dir is the directory of the fleet's server, made where it is missing.
+// dir is the directory of the fleet's server, made where it is missing. It is none of those that an apply believes: the
+// server answers the network, and runs as an account of its own where it can. One that an earlier version made is used on.
 func (f *homeFlags) dir() (string, error) {
 	dir, err := f.stateFlags.dir()
 	if err != nil {
 		return "", err
 	}
 	if f.state == "" {
-		dir = filepath.Join(dir, "fleet")
+		earlier := filepath.Join(dir, "fleet")
+		dir += "-serve"
+		if _, err := os.Stat(filepath.Join(earlier, keyFile)); err == nil {
+			dir = earlier
+		}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("state directory: %w", err)

@@ -36,7 +36,7 @@ func (a *app) whatIf() *cobra.Command {
 	c := &cobra.Command{
 		Use: "what-if --setting NAME=VALUE --audit FILE --observe FILE", Short: "Say who would be refused under other settings", Long: whatIfHelp,
 		Example: `  ipcguard what-if --setting RestrictAnonymous=1 --audit audit.json --observe uses.json
-  ipcguard what-if --setting "restrict anonymous=2" --setting "map to guest=never" --audit audit.json --observe /var/lib/ipcguard`,
+  ipcguard what-if --setting "restrict anonymous=2" --setting "map to guest=never" --audit audit.json --observe /var/lib/ipcguard-observe`,
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error { return a.runWhatIf(f) },
 	}
