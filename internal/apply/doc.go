@@ -6,8 +6,8 @@
 //	apply/target   the hosts: Samba by smb.conf or its registry, Windows here and from afar, the practice server
 //	apply/verify   the proof from outside, and the checks that must work
 //
-// Below them lie durable (files that are whole and on disk, or not there), program (programs of the system) and applytest
-// (what the tests share).
+// Below them lie durable (files that are whole and on disk, or not there), private (those that nobody else can write), program
+// (programs of the system) and applytest (what the tests share).
 //
 //	plan ─► resolve (read-only) ─► journal: exact before ─► dead-man guard ─► write … write ─► settle ─► verify
 //	        target                 engine                   engine            target           target    verify
@@ -21,6 +21,8 @@
 //     returns, and is read back. A process killed anywhere leaves each place before or after, and Recover finishes it.
 //   - What is verified and, where that was asked for, confirmed in time stays. Everything else goes back.
 //   - What somebody else changed since is not overwritten, unless told to; it is shown.
+//   - What is read back to be restored is believed only where nobody else could have written it, and is restored only where the
+//     target has a setting.
 //   - Where clocks disagree, the safe side is to go back.
 //   - A target is one file that implements Target; nothing else knows what a registry or smb.conf is.
 package apply

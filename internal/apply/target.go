@@ -26,6 +26,8 @@ type Target interface {
 	StillTrue(ctx context.Context, f model.Fact) error
 	// Address is where the host answers over SMB, HOST or HOST:PORT, for a probe from this machine.
 	Address(ctx context.Context) (string, error)
+	// Owns refuses places that this target does not write, whoever asks: what is restored lies where a plan may write.
+	Owns(p Place) error
 	// Read gives the exact content of a place.
 	Read(ctx context.Context, p Place) (State, error)
 	// Write makes a place hold a state, in one step and durably. It must leave the place as it was when it fails.

@@ -7,6 +7,7 @@ import (
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/engine"
+	"ipcguard/internal/apply/private"
 	"ipcguard/internal/apply/verify"
 	"ipcguard/internal/model"
 )
@@ -49,6 +50,9 @@ func explained(err error) error {
 	var refused *apply.RefusedError
 	var stale *apply.StaleError
 	var unfinished *engine.UnfinishedError
+	var unsealed *engine.UnsealedError
+	var damage *engine.DamageError
+	var open *private.Error
 	switch {
 	case err == nil:
 		return nil
@@ -64,6 +68,12 @@ func explained(err error) error {
 			return hinted{err, fmt.Sprintf("ipcguard history %s shows the difference, ipcguard rollback --force %s overwrites it", unfinished.ID, unfinished.ID)}
 		}
 		return hinted{err, "ipcguard recover finishes it"}
+	case errors.As(err, &damage):
+		return hinted{err, "look at it, then put it out of the way, with nothing restored from it: ipcguard recover --set-aside " + damage.ID}
+	case errors.As(err, &open) && open.Mend != "":
+		return hinted{err, "once you know how that came about: " + open.Mend}
+	case errors.As(err, &unsealed):
+		return hinted{err, fmt.Sprintf("ipcguard history %s shows it, ipcguard rollback --unsealed %[1]s takes it back", unsealed.ID)}
 	}
 	return err
 }

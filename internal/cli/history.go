@@ -50,6 +50,7 @@ func (a *app) history() *cobra.Command {
 type entry struct {
 	engine.Before
 	Phase   engine.Phase     `json:"phase"`
+	Sealed  bool             `json:"sealed"`
 	Ended   time.Time        `json:"ended"`
 	Steps   []engine.Step    `json:"steps"`
 	Records []*engine.Record `json:"records"`
@@ -67,15 +68,19 @@ func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, fo
 		if err != nil {
 			return err
 		}
-		x := entry{Before: j.Before, Phase: j.Phase(), Ended: j.Ended(), Steps: j.Steps, Records: records}
+		x := entry{Before: j.Before, Phase: j.Phase(), Sealed: j.Sealed, Ended: j.Ended(), Steps: j.Steps, Records: records}
 		if len(ids) == 1 && !strings.HasPrefix(j.Target, "winreg:") { // a host from afar is not asked
 			if x.Waits, err = e.Waits(ctx, j.ID); err != nil {
 				return err
 			}
 		}
 		out = append(out, x)
+		seal := ""
+		if !j.Sealed {
+			seal = "  (not sealed: nothing proves who wrote this)"
+		}
 		if format == "text" {
-			fmt.Fprintf(a.stdout, "%s  %-8s %s  %s  by %s\n", j.ID, j.Phase(), j.Started.Local().Format(time.DateTime), j.Target, j.Who)
+			fmt.Fprintf(a.stdout, "%s  %-8s %s  %s  by %s%s\n", j.ID, j.Phase(), j.Started.Local().Format(time.DateTime), j.Target, j.Who, seal)
 			if len(ids) == 1 {
 				a.showJournal(j, records)
 				for _, w := range x.Waits {
@@ -94,7 +99,7 @@ func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, fo
 	if len(ids) == 1 && len(out) == 0 && damage == nil {
 		return fmt.Errorf("there is no apply %s in %s", ids[0], e.State)
 	}
-	return damage
+	return explained(damage)
 }
 
 func (a *app) showJournal(j *engine.Journal, records []*engine.Record) {

@@ -14,12 +14,16 @@ import (
 const recoverHelp = `Finish what a killed process, a power cut or a missing confirmation left. Every apply that was cut short, or whose
 confirmation did not come in time, is taken back; the host of each is exactly as before or exactly as after, and this says
 which. What is in order is not touched. apply, confirm and rollback do this by themselves before they write anything.
+
+A journal that was changed, cut, put there, put back from an earlier time or taken away is refused, and no other apply is made
+until it is mended: --set-aside ID moves it out of the way and restores nothing of it. What the host holds is then yours to
+look at.
 `
 
 func (a *app) recoverVerb() *cobra.Command {
 	var f stateFlags
 	var logon credentialFlags
-	var guard string
+	var guard, aside string
 	var stdin bool
 	c := &cobra.Command{
 		Use:   "recover",
@@ -30,11 +34,15 @@ func (a *app) recoverVerb() *cobra.Command {
 			if guard != "" {
 				return a.runGuard(c.Context(), &f, guard, stdin)
 			}
+			if aside != "" {
+				return a.runSetAside(&f, aside)
+			}
 			return a.runRecover(c.Context(), &f, &logon)
 		},
 	}
 	f.register(c.Flags())
 	logon.register(c.Flags(), "log on", ", for winreg:// targets")
+	c.Flags().StringVar(&aside, "set-aside", "", "move the journal of this id, which is refused, out of the way")
 	c.Flags().StringVar(&guard, "guard", "", "watch over this apply until it is over")
 	c.Flags().BoolVar(&stdin, "credentials-stdin", false, "read the credentials of the guard from the standard input")
 	for _, hidden := range []string{"guard", "credentials-stdin"} {
@@ -64,8 +72,10 @@ func (a *app) runRecover(ctx context.Context, f *stateFlags, l *credentialFlags)
 			fmt.Fprintf(a.stdout, "%s  %s: the host is as %s it: %s\n", r.ID, r.Target, r.Host, r.Did)
 		case r.Left > 0:
 			fmt.Fprintf(a.stdout, "%s  %s: the host is as %s it; it waits for its confirmation, %v are left\n", r.ID, r.Target, r.Host, r.Left.Round(time.Second))
+		case r.Host == "":
+			fmt.Fprintf(a.stdout, "%s  %s: %s, by a journal that is not sealed: nothing proves it\n", r.ID, r.Target, r.Phase)
 		default:
-			fmt.Fprintf(a.stdout, "%s  %s: %s, the host is as %s it\n", r.ID, r.Target, r.Phase, r.Host)
+			fmt.Fprintf(a.stdout, "%s  %s: %s; when it ended, the host was as %s it\n", r.ID, r.Target, r.Phase, r.Host)
 		}
 		if r.Did != "" {
 			err = errors.Join(err, engine.Disarm(ctx, r.ID))
@@ -74,7 +84,25 @@ func (a *app) runRecover(ctx context.Context, f *stateFlags, l *credentialFlags)
 	if len(found) == 0 && err == nil {
 		fmt.Fprintln(a.stdout, "Nothing was ever applied with this state directory.")
 	}
-	return err
+	return explained(err)
+}
+
+// runSetAside puts away a journal that is refused.
+func (a *app) runSetAside(f *stateFlags, id string) error {
+	e, err := a.engine(f, nil)
+	if err != nil {
+		return err
+	}
+	where, err := e.SetAside(id)
+	if err != nil {
+		return explained(err)
+	}
+	if where == "" {
+		fmt.Fprintf(a.stdout, "%s is forgotten. Nothing was restored.\n", id)
+		return nil
+	}
+	fmt.Fprintf(a.stdout, "%s lies in %s now. Nothing of it was restored: look at what the host holds.\n", id, where)
+	return nil
 }
 
 // recoverFirst is what every verb that writes begins with.
@@ -89,7 +117,7 @@ func (a *app) recoverFirst(ctx context.Context, e *engine.Engine) error {
 			err = errors.Join(err, engine.Disarm(ctx, r.ID))
 		}
 	}
-	return err
+	return explained(err)
 }
 
 // runGuard is the guard's own process.

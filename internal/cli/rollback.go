@@ -13,12 +13,15 @@ import (
 
 const rollbackHelp = `Restore exactly what was there before an apply: values with their types, absence, files byte for byte with mode and
 owner. It works at any later time. What somebody else changed since is shown and not overwritten, unless --force says so.
+
+Journals are sealed: one that was changed, put there or put back from an earlier time is refused. Journals of versions that
+did not seal theirs are taken back with --unsealed alone: look at "ipcguard history ID" first, nothing proves who wrote it.
 `
 
 func (a *app) rollback() *cobra.Command {
 	var f stateFlags
 	var logon credentialFlags
-	var force bool
+	var force, unsealed bool
 	c := &cobra.Command{
 		Use:   "rollback ID",
 		Short: "Restore exactly what was there before an apply",
@@ -33,11 +36,17 @@ func (a *app) rollback() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if unsealed {
+				if _, err := e.Adopt(args[0]); err != nil {
+					return explained(err)
+				}
+			}
 			return a.runRollback(c.Context(), e, args[0], force)
 		},
 	}
 	f.register(c.Flags())
 	c.Flags().BoolVar(&force, "force", false, "overwrite what somebody else changed since")
+	c.Flags().BoolVar(&unsealed, "unsealed", false, "take back an apply of a version that did not seal its journals")
 	logon.register(c.Flags(), "log on", ", for winreg:// targets")
 	return c
 }

@@ -74,7 +74,7 @@ func TestApplyUnderWine(t *testing.T) {
 		if after == before {
 			t.Error("nothing was written")
 		}
-		if out := w.ipcguard(t, 0, "recover"); !strings.Contains(out, "the host is as after it") {
+		if out := w.ipcguard(t, 0, "recover"); !strings.Contains(out, "the host was as after it") {
 			t.Errorf("recover: %s", out)
 		}
 		w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "/v", "NullSessionPipes", "/t", "REG_MULTI_SZ", "/d", "spoolss", "/f")

@@ -1,11 +1,14 @@
 package applytest
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"ipcguard/internal/apply/private"
 )
 
 // MemoryDir is a directory for a test, in memory where the system has such: thousands of synced steps would otherwise wait
@@ -20,6 +23,11 @@ func MemoryDir(t testing.TB) string {
 	if err != nil {
 		// Not t.TempDir: under Wine its cleaning up fails the test.
 		if dir, err = os.MkdirTemp("", "ipcguard-"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if runtime.GOOS == "windows" { // what Go makes is open to others
+		if err := errors.Join(os.Remove(dir), private.Mkdir(dir)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -25,6 +25,7 @@ type Fake struct {
 	Settled  int
 	Refuse   string // a place that cannot be written
 	Unsettle error  // what Settle ends with
+	Foreign  string // a place that is not the target's
 
 	resolve Resolver
 }
@@ -73,6 +74,14 @@ func Changes(system string, list []model.Change) []*change.Change {
 		out = append(out, c)
 	}
 	return out
+}
+
+// Owns is part of apply.Target.
+func (f *Fake) Owns(p apply.Place) error {
+	if f.Foreign != "" && strings.EqualFold(p.Name, f.Foreign) {
+		return &apply.RefusedError{Where: p.String(), Why: "it is no place of this target"}
+	}
+	return nil
 }
 
 // Settle is part of apply.Target.

@@ -8,19 +8,12 @@ import (
 // ErrLocked says that another process holds a lock.
 var ErrLocked = errors.New("it is locked by another process")
 
-// Lock takes a lock file, or says ErrLocked. The system lets go of it when the process ends in any way.
-func Lock(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
+// Lock takes the lock of an open file, or says ErrLocked. Closing the file lets go of it, as the system does when the process
+// ends in any way.
+func Lock(f *os.File) error {
 	busy, err := tryLock(f)
-	if err != nil || busy {
-		_ = f.Close() // nothing was written
-		if busy {
-			return nil, ErrLocked
-		}
-		return nil, err
+	if busy {
+		return ErrLocked
 	}
-	return func() { _ = f.Close() }, nil // closing lets go
+	return err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,7 +14,6 @@ import (
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/applytest"
-	"ipcguard/internal/apply/durable"
 	"ipcguard/internal/model"
 )
 
@@ -186,7 +184,7 @@ func awaitGone(t *testing.T, e *Engine, id string) {
 	t.Helper()
 	end := time.Now().Add(time.Minute)
 	for {
-		unlock, err := durable.Lock(filepath.Join(e.journals(), id, guardLock))
+		unlock, err := lockFile(e.guardFile(id, ".lock"))
 		if err == nil {
 			unlock()
 			return

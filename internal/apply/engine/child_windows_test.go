@@ -12,7 +12,7 @@ import (
 
 // childTarget is the real registry below a key of the test's own.
 func childTarget(key string, fault func(string)) (apply.Target, []model.Change) {
-	return &target.Windows{Fault: fault}, []model.Change{
+	return &target.Windows{Fault: fault, Places: applytest.AnyPlace}, []model.Change{
 		{ID: "1", Where: key + `\A`, From: applytest.DWord(0), To: applytest.DWord(1)},
 		{ID: "2", Where: key + `\New\B`, To: applytest.Multi()},
 	}
@@ -21,7 +21,7 @@ func childTarget(key string, fault func(string)) (apply.Target, []model.Change) 
 func newHost(t *testing.T) host {
 	t.Helper()
 	key := applytest.RegistryKey(t)
-	w := &target.Windows{}
+	w := &target.Windows{Places: applytest.AnyPlace}
 	clean := func() {
 		if err := w.Write(t.Context(), apply.Place{Kind: apply.RegistryValue, Path: key + `\New`, Name: "B"}, apply.State{Missing: key + `\New`}); err != nil {
 			t.Fatal(err)

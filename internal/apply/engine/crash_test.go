@@ -171,11 +171,18 @@ func TestTornJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A prefix that has lost steps of writes that were made cannot be: each is synced before the write. So the cuts are
-	// in the last line, and what it said did not happen.
+	// A prefix that has lost steps of writes that were made cannot be: each is synced, and the ledger knows it, before the
+	// write. So the cuts are in the last line, and what it said did not happen.
 	start := len(whole) - 1
 	for whole[start-1] != '\n' {
 		start--
+	}
+	restore := func(known int) {
+		t.Helper()
+		if err := os.WriteFile(name, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		acknowledged(t, e, j, known)
 	}
 	for cut := start; cut <= len(whole); cut++ {
 		f, _ = weakFake()
@@ -184,6 +191,7 @@ func TestTornJournal(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		restore(len(j.Steps) - 1)
 		if err := os.WriteFile(name, whole[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -199,6 +207,14 @@ func TestTornJournal(t *testing.T) {
 		if got := applytest.Dump(f.Tree, "HKLM"); got != want {
 			t.Fatalf("cut at %d of %d: recovery says %s, and the host is\n%s", cut, len(whole), found[0].Host, got)
 		}
+	}
+	// What the ledger knows was on disk: a line of that cannot be torn.
+	restore(len(j.Steps))
+	if err := os.WriteFile(name, whole[:len(whole)-1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Recover(t.Context()); err == nil {
+		t.Error("a line that was cut after the ledger knew it is taken for torn")
 	}
 	// Damage that no power cut makes is not guessed about.
 	if err := os.WriteFile(name, append([]byte("x"), whole[1:]...), 0o600); err != nil {

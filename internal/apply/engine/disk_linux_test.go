@@ -45,7 +45,7 @@ func (m *small) fresh(state, conf int) {
 		return fmt.Sprintf("%dk", 4*pages)
 	}
 	for dir, pages := range map[string]int{m.state: state, filepath.Dir(m.conf): conf} {
-		m.do(fmt.Sprintf("umount -q %[1]s || true; mkdir -p %[1]s; mount -t tmpfs -o size=%s tmpfs %[1]s", dir, size(pages)))
+		m.do(fmt.Sprintf("umount -q %[1]s || true; mkdir -p %[1]s; mount -t tmpfs -o mode=700,size=%s tmpfs %[1]s", dir, size(pages)))
 	}
 	m.write(applytest.Commented)
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/durable"
+	"ipcguard/internal/apply/private"
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/change"
 	"ipcguard/internal/model"
@@ -53,10 +55,10 @@ var ErrBusy = errors.New("apply: another apply, rollback or recovery is at work 
 
 // lock takes the state directory for this process. The system lets go of it when the process ends in any way.
 func (e *Engine) lock() (unlock func(), err error) {
-	if err := durable.MakeDirs(e.State); err != nil {
+	if err := private.Make(e.State); err != nil {
 		return nil, fmt.Errorf("apply: state directory: %w", err)
 	}
-	unlock, err = durable.Lock(filepath.Join(e.State, "lock"))
+	unlock, err = lockFile(filepath.Join(e.State, "lock"))
 	if errors.Is(err, durable.ErrLocked) {
 		return nil, ErrBusy
 	}
@@ -64,6 +66,18 @@ func (e *Engine) lock() (unlock func(), err error) {
 		return nil, fmt.Errorf("apply: lock: %w", err)
 	}
 	return unlock, nil
+}
+
+// lockFile takes a lock file of the state directory, or says durable.ErrLocked.
+func lockFile(path string) (unlock func(), err error) {
+	f, err := private.Open(path, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return nil, err
+	}
+	if err := durable.Lock(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { _ = f.Close() }, nil // nothing was written
 }
 
 func (e *Engine) fault(point string) {
@@ -129,6 +143,11 @@ func (e *Engine) Apply(ctx context.Context, r Request) (*Journal, error) {
 	}
 	if len(writes) == 0 {
 		return nil, apply.ErrNothing
+	}
+	for _, w := range writes {
+		if err := r.Target.Owns(w.Place); err != nil {
+			return nil, err
+		}
 	}
 	host, err := r.Target.Host(ctx)
 	if err != nil {
@@ -247,7 +266,7 @@ func (e *Engine) prove(ctx context.Context, j *Journal, r Request) error {
 	if r.Verify != nil {
 		proof, err := r.Verify(ctx)
 		if proof != nil {
-			if serr := j.saveProof(proof); serr != nil {
+			if serr := e.saveProof(j, proof); serr != nil {
 				return errors.Join(err, serr)
 			}
 		}

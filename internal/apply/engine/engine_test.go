@@ -299,7 +299,7 @@ func TestSignedRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.key(); err != nil {
+	if _, err := other.makeKey(); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := ReadRecord(own); err != nil {

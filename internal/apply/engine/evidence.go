@@ -2,36 +2,49 @@ package engine
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/durable"
+	"ipcguard/internal/apply/private"
 )
 
 // saveProof keeps the evidence with the journal.
-func (j *Journal) saveProof(p apply.Evidence) error {
+func (e *Engine) saveProof(j *Journal, p apply.Evidence) error {
 	b, err := json.MarshalIndent(p, "", " ")
 	if err != nil {
 		return err
 	}
-	return j.keep("proof", b, false)
+	return e.keep(j, "proof", b, false)
 }
 
-// keep stores a numbered file beside the steps; one of the way back may use the room that is kept for it.
-func (j *Journal) keep(kind string, b []byte, back bool) error {
-	n := 1 + len(j.files(kind))
-	name := filepath.Join(j.Dir, fmt.Sprintf("%s-%d.json", kind, n))
-	err := durable.Create(name, append(b, '\n'), 0o600)
+// keep stores a numbered file beside the steps, and a step with its sum; one of the way back may use the room that is kept
+// for it.
+func (e *Engine) keep(j *Journal, kind string, b []byte, back bool) error {
+	name := j.nextFile(kind)
+	path := filepath.Join(j.Dir, name)
+	b = append(b, '\n')
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that was killed before the step
+		return fmt.Errorf("apply: journal: %w", err)
+	}
+	err := private.Create(path, b)
 	if durable.Full(err) && back && j.release() {
-		err = durable.Create(name, append(b, '\n'), 0o600)
+		err = private.Create(path, b)
 	}
 	if err != nil {
 		return fmt.Errorf("apply: journal: %w", err)
 	}
 	if err := durable.SyncDir(j.Dir); err != nil {
 		return fmt.Errorf("apply: journal: %w", err)
+	}
+	j.at(kind + ":created")
+	if err := e.step(j, Step{Event: Kept, File: name, Sum: digest(b)}); err != nil {
+		return err
 	}
 	j.at(kind + ":kept")
 	return nil
@@ -40,11 +53,15 @@ func (j *Journal) keep(kind string, b []byte, back bool) error {
 // files lists what keep has stored, in order.
 func (j *Journal) files(kind string) []string {
 	var out []string
-	for n := 1; ; n++ {
-		name := filepath.Join(j.Dir, fmt.Sprintf("%s-%d.json", kind, n))
-		if _, err := os.Stat(name); err != nil {
-			return out
+	for _, s := range j.Steps {
+		if s.Event == Kept && strings.HasPrefix(s.File, kind+"-") {
+			out = append(out, filepath.Join(j.Dir, s.File))
 		}
-		out = append(out, name)
 	}
+	return out
+}
+
+// nextFile is the name that keep gives the next file of a kind.
+func (j *Journal) nextFile(kind string) string {
+	return fmt.Sprintf("%s-%d.json", kind, 1+len(j.files(kind)))
 }

@@ -10,15 +10,14 @@ import (
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/durable"
+	"ipcguard/internal/apply/private"
 )
 
 // The guard is the dead man's hand: a process of its own that waits until an apply is confirmed or taken back, and takes
-// it back when the time is up or when the process that applies has died. It holds guard.lock in the journal's directory
-// for as long as it watches, which is how everybody else knows that it does.
+// it back when the time is up or when the process that applies has died. It holds a lock beside the journals for as long
+// as it watches, which is how everybody else knows that it does.
 
 const (
-	guardLock = "guard.lock"
-	guardLog  = "guard.log"
 	// guardStart bounds how long a guard may take to begin to watch: a system service on a busy machine.
 	guardStart = 20 * time.Second
 	// guardPoll is how late a guard may be.
@@ -33,7 +32,10 @@ func (e *Engine) Watch(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := durable.Lock(filepath.Join(j.Dir, guardLock))
+	if err := private.Make(e.guards()); err != nil {
+		return fmt.Errorf("apply: guard: %w", err)
+	}
+	unlock, err := lockFile(e.guardFile(j.ID, ".lock"))
 	if errors.Is(err, durable.ErrLocked) {
 		return fmt.Errorf("apply: %s has a guard already", id)
 	}
@@ -41,12 +43,14 @@ func (e *Engine) Watch(ctx context.Context, id string) error {
 		return err
 	}
 	defer unlock()
+	said := ""
 	for {
 		wait, done, err := e.watchOnce(ctx, id)
 		if done {
 			return err
 		}
-		if err != nil {
+		if err != nil && err.Error() != said { // the same every ten seconds would fill the disk
+			said = err.Error()
 			e.log("%v", err)
 		}
 		select {
@@ -100,6 +104,9 @@ func (e *Engine) Guard(ctx context.Context, j *Journal, secret []byte) (words st
 	if err != nil {
 		return "", err
 	}
+	if err := private.Make(e.guards()); err != nil {
+		return "", fmt.Errorf("apply: guard: %w", err)
+	}
 	args := []string{"recover", "--state", state, "--guard", j.ID}
 	if secret == nil {
 		words, err = guardService(ctx, exe, args, j)
@@ -126,10 +133,13 @@ func (e *Engine) Guard(ctx context.Context, j *Journal, secret []byte) (words st
 
 // awaitGuard waits until somebody holds the guard's lock.
 func (e *Engine) awaitGuard(ctx context.Context, j *Journal) error {
+	if err := private.Make(e.guards()); err != nil {
+		return fmt.Errorf("apply: guard: %w", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, guardStart)
 	defer cancel()
 	for {
-		unlock, err := durable.Lock(filepath.Join(j.Dir, guardLock))
+		unlock, err := lockFile(e.guardFile(j.ID, ".lock"))
 		if errors.Is(err, durable.ErrLocked) {
 			return nil
 		}
@@ -139,7 +149,7 @@ func (e *Engine) awaitGuard(ctx context.Context, j *Journal) error {
 		unlock()
 		select {
 		case <-ctx.Done():
-			log, _ := os.ReadFile(filepath.Join(j.Dir, guardLog)) // its last words, where it had any
+			log, _ := private.Read(e.guardFile(j.ID, ".log"), maxGuardLog) // its last words, where it had any
 			return fmt.Errorf("it did not start within %v %s", guardStart, log)
 		case <-time.After(20 * time.Millisecond):
 		}
@@ -149,7 +159,15 @@ func (e *Engine) awaitGuard(ctx context.Context, j *Journal) error {
 // Disarm removes what Guard has left in the system for an apply that is over.
 func Disarm(ctx context.Context, id string) error { return removeService(ctx, id) }
 
-// logFile is where a guard without a terminal speaks.
-func (j *Journal) logFile() (*os.File, error) {
-	return os.OpenFile(filepath.Join(j.Dir, guardLog), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+// maxGuardLog is that of a guard that tried for a day.
+const maxGuardLog = 4 << 20
+
+func (e *Engine) guards() string { return filepath.Join(e.State, "guard") }
+
+// guardFile is a file of the guard of an apply: its lock, or what it says.
+func (e *Engine) guardFile(id, kind string) string { return filepath.Join(e.guards(), id+kind) }
+
+// guardLog is where a guard without a terminal speaks.
+func (e *Engine) guardLog(id string) (*os.File, error) {
+	return private.Open(e.guardFile(id, ".log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 }

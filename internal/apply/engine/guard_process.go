@@ -10,7 +10,7 @@ import (
 
 // guardProcess starts the guard as a process that belongs to no terminal and no session.
 func (e *Engine) guardProcess(exe string, args []string, j *Journal, secret []byte) error {
-	log, err := j.logFile()
+	log, err := e.guardLog(j.ID)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"ipcguard/internal/apply/durable"
+	"ipcguard/internal/apply/private"
 	"ipcguard/internal/apply/program"
 	"ipcguard/internal/format/registry"
 )
@@ -60,9 +60,9 @@ func task(exe string, args []string, id string) string {
 }
 
 func guardService(ctx context.Context, exe string, args []string, j *Journal) (string, error) {
-	path := filepath.Join(j.Dir, "guard.xml")
+	path := filepath.Join(filepath.Dir(filepath.Dir(j.Dir)), "guard", j.ID+".xml")
 	text := append([]byte{0xFF, 0xFE}, registry.EncodeUTF16(strings.ReplaceAll(task(exe, args, j.ID), "\n", "\r\n"))...)
-	if err := durable.Create(path, text, 0o600); err != nil {
+	if err := private.Create(path, text); err != nil {
 		return "", err
 	}
 	defer os.Remove(path)

@@ -11,15 +11,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
 	"ipcguard/internal/apply"
-	"ipcguard/internal/apply/durable"
+	"ipcguard/internal/apply/private"
 )
 
 // Record says who changed what on which host, when, by which plan and with what proof.
@@ -76,7 +74,7 @@ func (e *Engine) record(j *Journal, action string, phase Phase) error {
 		r.Changes = append(r.Changes, c)
 	}
 	if proofs := j.files("proof"); len(proofs) > 0 {
-		b, err := os.ReadFile(proofs[len(proofs)-1])
+		b, err := private.Read(proofs[len(proofs)-1], maxJournalFile)
 		if err != nil {
 			return fmt.Errorf("apply: record: %w", err)
 		}
@@ -88,7 +86,7 @@ func (e *Engine) record(j *Journal, action string, phase Phase) error {
 		}
 		r.Proof, r.Passed = digest(b), p.Passed
 	}
-	b, err := os.ReadFile(filepath.Join(j.Dir, stepsFile))
+	b, err := private.Read(filepath.Join(j.Dir, stepsFile), maxJournalFile)
 	if err != nil {
 		return fmt.Errorf("apply: record: %w", err)
 	}
@@ -108,7 +106,7 @@ func (e *Engine) record(j *Journal, action string, phase Phase) error {
 	if err != nil {
 		return err
 	}
-	if err := j.keep("record", signed, action == "rolled-back"); err != nil {
+	if err := e.keep(j, "record", signed, action == "rolled-back"); err != nil {
 		return err
 	}
 	if err := report(r); err != nil { // the record exists; a log that is full or stopped is said and stops nothing
@@ -145,6 +143,9 @@ func ReadRecord(b []byte) (*Record, string, error) {
 
 // Records reads an apply's records, oldest first, and checks that they were signed with this state directory's key.
 func (e *Engine) Records(j *Journal) ([]*Record, error) {
+	if !j.Sealed {
+		return nil, nil // what lies beside its steps is not known to belong to it
+	}
 	key, err := e.key()
 	if err != nil {
 		return nil, err
@@ -152,7 +153,7 @@ func (e *Engine) Records(j *Journal) ([]*Record, error) {
 	own := base64.StdEncoding.EncodeToString(key.Public().(ed25519.PublicKey))
 	var out []*Record
 	for _, name := range j.files("record") {
-		b, err := readBounded(name)
+		b, err := private.Read(name, maxJournalFile)
 		if err != nil {
 			return nil, fmt.Errorf("apply: record: %w", err)
 		}
@@ -170,20 +171,16 @@ func (e *Engine) Records(j *Journal) ([]*Record, error) {
 
 const keyFile = "key"
 
-// key reads the signing key, and makes it on first use.
+// maxKey is far more than a key in PEM has.
+const maxKey = 64 << 10
+
+// key reads the state directory's key: it signs records, and the seal's key comes from it.
 func (e *Engine) key() (ed25519.PrivateKey, error) {
 	path := filepath.Join(e.State, keyFile)
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return e.makeKey(path)
+	b, err := private.Read(path, maxKey)
+	if err == nil {
+		err = private.Secret(path)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("apply: key: %w", err)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("apply: key: others may read %s (mode %04o)", path, info.Mode().Perm())
-	}
-	b, err := readBounded(path)
 	if err != nil {
 		return nil, fmt.Errorf("apply: key: %w", err)
 	}
@@ -202,7 +199,14 @@ func (e *Engine) key() (ed25519.PrivateKey, error) {
 	return key, nil
 }
 
-func (e *Engine) makeKey(path string) (ed25519.PrivateKey, error) {
+// makeKey makes the key on first use. Where there is a ledger there was a key: another would believe nothing of it.
+func (e *Engine) makeKey() (ed25519.PrivateKey, error) {
+	if _, err := os.Lstat(filepath.Join(e.State, ledgerFile)); err == nil {
+		return nil, fmt.Errorf("apply: key: %w", &private.Error{
+			Path: filepath.Join(e.State, keyFile), Why: "it is missing, and without it nothing in the state directory can be believed",
+			Mend: private.Moved(e.State),
+		})
+	}
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("apply: key: %w", err)
@@ -211,18 +215,11 @@ func (e *Engine) makeKey(path string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("apply: key: %w", err)
 	}
-	draft := path + ".new"
-	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that was killed here
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: b})
+	if err := private.Replace(filepath.Join(e.State, keyFile), text, func() { e.fault("key:made") }); err != nil {
 		return nil, fmt.Errorf("apply: key: %w", err)
 	}
-	if err := durable.Create(draft, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: b}), 0o600); err != nil {
-		return nil, fmt.Errorf("apply: key: %w", err)
-	}
-	e.fault("key:made")
-	if err := os.Rename(draft, path); err != nil {
-		return nil, fmt.Errorf("apply: key: %w", err)
-	}
-	return key, durable.SyncDir(e.State)
+	return key, nil
 }
 
 // Alerts names the stock detections that watch the places of these writes: whoever reads them must know that this was us.

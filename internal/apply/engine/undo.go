@@ -28,6 +28,9 @@ const undoTime = 5 * time.Minute
 // Places that hold neither what was there before nor what was written stop it before anything is touched, unless force
 // is given.
 func (e *Engine) undo(ctx context.Context, j *Journal, t apply.Target, why string, force bool) error {
+	if err := mayRestore(j, t); err != nil {
+		return err
+	}
 	host, err := t.Host(ctx)
 	if err != nil {
 		return err
@@ -100,6 +103,19 @@ func (e *Engine) undo(ctx context.Context, j *Journal, t apply.Target, why strin
 	return nil
 }
 
+// mayRestore refuses what nothing proves, and places that the target does not write: whatever a journal says.
+func mayRestore(j *Journal, t apply.Target) error {
+	if !j.Sealed {
+		return &UnsealedError{j.ID}
+	}
+	for _, w := range j.Writes {
+		if err := t.Owns(w.Place); err != nil {
+			return fmt.Errorf("apply: %s: nothing was touched: %w", j.ID, err)
+		}
+	}
+	return nil
+}
+
 // reversed lists writes as they look on the way back.
 func reversed(writes []apply.Write) []apply.Write {
 	out := slices.Clone(writes)
@@ -120,6 +136,9 @@ func (e *Engine) Rollback(ctx context.Context, id string, force bool) (*Journal,
 	j, err := e.open(id)
 	if err != nil {
 		return nil, err
+	}
+	if !j.Sealed {
+		return j, &UnsealedError{id}
 	}
 	if j.Phase() == PhaseUndone {
 		return j, fmt.Errorf("apply: %s was rolled back already, at %s", id, j.Ended().Local().Format(time.DateTime))
@@ -181,6 +200,9 @@ func (e *Engine) Confirm(ctx context.Context, id string) (*Journal, error) {
 	j, err := e.open(id)
 	if err != nil {
 		return nil, err
+	}
+	if !j.Sealed {
+		return j, &UnsealedError{id}
 	}
 	switch j.Phase() {
 	case PhaseKept:
@@ -266,6 +288,9 @@ func (e *Engine) recoverOne(ctx context.Context, j *Journal) Recovered {
 	}
 	if why == "" {
 		r.Phase = j.Phase()
+		if !j.Sealed {
+			return r // nothing proves what it says
+		}
 		switch r.Phase {
 		case PhaseKept, PhaseWaiting:
 			r.Host = "after"
@@ -274,6 +299,10 @@ func (e *Engine) recoverOne(ctx context.Context, j *Journal) Recovered {
 		case PhaseConflict:
 			r.Host = "changed"
 		}
+		return r
+	}
+	if !j.Sealed {
+		r.Phase, r.Err = j.Phase(), &UnsealedError{j.ID}
 		return r
 	}
 	t, err := e.Open(ctx, j.Target)

@@ -23,6 +23,8 @@ import (
 type Windows struct {
 	// Fault is called at every point where a process may be killed. Tests end the process, or unwind, there.
 	Fault func(point string)
+	// Places says which values this may write; nil is those of the catalog. Tests have a key of their own.
+	Places func(apply.Place) error
 }
 
 // OpenWindows opens this machine.
@@ -70,6 +72,14 @@ func (w *Windows) StillTrue(ctx context.Context, f model.Fact) error {
 
 // Address is part of Target.
 func (w *Windows) Address(context.Context) (string, error) { return "127.0.0.1", nil }
+
+// Owns is part of Target.
+func (w *Windows) Owns(p apply.Place) error {
+	if w.Places != nil {
+		return w.Places(p)
+	}
+	return ownsValue(p)
+}
 
 func subkey(key string) string { return strings.TrimPrefix(key, `HKLM\`) }
 

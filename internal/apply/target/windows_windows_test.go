@@ -15,7 +15,7 @@ import (
 
 func TestWindowsConforms(t *testing.T) {
 	key := applytest.RegistryKey(t)
-	w := &Windows{}
+	w := &Windows{Places: applytest.AnyPlace}
 	conform(t, subject{
 		target: w, key: key, fault: &w.Fault,
 		set: func(t *testing.T, v registry.Value) {
@@ -35,7 +35,7 @@ func TestWindowsConforms(t *testing.T) {
 
 func TestWindowsMakesAndRemovesKeys(t *testing.T) {
 	key := applytest.RegistryKey(t)
-	w := &Windows{}
+	w := &Windows{Places: applytest.AnyPlace}
 	before := applytest.DumpKey(t, w, key)
 	plan := model.Plan{Changes: []model.Change{{ID: "1", Where: key + `\New\Deep\Value`, To: applytest.DWord(1)}}}
 	e := engineFor(t, w)
@@ -69,7 +69,7 @@ func TestWindowsHost(t *testing.T) {
 
 // TestWindowsStarted asks when services were started. Which ones run differs, that some do does not.
 func TestWindowsStarted(t *testing.T) {
-	w := &Windows{}
+	w := &Windows{Places: applytest.AnyPlace}
 	now := engine.SystemClock()
 	running := 0
 	for _, name := range []string{"RpcSs", "EventLog", "PlugPlay", "Schedule"} {

@@ -174,6 +174,9 @@ func (r *Remote) missing(ctx context.Context, key string) (string, error) {
 	return missing, failed
 }
 
+// Owns is part of Target.
+func (r *Remote) Owns(p apply.Place) error { return ownsValue(p) }
+
 // Read is part of Target.
 func (r *Remote) Read(ctx context.Context, p apply.Place) (apply.State, error) {
 	if p.Kind != apply.RegistryValue {

@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"ipcguard/internal/apply/private"
+)
+
+// Journals of earlier versions have a CRC-32C on each line of their steps, which tells of a power cut and of nothing else.
+// They are shown, and taken back when that is asked for: then they are sealed as they are first.
+
+const schemaUnsealed = "ipcguard.journal/1"
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// crcText is how long the sum of a line is.
+const crcText = 8
+
+func ofEarlierVersion(steps []byte) bool { return bytes.IndexByte(steps, ' ') == crcText }
+
+// readUnsealed reads the steps of an earlier version.
+func (j *Journal) readUnsealed(f *files) error {
+	for rest := f.steps; len(rest) > 0; {
+		line, more, whole := bytes.Cut(rest, []byte("\n"))
+		sum, text, _ := bytes.Cut(line, []byte(" "))
+		s, ok := parseStep(text)
+		if !whole || !ok || string(sum) != fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)) || s.N != len(j.Steps) || len(j.Steps) >= maxSteps {
+			if len(more) > 0 {
+				return fmt.Errorf("%s: line %d is damaged, and others follow it", stepsFile, len(j.Steps)+1)
+			}
+			j.Torn = true
+			break
+		}
+		j.Steps = append(j.Steps, s)
+		j.whole += int64(len(line) + 1)
+		rest = more
+	}
+	return nil
+}
+
+// sealedSteps are the steps of an earlier version as a sealed journal has them, with one more for every file beside them.
+func (j *Journal) sealedSteps(f *files) (text []byte, steps []Step, head mac, err error) {
+	steps = append(steps, j.Steps...)
+	for _, kind := range []string{"proof", "record"} {
+		for n := 1; ; n++ {
+			name := fmt.Sprintf("%s-%d.json", kind, n)
+			b, err := private.Read(filepath.Join(j.Dir, name), maxJournalFile)
+			if err != nil {
+				break // the next is what a killed process leaves, or none
+			}
+			steps = append(steps, Step{N: len(steps), Time: j.Ended(), Event: Kept, File: name, Sum: digest(b)})
+		}
+	}
+	head = j.seal.root(filepath.Base(j.Dir), f.plan, f.before)
+	for _, s := range steps {
+		line, err := json.Marshal(s)
+		if err != nil {
+			return nil, nil, mac{}, err
+		}
+		head = j.seal.step(head, line)
+		text = fmt.Appendf(text, "%s %s\n", head, line)
+	}
+	return text, steps, head, nil
+}
+
+// halfAdopted accepts a journal of an earlier version that the ledger knows only where adopt was cut short: the ledger tells
+// it as it would be sealed.
+func (j *Journal) halfAdopted(f *files, told known) error {
+	if j.seal != nil && len(j.Steps) > 0 {
+		if _, steps, head, err := j.sealedSteps(f); err == nil && told.Steps == len(steps) && told.Head == head.String() {
+			return nil
+		}
+	}
+	return errors.New("the ledger knows it as sealed, and it is not")
+}
+
+// Adopt seals a journal of an earlier version as it is, for somebody who has looked at it: then it can be rolled back.
+func (e *Engine) Adopt(id string) (*Journal, error) {
+	unlock, err := e.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	j, err := e.open(id)
+	if err != nil {
+		return nil, err
+	}
+	if j.Sealed {
+		return j, nil
+	}
+	return j, e.adopt(j)
+}
+
+// adopt seals a journal of an earlier version as it is. The ledger knows it first.
+func (e *Engine) adopt(j *Journal) error {
+	f, err := readFiles(j.Dir)
+	if err != nil {
+		return fmt.Errorf("apply: journal: %w", err)
+	}
+	key, err := e.key()
+	if errors.Is(err, fs.ErrNotExist) {
+		key, err = e.makeKey()
+	}
+	if err != nil {
+		return err
+	}
+	if j.seal, err = newSeal(key); err != nil {
+		return err
+	}
+	text, steps, head, err := j.sealedSteps(f)
+	if err != nil {
+		return err
+	}
+	l, err := readLedger(e.State, j.seal)
+	if err != nil {
+		return err
+	}
+	l.Journals[j.ID] = known{len(steps), head.String()}
+	if err := writeLedger(e.State, j.seal, l, e.fault); err != nil {
+		return err
+	}
+	if err := private.Replace(filepath.Join(j.Dir, stepsFile), text, func() { e.fault("adopt:draft") }); err != nil {
+		return fmt.Errorf("apply: journal: %w", err)
+	}
+	j.Steps, j.head, j.whole, j.Sealed, j.Torn = steps, head, int64(len(text)), true, false
+	return j.readKept(withoutDraft(f.names))
+}
+
+// withoutDraft leaves out the draft of the steps.
+func withoutDraft(names []string) []string {
+	var out []string
+	for _, n := range names {
+		if !strings.HasSuffix(n, ".new") {
+			out = append(out, n)
+		}
+	}
+	return out
+}

@@ -1,0 +1,76 @@
+package target
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/apply"
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/change"
+	"ipcguard/internal/format/smbconf"
+)
+
+// What is restored lies where a plan may write at all: at a place of the catalog's settings. A journal is believed because it
+// is sealed; this holds whatever it says.
+
+// ownsValue refuses registry values that are no setting of Windows.
+func ownsValue(p apply.Place) error {
+	if p.Kind == apply.RegistryValue && settingAt("windows", change.Place{Kind: change.Registry, Key: p.Path, Name: p.Name}) {
+		return nil
+	}
+	return &apply.RefusedError{Where: p.String(), Why: "this is no setting of Windows that this program writes"}
+}
+
+// settingAt tells whether one of a system's settings lies at a place. A setting of every share has SHARE for its section.
+func settingAt(system string, at change.Place) bool {
+	c, err := catalog.Load()
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(c.Settings, func(s catalog.Setting) bool {
+		if s.System != system {
+			return false
+		}
+		p, err := change.Locate(system, s.Where)
+		if err == nil && p.Kind == change.Parameter && p.Key == "SHARE" && !strings.EqualFold(at.Key, "global") {
+			p.Key = at.Key
+		}
+		return err == nil && p.Equal(at)
+	})
+}
+
+// Owns is part of Target: the file that this server reads now, or a setting in its registry.
+func (s *Samba) Owns(p apply.Place) error {
+	refuse := func(why string) error { return &apply.RefusedError{Where: p.String(), Why: why} }
+	switch p.Kind {
+	case apply.Parameter:
+		if settingAt("samba", change.Place{Kind: change.Parameter, Key: p.Path, Name: p.Name}) {
+			return nil
+		}
+		return refuse("this is no setting of Samba that this program writes")
+	case apply.File:
+		path, err := s.file()
+		if err != nil {
+			return err
+		}
+		if path != p.Path {
+			return refuse(fmt.Sprintf("%s is not this file, it reads %s", s.Spec(), path))
+		}
+		return nil
+	}
+	return refuse("a Samba server has no such place")
+}
+
+// file is the file that the server reads, as mainFile says it; also where it is not there or cannot be read.
+func (s *Samba) file() (string, error) {
+	if c, err := smbconf.Load(s.config, smbconf.Options{}); err == nil {
+		return s.mainFile(c)
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(s.config))
+	if err != nil {
+		return "", fmt.Errorf("apply: %w", err)
+	}
+	return filepath.Join(dir, filepath.Base(s.config)), nil
+}
