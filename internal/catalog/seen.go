@@ -29,6 +29,9 @@ func (c *Catalog) Seen(s *model.Scan, r *model.IdentityResult, d model.Disclosur
 	case r.Session.Outcome == model.Denied:
 		w.look("log on", r.Session)
 		return w.end(model.Denied, "logon "+r.Session.Status)
+	case r.ClosedBy != "":
+		w.look("connect to IPC$", model.Step{Outcome: model.Denied, Detail: r.ClosedBy})
+		return w.end(model.Denied, r.ClosedBy)
 	case r.Session.Outcome != model.Allowed:
 		w.look("log on", r.Session)
 		return w.end(answered(r.Session.Outcome), "logon "+said(r.Session))

@@ -14,6 +14,7 @@ import (
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/engine"
+	"ipcguard/internal/apply/verify"
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/change"
 	"ipcguard/internal/model"
@@ -24,7 +25,8 @@ const applyHelp = `Make the changes of a plan on a host, prove them from outside
 
 Before the first write the exact content of every place (value, type, absence, file, mode, owner) is in a journal on disk.
 After the last one the host is asked as a stranger, over every family of dialects that it speaks, whether everything that
-the plan closes is closed, and whether everything that must work does. If anything fails, everything goes back.
+the plan closes is closed, and whether everything that must work does. If anything fails, everything goes back. What could
+not be asked (a share whose name nobody knows, say) is told, the changes stay, and the exit status is 4.
 
 With --confirm-within everything goes back as well unless "ipcguard confirm ID" comes in time: a guard of its own waits
 for that, which outlives this terminal and, as a service of systemd or a scheduled task, a reboot.
@@ -44,6 +46,7 @@ Must-work checks, given with --check (the plan proposes some as well):
 type applyFlags struct {
 	stateFlags
 	checkFlags
+	shareFlags
 	credentialFlags
 	target, address string
 	dryRun          bool
@@ -73,6 +76,7 @@ func (a *app) apply() *cobra.Command {
 	s.BoolVar(&f.dryRun, "dry-run", false, "show every write and make none")
 	s.DurationVar(&f.within, "confirm-within", 0, "take everything back unless confirmed within this time, such as 10m")
 	f.checkFlags.register(s, ", before and after", 10*time.Second)
+	f.shareFlags.register(s)
 	s.StringVar(&f.address, "address", "", "HOST[:PORT] to prove the result at (default: where the target listens)")
 	f.stateFlags.register(s)
 	f.credentialFlags.register(s, "log on", ", for winreg:// targets and checks")
@@ -226,6 +230,7 @@ func (r *applying) write(ctx context.Context) error {
 		return err
 	}
 	v.Plan, v.Checks, v.AllowCommands, v.Patience = r.plan, f.checks, f.commands, f.patience
+	v.Shares = f.shares
 	fmt.Fprintf(r.stderr, "asking %s as it is now\n", v.Target.Addr)
 	if err := v.Baseline(ctx); err != nil {
 		return err
@@ -233,6 +238,7 @@ func (r *applying) write(ctx context.Context) error {
 	// A terminal that goes away, or a Ctrl-Z, must not stop this half way with the lock held.
 	signal.Ignore(hangups()...)
 	var guard string
+	var proof *verify.Proof
 	j, err := r.engine.Apply(ctx, engine.Request{
 		Plan: *r.plan, Changes: r.changes, Bytes: r.text, Target: r.target, Within: f.within,
 		Arm: func(ctx context.Context, j *engine.Journal) (err error) {
@@ -241,8 +247,8 @@ func (r *applying) write(ctx context.Context) error {
 		},
 		Verify: func(ctx context.Context) (apply.Evidence, error) {
 			fmt.Fprintf(r.stderr, "asking %s again, as a stranger\n", v.Target.Addr)
-			proof, err := v.Run(ctx)
-			if err != nil {
+			var err error
+			if proof, err = v.Run(ctx); err != nil {
 				return nil, err
 			}
 			r.showProof(proof)
@@ -255,7 +261,10 @@ func (r *applying) write(ctx context.Context) error {
 		}
 		return explained(err)
 	}
-	r.showApplied(j, guard)
+	r.showApplied(j, guard, proof)
+	if proof != nil && proof.Result == verify.Unchecked {
+		return outcome{exitPartial}
+	}
 	return nil
 }
 

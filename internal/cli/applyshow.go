@@ -35,14 +35,24 @@ func (a *app) showProof(p *verify.Proof) {
 	}
 }
 
-func (a *app) showApplied(j *engine.Journal, guard string) {
+// showApplied says what became of an apply. What could not be checked is no reason to take it back, and is said.
+func (a *app) showApplied(j *engine.Journal, guard string, proof *verify.Proof) {
+	done := "Applied and verified"
+	switch {
+	case proof == nil:
+		done = "Applied"
+	case proof.Result == verify.Unchecked:
+		done = fmt.Sprintf("Applied and kept, and not verified: %d check(s) could not be made. It is known", proof.Count(verify.Unchecked))
+	case proof.Result == verify.Waiting:
+		done = "Applied, and waiting for a restart. It is known"
+	}
 	if d := j.Deadline(); d != nil {
-		fmt.Fprintf(a.stdout, "Applied and verified as %s. It waits for its confirmation until %s.\n", j.ID, d.At().Local().Format(time.DateTime))
+		fmt.Fprintf(a.stdout, "%s as %s. It waits for its confirmation until %s.\n", done, j.ID, d.At().Local().Format(time.DateTime))
 		fmt.Fprintf(a.stdout, "  keep it:      ipcguard confirm %s\n  take it back: ipcguard rollback %s\n", j.ID, j.ID)
 		fmt.Fprintf(a.stderr, "guard: %s\n", guard)
 		return
 	}
-	fmt.Fprintf(a.stdout, "Applied and verified as %s.\n  take it back: ipcguard rollback %s\n", j.ID, j.ID)
+	fmt.Fprintf(a.stdout, "%s as %s.\n  take it back: ipcguard rollback %s\n", done, j.ID, j.ID)
 }
 
 // explained turns what the room knows about an error into a hint.

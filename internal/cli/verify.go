@@ -18,22 +18,26 @@ import (
 )
 
 const verifyHelp = `Prove from outside that a plan holds, or that what an earlier scan found is closed. Every target is asked as a stranger
-over every family of dialects that it speaks (SMB1, SMB2, SMB3), on fresh connections. A check passes when its question
-was answered: what got no answer is inconclusive, never closed. Positive controls show that the probes could have seen
+over every family of dialects that it speaks (SMB1, SMB2, SMB3), on fresh connections. A check passes when the very
+thing was asked again in this run and refused: what got no answer is inconclusive, what could not be asked is unchecked,
+with the reason, and neither is closed. Disk shares are asked for by name: those of the plan, of an earlier scan made with
+--show-names, and of --share. Positive controls show that the probes could have seen
 something: the server answers, and a user with credentials still gets in.
 
 Must-work checks, given with --check or proposed by the plan:
   tcp:HOST:PORT   pipe:NAME   share:NAME   print:NAME   logon:   command:PROGRAM…
 
 With --apply the plan comes from what was applied, the target is that of the apply unless others are named, and changes
-that needed a restart are held to it: until it has come they are "still waiting", afterwards they have to be in effect.
+that needed a restart are held to it: until it has come they are "waiting", afterwards they have to be in effect.
 
-Exit status 3 means that a check failed, 4 that one could not be made.
+Exit status 3 means that a check failed, 4 that something that is to be closed, or a check that you named, got no answer or
+could not be asked. A check that the plan proposes and that needs credentials is a note where there are none.
 ` + credentialHelp
 
 type verifyFlags struct {
 	stateFlags
 	checkFlags
+	shareFlags
 	credentialFlags
 	plan, scan, apply, format string
 }
@@ -62,6 +66,7 @@ func (a *app) verify() *cobra.Command {
 	s.StringVar(&f.apply, "apply", "", "the plan that was applied as this id, and the restarts that it needs")
 	f.stateFlags.register(s)
 	f.checkFlags.register(s, "", 0)
+	f.shareFlags.register(s)
 	s.StringVar(&f.format, "format", "text", "text, json")
 	f.credentialFlags.register(s, "log on", " too")
 	return c
@@ -90,10 +95,10 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 		return usageError{err}
 	}
 	proofs := []*verify.Proof{}
-	worst := verify.Passed
+	worst := verify.Result("")
 	for t := range list.All() {
 		v := &verify.Verification{
-			Target: t, Plan: s.plan, Checks: f.checks, AllowCommands: f.commands, User: logon, Patience: f.patience, Waits: s.waits,
+			Target: t, Plan: s.plan, Checks: f.checks, Shares: f.shares, AllowCommands: f.commands, User: logon, Patience: f.patience, Waits: s.waits,
 		}
 		if s.plan == nil {
 			if v.Earlier = scanOf(s.earlier, t); v.Earlier == nil {
@@ -105,7 +110,7 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 			return err
 		}
 		proofs = append(proofs, proof)
-		worst = worse(worst, proof)
+		worst = worse(worst, proof.Result)
 		if f.format == "text" {
 			a.showVerified(t, proof)
 		}
@@ -142,19 +147,34 @@ func proved(worst verify.Result) error {
 	switch worst {
 	case verify.Failed:
 		return outcome{exitExposed}
-	case verify.Inconclusive:
+	case verify.Inconclusive, verify.Unchecked:
 		return outcome{exitPartial}
 	}
 	return nil
 }
 
 func (a *app) showVerified(t targets.Target, proof *verify.Proof) {
-	word := "NOT VERIFIED"
-	if proof.Passed {
-		word = "verified"
-	}
-	fmt.Fprintf(a.stdout, "%s: %s\n", t.Name, word)
+	fmt.Fprintf(a.stdout, "%s: %s\n", t.Name, headline(proof))
 	a.showProof(proof)
+}
+
+// headline says in a line how a proof ended, and what it leaves open.
+func headline(p *verify.Proof) string {
+	word := "NOT VERIFIED"
+	switch p.Result {
+	case verify.Passed:
+		word = "verified"
+	case verify.Unchecked:
+		word = "NOT VERIFIED: nothing that was asked failed, and not everything could be asked"
+	case verify.Waiting:
+		word = "NOT VERIFIED: everything waits for a restart"
+	}
+	for _, r := range []verify.Result{verify.Failed, verify.Inconclusive, verify.Unchecked, verify.Waiting} {
+		if n := p.Count(r); n > 0 {
+			word += fmt.Sprintf(", %d %s", n, r)
+		}
+	}
+	return word
 }
 
 // statement is what is to be proved: a plan with the restarts that it waits for, or what earlier scans found exposed.
@@ -216,16 +236,13 @@ func (a *app) ofApply(ctx context.Context, f *verifyFlags, logon logonMaker) (*s
 }
 
 // worse is what a run of several proofs comes to.
-func worse(r verify.Result, p *verify.Proof) verify.Result {
-	for _, c := range p.Checks {
-		if c.Result == verify.Failed {
-			return verify.Failed
+func worse(a, b verify.Result) verify.Result {
+	for _, r := range []verify.Result{verify.Failed, verify.Inconclusive, verify.Unchecked, verify.Waiting} {
+		if a == r || b == r {
+			return r
 		}
 	}
-	if !p.Passed && r == verify.Passed {
-		return verify.Inconclusive
-	}
-	return r
+	return b
 }
 
 // scanOf finds the earlier scan of a target, by address or name; a file with one scan alone is of the one target.

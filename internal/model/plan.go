@@ -15,6 +15,7 @@ type Plan struct {
 	Residual []string   `json:"residual"`
 	Warnings []string   `json:"warnings"`
 	Checks   []string   `json:"checks,omitempty"`   // must-work checks for verify
+	Shares   []Share    `json:"shares,omitempty"`   // disk shares that verify asks for by name; Guest was open to strangers
 	Question string     `json:"question,omitempty"` // what would settle contradicting evidence; then there are no changes
 	Refused  string     `json:"refused,omitempty"`  // why there are no changes although they would work
 

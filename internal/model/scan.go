@@ -59,6 +59,7 @@ type IdentityResult struct {
 	Encrypted bool          `json:"encrypted,omitempty"`
 	Session   Step          `json:"session"`
 	Tree      Step          `json:"tree"`
+	ClosedBy  string        `json:"closed_by,omitempty"` // how the server refuses where no status tells it
 	Pipes     []PipeResult  `json:"pipes"`
 	Shares    []ShareResult `json:"shares,omitempty"`
 

@@ -23,7 +23,6 @@ type ladder struct {
 	conn     *link
 	session  smb.Session
 	tree     smb.Tree
-	closed   string                   // refused in a way that no status tells, and how that is known
 	tried    map[string]model.Outcome // disk shares, by folded name
 	attempts []attempt
 	room     int  // for further shares
@@ -148,7 +147,7 @@ func (l *ladder) confirmConstrained(ctx context.Context) {
 	}
 	if _, err = session.TreeConnect(ctx, "IPC$"); dropped(err) {
 		l.result.Tree.Detail = "the connection is dropped at the first request after the anonymous session, twice"
-		l.closed = "the server accepts an anonymous session and drops the connection at the next request, twice: no pipe and no share is open to anonymous"
+		l.result.ClosedBy = "the server accepts an anonymous session and drops the connection at the next request, twice: no pipe and no share is open to anonymous"
 	}
 }
 

@@ -175,7 +175,7 @@ func (l *ladder) cutOff(ctx context.Context, list []shareName) {
 		if err == nil {
 			var session smb.Session
 			if session, err = l.logOn(ctx, conn); err == nil {
-				if r = l.share(ctx, session, s); r.Tree.Outcome == model.Inconclusive && l.closed != "" {
+				if r = l.share(ctx, session, s); r.Tree.Outcome == model.Inconclusive && l.result.ClosedBy != "" {
 					r.Tree = model.Step{Outcome: model.Denied, Detail: "the connection is dropped, as at every first request of a null session here"}
 				}
 			}
@@ -192,7 +192,7 @@ func (l *ladder) cutOff(ctx context.Context, list []shareName) {
 // second time: for him they are counted as not tried.
 func (h *host) lend(ctx context.Context, ladders []*ladder) {
 	for _, l := range ladders {
-		if !l.id.IsStranger() || l.result.Session.Outcome != model.Allowed || l.closed != "" || len(h.listed) == 0 {
+		if !l.id.IsStranger() || l.result.Session.Outcome != model.Allowed || l.result.ClosedBy != "" || len(h.listed) == 0 {
 			continue
 		}
 		list := slices.DeleteFunc(slices.Clone(h.listed), func(s shareName) bool { _, tried := l.tried[fold(s.name)]; return tried })

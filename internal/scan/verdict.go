@@ -29,7 +29,7 @@ func (h *host) judge(ladders []*ladder, ended error) {
 		} else {
 			closedBy = append(closedBy, refusal(l))
 		}
-		h.again = h.again || id.Session.Outcome == model.Inconclusive || id.Tree.Outcome == model.Inconclusive && l.closed == ""
+		h.again = h.again || id.Session.Outcome == model.Inconclusive || id.Tree.Outcome == model.Inconclusive && l.result.ClosedBy == ""
 	}
 	switch {
 	case exposed:
@@ -61,7 +61,7 @@ func (h *host) judge(ladders []*ladder, ended error) {
 func (h *host) standing(l *ladder) (in bool, doubt string) {
 	r := l.result
 	switch {
-	case l.closed != "":
+	case l.result.ClosedBy != "":
 		return false, ""
 	case r.Session.Outcome != model.Allowed:
 		return false, doubtful("session", r.Session)
@@ -143,8 +143,8 @@ func refusal(l *ladder) string {
 		return strings.TrimSpace(fmt.Sprintf("%s is refused at %s %s", l.id, layer, s.Status))
 	}
 	switch {
-	case l.closed != "":
-		return l.closed
+	case l.result.ClosedBy != "":
+		return l.result.ClosedBy
 	case r.Session.Outcome != model.Allowed:
 		return at("logon", r.Session)
 	case r.Tree.Outcome != model.Allowed:

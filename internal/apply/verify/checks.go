@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/model"
 	"ipcguard/internal/smb"
 	"ipcguard/internal/status"
 )
@@ -79,18 +80,17 @@ func (v *Verification) check(ctx context.Context, check string, own bool) Check 
 	kind, what, err := ParseCheck(check)
 	if err != nil {
 		if own {
-			return Check{check, Failed, err.Error()}
+			return Check{Check: check, Result: Failed, Detail: err.Error()}
 		}
-		return Check{check, Unchecked, "this version does not know this check"}
+		return note(check, "this version does not know this check")
 	}
 	if kind == "command" && !own && !v.AllowCommands {
-		return Check{check, Unchecked, "commands of a plan are not run unless that is allowed"}
+		return note(check, "commands of a plan are not run unless that is allowed")
 	}
 	if NeedsUser(check) && v.User == nil {
-		if own {
-			return Check{check, Failed, "this check is made as a user: credentials are needed"}
-		}
-		return Check{check, Unchecked, "this check is made as a user, and no credentials were given"}
+		c := note(check, "this check is made as a user, and no credentials were given")
+		c.Note = !own
+		return c
 	}
 	var detail string
 	switch kind {
@@ -101,13 +101,26 @@ func (v *Verification) check(ctx context.Context, check string, own bool) Check 
 	default:
 		detail, err = v.checkAsUser(ctx, kind, what)
 	}
+	out := Check{Check: check, Result: Passed, Detail: detail}
 	switch {
 	case err == nil:
-		return Check{check, Passed, detail}
 	case ctx.Err() != nil, answerless(err):
-		return Check{check, Inconclusive, err.Error()}
+		out.Result, out.Detail = Inconclusive, err.Error()
+	default:
+		out.Result, out.Detail = Failed, err.Error()
 	}
-	return Check{check, Failed, err.Error()}
+	now := time.Now().UTC()
+	look := model.Look{Asked: check, Of: v.Target.Addr.String(), Times: 1, First: now, Last: now, Answer: out.Detail}
+	if NeedsUser(check) {
+		look.As = model.User
+	}
+	out.Looks = []model.Look{look}
+	return out
+}
+
+// note is a check that was proposed, and that nothing is lost by not making.
+func note(check, why string) Check {
+	return Check{Check: check, Result: Unchecked, Detail: why, Note: true}
 }
 
 // answerless tells a question that got no answer from one that was answered with no.

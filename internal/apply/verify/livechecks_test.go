@@ -237,7 +237,7 @@ func TestVerifySMB1(t *testing.T) {
 		}
 	}
 	for i, x := range p.Scans {
-		if closed := x.Verdict == model.Closed; closed != (spoke(x) != "SMB NT LM 0.12") {
+		if closed := x.Identities[0].Tree.Outcome == model.Denied; closed != (spoke(x) != "SMB NT LM 0.12") {
 			t.Errorf("scan %d over %q: %s", i, spoke(x), x.Verdict)
 		}
 	}

@@ -8,22 +8,25 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Result is how one check ended. What gave no answer is no pass.
+// Result is how one check ended. What gave no answer is no pass, nor is what was not asked.
 type Result string
 
 // The results.
 const (
-	Passed       Result = "passed"
-	Failed       Result = "failed"
-	Inconclusive Result = "inconclusive"
-	Unchecked    Result = "unchecked" // cannot be seen from outside; it does not count
+	Passed       Result = model.Passed // asked again in this run, and refused; or it works
+	Failed       Result = model.Failed
+	Inconclusive Result = Result(model.Inconclusive) // asked, and not answered
+	Unchecked    Result = model.Unchecked            // could not be asked; the detail says why
+	Waiting      Result = model.Waiting              // in force only after a restart that has not come
 )
 
 // Check is one thing that was looked at.
 type Check struct {
-	Check  string `json:"check"` // closed:FINDING, control:…, or a must-work check as it was given
-	Result Result `json:"result"`
-	Detail string `json:"detail,omitempty"`
+	Check  string       `json:"check"` // closed:FINDING, control:…, or a must-work check as it was given
+	Result Result       `json:"result"`
+	Detail string       `json:"detail,omitempty"`
+	Note   bool         `json:"note,omitempty"`  // nobody asked for it: unchecked, it does not count
+	Looks  []model.Look `json:"looks,omitempty"` // what earned the result
 }
 
 // Proof is what verification found, with the scans that it stands on.
@@ -32,6 +35,7 @@ type Proof struct {
 	Target  string        `json:"target"`
 	Started time.Time     `json:"started"`
 	Passed  bool          `json:"passed"`
+	Result  Result        `json:"result"` // of all checks together
 	Checks  []Check       `json:"checks"`
 	Scans   []*model.Scan `json:"scans,omitempty"`
 }
@@ -39,22 +43,34 @@ type Proof struct {
 // SchemaProof names the form of a proof.
 const SchemaProof = "ipcguard.proof/1"
 
-// Judge fills in whether the proof passes: something was checked, and all that was checked passed.
+// Judge sums the checks up: the worst of failed, inconclusive and unchecked that counts, else passed where something
+// passed. What waits for a restart is told by itself and takes nothing from what passed.
 func (p *Proof) Judge() {
-	p.Passed = false
+	p.Result = Unchecked
+	worst := map[Result]bool{}
 	for _, c := range p.Checks {
-		switch c.Result {
-		case Passed:
-			p.Passed = true
-		case Failed, Inconclusive:
-			p.Passed = false
-			return
+		if !c.Note || c.Result != Unchecked {
+			worst[c.Result] = true
 		}
 	}
+	for _, r := range []Result{Failed, Inconclusive, Unchecked, Passed, Waiting} {
+		if worst[r] {
+			p.Result = r
+			break
+		}
+	}
+	p.Passed = p.Result == Passed
 }
 
-// Proves is part of apply.Evidence.
-func (p *Proof) Proves() bool { return p.Passed }
+// Proves is part of apply.Evidence: nothing that was asked says that the changes do not hold. What could not be asked is no
+// reason to take them back.
+func (p *Proof) Proves() bool {
+	switch p.Result {
+	case Passed, Unchecked, Waiting:
+		return len(p.Checks) > 0
+	}
+	return false
+}
 
 // Failures lists the checks that did not pass, on one line.
 func (p *Proof) Failures() string {
@@ -68,4 +84,15 @@ func (p *Proof) Failures() string {
 		return "nothing could be checked"
 	}
 	return strings.Join(out, "; ")
+}
+
+// Count tells how many checks ended in a way, those that do not count left out.
+func (p *Proof) Count(r Result) int {
+	n := 0
+	for _, c := range p.Checks {
+		if c.Result == r && !c.Note {
+			n++
+		}
+	}
+	return n
 }

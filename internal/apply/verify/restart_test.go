@@ -57,7 +57,7 @@ func TestWaitsForRestart(t *testing.T) {
 	}
 	host.started.At = now.Wall.Add(-time.Minute)
 	now.Wall, now.Uptime = now.Wall.Add(time.Minute), now.Uptime+time.Minute
-	look(apply.StillWaiting, Unchecked, Unchecked)
+	look(apply.StillWaiting, Waiting, Waiting)
 	host.started.Shared = true
 	look(apply.NotKnown, Unchecked, Unchecked)
 	host.started.At = now.Wall

@@ -14,7 +14,6 @@ import (
 	"ipcguard/internal/apply"
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
-	"ipcguard/internal/ntlm"
 	"ipcguard/internal/scan"
 	"ipcguard/internal/scan/targets"
 	"ipcguard/internal/smb"
@@ -29,6 +28,7 @@ type Verification struct {
 	// the same scanner, from here, could see it.
 	Earlier *model.Scan
 	Checks  []string // of the administrator; those of the plan come by themselves
+	Shares  []string // disk shares to ask for by name, beside those of the plan and of the earlier scan
 	// Waits are the restarts that an apply of the plan needs, as Engine.Waits finds them: what has been restarted since is
 	// no longer excused.
 	Waits []apply.Wait
@@ -39,6 +39,9 @@ type Verification struct {
 	Dial          func(ctx context.Context, network, address string) (net.Conn, error)
 	// Patience is how long closed doors that still stand open are tried again: helpers need a moment to follow.
 	Patience time.Duration
+
+	opened opened   // what stood open before
+	secret []string // names of shares that the server told this run, and that nobody asked to see
 }
 
 // families are the dialects of SMB1, SMB2 and SMB3, best first.
@@ -49,16 +52,24 @@ func families() [][]smb.Dialect {
 // Baseline is what a host gives away, and which checks work, before anything is changed. A check of the administrator
 // that does not even work now is an error: it would prove nothing. One that the plan proposes is left out.
 func (v *Verification) Baseline(ctx context.Context) error {
-	s, err := v.scan(ctx, nil)
+	s, err := v.scan(ctx, nil, true)
 	if err != nil {
 		return err
 	}
 	if s.Verdict == model.Unreachable {
 		return fmt.Errorf("apply: verification would prove nothing: %s does not answer as an SMB server (%s)", v.Target.Addr, s.Reason)
 	}
+	known := v.toAsk()
+	v.opened.remember(s)
+	for _, n := range v.opened.names {
+		if !contains(known, n) {
+			v.secret = append(v.secret, n)
+		}
+	}
+	v.hide(s)
 	v.Earlier = s
 	for _, c := range v.must(ctx, true) {
-		if c.Result != Passed && c.Result != Unchecked {
+		if c.Result != Passed {
 			return fmt.Errorf("apply: the check %s does not pass before anything is changed: %s", c.Check, c.Detail)
 		}
 	}
@@ -80,7 +91,7 @@ func (v *Verification) Run(ctx context.Context) (*Proof, error) {
 	end := time.Now().Add(v.Patience)
 	for {
 		p, err := v.once(ctx)
-		if err != nil || p.Passed || time.Now().After(end) {
+		if err != nil || p.Result != Failed && p.Result != Inconclusive || time.Now().After(end) {
 			return p, err
 		}
 		select {
@@ -93,7 +104,11 @@ func (v *Verification) Run(ctx context.Context) (*Proof, error) {
 
 func (v *Verification) once(ctx context.Context) (*Proof, error) {
 	p := &Proof{Schema: SchemaProof, Target: v.Target.Name, Started: time.Now().UTC()}
-	first, err := v.scan(ctx, nil)
+	v.opened.given = v.Shares
+	if v.Earlier != nil {
+		v.opened.remember(v.Earlier)
+	}
+	first, err := v.scan(ctx, nil, false)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +120,7 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 		}) {
 			continue // not spoken, or what the first scan came to
 		}
-		s, err := v.scan(ctx, spoken)
+		s, err := v.scan(ctx, spoken, false)
 		if err != nil {
 			return nil, err
 		}
@@ -116,8 +131,11 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 	}
 	v.control(p)
 	v.restarts(p)
-	if err := v.closed(ctx, p); err != nil {
+	if err := v.closed(p); err != nil {
 		return nil, err
+	}
+	for _, s := range p.Scans {
+		v.hide(s)
 	}
 	p.Checks = append(p.Checks, v.must(ctx, true)...)
 	if v.Plan != nil {
@@ -128,8 +146,11 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 }
 
 // scan asks as strangers, and as the user too on the best dialect.
-func (v *Verification) scan(ctx context.Context, dialects []smb.Dialect) (*model.Scan, error) {
-	o := scan.Options{Dialects: dialects, Timeouts: v.Timeouts, Dial: v.Dial, Retries: 1, User: v.User}
+// Names are kept for the while where they are what is asked for again later.
+func (v *Verification) scan(ctx context.Context, dialects []smb.Dialect, names bool) (*model.Scan, error) {
+	o := scan.Options{
+		Dialects: dialects, Timeouts: v.Timeouts, Dial: v.Dial, Retries: 1, User: v.User, Shares: v.toAsk(), ShowNames: names,
+	}
 	scanner, err := scan.New(o)
 	if err != nil {
 		return nil, err
@@ -140,7 +161,9 @@ func (v *Verification) scan(ctx context.Context, dialects []smb.Dialect) (*model
 // control proves that the probes could have seen something: the server answered on fresh connections, and what was open
 // before was seen with the same eyes; a user with a password still gets in.
 func (v *Verification) control(p *Proof) {
-	add := func(name string, r Result, detail string) { p.Checks = append(p.Checks, Check{name, r, detail}) }
+	add := func(name string, r Result, detail string) {
+		p.Checks = append(p.Checks, Check{Check: name, Result: r, Detail: detail, Note: r == Unchecked})
+	}
 	for _, s := range p.Scans {
 		name := "control:answers"
 		if d := spoke(s); d != "" {
@@ -156,7 +179,7 @@ func (v *Verification) control(p *Proof) {
 		}
 	}
 	if v.Earlier != nil {
-		if n := len(doors(v.Earlier)); n > 0 {
+		if n := exposures(v.Earlier); n > 0 {
 			add("control:seen-before", Passed, fmt.Sprintf("from here %d kinds of exposure were seen before", n))
 		}
 	}
@@ -188,40 +211,34 @@ func spoke(s *model.Scan) string {
 	return ""
 }
 
-// doors are the things that strangers were given in a scan, by the names that plans call them.
-func doors(s *model.Scan) map[string]bool {
-	out := map[string]bool{}
+// exposures counts the kinds of data that strangers were given in a scan.
+func exposures(s *model.Scan) int {
+	kinds := map[string]bool{}
 	for _, f := range s.Findings {
-		if f.Identity != "" && f.Identity != model.User {
-			out[f.ID] = true
+		if f.Identity.IsStranger() {
+			kinds[f.ID] = true
 		}
 	}
-	for _, i := range s.Identities {
-		if i.Identity == model.User {
-			continue
-		}
-		for _, p := range i.Pipes {
-			for _, n := range p.Interfaces {
-				for _, c := range n.Calls {
-					if c.Outcome == model.Allowed && c.Discloses.IsExposure() && c.Count > 0 {
-						out[fmt.Sprintf("%s-reads-%s", i.Identity, c.Discloses)] = true
-					}
-				}
-			}
-		}
-	}
-	return out
+	return len(kinds)
 }
 
 // restarts tells which restarts have come, and which have not.
 func (v *Verification) restarts(p *Proof) {
 	for _, w := range v.Waits {
-		r := Unchecked
-		if w.State == apply.Restarted {
-			r = Passed
+		r := map[apply.Waiting]Result{apply.Restarted: Passed, apply.StillWaiting: Waiting}[w.State]
+		if r == "" {
+			r = Unchecked
 		}
-		p.Checks = append(p.Checks, Check{"restart:" + w.Where, r, w.String()})
+		p.Checks = append(p.Checks, Check{Check: "restart:" + w.Where, Result: r, Detail: w.String(), Note: true})
 	}
+}
+
+// postponed is how a door ends that a restart is to close, and that is not shut: it waits, or nobody knows.
+func (v *Verification) postponed(how string, end verdict) verdict {
+	if slices.ContainsFunc(v.Waits, func(w apply.Wait) bool { return w.State == apply.NotKnown }) {
+		return verdict{Unchecked, "it closes with a restart, and whether that has come is not known: " + how, end.looks}
+	}
+	return verdict{Waiting, "it closes later: " + how, end.looks}
 }
 
 // restarted tells whether a change has come into effect by a restart since it was made.
@@ -230,7 +247,7 @@ func (v *Verification) restarted(change string) bool {
 }
 
 // closed compares what is promised with what the scans saw.
-func (v *Verification) closed(ctx context.Context, p *Proof) error {
+func (v *Verification) closed(p *Proof) error {
 	c, err := catalog.Load()
 	if err != nil {
 		return err
@@ -257,105 +274,18 @@ func (v *Verification) closed(ctx context.Context, p *Proof) error {
 			}
 		}
 	}
+	shut := &doors{catalog: c, scans: p.Scans, opened: v.opened}
+	if v.Plan != nil {
+		shut.shares = v.Plan.Shares
+	}
 	for _, name := range promised {
-		r, detail := v.shut(ctx, c, p, name)
-		if r != Passed && later[name] != "" {
-			r, detail = Unchecked, "it closes later: "+later[name]
+		end := shut.of(name)
+		if end.result != Passed && later[name] != "" {
+			end = v.postponed(later[name], end)
 		}
-		p.Checks = append(p.Checks, Check{"closed:" + name, r, detail})
+		p.Checks = append(p.Checks, Check{Check: "closed:" + name, Result: end.result, Detail: end.detail, Looks: end.looks})
 	}
 	return nil
-}
-
-// shut tells whether one thing is closed to strangers in every scan.
-func (v *Verification) shut(ctx context.Context, c *catalog.Catalog, p *Proof, name string) (Result, string) {
-	pipe, isPipe := strings.CutPrefix(name, "anonymous-pipe:")
-	share, isShare := strings.CutPrefix(name, "anonymous-share:")
-	switch {
-	case isPipe:
-		return pipeShut(p, pipe)
-	case isShare:
-		return v.shareShut(ctx, share)
-	case name == "ipc":
-		for _, s := range p.Scans {
-			if s.Verdict != model.Closed {
-				return ifUnclear(s), fmt.Sprintf("%s: %s %s", spoke(s), s.Verdict, s.Reason)
-			}
-		}
-		return Passed, "strangers are refused at logon, at IPC$ or at every pipe"
-	}
-	f := c.Finding(name)
-	_, kind, reads := strings.Cut(name, "-reads-")
-	if !(f != nil && f.Discloses != "") && !(reads && model.Disclosure(kind).IsExposure()) {
-		return Unchecked, "this cannot be seen from outside"
-	}
-	for _, s := range p.Scans {
-		if doors(s)[name] {
-			return Failed, fmt.Sprintf("over %s a stranger is still given it", spoke(s))
-		}
-		if s.Verdict == model.Unreachable || s.Verdict == model.VerdictInconclusive {
-			return Inconclusive, s.Reason
-		}
-	}
-	return Passed, fmt.Sprintf("no stranger is given it in %d scans", len(p.Scans))
-}
-
-func ifUnclear(s *model.Scan) Result {
-	if s.Verdict == model.VerdictInconclusive || s.Verdict == model.Unreachable {
-		return Inconclusive
-	}
-	return Failed
-}
-
-func pipeShut(p *Proof, name string) (Result, string) {
-	result, detail := Unchecked, "no probe knows this pipe"
-	for _, s := range p.Scans {
-		for _, i := range s.Identities {
-			if i.Identity != model.Anonymous {
-				continue
-			}
-			if i.Session.Outcome == model.Denied || i.Tree.Outcome == model.Denied || s.Verdict == model.Closed {
-				result, detail = Passed, "anonymous comes to no pipe at all"
-				continue
-			}
-			for _, x := range i.Pipes {
-				if catalog.PipeName(x.Pipe) != catalog.PipeName(name) {
-					continue
-				}
-				switch x.Open.Outcome {
-				case model.Denied, model.Absent:
-					result, detail = Passed, x.Open.Status
-				case model.Allowed:
-					return Failed, fmt.Sprintf("over %s anonymous opens it", spoke(s))
-				default:
-					return Inconclusive, x.Open.Detail
-				}
-			}
-		}
-	}
-	return result, detail
-}
-
-// shareShut tries to open a share as anonymous.
-func (v *Verification) shareShut(ctx context.Context, share string) (Result, string) {
-	c, err := v.dial(ctx)
-	if err != nil {
-		return Inconclusive, err.Error()
-	}
-	defer c.Close()
-	s, err := c.SessionSetup(ctx, ntlm.NewAnonymous(ntlm.Options{}))
-	if refused(err) {
-		return Passed, "anonymous is refused at logon"
-	}
-	if err != nil {
-		return Inconclusive, err.Error()
-	}
-	if err = openShare(ctx, s, share); refused(err) {
-		return Passed, err.Error()
-	} else if err != nil {
-		return Inconclusive, err.Error()
-	}
-	return Failed, "anonymous opens it"
 }
 
 func (v *Verification) dial(ctx context.Context) (*smb.Conn, error) {

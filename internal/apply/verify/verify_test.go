@@ -61,8 +61,15 @@ func TestVerifyPractice(t *testing.T) {
 	if p, err = shutServer.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if p.Result != Unchecked || p.Passed || !p.Proves() {
+		t.Errorf("a server that does not say whether ADMIN$ is there: %s, %+v", p.Result, p.Checks)
+	}
+	shutServer.Plan = closing("anonymous-lists-accounts", "anonymous-pipe:samr", "ipc")
+	if p, err = shutServer.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if !p.Passed {
-		t.Errorf("a closed server does not pass: %s", p.Failures())
+		t.Errorf("a closed server does not pass: %+v", p.Checks)
 	}
 	if len(p.Scans) < 2 {
 		t.Errorf("%d scans: one for each family of dialects is wanted", len(p.Scans))
@@ -99,7 +106,7 @@ func TestVerifyRestartIsSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resultOf(p, "closed:") != Unchecked {
+	if resultOf(p, "closed:") != Waiting || !p.Proves() {
 		t.Errorf("%+v", p.Checks)
 	}
 }

@@ -1,0 +1,325 @@
+package verify
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// doors judges of what is to be closed, from the scans of one run alone: it asks nothing itself, so that what
+// is taken out of a scan is missing from the claim.
+type doors struct {
+	catalog *catalog.Catalog
+	scans   []*model.Scan
+	opened  opened
+	shares  []model.Share // of the plan
+}
+
+// verdict is how one closed: check ends.
+type verdict struct {
+	result Result
+	detail string
+	looks  []model.Look
+}
+
+// worse puts the result that says least first among those that are no pass: one thing that stands open is more than many
+// that are shut, and one that was not answered is more than one that was not asked.
+func worse(a, b verdict) int { return cmp.Compare(gravity(a.result), gravity(b.result)) }
+
+func gravity(r Result) int {
+	return slices.Index([]Result{Failed, Inconclusive, Unchecked, Waiting, Passed}, r)
+}
+
+// all is the worst of several verdicts; none at all is nothing asked.
+func all(list []verdict, passed string) verdict {
+	if len(list) == 0 {
+		return verdict{Unchecked, "no scan could ask it", nil}
+	}
+	worst := slices.MinFunc(list, worse)
+	if worst.result == Passed {
+		worst.detail = passed
+		worst.looks = nil
+		for _, v := range list {
+			worst.looks = append(worst.looks, v.looks...)
+		}
+	}
+	return worst
+}
+
+// of judges one name as plans and findings have it.
+func (c *doors) of(name string) verdict {
+	if pipe, ok := strings.CutPrefix(name, "anonymous-pipe:"); ok {
+		return c.pipe(pipe)
+	}
+	if share, ok := strings.CutPrefix(name, "anonymous-share:"); ok {
+		return c.namedShare(model.Anonymous, share)
+	}
+	switch name {
+	case "ipc":
+		return c.ipc()
+	case "default-shares":
+		return c.defaultShares()
+	}
+	ids, kind := c.door(name)
+	if kind == "" {
+		return verdict{Unchecked, "this cannot be seen from outside", nil}
+	}
+	if kind == model.DisclosesFiles {
+		return c.files(ids)
+	}
+	return c.data(ids, kind)
+}
+
+// door is who must not be given what, by the name of a finding. A guest's finding is also about the made-up user who is
+// let in as guest.
+func (c *doors) door(name string) ([]model.Identity, model.Disclosure) {
+	f := c.catalog.Finding(name)
+	id, kind, reads := strings.Cut(name, "-reads-")
+	switch {
+	case f != nil && f.Discloses != "" && f.Identity == model.Guest:
+		return []model.Identity{model.Guest, model.UnknownUser}, f.Discloses
+	case f != nil && f.Discloses != "" && f.Identity != "":
+		return []model.Identity{f.Identity}, f.Discloses
+	case reads && model.Identity(id).IsStranger() && model.Disclosure(kind).IsExposure():
+		return []model.Identity{model.Identity(id)}, model.Disclosure(kind)
+	}
+	return nil, ""
+}
+
+// each asks every scan for what one of the strangers saw.
+func (c *doors) each(ids []model.Identity, judge func(s *model.Scan, r *model.IdentityResult) verdict) []verdict {
+	var out []verdict
+	for _, s := range c.scans {
+		for _, id := range ids {
+			i := slices.IndexFunc(s.Identities, func(r model.IdentityResult) bool { return r.Identity == id })
+			switch {
+			case i >= 0:
+				out = append(out, judge(s, &s.Identities[i]))
+			case s.Verdict == model.Unreachable || s.Verdict == model.VerdictInconclusive:
+				out = append(out, verdict{Inconclusive, s.Reason, nil})
+			default:
+				out = append(out, verdict{Unchecked, fmt.Sprintf("%s was not tried", id), nil})
+			}
+		}
+	}
+	return out
+}
+
+// over names where an answer came from.
+func over(s *model.Scan, r *model.IdentityResult) string {
+	if d := cmp.Or(r.Dialect, strings.TrimPrefix(spoke(s), "SMB ")); d != "" {
+		return fmt.Sprintf("over SMB %s %s", d, r.Identity)
+	}
+	return string(r.Identity)
+}
+
+func (c *doors) data(ids []model.Identity, kind model.Disclosure) verdict {
+	list := c.each(ids, func(s *model.Scan, r *model.IdentityResult) verdict {
+		seen := c.catalog.Seen(s, r, kind)
+		who := over(s, r)
+		switch {
+		case seen.Outcome == model.Allowed:
+			return verdict{Failed, fmt.Sprintf("%s is still given it (%s)", who, seen.By), seen.Looks}
+		case seen.Outcome == model.Denied, seen.Outcome == model.Absent:
+			return verdict{Passed, seen.By, seen.Looks}
+		case seen.Outcome == model.Inconclusive:
+			return verdict{Inconclusive, fmt.Sprintf("%s: no answer that counts: %s", who, seen.By), seen.Looks}
+		case seen.Empty:
+			return verdict{Unchecked, fmt.Sprintf("%s was answered with nothing in it, and not refused: %s", who, seen.By), seen.Looks}
+		}
+		return verdict{Unchecked, fmt.Sprintf("%s was not asked: %s", who, seen.By), seen.Looks}
+	})
+	return all(list, fmt.Sprintf("asked again and refused in %d scans", len(c.scans)))
+}
+
+// files are the disk shares that stood open, each asked for by its name; and whatever else opens is a failure as well.
+func (c *doors) files(ids []model.Identity) verdict {
+	list := c.each(ids, func(s *model.Scan, r *model.IdentityResult) verdict {
+		seen := c.catalog.Seen(s, r, model.DisclosesFiles)
+		switch {
+		case seen.Outcome == model.Allowed:
+			return verdict{Failed, fmt.Sprintf("%s still opens a disk share", over(s, r)), seen.Looks}
+		case r.Session.Outcome == model.Denied || r.ClosedBy != "":
+			return verdict{Passed, seen.By, seen.Looks}
+		case seen.Outcome == model.Inconclusive:
+			return verdict{Inconclusive, fmt.Sprintf("%s: no answer that counts: %s", over(s, r), seen.By), seen.Looks}
+		}
+		return c.everyShare(s, r, seen)
+	})
+	return all(list, "every share that stood open was asked for by name and refused")
+}
+
+// everyShare holds the shares that were to be closed against those that were asked for.
+func (c *doors) everyShare(s *model.Scan, r *model.IdentityResult, seen catalog.Seen) verdict {
+	want, enough := c.wanted()
+	if len(want) == 0 {
+		return verdict{Unchecked, "which share stood open is not known by name, so it could not be asked for: --share NAME does", nil}
+	}
+	for _, name := range want {
+		if o := told(r, name); o != model.Denied && o != model.Absent {
+			return verdict{Unchecked, fmt.Sprintf("%s did not ask for every share that was to be closed (%d of them are known by name)", over(s, r), len(want)), seen.Looks}
+		}
+	}
+	if !enough {
+		return verdict{Unchecked, fmt.Sprintf("%d shares stood open before, and %d are known by name: --share NAME names the others", c.opened.count, len(want)), seen.Looks}
+	}
+	return verdict{Passed, "", seen.Looks}
+}
+
+// wanted are the names of the shares that were to be closed, and whether they are all.
+func (c *doors) wanted() (names []string, enough bool) {
+	add := func(n string) {
+		if !slices.ContainsFunc(names, func(o string) bool { return strings.EqualFold(o, n) }) {
+			names = append(names, n)
+		}
+	}
+	for _, s := range c.shares {
+		if s.Guest {
+			add(s.Name)
+		}
+	}
+	for _, n := range c.opened.names {
+		add(n)
+	}
+	if len(names) < c.opened.count || len(names) == 0 {
+		for _, n := range c.opened.given {
+			add(n)
+		}
+	}
+	if len(names) == 0 { // the plan knows no share that is open by itself: then every one of its shares counts
+		for _, s := range c.shares {
+			add(s.Name)
+		}
+	}
+	return names, len(names) >= c.opened.count
+}
+
+// told is what a stranger was told when asking for a share by name.
+func told(r *model.IdentityResult, name string) model.Outcome {
+	for _, s := range r.Shares {
+		if !strings.EqualFold(s.Name, name) {
+			continue
+		}
+		if s.Tree.Outcome != model.Allowed {
+			return s.Tree.Outcome
+		}
+		return s.Open.Outcome
+	}
+	return model.NotTested
+}
+
+// namedShare is one share that one stranger must not open.
+func (c *doors) namedShare(id model.Identity, name string) verdict {
+	list := c.each([]model.Identity{id}, func(s *model.Scan, r *model.IdentityResult) verdict {
+		o := told(r, name)
+		look := []model.Look{catalog.LookOf(s, r, "open the share "+name, model.Step{Outcome: o})}
+		switch {
+		case r.Session.Outcome == model.Denied:
+			return verdict{Passed, "refused at logon", []model.Look{catalog.LookOf(s, r, "log on", r.Session)}}
+		case r.ClosedBy != "":
+			return verdict{Passed, r.ClosedBy, look}
+		case o == model.Allowed:
+			return verdict{Failed, fmt.Sprintf("%s opens it", over(s, r)), look}
+		case o == model.Denied, o == model.Absent:
+			return verdict{Passed, "", look}
+		case o == model.Inconclusive:
+			return verdict{Inconclusive, fmt.Sprintf("%s: no answer that counts", over(s, r)), look}
+		}
+		return verdict{Unchecked, fmt.Sprintf("%s did not ask for it", over(s, r)), nil}
+	})
+	return all(list, "asked for by name and refused")
+}
+
+// defaultShares are gone where the server knows no share of their names.
+func (c *doors) defaultShares() verdict {
+	list := c.each([]model.Identity{model.Anonymous}, func(s *model.Scan, r *model.IdentityResult) verdict {
+		for _, name := range defaultShares() {
+			o := told(r, name)
+			look := []model.Look{catalog.LookOf(s, r, "connect to "+name, model.Step{Outcome: o})}
+			switch o {
+			case model.Allowed:
+				return verdict{Failed, fmt.Sprintf("%s is there", name), look}
+			case model.Absent:
+			default:
+				return verdict{Unchecked, "whether they are there is not told to a stranger", look}
+			}
+		}
+		return verdict{Passed, "", nil}
+	})
+	return all(list, "the server knows no share of these names")
+}
+
+// defaultShares are those that the Server service makes by itself everywhere.
+func defaultShares() []string { return []string{"ADMIN$", "C$"} }
+
+// ipc is closed where every stranger is refused at logon, at IPC$ or at every pipe.
+func (c *doors) ipc() verdict {
+	list := c.each(model.Strangers(), func(s *model.Scan, r *model.IdentityResult) verdict {
+		who := over(s, r)
+		look := func(asked string, step model.Step) []model.Look {
+			return []model.Look{catalog.LookOf(s, r, asked, step)}
+		}
+		switch {
+		case r.ClosedBy != "":
+			return verdict{Passed, r.ClosedBy, look("connect to IPC$", r.Tree)}
+		case r.Session.Outcome != model.Allowed:
+			return layer(who, "logon", r.Session, look("log on", r.Session))
+		case r.Tree.Outcome != model.Allowed:
+			return layer(who, "IPC$", r.Tree, look("connect to IPC$", r.Tree))
+		}
+		var pipes []verdict
+		for i := range c.catalog.Pipes {
+			p := &c.catalog.Pipes[i]
+			if p.Probe != "never" && p.Probe != "open-only" {
+				pipes = append(pipes, c.opens(s, r, p.Name))
+			}
+		}
+		return all(pipes, "")
+	})
+	return all(list, "strangers are refused at logon, at IPC$ or at every pipe")
+}
+
+// layer judges the answer of one layer that everything has to pass.
+func layer(who, what string, s model.Step, looks []model.Look) verdict {
+	switch s.Outcome {
+	case model.Denied, model.Absent:
+		return verdict{Passed, what + " " + s.Status, looks}
+	case model.Inconclusive:
+		return verdict{Inconclusive, fmt.Sprintf("%s: %s gave no answer that counts: %s", who, what, strings.TrimSpace(s.Status+" "+s.Detail)), looks}
+	case model.Allowed:
+		return verdict{Failed, who + ": " + what + " is allowed", looks}
+	}
+	return verdict{Unchecked, fmt.Sprintf("%s: %s was not tried", who, what), nil}
+}
+
+// pipe is one pipe that anonymous must not open.
+func (c *doors) pipe(name string) verdict {
+	list := c.each([]model.Identity{model.Anonymous}, func(s *model.Scan, r *model.IdentityResult) verdict {
+		who := over(s, r)
+		switch {
+		case r.ClosedBy != "":
+			return verdict{Passed, r.ClosedBy, nil}
+		case r.Session.Outcome != model.Allowed:
+			return layer(who, "logon", r.Session, []model.Look{catalog.LookOf(s, r, "log on", r.Session)})
+		case r.Tree.Outcome != model.Allowed:
+			return layer(who, "IPC$", r.Tree, []model.Look{catalog.LookOf(s, r, "connect to IPC$", r.Tree)})
+		}
+		return c.opens(s, r, name)
+	})
+	return all(list, fmt.Sprintf("asked for again and refused in %d scans", len(c.scans)))
+}
+
+// opens judges one pipe of one ladder. What a server of this kind does not have was not opened, and is not there.
+func (c *doors) opens(s *model.Scan, r *model.IdentityResult, name string) verdict {
+	for i := range r.Pipes {
+		p := &r.Pipes[i]
+		if catalog.PipeName(p.Pipe) == catalog.PipeName(name) {
+			return layer(over(s, r), p.Pipe, p.Open, []model.Look{catalog.LookOf(s, r, "open "+p.Pipe, p.Open)})
+		}
+	}
+	return verdict{Unchecked, "no probe knows this pipe", nil}
+}
