@@ -72,7 +72,46 @@ func (w *work) document() *model.Plan {
 		p.Strategy = Restrict
 	}
 	p.Fingerprint = Fingerprint(p.Platform, p.BasedOn)
+	p.Shares = w.diskShares()
 	return p
+}
+
+// maxNamed bounds the shares that a plan names for its proof; the scan tries no more either.
+const maxNamed = 256
+
+// diskShares are the shares that verify asks for by name: those of the configuration, hidden ones too, and those that a
+// scan opened under a name that it shows. Those that strangers could open come first.
+func (w *work) diskShares() []model.Share {
+	var open, shut []model.Share
+	known := map[string]bool{}
+	add := func(name string, guest bool) {
+		if known[strings.ToLower(name)] || strings.EqualFold(name, "IPC$") || strings.Contains(name, "%") {
+			return
+		}
+		known[strings.ToLower(name)] = true
+		s := model.Share{Name: name, Guest: guest}
+		if guest {
+			open = append(open, s)
+		} else {
+			shut = append(shut, s)
+		}
+	}
+	for _, s := range w.e.Scans {
+		for _, r := range s.Identities {
+			for _, x := range r.Shares {
+				if r.Identity.IsStranger() && x.Name != "" && x.Open.Outcome == model.Allowed {
+					add(x.Name, true)
+				}
+			}
+		}
+	}
+	for _, s := range w.cfg.Shares {
+		if !s.Default && !strings.EqualFold(s.Name, "homes") && !strings.EqualFold(s.Name, "printers") {
+			add(s.Name, s.OpenToGuests())
+		}
+	}
+	all := slices.Concat(open, shut)
+	return all[:min(len(all), maxNamed)]
 }
 
 func (w *work) target() string {
