@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 
@@ -232,9 +229,7 @@ func (s *auditSum) outcome(a *app, failures []error) error {
 		return errors.Join(failures...)
 	}
 	for _, err := range failures {
-		for line := range strings.Lines(err.Error()) {
-			fmt.Fprintf(a.stderr, "ipcguard: error: %s\n", strings.TrimRight(line, "\n"))
-		}
+		tell(a.stderr, "error", err.Error())
 	}
 	switch {
 	case s.weak > 0:
@@ -243,46 +238,4 @@ func (s *auditSum) outcome(a *app, failures []error) error {
 		return outcome{exitPartial}
 	}
 	return nil
-}
-
-// maxScans bounds a file of scans: a large network's is some hundred MiB.
-const maxScans = 1 << 30
-
-// readScans reads scans from a json or jsonl file.
-func readScans(name string) ([]*model.Scan, error) {
-	st, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !st.Mode().IsRegular() || st.Size() > maxScans {
-		return nil, usage("%s: not a file of scan results", name)
-	}
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return nil, err
-	}
-	var out []*model.Scan
-	d := json.NewDecoder(bytes.NewReader(b))
-	if strings.HasPrefix(strings.TrimSpace(string(b[:min(len(b), 64)])), "[") {
-		err = d.Decode(&out)
-	} else {
-		for d.More() && err == nil {
-			s := &model.Scan{}
-			if err = d.Decode(s); err == nil {
-				out = append(out, s)
-			}
-		}
-	}
-	if err != nil {
-		return nil, usage("%s: not a scan result in json or jsonl: %v", name, err)
-	}
-	for _, s := range out {
-		if s == nil || s.Schema != model.SchemaScan {
-			return nil, usage("%s: not a scan result in json or jsonl", name)
-		}
-	}
-	if len(out) == 0 {
-		return nil, usage("%s: no scan results in it", name)
-	}
-	return out, nil
 }

@@ -1,15 +1,12 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/pflag"
 
 	"ipcguard/internal/model"
@@ -129,49 +126,6 @@ func oneAudit(list []*model.Audit, host, file string) (*model.Audit, error) {
 	return list[0], nil
 }
 
-// readDocuments reads documents of one schema: one, an array of them, or one a line.
-func readDocuments[T any](name, schema string, of func(*T) string) ([]*T, error) {
-	b, err := readBounded(name, maxScans)
-	if err != nil {
-		return nil, err
-	}
-	var out []*T
-	d := json.NewDecoder(bytes.NewReader(b))
-	if bytes.HasPrefix(bytes.TrimSpace(b), []byte("[")) {
-		err = d.Decode(&out)
-	} else {
-		for d.More() && err == nil {
-			x := new(T)
-			if err = d.Decode(x); err == nil {
-				out = append(out, x)
-			}
-		}
-	}
-	if err != nil {
-		return nil, usage("%s: want %s: %v", name, schema, err)
-	}
-	for _, x := range out {
-		if x == nil || of(x) != schema {
-			return nil, usage("%s: want %s in json or jsonl", name, schema)
-		}
-	}
-	if len(out) == 0 {
-		return nil, usage("%s: there is nothing in it", name)
-	}
-	return out, nil
-}
-
-func readBounded(name string, most int64) ([]byte, error) {
-	st, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !st.Mode().IsRegular() || st.Size() > most {
-		return nil, usage("%s: not a file of results", name)
-	}
-	return os.ReadFile(name)
-}
-
 // readObserved reads a result of observe, or the directory that it writes its days to.
 func readObserved(name string) (*model.Observation, error) {
 	agg, cov := observe.NewAggregator(0), &observe.Coverage{}
@@ -196,30 +150,6 @@ func readObserved(name string) (*model.Observation, error) {
 		return nil, usage("%s: %v", name, err)
 	}
 	return observe.Result(agg, cov), nil
-}
-
-// maxPolicy bounds a policy, which is a page at most.
-const maxPolicy = 1 << 20
-
-func readPolicy(name string) (plan.Policy, error) {
-	var p plan.Policy
-	b, err := readBounded(name, maxPolicy)
-	if err != nil {
-		return p, err
-	}
-	if len(bytes.TrimSpace(b)) == 0 {
-		return p, nil
-	}
-	j, err := yaml.YAMLToJSON(b)
-	if err != nil {
-		return p, usage("%s: %v", name, err)
-	}
-	d := json.NewDecoder(bytes.NewReader(j))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
-		return p, usage("%s: %v", name, err)
-	}
-	return p, nil
 }
 
 // servers lists whose uses were observed.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"ipcguard/internal/report"
 )
 
 // The exit codes, the same for every verb.
@@ -55,12 +57,10 @@ func exitCode(err error, stderr io.Writer) int {
 	if errors.As(err, &o) {
 		return o.code
 	}
-	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintf(stderr, "ipcguard: error: %s\n", strings.TrimRight(line, "\n"))
-	}
+	tell(stderr, "error", err.Error())
 	var h hinted
 	if errors.As(err, &h) {
-		fmt.Fprintf(stderr, "ipcguard: hint: %s\n", h.hint)
+		tell(stderr, "hint", h.hint)
 	}
 	var u usageError
 	switch {
@@ -70,4 +70,11 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitInterrupted
 	}
 	return exitFailed
+}
+
+// tell writes each line of a text with what it is. Names from files and hosts are made safe for a terminal.
+func tell(w io.Writer, what, text string) {
+	for line := range strings.Lines(text) {
+		fmt.Fprintf(w, "ipcguard: %s: %s\n", what, report.CleanLine(strings.TrimRight(line, "\r\n")))
+	}
 }

@@ -20,10 +20,6 @@ type earlier struct {
 	sum       sum
 }
 
-// maxResult bounds one line: a verbose result with names has some 100 KiB, a hostile server's not more than the
-// scanner's own bounds allow.
-const maxResult = 64 << 20
-
 // readEarlier reads a jsonl file of results. A last line that was cut off is left out, and a result that was not
 // finished is done again. A file that is not there yet is an empty one: the first run of a loop resumes nothing.
 func readEarlier(name string) (*earlier, error) {
@@ -49,6 +45,9 @@ func readEarlier(name string) (*earlier, error) {
 			return nil, fmt.Errorf("%s:%d: %w", name, n, err)
 		}
 		var s model.Scan
+		if err := model.CheckDocument(line); err != nil {
+			return nil, usage("%s:%d: %w", name, n, err)
+		}
 		if err := json.Unmarshal(line, &s); err != nil || s.Schema != model.SchemaScan {
 			return nil, usage("%s:%d: not a scan result in jsonl", name, n)
 		}
@@ -70,8 +69,8 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
 		part, err := r.ReadSlice('\n')
-		if line = append(line, part...); len(line) > maxResult {
-			return nil, errors.New("the line is too long")
+		if line = append(line, part...); len(line) > model.MaxResult {
+			return nil, fmt.Errorf("the line has more than %d MiB", model.MaxResult>>20)
 		}
 		if err == nil || !errors.Is(err, bufio.ErrBufferFull) {
 			return line, err

@@ -173,5 +173,5 @@ func (s *sum) outcome() error {
 }
 
 func (a *app) hint(format string, args ...any) {
-	fmt.Fprintf(a.stderr, "ipcguard: hint: "+format+"\n", args...)
+	tell(a.stderr, "hint", fmt.Sprintf(format, args...))
 }

@@ -1,8 +1,6 @@
 package fleet
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,9 +29,6 @@ func (i *Imported) problem(format string, args ...any) {
 	}
 }
 
-// maxResult bounds one result in a file: a hundred times the largest that was seen.
-const maxResult = 64 << 20
-
 // Import takes in results that scan, audit or observe made elsewhere with --format json or jsonl; kind says which. A scan
 // belongs to the host at its address, and an audit or an observation to the host whose name or address it tells; what fits
 // no host is told. A result that is older than the last one of its host is not taken: it would look like a change. note
@@ -60,7 +55,8 @@ func (f *Fleet) Import(ctx context.Context, kind string, r io.Reader, note func(
 	default:
 		return out, fmt.Errorf("fleet: %q is no kind of result: scan, audit or observe", kind)
 	}
-	err = documents(r, func(b []byte) error {
+	var ours error // not the file's fault
+	err = model.ReadDocuments(r, model.DocumentLimits{}, func(b []byte) error {
 		out.Results++
 		err := take(b)
 		var no refusal
@@ -70,10 +66,14 @@ func (f *Fleet) Import(ctx context.Context, kind string, r io.Reader, note func(
 		case errors.As(err, &no):
 			out.problem("result %d: %v", out.Results, no)
 		default:
+			ours = err
 			return err
 		}
 		return nil
 	})
+	if err != nil && ours == nil {
+		err = fmt.Errorf("fleet: not a result in json or jsonl: %w", err)
+	}
 	if len(lines.Uses) > 0 {
 		if kept := in.keepObserved(ctx, lines, &out); err == nil {
 			err = kept
@@ -95,66 +95,6 @@ type refusal struct{ why string }
 func (r refusal) Error() string { return r.why }
 
 func refuse(format string, args ...any) error { return refusal{fmt.Sprintf(format, args...)} }
-
-// documents hands on each document of a stream: one, an array, or one a line.
-func documents(r io.Reader, take func([]byte) error) error {
-	b := bufio.NewReader(r)
-	first, err := firstByte(b)
-	if err != nil {
-		return fmt.Errorf("fleet: nothing to import: %w", err)
-	}
-	bound := &bounded{r: b}
-	d := json.NewDecoder(bound)
-	if first == '[' {
-		if _, err := d.Token(); err != nil {
-			return notJSON(err)
-		}
-	}
-	for d.More() {
-		bound.left = maxResult
-		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
-			return notJSON(err)
-		}
-		if err := take(raw); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func notJSON(err error) error { return fmt.Errorf("fleet: not a result in json or jsonl: %w", err) }
-
-func firstByte(b *bufio.Reader) (byte, error) {
-	if head, err := b.Peek(3); err == nil && bytes.Equal(head, []byte{0xEF, 0xBB, 0xBF}) {
-		_, _ = b.Discard(3) // they were peeked at
-	}
-	for {
-		c, err := b.ReadByte()
-		if err != nil {
-			return 0, err
-		}
-		if c != ' ' && c != '\n' && c != '\r' && c != '\t' {
-			return c, b.UnreadByte()
-		}
-	}
-}
-
-// bounded ends a document that does not end.
-type bounded struct {
-	r    io.Reader
-	left int
-}
-
-// Read is part of io.Reader.
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left < 0 {
-		return 0, fmt.Errorf("one result is larger than %d MiB", maxResult>>20)
-	}
-	n, err := b.r.Read(p)
-	b.left -= n
-	return n, err
-}
 
 func (f importing) scan(ctx context.Context, site store.Site, b []byte) error {
 	s := &model.Scan{}

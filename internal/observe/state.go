@@ -61,8 +61,9 @@ func Merge(agg *Aggregator, cov *Coverage, o *model.Observation) {
 // ErrNotResult says that bytes are no result of observe.
 var ErrNotResult = errors.New("not a result of observe")
 
-// maxResult bounds a result that is read: a full aggregator's rows take some 60 MB as JSON.
-const maxResult = 512 << 20
+// maxResult bounds a result that is read, in bytes: a full aggregator's rows take some 60 MB as JSON. A file of several has
+// at most twice as much.
+const maxResult = 128 << 20
 
 // ReadResult reads a result: the JSON document, or rows as JSON lines, compressed or not. Rows alone tell nothing of what
 // they rest on but their own times.
@@ -71,34 +72,36 @@ func ReadResult(r io.Reader, add func(*model.Observation) error) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotResult, err)
 	}
-	d := json.NewDecoder(io.LimitReader(plain, maxResult))
-	for n := 0; ; n++ {
+	limits := model.DocumentLimits{Document: maxResult, Whole: 2 * maxResult}
+	var ours error
+	n := 0
+	err = model.ReadDocuments(plain, limits, func(raw []byte) error {
+		n++
 		o := new(model.Observation)
-		var raw json.RawMessage
-		switch err := d.Decode(&raw); {
-		case errors.Is(err, io.EOF) && n > 0:
-			return nil
-		case err != nil:
-			return fmt.Errorf("%w: %w", ErrNotResult, err)
-		}
 		if err := json.Unmarshal(raw, o); err != nil {
-			return fmt.Errorf("%w: %w", ErrNotResult, err)
+			return err
 		}
 		switch o.Schema {
 		case model.SchemaObserve:
 		case model.SchemaUse:
 			var u model.Use
 			if err := json.Unmarshal(raw, &u); err != nil {
-				return fmt.Errorf("%w: %w", ErrNotResult, err)
+				return err
 			}
 			*o = model.Observation{Coverage: model.Coverage{From: u.First, To: u.Last}, Uses: []model.Use{u}}
 		default:
-			return fmt.Errorf("%w: schema %q", ErrNotResult, o.Schema)
+			return fmt.Errorf("schema %.40q", o.Schema)
 		}
-		if err := add(o); err != nil {
-			return err
-		}
+		ours = add(o)
+		return ours
+	})
+	switch {
+	case err != nil && ours == nil:
+		return fmt.Errorf("%w: %w", ErrNotResult, err)
+	case n == 0:
+		return fmt.Errorf("%w: it is empty", ErrNotResult)
 	}
+	return err
 }
 
 // IsResult tells from the first bytes of a file whether ReadResult can read it.

@@ -100,6 +100,9 @@ func Read(b []byte) (*model.Plan, error) {
 	if len(b) > maxPlan {
 		return nil, fmt.Errorf("%w: it is larger than %d bytes", ErrNotAPlan, maxPlan)
 	}
+	if err := model.CheckDocument(b); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotAPlan, err)
+	}
 	var head struct {
 		Schema string `json:"schema"`
 		Hash   string `json:"hash"`

@@ -226,8 +226,5 @@ func planHTML(w io.Writer, p *model.Plan) error {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	if err := page.Execute(w, p); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	return nil
+	return writePage(w, page, p)
 }

@@ -88,9 +88,16 @@ func Clean(s string) string {
 		if count++; count > longest {
 			return -1
 		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
-			return '?'
-		}
-		return r
+		return visible(r)
 	}, s)
+}
+
+// CleanLine is Clean for a line of any length, such as an error that tells where in a file something is wrong.
+func CleanLine(s string) string { return strings.Map(visible, s) }
+
+func visible(r rune) rune {
+	if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
+		return '?'
+	}
+	return r
 }

@@ -68,6 +68,9 @@ func isJournal(b []byte) bool {
 		ID string `json:"id"`
 	}
 	var list []apply
+	if model.CheckDocument(b) != nil {
+		return false
+	}
 	if json.Unmarshal(b, &list) != nil {
 		var one apply
 		if json.Unmarshal(b, &one) != nil {

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
+
+	"ipcguard/internal/plan"
+)
+
+// Bounds of a policy, which is a page of lists. Reading takes some 100 bytes for each of its own.
+const (
+	maxPolicy      = 64 << 10 // bytes
+	maxPolicyDepth = 8        // levels within one another; a policy has two
+)
+
+func readPolicy(name string) (plan.Policy, error) {
+	b, err := readBounded(name, maxPolicy)
+	if err != nil {
+		return plan.Policy{}, err
+	}
+	p, err := parsePolicy(b)
+	if err != nil {
+		return p, usage("%s: %w", name, err)
+	}
+	return p, nil
+}
+
+// parsePolicy reads a policy in YAML. Aliases are refused: a few lines of them stand for more than a machine can hold.
+func parsePolicy(b []byte) (p plan.Policy, err error) {
+	if len(bytes.TrimSpace(b)) == 0 {
+		return p, nil
+	}
+	if err := plainYAML(lexer.Tokenize(string(b))); err != nil {
+		return p, err
+	}
+	var written any
+	if err := yaml.Unmarshal(b, &written); err != nil {
+		return p, errors.New(yaml.FormatError(err, false, false))
+	}
+	j, err := json.Marshal(written)
+	if err != nil {
+		return p, err
+	}
+	d := json.NewDecoder(bytes.NewReader(j))
+	d.DisallowUnknownFields()
+	err = d.Decode(&p)
+	return p, err
+}
+
+// plainYAML refuses what a policy has no use for and what costs more than it is long.
+func plainYAML(tokens token.Tokens) error {
+	brackets, dashes, line := 0, 0, 0
+	var columns []int // of the keys that the present one is in
+	for _, t := range tokens {
+		switch t.Type {
+		case token.AnchorType, token.AliasType, token.MergeKeyType:
+			return usage("line %d: anchors and aliases are not read: write the value out", t.Position.Line)
+		case token.SequenceStartType, token.MappingStartType:
+			brackets++
+		case token.SequenceEndType, token.MappingEndType:
+			brackets = max(0, brackets-1)
+		case token.SequenceEntryType, token.MappingKeyType, token.MappingValueType:
+			if t.Position.Line != line {
+				line, dashes = t.Position.Line, 0
+			}
+			dashes++
+			for len(columns) > 0 && columns[len(columns)-1] >= t.Position.IndentNum {
+				columns = columns[:len(columns)-1]
+			}
+			columns = append(columns, t.Position.IndentNum)
+		}
+		if brackets > maxPolicyDepth || dashes > 8*maxPolicyDepth || len(columns) > maxPolicyDepth {
+			return usage("line %d: more than %d levels within one another", t.Position.Line, maxPolicyDepth)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package model
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Bounds of one document. The deepest result, a scan, nests nine levels. The smallest object of a real one takes some
+// sixty bytes, and in memory some three hundred: documents that are nothing but empty objects would take a hundred times
+// their size.
+const (
+	maxDepth     = 64
+	objectsFree  = 20_000 // objects that any document may have
+	objectWeight = 24     // bytes that each further one needs to have on average
+	maxObjects   = 1_000_000
+)
+
+// MaxResult bounds one result in bytes: a hundred times the largest scan or audit that was seen.
+const MaxResult = 64 << 20
+
+// MaxEvidence bounds a file of results that are kept in memory together, in bytes: those of some thousand hosts.
+const MaxEvidence = 256 << 20
+
+// ErrTooLarge says that a document is larger than any that this program writes. The error around it names the bound.
+var ErrTooLarge = errors.New("larger than this program reads")
+
+// DocumentLimits bound what ReadDocuments reads; zero is no bound.
+type DocumentLimits struct {
+	Document int64 // bytes of one document; MaxResult unless given
+	Whole    int64 // bytes of all
+	Objects  int   // objects in all; for a reader that keeps them
+}
+
+// KeptResults are the limits of a reader that keeps every result.
+func KeptResults() DocumentLimits {
+	return DocumentLimits{Document: MaxResult, Whole: MaxEvidence, Objects: maxObjects}
+}
+
+// ReadDocuments hands on each document of a stream, as JSON within the bounds: one document, an array of them, or one a
+// line. The bytes are do's to keep. An error of do ends it and is returned as it is.
+func ReadDocuments(r io.Reader, l DocumentLimits, do func(b []byte) error) error {
+	if l.Document == 0 {
+		l.Document = MaxResult
+	}
+	b := bufio.NewReader(r)
+	first, err := firstByte(b)
+	if err != nil {
+		return fmt.Errorf("there is nothing in it: %w", err)
+	}
+	in := &boundedReader{r: b, limits: l, left: l.Document, whole: l.Whole}
+	d := json.NewDecoder(in)
+	if first == '[' {
+		if _, err := d.Token(); err != nil {
+			return err
+		}
+	}
+	objects := 0
+	for d.More() {
+		in.left = l.Document
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err != nil {
+			return err
+		}
+		n, err := checkDocument(raw)
+		if err != nil {
+			return err
+		}
+		if objects += n; l.Objects > 0 && objects > l.Objects {
+			return fmt.Errorf("%w: more than %d objects in one file", ErrTooLarge, l.Objects)
+		}
+		if err := do(raw); err != nil {
+			return err
+		}
+	}
+	if in.err != nil {
+		return in.err
+	}
+	if first == '[' {
+		_, err := d.Token()
+		return err
+	}
+	return nil
+}
+
+// firstByte looks at the first byte that is not white space, behind a byte order mark.
+func firstByte(b *bufio.Reader) (byte, error) {
+	if head, err := b.Peek(3); err == nil && string(head) == "\xef\xbb\xbf" {
+		_, _ = b.Discard(3) // they were peeked at
+	}
+	for {
+		c, err := b.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		if c != ' ' && c != '\n' && c != '\r' && c != '\t' {
+			return c, b.UnreadByte()
+		}
+	}
+}
+
+// boundedReader ends a document, or a stream, that does not end.
+type boundedReader struct {
+	r      io.Reader
+	limits DocumentLimits
+	left   int64 // of one document
+	whole  int64
+	err    error // that the reader gave, but for the end
+}
+
+// Read is part of io.Reader.
+func (b *boundedReader) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		b.err = fmt.Errorf("%w: one document has more than %d MiB", ErrTooLarge, b.limits.Document>>20)
+		return 0, b.err
+	}
+	n, err := b.r.Read(p)
+	b.left -= int64(n)
+	if b.whole -= int64(n); b.limits.Whole > 0 && b.whole < 0 {
+		n, err = 0, fmt.Errorf("%w: the file has more than %d MiB", ErrTooLarge, b.limits.Whole>>20)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.err = err
+	}
+	return n, err
+}
+
+// CheckDocument holds the JSON of a document against the bounds on its depth and the number of its objects. Whatever is
+// wrong with it otherwise is left to the decoder.
+func CheckDocument(b []byte) error {
+	_, err := checkDocument(b)
+	return err
+}
+
+func checkDocument(b []byte) (objects int, err error) {
+	most := min(objectsFree+len(b)/objectWeight, maxObjects)
+	depth := 0
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			i = endOfString(b, i+1)
+		case '{', '[':
+			if depth++; depth > maxDepth {
+				return 0, fmt.Errorf("%w: more than %d levels within one another", ErrTooLarge, maxDepth)
+			}
+			objects++
+		case '}', ']':
+			depth--
+		case 'n': // null is an empty object where one belongs
+			objects++
+			i += len("null") - 1
+		}
+		if objects > most {
+			return 0, fmt.Errorf("%w: more than %d objects in a document of %d bytes", ErrTooLarge, most, len(b))
+		}
+	}
+	return objects, nil
+}
+
+// endOfString is where the string that goes on at i has its closing quote.
+func endOfString(b []byte, i int) int {
+	for i < len(b) {
+		n := bytes.IndexAny(b[i:], `"\`)
+		switch {
+		case n < 0:
+			return len(b)
+		case b[i+n] == '"':
+			return i + n
+		}
+		i += n + 2
+	}
+	return len(b)
+}
