@@ -13,6 +13,7 @@ package capture
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -92,14 +93,15 @@ func reverse(v uint32) uint32 { return v>>24 | v>>8&0xFF00 | v<<8&0xFF0000 | v<<
 
 // NewReader reads the file's header. r is not compressed.
 func NewReader(r io.Reader) (*Reader, error) {
-	c := &Reader{r: bufio.NewReaderSize(r, bufferSize)}
-	head, err := c.r.Peek(24)
-	if !Is(head) {
-		if err != nil && err != io.EOF {
+	head := make([]byte, 24)
+	n, err := io.ReadFull(r, head)
+	if head = head[:n]; !Is(head) { // before the large buffer is made: an archive may have many files that are none
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 			return nil, err
 		}
 		return nil, ErrFormat
 	}
+	c := &Reader{r: bufio.NewReaderSize(io.MultiReader(bytes.NewReader(head), r), bufferSize)}
 	magic := binary.BigEndian.Uint32(head)
 	if magic == blockSection {
 		c.ng = true

@@ -93,7 +93,10 @@ func (l *Reader) Read(ctx context.Context, name string, r io.Reader) error {
 		return err
 	}
 	// The first part of a log decides its kind; a first JSON record must fit into it to be told from an array of records.
-	b := bufio.NewReaderSize(r, 256<<10)
+	b := bufio.NewReader(r)
+	if _, err := b.Peek(b.Size()); err == nil { // it is no small file: an archive may have many of these
+		b = bufio.NewReaderSize(b, 256<<10)
+	}
 	head, err := b.Peek(b.Size())
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 		return err

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
+	"sync"
 )
 
 // File is one file of a folder, or of an archive in it.
@@ -61,13 +63,15 @@ func appendFile(out []File, name string) ([]File, error) {
 	if _, err := io.ReadFull(f, head); err != nil || !IsArchive(head) {
 		return append(out, File{name, func() (io.ReadCloser, error) { return os.Open(name) }}), nil
 	}
-	archive, err := readArchive(f)
+	a := &archive{name: name, file: f}
+	z, err := readArchive(f, a)
+	a.file = nil
 	if err != nil {
 		return out, fmt.Errorf("%s: %w", name, err)
 	}
-	for _, member := range archive.File {
-		if member.Mode().IsRegular() {
-			out = append(out, File{name + "!" + member.Name, func() (io.ReadCloser, error) { return openMember(name, member.Name) }})
+	for _, m := range z.File {
+		if m.Mode().IsRegular() {
+			out = append(out, File{name + "!" + m.Name, func() (io.ReadCloser, error) { return a.open(m) }})
 		}
 	}
 	return out, nil
@@ -84,7 +88,8 @@ const maxDirectory = 8 << 20
 // ErrArchive says that an archive's list of files is missing, damaged or too long.
 var ErrArchive = errors.New("a zip archive that cannot be read")
 
-func readArchive(f *os.File) (*zip.Reader, error) {
+// readArchive reads the list of files. What is read of them later is read through members.
+func readArchive(f *os.File, members io.ReaderAt) (*zip.Reader, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -99,43 +104,66 @@ func readArchive(f *os.File) (*zip.Reader, error) {
 	if at < 0 || at+record > len(end) || binary.LittleEndian.Uint32(end[at+12:]) > maxDirectory {
 		return nil, ErrArchive
 	}
-	z, err := zip.NewReader(f, info.Size())
+	z, err := zip.NewReader(members, info.Size())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrArchive, err)
 	}
 	return z, nil
 }
 
-// member is an open file of an archive, and the archive.
-type member struct {
-	io.ReadCloser
-	archive *os.File
+// archive is a zip archive whose list was read once. Its file is open while one of its members is.
+type archive struct {
+	name string
+
+	lock    sync.Mutex
+	file    *os.File
+	members int // that are open
 }
 
-func (m member) Close() error { return errors.Join(m.ReadCloser.Close(), m.archive.Close()) }
+// ReadAt is part of io.ReaderAt.
+func (a *archive) ReadAt(p []byte, off int64) (int, error) { return a.file.ReadAt(p, off) }
 
-func openMember(archive, name string) (io.ReadCloser, error) {
-	f, err := os.Open(archive)
-	if err != nil {
-		return nil, err
-	}
-	z, err := readArchive(f)
-	if err == nil {
-		for _, m := range z.File {
-			if m.Name == name && m.Mode().IsRegular() {
-				var r io.ReadCloser
-				if r, err = m.Open(); err == nil {
-					return member{r, f}, nil
-				}
-				break
-			}
+func (a *archive) open(m *zip.File) (io.ReadCloser, error) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	if a.members == 0 {
+		f, err := os.Open(a.name)
+		if err != nil {
+			return nil, err
 		}
+		a.file = f
 	}
-	_ = f.Close()
-	if err == nil {
-		err = fs.ErrNotExist
+	a.members++
+	r, err := m.Open()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", a.name, err), a.closed())
 	}
-	return nil, fmt.Errorf("%s: %w", archive, err)
+	packed := int64(min(m.CompressedSize64, math.MaxInt64/maxRatio))
+	return &member{bounded{r: r, packed: func() int64 { return packed }}, r, a}, nil
+}
+
+// closed counts a member that is no longer open. The caller has the lock.
+func (a *archive) closed() error {
+	if a.members--; a.members > 0 {
+		return nil
+	}
+	f := a.file
+	a.file = nil
+	return f.Close()
+}
+
+// member is an open file of an archive.
+type member struct {
+	bounded
+	opened  io.Closer
+	archive *archive
+}
+
+// Close closes the archive with its last member.
+func (m *member) Close() error {
+	m.archive.lock.Lock()
+	defer m.archive.lock.Unlock()
+	return errors.Join(m.opened.Close(), m.archive.closed())
 }
 
 // Read opens the file for a source's Read, which calls it by its base name.
@@ -158,7 +186,13 @@ func (f *File) Head() []byte {
 		return nil
 	}
 	defer r.Close()
-	head := make([]byte, 128<<10)
-	n, _ := io.ReadFull(r, head)
-	return head[:n]
+	const small, enough = 4 << 10, 128 << 10
+	head := make([]byte, small)
+	n, err := io.ReadFull(r, head)
+	if err != nil {
+		return head[:n]
+	}
+	head = append(make([]byte, 0, enough), head...)
+	n, _ = io.ReadFull(r, head[small:enough])
+	return head[:small+n]
 }
