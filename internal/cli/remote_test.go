@@ -150,7 +150,7 @@ func TestRemoteRegistry(t *testing.T) {
 				t.Errorf("%s: present %v, %v, want %s", id, s.Present, s.Configured, want)
 			}
 		}
-		if s := find(t, a, "NullSessionPipes"); len(s.Configured.([]any)) != 302 {
+		if s := find(t, a, "NullSessionPipes"); len(s.Configured.([]string)) != 302 {
 			t.Errorf("NullSessionPipes: %v", s.Configured)
 		}
 		if s := find(t, a, "EveryoneIncludesAnonymous"); s.Present || s.NotRead || s.Basis != model.BasisDefault {

@@ -21,6 +21,12 @@ type Machine struct {
 	Refuse string // a program that fails
 }
 
+// List is part of target.System.
+func (m Machine) List(dir string) ([]string, error) {
+	out, err := m.Command(context.Background(), "ls", "-A", dir).Output()
+	return strings.Fields(string(out)), err
+}
+
 // Run is part of target.System.
 func (m Machine) Run(ctx context.Context, name string, args ...string) (string, error) {
 	if name == m.Refuse {
@@ -65,6 +71,9 @@ func (Quiet) Named(int) string { return "" }
 
 // Reread is part of target.System.
 func (Quiet) Reread(int) error { return nil }
+
+// List is part of target.System.
+func (Quiet) List(string) ([]string, error) { return nil, nil }
 
 // Commented is a configuration with ends of lines, comments and a share that an edit must keep.
 const Commented = "# my server\r\n[global]\r\n\tworkgroup = X ; not a comment\r\n; restrict anonymous = 0\r\n\r\n[share]\r\n\tpath = /x\r\n"

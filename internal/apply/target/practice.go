@@ -55,3 +55,6 @@ func (p *practiceSystem) Run(_ context.Context, name string, args ...string) (st
 
 func (p *practiceSystem) Named(int) string { return "" }
 func (p *practiceSystem) Reread(int) error { return nil }
+
+// List has no helpers to tell: the practice server is one process.
+func (p *practiceSystem) List(string) ([]string, error) { return nil, nil }

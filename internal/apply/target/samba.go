@@ -382,13 +382,13 @@ func (s *Samba) rereadHelpers(ctx context.Context) error {
 	if dir == "" {
 		return errors.New("apply: testparm does not tell the lock directory, by which the rpcd_* helpers are found")
 	}
-	entries, err := os.ReadDir(filepath.Join(dir, "msg.lock"))
+	names, err := s.system.List(filepath.Join(dir, "msg.lock"))
 	if err != nil {
 		return fmt.Errorf("apply: finding the rpcd_* helpers: %w", err)
 	}
 	var failed []error
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
 		if err != nil || pid <= 1 || !strings.HasPrefix(s.system.Named(pid), "rpcd_") {
 			continue
 		}

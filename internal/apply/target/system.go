@@ -17,11 +17,25 @@ type System interface {
 	Run(ctx context.Context, name string, args ...string) (output string, err error)
 	// Named tells the name of a process, empty where there is none.
 	Named(pid int) string
-	Reread(pid int) error // tells it to read its configuration again
+	Reread(pid int) error              // tells it to read its configuration again
+	List(dir string) ([]string, error) // the names in a folder
 }
 
 // local is this machine.
 type local struct{}
+
+// List is part of System.
+func (local) List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(entries))
+	for i, entry := range entries {
+		names[i] = entry.Name()
+	}
+	return names, nil
+}
 
 func (local) Run(ctx context.Context, name string, args ...string) (string, error) {
 	return program.Run(ctx, name, args...)
