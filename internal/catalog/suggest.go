@@ -11,11 +11,16 @@ type scored struct {
 	score float64
 }
 
+// maxWords bounds how many words of a question are compared with those of every entry: a sentence has fewer, and each
+// costs a comparison with some thousand words.
+const maxWords = 24
+
 // rank orders entries by likeness: names that are a slip or two away, names that hold what was asked, and phrases that
 // share most of its words. What is hardly alike is left out.
 func rank(all []entry, asked string) []scored {
 	var out []scored
 	want, b := words(asked), bare(asked)
+	want = want[:min(len(want), maxWords)]
 	for _, e := range all {
 		best := 0.0
 		for _, n := range e.names {
@@ -65,7 +70,7 @@ func closest(w string, in []string) float64 {
 		switch {
 		case x == w:
 			return 1
-		case len(w) > 3 && len(x) > 3 && distance(w, x) <= 1+len(w)/8:
+		case len(w) > 3 && len(x) > 3 && max(len(w)-len(x), len(x)-len(w)) <= 1+len(w)/8 && distance(w, x) <= 1+len(w)/8:
 			best = max(best, 0.8)
 		case len(w) > 4 && strings.HasPrefix(x, w):
 			best = max(best, 0.7)
@@ -75,7 +80,7 @@ func closest(w string, in []string) float64 {
 }
 
 // small words say nothing about what is meant.
-var small = []string{"a", "an", "and", "are", "does", "do", "for", "from", "in", "is", "it", "of", "on", "or", "the", "to", "with", "by", "what", "how", "i"}
+var small = []string{"a", "an", "and", "are", "does", "do", "for", "from", "in", "is", "it", "of", "on", "or", "the", "to", "with", "by", "what", "how", "i", "my", "me", "you", "your", "can", "after", "when", "why", "stop", "stops", "stopped", "working", "work", "works", "not", "be", "should", "will", "has", "have", "this", "that", "there", "if", "use", "at", "over", "need", "get", "set", "value", "name", "about"}
 
 func words(s string) []string {
 	f := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {

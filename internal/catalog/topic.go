@@ -18,6 +18,8 @@ type Topic struct {
 	Product   *Product
 	Note      *Note
 	Control   []ControlRow // every setting that a control id stands for
+	Value     string       // of the setting, where one was asked for
+	Focus     string       // what else was asked, in its words
 	Related   []Ref        // other entries, the ones of the same name first
 }
 
@@ -85,37 +87,30 @@ func (c *Catalog) entries() []entry {
 // Topic finds what a person asks for: a setting, service, pipe, interface (its UUID too), finding, product, control id,
 // or a claim in free words. Without a hit it returns suggestions, the likeliest first.
 func (c *Catalog) Topic(name string) (t Topic, suggestions []Ref, ok bool) {
-	all := c.entries()
-	key := strings.Trim(fold(name), "{}\"'")
-	if key == "" {
+	key := strings.TrimSpace(strings.Trim(fold(name), "{}\"'?! \t"))
+	if key == "" || len(key) > maxAsked {
 		return Topic{}, nil, false
 	}
-	if hits := named(all, key, fold); len(hits) > 0 {
-		return c.topic(all, hits), nil, true
-	}
-	if hits := named(all, bare(key), bare); len(hits) > 0 {
-		return c.topic(all, hits), nil, true
-	}
-	if rows := c.controlsByID(key); len(rows) > 0 {
-		t := Topic{Name: name, Control: rows}
-		for _, r := range rows {
-			t.Related = append(t.Related, c.ref(r.Setting))
-		}
+	a := &asking{c: c, all: c.entries(), text: key, said: words(key)}
+	if t, ok := a.find(); ok {
 		return t, nil, true
 	}
-	ranked := rank(all, key)
-	// a phrase that means one thing far more than any other is taken for it
-	if w := words(key); len(w) > 1 && len(ranked) > 0 && ranked[0].score >= 0.75 && (len(ranked) == 1 || ranked[0].score > ranked[1].score+0.05) {
-		return c.topic(all, []entry{ranked[0].entry}), nil, true
-	}
-	for _, r := range ranked {
-		if len(suggestions) == 5 {
+	for _, r := range rank(a.all, key) {
+		if len(suggestions) == mostSuggested {
 			break
 		}
-		suggestions = append(suggestions, r.Ref)
+		if !slices.ContainsFunc(suggestions, func(s Ref) bool { return fold(s.ID) == fold(r.ID) }) {
+			suggestions = append(suggestions, r.Ref)
+		}
 	}
 	return Topic{}, suggestions, false
 }
+
+const (
+	mostSuggested = 5
+	// maxAsked bounds a question: the longest message that people paste is some 130 letters.
+	maxAsked = 400
+)
 
 func named(all []entry, key string, norm func(string) string) []entry {
 	var first, rest []entry

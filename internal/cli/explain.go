@@ -12,17 +12,21 @@ import (
 	"ipcguard/internal/report"
 )
 
-const explainHelp = `Explain a setting, service, pipe, interface, finding, control, product or common claim: what it is, what it does on which
-release, what breaks, and on whose word.
+const explainHelp = `Explain a setting (with a value, too), service, pipe, interface, finding, product, event id, status code or error number,
+port, CIS or STIG id, attack, or a common claim, as you would type it. The answer is three lines; -v adds what it does on
+which release, what breaks, and on whose word.
 `
 
 const explainExamples = `  ipcguard explain RestrictAnonymous
-  ipcguard explain samr
+  ipcguard explain samr -v
+  ipcguard explain "map to guest = bad user"
+  ipcguard explain 0x80070035
+  ipcguard explain event 5145
   ipcguard explain "AutoShareServer removes IPC$"
   ipcguard explain V-254467`
 
 func (a *app) explain() *cobra.Command {
-	format := "text"
+	format, verbose := "text", false
 	c := &cobra.Command{
 		Use:     "explain TOPIC",
 		Short:   "Explain a setting, service, pipe, finding or common claim, with sources",
@@ -34,13 +38,16 @@ func (a *app) explain() *cobra.Command {
 			}
 			return oneOf("--format", format, []string{"text", "json"})
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return a.runExplain(strings.Join(args, " "), format) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.runExplain(strings.Join(args, " "), format, verbose)
+		},
 	}
 	c.Flags().StringVar(&format, "format", format, "text, json")
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "say all that is known, with the sources")
 	return c
 }
 
-func (a *app) runExplain(topic, format string) error {
+func (a *app) runExplain(topic, format string, verbose bool) error {
 	c, err := catalog.Load()
 	if err != nil {
 		return err
@@ -59,6 +66,9 @@ func (a *app) runExplain(topic, format string) error {
 	}
 	if format == "json" {
 		return json.NewEncoder(a.stdout).Encode(found)
+	}
+	if !verbose {
+		return report.Brief(a.stdout, c, found, report.Style{Color: colorful(a.stdout)}, a.width())
 	}
 	return report.Explain(a.stdout, c, found, report.Style{Color: colorful(a.stdout)}, a.width())
 }

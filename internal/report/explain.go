@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -10,6 +11,23 @@ import (
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 )
+
+// Brief writes the answer to a question in three lines; on a terminal that is narrower they go on in the next.
+func Brief(w io.Writer, c *catalog.Catalog, t catalog.Topic, style Style, width int) error {
+	e := &explanation{c: c, p: newPalette(style.Color), width: max(width, 40)}
+	if width <= 0 {
+		e.width = math.MaxInt
+	}
+	for i, line := range c.Brief(t) {
+		if i == 0 {
+			e.b.WriteString(e.p.bold(line) + "\n")
+			continue
+		}
+		e.text(2, 0, line)
+	}
+	_, err := io.WriteString(w, e.b.String())
+	return err
+}
 
 // Explain writes what the catalog knows of a topic for a person: what it is, what it does, and on whose word. width is
 // the number of columns; less than 40 counts as 80.
