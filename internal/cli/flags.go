@@ -93,11 +93,14 @@ type probeFlags struct {
 	timeout              []string
 	concurrency, retries int
 	noUnknown, noGuest   bool
+	oneConnection        bool
 }
 
 func (f *probeFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.noUnknown, "no-unknown-user", false, "leave out the one made-up user")
 	s.BoolVar(&f.noGuest, "no-guest", false, "leave out the guest account")
+	s.BoolVar(&f.oneConnection, "one-connection", false,
+		"open one connection to a host at a time, and ask one thing at a time on it; a host that was cut off is asked so by itself")
 	s.IntVar(&f.concurrency, "concurrency", scan.DefaultConcurrency, "hosts at a time; the site of a fleet may ask for less")
 	s.StringSliceVar(&f.timeout, "timeout", nil,
 		"waits as LAYER=DURATION: connect, negotiate, session, tree, open, call, host; a bare duration bounds every layer (host is 2m0s)")
@@ -107,7 +110,10 @@ func (f *probeFlags) register(s *pflag.FlagSet) {
 
 // options checks the flags.
 func (f *probeFlags) options() (scan.Options, error) {
-	o := scan.Options{NoUnknownUser: f.noUnknown, NoGuest: f.noGuest, Concurrency: f.concurrency, Retries: f.retries}
+	o := scan.Options{
+		NoUnknownUser: f.noUnknown, NoGuest: f.noGuest, OneConnection: f.oneConnection,
+		Concurrency: f.concurrency, Retries: f.retries,
+	}
 	switch {
 	case f.concurrency < 1:
 		return o, usage("--concurrency: out of range")

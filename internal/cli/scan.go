@@ -150,7 +150,7 @@ type sum struct {
 
 func (s *sum) add(r *model.Scan) {
 	switch {
-	case r.Verdict == model.Exposed:
+	case r.Verdict == model.Exposed && !r.Partial:
 		s.exposed++
 	case r.Verdict == model.VerdictInconclusive || r.Partial:
 		s.unclear++
@@ -160,7 +160,8 @@ func (s *sum) add(r *model.Scan) {
 	}
 }
 
-// outcome maps the verdicts to an exit code. Addresses where nothing answers are no news in a network of many, unless
+// outcome maps the verdicts to an exit code. A host that is exposed, and gave no answer to much of what was asked, is
+// partial: more may be open than was seen. Addresses where nothing answers are no news in a network of many, unless
 // nothing answered at all.
 func (s *sum) outcome() error {
 	switch {

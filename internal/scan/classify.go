@@ -125,3 +125,12 @@ func lost(err error) bool {
 	var t *smb.TransportError
 	return errors.As(err, &t) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
+
+// isAnswer tells whether an error is the server's own word: a status, a fault, or a refusal to bind.
+func isAnswer(err error) bool {
+	var nt status.NTStatus
+	var win status.WError
+	var fault status.Fault
+	var nak *dcerpc.BindNak
+	return errors.As(err, &nt) || errors.As(err, &win) || errors.As(err, &fault) || errors.As(err, &nak)
+}

@@ -10,6 +10,7 @@ import (
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/smb"
+	"ipcguard/internal/smb/nbss"
 	"ipcguard/internal/status"
 )
 
@@ -138,6 +139,7 @@ func answered(err error) bool {
 func (h *host) unreached(err error) {
 	r := h.result
 	var t *smb.TransportError
+	var kept nbss.CallError
 	isTransport := errors.As(err, &t)
 	port := h.target.Addr.Port()
 	switch {
@@ -150,6 +152,8 @@ func (h *host) unreached(err error) {
 		h.again = t.Dropped()
 	case isTransport && t.NotSMB():
 		r.Verdict, r.Reason = model.Unreachable, fmt.Sprintf("port %d: %s", port, t.Reason)
+	case errors.As(err, &kept):
+		r.Verdict, r.Reason = model.VerdictInconclusive, fmt.Sprintf("port %d: %s; from another address it may be open", port, t.Reason)
 	case isTransport && t.Dropped():
 		r.Verdict, h.again = model.VerdictInconclusive, true
 		r.Reason = fmt.Sprintf("port %d: the connection is dropped before a dialect is agreed on; a filter by address looks like this", port)

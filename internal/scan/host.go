@@ -35,40 +35,94 @@ func (h *host) run(ctx context.Context) {
 	h.dialect = main.Negotiated().Dialect
 	h.greet(main.Negotiated())
 
-	var ladders []*ladder
-	climb := func(conn *link, list ...*ladder) {
-		ladders = append(ladders, list...)
-		var work sync.WaitGroup
-		for _, l := range list {
-			work.Go(func() { l.climb(ctx, conn) })
-		}
-		work.Wait()
-	}
 	var posture sync.WaitGroup
-	if !h.o.Quick {
+	var dropped []smb.Dialect
+	if !h.o.Quick && !h.single {
 		m := h.meter(h.meters[0].RoundTrips.Load())
-		posture.Go(func() { h.posture(ctx, m) })
+		posture.Go(func() { dropped = h.posture(ctx, m) })
 	}
-	climb(main, h.ladder(model.Anonymous, h.meters[0], func() (smb.Authenticator, error) {
+	h.climb(ctx, main, h.ladder(model.Anonymous, h.meters[0], func() (smb.Authenticator, error) {
 		return ntlm.NewAnonymous(ntlm.Options{}), nil
 	}))
 	main.Close()
 	if !h.o.Quick {
-		climb(nil, h.others()...)
-		h.lend(ctx, ladders)
+		h.climb(ctx, nil, h.others()...)
+		posture.Wait()
+		h.comeBack(ctx)
+		if h.single {
+			dropped = h.posture(ctx, h.meter(h.waited()))
+		}
+		h.alone(ctx, dropped)
+		h.lend(ctx, h.ladders)
 	}
 	if !h.o.Quick && !h.o.NoUnknownUser {
-		climb(nil, h.ladder(model.UnknownUser, h.meter(h.waited()), madeUp))
-		h.lend(ctx, ladders)
+		h.climb(ctx, nil, h.ladder(model.UnknownUser, h.meter(h.waited()), madeUp))
+		h.comeBack(ctx)
+		h.lend(ctx, h.ladders)
 	}
-	posture.Wait()
-	for _, l := range ladders {
+	for _, l := range h.ladders {
 		l.tally()
 		h.result.Identities = append(h.result.Identities, *l.result)
 	}
 	h.describe()
-	h.bounds(ladders, ctx.Err())
-	h.judge(ladders, ctx.Err())
+	h.bounds(h.ladders, ctx.Err())
+	h.judge(h.ladders, ctx.Err())
+}
+
+// climb asks as identities, side by side where the server may get several connections. What an earlier try was refused or
+// learned for good is not asked again: a second failed logon tells nothing and may bring a ban.
+func (h *host) climb(ctx context.Context, conn *link, list ...*ladder) {
+	h.ladders = append(h.ladders, list...)
+	h.parallel(len(list), func(i int) {
+		l := list[i]
+		if known := h.known(l.id); known != nil {
+			*l.result = *known
+			return
+		}
+		l.climb(ctx, conn)
+	})
+}
+
+// known is the answer of an earlier try that need not be asked for again, or nil.
+func (h *host) known(id model.Identity) *model.IdentityResult {
+	if h.before == nil || id == model.Anonymous || id == model.User {
+		return nil
+	}
+	for i := range h.before.Identities {
+		r := &h.before.Identities[i]
+		if r.Identity == id && (r.Session.Outcome == model.Denied || id == model.UnknownUser && r.Session.Outcome == model.Allowed) {
+			return r
+		}
+	}
+	return nil
+}
+
+// comeBack takes up the identities that got no connection, or lost it at their logon, while others were open or just
+// closed: a server that bounds connections from one address closes those beyond. This time each is alone. The made-up
+// user's logon is never sent twice.
+func (h *host) comeBack(ctx context.Context) {
+	for i, l := range h.ladders {
+		if l.unmet == nil || l.sent && l.id == model.UnknownUser || sleep(ctx, settle) != nil {
+			continue
+		}
+		h.ladders[i] = h.ladder(l.id, l.meter, l.logon)
+		h.ladders[i].climb(ctx, nil)
+	}
+}
+
+// parallel runs f for 0 to n-1, side by side or, where the server is asked one thing at a time, one after the other.
+func (h *host) parallel(n int, f func(i int)) {
+	if h.single {
+		for i := range n {
+			f(i)
+		}
+		return
+	}
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { f(i) })
+	}
+	wg.Wait()
 }
 
 // others are the ladders of guest and of the user with credentials.

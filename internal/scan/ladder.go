@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"ipcguard/internal/model"
@@ -28,6 +29,8 @@ type ladder struct {
 	room     int  // for further shares
 	unlisted bool // there are shares beyond the part of the list that was read
 
+	unmet      error // there was no connection, or it was lost at the logon
+	sent       bool  // its logon has begun
 	reconnects int
 	extra      sync.WaitGroup
 	closing    sync.WaitGroup
@@ -97,7 +100,11 @@ func (l *ladder) enter(ctx context.Context, conn *link) error {
 	if conn == nil {
 		c, err := l.connect(ctx, l.meter, l.same())
 		if err != nil {
+			l.unmet = err
 			r.Session = model.Step{Outcome: model.Inconclusive, Detail: "no connection for this identity: " + plain(err)}
+			if who := l.host.suspect(err); who != "" {
+				r.Session.Detail = banned(who, err)
+			}
 			return err
 		}
 		conn = c
@@ -107,10 +114,16 @@ func (l *ladder) enter(ctx context.Context, conn *link) error {
 			}
 		}()
 	}
-	l.conn = conn
+	l.conn, l.sent = conn, true
 	var err error
 	l.session, err = l.logOn(ctx, conn)
 	r.Session = layerStep(model.LayerSession, err)
+	if dropped(err) {
+		l.unmet = err
+	}
+	if l.id != model.Anonymous && (r.Session.Outcome == model.Denied || dropped(err)) {
+		l.host.refusedLogon(l.id)
+	}
 	return err
 }
 
@@ -185,7 +198,7 @@ func (l *ladder) everything(ctx context.Context) {
 			elsewhere++
 		case p.name == firstPipe:
 			j.first = sync.OnceFunc(func() { close(known) })
-			asked = append(asked, j)
+			asked = append([]*job{j}, asked...)
 		case len(p.interfaces) > 0:
 			j.wait = known
 			asked = append(asked, j)
@@ -204,7 +217,7 @@ func (l *ladder) everything(ctx context.Context) {
 		asked[i].run(ctx)
 	})
 	l.extra.Wait()
-	for len(named) > 0 {
+	for len(named) > 0 && ctx.Err() == nil {
 		n := min(len(named), namesAtOnce)
 		l.parallel(n, func(i int) { named[i].run(ctx) })
 		named = named[n:]
@@ -217,23 +230,20 @@ func (l *ladder) everything(ctx context.Context) {
 	}
 }
 
-func (l *ladder) parallel(n int, f func(i int)) {
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() { f(i) })
-	}
-	wg.Wait()
-}
+// maxSlow bounds how many pipes that gave no answer in time are waited for once more in vain.
+const maxSlow = 2
 
-// again takes up the pipes whose questions were lost with the connection, one at a time, so that the one which makes
-// the server drop it takes no other with it.
+// again takes up the pipes whose questions were lost, one at a time: those that went with the connection, so that the one
+// which makes the server drop it takes no other with it, and those that a server did not answer in time or answered with
+// another pipe's words while it had many to see to. The better of two answers is kept.
 func (l *ladder) again(ctx context.Context, jobs []*job) {
 	if l.tree == nil {
 		return
 	}
-	alive := false
+	alive := !slices.ContainsFunc(jobs, func(j *job) bool { return j.dropped.Load() })
+	slow := 0
 	for i, j := range jobs {
-		if !j.dropped.Load() || ctx.Err() != nil {
+		if !j.lost() || ctx.Err() != nil || slow >= maxSlow {
 			continue
 		}
 		if !alive {
@@ -244,9 +254,15 @@ func (l *ladder) again(ctx context.Context, jobs []*job) {
 		}
 		second := newJob(l, j.pipe)
 		second.run(ctx)
-		if jobs[i] = second; second.dropped.Load() {
+		if second.dropped.Load() {
 			alive = false
 			second.remark(fmt.Sprintf("the server drops the connection when %s is used", j.pipe.name))
+		}
+		if second.late.Load() {
+			slow++
+		}
+		if j.dropped.Load() || second.doubts() < j.doubts() {
+			jobs[i] = second
 		}
 	}
 }

@@ -15,6 +15,7 @@ type onPath struct {
 	upstream string
 	// accept is asked for every connection, by its number from 0; false closes it at once.
 	accept func(n int) bool
+	closed func() // for every connection that has ended
 	// answer sees every message of the server, request every one of the client, without the frame's header. What they
 	// return goes on; nil ends the connection.
 	answer, request func(n int, message []byte) []byte
@@ -52,6 +53,9 @@ func (p *onPath) start(t testing.TB, address string) string {
 				p.mu.Lock()
 				delete(p.open, c)
 				p.mu.Unlock()
+				if p.closed != nil {
+					p.closed()
+				}
 			})
 		}
 	})

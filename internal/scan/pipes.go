@@ -103,7 +103,8 @@ type job struct {
 	quick   bool   // one call, then stop
 	first   func() // told after the first call is answered, or none will be
 	wait    <-chan struct{}
-	dropped atomic.Bool
+	dropped atomic.Bool // the connection went with it
+	late    atomic.Bool // there was no answer in time, or one that was no answer to the question
 }
 
 func newJob(l *ladder, p pipe) *job {
@@ -149,7 +150,7 @@ func (j *job) groups() [][]*talk {
 		t := &talk{job: j, iface: i, bind: model.Step{Outcome: model.NotTested}}
 		j.talks = append(j.talks, t)
 		if i.probe != nil && i.entry.ID != mgmt {
-			if called {
+			if called && !j.single {
 				groups = append(groups, []*talk{t})
 				continue
 			}
@@ -205,6 +206,9 @@ func (j *job) converse(ctx context.Context, p smb.Pipe, talks []*talk) (open boo
 		if t.bind.Outcome == model.Allowed && t.iface.probe != nil && t.lost == nil {
 			t.iface.probe(ctx, t)
 		}
+		if t.confused {
+			j.late.Store(true)
+		}
 		if t.lost != nil {
 			j.lose(t.lost)
 			j.unasked(talks[i+1:])
@@ -253,9 +257,34 @@ func (j *job) unasked(talks []*talk) {
 }
 
 func (j *job) lose(err error) {
-	if dropped(err) {
+	switch {
+	case dropped(err):
 		j.dropped.Store(true)
+	case lost(err) || !isAnswer(err):
+		j.late.Store(true)
 	}
+}
+
+// lost tells whether the pipe is worth a second question: the connection went, or what could have given something away
+// got no answer.
+func (j *job) lost() bool { return j.dropped.Load() || j.pipe.calls && j.late.Load() }
+
+// doubts counts what got no answer.
+func (j *job) doubts() (n int) {
+	r := j.result()
+	count := func(o model.Outcome) {
+		if o == model.Inconclusive || o == model.NotTested {
+			n++
+		}
+	}
+	count(r.Open.Outcome)
+	for _, i := range r.Interfaces {
+		count(i.Bind.Outcome)
+		for _, c := range i.Calls {
+			count(c.Outcome)
+		}
+	}
+	return n
 }
 
 // remark adds words to whatever got no answer.

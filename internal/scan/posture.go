@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"ipcguard/internal/catalog"
@@ -64,53 +63,67 @@ func (h *host) offers(n smb.Negotiated) {
 	}
 }
 
-// posture offers every dialect alone, each on a small connection of its own. A dialect that the server refuses, or
-// drops the connection over twice while it answers others, is not there; one without an answer is undecided.
-func (h *host) posture(ctx context.Context, m *meter) {
+// posture offers every dialect alone, each on a small connection of its own. It returns those over which the server
+// dropped the connection: it may not speak them, or not like so many connections.
+func (h *host) posture(ctx context.Context, m *meter) (unsure []smb.Dialect) {
 	dialects := h.o.Dialects
 	if dialects == nil {
 		dialects = smb.AllDialects()
 	}
+	dialects = slices.DeleteFunc(slices.Clone(dialects), func(d smb.Dialect) bool { return d == h.dialect })
 	side := make(chan struct{}, postureSide)
-	var wg sync.WaitGroup
-	for _, d := range dialects {
-		if d == h.dialect {
-			continue
+	h.parallel(len(dialects), func(i int) {
+		side <- struct{}{}
+		defer func() { <-side }()
+		d := dialects[i]
+		err := h.speaks(ctx, m, d)
+		h.lock.Lock()
+		defer h.lock.Unlock()
+		switch {
+		case dropped(err):
+			unsure = append(unsure, d)
+		case err != nil:
+			h.result.Server.Undecided = append(h.result.Server.Undecided, d.String())
 		}
-		wg.Go(func() {
-			side <- struct{}{}
-			defer func() { <-side }()
-			if !h.speaks(ctx, m, d) {
-				h.lock.Lock()
-				h.result.Server.Undecided = append(h.result.Server.Undecided, d.String())
-				h.lock.Unlock()
-			}
-		})
-	}
-	wg.Wait()
+	})
+	slices.Sort(unsure)
+	return unsure
 }
 
-// speaks settles one dialect, or returns false.
-func (h *host) speaks(ctx context.Context, m *meter, d smb.Dialect) (settled bool) {
-	for try := 0; ; try++ {
-		c, err := h.connect(ctx, m, []smb.Dialect{d})
-		var nt status.NTStatus
-		switch {
-		case err == nil:
-			n := c.Negotiated()
-			c.Close()
-			if n.Dialect == d {
-				h.offers(n)
-			}
-			return true
-		case errors.As(err, &nt):
-			return true
-		case !dropped(err):
-			return false
-		case try > 0:
-			return true
+// settle is how long a server gets to notice that a connection has ended.
+const settle = 500 * time.Millisecond
+
+// alone offers dialects again while nothing else of ours is open. One over which the server drops the connection each
+// time, while it answers others, is not spoken. One without an answer is undecided.
+func (h *host) alone(ctx context.Context, dialects []smb.Dialect) {
+	m := h.meter(h.waited())
+	for _, d := range dialects {
+		err := h.speaks(ctx, m, d)
+		if dropped(err) && sleep(ctx, settle) == nil {
+			err = h.speaks(ctx, m, d)
+		}
+		if err != nil && !dropped(err) {
+			h.result.Server.Undecided = append(h.result.Server.Undecided, d.String())
 		}
 	}
+}
+
+// speaks settles one dialect, or returns why it could not.
+func (h *host) speaks(ctx context.Context, m *meter, d smb.Dialect) error {
+	c, err := h.connect(ctx, m, []smb.Dialect{d})
+	var nt status.NTStatus
+	switch {
+	case errors.As(err, &nt):
+		return nil
+	case err != nil:
+		return err
+	}
+	n := c.Negotiated()
+	c.Close()
+	if n.Dialect == d {
+		h.offers(n)
+	}
+	return nil
 }
 
 // listen keeps what a logon, successful or not, told about the server.

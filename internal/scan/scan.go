@@ -19,6 +19,7 @@ package scan
 import (
 	"context"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +41,8 @@ type Options struct {
 	// Shares are disk shares to try beside those that the server lists: it need not list them, and a stranger who may not
 	// list any can open them all the same.
 	Shares []string
+	// OneConnection keeps one connection to a server at a time, and one question on it.
+	OneConnection bool
 	// User makes the authenticator for one logon at this target with the credentials given; nil is none.
 	User func(targets.Target) (smb.Authenticator, error)
 	// UserInRanges gives the credentials to addresses out of prefixes and ranges too: servers that nobody named.
@@ -120,16 +123,17 @@ func (s *Scanner) Host(ctx context.Context, t targets.Target) *model.Scan {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, s.o.Host)
 	defer cancel()
-	var h *host
+	var best *host
 	for try := 0; ; try++ {
-		h = s.once(ctx, t)
+		h := s.once(ctx, t, best)
+		best = better(best, h)
 		if try >= s.o.Retries || !h.again || sleep(ctx, time.Second<<min(try, 4)) != nil {
 			break
 		}
 	}
-	h.result.Started = started.UTC()
-	h.result.DurationMS = time.Since(started).Milliseconds()
-	return h.result
+	best.result.Started = started.UTC()
+	best.result.DurationMS = time.Since(started).Milliseconds()
+	return best.result
 }
 
 // host is one try at one target.
@@ -137,7 +141,11 @@ type host struct {
 	*Scanner
 	target  targets.Target
 	result  *model.Scan
-	again   bool // another try may end better
+	again   bool        // another try may end better
+	single  bool        // one connection and one question at a time
+	before  *model.Scan // of an earlier try
+	ladders []*ladder
+	refused model.Identity // whose logon was refused last
 	dialect smb.Dialect
 
 	turn    sync.Mutex // held by the identity that is asking, where a server is asked by one at a time
@@ -154,12 +162,17 @@ type meter struct {
 	offset int64
 }
 
-func (s *Scanner) once(ctx context.Context, t targets.Target) *host {
+// once is one try. After one that ended in the middle the server gets one connection at a time.
+func (s *Scanner) once(ctx context.Context, t targets.Target, earlier *host) *host {
 	h := &host{Scanner: s, target: t, heard: map[string]bool{}}
 	h.result = &model.Scan{
 		Schema: model.SchemaScan, Target: t.Name, Aliases: t.Aliases, Verdict: model.Unreachable,
 		Server:     model.Server{Dialects: []string{}},
 		Identities: []model.IdentityResult{}, Findings: []model.Finding{},
+	}
+	h.single = s.o.OneConnection
+	if earlier != nil {
+		h.single, h.before = true, earlier.result
 	}
 	if t.Err != nil {
 		h.result.Reason = t.Err.Error()
@@ -170,6 +183,44 @@ func (s *Scanner) once(ctx context.Context, t targets.Target) *host {
 	h.run(ctx)
 	h.result.Stats = h.stats()
 	return h
+}
+
+// better is the try that says more. What an earlier one saw was there: a later one that sees less takes nothing back.
+func better(first, second *host) *host {
+	if first == nil || weight(second.result) > weight(first.result) {
+		return second
+	}
+	if weight(second.result) < weight(first.result) {
+		r := first.result
+		r.Partial = true
+		r.Reason = strings.TrimPrefix(r.Reason+"; asked again, it was "+string(second.result.Verdict)+": "+second.result.Reason, "; ")
+		return first
+	}
+	if unanswered(second.result) <= unanswered(first.result) {
+		return second
+	}
+	return first
+}
+
+// weight orders results by what they prove.
+func weight(r *model.Scan) int {
+	switch r.Verdict {
+	case model.Exposed:
+		return 5
+	case model.Limited, model.Closed:
+		return 4
+	case model.VerdictInconclusive:
+		for _, i := range r.Identities {
+			if i.Session.Outcome == model.Allowed {
+				return 3
+			}
+		}
+		if r.Server.Signing != "" {
+			return 2
+		}
+		return 1
+	}
+	return 0
 }
 
 func (h *host) stats() model.Stats {

@@ -19,6 +19,8 @@ type talk struct {
 	bind   model.Step
 	calls  []*model.CallResult
 	lost   error // the pipe is gone: nothing more can be asked
+	// confused tells that something was said that answers no question of ours, as where pipes share one buffer.
+	confused bool
 }
 
 // note keeps the answer to one call. The family's word for success is ok.
@@ -33,8 +35,11 @@ func (t *talk) note(name string, ok string, err error) *answer {
 	if nothing {
 		c.Discloses = model.DisclosesNothing
 	}
-	if lost(err) {
+	switch {
+	case lost(err):
 		t.lost = err
+	case err != nil && !isAnswer(err):
+		t.confused = true
 	}
 	t.calls = append(t.calls, c)
 	t.job.first()

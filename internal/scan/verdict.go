@@ -31,9 +31,20 @@ func (h *host) judge(ladders []*ladder, ended error) {
 		}
 		h.again = h.again || id.Session.Outcome == model.Inconclusive || id.Tree.Outcome == model.Inconclusive && l.result.ClosedBy == ""
 	}
+	if h.refused != "" && slices.ContainsFunc(ladders, func(l *ladder) bool { return l.unmet != nil }) {
+		h.again = false // a ban lasts longer than a retry waits
+	}
+	slices.SortStableFunc(r.Findings, func(a, b model.Finding) int { return b.Severity.Rank() - a.Severity.Rank() })
+	lost, all := unanswered(r), asked(r)
 	switch {
 	case exposed:
 		r.Verdict = model.Exposed
+		switch stopped := h.stopped(ladders); {
+		case stopped != "":
+			r.Reason, r.Partial = stopped, true
+		case 2*lost > all:
+			r.Reason, r.Partial = fmt.Sprintf("partial: %d of %d questions got no answer", lost, all), true
+		}
 	case ended != nil:
 		r.Verdict, r.Partial = model.VerdictInconclusive, true
 		r.Reason = "the time for this host ran out"
@@ -53,6 +64,67 @@ func (h *host) judge(ladders []*ladder, ended error) {
 	case h.o.Quick && r.Verdict == model.Limited:
 		r.Partial = true
 		r.Reason = "a null session works; what else it is given was not asked (--quick)"
+	}
+}
+
+// stopped says when the server stopped answering in the middle of the scan; empty where it did not.
+func (h *host) stopped(ladders []*ladder) string {
+	after := ""
+	for _, l := range ladders {
+		r := l.result
+		switch {
+		case l.unmet != nil && h.refused != "":
+			return r.Session.Detail
+		case l.unmet != nil && after != "":
+			return fmt.Sprintf("the server stopped answering during the scan, after %s: %s", after, plain(l.unmet))
+		case r.Session.Outcome != model.Inconclusive && r.Session.Outcome != model.NotTested:
+			after = fmt.Sprintf("the questions of %s", l.id)
+		}
+		for _, p := range r.Pipes {
+			if p.Open.Outcome != model.Inconclusive && p.Open.Outcome != model.NotTested {
+				after = fmt.Sprintf("%s was asked for %s", p.Pipe, l.id)
+			}
+		}
+	}
+	return ""
+}
+
+// unanswered counts the questions of strangers that got no answer.
+func unanswered(r *model.Scan) (n int) {
+	eachQuestion(r, func(o model.Outcome) {
+		if o == model.Inconclusive {
+			n++
+		}
+	})
+	return n
+}
+
+// asked counts the questions that strangers asked.
+func asked(r *model.Scan) (n int) {
+	eachQuestion(r, func(o model.Outcome) {
+		if o != model.NotTested {
+			n++
+		}
+	})
+	return n
+}
+
+func eachQuestion(r *model.Scan, f func(model.Outcome)) {
+	for _, id := range r.Identities {
+		if !id.Identity.IsStranger() {
+			continue
+		}
+		f(id.Session.Outcome)
+		f(id.Tree.Outcome)
+		for _, p := range id.Pipes {
+			f(p.Open.Outcome)
+			for _, i := range p.Interfaces {
+				f(i.Bind.Outcome)
+				for _, c := range i.Calls {
+					f(c.Outcome)
+				}
+			}
+		}
 	}
 }
 
@@ -93,7 +165,11 @@ func (h *host) standing(l *ladder) (in bool, doubt string) {
 	if tested == 0 {
 		doubts = append(doubts, "no pipe was tried")
 	}
-	if h.o.Quick && !in {
+	switch {
+	case !h.o.Quick || in:
+	case len(r.Pipes) == 1 && r.Pipes[0].Open.Outcome == model.Absent:
+		in = true // it is at IPC$, and there is no lsarpc to say more
+	default:
 		doubts = append(doubts, "only one pipe was tried (--quick)")
 	}
 	return in, summary(doubts)

@@ -125,6 +125,11 @@ func (c *Conn) readSMB() ([]byte, *Error) {
 	switch {
 	case err != nil:
 		return nil, readError(payload, err)
+	case typ == nbss.NegativeResponse:
+		return nil, &Error{
+			Reason: "the server refuses this address before anything is said, as Samba does where hosts allow or hosts deny keeps it out",
+			Err:    nbss.ParseCallResponse(typ, payload),
+		}
 	case typ != nbss.SessionMessage:
 		return nil, Broken("a NetBIOS frame of type 0x%02X in the middle of a session", typ)
 	case len(payload) < 32 || string(payload[1:4]) != "SMB" || payload[0] < 0xFC:
