@@ -174,11 +174,11 @@ func (a *app) runDemo(ctx context.Context) (err error) {
 		{"", exitOK, []string{"plan", "--audit", at("audit.json"), "--scan", at("scan.json"), "--format", "json", "-o", at("plan.json")}},
 		{"The change, with a way back, a proof from outside, and a guard that takes it back unless it is confirmed:", exitOK, []string{
 			"apply", at("plan.json"), "--target", "samba:" + p.config, "--state", state, "--confirm-within", "2m",
-			"--credentials-file", at("anna"), "--check", "share:finance", "--check", "pipe:srvsvc",
+			"--credentials-file", at("anna"), "--allow-unsigned-ntlm", "--check", "share:finance", "--check", "pipe:srvsvc",
 		}},
 		{"", exitOK, []string{"confirm", "ID", "--state", state}},
 		{"What a stranger is given now, and whether anna still works:", exitOK, []string{"scan", address}},
-		{"", exitOK, []string{"verify", address, "--plan", at("plan.json"), "--credentials-file", at("anna"), "--check", "pipe:srvsvc"}},
+		{"", exitOK, []string{"verify", address, "--plan", at("plan.json"), "--credentials-file", at("anna"), "--allow-unsigned-ntlm", "--check", "pipe:srvsvc"}},
 		{"And back:", exitOK, []string{"rollback", "ID", "--state", state}},
 		{"", exitExposed, []string{"scan", address}},
 	}
