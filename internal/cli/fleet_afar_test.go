@@ -33,7 +33,7 @@ func TestFleetFromAfar(t *testing.T) {
 	p.fields(t, "/credentials", map[string]string{"name": "stale", "kind": "password", "account": "alice", "value": wrong})
 	target := func(credential string) url.Values {
 		return url.Values{
-			"spec": {server.Addr()}, "site": {"1"}, "criticality": {"normal"}, "enabled": {"on"}, "credential": {credential},
+			"spec": {server.Addr()}, "site": {"default"}, "criticality": {"normal"}, "enabled": {"on"}, "credential": {credential},
 			"audit_source": {"winreg://" + server.Addr()},
 		}
 	}

@@ -95,7 +95,7 @@ func TestServeUnit(t *testing.T) {
 	}
 	defer practice.Close()
 	p.setUp(t, s.token)
-	p.post(t, "/targets", url.Values{"spec": {practice.Address()}, "site": {"1"}, "criticality": {"normal"}, "enabled": {"on"}})
+	p.post(t, "/targets", url.Values{"spec": {practice.Address()}, "site": {"default"}, "criticality": {"normal"}, "enabled": {"on"}})
 	run := p.run(t, url.Values{"kind": {"scan"}})
 	p.until(t, "the scan", func() bool { return runEnded(p.get(t, run)) })
 
