@@ -6,6 +6,7 @@ import (
 	"ipcguard/internal/model"
 	"ipcguard/internal/observe/conversation"
 	"ipcguard/internal/observe/flow"
+	"ipcguard/internal/observe/packet"
 )
 
 // oneSided is a kind of connection in the coverage.
@@ -33,8 +34,10 @@ func difference(a, b model.Bytes) model.Bytes {
 func (t *Traffic) balance() error {
 	f, k, n := t.table.Counts(), t.kdc.Counts(), t.follower.Counts()
 	packets := t.elsewhere + f.Segments + k.Segments
-	for _, n := range t.reasons {
-		packets += n
+	for why, n := range t.reasons {
+		if why != packet.Fragment { // a part of those that are held
+			packets += n
+		}
 	}
 	for _, c := range []struct {
 		what      string

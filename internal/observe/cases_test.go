@@ -37,11 +37,19 @@ func TestSameAsControl(t *testing.T) {
 		{"01-rst-out-of-window/rst-old.pcap", "01-rst-out-of-window/control.pcap", 0},
 		{"01-rst-out-of-window/rst-inwindow.pcap", "01-rst-out-of-window/control.pcap", 0},
 		{"10-answer-captured-before-question/swapped.pcap", "10-answer-captured-before-question/control.pcap", 0},
+		{"06-fragments-joined-yet-lost/frag.pcap", "06-fragments-joined-yet-lost/control.pcap", 0},
+		{"06-fragments-joined-yet-lost/ip6-fragments.pcap", "06-fragments-joined-yet-lost/control.pcap", 0},
+		{"12-simple-packet-blocks-lose-opens/spb.pcapng", "12-simple-packet-blocks-lose-opens/base.pcap", 0},
+		{"13-link-types/ieee80211.pcap", "01-rst-out-of-window/control.pcap", 0},
+		{"13-link-types/llcsnap.pcap", "01-rst-out-of-window/control.pcap", 0},
 		{"11-stray-segment-1GB-missing/stray.pcap", "01-rst-out-of-window/control.pcap", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			want, control := readCase(t, c.control)
 			got, cov := readCase(t, c.name)
+			for i := range got { // the same packets, in IPv6
+				got[i] = strings.ReplaceAll(strings.ReplaceAll(got[i], "2001:db8::ac10:4201", "172.16.66.1"), "2001:db8::ac10:4224", "172.16.66.36")
+			}
 			if diff := cmp.Diff(want, got); diff != "" || len(want) != 15 {
 				t.Errorf("%d rows (-control +got):\n%s", len(want), diff)
 			}
@@ -117,5 +125,13 @@ func TestAnswerIsNoRefusal(t *testing.T) {
 	want := []string{"call samr SamrOpenUser allowed STATUS_NO_SUCH_USER x1", "call samr SamrOpenUser denied STATUS_ACCESS_DENIED x5"}
 	if diff := cmp.Diff(want, lines(rows, func(u *model.Use) bool { return u.Call == "SamrOpenUser" })); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestWCCP finds the packet that a router passes on to a cache.
+func TestWCCP(t *testing.T) {
+	_, cov := readCapture(t, caseFile(t, "13-link-types/wccp.pcap"), TrafficOptions{})
+	if cov.Read["SMB segments"] != 1 || cov.Read["SMB frames"] != 1 || len(cov.Unreadable) > 0 {
+		t.Errorf("%+v", cov)
 	}
 }

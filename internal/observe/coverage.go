@@ -49,7 +49,9 @@ func count(m *map[string]int64, key string, n int64) {
 	if _, ok := (*m)[key]; !ok && len(*m) >= maxCounted {
 		key = "others"
 	}
-	(*m)[key] += n
+	if (*m)[key] += n; (*m)[key] == 0 { // what was counted before was taken back
+		delete(*m, key)
+	}
 }
 
 // Note adds a note once.

@@ -157,7 +157,11 @@ func (t *Traffic) Settle() {
 	c := t.cov
 	c.CountRead("packets", t.packets-t.told.packets)
 	t.told.packets = t.packets
+	t.reasons[packet.Fragment] = t.decoder.Waiting()
 	for why, n := range t.reasons {
+		if why == packet.Held { // read as a part of its datagram, or counted as a fragment whose rest is not there
+			continue
+		}
 		more := n - t.told.reasons[why]
 		t.told.reasons[why] = n
 		if why == packet.NotTCP {

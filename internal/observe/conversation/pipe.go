@@ -10,14 +10,15 @@ import (
 
 // pipe is an open of a pipe, and the RPC association on it.
 type pipe struct {
-	s       *session
-	name    string
-	unseen  bool // the open was not seen
-	guessed bool // the tree connect was not seen: a pipe by its name, or once it carries RPC
-	unnamed bool // guessed, and the name is none that is known
-	told    bool
-	opened  time.Time
-	status  status.NTStatus
+	s        *session
+	name     string
+	unseen   bool // the open was not seen
+	guessed  bool // the tree connect was not seen: a pipe by its name, or once it carries RPC
+	unnamed  bool // guessed, and the name is none that is known
+	told     bool
+	answered bool // opened and status count: captures without times give none
+	opened   time.Time
+	status   status.NTStatus
 
 	cut      [2]cutter
 	contexts []context

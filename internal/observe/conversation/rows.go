@@ -74,7 +74,7 @@ func (c *Conversation) tellTree(s *session, at time.Time, st status.NTStatus) {
 
 // tellOpen gives the row of an open, once.
 func (c *Conversation) tellOpen(p *pipe) {
-	if p.told || p.opened.IsZero() {
+	if p.told || !p.answered {
 		return
 	}
 	p.told = true

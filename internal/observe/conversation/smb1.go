@@ -392,7 +392,7 @@ func (c *smb1Conn) connected(m *smb1.Message, q *smb1Request, o *op, body smb1.B
 
 func (c *smb1Conn) opened(m *smb1.Message, q *smb1Request, o *op, body smb1.Body, st status.NTStatus) {
 	p := o.p
-	p.s, p.opened, p.status = c.session(m.UID), q.at, st
+	p.s, p.answered, p.opened, p.status = c.session(m.UID), true, q.at, st
 	if t := c.trees[uint32(m.TID)]; t != nil && !t.ipc && !o.guessed {
 		c.endPipe(p) // the chain connected to another share
 		o.p = nil

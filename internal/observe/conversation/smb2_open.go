@@ -34,7 +34,7 @@ func (c *smb2Conn) createRequest(h *smb2.Header, msg []byte, link *chain) error 
 }
 
 func (c *smb2Conn) createResponse(msg []byte, q smb2Request, st status.NTStatus) {
-	q.p.opened, q.p.status = q.at, st
+	q.p.answered, q.p.opened, q.p.status = true, q.at, st
 	if st.IsError() {
 		if !q.guessed || knownPipes()[q.p.name] {
 			c.tellOpen(q.p)

@@ -53,7 +53,8 @@ const (
 	NotTCP    Reason = "not TCP"
 	Truncated Reason = "cut by the snap length before the TCP payload"
 	Damaged   Reason = "damaged headers"
-	Fragment  Reason = "IP fragment whose rest is not there"
+	Fragment  Reason = "IP fragments whose rest is not there"
+	Held      Reason = "IP fragment that is held until its rest comes"
 	LinkType  Reason = "link type that cannot be read"
 )
 
@@ -88,6 +89,9 @@ type Decoder struct {
 	slow slow
 }
 
+// Waiting is how many packets are fragments whose rest is not there, now or ever. Each of them was Held.
+func (d *Decoder) Waiting() int64 { return d.slow.fragments.waiting() }
+
 // Decode finds the segment in data, which is what the capture has of a packet of length bytes.
 func (d *Decoder) Decode(link layers.LinkType, data []byte, length int) (Segment, Reason) {
 	if seg, why, ok := fast(link, data, length); ok {
@@ -110,6 +114,11 @@ func fast(link layers.LinkType, b []byte, length int) (Segment, Reason, bool) {
 		}
 		proto = binary.BigEndian.Uint16(b[12:])
 		b = b[14:]
+		if proto <= maxLength8023 {
+			if proto, b = llc(b); b == nil {
+				return Segment{}, NotTCP, true
+			}
+		}
 	case layers.LinkTypeRaw, linkRawBSD, linkRawOBSD:
 		proto = ipVersion(b)
 	case layers.LinkTypeNull, layers.LinkTypeLoop: // the family's number differs between systems; the version does not
@@ -134,6 +143,11 @@ func fast(link layers.LinkType, b []byte, length int) (Segment, Reason, bool) {
 		proto = etherIPv4
 	case layers.LinkTypeIPv6:
 		proto = etherIPv6
+	case layers.LinkTypeIEEE802_11, layers.LinkTypeIEEE80211Radio:
+		var why Reason
+		if proto, b, why = radio(link, b); why != OK {
+			return Segment{}, why, true
+		}
 	default:
 		return Segment{}, OK, false
 	}
@@ -164,8 +178,11 @@ func fast(link layers.LinkType, b []byte, length int) (Segment, Reason, bool) {
 	case 0x8847, 0x8848, 0x6558, 0x88BE: // MPLS, bridging, ERSPAN: IP may be inside
 		return Segment{}, OK, false
 	}
-	return Segment{}, NotTCP, true
+	return Segment{}, etherReason(proto), true
 }
+
+// maxLength8023 is the highest number that is a length instead of an EtherType. See IEEE 802.3 3.2.6.
+const maxLength8023 = 1500
 
 func ipVersion(b []byte) uint16 {
 	if len(b) == 0 {
@@ -216,7 +233,11 @@ func ipv6(b []byte, cut int) (Segment, Reason, bool) {
 	var seg Segment
 	copy(seg.Src.IP[:], b[8:24])
 	copy(seg.Dst.IP[:], b[24:40])
-	next, at := b[6], 40
+	return behind(seg, b[6], b, 40, total)
+}
+
+// behind walks IPv6's extension headers from an offset, and takes what is behind them.
+func behind(seg Segment, next byte, b []byte, at, total int) (Segment, Reason, bool) {
 	for range maxExtensions {
 		switch next {
 		case 0, 43, 60, 135, 139, 140: // hop-by-hop, routing, destination, mobility, HIP, shim6
@@ -262,6 +283,13 @@ func transport(seg Segment, proto byte, b []byte, missing int) (Segment, Reason,
 			return Segment{}, OK, false
 		}
 		return Segment{}, NotTCP, true
+	case 50:
+		return Segment{}, "encrypted by IPsec (ESP)", true
+	case 51: // of IPv4: the authentication header, in units of four bytes. See RFC 4302 2.
+		if len(b) < 8 || (int(b[1])+2)*4 > len(b) {
+			return Segment{}, Damaged, true
+		}
+		return transport(seg, b[0], b[(int(b[1])+2)*4:], missing)
 	case 4, 41, 47: // IP in IP, IPv6 in IP, GRE
 		return Segment{}, OK, false
 	}

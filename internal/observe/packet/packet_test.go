@@ -152,7 +152,7 @@ func TestFragments(t *testing.T) {
 	var d Decoder
 	for i, b := range [][]byte{frag(0, 1480, layers.IPv4MoreFragments), frag(1480, 2960, layers.IPv4MoreFragments), frag(2960, len(tcp), 0)} {
 		s, why := d.Decode(layers.LinkTypeRaw, b, len(b))
-		if i < 2 && why != Fragment {
+		if i < 2 && why != Held {
 			t.Errorf("fragment %d: %q", i, why)
 		}
 		if i == 2 && (why != OK || len(s.Payload) != 3000 || s.Dst.Port != 445) {

@@ -1,0 +1,127 @@
+package packet
+
+import (
+	"container/list"
+	"slices"
+)
+
+// Fragments of a datagram are held until all of it is there. IPv4 names a datagram by its addresses, protocol and number,
+// RFC 791 3.2; IPv6 by addresses and number, RFC 8200 4.5.
+
+const (
+	// maxDatagrams and maxFragmentBytes bound what is held: fragments of SMB traffic are rare, and a flood of first ones must
+	// not cost memory. 4 MiB are 64 datagrams of the longest kind.
+	maxDatagrams     = 1024
+	maxFragmentBytes = 4 << 20
+	// maxFragments bounds one datagram: 64 KiB in pieces of the smallest link, RFC 791's 68 bytes, would be more than anybody
+	// sends; 1,280 bytes, IPv6's least, make 52.
+	maxFragments = 256
+	maxDatagram  = 1 << 16
+)
+
+type datagramKey struct {
+	src, dst [16]byte
+	id       uint32
+	proto    byte // of IPv4
+	version  byte
+}
+
+type fragment struct {
+	offset int
+	data   []byte
+}
+
+type datagram struct {
+	key   datagramKey
+	parts []fragment // in order, not overlapping
+	have  int
+	total int // -1 until the last fragment is there
+	next  byte
+	count int64 // packets
+}
+
+// fragments are the datagrams that are not whole, the oldest first.
+type fragments struct {
+	byKey map[datagramKey]*list.Element
+	order list.List
+	bytes int
+	lost  int64 // packets of datagrams that were given up
+}
+
+// waiting is how many packets are held, and were given up: they stay unread.
+func (f *fragments) waiting() int64 {
+	n := f.lost
+	for e := f.order.Front(); e != nil; e = e.Next() {
+		n += e.Value.(*datagram).count
+	}
+	return n
+}
+
+// add takes a fragment. When it is the one that was missing, the datagram is given with what its first fragment calls next.
+// False: it is held, or given up.
+func (f *fragments) add(k datagramKey, next byte, offset int, more bool, data []byte) ([]byte, byte, bool) {
+	if f.byKey == nil {
+		f.byKey = make(map[datagramKey]*list.Element)
+	}
+	e := f.byKey[k]
+	if e == nil {
+		e = f.order.PushBack(&datagram{key: k, total: -1})
+		f.byKey[k] = e
+	}
+	d := e.Value.(*datagram)
+	d.count++
+	if offset == 0 {
+		d.next = next
+	}
+	if !f.insert(d, offset, more, data) {
+		f.drop(e)
+		return nil, 0, false
+	}
+	if d.have == d.total {
+		whole := make([]byte, 0, d.total)
+		for _, p := range d.parts {
+			whole = append(whole, p.data...)
+		}
+		d.count = 0
+		f.drop(e)
+		return whole, d.next, true
+	}
+	for f.order.Len() > maxDatagrams || f.bytes > maxFragmentBytes {
+		f.drop(f.order.Front())
+	}
+	return nil, 0, false
+}
+
+// insert keeps a part; the copy that came first counts. False: the datagram is none that a host would take.
+func (f *fragments) insert(d *datagram, offset int, more bool, data []byte) bool {
+	end := offset + len(data)
+	if end > maxDatagram || len(d.parts) >= maxFragments || d.total >= 0 && (end > d.total || !more && end != d.total) {
+		return false
+	}
+	if !more {
+		d.total = end
+	}
+	i, _ := slices.BinarySearchFunc(d.parts, offset, func(p fragment, at int) int { return p.offset - at })
+	if i > 0 {
+		if before := d.parts[i-1].offset + len(d.parts[i-1].data); before > offset {
+			data = data[min(before-offset, len(data)):]
+			offset = before
+		}
+	}
+	if i < len(d.parts) && offset+len(data) > d.parts[i].offset {
+		data = data[:max(d.parts[i].offset-offset, 0)]
+	}
+	if len(data) > 0 {
+		d.parts = slices.Insert(d.parts, i, fragment{offset, slices.Clone(data)})
+		d.have += len(data)
+		f.bytes += len(data)
+	}
+	return d.total < 0 || d.have <= d.total
+}
+
+func (f *fragments) drop(e *list.Element) {
+	d := f.order.Remove(e).(*datagram)
+	delete(f.byKey, d.key)
+	f.bytes -= d.have
+	f.lost += d.count
+}
