@@ -103,7 +103,7 @@ step 3 audit "$dir/smb.conf" --format json -o "$dir/audit.json"
 step 0 plan --audit "$dir/audit.json" --scan "$dir/scan.json" --format json -o "$dir/plan.json"
 state=(--state "$dir/journal")
 step 0 apply "$dir/plan.json" --target "samba:$dir/smb.conf" --dry-run "${state[@]}"
-step 0 apply "$dir/plan.json" --target "samba:$dir/smb.conf" --confirm-within 2m "${state[@]}"
+step 0 apply "$dir/plan.json" --target "samba:$dir/smb.conf" --yes --confirm-within 2m "${state[@]}"
 id=$(cd "$dir/journal/journal" && echo 2*)
 step 0 confirm "$id" "${state[@]}"
 step 0 verify "$address:$port" --plan "$dir/plan.json"

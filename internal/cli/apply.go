@@ -36,6 +36,10 @@ Targets:
   windows:               this Windows machine
   winreg://HOST[:PORT]   a Windows machine from afar, through its winreg pipe; only changes that cannot cut that way off
 
+On a terminal it asks once, after it has shown every write and who made the plan when; elsewhere it wants --yes. A plan can
+only change what the catalog has, at its place and to a value that it takes, whatever its hash says. --require-signature
+also asks who made it: a plan that was not signed (ipcguard plan --sign) with a key of that file is refused.
+
 A plan that was edited, that is for another system, or whose host has changed since it was made is refused: plan again.
 --dry-run shows every write and makes none.
 
@@ -49,11 +53,13 @@ type applyFlags struct {
 	shareFlags
 	credentialFlags
 	target, address string
-	dryRun          bool
+	dryRun, yes     bool
+	trusted         string
 	within          time.Duration
 }
 
 func (a *app) apply() *cobra.Command {
+	a = a.plainly()
 	f := &applyFlags{}
 	c := &cobra.Command{
 		Use:   "apply PLAN",
@@ -61,6 +67,7 @@ func (a *app) apply() *cobra.Command {
 		Long:  applyHelp,
 		Example: `  ipcguard apply plan.json --dry-run
   ipcguard apply plan.json --confirm-within 10m
+  ipcguard apply plan.json --yes --require-signature /etc/ipcguard/trusted-keys
   ipcguard apply plan.json --target winreg://srv1 --user LAB\admin --check tcp:srv1:1433`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -74,6 +81,8 @@ func (a *app) apply() *cobra.Command {
 	s.SortFlags = false
 	s.StringVar(&f.target, "target", "", "samba:PATH, windows: or winreg://HOST (default: this machine)")
 	s.BoolVar(&f.dryRun, "dry-run", false, "show every write and make none")
+	s.BoolVarP(&f.yes, "yes", "y", false, "do not ask: the writes that a dry run shows are what is wanted")
+	s.StringVar(&f.trusted, "require-signature", "", "take the plan only if it is signed with a key of this file of trusted keys")
 	s.DurationVar(&f.within, "confirm-within", 0, "take everything back unless confirmed within this time, such as 10m")
 	f.checkFlags.register(s, ", before and after", 10*time.Second)
 	f.shareFlags.register(s)
@@ -133,6 +142,7 @@ type applying struct {
 	plan    *model.Plan
 	changes []*change.Change // the plan's, checked
 	text    []byte           // the plan's file
+	signer  *plan.Key        // whose signature was asked for; nil where none was
 	spec    string           // of the target
 	logon   logonMaker
 	secret  *secret
@@ -156,7 +166,11 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 	if err != nil {
 		return err
 	}
-	run := &applying{app: a, flags: f, plan: p, changes: changes, text: text}
+	signer, err := trustedSigner(p, f.trusted)
+	if err != nil {
+		return err
+	}
+	run := &applying{app: a, signer: signer, flags: f, plan: p, changes: changes, text: text}
 	if err := run.prepare(); err != nil {
 		return err
 	}
@@ -177,10 +191,16 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 		fmt.Fprintf(a.stdout, "Nothing to do: %s already is as the plan wants it.\n", run.spec)
 		return nil
 	}
+	a.showMaker(p, run.signer)
 	a.showWrites(p, writes)
 	if f.dryRun {
 		fmt.Fprintln(a.stdout, "Nothing was written (--dry-run).")
 		return nil
+	}
+	if !f.yes {
+		if err := a.agree(ctx, run.spec); err != nil {
+			return err
+		}
 	}
 	return run.write(ctx)
 }

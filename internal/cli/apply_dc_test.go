@@ -74,7 +74,7 @@ func TestApplyOnDomainController(t *testing.T) {
 				t.Errorf("what stays open does not tell of %q: %s", want, told)
 			}
 		}
-		id := applied(t, on(here, exitOK, append([]string{"apply", at("trust.json")}, state...)...))
+		id := applied(t, on(here, exitOK, append([]string{"apply", at("trust.json"), "--yes"}, state...)...))
 		out := on(outside, exitExposed, "scan", dc.Addr())
 		if !strings.Contains(out, "accounts through samr") || strings.Contains(out, "srvsvc") {
 			t.Errorf("after restrict anonymous = 1, samr stays open and srvsvc is shut:\n%s", out)
@@ -90,7 +90,7 @@ func TestApplyOnDomainController(t *testing.T) {
 		}
 		on(here, exitOK, append(evidence, at("plan.json"))...)
 		out := on(here, exitOK, append([]string{
-			"apply", at("plan.json"), "--confirm-within", "10m", "--credentials-file", secret,
+			"apply", at("plan.json"), "--yes", "--confirm-within", "10m", "--credentials-file", secret,
 			"--check", "pipe:samr", "--check", "pipe:lsarpc", "--check", "pipe:netlogon",
 		}, state...)...)
 		for _, want := range []string{

@@ -68,9 +68,9 @@ func TestApplyFromAfar(t *testing.T) {
 	t.Run("what a plan comes to", func(t *testing.T) {
 		run(3, "audit", url, "--product", "win2019", "--role", "member", "--format", "json", "-o", at("audit.json"))
 		run(0, "plan", "--audit", at("audit.json"), "--format", "json", "-o", at("plan.json"))
-		run(0, "apply", at("plan.json"), "--target", url, "--dry-run")
+		run(0, "apply", at("plan.json"), "--yes", "--target", url, "--dry-run")
 		same("after a dry run")
-		id := applied(t, run(0, "apply", at("plan.json"), "--target", url, "--check", "logon:", "--confirm-within", "1h"))
+		id := applied(t, run(0, "apply", at("plan.json"), "--yes", "--target", url, "--check", "logon:", "--confirm-within", "1h"))
 		if after := stored(t, server.Addr()); after == before || !strings.Contains(after, "NullSessionPipes REG_MULTI_SZ []") {
 			t.Errorf("applied:\n%s", after)
 		}
@@ -105,18 +105,18 @@ HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters
   RestrictNullSessAccess REG_DWORD 0
 `
 	t.Run("every type, presence and absence", func(t *testing.T) {
-		id := applied(t, run(0, "apply", every, "--target", url))
+		id := applied(t, run(0, "apply", every, "--yes", "--target", url))
 		if got := stored(t, server.Addr()); got != wanted {
 			t.Errorf("applied:\n%s\nwant\n%s", got, wanted)
 		}
-		run(1, "apply", every, "--target", url) // it is no longer as the plan found it
+		run(1, "apply", every, "--yes", "--target", url) // it is no longer as the plan found it
 		run(0, "rollback", id)
 		same("rolled back,")
 	})
 	t.Run("nobody confirms", func(t *testing.T) {
 		peer.Long(t, "the same guard as on a host of its own, twenty seconds")
 		id := unconfirmed(t, func(within string) (string, int) {
-			cmd := server.Command(t.Context(), program, "apply", every, "--target", url, "--confirm-within", within, "--credentials-file", at("root"), "--allow-unsigned-ntlm", "--state", at("state"))
+			cmd := server.Command(t.Context(), program, "apply", every, "--yes", "--target", url, "--confirm-within", within, "--credentials-file", at("root"), "--allow-unsigned-ntlm", "--state", at("state"))
 			out, err := cmd.CombinedOutput()
 			if cmd.ProcessState == nil {
 				t.Fatal(err)
@@ -133,7 +133,7 @@ HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters
 	})
 	t.Run("verification fails", func(t *testing.T) {
 		open := peer.StartSamba(t, peer.Config{Address: "127.41.5.2"})
-		out := run(1, "apply", every, "--target", url, "--address", open.Addr(), "--patience", "0s")
+		out := run(1, "apply", every, "--yes", "--target", url, "--address", open.Addr(), "--patience", "0s")
 		if !strings.Contains(out, "everything was rolled back") {
 			t.Errorf("%s", out)
 		}
@@ -141,7 +141,7 @@ HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters
 	})
 	t.Run("stale", func(t *testing.T) {
 		storeValues(t, server.Addr(), registry.NewDWord(lsa, "RestrictAnonymous", 2))
-		if out := run(1, "apply", every, "--target", url); !strings.Contains(out, "RestrictAnonymous") || !strings.Contains(out, "hint: audit the host again") {
+		if out := run(1, "apply", every, "--yes", "--target", url); !strings.Contains(out, "RestrictAnonymous") || !strings.Contains(out, "hint: audit the host again") {
 			t.Errorf("%s", out)
 		}
 	})

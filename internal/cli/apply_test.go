@@ -66,11 +66,11 @@ func TestApplyOnSamba(t *testing.T) {
 			run(3, "scan", s.Addr(), "--format", "json", "-o", at("scan.json"))
 			run(3, "audit", cmp.Or(c.source, s.ConfigFile), "--format", "json", "-o", at("audit.json"))
 			run(0, "plan", "--audit", at("audit.json"), "--format", "json", "-o", at("plan.json"))
-			run(0, "apply", at("plan.json"), "--target", target, "--state", state, "--dry-run")
+			run(0, "apply", at("plan.json"), "--yes", "--target", target, "--state", state, "--dry-run")
 			if configuration() != before {
 				t.Fatal("a dry run has written")
 			}
-			out := run(0, "apply", at("plan.json"), "--target", target, "--state", state, "--confirm-within", "10m",
+			out := run(0, "apply", at("plan.json"), "--yes", "--target", target, "--state", state, "--confirm-within", "10m",
 				"--credentials-file", secret, "--allow-unsigned-ntlm", "--check", "share:finance", "--check", "pipe:srvsvc")
 			for _, want := range []string{"passed       share:finance", "passed       control:user", "passed       closed:anonymous-lists-accounts"} {
 				if !strings.Contains(out, want) {
@@ -78,7 +78,7 @@ func TestApplyOnSamba(t *testing.T) {
 				}
 			}
 			id := applied(t, out)
-			run(1, "apply", at("plan.json"), "--target", target, "--state", state) // one waits
+			run(1, "apply", at("plan.json"), "--yes", "--target", target, "--state", state) // one waits
 			run(0, "verify", s.Addr(), "--plan", at("plan.json"), "--credentials-file", secret, "--allow-unsigned-ntlm")
 			run(0, "verify", s.Addr(), "--scan", at("scan.json"))
 			run(0, "confirm", id, "--state", state)
@@ -87,7 +87,7 @@ func TestApplyOnSamba(t *testing.T) {
 				t.Errorf("rolled back to\n%s\nfrom\n%s", got, before)
 			}
 			run(3, "scan", s.Addr())
-			run(1, "apply", at("plan.json"), "--target", target, "--state", state, "--check", "tcp:127.53.4.9:1") // never works
+			run(1, "apply", at("plan.json"), "--yes", "--target", target, "--state", state, "--check", "tcp:127.53.4.9:1") // never works
 			if out := run(0, "history", id, "--state", state); strings.Count(out, "signature good") != 3 {
 				t.Errorf("history:\n%s", out)
 			}

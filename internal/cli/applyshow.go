@@ -1,8 +1,13 @@
 package cli
 
 import (
+	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"ipcguard/internal/apply"
@@ -10,7 +15,75 @@ import (
 	"ipcguard/internal/apply/private"
 	"ipcguard/internal/apply/verify"
 	"ipcguard/internal/model"
+	"ipcguard/internal/plan"
 )
+
+// showMaker says whose plan it is: by their own word, or by a signature.
+func (a *app) showMaker(p *model.Plan, signer *plan.Key) {
+	by, when := "somebody who is not named", "at a time that is not told"
+	if p.By != "" {
+		by = p.By
+	}
+	if !p.Made.IsZero() {
+		when = p.Made.Local().Format(time.DateTime)
+	}
+	fmt.Fprintf(a.stdout, "The plan was made by %s, %s", by, when)
+	switch {
+	case signer != nil:
+		fmt.Fprintf(a.stdout, ", and is signed by %s (%s).\n", signer.Name, signer.Fingerprint())
+	case p.Signature != nil:
+		fmt.Fprintln(a.stdout, ". It is signed; --require-signature asks by whom.")
+	default:
+		fmt.Fprintln(a.stdout, ". It is not signed.")
+	}
+}
+
+// agree asks once whether the changes are wanted.
+func (a *app) agree(ctx context.Context, spec string) error {
+	if !isTerminal(a.stdin) {
+		return hinted{errors.New("nothing was written: there is nobody to ask"), "--yes makes the changes without asking, --dry-run shows them"}
+	}
+	fmt.Fprintf(a.stderr, "Make these changes on %s? [y/N] ", spec)
+	said := make(chan string, 1)
+	go func() { // a terminal's read cannot be interrupted; it ends with the process
+		line, _ := bufio.NewReader(io.LimitReader(a.stdin, 80)).ReadString('\n')
+		said <- line
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(a.stderr)
+		return ctx.Err()
+	case line := <-said:
+		if !slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(line))) {
+			return errors.New("nothing was written: the answer was not yes")
+		}
+	}
+	return nil
+}
+
+// trustedSigner is whose signature a plan bears, where one is asked for.
+func trustedSigner(p *model.Plan, file string) (*plan.Key, error) {
+	if file == "" {
+		return nil, nil
+	}
+	const most = 1 << 20 // a thousand keys have a hundred kilobytes
+	b, err := readBounded(file, most)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := plan.ReadTrust(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	signer, err := plan.Signer(p, keys)
+	switch {
+	case errors.Is(err, plan.ErrUnsigned):
+		return nil, hinted{err, "ipcguard plan --sign KEY signs it where it is made"}
+	case errors.Is(err, plan.ErrUntrusted):
+		return nil, hinted{err, "if this key is to be trusted, its line belongs into " + file}
+	}
+	return signer, err
+}
 
 func (a *app) showWrites(p *model.Plan, writes []apply.Write) {
 	fmt.Fprintf(a.stdout, "%d change(s), %d write(s):\n", len(p.Changes), len(writes))
@@ -26,6 +99,7 @@ func (a *app) showWrites(p *model.Plan, writes []apply.Write) {
 }
 
 func (a *app) showProof(p *verify.Proof) {
+	a = a.plainly()
 	for _, c := range p.Checks {
 		fmt.Fprintf(a.stdout, "  %-12s %s", c.Result, c.Check)
 		if c.Detail != "" {

@@ -23,6 +23,7 @@ func oneID(_ *cobra.Command, args []string) error {
 }
 
 func (a *app) confirm() *cobra.Command {
+	a = a.plainly()
 	var f stateFlags
 	var logon credentialFlags
 	c := &cobra.Command{

@@ -173,7 +173,7 @@ func (a *app) runDemo(ctx context.Context) (err error) {
 		{"What to change, what that stops, and what stays open:", exitOK, []string{"plan", "--audit", at("audit.json"), "--scan", at("scan.json")}},
 		{"", exitOK, []string{"plan", "--audit", at("audit.json"), "--scan", at("scan.json"), "--format", "json", "-o", at("plan.json")}},
 		{"The change, with a way back, a proof from outside, and a guard that takes it back unless it is confirmed:", exitOK, []string{
-			"apply", at("plan.json"), "--target", "samba:" + p.config, "--state", state, "--confirm-within", "2m",
+			"apply", at("plan.json"), "--yes", "--target", "samba:" + p.config, "--state", state, "--confirm-within", "2m",
 			"--credentials-file", at("anna"), "--allow-unsigned-ntlm", "--check", "share:finance", "--check", "pipe:srvsvc",
 		}},
 		{"", exitOK, []string{"confirm", "ID", "--state", state}},

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -38,7 +39,7 @@ func (f *evidenceFlags) evidence() (*plan.Evidence, error) {
 	if f.audit == "" {
 		return nil, hinted{usage("--audit is missing"), "ipcguard audit SOURCE --format json -o audit.json makes one"}
 	}
-	e := &plan.Evidence{Tool: strings.TrimPrefix(buildLine(debug.ReadBuildInfo()), "ipcguard ")}
+	e := &plan.Evidence{Tool: strings.TrimPrefix(buildLine(debug.ReadBuildInfo()), "ipcguard "), By: planner(), Made: time.Now().UTC().Truncate(time.Second)}
 	var err error
 	if e.Policy, err = f.wanted(); err != nil {
 		return nil, err
@@ -179,4 +180,13 @@ func checkServers(o *plan.Observed) error {
 		return hinted{usage("%d servers were observed, and it is not said which of them is this host", len(all)), "--server ADDRESS names it: " + strings.Join(all[:min(len(all), 20)], ", ")}
 	}
 	return nil
+}
+
+// planner is who makes a plan, and where.
+func planner() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return whoami()
+	}
+	return whoami() + " on " + host
 }

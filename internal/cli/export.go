@@ -31,6 +31,7 @@ What a form cannot say is left out and told; the exit status is then 4.
 type exportFlags struct{ form, folder, source string }
 
 func (a *app) export() *cobra.Command {
+	a = a.plainly()
 	f := &exportFlags{}
 	c := &cobra.Command{
 		Use: "export PLAN --as FORM", Short: "Write a plan as files for other hands, with the undo", Long: exportHelp,

@@ -119,7 +119,7 @@ func TestFleet(t *testing.T) {
 	if err := os.WriteFile(plan, []byte(p.get(t, host+"/plan.json")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := watched.Command(t.Context(), program, "apply", plan, "--target", "samba:"+watched.ConfigFile, "--state", filepath.Join(watched.Dir, "state"))
+	cmd := watched.Command(t.Context(), program, "apply", plan, "--yes", "--target", "samba:"+watched.ConfigFile, "--state", filepath.Join(watched.Dir, "state"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("apply: %v\n%s", err, out)
 	}

@@ -73,7 +73,7 @@ func TestGuardOfSystemd(t *testing.T) {
 	state := []string{"--state", at("state")}
 	start := func(within string) string {
 		t.Helper()
-		out := run(0, append([]string{"apply", at("plan.json"), "--target", "samba:" + samba.ConfigFile, "--confirm-within", within}, state...)...)
+		out := run(0, append([]string{"apply", at("plan.json"), "--yes", "--target", "samba:" + samba.ConfigFile, "--confirm-within", within}, state...)...)
 		id := applied(t, out)
 		if !strings.Contains(out, "guard: systemd's service ipcguard-"+id+".service, which outlives this terminal and a reboot") {
 			t.Errorf("no service for the guard:\n%s", out)
@@ -122,7 +122,7 @@ func TestGuardOfSystemd(t *testing.T) {
 	t.Run("the time passes while the power is off", func(t *testing.T) {
 		peer.Long(t, "a second power cut")
 		id := unconfirmed(t, func(within string) (string, int) {
-			cmd := system.Command(t.Context(), program, append([]string{"apply", at("plan.json"), "--target", "samba:" + samba.ConfigFile, "--confirm-within", within}, state...)...)
+			cmd := system.Command(t.Context(), program, append([]string{"apply", at("plan.json"), "--yes", "--target", "samba:" + samba.ConfigFile, "--confirm-within", within}, state...)...)
 			out, err := cmd.CombinedOutput()
 			if cmd.ProcessState == nil {
 				t.Fatal(err)

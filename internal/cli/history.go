@@ -80,6 +80,7 @@ func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, fo
 			seal = "  (not sealed: nothing proves who wrote this)"
 		}
 		if format == "text" {
+			a := a.plainly()
 			fmt.Fprintf(a.stdout, "%s  %-8s %s  %s  by %s%s\n", j.ID, j.Phase(), j.Started.Local().Format(time.DateTime), j.Target, j.Who, seal)
 			if len(ids) == 1 {
 				a.showJournal(j, records)

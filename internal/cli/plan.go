@@ -41,6 +41,7 @@ type planFlags struct {
 	outputFlags
 	strategy, means string
 	accept, verbose bool
+	sign            string
 }
 
 func (a *app) plan() *cobra.Command {
@@ -58,6 +59,7 @@ func (a *app) plan() *cobra.Command {
 	s.StringVar(&f.strategy, "strategy", "", "restrict (the default) or block")
 	s.StringVar(&f.means, "means", "", "of block, how: server-service, pipe-firewall, host-firewall, auto-share; Samba: ipc-hosts-deny, no-pipes, encryption, restrict-anonymous, host-firewall")
 	s.BoolVar(&f.accept, "accept-breakage", false, "block even though something in use stops")
+	s.StringVar(&f.sign, "sign", "", "sign the plan with this key (ipcguard key make)")
 	f.outputFlags.register(s, "the plan", report.PlanFormats())
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "show the plan's hash and the host state it was made from")
 	return c
@@ -84,6 +86,15 @@ func (a *app) runPlan(f *planFlags) error {
 	made, err := plan.Make(*e)
 	if err != nil {
 		return asUsage(err)
+	}
+	if f.sign != "" {
+		key, err := signingKey(f.sign)
+		if err != nil {
+			return err
+		}
+		if err := plan.Sign(made, key); err != nil {
+			return err
+		}
 	}
 	if made.Target == e.Audit.Source.Name && f.target == "" && len(e.Scans) == 0 && e.Audit.Host == "" {
 		a.hint("the audit does not name the host; --target does")

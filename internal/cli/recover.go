@@ -21,6 +21,7 @@ look at.
 `
 
 func (a *app) recoverVerb() *cobra.Command {
+	a = a.plainly()
 	var f stateFlags
 	var logon credentialFlags
 	var guard, aside string

@@ -19,6 +19,7 @@ did not seal theirs are taken back with --unsealed alone: look at "ipcguard hist
 `
 
 func (a *app) rollback() *cobra.Command {
+	a = a.plainly()
 	var f stateFlags
 	var logon credentialFlags
 	var force, unsealed bool

@@ -61,7 +61,7 @@ without breaking anything.
 		return hinted{usageError{err}, c.CommandPath() + " --help lists the flags"}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	for _, verb := range []*cobra.Command{a.scan(), a.audit(), a.observe(), a.whatIf(), a.plan(), a.export(), a.apply(), a.confirm(), a.rollback(), a.history(), a.recoverVerb(), a.verify(), a.serve(), a.worker(), a.explain(), a.demo(), a.version()} {
+	for _, verb := range []*cobra.Command{a.scan(), a.audit(), a.observe(), a.whatIf(), a.plan(), a.export(), a.apply(), a.confirm(), a.rollback(), a.history(), a.recoverVerb(), a.verify(), a.key(), a.serve(), a.worker(), a.explain(), a.demo(), a.version()} {
 		verb.Long += exitHelp
 		root.AddCommand(verb)
 	}

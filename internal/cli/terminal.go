@@ -5,12 +5,22 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"ipcguard/internal/report"
 )
 
 // isTerminal tells whether people look at w.
 func isTerminal(w any) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// plainly is the app for verbs that show text of plans, hosts and journals: nothing of it reaches a terminal but characters,
+// line ends and tabs. They have no colours of their own.
+func (a *app) plainly() *app {
+	b := *a
+	b.stdout, b.stderr = report.CleanWriter{Writer: a.stdout}, report.CleanWriter{Writer: a.stderr}
+	return &b
 }
 
 // colorful tells whether w may have colour: a terminal that knows it, and nobody asked for none. See no-color.org.

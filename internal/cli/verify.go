@@ -154,6 +154,7 @@ func proved(worst verify.Result) error {
 }
 
 func (a *app) showVerified(t targets.Target, proof *verify.Proof) {
+	a = a.plainly()
 	fmt.Fprintf(a.stdout, "%s: %s\n", t.Name, headline(proof))
 	a.showProof(proof)
 }

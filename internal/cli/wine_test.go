@@ -47,7 +47,7 @@ func TestApplyUnderWine(t *testing.T) {
 			t.Errorf("%s the registry is\n%s\nwant\n%s", when, now, before)
 		}
 	}
-	apply := []string{"apply", "plan.json", "--address", server}
+	apply := []string{"apply", "plan.json", "--yes", "--address", server}
 	w.ipcguard(t, 0, append(apply, "--dry-run")...)
 	same(t, "after a dry run")
 
@@ -158,7 +158,7 @@ func TestApplyUnderWine(t *testing.T) {
 
 	t.Run("what needs a restart", func(t *testing.T) {
 		w.ipcguard(t, 0, "plan", "--audit", "audit.json", "--strategy", "block", "--means", "auto-share", "--accept-breakage", "--format", "json", "-o", "block.json")
-		out := w.ipcguard(t, 0, "apply", "block.json", "--address", server)
+		out := w.ipcguard(t, 0, "apply", "block.json", "--yes", "--address", server)
 		if !strings.Contains(out, "needed before AutoShareWks takes effect") {
 			t.Errorf("the restart is not told:\n%s", out)
 		}

@@ -1,9 +1,13 @@
 package model
 
+import "time"
+
 // Plan is an ordered set of changes with reasons, predicted breakage and what remains open.
 type Plan struct {
 	Schema   string     `json:"schema"`
 	Tool     string     `json:"tool,omitempty"` // the version that made it
+	By       string     `json:"by,omitempty"`   // who made it, by their own word: a signature proves it
+	Made     time.Time  `json:"made,omitzero"`
 	Target   string     `json:"target"`
 	Platform Platform   `json:"platform"`
 	Strategy string     `json:"strategy"`        // restrict or block
@@ -22,6 +26,14 @@ type Plan struct {
 	BasedOn     []Fact `json:"based_on"`    // the settings that the plan rests on, as they were
 	Fingerprint string `json:"fingerprint"` // of the platform and BasedOn
 	Hash        string `json:"hash,omitempty"`
+
+	Signature *Signature `json:"signature,omitempty"` // over Hash
+}
+
+// Signature is an Ed25519 signature, with the key that it fits; both in base64.
+type Signature struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
 }
 
 // Fact is one setting as it was when a plan was made.

@@ -69,11 +69,11 @@ func seal(p *model.Plan) error {
 	return err
 }
 
-// Hash is the SHA-256 of a plan's canonical JSON without its hash: the fields of the schema in its order, no white space,
+// Hash is the SHA-256 of a plan's canonical JSON without its hash and its signature: the fields of the schema in its order, no white space,
 // UTF-8. It does not depend on how the file is laid out.
 func Hash(p *model.Plan) (string, error) {
 	bare := *p
-	bare.Hash = ""
+	bare.Hash, bare.Signature = "", nil
 	b, err := json.Marshal(&bare)
 	if err != nil {
 		return "", fmt.Errorf("plan: %w", err)

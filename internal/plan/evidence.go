@@ -33,7 +33,9 @@ const (
 type Evidence struct {
 	Catalog  *catalog.Catalog // nil is the embedded one
 	Tool     string           // the version of the program, for the record
-	Target   string           // what to call the host; empty takes it from the scan or the audit
+	By       string           // who plans, and when: for the record as well
+	Made     time.Time
+	Target   string // what to call the host; empty takes it from the scan or the audit
 	Audit    *model.Audit
 	Scans    []*model.Scan
 	Observed *Observed // nil: nobody looked

@@ -64,7 +64,7 @@ func begin(e *Evidence) (*work, error) {
 // document is the plan without changes.
 func (w *work) document() *model.Plan {
 	p := &model.Plan{
-		Schema: model.SchemaPlan, Tool: w.e.Tool, Target: w.target(), Platform: w.platform, Strategy: w.e.Policy.Strategy,
+		Schema: model.SchemaPlan, Tool: w.e.Tool, By: w.e.By, Made: w.e.Made, Target: w.target(), Platform: w.platform, Strategy: w.e.Policy.Strategy,
 		Changes: []model.Change{}, Breaks: []model.Break{}, Keeps: []model.Keep{}, Rejected: []model.Rejected{},
 		Residual: []string{}, Warnings: []string{}, BasedOn: Facts(w.c, w.e.Audit),
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"io"
 	"strings"
 	"time"
 	"unicode"
@@ -94,6 +95,23 @@ func Clean(s string) string {
 
 // CleanLine is Clean for a line of any length, such as an error that tells where in a file something is wrong.
 func CleanLine(s string) string { return strings.Map(visible, s) }
+
+// CleanWriter writes text of several lines safely for a terminal: line ends and tabs stay. It is for output without colour.
+type CleanWriter struct{ io.Writer }
+
+// Write is part of io.Writer.
+func (w CleanWriter) Write(b []byte) (int, error) {
+	clean := strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return r
+		}
+		return visible(r)
+	}, string(b))
+	if _, err := io.WriteString(w.Writer, clean); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
 
 func visible(r rune) rune {
 	if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {

@@ -1,0 +1,118 @@
+package plan
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"ipcguard/internal/model"
+)
+
+// A signature is Ed25519 (RFC 8032) over a plan's hash, which is over everything in the plan but the hash and the signature
+// themselves:
+//
+//	"ipcguard plan signature 1" 0x00 sha256:<64 hexadecimal digits>
+//
+// Whom a key belongs to is not the plan's to say: a file of public keys on the host where plans are applied says whom to
+// trust, one a line, and taking a line out is the revocation:
+//
+//	ed25519 <public key in base64> <name>
+//	# a comment
+const signed = "ipcguard plan signature 1\x00"
+
+// algorithm is the first word of a line of the trust file.
+const algorithm = "ed25519"
+
+// Errors of a signature.
+var (
+	ErrUnsigned  = errors.New("plan: it is not signed")
+	ErrSignature = errors.New("plan: its signature does not fit")
+	ErrUntrusted = errors.New("plan: it is signed with a key that is not trusted here")
+)
+
+// Sign signs a plan that is sealed.
+func Sign(p *model.Plan, key ed25519.PrivateKey) error {
+	if err := Verify(p); err != nil {
+		return err
+	}
+	public, _ := key.Public().(ed25519.PublicKey)
+	p.Signature = &model.Signature{
+		Key:   base64.StdEncoding.EncodeToString(public),
+		Value: base64.StdEncoding.EncodeToString(ed25519.Sign(key, []byte(signed+p.Hash))),
+	}
+	return nil
+}
+
+// Signer gives the trusted key that signed a plan, or says why there is none. The plan is one that was read: its hash fits.
+func Signer(p *model.Plan, trusted []Key) (*Key, error) {
+	if p.Signature == nil {
+		return nil, ErrUnsigned
+	}
+	public, err := base64.StdEncoding.DecodeString(p.Signature.Key)
+	if err != nil || len(public) != ed25519.PublicKeySize {
+		return nil, fmt.Errorf("%w: no public key", ErrSignature)
+	}
+	value, err := base64.StdEncoding.DecodeString(p.Signature.Value)
+	if err != nil || !ed25519.Verify(public, []byte(signed+p.Hash), value) {
+		return nil, ErrSignature
+	}
+	for i := range trusted {
+		if bytes.Equal(trusted[i].Public, public) {
+			return &trusted[i], nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s", ErrUntrusted, Key{Public: public}.Fingerprint())
+}
+
+// Key is a public key, and whose it is.
+type Key struct {
+	Public ed25519.PublicKey
+	Name   string
+}
+
+// String is the key's line in a trust file.
+func (k Key) String() string {
+	return strings.TrimSpace(algorithm + " " + base64.StdEncoding.EncodeToString(k.Public) + " " + k.Name)
+}
+
+// Fingerprint is enough of a key to tell it from others by eye.
+func (k Key) Fingerprint() string {
+	sum := sha256.Sum256(k.Public)
+	return "SHA256:" + hex.EncodeToString(sum[:8])
+}
+
+// maxTrust bounds a trust file: a thousand keys of people who plan.
+const maxTrust = 256 << 10
+
+// ReadTrust reads a file of public keys. A line that cannot be read is an error: a key that was mistyped is not silently
+// left out.
+func ReadTrust(b []byte) ([]Key, error) {
+	if len(b) > maxTrust {
+		return nil, fmt.Errorf("trusted keys: the file is larger than %d bytes", maxTrust)
+	}
+	var out []Key
+	n := 0
+	for s := bufio.NewScanner(bytes.NewReader(b)); s.Scan(); {
+		n++
+		line := strings.TrimSpace(s.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		fields := strings.Fields(line)
+		if len(fields) < 2 || fields[0] != algorithm {
+			return nil, fmt.Errorf("trusted keys: line %d: want %s, the public key and a name", n, algorithm)
+		}
+		public, err := base64.StdEncoding.DecodeString(fields[1])
+		if err != nil || len(public) != ed25519.PublicKeySize {
+			return nil, fmt.Errorf("trusted keys: line %d: this is no public key", n)
+		}
+		out = append(out, Key{public, strings.Join(fields[2:], " ")})
+	}
+	return out, nil
+}
