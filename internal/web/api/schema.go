@@ -57,6 +57,8 @@ func (c components) of(t reflect.Type) schema {
 		return schema{"type": "string", "format": "date-time"}
 	case rawType:
 		return schema{"type": "object"}
+	case reflect.TypeFor[model.Hex]():
+		return schema{"type": "string", "contentEncoding": "base16"}
 	case reflect.TypeFor[anyDocument]():
 		kinds := []any{}
 		for _, d := range []any{model.Scan{}, model.Audit{}, model.Observation{}, model.Plan{}} {
