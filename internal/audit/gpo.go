@@ -13,6 +13,7 @@ import (
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/format/gpo"
 	"ipcguard/internal/format/inf"
+	"ipcguard/internal/format/registry"
 	"ipcguard/internal/format/regpol"
 	"ipcguard/internal/model"
 )
@@ -87,7 +88,7 @@ func (f *facts) policy(c *catalog.Catalog, list ...*gpo.GPO) {
 			f.values[s.ID] = v
 		}
 		for _, place := range slices.Backward(places(s)) {
-			key, value := split(place)
+			key, value := registry.SplitValue(place)
 			if from, ok := joined.Origin[gpo.Key(key, value)]; ok {
 				f.origin[s.ID] = from.GPO.Name + ", " + from.Part
 				if lost := joined.Lost[gpo.Key(key, value)]; len(lost) > 0 {

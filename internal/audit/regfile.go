@@ -76,7 +76,7 @@ func auditedKeys(c *catalog.Catalog) func(key string, above bool) bool {
 	for i := range c.Settings {
 		if s := &c.Settings[i]; s.System == "windows" {
 			for _, p := range places(s) {
-				key, _ := split(p)
+				key, _ := registry.SplitValue(p)
 				add(key)
 			}
 		}

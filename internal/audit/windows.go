@@ -41,18 +41,6 @@ func (w *windowsReader) all() {
 	w.sharesOf()
 }
 
-// split cuts a setting's place into key and value name. The name of a hardened path is a path itself: \\*\NETLOGON.
-func split(place string) (key, name string) {
-	if key, name, ok := strings.Cut(place, `\\\*\`); ok {
-		return key, `\\*\` + name
-	}
-	at := strings.LastIndexByte(place, '\\')
-	if at < 0 {
-		return "", place
-	}
-	return place[:at], place[at+1:]
-}
-
 // places are where a setting is looked for: under a policy first, which wins.
 func places(s *catalog.Setting) []string {
 	var out []string
@@ -76,7 +64,7 @@ func (w *windowsReader) settings() {
 
 func (w *windowsReader) setting(s *catalog.Setting) {
 	for _, place := range places(s) {
-		key, name := split(place)
+		key, name := registry.SplitValue(place)
 		v, err := w.in.Value(key, name)
 		switch {
 		case err == nil:
@@ -101,7 +89,7 @@ func (w *windowsReader) setting(s *catalog.Setting) {
 // policyWins says that a policy's place counts before the setting's own, and what stands there without effect.
 func (w *windowsReader) policyWins(s *catalog.Setting, place string, v registry.Value) string {
 	said := "a policy writes it: " + place + " counts before " + s.Where
-	own, err := w.in.Value(split(s.Where))
+	own, err := w.in.Value(registry.SplitValue(s.Where))
 	if err != nil {
 		return said
 	}
@@ -215,7 +203,7 @@ func (w *windowsReader) meant(key, name string) *catalog.Setting {
 			continue
 		}
 		for _, place := range places(s) {
-			k, n := split(place)
+			k, n := registry.SplitValue(place)
 			same := strings.EqualFold(k, key)
 			switch {
 			case strings.EqualFold(n, name) && same:

@@ -64,12 +64,12 @@ func Locate(system, where string) (Place, error) {
 		if group, ok := strings.CutPrefix(where, membersOf); ok && group != "" {
 			return Place{Group, group, ""}, nil
 		}
-		path := registry.Canonical(where)
-		at := strings.LastIndexByte(path, '\\')
-		if !strings.HasPrefix(path, `HKLM\`) || at <= len("HKLM") || strings.HasSuffix(where, `\`) {
+		key, name := registry.SplitValue(where)
+		key = registry.Canonical(key)
+		if !strings.HasPrefix(key, `HKLM\`) || name == "" || strings.ContainsFunc(name, unprintable) {
 			return bad("no registry value of the machine")
 		}
-		return Place{Registry, path[:at], path[at+1:]}, nil
+		return Place{Registry, key, name}, nil
 	case "samba", "ksmbd":
 		kind := Parameter
 		rest, ok := strings.CutPrefix(where, ksmbdFile)

@@ -121,6 +121,18 @@ func Canonical(key string) string {
 	return strings.Join(parts, `\`)
 }
 
+// SplitValue cuts the path of a value into its key and its name. The name of a hardened path is a path itself: \\*\NETLOGON.
+func SplitValue(path string) (key, name string) {
+	if key, name, ok := strings.Cut(path, `\\\*\`); ok {
+		return key, `\\*\` + name
+	}
+	at := strings.LastIndexByte(path, '\\')
+	if at < 0 {
+		return "", path
+	}
+	return path[:at], path[at+1:]
+}
+
 // LongRoot is Canonical with the root name spelt out, as .reg files want it, and whether the root is known.
 func LongRoot(key string) (string, bool) {
 	root, rest, _ := strings.Cut(Canonical(key), `\`)
