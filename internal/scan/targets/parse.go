@@ -14,6 +14,13 @@ import (
 // maxLine bounds one line of a target file; the longest name with a port has 259 bytes.
 const maxLine = 64 << 10
 
+// maxSpecs and maxText bound what is named: each target takes some 400 bytes until it is scanned. A larger network has a
+// prefix.
+const (
+	maxSpecs = 1_000_000
+	maxText  = 64 << 20 // bytes
+)
+
 // maxReported bounds how many bad targets one error lists: a binary file given by mistake has thousands.
 const maxReported = 20
 
@@ -51,6 +58,8 @@ type reader struct {
 	specs []spec
 	errs  []error
 	bad   int
+	text  int  // bytes of all specs
+	full  bool // there are more than are read
 }
 
 func (r *reader) fail(err error) {
@@ -63,6 +72,11 @@ func (r *reader) one(text, where string) {
 	s, err := parse(text)
 	if err != nil {
 		r.fail(fmt.Errorf("%s: %w", where, err))
+		return
+	}
+	if r.text += len(text); len(r.specs) == maxSpecs || r.text > maxText {
+		r.full = true
+		r.fail(fmt.Errorf("%s: more than %d targets or %d MiB of them: name networks by their prefixes, or scan one part after the other", where, maxSpecs, maxText>>20))
 		return
 	}
 	s.where = where
@@ -86,7 +100,7 @@ func (r *reader) stream(name string, in io.Reader) {
 	}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxLine)
-	for n := 1; lines.Scan(); n++ {
+	for n := 1; !r.full && lines.Scan(); n++ {
 		text, _, _ := strings.Cut(lines.Text(), "#")
 		if n == 1 {
 			text = strings.TrimPrefix(text, "\ufeff")
