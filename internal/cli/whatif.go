@@ -17,10 +17,11 @@ stop are listed by client. Nothing is changed.
 A setting is any name of the catalog with a value: RestrictAnonymous=1, NullSessionPipes=netlogon,samr (a list; empty is the
 empty list), "restrict anonymous=2", or NAME=absent, which takes it away.
 
-Silence counts only where somebody looked for long enough (--min-days) and could read most of what went by; the answer says
-whether it does.
+Silence counts only where records were read, for long enough (--min-days), in which such a use would stand: packets of this
+host, or the events of that layer that it wrote; the answer says which they were, since when, and on how many days. What a
+setting does to those who sign in is not always known; then their uses are listed as not known.
 
-Exit status here: 0 nothing that was seen would be refused, and silence counts; 3 something would; 4 something may, or
+Exit status here: 0 nothing that was seen would be refused, and silence counts; 3 something would; 4 something may, is not known, or
 silence does not count.
 `
 
@@ -85,7 +86,7 @@ func (a *app) runWhatIf(f *whatIfFlags) error {
 		return err
 	case len(answer.Refused) > 0:
 		return outcome{exitExposed}
-	case len(answer.Possible)+len(answer.Unjudged) > 0 || !answer.Coverage.Enough:
+	case len(answer.Possible)+len(answer.Unjudged)+len(answer.NotKnown) > 0 || !answer.Coverage.Enough:
 		return outcome{exitPartial}
 	}
 	return nil
@@ -105,6 +106,6 @@ func told(a *plan.Answer) *report.WhatIf {
 		}
 		return out
 	}
-	out.Refused, out.Possible, out.Unjudged = words(a.Refused), words(a.Possible), words(a.Unjudged)
+	out.Refused, out.Possible, out.Unjudged, out.NotKnown = words(a.Refused), words(a.Possible), words(a.Unjudged), words(a.NotKnown)
 	return out
 }

@@ -27,8 +27,21 @@ type Coverage struct {
 	Read       map[string]int64 `json:"read,omitempty"`       // records, by kind
 	Unreadable map[string]int64 `json:"unreadable,omitempty"` // by reason
 	Bytes      *Bytes           `json:"bytes,omitempty"`      // of SMB traffic; nil where no traffic was read
+	Heard      []Heard          `json:"heard,omitempty"`      // the kinds of log records that were really read, by host
 	Notes      []string         `json:"notes,omitempty"`      // what could not be seen, and what would make it seen
 	Notices    []Notice         `json:"notices,omitempty"`    // single things that an administrator should know
+}
+
+// Heard is a kind of record that was read of a host. That nobody appears in it says something over its time, of its layer,
+// and nothing beyond.
+type Heard struct {
+	Host  string    `json:"host"`
+	Layer Layer     `json:"layer"` // whose uses such records show
+	Kind  string    `json:"kind"`  // such as "event 5145"
+	From  time.Time `json:"from"`
+	To    time.Time `json:"to"`
+	Count int64     `json:"count"`
+	Days  []string  `json:"days"` // in UTC, those with a record
 }
 
 // The kinds in Coverage's maps that a reader looks for: packets that were taken from the wire, and those that found no room

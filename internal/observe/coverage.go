@@ -19,7 +19,10 @@ const (
 )
 
 // Coverage collects what a result rests on. Its zero value is ready.
-type Coverage struct{ model.Coverage }
+type Coverage struct {
+	model.Coverage
+	heard map[heardKey]int // places in Heard
+}
 
 // Notice is one thing found on the way.
 type Notice = model.Notice

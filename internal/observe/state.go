@@ -20,7 +20,7 @@ import (
 func Result(agg *Aggregator, cov *Coverage) *model.Observation {
 	c := cov.Coverage
 	c.Read, c.Unreadable = maps.Clone(c.Read), maps.Clone(c.Unreadable)
-	c.Notes, c.Notices = slices.Clone(c.Notes), slices.Clone(c.Notices)
+	c.Notes, c.Notices, c.Heard = slices.Clone(c.Notes), slices.Clone(c.Notices), cov.heardInOrder()
 	if c.Bytes != nil {
 		b := *c.Bytes
 		c.Bytes = &b
@@ -48,6 +48,9 @@ func Merge(agg *Aggregator, cov *Coverage, o *model.Observation) {
 			cov.Bytes = new(model.Bytes)
 		}
 		cov.Bytes.Add(*c.Bytes)
+	}
+	for i := range c.Heard {
+		cov.hear(&c.Heard[i])
 	}
 	for _, n := range c.Notes {
 		cov.Note(n)

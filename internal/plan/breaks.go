@@ -99,11 +99,14 @@ func (w *work) breaks(after catalog.Config, done []chosen) []model.Break {
 		}
 	}
 	if w.e.Observed != nil {
-		r := replay(w.c, w.cfg, after, w.uses())
+		r := replay(w.c, w.cfg, after, w.uses(), w.unmodelled(after, settingsOf(done)))
 		for _, x := range r.Refused {
 			add(x.Break("observed", "the plan refuses it"))
 		}
 		for _, x := range r.Possible {
+			add(x.Break("possible", "seen here; "+x.Why))
+		}
+		for _, x := range r.NotKnown {
 			add(x.Break("possible", "seen here; "+x.Why))
 		}
 	}
@@ -141,4 +144,11 @@ func (x Replay) Break(certainty, because string) model.Break {
 		times += ", last on " + u.Last.UTC().Format("2006-01-02")
 	}
 	return model.Break{Who: who, What: fmt.Sprintf("%s as %s (%s)", what, u.Identity, times), Certainty: certainty, Because: because}
+}
+
+func settingsOf(done []chosen) (out []*catalog.Setting) {
+	for _, ch := range done {
+		out = append(out, ch.edit.setting)
+	}
+	return out
 }

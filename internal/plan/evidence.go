@@ -62,6 +62,9 @@ type Observed struct {
 	Unreadable int64     // records that could not be read, encrypted ones included
 	Notes      []string  // what could not be seen
 	Servers    []string  // the host's own addresses and names; empty: the uses are all of this host
+
+	Heard   []model.Heard // the kinds of log records that were read, by host
+	Traffic bool          // packets were read
 }
 
 // ErrNoAudit says that there is nothing to plan from.
@@ -87,7 +90,7 @@ var exposures = func() []model.Disclosure {
 // FromObservation weighs what was observed: bytes of traffic where traffic was read, records of logs else.
 func FromObservation(o *model.Observation) *Observed {
 	c := &o.Coverage
-	out := &Observed{Uses: o.Uses, From: c.From, To: c.To, Notes: c.Notes}
+	out := &Observed{Uses: o.Uses, From: c.From, To: c.To, Notes: c.Notes, Heard: c.Heard, Traffic: c.Bytes != nil}
 	for _, n := range c.Read {
 		out.Read += n
 	}

@@ -36,7 +36,20 @@ func use(client string, id model.Identity, pipe, call string, opnum int) model.U
 
 // month is an observation that is long and readable enough for silence to count.
 func month(uses ...model.Use) *Observed {
-	return &Observed{Uses: uses, From: day1, To: day1.AddDate(0, 0, 30), Read: 100}
+	o := &Observed{Uses: uses, From: day1, To: day1.AddDate(0, 0, 30), Read: 100}
+	for _, l := range []model.Layer{model.LayerSession, model.LayerTree, model.LayerOpen} {
+		o.Heard = append(o.Heard, heard("10.0.0.1", l, 31))
+	}
+	return o
+}
+
+// heard are records of one layer, one a day.
+func heard(host string, l model.Layer, days int) model.Heard {
+	h := model.Heard{Host: host, Layer: l, Kind: "records of " + string(l), From: day1, To: day1.AddDate(0, 0, days-1), Count: int64(days)}
+	for i := range days {
+		h.Days = append(h.Days, day1.AddDate(0, 0, i).Format(time.DateOnly))
+	}
+	return h
 }
 
 func has(list []string, part string) bool {

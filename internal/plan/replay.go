@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ type Replay struct {
 	Before model.Outcome `json:"before"` // by the model
 	After  model.Outcome `json:"after"`
 	Why    string        `json:"why"`
+	Looks  []model.Look  `json:"looks"`
 }
 
 // replayed sorts uses by what becomes of them.
@@ -23,11 +25,13 @@ type replayed struct {
 	Refused   []Replay // went through, and would not
 	Possible  []Replay // went through, and may not
 	Unjudged  []Replay // nobody knows who it was
+	NotKnown  []Replay // by who signs in, and what the settings do to them is not known
 	Unchanged int
 }
 
-// replay asks every use again. What was refused already loses nothing.
-func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use) replayed {
+// replay asks every use again. What was refused already loses nothing. unmodelled are changed settings that meet signed-in
+// users in a way that the model does not know.
+func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, unmodelled []string) replayed {
 	var out replayed
 	v, n := c.View(before), c.View(after)
 	for _, u := range uses {
@@ -35,10 +39,16 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use) 
 			out.Unchanged++
 			continue
 		}
-		r := Replay{Use: u}
+		r := Replay{Use: u, Looks: []model.Look{lookOf(&u)}}
 		id, sure := asked(u.Identity)
 		r.Before, r.After = answer(c, v, before, id, &u), answer(c, n, after, id, &u)
 		switch {
+		case levelOf(r.After) >= levelOf(r.Before) && id == model.User && behind(c, v, n, &u) != "":
+			r.Why = behind(c, v, n, &u)
+			out.Possible = append(out.Possible, r)
+		case levelOf(r.After) >= levelOf(r.Before) && len(unmodelled) > 0:
+			r.Why = "what " + strings.Join(unmodelled, ", ") + " does to those who sign in is not known"
+			out.NotKnown = append(out.NotKnown, r)
 		case levelOf(r.After) >= levelOf(r.Before):
 			out.Unchanged++
 		case levelOf(r.After) == ajar:
@@ -52,13 +62,85 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use) 
 			out.Unjudged = append(out.Unjudged, r)
 		}
 	}
-	for _, l := range [][]Replay{out.Refused, out.Possible, out.Unjudged} {
+	for _, l := range [][]Replay{out.Refused, out.Possible, out.Unjudged, out.NotKnown} {
 		slices.SortFunc(l, func(a, b Replay) int {
 			x, y := &a.Use, &b.Use
 			return cmp.Or(cmp.Compare(x.Client, y.Client), cmp.Compare(x.Pipe, y.Pipe), cmp.Compare(x.Call, y.Call), cmp.Compare(x.Share, y.Share), cmp.Compare(x.Layer, y.Layer), cmp.Compare(x.Identity, y.Identity))
 		})
 	}
 	return out
+}
+
+// lookOf is the observation that a use is.
+func lookOf(u *model.Use) model.Look {
+	asked := string(u.Layer)
+	switch {
+	case u.Call != "":
+		asked = u.Call + " through " + u.Pipe
+	case u.Pipe != "":
+		asked = "open " + u.Pipe
+	case u.Share != "":
+		asked = "connect to " + u.Share
+	}
+	answer := u.Status
+	if answer == "" {
+		answer = string(u.Outcome)
+	}
+	return model.Look{Asked: asked, Of: u.Server, As: u.Identity, Times: u.Count, First: u.First, Last: u.Last, Answer: answer}
+}
+
+// behind says what a signed-in user who opens a pipe is no longer given through it, where his calls were not seen.
+func behind(c *catalog.Catalog, before, after *catalog.View, u *model.Use) string {
+	p := c.Pipe(u.Pipe)
+	if u.Pipe == "" || u.Call != "" || p == nil {
+		return ""
+	}
+	var lost []model.Disclosure
+	for _, b := range p.Interfaces {
+		i := c.Interface(b.ID)
+		if i == nil {
+			continue
+		}
+		for _, k := range i.Calls {
+			if d := k.Discloses; d.IsExposure() && !slices.Contains(lost, d) && levelOf(after.Discloses(model.User, d)) < levelOf(before.Discloses(model.User, d)) {
+				lost = append(lost, d)
+			}
+		}
+	}
+	if lost == nil {
+		return ""
+	}
+	return fmt.Sprintf("the pipe still opens, and %s behind it may be refused to signed-in users; which calls they make was not seen", model.Nouns(lost))
+}
+
+// unmodelled lists changed settings that meet everybody and about whose effect on signed-in users the model says nothing:
+// it answers for them as before.
+func (w *work) unmodelled(after catalog.Config, changed []*catalog.Setting) []string {
+	var out []string
+	for _, s := range changed {
+		if s.Reach == "anonymous" || s.Side == "client" {
+			continue
+		}
+		if _, possible := w.c.Fit(s.Applies, w.platform); !possible {
+			continue
+		}
+		now, known := w.effective(s.ID)
+		if to, ok := s.Value(after.Settings[s.ID]); ok && known && s.Same(now, to) {
+			continue // as it works already
+		}
+		one := w.cfg
+		one.Settings = maps.Clone(w.cfg.Settings)
+		one.Settings[s.ID] = after.Settings[s.ID]
+		if sameFor(w.c.Evaluate(w.cfg, model.User)[model.User], w.c.Evaluate(one, model.User)[model.User]) {
+			out = append(out, s.ID)
+		}
+	}
+	return out
+}
+
+// sameFor tells whether two answers of the model are alike, reasons apart.
+func sameFor(a, b model.Access) bool {
+	return a.Session == b.Session && a.Tree == b.Tree && maps.Equal(a.Pipes, b.Pipes) && maps.Equal(a.Discloses, b.Discloses)
 }
 
 // asked is who the model is asked for. An encrypted session has a key and so a user; where the logon was not seen, the
@@ -92,7 +174,7 @@ func answer(c *catalog.Catalog, v *catalog.View, cfg catalog.Config, id model.Id
 		return v.Tree(id)
 	}
 	p := v.Pipe(id, u.Pipe)
-	if p == model.Denied || p == model.Absent || u.Call == "" || id == model.User {
+	if p == model.Denied || p == model.Absent || u.Call == "" {
 		return p
 	}
 	if o, ok := v.Call(id, u.Interface, u.Call); ok && levelOf(o) < levelOf(p) {

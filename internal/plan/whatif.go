@@ -19,9 +19,10 @@ type Answer struct {
 	Target    string         `json:"target"`
 	Platform  model.Platform `json:"platform"`
 	Changes   []model.Change `json:"changes"`
-	Refused   []Replay       `json:"refused"`  // went through, and would not
-	Possible  []Replay       `json:"possible"` // went through, and may not
-	Unjudged  []Replay       `json:"unjudged"` // the logon was not seen
+	Refused   []Replay       `json:"refused"`   // went through, and would not
+	Possible  []Replay       `json:"possible"`  // went through, and may not
+	Unjudged  []Replay       `json:"unjudged"`  // the logon was not seen
+	NotKnown  []Replay       `json:"not_known"` // by who signs in, and what the settings do to them is not known
 	Unchanged int            `json:"unchanged"`
 	Breaks    []model.Break  `json:"breaks"` // what documents say beside what was seen
 	Coverage  Weight         `json:"coverage"`
@@ -39,9 +40,9 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 	after.Settings = maps.Clone(w.cfg.Settings)
 	a := &Answer{
 		Schema: SchemaWhatIf, Target: w.target(), Platform: w.platform, Changes: []model.Change{},
-		Refused: []Replay{}, Possible: []Replay{}, Unjudged: []Replay{}, Breaks: []model.Break{}, Warnings: []string{},
-		Coverage: Weigh(e.Observed, e.Policy.MinDays),
+		Refused: []Replay{}, Possible: []Replay{}, Unjudged: []Replay{}, NotKnown: []Replay{}, Breaks: []model.Break{}, Warnings: []string{},
 	}
+	var changed []*catalog.Setting
 	for _, x := range settings {
 		s := w.c.Setting(x.Name)
 		if s == nil {
@@ -67,6 +68,7 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 			}
 		}
 		after.Settings[s.ID] = to
+		changed = append(changed, s)
 		ch := model.Change{ID: fmt.Sprint(len(a.Changes) + 1), Setting: s.ID, Where: ed.where, From: exact(s, ed.from), To: to, Closes: []string{}, Reach: s.Reach}
 		effect := w.c.Effect(s, w.platform)
 		ch.When, ch.TakesEffect = effect.When, effect.How
@@ -75,7 +77,9 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 		}
 		a.Changes = append(a.Changes, ch)
 	}
-	r := replay(w.c, w.cfg, after, w.uses())
+	a.Coverage = Weigh(e.Observed, e.Policy.MinDays, layersOf(changed)...)
+	r := replay(w.c, w.cfg, after, w.uses(), w.unmodelled(after, changed))
+	a.NotKnown = append(a.NotKnown, r.NotKnown...)
 	a.Refused, a.Possible, a.Unjudged, a.Unchanged = append(a.Refused, r.Refused...), append(a.Possible, r.Possible...), append(a.Unjudged, r.Unjudged...), r.Unchanged
 	if e.Observed != nil {
 		a.Warnings = append(a.Warnings, slices.Clone(e.Observed.Notes)...)

@@ -18,6 +18,7 @@ type WhatIf struct {
 	Refused   []string
 	Possible  []string
 	Unjudged  []string
+	NotKnown  []string
 	Unchanged int
 	Breaks    []model.Break
 	Enough    bool
@@ -37,10 +38,10 @@ func WriteWhatIf(w io.Writer, a *WhatIf, style Style, width int) error {
 	for _, g := range []struct {
 		head string
 		list []string
-	}{{"Would be refused", a.Refused}, {"May be refused", a.Possible}, {"Not known who it was; refused if it was a stranger", a.Unjudged}} {
+	}{{"Would be refused", a.Refused}, {"May be refused", a.Possible}, {"Not known who it was; refused if it was a stranger", a.Unjudged}, {"What becomes of these is not known", a.NotKnown}} {
 		e.items(g.head, cleaned(g.list))
 	}
-	if len(a.Refused)+len(a.Possible)+len(a.Unjudged) == 0 {
+	if len(a.Refused)+len(a.Possible)+len(a.Unjudged)+len(a.NotKnown) == 0 {
 		e.head("Nothing that was seen would be refused")
 	}
 	e.b.WriteByte('\n')

@@ -72,6 +72,7 @@ func (s *sambaLog) auth(m map[string]any) {
 		Client: cleanAddress(text("remoteAddress")), Server: cleanAddress(text("localAddress")), Layer: model.LayerSession,
 		Outcome: model.Allowed, Status: "STATUS_SUCCESS", Opnum: -1, Count: 1, First: t, Last: t, Source: s.source,
 	}
+	s.cov.Hear(u.Server, model.LayerSession, "Samba "+kind+" records", t)
 	var basis string
 	if kind == "Authorization" {
 		u.Identity, basis = sidIdentity(text("sid"), text("account"))
@@ -154,6 +155,7 @@ func (s *sambaLog) fullAuditLine(line string, at time.Time) {
 	s.fullAudit++
 	s.cov.CountRead("full_audit lines", 1)
 	s.cov.Saw(at)
+	s.cov.Hear(s.server, model.LayerTree, "full_audit connect lines", at)
 	if !strings.EqualFold(share, "IPC$") {
 		return
 	}

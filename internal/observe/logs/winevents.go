@@ -128,18 +128,23 @@ func (w *windowsLog) security(e winEvent, id int) {
 	switch id {
 	case 4624:
 		h.logons = true
+		w.cov.Hear(e.Computer(), model.LayerSession, "event 4624", e.Time())
 		w.logon(e)
 	case 4625:
 		h.logons = true
+		w.cov.Hear(e.Computer(), model.LayerSession, "event 4625", e.Time())
 		w.failedLogon(e)
 	case 528, 540:
 		h.logons = true
+		w.cov.Hear(e.Computer(), model.LayerSession, fmt.Sprintf("event %d", id), e.Time())
 		w.oldLogon(e, id)
 	case 5140:
 		h.tree = true
+		w.cov.Hear(e.Computer(), model.LayerTree, "event 5140", e.Time())
 		w.share(e, id)
 	case 5145:
 		h.open = true
+		w.cov.Hear(e.Computer(), model.LayerOpen, "event 5145", e.Time())
 		w.share(e, id)
 	case 5712:
 		w.rpc(e)
