@@ -27,7 +27,7 @@ func TestApplyUnderWine(t *testing.T) {
 		t.Skip("-short: Wine takes half a minute to set itself up")
 	}
 	peer.Need(t, "wine", "make")
-	w := &wineHost{Wine: peer.StartWine(t), program: release(t)}
+	w := &wineHost{Wine: peer.StartWine(t), program: release(t), state: `C:\state`}
 	server := w.serve(t)
 	for _, args := range [][]string{
 		{`Control\Lsa`, "RestrictAnonymous", "REG_DWORD", "0"},
@@ -176,6 +176,9 @@ func TestApplyUnderWine(t *testing.T) {
 		w.ipcguard(t, 1, "verify", server, "--apply", id) // there is nothing of it any more
 	})
 
+	t.Run("what others may write", w.ofOthers)
+	t.Run("a journal of another's hand", w.forged)
+
 	t.Run("the room's own tests", func(t *testing.T) {
 		for room, passes := range map[string]string{"target": "TestWindowsConforms", "engine": "TestWindowsLock"} {
 			tests := filepath.Join(w.Prefix, room+".test.exe")
@@ -224,6 +227,7 @@ type wineHost struct {
 	*peer.Wine
 	program string
 	hold    sync.Mutex // while somebody has it the server is silent
+	state   string     // the program's state directory
 	trace   string     // what Wine tells of itself, beside what the program says
 }
 
@@ -238,7 +242,7 @@ func release(t *testing.T) string {
 	return filepath.Join(dir, "ipcguard-windows-amd64.exe")
 }
 
-// ipcguard runs the program, with its state in C:\state, and gives all that it says.
+// ipcguard runs the program with its state directory, and gives all that it says.
 func (w *wineHost) ipcguard(t *testing.T, want int, args ...string) string {
 	t.Helper()
 	cmd, said := w.start(t, args...)
@@ -258,7 +262,7 @@ func (w *wineHost) start(t *testing.T, args ...string) (*exec.Cmd, func() string
 	}
 	t.Cleanup(func() { f.Close() })
 	if !strings.HasPrefix(args[0], "audit") && args[0] != "plan" && args[0] != "export" {
-		args = append(args, "--state", `C:\state`)
+		args = append(args, "--state", w.state)
 	}
 	cmd := w.Command(t.Context(), append([]string{w.program}, args...)...)
 	if w.trace != "" {

@@ -34,6 +34,10 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Path + ": " + e.Why }
 
+// Probe is how the name of a file begins by which Windows is asked whether a file system stores owners. It is empty, and there
+// for a moment: who lists a private directory passes it over.
+const Probe = ".owner-"
+
 // Make makes a directory and those above it where they are missing, private and durable, and checks all of them.
 func Make(dir string) error {
 	if _, err := os.Lstat(dir); err == nil {

@@ -221,7 +221,7 @@ func keepsOwners(path string, dir bool) bool {
 	if !dir {
 		path = filepath.Dir(path)
 	}
-	f, err := os.CreateTemp(path, ".owner-")
+	f, err := os.CreateTemp(path, Probe)
 	if err != nil {
 		return true
 	}
