@@ -30,8 +30,11 @@ type Target interface {
 	Owns(p Place) error
 	// Read gives the exact content of a place.
 	Read(ctx context.Context, p Place) (State, error)
-	// Write makes a place hold a state, in one step and durably. It must leave the place as it was when it fails.
-	Write(ctx context.Context, p Place, s State) error
+	// Write makes a place go from one state to another, in one step and durably. It must leave the place as it was when it
+	// fails. Where others may write at the same moment, it looks once more: what they wrote is a *StaleError, and stays.
+	Write(ctx context.Context, p Place, to, from State) error
+	// Lock keeps every other apply on this machine off the target, whatever its state directory, until unlock is called.
+	Lock() (unlock func(), err error)
 	// Settle makes what runs on the host use what is written now: configuration is checked and read again, old
 	// connections of strangers are cut. On the way back the writes come reversed. Notes say what it could not do by itself,
 	// such as a restart.

@@ -76,6 +76,9 @@ func Changes(system string, list []model.Change) []*change.Change {
 	return out
 }
 
+// Lock is part of apply.Target.
+func (f *Fake) Lock() (unlock func(), err error) { return func() {}, nil }
+
 // Owns is part of apply.Target.
 func (f *Fake) Owns(p apply.Place) error {
 	if f.Foreign != "" && strings.EqualFold(p.Name, f.Foreign) {
@@ -105,7 +108,7 @@ func (f *Fake) Read(_ context.Context, p apply.Place) (apply.State, error) {
 }
 
 // Write is part of apply.Target.
-func (f *Fake) Write(_ context.Context, p apply.Place, s apply.State) error {
+func (f *Fake) Write(_ context.Context, p apply.Place, s, _ apply.State) error {
 	if f.Refuse != "" && strings.EqualFold(p.Name, f.Refuse) {
 		return errors.New("access is denied")
 	}

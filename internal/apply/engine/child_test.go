@@ -14,6 +14,7 @@ import (
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/applytest"
+	"ipcguard/internal/apply/private"
 	"ipcguard/internal/model"
 )
 
@@ -184,7 +185,7 @@ func awaitGone(t *testing.T, e *Engine, id string) {
 	t.Helper()
 	end := time.Now().Add(time.Minute)
 	for {
-		unlock, err := lockFile(e.guardFile(id, ".lock"))
+		unlock, err := private.Lock(e.guardFile(id, ".lock"))
 		if err == nil {
 			unlock()
 			return

@@ -23,11 +23,11 @@ func newHost(t *testing.T) host {
 	key := applytest.RegistryKey(t)
 	w := &target.Windows{Places: applytest.AnyPlace}
 	clean := func() {
-		if err := w.Write(t.Context(), apply.Place{Kind: apply.RegistryValue, Path: key + `\New`, Name: "B"}, apply.State{Missing: key + `\New`}); err != nil {
+		if err := w.Write(t.Context(), apply.Place{Kind: apply.RegistryValue, Path: key + `\New`, Name: "B"}, apply.State{Missing: key + `\New`}, apply.State{}); err != nil {
 			t.Fatal(err)
 		}
 		v := registry.NewDWord("", "", 0)
-		if err := w.Write(t.Context(), apply.Place{Kind: apply.RegistryValue, Path: key, Name: "A"}, apply.State{Present: true, Type: v.Type, Data: v.Data}); err != nil {
+		if err := w.Write(t.Context(), apply.Place{Kind: apply.RegistryValue, Path: key, Name: "A"}, apply.State{Present: true, Type: v.Type, Data: v.Data}, apply.State{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -39,7 +39,7 @@ func newHost(t *testing.T) host {
 		t.Fatal(err)
 	}
 	for _, x := range writes {
-		if err := w.Write(t.Context(), x.Place, x.After); err != nil {
+		if err := w.Write(t.Context(), x.Place, x.After, x.Before); err != nil {
 			t.Fatal(err)
 		}
 	}

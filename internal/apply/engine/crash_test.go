@@ -150,7 +150,7 @@ func afterOf(t *testing.T, plan model.Plan) string {
 		t.Fatal(err)
 	}
 	for _, w := range writes {
-		if err := f.Write(t.Context(), w.Place, w.After); err != nil {
+		if err := f.Write(t.Context(), w.Place, w.After, w.Before); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -187,7 +187,7 @@ func TestTornJournal(t *testing.T) {
 	for cut := start; cut <= len(whole); cut++ {
 		f, _ = weakFake()
 		for _, w := range j.Writes {
-			if err := f.Write(t.Context(), w.Place, w.After); err != nil {
+			if err := f.Write(t.Context(), w.Place, w.After, w.Before); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -58,7 +57,7 @@ func (e *Engine) lock() (unlock func(), err error) {
 	if err := private.Make(e.State); err != nil {
 		return nil, fmt.Errorf("apply: state directory: %w", err)
 	}
-	unlock, err = lockFile(filepath.Join(e.State, "lock"))
+	unlock, err = private.Lock(filepath.Join(e.State, "lock"))
 	if errors.Is(err, durable.ErrLocked) {
 		return nil, ErrBusy
 	}
@@ -68,16 +67,19 @@ func (e *Engine) lock() (unlock func(), err error) {
 	return unlock, nil
 }
 
-// lockFile takes a lock file of the state directory, or says durable.ErrLocked.
-func lockFile(path string) (unlock func(), err error) {
-	f, err := private.Open(path, os.O_RDWR|os.O_CREATE)
+// ErrTargetBusy says that another process is writing to the same target, with another state directory.
+var ErrTargetBusy = errors.New("apply: another apply, rollback or recovery is at work on this target")
+
+// hold takes a target for this process.
+func hold(t apply.Target) (done func(), err error) {
+	done, err = t.Lock()
+	if errors.Is(err, durable.ErrLocked) {
+		return nil, ErrTargetBusy
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("apply: lock: %w", err)
 	}
-	if err := durable.Lock(f); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return func() { _ = f.Close() }, nil // nothing was written
+	return done, nil
 }
 
 func (e *Engine) fault(point string) {
@@ -111,6 +113,10 @@ type RolledBackError struct {
 }
 
 func (e *RolledBackError) Error() string {
+	var stale *apply.StaleError
+	if errors.As(e.Cause, &stale) {
+		return fmt.Sprintf("apply: %v; everything was rolled back, and what somebody else wrote stays (%s)", e.Cause, e.ID)
+	}
 	return fmt.Sprintf("apply: %v; everything was rolled back, the host is as before (%s)", e.Cause, e.ID)
 }
 
@@ -127,6 +133,11 @@ func (e *Engine) Apply(ctx context.Context, r Request) (*Journal, error) {
 	if err := e.unfinished(r.Target.Spec()); err != nil {
 		return nil, err
 	}
+	done, err := hold(r.Target)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	changes := r.Changes
 	if changes == nil {
 		c, err := catalog.Load()
@@ -239,6 +250,10 @@ func (e *Engine) carryOut(ctx context.Context, j *Journal, r Request) error {
 			return err
 		}
 		if err := e.write(ctx, r.Target, w.Place, w.After, w.Before); err != nil {
+			var stale *apply.StaleError
+			if errors.As(err, &stale) {
+				err = errors.Join(err, e.step(j, Step{Event: Left, Write: &i, Why: stale.Error()}))
+			}
 			return err
 		}
 		if err := e.step(j, Step{Event: Wrote, Write: &i}); err != nil {
@@ -306,7 +321,7 @@ func (e *Engine) write(ctx context.Context, t apply.Target, p apply.Place, to, f
 		return &apply.StaleError{Where: p.String(), Want: from.String(), Have: have.String()}
 	}
 	e.fault("write:before")
-	if err := t.Write(ctx, p, to); err != nil {
+	if err := t.Write(ctx, p, to, from); err != nil {
 		return fmt.Errorf("apply: writing %s: %w", p, err)
 	}
 	e.fault("write:after")

@@ -35,7 +35,7 @@ func (e *Engine) Watch(ctx context.Context, id string) error {
 	if err := private.Make(e.guards()); err != nil {
 		return fmt.Errorf("apply: guard: %w", err)
 	}
-	unlock, err := lockFile(e.guardFile(j.ID, ".lock"))
+	unlock, err := private.Lock(e.guardFile(j.ID, ".lock"))
 	if errors.Is(err, durable.ErrLocked) {
 		return fmt.Errorf("apply: %s has a guard already", id)
 	}
@@ -85,6 +85,9 @@ func (e *Engine) watchOnce(ctx context.Context, id string) (wait time.Duration, 
 	for _, r := range found {
 		if r.Did != "" {
 			e.log("%s: %s", id, r.Did)
+		}
+		if errors.Is(r.Err, ErrTargetBusy) {
+			return guardPoll, false, nil
 		}
 		if r.Err != nil {
 			return guardRetry, false, r.Err
@@ -139,7 +142,7 @@ func (e *Engine) awaitGuard(ctx context.Context, j *Journal) error {
 	ctx, cancel := context.WithTimeout(ctx, guardStart)
 	defer cancel()
 	for {
-		unlock, err := lockFile(e.guardFile(j.ID, ".lock"))
+		unlock, err := private.Lock(e.guardFile(j.ID, ".lock"))
 		if errors.Is(err, durable.ErrLocked) {
 			return nil
 		}

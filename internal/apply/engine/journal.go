@@ -16,6 +16,7 @@ const (
 	Armed     Event = "armed"     // the guard runs
 	Writing   Event = "writing"   // one write is about to be made
 	Wrote     Event = "wrote"     // it was made and read back
+	Left      Event = "left"      // it was not made: somebody else had written there
 	Settled   Event = "settled"   // the host uses it
 	Verified  Event = "verified"  // it was proved from outside: it stays, or waits for the confirmation
 	Confirmed Event = "confirmed" // it stays
@@ -147,12 +148,15 @@ func (j *Journal) last(e Event) *Step {
 	return nil
 }
 
-// attempted is how many writes were begun.
+// attempted is how many writes were begun, and may have been made.
 func (j *Journal) attempted() int {
 	n := 0
 	for _, s := range j.Steps {
-		if s.Event == Writing {
-			n = max(n, *s.Write+1)
+		switch s.Event {
+		case Writing:
+			n = *s.Write + 1
+		case Left: // one after the other, so it was the last
+			n = *s.Write
 		}
 	}
 	return n

@@ -117,7 +117,7 @@ func (j *Journal) impossible() string {
 	}
 	for _, s := range j.Steps {
 		switch s.Event {
-		case Writing, Wrote, Restoring, Restored:
+		case Writing, Wrote, Left, Restoring, Restored:
 			if s.Write == nil || *s.Write < 0 || *s.Write >= len(j.Writes) {
 				return fmt.Sprintf("%s: line %d speaks of a write that there is not", stepsFile, s.N+1)
 			}

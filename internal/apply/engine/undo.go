@@ -103,6 +103,21 @@ func (e *Engine) undo(ctx context.Context, j *Journal, t apply.Target, why strin
 	return nil
 }
 
+// undoOpened opens the target of a journal and undoes it there.
+func (e *Engine) undoOpened(ctx context.Context, j *Journal, why string) error {
+	t, err := e.Open(ctx, j.Target)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	done, err := hold(t)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return e.undo(ctx, j, t, why, false)
+}
+
 // mayRestore refuses what nothing proves, and places that the target does not write: whatever a journal says.
 func mayRestore(j *Journal, t apply.Target) error {
 	if !j.Sealed {
@@ -148,6 +163,11 @@ func (e *Engine) Rollback(ctx context.Context, id string, force bool) (*Journal,
 		return j, err
 	}
 	defer t.Close()
+	done, err := hold(t)
+	if err != nil {
+		return j, err
+	}
+	defer done()
 	if j.Phase() == PhaseConflict || j.Phase() == PhaseKept {
 		// Look first: a refusal must not turn an apply that stays into one that is half way back.
 		if err := e.conflicts(ctx, j, t); err != nil && !force {
@@ -220,12 +240,7 @@ func (e *Engine) Confirm(ctx context.Context, id string) (*Journal, error) {
 		if d != nil {
 			late.By = -d.Left(e.now())
 		}
-		t, err := e.Open(ctx, j.Target)
-		if err == nil {
-			defer t.Close()
-			err = e.undo(ctx, j, t, "no confirmation came in time", false)
-		}
-		late.Back = err
+		late.Back = e.undoOpened(ctx, j, "no confirmation came in time")
 		return j, late
 	}
 	if err := e.record(j, "confirmed", PhaseKept); err != nil {
@@ -305,11 +320,7 @@ func (e *Engine) recoverOne(ctx context.Context, j *Journal) Recovered {
 		r.Phase, r.Err = j.Phase(), &UnsealedError{j.ID}
 		return r
 	}
-	t, err := e.Open(ctx, j.Target)
-	if err == nil {
-		defer t.Close()
-		err = e.undo(ctx, j, t, why, false)
-	}
+	err := e.undoOpened(ctx, j, why)
 	r.Phase, r.Err = j.Phase(), err
 	var conflict *apply.ConflictError
 	switch {

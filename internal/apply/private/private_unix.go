@@ -20,6 +20,20 @@ const writable = 0o022
 // maxLinks bounds a chain of symbolic links, as the kernel does.
 const maxLinks = 40
 
+// locks is where locks lie that no state directory has: nobody else can make or hold them.
+func locks() string {
+	if os.Geteuid() != 0 {
+		if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+			return filepath.Join(dir, "ipcguard")
+		}
+		return filepath.Join(os.TempDir(), "ipcguard-"+strconv.Itoa(os.Geteuid()))
+	}
+	if _, err := os.Stat("/run"); err == nil {
+		return "/run/ipcguard"
+	}
+	return "/var/run/ipcguard"
+}
+
 func mkdir(dir string) error { return syscall.Mkdir(dir, 0o700) }
 
 func rename(from, to string) error { return os.Rename(from, to) }

@@ -68,6 +68,16 @@ func (t *trust) descriptor(dir bool) (*windows.SecurityAttributes, error) {
 	return sa, nil
 }
 
+// locks is where locks lie that no state directory has: nobody else can make or hold them.
+func locks() string {
+	if t, err := whom(); err == nil && t.admin {
+		if data := os.Getenv("ProgramData"); data != "" {
+			return filepath.Join(data, "ipcguard-locks")
+		}
+	}
+	return filepath.Join(os.TempDir(), "ipcguard-locks")
+}
+
 func mkdir(dir string) error {
 	t, err := whom()
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +16,7 @@ import (
 	"ipcguard/internal/apply/applytest"
 	"ipcguard/internal/apply/engine"
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
 )
 
 // TestSambaKeepsOwnerAndAttributes edits a file with another owner, an access list and attributes of its own, through a
@@ -89,4 +92,54 @@ func TestSambaKeepsOwnerAndAttributes(t *testing.T) {
 	if !bytes.Equal(now.Data, before.Data) {
 		t.Errorf("%q", now.Data)
 	}
+}
+
+// TestSambaKeepsRealLists edits a file whose access list, attributes and security label were set by the system's own tools, in
+// a directory that gives new files a list of its own; and takes the edit back. The tools must say the same every time.
+func TestSambaKeepsRealLists(t *testing.T) {
+	peer.Need(t, "setfacl", "getfacl", "setfattr", "getfattr")
+	path := applytest.WriteConf(t, applytest.Commented)
+	dir := filepath.Dir(path)
+	run := func(args ...string) string {
+		t.Helper()
+		out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v: %s", args, err, out)
+		}
+		return string(out)
+	}
+	run("setfacl", "-m", "u:1:r,g:2:rw,m::rw", path)
+	run("setfacl", "-d", "-m", "u:3:rwx,o::rwx", dir)
+	run("setfattr", "-n", "user.note", "-v", "of the administrator", path)
+	if os.Geteuid() == 0 {
+		run("setfattr", "-n", "security.selinux", "-v", "system_u:object_r:samba_etc_t:s0\\000", path)
+		run("chown", "4:5", path)
+	}
+	look := func() string {
+		return run("getfacl", "-n", "-p", path) + run("getfattr", "-d", "-m", "-", "-e", "hex", "--absolute-names", path) + run("stat", "-c", "%a %u %g", path)
+	}
+	before := look()
+	if want := []string{"user:1:r--", "user.note=", "group:2:rw-"}; !containsAll(before, want) || os.Geteuid() == 0 && !strings.Contains(before, "security.selinux=") {
+		t.Fatalf("before:\n%s", before)
+	}
+	s := OpenSambaOn(path, applytest.Quiet{})
+	e := engineFor(t, s)
+	plan := restrict()
+	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now := look(); now != before || applytest.Read(t, path) == applytest.Commented {
+		t.Errorf("applied:\n%s\nbefore:\n%s", now, before)
+	}
+	if _, err := e.Rollback(t.Context(), j.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	if now := look(); now != before || applytest.Read(t, path) != applytest.Commented {
+		t.Errorf("rolled back:\n%s\nbefore:\n%s", now, before)
+	}
+}
+
+func containsAll(s string, list []string) bool {
+	return !slices.ContainsFunc(list, func(w string) bool { return !strings.Contains(s, w) })
 }

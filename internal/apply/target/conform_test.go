@@ -33,7 +33,7 @@ func conform(t *testing.T, s subject) {
 	prepare := func(t *testing.T) (string, model.Plan) {
 		t.Helper()
 		for i := range s.names {
-			if err := s.target.Write(t.Context(), at(i), apply.State{}); err != nil {
+			if err := s.target.Write(t.Context(), at(i), apply.State{}, apply.State{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -75,7 +75,7 @@ func conform(t *testing.T, s subject) {
 			{Type: registry.Binary, Data: []byte{}},
 		} {
 			want := apply.State{Present: true, Type: v.Type, Data: v.Data}
-			if err := s.target.Write(t.Context(), at(0), want); err != nil {
+			if err := s.target.Write(t.Context(), at(0), want, apply.State{}); err != nil {
 				t.Errorf("%s % X: %v", v.Type, v.Data, err)
 				continue
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/private"
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/change"
 	"ipcguard/internal/format/smbconf"
@@ -61,6 +62,15 @@ func (s *Samba) Owns(p apply.Place) error {
 		return nil
 	}
 	return refuse("a Samba server has no such place")
+}
+
+// Lock is part of Target: the file that the server reads, by whichever name it was named.
+func (s *Samba) Lock() (unlock func(), err error) {
+	path, err := s.file()
+	if err != nil {
+		return nil, err
+	}
+	return private.LockNamed("file " + path)
 }
 
 // file is the file that the server reads, as mainFile says it; also where it is not there or cannot be read.

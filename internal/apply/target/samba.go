@@ -290,10 +290,10 @@ func (s *Samba) Read(ctx context.Context, p apply.Place) (apply.State, error) {
 }
 
 // Write is part of Target.
-func (s *Samba) Write(ctx context.Context, p apply.Place, to apply.State) error {
+func (s *Samba) Write(ctx context.Context, p apply.Place, to, from apply.State) error {
 	switch p.Kind {
 	case apply.File:
-		return writeFile(p.Path, to, s.at)
+		return writeFile(p.Path, to, from, s.at)
 	case apply.Parameter:
 		return s.writeParameter(ctx, p, to)
 	}
@@ -324,15 +324,17 @@ func firstComplaint(out string) string {
 // that serve pipes (rpcd_*) keep the old configuration until they are told themselves; and connections that are open to
 // IPC$ keep their pipes until the share is closed.
 func (s *Samba) Settle(ctx context.Context, writes []apply.Write) ([]string, error) {
+	var notes []string
 	for _, w := range writes {
 		if w.Place.Kind == apply.File {
-			sweep(w.Place.Path)
+			for _, name := range sweep(w.Place.Path, w.Before, w.After) {
+				notes = append(notes, fmt.Sprintf("%s was left by a run that was killed, and holds what somebody else wrote: look at it", name))
+			}
 		}
 	}
 	if err := s.testparm(ctx); err != nil {
-		return nil, err
+		return notes, err
 	}
-	var notes []string
 	for _, w := range writes {
 		if w.Place.Kind == apply.Parameter {
 			if err := s.takesEffect(ctx, w); err != nil {

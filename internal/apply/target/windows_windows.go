@@ -12,6 +12,7 @@ import (
 	winreg "golang.org/x/sys/windows/registry"
 
 	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/private"
 	"ipcguard/internal/change"
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/model"
@@ -72,6 +73,9 @@ func (w *Windows) StillTrue(ctx context.Context, f model.Fact) error {
 
 // Address is part of Target.
 func (w *Windows) Address(context.Context) (string, error) { return "127.0.0.1", nil }
+
+// Lock is part of Target.
+func (w *Windows) Lock() (unlock func(), err error) { return private.LockNamed(w.Spec()) }
 
 // Owns is part of Target.
 func (w *Windows) Owns(p apply.Place) error {
@@ -184,7 +188,7 @@ func flush(k winreg.Key) error {
 }
 
 // Write is part of Target.
-func (w *Windows) Write(_ context.Context, p apply.Place, to apply.State) error {
+func (w *Windows) Write(_ context.Context, p apply.Place, to, _ apply.State) error {
 	if done, err := w.writeStart(p, to); done {
 		return err
 	}

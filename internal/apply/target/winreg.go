@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/private"
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/change"
 	"ipcguard/internal/dcerpc"
@@ -174,6 +175,9 @@ func (r *Remote) missing(ctx context.Context, key string) (string, error) {
 	return missing, failed
 }
 
+// Lock is part of Target.
+func (r *Remote) Lock() (unlock func(), err error) { return private.LockNamed(r.Spec()) }
+
 // Owns is part of Target.
 func (r *Remote) Owns(p apply.Place) error { return ownsValue(p) }
 
@@ -214,7 +218,7 @@ func (r *Remote) Read(ctx context.Context, p apply.Place) (apply.State, error) {
 }
 
 // Write is part of Target.
-func (r *Remote) Write(ctx context.Context, p apply.Place, to apply.State) error {
+func (r *Remote) Write(ctx context.Context, p apply.Place, to, _ apply.State) error {
 	if to.Present {
 		h, err := r.create(ctx, p.Path)
 		if err != nil {

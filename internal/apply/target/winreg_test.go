@@ -105,7 +105,7 @@ func TestRemoteConforms(t *testing.T) {
 	conform(t, subject{
 		target: r, key: applytest.LSA, fault: &r.Fault, stride: 5, // of the journal's own points every test tries all
 		set: func(t *testing.T, v registry.Value) {
-			if err := r.Write(t.Context(), apply.Place{Kind: apply.RegistryValue, Path: v.Key, Name: v.Name}, apply.State{Present: true, Type: v.Type, Data: v.Data}); err != nil {
+			if err := r.Write(t.Context(), apply.Place{Kind: apply.RegistryValue, Path: v.Key, Name: v.Name}, apply.State{Present: true, Type: v.Type, Data: v.Data}, apply.State{}); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -1,0 +1,33 @@
+package private
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"ipcguard/internal/apply/durable"
+)
+
+// Lock takes a lock file, which is made where it is missing, or says durable.ErrLocked.
+func Lock(path string) (unlock func(), err error) {
+	f, err := Open(path, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return nil, err
+	}
+	if err := durable.Lock(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { _ = f.Close() }, nil // nothing was written
+}
+
+// LockNamed takes the lock that everybody takes who runs as this account on this machine and names the same thing.
+func LockNamed(name string) (unlock func(), err error) {
+	dir := locks()
+	if err := Make(dir); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(name))
+	return Lock(filepath.Join(dir, hex.EncodeToString(sum[:])+".lock"))
+}

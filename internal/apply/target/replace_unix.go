@@ -1,0 +1,37 @@
+//go:build unix
+
+package target
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"ipcguard/internal/apply"
+	"ipcguard/internal/apply/durable"
+)
+
+// replace is swap where names cannot be exchanged: the file that is replaced gets a second name first, to be looked at, and to
+// be put back if somebody wrote to it meanwhile.
+func replace(draft, path string, old *os.File, from apply.State, fault func(string)) error {
+	second := draft + ".old"
+	if err := os.Link(path, second); err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(second) }() // where it was not put back
+	if err := unchanged(old, second, from); err != nil {
+		return err
+	}
+	if err := os.Rename(draft, path); err != nil {
+		return err
+	}
+	fault("file:renamed")
+	err := durable.SyncDir(filepath.Dir(path))
+	if uerr := unchanged(old, second, from); err == nil && uerr != nil {
+		err = uerr
+	}
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, os.Rename(second, path), durable.SyncDir(filepath.Dir(path)))
+}

@@ -1,0 +1,18 @@
+//go:build !linux
+
+package target
+
+import (
+	"os"
+
+	"ipcguard/internal/apply"
+)
+
+// swap puts a draft in the place of a file whose content is known.
+func swap(draft, path string, old *os.File, from apply.State, fault func(string)) error {
+	if err := unchanged(old, path, from); err != nil {
+		return err
+	}
+	fault("file:compared")
+	return replace(draft, path, old, from, fault)
+}
