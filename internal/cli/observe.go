@@ -22,7 +22,7 @@ const observeHelp = `Find out who really uses IPC$: which client, as whom, which
 It only listens: nothing is sent to any host, and no packet or name of a file is kept, but counted rows with first and last.
 
 Sources:
-  FILE.pcap  FILE.pcapng           a packet capture, compressed (gzip, xz, zstd) or not
+  FILE.pcap  FILE.pcapng           a packet capture, compressed (gzip, bzip2, xz, zstd) or not
   FILE.evtx  FILE.xml  FILE.json   Windows event logs, exported and shipped ones too; Samba's audit logs
   -                                any of these on the standard input
   FOLDER  FILE.zip                 everything of these in it, oldest capture first
@@ -174,11 +174,8 @@ func (a *app) observeAll(ctx context.Context, run *observing, f *observeFlags) (
 		run.logged = true
 		_, err = run.logs.ReadLocal(ctx, run.since, nil)
 	}
-	for _, name := range run.files {
-		if err != nil {
-			break
-		}
-		err = a.observeSource(ctx, run, f, name)
+	if err == nil {
+		err = a.observeFiles(ctx, run, f)
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		interrupted, err = err, nil

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"bytes"
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -85,50 +85,92 @@ func auditedLogs(reader *logs.Reader, name string) error {
 	return nil
 }
 
-// observeSource reads one named source.
-func (a *app) observeSource(ctx context.Context, run *observing, f *observeFlags, name string) error {
-	if name == "-" {
-		return a.observeFile(ctx, run, f, "standard input", a.stdin)
+// observeFiles reads the sources that are files. Captures are read together, in the order of their times.
+func (a *app) observeFiles(ctx context.Context, run *observing, f *observeFlags) error {
+	var captures, folders []string
+	for _, name := range run.files {
+		if name == "-" {
+			if err := a.observeStream(ctx, run, f, "standard input", source.Interruptible(ctx, a.stdin)); err != nil {
+				return err
+			}
+			continue
+		}
+		kind, err := a.observeFile(ctx, run, f, name)
+		switch {
+		case err != nil:
+			return err
+		case kind == aFolder:
+			folders = append(folders, name)
+			captures = append(captures, name)
+		case kind == aCapture:
+			captures = append(captures, name)
+		}
 	}
+	run.packets = run.packets || len(captures) > 0
+	if err := run.traffic.ReadPaths(ctx, captures); err != nil {
+		return err
+	}
+	for _, name := range folders {
+		run.logged = true
+		if err := run.logs.ReadFolder(ctx, name, observe.IsCapture); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fileKind is what a named file is to be read as.
+type fileKind int
+
+const (
+	aDone fileKind = iota // it is read
+	aCapture
+	aFolder // or an archive
+)
+
+// observeFile reads a log or a result, and tells what else a file is.
+func (a *app) observeFile(ctx context.Context, run *observing, f *observeFlags, name string) (fileKind, error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return err
+		return aDone, err
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return err
+		return aDone, err
 	}
 	defer file.Close()
-	magic := make([]byte, 4)
-	n, _ := file.ReadAt(magic, 0)
-	if (info.IsDir() || source.IsArchive(magic[:n])) && !f.merge {
-		run.packets, run.logged = true, true
-		if err := run.traffic.ReadPath(ctx, name); err != nil {
-			return err
-		}
-		return run.logs.ReadFolder(ctx, name, observe.IsCapture)
+	if info.IsDir() && !f.merge {
+		return aFolder, nil
 	}
-	if err := a.observeFile(ctx, run, f, filepath.Base(name), file); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	b := bufio.NewReaderSize(file, headLen)
+	head, _ := b.Peek(headLen)
+	switch {
+	case f.merge:
+	case source.IsArchive(head):
+		return aFolder, nil
+	case observe.IsCapture(head):
+		return aCapture, nil
 	}
-	return nil
+	if err := a.observeStream(ctx, run, f, filepath.Base(name), b); err != nil {
+		return aDone, fmt.Errorf("%s: %w", name, err)
+	}
+	return aDone, nil
 }
 
 // headLen is enough of a compressed file to unpack its beginning: xz and zstd unpack by the block.
 const headLen = 128 << 10
 
-// observeFile tells by its first bytes what a file is.
-func (a *app) observeFile(ctx context.Context, run *observing, f *observeFlags, name string, r io.Reader) error {
-	head := make([]byte, headLen)
-	n, err := io.ReadFull(r, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
-	}
-	head = head[:n]
-	all := io.MultiReader(bytes.NewReader(head), r)
+// observeStream tells by its first bytes what a stream is, and reads it.
+func (a *app) observeStream(ctx context.Context, run *observing, f *observeFlags, name string, r io.Reader) error {
+	b := bufio.NewReaderSize(r, headLen)
+	head := source.Sniff(b, func(head []byte) bool {
+		return observe.IsResult(head) || observe.IsCapture(head) || len(head) >= 4<<10 && logs.Is(head)
+	})
 	switch {
+	case ctx.Err() != nil && len(head) == 0:
+		return context.Cause(ctx)
 	case observe.IsResult(head):
-		return observe.ReadResult(all, func(o *model.Observation) error {
+		return observe.ReadResult(b, func(o *model.Observation) error {
 			observe.Merge(run.agg, run.cov, o)
 			return nil
 		})
@@ -136,13 +178,13 @@ func (a *app) observeFile(ctx context.Context, run *observing, f *observeFlags, 
 		return observe.ErrNotResult
 	case observe.IsCapture(head):
 		run.packets = true
-		return run.traffic.Read(ctx, name, all)
+		return run.traffic.Read(ctx, name, b)
 	case logs.Is(head):
 		run.logged = true
-		return run.logs.Read(ctx, name, all)
+		return run.logs.Read(ctx, name, b)
 	}
-	if source.IsArchive(head) {
-		return hinted{errors.New("a zip archive cannot be read from here"), "name it as a file"}
+	if what, hint := source.Describe(head); what != "" {
+		return hinted{errors.New("it is " + what), cmp.Or(hint, "ipcguard observe --help lists what is read")}
 	}
 	return hinted{errors.New("neither a capture nor a log nor a result of observe"), "ipcguard observe --help lists what is read"}
 }

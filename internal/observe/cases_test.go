@@ -1,12 +1,19 @@
 package observe
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/observe/observetest"
@@ -133,5 +140,89 @@ func TestWCCP(t *testing.T) {
 	_, cov := readCapture(t, caseFile(t, "13-link-types/wccp.pcap"), TrafficOptions{})
 	if cov.Read["SMB segments"] != 1 || cov.Read["SMB frames"] != 1 || len(cov.Unreadable) > 0 {
 		t.Errorf("%+v", cov)
+	}
+}
+
+// TestArgumentOrder reads captures that were named in another order than that of their times, and one of them twice.
+func TestArgumentOrder(t *testing.T) {
+	read := func(paths ...string) (int64, int, *Coverage) {
+		agg, cov := NewAggregator(0), new(Coverage)
+		tr := NewTraffic(agg, cov, TrafficOptions{})
+		if err := tr.ReadPaths(t.Context(), paths); err != nil {
+			t.Fatal(err)
+		}
+		tr.Close()
+		rows := agg.Rows()
+		return total(rows, func(*model.Use) bool { return true }), len(rows), cov
+	}
+	dir := caseFile(t, "15-argument-order")
+	names, err := filepath.Glob(filepath.Join(dir, "cap*")) // the shell's order
+	if err != nil || len(names) != 13 {
+		t.Fatal(names, err)
+	}
+	uses, rows, cov := read(names...)
+	if uses != 97 || rows != 25 || cov.Bytes.Lost != 0 {
+		t.Errorf("%d rows, %d uses, %+v", rows, uses, *cov.Bytes)
+	}
+	copied := filepath.Join(t.TempDir(), "again")
+	b, err := os.ReadFile(names[3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(copied, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	uses, rows, cov = read(append(names, copied)...)
+	if uses != 97 || rows != 25 || len(cov.Notes) != 1 || !strings.Contains(cov.Notes[0], "read once") {
+		t.Errorf("%d rows, %d uses, %v", rows, uses, cov.Notes)
+	}
+}
+
+// TestCutStreams reads compressed captures up to where they are cut.
+func TestCutStreams(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "random.pcap")
+	m, done := observetest.Create(t, path)
+	m.Connect(1)
+	m.Logon(t)
+	random := rand.New(rand.NewPCG(16, 16))
+	for range 1000 { // what does not shrink
+		data := make([]byte, 1400)
+		for i := range data {
+			data[i] = byte(random.IntN(256))
+		}
+		m.Packet(true, 0x18, data)
+	}
+	done()
+	plain, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := observeFrames(frames(t, path)).packets
+	for name, pack := range map[string]func(io.Writer) (io.WriteCloser, error){
+		"gz":  func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil },
+		"xz":  func(w io.Writer) (io.WriteCloser, error) { return xz.NewWriter(w) },
+		"zst": func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			w, err := pack(&b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Write(plain); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			tr := NewTraffic(NewAggregator(0), new(Coverage), TrafficOptions{})
+			if err := tr.Read(t.Context(), name, bytes.NewReader(b.Bytes()[:b.Len()*2/3])); err != nil {
+				t.Fatal(err)
+			}
+			tr.Close()
+			if tr.packets < whole/4 || tr.packets >= whole || len(tr.cov.Unreadable) == 0 {
+				t.Errorf("%d packets of %d, %v", tr.packets, whole, tr.cov.Unreadable)
+			}
+		})
 	}
 }

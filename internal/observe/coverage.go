@@ -21,7 +21,9 @@ const (
 // Coverage collects what a result rests on. Its zero value is ready.
 type Coverage struct {
 	model.Coverage
-	heard map[heardKey]int // places in Heard
+
+	heard  map[heardKey]int // places in Heard
+	unread int              // files that could not be read
 }
 
 // Notice is one thing found on the way.
@@ -61,6 +63,18 @@ func count(m *map[string]int64, key string, n int64) {
 func (c *Coverage) Note(text string) {
 	if !slices.Contains(c.Notes, text) && len(c.Notes) < maxNotices {
 		c.Notes = append(c.Notes, text)
+	}
+}
+
+// maxUnread is how many files that could not be read are named, one by one.
+const maxUnread = 50
+
+// Unread names a file that could not be read, and why.
+func (c *Coverage) Unread(path string, why error) {
+	if c.unread++; c.unread <= maxUnread {
+		c.Note(fmt.Sprintf("not read: %s: %v", path, why))
+	} else if c.unread == maxUnread+1 {
+		c.Note(fmt.Sprintf("not read: more files than the %d that are named", maxUnread))
 	}
 }
 

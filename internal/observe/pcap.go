@@ -198,40 +198,68 @@ func (t *Traffic) Settle() {
 	t.told.captured, t.told.dropped = t.captured, t.dropped
 }
 
-// ReadPath reads a capture file, or every capture in a folder and the folders in it, or in a zip archive, oldest first. In a
-// folder or an archive, files of other kinds are passed over, and a file that cannot be read is counted and does not end the
-// reading.
+// ReadPath reads a capture file, or every capture in a folder and the folders in it, or in a zip archive: see ReadPaths.
 func (t *Traffic) ReadPath(ctx context.Context, path string) error {
-	all, err := source.Files(ctx, path, func(n int64) { t.cov.CountUnreadable("files that could not be opened", n) })
-	if err != nil {
-		return err
-	}
-	if len(all) == 1 && all[0].Path == path {
-		return all[0].Read(ctx, t.Read)
-	}
-	type dated struct {
-		source.File
-		first time.Time
-	}
+	return t.ReadPaths(ctx, []string{path})
+}
+
+// ReadPaths reads captures in the order of their first packets, however they are named: files, and those of folders, the
+// folders in them and zip archives. A file that is there twice is read once, and told. In a folder or an archive files of other
+// kinds are passed over, and a file that cannot be read is counted and does not end the reading; a file that was named
+// itself does.
+func (t *Traffic) ReadPaths(ctx context.Context, paths []string) error {
 	var captures []dated
-	for _, f := range all {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+	for _, path := range paths {
+		all, err := source.Files(ctx, path, func(n int64) { t.cov.CountUnreadable("files that could not be opened", n) })
+		if err != nil {
+			return err
 		}
-		if first, err := firstTime(&f); err == nil { // else a log, perhaps; or nothing that observe reads
-			captures = append(captures, dated{f, first})
+		for i := range all {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			named := all[i].Path == path
+			first, err := firstTime(&all[i])
+			if err != nil && !named { // a log, perhaps; or nothing that observe reads
+				continue
+			}
+			captures = append(captures, dated{all[i], first, named})
 		}
 	}
 	slices.SortStableFunc(captures, func(a, b dated) int { return a.first.Compare(b.first) })
-	for _, f := range captures {
+	for i, f := range captures {
+		if same := twin(captures[:i], &f); same != "" {
+			t.cov.Note(fmt.Sprintf("%s holds the same bytes as %s and was read once", f.Path, same))
+			continue
+		}
 		switch err := f.Read(ctx, t.Read); {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case err != nil && f.named:
+			return err
 		case err != nil:
 			t.cov.CountUnreadable("files that could not be read to their end", 1)
+			t.cov.Unread(f.Path, err)
 		}
 	}
 	return nil
+}
+
+// dated is a capture and the time of its first packet.
+type dated struct {
+	source.File
+	first time.Time
+	named bool // as a file of its own
+}
+
+// twin finds one among captures that begin at the same time which holds the same bytes.
+func twin(before []dated, f *dated) string {
+	for i := len(before) - 1; i >= 0 && before[i].first.Equal(f.first); i-- {
+		if same, err := before[i].Same(&f.File); err == nil && same {
+			return before[i].Path
+		}
+	}
+	return ""
 }
 
 // firstTime is when a capture begins.
@@ -303,6 +331,8 @@ func (t *Traffic) Read(ctx context.Context, name string, r io.Reader) error {
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			t.cov.CountUnreadable("captures that end in the middle of a packet", 1)
 			return nil
+		case ctx.Err() != nil: // the reader's own, of a pipe
+			return context.Cause(ctx)
 		case err != nil: // damage, of the capture or of its compression
 			t.cov.CountUnreadable("captures that are damaged, read up to there", 1)
 			return nil

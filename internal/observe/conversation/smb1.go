@@ -151,7 +151,8 @@ func (c *smb1Conn) request(m *smb1.Message) {
 		c.secondary(m)
 		return
 	}
-	if s := c.sessions[m.UID]; s != nil && m.Command != smb1.SessionSetupAndX {
+	if m.Command != smb1.SessionSetupAndX && m.Command != smb1.Negotiate {
+		s := c.session(m.UID)
 		s.signed, s.encrypted = model.TristateOf(m.Flags2&smb1.Flags2SecuritySignature != 0), model.False
 	}
 	q := &smb1Request{at: c.st.now}

@@ -262,7 +262,8 @@ func (c *smb2Conn) request(h *smb2.Header, msg []byte) {
 	} else {
 		*link = chain{session: h.SessionID, tree: h.TreeID}
 	}
-	if s := c.sessions[h.SessionID]; s != nil && h.Command != smb2.SessionSetup {
+	if h.SessionID != 0 && h.Command != smb2.SessionSetup && h.Command != smb2.Negotiate {
+		s := c.session(h.SessionID)
 		s.signed, s.encrypted = model.TristateOf(h.Flags&smb2.FlagSigned != 0), model.TristateOf(c.sealed)
 	}
 	var err error

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"ipcguard/internal/observe/source"
 )
 
 // maxJSONValue is the longest record read from JSON. An event with its message text is some 100 KiB at most.
@@ -22,7 +24,7 @@ var errLong = fmt.Errorf("a JSON record is longer than %d MiB", maxJSONValue>>20
 
 // readJSON reads one record a line or, where the first line is not one, an array or any sequence of records.
 func (l *Reader) readJSON(ctx context.Context, r *bufio.Reader) error {
-	head, _ := r.Peek(r.Size())
+	head := source.Sniff(r, func(head []byte) bool { return bytes.IndexByte(bytes.TrimLeft(head, " \t\r\n"), '\n') >= 0 })
 	first, _, whole := bytes.Cut(bytes.TrimSpace(head), []byte("\n"))
 	if first = bytes.TrimSpace(first); len(first) > 0 {
 		// A record over several lines ends its first one where it cannot end.

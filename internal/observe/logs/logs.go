@@ -3,6 +3,7 @@ package logs
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -78,8 +79,11 @@ func (l *Reader) ReadFolder(ctx context.Context, path string, other func(head []
 			return context.Cause(ctx)
 		case errors.Is(err, ErrNotLog):
 			l.cov.CountUnreadable("files that are no log", 1)
+			what, _ := source.Describe(f.Head())
+			l.cov.Unread(f.Path, cmp.Or(described(what), ErrNotLog))
 		case err != nil:
 			l.cov.CountUnreadable("files that could not be read to their end", 1)
+			l.cov.Unread(f.Path, err)
 		}
 	}
 	return nil
@@ -97,9 +101,9 @@ func (l *Reader) Read(ctx context.Context, name string, r io.Reader) error {
 	if _, err := b.Peek(b.Size()); err == nil { // it is no small file: an archive may have many of these
 		b = bufio.NewReaderSize(b, 256<<10)
 	}
-	head, err := b.Peek(b.Size())
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
-		return err
+	head := source.Sniff(b, func(head []byte) bool { return enough(head) && logKind(head) != kindNone })
+	if ctx.Err() != nil && len(head) == 0 {
+		return context.Cause(ctx)
 	}
 	kind := logKind(head)
 	if kind == kindNone {
@@ -115,6 +119,20 @@ func (l *Reader) Read(ctx context.Context, name string, r io.Reader) error {
 		return l.readJSON(ctx, b)
 	}
 	return l.readText(ctx, b)
+}
+
+// enough tells whether the beginning of a log tells its kind: a line, or as much as any head has.
+func enough(head []byte) bool {
+	const longestHead = 512
+	return len(head) >= longestHead || bytes.IndexByte(bytes.TrimLeft(head, " \t\r\n"), '\n') >= 0
+}
+
+// described is what a file is, as an error; nil where that is not known.
+func described(what string) error {
+	if what == "" {
+		return nil
+	}
+	return errors.New("it is " + what)
 }
 
 // Is tells from the first bytes of a file whether Logs can read it. 4 KiB of them are enough, and 128 KiB of a

@@ -3,6 +3,7 @@ package source
 import (
 	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -24,7 +25,7 @@ const (
 // ErrExpands says that a compressed stream becomes more than any capture or log of its size.
 var ErrExpands = fmt.Errorf("it unpacks to more than %d MiB and %d times its size", freeSize>>20, maxRatio)
 
-// Decompress looks at the first bytes of r and unpacks gzip, xz and zstd, as far as [ErrExpands] allows. A stream that is none
+// Decompress looks at the first bytes of r and unpacks gzip, bzip2, xz and zstd, as far as [ErrExpands] allows. A stream that is none
 // of them is given as it is.
 func Decompress(r io.Reader) (io.Reader, error) {
 	packed := &counter{r: r}
@@ -39,6 +40,8 @@ func Decompress(r io.Reader) (io.Reader, error) {
 		plain, err = xz.ReaderConfig{DictCap: maxExpansion}.NewReader(b)
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		plain, err = zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxExpansion))
+	case bytes.HasPrefix(head, []byte("BZh")):
+		plain = bzip2.NewReader(b)
 	default:
 		return b, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -177,6 +178,29 @@ func (f *File) Read(ctx context.Context, read func(context.Context, string, io.R
 		return fmt.Errorf("%s: %w", f.Path, err)
 	}
 	return nil
+}
+
+// Same tells whether two files hold the same bytes.
+func (f *File) Same(other *File) (bool, error) {
+	a, err := f.sum()
+	if err != nil {
+		return false, err
+	}
+	b, err := other.sum()
+	return a == b, err
+}
+
+func (f *File) sum() (sum [sha256.Size]byte, err error) {
+	r, err := f.Open()
+	if err != nil {
+		return sum, err
+	}
+	defer r.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, r); err != nil {
+		return sum, err
+	}
+	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 
 // Head is enough of a file to tell what it is; nil when it cannot be read.
