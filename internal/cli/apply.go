@@ -282,7 +282,7 @@ func (r *applying) write(ctx context.Context) error {
 		return explained(err)
 	}
 	r.showApplied(j, guard, proof)
-	if proof != nil && proof.Result == verify.Unchecked {
+	if proof != nil && (proof.Result == verify.Unchecked || proof.Result == verify.Waiting) {
 		return outcome{exitPartial}
 	}
 	return nil

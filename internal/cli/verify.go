@@ -147,7 +147,7 @@ func proved(worst verify.Result) error {
 	switch worst {
 	case verify.Failed:
 		return outcome{exitExposed}
-	case verify.Inconclusive, verify.Unchecked:
+	case verify.Inconclusive, verify.Unchecked, verify.Waiting:
 		return outcome{exitPartial}
 	}
 	return nil

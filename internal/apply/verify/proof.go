@@ -44,14 +44,19 @@ type Proof struct {
 const SchemaProof = "ipcguard.proof/1"
 
 // Judge sums the checks up: the worst of failed, inconclusive and unchecked that counts, else passed where something
-// passed. What waits for a restart is told by itself and takes nothing from what passed.
+// passed. What waits for a restart is told by itself and takes nothing from what passed; but that the server answers, or
+// was restarted, is no proof of what waits.
 func (p *Proof) Judge() {
 	p.Result = Unchecked
-	worst := map[Result]bool{}
+	worst, proved := map[Result]bool{}, false
 	for _, c := range p.Checks {
 		if !c.Note || c.Result != Unchecked {
 			worst[c.Result] = true
 		}
+		proved = proved || c.Result == Passed && !strings.HasPrefix(c.Check, "control:") && !strings.HasPrefix(c.Check, "restart:")
+	}
+	if worst[Waiting] && !proved {
+		worst[Passed] = false
 	}
 	for _, r := range []Result{Failed, Inconclusive, Unchecked, Passed, Waiting} {
 		if worst[r] {

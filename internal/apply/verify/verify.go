@@ -129,18 +129,22 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	v.control(p)
-	v.restarts(p)
-	if err := v.closed(p); err != nil {
+	must := v.must(ctx, true)
+	if v.Plan != nil {
+		must = append(must, v.must(ctx, false)...)
+	}
+	c, err := catalog.Load()
+	if err != nil {
 		return nil, err
 	}
+	gone := v.silence(ctx, c, first, must)
+	v.control(p, gone)
+	v.restarts(p)
+	v.closed(p, c, gone)
 	for _, s := range p.Scans {
 		v.hide(s)
 	}
-	p.Checks = append(p.Checks, v.must(ctx, true)...)
-	if v.Plan != nil {
-		p.Checks = append(p.Checks, v.must(ctx, false)...)
-	}
+	p.Checks = append(p.Checks, must...)
 	p.Judge()
 	return p, nil
 }
@@ -160,7 +164,7 @@ func (v *Verification) scan(ctx context.Context, dialects []smb.Dialect, names b
 
 // control proves that the probes could have seen something: the server answered on fresh connections, and what was open
 // before was seen with the same eyes; a user with a password still gets in.
-func (v *Verification) control(p *Proof) {
+func (v *Verification) control(p *Proof, gone *verdict) {
 	add := func(name string, r Result, detail string) {
 		p.Checks = append(p.Checks, Check{Check: name, Result: r, Detail: detail, Note: r == Unchecked})
 	}
@@ -169,10 +173,10 @@ func (v *Verification) control(p *Proof) {
 		if d := spoke(s); d != "" {
 			name += " " + d
 		}
-		switch s.Verdict {
-		case model.Unreachable:
-			add(name, Failed, s.Reason)
-		case model.VerdictInconclusive:
+		switch {
+		case gone != nil && s.Verdict == model.Unreachable:
+			add(name, Unchecked, s.Reason+": nothing answers, which this block means")
+		case s.Verdict == model.Unreachable, s.Verdict == model.VerdictInconclusive:
 			add(name, Inconclusive, s.Reason)
 		default:
 			add(name, Passed, "the server negotiates and answers every question")
@@ -247,11 +251,7 @@ func (v *Verification) restarted(change string) bool {
 }
 
 // closed compares what is promised with what the scans saw.
-func (v *Verification) closed(p *Proof) error {
-	c, err := catalog.Load()
-	if err != nil {
-		return err
-	}
+func (v *Verification) closed(p *Proof, c *catalog.Catalog, gone *verdict) {
 	promised, later := []string{}, map[string]string{}
 	add := func(name string) {
 		if !slices.Contains(promised, name) {
@@ -280,12 +280,14 @@ func (v *Verification) closed(p *Proof) error {
 	}
 	for _, name := range promised {
 		end := shut.of(name)
-		if end.result != Passed && later[name] != "" {
+		if gone != nil {
+			end = *gone
+		}
+		if gone == nil && end.result != Passed && later[name] != "" {
 			end = v.postponed(later[name], end)
 		}
 		p.Checks = append(p.Checks, Check{Check: "closed:" + name, Result: end.result, Detail: end.detail, Looks: end.looks})
 	}
-	return nil
 }
 
 func (v *Verification) dial(ctx context.Context) (*smb.Conn, error) {
