@@ -94,6 +94,9 @@ func (f *facts) policy(c *catalog.Catalog, list ...*gpo.GPO) {
 				if lost := joined.Lost[gpo.Key(key, value)]; len(lost) > 0 {
 					f.hints[s.ID] = fmt.Sprintf("it wins over %s", lost[len(lost)-1].GPO.Name)
 				}
+			} else if from, gone := joined.Removes(key, value); gone && !f.values[s.ID].Present {
+				f.values[s.ID] = model.Value{} // **del. makes it absent at the next refresh
+				f.origin[s.ID] = from.Name + ", registry.pol"
 			}
 		}
 		if section, key, ok := strings.Cut(s.GptTmpl, "/"); ok {

@@ -391,3 +391,31 @@ func TestAccounts(t *testing.T) {
 		t.Errorf("a short account record: %v", a.Problems)
 	}
 }
+
+// What a policy takes away is absent once it is applied, by whichever of its commands; set again behind that, it is not.
+func TestPolicyRemoves(t *testing.T) {
+	const lsa, server = `SYSTEM\CurrentControlSet\Control\Lsa`, `SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`
+	b, err := regpol.Bytes([]regpol.Instruction{
+		regpol.Delete(lsa, "RestrictAnonymous"),
+		regpol.Delete(lsa, "RestrictAnonymousSAM"),
+		regpol.Set(registry.NewDWord(lsa, "RestrictAnonymousSAM", 1)),
+		regpol.Set(registry.NewDWord(server, "RestrictNullSessAccess", 0)),
+		regpol.Delete(server, "RestrictNullSessAccess"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := source(t, Options{Product: "win2019", Role: model.Member}, filepath.Join(write(t, map[string]string{"registry.pol": string(b)}), "registry.pol"))
+	for id, want := range map[string]model.Value{
+		"RestrictAnonymous": {}, "RestrictNullSessAccess": {},
+		"RestrictAnonymousSAM": {Present: true, Type: "REG_DWORD", Data: 1},
+	} {
+		s := settingOf(t, a, id)
+		if s.NotRead || !s.Value().Equal(want) || !strings.Contains(s.Origin, "registry.pol") {
+			t.Errorf("%s is %+v, want %v", id, s, want)
+		}
+	}
+	if s := settingOf(t, a, "NullSessionPipes"); !s.NotRead {
+		t.Errorf("what the policy does not name is %+v", s)
+	}
+}

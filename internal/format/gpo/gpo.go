@@ -211,6 +211,7 @@ type Result struct {
 	Registry registry.Tree               // HKLM (and HKCU for the User parts)
 	Origin   map[string]Setting          // by Key: the setting in force
 	Lost     map[string][]Setting        // by Key: settings that a later one replaced, in order
+	Removed  map[string]*GPO             // by Key, of values and whole keys: taken away by a **del. of this object, and not set again
 	Security map[string]map[string]Entry // of templates: section, setting (both in lower case), without [Registry Values]
 }
 
@@ -220,6 +221,37 @@ type Entry struct {
 	GPO  *GPO
 }
 
+// removed notes what an instruction takes away: values by name, or all of a key.
+func (r *Result) removed(g *GPO, in regpol.Instruction, v registry.Value) {
+	switch in.Kind {
+	case regpol.DeleteValue:
+		r.Removed[Key(v.Key, v.Name)] = g
+	case regpol.DeleteValues:
+		for _, n := range in.Names {
+			r.Removed[Key(v.Key, n)] = g
+		}
+	case regpol.DeleteAll:
+		r.Removed[Key(v.Key, "")] = g
+	case regpol.DeleteKeys:
+		for _, n := range in.Names {
+			r.Removed[Key(v.Key+`\`+n, "")] = g
+		}
+	}
+}
+
+// Removes tells whether the policies take a value away, and which one does. A value that is not set is not removed.
+func (r *Result) Removes(key, name string) (*GPO, bool) {
+	if _, err := r.Registry.Value(key, name); err == nil {
+		return nil, false
+	}
+	for _, k := range []string{Key(key, name), Key(key, "")} {
+		if g := r.Removed[k]; g != nil {
+			return g, true
+		}
+	}
+	return nil, false
+}
+
 // Key identifies a value in Result.
 func Key(key, name string) string { return registry.Fold(registry.Canonical(key) + `\` + name) }
 
@@ -227,7 +259,7 @@ func Key(key, name string) string { return registry.Fold(registry.Canonical(key)
 // object the template comes after registry.pol; both rarely set the same value, and the order in which the two client
 // extensions run is theirs ([MS-GPOL] 3.2.5.1.10 leaves it to the extensions' registration).
 func Join(gpos ...*GPO) *Result {
-	r := &Result{Origin: map[string]Setting{}, Lost: map[string][]Setting{}, Security: map[string]map[string]Entry{}}
+	r := &Result{Origin: map[string]Setting{}, Lost: map[string][]Setting{}, Removed: map[string]*GPO{}, Security: map[string]map[string]Entry{}}
 	for _, g := range gpos {
 		r.policy(g, "HKLM", g.Policy)
 		r.policy(g, "HKCU", g.User)
@@ -270,6 +302,7 @@ func (r *Result) policy(g *GPO, root string, ins []regpol.Instruction) {
 			}
 		case regpol.DeleteValue, regpol.DeleteValues, regpol.DeleteAll, regpol.DeleteKeys:
 			deleted = true
+			r.removed(g, in, v)
 		}
 	}
 	if deleted { // once is enough: a value that is set again after it was deleted replaces its setting, which is lost either way
