@@ -8,6 +8,7 @@ import (
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
+	"ipcguard/internal/smb"
 )
 
 // doors judges of what is to be closed, from the scans of one run alone: it asks nothing itself, so that what
@@ -50,8 +51,47 @@ func all(list []verdict, passed string) verdict {
 	return worst
 }
 
-// of judges one name as plans and findings have it.
+// of judges one name as plans and findings have it. What passes over some dialects does not pass while others were not
+// asked over.
 func (c *doors) of(name string) verdict {
+	v := c.overAll(name)
+	if gap := c.gap(); v.result == Passed && gap != "" {
+		return verdict{Unchecked, gap, v.looks}
+	}
+	return v
+}
+
+// gap says which family of dialects the server speaks, or may speak, and nobody asked over.
+func (c *doors) gap() string {
+	if len(c.scans) == 0 {
+		return ""
+	}
+	first := &c.scans[0].Server
+	for _, family := range families() {
+		may := slices.ContainsFunc(family, func(d smb.Dialect) bool {
+			return slices.Contains(first.Dialects, d.String()) || slices.Contains(first.Undecided, d.String())
+		})
+		asked := slices.ContainsFunc(c.scans, func(s *model.Scan) bool { return askedOver(s, family, s != c.scans[0]) })
+		if may && !asked {
+			return fmt.Sprintf("the server speaks SMB %s, or whether it does is not known, and nothing was asked over it", family[0])
+		}
+	}
+	return ""
+}
+
+// askedOver tells whether a scan asked over a family: an identity spoke it, or the scan was made to speak nothing else.
+func askedOver(s *model.Scan, family []smb.Dialect, alone bool) bool {
+	within := func(d string) bool {
+		return slices.ContainsFunc(family, func(f smb.Dialect) bool { return f.String() == d })
+	}
+	if slices.ContainsFunc(s.Identities, func(r model.IdentityResult) bool { return within(r.Dialect) }) {
+		return true
+	}
+	return alone && len(s.Server.Dialects) > 0 && !slices.ContainsFunc(s.Server.Dialects, func(d string) bool { return !within(d) })
+}
+
+// overAll judges one name over the scans that were made.
+func (c *doors) overAll(name string) verdict {
 	if pipe, ok := strings.CutPrefix(name, "anonymous-pipe:"); ok {
 		return c.pipe(pipe)
 	}
@@ -164,6 +204,9 @@ func (c *doors) everyShare(s *model.Scan, r *model.IdentityResult, seen catalog.
 			return verdict{Unchecked, fmt.Sprintf("%s did not ask for every share that was to be closed (%d of them are known by name)", over(s, r), len(want)), seen.Looks}
 		}
 	}
+	if seen.Outcome == model.NotTested {
+		return verdict{Unchecked, fmt.Sprintf("%s did not try every share that is there: %s", over(s, r), seen.By), seen.Looks}
+	}
 	if !enough {
 		return verdict{Unchecked, fmt.Sprintf("%d shares stood open before, and %d are known by name: --share NAME names the others", c.opened.count, len(want)), seen.Looks}
 	}
@@ -200,6 +243,9 @@ func (c *doors) wanted() (names []string, enough bool) {
 
 // told is what a stranger was told when asking for a share by name.
 func told(r *model.IdentityResult, name string) model.Outcome {
+	if r.Session.Outcome != model.Allowed {
+		return model.NotTested
+	}
 	for _, s := range r.Shares {
 		if !strings.EqualFold(s.Name, name) {
 			continue

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"ipcguard/internal/apply/applytest"
 	"ipcguard/internal/apply/engine"
 	"ipcguard/internal/apply/target"
+	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/peer"
@@ -236,6 +238,11 @@ func TestVerifySMB1(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}
+	k, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	weakens(t, k, p.Scans, opened{count: 1, names: []string{"public"}}, promises(k), 100, rand.IntN)
 	for i, x := range p.Scans {
 		if closed := x.Identities[0].Tree.Outcome == model.Denied; closed != (spoke(x) != "SMB NT LM 0.12") {
 			t.Errorf("scan %d over %q: %s", i, spoke(x), x.Verdict)

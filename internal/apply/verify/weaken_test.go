@@ -1,0 +1,194 @@
+package verify
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+	"ipcguard/internal/scan"
+)
+
+// promises are names of everything that a plan may close.
+func promises(c *catalog.Catalog) []string {
+	out := []string{"ipc", "default-shares", "anonymous-share:public", "anonymous-pipe:samr", "anonymous-pipe:spoolss"}
+	for i := range c.Findings {
+		if f := &c.Findings[i]; f.Discloses.IsExposure() {
+			out = append(out, f.ID)
+		}
+	}
+	for _, d := range model.Disclosures() {
+		if d.IsExposure() {
+			out = append(out, fmt.Sprintf("%s-reads-%s", model.UnknownUser, d))
+		}
+	}
+	return out
+}
+
+// without lists every way to take one observation out of a scan: an identity, a layer's answer, a pipe, an interface, a
+// call, a share. What is not observed is not tested, or missing.
+func without(s *model.Scan) []func(*model.Scan) {
+	var out []func(*model.Scan)
+	untested := model.Step{Outcome: model.NotTested}
+	take := func(f func(*model.Scan)) { out = append(out, f) }
+	for i := range s.Identities {
+		r := &s.Identities[i]
+		take(func(s *model.Scan) { s.Identities = slices.Delete(s.Identities, i, i+1) })
+		take(func(s *model.Scan) { s.Identities[i].Session = untested })
+		take(func(s *model.Scan) { s.Identities[i].Tree = untested })
+		if r.ClosedBy != "" {
+			take(func(s *model.Scan) { s.Identities[i].ClosedBy = "" })
+		}
+		for j := range r.Shares {
+			take(func(s *model.Scan) { s.Identities[i].Shares[j].Open = untested })
+			take(func(s *model.Scan) { s.Identities[i].Shares[j].Tree = untested })
+			take(func(s *model.Scan) {
+				s.Identities[i].Shares = slices.Delete(s.Identities[i].Shares, j, j+1)
+				s.Identities[i].SharesLeft++
+			})
+		}
+		for j := range r.Pipes {
+			take(func(s *model.Scan) { s.Identities[i].Pipes = slices.Delete(s.Identities[i].Pipes, j, j+1) })
+			take(func(s *model.Scan) { s.Identities[i].Pipes[j].Open = untested })
+			for k := range r.Pipes[j].Interfaces {
+				take(func(s *model.Scan) {
+					p := &s.Identities[i].Pipes[j]
+					p.Interfaces = slices.Delete(p.Interfaces, k, k+1)
+				})
+				take(func(s *model.Scan) { s.Identities[i].Pipes[j].Interfaces[k].Bind = untested })
+				for l := range r.Pipes[j].Interfaces[k].Calls {
+					take(func(s *model.Scan) {
+						f := &s.Identities[i].Pipes[j].Interfaces[k]
+						f.Calls = slices.Delete(f.Calls, l, l+1)
+					})
+				}
+			}
+		}
+	}
+	return out
+}
+
+func clone(t interface{ Fatal(...any) }, scans []*model.Scan) []*model.Scan {
+	b, err := json.Marshal(scans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []*model.Scan
+	if err := json.Unmarshal(b, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// weakens takes any one observation from the scans of a run and checks that no claim became stronger.
+func weakens(t interface {
+	Fatal(...any)
+	Errorf(string, ...any)
+}, c *catalog.Catalog, scans []*model.Scan, shut opened, names []string, most int, pick func(n int) int,
+) {
+	whole := &doors{catalog: c, scans: scans, opened: shut}
+	said := map[string]Result{}
+	for _, n := range names {
+		said[n] = whole.of(n).result
+	}
+	hold := func(what string, less []*model.Scan) {
+		d := &doors{catalog: c, scans: less, opened: shut}
+		for _, n := range names {
+			if now := d.of(n); model.Stronger(now.result, said[n]) {
+				t.Errorf("%s: %s is %s (%s), and was %s", what, n, now.result, now.detail, said[n])
+			}
+		}
+	}
+	for i := range scans {
+		ways := without(scans[i])
+		for n := range min(len(ways), most) {
+			if most < len(ways) {
+				n = pick(len(ways))
+			}
+			less := clone(t, scans)
+			ways[n](less[i])
+			hold(fmt.Sprintf("scan %d, observation %d", i, n), less)
+		}
+		if i > 0 { // nothing was asked over this family
+			less := clone(t, scans)
+			hold(fmt.Sprintf("without scan %d", i), slices.Delete(less, i, i+1))
+		}
+	}
+}
+
+// TestNoLookNoClaim: on every product that the practice server plays, the proof that something is closed is lost with any
+// one observation that it stands on, and never becomes better for it.
+func TestNoLookNoClaim(t *testing.T) {
+	c, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := promises(c)
+	for _, profile := range []string{"samba", "samba-1", "samba-2", "win2003", "win2022", "win2022-dc"} {
+		t.Run(profile, func(t *testing.T) {
+			v := &Verification{Target: practice(t, profile), Plan: closing("ipc"), Shares: []string{"public", "nowhere"}}
+			p, err := v.Run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			weakens(t, c, p.Scans, opened{count: 1, names: []string{"public"}, given: v.Shares}, names, 1<<20, nil)
+			if d := (&doors{catalog: c, scans: p.Scans}); profile == "samba-2" && d.of("anonymous-lists-accounts").result != Passed {
+				t.Error("a closed server proves nothing, so this test would not either")
+			}
+		})
+	}
+}
+
+// TestNoLookNoClaimAtRandom is the same for servers that answer as no product does: any outcome at any layer.
+func TestNoLookNoClaimAtRandom(t *testing.T) {
+	c, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := scan.New(scan.Options{Shares: []string{"public"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shape := []*model.Scan{s.Host(t.Context(), practice(t, "samba"))} // everything is asked there
+	shape = append(shape, clone(t, shape)...)
+	names := promises(c)
+	outcomes := []model.Outcome{model.Allowed, model.Denied, model.Absent, model.Inconclusive, model.NotTested}
+	rapid.Check(t, func(rt *rapid.T) {
+		scans := clone(rt, shape)
+		draw := rapid.SampledFrom(outcomes)
+		mostly := func(o *model.Outcome, label string) {
+			if rapid.IntRange(0, 3).Draw(rt, label) == 0 {
+				*o = draw.Draw(rt, label)
+			}
+		}
+		for i, s := range scans {
+			s.Server.Dialects = []string{"2.1", "3.1.1"}[:2-i]
+			for j := range s.Identities {
+				r := &s.Identities[j]
+				r.Dialect = []string{"3.1.1", "2.1"}[i]
+				mostly(&r.Session.Outcome, "session")
+				mostly(&r.Tree.Outcome, "tree")
+				for k := range r.Shares {
+					mostly(&r.Shares[k].Tree.Outcome, "share")
+					mostly(&r.Shares[k].Open.Outcome, "root")
+				}
+				for k := range r.Pipes {
+					mostly(&r.Pipes[k].Open.Outcome, "open")
+					for l := range r.Pipes[k].Interfaces {
+						f := &r.Pipes[k].Interfaces[l]
+						mostly(&f.Bind.Outcome, "bind")
+						for m := range f.Calls {
+							mostly(&f.Calls[m].Outcome, "call")
+							f.Calls[m].Ends = f.Calls[m].Outcome == model.Denied && rapid.Bool().Draw(rt, "ends")
+						}
+					}
+				}
+			}
+		}
+		weakens(rt, c, scans, opened{count: 1, names: []string{"public"}}, names, 4, func(n int) int { return rapid.IntRange(0, n-1).Draw(rt, "taken") })
+	})
+}
