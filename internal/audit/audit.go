@@ -205,7 +205,11 @@ func (j *judging) add(l lint) {
 		settings = append([]string{l.setting}, settings...)
 	}
 	for _, id := range settings {
-		if s := j.Catalog.Setting(id); s != nil && s.System == j.platform.System {
+		s := j.Catalog.Setting(id)
+		if s == nil || s.System != j.platform.System {
+			continue
+		}
+		if _, possible := j.Catalog.Fit(s.Applies, j.platform); possible || s.ID == l.setting {
 			out.Settings = append(out.Settings, s.ID)
 		}
 	}

@@ -98,7 +98,7 @@ func (j *judging) weak() {
 			l.severity = model.Low
 			l.evidence += "; it is about this machine as a client"
 		case l.id == "weak-setting" && len(c.Governs.Discloses) == 0 && len(c.Governs.Pipes) == 0 && !c.Governs.Session && !c.Governs.Tree:
-			l.severity = model.Low
+			l.severity = model.Info // hardening for its own sake: nothing that a stranger gets depends on it
 			l.evidence += "; it gives strangers nothing"
 		case len(c.Governs.Discloses) > 0 && closed:
 			l.severity = model.Low

@@ -42,9 +42,15 @@ func (j *judging) anonymousLists() {
 		return
 	}
 	for _, name := range j.names("NullSessionShares") {
-		if !strings.EqualFold(name, "IPC$") {
-			j.add(lint{id: "unexpected-anonymous-share", setting: "NullSessionShares", identity: model.Anonymous, evidence: fmt.Sprintf("NullSessionShares lists %s", name)})
+		l := lint{id: "unexpected-anonymous-share", setting: "NullSessionShares", identity: model.Anonymous, evidence: "NullSessionShares lists " + name}
+		switch {
+		case strings.EqualFold(name, "IPC$"):
+			continue
+		case j.shippedShare(name):
+			l.severity, l.fix = model.Low, "Nobody added it. Take it off the list unless something here comes without credentials."
+			l.evidence += ", which Microsoft shipped on this release, as one text says"
 		}
+		j.add(l)
 	}
 }
 
@@ -68,6 +74,15 @@ func (j *judging) anonymousPipe(name string) {
 		return
 	}
 	switch {
+	case j.shipped(bare):
+		l.severity = model.Low
+		l.evidence += ", which Microsoft shipped on this release"
+		if _, closed, given := j.worst(j.behind(bare)); len(given) > 0 {
+			l.evidence += "; behind it strangers get " + model.Nouns(given)
+		} else if !closed {
+			l.evidence += "; what it gives strangers is not documented in full"
+		}
+		l.fix = "Nobody added it. Take it off the list unless something here comes without credentials."
 	case j.platform.Role == model.UnknownRole && slices.Contains(byDesign, bare):
 		l.severity = model.Medium
 		l.evidence += "; on a domain controller it is there by design, and whether this is one is not known"
@@ -111,6 +126,28 @@ func (j *judging) behind(pipe string) []model.Disclosure {
 	return out
 }
 
+// shippedShare tells whether a default list of this release names a share, well documented or not.
+func (j *judging) shippedShare(name string) bool {
+	for _, d := range j.Catalog.Setting("NullSessionShares").Defaults {
+		names, _ := model.List(d.Value)
+		if certain, _ := j.Catalog.Fit(d.Scope, j.platform); certain {
+			return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+		}
+	}
+	return false
+}
+
+// shipped tells whether this very release opened the name by default.
+func (j *judging) shipped(name string) bool {
+	return slices.ContainsFunc(j.Catalog.PipeTables, func(t catalog.PipeTable) bool {
+		certain, _ := j.Catalog.Fit(t.Scope, j.platform)
+		return certain && slices.ContainsFunc(slices.Concat(t.Builtin, t.Registry), func(n string) bool { return catalog.PipeName(n) == name })
+	})
+}
+
+// notBefore tells whether the platform is this product or a later one, as far as is known.
+func (j *judging) notBefore(since string) bool { return j.platform.Product == "" || j.is(since) }
+
 // oldDefault tells whether some release opened the name by default.
 func (j *judging) oldDefault(name string) bool {
 	for _, t := range j.Catalog.PipeTables {
@@ -147,7 +184,7 @@ func (j *judging) withoutEffect() {
 	if n, ok := j.configured("RestrictAnonymous"); ok && n >= 2 && (j.is("winxp") || j.values["RestrictAnonymousSAM"].Present) {
 		j.add(lint{id: "ra2-after-2000", setting: "RestrictAnonymous", evidence: fmt.Sprintf("RestrictAnonymous is %d, a value of Windows 2000 alone", n)})
 	}
-	if j.platform.Role == model.DomainController {
+	if j.platform.Role == model.DomainController && j.notBefore("win2003") { // those of NT 4.0 and 2000 read it: Q296405, Q293127
 		for _, id := range []string{"RestrictAnonymous", "RestrictAnonymousSAM"} {
 			if n, ok := j.configured(id); ok && n > 0 {
 				j.add(lint{id: "restrict-anonymous-on-dc", setting: id, evidence: fmt.Sprintf("%s is %d on a domain controller, which does not read it", id, n)})
@@ -155,7 +192,7 @@ func (j *judging) withoutEffect() {
 		}
 	}
 	j.autoShare()
-	if n, ok := j.configured("EnableSecuritySignature"); ok && n == 1 {
+	if n, ok := j.configured("EnableSecuritySignature"); ok && n == 1 && j.notBefore("vista") {
 		if r, ok := j.number("RequireSecuritySignature"); ok && r == 0 {
 			j.add(lint{id: "signature-switch-ignored", setting: "EnableSecuritySignature", evidence: "EnableSecuritySignature is 1 and RequireSecuritySignature is 0: over SMB2 and later nothing has to be signed"})
 		}
@@ -176,20 +213,19 @@ func (j *judging) withoutEffect() {
 
 // autoShare: the value of the other product family does nothing, and neither removes IPC$. See KB954422 and Q185590.
 func (j *judging) autoShare() {
-	product := j.Catalog.Product(j.platform.Product)
-	for _, v := range []struct{ id, family, other string }{{"AutoShareServer", "server", "client"}, {"AutoShareWks", "client", "server"}} {
-		n, ok := j.configured(v.id)
+	for _, id := range []string{"AutoShareServer", "AutoShareWks"} {
+		n, ok := j.configured(id)
 		if !ok || n != 0 {
 			continue
 		}
-		server := j.platform.Role == model.DomainController || j.platform.Role == model.Member || j.platform.Role == model.Standalone
-		wrong := product != nil && product.Family == v.other || product == nil && v.id == "AutoShareWks" && server ||
-			product == nil && v.id == "AutoShareServer" && j.platform.Role == model.Workstation
-		if wrong {
-			j.add(lint{id: "autoshare-wrong-product", setting: v.id, evidence: v.id + " is 0, and this product family does not read it"})
-			continue
+		switch certain, possible := j.Catalog.Fit(j.Catalog.Setting(id).Applies, j.platform); {
+		case !possible:
+			j.add(lint{id: "autoshare-wrong-product", setting: id, evidence: id + " is 0, and this product family does not read it"})
+		case certain:
+			j.add(lint{id: "autoshare-does-not-remove-ipc", setting: id, evidence: id + " is 0: the drive shares and ADMIN$ are gone, IPC$ is not"})
+		default:
+			j.add(lint{id: "autoshare-does-not-remove-ipc", setting: id, evidence: id + " is 0: where this edition reads it, the drive shares and ADMIN$ are gone; IPC$ is not"})
 		}
-		j.add(lint{id: "autoshare-does-not-remove-ipc", setting: v.id, evidence: v.id + " is 0: the drive shares and ADMIN$ are gone, IPC$ is not"})
 	}
 }
 
@@ -211,7 +247,7 @@ func (j *judging) switches() {
 	}
 	anonymous, ok1 := j.configured("RestrictAnonymous")
 	sam, ok2 := j.configured("RestrictAnonymousSAM")
-	if ok1 && ok2 && anonymous > 0 && sam == 0 && j.platform.Role != model.DomainController {
+	if ok1 && ok2 && anonymous > 0 && sam == 0 && j.platform.Role != model.DomainController && j.setting("RestrictAnonymousSAM").State != model.StateNotApplicable {
 		j.add(lint{id: "contradictory-settings", setting: "RestrictAnonymousSAM", settings: []string{"RestrictAnonymous"}, evidence: fmt.Sprintf("RestrictAnonymous is %d and RestrictAnonymousSAM is 0: the one keeps account lists from strangers, the other gives them", anonymous)})
 	}
 	force, ok1 := j.configured("ForceGuest")

@@ -17,7 +17,7 @@ func TestPolicyPlaceWins(t *testing.T) {
 		want     int
 		said     []string
 	}{
-		{"the policy alone", "MinSmb2Dialect", []registry.Value{dword(policy, "MinSmb2Dialect", 785)}, 785, []string{"a policy writes it"}},
+		{"the policy alone", "MinSmb2Dialect", []registry.Value{dword(policy, "MinSmb2Dialect", 785)}, 785, []string{"a policy writes it, again at each refresh"}},
 		{"the service alone", "MinSmb2Dialect", []registry.Value{dword(serverKey, "MinSmb2Dialect", 768)}, 768, nil},
 		{"both", "MinSmb2Dialect", []registry.Value{dword(policy, "MinSmb2Dialect", 785), dword(serverKey, "MinSmb2Dialect", 514)}, 785, []string{"counts before", "514 is written and does nothing"}},
 		{"the delay", "InvalidAuthenticationDelayTimeInMs", []registry.Value{dword(policy, "InvalidAuthenticationDelayTimeInMs", 0), dword(serverKey, "InvalidAuthenticationDelayTimeInMs", 2000)}, 0, []string{"2000 is written and does nothing"}},

@@ -88,7 +88,7 @@ func (w *windowsReader) setting(s *catalog.Setting) {
 
 // policyWins says that a policy's place counts before the setting's own, and what stands there without effect.
 func (w *windowsReader) policyWins(s *catalog.Setting, place string, v registry.Value) string {
-	said := "a policy writes it: " + place + " counts before " + s.Where
+	said := "a policy writes it, again at each refresh: " + place + " counts before " + s.Where
 	own, err := w.in.Value(registry.SplitValue(s.Where))
 	if err != nil {
 		return said
@@ -251,6 +251,9 @@ func (j *judging) driverOfSMB1() {
 		return
 	}
 	s := j.setting("SMB1")
+	if s.State == model.StateNotApplicable { // older releases speak nothing else
+		return
+	}
 	start, ok := driver.Whole()
 	switch {
 	case !driver.Present:

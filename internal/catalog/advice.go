@@ -45,10 +45,17 @@ func (c *Catalog) Fix(f *Finding, p model.Platform) string {
 	if !ok {
 		hints = f.Fix[anySystem]
 	}
+	say := ""
 	for _, h := range hints {
-		if c.fits(h.Scope, p) != no {
+		switch c.fits(h.Scope, p) {
+		case yes:
 			return h.Say
+		case maybe: // the more general ones come later
+			say = h.Say
 		}
+	}
+	if say != "" {
+		return say
 	}
 	return f.Fix.Text()
 }

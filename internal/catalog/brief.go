@@ -198,7 +198,7 @@ func (b *briefing) service(s *Service) []string {
 			stops = append(stops, x[0]+": "+x[1])
 		}
 	}
-	last := "Nothing is documented to stop when IPC$ is restricted or blocked."
+	last := "What stops when IPC$ is restricted or blocked is not known: no document says."
 	if stops != nil {
 		last = "What stops: " + strings.Join(stops, "; ") + "."
 	}

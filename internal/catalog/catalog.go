@@ -104,6 +104,9 @@ type Meaning struct {
 	Scope
 	Value any    `json:"value"`
 	Means string `json:"means"`
+
+	NotHere   bool   `json:"not_here,omitempty"`   // it does nothing that another value does not, so that no plan sets it
+	OnRequest string `json:"on_request,omitempty"` // why a plan sets it only when it is asked to
 }
 
 // Default is the value in effect when nothing is configured. The first entry whose scope fits counts.

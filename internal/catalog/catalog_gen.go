@@ -12,6 +12,7 @@ var generated = Catalog{
 		{ID: "win2000", Title: "Windows 2000", System: "windows", Family: "both", Builds: [2]int{2195, 2195}, Aliases: []string{"Windows 2000 Server", "Windows 2000 Professional"}, Sources: []string{"D MS-SRVS 3.1.3"}},
 		{ID: "winxp", Title: "Windows XP", System: "windows", Family: "client", Builds: [2]int{2600, 2600}, Aliases: []string{"XP"}, Notes: "The 64-bit edition carries build 3790 and behaves as Windows Server 2003.", Sources: []string{"D MS-SRVS 3.1.3"}},
 		{ID: "win2003", Title: "Windows Server 2003", System: "windows", Family: "server", Builds: [2]int{3790, 3790}, Aliases: []string{"Server 2003"}, Sources: []string{"D MS-SRVS 3.1.3"}},
+		{ID: "winxp-x64", Title: "Windows XP Professional x64 Edition", System: "windows", Family: "client", Builds: [2]int{3790, 3790}, Aliases: []string{"XP x64", "Windows XP x64"}, Notes: "Built from Windows Server 2003, and behaves as it does.", Sources: []string{"D MS-SRVS 3.1.3", "D MS-LSAD 3.1.1.6.1"}},
 		{ID: "win2003r2", Title: "Windows Server 2003 R2", System: "windows", Family: "server", Builds: [2]int{3790, 3790}, Aliases: []string{"Server 2003 R2"}, Sources: []string{"D MS-LSAD 3.1.1.6.1"}},
 		{ID: "vista", Title: "Windows Vista", System: "windows", Family: "client", Builds: [2]int{6000, 6003}, Aliases: []string{"Windows Vista RTM", "Windows Vista SP1", "Windows Vista SP2"}, Sources: []string{"D MS-SRVS 3.1.3"}},
 		{ID: "win2008", Title: "Windows Server 2008", System: "windows", Family: "server", Builds: [2]int{6001, 6003}, Aliases: []string{"Server 2008"}, Sources: []string{"D MS-SRVS 3.1.3"}},
@@ -473,9 +474,9 @@ var generated = Catalog{
 			{Value: 0, Means: "Nothing is held back: anonymous callers may list accounts and shares as far as other settings let them."},
 			{Scope: Scope{Until: "win2000"}, Value: 1, Means: "Listing accounts and shares is refused; translating a single name or SID still works, and IPC$ still connects."},
 			{Scope: Scope{Since: "winxp"}, Value: 1, Means: "Listing accounts and shares is refused to anonymous callers. Domain controllers are not affected."},
-			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Means: "Anonymous callers get nothing without an explicit permission; IPC$ itself no longer connects."},
-			{Scope: Scope{Products: []string{"nt4"}}, Value: 2, Means: "Has no documented meaning on this release."},
-			{Scope: Scope{Since: "winxp"}, Value: 2, Means: "Was a Windows 2000 value: policy writes 0 or 1 here, and IPC$ stays connectable."},
+			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Means: "Anonymous callers get nothing without an explicit permission; IPC$ itself no longer connects.", OnRequest: "it closes IPC$ to strangers, and Microsoft advises against it: not in mixed mode, not on domain controllers, and with SQL Server 1 is the value that the guides name"},
+			{Scope: Scope{Products: []string{"nt4"}}, Value: 2, Means: "Has no documented meaning on this release.", NotHere: true},
+			{Scope: Scope{Since: "winxp"}, Value: 2, Means: "Was a Windows 2000 value: policy writes 0 or 1 here, and IPC$ stays connectable.", NotHere: true},
 		}, Defaults: []Default{
 			{Value: 0, Sources: []string{"D Q143474", "D cc963223", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares", "M hives"}},
 		}, Wanted: []Wanted{
@@ -502,7 +503,7 @@ var generated = Catalog{
 			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "terminal services licensing", What: "other servers get no licences", Services: []string{"ts_licensing"}, Certainty: "documented", Sources: []string{"D KB246261"}},
 			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "the master browser", What: "the machine can no longer hold the role", Services: []string{"browser"}, Certainty: "documented", Sources: []string{"3 MBSA"}},
 			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "the spooler", What: "it may hang where Everyone was taken off its folder", Services: []string{"spoolss"}, Certainty: "documented", Sources: []string{"D Q323909"}},
-		}, Governs: Governs{Tree: true, Discloses: []model.Disclosure{"accounts", "groups", "password-policy", "shares"}}, Reach: "anonymous", Afar: &Afar{}, Notes: []string{"Value 2 belongs to networks of Windows 2000 alone; Microsoft warned against it in mixed domains and on domain controllers.", "Before a fix, NT 4.0 still gave out the password policy at 1.", "Novell's NDS for NT ignores the value."}, Unknown: []string{"How 2 works inside Windows 2000; the article that says so could not be read."}, Related: []string{"RestrictAnonymousSAM", "restrict anonymous", "PreviousAnonymousRestriction"}, Sources: []string{"D Q143474", "D cc963223", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares", "D KB3034016", "D Q129457", "D Q278836", "D Q184018"}},
+		}, Governs: Governs{Tree: true, Discloses: []model.Disclosure{"accounts", "groups", "password-policy", "shares"}}, Reach: "anonymous", Afar: &Afar{}, Notes: []string{"Domain controllers of NT 4.0 and Windows 2000 read it; from Server 2003 on they do not.", "Value 2 belongs to networks of Windows 2000 alone; Microsoft warned against it in mixed domains and on domain controllers.", "Before a fix, NT 4.0 still gave out the password policy at 1.", "Novell's NDS for NT ignores the value."}, Unknown: []string{"How 2 works inside Windows 2000; the article that says so could not be read."}, Related: []string{"RestrictAnonymousSAM", "restrict anonymous", "PreviousAnonymousRestriction"}, Sources: []string{"D Q143474", "D cc963223", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares", "D KB3034016", "D Q129457", "D Q278836", "D Q184018"}},
 		{ID: "RestrictAnonymousSAM", Title: "Keep account lists from anonymous callers", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymousSAM", Policy: "Network access: Do not allow anonymous enumeration of SAM accounts", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "1 stops anonymous callers from listing accounts; 0 lets them. It says nothing about pipes.", Values: []Meaning{
 			{Value: 0, Means: "Anonymous callers may list accounts, where they reach the samr pipe."},
 			{Value: 1, Means: "Anonymous callers may not list accounts. Domain controllers are not affected."},
@@ -569,17 +570,16 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: []interface{}{}, Who: "lmhosts #INCLUDE at start-up and services without credentials", What: "they cannot read their share", Services: []string{"lmhosts_include", "localsystem_services_generic"}, Certainty: "documented", Sources: []string{"D Q124184"}},
 		}, Governs: Governs{Session: true, Discloses: []model.Disclosure{"files"}}, Reach: "anonymous", Afar: &Afar{}, Notes: []string{"One guide writes it as REG_SZ; the type is REG_MULTI_SZ, and a wrong type makes Get-SmbServerConfiguration fail."}, Related: []string{"RestrictNullSessAccess", "NullSessionPipes"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously", "D Q124184", "3 HSC"}},
-		{ID: "TurnOffAnonymousBlock", Title: "Switch off the block on anonymous policy calls", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\TurnOffAnonymousBlock", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "The meaning is upside down. Absent or 0 keeps the block on; any other value lets anonymous callers into the security policy again.", Values: []Meaning{
+		{ID: "TurnOffAnonymousBlock", Title: "Switch off the block on anonymous policy calls", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\TurnOffAnonymousBlock", Type: "REG_DWORD", Applies: Scope{Since: "win2003"}, Summary: "The meaning is upside down. Absent or 0 keeps the block on; any other value lets anonymous callers into the security policy again.", Values: []Meaning{
 			{Value: 0, Means: "The block is on: on anything but a domain controller, anonymous callers cannot open the policy."},
 			{Value: 1, Means: "The block is off."},
 		}, Defaults: []Default{
-			{Scope: Scope{Until: "winxp"}, Value: 1, Sources: []string{"D MS-LSAD 3.1.1.6.1"}},
-			{Scope: Scope{Since: "win2003"}, Value: 0, Sources: []string{"D MS-LSAD 3.1.1.6.1"}},
+			{Value: 0, Sources: []string{"D MS-LSAD 3.1.1.6.1"}},
 		}, Wanted: []Wanted{
-			{Scope: Scope{Since: "win2003"}, Value: 0, Compare: "equal", Why: "Anything else opens the security policy to strangers."},
+			{Value: 0, Compare: "equal", Why: "Anything else opens the security policy to strangers."},
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once", Sources: []string{"D MS-LSAD 3.1.1.6.1"}},
-		}, Governs: Governs{Pipes: []string{"lsarpc"}, Discloses: []model.Disclosure{"sids", "trusts"}}, Reach: "anonymous", Afar: &Afar{}, Notes: []string{"There is no policy for it.", "On releases up to XP the value was not there and the block was off; the default 1 says that.", "One benchmark tool tests anonymous name lookup with this value, which is another thing."}, Related: []string{"LSAAnonymousNameLookup"}, Sources: []string{"D MS-LSAD 3.1.1.6.1", "D MS-LSAD 3.1.4.4.1", "M wazuh"}},
+		}, Governs: Governs{Pipes: []string{"lsarpc"}, Discloses: []model.Disclosure{"sids", "trusts"}}, Reach: "anonymous", Afar: &Afar{}, Notes: []string{"There is no policy for it.", "NT 4.0, Windows 2000 and XP have neither the value nor the block: writing 0 there closes nothing.", "One benchmark tool tests anonymous name lookup with this value, which is another thing."}, Related: []string{"LSAAnonymousNameLookup"}, Sources: []string{"D MS-LSAD 3.1.1.6.1", "D MS-LSAD 3.1.4.4.1", "M wazuh"}},
 		{ID: "PipeFirewallActive", Title: "Pipe firewall", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\PipeFirewallActive", Aliases: []string{"pipe firewall", "named pipe filter"}, Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 1 only the pipes in AllowedPipes open, for everybody, signed in or not. With an empty list no pipe opens at all.", Values: []Meaning{
 			{Value: 0, Means: "No filter."},
 			{Value: 1, Means: "Only pipes in AllowedPipes open, for every caller."},
@@ -628,7 +628,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once, without a restart", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		}, Reach: "everyone", Afar: &Afar{}, Related: []string{"RestrictRemoteSAM"}, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
-		{ID: "AutoShareServer", Title: "Make default disk shares on a server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareServer", Policy: "MSS: (AutoShareServer) Enable Administrative Shares", Aliases: []string{"Create hidden drive shares (server)"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "At 0 a server no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
+		{ID: "AutoShareServer", Title: "Make default disk shares on a server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareServer", Policy: "MSS: (AutoShareServer) Enable Administrative Shares", Aliases: []string{"Create hidden drive shares (server)"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4", Family: "server"}, Summary: "At 0 a server no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
 			{Value: 0, Means: "No drive shares and no ADMIN$ after the next start of the Server service."},
 			{Value: 1, Means: "The shares are made."},
 		}, Defaults: []Default{
@@ -642,7 +642,7 @@ var generated = Catalog{
 			{Scope: Scope{Products: []string{"nt4"}}, Value: 0, Who: "the NetWare migration tool", What: "it cannot find the domain controller", Certainty: "documented", Sources: []string{"D Q172767"}},
 			{Scope: Scope{Products: []string{"nt4"}}, Value: 0, Who: "Windows 9x server tools", What: "event descriptions are missing", Certainty: "documented", Sources: []string{"D Q219017"}},
 		}, Reach: "everyone", Afar: &Afar{}, Notes: []string{"Sigma has a rule that reports this change.", "Missing administrative shares are also a sign of malware, Microsoft says."}, Related: []string{"AutoShareWks"}, Sources: []string{"D KB954422", "D Q185590", "D Q245117", "3 nsacyber", "D sigma registry_set_disable_administrative_share"}},
-		{ID: "AutoShareWks", Title: "Make default disk shares on a workstation", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareWks", Aliases: []string{"Create hidden drive shares (workstation)", "AutoShareWorkstation"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "At 0 a workstation no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
+		{ID: "AutoShareWks", Title: "Make default disk shares on a workstation", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareWks", Aliases: []string{"Create hidden drive shares (workstation)", "AutoShareWorkstation"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4", Family: "client"}, Summary: "At 0 a workstation no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
 			{Value: 0, Means: "No drive shares and no ADMIN$ after the next start of the Server service."},
 			{Value: 1, Means: "The shares are made."},
 		}, Defaults: []Default{
@@ -808,6 +808,8 @@ var generated = Catalog{
 		}, Defaults: []Default{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Value: 1, Unknown: "Domain controllers sign by policy; this value's own default is not documented.", Sources: []string{"D WSD smb-signing"}},
 			{Value: 0, Sources: []string{"M hives", "M HK 2.3.9.3"}},
+		}, Wanted: []Wanted{
+			{Scope: Scope{Until: "win2003r2"}, Value: 1, Compare: "equal", Why: "SMB1 is all that this release speaks, and without it nothing can be signed."},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Related: []string{"RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing"}},
@@ -949,7 +951,7 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: 4, Who: "printing", What: "no printing from or through this machine", Services: []string{"spoolss"}, Certainty: "documented", Sources: []string{"D MS-RPRN 2.1"}},
 		}, Governs: Governs{Pipes: []string{"spoolss"}, Discloses: []model.Disclosure{"printers"}}, Reach: "everyone", Sources: []string{"M hives", "D MS-RPRN 2.1"}},
-		{ID: "RemoteRegistry.Start", Title: "Remote registry service", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\RemoteRegistry\\Start", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "Without it there is no winreg pipe.", Values: []Meaning{
+		{ID: "RemoteRegistry.Start", Title: "Remote registry service", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\RemoteRegistry\\Start", Type: "REG_DWORD", Applies: Scope{Since: "win2000"}, Summary: "Without it there is no winreg pipe.", Values: []Meaning{
 			{Value: 2, Means: "starts by itself"},
 			{Value: 3, Means: "starts when asked"},
 			{Value: 4, Means: "disabled"},
@@ -959,7 +961,7 @@ var generated = Catalog{
 			{When: "service-restart", How: "stop the service"},
 		}, Breaks: []Breakage{
 			{Value: 4, Who: "remote management that reads the registry", What: "it stops", Services: []string{"winreg"}, Certainty: "documented", Sources: []string{"D MS-RRP 2.1"}},
-		}, Governs: Governs{Pipes: []string{"winreg"}, Discloses: []model.Disclosure{"registry"}}, Reach: "everyone", Sources: []string{"D MS-RRP 2.1"}},
+		}, Governs: Governs{Pipes: []string{"winreg"}, Discloses: []model.Disclosure{"registry"}}, Reach: "everyone", Sources: []string{"D MS-RRP 2.1", "D Q281770"}},
 		{ID: "RpcProtocols", Title: "Transports of the print spooler", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Printers\\RPC\\RpcProtocols", Type: "REG_DWORD", Applies: Scope{Since: "win11-22H2"}, Summary: "Which transports the spooler listens on. Since Windows 11 22H2 it is TCP unless pipes are asked for.", Values: []Meaning{
 			{Value: 3, Means: "named pipes"},
 			{Value: 5, Means: "TCP"},
@@ -1168,11 +1170,9 @@ var generated = Catalog{
 		}, Defaults: []Default{
 			{Scope: Scope{Since: "win7"}, Value: 536870912, Sources: []string{"D MS-NLMP", "M HK"}},
 			{Value: 0, Sources: []string{"M HK"}},
-		}, Wanted: []Wanted{
-			{Value: 537395200, Compare: "equal", Why: "Weaker sessions can be changed on the way."},
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once", Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-clients"}},
-		}, Side: "client", Reach: "everyone", Related: []string{"NTLMMinServerSec"}, Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-clients", "M HK"}},
+		}, Side: "client", Reach: "everyone", Notes: []string{"Benchmarks ask for 537395200."}, Related: []string{"NTLMMinServerSec"}, Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-clients", "M HK"}},
 		{ID: "AuditReceivingNTLMTraffic", Title: "Log NTLM that comes in", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\AuditReceivingNTLMTraffic", Policy: "Network security: Restrict NTLM: Audit Incoming NTLM Traffic", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "At 2 event 8003 names who would be refused. Anonymous sessions are NTLM too.", Values: []Meaning{
 			{Value: 0, Means: "Not logged."},
 			{Value: 1, Means: "Domain accounts are logged."},
@@ -1190,13 +1190,11 @@ var generated = Catalog{
 			{Value: 2, Means: "Refused."},
 		}, Defaults: []Default{
 			{Value: 0, Sources: []string{"M HK"}},
-		}, Wanted: []Wanted{
-			{Value: 1, Compare: "at-least", Why: "So that NTLM can be switched off knowingly."},
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once", Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers"}},
 		}, Breaks: []Breakage{
 			{Value: 2, Who: "servers that know NTLM alone", What: "this machine cannot reach them: printers, old storage, names that have no Kerberos name", Certainty: "documented", Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers"}},
-		}, Side: "client", Reach: "everyone", Related: []string{"AuditReceivingNTLMTraffic", "LanmanWorkstation.BlockNTLM"}, Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers", "M HK"}},
+		}, Side: "client", Reach: "everyone", Notes: []string{"Benchmarks ask for 1 or more."}, Related: []string{"AuditReceivingNTLMTraffic", "LanmanWorkstation.BlockNTLM"}, Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers", "M HK"}},
 		{ID: "LanmanWorkstation.BlockNTLM", Title: "SMB client refuses NTLM", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\BlockNTLM", Aliases: []string{"BlockNTLM"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "About this machine as a client, over SMB alone.", Values: []Meaning{
 			{Value: 0, Means: "Allowed."},
 			{Value: 1, Means: "Refused, but for a list of exceptions."},
@@ -1780,6 +1778,7 @@ var generated = Catalog{
 		}, Meaning: "Names to try passwords against, disabled and service accounts included.", Fix: Advice{"samba": {
 			{Say: "restrict anonymous = 2."},
 		}, "windows": {
+			{Scope: Scope{Until: "win2000"}, Say: "RestrictAnonymous = 1. This release opens samr to anonymous callers whatever the list of pipes says."},
 			{Say: "RestrictAnonymousSAM = 1 and no samr in NullSessionPipes; on a domain controller take Everyone and Anonymous Logon out of Pre-Windows 2000 Compatible Access."},
 		}}, Settings: []string{"RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"CVE-1999-0520", "ATT&CK T1087.001"}, Sources: []string{"D Q143474", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts", "3 nessus"}},
 		{ID: "anonymous-lists-groups", Title: "A stranger lists groups", Kind: "scan", Identity: "anonymous", Discloses: "groups", Severity: []Grade{
@@ -1788,6 +1787,7 @@ var generated = Catalog{
 		}, Meaning: "Shows who the administrators are.", Fix: Advice{"samba": {
 			{Say: "restrict anonymous = 2."},
 		}, "windows": {
+			{Scope: Scope{Until: "win2000"}, Say: "RestrictAnonymous = 1, as for accounts; whether groups are then held back, too, is not documented."},
 			{Say: "As for accounts: close samr to strangers."},
 		}}, Settings: []string{"RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1069.001"}, Sources: []string{"D MS-SAMR 3.1.5"}},
 		{ID: "anonymous-reads-password-policy", Title: "A stranger reads the password policy", Kind: "scan", Identity: "anonymous", Discloses: "password-policy", Severity: []Grade{
@@ -1795,6 +1795,7 @@ var generated = Catalog{
 		}, Meaning: "Tells how many wrong passwords go unpunished and how short a password may be.", Fix: Advice{"samba": {
 			{Say: "restrict anonymous = 2."},
 		}, "windows": {
+			{Scope: Scope{Until: "win2000"}, Say: "RestrictAnonymous = 1; NT 4.0 gives the policy all the same without a later fix."},
 			{Say: "Close samr to strangers."},
 		}}, Settings: []string{"RestrictAnonymous", "RestrictAnonymousSAM", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1201"}, Sources: []string{"D Q129457"}},
 		{ID: "anonymous-lists-sids", Title: "A stranger translates or lists SIDs", Kind: "scan", Identity: "anonymous", Discloses: "sids", Severity: []Grade{
@@ -1803,6 +1804,8 @@ var generated = Catalog{
 		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: Advice{"samba": {
 			{Say: "restrict anonymous = 2; 1 does not close it."},
 		}, "windows": {
+			{Scope: Scope{Until: "win2000"}, Say: "This release translates single names for anonymous callers whatever is set, and opens lsarpc to them. Keep strangers off its ports."},
+			{Scope: Scope{Until: "winxp"}, Say: "Anonymous SID/Name translation off, no lsarpc in NullSessionPipes."},
 			{Say: "Anonymous SID/Name translation off, TurnOffAnonymousBlock 0, no lsarpc in NullSessionPipes."},
 		}}, Settings: []string{"LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
 		{ID: "anonymous-lists-trusts", Title: "A stranger lists trusted domains", Kind: "scan", Identity: "anonymous", Discloses: "trusts", Severity: []Grade{
@@ -1818,6 +1821,7 @@ var generated = Catalog{
 		}, Meaning: "Shows what there is to read, hidden shares included.", Fix: Advice{"samba": {
 			{Say: "restrict anonymous = 2."},
 		}, "windows": {
+			{Scope: Scope{Until: "win2000"}, Say: "RestrictAnonymous = 1. This release opens srvsvc to anonymous callers whatever the list of pipes says."},
 			{Say: "RestrictAnonymous = 1 and no srvsvc in NullSessionPipes."},
 		}}, Settings: []string{"RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc"}, Refs: []string{"CVE-1999-0520", "Nessus 10395", "ATT&CK T1135"}, Sources: []string{"D Q143474", "3 nessus"}},
 		{ID: "anonymous-reads-files", Title: "A stranger opens a disk share", Kind: "scan", Identity: "anonymous", Discloses: "files", Severity: []Grade{
@@ -2005,10 +2009,12 @@ var generated = Catalog{
 			{Say: "Find out which account such a session gets; refuse failed logons."},
 		}}, Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"I ours"}},
 		{ID: "smb1-enabled", Title: "SMB1 is on", Kind: "scan", Severity: []Grade{
+			{Scope: Scope{Until: "win2003r2"}, Level: "info"},
 			{Level: "medium"},
 		}, Meaning: "The oldest dialect has no protection against tampering and was the way in for worms. It does not decide about null sessions.", Fix: Advice{"samba": {
 			{Say: "server min protocol = SMB2_02, and no server max protocol below SMB2: with NT1 there everybody would be refused."},
 		}, "windows": {
+			{Scope: Scope{Until: "win2003r2"}, Say: "SMB1 is all that this release speaks: it cannot be taken off. Retire the host, or let only those reach it who need it."},
 			{Say: "Remove the feature or set SMB1 to 0 and restart."},
 		}}, Settings: []string{"SMB1", "srv.Start", "server min protocol"}, Refs: []string{"Nessus 96982", "Nessus 97086", "ATT&CK T1210"}, Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows", "3 nessus"}},
 		{ID: "signing-not-required", Title: "Signing is not required", Kind: "scan", Severity: []Grade{
@@ -2048,6 +2054,10 @@ var generated = Catalog{
 		{ID: "samba-ra2-guest-share", Claim: "A share with guest ok undoes restrict anonymous = 2", Verdict: "partly", Why: "The manual says so. Measured, IPC$ and its pipes stay closed, and that one share is readable.", Settings: []string{"restrict anonymous", "guest ok"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "samba-ra1-closes", Claim: "restrict anonymous = 1 closes Samba to strangers", Verdict: "partly", Why: "Accounts and shares go; SIDs, names, registry, services, printers and more stay. On a domain controller accounts stay as well.", Settings: []string{"restrict anonymous"}, Sources: []string{"M samba-4.17.12"}},
 		{ID: "nullsessionpipes-order", Claim: "NullSessionPipes has to be in a certain order", Verdict: "false", Why: "It is a set of names without regard to case. A tool that compares it as text fails good lists and, with a loose pattern, passes bad ones.", Settings: []string{"NullSessionPipes"}, Sources: []string{"D MS-SRVS 3.1.6.17", "M HK 2.3.10.6", "M wazuh 36549"}},
+		{ID: "only-earlier-systems", Claim: "The above is only for earlier systems", Verdict: "partly", Why: "RestrictAnonymous 2 counts on Windows 2000 alone, and 0 and 1 count on every release but domain controllers since Server 2003. AutoShareServer and AutoShareWks count on every release up to today. The pipe lists count on every release, too.", Settings: []string{"RestrictAnonymous", "AutoShareServer", "NullSessionPipes"}, Aliases: []string{"the above is only for earlier systems", "only for earlier systems", "RestrictAnonymous is only for old systems"}, Sources: []string{"D KB3034016", "D KB954422", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares"}},
+		{ID: "ra2-not-recommended", Claim: "RestrictAnonymous 2 is generally not recommended", Verdict: "true", Why: "Microsoft asks for it in networks of Windows 2000 alone, never in mixed mode and not on domain controllers: trusts, backup controllers and licence servers stop. On any other release it does nothing that 1 does not do.", Settings: []string{"RestrictAnonymous"}, Aliases: []string{"2 is generally not recommended", "RestrictAnonymous 2 not recommended", "is RestrictAnonymous 2 recommended"}, Sources: []string{"D cc963223", "D Q296405", "D Q293127", "3 MBSA"}},
+		{ID: "sql-set-one", Claim: "With SQL Server set RestrictAnonymous to 1, not 2", Verdict: "partly", Why: "1 is the right value on every release, with and without SQL Server. 2 took IPC$ from strangers on Windows 2000, and with it services that came without credentials; a login of SQL Server over its pipe is authenticated, so that it is no reason of its own. No document of SQL Server's says it.", Settings: []string{"RestrictAnonymous"}, Services: []string{"sqlserver_default"}, Aliases: []string{"with SQL Server set 1", "with SQL Server set RestrictAnonymous 1", "SQL Server RestrictAnonymous 1"}, Sources: []string{"D cc963223", "D sql-docs"}},
+		{ID: "all-default-shares-go", Claim: "With IPC$ gone all other default shares go too", Verdict: "partly", Why: "True where the Server service is disabled or ports 139 and 445 are blocked: C$, ADMIN$, print$ and, on a domain controller, SYSVOL and NETLOGON go with it, and every share that somebody made. Not true of a pipe firewall or of restricting strangers: disk shares stay.", Settings: []string{"LanmanServer.Start", "AutoShareServer"}, Aliases: []string{"all other default shares go too", "blocking IPC$ removes all default shares"}, Sources: []string{"D KB3034016", "D KB954422", "3 smallvoid"}},
 	},
 	Topics: []Note{
 		{ID: "PetitPotam", Title: "Making a server log on elsewhere through its file encryption service", Aliases: []string{"petit potam", "MS-EFSRPC", "CVE-2021-36942"}, Text: []string{"A caller opens lsarpc or efsrpc and asks the server to open a file on another machine; the server logs on there, and the logon is relayed. Early domain controllers let a stranger do it, since lsarpc stands in NullSessionPipes there.", "Restricting strangers takes the unauthenticated form; updates and required signing on the target of the relay take the rest. This program never makes such a call."}, Related: []string{"coercion", "efsrpc", "NullSessionPipes", "RequireSecuritySignature", "NTLM relay"}, Sources: []string{"D MS-EFSR 2.1", "3 coercer"}},

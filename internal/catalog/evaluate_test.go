@@ -160,8 +160,8 @@ func TestSambaModel(t *testing.T) {
 	withShares := func(c Config, s []model.Share) Config { c.Shares = s; return c }
 	from := func(c Config, a string) Config { c.Client = netip.MustParseAddr(a); return c }
 	closed := want{"session": yesO, "tree": noO, "pipe:samr": noO, "accounts": noO, "services": noO, "identity": noO}
-	all := want{"session": yesO, "tree": yesO, "pipe:lsarpc": yesO, "pipe:netlogon": gone, "pipe:atsvc": gone, "pipe:winreg": yesO, "identity": yesO, "accounts": yesO, "groups": yesO, "password-policy": yesO, "sids": yesO, "trusts": yesO, "shares": yesO, "services": yesO, "registry": yesO, "printers": yesO, "dfs": yesO, "endpoints": yesO, "host-info": yesO, "sessions": noO, "jobs": gone, "logs": gone}
-	one := want{"tree": yesO, "identity": yesO, "accounts": noO, "groups": noO, "password-policy": noO, "shares": noO, "sids": yesO, "trusts": yesO, "services": yesO, "registry": yesO, "printers": yesO, "dfs": yesO, "endpoints": yesO, "host-info": yesO, "sessions": noO}
+	all := want{"session": yesO, "tree": yesO, "pipe:lsarpc": yesO, "pipe:netlogon": gone, "pipe:atsvc": gone, "pipe:winreg": yesO, "identity": yesO, "accounts": yesO, "groups": yesO, "password-policy": yesO, "sids": yesO, "trusts": gone, "shares": yesO, "services": yesO, "registry": yesO, "printers": yesO, "dfs": yesO, "endpoints": yesO, "host-info": yesO, "sessions": noO, "jobs": gone, "logs": gone}
+	one := want{"tree": yesO, "identity": yesO, "accounts": noO, "groups": noO, "password-policy": noO, "shares": noO, "sids": yesO, "trusts": gone, "services": yesO, "registry": yesO, "printers": yesO, "dfs": yesO, "endpoints": yesO, "host-info": yesO, "sessions": noO}
 	const M = "measured on Samba 4.17.12: "
 	tests := []expectation{
 		{M + "defaults", host("samba", "samba", alone), model.Anonymous, all},

@@ -216,6 +216,9 @@ func (f *facts) judge(r *resolved) (model.State, string) {
 		if !r.known && w.Compare != "any" {
 			return model.StateUnknown, r.why
 		}
+		if r.applies == maybe && r.basis == model.BasisDefault && r.Governs.empty() {
+			return model.StateUnknown, r.why + "; whether this product reads it depends on what it is"
+		}
 		if w.Compare == "sddl" || w.Compare == "no-filter" {
 			said = whoMay(r.value)
 		}

@@ -20,6 +20,11 @@ func (s Scope) empty() bool {
 	return len(s.Products) == 0 && s.Since == "" && s.Until == "" && s.Family == "" && len(s.Roles) == 0
 }
 
+// empty tells whether a setting opens and closes nothing.
+func (g Governs) empty() bool {
+	return !g.Session && !g.Tree && len(g.Pipes) == 0 && len(g.Discloses) == 0
+}
+
 // fits compares a scope with a platform. A product or role that is not known makes the answer maybe where the scope
 // asks for one.
 func (c *Catalog) fits(s Scope, p model.Platform) fit { return c.fitsOneOf(s, p, nil) }
@@ -46,10 +51,13 @@ func (c *Catalog) fitsOneOf(s Scope, p model.Platform, candidates []*Product) fi
 	}
 	in, out := 0, 0
 	for _, q := range candidates {
-		if c.holds(s, q, p.Role) {
+		switch c.holds(s, q, p.Role) {
+		case yes:
 			in++
-		} else {
+		case no:
 			out++
+		default:
+			in, out = in+1, out+1
 		}
 	}
 	switch {
@@ -61,21 +69,41 @@ func (c *Catalog) fitsOneOf(s Scope, p model.Platform, candidates []*Product) fi
 	return answer
 }
 
-func (c *Catalog) holds(s Scope, p *Product, role model.Role) bool {
+func (c *Catalog) holds(s Scope, p *Product, role model.Role) fit {
 	if len(s.Products) > 0 && !slices.Contains(s.Products, p.ID) {
-		return false
+		return no
 	}
 	if since := c.release[s.Since]; since != nil && (p.System != since.System || p.position < since.position) {
-		return false
+		return no
 	}
 	if until := c.release[s.Until]; until != nil && (p.System != until.System || p.position > until.position) {
-		return false
+		return no
 	}
 	if s.Family == "" || s.Family == p.Family {
-		return true
+		return yes
 	}
-	// NT 4.0 and Windows 2000 are one product here; what they are follows from the role, as far as it does
-	return p.Family == "both" && (role == model.DomainController) == (s.Family == "server")
+	if p.Family != "both" {
+		return no
+	}
+	// NT 4.0 and Windows 2000 are one product here: which edition it is follows from the role
+	switch family := familyOf(role); family {
+	case "":
+		return maybe
+	case s.Family:
+		return yes
+	}
+	return no
+}
+
+// familyOf is the product family that goes with a role; empty where the role is not known.
+func familyOf(role model.Role) string {
+	switch role {
+	case model.Workstation:
+		return "client"
+	case model.Member, model.Standalone, model.DomainController:
+		return "server"
+	}
+	return ""
 }
 
 // candidates are the products that a platform may be: one where it is named, several where a build number or nothing

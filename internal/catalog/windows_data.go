@@ -210,6 +210,8 @@ func (w *windows) remoteSAM(id model.Identity) cell {
 func (w *windows) policy() cell {
 	off, ok := w.number("TurnOffAnonymousBlock")
 	switch {
+	case w.get("TurnOffAnonymousBlock").applies == no: // nor does this release have the block. See [MS-LSAD] <55>.
+		return allowed("this release has no block on anonymous policy calls")
 	case w.dc == yes:
 		return allowed()
 	case w.dc == maybe:

@@ -24,8 +24,8 @@ Strategies:
 Needs are services of the catalog (sqlserver, print-server, ts-licensing, nt4-trust …; ipcguard explain knows them), or
 pipe:NAME and share:NAME, which strangers then keep.
 
-A policy is a YAML file with any of: needs, role, avoid, strategy, means, accept_breakage, checks, min_days. Flags are added
-to its lists and win over its single values.
+A policy is a YAML file with any of: needs, role, avoid, allow, strategy, means, accept_breakage, checks, min_days. Flags are
+added to its lists and win over its single values.
 
 Exit status here: 0 a plan was made, also where nothing is left to change; 1 refused; 4 the evidence contradicts itself.
 `
@@ -40,6 +40,7 @@ type planFlags struct {
 	evidenceFlags
 	outputFlags
 	strategy, means string
+	allow           []string
 	accept, verbose bool
 	sign            string
 }
@@ -55,6 +56,7 @@ func (a *app) plan() *cobra.Command {
 	f.evidenceFlags.register(s)
 	s.StringSliceVar(&f.scans, "scan", nil, "what ipcguard scan said of the host (json or jsonl)")
 	s.StringSliceVar(&f.avoid, "avoid", nil, "settings not to touch")
+	s.StringSliceVar(&f.allow, "allow", nil, "values that are set only on request, such as RestrictAnonymous=2 on Windows 2000")
 	s.StringVar(&f.target, "target", "", "what to call the host in the plan")
 	s.StringVar(&f.strategy, "strategy", "", "restrict (the default) or block")
 	s.StringVar(&f.means, "means", "", "of block, how: server-service, pipe-firewall, host-firewall, auto-share; Samba: ipc-hosts-deny, no-pipes, encryption, restrict-anonymous, host-firewall")
@@ -75,6 +77,7 @@ func (a *app) runPlan(f *planFlags) error {
 	}
 	p := &e.Policy
 	p.Avoid = append(p.Avoid, f.avoid...)
+	p.Allow = append(p.Allow, f.allow...)
 	if f.strategy != "" {
 		p.Strategy = f.strategy
 	}

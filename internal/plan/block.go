@@ -48,6 +48,7 @@ func (w *work) block(p *model.Plan) {
 			w.warn("%s is not in force until: %s", ch.Setting, ch.TakesEffect)
 		}
 		w.warnRules(ch)
+		w.warnPolicy(ch)
 	}
 }
 
@@ -82,6 +83,9 @@ func (w *work) blockChanges(m *catalog.Way) (out []model.Change, missing string)
 		s := w.c.Setting(x.Setting)
 		if s == nil {
 			return nil, fmt.Sprintf("%s is no setting of the catalog", x.Setting)
+		}
+		if _, possible := w.c.Fit(s.Applies, w.platform); !possible {
+			return nil, fmt.Sprintf("this product does not read %s, so that %s does nothing here", s.ID, m.ID)
 		}
 		from, read := w.cfg.Settings[s.ID]
 		if !read {
@@ -270,24 +274,7 @@ func (w *work) warnBlock(m *catalog.Way, p *model.Plan) {
 			defaults = append(defaults, s.Name)
 		}
 	}
-	names := strings.Join(defaults, ", ")
-	if names == "" && w.platform.System != "windows" {
-		for _, s := range w.cfg.Shares {
-			if !strings.EqualFold(s.Name, "IPC$") {
-				defaults = append(defaults, s.Name)
-			}
-		}
-		names = strings.Join(defaults, ", ")
-	}
-	if names == "" {
-		names = "C$, D$ …, ADMIN$, print$"
-		if w.platform.Role == model.DomainController {
-			names += ", SYSVOL, NETLOGON"
-		}
-		if w.platform.System != "windows" {
-			names = "homes, printers, print$, and every share of the configuration"
-		}
-	}
+	names := strings.Join(w.goesWith(m, defaults), ", ")
 	switch {
 	case m.Shares:
 		w.warn("all other shares go too, not IPC$ alone: %s", names)
@@ -308,11 +295,46 @@ func (w *work) warnBlock(m *catalog.Way, p *model.Plan) {
 	case len(w.wanted()) == 0:
 		w.warn("which services of this host stop working is not known: the audit found none it could name")
 	default:
-		w.warn("none of the services found here is documented to stop")
+		w.warn("of the services found here none is documented to stop; that none does is not known")
 	}
 	if m.Note != "" {
 		w.warn("%s: %s", m.ID, m.Note)
 	}
+}
+
+// goesWith names the shares that stand beside IPC$: those that the system makes, by its role where the source has not
+// listed them, and with a way that takes every share those that somebody made.
+func (w *work) goesWith(m *catalog.Way, defaults []string) []string {
+	var out []string
+	add := func(names ...string) {
+		for _, n := range names {
+			if !slices.ContainsFunc(out, func(o string) bool { return strings.EqualFold(o, n) }) {
+				out = append(out, n)
+			}
+		}
+	}
+	add(defaults...)
+	if w.platform.System == "windows" {
+		if !slices.ContainsFunc(defaults, func(n string) bool { return len(n) == 2 && n[1] == '$' }) {
+			add("C$", "D$ …")
+		}
+		add("ADMIN$")
+		if !m.KeepsIPC {
+			add("print$")
+			if w.platform.Role == model.DomainController {
+				add("SYSVOL", "NETLOGON")
+			}
+		}
+	}
+	for _, s := range w.cfg.Shares {
+		if m.Shares && !s.Default && !strings.EqualFold(s.Name, "IPC$") || w.platform.System != "windows" && !strings.EqualFold(s.Name, "IPC$") {
+			add(s.Name)
+		}
+	}
+	if out == nil {
+		out = []string{"homes, printers, print$, and every share of the configuration"}
+	}
+	return out
 }
 
 // blockResidual says what the model sees as still open.

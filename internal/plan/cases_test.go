@@ -35,7 +35,9 @@ func TestCases(t *testing.T) {
 		{name: "sql server", host: host{system: "windows", product: "win2019", role: model.Member, settings: map[string]any{"NullSessionPipes": []string{`sql\query`}}}, policy: Policy{Needs: []string{"sqlserver"}}, want: []string{"NullSessionPipes=empty"}},
 		{name: "print server today", host: host{system: "windows", product: "win2019", role: model.Member, settings: map[string]any{"NullSessionPipes": []string{"spoolss"}}}, policy: Policy{Needs: []string{"print-server"}}, want: []string{"NullSessionPipes=empty"}},
 		{name: "windows 2000 licence server", host: host{system: "windows", product: "win2000", role: model.Member}, policy: Policy{Needs: []string{"ts_licensing"}}, want: []string{"NullSessionPipes=empty", "NullSessionShares=empty", "RestrictAnonymous=1"}},
-		{name: "windows 2000", host: host{system: "windows", product: "win2000", role: model.Member}, want: []string{"NullSessionShares=empty", "RestrictAnonymous=2"}},
+		{name: "windows 2000", host: host{system: "windows", product: "win2000", role: model.Member}, want: []string{"NullSessionPipes=empty", "NullSessionShares=empty", "RestrictAnonymous=1"}},
+		{name: "windows 2000, the strictest value asked for", host: host{system: "windows", product: "win2000", role: model.Member}, policy: Policy{Allow: []string{"RestrictAnonymous=2"}}, want: []string{"NullSessionShares=empty", "RestrictAnonymous=2"}},
+		{name: "windows 2000 domain controller", host: host{system: "windows", product: "win2000", role: model.DomainController}, want: []string{"NullSessionPipes=empty", "NullSessionShares=empty", "RestrictAnonymous=1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := make1(t, Evidence{Audit: test.host.audit(t), Policy: test.policy})

@@ -190,7 +190,7 @@ func (w *work) values(s *catalog.Setting, from model.Value) []any {
 			wanted = true
 			if want.Compare == "at-least" {
 				for _, m := range s.Values {
-					if ok, _ := w.c.Fit(m.Scope, w.platform); ok {
+					if ok, _ := w.c.Fit(m.Scope, w.platform); ok && w.mayTry(s, m) {
 						add(m.Value)
 					}
 				}
@@ -212,6 +212,24 @@ func (w *work) values(s *catalog.Setting, from model.Value) []any {
 		slices.SortFunc(out, func(a, b any) int { x, _ := a.(int); y, _ := b.(int); return x - y })
 	}
 	return out
+}
+
+// mayTry tells whether a plan may set a documented value: some do nothing here, and some are for whoever asks.
+func (w *work) mayTry(s *catalog.Setting, m catalog.Meaning) bool {
+	if m.NotHere {
+		return false
+	}
+	if m.OnRequest == "" {
+		return true
+	}
+	for _, a := range w.e.Policy.Allow {
+		name, value, _ := strings.Cut(a, "=")
+		if w.c.Setting(strings.TrimSpace(name)) == s && strings.TrimSpace(value) == model.Text(m.Value) {
+			return true
+		}
+	}
+	w.reject(s.ID, fmt.Sprintf("%s is set only when it is asked for (--allow %s=%s): %s", model.Text(m.Value), s.ID, model.Text(m.Value), m.OnRequest))
+	return false
 }
 
 func atLeast(s *catalog.Setting) bool {

@@ -47,6 +47,7 @@ type Policy struct {
 	Needs          []string   `json:"needs"`           // services by name, or pipe:NAME and share:NAME that strangers must keep
 	Role           model.Role `json:"role"`            // instead of what the audit found, where that is unknown
 	Avoid          []string   `json:"avoid"`           // settings not to touch
+	Allow          []string   `json:"allow"`           // values that are set only on request, as NAME=VALUE
 	Strategy       string     `json:"strategy"`        // Restrict when empty
 	Means          string     `json:"means"`           // of Block; see Means
 	AcceptBreakage bool       `json:"accept_breakage"` // Block even though something in use stops

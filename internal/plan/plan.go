@@ -53,6 +53,12 @@ func begin(e *Evidence) (*work, error) {
 			return nil, &InputError{fmt.Sprintf("%q is no setting of the catalog", name), ""}
 		}
 	}
+	for _, a := range e.Policy.Allow {
+		name, _, ok := strings.Cut(a, "=")
+		if !ok || w.c.Setting(strings.TrimSpace(name)) == nil {
+			return nil, &InputError{fmt.Sprintf("%q is no setting of the catalog with a value", a), "NAME=VALUE, such as RestrictAnonymous=2"}
+		}
+	}
 	w.cfg = catalog.ConfigOf(e.Audit)
 	if r := e.Policy.Role; r != "" && (w.cfg.Platform.Role == "" || w.cfg.Platform.Role == model.UnknownRole) {
 		w.cfg.Platform.Role = r

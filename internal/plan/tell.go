@@ -121,7 +121,7 @@ func (w *work) keeps(cfg catalog.Config) []model.Keep {
 			continue
 		}
 		if len(s.Pipes) == 0 && len(s.Names) == 0 {
-			why = "it uses no pipe as far as is documented: " + strings.TrimSuffix(s.Needs, ".")
+			why = "which pipes it uses is not known, since no document names one: " + strings.TrimSuffix(s.Needs, ".")
 		}
 		out = append(out, model.Keep{What: s.Title, Why: why})
 	}
@@ -228,10 +228,34 @@ func (w *work) warnRestrict(p *model.Plan) {
 			w.warn("when %s takes effect is not documented (%s): verify after it, and again after a restart", ch.Setting, ch.TakesEffect)
 		}
 		w.warnRules(ch)
+		w.warnPolicy(ch)
 	}
 	if w.platform.System == "samba" && len(p.Changes) > 0 {
 		w.warn("connections that are open keep their pipes until IPC$ is closed once (smbcontrol smbd close-share 'IPC$')")
 	}
+}
+
+// warnPolicy says that a policy writes what a change writes, and so takes it back: registry policies within 90 minutes and
+// half an hour, security settings at the latest after 16 hours.
+func (w *work) warnPolicy(ch model.Change) {
+	if from := w.policyOf(ch.Setting); from != "" {
+		w.warn("%s is written by a policy (%s): it comes back at the next refresh, in 90 to 120 minutes or for security settings in 16 hours. Change it in the policy", ch.Setting, from)
+	}
+}
+
+// policyOf is the policy that an audit found a value in; empty where it was found elsewhere.
+func (w *work) policyOf(setting string) string {
+	for i := range w.e.Audit.Settings {
+		s := &w.e.Audit.Settings[i]
+		if s.ID != setting || !s.Present {
+			continue
+		}
+		inPolicy := strings.Contains(strings.ToLower(s.Origin), `\policies\`) || strings.HasSuffix(s.Origin, "GptTmpl.inf") || strings.HasSuffix(strings.ToLower(s.Origin), "registry.pol")
+		if inPolicy || w.e.Audit.Source.Kind == "gpo" && s.Origin != "" {
+			return s.Origin
+		}
+	}
+	return ""
 }
 
 // warnRules names detection rules that report a change: those who watch should know beforehand.
