@@ -105,6 +105,9 @@ func (a *app) showProof(p *verify.Proof) {
 		if c.Detail != "" {
 			fmt.Fprintf(a.stdout, ": %s", c.Detail)
 		}
+		if c.Unauthenticated {
+			fmt.Fprint(a.stdout, " (unauthenticated)")
+		}
 		fmt.Fprintln(a.stdout)
 	}
 }

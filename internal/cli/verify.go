@@ -30,6 +30,10 @@ Must-work checks, given with --check or proposed by the plan:
 With --apply the plan comes from what was applied, the target is that of the apply unless others are named, and changes
 that needed a restart are held to it: until it has come they are "waiting", afterwards they have to be in effect.
 
+A refusal to a stranger proves nothing about who refused: a null session has no key of its own, and somebody on the way can
+say no as well. Such passes are marked (unauthenticated). control:user says whether the server's answers to the user were
+proved by the logon's key. What contradicts itself, or was dropped, is inconclusive.
+
 Exit status 3 means that a check failed, 4 that something that is to be closed, or a check that you named, got no answer or
 could not be asked. A check that the plan proposes and that needs credentials is a note where there are none.
 ` + credentialHelp

@@ -4,20 +4,25 @@ import "time"
 
 // Scan is what one target gave away: one object a target.
 type Scan struct {
-	Schema     string           `json:"schema"`
-	Target     string           `json:"target"`  // as the user named it
-	Address    string           `json:"address"` // host:port that was dialled
-	Started    time.Time        `json:"started"`
-	DurationMS int64            `json:"duration_ms"`
-	Verdict    Verdict          `json:"verdict"`
-	Reason     string           `json:"reason,omitempty"` // plain words, where the verdict is not the findings' own
-	Partial    bool             `json:"partial,omitempty"`
-	Limits     []Limit          `json:"limits_reached,omitempty"` // what was not asked, although it was there to ask
-	Aliases    []string         `json:"aliases,omitempty"`        // other names of the same address in this run
-	Server     Server           `json:"server"`
-	Identities []IdentityResult `json:"identities"`
-	Findings   []Finding        `json:"findings"`
-	Stats      Stats            `json:"stats"`
+	Schema     string    `json:"schema"`
+	Target     string    `json:"target"`  // as the user named it
+	Address    string    `json:"address"` // host:port that was dialled
+	Started    time.Time `json:"started"`
+	DurationMS int64     `json:"duration_ms"`
+	Verdict    Verdict   `json:"verdict"`
+	Reason     string    `json:"reason,omitempty"` // plain words, where the verdict is not the findings' own
+	Partial    bool      `json:"partial,omitempty"`
+	// Banned says that the server shut this address out after a refused logon: what was not asked then, was not asked.
+	Banned string `json:"banned,omitempty"`
+	// Contradictions are answers that no one server gives: somebody on the way changes them, or several servers share the
+	// address.
+	Contradictions []string         `json:"contradictions,omitempty"`
+	Limits         []Limit          `json:"limits_reached,omitempty"` // what was not asked, although it was there to ask
+	Aliases        []string         `json:"aliases,omitempty"`        // other names of the same address in this run
+	Server         Server           `json:"server"`
+	Identities     []IdentityResult `json:"identities"`
+	Findings       []Finding        `json:"findings"`
+	Stats          Stats            `json:"stats"`
 }
 
 // Server is the posture a server shows to any client before and during logon.

@@ -59,13 +59,17 @@ func (h *host) dialWith(ctx context.Context, m *meter, dialects []smb.Dialect, t
 	if err := h.gate.pace.Wait(ctx); err != nil {
 		return nil, err
 	}
-	return smb.Dial(ctx, h.target.Addr.String(), smb.Options{
+	c, err := smb.Dial(ctx, h.target.Addr.String(), smb.Options{
 		Dialects: dialects,
 		NetBIOS:  h.o.NetBIOS || h.target.Addr.Port() == 139,
 		Timeouts: t,
 		Dial:     h.o.Dial,
 		Counters: &m.Counters,
 	})
+	if err == nil {
+		h.heed(c.Negotiated(), len(dialects))
+	}
+	return c, err
 }
 
 // patient fills in waits for pipes that are longer than the client's own: on a cold Samba server every helper process

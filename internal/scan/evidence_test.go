@@ -13,6 +13,7 @@ import (
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/peer"
+	"ipcguard/internal/smb"
 	"ipcguard/internal/smbtest"
 	"ipcguard/internal/status"
 )
@@ -84,7 +85,7 @@ func TestBanAfterFailedLogon(t *testing.T) {
 			t.Errorf("answer lost %v: anonymous has no answer: %+v", lost, id.Session)
 		}
 		unknown := identity(r, model.UnknownUser).Session
-		if unknown.Outcome != model.Inconclusive || !strings.Contains(unknown.Detail, "--no-guest") || !strings.Contains(r.Reason, "ban") {
+		if unknown.Outcome != model.NotTested || !strings.Contains(unknown.Detail, "--no-guest") || !strings.Contains(r.Reason, "ban") {
 			t.Errorf("answer lost %v: %+v; %s: %s", lost, unknown, r.Verdict, r.Reason)
 		}
 		if len(r.Server.Dialects) < 4 {
@@ -228,5 +229,54 @@ func TestQuickWithoutLsarpc(t *testing.T) {
 	r := scanAddress(t, s.Address(), Options{Quick: true})
 	if r.Verdict != model.Limited {
 		t.Errorf("%s: %s", r.Verdict, r.Reason)
+	}
+}
+
+// Somebody on the way who lowers the dialect or takes the demand for signing away is found out, where what he left says
+// that strangers are refused: no verdict comes of answers that contradict one another.
+func TestContradictions(t *testing.T) {
+	for _, tc := range []struct {
+		name, want string
+		change     func(n int, m []byte) []byte
+	}{
+		{"signing taken away once", "requires signing on one connection", func(n int, m []byte) []byte {
+			if n == 0 && len(m) > 70 && string(m[:4]) == "\xFESMB" && binary.LittleEndian.Uint16(m[12:]) == 0 {
+				m[66] &^= 2
+			}
+			return m
+		}},
+		{"another server", "another GUID", func(n int, m []byte) []byte {
+			if n > 0 && len(m) > 90 && string(m[:4]) == "\xFESMB" && binary.LittleEndian.Uint16(m[12:]) == 0 {
+				m[72] ^= 0xFF
+			}
+			return m
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := practice(t, "win2022-dc")
+			p := &onPath{upstream: s.Address(), answer: tc.change}
+			r := scanAddress(t, p.start(t, "127.47.7.9:0"), Options{NoGuest: true, NoUnknownUser: true})
+			if r.Verdict != model.VerdictInconclusive || !strings.Contains(strings.Join(r.Contradictions, "; "), tc.want) {
+				t.Errorf("%s: %s; %q", r.Verdict, r.Reason, r.Contradictions)
+			}
+		})
+	}
+	honest := scanAddress(t, practice(t, "win2022-dc").Address(), Options{})
+	if len(honest.Contradictions) > 0 {
+		t.Errorf("an honest server: %q", honest.Contradictions)
+	}
+}
+
+// A filter that lowers the dialect where a choice is offered, and forgets to where there is none, contradicts itself.
+func TestLoweredDialect(t *testing.T) {
+	h := &host{Scanner: &Scanner{}}
+	h.heed(smb.Negotiated{Dialect: smb.SMB210}, 6)
+	h.heed(smb.Negotiated{Dialect: smb.SMB210}, 1)
+	if got := h.contradictions(); len(got) > 0 {
+		t.Errorf("an old server: %q", got)
+	}
+	h.heed(smb.Negotiated{Dialect: smb.SMB311}, 1)
+	if got := h.contradictions(); len(got) != 1 || !strings.Contains(got[0], "chose 2.1") {
+		t.Errorf("%q", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"slices"
 	"sync"
 
 	"ipcguard/internal/model"
@@ -41,9 +42,11 @@ func (h *host) run(ctx context.Context) {
 		m := h.meter(h.meters[0].RoundTrips.Load())
 		posture.Go(func() { dropped = h.posture(ctx, m) })
 	}
-	h.climb(ctx, main, h.ladder(model.Anonymous, h.meters[0], func() (smb.Authenticator, error) {
-		return ntlm.NewAnonymous(ntlm.Options{}), nil
-	}))
+	if !h.o.NoAnonymous {
+		h.climb(ctx, main, h.ladder(model.Anonymous, h.meters[0], func() (smb.Authenticator, error) {
+			return ntlm.NewAnonymous(ntlm.Options{}), nil
+		}))
+	}
 	main.Close()
 	if !h.o.Quick {
 		h.climb(ctx, nil, h.others()...)
@@ -83,18 +86,29 @@ func (h *host) climb(ctx context.Context, conn *link, list ...*ladder) {
 	})
 }
 
-// known is the answer of an earlier try that need not be asked for again, or nil.
+// known is the answer of an earlier try or scan that need not be asked for again, or nil: a refused logon; and of an
+// earlier try whatever the made-up user was told, because he comes once.
 func (h *host) known(id model.Identity) *model.IdentityResult {
-	if h.before == nil || id == model.Anonymous || id == model.User {
-		return nil
-	}
-	for i := range h.before.Identities {
-		r := &h.before.Identities[i]
-		if r.Identity == id && (r.Session.Outcome == model.Denied || id == model.UnknownUser && r.Session.Outcome == model.Allowed) {
-			return r
+	find := func(s *model.Scan, o ...model.Outcome) *model.IdentityResult {
+		if s == nil || id != model.Guest && id != model.UnknownUser {
+			return nil
 		}
+		i := slices.IndexFunc(s.Identities, func(r model.IdentityResult) bool {
+			return r.Identity == id && slices.Contains(o, r.Session.Outcome)
+		})
+		if i < 0 {
+			return nil
+		}
+		return &s.Identities[i]
 	}
-	return nil
+	again := []model.Outcome{model.Denied}
+	if id == model.UnknownUser {
+		again = append(again, model.Allowed)
+	}
+	if r := find(h.before, again...); r != nil {
+		return r
+	}
+	return find(h.o.Earlier, model.Denied)
 }
 
 // comeBack takes up the identities that got no connection, or lost it at their logon, while others were open or just

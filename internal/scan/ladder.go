@@ -103,7 +103,7 @@ func (l *ladder) enter(ctx context.Context, conn *link) error {
 			l.unmet = err
 			r.Session = model.Step{Outcome: model.Inconclusive, Detail: "no connection for this identity: " + plain(err)}
 			if who := l.host.suspect(err); who != "" {
-				r.Session.Detail = banned(who, err)
+				r.Session = model.Step{Outcome: model.NotTested, Detail: banned(who, err)}
 			}
 			return err
 		}

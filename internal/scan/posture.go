@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,8 +135,15 @@ func (h *host) listen(a smb.Authenticator, info smb.SessionInfo) {
 		h.hearing.nativeOS, h.hearing.lanMan = info.NativeOS, info.NativeLanMan
 	}
 	c, ok := a.(interface{ Challenge() *ntlm.Challenge })
-	if ok && c.Challenge() != nil && !h.hearing.heard {
-		h.hearing.heard, h.hearing.target = true, c.Challenge().Target()
+	if !ok || c.Challenge() == nil {
+		return
+	}
+	t := c.Challenge().Target()
+	if !h.hearing.heard {
+		h.hearing.heard, h.hearing.target = true, t
+	}
+	if name := strings.ToLower(cmp.Or(t.DNSComputer, t.NetBIOSComputer)); name != "" && !slices.Contains(h.names, name) {
+		h.names = append(h.names, name)
 	}
 }
 

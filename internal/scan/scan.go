@@ -34,6 +34,7 @@ type Options struct {
 	Dialects      []smb.Dialect // to speak; nil is the best that the server has
 	NetBIOS       bool          // open a NetBIOS session first, on any port; on port 139 it is always opened
 	Quick         bool          // the null-session question alone: session, tree, who am I?
+	NoAnonymous   bool
 	NoGuest       bool
 	NoUnknownUser bool
 	ShowNames     bool
@@ -41,6 +42,9 @@ type Options struct {
 	// Shares are disk shares to try beside those that the server lists: it need not list them, and a stranger who may not
 	// list any can open them all the same.
 	Shares []string
+	// Earlier is another scan of the same host in the same run. Whose logon it saw refused is not asked again: a further
+	// refused logon would tell nothing, and may bring a ban.
+	Earlier *model.Scan
 	// OneConnection keeps one connection to a server at a time, and one question on it.
 	OneConnection bool
 	// User makes the authenticator for one logon at this target with the credentials given; nil is none.
@@ -148,12 +152,14 @@ type host struct {
 	refused model.Identity // whose logon was refused last
 	dialect smb.Dialect
 
-	turn    sync.Mutex // held by the identity that is asking, where a server is asked by one at a time
-	lock    sync.Mutex
-	meters  []*meter
-	listed  []shareName     // disk shares that some identity could list
-	heard   map[string]bool // their folded names
-	hearing hearing         // what the server said about itself in any logon
+	turn      sync.Mutex // held by the identity that is asking, where a server is asked by one at a time
+	lock      sync.Mutex
+	meters    []*meter
+	listed    []shareName     // disk shares that some identity could list
+	heard     map[string]bool // their folded names
+	greetings []greeting
+	names     []string // that challenges gave the server
+	hearing   hearing  // what the server said about itself in any logon
 }
 
 // meter counts what connections cost that were begun after offset waits.

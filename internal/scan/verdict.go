@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,10 +32,12 @@ func (h *host) judge(ladders []*ladder, ended error) {
 		}
 		h.again = h.again || id.Session.Outcome == model.Inconclusive || id.Tree.Outcome == model.Inconclusive && l.result.ClosedBy == ""
 	}
-	if h.refused != "" && slices.ContainsFunc(ladders, func(l *ladder) bool { return l.unmet != nil }) {
+	if i := slices.IndexFunc(ladders, func(l *ladder) bool { return l.unmet != nil }); h.refused != "" && i >= 0 {
 		h.again = false // a ban lasts longer than a retry waits
+		r.Banned = cmp.Or(ladders[i].result.Session.Detail, banned(h.refused, ladders[i].unmet))
 	}
 	slices.SortStableFunc(r.Findings, func(a, b model.Finding) int { return b.Severity.Rank() - a.Severity.Rank() })
+	r.Contradictions = h.contradictions()
 	lost, all := unanswered(r), asked(r)
 	switch {
 	case exposed:
@@ -48,6 +51,8 @@ func (h *host) judge(ladders []*ladder, ended error) {
 	case ended != nil:
 		r.Verdict, r.Partial = model.VerdictInconclusive, true
 		r.Reason = "the time for this host ran out"
+	case len(r.Contradictions) > 0:
+		r.Verdict, r.Reason = model.VerdictInconclusive, "the answers contradict one another: "+strings.Join(r.Contradictions, "; ")
 	case len(unclear) > 0:
 		r.Verdict, r.Reason = model.VerdictInconclusive, strings.Join(unclear, "; ")
 	case len(entered) > 0:
@@ -65,6 +70,41 @@ func (h *host) judge(ladders []*ladder, ended error) {
 		r.Partial = true
 		r.Reason = "a null session works; what else it is given was not asked (--quick)"
 	}
+}
+
+// Join is one scan of two of the same host that asked different identities.
+func Join(first, second *model.Scan) *model.Scan {
+	out := *first
+	out.Identities = slices.Concat(first.Identities, second.Identities)
+	out.Findings = slices.Clone(first.Findings)
+	for _, f := range second.Findings {
+		if f.Identity != "" { // what the posture shows both have
+			out.Findings = append(out.Findings, f)
+		}
+	}
+	slices.SortStableFunc(out.Findings, func(a, b model.Finding) int { return b.Severity.Rank() - a.Severity.Rank() })
+	out.Banned = cmp.Or(first.Banned, second.Banned)
+	out.Limits = slices.Concat(first.Limits, second.Limits)
+	for _, c := range second.Contradictions {
+		if !slices.Contains(first.Contradictions, c) {
+			out.Contradictions = append(slices.Clone(first.Contradictions), c)
+		}
+	}
+	out.Partial = first.Partial || second.Partial
+	order := []model.Verdict{model.Exposed, model.VerdictInconclusive, model.Unreachable, model.Limited, model.Closed}
+	if slices.Index(order, second.Verdict) < slices.Index(order, first.Verdict) {
+		out.Verdict, out.Reason = second.Verdict, second.Reason
+	}
+	if out.Verdict == model.Unreachable { // one of the two was answered
+		out.Verdict = model.VerdictInconclusive
+	}
+	out.DurationMS += second.DurationMS
+	out.Stats.Connections += second.Stats.Connections
+	out.Stats.Requests += second.Stats.Requests
+	out.Stats.RoundTrips += second.Stats.RoundTrips
+	out.Stats.BytesSent += second.Stats.BytesSent
+	out.Stats.BytesReceived += second.Stats.BytesReceived
+	return &out
 }
 
 // stopped says when the server stopped answering in the middle of the scan; empty where it did not.

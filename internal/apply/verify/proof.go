@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,9 @@ type Check struct {
 	Detail string       `json:"detail,omitempty"`
 	Note   bool         `json:"note,omitempty"`  // nobody asked for it: unchecked, it does not count
 	Looks  []model.Look `json:"looks,omitempty"` // what earned the result
+	// Unauthenticated marks a pass that stands on refusals to strangers alone. They have no key that is theirs, so nothing
+	// proves that it was the server who refused, and not somebody on the way.
+	Unauthenticated bool `json:"unauthenticated,omitempty"`
 }
 
 // Proof is what verification found, with the scans that it stands on.
@@ -49,7 +53,9 @@ const SchemaProof = "ipcguard.proof/1"
 func (p *Proof) Judge() {
 	p.Result = Unchecked
 	worst, proved := map[Result]bool{}, false
-	for _, c := range p.Checks {
+	for i, c := range p.Checks {
+		p.Checks[i].Unauthenticated = c.Result == Passed && len(c.Looks) > 0 &&
+			!slices.ContainsFunc(c.Looks, func(l model.Look) bool { return l.Authenticated })
 		if !c.Note || c.Result != Unchecked {
 			worst[c.Result] = true
 		}

@@ -4,6 +4,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -108,23 +109,9 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 	if v.Earlier != nil {
 		v.opened.remember(v.Earlier)
 	}
-	first, err := v.scan(ctx, nil, false)
-	if err != nil {
+	var err error
+	if p.Scans, err = v.scans(ctx); err != nil {
 		return nil, err
-	}
-	p.Scans = append(p.Scans, first)
-	for _, family := range families() {
-		spoken := slices.DeleteFunc(family, func(d smb.Dialect) bool { return !slices.Contains(first.Server.Dialects, d.String()) })
-		if len(spoken) == 0 || slices.ContainsFunc(first.Identities, func(i model.IdentityResult) bool {
-			return slices.ContainsFunc(spoken, func(d smb.Dialect) bool { return i.Identity == model.Anonymous && i.Dialect == d.String() })
-		}) {
-			continue // not spoken, or what the first scan came to
-		}
-		s, err := v.scan(ctx, spoken, false)
-		if err != nil {
-			return nil, err
-		}
-		p.Scans = append(p.Scans, s)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -137,7 +124,7 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	gone := v.silence(ctx, c, first, must)
+	gone := v.silence(ctx, c, p.Scans[0], must)
 	v.control(p, gone)
 	v.restarts(p)
 	v.closed(p, c, gone)
@@ -149,12 +136,54 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 	return p, nil
 }
 
+// scans asks over every family that the server speaks. Anonymous and the user are asked over all of them before anybody
+// whose logon may be refused: a server may ban this address for one refused logon, and then nothing more could be proved.
+func (v *Verification) scans(ctx context.Context) ([]*model.Scan, error) {
+	quiet := scan.Options{User: v.User, NoGuest: true, NoUnknownUser: true}
+	first, err := v.ask(ctx, quiet)
+	if err != nil {
+		return nil, err
+	}
+	out, spoken := []*model.Scan{first}, [][]smb.Dialect{nil}
+	for _, family := range families() {
+		family = slices.DeleteFunc(family, func(d smb.Dialect) bool { return !slices.Contains(first.Server.Dialects, d.String()) })
+		if len(family) == 0 || slices.ContainsFunc(first.Identities, func(i model.IdentityResult) bool {
+			return slices.ContainsFunc(family, func(d smb.Dialect) bool { return i.Identity == model.Anonymous && i.Dialect == d.String() })
+		}) {
+			continue // not spoken, or what the first scan came to
+		}
+		quiet.Dialects = family
+		s, err := v.ask(ctx, quiet)
+		if err != nil {
+			return nil, err
+		}
+		out, spoken = append(out, s), append(spoken, family)
+	}
+	var earlier *model.Scan
+	for i := range out {
+		if out[i].Verdict == model.Unreachable || earlier != nil && earlier.Banned != "" {
+			continue
+		}
+		s, err := v.ask(ctx, scan.Options{Dialects: spoken[i], NoAnonymous: true, Earlier: earlier})
+		if err != nil {
+			return nil, err
+		}
+		out[i] = scan.Join(out[i], s)
+		if earlier == nil {
+			earlier = s
+		}
+	}
+	return out, nil
+}
+
 // scan asks as strangers, and as the user too on the best dialect.
 // Names are kept for the while where they are what is asked for again later.
 func (v *Verification) scan(ctx context.Context, dialects []smb.Dialect, names bool) (*model.Scan, error) {
-	o := scan.Options{
-		Dialects: dialects, Timeouts: v.Timeouts, Dial: v.Dial, Retries: 1, User: v.User, Shares: v.toAsk(), ShowNames: names,
-	}
+	return v.ask(ctx, scan.Options{Dialects: dialects, User: v.User, ShowNames: names})
+}
+
+func (v *Verification) ask(ctx context.Context, o scan.Options) (*model.Scan, error) {
+	o.Timeouts, o.Dial, o.Retries, o.Shares = v.Timeouts, v.Dial, 1, v.toAsk()
 	scanner, err := scan.New(o)
 	if err != nil {
 		return nil, err
@@ -172,6 +201,10 @@ func (v *Verification) control(p *Proof, gone *verdict) {
 		name := "control:answers"
 		if d := spoke(s); d != "" {
 			name += " " + d
+		}
+		if s.Banned != "" { // it answered until then
+			add(name, Unchecked, s.Banned)
+			continue
 		}
 		switch {
 		case gone != nil && s.Verdict == model.Unreachable:
@@ -195,6 +228,23 @@ func (v *Verification) control(p *Proof, gone *verdict) {
 			continue
 		}
 		r, detail := Passed, "the user logs on and reaches IPC$"
+		if i.Signed || i.Encrypted {
+			detail += ", and the server's answers are proved by the logon's key"
+		} else {
+			detail += "; the server's answers are not signed (unauthenticated)"
+		}
+		step := i.Session
+		if step.Outcome == model.Allowed {
+			step = i.Tree
+		}
+		switch step.Outcome { // nobody was refused
+		case model.Inconclusive:
+			add("control:user", Inconclusive, cmp.Or(step.Detail, "the user got no answer"))
+			continue
+		case model.NotTested:
+			add("control:user", Unchecked, step.Detail)
+			continue
+		}
 		if i.Session.Outcome != model.Allowed || i.Tree.Outcome != model.Allowed {
 			r, detail = Failed, strings.TrimSpace("the user is refused: "+i.Session.Status+" "+i.Tree.Status)
 			if v.Plan != nil && v.Plan.Strategy == "block" {
