@@ -38,6 +38,7 @@ type Verification struct {
 	User          func(targets.Target) (smb.Authenticator, error) // nil is no credentials
 	Timeouts      smb.Timeouts
 	Dial          func(ctx context.Context, network, address string) (net.Conn, error)
+	refused       *model.Scan // the first look as guest and as a made-up user: who was refused is not tried again
 	// Patience is how long closed doors that still stand open are tried again: helpers need a moment to follow.
 	Patience time.Duration
 
@@ -109,8 +110,8 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 	if v.Earlier != nil {
 		v.opened.remember(v.Earlier)
 	}
-	var err error
-	if p.Scans, err = v.scans(ctx); err != nil {
+	quiet, spoken, err := v.quiet(ctx)
+	if err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -119,6 +120,9 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 	must := v.must(ctx, true)
 	if v.Plan != nil {
 		must = append(must, v.must(ctx, false)...)
+	}
+	if p.Scans, err = v.strangers(ctx, quiet, spoken); err != nil {
+		return nil, err
 	}
 	c, err := catalog.Load()
 	if err != nil {
@@ -136,15 +140,16 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 	return p, nil
 }
 
-// scans asks over every family that the server speaks. Anonymous and the user are asked over all of them before anybody
-// whose logon may be refused: a server may ban this address for one refused logon, and then nothing more could be proved.
-func (v *Verification) scans(ctx context.Context) ([]*model.Scan, error) {
+// quiet asks over every family that the server speaks, as anonymous and as the user, and says which family each scan
+// is of. What must work is asked next, and only then whoever may be refused at logon: a server may ban this address for one
+// refused logon, and then nothing more could be proved.
+func (v *Verification) quiet(ctx context.Context) (out []*model.Scan, spoken [][]smb.Dialect, err error) {
 	quiet := scan.Options{User: v.User, NoGuest: true, NoUnknownUser: true}
 	first, err := v.ask(ctx, quiet)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out, spoken := []*model.Scan{first}, [][]smb.Dialect{nil}
+	out, spoken = []*model.Scan{first}, [][]smb.Dialect{nil}
 	for _, family := range families() {
 		family = slices.DeleteFunc(family, func(d smb.Dialect) bool { return !slices.Contains(first.Server.Dialects, d.String()) })
 		if len(family) == 0 || slices.ContainsFunc(first.Identities, func(i model.IdentityResult) bool {
@@ -155,11 +160,16 @@ func (v *Verification) scans(ctx context.Context) ([]*model.Scan, error) {
 		quiet.Dialects = family
 		s, err := v.ask(ctx, quiet)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out, spoken = append(out, s), append(spoken, family)
 	}
-	var earlier *model.Scan
+	return out, spoken, nil
+}
+
+// strangers adds guest and the made-up user to each scan.
+func (v *Verification) strangers(ctx context.Context, out []*model.Scan, spoken [][]smb.Dialect) ([]*model.Scan, error) {
+	earlier := v.refused
 	for i := range out {
 		if out[i].Verdict == model.Unreachable || earlier != nil && earlier.Banned != "" {
 			continue
@@ -170,10 +180,10 @@ func (v *Verification) scans(ctx context.Context) ([]*model.Scan, error) {
 		}
 		out[i] = scan.Join(out[i], s)
 		if earlier == nil {
-			earlier = s
+			earlier, v.refused = s, s
 		}
 	}
-	return out, nil
+	return out, ctx.Err()
 }
 
 // scan asks as strangers, and as the user too on the best dialect.
