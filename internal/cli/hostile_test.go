@@ -117,3 +117,51 @@ func FuzzPolicy(f *testing.F) {
 		}
 	})
 }
+
+// FuzzEvidence gives any file to the verbs that start from results: they end, with an exit status that says how.
+func FuzzEvidence(f *testing.F) {
+	f.Add([]byte(`{"schema":"ipcguard.audit/1","platform":{"system":"samba","product":"samba"},"settings":[{"id":"restrict anonymous","present":true,"configured":0}]}`))
+	f.Add([]byte(scanDocument + "]}\n"))
+	f.Add([]byte(`{"schema":"ipcguard.observe/1","uses":[{"server":"a"},{"server":"b"}]}`))
+	dir := f.TempDir()
+	audit, fuzzed, out := filepath.Join(dir, "audit.json"), filepath.Join(dir, "fuzzed"), filepath.Join(dir, "out")
+	if err := os.WriteFile(audit, []byte(`{"schema":"ipcguard.audit/1","platform":{"system":"windows","product":"win2019"},"settings":[]}`), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := os.WriteFile(fuzzed, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{
+			{"plan", "--audit", fuzzed, "-o", out},
+			{"plan", "--audit", audit, "--scan", fuzzed, "--format", "html", "-o", out},
+			{"plan", "--audit", audit, "--observe", fuzzed, "--format", "json", "-o", out},
+			{"what-if", "--audit", audit, "--observe", fuzzed, "--setting", "RestrictAnonymous=1", "-o", out},
+			{"export", fuzzed, "--as", "reg", "-o", out},
+		} {
+			_, diag, code := call(args...)
+			if r, bad := unprintable(diag); bad || code < exitOK || code > exitPartial {
+				t.Fatalf("%v: exit %d, %U\n%q", args, code, r, diag)
+			}
+		}
+	})
+}
+
+const scanDocument = `{"schema":"ipcguard.scan/1","target":"srv1","address":"127.0.0.1:445","started":"2026-01-01T00:00:00Z","verdict":"exposed","identities":[],"findings":[`
+
+// FuzzEarlier resumes from any file: what is kept of it are whole lines.
+func FuzzEarlier(f *testing.F) {
+	f.Add([]byte(scanDocument + "]}\n"))
+	f.Add([]byte(scanDocument + "]}\n" + scanDocument))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		name := filepath.Join(dir, "fuzzed")
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		e, err := readEarlier(name)
+		if err == nil && (e.size > int64(len(b)) || e.size > 0 && b[e.size-1] != '\n') {
+			t.Fatalf("%d bytes of %d are whole lines", e.size, len(b))
+		}
+	})
+}

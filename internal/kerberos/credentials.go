@@ -62,13 +62,39 @@ func FromCache(name string) (_ *Credentials, err error) {
 	if kind, _, ok := strings.Cut(path, ":"); ok && len(kind) > 1 {
 		return nil, fmt.Errorf("kerberos: a credential cache of kind %s cannot be read, only FILE", kind)
 	}
-	cache, err := credentials.LoadCCache(path)
+	b, err := readCache(path)
 	if err != nil {
 		return nil, fmt.Errorf("kerberos: credential cache: %w", err)
 	}
 	cfg, err := configuration()
 	if err != nil {
 		return nil, err
+	}
+	return fromCache(b, cfg)
+}
+
+// maxCache bounds a credential cache: a ticket has 64 KiB at most, and a user some dozens.
+const maxCache = 16 << 20
+
+func readCache(path string) ([]byte, error) {
+	st, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !st.Mode().IsRegular() || st.Size() > maxCache:
+		return nil, fmt.Errorf("%s: not a regular file of at most %d MiB", path, maxCache>>20)
+	}
+	return os.ReadFile(path)
+}
+
+func fromCache(b []byte, cfg *config.Config) (_ *Credentials, err error) {
+	defer guard(&err)
+	if b, err = checkedCache(b); err != nil {
+		return nil, fmt.Errorf("kerberos: credential cache: %w", err)
+	}
+	cache := &credentials.CCache{}
+	if err := cache.Unmarshal(b); err != nil {
+		return nil, fmt.Errorf("kerberos: credential cache: %w", err)
 	}
 	cl, err := client.NewFromCCache(cache, cfg, client.DisablePAFXFAST(true))
 	if err != nil {
@@ -90,9 +116,9 @@ func FromKeytab(b []byte, principal string) (_ *Credentials, err error) {
 	if !ok || user == "" || realm == "" {
 		return nil, fmt.Errorf("kerberos: %q is no principal, user@REALM is one", principal)
 	}
-	kt := keytab.New()
-	if err := kt.Unmarshal(b); err != nil {
-		return nil, fmt.Errorf("kerberos: keytab: %w", err)
+	kt, err := readKeytab(b)
+	if err != nil {
+		return nil, err
 	}
 	cfg, err := configuration()
 	if err != nil {
@@ -103,6 +129,15 @@ func FromKeytab(b []byte, principal string) (_ *Credentials, err error) {
 		return nil, fmt.Errorf("kerberos: %w", err)
 	}
 	return &Credentials{cl, principal}, nil
+}
+
+func readKeytab(b []byte) (_ *keytab.Keytab, err error) {
+	defer guard(&err)
+	kt := keytab.New()
+	if err := kt.Unmarshal(b); err != nil {
+		return nil, fmt.Errorf("kerberos: keytab: %w", err)
+	}
+	return kt, nil
 }
 
 // FromPassword fetches the first ticket of a principal, user@REALM, with its password.
