@@ -26,6 +26,8 @@ type world struct {
 	first *smbtest.Host // of addresses without a host of their own; nil is nobody
 	asked map[netip.Addr]int
 	delay time.Duration
+	most  int // hosts, after which then is called once; 0 is never
+	then  func()
 }
 
 func newWorld(t testing.TB, profile string) *world {
@@ -42,6 +44,10 @@ func newWorld(t testing.TB, profile string) *world {
 		w.lock.Lock()
 		defer w.lock.Unlock()
 		w.asked[a]++
+		if w.most > 0 && len(w.asked) >= w.most {
+			w.most = 0
+			w.then()
+		}
 		if h, ok := w.hosts[a]; ok {
 			return h
 		}
@@ -76,6 +82,13 @@ func (w *world) set(t testing.TB, address, profile, name string) {
 	w.hosts[netip.MustParseAddr(address)] = h
 }
 
+// after calls something once, when so many hosts have been asked: it happens in the middle of the work however fast that is.
+func (w *world) after(hosts int, then func()) {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	w.most, w.then = len(w.asked)+hosts, then
+}
+
 // slow makes every host wait before it answers a connection.
 func (w *world) slow(d time.Duration) {
 	w.lock.Lock()
@@ -99,6 +112,22 @@ func (f *Fleet) awake(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// jobs counts the jobs of the queue in some states.
+func (f *Fleet) jobs(t testing.TB, states ...string) (n int) {
+	t.Helper()
+	query := `SELECT count(*) FROM river_job WHERE state IN ('` + strings.Join(states, `', '`) + `')`
+	var err error
+	if f.st.Kind() == store.KindPostgres {
+		err = f.st.Pool().QueryRow(t.Context(), query).Scan(&n)
+	} else {
+		err = f.st.DB().QueryRowContext(t.Context(), query).Scan(&n)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func (w *world) spec(address string) string { return fmt.Sprintf("%s:%d", address, w.Port()) }
