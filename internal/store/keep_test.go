@@ -32,7 +32,11 @@ func (s *suite) fill() {
 		s.ok(err)
 		s.advance(7 * 24 * time.Hour)
 	}
-	s.run(RunScan)
+	open := s.run(RunScan)
+	e := Enrolled{Name: "branch-1", SiteID: s.site.ID, Serial: "ab"}
+	s.ok(s.AddEnrolled(s.ctx, &e))
+	s.ok(s.AddHandout(s.ctx, Handout{ID: "job", Worker: e.ID, RunID: open.ID, At: s.clock(), Targets: []int64{1, 2}}))
+	s.ok(s.AddJoin(s.ctx, Join{Hash: "h", SiteID: s.site.ID, By: "eve", Until: s.clock().Add(time.Hour)}))
 	user := User{Name: "eve", Role: RoleAdmin}
 	channel := Channel{Name: "c", Sealed: []byte{0}}
 	for _, err := range []error{

@@ -22,6 +22,7 @@ type Reader interface {
 	Document(ctx context.Context, hostID int64, kind string) ([]byte, time.Time, error)
 	EachHost(ctx context.Context, f HostFilter, do func(Host) error) error
 	EachTarget(ctx context.Context, f TargetFilter, do func(Target) error) error
+	EnrolledWorkers(ctx context.Context) ([]Enrolled, error)
 	Events(ctx context.Context, f EventFilter, p Page) ([]Event, int, error)
 	Exceptions(ctx context.Context, all bool) ([]Exception, error)
 	FindingCounts(ctx context.Context, f HostFilter) ([]FindingCount, error)
