@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"ipcguard/internal/audit"
 	"ipcguard/internal/model"
@@ -25,11 +26,11 @@ func (j *job) audit(ctx context.Context) error {
 			}
 			continue
 		}
-		if !j.open(ctx) || j.places.take(ctx) != nil {
+		if !j.open(ctx) || j.places.Take(ctx) != nil {
 			break
 		}
 		j.wg.Go(func() {
-			defer j.places.free()
+			defer j.places.Free()
 			r, err := j.auditOne(ctx, t)
 			switch {
 			case err == nil:
@@ -84,7 +85,7 @@ func (j *job) auditOne(ctx context.Context, t store.Target) (*store.Result, erro
 		if err != nil {
 			return nil, err
 		}
-		o.Pipes = paced{logon.Pipes, j.pace}
+		o.Pipes = Paced{logon.Pipes, j.pace}
 		if logon.Pipes == nil {
 			return nil, errors.New("this credential does not reach remote registries")
 		}
@@ -96,13 +97,17 @@ func (j *job) auditOne(ctx context.Context, t store.Target) (*store.Result, erro
 	if len(audits) != 1 {
 		return nil, fmt.Errorf("the source holds %d configurations; name the one of this host", len(audits))
 	}
-	a := audits[0]
+	return j.judgeAudit(ctx, t, audits[0], address, started, &p)
+}
+
+// judgeAudit makes the result of an audit. Of p the host is given.
+func (j *job) judgeAudit(ctx context.Context, t store.Target, a *model.Audit, address string, started time.Time, p *past) (*store.Result, error) {
 	if p.host != nil {
-		if err := j.recallAudit(ctx, &p, a); err != nil {
+		if err := j.recallAudit(ctx, p, a); err != nil {
 			return nil, err
 		}
 	}
-	r, err := j.ofAudit(a, address, []string{t.Spec}, started, &p)
+	r, err := j.ofAudit(a, address, []string{t.Spec}, started, p)
 	if err != nil {
 		return nil, err
 	}
@@ -188,15 +193,15 @@ func (f *Fleet) lastScan(ctx context.Context, host int64) (*model.Scan, error) {
 	return s, nil
 }
 
-// paced keeps the site's rate when remote registries are reached.
-type paced struct {
+// Paced keeps a site's rate when remote registries are reached.
+type Paced struct {
 	audit.Pipes
-	pace *scan.Pace
+	Pace *scan.Pace
 }
 
 // Open is part of audit.Pipes.
-func (p paced) Open(ctx context.Context, host string) (audit.PipeHost, error) {
-	if err := p.pace.Wait(ctx); err != nil {
+func (p Paced) Open(ctx context.Context, host string) (audit.PipeHost, error) {
+	if err := p.Pace.Wait(ctx); err != nil {
 		return nil, err
 	}
 	return p.Pipes.Open(ctx, host)

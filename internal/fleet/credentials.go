@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"ipcguard/internal/fleet/authority"
 	"ipcguard/internal/fleet/secret"
 	"ipcguard/internal/store"
 )
@@ -43,7 +44,8 @@ func CheckCredential(kind string, secret []byte) error {
 }
 
 // Rekey puts a new key into a key file and seals with it what older ones sealed. It says how many secrets there were. The
-// older keys stay behind the new one, or are left out where they are to be forgotten. Wherever it is cut off, the file opens
+// older keys stay behind the new one, or are left out where they are to be forgotten: then the authority of workers goes,
+// too, and they have to join again. Wherever it is cut off, the file opens
 // everything in the database.
 func Rekey(ctx context.Context, st *store.Store, path string, forget bool) (int, error) {
 	key, err := secret.Rotate(path)
@@ -51,14 +53,17 @@ func Rekey(ctx context.Context, st *store.Store, path string, forget bool) (int,
 		return 0, err
 	}
 	n, err := reseal(ctx, st, key)
+	if err == nil && forget { // whoever had the old key may have the authority's: the next start makes another one
+		err = st.SetMeta(ctx, authorityKey, "")
+	}
 	if err == nil && forget {
 		_, err = secret.Forget(path)
 	}
 	return n, err
 }
 
-// reseal seals anew, with the newest identity of key, what an older one of it sealed: credentials and the secrets of
-// channels, all or none.
+// reseal seals anew, with the newest identity of key, what an older one of it sealed: credentials, the secrets of channels
+// and the keys of the authority of workers, all or none.
 func reseal(ctx context.Context, st *store.Store, key secret.Key) (n int, err error) {
 	again := func(what string, sealed []byte) ([]byte, error) {
 		plain, err := key.Open(sealed)
@@ -100,7 +105,19 @@ func reseal(ctx context.Context, st *store.Store, key secret.Key) (n int, err er
 				return err
 			}
 		}
-		return nil
+		text, err := tx.Meta(ctx, authorityKey)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		text, keys, err := authority.Reseal(text, key)
+		if err != nil {
+			return err
+		}
+		n += keys
+		return tx.SetMeta(ctx, authorityKey, text)
 	})
 	return n, err
 }

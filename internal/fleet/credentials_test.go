@@ -70,7 +70,27 @@ func TestRekey(t *testing.T) {
 			t.Fatal(save)
 		}
 	}
-	if n, err := Rekey(t.Context(), st, path, true); n != 3 || err != nil {
+	trust := func(key secret.Key) string {
+		t.Helper()
+		f := newFleet(t, st, Options{Key: key})
+		a, err := f.Authority(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.PEM()
+	}
+	before := trust(first)
+	if n, err := Rekey(t.Context(), st, path, false); n != 4 || err != nil {
+		t.Fatal(n, err)
+	}
+	both, err := secret.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trust(both) != before {
+		t.Error("workers do not know the authority any more")
+	}
+	if n, err := Rekey(t.Context(), st, path, true); n != 4 || err != nil {
 		t.Fatal(n, err)
 	}
 	alone, err := secret.Load(path)
@@ -112,7 +132,7 @@ func TestRekey(t *testing.T) {
 	if _, err := Rekey(t.Context(), st, path, true); !errors.Is(err, secret.ErrWrongKey) || !strings.Contains(err.Error(), "credential x") {
 		t.Error(err)
 	}
-	both, err := secret.Load(path)
+	both, err = secret.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}

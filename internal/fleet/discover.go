@@ -76,6 +76,11 @@ func (j *job) search(ctx context.Context, t store.Target) error {
 	if err := j.knock(ctx, t, key, &s, group, ""); err != nil || j.shut {
 		return err
 	}
+	return j.searched(ctx, t, key, s)
+}
+
+// searched ends the unit of a range.
+func (j *job) searched(ctx context.Context, t store.Target, key string, s sweep) error {
 	return j.st.InTx(ctx, func(tx *store.Tx) error {
 		if err := tx.SetMeta(ctx, key, ""); err != nil {
 			return err
@@ -103,12 +108,12 @@ func (j *job) knock(ctx context.Context, t store.Target, key string, s *sweep, g
 	var wg sync.WaitGroup
 	asked := 0
 	for _, a := range group {
-		if !j.open(ctx) || j.places.take(ctx) != nil {
+		if !j.open(ctx) || j.places.Take(ctx) != nil {
 			break
 		}
 		asked++
 		wg.Go(func() {
-			defer j.places.free()
+			defer j.places.Free()
 			if port, ok := j.answers(ctx, t, a); ok {
 				lock.Lock()
 				defer lock.Unlock()
@@ -123,6 +128,11 @@ func (j *job) knock(ctx context.Context, t store.Target, key string, s *sweep, g
 	if asked < len(group) {
 		next = group[asked].String()
 	}
+	return j.note(ctx, t, key, s, found, asked, next)
+}
+
+// note keeps how far a search is, with the targets that it made of who answered, in one transaction.
+func (j *job) note(ctx context.Context, t store.Target, key string, s *sweep, found []netip.AddrPort, asked int, next string) error {
 	now := *s
 	now.Next, now.Asked, now.Found = next, s.Asked+asked, s.Found+len(found)
 	err := j.st.InTx(ctx, func(tx *store.Tx) error {

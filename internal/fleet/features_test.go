@@ -546,8 +546,8 @@ func TestShare(t *testing.T) {
 	if err := f.heartbeat(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if f.pace.Interval() != 20*time.Millisecond || f.places.size != 30 {
-		t.Errorf("a connection every %v, %d hosts at a time", f.pace.Interval(), f.places.size)
+	if f.pace.Interval() != 20*time.Millisecond || f.places.Size() != 30 {
+		t.Errorf("a connection every %v, %d hosts at a time", f.pace.Interval(), f.places.Size())
 	}
 	site.Rate = 4
 	if err := st.SaveSite(t.Context(), &site); err != nil {
@@ -556,8 +556,8 @@ func TestShare(t *testing.T) {
 	if err := f.heartbeat(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if f.pace.Interval() != 500*time.Millisecond || f.places.size != 4 {
-		t.Errorf("a connection every %v, %d hosts at a time", f.pace.Interval(), f.places.size)
+	if f.pace.Interval() != 500*time.Millisecond || f.places.Size() != 4 {
+		t.Errorf("a connection every %v, %d hosts at a time", f.pace.Interval(), f.places.Size())
 	}
 	if got := f.batchSize(store.RunScan, 2); got != 24 {
 		t.Errorf("%d hosts in a job of a slow site", got)

@@ -38,6 +38,7 @@ import (
 	"ipcguard/internal/audit"
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/fleet/drift"
+	"ipcguard/internal/fleet/places"
 	"ipcguard/internal/fleet/secret"
 	"ipcguard/internal/scan"
 	"ipcguard/internal/store"
@@ -131,7 +132,7 @@ type Fleet struct {
 	queue queue
 	reach *drift.Reach
 
-	places  *places
+	places  *places.Places
 	pace    *scan.Pace
 	started time.Time
 	done    atomic.Int64
@@ -155,7 +156,7 @@ func New(st *store.Store, o Options) (*Fleet, error) {
 		return nil, err
 	}
 	f := &Fleet{
-		st: st, o: o, reach: drift.ReachOf(o.Catalog), places: newPlaces(o.Scan.Concurrency), pace: scan.NewPace(0), started: o.Clock(),
+		st: st, o: o, reach: drift.ReachOf(o.Catalog), places: places.New(o.Scan.Concurrency), pace: scan.NewPace(0), started: o.Clock(),
 		scanners: map[scannerKey]*scan.Scanner{}, windows: map[windowKey]windowEntry{},
 	}
 	f.queue = newQueue(st, o.Name, timing{job: o.JobTimeout, rescue: o.RescueAfter, poll: f.pollInterval()}, o.Log)

@@ -63,6 +63,8 @@ type queue interface {
 	// release gives the jobs that a dead worker has in hand to others, in a transaction. They wait for the queue's own
 	// rescue otherwise, which takes no notice of heartbeats.
 	release(ctx context.Context, tx *store.Tx, worker string) error
+	// tidy removes the jobs of runs that have ended.
+	tidy(ctx context.Context) error
 	// alive counts the jobs of a run that somebody has or will have.
 	alive(ctx context.Context, run int64) (int, error)
 }
@@ -84,6 +86,11 @@ func newQueue(st *store.Store, name string, t timing, log *slog.Logger) queue {
 					AND (args->>'run')::bigint = $1`, run).Scan(&n)
 				return n, err
 			},
+			sweep: func(ctx context.Context) error {
+				_, err := st.Pool().Exec(ctx, `DELETE FROM river_job WHERE state IN ('available', 'scheduled', 'retryable')
+					AND (args->>'run')::bigint IN (SELECT id FROM runs WHERE ended <> 0)`)
+				return err
+			},
 			free: func(ctx context.Context, tx *store.Tx, worker string) error {
 				_, err := tx.PGX().Exec(ctx, `UPDATE river_job SET state = 'available', scheduled_at = now(), attempt = greatest(attempt - 1, 0)
 					WHERE state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = $1`, worker)
@@ -97,6 +104,11 @@ func newQueue(st *store.Store, name string, t timing, log *slog.Logger) queue {
 			err = st.DB().QueryRowContext(ctx, `SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded')
 				AND json_extract(args, '$.run') = $1`, run).Scan(&n)
 			return n, err
+		},
+		sweep: func(ctx context.Context) error {
+			_, err := st.DB().ExecContext(ctx, `DELETE FROM river_job WHERE state IN ('available', 'scheduled', 'retryable')
+				AND json_extract(args, '$.run') IN (SELECT id FROM runs WHERE ended <> 0)`)
+			return err
 		},
 		free: func(ctx context.Context, tx *store.Tx, worker string) error {
 			_, err := tx.SQL().ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = datetime('now', 'subsec'),
@@ -123,6 +135,7 @@ type riverQueue[T any] struct {
 	timing timing
 	log    *slog.Logger
 	count  func(ctx context.Context, run int64) (int, error)
+	sweep  func(ctx context.Context) error
 	free   func(ctx context.Context, tx *store.Tx, worker string) error
 
 	lock    sync.Mutex
@@ -214,6 +227,13 @@ func (q *riverQueue[T]) stop(ctx context.Context) error {
 func (q *riverQueue[T]) release(ctx context.Context, tx *store.Tx, worker string) error {
 	if err := q.free(ctx, tx, worker); err != nil {
 		return fmt.Errorf("fleet: giving the jobs of %s to others: %w", worker, err)
+	}
+	return nil
+}
+
+func (q *riverQueue[T]) tidy(ctx context.Context) error {
+	if err := q.sweep(ctx); err != nil {
+		return fmt.Errorf("fleet: removing jobs of runs that have ended: %w", err)
 	}
 	return nil
 }

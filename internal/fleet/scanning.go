@@ -29,7 +29,8 @@ type visit struct {
 	moved  *store.Host // the host that this is, and that answered elsewhere until now
 	entry  *entry
 	result *store.Result
-	left   int // of a unit's visits, how many are still to come; under the job's lock
+	at     time.Time // when it was asked; zero is now
+	left   int       // of a unit's visits, how many are still to come; under the job's lock
 }
 
 // literal reads a spec that is an address, with a port or without.
@@ -45,7 +46,7 @@ func literal(spec string) (netip.AddrPort, bool) {
 
 // scan asks every host of the job. It returns when each is recorded, or the job has to end.
 func (j *job) scan(ctx context.Context) error {
-	found, err := j.resolve(ctx)
+	found, err := j.probe.resolve(ctx)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (j *job) scan(ctx context.Context) error {
 		if v.main == nil {
 			v.entry = &entry{also: v.also, done: done}
 		}
-		if err := j.places.take(ctx); err != nil {
+		if err := j.seats.Take(ctx); err != nil {
 			break
 		}
 		j.wg.Go(func() { j.visit(ctx, v) })
@@ -186,7 +187,7 @@ func (j *job) seen(ctx context.Context, v *visit) (bool, error) {
 // visit asks one host, and hands over its unit's results when the last of the unit's hosts has answered.
 func (j *job) visit(ctx context.Context, v *visit) {
 	err := func() error {
-		defer j.places.free()
+		defer j.seats.Free()
 		if v.main == nil && len(v.more) == 0 {
 			again, err := j.seen(ctx, v)
 			if err != nil {
@@ -200,7 +201,7 @@ func (j *job) visit(ctx context.Context, v *visit) {
 				return err
 			}
 		}
-		s, err := j.ask(ctx, v)
+		s, err := j.probe.ask(ctx, v)
 		if err != nil || s == nil {
 			return err
 		}
@@ -298,6 +299,10 @@ func (j *job) judge(ctx context.Context, v *visit, s *model.Scan) error {
 	r.Host.SiteID, r.Host.SameAs = v.target.SiteID, sameAs
 	if v.main == nil {
 		r.RunID, r.TargetID = j.run.ID, v.target.ID
+	}
+	if !v.at.IsZero() {
+		r.At, r.Worker = v.at, j.by
+		stamp(r)
 	}
 	if v.moved != nil {
 		r.Reason = joined(r.Reason, fmt.Sprintf("the host has moved from %s to %s", v.moved.Address, r.Host.Address))

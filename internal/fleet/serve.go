@@ -184,25 +184,14 @@ func (f *Fleet) keep(ctx context.Context, run func(context.Context) error) {
 func (f *Fleet) heartbeat(ctx context.Context) error {
 	if err := f.st.Heartbeat(ctx, store.Worker{
 		Name: f.o.Name, Site: f.o.Site, Version: f.o.Version, Protocol: f.o.Protocol, Started: f.started, Seen: f.now(),
-		Busy: f.places.busy(), Done: f.done.Load(),
+		Busy: f.places.Busy(), Done: f.done.Load(),
 	}); err != nil {
 		return err
 	}
-	site, err := f.st.SiteByName(ctx, f.o.Site)
+	site, rate, err := f.share(ctx, f.o.Site)
 	if err != nil {
 		return err
 	}
-	all, err := f.st.Workers(ctx)
-	if err != nil {
-		return err
-	}
-	share := 0
-	for _, w := range all {
-		if w.Site == f.o.Site && !f.silent(w) {
-			share++
-		}
-	}
-	rate := site.Rate / float64(max(share, 1))
 	hosts := f.o.Scan.Concurrency
 	if site.Concurrency > 0 {
 		hosts = min(hosts, site.Concurrency)
@@ -211,8 +200,26 @@ func (f *Fleet) heartbeat(ctx context.Context) error {
 		hosts = max(1, min(hosts, int(2*rate)))
 	}
 	f.pace.Set(rate)
-	f.places.resize(hosts)
+	f.places.Resize(hosts)
 	return nil
+}
+
+// share is a site with the part of its rate that each of its workers has.
+func (f *Fleet) share(ctx context.Context, name string) (site store.Site, rate float64, err error) {
+	if site, err = f.st.SiteByName(ctx, name); err != nil {
+		return site, 0, err
+	}
+	all, err := f.st.Workers(ctx)
+	if err != nil {
+		return site, 0, err
+	}
+	share := 0
+	for _, w := range all {
+		if w.Site == name && !f.silent(w) {
+			share++
+		}
+	}
+	return site, site.Rate / float64(max(share, 1)), nil
 }
 
 // silent tells whether a worker has missed too many heartbeats. Clocks of other machines differ a little, and one that

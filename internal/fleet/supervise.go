@@ -22,11 +22,16 @@ const (
 	strayAfter = time.Minute
 	// pruneEvery is how often history is pruned.
 	pruneEvery = 6 * time.Hour
+	// tidyEvery is how often what runs have left behind is removed.
+	tidyEvery = time.Hour
+	// keepHandouts is how long the results of a job are taken after its run has ended, and longestJob after it was given out.
+	keepHandouts = 24 * time.Hour
+	longestJob   = 30 * 24 * time.Hour
 )
 
 // supervise does what one server of all has to: others stand by and take its place when it is silent.
 func (f *Fleet) supervise(ctx context.Context) {
-	var pruned, swept, expired, orphans time.Time
+	var pruned, swept, expired, orphans, tidied time.Time
 	n, running := 0, true
 	f.every(ctx, beat, "supervision", func(ctx context.Context) error {
 		if n++; !running && n%idleBeats != 0 {
@@ -72,6 +77,12 @@ func (f *Fleet) supervise(ctx context.Context) {
 			}
 			expired = time.Now()
 		}
+		if time.Since(tidied) >= tidyEvery {
+			if err := f.tidy(ctx); err != nil {
+				return err
+			}
+			tidied = time.Now()
+		}
 		if f.o.Retention > 0 && time.Since(pruned) >= pruneEvery {
 			if err := f.Prune(ctx); err != nil {
 				return err
@@ -95,6 +106,15 @@ func (f *Fleet) Prune(ctx context.Context) error {
 		f.o.Log.Info("old history was removed", "rows", n)
 	}
 	return err
+}
+
+// tidy removes what runs have left behind: jobs of the queue that nobody worked, as at a site whose workers are far away, and
+// who had which job.
+func (f *Fleet) tidy(ctx context.Context) error {
+	if err := f.queue.tidy(ctx); err != nil {
+		return err
+	}
+	return f.st.PruneHandouts(ctx, f.now().Add(-keepHandouts), f.now().Add(-longestJob))
 }
 
 // inherit takes over from workers: their units wait again, and their jobs are given to others, in one transaction with

@@ -10,7 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"ipcguard/internal/fleet/places"
 	"ipcguard/internal/fleet/when"
+	"ipcguard/internal/model"
 	"ipcguard/internal/scan/targets"
 	"ipcguard/internal/store"
 )
@@ -68,7 +70,8 @@ func (f *Fleet) batch(ctx context.Context, b batch) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	j := &job{Fleet: f, run: run, windows: windows, cancel: cancel, byAddress: map[string]*visit{}}
+	j := &job{Fleet: f, run: run, windows: windows, cancel: cancel, byAddress: map[string]*visit{}, seats: f.places}
+	j.probe = j
 	if err := j.load(ctx, units); err != nil {
 		return err
 	}
@@ -88,11 +91,7 @@ func (f *Fleet) batch(ctx context.Context, b batch) error {
 	if err != nil {
 		return err
 	}
-	if run, err = f.st.Run(ctx, run.ID); err != nil || run.Done < run.Total || !run.Ended.IsZero() {
-		return err
-	}
-	_, err = f.st.FinishRuns(ctx) // whoever was last ends it; the server does it otherwise
-	return err
+	return j.maybeLast(ctx) // whoever was last ends it; the server does it otherwise
 }
 
 // job is one batch in the making.
@@ -103,6 +102,9 @@ type job struct {
 	cancel  context.CancelFunc
 	targets []store.Target
 
+	probe     prober         // the job itself, or what a worker far away has found out
+	seats     *places.Places // of hosts under way
+	by        string         // the worker far away
 	visits    []*visit
 	byAddress map[string]*visit
 	wg        sync.WaitGroup
@@ -110,6 +112,14 @@ type job struct {
 	entries   int   // results that the recorder was given
 	err       error // the first that ends the job
 	shut      bool  // the window shut, and something is left
+}
+
+// prober finds out what a job wants to know: by asking hosts, or from what a worker far away says of them.
+type prober interface {
+	// resolve finds the addresses of every target of the job.
+	resolve(ctx context.Context) ([][]targets.Target, error)
+	// ask scans a host. Nil is a scan that was cut short because the job ends.
+	ask(ctx context.Context, v *visit) (*model.Scan, error)
 }
 
 func (j *job) fail(err error) {

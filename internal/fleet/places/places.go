@@ -1,22 +1,24 @@
-package fleet
+// Package places bounds how many hosts are under way at a time.
+package places
 
 import (
 	"context"
 	"sync"
 )
 
-// places bounds how many hosts are under way at a time. Its size may change while it is used.
-type places struct {
+// Places are so many. Their number may change while they are used. They are safe for use by many goroutines.
+type Places struct {
 	lock  sync.Mutex
 	size  int
 	taken int
 	queue []chan struct{}
 }
 
-func newPlaces(size int) *places { return &places{size: size} }
+// New makes so many places.
+func New(size int) *Places { return &Places{size: size} }
 
-// take waits for a place.
-func (p *places) take(ctx context.Context) error {
+// Take waits for a place.
+func (p *Places) Take(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -47,16 +49,16 @@ func (p *places) take(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// free gives a place back.
-func (p *places) free() {
+// Free gives a place back.
+func (p *Places) Free() {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	p.taken--
 	p.next()
 }
 
-// resize changes how many there are; those that are taken stay so.
-func (p *places) resize(size int) {
+// Resize changes how many there are; those that are taken stay so.
+func (p *Places) Resize(size int) {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	p.size = max(size, 1)
@@ -64,7 +66,7 @@ func (p *places) resize(size int) {
 }
 
 // next lets those in who wait, in their order.
-func (p *places) next() {
+func (p *Places) next() {
 	for p.taken < p.size && len(p.queue) > 0 {
 		close(p.queue[0])
 		p.queue = p.queue[1:]
@@ -72,9 +74,16 @@ func (p *places) next() {
 	}
 }
 
-// busy is how many are taken.
-func (p *places) busy() int {
+// Busy is how many are taken.
+func (p *Places) Busy() int {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	return p.taken
+}
+
+// Size is how many there are.
+func (p *Places) Size() int {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return p.size
 }

@@ -1,0 +1,85 @@
+package acts
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/gate"
+	"ipcguard/internal/fleet/wire"
+	"ipcguard/internal/store"
+)
+
+// NewWorker is the right to enrol one worker, as somebody wants it.
+type NewWorker struct {
+	Site string `json:"site"`
+	Name string `json:"name,omitempty"` // empty is what the worker calls itself
+}
+
+// JoinCode enrols one worker, once. It is shown here and never again.
+type JoinCode struct {
+	Code  string    `json:"code"`
+	Site  string    `json:"site"`
+	Until time.Time `json:"until"`
+}
+
+// codeLife is how long a join code may be used: somebody who carries it to a machine needs minutes.
+const codeLife = time.Hour
+
+var workerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// AddWorker makes a join code for a worker of a site.
+func (a *Acts) AddWorker(ctx context.Context, who access.Who, in NewWorker) (out JoinCode, err error) {
+	if err := may(who, store.RoleAdmin); err != nil {
+		return out, err
+	}
+	trust, err := a.fleet.Authority(ctx)
+	if err != nil {
+		return out, fmt.Errorf("acts: the authority of workers: %w", err)
+	}
+	text := base32.StdEncoding.WithPadding(base32.NoPadding)
+	raw := make([]byte, 16)
+	if _, err := rand.Read(raw); err != nil {
+		return out, fmt.Errorf("acts: %w", err)
+	}
+	secret, print := text.EncodeToString(raw), trust.Fingerprint(a.now())
+	err = a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
+		var k checks
+		k.need("site", &in.Site)
+		if k.line("name", &in.Name); in.Name != "" && !workerName.MatchString(in.Name) {
+			k.wrong("name", "a worker's name has letters, digits, dots and hyphens, 63 at most")
+		}
+		site, err := tx.SiteByName(ctx, in.Site)
+		if errors.Is(err, store.ErrNotFound) {
+			k.wrong("site", "there is no such site")
+		} else if err != nil {
+			return line{}, err
+		}
+		if err := k.err(); err != nil {
+			return line{}, err
+		}
+		out = JoinCode{Code: wire.CodePrefix + secret + "-" + text.EncodeToString(print[:]), Site: site.Name, Until: a.now().Add(codeLife)}
+		j := store.Join{Hash: gate.CodeHash(secret), SiteID: site.ID, Name: in.Name, By: who.Name(), Until: out.Until}
+		return line{"worker.add", in.Name, "site " + site.Name}, tx.AddJoin(ctx, j)
+	})
+	return out, err
+}
+
+// RevokeWorker ends a worker's certificates from the next request on, and lets others do what it had in hand.
+func (a *Acts) RevokeWorker(ctx context.Context, who access.Who, id int64) error {
+	return a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
+		e, err := tx.EnrolledWorker(ctx, id)
+		if err != nil {
+			return line{}, err
+		}
+		if err := tx.RevokeEnrolled(ctx, id); err != nil {
+			return line{}, err
+		}
+		return line{"worker.revoke", e.Name, "site " + e.Site}, a.fleet.Drop(ctx, tx, e)
+	})
+}

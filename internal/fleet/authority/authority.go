@@ -1,0 +1,298 @@
+// Package authority is the fleet's own certificate authority: it says who the server is to its workers, and who the workers
+// are to the server. Nobody else trusts it, and it signs nothing else.
+//
+//	authority (5 years, a new one a year before) ─┬─► ipcguard-server.internal (a month, made anew by each server)
+//	                                              └─► CN=worker-17 (a week, renewed by the worker)
+//
+// The rules of the room:
+//
+//   - The newest authority signs workers. All that have not ended are trusted, so that none of them ends with a gap; the
+//     server shows the oldest that is good for long enough, which every worker knows.
+//   - What is kept is JSON whose private keys are sealed with the fleet's key: a copy of the database signs nothing.
+//   - A worker's key never leaves it: it sends a request, of which the public key is taken and nothing else.
+package authority
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+	"time"
+
+	"ipcguard/internal/fleet/secret"
+)
+
+// ServerName is what workers ask for, whatever address they call.
+const ServerName = "ipcguard-server.internal"
+
+// How long things last. See docs/fleet-worker-protocol.md.
+const (
+	life       = 5 * 365 * 24 * time.Hour
+	renewal    = 365 * 24 * time.Hour // before the end of the newest, another is made
+	settled    = 30 * 24 * time.Hour  // after which every worker knows an authority: certificates last a week
+	serverLife = 30 * 24 * time.Hour
+	WorkerLife = 7 * 24 * time.Hour
+	WorkerNew  = 2 * 24 * time.Hour // after which a worker renews
+	slack      = 5 * time.Minute    // clocks differ
+)
+
+// ErrRequest says that a certificate request is no good.
+var ErrRequest = errors.New("authority: the certificate request is not one of an ECDSA key on P-256")
+
+// one is an authority as it is kept.
+type one struct {
+	Cert   []byte `json:"cert"` // DER
+	Sealed []byte `json:"sealed"`
+
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// Authority is all of them, the newest last. It does not change.
+type Authority struct{ all []one }
+
+// Open reads what was kept (nothing where text is empty), leaves out what has ended, and makes another authority where it is
+// time for one. changed says that it has to be kept again: see [Authority.Text].
+func Open(text string, key secret.Key, now time.Time) (a *Authority, changed bool, err error) {
+	a = &Authority{}
+	if text != "" {
+		if err := json.Unmarshal([]byte(text), &a.all); err != nil {
+			return nil, false, fmt.Errorf("authority: what is kept is damaged: %w", err)
+		}
+	}
+	var good []one
+	for _, x := range a.all {
+		if err := x.open(key); err != nil {
+			return nil, false, err
+		}
+		if now.Before(x.cert.NotAfter) {
+			good = append(good, x)
+		} else {
+			changed = true
+		}
+	}
+	a.all = good
+	if n := len(a.all); n == 0 || now.After(a.all[n-1].cert.NotAfter.Add(-renewal)) {
+		x, err := create(key, now)
+		if err != nil {
+			return nil, false, err
+		}
+		a.all, changed = append(a.all, x), true
+	}
+	return a, changed, nil
+}
+
+func (x *one) open(key secret.Key) (err error) {
+	if x.cert, err = x509.ParseCertificate(x.Cert); err != nil {
+		return fmt.Errorf("authority: what is kept is damaged: %w", err)
+	}
+	plain, err := key.Open(x.Sealed)
+	if err != nil {
+		return fmt.Errorf("authority: its private key: %w", err)
+	}
+	defer clear(plain)
+	if x.key, err = x509.ParseECPrivateKey(plain); err != nil {
+		return fmt.Errorf("authority: what is kept is damaged: %w", err)
+	}
+	return nil
+}
+
+func create(key secret.Key, now time.Time) (one, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return one{}, fmt.Errorf("authority: %w", err)
+	}
+	serial, err := newSerial()
+	if err != nil {
+		return one{}, err
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "ipcguard fleet " + now.UTC().Format(time.DateOnly)},
+		NotBefore: now.Add(-slack), NotAfter: now.Add(life), IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
+		KeyUsage: x509.KeyUsageCertSign,
+	}, &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: "ipcguard fleet " + now.UTC().Format(time.DateOnly)}}, private.Public(), private)
+	if err != nil {
+		return one{}, fmt.Errorf("authority: %w", err)
+	}
+	plain, err := x509.MarshalECPrivateKey(private)
+	if err != nil {
+		return one{}, fmt.Errorf("authority: %w", err)
+	}
+	defer clear(plain)
+	x := one{Cert: der, key: private}
+	if x.Sealed, err = key.Seal(plain); err != nil {
+		return one{}, fmt.Errorf("authority: %w", err)
+	}
+	x.cert, err = x509.ParseCertificate(der)
+	return x, err
+}
+
+func newSerial() (*big.Int, error) {
+	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return nil, fmt.Errorf("authority: %w", err)
+	}
+	return n, nil
+}
+
+// Text is what is kept.
+func (a *Authority) Text() (string, error) {
+	b, err := json.Marshal(a.all)
+	return string(b), err
+}
+
+// Reseal seals the private keys anew with the newest identity of a key, where an older one sealed them. It says how many.
+func Reseal(text string, key secret.Key) (again string, n int, err error) {
+	var all []one
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		return "", 0, fmt.Errorf("authority: what is kept is damaged: %w", err)
+	}
+	for i := range all {
+		if key.Current(all[i].Sealed) {
+			continue
+		}
+		plain, err := key.Open(all[i].Sealed)
+		if err != nil {
+			return "", 0, fmt.Errorf("authority: its private key: %w", err)
+		}
+		all[i].Sealed, err = key.Seal(plain)
+		clear(plain)
+		if err != nil {
+			return "", 0, fmt.Errorf("authority: %w", err)
+		}
+		n++
+	}
+	b, err := json.Marshal(all)
+	return string(b), n, err
+}
+
+// Pool is whom server and workers trust.
+func (a *Authority) Pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, x := range a.all {
+		pool.AddCert(x.cert)
+	}
+	return pool
+}
+
+// PEM is the certificates of all, for workers.
+func (a *Authority) PEM() string {
+	var b bytes.Buffer
+	for _, x := range a.all {
+		_ = pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: x.Cert}) // a buffer takes it
+	}
+	return b.String()
+}
+
+// serving is the authority that the server's certificate is of: the newest that every worker knows.
+func (a *Authority) serving(now time.Time) one {
+	for i := len(a.all) - 1; i > 0; i-- {
+		if now.Sub(a.all[i].cert.NotBefore) > settled {
+			return a.all[i]
+		}
+	}
+	return a.all[0]
+}
+
+// Fingerprint is of the authority that the server shows: the first 128 bits of SHA-256, as join codes hold them.
+func (a *Authority) Fingerprint(now time.Time) [16]byte { return Fingerprint(a.serving(now).Cert) }
+
+// Fingerprint is the first 128 bits of a certificate's SHA-256.
+func Fingerprint(der []byte) [16]byte {
+	sum := sha256.Sum256(der)
+	return [16]byte(sum[:16])
+}
+
+// Server makes a certificate for this server, with the authority's behind it.
+func (a *Authority) Server(now time.Time) (*tls.Certificate, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("authority: %w", err)
+	}
+	by := a.serving(now)
+	der, err := by.sign(&x509.Certificate{
+		Subject: pkix.Name{CommonName: ServerName}, DNSNames: []string{ServerName}, NotAfter: now.Add(serverLife),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}, private.Public(), now)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("authority: %w", err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der, by.Cert}, PrivateKey: private, Leaf: leaf}, nil
+}
+
+func (x one) sign(c *x509.Certificate, public any, now time.Time) ([]byte, error) {
+	var err error
+	if c.SerialNumber, err = newSerial(); err != nil {
+		return nil, err
+	}
+	c.NotBefore, c.KeyUsage, c.BasicConstraintsValid = now.Add(-slack), x509.KeyUsageDigitalSignature, true
+	if c.NotAfter.After(x.cert.NotAfter) {
+		c.NotAfter = x.cert.NotAfter
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, x.cert, public, x.key)
+	if err != nil {
+		return nil, fmt.Errorf("authority: %w", err)
+	}
+	return der, nil
+}
+
+// Issued is a worker's certificate.
+type Issued struct {
+	PEM    string
+	Serial string
+	Until  time.Time
+}
+
+// Worker signs a worker's certificate. Of the request (DER) the public key alone counts.
+func (a *Authority) Worker(id int64, request []byte, now time.Time) (Issued, error) {
+	r, err := x509.ParseCertificateRequest(request)
+	if err != nil || r.CheckSignature() != nil {
+		return Issued{}, ErrRequest
+	}
+	public, ok := r.PublicKey.(*ecdsa.PublicKey)
+	if !ok || public.Curve != elliptic.P256() {
+		return Issued{}, ErrRequest
+	}
+	by := a.all[len(a.all)-1]
+	der, err := by.sign(&x509.Certificate{
+		Subject: pkix.Name{CommonName: workerName(id)}, NotAfter: now.Add(WorkerLife), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, public, now)
+	if err != nil {
+		return Issued{}, err
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return Issued{}, fmt.Errorf("authority: %w", err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	return Issued{string(text), Serial(leaf), leaf.NotAfter}, nil
+}
+
+// Serial is a certificate's number as it is kept.
+func Serial(c *x509.Certificate) string { return c.SerialNumber.Text(16) }
+
+const workerPrefix = "worker-"
+
+func workerName(id int64) string { return workerPrefix + strconv.FormatInt(id, 10) }
+
+// WorkerID is whose certificate it is; false where it is no worker's.
+func WorkerID(c *x509.Certificate) (int64, bool) {
+	text, ok := strings.CutPrefix(c.Subject.CommonName, workerPrefix)
+	id, err := strconv.ParseInt(text, 10, 64)
+	return id, ok && err == nil && id > 0 && workerName(id) == c.Subject.CommonName
+}

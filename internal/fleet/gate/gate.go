@@ -1,0 +1,438 @@
+// Package gate is where workers come in: HTTPS on a listener of its own, with the fleet's authority on both sides.
+//
+//	TLS 1.3 ─► a worker's certificate? ─► its number ─► database: revoked? the serial? ─► one of six requests
+//	       └─► none: joining alone
+//
+// The rules of the room:
+//
+//   - Who a worker is, its certificate says; which site is its own, the database alone. No request names a site.
+//   - Six requests are answered, and nothing else is served here: no page, no API.
+//   - Bodies, times and waits are bounded. What is told of a failure is a sentence without details.
+package gate
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"ipcguard/internal/fleet"
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/authority"
+	"ipcguard/internal/fleet/wire"
+	"ipcguard/internal/store"
+)
+
+// Options of the gate.
+type Options struct {
+	Clock func() time.Time
+	Log   *slog.Logger
+	Wait  time.Duration // for a job; 0 is wire.JobWait
+}
+
+// Gate answers workers.
+type Gate struct {
+	fleet  *fleet.Fleet
+	st     *store.Store
+	access *access.Access
+	o      Options
+	mux    *http.ServeMux
+
+	lock   sync.Mutex
+	trust  *authority.Authority
+	pair   *tls.Certificate
+	looked time.Time
+}
+
+// lookAgain is how old what is known of the authority may be: another server may have made a new one.
+const lookAgain = time.Minute
+
+// New makes a gate.
+func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) *Gate {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Wait <= 0 {
+		o.Wait = wire.JobWait
+	}
+	g := &Gate{fleet: f, st: st, access: a, o: o, mux: http.NewServeMux()}
+	g.mux.HandleFunc("POST "+wire.PathJoin, g.join)
+	g.handle(wire.PathRenew, wire.MaxOther, g.renew)
+	g.handle(wire.PathAlive, wire.MaxOther, g.alive)
+	g.handle(wire.PathJob, wire.MaxOther, g.job)
+	g.handle(wire.PathResults, wire.MaxResults, g.results)
+	g.handle(wire.PathReturn, wire.MaxOther, g.back)
+	return g
+}
+
+// ServeHTTP is part of http.Handler.
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.mux.ServeHTTP(w, r) }
+
+// known is the authority as it is now, and this server's certificate of it.
+func (g *Gate) known(ctx context.Context) (*authority.Authority, *tls.Certificate, error) {
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	now := g.o.Clock()
+	if g.trust != nil && now.Sub(g.looked) < lookAgain && now.Sub(g.looked) >= 0 {
+		return g.trust, g.pair, nil
+	}
+	trust, err := g.fleet.Authority(ctx)
+	if err != nil {
+		if g.trust != nil { // the database is away: what was known holds
+			return g.trust, g.pair, nil
+		}
+		return nil, nil, err
+	}
+	if g.pair == nil || now.After(g.pair.Leaf.NotAfter.Add(-7*24*time.Hour)) || trust.Fingerprint(now) != authority.Fingerprint(g.pair.Certificate[1]) {
+		if g.pair, err = trust.Server(now); err != nil {
+			return nil, nil, err
+		}
+	}
+	g.trust, g.looked = trust, now
+	return g.trust, g.pair, nil
+}
+
+// TLS is the listener's configuration.
+func (g *Gate) TLS() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		NextProtos: []string{"h2", "http/1.1"},
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			trust, pair, err := g.known(hello.Context())
+			if err != nil {
+				return nil, err
+			}
+			return &tls.Config{
+				MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{*pair},
+				ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: trust.Pool(), Time: g.o.Clock,
+				SessionTicketsDisabled: true, // a resumed session would not be held against an authority that has ended
+			}, nil
+		},
+	}
+}
+
+// failure is an answer that is no success.
+type failure struct {
+	status int
+	text   string
+}
+
+func (f failure) Error() string { return f.text }
+
+var (
+	errStranger = failure{http.StatusForbidden, "this worker is not enrolled, or was revoked"}
+	errCode     = failure{http.StatusForbidden, "the code is wrong, was used, or has ended"}
+	errBody     = failure{http.StatusBadRequest, "the body cannot be read"}
+)
+
+// handle answers requests of enrolled workers.
+func (g *Gate) handle(path string, limit int64, do func(*http.Request, store.Enrolled) (any, error)) {
+	g.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+		r.Body = patient(w, r, limit)
+		e, err := g.who(r)
+		if err == nil {
+			var out any
+			if out, err = do(r, e); err == nil {
+				g.answer(w, out)
+				return
+			}
+		}
+		g.fail(w, r, err)
+	})
+}
+
+// who is the worker behind a request.
+func (g *Gate) who(r *http.Request) (store.Enrolled, error) {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return store.Enrolled{}, errStranger
+	}
+	cert := r.TLS.PeerCertificates[0]
+	id, ok := authority.WorkerID(cert)
+	if !ok || g.o.Clock().After(cert.NotAfter) { // a connection outlives its handshake
+		return store.Enrolled{}, errStranger
+	}
+	e, err := g.st.EnrolledWorker(r.Context(), id)
+	switch serial := authority.Serial(cert); {
+	case errors.Is(err, store.ErrNotFound):
+		return e, errStranger
+	case err != nil:
+		return e, err
+	case !e.Revoked.IsZero() || serial != e.Serial && serial != e.Earlier:
+		return e, errStranger
+	case serial == e.Serial && e.Earlier != "": // the new one has arrived
+		if err := g.st.CertificateUsed(r.Context(), e.ID, serial); err != nil {
+			return e, err
+		}
+	}
+	protocol, err := strconv.Atoi(r.Header.Get(wire.Header))
+	if err != nil || protocol > wire.Protocol || protocol < max(wire.Protocol-1, 1) {
+		return e, failure{http.StatusUpgradeRequired, fmt.Sprintf("this server speaks protocol %d and the one before, the worker %d", wire.Protocol, protocol)}
+	}
+	from := origin(r)
+	if e.Protocol != protocol || e.Origin != from {
+		e.Protocol, e.Origin = protocol, from
+		if err := g.st.SetOrigin(r.Context(), e.ID, from, protocol); err != nil {
+			return e, err
+		}
+		if protocol < wire.Protocol {
+			g.o.Log.Warn("a worker is of the version before", "worker", e.Name, "protocol", protocol)
+		}
+	}
+	return e, nil
+}
+
+func origin(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+func (g *Gate) answer(w http.ResponseWriter, out any) {
+	if out == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(b) // whoever has gone asks again
+}
+
+func (g *Gate) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var f failure
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &f):
+	case errors.As(err, &large):
+		f = failure{http.StatusRequestEntityTooLarge, "this is more than is taken"}
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrFull):
+		f = failure{http.StatusServiceUnavailable, "the database does not take it; try again"}
+	default:
+		f = failure{http.StatusInternalServerError, "something went wrong on the server; its log says more"}
+		if r.Context().Err() == nil {
+			g.o.Log.Error("a worker's request failed", "path", r.URL.Path, "err", err)
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(f.status)
+	_ = json.NewEncoder(w).Encode(wire.Problem{Detail: f.text})
+}
+
+// Times of a body: how long one may take, and how long nothing may come.
+const (
+	bodyTime  = time.Minute
+	bodyQuiet = 30 * time.Second
+)
+
+// patient bounds a body in bytes and in time.
+func patient(w http.ResponseWriter, r *http.Request, limit int64) io.ReadCloser {
+	return &timed{http.MaxBytesReader(w, r.Body, limit), http.NewResponseController(w), time.Now().Add(bodyTime)}
+}
+
+type timed struct {
+	io.ReadCloser
+	control *http.ResponseController
+	end     time.Time
+}
+
+// Read is part of io.Reader.
+func (t *timed) Read(b []byte) (int, error) {
+	next := time.Now().Add(bodyQuiet)
+	if t.end.Before(next) {
+		next = t.end
+	}
+	_ = t.control.SetReadDeadline(next) // not every server can
+	return t.ReadCloser.Read(b)
+}
+
+func body[T any](r *http.Request) (v T, err error) {
+	if err := json.NewDecoder(r.Body).Decode(&v); err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return v, err
+		}
+		return v, errBody
+	}
+	return v, nil
+}
+
+var goodName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// join makes a worker of whoever has a code.
+func (g *Gate) join(w http.ResponseWriter, r *http.Request) {
+	r.Body = patient(w, r, wire.MaxOther)
+	in, err := body[wire.Join](r)
+	if err == nil {
+		var out wire.Joined
+		if out, err = g.enrol(r, in); err == nil {
+			g.answer(w, out)
+			return
+		}
+	}
+	g.fail(w, r, err)
+}
+
+func (g *Gate) enrol(r *http.Request, in wire.Join) (out wire.Joined, err error) {
+	ctx := r.Context()
+	trust, _, err := g.known(ctx)
+	if err != nil {
+		return out, err
+	}
+	if in.Protocol > wire.Protocol || in.Protocol < max(wire.Protocol-1, 1) {
+		return out, failure{http.StatusUpgradeRequired, fmt.Sprintf("this server speaks protocol %d and the one before, the worker %d", wire.Protocol, in.Protocol)}
+	}
+	now := g.o.Clock()
+	if _, err := trust.Worker(1, in.Request, now); err != nil { // before the code is used up
+		return out, failure{http.StatusBadRequest, "the certificate request cannot be taken"}
+	}
+	err = g.st.InTx(ctx, func(tx *store.Tx) error {
+		j, err := tx.TakeJoin(ctx, CodeHash(in.Code))
+		if errors.Is(err, store.ErrNotFound) {
+			return errCode
+		}
+		if err != nil {
+			return err
+		}
+		site, err := tx.Site(ctx, j.SiteID)
+		if err != nil {
+			return err
+		}
+		name := j.Name
+		if name == "" {
+			name = in.Name
+		}
+		if !goodName.MatchString(name) {
+			return failure{http.StatusUnprocessableEntity, "a worker's name has letters, digits, dots and hyphens, 63 at most"}
+		}
+		e := store.Enrolled{Name: name, SiteID: site.ID, Origin: origin(r), Protocol: in.Protocol, Until: now, Renewed: now}
+		if err := tx.AddEnrolled(ctx, &e); errors.Is(err, store.ErrConflict) {
+			return failure{http.StatusConflict, "another worker has this name"}
+		} else if err != nil {
+			return err
+		}
+		issued, err := trust.Worker(e.ID, in.Request, now)
+		if err != nil {
+			return err
+		}
+		if err := tx.SetCertificate(ctx, e.ID, issued.Serial, "", issued.Until, now); err != nil {
+			return err
+		}
+		who := access.System()
+		who.From = e.Origin
+		if err := g.access.ActIn(ctx, tx, who, "worker.join", e.Name, "site "+site.Name+", with the code of "+j.By); err != nil {
+			return err
+		}
+		out = wire.Joined{Worker: e.ID, Name: e.Name, Site: site.Name, Certificate: issued.PEM, Authorities: trust.PEM()}
+		return nil
+	})
+	if err == nil {
+		g.o.Log.Info("a worker has joined", "worker", out.Name, "site", out.Site, "from", origin(r))
+	}
+	return out, err
+}
+
+// CodeHash is what is kept of a join code's secret.
+func CodeHash(secret string) string {
+	sum := sha256.Sum256([]byte("join " + secret))
+	return hex.EncodeToString(sum[:])
+}
+
+func (g *Gate) renew(r *http.Request, e store.Enrolled) (any, error) {
+	in, err := body[wire.Renew](r)
+	if err != nil {
+		return nil, err
+	}
+	trust, _, err := g.known(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	now := g.o.Clock()
+	issued, err := trust.Worker(e.ID, in.Request, now)
+	if err != nil {
+		return nil, failure{http.StatusBadRequest, "the certificate request cannot be taken"}
+	}
+	// The one that is shown stays good until the new one is shown: the answer may be lost.
+	shown := authority.Serial(r.TLS.PeerCertificates[0])
+	if err := g.st.SetCertificate(r.Context(), e.ID, issued.Serial, shown, issued.Until, now); err != nil {
+		return nil, err
+	}
+	return wire.Joined{Worker: e.ID, Name: e.Name, Site: e.Site, Certificate: issued.PEM, Authorities: trust.PEM()}, nil
+}
+
+func (g *Gate) alive(r *http.Request, e store.Enrolled) (any, error) {
+	in, err := body[wire.Alive](r)
+	if err != nil {
+		return nil, err
+	}
+	return g.fleet.Heard(r.Context(), e, in)
+}
+
+// job waits a while for one.
+func (g *Gate) job(r *http.Request, e store.Enrolled) (any, error) {
+	in, err := body[wire.Ask](r)
+	if err != nil {
+		return nil, err
+	}
+	for end := time.Now().Add(g.o.Wait); ; {
+		j, err := g.fleet.Give(r.Context(), e, in.Most)
+		if err != nil || j != nil {
+			return j, err
+		}
+		if time.Now().After(end) {
+			return nil, nil
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-r.Context().Done():
+			return nil, nil
+		}
+	}
+}
+
+func (g *Gate) results(r *http.Request, e store.Enrolled) (any, error) {
+	in, err := body[wire.Results](r)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.Results) > 2*wire.MaxTargets {
+		return nil, failure{http.StatusRequestEntityTooLarge, "these are more results than a job has"}
+	}
+	out, err := g.fleet.Take(r.Context(), e, in)
+	if len(out.Refused) > 0 {
+		g.o.Log.Warn("results of a worker were refused", "worker", e.Name, "refused", len(out.Refused), "first", out.Refused[0].Why)
+	}
+	return out, err
+}
+
+func (g *Gate) back(r *http.Request, e store.Enrolled) (any, error) {
+	in, err := body[struct {
+		Job string `json:"job"`
+	}](r)
+	if err != nil {
+		return nil, err
+	}
+	err = g.fleet.GiveBack(r.Context(), e, in.Job)
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return nil, err
+}

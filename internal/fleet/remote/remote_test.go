@@ -1,0 +1,556 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ipcguard/internal/fleet"
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/fleet/acts"
+	"ipcguard/internal/fleet/authority"
+	"ipcguard/internal/fleet/gate"
+	"ipcguard/internal/fleet/secret"
+	"ipcguard/internal/fleet/wire"
+	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
+	"ipcguard/internal/scan"
+	"ipcguard/internal/smbtest"
+	"ipcguard/internal/store"
+)
+
+// scene is a server with a gate over a database, two sites, and a practice network that answers at every address of
+// 127.49.0.0/16.
+type scene struct {
+	t      *testing.T
+	st     *store.Store
+	fleet  *fleet.Fleet
+	acts   *acts.Acts
+	gate   *httptest.Server
+	port   uint16
+	skew   atomic.Int64 // of the server's clock
+	away   atomic.Bool  // the server answers nothing
+	branch store.Site
+	main   store.Site
+	log    *lines
+
+	stopServing func()
+}
+
+type lines struct {
+	lock sync.Mutex
+	b    bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lines) String() string {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.b.String()
+}
+
+// onBoth runs a test on SQLite and on PostgreSQL.
+func onBoth(t *testing.T, test func(t *testing.T, s *scene)) {
+	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			dsn := filepath.Join(t.TempDir(), "fleet.db")
+			if kind == store.KindPostgres {
+				dsn = peer.Postgres(t)
+			}
+			test(t, newScene(t, dsn))
+		})
+	}
+}
+
+func (s *scene) ok(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func newScene(t *testing.T, dsn string) *scene {
+	t.Helper()
+	s := &scene{t: t, log: &lines{}}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the log:\n%s", s.log)
+		}
+	})
+	var err error
+	s.st, err = store.Open(t.Context(), dsn, store.Options{})
+	s.ok(err)
+	t.Cleanup(func() { s.st.Close() })
+	s.ok(s.st.Migrate(t.Context()))
+	key, _, err := secret.Create(filepath.Join(t.TempDir(), "key"))
+	s.ok(err)
+	logger := slog.New(slog.NewTextHandler(s.log, nil))
+	s.fleet, err = fleet.New(s.st, fleet.Options{
+		Site: "headquarters", Key: key, Log: logger, Poll: 50 * time.Millisecond, Heartbeat: 300 * time.Millisecond,
+		Clock: func() time.Time { return time.Now().Add(time.Duration(s.skew.Load())) },
+	})
+	s.ok(err)
+	s.branch, s.main = store.Site{Name: "branch"}, store.Site{Name: "headquarters"}
+	s.ok(s.st.SaveSite(t.Context(), &s.branch))
+	s.ok(s.st.SaveSite(t.Context(), &s.main))
+	people := access.New(s.st, nil, nil)
+	s.acts, err = acts.New(s.fleet, s.st, people, acts.Options{Key: key})
+	s.ok(err)
+	g := gate.New(s.fleet, s.st, people, gate.Options{
+		Log: logger, Wait: 200 * time.Millisecond, Clock: func() time.Time { return time.Now().Add(time.Duration(s.skew.Load())) },
+	})
+	s.gate = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.away.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		g.ServeHTTP(w, r)
+	}))
+	s.gate.TLS, s.gate.EnableHTTP2 = g.TLS(), true
+	s.gate.Config.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelInfo)
+	s.gate.StartTLS()
+	t.Cleanup(s.gate.Close)
+	var hosts sync.Map
+	practice, err := smbtest.StartMany("0.0.0.0:0", func(a netip.Addr) *smbtest.Host {
+		if a.As4()[2] > 1 {
+			return nil
+		}
+		h, ok := hosts.Load(a)
+		if !ok {
+			made, err := smbtest.NewHost("samba-2", fmt.Sprintf("P%x", a.As4()))
+			if err != nil {
+				return nil
+			}
+			h, _ = hosts.LoadOrStore(a, made)
+		}
+		return h.(*smbtest.Host)
+	})
+	s.ok(err)
+	t.Cleanup(func() { practice.Close() })
+	s.port = uint16(practice.Port())
+	s.serve()
+	return s
+}
+
+// serve runs the server itself, which scans headquarters.
+func (s *scene) serve() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.fleet.Serve(ctx) }()
+	s.stopServing = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			s.t.Error(err)
+		}
+	})
+	s.t.Cleanup(s.stopServing)
+}
+
+// join enrols a worker of a site, in a directory of its own.
+func (s *scene) join(site, name string) (*Identity, string) {
+	s.t.Helper()
+	code, err := s.acts.AddWorker(s.t.Context(), access.System(), acts.NewWorker{Site: site, Name: name})
+	s.ok(err)
+	dir := s.t.TempDir()
+	id, err := Join(s.t.Context(), dir, s.gate.URL, code.Code, "host", "test")
+	s.ok(err)
+	if _, err := Join(s.t.Context(), s.t.TempDir(), s.gate.URL, code.Code, "host", "test"); err == nil {
+		s.t.Error("a code works twice")
+	}
+	return id, dir
+}
+
+func (s *scene) options() Options {
+	return Options{
+		Version: "test", Log: slog.New(slog.NewTextHandler(s.log, nil)), Beat: 200 * time.Millisecond,
+		Scan: scan.Options{Concurrency: 16, NoUnknownUser: true, NoGuest: true}, DiscoverPorts: []uint16{s.port},
+	}
+}
+
+// work runs a worker until the returned function is called, which gives what it ended with.
+func (s *scene) work(dir string, o Options) (stop func() error) {
+	s.t.Helper()
+	id, err := Load(dir)
+	s.ok(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- Run(ctx, id, o) }()
+	stop = sync.OnceValue(func() error {
+		cancel()
+		return <-done
+	})
+	s.t.Cleanup(func() { _ = stop() })
+	return stop
+}
+
+// targets adds hosts to a site.
+func (s *scene) targets(site store.Site, third, n int, change func(*store.Target)) []store.Target {
+	s.t.Helper()
+	var out []store.Target
+	for i := range n {
+		t := store.Target{SiteID: site.ID, Spec: fmt.Sprintf("127.49.%d.%d:%d", third, i+1, s.port), Enabled: true}
+		if change != nil {
+			change(&t)
+		}
+		s.ok(fleet.CheckTarget(&t))
+		s.ok(s.st.SaveTarget(s.t.Context(), &t))
+		out = append(out, t)
+	}
+	return out
+}
+
+func (s *scene) run(in acts.NewRun) store.Run {
+	s.t.Helper()
+	r, err := s.acts.StartRun(s.t.Context(), access.System(), in)
+	s.ok(err)
+	return r
+}
+
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for began := time.Now(); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Since(began) > 2*time.Minute { // for what never comes: nothing is held against it
+			t.Fatalf("it does not come: %s", what)
+		}
+	}
+}
+
+func (s *scene) ended(run store.Run) store.Run {
+	s.t.Helper()
+	var r store.Run
+	until(s.t, "the run ends", func() bool {
+		var err error
+		r, err = s.st.Run(s.t.Context(), run.ID)
+		s.ok(err)
+		return !r.Ended.IsZero()
+	})
+	return r
+}
+
+// TestWorker: a worker joins, scans, audits and searches its site; what it was told while the server was away is there
+// afterwards, and each once.
+func TestWorker(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *scene) {
+		_, dir := s.join("branch", "branch-1")
+		conf := filepath.Join(t.TempDir(), "smb.conf")
+		s.ok(os.WriteFile(conf, []byte("[global]\n\tworkgroup = LAB\n\trestrict anonymous = 0\n"), 0o600))
+		n := 100
+		s.targets(s.branch, 0, n, nil)
+		s.targets(s.main, 1, 3, nil)
+		audited := store.Target{SiteID: s.branch.ID, Spec: fmt.Sprintf("127.49.0.200:%d", s.port), AuditSource: conf, Enabled: true, Tags: []string{"audited"}}
+		s.ok(s.st.SaveTarget(t.Context(), &audited))
+		stop := s.work(dir, s.options())
+		r := s.ended(s.run(acts.NewRun{Kind: store.RunScan}))
+		if r.Done != n+4 || r.Failed != 0 || r.Closed+r.Limited+r.Exposed != n+4 {
+			t.Errorf("%+v", r)
+		}
+		hosts, total, err := s.st.Hosts(t.Context(), store.HostFilter{Site: "branch"}, store.Page{Size: store.MaxPage})
+		s.ok(err)
+		if total != n+1 {
+			t.Errorf("%d hosts", total)
+		}
+		for _, h := range hosts {
+			results, count, err := s.st.Results(t.Context(), h.ID, store.Page{Size: 10})
+			s.ok(err)
+			if count != 1 || results[0].Worker != "branch-1" || time.Since(results[0].At) > time.Hour {
+				t.Errorf("%s has %d results: %+v", h.Address, count, results)
+			}
+		}
+		if a := s.ended(s.run(acts.NewRun{Kind: store.RunAudit, Selector: store.Selector{Tag: "audited"}})); a.Done != 1 || a.Failed != 0 {
+			t.Errorf("%+v", a)
+		}
+		area := store.Target{SiteID: s.branch.ID, Spec: "127.49.1.16/28", Enabled: true, Tags: []string{"found"}}
+		s.ok(fleet.CheckTarget(&area))
+		s.ok(s.st.SaveTarget(t.Context(), &area))
+		s.ended(s.run(acts.NewRun{Kind: store.RunDiscover, Selector: store.Selector{Targets: []int64{area.ID}}}))
+		if _, found, err := s.st.Targets(t.Context(), store.TargetFilter{Tag: "found", Kind: store.TargetHost}, store.Page{Size: 1}); err != nil || found != 16 {
+			t.Errorf("%d were found, %v", found, err)
+		}
+		workers, err := s.st.Workers(t.Context())
+		s.ok(err)
+		if len(workers) != 2 {
+			t.Errorf("%+v", workers)
+		}
+
+		// The server goes away in the middle; the worker goes on, is killed, and comes back.
+		r = s.run(acts.NewRun{Kind: store.RunScan, Selector: store.Selector{Site: "branch"}})
+		until(t, "some are done", func() bool {
+			now, err := s.st.Run(t.Context(), r.ID)
+			s.ok(err)
+			return now.Done > 0
+		})
+		s.away.Store(true)
+		s.ok(stop())
+		stop = s.work(dir, s.options())
+		time.Sleep(300 * time.Millisecond)
+		s.away.Store(false)
+		if r = s.ended(r); r.Done != n+1+16 || r.Failed != 0 {
+			t.Errorf("%+v", r)
+		}
+		s.ok(stop())
+		if left := s.jobsLeft(); left != 0 {
+			t.Errorf("%d jobs are left in the queue, that nobody works", left)
+		}
+	})
+}
+
+// jobsLeft starts another server, which tidies up, and counts the jobs that are left.
+func (s *scene) jobsLeft() (n int) {
+	s.t.Helper()
+	count := func() int {
+		const query = `SELECT count(*) FROM river_job WHERE state IN ('available', 'scheduled', 'retryable')`
+		if pool := s.st.Pool(); pool != nil {
+			s.ok(pool.QueryRow(s.t.Context(), query).Scan(&n))
+		} else {
+			s.ok(s.st.DB().QueryRowContext(s.t.Context(), query).Scan(&n))
+		}
+		return n
+	}
+	if count() == 0 {
+		s.t.Error("there were no jobs to tidy")
+	}
+	s.stopServing()
+	s.serve()
+	until(s.t, "the queue is tidy", func() bool { return count() == 0 })
+	return n
+}
+
+// call is what a thief does: any request, with what a stolen worker holds.
+func (s *scene) call(client *http.Client, path string, in, out any) int {
+	s.t.Helper()
+	b, err := json.Marshal(in)
+	s.ok(err)
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.gate.URL+path, bytes.NewReader(b))
+	s.ok(err)
+	req.Header.Set(wire.Header, "1")
+	res, err := client.Do(req)
+	s.ok(err)
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	s.ok(err)
+	if out != nil && res.StatusCode == http.StatusOK {
+		s.ok(json.Unmarshal(text, out))
+	}
+	for _, secret := range []string{"the other site's password", "127.49.1."} {
+		if bytes.Contains(text, []byte(secret)) {
+			s.t.Errorf("%s tells of another site: %.300s", path, text)
+		}
+	}
+	return res.StatusCode
+}
+
+// TestStolenWorker: with everything that a worker of one site holds, nothing of another site can be read or changed.
+func TestStolenWorker(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *scene) {
+		s.skew.Store(0)
+		theirs := store.Site{Name: "other"}
+		s.ok(s.st.SaveSite(t.Context(), &theirs))
+		for name, word := range map[string]string{"ours": "this site's password", "theirs": "the other site's password"} {
+			_, err := s.acts.SaveCredential(t.Context(), access.System(), 0, acts.CredentialChange{Name: name, Kind: "password", Account: `LAB\x`, Secret: word})
+			s.ok(err)
+		}
+		all, err := s.st.Credentials(t.Context())
+		s.ok(err)
+		cred := map[string]int64{}
+		for _, c := range all {
+			cred[c.Name] = c.ID
+		}
+		ours := s.targets(s.branch, 0, 4, func(x *store.Target) { x.Credential = cred["ours"] })
+		other := s.targets(theirs, 1, 4, func(x *store.Target) { x.Credential = cred["theirs"] })
+		_, dir := s.join("branch", "branch-1")
+		id, err := Load(dir) // the thief has the directory
+		s.ok(err)
+		client := id.client()
+		run := s.run(acts.NewRun{Kind: store.RunScan})
+
+		// Reading: jobs of its own site alone, with their secrets, and nothing else however it is asked for.
+		var job wire.Job
+		if status := s.call(client, wire.PathJob, map[string]any{"most": 1000, "site": "other", "site_id": theirs.ID}, &job); status != http.StatusOK {
+			t.Fatal(status)
+		}
+		if len(job.Targets) != len(ours) || len(job.Credentials) != 1 || string(job.Credentials[0].Secret) != "this site's password" {
+			t.Errorf("%+v", job)
+		}
+		if status := s.call(client, wire.PathJob, map[string]any{"most": 1000}, nil); status != http.StatusNoContent {
+			t.Errorf("a second job: %d", status)
+		}
+		for _, path := range []string{"/", "/hosts", "/login", "/api/v1/hosts", "/metrics", "/worker/v1/", "/worker/v1/jobs", "/setup"} {
+			if status := s.call(client, path, map[string]any{}, nil); status != http.StatusNotFound {
+				t.Errorf("%s: %d", path, status)
+			}
+		}
+		// A job of another worker, of the other site.
+		second, _ := s.join("other", "other-1")
+		var elsewhere wire.Job
+		s.ok(func() error { _, err := post(t.Context(), second.client(), s.gate.URL+wire.PathJob, wire.Ask{Most: 2}, &elsewhere); return err }())
+		if len(elsewhere.Targets) != 2 {
+			t.Fatalf("%+v", elsewhere)
+		}
+		result := func(target store.Target, address string, age int64) wire.Result {
+			return wire.Result{Target: target.ID, AgeMS: age, Found: []string{address}, Scans: []*model.Scan{{
+				Schema: model.SchemaScan, Target: target.Spec, Address: address, Verdict: model.Exposed,
+				Identities: []model.IdentityResult{{Identity: model.Anonymous, Session: model.Step{Outcome: model.Allowed}}},
+			}}}
+		}
+		for name, in := range map[string]wire.Results{
+			"another site's target in its own job": {Job: job.ID, Results: []wire.Result{result(other[0], other[0].Spec, 0)}},
+			"another worker's job":                 {Job: elsewhere.ID, Results: []wire.Result{result(other[0], other[0].Spec, 0)}},
+			"no job":                               {Job: "guess", Results: []wire.Result{result(ours[0], ours[0].Spec, 0)}},
+			"another address":                      {Job: job.ID, Results: []wire.Result{result(ours[0], other[0].Spec, 0)}},
+			"in the future":                        {Job: job.ID, Results: []wire.Result{result(ours[0], ours[0].Spec, -3_600_000)}},
+			"before the job":                       {Job: job.ID, Results: []wire.Result{result(ours[0], ours[0].Spec, 3_600_000)}},
+			"an audit for a scan":                  {Job: job.ID, Results: []wire.Result{{Target: ours[0].ID, Audit: &model.Audit{Schema: model.SchemaAudit}}}},
+			"no scan":                              {Job: job.ID, Results: []wire.Result{{Target: ours[0].ID, Found: []string{ours[0].Spec}, Scans: []*model.Scan{nil}}}},
+		} {
+			var taken wire.Taken
+			if status := s.call(client, wire.PathResults, in, &taken); status != http.StatusOK || taken.Taken != 0 || len(taken.Refused) != 1 {
+				t.Errorf("%s: %d %+v", name, status, taken)
+			}
+		}
+		if status := s.call(client, wire.PathReturn, map[string]string{"job": elsewhere.ID}, nil); status != http.StatusNoContent {
+			t.Errorf("giving back another's job: %d", status)
+		}
+		units, _, err := s.st.Units(t.Context(), run.ID, store.UnitRunning, store.Page{Size: 100})
+		s.ok(err)
+		if len(units) != len(ours)+2 {
+			t.Errorf("another worker's job was given back: %+v", units)
+		}
+		if hosts, n, err := s.st.Hosts(t.Context(), store.HostFilter{}, store.Page{Size: 10}); err != nil || n != 0 {
+			t.Errorf("something was recorded: %+v %v", hosts, err)
+		}
+		var state wire.State
+		s.call(client, wire.PathAlive, wire.Alive{Jobs: []string{job.ID, elsewhere.ID}}, &state)
+		if len(state.Ended) != 1 || state.Ended[0] != elsewhere.ID {
+			t.Errorf("%+v", state)
+		}
+		// What is its own is taken, once.
+		for i, want := range []int{1, 1} {
+			var taken wire.Taken
+			s.call(client, wire.PathResults, wire.Results{Job: job.ID, Results: []wire.Result{result(ours[0], ours[0].Spec, 1000)}}, &taken)
+			if taken.Taken != want || len(taken.Refused) != 0 {
+				t.Errorf("%d: %+v", i, taken)
+			}
+		}
+		host, err := s.st.HostByAddress(t.Context(), s.branch.ID, ours[0].Spec)
+		s.ok(err)
+		if _, n, err := s.st.Results(t.Context(), host.ID, store.Page{Size: 5}); err != nil || n != 1 {
+			t.Errorf("%d results, %v", n, err)
+		}
+
+		// A certificate of somebody else, and none: joining alone, and not without a code.
+		none := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{ServerName: authority.ServerName, RootCAs: id.pool()}}}
+		for _, path := range []string{wire.PathJob, wire.PathAlive, wire.PathRenew, wire.PathResults, wire.PathReturn} {
+			if status := s.call(none, path, map[string]any{}, nil); status != http.StatusForbidden {
+				t.Errorf("%s without a certificate: %d", path, status)
+			}
+		}
+		request, err := requestOf(id.key)
+		s.ok(err)
+		if status := s.call(none, wire.PathJoin, wire.Join{Protocol: 1, Code: strings.Repeat("A", 26), Request: request, Name: "x"}, nil); status != http.StatusForbidden {
+			t.Errorf("joining with a guess: %d", status)
+		}
+		// Who renews has the worker: the copy and the worker itself cannot both.
+		fresh, err := id.renewed(t.Context(), client)
+		s.ok(err)
+		if status := s.call(fresh.client(), wire.PathAlive, wire.Alive{}, nil); status != http.StatusOK {
+			t.Errorf("the new certificate: %d", status)
+		}
+		if status := s.call(client, wire.PathAlive, wire.Alive{}, nil); status != http.StatusForbidden {
+			t.Errorf("the old certificate: %d", status)
+		}
+		// Revoked, it is nobody, and what it had in hand waits for others.
+		list, err := s.st.EnrolledWorkers(t.Context())
+		s.ok(err)
+		for _, e := range list {
+			if e.Name == "branch-1" {
+				s.ok(s.acts.RevokeWorker(t.Context(), access.System(), e.ID))
+			}
+		}
+		for _, path := range []string{wire.PathJob, wire.PathAlive, wire.PathRenew, wire.PathResults, wire.PathReturn} {
+			if status := s.call(fresh.client(), path, map[string]any{}, nil); status != http.StatusForbidden {
+				t.Errorf("%s when revoked: %d", path, status)
+			}
+		}
+		if units, _, err = s.st.Units(t.Context(), run.ID, store.UnitRunning, store.Page{Size: 100}); err != nil || len(units) != 2 {
+			t.Errorf("%+v, %v", units, err)
+		}
+		if err := s.work(dir, s.options())(); err != nil && !errors.Is(err, ErrRevoked) {
+			t.Error(err)
+		}
+		// Nothing that the thief has is a key of the server's.
+		entries, err := os.ReadDir(dir)
+		s.ok(err)
+		for _, e := range entries {
+			b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+			if err == nil && (bytes.Contains(b, []byte("AGE-SECRET-KEY")) || bytes.Contains(b, []byte("password"))) {
+				t.Errorf("%s holds a secret", e.Name())
+			}
+		}
+	})
+}
+
+// TestAuthority: it is renewed without a gap, certificates are, and a fingerprint of another one is refused.
+func TestAuthority(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *scene) {
+		id, dir := s.join("branch", "branch-1")
+		code, err := s.acts.AddWorker(t.Context(), access.System(), acts.NewWorker{Site: "branch"})
+		s.ok(err)
+		wrong := code.Code[:len(code.Code)-4] + "AAAA"
+		if _, err := Join(t.Context(), t.TempDir(), s.gate.URL, wrong, "x", "test"); err == nil || !strings.Contains(err.Error(), "fingerprint") {
+			t.Errorf("another authority: %v", err)
+		}
+		if _, err := Join(t.Context(), t.TempDir(), s.gate.URL, code.Code, "x", "test"); err != nil {
+			t.Errorf("the code was used up by who did not know the server: %v", err)
+		}
+		before, err := s.fleet.Authority(t.Context())
+		s.ok(err)
+		// Six years, six days at a time: the worker renews, and is never kept out.
+		made := 0
+		last := before.PEM()
+		for week := range 6 * 61 {
+			s.skew.Store(int64(time.Duration(week) * 6 * 24 * time.Hour))
+			now := time.Now().Add(time.Duration(s.skew.Load()))
+			client := id.client()
+			client.Transport.(*http.Transport).TLSClientConfig.Time = func() time.Time { return now }
+			if id, err = id.renewed(t.Context(), client); err != nil {
+				t.Fatalf("week %d: %v", week, err)
+			}
+			client.CloseIdleConnections()
+			if id.Authorities != last {
+				made, last = made+1, id.Authorities
+			}
+		}
+		if made < 2 { // one came, and the first ended
+			t.Errorf("the authorities changed %d times", made)
+		}
+		block := x509.NewCertPool()
+		block.AppendCertsFromPEM([]byte(before.PEM()))
+		if _, err := id.cert.Verify(x509.VerifyOptions{Roots: block, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, CurrentTime: id.cert.NotBefore.Add(time.Hour)}); err == nil {
+			t.Error("the worker's certificate is still of the first authority")
+		}
+		if _, err := Load(dir); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,159 @@
+// Package wire is what worker and server say to each other, as docs/fleet-worker-protocol.md has it: the bodies of requests
+// and answers, and the bounds that both keep.
+//
+//	worker                                        server
+//	  │ POST /worker/v1/join     code, request ─►    │ once, without a certificate
+//	  │ POST /worker/v1/renew    request ─►          │
+//	  │ POST /worker/v1/alive    busy, jobs ─►       │ every few seconds; ◄─ rate, jobs to drop
+//	  │ POST /worker/v1/job      most ─►             │ ◄─ a job with its targets and their secrets
+//	  │ POST /worker/v1/results  job, results ─►     │ ◄─ what was taken, what was refused
+//	  │ POST /worker/v1/return   job ─►              │
+//
+// It holds types and numbers alone.
+package wire
+
+import (
+	"encoding/json"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/store"
+)
+
+// Protocol is what this program speaks. A server takes its own and the one before.
+const Protocol = 1
+
+// Header names the protocol of a request.
+const Header = "Ipcguard-Protocol"
+
+// The paths of the requests.
+const (
+	PathJoin    = "/worker/v1/join"
+	PathRenew   = "/worker/v1/renew"
+	PathAlive   = "/worker/v1/alive"
+	PathJob     = "/worker/v1/job"
+	PathResults = "/worker/v1/results"
+	PathReturn  = "/worker/v1/return"
+)
+
+// Bounds. Their reasons stand in the document.
+const (
+	MaxResults = 64 << 20 // bytes of a body of results
+	MaxOther   = 64 << 10 // bytes of another request's body
+	MaxAnswer  = 128 << 20
+	MaxJobs    = 16 // of a worker at a time
+	MaxTargets = 64 // of a job
+	JobWait    = 20 * time.Second
+	Beat       = 5 * time.Second
+)
+
+// CodePrefix begins a join code: ipcw1-SECRET-FINGERPRINT.
+const CodePrefix = "ipcw1-"
+
+// Join asks to become a worker.
+type Join struct {
+	Protocol int    `json:"protocol"`
+	Code     string `json:"code"` // the secret part
+	Request  []byte `json:"csr"`  // PKCS #10
+	Name     string `json:"name,omitempty"`
+	Version  string `json:"version"`
+}
+
+// Joined is a worker's identity.
+type Joined struct {
+	Worker      int64  `json:"worker"`
+	Name        string `json:"name"`
+	Site        string `json:"site"`
+	Certificate string `json:"certificate"` // PEM
+	Authorities string `json:"authorities"` // PEM, those to trust
+}
+
+// Renew asks for a new certificate.
+type Renew struct {
+	Request []byte `json:"csr"`
+}
+
+// Alive says that a worker is there.
+type Alive struct {
+	Version string   `json:"version"`
+	Busy    int      `json:"busy"`
+	Done    int64    `json:"done"`
+	Jobs    []string `json:"jobs"`
+}
+
+// State is what a worker is told each time.
+type State struct {
+	Rate        float64  `json:"rate"`        // its part, in connections a second; 0 is no limit
+	Concurrency int      `json:"concurrency"` // hosts at a time; 0 is its own
+	Ended       []string `json:"ended"`       // jobs to drop
+}
+
+// Ask asks for a job.
+type Ask struct {
+	Most int `json:"most"` // targets
+}
+
+// Job is work for one worker.
+type Job struct {
+	ID          string        `json:"id"`
+	Kind        store.RunKind `json:"kind"`
+	Quick       bool          `json:"quick,omitempty"`
+	OpenMS      int64         `json:"open_ms"` // how long hosts may begin
+	Targets     []Target      `json:"targets"`
+	Credentials []Credential  `json:"credentials,omitempty"`
+}
+
+// Target is one of a job.
+type Target struct {
+	ID          int64           `json:"id"`
+	Spec        string          `json:"spec"`
+	Credential  int64           `json:"credential,omitempty"`
+	AuditSource string          `json:"audit_source,omitempty"`
+	Scan        json.RawMessage `json:"scan,omitempty"` // of an audit: the host's last
+	Next        string          `json:"next,omitempty"` // of a search: where it goes on
+}
+
+// Credential is the opened secret of a job's target.
+type Credential struct {
+	ID      int64  `json:"id"`
+	Name    string `json:"name"`
+	Kind    string `json:"kind"`
+	Account string `json:"account"`
+	Secret  []byte `json:"secret"`
+}
+
+// Results are some of a job's.
+type Results struct {
+	Job     string   `json:"job"`
+	Results []Result `json:"results"`
+}
+
+// Result is of one target, or of a part of a search.
+type Result struct {
+	Target int64         `json:"target"`
+	AgeMS  int64         `json:"age_ms"`          // since the host was asked
+	Found  []string      `json:"found,omitempty"` // addresses with their ports
+	Scans  []*model.Scan `json:"scans,omitempty"`
+	Audit  *model.Audit  `json:"audit,omitempty"`
+	From   string        `json:"from,omitempty"` // of a search: where this part began; the first has none
+	Asked  int           `json:"asked,omitempty"`
+	Next   string        `json:"next,omitempty"` // of a search: what comes after this part; the last has none
+	Error  string        `json:"error,omitempty"`
+}
+
+// Taken says what became of results.
+type Taken struct {
+	Taken   int       `json:"taken"`
+	Refused []Refused `json:"refused,omitempty"`
+}
+
+// Refused is a result that was not taken.
+type Refused struct {
+	Target int64  `json:"target"`
+	Why    string `json:"why"`
+}
+
+// Problem is what went wrong.
+type Problem struct {
+	Detail string `json:"detail"`
+}
