@@ -92,6 +92,9 @@ func deeds() []deed {
 		{name: "site: change", role: a, page: "/sites/1", form: []string{"name", "default", "rate", "7"}, method: "PUT", path: "/sites/1", body: m{"name": "default", "rate": 7}},
 		{name: "site: change to a taken name", role: a, page: "/sites/1", form: []string{"name", "lab"}, method: "PUT", path: "/sites/1", body: m{"name": "lab"}},
 		{name: "site: change nothing", role: a, page: "/sites/99", form: []string{"name", "default"}, method: "PUT", path: "/sites/99", body: m{"name": "default"}},
+		{name: "worker: good", role: a, page: "/workers", form: []string{"site", "plant", "name", "plant-1"}, method: "POST", path: "/workers", body: m{"site": "plant", "name": "plant-1"}},
+		{name: "worker: no site", role: a, page: "/workers", form: []string{"site", "nowhere", "name", "two words"}, method: "POST", path: "/workers", body: m{"site": "nowhere", "name": "two words"}},
+		{name: "worker: revoke nothing", role: a, page: "/workers/99/revoke", method: "DELETE", path: "/workers/enrolled/99"},
 		remove(a, "/sites/2"), remove(a, "/sites/{site}"), remove(a, "/sites/99"),
 
 		target("good", m{"spec": "New.Example.org", "site": "default", "tags": []string{"Web", "DMZ"}, "owner": "Cy", "criticality": "high", "note": "two\nlines"}, "spec", "New.Example.org", "site", "default", "tags", "Web  DMZ", "owner", "Cy", "criticality", "high", "note", "two\r\nlines", "enabled", "yes"),

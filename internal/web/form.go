@@ -75,18 +75,6 @@ func statusOf(err error) int {
 // maxNote bounds a field of a form that is read apart, in bytes.
 const maxNote = 64 << 10
 
-// choice reads one of a list.
-func (f *form) choice(name string, all ...string) string {
-	s := f.Get(name)
-	for _, a := range all {
-		if a == s {
-			return s
-		}
-	}
-	f.wrong(name, "Choose one of the list.")
-	return ""
-}
-
 // yes reads a box.
 func (f *form) yes(name string) bool { return f.Get(name) != "" }
 

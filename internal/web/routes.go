@@ -94,6 +94,8 @@ func routes() []route {
 		{method: "POST", path: "/sites", needs: admin, do: saveSite},
 		{method: "GET", path: "/sites/{id}", needs: admin, do: sitePage},
 		{method: "POST", path: "/sites/{id}", needs: admin, do: saveSite},
+		{method: "POST", path: "/workers", needs: admin, do: addWorker},
+		{method: "POST", path: "/workers/{id}/revoke", needs: admin, do: revokeWorker},
 		{method: "POST", path: "/sites/{id}/delete", needs: admin, do: deleteSite},
 
 		{method: "GET", path: "/channels", needs: admin, do: channelsPage},

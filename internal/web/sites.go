@@ -12,8 +12,12 @@ import (
 
 // sites lists the parts of the network and who scans them.
 type sites struct {
-	Sites   []siteRow
-	Workers []workerRow
+	Sites    []siteRow
+	Workers  []workerRow
+	Enrolled []store.Enrolled
+	Form     *form
+	Fields   map[string]field
+	Code     *acts.JoinCode // that was just made
 }
 
 type siteRow struct {
@@ -47,8 +51,20 @@ func (v *visit) workerRows() ([]workerRow, error) {
 	return out, nil
 }
 
-func sitesPage(v *visit) error {
-	var d sites
+func sitesPage(v *visit) error { return v.showSites(newForm(nil), nil, http.StatusOK) }
+
+func (v *visit) showSites(f *form, code *acts.JoinCode, status int) error {
+	options, err := v.siteOptions()
+	if err != nil {
+		return err
+	}
+	d := sites{Form: f, Code: code, Fields: map[string]field{
+		"site": f.Choose("site", "Site", "Whose hosts it scans", options),
+		"name": f.Field("name", "Name", "Empty is what the machine calls itself"),
+	}}
+	if d.Enrolled, err = v.store.EnrolledWorkers(v.ctx()); err != nil {
+		return err
+	}
 	all, err := v.store.Sites(v.ctx())
 	if err != nil {
 		return err
@@ -68,7 +84,7 @@ func sitesPage(v *visit) error {
 		}
 		d.Sites = append(d.Sites, row)
 	}
-	return v.render("sites", "Sites and workers", d)
+	return v.renderStatus(status, "sites", "Sites and workers", d)
 }
 
 // site is the form of one.
@@ -76,6 +92,23 @@ type site struct {
 	Form   *form
 	Site   store.Site
 	Fields map[string]field
+}
+
+// addWorker shows a join code, once: it is kept nowhere.
+func addWorker(v *visit) error {
+	f := newForm(v.r.PostForm)
+	code, err := v.acts.AddWorker(v.ctx(), v.who(), acts.NewWorker{Site: f.Get("site"), Name: f.Get("name")})
+	switch {
+	case f.refused(err):
+		return v.showSites(f, nil, statusOf(err))
+	case err != nil:
+		return err
+	}
+	return v.showSites(newForm(nil), &code, http.StatusCreated)
+}
+
+func revokeWorker(v *visit) error {
+	return v.remove(v.acts.RevokeWorker, "/sites", "The worker is revoked: it is given nothing any more.")
 }
 
 func newSitePage(v *visit) error { return v.showSite(store.Site{}, newForm(nil), http.StatusOK) }

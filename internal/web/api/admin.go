@@ -20,6 +20,18 @@ func saveSite(c *call) (any, error) {
 
 func deleteSite(c *call) (any, error) { return remove(c, c.acts.DeleteSite) }
 
+func listEnrolled(c *call) (any, error) { return all(c.store.EnrolledWorkers(c.ctx())) }
+
+func addWorker(c *call) (any, error) {
+	in, err := body[acts.NewWorker](c)
+	if err != nil {
+		return nil, err
+	}
+	return c.acts.AddWorker(c.ctx(), c.who, in)
+}
+
+func revokeWorker(c *call) (any, error) { return remove(c, c.acts.RevokeWorker) }
+
 // channelOut is a channel without its secrets, its settings as JSON.
 type channelOut struct {
 	ID       int64             `json:"id"`

@@ -162,6 +162,19 @@ func TestEverything(t *testing.T) {
 	act(a, http.MethodDelete, fmt.Sprintf("/sites/%d", empty), nil, 204)
 	c.ask(a, http.MethodDelete, fmt.Sprintf("/sites/%d", site), nil, 409)
 
+	var code acts.JoinCode
+	act(a, http.MethodPost, "/workers", acts.NewWorker{Site: "default", Name: "w1"}, 201).into(&code)
+	if !strings.HasPrefix(code.Code, "ipcw1-") {
+		t.Errorf("%+v", code)
+	}
+	enrolled := store.Enrolled{Name: "w2", SiteID: 1, Serial: "1", Protocol: 1}
+	if err := c.st.AddEnrolled(t.Context(), &enrolled); err != nil {
+		t.Fatal(err)
+	}
+	c.ask(a, http.MethodGet, "/workers/enrolled", nil, 200)
+	act(a, http.MethodDelete, fmt.Sprintf("/workers/enrolled/%d", enrolled.ID), nil, 204)
+	c.ask(a, http.MethodDelete, fmt.Sprintf("/workers/enrolled/%d", enrolled.ID), nil, 404)
+
 	schedule := act(o, http.MethodPost, "/schedules", acts.ScheduleChange{Name: "nightly", Kind: store.RunScan, Cron: "30 2 * * *", Selector: store.Selector{Tag: "lab"}}, 201).id()
 	act(o, http.MethodPut, fmt.Sprintf("/schedules/%d", schedule), acts.ScheduleChange{Name: "nightly", Kind: store.RunScan, Cron: "@daily"}, 200)
 	act(o, http.MethodDelete, fmt.Sprintf("/schedules/%d", schedule), nil, 204)

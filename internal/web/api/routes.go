@@ -76,14 +76,6 @@ func sorts(columns ...string) view.Param {
 
 func with(sets ...[]view.Param) []view.Param { return slices.Concat(sets...) }
 
-func texts[T ~string](all []T) []string {
-	out := make([]string, len(all))
-	for i, s := range all {
-		out[i] = string(s)
-	}
-	return out
-}
-
 // routes lists everything. Looking is for viewers, acting for operators; accounts, secrets and sites are for administrators.
 func routes() []route {
 	const (
@@ -124,6 +116,10 @@ func routes() []route {
 		{method: put, path: "/sites/{id}", role: admin, id: "changeSite", summary: "Change a site", in: acts.SiteChange{}, out: store.Site{}, do: saveSite},
 		{method: del, path: "/sites/{id}", role: admin, id: "deleteSite", summary: "Remove a site that has no targets and no hosts", do: deleteSite},
 		{method: get, path: "/workers", role: look, id: "listWorkers", summary: "Who scans, and when they were heard of last", out: list[store.Worker]{}, do: listWorkers},
+
+		{method: get, path: "/workers/enrolled", role: admin, id: "listEnrolled", summary: "Workers that have joined with a certificate, and those that were revoked", out: list[store.Enrolled]{}, do: listEnrolled},
+		{method: post, path: "/workers", role: admin, id: "addWorker", summary: "Make a code by which one worker joins a site; it is told here and never again", in: acts.NewWorker{}, out: acts.JoinCode{}, status: created, do: addWorker},
+		{method: del, path: "/workers/enrolled/{id}", role: admin, id: "revokeWorker", summary: "Revoke a worker: its certificates end with the next request", do: revokeWorker},
 
 		{method: get, path: "/targets", role: look, id: "listTargets", summary: "What is scanned", query: with(view.TargetFilter, paging, []view.Param{sorts("spec", "site", "owner", "criticality", "kind", "created", "id")}), out: list[store.Target]{}, do: listTargets},
 		{method: post, path: "/targets", role: operate, id: "addTarget", summary: "Add a target", in: acts.TargetChange{}, out: store.Target{}, status: created, do: saveTarget},
