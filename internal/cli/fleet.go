@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"ipcguard/internal/fleet"
-	sealing "ipcguard/internal/fleet/secret"
 	"ipcguard/internal/kerberos"
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/scan"
@@ -25,11 +24,23 @@ import (
 // databaseVariable is where a database with a password in its address comes from: everybody can read arguments.
 const databaseVariable = "IPCGUARD_DATABASE"
 
-// fleetFlags are what the fleet's server and its workers share.
+// fleetFlags are those of the fleet's server.
 type fleetFlags struct {
 	probeFlags
-	database, key, site, name, logFormat string
-	verbose, unsigned                    bool
+	logFlags
+	database, key, site, name string
+	unsigned                  bool
+}
+
+// logFlags say what is logged, and how.
+type logFlags struct {
+	logFormat string
+	verbose   bool
+}
+
+func (f *logFlags) register(s *pflag.FlagSet) {
+	s.StringVar(&f.logFormat, "log", "text", "the log on standard error: text or json")
+	s.BoolVarP(&f.verbose, "verbose", "v", false, "log every batch of hosts")
 }
 
 func (f *fleetFlags) register(s *pflag.FlagSet) {
@@ -39,11 +50,10 @@ func (f *fleetFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.name, "name", "", "what this process is called among all workers (default: host name, process and a random part)")
 	f.probeFlags.register(s)
 	registerUnsigned(s, &f.unsigned)
-	s.StringVar(&f.logFormat, "log", "text", "the log on standard error: text or json")
-	s.BoolVarP(&f.verbose, "verbose", "v", false, "log every batch of hosts")
+	f.logFlags.register(s)
 }
 
-func (a *app) logger(f *fleetFlags) (*slog.Logger, error) {
+func (a *app) logger(f *logFlags) (*slog.Logger, error) {
 	if err := oneOf("--log", f.logFormat, []string{"text", "json"}); err != nil {
 		return nil, err
 	}
@@ -96,7 +106,7 @@ func openStore(ctx context.Context, dsn string) (*store.Store, error) {
 	return st, nil
 }
 
-// keyFile is in the state directory of the server. Workers are given a copy, if they need one.
+// keyFile is in the state directory of the server.
 const keyFile = "fleet.key"
 
 // logons makes logons of stored credentials.
@@ -153,14 +163,6 @@ func parseKeep(s string) (time.Duration, error) {
 		return 0, usage("--keep: at least 1d")
 	}
 	return d, nil
-}
-
-// loadKey opens the key file of a worker: without one it has none, unless it was named.
-func loadKey(path string) (sealing.Key, error) {
-	if path == "" {
-		return sealing.Key{}, nil
-	}
-	return sealing.Load(path)
 }
 
 // say tells people at the terminal, beside the log.

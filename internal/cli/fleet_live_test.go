@@ -53,12 +53,11 @@ func TestFleet(t *testing.T) {
 
 	hook := newHook(t)
 	s := startServer(t, program, dir, database)
-	w := dc.Client.Command(t.Context(), program, "worker", "--site", "headquarters", "--name", "inside", "--no-unknown-user")
-	w.Env = append(os.Environ(), databaseVariable+"="+database)
 
 	p := s.page(t)
 	p.setUp(t, s.token)
 	p.post(t, "/sites", url.Values{"name": {"headquarters"}})
+	w := insider(t, s, p, dc.Client, program)
 	p.post(t, "/channels", url.Values{
 		"kind": {"webhook"}, "name": {"hook"}, "url": {hook.url}, "key": {hook.key}, "loopback": {"on"}, "enabled": {"on"}, "least": {"info"},
 	})
@@ -80,7 +79,7 @@ func TestFleet(t *testing.T) {
 	if runEnded(p.get(t, run)) || len(p.hosts(t, "?site=headquarters")) != 0 {
 		t.Error("a host of a site without a worker is done")
 	}
-	start(t, w) // now somebody is inside
+	start(t, w) // now somebody is inside, who has neither database nor key
 	p.until(t, "the other site is done", func() bool { return runEnded(p.get(t, run)) })
 	for _, h := range p.hosts(t, "") {
 		want := model.Closed
@@ -201,6 +200,7 @@ func secretStays(t *testing.T, s *fleetServer, h *hook) {
 type fleetServer struct {
 	cmd        *exec.Cmd
 	url, token string
+	workers    string // https://HOST:PORT of the listener for workers, under mu
 
 	mu    sync.Mutex
 	lines []string
@@ -214,7 +214,7 @@ func (s *fleetServer) log() string {
 
 func startServer(t *testing.T, program, dir, database string) *fleetServer {
 	t.Helper()
-	s := &fleetServer{cmd: exec.CommandContext(t.Context(), program, "serve", "--state", filepath.Join(dir, "serve"), "--listen", "127.48.0.2:0", "--no-unknown-user", "--concurrency", "2")}
+	s := &fleetServer{cmd: exec.CommandContext(t.Context(), program, "serve", "--state", filepath.Join(dir, "serve"), "--listen", "127.48.0.2:0", "--workers", "127.48.0.2:0", "--no-unknown-user", "--concurrency", "2")}
 	s.cmd.Env = append(os.Environ(), databaseVariable+"="+database)
 	errs, err := s.cmd.StderrPipe()
 	if err != nil {
@@ -232,6 +232,9 @@ func startServer(t *testing.T, program, dir, database string) *fleetServer {
 			line := lines.Text()
 			s.mu.Lock()
 			s.lines = append(s.lines, line)
+			if rest, ok := strings.CutPrefix(line, "ipcguard: workers: ipcguard worker join "); ok {
+				s.workers = rest
+			}
 			s.mu.Unlock()
 			if rest, ok := strings.CutPrefix(line, "ipcguard: page: "); ok {
 				s.url = rest
@@ -270,6 +273,89 @@ func (s *fleetServer) stop(t *testing.T) {
 	}
 	if err := s.cmd.Wait(); err != nil {
 		t.Errorf("told to stop: %v", err)
+	}
+}
+
+// insider joins a worker from a network that reaches the server by a relay alone, and gives the command that runs it.
+func insider(t *testing.T, s *fleetServer, p *visitor, inside *peer.Machine, program string) *exec.Cmd {
+	t.Helper()
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "relay")
+	outside, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { outside.Close() })
+	var server string
+	for ; server == ""; time.Sleep(10 * time.Millisecond) {
+		s.mu.Lock()
+		server = strings.TrimPrefix(s.workers, "https://")
+		s.mu.Unlock()
+	}
+	go forward(outside, func() (net.Conn, error) { return net.Dial("tcp", server) })
+	in := inside.Command(t.Context(), os.Args[0], "-test.run=^TestRelay$")
+	in.Env = append(os.Environ(), relayVariable+"="+socket)
+	start(t, in)
+
+	text := p.submit(t, "/workers", url.Values{"site": {"headquarters"}, "name": {"inside"}})
+	_, rest, _ := strings.Cut(text, `id="secret">`)
+	code, _, _ := strings.Cut(rest, "<")
+	state := filepath.Join(dir, "worker")
+	join := func() ([]byte, error) {
+		c := inside.Command(t.Context(), program, "worker", "join", "https://"+relayAddress, "--state", state)
+		c.Env = append(os.Environ(), joinVariable+"="+code)
+		return c.CombinedOutput()
+	}
+	said, err := join()
+	for tries := 0; err != nil && tries < 100 && strings.Contains(string(said), "refused"); tries++ { // the relay is not there yet
+		time.Sleep(100 * time.Millisecond)
+		said, err = join()
+	}
+	if err != nil || !strings.Contains(string(said), "joined as inside for the site headquarters") {
+		t.Fatalf("joining: %v\n%s", err, said)
+	}
+	return inside.Command(t.Context(), program, "worker", "--state", state, "--no-unknown-user")
+}
+
+// relayVariable names the socket that TestRelay leads to, from relayAddress in its own network.
+const (
+	relayVariable = "IPCGUARD_TEST_RELAY"
+	relayAddress  = "127.0.0.1:8444"
+)
+
+// TestRelay is no test: started once more in another network, this program leads from there to a socket.
+func TestRelay(t *testing.T) {
+	socket := os.Getenv(relayVariable)
+	if socket == "" {
+		t.Skip("it is a part of TestFleet")
+	}
+	l, err := net.Listen("tcp", relayAddress)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward(l, func() (net.Conn, error) { return net.Dial("unix", socket) })
+}
+
+// forward joins every connection to a listener with one of its own.
+func forward(l net.Listener, dial func() (net.Conn, error)) {
+	for {
+		a, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer a.Close()
+			b, err := dial()
+			if err != nil {
+				return
+			}
+			defer b.Close()
+			go func() {
+				_, _ = io.Copy(b, a)
+				b.Close()
+			}()
+			_, _ = io.Copy(a, b)
+		}()
 	}
 }
 
@@ -337,12 +423,24 @@ func (v *visitor) get(t *testing.T, path string) string {
 // post sends a form and returns where it led.
 func (v *visitor) post(t *testing.T, path string, form url.Values) string {
 	t.Helper()
+	_, at := v.form(t, path, form)
+	return at.Path
+}
+
+// submit sends a form and gives the page that answers.
+func (v *visitor) submit(t *testing.T, path string, form url.Values) string {
+	t.Helper()
+	text, _ := v.form(t, path, form)
+	return text
+}
+
+func (v *visitor) form(t *testing.T, path string, form url.Values) (string, *url.URL) {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, v.base+path, strings.NewReader(form.Encode()))
 	if err == nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	_, at := v.do(t, r, err)
-	return at.Path
+	return v.do(t, r, err)
 }
 
 func (v *visitor) upload(t *testing.T, path, name, content string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
+	"ipcguard/internal/fleet/gate"
 	"ipcguard/internal/fleet/notify"
 	sealing "ipcguard/internal/fleet/secret"
 	"ipcguard/internal/store"
@@ -29,7 +31,7 @@ import (
 const serveHelp = `Watch a fleet of servers: scan and audit them on a schedule, keep the history, say what changed, show it on a web page.
 
 Nothing has to be installed: one process, one SQLite file in the state directory. With --database postgres://… the same runs on
-PostgreSQL, with workers in other networks (ipcguard worker). The first start prints a link that makes the first administrator.
+PostgreSQL. Workers in other networks (ipcguard worker) speak HTTPS to it (--workers). The first start prints a link that makes the first administrator.
 
 It listens on loopback over TLS, with a certificate of its own unless another is given. It never changes a server: plans are made on
 the page and applied with ipcguard apply.
@@ -46,9 +48,9 @@ const databaseFile = "ipcguard.db"
 type serveFlags struct {
 	fleetFlags
 	homeFlags
-	listen, metrics, cert, certKey, url, keep string
-	noTLS                                     bool
-	trustProxy                                []string
+	listen, workers, metrics, cert, certKey, url, keep string
+	noTLS                                              bool
+	trustProxy                                         []string
 }
 
 func (a *app) serve() *cobra.Command {
@@ -70,6 +72,7 @@ func (a *app) serve() *cobra.Command {
 	s.StringVar(&f.certKey, "tls-key", "", "its private key (PEM)")
 	s.BoolVar(&f.noTLS, "no-tls", false, "plain HTTP, on loopback alone: for a proxy on this machine")
 	s.StringSliceVar(&f.trustProxy, "trust-proxy", nil, "proxies (addresses, prefixes) whose X-Forwarded-For is believed")
+	s.StringVar(&f.workers, "workers", "", "address of a listener of its own for workers at other sites, such as 0.0.0.0:8444; none unless given")
 	s.StringVar(&f.metrics, "metrics", "", "address of a listener of its own for Prometheus' /metrics; none unless given")
 	s.StringVar(&f.keep, "keep", "400d", "how long results are kept, such as 400d, or forever")
 	f.fleetFlags.register(s)
@@ -85,6 +88,8 @@ func (f *serveFlags) check() error {
 	switch {
 	case err != nil:
 		return usage("--listen %q: want HOST:PORT", f.listen)
+	case f.workers != "" && !isAddress(f.workers):
+		return usage("--workers %q: want HOST:PORT", f.workers)
 	case (f.cert == "") != (f.certKey == ""):
 		return usage("--tls-cert and --tls-key go together")
 	case f.noTLS && f.cert != "":
@@ -93,6 +98,11 @@ func (f *serveFlags) check() error {
 		return hinted{usage("--no-tls: passwords would cross the network in the clear"), "listen on loopback behind a proxy, or leave --no-tls out"}
 	}
 	return nil
+}
+
+func isAddress(text string) bool {
+	_, _, err := net.SplitHostPort(text)
+	return err == nil
 }
 
 func isLoopback(host string) bool {
@@ -196,6 +206,19 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 		defer l.Close()
 		listen(gctx, group, &http.Server{Handler: numbers.Handler(), ReadHeaderTimeout: headerWait, IdleTimeout: idleWait}, l)
 		say(a.stderr, "metrics: http://%s/metrics", l.Addr())
+	}
+	if f.workers != "" {
+		l, err := net.Listen("tcp", f.workers)
+		if err != nil {
+			return fmt.Errorf("workers: %w", err)
+		}
+		defer l.Close()
+		g := gate.New(fl, st, people, gate.Options{Log: o.Log})
+		listen(gctx, group, &http.Server{
+			Handler: g, TLSConfig: g.TLS(), ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, MaxHeaderBytes: 16 << 10,
+			ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // strangers' handshakes are no news
+		}, l)
+		say(a.stderr, "workers: ipcguard worker join https://%s", l.Addr())
 	}
 	group.Go(func() error { return fl.Serve(gctx) })
 	return ended(ctx, group.Wait())

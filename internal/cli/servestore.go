@@ -276,11 +276,11 @@ func (a *app) setPassword(ctx context.Context, f *fleetFlags, place *homeFlags, 
 	return access.New(st, nil, nil).SetPassword(ctx, access.System(), user.ID, "", given[0])
 }
 
-const rekeyHelp = `Make a new key for stored credentials and the secrets of channels, and seal them all anew. Stop the server first, and give
-workers at other sites a copy of the new key file.
+const rekeyHelp = `Make a new key for stored credentials, the secrets of channels and the authority of workers, and seal them all anew. Stop the
+server first; other servers on the same database need a copy of the new key file. Workers notice nothing.
 
 The older keys stay in the file behind the new one: they open what is sealed in backups. With --forget they go, as they should when
-somebody may have read the file. Change the passwords too then: the new key does not help who was read already.
+somebody may have read the file; so does the authority of workers, which have to join again. Change the passwords too then: the new key does not help who was read already.
 `
 
 func (a *app) serveRekey() *cobra.Command {

@@ -66,3 +66,18 @@ func (f *homeFlags) dir() (string, error) {
 	}
 	return dir, nil
 }
+
+// worker is the directory of a worker of the fleet, made where it is missing: none of the above either.
+func (f *homeFlags) worker() (string, error) {
+	dir, err := f.stateFlags.dir()
+	if err != nil {
+		return "", err
+	}
+	if f.state == "" {
+		dir += "-worker"
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("state directory: %w", err)
+	}
+	return dir, nil
+}

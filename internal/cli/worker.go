@@ -1,81 +1,192 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"os"
 	"runtime/debug"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"ipcguard/internal/fleet"
-	"ipcguard/internal/store"
+	"ipcguard/internal/fleet/remote"
 )
 
 const workerHelp = `Scan one site for the fleet's server, from inside a network that the server cannot reach.
 
-A worker needs the server's PostgreSQL, and the key file if it makes authenticated checks. It listens nowhere. Any number may serve
-one site: they share its hosts and its rate. What a worker was doing when it died goes to the others; what it had sent counts once.
+A worker joins once (ipcguard worker join), and speaks HTTPS to the server's listener for workers from then on: it needs no database
+and no key file, and listens nowhere. It is given the jobs of its own site, with the secrets that they need, and hands in what hosts
+said. Any number may serve one site: they share its hosts and its rate.
 
-It waits for a database that is away, and ends when it is told to (Ctrl-C, SIGTERM), giving back what it has not done.
+What hosts said is kept on its own disk until the server has taken it: the server may be away, and the worker be killed. It ends when
+it is told to (Ctrl-C, SIGTERM), giving back what it has not done, and when it was revoked.
 `
 
+type workerFlags struct {
+	probeFlags
+	logFlags
+	homeFlags
+	unsigned bool
+}
+
+func registerWorkerState(s *pflag.FlagSet, f *homeFlags) {
+	s.StringVar(&f.state, "state", "", "the directory of its certificate and of results to send (default: /var/lib/ipcguard-worker as root, else below XDG_STATE_HOME; %ProgramData%\\ipcguard-worker)")
+}
+
 func (a *app) worker() *cobra.Command {
-	f := &fleetFlags{}
+	f := &workerFlags{}
 	c := &cobra.Command{
-		Use:     "worker --site NAME",
+		Use:     "worker",
 		Short:   "Scan one site for the fleet's server",
 		Long:    workerHelp,
-		Example: "  ipcguard worker --site branch --database postgres://ipcguard@db.example/ipcguard",
+		Example: "  ipcguard worker join https://fleet.example:8444\n  ipcguard worker",
 		Args:    noArguments,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runWorker(c.Context(), f) },
 	}
-	f.register(c.Flags())
-	c.Flags().SortFlags = false
+	s := c.Flags()
+	s.SortFlags = false
+	registerWorkerState(s, &f.homeFlags)
+	f.probeFlags.register(s)
+	registerUnsigned(s, &f.unsigned)
+	f.logFlags.register(s)
+	sub := a.workerJoin()
+	sub.Long += exitHelp
+	c.AddCommand(sub)
 	return c
 }
 
-func (a *app) runWorker(ctx context.Context, f *fleetFlags) error {
-	dsn, err := f.address("")
+func (a *app) runWorker(ctx context.Context, f *workerFlags) error {
+	dir, err := f.homeFlags.worker()
 	if err != nil {
 		return err
 	}
-	if dsn == "" {
-		return hinted{usage("no database named"), "--database postgres://USER@HOST/NAME, or " + databaseVariable}
+	id, err := remote.Load(dir)
+	if errors.Is(err, remote.ErrNotJoined) {
+		return hinted{usage("%v", err), "an administrator makes a code on the page (Sites and workers); then: ipcguard worker join https://SERVER:8444"}
 	}
-	if _, ok := cutSQLite(dsn); ok {
-		return hinted{usage("a worker needs PostgreSQL: an SQLite file belongs to its server alone"), "the server scans its own site by itself; see docs/fleet.md"}
-	}
-	o, err := a.fleetOptions(f)
 	if err != nil {
 		return err
 	}
-	if o.Key, err = loadKey(f.key); err != nil {
+	o := remote.Options{Version: buildName(debug.ReadBuildInfo()), Authenticate: logons{a, f.unsigned}.authenticate}
+	if o.Scan, err = f.probeFlags.options(); err != nil {
 		return err
 	}
-	st, err := store.Open(ctx, dsn, store.Options{})
-	if err != nil {
+	if o.Log, err = a.logger(&f.logFlags); err != nil {
 		return err
 	}
-	defer st.Close()
-	if err := st.CheckSchema(ctx); err != nil {
-		return err
-	}
-	fl, err := fleet.New(st, o)
-	if err != nil {
-		return err
-	}
-	o.Log.Info("working", "site", f.site, "name", fl.Name())
-	return ended(ctx, fl.Work(ctx))
+	return ended(ctx, remote.Run(ctx, id, o))
 }
 
-// fleetOptions are what server and worker share.
+const joinHelp = `Join the fleet's server as a worker, once. An administrator makes a code on the server's page (Sites and workers): it works once,
+for an hour, and says which site the worker scans.
+
+The code is asked for on the terminal, or comes from --code-file (- is standard input) or from ` + joinVariable + `. It also holds the fingerprint of
+the server's authority, so that nobody between the two can pass for the server.
+`
+
+// joinVariable is where a join code may come from: everybody can read arguments.
+const joinVariable = "IPCGUARD_JOIN_CODE"
+
+func (a *app) workerJoin() *cobra.Command {
+	var place homeFlags
+	var file, name string
+	c := &cobra.Command{
+		Use:     "join https://SERVER:PORT",
+		Short:   "Join the fleet's server, once",
+		Long:    joinHelp,
+		Example: "  ipcguard worker join https://fleet.example:8444\n  ipcguard worker join https://fleet.example:8444 --code-file /run/code",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("name the server's listener for workers, such as https://fleet.example:8444")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.join(c.Context(), &place, args[0], file, name)
+		},
+	}
+	c.Flags().SortFlags = false
+	registerWorkerState(c.Flags(), &place)
+	c.Flags().StringVar(&file, "code-file", "", "a file with the code; - is standard input")
+	c.Flags().StringVar(&name, "name", "", "what the worker is called, where the code does not say it (default: this machine's name)")
+	return c
+}
+
+func (a *app) join(ctx context.Context, place *homeFlags, server, file, name string) error {
+	dir, err := place.worker()
+	if err != nil {
+		return err
+	}
+	code, err := a.joinCode(file)
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		if name, err = os.Hostname(); err != nil {
+			return usage("--name: this machine has none of its own: %v", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	id, err := remote.Join(ctx, dir, server, code, name, buildName(debug.ReadBuildInfo()))
+	if errors.Is(err, remote.ErrCode) {
+		return usage("%v", err)
+	}
+	if err != nil {
+		return fmt.Errorf("joining: %w", err)
+	}
+	say(a.stdout, "joined as %s for the site %s; its certificate is in %s and renews itself", id.Name, id.Site, dir)
+	return nil
+}
+
+// joinCode is the code from a file, the environment or the terminal. It is a secret: arguments are no place for it.
+func (a *app) joinCode(file string) (string, error) {
+	const most = 1024
+	switch {
+	case file == "-":
+		return firstLine(io.LimitReader(a.stdin, most))
+	case file != "":
+		f, err := os.Open(file)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		return firstLine(io.LimitReader(f, most))
+	}
+	if code := os.Getenv(joinVariable); code != "" {
+		return code, nil
+	}
+	tty, ok := a.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(tty.Fd())) {
+		return "", hinted{usage("no code: there is no terminal to ask on"), "--code-file FILE, or " + joinVariable}
+	}
+	fmt.Fprint(a.stderr, "Code: ")
+	b, err := term.ReadPassword(int(tty.Fd()))
+	fmt.Fprintln(a.stderr)
+	return strings.TrimSpace(string(b)), err
+}
+
+func firstLine(r io.Reader) (string, error) {
+	s := bufio.NewScanner(r)
+	s.Scan()
+	return strings.TrimSpace(s.Text()), s.Err()
+}
+
+// fleetOptions are the server's.
 func (a *app) fleetOptions(f *fleetFlags) (fleet.Options, error) {
 	o := fleet.Options{Site: f.site, Name: f.name, Version: buildName(debug.ReadBuildInfo()), Authenticate: logons{a, f.unsigned}.authenticate}
 	var err error
 	if o.Scan, err = f.probeFlags.options(); err != nil {
 		return o, err
 	}
-	o.Log, err = a.logger(f)
+	o.Log, err = a.logger(&f.logFlags)
 	return o, err
 }
 
