@@ -403,7 +403,10 @@ func TestStolenWorker(t *testing.T) {
 		// A job of another worker, of the other site.
 		second, _ := s.join("other", "other-1")
 		var elsewhere wire.Job
-		s.ok(func() error { _, err := post(t.Context(), second.client(), s.gate.URL+wire.PathJob, wire.Ask{Most: 2}, &elsewhere); return err }())
+		s.ok(func() error {
+			_, err := post(t.Context(), second.client(), s.gate.URL+wire.PathJob, wire.Ask{Most: 2}, &elsewhere)
+			return err
+		}())
 		if len(elsewhere.Targets) != 2 {
 			t.Fatalf("%+v", elsewhere)
 		}
