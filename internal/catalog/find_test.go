@@ -88,6 +88,10 @@ var asked = []struct{ phrase, entry, says string }{
 	{"Windows 2000 RestrictAnonymous 2 trust", "setting RestrictAnonymous", "trusts with NT 4.0"},
 	{"what does HardenedPaths do", "setting HardenedPaths.NETLOGON", "mutual authentication"},
 	{"my IPC$ is odd, please advise", "topic IPC$", "IPC$ holds no files"},
+	{"the above is only for earlier systems", "claim only-earlier-systems", "PARTLY TRUE"},
+	{"2 is generally not recommended", "claim ra2-not-recommended", "mixed mode"},
+	{"with SQL Server set 1", "claim sql-set-one", "1 is the right value on every release"},
+	{"all other default shares go too", "claim all-default-shares-go", "SYSVOL and NETLOGON"},
 	{"TurnOffAnonymousBlock = 1", "setting TurnOffAnonymousBlock", "The block is off"},
 }
 
