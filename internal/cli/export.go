@@ -84,7 +84,7 @@ func (a *app) runExport(f *exportFlags, name string) error {
 	}
 	for _, file := range r.Files {
 		path := filepath.Join(f.folder, filepath.FromSlash(file.Name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
 		if err := writeNew(path, file.Data); err != nil {
@@ -104,9 +104,9 @@ func (a *app) runExport(f *exportFlags, name string) error {
 	return nil
 }
 
-// writeNew writes a file that must not be there.
+// writeNew writes a file that must not be there, for its owner alone: it holds a configuration.
 func writeNew(path string, data []byte) error {
-	w, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	w, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

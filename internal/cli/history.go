@@ -54,7 +54,8 @@ type entry struct {
 	Ended   time.Time        `json:"ended"`
 	Steps   []engine.Step    `json:"steps"`
 	Records []*engine.Record `json:"records"`
-	Waits   []apply.Wait     `json:"waits,omitempty"` // of one that is asked for by its id
+	Outlook *engine.Outlook  `json:"outlook,omitempty"` // of one that is not over
+	Waits   []apply.Wait     `json:"waits,omitempty"`   // of one that is asked for by its id
 }
 
 func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, format string) error {
@@ -69,6 +70,9 @@ func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, fo
 			return err
 		}
 		x := entry{Before: j.Before, Phase: j.Phase(), Sealed: j.Sealed, Ended: j.Ended(), Steps: j.Steps, Records: records}
+		if x.Outlook, err = e.Outlook(j); err != nil {
+			return explained(err)
+		}
 		if len(ids) == 1 && !strings.HasPrefix(j.Target, "winreg:") { // a host from afar is not asked
 			if x.Waits, err = e.Waits(ctx, j.ID); err != nil {
 				return err
@@ -82,6 +86,9 @@ func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, fo
 		if format == "text" {
 			a := a.plainly()
 			fmt.Fprintf(a.stdout, "%s  %-8s %s  %s  by %s%s\n", j.ID, j.Phase(), j.Started.Local().Format(time.DateTime), j.Target, j.Who, seal)
+			if x.Outlook != nil {
+				fmt.Fprintf(a.stdout, "  %s\n", x.Outlook)
+			}
 			if len(ids) == 1 {
 				a.showJournal(j, records)
 				for _, w := range x.Waits {
@@ -99,6 +106,9 @@ func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, fo
 	}
 	if len(ids) == 1 && len(out) == 0 && damage == nil {
 		return fmt.Errorf("there is no apply %s in %s", ids[0], e.State)
+	}
+	if len(out) == 0 && damage == nil && format == "text" {
+		fmt.Fprintf(a.stdout, "Nothing was ever applied with %s.\n", e.State)
 	}
 	return explained(damage)
 }

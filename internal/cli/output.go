@@ -26,11 +26,27 @@ func (a *app) create(name string) (*output, error) {
 	if name == "" {
 		return &output{Writer: a.stdout}, nil
 	}
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := openAnew(name)
 	if err != nil {
 		return nil, err
 	}
 	return &output{file, file}, nil
+}
+
+// openAnew opens a file to be written anew, which is its owner's alone before anything is in it.
+func openAnew(name string) (*os.File, error) {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = narrow(file)
+	if info, serr := file.Stat(); err == nil && serr == nil && info.Mode().IsRegular() {
+		err = file.Truncate(0)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // goOn opens the file of an earlier run behind its last whole line.
@@ -39,7 +55,10 @@ func goOn(name string, e *earlier) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = file.Truncate(e.size)
+	err = narrow(file)
+	if err == nil {
+		err = file.Truncate(e.size)
+	}
 	if err == nil {
 		_, err = file.Seek(e.size, io.SeekStart)
 	}
@@ -58,5 +77,10 @@ func (a *app) writeTo(name string, write func(w io.Writer, color bool) error) er
 	if err := write(&b, false); err != nil {
 		return err
 	}
-	return os.WriteFile(name, b.Bytes(), 0o600)
+	file, err := openAnew(name)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(b.Bytes())
+	return errors.Join(err, file.Close())
 }

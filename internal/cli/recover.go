@@ -83,7 +83,7 @@ func (a *app) runRecover(ctx context.Context, f *stateFlags, l *credentialFlags)
 		}
 	}
 	if len(found) == 0 && err == nil {
-		fmt.Fprintln(a.stdout, "Nothing was ever applied with this state directory.")
+		fmt.Fprintf(a.stdout, "Nothing was ever applied with %s.\n", e.State)
 	}
 	return explained(err)
 }

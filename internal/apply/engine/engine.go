@@ -57,7 +57,7 @@ func (e *Engine) lock() (unlock func(), err error) {
 	if err := private.Make(e.State); err != nil {
 		return nil, fmt.Errorf("apply: state directory: %w", err)
 	}
-	unlock, err = private.Lock(filepath.Join(e.State, "lock"))
+	unlock, err = private.LockWithin(filepath.Join(e.State, "lock"), probeTime)
 	if errors.Is(err, durable.ErrLocked) {
 		return nil, ErrBusy
 	}

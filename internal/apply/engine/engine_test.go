@@ -12,6 +12,7 @@ import (
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/applytest"
+	"ipcguard/internal/apply/private"
 	"ipcguard/internal/format/registry"
 )
 
@@ -307,5 +308,46 @@ func TestSignedRecords(t *testing.T) {
 	}
 	if _, err := other.Records(j); err == nil {
 		t.Error("a record signed with another key is believed")
+	}
+}
+
+// TestOutlook tells a wait that somebody guards from one that nobody does, before and after its time.
+func TestOutlook(t *testing.T) {
+	now := Instant{Wall: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Boot: "a", Uptime: time.Hour}
+	f, plan := weakFake()
+	e := engineFor(t, f)
+	e.Clock = at(&now)
+	j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good, Within: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(overdue, guarded bool, says string) {
+		t.Helper()
+		o, err := e.Outlook(j)
+		if err != nil || o == nil || o.Overdue != overdue || o.Guarded != guarded || !strings.Contains(o.String(), says) {
+			t.Errorf("%+v, %v; want overdue %v, guarded %v and %q", o, err, overdue, guarded, says)
+		}
+	}
+	look(false, false, "nobody watches")
+	if err := private.Make(e.guards()); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := private.Lock(e.guardFile(j.ID, ".lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	look(false, true, "unless it is confirmed")
+	now.Wall, now.Uptime = now.Wall.Add(time.Hour), now.Uptime+time.Hour
+	look(true, true, "the guard takes it back")
+	unlock()
+	look(true, false, "nobody watches: ipcguard recover takes it back")
+	if _, err := e.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = e.open(j.ID); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := e.Outlook(j); o != nil || err != nil {
+		t.Errorf("over: %+v, %v", o, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,6 +21,8 @@ import (
 const (
 	// guardStart bounds how long a guard may take to begin to watch: a system service on a busy machine.
 	guardStart = 20 * time.Second
+	// probeTime is how long a lock is tried that others may have for a moment, to see whether anybody holds it.
+	probeTime = 250 * time.Millisecond
 	// guardPoll is how late a guard may be.
 	guardPoll = time.Second
 	// guardRetry is the pause before another try to take back what could not be taken back, such as over a dead network.
@@ -35,7 +38,7 @@ func (e *Engine) Watch(ctx context.Context, id string) error {
 	if err := private.Make(e.guards()); err != nil {
 		return fmt.Errorf("apply: guard: %w", err)
 	}
-	unlock, err := private.Lock(e.guardFile(j.ID, ".lock"))
+	unlock, err := private.LockWithin(e.guardFile(j.ID, ".lock"), probeTime)
 	if errors.Is(err, durable.ErrLocked) {
 		return fmt.Errorf("apply: %s has a guard already", id)
 	}
@@ -59,6 +62,56 @@ func (e *Engine) Watch(ctx context.Context, id string) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// Outlook is what will become of an apply that is not over.
+type Outlook struct {
+	Until   time.Time `json:"until,omitzero"` // when the confirmation must have come, by the wall clock; zero where none is awaited
+	Overdue bool      `json:"overdue"`        // that has passed
+	Guarded bool      `json:"guarded"`        // somebody watches, or is at work on it
+}
+
+func (o Outlook) String() string {
+	switch {
+	case o.Until.IsZero() && o.Guarded:
+		return "it is under way"
+	case o.Until.IsZero():
+		return "it was cut short, and nobody is at work on it: ipcguard recover takes it back"
+	case o.Overdue && o.Guarded:
+		return "its time passed at " + shown(o.Until) + "; the guard takes it back"
+	case o.Overdue:
+		return "its time passed at " + shown(o.Until) + ", and nobody watches: ipcguard recover takes it back"
+	case o.Guarded:
+		return "it goes back at " + shown(o.Until) + " unless it is confirmed"
+	}
+	return "it is to go back at " + shown(o.Until) + " unless it is confirmed, and nobody watches: then ipcguard recover takes it back"
+}
+
+// Outlook says what will become of an apply, nil where it is over.
+func (e *Engine) Outlook(j *Journal) (*Outlook, error) {
+	switch j.Phase() {
+	case PhaseKept, PhaseUndone, PhaseConflict:
+		return nil, nil
+	}
+	o := &Outlook{}
+	if d := j.Deadline(); d != nil {
+		o.Until, o.Overdue = d.At(), d.Passed(e.now())
+	}
+	for _, lock := range []string{e.guardFile(j.ID, ".lock"), filepath.Join(e.State, "lock")} {
+		if _, err := os.Lstat(lock); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		unlock, err := private.Lock(lock)
+		switch {
+		case err == nil:
+			unlock()
+		case errors.Is(err, durable.ErrLocked):
+			o.Guarded = true
+		default:
+			return nil, fmt.Errorf("apply: guard: %w", err)
+		}
+	}
+	return o, nil
 }
 
 // watchOnce looks once, and says how long to wait until the next look.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"ipcguard/internal/apply/durable"
 )
@@ -20,6 +21,16 @@ func Lock(path string) (unlock func(), err error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return func() { _ = f.Close() }, nil // nothing was written
+}
+
+// LockWithin is Lock, tried again for some time while another process holds it.
+func LockWithin(path string, wait time.Duration) (unlock func(), err error) {
+	for end := time.Now().Add(wait); ; time.Sleep(10 * time.Millisecond) {
+		unlock, err = Lock(path)
+		if !errors.Is(err, durable.ErrLocked) || time.Now().After(end) {
+			return unlock, err
+		}
+	}
 }
 
 // LockNamed takes the lock that everybody takes who runs as this account on this machine and names the same thing.
