@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"ipcguard/internal/format/diff"
 	"ipcguard/internal/format/registry"
 )
 
@@ -120,31 +121,19 @@ func Diff(p Place, from, to State) string {
 	if from.Mode != to.Mode || from.UID != to.UID || from.GID != to.GID {
 		fmt.Fprintf(&b, "  - mode %04o, owner %d:%d\n  + mode %04o, owner %d:%d\n", from.Mode.Perm(), from.UID, from.GID, to.Mode.Perm(), to.UID, to.GID)
 	}
-	for _, line := range diffLines(strings.SplitAfter(string(from.Data), "\n"), strings.SplitAfter(string(to.Data), "\n")) {
-		fmt.Fprintf(&b, "  %s\n", line)
+	last := 0 // what was shown before, to say where the next is
+	for _, l := range diff.Lines(from.Data, to.Data) {
+		if l.Sign == ' ' {
+			continue
+		}
+		if line := l.Old + 1; last == 0 || line > last+1 {
+			fmt.Fprintf(&b, "  @ line %d\n", line)
+		}
+		last = l.Old + 1
+		if l.Sign == '+' {
+			last = l.Old
+		}
+		fmt.Fprintf(&b, "  %c %s\n", l.Sign, strings.TrimRight(l.Text, "\r\n"))
 	}
 	return b.String()
-}
-
-// diffLines leaves out what the two have in common at both ends and shows the rest. What a plan changes in smb.conf is a
-// few lines, mostly next to each other.
-func diffLines(from, to []string) []string {
-	a, b := 0, 0
-	for a < len(from) && a < len(to) && from[a] == to[a] {
-		a++
-	}
-	for b < len(from)-a && b < len(to)-a && from[len(from)-1-b] == to[len(to)-1-b] {
-		b++
-	}
-	var out []string
-	if a > 0 || b > 0 {
-		out = append(out, fmt.Sprintf("@ line %d", a+1))
-	}
-	for _, l := range from[a : len(from)-b] {
-		out = append(out, "- "+strings.TrimRight(l, "\r\n"))
-	}
-	for _, l := range to[a : len(to)-b] {
-		out = append(out, "+ "+strings.TrimRight(l, "\r\n"))
-	}
-	return out
 }

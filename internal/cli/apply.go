@@ -184,8 +184,11 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 	}
 	defer run.target.Close()
 	writes, err := run.resolve(ctx)
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted; nothing was written: %w", ctx.Err())
+	}
 	if err != nil {
-		return err
+		return run.again(err)
 	}
 	if len(writes) == 0 {
 		fmt.Fprintf(a.stdout, "Nothing to do: %s already is as the plan wants it.\n", run.spec)
@@ -226,6 +229,23 @@ func (r *applying) prepare() error {
 	}
 	r.engine, err = r.app.engine(&f.stateFlags, r.logon)
 	return err
+}
+
+// again names the apply that has made this plan's changes already, where a host is found changed.
+func (r *applying) again(err error) error {
+	var stale *apply.StaleError
+	if !errors.As(err, &stale) {
+		return err
+	}
+	j := r.engine.AppliedAs(*r.plan, r.spec)
+	if j == nil {
+		return err
+	}
+	hint := "ipcguard verify --apply " + j.ID + " proves it again, ipcguard rollback " + j.ID + " takes it back"
+	if j.Phase() == engine.PhaseWaiting {
+		hint = "ipcguard confirm " + j.ID + " keeps it, ipcguard rollback " + j.ID + " takes it back"
+	}
+	return hinted{fmt.Errorf("this plan was applied already, as %s at %s (%s)", j.ID, j.Started.Local().Format(time.DateTime), j.Phase()), hint}
 }
 
 // resolve says what is to be written, where the host is still as the plan found it.

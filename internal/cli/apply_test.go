@@ -78,10 +78,15 @@ func TestApplyOnSamba(t *testing.T) {
 				}
 			}
 			id := applied(t, out)
-			run(1, "apply", at("plan.json"), "--yes", "--target", target, "--state", state) // one waits
+			if out := run(1, "apply", at("plan.json"), "--yes", "--target", target, "--state", state); !strings.Contains(out, "applied already, as "+id) || !strings.Contains(out, "confirm "+id) {
+				t.Errorf("a second apply while the first waits:\n%s", out)
+			}
 			run(0, "verify", s.Addr(), "--plan", at("plan.json"), "--credentials-file", secret, "--allow-unsigned-ntlm")
 			run(0, "verify", s.Addr(), "--scan", at("scan.json"))
 			run(0, "confirm", id, "--state", state)
+			if out := run(1, "apply", at("plan.json"), "--yes", "--target", target, "--state", state); !strings.Contains(out, "applied already, as "+id) {
+				t.Errorf("a second apply:\n%s", out)
+			}
 			run(0, "rollback", id, "--state", state)
 			if got := configuration(); got != before {
 				t.Errorf("rolled back to\n%s\nfrom\n%s", got, before)

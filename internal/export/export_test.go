@@ -422,44 +422,6 @@ func TestSambaConf(t *testing.T) {
 	}
 }
 
-// TestDiff: patch makes b of a by unified(a, b), for lines at random.
-func TestDiff(t *testing.T) {
-	patch, err := exec.LookPath("patch")
-	if err != nil {
-		t.Skip("patch is not installed")
-	}
-	dir, tries := t.TempDir(), 0
-	rapid.Check(t, func(rt *rapid.T) {
-		if tries++; tries > 40 { // each starts a process
-			return
-		}
-		text := func(label string) []byte {
-			s := strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "", "long line"}), 0, 30).Draw(rt, label), "\n")
-			if s != "" && rapid.Bool().Draw(rt, label+" end") {
-				s += "\n"
-			}
-			return []byte(s)
-		}
-		a, b := text("a"), text("b")
-		if bytes.Equal(a, b) || len(a) == 0 || len(b) == 0 { // patch removes files that become empty
-			return
-		}
-		path := filepath.Join(dir, "f")
-		if err := os.WriteFile(path, a, 0o600); err != nil {
-			rt.Fatal(err)
-		}
-		cmd := exec.Command(patch, "-s", path)
-		d := unified("f", a, b)
-		cmd.Stdin = bytes.NewReader(d)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			rt.Fatalf("patch: %v %s\n%s", err, out, d)
-		}
-		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, b) {
-			rt.Fatalf("%q, want %q\n%s", got, b, d)
-		}
-	})
-}
-
 // TestFirewall: a rule is written for the system that the host has, and for no other.
 func TestFirewall(t *testing.T) {
 	rule := model.Change{ID: "1", Setting: "host-firewall", Where: "inbound TCP 139, 445", To: model.Value{Present: true, Type: "firewall-rule", Data: []string{"139", "445"}}, ExportOnly: true}

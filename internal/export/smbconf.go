@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"ipcguard/internal/change"
+	"ipcguard/internal/format/diff"
 	"ipcguard/internal/format/smbconf"
 )
 
@@ -66,7 +67,7 @@ func sambaConf(r *Result, list []*item, o Options) error {
 	name, after := filepath.Base(o.Source), overlay[o.Source]
 	r.Files = append(r.Files,
 		File{name, after}, File{name + ".undo", original},
-		File{"apply.diff", unified(name, original, after)}, File{"undo.diff", unified(name, after, original)},
+		File{"apply.diff", diff.Unified(name, original, after)}, File{"undo.diff", diff.Unified(name, after, original)},
 	)
 	r.Notes = append(r.Notes, "after copying it: testparm -s, smbcontrol smbd reload-config, a HUP for the rpcd_* workers, smbcontrol smbd close-share 'IPC$'")
 	return nil

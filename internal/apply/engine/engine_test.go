@@ -351,3 +351,30 @@ func TestOutlook(t *testing.T) {
 		t.Errorf("over: %+v, %v", o, err)
 	}
 }
+
+// TestAppliedAs finds an apply of the same plan on the same target while it is in force.
+func TestAppliedAs(t *testing.T) {
+	f, plan := weakFake()
+	e := engineFor(t, f)
+	if j := e.AppliedAs(plan, f.Spec()); j != nil {
+		t.Errorf("nothing was applied, and %s is it", j.ID)
+	}
+	j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := e.AppliedAs(plan, f.Spec()); got == nil || got.ID != j.ID {
+		t.Errorf("%+v", got)
+	}
+	other := plan
+	other.Hash = "another"
+	if e.AppliedAs(other, f.Spec()) != nil || e.AppliedAs(plan, "elsewhere:") != nil {
+		t.Error("another plan, or another target, is taken for it")
+	}
+	if _, err := e.Rollback(t.Context(), j.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	if e.AppliedAs(plan, f.Spec()) != nil {
+		t.Error("what was rolled back is taken for it")
+	}
+}

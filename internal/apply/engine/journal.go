@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"ipcguard/internal/apply"
@@ -160,6 +161,17 @@ func (j *Journal) attempted() int {
 		}
 	}
 	return n
+}
+
+// AppliedAs finds the newest apply of a plan on a target that is in force, nil where there is none.
+func (e *Engine) AppliedAs(plan model.Plan, target string) *Journal {
+	all, _ := e.History() // what is wrong with others is told where it matters
+	for _, j := range slices.Backward(all) {
+		if p := j.Phase(); plan.Hash != "" && j.PlanHash == plan.Hash && j.Target == target && (p == PhaseKept || p == PhaseWaiting) {
+			return j
+		}
+	}
+	return nil
 }
 
 // Deadline is when the confirmation must have come, or nil where none was asked for.

@@ -15,7 +15,6 @@ import (
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/applytest"
 	"ipcguard/internal/apply/engine"
-	"ipcguard/internal/model"
 )
 
 const edit = "# by an editor\n"
@@ -46,10 +45,6 @@ func saveIn(t *testing.T, path, line string) {
 	if err != nil {
 		t.Error(err)
 	}
-}
-
-func restrict() model.Plan {
-	return model.Plan{Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
 }
 
 // TestEditorMeanwhile lets an editor save at every point of a write, in either way: what it wrote is in the file afterwards,

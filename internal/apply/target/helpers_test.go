@@ -9,6 +9,7 @@ import (
 	"ipcguard/internal/apply/applytest"
 	"ipcguard/internal/apply/engine"
 	"ipcguard/internal/change"
+	"ipcguard/internal/model"
 )
 
 func engineFor(t testing.TB, target apply.Target) *engine.Engine {
@@ -35,4 +36,8 @@ func placeAt(where string) (apply.Place, error) {
 func located(system, where string) change.Place {
 	p, _ := change.Locate(system, where) // what cannot be read is of no kind
 	return p
+}
+
+func restrict() model.Plan {
+	return model.Plan{Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
 }

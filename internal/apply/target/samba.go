@@ -142,7 +142,9 @@ func parameterPlace(c *smbconf.Config, ch *change.Change) (section, name string,
 
 // Resolve is part of Target.
 func (s *Samba) Resolve(ctx context.Context, changes []*change.Change) ([]apply.Write, error) {
-	if err := s.testparm(ctx); err != nil {
+	if err := s.testparm(ctx); ctx.Err() != nil {
+		return nil, err
+	} else if err != nil {
 		return nil, fmt.Errorf("%w: mend that first", err)
 	}
 	c, err := s.load(ctx)
@@ -303,6 +305,9 @@ func (s *Samba) Write(ctx context.Context, p apply.Place, to, from apply.State) 
 // testparm asks Samba whether it understands its configuration.
 func (s *Samba) testparm(ctx context.Context) error {
 	out, err := s.system.Run(ctx, "testparm", "--suppress-prompt", s.config)
+	if ctx.Err() != nil {
+		return fmt.Errorf("apply: testparm: %w", ctx.Err()) // it was interrupted, and has said nothing of the file
+	}
 	if err != nil {
 		return fmt.Errorf("apply: testparm refuses %s: %w: %s", s.config, err, firstComplaint(out))
 	}

@@ -373,3 +373,29 @@ func TestSambaKilledAnywhere(t *testing.T) {
 		}
 	}
 }
+
+// slow is a testparm that answers when it is interrupted, as a process that is killed does.
+type slow struct {
+	applytest.Quiet
+	stop context.CancelFunc
+}
+
+func (s slow) Run(ctx context.Context, name string, args ...string) (string, error) {
+	if name != "testparm" {
+		return s.Quiet.Run(ctx, name, args...)
+	}
+	s.stop()
+	<-ctx.Done()
+	return "", ctx.Err()
+}
+
+// TestInterruptedIsNotRefused: an interrupt says nothing of the configuration.
+func TestInterruptedIsNotRefused(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	s := OpenSambaOn(applytest.WriteConf(t, applytest.Commented), slow{stop: stop})
+	plan := restrict()
+	_, err := s.Resolve(ctx, applytest.Changes("samba", plan.Changes))
+	if !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "refuses") || strings.Contains(err.Error(), "mend") {
+		t.Errorf("%v", err)
+	}
+}
