@@ -159,16 +159,58 @@ func (l *Reader) jsonRecord(raw []byte) error {
 		l.samba.auth(m)
 	case isObject(m, "sessions") && isObject(m, "tcons"):
 		l.samba.status(m)
+	case m["__REALTIME_TIMESTAMP"] != nil:
+		l.journalEntry(jsonText(m["MESSAGE"]), jsonText(m["SYSLOG_IDENTIFIER"]), jsonText(m["__REALTIME_TIMESTAMP"]), jsonText(m["_HOSTNAME"]))
 	default:
-		e := newJSONEvent(m)
-		if e.ID() < 0 {
-			l.cov.CountUnreadable("JSON records that are no event", 1)
-			return nil
+		for _, record := range unwrap(m, 0) {
+			l.eventRecord(record)
+		}
+	}
+	return nil
+}
+
+// eventRecord takes a record that stands for one event, in any of the shapes known.
+func (l *Reader) eventRecord(m map[string]any) {
+	if raw := jsonText(m["_raw"]); raw != "" {
+		l.rawEvent(m, raw)
+		return
+	}
+	var e winEvent
+	if j := newJSONEvent(m); j.ID() >= 0 && (!j.bare() || jsonText(m["Message"]) == "") {
+		e = j
+	} else if t, ok := messageRecord(m); ok {
+		e = t
+	} else {
+		l.notUnderstood(m)
+		return
+	}
+	l.cov.CountRead("event records", 1)
+	l.windows.event(e)
+}
+
+// rawEvent takes the text that Splunk kept of an event.
+func (l *Reader) rawEvent(m map[string]any, raw string) {
+	switch text := strings.TrimSpace(raw); {
+	case strings.HasPrefix(text, "<Event"):
+		l.xmlRecord([]byte(text))
+	case strings.HasPrefix(text, "{"):
+		if l.jsonRecord([]byte(text)) != nil {
+			l.cov.CountUnreadable("JSON records that are damaged", 1)
+		}
+	default:
+		e, ok := splunkEvent(raw)
+		if !ok {
+			l.notUnderstood(m)
+			return
 		}
 		l.cov.CountRead("event records", 1)
 		l.windows.event(e)
 	}
-	return nil
+}
+
+// notUnderstood counts a record by its form: the names in it, and none of its values.
+func (l *Reader) notUnderstood(m map[string]any) {
+	l.cov.CountUnreadable("records that are not understood, with the keys "+form(m), 1)
 }
 
 // jsonEvent is a Windows event as a log shipper writes it:
@@ -190,6 +232,10 @@ func newJSONEvent(m map[string]any) *jsonEvent {
 		e.system, e.data = object(ev, "System"), nonNil(ev, "EventData", "UserData")
 	} else if object(m, "event_data") != nil {
 		e.data = object(m, "event_data")
+	} else if text := jsonText(m["EventData"]); strings.HasPrefix(strings.TrimSpace(text), "<") {
+		e.data = sentinelData(text)
+	} else if list, ok := m["Properties"].([]any); ok && m["Id"] != nil {
+		e.data = properties(e.ID(), list)
 	} else {
 		e.flat = true
 	}
@@ -248,7 +294,7 @@ func (e *jsonEvent) attribute(child, name string) string {
 }
 
 func (e *jsonEvent) ID() int {
-	n, err := strconv.Atoi(e.systemText("EventID", "event_id", "EventId"))
+	n, err := strconv.Atoi(e.systemText("EventID", "event_id", "EventId", "Id", "eventID"))
 	if err != nil {
 		return -1
 	}
@@ -256,13 +302,29 @@ func (e *jsonEvent) ID() int {
 }
 
 func (e *jsonEvent) Provider() string {
-	if s := e.systemText("SourceName", "provider_name", "source_name", "ProviderName"); s != "" {
+	if s := e.systemText("SourceName", "provider_name", "source_name", "ProviderName", "EventSourceName"); s != "" {
 		return s
 	}
-	return e.attribute("Provider", "Name")
+	if s := e.attribute("Provider", "Name"); s != "" {
+		return s
+	}
+	if e.Channel() == "Security" { // no other provider writes there, but for the log's own
+		return providerAudit
+	}
+	return ""
 }
 
-func (e *jsonEvent) Channel() string { return e.systemText("Channel", "channel", "log_name") }
+// bare tells that an event has no data of its own.
+func (e *jsonEvent) bare() bool {
+	if e.flat {
+		return jsonText(e.top["SubjectUserSid"]) == "" && jsonText(e.top["TargetUserName"]) == "" && e.top["Id"] != nil
+	}
+	return len(e.data) == 0
+}
+
+func (e *jsonEvent) Channel() string {
+	return e.systemText("Channel", "channel", "log_name", "LogName")
+}
 
 func (e *jsonEvent) Computer() string {
 	return e.systemText("Hostname", "computer_name", "Computer", "MachineName")
@@ -278,16 +340,26 @@ func (e *jsonEvent) UserID() string {
 	return e.attribute("Security", "UserID")
 }
 
-// Time is the event's own time where it has a zone, else the shipper's. A time without a zone could be any.
+// Time is the event's own time where it has a zone, else the shipper's. A time without a zone is that of the host that wrote
+// it, and taken for ours where there is no other.
 func (e *jsonEvent) Time() time.Time {
 	for _, s := range []string{
 		e.systemText("TimeCreated"), e.attribute("TimeCreated", "SystemTime"), e.systemText("EventTime"),
-		jsonText(e.top["@timestamp"]), e.systemText("UtcTime"), e.systemText("EventReceivedTime"),
+		jsonText(e.top["@timestamp"]), jsonText(e.top["TimeGenerated"]), jsonText(e.top["timestamp"]),
+		e.systemText("UtcTime"), e.systemText("EventReceivedTime"),
 	} {
 		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700", "2006-01-02 15:04:05.999999999-07:00"} {
 			if t, err := time.Parse(layout, s); err == nil {
 				return t.UTC()
 			}
+		}
+	}
+	if t, ok := dateTime(e.systemText("TimeCreated")); ok {
+		return t
+	}
+	for _, s := range []string{e.systemText("EventTime"), e.systemText("TimeCreated")} {
+		if t, ok := plainTime(s); ok {
+			return t
 		}
 	}
 	return time.Time{}

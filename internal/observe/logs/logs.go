@@ -117,6 +117,12 @@ func (l *Reader) Read(ctx context.Context, name string, r io.Reader) error {
 		return l.readXML(ctx, b)
 	case kindJSON:
 		return l.readJSON(ctx, b)
+	case kindJournal:
+		return l.readJournal(ctx, b)
+	case kindSplunk:
+		return l.readSplunk(ctx, b)
+	case kindCSV:
+		return l.readCSV(ctx, b)
 	}
 	return l.readText(ctx, b)
 }
@@ -154,6 +160,9 @@ const (
 	kindXML
 	kindJSON
 	kindText
+	kindJournal // systemd's journal, exported
+	kindSplunk  // name=value, an event over several lines
+	kindCSV     // Export-Csv of Get-WinEvent
 )
 
 func logKind(head []byte) logFormat {
@@ -171,7 +180,13 @@ func logKind(head []byte) logFormat {
 		return kindXML
 	case text[0] == '{', text[0] == '[' && !isSambaHeader(text):
 		return kindJSON
-	case bytes.Contains(text, []byte(auditMark)), isSambaHeader(text), bytes.Contains(text, []byte(`"type": "Auth`)):
+	case isJournal(text):
+		return kindJournal
+	case bytes.HasPrefix(text, []byte("LogName=")) || bytes.Contains(text, []byte("\nLogName=")) && bytes.Contains(text, []byte("\nEventCode=")):
+		return kindSplunk
+	case isEventCSV(text):
+		return kindCSV
+	case bytes.Contains(text, []byte(auditName)), isSambaText(string(text[:min(len(text), 4<<10)])), isSambaHeader(text), bytes.Contains(text, []byte(`"type": "Auth`)):
 		return kindText
 	case bytes.Contains(head, []byte("\x00ElfChnk\x00")):
 		return kindEVTX // its first sectors are lost
@@ -200,22 +215,28 @@ func sambaHeader(line []byte) (time.Time, bool) {
 // readText reads Samba's own log files and syslog.
 func (l *Reader) readText(ctx context.Context, r *bufio.Reader) error {
 	var at time.Time
+	year := 0 // of the last line that tells one
+	now := time.Now()
 	return l.readLines(ctx, r, func(line []byte) {
 		if t, ok := sambaHeader(line); ok {
 			at = t
+			if i := bytes.IndexByte(line, ')'); i >= 0 && isSambaText(string(line[i:])) { // the message on the same line
+				l.samba.line(l, line[i+1:], t, "")
+			}
 			return
 		}
-		t := at
-		if s, ok := syslogTime(line); ok {
-			t = s
+		s, ok := parseSyslog(string(line), year, now)
+		switch {
+		case !ok:
+			l.samba.line(l, line, at, "")
+		case s.program == auditName:
+			l.samba.fullAuditLine(s.rest, s.at, s.host)
+		default:
+			if t, ok := sambaHeader([]byte(s.rest)); ok {
+				year = t.Year()
+				return
+			}
+			l.samba.line(l, []byte(s.rest), s.at, s.host)
 		}
-		l.samba.line(l, line, t)
 	})
-}
-
-// syslogTime reads the time of a syslog line that carries a zone; the older form has neither year nor zone.
-func syslogTime(line []byte) (time.Time, bool) {
-	word, _, _ := bytes.Cut(line, []byte(" "))
-	t, err := time.Parse(time.RFC3339Nano, string(word))
-	return t.UTC(), err == nil
 }

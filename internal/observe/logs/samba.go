@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/observe"
+	"ipcguard/internal/status"
 )
 
 // sambaLog turns Samba's own records into uses: the JSON authentication audit (log class auth_json_audit), full_audit's
@@ -109,7 +111,10 @@ func (s *sambaLog) auth(m map[string]any) {
 		s.authenticated.Add(u)
 		return
 	}
-	u.Outcome = model.Denied
+	u.Outcome = model.Inconclusive // the server may be at fault: no controller to ask
+	if st, ok := status.ParseNTStatus(u.Status); ok && st.Answer() == status.No {
+		u.Outcome = model.Denied
+	}
 	s.add(u)
 }
 
@@ -119,32 +124,39 @@ func (s *sambaLog) countAnonymous(u model.Use) {
 	}
 }
 
-// line takes one line of a Samba log or of syslog: an audit record, a full_audit line, or anything else.
-func (s *sambaLog) line(l *Reader, line []byte, at time.Time) {
+// line takes one line of a Samba log or of syslog: an audit record, a full_audit line, or anything else. host is whose it is,
+// where that is known.
+func (s *sambaLog) line(l *Reader, line []byte, at time.Time, host string) {
 	if i := bytes.IndexByte(line, '{'); i >= 0 && bytes.Contains(line[i:], []byte(`"type"`)) {
 		if l.jsonRecord(line[i:]) != nil {
 			s.cov.CountUnreadable("damaged JSON records in a text log", 1)
 		}
 		return
 	}
-	s.fullAuditLine(string(line), at)
+	text := string(line)
+	switch {
+	case isSambaText(text):
+		if m := sambaText(text); m != nil {
+			s.auth(m)
+		} else {
+			s.cov.CountUnreadable("lines of Samba's audit in words that are not understood", 1)
+		}
+	case strings.Contains(text, "|"):
+		s.fullAuditLine(text, at, host)
+	}
 }
 
-// auditMark stands before full_audit's fields in syslog.
-const auditMark = "smbd_audit: "
-
 // fullAuditLine takes PREFIX|operation|result|arguments. The prefix is the administrator's own; by default it is
-// user|address. Only a connection to IPC$ tells anything here: the operations on pipes do not pass this module.
-func (s *sambaLog) fullAuditLine(line string, at time.Time) {
-	if i := strings.Index(line, auditMark); i >= 0 {
-		line = line[i+len(auditMark):]
-	}
+// user|address, and others name what they give: USER=ann | IP=10.0.0.1. Only a connection to IPC$ tells anything here: the
+// operations on pipes do not pass this module.
+func (s *sambaLog) fullAuditLine(line string, at time.Time, host string) {
 	f := strings.Split(strings.TrimSpace(line), "|")
 	i := slices.Index(f, "connect")
 	if i < 0 || i+2 >= len(f) {
 		if len(f) >= 3 && (slices.Contains(f, "ok") || slices.ContainsFunc(f, func(s string) bool { return strings.HasPrefix(s, "fail (") })) {
 			s.fullAudit++
 			s.cov.CountRead("full_audit lines", 1)
+			s.cov.Saw(at)
 		}
 		return
 	}
@@ -155,30 +167,46 @@ func (s *sambaLog) fullAuditLine(line string, at time.Time) {
 	s.fullAudit++
 	s.cov.CountRead("full_audit lines", 1)
 	s.cov.Saw(at)
-	s.cov.Hear(s.server, model.LayerTree, "full_audit connect lines", at)
+	server := cmp.Or(s.server, strings.Clone(host))
+	s.cov.Hear(server, model.LayerTree, "full_audit connect lines", at)
 	if !strings.EqualFold(share, "IPC$") {
 		return
 	}
 	u := model.Use{
-		Server: s.server, Share: "IPC$", Layer: model.LayerTree, Outcome: model.Allowed, Opnum: -1, Count: 1, First: at, Last: at,
+		Server: server, Share: "IPC$", Layer: model.LayerTree, Outcome: model.Allowed, Opnum: -1, Count: 1, First: at, Last: at,
 		Source: s.source,
 	}
 	if result != "ok" {
 		u.Outcome = model.Denied
 	}
-	name := ""
-	for n, v := range f[:i] {
-		switch {
-		case isAddress(v):
-			if u.Client == "" {
-				u.Client = cleanAddress(v)
-			}
-		case n == 0:
-			name = strings.Clone(v) // the rest of the line is not kept for it
-		}
-	}
+	var name string
+	name, u.Client = auditPrefix(f[:i])
 	u.Identity, u.Account, u.Basis = unixIdentity(name, "full_audit")
 	s.add(u)
+}
+
+// auditPrefix finds the account and the client's address in full_audit's prefix: by the names that are given, else the first
+// word is the account and the first address is the client's. What is kept is copied, the rest of the line is not.
+func auditPrefix(fields []string) (account, client string) {
+	first := ""
+	for n, v := range fields {
+		key, value, named := strings.Cut(v, "=")
+		key = strings.ToUpper(strings.TrimSpace(key))
+		if value = strings.TrimSpace(value); !named {
+			key, value = "", strings.TrimSpace(v)
+		}
+		switch {
+		case key == "USER" || key == "USERNAME" || key == "ACCOUNT":
+			account = strings.Clone(value)
+		case isAddress(value):
+			if client == "" {
+				client = strings.Clone(cleanAddress(value))
+			}
+		case n == 0 && !named:
+			first = strings.Clone(value)
+		}
+	}
+	return cmp.Or(account, first), client
 }
 
 // unixIdentity tells who a Unix account is. Samba runs strangers and guests alike as its guest account.

@@ -29,7 +29,8 @@ type datum struct{ name, value string }
 // Providers and event sources.
 const (
 	providerAudit     = "Microsoft-Windows-Security-Auditing"
-	providerOldAudit  = "Security" // before Vista
+	providerOldAudit  = "Security"                             // before Vista
+	providerShown     = "Microsoft Windows security auditing." // its display name, which Splunk writes
 	providerSAM       = "Microsoft-Windows-Directory-Services-SAM"
 	providerSMBServer = "Microsoft-Windows-SMBServer"
 	providerSysmon    = "Microsoft-Windows-Sysmon"
@@ -62,7 +63,10 @@ func newWindowsLog(add func(model.Use), cov *observe.Coverage) *windowsLog {
 func (w *windowsLog) event(e winEvent) {
 	id := e.ID()
 	switch provider := e.Provider(); {
-	case provider == providerAudit || provider == providerOldAudit:
+	case provider == "" && counted[id]:
+		w.cov.Saw(e.Time())
+		w.cov.CountUnreadable(fmt.Sprintf("events %d that do not say who wrote them", id), 1)
+	case provider == providerAudit || provider == providerOldAudit || strings.EqualFold(provider, providerShown):
 		w.saw(e, "Security")
 		w.security(e, id)
 	case provider == providerSAM || strings.EqualFold(provider, "Directory-Services-SAM"):

@@ -109,15 +109,20 @@ func (l *Reader) readXML(ctx context.Context, r *bufio.Reader) error {
 		if len(s.Bytes()) == 0 {
 			continue
 		}
-		var e xmlEvent
-		if err := xml.Unmarshal(s.Bytes(), &e); err != nil || e.ID() < 0 {
-			l.cov.CountUnreadable("exported events that are not an event's XML", 1)
-			continue
-		}
-		l.cov.CountRead("event records", 1)
-		l.windows.event(&e)
+		l.xmlRecord(s.Bytes())
 	}
 	return s.Err()
+}
+
+// xmlRecord takes one event.
+func (l *Reader) xmlRecord(text []byte) {
+	var e xmlEvent
+	if err := xml.Unmarshal(text, &e); err != nil || e.ID() < 0 {
+		l.cov.CountUnreadable("exported events that are not an event's XML", 1)
+		return
+	}
+	l.cov.CountRead("event records", 1)
+	l.windows.event(&e)
 }
 
 var (

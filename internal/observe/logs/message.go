@@ -1,0 +1,243 @@
+package logs
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// textEvent is an event as Windows words it in English: what Splunk's WinEventLog input writes, and what Get-WinEvent exports as
+// CSV. Everything that counts is in the message:
+//
+//	Subject:
+//		Security ID:    S-1-5-7
+//		Account Name:   ANONYMOUS LOGON
+//	Share Information:
+//		Share Name:     \\*\IPC$
+type textEvent struct {
+	id                          int
+	provider, channel, computer string
+	at                          time.Time
+	failure                     bool
+	data                        []datum
+}
+
+// messageNames are the names of data by section and label of the message.
+var messageNames = map[string]map[string]string{
+	"Subject":                             {"Security ID": "SubjectUserSid", "Account Name": "SubjectUserName", "Account Domain": "SubjectDomainName", "Logon ID": "SubjectLogonId"},
+	"New Logon":                           {"Security ID": "TargetUserSid", "Account Name": "TargetUserName", "Account Domain": "TargetDomainName", "Logon ID": "TargetLogonId"},
+	"Logon Information":                   {"Logon Type": "LogonType"},
+	"Account For Which Logon Failed":      {"Security ID": "TargetUserSid", "Account Name": "TargetUserName", "Account Domain": "TargetDomainName"},
+	"Failure Information":                 {"Status": "Status", "Sub Status": "SubStatus"},
+	"Network Information":                 {"Source Address": "IpAddress", "Source Network Address": "IpAddress", "Source Port": "IpPort", "Workstation Name": "WorkstationName", "Object Type": "ObjectType"},
+	"Share Information":                   {"Share Name": "ShareName", "Share Path": "ShareLocalPath", "Relative Target Name": "RelativeTargetName"},
+	"Share Name":                          {"Share Name": "ShareName"},
+	"Access Request Information":          {"Access Mask": "AccessMask"},
+	"Detailed Authentication Information": {"Logon Process": "LogonProcessName", "Authentication Package": "AuthenticationPackageName", "Package Name (NTLM only)": "LmPackageName", "Key Length": "KeyLength"},
+}
+
+// messageData reads the data out of a message. "Logon Type" stands alone before Windows 10.
+func messageData(text string) (out []datum) {
+	section := ""
+	for line := range strings.Lines(text) {
+		label, value, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if !ok {
+			continue
+		}
+		value = strings.TrimSpace(value)
+		if name := messageNames[section][label]; name != "" && (value != "" || messageNames[label] == nil) {
+			out = append(out, datum{name, value})
+			continue
+		}
+		if label == "Logon Type" {
+			out = append(out, datum{"LogonType", value})
+			continue
+		}
+		if messageNames[label] != nil && value == "" {
+			section = label
+		}
+	}
+	return out
+}
+
+func (e *textEvent) ID() int          { return e.id }
+func (e *textEvent) Provider() string { return e.provider }
+func (e *textEvent) Channel() string  { return e.channel }
+func (e *textEvent) Computer() string { return e.computer }
+func (e *textEvent) Time() time.Time  { return e.at }
+func (e *textEvent) UserID() string   { return "" }
+func (e *textEvent) failed() bool     { return e.failure }
+
+func (e *textEvent) Text(name string) string {
+	for _, d := range e.data {
+		if d.name == name {
+			return d.value
+		}
+	}
+	return ""
+}
+
+func (e *textEvent) values(yield func(datum) bool) {
+	for _, d := range e.data {
+		if !yield(d) {
+			return
+		}
+	}
+}
+
+// splunkEvent reads what Splunk's WinEventLog input writes: a time, names with values, and the message behind Message=.
+func splunkEvent(text string) (*textEvent, bool) {
+	e := &textEvent{id: -1}
+	head, message, _ := strings.Cut(text, "Message=")
+	for line := range strings.Lines(head) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		if !ok {
+			if t, ok := plainTime(name); ok {
+				e.at = t
+			}
+			continue
+		}
+		switch name {
+		case "LogName":
+			e.channel = value
+		case "EventCode":
+			if n, err := strconv.Atoi(value); err == nil {
+				e.id = n
+			}
+		case "ComputerName":
+			e.computer = value
+		case "SourceName":
+			e.provider = value
+		case "Keywords":
+			e.failure = strings.Contains(value, "Audit Failure")
+		}
+	}
+	e.data = messageData(message)
+	return e, e.id >= 0
+}
+
+// plainTimes are forms of times without a zone, which is that of the host that wrote them and is taken for ours.
+var plainTimes = []string{
+	"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999", "01/02/2006 03:04:05.999999999 PM", "1/2/2006 3:04:05 PM",
+	"1/2/2006, 3:04:05.999999999 PM", "01/02/2006 15:04:05",
+}
+
+func plainTime(s string) (time.Time, bool) {
+	s = strings.TrimSpace(s)
+	for _, layout := range plainTimes {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// dateTime reads what PowerShell 5.1 makes of a time in JSON: /Date(1772359210123)/, in milliseconds since 1970.
+func dateTime(s string) (time.Time, bool) {
+	inner, ok := strings.CutPrefix(s, "/Date(")
+	if !ok {
+		return time.Time{}, false
+	}
+	n, err := strconv.ParseInt(strings.TrimSuffix(inner, ")/"), 10, 64)
+	return time.UnixMilli(n).UTC(), err == nil
+}
+
+// messageRecord takes a record of which the message alone has the data.
+func messageRecord(m map[string]any) (*textEvent, bool) {
+	j := newJSONEvent(m)
+	message := jsonText(m["Message"])
+	if message == "" || j.ID() < 0 {
+		return nil, false
+	}
+	e := &textEvent{id: j.ID(), provider: j.Provider(), channel: j.Channel(), computer: j.Computer(), at: j.Time(), data: messageData(message)}
+	for _, word := range []string{jsonText(m["KeywordsDisplayNames"]), jsonText(m["Keywords"])} {
+		e.failure = e.failure || strings.Contains(word, "Audit Failure") || word == "-9218868437227405312" // 0x8010000000000000
+	}
+	return e, true
+}
+
+// readSplunk reads events of name=value over several lines. A line with a time alone, or LogName=, begins one.
+func (l *Reader) readSplunk(ctx context.Context, r *bufio.Reader) error {
+	var text strings.Builder
+	end := func() {
+		if strings.TrimSpace(text.String()) == "" {
+			return
+		}
+		if e, ok := splunkEvent(text.String()); ok {
+			l.cov.CountRead("event records", 1)
+			l.windows.event(e)
+		} else {
+			l.cov.CountUnreadable("events of name=value that are not understood", 1)
+		}
+		text.Reset()
+	}
+	err := l.readLines(ctx, r, func(line []byte) {
+		_, starts := plainTime(string(line))
+		if starts || bytes.HasPrefix(line, []byte("LogName=")) && strings.Contains(text.String(), "LogName=") {
+			end()
+		}
+		if text.Len() < maxXMLEvent {
+			text.Write(line)
+			text.WriteByte('\n')
+		}
+	})
+	end()
+	return err
+}
+
+// isEventCSV tells whether a text is Get-WinEvent's events by way of Export-Csv.
+func isEventCSV(text []byte) bool {
+	head, rest, _ := bytes.Cut(text, []byte("\n"))
+	if bytes.HasPrefix(head, []byte("#TYPE")) {
+		head, _, _ = bytes.Cut(rest, []byte("\n"))
+	}
+	return bytes.Contains(head, []byte("ProviderName")) && bytes.Contains(head, []byte("Message")) && bytes.ContainsAny(head, ",;")
+}
+
+// readCSV reads events by the names in the first line.
+func (l *Reader) readCSV(ctx context.Context, r *bufio.Reader) error {
+	plain := bufio.NewReader(utf8Reader(r))
+	if b, _ := plain.Peek(5); string(b) == "#TYPE" {
+		_, _ = longLine(plain) // an error comes again
+	}
+	c := csv.NewReader(plain)
+	c.FieldsPerRecord, c.LazyQuotes = -1, true
+	if head, _ := plain.Peek(256); bytes.Count(head, []byte(";")) > bytes.Count(head, []byte(",")) {
+		c.Comma = ';'
+	}
+	var names []string
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		row, err := c.Read()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil && row == nil:
+			l.cov.CountUnreadable("the rest of a CSV file after a fault", 1)
+			return nil
+		case names == nil:
+			for _, n := range row {
+				names = append(names, strings.Trim(n, "\ufeff\" "))
+			}
+			continue
+		}
+		m := map[string]any{}
+		for i, v := range row[:min(len(row), len(names))] {
+			m[names[i]] = v
+		}
+		if e, ok := messageRecord(m); ok {
+			l.cov.CountRead("event records", 1)
+			l.windows.event(e)
+		} else {
+			l.notUnderstood(m)
+		}
+	}
+}
