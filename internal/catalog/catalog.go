@@ -201,6 +201,7 @@ type Interface struct {
 	Doc     string   `json:"doc"`
 	Probe   string   `json:"probe"` // call, bind-only or never
 	Why     string   `json:"why,omitempty"`
+	Coerces bool     `json:"coerces,omitempty"` // its calls make a server log on elsewhere
 	Calls   []Call   `json:"calls,omitempty"`
 	Aliases []string `json:"aliases,omitempty"`
 	Sources []string `json:"sources"`

@@ -1409,7 +1409,7 @@ var generated = Catalog{
 			{Name: "NetrGetJoinInformation", Opnum: 20, Discloses: "host-info"},
 		}, Sources: []string{"D MS-WKST 3.2.4"}},
 		{ID: "browser", Title: "Computer browser", UUID: "6bffd098-a112-3610-9833-012892020162", Version: "0.0", Doc: "[MS-BRWSA]", Probe: "bind-only", Why: "Operation numbers come from an interface file alone.", Sources: []string{"D MS-BRWSA 3.1.4"}},
-		{ID: "spoolss", Title: "Print system", UUID: "12345678-1234-abcd-ef00-0123456789ab", Version: "1.0", Doc: "[MS-RPRN]", Probe: "call", Calls: []Call{
+		{ID: "spoolss", Title: "Print system", UUID: "12345678-1234-abcd-ef00-0123456789ab", Version: "1.0", Doc: "[MS-RPRN]", Probe: "call", Coerces: true, Calls: []Call{
 			{Name: "RpcEnumPrinters", Discloses: "printers"},
 			{Name: "RpcOpenPrinterEx", Opnum: 69, Discloses: "nothing"},
 			{Name: "RpcClosePrinter", Opnum: 29, Discloses: "nothing"},
@@ -1454,9 +1454,9 @@ var generated = Catalog{
 		}, Sources: []string{"S samba"}},
 		{ID: "drsuapi", Title: "Directory replication", UUID: "e3514235-4b06-11d1-ab04-00c04fc2dcd2", Version: "4.0", Doc: "[MS-DRSR]", Probe: "bind-only", Why: "Its calls replicate secrets.", Sources: []string{"D MS-DRSR 2.1"}},
 		{ID: "backupkey", Title: "Data protection backup keys", UUID: "3dde7c30-165d-11d1-ab8f-00805f14db40", Version: "1.0", Doc: "[MS-BKRP]", Probe: "bind-only", Why: "Its call returns or makes keys.", Sources: []string{"D MS-BKRP 3.1.4"}},
-		{ID: "efsrpc", Title: "Encrypting file system, on efsrpc", UUID: "df1941c5-fe89-4e79-bf10-463657acf44d", Version: "1.0", Doc: "[MS-EFSR]", Probe: "bind-only", Why: "Its calls can make the server log on elsewhere.", Sources: []string{"D MS-EFSR 2.1", "3 coercer"}},
-		{ID: "efsrpc-lsarpc", Title: "Encrypting file system, on the pipes of lsass", UUID: "c681d488-d850-11d0-8c52-00c04fd90f7e", Version: "1.0", Doc: "[MS-EFSR]", Probe: "bind-only", Why: "Its calls can make the server log on elsewhere.", Sources: []string{"D MS-EFSR 2.1", "3 coercer"}},
-		{ID: "fssagentrpc", Title: "Shadow copies of shares", UUID: "a8e0653c-2744-4389-a61d-7373df8b2292", Version: "1.0", Doc: "[MS-FSRVP]", Probe: "call", Calls: []Call{
+		{ID: "efsrpc", Title: "Encrypting file system, on efsrpc", UUID: "df1941c5-fe89-4e79-bf10-463657acf44d", Version: "1.0", Doc: "[MS-EFSR]", Probe: "bind-only", Why: "Its calls can make the server log on elsewhere.", Coerces: true, Sources: []string{"D MS-EFSR 2.1", "3 coercer"}},
+		{ID: "efsrpc-lsarpc", Title: "Encrypting file system, on the pipes of lsass", UUID: "c681d488-d850-11d0-8c52-00c04fd90f7e", Version: "1.0", Doc: "[MS-EFSR]", Probe: "bind-only", Why: "Its calls can make the server log on elsewhere.", Coerces: true, Sources: []string{"D MS-EFSR 2.1", "3 coercer"}},
+		{ID: "fssagentrpc", Title: "Shadow copies of shares", UUID: "a8e0653c-2744-4389-a61d-7373df8b2292", Version: "1.0", Doc: "[MS-FSRVP]", Probe: "call", Coerces: true, Calls: []Call{
 			{Name: "GetSupportedVersion", Discloses: "host-info"},
 			{Name: "IsPathSupported", Opnum: 8, Avoid: "makes the server reach out"},
 			{Name: "IsPathShadowCopied", Opnum: 9, Avoid: "makes the server reach out"},
@@ -1742,11 +1742,6 @@ var generated = Catalog{
 		}, Meaning: "lsarpc, winreg, svcctl, spoolss and more still answer strangers; on a domain controller samr does too.", Fix: Advice{"any": {
 			{Say: "Set it to 2."},
 		}}, Settings: []string{"restrict anonymous"}, Sources: []string{"M samba-4.17.12"}},
-		{ID: "setting-unknown", Title: "A setting that could not be decided", Kind: "audit", Severity: []Grade{
-			{Level: "info"},
-		}, Meaning: "Neither the configuration nor a document says which value is in effect.", Fix: Advice{"any": {
-			{Say: "See what would settle it."},
-		}}, Sources: []string{"I ours"}},
 		{ID: "observed-differs", Title: "The scan saw something else", Kind: "joined", Severity: []Grade{
 			{Level: "medium"},
 		}, Meaning: "What the configuration should do and what a stranger got differ: a stale worker, a pending restart, a policy that overrides, or another host.", Fix: Advice{"any": {

@@ -39,11 +39,13 @@ type Server struct {
 	Signing    string   `json:"signing,omitempty"` // required, enabled or disabled
 	Encryption bool     `json:"encryption"`        // the server can encrypt
 	Ciphers    []string `json:"ciphers,omitempty"`
-	System     string   `json:"system,omitempty"` // windows, samba or unknown: what it looks like
-	OS         string   `json:"os,omitempty"`
-	Build      int      `json:"build,omitempty"` // Windows build from the NTLM challenge; 0 where not told
-	Role       Role     `json:"role,omitempty"`  // as far as it tells: its answer about its domain, or no domain in its challenge
-	Time       string   `json:"time,omitempty"`
+
+	EncryptionRequired bool   `json:"encryption_required,omitempty"` // it takes nothing else, as far as can be seen
+	System             string `json:"system,omitempty"`              // windows, samba or unknown: what it looks like
+	OS                 string `json:"os,omitempty"`
+	Build              int    `json:"build,omitempty"` // Windows build from the NTLM challenge; 0 where not told
+	Role               Role   `json:"role,omitempty"`  // as far as it tells: its answer about its domain, or no domain in its challenge
+	Time               string `json:"time,omitempty"`
 }
 
 // Step is the answer of one layer.

@@ -120,7 +120,10 @@ func serverLine(s model.Server) string {
 	if s.Signing != "" {
 		parts = append(parts, "signing "+s.Signing)
 	}
-	if s.Encryption {
+	switch {
+	case s.EncryptionRequired:
+		parts = append(parts, "encryption required")
+	case s.Encryption:
 		parts = append(parts, "can encrypt")
 	}
 	return strings.Join(parts, " · ")

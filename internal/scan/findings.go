@@ -134,23 +134,3 @@ func (h *host) platform() model.Platform {
 	}
 	return p
 }
-
-// weaknesses are what the posture alone shows. They are worth knowing and expose nothing to a stranger by themselves.
-func (h *host) weaknesses() []model.Finding {
-	var out []model.Finding
-	s := h.result.Server
-	add := func(id, evidence string) {
-		if f := h.catalog.Finding(id); f != nil {
-			found := h.fill(f)
-			found.Evidence = evidence
-			out = append(out, found)
-		}
-	}
-	if s.SMB1 {
-		add("smb1-enabled", "the server speaks SMB1 (NT LM 0.12)")
-	}
-	if s.Signing != "" && s.Signing != "required" {
-		add("signing-not-required", "the server does not require signing (signing is "+s.Signing+")")
-	}
-	return out
-}

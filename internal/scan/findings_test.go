@@ -58,3 +58,49 @@ func TestFindingsAreTheCatalogs(t *testing.T) {
 		t.Errorf("%+v", found)
 	}
 }
+
+// TestEntrances: who is let in without an account is told, also where IPC$ is closed to him; a server that drops the null
+// session lets nobody in.
+func TestEntrances(t *testing.T) {
+	c, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, out := model.Step{Outcome: model.Allowed}, model.Step{Outcome: model.Denied}
+	bound := []model.PipeResult{{Pipe: "lsarpc", Open: in, Interfaces: []model.InterfaceResult{{Interface: "efsrpc-lsarpc", Bind: in}}}}
+	for _, x := range []struct {
+		system string
+		r      model.IdentityResult
+		want   []string
+	}{
+		{"windows", model.IdentityResult{Identity: model.Anonymous, Session: in, Tree: in}, []string{"null-session-accepted"}},
+		{"windows", model.IdentityResult{Identity: model.Anonymous, Session: in, Tree: out}, nil},
+		{"windows", model.IdentityResult{Identity: model.Anonymous, Session: in, ClosedBy: "dropped, twice"}, nil},
+		{"windows", model.IdentityResult{Identity: model.Anonymous, Session: in, Tree: in, Pipes: bound}, []string{"coercion-interface-open", "null-session-accepted"}},
+		{"samba", model.IdentityResult{Identity: model.Anonymous, Session: in, Tree: in, Pipes: bound}, []string{"null-session-accepted"}},
+		{"samba", model.IdentityResult{Identity: model.Guest, Session: in, Tree: out, GuestFlag: true}, []string{"guest-session-accepted"}},
+		{"samba", model.IdentityResult{Identity: model.UnknownUser, Session: in, Tree: out, GuestFlag: true}, []string{"unknown-user-becomes-guest"}},
+		{"samba", model.IdentityResult{Identity: model.UnknownUser, Session: in, Tree: out}, []string{"unknown-user-accepted"}},
+		{"samba", model.IdentityResult{Identity: model.UnknownUser, Session: out}, nil},
+		{"samba", model.IdentityResult{Identity: model.User, Session: in, Tree: in, Pipes: bound}, nil},
+	} {
+		h := &host{Scanner: &Scanner{catalog: c}, result: &model.Scan{
+			Server: model.Server{System: x.system, Signing: "required"}, Identities: []model.IdentityResult{x.r},
+		}}
+		var got []string
+		for _, f := range h.weaknesses() {
+			got = append(got, f.ID)
+			if len(f.Looks) == 0 || f.Evidence == "" || f.Identity != x.r.Identity {
+				t.Errorf("%s has no look: %+v", f.ID, f)
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, x.want) {
+			t.Errorf("%s %s: %q, want %q", x.system, x.r.Identity, got, x.want)
+		}
+	}
+	h := &host{Scanner: &Scanner{catalog: c}, result: &model.Scan{Server: model.Server{System: "samba", Signing: "enabled", EncryptionRequired: true}}}
+	if found := h.weaknesses(); len(found) != 0 {
+		t.Errorf("every session is encrypted, and %+v", found)
+	}
+}

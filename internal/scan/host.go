@@ -68,6 +68,7 @@ func (h *host) run(ctx context.Context) {
 		h.result.Identities = append(h.result.Identities, *l.result)
 	}
 	h.describe()
+	h.result.Server.EncryptionRequired = h.encrypts(h.ladders)
 	h.bounds(h.ladders, ctx.Err())
 	h.judge(h.ladders, ctx.Err())
 }

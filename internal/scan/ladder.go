@@ -21,13 +21,14 @@ type ladder struct {
 	meter  *meter
 	result *model.IdentityResult
 
-	conn     *link
-	session  smb.Session
-	tree     smb.Tree
-	tried    map[string]model.Outcome // disk shares, by folded name
-	attempts []attempt
-	room     int  // for further shares
-	unlisted bool // there are shares beyond the part of the list that was read
+	conn            *link
+	session         smb.Session
+	tree            smb.Tree
+	tried           map[string]model.Outcome // disk shares, by folded name
+	attempts        []attempt
+	room            int  // for further shares
+	encryptRequired bool // the server wants this session encrypted
+	unlisted        bool // there are shares beyond the part of the list that was read
 
 	unmet      error // there was no connection, or it was lost at the logon
 	sent       bool  // its logon has begun
@@ -63,6 +64,7 @@ func (l *ladder) climb(ctx context.Context, conn *link) {
 	}
 	info := l.session.Info()
 	r.Dialect = l.conn.Negotiated().Dialect.String()
+	l.encryptRequired = info.EncryptRequired
 	r.GuestFlag, r.NullFlag, r.Signed, r.Encrypted = info.Guest, info.Null, info.Signed, info.Encrypted
 	tree, err := l.session.TreeConnect(ctx, "IPC$")
 	r.Tree = layerStep(model.LayerTree, err)
