@@ -134,8 +134,6 @@ func (w *windows) restrictAnonymous(zero, more cell) cell {
 		return unknown(w.why("RestrictAnonymous"))
 	case n == 0:
 		return zero
-	case n >= 2 && w.is(Scope{Products: []string{"nt4"}}) == yes:
-		return unknown("RestrictAnonymous is 2, which has no documented meaning on Windows NT 4.0")
 	}
 	return more
 }
