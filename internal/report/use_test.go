@@ -110,7 +110,7 @@ func TestUsePage(t *testing.T) {
 	}
 	for _, want := range []string{
 		"<td>10.0.0.1</td><td class=\"anonymous\"><span class=\"dot\"></span>anonymous</td><td>samr</td><td class=\"n\">12</td><td class=\"n\">3</td>",
-		"<td class=\"nowrap\">2026-11-20</td><td class=\"n\">15</td><td class=\"n\">0</td>", "Null sessions got an answer to 12 calls.", "Guests were refused 2 times.",
+		"<td class=\"nowrap\">2026-11-20</td><td class=\"n\">15</td><td class=\"n\">0</td>", "Null sessions got an answer to 12 calls: Call; 1 client, 1 server.", "Guests were refused 2 times.",
 		"4 encrypted SMB frames", "a note", "prefers-color-scheme: dark",
 	} {
 		if !strings.Contains(page, want) {
@@ -162,5 +162,67 @@ func TestUsePageIsBounded(t *testing.T) {
 	}
 	if len(page) > 4<<20 {
 		t.Errorf("%d bytes", len(page))
+	}
+}
+
+// TestUseTextAnswers wants the answer in front, then the rows of a client together, and what it rests on last.
+func TestUseTextAnswers(t *testing.T) {
+	read := func(uses ...model.Use) []string {
+		var b bytes.Buffer
+		if err := WriteObservation(&b, "text", &model.Observation{Schema: model.SchemaObserve, Uses: uses}, Style{}); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Split(b.String(), "\n")
+	}
+	opaque := madeUse("10.0.0.3", "", model.Opaque, model.Inconclusive, 2)
+	opaque.Layer, opaque.Call = model.LayerSession, ""
+	lines := read(
+		madeUse("10.0.0.2", "samr", model.User, model.Allowed, 1), madeUse("10.0.0.1", "svcctl", model.Guest, model.Denied, 3),
+		madeUse("10.0.0.2", "samr", model.Anonymous, model.Allowed, 12), madeUse("10.0.0.1", "samr", model.User, model.Allowed, 5), opaque,
+	)
+	want := []string{
+		"Null sessions got an answer to 12 calls: Call; 1 client, 1 server.",
+		"Guests were refused 3 times.",
+		"Of 2 uses nobody can say whether it was one: the logon was not seen or could not be read, or all is encrypted.",
+		"",
+		"fs",
+	}
+	for i, w := range want {
+		if lines[i] != w {
+			t.Errorf("line %d is %q, want %q", i+1, lines[i], w)
+		}
+	}
+	var clients []string
+	for _, l := range lines[6:11] {
+		clients = append(clients, strings.Join(strings.Fields(l)[:2], " "))
+	}
+	if got, want := strings.Join(clients, ", "), "10.0.0.2 anonymous, user samr:, 10.0.0.1 guest, user samr:, 10.0.0.3 opaque"; got != want {
+		t.Errorf("rows %s, want %s", got, want)
+	}
+	if all := strings.Join(lines, "\n"); !strings.Contains(all, "not readable") || strings.Index(all, "What this rests on") < strings.Index(all, "opaque") {
+		t.Errorf("%s", all)
+	}
+	if lines := read(madeUse("10.0.0.2", "samr", model.User, model.Allowed, 1)); lines[0] != "No null session and no guest got an answer to a call." {
+		t.Errorf("%q", lines[0])
+	}
+}
+
+// TestServersAlike draws one picture of many servers that are used alike.
+func TestServersAlike(t *testing.T) {
+	var uses []model.Use
+	for i := range 20 {
+		for _, pipe := range []string{"samr", "srvsvc"} {
+			u := madeUse("10.0.0.1", pipe, model.Anonymous, model.Allowed, 2)
+			u.Server = fmt.Sprintf("10.1.0.%d", i+10)
+			uses = append(uses, u)
+		}
+	}
+	other := madeUse("10.0.0.1", "samr", model.User, model.Allowed, 1)
+	other.Server = "10.2.0.1"
+	page := usePage(t, &model.Observation{Schema: model.SchemaObserve, Uses: append(uses, other)})
+	svg := pictures(t, page)
+	if len(svg) != 2 || !strings.Contains(page, "20 servers that are used alike: 10.1.0.10, 10.1.0.11, 10.1.0.12, 10.1.0.13 and 16 more") ||
+		!strings.Contains(svg[0], "10.0.0.1 as anonymous to samr: 40 allowed") || strings.Contains(page, "have no picture") {
+		t.Errorf("%d pictures: %s", len(svg), page)
 	}
 }

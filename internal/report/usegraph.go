@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -45,6 +46,7 @@ type useGraph struct {
 	Legend      []model.Identity
 	Shut        bool // some link is
 	Desc        string
+	servers     int
 	strangers   int64
 	count       int64
 }
@@ -85,19 +87,35 @@ func (l *graphLink) Who() string {
 // noPipe is where a logon or a connect leads of which no pipe is told.
 const noPipe = "no pipe seen"
 
-// useGraphs makes a graph of each server: those that strangers use first. more is how many servers have none.
+// useGraphs makes a graph of each server, and one of all servers that are used alike: those that strangers use first. more is
+// how many servers have none.
 func useGraphs(uses []model.Use) (graphs []*useGraph, more int) {
 	byServer := map[string][]model.Use{}
 	for _, u := range uses {
 		byServer[u.Server] = append(byServer[u.Server], u)
 	}
-	for server, list := range byServer {
-		graphs = append(graphs, newUseGraph(server, list))
+	type group struct {
+		servers []string
+		uses    []model.Use
+	}
+	alike := map[string]*group{}
+	for _, server := range slices.Sorted(maps.Keys(byServer)) {
+		key := likeness(byServer[server])
+		if alike[key] == nil {
+			alike[key] = new(group)
+		}
+		alike[key].servers = append(alike[key].servers, server)
+		alike[key].uses = append(alike[key].uses, byServer[server]...)
+	}
+	for _, g := range alike {
+		graphs = append(graphs, newUseGraph(serverNames(g.servers), len(g.servers), g.uses))
 	}
 	slices.SortFunc(graphs, func(a, b *useGraph) int {
 		return cmp.Or(cmp.Compare(b.strangers, a.strangers), cmp.Compare(b.count, a.count), strings.Compare(a.Server, b.Server))
 	})
-	more = max(0, len(graphs)-maxGraphs)
+	for _, g := range graphs[min(maxGraphs, len(graphs)):] {
+		more += g.servers
+	}
 	graphs = graphs[:min(maxGraphs, len(graphs))]
 	for i, g := range graphs {
 		g.ID = fmt.Sprintf("graph%d", i+1)
@@ -105,8 +123,34 @@ func useGraphs(uses []model.Use) (graphs []*useGraph, more int) {
 	return graphs, more
 }
 
-func newUseGraph(server string, uses []model.Use) *useGraph {
-	g := &useGraph{Server: cmp.Or(Clean(server), "(server not told)")}
+// likeness is the same for servers to which the same ways lead.
+func likeness(uses []model.Use) string {
+	var b strings.Builder
+	for _, l := range joinLinks(uses) {
+		fmt.Fprintf(&b, "%q %q %s %v\n", l.Client, l.Pipe, l.Identity, l.Shut)
+	}
+	return b.String()
+}
+
+// serverNames names servers that are alike, of which a heading needs to name but a few.
+func serverNames(all []string) string {
+	const most = 4
+	shown := make([]string, 0, most)
+	for _, s := range all[:min(len(all), most)] {
+		shown = append(shown, cmp.Or(Clean(s), "(server not told)"))
+	}
+	text := strings.Join(shown, ", ")
+	if n := len(all) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	if len(all) > 1 {
+		text = fmt.Sprintf("%d servers that are used alike: %s", len(all), text)
+	}
+	return text
+}
+
+func newUseGraph(server string, servers int, uses []model.Use) *useGraph {
+	g := &useGraph{Server: server, servers: servers}
 	links := joinLinks(uses)
 	clients, pipes := map[string]*graphNode{}, map[string]*graphNode{}
 	node := func(m map[string]*graphNode, name string, l *graphLink, n int64) {

@@ -27,7 +27,7 @@ func writeUseHTML(w io.Writer, o *model.Observation, style Style) error {
 		now = time.Now()
 	}
 	page, err := template.New("use").Funcs(template.FuncMap{
-		"what": useWhat, "when": useTime, "text": Clean, "stranger": model.Identity.IsStranger,
+		"what": useWhat, "outcome": outcomeText, "when": useTime, "text": Clean, "stranger": model.Identity.IsStranger,
 		"badcall": func(u *model.Use) bool {
 			return u.Outcome == model.Allowed && u.Layer == model.LayerCall && u.Identity.IsStranger()
 		},
@@ -55,43 +55,17 @@ func writeUseHTML(w io.Writer, o *model.Observation, style Style) error {
 }
 
 // summaryOf says in a few sentences who was seen.
-func summaryOf(uses []model.Use) (out []string) {
+func summaryOf(uses []model.Use) []string {
 	if len(uses) == 0 {
-		return []string{"No use of IPC$ was seen."}
+		return useAnswer(uses)
 	}
 	clients, servers, pipes := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	given, refused := map[model.Identity]int64{}, map[model.Identity]int64{}
 	for i := range uses {
 		u := &uses[i]
 		clients[u.Client], servers[u.Server] = true, true
 		if u.Pipe != "" {
 			pipes[u.Pipe] = true
 		}
-		switch {
-		case !u.Identity.IsStranger():
-		case u.Outcome == model.Allowed && u.Layer == model.LayerCall:
-			given[u.Identity] += u.Count
-		case u.Outcome == model.Denied:
-			refused[u.Identity] += u.Count
-		}
 	}
-	out = append(out, fmt.Sprintf("%s, %s, %s.", number(len(clients), "client"), number(len(servers), "server"), number(len(pipes), "pipe")))
-	words := []struct {
-		id   model.Identity
-		text string
-	}{{model.Anonymous, "Null sessions"}, {model.Guest, "Guests"}, {model.UnknownUser, "Made-up users"}}
-	for _, w := range words {
-		if n := given[w.id]; n > 0 {
-			out = append(out, fmt.Sprintf("%s got an answer to %s.", w.text, number(int(n), "call")))
-		}
-	}
-	if len(given) == 0 {
-		out = append(out, "No null session and no guest got an answer to a call.")
-	}
-	for _, w := range words {
-		if n := refused[w.id]; n > 0 {
-			out = append(out, fmt.Sprintf("%s were refused %s.", w.text, number(int(n), "time")))
-		}
-	}
-	return out
+	return append(useAnswer(uses), fmt.Sprintf("%s, %s, %s.", number(len(clients), "client"), number(len(servers), "server"), number(len(pipes), "pipe")))
 }

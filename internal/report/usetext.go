@@ -17,10 +17,17 @@ var identityOrder = []model.Identity{
 	model.Anonymous, model.Guest, model.UnknownUser, model.Unknown, model.Opaque, model.Machine, model.User,
 }
 
-// writeUseText writes one table a server, strangers first, and then what it rests on.
+// writeUseText writes the answer, then one table a server, by client and strangers first, and then what it rests on.
 func writeUseText(w io.Writer, o *model.Observation, style Style) error {
 	var b strings.Builder
 	p := newPalette(style.Color)
+	for i, line := range useAnswer(o.Uses) {
+		if i == 0 {
+			line = p.bold(line)
+		}
+		b.WriteString(line + "\n")
+	}
+	b.WriteByte('\n')
 	byServer := map[string][]model.Use{}
 	for _, u := range o.Uses {
 		byServer[u.Server] = append(byServer[u.Server], u)
@@ -30,16 +37,13 @@ func writeUseText(w io.Writer, o *model.Observation, style Style) error {
 		useTable(&b, p, byServer[server], style)
 		b.WriteByte('\n')
 	}
-	if len(o.Uses) == 0 {
-		b.WriteString("No use of IPC$ was seen.\n\n")
-	}
 	coverageText(&b, p, &o.Coverage)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 func useTable(b *strings.Builder, p palette, uses []model.Use, style Style) {
-	sortStrangersFirst(uses)
+	sortByClient(uses)
 	rows := [][]string{{"CLIENT", "IDENTITY", "WHAT", "OUTCOME", "STATUS", "COUNT", "LAST"}}
 	for i := range uses {
 		u := &uses[i]
@@ -48,7 +52,7 @@ func useTable(b *strings.Builder, p palette, uses []model.Use, style Style) {
 			who += " " + Clean(u.Account)
 		}
 		rows = append(rows, []string{
-			cmp.Or(Clean(u.Client), "-"), who, useWhat(u), outcomeText(u), cmp.Or(Clean(u.Status), "-"), fmt.Sprint(u.Count),
+			sameClient(uses, i), who, useWhat(u), outcomeText(u), cmp.Or(Clean(u.Status), "-"), fmt.Sprint(u.Count),
 			cmp.Or(useTime(u.Last), "-"),
 		})
 	}
@@ -90,6 +94,29 @@ func useTable(b *strings.Builder, p palette, uses []model.Use, style Style) {
 			b.WriteString("      " + p.dim(Clean(line)) + "\n")
 		}
 	}
+}
+
+// sortByClient keeps a client's rows together, with those of strangers first: clients and rows.
+func sortByClient(uses []model.Use) {
+	worst := map[string]int{}
+	for i := range uses {
+		rank, ok := worst[uses[i].Client]
+		if r := identityRank(uses[i].Identity); !ok || r < rank {
+			worst[uses[i].Client] = r
+		}
+	}
+	slices.SortStableFunc(uses, func(x, y model.Use) int {
+		return cmp.Or(worst[x.Client]-worst[y.Client], strings.Compare(x.Client, y.Client), identityRank(x.Identity)-identityRank(y.Identity),
+			strings.Compare(x.Account, y.Account))
+	})
+}
+
+// sameClient is the client of a row, and nothing where it is that of the row before.
+func sameClient(uses []model.Use, i int) string {
+	if i > 0 && uses[i-1].Client == uses[i].Client {
+		return ""
+	}
+	return cmp.Or(Clean(uses[i].Client), "-")
 }
 
 // outcomeText is the outcome for people. What is encrypted has none: it did not fail.
