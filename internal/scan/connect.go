@@ -153,7 +153,7 @@ func (h *host) unreached(err error) {
 		r.Verdict, r.Reason, r.Partial = model.VerdictInconclusive, plain(err), true
 	case isTransport && t.Layer == string(model.LayerConnect):
 		r.Verdict, r.Reason = model.Unreachable, fmt.Sprintf("port %d: %s", port, t.Reason)
-		h.again = t.Dropped()
+		h.again, h.shut = t.Dropped(), refusedPort(err)
 	case isTransport && t.NotSMB():
 		r.Verdict, r.Reason = model.Unreachable, fmt.Sprintf("port %d: %s", port, t.Reason)
 	case errors.As(err, &kept):

@@ -130,6 +130,9 @@ func (s *Scanner) Host(ctx context.Context, t targets.Target) *model.Scan {
 	var best *host
 	for try := 0; ; try++ {
 		h := s.once(ctx, t, best)
+		if h.shut {
+			h, t = s.older(ctx, t, h)
+		}
 		best = better(best, h)
 		if try >= s.o.Retries || !h.again || sleep(ctx, time.Second<<min(try, 4)) != nil {
 			break
@@ -146,6 +149,7 @@ type host struct {
 	target  targets.Target
 	result  *model.Scan
 	again   bool        // another try may end better
+	shut    bool        // the port that SMB has by itself refused the connection
 	single  bool        // one connection and one question at a time
 	before  *model.Scan // of an earlier try
 	ladders []*ladder

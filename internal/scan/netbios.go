@@ -1,0 +1,40 @@
+package scan
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/scan/targets"
+)
+
+// The ports of SMB by itself and within NetBIOS sessions. See [MS-SMB] 2.1 and [RFC1001] 16.1.
+const (
+	portSMB     = 445
+	portNetBIOS = 139
+)
+
+// older asks at port 139 of a host that refuses 445: servers with disable netbios = no and smb ports = 139, and old ones,
+// listen nowhere else. A port that the user named is the only one that is asked. It returns the target that is gone on
+// with.
+func (s *Scanner) older(ctx context.Context, t targets.Target, first *host) (*host, targets.Target) {
+	if _, _, err := net.SplitHostPort(t.Name); err == nil || s.o.NetBIOS || t.Addr.Port() != portSMB {
+		return first, t
+	}
+	at := t
+	at.Addr = netip.AddrPortFrom(t.Addr.Addr(), portNetBIOS)
+	second := s.once(ctx, at, nil)
+	if r := second.result; r.Verdict != model.Unreachable {
+		r.Reason = strings.TrimPrefix(r.Reason+"; port 445 refuses connections, and a NetBIOS session at port 139 does not", "; ")
+		return second, at
+	}
+	first.result.Reason += "; " + second.result.Reason
+	return first, t
+}
+
+// refusedPort tells whether nothing listens at a port.
+func refusedPort(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
