@@ -13,3 +13,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// FuzzUnsealed reads journals of earlier versions, which nothing proves: whatever they say, they are read or refused.
+func FuzzUnsealed(f *testing.F) {
+	f.Add([]byte(`{"schema":"ipcguard.journal/1","id":"x","writes":[]}`), []byte(`{}`), []byte("00000000 {}\n"))
+	f.Fuzz(func(t *testing.T, before, plan, steps []byte) {
+		j := &Journal{Dir: "x"}
+		files := &files{before: before, plan: plan, steps: steps}
+		if j.readUnsealed(files) != nil || j.decode(files) != nil || j.impossible() != "" {
+			return
+		}
+		if j.attempted() > len(j.Writes) || len(j.Steps) == 0 {
+			t.Fatalf("%d of %d writes were begun, in %d steps", j.attempted(), len(j.Writes), len(j.Steps))
+		}
+		_, _ = j.Phase(), j.Why()
+	})
+}
