@@ -224,17 +224,3 @@ func Verify(p *model.Plan) error {
 	}
 	return nil
 }
-
-// Config is what a plan's target would be after it, for the access model.
-func Config(a *model.Audit, p *model.Plan) catalog.Config {
-	in := catalog.ConfigOf(a)
-	in.Platform = p.Platform
-	for _, ch := range p.Changes {
-		if s := "] " + ch.Setting; (ch.Setting == guestOK || ch.Setting == guestOnly) && strings.HasSuffix(ch.Where, s) {
-			in.Shares = closed(in.Shares, strings.TrimSuffix(strings.TrimPrefix(ch.Where, "["), s), ch.Setting)
-			continue
-		}
-		in.Settings[ch.Setting] = ch.To
-	}
-	return in
-}

@@ -77,11 +77,6 @@ func (w *work) findDoors() {
 	}
 }
 
-// levels says how far each door is open in a configuration.
-func (w *work) levels(cfg catalog.Config) []level {
-	return w.levelsIn(w.c.View(cfg), w.list(cfg, "NullSessionShares"))
-}
-
 // view is the host as it is.
 func (w *work) view() *catalog.View {
 	if w.now == nil {

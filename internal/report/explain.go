@@ -515,13 +515,3 @@ func (e *explanation) sources() {
 		}
 	}
 }
-
-// Suggest writes what may have been meant where a topic was not found.
-func Suggest(w io.Writer, refs []catalog.Ref) error {
-	for _, r := range refs {
-		if _, err := fmt.Fprintf(w, "  %s: %s (%s)\n", r.ID, r.Title, r.Kind); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"ipcguard/internal/catalog"
-	"ipcguard/internal/model"
 )
 
 func explained(t *testing.T, topic string, width int) string {
@@ -100,9 +99,6 @@ func TestExplainEverything(t *testing.T) {
 	}
 	if err := Explain(&strings.Builder{}, c, catalog.Topic{}, Style{}, 80); err == nil {
 		t.Error("an empty topic was explained")
-	}
-	if err := Suggest(&strings.Builder{}, []catalog.Ref{{Kind: "pipe", ID: "samr", Title: string(model.User)}}); err != nil {
-		t.Error(err)
 	}
 }
 
