@@ -497,6 +497,18 @@ func TestImport(t *testing.T) {
 	if events := eventsOf(t, st, store.EventFilter{HostID: hosts[0].ID}); !has(events, store.EventNewHost, "") || !has(events, store.EventBecameClosed, "") {
 		t.Errorf("%+v", events)
 	}
+	future := *second
+	future.Started = time.Now().Add(time.Hour)
+	if got := take("scan", future); got.Taken != 0 || !strings.Contains(got.Problems[0], "future") {
+		t.Errorf("one of the future: %+v", got)
+	}
+	future.Started = time.Now().Add(time.Minute)
+	if got := take("scan", future); got.Taken != 1 {
+		t.Errorf("one whose clock is a little ahead: %+v", got)
+	}
+	if h, err := st.Host(t.Context(), hosts[0].ID); err != nil || h.LastSeen.After(time.Now()) {
+		t.Errorf("last seen in the future: %v %v", h.LastSeen, err)
+	}
 	audit := model.Audit{Schema: model.SchemaAudit, Host: "practice1", Platform: model.Platform{System: "samba"}, Settings: []model.Setting{{ID: "restrict anonymous", Effective: 0, Basis: model.BasisConfigured, State: model.StateWeak}}}
 	lost := audit
 	lost.Host = "nobody"

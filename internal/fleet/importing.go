@@ -105,6 +105,12 @@ func (f importing) scan(ctx context.Context, site store.Site, b []byte) error {
 	if err != nil || s.Started.IsZero() {
 		return refuse("%s has no address or no time", s.Target)
 	}
+	if now := f.now(); s.Started.After(now.Add(clockSlack)) {
+		return refuse("%s is dated %s, and it is %s now: a result of the future would stand before all that come", s.Target,
+			s.Started.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	} else if s.Started.After(now) {
+		s.Started = now // clocks differ a little
+	}
 	s.Address = netip.AddrPortFrom(a.Addr().Unmap(), a.Port()).String()
 	t := store.Target{SiteID: site.ID, Spec: s.Target, Enabled: true, Note: "imported"}
 	if CheckTarget(&t) != nil || t.Kind == store.TargetRange {
@@ -303,8 +309,8 @@ func (f importing) keepObserved(ctx context.Context, o *model.Observation, out *
 			return fmt.Errorf("fleet: an observation as JSON: %w", err)
 		}
 		at := o.Coverage.To
-		if at.IsZero() {
-			at = f.now()
+		if now := f.now(); at.IsZero() || at.After(now) {
+			at = now
 		}
 		err = f.st.InTx(ctx, func(tx *store.Tx) error {
 			if err := tx.SaveDocument(ctx, id, DocumentObserve, at, body); err != nil {

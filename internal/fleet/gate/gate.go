@@ -31,6 +31,7 @@ import (
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/authority"
 	"ipcguard/internal/fleet/wire"
+	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
@@ -48,6 +49,7 @@ type Gate struct {
 	access *access.Access
 	o      Options
 	mux    *http.ServeMux
+	bodies chan struct{}
 
 	lock   sync.Mutex
 	trust  *authority.Authority
@@ -69,7 +71,7 @@ func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) *Gate {
 	if o.Wait <= 0 {
 		o.Wait = wire.JobWait
 	}
-	g := &Gate{fleet: f, st: st, access: a, o: o, mux: http.NewServeMux()}
+	g := &Gate{fleet: f, st: st, access: a, o: o, mux: http.NewServeMux(), bodies: make(chan struct{}, atOnce)}
 	g.mux.HandleFunc("POST "+wire.PathJoin, g.join)
 	g.handle(wire.PathRenew, wire.MaxOther, g.renew)
 	g.handle(wire.PathAlive, wire.MaxOther, g.alive)
@@ -408,10 +410,26 @@ func (g *Gate) job(r *http.Request, e store.Enrolled) (any, error) {
 	}
 }
 
+// atOnce bounds the bodies of results that are in memory at a time: each has 64 MiB at most, and as much again when decoded.
+const atOnce = 4
+
 func (g *Gate) results(r *http.Request, e store.Enrolled) (any, error) {
-	in, err := body[wire.Results](r)
+	select {
+	case g.bodies <- struct{}{}:
+		defer func() { <-g.bodies }()
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+	b, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
+	}
+	if err := model.CheckDocument(b); err != nil { // many small objects would take many times the memory
+		return nil, failure{http.StatusRequestEntityTooLarge, "this has more objects than results have"}
+	}
+	var in wire.Results
+	if json.Unmarshal(b, &in) != nil {
+		return nil, errBody
 	}
 	if len(in.Results) > 2*wire.MaxTargets {
 		return nil, failure{http.StatusRequestEntityTooLarge, "these are more results than a job has"}

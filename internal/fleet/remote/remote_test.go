@@ -461,6 +461,10 @@ func TestStolenWorker(t *testing.T) {
 			t.Errorf("%d results, %v", n, err)
 		}
 
+		many := `{"job":"` + job.ID + `","results":[{"target":1,"scans":[{"findings":[{"id":"x"}` + strings.Repeat(`,{"id":"x"}`, 2_000_000) + `]}]}]}`
+		if status := s.call(client, wire.PathResults, json.RawMessage(many), nil); status != http.StatusRequestEntityTooLarge {
+			t.Errorf("two million findings: %d", status)
+		}
 		// A certificate of somebody else, and none: joining alone, and not without a code.
 		none := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{ServerName: authority.ServerName, RootCAs: id.pool()}}}
 		for _, path := range []string{wire.PathJob, wire.PathAlive, wire.PathRenew, wire.PathResults, wire.PathReturn} {
