@@ -23,6 +23,7 @@ import (
 	"ipcguard/internal/store"
 	"ipcguard/internal/web"
 	"ipcguard/internal/web/api"
+	"ipcguard/internal/web/limit"
 	"ipcguard/internal/web/metrics"
 	"ipcguard/internal/web/proxy"
 	"ipcguard/internal/web/tlscert"
@@ -184,7 +185,7 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 	mux := http.NewServeMux()
 	mux.Handle("/api/", numbers.Watch("api", programs))
 	mux.Handle("/", numbers.Watch("page", pages))
-	server, err := a.server(f, mux, dir)
+	server, bounded, err := a.server(f, mux, dir, l)
 	if err != nil {
 		return err
 	}
@@ -197,7 +198,7 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 		say(a.stderr, "set-up link, for once: %s/setup?token=%s", strings.TrimSuffix(base, "/"), token)
 	}
 	group, gctx := errgroup.WithContext(ctx)
-	listen(gctx, group, server, l)
+	listen(gctx, group, server, bounded)
 	if f.metrics != "" {
 		l, err := net.Listen("tcp", f.metrics)
 		if err != nil {
@@ -213,37 +214,43 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 			return fmt.Errorf("workers: %w", err)
 		}
 		defer l.Close()
-		g := gate.New(fl, st, people, gate.Options{Log: o.Log})
-		listen(gctx, group, &http.Server{
-			Handler: g, TLSConfig: g.TLS(), ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, MaxHeaderBytes: 16 << 10,
-			ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // strangers' handshakes are no news
-		}, l)
+		listen(gctx, group, forWorkers(gate.New(fl, st, people, gate.Options{Log: o.Log, Came: limit.Come}), o.Log), limit.Listen(l, limit.Options{}))
 		say(a.stderr, "workers: ipcguard worker join https://%s", l.Addr())
 	}
 	group.Go(func() error { return fl.Serve(gctx) })
 	return ended(ctx, group.Wait())
 }
 
-// server is the page's HTTP server, with TLS unless it was left out.
-func (a *app) server(f *serveFlags, h http.Handler, dir string) (*http.Server, error) {
+// forWorkers is the HTTP server of the workers' listener.
+func forWorkers(g *gate.Gate, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: limit.Bodies(g), ConnContext: limit.Context, TLSConfig: g.TLS(),
+		ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), // strangers' handshakes are no news
+	}
+}
+
+// server is the page's HTTP server, with TLS unless it was left out, and its listener with bounds.
+func (a *app) server(f *serveFlags, h http.Handler, dir string, l net.Listener) (*http.Server, net.Listener, error) {
 	proxies, err := proxy.Parse(f.trustProxy)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, nil, usageError{err}
 	}
 	server := &http.Server{
-		Handler:           proxy.Trust(proxies, h),
+		Handler:           limit.Bodies(proxy.Trust(proxies, h)),
+		ConnContext:       limit.Context,
 		ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, MaxHeaderBytes: 64 << 10,
 	}
 	if f.noTLS {
-		return server, nil
+		return server, limit.Listen(l, limit.Options{Proxies: proxies}), nil
 	}
 	cert, err := tlscert.Open(tlscert.Options{Cert: f.cert, Key: f.certKey, Dir: filepath.Join(dir, "tls")})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	server.TLSConfig = cert.Config()
 	say(a.stderr, "certificate's SHA-256 fingerprint: %s", cert.Fingerprint())
-	return server, nil
+	return server, limit.Listen(l, limit.Options{Proxies: proxies}), nil
 }
 
 // listen serves until ctx ends. Answers that are under way may finish.
@@ -271,7 +278,7 @@ func listen(ctx context.Context, group *errgroup.Group, server *http.Server, l n
 	})
 }
 
-// How long a peer may take. Bodies have no limit of time: a table of a million targets takes minutes to send.
+// How long a peer may take. Bodies have a lowest rate instead: a table of a million targets takes minutes to send.
 const (
 	headerWait   = 10 * time.Second
 	idleWait     = 2 * time.Minute

@@ -15,6 +15,7 @@ import (
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/limit"
 )
 
 //go:embed templates/*.html
@@ -223,6 +224,8 @@ func explain(err error) problem {
 		return p
 	case errors.As(err, &tooLarge):
 		return problem{http.StatusRequestEntityTooLarge, "This is more than the server takes at once."}
+	case errors.Is(err, limit.ErrSlow):
+		return problem{http.StatusRequestTimeout, "What was sent came too slowly, and was not taken."}
 	case errors.Is(err, store.ErrNotFound):
 		return errNotFound
 	case errors.Is(err, store.ErrConflict):

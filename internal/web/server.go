@@ -108,7 +108,7 @@ func (v *visit) toLogin(r route) error {
 }
 
 func explainForm(err error) error {
-	if explain(err).status == http.StatusRequestEntityTooLarge {
+	if s := explain(err).status; s == http.StatusRequestEntityTooLarge || s == http.StatusRequestTimeout {
 		return err
 	}
 	return problem{http.StatusBadRequest, "This form is not whole."}

@@ -12,6 +12,7 @@ import (
 
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/limit"
 )
 
 // Sessions end twelve hours after the login whatever happens, and one hour after the last page that somebody looked at.
@@ -91,6 +92,7 @@ func (v *visit) know(touches bool) error {
 		return v.sessions.Destroy(ctx)
 	}
 	v.user = who.User
+	limit.Come(ctx)
 	if touches && now.Sub(seen) > touchEvery {
 		v.sessions.Put(ctx, keySeen, now.Unix())
 		if now.Sub(v.user.LastVisit) > visitEvery {

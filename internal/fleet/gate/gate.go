@@ -7,7 +7,7 @@
 //
 //   - Who a worker is, its certificate says; which site is its own, the database alone. No request names a site.
 //   - Six requests are answered, and nothing else is served here: no page, no API.
-//   - Bodies, times and waits are bounded. What is told of a failure is a sentence without details.
+//   - Bodies and waits are bounded here, their times by the listener. What is told of a failure is a sentence without details.
 package gate
 
 import (
@@ -40,6 +40,8 @@ type Options struct {
 	Clock func() time.Time
 	Log   *slog.Logger
 	Wait  time.Duration // for a job; 0 is wire.JobWait
+	// Came is told of every request of a worker that is enrolled, so that its connection is kept; nil is nobody.
+	Came func(ctx context.Context)
 }
 
 // Gate answers workers.
@@ -70,6 +72,9 @@ func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) *Gate {
 	}
 	if o.Wait <= 0 {
 		o.Wait = wire.JobWait
+	}
+	if o.Came == nil {
+		o.Came = func(context.Context) {}
 	}
 	g := &Gate{fleet: f, st: st, access: a, o: o, mux: http.NewServeMux(), bodies: make(chan struct{}, atOnce)}
 	g.mux.HandleFunc("POST "+wire.PathJoin, g.join)
@@ -144,9 +149,10 @@ var (
 // handle answers requests of enrolled workers.
 func (g *Gate) handle(path string, limit int64, do func(*http.Request, store.Enrolled) (any, error)) {
 	g.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
-		r.Body = patient(w, r, limit)
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		e, err := g.who(r)
 		if err == nil {
+			g.o.Came(r.Context())
 			var out any
 			if out, err = do(r, e); err == nil {
 				g.answer(w, out)
@@ -239,33 +245,6 @@ func (g *Gate) fail(w http.ResponseWriter, r *http.Request, err error) {
 	_ = json.NewEncoder(w).Encode(wire.Problem{Detail: f.text})
 }
 
-// Times of a body: how long one may take, and how long nothing may come.
-const (
-	bodyTime  = time.Minute
-	bodyQuiet = 30 * time.Second
-)
-
-// patient bounds a body in bytes and in time.
-func patient(w http.ResponseWriter, r *http.Request, limit int64) io.ReadCloser {
-	return &timed{http.MaxBytesReader(w, r.Body, limit), http.NewResponseController(w), time.Now().Add(bodyTime)}
-}
-
-type timed struct {
-	io.ReadCloser
-	control *http.ResponseController
-	end     time.Time
-}
-
-// Read is part of io.Reader.
-func (t *timed) Read(b []byte) (int, error) {
-	next := time.Now().Add(bodyQuiet)
-	if t.end.Before(next) {
-		next = t.end
-	}
-	_ = t.control.SetReadDeadline(next) // not every server can
-	return t.ReadCloser.Read(b)
-}
-
 func body[T any](r *http.Request) (v T, err error) {
 	if err := json.NewDecoder(r.Body).Decode(&v); err != nil {
 		var large *http.MaxBytesError
@@ -281,7 +260,7 @@ var goodName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 // join makes a worker of whoever has a code.
 func (g *Gate) join(w http.ResponseWriter, r *http.Request) {
-	r.Body = patient(w, r, wire.MaxOther)
+	r.Body = http.MaxBytesReader(w, r.Body, wire.MaxOther)
 	in, err := body[wire.Join](r)
 	if err == nil {
 		var out wire.Joined

@@ -31,6 +31,7 @@ import (
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/limit"
 	"ipcguard/internal/web/view"
 )
 
@@ -179,6 +180,7 @@ func (c *call) serve() error {
 		return access.ErrForbidden
 	}
 	c.who = who
+	limit.Come(c.ctx())
 	if err := c.readQuery(); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/limit"
 	"ipcguard/internal/web/view"
 )
 
@@ -123,7 +124,7 @@ func body[T any](c *call) (T, error) {
 
 func notTaken(err error) error {
 	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	if errors.As(err, &large) || errors.Is(err, limit.ErrSlow) {
 		return err
 	}
 	var kind *json.UnmarshalTypeError

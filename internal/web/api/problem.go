@@ -13,6 +13,7 @@ import (
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/limit"
 )
 
 // problem is what went wrong, as RFC 9457 wants it told.
@@ -77,6 +78,8 @@ func (a *API) explain(req *http.Request, err error) *problem {
 		return refused(r)
 	case errors.As(err, &large):
 		return &problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("More than %d bytes are not taken here.", large.Limit)}
+	case errors.Is(err, limit.ErrSlow):
+		return &problem{Status: http.StatusRequestTimeout, Detail: "What was sent came too slowly, and was not taken."}
 	case errors.As(err, &slow):
 		return &problem{Status: http.StatusTooManyRequests, Detail: acts.Words(err), wait: slow.Wait}
 	case errors.As(err, &rule):
