@@ -105,17 +105,25 @@ func (h *host) finding(id model.Identity, kind model.Disclosure) model.Finding {
 	return model.Finding{ID: fmt.Sprintf("%s-reads-%s", id, kind), Severity: model.Medium}
 }
 
+// whoIsIt is the advice for a server that is neither Windows nor Samba as far as it shows.
+const whoIsIt = "What this server is does not show, and what Windows and Samba call their settings it need not have. Find out from its " +
+	"maker's documents, or from who runs it, how it refuses callers without an account; until then keep its ports from those who need not reach it."
+
 // fill copies what the catalog knows about a finding, as far as it holds for what the server looks like.
 func (h *host) fill(f *catalog.Finding) model.Finding {
 	p := h.platform()
-	out := model.Finding{ID: f.ID, Title: f.Title, Severity: h.catalog.Severity(f, p), Fix: h.catalog.Fix(f, p), Sources: f.Sources}
-	for _, name := range f.Settings {
-		if s := h.catalog.Setting(name); s != nil && p.System != "" && s.System != p.System {
-			continue
-		}
-		out.Settings = append(out.Settings, name)
+	out := model.Finding{ID: f.ID, Title: f.Title, Severity: h.catalog.Severity(f, p), Sources: f.Sources}
+	if out.Fix = whoIsIt; p.System == "windows" || p.System == "samba" || len(f.Fix[p.System]) > 0 {
+		out.Fix = h.catalog.Fix(f, p)
 	}
-	out.Controls = h.catalog.ControlsFor(p, out.Settings...)
+	for _, name := range f.Settings {
+		if s := h.catalog.Setting(name); s != nil && s.System == p.System {
+			out.Settings = append(out.Settings, name)
+		}
+	}
+	if len(out.Settings) > 0 {
+		out.Controls = h.catalog.ControlsFor(p, out.Settings...)
+	}
 	return out
 }
 

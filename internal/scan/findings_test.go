@@ -2,6 +2,7 @@ package scan
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"ipcguard/internal/catalog"
@@ -102,5 +103,37 @@ func TestEntrances(t *testing.T) {
 	h := &host{Scanner: &Scanner{catalog: c}, result: &model.Scan{Server: model.Server{System: "samba", Signing: "enabled", EncryptionRequired: true}}}
 	if found := h.weaknesses(); len(found) != 0 {
 		t.Errorf("every session is encrypted, and %+v", found)
+	}
+}
+
+// TestStrangeServers: a server that is neither Windows nor Samba is not advised the settings of either.
+func TestStrangeServers(t *testing.T) {
+	c, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, system := range []string{"unknown", "", "impacket", "ksmbd"} {
+		h := &host{Scanner: &Scanner{catalog: c}, result: &model.Scan{Server: model.Server{System: system, SMB1: true, Signing: "enabled"}}}
+		found := h.weaknesses()
+		for _, d := range model.Disclosures() {
+			if d.IsExposure() {
+				found = append(found, h.finding(model.Anonymous, d))
+			}
+		}
+		for _, f := range found {
+			for _, name := range f.Settings {
+				if s := c.Setting(name); s == nil || s.System != system {
+					t.Errorf("%q: %s names %s", system, f.ID, name)
+				}
+			}
+			for _, foreign := range []string{"RestrictAnonymous", "NullSession", "smb.conf", "restrict anonymous", "server signing", "RequireSecurity", "min protocol"} {
+				if strings.Contains(f.Fix, foreign) {
+					t.Errorf("%q: %s is advised %q", system, f.ID, f.Fix)
+				}
+			}
+			if f.Fix == "" {
+				t.Errorf("%q: %s has no advice", system, f.ID)
+			}
+		}
 	}
 }
