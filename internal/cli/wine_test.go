@@ -211,6 +211,8 @@ func TestApplyUnderWine(t *testing.T) {
 			}
 		}
 	})
+
+	t.Run("values of odd forms", func(t *testing.T) { oddValuesUnderWine(t, w, server) })
 }
 
 // utf16Text is what reg has written, to be read.
