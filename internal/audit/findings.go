@@ -101,8 +101,10 @@ func (j *judging) weak() {
 			l.severity = model.Info // hardening for its own sake: nothing that a stranger gets depends on it
 			l.evidence += "; it gives strangers nothing"
 		case len(c.Governs.Discloses) > 0 && closed:
-			l.severity = model.Low
+			// A plan against strangers leaves it, so it is nothing that has to be done.
+			l.severity = model.Info
 			l.evidence += "; here something else keeps strangers out, so it opens nothing by itself"
+			l.fix = "Nothing has to be closed here. ipcguard plan --goal harden sets it all the same, as a second lock."
 		}
 		if _, why, ok := strings.Cut(s.Why, ". "); ok {
 			l.evidence += ". " + why

@@ -49,6 +49,7 @@ type Policy struct {
 	Avoid          []string   `json:"avoid"`           // settings not to touch
 	Allow          []string   `json:"allow"`           // values that are set only on request, as NAME=VALUE
 	Strategy       string     `json:"strategy"`        // Restrict when empty
+	Goal           string     `json:"goal"`            // of Restrict: Strangers when empty
 	Means          string     `json:"means"`           // of Block; see Means
 	AcceptBreakage bool       `json:"accept_breakage"` // Block even though something in use stops
 	Checks         []string   `json:"checks"`          // further must-work checks

@@ -48,6 +48,11 @@ func begin(e *Evidence) (*work, error) {
 	default:
 		return nil, &InputError{fmt.Sprintf("%q is no strategy", e.Policy.Strategy), "restrict or block"}
 	}
+	switch e.Policy.Goal {
+	case "", Strangers, Harden:
+	default:
+		return nil, &InputError{fmt.Sprintf("%q is no goal", e.Policy.Goal), "strangers or harden"}
+	}
 	for _, name := range e.Policy.Avoid {
 		if w.c.Setting(name) == nil {
 			return nil, &InputError{fmt.Sprintf("%q is no setting of the catalog", name), ""}
@@ -141,7 +146,11 @@ func (w *work) restrict(p *model.Plan) {
 	before := w.openDoors()
 	edits := w.edits(before)
 	found, after := w.search(edits, before)
-	cfg := w.with(w.cfg, found...)
+	var more []chosen
+	if w.e.Policy.Goal == Harden {
+		more = w.harden(found)
+	}
+	cfg := w.with(w.cfg, slices.Concat(found, more)...)
 	for i, ch := range w.inOrder(found) {
 		c := w.change(i+1, ch, w.closes(found, ch, after))
 		if len(c.Closes) == 0 {
@@ -149,9 +158,16 @@ func (w *work) restrict(p *model.Plan) {
 		}
 		p.Changes = append(p.Changes, c)
 	}
+	for _, ch := range more {
+		c := w.change(len(p.Changes)+1, ch, []string{})
+		c.Why = "closes nothing that stands open here: a second lock. " + c.Why
+		p.Changes = append(p.Changes, c)
+	}
+	found = append(found, more...)
 	p.Breaks = w.breaks(cfg, found)
 	p.Keeps = w.keeps(cfg)
 	w.alternatives(edits, found)
+	w.left(p)
 	p.Residual = w.residual(cfg, after)
 	p.Checks = w.checks()
 	w.warnRestrict(p)
@@ -241,7 +257,7 @@ func (w *work) why(s *catalog.Setting, data any) string {
 // alternatives tells what was looked at and not taken.
 func (w *work) alternatives(edits []*edit, found []chosen) {
 	for _, e := range edits {
-		if slices.ContainsFunc(found, func(ch chosen) bool { return ch.edit == e }) || slices.ContainsFunc(w.rejected, func(r model.Rejected) bool { return r.Setting == e.setting.ID }) {
+		if planned(found, e.setting) && e.share == "" || slices.ContainsFunc(found, func(ch chosen) bool { return ch.edit == e }) || slices.ContainsFunc(w.rejected, func(r model.Rejected) bool { return r.Setting == e.setting.ID }) {
 			continue
 		}
 		last := e.options[len(e.options)-1]

@@ -191,6 +191,14 @@ func TestPlanProperties(t *testing.T) {
 		if !w.kept(after) {
 			rt.Fatalf("%v takes from strangers what they must keep (%v)", changes(p), e.Policy.Needs)
 		}
+		for _, s := range a.Settings { // what an audit calls weak is changed, or left with a reason
+			k := c.Setting(s.ID)
+			if s.State == model.StateWeak && !perShare(k) && p.Question == "" &&
+				!slices.ContainsFunc(p.Changes, func(ch model.Change) bool { return ch.Setting == s.ID }) &&
+				!slices.ContainsFunc(p.Rejected, func(r model.Rejected) bool { return strings.HasSuffix(r.Setting, s.ID) }) {
+				rt.Fatalf("%s %s: the audit calls %s weak, and the plan says nothing of it", h.product, h.role, s.ID)
+			}
+		}
 		e.Audit = h.planned(p).audit(t)
 		next, err := Make(e)
 		if err != nil {

@@ -1,0 +1,77 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// The goals: how far a plan to restrict goes.
+const (
+	Strangers = "strangers" // what closes something, and no more
+	Harden    = "harden"    // and what is wanted although something else closes it: a second lock
+)
+
+// harden chooses what an audit calls weak and what closes nothing here, as far as it reaches strangers alone and the model
+// knows of nothing declared or found on this host that it would stop. IDs of lists, shares and groups are left to the search,
+// which knows what has to stay on them.
+func (w *work) harden(found []chosen) []chosen {
+	var more []chosen
+	for i := range w.e.Audit.Settings {
+		a := &w.e.Audit.Settings[i]
+		s := w.c.Setting(a.ID)
+		if a.State != model.StateWeak || s == nil || s.Reach != "anonymous" || s.Side == "client" || perShare(s) || w.avoids(s) || planned(found, s) {
+			continue
+		}
+		from, read := w.cfg.Settings[s.ID]
+		if !read || !from.Present && (s.Type == "policy" || s.Type == "members") || s.Type == "REG_MULTI_SZ" || s.Type == "members" {
+			continue
+		}
+		e := &edit{setting: s, where: w.where(s), from: from, order: len(w.c.Settings) + i}
+		for _, data := range w.values(s, from) {
+			e.options = append(e.options, option{data: data})
+		}
+		options := w.priced(e)
+		if len(options) == 0 {
+			continue
+		}
+		x := options[0] // the mildest that is wanted
+		e.options = []option{x}
+		switch ch := (chosen{e, 0}); {
+		case x.cost[costNeeded] > 0:
+			w.reject(s.ID, model.Text(x.data)+" would stop what was found here: "+w.dearest(e, x))
+		case !w.keeping(slices.Concat(found, more, []chosen{ch})):
+			w.reject(s.ID, model.Text(x.data)+" would take from strangers what they must keep: "+w.mustKeep())
+		default:
+			more = append(more, ch)
+		}
+	}
+	return more
+}
+
+func planned(found []chosen, s *catalog.Setting) bool {
+	return slices.ContainsFunc(found, func(ch chosen) bool { return ch.edit.setting == s })
+}
+
+// left names what an audit calls weak and a plan leaves as it is, so that the two say the same.
+func (w *work) left(p *model.Plan) {
+	for i := range w.e.Audit.Settings {
+		a := &w.e.Audit.Settings[i]
+		s := w.c.Setting(a.ID)
+		if a.State != model.StateWeak || s == nil || perShare(s) ||
+			slices.ContainsFunc(p.Changes, func(c model.Change) bool { return c.Setting == s.ID }) ||
+			slices.ContainsFunc(w.rejected, func(r model.Rejected) bool { return r.Setting == s.ID }) {
+			continue
+		}
+		switch {
+		case s.Side == "client":
+			w.reject(s.ID, "it is about this machine as a client, and gives strangers nothing")
+		case s.Reach == "anonymous":
+			w.reject(s.ID, fmt.Sprintf("it closes nothing here; --goal %s sets it all the same where nothing known speaks against it", Harden))
+		default:
+			w.reject(s.ID, "it is weak, and not about strangers: it reaches those who sign in, and what they would lose is not known here")
+		}
+	}
+}
