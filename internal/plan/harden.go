@@ -69,7 +69,11 @@ func (w *work) left(p *model.Plan) {
 		case s.Side == "client":
 			w.reject(s.ID, "it is about this machine as a client, and gives strangers nothing")
 		case s.Reach == "anonymous":
-			w.reject(s.ID, fmt.Sprintf("it closes nothing here; --goal %s sets it all the same where nothing known speaks against it", Harden))
+			value := "what is wanted"
+			if list := w.values(s, w.cfg.Settings[s.ID]); len(list) > 0 {
+				value = model.Text(list[0])
+			}
+			w.reject(s.ID, fmt.Sprintf("%s would close nothing here; --goal %s sets it all the same", value, Harden))
 		default:
 			w.reject(s.ID, "it is weak, and not about strangers: it reaches those who sign in, and what they would lose is not known here")
 		}
