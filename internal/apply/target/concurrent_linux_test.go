@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -164,11 +165,15 @@ func editAndApply(t *testing.T) (lines, applied int) {
 		}
 	})
 	plan := restrict()
+	var said []string
 	for range 20 {
 		j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
 		if err == nil {
 			applied++
 			_, err = e.Rollback(t.Context(), j.ID, false)
+		}
+		if err != nil {
+			said = append(said, err.Error())
 		}
 		var unfinished *engine.UnfinishedError
 		if errors.As(err, &unfinished) {
@@ -178,6 +183,14 @@ func editAndApply(t *testing.T) (lines, applied int) {
 	close(stop)
 	editing.Wait()
 	got := applytest.Read(t, path)
+	// Where both files were written to in the moment of the exchange, the older edit lies beside, and the error has said where.
+	beside, _ := filepath.Glob(filepath.Join(filepath.Dir(path), draftPrefix(path)+"*"))
+	for _, name := range beside {
+		if !slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, name) }) {
+			t.Errorf("%s is left, and nobody was told", name)
+		}
+		got += applytest.Read(t, name)
+	}
 	for i := range lines {
 		if line := fmt.Sprintf("# line %d of an editor\n", i); !strings.Contains(got, line) {
 			t.Errorf("lost: %s", line)
@@ -219,5 +232,63 @@ func TestOneAtATime(t *testing.T) {
 	}
 	if strings.Count(applytest.Read(t, path), "restrict anonymous = 2") != 1 {
 		t.Errorf("%s: %s", j.ID, applytest.Read(t, path))
+	}
+}
+
+// TestReplace is the way of file systems on which two files cannot exchange their names.
+func TestReplace(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, after func(t *testing.T, path string, old *os.File) // an edit before the comparison, and one of the old file after
+		edited        bool
+	}{
+		"nobody edits":      {},
+		"a new file before": {before: func(t *testing.T, path string, _ *os.File) { saveAs(t, path, edit) }, edited: true},
+		"in place before":   {before: func(t *testing.T, path string, _ *os.File) { saveIn(t, path, edit) }, edited: true},
+		"in place after, by one who had it open": {after: func(t *testing.T, _ string, old *os.File) {
+			if _, err := old.WriteString(edit); err != nil {
+				t.Error(err)
+			}
+		}, edited: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := applytest.WriteConf(t, applytest.Commented)
+			from, err := readFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			to := from
+			to.Data = []byte("# replaced\n")
+			draft, err := makeDraft(path, to, func(string) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			old, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer old.Close()
+			if c.before != nil {
+				c.before(t, path, old)
+			}
+			err = replace(draft, path, old, from, func(string) {
+				if c.after != nil {
+					c.after(t, path, old)
+				}
+			})
+			var stale *apply.StaleError
+			if errors.As(err, &stale) != c.edited || !c.edited && err != nil {
+				t.Errorf("%v", err)
+			}
+			want := string(to.Data)
+			if c.edited {
+				want = applytest.Commented + edit
+			}
+			if got := applytest.Read(t, path); got != want {
+				t.Errorf("there is %q, want %q", got, want)
+			}
+			if left, _ := filepath.Glob(draft + ".old"); left != nil {
+				t.Errorf("%v is left", left)
+			}
+		})
 	}
 }

@@ -139,7 +139,7 @@ func writeFile(path string, to, from apply.State, fault func(string)) error {
 		return errors.Join(err, os.Remove(draft))
 	}
 	defer old.Close()
-	err = swap(draft, path, old, from, fault)
+	err = swap(draft, path, old, to, from, fault)
 	if err == nil {
 		return dropDraft(draft, from)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // swap puts a draft in the place of a file whose content is known.
-func swap(draft, path string, old *os.File, from apply.State, fault func(string)) error {
+func swap(draft, path string, old *os.File, _, from apply.State, fault func(string)) error {
 	if err := unchanged(old, path, from); err != nil {
 		return err
 	}
