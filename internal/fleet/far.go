@@ -472,6 +472,5 @@ func (j *job) maybeLast(ctx context.Context) error {
 	if err != nil || run.Done < run.Total || !run.Ended.IsZero() {
 		return err
 	}
-	_, err = j.st.FinishRuns(ctx)
-	return err
+	return j.finish(ctx)
 }

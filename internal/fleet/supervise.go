@@ -50,12 +50,8 @@ func (f *Fleet) supervise(ctx context.Context) {
 			}
 			swept = time.Now()
 		}
-		ended, err := f.st.FinishRuns(ctx)
-		if err != nil {
+		if err := f.finish(ctx); err != nil {
 			return err
-		}
-		for _, id := range ended {
-			f.o.Log.Info("a run is done", "run", id)
 		}
 		open, err := f.st.OpenRuns(ctx)
 		if err != nil {
@@ -104,6 +100,20 @@ func (f *Fleet) Prune(ctx context.Context) error {
 	n, err := f.st.Prune(ctx, f.now().Add(-f.o.Retention))
 	if n > 0 {
 		f.o.Log.Info("old history was removed", "rows", n)
+	}
+	return err
+}
+
+// finish ends the runs that have nothing left to do, and tells of each.
+func (f *Fleet) finish(ctx context.Context) error {
+	ended, err := f.st.FinishRuns(ctx)
+	for _, id := range ended {
+		run, err := f.st.Run(ctx, id)
+		if err != nil {
+			return err
+		}
+		f.o.Log.Info("a run is done", "run", id, "kind", run.Kind, "targets", run.Total, "exposed", run.Exposed, "failed", run.Failed,
+			"took", run.Ended.Sub(run.Created).Round(time.Millisecond))
 	}
 	return err
 }
