@@ -16,6 +16,7 @@ import (
 	"ipcguard/internal/apply/verify"
 	"ipcguard/internal/model"
 	"ipcguard/internal/plan"
+	"ipcguard/internal/report"
 )
 
 // showMaker says whose plan it is: by their own word, or by a signature.
@@ -86,6 +87,11 @@ func trustedSigner(p *model.Plan, file string) (*plan.Key, error) {
 }
 
 func (a *app) showWrites(p *model.Plan, writes []apply.Write) {
+	for _, c := range p.Changes {
+		if c.Policy != "" {
+			a.hint("%s is written by a policy (%s), which takes the change back at its next refresh: change it there", report.Clean(c.Setting), report.Clean(c.Policy))
+		}
+	}
 	fmt.Fprintf(a.stdout, "%d change(s), %d write(s):\n", len(p.Changes), len(writes))
 	for _, w := range writes {
 		fmt.Fprint(a.stdout, apply.Diff(w.Place, w.Before, w.After))

@@ -58,6 +58,7 @@ type Change struct {
 	Why         string   `json:"why"`
 	ExportOnly  bool     `json:"export_only,omitempty"` // never applied by this program
 	Untested    string   `json:"untested,omitempty"`    // what is not known about its effect
+	Policy      string   `json:"policy,omitempty"`      // the policy that writes the setting, and so takes the change back
 	Sources     []string `json:"sources,omitempty"`
 }
 

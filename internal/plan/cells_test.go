@@ -78,6 +78,9 @@ func TestPolicyTakesItBack(t *testing.T) {
 		if len(p.Changes) == 0 || has(p.Warnings, "is written by a policy") != want {
 			t.Errorf("from %q: changes %v, warnings %q", origin, changes(p), p.Warnings)
 		}
+		if (p.Changes[0].Policy == origin && origin != "") != want {
+			t.Errorf("from %q: the change names the policy %q", origin, p.Changes[0].Policy)
+		}
 	}
 }
 

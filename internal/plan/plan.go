@@ -223,6 +223,7 @@ func (w *work) change(n int, ch chosen, closes []string) model.Change {
 	out := model.Change{
 		ID: strconv.Itoa(n), Setting: s.ID, Where: ch.edit.where, From: exact(s, ch.edit.from), To: ch.value(), Closes: closes,
 		When: effect.When, TakesEffect: effect.How, Reach: s.Reach, Why: w.why(s, ch.data()), Sources: s.Sources,
+		Policy: w.policyOf(s.ID),
 	}
 	if v, ok := w.effective(s.ID); ok && ch.edit.share == "" {
 		out.Effective = v

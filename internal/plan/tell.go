@@ -238,8 +238,8 @@ func (w *work) warnRestrict(p *model.Plan) {
 // warnPolicy says that a policy writes what a change writes, and so takes it back: registry policies within 90 minutes and
 // half an hour, security settings at the latest after 16 hours.
 func (w *work) warnPolicy(ch model.Change) {
-	if from := w.policyOf(ch.Setting); from != "" {
-		w.warn("%s is written by a policy (%s): it comes back at the next refresh, in 90 to 120 minutes or for security settings in 16 hours. Change it in the policy", ch.Setting, from)
+	if ch.Policy != "" {
+		w.warn("%s is written by a policy (%s): it comes back at the next refresh, in 90 to 120 minutes or for security settings in 16 hours. Change it in the policy", ch.Setting, ch.Policy)
 	}
 }
 
