@@ -39,11 +39,6 @@ func (e EventlogClient) OpenELW(ctx context.Context, log string) (*NTHandleRespo
 	return invoke[NTHandleResponse](ctx, e.Client, EVENTLOG, OpElfrOpenELW, request)
 }
 
-// CloseEL closes a log.
-func (e EventlogClient) CloseEL(ctx context.Context, h Handle) (*NTHandleResponse, error) {
-	return invoke[NTHandleResponse](ctx, e.Client, EVENTLOG, OpElfrCloseEL, &HandleRequest{h})
-}
-
 // ElfrNumberOfRecordsResponse counts the events of a log.
 //
 // See [MS-EVEN] 3.1.4.13.

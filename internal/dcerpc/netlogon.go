@@ -117,16 +117,6 @@ func (r *DsrGetDcNameResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// GetDcName asks for a controller of the server's own domain with the oldest call.
-func (n NetlogonClient) GetDcName(ctx context.Context, server string) (*DsrGetDcNameResponse, error) {
-	return invoke[DsrGetDcNameResponse](ctx, n.Client, NETLOGON, OpDsrGetDcName, &DsrGetDcNameRequest{Computer: &server})
-}
-
-// GetDcNameEx asks for a controller of the server's own domain.
-func (n NetlogonClient) GetDcNameEx(ctx context.Context, server string) (*DsrGetDcNameResponse, error) {
-	return invoke[DsrGetDcNameResponse](ctx, n.Client, NETLOGON, OpDsrGetDcNameEx, &DsrGetDcNameExRequest{Computer: &server})
-}
-
 // GetDcNameEx2 asks for a controller of the server's own domain.
 func (n NetlogonClient) GetDcNameEx2(ctx context.Context, server string) (*DsrGetDcNameResponse, error) {
 	return invoke[DsrGetDcNameResponse](ctx, n.Client, NETLOGON, OpDsrGetDcNameEx2, &DsrGetDcNameEx2Request{Computer: &server})
@@ -210,11 +200,6 @@ func (n NetlogonClient) EnumerateDomainTrusts(ctx context.Context, server string
 	return invoke[DomainTrustsResponse](ctx, n.Client, NETLOGON, OpDsrEnumerateDomainTrusts, request)
 }
 
-// EnumerateTrustedDomainsEx lists trusted domains.
-func (n NetlogonClient) EnumerateTrustedDomainsEx(ctx context.Context, server string) (*DomainTrustsResponse, error) {
-	return invoke[DomainTrustsResponse](ctx, n.Client, NETLOGON, OpNetrEnumerateTrustedDomainsEx, &ServerNameRequest{&server})
-}
-
 // TrustedDomainsResponse gives the names as zero-ended UTF-16 strings one after the other, ended by an empty one.
 //
 // See [MS-NRPC] 3.5.4.7.3.
@@ -246,7 +231,3 @@ func (r *TrustedDomainsResponse) List() []string {
 	return list
 }
 
-// EnumerateTrustedDomains lists trusted domains with the oldest call.
-func (n NetlogonClient) EnumerateTrustedDomains(ctx context.Context, server string) (*TrustedDomainsResponse, error) {
-	return invoke[TrustedDomainsResponse](ctx, n.Client, NETLOGON, OpNetrEnumerateTrustedDomains, &ServerNameRequest{&server})
-}

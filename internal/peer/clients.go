@@ -72,14 +72,6 @@ func (c Client) run(t testing.TB, program string, args ...string) Answer {
 	return answer
 }
 
-// RPCCommand is the command that RPC runs, for a benchmark to start by itself.
-func (c Client) RPCCommand(t testing.TB, address string, commands ...string) *exec.Cmd {
-	t.Helper()
-	Need(t, "rpcclient")
-	host, port := splitAddress(t, address)
-	return c.command(t, "rpcclient", "--port", port, "--command", strings.Join(commands, ";"), host)
-}
-
 func (c Client) command(t testing.TB, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	parent := ""

@@ -42,25 +42,6 @@ func SyncDir(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// MakeDirs makes a directory and those above it, private and durable.
-func MakeDirs(path string) error {
-	if _, err := os.Stat(path); err == nil {
-		return nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	up := filepath.Dir(path)
-	if up != path {
-		if err := MakeDirs(up); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return SyncDir(up)
-}
-
 // RemoveFlat removes a directory that holds files alone.
 func RemoveFlat(dir string) error {
 	entries, err := os.ReadDir(dir)

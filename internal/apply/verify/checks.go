@@ -15,7 +15,6 @@ import (
 	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
 	"ipcguard/internal/smb"
-	"ipcguard/internal/status"
 )
 
 // checkTime bounds one must-work check: a pipe's first use takes up to 4 s, a command may look further.
@@ -127,12 +126,6 @@ func note(check, why string) Check {
 func answerless(err error) bool {
 	var t *smb.TransportError
 	return errors.As(err, &t) && t.Timeout()
-}
-
-// refused tells whether the server said no.
-func refused(err error) bool {
-	var nt status.NTStatus
-	return errors.As(err, &nt)
 }
 
 func (v *Verification) checkTCP(ctx context.Context, address string) (string, error) {

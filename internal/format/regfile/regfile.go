@@ -16,7 +16,6 @@ package regfile
 
 import (
 	"fmt"
-	"slices"
 
 	"ipcguard/internal/format/registry"
 )
@@ -72,42 +71,3 @@ func (f *File) Apply(t *registry.Tree) {
 	}
 }
 
-// Undo makes the file that brings back what r holds now wherever f would change it: values with their old type and
-// data, values and keys that were not there removed. Deleting a key cannot be undone from here without reading the
-// whole key, so that is an error.
-func (f *File) Undo(r registry.Reader) (*File, error) {
-	undo := &File{Version: 5}
-	made := map[string]bool{}
-	done := map[string]bool{}
-	for _, op := range f.Ops {
-		v := op.Value
-		if op.Kind == DeleteKey {
-			return nil, fmt.Errorf("reg file: no undo for deleting the key %s", v.Key)
-		}
-		if op.Kind == AddKey || op.Kind == SetValue {
-			for _, key := range missing(r, v.Key) {
-				if id := registry.Fold(key); !made[id] {
-					made[id] = true
-					undo.Ops = append(undo.Ops, Op{Kind: DeleteKey, Value: registry.Value{Key: key}})
-				}
-			}
-		}
-		id := registry.Fold(v.Key + "\x00" + v.Name)
-		if op.Kind == AddKey || done[id] {
-			continue
-		}
-		done[id] = true
-		old, err := r.Value(v.Key, v.Name)
-		switch {
-		case err == nil:
-			old.Key, old.Name = v.Key, v.Name
-			undo.Ops = append(undo.Ops, Op{Kind: SetValue, Value: old})
-		case isAbsent(err):
-			undo.Ops = append(undo.Ops, Op{Kind: DeleteValue, Value: registry.Value{Key: v.Key, Name: v.Name}})
-		default:
-			return nil, fmt.Errorf("reg file: no undo for %s\\%s: %w", v.Key, v.Name, err)
-		}
-	}
-	slices.Reverse(undo.Ops)
-	return undo, nil
-}

@@ -194,46 +194,6 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// TestUndo shows that a file and its undo leave a registry as it was.
-func TestUndo(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		before, f := genFile(t), genFile(t)
-		var tr registry.Tree
-		before.Apply(&tr)
-		want := dump(&tr, "HKLM")
-		undo, err := f.Undo(&tr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.Apply(&tr)
-		again, err := Parse(undo.Bytes())
-		if err != nil {
-			t.Fatal(err)
-		}
-		again.Apply(&tr)
-		if got := dump(&tr, "HKLM"); got != want {
-			t.Fatalf("got %s\nwant %s", got, want)
-		}
-	})
-	del := &File{Ops: []Op{{Kind: DeleteKey, Value: registry.Value{Key: `HKLM\a`}}}}
-	if _, err := del.Undo(&registry.Tree{}); err == nil {
-		t.Error("deleting a key has an undo")
-	}
-}
-
-func dump(r registry.Reader, key string) string {
-	var b strings.Builder
-	vs, _ := r.Values(key)
-	for _, v := range vs {
-		b.WriteString(registry.Fold(v.Key+"|"+v.Name) + v.Type.String() + string(v.Data) + "\n")
-	}
-	kids, _ := r.Subkeys(key)
-	for _, k := range kids {
-		b.WriteString(registry.Fold(key+`\`+k) + "\n" + dump(r, key+`\`+k))
-	}
-	return b.String()
-}
-
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(sample))
 	f.Add(append([]byte{0xff, 0xfe}, registry.EncodeUTF16(sample)...))
