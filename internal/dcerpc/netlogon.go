@@ -230,4 +230,3 @@ func (r *TrustedDomainsResponse) List() []string {
 	}
 	return list
 }
-

@@ -70,4 +70,3 @@ func (f *File) Apply(t *registry.Tree) {
 		}
 	}
 }
-
