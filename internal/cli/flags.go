@@ -90,10 +90,10 @@ func (f *targetFlags) parse(ctx context.Context, args []string, stdin io.Reader,
 
 // probeFlags say how hosts are scanned, once or by the fleet.
 type probeFlags struct {
-	timeout              []string
-	concurrency, retries int
-	noUnknown, noGuest   bool
-	oneConnection        bool
+	timeout               []string
+	concurrency, retries  int
+	noUnknown, noGuest    bool
+	oneConnection, gentle bool
 }
 
 func (f *probeFlags) register(s *pflag.FlagSet) {
@@ -101,6 +101,8 @@ func (f *probeFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.noGuest, "no-guest", false, "leave out the guest account")
 	s.BoolVar(&f.oneConnection, "one-connection", false,
 		"open one connection to a host at a time, and ask one thing at a time on it; a host that was cut off is asked so by itself")
+	s.BoolVar(&f.gentle, "gentle", false,
+		"--one-connection with a pause before every pipe, for servers that have hardly anything to spare")
 	s.IntVar(&f.concurrency, "concurrency", scan.DefaultConcurrency, "hosts at a time; the site of a fleet may ask for less")
 	s.StringSliceVar(&f.timeout, "timeout", nil,
 		"waits as LAYER=DURATION: connect, negotiate, session, tree, open, call, host; a bare duration bounds every layer (host is 2m0s)")
@@ -111,7 +113,7 @@ func (f *probeFlags) register(s *pflag.FlagSet) {
 // options checks the flags.
 func (f *probeFlags) options() (scan.Options, error) {
 	o := scan.Options{
-		NoUnknownUser: f.noUnknown, NoGuest: f.noGuest, OneConnection: f.oneConnection,
+		NoUnknownUser: f.noUnknown, NoGuest: f.noGuest, OneConnection: f.oneConnection, Gentle: f.gentle,
 		Concurrency: f.concurrency, Retries: f.retries,
 	}
 	switch {

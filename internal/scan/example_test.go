@@ -36,7 +36,7 @@ func ExampleScanner_Run() {
 	err = scanner.Run(ctx, list, nil, func(r *model.Scan) error {
 		fmt.Println("verdict:", r.Verdict)
 		for _, f := range r.Findings {
-			if f.Identity == model.Anonymous {
+			if f.Identity == model.Anonymous && f.Pipe != "" {
 				fmt.Println(f.Evidence)
 			}
 		}

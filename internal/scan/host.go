@@ -126,16 +126,21 @@ func (h *host) comeBack(ctx context.Context) {
 }
 
 // parallel runs f for 0 to n-1, side by side or, where the server is asked one thing at a time, one after the other.
-func (h *host) parallel(n int, f func(i int)) {
+func (h *host) parallel(n int, f func(i int)) { h.atMost(n, n, f) }
+
+// atMost is parallel with no more than a number of them at a time, begun in their order.
+func (h *host) atMost(most, n int, f func(i int)) {
 	if h.single {
-		for i := range n {
-			f(i)
-		}
-		return
+		most = 1
 	}
 	var wg sync.WaitGroup
+	free := make(chan struct{}, max(most, 1))
 	for i := range n {
-		wg.Go(func() { f(i) })
+		free <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-free }()
+			f(i)
+		})
 	}
 	wg.Wait()
 }

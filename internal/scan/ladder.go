@@ -183,6 +183,21 @@ func (l *ladder) quick(ctx context.Context) {
 // after the other, and a wait must not end because of the queue.
 const namesAtOnce = 16
 
+// fewPipes is how many pipes of a Samba server are open at a time: it starts helper processes for each, of 4 MiB and
+// more. See docs/scanning.md for what a scan costs a server.
+const fewPipes = 2
+
+// pipesAtOnce is how many pipes are open at a time.
+func (l *ladder) pipesAtOnce() int {
+	if l.small() {
+		return fewPipes
+	}
+	return len(l.pipes)
+}
+
+// small tells whether the server may be a small device, such as a NAS: all but Windows are taken for one.
+func (h *host) small() bool { return h.system() != "windows" }
+
 // everything asks for every pipe, side by side on the one connection. Pipes are opened and bound together, but the
 // first call of all says who the server thinks the caller is. Names behind which nothing is asked come last: a server
 // may be slow with those that it does not know.
@@ -214,13 +229,13 @@ func (l *ladder) everything(ctx context.Context) {
 			Why: fmt.Sprintf("%d pipes that a server of this kind (%s) does not have were not opened; --all-pipes does", elsewhere, system),
 		})
 	}
-	l.parallel(len(asked), func(i int) {
+	l.atMost(l.pipesAtOnce(), len(asked), func(i int) {
 		defer asked[i].first()
 		asked[i].run(ctx)
 	})
 	l.extra.Wait()
 	for len(named) > 0 && ctx.Err() == nil {
-		n := min(len(named), namesAtOnce)
+		n := min(len(named), namesAtOnce, l.pipesAtOnce())
 		l.parallel(n, func(i int) { named[i].run(ctx) })
 		named = named[n:]
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/dcerpc"
@@ -113,9 +114,16 @@ func newJob(l *ladder, p pipe) *job {
 	return &job{ladder: l, pipe: p, first: func() {}, wait: at, open: model.Step{Outcome: model.NotTested}}
 }
 
+// pause is what a gentle scan leaves a server between two pipes.
+const pause = 200 * time.Millisecond
+
 // run opens, binds every interface in one question, and calls. A pipe carries one call at a time, so each interface
 // that is called at length gets an instance of the pipe for itself.
 func (j *job) run(ctx context.Context) {
+	if j.o.Gentle && sleep(ctx, pause) != nil {
+		j.open = model.Step{Outcome: model.NotTested, Detail: "the time ran out before"}
+		return
+	}
 	groups := j.groups()
 	pipes, errs := make([]smb.Pipe, len(groups)), make([]error, len(groups))
 	j.parallel(len(groups), func(i int) { pipes[i], errs[i] = j.tree.OpenPipe(ctx, j.pipe.name) })
@@ -150,7 +158,7 @@ func (j *job) groups() [][]*talk {
 		t := &talk{job: j, iface: i, bind: model.Step{Outcome: model.NotTested}}
 		j.talks = append(j.talks, t)
 		if i.probe != nil && i.entry.ID != mgmt {
-			if called && !j.single {
+			if called && !j.single && !j.small() {
 				groups = append(groups, []*talk{t})
 				continue
 			}
@@ -167,8 +175,12 @@ func (j *job) groups() [][]*talk {
 // leave closes a pipe without waiting for the answer: a server has few places for clients of its pipes, and the pipes
 // still to come want them.
 func (j *job) leave(ctx context.Context, p smb.Pipe) {
-	if j.quick {
+	switch {
+	case j.quick:
 		return // the connection ends next
+	case j.o.Gentle: // one pipe at a time, whatever it takes
+		_ = p.Close(ctx)
+		return
 	}
 	j.closing.Go(func() { _ = p.Close(ctx) }) // a pipe that does not close ends with the connection
 }

@@ -91,16 +91,23 @@ func (h *host) posture(ctx context.Context, m *meter) (unsure []smb.Dialect) {
 	return unsure
 }
 
-// settle is how long a server gets to notice that a connection has ended.
-const settle = 500 * time.Millisecond
+// A server gets a moment to notice that our connections have ended: a short one as a rule, a longer one where it closed
+// more of them than a dialect that it does not speak explains.
+const (
+	shortSettle = 100 * time.Millisecond
+	settle      = 500 * time.Millisecond
+)
 
 // alone offers dialects again while nothing else of ours is open. One over which the server drops the connection each
 // time, while it answers others, is not spoken. One without an answer is undecided.
 func (h *host) alone(ctx context.Context, dialects []smb.Dialect) {
-	m := h.meter(h.waited())
+	m, wait := h.meter(h.waited()), shortSettle
+	if len(dialects) > 1 || slices.ContainsFunc(h.ladders, func(l *ladder) bool { return l.unmet != nil }) {
+		wait = settle
+	}
 	for _, d := range dialects {
 		err := h.speaks(ctx, m, d)
-		if dropped(err) && sleep(ctx, settle) == nil {
+		if dropped(err) && sleep(ctx, wait) == nil {
 			err = h.speaks(ctx, m, d)
 		}
 		if err != nil && !dropped(err) {

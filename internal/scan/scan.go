@@ -47,6 +47,8 @@ type Options struct {
 	Earlier *model.Scan
 	// OneConnection keeps one connection to a server at a time, and one question on it.
 	OneConnection bool
+	// Gentle is OneConnection with a pause between pipes, for servers that have hardly anything to spare.
+	Gentle bool
 	// User makes the authenticator for one logon at this target with the credentials given; nil is none.
 	User func(targets.Target) (smb.Authenticator, error)
 	// UserInRanges gives the credentials to addresses out of prefixes and ranges too: servers that nobody named.
@@ -180,7 +182,7 @@ func (s *Scanner) once(ctx context.Context, t targets.Target, earlier *host) *ho
 		Server:     model.Server{Dialects: []string{}},
 		Identities: []model.IdentityResult{}, Findings: []model.Finding{},
 	}
-	h.single = s.o.OneConnection
+	h.single = s.o.OneConnection || s.o.Gentle
 	if earlier != nil {
 		h.single, h.before = true, earlier.result
 	}
