@@ -7,8 +7,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
-	"syscall"
 )
 
 // Error says that a question got no answer: never that the answer was no.
@@ -93,15 +93,15 @@ func NetError(layer string, err error) *Error {
 		e.Reason = "cancelled"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		e.Reason, e.kind = "timed out", timedOut
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case isAny(err, connectionRefused):
 		e.Reason = "connection refused"
-	case errors.Is(err, syscall.EHOSTUNREACH):
+	case isAny(err, hostUnreachable):
 		e.Reason = "no route to the host"
-	case errors.Is(err, syscall.ENETUNREACH):
+	case isAny(err, netUnreachable):
 		e.Reason = "network unreachable"
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+	case isAny(err, outOfFiles):
 		e.Reason = "out of file descriptors on this machine"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isAny(err, connectionReset):
 		e.Reason, e.kind = "connection dropped", dropped
 	case errors.Is(err, net.ErrClosed):
 		e.Reason = "connection closed by this side"
@@ -115,6 +115,11 @@ func NetError(layer string, err error) *Error {
 		e.Err = errors.Join(context.DeadlineExceeded, err)
 	}
 	return e
+}
+
+// isAny tells whether an error is one of a list.
+func isAny(err error, list []error) bool {
+	return slices.ContainsFunc(list, func(one error) bool { return errors.Is(err, one) })
 }
 
 // foreign names the protocol that the first bytes of a peer betray, or shows them.
