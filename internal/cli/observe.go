@@ -76,7 +76,7 @@ func (a *app) observe() *cobra.Command {
 	s.BoolVar(&f.merge, "merge", false, "take results of observe alone, and join them")
 	s.StringVar(&f.server, "server", "", "name of the host whose logs these are, for logs that do not tell")
 	s.StringArrayVar(&f.audits, "audit", nil, "audit policy of a host whose logs these are (auditpol /get /category:* /r, audit.csv), or a result of ipcguard audit; may be given again")
-	s.StringVar(&f.memory, "memory", "200MiB", "what it may use; idle connections are given up first")
+	s.StringVar(&f.memory, "memory", "", "what it may use, 96MiB unless told otherwise and 200MiB on the wire; idle connections are given up first")
 	f.outputFlags.register(s, "the result", report.UseFormats())
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "say what each identity was told by, and the source")
 	return c
@@ -95,16 +95,16 @@ type observing struct {
 	length  time.Duration // of a live observation; 0 is until an interrupt
 }
 
+// liveMemory is what it may use on the wire, in bytes: half of it is the kernel's room for packets that wait to be read.
+const liveMemory = 200 << 20
+
 // newObserving checks the flags.
 func newObserving(f *observeFlags, args []string) (*observing, error) {
 	if err := f.outputFlags.check(); err != nil {
 		return nil, err
 	}
-	memory, err := parseSize(f.memory)
-	if err != nil {
-		return nil, err
-	}
 	run := &observing{agg: observe.NewAggregator(0), cov: new(observe.Coverage)}
+	var err error
 	if run.length, err = parseLength("--for", f.length); err != nil {
 		return nil, err
 	}
@@ -117,6 +117,15 @@ func newObserving(f *observeFlags, args []string) (*observing, error) {
 	}
 	if err := f.check(run.useSources, args); err != nil {
 		return nil, err
+	}
+	memory := observe.DefaultMemory
+	switch {
+	case f.memory != "":
+		if memory, err = parseSize(f.memory); err != nil {
+			return nil, err
+		}
+	case len(run.live) > 0:
+		memory = liveMemory
 	}
 	if len(run.live) > 0 {
 		run.ring = memory / 2

@@ -24,7 +24,7 @@ const (
 	DefaultMaxRows = 100_000
 
 	// rowBytes is what a row takes beside its texts, and maxRowBytes what all rows may take together: names may be made
-	// long by whoever is observed, and the whole of observe is to stay below 200 MiB.
+	// long by whoever is observed, and the whole of observe is to stay below what it may use.
 	rowBytes    = 600
 	maxRowBytes = 96 << 20
 

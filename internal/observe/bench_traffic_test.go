@@ -135,3 +135,49 @@ func BenchmarkObserveRPC(b *testing.B) {
 	b.ReportMetric(float64(took.Nanoseconds())/(2*calls), "ns/packet")
 	b.ReportMetric(float64(tsharkAlone(b, path)-tsharkAlone(b, empty))/float64(took), "x-tshark")
 }
+
+// BenchmarkObserveSmall reads a capture of small packets: one connection that makes call after call. ns/packet is what one takes.
+func BenchmarkObserveSmall(b *testing.B) {
+	const calls = 30000
+	path := filepath.Join(b.TempDir(), "small.pcap")
+	m, done := observetest.Create(b, path)
+	m.Connect(1)
+	m.Logon(b)
+	m.Calls(b, calls)
+	m.Disconnect()
+	done()
+	benchmarkMade(b, path, m.Packets, calls)
+}
+
+// BenchmarkObserveShort reads a capture of many short flows: connect, log on, one call, and the end.
+func BenchmarkObserveShort(b *testing.B) {
+	const flows = 4000
+	path := filepath.Join(b.TempDir(), "short.pcap")
+	m, done := observetest.Create(b, path)
+	for i := range flows {
+		m.Connect(i)
+		m.Logon(b)
+		m.Calls(b, 1)
+		m.Disconnect()
+	}
+	done()
+	benchmarkMade(b, path, m.Packets, flows)
+}
+
+func benchmarkMade(b *testing.B, path string, packets int, calls int64) {
+	b.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(info.Size())
+	var took time.Duration
+	for b.Loop() {
+		took += readAll(b, path, calls)
+	}
+	took /= time.Duration(b.N)
+	b.ReportMetric(float64(took.Nanoseconds())/float64(packets), "ns/packet")
+	if os.Getenv("IPCGUARD_BENCH_TSHARK") != "no" {
+		b.ReportMetric(float64(tsharkAlone(b, path))/float64(took), "x-tshark")
+	}
+}

@@ -50,7 +50,7 @@ type Limits struct {
 	PerSide int // bytes held back behind a hole, one direction
 }
 
-// DefaultLimits fit in the 200 MiB that observe may use: 131,072 connections at about 0.6 KiB each with their stream's
+// DefaultLimits are for a caller with 200 MiB: 131,072 connections at about 0.6 KiB each with their stream's
 // own state, and 32 MiB behind holes. 1 MiB a side is a usual receive window: a sender cannot be further ahead of a
 // hole than that without having it filled.
 var DefaultLimits = Limits{Flows: 131072, Held: 32 << 20, PerSide: 1 << 20}
