@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"ipcguard/internal/format/diff"
 	"ipcguard/internal/format/registry"
@@ -95,7 +96,9 @@ func (s State) String() string {
 		if s.Mode != 0 {
 			return fmt.Sprintf("%d bytes, mode %04o", len(s.Data), s.Mode.Perm())
 		}
-		return string(s.Data)
+		if s.Data != nil && !strings.ContainsFunc(string(s.Data), func(r rune) bool { return r < ' ' || r == utf8.RuneError }) {
+			return string(s.Data) // a parameter, which has no type
+		}
 	}
 	return fmt.Sprintf("%s % X", s.Type, s.Data)
 }

@@ -86,7 +86,8 @@ func oddValuesUnderWine(t *testing.T, w *wineHost, server string) {
 			w.ipcguard(t, 3, "audit", "local", "--product", "win2003", "--role", "member", "--format", "json", "-o", "odd.json")
 			w.ipcguard(t, 0, "plan", "--audit", "odd.json", "--format", "json", "-o", "odd-plan.json")
 			w.ipcguard(t, 0, "apply", "odd-plan.json", "--address", server, "--dry-run")
-			id := idOf(t, w.ipcguard(t, 0, "apply", "odd-plan.json", "--address", server, "--yes", "--patience", "20s"))
+			// which share stood open is not known by name, so that one check cannot be made: the changes stay all the same
+			id := idOf(t, w.ipcguard(t, exitPartial, "apply", "odd-plan.json", "--address", server, "--yes", "--patience", "20s"))
 			if w.dump(t) == before {
 				t.Error("nothing was written")
 			}

@@ -251,7 +251,8 @@ func (w *work) policyOf(setting string) string {
 			continue
 		}
 		inPolicy := strings.Contains(strings.ToLower(s.Origin), `\policies\`) || strings.HasSuffix(s.Origin, "GptTmpl.inf") || strings.HasSuffix(strings.ToLower(s.Origin), "registry.pol")
-		if inPolicy || w.e.Audit.Source.Kind == "gpo" && s.Origin != "" {
+		file := strings.Contains(strings.ToLower(s.Origin), ".reg:") // merged with policies, and none itself
+		if inPolicy || w.e.Audit.Source.Kind == "gpo" && s.Origin != "" && !file {
 			return s.Origin
 		}
 	}
