@@ -270,6 +270,8 @@ func documents() []bomb {
 		{name: "confirm/journal", make: journal, args: []string{"confirm", "20260101-120000-abcdef", "--state", "state"}},
 		{name: "rollback/journal", make: journal, args: []string{"rollback", "20260101-120000-abcdef", "--state", "state"}},
 		{name: "verify/journal", make: journal, args: []string{"verify", "--apply", "20260101-120000-abcdef", "--state", "state"}},
+		{name: "plan/key", make: all(conf, file("key", "", 64<<10, same(strings.Repeat("a", 1<<10)), "")), args: planOf("--sign", "key")},
+		{name: "apply/trusted keys", make: all(emptyChanges, file("trust", "", 4<<20, same("ed25519 AAAA a\n"), "")), args: []string{"apply", "plan.json", "--dry-run", "--state", "state", "--require-signature", "trust"}},
 		{name: "serve restore/backup", make: file("backup.db", "SQLite format 3\x00", 64, same(strings.Repeat("\xff", 1<<20)), ""), args: []string{"serve", "restore", "backup.db", "--state", "state"}},
 		{name: "serve rekey/key", make: file("key", "", 64, same(strings.Repeat("AGE-SECRET-KEY-1\n", 1<<16)), ""), args: []string{"serve", "rekey", "--state", "state", "--key", "key"}},
 		{name: "worker/key", make: file("key", "", 64, same(strings.Repeat("AGE-SECRET-KEY-1\n", 1<<16)), ""), args: []string{"worker", "--database", "postgres://a@127.0.0.1:1/b", "--key", "key"}},
@@ -279,7 +281,7 @@ func documents() []bomb {
 
 // withoutFiles are the verbs that read no file of others.
 var withoutFiles = map[string]string{
-	"version": "reads nothing", "demo": "reads what it wrote itself", "explain": "reads the catalog in the program",
+	"version": "reads nothing", "key": "writes what it made", "demo": "reads what it wrote itself", "explain": "reads the catalog in the program",
 }
 
 // TestBombs runs the command line over files that were made to cost much, each in a process of its own, and holds its
