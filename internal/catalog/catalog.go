@@ -213,6 +213,7 @@ type Call struct {
 	Opnum     int              `json:"opnum"`
 	Discloses model.Disclosure `json:"discloses,omitempty"`
 	Avoid     string           `json:"avoid,omitempty"` // why it is never called
+	Free      bool             `json:"free,omitempty"`  // needs no handle of a call before it, so that no refusal there stands for it
 }
 
 // Service is something that lives on pipes.

@@ -1380,7 +1380,7 @@ var generated = Catalog{
 			{Name: "SamrEnumerateAliasesInDomain", Opnum: 15, Discloses: "groups"},
 			{Name: "SamrQueryInformationDomain", Opnum: 8, Discloses: "password-policy"},
 			{Name: "SamrQueryInformationDomain2", Opnum: 46, Discloses: "password-policy"},
-			{Name: "SamrGetDomainPasswordInformation", Opnum: 56, Discloses: "password-policy"},
+			{Name: "SamrGetDomainPasswordInformation", Opnum: 56, Discloses: "password-policy", Free: true},
 			{Name: "SamrCloseHandle", Opnum: 1, Discloses: "nothing"},
 			{Name: "SamrUnicodeChangePasswordUser2", Opnum: 55, Avoid: "changes a password"},
 			{Name: "SamrOemChangePasswordUser2", Opnum: 54, Avoid: "changes a password"},

@@ -222,7 +222,7 @@ func (w *seeing) calls(name string, i *model.InterfaceResult) (given string) {
 		w.way(k.Call, step)
 	}
 	for _, k := range i.Calls {
-		if k.Ends && !asked {
+		if k.Ends && !asked && !w.free(name) {
 			w.way(k.Call, model.Step{Outcome: k.Outcome, Status: k.Status, Detail: k.Detail})
 			asked = true
 		}
@@ -231,6 +231,12 @@ func (w *seeing) calls(name string, i *model.InterfaceResult) (given string) {
 		w.way(name, model.Step{Outcome: model.NotTested, Detail: "no call was made that gives it"})
 	}
 	return ""
+}
+
+// free tells whether a call that needs no other before it gives the data: then a refusal of others says nothing of it.
+func (w *seeing) free(name string) bool {
+	i := w.catalog.Interface(name)
+	return i != nil && slices.ContainsFunc(i.Calls, func(k Call) bool { return k.Free && k.Discloses == w.kind })
 }
 
 // kindOf is what a call gives away when it is answered.

@@ -103,6 +103,8 @@ func (c *doors) overAll(name string) verdict {
 		return c.ipc()
 	case "default-shares":
 		return c.defaultShares()
+	case "smb1-enabled", "signing-not-required":
+		return c.posture(name)
 	}
 	ids, kind := c.door(name)
 	if kind == "" {
@@ -112,6 +114,33 @@ func (c *doors) overAll(name string) verdict {
 		return c.files(ids)
 	}
 	return c.data(ids, kind)
+}
+
+// posture judges what a server shows to every client.
+func (c *doors) posture(name string) verdict {
+	var list []verdict
+	for _, s := range c.scans[:min(1, len(c.scans))] { // the others speak one family alone
+		v := &s.Server
+		look := []model.Look{{Asked: "negotiate", Of: s.Address, Times: 1, First: s.Started, Last: s.Started, Answer: strings.Join(v.Dialects, ", ") + "; signing " + v.Signing}}
+		old := smb.SMB1.String()
+		switch {
+		case len(v.Dialects) == 0:
+			list = append(list, verdict{Inconclusive, s.Reason, nil})
+		case name == "smb1-enabled" && slices.Contains(v.Undecided, old):
+			list = append(list, verdict{Inconclusive, "whether the server speaks SMB1 got no answer", look})
+		case name == "smb1-enabled" && v.SMB1, name != "smb1-enabled" && v.Signing != "required" && !v.EncryptionRequired:
+			list = append(list, verdict{Failed, "the server speaks SMB " + look[0].Answer, look})
+		default:
+			list = append(list, verdict{Passed, "", look})
+		}
+	}
+	return all(list, "the server no longer offers it to any client")
+}
+
+// seeable tells whether a name is of something that shows from outside at all. A weak setting by itself does not.
+func (c *doors) seeable(name string) bool {
+	f := c.catalog.Finding(name)
+	return f == nil || f.Discloses != "" || name == "smb1-enabled" || name == "signing-not-required"
 }
 
 // door is who must not be given what, by the name of a finding. A guest's finding is also about the made-up user who is

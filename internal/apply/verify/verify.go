@@ -346,7 +346,7 @@ func (v *Verification) closed(p *Proof, c *catalog.Catalog, gone *verdict) {
 		if gone == nil && end.result != Passed && later[name] != "" {
 			end = v.postponed(later[name], end)
 		}
-		p.Checks = append(p.Checks, Check{Check: "closed:" + name, Result: end.result, Detail: end.detail, Looks: end.looks})
+		p.Checks = append(p.Checks, Check{Check: "closed:" + name, Result: end.result, Detail: end.detail, Looks: end.looks, Note: !shut.seeable(name)})
 	}
 }
 
