@@ -82,7 +82,10 @@ func TestApplyOnSamba(t *testing.T) {
 				t.Errorf("a second apply while the first waits:\n%s", out)
 			}
 			run(0, "verify", s.Addr(), "--plan", at("plan.json"), "--credentials-file", secret, "--allow-unsigned-ntlm")
-			run(0, "verify", s.Addr(), "--scan", at("scan.json"))
+			if out := run(4, "verify", s.Addr(), "--scan", at("scan.json")); !strings.Contains(out, "unchecked    closed:anonymous-reads-files") {
+				t.Errorf("which share stood open is not known:\n%s", out)
+			}
+			run(0, "verify", s.Addr(), "--scan", at("scan.json"), "--share", "public")
 			run(0, "confirm", id, "--state", state)
 			if out := run(1, "apply", at("plan.json"), "--yes", "--target", target, "--state", state); !strings.Contains(out, "applied already, as "+id) {
 				t.Errorf("a second apply:\n%s", out)

@@ -42,8 +42,8 @@ type iface struct {
 const mgmt = "mgmt"
 
 // pipesOf reads the catalog: every pipe but those that are never opened, each with its interfaces, and the management
-// interface behind all of them.
-func pipesOf(c *catalog.Catalog) ([]pipe, error) {
+// interface behind all of them. Others that are named follow, to be opened alone.
+func pipesOf(c *catalog.Catalog, others []string) ([]pipe, error) {
 	interfaces := map[string]catalog.Interface{}
 	for _, i := range c.Interfaces {
 		interfaces[i.ID] = i
@@ -76,8 +76,20 @@ func pipesOf(c *catalog.Catalog) ([]pipe, error) {
 		}
 		out = append(out, one)
 	}
+	if len(others) > maxOthers {
+		return nil, fmt.Errorf("scan: %d pipes by name are more than the %d that are opened", len(others), maxOthers)
+	}
+	for _, name := range others {
+		if c.Pipe(name) == nil && !slices.ContainsFunc(out, func(p pipe) bool { return strings.EqualFold(p.name, name) }) {
+			out = append(out, pipe{name: name})
+		}
+	}
 	return out, nil
 }
+
+// maxOthers bounds the pipes that are opened because somebody named them: one round trip each. The longest list of real
+// servers has some dozens of names.
+const maxOthers = 1024
 
 // elsewhere tells whether only servers of another kind have the pipe. Asking for it costs Samba a process each time, and
 // the scan a third of a second.

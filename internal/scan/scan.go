@@ -42,6 +42,9 @@ type Options struct {
 	// Shares are disk shares to try beside those that the server lists: it need not list them, and a stranger who may not
 	// list any can open them all the same.
 	Shares []string
+	// Pipes are opened beside those of the catalog, and nothing is asked behind them. Those that are never opened stay
+	// shut.
+	Pipes []string
 	// Earlier is another scan of the same host in the same run. Whose logon it saw refused is not asked again: a further
 	// refused logon would tell nothing, and may bring a ban.
 	Earlier *model.Scan
@@ -111,7 +114,7 @@ func New(o Options) (*Scanner, error) {
 	}
 	s.hosts, s.gate = newGate(s.o.Concurrency, s.o.Files, s.o.Pace)
 	var err error
-	s.pipes, err = pipesOf(s.catalog)
+	s.pipes, err = pipesOf(s.catalog, s.o.Pipes)
 	return s, err
 }
 

@@ -71,6 +71,22 @@ func (v *Verification) toAsk() []string {
 	return out
 }
 
+// toOpen lists the pipes that the plan closes to strangers: what is proved shut is asked for by its name.
+func (v *Verification) toOpen() []string {
+	var out []string
+	if v.Plan == nil {
+		return out
+	}
+	for _, ch := range v.Plan.Changes {
+		for _, c := range ch.Closes {
+			if name, ok := strings.CutPrefix(c, "anonymous-pipe:"); ok && !contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
 // hide takes every name that the server told out of a scan, but for those of shares that the user or the plan named.
 func (v *Verification) hide(s *model.Scan) {
 	for i := range s.Identities {

@@ -193,7 +193,7 @@ func (v *Verification) scan(ctx context.Context, dialects []smb.Dialect, names b
 }
 
 func (v *Verification) ask(ctx context.Context, o scan.Options) (*model.Scan, error) {
-	o.Timeouts, o.Dial, o.Retries, o.Shares = v.Timeouts, v.Dial, 1, v.toAsk()
+	o.Timeouts, o.Dial, o.Retries, o.Shares, o.Pipes = v.Timeouts, v.Dial, 1, v.toAsk(), v.toOpen()
 	scanner, err := scan.New(o)
 	if err != nil {
 		return nil, err

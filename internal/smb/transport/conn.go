@@ -91,7 +91,7 @@ func (c *Conn) Ask(frame []byte, deadline time.Time) ([]byte, error) {
 	if err := c.wire.write(frame, 1, depth, deadline); err != nil {
 		return nil, NetError(LayerNegotiate, err)
 	}
-	answer, terr := c.readSMB()
+	answer, terr := c.readSMB(true)
 	if terr != nil {
 		return nil, terr.At(LayerNegotiate)
 	}
@@ -105,7 +105,7 @@ func (c *Conn) Ask(frame []byte, deadline time.Time) ([]byte, error) {
 func (c *Conn) Start(receive func(frame []byte) error) {
 	go func() {
 		for {
-			frame, terr := c.readSMB()
+			frame, terr := c.readSMB(false)
 			if terr == nil {
 				if err := receive(frame); err != nil && !errors.As(err, &terr) {
 					terr = &Error{Reason: err.Error(), Err: err}
@@ -119,13 +119,13 @@ func (c *Conn) Start(receive func(frame []byte) error) {
 	}()
 }
 
-// readSMB reads the next frame and checks that an SMB message is in it.
-func (c *Conn) readSMB() ([]byte, *Error) {
+// readSMB reads the next frame and checks that an SMB message is in it. A refusal of the whole session can come first alone.
+func (c *Conn) readSMB(first bool) ([]byte, *Error) {
 	typ, payload, err := c.wire.read()
 	switch {
 	case err != nil:
 		return nil, readError(payload, err)
-	case typ == nbss.NegativeResponse:
+	case typ == nbss.NegativeResponse && first:
 		return nil, &Error{
 			Reason: "the server refuses this address before anything is said, as Samba does where hosts allow or hosts deny keeps it out",
 			Err:    nbss.ParseCallResponse(typ, payload),
