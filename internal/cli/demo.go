@@ -18,6 +18,7 @@ import (
 	"ipcguard/internal/apply/engine"
 	"ipcguard/internal/apply/target"
 	"ipcguard/internal/format/smbconf"
+	"ipcguard/internal/model"
 	"ipcguard/internal/smbtest"
 )
 
@@ -159,7 +160,7 @@ func (a *app) runDemo(ctx context.Context) (err error) {
 	if err := os.WriteFile(at("anna"), []byte("username = anna\npassword = Passw0rd!\n"), 0o600); err != nil {
 		return err
 	}
-	inside := &app{stdin: strings.NewReader(""), stdout: a.stdout, stderr: a.stderr, practice: p}
+	inside := &app{stdin: strings.NewReader(""), stdout: a.stdout, stderr: a.stderr, screen: a.screen, practice: p}
 	address, state := server.Address(), at("journal")
 	fmt.Fprintf(a.stdout, "A practice server that behaves as Samba with its defaults, on %s. It is no Samba: make demo shows a real one.\n", address)
 	steps := []struct {
@@ -221,7 +222,7 @@ func (a *app) demoStep(ctx context.Context, want int, state string, args []strin
 	fmt.Fprintf(a.stdout, "$ ipcguard %s\n", short(strings.Join(args, " ")))
 	var out bytes.Buffer
 	step := *a
-	step.stdout, step.stderr = &out, &out
+	step.stdout, step.stderr, step.screen = &out, model.VisibleWriter{Writer: &out}, &out
 	root := step.root()
 	root.SetArgs(args)
 	code := exitCode(root.ExecuteContext(ctx), &out)

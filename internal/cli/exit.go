@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 
-	"ipcguard/internal/report"
+	"ipcguard/internal/model"
 )
 
 // The exit codes, the same for every verb.
@@ -75,6 +75,6 @@ func exitCode(err error, stderr io.Writer) int {
 // tell writes each line of a text with what it is. Names from files and hosts are made safe for a terminal.
 func tell(w io.Writer, what, text string) {
 	for line := range strings.Lines(text) {
-		fmt.Fprintf(w, "ipcguard: %s: %s\n", what, report.CleanLine(strings.TrimRight(line, "\r\n")))
+		fmt.Fprintf(w, "ipcguard: %s: %s\n", what, model.Visible(strings.TrimRight(line, "\r\n")))
 	}
 }

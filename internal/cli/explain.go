@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
 	"ipcguard/internal/report"
 )
 
@@ -65,7 +66,7 @@ func (a *app) runExplain(topic, format string, verbose bool) error {
 		return hinted{err, "ipcguard explain IPC$ is a place to start"}
 	}
 	if format == "json" {
-		return json.NewEncoder(a.stdout).Encode(found)
+		return json.NewEncoder(model.JSONWriter{Writer: a.stdout}).Encode(found)
 	}
 	if !verbose {
 		return report.Brief(a.stdout, c, found, report.Style{Color: colorful(a.stdout)}, a.width())

@@ -16,6 +16,7 @@ import (
 
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/kerberos"
+	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/scan"
 	"ipcguard/internal/store"
@@ -62,7 +63,7 @@ func (a *app) logger(f *logFlags) (*slog.Logger, error) {
 		o.Level = slog.LevelDebug
 	}
 	if f.logFormat == "json" {
-		return slog.New(slog.NewJSONHandler(a.stderr, o)), nil
+		return slog.New(slog.NewJSONHandler(model.JSONWriter{Writer: a.stderr}, o)), nil
 	}
 	return slog.New(slog.NewTextHandler(a.stderr, o)), nil
 }
@@ -166,4 +167,6 @@ func parseKeep(s string) (time.Duration, error) {
 }
 
 // say tells people at the terminal, beside the log.
-func say(w io.Writer, format string, args ...any) { fmt.Fprintf(w, "ipcguard: "+format+"\n", args...) }
+func say(w io.Writer, format string, args ...any) {
+	fmt.Fprintf(model.VisibleWriter{Writer: w}, "ipcguard: "+format+"\n", args...)
+}

@@ -11,6 +11,7 @@ import (
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/engine"
+	"ipcguard/internal/model"
 )
 
 const historyHelp = `List every apply, or show one: when, by whom, on which host, what was written, and how it ended. Records are signed; the
@@ -98,7 +99,7 @@ func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, fo
 		}
 	}
 	if format == "json" {
-		enc := json.NewEncoder(a.stdout)
+		enc := json.NewEncoder(model.JSONWriter{Writer: a.stdout})
 		enc.SetIndent("", "  ")
 		if err := enc.Encode(out); err != nil {
 			return fmt.Errorf("writing results: %w", err)

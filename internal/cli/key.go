@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"ipcguard/internal/model"
 	"ipcguard/internal/plan"
 )
 
@@ -56,7 +58,8 @@ func (a *app) makeKey(output, name string) error {
 		return fmt.Errorf("key: %w", err)
 	}
 	key := plan.Key{Public: public, Name: name}
-	if again, err := plan.ReadTrust([]byte(key.String())); err != nil || len(again) != 1 || again[0].String() != key.String() {
+	if again, err := plan.ReadTrust([]byte(key.String())); err != nil || len(again) != 1 || again[0].String() != key.String() ||
+		strings.ContainsFunc(name, model.Hidden) {
 		return usage("--name %q cannot stand on one line", name)
 	}
 	f, err := os.OpenFile(output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

@@ -232,7 +232,7 @@ func (a *app) showUses(f *observeFlags, o *model.Observation) error {
 		err = cerr
 	}
 	if err == nil && (f.format == "jsonl" || f.format == "csv" || f.format == "tsv") {
-		err = report.WriteCoverage(a.stderr, &o.Coverage, report.Style{Color: colorful(a.stderr)})
+		err = report.WriteCoverage(a.screen, &o.Coverage, report.Style{Color: colorful(a.screen)})
 	}
 	return err
 }

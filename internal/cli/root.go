@@ -15,12 +15,15 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"ipcguard/internal/model"
 )
 
 // app is what every verb works with.
 type app struct {
 	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdout, stderr io.Writer // stderr shows hidden characters of texts from outside as question marks
+	screen         io.Writer // the same place as it is, for what moves the cursor and has colours: progress, coverage
 	practice       *practice // of the demo, nil elsewhere
 	unsigned       bool      // the user lifted the rule for NTLM, which users that are asked for later fall under too
 }
@@ -31,10 +34,10 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	a := &app{stdin: stdin, stdout: stdout, stderr: model.VisibleWriter{Writer: stderr}, screen: stderr}
 	root := a.root()
 	root.SetArgs(args)
-	return exitCode(root.ExecuteContext(ctx), stderr)
+	return exitCode(root.ExecuteContext(ctx), a.stderr)
 }
 
 func (a *app) root() *cobra.Command {

@@ -108,8 +108,8 @@ func (a *app) stream(ctx context.Context, f *scanFlags, scanner *scan.Scanner, l
 	total := list.Len()
 	tally := &scan.Tally{}
 	var line *progress
-	if colorful(a.stderr) {
-		line = startProgress(a.stderr, func() string {
+	if colorful(a.screen) {
+		line = startProgress(a.screen, func() string {
 			done, exposed := tally.Done(model.Exposed)
 			return progressLine(done, total, exposed, tally.Elapsed())
 		})

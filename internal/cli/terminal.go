@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/term"
 
-	"ipcguard/internal/report"
+	"ipcguard/internal/model"
 )
 
 // isTerminal tells whether people look at w.
@@ -19,7 +19,7 @@ func isTerminal(w any) bool {
 // line ends and tabs. They have no colours of their own.
 func (a *app) plainly() *app {
 	b := *a
-	b.stdout, b.stderr = report.CleanWriter{Writer: a.stdout}, report.CleanWriter{Writer: a.stderr}
+	b.stdout = model.VisibleWriter{Writer: a.stdout}
 	return &b
 }
 

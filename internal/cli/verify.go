@@ -120,7 +120,7 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 		}
 	}
 	if f.format == "json" {
-		enc := json.NewEncoder(a.stdout)
+		enc := json.NewEncoder(model.JSONWriter{Writer: a.stdout})
 		enc.SetIndent("", "  ")
 		if err := enc.Encode(proofs); err != nil {
 			return fmt.Errorf("writing results: %w", err)

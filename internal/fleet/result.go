@@ -38,7 +38,7 @@ func (p *past) known() drift.Known {
 // shown makes a name that a host told of itself fit for a line of text: without what moves a cursor or breaks a line.
 func shown(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == unicode.ReplacementChar || unicode.In(r, unicode.Bidi_Control) {
+		if r == unicode.ReplacementChar || model.Hidden(r) {
 			return '?'
 		}
 		return r

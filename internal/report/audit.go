@@ -25,9 +25,9 @@ func NewAuditWriter(w io.Writer, format string, style Style) (AuditWriter, error
 	case "text":
 		return &auditText{w: w, style: style, palette: newPalette(style.Color)}, nil
 	case "json":
-		return &listJSON[model.Audit]{w: w}, nil
+		return &listJSON[model.Audit]{w: model.JSONWriter{Writer: w}}, nil
 	case "jsonl":
-		return &linesJSON[model.Audit]{w}, nil
+		return &linesJSON[model.Audit]{model.JSONWriter{Writer: w}}, nil
 	case "csv":
 		return newAuditCSV(w), nil
 	case "html", "sarif", "ocsf":

@@ -48,8 +48,7 @@ func (t *auditText) Write(a *model.Audit) error {
 	t.settings(&b, a)
 	t.inventory(&b, a)
 	b.WriteByte('\n')
-	_, err := io.WriteString(t.w, b.String())
-	return err
+	return t.palette.write(t.w, b.String())
 }
 
 func (t *auditText) word(verdict string) string {

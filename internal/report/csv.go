@@ -69,7 +69,7 @@ func (c *scanCSV) Close() error {
 // characters, which can hide one, are gone. A scanned server chooses its own name.
 func Cell(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if model.Hidden(r) {
 			return ' '
 		}
 		return r

@@ -25,8 +25,7 @@ func Brief(w io.Writer, c *catalog.Catalog, t catalog.Topic, style Style, width 
 		}
 		e.text(2, 0, line)
 	}
-	_, err := io.WriteString(w, e.b.String())
-	return err
+	return e.p.write(w, e.b.String())
 }
 
 // Explain writes what the catalog knows of a topic for a person: what it is, what it does, and on whose word. width is
@@ -60,8 +59,7 @@ func Explain(w io.Writer, c *catalog.Catalog, t catalog.Topic, style Style, widt
 	}
 	e.related(t.Related)
 	e.sources()
-	_, err := io.WriteString(w, e.b.String())
-	return err
+	return e.p.write(w, e.b.String())
 }
 
 // explanation gathers the text, and the sources that its statements rest on.

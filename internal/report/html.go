@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 
 	"ipcguard/internal/model"
 )
@@ -90,7 +89,7 @@ func writePage(w io.Writer, page *template.Template, data any) error {
 	err := page.Execute(&b, data)
 	if err == nil {
 		_, err = w.Write(bytes.Map(func(r rune) rune {
-			if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+			if r != '\n' && model.Hidden(r) {
 				return '?'
 			}
 			return r

@@ -79,13 +79,14 @@ type (
 
 // ocsf writes one compliance finding a line, as collectors take them in.
 func (d *Document) ocsf() error {
+	w := model.JSONWriter{Writer: d.w}
 	for _, h := range d.hosts {
 		for i := range h.Findings {
 			b, err := json.Marshal(d.ocsfEvent(h, &h.Findings[i]))
 			if err != nil {
 				return fmt.Errorf("report: %w", err)
 			}
-			if _, err := d.w.Write(append(b, '\n')); err != nil {
+			if _, err := w.Write(append(b, '\n')); err != nil {
 				return err
 			}
 		}

@@ -92,8 +92,7 @@ func planText(w io.Writer, p *model.Plan, style Style, width int) error {
 		e.field("plan", p.Hash)
 		e.field("host state", p.Fingerprint)
 	}
-	_, err := io.WriteString(w, e.b.String())
-	return err
+	return e.p.write(w, e.b.String())
 }
 
 func count(n int, one, many string) string {

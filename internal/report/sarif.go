@@ -103,7 +103,7 @@ func (d *Document) sarif() error {
 }
 
 func (d *Document) encode(v any) error {
-	e := json.NewEncoder(d.w)
+	e := json.NewEncoder(model.JSONWriter{Writer: d.w})
 	e.SetIndent("", "  ")
 	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("report: %w", err)

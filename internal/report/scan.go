@@ -22,9 +22,9 @@ func NewScanWriter(w io.Writer, format string, style Style) (ScanWriter, error) 
 	case "text":
 		return &scanText{w: w, style: style, palette: newPalette(style.Color)}, nil
 	case "json":
-		return &listJSON[model.Scan]{w: w}, nil
+		return &listJSON[model.Scan]{w: model.JSONWriter{Writer: w}}, nil
 	case "jsonl":
-		return &linesJSON[model.Scan]{w}, nil
+		return &linesJSON[model.Scan]{model.JSONWriter{Writer: w}}, nil
 	case "csv":
 		return newScanCSV(w), nil
 	case "html", "sarif", "ocsf":

@@ -2,9 +2,9 @@ package report
 
 import (
 	"io"
+	"regexp"
 	"strings"
 	"time"
-	"unicode"
 
 	"charm.land/lipgloss/v2"
 
@@ -20,12 +20,15 @@ type Style struct {
 }
 
 // palette colours words; without colour it leaves them alone.
-type palette struct{ bad, warn, good, dim, bold func(string) string }
+type palette struct {
+	bad, warn, good, dim, bold func(string) string
+	color                      bool
+}
 
 func newPalette(color bool) palette {
 	plain := func(s string) string { return s }
 	if !color {
-		return palette{plain, plain, plain, plain, plain}
+		return palette{plain, plain, plain, plain, plain, false}
 	}
 	paint := func(s lipgloss.Style) func(string) string { return func(t string) string { return s.Render(t) } }
 	base := lipgloss.NewStyle()
@@ -34,12 +37,12 @@ func newPalette(color bool) palette {
 		warn: paint(base.Foreground(lipgloss.Yellow)),
 		good: paint(base.Foreground(lipgloss.Green)),
 		dim:  paint(base.Faint(true)),
-		bold: paint(base.Bold(true)),
+		bold: paint(base.Bold(true)), color: true,
 	}
 }
 
 func (p palette) verdict(v model.Verdict) string {
-	word := strings.ToUpper(string(v))
+	word := strings.ToUpper(Clean(string(v)))
 	switch v {
 	case model.Exposed:
 		return p.bad(word)
@@ -52,7 +55,7 @@ func (p palette) verdict(v model.Verdict) string {
 }
 
 func (p palette) severity(s model.Severity, width int) string {
-	word := pad(string(s), width)
+	word := pad(Clean(string(s)), width)
 	switch {
 	case s.Rank() >= model.High.Rank():
 		return p.bad(word)
@@ -63,7 +66,7 @@ func (p palette) severity(s model.Severity, width int) string {
 }
 
 func (p palette) outcome(o model.Outcome, width int) string {
-	word := pad(string(o), width)
+	word := pad(Clean(string(o)), width)
 	switch o {
 	case model.Denied, model.Absent:
 		return p.good(word)
@@ -80,6 +83,32 @@ func pad(s string, width int) string {
 	return s
 }
 
+// ownColors are the sequences of newPalette.
+var ownColors = regexp.MustCompile("\x1b\\[(?:1|2|1;3[1-3]|3[1-3])?m")
+
+// write writes a finished text. Its values are clean where they were put in, those of closed lists as well as names; what
+// was forgotten is caught here: nothing passes but characters, line ends, tabs and, with colour, the palette's own sequences.
+func (p palette) write(w io.Writer, text string) error {
+	clean := model.VisibleWriter{Writer: w}
+	if p.color {
+		for {
+			at := ownColors.FindStringIndex(text)
+			if at == nil {
+				break
+			}
+			if _, err := io.WriteString(clean, text[:at[0]]); err != nil {
+				return err
+			}
+			if _, err := io.WriteString(w, text[at[0]:at[1]]); err != nil {
+				return err
+			}
+			text = text[at[1]:]
+		}
+	}
+	_, err := io.WriteString(clean, text)
+	return err
+}
+
 // Clean makes a peer's text safe for a terminal: no control characters, none that turn the direction of writing or
 // show nothing, and a bounded length.
 func Clean(s string) string {
@@ -89,33 +118,9 @@ func Clean(s string) string {
 		if count++; count > longest {
 			return -1
 		}
-		return visible(r)
-	}, s)
-}
-
-// CleanLine is Clean for a line of any length, such as an error that tells where in a file something is wrong.
-func CleanLine(s string) string { return strings.Map(visible, s) }
-
-// CleanWriter writes text of several lines safely for a terminal: line ends and tabs stay. It is for output without colour.
-type CleanWriter struct{ io.Writer }
-
-// Write is part of io.Writer.
-func (w CleanWriter) Write(b []byte) (int, error) {
-	clean := strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return r
+		if model.Hidden(r) {
+			return '?'
 		}
-		return visible(r)
-	}, string(b))
-	if _, err := io.WriteString(w.Writer, clean); err != nil {
-		return 0, err
-	}
-	return len(b), nil
-}
-
-func visible(r rune) rune {
-	if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
-		return '?'
-	}
-	return r
+		return r
+	}, s)
 }

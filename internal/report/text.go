@@ -36,8 +36,7 @@ func (t *scanText) Write(s *model.Scan) error {
 		t.ladder(&b, s)
 	}
 	b.WriteByte('\n')
-	_, err := io.WriteString(t.w, b.String())
-	return err
+	return t.palette.write(t.w, b.String())
 }
 
 func (t *scanText) host(b *strings.Builder, s *model.Scan) {

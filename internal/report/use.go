@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"ipcguard/internal/model"
 )
@@ -22,9 +23,9 @@ func WriteObservation(w io.Writer, format string, o *model.Observation, style St
 	case "text":
 		return writeUseText(w, o, style)
 	case "json":
-		return writeUseJSON(w, o)
+		return writeUseJSON(model.JSONWriter{Writer: w}, o)
 	case "jsonl":
-		e := json.NewEncoder(w)
+		e := json.NewEncoder(model.JSONWriter{Writer: w})
 		for i := range o.Uses {
 			if err := e.Encode(&o.Uses[i]); err != nil {
 				return fmt.Errorf("report: %w", err)
@@ -197,11 +198,15 @@ func zeekText(s string) string {
 		return fmt.Sprintf(`\x%02x%s`, s[0], s[1:])
 	}
 	var b strings.Builder
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == 0x7F || c == '\\' || c == '#' && i == 0 {
+	for i, size := 0, 0; i < len(s); i += size {
+		var r rune
+		r, size = utf8.DecodeRuneInString(s[i:])
+		if !model.Hidden(r) && r != utf8.RuneError && r != '\\' && (r != '#' || i > 0) {
+			b.WriteString(s[i : i+size])
+			continue
+		}
+		for _, c := range []byte(s[i : i+size]) {
 			fmt.Fprintf(&b, `\x%02x`, c)
-		} else {
-			b.WriteByte(c)
 		}
 	}
 	return b.String()

@@ -38,8 +38,7 @@ func writeUseText(w io.Writer, o *model.Observation, style Style) error {
 		b.WriteByte('\n')
 	}
 	coverageText(&b, p, &o.Coverage)
-	_, err := io.WriteString(w, b.String())
-	return err
+	return p.write(w, b.String())
 }
 
 func useTable(b *strings.Builder, p palette, uses []model.Use, style Style) {
@@ -179,8 +178,7 @@ func useWhat(u *model.Use) string {
 func WriteCoverage(w io.Writer, c *model.Coverage, style Style) error {
 	var b strings.Builder
 	coverageText(&b, newPalette(style.Color), c)
-	_, err := io.WriteString(w, b.String())
-	return err
+	return newPalette(style.Color).write(w, b.String())
 }
 
 func coverageText(b *strings.Builder, p palette, c *model.Coverage) {

@@ -58,13 +58,12 @@ func WriteWhatIf(w io.Writer, a *WhatIf, style Style, width int) error {
 		}
 	}
 	e.items("Warnings", cleaned(a.Warnings))
-	_, err := io.WriteString(w, e.b.String())
-	return err
+	return e.p.write(w, e.b.String())
 }
 
 // WriteJSON writes any document, indented.
 func WriteJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(model.JSONWriter{Writer: w})
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(v); err != nil {

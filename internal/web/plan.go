@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"regexp"
@@ -103,7 +104,11 @@ func planDownload(v *visit) error {
 func (v *visit) attach(name, kind string, b []byte) error {
 	v.w.Header().Set("Content-Type", kind)
 	v.w.Header().Set("Content-Disposition", `attachment; filename="`+unsafeInFile.ReplaceAllString(name, "-")+`"`)
-	_, _ = v.w.Write(b) // a reader who went away
+	w := io.Writer(v.w)
+	if kind == "application/json" {
+		w = model.JSONWriter{Writer: w}
+	}
+	_, _ = w.Write(b) // a reader who went away
 	return nil
 }
 

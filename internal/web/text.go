@@ -5,8 +5,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
+
+	"ipcguard/internal/model"
 )
 
 // clean replaces what hides or turns the text around it: control characters but line ends and tabs, format characters
@@ -39,7 +40,7 @@ func clean(page []byte) []byte {
 		}
 		r, size := utf8.DecodeRune(rest)
 		rest = rest[size:]
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
+		if model.Hidden(r) {
 			r = utf8.RuneError
 		}
 		out = utf8.AppendRune(out, r)

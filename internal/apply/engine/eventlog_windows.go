@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/windows/svc/eventlog"
+
+	"ipcguard/internal/model"
 )
 
 // The ids of the events, by action.
@@ -19,15 +21,16 @@ func report(r Record) error {
 	}
 	defer l.Close()
 	var b strings.Builder
-	fmt.Fprintf(&b, "ipcguard %s %s\r\nwho: %s\r\nplan: %s\r\n", r.Action, r.ID, r.Who, r.PlanHash)
+	w := model.VisibleWriter{Writer: &b}
+	fmt.Fprintf(w, "ipcguard %s %s\nwho: %s\nplan: %s\n", r.Action, r.ID, r.Who, r.PlanHash)
 	for _, c := range r.Changes {
-		fmt.Fprintf(&b, "%s: %s -> %s\r\n", c.Where, c.From, c.To)
+		fmt.Fprintf(w, "%s: %s -> %s\n", c.Where, c.From, c.To)
 	}
 	for _, a := range r.Alerts {
-		fmt.Fprintf(&b, "%s\r\n", a)
+		fmt.Fprintf(w, "%s\n", a)
 	}
 	const most = 30_000 // of characters: a string of an event holds 31,839
-	text := b.String()
+	text := strings.ReplaceAll(b.String(), "\n", "\r\n")
 	if len(text) > most {
 		text = text[:most]
 	}

@@ -24,9 +24,9 @@ import (
 	"log/slog"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
+	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
@@ -139,7 +139,7 @@ func (a *Access) act(who Who, action, subject, detail string) store.Act {
 // clean keeps a text to one line of bounded length without what hides or turns it.
 func clean(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+		if r == utf8.RuneError || model.Hidden(r) {
 			return ' '
 		}
 		return r

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"ipcguard/internal/fleet/when"
+	"ipcguard/internal/model"
 )
 
 // Kind is why an act is refused.
@@ -57,7 +58,7 @@ const maxWords = 400
 
 func plain(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+		if model.Hidden(r) {
 			return ' '
 		}
 		return r
@@ -116,7 +117,7 @@ func (k *checks) text(field string, s *string, most int, lines bool) {
 	case utf8.RuneCountInString(*s) > most:
 		k.wrong(field, "this is longer than %d characters", most)
 	case strings.ContainsFunc(*s, func(r rune) bool {
-		return !(lines && (r == '\n' || r == '\t')) && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r))
+		return !(lines && (r == '\n' || r == '\t')) && model.Hidden(r)
 	}):
 		k.wrong(field, "this holds control characters or marks that hide text")
 	}

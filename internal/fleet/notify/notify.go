@@ -23,7 +23,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"ipcguard/internal/model"
@@ -224,8 +223,7 @@ func plural(n int, one, many string) string {
 // line makes one line of at most so many bytes of a text, without control characters and marks that hide or turn text.
 func line(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r):
+		if model.Hidden(r) {
 			return ' '
 		}
 		return r

@@ -30,6 +30,7 @@ import (
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
+	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 	"ipcguard/internal/web/limit"
 	"ipcguard/internal/web/view"
@@ -241,6 +242,6 @@ func (c *call) answer(out any) error {
 		}
 	}
 	c.w.WriteHeader(status)
-	_, _ = c.w.Write(body) // who has gone is told nothing
+	_, _ = model.JSONWriter{Writer: c.w}.Write(body) // who has gone is told nothing
 	return nil
 }

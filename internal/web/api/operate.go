@@ -3,11 +3,13 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"time"
 
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
+	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 	"ipcguard/internal/web/view"
 )
@@ -180,7 +182,7 @@ func followRun(c *call) error {
 	control := http.NewResponseController(c.w)
 	say := func(text string) error {
 		_ = control.SetWriteDeadline(time.Now().Add(30 * time.Second)) // where the server has one of its own
-		if _, err := c.w.Write([]byte(text)); err != nil {
+		if _, err := io.WriteString(model.JSONWriter{Writer: c.w}, text); err != nil {
 			return err
 		}
 		return control.Flush()

@@ -12,6 +12,7 @@ import (
 
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
+	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 	"ipcguard/internal/web/limit"
 )
@@ -128,5 +129,5 @@ func writeProblem(w http.ResponseWriter, p *problem) {
 	h.Set("Cache-Control", "no-store")
 	h.Del("ETag")
 	w.WriteHeader(out.Status)
-	_ = json.NewEncoder(w).Encode(out)
+	_ = json.NewEncoder(model.JSONWriter{Writer: w}).Encode(out)
 }

@@ -16,6 +16,7 @@ import (
 
 // writeJSON writes a list, a value a line.
 func writeJSON(w io.Writer, each func(put func(any) error) error) error {
+	w = model.JSONWriter{Writer: w}
 	lead := "[\n"
 	err := each(func(x any) error {
 		row := reflect.New(reflect.TypeOf(x)).Elem()
