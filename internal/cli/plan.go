@@ -21,16 +21,18 @@ Strategies:
   block     IPC$ itself goes, for everybody (--means says how). It is refused while something in use would stop, or nobody
             has looked, unless --accept-breakage is given
 
-Goals of restrict:
-  strangers  what closes something, and no more. What an audit calls weak beyond that is named, with why it is left
-  harden     and what is wanted although something else closes it already, as far as the model knows of nothing on this
-             host that it would stop
+Goals of restrict, each going further than the one before:
+  strangers  what closes something, and no more. Every other finding is named, with why it is left
+  harden     and what is wanted although something else closes it already, as far as it reaches strangers alone
+  findings   and whatever else an audit calls weak: signing, SMB1, NTLMv1. This meets those who sign in; read what stops
+None sets what is known to stop something that was declared or found on this host. --want NAME=VALUE sets one setting
+beside what the goal asks for; it never opens to strangers what is closed.
 
 Needs are services of the catalog (sqlserver, print-server, ts-licensing, nt4-trust …; ipcguard explain knows them), or
 pipe:NAME and share:NAME, which strangers then keep.
 
-A policy is a YAML file with any of: needs, role, avoid, allow, strategy, goal, means, accept_breakage, checks, min_days. Flags
-are added to its lists and win over its single values.
+A policy is a YAML file with any of: needs, role, avoid, allow, strategy, goal, want, means, accept_breakage, checks, min_days.
+Flags are added to its lists and win over its single values.
 
 Exit status here: 0 a plan was made, also where nothing is left to change; 1 refused; 4 the evidence contradicts itself.
 `
@@ -47,6 +49,7 @@ type planFlags struct {
 	strategy, means string
 	allow           []string
 	goal            string
+	want            []string
 	accept, verbose bool
 	sign            string
 }
@@ -65,7 +68,8 @@ func (a *app) plan() *cobra.Command {
 	s.StringSliceVar(&f.allow, "allow", nil, "values that are set only on request, such as RestrictAnonymous=2 on Windows 2000")
 	s.StringVar(&f.target, "target", "", "what to call the host in the plan")
 	s.StringVar(&f.strategy, "strategy", "", "restrict (the default) or block")
-	s.StringVar(&f.goal, "goal", "", "of restrict: strangers (the default), or harden, which also sets what closes nothing here by itself")
+	s.StringVar(&f.goal, "goal", "", "of restrict, how far it goes: strangers (the default), harden, findings")
+	s.StringArrayVar(&f.want, "want", nil, "set this setting as well, as NAME=VALUE; may be given again")
 	s.StringVar(&f.means, "means", "", "of block, how: server-service, pipe-firewall, host-firewall, auto-share; Samba: ipc-hosts-deny, no-pipes, encryption, restrict-anonymous, host-firewall")
 	s.BoolVar(&f.accept, "accept-breakage", false, "block even though something in use stops")
 	s.StringVar(&f.sign, "sign", "", "sign the plan with this key (ipcguard key make)")
@@ -85,6 +89,7 @@ func (a *app) runPlan(f *planFlags) error {
 	p := &e.Policy
 	p.Avoid = append(p.Avoid, f.avoid...)
 	p.Allow = append(p.Allow, f.allow...)
+	p.Want = append(p.Want, f.want...)
 	if f.strategy != "" {
 		p.Strategy = f.strategy
 	}

@@ -16,6 +16,7 @@ type Plan struct {
 	Breaks   []Break    `json:"breaks"`
 	Keeps    []Keep     `json:"keeps"`
 	Rejected []Rejected `json:"rejected"`
+	Left     []Left     `json:"left,omitempty"` // findings that it leaves as they are
 	Residual []string   `json:"residual"`
 	Warnings []string   `json:"warnings"`
 	Checks   []string   `json:"checks,omitempty"`   // must-work checks for verify
@@ -82,4 +83,13 @@ type Keep struct {
 type Rejected struct {
 	Setting string `json:"setting"`
 	Why     string `json:"why"`
+}
+
+// Left is a finding that no change of a plan closes.
+type Left struct {
+	Finding  string   `json:"finding"`
+	Severity Severity `json:"severity"`
+	Identity Identity `json:"identity,omitempty"`
+	Setting  string   `json:"setting,omitempty"` // the one that it is about
+	Why      string   `json:"why"`
 }

@@ -11,7 +11,9 @@
 //   - Only a setting that was read may be changed: without the exact value before there is no way back.
 //   - What a value does is the catalog's model to say; a change that closes nothing in the model is not made.
 //   - Nothing is guessed. What the model leaves unknown stays unknown unless a scan answered it, and is told.
-//   - Restrict touches strangers alone. What also reaches signed-in users is for block, or is rejected with the reason.
+//   - Restrict touches strangers alone. What also reaches signed-in users is for block, for a goal or a wish that names
+//     it, or is rejected with the reason.
+//   - Every finding is closed by a change, or left with the reason.
 //   - The same evidence gives the same bytes.
 package plan
 
@@ -50,6 +52,7 @@ type Policy struct {
 	Allow          []string   `json:"allow"`           // values that are set only on request, as NAME=VALUE
 	Strategy       string     `json:"strategy"`        // Restrict when empty
 	Goal           string     `json:"goal"`            // of Restrict: Strangers when empty
+	Want           []string   `json:"want"`            // of Restrict: single settings to set as well, as NAME=VALUE
 	Means          string     `json:"means"`           // of Block; see Means
 	AcceptBreakage bool       `json:"accept_breakage"` // Block even though something in use stops
 	Checks         []string   `json:"checks"`          // further must-work checks

@@ -12,27 +12,32 @@ import (
 const (
 	Strangers = "strangers" // what closes something, and no more
 	Harden    = "harden"    // and what is wanted although something else closes it: a second lock
+	Findings  = "findings"  // and whatever else an audit calls weak, also where it meets those who sign in
 )
 
-// harden chooses what an audit calls weak and what closes nothing here, as far as it reaches strangers alone and the model
-// knows of nothing declared or found on this host that it would stop. IDs of lists, shares and groups are left to the search,
-// which knows what has to stay on them.
+// Goals lists them, each going further than the one before; the first is the default.
+func Goals() []string { return []string{Strangers, Harden, Findings} }
+
+// harden chooses what an audit calls weak and what closes nothing here, as far as the goal goes and the model knows of
+// nothing declared or found on this host that it would stop. IDs of lists, shares and groups are left to the search, which
+// knows what has to stay on them.
 func (w *work) harden(found []chosen) []chosen {
 	var more []chosen
 	for i := range w.e.Audit.Settings {
 		a := &w.e.Audit.Settings[i]
 		s := w.c.Setting(a.ID)
-		if a.State != model.StateWeak || s == nil || s.Reach != "anonymous" || s.Side == "client" || perShare(s) || w.avoids(s) || planned(found, s) {
+		if a.State != model.StateWeak || s == nil || !w.within(s) || perShare(s) || w.avoids(s) || w.wished(s) || planned(found, s) {
 			continue
 		}
 		from, read := w.cfg.Settings[s.ID]
-		if !read || !from.Present && (s.Type == "policy" || s.Type == "members") || s.Type == "REG_MULTI_SZ" || s.Type == "members" {
+		if !read || !from.Present && s.Type == "policy" || isList(s) {
 			continue
 		}
 		e := &edit{setting: s, where: w.where(s), from: from, order: len(w.c.Settings) + i}
-		for _, data := range w.values(s, from) {
+		for _, data := range append(w.oneOf(s), w.values(s, from)...) {
 			e.options = append(e.options, option{data: data})
 		}
+		e.options = w.enough(e)
 		options := w.priced(e)
 		if len(options) == 0 {
 			continue
@@ -40,6 +45,8 @@ func (w *work) harden(found []chosen) []chosen {
 		x := options[0] // the mildest that is wanted
 		e.options = []option{x}
 		switch ch := (chosen{e, 0}); {
+		case w.shutsOut(ch) != "":
+			w.reject(s.ID, w.shutsOut(ch))
 		case x.cost[costNeeded] > 0:
 			w.reject(s.ID, model.Text(x.data)+" would stop what was found here: "+w.dearest(e, x))
 		case !w.keeping(slices.Concat(found, more, []chosen{ch})):
@@ -50,6 +57,14 @@ func (w *work) harden(found []chosen) []chosen {
 	}
 	return more
 }
+
+// within tells whether the goal goes as far as a setting.
+func (w *work) within(s *catalog.Setting) bool {
+	return w.e.Policy.Goal == Findings || s.Reach == "anonymous" && s.Side != "client"
+}
+
+// isList tells whether a setting is a list that the search alone may shorten.
+func isList(s *catalog.Setting) bool { return s.Type == "REG_MULTI_SZ" || s.Type == "members" }
 
 func planned(found []chosen, s *catalog.Setting) bool {
 	return slices.ContainsFunc(found, func(ch chosen) bool { return ch.edit.setting == s })
@@ -65,9 +80,17 @@ func (w *work) left(p *model.Plan) {
 			slices.ContainsFunc(w.rejected, func(r model.Rejected) bool { return r.Setting == s.ID }) {
 			continue
 		}
-		switch {
+		switch _, read := w.cfg.Settings[s.ID]; {
+		case !read:
+			w.reject(s.ID, "it was not read, so there would be no way back")
+		case w.avoids(s):
+			w.reject(s.ID, "the policy says not to touch it")
+		case w.e.Policy.Goal == Findings && !isList(s):
+			w.reject(s.ID, "which value it should have is not for a plan to choose; --want "+s.ID+"=VALUE sets one")
 		case s.Side == "client":
-			w.reject(s.ID, "it is about this machine as a client, and gives strangers nothing")
+			w.reject(s.ID, "it is about this machine as a client, and gives strangers nothing; --goal "+Findings+" sets it all the same")
+		case isList(s):
+			w.reject(s.ID, "a shorter list would close nothing here")
 		case s.Reach == "anonymous":
 			value := "what is wanted"
 			if list := w.values(s, w.cfg.Settings[s.ID]); len(list) > 0 {
@@ -75,7 +98,7 @@ func (w *work) left(p *model.Plan) {
 			}
 			w.reject(s.ID, fmt.Sprintf("%s would close nothing here; --goal %s sets it all the same", value, Harden))
 		default:
-			w.reject(s.ID, "it is weak, and not about strangers: it reaches those who sign in, and what they would lose is not known here")
+			w.reject(s.ID, "it is weak, and not about strangers: it reaches those who sign in, and what they would lose is not known here; --goal "+Findings+" sets it all the same")
 		}
 	}
 }

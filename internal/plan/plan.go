@@ -21,8 +21,8 @@ func Make(e Evidence) (*model.Plan, error) {
 	if p.Question = w.weigh(); p.Question == "" {
 		if p.Strategy == Block {
 			w.block(p)
-		} else {
-			w.restrict(p)
+		} else if err := w.restrict(p); err != nil {
+			return nil, err
 		}
 	}
 	p.Rejected = append(p.Rejected, w.rejected...)
@@ -48,10 +48,11 @@ func begin(e *Evidence) (*work, error) {
 	default:
 		return nil, &InputError{fmt.Sprintf("%q is no strategy", e.Policy.Strategy), "restrict or block"}
 	}
-	switch e.Policy.Goal {
-	case "", Strangers, Harden:
-	default:
-		return nil, &InputError{fmt.Sprintf("%q is no goal", e.Policy.Goal), "strangers or harden"}
+	if g := e.Policy.Goal; g != "" && !slices.Contains(Goals(), g) {
+		return nil, &InputError{fmt.Sprintf("%q is no goal", g), strings.Join(Goals(), ", ")}
+	}
+	if len(e.Policy.Want) > 0 && e.Policy.Strategy == Block {
+		return nil, &InputError{"a wanted setting goes with restrict, and not with block", ""}
 	}
 	for _, name := range e.Policy.Avoid {
 		if w.c.Setting(name) == nil {
@@ -140,27 +141,38 @@ func (w *work) target() string {
 	return w.e.Audit.Source.Name
 }
 
-// restrict takes from strangers what they should not have.
-func (w *work) restrict(p *model.Plan) {
+// restrict takes from strangers what they should not have, and what the goal and the wishes add.
+func (w *work) restrict(p *model.Plan) error {
 	w.findDoors()
+	wishes, err := w.wishes()
+	if err != nil {
+		return err
+	}
 	before := w.openDoors()
-	edits := w.edits(before)
-	found, after := w.search(edits, before)
+	edits := slices.DeleteFunc(w.edits(before), func(e *edit) bool { return w.wished(e.setting) })
+	found, _ := w.search(edits, before)
+	found = append(w.spared(found, wishes), wishes...)
+	after := w.after(found)
 	var more []chosen
-	if w.e.Policy.Goal == Harden {
+	if g := w.e.Policy.Goal; g == Harden || g == Findings {
 		more = w.harden(found)
 	}
 	cfg := w.with(w.cfg, slices.Concat(found, more)...)
 	for i, ch := range w.inOrder(found) {
 		c := w.change(i+1, ch, w.closes(found, ch, after))
-		if len(c.Closes) == 0 {
+		switch {
+		case w.wished(ch.edit.setting):
+			c.Why, c.Closes = "wanted. "+c.Why, append(c.Closes, w.mended(ch.edit.setting)...)
+		case len(c.Closes) == 0:
 			c.Why = "closes nothing by itself: it writes out what strangers must keep, which they had only because everything was open: " + w.mustKeep()
 		}
 		p.Changes = append(p.Changes, c)
 	}
 	for _, ch := range more {
-		c := w.change(len(p.Changes)+1, ch, []string{})
-		c.Why = "closes nothing that stands open here: a second lock. " + c.Why
+		c := w.change(len(p.Changes)+1, ch, w.mended(ch.edit.setting))
+		if c.Reach == "anonymous" {
+			c.Why = "closes nothing that stands open here: a second lock. " + c.Why
+		}
 		p.Changes = append(p.Changes, c)
 	}
 	found = append(found, more...)
@@ -168,9 +180,11 @@ func (w *work) restrict(p *model.Plan) {
 	p.Keeps = w.keeps(cfg)
 	w.alternatives(edits, found)
 	w.left(p)
+	p.Left = w.unmended(p, cfg)
 	p.Residual = w.residual(cfg, after)
 	p.Checks = w.checks()
 	w.warnRestrict(p)
+	return nil
 }
 
 // inOrder is the order of making changes: lists before the switches that make them count, so that nothing that is kept

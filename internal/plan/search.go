@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -40,26 +41,22 @@ func (w *work) keeping(set []chosen) bool { return w.needs.nothing() || w.kept(w
 
 // after is levels with a memory, for the search comes by the same set more than once.
 func (w *work) after(set []chosen) []level {
-	key := make([]byte, 0, 2*len(set))
+	edits := make([]uint64, 0, len(set))
 	for _, ch := range set {
-		key = append(key, byte(ch.edit.order), byte(ch.option))
+		edits = append(edits, uint64(ch.edit.order)<<16|uint64(ch.option))
 	}
-	sorted := sortPairs(key)
+	slices.Sort(edits)
+	key := make([]byte, 0, 8*len(edits))
+	for _, e := range edits {
+		key = binary.BigEndian.AppendUint64(key, e)
+	}
+	sorted := string(key)
 	if l, ok := w.memo[sorted]; ok {
 		return l
 	}
 	l := w.levelsAfter(set)
 	w.memo[sorted] = l
 	return l
-}
-
-func sortPairs(key []byte) string {
-	pairs := make([]string, 0, len(key)/2)
-	for i := 0; i < len(key); i += 2 {
-		pairs = append(pairs, string(key[i:i+2]))
-	}
-	slices.Sort(pairs)
-	return strings.Join(pairs, "")
 }
 
 // respecting builds the strictest set that leaves strangers what they must keep: lists first, which can give what a

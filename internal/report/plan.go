@@ -76,9 +76,15 @@ func planText(w io.Writer, p *model.Plan, style Style, width int) error {
 		}
 	}
 	e.items("What stays open, or is not known", cleaned(p.Residual))
-	if len(p.Rejected) > 0 {
+	if len(p.Left) > 0 {
+		e.head("Left as it is")
+		for _, l := range p.Left {
+			e.item(fmt.Sprintf("%s: %s: %s", l.Severity, Clean(leftName(l)), cleanLong(l.Why)))
+		}
+	}
+	if unused := notLeft(p); len(unused) > 0 {
 		e.head("Looked at and not used")
-		for _, r := range p.Rejected {
+		for _, r := range unused {
 			e.item(Clean(r.Setting) + ": " + Clean(r.Why))
 		}
 	}
@@ -93,6 +99,24 @@ func planText(w io.Writer, p *model.Plan, style Style, width int) error {
 		e.field("host state", p.Fingerprint)
 	}
 	return e.p.write(w, e.b.String())
+}
+
+// leftName is a finding that a plan leaves, with what it is about: the setting alone where that is all that the finding says.
+func leftName(l model.Left) string {
+	switch {
+	case l.Finding == "weak-setting":
+		return l.Setting
+	case l.Setting != "":
+		return l.Finding + " (" + l.Setting + ")"
+	}
+	return l.Finding
+}
+
+// notLeft are the settings that were not used, without those that a finding that is left says the same of.
+func notLeft(p *model.Plan) []model.Rejected {
+	return slices.DeleteFunc(slices.Clone(p.Rejected), func(r model.Rejected) bool {
+		return slices.ContainsFunc(p.Left, func(l model.Left) bool { return l.Setting == r.Setting && l.Why == r.Why })
+	})
 }
 
 func count(n int, one, many string) string {
@@ -220,7 +244,7 @@ var planPage string
 func planHTML(w io.Writer, p *model.Plan) error {
 	e := newPlanWriter(Style{}, 0)
 	page, err := template.New("plan").Funcs(template.FuncMap{
-		"value": planValue, "shown": value, "join": strings.Join, "platform": platformLine, "source": e.source,
+		"value": planValue, "shown": value, "join": strings.Join, "left": leftName, "unused": notLeft, "platform": platformLine, "source": e.source,
 	}).Parse(styleText + planPage)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)

@@ -1,0 +1,198 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// afterEdits is where the order of wishes begins: no host has as many edits.
+const afterEdits = 1 << 20
+
+// wishes are the single settings that the policy asks for, each as an edit with one value.
+func (w *work) wishes() ([]chosen, error) {
+	var out []chosen
+	var named []*catalog.Setting
+	for _, want := range w.e.Policy.Want {
+		name, value, ok := strings.Cut(want, "=")
+		s := w.c.Setting(strings.TrimSpace(name))
+		if !ok || s == nil {
+			return nil, &InputError{fmt.Sprintf("%q is no setting of the catalog with a value", want), "NAME=VALUE; ipcguard explain NAME finds what it may be called"}
+		}
+		if slices.Contains(named, s) {
+			return nil, &InputError{s.ID + " is wanted twice", ""}
+		}
+		named = append(named, s)
+		ch, err := w.wish(s, strings.TrimSpace(value))
+		if err != nil {
+			return nil, err
+		}
+		ch.edit.order = afterEdits + len(out)
+		if !w.holdsAlready(ch) {
+			out = append(out, ch)
+		}
+	}
+	return out, w.takesOnly(out)
+}
+
+// wished tells whether the policy says which value a setting is to have, so that nothing else may choose one.
+func (w *work) wished(s *catalog.Setting) bool {
+	return slices.ContainsFunc(w.e.Policy.Want, func(want string) bool {
+		name, _, _ := strings.Cut(want, "=")
+		return w.c.Setting(strings.TrimSpace(name)) == s
+	})
+}
+
+// wish is one setting with the value that is asked for. It is refused where it could not be taken back, where nothing would
+// read it, and where its value has no documented meaning.
+func (w *work) wish(s *catalog.Setting, value string) (chosen, error) {
+	refuse := func(why, hint string) (chosen, error) { return chosen{}, &InputError{s.ID + " " + why, hint} }
+	data, ok := s.Value(model.Value{Present: true, Data: parse(s, value)})
+	from, read := w.cfg.Settings[s.ID]
+	_, possible := w.c.Fit(s.Applies, w.platform)
+	switch {
+	case s.System != w.platform.System:
+		return refuse("is a setting of "+s.System+", and the audit is of "+w.platform.System, "")
+	case perShare(s):
+		return refuse("is a setting of each share, and not of the host", "")
+	case w.avoids(s):
+		return refuse("is wanted and to be avoided", "")
+	case !possible:
+		return refuse("is not read by this product or role, so it would change nothing", "")
+	case !ok:
+		return refuse(fmt.Sprintf("cannot be %q: it is of type %s", value, s.Type), "")
+	case s.Type == "enum" && !w.named(s, data):
+		return refuse(fmt.Sprintf("at %s is not known to work: the catalog has no such value", model.Text(data)), "ipcguard explain \""+s.ID+"\" lists them")
+	case !read || !from.Present && (s.Type == "policy" || s.Type == "members"):
+		return refuse("was not read, so there would be no way back", "audit a source that has it: the host itself, or its policies")
+	}
+	ch := chosen{edit: &edit{setting: s, where: w.where(s), from: from, options: []option{{data: data}}}}
+	switch now, then := w.judged(), w.judged(ch); {
+	case then[s.ID].Basis == model.BasisUnknown:
+		return refuse("would not be known to work: "+then[s.ID].Why, "")
+	case then[s.ID].State == model.StateWeak && now[s.ID].State == model.StateOK:
+		return refuse(fmt.Sprintf("at %s is weak, and it is not so now", model.Text(data)), "a plan only takes away")
+	}
+	if why := w.shutsOut(ch); why != "" {
+		return refuse(why, "")
+	}
+	for _, b := range w.breakage(ch.edit, data) {
+		if b.declared && b.Certainty == "documented" {
+			return refuse(fmt.Sprintf("at %s would stop what is declared as needed: %s: %s", model.Text(data), b.Who, b.What), "")
+		}
+	}
+	return ch, nil
+}
+
+// named tells whether the catalog speaks of a value.
+func (w *work) named(s *catalog.Setting, data any) bool {
+	is := func(v any) bool { return s.Same(v, data) }
+	return slices.ContainsFunc(s.Values, func(m catalog.Meaning) bool { return is(m.Value) }) ||
+		slices.ContainsFunc(s.Defaults, func(d catalog.Default) bool { return is(d.Value) }) ||
+		slices.ContainsFunc(s.Wanted, func(x catalog.Wanted) bool {
+			list, many := x.Value.([]any)
+			return is(x.Value) || many && slices.ContainsFunc(list, is)
+		})
+}
+
+// takesOnly refuses wishes that would give strangers more than they get now, or take what they must keep.
+func (w *work) takesOnly(wishes []chosen) error {
+	if len(wishes) == 0 {
+		return nil
+	}
+	if !w.keeping(wishes) {
+		return &InputError{"what is wanted would take from strangers what they must keep: " + w.mustKeep(), ""}
+	}
+	now, then := w.levelsAfter(nil), w.levelsAfter(wishes)
+	for i, d := range w.doors {
+		if then[i] > now[i] {
+			return &InputError{"what is wanted would open to strangers what is closed: " + w.doorName(d), "a plan only takes away"}
+		}
+	}
+	return nil
+}
+
+// holdsAlready tells whether a wish is in effect as it is.
+func (w *work) holdsAlready(ch chosen) bool {
+	now, known := w.effective(ch.edit.setting.ID)
+	if !known || !ch.edit.setting.Same(now, ch.data()) {
+		return false
+	}
+	w.reject(ch.edit.setting.ID, "it is "+model.Text(now)+", as wanted")
+	return true
+}
+
+// spared drops the changes that nothing needs any more beside the wishes.
+func (w *work) spared(found, wishes []chosen) []chosen {
+	if len(wishes) == 0 {
+		return found
+	}
+	best := w.after(slices.Concat(found, wishes))
+	return w.without(found, func(less []chosen) bool {
+		all := slices.Concat(less, wishes)
+		return !higher(w.after(all), best) && w.keeping(all)
+	})
+}
+
+// judged are the settings as an audit would find them after some edits.
+func (w *work) judged(set ...chosen) map[string]model.Setting {
+	out := map[string]model.Setting{}
+	for _, s := range w.c.Resolve(w.with(w.cfg, set...)) {
+		out[s.ID] = s
+	}
+	return out
+}
+
+// enough keeps the options after which an audit would not call the setting weak any more.
+func (w *work) enough(e *edit) []option {
+	return slices.DeleteFunc(e.options, func(o option) bool {
+		return w.judged(chosen{edit: &edit{setting: e.setting, from: e.from, options: []option{o}}})[e.setting.ID].State == model.StateWeak
+	})
+}
+
+// oneOf is the value to take where several would do: the product's default where it is among them, for that is what others
+// run, else the first that the catalog names.
+func (w *work) oneOf(s *catalog.Setting) []any {
+	for _, want := range s.Wanted {
+		list, _ := want.Value.([]any)
+		if _, possible := w.c.Fit(want.Scope, w.platform); !possible || want.Compare != "one-of" || len(list) == 0 {
+			continue
+		}
+		take := list[0]
+		for _, d := range s.Defaults {
+			if certain, _ := w.c.Fit(d.Scope, w.platform); certain && slices.ContainsFunc(list, func(v any) bool { return s.Same(v, d.Value) }) {
+				take = d.Value
+				break
+			}
+		}
+		if data, ok := s.Value(model.Value{Present: true, Data: take}); ok {
+			return []any{data}
+		}
+	}
+	return nil
+}
+
+// shutsOut says why a lowest dialect leaves nobody a dialect to speak: the highest lies below it. Samba takes both lines
+// and then refuses every client. [M] samba-4.17.12
+func (w *work) shutsOut(ch chosen) string {
+	if ch.edit.setting.ID != "server min protocol" {
+		return ""
+	}
+	top, known := w.effective("server max protocol")
+	if known && dialect(top) < dialect(ch.data()) {
+		return fmt.Sprintf("at %s would refuse everybody: server max protocol is %s", model.Text(ch.data()), model.Text(top))
+	}
+	return ""
+}
+
+// dialect orders the names that smb.conf has for dialects. A family's bare name is its newest. [S] samba, smb.conf(5)
+func dialect(name any) int {
+	text := strings.ToLower(model.Text(name))
+	if family, bare := map[string]string{"smb2": "smb2_10", "smb3": "smb3_11"}[text]; bare {
+		text = family
+	}
+	return slices.Index([]string{"smb2_02", "smb2_10", "smb3_00", "smb3_02", "smb3_11"}, text) // those of SMB1 come before all
+}

@@ -1,0 +1,107 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// unmended lists the findings of the audit and of the scans that no change closes, each with the reason.
+func (w *work) unmended(p *model.Plan, cfg catalog.Config) []model.Left {
+	var out []model.Left
+	then := w.c.View(cfg)
+	add := func(f *model.Finding) {
+		why := w.whyLeft(f, p, then)
+		l := model.Left{Finding: f.ID, Severity: f.Severity, Identity: f.Identity, Setting: f.Setting, Why: why}
+		if why != "" && !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	for i := range w.e.Audit.Findings {
+		add(&w.e.Audit.Findings[i])
+	}
+	for _, s := range w.e.Scans {
+		for i := range s.Findings {
+			f := &s.Findings[i]
+			if !slices.ContainsFunc(w.e.Audit.Findings, func(a model.Finding) bool { return a.ID == f.ID && a.Identity == f.Identity }) {
+				add(f)
+			}
+		}
+	}
+	return out
+}
+
+// whyLeft says why a finding stands as it is; empty where a change closes it.
+func (w *work) whyLeft(f *model.Finding, p *model.Plan, then *catalog.View) string {
+	if who, kind := w.strangersData(f); kind != "" {
+		return w.whyGiven(who, kind, p, then)
+	}
+	touched := func(id string) bool {
+		return slices.ContainsFunc(p.Changes, func(c model.Change) bool { return c.Setting == id })
+	}
+	if slices.ContainsFunc(p.Changes, func(c model.Change) bool { return slices.Contains(c.Closes, f.ID) }) || touched(f.Setting) {
+		return ""
+	}
+	for _, id := range append([]string{f.Setting}, f.Settings...) {
+		for _, r := range w.rejected {
+			if id != "" && r.Setting == id {
+				return r.Why
+			}
+		}
+	}
+	for _, id := range f.Settings {
+		if touched(id) {
+			return fmt.Sprintf("the plan changes %s, which it is about too; the next audit shows whether that is enough", id)
+		}
+	}
+	switch {
+	case f.Identity.IsStranger() && len(f.Settings) == 0 && then.Session(f.Identity) == model.Denied:
+		return "the changes keep such a caller out; the next scan shows it"
+	case f.Fix != "":
+		return "no single value mends it: " + strings.TrimSuffix(f.Fix, ".")
+	}
+	return "the catalog names no value that mends it"
+}
+
+// strangersData is who is given what by a finding of data.
+func (w *work) strangersData(f *model.Finding) (model.Identity, model.Disclosure) {
+	who, kind, reads := strings.Cut(f.ID, "-reads-")
+	switch k := w.c.Finding(f.ID); {
+	case k != nil && k.Discloses.IsExposure():
+		if f.Identity == "" {
+			return k.Identity, k.Discloses
+		}
+		return f.Identity, k.Discloses
+	case reads && model.Identity(who).IsStranger() && model.Disclosure(kind).IsExposure():
+		return model.Identity(who), model.Disclosure(kind)
+	}
+	return "", ""
+}
+
+// whyGiven says why strangers still get some data, as far as they do.
+func (w *work) whyGiven(who model.Identity, kind model.Disclosure, p *model.Plan, then *catalog.View) string {
+	switch o := then.Discloses(who, kind); {
+	case o == model.Denied || o == model.Absent:
+		if len(p.Changes) > 0 && levelOf(w.view().Discloses(who, kind)) > shut {
+			return ""
+		}
+		return "the configuration closes it already: what was seen may be from before, or not of this configuration"
+	case o == model.Allowed:
+		return "no setting of this product closes it without stopping what is needed; see what stays open"
+	}
+	return "whether a change closes it is not known; see what stays open"
+}
+
+// mended are the findings, known by a name of their own, that a change of a setting mends.
+func (w *work) mended(s *catalog.Setting) []string {
+	out := []string{}
+	for _, f := range w.e.Audit.Findings {
+		if f.Setting == s.ID && f.ID == s.Finding && s.Reach == "everyone" && !slices.Contains(out, f.ID) {
+			out = append(out, f.ID)
+		}
+	}
+	return out
+}
