@@ -80,7 +80,7 @@ func Of(c *catalog.Catalog, p model.Platform, m *model.Change) (*Change, error) 
 	if ch.Place, err = placeOf(s, m.Where); err != nil {
 		return nil, ch.refuse(err.Error())
 	}
-	if err := takes(c, s, p, m); err != nil {
+	if err := takes(c, s, m); err != nil {
 		return nil, ch.refuse(err.Error())
 	}
 	if ch.After, err = ch.Place.State(m.To); err != nil {

@@ -11,8 +11,8 @@ import (
 )
 
 // takes tells whether a setting takes the value that a change gives it.
-func takes(c *catalog.Catalog, s *catalog.Setting, p model.Platform, m *model.Change) error {
-	if exportOnly(c, s, p) && !m.ExportOnly {
+func takes(c *catalog.Catalog, s *catalog.Setting, m *model.Change) error {
+	if c.ExportOnly(s) && !m.ExportOnly {
 		return errors.New("this setting is exported for a trial, and never applied")
 	}
 	if !m.To.Present {
@@ -34,7 +34,7 @@ func takes(c *catalog.Catalog, s *catalog.Setting, p model.Platform, m *model.Ch
 	if _, ok := data.(bool); ok && s.Type == "bool" {
 		return nil
 	}
-	for _, known := range values(c, s) {
+	for _, known := range c.Known(s) {
 		if v, ok := s.Value(model.Value{Present: true, Data: known}); ok && same(s, v, data) {
 			return nil
 		}
@@ -52,53 +52,6 @@ func same(s *catalog.Setting, a, b any) bool {
 	return s.Same(a, b)
 }
 
-// values are those that the catalog knows of a setting: what they mean, what is wanted, the defaults, what breaks something,
-// and what ways to block set.
-func values(c *catalog.Catalog, s *catalog.Setting) []any {
-	var out []any
-	for _, x := range s.Values {
-		out = append(out, x.Value)
-	}
-	for _, x := range s.Wanted {
-		out = append(out, x.Value)
-	}
-	for _, x := range s.Defaults {
-		if x.Unknown == "" {
-			out = append(out, x.Value)
-		}
-	}
-	for _, x := range s.Breaks {
-		if x.Value != nil {
-			out = append(out, x.Value)
-		}
-	}
-	for _, w := range c.WaysFor(s.System) {
-		for _, x := range w.Sets {
-			if x.Setting == s.ID {
-				out = append(out, x.Value)
-			}
-		}
-	}
-	return out
-}
-
-// exportOnly tells whether every way to block that sets this one is for export alone. What a policy wants for a reason of
-// its own is no such setting.
-func exportOnly(c *catalog.Catalog, s *catalog.Setting, p model.Platform) bool {
-	only := false
-	for _, w := range c.WaysFor(p.System) {
-		for _, x := range w.Sets {
-			if x.Setting == s.ID {
-				if !w.OnlyExport {
-					return false
-				}
-				only = true
-			}
-		}
-	}
-	return only
-}
-
 // Bounds of a list: more than 32 KiB in the list of pipes keeps the Server service of NT 4.0 from starting (Q175529), and
 // no name of a pipe, share, account or address is longer than 256 characters.
 const (
@@ -112,7 +65,7 @@ func cleanNames(c *catalog.Catalog, s *catalog.Setting, m *model.Change, list []
 	before, _ := m.From.List()
 	var members []string
 	if s.Type == "members" {
-		for _, v := range values(c, s) {
+		for _, v := range c.Known(s) {
 			names, _ := model.List(v)
 			members = append(members, names...)
 		}

@@ -64,8 +64,10 @@ func (w *work) wish(s *catalog.Setting, value string) (chosen, error) {
 		return refuse("is not read by this product or role, so it would change nothing", "")
 	case !ok:
 		return refuse(fmt.Sprintf("cannot be %q: it is of type %s", value, s.Type), "")
-	case s.Type == "enum" && !w.named(s, data):
-		return refuse(fmt.Sprintf("at %s is not known to work: the catalog has no such value", model.Text(data)), "ipcguard explain \""+s.ID+"\" lists them")
+	case w.c.ExportOnly(s):
+		return refuse("is exported for a trial, and never set by a wish", "--strategy block has it")
+	case !w.known(s, data):
+		return refuse(fmt.Sprintf("at %s is not known to work: the catalog has no such value", model.Text(data)), "ipcguard explain \""+s.ID+"\" lists those that it has")
 	case !read || !from.Present && (s.Type == "policy" || s.Type == "members"):
 		return refuse("was not read, so there would be no way back", "audit a source that has it: the host itself, or its policies")
 	}
@@ -87,15 +89,16 @@ func (w *work) wish(s *catalog.Setting, value string) (chosen, error) {
 	return ch, nil
 }
 
-// named tells whether the catalog speaks of a value.
-func (w *work) named(s *catalog.Setting, data any) bool {
-	is := func(v any) bool { return s.Same(v, data) }
-	return slices.ContainsFunc(s.Values, func(m catalog.Meaning) bool { return is(m.Value) }) ||
-		slices.ContainsFunc(s.Defaults, func(d catalog.Default) bool { return is(d.Value) }) ||
-		slices.ContainsFunc(s.Wanted, func(x catalog.Wanted) bool {
-			list, many := x.Value.([]any)
-			return is(x.Value) || many && slices.ContainsFunc(list, is)
-		})
+// known tells whether the catalog knows a value, without which nothing would apply it. Lists and switches take any.
+func (w *work) known(s *catalog.Setting, data any) bool {
+	switch data.(type) {
+	case []string, bool:
+		return true
+	}
+	return slices.ContainsFunc(w.c.Known(s), func(v any) bool {
+		k, ok := s.Value(model.Value{Present: true, Data: v})
+		return ok && s.Same(k, data)
+	})
 }
 
 // takesOnly refuses wishes that would give strangers more than they get now, or take what they must keep.

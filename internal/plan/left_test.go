@@ -151,6 +151,8 @@ func TestWant(t *testing.T) {
 		{"of a share", samba, Policy{Want: []string{"guest ok=no"}}, nil, "", "of each share"},
 		{"a word for a number", windows, Policy{Want: []string{"SMB1=off"}}, nil, "", "of type REG_DWORD"},
 		{"no such value", samba, Policy{Want: []string{"server signing=perhaps"}}, nil, "", "server signing"},
+		{"for export alone", windows, Policy{Want: []string{"PipeFirewallActive=1"}}, nil, "", "exported for a trial"},
+		{"no such number", windows, Policy{Want: []string{"SmbServerNameHardeningLevel=7"}}, nil, "", "no such value"},
 		{"twice", samba, Policy{Want: []string{"server signing=mandatory", "server signing=auto"}}, nil, "", "wanted twice"},
 		{"wanted and avoided", samba, Policy{Want: []string{"server signing=mandatory"}, Avoid: []string{"server signing"}}, nil, "", "to be avoided"},
 		{"with a block", samba, Policy{Want: []string{"server signing=mandatory"}, Strategy: Block}, nil, "", "goes with restrict"},
