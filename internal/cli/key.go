@@ -27,7 +27,7 @@ file revokes the key.
 
 func (a *app) key() *cobra.Command {
 	c := &cobra.Command{
-		Use: "key", Short: "Make a key for signing plans", Long: keyHelp, Args: noArguments,
+		Use: "key", Short: "Make a key for signing plans", Long: keyHelp, Args: subcommands,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	var name, output string

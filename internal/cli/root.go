@@ -9,9 +9,12 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -49,13 +52,8 @@ without breaking anything.
 ` + exitHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return hinted{usage("unknown command %q", args[0]), "ipcguard --help lists the commands"}
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args:          subcommands,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
@@ -64,9 +62,33 @@ without breaking anything.
 		return hinted{usageError{err}, c.CommandPath() + " --help lists the flags"}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.Version = buildLine(debug.ReadBuildInfo())
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "say which build this is, as the verb version does")
 	for _, verb := range []*cobra.Command{a.scan(), a.audit(), a.observe(), a.whatIf(), a.plan(), a.export(), a.apply(), a.confirm(), a.rollback(), a.history(), a.recoverVerb(), a.verify(), a.key(), a.serve(), a.worker(), a.explain(), a.demo(), a.version()} {
 		verb.Long += exitHelp
 		root.AddCommand(verb)
 	}
 	return root
+}
+
+// subcommands refuses words that are no command below this one.
+func subcommands(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return hinted{usage("unknown command %q", args[0]), didYouMean(c, args[0])}
+	}
+	return nil
+}
+
+// didYouMean is the advice for a command that is not there: those that are spelt much like it, and where all of them stand.
+func didYouMean(c *cobra.Command, word string) string {
+	const list = "%s --help lists the commands"
+	const most = 64                  // bytes of a word that could be one: to compare takes time by the square of its length
+	c.SuggestionsMinimumDistance = 2 // edits: two letters changed places
+	if len(word) <= most {
+		if like := c.SuggestionsFor(word); len(like) > 0 {
+			return fmt.Sprintf("did you mean %s? "+list, strings.Join(like, " or "), c.CommandPath())
+		}
+	}
+	return fmt.Sprintf(list, c.CommandPath())
 }

@@ -61,7 +61,7 @@ func (a *app) serve() *cobra.Command {
 		Short:   "Watch a fleet, with a web page",
 		Long:    serveHelp,
 		Example: serveExamples,
-		Args:    noArguments,
+		Args:    subcommands,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runServe(c.Context(), f) },
 	}
 	s := c.Flags()

@@ -47,7 +47,7 @@ func (a *app) worker() *cobra.Command {
 		Short:   "Scan one site for the fleet's server",
 		Long:    workerHelp,
 		Example: "  ipcguard worker join https://fleet.example:8444\n  ipcguard worker",
-		Args:    noArguments,
+		Args:    subcommands,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runWorker(c.Context(), f) },
 	}
 	s := c.Flags()
