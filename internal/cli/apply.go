@@ -92,6 +92,9 @@ func (a *app) apply() *cobra.Command {
 	return c
 }
 
+// makesPlan is the advice for a file that is no plan: people give the results that one is made of.
+const makesPlan = "ipcguard plan --audit AUDIT.json --format json -o plan.json makes one of the result of an audit"
+
 // readPlan reads a plan that is to be acted on.
 func readPlan(name string) (*model.Plan, []byte, error) {
 	b, err := os.ReadFile(name)
@@ -99,7 +102,10 @@ func readPlan(name string) (*model.Plan, []byte, error) {
 		return nil, nil, fmt.Errorf("plan: %w", err)
 	}
 	p, err := plan.Read(b)
-	if err != nil {
+	switch {
+	case errors.Is(err, plan.ErrNotAPlan):
+		return nil, nil, hinted{fmt.Errorf("%s: %w", name, err), makesPlan}
+	case err != nil:
 		return nil, nil, hinted{fmt.Errorf("%s: %w", name, err), "make a new plan with ipcguard plan; a policy file says what it must keep"}
 	}
 	return p, b, nil

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 
@@ -18,11 +19,12 @@ func readDocuments[T any](name, schema string, of func(*T) string) ([]*T, error)
 	var out []*T
 	err = model.ReadDocuments(file, model.KeptResults(), func(b []byte) error {
 		x := new(T)
-		if err := json.Unmarshal(b, x); err != nil {
-			return err
-		}
+		err := json.Unmarshal(b, x) // which fills what it can, the schema among it
 		if of(x) != schema {
-			return usage("a document has another schema")
+			return fmt.Errorf("this is %s", model.KindOf(b))
+		}
+		if err != nil {
+			return err
 		}
 		out = append(out, x)
 		return nil

@@ -66,7 +66,10 @@ func (a *app) runExport(f *exportFlags, name string) error {
 		return err
 	}
 	p, err := plan.Read(b)
-	if err != nil {
+	switch {
+	case errors.Is(err, plan.ErrNotAPlan):
+		return hinted{fmt.Errorf("%s: %w", name, err), makesPlan}
+	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	r, err := export.Export(p, f.form, export.Options{Source: f.source, Time: time.Now()})

@@ -93,7 +93,7 @@ func ReadResult(r io.Reader, add func(*model.Observation) error) error {
 			}
 			*o = model.Observation{Coverage: model.Coverage{From: u.First, To: u.Last}, Uses: []model.Use{u}}
 		default:
-			return fmt.Errorf("schema %.40q", o.Schema)
+			return fmt.Errorf("this is %s", model.KindOf(raw))
 		}
 		ours = add(o)
 		return ours

@@ -108,16 +108,18 @@ func Read(b []byte) (*model.Plan, error) {
 		Hash   string `json:"hash"`
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotAPlan, err)
+		kind := model.KindOf(b) // a result is an array, one a line is more than one value
+		if strings.HasPrefix(kind, "a plan") {
+			return nil, fmt.Errorf("%w that stands alone and whole: %w", ErrNotAPlan, err)
+		}
+		return nil, fmt.Errorf("%w: it is %s", ErrNotAPlan, kind)
 	}
 	switch {
 	case head.Schema == model.SchemaPlan:
 	case strings.HasPrefix(head.Schema, "ipcguard.plan/"):
 		return nil, fmt.Errorf("%w (%s)", ErrNewer, head.Schema)
-	case head.Schema == "":
-		return nil, fmt.Errorf("%w: it has no schema", ErrNotAPlan)
 	default:
-		return nil, fmt.Errorf("%w but %s", ErrNotAPlan, head.Schema)
+		return nil, fmt.Errorf("%w: it is %s", ErrNotAPlan, model.KindOf(b))
 	}
 	if head.Hash == "" {
 		return nil, ErrUnsealed

@@ -1,0 +1,50 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+)
+
+// kinds are the names of documents by their schema without its version.
+var kinds = map[string]string{
+	"ipcguard.scan":    "the result of a scan",
+	"ipcguard.audit":   "the result of an audit",
+	"ipcguard.use":     "rows of an observation",
+	"ipcguard.observe": "the result of an observation",
+	"ipcguard.plan":    "a plan",
+}
+
+// KindOf says in words what the first document of a file is, for whoever was given another one than was asked for:
+// documents stand alone, in an array, or one a line. The file is within the bounds of CheckDocument.
+func KindOf(b []byte) string {
+	if len(bytes.TrimSpace(b)) == 0 {
+		return "an empty file"
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	if b = bytes.TrimLeft(b, " \t\r\n"); b[0] == '[' {
+		if _, err := d.Token(); err != nil || !d.More() {
+			return "an array with nothing in it"
+		}
+	}
+	var head struct {
+		Schema string `json:"schema"`
+	}
+	var syntax *json.SyntaxError
+	switch err := d.Decode(&head); {
+	case errors.As(err, &syntax):
+		return "no JSON"
+	case err != nil || head.Schema == "":
+		return "JSON without a schema of ipcguard"
+	}
+	const most = 64 // bytes of a schema; the longest of this program has 18
+	if len(head.Schema) > most {
+		return "a document of another program"
+	}
+	name, _, _ := strings.Cut(head.Schema, "/")
+	if kind := kinds[name]; kind != "" {
+		return kind + " (" + head.Schema + ")"
+	}
+	return "a document of another program (" + head.Schema + ")"
+}
