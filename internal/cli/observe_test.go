@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 // TestObserve runs testdata/observe. Beside the commands of TestScripts there are
 //
 //	record NAME TARGET    start a relay to TARGET that remembers all bytes; $NAME is its address
-//	recorded FILE         write what was relayed as a capture
+//	recorded FILE [PORT]  write what was relayed as a capture, with the server on a port: 445 unless given
 func TestObserve(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/observe",
@@ -97,18 +98,24 @@ func (r *relay) pass(from, to net.Conn, id uint16, up bool) {
 
 // recorded writes a pcap of raw IP packets: link type 101.
 func recorded(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: recorded FILE")
+	if len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: recorded FILE [PORT]")
+	}
+	port := uint64(445)
+	if len(args) == 2 {
+		var err error
+		port, err = strconv.ParseUint(args[1], 10, 16)
+		ts.Check(err)
 	}
 	r := ts.Value(relayKey{}).(*relay)
 	r.wg.Wait()
 	f, err := os.Create(ts.MkAbs(args[0]))
 	ts.Check(err)
 	defer f.Close()
-	ts.Check(r.pcap(f))
+	ts.Check(r.pcap(f, uint16(port)))
 }
 
-func (r *relay) pcap(w io.Writer) error {
+func (r *relay) pcap(w io.Writer, port uint16) error {
 	le, be := binary.LittleEndian, binary.BigEndian
 	b := []byte("\xD4\xC3\xB2\xA1\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\xFF\xFF\x00\x00\x65\x00\x00\x00")
 	type side struct {
@@ -119,7 +126,7 @@ func (r *relay) pcap(w io.Writer) error {
 	packet := func(conn uint16, up bool, flags byte, data []byte) {
 		p := make([]byte, 40)
 		client, server := []byte{10, 9, 9, 1}, []byte{10, 9, 9, 2}
-		from, to := 40000+conn, uint16(445)
+		from, to := 40000+conn, port
 		if !up {
 			client, server, from, to = server, client, to, from
 		}

@@ -61,6 +61,9 @@ func (t *Traffic) notes() {
 	if f.OneSided > 0 {
 		t.cov.Note(fmt.Sprintf("of %d of %d connections one side alone was captured: what was asked or what was answered is not seen", f.OneSided, f.Connections))
 	}
+	if note := t.unread.note(t.servers()); note != "" {
+		t.cov.Note(note)
+	}
 	if t.backwards > 0 {
 		t.cov.Note(fmt.Sprintf("%d packets are older by more than %s than one that stands before them: the capture is not in the order of its times", t.backwards, tolerance))
 	}

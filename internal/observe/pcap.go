@@ -51,6 +51,7 @@ type Traffic struct {
 	reasons   map[packet.Reason]int64
 	packets   int64
 	elsewhere int64 // with TCP between ports that are not watched
+	unread    elsewhere
 	backwards int64 // older than the one before
 	captured  int64 // packets of the wire
 	dropped   int64
@@ -81,7 +82,7 @@ const (
 func NewTraffic(agg *Aggregator, cov *Coverage, o TrafficOptions) *Traffic {
 	memory := cmp.Or(o.Memory, DefaultMemory)
 	memory = max(memory, minMemory)
-	t := &Traffic{agg: agg, cov: cov, reasons: make(map[packet.Reason]int64)}
+	t := &Traffic{agg: agg, cov: cov, reasons: make(map[packet.Reason]int64), unread: make(elsewhere)}
 	t.told.reasons, t.told.givenUp = make(map[packet.Reason]int64), make(map[string]int64)
 	ports := o.Ports
 	if len(ports) == 0 {
@@ -129,6 +130,7 @@ func (t *Traffic) Packet(link layers.LinkType, data []byte, length int, at time.
 		t.cov.Saw(at)
 	case !t.kdc.Segment(&seg, at):
 		t.elsewhere++
+		t.unread.saw(&seg)
 		return
 	}
 	for t.follower.Over() {

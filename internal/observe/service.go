@@ -66,13 +66,17 @@ func (t *Traffic) Live(ctx context.Context, o LiveOptions) error {
 // have been lost, and the coverage counts them.
 func (t *Traffic) Fullest() float64 { return t.fullest }
 
-func (t *Traffic) watched() (ports []uint16) {
+// watched are the ports whose packets are taken: those of SMB servers, and Kerberos' for its names.
+func (t *Traffic) watched() []uint16 { return append(t.servers(), kerberosPort) }
+
+// servers are the ports where SMB servers listen, in order.
+func (t *Traffic) servers() (ports []uint16) {
 	for p, ok := range t.ports {
 		if ok {
 			ports = append(ports, uint16(p))
 		}
 	}
-	return append(ports, kerberosPort)
+	return ports
 }
 
 // keeper saves what a run finds. A nil one does nothing.
