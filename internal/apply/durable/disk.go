@@ -11,17 +11,22 @@ import (
 )
 
 // Create makes a new file with these bytes, synced. It never replaces one, and leaves none that is not whole.
-func Create(path string, b []byte, mode os.FileMode) (err error) {
+func Create(path string, b []byte, mode os.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
+	return Fill(f, b)
+}
+
+// Fill writes a new file, syncs and closes it, or removes it.
+func Fill(f *os.File, b []byte) (err error) {
 	defer func() {
 		if cerr := f.Close(); err == nil {
 			err = cerr
 		}
 		if err != nil {
-			_ = os.Remove(path) // the error says what matters
+			_ = os.Remove(f.Name()) // the error says what matters
 		}
 	}()
 	if _, err := f.Write(b); err != nil {

@@ -90,23 +90,12 @@ func Check(dir string) error {
 }
 
 // Create makes a new file with these bytes, synced. It never replaces one, and leaves none that is not whole.
-func Create(path string, b []byte) (err error) {
+func Create(path string, b []byte) error {
 	f, err := create(path)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
-			_ = os.Remove(path) // the error says what matters
-		}
-	}()
-	if _, err := f.Write(b); err != nil {
-		return err
-	}
-	return f.Sync()
+	return durable.Fill(f, b)
 }
 
 // Replace gives a file these bytes in one step that is durable when it returns. Between is called when the new file is
