@@ -106,6 +106,9 @@ func TestApplyOnSamba(t *testing.T) {
 func applied(t *testing.T, out string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(out, "Applied and verified as ")
+	if !ok { // kept, with something that waits or could not be asked
+		_, rest, ok = strings.Cut(out, "It is known as ")
+	}
 	id, _, ok2 := strings.Cut(rest, ".")
 	if !ok || !ok2 {
 		t.Fatalf("no id in\n%s", out)

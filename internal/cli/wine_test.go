@@ -158,7 +158,7 @@ func TestApplyUnderWine(t *testing.T) {
 
 	t.Run("what needs a restart", func(t *testing.T) {
 		w.ipcguard(t, 0, "plan", "--audit", "audit.json", "--strategy", "block", "--means", "auto-share", "--accept-breakage", "--format", "json", "-o", "block.json")
-		out := w.ipcguard(t, 0, "apply", "block.json", "--yes", "--address", server)
+		out := w.ipcguard(t, 4, "apply", "block.json", "--yes", "--address", server)
 		if !strings.Contains(out, "needed before AutoShareWks takes effect") {
 			t.Errorf("the restart is not told:\n%s", out)
 		}
@@ -168,7 +168,7 @@ func TestApplyUnderWine(t *testing.T) {
 		if out := w.ipcguard(t, 0, "history", id); !strings.Contains(out, want) {
 			t.Errorf("history:\n%s", out)
 		}
-		if out := w.ipcguard(t, 0, "verify", server, "--apply", id); !strings.Contains(out, "passed       restart:") || !strings.Contains(out, want) {
+		if out := w.ipcguard(t, 4, "verify", server, "--apply", id); !strings.Contains(out, "passed       restart:") || !strings.Contains(out, want) {
 			t.Errorf("verify:\n%s", out)
 		}
 		w.ipcguard(t, 0, "rollback", id)
