@@ -30,8 +30,8 @@ reglookup           reglookup   comparison with reglookup
 chntpw              reged       comparison with reged
 libevtx-utils       evtxexport  comparison with evtxexport
 postgresql          -           tests of the store on a real PostgreSQL
-acl                 setfacl     access lists set and read by the system's own tools
-attr                setfattr    attributes and labels set and read by the system's own tools
+acl                 setfacl     access lists set and read by setfacl and setfattr
+attr                setfattr    attributes and labels set and read by setfacl and setfattr
 wine                wine        a registry that Wine wrote, and the Windows build reading it
 age                 age         secrets opened by the tool age
 rsyslog             rsyslogd    notifications taken in by a real syslog daemon
