@@ -73,7 +73,7 @@ func TestApplyFromAfar(t *testing.T) {
 		run(0, "plan", "--audit", at("audit.json"), "--format", "json", "-o", at("plan.json"))
 		run(0, "apply", at("plan.json"), "--yes", "--target", url, "--dry-run")
 		same("after a dry run")
-		id := applied(t, run(0, "apply", at("plan.json"), "--yes", "--target", url, "--check", "logon:", "--confirm-within", "1h"))
+		id := applied(t, run(0, "apply", at("plan.json"), "--yes", "--target", url, "--check", "logon:", "--share", "public", "--confirm-within", "1h"))
 		if after := stored(t, server.Addr()); after == before || !strings.Contains(after, "NullSessionPipes REG_MULTI_SZ []") {
 			t.Errorf("applied:\n%s", after)
 		}
