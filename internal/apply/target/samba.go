@@ -183,11 +183,8 @@ func (s *Samba) resolveFile(ctx context.Context, c *smbconf.Config, changes []*c
 	}}
 	var ids []string
 	for _, ch := range changes {
-		section, name, err := parameterPlace(c, ch)
+		section, name, err := startOf(c, ch)
 		if err != nil {
-			return nil, err
-		}
-		if err := startsFrom(c, section, name, ch.Where, ch.From); err != nil {
 			return nil, err
 		}
 		var edit *smbconf.Edit
@@ -245,6 +242,14 @@ func (s *Samba) needs(c *smbconf.Config, changes []*change.Change) []string {
 		}
 	}
 	return nil
+}
+
+// startOf is where a change is made, if the place is as the plan starts from.
+func startOf(c *smbconf.Config, ch *change.Change) (section, name string, err error) {
+	if section, name, err = parameterPlace(c, ch); err == nil {
+		err = startsFrom(c, section, name, ch.Where, ch.From)
+	}
+	return section, name, err
 }
 
 // startsFrom checks that a parameter is what the plan starts from.

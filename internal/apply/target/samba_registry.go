@@ -62,11 +62,8 @@ func (st *stored) has(section string) bool {
 func (s *Samba) resolveParameters(ctx context.Context, c *smbconf.Config, changes []*change.Change) ([]apply.Write, error) {
 	var out []apply.Write
 	for _, ch := range changes {
-		section, name, err := parameterPlace(c, ch)
+		section, name, err := startOf(c, ch)
 		if err != nil {
-			return nil, err
-		}
-		if err := startsFrom(c, section, name, ch.Where, ch.From); err != nil {
 			return nil, err
 		}
 		p := apply.Place{Kind: apply.Parameter, Path: section, Name: name}
