@@ -2,7 +2,6 @@ package cli
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,24 +13,11 @@ import (
 func TestApplyFindingsOnSamba(t *testing.T) {
 	peer.Long(t, "a minute over what TestFindings of plan and TestApplyOnSamba prove apart")
 	s := peer.StartSamba(t, peer.Config{Address: "127.53.4.3", Global: []string{"map to guest = Bad User", "server min protocol = NT1", "ntlm auth = yes"}})
-	program := buildProgram(t, s.Dir)
-	dir := filepath.Join(s.Dir, "work")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	at := func(name string) string { return filepath.Join(dir, name) }
-	secret := at("alice")
-	if err := os.WriteFile(secret, []byte("username = alice\npassword = "+peer.Password+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	here := programOn(t, s)
+	at, secret := here.at, here.credentials(t, "alice")
 	run := func(want int, args ...string) string {
 		t.Helper()
-		cmd := s.Command(t.Context(), program, args...)
-		out, err := cmd.CombinedOutput()
-		if err != nil && cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
-			t.Fatalf("ipcguard %s: %v, want %d\n%s", strings.Join(args, " "), err, want, out)
-		}
-		return string(out)
+		return here.run(t, want, args...)
 	}
 	before, err := os.ReadFile(s.ConfigFile)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,33 +22,18 @@ func TestApplyFromAfar(t *testing.T) {
 		Address: "127.41.5.1", Users: []string{"root", "alice"}, Global: []string{"restrict anonymous = 2"},
 		Shares: []peer.Share{{Name: "public", Lines: []string{"guest ok = no"}}}, // the registry's values close no share of Samba's
 	})
-	program := buildProgram(t, server.Dir)
-	dir := filepath.Join(server.Dir, "work")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	at := func(name string) string { return filepath.Join(dir, name) }
-	if err := os.WriteFile(at("root"), []byte("username = root\npassword = "+peer.Password+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	here := programOn(t, server)
+	at, root := here.at, here.credentials(t, "root")
 	url := "winreg://" + server.Addr()
 	run := func(want int, args ...string) string {
 		t.Helper()
 		if args[0] != "plan" && args[0] != "history" {
-			args = append(args, "--credentials-file", at("root"), "--allow-unsigned-ntlm")
+			args = append(args, "--credentials-file", root, "--allow-unsigned-ntlm")
 		}
 		if args[0] != "plan" && args[0] != "audit" {
 			args = append(args, "--state", at("state"))
 		}
-		cmd := server.Command(t.Context(), program, args...)
-		out, err := cmd.CombinedOutput()
-		if err != nil && cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
-			t.Fatalf("ipcguard %s: %v, want %d\n%s", strings.Join(args, " "), err, want, out)
-		}
-		if strings.Contains(string(out), peer.Password) {
-			t.Errorf("the password is told:\n%s", out)
-		}
-		return string(out)
+		return here.run(t, want, args...)
 	}
 	const sam = "O:BAG:BAD:(A;;RC;;;WD)"
 	storeValues(t, server.Addr(),
@@ -119,7 +103,7 @@ HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters
 	t.Run("nobody confirms", func(t *testing.T) {
 		peer.Long(t, "the same guard as on a host of its own, twenty seconds")
 		id := unconfirmed(t, func(within string) (string, int) {
-			cmd := server.Command(t.Context(), program, "apply", every, "--yes", "--target", url, "--confirm-within", within, "--credentials-file", at("root"), "--allow-unsigned-ntlm", "--state", at("state"))
+			cmd := server.Command(t.Context(), here.program, "apply", every, "--yes", "--target", url, "--confirm-within", within, "--credentials-file", root, "--allow-unsigned-ntlm", "--state", at("state"))
 			out, err := cmd.CombinedOutput()
 			if cmd.ProcessState == nil {
 				t.Fatal(err)

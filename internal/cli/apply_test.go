@@ -30,24 +30,11 @@ func TestApplyOnSamba(t *testing.T) {
 				peer.Long(t, "half a minute more for the command line over what TestSambaRegistry of apply proves")
 			}
 			s := peer.StartSamba(t, c.config)
-			program := buildProgram(t, s.Dir)
-			dir := filepath.Join(s.Dir, "work")
-			if err := os.Mkdir(dir, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			at := func(name string) string { return filepath.Join(dir, name) }
-			secret := at("alice")
-			if err := os.WriteFile(secret, []byte("username = alice\npassword = "+peer.Password+"\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			here := programOn(t, s)
+			at, secret := here.at, here.credentials(t, "alice")
 			run := func(want int, args ...string) string {
 				t.Helper()
-				cmd := s.Command(t.Context(), program, args...)
-				out, err := cmd.CombinedOutput()
-				if err != nil && cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
-					t.Fatalf("ipcguard %s: %v, want %d\n%s", strings.Join(args, " "), err, want, out)
-				}
-				return string(out)
+				return here.run(t, want, args...)
 			}
 			configuration := func() string {
 				t.Helper()

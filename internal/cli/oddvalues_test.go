@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -130,30 +129,18 @@ func oddValuesUnderWine(t *testing.T, w *wineHost, server string) {
 // obeys none of it: that strangers are refused is its own configuration's doing.
 func TestOddValuesFromAfar(t *testing.T) {
 	server := peer.StartSamba(t, peer.Config{Address: "127.41.6.1", Users: []string{"root"}, Global: []string{"restrict anonymous = 2", "server smb encrypt = required"}})
-	program := buildProgram(t, server.Dir)
-	dir := filepath.Join(server.Dir, "work")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	at := func(name string) string { return filepath.Join(dir, name) }
-	if err := os.WriteFile(at("root"), []byte("username = root\npassword = "+peer.Password+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	here := programOn(t, server)
+	at, root := here.at, here.credentials(t, "root")
 	url := "winreg://" + server.Addr()
 	run := func(want int, args ...string) string {
 		t.Helper()
 		switch args[0] {
 		case "audit":
-			args = append(args, "--credentials-file", at("root"), "--allow-unsigned-ntlm")
+			args = append(args, "--credentials-file", root, "--allow-unsigned-ntlm")
 		case "apply", "rollback":
-			args = append(args, "--credentials-file", at("root"), "--allow-unsigned-ntlm", "--state", at("state"))
+			args = append(args, "--credentials-file", root, "--allow-unsigned-ntlm", "--state", at("state"))
 		}
-		cmd := server.Command(t.Context(), program, args...)
-		out, err := cmd.CombinedOutput()
-		if err != nil && cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
-			t.Fatalf("ipcguard %s: %v, want %d\n%s", strings.Join(args, " "), err, want, out)
-		}
-		return string(out)
+		return here.run(t, want, args...)
 	}
 	for i, round := range oddRounds() {
 		t.Run(round.name, func(t *testing.T) {
