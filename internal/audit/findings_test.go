@@ -17,6 +17,14 @@ func TestWindowsFindings(t *testing.T) {
 	pipes := func(names ...string) registry.Value {
 		return registry.NewStrings(serverKey, "NullSessionPipes", names)
 	}
+	listed := func(names ...string) registry.Value { // with its blank entries
+		v := pipes()
+		v.Data = []byte{}
+		for _, n := range append(names, "") {
+			v.Data = append(append(v.Data, registry.EncodeUTF16(n)...), 0, 0)
+		}
+		return v
+	}
 	granting := func() registry.Value {
 		d, err := sddl.Parse("O:SYG:SYD:(A;;0xf0003;;;BA)(A;;0x1;;;AN)")
 		if err != nil {
@@ -37,6 +45,15 @@ func TestWindowsFindings(t *testing.T) {
 		not     []string
 	}{
 		{"the three pipes of a domain controller, in another order and case", "win2022", dc, []registry.Value{pipes("LSARPC", "NETLOGON", "SAMR")}, nil, []string{"unexpected-anonymous-pipe", "weak-setting"}},
+		{"a blank entry first, as controllers ship it", "win2022", dc, []registry.Value{listed("", "netlogon", "samr", "lsarpc")}, map[string]model.Severity{"wrong-type": model.Info}, []string{"unexpected-anonymous-pipe", "weak-setting"}},
+		{"a blank entry first on a member", "win2022", member, []registry.Value{listed("", "netlogon", "samr", "lsarpc")}, map[string]model.Severity{"unexpected-anonymous-pipe": ""}, nil},
+		{"three names in one entry", "win2022", dc, []registry.Value{pipes("netlogon samr lsarpc")}, map[string]model.Severity{"names-joined": model.Medium}, []string{"unexpected-anonymous-pipe"}},
+		{"three names in one entry, one of them unknown", "win2022", dc, []registry.Value{pipes("netlogon samr evil")}, map[string]model.Severity{"unexpected-anonymous-pipe": model.High}, []string{"names-joined"}},
+		{"the controller's pipes on who knows what", "win2022", "", []registry.Value{pipes("netlogon", "samr", "lsarpc")}, map[string]model.Severity{"role-decides-pipes": model.Low}, []string{"unexpected-anonymous-pipe"}},
+		{"the shares that XP shipped", "winxp", model.Workstation, []registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"COMCFG", "DFS$"})}, map[string]model.Severity{"unexpected-anonymous-share": model.Low}, nil},
+		{"the same where nobody knows the release", "", member, []registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"COMCFG", "DFS$"})}, map[string]model.Severity{"unexpected-anonymous-share": model.Medium}, nil},
+		{"both in one entry", "winxp", model.Workstation, []registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"COMCFG DFS$"})}, map[string]model.Severity{"names-joined": model.Medium}, []string{"unexpected-anonymous-share"}},
+		{"a share whose name has a blank", "win2022", member, []registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"My Files"})}, map[string]model.Severity{"unexpected-anonymous-share": model.High}, []string{"names-joined"}},
 		{"evilpipe among them", "win2022", dc, []registry.Value{pipes("lsarpc", "netlogon", "samr", "evilpipe")}, map[string]model.Severity{"unexpected-anonymous-pipe": model.High}, nil},
 		{"evilpipe on a member beside BROWSER and others", "win2022", member, []registry.Value{pipes("BROWSER", "evilpipe", "srvsvc", "spoolss")}, map[string]model.Severity{"unexpected-anonymous-pipe": model.High, "anonymous-lists-shares": ""}, nil},
 		{"an empty list", "win2022", member, []registry.Value{pipes()}, nil, []string{"unexpected-anonymous-pipe", "anonymous-lists-shares", "anonymous-lists-accounts"}},

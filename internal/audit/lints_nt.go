@@ -31,9 +31,13 @@ func (j *judging) anonymousLists() {
 			j.add(lint{id: "pipe-list-irrelevant", setting: "NullSessionPipes", evidence: fmt.Sprintf("NullSessionPipes lists %s, and RestrictNullSessAccess 0 opens every other pipe too", model.Text(v.Data))})
 		}
 	}
-	if j.setting("NullSessionPipes").Basis == model.BasisConfigured {
-		for _, name := range j.names("NullSessionPipes") {
-			if !open {
+	if j.setting("NullSessionPipes").Basis == model.BasisConfigured && !open {
+		names := j.names("NullSessionPipes")
+		if j.platform.Role == model.UnknownRole {
+			names = j.askForRole(names)
+		}
+		for _, name := range names {
+			if !j.joined("NullSessionPipes", name, j.knownPipe) {
 				j.anonymousPipe(name)
 			}
 		}
@@ -42,16 +46,83 @@ func (j *judging) anonymousLists() {
 		return
 	}
 	for _, name := range j.names("NullSessionShares") {
-		l := lint{id: "unexpected-anonymous-share", setting: "NullSessionShares", identity: model.Anonymous, evidence: "NullSessionShares lists " + name}
-		switch {
-		case strings.EqualFold(name, "IPC$"):
-			continue
-		case j.shippedShare(name):
-			l.severity, l.fix = model.Low, "Nobody added it. Take it off the list unless something here comes without credentials."
-			l.evidence += ", which Microsoft shipped on this release, as one text says"
-		}
-		j.add(l)
+		j.anonymousShare(name)
 	}
+}
+
+// anonymousShare judges one name on the list of shares.
+func (j *judging) anonymousShare(name string) {
+	l := lint{id: "unexpected-anonymous-share", setting: "NullSessionShares", identity: model.Anonymous, evidence: "NullSessionShares lists " + name}
+	switch shipped, sure := j.shippedShare(name); {
+	case strings.EqualFold(name, "IPC$"), j.joined("NullSessionShares", name, j.knownShare):
+		return
+	case shipped && sure:
+		l.severity, l.fix = model.Low, "Nobody added it. Take it off the list unless something here comes without credentials."
+		l.evidence += ", which Microsoft shipped on this release, as one text says"
+	case shipped:
+		l.severity = model.Medium
+		l.evidence += ", which Microsoft shipped until Server 2003, as one text says; which release this is is not known"
+	}
+	j.add(l)
+}
+
+// askForRole answers for the pipes that a domain controller opens by design: without the role nobody knows whether they
+// belong on the list. It gives one finding, which asks, and the names that are left.
+func (j *judging) askForRole(names []string) (left []string) {
+	var open []string
+	for _, n := range names {
+		if slices.Contains(byDesign, catalog.PipeName(n)) {
+			open = append(open, n)
+		} else {
+			left = append(left, n)
+		}
+	}
+	if len(open) > 0 {
+		j.add(lint{id: "role-decides-pipes", setting: "NullSessionPipes", identity: model.Anonymous,
+			evidence: fmt.Sprintf("NullSessionPipes lists %s, which a domain controller opens by design; whether this is for one is not known", strings.Join(open, ", "))})
+	}
+	return left
+}
+
+// joined tells of several names that ran together in one entry of a list, as tools write it that join them with blanks:
+// they stand for one name that nothing has. All of the names have to be known, as a name may hold a blank.
+func (j *judging) joined(setting, entry string, known func(string) bool) bool {
+	parts := strings.FieldsFunc(entry, func(r rune) bool { return r == ' ' || r == ',' || r == ';' || r == '\t' })
+	if len(parts) < 2 || known(entry) || slices.ContainsFunc(parts, func(p string) bool { return !known(p) }) {
+		return false
+	}
+	l := lint{id: "names-joined", setting: setting, evidence: fmt.Sprintf("%s holds one entry %q: %d names that ran together and count as none of them", setting, entry, len(parts))}
+	if own := j.ownPipes(); setting == "NullSessionPipes" && len(own) > 0 {
+		l.fix = fmt.Sprintf("Write %s, each as an entry of its own: a domain controller needs them.", strings.Join(own, ", "))
+	}
+	j.add(l)
+	return true
+}
+
+// knownPipe tells whether the catalog has a pipe, or a release opened it.
+func (j *judging) knownPipe(name string) bool {
+	bare := catalog.PipeName(name)
+	return j.Catalog.Pipe(bare) != nil || j.oldDefault(bare)
+}
+
+// knownShare tells whether this host has a share, or a release shipped it on the list.
+func (j *judging) knownShare(name string) bool {
+	shipped, _ := j.shippedShare(name)
+	return shipped || slices.ContainsFunc(j.shares, func(s model.Share) bool { return strings.EqualFold(s.Name, name) })
+}
+
+// ownPipes are the pipes that this role opens to strangers by default.
+func (j *judging) ownPipes() []string {
+	if j.platform.Role != model.DomainController {
+		return nil
+	}
+	for _, d := range j.Catalog.Setting("NullSessionPipes").Defaults {
+		if certain, _ := j.Catalog.Fit(d.Scope, j.platform); certain && d.Unknown == "" {
+			names, _ := model.List(d.Value)
+			return names
+		}
+	}
+	return nil
 }
 
 // byDesign are the pipes that a domain controller opens to strangers, and browser where that service is used. See SPS
@@ -83,10 +154,7 @@ func (j *judging) anonymousPipe(name string) {
 			l.evidence += "; what it gives strangers is not documented in full"
 		}
 		l.fix = "Nobody added it. Take it off the list unless something here comes without credentials."
-	case j.platform.Role == model.UnknownRole && slices.Contains(byDesign, bare):
-		l.severity = model.Medium
-		l.evidence += "; on a domain controller it is there by design, and whether this is one is not known"
-	case j.Catalog.Pipe(bare) == nil && !j.oldDefault(bare):
+	case !j.knownPipe(bare):
 		l.evidence += ", a name that no release opens and no service in the catalog uses"
 	default:
 		level, closed, given := j.worst(j.behind(bare))
@@ -126,15 +194,20 @@ func (j *judging) behind(pipe string) []model.Disclosure {
 	return out
 }
 
-// shippedShare tells whether a default list of this release names a share, well documented or not.
-func (j *judging) shippedShare(name string) bool {
+// shippedShare tells whether a default list of this release names a share, well documented or not; sure is false where it
+// is the list of a release that this one may be.
+func (j *judging) shippedShare(name string) (shipped, sure bool) {
 	for _, d := range j.Catalog.Setting("NullSessionShares").Defaults {
 		names, _ := model.List(d.Value)
-		if certain, _ := j.Catalog.Fit(d.Scope, j.platform); certain {
-			return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+		has := slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+		switch certain, possible := j.Catalog.Fit(d.Scope, j.platform); {
+		case certain:
+			return has, true
+		case possible && has:
+			return true, false
 		}
 	}
-	return false
+	return false, false
 }
 
 // shipped tells whether this very release opened the name by default.

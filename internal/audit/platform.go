@@ -12,9 +12,9 @@ import (
 // CurrentVersion in the SOFTWARE hive says the release.
 func (w *windowsReader) product() {
 	p := &w.platform
-	w.host = w.text(keyControl+`\ComputerName\ComputerName`, "ComputerName")
+	w.host = w.text(keyName, "ComputerName")
 	if w.host == "" {
-		w.host = w.text(keyControl+`\ComputerName\ActiveComputerName`, "ComputerName")
+		w.host = w.text(keyActiveName, "ComputerName")
 	}
 	family := w.role()
 	p.Name = w.text(keyVersion, "ProductName")
@@ -78,7 +78,7 @@ func (w *windowsReader) version(build int) string {
 // role reads ProductType and gives the product family that goes with it.
 func (w *windowsReader) role() (family string) {
 	p := &w.platform
-	switch t := w.text(keyControl+`\ProductOptions`, "ProductType"); strings.ToLower(t) {
+	switch t := w.text(keyProductType, "ProductType"); strings.ToLower(t) {
 	case "winnt":
 		p.Role = model.Workstation
 		w.why("the role is workstation: ProductOptions\\ProductType is WinNT")

@@ -21,6 +21,11 @@ const (
 	keyServer   = keyServices + `\LanmanServer\Parameters`
 	keyVersion  = `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion`
 	keySQL      = `HKLM\SOFTWARE\Microsoft\Microsoft SQL Server`
+	keySelect   = `HKLM\SYSTEM\Select`
+
+	keyProductType = keyControl + `\ProductOptions`
+	keyName        = keyControl + `\ComputerName\ComputerName`
+	keyActiveName  = keyControl + `\ComputerName\ActiveComputerName`
 )
 
 // windowsReader reads a Windows registry, wherever it comes from.
@@ -141,7 +146,10 @@ func (w *windowsReader) value(s *catalog.Setting, v registry.Value) model.Value 
 	if odd := v.Oddities(want); len(odd) > 0 {
 		l := lint{id: "wrong-type", setting: s.ID, evidence: fmt.Sprintf("%s %s", s.ID, strings.Join(odd, ", and "))}
 		if v.Type == want {
-			l.severity = model.Info // the right type, untidily ended
+			l.severity = model.Info // the right type, untidily written
+		}
+		if len(odd) == 1 && strings.Contains(odd[0], "blank entry") {
+			l.fix = "Leave it: domain controllers ship with such a list."
 		}
 		w.lints = append(w.lints, l)
 	}

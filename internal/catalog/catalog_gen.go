@@ -1666,6 +1666,16 @@ var generated = Catalog{
 		}, Meaning: "A name is open to strangers that neither this release nor a service found here needs. Adding one is a known way to keep a back door.", Fix: Advice{"any": {
 			{Say: "Find out who added it, then take it off the list."},
 		}}, Settings: []string{"NullSessionPipes"}, Refs: []string{"ATT&CK T1112", "ATT&CK T1021.002"}, Sources: []string{"3 evtx-samples", "M elastic ddab1f5f"}},
+		{ID: "role-decides-pipes", Title: "Whether these pipes belong on the list depends on the role", Kind: "audit", Severity: []Grade{
+			{Level: "low"},
+		}, Meaning: "Domain controllers open netlogon, samr and lsarpc to strangers by design; on any other machine these names give strangers accounts and policy.", Fix: Advice{"any": {
+			{Say: "Say which it is: --role domain-controller, member or workstation."},
+		}}, Settings: []string{"NullSessionPipes"}, Sources: []string{"D SPS network-access-named-pipes-that-can-be-accessed-anonymously"}},
+		{ID: "names-joined", Title: "Names that ran together in one entry", Kind: "audit", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "A tool wrote a list as one entry. No pipe or share has that name, so none of those that were meant is on the list.", Fix: Advice{"any": {
+			{Say: "Write each name that is needed as an entry of its own, and leave out the rest."},
+		}}, Settings: []string{"NullSessionPipes", "NullSessionShares"}, Sources: []string{"M gpregistrypolicydsc 25"}},
 		{ID: "unexpected-anonymous-share", Title: "A share on the anonymous list", Kind: "audit", Severity: []Grade{
 			{Level: "high"},
 		}, Meaning: "Strangers may open this share.", Fix: Advice{"any": {
@@ -2228,6 +2238,7 @@ var generated = Catalog{
 		{ID: "release-tables", Title: "Windows release and build numbers"},
 		{ID: "attack", Title: "MITRE ATT&CK", Where: "https://attack.mitre.org"},
 		{ID: "nist", Title: "NIST SP 800-53 through DISA's CCI list"},
+		{ID: "gpregistrypolicydsc", Title: "GPRegistryPolicyDsc, issues and pull requests", Where: "https://github.com/dsccommunity/GPRegistryPolicyDsc"},
 		{ID: "ours", Title: "This project's own judgement"},
 	},
 }

@@ -70,8 +70,10 @@ func (v Value) Text() (string, error) {
 	return s, nil
 }
 
-// Strings reads a REG_MULTI_SZ: strings up to an empty one or the end of the data. An empty list is empty, not nil. A
-// REG_SZ gives its text as the only string together with a *TypeError, so that the caller can name both.
+// Strings reads a REG_MULTI_SZ: strings up to an empty one or the end of the data. Blank entries before the first name
+// are passed over: the NullSessionPipes that domain controllers ship with begins with one, and its names count. An empty
+// list is empty, not nil. A REG_SZ gives its text as the only string together with a *TypeError, so that the caller can
+// name both.
 func (v Value) Strings() ([]string, error) {
 	if v.Type == SZ || v.Type == ExpandSZ {
 		list := []string{}
@@ -84,7 +86,7 @@ func (v Value) Strings() ([]string, error) {
 		return nil, &TypeError{v.Name, MultiSZ, v.Type}
 	}
 	list := []string{}
-	for rest := v.Data; len(rest) > 1; {
+	for rest := v.Data[blank(v.Data):]; len(rest) > 1; {
 		s, n := cutString(rest)
 		if s == "" {
 			break
@@ -93,6 +95,18 @@ func (v Value) Strings() ([]string, error) {
 		rest = rest[n:]
 	}
 	return list, nil
+}
+
+// blank is how many bytes the blank entries take with which a list begins; 0 where nothing but blanks follows.
+func blank(b []byte) int {
+	at := 0
+	for at+1 < len(b) && b[at] == 0 && b[at+1] == 0 {
+		at += 2
+	}
+	if at+1 >= len(b) {
+		return 0
+	}
+	return at
 }
 
 // Oddities lists what a careful writer would not have written into a value whose meaning needs the type want: a wrong
@@ -136,24 +150,26 @@ func oddList(b []byte) []string {
 	if len(b)%2 != 0 {
 		return []string{"has an odd number of bytes"}
 	}
-	for at := 0; at < len(b); {
+	var odd []string
+	at := blank(b)
+	if at > 0 {
+		odd = append(odd, "begins with a blank entry, behind which its names count")
+	}
+	for at < len(b) {
 		s, n := cutString(b[at:])
 		if at += n; s != "" {
 			if b[at-1] != 0 || b[at-2] != 0 {
-				return []string{"its last string has no terminator"}
+				return append(odd, "its last string has no terminator")
 			}
 			continue
 		}
-		if at < len(b) {
-			// regedit and secedit both write an empty list as two terminators or one.
-			if at == 2 && len(b) == 4 && b[2] == 0 && b[3] == 0 {
-				return nil
-			}
-			return []string{"has data after the end of the list"}
+		// regedit and secedit both write an empty list as two terminators or one.
+		if at < len(b) && !(at == 2 && len(b) == 4 && b[2] == 0 && b[3] == 0) {
+			odd = append(odd, "has data after the end of the list")
 		}
-		return nil
+		return odd
 	}
-	return []string{"has no final terminator"}
+	return append(odd, "has no final terminator")
 }
 
 // cutString reads UTF-16LE up to a terminator or the end of an even number of bytes and says how many bytes that took,
