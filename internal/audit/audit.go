@@ -44,6 +44,7 @@ type facts struct {
 	values   map[string]model.Value // by setting; Present false was looked for and is absent; missing was not looked for
 	origin   map[string]string      // by setting: file and place
 	hints    map[string]string      // by setting: what else the source says about the value in effect
+	soft     map[string]bool        // by setting: a policy sets the value unless there is one already
 	shares   []model.Share          // nil is not known
 	services []model.Service
 	lints    []lint
@@ -54,7 +55,7 @@ type facts struct {
 func newFacts(kind, name, system string) *facts {
 	return &facts{
 		source: model.Source{Kind: kind, Name: name}, platform: model.Platform{System: system, Role: model.UnknownRole},
-		values: map[string]model.Value{}, origin: map[string]string{}, hints: map[string]string{},
+		values: map[string]model.Value{}, origin: map[string]string{}, hints: map[string]string{}, soft: map[string]bool{},
 	}
 }
 

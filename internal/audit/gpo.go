@@ -64,6 +64,7 @@ func policies(name string) ([]*gpo.GPO, error) {
 func (o *Options) policySource(name string, list ...*gpo.GPO) *facts {
 	f := newFacts("gpo", name, "windows")
 	f.policy(o.Catalog, list...)
+	f.giveWay()
 	f.why("a policy does not say which product or role it is applied to; --product and --role do. What it does not set is left as the machine has it, which is unknown here")
 	return f
 }
@@ -89,6 +90,9 @@ func (f *facts) policy(c *catalog.Catalog, list ...*gpo.GPO) {
 		}
 		for _, place := range slices.Backward(places(s)) {
 			key, value := registry.SplitValue(place)
+			if joined.Soft[gpo.Key(key, value)] {
+				f.soft[s.ID] = true
+			}
 			if from, ok := joined.Origin[gpo.Key(key, value)]; ok {
 				f.origin[s.ID] = from.GPO.Name + ", " + from.Part
 				if lost := joined.Lost[gpo.Key(key, value)]; len(lost) > 0 {

@@ -36,11 +36,17 @@ func (h *hives) find(key string) (*hive.Mounted, error) {
 	return nil, fmt.Errorf("no hive holds %s: %w", key, registry.ErrNotExist)
 }
 
-// covers tells whether the hive of a key is at hand.
+// covers tells whether the hive of a key is at hand, and for the current control set whether it is known which one that is.
 func (h *hives) covers(key string) bool {
-	_, err := h.find(key)
+	m, err := h.find(key)
+	if err == nil && strings.HasPrefix(registry.Fold(registry.Canonical(key))+`\`, currentControlSet) {
+		_, err = m.ControlSet()
+	}
 	return err == nil
 }
+
+// currentControlSet is the path below which a hive answers from the set that Select\Current names.
+const currentControlSet = `HKLM\SYSTEM\CURRENTCONTROLSET\`
 
 // Value is part of registry.Reader.
 func (h *hives) Value(key, name string) (registry.Value, error) {

@@ -78,8 +78,10 @@ func (j *judging) askForRole(names []string) (left []string) {
 		}
 	}
 	if len(open) > 0 {
-		j.add(lint{id: "role-decides-pipes", setting: "NullSessionPipes", identity: model.Anonymous,
-			evidence: fmt.Sprintf("NullSessionPipes lists %s, which a domain controller opens by design; whether this is for one is not known", strings.Join(open, ", "))})
+		j.add(lint{
+			id: "role-decides-pipes", setting: "NullSessionPipes", identity: model.Anonymous,
+			evidence: fmt.Sprintf("NullSessionPipes lists %s, which a domain controller opens by design; whether this is for one is not known", strings.Join(open, ", ")),
+		})
 	}
 	return left
 }

@@ -16,10 +16,11 @@ const maxChanges = 100_000
 
 // change is one thing that a file of changes does to the registry: sets a value, or takes it away.
 type change struct {
-	key, name string
-	value     *registry.Value // nil takes it away; with an empty name and all set, the whole key
-	all       bool
-	origin    string
+	spot
+	name   string
+	value  *registry.Value // nil takes it away; with an empty name and all set, the whole key
+	all    bool
+	origin string
 }
 
 // regFile reads a .reg file as the changes that importing it makes to the keys that are audited. A file may be an export
@@ -35,20 +36,20 @@ func regFile(c *catalog.Catalog, path string) ([]change, []string, error) {
 	defer file.Close()
 	matters := auditedKeys(c)
 	var out []change
-	key, audited := "", false
+	key, at, audited := "", spot{}, false
 	_, err = regfile.Read(file, func(op regfile.Op) error {
 		if op.Value.Key != key {
-			key = op.Value.Key
-			audited = matters(key, false)
+			key, at = op.Value.Key, spotOf(op.Value.Key)
+			audited = matters(at.key, false)
 		}
 		all := op.Kind == regfile.DeleteKey
-		if op.Kind == regfile.AddKey || !audited && !(all && matters(key, true)) {
+		if op.Kind == regfile.AddKey || !audited && !(all && matters(at.key, true)) {
 			return nil
 		}
 		if len(out) == maxChanges {
 			return fmt.Errorf("reg file: line %d: more than %d changes to keys that are audited; the rest is not read", op.Line, maxChanges)
 		}
-		ch := change{key: key, name: op.Value.Name, all: all, origin: fmt.Sprintf("%s:%d", path, op.Line)}
+		ch := change{spot: at, name: op.Value.Name, all: all, origin: fmt.Sprintf("%s:%d", path, op.Line)}
 		if op.Kind == regfile.SetValue {
 			ch.value = &op.Value
 		}
@@ -71,8 +72,9 @@ func auditedKeys(c *catalog.Catalog) func(key string, above bool) bool {
 		}
 		over[key] = true
 	}
-	add(keyLsa)
-	add(keyServer)
+	for _, key := range []string{keyLsa, keyServer, keySelect, keyVersion, keyProductType, keyName, keyActiveName} {
+		add(key)
+	}
 	for i := range c.Settings {
 		if s := &c.Settings[i]; s.System == "windows" {
 			for _, p := range places(s) {
@@ -82,7 +84,7 @@ func auditedKeys(c *catalog.Catalog) func(key string, above bool) bool {
 		}
 	}
 	return func(key string, above bool) bool {
-		key = registry.Fold(currentSet(key))
+		key = registry.Fold(key)
 		return in[key] || above && over[key]
 	}
 }
@@ -99,10 +101,8 @@ func located(path string, err error) []string {
 	return out
 }
 
-// apply carries changes out on the facts, one after another: the last one wins. A control set that is named outright
-// counts as the current one, which a file of changes cannot know.
-func (f *facts) apply(c *catalog.Catalog, changes []change) {
-	tree := &registry.Tree{}
+// apply carries changes out on the facts, one after another: the last one wins. tree is the registry in which they end.
+func (f *facts) apply(c *catalog.Catalog, tree *registry.Tree, changes []change) {
 	w := &windowsReader{facts: f, catalog: c, in: tree, covers: func(string) bool { return false }}
 	bySetting := map[string][]string{} // place in capitals: settings
 	for i := range c.Settings {
@@ -115,7 +115,7 @@ func (f *facts) apply(c *catalog.Catalog, changes []change) {
 	}
 	touched := map[string]bool{}
 	for _, ch := range changes {
-		key := currentSet(registry.Canonical(ch.key))
+		key := ch.key
 		switch {
 		case ch.all:
 			tree.DeleteKey(key)
@@ -135,6 +135,7 @@ func (f *facts) apply(c *catalog.Catalog, changes []change) {
 			for _, id := range bySetting[registry.Fold(key+`\`+ch.name)] {
 				f.values[id] = w.value(c.Setting(id), v)
 				f.origin[id] = ch.origin
+				delete(f.soft, id)
 			}
 		}
 	}
@@ -165,30 +166,53 @@ func (f *facts) gone(ids []string, origin string) {
 	for _, id := range ids {
 		f.values[id] = model.Value{}
 		f.origin[id] = origin
+		delete(f.soft, id)
 	}
-}
-
-// currentSet writes ControlSet001 and its like as CurrentControlSet.
-func currentSet(key string) string {
-	const before = `HKLM\SYSTEM\ControlSet`
-	if len(key) >= len(before)+3 && strings.EqualFold(key[:len(before)], before) {
-		return `HKLM\SYSTEM\CurrentControlSet` + key[len(before)+3:]
-	}
-	return key
 }
 
 // regSource audits one .reg file by itself.
 func (o *Options) regSource(path string) (*facts, error) {
 	f := newFacts("reg", path, "windows")
-	changes, problems, err := regFile(o.Catalog, path)
-	if err != nil {
+	tree := &registry.Tree{}
+	if err := f.regFile(o.Catalog, tree, path); err != nil {
 		return nil, err
 	}
+	f.dump(o.Catalog, tree)
+	return f, nil
+}
+
+// regFile takes the changes of a .reg file in.
+func (f *facts) regFile(c *catalog.Catalog, tree *registry.Tree, path string) error {
+	changes, problems, err := regFile(c, path)
+	if err != nil {
+		return err
+	}
+	changes, why, unread := inForce(changes)
 	for _, p := range problems {
 		f.problem("%s", p)
 	}
-	f.source.Parts = []string{path}
-	f.apply(o.Catalog, changes)
-	f.why("a .reg file does not say which product or role it is for; --product and --role do. What it does not set is unknown")
-	return f, nil
+	for _, p := range unread {
+		f.problem("%s: %s", path, p)
+	}
+	f.platform.Why = append(f.platform.Why, why...)
+	f.source.Parts = append(f.source.Parts, path)
+	f.apply(c, tree, changes)
+	return nil
+}
+
+// dump reads from a registry in part what that tells of the machine: role, product and name.
+func (f *facts) dump(c *catalog.Catalog, tree *registry.Tree) {
+	w := &windowsReader{facts: f, catalog: c, in: tree, covers: func(string) bool { return false }}
+	_, noRole := tree.Value(keyProductType, "ProductType")
+	_, noRelease := tree.Values(keyVersion)
+	switch {
+	case noRole == nil || noRelease == nil:
+		w.product()
+		f.why("what the file does not set is unknown")
+	default:
+		f.why("the file does not say which product or role it is for; --product and --role do. What it does not set is unknown")
+	}
+	if len(f.values) == 0 && !f.partial {
+		f.why("none of the values that are audited is in the file")
+	}
 }

@@ -145,17 +145,13 @@ func (o *Options) split(sources []string) (rest, merged []string) {
 // merge applies policies and .reg files in the order given.
 func (o *Options) merge(names []string) (*model.Audit, error) {
 	f := newFacts("gpo", strings.Join(names, " + "), "windows")
+	tree, dumped := &registry.Tree{}, false
 	for _, name := range names {
 		if k, _ := sniff(name); k == kindReg {
-			changes, problems, err := regFile(o.Catalog, name)
-			if err != nil {
+			dumped = true
+			if err := f.regFile(o.Catalog, tree, name); err != nil {
 				return nil, err
 			}
-			for _, p := range problems {
-				f.problem("%s", p)
-			}
-			f.source.Parts = append(f.source.Parts, name)
-			f.apply(o.Catalog, changes)
 			continue
 		}
 		list, err := policies(name)
@@ -166,13 +162,35 @@ func (o *Options) merge(names []string) (*model.Audit, error) {
 		later.policy(o.Catalog, list...)
 		f.over(later)
 	}
-	f.why("policies do not say which product or role they are applied to; --product and --role do. They were applied in the order given, the last one wins")
+	f.giveWay()
+	if dumped {
+		f.dump(o.Catalog, tree)
+	} else {
+		f.why("policies do not say which product or role they are applied to; --product and --role do")
+	}
+	f.why("what was given was applied in that order, the last one wins")
 	return judge(o, f), nil
+}
+
+// giveWay takes back what a policy sets unless there is a value already, where nobody knows whether there is one.
+func (f *facts) giveWay() {
+	for id, soft := range f.soft {
+		if !soft {
+			continue
+		}
+		f.hints[id] = fmt.Sprintf("a policy sets it to %s unless there is a value already (**soft.)", model.Text(f.values[id].Data))
+		delete(f.values, id)
+	}
 }
 
 // over lays later facts over these.
 func (f *facts) over(later *facts) {
 	for id, v := range later.values {
+		have, read := f.values[id]
+		if later.soft[id] && have.Present {
+			continue
+		}
+		f.soft[id] = later.soft[id] && !read
 		if old := f.origin[id]; old != "" {
 			later.hints[id] = "it wins over " + old
 		}

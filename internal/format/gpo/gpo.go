@@ -212,6 +212,7 @@ type Result struct {
 	Origin   map[string]Setting          // by Key: the setting in force
 	Lost     map[string][]Setting        // by Key: settings that a later one replaced, in order
 	Removed  map[string]*GPO             // by Key, of values and whole keys: taken away by a **del. of this object, and not set again
+	Soft     map[string]bool             // by Key: set by **soft. alone, so that a value that was there before these objects stays
 	Security map[string]map[string]Entry // of templates: section, setting (both in lower case), without [Registry Values]
 }
 
@@ -234,7 +235,7 @@ func (r *Result) removed(g *GPO, in regpol.Instruction, v registry.Value) {
 		r.Removed[Key(v.Key, "")] = g
 	case regpol.DeleteKeys:
 		for _, n := range in.Names {
-			r.Removed[Key(v.Key+`\`+n, "")] = g
+			r.Removed[wholeKey(v.Key+`\`+n)] = g
 		}
 	}
 }
@@ -249,7 +250,28 @@ func (r *Result) Removes(key, name string) (*GPO, bool) {
 			return g, true
 		}
 	}
+	for key = registry.Canonical(key); key != ""; key, _ = registry.SplitValue(key) {
+		if g := r.Removed[wholeKey(key)]; g != nil {
+			return g, true
+		}
+	}
 	return nil, false
+}
+
+// wholeKey identifies a key that goes with all below it, in Removed; no value's Key ends so.
+func wholeKey(key string) string { return Key(key, "") + `\` }
+
+// soft notes whether a value that is being set gives way to one that was there before.
+func (r *Result) soft(in regpol.Instruction, v registry.Value) {
+	k := Key(v.Key, v.Name)
+	_, set := r.Origin[k]
+	_, gone := r.Removes(v.Key, v.Name)
+	switch {
+	case in.Kind == regpol.SetValue:
+		delete(r.Soft, k)
+	case in.Kind == regpol.SetIfAbsent && !set && !gone:
+		r.Soft[k] = true
+	}
 }
 
 // Key identifies a value in Result.
@@ -259,7 +281,7 @@ func Key(key, name string) string { return registry.Fold(registry.Canonical(key)
 // object the template comes after registry.pol; both rarely set the same value, and the order in which the two client
 // extensions run is theirs ([MS-GPOL] 3.2.5.1.10 leaves it to the extensions' registration).
 func Join(gpos ...*GPO) *Result {
-	r := &Result{Origin: map[string]Setting{}, Lost: map[string][]Setting{}, Removed: map[string]*GPO{}, Security: map[string]map[string]Entry{}}
+	r := &Result{Origin: map[string]Setting{}, Lost: map[string][]Setting{}, Removed: map[string]*GPO{}, Soft: map[string]bool{}, Security: map[string]map[string]Entry{}}
 	for _, g := range gpos {
 		r.policy(g, "HKLM", g.Policy)
 		r.policy(g, "HKCU", g.User)
@@ -269,6 +291,7 @@ func Join(gpos ...*GPO) *Result {
 		vs, _ := g.Template.RegistryValues()
 		for _, v := range vs {
 			r.Registry.Set(v)
+			delete(r.Soft, Key(v.Key, v.Name))
 			r.won(Setting{v, g, "GptTmpl.inf"})
 		}
 		for _, s := range g.Template.Sections {
@@ -292,9 +315,10 @@ func Join(gpos ...*GPO) *Result {
 func (r *Result) policy(g *GPO, root string, ins []regpol.Instruction) {
 	deleted := false
 	for _, in := range ins {
-		regpol.Apply(&r.Registry, root, []regpol.Instruction{in})
 		v := in.Value
 		v.Key = root + `\` + v.Key
+		r.soft(in, v)
+		regpol.Apply(&r.Registry, root, []regpol.Instruction{in})
 		switch in.Kind {
 		case regpol.SetValue, regpol.SetIfAbsent:
 			if now, err := r.Registry.Value(v.Key, v.Name); err == nil && now.Type == v.Type && string(now.Data) == string(v.Data) {

@@ -113,7 +113,7 @@ func (h *Hive) Key(path string) (*Key, error) {
 	return k, nil
 }
 
-// ControlSet is the name of the control set in force, such as ControlSet001.
+// ControlSet is the name of the control set in force, such as ControlSet001. Select\Current names it, and it has to be there.
 func (h *Hive) ControlSet() (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -132,8 +132,12 @@ func (h *Hive) ControlSet() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("hive: Select: %w", err)
 	}
-	h.ccs, h.done = fmt.Sprintf("ControlSet%03d", n), true
-	return h.ccs, nil
+	set := fmt.Sprintf("ControlSet%03d", n)
+	if _, err := h.Key(set); err != nil {
+		return "", fmt.Errorf("hive: Select names %s: %w", set, err)
+	}
+	h.ccs, h.done = set, true
+	return set, nil
 }
 
 // Path is the key's path under the root.

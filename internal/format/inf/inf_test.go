@@ -95,7 +95,7 @@ func TestErrors(t *testing.T) {
 		"[Registry Values]\nMACHINE\\x\\y=7,\"a": "line 2: a list with an open quote",
 		"[Registry Values]\nMACHINE\\x\\y=11,1":  "line 2: a template cannot hold values of type REG_QWORD",
 		"[a]\n\"x=4":                             "line 2: a quote without",
-		"M\x00Z":                                 "NUL bytes",
+		"M\x00Z":                                 "NUL characters",
 	} {
 		f, err := Parse([]byte(text))
 		_, bad := f.RegistryValues()

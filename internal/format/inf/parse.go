@@ -16,16 +16,16 @@ const (
 	maxErrors = 20 // enough to show that this is no template
 )
 
-// Parse reads a template in UTF-16 with a byte order mark, UTF-8, or a single-byte text (read as Latin-1). What could
+// Parse reads a template in UTF-16, UTF-8, or a single-byte text (read as Latin-1). What could
 // be read is returned even when there are errors, which are joined *Error.
 func Parse(b []byte) (*File, error) {
 	f := &File{}
-	if bytes.IndexByte(b, 0) >= 0 && !bytes.HasPrefix(b, []byte{0xff, 0xfe}) && !bytes.HasPrefix(b, []byte{0xfe, 0xff}) {
-		return f, &Error{1, "not a text: it holds NUL bytes and has no byte order mark"}
-	}
 	text, err := registry.ReadText(bytes.NewReader(b), maxFile)
 	if errors.Is(err, registry.ErrTooLarge) {
 		return f, &Error{1, err.Error()}
+	}
+	if strings.IndexByte(text, 0) >= 0 {
+		return f, &Error{1, "not a text: it holds NUL characters"}
 	}
 	var errs []error
 	n := 0

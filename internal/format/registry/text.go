@@ -18,26 +18,32 @@ var (
 	ErrCut      = errors.New("UTF-16 with an odd number of bytes: the file was cut")
 )
 
-// ReadText reads a text file of Windows, in UTF-16 with a byte order mark, in UTF-8, or in a single-byte code page, which
-// is read as Latin-1. It holds the text once: a file of most bytes takes at most three times as many, for a moment. What
+// ReadText reads a text file of Windows, in UTF-16, in UTF-8, or in a single-byte code page, which is read as Latin-1.
+// UTF-16 is told by its byte order mark or, where a tool left that out, by the zero bytes of its first characters. It holds the text once: a file of most bytes takes at most three times as many, for a moment. What
 // was read comes with ErrCut as well.
 func ReadText(r io.Reader, most int64) (string, error) {
 	in := &counted{r: r, left: most}
 	b := bufio.NewReaderSize(in, 64<<10)
 	var out strings.Builder
 	out.Grow(int(min(size(r), most)))
-	head, err := b.Peek(3)
+	head, err := b.Peek(16)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", in.explain(err, most)
 	}
 	switch {
 	case len(head) >= 2 && head[0] == 0xff && head[1] == 0xfe:
+		_, _ = b.Discard(2) // they were peeked at, here and below
 		err = readUTF16(&out, b, binary.LittleEndian)
 	case len(head) >= 2 && head[0] == 0xfe && head[1] == 0xff:
+		_, _ = b.Discard(2)
+		err = readUTF16(&out, b, binary.BigEndian)
+	case zeroEverySecond(head, 1):
+		err = readUTF16(&out, b, binary.LittleEndian)
+	case zeroEverySecond(head, 0):
 		err = readUTF16(&out, b, binary.BigEndian)
 	default:
-		if string(head) == "\xef\xbb\xbf" {
-			_, _ = b.Discard(len(head)) // they were peeked at
+		if len(head) >= 3 && string(head[:3]) == "\xef\xbb\xbf" {
+			_, _ = b.Discard(3)
 		}
 		_, err = io.Copy(&out, b)
 	}
@@ -48,6 +54,20 @@ func ReadText(r io.Reader, most int64) (string, error) {
 		return out.String(), err
 	}
 	return latin1(out.String()), err
+}
+
+// zeroEverySecond tells UTF-16 of ASCII characters: of the first bytes those at odd places (from 1) or even ones are zero,
+// and no other. Two characters are the least that tell it from a text that happens to hold a zero.
+func zeroEverySecond(head []byte, from int) bool {
+	if len(head) < 4 {
+		return false
+	}
+	for i, c := range head {
+		if (i%2 == from) != (c == 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // size is what a reader has, where it can be known: text that grows is copied again and again.
@@ -86,9 +106,6 @@ func (c *counted) explain(err error, most int64) error {
 }
 
 func readUTF16(out *strings.Builder, r *bufio.Reader, o binary.ByteOrder) error {
-	if _, err := r.Discard(2); err != nil {
-		return err
-	}
 	var unit [2]byte
 	var high rune // of a surrogate pair, 0 outside of one
 	for {

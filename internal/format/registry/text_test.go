@@ -33,6 +33,10 @@ func TestReadText(t *testing.T) {
 		{"half a pair at the end", wide(little, face[0]), "\ufffd", nil},
 		{"halves the wrong way round", wide(little, face[1], face[0], face[0], face[1]), "\ufffd\ufffd😀", nil},
 		{"cut", wide(little, 'a') + "b", "a", ErrCut},
+		{"without a mark", wide(little, 'a', 'b')[2:], "ab", nil},
+		{"big-endian without a mark", wide(big, 'a', 'b')[2:], "ab", nil},
+		{"one character without a mark", wide(little, 'a')[2:], "a\x00", nil},
+		{"zeros", "\x00\x00\x00\x00", "\x00\x00\x00\x00", nil},
 		{"mark alone", "\xff\xfe", "", nil},
 		{"too large", strings.Repeat("x", 101), "", ErrTooLarge},
 	} {
