@@ -19,11 +19,13 @@ const (
 	maxWait = time.Second
 )
 
-// queue is what waits in one connection, in the order of its capture.
+// queue is what waits in one connection: each direction in the order of its numbers, since a capture that is out of order
+// may have the answer, the next question, and only then the question that both wait for.
 type queue struct {
 	segments []queued
 	bytes    int
-	arrived  int // since the first of them
+	arrived  int       // since one of them was taken
+	since    time.Time // when that was
 }
 
 type queued struct {
@@ -32,7 +34,7 @@ type queued struct {
 	at time.Time
 }
 
-// arrive takes a segment, or has it wait for the bytes that it acknowledges. Behind one that waits, all of its direction wait.
+// arrive takes a segment, or has it wait for the bytes that it acknowledges, and for those of its direction in front of it.
 func (t *Table) arrive(f *flow, d Direction, s *packet.Segment, at time.Time) {
 	f.sides[d].seen = true
 	if f.queue == nil {
@@ -40,23 +42,37 @@ func (t *Table) arrive(f *flow, d Direction, s *packet.Segment, at time.Time) {
 			t.take(f, d, s, at)
 			return
 		}
-		f.queue = new(queue)
+		f.queue = &queue{since: at}
 	}
 	q := f.queue
 	q.arrived++
-	if f.early(d, s) || slices.ContainsFunc(q.segments, func(w queued) bool { return w.d == d }) {
+	if f.early(d, s) || q.inFront(d, s.Seq) {
 		copied := *s
 		copied.Payload = slices.Clone(s.Payload)
-		q.segments = append(q.segments, queued{d, copied, at})
-		q.bytes += len(s.Payload)
+		q.insert(queued{d, copied, at})
 		t.held += len(s.Payload)
 	} else {
 		t.take(f, d, s, at)
 	}
 	t.advance(f, at)
-	if q := f.queue; q != nil && (q.arrived > maxQueue || len(q.segments) > maxQueue || q.bytes > maxQueued || t.held > t.limits.Held || at.Sub(q.segments[0].at) > maxWait) {
+	if q := f.queue; q != nil && (q.arrived > maxQueue || len(q.segments) > maxQueue || q.bytes > maxQueued || t.held > t.limits.Held || at.Sub(q.since) > maxWait) {
 		t.flush(f, at)
 	}
+}
+
+// inFront tells whether a segment waits that lies in front of seq, or there.
+func (q *queue) inFront(d Direction, seq uint32) bool {
+	return slices.ContainsFunc(q.segments, func(w queued) bool { return w.d == d && !before(seq, w.s.Seq) })
+}
+
+// insert adds one in front of those of its direction that lie behind it.
+func (q *queue) insert(add queued) {
+	at := slices.IndexFunc(q.segments, func(w queued) bool { return w.d == add.d && before(add.s.Seq, w.s.Seq) })
+	if at < 0 {
+		at = len(q.segments)
+	}
+	q.segments = slices.Insert(q.segments, at, add)
+	q.bytes += len(add.s.Payload)
 }
 
 // early tells whether a segment acknowledges what has not come yet, and so was captured before it.
@@ -83,6 +99,7 @@ func (t *Table) advance(f *flow, at time.Time) {
 				blocked[w.d] = true
 				continue
 			}
+			f.queue.since = at
 			t.unqueue(f, i)
 			t.take(f, w.d, &w.s, w.at)
 			again = true

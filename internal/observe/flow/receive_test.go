@@ -67,6 +67,7 @@ func TestReceiver(t *testing.T) {
 		"a hole that was acknowledged":    {open(asks(100, 500, "a", 0), up(104, "b", 0), down(500, 105, "A", 0)), "a???b|A|1"},
 		"megabytes are missing":           {open(up(100, "a", 0), up(200_000_000, "b", 0), up(200_000_001, "c", 0), up(200_000_002, "d", 0)), "a" + "?…" + "d||1"},
 		"the answer came first":           {open(down(500, 103, "A", 0), up(100, "abc", 0), down(501, 106, "B", 0), up(103, "def", 0)), "abcdef|AB|1"},
+		"answer, question, question":      {open(down(500, 103, "A", 0), asks(103, 501, "de", 0), asks(100, 500, "abc", 0), down(501, 105, "B", 0)), "abcde|AB|1"},
 		"the question never came":         {open(down(500, 103, "A", 0)), "???|A|1"},
 		"a forged SYN":                    {open(up(100, "a", 0), up(5000, "", packet.SYN), up(101, "b", 0)), "ab||1"},
 		"a new connection":                {open(up(100, "a", 0), up(5000, "", packet.SYN), down(8000, 5001, "", packet.SYN), up(5001, "b", 0), down(8001, 5002, "B", 0)), "a||1 b|B|1"},
