@@ -2,6 +2,7 @@ package packet
 
 import (
 	"container/list"
+	"hash/maphash"
 	"slices"
 )
 
@@ -38,7 +39,18 @@ type datagram struct {
 	total int // -1 until the last fragment is there
 	next  byte
 	count int64 // packets
+	came  []print
+	done  bool // it is handed over, and stays to know its parts where they come twice, as mirrors of two ports have them
 }
+
+// print tells a fragment from others of the same number.
+type print struct {
+	offset, length int
+	sum            uint64
+}
+
+// printSize is what a print costs, in bytes.
+const printSize = 24
 
 // fragments are the datagrams that are not whole, the oldest first.
 type fragments struct {
@@ -46,6 +58,7 @@ type fragments struct {
 	order list.List
 	bytes int
 	lost  int64 // packets of datagrams that were given up
+	seed  maphash.Seed
 }
 
 // waiting is how many packets are held, and were given up: they stay unread.
@@ -61,15 +74,25 @@ func (f *fragments) waiting() int64 {
 // False: it is held, or given up.
 func (f *fragments) add(k datagramKey, next byte, offset int, more bool, data []byte) ([]byte, byte, bool) {
 	if f.byKey == nil {
-		f.byKey = make(map[datagramKey]*list.Element)
+		f.byKey, f.seed = make(map[datagramKey]*list.Element), maphash.MakeSeed()
 	}
 	e := f.byKey[k]
+	mark := print{offset, len(data), maphash.Bytes(f.seed, data)}
+	if e != nil && e.Value.(*datagram).done {
+		if slices.Contains(e.Value.(*datagram).came, mark) {
+			return nil, 0, false
+		}
+		f.drop(e) // the number is used again
+		e = nil
+	}
 	if e == nil {
 		e = f.order.PushBack(&datagram{key: k, total: -1})
 		f.byKey[k] = e
 	}
 	d := e.Value.(*datagram)
 	d.count++
+	d.came = append(d.came, mark)
+	f.bytes += printSize
 	if offset == 0 {
 		d.next = next
 	}
@@ -82,20 +105,26 @@ func (f *fragments) add(k datagramKey, next byte, offset int, more bool, data []
 		for _, p := range d.parts {
 			whole = append(whole, p.data...)
 		}
-		d.count = 0
-		f.drop(e)
+		f.bytes -= d.have
+		d.count, d.parts, d.have, d.done = 0, nil, 0, true
+		f.bound()
 		return whole, d.next, true
 	}
+	f.bound()
+	return nil, 0, false
+}
+
+// bound gives up the oldest.
+func (f *fragments) bound() {
 	for f.order.Len() > maxDatagrams || f.bytes > maxFragmentBytes {
 		f.drop(f.order.Front())
 	}
-	return nil, 0, false
 }
 
 // insert keeps a part; the copy that came first counts. False: the datagram is none that a host would take.
 func (f *fragments) insert(d *datagram, offset int, more bool, data []byte) bool {
 	end := offset + len(data)
-	if end > maxDatagram || len(d.parts) >= maxFragments || d.total >= 0 && (end > d.total || !more && end != d.total) {
+	if end > maxDatagram || len(d.came) > maxFragments || d.total >= 0 && (end > d.total || !more && end != d.total) {
 		return false
 	}
 	if !more {
@@ -122,6 +151,6 @@ func (f *fragments) insert(d *datagram, offset int, more bool, data []byte) bool
 func (f *fragments) drop(e *list.Element) {
 	d := f.order.Remove(e).(*datagram)
 	delete(f.byKey, d.key)
-	f.bytes -= d.have
+	f.bytes -= d.have + len(d.came)*printSize
 	f.lost += d.count
 }

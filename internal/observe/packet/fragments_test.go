@@ -31,7 +31,7 @@ func TestDatagrams(t *testing.T) {
 		var f fragments
 		done := false
 		for _, p := range parts {
-			if p.at == missing || done {
+			if p.at == missing {
 				continue
 			}
 			b, next, ok := f.add(datagramKey{id: 7}, 6, p.at, p.more, want[p.at:p.at+800])
@@ -42,8 +42,16 @@ func TestDatagrams(t *testing.T) {
 				}
 			}
 		}
-		if done == (missing >= 0) || (f.waiting() == 0) != done || f.bytes != 0 && done {
+		if done == (missing >= 0) || (f.waiting() == 0) != done || f.bytes > len(parts)*printSize && done {
 			t.Fatalf("missing %d: done %v, %d waiting, %d bytes", missing, done, f.waiting(), f.bytes)
+		}
+		for _, p := range parts { // all of it once more, as a mirror of the other port has it
+			if _, _, ok := f.add(datagramKey{id: 7}, 6, p.at, p.more, want[p.at:p.at+800]); ok && done {
+				t.Fatal("a datagram was told twice")
+			}
+		}
+		if done && f.waiting() != 0 {
+			t.Fatalf("%d parts wait that came twice", f.waiting())
 		}
 	}
 	var f fragments
@@ -55,6 +63,14 @@ func TestDatagrams(t *testing.T) {
 	}
 	if n := f.waiting(); n != 10*maxDatagrams {
 		t.Errorf("%d fragments wait", n)
+	}
+	// The number is used again.
+	f = fragments{}
+	for _, data := range [][]byte{want[:1600], want[1600:3200]} {
+		f.add(datagramKey{}, 6, 0, true, data[:800])
+		if b, _, ok := f.add(datagramKey{}, 6, 800, false, data[800:]); !ok || !bytes.Equal(b, data) {
+			t.Errorf("%v, %d bytes", ok, len(b))
+		}
 	}
 	// Ends that disagree, and what is longer than a datagram can be.
 	f = fragments{}

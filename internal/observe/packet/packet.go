@@ -1,11 +1,12 @@
 // Package packet finds the TCP segment in a captured packet.
 //
-// What nearly every packet is, is cut by hand, without a copy:
+// Packets are cut by hand, without a copy:
 //
-//	[link: Ethernet, Linux cooked 1/2, loopback, raw IP] [802.1Q]* [PPPoE] [IPv4 | IPv6 + extension headers] [TCP] payload
+//	[link: Ethernet, 802.11, Linux cooked 1/2, loopback, raw IP] [802.1Q]* [LLC | PPPoE | MPLS]
+//	[IPv4 | IPv6 + extension headers, fragments joined] [GRE, ERSPAN, VXLAN, Geneve, GTP-U, Teredo, TZSP, IP, and so on inside] [TCP] payload
 //
-// Everything else (tunnels, IP fragments, MPLS, other link types) goes the slow way through gopacket, down to
-// the innermost TCP layer. What holds no TCP, or is damaged, is named with a Reason and counted by the caller.
+// What other link types hold is found by gopacket. What holds no TCP, or is damaged, is named with a Reason and counted by
+// the caller.
 package packet
 
 import (
@@ -74,111 +75,111 @@ const (
 	etherQinQ9 = 0x9100
 	etherPPPoE = 0x8864
 
+	etherMPLS      = 0x8847
+	etherMPLSMulti = 0x8848
+	etherBridged   = 0x6558 // an Ethernet frame in GRE
+
 	protoTCP = 6
 	protoUDP = 17
 )
 
-// maxTags bounds the stack of VLAN tags: two are in use, more than a few is a forged packet.
+// maxTags bounds the stack of VLAN tags, and of MPLS labels: two are in use, more than a few is a forged packet.
 const maxTags = 4
 
 // maxExtensions bounds the IPv6 extension headers: RFC 8200 4.1 names seven kinds, one of which may stand twice.
 const maxExtensions = 8
 
+// maxDepth bounds how many packets lie in one another, with those that were tried in vain: a mirror of what a tunnel carries
+// makes three.
+const maxDepth = 10
+
 // Decoder cuts packets. It keeps the state of IP fragments and must not be shared between goroutines.
 type Decoder struct {
-	slow slow
+	fragments fragments
+	depth     int // of the packet at hand
 }
 
 // Waiting is how many packets are fragments whose rest is not there, now or ever. Each of them was Held.
-func (d *Decoder) Waiting() int64 { return d.slow.fragments.waiting() }
+func (d *Decoder) Waiting() int64 { return d.fragments.waiting() }
 
 // Decode finds the segment in data, which is what the capture has of a packet of length bytes.
 func (d *Decoder) Decode(link layers.LinkType, data []byte, length int) (Segment, Reason) {
-	if seg, why, ok := fast(link, data, length); ok {
-		return seg, why
+	d.depth = 0
+	cut := max(length-len(data), 0)
+	proto, b, why, ok := behindLink(link, data)
+	switch {
+	case !ok:
+		return d.rare(link, data, cut)
+	case why != OK:
+		return Segment{}, why
 	}
-	return d.slow.decode(link, data, length)
+	return d.network(proto, b, cut)
 }
 
-// fast decodes the usual; false sends the packet the slow way.
-func fast(link layers.LinkType, b []byte, length int) (Segment, Reason, bool) {
-	cut := length - len(b)
-	if cut < 0 {
-		cut = 0
-	}
-	var proto uint16
+// behindLink takes the link's header off. False: the link is none of the usual.
+func behindLink(link layers.LinkType, b []byte) (proto uint16, rest []byte, why Reason, ok bool) {
+	header, at := 0, -1 // of the EtherType
 	switch link {
 	case layers.LinkTypeEthernet:
-		if len(b) < 14 {
-			return Segment{}, Damaged, true
-		}
-		proto = binary.BigEndian.Uint16(b[12:])
-		b = b[14:]
-		if proto <= maxLength8023 {
-			if proto, b = llc(b); b == nil {
-				return Segment{}, NotTCP, true
-			}
-		}
-	case layers.LinkTypeRaw, linkRawBSD, linkRawOBSD:
-		proto = ipVersion(b)
-	case layers.LinkTypeNull, layers.LinkTypeLoop: // the family's number differs between systems; the version does not
-		if len(b) < 4 {
-			return Segment{}, Damaged, true
-		}
-		b = b[4:]
-		proto = ipVersion(b)
+		header, at = 14, 12
 	case linkLinuxSLL:
-		if len(b) < 16 {
-			return Segment{}, Damaged, true
-		}
-		proto = binary.BigEndian.Uint16(b[14:])
-		b = b[16:]
+		header, at = 16, 14
 	case linkSLL2:
-		if len(b) < 20 {
-			return Segment{}, Damaged, true
-		}
-		proto = binary.BigEndian.Uint16(b)
-		b = b[20:]
-	case layers.LinkTypeIPv4:
-		proto = etherIPv4
-	case layers.LinkTypeIPv6:
-		proto = etherIPv6
+		header, at = 20, 0
+	case layers.LinkTypeNull, layers.LinkTypeLoop: // the family's number differs between systems; the version does not
+		header = 4
+	case layers.LinkTypeRaw, linkRawBSD, linkRawOBSD, layers.LinkTypeIPv4, layers.LinkTypeIPv6:
 	case layers.LinkTypeIEEE802_11, layers.LinkTypeIEEE80211Radio:
-		var why Reason
-		if proto, b, why = radio(link, b); why != OK {
-			return Segment{}, why, true
-		}
+		proto, rest, why = radio(link, b)
+		return proto, rest, why, true
 	default:
-		return Segment{}, OK, false
+		return 0, nil, OK, false
+	}
+	if len(b) < header {
+		return 0, nil, Damaged, true
+	}
+	if rest = b[header:]; at < 0 {
+		return ipVersion(rest), rest, OK, true
+	}
+	return binary.BigEndian.Uint16(b[at:]), rest, OK, true
+}
+
+// network takes what an EtherType stands for, of which cut bytes more were on the wire.
+func (d *Decoder) network(proto uint16, b []byte, cut int) (Segment, Reason) {
+	if d.depth++; d.depth > maxDepth {
+		return Segment{}, Damaged
 	}
 	for range maxTags {
 		if proto != etherVLAN && proto != etherQinQ && proto != etherQinQ9 {
 			break
 		}
 		if len(b) < 4 {
-			return Segment{}, Damaged, true
+			return Segment{}, Damaged
 		}
 		proto = binary.BigEndian.Uint16(b[2:])
 		b = b[4:]
 	}
-	if proto == etherPPPoE && len(b) >= 8 { // RFC 2516 4, then the protocol of RFC 1661 2
-		switch binary.BigEndian.Uint16(b[6:]) {
-		case 0x0021:
-			proto = etherIPv4
-		case 0x0057:
-			proto = etherIPv6
+	if proto <= maxLength8023 && proto > 0 {
+		if proto, b = llc(b); b == nil {
+			return Segment{}, NotTCP
 		}
-		b = b[8:]
 	}
 	switch proto {
 	case etherIPv4:
-		return ipv4(b, cut)
+		return d.ipv4(b, cut)
 	case etherIPv6:
-		return ipv6(b, cut)
-	case 0x8847, 0x8848, 0x6558, 0x88BE: // MPLS, bridging, ERSPAN: IP may be inside
-		return Segment{}, OK, false
+		return d.ipv6(b, cut)
+	case etherPPPoE: // RFC 2516 4
+		if len(b) < 6 {
+			return Segment{}, Damaged
+		}
+		return d.ppp(b[6:], cut)
+	case etherMPLS, etherMPLSMulti:
+		return d.mpls(b, cut)
+	case etherBridged:
+		return d.ethernet(b, cut)
 	}
-	return Segment{}, etherReason(proto), true
+	return Segment{}, etherReason(proto)
 }
 
 // maxLength8023 is the highest number that is a length instead of an EtherType. See IEEE 802.3 3.2.6.
@@ -198,33 +199,34 @@ func ipVersion(b []byte) uint16 {
 }
 
 // See RFC 791 3.1.
-func ipv4(b []byte, cut int) (Segment, Reason, bool) {
+func (d *Decoder) ipv4(b []byte, cut int) (Segment, Reason) {
 	if len(b) < 20 {
-		return Segment{}, Damaged, true
+		return Segment{}, Damaged
 	}
 	head, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
 	if b[0]>>4 != 4 || head < 20 || head > len(b) {
-		return Segment{}, Damaged, true
+		return Segment{}, Damaged
 	}
 	if total == 0 { // segmentation offload: the card would have filled it in
 		total = len(b) + cut
 	}
 	if total < head {
-		return Segment{}, Damaged, true
-	}
-	if binary.BigEndian.Uint16(b[6:])&0x3FFF != 0 { // more fragments, or an offset
-		return Segment{}, OK, false
+		return Segment{}, Damaged
 	}
 	var seg Segment
 	seg.Src.IP, seg.Dst.IP = mapped(b[12:16]), mapped(b[16:20])
 	body, missing := body(b, head, total)
-	return transport(seg, b[9], body, missing)
+	if part := binary.BigEndian.Uint16(b[6:]); part&0x3FFF != 0 { // more fragments, or an offset
+		k := datagramKey{src: seg.Src.IP, dst: seg.Dst.IP, id: uint32(binary.BigEndian.Uint16(b[4:])), proto: b[9], version: 4}
+		return d.join(seg, k, b[9], int(part&0x1FFF)*8, part&0x2000 != 0, body, missing)
+	}
+	return d.transport(seg, b[9], body, missing)
 }
 
 // See RFC 8200 3.
-func ipv6(b []byte, cut int) (Segment, Reason, bool) {
+func (d *Decoder) ipv6(b []byte, cut int) (Segment, Reason) {
 	if len(b) < 40 || b[0]>>4 != 6 {
-		return Segment{}, Damaged, true
+		return Segment{}, Damaged
 	}
 	total := 40 + int(binary.BigEndian.Uint16(b[4:]))
 	if total == 40 { // offload or a jumbogram
@@ -233,34 +235,34 @@ func ipv6(b []byte, cut int) (Segment, Reason, bool) {
 	var seg Segment
 	copy(seg.Src.IP[:], b[8:24])
 	copy(seg.Dst.IP[:], b[24:40])
-	return behind(seg, b[6], b, 40, total)
+	return d.behind(seg, b[6], b, 40, total)
 }
 
 // behind walks IPv6's extension headers from an offset, and takes what is behind them.
-func behind(seg Segment, next byte, b []byte, at, total int) (Segment, Reason, bool) {
+func (d *Decoder) behind(seg Segment, next byte, b []byte, at, total int) (Segment, Reason) {
 	for range maxExtensions {
 		switch next {
 		case 0, 43, 60, 135, 139, 140: // hop-by-hop, routing, destination, mobility, HIP, shim6
 			if at+8 > len(b) {
-				return Segment{}, Damaged, true
+				return Segment{}, Damaged
 			}
 			next, at = b[at], at+8+int(b[at+1])*8
 		case 51: // authentication header, in units of four bytes
 			if at+8 > len(b) {
-				return Segment{}, Damaged, true
+				return Segment{}, Damaged
 			}
 			next, at = b[at], at+8+int(b[at+1])*4
 		case 44: // fragment
-			return Segment{}, OK, false
+			return d.fragmentIPv6(seg, b, at, total)
 		default:
 			if at > len(b) || at > total {
-				return Segment{}, Damaged, true
+				return Segment{}, Damaged
 			}
 			body, missing := body(b, at, total)
-			return transport(seg, next, body, missing)
+			return d.transport(seg, next, body, missing)
 		}
 	}
-	return Segment{}, Damaged, true
+	return Segment{}, Damaged
 }
 
 // body is what lies between at and total, and how much of it was not captured. Link padding is cut off.
@@ -273,36 +275,55 @@ func mapped(b []byte) [16]byte {
 	return [16]byte{10: 0xFF, 11: 0xFF, 12: b[0], 13: b[1], 14: b[2], 15: b[3]}
 }
 
-func transport(seg Segment, proto byte, b []byte, missing int) (Segment, Reason, bool) {
+// fragmentIPv6 takes a part of a datagram, whose header stands at an offset. See RFC 8200 4.5.
+func (d *Decoder) fragmentIPv6(seg Segment, b []byte, at, total int) (Segment, Reason) {
+	if at+8 > len(b) || at+8 > total {
+		return Segment{}, Damaged
+	}
+	next, part, id := b[at], binary.BigEndian.Uint16(b[at+2:]), binary.BigEndian.Uint32(b[at+4:])
+	if part&^6 == 0 { // atomic, RFC 6946: a datagram by itself
+		return d.behind(seg, next, b, at+8, total)
+	}
+	body, missing := body(b, at+8, total)
+	k := datagramKey{src: seg.Src.IP, dst: seg.Dst.IP, id: id, version: 6}
+	return d.join(seg, k, next, int(part&^7), part&1 != 0, body, missing)
+}
+
+// join takes a part of a datagram, and the datagram with the part that was missing.
+func (d *Decoder) join(seg Segment, k datagramKey, next byte, offset int, more bool, b []byte, missing int) (Segment, Reason) {
+	if missing > 0 {
+		return Segment{}, Truncated
+	}
+	whole, next, ok := d.fragments.add(k, next, offset, more, b)
+	switch {
+	case !ok:
+		return Segment{}, Held
+	case k.version == 4:
+		return d.transport(seg, next, whole, 0)
+	}
+	return d.behind(seg, next, whole, 0, len(whole))
+}
+
+func (d *Decoder) transport(seg Segment, proto byte, b []byte, missing int) (Segment, Reason) {
 	switch proto {
 	case protoTCP:
 		why := tcp(&seg, b, missing)
-		return seg, why, true
+		return seg, why
 	case protoUDP:
-		if len(b) >= 4 && (tunnel(b[0:2]) || tunnel(b[2:4])) {
-			return Segment{}, OK, false
-		}
-		return Segment{}, NotTCP, true
+		return d.udp(b, missing)
 	case 50:
-		return Segment{}, "encrypted by IPsec (ESP)", true
+		return Segment{}, "encrypted by IPsec (ESP)"
 	case 51: // of IPv4: the authentication header, in units of four bytes. See RFC 4302 2.
 		if len(b) < 8 || (int(b[1])+2)*4 > len(b) {
-			return Segment{}, Damaged, true
+			return Segment{}, Damaged
 		}
-		return transport(seg, b[0], b[(int(b[1])+2)*4:], missing)
-	case 4, 41, 47: // IP in IP, IPv6 in IP, GRE
-		return Segment{}, OK, false
+		return d.transport(seg, b[0], b[(int(b[1])+2)*4:], missing)
+	case 4, 41: // IP in IP
+		return d.network(ipVersion(b), b, missing)
+	case 47:
+		return d.gre(b, missing)
 	}
-	return Segment{}, NotTCP, true
-}
-
-// tunnel tells the UDP ports whose payload may hold IP: VXLAN, Geneve, GTP-U, Teredo.
-func tunnel(port []byte) bool {
-	switch binary.BigEndian.Uint16(port) {
-	case 4789, 8472, 6081, 2152, 3544:
-		return true
-	}
-	return false
+	return Segment{}, NotTCP
 }
 
 // See RFC 9293 3.1.

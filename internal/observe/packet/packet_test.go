@@ -104,6 +104,44 @@ func serialize(t *testing.T, ls ...gopacket.SerializableLayer) []byte {
 	return bytes.Clone(buf.Bytes())
 }
 
+// tagged puts a VLAN tag into a frame.
+func tagged(kind uint16, frame []byte) []byte {
+	out := append(append([]byte(nil), frame[:12]...), byte(kind>>8), byte(kind), 0, 7)
+	return append(out, frame[12:]...)
+}
+
+// snap makes a frame of the older kind, with its length and LLC, of one with an EtherType.
+func snap(frame []byte) []byte {
+	n := len(frame) - 12 + 6
+	out := append(append([]byte(nil), frame[:12]...), byte(n>>8), byte(n), 0xAA, 0xAA, 3, 0, 0, 0)
+	return append(out, frame[12:]...)
+}
+
+// TestWithoutTCP calls nothing unread that a mirror or a tunnel carries beside TCP.
+func TestWithoutTCP(t *testing.T) {
+	arp := append(make([]byte, 12), 8, 6, 0, 1, 8, 0, 6, 4, 0, 1)
+	stp := append(make([]byte, 12), 0, 38, 0x42, 0x42, 3, 0, 0, 0, 0, 0)
+	outer := func(gre string) []byte {
+		return serialize(t, &layers.IPv4{Version: 4, TTL: 9, Protocol: layers.IPProtocolGRE, SrcIP: []byte{127, 0, 0, 1}, DstIP: []byte{127, 0, 0, 2}}, gopacket.Payload(gre))
+	}
+	for name, b := range map[string][]byte{
+		"ARP in GRE": outer("\x00\x00\x65\x58" + string(arp)), "STP in GRE": outer("\x00\x00\x65\x58" + string(stp)),
+		"ARP in ERSPAN": outer("\x00\x00\x88\xbe" + string(arp)), "a probe": outer("\x00\x00\x00\x00"),
+		"STP behind a tag": outer("\x00\x00\x65\x58" + string(tagged(0x8100, stp))),
+	} {
+		var d Decoder
+		if _, why := d.Decode(layers.LinkTypeRaw, b, len(b)); why != NotTCP {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+	// Packets in packets without end cost no more than some.
+	var d Decoder
+	nested := bytes.Repeat([]byte("\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x88\x47\x00\x00\x01\x09"), 4000)
+	if _, why := d.Decode(layers.LinkTypeEthernet, nested, len(nested)); why == OK || d.depth > maxDepth+4 {
+		t.Errorf("%q at depth %d", why, d.depth)
+	}
+}
+
 func TestTunnels(t *testing.T) {
 	mac := []byte{2, 0, 0, 0, 0, 1}
 	eth := func(t layers.EthernetType) *layers.Ethernet {
@@ -125,8 +163,21 @@ func TestTunnels(t *testing.T) {
 		"gre":       serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), &layers.GRE{Protocol: layers.EthernetTypeIPv4}, v4(layers.IPProtocolTCP, 1), tcp, load),
 		"vxlan": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 1, DstPort: 4789}, &layers.VXLAN{ValidIDFlag: true, VNI: 5},
 			eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
-		"pppoe": serialize(t, eth(layers.EthernetTypePPPoESession), &layers.PPPoE{Version: 1, Type: 1, Length: 40 + 34 + 2}, &layers.PPP{PPPType: layers.PPPTypeIPv4}, v4(layers.IPProtocolTCP, 1), tcp, load),
-		"mpls":  serialize(t, eth(layers.EthernetTypeMPLSUnicast), &layers.MPLS{Label: 1, StackBottom: true, TTL: 9}, v4(layers.IPProtocolTCP, 1), tcp, load),
+		"pppoe":    serialize(t, eth(layers.EthernetTypePPPoESession), &layers.PPPoE{Version: 1, Type: 1, Length: 40 + 34 + 2}, &layers.PPP{PPPType: layers.PPPTypeIPv4}, v4(layers.IPProtocolTCP, 1), tcp, load),
+		"mpls":     serialize(t, eth(layers.EthernetTypeMPLSUnicast), &layers.MPLS{Label: 1, StackBottom: true, TTL: 9}, v4(layers.IPProtocolTCP, 1), tcp, load),
+		"0x9100":   tagged(0x9100, serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), &layers.GRE{Protocol: layers.EthernetTypeIPv4}, v4(layers.IPProtocolTCP, 1), tcp, load)),
+		"llc":      tagged(0x8100, snap(serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load))),
+		"bridged":  serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), &layers.GRE{Protocol: etherBridged}, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"erspan 1": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), &layers.GRE{Protocol: greERSPAN}, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"erspan 2": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), &layers.GRE{Protocol: greERSPAN, SeqPresent: true}, gopacket.Payload("\x10\x05\x00\x01\x00\x00\x00\x00"), eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"erspan 3": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), &layers.GRE{Protocol: greERSPAN3, SeqPresent: true}, gopacket.Payload("\x20\x05\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01platform"), eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"geneve":   serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 1, DstPort: 6081}, gopacket.Payload("\x01\x00\x65\x58\x00\x00\x01\x00opts"), eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"gtp":      serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 1, DstPort: 2152}, gopacket.Payload("\x34\xff\x00\x00\x00\x00\x00\x01\x00\x00\x00\x85\x01ab\x00"), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"teredo":   serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 1, DstPort: 3544}, gopacket.Payload("\x00\x01\x00\x0012345678\x00\x00\x00ppiiii"), v6(layers.IPProtocolTCP), tcp, load),
+		"tzsp":     serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 1, DstPort: 37008}, gopacket.Payload("\x01\x00\x00\x01\x0a\x01\x2a\x00\x01"), eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"pptp":     serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), gopacket.Payload("\x30\x81\x88\x0b\x00\x40\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01\xff\x03\x00\x21"), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"pseudowire": serialize(t, eth(layers.EthernetTypeMPLSUnicast), &layers.MPLS{Label: 1, TTL: 9}, &layers.MPLS{Label: 2, StackBottom: true, TTL: 9}, gopacket.Payload("\x00\x00\x00\x00"),
+			eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var d Decoder

@@ -1,0 +1,29 @@
+package packet
+
+import (
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+)
+
+// rare finds with gopacket the first IP packet behind a link's header that is not read here, of which cut bytes more were on
+// the wire.
+func (d *Decoder) rare(link layers.LinkType, data []byte, cut int) (seg Segment, why Reason) {
+	defer func() { // a decoder that is not ours, on bytes from anywhere
+		if recover() != nil {
+			seg, why = Segment{}, Damaged
+		}
+	}()
+	p := gopacket.NewPacket(data, link, gopacket.DecodeOptions{Lazy: true, NoCopy: true})
+	switch ip := p.NetworkLayer().(type) {
+	case *layers.IPv4, *layers.IPv6:
+		b := append(append([]byte(nil), ip.LayerContents()...), ip.LayerPayload()...)
+		return d.network(ipVersion(b), b, cut)
+	}
+	switch n := len(p.Layers()); {
+	case n == 0, n == 1 && p.ErrorLayer() != nil:
+		return Segment{}, LinkType
+	case p.ErrorLayer() != nil:
+		return Segment{}, Damaged
+	}
+	return Segment{}, NotTCP
+}
