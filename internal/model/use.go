@@ -35,7 +35,28 @@ type Use struct {
 	Package   string   `json:"package,omitempty"`  // what the logon was made with: one of the Package constants
 	SPN       string   `json:"spn,omitempty"`      // the service that the client meant to reach, as it says
 	MIC       Tristate `json:"mic,omitzero"`       // the logon's messages are protected by a code
+
+	// What the client could do, by its NEGOTIATE, and what else its logon was.
+	Offers     string   `json:"offers,omitempty"`         // the newest dialect that it speaks
+	Signing    string   `json:"signing,omitempty"`        // what it says of signing: one of the Signing constants
+	CanEncrypt Tristate `json:"can_encrypt,omitzero"`     // it offers encryption
+	Raw        Tristate `json:"raw,omitzero"`             // the logon came without NTLMSSP, as in SMB1 it may
+	Binding    Tristate `json:"channel_binding,omitzero"` // it is bound to the channel below
+	Encryption string   `json:"encryption,omitempty"`     // what the server demanded it for: one of the Encryption constants
 }
+
+// What a client says of signing. Whether it did sign is in Signed.
+const (
+	SigningNone     = "none"
+	SigningOffered  = "offered"
+	SigningRequired = "required"
+)
+
+// What encryption was demanded for.
+const (
+	EncryptionSession = "session"
+	EncryptionShare   = "share"
+)
 
 // What a logon is made with.
 const (

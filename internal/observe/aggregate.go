@@ -39,8 +39,9 @@ const (
 // useKey is what makes two uses the same row.
 type useKey struct {
 	client, server, account, share, pipe, iface, uuid, call, status, dialect, logon, spn string
+	offers, signing, encryption                                                          string
 
-	signed, encrypted, mic model.Tristate
+	signed, encrypted, mic, canEncrypt, raw, binding model.Tristate
 
 	identity model.Identity
 	layer    model.Layer
@@ -90,6 +91,7 @@ func keyOf(u *model.Use) useKey {
 		client: u.Client, server: u.Server, account: u.Account, share: u.Share, pipe: u.Pipe, iface: u.Interface,
 		uuid: u.UUID, call: u.Call, status: u.Status, identity: u.Identity, layer: u.Layer, outcome: u.Outcome, opnum: u.Opnum,
 		dialect: u.Dialect, logon: u.Package, spn: u.SPN, signed: u.Signed, encrypted: u.Encrypted, mic: u.MIC,
+		offers: u.Offers, signing: u.Signing, encryption: u.Encryption, canEncrypt: u.CanEncrypt, raw: u.Raw, binding: u.Binding,
 	}
 }
 
@@ -140,6 +142,8 @@ func (a *Aggregator) Rows() []model.Use {
 			strings.Compare(x.Call, y.Call), strings.Compare(string(x.Outcome), string(y.Outcome)),
 			strings.Compare(x.Status, y.Status), strings.Compare(x.Dialect, y.Dialect), strings.Compare(x.Package, y.Package),
 			strings.Compare(x.SPN, y.SPN), cmp.Compare(x.Signed, y.Signed), cmp.Compare(x.Encrypted, y.Encrypted), cmp.Compare(x.MIC, y.MIC),
+			strings.Compare(x.Offers, y.Offers), strings.Compare(x.Signing, y.Signing), strings.Compare(x.Encryption, y.Encryption),
+			cmp.Compare(x.CanEncrypt, y.CanEncrypt), cmp.Compare(x.Raw, y.Raw), cmp.Compare(x.Binding, y.Binding),
 		)
 	})
 	return rows
@@ -160,7 +164,7 @@ func layerOrder(l model.Layer) int {
 
 // ClipUse cuts a use's texts and gives their length together.
 func ClipUse(u *model.Use) (size int) {
-	for _, s := range []*string{&u.Client, &u.Server, &u.Account, &u.Share, &u.Pipe, &u.Interface, &u.UUID, &u.Call, &u.Status, &u.Basis, &u.Source, &u.Dialect, &u.Package, &u.SPN} {
+	for _, s := range []*string{&u.Client, &u.Server, &u.Account, &u.Share, &u.Pipe, &u.Interface, &u.UUID, &u.Call, &u.Status, &u.Basis, &u.Source, &u.Dialect, &u.Package, &u.SPN, &u.Offers, &u.Signing, &u.Encryption} {
 		*s = Clip(*s)
 		size += len(*s)
 	}

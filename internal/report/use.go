@@ -103,6 +103,12 @@ var useColumns = []struct {
 	{"package", "enum", func(u *model.Use) string { return u.Package }},
 	{"spn", "string", func(u *model.Use) string { return u.SPN }},
 	{"mic", "bool", func(u *model.Use) string { return truth(u.MIC) }},
+	{"offers", "string", func(u *model.Use) string { return u.Offers }},
+	{"signing", "enum", func(u *model.Use) string { return u.Signing }},
+	{"can_encrypt", "bool", func(u *model.Use) string { return truth(u.CanEncrypt) }},
+	{"raw", "bool", func(u *model.Use) string { return truth(u.Raw) }},
+	{"channel_binding", "bool", func(u *model.Use) string { return truth(u.Binding) }},
+	{"encryption", "enum", func(u *model.Use) string { return u.Encryption }},
 }
 
 // truth is a boolean as Zeek writes it, and nothing where it is not known.

@@ -22,6 +22,7 @@ type state struct {
 	framers        [2]framer
 	client, server string
 	dialect        string // of the last message; empty where it is not known
+	offer          Offer
 	now            time.Time
 	cost           int // what is charged to the Follower
 	smb1           *smb1Conn

@@ -21,9 +21,10 @@ type identity struct {
 
 // made is how a logon was made, as model.Use says it.
 type made struct {
-	with string // one of model's packages
-	spn  string
-	mic  model.Tristate
+	with         string // one of model's packages
+	spn          string
+	mic          model.Tristate
+	raw, binding model.Tristate
 }
 
 var notSeen = identity{kind: model.Unknown, basis: "the logon was not seen"}

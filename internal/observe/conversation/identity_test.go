@@ -71,7 +71,7 @@ func TestPlainPackages(t *testing.T) {
 		{0, 0, "", model.PackageAnonymous},
 		{1, 0, "", model.PackageAnonymous},
 		{24, 0, "ann", model.PackageLM},
-		{24, 24, "ann", model.PackageLM}, // the same zeros
+		{24, 24, "ann", model.PackageNTLMv1}, // the same zeros: the NT response twice
 		{0, 24, "ann", model.PackageNTLMv1},
 		{24, 80, "ann", model.PackageNTLMv2},
 		{9, 0, "ann", model.PackagePlaintext},

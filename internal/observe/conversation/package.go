@@ -11,11 +11,12 @@ import (
 // What a logon was made with is told by the lengths of its responses, [MS-NLMP] 3.3.1 and 3.3.2:
 //
 //	LM response  NT response
-//	24           0, or the same as LM   LM
-//	any          24                     NTLMv1, with extended session security where that flag is set
-//	any          more than 24           NTLMv2
+//	24           0              LM
+//	any          24             NTLMv1, with extended session security where that flag is set
+//	any          more than 24   NTLMv2
 //
-// An LM field of 24 bytes is not LM by itself: who answers with NTLMv2 sends 24 zeros or an LMv2 response there.
+// An LM field of 24 bytes is not LM by itself: who answers with NTLMv2 sends 24 zeros or an LMv2 response there, and who
+// answers with NTLMv1 and keeps the LM response back sends the NT response twice (NoLMResponseNTLMv1).
 
 const responseV1 = 24
 
@@ -23,9 +24,11 @@ const responseV1 = 24
 func (l *logon) made() made {
 	switch {
 	case l.plain != nil:
-		return made{with: l.plain.with}
+		return made{with: l.plain.with, raw: model.True}
 	case l.auth != nil:
-		return ntlmMade(l.auth)
+		m := ntlmMade(l.auth)
+		m.raw = model.False
+		return m
 	case l.mechanism != "":
 		return made{with: model.PackageUnknown}
 	case l.kerberos:
@@ -37,20 +40,21 @@ func (l *logon) made() made {
 }
 
 func ntlmMade(a *ntlm.Authenticate) made {
-	nt, lm := a.NtChallengeResponse, a.LmChallengeResponse
+	nt, lm := len(a.NtChallengeResponse), len(a.LmChallengeResponse)
 	switch {
 	case ntlm.Classify(a) == ntlm.ClassAnonymous:
 		return made{with: model.PackageAnonymous}
-	case len(lm) == responseV1 && (len(nt) == 0 || bytes.Equal(nt, lm)):
+	case lm == responseV1 && nt == 0:
 		return made{with: model.PackageLM}
-	case len(nt) == responseV1 && a.Flags&ntlm.NegotiateExtendedSecurity != 0:
+	case nt == responseV1 && a.Flags&ntlm.NegotiateExtendedSecurity != 0:
 		return made{with: model.PackageNTLMv1ESS}
-	case len(nt) == responseV1:
+	case nt == responseV1:
 		return made{with: model.PackageNTLMv1}
-	case len(nt) > responseV1:
+	case nt > responseV1:
 		m := made{with: model.PackageNTLMv2, mic: model.TristateOf(a.HasMIC())}
 		if r, ok := a.Response(); ok {
 			m.spn = r.Pairs.Text(ntlm.AvTargetName)
+			m.binding = model.TristateOf(bytes.ContainsFunc(r.Pairs.Get(ntlm.AvChannelBindings), func(c rune) bool { return c != 0 }))
 		}
 		return m
 	}
@@ -63,7 +67,7 @@ func plainPackage(r *smb1.SessionSetupRequest) string {
 	switch {
 	case r.Anonymous():
 		return model.PackageAnonymous
-	case lm == responseV1 && (nt == 0 || nt == responseV1 && bytes.Equal(r.OEMPassword, r.UnicodePassword)):
+	case lm == responseV1 && nt == 0:
 		return model.PackageLM
 	case nt == responseV1:
 		return model.PackageNTLMv1

@@ -24,6 +24,7 @@ type Known struct {
 	Server   netip.AddrPort `json:"server"`
 	SMB1     bool           `json:"smb1,omitempty"`
 	Dialect  uint16         `json:"dialect,omitempty"`
+	Offer    Offer          `json:"offer,omitzero"`
 	Trees    []uint32       `json:"trees,omitempty"` // of SMB1, that are IPC$
 	Sessions []KnownSession `json:"sessions"`
 }
@@ -46,11 +47,13 @@ type KnownLogon struct {
 	Package string         `json:"package,omitempty"`
 	SPN     string         `json:"spn,omitempty"`
 	MIC     model.Tristate `json:"mic,omitzero"`
+	Raw     model.Tristate `json:"raw,omitzero"`
+	Binding model.Tristate `json:"channel_binding,omitzero"`
 }
 
-func knownLogon(m made) KnownLogon { return KnownLogon{m.with, m.spn, m.mic} }
+func knownLogon(m made) KnownLogon { return KnownLogon{m.with, m.spn, m.mic, m.raw, m.binding} }
 
-func (k KnownLogon) made() made { return made{k.Package, k.SPN, k.MIC} }
+func (k KnownLogon) made() made { return made{k.Package, k.SPN, k.MIC, k.Raw, k.Binding} }
 
 // KnownPipe is an open pipe with the interfaces that were bound on it. SMB1 has none: its numbers of opens are given again
 // at once.
@@ -77,15 +80,15 @@ type KnownContext struct {
 
 // Known is what is known of the connection; nil when it is nothing that is worth keeping.
 func (c *Conversation) Known() *Known {
-	k := &Known{Client: addrPort(c.conn.Client), Server: addrPort(c.conn.Server)}
 	if c.st == nil {
 		return nil
 	}
+	k := &Known{Client: addrPort(c.conn.Client), Server: addrPort(c.conn.Server), Offer: c.st.offer}
 	for p := range c.st.spoken {
 		p.known(k)
 		break // SMB2 where both were spoken: the other was its NEGOTIATE alone
 	}
-	if len(k.Sessions) == 0 && k.Dialect == 0 {
+	if len(k.Sessions) == 0 && k.Dialect == 0 && k.Offer == (Offer{}) {
 		return nil
 	}
 	return k
@@ -236,6 +239,7 @@ const before = ", before a restart of the observation"
 
 // restore takes over what was known.
 func (c *Conversation) restore(k *Known) {
+	c.st.offer = k.Offer
 	if k.SMB1 {
 		c.legacy().restore(k)
 	} else {

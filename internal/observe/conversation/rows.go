@@ -20,14 +20,15 @@ func (c *Conversation) use(id identity, layer model.Layer, at time.Time) model.U
 	return model.Use{
 		Client: c.st.client, Server: c.st.server, Identity: id.kind, Basis: id.basis, Account: id.account, Layer: layer,
 		Opnum: -1, Count: 1, First: at, Last: at, Source: c.f.Source,
-		Dialect: c.st.dialect, Package: id.logon.with, SPN: id.logon.spn, MIC: id.logon.mic,
+		Dialect: c.st.dialect, Package: id.logon.with, SPN: id.logon.spn, MIC: id.logon.mic, Raw: id.logon.raw, Binding: id.logon.binding,
+		Offers: c.st.offer.Newest, Signing: c.st.offer.Signing, CanEncrypt: c.st.offer.Encryption,
 	}
 }
 
 // useIn is a row of what was done in a session, by whom id says.
 func (c *Conversation) useIn(s *session, id identity, layer model.Layer, at time.Time) model.Use {
 	u := c.use(id, layer, at)
-	u.Signed, u.Encrypted = s.signed, s.encrypted
+	u.Signed, u.Encrypted, u.Encryption = s.signed, s.encrypted, s.encryption
 	return u
 }
 

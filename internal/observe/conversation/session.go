@@ -19,6 +19,7 @@ type session struct {
 	who identity
 
 	signed, encrypted model.Tristate // the last request
+	encryption        string         // what the server demands it for, as model.Use says it
 
 	seed    []byte // what keys can be derived from; nil where only the two ends can
 	preauth smbcrypt.Preauth

@@ -182,7 +182,13 @@ func (c *smb1Conn) request(m *smb1.Message) {
 // command takes one command of a request; false when its answer does not matter.
 func (c *smb1Conn) command(m *smb1.Message, body smb1.Body, o *op) bool {
 	switch r := body.(type) {
+	case *smb1.NegotiateRequest:
+		c.st.offer = offered1(r, m.Flags2)
+		return false
 	case *smb1.SessionSetupRequest:
+		if m.Flags2&smb1.Flags2SecuritySignature != 0 && c.st.offer.Signing == "" {
+			c.st.offer.Signing = model.SigningOffered // here clients say it, and not in NEGOTIATE
+		}
 		c.setup(m, r, o)
 	case *smb1.Logoff:
 	case *smb1.TreeConnectRequest:

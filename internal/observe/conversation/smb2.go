@@ -353,6 +353,9 @@ func (c *smb2Conn) treeResponse(h *smb2.Header, msg []byte, q smb2Request, st st
 		var r smb2.TreeConnectResponse
 		if _, err := r.Unmarshal(msg); err == nil {
 			ipc = ipc || r.ShareType == smb2.SharePipe
+			if ipc && r.ShareFlags&smb2.ShareEncryptData != 0 && q.s.encryption == "" {
+				q.s.encryption = model.EncryptionShare
+			}
 		}
 		q.s.setTree(c.Conversation, h.TreeID, &tree{ipc: ipc})
 	}

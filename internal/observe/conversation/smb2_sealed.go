@@ -91,7 +91,7 @@ func (c *smb2Conn) touchSealed(s *session) {
 func (c *smb2Conn) sealedUse(s *session) model.Use {
 	who := s.who
 	u := c.use(identity{kind: model.Opaque, account: who.account, basis: "encrypted; " + who.basis}, model.LayerSession, s.touched)
-	u.Outcome, u.Encrypted, u.Dialect = model.Inconclusive, model.True, dialectName(c.dialect)
-	u.Package, u.SPN, u.MIC = who.logon.with, who.logon.spn, who.logon.mic
+	u.Outcome, u.Encrypted, u.Encryption, u.Dialect = model.Inconclusive, model.True, s.encryption, dialectName(c.dialect)
+	u.Package, u.SPN, u.MIC, u.Raw, u.Binding = who.logon.with, who.logon.spn, who.logon.mic, who.logon.raw, who.logon.binding
 	return u
 }

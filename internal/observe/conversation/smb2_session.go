@@ -15,6 +15,7 @@ func (c *smb2Conn) negotiateRequest(msg []byte) error {
 	if _, err := r.Unmarshal(msg); err != nil {
 		return err
 	}
+	c.st.offer = offered(&r)
 	if slices.Contains(r.Dialects, smb2.Dialect311) {
 		c.preauth.Add(msg)
 		c.whole = true
@@ -95,6 +96,9 @@ func (c *smb2Conn) setupResponse(h *smb2.Header, msg []byte, q smb2Request) {
 	}
 	who := q.setup.who(r.SessionFlags&smb2.SessionIsGuest != 0, r.SessionFlags&smb2.SessionIsNull != 0)
 	c.loggedOn(h.SessionID, who, q.setup)
+	if r.SessionFlags&smb2.SessionEncryptData != 0 {
+		c.sessions[h.SessionID].encryption = model.EncryptionSession
+	}
 	c.tellLogon(who, q.at, st)
 }
 

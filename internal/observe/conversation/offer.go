@@ -1,0 +1,61 @@
+package conversation
+
+import (
+	"slices"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/smb/smb1"
+	"ipcguard/internal/smb/smb2"
+)
+
+// Offer is what a client says in NEGOTIATE that it can do. It is told with every row, since a server that demands more than
+// it does today refuses who cannot give it.
+type Offer struct {
+	Newest     string         `json:"newest,omitempty"`  // dialect
+	Signing    string         `json:"signing,omitempty"` // one of model's Signing constants
+	Encryption model.Tristate `json:"encryption,omitzero"`
+}
+
+// offered reads a NEGOTIATE of SMB2. See [MS-SMB2] 2.2.3.
+//
+// A client that lists 3.1.1 names its ciphers in a context, one that ends at 3.0.2 has a capability for it, and older
+// dialects have no encryption.
+func offered(r *smb2.NegotiateRequest) Offer {
+	var o Offer
+	if len(r.Dialects) == 0 {
+		return o
+	}
+	newest := slices.Max(r.Dialects)
+	o.Newest = dialectName(newest)
+	switch {
+	case r.SecurityMode&smb2.SigningRequired != 0:
+		o.Signing = model.SigningRequired
+	case r.SecurityMode&smb2.SigningEnabled != 0:
+		o.Signing = model.SigningOffered
+	default:
+		o.Signing = model.SigningNone
+	}
+	ciphers := slices.ContainsFunc(r.Contexts, func(x smb2.NegotiateContext) bool { return x.Type == smb2.ContextEncryption })
+	o.Encryption = model.TristateOf(newest >= smb2.Dialect300 && (ciphers || r.Capabilities&smb2.CapEncryption != 0))
+	return o
+}
+
+// offered1 reads a NEGOTIATE of SMB1, with the flags of its header. One that lists a dialect of SMB2 as well says nothing of
+// that but the oldest of them. Of signing clients say nothing there unless they insist: Samba's leave the flag out although
+// they can, so that a flag that is not set is no answer. See [MS-CIFS] 2.2.4.52.1 and [MS-SMB2] 3.2.4.2.2.1.
+func offered1(r *smb1.NegotiateRequest, flags2 uint16) Offer {
+	o := Offer{Newest: dialectNT, Encryption: model.False}
+	switch {
+	case slices.Contains(r.Dialects, smb1.DialectSMB2):
+		return Offer{} // it would go on with a NEGOTIATE of SMB2, and what it lists there was not seen
+	case slices.Contains(r.Dialects, smb1.DialectSMB2002):
+		o.Newest = dialectName(smb2.Dialect202)
+	}
+	switch {
+	case flags2&smb1.Flags2SignatureRequired != 0:
+		o.Signing = model.SigningRequired
+	case flags2&smb1.Flags2SecuritySignature != 0:
+		o.Signing = model.SigningOffered
+	}
+	return o
+}
