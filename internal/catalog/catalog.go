@@ -83,6 +83,7 @@ type Setting struct {
 	Wanted      []Wanted   `json:"wanted,omitempty"`
 	TakesEffect []Effect   `json:"takes_effect"`
 	Breaks      []Breakage `json:"breaks,omitempty"`
+	Ends        []End      `json:"ends,omitempty"`
 	Governs     Governs    `json:"governs,omitzero"`
 	Side        string     `json:"side,omitempty"`       // server (default) or client
 	Reach       string     `json:"reach,omitempty"`      // who is affected: anonymous, everyone
@@ -149,6 +150,26 @@ type Breakage struct {
 	Services  []string `json:"services,omitempty"`
 	Certainty string   `json:"certainty"` // documented or possible
 	Sources   []string `json:"sources"`
+}
+
+// End is a way to come in that a setting's value takes away. Every condition that is given has to hold.
+type End struct {
+	Scope
+	Values  []any `json:"values,omitempty"`   // at which it does
+	AtLeast int   `json:"at_least,omitempty"` // of a number: at this value and above
+	Bits    int   `json:"bits,omitempty"`     // of a number: where all of these bits are set
+
+	Who         []model.Identity `json:"who,omitempty"`         // empty is whoever signs in
+	Packages    []string         `json:"packages,omitempty"`    // the logon is made with one of these
+	Raw         bool             `json:"raw,omitempty"`         // and comes outside NTLMSSP
+	Older       string           `json:"older,omitempty"`       // the newest dialect that the client speaks is older than this
+	Unsigned    bool             `json:"unsigned,omitempty"`    // the client does not offer to sign
+	Unencrypted bool             `json:"unencrypted,omitempty"` // the client does not offer to encrypt
+
+	Maybe         string   `json:"maybe,omitempty"`          // why it is not certain
+	WrongPassword bool     `json:"wrong_password,omitempty"` // the refusal is that of a wrong password
+	Why           string   `json:"why"`
+	Sources       []string `json:"sources"`
 }
 
 // Governs links a setting to what it opens or closes.

@@ -123,6 +123,12 @@ var generated = Catalog{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
 		}, Breaks: []Breakage{
 			{Who: "clients that speak older dialects alone", What: "they are refused", Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
+		}, Ends: []End{
+			{Values: []interface{}{"smb2_02"}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Older: "2.0.2", Why: "older dialects are not answered", Sources: []string{"M samba-4.17.12"}},
+			{Values: []interface{}{"smb2", "smb2_10"}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Older: "2.1", Why: "older dialects are not answered", Sources: []string{"M samba-4.17.12"}},
+			{Values: []interface{}{"smb3_00"}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Older: "3.0", Why: "older dialects are not answered", Sources: []string{"M samba-4.17.12"}},
+			{Values: []interface{}{"smb3_02"}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Older: "3.0.2", Why: "older dialects are not answered", Sources: []string{"M samba-4.17.12"}},
+			{Values: []interface{}{"smb3", "smb3_11"}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Older: "3.1.1", Why: "older dialects are not answered", Sources: []string{"M samba-4.17.12"}},
 		}, Governs: Governs{Session: true, Pipes: []string{"LANMAN"}}, Reach: "everyone", Finding: "smb1-enabled", SmbdAlone: true, Related: []string{"server max protocol", "SMB1"}, Sources: []string{"M samba-4.17.12"}},
 		{ID: "server max protocol", Title: "Highest dialect of the server", System: "samba", Where: "[global] server max protocol", Aliases: []string{"max protocol", "protocol"}, Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Below SMB3 there is no encryption.", Defaults: []Default{
 			{Value: "SMB3", Sources: []string{"M samba-4.17.12"}},
@@ -143,6 +149,9 @@ var generated = Catalog{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
 		}, Breaks: []Breakage{
 			{Value: "mandatory", Who: "clients that cannot sign", What: "they are refused", Certainty: "documented", Sources: []string{"S samba"}},
+		}, Ends: []End{
+			{Values: []interface{}{"mandatory"}, Unsigned: true, Why: "who does not sign is refused", Sources: []string{"M samba-4.17.12"}},
+			{Values: []interface{}{"mandatory"}, Who: []model.Identity{"guest", "unknown-user"}, Maybe: "smbd lets a guest in unsigned, and a client that signs because the server asks for it fails for want of a key", Why: "signing is required", Sources: []string{"M samba-4.17.12"}},
 		}, Reach: "everyone", CoveredBy: []Cover{
 			{Setting: "server smb encrypt", Values: []interface{}{"required", "mandatory", "force", "forced", "enforced", "require"}, Why: "every session is encrypted, which protects each message as signing would"},
 		}, Finding: "signing-not-required", Related: []string{"RequireSecuritySignature"}, Sources: []string{"S samba", "M samba-4.17.12"}},
@@ -156,6 +165,8 @@ var generated = Catalog{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
 		}, Breaks: []Breakage{
 			{Value: "required", Who: "clients without SMB3 encryption", What: "they are locked out", Certainty: "documented", Sources: []string{"S samba", "M samba-4.17.12"}},
+		}, Ends: []End{
+			{Values: []interface{}{"required", "mandatory", "force", "forced", "enforced", "require"}, Unencrypted: true, Why: "who does not encrypt is refused", Sources: []string{"M samba-4.17.12"}},
 		}, Governs: Governs{Session: true, Tree: true, Pipes: []string{"*"}, Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Unsuited: "it locks out clients without SMB3 encryption", SmbdAlone: true, Related: []string{"restrict anonymous"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "nt pipe support", Title: "Named pipes", System: "samba", Where: "[global] nt pipe support", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Without it IPC$ connects and no pipe opens, for anybody.", Values: []Meaning{
 			{Value: true, Means: "Pipes open."},
@@ -218,6 +229,11 @@ var generated = Catalog{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
 		}, Breaks: []Breakage{
 			{Value: "ntlmv2-only", Who: "old printers and media players", What: "those that know NTLMv1 alone are refused", Certainty: "documented", Sources: []string{"S samba"}},
+		}, Ends: []End{
+			{Scope: Scope{Roles: []model.Role{"standalone", "domain-controller"}}, Values: []interface{}{"ntlmv2-only", "no", "false", "0", "off", "mschapv2-and-ntlmv2-only"}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess"}, WrongPassword: true, Why: "NTLMv1 and LM are refused", Sources: []string{"M samba-4.17.12"}},
+			{Scope: Scope{Roles: []model.Role{"member"}}, Values: []interface{}{"ntlmv2-only", "no", "false", "0", "off", "mschapv2-and-ntlmv2-only"}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess"}, Maybe: "an account of the domain is ruled by its domain controller", Why: "NTLMv1 and LM are refused to accounts of this host", Sources: []string{"D samba"}},
+			{Scope: Scope{Roles: []model.Role{"standalone", "domain-controller"}}, Values: []interface{}{"disabled"}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, Why: "NTLM is refused", Sources: []string{"M samba-4.17.12"}},
+			{Scope: Scope{Roles: []model.Role{"member"}}, Values: []interface{}{"disabled"}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, Maybe: "an account of the domain is ruled by its domain controller", Why: "NTLM is refused to accounts of this host", Sources: []string{"D samba"}},
 		}, Reach: "everyone", Related: []string{"lanman auth", "raw NTLMv2 auth"}, Sources: []string{"M samba-4.17.12"}},
 		{ID: "lanman auth", Title: "LAN Manager passwords", System: "samba", Where: "[global] lanman auth", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "The oldest and weakest logon.", Defaults: []Default{
 			{Value: false, Sources: []string{"M samba-4.17.12"}},
@@ -225,6 +241,8 @@ var generated = Catalog{
 			{Value: false, Compare: "equal", Why: "It can be broken in minutes."},
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Ends: []End{
+			{Values: []interface{}{false}, Packages: []string{"lm"}, WrongPassword: true, Why: "LM is refused", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Sources: []string{"M samba-4.17.12"}},
 		{ID: "raw NTLMv2 auth", Title: "NTLMv2 outside its envelope", System: "samba", Where: "[global] raw NTLMv2 auth", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "An SMB1 logon without protection against relaying.", Defaults: []Default{
 			{Value: false, Sources: []string{"M samba-4.17.12"}},
@@ -232,6 +250,8 @@ var generated = Catalog{
 			{Value: false, Compare: "equal", Why: "It can be relayed."},
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
+		}, Ends: []End{
+			{Values: []interface{}{false}, Packages: []string{"ntlmv2"}, Raw: true, Why: "NTLMv2 outside NTLMSSP is refused", Sources: []string{"M samba-4.17.12"}},
 		}, Reach: "everyone", Sources: []string{"M samba-4.17.12"}},
 		{ID: "config backend", Title: "Where the configuration lives", System: "samba", Where: "[global] config backend", Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "With registry, the file says little and net conf holds the rest.", Defaults: []Default{
 			{Value: "file", Sources: []string{"M samba-4.17.12"}},

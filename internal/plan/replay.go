@@ -42,7 +42,12 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, 
 		r := Replay{Use: u, Looks: []model.Look{lookOf(&u)}}
 		id, sure := asked(u.Identity)
 		r.Before, r.After = answer(c, v, before, id, &u), answer(c, n, after, id, &u)
+		signIn(v, n, &r)
 		switch {
+		case r.Why != "" && r.After == model.Denied:
+			out.Refused = append(out.Refused, r)
+		case r.Why != "":
+			out.Possible = append(out.Possible, r)
 		case levelOf(r.After) >= levelOf(r.Before) && id == model.User && behind(c, v, n, &u) != "":
 			r.Why = behind(c, v, n, &u)
 			out.Possible = append(out.Possible, r)
@@ -69,6 +74,16 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, 
 		})
 	}
 	return out
+}
+
+// signIn makes an answer less where the way in which the client came ends, and says why.
+func signIn(before, after *catalog.View, r *Replay) {
+	was, _ := before.SignIn(&r.Use)
+	is, why := after.SignIn(&r.Use)
+	if levelOf(is) >= levelOf(was) || levelOf(is) >= levelOf(r.After) {
+		return
+	}
+	r.After, r.Why = is, strings.Join(why, "; ")
 }
 
 // lookOf is the observation that a use is.
@@ -118,7 +133,7 @@ func behind(c *catalog.Catalog, before, after *catalog.View, u *model.Use) strin
 func (w *work) unmodelled(after catalog.Config, changed []*catalog.Setting) []string {
 	var out []string
 	for _, s := range changed {
-		if s.Reach == "anonymous" || s.Side == "client" {
+		if s.Reach == "anonymous" || s.Side == "client" || len(s.Ends) > 0 {
 			continue
 		}
 		if _, possible := w.c.Fit(s.Applies, w.platform); !possible {

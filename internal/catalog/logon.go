@@ -1,0 +1,179 @@
+package catalog
+
+import (
+	"slices"
+
+	"ipcguard/internal/model"
+)
+
+// dialects are the dialects in the order of their age, as model.Use names them.
+var dialects = []string{"NT LM 0.12", "2.0.2", "2.1", "3.0", "3.0.2", "3.1.1"}
+
+// SignIn says whether somebody may still come in as he was seen to: with that package and dialect, signing and encrypting as
+// his client offers to. It presupposes that he came in, and is allowed where no setting ends that way.
+func (v *View) SignIn(u *model.Use) (model.Outcome, []string) {
+	var gates []cell
+	for i := range v.c.Settings {
+		s := &v.c.Settings[i]
+		if len(s.Ends) == 0 || s.System != v.facts.p.System || s.Side == "client" {
+			continue
+		}
+		for j := range s.Ends {
+			if g := v.end(s, &s.Ends[j], u); g.outcome != model.Allowed {
+				gates = append(gates, g)
+			}
+		}
+	}
+	c := all(gates...)
+	return c.outcome, c.why
+}
+
+// end judges one way that a setting may take away.
+func (v *View) end(s *Setting, e *End, u *model.Use) cell {
+	meets := least(e.who(u.Identity), e.way(u))
+	if meets == no {
+		return allowed()
+	}
+	r := v.facts.get(s.ID)
+	if r.applies == no {
+		return allowed()
+	}
+	if !r.known {
+		return unknown(v.facts.why(s.ID))
+	}
+	if !e.at(s, r.value) {
+		return allowed()
+	}
+	why := s.ID + " is " + model.Text(r.value) + ": " + e.Why
+	switch meets = least(meets, v.facts.is(e.Scope)); {
+	case meets == no:
+		return allowed()
+	case e.Maybe != "":
+		return unknown(why + "; " + e.Maybe)
+	case meets == maybe:
+		return unknown(why + "; whether that meets this client was not seen")
+	case e.WrongPassword && v.Session(model.UnknownUser) != model.Denied && v.takesWrongPasswords():
+		return unknown(why + "; map to guest then lets it in as guest")
+	}
+	return denied(why)
+}
+
+// takesWrongPasswords tells whether a server of Samba may make a guest of who has a wrong password.
+func (v *View) takesWrongPasswords() bool {
+	if v.facts.p.System != "samba" {
+		return false
+	}
+	word, ok := v.facts.text("map to guest")
+	return !ok || squeeze(word) == "badpassword"
+}
+
+// at tells whether the way ends at a value.
+func (e *End) at(s *Setting, value any) bool {
+	if n, ok := model.Whole(value); ok && (e.AtLeast > 0 || e.Bits > 0) {
+		return e.AtLeast > 0 && n >= e.AtLeast || e.Bits > 0 && n&e.Bits == e.Bits
+	}
+	return slices.ContainsFunc(e.Values, func(x any) bool {
+		want, ok := s.Value(model.Value{Present: true, Data: x})
+		return ok && s.Same(want, value)
+	})
+}
+
+// who tells whether it is about an identity. A machine signs in, and so does whoever encrypts, who has a key.
+func (e *End) who(id model.Identity) fit {
+	if len(e.Who) > 0 {
+		if slices.Contains(e.Who, id) {
+			return yes
+		}
+		return unseen(id)
+	}
+	switch id {
+	case model.User, model.Machine, model.Opaque:
+		return yes
+	}
+	return unseen(id)
+}
+
+// unseen is no, but of somebody whose logon was not seen.
+func unseen(id model.Identity) fit {
+	if id == model.Unknown {
+		return maybe
+	}
+	return no
+}
+
+// way tells whether the client came in the way that ends, and could come in no other.
+func (e *End) way(u *model.Use) fit {
+	meets := yes
+	if len(e.Packages) > 0 {
+		switch {
+		case u.Package == "" || u.Package == model.PackageUnknown:
+			meets = maybe
+		case !slices.Contains(e.Packages, u.Package):
+			return no
+		}
+	}
+	if e.Raw {
+		meets = least(meets, fitOf(u.Raw))
+	}
+	if e.Older != "" {
+		meets = least(meets, olderThan(u, e.Older))
+	}
+	if e.Unsigned {
+		meets = least(meets, cannotSign(u))
+	}
+	if e.Unencrypted {
+		meets = least(meets, cannotEncrypt(u))
+	}
+	return meets
+}
+
+func least(fits ...fit) fit { return slices.Min(fits) }
+
+func fitOf(t model.Tristate) fit {
+	switch t {
+	case model.True:
+		return yes
+	case model.False:
+		return no
+	}
+	return maybe
+}
+
+// olderThan tells whether a client speaks nothing that is as new as a dialect. What it spoke says that where it is new
+// enough; where it is not, the server may have chosen it.
+func olderThan(u *model.Use, dialect string) fit {
+	want := slices.Index(dialects, dialect)
+	if u.Offers != "" {
+		if slices.Index(dialects, u.Offers) < want {
+			return yes
+		}
+		return no
+	}
+	if at := slices.Index(dialects, u.Dialect); at >= want {
+		return no
+	}
+	return maybe
+}
+
+func cannotSign(u *model.Use) fit {
+	switch {
+	case u.Signing == model.SigningNone:
+		return yes
+	case u.Signing != "" || u.Signed == model.True:
+		return no
+	}
+	return maybe
+}
+
+func cannotEncrypt(u *model.Use) fit {
+	if u.Encrypted == model.True {
+		return no
+	}
+	switch u.CanEncrypt {
+	case model.True:
+		return no
+	case model.False:
+		return yes
+	}
+	return maybe
+}
