@@ -18,6 +18,7 @@ if [ "${1:-}" = demo ]; then
   for_demo=yes
 else
   peers+='
+samba-testsuite     smbtorture  smbtorture directly and through the gateway
 samba-ad-dc         -           tests against a real domain controller
 samba-ad-provision  -           tests against a real domain controller
 winbind             winbindd    tests against a real domain controller

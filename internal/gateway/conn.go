@@ -1,0 +1,231 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+const (
+	// lingerFor is how long the end of a refused connection waits for the client to read why, and lingerMost how many
+	// bytes of it are passed over meanwhile.
+	lingerFor  = 2 * time.Second
+	lingerMost = 1 << 20
+
+	// halfFor is how long one direction goes on after the other has ended. SMB has no use for half a connection.
+	halfFor = 30 * time.Second
+)
+
+// conn is a client's connection and the one to the server that belongs to it.
+type conn struct {
+	g      *Gateway
+	way    *Way
+	to     string // the server, as the route named it
+	client netip.Addr
+	server netip.Addr
+	table  *table
+
+	up, down         stream
+	toClient, toBack side
+
+	half   atomic.Bool // one direction has ended
+	once   sync.Once
+	cause  error // what ended it; nil: both sides did
+	noUser time.Time
+}
+
+func newConn(g *Gateway, way *Way, to string, client, server net.Conn) *conn {
+	c := &conn{g: g, way: way, to: to, client: addressOf(client.RemoteAddr()), server: addressOf(server.RemoteAddr()), table: newTable()}
+	c.toClient.Conn, c.toBack.Conn = client, server
+	c.up.from, c.up.to = client, &c.toBack
+	c.down.from, c.down.to = server, &c.toClient
+	c.up.release()
+	c.down.release()
+	c.noUser = time.Now()
+	return c
+}
+
+func addressOf(a net.Addr) netip.Addr {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+// run moves frames both ways until both sides have ended, or one thing ends the connection.
+func (c *conn) run() {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err := c.pump(&c.down, c.reply)
+		for _, r := range c.table.unanswered() { // the server went instead of answering
+			_ = c.toClient.send(r.answer(1))
+		}
+		c.ended(err, &c.toClient, c.up.from)
+	}()
+	err := c.pump(&c.up, c.request)
+	c.ended(err, &c.toBack, c.down.from)
+	<-done
+	c.finish(nil)
+	if c.graceful() {
+		c.linger()
+	}
+	c.toClient.Close()
+	c.toBack.Close()
+	c.up.release()
+	c.down.release()
+}
+
+// pump moves frames of one direction. A refusal that is not enforced lets the frame pass.
+func (c *conn) pump(s *stream, step func() error) error {
+	for {
+		err := step()
+		if err == nil {
+			continue
+		}
+		var no refusal
+		if !errors.As(err, &no) || no.reason == ReasonIdle || !c.observing() {
+			return err
+		}
+		c.tell(no)
+		if no.reason == ReasonProtocol {
+			return s.through()
+		}
+		if err := s.passRest(); err != nil {
+			return err
+		}
+	}
+}
+
+// observing tells whether refusals are counted alone.
+func (c *conn) observing() bool { return c.way.Route().ObserveOnly }
+
+// ended passes the end of one direction on: the other goes on for a while. Anything but an end ends both.
+func (c *conn) ended(err error, to *side, other net.Conn) {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		c.finish(err)
+		return
+	}
+	c.half.Store(true)
+	closeWrite(to.Conn)
+	_ = other.SetReadDeadline(time.Now().Add(halfFor))
+}
+
+// finish ends the connection, once. A refusal leaves the client's end open, so that what was sent to it arrives; a failure
+// of the network is passed on as a reset.
+func (c *conn) finish(err error) {
+	c.once.Do(func() {
+		c.cause = err
+		var no refusal
+		switch {
+		case err == nil:
+		case errors.As(err, &no):
+			c.tell(no)
+			c.half.Store(true)
+			c.toBack.Close()
+			closeWrite(c.toClient.Conn)
+			_ = c.toClient.SetReadDeadline(time.Now().Add(lingerFor))
+		default:
+			for _, s := range []*side{&c.toClient, &c.toBack} {
+				if tcp, ok := s.Conn.(*net.TCPConn); ok {
+					_ = tcp.SetLinger(0)
+				}
+				s.Close()
+			}
+		}
+	})
+}
+
+func closeWrite(nc net.Conn) {
+	if half, ok := nc.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+}
+
+func (c *conn) graceful() bool {
+	var no refusal
+	return errors.As(c.cause, &no)
+}
+
+// linger lets the client read what was sent: closing with unread bytes would reset the connection and lose it.
+func (c *conn) linger() {
+	_ = c.toClient.SetReadDeadline(time.Now().Add(lingerFor))
+	_, _ = io.CopyN(io.Discard, c.toClient.Conn, lingerMost)
+}
+
+// tell counts a refusal and logs it.
+func (c *conn) tell(no refusal) {
+	c.g.stats.refused(no.reason)
+	c.g.log(slog.LevelWarn, "refused", "client", c.client, "server", c.server, "reason", string(no.reason), "detail", no.detail,
+		"enforced", !c.observing())
+}
+
+// row tells of a logon.
+func (c *conn) row(who caller, outcome model.Outcome, st status.NTStatus) {
+	if c.g.Use == nil {
+		return
+	}
+	now := time.Now().UTC()
+	dialect, _ := c.table.state()
+	c.g.Use(model.Use{
+		Schema: model.SchemaUse, Client: c.client.String(), Server: c.server.String(), Identity: who.who, Basis: who.basis,
+		Account: who.account, Layer: model.LayerSession, Opnum: -1, Outcome: outcome, Status: st.String(), Count: 1,
+		First: now, Last: now, Source: "gateway", Dialect: dialect, Package: who.with,
+	})
+}
+
+// patience sets how long the client may take to begin a frame: without end once a user has come in.
+func (c *conn) patience() error {
+	if err := c.patient(); err != nil || !c.half.Load() {
+		return err
+	}
+	return c.up.deadline(time.Now().Add(halfFor)) // the other direction has ended, perhaps in this moment
+}
+
+func (c *conn) patient() error {
+	switch {
+	case c.table.known():
+		c.noUser = time.Time{}
+		return c.up.deadline(time.Time{})
+	case c.noUser.IsZero():
+		c.noUser = time.Now()
+	}
+	return c.up.deadline(c.noUser.Add(c.g.Limits.Logon))
+}
+
+// begin reads the header of the client's next frame: how many bytes follow it.
+func (c *conn) begin() (int, error) {
+	for {
+		if err := c.patience(); err != nil {
+			return 0, err
+		}
+		n, err := c.up.frame()
+		if !errors.Is(err, os.ErrDeadlineExceeded) || c.half.Load() {
+			return n, err
+		}
+		if !c.table.known() {
+			return 0, refusal{ReasonIdle, fmt.Sprintf("no user came in within %v", c.g.Limits.Logon)}
+		}
+	}
+}
+
+// kindOf is what a frame holds.
+func kindOf(s *stream, n int) (smb2.Kind, []byte, error) {
+	if err := s.fill(min(n, smb2.HeaderLen) + 4); err != nil {
+		return 0, nil, unexpected(err)
+	}
+	b := s.unread()[4:]
+	b = b[:min(n, len(b))]
+	return smb2.KindOf(b), b, nil
+}

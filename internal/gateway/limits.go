@@ -1,0 +1,56 @@
+package gateway
+
+import (
+	"cmp"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Limits bound what clients may take. A zero is the default.
+type Limits struct {
+	Connections int           // in all; 16384
+	PerClient   int           // of one address; 1024: a terminal server has one for each of its programs
+	Logon       time.Duration // until a user has come in; 60 s
+	Dial        time.Duration // until the server takes a connection; 10 s
+}
+
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		Connections: cmp.Or(l.Connections, 16384),
+		PerClient:   cmp.Or(l.PerClient, 1024),
+		Logon:       cmp.Or(l.Logon, time.Minute),
+		Dial:        cmp.Or(l.Dial, 10*time.Second),
+	}
+}
+
+// places counts connections.
+type places struct {
+	mu       sync.Mutex
+	total    int
+	byClient map[netip.Addr]int
+}
+
+// take takes a place for a client; false: there is none.
+func (p *places) take(client netip.Addr, l Limits) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.total >= l.Connections || p.byClient[client] >= l.PerClient {
+		return false
+	}
+	if p.byClient == nil {
+		p.byClient = map[netip.Addr]int{}
+	}
+	p.total++
+	p.byClient[client]++
+	return true
+}
+
+func (p *places) leave(client netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.total--
+	if p.byClient[client]--; p.byClient[client] == 0 {
+		delete(p.byClient, client)
+	}
+}

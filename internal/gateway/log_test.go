@@ -1,0 +1,11 @@
+package gateway
+
+import (
+	"log/slog"
+	"testing"
+)
+
+// testLog writes a gateway's log into the test's.
+func testLog(t testing.TB) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), nil))
+}

@@ -1,0 +1,178 @@
+package gateway
+
+import (
+	"bytes"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/ntlm/spnego"
+)
+
+// logon is one logon under way: what the client's tokens have said so far. Each message of it is judged anew, because a
+// client may say one thing first and another later.
+//
+// Where two servers could read a token in two ways, it is damaged: no client has a reason for it but to be taken for
+// somebody else.
+type logon struct {
+	auth      *ntlm.Authenticate // of the last AUTHENTICATE
+	kerberos  bool
+	mechanism string // of the last token that is neither NTLM nor Kerberos
+	damaged   string // why a token could not be read; empty: all could
+	charset   ntlm.Flags
+	offered   bool // a CHALLENGE was seen, and charset is of it
+}
+
+// caller is who a logon says comes, or who a session is.
+type caller struct {
+	who     model.Identity
+	account string // DOMAIN\name
+	basis   string
+	with    string // one of model's packages
+}
+
+// request takes a token of the client.
+func (l *logon) request(blob []byte) {
+	if len(blob) == 0 {
+		return // the client asks the server to speak first
+	}
+	t, err := spnego.Parse(blob)
+	switch {
+	case err != nil:
+		l.damaged = err.Error()
+		return
+	case len(t.Trailing) > 0:
+		l.damaged = "bytes behind the token"
+		return
+	}
+	m := t.MechToken()
+	if len(m) == 0 {
+		return
+	}
+	oid, inner, err := spnego.Unframe(m)
+	switch {
+	case ntlmIn(m):
+		l.ntlm(m)
+	case err == nil && ntlmIn(inner):
+		l.ntlm(inner)
+	case t.Kerberos():
+		l.kerberos, l.auth, l.mechanism = true, nil, ""
+	case err == nil:
+		l.kerberos, l.auth, l.mechanism = false, nil, "mechanism "+oid.String()
+	case bytes.HasPrefix(m, []byte("NEGOEXTS")): // [MS-NEGOEX] 2.2.6.2
+		l.kerberos, l.auth, l.mechanism = false, nil, "NegoEx"
+	default:
+		l.damaged = "a token of no known mechanism"
+	}
+}
+
+func ntlmIn(b []byte) bool {
+	_, ok := ntlm.TypeOf(b)
+	return ok
+}
+
+// ntlm takes an NTLMSSP message of the client.
+func (l *logon) ntlm(m []byte) {
+	l.kerberos, l.auth, l.mechanism = false, nil, ""
+	switch kind, _ := ntlm.TypeOf(m); kind {
+	case ntlm.TypeNegotiate:
+	case ntlm.TypeAuthenticate:
+		a, err := ntlm.ParseAuthenticate(bytes.Clone(m))
+		switch {
+		case err != nil:
+			l.damaged = err.Error()
+		case l.offered && (a.Flags^l.charset)&ntlm.NegotiateUnicode != 0:
+			l.damaged = "names in another character set than the one agreed on"
+		default:
+			l.auth = a
+		}
+	default:
+		l.damaged = "an NTLM message that no client sends"
+	}
+}
+
+// answer takes a token of the server: its CHALLENGE says which character set the names will have.
+func (l *logon) answer(blob []byte) {
+	t, err := spnego.Parse(blob)
+	if err != nil {
+		return
+	}
+	m, ok := t.NTLM()
+	if !ok {
+		return
+	}
+	if c, err := ntlm.ParseChallenge(m); err == nil {
+		l.charset, l.offered = c.Flags, true
+	}
+}
+
+// claimed is who the client says it is. Unknown is a logon that does not say it, or not yet.
+func (l *logon) claimed() caller {
+	switch {
+	case l.damaged != "":
+		return caller{who: model.Unknown, basis: "the logon could not be read: " + l.damaged, with: model.PackageUnknown}
+	case l.auth != nil:
+		return l.named()
+	case l.kerberos:
+		return caller{who: model.User, basis: "Kerberos logon; the name is inside the ticket", with: model.PackageKerberos}
+	case l.mechanism != "":
+		return caller{who: model.Unknown, basis: "the logon could not be read: " + l.mechanism, with: model.PackageUnknown}
+	}
+	return caller{who: model.Unknown, basis: "no token of the logon says who it is", with: model.PackageUnknown}
+}
+
+// named reads an AUTHENTICATE. A name that a server may read as empty is empty: one of a NUL, and one of half a character.
+func (l *logon) named() caller {
+	a := l.auth
+	name := a.User()
+	if i := bytes.IndexByte([]byte(name), 0); i >= 0 {
+		name = name[:i]
+	}
+	anonymous := caller{who: model.Anonymous, basis: "NTLM logon without name and response", with: model.PackageAnonymous}
+	switch {
+	case ntlm.Classify(a) == ntlm.ClassAnonymous:
+		return anonymous
+	case a.Flags.Has(ntlm.NegotiateAnonymous):
+		anonymous.basis = "NTLM logon that calls itself anonymous"
+		return anonymous
+	case name == "":
+		anonymous.basis = "NTLM logon with an empty name"
+		return anonymous
+	}
+	if domain := a.Domain(); domain != "" {
+		name = domain + `\` + name
+	}
+	c := caller{who: model.User, account: name, basis: "NTLM logon by name", with: packageOf(a)}
+	if name[len(name)-1] == '$' {
+		c.who = model.Machine
+	}
+	return c
+}
+
+// packageOf tells by the lengths of the responses what a logon was made with. See [MS-NLMP] 3.3.1 and 3.3.2.
+func packageOf(a *ntlm.Authenticate) string {
+	const v1 = 24 // bytes of a response of LM and NTLMv1; those of NTLMv2 are longer
+	nt, lm := a.NtChallengeResponse, a.LmChallengeResponse
+	switch {
+	case len(lm) == v1 && (len(nt) == 0 || bytes.Equal(nt, lm)):
+		return model.PackageLM
+	case len(nt) == v1 && a.Flags.Has(ntlm.NegotiateExtendedSecurity):
+		return model.PackageNTLMv1ESS
+	case len(nt) == v1:
+		return model.PackageNTLMv1
+	case len(nt) > v1:
+		return model.PackageNTLMv2
+	}
+	return model.PackageUnknown
+}
+
+// come is who has come in, by the flags of the server's answer.
+func (l *logon) come(guest, null bool) caller {
+	c := l.claimed()
+	switch {
+	case null:
+		c.who, c.account, c.basis = model.Anonymous, "", "the server says it is a null session"
+	case guest:
+		c.who, c.basis = model.Guest, "the server says it is a guest"
+	}
+	return c
+}

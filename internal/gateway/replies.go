@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"fmt"
+
+	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+// reply moves the server's next frame, and takes the answers that something waits for.
+func (c *conn) reply() error {
+	n, err := c.down.frame()
+	if err != nil {
+		return err
+	}
+	if n == 0 || !c.table.waits() {
+		return c.down.passRest()
+	}
+	kind, b, err := kindOf(&c.down, n)
+	switch {
+	case err != nil:
+		return err
+	case kind == smb2.KindSMB1:
+		return refusal{ReasonSMB1, "the server chose SMB1, which the gateway does not read yet"}
+	case kind != smb2.KindPlain:
+		return c.down.passRest()
+	}
+	var h smb2.Header
+	if err := h.Unmarshal(b); err != nil {
+		return refusal{ReasonMalformed, "the server: " + err.Error()}
+	}
+	if !h.IsResponse() {
+		return c.down.passRest()
+	}
+	w, ok := c.table.due(&h)
+	if !ok {
+		return c.down.passRest()
+	}
+	return c.answer(&h, w, n)
+}
+
+// answer takes an answer that something waits for.
+func (c *conn) answer(h *smb2.Header, w waiting, n int) error {
+	switch {
+	case w.refused != nil:
+		if err := c.down.dropRest(); err != nil {
+			return err
+		}
+		if status.NTStatus(h.Status) == status.Pending { // the answer is still to come
+			return nil
+		}
+		return c.toClient.send(w.refused.answer(h.Credits))
+	case w.logoff != 0:
+		if status.NTStatus(h.Status) == status.Success {
+			c.table.left(w.logoff)
+		}
+		return c.down.passRest()
+	}
+	if n+nbss.HeaderLen > roomLen {
+		return refusal{ReasonTooMuch, fmt.Sprintf("an answer to %v of %d bytes", h.Command, n)}
+	}
+	if err := c.down.fill(nbss.HeaderLen + n); err != nil {
+		return unexpected(err)
+	}
+	msg := c.down.unread()[nbss.HeaderLen:][:n]
+	if w.negotiate {
+		var r smb2.NegotiateResponse
+		if _, err := r.Unmarshal(msg); err == nil {
+			c.table.speaks(r.Dialect)
+		}
+		return c.down.passRest()
+	}
+	if h.Command != smb2.SessionSetup || h.NextCommand != 0 {
+		return refusal{ReasonMalformed, "the server answers SESSION_SETUP with something else"}
+	}
+	return c.setupAnswer(h, msg, w.logon)
+}

@@ -1,0 +1,242 @@
+package gateway
+
+import (
+	"bytes"
+	"fmt"
+
+	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+const (
+	// maxFrame is the longest frame of a client, in bytes: a WRITE of 8 MiB, the most that servers offer, with its headers.
+	// See [MS-SMB2] 3.3.5.4, <250>.
+	maxFrame = 8<<20 + 64<<10
+
+	// relatedSession stands in a related message for the session of the one before.
+	relatedSession = 1<<64 - 1
+)
+
+// request judges the client's next frame and moves it.
+func (c *conn) request() error {
+	n, err := c.begin()
+	if err != nil {
+		return err
+	}
+	if n == 0 { // keeps the connection alive
+		return c.up.passRest()
+	}
+	limit := roomLen - nbss.HeaderLen
+	if c.table.known() {
+		limit = maxFrame
+	}
+	if n > limit {
+		return refusal{ReasonTooMuch, fmt.Sprintf("a frame of %d bytes, where %d may come", n, limit)}
+	}
+	kind, b, err := kindOf(&c.up, n)
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case smb2.KindPlain:
+		return c.plain(b, n)
+	case smb2.KindEncrypted:
+		return c.encrypted(b)
+	case smb2.KindCompressed:
+		if !c.table.known() {
+			return refusal{ReasonCompressed, "a compressed frame, and no user has come in"}
+		}
+		return c.up.passRest()
+	case smb2.KindSMB1:
+		return c.smb1(n)
+	}
+	return refusal{ReasonProtocol, fmt.Sprintf("a frame that starts with % X", b[:min(4, len(b))])}
+}
+
+// encrypted judges by the session whose key the frame is encrypted with. See [MS-SMB2] 2.2.41.
+func (c *conn) encrypted(b []byte) error {
+	if len(b) < smb2.TransformLen {
+		return refusal{ReasonMalformed, "a transform header that is cut off"}
+	}
+	id := le.Uint64(b[smb2.TransformLen-8:])
+	if !c.table.find(id).user() {
+		return refusal{ReasonEncrypted, "an encrypted frame of a session that is no user's"}
+	}
+	return c.up.passRest()
+}
+
+// plain judges a frame of SMB2 messages.
+func (c *conn) plain(b []byte, n int) error {
+	var h smb2.Header
+	if err := h.Unmarshal(b); err != nil {
+		return refusal{ReasonMalformed, err.Error()}
+	}
+	switch {
+	case h.IsResponse():
+		return refusal{ReasonMalformed, "an answer that comes from the client"}
+	case h.NextCommand != 0:
+		return c.chain(&h, n)
+	case h.Command == smb2.Negotiate:
+		if err := c.table.wait(h.MessageID, waiting{negotiate: true}); err != nil {
+			return err
+		}
+		return c.up.passRest()
+	}
+	if _, negotiated := c.table.state(); !negotiated {
+		return refusal{ReasonMalformed, h.Command.String() + " before NEGOTIATE"}
+	}
+	if h.Command == smb2.SessionSetup {
+		return c.setup(&h, n)
+	}
+	return c.ordinary(&h)
+}
+
+// ordinary judges a message that is neither NEGOTIATE nor SESSION_SETUP, and alone in its frame.
+func (c *conn) ordinary(h *smb2.Header) error {
+	s := c.table.find(h.SessionID)
+	switch {
+	case s.user():
+		if h.Command == smb2.Logoff {
+			if err := c.table.wait(h.MessageID, waiting{logoff: h.SessionID}); err != nil {
+				return err
+			}
+		}
+		return c.up.passRest()
+	case h.SessionID == 0 && h.Command == smb2.Echo:
+		return c.up.passRest()
+	case h.Command == smb2.Cancel: // it gets no answer, and nothing of the session was let pass
+		return c.up.dropRest()
+	case s == nil && c.observing():
+		return c.up.passRest() // the server knows best
+	case s == nil:
+		return c.refuse(h, refusal{ReasonSession, fmt.Sprintf("%v in a session that is not here", h.Command)}, status.UserSessionDeleted)
+	}
+	return c.refuse(h, refusal{s.refused, fmt.Sprintf("%v in a session that was refused", h.Command)}, status.AccessDenied)
+}
+
+// refuse answers a request in the server's place: something without effect goes to the server for it.
+func (c *conn) refuse(h *smb2.Header, why refusal, st status.NTStatus) error {
+	if c.observing() {
+		return why // pump counts it and lets it pass
+	}
+	c.tell(why)
+	if err := c.up.dropRest(); err != nil {
+		return err
+	}
+	r := &refused{request: *h, status: st}
+	if err := c.table.wait(h.MessageID, waiting{refused: r}); err != nil {
+		return err
+	}
+	if s := c.table.find(h.SessionID); s != nil && !s.user() && c.table.end(s) {
+		return c.toBack.send(r.logoff())
+	}
+	return c.toBack.send(r.standIn())
+}
+
+// chain judges each message of a compound, and passes it while the next is read. The server acts when it has the whole
+// frame: to close the connection at a later message undoes the earlier ones.
+func (c *conn) chain(first *smb2.Header, n int) error {
+	h, before := *first, uint64(0)
+	for i := 0; ; i++ {
+		if i == smb2.MaxChain {
+			return refusal{ReasonTooMuch, fmt.Sprintf("a compound of more than %d messages", smb2.MaxChain)}
+		}
+		session, err := c.member(&h, before, i)
+		if err != nil {
+			return err
+		}
+		before = session
+		size := int(h.NextCommand)
+		switch {
+		case size == 0:
+			return c.up.passRest()
+		case size < smb2.HeaderLen || size%8 != 0 || uint64(h.NextCommand) > uint64(n-smb2.HeaderLen):
+			return refusal{ReasonCompound, fmt.Sprintf("NextCommand %d of %d bytes", h.NextCommand, n)}
+		}
+		n -= size
+		if i == 0 {
+			size += nbss.HeaderLen
+		}
+		if err := c.up.pass(size); err != nil {
+			return err
+		}
+		if err := c.up.fill(smb2.HeaderLen); err != nil {
+			return unexpected(err)
+		}
+		if err := h.Unmarshal(c.up.unread()); err != nil {
+			return refusal{ReasonCompound, err.Error()}
+		}
+	}
+}
+
+// member judges one message of a compound: it must be a user's by its own header and by the message before, whichever the
+// server goes by. It returns the session that it is in.
+func (c *conn) member(h *smb2.Header, before uint64, i int) (uint64, error) {
+	id := h.SessionID
+	if h.Flags&smb2.FlagRelated != 0 && i > 0 {
+		if id == relatedSession || id == 0 {
+			id = before
+		} else if !c.table.find(before).user() {
+			return 0, refusal{ReasonCompound, "a related message behind one that is no user's"}
+		}
+	}
+	switch {
+	case h.IsResponse():
+		return 0, refusal{ReasonCompound, "an answer that comes from the client"}
+	case h.Command == smb2.Negotiate, h.Command == smb2.SessionSetup:
+		return 0, refusal{ReasonCompound, h.Command.String() + " in a compound"}
+	case !c.table.find(id).user():
+		return 0, refusal{ReasonCompound, fmt.Sprintf("%v of a session that is no user's", h.Command)}
+	}
+	return id, nil
+}
+
+// smb1 takes the one SMB1 message that SMB2 begins with: a NEGOTIATE that offers SMB2 as well. See [MS-SMB2] 3.3.5.3.
+func (c *conn) smb1(n int) error {
+	if err := c.up.fill(nbss.HeaderLen + n); err != nil {
+		return unexpected(err)
+	}
+	b := c.up.unread()[nbss.HeaderLen:][:n]
+	if _, negotiated := c.table.state(); negotiated {
+		return refusal{ReasonSMB1, "SMB1 in the middle of SMB2"}
+	}
+	if len(b) < 35 || b[4] != smb1Negotiate {
+		return refusal{ReasonSMB1, "SMB1 without NEGOTIATE"}
+	}
+	if !offersSMB2(b[32:]) {
+		if !c.observing() {
+			_ = c.toClient.send(noDialect(b))
+		}
+		return refusal{ReasonSMB1, "the client speaks SMB1 alone, which the gateway does not read yet"}
+	}
+	if err := c.table.wait(0, waiting{negotiate: true}); err != nil {
+		return err
+	}
+	return c.up.passRest()
+}
+
+const smb1Negotiate = 0x72
+
+// offersSMB2 looks for SMB2 in the dialects behind an SMB1 header. See [MS-CIFS] 2.2.4.52.1.
+func offersSMB2(b []byte) bool {
+	if b[0] != 0 { // WordCount
+		return false
+	}
+	for _, name := range bytes.Split(b[3:], []byte{0}) {
+		if s := string(name); s == "\x02SMB 2.002" || s == "\x02SMB 2.???" {
+			return true
+		}
+	}
+	return false
+}
+
+// noDialect is the answer of a server that speaks none of the dialects. See [MS-CIFS] 2.2.4.52.2.
+func noDialect(request []byte) []byte {
+	const reply = 0x80
+	b := append(make([]byte, nbss.HeaderLen), request[:32]...)
+	b[nbss.HeaderLen+9] |= reply
+	b = append(b, 1, 0xFF, 0xFF, 0, 0) // WordCount, DialectIndex, ByteCount
+	nbss.PutHeader(b)
+	return b
+}

@@ -1,0 +1,213 @@
+package gateway
+
+import (
+	"fmt"
+	"sync"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+// Bounds of one connection.
+const (
+	// maxSetups is how many logons may be under way at once; a client makes one after the other.
+	maxSetups = 64
+
+	// maxSessions is how many sessions a connection may hold: a terminal server's clients share one, and a session that
+	// ends inside encryption is not seen to end.
+	maxSessions = 1 << 16
+
+	// maxWaiting is how many answers may be due that the gateway has to see. No server grants more credits than 8192.
+	maxWaiting = 8192
+)
+
+// session is a logon that a server has accepted.
+type session struct {
+	caller
+
+	// refused is why nothing of it may pass, and ended that the server was told to end it.
+	refused Reason
+	ended   bool
+}
+
+// user tells whether what the session sends passes.
+func (s *session) user() bool { return s != nil && s.refused == "" }
+
+// waiting is a request whose answer the gateway has to see: one of these.
+type waiting struct {
+	refused   *refused // an ECHO went instead
+	logon     *logon   // a SESSION_SETUP
+	logoff    uint64   // a LOGOFF of this session
+	negotiate bool
+}
+
+// table is what a connection's two directions know of it.
+type table struct {
+	mu         sync.Mutex
+	dialect    string
+	negotiated bool                // a NEGOTIATE was sent
+	sessions   map[uint64]*session // by SessionId
+	setups     map[uint64]*logon   // under way, by SessionId
+	waiting    map[uint64]waiting  // by MessageId
+	users      int                 // sessions of which everything passes
+}
+
+func newTable() *table {
+	return &table{sessions: map[uint64]*session{}, setups: map[uint64]*logon{}, waiting: map[uint64]waiting{}}
+}
+
+// wait notes that the answer to a request has to be seen.
+func (t *table) wait(id uint64, w waiting) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.waiting) >= maxWaiting {
+		return refusal{ReasonTooMuch, fmt.Sprintf("more than %d answers are due", maxWaiting)}
+	}
+	if w.negotiate {
+		t.negotiated = true
+	}
+	t.waiting[id] = w
+	return nil
+}
+
+// waits tells whether any answer has to be seen.
+func (t *table) waits() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.waiting) > 0
+}
+
+// due finds what waits for an answer. Interim answers are not the last.
+func (t *table) due(h *smb2.Header) (waiting, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w, ok := t.waiting[h.MessageID]
+	if ok && !(h.IsAsync() && status.NTStatus(h.Status) == status.Pending) {
+		delete(t.waiting, h.MessageID)
+	}
+	return w, ok
+}
+
+// unanswered takes every refused request that the server has not answered.
+func (t *table) unanswered() []*refused {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []*refused
+	for id, w := range t.waiting {
+		if w.refused != nil {
+			out = append(out, w.refused)
+		}
+		delete(t.waiting, id)
+	}
+	return out
+}
+
+// find is the session with an id; nil where the connection has none.
+func (t *table) find(id uint64) *session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sessions[id]
+}
+
+// known tells whether a user has come in on the connection.
+func (t *table) known() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.users > 0
+}
+
+// setup finds or begins the logon that a SESSION_SETUP goes on with.
+func (t *table) setup(id uint64) *logon {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l := t.setups[id]; l != nil && id != 0 {
+		return l
+	}
+	return new(logon)
+}
+
+// underway keeps a logon that goes on.
+func (t *table) underway(id uint64, l *logon) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.setups[id]; !ok && len(t.setups) >= maxSetups {
+		return refusal{ReasonTooMuch, fmt.Sprintf("more than %d logons under way", maxSetups)}
+	}
+	t.setups[id] = l
+	return nil
+}
+
+// failed ends a logon that the server refused.
+func (t *table) failed(id uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.setups, id)
+}
+
+// come ends a logon that the server accepted: who has come in, and why nothing of it may pass, if so.
+func (t *table) come(id uint64, c caller, why Reason) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.setups, id)
+	old, ok := t.sessions[id]
+	if !ok && len(t.sessions) >= maxSessions {
+		return refusal{ReasonTooMuch, fmt.Sprintf("more than %d sessions", maxSessions)}
+	}
+	if old.user() {
+		t.users--
+	}
+	s := &session{caller: c, refused: why}
+	if s.user() {
+		t.users++
+	}
+	t.sessions[id] = s
+	return nil
+}
+
+// left ends a session.
+func (t *table) left(id uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s := t.sessions[id]; s.user() {
+		t.users--
+	}
+	delete(t.sessions, id)
+}
+
+// end tells, once, that the server is to be told to end a refused session.
+func (t *table) end(s *session) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	first := !s.ended
+	s.ended = true
+	return first
+}
+
+// speaks notes the dialect that the server chose.
+func (t *table) speaks(dialect uint16) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch dialect {
+	case smb2.Dialect202:
+		t.dialect = "2.0.2"
+	case smb2.Dialect210:
+		t.dialect = "2.1"
+	case smb2.Dialect300:
+		t.dialect = "3.0"
+	case smb2.Dialect302:
+		t.dialect = "3.0.2"
+	case smb2.Dialect311:
+		t.dialect = "3.1.1"
+	}
+}
+
+// state is what the rows of a connection carry.
+func (t *table) state() (dialect string, negotiated bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.dialect, t.negotiated
+}
+
+// stranger tells whether a caller is nobody that the server knows by name.
+func (c caller) stranger() bool { return c.who.IsStranger() || c.who == model.Unknown }

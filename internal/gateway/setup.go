@@ -1,0 +1,152 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+var le = binary.LittleEndian
+
+// setupFixed is where the token of a SESSION_SETUP begins: clients put it there, and servers differ in what they make of
+// another place. See [MS-SMB2] 2.2.5.
+const setupFixed = smb2.HeaderLen + 24
+
+// setup judges a SESSION_SETUP by what its token says, and passes it as it is or answers it.
+func (c *conn) setup(h *smb2.Header, n int) error {
+	if n+nbss.HeaderLen > roomLen {
+		return refusal{ReasonTooMuch, fmt.Sprintf("a SESSION_SETUP of %d bytes", n)}
+	}
+	if err := c.up.fill(nbss.HeaderLen + n); err != nil {
+		return unexpected(err)
+	}
+	msg := c.up.unread()[nbss.HeaderLen:][:n]
+	var r smb2.SessionSetupRequest
+	if _, err := r.Unmarshal(msg); err != nil {
+		return refusal{ReasonMalformed, "SESSION_SETUP: " + err.Error()}
+	}
+	if len(r.SecurityBuffer) > 0 && r.SecurityOffset != setupFixed {
+		return refusal{ReasonMalformed, fmt.Sprintf("SESSION_SETUP: its token lies at %d", r.SecurityOffset)}
+	}
+	l := c.table.setup(h.SessionID)
+	l.request(r.SecurityBuffer)
+	claim := l.claimed()
+	if why, no := l.refusal(claim, c.table.find(h.SessionID)); no && !(claim.stranger() && c.lets(claim)) {
+		c.table.failed(h.SessionID)
+		c.row(claim, model.Denied, status.AccessDenied)
+		if !c.observing() {
+			return c.refuse(h, why, status.AccessDenied)
+		}
+		c.tell(why)
+	}
+	if err := c.table.wait(h.MessageID, waiting{logon: l}); err != nil {
+		return err
+	}
+	return c.up.passRest()
+}
+
+// refusal is why a logon need not be shown to the server at all. Renewed is the session that it renews, or nil: Samba makes
+// a guest of a user who renews a session by another name, and does not say so.
+func (l *logon) refusal(claim caller, renewed *session) (refusal, bool) {
+	switch {
+	case l.damaged != "":
+		return refusal{ReasonUnreadable, l.damaged}, true
+	case claim.who == model.Anonymous:
+		return refusal{ReasonAnonymous, claim.basis}, true
+	case renewed != nil && renewed.account != "" && claim.account != "" && !sameName(renewed.account, claim.account):
+		return refusal{ReasonUnreadable, "a session is renewed by another name"}, true
+	}
+	return refusal{}, false
+}
+
+// sameName compares two accounts without their domains, which clients write in several ways.
+func sameName(a, b string) bool {
+	return strings.EqualFold(a[strings.LastIndexByte(a, '\\')+1:], b[strings.LastIndexByte(b, '\\')+1:])
+}
+
+// lets asks the policy.
+func (c *conn) lets(who caller) bool { return c.way.Route().Policy.lets(who, c.client, c.to) }
+
+// setupAnswer judges the server's answer to a SESSION_SETUP: who has come in is known from it alone.
+func (c *conn) setupAnswer(h *smb2.Header, msg []byte, l *logon) error {
+	st := status.NTStatus(h.Status)
+	switch {
+	case st == status.Pending:
+		return c.down.passRest()
+	case st == status.MoreProcessingRequired:
+		var r smb2.SessionSetupResponse
+		if _, err := r.Unmarshal(msg); err == nil {
+			l.answer(r.SecurityBuffer)
+		}
+		if err := c.table.underway(h.SessionID, l); err != nil {
+			return err
+		}
+		return c.down.passRest()
+	case st.IsError():
+		c.table.failed(h.SessionID)
+		c.row(l.claimed(), denied(st), st)
+		return c.down.passRest()
+	}
+	var r smb2.SessionSetupResponse
+	if _, err := r.Unmarshal(msg); err != nil {
+		return refusal{ReasonMalformed, "the server's SESSION_SETUP: " + err.Error()}
+	}
+	return c.cameIn(h, l.come(r.SessionFlags&smb2.SessionIsGuest != 0, r.SessionFlags&smb2.SessionIsNull != 0))
+}
+
+// denied is what a server's refusal of a logon says.
+func denied(st status.NTStatus) model.Outcome {
+	if st.Answer() == status.No {
+		return model.Denied
+	}
+	return model.Inconclusive
+}
+
+// cameIn lets a session begin, or turns the server's yes into a no. The server then holds a session that nobody may use: it
+// is told to end it in place of the first request that comes in it, and where no user has come in on the connection, which
+// would suffer, the connection ends.
+func (c *conn) cameIn(h *smb2.Header, who caller) error {
+	if !who.stranger() || c.observing() || c.lets(who) {
+		if who.stranger() && !c.lets(who) {
+			c.tell(refusal{reasonOf(who), who.basis})
+		}
+		c.g.stats.came(who.who)
+		c.row(who, model.Allowed, status.Success)
+		if err := c.table.come(h.SessionID, who, ""); err != nil {
+			return err
+		}
+		return c.down.passRest()
+	}
+	why := refusal{reasonOf(who), who.basis}
+	c.row(who, model.Denied, status.AccessDenied)
+	if err := c.table.come(h.SessionID, who, why.reason); err != nil {
+		return err
+	}
+	if err := c.down.dropRest(); err != nil {
+		return err
+	}
+	no := &refused{request: *h, status: status.AccessDenied}
+	if err := c.toClient.send(no.answer(h.Credits)); err != nil {
+		return err
+	}
+	if !c.table.known() {
+		return why
+	}
+	c.tell(why)
+	return nil
+}
+
+func reasonOf(who caller) Reason {
+	switch who.who {
+	case model.Anonymous:
+		return ReasonAnonymous
+	case model.Guest, model.UnknownUser:
+		return ReasonGuest
+	}
+	return ReasonUnreadable
+}

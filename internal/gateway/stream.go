@@ -1,0 +1,233 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb2"
+)
+
+const (
+	// headLen is the framing and the SMB2 header: what is read of every frame before it is judged.
+	headLen = nbss.HeaderLen + smb2.HeaderLen
+
+	// restLen is the buffer of a stream at rest, in bytes. A READ or CLOSE request fits.
+	restLen = 128
+
+	// roomLen is the buffer of a stream with more to read, in bytes: a whole SESSION_SETUP, whose token has a length of
+	// 16 bits, fits, and so does a READ or WRITE of 64 KiB.
+	roomLen = 72 << 10
+
+	// stallAfter is how long one piece of a frame that has begun may take. Windows' own limit for a request is 60 s.
+	stallAfter = 2 * time.Minute
+
+	// pieceLen is what has to move within stallAfter, in bytes: some 2 KiB/s.
+	pieceLen = 256 << 10
+)
+
+// rooms lends buffers to streams that have more to read than fits into their own, so that idle ones cost little.
+var rooms = sync.Pool{New: func() any { return new([roomLen]byte) }}
+
+// stream is one direction of a connection: bytes come from one side, are looked at, and go to the other.
+//
+//	buf   | passed, to be written | not judged yet |     |
+//	      p                       r                w     len
+type stream struct {
+	from net.Conn
+	to   *side
+
+	rest    [restLen]byte
+	room    *[roomLen]byte // lent while there is more than fits into rest
+	buf     []byte
+	p, r, w int
+
+	left    int  // bytes of the present frame that were not passed or dropped
+	limited bool // a deadline is set
+}
+
+// side is the end that a stream writes to. Both pumps of a connection may write to it, each whole frames.
+type side struct {
+	net.Conn
+	mu sync.Mutex
+}
+
+func (s *side) send(b []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := s.Write(b)
+	return err
+}
+
+// unread is what was read and not judged.
+func (s *stream) unread() []byte { return s.buf[s.r:s.w] }
+
+// fill reads until n bytes, at most roomLen, are there unjudged. io.EOF means that the frame did not begin, io.ErrUnexpectedEOF
+// that it ended early.
+func (s *stream) fill(n int) error {
+	for s.w-s.r < n {
+		if err := s.flush(); err != nil {
+			return err
+		}
+		s.makeRoom(n)
+		m, err := s.from.Read(s.buf[s.w:])
+		s.w += m
+		if m == 0 && err != nil {
+			if errors.Is(err, io.EOF) && s.w > s.r {
+				err = io.ErrUnexpectedEOF
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// makeRoom makes a place to read to: the stream's own few bytes where nothing waits, a lent buffer otherwise. All that was
+// passed is written.
+func (s *stream) makeRoom(n int) {
+	switch {
+	case s.r == s.w:
+		s.release()
+	case s.room == nil:
+		s.room = rooms.Get().(*[roomLen]byte)
+		s.w = copy(s.room[:], s.unread())
+		s.p, s.r, s.buf = 0, 0, s.room[:]
+	case s.r+n > len(s.buf):
+		s.w = copy(s.buf, s.unread())
+		s.p, s.r = 0, 0
+	}
+}
+
+// release gives a lent buffer back.
+func (s *stream) release() {
+	if s.room != nil {
+		rooms.Put(s.room)
+		s.room = nil
+	}
+	s.p, s.r, s.w, s.buf = 0, 0, 0, s.rest[:]
+}
+
+// flush writes what was passed.
+func (s *stream) flush() error {
+	if s.p == s.r {
+		return nil
+	}
+	b := s.buf[s.p:s.r]
+	s.p = s.r
+	return s.to.send(b)
+}
+
+// pass moves n bytes on. Those that are here, or fit, are written with the next flush; the rest of a longer one is spliced:
+// on Linux it does not enter the process.
+func (s *stream) pass(n int) error {
+	if n > s.w-s.r && n <= roomLen {
+		if err := s.fill(n); err != nil {
+			return unexpected(err)
+		}
+	}
+	s.left -= n
+	if n <= s.w-s.r {
+		s.r += n
+		return nil
+	}
+	s.to.mu.Lock()
+	defer s.to.mu.Unlock()
+	n -= s.w - s.r
+	b := s.buf[s.p:s.w]
+	s.p, s.r = s.w, s.w
+	if _, err := s.to.Write(b); err != nil {
+		return err
+	}
+	return s.splice(n)
+}
+
+// splice moves n bytes that were not read, piece by piece, each within its time.
+func (s *stream) splice(n int) error {
+	for n > 0 {
+		piece := min(n, pieceLen)
+		if err := s.deadline(time.Now().Add(stallAfter)); err != nil {
+			return err
+		}
+		if _, err := io.CopyN(s.to.Conn, s.from, int64(piece)); err != nil {
+			return unexpected(err)
+		}
+		n -= piece
+	}
+	return nil
+}
+
+// deadline sets when reading ends; zero is never.
+func (s *stream) deadline(t time.Time) error {
+	if t.IsZero() && !s.limited {
+		return nil
+	}
+	s.limited = !t.IsZero()
+	return s.from.SetReadDeadline(t)
+}
+
+// passRest moves on what is left of the frame.
+func (s *stream) passRest() error { return s.pass(s.left) }
+
+// through moves everything on until the other end has no more.
+func (s *stream) through() error {
+	s.r = s.w
+	if err := s.flush(); err != nil {
+		return err
+	}
+	if err := s.deadline(time.Time{}); err != nil {
+		return err
+	}
+	s.release()
+	if _, err := io.Copy(s.to.Conn, s.from); err != nil {
+		return err
+	}
+	return io.EOF
+}
+
+// dropRest passes over what is left of the frame without moving it on.
+func (s *stream) dropRest() error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	for s.left > 0 {
+		if s.r == s.w {
+			if err := s.fill(1); err != nil {
+				return unexpected(err)
+			}
+		}
+		m := min(s.left, s.w-s.r)
+		s.r += m
+		s.p = s.r
+		s.left -= m
+	}
+	return nil
+}
+
+// frame reads the header of the next frame: how many bytes follow it.
+func (s *stream) frame() (int, error) {
+	if err := s.fill(nbss.HeaderLen); err != nil {
+		return 0, err
+	}
+	typ, n, err := nbss.ParseHeader([nbss.HeaderLen]byte(s.unread()))
+	s.left = nbss.HeaderLen + n
+	switch {
+	case err != nil:
+		return 0, refusal{ReasonProtocol, err.Error()}
+	case typ == nbss.KeepAlive && n == 0:
+		return 0, nil
+	case typ != nbss.SessionMessage:
+		return 0, refusal{ReasonProtocol, fmt.Sprintf("a NetBIOS packet of type 0x%02X on a connection without NetBIOS", typ)}
+	}
+	return n, nil
+}
+
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

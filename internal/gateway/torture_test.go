@@ -1,0 +1,74 @@
+package gateway
+
+import (
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/peer"
+)
+
+// suites are those of smbtorture that try what a gateway may break: sequence numbers, credits, compounds, several sessions,
+// and what outlives a connection. CI runs the quick ones.
+var (
+	quickSuites = []string{"smb2.connect", "smb2.credits", "smb2.compound"}
+	longSuites  = []string{"smb2.session", "smb2.multichannel", "smb2.durable-open", "smb2.durable-v2-open", "smb2.lease", "smb2.compound_async", "smb2.compound_find"}
+)
+
+// TestTorture runs Samba's own torture tests through the gateway and directly: each must end in the same way.
+func TestTorture(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces", "smbtorture")
+	l := startLab(t, peer.Config{Global: []string{"kernel oplocks = no", "durable handles = yes"}, Shares: []peer.Share{
+		{Name: "torture", Lines: []string{"read only = no", "kernel share modes = no", "posix locking = no"}},
+	}}, Route{ObserveOnly: true})
+	suites := quickSuites
+	if os.Getenv("IPCGUARD_LONG") != "" {
+		suites = append(suites, longSuites...)
+	}
+	for _, suite := range suites {
+		t.Run(suite, func(t *testing.T) {
+			direct := torture(t, l.samba, labAddress, suite)
+			through := torture(t, l.samba, labGateway, suite)
+			if len(direct) == 0 {
+				t.Fatal("smbtorture ran nothing")
+			}
+			passed := 0
+			for _, name := range slices.Sorted(maps.Keys(direct)) {
+				if direct[name] != through[name] {
+					t.Errorf("%s: %q directly, %q through the gateway", name, direct[name], through[name])
+				}
+				if direct[name] == "success" {
+					passed++
+				}
+			}
+			if len(through) != len(direct) {
+				t.Errorf("%d tests ran directly, %d through the gateway", len(direct), len(through))
+			}
+			t.Logf("%d of %d pass directly", passed, len(direct))
+		})
+	}
+	if l.Stats().Connections == 0 {
+		t.Error("nothing went through the gateway")
+	}
+}
+
+var tortureResult = regexp.MustCompile(`(?m)^(success|failure|error|skip): (\S+)`)
+
+// torture runs a suite and returns how each of its tests ended.
+func torture(t *testing.T, s *peer.Samba, address, suite string) map[string]string {
+	t.Helper()
+	cmd := s.Command(t.Context(), "smbtorture", "//"+address+"/torture", "-U", "labadmin%"+peer.Password,
+		"--option=torture:progress=no", suite)
+	out, err := cmd.CombinedOutput()
+	found := map[string]string{}
+	for _, m := range tortureResult.FindAllStringSubmatch(string(out), -1) {
+		found[m[2]] = m[1]
+	}
+	if len(found) == 0 {
+		t.Fatalf("smbtorture %s: %v: %s", suite, err, strings.TrimSpace(string(out)))
+	}
+	return found
+}
