@@ -214,6 +214,10 @@ func sources() []bomb {
 		{name: "plan/aliases", make: all(conf, file("p.yaml", laughs, 1, same("needs: *a8\n"), "")), args: planOf("--policy", "p.yaml"), want: exitUsage},
 		{name: "plan/deep policy", make: all(conf, file("p.yaml", "needs: ", 60_000, same("["), "")), args: planOf("--policy", "p.yaml"), want: exitUsage},
 		{name: "plan/long policy", make: all(conf, file("p.yaml", "needs:\n", 1<<20, same(" - a\n"), "")), args: planOf("--policy", "p.yaml"), want: exitUsage},
+		{name: "gateway/aliases", make: file("p.yaml", laughs, 1, same("strangers: *a8\n"), ""), args: gatewayOf("--policy", "p.yaml"), want: exitUsage},
+		{name: "gateway/long policy", make: file("p.yaml", "strangers:\n", 1<<20, same(" - a\n"), ""), args: gatewayOf("--policy", "p.yaml"), want: exitUsage},
+		{name: "gateway/deep configuration", make: file("g.toml", "a = ", 200_000, same("["), ""), args: []string{"gateway", "--config", "g.toml"}, want: exitUsage},
+		{name: "gateway/wide configuration", make: file("g.toml", "", 16_000, numbered("[a#.b]\n"), ""), args: []string{"gateway", "--config", "g.toml"}, want: exitUsage},
 		{name: "plan/wide policy", make: all(conf, file("p.yaml", "needs:\n", 12_000, same("- a\n"), "")), args: planOf("--policy", "p.yaml"), want: exitUsage},
 	}
 }
@@ -228,6 +232,11 @@ func conf(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	file("smb.conf", "[global]\nmap to guest = Bad User\n", 0, nil, "")(t, dir)
+}
+
+// gatewayOf refuses the policy before it listens.
+func gatewayOf(args ...string) []string {
+	return append([]string{"gateway", "--listen", "127.21.2.1:0", "--to", "127.21.2.2"}, args...)
 }
 
 func planOf(args ...string) []string {

@@ -30,26 +30,32 @@ func readPolicy(name string) (plan.Policy, error) {
 	return p, nil
 }
 
-// parsePolicy reads a policy in YAML. Aliases are refused: a few lines of them stand for more than a machine can hold.
+// parsePolicy reads a policy in YAML.
 func parsePolicy(b []byte) (p plan.Policy, err error) {
+	err = decodeYAML(b, &p)
+	return p, err
+}
+
+// decodeYAML reads a policy by the JSON names of its fields; nothing leaves it as it is. Aliases are refused: a few lines of
+// them stand for more than a machine can hold.
+func decodeYAML(b []byte, into any) error {
 	if len(bytes.TrimSpace(b)) == 0 {
-		return p, nil
+		return nil
 	}
 	if err := plainYAML(lexer.Tokenize(string(b))); err != nil {
-		return p, err
+		return err
 	}
 	var written any
 	if err := yaml.Unmarshal(b, &written); err != nil {
-		return p, errors.New(yaml.FormatError(err, false, false))
+		return errors.New(yaml.FormatError(err, false, false))
 	}
 	j, err := json.Marshal(written)
 	if err != nil {
-		return p, err
+		return err
 	}
 	d := json.NewDecoder(bytes.NewReader(j))
 	d.DisallowUnknownFields()
-	err = d.Decode(&p)
-	return p, err
+	return d.Decode(into)
 }
 
 // plainYAML refuses what a policy has no use for and what costs more than it is long.

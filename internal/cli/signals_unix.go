@@ -8,3 +8,6 @@ import (
 )
 
 func stopSignals() []os.Signal { return []os.Signal{syscall.SIGTSTP, syscall.SIGTTOU, syscall.SIGTTIN} }
+
+// reloadSignals ask a process that runs on to read its files anew.
+func reloadSignals() []os.Signal { return []os.Signal{syscall.SIGHUP} }

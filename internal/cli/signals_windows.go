@@ -3,3 +3,5 @@ package cli
 import "os"
 
 func stopSignals() []os.Signal { return nil }
+
+func reloadSignals() []os.Signal { return nil }

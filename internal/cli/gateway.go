@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ipcguard/internal/gateway"
+	"ipcguard/internal/observe"
+)
+
+const gatewayHelp = `Stand between clients and an SMB server that cannot be configured, and refuse strangers.
+
+A stranger is whoever does not prove who it is: a null session, and whomever the server makes a guest of. The gateway reads
+how a connection begins, and answers a null session's logon with STATUS_ACCESS_DENIED before the server sees it. Users pass
+byte for byte, signed and encrypted end to end: the gateway has none of their keys and changes none of their bytes.
+
+Try it with --observe-only first: nothing is refused, and what would be is logged, counted, and with --state kept in rows as
+observe's; ipcguard observe --state DIR --show shows them.
+
+SMB 2 and 3 on port 445 alone so far. SMB1 is refused, as is port 139. What a user does is not judged.
+
+An interrupt (SIGINT, SIGTERM) takes no more connections, lets those that are open go on for --drain, and ends. SIGHUP reads
+policies and the configuration file anew; sessions go on. docs/gateway.md has what clients notice, which ways around it there
+are, and a systemd unit.
+`
+
+const gatewayExamples = `  ipcguard gateway --listen 192.0.2.10:445 --to 192.0.2.20 --observe-only --state /var/lib/ipcguard-gateway
+  ipcguard gateway --listen 192.0.2.10:445 --to nas.example --policy gateway.yaml
+  ipcguard gateway --config /etc/ipcguard/gateway.toml --log json`
+
+type gatewayFlags struct {
+	logFlags
+	listen, to, policy, config, state string
+	observeOnly                       bool
+	drain, report                     time.Duration
+	limits                            gateway.Limits
+}
+
+func (a *app) gateway() *cobra.Command {
+	f := &gatewayFlags{}
+	c := &cobra.Command{
+		Use:     "gateway --listen ADDRESS --to HOST",
+		Short:   "Refuse strangers in front of a server that cannot be configured",
+		Long:    gatewayHelp,
+		Example: gatewayExamples,
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.runGateway(c.Context(), f) },
+	}
+	s := c.Flags()
+	s.SortFlags = false
+	s.StringVar(&f.listen, "listen", "", "address and port that clients connect to")
+	s.StringVar(&f.to, "to", "", "the server, HOST or HOST:PORT; keep it at port 445, where servers take large requests")
+	s.StringVar(&f.policy, "policy", "", "YAML file that says which strangers may pass all the same; without it none may")
+	s.BoolVar(&f.observeOnly, "observe-only", false, "refuse nothing, and count what would be refused")
+	s.StringVar(&f.config, "config", "", "TOML file with several listeners, instead of --listen, --to, --policy and --observe-only")
+	s.StringVar(&f.state, "state", "", "keep every logon in this directory, in rows as observe's")
+	s.DurationVar(&f.drain, "drain", 30*time.Second, "how long open connections go on after an interrupt")
+	s.DurationVar(&f.report, "report", time.Minute, "how often the counts are logged; 0 is never")
+	s.IntVar(&f.limits.Connections, "connections", 0, "connections at once (default 16384)")
+	s.IntVar(&f.limits.PerClient, "per-client", 0, "connections of one address at once (default 1024)")
+	f.logFlags.register(s)
+	return c
+}
+
+// listening is one listener at work.
+type listening struct {
+	way  *gateway.Way
+	stop context.CancelFunc
+}
+
+// gatewayRun is a gateway with its listeners.
+type gatewayRun struct {
+	*gateway.Gateway
+	flags     *gatewayFlags
+	log       *slog.Logger
+	listeners map[string]listening // by address
+	failed    chan error
+}
+
+func (a *app) runGateway(ctx context.Context, f *gatewayFlags) error {
+	config, err := f.read()
+	if err != nil {
+		return err
+	}
+	log, err := a.logger(&f.logFlags)
+	if err != nil {
+		return err
+	}
+	o := gateway.Options{Limits: config.Limits, Log: log}
+	saved := make(chan error, 1)
+	saving, endSaving := context.WithCancel(context.WithoutCancel(ctx))
+	defer endSaving()
+	if f.state == "" {
+		saved <- nil
+	} else {
+		rows, err := observe.NewRecorder(f.state)
+		if err != nil {
+			return err
+		}
+		o.Use = rows.Add
+		go func() { saved <- rows.Run(saving) }()
+	}
+	run := &gatewayRun{
+		Gateway: gateway.New(o), flags: f, log: log, listeners: map[string]listening{}, failed: make(chan error, 1),
+	}
+	err = run.apply(ctx, config)
+	if err == nil {
+		err = run.wait(ctx)
+	}
+	run.end()
+	endSaving()
+	return errors.Join(err, <-saved)
+}
+
+// wait serves until an interrupt, or until a listener fails.
+func (r *gatewayRun) wait(ctx context.Context) error {
+	reload := make(chan os.Signal, 1)
+	if signals := reloadSignals(); len(signals) > 0 {
+		signal.Notify(reload, signals...)
+		defer signal.Stop(reload)
+	}
+	var report <-chan time.Time
+	if r.flags.report > 0 {
+		t := time.NewTicker(r.flags.report)
+		defer t.Stop()
+		report = t.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil // an interrupt is how it ends
+		case err := <-r.failed:
+			return err
+		case <-report:
+			r.report()
+		case <-reload:
+			r.reload(ctx)
+		}
+	}
+}
+
+func (r *gatewayRun) report() {
+	s := r.Stats()
+	r.log.Info("counts", "open", s.Open, "connections", s.Connections, "sessions", s.Sessions, "refused", s.Refused, "since", s.Since)
+}
+
+// reload reads the files anew. What cannot be read changes nothing.
+func (r *gatewayRun) reload(ctx context.Context) {
+	config, err := r.flags.read()
+	if err == nil {
+		err = r.apply(ctx, config)
+	}
+	if err != nil {
+		r.log.Error("reload failed: the old policy goes on", "error", err.Error())
+		return
+	}
+	r.log.Info("reloaded", "listeners", len(r.listeners))
+}
+
+// apply makes the listeners those of a configuration: ways that stay change under their connections.
+func (r *gatewayRun) apply(ctx context.Context, config *gatewayConfig) error {
+	for address, route := range config.Routes {
+		if at, ok := r.listeners[address]; ok {
+			if err := at.way.Set(route); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.listen(ctx, address, route); err != nil {
+			return err
+		}
+	}
+	for address, at := range r.listeners {
+		if _, ok := config.Routes[address]; !ok {
+			at.stop()
+			delete(r.listeners, address)
+			r.log.Info("no longer listening", "address", address)
+		}
+	}
+	return nil
+}
+
+func (r *gatewayRun) listen(ctx context.Context, address string, route gateway.Route) error {
+	way, err := gateway.NewWay(route)
+	if err != nil {
+		return err
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	r.listeners[address] = listening{way, stop}
+	r.log.Info("listening", "address", l.Addr().String(), "to", route.To, "observe_only", route.ObserveOnly,
+		"exceptions", len(route.Policy.Strangers))
+	go func() {
+		if err := r.Serve(ctx, l, way); ctx.Err() == nil {
+			select {
+			case r.failed <- err:
+			default:
+			}
+		}
+	}()
+	return nil
+}
+
+// end takes no more connections, and lets those that are open go on for a while.
+func (r *gatewayRun) end() {
+	for _, at := range r.listeners {
+		at.stop()
+	}
+	if n := r.Stats().Open; n > 0 {
+		r.log.Info("ending", "open", n, "within", r.flags.drain.String())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), r.flags.drain)
+	defer cancel()
+	r.Shutdown(ctx)
+	r.report()
+}

@@ -1,0 +1,178 @@
+//go:build linux
+
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
+)
+
+// gatewayProcess is the verb at work on the machine of a real server.
+type gatewayProcess struct {
+	cmd *exec.Cmd
+	log string // the file
+}
+
+// startGateway runs the verb and waits until it listens.
+func (o *onServer) startGateway(t *testing.T, args ...string) *gatewayProcess {
+	t.Helper()
+	p := &gatewayProcess{log: o.at(fmt.Sprintf("gateway-%d.log", time.Now().UnixNano()))}
+	out, err := os.Create(p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	p.cmd = o.server.Command(t.Context(), o.program, append([]string{"gateway", "--log", "json"}, args...)...)
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.await(t, `"msg":"listening"`)
+	return p
+}
+
+// await waits for a text in the log.
+func (p *gatewayProcess) await(t *testing.T, text string) {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		b, err := os.ReadFile(p.log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(b), text) {
+			return
+		}
+	}
+	b, _ := os.ReadFile(p.log)
+	t.Fatalf("no %s in the gateway's log:\n%s", text, b)
+}
+
+// signal reaches the program behind nsenter, which is the last child.
+func (p *gatewayProcess) signal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", p.cmd.Process.Pid, p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := p.cmd.Process.Pid
+	if fields := strings.Fields(string(b)); len(fields) > 0 {
+		if _, err := fmt.Sscan(fields[0], &pid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Kill(pid, s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// scanOf scans one address with a user, who must find exposures or none.
+func (o *onServer) scanOf(t *testing.T, address, credentials string) *model.Scan {
+	t.Helper()
+	cmd := o.server.Command(t.Context(), o.program, "scan", "--format", "json", "--retries", "0", "--credentials-file", credentials, "--allow-unsigned-ntlm", address)
+	out, err := cmd.Output()
+	if err != nil && len(out) == 0 {
+		t.Fatalf("scan %s: %v", address, err)
+	}
+	var list []model.Scan
+	if err := json.Unmarshal(out, &list); err != nil || len(list) != 1 {
+		t.Fatalf("scan %s: %v: %s", address, err, out)
+	}
+	return &list[0]
+}
+
+// TestGatewayScan scans a real server directly and through the gateway. Through it every cell is what the policy and the
+// server say together: strangers are refused at the logon, and a user sees exactly what he sees directly.
+func TestGatewayScan(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces")
+	const server, way = "127.21.1.1", "127.21.1.2"
+	s := peer.StartSamba(t, peer.Config{Network: true, Address: server, Global: []string{"map to guest = bad user"}})
+	o := programOn(t, s)
+	user := o.credentials(t, "labadmin")
+	direct := o.scanOf(t, server, user)
+	if direct.Verdict != model.Exposed {
+		t.Fatalf("the control failed: directly it is %s", direct.Verdict)
+	}
+	state := o.at("state")
+	g := o.startGateway(t, "--listen", way+":445", "--to", server, "--state", state, "--drain", "100ms")
+	through := o.scanOf(t, way, user)
+	if through.Verdict != model.Closed {
+		t.Errorf("through the gateway it is %s", through.Verdict)
+	}
+	for i, id := range through.Identities {
+		before := direct.Identities[i]
+		switch {
+		case id.Identity != before.Identity:
+			t.Errorf("%s directly, %s through the gateway", before.Identity, id.Identity)
+		case !id.Identity.IsStranger():
+			if diff := cmp.Diff(before, id, cmpopts.IgnoreFields(model.Look{}, "First", "Last")); diff != "" {
+				t.Errorf("%s differs (-directly +through the gateway):\n%s", id.Identity, diff)
+			}
+		case before.Session.Outcome == model.Allowed && id.Session.Outcome != model.Denied:
+			t.Errorf("%s through the gateway: %+v", id.Identity, id.Session)
+		case before.Session.Outcome != model.Allowed && id.Session != before.Session:
+			t.Errorf("%s: %+v directly, %+v through the gateway", id.Identity, before.Session, id.Session)
+		}
+	}
+	g.signal(t, syscall.SIGTERM)
+	if err := g.cmd.Wait(); err != nil {
+		b, _ := os.ReadFile(g.log)
+		t.Errorf("it ended with %v:\n%s", err, b)
+	}
+	rows := o.run(t, exitOK, "observe", "--state", state, "--show", "--format", "jsonl")
+	for _, want := range []string{`"identity":"anonymous"`, `"outcome":"denied"`, `"identity":"user"`, `"source":"gateway"`} {
+		if !strings.Contains(rows, want) {
+			t.Errorf("no %s in the rows:\n%s", want, rows)
+		}
+	}
+}
+
+// TestGatewayReload lets strangers in and out by the policy file, while a user's connection goes on.
+func TestGatewayReload(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces", "rpcclient")
+	const server, way = "127.21.1.1", "127.21.1.2"
+	s := peer.StartSamba(t, peer.Config{Network: true, Address: server})
+	o := programOn(t, s)
+	policy, config := o.at("policy.yaml"), o.at("gateway.toml")
+	write := func(path, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(policy, "")
+	write(config, "[[listener]]\nlisten = \""+way+":445\"\nto = \""+server+"\"\npolicy = \"policy.yaml\"\n")
+	g := o.startGateway(t, "--config", config)
+	null := peer.Client{From: s.Machine}
+	user := peer.Client{From: s.Machine, User: "labadmin", Password: peer.Password}.RPCShell(t, way)
+	user.Do(t, "srvinfo", "LABHOST")
+	if a := null.RPC(t, way, "srvinfo"); a.Status != "STATUS_ACCESS_DENIED" {
+		t.Errorf("without an exception: %v", a)
+	}
+	write(policy, "strangers:\n- allow: everything\n  clients: [127.0.0.0/8]\n  as: [anonymous]\n  why: the old scanner\n")
+	g.signal(t, syscall.SIGHUP)
+	g.await(t, `"msg":"reloaded"`)
+	if a := null.RPC(t, way, "srvinfo"); !a.OK() {
+		t.Errorf("with an exception: %v", a)
+	}
+	write(policy, "strangers:\n- allow: something\n")
+	g.signal(t, syscall.SIGHUP)
+	g.await(t, "the old policy goes on")
+	if a := null.RPC(t, way, "srvinfo"); !a.OK() {
+		t.Errorf("after a policy that cannot be enforced: %v", a)
+	}
+	user.Do(t, "srvinfo", "LABHOST")
+	if err := user.Close(); err != nil {
+		t.Errorf("the user's connection: %v", err)
+	}
+}
