@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -16,8 +17,8 @@ type Edit struct {
 
 // Set makes a parameter have a value in a section of a configuration, by changing the main file alone. The change is
 // the smallest that works: the assignment in force is rewritten in place, or a line is added to the section, or the
-// section is added. Whether it works is proved by reading the result as Samba would, so that an include further down
-// that decides otherwise is an error and not a surprise.
+// section is added. Whether it works is proved by reading the result as Samba would: an include further down that decides
+// otherwise is an error and not a surprise, and so is a change that would give any other parameter another value.
 func Set(path string, o Options, section, name, value string) (*Edit, error) {
 	if why := unwritable(section, name, value); why != "" {
 		return nil, fmt.Errorf("smb.conf: [%s] %s: %s", section, name, why)
@@ -89,6 +90,10 @@ func edit(path string, o Options, section, name string, value *string) (*Edit, e
 	case r.c.Broken != nil:
 		return nil, fmt.Errorf("smb.conf: %s: mend that first", r.c.Broken)
 	}
+	now, err := load(path, o)
+	if err != nil {
+		return nil, err
+	}
 	var tries [][]byte
 	if value == nil {
 		tries = append(tries, at.without(before))
@@ -96,15 +101,15 @@ func edit(path string, o Options, section, name string, value *string) (*Edit, e
 		tries = at.attempts(before, r.c.Section(section) != nil, section, name, *value)
 	}
 	for _, after := range tries {
-		if works(path, o, after, section, name, value) {
+		if works(path, o, after, now, section, name, value) {
 			return &Edit{path, before, after}, nil
 		}
 	}
-	return nil, fmt.Errorf("smb.conf: [%s] %s: no change of %s alone has this effect: another file that it includes decides", section, name, path)
+	return nil, fmt.Errorf("smb.conf: [%s] %s: no change of %s has this effect and no other: another file that it includes decides, or its last line goes on", section, name, path)
 }
 
-// works reads the changed configuration and looks at the value in force.
-func works(path string, o Options, after []byte, section, name string, value *string) bool {
+// works reads the changed configuration, and looks at the value in force and at everything else.
+func works(path string, o Options, after []byte, now *Config, section, name string, value *string) bool {
 	read := o.ReadFile
 	o.ReadFile = func(n string) ([]byte, error) {
 		if filepath.Clean(n) == filepath.Clean(path) {
@@ -113,7 +118,7 @@ func works(path string, o Options, after []byte, section, name string, value *st
 		return read(n)
 	}
 	c, err := load(path, o)
-	if err != nil || c.Broken != nil {
+	if err != nil || c.Broken != nil || !keepsTheRest(now, c, section, name) {
 		return false
 	}
 	s := c.Section(section)
@@ -126,6 +131,25 @@ func works(path string, o Options, after []byte, section, name string, value *st
 	}
 	k, _ := Lookup(name)
 	return ok && p.Value == *value && p.Inverse == k.Inverse
+}
+
+// keepsTheRest tells whether two configurations have the same sections, and in them the same values of all parameters but
+// one. That one may differ in other sections too: shares take it from [global] and from one another.
+func keepsTheRest(was, is *Config, section, name string) bool {
+	all := func(c *Config) []*Section {
+		return slices.DeleteFunc(append([]*Section{c.Global}, c.Shares...), func(s *Section) bool {
+			return was.Section(section) == nil && foldName(s.Name) == foldName(section) // a section that the change makes
+		})
+	}
+	rest := func(s *Section) []Param {
+		return slices.DeleteFunc(s.All(), func(p Param) bool { return key(p.Name) == key(name) })
+	}
+	return was.Registry == is.Registry && slices.Equal(was.Files, is.Files) &&
+		slices.EqualFunc(all(was), all(is), func(a, b *Section) bool {
+			return foldName(a.Name) == foldName(b.Name) && slices.EqualFunc(rest(a), rest(b), func(x, y Param) bool {
+				return x.Name == y.Name && x.Value == y.Value && x.Inverse == y.Inverse
+			})
+		})
 }
 
 // attempts lists changed files, the smallest change first. There tells whether the configuration has the section.
