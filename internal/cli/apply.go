@@ -97,7 +97,8 @@ const makesPlan = "ipcguard plan --audit AUDIT.json --format json -o plan.json m
 
 // readPlan reads a plan that is to be acted on.
 func readPlan(name string) (*model.Plan, []byte, error) {
-	b, err := os.ReadFile(name)
+	const most = 64 << 20 // plan.Read has a bound of its own and tells it better
+	b, err := readBounded(name, most)
 	if err != nil {
 		return nil, nil, fmt.Errorf("plan: %w", err)
 	}

@@ -7,10 +7,12 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -258,6 +260,12 @@ func documents() []bomb {
 			{name: "verify/" + name, make: of, args: []string{"verify", "127.0.0.1:1", "--plan", "plan.json"}},
 		}
 	}
+	// A file without an end: it has to be a plan that is refused, and never all there is of memory.
+	endless := func(t *testing.T, dir string) {
+		if err := os.Symlink("/dev/zero", filepath.Join(dir, "plan.json")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	out := []bomb{
 		{name: "plan/a scan of empty objects", make: all(conf, emptyFindings), args: planOf("--scan", "scan.json"), want: exitUsage},
 		{name: "plan/many scans", make: all(conf, manyScans), args: planOf("--scan", "scan.json"), want: success},
@@ -274,6 +282,9 @@ func documents() []bomb {
 		{name: "scan/a target without an end", make: file("hosts", "", 64<<10, same(strings.Repeat("a", 1<<10)), ""), args: []string{"scan", "@hosts"}, want: exitUsage},
 		{name: "scan/excludes", make: file("hosts", "", 400_000, func(i int) string { return fmt.Sprintf("10.%d.%d.%d\n", i>>16, i>>8&255, i&255) }, ""), args: []string{"scan", "127.0.0.1:1", "--exclude", "@hosts"}, want: exitPartial},
 		{name: "scan/credentials", make: file("user", "", 1<<20, same("username = a\n"), ""), args: []string{"scan", "127.0.0.1:1", "--credentials-file", "user"}},
+		{name: "history/writes without a seal", make: unsealed("before.json", "writes", 8_000_000, "{}"), args: []string{"history", "--state", "state"}},
+		{name: "recover/changes without a seal", make: unsealed("plan.json", "changes", 8_000_000, "{}"), args: []string{"recover", "--state", "state"}},
+		{name: "rollback/notes without a seal", make: unsealed("steps", "notes", 20_000_000, `""`), args: []string{"rollback", "--unsealed", "20260101-120000-abcdef", "--state", "state"}},
 		{name: "history/journal", make: journal, args: []string{"history", "--state", "state"}},
 		{name: "recover/journal", make: journal, args: []string{"recover", "--state", "state"}},
 		{name: "confirm/journal", make: journal, args: []string{"confirm", "20260101-120000-abcdef", "--state", "state"}},
@@ -285,7 +296,55 @@ func documents() []bomb {
 		{name: "serve rekey/key", make: file("key", "", 64, same(strings.Repeat("AGE-SECRET-KEY-1\n", 1<<16)), ""), args: []string{"serve", "rekey", "--state", "state", "--key", "key"}},
 		{name: "worker/key", make: file("key", "", 64, same(strings.Repeat("AGE-SECRET-KEY-1\n", 1<<16)), ""), args: []string{"worker", "--database", "postgres://a@127.0.0.1:1/b", "--key", "key"}},
 	}
-	return append(append(out, plans("empty changes", emptyChanges)...), plans("levels", deepPlan)...)
+	return slices.Concat(out, plans("empty changes", emptyChanges), plans("levels", deepPlan), plans("no end", endless))
+}
+
+// unsealed writes a whole journal of a version that did not seal them, with a list of n values more in one of its files.
+func unsealed(name, list string, n int, value string) func(*testing.T, string) {
+	const id = "20260101-120000-abcdef"
+	return func(t *testing.T, dir string) {
+		for file, text := range map[string]string{
+			"before.json": `{"schema":"ipcguard.journal/1","id":"` + id + `","target":"samba:/nonexistent"`,
+			"plan.json":   `{"schema":"ipcguard.plan/1"`,
+			"steps":       `{"n":0,"time":"2026-01-01T00:00:00Z","event":"begun"`,
+		} {
+			body := func(w io.Writer) error {
+				_, err := io.WriteString(w, text)
+				if file == name {
+					_, err = io.WriteString(w, `,"`+list+`":[`)
+					for range n {
+						if err == nil {
+							_, err = io.WriteString(w, value+",")
+						}
+					}
+					if err == nil {
+						_, err = io.WriteString(w, value+"]")
+					}
+				}
+				if err == nil {
+					_, err = io.WriteString(w, "}")
+				}
+				return err
+			}
+			writeFile(t, filepath.Join(dir, "state", "journal", id, file), func(w io.Writer) error {
+				if file != "steps" {
+					return body(w)
+				}
+				sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+				if err := body(sum); err != nil {
+					return err
+				}
+				if _, err := fmt.Fprintf(w, "%08x ", sum.Sum32()); err != nil {
+					return err
+				}
+				if err := body(w); err != nil {
+					return err
+				}
+				_, err := io.WriteString(w, "\n")
+				return err
+			})
+		}
+	}
 }
 
 // withoutFiles are the verbs that read no file of others.

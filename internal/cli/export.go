@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"ipcguard/internal/export"
-	"ipcguard/internal/plan"
 )
 
 const exportHelp = `Write a plan as files for people whose changes go through other hands, each with the undo that brings back what was there,
@@ -60,17 +59,9 @@ func (a *app) runExport(f *exportFlags, name string) error {
 	if err := oneOf("--as", f.form, export.Forms()); err != nil {
 		return err
 	}
-	const most = 64 << 20 // plan.Read has a bound of its own and tells it better
-	b, err := readBounded(name, most)
+	p, _, err := readPlan(name)
 	if err != nil {
 		return err
-	}
-	p, err := plan.Read(b)
-	switch {
-	case errors.Is(err, plan.ErrNotAPlan):
-		return hinted{fmt.Errorf("%s: %w", name, err), makesPlan}
-	case err != nil:
-		return fmt.Errorf("%s: %w", name, err)
 	}
 	r, err := export.Export(p, f.form, export.Options{Source: f.source, Time: time.Now()})
 	switch {

@@ -87,10 +87,7 @@ func signingKey(name string) (ed25519.PrivateKey, error) {
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return nil, hinted{fmt.Errorf("--sign: others may read %s (mode %04o)", name, info.Mode().Perm()), "chmod 600 " + name + ", and make a new key if somebody may have read it"}
 	}
-	if info.Size() > maxKey {
-		return nil, fmt.Errorf("--sign: %s: %d bytes are no key", name, info.Size())
-	}
-	b, err := os.ReadFile(name)
+	b, err := readBounded(name, maxKey)
 	if err != nil {
 		return nil, fmt.Errorf("--sign: %w", err)
 	}

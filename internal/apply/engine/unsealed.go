@@ -20,6 +20,10 @@ const schemaUnsealed = "ipcguard.journal/1"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// maxUnsealed bounds the values in each file of a journal that nothing proves: without a seal anybody may have written it, and
+// three bytes of JSON can take four hundred in memory. A plan for a thousand shares has a hundred thousand.
+const maxUnsealed = 250_000
+
 // crcText is how long the sum of a line is.
 const crcText = 8
 
@@ -27,6 +31,11 @@ func ofEarlierVersion(steps []byte) bool { return bytes.IndexByte(steps, ' ') ==
 
 // readUnsealed reads the steps of an earlier version.
 func (j *Journal) readUnsealed(f *files) error {
+	for name, b := range map[string][]byte{beforeFile: f.before, planFile: f.plan, stepsFile: f.steps} {
+		if bytes.Count(b, []byte(",")) > maxUnsealed { // one stands between any two values
+			return fmt.Errorf("%s: more than %d values, which no journal has", name, maxUnsealed)
+		}
+	}
 	for rest := f.steps; len(rest) > 0; {
 		line, more, whole := bytes.Cut(rest, []byte("\n"))
 		sum, text, _ := bytes.Cut(line, []byte(" "))
