@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -97,10 +96,8 @@ func ReadTrust(b []byte) ([]Key, error) {
 		return nil, fmt.Errorf("trusted keys: the file is larger than %d bytes", maxTrust)
 	}
 	var out []Key
-	n := 0
-	for s := bufio.NewScanner(bytes.NewReader(b)); s.Scan(); {
-		n++
-		line := strings.TrimSpace(s.Text())
+	for i, text := range strings.Split(string(b), "\n") {
+		n, line := i+1, strings.TrimSpace(text)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}

@@ -69,6 +69,10 @@ func TestSignature(t *testing.T) {
 }
 
 func TestTrustErrors(t *testing.T) {
+	line := "ed25519 " + strings.Repeat("A", 43) + "= anna\n"
+	if keys, err := ReadTrust([]byte(line + "#" + strings.Repeat("-", 100<<10) + "\r\n" + line)); err != nil || len(keys) != 2 {
+		t.Errorf("behind a long line: %d keys, %v", len(keys), err)
+	}
 	for _, bad := range []string{"ed25519", "rsa AAAA x", "ed25519 AAAA x", "ed25519 !!!! x", strings.Repeat("#", maxTrust+1)} {
 		if keys, err := ReadTrust([]byte(bad)); err == nil {
 			t.Errorf("%.40q is read as %v", bad, keys)
