@@ -19,7 +19,8 @@ import (
 	"ipcguard/internal/report"
 )
 
-// showMaker says whose plan it is: by their own word, or by a signature.
+// showMaker says whose plan it is, by their own word or by a signature, and what it was made for: a plan fits every host that
+// is as that one was.
 func (a *app) showMaker(p *model.Plan, signer *plan.Key) {
 	by, when := "somebody who is not named", "at a time that is not told"
 	if p.By != "" {
@@ -29,6 +30,9 @@ func (a *app) showMaker(p *model.Plan, signer *plan.Key) {
 		when = p.Made.Local().Format(time.DateTime)
 	}
 	fmt.Fprintf(a.stdout, "The plan was made by %s, %s", by, when)
+	if p.Target != "" {
+		fmt.Fprintf(a.stdout, ", for %s", p.Target)
+	}
 	switch {
 	case signer != nil:
 		fmt.Fprintf(a.stdout, ", and is signed by %s (%s).\n", signer.Name, signer.Fingerprint())

@@ -184,28 +184,28 @@ func (e *Engine) key() (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("apply: key: %w", err)
 	}
-	block, _ := pem.Decode(b)
-	if block == nil {
-		return nil, fmt.Errorf("apply: key: %s is not PEM", path)
+	if block, _ := pem.Decode(b); block != nil {
+		if parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+			if key, ok := parsed.(ed25519.PrivateKey); ok {
+				return key, nil
+			}
+		}
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("apply: key: %w", err)
-	}
-	key, ok := parsed.(ed25519.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("apply: key: %s is no ed25519 key", path)
-	}
-	return key, nil
+	return nil, e.keyless("it is damaged")
+}
+
+// keyless says that nothing in the state directory can be believed, because its key is not what it was.
+func (e *Engine) keyless(why string) error {
+	return fmt.Errorf("apply: key: %w", &private.Error{
+		Path: filepath.Join(e.State, keyFile), Why: why + ", and without it nothing in the state directory can be believed",
+		Mend: private.Moved(e.State),
+	})
 }
 
 // makeKey makes the key on first use. Where there is a ledger there was a key: another would believe nothing of it.
 func (e *Engine) makeKey() (ed25519.PrivateKey, error) {
 	if _, err := os.Lstat(filepath.Join(e.State, ledgerFile)); err == nil {
-		return nil, fmt.Errorf("apply: key: %w", &private.Error{
-			Path: filepath.Join(e.State, keyFile), Why: "it is missing, and without it nothing in the state directory can be believed",
-			Mend: private.Moved(e.State),
-		})
+		return nil, e.keyless("it is missing")
 	}
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

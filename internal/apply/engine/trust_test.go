@@ -55,6 +55,21 @@ func unseal(t *testing.T, s *stand) {
 	}
 }
 
+// TestDamagedKey: whatever a key has become, nothing is restored, and the command that mends it is told.
+func TestDamagedKey(t *testing.T) {
+	for _, b := range []string{"", "-----BEGIN PRIVATE", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"} {
+		s := stands(t)["kept"](t)
+		if err := os.WriteFile(filepath.Join(s.e.State, keyFile), []byte(b), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.e.Rollback(t.Context(), s.id, false)
+		var open *private.Error
+		if !errors.As(err, &open) || open.Mend != private.Moved(s.e.State) || applytest.Dump(s.f.Tree, "HKLM") != s.now {
+			t.Errorf("a key %q: %v", b, err)
+		}
+	}
+}
+
 // TestUnsealed: journals of earlier versions are shown, and taken back only when that is asked for; also where sealing them
 // was cut short at any point.
 func TestUnsealed(t *testing.T) {
