@@ -18,8 +18,10 @@ package change
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"ipcguard/internal/format/registry"
+	"ipcguard/internal/model"
 )
 
 // Kind is what kind of place a setting lives in.
@@ -111,7 +113,10 @@ func (p Place) String() string {
 	return inbound + p.Name
 }
 
-// unprintable tells characters that no name or value of a configuration holds: they would end a line or hide.
+// unprintable tells characters that no name or value of a configuration holds: they would end a line, hide, or turn the order
+// of the text around, so that people read another name than the host does. Two that are hidden belong to the spelling of
+// Persian and of the languages of India.
 func unprintable(r rune) bool {
-	return r < ' ' || r == 0x7f || r == 0xfffd || r == 0x2028 || r == 0x2029
+	const nonJoiner, joiner = 0x200c, 0x200d
+	return model.Hidden(r) && r != nonJoiner && r != joiner || r == utf8.RuneError
 }

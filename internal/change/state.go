@@ -168,6 +168,9 @@ func parameterText(k Kind, v model.Value) (string, error) {
 	if !ok || strings.ContainsFunc(text, unprintable) {
 		return "", fmt.Errorf("%.200q cannot stand on a line of a configuration", v.String())
 	}
+	if k != Policy && strings.HasSuffix(text, `\`) {
+		return "", fmt.Errorf("%.200q would join the next line to it", text)
+	}
 	return text, nil
 }
 

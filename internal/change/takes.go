@@ -76,6 +76,7 @@ func cleanNames(c *catalog.Catalog, s *catalog.Setting, m *model.Change, list []
 		known := slices.Contains(before, n)
 		switch {
 		case n == "", len(n) > maxName, strings.ContainsFunc(n, unprintable):
+		case s.Type == "members" && strings.Contains(n, ","): // it would be two in a template
 		case s.Type == "members" && !known && !slices.Contains(members, n):
 		case !strings.HasPrefix(s.Type, "REG_") && !known && strings.ContainsAny(n, `"%=`):
 		default:
