@@ -101,8 +101,8 @@ func (s *Samba) load(ctx context.Context) (*smbconf.Config, error) {
 // Address is where the server listens, by its configuration, for a probe from this machine.
 func (s *Samba) Address(ctx context.Context) (string, error) {
 	port, host := "445", "127.0.0.1"
-	if v := s.effective(ctx, "global", "smb ports"); v != "" {
-		port = strings.FieldsFunc(v, func(r rune) bool { return r == ' ' || r == ',' })[0]
+	if ports := (smbconf.Param{Value: s.effective(ctx, "global", "smb ports")}).List(); len(ports) > 0 {
+		port = ports[0]
 	}
 	if bound, _ := (smbconf.Param{Value: s.effective(ctx, "global", "bind interfaces only")}).Bool(); bound {
 		for _, item := range (smbconf.Param{Value: s.effective(ctx, "global", "interfaces")}).List() {
