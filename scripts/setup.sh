@@ -25,6 +25,7 @@ winbind             winbindd    tests against a real domain controller
 systemd             systemctl   tests of the guard as a service
 krb5-user           kinit       tests of Kerberos
 tshark              tshark      comparison with tshark
+bzip2               bzip2       captures packed with bzip2
 python3-impacket    -           tests against the impacket server and clients
 libhivex-bin        hivexml     comparison with hivexml, hives to edit
 reglookup           reglookup   comparison with reglookup

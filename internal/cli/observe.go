@@ -14,6 +14,7 @@ import (
 	"ipcguard/internal/model"
 	"ipcguard/internal/observe"
 	"ipcguard/internal/observe/logs"
+	"ipcguard/internal/observe/source"
 	"ipcguard/internal/report"
 )
 
@@ -91,6 +92,7 @@ type observing struct {
 	logs    *logs.Reader
 	logged  bool
 	packets bool
+	results source.Twins  // what was joined
 	ring    int           // bytes for packets that wait
 	length  time.Duration // of a live observation; 0 is until an interrupt
 }

@@ -85,26 +85,36 @@ func auditedLogs(reader *logs.Reader, name string) error {
 	return nil
 }
 
-// observeFiles reads the sources that are files. Captures are read together, in the order of their times.
+// observeFiles reads the sources that are files. Captures are read together, in the order of their times. Where several were
+// named, one that cannot be read is told and does not end the reading.
 func (a *app) observeFiles(ctx context.Context, run *observing, f *observeFlags) error {
-	var captures, folders []string
 	for _, name := range run.files {
 		if name == "-" {
-			if err := a.observeStream(ctx, run, f, "standard input", source.Interruptible(ctx, a.stdin)); err != nil {
-				return err
-			}
 			continue
 		}
-		kind, err := a.observeFile(ctx, run, f, name)
-		switch {
-		case err != nil:
+		if _, err := os.Stat(name); err != nil {
 			return err
+		}
+	}
+	var captures, folders []string
+	var failed []error
+	for _, name := range run.files {
+		kind, err := a.observeSource(ctx, run, f, name)
+		switch {
+		case ctx.Err() != nil && err != nil:
+			return err
+		case err != nil:
+			failed = append(failed, err)
+			run.unread(name, err)
 		case kind == aFolder:
 			folders = append(folders, name)
 			captures = append(captures, name)
 		case kind == aCapture:
 			captures = append(captures, name)
 		}
+	}
+	if len(failed) > 0 && len(failed) == len(run.files) {
+		return failed[0]
 	}
 	run.packets = run.packets || len(captures) > 0
 	if err := run.traffic.ReadPaths(ctx, captures); err != nil {
@@ -119,6 +129,25 @@ func (a *app) observeFiles(ctx context.Context, run *observing, f *observeFlags)
 	return nil
 }
 
+// unread tells of a source that could not be read.
+func (r *observing) unread(name string, why error) {
+	r.cov.CountUnreadable("sources that could not be read", 1)
+	var inner *namedError
+	if errors.As(why, &inner) {
+		why = inner.err
+	}
+	r.cov.Unread(name, why)
+}
+
+// namedError is what is wrong with a source.
+type namedError struct {
+	name string
+	err  error
+}
+
+func (e *namedError) Error() string { return e.name + ": " + e.err.Error() }
+func (e *namedError) Unwrap() error { return e.err }
+
 // fileKind is what a named file is to be read as.
 type fileKind int
 
@@ -128,45 +157,71 @@ const (
 	aFolder // or an archive
 )
 
-// observeFile reads a log or a result, and tells what else a file is.
+// observeSource reads a log or a result, or the standard input, and tells what else a file is.
+func (a *app) observeSource(ctx context.Context, run *observing, f *observeFlags, name string) (fileKind, error) {
+	if name == "-" {
+		return aDone, a.observeStream(ctx, run, f, "standard input", source.Interruptible(ctx, a.stdin))
+	}
+	kind, err := a.observeFile(ctx, run, f, name)
+	if err != nil && ctx.Err() == nil {
+		err = &namedError{name, err}
+	}
+	return kind, err
+}
+
 func (a *app) observeFile(ctx context.Context, run *observing, f *observeFlags, name string) (fileKind, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return aDone, err
 	}
-	file, err := os.Open(name)
-	if err != nil {
-		return aDone, err
-	}
-	defer file.Close()
 	if info.IsDir() && !f.merge {
 		return aFolder, nil
 	}
-	b := bufio.NewReaderSize(file, headLen)
-	head, _ := b.Peek(headLen)
+	file := source.File{Path: name, Open: func() (io.ReadCloser, error) { return os.Open(name) }}
+	r, err := file.Open()
+	if err != nil {
+		return aDone, err
+	}
+	defer r.Close()
+	if !info.IsDir() && !info.Mode().IsRegular() { // a pipe is read once
+		return aDone, a.observeStream(ctx, run, f, filepath.Base(name), source.Interruptible(ctx, r))
+	}
+	b, head := source.Peek(r, headLen, tellable)
 	switch {
+	case observe.IsResult(head):
+		if same := run.results.Of(&file); same != "" {
+			run.cov.Note(fmt.Sprintf("%s holds the same bytes as %s and was read once", name, same))
+			return aDone, nil
+		}
 	case f.merge:
 	case source.IsArchive(head):
 		return aFolder, nil
 	case observe.IsCapture(head):
 		return aCapture, nil
+	case logs.Is(head) && model.Schema(head) == "":
+		run.logged = true
+		return aDone, run.logs.ReadPath(ctx, name)
 	}
-	if err := a.observeStream(ctx, run, f, filepath.Base(name), b); err != nil {
-		return aDone, fmt.Errorf("%s: %w", name, err)
-	}
-	return aDone, nil
+	return aDone, a.observeHead(ctx, run, f, filepath.Base(name), b, head)
 }
 
-// headLen is enough of a compressed file to unpack its beginning: xz and zstd unpack by the block.
-const headLen = 128 << 10
+// headLen is enough of a source, unpacked, to tell what it is.
+const headLen = 64 << 10
+
+// tellable tells whether the beginning of a source is enough to tell what it is.
+func tellable(head []byte) bool {
+	return observe.IsResult(head) || observe.IsCapture(head) || len(head) >= 4<<10 && logs.Is(head)
+}
 
 // observeStream tells by its first bytes what a stream is, and reads it.
 func (a *app) observeStream(ctx context.Context, run *observing, f *observeFlags, name string, r io.Reader) error {
-	b := bufio.NewReaderSize(r, headLen)
-	head := source.Sniff(b, func(head []byte) bool {
-		return observe.IsResult(head) || observe.IsCapture(head) || len(head) >= 4<<10 && logs.Is(head)
-	})
-	switch {
+	b, head := source.Peek(r, headLen, tellable)
+	return a.observeHead(ctx, run, f, name, b, head)
+}
+
+// observeHead reads a stream that begins with head.
+func (a *app) observeHead(ctx context.Context, run *observing, f *observeFlags, name string, b *bufio.Reader, head []byte) error {
+	switch schema := model.Schema(head); {
 	case ctx.Err() != nil && len(head) == 0:
 		return context.Cause(ctx)
 	case observe.IsResult(head):
@@ -174,8 +229,10 @@ func (a *app) observeStream(ctx context.Context, run *observing, f *observeFlags
 			observe.Merge(run.agg, run.cov, o)
 			return nil
 		})
+	case schema != "":
+		return hinted{fmt.Errorf("%w: it is %s", observe.ErrNotResult, model.SchemaKind(schema)), "ipcguard observe takes captures, logs, and its own results"}
 	case f.merge:
-		return observe.ErrNotResult
+		return hinted{notResult(head), "--merge takes results alone; without it ipcguard observe reads captures and logs too"}
 	case observe.IsCapture(head):
 		run.packets = true
 		return run.traffic.Read(ctx, name, b)
@@ -187,6 +244,21 @@ func (a *app) observeStream(ctx context.Context, run *observing, f *observeFlags
 		return hinted{errors.New("it is " + what), cmp.Or(hint, "ipcguard observe --help lists what is read")}
 	}
 	return hinted{errors.New("neither a capture nor a log nor a result of observe"), "ipcguard observe --help lists what is read"}
+}
+
+// notResult says what a file is that is no result.
+func notResult(head []byte) error {
+	what, _ := source.Describe(head)
+	switch {
+	case what != "":
+	case observe.IsCapture(head):
+		what = "a capture"
+	case logs.Is(head):
+		what = "a log"
+	default:
+		return observe.ErrNotResult
+	}
+	return fmt.Errorf("%w: it is %s", observe.ErrNotResult, what)
 }
 
 // parseSize reads 200MiB, 1GiB, or a number of bytes.

@@ -38,13 +38,38 @@ func KindOf(b []byte) string {
 	case err != nil || head.Schema == "":
 		return "JSON without a schema of ipcguard"
 	}
+	return SchemaKind(head.Schema)
+}
+
+// SchemaKind says in words what a document with a schema is.
+func SchemaKind(schema string) string {
 	const most = 64 // bytes of a schema; the longest of this program has 18
-	if len(head.Schema) > most {
+	if len(schema) > most {
 		return "a document of another program"
 	}
-	name, _, _ := strings.Cut(head.Schema, "/")
+	name, _, _ := strings.Cut(schema, "/")
 	if kind := kinds[name]; kind != "" {
-		return kind + " (" + head.Schema + ")"
+		return kind + " (" + schema + ")"
 	}
-	return "a document of another program (" + head.Schema + ")"
+	return "a document of another program (" + schema + ")"
+}
+
+// Schema is this program's schema with which a file begins, of which head is the first part: of a document, or of the first
+// of an array. Empty where there is none.
+func Schema(head []byte) string {
+	d := json.NewDecoder(bytes.NewReader(head))
+	for _, want := range []any{json.Delim('{'), "schema", nil} {
+		token, err := d.Token()
+		if token == json.Delim('[') {
+			token, err = d.Token()
+		}
+		text, isText := token.(string)
+		switch {
+		case err != nil, want != nil && token != want:
+			return ""
+		case want == nil && isText && strings.HasPrefix(text, "ipcguard."):
+			return text
+		}
+	}
+	return ""
 }

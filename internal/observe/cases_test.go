@@ -3,10 +3,12 @@ package observe
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -178,8 +180,31 @@ func TestArgumentOrder(t *testing.T) {
 	}
 }
 
+// TestCutInTheFirstBlock reads a capture of which xz has one block, and half of it is there.
+func TestCutInTheFirstBlock(t *testing.T) {
+	_, cov := readCapture(t, caseFile(t, "16-cut-xz-zst/half.xz"), TrafficOptions{})
+	if cov.Read["packets"] != 150 || cov.Unreadable["captures that end in the middle of a packet"] != 1 {
+		t.Errorf("%+v", cov)
+	}
+}
+
+// bzipped packs with bzip2, whose blocks are of 100 kB.
+type bzipped struct {
+	bytes.Buffer
+	to  io.Writer
+	ctx context.Context
+}
+
+// Close packs what was written.
+func (b *bzipped) Close() error {
+	cmd := exec.CommandContext(b.ctx, "bzip2", "-1c")
+	cmd.Stdin, cmd.Stdout = &b.Buffer, b.to
+	return cmd.Run()
+}
+
 // TestCutStreams reads compressed captures up to where they are cut.
 func TestCutStreams(t *testing.T) {
+	peer.Need(t, "bzip2")
 	path := filepath.Join(t.TempDir(), "random.pcap")
 	m, done := observetest.Create(t, path)
 	m.Connect(1)
@@ -202,6 +227,7 @@ func TestCutStreams(t *testing.T) {
 		"gz":  func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil },
 		"xz":  func(w io.Writer) (io.WriteCloser, error) { return xz.NewWriter(w) },
 		"zst": func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) },
+		"bz2": func(w io.Writer) (io.WriteCloser, error) { return &bzipped{to: w, ctx: t.Context()}, nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer

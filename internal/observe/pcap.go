@@ -56,6 +56,7 @@ type Traffic struct {
 	captured  int64 // packets of the wire
 	dropped   int64
 	fullest   float64 // the part of a ring
+	twins     source.Twins
 	told      told
 }
 
@@ -230,8 +231,8 @@ func (t *Traffic) ReadPaths(ctx context.Context, paths []string) error {
 		}
 	}
 	slices.SortStableFunc(captures, func(a, b dated) int { return a.first.Compare(b.first) })
-	for i, f := range captures {
-		if same := twin(captures[:i], &f); same != "" {
+	for _, f := range captures {
+		if same := t.twins.Of(&f.File); same != "" {
 			t.cov.Note(fmt.Sprintf("%s holds the same bytes as %s and was read once", f.Path, same))
 			continue
 		}
@@ -253,16 +254,6 @@ type dated struct {
 	source.File
 	first time.Time
 	named bool // as a file of its own
-}
-
-// twin finds one among captures that begin at the same time which holds the same bytes.
-func twin(before []dated, f *dated) string {
-	for i := len(before) - 1; i >= 0 && before[i].first.Equal(f.first); i-- {
-		if same, err := before[i].Same(&f.File); err == nil && same {
-			return before[i].Path
-		}
-	}
-	return ""
 }
 
 // firstTime is when a capture begins.
@@ -295,17 +286,8 @@ func openCapture(r io.Reader) (*capture.Reader, error) {
 	return c, err
 }
 
-// IsCapture tells from the first bytes of a file whether Traffic can read it. 4 KiB of them are enough, and 128 KiB of a
-// compressed file.
-func IsCapture(head []byte) bool {
-	r, err := source.Decompress(source.Head(head))
-	if err != nil {
-		return false
-	}
-	plain := make([]byte, capture.Magic)
-	n, _ := io.ReadFull(r, plain)
-	return capture.Is(plain[:n])
-}
+// IsCapture tells from the first bytes of a file, unpacked, whether Traffic can read it.
+func IsCapture(head []byte) bool { return capture.Is(head[:min(len(head), capture.Magic)]) }
 
 // farApart is how far the times of two captures may be apart for their connections to be the same.
 const farApart = time.Hour

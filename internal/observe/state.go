@@ -107,15 +107,10 @@ func ReadResult(r io.Reader, add func(*model.Observation) error) error {
 	return err
 }
 
-// IsResult tells from the first bytes of a file whether ReadResult can read it.
+// IsResult tells from the first bytes of a file, unpacked, whether ReadResult can read it.
 func IsResult(head []byte) bool {
-	r, err := source.Decompress(source.Head(head))
-	if err != nil {
-		return false
-	}
-	plain := make([]byte, 64)
-	n, _ := io.ReadFull(r, plain)
-	return containsSchema(plain[:n], model.SchemaObserve) || containsSchema(plain[:n], model.SchemaUse)
+	head = head[:min(len(head), 64)]
+	return containsSchema(head, model.SchemaObserve) || containsSchema(head, model.SchemaUse)
 }
 
 func containsSchema(head []byte, schema string) bool {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -33,6 +34,7 @@ type Reader struct {
 	windows *windowsLog
 	samba   *sambaLog
 	files   int
+	twins   source.Twins
 }
 
 // NewLogs returns a reader of logs that adds to agg and cov.
@@ -67,10 +69,13 @@ func (l *Reader) ReadFolder(ctx context.Context, path string, other func(head []
 		return err
 	}
 	if len(all) == 1 && all[0].Path == path {
+		if l.twin(&all[0]) {
+			return nil
+		}
 		return all[0].Read(ctx, l.Read)
 	}
 	for _, f := range all {
-		if other != nil && other(f.Head()) {
+		if head := f.Head(); other != nil && other(head) || Is(head) && l.twin(&f) {
 			continue
 		}
 		err := f.Read(ctx, l.Read)
@@ -87,6 +92,15 @@ func (l *Reader) ReadFolder(ctx context.Context, path string, other func(head []
 		}
 	}
 	return nil
+}
+
+// twin tells whether a file holds what another one held, which is noted.
+func (l *Reader) twin(f *source.File) bool {
+	same := l.twins.Of(f)
+	if same != "" {
+		l.cov.Note(fmt.Sprintf("%s holds the same bytes as %s and was read once", f.Path, same))
+	}
+	return same != ""
 }
 
 // Read reads one log. name is what rows call it.
@@ -141,16 +155,8 @@ func described(what string) error {
 	return errors.New("it is " + what)
 }
 
-// Is tells from the first bytes of a file whether Logs can read it. 4 KiB of them are enough, and 128 KiB of a
-// compressed file: xz and zstd unpack by the block.
-func Is(head []byte) bool {
-	r, err := source.Decompress(bytes.NewReader(head))
-	if err != nil {
-		return false
-	}
-	plain, _ := io.ReadAll(io.LimitReader(r, 64<<10)) // a cut stream ends with an error after what it holds
-	return logKind(plain) != kindNone
-}
+// Is tells from the first bytes of a file, unpacked, whether Logs can read it. 4 KiB of them are enough.
+func Is(head []byte) bool { return logKind(head) != kindNone }
 
 type logFormat int
 

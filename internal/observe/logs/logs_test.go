@@ -19,6 +19,7 @@ import (
 	"ipcguard/internal/model"
 	"ipcguard/internal/observe"
 	"ipcguard/internal/observe/observetest"
+	"ipcguard/internal/observe/source"
 	"ipcguard/internal/peer"
 )
 
@@ -123,7 +124,8 @@ func TestIsLog(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return b[:min(len(b), 128<<10)]
+		_, h := source.Peek(bytes.NewReader(b), 64<<10, func([]byte) bool { return false })
+		return h
 	}
 	for name, b := range map[string][]byte{"evtx": head("discovery_bloodhound.evtx"), "xz": head("security.evtx.xz"), "json": otrf(t)[:4096], "smbd.log": []byte("[2026/11/22 10:59:49.558591,  0] x")} {
 		if !Is(b) {

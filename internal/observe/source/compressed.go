@@ -5,11 +5,12 @@ import (
 	"bytes"
 	"compress/bzip2"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
+	"github.com/mikelolasagasti/xz"
 )
 
 // maxExpansion bounds the window that a compressed stream may ask for, in bytes.
@@ -26,18 +27,20 @@ const (
 var ErrExpands = fmt.Errorf("it unpacks to more than %d MiB and %d times its size", freeSize>>20, maxRatio)
 
 // Decompress looks at the first bytes of r and unpacks gzip, bzip2, xz and zstd, as far as [ErrExpands] allows. A stream that is none
-// of them is given as it is.
+// of them is given as it is. One that is cut gives an error behind what could be unpacked: of xz nearly all up to the cut, of
+// zstd whole blocks of up to 128 KiB, of bzip2 whole blocks of up to 900 kB.
 func Decompress(r io.Reader) (io.Reader, error) {
 	packed := &counter{r: r}
 	b := bufio.NewReader(packed)
-	head, _ := b.Peek(6)
+	head, _ := b.Peek(magicLen)
 	var plain io.Reader
 	var err error
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		plain, err = gzip.NewReader(b)
 	case string(head) == "\xfd7zXZ\x00":
-		plain, err = xz.ReaderConfig{DictCap: maxExpansion}.NewReader(b)
+		plain, err = xz.NewReader(b, maxExpansion)
+		plain = xzReader{plain}
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		plain, err = zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxExpansion))
 	case bytes.HasPrefix(head, []byte("BZh")):
@@ -49,6 +52,18 @@ func Decompress(r io.Reader) (io.Reader, error) {
 		return nil, err
 	}
 	return &bounded{r: plain, packed: func() int64 { return packed.n }}, nil
+}
+
+// xzReader tells a stream that is cut as other decompressors do.
+type xzReader struct{ io.Reader }
+
+// Read is part of io.Reader.
+func (x xzReader) Read(p []byte) (int, error) {
+	n, err := x.Reader.Read(p)
+	if errors.Is(err, xz.ErrBuf) {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
 }
 
 // counter counts what was read.
@@ -80,16 +95,23 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Head reads the beginning of a stream. Behind it comes io.ErrUnexpectedEOF, not io.EOF: there is more.
-func Head(b []byte) io.Reader { return &head{b} }
-
-type head struct{ b []byte }
-
-func (r *head) Read(p []byte) (int, error) {
-	if len(r.b) == 0 {
-		return 0, io.ErrUnexpectedEOF
+// Peek gives the beginning of what a stream holds when it is unpacked, up to size bytes: as much as is needed for known to tell
+// what it is, and at the end of the stream what there is. The stream that is returned begins there again. Where nothing could
+// be unpacked, head is that of the packed stream, which [Describe] tells.
+func Peek(r io.Reader, size int, known func(head []byte) bool) (stream *bufio.Reader, head []byte) {
+	packed := bufio.NewReader(r)
+	magic, _ := packed.Peek(magicLen)
+	magic = bytes.Clone(magic)
+	plain, err := Decompress(packed)
+	if err != nil {
+		return packed, magic
 	}
-	n := copy(p, r.b)
-	r.b = r.b[n:]
-	return n, nil
+	b := bufio.NewReaderSize(plain, size)
+	if head = Sniff(b, known); len(head) == 0 {
+		head = magic
+	}
+	return b, head
 }
+
+// magicLen is the length of the longest mark that a compressed stream begins with.
+const magicLen = 6

@@ -180,8 +180,30 @@ func (f *File) Read(ctx context.Context, read func(context.Context, string, io.R
 	return nil
 }
 
-// Same tells whether two files hold the same bytes.
-func (f *File) Same(other *File) (bool, error) {
+// Twins finds files that hold the same bytes, packed or not. Its zero value is ready.
+type Twins struct{ byHead map[[sha256.Size]byte][]*File }
+
+// Of gives the path of an earlier file that holds the same as f, or nothing. Files that begin differently are not read to
+// their end for it.
+func (t *Twins) Of(f *File) string {
+	head := f.Head()
+	if len(head) == 0 {
+		return ""
+	}
+	if t.byHead == nil {
+		t.byHead = make(map[[sha256.Size]byte][]*File)
+	}
+	key := sha256.Sum256(head)
+	for _, before := range t.byHead[key] {
+		if same, err := before.same(f); err == nil && same {
+			return before.Path
+		}
+	}
+	t.byHead[key] = append(t.byHead[key], f)
+	return ""
+}
+
+func (f *File) same(other *File) (bool, error) {
 	a, err := f.sum()
 	if err != nil {
 		return false, err
@@ -190,33 +212,34 @@ func (f *File) Same(other *File) (bool, error) {
 	return a == b, err
 }
 
+// sum is of what a file holds when it is unpacked, as far as that goes.
 func (f *File) sum() (sum [sha256.Size]byte, err error) {
 	r, err := f.Open()
 	if err != nil {
 		return sum, err
 	}
 	defer r.Close()
+	plain, err := Decompress(r)
+	if err != nil {
+		return sum, err
+	}
 	h := sha256.New()
-	if _, err := io.Copy(h, r); err != nil {
+	if n, err := io.Copy(h, plain); err != nil && n == 0 {
 		return sum, err
 	}
 	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 
-// Head is enough of a file to tell what it is; nil when it cannot be read.
+// headLen is enough of a file, unpacked, to tell what it is.
+const headLen = 64 << 10
+
+// Head is enough of what a file holds to tell what it is, as Peek gives it; nil when it cannot be read.
 func (f *File) Head() []byte {
 	r, err := f.Open()
 	if err != nil {
 		return nil
 	}
 	defer r.Close()
-	const small, enough = 4 << 10, 128 << 10
-	head := make([]byte, small)
-	n, err := io.ReadFull(r, head)
-	if err != nil {
-		return head[:n]
-	}
-	head = append(make([]byte, 0, enough), head...)
-	n, _ = io.ReadFull(r, head[small:enough])
-	return head[:small+n]
+	_, head := Peek(r, headLen, func([]byte) bool { return false })
+	return head
 }

@@ -8,10 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ipcguard/internal/peer"
 )
 
 // zipped writes an archive of so many members.
@@ -134,6 +138,56 @@ func TestExpansion(t *testing.T) {
 	})
 	if !errors.Is(err, ErrExpands) {
 		t.Errorf("zip: %v", err)
+	}
+}
+
+// TestPeek tells what a stream holds whose first block is longer than any head, and one that is cut or damaged.
+func TestPeek(t *testing.T) {
+	peer.Need(t, "bzip2")
+	random := rand.New(rand.NewPCG(2, 2))
+	plain := make([]byte, 400_000)
+	for i := range plain {
+		plain[i] = byte(random.IntN(256))
+	}
+	copy(plain, "what it is")
+	cmd := exec.CommandContext(t.Context(), "bzip2", "-c")
+	cmd.Stdin = bytes.NewReader(plain)
+	packed, err := cmd.Output()
+	if err != nil || len(packed) < len(plain) {
+		t.Fatalf("%d bytes, %v", len(packed), err)
+	}
+	known := func(head []byte) bool { return bytes.HasPrefix(head, []byte("what it is")) }
+	r, head := Peek(bytes.NewReader(packed), 4096, known)
+	if !known(head) {
+		t.Errorf("%q", head[:min(len(head), 16)])
+	}
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, plain) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	if _, head := Peek(bytes.NewReader(packed[:len(packed)/2]), 4096, known); string(head) != "BZh91A" {
+		t.Errorf("of a block that is cut: %q", head)
+	}
+}
+
+// TestTwins finds the same bytes under another name, and packed.
+func TestTwins(t *testing.T) {
+	file := func(name, data string) *File {
+		return &File{Path: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(data)), nil }}
+	}
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	long := strings.Repeat("x", 2*headLen)
+	_, _ = io.WriteString(w, long)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var twins Twins
+	for _, c := range []struct{ name, data, same string }{
+		{"a", long, ""}, {"b", long + "y", ""}, {"c", long, "a"}, {"d", packed.String(), "a"}, {"e", "short", ""}, {"f", "short", "e"}, {"g", "", ""}, {"h", "", ""},
+	} {
+		if same := twins.Of(file(c.name, c.data)); same != c.same {
+			t.Errorf("%s is the same as %q, want %q", c.name, same, c.same)
+		}
 	}
 }
 
