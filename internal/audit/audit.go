@@ -50,6 +50,8 @@ type facts struct {
 	lints    []lint
 	problems []string
 	partial  bool
+	unread   string // why the configuration may say more than was read, shares included; empty where it may not
+	complete bool   // every share is among shares: the folder of usershares and Samba's registry were read
 }
 
 func newFacts(kind, name, system string) *facts {
@@ -88,11 +90,11 @@ type lint struct {
 // judge turns facts into a result.
 func judge(o *Options, f *facts) *model.Audit {
 	o.override(f)
-	in := catalog.Config{Platform: f.platform, Settings: f.values, Shares: f.shares, Client: o.Client}
+	in := catalog.Config{Platform: f.platform, Settings: f.values, Shares: f.shares, Unread: f.unread, EveryShare: f.complete, Client: o.Client}
 	a := &model.Audit{
 		Schema: model.SchemaAudit, Source: f.source, Host: f.host, Platform: f.platform, Partial: f.partial,
 		Problems: f.problems, Settings: o.Catalog.Resolve(in), Access: o.Catalog.Evaluate(in), Findings: []model.Finding{},
-		Services: f.services, Shares: f.shares,
+		Services: f.services, Shares: f.shares, Unread: f.unread, EveryShare: f.complete,
 	}
 	for i := range a.Settings {
 		s := &a.Settings[i]

@@ -137,6 +137,8 @@ func wanted(j *judging, id string) string {
 			if value != "empty" {
 				value = "at most " + value
 			}
+		case "not-root":
+			value += ", or another account without rights"
 		}
 		return fmt.Sprintf("Set %s to %s.", id, value)
 	}

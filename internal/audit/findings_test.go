@@ -210,6 +210,9 @@ func TestSambaFindings(t *testing.T) {
 		{"shares of users for strangers", "[global]\nrestrict anonymous = 2\nserver signing = mandatory\nusershare allow guests = yes\n", map[string]model.Severity{"weak-setting": ""}, nil},
 		{"RPC without signatures on one interface", "[global]\nrestrict anonymous = 2\nserver signing = mandatory\nallow dcerpc auth level connect:lsarpc = yes\n", map[string]model.Severity{"weak-setting": ""}, nil},
 		{"Netlogon without its channel", "[global]\nserver role = active directory domain controller\nrestrict anonymous = 2\nserver schannel = auto\n", map[string]model.Severity{"weak-setting": ""}, nil},
+		{"strangers work as root", "[global]\nguest account = root\n", map[string]model.Severity{"guest-account-root": model.Critical}, nil},
+		{"and nobody comes in without a password", "[global]\nguest account = root\nserver smb encrypt = required\n", map[string]model.Severity{"guest-account-root": model.Medium}, nil},
+		{"strangers work as another", "[global]\nguest account = ftp\n", nil, []string{"guest-account-root"}},
 		{"the guest account kept off IPC$", "[global]\ninvalid users = nobody\n", nil, []string{"anonymous-lists-accounts"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -84,6 +84,13 @@ func write(t testing.TB, files map[string]string) string {
 	return dir
 }
 
+func writeTo(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // source audits one source that has to work.
 func source(t testing.TB, o Options, name string) *model.Audit {
 	t.Helper()

@@ -255,6 +255,9 @@ func (j *judging) governing(kinds []model.Disclosure) []string {
 // causes lists what likely lies behind a difference, the likeliest first.
 func (j *judging) causes(s *model.Scan) string {
 	var out []string
+	if j.unread != "" {
+		out = append(out, "what was not read, which may say so ("+j.unread+")")
+	}
 	if j.platform.System == "samba" {
 		out = append(out,
 			"a worker with the old configuration (end or HUP the rpcd_* processes, or restart smbd together with samba-dcerpcd)",

@@ -108,6 +108,7 @@ func (o *Options) liveSamba(ctx context.Context, path string) (*facts, error) {
 	} else {
 		f.both(o, file, asSambaSays)
 	}
+	f.hiddenShares(ctx, path)
 	if name, err := os.Hostname(); err == nil && f.host == "" {
 		f.host, _, _ = strings.Cut(name, ".")
 	}
@@ -124,7 +125,7 @@ func (o *Options) liveSamba(ctx context.Context, path string) (*facts, error) {
 // macro had to be left open, only testparm knows.
 func (f *facts) both(o *Options, file, told *smbconf.Config) {
 	registry := file.Registry
-	file.Registry, file.Partial = false, false // testparm answers for what the file leaves open
+	file.RegistryKnown() // testparm answers for it; what a client's name decides about it leaves open, too
 	f.config(o, file)
 	live := newFacts("smbconf", "testparm", "samba")
 	live.config(o, told)

@@ -100,3 +100,66 @@ func TestSambaRegistry(t *testing.T) {
 		t.Errorf("%+v %v", a.Shares, ids(a))
 	}
 }
+
+// The shares that users made and those of the registry are read on the host itself, and one that takes strangers is told.
+func TestHiddenShares(t *testing.T) {
+	peer.Need(t, "smbd", "testparm", "net")
+	dir := t.TempDir()
+	path, users := filepath.Join(dir, "smb.conf"), filepath.Join(dir, "usershares")
+	text := "[global]\n  state directory = " + dir + "\n  private dir = " + dir + "\n  lock directory = " + dir + "\n  cache directory = " + dir +
+		"\n  registry shares = yes\n  usershare max shares = 9\n  usershare path = " + users + "\n"
+	writeTo(t, path, text)
+	if out, err := program(t.Context(), "net", "-s", path, "conf", "addshare", "regshare", "/tmp", "writeable=n", "guest_ok=y", ""); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	if err := os.Mkdir(users, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeTo(t, filepath.Join(users, "drop"), "#VERSION 2\npath=/tmp\ncomment=\nusershare_acl=S-1-1-0:R\nguest_ok=y\nsharename=drop\n")
+	look := func(mode os.FileMode) *model.Audit {
+		t.Helper()
+		if err := os.Chmod(users, fileMode(mode)); err != nil {
+			t.Fatal(err)
+		}
+		o := &Options{}
+		if err := o.prepare(); err != nil {
+			t.Fatal(err)
+		}
+		f, err := o.liveSamba(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return judge(o, f)
+	}
+	share := func(a *model.Audit, name string) *model.Share {
+		for i := range a.Shares {
+			if a.Shares[i].Name == name {
+				return &a.Shares[i]
+			}
+		}
+		return nil
+	}
+	a := look(0o1770)
+	if s := share(a, "regshare"); s == nil || !s.Guest || !a.EveryShare || a.Access[model.Anonymous].Discloses[model.DisclosesFiles] != model.Allowed {
+		t.Errorf("the registry: %+v, every share %v, problems %q", s, a.EveryShare, a.Problems)
+	}
+	if s := share(a, "drop"); s == nil || s.Guest {
+		t.Errorf("a usershare where guests are not allowed: %+v", s)
+	}
+	writeTo(t, path, strings.ReplaceAll(text, "registry shares = yes", "usershare allow guests = yes"))
+	if s := share(look(0o1770), "drop"); s == nil || !s.Guest {
+		t.Errorf("where they are: %+v", s)
+	}
+	if a := look(0o770); share(a, "drop") != nil || !a.EveryShare || a.Access[model.Anonymous].Discloses[model.DisclosesFiles] != model.Denied {
+		t.Errorf("a folder that smbd takes none from: %+v", a.Shares)
+	}
+}
+
+// fileMode turns the number that chmod takes into Go's.
+func fileMode(n os.FileMode) os.FileMode {
+	m := n & os.ModePerm
+	if n&0o1000 != 0 {
+		m |= os.ModeSticky
+	}
+	return m
+}

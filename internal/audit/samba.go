@@ -19,7 +19,7 @@ func (o *Options) smbConf(path string) (*facts, error) {
 		system = "ksmbd"
 	}
 	f := newFacts("smbconf", path, system)
-	c, err := smbconf.Load(path, smbconf.Options{})
+	c, err := smbconf.Load(path, smbconf.Options{Copied: true})
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +39,9 @@ func (f *facts) config(o *Options, c *smbconf.Config) {
 		f.problem("%s: more settings are in Samba's registry, which a file does not show; on the host itself, 'ipcguard audit local' reads them", f.source.Name)
 	}
 	f.partial = f.partial || c.Partial
+	if gaps := c.Unread(); len(gaps) > 0 {
+		f.unread = gaps[0].String()
+	}
 	for _, p := range c.Problems {
 		if len(f.problems) < 1000 {
 			f.problems = append(f.problems, p.String())
@@ -83,6 +86,8 @@ func (f *facts) sambaRole(c *smbconf.Config) {
 		case security == "ads" || security == "domain":
 			p.Role = model.Member
 			f.why("the role is member: security = %s", security)
+		case f.unread != "":
+			f.why("the role is not known: neither server role nor security is in what was read")
 		default:
 			p.Role = model.Standalone
 			f.why("the role is standalone: neither server role nor security says otherwise")
@@ -131,11 +136,18 @@ func (s *sambaReader) settings() {
 	}
 }
 
-// take notes one assignment, or its absence.
+// take notes one assignment, or its absence. What is not there is absent only where everything was read.
 func (s *sambaReader) take(id, typ string, p smbconf.Param, ok bool) {
 	if !ok {
-		s.values[id] = model.Value{}
+		if s.unread == "" {
+			s.values[id] = model.Value{}
+		} else {
+			s.hints[id] = s.unread
+		}
 		return
+	}
+	if gap, may := s.conf.MayReplace(p); may && id != "config backend" {
+		s.hints[id] = "what was not read may replace it: " + gap.String()
 	}
 	v := model.Value{Present: true, Data: p.Value, Raw: model.Hex(p.Value)}
 	switch typ {
@@ -163,7 +175,7 @@ func (s *sambaReader) ipc(id, name, typ string) {
 	section := s.conf.Share("IPC$")
 	if section == nil {
 		if forced[name] {
-			s.values[id] = model.Value{}
+			s.take(id, typ, smbconf.Param{}, false)
 			return
 		}
 		p, ok := s.conf.Global.Get(name)
@@ -181,7 +193,7 @@ func (s *sambaReader) ipc(id, name, typ string) {
 
 // shared reads a parameter of every share: the assignment that lets strangers in is the one that is shown.
 func (s *sambaReader) shared(id, name, typ string) {
-	s.values[id] = model.Value{}
+	s.take(id, typ, smbconf.Param{}, false)
 	for _, section := range s.conf.Shares {
 		if strings.EqualFold(section.Name, "IPC$") {
 			continue
@@ -273,6 +285,7 @@ func (j *judging) samba() {
 			j.add(lint{id: "ipc-section-ignored", setting: id, settings: []string{"restrict anonymous"}, evidence: fmt.Sprintf("%s: [IPC$] %s = %s is overwritten by Samba", j.origin[id], name, model.Text(v.Data))})
 		}
 	}
+	j.privilegedGuest()
 	restrict, known := j.number("restrict anonymous")
 	if known && restrict == 1 {
 		j.add(lint{id: "restrict-anonymous-one", setting: "restrict anonymous", evidence: "restrict anonymous is 1: lsarpc, winreg, svcctl, spoolss and others still answer strangers"})
@@ -292,6 +305,29 @@ func (j *judging) samba() {
 	if encrypt, _ := j.setting("server smb encrypt").Effective.(string); encrypt == "required" || encrypt == "mandatory" {
 		j.add(lint{id: "contradictory-settings", setting: "server smb encrypt", settings: []string{"guest ok"}, evidence: fmt.Sprintf("server smb encrypt is %s, which refuses strangers, and guest ok is set for %s", encrypt, strings.Join(guests, ", "))})
 	}
+}
+
+// privilegedGuest tells that strangers have root's rights. Where nobody gets a session without a password it is a trap, and no
+// open door.
+func (j *judging) privilegedGuest() {
+	s := j.setting("guest account")
+	if s.State != model.StateWeak {
+		return
+	}
+	l := lint{id: "guest-account-root", setting: s.ID, evidence: "guest account is " + model.Text(s.Effective) + ": whoever comes in without a password has every right on this host"}
+	var in []string
+	for _, id := range model.Strangers() {
+		if j.audit.Access[id].Session != model.Denied {
+			in = append(in, id.Callers())
+		}
+	}
+	if len(in) == 0 {
+		l.severity = model.Medium
+		l.evidence += "; nobody does here"
+	} else {
+		l.evidence += "; here that are " + strings.Join(in, ", ")
+	}
+	j.add(l)
 }
 
 // regular refuses what is no regular file of a sane size before it is read whole.

@@ -183,6 +183,8 @@ func (b *briefing) wanted(w Wanted) string {
 		v = "one of " + v
 	case "no-filter":
 		v = "no filter"
+	case "not-root":
+		v = "any account but root"
 	}
 	return fmt.Sprintf("Wanted: %s%s. %s", b.on(w.Scope), v, w.Why)
 }

@@ -122,7 +122,7 @@ type Default struct {
 type Wanted struct {
 	Scope
 	Value   any    `json:"value"`
-	Compare string `json:"compare"` // equal, one-of, at-least, at-most, subset, sddl, no-filter, any
+	Compare string `json:"compare"` // equal, one-of, at-least, at-most, subset, sddl, no-filter, not-root, any
 	Why     string `json:"why"`
 }
 

@@ -85,11 +85,13 @@ var generated = Catalog{
 		}, Governs: Governs{Session: true}, Reach: "anonymous", SmbdAlone: true, Notes: []string{"A client that insists on signing cannot use the guest session and reports access denied, which hides it."}, Related: []string{"restrict anonymous", "guest account"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "guest account", Title: "The Unix account of strangers", System: "samba", Where: "[global] guest account", Type: "string", Applies: Scope{Products: []string{"samba"}}, Summary: "Anonymous and guest sessions work under this account.", Defaults: []Default{
 			{Value: "nobody", Sources: []string{"M samba-4.17.12"}},
+		}, Wanted: []Wanted{
+			{Value: "nobody", Compare: "not-root", Why: "Whoever comes in without a password works under this account: as root he writes the registry over IPC$, and no folder's permissions hold him."},
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart smbd", Sources: []string{"S samba"}},
 		}, Breaks: []Breakage{
 			{Who: "smbd", What: "it does not start when the account does not exist", Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
-		}, Reach: "anonymous", SmbdAlone: true, Notes: []string{"Where the account is also in Samba's password database, naming it in [IPC$] invalid users keeps out guests but not anonymous sessions."}, Related: []string{"map to guest", "IPC$:invalid users"}, Sources: []string{"M samba-4.17.12"}},
+		}, Reach: "anonymous", Finding: "guest-account-root", SmbdAlone: true, Notes: []string{"Where the account is also in Samba's password database, naming it in [IPC$] invalid users keeps out guests but not anonymous sessions."}, Related: []string{"map to guest", "IPC$:invalid users"}, Sources: []string{"M samba-4.17.12"}},
 		{ID: "guest ok", Title: "A share that takes strangers", System: "samba", Where: "[SHARE] guest ok", Aliases: []string{"public"}, Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "A disk share with it is readable without credentials, whatever restrict anonymous says. In [IPC$] the line is ignored.", Defaults: []Default{
 			{Value: false, Sources: []string{"M samba-4.17.12"}},
 		}, Wanted: []Wanted{
@@ -1772,6 +1774,11 @@ var generated = Catalog{
 		}, Meaning: "lsarpc, winreg, svcctl, spoolss and more still answer strangers; on a domain controller samr does too.", Fix: Advice{"any": {
 			{Say: "Set it to 2."},
 		}}, Settings: []string{"restrict anonymous"}, Sources: []string{"M samba-4.17.12"}},
+		{ID: "guest-account-root", Title: "Strangers work as root", Kind: "audit", Severity: []Grade{
+			{Level: "critical"},
+		}, Meaning: "guest account is root: anonymous and guest sessions have every right on the host. A null session wrote its registry, and read a folder that is closed to all but root.", Fix: Advice{"any": {
+			{Say: "Set guest account to nobody, and give nobody what the shares need."},
+		}}, Settings: []string{"guest account"}, Sources: []string{"M samba-4.17.12"}},
 		{ID: "observed-differs", Title: "The scan saw something else", Kind: "joined", Severity: []Grade{
 			{Level: "medium"},
 		}, Meaning: "What the configuration should do and what a stranger got differ: a stale worker, a pending restart, a policy that overrides, or another host.", Fix: Advice{"any": {

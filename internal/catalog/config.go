@@ -24,6 +24,12 @@ type Config struct {
 	// Shares are the disk shares; nil means that they are not known.
 	Shares []model.Share
 
+	// Unread says why there may be more in the configuration than was read; empty where there is not.
+	Unread string
+
+	// EveryShare says that Shares has those that the configuration does not show, too: usershares and the registry's.
+	EveryShare bool
+
 	// Client is the caller's address, for rules about addresses. The zero value means any.
 	Client netip.Addr
 }

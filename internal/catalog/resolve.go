@@ -280,6 +280,9 @@ func meets(value any, w *Wanted) bool {
 	case "no-filter":
 		t, _ := model.Word(value)
 		return t == ""
+	case "not-root":
+		t, _ := model.Word(value)
+		return fold(t) != "root"
 	}
 	return equal(value, w.Value)
 }

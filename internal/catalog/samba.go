@@ -394,6 +394,12 @@ func (s *samba) files(id model.Identity) cell {
 
 // hidden says why there may be shares that the configuration does not show.
 func (s *samba) hidden() string {
+	if s.cfg.Unread != "" {
+		return "not everything of the configuration was read: " + s.cfg.Unread
+	}
+	if s.cfg.EveryShare {
+		return ""
+	}
 	if on, ok := s.flag("registry shares"); ok && on {
 		return s.why("registry shares") + ": shares of the registry are not shown here (net conf list shows them)"
 	}

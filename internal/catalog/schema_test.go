@@ -188,7 +188,7 @@ func TestReferences(t *testing.T) {
 		}
 		for _, v := range s.Wanted {
 			scope(w, v.Scope)
-			need(slices.Contains([]string{"any", "equal", "at-least", "at-most", "subset", "one-of", "sddl", "no-filter"}, v.Compare), w, v.Compare)
+			need(slices.Contains([]string{"any", "equal", "at-least", "at-most", "subset", "one-of", "sddl", "no-filter", "not-root"}, v.Compare), w, v.Compare)
 		}
 		for _, v := range s.Values {
 			scope(w, v.Scope)

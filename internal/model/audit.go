@@ -138,6 +138,12 @@ type Audit struct {
 	Findings []Finding           `json:"findings"`
 	Services []Service           `json:"services,omitempty"`
 	Shares   []Share             `json:"shares,omitzero"` // none is not the same as not known
+
+	// Unread says why the configuration may say more than was read, and have further shares.
+	Unread string `json:"unread,omitempty"`
+	// EveryShare says that shares which the configuration does not show were looked for: in the folder of usershares and in
+	// Samba's registry.
+	EveryShare bool `json:"every_share,omitempty"`
 }
 
 // Service is a catalog service found on the host.

@@ -53,6 +53,8 @@ func (w *work) weigh() (question string) {
 	why := "is this the configuration of the host that was scanned, and has it been restarted since it was changed?"
 	if slices.ContainsFunc(a.Findings, func(f model.Finding) bool { return f.ID == "pending-restart" }) {
 		why = "the audit shows a change that is not in force yet: restart the Server service, then scan again"
+	} else if a.Unread != "" {
+		why = "what was not read may say so (" + a.Unread + "): audit the host itself, or the configuration with all its files"
 	} else if w.platform.System == "samba" {
 		why += " On Samba, rpcd workers keep the old configuration until they are signalled."
 	}

@@ -186,7 +186,7 @@ func (w *work) values(s *catalog.Setting, from model.Value) []any {
 			continue
 		}
 		switch want.Compare {
-		case "equal", "at-least":
+		case "equal", "at-least", "not-root":
 			wanted = true
 			if want.Compare == "at-least" {
 				for _, m := range s.Values {

@@ -111,6 +111,18 @@ func TestContradictions(t *testing.T) {
 	}
 }
 
+// What was not read is the first cause that a contradiction has.
+func TestContradictionByWhatWasNotRead(t *testing.T) {
+	closed := sambaOpen
+	closed.settings = map[string]any{"restrict anonymous": 2}
+	a := closed.audit(t)
+	a.Unread = "smb.conf:2: include: /etc/samba/%m.conf"
+	p := make1(t, Evidence{Audit: a, Scans: []*model.Scan{scanOf(model.Allowed)}})
+	if !strings.Contains(p.Question, "what was not read may say so (smb.conf:2") {
+		t.Errorf("%q", p.Question)
+	}
+}
+
 // TestScanSettles: what the model leaves open and a scan was refused costs no change, and is not told as open.
 func TestScanSettles(t *testing.T) {
 	h := host{system: "windows", product: "win2008", role: model.Member, settings: map[string]any{"NullSessionPipes": []string{}}, unread: []string{"EnableGuestAccount"}}

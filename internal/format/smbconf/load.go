@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,9 @@ type Options struct {
 	// Macros are the values of %-macros that are known, such as 'L' or 'h'. Other macros in a path that is included are
 	// reported and not followed: Samba gives them their value when a client connects.
 	Macros map[byte]string
+	// Copied says that the configuration may have come from another machine. A file that it includes from another folder and
+	// that is not here is then not read, rather than not there.
+	Copied bool
 	// Root is put in front of absolute paths, for a configuration of another machine.
 	Root string
 	// ReadFile reads a file; nil is os.ReadFile with a limit on the size.
@@ -44,11 +48,14 @@ func Load(path string, o Options) (*Config, error) {
 	}
 	other, ok := expand(p.Value, o.Macros)
 	if !ok {
-		c.Partial = true
-		c.problem(p.File, p.Line, "config file: the path has a macro that is not known here, so the file was not read")
+		c.unread(p, false, "config file: the path has a macro that is not known here, so the file was not read")
 		return c, nil
 	}
 	next, err := load(filepath.Join(o.Root, other), o)
+	if errors.Is(err, fs.ErrNotExist) && o.elsewhere(path, other) {
+		c.unread(p, false, fmt.Sprintf("config file: %s is not here and was not read; smbd uses it instead of this file", other))
+		return c, nil
+	}
 	if err != nil {
 		c.problem(p.File, p.Line, fmt.Sprintf("config file: %v; this file is used", err))
 		return c, nil
@@ -90,8 +97,7 @@ func (r *reader) backend(p Param) {
 	}
 	r.section, r.defaults = r.c.Global, nil
 	if r.o.Registry == nil {
-		r.c.Partial = true
-		r.c.problem(p.File, p.Line, "config backend = registry: the settings are in Samba's registry and not in this file")
+		r.c.unread(p, true, "config backend = registry: the settings are in Samba's registry and not in this file")
 		return
 	}
 	r.read(RegistryFile, r.o.Registry, 0)
@@ -117,6 +123,20 @@ func (c *Config) problem(file string, line int, why string) {
 		return
 	}
 	c.Problems = append(c.Problems, Problem{file, line, why})
+}
+
+// unread notes a place whose contents were not read. What a config file or backend holds replaces all there is.
+func (c *Config) unread(p Param, registry bool, why string) {
+	c.Partial = true
+	c.problem(p.File, p.Line, why)
+	c.gaps = append(c.gaps, gap{Problem{p.File, p.Line, why}, math.MaxInt, registry})
+}
+
+// elsewhere tells whether a file is from another folder than the one that names it, in a configuration that may be a copy.
+func (o *Options) elsewhere(file, named string) bool {
+	a, err1 := filepath.Abs(filepath.Dir(file))
+	b, err2 := filepath.Abs(filepath.Dir(named))
+	return o.Copied && (err1 != nil || err2 != nil || a != b)
 }
 
 // countUntold says how many problems are not in the list.
@@ -252,6 +272,7 @@ func (r *reader) param(file string, l logical, depth int) string {
 			return fmt.Sprintf("%q = %.80q is no boolean", p.Written, p.Value)
 		}
 	}
+	p.at = r.params
 	r.section.Params = append(r.section.Params, p)
 	if r.section == r.c.Global {
 		r.defaults = nil
@@ -323,10 +344,11 @@ func isOption(key string, _ Param) bool { return strings.Contains(key, ":") }
 
 // include reads another file at this place.
 func (r *reader) include(p Param, depth int) {
-	fail := func(why string) {
-		r.c.Partial = true
-		r.c.problem(p.File, p.Line, "include: "+why)
+	gapped := func(registry bool, why string) {
+		r.c.unread(p, registry, "include: "+why)
+		r.c.gaps[len(r.c.gaps)-1].at = p.at
 	}
+	fail := func(why string) { gapped(false, why) }
 	if strings.EqualFold(p.Value, "registry") {
 		if r.section != r.c.Global {
 			r.c.problem(p.File, p.Line, "include = registry only has an effect in [global]")
@@ -338,7 +360,7 @@ func (r *reader) include(p Param, depth int) {
 			r.section = r.c.Global
 			return
 		}
-		fail("Samba's registry holds more settings, which are not in this file")
+		gapped(true, "Samba's registry holds more settings, which are not in this file")
 		return
 	}
 	name, ok := expand(p.Value, r.o.Macros)
@@ -358,6 +380,8 @@ func (r *reader) include(p Param, depth int) {
 	}
 	b, err := r.o.ReadFile(name)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && r.o.elsewhere(p.File, name):
+		fail(name + " is not here, so it was not read; on the server it may be there")
 	case errors.Is(err, fs.ErrNotExist):
 		r.c.problem(p.File, p.Line, fmt.Sprintf("include: %s is not there; Samba goes on without it", name))
 	case err != nil:

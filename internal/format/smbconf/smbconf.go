@@ -12,7 +12,7 @@
 //   - the last assignment wins; a share parameter in [global] is the default for shares that start AFTER it
 //   - a global parameter in a share is ignored, with a warning
 //   - "include = FILE" reads the file at that place, and leaves the reader in the section the file ended in; a file
-//     that is not there is skipped without a word
+//     that is not there is skipped without a word, which says nothing where the configuration is a copy: Options.Copied
 //   - "copy = SHARE" takes over what the share above has, except for what was already set here; the
 //     other share's parametric options win
 //   - a line that starts with =, a section without ] or without a name, a boolean that is none, a copy of what is not
@@ -87,6 +87,8 @@ type Param struct {
 	File    string // where it stands
 	Line    int
 	Copied  string // the share that "copy" took it from
+
+	at int // its place in the order in which the configuration was read
 }
 
 // Problem is something a reader of the configuration must know.
@@ -109,8 +111,42 @@ type Config struct {
 	Partial  bool // something was not read: a macro that only a connection gives, the registry, a file without permission
 	Broken   *Problem
 
+	gaps   []gap
 	byName map[string]*Section // the shares, by their folded names
 	untold int                 // problems beyond maxProblems
+}
+
+// gap is a place whose contents were not read: it may set anything, and replaces what stands before it.
+type gap struct {
+	Problem
+	at       int  // in the order of the assignments
+	registry bool // Samba's registry, which its own programs show
+}
+
+// Unread lists the places whose contents were not read. While there is one, what the configuration does not say may be said
+// there, and so may further shares.
+func (c *Config) Unread() []Problem {
+	var out []Problem
+	for _, g := range c.gaps {
+		out = append(out, g.Problem)
+	}
+	return out
+}
+
+// MayReplace is the first place behind an assignment whose contents were not read and may assign something else.
+func (c *Config) MayReplace(p Param) (Problem, bool) {
+	for _, g := range c.gaps {
+		if g.at >= p.at {
+			return g.Problem, true
+		}
+	}
+	return Problem{}, false
+}
+
+// RegistryKnown says that somebody else answers for Samba's registry: it is no place any more that was not read.
+func (c *Config) RegistryKnown() {
+	c.gaps = slices.DeleteFunc(c.gaps, func(g gap) bool { return g.registry })
+	c.Registry, c.Partial = false, len(c.gaps) > 0
 }
 
 // Section is [global] or a share.
