@@ -78,6 +78,7 @@ var writers = []writer{
 	{"report/csv.go", []string{"Hidden", "Cell"}, ""},
 	{"report/explain.go", nil, "the catalog's own words"},
 	{"report/html.go", []string{"Hidden"}, ""},
+	{"report/logons.go", []string{"Clean", "Cell", "JSONWriter"}, ""},
 	{"report/ocsf.go", []string{"JSONWriter"}, ""},
 	{"report/plan.go", []string{"Clean"}, ""},
 	{"report/sarif.go", []string{"JSONWriter"}, ""},

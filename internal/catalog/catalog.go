@@ -37,6 +37,7 @@ type Catalog struct {
 	Rules      []Rule       `json:"rules"`
 	Presence   []Presence   `json:"presence"`
 	Ways       []Way        `json:"ways"`
+	Clients    []Client     `json:"clients"`
 	Sources    []Source     `json:"sources"`
 
 	index
@@ -363,6 +364,13 @@ type Presence struct {
 	Roles   []model.Role `json:"roles"`
 	Pipes   []string     `json:"pipes"`
 	Sources []string     `json:"sources"`
+}
+
+// Client is a kind of client by what it says of itself.
+type Client struct {
+	Says    string   `json:"says"` // somewhere in it
+	Kind    string   `json:"kind"`
+	Sources []string `json:"sources"`
 }
 
 // Source is a document, a repository or a measurement.

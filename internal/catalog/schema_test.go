@@ -52,6 +52,9 @@ func TestSources(t *testing.T) {
 		for _, b := range s.Breaks {
 			check("breakage of "+s.ID, b.Sources)
 		}
+		for _, e := range s.Ends {
+			check("end of "+s.ID, e.Sources)
+		}
 		for _, e := range s.TakesEffect {
 			if len(e.Sources) > 0 {
 				check("effect of "+s.ID, e.Sources)
@@ -69,6 +72,9 @@ func TestSources(t *testing.T) {
 	}
 	for _, s := range c.Services {
 		check("service "+s.ID, s.Sources)
+	}
+	for _, x := range c.Clients {
+		check("client "+x.Says, x.Sources)
 	}
 	for _, r := range c.Controls {
 		check("controls of "+r.Setting, r.Sources)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,7 @@ const observeExamples = `  ipcguard observe capture.pcapng
   ipcguard observe --format json -o use.json captures/ Security.evtx
   ipcguard observe --for 30d --state /var/lib/ipcguard-observe live:eth0
   ipcguard observe --state /var/lib/ipcguard-observe --show --format html -o uses.html
+  ipcguard observe --logons capture.pcapng Security.evtx
   ipcguard observe --merge use-a.json use-b.json --format csv`
 
 type observeFlags struct {
@@ -56,7 +58,7 @@ type observeFlags struct {
 	state, memory, length, server string
 	ports                         []int
 	audits                        []string
-	show, merge, verbose          bool
+	show, merge, logons, verbose  bool
 }
 
 func (a *app) observe() *cobra.Command {
@@ -74,6 +76,7 @@ func (a *app) observe() *cobra.Command {
 	s.StringVar(&f.length, "for", "", "end a live observation after this time, such as 90m, 12h or 30d")
 	s.StringVar(&f.state, "state", "", "keep the result of a live observation in this directory, and go on with it")
 	s.BoolVar(&f.show, "show", false, "show what --state has, and observe nothing")
+	s.BoolVar(&f.logons, "logons", false, "show who comes in how, the weakest logons first")
 	s.BoolVar(&f.merge, "merge", false, "take results of observe alone, and join them")
 	s.StringVar(&f.server, "server", "", "name of the host whose logs these are, for logs that do not tell")
 	s.StringArrayVar(&f.audits, "audit", nil, "audit policy of a host whose logs these are (auditpol /get /category:* /r, audit.csv), or a result of ipcguard audit; may be given again")
@@ -104,6 +107,9 @@ const liveMemory = 200 << 20
 func newObserving(f *observeFlags, args []string) (*observing, error) {
 	if err := f.outputFlags.check(); err != nil {
 		return nil, err
+	}
+	if f.logons && !slices.Contains(report.LogonFormats(), f.format) {
+		return nil, usage("--logons with --format %s: want one of %s", f.format, strings.Join(report.LogonFormats(), ", "))
 	}
 	run := &observing{agg: observe.NewAggregator(0), cov: new(observe.Coverage)}
 	var err error
@@ -229,7 +235,11 @@ func (a *app) showUses(f *observeFlags, o *model.Observation) error {
 		return err
 	}
 	style := report.Style{Color: f.output == "" && colorful(a.stdout), Verbose: f.verbose}
-	err = report.WriteObservation(out, f.format, o, style)
+	if f.logons {
+		err = report.WriteLogons(out, f.format, o, style)
+	} else {
+		err = report.WriteObservation(out, f.format, o, style)
+	}
 	if cerr := out.Close(); err == nil {
 		err = cerr
 	}

@@ -165,11 +165,20 @@ func TestWeakLogonsOnSamba(t *testing.T) {
 	if len(v.names(worked)) != len(v.list) {
 		t.Errorf("not all clients work on the server as it is")
 	}
+	if diff := cmp.Diff(tsharkOf(t, capture).lines(), oursOf(seen(t, capture)).lines()); diff != "" {
+		t.Errorf("-tshark +ours:\n%s", diff)
+	}
 	if code, _, trouble := run("observe", capture, "--format", "json", "-o", file("uses")); code != exitExposed && code != exitPartial {
 		t.Fatalf("observe: exit %d: %s", code, trouble)
 	}
 	if code, _, trouble := run("audit", s.ConfigFile, "--from", "127.18.3.1", "--format", "json", "-o", file("audit")); code != exitExposed {
 		t.Fatalf("audit: exit %d: %s", code, trouble)
+	}
+	out := command(t, exitExposed, "observe", "--logons", capture)
+	for _, want := range []string{"Clients by the weakest way they come in: 10 broken, 4 none, 4 old, 6 unsigned, 3 ntlm.", "NTLMv1 outside NTLMSSP, SMB1", "likely Samba's client"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
 	}
 	for _, c := range []struct {
 		setting string

@@ -43,6 +43,7 @@ type Use struct {
 	Raw        Tristate `json:"raw,omitzero"`             // the logon came without NTLMSSP, as in SMB1 it may
 	Binding    Tristate `json:"channel_binding,omitzero"` // it is bound to the channel below
 	Encryption string   `json:"encryption,omitempty"`     // what the server demanded it for: one of the Encryption constants
+	Agent      string   `json:"agent,omitempty"`          // what the client says that it is: a system, a program, a version
 }
 
 // What a client says of signing. Whether it did sign is in Signed.

@@ -39,7 +39,7 @@ const (
 // useKey is what makes two uses the same row.
 type useKey struct {
 	client, server, account, share, pipe, iface, uuid, call, status, dialect, logon, spn string
-	offers, signing, encryption                                                          string
+	offers, signing, encryption, agent                                                   string
 
 	signed, encrypted, mic, canEncrypt, raw, binding model.Tristate
 
@@ -91,7 +91,7 @@ func keyOf(u *model.Use) useKey {
 		client: u.Client, server: u.Server, account: u.Account, share: u.Share, pipe: u.Pipe, iface: u.Interface,
 		uuid: u.UUID, call: u.Call, status: u.Status, identity: u.Identity, layer: u.Layer, outcome: u.Outcome, opnum: u.Opnum,
 		dialect: u.Dialect, logon: u.Package, spn: u.SPN, signed: u.Signed, encrypted: u.Encrypted, mic: u.MIC,
-		offers: u.Offers, signing: u.Signing, encryption: u.Encryption, canEncrypt: u.CanEncrypt, raw: u.Raw, binding: u.Binding,
+		offers: u.Offers, signing: u.Signing, encryption: u.Encryption, agent: u.Agent, canEncrypt: u.CanEncrypt, raw: u.Raw, binding: u.Binding,
 	}
 }
 
@@ -143,6 +143,7 @@ func (a *Aggregator) Rows() []model.Use {
 			strings.Compare(x.Status, y.Status), strings.Compare(x.Dialect, y.Dialect), strings.Compare(x.Package, y.Package),
 			strings.Compare(x.SPN, y.SPN), cmp.Compare(x.Signed, y.Signed), cmp.Compare(x.Encrypted, y.Encrypted), cmp.Compare(x.MIC, y.MIC),
 			strings.Compare(x.Offers, y.Offers), strings.Compare(x.Signing, y.Signing), strings.Compare(x.Encryption, y.Encryption),
+			strings.Compare(x.Agent, y.Agent),
 			cmp.Compare(x.CanEncrypt, y.CanEncrypt), cmp.Compare(x.Raw, y.Raw), cmp.Compare(x.Binding, y.Binding),
 		)
 	})
@@ -164,7 +165,7 @@ func layerOrder(l model.Layer) int {
 
 // ClipUse cuts a use's texts and gives their length together.
 func ClipUse(u *model.Use) (size int) {
-	for _, s := range []*string{&u.Client, &u.Server, &u.Account, &u.Share, &u.Pipe, &u.Interface, &u.UUID, &u.Call, &u.Status, &u.Basis, &u.Source, &u.Dialect, &u.Package, &u.SPN, &u.Offers, &u.Signing, &u.Encryption} {
+	for _, s := range []*string{&u.Client, &u.Server, &u.Account, &u.Share, &u.Pipe, &u.Interface, &u.UUID, &u.Call, &u.Status, &u.Basis, &u.Source, &u.Dialect, &u.Package, &u.SPN, &u.Offers, &u.Signing, &u.Encryption, &u.Agent} {
 		*s = Clip(*s)
 		size += len(*s)
 	}

@@ -109,6 +109,7 @@ var useColumns = []struct {
 	{"raw", "bool", func(u *model.Use) string { return truth(u.Raw) }},
 	{"channel_binding", "bool", func(u *model.Use) string { return truth(u.Binding) }},
 	{"encryption", "enum", func(u *model.Use) string { return u.Encryption }},
+	{"agent", "string", func(u *model.Use) string { return u.Agent }},
 }
 
 // truth is a boolean as Zeek writes it, and nothing where it is not known.

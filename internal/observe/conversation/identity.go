@@ -25,6 +25,7 @@ type made struct {
 	spn          string
 	mic          model.Tristate
 	raw, binding model.Tristate
+	agent        string // what the client says that it is
 }
 
 var notSeen = identity{kind: model.Unknown, basis: "the logon was not seen"}
@@ -49,6 +50,7 @@ type logon struct {
 	seen      bool     // a token came, whatever it is
 	plain     *plain   // SMB1 without extended security
 	damaged   bool     // a token could not be decoded
+	agent     string   // what the client says of itself in SMB1
 }
 
 // plain is an SMB1 logon without extended security.
@@ -56,6 +58,7 @@ type plain struct {
 	anonymous bool
 	account   string
 	with      string // the package
+	agent     string
 }
 
 // The mechanisms that are known by name beside NTLM and Kerberos.

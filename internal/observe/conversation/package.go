@@ -2,6 +2,8 @@ package conversation
 
 import (
 	"bytes"
+	"cmp"
+	"strings"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm"
@@ -24,19 +26,39 @@ const responseV1 = 24
 func (l *logon) made() made {
 	switch {
 	case l.plain != nil:
-		return made{with: l.plain.with, raw: model.True}
+		return made{with: l.plain.with, raw: model.True, agent: l.plain.agent}
 	case l.auth != nil:
 		m := ntlmMade(l.auth)
-		m.raw = model.False
+		m.raw, m.agent = model.False, cmp.Or(l.agent, agentOf(l.auth))
 		return m
 	case l.mechanism != "":
 		return made{with: model.PackageUnknown}
 	case l.kerberos:
-		return made{with: model.PackageKerberos, spn: l.spn}
+		return made{with: model.PackageKerberos, spn: l.spn, agent: l.agent}
 	case l.seen:
 		return made{with: model.PackageUnknown}
 	}
 	return made{}
+}
+
+// agentOf is the version of the client's system, as NTLMSSP has it for debugging. Zeros are none, and what does not end in a
+// revision of NTLMSSP is not one. See [MS-NLMP] 2.2.2.10.
+func agentOf(a *ntlm.Authenticate) string {
+	if a.Version.Major == 0 || a.Version.Revision == 0 {
+		return ""
+	}
+	return "NTLMSSP " + a.Version.String()
+}
+
+// maxAgent is longer than what systems and programs say of themselves in SMB1.
+const maxAgent = 80
+
+// systemOf is what an SMB1 client says of its system and program. See [MS-CIFS] 2.2.4.53.1.
+func systemOf(system, program string) string {
+	if len(system) > maxAgent || len(program) > maxAgent {
+		return ""
+	}
+	return strings.Trim(strings.TrimSpace(system)+" / "+strings.TrimSpace(program), " /")
 }
 
 func ntlmMade(a *ntlm.Authenticate) made {

@@ -49,11 +49,14 @@ type KnownLogon struct {
 	MIC     model.Tristate `json:"mic,omitzero"`
 	Raw     model.Tristate `json:"raw,omitzero"`
 	Binding model.Tristate `json:"channel_binding,omitzero"`
+	Agent   string         `json:"agent,omitempty"`
 }
 
-func knownLogon(m made) KnownLogon { return KnownLogon{m.with, m.spn, m.mic, m.raw, m.binding} }
+func knownLogon(m made) KnownLogon {
+	return KnownLogon{m.with, m.spn, m.mic, m.raw, m.binding, m.agent}
+}
 
-func (k KnownLogon) made() made { return made{k.Package, k.SPN, k.MIC, k.Raw, k.Binding} }
+func (k KnownLogon) made() made { return made{k.Package, k.SPN, k.MIC, k.Raw, k.Binding, k.Agent} }
 
 // KnownPipe is an open pipe with the interfaces that were bound on it. SMB1 has none: its numbers of opens are given again
 // at once.

@@ -227,6 +227,7 @@ func (c *smb1Conn) setup(m *smb1.Message, r *smb1.SessionSetupRequest, o *op) {
 		if l == nil || m.UID == 0 {
 			l = new(logon)
 		}
+		l.agent = systemOf(r.NativeOS, r.NativeLanMan)
 		c.f.token(l, r.SecurityBlob)
 		if l.damaged {
 			c.f.giveUp(badToken)
@@ -234,7 +235,7 @@ func (c *smb1Conn) setup(m *smb1.Message, r *smb1.SessionSetupRequest, o *op) {
 		o.logon = l
 		return
 	}
-	o.logon = &logon{plain: &plain{r.Anonymous(), account(r.PrimaryDomain, r.AccountName), plainPackage(r)}}
+	o.logon = &logon{plain: &plain{r.Anonymous(), account(r.PrimaryDomain, r.AccountName), plainPackage(r), systemOf(r.NativeOS, r.NativeLanMan)}}
 }
 
 func (c *smb1Conn) create(m *smb1.Message, name string, o *op) bool {

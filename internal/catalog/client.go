@@ -1,0 +1,25 @@
+package catalog
+
+import (
+	"strconv"
+	"strings"
+)
+
+// ClientKind is what a client likely is, by what it says of itself (model.Use's Agent); empty where nothing is known.
+func (c *Catalog) ClientKind(agent string) string {
+	for _, x := range c.Clients {
+		if strings.Contains(agent, x.Says) {
+			return x.Kind
+		}
+	}
+	_, number, ok := strings.Cut(agent, " build ")
+	build, err := strconv.Atoi(number)
+	if !ok || err != nil {
+		return ""
+	}
+	var titles []string
+	for _, p := range c.ProductsByBuild(build, "") {
+		titles = append(titles, p.Title)
+	}
+	return strings.Join(titles, " or ")
+}

@@ -1,0 +1,166 @@
+package model
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// SchemaLogon names a row of Logons.
+const SchemaLogon = "ipcguard.logon/1"
+
+// Strength is how well a way to come in proves who comes and protects what is said, by its weakest part.
+type Strength string
+
+// The strengths, the weakest first.
+const (
+	StrengthBroken   Strength = "broken"   // the answer or the password itself can be had from the wire: plaintext, LM, NTLMv1
+	StrengthNone     Strength = "none"     // nobody proved anything: null sessions, guests
+	StrengthOld      Strength = "old"      // SMB1, whatever the logon
+	StrengthUnknown  Strength = "unknown"  // not enough of it was seen
+	StrengthUnsigned Strength = "unsigned" // neither signed nor encrypted: it can be relayed and changed on the way
+	StrengthNTLM     Strength = "ntlm"     // NTLMv2, signed or encrypted
+	StrengthStrong   Strength = "strong"   // Kerberos, signed or encrypted
+)
+
+// Strengths lists them, the weakest first.
+func Strengths() []Strength {
+	return []Strength{StrengthBroken, StrengthNone, StrengthOld, StrengthUnknown, StrengthUnsigned, StrengthNTLM, StrengthStrong}
+}
+
+// Logon is how one client comes in to one server: its uses together.
+type Logon struct {
+	Schema     string    `json:"schema"`
+	Strength   Strength  `json:"strength"`
+	Client     string    `json:"client"`
+	Kind       string    `json:"kind,omitempty"` // what the client likely is, by what it says of itself
+	Agent      string    `json:"agent,omitempty"`
+	Server     string    `json:"server"`
+	Identity   Identity  `json:"identity"`
+	Account    string    `json:"account"`
+	Package    string    `json:"package,omitempty"`
+	Raw        Tristate  `json:"raw,omitzero"`
+	MIC        Tristate  `json:"mic,omitzero"`
+	Binding    Tristate  `json:"channel_binding,omitzero"`
+	SPN        string    `json:"spn,omitempty"`
+	Dialect    string    `json:"dialect,omitempty"`
+	Offers     string    `json:"offers,omitempty"`
+	Signing    string    `json:"signing,omitempty"`
+	CanEncrypt Tristate  `json:"can_encrypt,omitzero"`
+	Signed     Tristate  `json:"signed,omitzero"`    // every request after the logon; false where one was not
+	Encrypted  Tristate  `json:"encrypted,omitzero"` // likewise
+	Encryption string    `json:"encryption,omitempty"`
+	Allowed    int64     `json:"allowed"` // logons
+	Denied     int64     `json:"denied"`
+	Open       int64     `json:"open"` // of which the answer was not seen
+	First      time.Time `json:"first"`
+	Last       time.Time `json:"last"`
+	Sources    string    `json:"source"`
+}
+
+// way is what tells one way to come in from another.
+type way struct {
+	client, server, account, pkg, spn, dialect, offers, signing, agent string
+
+	identity              Identity
+	raw, mic, bound, seal Tristate
+}
+
+func wayOf(u *Use) way {
+	id := u.Identity
+	if id == Opaque { // what follows the logon of somebody who has a key
+		id = User
+		if strings.HasSuffix(u.Account, "$") {
+			id = Machine
+		}
+	}
+	return way{u.Client, u.Server, u.Account, u.Package, u.SPN, u.Dialect, u.Offers, u.Signing, u.Agent, id, u.Raw, u.MIC, u.Binding, u.CanEncrypt}
+}
+
+// Logons joins uses to who comes in how, the weakest first. What is known of a logon's messages comes from the uses after it.
+func Logons(uses []Use) []Logon {
+	byWay := map[way]*Logon{}
+	for i := range uses {
+		u := &uses[i]
+		w := wayOf(u)
+		l := byWay[w]
+		if l == nil {
+			l = &Logon{
+				Schema: SchemaLogon, Client: u.Client, Server: u.Server, Identity: w.identity, Account: u.Account, Package: u.Package, Raw: u.Raw,
+				MIC: u.MIC, Binding: u.Binding, SPN: u.SPN, Dialect: u.Dialect, Offers: u.Offers, Signing: u.Signing, CanEncrypt: u.CanEncrypt,
+				Agent: u.Agent, First: u.First, Last: u.Last, Sources: u.Source,
+			}
+			byWay[w] = l
+		}
+		l.take(u)
+	}
+	out := make([]Logon, 0, len(byWay))
+	for _, l := range byWay {
+		l.Strength = l.strength()
+		out = append(out, *l)
+	}
+	slices.SortFunc(out, compareLogons)
+	return out
+}
+
+func (l *Logon) take(u *Use) {
+	if u.Layer == LayerSession && u.Identity != Opaque {
+		switch u.Outcome {
+		case Allowed:
+			l.Allowed += u.Count
+		case Denied:
+			l.Denied += u.Count
+		default:
+			l.Open += u.Count
+		}
+	}
+	l.Signed, l.Encrypted = every(l.Signed, u.Signed), every(l.Encrypted, u.Encrypted)
+	l.Encryption = cmp.Or(l.Encryption, u.Encryption)
+	if !u.First.IsZero() && (l.First.IsZero() || u.First.Before(l.First)) {
+		l.First = u.First
+	}
+	if u.Last.After(l.Last) {
+		l.Last = u.Last
+	}
+}
+
+// every is true as long as nothing says otherwise and something says so.
+func every(have, more Tristate) Tristate {
+	if more == NotKnown || have == False {
+		return have
+	}
+	return more
+}
+
+// strength is that of the weakest part.
+func (l *Logon) strength() Strength {
+	switch l.Package {
+	case PackagePlaintext, PackageLM, PackageNTLMv1, PackageNTLMv1ESS:
+		return StrengthBroken
+	}
+	switch {
+	case l.Identity.IsStranger():
+		return StrengthNone
+	case l.Dialect == "NT LM 0.12":
+		return StrengthOld
+	case l.Signed != True && l.Encrypted != True && (l.Signed == False || l.Encrypted == False):
+		return StrengthUnsigned
+	case l.Package == "" || l.Package == PackageUnknown || l.Signed == NotKnown && l.Encrypted == NotKnown:
+		return StrengthUnknown
+	case l.Package == PackageKerberos:
+		return StrengthStrong
+	}
+	return StrengthNTLM
+}
+
+func compareLogons(a, b Logon) int {
+	rank := func(l *Logon) int { return slices.Index(Strengths(), l.Strength) }
+	return cmp.Or(
+		cmp.Compare(rank(&a), rank(&b)), strings.Compare(a.Client, b.Client), strings.Compare(a.Server, b.Server),
+		strings.Compare(string(a.Identity), string(b.Identity)), strings.Compare(a.Account, b.Account), strings.Compare(a.Package, b.Package),
+		strings.Compare(a.Dialect, b.Dialect), strings.Compare(a.Offers, b.Offers), strings.Compare(a.Signing, b.Signing),
+		strings.Compare(a.SPN, b.SPN), strings.Compare(a.Agent, b.Agent), cmp.Compare(a.MIC, b.MIC), cmp.Compare(a.Raw, b.Raw),
+		cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.CanEncrypt, b.CanEncrypt),
+	)
+}
