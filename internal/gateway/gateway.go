@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,9 +15,13 @@ import (
 
 // Route is where a listener leads, and what may pass on the way.
 type Route struct {
-	To          string // host:port of the server
+	To          string // host:port of the server; empty where Transparent
 	Policy      Policy
 	ObserveOnly bool // nothing is refused, and what would be is counted
+
+	// Transparent leads each connection to the server that the client meant, in the client's own name. The listener is one
+	// of ListenTransparent.
+	Transparent bool
 }
 
 // Way is a Route that can be changed while connections take it. Open connections keep their server; whoever logs on next is
@@ -123,10 +128,7 @@ func (g *Gateway) take(ctx context.Context, nc net.Conn, way *Way) {
 // lead connects to the server and runs the connection. A server that cannot be reached is a reset to the client, as if there
 // were no gateway.
 func (g *Gateway) lead(ctx context.Context, nc net.Conn, way *Way) {
-	to := way.Route().To
-	dialing, cancel := context.WithTimeout(ctx, g.Limits.Dial)
-	back, err := g.Dial(dialing, "tcp", to)
-	cancel()
+	back, to, err := g.connect(ctx, nc, way.Route())
 	if err != nil {
 		g.stats.refused(ReasonServer)
 		g.log(slog.LevelError, "the server cannot be reached", "server", to, "client", addressOf(nc.RemoteAddr()), "error", err.Error())
@@ -141,6 +143,23 @@ func (g *Gateway) lead(ctx context.Context, nc net.Conn, way *Way) {
 	}
 	defer g.remove(c)
 	c.run()
+}
+
+// connect makes the connection to the server of a client, and says what the server is called.
+func (g *Gateway) connect(ctx context.Context, nc net.Conn, r *Route) (back net.Conn, to string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, g.Limits.Dial)
+	defer cancel()
+	if !r.Transparent {
+		back, err = g.Dial(ctx, "tcp", r.To)
+		return back, r.To, err
+	}
+	meant, ok := nc.LocalAddr().(*net.TCPAddr)
+	if !ok {
+		return nil, "", errors.New("gateway: a transparent connection that is not TCP")
+	}
+	server := netip.AddrPortFrom(addressOf(meant), uint16(meant.Port))
+	back, err = dialTransparent(ctx, addressOf(nc.RemoteAddr()), server)
+	return back, server.String(), err
 }
 
 // reset ends a connection at once.

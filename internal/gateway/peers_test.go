@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"net"
-	"net/netip"
 	"strconv"
 	"sync"
 	"testing"
@@ -89,7 +88,3 @@ func serve(t testing.TB, g *Gateway, l net.Listener, route Route) {
 		}
 	})
 }
-
-func everybody() Policy { return Policy{Strangers: []Exception{{Allow: everything}}} }
-
-func from(cidr string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(cidr)} }

@@ -9,13 +9,9 @@ import (
 	"time"
 
 	"ipcguard/internal/smb/nbss"
-	"ipcguard/internal/smb/smb2"
 )
 
 const (
-	// headLen is the framing and the SMB2 header: what is read of every frame before it is judged.
-	headLen = nbss.HeaderLen + smb2.HeaderLen
-
 	// restLen is the buffer of a stream at rest, in bytes. A READ or CLOSE request fits.
 	restLen = 128
 

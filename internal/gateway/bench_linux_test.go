@@ -1,0 +1,227 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"ipcguard/internal/peer"
+	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+// atWork makes the test's program a gateway: measurements want one in a process of its own.
+const atWork = "IPCGUARD_TEST_GATEWAY"
+
+func TestMain(m *testing.M) {
+	if to := os.Getenv(atWork); to != "" {
+		if err := work(to); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// work runs a gateway until the standard input ends, and says where it listens.
+func work(route string) error {
+	listen, to, _ := strings.Cut(route, " ")
+	way, err := NewWay(Route{To: to})
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	fmt.Println(l.Addr())
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	g := New(Options{Limits: Limits{PerClient: 10000}})
+	err = g.Serve(ctx, l, way)
+	if ctx.Err() == nil {
+		return err
+	}
+	now, stop := context.WithTimeout(context.Background(), time.Millisecond)
+	defer stop()
+	g.Shutdown(now)
+	return nil
+}
+
+// startWork starts a gateway in a process of its own.
+func startWork(t testing.TB, listen, to string) (*exec.Cmd, string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), atWork+"="+listen+" "+to)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		_ = cmd.Wait()
+	})
+	b := make([]byte, 64)
+	n, err := out.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cmd, strings.TrimSpace(string(b[:n]))
+}
+
+// startHAProxy starts HAProxy in TCP mode with its defaults.
+func startHAProxy(t testing.TB, to string) string {
+	t.Helper()
+	peer.Need(t, "haproxy")
+	const host = "127.21.5.3"
+	port := peer.FreePort(t, host)
+	file := filepath.Join(t.TempDir(), "haproxy.cfg")
+	config := fmt.Sprintf("global\n maxconn 20000\ndefaults\n mode tcp\n option splice-auto\n timeout connect 10s\n timeout client 1h\n timeout server 1h\n"+
+		"listen smb\n bind %s:%d\n server s %s\n", host, port, to)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := (*peer.Machine)(nil).Command(t.Context(), "haproxy", "-db", "-f", file)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	address := net.JoinHostPort(host, strconv.Itoa(port))
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if nc, err := net.Dial("tcp", address); err == nil {
+			nc.Close()
+			return address
+		}
+	}
+	t.Fatal("haproxy does not listen")
+	return ""
+}
+
+// BenchmarkWays compares the gateway with no proxy and with HAProxy in TCP mode, in one run, before a server that does
+// nothing but fill: READs and WRITEs of 1 MiB and READs of 4 KiB, one after the other.
+func BenchmarkWays(b *testing.B) {
+	to := filler(b, "127.21.5.1:0")
+	_, through := startWork(b, "127.21.5.2:0", to)
+	haproxy := startHAProxy(b, to)
+	for _, op := range []struct {
+		name string
+		size int
+		body func(size int) smb2.Body
+	}{
+		{"read 1 MiB", 1 << 20, func(n int) smb2.Body { return &smb2.ReadRequest{Length: uint32(n)} }},
+		{"write 1 MiB", 1 << 20, func(n int) smb2.Body { return &smb2.WriteRequest{Data: make([]byte, n)} }},
+		{"read 4 KiB", 4 << 10, func(n int) smb2.Body { return &smb2.ReadRequest{Length: uint32(n)} }},
+	} {
+		for _, way := range []struct{ name, address string }{{"direct", to}, {"haproxy", haproxy}, {"gateway", through}} {
+			b.Run(op.name+"/"+way.name, func(b *testing.B) {
+				w := comeIn(b, way.address)
+				exchange(b, w, op.body(op.size), op.size)
+			})
+		}
+	}
+}
+
+// exchange asks the same thing again and again.
+func exchange(b *testing.B, w *wire, body smb2.Body, size int) {
+	command := smb2.Read
+	if _, ok := body.(*smb2.WriteRequest); ok {
+		command = smb2.Write
+	}
+	m := w.message(command, body)
+	frame := append(nbss.AppendHeader(nil, nbss.SessionMessage, len(m)), m...)
+	in := make([]byte, 2<<20)
+	if err := w.nc.SetDeadline(time.Time{}); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(size))
+	for b.Loop() {
+		w.raw(frame)
+		if _, err := io.ReadFull(w.nc, in[:nbss.HeaderLen]); err != nil {
+			b.Fatal(err)
+		}
+		n := int(in[1])<<16 + int(in[2])<<8 + int(in[3])
+		if _, err := io.ReadFull(w.nc, in[:n]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRefusals is how many null sessions are refused, one connection each.
+func BenchmarkRefusals(b *testing.B) {
+	to := filler(b, "127.21.5.1:0")
+	_, through := startWork(b, "127.21.5.2:0", to)
+	token := nullToken(b)
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			nc, err := net.Dial("tcp", through)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			w := &wire{t: b, nc: nc}
+			w.negotiate(smb2.Dialect210)
+			if st, _ := w.setup(token); st != status.AccessDenied {
+				b.Errorf("a null session: %v", st)
+			}
+			reset(nc)
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "refused/s")
+}
+
+// BenchmarkIdle is what idle sessions take.
+func BenchmarkIdle(b *testing.B) {
+	const sessions = 8000
+	to := filler(b, "127.21.5.1:0")
+	cmd, through := startWork(b, "127.21.5.2:0", to)
+	for range sessions {
+		comeIn(b, through)
+	}
+	b.ReportMetric(float64(residentMiB(b, cmd.Process.Pid)), "MiB")
+	for b.Loop() {
+	}
+}
+
+// residentMiB is what a process has in memory.
+func residentMiB(t testing.TB, pid int) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			var kib int
+			if _, err := fmt.Sscan(rest, &kib); err != nil {
+				t.Fatal(err)
+			}
+			return kib >> 10
+		}
+	}
+	t.Fatal("no VmRSS")
+	return 0
+}

@@ -1,0 +1,119 @@
+//go:build unix
+
+package gateway
+
+import (
+	"errors"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+// local starts a filler and a gateway before it, and returns the gateway's address.
+func local(t testing.TB, o Options, route Route) (*Gateway, string) {
+	t.Helper()
+	if route.To == "" {
+		route.To = filler(t, "127.21.3.1:0")
+	}
+	g := New(o)
+	l, err := net.Listen("tcp", "127.21.3.2:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, g, l, route)
+	return g, l.Addr().String()
+}
+
+// TestFlood refuses ten thousand null sessions, on one connection and on many at once, and then serves a user.
+func TestFlood(t *testing.T) {
+	g, address := local(t, Options{Limits: Limits{PerClient: 200}}, Route{})
+	token := nullToken(t)
+	const each, onOne = 2500, 5000
+	done := make(chan int)
+	for range 2 {
+		go func() {
+			refused := 0
+			for range each {
+				nc, err := net.Dial("tcp", address)
+				if err != nil {
+					break
+				}
+				w := &wire{t: t, nc: nc}
+				w.negotiate(smb2.Dialect210)
+				if st, _ := w.setup(token); st == status.AccessDenied {
+					refused++
+				}
+				reset(nc)
+			}
+			done <- refused
+		}()
+	}
+	w := dialWith(t, new(net.Dialer).DialContext, address)
+	w.negotiate(smb2.Dialect210)
+	for i := range onOne {
+		if st, _ := w.setup(token); st != status.AccessDenied {
+			t.Fatalf("null session %d: %v", i, st)
+		}
+	}
+	if a, b := <-done, <-done; a+b != 2*each {
+		t.Errorf("%d of %d null sessions were refused", a+b, 2*each)
+	}
+	w.users = true
+	if st, _ := w.setup(userToken(t)); st != status.Success {
+		t.Errorf("the user on the same connection: %v", st)
+	}
+	comeIn(t, address)
+	if n := g.Stats().Refused[ReasonAnonymous]; n != 2*each+onOne {
+		t.Errorf("%d refusals were counted", n)
+	}
+}
+
+// TestLimits holds connections to their bounds: too many of one address, and one in which nobody comes in. A user's
+// connection has no such end.
+func TestLimits(t *testing.T) {
+	g, address := local(t, Options{Limits: Limits{PerClient: 2, Logon: 200 * time.Millisecond}}, Route{})
+	user := comeIn(t, address)
+	idle := dialWith(t, new(net.Dialer).DialContext, address)
+	idle.negotiate(smb2.Dialect210)
+	third := dialWith(t, new(net.Dialer).DialContext, address)
+	if _, _, err := third.receive(); err == nil {
+		t.Error("a third connection of one address is served")
+	}
+	if _, _, err := idle.receive(); err == nil {
+		t.Error("a connection without a user goes on")
+	}
+	if st, _ := user.ask(user.message(smb2.Echo, new(smb2.Empty))); st != status.Success {
+		t.Errorf("the user's connection: %v", st)
+	}
+	for _, why := range []Reason{ReasonClients, ReasonIdle} {
+		if g.Stats().Refused[why] != 1 {
+			t.Errorf("%s was counted %d times", why, g.Stats().Refused[why])
+		}
+	}
+}
+
+// TestServerDown resets the client's connection while the server is away, and serves when it is back.
+func TestServerDown(t *testing.T) {
+	l, err := net.Listen("tcp", "127.21.3.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := l.Addr().String()
+	l.Close()
+	g, address := local(t, Options{}, Route{To: to})
+	if nc, err := net.Dial("tcp", address); err == nil { // the reset may come before the connection is made
+		defer nc.Close()
+		if _, err := nc.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("without a server: %v", err)
+		}
+	}
+	if g.Stats().Refused[ReasonServer] != 1 {
+		t.Errorf("counted: %v", g.Stats().Refused)
+	}
+	filler(t, to)
+	comeIn(t, address)
+}
