@@ -19,6 +19,8 @@ if [ "${1:-}" = demo ]; then
 else
   peers+='
 samba-testsuite     smbtorture  smbtorture directly and through the gateway
+nftables            nft         the gateway on the way between two networks
+haproxy             haproxy     speed of the gateway beside that of HAProxy
 samba-ad-dc         -           tests against a real domain controller
 samba-ad-provision  -           tests against a real domain controller
 winbind             winbindd    tests against a real domain controller

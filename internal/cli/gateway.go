@@ -33,12 +33,13 @@ are, and a systemd unit.
 
 const gatewayExamples = `  ipcguard gateway --listen 192.0.2.10:445 --to 192.0.2.20 --observe-only --state /var/lib/ipcguard-gateway
   ipcguard gateway --listen 192.0.2.10:445 --to nas.example --policy gateway.yaml
+  ipcguard gateway --listen 127.0.0.1:8445 --transparent
   ipcguard gateway --config /etc/ipcguard/gateway.toml --log json`
 
 type gatewayFlags struct {
 	logFlags
 	listen, to, policy, config, state string
-	observeOnly                       bool
+	observeOnly, transparent          bool
 	drain, report                     time.Duration
 	limits                            gateway.Limits
 }
@@ -57,9 +58,11 @@ func (a *app) gateway() *cobra.Command {
 	s.SortFlags = false
 	s.StringVar(&f.listen, "listen", "", "address and port that clients connect to")
 	s.StringVar(&f.to, "to", "", "the server, HOST or HOST:PORT; keep it at port 445, where servers take large requests")
+	s.BoolVar(&f.transparent, "transparent", false,
+		"on Linux, instead of --to: take connections for any server that the firewall leads here (TPROXY), in the client's name")
 	s.StringVar(&f.policy, "policy", "", "YAML file that says which strangers may pass all the same; without it none may")
 	s.BoolVar(&f.observeOnly, "observe-only", false, "refuse nothing, and count what would be refused")
-	s.StringVar(&f.config, "config", "", "TOML file with several listeners, instead of --listen, --to, --policy and --observe-only")
+	s.StringVar(&f.config, "config", "", "TOML file with several listeners, instead of --listen, --to, --transparent, --policy and --observe-only")
 	s.StringVar(&f.state, "state", "", "keep every logon in this directory, in rows as observe's")
 	s.DurationVar(&f.drain, "drain", 30*time.Second, "how long open connections go on after an interrupt")
 	s.DurationVar(&f.report, "report", time.Minute, "how often the counts are logged; 0 is never")
@@ -192,13 +195,13 @@ func (r *gatewayRun) listen(ctx context.Context, address string, route gateway.R
 	if err != nil {
 		return err
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	l, err := openListener(ctx, address, route.Transparent)
 	if err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
 	r.listeners[address] = listening{way, stop}
-	r.log.Info("listening", "address", l.Addr().String(), "to", route.To, "observe_only", route.ObserveOnly,
+	r.log.Info("listening", "address", l.Addr().String(), "to", route.To, "transparent", route.Transparent, "observe_only", route.ObserveOnly,
 		"exceptions", len(route.Policy.Strangers))
 	go func() {
 		if err := r.Serve(ctx, l, way); ctx.Err() == nil {
@@ -209,6 +212,13 @@ func (r *gatewayRun) listen(ctx context.Context, address string, route gateway.R
 		}
 	}()
 	return nil
+}
+
+func openListener(ctx context.Context, address string, transparent bool) (net.Listener, error) {
+	if transparent {
+		return gateway.ListenTransparent(ctx, address)
+	}
+	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }
 
 // end takes no more connections, and lets those that are open go on for a while.

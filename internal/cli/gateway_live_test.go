@@ -28,13 +28,18 @@ type gatewayProcess struct {
 // startGateway runs the verb and waits until it listens.
 func (o *onServer) startGateway(t *testing.T, args ...string) *gatewayProcess {
 	t.Helper()
+	return o.startGatewayOn(t, o.server.Machine, args...)
+}
+
+func (o *onServer) startGatewayOn(t *testing.T, m *peer.Machine, args ...string) *gatewayProcess {
+	t.Helper()
 	p := &gatewayProcess{log: o.at(fmt.Sprintf("gateway-%d.log", time.Now().UnixNano()))}
 	out, err := os.Create(p.log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	p.cmd = o.server.Command(t.Context(), o.program, append([]string{"gateway", "--log", "json"}, args...)...)
+	p.cmd = m.Command(t.Context(), o.program, append([]string{"gateway", "--log", "json"}, args...)...)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -176,3 +181,49 @@ func TestGatewayReload(t *testing.T) {
 		t.Errorf("the user's connection: %v", err)
 	}
 }
+
+// TestGatewayTransparent puts the gateway on the way between two networks: the client dials the server, and the server sees
+// the client.
+func TestGatewayTransparent(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces", "rpcclient", "nft", "ip")
+	s := peer.StartManyHosts(t, peer.Config{Global: []string{"log level = 1 auth_json_audit:3"}})
+	o := programOn(t, s)
+	between := peer.NewMachine(t, peer.MachineOptions{Network: true})
+	client := peer.NewMachine(t, peer.MachineOptions{Network: true})
+	peer.Join(t, client, "toserver", "10.21.1.2/24", between, "clients", "10.21.1.1/24")
+	peer.Join(t, s.Machine, "toclients", "10.21.2.2/24", between, "servers", "10.21.2.1/24")
+	client.Do(t, "ip", "route", "add", "10.21.2.0/24", "via", "10.21.1.1")
+	s.Machine.Do(t, "ip", "route", "add", "10.21.1.0/24", "via", "10.21.2.1")
+	between.Do(t, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+	between.Do(t, "sh", "-c", transparentRules)
+
+	const server = "10.21.2.2"
+	null := peer.Client{From: client}
+	o.startGatewayOn(t, between, "--listen", "127.0.0.1:8445", "--transparent")
+	if a := null.RPC(t, server, "srvinfo"); a.Status != "STATUS_ACCESS_DENIED" {
+		t.Errorf("a null session: %v", a)
+	}
+	user := peer.Client{From: client, User: "labadmin", Password: peer.Password}
+	if a := user.RPC(t, server, "srvinfo"); !a.OK() {
+		t.Errorf("a user: %v", a)
+	}
+	logs := s.Command(t.Context(), "sh", "-c", "cat "+s.Dir+"/log/*.log")
+	if b, err := logs.Output(); err != nil || !strings.Contains(string(b), `ipv4:10.21.1.2:`) || strings.Contains(string(b), `ipv4:10.21.2.1:`) {
+		t.Errorf("the server did not see the client's own address: %v\n%s", err, b)
+	}
+}
+
+// transparentRules are those of docs/gateway.md.
+const transparentRules = `
+nft -f - <<'END'
+table ip ipcguard {
+  chain prerouting {
+    type filter hook prerouting priority mangle;
+    meta l4proto tcp socket transparent 1 meta mark set 1 accept
+    iifname "clients" tcp dport 445 meta mark set 1 tproxy to 127.0.0.1:8445 accept
+  }
+}
+END
+ip rule add fwmark 1 lookup 100
+ip route add local 0.0.0.0/0 dev lo table 100
+`

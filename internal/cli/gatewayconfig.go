@@ -34,6 +34,7 @@ type gatewayFile struct {
 		To          string `toml:"to"`
 		Policy      string `toml:"policy"` // relative to the configuration file
 		ObserveOnly bool   `toml:"observe-only"`
+		Transparent bool   `toml:"transparent"`
 	} `toml:"listener"`
 }
 
@@ -43,14 +44,14 @@ func (f *gatewayFlags) read() (*gatewayConfig, error) {
 		return nil, usage("--connections and --per-client: below zero")
 	}
 	if f.config == "" {
-		if f.listen == "" || f.to == "" {
+		if f.listen == "" || f.to == "" && !f.transparent {
 			return nil, hinted{usage("--listen and --to are needed"), "or --config with a file that has them"}
 		}
 		c := &gatewayConfig{f.limits, map[string]gateway.Route{}}
-		return c, c.add(f.listen, f.to, f.policy, f.observeOnly)
+		return c, c.add(f.listen, f.policy, gateway.Route{To: f.to, ObserveOnly: f.observeOnly, Transparent: f.transparent})
 	}
-	if f.listen != "" || f.to != "" || f.policy != "" || f.observeOnly {
-		return nil, usage("--config stands instead of --listen, --to, --policy and --observe-only")
+	if f.listen != "" || f.to != "" || f.policy != "" || f.observeOnly || f.transparent {
+		return nil, usage("--config stands instead of --listen, --to, --transparent, --policy and --observe-only")
 	}
 	b, err := readBounded(f.config, maxGatewayConfig)
 	if err != nil {
@@ -87,7 +88,7 @@ func (f *gatewayFlags) fromFile(file *gatewayFile) (*gatewayConfig, error) {
 		if policy != "" && !filepath.IsAbs(policy) {
 			policy = filepath.Join(filepath.Dir(f.config), policy)
 		}
-		if err := c.add(l.Listen, l.To, policy, l.ObserveOnly); err != nil {
+		if err := c.add(l.Listen, policy, gateway.Route{To: l.To, ObserveOnly: l.ObserveOnly, Transparent: l.Transparent}); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.config, err)
 		}
 	}
@@ -95,39 +96,50 @@ func (f *gatewayFlags) fromFile(file *gatewayFile) (*gatewayConfig, error) {
 }
 
 // add adds a listener.
-func (c *gatewayConfig) add(listen, to, policy string, observeOnly bool) error {
+func (c *gatewayConfig) add(listen, policy string, r gateway.Route) error {
 	host, port, err := net.SplitHostPort(listen)
-	if n, nerr := strconv.ParseUint(port, 10, 16); err != nil || nerr != nil || n == 139 {
-		if err == nil && n == 139 {
-			return usage("listen %q: port 139 is not built yet: close it on the way to the server", listen)
-		}
+	if err != nil {
 		return usage("listen %q: not ADDRESS:PORT", listen)
 	}
-	if _, ok := c.Routes[listen]; ok {
+	n, err := strconv.ParseUint(port, 10, 16)
+	switch _, twice := c.Routes[listen]; {
+	case err != nil:
+		return usage("listen %q: not ADDRESS:PORT", listen)
+	case n == 139:
+		return usage("listen %q: port 139 is not built yet: close it on the way to the server", listen)
+	case twice:
 		return usage("listen %q: twice", listen)
-	}
-	if to == "" {
+	case r.Transparent && r.To != "":
+		return usage("listen %q: a transparent listener leads to whom the client means, and not to %s", listen, r.To)
+	case !r.Transparent && r.To == "":
 		return usage("listen %q: no server", listen)
+	case !r.Transparent:
+		if _, _, err := net.SplitHostPort(r.To); err != nil {
+			r.To = net.JoinHostPort(r.To, "445")
+		}
+		if r.To == net.JoinHostPort(host, port) {
+			return usage("listen %q: it leads to itself", listen)
+		}
 	}
-	if _, _, err := net.SplitHostPort(to); err != nil {
-		to = net.JoinHostPort(to, "445")
-	}
-	if to == net.JoinHostPort(host, port) {
-		return usage("listen %q: it leads to itself", listen)
-	}
-	r := gateway.Route{To: to, ObserveOnly: observeOnly}
 	if policy != "" {
-		b, err := readBounded(policy, maxPolicy)
-		if err != nil {
+		if err := readGatewayPolicy(policy, &r.Policy); err != nil {
 			return err
-		}
-		if err := decodeYAML(b, &r.Policy); err != nil {
-			return usage("%s: %w", policy, err)
-		}
-		if err := r.Policy.Check(); err != nil {
-			return usage("%s: %w", policy, err)
 		}
 	}
 	c.Routes[listen] = r
+	return nil
+}
+
+func readGatewayPolicy(name string, p *gateway.Policy) error {
+	b, err := readBounded(name, maxPolicy)
+	if err != nil {
+		return err
+	}
+	if err := decodeYAML(b, p); err != nil {
+		return usage("%s: %w", name, err)
+	}
+	if err := p.Check(); err != nil {
+		return usage("%s: %w", name, err)
+	}
 	return nil
 }
