@@ -169,11 +169,10 @@ func (w *work) checks() []string {
 			out = append(out, s)
 		}
 	}
-	host := w.hostName()
 	v := w.view()
 	for _, s := range w.needs.declared {
 		for _, port := range s.Detect.Ports {
-			add(fmt.Sprintf("tcp:%s:%d", host, port))
+			add(fmt.Sprintf("tcp::%d", port)) // of the target, by whatever name it is verified
 		}
 		for _, p := range s.Pipes {
 			if o := v.Pipe(model.User, p); o == model.Allowed || o == model.OutcomeUnknown && len(s.Pipes) == 1 {
@@ -198,16 +197,6 @@ func (w *work) checks() []string {
 		add(c)
 	}
 	return out
-}
-
-// hostName is where checks connect to; empty is the target of verify.
-func (w *work) hostName() string {
-	for _, s := range w.e.Scans {
-		if at := strings.LastIndexByte(s.Address, ':'); at > 0 { // host:port; the brackets of an IPv6 address stay
-			return s.Address[:at]
-		}
-	}
-	return w.e.Audit.Host
 }
 
 func (w *work) warnRestrict(p *model.Plan) {

@@ -53,6 +53,12 @@ func NeedsUser(check string) bool {
 	return err == nil && slices.Contains([]string{"pipe", "share", "print", "logon"}, kind)
 }
 
+// A plan is data from outside: what it proposes is bounded. A host has some dozens of shares and services that must work.
+const (
+	maxProposed  = 200
+	proposedTime = 5 * time.Minute // for all of them
+)
+
 // must makes the administrator's checks, or those that the plan proposes.
 func (v *Verification) must(ctx context.Context, own bool) []Check {
 	list := v.Checks
@@ -66,8 +72,16 @@ func (v *Verification) must(ctx context.Context, own bool) []Check {
 			}
 		}
 	}
+	if !own {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, proposedTime)
+		defer cancel()
+	}
 	var out []Check
-	for _, check := range list {
+	for i, check := range list {
+		if !own && i == maxProposed {
+			return append(out, note("more", fmt.Sprintf("the plan proposes %d checks, and the first %d were made", len(list), maxProposed)))
+		}
 		out = append(out, v.check(ctx, check, own))
 	}
 	return out
@@ -85,6 +99,9 @@ func (v *Verification) check(ctx context.Context, check string, own bool) Check 
 	}
 	if kind == "command" && !own && !v.AllowCommands {
 		return note(check, "commands of a plan are not run unless that is allowed")
+	}
+	if kind == "tcp" && !own && !v.isTarget(what) {
+		return note(check, "a plan does not choose which other hosts are asked: --check "+check+" asks this one")
 	}
 	if NeedsUser(check) && v.User == nil {
 		c := note(check, "this check is made as a user, and no credentials were given")
@@ -115,6 +132,12 @@ func (v *Verification) check(ctx context.Context, check string, own bool) Check 
 	}
 	out.Looks = []model.Look{look}
 	return out
+}
+
+// isTarget tells whether HOST:PORT is a port of the target itself.
+func (v *Verification) isTarget(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && (host == "" || host == v.Target.Addr.Addr().String() || strings.EqualFold(host, v.Target.Host()))
 }
 
 // note is a check that was proposed, and that nothing is lost by not making.
