@@ -133,10 +133,14 @@ func placeOf(s *catalog.Setting, where string) (Place, error) {
 	return own, nil
 }
 
-// noShare says why a section is no disk share.
+// IsShare tells whether a section of a server's configuration may be that of a disk share.
+func IsShare(section string) bool { return noShare(section) == "" }
+
+// noShare says why a section is no disk share. Samba reads [Globals] and [ glo bal ] as [global].
 func noShare(section string) string {
+	plain := strings.ReplaceAll(section, " ", "")
 	switch {
-	case slices.ContainsFunc([]string{"global", "IPC$", "SHARE"}, func(s string) bool { return strings.EqualFold(s, section) }):
+	case slices.ContainsFunc([]string{"global", "globals", "IPC$", "SHARE"}, func(s string) bool { return strings.EqualFold(s, plain) }):
 		return fmt.Sprintf("[%s] is no disk share", section)
 	case len(section) > 80: // the longest share name, [MS-SRVS] 2.2.4.23
 		return "a share has no name of this length"

@@ -123,8 +123,11 @@ func (t *tasks) item(i *item, forward bool) {
 		t.arg("state", state)
 	case change.Parameter:
 		t.samba = true
+		if i.OfShare() {
+			t.share(i.Place.Key)
+		}
 		t.task("Set "+i.Place.Name+" of ["+i.Place.Key+"]", "community.general.ini_file")
-		t.arg("path", `"{{ ipcguard_smb_conf | default('/etc/samba/smb.conf') }}"`)
+		t.arg("path", sambaConfig)
 		t.arg("section", quoted(i.Place.Key))
 		t.arg("option", quoted(i.Place.Name))
 		s := i.After
@@ -140,6 +143,16 @@ func (t *tasks) item(i *item, forward bool) {
 		t.WriteString("  register: " + register + "\n")
 		t.changed = append(t.changed, register+" is changed")
 	}
+}
+
+// sambaConfig is the file of Samba's configuration, as whoever runs the tasks names it.
+const sambaConfig = `"{{ ipcguard_smb_conf | default('/etc/samba/smb.conf') }}"`
+
+// share stops at a share that the server does not have: ini_file would make it.
+func (t *tasks) share(name string) {
+	t.task("Find the share ["+name+"]", "ansible.builtin.command")
+	t.arg("argv", "[testparm, -s, "+quoted("--section-name="+name)+", --parameter-name=path, "+sambaConfig+"]")
+	t.WriteString("  changed_when: false\n  check_mode: false\n")
 }
 
 func (t *tasks) registry(i *item, forward bool) {
@@ -191,7 +204,7 @@ func (t *tasks) reload() {
 	t.WriteString(`
 - name: "Check the configuration"
   ansible.builtin.command:
-    argv: [testparm, -s, "{{ ipcguard_smb_conf | default('/etc/samba/smb.conf') }}"]
+    argv: [testparm, -s, ` + sambaConfig + `]
   changed_when: false
 
 - name: "Make Samba read it"

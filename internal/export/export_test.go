@@ -337,6 +337,13 @@ func TestAnsible(t *testing.T) {
 			}
 		}
 	}
+	for _, name := range []string{"apply.yml", "undo.yml"} { // ini_file makes a section that is not there
+		text := string(file(t, export(t, samba(), "ansible", Options{}), name))
+		found, set := strings.Index(text, `[testparm, -s, "--section-name=public"`), strings.Index(text, `"Set guest ok of [public]"`)
+		if found < 0 || set < found || strings.Count(text, "--section-name") != 1 {
+			t.Errorf("%s does not look for the share first:\n%s", name, text)
+		}
+	}
 	text := string(file(t, export(t, windows(), "ansible", Options{}), "undo.yml"))
 	for _, want := range []string{`!unsafe "{{ lookup }}"`, `"O'Brien"`, "state: absent", `data: 4294967295`} {
 		if !strings.Contains(text, want) {

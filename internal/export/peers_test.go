@@ -122,7 +122,7 @@ func playbook(t *testing.T, dir string, args ...string) (string, error) {
 // none the second time, and the undo takes them back.
 func TestAnsibleTakesTasks(t *testing.T) {
 	peer.Long(t, "Ansible is large, and slow to start")
-	peer.Need(t, "ansible-playbook")
+	peer.Need(t, "ansible-playbook", "testparm")
 	dir := t.TempDir()
 	put := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/private"
@@ -35,7 +34,7 @@ func settingAt(system string, at change.Place) bool {
 			return false
 		}
 		p, err := change.Locate(system, s.Where)
-		if err == nil && p.Kind == change.Parameter && p.Key == "SHARE" && !strings.EqualFold(at.Key, "global") {
+		if err == nil && p.Kind == change.Parameter && p.Key == "SHARE" && change.IsShare(at.Key) {
 			p.Key = at.Key
 		}
 		return err == nil && p.Equal(at)
