@@ -19,6 +19,9 @@ import (
 //	Splunk           {"result":{"_raw":…}}: XML, JSON or name=value
 //	Sentinel         {"EventID":…,"EventData":"<EventData>…"}
 //	Get-WinEvent     {"Id":…,"ProviderName":…,"Properties":[{"Value":…}],"Message":…}
+//	Graylog          {"messages":[{"message":{…}}]}, and GELF, whose names begin with an underscore
+//	Fluent Bit       {"EventID":…,"StringInserts":[…],"Message":…}
+//	EvtxECmd         {"EventId":…,"Payload":"{\"EventData\":{\"Data\":[…]}}"}
 
 // maxUnwrapped bounds how deep forms lie in one another: an alert in a hit in an answer is three.
 const maxUnwrapped = 4
@@ -40,11 +43,29 @@ func unwrap(m map[string]any, depth int) []map[string]any {
 		}
 		return out
 	}
+	if list, ok := m["messages"].([]any); ok {
+		var out []map[string]any
+		for _, v := range list {
+			one, _ := v.(map[string]any)
+			if o := object(one, "message"); o != nil {
+				one = o
+			}
+			if one != nil {
+				out = append(out, unwrap(one, depth+1)...)
+			}
+		}
+		return out
+	}
+	if m["_EventID"] != nil {
+		return []map[string]any{gelf(m)}
+	}
 	if o := object(m, "result"); o != nil {
 		return unwrap(o, depth+1)
 	}
-	if win := object(object(m, "data"), "win"); win != nil {
-		return []map[string]any{wazuh(m, win)}
+	for _, at := range []map[string]any{object(m, "data"), m} { // in an alert, or as the agent sends it
+		if win := object(at, "win"); win != nil {
+			return []map[string]any{wazuh(m, win)}
+		}
 	}
 	if flat, ok := unflatten(m); ok {
 		return []map[string]any{flat}
@@ -70,6 +91,24 @@ func wazuh(m, win map[string]any) map[string]any {
 			"computer_name": system["computer"], "Keywords": system["keywords"], "EventType": system["severityValue"], "event_data": data,
 		},
 	}
+}
+
+// gelf takes the underscore off the names that a sender added. See GELF's description, 1.1.
+func gelf(m map[string]any) map[string]any {
+	out := map[string]any{"Hostname": m["host"]}
+	for k, v := range m {
+		out[strings.TrimPrefix(k, "_")] = v
+	}
+	return out
+}
+
+// payload is what EvtxECmd writes of an event's data.
+func payload(text string) map[string]any {
+	var p struct{ EventData map[string]any }
+	if json.Unmarshal([]byte(text), &p) != nil {
+		return nil
+	}
+	return p.EventData
 }
 
 func upperFirst(s string) string {
@@ -147,8 +186,10 @@ func properties(id int, list []any) map[string]any {
 	}
 	out := map[string]any{}
 	for i, v := range list[:min(len(list), len(names))] {
-		o, _ := v.(map[string]any)
-		value := o["Value"]
+		value := v
+		if o, ok := v.(map[string]any); ok {
+			value = o["Value"]
+		}
 		if inner, ok := value.(map[string]any); ok { // a SID is an object
 			value = inner["Value"]
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -60,7 +61,38 @@ func forwarded() map[string]string {
 	quoted := func(s string) string {
 		return strings.ReplaceAll(strings.ReplaceAll(fmt.Sprintf("%q", s), `\x00`, ""), "\n", `\n`)
 	}
+	utf16 := func(s string) string { // little endian, as PowerShell 5.1 writes files
+		out := []byte{0xff, 0xfe}
+		for _, unit := range utf16.Encode([]rune(s)) {
+			out = append(out, byte(unit), byte(unit>>8))
+		}
+		return string(out)
+	}
+	const data = `"SubjectUserSid":"S-1-5-7","IpAddress":"10.1.2.3","ShareName":"\\\\*\\IPC$","RelativeTargetName":"samr"`
+	const nxlog = `{"EventTime":"2026-03-01 10:00:10","Hostname":"DC1","Channel":"Security","SourceName":"Microsoft-Windows-Security-Auditing","EventID":5145,` + data + `}`
+	exported := `"Message","Id","ProviderName","LogName","MachineName","TimeCreated"` + "\r\n" +
+		`"` + message + `","5145","Microsoft-Windows-Security-Auditing","Security","DC1","3/1/2026 10:00:10 AM"` + "\r\n"
 	return map[string]string{
+		"PowerShell's UTF-16, JSON": utf16(nxlog),
+		"PowerShell's UTF-16, CSV":  utf16(exported),
+		"Splunk as a table":         "_raw,_time,host\r\n\"" + splunkText + "\",2026-03-01T10:00:10.000+0000,DC1\r\n",
+		"Splunk's XML as a table":   "\"_raw\",\"_time\",\"host\"\n\"" + eventXML + "\",2026-03-01T10:00:10.000+0000,DC1\n",
+		"Splunk's fields":           `{"result":{"EventCode":"5145","ComputerName":"DC1","LogName":"Security","SourceName":"Microsoft Windows security auditing.","_time":"2026-03-01T10:00:10.000+00:00","Message":` + quoted(message) + `}}`,
+		"Splunk's collector":        `{"time":1772359210.1,"host":"DC1","sourcetype":"XmlWinEventLog","event":` + quoted(eventXML) + `}`,
+		"Logstash":                  `{"@timestamp":"2026-03-01T10:00:10Z","message":` + quoted(eventXML) + `,"host":"DC1"}`,
+		"Wazuh's agent":             `{"timestamp":"2026-03-01T10:00:10.000+0000","agent":{"name":"DC1"},"full_log":"{\"win\":{\"system\":{\"providerName\":\"Microsoft-Windows-Security-Auditing\",\"eventID\":\"5145\",\"systemTime\":\"2026-03-01T10:00:10Z\",\"computer\":\"DC1\"},\"eventdata\":{\"subjectUserSid\":\"S-1-5-7\",\"ipAddress\":\"10.1.2.3\",\"shareName\":\"\\\\\\\\*\\\\IPC$\",\"relativeTargetName\":\"samr\"}}}"}`,
+		"NXLog over syslog":         "<14>1 2026-03-01T10:00:10.000000+00:00 DC1 Microsoft-Windows-Security-Auditing 4 - - " + nxlog + "\n",
+		"NXLog over old syslog":     "<14>Mar  1 10:00:10 DC1 nxlog: " + nxlog + "\n",
+		"GELF":                      `{"version":"1.1","host":"DC1","timestamp":1772359210.5,"_EventID":5145,"_SourceName":"Microsoft-Windows-Security-Auditing","_Channel":"Security","_SubjectUserSid":"S-1-5-7","_IpAddress":"10.1.2.3","_ShareName":"\\\\*\\IPC$","_RelativeTargetName":"samr"}`,
+		"Graylog's search":          `{"messages":[{"message":{"timestamp":"2026-03-01T10:00:10.000Z","source":"DC1","winlogbeat_winlog_event_id":5145,"winlogbeat_winlog_computer_name":"DC1","winlogbeat_winlog_provider_name":"Microsoft-Windows-Security-Auditing","winlogbeat_winlog_event_data_SubjectUserSid":"S-1-5-7","winlogbeat_winlog_event_data_IpAddress":"10.1.2.3","winlogbeat_winlog_event_data_ShareName":"\\\\*\\IPC$","winlogbeat_winlog_event_data_RelativeTargetName":"samr"}}]}`,
+		"Fluent Bit":                `{"ProviderName":"Microsoft-Windows-Security-Auditing","EventID":5145,"TimeCreated":"2026-03-01 10:00:10 +0000","Channel":"Security","Computer":"DC1","StringInserts":["S-1-5-7","ANONYMOUS LOGON","NT AUTHORITY","0x3e4a1","File","10.1.2.3","50123","\\\\*\\IPC$","","samr","0x3","%%4416","-"]}`,
+		"Fluent Bit's message":      `{"ProviderName":"Microsoft-Windows-Security-Auditing","EventID":5145,"TimeCreated":"2026-03-01 10:00:10 +0000","Channel":"Security","Computer":"DC1","Message":` + quoted(message) + `}`,
+		"Sentinel as a table": `TenantId,"TimeGenerated [UTC]",Computer,EventSourceName,Channel,EventID,SubjectUserSid,IpAddress,ShareName,RelativeTargetName` + "\n" +
+			`x,"3/1/2026, 10:00:10.123 AM",DC1,Microsoft-Windows-Security-Auditing,Security,5145,S-1-5-7,10.1.2.3,\\*\IPC$,samr` + "\n",
+		"Kibana as a table": `"@timestamp","winlog.event_id","winlog.provider_name","winlog.computer_name","winlog.event_data.SubjectUserSid","winlog.event_data.IpAddress","winlog.event_data.ShareName","winlog.event_data.RelativeTargetName"` + "\n" +
+			`"Mar 1, 2026 @ 10:00:10.000",5145,"Microsoft-Windows-Security-Auditing",DC1,"S-1-5-7","10.1.2.3","\\*\IPC$",samr` + "\n",
+		"EvtxECmd": `RecordNumber,EventRecordId,TimeCreated,EventId,Level,Provider,Channel,Computer,Payload` + "\n" +
+			`7,7,2026-03-01 10:00:10.1234567,5145,LogAlways,Microsoft-Windows-Security-Auditing,Security,DC1,"{""EventData"":{""Data"":[{""@Name"":""SubjectUserSid"",""#text"":""S-1-5-7""},{""@Name"":""IpAddress"",""#text"":""10.1.2.3""},{""@Name"":""ShareName"",""#text"":""\\\\*\\IPC$""},{""@Name"":""RelativeTargetName"",""#text"":""samr""}]}}"` + "\n",
 		"Splunk's XML":        `{"preview":false,"offset":0,"result":{"_time":"2026-03-01T10:00:10","host":"DC1","_raw":` + quoted(eventXML) + `}}`,
 		"Splunk's text":       `{"preview":false,"result":{"_raw":` + quoted(splunkText) + `}}`,
 		"Splunk's raw export": splunkText + "\n" + strings.Replace(splunkText, "EventCode=5145", "EventCode=4688", 1),
@@ -118,6 +150,30 @@ func TestNotUnderstood(t *testing.T) {
 	want := map[string]int64{"records that are not understood, with the keys n, secret, when": 2, "events 5145 that do not say who wrote them": 1}
 	if diff := cmp.Diff(want, cov.Unreadable); diff != "" || len(rows) != 0 {
 		t.Errorf("%v (-want +got):\n%s", rows, diff)
+	}
+}
+
+// TestEventViewerTable reads what the Event Viewer saves, which does not name the host.
+func TestEventViewerTable(t *testing.T) {
+	const head = "Keywords,Date and Time,Source,Event ID,Task Category\r\n"
+	for _, mark := range []string{"", "\xef\xbb\xbf"} {
+		rows, cov := readLogs(t, Options{}, mark+head+`Audit Success,3/1/2026 10:00:11 AM,Microsoft-Windows-Security-Auditing,5145,Detailed File Share,"`+message+"\"\r\n")
+		wantRows(t, rows, "10.1.2.3 > anonymous [] open IPC$/samr allowed x1")
+		if cov.From.IsZero() || len(cov.Unreadable) > 0 {
+			t.Errorf("%+v", cov)
+		}
+	}
+}
+
+// TestDataless counts events whose data are not there as unread, and makes nothing of them: neither a use nor a day on which
+// something would have been seen.
+func TestDataless(t *testing.T) {
+	for _, id := range []int{4624, 4625, 5140, 5145} {
+		rows, cov := readLogs(t, Options{}, fmt.Sprintf(`{"EventTime":"2026-03-01 10:00:10","Hostname":"DC1","Channel":"Security","EventID":%d,"SubjectUserSid":"S-1-5-7"}`, id))
+		want := map[string]int64{fmt.Sprintf("events %d whose data could not be found", id): 1}
+		if diff := cmp.Diff(want, cov.Unreadable); diff != "" || len(rows) != 0 || len(cov.Heard) != 0 || cov.Read["accesses to shares other than IPC$"] != 0 {
+			t.Errorf("%v, heard %v (-want +got):\n%s", rows, cov.Heard, diff)
+		}
 	}
 }
 

@@ -171,21 +171,42 @@ func (l *Reader) jsonRecord(raw []byte) error {
 
 // eventRecord takes a record that stands for one event, in any of the shapes known.
 func (l *Reader) eventRecord(m map[string]any) {
-	if raw := jsonText(m["_raw"]); raw != "" {
+	var e winEvent
+	j := newJSONEvent(m)
+	switch raw := rawText(m, j); {
+	case raw != "":
 		l.rawEvent(m, raw)
 		return
-	}
-	var e winEvent
-	if j := newJSONEvent(m); j.ID() >= 0 && (!j.bare() || jsonText(m["Message"]) == "") {
+	case j.ID() >= 0 && (!j.bare() && !dataless(j) || jsonText(m["Message"]) == ""):
 		e = j
-	} else if t, ok := messageRecord(m); ok {
+	default:
+		t, ok := messageRecord(m)
+		if !ok {
+			l.notUnderstood(m)
+			return
+		}
 		e = t
-	} else {
-		l.notUnderstood(m)
-		return
 	}
 	l.cov.CountRead("event records", 1)
 	l.windows.event(e)
+}
+
+// rawText is an event that a record keeps as a text: Splunk's _raw, or, where the record is none itself, what Logstash, Wazuh
+// and Splunk's collector took in.
+func rawText(m map[string]any, j *jsonEvent) string {
+	if raw := jsonText(m["_raw"]); raw != "" {
+		return raw
+	}
+	if j.ID() >= 0 {
+		return ""
+	}
+	for _, key := range []string{"event", "message", "full_log", "event.original"} {
+		text := strings.TrimSpace(jsonText(m[key]))
+		if strings.HasPrefix(text, "<Event") || strings.HasPrefix(text, "{") {
+			return text
+		}
+	}
+	return ""
 }
 
 // rawEvent takes the text that Splunk kept of an event.
@@ -236,6 +257,10 @@ func newJSONEvent(m map[string]any) *jsonEvent {
 		e.data = sentinelData(text)
 	} else if list, ok := m["Properties"].([]any); ok && m["Id"] != nil {
 		e.data = properties(e.ID(), list)
+	} else if list, ok := m["StringInserts"].([]any); ok {
+		e.data = properties(e.ID(), list)
+	} else if text := jsonText(m["Payload"]); strings.HasPrefix(text, "{") {
+		e.data = payload(text)
 	} else {
 		e.flat = true
 	}
@@ -294,7 +319,7 @@ func (e *jsonEvent) attribute(child, name string) string {
 }
 
 func (e *jsonEvent) ID() int {
-	n, err := strconv.Atoi(e.systemText("EventID", "event_id", "EventId", "Id", "eventID"))
+	n, err := strconv.Atoi(e.systemText("EventID", "event_id", "EventId", "Id", "eventID", "EventCode"))
 	if err != nil {
 		return -1
 	}
@@ -302,7 +327,7 @@ func (e *jsonEvent) ID() int {
 }
 
 func (e *jsonEvent) Provider() string {
-	if s := e.systemText("SourceName", "provider_name", "source_name", "ProviderName", "EventSourceName"); s != "" {
+	if s := e.systemText("SourceName", "provider_name", "source_name", "ProviderName", "EventSourceName", "Provider"); s != "" {
 		return s
 	}
 	if s := e.attribute("Provider", "Name"); s != "" {
@@ -327,7 +352,7 @@ func (e *jsonEvent) Channel() string {
 }
 
 func (e *jsonEvent) Computer() string {
-	return e.systemText("Hostname", "computer_name", "Computer", "MachineName")
+	return e.systemText("Hostname", "computer_name", "Computer", "MachineName", "ComputerName")
 }
 
 func (e *jsonEvent) UserID() string {
@@ -345,24 +370,49 @@ func (e *jsonEvent) UserID() string {
 func (e *jsonEvent) Time() time.Time {
 	for _, s := range []string{
 		e.systemText("TimeCreated"), e.attribute("TimeCreated", "SystemTime"), e.systemText("EventTime"),
-		jsonText(e.top["@timestamp"]), jsonText(e.top["TimeGenerated"]), jsonText(e.top["timestamp"]),
+		jsonText(e.top["@timestamp"]), jsonText(e.top["TimeGenerated"]), jsonText(e.top["timestamp"]), jsonText(e.top["_time"]),
 		e.systemText("UtcTime"), e.systemText("EventReceivedTime"),
 	} {
-		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700", "2006-01-02 15:04:05.999999999-07:00"} {
+		for _, layout := range zoned {
 			if t, err := time.Parse(layout, s); err == nil {
 				return t.UTC()
 			}
 		}
 	}
-	if t, ok := dateTime(e.systemText("TimeCreated")); ok {
+	for _, s := range []string{e.systemText("TimeCreated"), jsonText(object(e.system, "TimeCreated")["value"])} {
+		if t, ok := dateTime(s); ok {
+			return t
+		}
+	}
+	if t, ok := seconds(e.top["timestamp"]); ok {
 		return t
 	}
-	for _, s := range []string{e.systemText("EventTime"), e.systemText("TimeCreated")} {
+	for _, s := range []string{e.systemText("EventTime"), e.systemText("TimeCreated"), jsonText(e.top["@timestamp"]), jsonText(e.top["_time"])} {
 		if t, ok := plainTime(s); ok {
 			return t
 		}
 	}
 	return time.Time{}
+}
+
+// zoned are forms of times with their zone. What Sentinel exports as a table has it in the name of the column.
+var zoned = []string{
+	time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700", "2006-01-02 15:04:05.999999999-07:00", "2006-01-02 15:04:05.999999999 -0700",
+	"2006-01-02 15:04:05.999999999 MST", "1/2/2006, 3:04:05.999999999 PM UTC",
+}
+
+// seconds reads GELF's time, in seconds since 1970.
+func seconds(v any) (time.Time, bool) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return time.Time{}, false
+	}
+	s, err := n.Float64()
+	const latest = 1 << 33 // the year 2242, where milliseconds would be in 1970
+	if err != nil || s <= 0 || s > latest {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(int64(s * 1000)).UTC(), true
 }
 
 func (e *jsonEvent) failed() bool {

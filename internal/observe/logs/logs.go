@@ -112,6 +112,9 @@ func (l *Reader) Read(ctx context.Context, name string, r io.Reader) error {
 	}
 	// The first part of a log decides its kind; a first JSON record must fit into it to be told from an array of records.
 	b := bufio.NewReader(r)
+	if plain := utf8Reader(b); plain != io.Reader(b) {
+		b = bufio.NewReader(plain)
+	}
 	if _, err := b.Peek(b.Size()); err == nil { // it is no small file: an archive may have many of these
 		b = bufio.NewReaderSize(b, 256<<10)
 	}
@@ -168,15 +171,16 @@ const (
 	kindText
 	kindJournal // systemd's journal, exported
 	kindSplunk  // name=value, an event over several lines
-	kindCSV     // Export-Csv of Get-WinEvent
+	kindCSV     // events as a table
 )
 
 func logKind(head []byte) logFormat {
 	switch {
 	case bytes.HasPrefix(head, []byte("ElfFile\x00")), bytes.HasPrefix(head, []byte("ElfChnk\x00")):
 		return kindEVTX
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}):
-		return kindXML
+	case isUTF16(head):
+		plain, _ := io.ReadAll(utf8Reader(bufio.NewReader(bytes.NewReader(head))))
+		return logKind(plain)
 	}
 	text := bytes.TrimLeft(head, " \t\r\n\xef\xbb\xbf")
 	switch {
@@ -184,14 +188,14 @@ func logKind(head []byte) logFormat {
 		return kindNone
 	case text[0] == '<' && bytes.Contains(text, openEvent):
 		return kindXML
-	case text[0] == '{', text[0] == '[' && !isSambaHeader(text):
+	case text[0] == '{', text[0] == '[' && !isSambaHeader(text), isSyslogJSON(text):
 		return kindJSON
 	case isJournal(text):
 		return kindJournal
-	case bytes.HasPrefix(text, []byte("LogName=")) || bytes.Contains(text, []byte("\nLogName=")) && bytes.Contains(text, []byte("\nEventCode=")):
-		return kindSplunk
 	case isEventCSV(text):
 		return kindCSV
+	case bytes.HasPrefix(text, []byte("LogName=")) || bytes.Contains(text, []byte("\nLogName=")) && bytes.Contains(text, []byte("\nEventCode=")):
+		return kindSplunk
 	case bytes.Contains(text, []byte(auditName)), isSambaText(string(text[:min(len(text), 4<<10)])), isSambaHeader(text), bytes.Contains(text, []byte(`"type": "Auth`)):
 		return kindText
 	case bytes.Contains(head, []byte("\x00ElfChnk\x00")):
@@ -200,6 +204,14 @@ func logKind(head []byte) logFormat {
 		return kindText
 	}
 	return kindNone
+}
+
+// isSyslogJSON tells whether a text is events as JSON behind syslog's head, as NXLog sends them.
+func isSyslogJSON(text []byte) bool {
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	at := bytes.IndexByte(line, '{')
+	const longestHead = 256
+	return at >= 0 && at <= longestHead && (bytes.Contains(line[at:], []byte(`"EventID":`)) || bytes.Contains(line[at:], []byte(`"event_id":`)))
 }
 
 // isSambaHeader tells whether a text begins as Samba's log lines do: [2026/11/22 10:59:49.558591,  0] …

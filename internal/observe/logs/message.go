@@ -125,7 +125,7 @@ func splunkEvent(text string) (*textEvent, bool) {
 // plainTimes are forms of times without a zone, which is that of the host that wrote them and is taken for ours.
 var plainTimes = []string{
 	"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999", "01/02/2006 03:04:05.999999999 PM", "1/2/2006 3:04:05 PM",
-	"1/2/2006, 3:04:05.999999999 PM", "01/02/2006 15:04:05",
+	"1/2/2006, 3:04:05.999999999 PM", "01/02/2006 15:04:05", "02.01.2006 15:04:05", "Jan 2, 2006 @ 15:04:05.999999999",
 }
 
 func plainTime(s string) (time.Time, bool) {
@@ -191,27 +191,67 @@ func (l *Reader) readSplunk(ctx context.Context, r *bufio.Reader) error {
 	return err
 }
 
-// isEventCSV tells whether a text is Get-WinEvent's events by way of Export-Csv.
+// isEventCSV tells whether a text is events as a table: Get-WinEvent's by way of Export-Csv, the Event Viewer's, EvtxECmd's, or
+// what Sentinel, Splunk, Kibana and Graylog export.
 func isEventCSV(text []byte) bool {
 	head, rest, _ := bytes.Cut(text, []byte("\n"))
 	if bytes.HasPrefix(head, []byte("#TYPE")) {
 		head, _, _ = bytes.Cut(rest, []byte("\n"))
 	}
-	return bytes.Contains(head, []byte("ProviderName")) && bytes.Contains(head, []byte("Message")) && bytes.ContainsAny(head, ",;")
+	names := map[string]bool{}
+	for n := range strings.FieldsFuncSeq(string(head), func(r rune) bool { return r == ',' || r == ';' || r == '\t' }) {
+		names[columnName(n)] = true
+	}
+	switch {
+	case len(names) < 3:
+		return false
+	case names["EventID"], names["EventId"], names["EventCode"], names["_raw"], names["winlog.event_id"], names["winlogbeat_winlog_event_id"]:
+		return true
+	}
+	return names["Id"] && names["ProviderName"]
+}
+
+// columnName is the name of a column as records have it.
+func columnName(s string) string {
+	s = strings.Trim(s, "\ufeff\" \r")
+	switch s {
+	case "Event ID":
+		return "EventID"
+	case "Date and Time":
+		return "TimeCreated"
+	case "Source":
+		return "ProviderName"
+	}
+	return strings.TrimSuffix(s, inUTC)
+}
+
+// inUTC is what Sentinel adds to the name of a time.
+const inUTC = " [UTC]"
+
+// comma is what stands between the columns of a table.
+func comma(head []byte) rune {
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	best := ','
+	for _, r := range ";\t" {
+		if bytes.Count(line, []byte(string(r))) > bytes.Count(line, []byte(string(best))) {
+			best = r
+		}
+	}
+	return best
 }
 
 // readCSV reads events by the names in the first line.
 func (l *Reader) readCSV(ctx context.Context, r *bufio.Reader) error {
-	plain := bufio.NewReader(utf8Reader(r))
+	plain := bufio.NewReader(r)
 	if b, _ := plain.Peek(5); string(b) == "#TYPE" {
 		_, _ = longLine(plain) // an error comes again
 	}
 	c := csv.NewReader(plain)
 	c.FieldsPerRecord, c.LazyQuotes = -1, true
-	if head, _ := plain.Peek(256); bytes.Count(head, []byte(";")) > bytes.Count(head, []byte(",")) {
-		c.Comma = ';'
-	}
+	head, _ := plain.Peek(1024)
+	c.Comma = comma(head)
 	var names []string
+	utc := map[int]bool{}
 	for {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -224,20 +264,24 @@ func (l *Reader) readCSV(ctx context.Context, r *bufio.Reader) error {
 			l.cov.CountUnreadable("the rest of a CSV file after a fault", 1)
 			return nil
 		case names == nil:
-			for _, n := range row {
-				names = append(names, strings.Trim(n, "\ufeff\" "))
+			for i, n := range row {
+				names = append(names, columnName(n))
+				utc[i] = strings.HasSuffix(n, inUTC)
 			}
 			continue
 		}
 		m := map[string]any{}
 		for i, v := range row[:min(len(row), len(names))] {
+			if utc[i] {
+				v += " UTC"
+			}
 			m[names[i]] = v
 		}
-		if e, ok := messageRecord(m); ok {
-			l.cov.CountRead("event records", 1)
-			l.windows.event(e)
-		} else {
-			l.notUnderstood(m)
+		if len(row) == len(names)+1 { // the Event Viewer gives the message a column without a name
+			m["Message"] = row[len(names)]
+		}
+		for _, record := range unwrap(m, 0) {
+			l.eventRecord(record)
 		}
 	}
 }

@@ -125,10 +125,23 @@ func (w *windowsLog) row(e winEvent, layer model.Layer) model.Use {
 	return u
 }
 
+// needed are the data without which an event tells nothing.
+var needed = map[int]string{4624: "LogonType", 4625: "LogonType", 5140: "ShareName", 5145: "ShareName"}
+
+// dataless tells whether an event has lost its data, or keeps them where nobody here looks.
+func dataless(e winEvent) bool {
+	name := needed[e.ID()]
+	return name != "" && e.Text(name) == ""
+}
+
 // security takes the audit events of the Security log.
 func (w *windowsLog) security(e winEvent, id int) {
 	h := w.host(e)
 	h.anyAudit = true
+	if dataless(e) {
+		w.cov.CountUnreadable(fmt.Sprintf("events %d whose data could not be found", id), 1)
+		return
+	}
 	switch id {
 	case 4624:
 		h.logons = true

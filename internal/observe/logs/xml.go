@@ -99,7 +99,7 @@ func (e *xmlEvent) values(yield func(datum) bool) {
 
 // readXML reads events one by one, so that one that is not XML costs itself alone.
 func (l *Reader) readXML(ctx context.Context, r *bufio.Reader) error {
-	s := bufio.NewScanner(utf8Reader(r))
+	s := bufio.NewScanner(r)
 	s.Buffer(nil, 2*maxXMLEvent)
 	s.Split(splitEvents)
 	for s.Scan() {
@@ -165,6 +165,11 @@ func splitEvents(data []byte, atEOF bool) (int, []byte, error) {
 		return start + len(openEvent), data[start : start+len(openEvent)], nil // too long for an event: counted as unreadable
 	}
 	return start, nil, nil
+}
+
+// isUTF16 tells by its byte order mark whether a text is UTF-16.
+func isUTF16(head []byte) bool {
+	return bytes.HasPrefix(head, []byte{0xff, 0xfe}) || bytes.HasPrefix(head, []byte{0xfe, 0xff})
 }
 
 // utf8Reader turns UTF-16 with a byte order mark, as PowerShell writes files, into UTF-8.
