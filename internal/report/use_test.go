@@ -202,8 +202,27 @@ func TestUseTextAnswers(t *testing.T) {
 	if all := strings.Join(lines, "\n"); !strings.Contains(all, "not readable") || strings.Index(all, "What this rests on") < strings.Index(all, "opaque") {
 		t.Errorf("%s", all)
 	}
-	if lines := read(madeUse("10.0.0.2", "samr", model.User, model.Allowed, 1)); lines[0] != "No null session and no guest got an answer to a call." {
+	if lines := read(madeUse("10.0.0.2", "samr", model.User, model.Allowed, 1)); lines[0] != "No null session and no guest was seen." {
 		t.Errorf("%q", lines[0])
+	}
+	at := func(layer model.Layer, pipe string, outcome model.Outcome, n int64) model.Use {
+		u := madeUse("10.0.0.1", pipe, model.Anonymous, outcome, n)
+		u.Layer, u.Call = layer, ""
+		return u
+	}
+	logon, tree, opened := at(model.LayerSession, "", model.Allowed, 3), at(model.LayerTree, "", model.Allowed, 2), at(model.LayerOpen, "samr", model.Allowed, 2)
+	refused := madeUse("10.0.0.1", "samr", model.Anonymous, model.Denied, 5)
+	for want, uses := range map[string][]model.Use{
+		"Null sessions logged on 3 times and went no further; 1 client, 1 server.":                                              {logon},
+		"Null sessions connected to IPC$ 2 times and opened nothing; refused 5 times; 1 client, 1 server.":                      {logon, tree, refused},
+		"Null sessions opened pipes: samr; no call of theirs was seen to succeed; 1 client, 1 server.":                          {logon, tree, opened, at(model.LayerBind, "samr", model.Allowed, 2)},
+		"Null sessions opened pipes: lsarpc, samr; no call of theirs was seen to succeed; refused 5 times; 1 client, 1 server.": {logon, opened, at(model.LayerOpen, "lsarpc", model.Allowed, 4), refused},
+		"No null session and no guest was let in.":                                                                              {refused},
+		"Null sessions got an answer to 1 call: Call; 1 client, 1 server.":                                                      {logon, opened, refused, madeUse("10.0.0.1", "samr", model.Anonymous, model.Allowed, 1)},
+	} {
+		if lines := read(uses...); lines[0] != want {
+			t.Errorf("%q, want %q", lines[0], want)
+		}
 	}
 }
 

@@ -18,9 +18,60 @@ var strangerWords = []struct {
 
 // gotten is what one kind of stranger was given and refused.
 type gotten struct {
-	calls, refused   int64
+	refused int64
+	given   map[model.Layer]*granted
+}
+
+// granted is what was given at one layer.
+type granted struct {
+	count            int64
 	clients, servers map[string]bool
-	names            map[string]int64 // of the calls that were answered
+	names            map[string]int64 // of calls, or of pipes
+}
+
+// add counts a use that was allowed. What is bound says no more than the pipe that it is in.
+func (g *gotten) add(u *model.Use) {
+	layer, name := u.Layer, ""
+	switch layer {
+	case model.LayerCall:
+		name = cmp.Or(Clean(u.Call), "calls that are not named")
+	case model.LayerOpen, model.LayerBind:
+		layer, name = model.LayerOpen, cmp.Or(Clean(u.Pipe), "a pipe that was not seen")
+	}
+	at := g.given[layer]
+	if at == nil {
+		at = &granted{clients: map[string]bool{}, servers: map[string]bool{}, names: map[string]int64{}}
+		g.given[layer] = at
+	}
+	at.count += u.Count
+	at.clients[u.Client], at.servers[u.Server] = true, true
+	at.names[name] += u.Count
+}
+
+// text says the most that was given; empty for nothing.
+func (g *gotten) text(who string) string {
+	const none = "no call of theirs was seen to succeed"
+	for _, layer := range []model.Layer{model.LayerCall, model.LayerOpen, model.LayerTree, model.LayerSession} {
+		at := g.given[layer]
+		if at == nil {
+			continue
+		}
+		where := fmt.Sprintf("%s, %s", number(len(at.clients), "client"), number(len(at.servers), "server"))
+		if g.refused > 0 && layer != model.LayerCall {
+			where = fmt.Sprintf("refused %s; %s", number(int(g.refused), "time"), where)
+		}
+		switch layer {
+		case model.LayerCall:
+			return fmt.Sprintf("%s got an answer to %s: %s; %s.", who, number(int(at.count), "call"), mostOften(at.names), where)
+		case model.LayerOpen:
+			return fmt.Sprintf("%s opened pipes: %s; %s; %s.", who, mostOften(at.names), none, where)
+		case model.LayerTree:
+			return fmt.Sprintf("%s connected to IPC$ %s and opened nothing; %s.", who, number(int(at.count), "time"), where)
+		default:
+			return fmt.Sprintf("%s logged on %s and went no further; %s.", who, number(int(at.count), "time"), where)
+		}
+	}
+	return ""
 }
 
 // useAnswer says in one to three lines who got what without a password, which is what an observation is asked for. The lines
@@ -41,32 +92,34 @@ func useAnswer(uses []model.Use) (out []string) {
 		}
 		g := by[u.Identity]
 		if g == nil {
-			g = &gotten{clients: map[string]bool{}, servers: map[string]bool{}, names: map[string]int64{}}
+			g = &gotten{given: map[model.Layer]*granted{}}
 			by[u.Identity] = g
 		}
-		switch {
-		case u.Outcome == model.Allowed && u.Layer == model.LayerCall:
-			g.calls += u.Count
-			g.clients[u.Client], g.servers[u.Server] = true, true
-			g.names[cmp.Or(Clean(u.Call), "calls that are not named")] += u.Count
-		case u.Outcome == model.Denied:
+		switch u.Outcome {
+		case model.Allowed:
+			g.add(u)
+		case model.Denied:
 			g.refused += u.Count
 		}
 	}
 	var refused []string
 	for _, w := range strangerWords {
 		g := by[w.id]
-		switch {
-		case g == nil:
-		case g.calls > 0:
-			out = append(out, fmt.Sprintf("%s got an answer to %s: %s; %s, %s.", w.text, number(int(g.calls), "call"), mostOften(g.names),
-				number(len(g.clients), "client"), number(len(g.servers), "server")))
-		case g.refused > 0:
+		if g == nil {
+			continue
+		}
+		if text := g.text(w.text); text != "" {
+			out = append(out, text)
+		} else if g.refused > 0 {
 			refused = append(refused, fmt.Sprintf("%s were refused %s", w.text, number(int(g.refused), "time")))
 		}
 	}
-	if len(out) == 0 {
-		out = []string{"No null session and no guest got an answer to a call."}
+	switch {
+	case len(out) > 0:
+	case len(by) == 0:
+		out = []string{"No null session and no guest was seen."}
+	default:
+		out = []string{"No null session and no guest was let in."}
 	}
 	if len(refused) > 0 && len(out) < maxAnswer {
 		out = append(out, strings.Join(refused, "; ")+".")
