@@ -52,14 +52,24 @@ func callOutcome(err error) (outcome model.Outcome, word, detail string, nothing
 		if win>>16 == 0x8007 { // an HRESULT made of a Win32 code, [MS-ERREF] 2.1.2
 			win &= 0xFFFF
 		}
-		return judged(win.Answer(), win)
+		return judged(ofCall(win.Returned(), win.Answer()), win)
 	case errors.As(err, &nt):
-		if nt == status.NotSupported {
-			return model.Absent, nt.String(), "", false
-		}
-		return judged(nt.Answer(), nt)
+		return judged(ofCall(nt.Returned(), nt.Answer()), nt)
 	}
 	return model.Inconclusive, "", plain(err), false
+}
+
+// ofCall joins what is known of a status that a call returned with what it means elsewhere. Whether the caller may is for the
+// first alone to say: of an account that does not exist or is locked the call told something. An error that neither knows may
+// be the fault of the question.
+func ofCall(returned, elsewhere status.Answer) status.Answer {
+	switch {
+	case returned == status.No, returned == status.NotHere:
+		return returned
+	case elsewhere == status.No:
+		return status.Nothing
+	}
+	return elsewhere
 }
 
 // judged is the outcome of a call that the server answered with a status. What nobody has shown to mean anything else is
