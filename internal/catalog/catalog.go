@@ -375,9 +375,11 @@ type Client struct {
 
 // Source is a document, a repository or a measurement.
 type Source struct {
-	ID    string `json:"id"`
-	Title string `json:"title"`
-	Where string `json:"where,omitempty"`
+	ID    string            `json:"id"`
+	Title string            `json:"title"`
+	Where string            `json:"where,omitempty"`
+	Page  string            `json:"page,omitempty"`  // the address of one page of it; {key}, {lower}, {place} and {thousand} are filled in
+	Pages map[string]string `json:"pages,omitempty"` // the addresses of pages that no rule gives, by "KEY place"
 }
 
 //go:generate go test . -tags generating -run TestGeneratedIsCurrent -update

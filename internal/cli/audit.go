@@ -13,6 +13,7 @@ import (
 	"ipcguard/internal/audit"
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
+	"ipcguard/internal/plan"
 	"ipcguard/internal/report"
 )
 
@@ -148,6 +149,7 @@ func (a *app) runAudit(ctx context.Context, f *auditFlags, sources []string) err
 		if err != nil {
 			return err
 		}
+		document.PlanWith(pagePlan)
 		for _, s := range o.Scans { // both belong to one page
 			document.AddScan(s)
 		}
@@ -182,6 +184,15 @@ func (a *app) runAudit(ctx context.Context, f *auditFlags, sources []string) err
 		return err
 	}
 	return sum.outcome(a, failures)
+}
+
+// pagePlan is what a page takes the changes from that close most. An audit that no plan can be made from has none.
+func pagePlan(x *model.Audit, scans []*model.Scan) *model.Plan {
+	p, err := plan.Make(plan.Evidence{Audit: x, Scans: scans})
+	if err != nil {
+		return nil
+	}
+	return p
 }
 
 // auditWriter is where results go.

@@ -28,11 +28,8 @@ func (t *auditText) Write(a *model.Audit) error {
 	t.counts[verdict]++
 	t.total++
 	var b strings.Builder
-	name := Clean(a.Source.Name)
-	if a.Host != "" && !strings.EqualFold(a.Host, a.Source.Name) {
-		name += " (" + Clean(a.Host) + ")"
-	}
-	fmt.Fprintf(&b, "%s  %s\n", t.palette.bold(name), t.word(verdict))
+	answer := AuditAnswer(a)
+	fmt.Fprintf(&b, "%s  %s  %s\n", t.palette.bold(answer.Of), t.word(verdict), answer.Says)
 	fmt.Fprintf(&b, "  %s\n", t.palette.dim(platformLine(a.Platform)))
 	if t.style.Verbose || a.Platform.Product == "" || a.Platform.Role == model.UnknownRole {
 		for _, w := range a.Platform.Why {
@@ -81,9 +78,6 @@ func pairs(all []model.Finding) [][]model.Finding {
 }
 
 func (t *auditText) problems(b *strings.Builder, a *model.Audit) {
-	if a.Partial {
-		fmt.Fprintf(b, "  %s\n", t.palette.warn("partial: not everything could be read"))
-	}
 	const most = 10
 	for i, p := range a.Problems {
 		if i == most && !t.style.Verbose {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -20,7 +21,12 @@ type Document struct {
 	catalog *catalog.Catalog
 	now     time.Time
 	hosts   []*subject
+	plan    func(*model.Audit, []*model.Scan) *model.Plan
 }
+
+// PlanWith says how a page finds the few changes that close most: with a plan of an audit and the scans of the same host.
+// A function that has no plan returns nil. Without it a page shows the catalog's advice.
+func (d *Document) PlanWith(plan func(*model.Audit, []*model.Scan) *model.Plan) { d.plan = plan }
 
 // NewDocument begins a document in one of DocumentFormats.
 func NewDocument(w io.Writer, format string, style Style) (*Document, error) {
@@ -67,6 +73,13 @@ type subject struct {
 	Services []model.Service
 	Shares   []model.Share
 	Sources  []string
+	Answer   Answer
+	Platform model.Platform
+	Limits   []string // what a scan left out, in sentences
+	doors    []door
+	ways     []way
+	scan     *model.Scan
+	audit    *model.Audit
 }
 
 // cellOf is one cell of the matrix host × disclosure: the worst that any stranger gets.
@@ -91,7 +104,9 @@ func (d *Document) AddScan(s *model.Scan) {
 	h := &subject{
 		Kind: "scan", Name: s.Target, Host: s.Server.Name, About: serverLine(s.Server), Verdict: string(s.Verdict), Reason: s.Reason,
 		Partial: s.Partial, Time: s.Started.UTC(), Findings: s.Findings, Cells: map[model.Disclosure]cellOf{}, Sources: []string{s.Address},
+		Answer: ScanAnswer(s), Platform: seenPlatform(s.Server), Limits: limitLines(s.Limits), scan: s,
 	}
+	h.doors, h.ways = scanWays(d.catalog, s)
 	for i := range s.Identities {
 		r := &s.Identities[i]
 		a := accessOf{Identity: r.Identity, Session: r.Session.Outcome, Tree: r.Tree.Outcome}
@@ -111,7 +126,9 @@ func (d *Document) AddAudit(a *model.Audit) {
 		Kind: "audit", Name: a.Source.Name, Host: a.Host, About: platformLine(a.Platform), Verdict: AuditVerdict(a),
 		Partial: a.Partial, Problems: a.Problems, Why: a.Platform.Why, Time: d.now, Findings: a.Findings, Cells: map[model.Disclosure]cellOf{},
 		Settings: a.Settings, Services: a.Services, Shares: a.Shares, Sources: a.Source.Parts,
+		Answer: AuditAnswer(a), Platform: a.Platform, audit: a,
 	}
+	h.doors, h.ways = auditWays(d.catalog, a)
 	for _, id := range model.Identities() {
 		access, ok := a.Access[id]
 		if !ok {
@@ -209,6 +226,18 @@ func AuditVerdict(a *model.Audit) string {
 		return "unknown"
 	}
 	return "ok"
+}
+
+// seenPlatform is what a server looks like from outside, as the catalog knows platforms.
+func seenPlatform(s model.Server) model.Platform {
+	p := model.Platform{System: s.System, Build: s.Build, Role: cmp.Or(s.Role, model.UnknownRole)}
+	switch s.System {
+	case "samba":
+		p.Product = "samba"
+	case "unknown":
+		p.System = ""
+	}
+	return p
 }
 
 // platformLine says what a configuration is of.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 )
 
@@ -18,15 +20,127 @@ import (
 //go:embed page.html
 var pageText string
 
-// styleText is the style of the pages of scans and plans: a template that a page names.
+// styleText is the style of the pages, and partsText what they have in common: templates that a page names.
 //
 //go:embed style.html
 var styleText string
 
-// pageFinding is a finding with what the catalog adds to it.
-type pageFinding struct {
-	model.Finding
-	Meaning string
+//go:embed parts.html
+var partsText string
+
+// section is what a page shows of one host: what each witness says of it, the picture, the changes that close most, and
+// the findings of all of them.
+type section struct {
+	ID, Name, Host string
+	Parts          []*subject
+	Answers        []Answer
+	Picture        *picture
+	Moves          []move
+	MovesHead      string
+	MovesNote      string
+	Planned        bool // by a plan, whose word on what stops counts
+	Breaks         []model.Break
+	Question       string
+	Cards          []card
+	Levels         string
+}
+
+// sections puts what is of one host together: a scan and an audit of the same machine, as its own name says or where there
+// is one of each.
+func (d *Document) sections() []*section {
+	var out []*section
+	for _, h := range d.hosts {
+		if s := d.sectionOf(out, h); s != nil {
+			s.Parts = append(s.Parts, h)
+			if s.Host == "" && h.Host != s.Name {
+				s.Host = h.Host
+			}
+			continue
+		}
+		s := &section{ID: fmt.Sprintf("h%d", len(out)), Name: h.Name, Host: h.Host, Parts: []*subject{h}}
+		if strings.EqualFold(s.Host, s.Name) {
+			s.Host = ""
+		}
+		out = append(out, s)
+	}
+	for _, s := range out {
+		d.fill(s)
+	}
+	return out
+}
+
+func (d *Document) sectionOf(all []*section, h *subject) *section {
+	for _, s := range all {
+		o := s.Parts[0]
+		if len(s.Parts) > 1 || o.Kind == h.Kind || o.Platform.System != "" && h.Platform.System != "" && o.Platform.System != h.Platform.System {
+			continue
+		}
+		if o.Host != "" && strings.EqualFold(o.Host, h.Host) || len(d.hosts) == 2 && (o.Host == "" || h.Host == "") {
+			return s
+		}
+	}
+	return nil
+}
+
+func (d *Document) fill(s *section) {
+	first := s.Parts[0]
+	var findings []model.Finding
+	var audit *model.Audit
+	var scans []*model.Scan
+	for _, h := range s.Parts {
+		a := h.Answer
+		if len(s.Parts) > 1 {
+			a.Witness = h.Kind
+		}
+		s.Answers = append(s.Answers, a)
+		findings = append(findings, h.Findings...)
+		if h.audit != nil {
+			audit = h.audit
+		}
+		if h.scan != nil {
+			scans = append(scans, h.scan)
+		}
+	}
+	var plan *model.Plan
+	if audit != nil && d.plan != nil {
+		plan = d.plan(audit, scans)
+	}
+	platform := first.Platform
+	if audit != nil {
+		platform = audit.Platform
+	}
+	if plan != nil {
+		s.Moves, s.Breaks, s.Planned, s.Question = planMoves(d.catalog, plan), plan.Breaks, true, cmp.Or(plan.Question, plan.Refused)
+		s.MovesHead, s.MovesNote = "What closes most", "From ipcguard plan with what this page rests on."
+		if more := len(plan.Changes) - len(s.Moves); more > 0 {
+			s.MovesNote += fmt.Sprintf(" It has %s more.", count(more, "change", "changes"))
+		}
+	} else if platform.System != "" {
+		s.Moves = adviceMoves(d.catalog, platform, findings)
+		s.MovesHead = "What to look at first"
+		s.MovesNote = "These settings decide about most of what was found. What the host has configured was not read: ipcguard audit and plan say what is to be changed, and what that stops."
+		if audit != nil {
+			s.MovesNote = "These settings decide about most of what was found. ipcguard plan says what each change closes, and what that stops."
+		}
+	}
+	s.Picture = newPicture(d.catalog, s.ID, s.Name, first.doors, first.ways, s.Moves)
+	s.Cards = cards(d.catalog, s.Parts)
+	s.Levels = levels(s.Cards)
+}
+
+// levels counts cards by how grave they are.
+func levels(all []card) string {
+	by := map[model.Severity]int{}
+	for _, c := range all {
+		by[c.Severity]++
+	}
+	var parts []string
+	for _, l := range []model.Severity{model.Critical, model.High, model.Medium, model.Low, model.Info} {
+		if by[l] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", by[l], l))
+		}
+	}
+	return strings.Join(parts, " · ")
 }
 
 // columnsOf are the kinds of data that the matrix has a column for: all that some host has an answer for.
@@ -40,46 +154,53 @@ func columnsOf(hosts []*subject) []model.Disclosure {
 	return out
 }
 
-// html writes the page.
-func (d *Document) html() error {
-	page, err := template.New("page").Funcs(template.FuncMap{
-		"show":    model.Text,
-		"join":    strings.Join,
-		"control": controlText,
-		"upper":   strings.ToUpper,
+// pageFuncs are what the pages call.
+func pageFuncs(c *catalog.Catalog) template.FuncMap {
+	return template.FuncMap{
+		"show": model.Text, "join": strings.Join, "upper": strings.ToUpper, "when": useTime,
+		"add":     func(a, b int) int { return a + b },
+		"class":   func(v any) string { return strings.NewReplacer("-", "", " ", "").Replace(fmt.Sprint(v)) },
 		"cell":    func(h *subject, kind model.Disclosure) cellOf { return h.Cells[kind] },
 		"mark":    mark,
-		"class":   func(o model.Outcome) string { return strings.ReplaceAll(string(o), "-", "") },
 		"used":    used,
-		"source":  d.source,
-		"findings": func(h *subject) []pageFinding {
-			var out []pageFinding
-			for _, f := range h.Findings {
-				p := pageFinding{Finding: f}
-				if c := d.catalog.Finding(f.ID); c != nil {
-					p.Meaning = c.Meaning
-					if p.Title == "" {
-						p.Title = c.Title
-					}
-				}
-				if p.Title == "" {
-					p.Title = p.ID
-				}
-				out = append(out, p)
-			}
-			return out
-		},
-	}).Parse(styleText + pageText)
+		"setting": func(id string) string { return settingLink(c, id) },
+	}
+}
+
+// html writes the page.
+func (d *Document) html() error {
+	page, err := template.New("page").Funcs(pageFuncs(d.catalog)).Parse(styleText + partsText + pageText)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
+	all := d.sections()
+	title := "ipcguard report"
+	if len(all) == 1 {
+		title = "ipcguard: " + all[0].Answers[0].String()
+	}
+	return writePage(d.w, page, map[string]any{
+		"Title": title, "Sections": all, "One": len(all) == 1, "Sum": d.sum(), "Columns": columnsOf(d.hosts),
+		"Made": d.now.Format("2006-01-02 15:04 UTC"),
+	})
+}
+
+// sum counts the results by their verdict, the gravest first.
+func (d *Document) sum() string {
 	counts := map[string]int{}
 	for _, h := range d.hosts {
 		counts[h.Verdict]++
 	}
-	return writePage(d.w, page, map[string]any{
-		"Hosts": d.hosts, "Columns": columnsOf(d.hosts), "Counts": counts, "Made": d.now.Format("2006-01-02 15:04 UTC"),
-	})
+	var parts []string
+	for _, v := range []string{"exposed", "weak", "limited", "inconclusive", "unknown", "closed", "ok", "unreachable", "not-tested"} {
+		if n := counts[v]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, v))
+		}
+	}
+	out := count(len(d.hosts), "result", "results")
+	if len(parts) > 0 {
+		out += ": " + strings.Join(parts, ", ")
+	}
+	return out
 }
 
 // writePage writes a page whole, or not at all. A name may hold what hides or turns the text around it; the page itself
@@ -129,22 +250,3 @@ func used(all []model.Setting) []model.Setting {
 	return out
 }
 
-// source spells out the key of a source: "D KB3034016" with the document's title and address.
-func (d *Document) source(cited string) string {
-	fields := strings.SplitN(cited, " ", 3)
-	if len(fields) < 2 {
-		return cited
-	}
-	s := d.catalog.Source(fields[1])
-	if s == nil {
-		return cited
-	}
-	out := s.Title
-	if len(fields) > 2 {
-		out += ", " + fields[2]
-	}
-	if s.Where != "" {
-		out += " (" + s.Where + ")"
-	}
-	return out
-}

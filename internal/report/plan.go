@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -42,11 +43,8 @@ func newPlanWriter(style Style, width int) planWriter {
 
 func planText(w io.Writer, p *model.Plan, style Style, width int) error {
 	e := newPlanWriter(style, width)
-	name := p.Strategy
-	if p.Means != "" {
-		name += " by " + p.Means
-	}
-	fmt.Fprintf(&e.b, "%s: plan to %s\n", e.p.bold(Clean(p.Target)), name)
+	a := PlanAnswer(p)
+	e.wrap("", "  ", fmt.Sprintf("%s: %s: %s.", e.p.bold(a.Of), a.Word, a.Says))
 	e.text(2, 0, platformLine(p.Platform))
 	switch {
 	case p.Question != "":
@@ -243,11 +241,39 @@ var planPage string
 
 func planHTML(w io.Writer, p *model.Plan) error {
 	e := newPlanWriter(Style{}, 0)
-	page, err := template.New("plan").Funcs(template.FuncMap{
-		"value": planValue, "shown": value, "join": strings.Join, "left": leftName, "unused": notLeft, "platform": platformLine, "source": e.source,
-	}).Parse(styleText + planPage)
+	funcs := pageFuncs(e.c)
+	maps.Copy(funcs, template.FuncMap{
+		"value": planValue, "shown": value, "left": leftName, "platform": platformLine,
+		"closed": func(c model.Change) string { return strings.Join(closes(c.Closes), "; ") },
+		"sources": func(all []string) []linked {
+			out := make([]linked, len(all))
+			for i, s := range all {
+				out[i] = linked{e.source(s), e.c.Link(s)}
+			}
+			return out
+		},
+	})
+	page, err := template.New("plan").Funcs(funcs).Parse(styleText + partsText + planPage)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	return writePage(w, page, p)
+	moves := planMoves(e.c, p)
+	return writePage(w, page, map[string]any{
+		"Plan": p, "Answer": PlanAnswer(p), "Moves": moves, "Picture": planPicture(e.c, p, moves), "Unused": notLeft(p),
+	})
+}
+
+// planPicture shows what a plan was made against: all that its changes close, and what it leaves.
+func planPicture(c *catalog.Catalog, p *model.Plan, moves []move) *picture {
+	var all []model.Finding
+	for _, x := range p.Changes {
+		for _, id := range x.Closes {
+			all = append(all, model.Finding{ID: id})
+		}
+	}
+	for _, l := range p.Left {
+		all = append(all, model.Finding{ID: l.Finding, Identity: l.Identity})
+	}
+	doors, ways := findingWays(c, all)
+	return newPicture(c, "p", p.Target, doors, ways, moves)
 }

@@ -54,7 +54,7 @@ func render(t *testing.T, format string, style Style, scans ...*model.Scan) stri
 func TestText(t *testing.T) {
 	got := render(t, "text", Style{}, sample()...)
 	for _, want := range []string{
-		"srv1 (10.0.0.1:445)  EXPOSED  no disk share was tried: none is known by name (--share NAME)\n",
+		"srv1 (10.0.0.1:445)  EXPOSED  strangers (anonymous, guest) are given 3 accounts; no disk share was tried: none is known by name (--share NAME)\n",
 		"high     anonymous read 3 accounts; so did guest\n",
 		"next: restrict anonymous = 2\n",
 		"UNREACHABLE  port 445: timed out\n",

@@ -52,20 +52,20 @@ func TestSeen(t *testing.T) {
 	page := render(t, "html", Style{}, &model.Scan{
 		Schema: model.SchemaScan, Target: "srv1", Verdict: model.Limited, Findings: []model.Finding{},
 		Identities: []model.IdentityResult{asked(users(model.Allowed, model.DisclosesNothing, 0)), guest},
-	})
-	head := regexp.MustCompile(`(?s)<thead><tr><th>host</th>(.*?)</tr>`).FindStringSubmatch(page)
-	row := regexp.MustCompile(`(?s)<tbody><tr><th scope="row">.*?</th>(.*?)</tr>`).FindStringSubmatch(page)
+	}, &model.Scan{Schema: model.SchemaScan, Target: "srv2", Verdict: model.Unreachable})
+	head := regexp.MustCompile(`(?s)<th scope="col">host</th>(<th scope="col">accounts.*?)</tr>`).FindStringSubmatch(page)
+	row := regexp.MustCompile(`(?s)<tr><th scope="row"><a href="#h0">srv1</a> <span class="dim">scan</span></th>(.*?)</tr>`).FindStringSubmatch(page)
 	if head == nil || row == nil {
 		t.Fatalf("no matrix in\n%s", page)
 	}
 	columns, cells := strings.Split(head[1], "</th>"), strings.Split(row[1], "</td>")
 	for i, column := range columns {
-		want := map[string]string{"<th>accounts": ">empty", "<th>shares": ">shut"}[column]
+		want := map[string]string{`<th scope="col">accounts`: ">empty", `<th scope="col">shares`: ">shut"}[column]
 		if !strings.HasSuffix(cells[i], want) {
 			t.Errorf("%s: %s", column, cells[i])
 		}
 	}
-	if !strings.Contains(page, "<th>is given nothing of</th>") || !strings.Contains(page, "<td>accounts</td>") {
+	if !strings.Contains(page, "is given nothing of</th>") || !strings.Contains(page, "<td>accounts</td>") {
 		t.Errorf("the table of identities does not tell")
 	}
 }

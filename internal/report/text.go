@@ -40,17 +40,10 @@ func (t *scanText) Write(s *model.Scan) error {
 }
 
 func (t *scanText) host(b *strings.Builder, s *model.Scan) {
-	name := Clean(s.Target)
-	if s.Address != "" && s.Address != s.Target {
-		name += " (" + s.Address + ")"
-	}
-	fmt.Fprintf(b, "%s  %s", t.palette.bold(name), t.palette.verdict(s.Verdict))
-	line := Clean(s.Reason)
-	if shares := sharesLine(s); shares != "" {
-		line = strings.TrimPrefix(line+"; "+shares, "; ")
-	}
-	if line != "" {
-		b.WriteString("  " + line)
+	a := ScanAnswer(s)
+	fmt.Fprintf(b, "%s  %s", t.palette.bold(a.Of), t.palette.verdict(s.Verdict))
+	if a.Says != "" {
+		b.WriteString("  " + a.Says)
 	}
 	b.WriteByte('\n')
 	if len(s.Aliases) > 0 {
@@ -59,14 +52,18 @@ func (t *scanText) host(b *strings.Builder, s *model.Scan) {
 	if line := serverLine(s.Server); line != "" {
 		fmt.Fprintf(b, "  %s\n", t.palette.dim(line))
 	}
-	if s.Partial {
-		fmt.Fprintf(b, "  %s\n", t.palette.warn("partial: not everything was asked or answered"))
-	}
 	t.limits(b, s.Limits)
 }
 
-// limits says what the scan left out, each once, with those whom it is about.
+// limits says what the scan left out.
 func (t *scanText) limits(b *strings.Builder, all []model.Limit) {
+	for _, line := range limitLines(all) {
+		fmt.Fprintf(b, "  %s\n", t.palette.dim("limit: "+line))
+	}
+}
+
+// limitLines says what a scan left out, each once, with those whom it is about.
+func limitLines(all []model.Limit) []string {
 	var whys []string
 	who := map[string][]string{}
 	for _, l := range all {
@@ -77,13 +74,15 @@ func (t *scanText) limits(b *strings.Builder, all []model.Limit) {
 			who[l.Why] = append(who[l.Why], string(l.Identity))
 		}
 	}
+	out := make([]string, 0, len(whys))
 	for _, why := range whys {
-		line := "limit: " + Clean(why)
+		line := Clean(why)
 		if len(who[why]) > 0 {
 			line += " (" + strings.Join(who[why], ", ") + ")"
 		}
-		fmt.Fprintf(b, "  %s\n", t.palette.dim(line))
+		out = append(out, line)
 	}
+	return out
 }
 
 // sharesLine says how many disk shares strangers tried, and how many not: a verdict about IPC$ is none about them.

@@ -1,0 +1,297 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// Answer is what a result comes to, in one sentence. Text, pages and the fleet all print it, so that none of them says
+// something else than the others. What bounds the result stands in the same sentence.
+type Answer struct {
+	Of   string // the host, or the configuration
+	Word string // the verdict in one word; for a plan, what it is to do
+	Says string // the rest of the sentence
+
+	Witness string // on a page that has more than one of the same host: which it is
+}
+
+// String is the whole sentence.
+func (a Answer) String() string { return a.Of + ": " + a.Word + ": " + a.Says }
+
+// reach is what strangers get, each kind with the most that any of them got.
+type reach struct {
+	who   []model.Identity
+	kinds []model.Disclosure
+	count map[model.Disclosure]int
+	more  map[model.Disclosure]bool
+}
+
+func (r *reach) add(id model.Identity, d model.Disclosure, n int, more bool) {
+	if !id.IsStranger() || !d.IsExposure() {
+		return
+	}
+	if r.count == nil {
+		r.count, r.more = map[model.Disclosure]int{}, map[model.Disclosure]bool{}
+	}
+	if !slices.Contains(r.who, id) {
+		r.who = append(r.who, id)
+	}
+	if !slices.Contains(r.kinds, d) {
+		r.kinds = append(r.kinds, d)
+	}
+	if n > r.count[d] {
+		r.count[d], r.more[d] = n, more
+	}
+}
+
+// strangers names who gets it, in the order of reports.
+func (r *reach) strangers() string {
+	var names []string
+	for _, id := range model.Strangers() {
+		if slices.Contains(r.who, id) {
+			names = append(names, string(id))
+		}
+	}
+	return "strangers (" + strings.Join(names, ", ") + ")"
+}
+
+// things lists what they get, counted where it was counted.
+func (r *reach) things() string {
+	var out []string
+	for _, d := range model.Disclosures() {
+		if !slices.Contains(r.kinds, d) {
+			continue
+		}
+		switch n := r.count[d]; {
+		case n == 0:
+			out = append(out, d.Noun())
+		case r.more[d]:
+			out = append(out, "more than "+d.Count(n))
+		default:
+			out = append(out, d.Count(n))
+		}
+	}
+	return listed(out)
+}
+
+// listed joins words as a sentence does.
+func listed(words []string) string {
+	if n := len(words); n > 1 {
+		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
+	}
+	return strings.Join(words, "")
+}
+
+// reached is what a scan proved that strangers get. Where a scan keeps its findings alone, they say it.
+func reached(c *catalog.Catalog, s *model.Scan) *reach {
+	out := &reach{}
+	for i := range s.Identities {
+		r := &s.Identities[i]
+		for _, p := range r.Pipes {
+			for _, x := range p.Interfaces {
+				for _, k := range x.Calls {
+					if k.Outcome == model.Allowed && k.Count > 0 {
+						out.add(r.Identity, k.Discloses, k.Count, k.More)
+					}
+				}
+			}
+		}
+		files := 0
+		for _, x := range r.Shares {
+			if x.Open.Outcome == model.Allowed {
+				files++
+			}
+		}
+		if files > 0 {
+			out.add(r.Identity, model.DisclosesFiles, files, false)
+		}
+	}
+	for _, f := range s.Findings {
+		id, d := given(c, f.ID)
+		out.add(cmp.Or(f.Identity, id), d, 0, false)
+	}
+	return out
+}
+
+// given is who gets what by a finding's name; the kind is empty where it is about something else. The catalog has none of
+// made-up users: they are told as guests, and where they are not, their findings are named after what they get.
+func given(c *catalog.Catalog, id string) (model.Identity, model.Disclosure) {
+	if f := c.Finding(id); f != nil {
+		return f.Identity, f.Discloses
+	}
+	for _, who := range model.Strangers() {
+		what, ok := strings.CutPrefix(id, string(who)+"-")
+		d := model.Disclosure(strings.TrimPrefix(strings.TrimPrefix(what, "lists-"), "reads-"))
+		if ok && slices.Contains(model.Disclosures(), d) {
+			return who, d
+		}
+	}
+	return "", ""
+}
+
+// ScanAnswer is the answer of a scan: what strangers get, or what keeps them out, and what was not asked.
+func ScanAnswer(s *model.Scan) Answer {
+	c, _ := catalog.Load() // the built-in catalog never fails
+	a := Answer{Of: Clean(s.Target), Word: string(s.Verdict)}
+	if s.Address != "" && s.Address != s.Target {
+		a.Of += " (" + s.Address + ")"
+	}
+	var parts []string
+	if got := reached(c, s); s.Verdict == model.Exposed && len(got.kinds) > 0 {
+		parts = append(parts, got.strangers()+" are given "+got.things())
+	}
+	parts = append(parts, Clean(s.Reason), sharesLine(s))
+	if s.Partial {
+		parts = append(parts, "partial: not everything was asked or answered")
+	}
+	a.Says = joined(parts)
+	return a
+}
+
+func joined(parts []string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; ")
+}
+
+// AuditAnswer is the answer of an audit: what the configuration gives to strangers, what else is weak, and what is not
+// known.
+func AuditAnswer(x *model.Audit) Answer {
+	a := Answer{Of: Clean(x.Source.Name), Word: AuditVerdict(x)}
+	if x.Host != "" && !strings.EqualFold(x.Host, x.Source.Name) {
+		a.Of += " (" + Clean(x.Host) + ")"
+	}
+	given, open := &reach{}, &reach{}
+	for _, id := range model.Strangers() {
+		for _, d := range model.Disclosures() {
+			switch x.Access[id].Discloses[d] {
+			case model.Allowed:
+				given.add(id, d, 0, false)
+			case model.OutcomeUnknown:
+				open.add(id, d, 0, false)
+			}
+		}
+	}
+	open.kinds = slices.DeleteFunc(open.kinds, func(d model.Disclosure) bool { return slices.Contains(given.kinds, d) })
+	parts := []string{""}
+	switch {
+	case len(given.kinds) > 0:
+		parts[0] = "the configuration gives " + given.strangers() + " " + given.things()
+	case len(x.Access) == 0:
+		parts[0] = "what strangers get was not settled"
+	case len(open.kinds) > 0:
+		parts[0] = "the configuration gives strangers nothing for certain"
+	default:
+		parts[0] = "the configuration gives strangers nothing"
+	}
+	if len(open.kinds) > 0 {
+		parts = append(parts, "not known: "+open.things())
+	}
+	if n := others(x); n > 0 {
+		parts = append(parts, count(n, "other finding", "other findings"))
+	}
+	if x.Partial {
+		parts = append(parts, "partial: not everything could be read")
+	}
+	a.Says = joined(parts)
+	return a
+}
+
+// others counts the findings that are no data given to strangers, and more than a note.
+func others(x *model.Audit) int {
+	c, _ := catalog.Load()
+	kinds := map[string]bool{}
+	for _, f := range x.Findings {
+		if _, d := given(c, f.ID); f.Severity.Rank() > model.Info.Rank() && d == "" {
+			kinds[f.ID+"\x00"+f.Setting] = true
+		}
+	}
+	return len(kinds)
+}
+
+// PlanAnswer is the answer of a plan: what it closes, what that stops, and what it leaves.
+func PlanAnswer(p *model.Plan) Answer {
+	a := Answer{Of: Clean(p.Target), Word: "plan to " + Clean(p.Strategy)}
+	if p.Means != "" {
+		a.Word += " by " + Clean(p.Means)
+	}
+	var parts []string
+	switch {
+	case p.Question != "":
+		parts = append(parts, "no changes: the evidence contradicts itself")
+	case p.Refused != "":
+		parts = append(parts, "no changes: refused")
+	case len(p.Changes) == 0:
+		parts = append(parts, "nothing to change")
+	default:
+		parts = append(parts, closing(p), stopping(p))
+	}
+	if n := len(p.Residual); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s open or not known", n, plural(n, "thing stays", "things stay")))
+	}
+	if n := len(p.Left); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s left as %s", n, plural(n, "finding is", "findings are"), plural(n, "it is", "they are")))
+	}
+	a.Says = joined(parts)
+	return a
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// closing says how many changes close what.
+func closing(p *model.Plan) string {
+	c, _ := catalog.Load()
+	got := &reach{}
+	other := map[string]bool{}
+	for _, x := range p.Changes {
+		for _, id := range x.Closes {
+			if who, d := given(c, id); d != "" {
+				got.add(who, d, 0, false)
+			} else {
+				other[id] = true
+			}
+		}
+	}
+	n := len(p.Changes)
+	out := count(n, "change", "changes")
+	switch {
+	case len(got.kinds) > 0:
+		out += fmt.Sprintf(" %s %s to %s", plural(n, "closes", "close"), got.things(), got.strangers())
+		if len(other) > 0 {
+			out += ", and " + count(len(other), "other finding", "other findings")
+		}
+	case len(other) > 0:
+		out += fmt.Sprintf(" %s %s", plural(n, "closes", "close"), count(len(other), "finding", "findings"))
+	}
+	return out
+}
+
+// stopping says how much stops, and how that is known.
+func stopping(p *model.Plan) string {
+	if len(p.Breaks) == 0 {
+		return "nothing is known to stop"
+	}
+	by := map[string]int{}
+	for _, b := range p.Breaks {
+		by[b.Certainty]++
+	}
+	var how []string
+	for _, word := range []string{"observed", "documented", "possible"} {
+		if by[word] > 0 {
+			how = append(how, fmt.Sprintf("%d %s", by[word], word))
+		}
+	}
+	n := len(p.Breaks)
+	return fmt.Sprintf("%d %s (%s)", n, plural(n, "thing stops or may stop", "things stop or may stop"), strings.Join(how, ", "))
+}
+
+// UseAnswer says in one to three sentences who got what without a password.
+func UseAnswer(o *model.Observation) []string { return useAnswer(o.Uses) }

@@ -1,0 +1,183 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// maxMoves is how many changes a page puts first: what one can keep in mind, and what fits beside the picture.
+const maxMoves = 4
+
+// move is one of the few changes that close most.
+type move struct {
+	N       int
+	Setting string
+	Link    string // where the setting is documented
+	From    string
+	To      string
+	Where   string
+	Kinds   []model.Disclosure // what it takes from strangers
+	Closes  string
+	Weight  int
+	Stops   []string
+	InForce string
+	Meets   bool // signed-in users too
+	Export  bool
+}
+
+// planMoves are the changes of a plan that close most.
+func planMoves(c *catalog.Catalog, p *model.Plan) []move {
+	var out []move
+	for i := range p.Changes {
+		x := &p.Changes[i]
+		m := move{
+			Setting: x.Setting, From: plainValue(x.From), To: plainValue(x.To), Where: Clean(x.Where), InForce: Clean(x.TakesEffect),
+			Meets: x.Reach == "everyone", Export: x.ExportOnly, Closes: strings.Join(closes(x.Closes), "; "), Link: settingLink(c, x.Setting),
+		}
+		if !x.From.Present && x.Effective != nil {
+			m.From += ", in effect " + Clean(value(x.Effective))
+		}
+		for _, id := range x.Closes {
+			m.Weight++
+			if f := c.Finding(id); f != nil {
+				m.Weight += c.Severity(f, p.Platform).Rank()
+			}
+			if _, d := given(c, id); d != "" && !slices.Contains(m.Kinds, d) {
+				m.Kinds = append(m.Kinds, d)
+			}
+		}
+		out = append(out, m)
+	}
+	return firstMoves(out)
+}
+
+// plainValue is a value without its type, which the list of all changes has.
+func plainValue(v model.Value) string {
+	if !v.Present {
+		return "absent"
+	}
+	return Clean(model.Text(v.Data))
+}
+
+// firstMoves keeps those that close most, and numbers them.
+func firstMoves(all []move) []move {
+	slices.SortStableFunc(all, func(a, b move) int { return cmp.Compare(b.Weight, a.Weight) })
+	all = all[:min(len(all), maxMoves)]
+	for i := range all {
+		all[i].N = i + 1
+	}
+	return all
+}
+
+// adviceMoves are, where no configuration was read, the settings that decide about most of what was found, with the values
+// that the catalog wants. Whether the host has them so already, only an audit can say.
+func adviceMoves(c *catalog.Catalog, platform model.Platform, findings []model.Finding) []move {
+	left := slices.DeleteFunc(slices.Clone(findings), func(f model.Finding) bool { return f.Severity == model.Info })
+	var out []move
+	for len(out) < maxMoves {
+		var best *catalog.Setting
+		most := 0
+		for i := range left {
+			for _, id := range left[i].Settings {
+				s := c.Setting(id)
+				if s == nil || s.System != platform.System || s.Side == "client" || wantedOf(c, s, platform) == "" {
+					continue
+				}
+				n := 0
+				for k := range left {
+					if slices.Contains(left[k].Settings, id) {
+						n += left[k].Severity.Rank() + 1
+					}
+				}
+				if n > most {
+					best, most = s, n
+				}
+			}
+		}
+		if best == nil {
+			break
+		}
+		m := move{Setting: best.ID, To: wantedOf(c, best, platform), Where: best.Where, Weight: most, Meets: best.Reach == "everyone", InForce: c.TakesEffect(best, platform), Link: settingLink(c, best.ID)}
+		var titles []string
+		left = slices.DeleteFunc(left, func(f model.Finding) bool {
+			if !slices.Contains(f.Settings, best.ID) {
+				return false
+			}
+			what := strings.ReplaceAll(f.ID, "-", " ")
+			if k := c.Finding(f.ID); k != nil {
+				what = lower(k.Title)
+			}
+			if _, d := given(c, f.ID); d != "" {
+				if what = d.Noun(); !slices.Contains(m.Kinds, d) {
+					m.Kinds = append(m.Kinds, d)
+				}
+			}
+			if !slices.Contains(titles, what) {
+				titles = append(titles, what)
+			}
+			return true
+		})
+		m.Closes = listed(titles)
+		m.Stops = stopsOf(c, best, platform)
+		out = append(out, m)
+	}
+	return firstMoves(out)
+}
+
+func lower(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
+
+// wantedOf is the value that closes the door on a platform, in words; empty where the catalog wants none.
+func wantedOf(c *catalog.Catalog, s *catalog.Setting, p model.Platform) string {
+	if _, may := c.Fit(s.Applies, p); !may || s.Unsuited != "" {
+		return ""
+	}
+	for _, w := range s.Wanted {
+		if _, may := c.Fit(w.Scope, p); !may {
+			continue
+		}
+		v := model.Text(w.Value)
+		switch w.Compare {
+		case "any":
+			return ""
+		case "at-least":
+			v += " or more"
+		case "at-most":
+			v += " or less"
+		case "subset":
+			if v != "empty" {
+				v = "nothing but " + v
+			}
+		case "one-of":
+			v = "one of " + v
+		case "no-filter":
+			v = "no filter"
+		}
+		return v
+	}
+	return ""
+}
+
+// stopsOf lists what documents say that the wanted value of a setting stops.
+func stopsOf(c *catalog.Catalog, s *catalog.Setting, p model.Platform) []string {
+	var out []string
+	for _, b := range s.Breaks {
+		if _, may := c.Fit(b.Scope, p); !may {
+			continue
+		}
+		if b.Value != nil && !slices.ContainsFunc(s.Wanted, func(w catalog.Wanted) bool { return s.Same(w.Value, b.Value) }) {
+			continue
+		}
+		out = append(out, fmt.Sprintf("%s: %s: %s", b.Certainty, b.Who, b.What))
+	}
+	return out
+}
