@@ -16,6 +16,7 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -85,6 +86,7 @@ type lint struct {
 	evidence string
 	fix      string // empty: the catalog's
 	settings []string
+	looks    []model.Look // nil: the places of the settings
 }
 
 // judge turns facts into a result.
@@ -220,7 +222,31 @@ func (j *judging) add(l lint) {
 	if out.Severity == "" {
 		out.Severity = model.Info
 	}
+	if out.Looks = l.looks; out.Looks == nil {
+		out.Looks = j.looks(out.Settings)
+	}
 	j.audit.Findings = append(j.audit.Findings, out)
+}
+
+// looks are the places that a finding rests on, each with what stands there. A setting that was not read is none; where
+// nothing else is left, it is the source as a whole.
+func (j *judging) looks(settings []string) []model.Look {
+	var out []model.Look
+	for _, id := range settings {
+		s := j.setting(id)
+		if s.Where == "" || s.NotRead {
+			continue
+		}
+		l := model.Look{Asked: s.Where, Of: cmp.Or(s.Origin, j.audit.Source.Name), Times: 1, Answer: "absent"}
+		if s.Present {
+			l.Answer = model.Text(s.Configured)
+		}
+		out = append(out, l)
+	}
+	if out == nil {
+		out = []model.Look{{Asked: "the whole configuration", Of: j.audit.Source.Name, Times: 1, Answer: "read"}}
+	}
+	return out
 }
 
 // has tells whether there is a finding about a setting already.

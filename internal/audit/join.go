@@ -168,7 +168,7 @@ func (j *judging) scanOf() (*model.Scan, string) {
 func (j *judging) reverse(s *model.Scan) bool {
 	system := s.Server.System
 	if system != "" && system != "unknown" && j.platform.System != "" && system != j.platform.System {
-		j.add(lint{id: "observed-differs", severity: model.High, settings: []string{}, evidence: fmt.Sprintf("the configuration is of a %s server and the scan of %s saw %s: these are two hosts", j.platform.System, s.Target, system)})
+		j.add(lint{id: "observed-differs", severity: model.High, settings: []string{}, looks: negotiated(s, system), evidence: fmt.Sprintf("the configuration is of a %s server and the scan of %s saw %s: these are two hosts", j.platform.System, s.Target, system)})
 		return true
 	}
 	return false
@@ -179,6 +179,7 @@ func (j *judging) differences(s *model.Scan, all []Difference) {
 	for _, id := range model.Identities() {
 		var more, less []string
 		var kinds []model.Disclosure
+		var moreLooks, lessLooks []model.Look
 		for _, d := range all {
 			if d.Identity != id {
 				continue
@@ -187,18 +188,19 @@ func (j *judging) differences(s *model.Scan, all []Difference) {
 			if d.Status != "" {
 				text += " (" + d.Status + ")"
 			}
+			look := catalog.LookOf(s, s.Of(id), cellName(d.What), model.Step{Outcome: d.Seen, Status: d.Status})
 			if d.Seen == model.Allowed {
-				more = append(more, text)
+				more, moreLooks = append(more, text), append(moreLooks, look)
 				if kind, ok := strings.CutPrefix(d.What, "discloses:"); ok && model.Disclosure(kind).IsExposure() {
 					kinds = append(kinds, model.Disclosure(kind))
 				}
 			} else {
-				less = append(less, text)
+				less, lessLooks = append(less, text), append(lessLooks, look)
 			}
 		}
 		causes := j.causes(s)
 		if len(more) > 0 {
-			l := lint{id: "open-despite-configuration", identity: id, settings: j.governing(kinds), evidence: fmt.Sprintf("%s get more at %s than the configuration gives: %s", id.Callers(), s.Target, shorten(more))}
+			l := lint{id: "open-despite-configuration", identity: id, settings: j.governing(kinds), looks: moreLooks, evidence: fmt.Sprintf("%s get more at %s than the configuration gives: %s", id.Callers(), s.Target, shorten(more))}
 			if len(kinds) == 0 {
 				l.severity = model.Medium // a door that stands open, and nothing that was taken out
 			}
@@ -209,7 +211,7 @@ func (j *judging) differences(s *model.Scan, all []Difference) {
 			j.add(l)
 		}
 		if len(less) > 0 {
-			l := lint{id: "observed-differs", identity: id, settings: []string{}, evidence: fmt.Sprintf("%s get less at %s than the configuration gives: %s", id.Callers(), s.Target, shorten(less)), fix: causes}
+			l := lint{id: "observed-differs", identity: id, settings: []string{}, looks: lessLooks, evidence: fmt.Sprintf("%s get less at %s than the configuration gives: %s", id.Callers(), s.Target, shorten(less)), fix: causes}
 			if len(more) == 0 {
 				l.severity = model.Low
 			}
@@ -279,10 +281,15 @@ func (j *judging) causes(s *model.Scan) string {
 	return "Likely causes, to be looked at in this order: " + strings.Join(out, "; ") + ". Then scan again."
 }
 
+// negotiated is the look at what a server shows to every client.
+func negotiated(s *model.Scan, saw string) []model.Look {
+	return []model.Look{{Asked: "negotiate", Of: s.Address, Times: 1, First: s.Started, Last: s.Started, Answer: saw}}
+}
+
 // posture compares what a server shows to every client.
 func (j *judging) posture(s *model.Scan) {
 	say := func(setting, configured, saw string) {
-		j.add(lint{id: "observed-differs", setting: setting, settings: []string{}, evidence: fmt.Sprintf("%s at %s: configured %s, seen %s", setting, s.Target, configured, saw), fix: j.causes(s)})
+		j.add(lint{id: "observed-differs", setting: setting, settings: []string{}, looks: negotiated(s, saw), evidence: fmt.Sprintf("%s at %s: configured %s, seen %s", setting, s.Target, configured, saw), fix: j.causes(s)})
 	}
 	if b := s.Server.Build; b != 0 && j.platform.Build != 0 && b != j.platform.Build {
 		say("build", fmt.Sprint(j.platform.Build), fmt.Sprint(b))

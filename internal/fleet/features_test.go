@@ -346,7 +346,7 @@ func TestAudit(t *testing.T) {
 	}
 
 	// Planning stands on what is stored.
-	p, err := f.Plan(t.Context(), h.ID, "restrict", false)
+	p, err := f.Plan(t.Context(), h.ID, Wish{Strategy: "restrict"})
 	if err != nil || len(p.Changes) == 0 && p.Question == "" || p.Target != h.Name {
 		t.Fatalf("%+v %v", p, err)
 	}
@@ -354,7 +354,7 @@ func TestAudit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Plan(t.Context(), other.ID, "", false); !errors.Is(err, ErrNoAudit) {
+	if _, err := f.Plan(t.Context(), other.ID, Wish{}); !errors.Is(err, ErrNoAudit) {
 		t.Errorf("a plan without an audit: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/plan"
@@ -17,15 +18,24 @@ import (
 // ErrNoAudit says that a plan cannot be made, because nobody has audited the host.
 var ErrNoAudit = errors.New("fleet: the host was never audited: a plan starts from what the configuration says")
 
-// Plan makes a plan for a host from what is stored of it: its last audit, scan and observation. strategy is "restrict"
-// (also when it is empty) or "block"; accept lets a block stop what is in use. It keeps nothing.
-func (f *Fleet) Plan(ctx context.Context, hostID int64, strategy string, accept bool) (*model.Plan, error) {
+// Wish is what kind of plan is wanted, by whom and when.
+type Wish struct {
+	Strategy string // restrict (also when it is empty) or block
+	Goal     string // of restrict, how far it goes: one of plan.Goals, the first where it is empty
+	Accept   bool   // a block may stop what is in use
+	By       string
+	Made     time.Time
+}
+
+// Plan makes a plan for a host from what is stored of it: its last audit, scan and observation. It keeps nothing.
+func (f *Fleet) Plan(ctx context.Context, hostID int64, wish Wish) (*model.Plan, error) {
 	h, err := f.st.Host(ctx, hostID)
 	if err != nil {
 		return nil, err
 	}
 	e := plan.Evidence{
-		Catalog: f.o.Catalog, Tool: f.o.Version, Target: h.Name, Policy: plan.Policy{Strategy: strategy, AcceptBreakage: accept},
+		Catalog: f.o.Catalog, Tool: f.o.Version, By: wish.By, Made: wish.Made, Target: h.Name,
+		Policy: plan.Policy{Strategy: wish.Strategy, Goal: wish.Goal, AcceptBreakage: wish.Accept},
 	}
 	b, _, err := f.st.Document(ctx, hostID, string(store.RunAudit))
 	if errors.Is(err, store.ErrNotFound) {

@@ -113,6 +113,16 @@ type ShareResult struct {
 	Open  Step   `json:"open"` // its root folder, for reading
 }
 
+// Of is what was asked as an identity; one of whom nothing was asked has nothing in it.
+func (s *Scan) Of(id Identity) *IdentityResult {
+	for i := range s.Identities {
+		if s.Identities[i].Identity == id {
+			return &s.Identities[i]
+		}
+	}
+	return &IdentityResult{Identity: id}
+}
+
 // DiskShares counts the disk shares that strangers tried, and those that were there to try and were not. asked is false
 // where no stranger has a session, so that no share could be asked for.
 func (s *Scan) DiskShares() (tried, left int, asked bool) {

@@ -42,6 +42,7 @@ func (w *work) block(p *model.Plan) {
 	}
 	p.Changes = changes
 	p.Residual = w.blockResidual(m, cfg)
+	p.Left = w.unblocked(p, cfg)
 	p.Checks = w.e.Policy.Checks
 	for _, ch := range changes {
 		if ch.When == "reboot" || ch.When == "service-restart" {

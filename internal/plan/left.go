@@ -34,6 +34,23 @@ func (w *work) unmended(p *model.Plan, cfg catalog.Config) []model.Left {
 	return out
 }
 
+// unblocked lists the findings that a block leaves. It changes nothing but what blocks, so that a weak value stays weak
+// even where nobody reaches it any more.
+func (w *work) unblocked(p *model.Plan, cfg catalog.Config) []model.Left {
+	firewall := slices.ContainsFunc(p.Changes, func(c model.Change) bool { return c.Setting == HostFirewall })
+	out := w.unmended(p, cfg)
+	out = slices.DeleteFunc(out, func(l model.Left) bool { // what the model does not know of a firewall's rules
+		_, kind := w.strangersData(&model.Finding{ID: l.Finding, Identity: l.Identity})
+		return firewall && kind != ""
+	})
+	for i := range out {
+		if _, kind := w.strangersData(&model.Finding{ID: out[i].Finding, Identity: out[i].Identity}); kind == "" {
+			out[i].Why = "a block changes nothing but what blocks: ipcguard plan --goal findings mends what can be mended"
+		}
+	}
+	return out
+}
+
 // whyLeft says why a finding stands as it is; empty where a change closes it.
 func (w *work) whyLeft(f *model.Finding, p *model.Plan, then *catalog.View) string {
 	if who, kind := w.strangersData(f); kind != "" {

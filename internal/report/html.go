@@ -249,4 +249,3 @@ func used(all []model.Setting) []model.Setting {
 	}
 	return out
 }
-

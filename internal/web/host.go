@@ -11,6 +11,7 @@ import (
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
+	"ipcguard/internal/report"
 	"ipcguard/internal/store"
 )
 
@@ -35,6 +36,8 @@ type host struct {
 	Changes   int
 	MayReplan bool
 	Form      *form
+
+	ScanSays, AuditSays, PlanSays string // the sentence that each result comes to
 }
 
 type namedCell struct {
@@ -98,7 +101,7 @@ func (v *visit) showHost(h store.Host, f *form, status int) error {
 	if d.ScanAt, err = v.document(ctx, h.ID, "scan", &scan); err != nil {
 		return err
 	} else if !d.ScanAt.IsZero() {
-		d.Scan, d.Ladder = &scan, newLadder(&scan)
+		d.Scan, d.Ladder, d.ScanSays = &scan, newLadder(&scan), report.ScanAnswer(&scan).Says
 	}
 	if d.Audit, err = v.auditOf(h.ID); err != nil {
 		return err
@@ -108,6 +111,12 @@ func (v *visit) showHost(h store.Host, f *form, status int) error {
 	}
 	if d.Plan, err = v.planOf(h); err != nil {
 		return err
+	}
+	if d.Audit != nil {
+		d.AuditSays = report.AuditAnswer(d.Audit.Audit).Says
+	}
+	if d.Plan != nil {
+		d.PlanSays = report.PlanAnswer(d.Plan.Plan).Says
 	}
 	if d.Journal, err = v.journalOf(h.ID); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/report"
 	"ipcguard/internal/store"
 )
 
@@ -81,6 +82,7 @@ type useView struct {
 	Coverage model.Coverage
 	Uses     []model.Use
 	More     int
+	Says     []string // what all of them come to
 }
 
 // mostUses is how many rows of use a page shows: strangers first, then what happens most.
@@ -92,6 +94,7 @@ func (v *visit) useOf(hostID int64) (*useView, error) {
 	if err != nil || at.IsZero() {
 		return nil, err
 	}
+	says := report.UseAnswer(&o)
 	stranger := func(u model.Use) int {
 		if u.Identity.IsStranger() {
 			return 0
@@ -105,7 +108,7 @@ func (v *visit) useOf(hostID int64) (*useView, error) {
 		return int(max(-1, min(1, b.Count-a.Count)))
 	})
 	n := min(len(o.Uses), mostUses)
-	return &useView{at, o.Coverage, o.Uses[:n], len(o.Uses) - n}, nil
+	return &useView{at, o.Coverage, o.Uses[:n], len(o.Uses) - n, says}, nil
 }
 
 // journalView is what was applied on a host, as "ipcguard history --format json" told it.

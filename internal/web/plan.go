@@ -73,7 +73,7 @@ func makePlan(v *visit) error {
 		return err
 	}
 	f := newForm(v.r.PostForm)
-	_, err = v.acts.Plan(v.ctx(), v.who(), h.ID, acts.NewPlan{Strategy: f.Get("strategy"), Accept: f.yes("accept")})
+	_, err = v.acts.Plan(v.ctx(), v.who(), h.ID, acts.NewPlan{Strategy: f.Get("strategy"), Goal: f.Get("goal"), Accept: f.yes("accept")})
 	switch {
 	case f.refused(err):
 		f.Problem = "No plan: " + f.first()

@@ -63,7 +63,8 @@ func pageScan() *model.Scan {
 			{Identity: model.Anonymous, Session: yes, Tree: yes, Pipes: []model.PipeResult{{Pipe: "samr", Open: yes, Interfaces: []model.InterfaceResult{{Interface: "samr", Bind: yes, Calls: []model.CallResult{
 				{Call: "SamrEnumerateUsersInDomain", Outcome: model.Allowed, Discloses: model.DisclosesAccounts, Count: 3},
 			}}}}}},
-			{Identity: model.Guest, Session: no}, {Identity: model.UnknownUser, Session: model.Step{Outcome: model.Inconclusive}},
+			{Identity: model.Guest, Session: no},
+			{Identity: model.UnknownUser, Session: model.Step{Outcome: model.Inconclusive}},
 		},
 		Findings: []model.Finding{
 			{ID: "anonymous-lists-accounts", Severity: model.High, Identity: model.Anonymous, Pipe: "samr", Evidence: "anonymous read 3 accounts", Fix: "restrict anonymous = 2.", Settings: []string{"restrict anonymous"}, Sources: []string{"D Q143474", "3 nessus"}, Looks: []model.Look{{Asked: "SamrEnumerateUsersInDomain", Of: "192.0.2.1:445", Times: 1, Answer: "STATUS_SUCCESS"}}},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
@@ -88,7 +89,8 @@ func isJournal(b []byte) bool {
 
 // NewPlan says what kind of plan is wanted.
 type NewPlan struct {
-	Strategy string `json:"strategy,omitempty" enum:"restrict,block"` // restrict where it is left out
+	Strategy string `json:"strategy,omitempty" enum:"restrict,block"`        // restrict where it is left out
+	Goal     string `json:"goal,omitempty" enum:"strangers,harden,findings"` // of restrict, how far it goes; strangers where it is left out
 	Accept   bool   `json:"accept_breakage,omitempty"`
 }
 
@@ -101,10 +103,14 @@ func (a *Acts) Plan(ctx context.Context, who access.Who, host int64, in NewPlan)
 		in.Strategy = plan.Restrict
 	}
 	var k checks
-	if oneOf(&k, "strategy", in.Strategy, plan.Restrict, plan.Block); k.err() != nil {
+	oneOf(&k, "strategy", in.Strategy, plan.Restrict, plan.Block)
+	if in.Goal != "" {
+		oneOf(&k, "goal", in.Goal, plan.Goals()...)
+	}
+	if k.err() != nil {
 		return nil, k.err()
 	}
-	p, err := a.fleet.Plan(ctx, host, in.Strategy, in.Accept)
+	p, err := a.fleet.Plan(ctx, host, fleet.Wish{Strategy: in.Strategy, Goal: in.Goal, Accept: in.Accept, By: who.Name(), Made: a.now().UTC().Truncate(time.Second)})
 	if errors.Is(err, fleet.ErrNoAudit) {
 		return nil, &Refusal{Text: Words(err)}
 	} else if err != nil {
