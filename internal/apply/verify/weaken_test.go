@@ -3,7 +3,10 @@ package verify
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -11,6 +14,7 @@ import (
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 	"ipcguard/internal/scan"
+	"ipcguard/internal/smbtest"
 )
 
 // promises are names of everything that a plan may close.
@@ -198,4 +202,58 @@ func TestNoLookNoClaimAtRandom(t *testing.T) {
 		}
 		weakens(rt, c, scans, opened{count: 1, names: []string{"public"}}, names, 4, func(n int) int { return rapid.IntRange(0, n-1).Draw(rt, "taken") })
 	})
+}
+
+// TestLostAnswer: whichever answer of a server is lost on the way, no check of a verification becomes stronger, and none
+// turns into another.
+func TestLostAnswer(t *testing.T) {
+	c, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	profiles, step := []string{"samba-2"}, 9
+	if os.Getenv("IPCGUARD_LONG") != "" {
+		profiles, step = []string{"samba-2", "samba", "win2003", "win2022"}, 1
+	}
+	for _, profile := range profiles {
+		t.Run(profile, func(t *testing.T) {
+			t.Parallel()
+			target := practice(t, profile)
+			run := func(w *smbtest.Wire) map[string]Result {
+				v := &Verification{Target: target, Plan: closing(promises(c)...), Shares: []string{"public"}, Dial: w.Dial}
+				out := map[string]Result{}
+				p, err := v.Run(t.Context())
+				if err != nil {
+					return out // nothing is claimed
+				}
+				for _, k := range p.Checks {
+					out[k.Check] = k.Result
+				}
+				return out
+			}
+			whole := &smbtest.Wire{}
+			said := run(whole)
+			weaker := 0
+			for _, how := range []error{io.EOF, os.ErrDeadlineExceeded} {
+				for n := 1; n <= whole.Count(); n += step {
+					for check, now := range run(&smbtest.Wire{Lose: n, With: how}) {
+						if !strings.HasPrefix(check, "closed:") {
+							continue // a control that fails says that the proof is none
+						}
+						before := said[check]
+						if model.Stronger(before, now) {
+							weaker++
+						}
+						if model.Stronger(now, before) {
+							t.Errorf("without answer %d of %d (%v): %s is %q, and was %q", n, whole.Count(), how, check, now, before)
+						}
+					}
+				}
+			}
+			t.Logf("%d answers; what was lost made %d checks weaker", whole.Count(), weaker)
+			if weaker == 0 {
+				t.Error("no answer was lost that a check stood on")
+			}
+		})
+	}
 }
