@@ -24,7 +24,8 @@ byte for byte, signed and encrypted end to end: the gateway has none of their ke
 Try it with --observe-only first: nothing is refused, and what would be is logged, counted, and with --state kept in rows as
 observe's; ipcguard observe --state DIR --show shows them.
 
-SMB 2 and 3 on port 445 alone so far. SMB1 is refused, as is port 139. What a user does is not judged.
+It reads SMB1 (NT LM 0.12) to 3.1.1, on port 445 and, where that is the port to listen on, with NetBIOS on port 139. What a
+user does is not judged, and single pipes cannot be allowed to strangers yet.
 
 An interrupt (SIGINT, SIGTERM) takes no more connections, lets those that are open go on for --drain, and ends. SIGHUP reads
 policies and the configuration file anew; sessions go on. docs/gateway.md has what clients notice, which ways around it there
@@ -57,7 +58,7 @@ func (a *app) gateway() *cobra.Command {
 	s := c.Flags()
 	s.SortFlags = false
 	s.StringVar(&f.listen, "listen", "", "address and port that clients connect to")
-	s.StringVar(&f.to, "to", "", "the server, HOST or HOST:PORT; keep it at port 445, where servers take large requests")
+	s.StringVar(&f.to, "to", "", "the server, HOST or HOST:PORT (445, or 139 behind a listener at 139)")
 	s.BoolVar(&f.transparent, "transparent", false,
 		"on Linux, instead of --to: take connections for any server that the firewall leads here (TPROXY), in the client's name")
 	s.StringVar(&f.policy, "policy", "", "YAML file that says which strangers may pass all the same; without it none may")

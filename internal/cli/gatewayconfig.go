@@ -102,11 +102,10 @@ func (c *gatewayConfig) add(listen, policy string, r gateway.Route) error {
 		return usage("listen %q: not ADDRESS:PORT", listen)
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
+	r.NetBIOS = n == 139
 	switch _, twice := c.Routes[listen]; {
 	case err != nil:
 		return usage("listen %q: not ADDRESS:PORT", listen)
-	case n == 139:
-		return usage("listen %q: port 139 is not built yet: close it on the way to the server", listen)
 	case twice:
 		return usage("listen %q: twice", listen)
 	case r.Transparent && r.To != "":
@@ -115,7 +114,7 @@ func (c *gatewayConfig) add(listen, policy string, r gateway.Route) error {
 		return usage("listen %q: no server", listen)
 	case !r.Transparent:
 		if _, _, err := net.SplitHostPort(r.To); err != nil {
-			r.To = net.JoinHostPort(r.To, "445")
+			r.To = net.JoinHostPort(r.To, serverPort(r.NetBIOS))
 		}
 		if r.To == net.JoinHostPort(host, port) {
 			return usage("listen %q: it leads to itself", listen)
@@ -128,6 +127,14 @@ func (c *gatewayConfig) add(listen, policy string, r gateway.Route) error {
 	}
 	c.Routes[listen] = r
 	return nil
+}
+
+// serverPort is the port of a server that is named without one.
+func serverPort(netBIOS bool) string {
+	if netBIOS {
+		return "139"
+	}
+	return "445"
 }
 
 func readGatewayPolicy(name string, p *gateway.Policy) error {

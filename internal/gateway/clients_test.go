@@ -15,10 +15,12 @@ import (
 // directly, byte for byte.
 func TestRealClients(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "rpcclient", "smbclient")
-	l := startLab(t, peer.Config{Global: []string{"map to guest = bad user", "server signing = mandatory"}}, Route{})
+	l := startLab(t, peer.Config{Global: []string{
+		"map to guest = bad user", "server signing = mandatory", "server min protocol = NT1", "ntlm auth = yes",
+	}}, Route{})
 	direct, through := l.direct, l.through
 
-	for _, dialect := range []string{"SMB2_02", "SMB2_10", "SMB3_00", "SMB3_02", "SMB3_11"} {
+	for _, dialect := range []string{"NT1", "SMB2_02", "SMB2_10", "SMB3_00", "SMB3_02", "SMB3_11"} {
 		t.Run(dialect, func(t *testing.T) {
 			null := peer.Client{From: l.samba.Machine, MaxProtocol: dialect}
 			if a := null.RPC(t, direct, "enumdomusers"); !a.OK() {
@@ -55,13 +57,22 @@ func TestRealClients(t *testing.T) {
 			t.Errorf("directly: %v\nthrough the gateway: %v", want, got)
 		}
 	})
-	t.Run("SMB1 alone", func(t *testing.T) {
-		old := peer.Client{From: l.samba.Machine, User: "labadmin", Password: peer.Password, MaxProtocol: "NT1"}
-		if a := old.RPC(t, through, "enumdomusers"); a.OK() {
-			t.Errorf("SMB1 came through: %v", a)
+	t.Run("SMB1 without extended security", func(t *testing.T) {
+		old := peer.Client{From: l.samba.Machine, MaxProtocol: "NT1", Options: []string{"client use spnego = no", "client NTLMv2 auth = no"}}
+		if a := old.RPC(t, direct, "srvinfo"); !a.OK() {
+			t.Fatalf("the control failed: a null session directly: %v", a)
 		}
-		if l.Stats().Refused[ReasonSMB1] == 0 {
-			t.Error("no refusal was counted")
+		if a := old.RPC(t, through, "srvinfo"); a.Status != "STATUS_ACCESS_DENIED" {
+			t.Errorf("a null session through the gateway: %v", a)
+		}
+		old.User, old.Password = "labadmin", peer.Password
+		if want, got := old.RPC(t, direct, "srvinfo"), old.RPC(t, through, "srvinfo"); got.Text != want.Text {
+			t.Errorf("a user directly: %v\nthrough the gateway: %v", want, got)
+		}
+		old.User, old.Password = "nosuchuser", "x"
+		old.Options = append(old.Options, "client signing = disabled")
+		if a := old.Share(t, through, "public", "ls"); a.OK() {
+			t.Errorf("a made-up user through the gateway: %v", a)
 		}
 	})
 	for name, options := range map[string][]string{"signed": nil, "encrypted": {"client smb encrypt = required"}} {

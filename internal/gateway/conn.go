@@ -52,6 +52,7 @@ func newConn(g *Gateway, way *Way, to string, client, server net.Conn) *conn {
 	c.down.from, c.down.to = server, &c.toClient
 	c.up.release()
 	c.down.release()
+	c.up.calling, c.down.calling = way.Route().NetBIOS, way.Route().NetBIOS
 	c.noUser = time.Now()
 	return c
 }

@@ -10,6 +10,7 @@ import (
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb1"
 	"ipcguard/internal/smb/smb2"
 	"ipcguard/internal/status"
 )
@@ -22,6 +23,7 @@ func FuzzConn(f *testing.F) {
 	f.Add(user, answers(status.Success, 0))
 	f.Add(user, answers(status.Success, smb2.SessionIsGuest))
 	f.Add(append(bytes.Clone(user), null...), answers(status.Success, 0))
+	f.Add(frames1(f, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}}, null1(), ipc1()), frames1(f, &smb1.NegotiateResponse{SecurityMode: 3}))
 	f.Add([]byte{0, 0, 0, 4, 0xFF, 'S', 'M', 'B'}, []byte{0x85, 0, 0, 0})
 	f.Add([]byte{0, 0xFF, 0xFF, 0xFF, 0xFE}, []byte{})
 	f.Fuzz(func(t *testing.T, client, server []byte) {
@@ -47,8 +49,12 @@ func FuzzConn(f *testing.F) {
 // check judges a frame that reached the server by itself.
 func check(t *testing.T, frame []byte, known bool) {
 	t.Helper()
-	if smb2.KindOf(frame) != smb2.KindPlain {
-		if !known && len(frame) > 0 && smb2.KindOf(frame) != smb2.KindSMB1 {
+	switch kind := smb2.KindOf(frame); {
+	case kind == smb2.KindSMB1:
+		check1(t, frame, known)
+		return
+	case kind != smb2.KindPlain:
+		if !known && len(frame) > 0 {
 			t.Errorf("a frame that starts with % X, and nobody has come in", frame[:min(8, len(frame))])
 		}
 		return
@@ -72,6 +78,31 @@ func check(t *testing.T, frame []byte, known bool) {
 	default:
 		if !known {
 			t.Errorf("%v, and nobody has come in", h.Command)
+		}
+	}
+}
+
+// check1 judges a frame of SMB1.
+func check1(t *testing.T, frame []byte, known bool) {
+	t.Helper()
+	m, err := smb1.Parse(frame)
+	if err != nil {
+		if h, herr := smb1.ParseHeader(frame); !known && (herr != nil || h.Command != smb1.Negotiate && h.Command != smb1.Echo) {
+			t.Errorf("a frame that does not decode, and nobody has come in: %v", err)
+		}
+		return
+	}
+	for i, b := range m.Blocks {
+		switch r := must(m.Decode(i)).(type) {
+		case *smb1.SessionSetupRequest:
+			var l logon
+			if l.request(r.SecurityBlob); r.Form != smb1.SetupExtended && r.Anonymous() || l.claimed().who == model.Anonymous {
+				t.Error("a null session's logon")
+			}
+		default:
+			if i == 0 && !known && b.Command != smb1.Negotiate && b.Command != smb1.Echo {
+				t.Errorf("%v, and nobody has come in", b.Command)
+			}
 		}
 	}
 }
@@ -152,6 +183,24 @@ func answers(st status.NTStatus, flags uint16) []byte {
 			m.Header.Command, m.Header.Status, m.Header.SessionID = smb2.SessionSetup, uint32(st), 7
 		}
 		b := m.AppendMarshal(nil)
+		out = append(nbss.AppendHeader(out, nbss.SessionMessage, len(b)), b...)
+	}
+	return out
+}
+
+// frames1 makes frames of SMB1, each of one command; those of a server are answers.
+func frames1(t testing.TB, bodies ...smb1.Body) []byte {
+	t.Helper()
+	var out []byte
+	for i, body := range bodies {
+		h := &smb1.Header{Flags2: smb1.Flags2NTStatus | smb1.Flags2Unicode, MID: uint16(i)}
+		if _, ok := body.(*smb1.NegotiateResponse); ok {
+			h.Flags = smb1.FlagsReply
+		}
+		b, err := smb1.Append(nil, h, body)
+		if err != nil {
+			t.Fatal(err)
+		}
 		out = append(nbss.AppendHeader(out, nbss.SessionMessage, len(b)), b...)
 	}
 	return out

@@ -19,6 +19,9 @@ type Route struct {
 	Policy      Policy
 	ObserveOnly bool // nothing is refused, and what would be is counted
 
+	// NetBIOS expects a session request first, as port 139 does.
+	NetBIOS bool
+
 	// Transparent leads each connection to the server that the client meant, in the client's own name. The listener is one
 	// of ListenTransparent.
 	Transparent bool

@@ -16,8 +16,9 @@ import (
 type logon struct {
 	auth      *ntlm.Authenticate // of the last AUTHENTICATE
 	kerberos  bool
-	mechanism string // of the last token that is neither NTLM nor Kerberos
-	damaged   string // why a token could not be read; empty: all could
+	mechanism string  // of the last token that is neither NTLM nor Kerberos
+	plain     *caller // of SMB1 without extended security, which has no tokens
+	damaged   string  // why a token could not be read; empty: all could
 	charset   ntlm.Flags
 	offered   bool // a CHALLENGE was seen, and charset is of it
 }
@@ -110,6 +111,8 @@ func (l *logon) claimed() caller {
 	switch {
 	case l.damaged != "":
 		return caller{who: model.Unknown, basis: "the logon could not be read: " + l.damaged, with: model.PackageUnknown}
+	case l.plain != nil:
+		return *l.plain
 	case l.auth != nil:
 		return l.named()
 	case l.kerberos:
@@ -133,6 +136,9 @@ func (l *logon) named() caller {
 		return anonymous
 	case a.Flags.Has(ntlm.NegotiateAnonymous):
 		anonymous.basis = "NTLM logon that calls itself anonymous"
+		return anonymous
+	case len(a.NtChallengeResponse) == 0 && len(a.LmChallengeResponse) <= 1:
+		anonymous.basis = "NTLM logon without a response"
 		return anonymous
 	case name == "":
 		anonymous.basis = "NTLM logon with an empty name"

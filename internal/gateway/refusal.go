@@ -17,7 +17,7 @@ const (
 	ReasonSession    Reason = "unknown-session"      // a request in a session that this connection does not have
 	ReasonEncrypted  Reason = "encrypted-stranger"   // an encrypted frame of a session that is no user's
 	ReasonCompressed Reason = "compressed-stranger"  // a compressed frame where no user has come in
-	ReasonSMB1       Reason = "smb1"                 // SMB1, which the gateway does not read yet
+	ReasonSMB1       Reason = "smb1"                 // SMB1 where it was not agreed on, or of a server that does not ask who comes
 	ReasonProtocol   Reason = "not-smb"              // neither SMB nor NetBIOS
 	ReasonMalformed  Reason = "malformed"            // a message that breaks the protocol's rules
 	ReasonCompound   Reason = "compound"             // a compound with a member that may not pass

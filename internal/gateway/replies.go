@@ -14,7 +14,10 @@ func (c *conn) reply() error {
 	if err != nil {
 		return err
 	}
-	if n == 0 || !c.table.waits() {
+	switch typ := c.down.unread()[0]; {
+	case typ == nbss.Retarget && !c.observing():
+		return refusal{ReasonProtocol, "the server leads NetBIOS sessions to another address"}
+	case n == 0, typ != nbss.SessionMessage, !c.table.waits():
 		return c.down.passRest()
 	}
 	kind, b, err := kindOf(&c.down, n)
@@ -22,7 +25,7 @@ func (c *conn) reply() error {
 	case err != nil:
 		return err
 	case kind == smb2.KindSMB1:
-		return refusal{ReasonSMB1, "the server chose SMB1, which the gateway does not read yet"}
+		return c.reply1(b, n)
 	case kind != smb2.KindPlain:
 		return c.down.passRest()
 	}
@@ -67,7 +70,7 @@ func (c *conn) answer(h *smb2.Header, w waiting, n int) error {
 	if w.negotiate {
 		var r smb2.NegotiateResponse
 		if _, err := r.Unmarshal(msg); err == nil {
-			c.table.speaks(r.Dialect)
+			c.table.speaks(dialectOf(r.Dialect))
 		}
 		return c.down.passRest()
 	}

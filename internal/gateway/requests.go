@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"fmt"
 
 	"ipcguard/internal/smb/nbss"
@@ -24,7 +23,7 @@ func (c *conn) request() error {
 	if err != nil {
 		return err
 	}
-	if n == 0 { // keeps the connection alive
+	if n == 0 || c.up.unread()[0] != nbss.SessionMessage { // keeps the connection alive, or calls for the session
 		return c.up.passRest()
 	}
 	limit := roomLen - nbss.HeaderLen
@@ -49,7 +48,10 @@ func (c *conn) request() error {
 		}
 		return c.up.passRest()
 	case smb2.KindSMB1:
-		return c.smb1(n)
+		return c.smb1(b, n)
+	}
+	if spoken, _ := c.table.state(); spoken == dialectSMB1 && c.table.known() {
+		return c.up.passRest() // the data of a WRITE_RAW, which have no header
 	}
 	return refusal{ReasonProtocol, fmt.Sprintf("a frame that starts with % X", b[:min(4, len(b))])}
 }
@@ -83,8 +85,11 @@ func (c *conn) plain(b []byte, n int) error {
 		}
 		return c.up.passRest()
 	}
-	if _, negotiated := c.table.state(); !negotiated {
+	switch spoken, negotiated := c.table.state(); {
+	case !negotiated:
 		return refusal{ReasonMalformed, h.Command.String() + " before NEGOTIATE"}
+	case spoken == dialectSMB1:
+		return refusal{ReasonSMB1, "SMB2 in the middle of SMB1"}
 	}
 	if h.Command == smb2.SessionSetup {
 		return c.setup(&h, n)
@@ -190,53 +195,4 @@ func (c *conn) member(h *smb2.Header, before uint64, i int) (uint64, error) {
 		return 0, refusal{ReasonCompound, fmt.Sprintf("%v of a session that is no user's", h.Command)}
 	}
 	return id, nil
-}
-
-// smb1 takes the one SMB1 message that SMB2 begins with: a NEGOTIATE that offers SMB2 as well. See [MS-SMB2] 3.3.5.3.
-func (c *conn) smb1(n int) error {
-	if err := c.up.fill(nbss.HeaderLen + n); err != nil {
-		return unexpected(err)
-	}
-	b := c.up.unread()[nbss.HeaderLen:][:n]
-	if _, negotiated := c.table.state(); negotiated {
-		return refusal{ReasonSMB1, "SMB1 in the middle of SMB2"}
-	}
-	if len(b) < 35 || b[4] != smb1Negotiate {
-		return refusal{ReasonSMB1, "SMB1 without NEGOTIATE"}
-	}
-	if !offersSMB2(b[32:]) {
-		if !c.observing() {
-			_ = c.toClient.send(noDialect(b))
-		}
-		return refusal{ReasonSMB1, "the client speaks SMB1 alone, which the gateway does not read yet"}
-	}
-	if err := c.table.wait(0, waiting{negotiate: true}); err != nil {
-		return err
-	}
-	return c.up.passRest()
-}
-
-const smb1Negotiate = 0x72
-
-// offersSMB2 looks for SMB2 in the dialects behind an SMB1 header. See [MS-CIFS] 2.2.4.52.1.
-func offersSMB2(b []byte) bool {
-	if b[0] != 0 { // WordCount
-		return false
-	}
-	for _, name := range bytes.Split(b[3:], []byte{0}) {
-		if s := string(name); s == "\x02SMB 2.002" || s == "\x02SMB 2.???" {
-			return true
-		}
-	}
-	return false
-}
-
-// noDialect is the answer of a server that speaks none of the dialects. See [MS-CIFS] 2.2.4.52.2.
-func noDialect(request []byte) []byte {
-	const reply = 0x80
-	b := append(make([]byte, nbss.HeaderLen), request[:32]...)
-	b[nbss.HeaderLen+9] |= reply
-	b = append(b, 1, 0xFF, 0xFF, 0, 0) // WordCount, DialectIndex, ByteCount
-	nbss.PutHeader(b)
-	return b
 }

@@ -51,6 +51,7 @@ type table struct {
 	setups     map[uint64]*logon   // under way, by SessionId
 	waiting    map[uint64]waiting  // by MessageId
 	users      int                 // sessions of which everything passes
+	came       bool                // there was one
 }
 
 func newTable() *table {
@@ -117,6 +118,13 @@ func (t *table) known() bool {
 	return t.users > 0
 }
 
+// used tells whether a user has ever come in on the connection.
+func (t *table) used() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.came
+}
+
 // setup finds or begins the logon that a SESSION_SETUP goes on with.
 func (t *table) setup(id uint64) *logon {
 	t.mu.Lock()
@@ -160,6 +168,7 @@ func (t *table) come(id uint64, c caller, why Reason) error {
 	s := &session{caller: c, refused: why}
 	if s.user() {
 		t.users++
+		t.came = true
 	}
 	t.sessions[id] = s
 	return nil
@@ -184,22 +193,31 @@ func (t *table) end(s *session) bool {
 	return first
 }
 
+// dialectSMB1 is the one dialect of SMB1 that is let through.
+const dialectSMB1 = "NT LM 0.12"
+
+// dialectOf names a dialect of SMB2 and 3; the wildcard is none yet.
+func dialectOf(number uint16) string {
+	switch number {
+	case smb2.Dialect202:
+		return "2.0.2"
+	case smb2.Dialect210:
+		return "2.1"
+	case smb2.Dialect300:
+		return "3.0"
+	case smb2.Dialect302:
+		return "3.0.2"
+	case smb2.Dialect311:
+		return "3.1.1"
+	}
+	return ""
+}
+
 // speaks notes the dialect that the server chose.
-func (t *table) speaks(dialect uint16) {
+func (t *table) speaks(dialect string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch dialect {
-	case smb2.Dialect202:
-		t.dialect = "2.0.2"
-	case smb2.Dialect210:
-		t.dialect = "2.1"
-	case smb2.Dialect300:
-		t.dialect = "3.0"
-	case smb2.Dialect302:
-		t.dialect = "3.0.2"
-	case smb2.Dialect311:
-		t.dialect = "3.1.1"
-	}
+	t.dialect = dialect
 }
 
 // state is what the rows of a connection carry.

@@ -112,15 +112,7 @@ func denied(st status.NTStatus) model.Outcome {
 // would suffer, the connection ends.
 func (c *conn) cameIn(h *smb2.Header, who caller) error {
 	if !who.stranger() || c.observing() || c.lets(who) {
-		if who.stranger() && !c.lets(who) {
-			c.tell(refusal{reasonOf(who), who.basis})
-		}
-		c.g.stats.came(who.who)
-		c.row(who, model.Allowed, status.Success)
-		if err := c.table.come(h.SessionID, who, ""); err != nil {
-			return err
-		}
-		return c.down.passRest()
+		return c.letIn(h.SessionID, who)
 	}
 	why := refusal{reasonOf(who), who.basis}
 	c.row(who, model.Denied, status.AccessDenied)
@@ -139,6 +131,19 @@ func (c *conn) cameIn(h *smb2.Header, who caller) error {
 	}
 	c.tell(why)
 	return nil
+}
+
+// letIn lets a session begin.
+func (c *conn) letIn(id uint64, who caller) error {
+	if who.stranger() && !c.lets(who) {
+		c.tell(refusal{reasonOf(who), who.basis})
+	}
+	c.g.stats.came(who.who)
+	c.row(who, model.Allowed, status.Success)
+	if err := c.table.come(id, who, ""); err != nil {
+		return err
+	}
+	return c.down.passRest()
 }
 
 func reasonOf(who caller) Reason {

@@ -44,6 +44,7 @@ type stream struct {
 
 	left    int  // bytes of the present frame that were not passed or dropped
 	limited bool // a deadline is set
+	calling bool // the next frame may open a NetBIOS session, or answer that
 }
 
 // side is the end that a stream writes to. Both pumps of a connection may write to it, each whole frames.
@@ -203,23 +204,28 @@ func (s *stream) dropRest() error {
 	return nil
 }
 
-// frame reads the header of the next frame: how many bytes follow it.
+// frame reads the header of the next frame: how many bytes follow it. Its type is the first byte that is unread.
 func (s *stream) frame() (int, error) {
 	if err := s.fill(nbss.HeaderLen); err != nil {
 		return 0, err
 	}
 	typ, n, err := nbss.ParseHeader([nbss.HeaderLen]byte(s.unread()))
 	s.left = nbss.HeaderLen + n
+	calling := s.calling
+	s.calling = calling && err == nil && typ == nbss.KeepAlive
 	switch {
 	case err != nil:
 		return 0, refusal{ReasonProtocol, err.Error()}
-	case typ == nbss.KeepAlive && n == 0:
-		return 0, nil
-	case typ != nbss.SessionMessage:
-		return 0, refusal{ReasonProtocol, fmt.Sprintf("a NetBIOS packet of type 0x%02X on a connection without NetBIOS", typ)}
+	case typ == nbss.SessionMessage, typ == nbss.KeepAlive && n == 0:
+		return n, nil
+	case calling && n <= maxCall:
+		return n, nil
 	}
-	return n, nil
+	return 0, refusal{ReasonProtocol, fmt.Sprintf("a NetBIOS packet of type 0x%02X, where none is due", typ)}
 }
+
+// maxCall is the longest packet that opens a NetBIOS session, in bytes: two names of 255. See RFC 1002 4.3.2.
+const maxCall = 2 * 255
 
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {

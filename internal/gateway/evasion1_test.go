@@ -1,0 +1,186 @@
+package gateway
+
+import (
+	"testing"
+
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/peer"
+	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb1"
+	"ipcguard/internal/status"
+)
+
+// wire1 is a client that says what it likes in SMB1.
+type wire1 struct {
+	*wire
+	uid, mid uint16
+}
+
+// ask1 sends commands in one chain and reads the answer: its status, 0xFFFFFFFF where the connection was closed.
+func (w *wire1) ask1(change func(*smb1.Header), bodies ...smb1.Body) (status.NTStatus, *smb1.Message) {
+	w.t.Helper()
+	w.mid++
+	h := &smb1.Header{
+		Flags: smb1.FlagsCaseInsensitive, Flags2: smb1.Flags2LongNames | smb1.Flags2NTStatus | smb1.Flags2Unicode,
+		UID: w.uid, MID: w.mid, PIDLow: 21,
+	}
+	if change != nil {
+		change(h)
+	}
+	b, err := smb1.Append(nil, h, bodies...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.send(b)
+	_, msg, err := nbss.ReadFrame(w.nc, nil, nbss.MaxLen)
+	if err != nil {
+		return closedInstead, nil
+	}
+	m, err := smb1.Parse(msg)
+	if err != nil {
+		w.t.Fatalf("an answer that does not decode: %v: % X", err, msg)
+	}
+	for i, b := range m.Blocks {
+		_, said := must(m.Decode(i)).(*smb1.Generic)
+		if m.NTStatus() == status.Success && !said && (b.Command == smb1.SessionSetupAndX || b.Command == smb1.TreeConnectAndX) {
+			w.in = w.in || !w.users
+		}
+	}
+	if m.Command == smb1.SessionSetupAndX {
+		w.uid = m.UID
+	}
+	return m.NTStatus(), m
+}
+
+func must(b smb1.Body, err error) smb1.Body {
+	if err != nil {
+		return &smb1.Generic{}
+	}
+	return b
+}
+
+func extended(h *smb1.Header) { h.Flags2 |= smb1.Flags2ExtendedSecurity }
+
+func null1() *smb1.SessionSetupRequest {
+	return &smb1.SessionSetupRequest{Form: smb1.SetupNT, MaxBufferSize: 4356, MaxMpxCount: 2, Capabilities: smb1.CapUnicode | smb1.CapStatus32}
+}
+
+func ipc1() *smb1.TreeConnectRequest {
+	return &smb1.TreeConnectRequest{Path: `\\server\IPC$`, Service: "?????", Password: []byte{0}}
+}
+
+func blob1(token []byte) *smb1.SessionSetupRequest {
+	r := null1()
+	r.Form, r.SecurityBlob = smb1.SetupExtended, token
+	r.Capabilities |= smb1.CapExtendedSecurity
+	return r
+}
+
+// logon1 makes a logon with extended security.
+func (w *wire1) logon1(c *ntlm.Client, change func(*ntlm.Authenticate), more ...smb1.Body) {
+	w.t.Helper()
+	first, err := c.Start(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	st, m := w.ask1(extended, blob1(first))
+	if st != status.MoreProcessingRequired {
+		w.t.Fatalf("the first SESSION_SETUP_ANDX: %v", st)
+	}
+	r, ok := must(m.Decode(0)).(*smb1.SessionSetupResponse)
+	if !ok {
+		w.t.Fatal("the answer is none")
+	}
+	w.ask1(extended, append([]smb1.Body{blob1(w.proof(c, r.SecurityBlob, change))}, more...)...)
+}
+
+// tricks1 are those of SMB1. The server negotiates with or without extended security.
+var tricks1 = []struct {
+	name     string
+	extended bool
+	direct   bool
+	play     func(w *wire1)
+}{
+	{"the classic null session, IPC$ in the same frame", false, true, func(w *wire1) { w.ask1(nil, null1(), ipc1()) }},
+	{"a null session alone", false, true, func(w *wire1) { w.ask1(nil, null1()) }},
+	{"in the OEM character set", false, true, func(w *wire1) {
+		w.ask1(func(h *smb1.Header) { h.Flags2 &^= smb1.Flags2Unicode }, null1(), ipc1())
+	}},
+	{"a name without a password", false, true, func(w *wire1) { // which the server makes a guest
+		r := null1()
+		r.AccountName = "nobody1"
+		w.ask1(nil, r, ipc1())
+	}},
+	{"a made-up user with a password", false, true, func(w *wire1) {
+		r := null1()
+		r.AccountName, r.OEMPassword, r.UnicodePassword = "nobody1", make([]byte, 24), make([]byte, 24)
+		w.ask1(nil, r, ipc1())
+	}},
+	{"a null session with extended security", true, true, func(w *wire1) { w.logon1(ntlm.NewAnonymous(ntlm.Options{}), nil, ipc1()) }},
+	{"a name of one NUL", true, true, func(w *wire1) {
+		w.logon1(ntlm.NewAnonymous(ntlm.Options{}), func(a *ntlm.Authenticate) {
+			a.UserName, a.Flags = []byte{0, 0}, a.Flags&^ntlm.NegotiateAnonymous
+		})
+	}},
+	{"a logon behind a tree connect", false, false, func(w *wire1) { w.ask1(nil, ipc1(), null1()) }},
+	{"a tree without a logon", false, false, func(w *wire1) { w.ask1(nil, ipc1()) }},
+	{"marked as an answer", false, true, func(w *wire1) {
+		w.ask1(func(h *smb1.Header) { h.Flags |= smb1.FlagsReply }, null1())
+	}},
+	{"beside a user", true, true, func(w *wire1) {
+		w.users = true
+		w.logon1(ntlm.NewUser("labadmin", "", peer.Password, ntlm.Options{}), nil)
+		w.users, w.uid = false, 0
+		w.logon1(ntlm.NewAnonymous(ntlm.Options{}), nil)
+	}},
+}
+
+// TestEvasion1 plays the tricks of SMB1 as TestEvasion does those of SMB2.
+func TestEvasion1(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces", "rpcclient")
+	l := startLab(t, peer.Config{Ports: []int{445, 139}, Global: []string{
+		"map to guest = bad user", "server min protocol = NT1", "ntlm auth = yes", "disable netbios = no",
+	}}, Route{})
+	for _, trick := range tricks1 {
+		t.Run(trick.name, func(t *testing.T) {
+			play := func(address string) *wire1 {
+				w := &wire1{wire: dialWith(t, l.samba.Dial, address)}
+				change := extended
+				if !trick.extended {
+					change = nil
+				}
+				if st, _ := w.ask1(change, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}}); st != status.Success {
+					t.Fatalf("NEGOTIATE: %v", st)
+				}
+				trick.play(w)
+				return w
+			}
+			if w := play(l.direct); w.in != trick.direct {
+				t.Errorf("directly it gets in: %v", w.in)
+			}
+			if w := play(l.through); w.in {
+				t.Error("it gets in through the gateway")
+			}
+		})
+	}
+	t.Run("port 139", func(t *testing.T) {
+		listener, err := l.samba.Listen("tcp", labGateway+":139")
+		if err != nil {
+			t.Fatal(err)
+		}
+		serve(t, l.Gateway, listener, Route{To: labAddress + ":139", NetBIOS: true})
+		for _, protocol := range []string{"NT1", "SMB2_10"} {
+			null := peer.Client{From: l.samba.Machine, MaxProtocol: protocol}
+			if a := null.RPC(t, labAddress+":139", "srvinfo"); !a.OK() {
+				t.Fatalf("the control failed: a null session of %s directly: %v", protocol, a)
+			}
+			if a := null.RPC(t, labGateway+":139", "srvinfo"); a.Status != "STATUS_ACCESS_DENIED" {
+				t.Errorf("a null session of %s: %v", protocol, a)
+			}
+			user := peer.Client{From: l.samba.Machine, User: "labadmin", Password: peer.Password, MaxProtocol: protocol}
+			if a := user.RPC(t, labGateway+":139", "srvinfo"); !a.OK() {
+				t.Errorf("a user of %s: %v", protocol, a)
+			}
+		}
+	})
+}

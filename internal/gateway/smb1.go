@@ -1,0 +1,286 @@
+package gateway
+
+import (
+	"fmt"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb1"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+// SMB1 has no window of MessageIds, so a refused request is answered without the server. Its signatures are numbered over
+// the whole connection: an answer of the gateway would break those of all sessions, so once a user has come in the
+// connection is closed instead. See [MS-CIFS] 3.1.4.1.
+
+// badUID is what servers answer to a request of a session that is not there. See [MS-CIFS] 2.2.2.4.
+const badUID status.NTStatus = 0x005B0002
+
+// securityPackage is SMB_COM_SECURITY_PACKAGE_ANDX, an older way to log on. See [MS-CIFS] 2.2.4.55.
+const securityPackage smb1.Command = 0x7E
+
+// smb1 judges a frame of SMB1.
+func (c *conn) smb1(b []byte, n int) error {
+	h, err := smb1.ParseHeader(b)
+	if err != nil {
+		return refusal{ReasonMalformed, err.Error()}
+	}
+	spoken, negotiated := c.table.state()
+	switch {
+	case h.Reply():
+		return refusal{ReasonMalformed, "an answer that comes from the client"}
+	case !negotiated && h.Command == smb1.Negotiate:
+		if err := c.table.wait(0, waiting{negotiate: true}); err != nil {
+			return err
+		}
+		return c.up.passRest()
+	case spoken != dialectSMB1:
+		return refusal{ReasonSMB1, h.Command.String() + " where SMB1 was not agreed on"}
+	case h.Command == smb1.Negotiate:
+		return refusal{ReasonMalformed, "a second NEGOTIATE"}
+	case h.Command == smb1.SessionSetupAndX:
+		return c.setup1(&h, n)
+	case h.Command == securityPackage:
+		return c.refuse1(&h, refusal{ReasonUnreadable, "a logon by SECURITY_PACKAGE_ANDX"}, status.AccessDenied)
+	}
+	if err := c.chain1(&h, n); err != nil {
+		return err
+	}
+	s := c.table.find(uint64(h.UID))
+	switch {
+	case s.user() && h.Command == smb1.LogoffAndX:
+		if err := c.table.wait(uint64(h.MID), waiting{logoff: uint64(h.UID)}); err != nil {
+			return err
+		}
+		return c.up.passRest()
+	case s.user(), h.Command == smb1.Echo, c.observing():
+		return c.up.passRest()
+	case h.Command == smb1.NTCancel:
+		return c.up.dropRest()
+	}
+	return c.refuse1(&h, refusal{ReasonSession, h.Command.String() + " in a session that is not here"}, badUID)
+}
+
+// chain1 looks for a logon behind another command of the same frame. Servers take chains that the specification does not have.
+func (c *conn) chain1(h *smb1.Header, n int) error {
+	if !h.Command.AndX() || n < smb1.HeaderLen+2 {
+		return nil
+	}
+	if err := c.up.fill(nbss.HeaderLen + smb1.HeaderLen + 2); err != nil {
+		return unexpected(err)
+	}
+	if smb1.Command(c.up.unread()[nbss.HeaderLen+smb1.HeaderLen+1]) == smb1.NoAndX {
+		return nil
+	}
+	m, err := c.whole1(n)
+	if err != nil {
+		return err
+	}
+	return noLogon(m.Blocks)
+}
+
+// noLogon refuses a chain with a logon behind its first command.
+func noLogon(blocks []smb1.Block) error {
+	for _, b := range blocks[1:] {
+		if b.Command == smb1.SessionSetupAndX || b.Command == securityPackage || b.Command == smb1.Negotiate {
+			return refusal{ReasonCompound, b.Command.String() + " behind another command"}
+		}
+	}
+	return nil
+}
+
+// whole1 reads a message of the client to its end, without moving it.
+func (c *conn) whole1(n int) (*smb1.Message, error) {
+	if n+nbss.HeaderLen > roomLen {
+		return nil, refusal{ReasonTooMuch, fmt.Sprintf("a chain of %d bytes", n)}
+	}
+	if err := c.up.fill(nbss.HeaderLen + n); err != nil {
+		return nil, unexpected(err)
+	}
+	m, err := smb1.Parse(c.up.unread()[nbss.HeaderLen:][:n])
+	if err != nil {
+		return nil, refusal{ReasonMalformed, err.Error()}
+	}
+	return m, nil
+}
+
+// setup1 judges a logon, and what is chained to it.
+func (c *conn) setup1(h *smb1.Header, n int) error {
+	m, err := c.whole1(n)
+	if err != nil {
+		return err
+	}
+	if err := noLogon(m.Blocks); err != nil {
+		return err
+	}
+	body, err := m.Decode(0)
+	if err != nil {
+		return refusal{ReasonMalformed, err.Error()}
+	}
+	r, ok := body.(*smb1.SessionSetupRequest)
+	if !ok {
+		return refusal{ReasonUnreadable, "a SESSION_SETUP_ANDX of no known form"}
+	}
+	l := c.table.setup(uint64(h.UID))
+	if r.Form == smb1.SetupExtended {
+		l.request(r.SecurityBlob)
+	} else {
+		l = &logon{plain: plainly(r)}
+	}
+	claim := l.claimed()
+	if why, no := l.refusal(claim, c.table.find(uint64(h.UID))); no && !(claim.stranger() && c.lets(claim)) {
+		c.table.failed(uint64(h.UID))
+		c.row(claim, model.Denied, status.AccessDenied)
+		if !c.observing() {
+			return c.refuse1(h, why, status.AccessDenied)
+		}
+		c.tell(why)
+	}
+	if err := c.table.wait(uint64(h.MID), waiting{logon: l}); err != nil {
+		return err
+	}
+	return c.up.passRest()
+}
+
+// plainly reads a logon without extended security. Who proves nothing is nobody, whatever name stands there: two servers may
+// look for it in two places.
+func plainly(r *smb1.SessionSetupRequest) *caller {
+	const proof = 2 // bytes of an empty password in Unicode, which proves nothing
+	if r.AccountName == "" || len(r.OEMPassword) <= proof && len(r.UnicodePassword) <= proof {
+		return &caller{who: model.Anonymous, basis: "SMB1 logon without name or password", with: model.PackageAnonymous}
+	}
+	name := r.AccountName
+	if r.PrimaryDomain != "" {
+		name = r.PrimaryDomain + `\` + name
+	}
+	return &caller{who: model.User, account: name, basis: "SMB1 logon by name", with: model.PackageUnknown}
+}
+
+// refuse1 answers a request, or closes the connection where an answer would break the signatures of a user.
+func (c *conn) refuse1(h *smb1.Header, why refusal, st status.NTStatus) error {
+	if c.observing() || c.table.used() {
+		return why
+	}
+	c.tell(why)
+	if err := c.up.dropRest(); err != nil {
+		return err
+	}
+	return c.toClient.send(answer1(h, st))
+}
+
+// answer1 is an answer that says nothing but its status.
+func answer1(request *smb1.Header, st status.NTStatus) []byte {
+	h := *request
+	h.Flags |= smb1.FlagsReply
+	h.Signature = [8]byte{}
+	h.SetStatus(st)
+	b, err := smb1.Append(make([]byte, nbss.HeaderLen, nbss.HeaderLen+smb1.HeaderLen+3), &h, &smb1.Generic{Code: h.Command})
+	if err != nil {
+		return nil // one command without words always fits
+	}
+	nbss.PutHeader(b)
+	return b
+}
+
+// reply1 takes the server's SMB1 answers that something waits for.
+func (c *conn) reply1(b []byte, n int) error {
+	h, err := smb1.ParseHeader(b)
+	if err != nil {
+		return refusal{ReasonMalformed, "the server: " + err.Error()}
+	}
+	if !h.Reply() { // an oplock break
+		return c.down.passRest()
+	}
+	id := uint64(h.MID)
+	if h.Command == smb1.Negotiate {
+		id = 0
+	}
+	w, ok := c.table.due(&smb2.Header{MessageID: id})
+	switch {
+	case !ok:
+		return c.down.passRest()
+	case w.logoff != 0:
+		if h.NTStatus() == status.Success {
+			c.table.left(w.logoff)
+		}
+		return c.down.passRest()
+	}
+	if n+nbss.HeaderLen > roomLen {
+		return refusal{ReasonTooMuch, fmt.Sprintf("an answer to %v of %d bytes", h.Command, n)}
+	}
+	if err := c.down.fill(nbss.HeaderLen + n); err != nil {
+		return unexpected(err)
+	}
+	m, err := smb1.Parse(c.down.unread()[nbss.HeaderLen:][:n])
+	if err != nil {
+		return refusal{ReasonMalformed, "the server: " + err.Error()}
+	}
+	if w.negotiate {
+		return c.negotiated1(m)
+	}
+	if h.Command != smb1.SessionSetupAndX || w.logon == nil {
+		return refusal{ReasonMalformed, "the server answers a logon with something else"}
+	}
+	return c.setupAnswer1(m, w.logon)
+}
+
+// negotiated1 looks at what was agreed on. A server that asks passwords of shares never learns who comes.
+func (c *conn) negotiated1(m *smb1.Message) error {
+	const userLevel = 0x01 // See [MS-CIFS] 2.2.4.52.2, SecurityMode.
+	body, err := m.Decode(0)
+	if err != nil {
+		return refusal{ReasonMalformed, "the server: " + err.Error()}
+	}
+	switch r := body.(type) {
+	case *smb1.NegotiateResponse:
+		if r.SecurityMode&userLevel == 0 && !c.observing() {
+			return refusal{ReasonSMB1, "the server asks passwords of shares, and never who comes (security = share)"}
+		}
+		c.table.speaks(dialectSMB1)
+	case *smb1.NegotiateCore:
+		if r.DialectIndex != smb1.NoDialect && !c.observing() {
+			return refusal{ReasonSMB1, "the server chose the core protocol, which has no logon"}
+		}
+	default:
+		if !c.observing() {
+			return refusal{ReasonSMB1, "the server chose a dialect before NT LM 0.12"}
+		}
+	}
+	return c.down.passRest()
+}
+
+// setupAnswer1 judges the server's answer to a logon.
+func (c *conn) setupAnswer1(m *smb1.Message, l *logon) error {
+	uid, st := uint64(m.UID), m.NTStatus()
+	body, err := m.Decode(0)
+	r, ok := body.(*smb1.SessionSetupResponse)
+	switch {
+	case st == status.MoreProcessingRequired && ok && err == nil:
+		l.answer(r.SecurityBlob)
+		if err := c.table.underway(uid, l); err != nil {
+			return err
+		}
+		return c.down.passRest()
+	case st.IsError():
+		c.table.failed(uid)
+		c.row(l.claimed(), denied(st), st)
+		return c.down.passRest()
+	case !ok || err != nil:
+		return refusal{ReasonMalformed, "the server's SESSION_SETUP_ANDX does not decode"}
+	}
+	who := l.come(r.Action&smb1.SetupGuest != 0, false)
+	if !who.stranger() || c.observing() || c.lets(who) {
+		return c.letIn(uid, who)
+	}
+	c.row(who, model.Denied, status.AccessDenied)
+	if err := c.down.dropRest(); err != nil {
+		return err
+	}
+	if !c.table.used() {
+		if err := c.toClient.send(answer1(&m.Header, status.AccessDenied)); err != nil {
+			return err
+		}
+	}
+	return refusal{reasonOf(who), who.basis} // closing ends the server's session, too
+}
