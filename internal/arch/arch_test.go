@@ -50,7 +50,7 @@ var rooms = []room{
 	{"smb", []string{"ntlm"}, nil}, // ntlm/spnego wraps the tokens of a session setup
 	{"ntlm", nil, []string{"golang.org/x/crypto"}},
 	{"format", nil, []string{"github.com/ulikunitz/xz"}},
-	{"model", nil, nil},
+	{"model", nil, []string{"golang.org/x/text"}},
 	{"status", nil, nil},
 	{"peer", nil, []string{"golang.org/x/sys"}},
 	{"arch", nil, nil},

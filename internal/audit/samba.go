@@ -19,7 +19,7 @@ func (o *Options) smbConf(path string) (*facts, error) {
 		system = "ksmbd"
 	}
 	f := newFacts("smbconf", path, system)
-	c, err := smbconf.Load(path, smbconf.Options{Copied: true})
+	c, err := smbconf.Load(path, smbconf.Options{Copied: true, ReadFile: copied})
 	if err != nil {
 		return nil, err
 	}
@@ -27,6 +27,12 @@ func (o *Options) smbConf(path string) (*facts, error) {
 	f.config(o, c)
 	f.why("the version cannot be known from a configuration file; defaults are those of Samba 4.17")
 	return f, nil
+}
+
+// copied reads a file that may have come by way of Windows. Samba itself reads no UTF-16.
+func copied(name string) ([]byte, error) {
+	b, err := smbconf.ReadFile(name)
+	return model.UTF8Text(b), err
 }
 
 // config takes a configuration in.

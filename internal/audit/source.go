@@ -16,7 +16,6 @@ import (
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/format/gpo"
-	"ipcguard/internal/format/registry"
 	"ipcguard/internal/model"
 )
 
@@ -240,10 +239,7 @@ func sniff(name string) (kind, error) {
 }
 
 func sniffBytes(name string, head []byte) (kind, error) {
-	text := string(bytes.TrimPrefix(head, []byte{0xef, 0xbb, 0xbf}))
-	if bytes.HasPrefix(head, []byte{0xff, 0xfe}) {
-		text = registry.DecodeUTF16(head[2:])
-	}
+	text := string(model.UTF8Text(head))
 	first := strings.TrimSpace(text)
 	switch {
 	case bytes.HasPrefix(head, []byte("regf")), bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")), bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
@@ -260,7 +256,7 @@ func sniffBytes(name string, head []byte) (kind, error) {
 	if len(head) > 0 && len(bytes.Trim(head, "\x00")) == 0 {
 		return kindNone, fmt.Errorf("%s: begins with nothing but zeros, which is no configuration: a hive starts with regf", name)
 	}
-	if bytes.IndexByte(head, 0) >= 0 {
+	if strings.IndexByte(text, 0) >= 0 {
 		return kindNone, fmt.Errorf("%s: is none of the files that can be audited: a registry hive, a .reg file, GptTmpl.inf, registry.pol or smb.conf", name)
 	}
 	return kindSamba, nil

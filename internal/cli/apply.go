@@ -102,6 +102,7 @@ func readPlan(name string) (*model.Plan, []byte, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("plan: %w", err)
 	}
+	b = model.UTF8Text(b)
 	p, err := plan.Read(b)
 	switch {
 	case errors.Is(err, plan.ErrNotAPlan):

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"ipcguard/internal/kerberos"
+	"ipcguard/internal/model"
 	"ipcguard/internal/scan/targets"
 	"ipcguard/internal/smb"
 )
@@ -144,7 +145,7 @@ func readAccount(name string) (account, error) {
 		return c, fmt.Errorf("credentials file: %w", err)
 	}
 	found := false
-	for n, line := range strings.Split(string(b), "\n") {
+	for n, line := range strings.Split(string(model.UTF8Text(b)), "\n") {
 		line = strings.TrimRight(line, "\r")
 		if t := strings.TrimSpace(line); t == "" || strings.HasPrefix(t, "#") {
 			continue

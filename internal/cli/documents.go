@@ -57,11 +57,12 @@ func openRegular(name string, most int64) (*os.File, error) {
 	return os.Open(name)
 }
 
+// readBounded reads a text that a person hands in.
 func readBounded(name string, most int64) ([]byte, error) {
 	file, err := openRegular(name, most)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, most))
+	return io.ReadAll(model.UTF8(io.LimitReader(file, most)))
 }

@@ -55,13 +55,33 @@ func (f *outputFlags) register(s *pflag.FlagSet, what string, formats []string) 
 // check refuses a format that the verb does not have.
 func (f *outputFlags) check() error { return oneOf("--format", f.format, f.formats) }
 
+// targetFiles name files of targets beside the arguments.
+type targetFiles struct{ files []string }
+
+func (f *targetFiles) register(s *pflag.FlagSet) {
+	s.StringArrayVar(&f.files, "targets", nil, "a file of targets, one a line: what @FILE is, which PowerShell takes for its own")
+}
+
+// all is every target that was named.
+func (f *targetFiles) all(args []string) []string {
+	for _, file := range f.files {
+		if file != "-" {
+			file = "@" + file
+		}
+		args = append(args, file)
+	}
+	return args
+}
+
 // targetFlags say which hosts the targets of the arguments are.
 type targetFlags struct {
+	targetFiles
 	exclude []string
 	port    int
 }
 
 func (f *targetFlags) register(s *pflag.FlagSet) {
+	f.targetFiles.register(s)
 	s.IntVar(&f.port, "port", 445, "port where a target names none; 139 opens a NetBIOS session first")
 	s.StringSliceVar(&f.exclude, "exclude", nil, "targets not to touch: names, addresses, prefixes, ranges, @FILE")
 }
@@ -76,7 +96,7 @@ func (f *targetFlags) check() error {
 
 // parse reads the targets of the arguments, without those that an earlier run has done.
 func (f *targetFlags) parse(ctx context.Context, args []string, stdin io.Reader, done *earlier) (*targets.List, error) {
-	list, err := targets.Parse(ctx, args, targets.Options{
+	list, err := targets.Parse(ctx, f.all(args), targets.Options{
 		Port: uint16(f.port), Exclude: f.exclude, Stdin: stdin, Done: done.addresses, DoneNames: done.names,
 	})
 	switch {

@@ -91,7 +91,7 @@ func signingKey(name string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--sign: %w", err)
 	}
-	block, _ := pem.Decode(b)
+	block, _ := pem.Decode(model.UTF8Text(b))
 	if block == nil {
 		return nil, hinted{fmt.Errorf("--sign: %s is no key", name), "ipcguard key make makes one"}
 	}

@@ -17,6 +17,7 @@ type earlier struct {
 	addresses []netip.AddrPort
 	names     []string // that did not resolve
 	size      int64    // of the whole lines
+	recoded   bool     // it is no plain UTF-8 on the disk: size is not a place in it
 	sum       sum
 }
 
@@ -35,7 +36,10 @@ func readEarlier(name string) (*earlier, error) {
 		return nil, err
 	}
 	defer f.Close()
-	r := bufio.NewReaderSize(f, 64<<10)
+	raw := bufio.NewReader(f)
+	mark, _ := raw.Peek(2)
+	e.recoded = len(mark) == 2 && mark[0] >= 0x80
+	r := bufio.NewReaderSize(model.UTF8(raw), 64<<10)
 	for n := 1; ; n++ {
 		line, err := readLine(r)
 		if errors.Is(err, io.EOF) {

@@ -23,7 +23,8 @@ Targets:
   10.0.0.1  [2001:db8::1]:445      an address
   10.0.0.0/24                      every address of a prefix
   10.0.0.1-10.0.0.99  10.0.0.1-99  a range
-  @FILE  -                         a file or the standard input, one target a line, # starts a comment
+  @FILE  -                         a file or the standard input, one target a line, # starts a comment; PowerShell wants
+                                   '@FILE' in quotes, or --targets FILE
 
 Verdicts:
   exposed       a stranger was given data: accounts, shares, policy, services, the registry …
@@ -55,7 +56,7 @@ func (a *app) scan() *cobra.Command {
 		Long:    scanHelp,
 		Example: scanExamples,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if len(f.all(args)) == 0 {
 				return hinted{usage("no targets named"), "ipcguard scan HOST, or ipcguard scan --help"}
 			}
 			return nil

@@ -39,6 +39,7 @@ could not be asked. A check that the plan proposes and that needs credentials is
 ` + credentialHelp
 
 type verifyFlags struct {
+	targetFiles
 	stateFlags
 	checkFlags
 	shareFlags
@@ -56,7 +57,7 @@ func (a *app) verify() *cobra.Command {
   ipcguard verify srv1 --scan before.json
   ipcguard verify --apply 20260101-120000-abcdef`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 && f.apply == "" {
+			if len(f.all(args)) == 0 && f.apply == "" {
 				return hinted{usage("no targets named"), "ipcguard verify HOST --plan FILE"}
 			}
 			return nil
@@ -68,6 +69,7 @@ func (a *app) verify() *cobra.Command {
 	s.StringVar(&f.plan, "plan", "", "everything that this plan closes is to be closed, and its checks are to pass")
 	s.StringVar(&f.scan, "scan", "", "everything that this earlier scan found exposed is to be closed")
 	s.StringVar(&f.apply, "apply", "", "the plan that was applied as this id, and the restarts that it needs")
+	f.targetFiles.register(s)
 	f.stateFlags.register(s)
 	f.checkFlags.register(s, "", 0)
 	f.shareFlags.register(s)
@@ -91,7 +93,7 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 	if err != nil {
 		return err
 	}
-	if f.apply != "" && len(args) == 0 {
+	if args = f.all(args); f.apply != "" && len(args) == 0 {
 		args = []string{s.address}
 	}
 	list, err := targets.Parse(ctx, args, targets.Options{Port: 445, Stdin: a.stdin})

@@ -17,6 +17,7 @@ import (
 
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/remote"
+	"ipcguard/internal/model"
 )
 
 const workerHelp = `Scan one site for the fleet's server, from inside a network that the server cannot reach.
@@ -174,7 +175,7 @@ func (a *app) joinCode(file string) (string, error) {
 }
 
 func firstLine(r io.Reader) (string, error) {
-	s := bufio.NewScanner(r)
+	s := bufio.NewScanner(model.UTF8(r))
 	s.Scan()
 	return strings.TrimSpace(s.Text()), s.Err()
 }

@@ -41,12 +41,12 @@ func KeptResults() DocumentLimits {
 }
 
 // ReadDocuments hands on each document of a stream, as JSON within the bounds: one document, an array of them, or one a
-// line. The bytes are do's to keep. An error of do ends it and is returned as it is.
+// line, in any of the encodings of UTF8. The bytes are do's to keep. An error of do ends it and is returned as it is.
 func ReadDocuments(r io.Reader, l DocumentLimits, do func(b []byte) error) error {
 	if l.Document == 0 {
 		l.Document = MaxResult
 	}
-	b := bufio.NewReader(r)
+	b := bufio.NewReader(UTF8(r))
 	first, err := firstByte(b)
 	if err != nil {
 		return fmt.Errorf("there is nothing in it: %w", err)
@@ -86,11 +86,8 @@ func ReadDocuments(r io.Reader, l DocumentLimits, do func(b []byte) error) error
 	return nil
 }
 
-// firstByte looks at the first byte that is not white space, behind a byte order mark.
+// firstByte looks at the first byte that is not white space.
 func firstByte(b *bufio.Reader) (byte, error) {
-	if head, err := b.Peek(3); err == nil && string(head) == "\xef\xbb\xbf" {
-		_, _ = b.Discard(3) // they were peeked at
-	}
 	for {
 		c, err := b.ReadByte()
 		if err != nil {

@@ -109,7 +109,7 @@ func ReadResult(r io.Reader, add func(*model.Observation) error) error {
 
 // IsResult tells from the first bytes of a file, unpacked, whether ReadResult can read it.
 func IsResult(head []byte) bool {
-	head = head[:min(len(head), 64)]
+	head = model.UTF8Text(head[:min(len(head), 128)])
 	return containsSchema(head, model.SchemaObserve) || containsSchema(head, model.SchemaUse)
 }
 

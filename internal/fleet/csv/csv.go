@@ -3,7 +3,7 @@
 //	spec,site,tags,owner,criticality,note,audit_source
 //	srv1.example,office,"dc windows",Anna,high,,winreg://srv1.example
 //
-// Only spec is needed. The names of the first line may come in any order and case; a byte order mark is passed over, and
+// Only spec is needed. The names of the first line may come in any order and case; UTF-16 with a byte order mark is read as well, and
 // what separates columns is what separates the names: a comma, a semicolon or a tab. Tags are apart by spaces, commas or
 // "|".
 //
@@ -24,6 +24,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"ipcguard/internal/model"
 )
 
 // Columns are the names of the columns, in the order in which they are written.
@@ -65,14 +67,7 @@ const (
 // Read reads a table and hands each row on. A row that cannot be read, or that take refuses, goes to bad as a *RowError.
 // The error returned is about the table as a whole: there is no spec column, a name is there twice, reading failed.
 func Read(r io.Reader, take func(Row) error, bad func(*RowError)) error {
-	b := bufio.NewReaderSize(r, maxRow)
-	if head, err := b.Peek(3); err == nil && bytes.Equal(head, []byte{0xEF, 0xBB, 0xBF}) {
-		b.Discard(3) //nolint:errcheck // they were peeked at
-	}
-	if head, err := b.Peek(2); err == nil && (bytes.Equal(head, []byte{0xFF, 0xFE}) || bytes.Equal(head, []byte{0xFE, 0xFF})) {
-		return errors.New("csv: this is UTF-16; save it as CSV UTF-8")
-	}
-	rows := &rows{in: b, line: 1}
+	rows := &rows{in: bufio.NewReaderSize(model.UTF8(r), maxRow), line: 1}
 	first, err := rows.next()
 	for err == nil && len(bytes.TrimSpace(first)) == 0 {
 		first, err = rows.next()

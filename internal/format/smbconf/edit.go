@@ -71,7 +71,7 @@ func (p *place) saw(l logical, s *Section) {
 
 func edit(path string, o Options, section, name string, value *string) (*Edit, error) {
 	if o.ReadFile == nil {
-		o.ReadFile = readFile
+		o.ReadFile = ReadFile
 	}
 	before, err := o.ReadFile(path)
 	if err != nil {

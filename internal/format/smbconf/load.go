@@ -21,7 +21,7 @@ type Options struct {
 	Copied bool
 	// Root is put in front of absolute paths, for a configuration of another machine.
 	Root string
-	// ReadFile reads a file; nil is os.ReadFile with a limit on the size.
+	// ReadFile reads a file; nil is the function of this name.
 	ReadFile func(name string) ([]byte, error)
 	// Registry is what "net conf list" says on the configuration's own host; nil is not known. It is read where Samba
 	// reads its registry.
@@ -35,7 +35,7 @@ const RegistryFile = "Samba's registry"
 // is in the Config, which is never nil when the error is.
 func Load(path string, o Options) (*Config, error) {
 	if o.ReadFile == nil {
-		o.ReadFile = readFile
+		o.ReadFile = ReadFile
 	}
 	c, err := load(path, o)
 	if err != nil || c.Broken != nil {
@@ -103,7 +103,8 @@ func (r *reader) backend(p Param) {
 	r.read(RegistryFile, r.o.Registry, 0)
 }
 
-func readFile(name string) ([]byte, error) {
+// ReadFile reads a file of at most as many bytes as a configuration has.
+func ReadFile(name string) ([]byte, error) {
 	st, err := os.Stat(name)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf16"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/observe"
@@ -55,7 +54,7 @@ func (l *Reader) Audit(r io.Reader) error {
 	if len(b) > maxPolicy {
 		return fmt.Errorf("%w: more than %d bytes", ErrNotPolicy, maxPolicy)
 	}
-	b = plainText(b)
+	b = model.UTF8Text(b)
 	var found []policyOf
 	if text := bytes.TrimSpace(b); len(text) > 0 && (text[0] == '{' || text[0] == '[') {
 		found, err = auditResult(text)
@@ -67,18 +66,6 @@ func (l *Reader) Audit(r io.Reader) error {
 	}
 	l.windows.policies = append(l.windows.policies, found...)
 	return nil
-}
-
-// plainText makes UTF-8 of what Windows' tools write into files.
-func plainText(b []byte) []byte {
-	if rest, ok := bytes.CutPrefix(b, []byte{0xFF, 0xFE}); ok {
-		words := make([]uint16, len(rest)/2)
-		for i := range words {
-			words[i] = uint16(rest[2*i]) | uint16(rest[2*i+1])<<8
-		}
-		return []byte(string(utf16.Decode(words)))
-	}
-	return bytes.TrimPrefix(b, []byte("\xEF\xBB\xBF"))
 }
 
 func auditPolicy(b []byte) (out []policyOf, err error) {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"ipcguard/internal/model"
 )
 
 // maxLine bounds one line of a target file; the longest name with a port has 259 bytes.
@@ -98,13 +100,10 @@ func (r *reader) stream(name string, in io.Reader) {
 		r.fail(fmt.Errorf("%s: not available here", name))
 		return
 	}
-	lines := bufio.NewScanner(in)
+	lines := bufio.NewScanner(model.UTF8(in))
 	lines.Buffer(nil, maxLine)
 	for n := 1; !r.full && lines.Scan(); n++ {
 		text, _, _ := strings.Cut(lines.Text(), "#")
-		if n == 1 {
-			text = strings.TrimPrefix(text, "\ufeff")
-		}
 		if text = strings.TrimSpace(text); text == "" {
 			continue
 		}
