@@ -40,6 +40,7 @@ func TestCells(t *testing.T) {
 		{"WSD smb-signing: later it is ignored", "win2019", model.Member, []registry.Value{signing}, map[string]model.Severity{"signature-switch-ignored": ""}, nil},
 		{"MS-SRVS <38>: XP ships COMNAP", "winxp", model.Workstation, []registry.Value{pipes("COMNAP")}, map[string]model.Severity{"unexpected-anonymous-pipe": model.Low}, nil},
 		{"MS-SRVS <38>: Server 2003 ships netlogon", "win2003", model.Member, []registry.Value{pipes("netlogon")}, map[string]model.Severity{"unexpected-anonymous-pipe": model.Low}, nil},
+		{"Q175529: NT 4.0 shipped LLSRPC, and an upgrade may keep it", "win2003", model.Member, []registry.Value{pipes("LLSRPC")}, map[string]model.Severity{"unexpected-anonymous-pipe": model.Low}, nil},
 		{"MS-SRVS <38>: and no evilpipe", "win2003", model.Member, []registry.Value{pipes("evilpipe")}, map[string]model.Severity{"unexpected-anonymous-pipe": model.High}, nil},
 		{"HSC: XP ships COMCFG", "winxp", model.Workstation, []registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"COMCFG", "DFS$"})}, map[string]model.Severity{"unexpected-anonymous-share": model.Low}, nil},
 		{"HSC: and no public", "winxp", model.Workstation, []registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"public"})}, map[string]model.Severity{"unexpected-anonymous-share": model.High}, nil},
@@ -52,6 +53,9 @@ func TestCells(t *testing.T) {
 				if !slices.ContainsFunc(a.Findings, func(f model.Finding) bool { return f.ID == id && (severity == "" || f.Severity == severity) }) {
 					t.Errorf("no %s of severity %q: %+v", id, severity, a.Findings)
 				}
+			}
+			if f := finding(a, "unexpected-anonymous-pipe"); f != nil && f.Severity == model.Low && strings.Contains(f.Fix, "who added it") {
+				t.Errorf("Microsoft shipped it: %+v", *f)
 			}
 			for _, id := range tt.not {
 				if f := finding(a, id); f != nil {

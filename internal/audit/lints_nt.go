@@ -164,6 +164,10 @@ func (j *judging) anonymousPipe(name string) {
 		case len(given) > 0:
 			l.severity = level
 			l.evidence += "; behind it strangers get " + model.Nouns(given)
+		case closed && j.oldDefault(bare):
+			l.severity = model.Low
+			l.evidence += ", which an earlier release shipped; nothing behind it is given to strangers here"
+			l.fix = "It may have come with an upgrade, and nobody need have added it. Take it off the list unless something here comes without credentials."
 		case closed:
 			l.severity = model.Low
 			l.evidence += "; nothing behind it is given to strangers here"

@@ -316,14 +316,14 @@ func (w *work) goesWith(m *catalog.Way, defaults []string) []string {
 	}
 	add(defaults...)
 	if w.platform.System == "windows" {
-		if !slices.ContainsFunc(defaults, func(n string) bool { return len(n) == 2 && n[1] == '$' }) {
-			add("C$", "D$ …")
-		}
-		add("ADMIN$")
+		add(w.administrative(defaults)...)
 		if !m.KeepsIPC {
 			add("print$")
-			if w.platform.Role == model.DomainController {
+			switch w.platform.Role {
+			case model.DomainController:
 				add("SYSVOL", "NETLOGON")
+			case model.UnknownRole:
+				add("on a domain controller SYSVOL and NETLOGON")
 			}
 		}
 	}
@@ -336,6 +336,22 @@ func (w *work) goesWith(m *catalog.Way, defaults []string) []string {
 		out = []string{"homes, printers, print$, and every share of the configuration"}
 	}
 	return out
+}
+
+// administrative are the drive shares and ADMIN$: none where the host is told not to make them. Which drives there are is
+// known from a list of shares alone.
+func (w *work) administrative(listed []string) []string {
+	for _, id := range []string{"AutoShareServer", "AutoShareWks"} {
+		s := w.c.Setting(id)
+		certain, _ := w.c.Fit(s.Applies, w.platform)
+		if n, known := w.effective(id); certain && known && model.Text(n) == "0" {
+			return nil
+		}
+	}
+	if slices.ContainsFunc(listed, func(n string) bool { return len(n) == 2 && n[1] == '$' }) {
+		return []string{"ADMIN$"}
+	}
+	return []string{"C$", "D$ …", "ADMIN$"}
 }
 
 // blockResidual says what the model sees as still open.

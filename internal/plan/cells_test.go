@@ -44,21 +44,28 @@ func TestBlockNamesShares(t *testing.T) {
 		name   string
 		role   model.Role
 		shares []model.Share
+		auto   any // AutoShareServer; nil is absent
 		want   []string
+		not    string
 	}{
-		{"a controller, offline", model.DomainController, nil, []string{"C$", "ADMIN$", "SYSVOL", "NETLOGON"}},
-		{"a controller with one default share in the hive", model.DomainController, []model.Share{{Name: "ADMIN$", Default: true}, {Name: "data"}}, []string{"C$", "ADMIN$", "SYSVOL", "NETLOGON", "data"}},
-		{"a member", model.Member, []model.Share{{Name: "E$", Default: true}}, []string{"E$", "ADMIN$", "print$"}},
+		{"a controller, offline", model.DomainController, nil, nil, []string{"C$", "ADMIN$", "SYSVOL", "NETLOGON"}, ""},
+		{"a controller with one default share in the hive", model.DomainController, []model.Share{{Name: "ADMIN$", Default: true}, {Name: "data"}}, nil, []string{"C$", "ADMIN$", "SYSVOL", "NETLOGON", "data"}, ""},
+		{"a member", model.Member, []model.Share{{Name: "E$", Default: true}}, nil, []string{"E$", "ADMIN$", "print$"}, "SYSVOL"},
+		{"a member that makes none", model.Member, []model.Share{{Name: "data"}}, 0, []string{"print$", "data"}, "ADMIN$"},
+		{"nobody knows which", model.UnknownRole, nil, nil, []string{"C$", "on a domain controller SYSVOL and NETLOGON"}, ""},
 	} {
 		h := host{system: "windows", product: "win2022", role: tt.role, shares: tt.shares}
+		if tt.auto != nil {
+			h.settings = map[string]any{"AutoShareServer": tt.auto}
+		}
 		p := make1(t, Evidence{Audit: h.audit(t), Policy: Policy{Strategy: Block, AcceptBreakage: true}, Observed: month()})
 		for _, n := range tt.want {
 			if !has(p.Warnings, "all other shares go too") || !has(p.Warnings, n) {
 				t.Errorf("%s: %q does not name %s", tt.name, p.Warnings, n)
 			}
 		}
-		if tt.role == model.Member && has(p.Warnings, "SYSVOL") {
-			t.Errorf("%s has no SYSVOL: %q", tt.name, p.Warnings)
+		if tt.not != "" && has(p.Warnings, tt.not) {
+			t.Errorf("%s has no %s: %q", tt.name, tt.not, p.Warnings)
 		}
 	}
 }
