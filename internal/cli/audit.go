@@ -56,6 +56,7 @@ type auditFlags struct {
 	product, role, from string
 	scans               []string
 	merge, verbose      bool
+	unsignedSMB1        bool
 	jobs                int
 }
 
@@ -83,6 +84,8 @@ func (a *app) audit() *cobra.Command {
 	s.StringVar(&f.from, "from", "", "the address of the caller, for rules about addresses (hosts allow and deny)")
 	s.IntVar(&f.jobs, "jobs", 0, "sources at a time; 0 is one for each processor")
 	f.credentialFlags.register(s, "log on", " to winreg:// hosts")
+	s.BoolVar(&f.unsignedSMB1, "allow-unsigned-smb1", false,
+		"read winreg:// hosts that speak SMB1 and do not sign (NT 4.0 to 2003), too: what they say can be changed on the way")
 	f.outputFlags.register(s, "results", report.AuditFormats())
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "show every setting and the reasons")
 	return c
@@ -128,7 +131,7 @@ func (a *app) auditOptions(f *auditFlags, sources []string) (audit.Options, erro
 		if err != nil {
 			return o, err
 		}
-		o.Pipes = &pipes{app: a, logon: logon, asked: map[string]logonMaker{}}
+		o.Pipes = &pipes{app: a, logon: logon, asked: map[string]logonMaker{}, unsignedSMB1: f.unsignedSMB1}
 	}
 	return o, nil
 }

@@ -19,8 +19,10 @@ import (
 type pipes struct {
 	*app
 	logon logonMaker // nil is anonymous
-	lock  sync.Mutex
-	asked map[string]logonMaker // by the user named before a host
+	// unsignedSMB1: the user lifted the rule that what is read is signed, for servers of before 2008.
+	unsignedSMB1 bool
+	lock         sync.Mutex
+	asked        map[string]logonMaker // by the user named before a host
 }
 
 // Open connects to HOST, HOST:PORT or USER@HOST and logs on.
@@ -42,7 +44,7 @@ func (p *pipes) Open(ctx context.Context, host string) (audit.PipeHost, error) {
 		if t.Err != nil {
 			return nil, t.Err
 		}
-		h, err := open(ctx, t, logon)
+		h, err := open(ctx, t, logon, p.unsignedSMB1)
 		if err == nil {
 			return h, nil
 		}
@@ -67,7 +69,7 @@ func (p *pipes) as(user string) (logonMaker, error) {
 	return l, nil
 }
 
-func open(ctx context.Context, t targets.Target, logon logonMaker) (*pipeHost, error) {
+func open(ctx context.Context, t targets.Target, logon logonMaker, unsignedSMB1 bool) (*pipeHost, error) {
 	var who smb.Authenticator = ntlm.NewAnonymous(ntlm.Options{})
 	h := &pipeHost{identity: model.Anonymous}
 	if logon != nil {
@@ -78,7 +80,7 @@ func open(ctx context.Context, t targets.Target, logon logonMaker) (*pipeHost, e
 		h.identity = model.User
 	}
 	c, err := smb.Dial(ctx, t.Addr.String(), smb.Options{
-		Encrypt: logon != nil, RequireSigning: logon != nil, NetBIOS: t.Addr.Port() == 139,
+		Encrypt: logon != nil, RequireSigning: logon != nil, UnsignedSMB1: unsignedSMB1, NetBIOS: t.Addr.Port() == 139,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.Addr, err)
@@ -90,6 +92,9 @@ func open(ctx context.Context, t targets.Target, logon logonMaker) (*pipeHost, e
 		var withheld *ntlm.WithheldError
 		if errors.As(err, &withheld) {
 			return nil, hinted{err, "Kerberos needs no such promise; --allow-unsigned-ntlm answers all the same"}
+		}
+		if c.Negotiated().Dialect == smb.SMB1 && !c.Negotiated().SigningEnabled && logon != nil && !unsignedSMB1 {
+			return nil, hinted{err, "this release signs only when it is told to (EnableSecuritySignature = 1); audit --allow-unsigned-smb1 reads what anybody on the way may have changed"}
 		}
 		return nil, err
 	}
@@ -103,7 +108,7 @@ func open(ctx context.Context, t targets.Target, logon logonMaker) (*pipeHost, e
 	case info.Signed:
 		h.protection = "signed"
 	default:
-		h.protection = "neither signed nor encrypted"
+		h.protection = "neither signed nor encrypted: whoever is on the way can have changed what was read"
 	}
 	h.protection += ", SMB " + c.Negotiated().Dialect.String()
 	if h.tree, err = s.TreeConnect(ctx, "IPC$"); err != nil {

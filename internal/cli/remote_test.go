@@ -81,7 +81,7 @@ func localMachine(t *testing.T, address string, access uint32) (c *dcerpc.Client
 	}
 	h, err := open(t.Context(), target, func(targets.Target) (smb.Authenticator, error) {
 		return ntlm.NewUser("root", "", peer.Password, ntlm.Options{}), nil
-	})
+	}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,8 @@ type Options struct {
 	// RequireSigning refuses an authenticated session that cannot be signed. Anonymous and guest sessions are never
 	// held to it: they have no secret.
 	RequireSigning bool
+	// UnsignedSMB1 takes an SMB1 server that signs nothing from RequireSigning: Windows before 2008 unless it is told to.
+	UnsignedSMB1 bool
 	// MaxFrame bounds an incoming frame, in bytes; zero is DefaultMaxFrame.
 	MaxFrame int
 	// Dial makes the TCP connection; nil is a net.Dialer.

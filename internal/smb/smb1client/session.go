@@ -172,14 +172,15 @@ func (s *session) sign(got answer, secret bool, key []byte) error {
 	signer := smbcrypt.NewSigner1(key)
 	signed := got.Flags2&smb1.Flags2SecuritySignature != 0 && signer.Verify(got.Raw, 1)
 	wanted := c.negotiated.SigningEnabled || c.negotiated.SigningRequired
+	demanded := c.o.RequireSigning && !c.o.UnsignedSMB1
 	switch {
 	case !secret && !(signed && c.negotiated.SigningRequired):
 		return nil // nobody signs without a secret, unless the server begins
-	case !wanted && c.o.RequireSigning:
+	case !wanted && demanded:
 		return transport.Broken("signing is required, and the server does not sign").At(transport.LayerSession)
 	case !wanted:
 		return nil
-	case !signed && unsigned(got.Signature) && !c.o.RequireSigning:
+	case !signed && unsigned(got.Signature) && !demanded:
 		return nil // Samba signs no session without extended security, whatever it announced
 	case !signed:
 		return c.conn.Distrust(transport.LayerSession, "the end of the logon is not signed with the session's key")
