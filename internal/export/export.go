@@ -75,18 +75,22 @@ func Export(p *model.Plan, form string, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return write(p, list, form, o)
+	return write(c, p, list, form, o)
 }
 
 // write writes changes that were checked.
-func write(p *model.Plan, list []*item, form string, o Options) (*Result, error) {
+func write(c *catalog.Catalog, p *model.Plan, list []*item, form string, o Options) (*Result, error) {
 	var err error
 	r := &Result{}
+	until := func(product string) bool { // tells whether the host is this product or an earlier one
+		certain, _ := c.Fit(catalog.Scope{Until: product}, p.Platform)
+		return certain && p.Platform.Product != ""
+	}
 	switch form {
 	case "reg":
 		err = regFile(r, list)
 	case "powershell":
-		err = powershell(r, p, list)
+		err = powershell(r, p, list, until)
 	case "gpo":
 		err = groupPolicy(r, p, list, o)
 	case "ansible":

@@ -475,3 +475,39 @@ func TestLeftOut(t *testing.T) {
 		t.Error("no ansible")
 	}
 }
+
+// TestOldReleases: what a form takes on the host is there on its release, or the form says that it is not.
+func TestOldReleases(t *testing.T) {
+	rule := model.Change{ID: "9", Setting: "host-firewall", Where: "inbound TCP 139, 445", To: model.Value{Present: true, Type: "firewall-rule", Data: []string{"139", "445"}}, ExportOnly: true}
+	for _, tt := range []struct{ product, note, left string }{
+		{"win2000", "this release never had", "has no rules that block"},
+		{"win2003", "this release never had", "has no rules that block"},
+		{"vista", "this release never had", ""},
+		{"win2008", "Windows Management Framework 3.0", ""},
+		{"win2008r2", "Windows Management Framework 3.0", ""},
+		{"win2012", "", ""}, {"win2022", "", ""}, {"", "", ""},
+	} {
+		p := windows()
+		p.Platform.Product = tt.product
+		p.Changes = append(p.Changes[:2:2], rule)
+		r, err := Export(p, "powershell", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		script := string(r.Files[0].Data)
+		for _, later := range []string{"Set-SmbServerConfiguration", "NetFirewallRule"} {
+			if strings.Contains(script, later) {
+				t.Errorf("%s: %s came with 2012", tt.product, later)
+			}
+		}
+		if rule := strings.Contains(script, "advfirewall firewall add rule"); rule != (tt.left == "") {
+			t.Errorf("%s: a rule is written: %v", tt.product, rule)
+		}
+		if left := strings.Join(r.LeftOut, "\n"); tt.left == "" && left != "" || !strings.Contains(left, tt.left) {
+			t.Errorf("%s: left out %q", tt.product, left)
+		}
+		if notes := strings.Join(r.Notes, "\n"); strings.Contains(notes, "PowerShell 3") != (tt.note != "") || !strings.Contains(notes, tt.note) {
+			t.Errorf("%s: notes %q", tt.product, notes)
+		}
+	}
+}

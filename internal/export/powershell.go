@@ -12,7 +12,7 @@ import (
 
 // powershell writes a script and its undo twin, for PowerShell 3 and later. They are idempotent, stop at the first error
 // and know -WhatIf.
-func powershell(r *Result, p *model.Plan, list []*item) error {
+func powershell(r *Result, p *model.Plan, list []*item, until func(product string) bool) error {
 	var apply, undo []string
 	for _, i := range list {
 		switch i.Place.Kind {
@@ -44,6 +44,10 @@ func powershell(r *Result, p *model.Plan, list []*item) error {
 				r.leave(i, "the host is no Windows")
 				continue
 			}
+			if until("win2003r2") {
+				r.leave(i, "the firewall of this release lets in what it is told to and has no rules that block")
+				continue
+			}
 			apply = append(apply, "Set-IpcguardFirewall -Present $true")
 			undo = append(undo, "Set-IpcguardFirewall -Present $false")
 		default:
@@ -52,6 +56,12 @@ func powershell(r *Result, p *model.Plan, list []*item) error {
 	}
 	if len(apply) == 0 {
 		return nil
+	}
+	switch {
+	case until("vista"):
+		r.Notes = append(r.Notes, "the scripts need PowerShell 3, which this release never had: --as reg is the form for it")
+	case until("win2008r2"):
+		r.Notes = append(r.Notes, "the scripts need PowerShell 3: here it comes with Windows Management Framework 3.0; --as reg needs nothing")
 	}
 	for a, b := 0, len(undo)-1; a < b; a, b = a+1, b-1 {
 		undo[a], undo[b] = undo[b], undo[a]
@@ -176,19 +186,21 @@ function Set-IpcguardMember {
 `
 
 const psFirewall = `
-# Blocks TCP 139 and 445 from outside, or takes the rule away.
+# Blocks TCP 139 and 445 from outside, or takes the rule away. Windows has cmdlets for it since 2012 alone, netsh since Vista.
 function Set-IpcguardFirewall {
     [CmdletBinding(SupportsShouldProcess = $true)]
     param([bool]$Present)
     $name = 'ipcguard-block-smb'
-    $there = $null -ne (Get-NetFirewallRule -Name $name -ErrorAction SilentlyContinue)
+    [void](& netsh.exe advfirewall firewall show rule "name=$name")
+    $there = $LASTEXITCODE -eq 0
     if ($there -eq $Present) { Write-Verbose "$name is as wanted"; return }
     if (-not $PSCmdlet.ShouldProcess($name, 'change')) { return }
     if ($Present) {
-        [void](New-NetFirewallRule -Name $name -DisplayName 'ipcguard: block SMB from outside' -Direction Inbound -Action Block -Protocol TCP -LocalPort 139, 445)
+        & netsh.exe advfirewall firewall add rule "name=$name" dir=in action=block protocol=TCP 'localport=139,445'
     } else {
-        Remove-NetFirewallRule -Name $name
+        & netsh.exe advfirewall firewall delete rule "name=$name"
     }
+    if ($LASTEXITCODE -ne 0) { throw "netsh failed with $LASTEXITCODE" }
 }
 `
 
