@@ -16,6 +16,7 @@ import (
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/format/gpo"
+	"ipcguard/internal/format/registry"
 	"ipcguard/internal/model"
 )
 
