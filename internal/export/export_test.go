@@ -485,7 +485,9 @@ func TestOldReleases(t *testing.T) {
 		{"vista", "this release never had", ""},
 		{"win2008", "Windows Management Framework 3.0", ""},
 		{"win2008r2", "Windows Management Framework 3.0", ""},
-		{"win2012", "", ""}, {"win2022", "", ""}, {"", "", ""},
+		{"win2012", "", ""},
+		{"win2022", "", ""},
+		{"", "", ""},
 	} {
 		p := windows()
 		p.Platform.Product = tt.product
