@@ -108,6 +108,8 @@ func (e *End) way(u *model.Use) fit {
 		switch {
 		case u.Package == "" || u.Package == model.PackageUnknown:
 			meets = maybe
+		case u.Package == model.PackageNTLM:
+			meets = someNTLM(e.Packages)
 		case !slices.Contains(e.Packages, u.Package):
 			return no
 		}
@@ -125,6 +127,19 @@ func (e *End) way(u *model.Use) fit {
 		meets = least(meets, cannotEncrypt(u))
 	}
 	return meets
+}
+
+// someNTLM tells whether packages have an NTLM of which the version was not told.
+func someNTLM(packages []string) fit {
+	all := []string{model.PackageLM, model.PackageNTLMv1, model.PackageNTLMv1ESS, model.PackageNTLMv2}
+	has := func(p string) bool { return slices.Contains(packages, p) }
+	switch {
+	case !slices.ContainsFunc(all, has):
+		return no
+	case slices.ContainsFunc(all, func(p string) bool { return !has(p) }):
+		return maybe
+	}
+	return yes
 }
 
 func least(fits ...fit) fit { return slices.Min(fits) }

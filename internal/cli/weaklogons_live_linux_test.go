@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ipcguard/internal/model"
 	"ipcguard/internal/peer"
 	"ipcguard/internal/plan"
 )
@@ -149,7 +150,7 @@ func everyLogon(t *testing.T, s *peer.Samba) []caller {
 }
 
 // weakest is a configuration that takes every logon.
-var weakest = []string{"map to guest = bad user", "ntlm auth = ntlmv1-permitted", "lanman auth = yes", "raw NTLMv2 auth = yes", "server min protocol = NT1", "server signing = auto"}
+var weakest = []string{"map to guest = bad user", "ntlm auth = ntlmv1-permitted", "lanman auth = yes", "raw NTLMv2 auth = yes", "server min protocol = NT1", "server signing = auto", "log level = 1 auth_json_audit:5"}
 
 // TestWeakLogonsOnSamba records how clients of every kind sign in to a real Samba server, asks who would be refused under a
 // setting, makes that change on the server, and has all of them come again: those that fail now are exactly those that were
@@ -167,6 +168,10 @@ func TestWeakLogonsOnSamba(t *testing.T) {
 	}
 	if diff := cmp.Diff(tsharkOf(t, capture).lines(), oursOf(seen(t, capture)).lines()); diff != "" {
 		t.Errorf("-tshark +ours:\n%s", diff)
+	}
+	logged := waysIn(t, filepath.Join(s.Dir, "log"))
+	if diff := cmp.Diff(logged, waysIn(t, capture)); diff != "" {
+		t.Errorf("-Samba's log +the wire:\n%s", diff)
 	}
 	if code, _, trouble := run("observe", capture, "--format", "json", "-o", file("uses")); code != exitExposed && code != exitPartial {
 		t.Fatalf("observe: exit %d: %s", code, trouble)
@@ -220,6 +225,26 @@ func TestWeakLogonsOnSamba(t *testing.T) {
 			}
 		})
 	}
+}
+
+// waysIn are the packages that clients came with, and SMB1, by address, as far as Samba's log can tell: it does not tell
+// extended session security.
+func waysIn(t *testing.T, source string) map[string][]string {
+	t.Helper()
+	_, out, trouble := run("observe", "--logons", "--format", "json", source)
+	var result struct{ Logons []model.Logon }
+	if err := json.Unmarshal([]byte(out), &result); err != nil {
+		t.Fatalf("%v: %s", err, trouble)
+	}
+	by := map[string][]string{}
+	for _, l := range result.Logons {
+		how := fmt.Sprintf("%s as %s, SMB1 %t", strings.TrimSuffix(l.Package, "-ess"), l.Identity, l.Dialect == "NT LM 0.12")
+		if l.Allowed > 0 && !slices.Contains(by[l.Client], how) {
+			by[l.Client] = append(by[l.Client], how)
+			slices.Sort(by[l.Client])
+		}
+	}
+	return by
 }
 
 // predict asks what-if under a setting: who would be refused, and of whom it is not known, by address.

@@ -83,6 +83,9 @@ func Logons(uses []Use) []Logon {
 	byWay := map[way]*Logon{}
 	for i := range uses {
 		u := &uses[i]
+		if u.Log && u.saysNoWay() {
+			continue // a log's record of what was done after a logon
+		}
 		w := wayOf(u)
 		l := byWay[w]
 		if l == nil {
@@ -102,6 +105,11 @@ func Logons(uses []Use) []Logon {
 	}
 	slices.SortFunc(out, compareLogons)
 	return out
+}
+
+// saysNoWay tells whether a use says nothing of how its caller came in.
+func (u *Use) saysNoWay() bool {
+	return u.Layer != LayerSession && u.Package == "" && u.Dialect == "" && u.Signing == "" && u.Signed == NotKnown && u.Encrypted == NotKnown && u.CanEncrypt == NotKnown
 }
 
 func (l *Logon) take(u *Use) {

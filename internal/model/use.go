@@ -43,6 +43,7 @@ type Use struct {
 	Raw        Tristate `json:"raw,omitzero"`             // the logon came without NTLMSSP, as in SMB1 it may
 	Binding    Tristate `json:"channel_binding,omitzero"` // it is bound to the channel below
 	Encryption string   `json:"encryption,omitempty"`     // what the server demanded it for: one of the Encryption constants
+	Log        bool     `json:"log,omitempty"`            // a log tells it, and not packets
 	Agent      string   `json:"agent,omitempty"`          // what the client says that it is: a system, a program, a version
 }
 
@@ -68,6 +69,7 @@ const (
 	PackageLM        = "lm"
 	PackageKerberos  = "kerberos"
 	PackagePlaintext = "plaintext"
+	PackageNTLM      = "ntlm"    // NTLM of a version that is not told
 	PackageUnknown   = "unknown" // a logon was seen, and not what it was made with
 )
 

@@ -43,6 +43,7 @@ type useKey struct {
 
 	signed, encrypted, mic, canEncrypt, raw, binding model.Tristate
 
+	log      bool
 	identity model.Identity
 	layer    model.Layer
 	outcome  model.Outcome
@@ -91,7 +92,7 @@ func keyOf(u *model.Use) useKey {
 		client: u.Client, server: u.Server, account: u.Account, share: u.Share, pipe: u.Pipe, iface: u.Interface,
 		uuid: u.UUID, call: u.Call, status: u.Status, identity: u.Identity, layer: u.Layer, outcome: u.Outcome, opnum: u.Opnum,
 		dialect: u.Dialect, logon: u.Package, spn: u.SPN, signed: u.Signed, encrypted: u.Encrypted, mic: u.MIC,
-		offers: u.Offers, signing: u.Signing, encryption: u.Encryption, agent: u.Agent, canEncrypt: u.CanEncrypt, raw: u.Raw, binding: u.Binding,
+		offers: u.Offers, signing: u.Signing, encryption: u.Encryption, agent: u.Agent, log: u.Log, canEncrypt: u.CanEncrypt, raw: u.Raw, binding: u.Binding,
 	}
 }
 

@@ -162,9 +162,9 @@ func (o *Observed) wire(host map[string]bool, layer model.Layer) Hearing {
 	return h
 }
 
-// fromWire tells whether a use was read from packets. Logs do not tell a dialect.
+// fromWire tells whether a use was read from packets. Logs of earlier versions do not say that they are, and tell no dialect.
 func (o *Observed) fromWire(u *model.Use) bool {
-	return u.Dialect != "" || o.Traffic && len(o.Heard) == 0
+	return !u.Log && u.Dialect != "" || o.Traffic && len(o.Heard) == 0
 }
 
 // logged is what records of logs say of one layer: those that were counted by kind, and the uses themselves, which are

@@ -125,7 +125,7 @@ func logonAnswer(logons []model.Logon) string {
 
 var packageTexts = map[string]string{
 	model.PackageAnonymous: "no credentials", model.PackageLM: "LM", model.PackageNTLMv1: "NTLMv1", model.PackageNTLMv1ESS: "NTLMv1 with extended session security",
-	model.PackageNTLMv2: "NTLMv2", model.PackageKerberos: "Kerberos", model.PackagePlaintext: "plaintext", model.PackageUnknown: "a logon that could not be read",
+	model.PackageNTLM: "NTLM of a version that was not told", model.PackageNTLMv2: "NTLMv2", model.PackageKerberos: "Kerberos", model.PackagePlaintext: "plaintext", model.PackageUnknown: "a logon that could not be read",
 }
 
 // logonWay is a way to come in, in words.

@@ -46,7 +46,10 @@ func New(agg *observe.Aggregator, cov *observe.Coverage, o Options) *Reader {
 	return l
 }
 
-func (l *Reader) add(u model.Use) { l.agg.Add(u) }
+func (l *Reader) add(u model.Use) {
+	u.Log = true
+	l.agg.Add(u)
+}
 
 // Close gives what still waits and completes the coverage's notes. No log is read after it.
 func (l *Reader) Close() {

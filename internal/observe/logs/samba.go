@@ -26,6 +26,7 @@ type sambaLog struct {
 	// there is no Authorization, at 4 there is none of null sessions, whose Authentication a file server still writes.
 	authenticated *observe.Aggregator
 	authorized    map[authorizedKey]bool
+	vouched       vouched
 	authEvents    int64
 	anonymous     int64
 	fullAudit     int64
@@ -75,11 +76,16 @@ func (s *sambaLog) auth(m map[string]any) {
 		Outcome: model.Allowed, Status: "STATUS_SUCCESS", Opnum: -1, Count: 1, First: t, Last: t, Source: s.source,
 	}
 	s.cov.Hear(u.Server, model.LayerSession, "Samba "+kind+" records", t)
+	if service == "SMB" { // and "SMB2" for whatever is newer
+		u.Dialect = dialectSMB1
+	}
+	via := text("remoteAddress") + " " + text("localAddress")
 	var basis string
 	if kind == "Authorization" {
 		u.Identity, basis = sidIdentity(text("sid"), text("account"))
 		u.Account = accountName(u.Identity, text("domain"), text("account"))
 		u.Basis = "Samba authorization: " + basis
+		u.Package = s.authorizedBy(u.Identity, text("authType"), via)
 		s.countAnonymous(u)
 		if len(s.authorized) < maxHosts {
 			s.authorized[authorizedKey{u.Server, u.Identity}] = true
@@ -106,6 +112,8 @@ func (s *sambaLog) auth(m map[string]any) {
 	}
 	u.Basis += basis
 	u.Account = accountName(u.Identity, text("clientDomain"), name)
+	u.Package = passwordPackage(text("passwordType"), name)
+	s.vouched.put(via, u.Package)
 	s.countAnonymous(u)
 	if u.Status == "STATUS_SUCCESS" {
 		s.authenticated.Add(u)

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -33,6 +34,10 @@ const (
 	providerShown     = "Microsoft Windows security auditing." // its display name, which Splunk writes
 	providerSAM       = "Microsoft-Windows-Directory-Services-SAM"
 	providerSMBServer = "Microsoft-Windows-SMBServer"
+	providerSMBClient = "Microsoft-Windows-SMBClient"
+	providerNTLM      = "Microsoft-Windows-NTLM"
+	providerNetlogon  = "Microsoft-Windows-Security-Netlogon"
+	providerLSA       = "LsaSrv"
 	providerSysmon    = "Microsoft-Windows-Sysmon"
 	providerEventlog  = "Microsoft-Windows-Eventlog"
 )
@@ -75,6 +80,15 @@ func (w *windowsLog) event(e winEvent) {
 	case provider == providerSMBServer:
 		w.saw(e, observe.Clip(strings.TrimPrefix(e.Channel(), "Microsoft-Windows-")))
 		w.smbServer(e, id)
+	case provider == providerSMBClient:
+		w.saw(e, observe.Clip(strings.TrimPrefix(e.Channel(), "Microsoft-Windows-")))
+		w.smbClientEvent(e, id)
+	case provider == providerNTLM || provider == providerNetlogon:
+		w.saw(e, "NTLM")
+		w.ntlmEvent(e, id)
+	case strings.EqualFold(provider, providerLSA):
+		w.saw(e, "LsaSrv")
+		w.lsa(e, id)
 	case provider == providerSysmon:
 		w.cov.Saw(e.Time())
 		w.registry(e, id)
@@ -90,7 +104,12 @@ func (w *windowsLog) event(e winEvent) {
 var counted = map[int]bool{
 	528: true, 540: true, 4624: true, 4625: true, 4657: true, 5140: true, 5145: true, 5712: true,
 	16962: true, 16963: true, 16964: true, 16965: true, 16966: true, 16967: true, 16968: true, 16969: true,
-	551: true, 1006: true, 1009: true, 3000: true, 3021: true, 3022: true, 3023: true,
+	551: true, 1001: true, 1003: true, 1004: true, 1005: true, 1006: true, 1007: true, 1009: true, 1015: true,
+	3000: true, 3002: true, 3003: true, 3021: true, 3022: true, 3023: true, 3024: true, 3025: true, 3026: true, 3027: true, 4000: true,
+	4001: true, 4002: true, 4003: true, 4004: true, 4005: true, 4006: true, 4010: true, 4011: true, 4013: true, 4015: true,
+	4020: true, 4021: true, 4022: true, 4023: true, 4024: true, 4025: true, 4030: true, 4031: true, 4032: true, 4033: true, 4776: true,
+	6033: true, 6038: true, 8001: true, 8002: true, 8003: true, 8004: true, 8005: true, 8006: true,
+	31017: true, 31018: true, 31022: true, 31998: true, 31999: true, 32000: true, 32002: true,
 }
 
 func (w *windowsLog) saw(e winEvent, log string) {
@@ -182,13 +201,14 @@ func (w *windowsLog) logon(e winEvent) {
 	if p := undash(e.Text("LmPackageName")); p != "" {
 		u.Basis += ", " + p
 	}
+	u.Package = packageOf(u.Identity, e.Text("LmPackageName"), e.Text("AuthenticationPackageName"))
 	u.Account = accountName(u.Identity, e.Text("TargetDomainName"), e.Text("TargetUserName"))
 	u.Client = cleanAddress(e.Text("IpAddress"))
 	w.joinLogon(e, u, e.Text("TargetLogonId"), cleanAddress(e.Text("WorkstationName")))
 }
 
-// joinLogon gives the row of a stranger's logon always, that of an account only when it used IPC$: a network logon may
-// belong to any service.
+// joinLogon gives the row of a stranger's logon always, and one with LM or NTLMv1, that of another account only when it used
+// IPC$: a network logon may belong to any service.
 func (w *windowsLog) joinLogon(e winEvent, u model.Use, id, workstation string) {
 	stranger := u.Identity == model.Anonymous || u.Identity == model.Guest
 	if stranger && u.Client == "" && workstation == "" {
@@ -205,7 +225,12 @@ func (w *windowsLog) joinLogon(e winEvent, u model.Use, id, workstation string) 
 		}
 		return
 	}
-	w.join.logon(logonKey{observe.Clip(e.Computer()), n}, u, workstation, stranger)
+	weak := u.Package == model.PackageNTLMv1 || u.Package == model.PackageLM
+	if weak {
+		u.Basis += ", a network logon for any service"
+		u.Client = cmp.Or(u.Client, workstation)
+	}
+	w.join.logon(logonKey{observe.Clip(e.Computer()), n}, u, workstation, stranger || weak)
 }
 
 // oldLogon takes 540, and 528 for other types than network, of Windows before Vista: the data have no names but an order.
@@ -255,6 +280,9 @@ func (w *windowsLog) failedLogon(e winEvent) {
 	}
 	u.Basis = "event 4625, a network logon for any service: " + basis
 	u.Account = accountName(u.Identity, e.Text("TargetDomainName"), name)
+	if u.Package = packageOf(u.Identity, e.Text("LmPackageName"), e.Text("AuthenticationPackageName")); u.Identity == model.Anonymous || u.Identity == model.Unknown {
+		u.Package = ""
+	}
 	w.add(u)
 }
 
@@ -359,37 +387,6 @@ func (w *windowsLog) sam(e winEvent, id int) {
 			}
 		}
 		w.cov.CountUnreadable("remote SAM calls that the server denied and did not log one by one (event 16969)", n)
-	}
-}
-
-// smbServer takes the SMB server's own channels.
-func (w *windowsLog) smbServer(e winEvent, id int) {
-	channel := e.Channel()
-	client := func() string {
-		var name string
-		for d := range e.values {
-			switch {
-			case isAddress(d.value):
-				return cleanAddress(d.value)
-			case name == "" && strings.HasPrefix(strings.ToLower(d.name), "client"):
-				name = cleanAddress(d.value)
-			}
-		}
-		return name
-	}
-	switch {
-	case id == 3000 && strings.HasSuffix(channel, "/Audit"):
-		u := w.row(e, model.LayerNegotiate)
-		u.Client, u.Identity, u.Basis = client(), model.Unknown, "SMBServer/Audit event 3000: SMB1 was used; who is not told"
-		w.add(u)
-	case (id == 3021 || id == 3022) && strings.HasSuffix(channel, "/Audit"):
-		w.notice(e, "client-without-signing-or-encryption", client(), "a client cannot sign or cannot encrypt", fmt.Sprintf("SMBServer/Audit event %d", id))
-	case id == 3023 && strings.HasSuffix(channel, "/Security"):
-		u := w.row(e, model.LayerSession)
-		u.Client, u.Identity, u.Outcome, u.Basis = client(), model.Guest, model.Allowed, "SMBServer/Security event 3023: logged on as Guest"
-		w.add(u)
-	case (id == 551 || id == 1006 || id == 1009) && strings.HasSuffix(channel, "/Security"):
-		w.cov.Note("SMBServer/Security events 551, 1006 and 1009 were found and counted; no document of their fields was at hand, so no use is told from them")
 	}
 }
 

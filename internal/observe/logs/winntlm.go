@@ -1,0 +1,164 @@
+package logs
+
+import (
+	"fmt"
+	"strings"
+
+	"ipcguard/internal/model"
+)
+
+// NTLM's own channel. Events 4001 to 4006 say what was refused, 8001 to 8006 what would be: 1 this host as a client, 2 and 3
+// as a server, 4 to 6 as a domain controller. None tells the version of NTLM. Those of 24H2 and Server 2025, 4020 to 4033,
+// do; their fields have no public names, so that they are read by what they hold.
+
+// packageOf reads the package of a logon, as 4624 and 4625 name it. "NTLM V1" of an anonymous logon is no NTLMv1: there is no
+// key. Of a refused NTLMv1 the name is "-", and nothing is known. A package of Negotiate with a name of LM is NTLM too.
+func packageOf(identity model.Identity, lm, authentication string) string {
+	if identity == model.Anonymous {
+		return model.PackageAnonymous
+	}
+	switch strings.ToUpper(strings.ReplaceAll(undash(lm), " ", "")) {
+	case "NTLMV1":
+		return model.PackageNTLMv1
+	case "NTLMV2":
+		return model.PackageNTLMv2
+	case "LM":
+		return model.PackageLM
+	}
+	switch strings.ToLower(undash(authentication)) {
+	case "kerberos":
+		return model.PackageKerberos
+	case "ntlm":
+		return model.PackageNTLM
+	}
+	return ""
+}
+
+// ntlmEvent takes NTLM's channel and the domain controller's part of it.
+func (w *windowsLog) ntlmEvent(e winEvent, id int) {
+	basis := fmt.Sprintf("NTLM event %d: ", id)
+	u := w.row(e, model.LayerSession)
+	u.Package = model.PackageNTLM
+	switch id {
+	case 8001, 4001: // outgoing
+		u.Client, u.Server, u.SPN = e.Computer(), hostOfSPN(e.Text("TargetName")), undash(e.Text("TargetName"))
+		w.ntlmUser(&u, e.Text("DomainName"), e.Text("UserName"), basis+"this host as a client")
+		if u.Outcome = model.Inconclusive; id == 8001 {
+			u.Basis += "; it was considered, and whether it ran is not told"
+		}
+	case 8002, 4002: // incoming, from an account of this host or none that is told
+		u.Client, u.Identity = cleanAddress(e.Text("Workstation")), model.Unknown
+		u.Basis = basis + "who came is not told"
+	case 8003, 4003: // incoming, an account of the domain
+		u.Client = cleanAddress(e.Text("Workstation"))
+		w.ntlmUser(&u, e.Text("DomainName"), e.Text("UserName"), basis+"an account of the domain; the workstation is what the client says")
+	case 8004, 4004, 8005, 4005, 8006, 4006:
+		u.Client = cleanAddress(first(e, "Workstation", "WorkstationName"))
+		u.Server = strings.TrimSuffix(undash(first(e, "SChannelName", "SecureChannelName")), "$")
+		w.ntlmUser(&u, first(e, "Domain", "DomainName"), first(e, "User", "UserName"), basis+"told by the domain controller")
+	case 4020, 4021, 4022, 4023, 4030, 4031, 4032, 4033:
+		w.enhanced(e, id, &u)
+		return
+	case 4010, 4011:
+		w.notice(e, "ntlm-session-security-refused", "", "less session security was offered than is required (NtlmMinClientSec, NtlmMinServerSec)", fmt.Sprintf("NTLM event %d", id))
+		return
+	case 4013:
+		w.notice(e, "ntlmv1-failed", "", "this host tried NTLMv1, which is not there any more", "NTLM event 4013")
+		return
+	case 4015:
+		w.notice(e, "ntlm-blocked-as-client", "", "this host's NTLM to a server was blocked (BlockNTLM)", "NTLM event 4015")
+		return
+	case 4024, 4025:
+		what := "credentials derived by NTLMv1 were used for single sign-on (MS-CHAPv2)"
+		if id == 4025 {
+			what = "credentials derived by NTLMv1 were refused for single sign-on (MS-CHAPv2)"
+		}
+		w.notice(e, "ntlmv1-sso", "", what, fmt.Sprintf("NTLM event %d", id))
+		return
+	default:
+		return
+	}
+	if id < 8000 {
+		u.Outcome = model.Denied
+	}
+	w.add(u)
+}
+
+// ntlmUser fills in who signs in. Null credentials appear as "(NULL)" or without a name.
+func (w *windowsLog) ntlmUser(u *model.Use, domain, name, basis string) {
+	if name = undash(name); name == "" || strings.EqualFold(name, "(NULL)") {
+		u.Identity, u.Package, u.Basis = model.Anonymous, model.PackageAnonymous, basis+", null credentials"
+		return
+	}
+	var who string
+	u.Identity, who = sidIdentity("", name)
+	u.Account, u.Basis = accountName(u.Identity, domain, name), basis+", "+who
+}
+
+// enhanced takes the events of 24H2 and Server 2025: even ones inform, odd ones warn. A version and an address are known by
+// their form; the other fields are counted as not understood.
+func (w *windowsLog) enhanced(e winEvent, id int, u *model.Use) {
+	u.Package, u.Identity, u.Client = "", model.Unknown, ""
+	for d := range e.values {
+		v := strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(d.value), " ", ""))
+		switch {
+		case v == "NTLMV1":
+			u.Package = model.PackageNTLMv1
+		case v == "NTLMV2":
+			u.Package = model.PackageNTLMv2
+		case u.Client == "" && isAddress(d.value):
+			u.Client = cleanAddress(d.value)
+		}
+	}
+	if u.Package == "" {
+		w.cov.CountUnreadable(fmt.Sprintf("NTLM events %d whose fields are not understood", id), 1)
+		return
+	}
+	u.Basis = fmt.Sprintf("NTLM event %d: version and address by their form; the other fields are not understood", id)
+	if id == 4020 || id == 4021 {
+		u.Client, u.Server = e.Computer(), u.Client
+	}
+	w.add(*u)
+}
+
+// lsa takes the System log's events of the local security authority.
+func (w *windowsLog) lsa(e winEvent, id int) {
+	switch id {
+	case 6033:
+		u := w.row(e, model.LayerCall)
+		for d := range e.values {
+			u.Client = cleanAddress(d.value)
+			break
+		}
+		u.Share, u.Pipe, u.Interface, u.UUID, u.Call, u.Opnum = "IPC$", "lsarpc", "lsarpc", lsarpcUUID, "LsarOpenPolicy2", -1
+		u.Identity, u.Outcome, u.Status = model.Anonymous, model.Denied, "STATUS_ACCESS_DENIED"
+		u.Basis = "LsaSrv event 6033: an anonymous caller asked for the policy; by which call is not told"
+		u.Call = ""
+		w.add(u)
+	case 6038:
+		w.notice(e, "ntlm-in-use", "", "NTLM is in use on this host, of whichever version; told once after each start", "LsaSrv event 6038")
+	}
+}
+
+// lsarpcUUID is the local security authority's interface.
+const lsarpcUUID = "12345778-1234-abcd-ef00-0123456789ab"
+
+// first is the first datum of the names that is there.
+func first(e winEvent, names ...string) string {
+	for _, n := range names {
+		if s := e.Text(n); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// hostOfSPN is the host of a name such as cifs/fs1.
+func hostOfSPN(spn string) string {
+	_, host, ok := strings.Cut(undash(spn), "/")
+	if !ok {
+		return ""
+	}
+	host, _, _ = strings.Cut(host, "/")
+	return host
+}
