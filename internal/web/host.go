@@ -94,7 +94,7 @@ func (v *visit) showHost(h store.Host, f *form, status int) error {
 	if d.Targets, _, err = v.store.Targets(ctx, store.TargetFilter{HostID: h.ID}, store.Page{Size: 20}); err != nil {
 		return err
 	}
-	if d.Findings, err = v.findingRows(h.ID); err != nil {
+	if d.Findings, err = v.findingRows(h); err != nil {
 		return err
 	}
 	var scan model.Scan
@@ -151,8 +151,8 @@ func (v *visit) document(ctx context.Context, hostID int64, kind string, into an
 }
 
 // findingRows lists what is open on a host, with the exceptions that cover it.
-func (v *visit) findingRows(hostID int64) ([]findingRow, error) {
-	all, err := v.store.HostFindings(v.ctx(), hostID)
+func (v *visit) findingRows(h store.Host) ([]findingRow, error) {
+	all, err := v.store.HostFindings(v.ctx(), h.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func (v *visit) findingRows(hostID int64) ([]findingRow, error) {
 		}
 		row := findingRow{HostFinding: f, Title: v.findingTitle(f.Finding)}
 		if c := v.catalog.Finding(f.Finding); c != nil {
-			row.Meaning, row.Fix = c.Meaning, c.Fix.Text()
+			row.Meaning, row.Fix = c.Meaning, v.catalog.Fix(c, model.Platform{System: h.System, Role: model.UnknownRole}) // of this system alone
 		}
 		for _, e := range exceptions {
 			if e.ID == f.Exception {
