@@ -82,7 +82,7 @@ func (a *app) apply() *cobra.Command {
 	s.StringVar(&f.target, "target", "", "samba:PATH, windows: or winreg://HOST (default: this machine)")
 	s.BoolVar(&f.dryRun, "dry-run", false, "show every write and make none")
 	s.BoolVarP(&f.yes, "yes", "y", false, "do not ask: the writes that a dry run shows are what is wanted")
-	s.StringVar(&f.trusted, "require-signature", "", "take the plan only if it is signed with a key of this file of trusted keys")
+	s.Var((*fileName)(&f.trusted), "require-signature", "take the plan only if it is signed with a key of this file of trusted keys")
 	s.DurationVar(&f.within, "confirm-within", 0, "take everything back unless confirmed within this time, such as 10m")
 	f.checkFlags.register(s, ", before and after", 10*time.Second)
 	f.shareFlags.register(s)

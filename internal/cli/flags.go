@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ type credentialFlags struct {
 // register adds the flags. A verb does something ("log on") with them somewhere (" to winreg:// hosts").
 func (f *credentialFlags) register(s *pflag.FlagSet, does, where string) {
 	s.StringVar(&f.user, "user", "", does+" as this user"+where+", [DOMAIN\\]NAME; the password is prompted for")
-	s.StringVar(&f.credentialsFile, "credentials-file", "", does+" as the user of this file"+where)
+	s.Var((*fileName)(&f.credentialsFile), "credentials-file", does+" as the user of this file"+where)
 	s.BoolVar(&f.kerberos, "kerberos", false,
 		does+" with the tickets of the credential cache"+where+" (KRB5CCNAME); targets by name")
 	registerUnsigned(s, &f.unsigned)
@@ -229,3 +230,22 @@ func oneOf(what, value string, list []string) error {
 	}
 	return usage("%s %q: want one of %s", what, value, strings.Join(list, ", "))
 }
+
+// fileName is a flag that names a file. A name that is empty, such as a variable of a script that was never set, is wrong usage:
+// it must not read as if the flag had not been given.
+type fileName string
+
+// String is part of pflag.Value.
+func (f *fileName) String() string { return string(*f) }
+
+// Set is part of pflag.Value.
+func (f *fileName) Set(s string) error {
+	if s == "" {
+		return errors.New("want the name of a file")
+	}
+	*f = fileName(s)
+	return nil
+}
+
+// Type is part of pflag.Value.
+func (f *fileName) Type() string { return "string" }

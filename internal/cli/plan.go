@@ -72,7 +72,7 @@ func (a *app) plan() *cobra.Command {
 	s.StringArrayVar(&f.want, "want", nil, "set this setting as well, as NAME=VALUE; may be given again")
 	s.StringVar(&f.means, "means", "", "of block, how: server-service, pipe-firewall, host-firewall, auto-share; Samba: ipc-hosts-deny, no-pipes, encryption, restrict-anonymous, host-firewall")
 	s.BoolVar(&f.accept, "accept-breakage", false, "block even though something in use stops")
-	s.StringVar(&f.sign, "sign", "", "sign the plan with this key (ipcguard key make)")
+	s.Var((*fileName)(&f.sign), "sign", "sign the plan with this key (ipcguard key make)")
 	f.outputFlags.register(s, "the plan", report.PlanFormats())
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "show the plan's hash and the host state it was made from")
 	return c
