@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -70,6 +72,9 @@ func (a *app) agree(ctx context.Context, spec string) error {
 func trustedSigner(p *model.Plan, file string) (*plan.Key, error) {
 	if file == "" {
 		return nil, nil
+	}
+	if info, err := os.Stat(file); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
+		return nil, hinted{fmt.Errorf("%s: others may write to it (mode %04o), and so say whom to trust", file, info.Mode().Perm()), "chmod go-w " + file}
 	}
 	const most = 1 << 20 // a thousand keys have a hundred kilobytes
 	b, err := readBounded(file, most)

@@ -24,10 +24,13 @@ Forms:
   smbconf     the edited smb.conf (--source), the original, and the difference in both directions
 
 What a form cannot say is left out and told; the exit status is then 4.
+
+No host is looked at: what was there before is what the plan says of it, and the undo brings that back. For a plan that was
+carried here, --require-signature asks who says so.
 `
 
 // exportFlags are the flags of export.
-type exportFlags struct{ form, folder, source string }
+type exportFlags struct{ form, folder, source, trusted string }
 
 func (a *app) export() *cobra.Command {
 	a = a.plainly()
@@ -49,6 +52,7 @@ func (a *app) export() *cobra.Command {
 	s.StringVar(&f.form, "as", "", strings.Join(export.Forms(), ", "))
 	s.StringVarP(&f.folder, "output", "o", ".", "the folder for the files; files that are there are not overwritten")
 	s.StringVar(&f.source, "source", "", "of smbconf: the smb.conf to edit a copy of")
+	s.Var((*fileName)(&f.trusted), "require-signature", "take the plan only if it is signed with a key of this file of trusted keys")
 	return c
 }
 
@@ -61,6 +65,9 @@ func (a *app) runExport(f *exportFlags, name string) error {
 	}
 	p, _, err := readPlan(name)
 	if err != nil {
+		return err
+	}
+	if _, err := trustedSigner(p, f.trusted); err != nil {
 		return err
 	}
 	r, err := export.Export(p, f.form, export.Options{Source: f.source, Time: time.Now()})
