@@ -50,6 +50,7 @@ func newConn(g *Gateway, way *Way, to string, client, server net.Conn) *conn {
 	c.toClient.Conn, c.toBack.Conn = client, server
 	c.up.from, c.up.to = client, &c.toBack
 	c.down.from, c.down.to = server, &c.toClient
+	c.up.rooms, c.down.rooms = &g.rooms, &g.rooms
 	c.up.release()
 	c.down.release()
 	c.up.calling, c.down.calling = way.Route().NetBIOS, way.Route().NetBIOS

@@ -63,6 +63,7 @@ type Gateway struct {
 	Options
 	stats  stats
 	places places
+	rooms  rooms
 	lines  pace
 
 	mu    sync.Mutex
