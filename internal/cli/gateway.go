@@ -7,11 +7,13 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"ipcguard/internal/gateway"
+	"ipcguard/internal/model"
 	"ipcguard/internal/observe"
 )
 
@@ -28,7 +30,8 @@ It reads SMB1 (NT LM 0.12) to 3.1.1, on port 445 and, where that is the port to 
 user does is not judged, and single pipes cannot be allowed to strangers yet.
 
 An interrupt (SIGINT, SIGTERM) takes no more connections, lets those that are open go on for --drain, and ends. SIGHUP reads
-policies and the configuration file anew; sessions go on. docs/gateway.md has what clients notice, which ways around it there
+policies and the configuration file anew; sessions go on. SIGUSR2 starts the program anew, hands it the listening sockets, and
+lets this process go on until its connections have ended: for a new version without a refused connection. docs/gateway.md has what clients notice, which ways around it there
 are, and a systemd unit.
 `
 
@@ -75,8 +78,9 @@ func (a *app) gateway() *cobra.Command {
 
 // listening is one listener at work.
 type listening struct {
-	way  *gateway.Way
-	stop context.CancelFunc
+	way    *gateway.Way
+	socket net.Listener
+	stop   context.CancelFunc
 }
 
 // gatewayRun is a gateway with its listeners.
@@ -85,6 +89,8 @@ type gatewayRun struct {
 	flags     *gatewayFlags
 	log       *slog.Logger
 	listeners map[string]listening // by address
+	handed    handed
+	rows      *gatewayRows
 	failed    chan error
 }
 
@@ -97,38 +103,85 @@ func (a *app) runGateway(ctx context.Context, f *gatewayFlags) error {
 	if err != nil {
 		return err
 	}
-	o := gateway.Options{Limits: config.Limits, Log: log}
-	saved := make(chan error, 1)
-	saving, endSaving := context.WithCancel(context.WithoutCancel(ctx))
-	defer endSaving()
-	if f.state == "" {
-		saved <- nil
-	} else {
-		rows, err := observe.NewRecorder(f.state)
-		if err != nil {
-			return err
-		}
-		o.Use = rows.Add
-		go func() { saved <- rows.Run(saving) }()
+	rows := &gatewayRows{dir: f.state}
+	sockets, err := takeHanded()
+	if err == nil {
+		err = rows.open()
+	}
+	if err != nil {
+		return err
 	}
 	run := &gatewayRun{
-		Gateway: gateway.New(o), flags: f, log: log, listeners: map[string]listening{}, failed: make(chan error, 1),
+		Gateway: gateway.New(gateway.Options{Limits: config.Limits, Log: log, Use: rows.add}), flags: f, log: log,
+		listeners: map[string]listening{}, failed: make(chan error, 1), handed: sockets, rows: rows,
 	}
-	err = run.apply(ctx, config)
+	if err = run.apply(ctx, config); err == nil {
+		run.handed.close()
+		err = ready()
+	}
 	if err == nil {
 		err = run.wait(ctx)
 	}
 	run.end()
-	endSaving()
-	return errors.Join(err, <-saved)
+	return errors.Join(err, rows.close())
+}
+
+// gatewayRows keeps what the gateway tells, where a directory was named for it.
+type gatewayRows struct {
+	dir   string
+	mu    sync.Mutex
+	keeps *observe.Recorder
+	stop  context.CancelFunc
+	saved chan error
+}
+
+func (r *gatewayRows) add(u model.Use) {
+	r.mu.Lock()
+	keeps := r.keeps
+	r.mu.Unlock()
+	if keeps != nil {
+		keeps.Add(u)
+	}
+}
+
+// open takes the directory.
+func (r *gatewayRows) open() error {
+	if r.dir == "" {
+		return nil
+	}
+	keeps, err := observe.NewRecorder(r.dir)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.keeps, r.stop, r.saved = keeps, stop, make(chan error, 1)
+	go func(saved chan error) { saved <- keeps.Run(ctx) }(r.saved)
+	return nil
+}
+
+// close saves, and gives the directory back.
+func (r *gatewayRows) close() error {
+	r.mu.Lock()
+	keeps := r.keeps
+	r.keeps = nil
+	r.mu.Unlock()
+	if keeps == nil {
+		return nil
+	}
+	r.stop()
+	return <-r.saved
 }
 
 // wait serves until an interrupt, or until a listener fails.
 func (r *gatewayRun) wait(ctx context.Context) error {
-	reload := make(chan os.Signal, 1)
-	if signals := reloadSignals(); len(signals) > 0 {
-		signal.Notify(reload, signals...)
-		defer signal.Stop(reload)
+	reload, restart := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	for c, signals := range map[chan os.Signal][]os.Signal{reload: reloadSignals(), restart: restartSignals()} {
+		if len(signals) > 0 {
+			signal.Notify(c, signals...)
+			defer signal.Stop(c)
+		}
 	}
 	var report <-chan time.Time
 	if r.flags.report > 0 {
@@ -146,6 +199,10 @@ func (r *gatewayRun) wait(ctx context.Context) error {
 			r.report()
 		case <-reload:
 			r.reload(ctx)
+		case <-restart:
+			if r.restart(ctx) {
+				return nil
+			}
 		}
 	}
 }
@@ -166,6 +223,31 @@ func (r *gatewayRun) reload(ctx context.Context) {
 		return
 	}
 	r.log.Info("reloaded", "listeners", len(r.listeners))
+}
+
+// restart hands the sockets to a new process, and tells whether that listens. Connections that are open end here, in their own
+// time.
+func (r *gatewayRun) restart(ctx context.Context) bool {
+	var sockets []*net.TCPListener
+	for _, at := range r.listeners {
+		if tcp, ok := at.socket.(*net.TCPListener); ok {
+			sockets = append(sockets, tcp)
+		}
+	}
+	err := r.rows.close()
+	if err == nil {
+		err = handOver(ctx, sockets)
+	}
+	if err != nil {
+		r.log.Error("restart failed: this process goes on", "error", errors.Join(err, r.rows.open()).Error())
+		return false
+	}
+	for _, at := range r.listeners {
+		at.stop()
+	}
+	r.log.Info("handed over", "listeners", len(sockets), "open", r.Stats().Open)
+	r.Shutdown(ctx)
+	return true
 }
 
 // apply makes the listeners those of a configuration: ways that stay change under their connections.
@@ -196,12 +278,14 @@ func (r *gatewayRun) listen(ctx context.Context, address string, route gateway.R
 	if err != nil {
 		return err
 	}
-	l, err := openListener(ctx, address, route.Transparent)
-	if err != nil {
-		return err
+	l := r.handed.take(address)
+	if l == nil {
+		if l, err = openListener(ctx, address, route.Transparent); err != nil {
+			return err
+		}
 	}
 	ctx, stop := context.WithCancel(ctx)
-	r.listeners[address] = listening{way, stop}
+	r.listeners[address] = listening{way, l, stop}
 	r.log.Info("listening", "address", l.Addr().String(), "to", route.To, "transparent", route.Transparent, "observe_only", route.ObserveOnly,
 		"exceptions", len(route.Policy.Strangers))
 	go func() {

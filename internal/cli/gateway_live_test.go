@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -179,6 +180,58 @@ func TestGatewayReload(t *testing.T) {
 	user.Do(t, "srvinfo", "LABHOST")
 	if err := user.Close(); err != nil {
 		t.Errorf("the user's connection: %v", err)
+	}
+}
+
+// TestGatewayRestart hands the sockets to a new process while a user works on a connection and others come and go: none of
+// them is refused, and the old process ends when its last connection does.
+func TestGatewayRestart(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces", "rpcclient")
+	const server, way = "127.21.1.1", "127.21.1.2"
+	s := peer.StartSamba(t, peer.Config{Network: true, Address: server})
+	o := programOn(t, s)
+	g := o.startGateway(t, "--listen", way+":445", "--to", server, "--state", o.at("state"))
+	who := peer.Client{From: s.Machine, User: "labadmin", Password: peer.Password}
+	user := who.RPCShell(t, way)
+	user.Do(t, "srvinfo", "LABHOST")
+
+	refused := make(chan error, 1)
+	stop := make(chan struct{})
+	go func() { // connections all the time
+		for {
+			select {
+			case <-stop:
+				refused <- nil
+				return
+			default:
+			}
+			nc, err := s.Dial(context.Background(), "tcp", way+":445")
+			if err != nil {
+				refused <- err
+				return
+			}
+			nc.Close()
+		}
+	}()
+	g.signal(t, syscall.SIGUSR2)
+	g.await(t, `"msg":"handed over"`)
+	if a := who.RPC(t, way, "srvinfo"); !a.OK() {
+		t.Errorf("a user of the new process: %v", a)
+	}
+	close(stop)
+	if err := <-refused; err != nil {
+		t.Errorf("a connection was refused: %v", err)
+	}
+	if a := (peer.Client{From: s.Machine}).RPC(t, way, "srvinfo"); a.Status != "STATUS_ACCESS_DENIED" {
+		t.Errorf("a null session of the new process: %v", a)
+	}
+	user.Do(t, "srvinfo", "LABHOST") // on the old one
+	if err := user.Close(); err != nil {
+		t.Errorf("the user's connection: %v", err)
+	}
+	if err := g.cmd.Wait(); err != nil {
+		b, _ := os.ReadFile(g.log)
+		t.Errorf("the old process ended with %v:\n%s", err, b)
 	}
 }
 
