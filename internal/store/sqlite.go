@@ -8,10 +8,20 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
+
+// uriPath is an absolute path as it stands in a URI: what begins with a drive has a slash before it.
+// See https://sqlite.org/uri.html 3.1.
+func uriPath(path string) string {
+	if !strings.HasPrefix(path, "/") {
+		return "/" + path
+	}
+	return path
+}
 
 // openSQLite opens the file with one writer and several readers, which in WAL mode do not wait for one another. Only the
 // process that holds the lock file writes, so a wait for a lock is short: checkpoints and a backup beside it.
@@ -43,7 +53,7 @@ func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 		values["_pragma"] = append([]string{
 			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)", "temp_store(MEMORY)",
 		}, pragmas...)
-		dsn := (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: values.Encode()}).String()
+		dsn := (&url.URL{Scheme: "file", Path: uriPath(filepath.ToSlash(path)), RawQuery: values.Encode()}).String()
 		db, err := sql.Open("sqlite", dsn)
 		if err != nil {
 			return nil, fmt.Errorf("store: %w", err)
