@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"ipcguard/internal/model"
@@ -59,8 +60,11 @@ func exitCode(err error, stderr io.Writer) int {
 	}
 	tell(stderr, "error", err.Error())
 	var h hinted
-	if errors.As(err, &h) {
+	switch {
+	case errors.As(err, &h):
 		tell(stderr, "hint", h.hint)
+	case errors.Is(err, fs.ErrPermission) && !elevated():
+		tell(stderr, "hint", "this prompt was not started as an administrator: open one with Run as administrator, and do it there")
 	}
 	var u usageError
 	switch {
