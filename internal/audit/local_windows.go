@@ -26,7 +26,7 @@ func (o *Options) localRegistry() (*facts, error) {
 		return strings.HasPrefix(registry.Canonical(key), "HKLM")
 	}}
 	w.all()
-	w.accounts()
+	f.liveAccounts(o)
 	f.running(o)
 	f.liveShares()
 	f.livePipes()

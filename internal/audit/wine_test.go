@@ -82,6 +82,16 @@ func TestWine(t *testing.T) {
 		if s := settingOf(t, a, "EveryoneIncludesAnonymous"); s.NotRead || s.Basis != model.BasisDefault {
 			t.Errorf("absent in a whole registry: %+v", s)
 		}
+		// Wine has the calls that find the guest account and no such account, and no secedit: both are said, not guessed.
+		why := strings.Join(a.Platform.Why, "\n")
+		for _, want := range []string{"the guest account was not read: NetUserGetInfo: ", "was not read: secedit: "} {
+			if !strings.Contains(why, want) {
+				t.Errorf("no %q in\n%s", want, why)
+			}
+		}
+		if s := settingOf(t, a, "EnableGuestAccount"); s.Basis != model.BasisUnknown {
+			t.Errorf("not read, and %+v", s)
+		}
 		check(t, a)
 	})
 }
