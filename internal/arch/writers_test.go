@@ -58,6 +58,8 @@ var writers = []writer{
 	{"cli/scan.go", nil, "report writes"},
 	{"cli/serve.go", nil, "say, of fleet.go"},
 	{"cli/servestore.go", nil, "say, of fleet.go"},
+	{"cli/service_windows.go", []string{"VisibleWriter", "Visible"}, ""},
+	{"cli/servicelog.go", nil, "behind service_windows.go's VisibleWriter"},
 	{"cli/target.go", nil, toStderr},
 	{"cli/terminal.go", []string{"VisibleWriter"}, ""},
 	{"cli/verify.go", []string{"plainly", "JSONWriter"}, ""},

@@ -23,3 +23,6 @@ func narrow(f *os.File) error {
 	}
 	return nil
 }
+
+// makeHome makes a directory that is its owner's alone.
+func makeHome(dir string) error { return os.MkdirAll(dir, 0o700) }

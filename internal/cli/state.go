@@ -61,7 +61,7 @@ func (f *homeFlags) dir() (string, error) {
 			dir = earlier
 		}
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeHome(dir); err != nil {
 		return "", fmt.Errorf("state directory: %w", err)
 	}
 	return dir, nil
@@ -76,7 +76,7 @@ func (f *homeFlags) worker() (string, error) {
 	if f.state == "" {
 		dir += "-worker"
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeHome(dir); err != nil {
 		return "", fmt.Errorf("state directory: %w", err)
 	}
 	return dir, nil

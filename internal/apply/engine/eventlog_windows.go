@@ -12,8 +12,8 @@ import (
 // The ids of the events, by action.
 var eventIDs = map[string]uint32{"applied": 1, "confirmed": 2, "rolled-back": 3}
 
-// report writes the record to the Application log. The source is not registered, which would be one more change to the
-// host: the viewer says so and shows the text all the same.
+// report writes the record to the Application log. It does not register the source, which would be one more change to the
+// host: where the installer has not, the viewer says so and shows the text all the same.
 func report(r Record) error {
 	l, err := eventlog.Open("ipcguard")
 	if err != nil {

@@ -1,0 +1,104 @@
+package private
+
+import (
+	"crypto/sha1" //nolint:gosec // the system's own way from a service's name to its identifier
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf16"
+
+	"golang.org/x/sys/windows"
+)
+
+// Program refuses a program that others than the system and administrators could replace, or put a library beside.
+func Program(path string) error {
+	t, err := whom()
+	if err != nil {
+		return err
+	}
+	const change = windows.DELETE | windows.WRITE_DAC | windows.WRITE_OWNER | windows.GENERIC_ALL | windows.GENERIC_WRITE |
+		windows.FILE_WRITE_DATA | windows.FILE_APPEND_DATA // in a directory: to make a file, and a directory
+	for _, p := range []string{path, filepath.Dir(path)} {
+		h, err := handle(p)
+		if err != nil {
+			return err
+		}
+		owner, aces, err := security(p, h)
+		_ = windows.CloseHandle(h)
+		if err != nil {
+			return err
+		}
+		if !t.is(owner, true) && !owner.Equals(t.installer) {
+			return &Error{Path: p, Why: "it belongs to " + named(owner)}
+		}
+		for _, a := range aces {
+			if !a.inheritOnly && a.mask&change != 0 && (a.sid == nil || !t.is(a.sid, true) && !a.sid.Equals(t.installer)) {
+				return &Error{Path: p, Why: named(a.sid) + " may write to it"}
+			}
+		}
+	}
+	return checkAbove(path)
+}
+
+// ForService makes a directory that SYSTEM, Administrators and the account of one service may use, and nobody else. One that
+// is there is given to them with what is in it.
+func ForService(dir, service string) error {
+	t, err := whom()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := Make(dir); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	if err := checkAbove(dir); err != nil {
+		return err
+	}
+	h, err := handle(dir)
+	if err != nil {
+		return err
+	}
+	owner, _, err := security(dir, h)
+	_ = windows.CloseHandle(h)
+	if err != nil {
+		return err
+	}
+	if !t.is(owner, true) {
+		return &Error{Path: dir, Why: "it belongs to " + named(owner), Mend: Moved(dir)}
+	}
+	text := "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;" + serviceSID(service) + ")"
+	if !t.admin {
+		text += "(A;OICI;FA;;;" + t.me.String() + ")"
+	}
+	sd, err := windows.SecurityDescriptorFromString(text)
+	if err != nil {
+		return err
+	}
+	list, _, err := sd.DACL()
+	if err != nil {
+		return err
+	}
+	const what = windows.DACL_SECURITY_INFORMATION | windows.PROTECTED_DACL_SECURITY_INFORMATION
+	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, what, nil, nil, list, nil)
+}
+
+// serviceSID is the identifier of NT SERVICE\NAME: S-1-5-80 and the SHA-1 of the name in capitals.
+func serviceSID(name string) string {
+	h := sha1.New()
+	for _, u := range utf16.Encode([]rune(strings.ToUpper(name))) {
+		_, _ = h.Write(binary.LittleEndian.AppendUint16(nil, u)) // a hash takes everything
+	}
+	var b strings.Builder
+	b.WriteString("S-1-5-80")
+	for sum := h.Sum(nil); len(sum) > 0; sum = sum[4:] {
+		fmt.Fprintf(&b, "-%d", binary.LittleEndian.Uint32(sum))
+	}
+	return b.String()
+}
