@@ -12,7 +12,12 @@ export GOFLAGS += -buildvcs=false
 endif
 BUILD = $(GO) build -trimpath -ldflags '-s -w'
 
-.PHONY: help build binary release changelog test test-long bench lint demo fuzz setup clean
+# What Windows shows of the program: VERSION, the last tag, or 0.0.0. SIGN is a program that signs the file it is given.
+SHOWN = $(or $(VERSION),$(shell git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null | sed -n 's/^v\([0-9.]*\).*/\1/p'),0.0.0)
+WINRES = $(GO) tool go-winres make --in packaging/windows/winres.json --product-version $(SHOWN) --file-version $(SHOWN)
+SIGN ?= :
+
+.PHONY: help build binary release windows changelog test test-long bench lint demo fuzz setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,9 +33,17 @@ release: # those of PLATFORMS into DIST
 	@set -e; for platform in $(PLATFORMS); do \
 	  os=$${platform%/*} arch=$${platform#*/} suffix=; \
 	  [ $$os != windows ] || suffix=.exe; \
-	  GOOS=$$os GOARCH=$$arch $(BUILD) -o $(DIST)/ipcguard-$$os-$$arch$$suffix ./cmd/ipcguard; \
-	  echo $(DIST)/ipcguard-$$os-$$arch$$suffix; \
+	  file=$(DIST)/ipcguard-$$os-$$arch$$suffix resource=cmd/ipcguard/rsrc_windows_$$arch.syso; \
+	  [ $$os != windows ] || $(WINRES) --arch $$arch --out cmd/ipcguard/rsrc; \
+	  GOOS=$$os GOARCH=$$arch $(BUILD) -o $$file ./cmd/ipcguard || { rm -f $$resource; exit 1; }; \
+	  rm -f $$resource; \
+	  [ $$os != windows ] || $(SIGN) $$file; \
+	  echo $$file; \
 	done
+
+windows: ## build the installer, and manifests for winget and Chocolatey, as URL=https://… of the release's files
+	@$(MAKE) --no-print-directory release PLATFORMS=windows/amd64
+	@GO="$(GO)" VERSION="$(SHOWN)" URL="$(URL)" SIGN="$(SIGN)" DIST="$(DIST)" scripts/windows.sh
 
 setup: ## install the servers and clients that the tests stand on
 	@scripts/setup.sh

@@ -37,6 +37,8 @@ postgresql          -           tests of the store on a real PostgreSQL
 acl                 setfacl     access lists set and read by setfacl and setfattr
 attr                setfattr    attributes and labels set and read by setfacl and setfattr
 wine                wine        a registry that Wine wrote, and the Windows build reading it
+wixl                wixl        the installer for Windows built and installed
+msitools            msibuild    the installer for Windows built and installed
 age                 age         secrets opened by the tool age
 rsyslog             rsyslogd    notifications taken in by a real syslog daemon
 rsyslog-gnutls      -           notifications taken in by a real syslog daemon over TLS
