@@ -3,12 +3,14 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -213,6 +215,8 @@ func TestApplyUnderWine(t *testing.T) {
 	})
 
 	t.Run("values of odd forms", func(t *testing.T) { oddValuesUnderWine(t, w, server) })
+	t.Run("the installer", w.installer)
+	t.Run("hives", func(t *testing.T) { hivesUnderWine(t, w, server) })
 }
 
 // utf16Text is what reg has written, to be read.
@@ -263,7 +267,7 @@ func (w *wineHost) start(t *testing.T, args ...string) (*exec.Cmd, func() string
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	if !strings.HasPrefix(args[0], "audit") && args[0] != "plan" && args[0] != "export" {
+	if !slices.Contains([]string{"audit", "plan", "export", "service"}, args[0]) {
 		args = append(args, "--state", w.state)
 	}
 	cmd := w.Command(t.Context(), append([]string{w.program}, args...)...)
@@ -280,6 +284,65 @@ func (w *wineHost) start(t *testing.T, args ...string) (*exec.Cmd, func() string
 			t.Fatal(err)
 		}
 		return string(b)
+	}
+}
+
+// installer makes the installer, and has Windows' own msiexec install and remove the program.
+func (w *wineHost) installer(t *testing.T) {
+	peer.Need(t, "wixl", "msibuild")
+	build := exec.Command(filepath.Join("..", "..", "scripts", "windows.sh"))
+	build.Env = append(os.Environ(), "DIST="+filepath.Dir(w.program), "VERSION=1.2.3", "URL=https://example.org/1.2.3", "SIGN=:")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	msi, err := os.ReadFile(filepath.Join(filepath.Dir(w.program), "ipcguard-1.2.3-x64.msi"))
+	if err == nil {
+		err = os.WriteFile(w.Path(`C:\ipcguard.msi`), msi, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"winget/ipcguard.installer.yaml", "chocolatey/tools/chocolateyinstall.ps1"} {
+		b, err := os.ReadFile(filepath.Join(filepath.Dir(w.program), name))
+		if want := fmt.Sprintf("%X", sha256.Sum256(msi)); err != nil || !strings.Contains(string(b), want) || strings.Contains(string(b), "@VERSION@") {
+			t.Errorf("%s: %v, without %s:\n%s", name, err, want, b)
+		}
+	}
+	const key, path = `HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\ipcguard`, `HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment`
+	installed := func() []bool {
+		_, file := os.Stat(w.Path(`C:\Program Files\ipcguard\ipcguard.exe`))
+		source := w.Command(t.Context(), "reg", "query", key).Run()
+		out, _ := w.Run(t, "reg", "query", path, "/v", "PATH")
+		return []bool{file == nil, source == nil, strings.Contains(out, `\ipcguard`)}
+	}
+	for _, step := range []struct {
+		how  string
+		want bool
+	}{{"/i", true}, {"/x", false}} {
+		if out, code := w.Run(t, "msiexec", step.how, `C:\ipcguard.msi`, "/qn"); code != 0 {
+			t.Fatalf("msiexec %s: %d %s", step.how, code, out)
+		}
+		if got := installed(); slices.Contains(got, !step.want) {
+			t.Errorf("after msiexec %s: file, source and path are there: %v", step.how, got)
+		}
+		if step.want {
+			if out, code := w.Run(t, `C:\Program Files\ipcguard\ipcguard.exe`, "version"); code != 0 || !strings.Contains(out, "ipcguard ") {
+				t.Errorf("installed, it says %d %s", code, out)
+			}
+		}
+	}
+	// what Windows shows of the file: the version of a build that no tag names
+	b, err := os.ReadFile(w.program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"FileDescription", "ProductVersion"} {
+		if !bytes.Contains(b, u16(want)) {
+			t.Errorf("the program has no %s", want)
+		}
+	}
+	if !bytes.Contains(b, []byte("asInvoker")) {
+		t.Error("the program has no manifest")
 	}
 }
 
