@@ -4,6 +4,7 @@
 //	.reg                 │
 //	GPO, GptTmpl, .pol   ├─► facts ─► catalog.Resolve, catalog.Evaluate ─► lints ─► join with a scan ─► model.Audit
 //	smb.conf             │
+//	output of tools      │
 //	local, winreg://     ┘
 //
 // The rules of the room:

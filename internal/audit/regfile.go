@@ -187,17 +187,22 @@ func (f *facts) regFile(c *catalog.Catalog, tree *registry.Tree, path string) er
 	if err != nil {
 		return err
 	}
-	changes, why, unread := inForce(changes)
 	for _, p := range problems {
 		f.problem("%s", p)
 	}
+	f.source.Parts = append(f.source.Parts, path)
+	f.force(c, tree, path, changes)
+	return nil
+}
+
+// force takes those changes in that are about the registry in force.
+func (f *facts) force(c *catalog.Catalog, tree *registry.Tree, path string, changes []change) {
+	changes, why, unread := inForce(changes)
 	for _, p := range unread {
 		f.problem("%s: %s", path, p)
 	}
 	f.platform.Why = append(f.platform.Why, why...)
-	f.source.Parts = append(f.source.Parts, path)
 	f.apply(c, tree, changes)
-	return nil
 }
 
 // dump reads from a registry in part what that tells of the machine: role, product and name.

@@ -23,6 +23,13 @@ func (o *Options) smbConf(path string) (*facts, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !c.Known() {
+		head, err := headOf(path)
+		if err != nil {
+			return nil, err
+		}
+		return nil, notAudited(path, string(head))
+	}
 	f.source.Parts = c.Files
 	f.config(o, c)
 	f.why("the version cannot be known from a configuration file; defaults are those of Samba 4.17")

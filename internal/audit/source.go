@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,8 +127,8 @@ func (o *Options) split(sources []string) (rest, merged []string) {
 		return sources, nil
 	}
 	for _, s := range sources {
-		switch k, _ := sniff(s); k {
-		case kindReg, kindPolicy:
+		switch k, _ := o.sniff(s); k {
+		case kindReg, kindPolicy, kindText:
 			merged = append(merged, s)
 		case kindFolder:
 			if _, err := policies(s); err == nil { // a folder of policies, in the order of its manifest
@@ -147,11 +148,19 @@ func (o *Options) merge(names []string) (*model.Audit, error) {
 	f := newFacts("gpo", strings.Join(names, " + "), "windows")
 	tree, dumped := &registry.Tree{}, false
 	for _, name := range names {
-		if k, _ := sniff(name); k == kindReg {
+		switch k, _ := o.sniff(name); k {
+		case kindReg:
 			dumped = true
 			if err := f.regFile(o.Catalog, tree, name); err != nil {
 				return nil, err
 			}
+			continue
+		case kindText:
+			later, err := o.textSource(name)
+			if err != nil {
+				return nil, err
+			}
+			f.over(later)
 			continue
 		}
 		list, err := policies(name)
@@ -165,7 +174,7 @@ func (o *Options) merge(names []string) (*model.Audit, error) {
 	f.giveWay()
 	if dumped {
 		f.dump(o.Catalog, tree)
-	} else {
+	} else if f.platform.Role == model.UnknownRole && f.platform.Build == 0 {
 		f.why("policies do not say which product or role they are applied to; --product and --role do")
 	}
 	f.why("what was given was applied in that order, the last one wins")
@@ -196,6 +205,22 @@ func (f *facts) over(later *facts) {
 		}
 		f.values[id], f.origin[id], f.hints[id] = v, later.origin[id], later.hints[id]
 	}
+	for id, hint := range later.hints {
+		if _, set := later.values[id]; !set && f.hints[id] == "" {
+			f.hints[id] = hint
+		}
+	}
+	if later.shares != nil {
+		f.shares = later.shares
+	}
+	f.host = cmp.Or(f.host, later.host)
+	if p, q := &f.platform, &later.platform; q.Role != model.UnknownRole {
+		p.Role = q.Role
+	}
+	if p, q := &f.platform, &later.platform; q.Build != 0 {
+		p.Product, p.Name, p.Version, p.Build = q.Product, q.Name, q.Version, q.Build
+	}
+	f.platform.Why = append(f.platform.Why, later.platform.Why...)
 	f.source.Parts = append(f.source.Parts, later.source.Parts...)
 	f.lints = append(f.lints, later.lints...)
 	f.problems, f.partial = append(f.problems, later.problems...), f.partial || later.partial
@@ -210,12 +235,13 @@ const (
 	kindReg
 	kindPolicy // a GPO folder, GptTmpl.inf or registry.pol
 	kindSamba
+	kindText    // what a program of Windows printed
 	kindWindows // a folder with hives
 	kindFolder  // a folder that holds sources
 )
 
 // sniff tells what a file or folder is by its first bytes, and by its name where these leave it open.
-func sniff(name string) (kind, error) {
+func (o *Options) sniff(name string) (kind, error) {
 	st, err := os.Stat(name)
 	if err != nil {
 		return kindNone, err
@@ -226,41 +252,47 @@ func sniff(name string) (kind, error) {
 	if !st.Mode().IsRegular() {
 		return kindNone, fmt.Errorf("%s: neither a file nor a folder", name)
 	}
-	file, err := os.Open(name)
+	head, err := headOf(name)
 	if err != nil {
 		return kindNone, err
 	}
-	defer file.Close()
-	head := make([]byte, 4096)
-	n, err := io.ReadFull(file, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return kindNone, err
-	}
-	return sniffBytes(name, head[:n])
+	return o.sniffBytes(name, head)
 }
 
-func sniffBytes(name string, head []byte) (kind, error) {
-	text := string(model.UTF8Text(head))
-	first := strings.TrimSpace(text)
+// headOf is the beginning of a file.
+func headOf(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	head := make([]byte, sniffed)
+	n, err := io.ReadFull(file, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return head[:n], nil
+}
+
+// isHive tells a hive, or what may be a packed one.
+func isHive(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("regf")) || bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")) || bytes.HasPrefix(head, []byte{0x1f, 0x8b})
+}
+
+func (o *Options) sniffBytes(name string, head []byte) (kind, error) {
 	switch {
-	case bytes.HasPrefix(head, []byte("regf")), bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")), bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+	case isHive(head):
 		return kindHive, nil
-	case strings.HasPrefix(first, "Windows Registry Editor"), strings.HasPrefix(first, "REGEDIT"):
-		return kindReg, nil
 	case bytes.HasPrefix(head, []byte("PReg")):
 		return kindPolicy, nil
-	case isPolicyFile(name), strings.Contains(strings.ToUpper(text), `"$CHICAGO$"`):
-		return kindPolicy, nil
-	case strings.EqualFold(filepath.Ext(name), ".reg"):
-		return kindReg, nil
-	}
-	if len(head) > 0 && len(bytes.Trim(head, "\x00")) == 0 {
+	case len(head) > 0 && len(bytes.Trim(head, "\x00")) == 0:
 		return kindNone, fmt.Errorf("%s: begins with nothing but zeros, which is no configuration: a hive starts with regf", name)
 	}
-	if strings.IndexByte(text, 0) >= 0 {
-		return kindNone, fmt.Errorf("%s: is none of the files that can be audited: a registry hive, a .reg file, GptTmpl.inf, registry.pol or smb.conf", name)
+	text, err := registry.ReadText(bytes.NewReader(head), sniffed)
+	if err != nil && !errors.Is(err, registry.ErrCut) {
+		return kindNone, fmt.Errorf("%s: %w", name, err)
 	}
-	return kindSamba, nil
+	return sniffText(name, o.Catalog, head, text)
 }
 
 // sniffFolder: Windows, Windows/System32/config, a policy object, or a folder of sources.
@@ -294,7 +326,7 @@ func hiveFolderOf(name string) string {
 		if p == "" {
 			continue
 		}
-		if k, err := sniff(p); err == nil && k == kindHive {
+		if head, err := headOf(p); err == nil && isHive(head) {
 			return dir
 		}
 		if len(below) > 0 {
@@ -331,11 +363,13 @@ func (o *Options) source(ctx context.Context, name string) ([]*model.Audit, erro
 	if name == "local" {
 		return o.one(o.localSource(ctx))
 	}
-	k, err := sniff(name)
+	k, err := o.sniff(name)
 	if err != nil {
 		return nil, err
 	}
 	switch k {
+	case kindText:
+		return o.one(o.textSource(name))
 	case kindHive:
 		return o.one(o.hiveFile(name))
 	case kindWindows:
@@ -377,7 +411,7 @@ const (
 
 // folder audits every source in a folder and below it.
 func (o *Options) folder(ctx context.Context, name string) ([]*model.Audit, error) {
-	found, err := find(name, 0)
+	found, err := o.find(name, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -410,7 +444,7 @@ func message(source string, err error) string {
 
 // find lists what can be audited below a folder. Of text files only those named like one are taken: not every text is a
 // smb.conf.
-func find(dir string, depth int) ([]string, error) {
+func (o *Options) find(dir string, depth int) ([]string, error) {
 	list, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -424,18 +458,18 @@ func find(dir string, depth int) ([]string, error) {
 		if e.Type()&fs.ModeSymlink != 0 {
 			continue // may lead in a circle, or out of the folder
 		}
-		k, err := sniff(path)
+		k, err := o.sniff(path)
 		switch {
 		case err != nil:
 			continue
 		case k == kindFolder && depth < maxDepth:
-			below, err := find(path, depth+1)
+			below, err := o.find(path, depth+1)
 			if err != nil {
 				return nil, err
 			}
 			out = append(out, below...)
 		case k == kindFolder:
-		case k == kindSamba && !strings.EqualFold(filepath.Ext(path), ".conf"):
+		case k == kindSamba && (!strings.EqualFold(filepath.Ext(path), ".conf") || !isSamba(path)):
 		case k == kindHive && !hasHiveName(e.Name()):
 		default:
 			out = append(out, path)

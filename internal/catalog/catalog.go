@@ -74,9 +74,11 @@ type Setting struct {
 	Where       string     `json:"where"`            // registry path with the value's name, or a section and parameter
 	Policy      string     `json:"policy,omitempty"` // the name in the group policy editor
 	GptTmpl     string     `json:"gpttmpl,omitempty"`
-	Aliases     []string   `json:"aliases,omitempty"` // other names of the same value: synonyms, registry and policy names
-	Closed      bool       `json:"closed,omitempty"`  // Values lists every value there is; what others do is not documented
-	Type        string     `json:"type"`              // REG_DWORD, REG_MULTI_SZ, REG_SZ, REG_BINARY, bool, int, enum, string, list, members, policy
+	PowerShell  string     `json:"powershell,omitempty"`   // the property of Get-SmbServerConfiguration that shows it
+	AuditPolicy string     `json:"audit_policy,omitempty"` // the GUID of the subcategory of the audit policy that it is
+	Aliases     []string   `json:"aliases,omitempty"`      // other names of the same value: synonyms, registry and policy names
+	Closed      bool       `json:"closed,omitempty"`       // Values lists every value there is; what others do is not documented
+	Type        string     `json:"type"`                   // REG_DWORD, REG_MULTI_SZ, REG_SZ, REG_BINARY, bool, int, enum, string, list, members, policy
 	Applies     Scope      `json:"applies,omitzero"`
 	Summary     string     `json:"summary"`
 	Values      []Meaning  `json:"values,omitempty"`

@@ -563,7 +563,7 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: 1, Who: "services that reach this host without credentials", What: "every pipe and share they use has to be listed", Services: []string{"localsystem_services_generic", "lmhosts_include"}, Certainty: "documented", Sources: []string{"D Q122702", "D Q124184"}},
 		}, Governs: Governs{Pipes: []string{"*"}, Discloses: []model.Disclosure{"files"}}, Reach: "anonymous", Afar: &Afar{}, Notes: []string{"The NT 4.0 Resource Kit spelt it RestrictNullSessionAccess; that name does nothing."}, Related: []string{"NullSessionPipes", "NullSessionShares"}, Sources: []string{"D cc957461", "D Q122702", "D SPS network-access-restrict-anonymous-access-to-named-pipes-and-shares"}},
-		{ID: "NullSessionPipes", Title: "Pipes open to anonymous callers", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\NullSessionPipes", Policy: "Network access: Named Pipes that can be accessed anonymously", Type: "REG_MULTI_SZ", Applies: Scope{Since: "nt4"}, Summary: "The list of pipes that an anonymous caller may open, besides those that the release opens by itself.", Defaults: []Default{
+		{ID: "NullSessionPipes", Title: "Pipes open to anonymous callers", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\NullSessionPipes", Policy: "Network access: Named Pipes that can be accessed anonymously", PowerShell: "NullSessionPipes", Type: "REG_MULTI_SZ", Applies: Scope{Since: "nt4"}, Summary: "The list of pipes that an anonymous caller may open, besides those that the release opens by itself.", Defaults: []Default{
 			{Scope: Scope{Products: []string{"nt4"}}, Value: []interface{}{"COMNAP", "COMNODE", "sql\\query", "spoolss", "LLSRPC", "epmapper", "locator"}, Sources: []string{"D Q175529"}},
 			{Scope: Scope{Products: []string{"win2000"}}, Value: []interface{}{}, Unknown: "The default of the registry value on Windows 2000 was not read; see the table of built-in pipes.", Sources: []string{"U ours"}},
 			{Scope: Scope{Since: "winxp", Until: "win2003r2"}, Value: []interface{}{}, Unknown: "Only the joint list of built-in and registry names is documented for this release.", Sources: []string{"D MS-SRVS 3.1.3"}},
@@ -581,7 +581,7 @@ var generated = Catalog{
 			{Scope: Scope{Until: "win2003r2"}, Value: []interface{}{}, Who: "trusts between Windows Server 2003 domains in mixed mode", What: "they may break", Services: []string{"netlogon", "samr", "lsarpc", "nt4_trust"}, Certainty: "documented", Sources: []string{"D SPS network-access-named-pipes-that-can-be-accessed-anonymously"}},
 			{Scope: Scope{Products: []string{"nt4"}}, Value: []interface{}{}, Who: "printing", What: "queue windows say access denied once spoolss is gone", Services: []string{"spoolss"}, Certainty: "documented", Sources: []string{"D Q162695"}},
 		}, Governs: Governs{Session: true, Pipes: []string{"*"}}, Reach: "anonymous", Afar: &Afar{}, Notes: []string{"Names count without \\pipe\\ and without regard to case; order does not matter.", "Emptying the list leaves the hard-coded pipes of NT 4.0 and Windows 2000 open.", "Write it whole and well formed: tools that kept only its first entry, or ended it wrongly, broke printing and SNA; more than 32 KiB stopped the Server service of NT 4.0.", "Adding a pipe here is a known way to keep a back door: Elastic has a rule for it."}, Related: []string{"RestrictNullSessAccess", "NullSessionShares", "AdjustedNullSessionPipes"}, Sources: []string{"D MS-SMB2 3.3.5.9", "D MS-SRVS 3.1.3", "D SPS network-access-named-pipes-that-can-be-accessed-anonymously", "D Q175529", "D Q126645", "D Q162695", "D Q167196", "M elastic ddab1f5f"}},
-		{ID: "NullSessionShares", Title: "Shares open to anonymous callers", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\NullSessionShares", Policy: "Network access: Shares that can be accessed anonymously", Type: "REG_MULTI_SZ", Applies: Scope{Since: "nt4"}, Summary: "The list of disk shares that an anonymous caller may open. IPC$ is never on it and connects all the same.", Defaults: []Default{
+		{ID: "NullSessionShares", Title: "Shares open to anonymous callers", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\NullSessionShares", Policy: "Network access: Shares that can be accessed anonymously", PowerShell: "NullSessionShares", Type: "REG_MULTI_SZ", Applies: Scope{Since: "nt4"}, Summary: "The list of disk shares that an anonymous caller may open. IPC$ is never on it and connects all the same.", Defaults: []Default{
 			{Scope: Scope{Until: "win2003r2"}, Value: []interface{}{"COMCFG", "DFS$"}, Unknown: "COMCFG and DFS$ come from one third-party text alone.", Sources: []string{"3 HSC"}},
 			{Scope: Scope{Since: "vista"}, Value: []interface{}{}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously"}},
 		}, Wanted: []Wanted{
@@ -650,7 +650,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once, without a restart", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		}, Reach: "everyone", Afar: &Afar{}, Related: []string{"RestrictRemoteSAM"}, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
-		{ID: "AutoShareServer", Title: "Make default disk shares on a server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareServer", Policy: "MSS: (AutoShareServer) Enable Administrative Shares", Aliases: []string{"Create hidden drive shares (server)"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4", Family: "server"}, Summary: "At 0 a server no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
+		{ID: "AutoShareServer", Title: "Make default disk shares on a server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareServer", Policy: "MSS: (AutoShareServer) Enable Administrative Shares", PowerShell: "AutoShareServer", Aliases: []string{"Create hidden drive shares (server)"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4", Family: "server"}, Summary: "At 0 a server no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
 			{Value: 0, Means: "No drive shares and no ADMIN$ after the next start of the Server service."},
 			{Value: 1, Means: "The shares are made."},
 		}, Defaults: []Default{
@@ -664,7 +664,7 @@ var generated = Catalog{
 			{Scope: Scope{Products: []string{"nt4"}}, Value: 0, Who: "the NetWare migration tool", What: "it cannot find the domain controller", Certainty: "documented", Sources: []string{"D Q172767"}},
 			{Scope: Scope{Products: []string{"nt4"}}, Value: 0, Who: "Windows 9x server tools", What: "event descriptions are missing", Certainty: "documented", Sources: []string{"D Q219017"}},
 		}, Reach: "everyone", Afar: &Afar{}, Notes: []string{"Sigma has a rule that reports this change.", "Missing administrative shares are also a sign of malware, Microsoft says."}, Related: []string{"AutoShareWks"}, Sources: []string{"D KB954422", "D Q185590", "D Q245117", "3 nsacyber", "D sigma registry_set_disable_administrative_share"}},
-		{ID: "AutoShareWks", Title: "Make default disk shares on a workstation", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareWks", Aliases: []string{"Create hidden drive shares (workstation)", "AutoShareWorkstation"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4", Family: "client"}, Summary: "At 0 a workstation no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
+		{ID: "AutoShareWks", Title: "Make default disk shares on a workstation", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareWks", PowerShell: "AutoShareWorkstation", Aliases: []string{"Create hidden drive shares (workstation)", "AutoShareWorkstation"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4", Family: "client"}, Summary: "At 0 a workstation no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
 			{Value: 0, Means: "No drive shares and no ADMIN$ after the next start of the Server service."},
 			{Value: 1, Means: "The shares are made."},
 		}, Defaults: []Default{
@@ -771,7 +771,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "written by the system"},
 		}, Reach: "anonymous", Related: []string{"NullSessionPipes"}, Sources: []string{"M hives"}},
-		{ID: "SMB1", Title: "SMB1 server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\SMB1", Policy: "Configure SMB v1 server", Aliases: []string{"SMB v1", "EnableSMB1Protocol", "smb1 server"}, Type: "REG_DWORD", Applies: Scope{Since: "vista"}, Summary: "Whether the oldest dialect is spoken. Switching it off does not close null sessions, which SMB2 has too.", Values: []Meaning{
+		{ID: "SMB1", Title: "SMB1 server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\SMB1", Policy: "Configure SMB v1 server", PowerShell: "EnableSMB1Protocol", Aliases: []string{"SMB v1", "EnableSMB1Protocol", "smb1 server"}, Type: "REG_DWORD", Applies: Scope{Since: "vista"}, Summary: "Whether the oldest dialect is spoken. Switching it off does not close null sessions, which SMB2 has too.", Values: []Meaning{
 			{Value: 0, Means: "SMB1 is off."},
 			{Value: 1, Means: "SMB1 is on where its driver is installed."},
 		}, Defaults: []Default{
@@ -807,7 +807,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "reboot", How: "restart the computer"},
 		}, Side: "client", Reach: "everyone", Related: []string{"SMB1"}, Sources: []string{"M HK 18.4.3", "D WSD smbv1-not-installed-by-default-in-windows"}},
-		{ID: "RequireSecuritySignature", Title: "Server insists on signed messages", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RequireSecuritySignature", Policy: "Microsoft network server: Digitally sign communications (always)", Aliases: []string{"smb signing", "server signing required"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Protects signed-in users against relaying. Anonymous and guest sessions are exempt, so it does not stop null sessions.", Values: []Meaning{
+		{ID: "RequireSecuritySignature", Title: "Server insists on signed messages", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RequireSecuritySignature", Policy: "Microsoft network server: Digitally sign communications (always)", PowerShell: "RequireSecuritySignature", Aliases: []string{"smb signing", "server signing required"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Protects signed-in users against relaying. Anonymous and guest sessions are exempt, so it does not stop null sessions.", Values: []Meaning{
 			{Value: 0, Means: "Signing when the client asks."},
 			{Value: 1, Means: "Every signed-in session is signed; guests are refused."},
 		}, Defaults: []Default{
@@ -824,7 +824,7 @@ var generated = Catalog{
 		}, Reach: "everyone", CoveredBy: []Cover{
 			{Setting: "EncryptData", Values: []interface{}{1}, Why: "every session is encrypted, which protects each message as signing would"},
 		}, Finding: "signing-not-required", Related: []string{"EnableSecuritySignature", "LanmanWorkstation.RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing", "D MS-SMB2 3.3.5.5.3", "M samba-4.17.12"}},
-		{ID: "EnableSecuritySignature", Title: "Server offers signing over SMB1", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EnableSecuritySignature", Policy: "Microsoft network server: Digitally sign communications (if client agrees)", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Counts for SMB1 alone; SMB2 and later ignore it.", Values: []Meaning{
+		{ID: "EnableSecuritySignature", Title: "Server offers signing over SMB1", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EnableSecuritySignature", Policy: "Microsoft network server: Digitally sign communications (if client agrees)", PowerShell: "EnableSecuritySignature", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Counts for SMB1 alone; SMB2 and later ignore it.", Values: []Meaning{
 			{Value: 0, Means: "SMB1 does not offer signing."},
 			{Value: 1, Means: "SMB1 offers signing."},
 		}, Defaults: []Default{
@@ -1004,7 +1004,7 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: []interface{}{}, Who: "Configuration Manager and other remote management", What: "it cannot read the registry", Services: []string{"winreg", "sccm_current"}, Certainty: "documented", Sources: []string{"D SPS network-access-remotely-accessible-registry-paths"}},
 		}, Governs: Governs{Pipes: []string{"winreg"}, Discloses: []model.Disclosure{"registry"}}, Reach: "everyone", Related: []string{"RemoteRegistry.Start"}, Sources: []string{"D SPS network-access-remotely-accessible-registry-paths", "M HK 2.3.10.8"}},
-		{ID: "SmbServerNameHardeningLevel", Title: "Server checks the name that clients meant", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\SmbServerNameHardeningLevel", Policy: "Microsoft network server: Server SPN target name validation level", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "Against relaying; nothing to do with anonymous callers.", Values: []Meaning{
+		{ID: "SmbServerNameHardeningLevel", Title: "Server checks the name that clients meant", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\SmbServerNameHardeningLevel", Policy: "Microsoft network server: Server SPN target name validation level", PowerShell: "SmbServerNameHardeningLevel", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "Against relaying; nothing to do with anonymous callers.", Values: []Meaning{
 			{Value: 0, Means: "The name is not looked at."},
 			{Value: 1, Means: "A name that the client sends has to fit; clients that send none are let through."},
 			{Value: 2, Means: "Clients have to send a name, and it has to fit."},
@@ -1017,12 +1017,12 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: 1, Who: "clients that use an alias", What: "names from a hosts file, DNS aliases, translated addresses and virtual addresses are refused", Certainty: "documented", Sources: []string{"D SPS microsoft-network-server-server-spn-target-name-validation-level"}},
 		}, Reach: "everyone", Related: []string{"RequireSecuritySignature"}, Sources: []string{"D SPS microsoft-network-server-server-spn-target-name-validation-level", "M HK 2.3.9.5"}},
-		{ID: "RejectUnencryptedAccess", Title: "Refuse clients that cannot encrypt", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RejectUnencryptedAccess", Type: "REG_DWORD", Applies: Scope{Since: "win8"}, Summary: "Counts where encryption is switched on for the server or a share.", Defaults: []Default{
+		{ID: "RejectUnencryptedAccess", Title: "Refuse clients that cannot encrypt", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RejectUnencryptedAccess", PowerShell: "RejectUnencryptedAccess", Type: "REG_DWORD", Applies: Scope{Since: "win8"}, Summary: "Counts where encryption is switched on for the server or a share.", Defaults: []Default{
 			{Value: 1, Sources: []string{"D MS-SMB2 3.3.1.5"}},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Related: []string{"EncryptData"}, Sources: []string{"D MS-SMB2 3.3.1.5"}},
-		{ID: "EncryptData", Title: "Encrypt every session", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EncryptData", Type: "REG_DWORD", Applies: Scope{Since: "win8"}, Summary: "At 1 the server asks for SMB3 encryption on every session.", Defaults: []Default{
+		{ID: "EncryptData", Title: "Encrypt every session", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EncryptData", PowerShell: "EncryptData", Type: "REG_DWORD", Applies: Scope{Since: "win8"}, Summary: "At 1 the server asks for SMB3 encryption on every session.", Defaults: []Default{
 			{Value: 0, Sources: []string{"D MS-SMB2 3.3.1.5"}},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
@@ -1040,7 +1040,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Notes: []string{"It does not stop SMB1."}, Related: []string{"SMB1"}, Sources: []string{"D policy-csp lanmanserver", "M wazuh", "M msft-baseline"}},
-		{ID: "AuditInsecureGuestLogon", Title: "Log guest logons", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditInsecureGuestLogon", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditInsecureGuestLogon"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 a logon as guest is written to the log.", Defaults: []Default{
+		{ID: "AuditInsecureGuestLogon", Title: "Log guest logons", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditInsecureGuestLogon", PowerShell: "AuditInsecureGuestLogon", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditInsecureGuestLogon"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 a logon as guest is written to the log.", Defaults: []Default{
 			{Value: 0, Sources: []string{"I msft-baseline"}},
 		}, Wanted: []Wanted{
 			{Value: 1, Compare: "equal", Why: "So that guests are seen."},
@@ -1054,7 +1054,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Related: []string{"InvalidAuthenticationDelayTimeInMs"}, Sources: []string{"M msft-baseline"}},
-		{ID: "InvalidAuthenticationDelayTimeInMs", Title: "Delay after a wrong password", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\InvalidAuthenticationDelayTimeInMs", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\InvalidAuthenticationDelayTimeInMs"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Milliseconds. Scanners see the delay as a time-out if they are impatient.", Defaults: []Default{
+		{ID: "InvalidAuthenticationDelayTimeInMs", Title: "Delay after a wrong password", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\InvalidAuthenticationDelayTimeInMs", PowerShell: "InvalidAuthenticationDelayTimeInMs", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\InvalidAuthenticationDelayTimeInMs"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Milliseconds. Scanners see the delay as a time-out if they are impatient.", Defaults: []Default{
 			{Value: 2000, Sources: []string{"M msft-baseline"}},
 		}, Wanted: []Wanted{
 			{Value: 2000, Compare: "at-least", Why: "Makes guessing slow."},
@@ -1071,7 +1071,37 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Governs: Governs{Pipes: []string{"eventlog"}, Discloses: []model.Disclosure{"logs"}}, Reach: "anonymous", Afar: &Afar{}, Sources: []string{"D MS-EVEN 3.1.1.2"}},
-		{ID: "AuditClientDoesNotSupportSigning", Title: "Log clients that cannot sign", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditClientDoesNotSupportSigning", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditClientDoesNotSupportSigning"}, Type: "REG_DWORD", Applies: Scope{Since: "win2008"}, Summary: "At 1 event 3021 names each client that cannot sign. Older releases know it after the updates of September 2025.", Values: []Meaning{
+		{ID: "AuditLogon", Title: "Log who signs in", System: "windows", Where: "Advanced Audit Policy\\Logon/Logoff\\Logon", Policy: "Audit Logon", AuditPolicy: "0CCE9215-69AE-11D9-BED3-505054503030", Type: "policy", Applies: Scope{Since: "vista"}, Summary: "Event 4624 for each session, the anonymous ones too, and 4625 for each refusal. What is not logged proves nothing by its absence; observe --audit takes the policy.", Values: []Meaning{
+			{Value: 0, Means: "Nothing is logged."},
+			{Value: 1, Means: "What was let in is logged."},
+			{Value: 2, Means: "What was refused is logged."},
+			{Value: 3, Means: "Both are logged."},
+		}, Defaults: []Default{
+			{Unknown: "auditpol /get /category:* on the host tells.", Sources: []string{"D AUD event-4624"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Sources: []string{"D AUD event-4624"}},
+		{ID: "AuditFileShare", Title: "Log who opens shares", System: "windows", Where: "Advanced Audit Policy\\Object Access\\File Share", Policy: "Audit File Share", AuditPolicy: "0CCE9224-69AE-11D9-BED3-505054503030", Type: "policy", Applies: Scope{Since: "vista"}, Summary: "Event 5140 once a session for each share that is opened, IPC$ too. What is not logged proves nothing by its absence; observe --audit takes the policy.", Values: []Meaning{
+			{Value: 0, Means: "Nothing is logged."},
+			{Value: 1, Means: "What was let in is logged."},
+			{Value: 2, Means: "What was refused is logged."},
+			{Value: 3, Means: "Both are logged."},
+		}, Defaults: []Default{
+			{Unknown: "auditpol /get /category:* on the host tells.", Sources: []string{"D AUD event-5140"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Sources: []string{"D AUD event-5140"}},
+		{ID: "AuditDetailedFileShare", Title: "Log who opens pipes and files", System: "windows", Where: "Advanced Audit Policy\\Object Access\\Detailed File Share", Policy: "Audit Detailed File Share", AuditPolicy: "0CCE9244-69AE-11D9-BED3-505054503030", Type: "policy", Applies: Scope{Since: "win7"}, Summary: "Event 5145 for each pipe and file that is opened, by name. What is not logged proves nothing by its absence; observe --audit takes the policy.", Values: []Meaning{
+			{Value: 0, Means: "Nothing is logged."},
+			{Value: 1, Means: "What was let in is logged."},
+			{Value: 2, Means: "What was refused is logged."},
+			{Value: 3, Means: "Both are logged."},
+		}, Defaults: []Default{
+			{Unknown: "auditpol /get /category:* on the host tells.", Sources: []string{"D AUD event-5145"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Sources: []string{"D AUD event-5145"}},
+		{ID: "AuditClientDoesNotSupportSigning", Title: "Log clients that cannot sign", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditClientDoesNotSupportSigning", PowerShell: "AuditClientDoesNotSupportSigning", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditClientDoesNotSupportSigning"}, Type: "REG_DWORD", Applies: Scope{Since: "win2008"}, Summary: "At 1 event 3021 names each client that cannot sign. Older releases know it after the updates of September 2025.", Values: []Meaning{
 			{Value: 0, Means: "Not logged."},
 			{Value: 1, Means: "Logged."},
 		}, Defaults: []Default{
@@ -1081,7 +1111,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Related: []string{"RequireSecuritySignature", "AuditClientDoesNotSupportEncryption"}, Sources: []string{"D policy-csp lanmanserver", "D KB5066913", "M wazuh"}},
-		{ID: "AuditClientDoesNotSupportEncryption", Title: "Log clients that cannot encrypt", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditClientDoesNotSupportEncryption", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditClientDoesNotSupportEncryption"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 event 3022 names each client that cannot encrypt.", Values: []Meaning{
+		{ID: "AuditClientDoesNotSupportEncryption", Title: "Log clients that cannot encrypt", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditClientDoesNotSupportEncryption", PowerShell: "AuditClientDoesNotSupportEncryption", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditClientDoesNotSupportEncryption"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 event 3022 names each client that cannot encrypt.", Values: []Meaning{
 			{Value: 0, Means: "Not logged."},
 			{Value: 1, Means: "Logged."},
 		}, Defaults: []Default{
@@ -1109,7 +1139,7 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: 1, Who: "servers without SMB3", What: "this machine cannot reach them", Certainty: "documented", Sources: []string{"D policy-csp lanmanworkstation"}},
 		}, Side: "client", Reach: "everyone", Related: []string{"EncryptData"}, Sources: []string{"D policy-csp lanmanworkstation"}},
-		{ID: "EnableMailslots", Title: "Remote mailslots of the server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EnableMailslots", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\Bowser\\EnableMailslots"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Remote mailslots carry no authentication; the computer browser used them. Off unless switched on.", Values: []Meaning{
+		{ID: "EnableMailslots", Title: "Remote mailslots of the server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EnableMailslots", PowerShell: "EnableMailslots", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\Bowser\\EnableMailslots"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Remote mailslots carry no authentication; the computer browser used them. Off unless switched on.", Values: []Meaning{
 			{Value: 0, Means: "Remote mailslots are off."},
 			{Value: 1, Means: "They are on."},
 		}, Defaults: []Default{

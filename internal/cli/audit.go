@@ -28,12 +28,14 @@ Sources:
   /mnt  /mnt/Windows               a mounted Windows volume
   FILE.reg                         a registry export
   GPO-BACKUP  SYSVOL/…/{GUID}      a group policy object, as backed up or in SYSVOL; GptTmpl.inf or registry.pol alone
+  OUTPUT.txt                       of reg query, secedit /export, gpresult /x, LGPO /parse, auditpol, Get-SmbServerConfiguration
+                                   or Get-SmbShare (text, JSON, CSV)
   smb.conf  ksmbd.conf             Samba's configuration, with what it includes
   local                            this machine: its registry, or its Samba as testparm sees it
   winreg://[USER@]HOST[:PORT]      a Windows host through its remote registry
   FOLDER                           everything of these in it
 
-What is missing from a .reg file or a policy is unknown, not absent: they hold changes, not a machine. With --merge they are
+What is missing from a .reg file, a policy or a text is unknown, not absent: they hold changes or a part, not a machine. With --merge they are
 applied in the order given, the last one wins, and become one result.
 
 --scan FILE holds a scan of the same host (json or jsonl of ipcguard scan) against the configuration: where they disagree,

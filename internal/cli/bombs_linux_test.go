@@ -154,10 +154,11 @@ func members(name string, n int, head string, spaces int) func(*testing.T, strin
 }
 
 const (
-	regHead = "Windows Registry Editor Version 5.00\n\n"
-	infHead = "[Unicode]\nUnicode=yes\n[Version]\nsignature=\"$CHICAGO$\"\n[Registry Values]\n"
-	lsaKey  = `HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\Lsa`
-	scan1   = `{"schema":"ipcguard.scan/1","target":"srv1","address":"127.0.0.1:445","started":"2026-01-01T00:00:00Z","verdict":"exposed","identities":[],"findings":[`
+	regHead      = "Windows Registry Editor Version 5.00\n\n"
+	gpresultHead = `<Rsop xmlns="http://www.microsoft.com/GroupPolicy/Rsop"><ComputerResults><E><Extension>`
+	infHead      = "[Unicode]\nUnicode=yes\n[Version]\nsignature=\"$CHICAGO$\"\n[Registry Values]\n"
+	lsaKey       = `HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\Lsa`
+	scan1        = `{"schema":"ipcguard.scan/1","target":"srv1","address":"127.0.0.1:445","started":"2026-01-01T00:00:00Z","verdict":"exposed","identities":[],"findings":[`
 )
 
 // instruction is one of registry.pol.
@@ -179,12 +180,12 @@ func sources() []bomb {
 		{name: "smb.conf/lines", make: file("smb.conf", "[global]\n", 6<<20, same("a\n"), ""), args: audit("smb.conf"), want: exitExposed},
 		{name: "smb.conf/sections", make: file("smb.conf", "", 100_000, numbered("[s#]\n"), ""), args: audit("smb.conf")},
 		{name: "smb.conf/sections and shares", make: file("smb.conf", "guest ok = yes\n", 19_000, numbered("[s#]\npath = /x\n"), ""), args: audit("smb.conf"), want: exitExposed},
-		{name: "smb.conf/assignments", make: file("smb.conf", "[s]\n", 290_000, numbered("a:#=\n"), ""), args: audit("smb.conf"), want: exitExposed},
+		{name: "smb.conf/assignments", make: file("smb.conf", "[global]\n[s]\n", 290_000, numbered("a:#=\n"), ""), args: audit("smb.conf"), want: exitExposed},
 		{name: "smb.conf/copy", make: file("smb.conf", "", 3000, func(i int) string {
 			return fmt.Sprintf("[c%d]\no:%d = 1\n", i, i) + strings.Repeat(fmt.Sprintf("copy = c%d\n", i-1), min(i, 1))
 		}, ""), args: audit("smb.conf")},
 		{name: "smb.conf/includes", make: all(file("smb.conf", "", 20, same("include = big.conf\n"), ""), file("big.conf", "", 7<<20, same("a\n"), "")), args: audit("smb.conf")},
-		{name: "smb.conf/itself", make: file("smb.conf", "", 2, same("include = smb.conf\n"), ""), args: audit("smb.conf"), want: exitExposed},
+		{name: "smb.conf/itself", make: file("smb.conf", "", 2, same("include = smb.conf\n"), ""), args: audit("smb.conf"), want: exitPartial},
 		{name: "smb.conf/list", make: file("smb.conf", "[global]\nhosts allow =", 500_000, same(" a"), "\n"), args: audit("smb.conf"), want: exitExposed},
 		{name: "reg/keys", make: file("a.reg", regHead, 600_000, numbered("["+lsaKey+"\\#]\n\"a\"=dword:1\n"), ""), args: audit("a.reg"), want: success},
 		{name: "reg/all keys", make: file("a.reg", regHead, 1_300_000, numbered("["+lsaKey+"\\#]\n\"a\"=dword:1\n\"RestrictAnonymous\"=dword:0\n"), ""), args: audit("a.reg"), want: success, long: true},
@@ -195,6 +196,13 @@ func sources() []bomb {
 		{name: "reg/hex", make: file("a.reg", regHead+"["+lsaKey+"]\n\"RestrictAnonymous\"=hex(7):", 500_000, same("61,00,61,00,61,00,61,00,\\\n  "), "00,00\n"), args: audit("a.reg"), want: exitExposed},
 		{name: "inf/values", make: file("GptTmpl.inf", infHead, 900_000, numbered("MACHINE\\System\\CurrentControlSet\\Control\\Lsa\\R#=4,1\n"), ""), args: audit("GptTmpl.inf"), want: exitPartial},
 		{name: "inf/mistakes", make: file("GptTmpl.inf", infHead, 2_000_000, same("x=y\n"), ""), args: audit("GptTmpl.inf"), want: exitPartial},
+		{name: "reg query/values", make: file("q.txt", lsaKey+"\n", 1_000_000, numbered("    v#    REG_DWORD    0x1\n"), ""), args: audit("q.txt"), want: exitPartial},
+		{name: "gpresult/elements", make: file("r.xml", gpresultHead, 4_000_000, same("<a/>"), ""), args: audit("r.xml"), want: exitPartial},
+		{name: "gpresult/levels", make: file("r.xml", gpresultHead, 4_000_000, same("<a>"), ""), args: audit("r.xml"), want: exitPartial},
+		{name: "LGPO/instructions", make: file("l.txt", "; PARSING Computer POLICY\n", 1_000_000, same("Computer\nA\\B\nC\nDWORD:1\n"), ""), args: audit("l.txt"), want: exitPartial},
+		{name: "auditpol/lines", make: file("a.csv", "", 700_000, same("a,System,b,{0CCE9224-69AE-11D9-BED3-505054503030},x,\n"), ""), args: audit("a.csv"), want: exitFailed},
+		{name: "PowerShell/levels", make: file("s.json", `{"EncryptData":true,"RejectUnencryptedAccess":`, 32<<20, same("["), ""), args: audit("s.json"), want: exitFailed},
+		{name: "PowerShell/objects", make: file("s.txt", "", 1_000_000, same("EncryptData : True\nRejectUnencryptedAccess : True\n"), ""), args: audit("s.txt"), want: exitFailed},
 		{name: "pol/instructions", make: file("registry.pol", "PReg\x01\x00\x00\x00", 527_000, instruction, ""), args: audit("registry.pol"), want: exitPartial},
 		{name: "gpo/merged", make: all(file("a.pol", "PReg\x01\x00\x00\x00", 90_000, instruction, ""), file("b.pol", "PReg\x01\x00\x00\x00", 90_000, instruction, "")), args: audit("a.pol", "b.pol", "--merge"), want: success},
 		{name: "hive/packed zeros", make: packed("SYSTEM.gz", "regf", 2048), args: audit("SYSTEM.gz")},

@@ -55,10 +55,7 @@ func parseValue(l Line) (registry.Value, error) {
 		if !ok {
 			return v, &Error{l.Number, "a list with an open quote"}
 		}
-		v = registry.NewStrings(v.Key, v.Name, list)
-		if list[0] == "" && len(v.Data) > 2 { // secedit writes the blank entry of a controller's list as 7,,netlogon,samr
-			v.Data = append([]byte{0, 0}, v.Data...)
-		}
+		v.Data = registry.ListData(list) // secedit writes the blank entry of a controller's list as 7,,netlogon,samr
 	default:
 		return v, &Error{l.Number, fmt.Sprintf("a template cannot hold values of type %s", v.Type)}
 	}

@@ -234,3 +234,19 @@ func NewStrings(key, name string, list []string) Value {
 	}
 	return Value{key, name, MultiSZ, append(b, 0, 0)}
 }
+
+// ListData makes the bytes of a REG_MULTI_SZ as a text shows it: the blank entries before the first name stay, as Windows
+// keeps them; others end a list and are left out.
+func ListData(list []string) []byte {
+	b := NewStrings("", "", list).Data
+	if len(b) == 2 {
+		return b
+	}
+	for _, s := range list {
+		if s != "" {
+			break
+		}
+		b = append([]byte{0, 0}, b...)
+	}
+	return b
+}

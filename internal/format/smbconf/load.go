@@ -93,7 +93,7 @@ func (r *reader) backend(p Param) {
 	r.c = &Config{
 		Files: r.c.Files, Problems: r.c.Problems, Registry: true,
 		Global: &Section{Name: "global", File: p.File, Line: p.Line, Params: []Param{p}, set: kept},
-		byName: map[string]*Section{}, untold: r.c.untold,
+		byName: map[string]*Section{}, untold: r.c.untold, global: true,
 	}
 	r.section, r.defaults = r.c.Global, nil
 	if r.o.Registry == nil {
@@ -201,7 +201,7 @@ func (r *reader) header(file string, l logical) string {
 	case !ok:
 		return "a section without its ]"
 	case isGlobal(name):
-		r.section = r.c.Global
+		r.section, r.c.global = r.c.Global, true
 		return ""
 	case name == "":
 		return "a section without a name"
@@ -258,7 +258,11 @@ func (r *reader) param(file string, l logical, depth int) string {
 	}
 	p := Param{Name: trimOne(name), Written: trimOne(name), Value: trimOne(value), File: file, Line: l.number}
 	k, known := Lookup(p.Name)
+	if !known && !strings.Contains(p.Name, ":") {
+		r.c.knows--
+	}
 	if known {
+		r.c.knows++
 		p.Name, p.Known, p.Inverse = k.Name, true, k.Inverse
 	}
 	switch {
@@ -370,7 +374,9 @@ func (r *reader) include(p Param, depth int) {
 		fail(fmt.Sprintf("%.200q has a macro that is not known here, so the file was not read", p.Value))
 		return
 	case depth+1 >= maxDepth:
-		fail(fmt.Sprintf("%d files within one another: probably one that includes itself", maxDepth))
+		// Samba stops here, too: nothing is unread
+		r.c.Partial = true
+		r.c.problem(p.File, p.Line, fmt.Sprintf("include: %d files within one another: probably one that includes itself", maxDepth))
 		return
 	case len(r.c.Files) >= maxFiles:
 		fail(fmt.Sprintf("more than %d files", maxFiles))

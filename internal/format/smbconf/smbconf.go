@@ -112,9 +112,15 @@ type Config struct {
 	Broken   *Problem
 
 	gaps   []gap
+	global bool                // a [global] stands in it
+	knows  int                 // assignments to parameters that Samba knows, less those to others
 	byName map[string]*Section // the shares, by their folded names
 	untold int                 // problems beyond maxProblems
 }
+
+// Known tells whether this is a configuration of Samba's at all: it has a [global], or most of its parameters are Samba's.
+// Samba itself takes any text.
+func (c *Config) Known() bool { return c.global || c.knows > 0 }
 
 // gap is a place whose contents were not read: it may set anything, and replaces what stands before it.
 type gap struct {
