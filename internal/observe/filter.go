@@ -7,11 +7,16 @@ import (
 // tunnelPorts are the UDP ports whose payload may hold IP: VXLAN and its older port, Geneve, GTP-U, Teredo.
 var tunnelPorts = []uint32{4789, 8472, 6081, 2152, 3544}
 
-// program is a packet filter in the making, whose jumps go to its two ends.
+// glimpse is how much is taken of a packet that is let through for what elsewhere says alone: Ethernet, IP and TCP with
+// their longest headers, and an SMB2 header behind that of its session message, are 206 bytes.
+const glimpse = 256
+
+// program is a packet filter in the making, whose jumps go to its three ends.
 type program struct {
-	ins    []bpf.Instruction
-	accept []int // indices of jumps to the end that takes the packet
-	drop   []int
+	ins     []bpf.Instruction
+	accept  []int // indices of jumps to the end that takes the packet
+	drop    []int
+	glimpse []int // to that which takes its beginning
 }
 
 func (p *program) add(i ...bpf.Instruction) { p.ins = append(p.ins, i...) }
@@ -29,7 +34,7 @@ func (p *program) take(values ...uint32) {
 	}
 }
 
-// unless runs body when the accumulator is v.
+// when runs body when the accumulator is v.
 func (p *program) when(v uint32, body func()) {
 	p.add(bpf.JumpIf{Cond: bpf.JumpEqual, Val: v, SkipTrue: 1})
 	at := len(p.ins)
@@ -39,9 +44,27 @@ func (p *program) when(v uint32, body func()) {
 	p.ins[at] = bpf.Jump{Skip: uint32(len(p.ins) - at - 1)}
 }
 
-// filter lets Ethernet packets through that are TCP to or from the ports, and those in which such may be hidden: IP
-// fragments, tunnels, tags. The kernel has taken the outermost VLAN tag off already.
-func filter(ports []uint16) ([]bpf.RawInstruction, error) {
+// elsewhere lets the beginning of a packet through whose TCP payload begins with an SMB message, between ports that are not
+// watched. tcp is where its header begins, behind what X has. Of SMB2 it takes one message in 256, by its number, and so
+// that with the number 0, which is the NEGOTIATE of each connection: a server of another port that is busy must not take
+// the room of those that are watched. See startsSMB.
+func (p *program) elsewhere(tcp uint32) {
+	p.add(bpf.LoadIndirect{Off: tcp + 12, Size: 1}, bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: 0xF0}, bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 2})
+	p.add(bpf.ALUOpX{Op: bpf.ALUOpAdd}, bpf.TAX{}) // X: and the header's length
+	p.add(bpf.LoadIndirect{Off: tcp, Size: 1}, bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipTrue: 1})
+	p.to(&p.drop)
+	p.add(bpf.LoadIndirect{Off: tcp + 4, Size: 4}, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0xFF534D42, SkipTrue: 1})
+	p.to(&p.glimpse)
+	p.add(bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0xFE534D42, SkipTrue: 1})
+	p.to(&p.drop)
+	const messageID = 4 + 24 // its lowest byte
+	p.add(bpf.LoadIndirect{Off: tcp + messageID, Size: 1}, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 1})
+	p.to(&p.glimpse)
+}
+
+// filter lets Ethernet packets through that are TCP to or from the ports, those in which such may be hidden (IP fragments,
+// tunnels, tags), and of SMB between other ports the beginning of some. The kernel has taken the outermost VLAN tag off already.
+func filter(ports []uint16) []bpf.Instruction {
 	watched := make([]uint32, len(ports))
 	for i, v := range ports {
 		watched[i] = uint32(v)
@@ -61,6 +84,7 @@ func filter(ports []uint16) ([]bpf.RawInstruction, error) {
 				p.add(bpf.LoadIndirect{Off: ipv4 + off, Size: 2})
 				p.take(watched...)
 			}
+			p.elsewhere(ipv4)
 		})
 		p.when(17, func() {
 			p.add(bpf.LoadAbsolute{Off: ipv4 + 6, Size: 2}, bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: 0x1FFF, SkipTrue: 1})
@@ -80,6 +104,8 @@ func filter(ports []uint16) ([]bpf.RawInstruction, error) {
 				p.add(bpf.LoadAbsolute{Off: ipv6 + 40 + off, Size: 2})
 				p.take(watched...)
 			}
+			p.add(bpf.LoadConstant{Dst: bpf.RegX, Val: 0})
+			p.elsewhere(ipv6 + 40)
 		})
 		p.when(17, func() {
 			for _, off := range []uint32{0, 2} {
@@ -88,13 +114,14 @@ func filter(ports []uint16) ([]bpf.RawInstruction, error) {
 			}
 		})
 	})
-	drop, accept := len(p.ins), len(p.ins)+1
-	p.add(bpf.RetConstant{Val: 0}, bpf.RetConstant{Val: 1 << 18})
-	for _, i := range p.drop {
-		p.ins[i] = bpf.Jump{Skip: uint32(drop - i - 1)}
+	for _, end := range []struct {
+		jumps []int
+		taken uint32 // bytes of the packet
+	}{{p.drop, 0}, {p.accept, 1 << 18}, {p.glimpse, glimpse}} {
+		for _, i := range end.jumps {
+			p.ins[i] = bpf.Jump{Skip: uint32(len(p.ins) - i - 1)}
+		}
+		p.add(bpf.RetConstant{Val: end.taken})
 	}
-	for _, i := range p.accept {
-		p.ins[i] = bpf.Jump{Skip: uint32(accept - i - 1)}
-	}
-	return bpf.Assemble(p.ins)
+	return p.ins
 }

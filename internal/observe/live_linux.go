@@ -14,6 +14,7 @@ import (
 	"unsafe"
 
 	"github.com/gopacket/gopacket/layers"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -117,7 +118,7 @@ func openRing(name string, ports []uint16, blocks int) (r *ring, err error) {
 		return nil, fmt.Errorf("TPACKET_V3: %w", err)
 	}
 	if hardware(name) == unix.ARPHRD_ETHER || r.loopback {
-		program, err := filter(ports)
+		program, err := bpf.Assemble(filter(ports))
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package observe_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -158,7 +159,7 @@ func TestLive(t *testing.T) {
 // TestLiveAgainstTshark holds the wire against what tshark reads of the same packets, with calls and opens counted.
 func TestLiveAgainstTshark(t *testing.T) {
 	peer.Need(t, "namespaces", "smbd", "rpcclient", "smbclient", "tshark", "dumpcap", "impacket")
-	s := peer.StartSamba(t, peer.Config{Address: "127.51.0.3", Network: true})
+	s := peer.StartSamba(t, peer.Config{Address: "127.51.0.3", Network: true, Ports: []int{445, 139, 1445}})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	file, stop := peer.Dumpcap(t, s)
@@ -170,6 +171,7 @@ func TestLiveAgainstTshark(t *testing.T) {
 	alice.RPC(t, s.Addr(), "enumdomusers", "getdompwinfo", "lsaenumsid", "netsharegetinfo finance")
 	alice.Share(t, s.Addr(), "finance", "ls", "dir nosuch")
 	nobody.List(t, s.Addr())
+	nobody.List(t, net.JoinHostPort(s.Address, "1445")) // not watched
 	rpcdump := s.Command(ctx, "/usr/bin/python3", "/usr/share/doc/python3-impacket/examples/samrdump.py", "-no-pass", s.Address)
 	if out, err := rpcdump.CombinedOutput(); err != nil {
 		t.Logf("samrdump: %v: %s", err, out)
@@ -217,6 +219,9 @@ func TestLiveAgainstTshark(t *testing.T) {
 	}
 	if n := w.cov.Unreadable[model.LostLive]; n != 0 {
 		t.Errorf("%d packets were lost", n)
+	}
+	if hint := "SMB on TCP port 1445 was not read: --port 139,445,1445 reads it"; !slices.Contains(w.cov.Notes, hint) {
+		t.Errorf("no %q in %q", hint, w.cov.Notes)
 	}
 	// The file of the same packets gives the same rows, but for those before and their source.
 	rows := readPackets(t, file)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -132,6 +133,7 @@ func (k *keeper) tick(t *Traffic, now time.Time) error {
 		k.day = d
 		t.agg.Reset()
 		*t.cov = Coverage{}
+		clear(t.unread)
 		return k.state.Expire()
 	}
 	return nil
@@ -139,7 +141,11 @@ func (k *keeper) tick(t *Traffic, now time.Time) error {
 
 func (k *keeper) save(t *Traffic) error {
 	t.Settle()
-	if err := k.state.Save(k.day, Result(t.agg, t.cov)); err != nil {
+	o := Result(t.agg, t.cov)
+	if note := t.unread.note(t.servers()); note != "" && !slices.Contains(o.Coverage.Notes, note) {
+		o.Coverage.Notes = append(o.Coverage.Notes, note) // of the ports so far; Close has the last word
+	}
+	if err := k.state.Save(k.day, o); err != nil {
 		return err
 	}
 	m := k.memory
