@@ -87,6 +87,7 @@ type Setting struct {
 	TakesEffect []Effect   `json:"takes_effect"`
 	Breaks      []Breakage `json:"breaks,omitempty"`
 	Ends        []End      `json:"ends,omitempty"`
+	Audits      []Listen   `json:"audits,omitempty"` // what names those whom a stricter value would refuse
 	Governs     Governs    `json:"governs,omitzero"`
 	Side        string     `json:"side,omitempty"`       // server (default) or client
 	Reach       string     `json:"reach,omitempty"`      // who is affected: anonymous, everyone
@@ -155,6 +156,13 @@ type Breakage struct {
 	Sources   []string `json:"sources"`
 }
 
+// Listen is a setting at which a host logs whom another one would refuse.
+type Listen struct {
+	Setting string `json:"setting"`
+	Value   any    `json:"value"`
+	Tells   string `json:"tells"`
+}
+
 // End is a way to come in that a setting's value takes away. Every condition that is given has to hold.
 type End struct {
 	Scope
@@ -166,9 +174,13 @@ type End struct {
 	Packages    []string         `json:"packages,omitempty"`    // the logon is made with one of these
 	Raw         bool             `json:"raw,omitempty"`         // and comes outside NTLMSSP
 	Older       string           `json:"older,omitempty"`       // the newest dialect that the client speaks is older than this
+	NotOlder    string           `json:"not_older,omitempty"`   // and is not older than this
+	NoName      bool             `json:"no_name,omitempty"`     // the client does not say which service it means
+	Named       bool             `json:"named,omitempty"`       // it does
 	Unsigned    bool             `json:"unsigned,omitempty"`    // the client does not offer to sign
 	Unencrypted bool             `json:"unencrypted,omitempty"` // the client does not offer to encrypt
 
+	While         []Cover  `json:"while,omitempty"`          // only while these settings have one of these values
 	Maybe         string   `json:"maybe,omitempty"`          // why it is not certain
 	WrongPassword bool     `json:"wrong_password,omitempty"` // the refusal is that of a wrong password
 	Why           string   `json:"why"`

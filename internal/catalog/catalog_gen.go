@@ -786,6 +786,10 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: 0, Who: "the network neighbourhood", What: "the computer browser goes with SMB1", Services: []string{"browser"}, Certainty: "documented", Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows"}},
 			{Value: 0, Who: "old devices and programs", What: "those that speak SMB1 alone, and everything over \\PIPE\\LANMAN, stop", Services: []string{"rap_lanman"}, Certainty: "documented", Sources: []string{"D MS-RAP 2.1"}},
+		}, Ends: []End{
+			{Values: []interface{}{0}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Older: "2.0.2", Why: "SMB1 is not answered", Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows"}},
+		}, Audits: []Listen{
+			{Setting: "AuditSmb1Access", Value: 1, Tells: "event 3000 names each client that speaks SMB1"},
 		}, Governs: Governs{Pipes: []string{"LANMAN"}}, Reach: "everyone", Finding: "smb1-enabled", Afar: &Afar{Values: []interface{}{0}, NotOver: "NT LM 0.12"}, Notes: []string{"Judge an absent value by the driver: absent with a driver that starts means on; no driver at all means off. Auditors that ignore this are wrong in one direction or the other."}, Related: []string{"srv.Start", "MrxSmb10.Start", "MinSmb2Dialect"}, Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows", "M HK 18.4.4", "M hives"}},
 		{ID: "srv.Start", Title: "Driver of the SMB1 server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\srv\\Start", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "No such key means that the SMB1 server is not installed; 4 means that it never starts.", Values: []Meaning{
 			{Value: 2, Means: "starts by itself"},
@@ -821,6 +825,11 @@ var generated = Catalog{
 			{When: "now", How: "at once, without a restart", Sources: []string{"D SPS microsoft-network-server-digitally-sign-communications-always"}},
 		}, Breaks: []Breakage{
 			{Value: 1, Who: "clients that cannot sign and guest access", What: "they are refused", Certainty: "documented", Sources: []string{"D WSD smb-signing"}},
+		}, Ends: []End{
+			{Values: []interface{}{1}, Unsigned: true, Why: "who does not sign is refused", Sources: []string{"D WSD smb-signing", "D MS-SMB2 3.3.5.5.3"}},
+			{Values: []interface{}{1}, Who: []model.Identity{"guest", "unknown-user"}, Maybe: "the documents say that guests are refused, and the specification exempts them", Why: "signing is required, for which a guest has no key", Sources: []string{"D WSD smb-signing", "D MS-SMB2 3.3.5.5.3"}},
+		}, Audits: []Listen{
+			{Setting: "AuditClientDoesNotSupportSigning", Value: 1, Tells: "event 3021 names each client that cannot sign"},
 		}, Reach: "everyone", CoveredBy: []Cover{
 			{Setting: "EncryptData", Values: []interface{}{1}, Why: "every session is encrypted, which protects each message as signing would"},
 		}, Finding: "signing-not-required", Related: []string{"EnableSecuritySignature", "LanmanWorkstation.RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing", "D MS-SMB2 3.3.5.5.3", "M samba-4.17.12"}},
@@ -865,6 +874,11 @@ var generated = Catalog{
 			{When: "now", How: "at once", Sources: []string{"D SPS network-security-lan-manager-authentication-level"}},
 		}, Breaks: []Breakage{
 			{Value: 5, Who: "old printers and media players", What: "those that know NTLMv1 alone are refused", Certainty: "documented", Sources: []string{"D MS-NLMP"}},
+		}, Ends: []End{
+			{Scope: Scope{Roles: []model.Role{"standalone", "workstation", "domain-controller"}}, AtLeast: 4, Packages: []string{"lm"}, Why: "LM is refused", Sources: []string{"D SPS network-security-lan-manager-authentication-level"}},
+			{Scope: Scope{Roles: []model.Role{"member"}}, AtLeast: 4, Packages: []string{"lm"}, Maybe: "an account of the domain is ruled by its domain controller", Why: "LM is refused to accounts of this host", Sources: []string{"D SPS network-security-lan-manager-authentication-level"}},
+			{Scope: Scope{Roles: []model.Role{"standalone", "workstation", "domain-controller"}}, AtLeast: 5, Packages: []string{"ntlmv1", "ntlmv1-ess"}, Why: "NTLMv1 is refused", Sources: []string{"D SPS network-security-lan-manager-authentication-level", "D MS-NLMP"}},
+			{Scope: Scope{Roles: []model.Role{"member"}}, AtLeast: 5, Packages: []string{"ntlmv1", "ntlmv1-ess"}, Maybe: "an account of the domain is ruled by its domain controller", Why: "NTLMv1 is refused to accounts of this host", Sources: []string{"D SPS network-security-lan-manager-authentication-level", "D MS-NLMP"}},
 		}, Reach: "everyone", Notes: []string{"Windows 11 24H2 and Server 2025 have no NTLMv1 at any level."}, Unknown: []string{"That it leaves anonymous logons alone follows from their having no credentials; no document says it."}, Related: []string{"RequireSecuritySignature"}, Sources: []string{"D SPS network-security-lan-manager-authentication-level", "D KB5066470"}},
 		{ID: "EnableGuestAccount", Title: "Guest account", System: "windows", Where: "[System Access] EnableGuestAccount", Policy: "Accounts: Guest account status", GptTmpl: "System Access/EnableGuestAccount", Aliases: []string{"guest account status"}, Type: "policy", Applies: Scope{Since: "nt4"}, Summary: "With the account enabled, a caller with an unknown name may be let in as guest.", Values: []Meaning{
 			{Value: 0, Means: "The guest account is disabled: a failed logon fails."},
@@ -1016,16 +1030,31 @@ var generated = Catalog{
 			{When: "now", How: "at once, without a restart", Sources: []string{"D SPS microsoft-network-server-server-spn-target-name-validation-level"}},
 		}, Breaks: []Breakage{
 			{Value: 1, Who: "clients that use an alias", What: "names from a hosts file, DNS aliases, translated addresses and virtual addresses are refused", Certainty: "documented", Sources: []string{"D SPS microsoft-network-server-server-spn-target-name-validation-level"}},
+		}, Ends: []End{
+			{AtLeast: 2, NoName: true, Why: "who does not say which server it means is refused", Sources: []string{"D SPS microsoft-network-server-server-spn-target-name-validation-level"}},
+			{AtLeast: 1, Named: true, Maybe: "whether the name that it asks for is one of this host's is not known here", Why: "the name that a client means has to fit", Sources: []string{"D SPS microsoft-network-server-server-spn-target-name-validation-level"}},
+		}, Audits: []Listen{
+			{Setting: "AuditClientSpnSupport", Value: 1, Tells: "events 3024 to 3026 name each client whose name does not fit"},
 		}, Reach: "everyone", Related: []string{"RequireSecuritySignature"}, Sources: []string{"D SPS microsoft-network-server-server-spn-target-name-validation-level", "M HK 2.3.9.5"}},
 		{ID: "RejectUnencryptedAccess", Title: "Refuse clients that cannot encrypt", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RejectUnencryptedAccess", PowerShell: "RejectUnencryptedAccess", Type: "REG_DWORD", Applies: Scope{Since: "win8"}, Summary: "Counts where encryption is switched on for the server or a share.", Defaults: []Default{
 			{Value: 1, Sources: []string{"D MS-SMB2 3.3.1.5"}},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
+		}, Ends: []End{
+			{Values: []interface{}{1}, Unencrypted: true, While: []Cover{
+				{Setting: "EncryptData", Values: []interface{}{1}, Why: "every session is encrypted"},
+			}, Why: "who cannot encrypt is refused", Sources: []string{"D MS-SMB2 3.3.1.5"}},
 		}, Reach: "everyone", Related: []string{"EncryptData"}, Sources: []string{"D MS-SMB2 3.3.1.5"}},
 		{ID: "EncryptData", Title: "Encrypt every session", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EncryptData", PowerShell: "EncryptData", Type: "REG_DWORD", Applies: Scope{Since: "win8"}, Summary: "At 1 the server asks for SMB3 encryption on every session.", Defaults: []Default{
 			{Value: 0, Sources: []string{"D MS-SMB2 3.3.1.5"}},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
+		}, Ends: []End{
+			{Values: []interface{}{1}, Unencrypted: true, While: []Cover{
+				{Setting: "RejectUnencryptedAccess", Values: []interface{}{1}, Why: "who cannot encrypt is refused"},
+			}, Why: "every session is encrypted", Sources: []string{"D MS-SMB2 3.3.1.5"}},
+		}, Audits: []Listen{
+			{Setting: "AuditClientDoesNotSupportEncryption", Value: 1, Tells: "event 3022 names each client that cannot encrypt"},
 		}, Governs: Governs{Session: true}, Reach: "everyone", Unknown: []string{"Whether an anonymous session is then refused by every release; the specification leaves cases open."}, Related: []string{"RejectUnencryptedAccess"}, Sources: []string{"D MS-SMB2 3.3.1.5", "D MS-SMB2 3.3.5.2.1.1"}},
 		{ID: "MinSmb2Dialect", Title: "Lowest dialect of the server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\MinSmb2Dialect", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\MinSmb2Dialect"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Refuses older dialects. Null sessions exist in all of them.", Values: []Meaning{
 			{Value: 514, Means: "2.0.2"},
@@ -1039,6 +1068,11 @@ var generated = Catalog{
 			{Value: 768, Compare: "at-least", Why: "Older dialects have no protection against downgrade."},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
+		}, Ends: []End{
+			{Values: []interface{}{528}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Older: "2.1", NotOlder: "2.0.2", Why: "older dialects of SMB2 and SMB3 are not answered", Sources: []string{"D policy-csp lanmanserver"}},
+			{Values: []interface{}{768}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Older: "3.0", NotOlder: "2.0.2", Why: "older dialects of SMB2 and SMB3 are not answered", Sources: []string{"D policy-csp lanmanserver"}},
+			{Values: []interface{}{770}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Older: "3.0.2", NotOlder: "2.0.2", Why: "older dialects of SMB2 and SMB3 are not answered", Sources: []string{"D policy-csp lanmanserver"}},
+			{Values: []interface{}{785}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Older: "3.1.1", NotOlder: "2.0.2", Why: "older dialects of SMB2 and SMB3 are not answered", Sources: []string{"D policy-csp lanmanserver"}},
 		}, Reach: "everyone", Notes: []string{"It does not stop SMB1."}, Related: []string{"SMB1"}, Sources: []string{"D policy-csp lanmanserver", "M wazuh", "M msft-baseline"}},
 		{ID: "AuditInsecureGuestLogon", Title: "Log guest logons", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditInsecureGuestLogon", PowerShell: "AuditInsecureGuestLogon", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditInsecureGuestLogon"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 a logon as guest is written to the log.", Defaults: []Default{
 			{Value: 0, Sources: []string{"I msft-baseline"}},
@@ -1286,6 +1320,31 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Who: "whoever is put on it", What: "no share and no pipe opens", Certainty: "documented", Sources: []string{"D SPS deny-access-to-this-computer-from-the-network"}},
 		}, Reach: "everyone", Unknown: []string{"Whether ANONYMOUS LOGON in it stops null sessions on every release."}, Related: []string{"SeNetworkLogonRight", "EnableGuestAccount"}, Sources: []string{"D SPS deny-access-to-this-computer-from-the-network"}},
+		{ID: "RestrictReceivingNTLMTraffic", Title: "NTLM that comes in", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\RestrictReceivingNTLMTraffic", Policy: "Network security: Restrict NTLM: Incoming NTLM traffic", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "Refuses NTLM of every version for every service of this host. Kerberos goes on.", Values: []Meaning{
+			{Value: 0, Means: "Allowed."},
+			{Value: 1, Means: "Refused to accounts of the domain."},
+			{Value: 2, Means: "Refused to all accounts."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D SPS network-security-restrict-ntlm-incoming-ntlm-traffic"}},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS network-security-restrict-ntlm-incoming-ntlm-traffic"}},
+		}, Breaks: []Breakage{
+			{Value: 2, Who: "printers that scan to folders, old storage, clients outside the domain, clients that use an address instead of a name", What: "they know NTLM alone and are refused", Certainty: "documented", Sources: []string{"D SPS network-security-restrict-ntlm-incoming-ntlm-traffic"}},
+		}, Ends: []End{
+			{Values: []interface{}{1}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, Maybe: "accounts of the host itself go on", Why: "NTLM is refused to accounts of the domain", Sources: []string{"D SPS network-security-restrict-ntlm-incoming-ntlm-traffic"}},
+			{Values: []interface{}{2}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, Why: "NTLM is refused", Sources: []string{"D SPS network-security-restrict-ntlm-incoming-ntlm-traffic"}},
+			{Values: []interface{}{2}, Who: []model.Identity{"anonymous", "guest", "unknown-user"}, Maybe: "whether it meets null sessions is not documented; they are NTLM without a key", Why: "NTLM is refused", Sources: []string{"D SPS network-security-restrict-ntlm-incoming-ntlm-traffic"}},
+		}, Audits: []Listen{
+			{Setting: "AuditReceivingNTLMTraffic", Value: 2, Tells: "event 8003 names each client that would be refused"},
+		}, Reach: "everyone", Related: []string{"AuditReceivingNTLMTraffic", "RestrictSendingNTLMTraffic"}, Sources: []string{"D SPS network-security-restrict-ntlm-incoming-ntlm-traffic"}},
+		{ID: "AuditSmb1Access", Title: "Log who uses SMB1", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditSmb1Access", Type: "REG_DWORD", Applies: Scope{Since: "win2012r2"}, Summary: "At 1 event 3000 in SMBServer/Audit names each client that speaks SMB1.", Values: []Meaning{
+			{Value: 0, Means: "Not logged."},
+			{Value: 1, Means: "Logged."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Reach: "everyone", Related: []string{"SMB1"}, Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows"}},
 	},
 	Pipes: []Pipe{
 		{Name: "lsarpc", Title: "Local security authority", Aliases: []string{"lsass", "netlogon", "samr"}, Interfaces: []Bound{

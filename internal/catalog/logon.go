@@ -10,12 +10,13 @@ import (
 var dialects = []string{"NT LM 0.12", "2.0.2", "2.1", "3.0", "3.0.2", "3.1.1"}
 
 // SignIn says whether somebody may still come in as he was seen to: with that package and dialect, signing and encrypting as
-// his client offers to. It presupposes that he came in, and is allowed where no setting ends that way.
-func (v *View) SignIn(u *model.Use) (model.Outcome, []string) {
+// his client offers to. It presupposes that he came in, and is allowed where no setting ends that way; with settings it asks
+// those alone, by their ids.
+func (v *View) SignIn(u *model.Use, settings []string) (model.Outcome, []string) {
 	var gates []cell
 	for i := range v.c.Settings {
 		s := &v.c.Settings[i]
-		if len(s.Ends) == 0 || s.System != v.facts.p.System || s.Side == "client" {
+		if len(s.Ends) == 0 || s.System != v.facts.p.System || s.Side == "client" || settings != nil && !slices.Contains(settings, s.ID) {
 			continue
 		}
 		for j := range s.Ends {
@@ -26,6 +27,22 @@ func (v *View) SignIn(u *model.Use) (model.Outcome, []string) {
 	}
 	c := all(gates...)
 	return c.outcome, c.why
+}
+
+// Changed are the settings that end a way to sign in and have another effect than in the view before, by their ids.
+func (v *View) Changed(before *View) []string {
+	out := []string{}
+	for i := range v.c.Settings {
+		s := &v.c.Settings[i]
+		if len(s.Ends) == 0 || s.System != v.facts.p.System {
+			continue
+		}
+		was, is := before.facts.get(s.ID), v.facts.get(s.ID)
+		if was.known != is.known || was.known && !equal(was.value, is.value) {
+			out = append(out, s.ID)
+		}
+	}
+	return out
 }
 
 // end judges one way that a setting may take away.
@@ -44,8 +61,9 @@ func (v *View) end(s *Setting, e *End, u *model.Use) cell {
 	if !e.at(s, r.value) {
 		return allowed()
 	}
+	meets = least(meets, v.facts.is(e.Scope), v.while(e))
 	why := s.ID + " is " + model.Text(r.value) + ": " + e.Why
-	switch meets = least(meets, v.facts.is(e.Scope)); {
+	switch {
 	case meets == no:
 		return allowed()
 	case e.Maybe != "":
@@ -56,6 +74,21 @@ func (v *View) end(s *Setting, e *End, u *model.Use) cell {
 		return unknown(why + "; map to guest then lets it in as guest")
 	}
 	return denied(why)
+}
+
+// while tells whether the other settings are as they have to be.
+func (v *View) while(e *End) fit {
+	meets := yes
+	for _, x := range e.While {
+		r := v.facts.get(x.Setting)
+		switch {
+		case !r.known:
+			meets = least(meets, maybe)
+		case !slices.ContainsFunc(x.Values, func(want any) bool { return equal(r.value, want) }):
+			return no
+		}
+	}
+	return meets
 }
 
 // takesWrongPasswords tells whether a server of Samba may make a guest of who has a wrong password.
@@ -120,6 +153,15 @@ func (e *End) way(u *model.Use) fit {
 	if e.Older != "" {
 		meets = least(meets, olderThan(u, e.Older))
 	}
+	if e.NotOlder != "" {
+		meets = least(meets, yes-olderThan(u, e.NotOlder))
+	}
+	if e.NoName {
+		meets = least(meets, yes-asksByName(u))
+	}
+	if e.Named {
+		meets = least(meets, asksByName(u))
+	}
 	if e.Unsigned {
 		meets = least(meets, cannotSign(u))
 	}
@@ -165,6 +207,19 @@ func olderThan(u *model.Use, dialect string) fit {
 		return no
 	}
 	if at := slices.Index(dialects, u.Dialect); at >= want {
+		return no
+	}
+	return maybe
+}
+
+// asksByName tells whether a client says which service it means. NTLM before version 2 has no room for it, and logs do not tell.
+func asksByName(u *model.Use) fit {
+	switch {
+	case u.SPN != "":
+		return yes
+	case u.Package == model.PackageLM || u.Package == model.PackageNTLMv1 || u.Package == model.PackageNTLMv1ESS:
+		return no
+	case u.Package == model.PackageNTLMv2 && !u.Log:
 		return no
 	}
 	return maybe

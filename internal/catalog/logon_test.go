@@ -65,7 +65,70 @@ func TestSignIn(t *testing.T) {
 		if x.use.Raw == model.NotKnown {
 			x.use.Raw = model.False
 		}
-		if got, why := c.View(in).SignIn(&x.use); got != x.want || (got != model.Allowed) != (len(why) > 0) {
+		if got, why := c.View(in).SignIn(&x.use, nil); got != x.want || (got != model.Allowed) != (len(why) > 0) {
+			t.Errorf("%s: %s %q, want %s", x.what, got, why, x.want)
+		}
+	}
+}
+
+// TestSignInOnWindows says the same of Windows, by its documents.
+func TestSignInOnWindows(t *testing.T) {
+	c, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := func(change func(*model.Use)) model.Use {
+		u := model.Use{
+			Identity: model.User, Package: model.PackageNTLMv2, Dialect: "3.1.1", Offers: "3.1.1", Signing: model.SigningOffered, CanEncrypt: model.True,
+			Raw: model.False, SPN: "cifs/fs1",
+		}
+		change(&u)
+		return u
+	}
+	v1 := user(func(u *model.Use) { u.Package, u.SPN = model.PackageNTLMv1ESS, "" })
+	ntlm := user(func(u *model.Use) { u.Package, u.Log = model.PackageNTLM, true })
+	smb1 := user(func(u *model.Use) { u.Dialect, u.Offers = "NT LM 0.12", "NT LM 0.12" })
+	plain := user(func(u *model.Use) { u.Dialect, u.Offers, u.CanEncrypt = "2.1", "2.1", model.False })
+	kerberos := user(func(u *model.Use) { u.Package = model.PackageKerberos })
+	guest := user(func(u *model.Use) { u.Identity = model.Guest })
+	for _, x := range []struct {
+		what     string
+		role     model.Role
+		settings map[string]int
+		use      model.Use
+		want     model.Outcome
+	}{
+		{"level 5 and NTLMv1", model.Standalone, map[string]int{"LmCompatibilityLevel": 5}, v1, model.Denied},
+		{"level 4 and NTLMv1", model.Standalone, map[string]int{"LmCompatibilityLevel": 4}, v1, model.Allowed},
+		{"level 5 and NTLMv2", model.Standalone, map[string]int{"LmCompatibilityLevel": 5}, user(func(*model.Use) {}), model.Allowed},
+		{"level 5 of a member", model.Member, map[string]int{"LmCompatibilityLevel": 5}, v1, model.OutcomeUnknown},
+		{"level 5 and a version that was not told", model.Standalone, map[string]int{"LmCompatibilityLevel": 5}, ntlm, model.OutcomeUnknown},
+		{"NTLM refused, the version not told", model.Member, map[string]int{"RestrictReceivingNTLMTraffic": 2}, ntlm, model.Denied},
+		{"NTLM refused to the domain alone", model.Member, map[string]int{"RestrictReceivingNTLMTraffic": 1}, user(func(*model.Use) {}), model.OutcomeUnknown},
+		{"NTLM refused and Kerberos", model.Member, map[string]int{"RestrictReceivingNTLMTraffic": 2}, kerberos, model.Allowed},
+		{"signing required of a guest", model.Member, map[string]int{"RequireSecuritySignature": 1}, guest, model.OutcomeUnknown},
+		{"EnableSecuritySignature ends nothing", model.Member, map[string]int{"EnableSecuritySignature": 0}, smb1, model.Allowed},
+		{"SMB1 off", model.Member, map[string]int{"SMB1": 0}, smb1, model.Denied},
+		{"SMB1 off and SMB2", model.Member, map[string]int{"SMB1": 0}, plain, model.Allowed},
+		{"the lowest dialect does not stop SMB1", model.Member, map[string]int{"SMB1": 1, "MinSmb2Dialect": 768}, smb1, model.Allowed},
+		{"the lowest dialect stops SMB 2.1", model.Member, map[string]int{"MinSmb2Dialect": 768}, plain, model.Denied},
+		{"encryption", model.Member, map[string]int{"EncryptData": 1}, plain, model.Denied},
+		{"encryption where clear text goes on", model.Member, map[string]int{"EncryptData": 1, "RejectUnencryptedAccess": 0}, plain, model.Allowed},
+		{"a name has to be there", model.Member, map[string]int{"SmbServerNameHardeningLevel": 2}, v1, model.Denied},
+		{"no name at 1", model.Member, map[string]int{"SmbServerNameHardeningLevel": 1}, v1, model.Allowed},
+		{"a name has to fit", model.Member, map[string]int{"SmbServerNameHardeningLevel": 1}, kerberos, model.OutcomeUnknown},
+	} {
+		in := Config{Platform: model.Platform{System: "windows", Product: "win2025", Role: x.role}, Settings: map[string]model.Value{}, Complete: true}
+		for id, v := range map[string]int{"SMB1": 0, "RequireSecuritySignature": 0, "LmCompatibilityLevel": 3} {
+			in.Settings[id] = model.Value{Present: true, Type: "REG_DWORD", Data: v}
+		}
+		if x.use.Dialect == "NT LM 0.12" && x.settings["SMB1"] == 0 && x.want == model.Allowed {
+			in.Settings["SMB1"] = model.Value{Present: true, Type: "REG_DWORD", Data: 1}
+		}
+		for id, v := range x.settings {
+			in.Settings[id] = model.Value{Present: true, Type: "REG_DWORD", Data: v}
+		}
+		if got, why := c.View(in).SignIn(&x.use, nil); got != x.want {
 			t.Errorf("%s: %s %q, want %s", x.what, got, why, x.want)
 		}
 	}

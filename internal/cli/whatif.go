@@ -102,7 +102,11 @@ func told(a *plan.Answer) *report.WhatIf {
 		var out []string
 		for _, r := range list {
 			b := r.Break("", "")
-			out = append(out, fmt.Sprintf("%s %s", b.Who, b.What))
+			text := fmt.Sprintf("%s %s", b.Who, b.What)
+			if r.Way {
+				text += ": " + r.Why
+			}
+			out = append(out, text)
 		}
 		return out
 	}

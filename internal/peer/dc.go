@@ -119,6 +119,8 @@ func (d *DC) answers(ctx context.Context) error {
 	switch answer, err := Run(cmd); {
 	case err != nil:
 		return err
+	case answer.Status == "STATUS_NTLM_BLOCKED": // it is told to refuse whoever comes without a ticket
+		return nil
 	case !answer.OK():
 		return errors.New(answer.String())
 	}

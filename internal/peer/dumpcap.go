@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,8 +15,19 @@ import (
 // it is stopped. Connections without a logon, of its own, tell it where it begins and ends.
 func Dumpcap(t testing.TB, s *Samba) (file string, stop func()) {
 	t.Helper()
-	file = filepath.Join(s.Dir, fmt.Sprintf("live%d.pcapng", time.Now().UnixNano()))
-	dump := s.Command(context.Background(), "dumpcap", "-q", "-B", "32", "-i", "lo", "-f", "tcp port 445", "-w", file)
+	return dumpcap(t, s.Machine, "lo", "tcp port 445", func() (net.Conn, error) { return s.Dial(t.Context(), "tcp", s.Addr()) })
+}
+
+// DumpcapDC does the same on the wire between a domain controller and its client, Kerberos included.
+func DumpcapDC(t testing.TB, d *DC) (file string, stop func()) {
+	t.Helper()
+	return dumpcap(t, d.Machine, "eth0", "tcp port 445 or port 88", func() (net.Conn, error) { return d.Client.Dial(t.Context(), "tcp", d.Addr()) })
+}
+
+func dumpcap(t testing.TB, m *Machine, iface, filter string, dial func() (net.Conn, error)) (file string, stop func()) {
+	t.Helper()
+	file = filepath.Join(m.Dir, fmt.Sprintf("live%d.pcapng", time.Now().UnixNano()))
+	dump := m.Command(context.Background(), "dumpcap", "-q", "-B", "32", "-i", iface, "-f", filter, "-w", file)
 	if err := dump.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +42,7 @@ func Dumpcap(t testing.TB, s *Samba) (file string, stop func()) {
 		if tries == 200 {
 			t.Fatal("dumpcap does not capture")
 		}
-		if c, err := s.Dial(t.Context(), "tcp", s.Addr()); err == nil {
+		if c, err := dial(); err == nil {
 			_ = c.Close()
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -47,7 +59,7 @@ func Dumpcap(t testing.TB, s *Samba) (file string, stop func()) {
 				t.Fatal("dumpcap does not capture what passed last")
 			}
 			if tries%10 == 0 {
-				if c, err := s.Dial(t.Context(), "tcp", s.Addr()); err == nil {
+				if c, err := dial(); err == nil {
 					_, _ = c.Write(mark)
 					_ = c.Close()
 				}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,8 +90,10 @@ func TestWhatIfKnowsUsers(t *testing.T) {
 	}
 	for _, name := range []string{"SMB1", "RequireSecuritySignature"} {
 		value := map[string]string{"SMB1": "0", "RequireSecuritySignature": "1"}[name]
-		if a := ask(name, value); len(a.NotKnown) != 3 || a.Unchanged != 0 || a.NotKnown[0].Looks[0].Times != 2 {
-			t.Errorf("%s: %d not known, %d go on as before", name, len(a.NotKnown), a.Unchanged)
+		if a := ask(name, value); len(a.Possible) != 3 || a.Unchanged != 0 || a.Possible[0].Looks[0].Times != 2 || !a.Possible[0].Way {
+			t.Errorf("%s: %d may be refused, %d go on as before", name, len(a.Possible), a.Unchanged)
+		} else if !slices.ContainsFunc(a.Warnings, func(w string) bool { return strings.Contains(w, "names each client") }) {
+			t.Errorf("%s: what would tell is not said: %q", name, a.Warnings)
 		}
 	}
 	if a := ask("NullSessionPipes", ""); len(a.NotKnown) != 0 || a.Unchanged != 3 {

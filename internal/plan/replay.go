@@ -17,6 +17,7 @@ type Replay struct {
 	Before model.Outcome `json:"before"` // by the model
 	After  model.Outcome `json:"after"`
 	Why    string        `json:"why"`
+	Way    bool          `json:"way,omitempty"` // what ends is the way in which the client came
 	Looks  []model.Look  `json:"looks"`
 }
 
@@ -34,6 +35,7 @@ type replayed struct {
 func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, unmodelled []string) replayed {
 	var out replayed
 	v, n := c.View(before), c.View(after)
+	changed := n.Changed(v)
 	for _, u := range uses {
 		if u.Outcome != model.Allowed {
 			out.Unchanged++
@@ -42,11 +44,11 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, 
 		r := Replay{Use: u, Looks: []model.Look{lookOf(&u)}}
 		id, sure := asked(u.Identity)
 		r.Before, r.After = answer(c, v, before, id, &u), answer(c, n, after, id, &u)
-		signIn(v, n, &r)
+		signIn(v, n, changed, &r)
 		switch {
-		case r.Why != "" && r.After == model.Denied:
+		case r.Way && levelOf(r.After) == shut:
 			out.Refused = append(out.Refused, r)
-		case r.Why != "":
+		case r.Way:
 			out.Possible = append(out.Possible, r)
 		case levelOf(r.After) >= levelOf(r.Before) && id == model.User && behind(c, v, n, &u) != "":
 			r.Why = behind(c, v, n, &u)
@@ -76,14 +78,18 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, 
 	return out
 }
 
-// signIn makes an answer less where the way in which the client came ends, and says why.
-func signIn(before, after *catalog.View, r *Replay) {
-	was, _ := before.SignIn(&r.Use)
-	is, why := after.SignIn(&r.Use)
-	if levelOf(is) >= levelOf(was) || levelOf(is) >= levelOf(r.After) {
+// signIn makes an answer less where a changed setting ends the way in which the client came, and says why. It came in, so
+// what is not known of these settings as they are did not stop it.
+func signIn(before, after *catalog.View, changed []string, r *Replay) {
+	was, _ := before.SignIn(&r.Use, changed)
+	is, why := after.SignIn(&r.Use, changed)
+	if was == model.Denied || is == model.Allowed {
 		return
 	}
-	r.After, r.Why = is, strings.Join(why, "; ")
+	r.Way = true
+	if r.Why = strings.Join(why, "; "); levelOf(is) < levelOf(r.After) {
+		r.After = is
+	}
 }
 
 // lookOf is the observation that a use is.

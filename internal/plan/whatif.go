@@ -81,10 +81,31 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 	r := replay(w.c, w.cfg, after, w.uses(), w.unmodelled(after, changed))
 	a.NotKnown = append(a.NotKnown, r.NotKnown...)
 	a.Refused, a.Possible, a.Unjudged, a.Unchanged = append(a.Refused, r.Refused...), append(a.Possible, r.Possible...), append(a.Unjudged, r.Unjudged...), r.Unchanged
+	if len(a.Possible)+len(a.Unjudged)+len(a.NotKnown) > 0 || !a.Coverage.Enough {
+		a.Warnings = append(a.Warnings, w.listen(changed)...)
+	}
 	if e.Observed != nil {
 		a.Warnings = append(a.Warnings, slices.Clone(e.Observed.Notes)...)
 	}
 	return a, nil
+}
+
+// listen says what would tell whom settings refuse, where that is not on yet.
+func (w *work) listen(settings []*catalog.Setting) []string {
+	var out []string
+	for _, s := range settings {
+		for _, x := range s.Audits {
+			a := w.c.Setting(x.Setting)
+			if _, possible := w.c.Fit(a.Applies, w.platform); !possible {
+				continue
+			}
+			if now, known := w.effective(a.ID); known && a.Same(now, x.Value) {
+				continue
+			}
+			out = append(out, fmt.Sprintf("%s: with %s=%s first, %s", s.ID, a.ID, model.Text(x.Value), x.Tells))
+		}
+	}
+	return out
 }
 
 // Setting is one value to try, as written on a command line.
