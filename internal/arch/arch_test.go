@@ -35,7 +35,7 @@ var rooms = []room{
 	{"apply/target", []string{"apply", "change", "smb", "dcerpc", "format", "catalog", "model"}, []string{"golang.org/x/sys"}},
 	{"apply/applytest", []string{"apply", "change", "format", "model", "peer"}, []string{"golang.org/x/sys"}},
 	{"apply", []string{"change", "format", "model"}, []string{"golang.org/x/sys"}},
-	{"gateway", []string{"smb", "ntlm", "model"}, nil},
+	{"gateway", []string{"smb", "ntlm", "dcerpc", "model"}, nil},
 	{"plan", []string{"catalog", "model"}, nil},
 	{"export", []string{"change", "format", "catalog", "model"}, nil},
 	{"change", []string{"format", "catalog", "model"}, nil},

@@ -26,8 +26,10 @@ byte for byte, signed and encrypted end to end: the gateway has none of their ke
 Try it with --observe-only first: nothing is refused, and what would be is logged, counted, and with --state kept in rows as
 observe's; ipcguard observe --state DIR --show shows them.
 
+A policy may let some strangers pass: by client, server and kind, with everything or with single pipes, interfaces and calls.
+
 It reads SMB1 (NT LM 0.12) to 3.1.1, on port 445 and, where that is the port to listen on, with NetBIOS on port 139. What a
-user does is not judged, and single pipes cannot be allowed to strangers yet.
+user does is not judged.
 
 An interrupt (SIGINT, SIGTERM) takes no more connections, lets those that are open go on for --drain, and ends. SIGHUP reads
 policies and the configuration file anew; sessions go on. SIGUSR2 starts the program anew, hands it the listening sockets, and

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -12,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
 	"ipcguard/internal/smb/smb2"
 	"ipcguard/internal/status"
@@ -178,13 +178,33 @@ func (c *conn) row(who caller, outcome model.Outcome, st status.NTStatus) {
 	if c.g.Use == nil {
 		return
 	}
+	u := c.use(who)
+	u.Layer, u.Outcome, u.Status = model.LayerSession, outcome, st.String()
+	c.g.Use(u)
+}
+
+// rowAt tells of what a stranger was refused after the logon.
+func (c *conn) rowAt(who caller, why *denial) {
+	if c.g.Use == nil {
+		return
+	}
+	u := c.use(who)
+	u.Layer, u.Outcome, u.Status = why.layer, model.Denied, status.AccessDenied.String()
+	u.Share, u.Pipe, u.UUID = "IPC$", why.pipe, why.uuid
+	if id, err := dcerpc.ParseUUID(why.uuid); err == nil {
+		u.Interface = nameOf(dcerpc.SyntaxID{UUID: id})
+	}
+	c.g.Use(u)
+}
+
+// use is a row with what is known of a connection and a caller.
+func (c *conn) use(who caller) model.Use {
 	now := time.Now().UTC()
 	dialect, _ := c.table.state()
-	c.g.Use(model.Use{
+	return model.Use{
 		Schema: model.SchemaUse, Client: c.client.String(), Server: c.server.String(), Identity: who.who, Basis: who.basis,
-		Account: who.account, Layer: model.LayerSession, Opnum: -1, Outcome: outcome, Status: st.String(), Count: 1,
-		First: now, Last: now, Source: "gateway", Dialect: dialect, Package: who.with,
-	})
+		Account: who.account, Opnum: -1, Count: 1, First: now, Last: now, Source: "gateway", Dialect: dialect, Package: who.with,
+	}
 }
 
 // patience sets how long the client may take to begin a frame: without end once a user has come in.
@@ -200,6 +220,9 @@ func (c *conn) patient() error {
 	case c.table.known():
 		c.noUser = time.Time{}
 		return c.up.deadline(time.Time{})
+	case c.table.some():
+		c.noUser = time.Time{}
+		return c.up.deadline(time.Now().Add(c.g.Limits.Stranger))
 	case c.noUser.IsZero():
 		c.noUser = time.Now()
 	}
@@ -217,7 +240,7 @@ func (c *conn) begin() (int, error) {
 			return n, err
 		}
 		if !c.table.known() {
-			return 0, refusal{ReasonIdle, fmt.Sprintf("no user came in within %v", c.g.Limits.Logon)}
+			return 0, refusal{ReasonIdle, "no user came in within the time, or a stranger said nothing"}
 		}
 	}
 }

@@ -12,6 +12,7 @@ type Limits struct {
 	Connections int           // in all; 16384
 	PerClient   int           // of one address; 1024: a terminal server has one for each of its programs
 	Logon       time.Duration // until a user has come in; 60 s
+	Stranger    time.Duration // between two requests of a stranger who may use some pipes; 5 min
 	Dial        time.Duration // until the server takes a connection; 10 s
 }
 
@@ -20,6 +21,7 @@ func (l Limits) withDefaults() Limits {
 		Connections: cmp.Or(l.Connections, 16384),
 		PerClient:   cmp.Or(l.PerClient, 1024),
 		Logon:       cmp.Or(l.Logon, time.Minute),
+		Stranger:    cmp.Or(l.Stranger, 5*time.Minute),
 		Dial:        cmp.Or(l.Dial, 10*time.Second),
 	}
 }

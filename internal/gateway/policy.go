@@ -19,19 +19,32 @@ type Exception struct {
 	Clients []netip.Prefix   `json:"clients,omitempty"` // from these addresses; from any where there is none
 	Servers []string         `json:"servers,omitempty"` // to these, as the listeners name them; to any where there is none
 	As      []model.Identity `json:"as,omitempty"`      // who come in as these; any stranger where there is none
-	Allow   string           `json:"allow"`             // "everything": their sessions pass as users' do
-	Why     string           `json:"why,omitempty"`     // for people
+	Allow   string           `json:"allow"`             // "everything": their sessions pass as users' do; "pipes": those of Pipes
+	Pipes   []Pipe           `json:"pipes,omitempty"`
+	Why     string           `json:"why,omitempty"` // for people
+
+	rules rules // of Pipes, once they were checked
 }
 
-// everything is the one word of Exception.Allow.
-const everything = "everything"
+// The words of Exception.Allow.
+const (
+	everything = "everything"
+	somePipes  = "pipes"
+)
 
-// Check refuses a policy that says something that is not enforced.
+// Check refuses a policy that says something that cannot be enforced, and makes the others ready to be asked.
 func (p *Policy) Check() error {
-	for i, e := range p.Strangers {
-		if e.Allow != everything {
-			return fmt.Errorf("gateway: strangers, entry %d: allow is %q: %q is all that can be allowed so far; "+
-				"single pipes, interfaces and calls are not built yet", i+1, e.Allow, everything)
+	for i := range p.Strangers {
+		e := &p.Strangers[i]
+		switch {
+		case e.Allow != everything && e.Allow != somePipes:
+			return fmt.Errorf("gateway: strangers, entry %d: allow is %q, and can be %q or %q", i+1, e.Allow, everything, somePipes)
+		case (e.Allow == somePipes) != (len(e.Pipes) > 0):
+			return fmt.Errorf("gateway: strangers, entry %d: a list of pipes and allow: pipes go together", i+1)
+		}
+		var err error
+		if e.rules, err = compile(e.Pipes); err != nil {
+			return fmt.Errorf("gateway: strangers, entry %d: %w", i+1, err)
 		}
 		for _, id := range e.As {
 			if !id.IsStranger() {
@@ -50,12 +63,25 @@ func strangers() []string {
 	return out
 }
 
-// lets tells whether a caller may come in.
-func (p *Policy) lets(c caller, client netip.Addr, server string) bool {
-	if !c.stranger() {
-		return true
+// leave is what a caller may do.
+type leave struct {
+	all   bool  // everything
+	rules rules // these pipes
+}
+
+// any tells whether the caller may come in at all.
+func (l leave) any() bool { return l.all || len(l.rules) > 0 }
+
+// lets tells what a caller may do.
+func (p *Policy) lets(c caller, client netip.Addr, server string) leave {
+	l := leave{all: !c.stranger()}
+	for i := range p.Strangers {
+		if e := &p.Strangers[i]; !l.all && e.covers(c.who, client, server) {
+			l.all = e.Allow == everything
+			l.rules = l.rules.join(e.rules)
+		}
 	}
-	return slices.ContainsFunc(p.Strangers, func(e Exception) bool { return e.covers(c.who, client, server) })
+	return l
 }
 
 func (e *Exception) covers(who model.Identity, client netip.Addr, server string) bool {

@@ -14,6 +14,7 @@ const (
 	ReasonAnonymous  Reason = "anonymous"            // a null session
 	ReasonGuest      Reason = "guest"                // the server made a guest of the caller
 	ReasonUnreadable Reason = "unreadable-logon"     // a logon that does not say who comes, or says it in two ways
+	ReasonPipe       Reason = "pipe"                 // a share, pipe, interface or call that the policy does not allow to strangers
 	ReasonSession    Reason = "unknown-session"      // a request in a session that this connection does not have
 	ReasonEncrypted  Reason = "encrypted-stranger"   // an encrypted frame of a session that is no user's
 	ReasonCompressed Reason = "compressed-stranger"  // a compressed frame where no user has come in
@@ -40,6 +41,7 @@ func (r refusal) Error() string { return "gateway: refused: " + string(r.reason)
 type refused struct {
 	request smb2.Header
 	status  status.NTStatus
+	body    smb2.Body // nil says nothing but the status
 }
 
 // standIn is the frame that goes to the server in place of a request. It takes the same MessageIds out of the window.
@@ -66,13 +68,17 @@ func (r *refused) logoff() []byte {
 
 // answer is the frame that the client gets. The credits are those that the server granted to what stood in.
 func (r *refused) answer(credits uint16) []byte {
+	body := r.body
+	if body == nil {
+		body = new(smb2.ErrorResponse)
+	}
 	return framed(&smb2.Message{
 		Header: smb2.Header{
 			CreditCharge: r.request.CreditCharge, Status: uint32(r.status), Command: r.request.Command, Credits: credits,
 			Flags: smb2.FlagResponse, MessageID: r.request.MessageID, Reserved: r.request.Reserved,
 			TreeID: r.request.TreeID, SessionID: r.request.SessionID,
 		},
-		Body: new(smb2.ErrorResponse),
+		Body: body,
 	})
 }
 

@@ -74,6 +74,12 @@ func (c *conn) answer(h *smb2.Header, w waiting, n int) error {
 		}
 		return c.down.passRest()
 	}
+	if w.session != nil {
+		if err := c.table.opened(h, msg, &w); err != nil {
+			return refusal{ReasonMalformed, "the server: " + err.Error()}
+		}
+		return c.down.passRest()
+	}
 	if h.Command != smb2.SessionSetup || h.NextCommand != 0 {
 		return refusal{ReasonMalformed, "the server answers SESSION_SETUP with something else"}
 	}

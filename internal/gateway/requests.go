@@ -94,11 +94,11 @@ func (c *conn) plain(b []byte, n int) error {
 	if h.Command == smb2.SessionSetup {
 		return c.setup(&h, n)
 	}
-	return c.ordinary(&h)
+	return c.ordinary(&h, n)
 }
 
 // ordinary judges a message that is neither NEGOTIATE nor SESSION_SETUP, and alone in its frame.
-func (c *conn) ordinary(h *smb2.Header) error {
+func (c *conn) ordinary(h *smb2.Header, n int) error {
 	s := c.table.find(h.SessionID)
 	switch {
 	case s.user():
@@ -108,6 +108,8 @@ func (c *conn) ordinary(h *smb2.Header) error {
 			}
 		}
 		return c.up.passRest()
+	case s.judged():
+		return c.stranger(h, s, n)
 	case h.SessionID == 0 && h.Command == smb2.Echo:
 		return c.up.passRest()
 	case h.Command == smb2.Cancel: // it gets no answer, and nothing of the session was let pass
@@ -115,13 +117,15 @@ func (c *conn) ordinary(h *smb2.Header) error {
 	case s == nil && c.observing():
 		return c.up.passRest() // the server knows best
 	case s == nil:
-		return c.refuse(h, refusal{ReasonSession, fmt.Sprintf("%v in a session that is not here", h.Command)}, status.UserSessionDeleted)
+		return c.refuse(&refused{request: *h, status: status.UserSessionDeleted},
+			refusal{ReasonSession, fmt.Sprintf("%v in a session that is not here", h.Command)})
 	}
-	return c.refuse(h, refusal{s.refused, fmt.Sprintf("%v in a session that was refused", h.Command)}, status.AccessDenied)
+	return c.refuse(&refused{request: *h, status: status.AccessDenied},
+		refusal{s.refused, fmt.Sprintf("%v in a session that was refused", h.Command)})
 }
 
 // refuse answers a request in the server's place: something without effect goes to the server for it.
-func (c *conn) refuse(h *smb2.Header, why refusal, st status.NTStatus) error {
+func (c *conn) refuse(r *refused, why refusal) error {
 	if c.observing() {
 		return why // pump counts it and lets it pass
 	}
@@ -129,11 +133,10 @@ func (c *conn) refuse(h *smb2.Header, why refusal, st status.NTStatus) error {
 	if err := c.up.dropRest(); err != nil {
 		return err
 	}
-	r := &refused{request: *h, status: st}
-	if err := c.table.wait(h.MessageID, waiting{refused: r}); err != nil {
+	if err := c.table.wait(r.request.MessageID, waiting{refused: r}); err != nil {
 		return err
 	}
-	if s := c.table.find(h.SessionID); s != nil && !s.user() && c.table.end(s) {
+	if s := c.table.find(r.request.SessionID); s != nil && s.refused != "" && c.table.end(s) {
 		return c.toBack.send(r.logoff())
 	}
 	return c.toBack.send(r.standIn())

@@ -29,10 +29,16 @@ type session struct {
 	// refused is why nothing of it may pass, and ended that the server was told to end it.
 	refused Reason
 	ended   bool
+
+	// open is of a stranger who may use some pipes: every request is judged.
+	open *conversation
 }
 
 // user tells whether what the session sends passes.
-func (s *session) user() bool { return s != nil && s.refused == "" }
+func (s *session) user() bool { return s != nil && s.refused == "" && s.open == nil }
+
+// judged tells whether the requests of the session are looked at one by one.
+func (s *session) judged() bool { return s != nil && s.refused == "" && s.open != nil }
 
 // waiting is a request whose answer the gateway has to see: one of these.
 type waiting struct {
@@ -40,6 +46,11 @@ type waiting struct {
 	logon     *logon   // a SESSION_SETUP
 	logoff    uint64   // a LOGOFF of this session
 	negotiate bool
+
+	// A stranger's TREE_CONNECT, or CREATE.
+	session *session
+	tree    bool
+	open    *open
 }
 
 // table is what a connection's two directions know of it.
@@ -52,6 +63,7 @@ type table struct {
 	waiting    map[uint64]waiting  // by MessageId
 	users      int                 // sessions of which everything passes
 	came       bool                // there was one
+	strangers  int                 // sessions that are judged
 }
 
 func newTable() *table {
@@ -118,6 +130,13 @@ func (t *table) known() bool {
 	return t.users > 0
 }
 
+// some tells whether a stranger has come in who may use some pipes.
+func (t *table) some() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.strangers > 0
+}
+
 // used tells whether a user has ever come in on the connection.
 func (t *table) used() bool {
 	t.mu.Lock()
@@ -153,8 +172,8 @@ func (t *table) failed(id uint64) {
 	delete(t.setups, id)
 }
 
-// come ends a logon that the server accepted: who has come in, and why nothing of it may pass, if so.
-func (t *table) come(id uint64, c caller, why Reason) error {
+// come ends a logon that the server accepted.
+func (t *table) come(id uint64, s *session) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.setups, id)
@@ -162,14 +181,9 @@ func (t *table) come(id uint64, c caller, why Reason) error {
 	if !ok && len(t.sessions) >= maxSessions {
 		return refusal{ReasonTooMuch, fmt.Sprintf("more than %d sessions", maxSessions)}
 	}
-	if old.user() {
-		t.users--
-	}
-	s := &session{caller: c, refused: why}
-	if s.user() {
-		t.users++
-		t.came = true
-	}
+	t.count(old, -1)
+	t.count(s, 1)
+	t.came = t.came || s.user()
 	t.sessions[id] = s
 	return nil
 }
@@ -178,10 +192,18 @@ func (t *table) come(id uint64, c caller, why Reason) error {
 func (t *table) left(id uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s := t.sessions[id]; s.user() {
-		t.users--
-	}
+	t.count(t.sessions[id], -1)
 	delete(t.sessions, id)
+}
+
+// count counts a session as one more, or one less.
+func (t *table) count(s *session, n int) {
+	switch {
+	case s.user():
+		t.users += n
+	case s.judged():
+		t.strangers += n
+	}
 }
 
 // end tells, once, that the server is to be told to end a refused session.

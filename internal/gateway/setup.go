@@ -36,11 +36,11 @@ func (c *conn) setup(h *smb2.Header, n int) error {
 	l := c.table.setup(h.SessionID)
 	l.request(r.SecurityBuffer)
 	claim := l.claimed()
-	if why, no := l.refusal(claim, c.table.find(h.SessionID)); no && !(claim.stranger() && c.lets(claim)) {
+	if why, no := l.refusal(claim, c.table.find(h.SessionID)); no && !(claim.stranger() && c.lets(claim).any()) {
 		c.table.failed(h.SessionID)
 		c.row(claim, model.Denied, status.AccessDenied)
 		if !c.observing() {
-			return c.refuse(h, why, status.AccessDenied)
+			return c.refuse(&refused{request: *h, status: status.AccessDenied}, why)
 		}
 		c.tell(why)
 	}
@@ -70,7 +70,7 @@ func sameName(a, b string) bool {
 }
 
 // lets asks the policy.
-func (c *conn) lets(who caller) bool { return c.way.Route().Policy.lets(who, c.client, c.to) }
+func (c *conn) lets(who caller) leave { return c.way.Route().Policy.lets(who, c.client, c.to) }
 
 // setupAnswer judges the server's answer to a SESSION_SETUP: who has come in is known from it alone.
 func (c *conn) setupAnswer(h *smb2.Header, msg []byte, l *logon) error {
@@ -111,12 +111,15 @@ func denied(st status.NTStatus) model.Outcome {
 // is told to end it in place of the first request that comes in it, and where no user has come in on the connection, which
 // would suffer, the connection ends.
 func (c *conn) cameIn(h *smb2.Header, who caller) error {
-	if !who.stranger() || c.observing() || c.lets(who) {
-		return c.letIn(h.SessionID, who)
+	if may := c.lets(who); may.any() || c.observing() {
+		if may.all {
+			may.rules = nil
+		}
+		return c.letIn(h.SessionID, who, may)
 	}
 	why := refusal{reasonOf(who), who.basis}
 	c.row(who, model.Denied, status.AccessDenied)
-	if err := c.table.come(h.SessionID, who, why.reason); err != nil {
+	if err := c.table.come(h.SessionID, &session{caller: who, refused: why.reason}); err != nil {
 		return err
 	}
 	if err := c.down.dropRest(); err != nil {
@@ -134,13 +137,17 @@ func (c *conn) cameIn(h *smb2.Header, who caller) error {
 }
 
 // letIn lets a session begin.
-func (c *conn) letIn(id uint64, who caller) error {
-	if who.stranger() && !c.lets(who) {
+func (c *conn) letIn(id uint64, who caller, may leave) error {
+	if !may.any() {
 		c.tell(refusal{reasonOf(who), who.basis})
 	}
 	c.g.stats.came(who.who)
 	c.row(who, model.Allowed, status.Success)
-	if err := c.table.come(id, who, ""); err != nil {
+	s := &session{caller: who}
+	if len(may.rules) > 0 {
+		s.open = &conversation{rules: may.rules, trees: map[uint32]bool{}, opens: map[smb2.FileID]*open{}}
+	}
+	if err := c.table.come(id, s); err != nil {
 		return err
 	}
 	return c.down.passRest()

@@ -129,7 +129,7 @@ func (c *conn) setup1(h *smb1.Header, n int) error {
 		l = &logon{plain: plainly(r)}
 	}
 	claim := l.claimed()
-	if why, no := l.refusal(claim, c.table.find(uint64(h.UID))); no && !(claim.stranger() && c.lets(claim)) {
+	if why, no := l.refusal(claim, c.table.find(uint64(h.UID))); no && !(claim.stranger() && c.lets(claim).all) {
 		c.table.failed(uint64(h.UID))
 		c.row(claim, model.Denied, status.AccessDenied)
 		if !c.observing() {
@@ -270,8 +270,9 @@ func (c *conn) setupAnswer1(m *smb1.Message, l *logon) error {
 		return refusal{ReasonMalformed, "the server's SESSION_SETUP_ANDX does not decode"}
 	}
 	who := l.come(r.Action&smb1.SetupGuest != 0, false)
-	if !who.stranger() || c.observing() || c.lets(who) {
-		return c.letIn(uid, who)
+	if may := c.lets(who); may.all || c.observing() { // single pipes are for strangers of SMB2 alone
+		may.rules = nil
+		return c.letIn(uid, who, may)
 	}
 	c.row(who, model.Denied, status.AccessDenied)
 	if err := c.down.dropRest(); err != nil {

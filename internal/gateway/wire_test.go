@@ -93,6 +93,9 @@ func (w *wire) ask(message []byte) (status.NTStatus, []byte) {
 	w.t.Helper()
 	w.send(message)
 	h, msg, err := w.receive()
+	for err == nil && h.IsAsync() && status.NTStatus(h.Status) == status.Pending { // the answer is still to come
+		h, msg, err = w.receive()
+	}
 	if err != nil {
 		return closedInstead, nil
 	}

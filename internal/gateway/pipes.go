@@ -1,0 +1,439 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/model"
+	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+// Pipe is one pipe that strangers may open, and what they may do on it.
+type Pipe struct {
+	Pipe       string      `json:"pipe"`                 // such as spoolss
+	Interfaces []Interface `json:"interfaces,omitempty"` // those that are known to live on the pipe, where there is none
+}
+
+// Interface is one RPC interface, and what may be called of it.
+type Interface struct {
+	Interface string   `json:"interface"`       // a name such as srvsvc, or a UUID
+	Calls     []string `json:"calls,omitempty"` // names or numbers; every call, where there is none
+}
+
+// rules are the pipes that a stranger may open, by their names in lower case.
+type rules map[string]interfaces
+
+// interfaces are what may be bound on a pipe.
+type interfaces map[dcerpc.UUID]calls
+
+// calls are what may be called, by number; nil is everything.
+type calls map[uint16]bool
+
+// compile turns the names of a policy into what is on the wire.
+func compile(pipes []Pipe) (rules, error) {
+	r := rules{}
+	for _, p := range pipes {
+		name := pipeName(p.Pipe)
+		if name == "" {
+			return nil, fmt.Errorf("%q is no pipe", p.Pipe)
+		}
+		if _, twice := r[name]; twice {
+			return nil, fmt.Errorf("pipe %s: twice", name)
+		}
+		allowed := interfaces{}
+		for _, i := range p.Interfaces {
+			id, known, err := interfaceOf(i.Interface)
+			if err == nil {
+				allowed[id], err = callsOf(known, i.Calls)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("pipe %s: %w", name, err)
+			}
+		}
+		if len(p.Interfaces) == 0 {
+			for _, i := range dcerpc.Interfaces() {
+				for _, on := range i.Pipes {
+					if strings.EqualFold(on, name) {
+						allowed[i.Syntax.UUID] = nil
+					}
+				}
+			}
+		}
+		if len(allowed) == 0 {
+			return nil, fmt.Errorf("pipe %s: no interface is known to live there: name those that may be bound", name)
+		}
+		r[name] = allowed
+	}
+	return r, nil
+}
+
+func interfaceOf(name string) (dcerpc.UUID, *dcerpc.Interface, error) {
+	id, err := dcerpc.ParseUUID(name)
+	for _, i := range dcerpc.Interfaces() {
+		if err == nil && i.Syntax.UUID == id || err != nil && strings.EqualFold(i.Name, name) {
+			return i.Syntax.UUID, i, nil
+		}
+	}
+	if err != nil {
+		return id, nil, fmt.Errorf("interface %q is not known: give its UUID", name)
+	}
+	return id, nil, nil
+}
+
+func callsOf(i *dcerpc.Interface, names []string) (calls, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	out := calls{}
+	for _, name := range names {
+		n, err := opnumOf(i, name)
+		if err != nil {
+			return nil, err
+		}
+		out[n] = true
+	}
+	return out, nil
+}
+
+func opnumOf(i *dcerpc.Interface, name string) (uint16, error) {
+	if n, err := strconv.ParseUint(name, 10, 16); err == nil {
+		return uint16(n), nil
+	}
+	if i != nil {
+		for n, op := range i.Ops {
+			if strings.EqualFold(op.Name, name) {
+				return uint16(n), nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("call %q is not known: give its number", name)
+}
+
+// pipeName brings a pipe's name into one form; empty is a name that may not be asked for. What servers see through, such as
+// \pipe\ in front, is not taken: no client needs it.
+func pipeName(s string) string {
+	s = strings.ToLower(strings.TrimPrefix(s, `\`))
+	if s == "" || strings.ContainsAny(s, "\\/:\x00") || strings.TrimSpace(s) != s {
+		return ""
+	}
+	return s
+}
+
+// join adds what another exception allows.
+func (r rules) join(more rules) rules {
+	out := rules{}
+	for _, one := range []rules{r, more} {
+		for name, allowed := range one {
+			if out[name] == nil {
+				out[name] = interfaces{}
+			}
+			for id, may := range allowed {
+				if had, ok := out[name][id]; ok {
+					may = had.join(may)
+				}
+				out[name][id] = may
+			}
+		}
+	}
+	return out
+}
+
+func (c calls) join(more calls) calls {
+	if c == nil || more == nil {
+		return nil
+	}
+	out := calls{}
+	for _, one := range []calls{c, more} {
+		for n := range one {
+			out[n] = true
+		}
+	}
+	return out
+}
+
+const (
+	// maxOpens is how many pipes a stranger may have open, and maxTrees how often IPC$: clients need one or two.
+	maxOpens = 64
+	maxTrees = 16
+
+	// maxContexts is how many interfaces may be bound on a pipe.
+	maxContexts = 32
+)
+
+// pipeLimits bound what a stranger's requests may make the gateway keep: the longest that strangers have a reason for is some
+// KiB.
+var pipeLimits = dcerpc.Limits{Bytes: 256 << 10, Fragments: 128, Calls: 4}
+
+// conversation is what a stranger's session has open.
+type conversation struct {
+	rules rules
+	trees map[uint32]bool
+	opens map[smb2.FileID]*open
+}
+
+// open is a pipe that a stranger has open. Its requests are read as the server reads them.
+type open struct {
+	name     string
+	allowed  interfaces
+	requests *dcerpc.Reassembler
+	contexts map[uint16]dcerpc.UUID
+	shut     bool // something was refused: what the server has of it is not known any more
+}
+
+// See [MS-FSCC] 2.3 and [MS-SMB2] 2.2.31.
+const (
+	fsctlPipeTransceive    = 0x0011C017
+	fsctlValidateNegotiate = 0x00140204
+)
+
+// stranger judges a request in the session of a stranger who may use some pipes.
+func (c *conn) stranger(h *smb2.Header, s *session, n int) error {
+	if n+nbss.HeaderLen > roomLen {
+		return refusal{ReasonTooMuch, fmt.Sprintf("a stranger's %v of %d bytes", h.Command, n)}
+	}
+	if err := c.up.fill(nbss.HeaderLen + n); err != nil {
+		return unexpected(err)
+	}
+	msg := c.up.unread()[nbss.HeaderLen:][:n]
+	c.table.mu.Lock()
+	wait, why := s.open.judge(h, msg)
+	c.table.mu.Unlock()
+	if why != nil {
+		c.rowAt(s.caller, why)
+		no := refusal{ReasonPipe, why.String()}
+		if h.IsSigned() && !c.observing() {
+			return no // an answer without a signature would be dropped, and the client would wait for ever
+		}
+		r := &refused{request: *h, status: status.AccessDenied}
+		if why.fault != nil && h.Command == smb2.IOCTL {
+			r.status, r.body = status.Success, why.fault
+		}
+		return c.refuse(r, no)
+	}
+	if wait != nil {
+		wait.session = s
+		if err := c.table.wait(h.MessageID, *wait); err != nil {
+			return err
+		}
+	}
+	return c.up.passRest()
+}
+
+// denial is what a stranger was refused.
+type denial struct {
+	layer model.Layer
+	pipe  string
+	uuid  string // of the interface
+	what  string
+	fault *smb2.IOCTLResponse // an answer that clients of RPC understand, where one can be given
+}
+
+func (d *denial) String() string {
+	if d.pipe == "" {
+		return d.what
+	}
+	return d.pipe + ": " + d.what
+}
+
+// judge tells what of the answer has to be seen, or why the request is refused.
+func (v *conversation) judge(h *smb2.Header, msg []byte) (*waiting, *denial) {
+	switch h.Command {
+	case smb2.TreeConnect:
+		return v.treeConnect(msg)
+	case smb2.Echo, smb2.Cancel:
+		return nil, nil
+	case smb2.Logoff:
+		return &waiting{logoff: h.SessionID}, nil
+	}
+	if !v.trees[h.TreeID] {
+		return nil, &denial{layer: model.LayerTree, what: h.Command.String() + " outside of IPC$"}
+	}
+	switch h.Command {
+	case smb2.TreeDisconnect:
+		delete(v.trees, h.TreeID)
+		return nil, nil
+	case smb2.Create:
+		return v.create(msg)
+	case smb2.IOCTL:
+		return nil, v.ioctl(msg)
+	case smb2.Write:
+		var r smb2.WriteRequest
+		if _, err := r.Unmarshal(msg); err != nil || r.Channel != 0 {
+			return nil, &denial{layer: model.LayerCall, what: "a WRITE that does not decode"}
+		}
+		return nil, v.data(r.FileID, r.Data)
+	case smb2.Close:
+		var r smb2.CloseRequest
+		if _, err := r.Unmarshal(msg); err != nil {
+			return nil, &denial{layer: model.LayerOpen, what: err.Error()}
+		}
+		delete(v.opens, r.FileID)
+		return nil, nil
+	case smb2.Read, smb2.Flush, smb2.QueryInfo: // of an open that passed
+		return nil, nil
+	}
+	return nil, &denial{layer: model.LayerCall, what: h.Command.String()}
+}
+
+// treeConnect lets IPC$ alone pass.
+func (v *conversation) treeConnect(msg []byte) (*waiting, *denial) {
+	var r smb2.TreeConnectRequest
+	if _, err := r.Unmarshal(msg); err != nil || r.Flags&smb2.TreeExtensionPresent != 0 {
+		return nil, &denial{layer: model.LayerTree, what: "a TREE_CONNECT of no simple form"}
+	}
+	const fixed = smb2.HeaderLen + 8 // where servers differ in what they make of another place
+	if r.PathOffset != fixed {
+		return nil, &denial{layer: model.LayerTree, what: "a path that lies elsewhere"}
+	}
+	path := r.Path.String()
+	if share := path[strings.LastIndexByte(path, '\\')+1:]; !strings.EqualFold(share, "IPC$") || len(v.trees) >= maxTrees {
+		return nil, &denial{layer: model.LayerTree, what: "another share than IPC$"}
+	}
+	return &waiting{tree: true}, nil
+}
+
+// create lets the pipes of the policy be opened.
+func (v *conversation) create(msg []byte) (*waiting, *denial) {
+	var r smb2.CreateRequest
+	if _, err := r.Unmarshal(msg); err != nil {
+		return nil, &denial{layer: model.LayerOpen, what: err.Error()}
+	}
+	name := pipeName(r.Name.String())
+	allowed, ok := v.rules[name]
+	if len(r.Name)%2 != 0 || r.NameOffset != smb2.HeaderLen+56 || !ok || len(v.opens) >= maxOpens {
+		return nil, &denial{layer: model.LayerOpen, pipe: r.Name.String(), what: "not one of the pipes that may be opened"}
+	}
+	return &waiting{open: &open{
+		name: name, allowed: allowed, requests: dcerpc.NewReassembler(pipeLimits), contexts: map[uint16]dcerpc.UUID{},
+	}}, nil
+}
+
+func (v *conversation) ioctl(msg []byte) *denial {
+	var r smb2.IOCTLRequest
+	if _, err := r.Unmarshal(msg); err != nil {
+		return &denial{layer: model.LayerCall, what: err.Error()}
+	}
+	switch r.CtlCode {
+	case fsctlValidateNegotiate:
+		return nil
+	case fsctlPipeTransceive:
+		why := v.data(r.FileID, r.Input)
+		if why != nil && why.fault != nil {
+			why.fault.CtlCode, why.fault.FileID = r.CtlCode, r.FileID
+		}
+		return why
+	}
+	return &denial{layer: model.LayerCall, what: fmt.Sprintf("FSCTL 0x%08X", r.CtlCode)}
+}
+
+// data judges what goes into a pipe. A server acts on whole packets alone, so the last piece of a refused one never
+// reaches it; the pipe is shut from then on. A refused call that stands alone leaves nothing at the server, and the pipe as it
+// was.
+func (v *conversation) data(id smb2.FileID, b []byte) *denial {
+	o := v.opens[id]
+	switch {
+	case o == nil:
+		return &denial{layer: model.LayerCall, what: "data for a pipe that is not open"}
+	case o.shut:
+		return &denial{layer: model.LayerCall, pipe: o.name, what: "data behind something that was refused"}
+	}
+	idle := o.requests.Idle()
+	o.requests.Push(b)
+	for n := 0; ; n++ {
+		call, whole, err := o.requests.Next()
+		var why *denial
+		switch {
+		case err != nil:
+			why = &denial{layer: model.LayerCall, what: err.Error()}
+		case !whole:
+			return nil
+		default:
+			why = o.packet(&call)
+		}
+		if why != nil {
+			alone := idle && n == 0 && call.Fragments == 1 && call.PDU.Type == dcerpc.TypeRequest && o.requests.Idle()
+			if why.pipe, o.shut = o.name, !alone; alone {
+				why.fault = faultOf(&call)
+			}
+			return why
+		}
+	}
+}
+
+// packet judges a whole RPC packet.
+func (o *open) packet(call *dcerpc.Call) *denial {
+	switch call.PDU.Type {
+	case dcerpc.TypeBind, dcerpc.TypeAlterContext:
+		b, err := call.PDU.Bind()
+		if err != nil {
+			return &denial{layer: model.LayerBind, what: err.Error()}
+		}
+		for _, x := range b.Contexts {
+			if _, ok := o.allowed[x.Abstract.UUID]; !ok || len(o.contexts) >= maxContexts {
+				return &denial{layer: model.LayerBind, uuid: x.Abstract.UUID.String(), what: "interface " + nameOf(x.Abstract)}
+			}
+			o.contexts[x.ID] = x.Abstract.UUID
+		}
+		return nil
+	case dcerpc.TypeRequest:
+		id, ok := o.contexts[call.ContextID]
+		if may := o.allowed[id]; !ok || may != nil && !may[call.Opnum] {
+			return &denial{layer: model.LayerCall, uuid: id.String(), what: fmt.Sprintf("call %d", call.Opnum)}
+		}
+		return nil
+	case dcerpc.TypeAuth3, dcerpc.TypeCancel, dcerpc.TypeOrphaned:
+		return nil
+	}
+	return &denial{layer: model.LayerCall, what: "a packet of type " + call.PDU.Type.String()}
+}
+
+// faultOf is the answer of a server that refuses a call. See [MS-RPCE] 3.3.1.5.2.
+func faultOf(call *dcerpc.Call) *smb2.IOCTLResponse {
+	const accessDenied status.Fault = 5 // nca_s_fault_access_denied
+	b, err := dcerpc.AppendPDU(nil, dcerpc.Header{
+		Type: dcerpc.TypeFault, Flags: dcerpc.FlagFirst | dcerpc.FlagLast | dcerpc.FlagDidNotExecute, CallID: call.PDU.CallID,
+	}, &dcerpc.FaultBody{ContextID: call.ContextID, Status: accessDenied}, nil)
+	if err != nil {
+		return nil // a fault has a few bytes and always fits
+	}
+	return &smb2.IOCTLResponse{Output: b}
+}
+
+func nameOf(s dcerpc.SyntaxID) string {
+	if i := dcerpc.LookupInterface(s); i != nil {
+		return i.Name
+	}
+	return s.UUID.String()
+}
+
+// opened takes the server's answer to a stranger's TREE_CONNECT or CREATE.
+func (t *table) opened(h *smb2.Header, msg []byte, w *waiting) error {
+	if status.NTStatus(h.Status) != status.Success {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	v := w.session.open
+	if w.tree {
+		var r smb2.TreeConnectResponse
+		if _, err := r.Unmarshal(msg); err != nil {
+			return err
+		}
+		if r.ShareType != smb2.SharePipe {
+			return errors.New("IPC$ is no share of pipes")
+		}
+		v.trees[h.TreeID] = true
+		return nil
+	}
+	var r smb2.CreateResponse
+	if _, err := r.Unmarshal(msg); err != nil {
+		return err
+	}
+	v.opens[r.FileID] = w.open
+	return nil
+}

@@ -1,0 +1,288 @@
+package gateway
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+// somePolicy lets null sessions ask srvsvc, and two things of lsarpc.
+func somePolicy() Policy {
+	return Policy{Strangers: []Exception{{
+		As: []model.Identity{model.Anonymous}, Allow: somePipes, Pipes: []Pipe{
+			{Pipe: "srvsvc"},
+			{Pipe: "lsarpc", Interfaces: []Interface{{"lsarpc", []string{"0", "LsarOpenPolicy", "LsarOpenPolicy2", "LsarQueryInformationPolicy"}}}},
+		},
+	}}}
+}
+
+// TestPipes lets real clients use the pipes, interfaces and calls that the policy has, and no others.
+func TestPipes(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces", "rpcclient", "smbclient")
+	l := startLab(t, peer.Config{}, Route{Policy: somePolicy()})
+	null := peer.Client{From: l.samba.Machine}
+	for _, c := range []struct {
+		command string
+		allowed bool
+	}{
+		{"srvinfo", true},
+		{"netshareenum 1", true},
+		{"lsaquery", true},
+		{"lookupsids S-1-5-32-544", false},
+		{"enumdomusers", false},
+		{"querydominfo", false},
+	} {
+		if a := null.RPC(t, l.direct, c.command); !a.OK() {
+			t.Fatalf("the control failed: %s directly: %v", c.command, a)
+		}
+		if a := null.RPC(t, l.through, c.command); a.OK() != c.allowed || !c.allowed && !strings.Contains(a.Text, "ACCESS_DENIED") {
+			t.Errorf("%s through the gateway: %v", c.command, a)
+		}
+	}
+	if a := null.Share(t, l.through, "public", "ls"); a.Status != "STATUS_ACCESS_DENIED" {
+		t.Errorf("another share: %v", a)
+	}
+	user := peer.Client{From: l.samba.Machine, User: "labadmin", Password: peer.Password}
+	if a := user.RPC(t, l.through, "enumdomusers"); !a.OK() {
+		t.Errorf("a user: %v", a)
+	}
+	if l.rows.count(model.Anonymous, model.Denied) == 0 || l.Stats().Refused[ReasonPipe] == 0 {
+		t.Error("refusals were not told")
+	}
+}
+
+// caller is a null session on IPC$.
+type ipc struct {
+	*wire
+	tid uint32
+}
+
+func (w *ipc) in(m *smb2.Message) { m.Header.TreeID = w.tid }
+
+func (w *ipc) connect() {
+	w.t.Helper()
+	if st := w.null(wrapped, nil); st != status.Success {
+		w.t.Fatalf("the null session: %v", st)
+	}
+	st, msg := w.ask(w.treeConnect())
+	var h smb2.Header
+	if err := h.Unmarshal(msg); st != status.Success || err != nil {
+		w.t.Fatalf("IPC$: %v %v", st, err)
+	}
+	w.tid = h.TreeID
+}
+
+// open opens a pipe.
+func (w *ipc) open(name string) (status.NTStatus, smb2.FileID) {
+	w.t.Helper()
+	st, msg := w.ask(w.message(smb2.Create, &smb2.CreateRequest{
+		ImpersonationLevel: smb2.Impersonation, DesiredAccess: smb2.PipeAccess, ShareAccess: 7, CreateDisposition: smb2.FileOpen,
+		Name: smb2.EncodeText(name),
+	}, w.in))
+	var r smb2.CreateResponse
+	if st == status.Success {
+		if _, err := r.Unmarshal(msg); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return st, r.FileID
+}
+
+func (w *ipc) write(id smb2.FileID, data []byte) status.NTStatus {
+	w.t.Helper()
+	st, _ := w.ask(w.message(smb2.Write, &smb2.WriteRequest{FileID: id, Data: data, Length: uint32(len(data))}, w.in))
+	return st
+}
+
+func (w *ipc) transceive(id smb2.FileID, data []byte) status.NTStatus {
+	w.t.Helper()
+	st, _ := w.ask(w.message(smb2.IOCTL, &smb2.IOCTLRequest{
+		CtlCode: fsctlPipeTransceive, FileID: id, Input: data, MaxOutputResponse: 4280, Flags: 1,
+	}, w.in))
+	return st
+}
+
+func packet(t testing.TB, typ dcerpc.PacketType, flags dcerpc.Flags, body dcerpc.Body) []byte {
+	t.Helper()
+	h := dcerpc.Header{Type: typ, Flags: flags, DataRep: [4]byte{0x10}, CallID: 1}
+	b, err := dcerpc.AppendPDU(nil, h, body, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+const whole = dcerpc.FlagFirst | dcerpc.FlagLast
+
+func bindTo(t testing.TB, typ dcerpc.PacketType, names ...string) []byte {
+	t.Helper()
+	b := &dcerpc.Bind{MaxXmit: 4280, MaxRecv: 4280}
+	for i, name := range names {
+		b.Contexts = append(b.Contexts, dcerpc.Context{
+			ID: uint16(i), Abstract: dcerpc.InterfaceByName(name).Syntax, Transfer: []dcerpc.SyntaxID{dcerpc.NDR20},
+		})
+	}
+	return packet(t, typ, whole, b)
+}
+
+// TestPipeTricks tries to reach more than the policy has by other names and in other pieces. Each step has the status that is due.
+func TestPipeTricks(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces")
+	l := startLab(t, peer.Config{}, Route{Policy: somePolicy()})
+	const ok, no = status.Success, status.AccessDenied
+	for _, trick := range []struct {
+		name string
+		play func(w *ipc) []status.NTStatus
+		want []status.NTStatus
+	}{
+		{"names", func(w *ipc) (out []status.NTStatus) {
+			for _, name := range []string{"srvsvc", "SRVSVC", `\srvsvc`, "samr", `\pipe\samr`, "srvsvc\\..\\samr", "srvsvc\x00", "lsass", "winreg", ""} {
+				st, _ := w.open(name)
+				out = append(out, st)
+			}
+			return out
+		}, []status.NTStatus{ok, ok, status.ObjectNameNotFound, no, no, no, no, no, no, no}}, // Samba knows no name with a stroke
+		{"another interface on the pipe", func(w *ipc) []status.NTStatus {
+			_, id := w.open("lsarpc")
+			return []status.NTStatus{w.write(id, bindTo(w.t, dcerpc.TypeBind, "samr"))}
+		}, []status.NTStatus{no}},
+		{"another interface beside the right one", func(w *ipc) []status.NTStatus {
+			_, id := w.open("lsarpc")
+			return []status.NTStatus{w.write(id, bindTo(w.t, dcerpc.TypeBind, "lsarpc", "samr"))}
+		}, []status.NTStatus{no}},
+		{"another interface later", func(w *ipc) []status.NTStatus {
+			_, id := w.open("lsarpc")
+			first := w.transceive(id, bindTo(w.t, dcerpc.TypeBind, "lsarpc"))
+			return []status.NTStatus{first, w.transceive(id, bindTo(w.t, dcerpc.TypeAlterContext, "samr"))}
+		}, []status.NTStatus{ok, no}},
+		{"a bind in two pieces", func(w *ipc) []status.NTStatus {
+			_, id := w.open("lsarpc")
+			b := bindTo(w.t, dcerpc.TypeBind, "samr")
+			return []status.NTStatus{w.write(id, b[:20]), w.write(id, b[20:]), w.write(id, b)}
+		}, []status.NTStatus{ok, no, no}},
+		{"two packets in one piece", func(w *ipc) []status.NTStatus {
+			_, id := w.open("lsarpc")
+			request := packet(w.t, dcerpc.TypeRequest, whole, &dcerpc.Request{Opnum: 15, Stub: make([]byte, 8)})
+			return []status.NTStatus{w.write(id, append(bindTo(w.t, dcerpc.TypeBind, "lsarpc"), request...))}
+		}, []status.NTStatus{no}},
+		{"a call that is not allowed, in fragments", func(w *ipc) []status.NTStatus {
+			_, id := w.open("lsarpc")
+			first := w.transceive(id, bindTo(w.t, dcerpc.TypeBind, "lsarpc"))
+			a := packet(w.t, dcerpc.TypeRequest, dcerpc.FlagFirst, &dcerpc.Request{Opnum: 15, Stub: make([]byte, 8)})
+			b := packet(w.t, dcerpc.TypeRequest, dcerpc.FlagLast, &dcerpc.Request{Opnum: 15, Stub: make([]byte, 8)})
+			return []status.NTStatus{first, w.write(id, a), w.write(id, b)}
+		}, []status.NTStatus{ok, ok, no}},
+		{"fragments that disagree", func(w *ipc) []status.NTStatus {
+			_, id := w.open("lsarpc")
+			first := w.transceive(id, bindTo(w.t, dcerpc.TypeBind, "lsarpc"))
+			a := packet(w.t, dcerpc.TypeRequest, dcerpc.FlagFirst, &dcerpc.Request{Opnum: 0, Stub: make([]byte, 8)})
+			b := packet(w.t, dcerpc.TypeRequest, dcerpc.FlagLast, &dcerpc.Request{Opnum: 15, Stub: make([]byte, 8)})
+			return []status.NTStatus{first, w.write(id, a), w.write(id, b)}
+		}, []status.NTStatus{ok, ok, no}},
+		{"no RPC at all", func(w *ipc) []status.NTStatus {
+			_, id := w.open("srvsvc")
+			return []status.NTStatus{w.write(id, []byte("something else altogether"))}
+		}, []status.NTStatus{no}},
+		{"the list of the server's addresses", func(w *ipc) []status.NTStatus {
+			st, _ := w.ask(w.message(smb2.IOCTL, &smb2.IOCTLRequest{CtlCode: 0x001401FC, FileID: smb2.RelatedFileID, MaxOutputResponse: 4096, Flags: 1}, w.in))
+			return []status.NTStatus{st}
+		}, []status.NTStatus{no}},
+		{"signed, with the key that everybody can make", func(w *ipc) []status.NTStatus {
+			st, _ := w.ask(w.message(smb2.QueryDirectory, &smb2.QueryDirectoryRequest{}, w.in, func(m *smb2.Message) { m.Header.Flags |= smb2.FlagSigned }))
+			return []status.NTStatus{st}
+		}, []status.NTStatus{closedInstead}},
+		{"a share by another name", func(w *ipc) []status.NTStatus {
+			st, _ := w.ask(w.message(smb2.TreeConnect, &smb2.TreeConnectRequest{Path: smb2.EncodeText(`\\server\public`)}))
+			return []status.NTStatus{st}
+		}, []status.NTStatus{no}},
+		{"many pipes at once", func(w *ipc) (out []status.NTStatus) {
+			var last status.NTStatus
+			for range maxOpens + 1 {
+				last, _ = w.open("srvsvc")
+			}
+			return []status.NTStatus{last}
+		}, []status.NTStatus{no}},
+	} {
+		t.Run(trick.name, func(t *testing.T) {
+			w := &ipc{wire: dialWith(t, l.samba.Dial, l.through)}
+			w.negotiate(smb2.Dialect210)
+			w.connect()
+			if got := trick.play(w); !slices.Equal(got, trick.want) {
+				t.Errorf("%v, want %v", got, trick.want)
+			}
+		})
+	}
+}
+
+// TestPolicy refuses what cannot be enforced.
+func TestPolicy(t *testing.T) {
+	for name, e := range map[string]Exception{
+		"no such word":      {Allow: "some"},
+		"no pipes":          {Allow: somePipes},
+		"pipes for nothing": {Allow: everything, Pipes: []Pipe{{Pipe: "srvsvc"}}},
+		"no stranger":       {Allow: everything, As: []model.Identity{model.User}},
+		"no name":           {Allow: somePipes, Pipes: []Pipe{{Pipe: `a\b`}}},
+		"twice":             {Allow: somePipes, Pipes: []Pipe{{Pipe: "srvsvc"}, {Pipe: "SRVSVC"}}},
+		"unknown pipe":      {Allow: somePipes, Pipes: []Pipe{{Pipe: "whatever"}}},
+		"unknown interface": {Allow: somePipes, Pipes: []Pipe{{Pipe: "x", Interfaces: []Interface{{Interface: "whatever"}}}}},
+		"unknown call":      {Allow: somePipes, Pipes: []Pipe{{Pipe: "srvsvc", Interfaces: []Interface{{"srvsvc", []string{"Whatever"}}}}}},
+	} {
+		p := Policy{Strangers: []Exception{e}}
+		if err := p.Check(); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	p := somePolicy()
+	if err := p.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// FuzzPipe puts anything into a stranger's pipe, in two pieces. What a server would make of all that passed is never a bind or a call
+// that the policy does not have.
+func FuzzPipe(f *testing.F) {
+	f.Add(bindTo(f, dcerpc.TypeBind, "lsarpc"), packet(f, dcerpc.TypeRequest, whole, &dcerpc.Request{Opnum: 15}))
+	f.Add(bindTo(f, dcerpc.TypeBind, "samr"), []byte{})
+	f.Add(append(bindTo(f, dcerpc.TypeBind, "lsarpc"), packet(f, dcerpc.TypeRequest, dcerpc.FlagFirst, &dcerpc.Request{Opnum: 0})...),
+		packet(f, dcerpc.TypeRequest, dcerpc.FlagLast, &dcerpc.Request{Opnum: 15}))
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		p := somePolicy()
+		if err := p.Check(); err != nil {
+			t.Fatal(err)
+		}
+		allowed := p.Strangers[0].rules["lsarpc"]
+		id := smb2.FileID{1}
+		v := &conversation{opens: map[smb2.FileID]*open{id: {
+			name: "lsarpc", allowed: allowed, requests: dcerpc.NewReassembler(pipeLimits), contexts: map[uint16]dcerpc.UUID{},
+		}}}
+		server := dcerpc.NewReassembler(dcerpc.Limits{})
+		for _, piece := range [][]byte{a, b} {
+			if why := v.data(id, slices.Clone(piece)); why != nil {
+				continue
+			}
+			server.Push(slices.Clone(piece))
+			for {
+				call, ok, err := server.Next()
+				if err != nil || !ok {
+					break
+				}
+				if bind, err := call.PDU.Bind(); err == nil {
+					for _, x := range bind.Contexts {
+						if _, may := allowed[x.Abstract.UUID]; !may {
+							t.Errorf("a bind of %v passed", x.Abstract)
+						}
+					}
+				}
+				if call.PDU.Type == dcerpc.TypeRequest && !allowed[dcerpc.InterfaceByName("lsarpc").Syntax.UUID][call.Opnum] {
+					t.Errorf("call %d passed", call.Opnum)
+				}
+			}
+		}
+	})
+}
