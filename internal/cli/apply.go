@@ -203,6 +203,7 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 		return nil
 	}
 	a.showMaker(p, run.signer)
+	run.showOther(ctx)
 	a.showWrites(p, writes)
 	if f.dryRun {
 		fmt.Fprintln(a.stdout, "Nothing was written (--dry-run).")

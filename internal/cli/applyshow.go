@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"runtime"
 	"slices"
@@ -43,6 +44,55 @@ func (a *app) showMaker(p *model.Plan, signer *plan.Key) {
 	default:
 		fmt.Fprintln(a.stdout, ". It is not signed.")
 	}
+}
+
+// showOther says that the plan was made for a host by another name or address than this one. It may still be the same, and a
+// plan fits every host that is as that one was.
+func (r *applying) showOther(ctx context.Context) {
+	var names []string
+	if host, err := r.target.Host(ctx); err == nil {
+		names = append(names, host.Name)
+	}
+	if r.flags.address != "" {
+		names = append(names, r.flags.address)
+	} else if at, err := r.target.Address(ctx); err == nil {
+		names = append(names, at)
+		if host, _, _ := net.SplitHostPort(at); net.ParseIP(host).IsLoopback() {
+			names = append(names, ownAddresses()...)
+		}
+	}
+	if other(r.plan.Target, names) {
+		fmt.Fprintf(r.stdout, "It was made for %s, and this is %s: is that what was meant?\n", r.plan.Target, strings.Join(names[:min(2, len(names))], ", at "))
+	}
+}
+
+// other tells whether a name or address is none of those of a host. A path is the name of a file, and of no host.
+func other(target string, names []string) bool {
+	if target == "" || strings.ContainsAny(target, `/\`) || len(names) == 0 {
+		return false
+	}
+	bare := func(s string) string {
+		if host, _, err := net.SplitHostPort(s); err == nil {
+			s = host
+		}
+		if net.ParseIP(s) == nil {
+			s, _, _ = strings.Cut(s, ".")
+		}
+		return s
+	}
+	return !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(bare(n), bare(target)) })
+}
+
+// ownAddresses are those of this machine.
+func ownAddresses() []string {
+	var out []string
+	list, _ := net.InterfaceAddrs() // what is not known is not compared
+	for _, a := range list {
+		if n, ok := a.(*net.IPNet); ok {
+			out = append(out, n.IP.String())
+		}
+	}
+	return out
 }
 
 // agree asks once whether the changes are wanted.
