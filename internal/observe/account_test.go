@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/gopacket/gopacket/layers"
 
 	"ipcguard/internal/observe/observetest"
@@ -128,6 +129,67 @@ func TestAccount(t *testing.T) {
 				if tr.table.Held() != 0 {
 					t.Fatalf("seed %d: %d bytes are held at the end", seed, tr.table.Held())
 				}
+			}
+		})
+	}
+}
+
+// resetAfter forges a RST with the very number that is expected behind a segment with data, from its sender; nil where the
+// segment has none.
+func resetAfter(f frame) *frame {
+	b := f.data
+	const ethernet, ip = 14, 20
+	if f.link != layers.LinkTypeEthernet || len(b) < ethernet+ip+20 || len(b) != f.length || b[12] != 8 || b[13] != 0 || b[14] != 0x45 || b[23] != 6 {
+		return nil
+	}
+	tcp := b[ethernet+ip:]
+	total, header := int(binary.BigEndian.Uint16(b[16:])), int(tcp[12]>>4)*4
+	n := total - ip - header
+	if n <= 0 || header < 20 || ethernet+total > len(b) || tcp[13]&7 != 0 { // with FIN, SYN or RST
+		return nil
+	}
+	r := bytes.Clone(b[:ethernet+ip+20])
+	binary.BigEndian.PutUint16(r[16:], ip+20)
+	tcp = r[ethernet+ip:]
+	binary.BigEndian.PutUint32(tcp[4:], binary.BigEndian.Uint32(tcp[4:])+uint32(n))
+	tcp[12], tcp[13] = 0x50, 0x14 // RST, ACK
+	return &frame{f.link, r, len(r), f.at}
+}
+
+// TestForgedResets reads captures in which resets with the very number that is expected were forged, after which both sides go
+// on: rows, and what could be read, are those of the capture itself.
+func TestForgedResets(t *testing.T) {
+	made, _ := observetest.Traffic(t, 1<<20)
+	for _, name := range append([]string{made}, captureFiles(t)...) {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			all := frames(t, name)
+			if len(all) > 4000 {
+				all = all[:4000]
+			}
+			control := observeFrames(all)
+			if control.backwards > 0 || control.cov.Bytes.Lost > 0 {
+				return // its numbers are not what is expected
+			}
+			random := rand.New(rand.NewPCG(uint64(len(all)), 15))
+			forged := 0
+			var changed []frame
+			for _, f := range all {
+				changed = append(changed, f)
+				if r := resetAfter(f); r != nil && random.IntN(5) == 0 {
+					changed = append(changed, *r)
+					forged++
+				}
+			}
+			tr := observeFrames(changed)
+			if diff := cmp.Diff(observetest.Short(control.agg.Rows()), observetest.Short(tr.agg.Rows())); diff != "" {
+				t.Errorf("%d forged (-control +got):\n%s", forged, diff)
+			}
+			t.Logf("%d forged, %d ignored, %d rows", forged, tr.table.Counts().Ignored, len(tr.agg.Rows()))
+			if diff := cmp.Diff(control.cov.Bytes, tr.cov.Bytes); diff != "" {
+				t.Errorf("bytes (-control +got):\n%s", diff)
+			}
+			if name == made && (forged == 0 || tr.table.Counts().Ignored == 0) {
+				t.Errorf("%d forged, %+v", forged, tr.table.Counts())
 			}
 		})
 	}

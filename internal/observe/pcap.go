@@ -181,6 +181,7 @@ func (t *Traffic) Settle() {
 	c.CountRead("SMB connections met in their middle", f.Midstream-was.Midstream)
 	c.CountRead(oneSided, f.OneSided-was.OneSided)
 	c.CountRead("SMB connections that went on after their end", f.Reopened-was.Reopened)
+	c.CountRead("SMB connections that went on after a RST, which was forged or not taken", f.Ignored-was.Ignored)
 	c.CountUnreadable("connections given up to stay within the memory", f.Evicted-was.Evicted)
 	n, before := t.follower.Counts(), t.told.frames
 	c.CountRead("SMB frames", n.Frames-before.Frames)

@@ -9,6 +9,7 @@
 // take: see receive.go. Rules of the room:
 //
 //   - What a sequence number does not allow changes nothing, be it data, a reset or an end.
+//   - A reset is believed for good when nothing that follows contradicts it: see reset.go.
 //   - The copy of a byte that came first counts.
 //   - An answer that was captured before its question waits for it, and a hole for what fills it, within bounds.
 //   - Every payload byte of a watched port is counted once: handed over, repeated, early, stray, or still held.
@@ -71,6 +72,7 @@ type Counts struct {
 	Midstream   int64 // connections whose beginning was not seen
 	OneSided    int64 // connections of which one side alone was captured
 	Reopened    int64 // connections that went on after their end
+	Ignored     int64 // resets at the number that was expected, after which both sides went on
 	Connections int64
 }
 
@@ -80,7 +82,8 @@ type Table struct {
 	server func(port uint16) bool
 	limits Limits
 	flows  map[key]*flow
-	oldest *flow // a ring: oldest.prev is the newest
+	oldest *flow   // a ring: oldest.prev is the newest
+	resets []*flow // that were reset and may go on, the oldest first
 	held   int
 	counts Counts
 }
@@ -95,6 +98,7 @@ type flow struct {
 	closed     bool   // nothing more is handed over; it stays to know late segments
 	renewed    bool   // a SYN came whose answer decides whether the ports are used again
 	isn        uint32 // of that SYN
+	reset      *reset // what may have been its end; nil for none
 	queue      *queue // segments that wait for the other direction; nil for none
 }
 
@@ -153,16 +157,25 @@ func (t *Table) Segment(s *packet.Segment, at time.Time) bool {
 	return true
 }
 
-// Evict gives up the connection that was idle longest, for a caller whose own memory is spent. False: there is none.
+// Evict gives up a connection, for a caller whose own memory is spent: one that was reset, or that which was idle longest.
+// False: there is none.
 func (t *Table) Evict(at time.Time) bool {
-	if t.oldest == nil {
+	switch {
+	case len(t.resets) > 0:
+		t.finish(t.resets[0], at)
+	case t.oldest != nil:
+		t.giveUp(t.oldest, at)
+	default:
 		return false
 	}
-	if !t.oldest.closed {
+	return true
+}
+
+func (t *Table) giveUp(f *flow, at time.Time) {
+	if !f.closed && f.reset == nil {
 		t.counts.Evicted++
 	}
-	t.drop(t.oldest, at)
-	return true
+	t.drop(f, at)
 }
 
 // Newest gives the open connections' streams, that which was busy last first, until yield returns false.
@@ -171,7 +184,7 @@ func (t *Table) Newest(yield func(Stream) bool) {
 		return
 	}
 	for f := t.oldest.prev; ; f = f.prev {
-		if !f.closed && !yield(f.stream) || f == t.oldest {
+		if !f.closed && f.reset == nil && !yield(f.stream) || f == t.oldest {
 			return
 		}
 	}
@@ -186,10 +199,7 @@ func (t *Table) Close(at time.Time) {
 
 func (t *Table) add(k key, syn bool, at time.Time) *flow {
 	for len(t.flows) >= t.limits.Flows {
-		if !t.oldest.closed {
-			t.counts.Evicted++
-		}
-		t.drop(t.oldest, at)
+		t.giveUp(t.oldest, at)
 	}
 	t.counts.Connections++
 	if !syn {
@@ -258,6 +268,7 @@ func (t *Table) finish(f *flow, at time.Time) {
 		t.counts.OneSided++
 	}
 	f.closed = true
+	t.settle(f)
 	f.stream.Close(at)
 	f.stream = nil
 }

@@ -66,7 +66,7 @@ func (t *Table) sameOrNew(f *flow, d Direction, s *packet.Segment, at time.Time)
 	syn, ack := s.Flags&packet.SYN != 0, s.Flags&packet.ACK != 0
 	switch {
 	case syn && !ack && d == ToServer && this.started && uint64(this.next-s.Seq-1) != this.delivered: // not the same again
-		if f.closed {
+		if f.closed || f.reset != nil {
 			t.drop(f, at)
 			return nil
 		}
@@ -83,6 +83,10 @@ func (t *Table) sameOrNew(f *flow, d Direction, s *packet.Segment, at time.Time)
 	case f.closed:
 		return t.afterEnd(f, d, s, at)
 	case this.started && !this.accepts(s.Seq, len(s.Payload)+s.Missing):
+		if f.reset != nil { // so that was its end
+			t.finish(f, at)
+			return t.afterEnd(f, d, s, at)
+		}
 		return t.outside(f, d, s, at)
 	}
 	return f
@@ -147,7 +151,7 @@ func (s *side) start(seq uint32) { s.started, s.next = true, seq }
 // False: it is another, and nothing was done.
 func (t *Table) inOrder(f *flow, d Direction, s *packet.Segment, at time.Time) bool {
 	this, other := &f.sides[d], &f.sides[1-d]
-	if s.Flags != packet.ACK && s.Flags != packet.ACK|packet.PSH || s.Seq != this.next || f.closed || f.renewed || f.queue != nil ||
+	if s.Flags != packet.ACK && s.Flags != packet.ACK|packet.PSH || s.Seq != this.next || f.closed || f.renewed || f.reset != nil || f.queue != nil ||
 		!this.started || !other.started || this.fin || this.held != nil || other.held != nil || len(s.Payload) == 0 {
 		return false
 	}
@@ -166,7 +170,7 @@ func (t *Table) take(f *flow, d Direction, s *packet.Segment, at time.Time) {
 	if s.Flags&packet.RST != 0 {
 		t.counts.Stray += int64(len(s.Payload)) // some stacks write a reason there
 		if f.resets(d, s) {
-			t.finish(f, at)
+			t.reset(f, d, s, at)
 		}
 		return
 	}
@@ -196,6 +200,10 @@ func (t *Table) take(f *flow, d Direction, s *packet.Segment, at time.Time) {
 	}
 	if s.Flags&packet.ACK != 0 && other.started {
 		t.acknowledged(f, 1-d, s, at)
+	}
+	if f.goneOn(d, s) {
+		t.counts.Ignored++
+		t.settle(f)
 	}
 	if n > 0 {
 		t.payload(f, d, piece{seq, s.Payload, s.Missing}, at)

@@ -56,6 +56,14 @@ func TestReceiver(t *testing.T) {
 		"a reset at the very number":      {open(up(100, "a", 0), up(101, "", packet.RST), up(100, "a", 0)), "a||1"},
 		"a reset for what is not here":    {open(asks(100, 500, "a", 0), down(500, 103, "", 0), up(103, "", packet.RST)), "a||1"},
 		"the answer to a SYN":             {[]*packet.Segment{up(99, "", packet.SYN), down(0, 100, "", packet.RST), up(99, "", packet.SYN)}, "||1"},
+		"on after a reset":                {open(asks(100, 500, "a", 0), down(500, 101, "A", 0), asks(101, 501, "", packet.RST), asks(101, 501, "b", 0), down(501, 102, "B", 0)), "ab|AB|1 ignored"},
+		"on after the server's":           {open(asks(100, 500, "a", 0), down(500, 101, "A", 0), down(501, 101, "", packet.RST), asks(101, 501, "b", 0), down(501, 102, "B", 0), asks(102, 502, "", 0)), "ab|AB|1 ignored"},
+		"on after two resets":             {open(asks(100, 500, "a", 0), asks(101, 500, "", packet.RST), down(500, 101, "", packet.RST), asks(101, 500, "b", 0), down(500, 102, "B", 0), asks(102, 501, "c", 0)), "abc|B|1 ignored"},
+		"under way when it was reset":     {open(asks(100, 500, "a", 0), asks(101, 500, "", packet.RST), down(500, 101, "A", 0), down(501, 101, "B", 0)), "a|AB|1"},
+		"one side goes on alone":          {open(asks(100, 500, "a", 0), asks(101, 500, "", packet.RST), asks(101, 500, "b", 0)), "ab||1"},
+		"an end behind a reset":           {open(asks(100, 500, "a", packet.FIN), asks(102, 500, "", packet.RST), down(500, 102, "A", packet.FIN)), "a|A|1"},
+		"a new connection after a reset":  {open(asks(100, 500, "a", 0), asks(101, 500, "", packet.RST), up(5000, "", packet.SYN), up(5001, "b", 0)), "a||1 b||1"},
+		"other numbers after a reset":     {open(asks(100, 500, "a", 0), asks(101, 500, "", packet.RST), asks(500_000_000, 500, "b", 0)), "a||1 b||1"},
 		"an end from the past":            {open(up(100, "abc", 0), up(50, "", packet.FIN), down(500, 103, "", packet.FIN), up(103, "d", 0)), "abcd||1"},
 		"an end that is none":             {open(up(100, "a", packet.FIN), up(101, "b", 0)), "ab||1"},
 		"on after both ends":              {open(up(100, "a", packet.FIN), down(500, 102, "A", packet.FIN), up(102, "b", 0), down(502, 103, "B", 0)), "a|A|1 b|B|1"},
@@ -80,6 +88,9 @@ func TestReceiver(t *testing.T) {
 			got := strings.Join(lines, " ")
 			if i := strings.Index(got, "????????"); i >= 0 {
 				got = got[:i] + "?…" + strings.TrimLeft(got[i:], "?")
+			}
+			if n.Ignored > 0 {
+				got += strings.Repeat(" ignored", int(n.Ignored))
 			}
 			if got != c.want {
 				t.Errorf("got %q, want %q; %+v", got, c.want, n)
@@ -114,5 +125,44 @@ func TestQueueIsBounded(t *testing.T) {
 	tab.Segment(down(501, 120, "B", 0), time.Unix(1003, 0))
 	if r := (*all)[0]; string(r.got[ToClient]) != "AB" {
 		t.Errorf("%q after two seconds", r.got[ToClient])
+	}
+}
+
+// TestResetsAreBounded resets more connections than are kept open: those that were reset first are closed.
+func TestResetsAreBounded(t *testing.T) {
+	tab, all := table(DefaultLimits)
+	from := func(port uint16, s *packet.Segment) {
+		if s.Src == client {
+			s.Src.Port = port
+		} else {
+			s.Dst.Port = port
+		}
+		tab.Segment(s, time.Time{})
+	}
+	const more = 10
+	for i := range uint16(maxReset + more) {
+		for _, s := range open(asks(100, 500, "a", 0), down(500, 101, "A", 0), asks(101, 501, "", packet.RST)) {
+			from(1000+i, s)
+		}
+	}
+	closed := 0
+	for _, r := range *all {
+		closed += r.closed
+	}
+	if closed != more || len(tab.resets) != maxReset || (*all)[more-1].closed != 1 || (*all)[more].closed != 0 {
+		t.Errorf("%d closed, %d kept", closed, len(tab.resets))
+	}
+	from(1000+more, asks(101, 501, "b", 0))
+	from(1000+more, down(501, 102, "B", 0))
+	if len(tab.resets) != maxReset-1 || tab.counts.Ignored != 1 {
+		t.Errorf("%d kept, %+v", len(tab.resets), tab.counts)
+	}
+	tab.Evict(time.Time{}) // of a connection that was reset, before one that is open
+	if (*all)[more+1].closed != 1 || (*all)[more].closed != 0 || tab.counts.Evicted != 0 {
+		t.Errorf("%+v", tab.counts)
+	}
+	tab.Close(time.Time{})
+	if len(tab.resets) != 0 || tab.Len() != 0 {
+		t.Errorf("%d kept at the end", len(tab.resets))
 	}
 }
