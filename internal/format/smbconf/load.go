@@ -72,6 +72,7 @@ func load(path string, o Options) (*Config, error) {
 	}
 	r := newReader(path, o)
 	r.read(path, b, 0)
+	r.endSection()
 	if p, ok := r.c.Global.Get("config backend"); ok && strings.EqualFold(p.Value, "registry") && r.limit == nil {
 		r.backend(p)
 	}
@@ -101,6 +102,7 @@ func (r *reader) backend(p Param) {
 		return
 	}
 	r.read(RegistryFile, r.o.Registry, 0)
+	r.endSection()
 }
 
 // ReadFile reads a file of at most as many bytes as a configuration has.
@@ -197,6 +199,7 @@ func (r *reader) read(file string, b []byte, depth int) bool {
 
 func (r *reader) header(file string, l logical) string {
 	name, _, ok := strings.Cut(l.text[1:], "]")
+	r.endSection()
 	switch {
 	case !ok:
 		return "a section without its ]"
@@ -224,6 +227,25 @@ func (r *reader) header(file string, l logical) string {
 		}
 	}
 	return ""
+}
+
+// endSection does what Samba does where a share's section ends: a share without a path is taken from everybody, and
+// [printers] is made printable. See service_ok in source3/param/loadparm.c.
+func (r *reader) endSection() {
+	s := r.section
+	if s == r.c.Global {
+		return
+	}
+	empty := func(name string) bool { p, ok := s.Get(name); return !ok || p.Value == "" }
+	put := func(name, value string) {
+		s.set[fold(name)] = Param{Name: name, Written: name, Value: value, Known: true, File: s.File, Line: s.Line, Made: true}
+	}
+	if strings.EqualFold(s.Name, "printers") {
+		put("printable", "yes")
+	}
+	if empty("path") && empty("msdfs proxy") && !strings.EqualFold(s.Name, "homes") && !strings.EqualFold(s.Name, IPC) {
+		put("available", "no")
+	}
 }
 
 // shareDefaults are the share parameters that [global] has now.
@@ -272,9 +294,12 @@ func (r *reader) param(file string, l logical, depth int) string {
 	case known && !k.Share && r.section != r.c.Global:
 		r.c.problem(file, l.number, fmt.Sprintf("the global parameter %q has no effect in [%s]", p.Name, r.section.Name))
 		return ""
-	case known && (k.Type == "bool" || k.Type == "boolrev"):
-		if _, ok := parseBool(p.Value); !ok {
-			return fmt.Sprintf("%q = %.80q is no boolean", p.Written, p.Value)
+	case known:
+		if why := refusal(k.Type, p); why != "" {
+			return why
+		}
+		if why := reading(k.Type, p); why != "" {
+			r.c.problem(file, l.number, why)
 		}
 	}
 	p.at = r.params
@@ -303,6 +328,13 @@ func (r *reader) param(file string, l logical, depth int) string {
 // copy takes a share's values over, but for those already set here.
 func (r *reader) copy(p Param) string {
 	from := r.c.Share(p.Value)
+	if from != nil {
+		if p, ok := from.Get("-valid"); ok {
+			if on, _ := p.Bool(); !on {
+				from = nil // Samba does not find it either
+			}
+		}
+	}
 	if from == nil || from == r.section {
 		return fmt.Sprintf("copy: there is no share %.80q above", p.Value)
 	}

@@ -15,8 +15,11 @@
 //     that is not there is skipped without a word, which says nothing where the configuration is a copy: Options.Copied
 //   - "copy = SHARE" takes over what the share above has, except for what was already set here; the
 //     other share's parametric options win
-//   - a line that starts with =, a section without ] or without a name, a boolean that is none, a copy of what is not
-//     there: Samba gives up, and refuses to start or keeps what it had. Broken says so
+//   - a share without a path is taken from everybody where its section ends, and a share that copies it is, too;
+//     [printers] is printable whatever it says
+//   - [IPC$] need not be there: Samba makes it at the end, of what [global] has then
+//   - a line that starts with =, a section without ] or without a name, a boolean, an enumeration or a size that is none,
+//     a copy of what is not there: Samba gives up, and refuses to start or keeps what it had. Broken says so
 package smbconf
 
 import (
@@ -25,7 +28,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"unicode"
@@ -87,6 +89,7 @@ type Param struct {
 	File    string // where it stands
 	Line    int
 	Copied  string // the share that "copy" took it from
+	Made    bool   // not written: Samba sets it where the section ends
 
 	at int // its place in the order in which the configuration was read
 }
@@ -209,6 +212,34 @@ func (s *Section) Own(name string) (Param, bool) {
 	return p, ok
 }
 
+// IPC is the share that carries the pipes, which Samba makes by itself.
+const IPC = "IPC$"
+
+// forced are the parameters of [IPC$] that Samba sets, whatever stands there. See lp_add_ipc in source3/param/loadparm.c.
+var forced = map[string]bool{"guestok": true, "guestonly": true, "available": true, "path": true, "printable": true}
+
+// Forced tells whether Samba sets a parameter of [IPC$] by itself.
+func Forced(name string) bool { return forced[key(name)] }
+
+// Get finds the assignment in force for a parameter in a section, by any of its names: the section's own, or what it took
+// from [global] or by copy. [IPC$] need not be there; of what Samba sets there, its own line alone is found, as what is
+// written and without effect. False means that nothing is configured.
+func (c *Config) Get(section, name string) (Param, bool) {
+	s := c.Section(section)
+	ipc := strings.EqualFold(section, IPC)
+	switch {
+	case ipc && forced[key(name)] && s == nil:
+		return Param{}, false
+	case ipc && forced[key(name)]:
+		return s.Own(name)
+	case ipc && s == nil && known()[key(name)].Share:
+		return c.Global.Own(name)
+	case s == nil:
+		return Param{}, false
+	}
+	return s.Get(name)
+}
+
 // All lists the assignments in force, inherited ones too, by name.
 func (s *Section) All() []Param {
 	m := maps.Clone(s.inherits)
@@ -243,15 +274,14 @@ func parseBool(s string) (value, ok bool) {
 	return false, false
 }
 
-// Int reads the leading digits of a number, as Samba does.
+// Int reads a number as Samba does: in base 16 behind 0x and in base 8 behind 0, up to what is no digit. Nothing at all is
+// -1, and what is no number is 0, so there always is one.
 func (p Param) Int() (int, bool) {
 	s := strings.TrimSpace(p.Value)
-	n := 0
-	for n < len(s) && (s[n] >= '0' && s[n] <= '9' || n == 0 && (s[n] == '-' || s[n] == '+')) {
-		n++
+	if s == "" {
+		return -1, true
 	}
-	i, err := strconv.Atoi(s[:n])
-	return i, err == nil
+	return strtol(s), true
 }
 
 // List cuts a value at spaces, commas and semicolons; quotes keep what is in them together.

@@ -3,10 +3,12 @@ package smbconf
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -70,14 +72,46 @@ func normal(p Param) string {
 	case "integer":
 		n, _ := p.Int()
 		return fmt.Sprint(n)
-	case "enum":
-		v := strings.ToLower(p.Value)
-		if v == "smb3" || v == "smb2" { // testparm prints the first name of a number
-			v += map[string]string{"smb3": "_11", "smb2": "_10"}[v]
+	case "bytes":
+		digits := strings.TrimRight(strings.ToUpper(fold(p.Value)), "KMGTP")
+		n, _ := strconv.ParseInt(digits, 10, 64)
+		for range strings.Index(" KMGTP", strings.ToUpper(fold(p.Value) + " ")[len(digits):len(digits)+1]) {
+			n <<= 10
 		}
-		return v
+		return fmt.Sprint(n)
+	case "octal":
+		digits := p.Value[:len(p.Value)-len(strings.TrimLeft(p.Value, "01234567"))]
+		n, _ := strconv.ParseInt(digits, 8, 32)
+		return fmt.Sprint(n)
+	case "enum": // testparm prints another name of the same number
+		return fmt.Sprint(sameEnum(fold(p.Name), fold(p.Value)))
 	}
 	return p.Value
+}
+
+// sameEnum gives the names of one number of an enumeration one form: the alike of Samba's tables stand side by side.
+func sameEnum(name, value string) string {
+	alike := map[string]string{
+		"smb3": "smb3_11", "smb2": "smb2_10", "false": "no", "0": "no", "off": "no", "disabled": "no", "true": "yes", "1": "yes", "on": "yes",
+		"enabled": "yes", "auto": "yes", "if_required": "yes", "required": "mandatory", "force": "mandatory", "forced": "mandatory", "enforced": "mandatory",
+		"core+": "coreplus", "perms": "permissions", "starttls": "start_tls", "standaloneserver": "standalone", "memberserver": "member",
+		"domaincontroller": "dc", "activedirectorydomaincontroller": "dc", "secretsonly": "default", "windowsandunix": "yes",
+		"secure": "secureonly", "signed": "secureonly", "nonsecure": "nonsecureandsecure", "ntlmv1-permitted": "yes", "ntlmv2-only": "no",
+		"default": "default",
+	}
+	switch {
+	case name == "clientusekerberos" && (value == "required" || value == "yes"):
+		return "yes"
+	case name == "clientusekerberos" && (value == "auto" || value == "desired"):
+		return "desired"
+	case name == "ntlmauth" && value == "disabled", value == "auto" && !strings.Contains(name, "signing") && !strings.Contains(name, "encrypt"),
+		name == "cupsencrypt" && value == "auto", name == "smbdprofilinglevel", name == "ldapderef":
+		return value
+	}
+	if to := alike[value]; to != "" {
+		return to
+	}
+	return value
 }
 
 // compare holds one configuration against testparm and gives the number of values that agreed.
@@ -109,8 +143,8 @@ func compare(t interface {
 			switch {
 			case p.Name == "include" || p.Name == "copy":
 				continue
-			case strings.EqualFold(s.Name, "IPC$") && p.Name == "guest ok":
-				continue // Samba decides this one by itself
+			case strings.EqualFold(s.Name, IPC) && forced[key(p.Name)]:
+				continue // Samba decides these by itself
 			}
 			have, ok := got[p.Name]
 			if !ok && strings.Contains(p.Name, ":") {
@@ -136,6 +170,61 @@ func compare(t interface {
 		}
 	}
 	return n
+}
+
+func enumNames() []string { return slices.Sorted(maps.Keys(enums())) }
+
+// TestEveryEnumValue holds the table of values against testparm: each value of each enumeration is taken.
+func TestEveryEnumValue(t *testing.T) {
+	bin := findTestparm(t)
+	most := 0
+	for _, values := range enums() {
+		most = max(most, len(values))
+	}
+	path := filepath.Join(t.TempDir(), "smb.conf")
+	for i := range most { // the i-th value of all of them
+		text := "[global]\n"
+		for _, name := range enumNames() {
+			if values := enums()[name]; name != "configbackend" {
+				text += name + " = " + values[i%len(values)] + "\n"
+			}
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		compare(t, bin, path)
+	}
+}
+
+// TestRefused are single lines at which Samba stops: here as there, and every enumeration stops at a word that is none.
+func TestRefused(t *testing.T) {
+	bin := findTestparm(t)
+	lines := []string{
+		"map to guest = yes", "name resolve order = hosts bcast", "security = share", "max log size = 51200 # 50Mb", "max log size = 3G",
+		"max log size = -1", "smb ports = abc", "smb ports =", "create mask = rw", "rpc server dynamic port range = 1", "server role = foo",
+		"-valid = no\n[b]\ncopy = a",
+	}
+	for _, name := range enumNames() {
+		lines = append(lines, name+" = banana")
+	}
+	dir := t.TempDir()
+	for i, line := range lines {
+		path := filepath.Join(dir, fmt.Sprint(i))
+		section := "[global]\n"
+		if strings.HasPrefix(line, "-") {
+			section = "[a]\npath = /srv\n"
+		}
+		if err := os.WriteFile(path, []byte(section+line+"\n[x]\npath = /x\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load(path, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, broken := testparm(t, bin, path); !broken || c.Broken == nil {
+			t.Errorf("%q: testparm refuses it: %v; here: %v", line, broken, c.Broken)
+		}
+	}
 }
 
 // spelling changes how a name is written without changing what it means.
@@ -165,7 +254,8 @@ func genText(t *rapid.T, includes []string) string {
 		set := func(name, value string) {
 			fmt.Fprintf(&b, "%s%s%s=%s%s%s\n", pick("indent", "", "\t", "  "), spelling(t, name), pick("left", " ", "", "\t "), pick("right", " ", "", "   "), value, pick("end", "", " ", "\t", "\r"))
 		}
-		switch rapid.IntRange(0, 22).Draw(t, "line") {
+		rarely := func() bool { return rapid.IntRange(0, 19).Draw(t, "refused") == 0 }
+		switch rapid.IntRange(0, 27).Draw(t, "line") {
 		case 0, 1:
 			b.WriteString(pick("global", "[global]\n", "[Globals]\n", "[GLO BAL] trailing\n"))
 		case 2, 3, 4:
@@ -208,6 +298,25 @@ func genText(t *rapid.T, includes []string) string {
 			set("full_audit:prefix", pick("v", "a", "b c"))
 		case 21:
 			set("guest account", pick("v", "nobody", "daemon"))
+		case 23:
+			if name := pick("enum", enumNames()...); rarely() {
+				set(name, pick("refused", "banana", "", "2", "bad users"))
+			} else {
+				set(name, pick("v", enums()[fold(name)]...))
+			}
+		case 24:
+			set(pick("number", "deadtime", "restrict anonymous", "max connections"), pick("v", "0x10", "0X2", "010", "08", "15m", "", "abc", "-3", "+2", "2 # c", "0x", "99999999999"))
+		case 25:
+			if set("max log size", pick("v", "50", "50K", "5 m", "0")); rarely() {
+				set("max log size", pick("refused", "51200 # 50Mb", "50MB", "0x10", "", "-1", "3G"))
+			}
+		case 26:
+			set(pick("gate", "path", "available", "printable", "print ok", "msdfs proxy"), pick("v", "yes", "1", "on"))
+		case 27:
+			set("name resolve order", pick("v", "host", "wins bcast", "lmhosts, host"))
+			if rarely() {
+				set(pick("list", "name resolve order", "smb ports", "rpc server dynamic port range", "create mask"), pick("v", "hosts bcast", "", "445 0", "abc", "50000-40000", "999"))
+			}
 		case 22:
 			if rapid.IntRange(0, 9).Draw(t, "break") == 0 {
 				b.WriteString(pick("broken", "= x\n", "[open\n", "[]\n", "guest ok = banana\n", "copy = nobody there\n"))

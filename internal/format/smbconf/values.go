@@ -1,0 +1,133 @@
+package smbconf
+
+import (
+	_ "embed"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+//go:embed enums.txt
+var enumText string
+
+// enums are the values of each enumeration, folded, by the parameter's folded name.
+var enums = sync.OnceValue(func() map[string][]string {
+	out := map[string][]string{}
+	for line := range strings.Lines(enumText) {
+		names, values, ok := strings.Cut(strings.TrimSpace(line), ": ")
+		if !ok || names[0] == '#' {
+			continue
+		}
+		var folded []string
+		for _, v := range strings.Split(values, "|") {
+			folded = append(folded, fold(v))
+		}
+		for _, n := range strings.Split(names, "|") {
+			out[fold(n)] = folded
+		}
+	}
+	return out
+})
+
+// refusal says why Samba stops at an assignment, or nothing. Held against testparm by the tests. See set_variable_helper
+// in lib/param/loadparm.c.
+func refusal(typ Type, p Param) string {
+	why := ""
+	switch typ {
+	case "bool", "boolrev":
+		if _, ok := parseBool(p.Value); !ok {
+			why = "no boolean"
+		}
+	case "enum":
+		if values := enums()[fold(p.Name)]; values != nil && !slices.Contains(values, fold(p.Value)) {
+			why = "no value of this parameter"
+		}
+	case "bytes":
+		if !size(p.Value) {
+			why = "no size: a number, with K, M, G, T or P behind it"
+		}
+	case "octal":
+		if p.Value == "" || strings.Trim(p.Value[:1], "01234567") != "" {
+			why = "no octal number"
+		}
+	}
+	switch fold(p.Name) {
+	case "nameresolveorder":
+		known := func(s string) bool { return slices.Contains([]string{"lmhosts", "wins", "bcast", "host"}, s) }
+		if list := p.List(); len(list) == 0 || slices.ContainsFunc(list, func(s string) bool { return !known(s) }) {
+			why = "no list of lmhosts, wins, host and bcast"
+		}
+	case "smbports":
+		if list := p.List(); len(list) == 0 || slices.ContainsFunc(list, func(s string) bool { return strtol(s) < 1 || strtol(s) > 65535 }) {
+			why = "no list of ports"
+		}
+	case "rpcserverdynamicportrange":
+		if !portRange(p.Value) {
+			why = "no range of ports from 1024 to 65535"
+		}
+	}
+	if why == "" {
+		return ""
+	}
+	return fmt.Sprintf("%q = %.80q is %s", p.Written, p.Value, why)
+}
+
+// size tells whether Samba takes a text for a number of bytes.
+func size(s string) bool {
+	digits := strings.TrimLeft(s, "0123456789")
+	n, err := strconv.ParseInt(s[:len(s)-len(digits)], 10, 64)
+	if err != nil {
+		return false
+	}
+	unit := strings.Index("KMGTP", strings.ToUpper(fold(digits)))
+	if fold(digits) == "" {
+		unit = -1
+	} else if unit < 0 || len(fold(digits)) != 1 {
+		return false
+	}
+	return n <= math.MaxInt32>>min(10*(unit+1), 31)
+}
+
+func portRange(s string) bool {
+	low, high, ok := strings.Cut(s, "-")
+	a, b := strtol(low), strtol(high)
+	return ok && a >= 1024 && b <= 65535 && a <= b
+}
+
+// reading says what Samba makes of a number that is not written as it is read: another base, or something behind it.
+func reading(typ Type, p Param) string {
+	n, _ := p.Int()
+	if typ != "integer" || strings.TrimPrefix(p.Value, "+") == strconv.Itoa(n) {
+		return ""
+	}
+	return fmt.Sprintf("%s = %.80q is read as %d", p.Name, p.Value, n)
+}
+
+// strtol reads a number as the C library does with base 0: 0x for base 16, 0 for base 8, and whatever stands behind it is
+// left out; what is no number is 0.
+func strtol(s string) int {
+	s = strings.TrimLeft(s, " \t\n\v\f\r")
+	sign := 1
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		if s[0] == '-' {
+			sign = -1
+		}
+		s = s[1:]
+	}
+	base, digits := 10, "0123456789"
+	switch {
+	case len(s) > 2 && strings.EqualFold(s[:2], "0x") && strings.ContainsRune("0123456789abcdef", rune(s[2]|0x20)):
+		s, base, digits = strings.ToLower(s[2:]), 16, "0123456789abcdef"
+	case strings.HasPrefix(s, "0"):
+		base, digits = 8, "01234567"
+	}
+	s = s[:len(s)-len(strings.TrimLeft(s, digits))]
+	n, err := strconv.ParseInt(s, base, 64)
+	if err != nil && s != "" {
+		n = math.MaxInt64 // beyond the range; Samba keeps its lower half
+	}
+	return int(int32(n * int64(sign))) // a parameter of Samba has 32 bits
+}
