@@ -54,12 +54,14 @@ type facts struct {
 	partial  bool
 	unread   string // why the configuration may say more than was read, shares included; empty where it may not
 	complete bool   // every share is among shares: the folder of usershares and Samba's registry were read
+
+	inherited map[string]bool // by setting of [IPC$]: it is [global]'s
 }
 
 func newFacts(kind, name, system string) *facts {
 	return &facts{
 		source: model.Source{Kind: kind, Name: name}, platform: model.Platform{System: system, Role: model.UnknownRole},
-		values: map[string]model.Value{}, origin: map[string]string{}, hints: map[string]string{}, soft: map[string]bool{},
+		values: map[string]model.Value{}, origin: map[string]string{}, hints: map[string]string{}, soft: map[string]bool{}, inherited: map[string]bool{},
 	}
 }
 
@@ -94,6 +96,7 @@ type lint struct {
 func judge(o *Options, f *facts) *model.Audit {
 	o.override(f)
 	in := catalog.Config{Platform: f.platform, Settings: f.values, Shares: f.shares, Unread: f.unread, EveryShare: f.complete, Client: o.Client}
+	o.Catalog.View(in).JudgeShares()
 	a := &model.Audit{
 		Schema: model.SchemaAudit, Source: f.source, Host: f.host, Platform: f.platform, Partial: f.partial,
 		Problems: f.problems, Settings: o.Catalog.Resolve(in), Access: o.Catalog.Evaluate(in), Findings: []model.Finding{},
@@ -101,7 +104,7 @@ func judge(o *Options, f *facts) *model.Audit {
 	}
 	for i := range a.Settings {
 		s := &a.Settings[i]
-		s.Origin = f.origin[s.ID]
+		s.Origin, s.Inherited = f.origin[s.ID], f.inherited[s.ID]
 		if hint := f.hints[s.ID]; hint != "" {
 			s.Why += "; " + hint
 		}

@@ -130,7 +130,7 @@ func (f *facts) both(o *Options, file, told *smbconf.Config) {
 	live := newFacts("smbconf", "testparm", "samba")
 	live.config(o, told)
 	for id, v := range live.values {
-		if strings.HasPrefix(id, "IPC$:") && forced[strings.TrimPrefix(id, "IPC$:")] {
+		if name, ok := strings.CutPrefix(id, "IPC$:"); ok && smbconf.Forced(name) {
 			continue // a trap of the file; testparm may leave such a line out
 		}
 		mine := f.values[id]

@@ -73,47 +73,55 @@ func (f *facts) config(o *Options, c *smbconf.Config) {
 	}
 }
 
-// sambaRole reads server role, security and domain logons. See smb.conf(5).
+// sambaRole is the role that Samba takes: what server role says, unless security contradicts it; then security decides. See
+// lp_find_server_role in lib/param/loadparm_server_role.c.
 func (f *facts) sambaRole(c *smbconf.Config) {
+	word := func(name string) string {
+		p, _ := c.Global.Get(name)
+		return strings.ToLower(strings.Join(strings.Fields(p.Value), ""))
+	}
+	role, security := word("server role"), word("security")
+	inDomain := security == "ads" || security == "domain"
+	member := role == "memberserver" || role == "member"
 	p := &f.platform
-	role, _ := value(c.Global, "server role")
-	security, _ := value(c.Global, "security")
+	switch {
+	case role == "" || role == "auto":
+		f.roleBySecurity(c, security, inDomain)
+		return
+	case security != "" && security != "auto" && member != inDomain:
+		f.roleBySecurity(c, security, inDomain)
+		f.problems = append(f.problems, fmt.Sprintf("%s: server role = %s contradicts security = %s: Samba goes by security", f.source.Name, role, security))
+		return
+	case member:
+		p.Role = model.Member
+	case role == "standaloneserver" || role == "standalone":
+		p.Role = model.Standalone
+	case strings.HasPrefix(role, "activedirectory") || role == "domaincontroller" || role == "dc":
+		p.Role = model.DomainController
+	default: // classic primary, classic backup, ipa
+		f.why("the role is %q, which was not measured", role)
+		return
+	}
+	f.why("the role is %s: server role says so", strings.ReplaceAll(string(p.Role), "-", " "))
+}
+
+func (f *facts) roleBySecurity(c *smbconf.Config, security string, inDomain bool) {
 	logons := false
 	if x, ok := c.Global.Get("domain logons"); ok {
 		logons, _ = x.Bool()
 	}
-	switch role {
-	case "active directory domain controller", "domain controller", "dc":
-		p.Role = model.DomainController
-		f.why("the role is domain controller: server role says so")
-	case "member server", "member":
-		p.Role = model.Member
-		f.why("the role is member: server role says so")
-	case "standalone server", "standalone":
-		p.Role = model.Standalone
-		f.why("the role is standalone: server role says so")
-	case "", "auto":
-		switch {
-		case logons:
-			f.why("the role is a domain controller in the manner of NT 4.0 (domain logons = yes), which was not measured")
-		case security == "ads" || security == "domain":
-			p.Role = model.Member
-			f.why("the role is member: security = %s", security)
-		case f.unread != "":
-			f.why("the role is not known: neither server role nor security is in what was read")
-		default:
-			p.Role = model.Standalone
-			f.why("the role is standalone: neither server role nor security says otherwise")
-		}
-	default: // classic primary, classic backup, ipa
-		f.why("the role is %q, which was not measured", role)
+	switch {
+	case inDomain:
+		f.platform.Role = model.Member
+		f.why("the role is member: security = %s", security)
+	case logons:
+		f.why("the role is a domain controller in the manner of NT 4.0 (domain logons = yes), which was not measured")
+	case f.unread != "":
+		f.why("the role is not known: neither server role nor security is in what was read")
+	default:
+		f.platform.Role = model.Standalone
+		f.why("the role is standalone: neither server role nor security says otherwise")
 	}
-}
-
-// value is a parameter's word in lower case.
-func value(s *smbconf.Section, name string) (string, bool) {
-	p, ok := s.Get(name)
-	return strings.ToLower(strings.TrimSpace(p.Value)), ok
 }
 
 type sambaReader struct {
@@ -131,14 +139,14 @@ func (s *sambaReader) settings() {
 			continue
 		}
 		section, name, found := strings.Cut(c.ID, ":")
-		if !found || section != "IPC$" && section != "ksmbd" { // a colon may be part of a name, too
+		if !found || section != smbconf.IPC && section != "ksmbd" { // a colon may be part of a name, too
 			section, name = "global", c.ID
 		}
 		if strings.Contains(c.Where, "[SHARE]") {
 			section = "SHARE"
 		}
 		switch section {
-		case "IPC$":
+		case smbconf.IPC:
 			s.ipc(c.ID, name, c.Type)
 		case "SHARE":
 			s.shared(c.ID, name, c.Type)
@@ -179,36 +187,25 @@ func (s *sambaReader) take(id, typ string, p smbconf.Param, ok bool) {
 	s.origin[id] = fmt.Sprintf("%s:%d", p.File, p.Line)
 }
 
-// forced are the parameters that Samba overwrites in [IPC$]. See lp_add_ipc in source3/param/loadparm.c.
-var forced = map[string]bool{"guest ok": true, "available": true, "path": true}
-
-// ipc reads a parameter as [IPC$] has it: its own line, else the default for shares that [global] gives. Without a
-// section of its own IPC$ is made from those defaults too.
+// ipc reads a parameter as [IPC$] has it: its own line, else the default for shares that [global] gives.
 func (s *sambaReader) ipc(id, name, typ string) {
-	section := s.conf.Share("IPC$")
-	if section == nil {
-		if forced[name] {
-			s.take(id, typ, smbconf.Param{}, false)
-			return
-		}
-		p, ok := s.conf.Global.Get(name)
-		s.take(id, typ, p, ok)
-		return
-	}
-	if forced[name] {
-		p, ok := section.Own(name)
-		s.take(id, typ, p, ok)
-		return
-	}
-	p, ok := section.Get(name)
+	p, ok := s.conf.Get(smbconf.IPC, name)
 	s.take(id, typ, p, ok)
+	if ok {
+		ipc := s.conf.Share(smbconf.IPC)
+		own := false
+		if ipc != nil {
+			_, own = ipc.Own(name)
+		}
+		s.inherited[id] = !own
+	}
 }
 
 // shared reads a parameter of every share: the assignment that lets strangers in is the one that is shown.
 func (s *sambaReader) shared(id, name, typ string) {
 	s.take(id, typ, smbconf.Param{}, false)
 	for _, section := range s.conf.Shares {
-		if strings.EqualFold(section.Name, "IPC$") {
+		if strings.EqualFold(section.Name, smbconf.IPC) {
 			continue
 		}
 		p, ok := section.Get(name)
@@ -222,30 +219,75 @@ func (s *sambaReader) shared(id, name, typ string) {
 	}
 }
 
-// sharesOf lists the shares. A share that is not available is none.
+// sharesOf lists the shares with what decides who enters each.
 func (s *sambaReader) sharesOf() {
-	s.shares = []model.Share{{Name: "IPC$", Default: true}}
+	s.shares = []model.Share{{Name: smbconf.IPC, Default: true}}
 	for _, section := range s.conf.Shares {
-		if strings.EqualFold(section.Name, "IPC$") {
-			continue
+		if !strings.EqualFold(section.Name, smbconf.IPC) {
+			s.shares = append(s.shares, s.share(section))
 		}
-		if p, ok := section.Get("available"); ok {
-			if on, ok := p.Bool(); ok && !on {
-				continue
-			}
-		}
-		sh := model.Share{Name: section.Name, Default: strings.EqualFold(section.Name, "print$")}
-		if p, ok := section.Get("guest ok"); ok {
-			sh.Guest, _ = p.Bool()
-		}
-		if p, ok := section.Get("guest only"); ok {
-			sh.GuestOnly, _ = p.Bool()
-		}
-		if p, ok := section.Get("path"); ok {
-			sh.Path = p.Value
-		}
-		s.shares = append(s.shares, sh)
 	}
+}
+
+func (s *sambaReader) share(section *smbconf.Section) model.Share {
+	text := func(name string) string { p, _ := section.Get(name); return p.Value }
+	list := func(name string) []string { p, _ := section.Get(name); return p.List() }
+	on := func(name string) bool {
+		p, ok := section.Get(name)
+		v, _ := p.Bool()
+		return ok && v
+	}
+	sh := model.Share{
+		Name: section.Name, Default: strings.EqualFold(section.Name, "print$"), Path: text("path"),
+		Guest: on("guest ok"), GuestOnly: on("guest only"), Printer: on("printable"), Off: off(section),
+		ValidUsers: list("valid users"), InvalidUsers: list("invalid users"),
+		HostsAllow: list("hosts allow"), HostsDeny: list("hosts deny"),
+		Encrypt: strings.ToLower(text("server smb encrypt")), ForceUser: text("force user"),
+	}
+	if sh.Guest {
+		sh.GuestAt = s.opens(section, "guest ok")
+	}
+	if sh.GuestOnly {
+		sh.GuestOnlyAt = s.opens(section, "guest only")
+	}
+	return sh
+}
+
+// off says which line takes a share from everybody; empty where none does.
+func off(section *smbconf.Section) string {
+	for _, name := range []string{"-valid", "available"} {
+		p, ok := section.Get(name)
+		if on, _ := p.Bool(); ok && !on {
+			if p.Made {
+				return "it has no path, so Samba takes it from everybody"
+			}
+			return name + " = " + p.Value
+		}
+	}
+	return ""
+}
+
+// opens is the section whose line opens a share, where a change of that line closes the share: [global], or the share that
+// it was copied from. Empty is the share itself, also where the line stands in a file that is included, or where the other
+// section has another line by now.
+func (s *sambaReader) opens(section *smbconf.Section, name string) string {
+	p, _ := section.Get(name)
+	if _, own := section.Own(name); own || p.File != s.conf.Global.File {
+		return ""
+	}
+	from, at := s.conf.Global, "global"
+	if p.Copied != "" {
+		if from, at = s.conf.Share(p.Copied), p.Copied; from == nil {
+			return ""
+		}
+		if _, own := from.Own(name); !own { // which has it from elsewhere
+			from, at = s.conf.Global, "global"
+		}
+	}
+	if now, ok := from.Own(name); ok && now.File == p.File && now.Line == p.Line {
+		return at
+	}
+	return ""
 }
 
 // What smbconf says about lines without effect.
@@ -303,21 +345,30 @@ func (j *judging) samba() {
 	if known && restrict == 1 {
 		j.add(lint{id: "restrict-anonymous-one", setting: "restrict anonymous", evidence: "restrict anonymous is 1: lsarpc, winreg, svcctl, spoolss and others still answer strangers"})
 	}
-	var guests []string
+	var open, lines []string
 	for _, s := range j.shares {
 		if s.OpenToGuests() {
-			guests = append(guests, s.Name)
+			open = append(open, s.Name)
+		}
+		if s.Guest || s.GuestOnly {
+			lines = append(lines, s.Name)
 		}
 	}
-	if len(guests) == 0 {
-		return
+	if known && restrict >= 2 && len(open) > 0 {
+		j.add(lint{id: "guest-share-beside-restrict", setting: "guest ok", settings: []string{"restrict anonymous"}, evidence: fmt.Sprintf("restrict anonymous is %d, and guest ok lets strangers into %s", restrict, someOf(open))})
 	}
-	if known && restrict >= 2 {
-		j.add(lint{id: "guest-share-beside-restrict", setting: "guest ok", settings: []string{"restrict anonymous"}, evidence: fmt.Sprintf("restrict anonymous is %d, and guest ok lets strangers into %s", restrict, strings.Join(guests, ", "))})
+	if encrypt, _ := j.setting("server smb encrypt").Effective.(string); len(lines) > 0 && (encrypt == "required" || encrypt == "mandatory") {
+		j.add(lint{id: "contradictory-settings", setting: "server smb encrypt", settings: []string{"guest ok"}, evidence: fmt.Sprintf("server smb encrypt is %s, which refuses strangers, and guest ok is set for %s", encrypt, someOf(lines))})
 	}
-	if encrypt, _ := j.setting("server smb encrypt").Effective.(string); encrypt == "required" || encrypt == "mandatory" {
-		j.add(lint{id: "contradictory-settings", setting: "server smb encrypt", settings: []string{"guest ok"}, evidence: fmt.Sprintf("server smb encrypt is %s, which refuses strangers, and guest ok is set for %s", encrypt, strings.Join(guests, ", "))})
+}
+
+// someOf names shares in a sentence: a server may have thousands.
+func someOf(names []string) string {
+	const most = 20
+	if n := len(names) - most; n > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), n)
 	}
+	return strings.Join(names, ", ")
 }
 
 // privilegedGuest tells that strangers have root's rights. Where nobody gets a session without a password it is a trap, and no

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -352,7 +353,7 @@ func TestInventory(t *testing.T) {
 		t.Errorf("the spooler: %+v", s)
 	}
 	want := []model.Share{{Name: "IPC$", Default: true}, {Name: "data", Guest: true, Path: `C:\data`}}
-	if !slices.Equal(a.Shares, want) {
+	if !reflect.DeepEqual(a.Shares, want) {
 		t.Errorf("shares %+v, want %+v: ADMIN$ is off and IPC$ is not", a.Shares, want)
 	}
 }

@@ -492,6 +492,21 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart smbd and samba-dcerpcd", Sources: []string{"I ours"}},
 		}, Reach: "everyone", Related: []string{"allow dcerpc auth level connect"}, Sources: []string{"S samba"}},
+		{ID: "encrypt passwords", Title: "Passwords that travel hashed", System: "samba", Where: "[global] encrypt passwords", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Without it the server speaks no NTLM, so every logon with a name fails, save that a client may send its password in the clear over SMB1. Anonymous callers come in all the same. Deprecated.", Values: []Meaning{
+			{Value: true, Means: "Passwords travel hashed."},
+			{Value: false, Means: "Over SMB2 and later every logon with a name fails; over SMB1 passwords travel in the clear."},
+		}, Defaults: []Default{
+			{Value: true, Sources: []string{"M samba-4.17.12"}},
+		}, Wanted: []Wanted{
+			{Value: true, Compare: "equal", Why: "A password in the clear is anybody's."},
+		}, TakesEffect: []Effect{
+			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"M samba-4.17.12"}},
+		}, Governs: Governs{Session: true}, Reach: "everyone", Related: []string{"map to guest", "server min protocol"}, Sources: []string{"M samba-4.17.12"}},
+		{ID: "domain logons", Title: "A domain controller in the manner of NT 4.0", System: "samba", Where: "[global] domain logons", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Without a server role, and with security at user, it makes the server a controller of an NT 4.0 domain, whose members and trusts may look at its accounts without credentials.", Defaults: []Default{
+			{Value: false, Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart smbd", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"restrict anonymous"}, Sources: []string{"S samba"}},
 		{ID: "RestrictAnonymous", Title: "Limit what anonymous callers may list", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymous", Policy: "Network access: Do not allow anonymous enumeration of SAM accounts and shares", Aliases: []string{"Additional restrictions for anonymous connections"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Stops anonymous callers from listing account names and shares. It does not close IPC$, except at 2 on Windows 2000.", Values: []Meaning{
 			{Value: 0, Means: "Nothing is held back: anonymous callers may list accounts and shares as far as other settings let them."},
 			{Scope: Scope{Until: "win2000"}, Value: 1, Means: "Listing accounts and shares is refused; translating a single name or SID still works, and IPC$ still connects."},

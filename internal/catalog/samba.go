@@ -1,7 +1,9 @@
 package catalog
 
 import (
+	"fmt"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 
@@ -21,9 +23,9 @@ func (s *samba) session(id model.Identity) cell {
 	gates := []cell{s.address("hosts allow", "hosts deny")}
 	switch id {
 	case model.User:
-		gates = append(gates, allowed("the credentials are valid"))
+		gates = append(gates, allowed("the credentials are valid"), s.hashed())
 	case model.Guest, model.UnknownUser:
-		gates = append(gates, s.mapped())
+		gates = append(gates, s.mapped(), s.hashed())
 		fallthrough
 	default:
 		gates = append(gates, s.unencrypted("server smb encrypt"))
@@ -53,6 +55,25 @@ func (s *samba) mapped() cell {
 	return unknown("map to guest has a value that is not known: " + v)
 }
 
+// hashed: without encrypt passwords smbd speaks no NTLM, so that nobody with a name comes in; over SMB1 a client may send
+// its password as it is. [M] samba-4.17.12 over SMB2 and later
+func (s *samba) hashed() cell {
+	on, ok := s.flag("encrypt passwords")
+	low, known := s.text("server min protocol")
+	switch {
+	case !ok:
+		return unknown(s.why("encrypt passwords"))
+	case on:
+		return allowed()
+	case known && strings.HasPrefix(fold(low), "smb"):
+		return denied("encrypt passwords is off, so every logon with a name fails")
+	}
+	return unknown("encrypt passwords is off, so every logon with a name fails, except perhaps over SMB1")
+}
+
+// demanded are the words for encryption that nobody comes in without.
+var demanded = []string{"required", "mandatory", "force", "forced", "enforced", "require"}
+
 // unencrypted: a session without a key is refused where encryption is required, by the server or by [IPC$] alone.
 // [S] smb2_sesssetup.c, [M]
 func (s *samba) unencrypted(id string) cell {
@@ -60,7 +81,7 @@ func (s *samba) unencrypted(id string) cell {
 	switch {
 	case !ok:
 		return unknown(s.why(id))
-	case slices.Contains([]string{"required", "mandatory", "force", "forced", "enforced", "require"}, fold(v)):
+	case slices.Contains(demanded, fold(v)):
 		return denied(id + " is " + v + ", which a session without a key cannot meet")
 	}
 	return allowed()
@@ -77,11 +98,27 @@ func (s *samba) wished() cell {
 }
 
 func (s *samba) tree(id model.Identity) cell {
-	gates := []cell{s.restricted(id), s.address("IPC$:hosts allow", "IPC$:hosts deny"), s.users(id)}
+	lists, ok := s.ipcLists()
+	if !ok {
+		ids := []string{"IPC$:hosts allow", "IPC$:hosts deny", "IPC$:valid users", "IPC$:invalid users"}
+		ids = slices.DeleteFunc(ids, func(id string) bool { _, ok := s.names(id); return ok })
+		return all(s.restricted(id), unknown(s.why(ids[0])))
+	}
+	gates := []cell{s.restricted(id), s.hosts(lists), s.users(id, lists)}
 	if id.IsStranger() {
 		gates = append(gates, s.unencrypted("IPC$:server smb encrypt"))
 	}
 	return all(gates...)
+}
+
+// ipcLists are the lists of [IPC$] in the shape of a share's; ok is false where one of them is not known.
+func (s *samba) ipcLists() (sh *model.Share, ok bool) {
+	sh, ok = &model.Share{Name: "IPC$"}, true
+	for id, to := range map[string]*[]string{"IPC$:hosts allow": &sh.HostsAllow, "IPC$:hosts deny": &sh.HostsDeny, "IPC$:valid users": &sh.ValidUsers, "IPC$:invalid users": &sh.InvalidUsers} {
+		names, known := s.names(id)
+		*to, ok = names, ok && known
+	}
+	return sh, ok
 }
 
 // restricted: restrict anonymous 2 takes guest ok from IPC$, whatever the section says. [S] loadparm.c, [M]
@@ -99,90 +136,100 @@ func (s *samba) restricted(id model.Identity) cell {
 	return allowed(s.why("restrict anonymous"))
 }
 
-// users: valid users and invalid users of [IPC$] work. [M] A name that is the guest account's counts for strangers,
-// unless Samba's own password database knows the account too: then anonymous is not matched by it.
-func (s *samba) users(id model.Identity) cell {
-	invalid, ok1 := s.names("IPC$:invalid users")
-	valid, ok2 := s.names("IPC$:valid users")
-	account, ok3 := s.text("guest account")
-	if !ok1 || !ok2 {
-		return unknown(s.why("IPC$:invalid users"), s.why("IPC$:valid users"))
-	}
-	if len(invalid) == 0 && len(valid) == 0 {
+// users: valid users and invalid users of a share, [IPC$] among them, are held to who logged on, whatever guest only and
+// force user make of him then. [M] A name that is the guest account's counts for strangers, unless Samba's own password
+// database knows the account too: then it does not meet them.
+func (s *samba) users(id model.Identity, sh *model.Share) cell {
+	if len(sh.InvalidUsers) == 0 && len(sh.ValidUsers) == 0 {
 		return allowed()
 	}
 	if !id.IsStranger() {
-		return unknown("[IPC$] has lists of users, so it depends on who the user is")
+		return unknown("[" + sh.Name + "] has lists of users, so it depends on who the user is")
 	}
-	if !ok3 {
+	account, ok := s.text("guest account")
+	if !ok {
 		return unknown(s.why("guest account"))
 	}
-	inInvalid, groupsInvalid := listedUser(invalid, account)
-	inValid, groupsValid := listedUser(valid, account)
+	inInvalid, openInvalid := listedUser(sh.InvalidUsers, account)
+	inValid, openValid := listedUser(sh.ValidUsers, account)
 	usual := fold(account) == "nobody"
-	unusual := unknown("the guest account is " + account + "; whether the list meets anonymous sessions depends on whether Samba's password database has the account too")
+	unusual := unknown("the guest account is " + account + "; whether the list meets strangers depends on whether Samba's password database has the account too")
+	const notKnown = " names groups, domains or macros; whom it means is not known"
 	switch {
 	case inInvalid && usual:
-		return denied("[IPC$] invalid users names the guest account")
+		return denied("[" + sh.Name + "] invalid users names the guest account")
 	case inInvalid:
 		return unusual
-	case groupsInvalid:
-		return unknown("[IPC$] invalid users names groups; who is in them is not known")
-	case len(valid) == 0:
+	case openInvalid && len(sh.ValidUsers) > 0 && !inValid && !openValid:
+		return denied("[" + sh.Name + "] valid users does not name the guest account")
+	case openInvalid:
+		return unknown("[" + sh.Name + "] invalid users" + notKnown)
+	case len(sh.ValidUsers) == 0:
 		return allowed()
 	case inValid && usual:
-		return allowed("[IPC$] valid users names the guest account")
+		return allowed("[" + sh.Name + "] valid users names the guest account")
 	case inValid:
 		return unusual
-	case groupsValid:
-		return unknown("[IPC$] valid users names groups; who is in them is not known")
+	case openValid:
+		return unknown("[" + sh.Name + "] valid users" + notKnown)
 	}
-	return denied("[IPC$] valid users does not name the guest account")
+	return denied("[" + sh.Name + "] valid users does not name the guest account")
 }
 
-func listedUser(names []string, account string) (named, groups bool) {
+// listedUser tells whether a list names an account by itself, and whether it has entries that may mean it: groups,
+// security identifiers, macros, and names with a domain, which smbd does not take for the bare one. [M]
+func listedUser(names []string, account string) (named, open bool) {
 	for _, n := range names {
-		if strings.ContainsAny(n[:1], "@+&") || strings.Contains(n, "%") {
-			groups = true
-		} else if strings.EqualFold(n[strings.LastIndexAny(n, `\/`)+1:], account) {
+		switch {
+		case n == "":
+		case strings.ContainsAny(n[:1], "@+&"), strings.ContainsAny(n, `%\/`), len(n) > 2 && strings.EqualFold(n[:2], "S-"):
+			open = true
+		case strings.EqualFold(n, account):
 			named = true
 		}
 	}
-	return named, groups
+	return named, open
 }
 
-// address: hosts allow and hosts deny, of the whole server or of [IPC$]. Who is in allow comes in, who is in deny stays
-// out; who is in neither comes in unless there is an allow list alone. 127.0.0.1 comes in unless denied. [S]
-// lib/util/access.c, [M] from loopback.
+// address is the first gate of all: hosts allow and hosts deny of the whole server.
 func (s *samba) address(allowID, denyID string) cell {
 	allow, ok1 := s.names(allowID)
 	deny, ok2 := s.names(denyID)
 	if !ok1 || !ok2 {
 		return unknown(s.why(allowID), s.why(denyID))
 	}
+	return s.from(allow, deny, "")
+}
+
+// hosts are the same lists of a share.
+func (s *samba) hosts(sh *model.Share) cell { return s.from(sh.HostsAllow, sh.HostsDeny, "["+sh.Name+"] ") }
+
+// from: who is in allow comes in, who is in deny stays out; who is in neither comes in unless there is an allow list
+// alone. 127.0.0.1 comes in unless denied. [S] lib/util/access.c, [M] from loopback.
+func (s *samba) from(allow, deny []string, where string) cell {
 	if len(allow) == 0 && len(deny) == 0 {
 		return allowed()
 	}
 	if len(allow) == 0 && len(deny) == 1 && fold(deny[0]) == "all" {
-		return denied(denyID + " is ALL")
+		return denied(where + "hosts deny is ALL")
 	}
 	if !s.cfg.Client.IsValid() {
-		return unknown("it depends on the caller's address: " + strings.Join(unique([]string{s.why(allowID), s.why(denyID)}), ", "))
+		return unknown("it depends on the caller's address: " + where + "hosts allow is " + model.Text(allow) + ", hosts deny is " + model.Text(deny))
 	}
 	inAllow, sure1 := matches(allow, s.cfg.Client)
 	inDeny, sure2 := matches(deny, s.cfg.Client)
-	if !sure1 || !sure2 {
+	if !sure1 || !inAllow && !sure2 {
 		return unknown("the lists of hosts hold names or forms that are not judged here")
 	}
 	switch {
 	case inAllow:
-		return allowed("the caller's address is in " + allowID)
+		return allowed("the caller's address is in " + where + "hosts allow")
 	case inDeny:
-		return denied("the caller's address is in " + denyID)
+		return denied("the caller's address is in " + where + "hosts deny")
 	case len(deny) > 0 || len(allow) == 0 || slices.Contains([]string{"127.0.0.1", "::1"}, s.cfg.Client.String()):
 		return allowed("the caller's address is not denied")
 	}
-	return denied("the caller's address is not in " + allowID)
+	return denied("the caller's address is not in " + where + "hosts allow")
 }
 
 // matches reads addresses, networks as 10.0.0.0/8 and 10.0.0.0/255.0.0.0, beginnings as 10.1., and ALL. sure is false
@@ -193,10 +240,11 @@ func matches(entries []string, client netip.Addr) (in, sure bool) {
 		switch {
 		case fold(e) == "all":
 			in = true
-		case fold(e) == "localhost":
-			in = in || client.IsLoopback()
 		case strings.HasSuffix(e, "."):
 			in = in || strings.HasPrefix(client.String(), e)
+		case strings.ContainsAny(e, "*?") && !strings.ContainsAny(e, `[\/`):
+			hit, err := path.Match(e, client.String())
+			in, sure = in || hit, sure && err == nil
 		case strings.Contains(e, "/"):
 			p, ok := network(e)
 			sure = sure && ok
@@ -369,27 +417,94 @@ func (s *samba) given(id model.Identity, who, why string) cell {
 	return unknown(why)
 }
 
-// files: a share with guest ok takes strangers at every value of restrict anonymous. [M]
+// files are given by any disk share that lets the identity in.
 func (s *samba) files(id model.Identity) cell {
 	if s.cfg.Shares == nil {
 		return unknown("the shares are not known")
 	}
-	for _, sh := range s.cfg.Shares {
-		if sh.OpenToGuests() && !strings.EqualFold(sh.Name, "IPC$") {
-			line := "guest ok"
-			if !sh.Guest {
-				line = "guest only"
+	best, open := denied("no share lets strangers in"), 0
+	for i := range s.cfg.Shares {
+		sh := &s.cfg.Shares[i]
+		if strings.EqualFold(sh.Name, "IPC$") {
+			continue
+		}
+		switch c := s.share(id, sh); {
+		case c.outcome == model.Allowed:
+			if open++; open == 1 {
+				best = c
 			}
-			return allowed("share " + sh.Name + " has " + line + "; the permissions of its folder decide about single files")
+		case c.outcome == model.OutcomeUnknown && best.outcome == model.Denied:
+			best = c
 		}
 	}
-	switch {
-	case !id.IsStranger():
-		return unknown("the users of each share decide")
-	case s.hidden() != "":
-		return unknown(s.hidden())
+	if open > 1 {
+		best.why = append(best.why, fmt.Sprintf("%d shares in all", open))
 	}
-	return denied("no share has guest ok")
+	if best.outcome != model.Denied {
+		return best
+	}
+	if hidden := s.hidden(); hidden != "" {
+		return unknown(hidden)
+	}
+	if !id.IsStranger() {
+		return denied("no share lets users in")
+	}
+	return best
+}
+
+// share says whether an identity that has a session connects to a disk share. What is in its folder the folder's own
+// permissions decide. A share with guest ok or guest only takes strangers at every value of restrict anonymous. [M]
+func (s *samba) share(id model.Identity, sh *model.Share) cell {
+	switch {
+	case sh.Off != "":
+		return absent("share " + sh.Name + ": " + sh.Off)
+	}
+	var gates [5]cell
+	gates[0], gates[1] = s.hosts(sh), s.users(id, sh)
+	gates[2], gates[3] = s.forUsers(sh), allowed()
+	if id.IsStranger() {
+		gates[2], gates[3] = guests(sh), s.forStrangers(sh)
+	}
+	gates[4] = allowed()
+	if sh.Printer {
+		gates[4] = absent("share " + sh.Name + " takes print jobs, and gives no files")
+	}
+	return all(gates[:]...)
+}
+
+// guests: the lines that let strangers in.
+func guests(sh *model.Share) cell {
+	line := "guest ok"
+	switch {
+	case !sh.Guest && !sh.GuestOnly:
+		return denied("share " + sh.Name + " has neither guest ok nor guest only")
+	case !sh.Guest:
+		line = "guest only"
+	}
+	return allowed("share " + sh.Name + " has " + line + "; the permissions of its folder decide about single files")
+}
+
+// forStrangers: a share that wants encryption takes nobody without a key. [M]
+func (s *samba) forStrangers(sh *model.Share) cell {
+	if slices.Contains(demanded, sh.Encrypt) {
+		return denied("share " + sh.Name + " wants encryption, which a session without a key cannot meet")
+	}
+	return allowed()
+}
+
+// forUsers: a share that wants encryption takes nobody where the server offers none. [M]
+func (s *samba) forUsers(sh *model.Share) cell {
+	if !slices.Contains(demanded, sh.Encrypt) {
+		return allowed("share " + sh.Name + " takes users")
+	}
+	v, ok := s.text("server smb encrypt")
+	switch {
+	case !ok:
+		return unknown(s.why("server smb encrypt"))
+	case slices.Contains([]string{"no", "false", "0", "off", "disabled"}, fold(v)):
+		return denied("share " + sh.Name + " wants encryption, and server smb encrypt is " + v)
+	}
+	return allowed("share " + sh.Name + " takes users who encrypt")
 }
 
 // hidden says why there may be shares that the configuration does not show.

@@ -97,6 +97,34 @@ func (v *View) discloses(id model.Identity, d model.Disclosure) cell {
 	}))
 }
 
+// JudgeShares notes at each share of the configuration what strangers get there at most: at a share of Samba it is known
+// one by one.
+func (v *View) JudgeShares() {
+	s, ok := v.rules.(*samba)
+	if !ok {
+		return
+	}
+	for i := range v.facts.cfg.Shares {
+		sh := &v.facts.cfg.Shares[i]
+		sh.Strangers = ""
+		for _, id := range model.Strangers() {
+			if o := all(v.gate(id).inside, s.share(id, sh)).outcome; sh.Strangers == "" || o == model.Allowed || o == model.OutcomeUnknown && sh.Strangers != model.Allowed {
+				sh.Strangers = o
+			}
+		}
+	}
+}
+
+// Share says whether an identity connects to a disk share of Samba. ok is false for other systems, whose shares are not
+// known one by one.
+func (v *View) Share(id model.Identity, sh *model.Share) (o model.Outcome, ok bool) {
+	s, ok := v.rules.(*samba)
+	if !ok {
+		return "", false
+	}
+	return all(v.gate(id).inside, s.share(id, sh)).outcome, true
+}
+
 // Session says whether an identity is let in.
 func (v *View) Session(id model.Identity) model.Outcome { return v.gate(id).session.outcome }
 

@@ -136,10 +136,12 @@ func placeOf(s *catalog.Setting, where string) (Place, error) {
 // IsShare tells whether a section of a server's configuration may be that of a disk share.
 func IsShare(section string) bool { return noShare(section) == "" }
 
-// noShare says why a section is no disk share. Samba reads [Globals] and [ glo bal ] as [global].
+// noShare says why a section is neither a disk share nor [global], which has the defaults of shares and is written so.
 func noShare(section string) string {
 	plain := strings.ReplaceAll(section, " ", "")
 	switch {
+	case section == "global":
+		return ""
 	case slices.ContainsFunc([]string{"global", "globals", "IPC$", "SHARE"}, func(s string) bool { return strings.EqualFold(s, plain) }):
 		return fmt.Sprintf("[%s] is no disk share", section)
 	case len(section) > 80: // the longest share name, [MS-SRVS] 2.2.4.23

@@ -210,6 +210,19 @@ func (p Place) Holds(have State, want model.Value) bool {
 	return err == nil && bytes.Equal(again.Data, have.Data)
 }
 
+// ParameterNow is what stands at a parameter's place, for a change or a fact that starts from a value. Where that is absent,
+// the section's own line alone counts: what it takes from [global] or from another share is no part of it. Else what is
+// in force there is meant.
+func ParameterNow(c *smbconf.Config, section, name string, from model.Value) (have smbconf.Param, present bool) {
+	if from.Present {
+		return c.Get(section, name)
+	}
+	if s := c.Section(section); s != nil {
+		return s.Own(name)
+	}
+	return smbconf.Param{}, false
+}
+
 // SameParameter compares a parameter with a plan's value by its meaning: yes is true, and lists of names are lists.
 func SameParameter(have smbconf.Param, v model.Value) bool {
 	switch want := v.Data.(type) {

@@ -90,18 +90,10 @@ func (i *item) same(path string, so smbconf.Options) error {
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
-	s := c.Section(i.Place.Key)
-	if s == nil && i.OfShare() {
+	if c.Section(i.Place.Key) == nil && i.OfShare() {
 		return fmt.Errorf("%w: it has no share %s", ErrOther, i.Place.Key)
 	}
-	var have smbconf.Param
-	present := false
-	if s != nil {
-		have, present = s.Own(i.Place.Name)
-		if !present && i.From.Present {
-			have, present = s.Get(i.Place.Name) // what a share takes from [global]
-		}
-	}
+	have, present := change.ParameterNow(c, i.Place.Key, i.Place.Name, i.From)
 	if !i.Place.Holds(change.State{Present: present, Text: have.Value}, i.From) {
 		is := "absent"
 		if present {

@@ -62,6 +62,7 @@ type Setting struct {
 	Configured     any    `json:"configured,omitempty"`
 	ConfiguredType string `json:"configured_type,omitempty"` // where it is written with another type than it should have
 	Raw            Hex    `json:"raw,omitzero"`              // of a registry value: the bytes as stored
+	Inherited      bool   `json:"inherited,omitempty"`       // of a section of smb.conf: it takes the value from [global]
 	NotRead        bool   `json:"not_read,omitempty"`        // the source was not asked for it: neither present nor absent
 	Effective      any    `json:"effective"`
 	Basis          Basis  `json:"basis"`
@@ -163,7 +164,30 @@ type Share struct {
 
 	// GuestOnly is Samba's guest only, which opens a share by itself.
 	GuestOnly bool `json:"guest_only,omitempty"`
+
+	// What else decides who enters a share of Samba, as it counts after [global] and copy.
+	Off          string   `json:"off,omitempty"`     // what takes it from everybody
+	Printer      bool     `json:"printer,omitempty"` // it takes print jobs, and gives no files
+	ValidUsers   []string `json:"valid_users,omitempty"`
+	InvalidUsers []string `json:"invalid_users,omitempty"`
+	HostsAllow   []string `json:"hosts_allow,omitempty"`
+	HostsDeny    []string `json:"hosts_deny,omitempty"`
+	Encrypt      string   `json:"encrypt,omitempty"`
+	ForceUser    string   `json:"force_user,omitempty"`
+
+	// GuestAt and GuestOnlyAt are the sections whose lines open it: global, or a share that it copies. Empty is its own.
+	GuestAt     string `json:"guest_at,omitempty"`
+	GuestOnlyAt string `json:"guest_only_at,omitempty"`
+
+	// Strangers is what the access model says of them at this share of Samba; empty where nobody asked it.
+	Strangers Outcome `json:"strangers,omitempty"`
 }
 
-// OpenToGuests tells whether the share's own lines let strangers in.
-func (s *Share) OpenToGuests() bool { return s.Guest || s.GuestOnly }
+// OpenToGuests tells whether strangers may be let in: by the access model, where it was asked, else by the lines that let
+// them in.
+func (s *Share) OpenToGuests() bool {
+	if s.Strangers != "" {
+		return !s.Printer && s.Strangers != Denied && s.Strangers != Absent
+	}
+	return s.Guest || s.GuestOnly
+}

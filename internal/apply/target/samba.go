@@ -254,14 +254,7 @@ func startOf(c *smbconf.Config, ch *change.Change) (section, name string, err er
 
 // startsFrom checks that a parameter is what the plan starts from.
 func startsFrom(c *smbconf.Config, section, name, where string, from model.Value) error {
-	var have smbconf.Param
-	present := false
-	if sec := c.Section(section); sec != nil {
-		have, present = sec.Own(name)
-		if !present && from.Present {
-			have, present = sec.Get(name) // what a share takes from [global]
-		}
-	}
+	have, present := change.ParameterNow(c, section, name, from)
 	if present == from.Present && (!present || change.SameParameter(have, from)) {
 		return nil
 	}
