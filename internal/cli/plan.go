@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"ipcguard/internal/model"
 	"ipcguard/internal/plan"
 	"ipcguard/internal/report"
 )
@@ -58,7 +60,7 @@ func (a *app) plan() *cobra.Command {
 	f := &planFlags{}
 	c := &cobra.Command{
 		Use: "plan --audit FILE", Short: "Say what to change, and what it would stop", Long: planHelp, Example: planExamples, Args: noArguments,
-		RunE: func(*cobra.Command, []string) error { return a.runPlan(f) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.runPlan(c.Context(), f) },
 	}
 	s := c.Flags()
 	s.SortFlags = false
@@ -78,7 +80,7 @@ func (a *app) plan() *cobra.Command {
 	return c
 }
 
-func (a *app) runPlan(f *planFlags) error {
+func (a *app) runPlan(ctx context.Context, f *planFlags) error {
 	if err := f.outputFlags.check(); err != nil {
 		return err
 	}
@@ -101,7 +103,7 @@ func (a *app) runPlan(f *planFlags) error {
 	}
 	p.AcceptBreakage = p.AcceptBreakage || f.accept
 	e.Target = f.target
-	made, err := plan.Make(*e)
+	made, err := makePlan(ctx, *e)
 	if err != nil {
 		return asUsage(err)
 	}
@@ -129,6 +131,22 @@ func (a *app) runPlan(f *planFlags) error {
 		return outcome{exitFailed}
 	}
 	return nil
+}
+
+// makePlan makes a plan, which reads and writes nothing, and lets an interrupt end it at once: the program ends then, and
+// the work with it.
+func makePlan(ctx context.Context, e plan.Evidence) (p *model.Plan, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p, err = plan.Make(e)
+	}()
+	select {
+	case <-done:
+		return p, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // asUsage makes evidence and declarations that cannot be used mistakes of the command line, with the advice they carry.

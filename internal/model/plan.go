@@ -4,25 +4,26 @@ import "time"
 
 // Plan is an ordered set of changes with reasons, predicted breakage and what remains open.
 type Plan struct {
-	Schema   string     `json:"schema"`
-	Tool     string     `json:"tool,omitempty"` // the version that made it
-	By       string     `json:"by,omitempty"`   // who made it, by their own word: a signature proves it
-	Made     time.Time  `json:"made,omitzero"`
-	Target   string     `json:"target"`
-	Platform Platform   `json:"platform"`
-	Strategy string     `json:"strategy"`        // restrict or block
-	Means    string     `json:"means,omitempty"` // of block: how
-	Changes  []Change   `json:"changes"`
-	Breaks   []Break    `json:"breaks"`
-	Keeps    []Keep     `json:"keeps"`
-	Rejected []Rejected `json:"rejected"`
-	Left     []Left     `json:"left,omitempty"` // findings that it leaves as they are
-	Residual []string   `json:"residual"`
-	Warnings []string   `json:"warnings"`
-	Checks   []string   `json:"checks,omitempty"`   // must-work checks for verify
-	Shares   []Share    `json:"shares,omitempty"`   // disk shares that verify asks for by name; Guest was open to strangers
-	Question string     `json:"question,omitempty"` // what would settle contradicting evidence; then there are no changes
-	Refused  string     `json:"refused,omitempty"`  // why there are no changes although they would work
+	Schema     string     `json:"schema"`
+	Tool       string     `json:"tool,omitempty"` // the version that made it
+	By         string     `json:"by,omitempty"`   // who made it, by their own word: a signature proves it
+	Made       time.Time  `json:"made,omitzero"`
+	Target     string     `json:"target"`
+	Platform   Platform   `json:"platform"`
+	Strategy   string     `json:"strategy"`        // restrict or block
+	Means      string     `json:"means,omitempty"` // of block: how
+	Changes    []Change   `json:"changes"`
+	Breaks     []Break    `json:"breaks"`
+	Keeps      []Keep     `json:"keeps"`
+	Rejected   []Rejected `json:"rejected"`
+	Left       []Left     `json:"left,omitempty"` // findings that it leaves as they are
+	Residual   []string   `json:"residual"`
+	Warnings   []string   `json:"warnings"`
+	Checks     []string   `json:"checks,omitempty"`      // must-work checks for verify
+	SharesLeft int        `json:"shares_left,omitempty"` // further ones that were open to strangers, for which there is no room in Shares
+	Shares     []Share    `json:"shares,omitempty"`      // disk shares that verify asks for by name; Guest was open to strangers
+	Question   string     `json:"question,omitempty"`    // what would settle contradicting evidence; then there are no changes
+	Refused    string     `json:"refused,omitempty"`     // why there are no changes although they would work
 
 	BasedOn     []Fact `json:"based_on"`    // the settings that the plan rests on, as they were
 	Fingerprint string `json:"fingerprint"` // of the platform and BasedOn

@@ -110,10 +110,18 @@ func (w *work) breaks(after catalog.Config, done []chosen) []model.Break {
 			add(x.Break("possible", "seen here; "+x.Why))
 		}
 	}
+	var lines []chosen
 	for _, ch := range done {
+		if ch.edit.share != "" {
+			lines = append(lines, ch)
+			continue
+		}
 		for _, b := range w.breakage(ch.edit, ch.data()) {
 			add(b.Break)
 		}
+	}
+	for _, b := range w.shareBreaks(lines) {
+		add(b)
 	}
 	return out
 }

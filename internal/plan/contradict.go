@@ -15,6 +15,9 @@ func (w *work) weigh() (question string) {
 	if p := w.e.Policy.Role; p != "" && a.Platform.Role != "" && a.Platform.Role != model.UnknownRole && p != a.Platform.Role {
 		return fmt.Sprintf("the audit found a %s and the declaration says %s: which of the two is this host?", word(a.Platform.Role), word(p))
 	}
+	if w.classic() && !w.needs.declares("nt4_trust") && w.e.Policy.Strategy != Block {
+		return "this is a domain controller in the manner of NT 4.0: do its members, or trusts with NT 4.0 domains, still look at its accounts without credentials? --needs nt4-trust says yes, and restrict anonymous then stops at 1; --role standalone says no"
+	}
 	v := w.view()
 	var differs []string
 	scans := 0

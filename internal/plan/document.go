@@ -43,8 +43,8 @@ func Facts(c *catalog.Catalog, a *model.Audit) []model.Fact {
 		out = append(out, model.Fact{Setting: s.ID, Where: s.Where, Value: s.Value()})
 	}
 	for _, s := range a.Shares {
-		for _, line := range openLines(&s) {
-			out = append(out, model.Fact{Setting: line, Where: "[" + s.Name + "] " + line, Value: model.Value{Present: true, Type: "bool", Data: true}})
+		for _, o := range openers(&s) {
+			out = append(out, model.Fact{Setting: o.setting, Where: "[" + s.Name + "] " + o.setting, Value: model.Value{Present: true, Type: "bool", Data: true}})
 		}
 	}
 	slices.SortStableFunc(out, func(x, y model.Fact) int {

@@ -45,6 +45,7 @@ type work struct {
 	now      *catalog.View  // of it, once it was asked for
 	platform model.Platform
 	needs    needs
+	shares   []model.Share          // as the lines that are changed leave them
 	settled  map[door]model.Outcome // answers of scans where the model has none
 	doors    []door
 	memo     map[string][]level // levels by the edits made
@@ -87,12 +88,11 @@ func (w *work) view() *catalog.View {
 
 // levelsAfter says how far each door is open after some edits.
 func (w *work) levelsAfter(set []chosen) []level {
-	shared, out := w.cfg.Shares, make([]catalog.Override, 0, len(set))
+	out := make([]catalog.Override, 0, len(set))
 	listed := w.list(w.cfg, "NullSessionShares")
 	for _, ch := range set {
 		switch s := ch.edit.setting; {
-		case ch.edit.share != "":
-			shared = closed(shared, ch.edit.share, s.ID)
+		case ch.edit.share != "": // those that are made are in w.shares
 		case s.ID == "NullSessionShares":
 			listed = listOf(s, ch.value())
 			fallthrough
@@ -100,7 +100,7 @@ func (w *work) levelsAfter(set []chosen) []level {
 			out = append(out, catalog.Override{ID: s.ID, Value: ch.value()})
 		}
 	}
-	return w.levelsIn(w.view().With(shared, out...), listed)
+	return w.levelsIn(w.view().With(w.shares, out...), listed)
 }
 
 func (w *work) levelsIn(v *catalog.View, shares []string) []level {
@@ -207,44 +207,14 @@ func (w *work) with(cfg catalog.Config, changes ...chosen) catalog.Config {
 	}
 	out := cfg
 	out.Settings = maps.Clone(cfg.Settings)
+	var lines []chosen
 	for _, ch := range changes {
 		if ch.edit.share != "" {
-			out.Shares = closed(out.Shares, ch.edit.share, ch.edit.setting.ID)
+			lines = append(lines, ch)
 			continue
 		}
 		out.Settings[ch.edit.setting.ID] = ch.value()
 	}
+	out.Shares = withLines(out.Shares, lines)
 	return out
-}
-
-// The settings of Samba that open a share to strangers, each by itself.
-const (
-	guestOK   = "guest ok"
-	guestOnly = "guest only"
-)
-
-// openLines are the settings that open a share.
-func openLines(s *model.Share) (out []string) {
-	if s.Guest {
-		out = append(out, guestOK)
-	}
-	if s.GuestOnly {
-		out = append(out, guestOnly)
-	}
-	return out
-}
-
-// closed are the shares with one of the settings that open one of them taken back.
-func closed(shares []model.Share, name, setting string) []model.Share {
-	shares = slices.Clone(shares)
-	for i := range shares {
-		switch {
-		case !strings.EqualFold(shares[i].Name, name):
-		case setting == guestOK:
-			shares[i].Guest = false
-		case setting == guestOnly:
-			shares[i].GuestOnly = false
-		}
-	}
-	return shares
 }

@@ -12,7 +12,8 @@ import (
 // edit is one setting that may be changed, with the values worth trying.
 type edit struct {
 	setting *catalog.Setting
-	share   string // of a setting that each share has
+	share   string   // of a setting that each share has: the section of the line
+	closes  []string // the shares that the line opens
 	where   string
 	from    model.Value
 	options []option // weakest first
@@ -130,24 +131,6 @@ func (w *work) where(s *catalog.Setting) string {
 		}
 	}
 	return s.Where
-}
-
-// shareEdits takes strangers off disk shares, one edit a share.
-func (w *work) shareEdits(s *catalog.Setting) []*edit {
-	if s.Type != "bool" {
-		return nil
-	}
-	var out []*edit
-	for _, share := range w.cfg.Shares {
-		if !slices.Contains(openLines(&share), s.ID) || strings.EqualFold(share.Name, "IPC$") || w.needs.share(share.Name) {
-			continue
-		}
-		out = append(out, &edit{
-			setting: s, share: share.Name, where: strings.ReplaceAll(s.Where, "SHARE", share.Name),
-			from: model.Value{Present: true, Type: s.Type, Data: true}, options: []option{{data: false}},
-		})
-	}
-	return out
 }
 
 // values are the values worth trying for a setting, weakest first, without the one in effect.

@@ -93,7 +93,7 @@ func (w *work) needAnonymous(s *catalog.Service, how string) {
 	needed := false
 	switch s.Anonymous {
 	case "dc":
-		needed = dc || old
+		needed = dc || old || w.classic()
 	case "legacy":
 		needed = old || w.documented(s)
 	}
@@ -105,6 +105,13 @@ func (w *work) needAnonymous(s *catalog.Service, how string) {
 			}
 		}
 	}
+}
+
+// classic tells whether this is a controller in the manner of NT 4.0, whose role nobody has declared to be another.
+func (w *work) classic() bool {
+	on, known := w.effective("domain logons")
+	unknown := w.platform.Role == "" || w.platform.Role == model.UnknownRole
+	return w.platform.System == "samba" && unknown && known && on == true
 }
 
 // documented tells whether a document says that the service stops here once its names leave the list of pipes.
@@ -182,6 +189,19 @@ func (w *work) kept(cfg catalog.Config) bool {
 	for _, id := range w.needs.sessions {
 		if before.Session(id) != model.Denied && after.Session(id) == model.Denied {
 			return false
+		}
+	}
+	for i := range w.cfg.Shares {
+		s := &w.cfg.Shares[i]
+		if len(w.needs.shares) == 0 || !w.needs.share(s.Name) || i >= len(cfg.Shares) {
+			continue
+		}
+		for _, id := range model.Strangers() {
+			was, known := before.Share(id, s)
+			is, _ := after.Share(id, &cfg.Shares[i])
+			if known && levelOf(is) < levelOf(was) {
+				return false
+			}
 		}
 	}
 	for name := range w.needs.pipes {

@@ -69,7 +69,7 @@ func begin(e *Evidence) (*work, error) {
 	if r := e.Policy.Role; r != "" && (w.cfg.Platform.Role == "" || w.cfg.Platform.Role == model.UnknownRole) {
 		w.cfg.Platform.Role = r
 	}
-	w.platform = w.cfg.Platform
+	w.platform, w.shares = w.cfg.Platform, w.cfg.Shares
 	return w, w.readNeeds()
 }
 
@@ -84,7 +84,7 @@ func (w *work) document() *model.Plan {
 		p.Strategy = Restrict
 	}
 	p.Fingerprint = Fingerprint(p.Platform, p.BasedOn)
-	p.Shares = w.diskShares()
+	p.Shares, p.SharesLeft = w.diskShares()
 	return p
 }
 
@@ -92,8 +92,8 @@ func (w *work) document() *model.Plan {
 const maxNamed = 256
 
 // diskShares are the shares that verify asks for by name: those of the configuration, hidden ones too, and those that a
-// scan opened under a name that it shows. Those that strangers could open come first.
-func (w *work) diskShares() []model.Share {
+// scan opened under a name that it shows. Those that strangers could open come first; left of those are not named.
+func (w *work) diskShares() (named []model.Share, left int) {
 	var open, shut []model.Share
 	known := map[string]bool{}
 	add := func(name string, guest bool) {
@@ -123,7 +123,7 @@ func (w *work) diskShares() []model.Share {
 		}
 	}
 	all := slices.Concat(open, shut)
-	return all[:min(len(all), maxNamed)]
+	return all[:min(len(all), maxNamed)], max(0, len(open)-maxNamed)
 }
 
 func (w *work) target() string {
@@ -149,17 +149,29 @@ func (w *work) restrict(p *model.Plan) error {
 		return err
 	}
 	before := w.openDoors()
-	edits := slices.DeleteFunc(w.edits(before), func(e *edit) bool { return w.wished(e.setting) })
-	found, _ := w.search(edits, before)
+	lines, edits := split(slices.DeleteFunc(w.edits(before), func(e *edit) bool { return w.wished(e.setting) }))
+	w.shares = withLines(w.cfg.Shares, lines)
+	found := w.search(edits)
 	found = append(w.spared(found, wishes), wishes...)
+	if w.needless(lines, found) {
+		lines, w.shares = nil, w.cfg.Shares
+	}
 	after := w.after(found)
+	found = slices.Concat(found, lines)
+	slices.SortStableFunc(found, func(a, b chosen) int { return a.edit.order - b.edit.order })
 	var more []chosen
 	if g := w.e.Policy.Goal; g == Harden || g == Findings {
 		more = w.harden(found)
 	}
 	cfg := w.with(w.cfg, slices.Concat(found, more)...)
 	for i, ch := range w.inOrder(found) {
-		c := w.change(i+1, ch, w.closes(found, ch, after))
+		var closes []string
+		if ch.edit.share != "" {
+			closes = w.closesShares(ch.edit, before, after)
+		} else {
+			closes = w.closes(found, ch, after)
+		}
+		c := w.change(i+1, ch, closes)
 		switch {
 		case w.wished(ch.edit.setting):
 			c.Why, c.Closes = "wanted. "+c.Why, append(c.Closes, w.mended(ch.edit.setting)...)
@@ -176,7 +188,7 @@ func (w *work) restrict(p *model.Plan) error {
 		p.Changes = append(p.Changes, c)
 	}
 	found = append(found, more...)
-	p.Breaks = w.breaks(cfg, found)
+	p.Breaks = append(w.breaks(cfg, found), w.unlisted(cfg)...)
 	p.Keeps = w.keeps(cfg)
 	w.alternatives(edits, found)
 	w.left(p)
@@ -241,8 +253,16 @@ func (w *work) change(n int, ch chosen, closes []string) model.Change {
 	}
 	if v, ok := w.effective(s.ID); ok && ch.edit.share == "" {
 		out.Effective = v
+		if w.inherited(s.ID) { // the section has no line of its own
+			out.From = model.Value{}
+		}
 	}
 	return out
+}
+
+// inherited tells whether [IPC$] takes a value from [global].
+func (w *work) inherited(id string) bool {
+	return slices.ContainsFunc(w.e.Audit.Settings, func(a model.Setting) bool { return a.ID == id && a.Inherited })
 }
 
 // exact is a value as it was written.
@@ -272,7 +292,7 @@ func (w *work) why(s *catalog.Setting, data any) string {
 // alternatives tells what was looked at and not taken.
 func (w *work) alternatives(edits []*edit, found []chosen) {
 	for _, e := range edits {
-		if planned(found, e.setting) && e.share == "" || slices.ContainsFunc(found, func(ch chosen) bool { return ch.edit == e }) || slices.ContainsFunc(w.rejected, func(r model.Rejected) bool { return r.Setting == e.setting.ID }) {
+		if planned(found, e.setting) || slices.ContainsFunc(found, func(ch chosen) bool { return ch.edit == e }) || slices.ContainsFunc(w.rejected, func(r model.Rejected) bool { return r.Setting == e.setting.ID }) {
 			continue
 		}
 		last := e.options[len(e.options)-1]

@@ -17,7 +17,8 @@ const mostTries = 256
 // The model is monotone: a stricter value never opens a door. So all edits at their strictest say what can be closed at
 // all; taking away one after the other, the dearest first, leaves a set of which each is needed; and those that no set
 // can do without are kept while the others are tried in every combination.
-func (w *work) search(edits []*edit, before []level) ([]chosen, []level) {
+func (w *work) search(edits []*edit) []chosen {
+	before := w.after(nil)
 	all := make([]chosen, len(edits))
 	for i, e := range edits {
 		all[i] = chosen{e, len(e.options) - 1}
@@ -25,7 +26,7 @@ func (w *work) search(edits []*edit, before []level) ([]chosen, []level) {
 	all = w.respecting(all)
 	best := w.after(all)
 	if !lower(best, before) {
-		return nil, before
+		return nil
 	}
 	good := func(set []chosen) bool { return !higher(w.after(set), best) && w.keeping(set) }
 	found := w.without(all, good)
@@ -33,11 +34,41 @@ func (w *work) search(edits []*edit, before []level) ([]chosen, []level) {
 	found = w.weaker(found, good)
 	found = w.without(found, good)
 	slices.SortFunc(found, func(a, b chosen) int { return a.edit.order - b.edit.order })
-	return found, best
+	return found
+}
+
+// needless tells whether what was found closes as much when the lines of shares stay as they are: a wish may close them
+// all.
+func (w *work) needless(lines, found []chosen) bool {
+	if len(lines) == 0 {
+		return false
+	}
+	best, with := w.after(found), w.shares
+	w.shares = w.cfg.Shares
+	same := !higher(w.levelsAfter(found), best)
+	w.shares = with
+	return same && w.filesShut(best)
+}
+
+// filesShut tells whether strangers get no files, as far as it is known.
+func (w *work) filesShut(l []level) bool {
+	for i, d := range w.doors {
+		if d.kind == model.DisclosesFiles && l[i] > shut {
+			return false
+		}
+	}
+	return true
 }
 
 // keeping tells whether strangers keep what they must after these edits.
-func (w *work) keeping(set []chosen) bool { return w.needs.nothing() || w.kept(w.with(w.cfg, set...)) }
+func (w *work) keeping(set []chosen) bool {
+	if w.needs.nothing() {
+		return true
+	}
+	cfg := w.with(w.cfg, set...)
+	cfg.Shares = w.shares
+	return w.kept(cfg)
+}
 
 // after is levels with a memory, for the search comes by the same set more than once.
 func (w *work) after(set []chosen) []level {

@@ -163,9 +163,10 @@ func (w *work) wanted() []*catalog.Service {
 
 // checks are what verify should try as somebody who signs in: that logging on still works, then what is needed here.
 func (w *work) checks() []string {
-	out := []string{"logon:user"}
+	out, known := []string{"logon:user"}, map[string]bool{"logon:user": true}
 	add := func(s string) {
-		if !slices.Contains(out, s) {
+		if !known[s] {
+			known[s] = true
 			out = append(out, s)
 		}
 	}
@@ -188,8 +189,8 @@ func (w *work) checks() []string {
 			add("pipe:" + w.c.Pipe(u.Pipe).Name)
 		}
 	}
-	for _, s := range w.cfg.Shares {
-		if !s.Default && !strings.EqualFold(s.Name, "IPC$") && !strings.ContainsAny(s.Name, "%$") {
+	for _, s := range w.cfg.Shares[:min(len(w.cfg.Shares), maxNamed)] { // each costs verify a connection
+		if !s.Default && s.Off == "" && !s.Printer && !strings.EqualFold(s.Name, "IPC$") && !strings.ContainsAny(s.Name, "%$") {
 			add("share:" + s.Name)
 		}
 	}

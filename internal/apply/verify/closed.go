@@ -18,6 +18,7 @@ type doors struct {
 	scans   []*model.Scan
 	opened  opened
 	shares  []model.Share // of the plan
+	left    int           // further shares that were open, which the plan does not name
 }
 
 // verdict is how one closed: check ends.
@@ -237,7 +238,7 @@ func (c *doors) everyShare(s *model.Scan, r *model.IdentityResult, seen catalog.
 		return verdict{Unchecked, fmt.Sprintf("%s did not try every share that is there: %s", over(s, r), seen.By), seen.Looks}
 	}
 	if !enough {
-		return verdict{Unchecked, fmt.Sprintf("%d shares stood open before, and %d are known by name: --share NAME names the others", c.opened.count, len(want)), seen.Looks}
+		return verdict{Unchecked, fmt.Sprintf("%d shares stood open before, and %d are known by name: --share NAME names the others", max(c.opened.count, len(want)+c.left), len(want)), seen.Looks}
 	}
 	return verdict{Passed, "", seen.Looks}
 }
@@ -254,10 +255,11 @@ func (c *doors) wanted() (names []string, enough bool) {
 			add(s.Name)
 		}
 	}
+	count := max(c.opened.count, len(names)+c.left)
 	for _, n := range c.opened.names {
 		add(n)
 	}
-	if len(names) < c.opened.count || len(names) == 0 {
+	if len(names) < count || len(names) == 0 {
 		for _, n := range c.opened.given {
 			add(n)
 		}
@@ -267,7 +269,7 @@ func (c *doors) wanted() (names []string, enough bool) {
 			add(s.Name)
 		}
 	}
-	return names, len(names) >= c.opened.count
+	return names, len(names) >= count
 }
 
 // told is what a stranger was told when asking for a share by name.

@@ -336,7 +336,7 @@ func (v *Verification) closed(p *Proof, c *catalog.Catalog, gone *verdict) {
 	}
 	shut := &doors{catalog: c, scans: p.Scans, opened: v.opened}
 	if v.Plan != nil {
-		shut.shares = v.Plan.Shares
+		shut.shares, shut.left = v.Plan.Shares, v.Plan.SharesLeft
 	}
 	for _, name := range promised {
 		end := shut.of(name)

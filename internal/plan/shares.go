@@ -1,0 +1,207 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
+)
+
+// The settings of Samba that open a share to strangers, each by itself.
+const (
+	guestOK   = "guest ok"
+	guestOnly = "guest only"
+)
+
+// global is the section whose lines are the defaults of shares.
+const global = "global"
+
+// opener is a line that opens a share, and the section where it stands: the share's own, [global], or a share that this
+// one copies.
+type opener struct{ setting, at string }
+
+// openers are the lines that open a share.
+func openers(s *model.Share) (out []opener) {
+	add := func(on bool, setting, at string) {
+		if at == "" {
+			at = s.Name
+		}
+		if on {
+			out = append(out, opener{setting, strings.ToLower(at)})
+		}
+	}
+	add(s.Guest, guestOK, s.GuestAt)
+	add(s.GuestOnly, guestOnly, s.GuestOnlyAt)
+	return out
+}
+
+// shareEdits takes strangers off the disk shares that are open to them. A line is changed where it stands, once for all
+// shares that take it over and for those that are made later; a share that has to stay open then gets a line of its own.
+//
+// These edits need no search. Nothing else that a plan against strangers may set closes a share to anonymous, and each line
+// has shares that no other line closes.
+func (w *work) shareEdits(s *catalog.Setting) []*edit {
+	if s.Type != "bool" || s.ID != guestOK && s.ID != guestOnly {
+		return nil
+	}
+	var out []*edit
+	at := map[string]*edit{} // by the section
+	line := func(section string, from model.Value, to bool) *edit {
+		e := &edit{
+			setting: s, share: section, where: strings.ReplaceAll(s.Where, "SHARE", section), from: from, options: []option{{data: to}},
+		}
+		at[strings.ToLower(section)] = e
+		out = append(out, e)
+		return e
+	}
+	yes := model.Value{Present: true, Type: s.Type, Data: true}
+	for i := range w.cfg.Shares {
+		share := &w.cfg.Shares[i]
+		if w.needs.share(share.Name) || !w.openShare(share) {
+			continue
+		}
+		for _, o := range openers(share) {
+			if o.setting != s.ID {
+				continue
+			}
+			section := o.at
+			if section != global && w.needs.share(section) {
+				section = strings.ToLower(share.Name) // the line that it copies has to stay
+			}
+			e := at[section]
+			switch {
+			case e == nil && section == strings.ToLower(share.Name):
+				e = line(share.Name, yes, false)
+			case e == nil:
+				e = line(w.sectionName(section), yes, false)
+			}
+			e.closes = append(e.closes, share.Name)
+		}
+	}
+	for i := range w.cfg.Shares { // what must stay says so for itself
+		share := &w.cfg.Shares[i]
+		for _, o := range openers(share) {
+			if o.setting == s.ID && w.needs.share(share.Name) && at[o.at] != nil && o.at != strings.ToLower(share.Name) {
+				line(share.Name, model.Value{}, true)
+			}
+		}
+	}
+	return out
+}
+
+// openShare tells whether some stranger may enter a share.
+func (w *work) openShare(s *model.Share) bool {
+	if strings.EqualFold(s.Name, "IPC$") {
+		return false
+	}
+	for _, id := range model.Strangers() {
+		if o, known := w.view().Share(id, s); known && levelOf(o) > shut {
+			return true
+		}
+	}
+	return false
+}
+
+// sectionName is a section as it is written.
+func (w *work) sectionName(section string) string {
+	for i := range w.cfg.Shares {
+		if strings.EqualFold(w.cfg.Shares[i].Name, section) {
+			return w.cfg.Shares[i].Name
+		}
+	}
+	return section
+}
+
+// withLines are the shares after lines of theirs were changed.
+func withLines(shares []model.Share, lines []chosen) []model.Share {
+	if len(lines) == 0 {
+		return shares
+	}
+	to := make(map[opener]bool, len(lines))
+	for _, ch := range lines {
+		to[opener{ch.edit.setting.ID, strings.ToLower(ch.edit.share)}], _ = ch.data().(bool)
+	}
+	shares = slices.Clone(shares)
+	for i := range shares {
+		s := &shares[i]
+		s.Guest, s.GuestAt = changedLine(to, guestOK, s.Name, s.Guest, s.GuestAt)
+		s.GuestOnly, s.GuestOnlyAt = changedLine(to, guestOnly, s.Name, s.GuestOnly, s.GuestOnlyAt)
+	}
+	return shares
+}
+
+// changedLine is a line of a share after some were changed: its own comes before the one that it takes over.
+func changedLine(to map[opener]bool, setting, name string, on bool, at string) (bool, string) {
+	if v, changed := to[opener{setting, strings.ToLower(name)}]; changed {
+		return v, ""
+	}
+	if v, changed := to[opener{setting, strings.ToLower(at)}]; changed && at != "" {
+		return v, at
+	}
+	return on, at
+}
+
+// split parts edits of lines of shares from those that are searched.
+func split(edits []*edit) (lines []chosen, others []*edit) {
+	for _, e := range edits {
+		if e.share != "" {
+			lines = append(lines, chosen{e, len(e.options) - 1})
+		} else {
+			others = append(others, e)
+		}
+	}
+	return lines, others
+}
+
+// closesShares is what a line's change closes: what strangers no longer get anywhere, or where they still get it at a
+// share that has to stay, the shares by name.
+func (w *work) closesShares(e *edit, before, after []level) []string {
+	out := []string{}
+	for i, d := range w.doors {
+		if d.kind == model.DisclosesFiles && after[i] < before[i] {
+			if name := w.doorName(d); !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	if len(out) == 0 {
+		for _, name := range e.closes {
+			out = append(out, w.doorName(door{identity: model.Anonymous, share: name}))
+		}
+	}
+	return out
+}
+
+// shareBreaks are what changes of lines stop: told once, with every share.
+func (w *work) shareBreaks(lines []chosen) []model.Break {
+	var out []model.Break
+	for _, s := range []string{guestOK, guestOnly} {
+		var names []string
+		var of []breakage
+		for _, ch := range lines {
+			if ch.edit.setting.ID == s && len(ch.edit.closes) > 0 {
+				names, of = append(names, ch.edit.closes...), w.breakage(ch.edit, ch.data())
+			}
+		}
+		for _, b := range of {
+			b.Because = fmt.Sprintf("%s becomes no on %s", s, strings.Join(names, ", "))
+			out = append(out, b.Break)
+		}
+	}
+	return out
+}
+
+// unlisted says what a closed IPC$ takes from those who use a share that stays open to strangers.
+func (w *work) unlisted(cfg catalog.Config) []model.Break {
+	before, after := w.view(), w.c.View(cfg)
+	if len(w.needs.shares) == 0 || levelOf(before.Tree(model.Anonymous)) == shut || levelOf(after.Tree(model.Anonymous)) > shut || w.platform.System != "samba" {
+		return nil
+	}
+	return []model.Break{{
+		Who:       "people who use " + strings.Join(sortedKeys(w.needs.shares), ", ") + " without an account",
+		What:      "they are shown no list of shares any more, and open it by its name",
+		Certainty: "documented", Because: "the list comes through IPC$, which is closed to them", Sources: []string{"M samba-4.17.12"},
+	}}
+}
