@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"ipcguard/internal/peer"
@@ -52,6 +53,23 @@ func BenchmarkThousandFiles(b *testing.B) {
 		})
 		if err != nil || n != 1000 {
 			b.Fatal(n, err)
+		}
+	}
+}
+
+// BenchmarkShares audits one smb.conf with as many shares as are read, each with lines of its own.
+func BenchmarkShares(b *testing.B) {
+	var text strings.Builder
+	text.WriteString("[global]\nmap to guest = bad user\nguest ok = yes\n")
+	for i := range 20_000 {
+		fmt.Fprintf(&text, "[s%d]\npath = /srv/%d\nread only = no\nhosts allow = 10. 127.\ninvalid users = root\n", i, i)
+	}
+	dir := write(b, map[string]string{"smb.conf": text.String()})
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := Options{}.Source(b.Context(), filepath.Join(dir, "smb.conf"))
+		if err != nil || len(r[0].Shares) != 20_001 {
+			b.Fatal(err)
 		}
 	}
 }
