@@ -202,7 +202,9 @@ func (s *samba) address(allowID, denyID string) cell {
 }
 
 // hosts are the same lists of a share.
-func (s *samba) hosts(sh *model.Share) cell { return s.from(sh.HostsAllow, sh.HostsDeny, "["+sh.Name+"] ") }
+func (s *samba) hosts(sh *model.Share) cell {
+	return s.from(sh.HostsAllow, sh.HostsDeny, "["+sh.Name+"] ")
+}
 
 // from: who is in allow comes in, who is in deny stays out; who is in neither comes in unless there is an allow list
 // alone. 127.0.0.1 comes in unless denied. [S] lib/util/access.c, [M] from loopback.
@@ -459,17 +461,17 @@ func (s *samba) share(id model.Identity, sh *model.Share) cell {
 	case sh.Off != "":
 		return absent("share " + sh.Name + ": " + sh.Off)
 	}
-	var gates [5]cell
+	var gates [4]cell
 	gates[0], gates[1] = s.hosts(sh), s.users(id, sh)
 	gates[2], gates[3] = s.forUsers(sh), allowed()
 	if id.IsStranger() {
 		gates[2], gates[3] = guests(sh), s.forStrangers(sh)
 	}
-	gates[4] = allowed()
-	if sh.Printer {
-		gates[4] = absent("share " + sh.Name + " takes print jobs, and gives no files")
+	c := all(gates[:]...)
+	if sh.Printer && c.outcome == model.Allowed {
+		return absent("share " + sh.Name + " takes print jobs, and gives no files")
 	}
-	return all(gates[:]...)
+	return c
 }
 
 // guests: the lines that let strangers in.
