@@ -28,12 +28,13 @@ Goals of restrict, each going further than the one before:
   harden     and what is wanted although something else closes it already, as far as it reaches strangers alone
   findings   and whatever else an audit calls weak: signing, SMB1, NTLMv1. This meets those who sign in; read what stops
 None sets what is known to stop something that was declared or found on this host. --want NAME=VALUE sets one setting
-beside what the goal asks for; it never opens to strangers what is closed.
+beside what the goal asks for; it never opens to strangers what is closed. With --listen the goal findings takes two steps:
+a setting that refuses clients of whom the evidence does not tell waits, and the plan makes the host log them.
 
 Needs are services of the catalog (sqlserver, print-server, ts-licensing, nt4-trust …; ipcguard explain knows them), or
 pipe:NAME and share:NAME, which strangers then keep.
 
-A policy is a YAML file with any of: needs, role, avoid, allow, strategy, goal, want, means, accept_breakage, checks, min_days.
+A policy is a YAML file with any of: needs, role, avoid, allow, strategy, goal, want, listen, means, accept_breakage, checks, min_days.
 Flags are added to its lists and win over its single values.
 
 Exit status here: 0 a plan was made, also where nothing is left to change; 1 refused; 4 the evidence contradicts itself.
@@ -52,6 +53,7 @@ type planFlags struct {
 	allow           []string
 	goal            string
 	want            []string
+	listen          bool
 	accept, verbose bool
 	sign            string
 }
@@ -72,6 +74,7 @@ func (a *app) plan() *cobra.Command {
 	s.StringVar(&f.strategy, "strategy", "", "restrict (the default) or block")
 	s.StringVar(&f.goal, "goal", "", "of restrict, how far it goes: strangers (the default), harden, findings")
 	s.StringArrayVar(&f.want, "want", nil, "set this setting as well, as NAME=VALUE; may be given again")
+	s.BoolVar(&f.listen, "listen", false, "where it is not known whom a setting refuses, make the host log that first, and close in the next plan")
 	s.StringVar(&f.means, "means", "", "of block, how: server-service, pipe-firewall, host-firewall, auto-share; Samba: ipc-hosts-deny, no-pipes, encryption, restrict-anonymous, host-firewall")
 	s.BoolVar(&f.accept, "accept-breakage", false, "block even though something in use stops")
 	s.Var((*fileName)(&f.sign), "sign", "sign the plan with this key (ipcguard key make)")
@@ -101,6 +104,7 @@ func (a *app) runPlan(ctx context.Context, f *planFlags) error {
 	if f.means != "" {
 		p.Means = f.means
 	}
+	p.Listen = p.Listen || f.listen
 	p.AcceptBreakage = p.AcceptBreakage || f.accept
 	e.Target = f.target
 	made, err := makePlan(ctx, *e)

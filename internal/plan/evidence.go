@@ -53,6 +53,7 @@ type Policy struct {
 	Strategy       string     `json:"strategy"`        // Restrict when empty
 	Goal           string     `json:"goal"`            // of Restrict: Strangers when empty
 	Want           []string   `json:"want"`            // of Restrict: single settings to set as well, as NAME=VALUE
+	Listen         bool       `json:"listen"`          // of Restrict: where it is not known whom a setting refuses, log that first and close later
 	Means          string     `json:"means"`           // of Block; see Means
 	AcceptBreakage bool       `json:"accept_breakage"` // Block even though something in use stops
 	Checks         []string   `json:"checks"`          // further must-work checks

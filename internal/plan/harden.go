@@ -44,7 +44,17 @@ func (w *work) harden(found []chosen) []chosen {
 		}
 		x := options[0] // the mildest that is wanted
 		e.options = []option{x}
-		switch ch := (chosen{e, 0}); {
+		ch := chosen{e, 0}
+		if why, audits := w.mustListen(ch); why != "" {
+			w.reject(s.ID, why)
+			for _, a := range audits {
+				if !planned(slices.Concat(found, more), a.edit.setting) {
+					more = append(more, a)
+				}
+			}
+			continue
+		}
+		switch {
 		case w.shutsOut(ch) != "":
 			w.reject(s.ID, w.shutsOut(ch))
 		case x.cost[costNeeded] > 0:

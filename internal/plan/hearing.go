@@ -103,6 +103,31 @@ func Weigh(o *Observed, minDays float64, layers ...model.Layer) Weight {
 	return out
 }
 
+// weighFor weighs for settings. Where one ends a way to sign in that logs do not tell, such as an unsigned session, packets
+// alone count: in a log of logons whoever signs and whoever does not look alike.
+func (w *work) weighFor(settings []*catalog.Setting) Weight {
+	out := Weigh(w.e.Observed, w.e.Policy.MinDays, layersOf(settings)...)
+	i := slices.IndexFunc(settings, func(s *catalog.Setting) bool { return slices.ContainsFunc(s.Ends, onWireAlone) })
+	if !out.Enough || i < 0 {
+		return out
+	}
+	host, _ := w.e.Observed.host()
+	days := w.e.Policy.MinDays
+	if days <= 0 {
+		days = DefaultMinDays
+	}
+	if h := w.e.Observed.wire(host, model.LayerSession); h.length() < days {
+		out.Enough = false
+		out.Why = fmt.Sprintf("logs of logons do not tell the way that %s ends, and packets of %.0f days were read (%.0f are asked for)", settings[i].ID, h.length(), days)
+	}
+	return out
+}
+
+// onWireAlone tells whether packets alone tell the way that ends.
+func onWireAlone(e catalog.End) bool {
+	return e.Raw || e.Older != "" || e.Unsigned || e.Unencrypted || e.NoName || e.Named
+}
+
 // host names this host in the records, in lower case: those that were declared, or the one that was seen.
 func (o *Observed) host() (names map[string]bool, unsure string) {
 	names = map[string]bool{}
@@ -244,7 +269,7 @@ func (w *work) coverage(p *model.Plan) {
 			changed = append(changed, s)
 		}
 	}
-	g := Weigh(w.e.Observed, w.e.Policy.MinDays, layersOf(changed)...)
+	g := w.weighFor(changed)
 	switch {
 	case w.e.Observed == nil && len(p.Changes) > 0:
 		p.Warnings = append(p.Warnings, g.Why+": what would stop is known from documents alone")

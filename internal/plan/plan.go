@@ -51,6 +51,9 @@ func begin(e *Evidence) (*work, error) {
 	if g := e.Policy.Goal; g != "" && !slices.Contains(Goals(), g) {
 		return nil, &InputError{fmt.Sprintf("%q is no goal", g), strings.Join(Goals(), ", ")}
 	}
+	if e.Policy.Listen && e.Policy.Goal != Findings {
+		return nil, &InputError{"to listen first goes with the goal " + Findings + ": the others refuse nobody who signs in", ""}
+	}
 	if len(e.Policy.Want) > 0 && e.Policy.Strategy == Block {
 		return nil, &InputError{"a wanted setting goes with restrict, and not with block", ""}
 	}

@@ -77,7 +77,7 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 		}
 		a.Changes = append(a.Changes, ch)
 	}
-	a.Coverage = Weigh(e.Observed, e.Policy.MinDays, layersOf(changed)...)
+	a.Coverage = w.weighFor(changed)
 	r := replay(w.c, w.cfg, after, w.uses(), w.unmodelled(after, changed))
 	a.NotKnown = append(a.NotKnown, r.NotKnown...)
 	a.Refused, a.Possible, a.Unjudged, a.Unchanged = append(a.Refused, r.Refused...), append(a.Possible, r.Possible...), append(a.Unjudged, r.Unjudged...), r.Unchanged
