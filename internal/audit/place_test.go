@@ -54,7 +54,7 @@ func TestRegDump(t *testing.T) {
 		})
 	}
 	a := source(t, Options{}, write(t, map[string]string{"x.reg": "Windows Registry Editor Version 5.00\n\n" + role})+"/x.reg")
-	if p := a.Platform; p.Role != model.DomainController || p.Product != "win2019" {
+	if p := a.Platform; p.Role != model.DomainController || p.Product != "win2019" || p.Version != "17763" {
 		t.Errorf("%+v", p)
 	}
 	// without a mark, as tools write UTF-16 that do not know better

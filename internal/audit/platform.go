@@ -65,7 +65,7 @@ func (w *windowsReader) version(build int) string {
 		minor, _ := w.dword(keyVersion, "CurrentMinorVersionNumber")
 		v = fmt.Sprintf("%d.%d", major, minor)
 	}
-	v += fmt.Sprintf(".%d", build)
+	v = strings.TrimPrefix(v+fmt.Sprintf(".%d", build), ".") // a part of the key tells the build alone
 	if ubr, ok := w.dword(keyVersion, "UBR"); ok {
 		v += fmt.Sprintf(".%d", ubr)
 	}

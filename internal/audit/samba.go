@@ -32,6 +32,9 @@ func (o *Options) smbConf(path string) (*facts, error) {
 	}
 	f.source.Parts = c.Files
 	f.config(o, c)
+	if on, ok := f.values["registry shares"].Truth(); ok && on && !c.Registry {
+		f.problem("%s: registry shares = yes: there may be shares in Samba's registry, which a file does not show; on the host itself, 'ipcguard audit local' reads them", path)
+	}
 	f.why("the version cannot be known from a configuration file; defaults are those of Samba 4.17")
 	return f, nil
 }

@@ -55,10 +55,14 @@ func TestUnreadSamba(t *testing.T) {
 			}
 		})
 	}
+	a := source(t, Options{}, write(t, map[string]string{"smb.conf": "[global]\nregistry shares = yes\n"})+"/smb.conf")
+	if o := a.Access[model.Anonymous].Discloses[model.DisclosesFiles]; !a.Partial || o == model.Denied || settingOf(t, a, "server signing").NotRead {
+		t.Errorf("registry shares: partial %v, files %s", a.Partial, o)
+	}
 	// a file of the same folder is not there where the configuration lies, either
 	dir := write(t, map[string]string{"smb.conf": ""})
 	path := filepath.Join(dir, "smb.conf")
-	a := source(t, Options{}, write(t, map[string]string{"smb.conf": "[global]\n"})+"/smb.conf")
+	a = source(t, Options{}, write(t, map[string]string{"smb.conf": "[global]\n"})+"/smb.conf")
 	if s := settingOf(t, a, "server signing"); a.Partial || s.NotRead {
 		t.Errorf("%+v", s)
 	}
