@@ -3,11 +3,13 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -131,6 +133,15 @@ func TestGatewayScan(t *testing.T) {
 			t.Errorf("%s: %+v directly, %+v through the gateway", id.Identity, before.Session, id.Session)
 		}
 	}
+	ways := o.run(t, exitExposed, "gateway", "check", "--gateway", way, "--server", server)
+	for _, want := range []string{
+		`denied       "` + way + `:445"`, `allowed      "` + server + `:445"`, `denied       "` + server + `:135"`, "STATUS_ACCESS_DENIED",
+		"one channel",
+	} {
+		if !strings.Contains(ways, want) {
+			t.Errorf("no %s in the check:\n%s", want, ways)
+		}
+	}
 	g.signal(t, syscall.SIGTERM)
 	if err := g.cmd.Wait(); err != nil {
 		b, _ := os.ReadFile(g.log)
@@ -233,6 +244,56 @@ func TestGatewayRestart(t *testing.T) {
 		b, _ := os.ReadFile(g.log)
 		t.Errorf("the old process ended with %v:\n%s", err, b)
 	}
+}
+
+// TestGatewayKilled kills the gateway while files are copied through it: no copy that was reported as done differs, and after
+// a restart a repeat succeeds.
+func TestGatewayKilled(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces", "smbclient")
+	const server, way = "127.21.1.1", "127.21.1.2"
+	s := peer.StartSamba(t, peer.Config{Network: true, Address: server})
+	o := programOn(t, s)
+	data := bytes.Repeat([]byte("0123456789abcdef"), 4<<20) // 64 MiB
+	source := o.at("source")
+	if err := os.WriteFile(source, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	who := peer.Client{From: s.Machine, User: "labadmin", Password: peer.Password}
+	args := []string{"--listen", way + ":445", "--to", server}
+	killed := 0
+	for round := range 3 {
+		g := o.startGateway(t, args...)
+		name := fmt.Sprintf("copy%d", round)
+		copied := filepath.Join(s.Dir, "share-finance", name)
+		done := make(chan struct{})
+		go func() { // when the copy has begun
+			defer close(done)
+			for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+				if info, err := os.Stat(copied); err == nil && info.Size() > int64(round+1)<<20 {
+					break
+				}
+			}
+			g.signal(t, syscall.SIGKILL)
+		}()
+		a := who.Share(t, way, "finance", "put "+source+" "+name)
+		<-done
+		_ = g.cmd.Wait()
+		if !a.OK() {
+			killed++
+		} else if b, err := os.ReadFile(copied); err != nil || !bytes.Equal(b, data) {
+			t.Errorf("a copy that was reported as done differs: %v", err)
+		}
+		again := o.startGateway(t, args...)
+		if a := who.Share(t, way, "finance", "put "+source+" "+name); !a.OK() {
+			t.Errorf("the repeat: %v", a)
+		}
+		if b, err := os.ReadFile(copied); err != nil || !bytes.Equal(b, data) {
+			t.Errorf("the repeated copy differs: %v", err)
+		}
+		again.signal(t, syscall.SIGTERM)
+		_ = again.cmd.Wait()
+	}
+	t.Logf("%d of 3 copies were cut", killed)
 }
 
 // TestGatewayTransparent puts the gateway on the way between two networks: the client dials the server, and the server sees

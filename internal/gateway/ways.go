@@ -1,0 +1,190 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/smb"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+// Found is one way to a server, and whether it leads around the gateway: allowed, denied (somebody said no), or inconclusive
+// (nobody said anything, as a firewall does, or a server that is down).
+type Found struct {
+	Way     string        `json:"way"`
+	Address string        `json:"address"`
+	Outcome model.Outcome `json:"outcome"`
+	Says    string        `json:"says"`
+	Look    model.Look    `json:"look"`
+}
+
+// Around is what is to be looked at.
+type Around struct {
+	Gateway string       // host:port of the gateway; empty where it is transparent
+	Server  []netip.Addr // every known address of the server
+	Port    uint16       // of SMB there
+	Wait    time.Duration
+}
+
+// Check looks for ways around a gateway, from where it runs: that is where clients should stand.
+func Check(ctx context.Context, a Around) []Found {
+	a.Wait = cmp.Or(a.Wait, 5*time.Second)
+	a.Port = cmp.Or(a.Port, 445)
+	var out []Found
+	if a.Gateway != "" {
+		out = append(out, a.stranger(ctx, "the gateway lets a null session in", a.Gateway))
+	}
+	for _, server := range a.Server {
+		at := func(port uint16) string { return netip.AddrPortFrom(server, port).String() }
+		if a.Gateway == "" {
+			out = append(out, a.stranger(ctx, "a null session, on the way that leads through the gateway", at(a.Port)))
+		} else {
+			out = append(out, a.tcp(ctx, "SMB past the gateway", at(a.Port)))
+		}
+		out = append(out, a.tcp(ctx, "SMB over NetBIOS", at(139)),
+			a.tcp(ctx, "RPC's endpoint mapper, which leads to ports of SAMR and LSA without a pipe", at(135)), a.quic(ctx, at(443)))
+	}
+	through := a.Gateway
+	if through == "" && len(a.Server) > 0 {
+		through = netip.AddrPortFrom(a.Server[0], a.Port).String()
+	}
+	if through == "" {
+		return out
+	}
+	up := a.channels(ctx, through)
+	for i := range out {
+		// Silence says nothing of a server that is down. Of one that answers through the gateway it says: not from here.
+		if f := &out[i]; up.Outcome != model.Inconclusive && f.Says == noAnswer {
+			f.Outcome, f.Says = model.Denied, noAnswer+", though the server answers through the gateway"
+		}
+	}
+	return append(out, up)
+}
+
+const noAnswer = "no answer"
+
+// found makes a finding of one question.
+func found(way, address, asked string, as model.Identity, outcome model.Outcome, says string) Found {
+	now := time.Now().UTC()
+	return Found{way, address, outcome, says, model.Look{Asked: asked, Of: address, As: as, Times: 1, First: now, Last: now, Answer: says}}
+}
+
+// silence is what a failed connection says of a way.
+func silence(err error) (model.Outcome, string) {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return model.Denied, "connection refused"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return model.Inconclusive, noAnswer
+	}
+	return model.Inconclusive, err.Error()
+}
+
+// tcp tries to connect.
+func (a *Around) tcp(ctx context.Context, way, address string) Found {
+	ctx, cancel := context.WithTimeout(ctx, a.Wait)
+	defer cancel()
+	nc, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	outcome, says := model.Allowed, "takes connections"
+	if err == nil {
+		nc.Close()
+	} else {
+		outcome, says = silence(err)
+	}
+	return found(way, address, "TCP connection", "", outcome, says)
+}
+
+// stranger tries a null session.
+func (a *Around) stranger(ctx context.Context, way, address string) Found {
+	const asked = "null session"
+	conn, err := smb.Dial(ctx, address, a.options())
+	if err != nil {
+		outcome, says := silence(err)
+		return found(way, address, asked, model.Anonymous, outcome, says)
+	}
+	defer conn.Close()
+	_, err = conn.SessionSetup(ctx, ntlm.NewAnonymous(ntlm.Options{}))
+	var st status.NTStatus
+	switch {
+	case err == nil:
+		return found(way, address, asked, model.Anonymous, model.Allowed, status.Success.String())
+	case errors.As(err, &st) && st.Answer() == status.No:
+		return found(way, address, asked, model.Anonymous, model.Denied, st.String())
+	}
+	outcome, says := silence(err)
+	return found(way, address, asked, model.Anonymous, outcome, says)
+}
+
+func (a *Around) options() smb.Options {
+	return smb.Options{Timeouts: smb.Timeouts{Connect: a.Wait, Negotiate: a.Wait, Session: a.Wait}}
+}
+
+// channels asks whether the server tells its clients of several channels: they then go to its other addresses.
+func (a *Around) channels(ctx context.Context, address string) Found {
+	const way, asked = "addresses that the server tells its users (multichannel)", "NEGOTIATE"
+	conn, err := smb.Dial(ctx, address, a.options())
+	if err != nil {
+		outcome, says := silence(err)
+		return found(way, address, asked, "", outcome, says)
+	}
+	defer conn.Close()
+	n := conn.Negotiated()
+	if n.Dialect < smb.SMB300 || n.Capabilities&smb2.CapMultiChannel == 0 {
+		return found(way, address, asked, "", model.Denied, "the server offers one channel")
+	}
+	return found(way, address, asked, "", model.Allowed, "the server offers several channels, and tells its users where")
+}
+
+// quic sends a packet of a version that there is not: a server of QUIC answers with those that it has. See RFC 9000 6.1.
+func (a *Around) quic(ctx context.Context, address string) Found {
+	const way, asked = "SMB over QUIC, or another service of QUIC", "QUIC version"
+	nc, err := new(net.Dialer).DialContext(ctx, "udp", address)
+	if err != nil {
+		outcome, says := silence(err)
+		return found(way, address, asked, "", outcome, says)
+	}
+	defer nc.Close()
+	packet := make([]byte, 1200) // shorter ones are not answered
+	copy(packet, []byte{0xC0, 0x1A, 0x2A, 0x3A, 0x4A, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0})
+	_ = nc.SetDeadline(time.Now().Add(a.Wait))
+	if _, err := nc.Write(packet); err == nil {
+		_, err = nc.Read(make([]byte, 1500))
+		if err == nil {
+			return found(way, address, asked, "", model.Allowed, "answers")
+		}
+		outcome, says := silence(err)
+		return found(way, address, asked, "", outcome, says)
+	}
+	outcome, says := silence(err)
+	return found(way, address, asked, "", outcome, says)
+}
+
+// Sum is what a check says as a whole.
+func Sum(list []Found) (open, unknown int) {
+	for _, f := range list {
+		switch f.Outcome {
+		case model.Allowed:
+			open++
+		case model.Denied:
+		default:
+			unknown++
+		}
+	}
+	return open, unknown
+}
+
+// String is one line.
+func (f Found) String() string {
+	return fmt.Sprintf("%-12s %-24s %s: %s", f.Outcome, strconv.Quote(f.Address), f.Way, f.Says)
+}
