@@ -38,22 +38,59 @@ const (
 
 // useKey is what makes two uses the same row.
 type useKey struct {
-	client, server, account, share, pipe, iface, uuid, call, status, dialect, logon, spn string
-	offers, signing, encryption, agent                                                   string
+	client, server, account, share, pipe, iface, uuid, call, status string
 
-	signed, encrypted, mic, canEncrypt, raw, binding model.Tristate
-
-	log      bool
+	way      uint32 // the number of how it came
 	identity model.Identity
 	layer    model.Layer
 	outcome  model.Outcome
 	opnum    int
 }
 
+// way is how a use came. It is the same for all uses of a logon, so that it is looked up once and compared from then on.
+type way struct {
+	dialect, logon, spn, offers, signing, encryption, agent string
+
+	signed, encrypted, mic, canEncrypt, raw, binding model.Tristate
+
+	log bool
+}
+
+func wayOf(u *model.Use) way {
+	return way{
+		dialect: u.Dialect, logon: u.Package, spn: u.SPN, offers: u.Offers, signing: u.Signing, encryption: u.Encryption, agent: u.Agent,
+		signed: u.Signed, encrypted: u.Encrypted, mic: u.MIC, canEncrypt: u.CanEncrypt, raw: u.Raw, binding: u.Binding, log: u.Log,
+	}
+}
+
+// ways numbers how uses came, from 1; 0 is one that no row has. There are no more of them than rows.
+type ways struct {
+	byWay  map[way]uint32
+	last   way
+	number uint32 // of last
+}
+
+func (w *ways) of(u *model.Use) uint32 {
+	if x := wayOf(u); x != w.last || w.number == 0 {
+		w.last, w.number = x, w.byWay[x]
+	}
+	return w.number
+}
+
+// take numbers the one that was asked for last.
+func (w *ways) take() uint32 {
+	if w.number == 0 {
+		w.number = uint32(len(w.byWay)) + 1
+		w.byWay[w.last] = w.number
+	}
+	return w.number
+}
+
 // Aggregator joins uses into rows with first, last and count. The number of rows is bounded; uses that would need a
 // further row are counted and given up. It is not safe for concurrent use.
 type Aggregator struct {
 	rows    map[useKey]*model.Use
+	ways    ways
 	max     int
 	most    int // bytes
 	bytes   int
@@ -66,7 +103,7 @@ func NewAggregator(maxRows int) *Aggregator {
 	if maxRows <= 0 {
 		maxRows = DefaultMaxRows
 	}
-	return &Aggregator{rows: make(map[useKey]*model.Use), max: maxRows, most: maxRowBytes, givenUp: make(map[model.Identity]int64)}
+	return &Aggregator{rows: make(map[useKey]*model.Use), ways: ways{byWay: make(map[way]uint32)}, max: maxRows, most: maxRowBytes, givenUp: make(map[model.Identity]int64)}
 }
 
 // LimitBytes bounds what all rows may take together, where less is to be had than maxRowBytes.
@@ -82,17 +119,17 @@ func (a *Aggregator) Touch(u model.Use) {
 // Reset forgets all rows, for a new result.
 func (a *Aggregator) Reset() {
 	clear(a.rows)
+	clear(a.ways.byWay)
+	a.ways.number = 0
 	clear(a.givenUp)
 	clear(a.days)
 	a.bytes = 0
 }
 
-func keyOf(u *model.Use) useKey {
+func (a *Aggregator) keyOf(u *model.Use) useKey {
 	return useKey{
-		client: u.Client, server: u.Server, account: u.Account, share: u.Share, pipe: u.Pipe, iface: u.Interface,
-		uuid: u.UUID, call: u.Call, status: u.Status, identity: u.Identity, layer: u.Layer, outcome: u.Outcome, opnum: u.Opnum,
-		dialect: u.Dialect, logon: u.Package, spn: u.SPN, signed: u.Signed, encrypted: u.Encrypted, mic: u.MIC,
-		offers: u.Offers, signing: u.Signing, encryption: u.Encryption, agent: u.Agent, log: u.Log, canEncrypt: u.CanEncrypt, raw: u.Raw, binding: u.Binding,
+		client: u.Client, server: u.Server, account: u.Account, share: u.Share, pipe: u.Pipe, iface: u.Interface, uuid: u.UUID, call: u.Call,
+		status: u.Status, way: a.ways.of(u), identity: u.Identity, layer: u.Layer, outcome: u.Outcome, opnum: u.Opnum,
 	}
 }
 
@@ -107,7 +144,7 @@ func (a *Aggregator) Add(u model.Use) {
 
 func (a *Aggregator) add(u model.Use) {
 	size := rowBytes + ClipUse(&u)
-	key := keyOf(&u)
+	key := a.keyOf(&u)
 	row, ok := a.rows[key]
 	if !ok {
 		if len(a.rows) >= a.max || a.bytes+size > a.most {
@@ -115,6 +152,7 @@ func (a *Aggregator) add(u model.Use) {
 			return
 		}
 		u.Schema = model.SchemaUse
+		key.way = a.ways.take()
 		a.rows[key] = &u
 		a.bytes += size
 		return

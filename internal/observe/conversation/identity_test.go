@@ -119,3 +119,43 @@ func TestHiddenNames(t *testing.T) {
 		}
 	}
 }
+
+// TestForgedLogons reads messages that say what is not so: nothing is guessed from them.
+func TestForgedLogons(t *testing.T) {
+	name := ntlm.EncodeText("ann", ntlm.NegotiateUnicode)
+	v2 := func(pairs ntlm.AVPairs) []byte {
+		r := &ntlm.V2Response{Pairs: pairs}
+		return r.Append(nil)
+	}
+	says := ntlm.AVPairs{{ID: ntlm.AvFlags, Value: []byte{2, 0, 0, 0}}}
+	whole := authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: v2(says), MIC: [16]byte{1}})
+	for what, c := range map[string]struct {
+		token []byte
+		made  string
+		mic   model.Tristate
+	}{
+		"a code that the flag names":        {whole, model.PackageNTLMv2, model.True},
+		"the flag, and zeros":               {authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: v2(says)}), model.PackageNTLMv2, model.False},
+		"the flag, and no room":             {authenticate(t, &ntlm.Authenticate{HeaderLen: 72, UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: v2(says)}), model.PackageNTLMv2, model.False},
+		"a code that no flag names":         {authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: v2(nil), MIC: [16]byte{1}}), model.PackageNTLMv2, model.False},
+		"an NT response of no known length": {authenticate(t, &ntlm.Authenticate{UserName: name, NtChallengeResponse: make([]byte, 9)}), model.PackageUnknown, model.NotKnown},
+		"attributes that end too soon":      {authenticate(t, &ntlm.Authenticate{UserName: name, NtChallengeResponse: append(v2(nil)[:44], 2, 0, 99, 0)}), model.PackageNTLMv2, model.False},
+		"cut":                               {whole[:70], model.PackageUnknown, model.NotKnown},
+		"a length outside the message":      {outside(whole), model.PackageUnknown, model.NotKnown},
+	} {
+		t.Run(what, func(t *testing.T) {
+			l := new(logon)
+			l.token(c.token)
+			if id := l.claimed(); id.logon.with != c.made || id.logon.mic != c.mic || id.logon.with == model.PackageUnknown && id.logon.spn != "" {
+				t.Errorf("%+v", id)
+			}
+		})
+	}
+}
+
+// outside makes the length of the NT response larger than the message.
+func outside(message []byte) []byte {
+	b := append([]byte(nil), message...)
+	b[20], b[21] = 0xFF, 0xFF
+	return b
+}

@@ -73,7 +73,8 @@ func ntlmMade(a *ntlm.Authenticate) made {
 	case nt == responseV1:
 		return made{with: model.PackageNTLMv1}
 	case nt > responseV1:
-		m := made{with: model.PackageNTLMv2, mic: model.TristateOf(a.HasMIC())}
+		// a flag without a code, or with zeros for one, protects nothing
+		m := made{with: model.PackageNTLMv2, mic: model.TristateOf(a.HasMIC() && a.MIC != [16]byte{})}
 		if r, ok := a.Response(); ok {
 			m.spn = r.Pairs.Text(ntlm.AvTargetName)
 			m.binding = model.TristateOf(bytes.ContainsFunc(r.Pairs.Get(ntlm.AvChannelBindings), func(c rune) bool { return c != 0 }))
