@@ -85,7 +85,7 @@ func TestUsePage(t *testing.T) {
 		},
 	})
 	svg := pictures(t, page)
-	if len(svg) != 2 {
+	if len(svg) != 3 {
 		t.Fatalf("%d pictures", len(svg))
 	}
 	for _, want := range []string{
@@ -141,7 +141,7 @@ func TestUsePageIsBounded(t *testing.T) {
 	}
 	page := usePage(t, &o)
 	svg := pictures(t, page)
-	if len(svg) != maxGraphs+1 {
+	if len(svg) != maxGraphs+2 {
 		t.Fatalf("%d pictures", len(svg))
 	}
 	for _, s := range svg[:maxGraphs] {
@@ -240,7 +240,7 @@ func TestServersAlike(t *testing.T) {
 	other.Server = "10.2.0.1"
 	page := usePage(t, &model.Observation{Schema: model.SchemaObserve, Uses: append(uses, other)})
 	svg := pictures(t, page)
-	if len(svg) != 2 || !strings.Contains(page, "20 servers that are used alike: 10.1.0.10, 10.1.0.11, 10.1.0.12, 10.1.0.13 and 16 more") ||
+	if len(svg) != 3 || !strings.Contains(page, "20 servers that are used alike: 10.1.0.10, 10.1.0.11, 10.1.0.12, 10.1.0.13 and 16 more") ||
 		!strings.Contains(svg[0], "10.0.0.1 as anonymous to samr: 40 allowed") || strings.Contains(page, "have no picture") {
 		t.Errorf("%d pictures: %s", len(svg), page)
 	}

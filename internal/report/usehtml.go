@@ -31,8 +31,10 @@ func writeUseHTML(w io.Writer, o *model.Observation, style Style) error {
 		"badcall": func(u *model.Use) bool {
 			return u.Outcome == model.Allowed && u.Layer == model.LayerCall && u.Identity.IsStranger()
 		},
-		"half": func(n int) int { return n / 2 },
-		"add":  func(a, b int) int { return a + b },
+		"how":      func(l *model.Logon) string { return Clean(logonWay(l)) },
+		"strength": func(s model.Strength) string { return strengthTexts[s] },
+		"half":     func(n int) int { return n / 2 },
+		"add":      func(a, b int) int { return a + b },
 	}).Parse(useText)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -47,7 +49,16 @@ func writeUseHTML(w io.Writer, o *model.Observation, style Style) error {
 	var rests strings.Builder
 	coverageText(&rests, newPalette(false), &o.Coverage)
 	_, lines, _ := strings.Cut(strings.TrimRight(rests.String(), "\n"), "\n")
+	logons, err := logonsOf(o)
+	if err != nil {
+		return err
+	}
+	shown := make([]*model.Logon, 0, min(len(logons), maxTableRows))
+	for i := range logons[:min(len(logons), maxTableRows)] {
+		shown = append(shown, &logons[i])
+	}
 	return writePage(w, page, map[string]any{
+		"Logons": shown, "MoreLogons": len(logons) - len(shown), "LogonAnswer": logonAnswer(logons), "LogonPicture": newLogonPicture(logons),
 		"Made": now.UTC().Format("2006-01-02 15:04 UTC"), "Summary": summaryOf(uses), "Graphs": graphs, "MoreServers": more,
 		"Days": newTimeLine(o.Days), "Uses": rows, "MoreUses": len(uses) - len(rows), "Rests": strings.Split(lines, "\n"),
 		"Left": graphLeft, "Right": graphRight, "Width": graphWidth, "DaysLeft": daysLeft,
