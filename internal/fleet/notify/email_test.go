@@ -38,11 +38,8 @@ var headers = []string{"From", "To", "Subject", "Date", "Message-ID", "Auto-Subm
 
 // A real mail server takes messages by each way to it, and Python's e-mail package finds nothing wrong with them.
 func TestMailServer(t *testing.T) {
+	peer.Need(t, "aiosmtpd")
 	cert, key := certificate(t, "127.45.3.1")
-	start := func(o peer.MailOptions) *peer.Mailer {
-		o.Cert, o.Key = cert, key
-		return peer.StartMailer(t, "127.45.3.1", o)
-	}
 	for _, test := range []struct {
 		name     string
 		o        peer.MailOptions
@@ -55,7 +52,8 @@ func TestMailServer(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := start(test.o)
+			test.o.Cert, test.o.Key = cert, key
+			s := peer.StartMailer(t, "127.45.3.1", test.o)
 			user, password := "", ""
 			if test.o.Login {
 				user, password = "alice", peer.Password
