@@ -227,6 +227,9 @@ func (r *applying) prepare() error {
 	if r.logon, r.secret, err = r.logonAndSecret(&f.credentialFlags); err != nil {
 		return err
 	}
+	if err := f.shareFlags.check(); err != nil {
+		return err
+	}
 	if err := f.checkFlags.check(); err != nil {
 		return err
 	}

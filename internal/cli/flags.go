@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/pflag"
 
@@ -181,10 +183,36 @@ func timeouts(list []string) (t smb.Timeouts, host time.Duration, err error) {
 }
 
 // shareFlags name disk shares, because no stranger need be able to list them.
-type shareFlags struct{ shares []string }
+type shareFlags struct {
+	shares []string
+	flag   *pflag.Flag
+}
 
 func (f *shareFlags) register(s *pflag.FlagSet) {
 	s.StringSliceVar(&f.shares, "share", nil, "try this disk share too, hidden or not; a server need not list it")
+	f.flag = s.Lookup("share")
+}
+
+// longestShare is how many characters the name of a share has at most. See [MS-FSCC] 2.1.6.
+const longestShare = 80
+
+// check refuses names that no share has, and the one that is no disk share. Of the characters that [MS-FSCC] 2.1.6 forbids,
+// Samba takes some.
+func (f *shareFlags) check() error {
+	if f.flag.Changed && len(f.shares) == 0 {
+		return usage("--share: a share has a name")
+	}
+	for _, name := range f.shares {
+		switch {
+		case strings.TrimSpace(name) == "":
+			return usage("--share: a share has a name")
+		case strings.EqualFold(name, "IPC$"):
+			return hinted{usage("--share: IPC$ is no disk share"), "every scan asks for it"}
+		case utf8.RuneCountInString(name) > longestShare || strings.ContainsAny(name, `/\`) || strings.ContainsFunc(name, unicode.IsControl):
+			return hinted{usage("--share: no share is called %q", name), "the name alone, as in --share public"}
+		}
+	}
+	return nil
 }
 
 // checkFlags say what must work on a host.

@@ -53,6 +53,9 @@ func (f *scanFlags) options() (scan.Options, error) {
 	if err := f.targetFlags.check(); err != nil {
 		return scan.Options{}, err
 	}
+	if err := f.shareFlags.check(); err != nil {
+		return scan.Options{}, err
+	}
 	o, err := f.probeFlags.options()
 	if err != nil {
 		return o, err

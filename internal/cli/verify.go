@@ -14,6 +14,7 @@ import (
 	"ipcguard/internal/apply/engine"
 	"ipcguard/internal/apply/verify"
 	"ipcguard/internal/model"
+	"ipcguard/internal/report"
 	"ipcguard/internal/scan/targets"
 )
 
@@ -84,6 +85,9 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 	}
 	logon, err := a.credentials(&f.credentialFlags)
 	if err != nil {
+		return err
+	}
+	if err := f.shareFlags.check(); err != nil {
 		return err
 	}
 	if err := f.checkFlags.check(); err != nil {
@@ -161,27 +165,17 @@ func proved(worst verify.Result) error {
 
 func (a *app) showVerified(t targets.Target, proof *verify.Proof) {
 	a = a.plainly()
-	fmt.Fprintf(a.stdout, "%s: %s\n", t.Name, headline(proof))
+	fmt.Fprintf(a.stdout, "%s.\n", answerOf(t.Name, proof))
 	a.showProof(proof)
 }
 
-// headline says in a line how a proof ended, and what it leaves open.
-func headline(p *verify.Proof) string {
-	word := "NOT VERIFIED"
-	switch p.Result {
-	case verify.Passed:
-		word = "verified"
-	case verify.Unchecked:
-		word = "NOT VERIFIED: nothing that was asked failed, and not everything could be asked"
-	case verify.Waiting:
-		word = "NOT VERIFIED: everything waits for a restart"
+// answerOf puts a proof into the words of a report.
+func answerOf(target string, p *verify.Proof) report.Answer {
+	checks := make([]report.Proved, len(p.Checks))
+	for i, c := range p.Checks {
+		checks[i] = report.Proved{Check: c.Check, Result: string(c.Result), Note: c.Note}
 	}
-	for _, r := range []verify.Result{verify.Failed, verify.Inconclusive, verify.Unchecked, verify.Waiting} {
-		if n := p.Count(r); n > 0 {
-			word += fmt.Sprintf(", %d %s", n, r)
-		}
-	}
-	return word
+	return report.ProofAnswer(target, p.Result == verify.Passed, checks, p.Beside)
 }
 
 // statement is what is to be proved: a plan with the restarts that it waits for, or what earlier scans found exposed.

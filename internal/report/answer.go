@@ -293,5 +293,118 @@ func stopping(p *model.Plan) string {
 	return fmt.Sprintf("%d %s (%s)", n, plural(n, "thing stops or may stop", "things stop or may stop"), strings.Join(how, ", "))
 }
 
+// NothingToClose is the check of a proof that has nothing to prove.
+const NothingToClose = "closed:nothing"
+
+// Proved is one check of a proof, as ProofAnswer sums it up.
+type Proved struct {
+	Check, Result string
+	Note          bool // nobody asked for it
+}
+
+// ProofAnswer is the answer of a proof: what is closed and what is not, what was not asked or answered, and what strangers
+// are given beside that, which are names of findings. It is verified where nothing of what counts stands against it.
+func ProofAnswer(target string, verified bool, checks []Proved, beside []string) Answer {
+	a := Answer{Of: Clean(target), Word: "NOT VERIFIED"}
+	if verified {
+		a.Word = "verified"
+	}
+	parts := []string{}
+	for _, r := range []struct{ result, closed, other string }{
+		{model.Failed, "still given", "failed"},
+		{string(model.Inconclusive), "no answer that counts about", "got no answer that counts"},
+		{model.Unchecked, "not asked, or not refused:", "could not be asked"},
+		{model.Waiting, "closes with a restart:", "will show after a restart"},
+		{model.Passed, "asked again and refused:", "passed"},
+	} {
+		closed, other := proved(checks, r.result)
+		if len(closed.kinds) > 0 {
+			text := r.closed + " " + closed.things()
+			if r.result == model.Failed {
+				text = closed.strangers() + " are " + text
+			}
+			parts = append(parts, text)
+		}
+		if other > 0 {
+			parts = append(parts, count(other, "check", "checks")+" "+r.other)
+		}
+	}
+	if slices.ContainsFunc(checks, func(x Proved) bool { return x.Check == NothingToClose }) {
+		parts = append(parts, "nothing was to be closed")
+	}
+	c, _ := catalog.Load()
+	more := &reach{}
+	for _, id := range beside {
+		who, d := given(c, id)
+		more.add(who, d, 0, false)
+	}
+	if len(more.kinds) > 0 {
+		parts = append(parts, "this was not to be closed, and "+more.strangers()+" are given it: "+more.things())
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "nothing was asked")
+	}
+	a.Says = joined(parts)
+	return a
+}
+
+// proved are the checks that ended in one way: the kinds of data that were to be closed to strangers, and how many others
+// count. Whether the server answers is no check of its own where it does.
+func proved(checks []Proved, result string) (closed *reach, other int) {
+	c, _ := catalog.Load()
+	closed = &reach{}
+	for _, x := range checks {
+		name, ok := strings.CutPrefix(x.Check, "closed:")
+		who, d := given(c, name)
+		control := strings.HasPrefix(x.Check, "control:") && result == model.Passed
+		switch {
+		case x.Result != result || x.Note || control || x.Check == NothingToClose:
+		case ok && d != "":
+			closed.add(who, d, 0, false)
+		default:
+			other++
+		}
+	}
+	return closed, other
+}
+
+// WhatIfAnswer is the answer of a what-if: how many of the uses that were seen would be refused, and whether silence counts.
+func WhatIfAnswer(x *WhatIf) Answer {
+	var to []string
+	for _, c := range x.Changes {
+		switch {
+		case !c.To.Present:
+			to = append(to, "no "+Clean(c.Setting))
+		default:
+			to = append(to, Clean(c.Setting)+" = "+Clean(value(c.To.Data)))
+		}
+	}
+	a := Answer{Of: Clean(x.Target), Word: "with " + listed(to)}
+	all := len(x.Refused) + len(x.Possible) + len(x.Unjudged) + len(x.NotKnown) + x.Unchanged
+	var parts []string
+	add := func(n int, one, many string) {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d of %s that %s seen %s", n, count(all, "use", "uses"), plural(all, "was", "were"), plural(n, one, many)))
+		}
+	}
+	add(len(x.Refused), "would be refused", "would be refused")
+	add(len(x.Possible), "may be refused", "may be refused")
+	add(len(x.Unjudged), "would be refused if it was a stranger's", "would be refused if they were strangers'")
+	add(len(x.NotKnown), "has an end that is not known", "have an end that is not known")
+	switch {
+	case all == 0:
+		parts = append(parts, "no use was seen that it could refuse")
+	case len(parts) == 0:
+		parts = append(parts, "nothing that was seen would be refused")
+	}
+	if x.Enough {
+		parts = append(parts, "silence counts")
+	} else {
+		parts = append(parts, "silence does not count")
+	}
+	a.Says = joined(parts)
+	return a
+}
+
 // UseAnswer says in one to three sentences who got what without a password.
 func UseAnswer(o *model.Observation) []string { return useAnswer(o.Uses) }

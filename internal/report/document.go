@@ -168,21 +168,26 @@ func rank(o model.Outcome) int {
 		return 5
 	case gaveNothing:
 		return 4
-	case model.Denied:
-		return 3
-	case model.Absent:
-		return 2
 	case model.NotTested:
+		return 3
+	case model.Denied:
+		return 2
+	case model.Absent:
 		return 1
 	}
 	return 0
 }
 
+// worst keeps the worst that any stranger gets. Where one was refused and another was not asked, nobody knows what that one
+// would get.
 func (h *subject) worst(id model.Identity, kind model.Disclosure, c cellOf) {
 	if !id.IsStranger() {
 		return
 	}
 	c.Why = strings.TrimSuffix(string(id)+": "+c.Why, ": ")
+	if h.Kind == "scan" && c.Outcome == "" {
+		c.Outcome = model.NotTested
+	}
 	if rank(c.Outcome) > rank(h.Cells[kind].Outcome) {
 		h.Cells[kind] = c
 	}

@@ -147,7 +147,10 @@ func levels(all []card) string {
 func columnsOf(hosts []*subject) []model.Disclosure {
 	var out []model.Disclosure
 	for _, kind := range model.Disclosures() {
-		if slices.ContainsFunc(hosts, func(h *subject) bool { return rank(h.Cells[kind].Outcome) > 0 }) {
+		if slices.ContainsFunc(hosts, func(h *subject) bool {
+			o := h.Cells[kind].Outcome
+			return o != model.NotTested && rank(o) > 0
+		}) {
 			out = append(out, kind)
 		}
 	}
@@ -233,7 +236,7 @@ func mark(o model.Outcome) string {
 		return "shut"
 	case model.Absent:
 		return "none"
-	case model.OutcomeUnknown, model.Inconclusive:
+	case model.OutcomeUnknown, model.Inconclusive, model.NotTested:
 		return "?"
 	}
 	return ""

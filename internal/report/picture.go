@@ -21,6 +21,7 @@ type way struct {
 type door struct {
 	who           model.Identity
 	session, tree model.Outcome
+	files         model.Outcome // of disk shares, which are reached without IPC$
 }
 
 // picture is strangers, the pipes that they come through and the data behind them, from left to right, with the places
@@ -84,7 +85,7 @@ func scanWays(c *catalog.Catalog, s *model.Scan) (doors []door, ways []way) {
 		if !r.Identity.IsStranger() {
 			continue
 		}
-		doors = append(doors, door{r.Identity, r.Session.Outcome, r.Tree.Outcome})
+		doors = append(doors, door{r.Identity, r.Session.Outcome, r.Tree.Outcome, c.Seen(s, r, model.DisclosesFiles).Outcome})
 		for _, p := range r.Pipes {
 			for _, x := range p.Interfaces {
 				for _, k := range x.Calls {
@@ -112,7 +113,7 @@ func findingWays(c *catalog.Catalog, all []model.Finding) (doors []door, ways []
 			continue
 		}
 		if !slices.ContainsFunc(doors, func(x door) bool { return x.who == who }) {
-			doors = append(doors, door{who, model.Allowed, model.Allowed})
+			doors = append(doors, door{who, model.Allowed, model.Allowed, ""})
 		}
 		ways = append(ways, way{who, pipeOf(c, f.Pipe, d), d})
 	}
@@ -134,7 +135,7 @@ func auditWays(c *catalog.Catalog, a *model.Audit) (doors []door, ways []way) {
 		if !ok {
 			continue
 		}
-		doors = append(doors, door{id, access.Session, access.Tree})
+		doors = append(doors, door{id, access.Session, access.Tree, access.Discloses[model.DisclosesFiles]})
 		for _, d := range model.Disclosures() {
 			if !d.IsExposure() || access.Discloses[d] != model.Allowed {
 				continue
@@ -221,7 +222,11 @@ func nothing(doors []door) string {
 			return "nothing was seen, and not everything is settled"
 		}
 	}
-	if shut == len(doors) {
+	files := slices.ContainsFunc(doors, func(d door) bool { return d.files != model.Denied && d.files != model.Absent })
+	switch {
+	case shut == len(doors) && files:
+		return "nothing through IPC$; whether disk shares open is not settled"
+	case shut == len(doors):
 		return "nothing: nobody without an account comes through the door"
 	}
 	return "nothing that was asked for was given to anybody without an account"

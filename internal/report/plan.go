@@ -53,9 +53,7 @@ func planText(w io.Writer, p *model.Plan, style Style, width int) error {
 	case p.Refused != "":
 		e.head("No changes: refused")
 		e.item(Clean(p.Refused))
-	case len(p.Changes) == 0:
-		e.b.WriteString("\n" + e.p.good("Nothing to change.") + "\n")
-	default:
+	case len(p.Changes) > 0:
 		e.head(count(len(p.Changes), "change", "changes"))
 		for i := range p.Changes {
 			e.change(&p.Changes[i])

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
 	"ipcguard/internal/model"
 )
@@ -29,11 +28,8 @@ type WhatIf struct {
 // WriteWhatIf writes the answer as text. width is as for WritePlan.
 func WriteWhatIf(w io.Writer, a *WhatIf, style Style, width int) error {
 	e := newPlanWriter(style, width)
-	var to []string
-	for _, c := range a.Changes {
-		to = append(to, c.Setting+" "+planValue(c.To))
-	}
-	fmt.Fprintf(&e.b, "%s: what if %s?\n", e.p.bold(Clean(a.Target)), Clean(strings.Join(to, ", ")))
+	answer := WhatIfAnswer(a)
+	e.wrap("", "  ", fmt.Sprintf("%s: %s: %s.", e.p.bold(answer.Of), answer.Word, answer.Says))
 	e.text(2, 0, platformLine(a.Platform))
 	for _, g := range []struct {
 		head string
@@ -41,11 +37,10 @@ func WriteWhatIf(w io.Writer, a *WhatIf, style Style, width int) error {
 	}{{"Would be refused", a.Refused}, {"May be refused", a.Possible}, {"Not known who it was; refused if it was a stranger", a.Unjudged}, {"What becomes of these is not known", a.NotKnown}} {
 		e.items(g.head, cleaned(g.list))
 	}
-	if len(a.Refused)+len(a.Possible)+len(a.Unjudged)+len(a.NotKnown) == 0 {
-		e.head("Nothing that was seen would be refused")
-	}
 	e.b.WriteByte('\n')
-	e.text(2, 2, fmt.Sprintf("%d observed uses go on as before.", a.Unchanged))
+	if n := a.Unchanged; n > 0 {
+		e.text(2, 2, fmt.Sprintf("%d observed %s.", n, plural(n, "use goes on as before", "uses go on as before")))
+	}
 	word := "Silence counts: "
 	if !a.Enough {
 		word = "Silence does not count: "

@@ -220,17 +220,26 @@ func (c *doors) files(ids []model.Identity) verdict {
 		}
 		return c.everyShare(s, r, seen)
 	})
-	return all(list, "every share that stood open was asked for by name and refused")
+	passed := "every share that stood open was asked for by name and refused"
+	if want, _ := c.wanted(); len(c.word(want)) > 0 {
+		passed = "every share that was named was asked for and refused; that no other stood open is the word of who named them"
+	}
+	return all(list, passed)
 }
 
 // everyShare holds the shares that were to be closed against those that were asked for.
 func (c *doors) everyShare(s *model.Scan, r *model.IdentityResult, seen catalog.Seen) verdict {
 	want, enough := c.wanted()
+	word := c.word(want)
 	if len(want) == 0 {
 		return verdict{Unchecked, "which share stood open is not known by name, so it could not be asked for: --share NAME does", nil}
 	}
 	for _, name := range want {
-		if o := told(r, name); o != model.Denied && o != model.Absent {
+		o := told(r, name)
+		if o == model.Absent && contains(word, name) {
+			return verdict{Unchecked, fmt.Sprintf("%s was told that there is no share of a name that was given: it may be another that stood open", over(s, r)), seen.Looks}
+		}
+		if o != model.Denied && o != model.Absent {
 			return verdict{Unchecked, fmt.Sprintf("%s did not ask for every share that was to be closed (%d of them are known by name)", over(s, r), len(want)), seen.Looks}
 		}
 	}
@@ -270,6 +279,13 @@ func (c *doors) wanted() (names []string, enough bool) {
 		}
 	}
 	return names, len(names) >= count
+}
+
+// word are those names that stand on the user's word alone: neither the plan nor what was seen before has them.
+func (c *doors) word(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool {
+		return contains(c.opened.names, n) || slices.ContainsFunc(c.shares, func(s model.Share) bool { return strings.EqualFold(s.Name, n) })
+	})
 }
 
 // told is what a stranger was told when asking for a share by name.
@@ -314,9 +330,11 @@ func (c *doors) namedShare(id model.Identity, name string) verdict {
 // defaultShares are gone where the server knows no share of their names.
 func (c *doors) defaultShares() verdict {
 	list := c.each([]model.Identity{model.Anonymous}, func(s *model.Scan, r *model.IdentityResult) verdict {
+		var looks []model.Look
 		for _, name := range defaultShares() {
 			o := told(r, name)
 			look := []model.Look{catalog.LookOf(s, r, "connect to "+name, model.Step{Outcome: o})}
+			looks = append(looks, look...)
 			switch o {
 			case model.Allowed:
 				return verdict{Failed, fmt.Sprintf("%s is there", name), look}
@@ -325,7 +343,7 @@ func (c *doors) defaultShares() verdict {
 				return verdict{Unchecked, "whether they are there is not told to a stranger", look}
 			}
 		}
-		return verdict{Passed, "", nil}
+		return verdict{Passed, "", looks}
 	})
 	return all(list, "the server knows no share of these names")
 }
@@ -379,7 +397,7 @@ func (c *doors) pipe(name string) verdict {
 		who := over(s, r)
 		switch {
 		case r.ClosedBy != "":
-			return verdict{Passed, r.ClosedBy, nil}
+			return verdict{Passed, r.ClosedBy, []model.Look{catalog.LookOf(s, r, "connect to IPC$", r.Tree)}}
 		case r.Session.Outcome != model.Allowed:
 			return layer(who, "logon", r.Session, []model.Look{catalog.LookOf(s, r, "log on", r.Session)})
 		case r.Tree.Outcome != model.Allowed:

@@ -41,6 +41,7 @@ type Proof struct {
 	Passed  bool          `json:"passed"`
 	Result  Result        `json:"result"` // of all checks together
 	Checks  []Check       `json:"checks"`
+	Beside  []string      `json:"beside,omitempty"` // findings: what strangers are given that was not to be closed
 	Scans   []*model.Scan `json:"scans,omitempty"`
 }
 
@@ -49,7 +50,7 @@ const SchemaProof = "ipcguard.proof/1"
 
 // Judge sums the checks up: the worst of failed, inconclusive and unchecked that counts, else passed where something
 // passed. What waits for a restart is told by itself and takes nothing from what passed; but that the server answers, or
-// was restarted, is no proof of what waits.
+// was restarted, is no proof of anything that was to be closed.
 func (p *Proof) Judge() {
 	p.Result = Unchecked
 	worst, proved := map[Result]bool{}, false
@@ -61,7 +62,7 @@ func (p *Proof) Judge() {
 		}
 		proved = proved || c.Result == Passed && !strings.HasPrefix(c.Check, "control:") && !strings.HasPrefix(c.Check, "restart:")
 	}
-	if worst[Waiting] && !proved {
+	if !proved { // nothing but that the server answers: a claim without a look
 		worst[Passed] = false
 	}
 	for _, r := range []Result{Failed, Inconclusive, Unchecked, Passed, Waiting} {

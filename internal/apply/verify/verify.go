@@ -129,7 +129,7 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 		return nil, err
 	}
 	gone := v.silence(ctx, c, p.Scans[0], must)
-	v.control(p, gone)
+	v.control(p, c, gone)
 	v.restarts(p)
 	v.closed(p, c, gone)
 	for _, s := range p.Scans {
@@ -203,7 +203,7 @@ func (v *Verification) ask(ctx context.Context, o scan.Options) (*model.Scan, er
 
 // control proves that the probes could have seen something: the server answered on fresh connections, and what was open
 // before was seen with the same eyes; a user with a password still gets in.
-func (v *Verification) control(p *Proof, gone *verdict) {
+func (v *Verification) control(p *Proof, c *catalog.Catalog, gone *verdict) {
 	add := func(name string, r Result, detail string) {
 		p.Checks = append(p.Checks, Check{Check: name, Result: r, Detail: detail, Note: r == Unchecked})
 	}
@@ -221,13 +221,19 @@ func (v *Verification) control(p *Proof, gone *verdict) {
 			add(name, Unchecked, s.Reason+": nothing answers, which this block means")
 		case s.Verdict == model.Unreachable, s.Verdict == model.VerdictInconclusive:
 			add(name, Inconclusive, s.Reason)
+		case s.Partial:
+			add(name, Passed, "the server negotiates and answers, and not every question")
 		default:
 			add(name, Passed, "the server negotiates and answers every question")
 		}
 	}
 	if v.Earlier != nil {
-		if n := exposures(v.Earlier); n > 0 {
-			add("control:seen-before", Passed, fmt.Sprintf("from here %d kinds of exposure were seen before", n))
+		if n := exposures(c, v.Earlier); n > 0 {
+			kinds := "kinds"
+			if n == 1 {
+				kinds = "kind"
+			}
+			add("control:seen-before", Passed, fmt.Sprintf("from here %d %s of exposure were seen before", n, kinds))
 		}
 	}
 	if v.User == nil {
@@ -276,14 +282,20 @@ func spoke(s *model.Scan) string {
 }
 
 // exposures counts the kinds of data that strangers were given in a scan.
-func exposures(s *model.Scan) int {
+func exposures(c *catalog.Catalog, s *model.Scan) int {
 	kinds := map[string]bool{}
 	for _, f := range s.Findings {
-		if f.Identity.IsStranger() {
+		if exposure(c, f) {
 			kinds[f.ID] = true
 		}
 	}
 	return len(kinds)
+}
+
+// exposure tells whether a finding of a scan is about data that a stranger was given.
+func exposure(c *catalog.Catalog, f model.Finding) bool {
+	k := c.Finding(f.ID)
+	return k != nil && k.Discloses.IsExposure() && f.Identity != model.User
 }
 
 // restarts tells which restarts have come, and which have not.
@@ -329,7 +341,7 @@ func (v *Verification) closed(p *Proof, c *catalog.Catalog, gone *verdict) {
 		}
 	} else if v.Earlier != nil {
 		for _, f := range v.Earlier.Findings {
-			if k := c.Finding(f.ID); k != nil && k.Discloses.IsExposure() && f.Identity != model.User {
+			if exposure(c, f) {
 				add(f.ID)
 			}
 		}
@@ -347,6 +359,31 @@ func (v *Verification) closed(p *Proof, c *catalog.Catalog, gone *verdict) {
 			end = v.postponed(later[name], end)
 		}
 		p.Checks = append(p.Checks, Check{Check: "closed:" + name, Result: end.result, Detail: end.detail, Looks: end.looks, Note: !shut.seeable(name)})
+	}
+	if v.Plan == nil && len(promised) == 0 {
+		p.Checks = append(p.Checks, Check{Check: "closed:nothing", Result: Unchecked, Detail: nothingToClose(v.Earlier)})
+	}
+	p.beside(c, promised)
+}
+
+// nothingToClose says why an earlier scan leaves nothing to prove.
+func nothingToClose(earlier *model.Scan) string {
+	if earlier == nil {
+		return "there is neither a plan nor an earlier scan, so nothing is to be closed"
+	}
+	return fmt.Sprintf("the earlier scan found nothing that strangers are given (%s), so it has nothing that could be closed", earlier.Verdict)
+}
+
+// beside tells what strangers are given in this run that nobody promised to close. It fails nothing; but who reads that
+// everything holds shall not take it for more.
+func (p *Proof) beside(c *catalog.Catalog, promised []string) {
+	for _, s := range p.Scans {
+		for _, f := range s.Findings {
+			if !exposure(c, f) || slices.Contains(promised, f.ID) || slices.Contains(p.Beside, f.ID) {
+				continue
+			}
+			p.Beside = append(p.Beside, f.ID)
+		}
 	}
 }
 
