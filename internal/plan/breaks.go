@@ -133,6 +133,8 @@ func (x Replay) Break(certainty, because string) model.Break {
 	switch {
 	case u.Call != "" && u.Pipe != "":
 		what = fmt.Sprintf("calls %s through %s", u.Call, u.Pipe)
+	case u.Layer == model.LayerBind && u.Interface != "" && u.Pipe != "":
+		what = fmt.Sprintf("binds %s through %s", u.Interface, u.Pipe)
 	case u.Pipe != "":
 		what = "opens " + u.Pipe
 	case u.Share != "" && !strings.EqualFold(u.Share, "IPC$"):

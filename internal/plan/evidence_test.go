@@ -338,6 +338,13 @@ func TestWhatIf(t *testing.T) {
 		t.Error("a word was taken for a number")
 	}
 	var in *InputError
+	if _, err := WhatIf(e, []Setting{{"restrict anonymous", "2"}, {"Restrict Anonymous", "0"}}); !errors.As(err, &in) {
+		t.Errorf("a setting that is set twice: %v", err)
+	}
+	bound := Replay{Use: model.Use{Client: "10.0.0.5", Identity: model.Anonymous, Layer: model.LayerBind, Pipe: "lsass", Interface: "lsarpc", Count: 1}}
+	if b := bound.Break("", ""); b.What != "binds lsarpc through lsass as anonymous (once)" {
+		t.Errorf("a bind is told as %q", b.What)
+	}
 	if _, err := WhatIf(e, []Setting{{"nosuch", "1"}}); !errors.As(err, &in) || in.Hint == "" {
 		t.Errorf("an unknown setting: %v", err)
 	}

@@ -156,6 +156,7 @@ func TestWant(t *testing.T) {
 		{"twice", samba, Policy{Want: []string{"server signing=mandatory", "server signing=auto"}}, nil, "", "wanted twice"},
 		{"wanted and avoided", samba, Policy{Want: []string{"server signing=mandatory"}, Avoid: []string{"server signing"}}, nil, "", "to be avoided"},
 		{"with a block", samba, Policy{Want: []string{"server signing=mandatory"}, Strategy: Block}, nil, "", "goes with restrict"},
+		{"a goal with a block", samba, Policy{Goal: Findings, Strategy: Block}, nil, "", "goes with restrict"},
 		{"what opens", host{system: "samba", product: "samba", role: model.Standalone, settings: map[string]any{"server smb encrypt": "required"}}, Policy{Want: []string{"server smb encrypt=default"}}, nil, "", "would open to strangers"},
 		{"held where it is", sambaOpen, Policy{Goal: Findings, Want: []string{"restrict anonymous=0"}}, []string{"server signing=mandatory"}, "restrict anonymous=2", ""},
 		{"two, one of which holds", sambaOpen, Policy{Want: []string{"server min protocol=SMB2_02", "restrict anonymous=2"}}, []string{"restrict anonymous=2"}, "server min protocol=smb2_02", ""},

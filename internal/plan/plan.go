@@ -57,6 +57,9 @@ func begin(e *Evidence) (*work, error) {
 	if len(e.Policy.Want) > 0 && e.Policy.Strategy == Block {
 		return nil, &InputError{"a wanted setting goes with restrict, and not with block", ""}
 	}
+	if g := e.Policy.Goal; g != "" && g != Strangers && e.Policy.Strategy == Block {
+		return nil, &InputError{fmt.Sprintf("the goal %s goes with restrict, and not with block", g), ""}
+	}
 	for _, name := range e.Policy.Avoid {
 		if w.c.Setting(name) == nil {
 			return nil, &InputError{fmt.Sprintf("%q is no setting of the catalog", name), ""}

@@ -54,6 +54,9 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 		if _, possible := w.c.Fit(s.Applies, w.platform); !possible {
 			a.Warnings = append(a.Warnings, s.ID+" is not read by this product or role, so it changes nothing")
 		}
+		if slices.Contains(changed, s) {
+			return nil, &InputError{s.ID + " is set twice", "one value for each setting"}
+		}
 		to := model.Value{}
 		ed := &edit{setting: s, where: w.where(s), from: w.cfg.Settings[s.ID]}
 		if !strings.EqualFold(x.Value, "absent") {
