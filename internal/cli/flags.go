@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/spf13/pflag"
@@ -208,7 +207,7 @@ func (f *shareFlags) check() error {
 			return usage("--share: a share has a name")
 		case strings.EqualFold(name, "IPC$"):
 			return hinted{usage("--share: IPC$ is no disk share"), "every scan asks for it"}
-		case utf8.RuneCountInString(name) > longestShare || strings.ContainsAny(name, `/\`) || strings.ContainsFunc(name, unicode.IsControl):
+		case utf8.RuneCountInString(name) > longestShare || strings.ContainsAny(name, `/\`) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }):
 			return hinted{usage("--share: no share is called %q", name), "the name alone, as in --share public"}
 		}
 	}
