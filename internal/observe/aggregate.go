@@ -113,7 +113,7 @@ func (a *Aggregator) LimitBytes(n int) { a.most = min(n, maxRowBytes) }
 // new result was begun since, gets a Count of 0.
 func (a *Aggregator) Touch(u model.Use) {
 	u.Count = 0
-	a.add(u)
+	a.add(&u)
 }
 
 // Reset forgets all rows, for a new result.
@@ -139,21 +139,22 @@ func (a *Aggregator) Add(u model.Use) {
 		u.Count = 1
 	}
 	a.days.use(&u)
-	a.add(u)
+	a.add(&u)
 }
 
-func (a *Aggregator) add(u model.Use) {
-	size := rowBytes + ClipUse(&u)
-	key := a.keyOf(&u)
+// add keeps u alone where it begins a row: most uses do not, and are worth no memory of their own.
+func (a *Aggregator) add(u *model.Use) {
+	size := rowBytes + ClipUse(u)
+	key := a.keyOf(u)
 	row, ok := a.rows[key]
 	if !ok {
 		if len(a.rows) >= a.max || a.bytes+size > a.most {
 			a.givenUp[u.Identity] += u.Count
 			return
 		}
-		u.Schema = model.SchemaUse
-		key.way = a.ways.take()
-		a.rows[key] = &u
+		begun := *u
+		begun.Schema, key.way = model.SchemaUse, a.ways.take()
+		a.rows[key] = &begun
 		a.bytes += size
 		return
 	}

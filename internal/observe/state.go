@@ -31,7 +31,7 @@ func Result(agg *Aggregator, cov *Coverage) *model.Observation {
 // Merge adds an earlier result: rows that are alike become one, counts are added.
 func Merge(agg *Aggregator, cov *Coverage, o *model.Observation) {
 	for _, u := range o.Uses {
-		agg.add(u)
+		agg.add(&u)
 	}
 	agg.days.merge(o)
 	c := &o.Coverage
