@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"ipcguard/internal/format/registry"
+	"ipcguard/internal/format/smbconf"
 	"ipcguard/internal/model"
 )
 
@@ -107,5 +108,34 @@ func TestParameterStates(t *testing.T) {
 	}
 	if s, err := (Place{Kind: Policy}).State(value("policy", true)); err != nil || s.Text != "1" {
 		t.Errorf("%q, %v", s.Text, err)
+	}
+}
+
+// A change or a fact finds what its section has: [IPC$] has [global]'s parameters of shares, though no such section is
+// written, and a line of its own only where there is one.
+func TestParameterNow(t *testing.T) {
+	text := "[global]\nhosts allow = 127.\nguest ok = yes\n[a]\nread only = no\n[b]\nguest ok = no\n"
+	c, err := smbconf.Load("smb.conf", smbconf.Options{ReadFile: func(string) ([]byte, error) { return []byte(text), nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		section, name string
+		from          bool // the value before is one
+		want          string
+	}{
+		{"IPC$", "hosts allow", true, "127."},
+		{"IPC$", "hosts allow", false, ""},
+		{"IPC$", "guest ok", true, ""}, // which Samba sets by itself
+		{"global", "guest ok", true, "yes"},
+		{"a", "public", true, "yes"},
+		{"a", "guest ok", false, ""},
+		{"b", "guest ok", false, "no"},
+		{"none", "guest ok", true, ""},
+	} {
+		have, there := ParameterNow(c, tt.section, tt.name, model.Value{Present: tt.from})
+		if there != (tt.want != "") || have.Value != tt.want {
+			t.Errorf("[%s] %s, from something %v: %q %v, want %q", tt.section, tt.name, tt.from, have.Value, there, tt.want)
+		}
 	}
 }

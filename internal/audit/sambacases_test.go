@@ -1,0 +1,114 @@
+package audit
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/model"
+)
+
+func sambaAudit(t *testing.T, text string) *model.Audit {
+	t.Helper()
+	path := filepath.Join(write(t, map[string]string{"smb.conf": text}), "smb.conf")
+	r, err := Options{}.Source(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r[0]
+}
+
+const guests = "[global]\nmap to guest = bad user\n"
+
+// Shares with guest ok that a real server does not give to strangers, and one that it does.
+func TestShareNotForStrangers(t *testing.T) {
+	for _, tt := range []struct {
+		lines string
+		open  bool
+	}{
+		{"path = /srv\nguest ok = yes\n", true},
+		{"path = /srv\nguest only = yes\n", true},
+		{"path = /srv\nguest ok = yes\nhosts deny = ALL\n", false},
+		{"path = /srv\nguest ok = yes\ninvalid users = nobody\n", false},
+		{"path = /srv\nguest ok = yes\ninvalid users = LABHOST\\nobody\nvalid users = alice\n", false},
+		{"path = /srv\nguest ok = yes\nvalid users = alice\n", false},
+		{"guest ok = yes\n", false},
+		{"path = /srv\nguest ok = yes\n-valid = no\n", false},
+		{"path = /srv\nguest ok = yes\nprintable = yes\n", false},
+		{"path = /srv\nguest ok = yes\nsmb encrypt = required\n", false},
+		{"path = /srv\nguest ok = yes\nread list = alice\naccess based share enum = yes\n", true},
+	} {
+		a := sambaAudit(t, guests+"[pub]\n"+tt.lines)
+		found := slices.ContainsFunc(a.Findings, func(f model.Finding) bool { return f.ID == "anonymous-reads-files" })
+		if open := a.Access[model.Anonymous].Discloses[model.DisclosesFiles] == model.Allowed; open != tt.open || found != tt.open {
+			t.Errorf("%q: open %v, found %v", tt.lines, open, found)
+		}
+	}
+}
+
+// A name with a domain is not the guest account's own: what it means is left open.
+func TestDomainsInLists(t *testing.T) {
+	a := sambaAudit(t, guests+"[pub]\npath = /srv\nguest ok = yes\ninvalid users = LABHOST\\nobody\n")
+	if got := a.Access[model.Anonymous].Discloses[model.DisclosesFiles]; got != model.OutcomeUnknown {
+		t.Errorf("strangers: %s", got)
+	}
+}
+
+// Lines at which Samba stops, told as what they are.
+func TestSambaStops(t *testing.T) {
+	for _, line := range []string{"map to guest = yes", "name resolve order = hosts bcast", "security = share", "max log size = 51200 # 50Mb"} {
+		if a := sambaAudit(t, "[global]\n"+line+"\n"); !a.Partial || !slices.ContainsFunc(a.Problems, func(p string) bool { return strings.Contains(p, "Samba stops here") }) {
+			t.Errorf("%s: %q", line, a.Problems)
+		}
+	}
+}
+
+// A number in another base is read as Samba reads it, and told.
+func TestSambaNumbers(t *testing.T) {
+	a := sambaAudit(t, "[global]\nrestrict anonymous = 0x2\n")
+	if a.Access[model.Anonymous].Tree != model.Denied || !slices.ContainsFunc(a.Problems, func(p string) bool { return strings.Contains(p, "is read as 2") }) {
+		t.Errorf("IPC$ is %s; %q", a.Access[model.Anonymous].Tree, a.Problems)
+	}
+}
+
+// The role is what Samba takes it for where server role and security contradict each other.
+func TestSambaRoles(t *testing.T) {
+	for _, tt := range []struct {
+		lines string
+		role  model.Role
+	}{
+		{"security = ads\nrealm = A.B\nserver role = standalone server\n", model.Member},
+		{"security = user\nserver role = member server\n", model.Standalone},
+		{"security = ads\nrealm = A.B\ndomain logons = yes\n", model.Member},
+		{"server role = Active  Directory Domain Controller\n", model.DomainController},
+		{"security = user\ndomain logons = yes\n", model.UnknownRole},
+	} {
+		if a := sambaAudit(t, "[global]\n"+tt.lines); a.Platform.Role != tt.role {
+			t.Errorf("%q is %s, want %s", tt.lines, a.Platform.Role, tt.role)
+		}
+	}
+}
+
+// Without encrypt passwords nobody with a name comes in, and anonymous does.
+func TestClearPasswords(t *testing.T) {
+	a := sambaAudit(t, guests+"encrypt passwords = no\n")
+	for id, want := range map[model.Identity]model.Outcome{model.Anonymous: model.Allowed, model.Guest: model.Denied, model.UnknownUser: model.Denied, model.User: model.Denied} {
+		if got := a.Access[id].Session; got != want {
+			t.Errorf("%s: %s, want %s", id, got, want)
+		}
+	}
+}
+
+// What [IPC$] takes from [global] is there, though no such section is written, and is told as taken over.
+func TestInheritedByIPC(t *testing.T) {
+	for name, line := range map[string]string{
+		"hosts allow": "127. 10.", "invalid users": "root", "server smb encrypt": "off", "hosts deny": "10.66.",
+	} {
+		a := sambaAudit(t, guests+name+" = "+line+"\n")
+		i := slices.IndexFunc(a.Settings, func(s model.Setting) bool { return s.ID == "IPC$:"+name })
+		if i < 0 || !a.Settings[i].Present || !a.Settings[i].Inherited {
+			t.Fatalf("%s: %+v", name, a.Settings[max(i, 0)])
+		}
+	}
+}
