@@ -33,8 +33,9 @@ user does is not judged.
 
 An interrupt (SIGINT, SIGTERM) takes no more connections, lets those that are open go on for --drain, and ends. SIGHUP reads
 policies and the configuration file anew; sessions go on. SIGUSR2 starts the program anew, hands it the listening sockets, and
-lets this process go on until its connections have ended: for a new version without a refused connection. docs/gateway.md has what clients notice, which ways around it there
-are, and a systemd unit.
+lets this process go on until its connections have ended: for a new version without a refused connection.
+
+docs/gateway.md has what clients notice, which ways around it there are, and a systemd unit.
 `
 
 const gatewayExamples = `  ipcguard gateway --listen 192.0.2.10:445 --to 192.0.2.20 --observe-only --state /var/lib/ipcguard-gateway
@@ -68,7 +69,8 @@ func (a *app) gateway() *cobra.Command {
 		"on Linux, instead of --to: take connections for any server that the firewall leads here (TPROXY), in the client's name")
 	s.StringVar(&f.policy, "policy", "", "YAML file that says which strangers may pass all the same; without it none may")
 	s.BoolVar(&f.observeOnly, "observe-only", false, "refuse nothing, and count what would be refused")
-	s.StringVar(&f.config, "config", "", "TOML file with several listeners, instead of --listen, --to, --transparent, --policy and --observe-only")
+	s.StringVar(&f.config, "config", "",
+		"TOML file with several listeners, instead of --listen, --to, --transparent, --policy and --observe-only")
 	s.StringVar(&f.state, "state", "", "keep every logon in this directory, in rows as observe's")
 	s.DurationVar(&f.drain, "drain", 30*time.Second, "how long open connections go on after an interrupt")
 	s.DurationVar(&f.report, "report", time.Minute, "how often the counts are logged; 0 is never")
@@ -212,7 +214,8 @@ func (r *gatewayRun) wait(ctx context.Context) error {
 
 func (r *gatewayRun) report() {
 	s := r.Stats()
-	r.log.Info("counts", "open", s.Open, "connections", s.Connections, "sessions", s.Sessions, "refused", s.Refused, "since", s.Since)
+	r.log.Info("counts", "open", s.Open, "connections", s.Connections, "sessions", s.Sessions, "refused", s.Refused,
+		"since", s.Since)
 }
 
 // reload reads the files anew. What cannot be read changes nothing.
@@ -228,8 +231,8 @@ func (r *gatewayRun) reload(ctx context.Context) {
 	r.log.Info("reloaded", "listeners", len(r.listeners))
 }
 
-// restart hands the sockets to a new process, and tells whether that listens. Connections that are open end here, in their own
-// time.
+// restart hands the sockets to a new process, and tells whether that listens. Connections that are open end here, in
+// their own time.
 func (r *gatewayRun) restart(ctx context.Context) bool {
 	var sockets []*net.TCPListener
 	for _, at := range r.listeners {
@@ -289,8 +292,8 @@ func (r *gatewayRun) listen(ctx context.Context, address string, route gateway.R
 	}
 	ctx, stop := context.WithCancel(ctx)
 	r.listeners[address] = listening{way, l, stop}
-	r.log.Info("listening", "address", l.Addr().String(), "to", route.To, "transparent", route.Transparent, "observe_only", route.ObserveOnly,
-		"exceptions", len(route.Policy.Strangers))
+	r.log.Info("listening", "address", l.Addr().String(), "to", route.To, "transparent", route.Transparent,
+		"observe_only", route.ObserveOnly, "exceptions", len(route.Policy.Strangers))
 	go func() {
 		if err := r.Serve(ctx, l, way); ctx.Err() == nil {
 			select {

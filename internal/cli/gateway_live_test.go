@@ -88,7 +88,8 @@ func (p *gatewayProcess) signal(t *testing.T, s syscall.Signal) {
 // scanOf scans one address with a user, who must find exposures or none.
 func (o *onServer) scanOf(t *testing.T, address, credentials string) *model.Scan {
 	t.Helper()
-	cmd := o.server.Command(t.Context(), o.program, "scan", "--format", "json", "--retries", "0", "--credentials-file", credentials, "--allow-unsigned-ntlm", address)
+	cmd := o.server.Command(t.Context(), o.program, "scan", "--format", "json", "--retries", "0",
+		"--credentials-file", credentials, "--allow-unsigned-ntlm", address)
 	out, err := cmd.Output()
 	if err != nil && len(out) == 0 {
 		t.Fatalf("scan %s: %v", address, err)
@@ -100,8 +101,8 @@ func (o *onServer) scanOf(t *testing.T, address, credentials string) *model.Scan
 	return &list[0]
 }
 
-// TestGatewayScan scans a real server directly and through the gateway. Through it every cell is what the policy and the
-// server say together: strangers are refused at the logon, and a user sees exactly what he sees directly.
+// TestGatewayScan scans a real server directly and through the gateway. Through it every cell is what the policy and
+// the server say together: strangers are refused at the logon, and a user sees exactly what he sees directly.
 func TestGatewayScan(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces")
 	const server, way = "127.21.1.1", "127.21.1.2"
@@ -194,8 +195,8 @@ func TestGatewayReload(t *testing.T) {
 	}
 }
 
-// TestGatewayRestart hands the sockets to a new process while a user works on a connection and others come and go: none of
-// them is refused, and the old process ends when its last connection does.
+// TestGatewayRestart hands the sockets to a new process while a user works on a connection and others come and go: none
+// of them is refused, and the old process ends when its last connection does.
 func TestGatewayRestart(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "rpcclient")
 	const server, way = "127.21.1.1", "127.21.1.2"
@@ -246,8 +247,8 @@ func TestGatewayRestart(t *testing.T) {
 	}
 }
 
-// TestGatewayKilled kills the gateway while files are copied through it: no copy that was reported as done differs, and after
-// a restart a repeat succeeds.
+// TestGatewayKilled kills the gateway while files are copied through it: no copy that was reported as done differs, and
+// after a restart a repeat succeeds.
 func TestGatewayKilled(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "smbclient")
 	const server, way = "127.21.1.1", "127.21.1.2"
@@ -296,8 +297,8 @@ func TestGatewayKilled(t *testing.T) {
 	t.Logf("%d of 3 copies were cut", killed)
 }
 
-// TestGatewayTransparent puts the gateway on the way between two networks: the client dials the server, and the server sees
-// the client.
+// TestGatewayTransparent puts the gateway on the way between two networks: the client dials the server, and the server
+// sees the client.
 func TestGatewayTransparent(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "rpcclient", "nft", "ip")
 	s := peer.StartManyHosts(t, peer.Config{Global: []string{"log level = 1 auth_json_audit:3"}})

@@ -27,6 +27,7 @@ type gatewayFile struct {
 		Connections int           `toml:"connections"`
 		PerClient   int           `toml:"per-client"`
 		Logon       time.Duration `toml:"logon"`
+		Stranger    time.Duration `toml:"stranger"`
 		Dial        time.Duration `toml:"dial"`
 	} `toml:"limits"`
 	Listeners []struct {
@@ -76,8 +77,8 @@ func (f *gatewayFlags) fromFile(file *gatewayFile) (*gatewayConfig, error) {
 	if c.Limits.PerClient == 0 {
 		c.Limits.PerClient = file.Limits.PerClient
 	}
-	c.Limits.Logon, c.Limits.Dial = file.Limits.Logon, file.Limits.Dial
-	if c.Limits.Connections < 0 || c.Limits.PerClient < 0 || c.Limits.Logon < 0 || c.Limits.Dial < 0 {
+	c.Limits.Logon, c.Limits.Stranger, c.Limits.Dial = file.Limits.Logon, file.Limits.Stranger, file.Limits.Dial
+	if l := c.Limits; l.Connections < 0 || l.PerClient < 0 || l.Logon < 0 || l.Stranger < 0 || l.Dial < 0 {
 		return nil, usage("%s: a limit below zero", f.config)
 	}
 	if len(file.Listeners) == 0 {
@@ -88,7 +89,8 @@ func (f *gatewayFlags) fromFile(file *gatewayFile) (*gatewayConfig, error) {
 		if policy != "" && !filepath.IsAbs(policy) {
 			policy = filepath.Join(filepath.Dir(f.config), policy)
 		}
-		if err := c.add(l.Listen, policy, gateway.Route{To: l.To, ObserveOnly: l.ObserveOnly, Transparent: l.Transparent}); err != nil {
+		route := gateway.Route{To: l.To, ObserveOnly: l.ObserveOnly, Transparent: l.Transparent}
+		if err := c.add(l.Listen, policy, route); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.config, err)
 		}
 	}

@@ -72,7 +72,8 @@ func (a *app) runGatewayPolicy(f *gatewayPolicyFlags) error {
 		return err
 	}
 	err = a.writeTo(f.output, func(w io.Writer, _ bool) error {
-		_, err := fmt.Fprintf(model.VisibleWriter{Writer: w}, "# %d exceptions, from %d rows. Take out what should stop.\n%s", len(policy.Strangers), len(uses), text)
+		_, err := fmt.Fprintf(model.VisibleWriter{Writer: w},
+			"# %d exceptions, from %d rows. Take out what should stop.\n%s", len(policy.Strangers), len(uses), text)
 		return err
 	})
 	for _, sentence := range left {

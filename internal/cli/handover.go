@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// A planned restart hands the listening sockets to a new process, in the way that systemd hands sockets over: descriptors
-// from 3 on, their number in LISTEN_FDS. See sd_listen_fds(3). No connection is refused meanwhile; those that are open stay
-// with the old process until they end.
+// A planned restart hands the listening sockets to a new process, in the way that systemd hands sockets over:
+// descriptors from 3 on, their number in LISTEN_FDS. See sd_listen_fds(3). No connection is refused meanwhile; those
+// that are open stay with the old process until they end.
 
 const (
 	socketsVariable = "LISTEN_FDS"
@@ -95,8 +95,8 @@ func tellSystemd(state string) error {
 	return err
 }
 
-// handOver starts this program anew with these listeners, and returns when it listens. Both then take connections, until
-// this process closes its own.
+// handOver starts this program anew with these listeners, and returns when it listens. Both then take connections,
+// until this process closes its own.
 func handOver(ctx context.Context, listeners []*net.TCPListener) error {
 	program, err := os.Executable()
 	if err != nil {

@@ -98,8 +98,18 @@ func startHAProxy(t testing.TB, to string) string {
 	const host = "127.21.5.3"
 	port := peer.FreePort(t, host)
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
-	config := fmt.Sprintf("global\n maxconn 1000\ndefaults\n mode tcp\n option splice-auto\n timeout connect 10s\n timeout client 1h\n timeout server 1h\n"+
-		"listen smb\n bind %s:%d\n server s %s\n", host, port, to)
+	config := fmt.Sprintf(`global
+ maxconn 1000
+defaults
+ mode tcp
+ option splice-auto
+ timeout connect 10s
+ timeout client 1h
+ timeout server 1h
+listen smb
+ bind %s:%d
+ server s %s
+`, host, port, to)
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -11,8 +11,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestRealClients runs Samba's own clients directly and through the gateway: strangers are refused, and users do what they do
-// directly, byte for byte.
+// TestRealClients runs Samba's own clients directly and through the gateway: strangers are refused, and users do what
+// they do directly, byte for byte.
 func TestRealClients(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "rpcclient", "smbclient")
 	l := startLab(t, peer.Config{Global: []string{

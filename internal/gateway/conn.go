@@ -46,7 +46,10 @@ type conn struct {
 }
 
 func newConn(g *Gateway, way *Way, to string, client, server net.Conn) *conn {
-	c := &conn{g: g, way: way, to: to, client: addressOf(client.RemoteAddr()), server: addressOf(server.RemoteAddr()), table: newTable()}
+	c := &conn{
+		g: g, way: way, to: to, client: addressOf(client.RemoteAddr()), server: addressOf(server.RemoteAddr()),
+		table: newTable(),
+	}
 	c.toClient.Conn, c.toBack.Conn = client, server
 	c.up.from, c.up.to = client, &c.toBack
 	c.down.from, c.down.to = server, &c.toClient
@@ -124,8 +127,8 @@ func (c *conn) ended(err error, to *side, other net.Conn) {
 	_ = other.SetReadDeadline(time.Now().Add(halfFor))
 }
 
-// finish ends the connection, once. A refusal leaves the client's end open, so that what was sent to it arrives; a failure
-// of the network is passed on as a reset.
+// finish ends the connection, once. A refusal leaves the client's end open, so that what was sent to it arrives; a
+// failure of the network is passed on as a reset.
 func (c *conn) finish(err error) {
 	c.once.Do(func() {
 		c.cause = err
@@ -169,8 +172,8 @@ func (c *conn) linger() {
 // tell counts a refusal and logs it.
 func (c *conn) tell(no refusal) {
 	c.g.stats.refused(no.reason)
-	c.g.log(slog.LevelWarn, "refused", "client", c.client, "server", c.server, "reason", string(no.reason), "detail", no.detail,
-		"enforced", !c.observing())
+	c.g.log(slog.LevelWarn, "refused", "client", c.client, "server", c.server, "reason", string(no.reason),
+		"detail", no.detail, "enforced", !c.observing())
 }
 
 // row tells of a logon.
@@ -203,7 +206,8 @@ func (c *conn) use(who caller) model.Use {
 	dialect, _ := c.table.state()
 	return model.Use{
 		Schema: model.SchemaUse, Client: c.client.String(), Server: c.server.String(), Identity: who.who, Basis: who.basis,
-		Account: who.account, Opnum: -1, Count: 1, First: now, Last: now, Source: "gateway", Dialect: dialect, Package: who.with,
+		Account: who.account, Opnum: -1, Count: 1, First: now, Last: now, Source: "gateway",
+		Dialect: dialect, Package: who.with,
 	}
 }
 

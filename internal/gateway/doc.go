@@ -9,9 +9,9 @@
 //	                   ├─ ECHO's answer: turned into the refusal, with its credits
 //	                   └─ SESSION_SETUP's answer: held until it is known who came in
 //
-// A stranger is refused where it says who it is, at the logon. A logon's bytes are never changed, nor are those of users,
-// whose keys the gateway does not have: their messages pass as they are, signed and encrypted end to end. What comes
-// before a session is known and is not understood is refused; what a known user sends passes.
+// A stranger is refused where it says who it is, at the logon. A logon's bytes are never changed, nor are those of
+// users, whose keys the gateway does not have: their messages pass as they are, signed and encrypted end to end. What
+// comes before a session is known and is not understood is refused; what a known user sends passes.
 //
 // The window of MessageIds belongs to client and server. A request that is refused is replaced by an ECHO with its
 // MessageId, so that the server counts it and grants its credits. See [MS-SMB2] 3.3.5.2.3 and 3.3.5.17.

@@ -237,7 +237,8 @@ var tricks = []trick{
 		}
 	}},
 	{"a NetBIOS session request in front", false, func(w *wire) {
-		w.raw((&nbss.CallRequest{Called: nbss.Name{Name: "*SMBSERVER", Suffix: 0x20}, Calling: nbss.Name{Name: "X"}}).AppendMarshal(nil))
+		call := nbss.CallRequest{Called: nbss.Name{Name: nbss.ServerName, Suffix: 0x20}, Calling: nbss.Name{Name: "X"}}
+		w.raw(call.AppendMarshal(nil))
 		w.send(w.message(smb2.SessionSetup, setupOf(nil)))
 		_, _, _ = w.receive()
 	}},
@@ -249,8 +250,8 @@ func padded(m *smb2.Message) {
 	m.Tail = make([]byte, 4)
 }
 
-// TestEvasion plays every trick to a real server: directly it does what the list says, and none comes through the gateway.
-// Behind each of them a user who comes next is served.
+// TestEvasion plays every trick to a real server: directly it does what the list says, and none comes through the
+// gateway. Behind each of them a user who comes next is served.
 func TestEvasion(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces")
 	l := startLab(t, peer.Config{Global: []string{"map to guest = bad user"}}, Route{})

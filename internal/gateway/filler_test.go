@@ -13,8 +13,8 @@ import (
 	"ipcguard/internal/status"
 )
 
-// filler is a server for measurements: it lets every named user in, answers READ with as many bytes as were asked for, and
-// takes WRITEs. It does nothing else, so that what a proxy costs is not lost in what a server costs.
+// filler is a server for measurements: it lets every named user in, answers READ with as many bytes as were asked for,
+// and takes WRITEs. It does nothing else, so that what a proxy costs is not lost in what a server costs.
 func filler(t testing.TB, address string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", address)

@@ -15,8 +15,9 @@ import (
 	"ipcguard/internal/status"
 )
 
-// FuzzConn lets both sides of a connection say anything, at the same time. Whatever they say, it ends, no frame that reaches
-// the server is a null session's logon, and nothing but NEGOTIATE and logons reaches it before a user has come in.
+// FuzzConn lets both sides of a connection say anything, at the same time. Whatever they say, it ends, no frame that
+// reaches the server is a null session's logon, and nothing but NEGOTIATE and logons reaches it before a user has come
+// in.
 func FuzzConn(f *testing.F) {
 	null, user := nullFrames(f), userFrames(f)
 	f.Add(null, answers(status.AccessDenied, 0))

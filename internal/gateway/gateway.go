@@ -22,13 +22,13 @@ type Route struct {
 	// NetBIOS expects a session request first, as port 139 does.
 	NetBIOS bool
 
-	// Transparent leads each connection to the server that the client meant, in the client's own name. The listener is one
-	// of ListenTransparent.
+	// Transparent leads each connection to the server that the client meant, in the client's own name. The listener is
+	// one of ListenTransparent.
 	Transparent bool
 }
 
-// Way is a Route that can be changed while connections take it. Open connections keep their server; whoever logs on next is
-// judged by the new policy.
+// Way is a Route that can be changed while connections take it. Open connections keep their server; whoever logs on
+// next is judged by the new policy.
 type Way struct{ route atomic.Pointer[Route] }
 
 // NewWay makes a way, if the route can be enforced.
@@ -86,7 +86,8 @@ func New(o Options) *Gateway {
 // Stats is what was counted so far.
 func (g *Gateway) Stats() Stats { return g.stats.snapshot() }
 
-// Serve takes the connections of a listener until the context ends or the listener does, and closes it; connections go on.
+// Serve takes the connections of a listener until the context ends or the listener does, and closes it; connections go
+// on.
 func (g *Gateway) Serve(ctx context.Context, l net.Listener, way *Way) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
@@ -129,13 +130,14 @@ func (g *Gateway) take(ctx context.Context, nc net.Conn, way *Way) {
 	})
 }
 
-// lead connects to the server and runs the connection. A server that cannot be reached is a reset to the client, as if there
-// were no gateway.
+// lead connects to the server and runs the connection. A server that cannot be reached is a reset to the client, as if
+// there were no gateway.
 func (g *Gateway) lead(ctx context.Context, nc net.Conn, way *Way) {
 	back, to, err := g.connect(ctx, nc, way.Route())
 	if err != nil {
 		g.stats.refused(ReasonServer)
-		g.log(slog.LevelError, "the server cannot be reached", "server", to, "client", addressOf(nc.RemoteAddr()), "error", err.Error())
+		g.log(slog.LevelError, "the server cannot be reached", "server", to, "client", addressOf(nc.RemoteAddr()),
+			"error", err.Error())
 		reset(nc)
 		return
 	}
@@ -189,8 +191,8 @@ func (g *Gateway) remove(c *conn) {
 	delete(g.conns, c)
 }
 
-// Shutdown waits until every connection has ended, or the context has, and then ends those that are left. Serve must have
-// ended before.
+// Shutdown waits until every connection has ended, or the context has, and then ends those that are left. Serve must
+// have ended before.
 func (g *Gateway) Shutdown(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {

@@ -123,7 +123,8 @@ func (l *logon) claimed() caller {
 	return caller{who: model.Unknown, basis: "no token of the logon says who it is", with: model.PackageUnknown}
 }
 
-// named reads an AUTHENTICATE. A name that a server may read as empty is empty: one of a NUL, and one of half a character.
+// named reads an AUTHENTICATE. A name that a server may read as empty is empty: one of a NUL, and one of half a
+// character.
 func (l *logon) named() caller {
 	a := l.auth
 	name := a.User()

@@ -19,8 +19,9 @@ type useKey struct {
 	iface  string
 }
 
-// Observed makes the narrowest policy under which strangers could go on with what they were seen to do: calls on pipes that were
-// answered. What a policy cannot say comes back as sentences. Whether any of it should go on is for people to decide.
+// Observed makes the narrowest policy under which strangers could go on with what they were seen to do: calls on pipes
+// that were answered. What a policy cannot say comes back as sentences. Whether any of it should go on is for people to
+// decide.
 func Observed(uses []model.Use) (p Policy, left []string) {
 	done := map[useKey]map[string]bool{}
 	seen := map[netip.Addr]int64{}
@@ -48,7 +49,8 @@ func Observed(uses []model.Use) (p Policy, left []string) {
 		seen[client] += u.Count
 	}
 	keys := slices.SortedFunc(maps.Keys(done), func(a, b useKey) int {
-		return cmp.Or(a.client.Compare(b.client), cmp.Compare(a.as, b.as), cmp.Compare(a.pipe, b.pipe), cmp.Compare(a.iface, b.iface))
+		return cmp.Or(a.client.Compare(b.client), cmp.Compare(a.as, b.as), cmp.Compare(a.pipe, b.pipe),
+			cmp.Compare(a.iface, b.iface))
 	})
 	for _, k := range keys {
 		p.add(k, slices.Sorted(maps.Keys(done[k])), seen[k.client])

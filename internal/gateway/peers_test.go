@@ -12,8 +12,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// lab is a Samba server in a network of its own and a gateway before it, on port 445 both: Samba takes requests of several
-// credits on that port alone.
+// lab is a Samba server in a network of its own and a gateway before it, on port 445 both: Samba takes requests of
+// several credits on that port alone.
 type lab struct {
 	*Gateway
 	samba   *peer.Samba

@@ -114,8 +114,8 @@ func opnumOf(i *dcerpc.Interface, name string) (uint16, error) {
 	return 0, fmt.Errorf("call %q is not known: give its number", name)
 }
 
-// pipeName brings a pipe's name into one form; empty is a name that may not be asked for. What servers see through, such as
-// \pipe\ in front, is not taken: no client needs it.
+// pipeName brings a pipe's name into one form; empty is a name that may not be asked for. What servers see through,
+// such as \pipe\ in front, is not taken: no client needs it.
 func pipeName(s string) string {
 	s = strings.ToLower(strings.TrimPrefix(s, `\`))
 	if s == "" || strings.ContainsAny(s, "\\/:\x00") || strings.TrimSpace(s) != s {
@@ -165,8 +165,8 @@ const (
 	maxContexts = 32
 )
 
-// pipeLimits bound what a stranger's requests may make the gateway keep: the longest that strangers have a reason for is some
-// KiB.
+// pipeLimits bound what a stranger's requests may make the gateway keep: the longest that strangers have a reason for
+// is some KiB.
 var pipeLimits = dcerpc.Limits{Bytes: 256 << 10, Fragments: 128, Calls: 4}
 
 // conversation is what a stranger's session has open.
@@ -332,8 +332,8 @@ func (v *conversation) ioctl(msg []byte) *denial {
 }
 
 // data judges what goes into a pipe. A server acts on whole packets alone, so the last piece of a refused one never
-// reaches it; the pipe is shut from then on. A refused call that stands alone leaves nothing at the server, and the pipe as it
-// was.
+// reaches it; the pipe is shut from then on. A refused call that stands alone leaves nothing at the server, and the
+// pipe as it was.
 func (v *conversation) data(id smb2.FileID, b []byte) *denial {
 	o := v.opens[id]
 	switch {

@@ -131,7 +131,8 @@ func bindTo(t testing.TB, typ dcerpc.PacketType, names ...string) []byte {
 	return packet(t, typ, whole, b)
 }
 
-// TestPipeTricks tries to reach more than the policy has by other names and in other pieces. Each step has the status that is due.
+// TestPipeTricks tries to reach more than the policy has by other names and in other pieces. Each step has the status
+// that is due.
 func TestPipeTricks(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces")
 	l := startLab(t, peer.Config{}, Route{Policy: somePolicy()})
@@ -244,8 +245,8 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// FuzzPipe puts anything into a stranger's pipe, in two pieces. What a server would make of all that passed is never a bind or a call
-// that the policy does not have.
+// FuzzPipe puts anything into a stranger's pipe, in two pieces. What a server would make of all that passed is never a
+// bind or a call that the policy does not have.
 func FuzzPipe(f *testing.F) {
 	f.Add(bindTo(f, dcerpc.TypeBind, "lsarpc"), packet(f, dcerpc.TypeRequest, whole, &dcerpc.Request{Opnum: 15}))
 	f.Add(bindTo(f, dcerpc.TypeBind, "samr"), []byte{})

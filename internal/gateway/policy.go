@@ -19,7 +19,7 @@ type Exception struct {
 	Clients []netip.Prefix   `json:"clients,omitempty"` // from these addresses; from any where there is none
 	Servers []string         `json:"servers,omitempty"` // to these, as the listeners name them; to any where there is none
 	As      []model.Identity `json:"as,omitempty"`      // who come in as these; any stranger where there is none
-	Allow   string           `json:"allow"`             // "everything": their sessions pass as users' do; "pipes": those of Pipes
+	Allow   string           `json:"allow"`             // "everything", as users; or "pipes": those of Pipes
 	Pipes   []Pipe           `json:"pipes,omitempty"`
 	Why     string           `json:"why,omitempty"` // for people
 
@@ -38,7 +38,8 @@ func (p *Policy) Check() error {
 		e := &p.Strangers[i]
 		switch {
 		case e.Allow != everything && e.Allow != somePipes:
-			return fmt.Errorf("gateway: strangers, entry %d: allow is %q, and can be %q or %q", i+1, e.Allow, everything, somePipes)
+			return fmt.Errorf("gateway: strangers, entry %d: allow is %q, and can be %q or %q",
+				i+1, e.Allow, everything, somePipes)
 		case (e.Allow == somePipes) != (len(e.Pipes) > 0):
 			return fmt.Errorf("gateway: strangers, entry %d: a list of pipes and allow: pipes go together", i+1)
 		}

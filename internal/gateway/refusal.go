@@ -14,11 +14,11 @@ const (
 	ReasonAnonymous  Reason = "anonymous"            // a null session
 	ReasonGuest      Reason = "guest"                // the server made a guest of the caller
 	ReasonUnreadable Reason = "unreadable-logon"     // a logon that does not say who comes, or says it in two ways
-	ReasonPipe       Reason = "pipe"                 // a share, pipe, interface or call that the policy does not allow to strangers
+	ReasonPipe       Reason = "pipe"                 // what the policy does not allow to strangers on IPC$
 	ReasonSession    Reason = "unknown-session"      // a request in a session that this connection does not have
 	ReasonEncrypted  Reason = "encrypted-stranger"   // an encrypted frame of a session that is no user's
 	ReasonCompressed Reason = "compressed-stranger"  // a compressed frame where no user has come in
-	ReasonSMB1       Reason = "smb1"                 // SMB1 where it was not agreed on, or of a server that does not ask who comes
+	ReasonSMB1       Reason = "smb1"                 // not agreed on, or of a server that asks nobody who he is
 	ReasonProtocol   Reason = "not-smb"              // neither SMB nor NetBIOS
 	ReasonMalformed  Reason = "malformed"            // a message that breaks the protocol's rules
 	ReasonCompound   Reason = "compound"             // a compound with a member that may not pass

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// maxFrame is the longest frame of a client, in bytes: a WRITE of 8 MiB, the most that servers offer, with its headers.
-	// See [MS-SMB2] 3.3.5.4, <250>.
+	// maxFrame is the longest frame of a client, in bytes: a WRITE of 8 MiB, the most that servers offer, with its
+	// headers. See [MS-SMB2] 3.3.5.4, <250>.
 	maxFrame = 8<<20 + 64<<10
 
 	// relatedSession stands in a related message for the session of the one before.
@@ -178,8 +178,8 @@ func (c *conn) chain(first *smb2.Header, n int) error {
 	}
 }
 
-// member judges one message of a compound: it must be a user's by its own header and by the message before, whichever the
-// server goes by. It returns the session that it is in.
+// member judges one message of a compound: it must be a user's by its own header and by the message before, whichever
+// the server goes by. It returns the session that it is in.
 func (c *conn) member(h *smb2.Header, before uint64, i int) (uint64, error) {
 	id := h.SessionID
 	if h.Flags&smb2.FlagRelated != 0 && i > 0 {

@@ -19,8 +19,8 @@ func before(t *testing.T, to string) string {
 	return address
 }
 
-// TestServers stands before servers that are not Samba: impacket's, and the practice server as the documents say that each product
-// behaves. In every dialect that a server has, a null session is refused and a user comes in.
+// TestServers stands before servers that are not Samba: impacket's, and the practice server as the documents say that
+// each product behaves. In every dialect that a server has, a null session is refused and a user comes in.
 func TestServers(t *testing.T) {
 	type server struct{ name, address, user string }
 	var servers []server

@@ -13,8 +13,8 @@ import (
 
 var le = binary.LittleEndian
 
-// setupFixed is where the token of a SESSION_SETUP begins: clients put it there, and servers differ in what they make of
-// another place. See [MS-SMB2] 2.2.5.
+// setupFixed is where the token of a SESSION_SETUP begins: clients put it there, and servers differ in what they make
+// of another place. See [MS-SMB2] 2.2.5.
 const setupFixed = smb2.HeaderLen + 24
 
 // setup judges a SESSION_SETUP by what its token says, and passes it as it is or answers it.
@@ -50,8 +50,8 @@ func (c *conn) setup(h *smb2.Header, n int) error {
 	return c.up.passRest()
 }
 
-// refusal is why a logon need not be shown to the server at all. Renewed is the session that it renews, or nil: Samba makes
-// a guest of a user who renews a session by another name, and does not say so.
+// refusal is why a logon need not be shown to the server at all. Renewed is the session that it renews, or nil: Samba
+// makes a guest of a user who renews a session by another name, and does not say so.
 func (l *logon) refusal(claim caller, renewed *session) (refusal, bool) {
 	switch {
 	case l.damaged != "":
@@ -107,9 +107,9 @@ func denied(st status.NTStatus) model.Outcome {
 	return model.Inconclusive
 }
 
-// cameIn lets a session begin, or turns the server's yes into a no. The server then holds a session that nobody may use: it
-// is told to end it in place of the first request that comes in it, and where no user has come in on the connection, which
-// would suffer, the connection ends.
+// cameIn lets a session begin, or turns the server's yes into a no. The server then holds a session that nobody may
+// use: it is told to end it in place of the first request that comes in it, and where no user has come in on the
+// connection, which would suffer, the connection ends.
 func (c *conn) cameIn(h *smb2.Header, who caller) error {
 	if may := c.lets(who); may.any() || c.observing() {
 		if may.all {

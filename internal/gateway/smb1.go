@@ -10,8 +10,8 @@ import (
 	"ipcguard/internal/status"
 )
 
-// SMB1 has no window of MessageIds, so a refused request is answered without the server. Its signatures are numbered over
-// the whole connection: an answer of the gateway would break those of all sessions, so once a user has come in the
+// SMB1 has no window of MessageIds, so a refused request is answered without the server. Its signatures are numbered
+// over the whole connection: an answer of the gateway would break those of all sessions, so once a user has come in the
 // connection is closed instead. See [MS-CIFS] 3.1.4.1.
 
 // badUID is what servers answer to a request of a session that is not there. See [MS-CIFS] 2.2.2.4.
@@ -62,7 +62,8 @@ func (c *conn) smb1(b []byte, n int) error {
 	return c.refuse1(&h, refusal{ReasonSession, h.Command.String() + " in a session that is not here"}, badUID)
 }
 
-// chain1 looks for a logon behind another command of the same frame. Servers take chains that the specification does not have.
+// chain1 looks for a logon behind another command of the same frame. Servers take chains that the specification does
+// not have.
 func (c *conn) chain1(h *smb1.Header, n int) error {
 	if !h.Command.AndX() || n < smb1.HeaderLen+2 {
 		return nil
@@ -143,8 +144,8 @@ func (c *conn) setup1(h *smb1.Header, n int) error {
 	return c.up.passRest()
 }
 
-// plainly reads a logon without extended security. Who proves nothing is nobody, whatever name stands there: two servers may
-// look for it in two places.
+// plainly reads a logon without extended security. Who proves nothing is nobody, whatever name stands there: two
+// servers may look for it in two places.
 func plainly(r *smb1.SessionSetupRequest) *caller {
 	const proof = 2 // bytes of an empty password in Unicode, which proves nothing
 	if r.AccountName == "" || len(r.OEMPassword) <= proof && len(r.UnicodePassword) <= proof {

@@ -26,13 +26,14 @@ const (
 	// pieceLen is what has to move within stallAfter, in bytes: some 9 KiB/s.
 	pieceLen = 1 << 20
 
-	// spliceFrom is how much of a frame has to be left for the kernel to splice it, in bytes. What is less goes through the
-	// buffer: reading and writing then overlap, which the benchmark shows to be the quicker way for a READ of 1 MiB.
+	// spliceFrom is how much of a frame has to be left for the kernel to splice it, in bytes. What is less goes through
+	// the buffer: reading and writing then overlap, which the benchmark shows to be the quicker way for a READ of 1
+	// MiB.
 	spliceFrom = 2 << 20
 )
 
-// rooms lends buffers to streams that have more to read than fits into their own. A stream that has read all gives its buffer
-// back, unless few are lent: a busy one then needs no second read for a frame.
+// rooms lends buffers to streams that have more to read than fits into their own. A stream that has read all gives its
+// buffer back, unless few are lent: a busy one then needs no second read for a frame.
 type rooms struct {
 	pool sync.Pool
 	kept atomic.Int32
@@ -93,8 +94,8 @@ func (s *side) send(b []byte) error {
 // unread is what was read and not judged.
 func (s *stream) unread() []byte { return s.buf[s.r:s.w] }
 
-// fill reads until n bytes, at most roomLen, are there unjudged. io.EOF means that the frame did not begin, io.ErrUnexpectedEOF
-// that it ended early.
+// fill reads until n bytes, at most roomLen, are there unjudged. io.EOF means that the frame did not begin,
+// io.ErrUnexpectedEOF that it ended early.
 func (s *stream) fill(n int) error {
 	for s.w-s.r < n {
 		if err := s.flush(); err != nil {
@@ -113,8 +114,8 @@ func (s *stream) fill(n int) error {
 	return nil
 }
 
-// makeRoom makes a place to read to: the stream's own few bytes where nothing waits, a lent buffer otherwise. All that was
-// passed is written.
+// makeRoom makes a place to read to: the stream's own few bytes where nothing waits, a lent buffer otherwise. All that
+// was passed is written.
 func (s *stream) makeRoom(n int) {
 	switch {
 	case s.r == s.w && s.room != nil && (s.kept || s.rooms.keep()):
@@ -155,8 +156,8 @@ func (s *stream) flush() error {
 	return s.to.send(b)
 }
 
-// pass moves n bytes on. Those that are here, or fit, are written with the next flush; of longer ones the rest follows without
-// being looked at.
+// pass moves n bytes on. Those that are here, or fit, are written with the next flush; of longer ones the rest follows
+// without being looked at.
 func (s *stream) pass(n int) error {
 	if n > s.w-s.r && n <= roomLen {
 		if err := s.fill(n); err != nil {

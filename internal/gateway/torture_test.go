@@ -11,11 +11,14 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// suites are those of smbtorture that try what a gateway may break: sequence numbers, credits, compounds, several sessions,
-// and what outlives a connection. CI runs the quick ones.
+// suites are those of smbtorture that try what a gateway may break: sequence numbers, credits, compounds, several
+// sessions, and what outlives a connection. CI runs the quick ones.
 var (
 	quickSuites = []string{"smb2.connect", "smb2.credits", "smb2.compound"}
-	longSuites  = []string{"smb2.session", "smb2.multichannel", "smb2.durable-open", "smb2.durable-v2-open", "smb2.lease", "smb2.compound_async", "smb2.compound_find"}
+	longSuites  = []string{
+		"smb2.session", "smb2.multichannel", "smb2.durable-open", "smb2.durable-v2-open", "smb2.lease",
+		"smb2.compound_async", "smb2.compound_find",
+	}
 )
 
 // TestTorture runs Samba's own torture tests through the gateway and directly: each must end in the same way.

@@ -11,9 +11,9 @@ import (
 // again.
 const Mark = 445
 
-// ListenTransparent listens for connections that the firewall leads here although they are for others (TPROXY): the local
-// address of each is the server that the client meant. It takes CAP_NET_ADMIN.
-// See Linux, Documentation/networking/tproxy.rst.
+// ListenTransparent listens for connections that the firewall leads here although they are for others (TPROXY): the
+// local address of each is the server that the client meant. It takes CAP_NET_ADMIN. See Linux,
+// Documentation/networking/tproxy.rst.
 func ListenTransparent(ctx context.Context, address string) (net.Listener, error) {
 	l := net.ListenConfig{Control: func(network, _ string, c syscall.RawConn) error { return transparent(network, c) }}
 	return l.Listen(ctx, "tcp", address)

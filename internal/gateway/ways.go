@@ -19,8 +19,8 @@ import (
 	"ipcguard/internal/status"
 )
 
-// Found is one way to a server, and whether it leads around the gateway: allowed, denied (somebody said no), or inconclusive
-// (nobody said anything, as a firewall does, or a server that is down).
+// Found is one way to a server, and whether it leads around the gateway: allowed, denied (somebody said no), or
+// inconclusive (nobody said anything, as a firewall does, or a server that is down).
 type Found struct {
 	Way     string        `json:"way"`
 	Address string        `json:"address"`
@@ -64,7 +64,8 @@ func Check(ctx context.Context, a Around) []Found {
 	}
 	up := a.channels(ctx, through)
 	for i := range out {
-		// Silence says nothing of a server that is down. Of one that answers through the gateway it says: not from here.
+		// Silence says nothing of a server that is down. Of one that answers through the gateway it says: not from
+		// here.
 		if f := &out[i]; up.Outcome != model.Inconclusive && f.Says == noAnswer {
 			f.Outcome, f.Says = model.Denied, noAnswer+", though the server answers through the gateway"
 		}
@@ -77,7 +78,8 @@ const noAnswer = "no answer"
 // found makes a finding of one question.
 func found(way, address, asked string, as model.Identity, outcome model.Outcome, says string) Found {
 	now := time.Now().UTC()
-	return Found{way, address, outcome, says, model.Look{Asked: asked, Of: address, As: as, Times: 1, First: now, Last: now, Answer: says}}
+	look := model.Look{Asked: asked, Of: address, As: as, Times: 1, First: now, Last: now, Answer: says}
+	return Found{way, address, outcome, says, look}
 }
 
 // silence is what a failed connection says of a way.
@@ -146,7 +148,8 @@ func (a *Around) channels(ctx context.Context, address string) Found {
 	return found(way, address, asked, "", model.Allowed, "the server offers several channels, and tells its users where")
 }
 
-// quic sends a packet of a version that there is not: a server of QUIC answers with those that it has. See RFC 9000 6.1.
+// quic sends a packet of a version that there is not: a server of QUIC answers with those that it has. See RFC 9000
+// 6.1.
 func (a *Around) quic(ctx context.Context, address string) Found {
 	const way, asked = "SMB over QUIC, or another service of QUIC", "QUIC version"
 	nc, err := new(net.Dialer).DialContext(ctx, "udp", address)

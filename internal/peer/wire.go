@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Join lays a cable between two machines with networks of their own: each end has a name of at most 15 bytes and an address
-// with its prefix, such as "10.0.0.1/24".
+// Join lays a cable between two machines with networks of their own: each end has a name of at most 15 bytes and an
+// address with its prefix, such as "10.0.0.1/24".
 func Join(t testing.TB, a *Machine, aName, aAddress string, b *Machine, bName, bAddress string) {
 	t.Helper()
 	Need(t, "namespaces")
