@@ -11,6 +11,7 @@ import (
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/observe"
+	"ipcguard/internal/observe/observetest"
 	"ipcguard/internal/peer"
 	"ipcguard/internal/scan"
 	"ipcguard/internal/scan/targets"
@@ -141,6 +142,10 @@ func TestLiveEverybody(t *testing.T) {
 	}
 	if cov.Read[model.ReadLive] == 0 || cov.Unreadable[model.LostLive] != 0 || cov.Bytes.Lost != 0 || cov.Read["connections known from before a restart"] != 2 {
 		t.Errorf("coverage %+v, bytes %+v", cov, cov.Bytes)
+	}
+	says := observetest.Tshark(func(filter string, names ...string) [][]string { return peer.Fields(t, file, filter, names...) })
+	for _, line := range observetest.Disagree(whole.Rows(), says) {
+		t.Error(line)
 	}
 	counts := map[model.Layer]int64{}
 	var answers int64

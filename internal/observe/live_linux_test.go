@@ -13,6 +13,7 @@ import (
 	"ipcguard/internal/model"
 	"ipcguard/internal/observe"
 	"ipcguard/internal/observe/logs"
+	"ipcguard/internal/observe/observetest"
 	"ipcguard/internal/peer"
 )
 
@@ -225,6 +226,10 @@ func TestLiveAgainstTshark(t *testing.T) {
 	}
 	// The file of the same packets gives the same rows, but for those before and their source.
 	rows := readPackets(t, file)
+	says := observetest.Tshark(func(filter string, names ...string) [][]string { return peer.Fields(t, file, filter, names...) })
+	for _, line := range observetest.Disagree(rows, says) {
+		t.Error(line)
+	}
 	rows = slices.DeleteFunc(rows, func(u model.Use) bool { return u.Last.Before(mark) })
 	if a, b := len(rows), len(w.agg.Rows()); a < b {
 		t.Errorf("%d rows from the file, %d from the wire", a, b)

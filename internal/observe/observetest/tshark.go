@@ -1,0 +1,249 @@
+package observetest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/status"
+)
+
+// Facts are how often something happened in a capture, by what it is: a logon, a connect to IPC$, an opened pipe, a bound
+// interface, a call, a fault. tshark and observe tell them alike. Of SMB1 tshark does not tell statuses, so none has one.
+type Facts map[string]int64
+
+// Told are the facts that rows tell.
+func Told(rows []model.Use) Facts {
+	f := Facts{}
+	for i := range rows {
+		u := &rows[i]
+		answer, smb1 := " "+u.Status, u.Dialect == "NT LM 0.12"
+		if smb1 {
+			answer = " of SMB1"
+		}
+		switch u.Layer {
+		case model.LayerSession:
+			switch {
+			case u.Identity == model.Opaque, u.Package != "" && u.Package == model.PackageKerberos, strings.Contains(u.Basis, "Kerberos"), strings.Contains(u.Basis, "not seen"):
+				// tshark's list is of NTLM
+			case u.Identity == model.Anonymous && !smb1:
+				f["session, anonymous"+answer] += u.Count
+			default:
+				f["session"+answer] += u.Count
+			}
+		case model.LayerTree:
+			f["tree"+answer] += u.Count
+		case model.LayerOpen:
+			f["open "+u.Pipe+answer] += u.Count
+		case model.LayerBind:
+			f["bind "+u.UUID] += u.Count
+		case model.LayerCall:
+			if u.Opnum >= 0 && u.Interface != "rap" {
+				f[fmt.Sprintf("call %d", u.Opnum)] += u.Count
+			}
+			if strings.HasPrefix(u.Status, "nca_") {
+				f["fault"] += u.Count
+			}
+		}
+	}
+	return f
+}
+
+// Disagree says where the facts of rows and of tshark differ, a line each.
+func Disagree(rows []model.Use, tshark Shark) (lines []string) {
+	told := Told(rows)
+	for k, n := range told {
+		if sure := tshark.Sure[k]; n < sure || n > sure+tshark.Unsure[k] {
+			lines = append(lines, fmt.Sprintf("%s: %d, tshark %d", k, n, sure))
+		}
+	}
+	for k, n := range tshark.Sure {
+		if _, ok := told[k]; !ok {
+			lines = append(lines, fmt.Sprintf("%s: none, tshark %d", k, n))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// Shark is what tshark tells of a capture. Unsure are opens in trees whose connect was not captured, and which it does not
+// guess: on disk or of IPC$.
+type Shark struct{ Sure, Unsure Facts }
+
+// Tshark has tshark read a capture: fields gives, of each frame that a filter takes, the values of fields, those of one field
+// joined with commas, as peer.Fields does.
+func Tshark(fields func(filter string, names ...string) [][]string) Shark {
+	names := []string{
+		"tcp.stream", "tcp.dstport", "smb2.cmd", "smb2.flags.response", "smb2.msg_id", "smb2.nt_status", "smb2.tree", "smb2.filename",
+		"ntlmssp.messagetype", "ntlmssp.auth.username", "ntlmssp.auth.ntresponse", "dcerpc.pkt_type", "dcerpc.cn_flags", "dcerpc.cn_bind_to_uuid", "dcerpc.opnum",
+		"smb.cmd", "smb.flags.response", "smb.wct", "smb.path", "smb.file",
+	}
+	s := sharkReader{Shark{Facts{}, Facts{}}, map[[2]string]question{}}
+	for _, row := range fields("smb || smb2", names...) {
+		f := frame{}
+		for i, values := range row {
+			if values != "" {
+				f[names[i]] = strings.Split(values, ",")
+			}
+		}
+		s.smb2(f)
+		s.smb1(f)
+		s.rpc(f)
+	}
+	for _, q := range s.open {
+		s.answered(q, "")
+	}
+	return s.Shark
+}
+
+// frame is what tshark tells of one.
+type frame map[string][]string
+
+// nth is the value that belongs to the ith of n messages; empty where that cannot be told.
+func (f frame) nth(name string, i, n int) string {
+	if v := f[name]; len(v) == n {
+		return v[i]
+	}
+	return ""
+}
+
+func (f frame) up() bool {
+	return f.nth("tcp.dstport", 0, 1) == "445" || f.nth("tcp.dstport", 0, 1) == "139"
+}
+
+// question is a request that waits for its answer.
+type question struct {
+	command, what string
+	facts         Facts // that it goes to
+}
+
+type sharkReader struct {
+	Shark
+	open map[[2]string]question // by stream and message
+}
+
+func (s *sharkReader) answered(q question, hex string) {
+	name := hex
+	if n, err := strconv.ParseUint(strings.TrimPrefix(hex, "0x"), 16, 32); err == nil {
+		name = status.NTStatus(n).String()
+	}
+	q.facts[q.what+" "+name]++
+}
+
+// smb2 takes the messages of a frame that are SMB2.
+func (s *sharkReader) smb2(f frame) {
+	commands := f["smb2.cmd"]
+	all, responses, creates := len(commands), 0, 0
+	for i, c := range commands {
+		if f.nth("smb2.flags.response", i, all) != "0" {
+			responses++
+		} else if c == "5" {
+			creates++
+		}
+	}
+	response, create := 0, 0
+	for i, c := range commands {
+		id := [2]string{f.nth("tcp.stream", 0, 1), f.nth("smb2.msg_id", i, all)}
+		if f.nth("smb2.flags.response", i, all) != "0" {
+			hex := f.nth("smb2.nt_status", response, responses)
+			response++
+			if q, ok := s.open[id]; ok && q.command == c && hex != "0x00000103" { // STATUS_PENDING: another one follows
+				delete(s.open, id)
+				s.answered(q, hex)
+			}
+			continue
+		}
+		tree := f.nth("smb2.tree", i, all)
+		if trees := f["smb2.tree"]; all == 1 && len(trees) > 1 { // that of the header's number as well, when it was known before
+			tree = trees[len(trees)-1]
+		}
+		switch {
+		case c == "1" && slices.Contains(f["ntlmssp.messagetype"], "0x00000003"):
+			s.open[id] = question{c, "session" + f.who(), s.Sure}
+		case c == "3" && isIPC(tree):
+			s.open[id] = question{c, "tree", s.Sure}
+		case c == "5":
+			name := f.nth("smb2.filename", create, creates)
+			create++
+			if facts := s.of(tree); facts != nil {
+				s.open[id] = question{c, "open " + pipe(name), facts}
+			}
+		}
+	}
+}
+
+func isIPC(tree string) bool { return strings.HasSuffix(strings.ToUpper(tree), "IPC$") }
+
+func pipe(name string) string { return strings.ToLower(strings.TrimPrefix(name, `\`)) }
+
+// of are the facts that an open in a tree goes to: nil for a disk's.
+func (s *sharkReader) of(tree string) Facts {
+	switch {
+	case tree == "":
+		return s.Unsure
+	case isIPC(tree):
+		return s.Sure
+	}
+	return nil
+}
+
+// who is empty, or tells a null session: without a name and without a response, for which tshark shows where it would be.
+func (f frame) who() string {
+	const smallest = 2 * 24 // digits of a response, of LM
+	if name := f.nth("ntlmssp.auth.username", 0, 1); (name == "" || name == "NULL") && len(f.nth("ntlmssp.auth.ntresponse", 0, 1)) < smallest {
+		return ", anonymous"
+	}
+	return ""
+}
+
+// smb1 takes requests that are SMB1.
+func (s *sharkReader) smb1(f frame) {
+	if f.nth("smb.flags.response", 0, 1) != "0" {
+		return
+	}
+	tree := ""
+	if paths := f["smb.path"]; len(paths) > 0 {
+		tree = paths[len(paths)-1]
+	}
+	commands := slices.DeleteFunc(slices.Clone(f["smb.cmd"]), func(c string) bool { return c == "0xff" }) // the end of a chain
+	for i, c := range commands {
+		switch words := f.nth("smb.wct", i, len(commands)); {
+		case c == "0x73" && (words == "13" || slices.Contains(f["ntlmssp.messagetype"], "0x00000003")): // the older form has no NTLMSSP
+			s.Sure["session of SMB1"]++
+		case c == "0x75" && isIPC(tree):
+			s.Sure["tree of SMB1"]++
+		case c == "0xa2" || c == "0x2d":
+			if facts := s.of(tree); facts != nil {
+				facts["open "+pipe(f.nth("smb.file", 0, 1))+" of SMB1"]++
+			}
+		}
+	}
+}
+
+// rpc takes what pipes carry. Some servers' answers repeat the request: it counts in its own direction alone.
+func (s *sharkReader) rpc(f frame) {
+	const request, fault, bind, alter = "0", "3", "11", "14"
+	kinds := f["dcerpc.pkt_type"]
+	calls := 0
+	for i, kind := range kinds {
+		flags, _ := strconv.ParseUint(strings.TrimPrefix(f.nth("dcerpc.cn_flags", i, len(kinds)), "0x"), 16, 8)
+		first := flags&1 != 0
+		switch {
+		case kind == request && f.up():
+			if opnums := f["dcerpc.opnum"]; first && calls < len(opnums) {
+				s.Sure["call "+opnums[calls]]++
+			}
+			calls++
+		case kind == fault && !f.up():
+			s.Sure["fault"]++
+		case (kind == bind || kind == alter) && f.up():
+			uuids := slices.Clone(f["dcerpc.cn_bind_to_uuid"])
+			slices.Sort(uuids)
+			for _, u := range slices.Compact(uuids) {
+				s.Sure["bind "+u]++
+			}
+		}
+	}
+}
