@@ -21,22 +21,22 @@ const auditHelp = `Say what a configuration really does: every setting that gove
 version and role, what anonymous, guests and users may do because of it, and what to change. What neither the
 configuration nor a document settles is "unknown".
 
-Nothing is changed or started, neither here nor on a host that is read from afar.
+It changes and starts nothing, neither here nor on a remote host.
 
 Sources:
   SYSTEM  SYSTEM.xz                an offline registry hive; SOFTWARE, SAM and SECURITY beside it are read as well
   /mnt  /mnt/Windows               a mounted Windows volume
   FILE.reg                         a registry export
   GPO-BACKUP  SYSVOL/…/{GUID}      a group policy object, as backed up or in SYSVOL; GptTmpl.inf or registry.pol alone
-  OUTPUT.txt                       of reg query, secedit /export, gpresult /x, LGPO /parse, auditpol, Get-SmbServerConfiguration
-                                   or Get-SmbShare (text, JSON, CSV)
+  OUTPUT.txt                       the output of reg query, secedit /export, gpresult /x, LGPO /parse, auditpol,
+                                   Get-SmbServerConfiguration or Get-SmbShare (text, JSON, CSV)
   smb.conf  ksmbd.conf             Samba's configuration, with what it includes
   local                            this machine: its registry, or its Samba as testparm sees it
   winreg://[USER@]HOST[:PORT]      a Windows host through its remote registry
-  FOLDER                           everything of these in it
+  FOLDER                           all of these in it
 
-What is missing from a .reg file, a policy or a text is unknown, not absent: they hold changes or a part, not a machine. With --merge they are
-applied in the order given, the last one wins, and become one result.
+A value that is missing from a .reg file, a policy or a text is unknown, not absent: these hold a part of a machine. --merge
+applies them in the order given, the last one wins, and makes one result of them.
 
 --scan FILE holds a scan of the same host (json or jsonl of ipcguard scan) against the configuration: where they disagree,
 something is stale, waits for a restart, is overridden, or belongs to another host.

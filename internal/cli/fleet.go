@@ -41,7 +41,7 @@ type logFlags struct {
 
 func (f *logFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.logFormat, "log", "text", "the log on standard error: text or json")
-	s.BoolVarP(&f.verbose, "verbose", "v", false, "log every batch of hosts")
+	s.BoolVarP(&f.verbose, "verbose", "v", false, "log in more detail")
 }
 
 func (f *fleetFlags) register(s *pflag.FlagSet) {

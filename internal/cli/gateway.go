@@ -19,23 +19,24 @@ import (
 
 const gatewayHelp = `Stand between clients and an SMB server that cannot be configured, and refuse strangers.
 
-A stranger is whoever does not prove who it is: a null session, and whomever the server makes a guest of. The gateway reads
-how a connection begins, and answers a null session's logon with STATUS_ACCESS_DENIED before the server sees it. Users pass
-byte for byte, signed and encrypted end to end: the gateway has none of their keys and changes none of their bytes.
+A stranger is a client that does not prove who it is: a null session, or a user whom the server maps to guest. The
+gateway reads how a connection begins. It answers the logon of a null session with STATUS_ACCESS_DENIED before the
+server sees it. Users pass unchanged, signed and encrypted end to end: the gateway has no keys.
 
-Try it with --observe-only first: nothing is refused, and what would be is logged, counted, and with --state kept in rows as
-observe's; ipcguard observe --state DIR --show shows them.
+Start with --observe-only. It refuses nothing, and logs and counts what it would refuse; with --state DIR it also
+keeps every logon, which "ipcguard observe --state DIR --show" lists.
 
-A policy may let some strangers pass: by client, server and kind, with everything or with single pipes, interfaces and calls.
+A policy (--policy) lets some strangers pass: by client, server and identity, with everything or with single pipes,
+interfaces and calls.
 
-It reads SMB1 (NT LM 0.12) to 3.1.1, on port 445 and, where that is the port to listen on, with NetBIOS on port 139. What a
-user does is not judged.
+The gateway reads SMB1 (NT LM 0.12) to 3.1.1, on port 445, and with NetBIOS sessions on port 139. It does not judge
+what a user does.
 
-An interrupt (SIGINT, SIGTERM) takes no more connections, lets those that are open go on for --drain, and ends. SIGHUP reads
-policies and the configuration file anew; sessions go on. SIGUSR2 starts the program anew, hands it the listening sockets, and
-lets this process go on until its connections have ended: for a new version without a refused connection.
+SIGINT and SIGTERM stop new connections; open ones have --drain to end. SIGHUP reads the configuration file and the
+policies again; sessions continue. SIGUSR2 starts the program again and gives the new process the listening sockets,
+so that an upgrade refuses no connection; the old process ends with its last connection.
 
-docs/gateway.md has what clients notice, which ways around it there are, and a systemd unit.
+docs/gateway.md describes what clients notice, the ways around a gateway, and the systemd unit.
 `
 
 const gatewayExamples = `  ipcguard gateway --listen 192.0.2.10:445 --to 192.0.2.20 --observe-only --state /var/lib/ipcguard-gateway

@@ -13,18 +13,18 @@ import (
 	"ipcguard/internal/model"
 )
 
-const gatewayCheckHelp = `Look for ways around a gateway: run it where clients stand.
+const gatewayCheckHelp = `Look for ways around a gateway. Run it where the clients are.
 
-It asks the gateway whether a null session comes in, and tries every address of the server, those of its name and those that
-are given, for SMB past the gateway, port 139, RPC's endpoint mapper and QUIC. Whether the server tells its users of further
-addresses (multichannel) is read from its NEGOTIATE. It sends no credentials.
+It tries a null session through the gateway. At every address of the server it tries SMB past the gateway, port 139,
+RPC's endpoint mapper and QUIC. It reads from the server's NEGOTIATE whether the server tells users of further
+addresses (multichannel). It sends no credentials.
 
 Without --gateway the gateway is transparent: a null session to the server itself must be refused on the way.
 
-What it cannot see: addresses of the server that no name and no flag tells, services of DFS and of witnesses, and clients that
-stand elsewhere.
+It cannot see addresses of the server that no name and no flag gives, DFS and witness services, or what clients
+elsewhere can reach.
 
-Exit status 3 means that a way is open, 4 that one could not be tested.
+Exit status 3 means that a way around is open, 4 that one could not be tested.
 `
 
 type gatewayCheckFlags struct {

@@ -19,31 +19,38 @@ import (
 	"ipcguard/internal/report"
 )
 
-const observeHelp = `Find out who really uses IPC$: which client, as whom, which pipe, which call, with what outcome. Test before you close it.
+const observeHelp = `Find out who really uses IPC$: which client, as whom, which pipe and call, and with what outcome. Run it before you
+restrict anything.
 
-It only listens: nothing is sent to any host, and no packet or name of a file is kept, but counted rows with first and last.
+It only listens: it sends nothing to any host. It keeps counts, with the first and the last time, and no packets.
 
 Sources:
   FILE.pcap  FILE.pcapng           a packet capture, compressed (gzip, bzip2, xz, zstd) or not
-  FILE.evtx  FILE.xml  FILE.json   Windows event logs, exported and shipped ones too; Samba's audit logs
-  -                                any of these on the standard input
-  FOLDER  FILE.zip                 everything of these in it, oldest capture first
-  live:IFACE                       the wire, on Linux, as root or with CAP_NET_RAW
-  eventlog:  eventlog:30d          this host's own event logs, on Windows; no older than that
+  FILE.evtx  FILE.xml  FILE.json   Windows event logs, also as exported or forwarded; Samba's audit logs
+  -                                any of these on standard input
+  FOLDER  FILE.zip                 all of these in it, oldest capture first
+  live:IFACE                       a network interface, on Linux, as root or with CAP_NET_RAW
+  eventlog:  eventlog:30d          the event logs of this Windows host; the last 30 days
   RESULT.json                      an earlier result of observe; several are joined
 
-Identities: anonymous, guest, unknown-user, user, machine; unknown where the logon was not seen; opaque where all is encrypted.
+Identities: anonymous, guest, unknown-user, user and machine; unknown if the logon was not seen; opaque if the session
+is encrypted.
 
-What a Windows log does not have proves something only where it would have it: with --audit the host's audit policy says which.
+The result begins and ends with its coverage: from when to when, how much of the traffic could be read, what was lost
+and why. A short or unreadable capture without a use proves nothing.
 
-The result says what it rests on: from when to when, how much of the traffic could be read, what was lost and why. No use in a
-short or unreadable capture proves nothing.
+A Windows log holds only the events that the host's audit policy turns on. --audit gives the policy, and the result
+then says which events could not have been logged.
 
-With --state DIR eventlog: reads what is new since the last time and adds it to the day's result: let the task scheduler run it.
-With --state DIR a live observation is saved every few seconds and at its end, a file a day, and goes on after a restart. Ask it
-at any time with --state DIR --show. docs/observing.md has a systemd unit.
+--state DIR saves a live observation every few seconds, one file a day, and continues it after a restart. With
+eventlog: each run reads what is new; run it from the task scheduler. --state DIR --show prints what is there at any
+time. docs/observing.md describes a systemd unit.
 
-Exit status 3 means that a null session or a guest got an answer to a call; 4 that something was lost, damaged or not seen.
+--logons lists how clients log on, the weakest first: plaintext, LM and NTLMv1 before null sessions and guests, SMB1,
+unsigned NTLM, NTLM and Kerberos.
+
+Exit status 3 means that a null session or a guest got an answer to a call; 4 that something was lost, damaged or not
+seen.
 `
 
 const observeExamples = `  ipcguard observe capture.pcapng

@@ -32,7 +32,8 @@ Verdicts:
   closed        strangers are refused at logon, at IPC$, or at every pipe
   inconclusive  something that could have changed the answer got none
   unreachable   nothing there speaks SMB
-  not-tested    no verdict: an address of a range that was left, because its whole network takes connections and says nothing
+  not-tested    no verdict: an address of a range that was skipped, because its whole network accepts connections and
+                never answers
 
 Waits: a connection 5 s, every layer's answer 10 s, a pipe 20 s, everything about one host 2 min (--timeout host=DURATION). A
 bare --timeout DURATION bounds every layer, not the host. A host that was cut off is tried again (--retries, 1 by default).

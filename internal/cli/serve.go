@@ -29,15 +29,17 @@ import (
 	"ipcguard/internal/web/tlscert"
 )
 
-const serveHelp = `Watch a fleet of servers: scan and audit them on a schedule, keep the history, say what changed, show it on a web page.
+const serveHelp = `Watch a fleet of servers: scan and audit them on a schedule, keep the history, report what changed, and show it on a
+web page.
 
-Nothing has to be installed: one process, one SQLite file in the state directory. With --database postgres://… the same runs on
-PostgreSQL. Workers in other networks (ipcguard worker) speak HTTPS to it (--workers). The first start prints a link that makes the first administrator.
+It needs nothing else installed: one process, and one SQLite file in the state directory. --database postgres://… uses
+PostgreSQL. --workers opens a listener for workers in other networks (ipcguard worker). The first start prints a link
+that creates the first administrator.
 
-It listens on loopback over TLS, with a certificate of its own unless another is given. It never changes a server: plans are made on
-the page and applied with ipcguard apply.
+It listens on loopback over TLS, with a certificate that it makes unless you give one. It never changes a server: make
+plans on the page, and apply them with ipcguard apply.
 
-docs/fleet.md says how to run it: sites and workers, PostgreSQL, backup, hardening.
+docs/fleet.md describes sites and workers, PostgreSQL, backup and hardening.
 `
 
 const serveExamples = `  ipcguard serve

@@ -280,7 +280,8 @@ const rekeyHelp = `Make a new key for stored credentials, the secrets of channel
 server first; other servers on the same database need a copy of the new key file. Workers notice nothing.
 
 The older keys stay in the file behind the new one: they open what is sealed in backups. With --forget they go, as they should when
-somebody may have read the file; so does the authority of workers, which have to join again. Change the passwords too then: the new key does not help who was read already.
+somebody may have read the file; so does the authority of workers, which have to join again. Then change the passwords as
+well: a new key does not protect what was already read.
 `
 
 func (a *app) serveRekey() *cobra.Command {

@@ -20,11 +20,11 @@ import (
 	"ipcguard/internal/model"
 )
 
-const serviceHelp = `Run serve or worker as a service of Windows: it starts with the machine, and again when it has ended by itself.
+const serviceHelp = `Run serve or worker as a Windows service, which starts with the machine and is restarted if it fails.
 
-The service runs as an account of its own (NT SERVICE\ipcguard-serve, NT SERVICE\ipcguard-worker), which may write its state
-directory and nothing else; what it says goes to service.log there, and that it ended goes to the Application log as well. A
-worker joins before it is started. The first link to the page of serve stands in service.log, which administrators alone can read.
+The service runs as its own account (NT SERVICE\ipcguard-serve, NT SERVICE\ipcguard-worker), which may write its state
+directory and nothing else. It logs to service.log there; the Application log records when it fails. service.log also has
+the set-up link of serve; only administrators can read it. A worker must join before its service starts.
 `
 
 // verbsOfSystem are the verbs that this system alone has.

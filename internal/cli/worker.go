@@ -22,12 +22,12 @@ import (
 
 const workerHelp = `Scan one site for the fleet's server, from inside a network that the server cannot reach.
 
-A worker joins once (ipcguard worker join), and speaks HTTPS to the server's listener for workers from then on: it needs no database
-and no key file, and listens nowhere. It is given the jobs of its own site, with the secrets that they need, and hands in what hosts
-said. Any number may serve one site: they share its hosts and its rate.
+A worker joins once (ipcguard worker join). From then on it calls the server's listener for workers over HTTPS. It
+needs no database and no key file, and listens on no port. It gets the jobs of its own site, with the credentials that
+they need, and sends back the results. Several workers may serve one site; they share its hosts and its rate.
 
-What hosts said is kept on its own disk until the server has taken it: the server may be away, and the worker be killed. It ends when
-it is told to (Ctrl-C, SIGTERM), giving back what it has not done, and when it was revoked.
+Results stay on the worker's disk until the server has them, so both may be restarted at any time. A worker ends on
+Ctrl-C or SIGTERM, when it returns its unfinished hosts, and when an administrator revokes it.
 `
 
 type workerFlags struct {
@@ -85,11 +85,11 @@ func (a *app) runWorker(ctx context.Context, f *workerFlags) error {
 	return ended(ctx, remote.Run(ctx, id, o))
 }
 
-const joinHelp = `Join the fleet's server as a worker, once. An administrator makes a code on the server's page (Sites and workers): it works once,
-for an hour, and says which site the worker scans.
+const joinHelp = `Join the fleet's server as a worker, once. An administrator makes a join code on the server's page (Sites and workers).
+It works once, for an hour, and names the site that the worker scans.
 
-The code is asked for on the terminal, or comes from --code-file (- is standard input) or from ` + joinVariable + `. It also holds the fingerprint of
-the server's authority, so that nobody between the two can pass for the server.
+The command asks for the code on the terminal, or reads it from --code-file (- is standard input) or from
+` + joinVariable + `. The code holds the fingerprint of the server's authority, so no other server can pose as it.
 `
 
 // joinVariable is where a join code may come from: everybody can read arguments.
