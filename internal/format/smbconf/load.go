@@ -238,7 +238,8 @@ func (r *reader) endSection() {
 	}
 	empty := func(name string) bool { p, ok := s.Get(name); return !ok || p.Value == "" }
 	put := func(name, value string) {
-		s.set[fold(name)] = Param{Name: name, Written: name, Value: value, Known: true, File: s.File, Line: s.Line, Made: true}
+		old, written := s.set[fold(name)]
+		s.set[fold(name)] = Param{Name: name, Written: name, Value: value, Known: true, File: s.File, Line: s.Line, Made: !written || old.Made}
 	}
 	if strings.EqualFold(s.Name, "printers") {
 		put("printable", "yes")
@@ -357,6 +358,7 @@ func (r *reader) copy(p Param) string {
 			delete(r.section.set, k) // an option is taken over even when it was set here
 		}
 	}
+	maps.DeleteFunc(r.section.set, func(_ string, p Param) bool { return p.Made }) // nobody has set it here
 	r.take(len(r.section.inherits), p.File, p.Line)
 	for k, v := range r.section.inherits {
 		if _, ok := all[k]; !ok && isOption(k, v) {

@@ -296,3 +296,21 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	}
 }
+
+// A share without a path is nobody's, and so is one that copies it; a section that goes on and copies a share is as that
+// one is, for nobody has set it here.
+func TestWithoutPath(t *testing.T) {
+	text := "[t]\nguest ok = yes\n[a]\ncopy = t\npath = /a\n[b]\ncopy = t\navailable = yes\npath = /b\n[c]\nguest ok = yes\n[d]\npath = /d\n[c]\ncopy = d\n[printers]\nprintable = no\npath = /p\n"
+	c, err := Load("smb.conf", Options{ReadFile: func(string) ([]byte, error) { return []byte(text), nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"t": "no", "a": "no", "b": "yes", "c": "", "d": "", "printers": ""} {
+		if p, _ := c.Share(name).Get("available"); p.Value != want {
+			t.Errorf("[%s] available = %q, want %q", name, p.Value, want)
+		}
+	}
+	if p, _ := c.Share("printers").Get("printable"); p.Value != "yes" {
+		t.Errorf("[printers] printable = %q", p.Value)
+	}
+}
