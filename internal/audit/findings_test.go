@@ -69,6 +69,7 @@ func TestWindowsFindings(t *testing.T) {
 		{"a list written as text", "win10-22H2", wks, []registry.Value{registry.NewText(serverKey, "NullSessionShares", "share")}, map[string]model.Severity{"wrong-type": model.Medium}, nil},
 		{"a number written as text", "win10-22H2", wks, []registry.Value{registry.NewText(lsaKey, "RestrictAnonymous", "1")}, map[string]model.Severity{"wrong-type": model.Medium}, nil},
 		{"2 after Windows 2000", "win2019", member, []registry.Value{dword(lsaKey, "RestrictAnonymous", 2)}, map[string]model.Severity{"ra2-after-2000": ""}, nil},
+		{"2 on NT 4.0, which has none", "nt4", member, []registry.Value{dword(lsaKey, "RestrictAnonymous", 2)}, map[string]model.Severity{"ra2-after-2000": ""}, nil},
 		{"2 on Windows 2000", "win2000", member, []registry.Value{dword(lsaKey, "RestrictAnonymous", 2)}, nil, []string{"ra2-after-2000", "anonymous-lists-accounts"}},
 		{"RestrictAnonymous on a domain controller", "win2019", dc, []registry.Value{dword(lsaKey, "RestrictAnonymous", 1)}, map[string]model.Severity{"restrict-anonymous-on-dc": model.Info}, nil},
 		{"AutoShareWks on a server", "win2019", member, []registry.Value{dword(serverKey, "AutoShareWks", 0)}, map[string]model.Severity{"autoshare-wrong-product": ""}, []string{"autoshare-does-not-remove-ipc"}},

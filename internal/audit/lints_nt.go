@@ -258,11 +258,21 @@ func (j *judging) serviceOn(pipe string) *model.Service {
 	return nil
 }
 
+// strangeRestrictAnonymous finds a RestrictAnonymous that this release does not document: 2 is Windows 2000's alone.
+func (j *judging) strangeRestrictAnonymous() {
+	n, ok := j.configured("RestrictAnonymous")
+	switch {
+	case !ok || n < 2:
+	case n > 2:
+		j.add(lint{id: "ra2-after-2000", setting: "RestrictAnonymous", evidence: fmt.Sprintf("RestrictAnonymous is %d, a value that no release documents", n)})
+	case j.platform.Product != "" && j.mayBe("", "nt4") || j.is("winxp") || j.values["RestrictAnonymousSAM"].Present:
+		j.add(lint{id: "ra2-after-2000", setting: "RestrictAnonymous", evidence: "RestrictAnonymous is 2, a value of Windows 2000 alone"})
+	}
+}
+
 // withoutEffect finds values that are written and do nothing on this product or role.
 func (j *judging) withoutEffect() {
-	if n, ok := j.configured("RestrictAnonymous"); ok && n >= 2 && (j.is("winxp") || j.values["RestrictAnonymousSAM"].Present) {
-		j.add(lint{id: "ra2-after-2000", setting: "RestrictAnonymous", evidence: fmt.Sprintf("RestrictAnonymous is %d, a value of Windows 2000 alone", n)})
-	}
+	j.strangeRestrictAnonymous()
 	if j.platform.Role == model.DomainController && j.notBefore("win2003") { // those of NT 4.0 and 2000 read it: Q296405, Q293127
 		for _, id := range []string{"RestrictAnonymous", "RestrictAnonymousSAM"} {
 			if n, ok := j.configured(id); ok && n > 0 {

@@ -121,7 +121,7 @@ func (f *facts) resolve(s *Setting, v model.Value, read bool) *resolved {
 			r.why = misfit(s, v)
 			break
 		}
-		if !s.documented(value) {
+		if !f.c.documented(s, value, f.p) {
 			r.why = fmt.Sprintf("%s is no value that is documented", model.Text(value))
 			break
 		}
@@ -313,7 +313,7 @@ func lower(s string) string {
 	return s
 }
 
-// documented tells whether a value is one that the setting has.
-func (s *Setting) documented(value any) bool {
-	return !s.Closed || slices.ContainsFunc(s.Values, func(m Meaning) bool { return equal(value, m.Value) })
+// documented tells whether a value is one that the setting may have on this platform.
+func (c *Catalog) documented(s *Setting, value any, p model.Platform) bool {
+	return !s.Closed || slices.ContainsFunc(s.Values, func(m Meaning) bool { return equal(value, m.Value) && c.fits(m.Scope, p) != no })
 }

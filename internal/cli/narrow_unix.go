@@ -25,4 +25,4 @@ func narrow(f *os.File) error {
 }
 
 // makeHome makes a directory that is its owner's alone.
-func makeHome(dir string) error { return os.MkdirAll(dir, 0o700) }
+func makeHome(dir, _ string) error { return os.MkdirAll(dir, 0o700) }

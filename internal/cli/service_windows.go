@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
 	"golang.org/x/sys/windows/svc"
@@ -76,6 +78,12 @@ func (a *app) askedFor(c *cobra.Command, args []string) (*asked, error) {
 	if rest := verb.Flags().Args(); len(rest) > 0 {
 		return nil, usage("%q is no flag of %s", rest[0], args[0])
 	}
+	if verb.Flags().ArgsLenAtDash() >= 0 {
+		return nil, usage("-- is no flag of %s", args[0])
+	}
+	if err := wholePaths(verb.Flags()); err != nil {
+		return nil, err
+	}
 	dir, err := verb.Flags().GetString("state")
 	if err == nil && dir == "" {
 		dir, err = (&stateFlags{}).dir()
@@ -84,6 +92,29 @@ func (a *app) askedFor(c *cobra.Command, args []string) (*asked, error) {
 		dir, err = filepath.Abs(dir)
 	}
 	return &asked{verb: args[0], args: args, dir: dir}, err
+}
+
+// wholePaths refuses files that are named from the directory in which somebody works: the service manager starts a service in
+// one of its own.
+func wholePaths(flags *pflag.FlagSet) error {
+	for _, name := range []string{"tls-cert", "tls-key", "key", "database"} {
+		f := flags.Lookup(name)
+		if f == nil || !f.Changed {
+			continue
+		}
+		path := f.Value.String()
+		if name == "database" {
+			file, ok := cutSQLite(path)
+			if !ok {
+				continue // a server's
+			}
+			path = file
+		}
+		if !filepath.IsAbs(path) {
+			return hinted{usage("--%s %q: a service starts in a directory of its own", name, path), "name the whole path, with the drive"}
+		}
+	}
+	return nil
 }
 
 // Restarting a service that ended by itself: soon, then less often; after a day without one as at first.
@@ -116,7 +147,7 @@ func (a *app) installService(c *cobra.Command, args []string) (err error) {
 		DisplayName: "ipcguard " + s.verb, Description: map[string]string{
 			"serve": "Watches a fleet of SMB servers, with a web page.", "worker": "Scans one site for the fleet's server.",
 		}[s.verb],
-	}, append([]string{"service", "run"}, s.args...)...)
+	}, s.command()...)
 	if err != nil {
 		return fmt.Errorf("service: %w", err)
 	}
@@ -127,6 +158,12 @@ func (a *app) installService(c *cobra.Command, args []string) (err error) {
 	say(a.stdout, "installed %s; sc start %s starts it, and so does the next start of the machine", s.name(), s.name())
 	say(a.stdout, "state and log: %s", s.dir)
 	return nil
+}
+
+// command is what the service manager starts the program with. The directory is named in it: the manager has another working
+// directory, and may have another environment.
+func (s *asked) command() []string {
+	return slices.Concat([]string{"service", "run"}, s.args, []string{"--state", s.dir})
 }
 
 // prepare makes what a service needs beside its entry: a directory, a name in the event log, restarts.

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 
 	"github.com/spf13/pflag"
+
+	"ipcguard/internal/apply/private"
 )
 
 // stateFlags say where journals are.
@@ -61,10 +64,7 @@ func (f *homeFlags) dir() (string, error) {
 			dir = earlier
 		}
 	}
-	if err := makeHome(dir); err != nil {
-		return "", fmt.Errorf("state directory: %w", err)
-	}
-	return dir, nil
+	return dir, home(dir, "ipcguard-serve")
 }
 
 // worker is the directory of a worker of the fleet, made where it is missing: none of the above either.
@@ -76,8 +76,19 @@ func (f *homeFlags) worker() (string, error) {
 	if f.state == "" {
 		dir += "-worker"
 	}
-	if err := makeHome(dir); err != nil {
-		return "", fmt.Errorf("state directory: %w", err)
+	return dir, home(dir, "ipcguard-worker")
+}
+
+// home makes the directory of one of them, or looks at one that is there, and tells what mends it.
+func home(dir, service string) error {
+	err := makeHome(dir, service)
+	if err == nil {
+		return nil
 	}
-	return dir, nil
+	err = fmt.Errorf("state directory: %w", err)
+	var open *private.Error
+	if errors.As(err, &open) && open.Mend != "" {
+		return hinted{err, "once you know how that came about: " + open.Mend}
+	}
+	return err
 }

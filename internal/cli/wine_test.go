@@ -216,6 +216,8 @@ func TestApplyUnderWine(t *testing.T) {
 
 	t.Run("values of odd forms", func(t *testing.T) { oddValuesUnderWine(t, w, server) })
 	t.Run("the installer", w.installer)
+	t.Run("services", w.services)
+	t.Run("a fleet's directory that is open", w.openHomes)
 	t.Run("hives", func(t *testing.T) { hivesUnderWine(t, w, server) })
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -185,8 +186,9 @@ func handle(path string) (windows.Handle, error) {
 	return h, nil
 }
 
-// check refuses what is no file or directory of its own, belongs to somebody else, or is open to somebody else.
-func check(path string, h windows.Handle, dir bool) error {
+// check refuses what is no file or directory of its own, belongs to somebody else, or is open to somebody else. Also are
+// accounts that may own and use it beside those that any private file has.
+func check(path string, h windows.Handle, dir bool, also ...*windows.SID) error {
 	var info windows.ByHandleFileInformation
 	if err := windows.GetFileInformationByHandle(h, &info); err != nil {
 		return &fs.PathError{Op: "stat", Path: path, Err: err}
@@ -208,18 +210,19 @@ func check(path string, h windows.Handle, dir bool) error {
 		return err
 	}
 	me := !t.admin
-	if t.admin && owner.Equals(t.me) && !keepsOwners(path, dir) {
+	trusted := func(sid *windows.SID) bool { return t.is(sid, me) || slices.ContainsFunc(also, sid.Equals) }
+	if t.admin && !trusted(owner) && owner.Equals(t.me) && !keepsOwners(path, dir) {
 		me = true
 	}
-	if !t.is(owner, me) {
+	if !trusted(owner) {
 		return &Error{Path: path, Why: "it belongs to " + named(owner), Mend: Moved(path)}
 	}
 	for _, a := range aces {
 		if a.inheritOnly || a.mask == 0 {
 			continue
 		}
-		if a.sid == nil || !t.is(a.sid, me) {
-			return &Error{Path: path, Why: "it is open to " + named(a.sid) + ", and not to SYSTEM and Administrators alone", Mend: narrowed(path, a.sid, dir)}
+		if a.sid == nil || !trusted(a.sid) {
+			return &Error{Path: path, Why: "it is open to " + named(a.sid) + ", and not to SYSTEM and Administrators alone", Mend: t.narrowed(path, a.sid, dir)}
 		}
 	}
 	return nil
@@ -368,11 +371,15 @@ func Moved(path string) string {
 	return "move " + quoted(path, `"`) + " " + quoted(path+".refused", `"`)
 }
 
-// narrowed is the command that leaves SYSTEM and Administrators alone.
-func narrowed(path string, sid *windows.SID, dir bool) string {
+// narrowed is the command that leaves SYSTEM and Administrators alone, and the user of a process that is no administrator.
+func (t *trust) narrowed(path string, sid *windows.SID, dir bool) string {
 	flags := ""
 	if dir {
 		flags = "(OI)(CI)"
 	}
-	return fmt.Sprintf("icacls %s /inheritance:r /remove:g %s /grant:r *S-1-5-18:%[3]sF *S-1-5-32-544:%[3]sF", quoted(path, `"`), icaclsName(sid), flags)
+	text := fmt.Sprintf("icacls %s /inheritance:r /remove:g %s /grant:r *S-1-5-18:%[3]sF *S-1-5-32-544:%[3]sF", quoted(path, `"`), icaclsName(sid), flags)
+	if !t.admin {
+		text += fmt.Sprintf(" *%s:%sF", t.me, flags)
+	}
+	return text
 }

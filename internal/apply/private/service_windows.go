@@ -20,28 +20,36 @@ func Program(path string) error {
 	if err != nil {
 		return err
 	}
-	const change = windows.DELETE | windows.WRITE_DAC | windows.WRITE_OWNER | windows.GENERIC_ALL | windows.GENERIC_WRITE |
-		windows.FILE_WRITE_DATA | windows.FILE_APPEND_DATA // in a directory: to make a file, and a directory
 	for _, p := range []string{path, filepath.Dir(path)} {
-		h, err := handle(p)
-		if err != nil {
+		if err := unchangeable(p, func(sid *windows.SID) bool { return t.is(sid, true) || sid.Equals(t.installer) }); err != nil {
 			return err
-		}
-		owner, aces, err := security(p, h)
-		_ = windows.CloseHandle(h)
-		if err != nil {
-			return err
-		}
-		if !t.is(owner, true) && !owner.Equals(t.installer) {
-			return &Error{Path: p, Why: "it belongs to " + named(owner)}
-		}
-		for _, a := range aces {
-			if !a.inheritOnly && a.mask&change != 0 && (a.sid == nil || !t.is(a.sid, true) && !a.sid.Equals(t.installer)) {
-				return &Error{Path: p, Why: named(a.sid) + " may write to it"}
-			}
 		}
 	}
 	return checkAbove(path)
+}
+
+// unchangeable refuses what others than those who are trusted own or may change.
+func unchangeable(path string, trusted func(*windows.SID) bool) error {
+	const change = windows.DELETE | windows.WRITE_DAC | windows.WRITE_OWNER | windows.GENERIC_ALL | windows.GENERIC_WRITE |
+		windows.FILE_WRITE_DATA | windows.FILE_APPEND_DATA // in a directory: to make a file, and a directory
+	h, err := handle(path)
+	if err != nil {
+		return err
+	}
+	owner, aces, err := security(path, h)
+	_ = windows.CloseHandle(h)
+	if err != nil {
+		return err
+	}
+	if !trusted(owner) {
+		return &Error{Path: path, Why: "it belongs to " + named(owner), Mend: Moved(path)}
+	}
+	for _, a := range aces {
+		if !a.inheritOnly && a.mask&change != 0 && (a.sid == nil || !trusted(a.sid)) {
+			return &Error{Path: path, Why: named(a.sid) + " may write to it", Mend: "icacls " + quoted(path, `"`) + " /reset"}
+		}
+	}
+	return nil
 }
 
 // ForService makes a directory that SYSTEM, Administrators and the account of one service may use, and nobody else. One that
@@ -87,6 +95,43 @@ func ForService(dir, service string) error {
 	}
 	const what = windows.DACL_SECURITY_INFORMATION | windows.PROTECTED_DACL_SECURITY_INFORMATION
 	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, what, nil, nil, list, nil)
+}
+
+// Home makes a directory for the state of serve or worker, or looks at one that is there and at what lies in it: SYSTEM,
+// Administrators, the user who runs this and the account of the service may use it, and nobody else. The directories above are
+// not looked at again: what another account puts in its place belongs to that account.
+func Home(dir, service string) error {
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		return Make(dir)
+	}
+	t, err := whom()
+	if err != nil {
+		return err
+	}
+	own, err := windows.StringToSid(serviceSID(service))
+	if err != nil {
+		return err
+	}
+	h, err := handle(dir)
+	if err != nil {
+		return err
+	}
+	err = check(dir, h, true, t.me, own)
+	_ = windows.CloseHandle(h)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries { // nobody else reads them, which the directory sees to; somebody may have put one there earlier
+		err := unchangeable(filepath.Join(dir, e.Name()), func(sid *windows.SID) bool { return t.is(sid, true) || sid.Equals(own) })
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // serviceSID is the identifier of NT SERVICE\NAME: S-1-5-80 and the SHA-1 of the name in capitals.
