@@ -23,13 +23,11 @@ func (w *wineHost) services(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func(was string) { w.program = was }(w.program)
+	w.program = program
 	run := func(want int, args ...string) string {
 		t.Helper()
-		out, code := w.Run(t, append([]string{program, "service"}, args...)...)
-		if code != want {
-			t.Fatalf("service %v: exit %d, want %d\n%s", args, code, want, out)
-		}
-		return out
+		return w.ipcguard(t, want, append([]string{"service"}, args...)...)
 	}
 	for _, refused := range [][]string{
 		{"--tls-cert", "a.pem", "--tls-key", `C:\b.pem`}, {"--key", `..\fleet.key`}, {"--database", "fleet.db"}, {"--", "--key"},

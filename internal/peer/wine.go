@@ -34,6 +34,15 @@ func StartWine(t testing.TB) *Wine {
 		_ = os.RemoveAll(prefix)
 	})
 	w.Run(t, "wineboot", "-i")
+	// A service manager that wineboot has started may still be ending when the next program starts another: programs that
+	// reach now the one, now the other, see services come and go.
+	ended, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	wait := exec.CommandContext(ended, "wineserver", "-w")
+	wait.Env = w.env()
+	if err := wait.Run(); err != nil {
+		t.Fatalf("peer: Wine does not end after its set-up: %v", err)
+	}
 	// While a program runs, the services that every one of them needs do not end and start again.
 	keeper := w.Command(context.WithoutCancel(t.Context()), "cmd")
 	leash, err := keeper.StdinPipe()
