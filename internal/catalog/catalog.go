@@ -177,6 +177,7 @@ type End struct {
 	NotOlder    string           `json:"not_older,omitempty"`   // and is not older than this
 	NoName      bool             `json:"no_name,omitempty"`     // the client does not say which service it means
 	Named       bool             `json:"named,omitempty"`       // it does
+	IPC         bool             `json:"ipc,omitempty"`         // at IPC$, and not at the logon
 	Unsigned    bool             `json:"unsigned,omitempty"`    // the client does not offer to sign
 	Unencrypted bool             `json:"unencrypted,omitempty"` // the client does not offer to encrypt
 

@@ -314,6 +314,8 @@ var generated = Catalog{
 			{When: "new-connections", How: "smbcontrol smbd reload-config, then smbcontrol smbd close-share 'IPC$'", Sources: []string{"M samba-4.17.12"}},
 		}, Breaks: []Breakage{
 			{Value: "required", Who: "clients without SMB3 encryption", What: "they lose every pipe", Services: []string{"server_srvsvc", "samr", "lsarpc"}, Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
+		}, Ends: []End{
+			{Values: []interface{}{"required", "mandatory", "force", "forced", "enforced", "require"}, IPC: true, Unencrypted: true, Why: "who does not encrypt is refused IPC$", Sources: []string{"M samba-4.17.12"}},
 		}, Governs: Governs{Tree: true, Pipes: []string{"*"}}, Reach: "anonymous", Related: []string{"server smb encrypt", "restrict anonymous"}, Sources: []string{"M samba-4.17.12"}},
 		{ID: "IPC$:guest ok", Title: "A line that does nothing", System: "samba", Where: "[IPC$] guest ok", Aliases: []string{"[IPC$] guest ok", "IPC$:public"}, Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Samba overwrites it from restrict anonymous, in both directions.", Defaults: []Default{
 			{Unknown: "Set by restrict anonymous, never by this line.", Sources: []string{"S samba"}},

@@ -136,6 +136,9 @@ func unseen(id model.Identity) fit {
 
 // way tells whether the client came in the way that ends, and could come in no other.
 func (e *End) way(u *model.Use) fit {
+	if e.IPC && (u.Layer == model.LayerSession || u.Layer == model.LayerNegotiate) {
+		return no
+	}
 	meets := yes
 	if len(e.Packages) > 0 {
 		switch {

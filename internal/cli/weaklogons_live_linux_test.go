@@ -204,6 +204,7 @@ func TestWeakLogonsOnSamba(t *testing.T) {
 		}},
 		{"server smb encrypt=required", true, nil},
 		{"map to guest=never", true, nil},
+		{"IPC$:server smb encrypt=required", true, nil},
 	} {
 		t.Run(c.setting, func(t *testing.T) {
 			if c.long && os.Getenv("IPCGUARD_LONG") == "" {
@@ -213,12 +214,23 @@ func TestWeakLogonsOnSamba(t *testing.T) {
 			if diff := cmp.Diff(c.open, v.names(open)); diff != "" {
 				t.Errorf("-not known by the wire +by what-if:\n%s", diff)
 			}
-			s.Edit(t, func(now *peer.Config) { now.Global = with(weakest, c.setting) })
+			s.Edit(t, func(now *peer.Config) {
+				if now.Global, now.IPC = weakest, nil; strings.HasPrefix(c.setting, "IPC$:") {
+					now.IPC = with(nil, strings.TrimPrefix(c.setting, "IPC$:"))
+				} else {
+					now.Global = with(weakest, c.setting)
+				}
+			})
 			s.Restart(t)
-			now, _ := v.visit(t)
+			now, capture := v.visit(t)
 			failed := map[string]bool{}
 			for a, did := range worked {
 				failed[a] = did && !now[a] && !open[a]
+			}
+			for _, u := range seen(t, capture) { // a program may go on without IPC$
+				if u.Layer == model.LayerTree && u.Outcome == model.Denied && worked[u.Client] && !open[u.Client] {
+					failed[u.Client] = true
+				}
 			}
 			if diff := cmp.Diff(v.names(failed), v.names(refused)); diff != "" {
 				t.Errorf("-failed +named by what-if:\n%s", diff)
