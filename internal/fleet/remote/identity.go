@@ -60,7 +60,7 @@ const (
 // The errors that callers tell apart.
 var (
 	ErrNotJoined = errors.New("this worker has not joined a server")
-	ErrCode      = errors.New("this is no join code: it begins with " + wire.CodePrefix)
+	ErrCode      = errors.New("this is not a join code: a join code begins with " + wire.CodePrefix)
 	ErrRevoked   = errors.New("the server does not know this worker any more: it was revoked, or its certificate was replaced")
 	ErrEnded     = errors.New("the worker's certificate has ended: it was away for too long, and has to join again")
 )
