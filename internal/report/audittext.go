@@ -187,18 +187,22 @@ func brief(s string) string {
 
 func (t *auditText) inventory(b *strings.Builder, a *model.Audit) {
 	if len(a.Shares) > 0 {
-		var names []string
+		var open, names []string
 		for _, s := range a.Shares {
-			n := Clean(s.Name)
-			switch {
-			case s.Default:
-				n += " (default)"
+			switch n := Clean(s.Name); {
 			case s.OpenToGuests():
-				n += " (open to strangers)"
+				open = append(open, n+" (open to strangers)")
+			case s.Default:
+				names = append(names, n+" (default)")
+			default:
+				names = append(names, n)
 			}
-			names = append(names, n)
 		}
-		fmt.Fprintf(b, "  shares: %s\n", strings.Join(names, ", "))
+		const most = 20 // of those that are not open; -v shows all
+		if n := len(names) - most; n > 0 && !t.style.Verbose {
+			names = append(names[:most], fmt.Sprintf("and %d more", n))
+		}
+		fmt.Fprintf(b, "  shares: %s\n", strings.Join(append(open, names...), ", "))
 	}
 	if t.style.Verbose {
 		for _, s := range a.Services {

@@ -212,13 +212,19 @@ func TestUseTextAnswers(t *testing.T) {
 	}
 	logon, tree, opened := at(model.LayerSession, "", model.Allowed, 3), at(model.LayerTree, "", model.Allowed, 2), at(model.LayerOpen, "samr", model.Allowed, 2)
 	refused := madeUse("10.0.0.1", "samr", model.Anonymous, model.Denied, 5)
+	call := func(name string, count int64) model.Use {
+		u := madeUse("10.0.0.1", "samr", model.Anonymous, model.Allowed, count)
+		u.Interface, u.Call = "samr", name
+		return u
+	}
 	for want, uses := range map[string][]model.Use{
-		"Null sessions logged on 3 times and went no further; 1 client, 1 server.":                                              {logon},
-		"Null sessions connected to IPC$ 2 times and opened nothing; refused 5 times; 1 client, 1 server.":                      {logon, tree, refused},
-		"Null sessions opened pipes: samr; no call of theirs was seen to succeed; 1 client, 1 server.":                          {logon, tree, opened, at(model.LayerBind, "samr", model.Allowed, 2)},
-		"Null sessions opened pipes: lsarpc, samr; no call of theirs was seen to succeed; refused 5 times; 1 client, 1 server.": {logon, opened, at(model.LayerOpen, "lsarpc", model.Allowed, 4), refused},
-		"No null session and no guest was let in.":                                                                              {refused},
-		"Null sessions got an answer to 1 call: Call; 1 client, 1 server.":                                                      {logon, opened, refused, madeUse("10.0.0.1", "samr", model.Anonymous, model.Allowed, 1)},
+		"Null sessions got an answer to 10 calls, among them those that give accounts: SamrEnumerateUsersInDomain, SamrConnect5; 1 client, 1 server.": {call("SamrConnect5", 9), call("SamrEnumerateUsersInDomain", 1)},
+		"Null sessions logged on 3 times and went no further; 1 client, 1 server.":                                                                    {logon},
+		"Null sessions connected to IPC$ 2 times and opened nothing; refused 5 times; 1 client, 1 server.":                                            {logon, tree, refused},
+		"Null sessions opened pipes: samr; no call of theirs was seen to succeed; 1 client, 1 server.":                                                {logon, tree, opened, at(model.LayerBind, "samr", model.Allowed, 2)},
+		"Null sessions opened pipes: lsarpc, samr; no call of theirs was seen to succeed; refused 5 times; 1 client, 1 server.":                       {logon, opened, at(model.LayerOpen, "lsarpc", model.Allowed, 4), refused},
+		"No null session and no guest was let in.":                                                                                                    {refused},
+		"Null sessions got an answer to 1 call: Call; 1 client, 1 server.":                                                                            {logon, opened, refused, madeUse("10.0.0.1", "samr", model.Anonymous, model.Allowed, 1)},
 	} {
 		if lines := read(uses...); lines[0] != want {
 			t.Errorf("%q, want %q", lines[0], want)

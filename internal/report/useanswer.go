@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 )
 
@@ -26,7 +27,8 @@ type gotten struct {
 type granted struct {
 	count            int64
 	clients, servers map[string]bool
-	names            map[string]int64 // of calls, or of pipes
+	names            map[string]int64            // of calls, or of pipes
+	gives            map[string]model.Disclosure // what those calls give when they are answered, where that is data
 }
 
 // add counts a use that was allowed. What is bound says no more than the pipe that it is in.
@@ -40,12 +42,47 @@ func (g *gotten) add(u *model.Use) {
 	}
 	at := g.given[layer]
 	if at == nil {
-		at = &granted{clients: map[string]bool{}, servers: map[string]bool{}, names: map[string]int64{}}
+		at = &granted{clients: map[string]bool{}, servers: map[string]bool{}, names: map[string]int64{}, gives: map[string]model.Disclosure{}}
 		g.given[layer] = at
 	}
 	at.count += u.Count
 	at.clients[u.Client], at.servers[u.Server] = true, true
 	at.names[name] += u.Count
+	if d := dataOf(u); d.IsExposure() {
+		at.gives[name] = d
+	}
+}
+
+// dataOf is what a call gives away when it is answered, as the catalog knows it.
+func dataOf(u *model.Use) model.Disclosure {
+	c, _ := catalog.Load() // the built-in catalog never fails
+	i := c.Interface(u.Interface)
+	if i == nil || u.Call == "" {
+		return ""
+	}
+	for _, k := range i.Calls {
+		if k.Name == u.Call {
+			return k.Discloses
+		}
+	}
+	return ""
+}
+
+// calls says how many calls were answered, those that give data first.
+func (g *granted) calls() string {
+	var kinds []string
+	for _, d := range model.Disclosures() {
+		for _, k := range g.gives {
+			if k == d && !slices.Contains(kinds, d.Noun()) {
+				kinds = append(kinds, d.Noun())
+			}
+		}
+	}
+	text := number(int(g.count), "call")
+	if len(kinds) > 0 {
+		text += ", among them those that give " + listed(kinds)
+	}
+	return text + ": " + g.mostOften()
 }
 
 // text says the most that was given; empty for nothing.
@@ -62,9 +99,9 @@ func (g *gotten) text(who string) string {
 		}
 		switch layer {
 		case model.LayerCall:
-			return fmt.Sprintf("%s got an answer to %s: %s; %s.", who, number(int(at.count), "call"), mostOften(at.names), where)
+			return fmt.Sprintf("%s got an answer to %s; %s.", who, at.calls(), where)
 		case model.LayerOpen:
-			return fmt.Sprintf("%s opened pipes: %s; %s; %s.", who, mostOften(at.names), none, where)
+			return fmt.Sprintf("%s opened pipes: %s; %s; %s.", who, at.mostOften(), none, where)
 		case model.LayerTree:
 			return fmt.Sprintf("%s connected to IPC$ %s and opened nothing; %s.", who, number(int(at.count), "time"), where)
 		default:
@@ -133,11 +170,17 @@ func useAnswer(uses []model.Use) (out []string) {
 // maxAnswer is how many lines the answer has at most.
 const maxAnswer = 3
 
-// mostOften names the calls that were made most, and counts the rest.
-func mostOften(names map[string]int64) string {
+// mostOften names the calls that were made most, those that give data first, and counts the rest.
+func (g *granted) mostOften() string {
 	const most = 4
-	all := slices.SortedFunc(maps.Keys(names), func(a, b string) int {
-		return cmp.Or(cmp.Compare(names[b], names[a]), strings.Compare(a, b))
+	data := func(name string) int {
+		if g.gives[name] != "" {
+			return 0
+		}
+		return 1
+	}
+	all := slices.SortedFunc(maps.Keys(g.names), func(a, b string) int {
+		return cmp.Or(data(a)-data(b), cmp.Compare(g.names[b], g.names[a]), strings.Compare(a, b))
 	})
 	text := strings.Join(all[:min(most, len(all))], ", ")
 	if n := len(all) - most; n > 0 {
