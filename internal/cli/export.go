@@ -13,20 +13,20 @@ import (
 	"ipcguard/internal/export"
 )
 
-const exportHelp = `Write a plan as files for people whose changes go through other hands, each with the undo that brings back what was there,
-types and absence included. The plan's hash is checked first; nothing on any host is changed.
+const exportHelp = `Write a plan as files, for hosts that are changed by other tools or people. Each form comes with an undo, which
+restores the state before, types and absence included. export checks the plan's hash first, and changes no host.
 
 Forms:
   reg         apply.reg and undo.reg
-  powershell  apply.ps1 and undo.ps1; idempotent, they know -WhatIf
-  gpo         apply/ and undo/: policy backups to import in the policy console, and samba/ in each for samba-tool gpo restore
+  powershell  apply.ps1 and undo.ps1; idempotent, with -WhatIf
+  gpo         apply/ and undo/: policy backups to import in the policy console; samba/ in each is for samba-tool gpo restore
   ansible     apply.yml and undo.yml: tasks to include in a play
   smbconf     the edited smb.conf (--source), the original, and the difference in both directions
 
-What a form cannot say is left out and told; the exit status is then 4.
+export leaves out what a form cannot express, says so, and exits with 4.
 
-No host is looked at: what was there before is what the plan says of it, and the undo brings that back. For a plan that was
-carried here, --require-signature asks who says so.
+It looks at no host: the undo restores what the plan says was there before. If the plan comes from another machine,
+--require-signature checks who made it.
 `
 
 // exportFlags are the flags of export.

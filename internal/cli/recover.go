@@ -11,13 +11,12 @@ import (
 	"ipcguard/internal/apply/engine"
 )
 
-const recoverHelp = `Finish what a killed process, a power cut or a missing confirmation left. Every apply that was cut short, or whose
-confirmation did not come in time, is taken back; the host of each is exactly as before or exactly as after, and this says
-which. What is in order is not touched. apply, confirm and rollback do this by themselves before they write anything.
+const recoverHelp = `Finish what a killed process, a power cut or a missing confirmation left. It rolls back every apply that was cut short
+or was not confirmed in time, and says for each host whether it is exactly as before or exactly as after. It does not
+touch anything else. apply, confirm and rollback do the same before they write.
 
-A journal that was changed, cut, put there, put back from an earlier time or taken away is refused, and no other apply is made
-until it is mended: --set-aside ID moves it out of the way and restores nothing of it. What the host holds is then yours to
-look at.
+A journal that was changed, cut, added, removed or restored from an earlier time is refused, and blocks every other
+apply. --set-aside ID moves it out of the way and restores nothing of it; then check the host yourself.
 `
 
 func (a *app) recoverVerb() *cobra.Command {

@@ -11,11 +11,12 @@ import (
 	"ipcguard/internal/apply/engine"
 )
 
-const rollbackHelp = `Restore exactly what was there before an apply: values with their types, absence, files byte for byte with mode and
-owner. It works at any later time. What somebody else changed since is shown and not overwritten, unless --force says so.
+const rollbackHelp = `Restore exactly what was there before an apply: registry values with their types or their absence, files byte for byte
+with mode and owner. It works at any later time. If somebody else has changed a value or file since, it shows the
+difference and overwrites nothing, unless you give --force.
 
-Journals are sealed: one that was changed, put there or put back from an earlier time is refused. Journals of versions that
-did not seal theirs are taken back with --unsealed alone: look at "ipcguard history ID" first, nothing proves who wrote it.
+Journals are sealed: rollback refuses one that was changed, added or restored from an earlier time. For journals of
+versions without a seal give --unsealed; look at "ipcguard history ID" first, because nothing proves who wrote them.
 `
 
 func (a *app) rollback() *cobra.Command {
