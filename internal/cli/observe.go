@@ -87,7 +87,7 @@ func (a *app) observe() *cobra.Command {
 	s.BoolVar(&f.merge, "merge", false, "take results of observe alone, and join them")
 	s.StringVar(&f.server, "server", "", "name of the host whose logs these are, for logs that do not tell")
 	s.StringArrayVar(&f.audits, "audit", nil, "audit policy of a host whose logs these are (auditpol /get /category:* /r, audit.csv), or a result of ipcguard audit; may be given again")
-	s.StringVar(&f.memory, "memory", "", "what it may use, 72MiB unless told otherwise and 200MiB on the wire; idle connections are given up first")
+	s.StringVar(&f.memory, "memory", "", "what it may use, 64MiB unless told otherwise and 200MiB on the wire; idle connections are given up first")
 	f.outputFlags.register(s, "the result", report.UseFormats())
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "say what each identity was told by, and the source")
 	return c

@@ -25,7 +25,7 @@ var ErrNotCapture = errors.New("not a packet capture")
 
 // DefaultMemory is what observe may use, in bytes. The program itself takes some 25 MiB beside it, so that thousands of clients
 // with rows of their own, or 100,000 connections that stay open, take no more than 100 MiB of the host's memory.
-const DefaultMemory = 72 << 20
+const DefaultMemory = 64 << 20
 
 // minMemory is what it needs at least: the read buffer, the window of a decompressor and some connections.
 const minMemory = 16 << 20
