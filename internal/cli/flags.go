@@ -127,7 +127,7 @@ func (f *probeFlags) register(s *pflag.FlagSet) {
 		"--one-connection with a pause before every pipe, for servers that have hardly anything to spare")
 	s.IntVar(&f.concurrency, "concurrency", scan.DefaultConcurrency, "hosts at a time; the site of a fleet may ask for less")
 	s.StringSliceVar(&f.timeout, "timeout", nil,
-		"waits as LAYER=DURATION: connect, negotiate, session, tree, open, call, host; a bare duration bounds every layer (host is 2m0s)")
+		"waits as LAYER=DURATION: connect, negotiate, session, tree, open, call, host; a bare duration bounds them all (host is 2m0s by default)")
 	s.IntVar(&f.retries, "retries", 1,
 		"further tries for a host whose answers were cut off; a silent address is tried once")
 }
@@ -154,7 +154,6 @@ func timeouts(list []string) (t smb.Timeouts, host time.Duration, err error) {
 		"connect": &t.Connect, "negotiate": &t.Negotiate, "session": &t.Session, "tree": &t.Tree, "open": &t.Open,
 		"call": &t.Call, "host": &host,
 	}
-	layers := []*time.Duration{&t.Connect, &t.Negotiate, &t.Session, &t.Tree, &t.Open, &t.Call}
 	named := map[*time.Duration]time.Duration{}
 	for _, item := range list {
 		layer, value, one := strings.Cut(item, "=")
@@ -170,7 +169,7 @@ func timeouts(list []string) (t smb.Timeouts, host time.Duration, err error) {
 		case one:
 			named[fields[layer]] = d
 		default:
-			for _, field := range layers {
+			for _, field := range fields {
 				*field = d
 			}
 		}

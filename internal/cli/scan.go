@@ -35,9 +35,10 @@ Verdicts:
   not-tested    no verdict: an address of a range that was skipped, because its whole network accepts connections and
                 never answers
 
-Waits: a connection 5 s, every layer's answer 10 s, a pipe 20 s, everything about one host 2 min (--timeout host=DURATION). A
-bare --timeout DURATION bounds every layer, not the host. A host that was cut off is tried again (--retries, 1 by default).
-One that takes connections and says nothing is asked in two ways and no third time, so it costs twice the wait.
+Waits: a connection 5 s, every layer's answer 10 s, a pipe 20 s, everything about one host 2 min. A bare
+--timeout DURATION bounds every one of them, and so the whole host; --timeout 5s,host=1m leaves the host more. A host that
+was cut off is tried again (--retries, 1 by default). One that takes connections and says nothing is asked in two ways within
+the wait for one answer, and no third time.
 
 Credentials come from the environment (IPCGUARD_USER, IPCGUARD_PASSWORD), from --credentials-file (lines "username = …",
 "password = …", "domain = …", readable by its owner alone), from a prompt (--user NAME), or are the tickets of a Kerberos

@@ -52,10 +52,10 @@ func (h *host) connect(ctx context.Context, m *meter, dialects []smb.Dialect) (*
 }
 
 func (h *host) dial(ctx context.Context, m *meter, dialects []smb.Dialect) (*smb.Conn, error) {
-	return h.dialWith(ctx, m, dialects, patient(h.o.Timeouts))
+	return h.dialWith(ctx, m, dialects, patient(h.o.Timeouts), h.o.Dial)
 }
 
-func (h *host) dialWith(ctx context.Context, m *meter, dialects []smb.Dialect, t smb.Timeouts) (*smb.Conn, error) {
+func (h *host) dialWith(ctx context.Context, m *meter, dialects []smb.Dialect, t smb.Timeouts, dial dialer) (*smb.Conn, error) {
 	if err := h.gate.pace.Wait(ctx); err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (h *host) dialWith(ctx context.Context, m *meter, dialects []smb.Dialect, t
 		Dialects: dialects,
 		NetBIOS:  h.o.NetBIOS || h.target.Addr.Port() == 139,
 		Timeouts: t,
-		Dial:     h.o.Dial,
+		Dial:     dial,
 		Counters: &m.Counters,
 	})
 	if err == nil {
@@ -85,24 +85,20 @@ func patient(t smb.Timeouts) smb.Timeouts {
 	return t
 }
 
-// first opens the host's first connection, whose place the worker owns. What does not like the SMB1 question that
-// opens the door to every dialect (a filter on the way, a server of one dialect) gets a plain SMB2 negotiate.
+// first opens the host's first connection, whose place the worker owns.
 func (h *host) first(ctx context.Context, m *meter, p patience) (*link, error) {
+	if h.o.Dialects == nil && p == inFull {
+		return h.inTwoWays(ctx, m)
+	}
 	dialects := h.o.Dialects
 	if dialects == nil {
 		dialects = smb.AllDialects()
 	}
-	ask := h.dial
+	dial := h.dial
 	if p == briefly {
-		ask = h.askBriefly
+		dial = h.askBriefly
 	}
-	c, err := ask(ctx, m, dialects)
-	if err != nil && h.o.Dialects == nil && answered(err) && ctx.Err() == nil && p == inFull {
-		var second error
-		if c, second = h.dial(ctx, m, modern()); second == nil {
-			err = nil
-		}
-	}
+	c, err := dial(ctx, m, dialects)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // tarpits remembers where addresses take connections and never say a word, again and again: each would cost the wait for
-// the first answer, twice. It rules addresses out of ranges alone; a target that was named is always asked in full.
+// the first answer. It rules addresses out of ranges alone; a target that was named is always asked in full.
 //
 // It counts by network: the near one of 256 addresses, and the wide one of 65,536 around it. In a network of nothing but
 // silence the near one is left after the first mute addresses; in the wide one around it every further address gets one
@@ -95,5 +95,5 @@ func (h *host) left(why string) {
 func (h *host) askBriefly(ctx context.Context, m *meter, dialects []smb.Dialect) (*smb.Conn, error) {
 	t := patient(h.o.Timeouts).WithDefaults()
 	t.Negotiate = min(t.Negotiate, t.Connect)
-	return h.dialWith(ctx, m, dialects, t)
+	return h.dialWith(ctx, m, dialects, t, h.o.Dial)
 }

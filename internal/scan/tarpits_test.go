@@ -25,22 +25,30 @@ func tarpit(context.Context, string, string) (net.Conn, error) {
 	return here, nil
 }
 
-// A host that takes connections and says nothing is left after twice the wait that was asked for.
+// A host that takes connections and says nothing is left after the wait that was asked for, also one question at a time.
 func TestMuteHost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, err := New(Options{Dial: tarpit, Retries: 1, Timeouts: smb.Timeouts{Connect: 5 * time.Second, Negotiate: 5 * time.Second}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		started := time.Now()
-		r := s.Host(t.Context(), targets.Target{Name: "mute", Addr: netip.MustParseAddrPort("192.0.2.1:445")})
-		if r.Verdict != model.VerdictInconclusive || !strings.Contains(r.Reason, "timed out during negotiate") {
-			t.Errorf("%s: %s", r.Verdict, r.Reason)
-		}
-		if took := time.Since(started); took > 10*time.Second {
-			t.Errorf("it took %v", took)
-		}
-	})
+	for _, single := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s, err := New(Options{
+				Dial: tarpit, Retries: 1, OneConnection: single,
+				Timeouts: smb.Timeouts{Connect: 5 * time.Second, Negotiate: 5 * time.Second},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			started := time.Now()
+			r := s.Host(t.Context(), targets.Target{Name: "mute", Addr: netip.MustParseAddrPort("192.0.2.1:445")})
+			if r.Verdict != model.VerdictInconclusive || !strings.Contains(r.Reason, "timed out during negotiate") {
+				t.Errorf("%s: %s", r.Verdict, r.Reason)
+			}
+			if took := time.Since(started); took > 5*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			if r.Stats.Connections != 2 {
+				t.Errorf("it was asked on %d connections, want two ways", r.Stats.Connections)
+			}
+		})
+	}
 }
 
 // A network of tarpits is left early. Its addresses are not tested, or inconclusive, and never get a verdict.
