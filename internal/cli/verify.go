@@ -32,8 +32,9 @@ With --apply the plan comes from what was applied, the target is that of the app
 that needed a restart are held to it: until it has come they are "waiting", afterwards they have to be in effect.
 
 A refusal to a stranger proves nothing about who refused: a null session has no key of its own, and somebody on the way can
-say no as well. Such passes are marked (unauthenticated). control:user says whether the server's answers to the user were
-proved by the logon's key. What contradicts itself, or was dropped, is inconclusive.
+say no as well. Such passes are marked (unauthenticated), as are checks made as a user whose session is not signed;
+control:user says whether the server's answers to the user were proved by the logon's key. What contradicts itself, was
+dropped, or lacks the signature that it should have is inconclusive.
 
 Exit status 3 means that a check failed, 4 that something that is to be closed, or a check that you named, got no answer or
 could not be asked. A check that the plan proposes and that needs credentials is a note where there are none.
@@ -173,7 +174,7 @@ func (a *app) showVerified(t targets.Target, proof *verify.Proof) {
 func answerOf(target string, p *verify.Proof) report.Answer {
 	checks := make([]report.Proved, len(p.Checks))
 	for i, c := range p.Checks {
-		checks[i] = report.Proved{Check: c.Check, Result: string(c.Result), Note: c.Note}
+		checks[i] = report.Proved{Check: c.Check, Result: string(c.Result), Note: c.Note, Unauthenticated: c.Unauthenticated}
 	}
 	return report.ProofAnswer(target, p.Result == verify.Passed, checks, p.Beside)
 }

@@ -300,6 +300,8 @@ const NothingToClose = "closed:nothing"
 type Proved struct {
 	Check, Result string
 	Note          bool // nobody asked for it
+	// Unauthenticated marks a pass on answers that no key proves.
+	Unauthenticated bool
 }
 
 // ProofAnswer is the answer of a proof: what is closed and what is not, what was not asked or answered, and what strangers
@@ -329,6 +331,9 @@ func ProofAnswer(target string, verified bool, checks []Proved, beside []string)
 			parts = append(parts, count(other, "check", "checks")+" "+r.other)
 		}
 	}
+	if n := unauthenticated(checks); verified && n > 0 {
+		parts = append(parts, "no key proves the answers to "+count(n, "check", "checks")+" (unauthenticated)")
+	}
 	if slices.ContainsFunc(checks, func(x Proved) bool { return x.Check == NothingToClose }) {
 		parts = append(parts, "nothing was to be closed")
 	}
@@ -346,6 +351,16 @@ func ProofAnswer(target string, verified bool, checks []Proved, beside []string)
 	}
 	a.Says = joined(parts)
 	return a
+}
+
+// unauthenticated counts the passes that stand on answers which no key proves.
+func unauthenticated(checks []Proved) (n int) {
+	for _, x := range checks {
+		if x.Unauthenticated {
+			n++
+		}
+	}
+	return n
 }
 
 // proved are the checks that ended in one way: the kinds of data that were to be closed to strangers, and how many others

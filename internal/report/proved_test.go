@@ -17,25 +17,29 @@ func TestProofAnswer(t *testing.T) {
 		want     string
 	}{
 		{"verified", true, []Proved{
-			{"control:answers", model.Passed, false},
-			{"closed:anonymous-lists-accounts", model.Passed, false},
-			{"closed:anonymous-reads-files", model.Passed, false},
-			{"logon:user", model.Unchecked, true},
+			{Check: "control:answers", Result: model.Passed},
+			{Check: "closed:anonymous-lists-accounts", Result: model.Passed},
+			{Check: "closed:anonymous-reads-files", Result: model.Passed},
+			{Check: "logon:user", Result: model.Unchecked, Note: true},
 		}, nil, "h: verified: asked again and refused: accounts and disk shares"},
+		{"verified by refusals to strangers", true, []Proved{
+			{Check: "closed:anonymous-lists-accounts", Result: model.Passed, Unauthenticated: true},
+			{Check: "logon:", Result: model.Passed},
+		}, nil, "h: verified: asked again and refused: accounts; 1 check passed; no key proves the answers to 1 check (unauthenticated)"},
 		{"still open", false, []Proved{
-			{"closed:anonymous-lists-accounts", model.Failed, false},
-			{"closed:guest-lists-shares", string(model.Inconclusive), false},
-			{"closed:anonymous-reads-files", model.Unchecked, false},
-			{"tcp:a:1", model.Failed, false},
+			{Check: "closed:anonymous-lists-accounts", Result: model.Failed},
+			{Check: "closed:guest-lists-shares", Result: string(model.Inconclusive)},
+			{Check: "closed:anonymous-reads-files", Result: model.Unchecked},
+			{Check: "tcp:a:1", Result: model.Failed},
 		}, nil, "h: NOT VERIFIED: strangers (anonymous) are still given accounts; 1 check failed; no answer that counts about shares; not asked, or not refused: disk shares"},
 		{
 			"nothing to close", false,
-			[]Proved{{"control:answers", model.Passed, false}, {NothingToClose, model.Unchecked, false}},
+			[]Proved{{Check: "control:answers", Result: model.Passed}, {Check: NothingToClose, Result: model.Unchecked}},
 			[]string{"anonymous-lists-accounts"},
 			"h: NOT VERIFIED: nothing was to be closed; this was not to be closed, and strangers (anonymous) are given it: accounts",
 		},
-		{"waiting", false, []Proved{{"closed:anonymous-lists-accounts", model.Waiting, false}}, nil, "h: NOT VERIFIED: closes with a restart: accounts"},
-		{"the user is refused", false, []Proved{{"control:user", model.Failed, false}}, nil, "h: NOT VERIFIED: 1 check failed"},
+		{"waiting", false, []Proved{{Check: "closed:anonymous-lists-accounts", Result: model.Waiting}}, nil, "h: NOT VERIFIED: closes with a restart: accounts"},
+		{"the user is refused", false, []Proved{{Check: "control:user", Result: model.Failed}}, nil, "h: NOT VERIFIED: 1 check failed"},
 		{"nothing", false, nil, nil, "h: NOT VERIFIED: nothing was asked"},
 	} {
 		if got := ProofAnswer("h", test.verified, test.checks, test.beside).String(); got != test.want {

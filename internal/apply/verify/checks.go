@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
+	"ipcguard/internal/ntlm"
 	"ipcguard/internal/smb"
 )
 
@@ -88,7 +90,7 @@ func (v *Verification) must(ctx context.Context, own bool) []Check {
 }
 
 func (v *Verification) check(ctx context.Context, check string, own bool) Check {
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(v.checkTime, checkTime))
 	defer cancel()
 	kind, what, err := ParseCheck(check)
 	if err != nil {
@@ -109,17 +111,21 @@ func (v *Verification) check(ctx context.Context, check string, own bool) Check 
 		return c
 	}
 	var detail string
+	var keyed bool
 	switch kind {
 	case "tcp":
 		detail, err = v.checkTCP(ctx, what)
 	case "command":
 		detail, err = checkCommand(ctx, what)
 	default:
-		detail, err = v.checkAsUser(ctx, kind, what)
+		detail, keyed, err = v.checkAsUser(ctx, kind, what)
 	}
 	out := Check{Check: check, Result: Passed, Detail: detail}
+	var withheld *ntlm.WithheldError
 	switch {
 	case err == nil:
+	case errors.As(err, &withheld):
+		out.Result, out.Detail, out.Note = Unchecked, "credentials were not given: "+withheld.Reason, !own
 	case ctx.Err() != nil, answerless(err):
 		out.Result, out.Detail = Inconclusive, err.Error()
 	default:
@@ -128,7 +134,7 @@ func (v *Verification) check(ctx context.Context, check string, own bool) Check 
 	now := time.Now().UTC()
 	look := model.Look{Asked: check, Of: v.Target.Addr.String(), Times: 1, First: now, Last: now, Answer: out.Detail}
 	if NeedsUser(check) {
-		look.As = model.User
+		look.As, look.Authenticated = model.User, keyed
 	}
 	out.Looks = []model.Look{look}
 	return out
@@ -145,10 +151,11 @@ func note(check, why string) Check {
 	return Check{Check: check, Result: Unchecked, Detail: why, Note: true}
 }
 
-// answerless tells a question that got no answer from one that was answered with no.
+// answerless tells a question that got no answer from one that was answered with no. What is dropped, does not decode or
+// lacks the signature that it should have is no answer of the server; a connection that is refused is one.
 func answerless(err error) bool {
 	var t *smb.TransportError
-	return errors.As(err, &t) && t.Timeout()
+	return errors.As(err, &t) && (t.Timeout() || t.Layer != string(model.LayerConnect))
 }
 
 func (v *Verification) checkTCP(ctx context.Context, address string) (string, error) {
@@ -184,30 +191,39 @@ func checkCommand(ctx context.Context, line string) (string, error) {
 	return "exit status 0", nil
 }
 
-// checkAsUser logs on afresh and tries one thing.
-func (v *Verification) checkAsUser(ctx context.Context, kind, what string) (string, error) {
+// checkAsUser logs on afresh and tries one thing. It tells whether the server's answers were signed or encrypted with the
+// logon's key.
+func (v *Verification) checkAsUser(ctx context.Context, kind, what string) (detail string, keyed bool, err error) {
 	c, err := v.dial(ctx)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	defer c.Close()
 	who, err := v.User(v.Target)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	s, err := c.SessionSetup(ctx, who)
 	if err != nil {
-		return "", fmt.Errorf("logon: %w", err)
+		return "", false, fmt.Errorf("logon: %w", err)
 	}
-	if s.Info().Guest {
-		return "", errors.New("logon: the server takes the user for a guest")
+	info := s.Info()
+	if info.Guest {
+		return "", false, errors.New("logon: the server takes the user for a guest")
 	}
 	switch kind {
 	case "logon":
-		return "logged on over SMB " + c.Negotiated().Dialect.String(), nil
+		detail = "logged on over SMB " + c.Negotiated().Dialect.String()
 	case "share":
-		return "opened", openShare(ctx, s, what)
+		detail, err = "opened", openShare(ctx, s, what)
+	default:
+		detail, err = v.openThroughIPC(ctx, s, kind, what)
 	}
+	return detail, info.Signed || info.Encrypted, err
+}
+
+// openThroughIPC opens a printer or a pipe.
+func (v *Verification) openThroughIPC(ctx context.Context, s smb.Session, kind, what string) (string, error) {
 	ipc, err := s.TreeConnect(ctx, "IPC$")
 	if err != nil {
 		return "", fmt.Errorf("IPC$: %w", err)

@@ -51,6 +51,7 @@ func TestChecks(t *testing.T) {
 	})
 	v := &Verification{
 		Target: targets.Target{Name: "srv", Addr: netip.MustParseAddrPort(s.Addr())}, Dial: s.Dial, User: as("alice", peer.Password),
+		Timeouts: unhurried, hostTime: long, checkTime: long,
 	}
 	_, port, err := net.SplitHostPort(s.Addr())
 	if err != nil {
@@ -79,7 +80,8 @@ func TestChecks(t *testing.T) {
 		plan := model.Plan{Changes: []model.Change{applytest.Parameter("IPC$", "hosts deny", applytest.Absent, applytest.Value([]string{"ALL"}))}}
 		v := &Verification{
 			Target: v.Target, Dial: s.Dial, User: as("alice", peer.Password), Plan: &plan,
-			Checks: []string{"pipe:srvsvc", "print:labprinter", "share:finance"},
+			Checks:   []string{"pipe:srvsvc", "print:labprinter", "share:finance"},
+			Timeouts: unhurried, hostTime: long, checkTime: long,
 		}
 		if err := v.Baseline(t.Context()); err != nil {
 			t.Fatal(err)
@@ -121,7 +123,7 @@ func TestCheckSQL(t *testing.T) {
 	}
 	t.Cleanup(func() { s.Close() })
 	target := targets.Target{Name: "sql1", Addr: netip.MustParseAddrPort(s.Address())}
-	v := &Verification{Target: target, User: as("anna", "Passw0rd!")}
+	v := &Verification{Target: target, User: as("anna", "Passw0rd!"), Timeouts: unhurried, checkTime: long}
 	checks(t, v, map[string]Result{`pipe:sql\query`: Passed, `pipe:\pipe\SQL\Query`: Passed})
 	if c := v.check(t.Context(), `pipe:sql\query`, true); !strings.Contains(c.Detail, "SQL Server 15.0.2000") {
 		t.Errorf("%+v", c)
@@ -174,7 +176,10 @@ func TestCheckSQL(t *testing.T) {
 			}
 		}()
 		s := peer.StartImpacketPipe(t, "127.42.1.5", `sql\query`, l.Addr().String(), "alice")
-		v := &Verification{Target: targets.Target{Name: "impacket", Addr: netip.MustParseAddrPort(s.Addr())}, Dial: s.Dial, User: as("alice", peer.Password)}
+		v := &Verification{
+			Target: targets.Target{Name: "impacket", Addr: netip.MustParseAddrPort(s.Addr())}, Dial: s.Dial,
+			User: as("alice", peer.Password), Timeouts: unhurried, checkTime: long,
+		}
 		checks(t, v, map[string]Result{`pipe:sql\query`: want})
 	}
 }
@@ -187,6 +192,7 @@ func TestVerifySMB1(t *testing.T) {
 	plan.Changes[0].When, plan.Changes[0].Closes = "now", []string{"anonymous-lists-accounts", "ipc"}
 	v := &Verification{
 		Target: targets.Target{Name: "srv", Addr: netip.MustParseAddrPort(s.Addr())}, Dial: s.Dial, User: as("alice", peer.Password), Plan: plan,
+		Timeouts: unhurried, hostTime: long, checkTime: long,
 	}
 	if err := v.Baseline(t.Context()); err != nil {
 		t.Fatal(err)

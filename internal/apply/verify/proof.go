@@ -28,8 +28,9 @@ type Check struct {
 	Detail string       `json:"detail,omitempty"`
 	Note   bool         `json:"note,omitempty"`  // nobody asked for it: unchecked, it does not count
 	Looks  []model.Look `json:"looks,omitempty"` // what earned the result
-	// Unauthenticated marks a pass that stands on refusals to strangers alone. They have no key that is theirs, so nothing
-	// proves that it was the server who refused, and not somebody on the way.
+	// Unauthenticated marks a pass that stands on answers which no key proves: refusals to strangers, who have no key of
+	// their own, or a user's session that is not signed. It need not be the server who gave them; it may be somebody on
+	// the way.
 	Unauthenticated bool `json:"unauthenticated,omitempty"`
 }
 
@@ -55,8 +56,7 @@ func (p *Proof) Judge() {
 	p.Result = Unchecked
 	worst, proved := map[Result]bool{}, false
 	for i, c := range p.Checks {
-		p.Checks[i].Unauthenticated = c.Result == Passed && len(c.Looks) > 0 &&
-			!slices.ContainsFunc(c.Looks, func(l model.Look) bool { return l.Authenticated })
+		p.Checks[i].Unauthenticated = c.unauthenticated()
 		if !c.Note || c.Result != Unchecked {
 			worst[c.Result] = true
 		}
@@ -72,6 +72,16 @@ func (p *Proof) Judge() {
 		}
 	}
 	p.Passed = p.Result == Passed
+}
+
+// unauthenticated tells whether a pass stands on an answer that no key proves. What is closed always does, unless every
+// look at it says otherwise; a control has words of its own, and a program's exit status comes from no network.
+func (c *Check) unauthenticated() bool {
+	if c.Result != Passed || strings.HasPrefix(c.Check, "command:") {
+		return false
+	}
+	bare := slices.ContainsFunc(c.Looks, func(l model.Look) bool { return !l.Authenticated })
+	return bare || len(c.Looks) == 0 && strings.HasPrefix(c.Check, "closed:")
 }
 
 // Proves is part of apply.Evidence: nothing that was asked says that the changes do not hold. What could not be asked is no
