@@ -103,7 +103,7 @@ func (t *auditText) access(b *strings.Builder, a *model.Audit) {
 		for _, kind := range model.Disclosures() {
 			x.put(kind, access.Discloses[kind])
 		}
-		line := fmt.Sprintf("    %-12s session %s, IPC$ %s", id, access.Session, access.Tree)
+		line := fmt.Sprintf("    %-12s session %s, IPC$ %s", id, Clean(string(access.Session)), Clean(string(access.Tree)))
 		if len(x.Given) > 0 {
 			line += "; gets " + strings.Join(x.Given, ", ")
 		} else {
@@ -137,7 +137,7 @@ func (t *auditText) settings(b *strings.Builder, a *model.Audit) {
 		if s.Basis == model.BasisUnknown {
 			effective = "?"
 		}
-		rows = append(rows, [5]string{s.ID, brief(configured), brief(effective), string(s.Basis), string(s.State)})
+		rows = append(rows, [5]string{Clean(s.ID), brief(configured), brief(effective), Clean(string(s.Basis)), Clean(string(s.State))})
 		whys = append(whys, s.Why)
 	}
 	if len(rows) == 0 {
@@ -206,7 +206,7 @@ func (t *auditText) inventory(b *strings.Builder, a *model.Audit) {
 	}
 	if t.style.Verbose {
 		for _, s := range a.Services {
-			fmt.Fprintf(b, "  service %s: %s\n", s.ID, Clean(s.Evidence))
+			fmt.Fprintf(b, "  service %s: %s\n", Clean(s.ID), Clean(s.Evidence))
 		}
 	}
 }

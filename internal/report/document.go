@@ -252,9 +252,9 @@ func platformLine(p model.Platform) string {
 	case p.Name != "":
 		parts = append(parts, Clean(p.Name))
 	case p.Product != "":
-		parts = append(parts, p.Product)
+		parts = append(parts, Clean(p.Product))
 	case p.System != "":
-		parts = append(parts, p.System+", product not known")
+		parts = append(parts, Clean(p.System)+", product not known")
 	}
 	if p.Version != "" {
 		parts = append(parts, Clean(p.Version))
@@ -263,7 +263,7 @@ func platformLine(p model.Platform) string {
 	case model.UnknownRole, "":
 		parts = append(parts, "role not known")
 	default:
-		parts = append(parts, strings.ReplaceAll(string(p.Role), "-", " "))
+		parts = append(parts, strings.ReplaceAll(Clean(string(p.Role)), "-", " "))
 	}
 	return strings.Join(parts, " · ")
 }

@@ -15,7 +15,10 @@ import (
 
 // nasty is what a server or a file may call itself: an escape, C1's control sequence introducer, DEL, line ends, a mark
 // that turns the direction of writing, one without width, and a byte that is no UTF-8.
-const nasty = "a\x1b[2J\u009b1m\x7f\r\n\u202eb\u200b\u2028\U000e0041\xff"
+const nasty = "a\x1b[2J\u009b1m\x7f\r\n\u202eb\u200b\u2028\U000e0041\xff" + forged
+
+// forged would begin a line of its own.
+const forged = "\nFORGED"
 
 // fill puts nasty into every text of a value, lists of two, and everything else that has a value.
 func fill(v reflect.Value, depth int) {
@@ -124,6 +127,7 @@ func TestNothingHidden(t *testing.T) {
 	for _, format := range UseFormats() {
 		writers["observe "+format] = func(out io.Writer) error { return WriteObservation(out, format, o, style) }
 	}
+	writers["logons text"] = func(out io.Writer) error { return WriteLogons(out, "text", o, style) }
 	for _, format := range []string{"text", "json", "html"} {
 		writers["plan "+format] = func(out io.Writer) error { return WritePlan(out, format, p, style, 80) }
 	}
@@ -137,7 +141,10 @@ func TestNothingHidden(t *testing.T) {
 				return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r))
 			})
 			if i >= 0 {
-				t.Fatalf("%q", b.String()[max(0, i-60):min(b.Len(), i+60)])
+				t.Fatalf("%q", around(b.String(), i))
+			}
+			if (strings.HasSuffix(name, " text") || strings.HasSuffix(name, " jsonl") || name == "coverage") && strings.Contains(b.String(), forged) {
+				t.Errorf("a text begins a line of its own: %q", around(b.String(), strings.Index(b.String(), forged)))
 			}
 			if strings.HasSuffix(name, " json") && !json.Valid(b.Bytes()) {
 				t.Error("no JSON")
@@ -145,3 +152,5 @@ func TestNothingHidden(t *testing.T) {
 		})
 	}
 }
+
+func around(s string, i int) string { return s[max(0, i-60):min(len(s), i+60)] }

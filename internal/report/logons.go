@@ -83,9 +83,9 @@ func writeLogonText(w io.Writer, logons []model.Logon, coverage *model.Coverage,
 			if last = l.Strength; i > 0 {
 				b.WriteByte('\n')
 			}
-			fmt.Fprintf(&b, "%s: %s\n", p.bold(string(l.Strength)), strengthTexts[l.Strength])
+			fmt.Fprintf(&b, "%s: %s\n", p.bold(Clean(string(l.Strength))), strengthTexts[l.Strength])
 		}
-		who := string(l.Identity)
+		who := Clean(string(l.Identity))
 		if l.Account != "" {
 			who += " " + Clean(l.Account)
 		}

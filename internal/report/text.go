@@ -71,7 +71,7 @@ func limitLines(all []model.Limit) []string {
 			whys = append(whys, l.Why)
 		}
 		if l.Identity != "" {
-			who[l.Why] = append(who[l.Why], string(l.Identity))
+			who[l.Why] = append(who[l.Why], Clean(string(l.Identity)))
 		}
 	}
 	out := make([]string, 0, len(whys))
@@ -113,10 +113,10 @@ func serverLine(s model.Server) string {
 		parts = append(parts, Clean(s.OS))
 	}
 	if len(s.Dialects) > 0 {
-		parts = append(parts, "SMB "+strings.Join(s.Dialects, ", "))
+		parts = append(parts, "SMB "+Clean(strings.Join(s.Dialects, ", ")))
 	}
 	if s.Signing != "" {
-		parts = append(parts, "signing "+s.Signing)
+		parts = append(parts, "signing "+Clean(s.Signing))
 	}
 	switch {
 	case s.EncryptionRequired:
@@ -159,7 +159,7 @@ func (t *scanText) finding(b *strings.Builder, group []model.Finding) {
 		}
 	}
 	if len(others) > 0 {
-		evidence += "; so did " + strings.Join(others, " and ")
+		evidence += "; so did " + Clean(strings.Join(others, " and "))
 	}
 	fmt.Fprintf(b, "  %s %s\n", t.palette.severity(f.Severity, 8), evidence)
 	if f.Fix != "" {
@@ -170,9 +170,9 @@ func (t *scanText) finding(b *strings.Builder, group []model.Finding) {
 		for _, c := range f.Controls {
 			refs = append(refs, Clean(controlText(c)))
 		}
-		line := "           " + f.ID
+		line := "           " + Clean(f.ID)
 		if len(f.Settings) > 0 {
-			line += " · settings: " + strings.Join(f.Settings, ", ")
+			line += " · settings: " + Clean(strings.Join(f.Settings, ", "))
 		}
 		if len(refs) > 0 {
 			n := min(len(refs), maxControls)
@@ -188,9 +188,9 @@ func (t *scanText) finding(b *strings.Builder, group []model.Finding) {
 // ladder shows every layer of every identity.
 func (t *scanText) ladder(b *strings.Builder, s *model.Scan) {
 	for _, id := range s.Identities {
-		title := string(id.Identity)
+		title := Clean(string(id.Identity))
 		if id.Dialect != "" {
-			title += " over " + id.Dialect
+			title += " over " + Clean(id.Dialect)
 		}
 		if id.SeenAs != "" {
 			title += ", seen as " + Clean(id.SeenAs)
@@ -209,7 +209,7 @@ func (t *scanText) ladder(b *strings.Builder, s *model.Scan) {
 		for _, p := range id.Pipes {
 			t.step(b, 4, "pipe "+Clean(p.Pipe), p.Open)
 			for _, i := range p.Interfaces {
-				t.step(b, 6, "bind "+i.Interface, i.Bind)
+				t.step(b, 6, "bind "+Clean(i.Interface), i.Bind)
 				for _, c := range i.Calls {
 					t.call(b, c)
 				}
@@ -242,12 +242,12 @@ func (t *scanText) step(b *strings.Builder, indent int, name string, s model.Ste
 }
 
 func (t *scanText) call(b *strings.Builder, c model.CallResult) {
-	line := "        " + pad(c.Call, 32) + " " + t.palette.outcome(c.Outcome, 12)
+	line := "        " + pad(Clean(c.Call), 32) + " " + t.palette.outcome(c.Outcome, 12)
 	if c.Status != "" {
-		line += "  " + c.Status
+		line += "  " + Clean(c.Status)
 	}
 	if c.Discloses != "" && c.Discloses != model.DisclosesNothing {
-		line += "  " + string(c.Discloses)
+		line += "  " + Clean(string(c.Discloses))
 		if c.Count > 0 {
 			line += fmt.Sprintf(": %d", c.Count)
 		}

@@ -46,7 +46,7 @@ func useTable(b *strings.Builder, p palette, uses []model.Use, style Style) {
 	rows := [][]string{{"CLIENT", "IDENTITY", "WHAT", "OUTCOME", "STATUS", "COUNT", "LAST"}}
 	for i := range uses {
 		u := &uses[i]
-		who := string(u.Identity)
+		who := Clean(string(u.Identity))
 		if u.Account != "" {
 			who += " " + Clean(u.Account)
 		}
@@ -123,7 +123,7 @@ func outcomeText(u *model.Use) string {
 	if u.Identity == model.Opaque && u.Layer == model.LayerSession {
 		return "not readable"
 	}
-	return string(u.Outcome)
+	return Clean(string(u.Outcome))
 }
 
 func sortStrangersFirst(uses []model.Use) {
