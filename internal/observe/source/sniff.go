@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 )
 
@@ -78,8 +79,12 @@ var kinds = []struct{ magic, what, hint string }{
 }
 
 // compressions are the streams that Decompress unpacks, by their first bytes.
-var compressions = []struct{ magic, name string }{
-	{"\x1f\x8b", "gzip"}, {"\xfd7zXZ\x00", "xz"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"BZh", "bzip2"},
+// Those of xz and zstd name a window that the reader must hold.
+var compressions = []struct {
+	magic, name string
+	windowed    bool
+}{
+	{"\x1f\x8b", "gzip", false}, {"\xfd7zXZ\x00", "xz", true}, {"\x28\xb5\x2f\xfd", "zstd", true}, {"BZh", "bzip2", false},
 }
 
 // Describe says what a file is that nobody here reads, and what could be done about it; empty where that is not known.
@@ -91,6 +96,10 @@ func Describe(head []byte) (what, hint string) {
 	}
 	for _, c := range compressions {
 		if bytes.HasPrefix(head, []byte(c.magic)) {
+			if c.windowed {
+				return fmt.Sprintf("compressed with %s, and cut, damaged or made for a window of more than %d MiB, so that nothing known could be unpacked from it",
+					c.name, maxExpansion>>20), ""
+			}
 			return "compressed with " + c.name + ", and cut or damaged before anything known could be unpacked from it", ""
 		}
 	}
