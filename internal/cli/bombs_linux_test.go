@@ -227,6 +227,7 @@ func sources() []bomb {
 		{name: "gateway/aliases", make: file("p.yaml", laughs, 1, same("strangers: *a8\n"), ""), args: gatewayOf("--policy", "p.yaml"), want: exitUsage},
 		{name: "gateway/long policy", make: file("p.yaml", "strangers:\n", 1<<20, same(" - a\n"), ""), args: gatewayOf("--policy", "p.yaml"), want: exitUsage},
 		{name: "gateway/deep configuration", make: file("g.toml", "a = ", 200_000, same("["), ""), args: []string{"gateway", "--config", "g.toml"}, want: exitUsage},
+		{name: "gateway/dotted configuration", make: file("g.toml", "a", 120_000, same(".a"), " = 1\n"), args: []string{"gateway", "--config", "g.toml"}, want: exitUsage},
 		{name: "gateway/wide configuration", make: file("g.toml", "", 16_000, numbered("[a#.b]\n"), ""), args: []string{"gateway", "--config", "g.toml"}, want: exitUsage},
 		{name: "plan/wide policy", make: all(conf, file("p.yaml", "needs:\n", 12_000, same("- a\n"), "")), args: planOf("--policy", "p.yaml"), want: exitUsage},
 	}

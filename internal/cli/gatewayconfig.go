@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -14,6 +15,28 @@ import (
 
 // maxGatewayConfig is how long the configuration file may be, in bytes: some thousand listeners.
 const maxGatewayConfig = 256 << 10
+
+// The parser's time grows with the square of how deep keys and values lie in one another: a dotted key of 240 KB took more
+// than a minute. A listener has two brackets and those of its addresses, and a line is a name with its value.
+const (
+	maxGatewayLine     = 1 << 10
+	maxGatewayBrackets = 8 << 10
+)
+
+// flat refuses a configuration that could lie deeper than any does.
+func flat(text []byte) error {
+	brackets, n := 0, 0
+	for line := range bytes.Lines(text) {
+		n++
+		if len(line) > maxGatewayLine {
+			return fmt.Errorf("line %d: more than %d bytes", n, maxGatewayLine)
+		}
+		if brackets += bytes.Count(line, []byte("[")) + bytes.Count(line, []byte("{")); brackets > maxGatewayBrackets {
+			return fmt.Errorf("line %d: more than %d brackets", n, maxGatewayBrackets)
+		}
+	}
+	return nil
+}
 
 // gatewayConfig is what a gateway is to do.
 type gatewayConfig struct {
@@ -57,6 +80,9 @@ func (f *gatewayFlags) read() (*gatewayConfig, error) {
 	b, err := readBounded(f.config, maxGatewayConfig)
 	if err != nil {
 		return nil, err
+	}
+	if err := flat(b); err != nil {
+		return nil, usage("%s: %w", f.config, err)
 	}
 	var file gatewayFile
 	meta, err := toml.Decode(string(b), &file)
