@@ -217,7 +217,10 @@ func TestUseTextAnswers(t *testing.T) {
 		u.Interface, u.Call = "samr", name
 		return u
 	}
+	passed := logon
+	passed.Source = "gateway"
 	for want, uses := range map[string][]model.Use{
+		"Null sessions logged on 3 times; a gateway's rows do not hold what they did then; 1 client, 1 server.":                                       {passed},
 		"Null sessions got an answer to 10 calls, among them those that give accounts: SamrEnumerateUsersInDomain, SamrConnect5; 1 client, 1 server.": {call("SamrConnect5", 9), call("SamrEnumerateUsersInDomain", 1)},
 		"Null sessions logged on 3 times and went no further; 1 client, 1 server.":                                                                    {logon},
 		"Null sessions connected to IPC$ 2 times and opened nothing; refused 5 times; 1 client, 1 server.":                                            {logon, tree, refused},

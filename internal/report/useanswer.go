@@ -26,6 +26,7 @@ type gotten struct {
 // granted is what was given at one layer.
 type granted struct {
 	count            int64
+	logons           bool // some rows are a gateway's, which hold logons and refusals alone
 	clients, servers map[string]bool
 	names            map[string]int64            // of calls, or of pipes
 	gives            map[string]model.Disclosure // what those calls give when they are answered, where that is data
@@ -46,6 +47,7 @@ func (g *gotten) add(u *model.Use) {
 		g.given[layer] = at
 	}
 	at.count += u.Count
+	at.logons = at.logons || u.Source == "gateway"
 	at.clients[u.Client], at.servers[u.Server] = true, true
 	at.names[name] += u.Count
 	if d := dataOf(u); d.IsExposure() {
@@ -105,6 +107,9 @@ func (g *gotten) text(who string) string {
 		case model.LayerTree:
 			return fmt.Sprintf("%s connected to IPC$ %s and opened nothing; %s.", who, number(int(at.count), "time"), where)
 		default:
+			if at.logons {
+				return fmt.Sprintf("%s logged on %s; a gateway's rows do not hold what they did then; %s.", who, number(int(at.count), "time"), where)
+			}
 			return fmt.Sprintf("%s logged on %s and went no further; %s.", who, number(int(at.count), "time"), where)
 		}
 	}
