@@ -13,21 +13,6 @@ import (
 	"ipcguard/internal/status"
 )
 
-// local starts a filler and a gateway before it, and returns the gateway's address.
-func local(t testing.TB, o Options, route Route) (*Gateway, string) {
-	t.Helper()
-	if route.To == "" {
-		route.To = filler(t, "127.21.3.1:0")
-	}
-	g := New(o)
-	l, err := net.Listen("tcp", "127.21.3.2:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	serve(t, g, l, route)
-	return g, l.Addr().String()
-}
-
 // TestFlood refuses ten thousand null sessions, on one connection and on many at once, and then serves a user.
 func TestFlood(t *testing.T) {
 	g, address := local(t, Options{Limits: Limits{PerClient: 200}}, Route{})

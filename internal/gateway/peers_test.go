@@ -88,3 +88,18 @@ func serve(t testing.TB, g *Gateway, l net.Listener, route Route) {
 		}
 	})
 }
+
+// local starts a filler and a gateway before it, and returns the gateway's address.
+func local(t testing.TB, o Options, route Route) (*Gateway, string) {
+	t.Helper()
+	if route.To == "" {
+		route.To = filler(t, "127.21.3.1:0")
+	}
+	g := New(o)
+	l, err := net.Listen("tcp", "127.21.3.2:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, g, l, route)
+	return g, l.Addr().String()
+}
