@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -21,8 +23,33 @@ type Pipe struct {
 
 // Interface is one RPC interface, and what may be called of it.
 type Interface struct {
-	Interface string   `json:"interface"`       // a name such as srvsvc, or a UUID
-	Calls     []string `json:"calls,omitempty"` // names or numbers; every call, where there is none
+	Interface string `json:"interface"`       // a name such as srvsvc, or a UUID
+	Calls     Calls  `json:"calls,omitempty"` // every call, where there is none
+}
+
+// Calls are names or numbers of an interface's calls. A policy may write a number with or without quotes.
+type Calls []string
+
+// UnmarshalJSON takes strings and numbers.
+func (c *Calls) UnmarshalJSON(b []byte) error {
+	var list []any
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if d.Decode(&list) != nil {
+		return errors.New("calls: not a list of names and numbers")
+	}
+	*c = nil
+	for _, v := range list {
+		switch v := v.(type) {
+		case string:
+			*c = append(*c, v)
+		case json.Number:
+			*c = append(*c, v.String())
+		default:
+			return fmt.Errorf("calls: %v is neither a name nor a number", v)
+		}
+	}
+	return nil
 }
 
 // rules are the pipes that a stranger may open, by their names in lower case.
