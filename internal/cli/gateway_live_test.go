@@ -7,6 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -221,6 +223,10 @@ func TestGatewayRestart(t *testing.T) {
 			if err != nil {
 				refused <- err
 				return
+			}
+			// Ends after the gateway has ended it, so that connections never reach the limit for one client.
+			if tcp, ok := nc.(*net.TCPConn); ok && tcp.CloseWrite() == nil {
+				_, _ = io.Copy(io.Discard, nc)
 			}
 			nc.Close()
 		}
