@@ -4,7 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"strconv"
 	"testing"
 
 	"ipcguard/internal/observe/observetest"
@@ -44,17 +44,25 @@ func TestObserveMemory(t *testing.T) {
 	if err := os.Symlink(self, program); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), program, "observe", path, "--format", "json", "-o", filepath.Join(dir, "uses.json"))
+	measure := filepath.Join(dir, "measured")
+	if err := os.Symlink(self, measure); err != nil {
+		t.Fatal(err)
+	}
+	told := filepath.Join(dir, "peak")
+	cmd := exec.CommandContext(t.Context(), measure, told, program, "observe", path, "--format", "json", "-o", filepath.Join(dir, "uses.json"))
 	cmd.Env = append(os.Environ(), "NO_COLOR=1", "HOME="+dir, "GOGC=", "GOMEMLIMIT=")
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
 		t.Fatal(err)
 	}
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		t.Fatal("the system does not tell what a process used")
+	text, err := os.ReadFile(told)
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
-	peak := int64(usage.Maxrss) << 10
+	peak, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Logf("%d MB, %d MiB, exit %d", info.Size()/1e6, peak>>20, cmd.ProcessState.ExitCode())
 	if code := cmd.ProcessState.ExitCode(); code != exitExposed {
 		t.Errorf("exit %d: %s", code, out)

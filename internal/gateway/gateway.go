@@ -123,6 +123,7 @@ func (g *Gateway) take(ctx context.Context, nc net.Conn, way *Way) {
 		return
 	}
 	g.stats.opened()
+	ctx = context.WithoutCancel(ctx) // the end of the listener is not that of a connection which is on its way to the server
 	g.wait.Go(func() {
 		defer g.stats.closed()
 		defer g.places.leave(client)
