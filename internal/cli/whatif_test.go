@@ -65,7 +65,7 @@ func TestWhatIfAndSilence(t *testing.T) {
 	}{
 		{"NullSessionPipes=", "system", exitPartial, []string{"Silence does not count", "no record that shows it was read"}},
 		{"RestrictRemoteSAM=O:BAG:BAD:(A;;RC;;;BA)", "opens", exitPartial, []string{"opens samr as user", "event 5145 since 2026-03-01", "on 11 of 11 days"}},
-		{"RequireSecuritySignature=1", "opens", exitPartial, []string{"May be refused", "whether that meets this client was not seen", "0 observed uses go on as before"}},
+		{"RequireSecuritySignature=1", "opens", exitPartial, []string{"May be refused", "whether that meets this client was not seen", "1 of 1 use that was seen may be refused"}},
 	} {
 		out := strings.Join(strings.Fields(command(t, x.code, "what-if", "--setting", x.setting, "--audit", file("audit"), "--observe", file(x.observed))), " ")
 		for _, want := range x.says {

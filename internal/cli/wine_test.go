@@ -49,7 +49,7 @@ func TestApplyUnderWine(t *testing.T) {
 			t.Errorf("%s the registry is\n%s\nwant\n%s", when, now, before)
 		}
 	}
-	apply := []string{"apply", "plan.json", "--yes", "--address", server, "--share", "public"}
+	apply := []string{"apply", "plan.json", "--yes", "--address", server, "--share", "finance"}
 	w.ipcguard(t, 0, append(apply, "--dry-run")...)
 	same(t, "after a dry run")
 

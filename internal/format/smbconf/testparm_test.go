@@ -201,7 +201,7 @@ func TestRefused(t *testing.T) {
 	bin := findTestparm(t)
 	lines := []string{
 		"map to guest = yes", "name resolve order = hosts bcast", "security = share", "max log size = 51200 # 50Mb", "max log size = 3G",
-		"max log size = -1", "smb ports = abc", "smb ports =", "create mask = rw", "rpc server dynamic port range = 1", "server role = foo",
+		"max log size = -1", "smb ports = abc", "smb ports =", "smb ports = 445x", "smb ports = 445-446", "create mask = rw", "rpc server dynamic port range = 1", "server role = foo",
 		"-valid = no\n[b]\ncopy = a",
 	}
 	for _, name := range enumNames() {

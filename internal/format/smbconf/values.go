@@ -61,7 +61,7 @@ func refusal(typ Type, p Param) string {
 			why = "no list of lmhosts, wins, host and bcast"
 		}
 	case "smbports":
-		if list := p.List(); len(list) == 0 || slices.ContainsFunc(list, func(s string) bool { return strtol(s) < 1 || strtol(s) > 65535 }) {
+		if list := p.List(); len(list) == 0 || slices.ContainsFunc(list, func(s string) bool { return !port(s) }) {
 			why = "no list of ports"
 		}
 	case "rpcserverdynamicportrange":
@@ -73,6 +73,11 @@ func refusal(typ Type, p Param) string {
 		return ""
 	}
 	return fmt.Sprintf("%q = %.80q is %s", p.Written, p.Value, why)
+}
+
+// port tells whether Samba takes a text for a port: a number with nothing behind it.
+func port(s string) bool {
+	return strings.Trim(s, "0123456789") == "" && strtol(s) >= 1 && strtol(s) <= 65535
 }
 
 // size tells whether Samba takes a text for a number of bytes.
