@@ -90,9 +90,14 @@ func (a *Acts) SaveChannel(ctx context.Context, who access.Who, id int64, in Cha
 		if c.Sealed, err = a.sealed(&in, &c); err != nil {
 			return line{}, err
 		}
+		was := c.Enabled
 		c.Name, c.Kind, c.Config, c.Kinds = in.Name, in.Kind, string(in.Config), in.Kinds
 		c.Least, c.Digest, c.Enabled = in.Least, in.Digest, in.Enabled == nil || *in.Enabled
-		return line{action("channel", id), c.Name, c.Kind}, taken(tx.SaveChannel(ctx, &c), "name", "another channel has this name")
+		err := taken(tx.SaveChannel(ctx, &c), "name", "another channel has this name")
+		if err == nil && c.Enabled && !was {
+			err = notify.Begin(ctx, tx, c.ID)
+		}
+		return line{action("channel", id), c.Name, c.Kind}, err
 	})
 	return c, err
 }

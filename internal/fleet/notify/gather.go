@@ -24,10 +24,26 @@ type progress struct {
 	Cron string `json:"cron,omitempty"` // what Next was reckoned by
 }
 
+func progressKey(channel int64) string { return "notify.channel." + strconv.FormatInt(channel, 10) }
+
+// Begin has a channel told of what happens from now on, and of nothing before. It belongs into the transaction that
+// switches the channel on: a round of the service may be seconds away.
+func Begin(ctx context.Context, tx *store.Tx, channel int64) error {
+	low, err := lastEvent(ctx, tx)
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(progress{Low: low})
+	if err != nil {
+		return fmt.Errorf("notify: %w", err)
+	}
+	return tx.SetMeta(ctx, progressKey(channel), string(b))
+}
+
 // gather makes deliveries of the events that a channel was not told of yet. What it has dealt with is kept in the same
 // transaction.
 func (s *Service) gather(ctx context.Context, c *store.Channel) error {
-	key := "notify.channel." + strconv.FormatInt(c.ID, 10)
+	key := progressKey(c.ID)
 	now := s.now()
 	if stuck, err := s.stuck(ctx, c); err != nil || stuck {
 		return err
@@ -48,7 +64,7 @@ func (s *Service) gather(ctx context.Context, c *store.Channel) error {
 			return nil
 		case !c.Enabled: // what happens meanwhile is not told when it is switched on again
 			return tx.SetMeta(ctx, key, "")
-		case kept == "": // a new channel is not told what was before it
+		case kept == "": // switched on by other ways than Begin, such as a restored copy
 			if p.Low, err = lastEvent(ctx, tx); err != nil {
 				return err
 			}

@@ -169,6 +169,32 @@ func testGather(t *testing.T, c *scene) {
 	}
 }
 
+func TestBegin(t *testing.T) { onBoth(t, testBegin) }
+
+// testBegin: a channel is told of what happens after it is switched on, though no round of the service came between.
+func testBegin(t *testing.T, c *scene) {
+	begin := func(ch *store.Channel) {
+		if err := c.st.InTx(t.Context(), func(tx *store.Tx) error { return Begin(t.Context(), tx, ch.ID) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.events(3, store.EventNewHost, model.Info)
+	ch := c.channel("all", nil)
+	begin(ch)
+	c.events(2, store.EventBecameExposed, model.Critical)
+	c.round()
+	if got := c.taken(); !same(got, map[string][]int{"all": {2}}) {
+		t.Errorf("new: %v", got)
+	}
+	c.events(4, store.EventNewHost, model.Info) // while it is off
+	begin(ch)
+	c.events(1, store.EventBecameExposed, model.Critical)
+	c.round()
+	if got := c.taken(); !same(got, map[string][]int{"all": {1}}) {
+		t.Errorf("switched on again: %v", got)
+	}
+}
+
 func same(a, b map[string][]int) bool {
 	if len(a) != len(b) {
 		return false
