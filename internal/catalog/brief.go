@@ -169,24 +169,7 @@ func (b *briefing) newest(s *Setting) model.Platform {
 }
 
 func (b *briefing) wanted(w Wanted) string {
-	v := model.Text(w.Value)
-	switch w.Compare {
-	case "at-least":
-		v += " or more"
-	case "at-most":
-		v += " or less"
-	case "subset":
-		if v != "empty" {
-			v = "nothing but " + v
-		}
-	case "one-of":
-		v = "one of " + v
-	case "no-filter":
-		v = "no filter"
-	case "not-root":
-		v = "any account but root"
-	}
-	return fmt.Sprintf("Wanted: %s%s. %s", b.on(w.Scope), v, w.Why)
+	return fmt.Sprintf("Wanted: %s%s. %s", b.on(w.Scope), w.Text(), w.Why)
 }
 
 func (b *briefing) service(s *Service) []string {

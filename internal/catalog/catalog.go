@@ -130,6 +130,28 @@ type Wanted struct {
 	Why     string `json:"why"`
 }
 
+// Text says which values are wanted.
+func (w *Wanted) Text() string {
+	v := model.Text(w.Value)
+	switch w.Compare {
+	case "at-least":
+		return v + " or more"
+	case "at-most":
+		return v + " or less"
+	case "subset":
+		if v != "empty" {
+			return "nothing but " + v
+		}
+	case "one-of":
+		return "one of " + v
+	case "no-filter":
+		return "no filter"
+	case "not-root":
+		return "any account but root"
+	}
+	return v
+}
+
 // Cover is another setting with the values at which this one need not be as wanted, and why.
 type Cover struct {
 	Setting string `json:"setting"`

@@ -206,7 +206,7 @@ func (c *conn) use(who caller) model.Use {
 	dialect, _ := c.table.state()
 	return model.Use{
 		Schema: model.SchemaUse, Client: c.client.String(), Server: c.server.String(), Identity: who.who, Basis: who.basis,
-		Account: who.account, Opnum: -1, Count: 1, First: now, Last: now, Source: "gateway",
+		Account: who.account, Opnum: -1, Count: 1, First: now, Last: now, Source: model.SourceGateway,
 		Dialect: dialect, Package: who.with,
 	}
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 
+	"ipcguard/internal/smb/dialect"
 	"ipcguard/internal/smb/nbss"
 	"ipcguard/internal/smb/smb2"
 	"ipcguard/internal/status"
@@ -43,6 +44,17 @@ func (c *conn) reply() error {
 	return c.answer(&h, w, n)
 }
 
+// whole is an answer of n bytes in full, which stays unread.
+func (c *conn) whole(command fmt.Stringer, n int) ([]byte, error) {
+	if n+nbss.HeaderLen > roomLen {
+		return nil, refusal{ReasonTooMuch, fmt.Sprintf("an answer to %v of %d bytes", command, n)}
+	}
+	if err := c.down.fill(nbss.HeaderLen + n); err != nil {
+		return nil, unexpected(err)
+	}
+	return c.down.unread()[nbss.HeaderLen:][:n], nil
+}
+
 // answer takes an answer that something waits for.
 func (c *conn) answer(h *smb2.Header, w waiting, n int) error {
 	switch {
@@ -60,17 +72,14 @@ func (c *conn) answer(h *smb2.Header, w waiting, n int) error {
 		}
 		return c.down.passRest()
 	}
-	if n+nbss.HeaderLen > roomLen {
-		return refusal{ReasonTooMuch, fmt.Sprintf("an answer to %v of %d bytes", h.Command, n)}
+	msg, err := c.whole(h.Command, n)
+	if err != nil {
+		return err
 	}
-	if err := c.down.fill(nbss.HeaderLen + n); err != nil {
-		return unexpected(err)
-	}
-	msg := c.down.unread()[nbss.HeaderLen:][:n]
 	if w.negotiate {
 		var r smb2.NegotiateResponse
 		if _, err := r.Unmarshal(msg); err == nil {
-			c.table.speaks(dialectOf(r.Dialect))
+			c.table.speaks(dialect.Name(r.Dialect))
 		}
 		return c.down.passRest()
 	}

@@ -218,23 +218,6 @@ func (t *table) end(s *session) bool {
 // dialectSMB1 is the one dialect of SMB1 that is let through.
 const dialectSMB1 = "NT LM 0.12"
 
-// dialectOf names a dialect of SMB2 and 3; the wildcard is none yet.
-func dialectOf(number uint16) string {
-	switch number {
-	case smb2.Dialect202:
-		return "2.0.2"
-	case smb2.Dialect210:
-		return "2.1"
-	case smb2.Dialect300:
-		return "3.0"
-	case smb2.Dialect302:
-		return "3.0.2"
-	case smb2.Dialect311:
-		return "3.1.1"
-	}
-	return ""
-}
-
 // speaks notes the dialect that the server chose.
 func (t *table) speaks(dialect string) {
 	t.mu.Lock()

@@ -207,13 +207,11 @@ func (c *conn) reply1(b []byte, n int) error {
 		}
 		return c.down.passRest()
 	}
-	if n+nbss.HeaderLen > roomLen {
-		return refusal{ReasonTooMuch, fmt.Sprintf("an answer to %v of %d bytes", h.Command, n)}
+	b, err = c.whole(h.Command, n)
+	if err != nil {
+		return err
 	}
-	if err := c.down.fill(nbss.HeaderLen + n); err != nil {
-		return unexpected(err)
-	}
-	m, err := smb1.Parse(c.down.unread()[nbss.HeaderLen:][:n])
+	m, err := smb1.Parse(b)
 	if err != nil {
 		return refusal{ReasonMalformed, "the server: " + err.Error()}
 	}

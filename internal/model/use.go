@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// SourceGateway is the source of the rows that a gateway makes, which hold logons and refusals alone.
+const SourceGateway = "gateway"
+
 // Use is one aggregated row of who called what over IPC$. Logons and tree connects are rows too, with Layer
 // session and tree and no pipe.
 type Use struct {
@@ -26,7 +29,7 @@ type Use struct {
 	Count     int64     `json:"count"`
 	First     time.Time `json:"first"`
 	Last      time.Time `json:"last"`
-	Source    string    `json:"source"`
+	Source    string    `json:"source"` // the file's name, live:INTERFACE, or SourceGateway
 
 	// How the use came. Logs tell little of it, and a field is absent where it is not known.
 	Dialect   string   `json:"dialect,omitempty"`  // "NT LM 0.12", "2.0.2", "2.1", "3.0", "3.0.2", "3.1.1"

@@ -145,24 +145,13 @@ func wantedOf(c *catalog.Catalog, s *catalog.Setting, p model.Platform) string {
 		if _, may := c.Fit(w.Scope, p); !may {
 			continue
 		}
-		v := model.Text(w.Value)
 		switch w.Compare {
 		case "any":
 			return ""
-		case "at-least":
-			v += " or more"
-		case "at-most":
-			v += " or less"
-		case "subset":
-			if v != "empty" {
-				v = "nothing but " + v
-			}
-		case "one-of":
-			v = "one of " + v
-		case "no-filter":
-			v = "no filter"
+		case "not-root": // an account to set, rather than those that would do
+			return model.Text(w.Value)
 		}
-		return v
+		return w.Text()
 	}
 	return ""
 }

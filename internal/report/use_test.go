@@ -218,7 +218,7 @@ func TestUseTextAnswers(t *testing.T) {
 		return u
 	}
 	passed := logon
-	passed.Source = "gateway"
+	passed.Source = model.SourceGateway
 	for want, uses := range map[string][]model.Use{
 		"Null sessions logged on 3 times; a gateway's rows do not hold what they did then; 1 client, 1 server.":                                       {passed},
 		"Null sessions got an answer to 10 calls, among them those that give accounts: SamrEnumerateUsersInDomain, SamrConnect5; 1 client, 1 server.": {call("SamrConnect5", 9), call("SamrEnumerateUsersInDomain", 1)},

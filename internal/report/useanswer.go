@@ -47,7 +47,7 @@ func (g *gotten) add(u *model.Use) {
 		g.given[layer] = at
 	}
 	at.count += u.Count
-	at.logons = at.logons || u.Source == "gateway"
+	at.logons = at.logons || u.Source == model.SourceGateway
 	at.clients[u.Client], at.servers[u.Server] = true, true
 	at.names[name] += u.Count
 	if d := dataOf(u); d.IsExposure() {

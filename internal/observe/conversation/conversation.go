@@ -6,6 +6,7 @@ import (
 
 	"ipcguard/internal/observe/flow"
 	"ipcguard/internal/observe/packet"
+	"ipcguard/internal/smb/dialect"
 	"ipcguard/internal/smb/smb2"
 )
 
@@ -154,7 +155,7 @@ func (c *Conversation) message(d flow.Direction, msg []byte, n int, at time.Time
 	switch smb2.KindOf(msg) {
 	case smb2.KindPlain:
 		two := c.modern()
-		c.st.dialect, two.sealed = dialectName(two.dialect), false
+		c.st.dialect, two.sealed = dialect.Name(two.dialect), false
 		two.message(d, msg)
 	case smb2.KindSMB1:
 		c.st.dialect = dialectNT

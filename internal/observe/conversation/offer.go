@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/smb/dialect"
 	"ipcguard/internal/smb/smb1"
 	"ipcguard/internal/smb/smb2"
 )
@@ -26,7 +27,7 @@ func offered(r *smb2.NegotiateRequest) Offer {
 		return o
 	}
 	newest := slices.Max(r.Dialects)
-	o.Newest = dialectName(newest)
+	o.Newest = dialect.Name(newest)
 	switch {
 	case r.SecurityMode&smb2.SigningRequired != 0:
 		o.Signing = model.SigningRequired
@@ -49,7 +50,7 @@ func offered1(r *smb1.NegotiateRequest, flags2 uint16) Offer {
 	case slices.Contains(r.Dialects, smb1.DialectSMB2):
 		return Offer{} // it would go on with a NEGOTIATE of SMB2, and what it lists there was not seen
 	case slices.Contains(r.Dialects, smb1.DialectSMB2002):
-		o.Newest = dialectName(smb2.Dialect202)
+		o.Newest = dialect.Name(smb2.Dialect202)
 	}
 	switch {
 	case flags2&smb1.Flags2SignatureRequired != 0:

@@ -32,23 +32,6 @@ type smb2Conn struct {
 // dialectNT is SMB1's last dialect, which Windows and Samba answer with.
 const dialectNT = "NT LM 0.12"
 
-// dialectName is a dialect as it is written, empty where it was not seen. See [MS-SMB2] 2.2.3.
-func dialectName(d uint16) string {
-	switch d {
-	case smb2.Dialect202:
-		return "2.0.2"
-	case smb2.Dialect210:
-		return "2.1"
-	case smb2.Dialect300:
-		return "3.0"
-	case smb2.Dialect302:
-		return "3.0.2"
-	case smb2.Dialect311:
-		return "3.1.1"
-	}
-	return ""
-}
-
 // setup is a logon on its way.
 type setup struct {
 	logon

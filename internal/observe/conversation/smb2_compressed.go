@@ -3,6 +3,7 @@ package conversation
 import (
 	"ipcguard/internal/format/xca"
 	"ipcguard/internal/observe/flow"
+	"ipcguard/internal/smb/dialect"
 	"ipcguard/internal/smb/nbss"
 	"ipcguard/internal/smb/smb2"
 )
@@ -43,7 +44,7 @@ func (c *smb2Conn) decompress(d flow.Direction, msg []byte, whole bool, n int) f
 		return fateOpaque
 	}
 	c.f.counts.Decompressed++
-	c.st.dialect = dialectName(c.dialect)
+	c.st.dialect = dialect.Name(c.dialect)
 	c.message(d, plain[:min(wanted, len(plain))])
 	return fateRead
 }

@@ -5,6 +5,7 @@ import (
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/observe/flow"
+	"ipcguard/internal/smb/dialect"
 	"ipcguard/internal/smb/smb2"
 	"ipcguard/internal/smb/smbcrypt"
 )
@@ -49,7 +50,7 @@ func (c *smb2Conn) encrypted(d flow.Direction, msg []byte, n int) fate {
 		if err == nil {
 			c.f.counts.Decrypted++
 			s.good = true
-			c.st.dialect, c.sealed = dialectName(c.dialect), true
+			c.st.dialect, c.sealed = dialect.Name(c.dialect), true
 			if smb2.KindOf(plain) == smb2.KindCompressed {
 				return c.decompress(d, plain, true, n)
 			}
@@ -91,7 +92,7 @@ func (c *smb2Conn) touchSealed(s *session) {
 func (c *smb2Conn) sealedUse(s *session) model.Use {
 	who := s.who
 	u := c.use(identity{kind: model.Opaque, account: who.account, basis: "encrypted; " + who.basis}, model.LayerSession, s.touched)
-	u.Outcome, u.Encrypted, u.Encryption, u.Dialect = model.Inconclusive, model.True, s.encryption, dialectName(c.dialect)
+	u.Outcome, u.Encrypted, u.Encryption, u.Dialect = model.Inconclusive, model.True, s.encryption, dialect.Name(c.dialect)
 	u.Package, u.SPN, u.MIC, u.Raw, u.Binding = who.logon.with, who.logon.spn, who.logon.mic, who.logon.raw, who.logon.binding
 	u.Agent = who.logon.agent
 	return u
