@@ -102,6 +102,9 @@ func (r *Reassembler) Idle() bool {
 	return len(r.pending) == 0 && len(r.input) == 0 && len(r.calls) == 0
 }
 
+// Partial tells that a packet has begun and not ended.
+func (r *Reassembler) Partial() bool { return len(r.pending) > 0 || len(r.input) > 0 }
+
 // Reset forgets everything, for a pipe that was opened again or a gap in a capture.
 func (r *Reassembler) Reset() {
 	*r = Reassembler{limits: r.limits, unwrap: r.unwrap, pending: r.pending[:0]}

@@ -39,6 +39,8 @@ type conn struct {
 	up, down         stream
 	toClient, toBack side
 
+	joined map[watchKey]*watch // sessions that this connection watches; of the direction of replies
+
 	half   atomic.Bool // one direction has ended
 	once   sync.Once
 	cause  error // what ended it; nil: both sides did
@@ -54,6 +56,7 @@ func newConn(g *Gateway, way *Way, to string, client, server net.Conn) *conn {
 	c.up.from, c.up.to = client, &c.toBack
 	c.down.from, c.down.to = server, &c.toClient
 	c.up.rooms, c.down.rooms = &g.rooms, &g.rooms
+	c.up.added, c.down.added = &g.stats.added, &g.stats.added
 	c.up.release()
 	c.down.release()
 	c.up.calling, c.down.calling = way.Route().NetBIOS, way.Route().NetBIOS
@@ -82,6 +85,9 @@ func (c *conn) run() {
 	err := c.pump(&c.up, c.request)
 	c.ended(err, &c.toBack, c.down.from)
 	<-done
+	for k := range c.joined {
+		c.g.watches.leave(k)
+	}
 	c.finish(nil)
 	if c.graceful() {
 		c.linger()
@@ -178,12 +184,20 @@ func (c *conn) tell(no refusal) {
 
 // row tells of a logon.
 func (c *conn) row(who caller, outcome model.Outcome, st status.NTStatus) {
+	c.logon(who, outcome, st)
 	if c.g.Use == nil {
 		return
 	}
 	u := c.use(who)
 	u.Layer, u.Outcome, u.Status = model.LayerSession, outcome, st.String()
 	c.g.Use(u)
+}
+
+// logon tells of a logon, where every one is asked for.
+func (c *conn) logon(who caller, outcome model.Outcome, st status.NTStatus) {
+	dialect, _ := c.table.state()
+	c.g.log(slog.LevelDebug, "logon", "client", c.client, "server", c.server, "identity", string(who.who), "account", who.account,
+		"outcome", string(outcome), "status", st.String(), "dialect", dialect, "package", who.with, "encrypted", who.encrypted, "basis", who.basis)
 }
 
 // rowAt tells of what a stranger was refused after the logon.

@@ -66,6 +66,8 @@ type Gateway struct {
 	rooms  rooms
 	lines  pace
 
+	watches watches
+
 	mu    sync.Mutex
 	conns map[*conn]struct{}
 	wait  sync.WaitGroup
@@ -220,7 +222,11 @@ func (g *Gateway) Shutdown(ctx context.Context) {
 
 // log writes a line, unless there were too many in the present second.
 func (g *Gateway) log(level slog.Level, what string, args ...any) {
-	if g.Log == nil {
+	if g.Log == nil || !g.Log.Enabled(context.Background(), level) {
+		return
+	}
+	if level < slog.LevelInfo { // whoever asks for everything gets it
+		g.Log.Log(context.Background(), level, what, args...)
 		return
 	}
 	ok, left := g.lines.take(time.Now())

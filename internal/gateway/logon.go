@@ -29,6 +29,8 @@ type caller struct {
 	account string // DOMAIN\name
 	basis   string
 	with    string // one of model's packages
+
+	encrypted bool // the server has everything encrypted that follows
 }
 
 // request takes a token of the client.

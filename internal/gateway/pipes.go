@@ -209,6 +209,7 @@ type open struct {
 	allowed  interfaces
 	requests *dcerpc.Reassembler
 	contexts map[uint16]dcerpc.UUID
+	flying   int  // requests with data that the server has not answered
 	shut     bool // something was refused: what the server has of it is not known any more
 }
 
@@ -287,13 +288,13 @@ func (v *conversation) judge(h *smb2.Header, msg []byte) (*waiting, *denial) {
 	case smb2.Create:
 		return v.create(msg)
 	case smb2.IOCTL:
-		return nil, v.ioctl(msg)
+		return v.ioctl(msg)
 	case smb2.Write:
 		var r smb2.WriteRequest
 		if _, err := r.Unmarshal(msg); err != nil || r.Channel != 0 {
 			return nil, &denial{layer: model.LayerCall, what: "a WRITE that does not decode"}
 		}
-		return nil, v.data(r.FileID, r.Data)
+		return v.data(r.FileID, r.Data)
 	case smb2.Close:
 		var r smb2.CloseRequest
 		if _, err := r.Unmarshal(msg); err != nil {
@@ -340,35 +341,52 @@ func (v *conversation) create(msg []byte) (*waiting, *denial) {
 	}}, nil
 }
 
-func (v *conversation) ioctl(msg []byte) *denial {
+func (v *conversation) ioctl(msg []byte) (*waiting, *denial) {
 	var r smb2.IOCTLRequest
 	if _, err := r.Unmarshal(msg); err != nil {
-		return &denial{layer: model.LayerCall, what: err.Error()}
+		return nil, &denial{layer: model.LayerCall, what: err.Error()}
 	}
 	switch r.CtlCode {
 	case fsctlValidateNegotiate:
-		return nil
+		return nil, nil
 	case fsctlPipeTransceive:
-		why := v.data(r.FileID, r.Input)
+		wait, why := v.data(r.FileID, r.Input)
 		if why != nil && why.fault != nil {
 			why.fault.CtlCode, why.fault.FileID = r.CtlCode, r.FileID
 		}
-		return why
+		return wait, why
 	}
-	return &denial{layer: model.LayerCall, what: fmt.Sprintf("FSCTL 0x%08X", r.CtlCode)}
+	return nil, &denial{layer: model.LayerCall, what: fmt.Sprintf("FSCTL 0x%08X", r.CtlCode)}
 }
 
 // data judges what goes into a pipe. A server acts on whole packets alone, so the last piece of a refused one never
 // reaches it; the pipe is shut from then on. A refused call that stands alone leaves nothing at the server, and the
 // pipe as it was.
-func (v *conversation) data(id smb2.FileID, b []byte) *denial {
+//
+// A server may take two requests that are under way at once in either order. So a packet in pieces is not sent faster
+// than the pieces are answered: put together in another order they would be another packet.
+func (v *conversation) data(id smb2.FileID, b []byte) (*waiting, *denial) {
 	o := v.opens[id]
 	switch {
 	case o == nil:
-		return &denial{layer: model.LayerCall, what: "data for a pipe that is not open"}
+		return nil, &denial{layer: model.LayerCall, what: "data for a pipe that is not open"}
 	case o.shut:
-		return &denial{layer: model.LayerCall, pipe: o.name, what: "data behind something that was refused"}
+		return nil, &denial{layer: model.LayerCall, pipe: o.name, what: "data behind something that was refused"}
 	}
+	partial := o.requests.Partial()
+	why := o.push(b)
+	if why == nil && o.flying > 0 && (partial || o.requests.Partial()) {
+		why, o.shut = &denial{layer: model.LayerCall, pipe: o.name, what: "a packet in pieces, sent before the data ahead of it were answered"}, true
+	}
+	if why != nil {
+		return nil, why
+	}
+	o.flying++
+	return &waiting{data: o}, nil
+}
+
+// push judges all packets that are whole with these bytes.
+func (o *open) push(b []byte) *denial {
 	idle := o.requests.Idle()
 	o.requests.Push(b)
 	for n := 0; ; n++ {
@@ -401,6 +419,9 @@ func (o *open) packet(call *dcerpc.Call) *denial {
 			return &denial{layer: model.LayerBind, what: err.Error()}
 		}
 		for _, x := range b.Contexts {
+			if had, ok := o.contexts[x.ID]; ok && had != x.Abstract.UUID {
+				return &denial{layer: model.LayerBind, uuid: x.Abstract.UUID.String(), what: "a number that another interface has already"}
+			}
 			if _, ok := o.allowed[x.Abstract.UUID]; !ok || len(o.contexts) >= maxContexts {
 				return &denial{layer: model.LayerBind, uuid: x.Abstract.UUID.String(), what: "interface " + nameOf(x.Abstract)}
 			}
@@ -436,6 +457,13 @@ func nameOf(s dcerpc.SyntaxID) string {
 		return i.Name
 	}
 	return s.UUID.String()
+}
+
+// arrived notes that the server has answered data for a pipe.
+func (t *table) arrived(o *open) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o.flying--
 }
 
 // opened takes the server's answer to a stranger's TREE_CONNECT or CREATE.

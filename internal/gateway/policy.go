@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -9,9 +10,10 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Policy says what strangers may do. The zero value lets them do nothing.
+// Policy says what strangers may do, and users not. The zero value lets strangers do nothing, and users everything.
 type Policy struct {
 	Strangers []Exception `json:"strangers,omitempty"`
+	Users     []Refusal   `json:"users,omitempty"` // what users may not do
 }
 
 // Exception lets some strangers in.
@@ -47,10 +49,28 @@ func (p *Policy) Check() error {
 		if e.rules, err = compile(e.Pipes); err != nil {
 			return fmt.Errorf("gateway: strangers, entry %d: %w", i+1, err)
 		}
+		if err := checkWhere(e.Clients, e.Servers); err != nil {
+			return fmt.Errorf("gateway: strangers, entry %d: %w", i+1, err)
+		}
 		for _, id := range e.As {
 			if !id.IsStranger() {
 				return fmt.Errorf("gateway: strangers, entry %d: %q is no stranger: %s", i+1, id, strings.Join(strangers(), ", "))
 			}
+		}
+	}
+	return p.checkUsers()
+}
+
+// checkWhere refuses clients and servers that nobody could be.
+func checkWhere(clients []netip.Prefix, servers []string) error {
+	for _, c := range clients {
+		if !c.IsValid() || c.Addr().Is4In6() {
+			return fmt.Errorf("clients: %v is no network of IPv4 or IPv6", c)
+		}
+	}
+	for _, s := range servers {
+		if _, port, err := net.SplitHostPort(s); err != nil || port == "" {
+			return fmt.Errorf("servers: %q: name it with its port, as %q", s, net.JoinHostPort(strings.Trim(s, "[]"), "445"))
 		}
 	}
 	return nil
@@ -87,6 +107,11 @@ func (p *Policy) lets(c caller, client netip.Addr, server string) leave {
 
 func (e *Exception) covers(who model.Identity, client netip.Addr, server string) bool {
 	return (len(e.As) == 0 || slices.Contains(e.As, who)) &&
-		(len(e.Servers) == 0 || slices.Contains(e.Servers, server)) &&
-		(len(e.Clients) == 0 || slices.ContainsFunc(e.Clients, func(p netip.Prefix) bool { return p.Contains(client.Unmap()) }))
+		here(e.Clients, e.Servers, client, server)
+}
+
+// here tells whether a client and a server are among those of an entry.
+func here(clients []netip.Prefix, servers []string, client netip.Addr, server string) bool {
+	return (len(servers) == 0 || slices.ContainsFunc(servers, func(s string) bool { return strings.EqualFold(s, server) })) &&
+		(len(clients) == 0 || slices.ContainsFunc(clients, func(p netip.Prefix) bool { return p.Contains(client.Unmap()) }))
 }

@@ -15,6 +15,8 @@ const (
 	ReasonGuest      Reason = "guest"                // the server made a guest of the caller
 	ReasonUnreadable Reason = "unreadable-logon"     // a logon that does not say who comes, or says it in two ways
 	ReasonPipe       Reason = "pipe"                 // what the policy does not allow to strangers on IPC$
+	ReasonUser       Reason = "denied-to-users"      // what the policy denies to users
+	ReasonRenewal    Reason = "renewed-stranger"     // a stranger's session that is to become somebody else's
 	ReasonSession    Reason = "unknown-session"      // a request in a session that this connection does not have
 	ReasonEncrypted  Reason = "encrypted-stranger"   // an encrypted frame of a session that is no user's
 	ReasonCompressed Reason = "compressed-stranger"  // a compressed frame where no user has come in

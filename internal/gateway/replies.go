@@ -83,6 +83,18 @@ func (c *conn) answer(h *smb2.Header, w waiting, n int) error {
 		}
 		return c.down.passRest()
 	}
+	if w.data != nil {
+		if status.NTStatus(h.Status) != status.Pending {
+			c.table.arrived(w.data)
+		}
+		return c.down.passRest()
+	}
+	if w.watch != nil {
+		if err := w.answered(h, msg); err != nil {
+			return refusal{ReasonMalformed, "the server: " + err.Error()}
+		}
+		return c.down.passRest()
+	}
 	if w.session != nil {
 		if err := c.table.opened(h, msg, &w); err != nil {
 			return refusal{ReasonMalformed, "the server: " + err.Error()}

@@ -15,6 +15,9 @@ const (
 
 	// relatedSession stands in a related message for the session of the one before.
 	relatedSession = 1<<64 - 1
+
+	// relatedTree stands there for the tree of the one before.
+	relatedTree = 1<<32 - 1
 )
 
 // request judges the client's next frame and moves it.
@@ -46,6 +49,9 @@ func (c *conn) request() error {
 		if !c.table.known() {
 			return refusal{ReasonCompressed, "a compressed frame, and no user has come in"}
 		}
+		for _, s := range c.table.watching() {
+			c.unseen(s, "compressed")
+		}
 		return c.up.passRest()
 	case smb2.KindSMB1:
 		return c.smb1(b, n)
@@ -62,9 +68,11 @@ func (c *conn) encrypted(b []byte) error {
 		return refusal{ReasonMalformed, "a transform header that is cut off"}
 	}
 	id := le.Uint64(b[smb2.TransformLen-8:])
-	if !c.table.find(id).user() {
+	s := c.table.find(id)
+	if !s.user() {
 		return refusal{ReasonEncrypted, "an encrypted frame of a session that is no user's"}
 	}
+	c.unseen(s, "encrypted")
 	return c.up.passRest()
 }
 
@@ -102,6 +110,12 @@ func (c *conn) ordinary(h *smb2.Header, n int) error {
 	s := c.table.find(h.SessionID)
 	switch {
 	case s.user():
+		if s.watch != nil {
+			at := member{session: h.SessionID, tree: h.TreeID, file: smb2.RelatedFileID}
+			if err := c.watch(h, s, n, nbss.HeaderLen, &at); err != nil {
+				return err
+			}
+		}
 		if h.Command == smb2.Logoff {
 			if err := c.table.wait(h.MessageID, waiting{logoff: h.SessionID}); err != nil {
 				return err
@@ -145,22 +159,35 @@ func (c *conn) refuse(r *refused, why refusal) error {
 // chain judges each message of a compound, and passes it while the next is read. The server acts when it has the whole
 // frame: to close the connection at a later message undoes the earlier ones.
 func (c *conn) chain(first *smb2.Header, n int) error {
-	h, before := *first, uint64(0)
+	h, at := *first, member{}
 	for i := 0; ; i++ {
 		if i == smb2.MaxChain {
 			return refusal{ReasonTooMuch, fmt.Sprintf("a compound of more than %d messages", smb2.MaxChain)}
 		}
-		session, err := c.member(&h, before, i)
+		session, err := c.member(&h, at.session, i)
 		if err != nil {
 			return err
 		}
-		before = session
 		size := int(h.NextCommand)
-		switch {
-		case size == 0:
-			return c.up.passRest()
-		case size < smb2.HeaderLen || size%8 != 0 || uint64(h.NextCommand) > uint64(n-smb2.HeaderLen):
+		if size != 0 && (size < smb2.HeaderLen || size%8 != 0 || uint64(h.NextCommand) > uint64(n-smb2.HeaderLen)) {
 			return refusal{ReasonCompound, fmt.Sprintf("NextCommand %d of %d bytes", h.NextCommand, n)}
+		}
+		if at.session = session; h.Flags&smb2.FlagRelated == 0 || i == 0 {
+			at = member{session: session, tree: h.TreeID, file: smb2.RelatedFileID}
+		} else if h.TreeID != relatedTree && h.TreeID != 0 {
+			at.tree = h.TreeID
+		}
+		if s := c.table.find(session); s != nil && s.watch != nil {
+			whole := size
+			if size == 0 {
+				whole = n
+			}
+			if err := c.watch(&h, s, whole, frameOf(i == 0), &at); err != nil {
+				return err
+			}
+		}
+		if size == 0 {
+			return c.up.passRest()
 		}
 		n -= size
 		if i == 0 {

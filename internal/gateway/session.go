@@ -19,7 +19,9 @@ const (
 	maxSessions = 1 << 16
 
 	// maxWaiting is how many answers may be due that the gateway has to see. No server grants more credits than 8192.
-	maxWaiting = 8192
+	// Before anybody has come in, a client has one request under way, or two.
+	maxWaiting       = 8192
+	maxWaitingNobody = 128
 )
 
 // session is a logon that a server has accepted.
@@ -32,6 +34,9 @@ type session struct {
 
 	// open is of a stranger who may use some pipes: every request is judged.
 	open *conversation
+
+	// watch is of a user who may not do everything.
+	watch *watch
 }
 
 // user tells whether what the session sends passes.
@@ -47,10 +52,15 @@ type waiting struct {
 	logoff    uint64   // a LOGOFF of this session
 	negotiate bool
 
-	// A stranger's TREE_CONNECT, or CREATE.
+	// A stranger's TREE_CONNECT, CREATE, or data for a pipe.
 	session *session
 	tree    bool
 	open    *open
+	data    *open
+
+	// The same of a user's session that is watched.
+	watch *watch
+	piped *watched
 }
 
 // table is what a connection's two directions know of it.
@@ -74,8 +84,12 @@ func newTable() *table {
 func (t *table) wait(id uint64, w waiting) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.waiting) >= maxWaiting {
-		return refusal{ReasonTooMuch, fmt.Sprintf("more than %d answers are due", maxWaiting)}
+	limit := maxWaiting
+	if t.users == 0 && t.strangers == 0 {
+		limit = maxWaitingNobody
+	}
+	if len(t.waiting) >= limit {
+		return refusal{ReasonTooMuch, fmt.Sprintf("more than %d answers are due", limit)}
 	}
 	if w.negotiate {
 		t.negotiated = true
@@ -194,6 +208,18 @@ func (t *table) left(id uint64) {
 	defer t.mu.Unlock()
 	t.count(t.sessions[id], -1)
 	delete(t.sessions, id)
+}
+
+// watching are the sessions whose users may not do everything.
+func (t *table) watching() (out []*session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.sessions {
+		if s.watch != nil {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // count counts a session as one more, or one less.

@@ -58,6 +58,8 @@ func (l *logon) refusal(claim caller, renewed *session) (refusal, bool) {
 		return refusal{ReasonUnreadable, l.damaged}, true
 	case claim.who == model.Anonymous:
 		return refusal{ReasonAnonymous, claim.basis}, true
+	case renewed != nil && (renewed.refused != "" || renewed.stranger()) && !claim.stranger():
+		return refusal{ReasonRenewal, "a stranger's session is renewed by another name"}, true
 	case renewed != nil && renewed.account != "" && claim.account != "" && !sameName(renewed.account, claim.account):
 		return refusal{ReasonUnreadable, "a session is renewed by another name"}, true
 	}
@@ -96,7 +98,9 @@ func (c *conn) setupAnswer(h *smb2.Header, msg []byte, l *logon) error {
 	if _, err := r.Unmarshal(msg); err != nil {
 		return refusal{ReasonMalformed, "the server's SESSION_SETUP: " + err.Error()}
 	}
-	return c.cameIn(h, l.come(r.SessionFlags&smb2.SessionIsGuest != 0, r.SessionFlags&smb2.SessionIsNull != 0))
+	who := l.come(r.SessionFlags&smb2.SessionIsGuest != 0, r.SessionFlags&smb2.SessionIsNull != 0)
+	who.encrypted = r.SessionFlags&smb2.SessionEncryptData != 0
+	return c.cameIn(h, who)
 }
 
 // denied is what a server's refusal of a logon says.
@@ -141,9 +145,15 @@ func (c *conn) letIn(id uint64, who caller, may leave) error {
 	if !may.any() {
 		c.tell(refusal{reasonOf(who), who.basis})
 	}
-	c.g.stats.came(who.who)
+	c.g.stats.came(who)
 	c.row(who, model.Allowed, status.Success)
 	s := &session{caller: who}
+	if deny := c.way.Route().Policy.denies(c.client, c.to); deny != nil && !who.stranger() {
+		s.watch = c.join(watchKey{c.to, id}, deny)
+		if dialect, _ := c.table.state(); dialect == dialectSMB1 {
+			c.unseen(s, "SMB1")
+		}
+	}
 	if len(may.rules) > 0 {
 		s.open = &conversation{rules: may.rules, trees: map[uint32]bool{}, opens: map[smb2.FileID]*open{}}
 	}

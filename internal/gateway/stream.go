@@ -73,6 +73,9 @@ type stream struct {
 	buf     []byte
 	p, r, w int
 
+	added *latency  // how long bytes stayed here; nil: nobody asks
+	read  time.Time // when the last of them came
+
 	left    int  // bytes of the present frame that were not passed or dropped
 	limited bool // a deadline is set
 	calling bool // the next frame may open a NetBIOS session, or answer that
@@ -104,6 +107,7 @@ func (s *stream) fill(n int) error {
 		s.makeRoom(n)
 		m, err := s.from.Read(s.buf[s.w:])
 		s.w += m
+		s.read = time.Now()
 		if m == 0 && err != nil {
 			if errors.Is(err, io.EOF) && s.w > s.r {
 				err = io.ErrUnexpectedEOF
@@ -153,7 +157,11 @@ func (s *stream) flush() error {
 	}
 	b := s.buf[s.p:s.r]
 	s.p = s.r
-	return s.to.send(b)
+	err := s.to.send(b)
+	if err == nil && s.added != nil {
+		s.added.add(time.Since(s.read))
+	}
+	return err
 }
 
 // pass moves n bytes on. Those that are here, or fit, are written with the next flush; of longer ones the rest follows

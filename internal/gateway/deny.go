@@ -1,0 +1,425 @@
+package gateway
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/model"
+	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+// Users' bytes are never changed, and the gateway cannot answer in their place: it has no key to sign with. So what a
+// user may not do is enforced by closing the connection, and only where it can be read: in SMB2 and 3 without
+// encryption and compression, on a connection that has seen the tree being connected. Where it cannot be read, that is
+// counted and logged.
+
+// Refusal is what some users may not do.
+type Refusal struct {
+	Clients []netip.Prefix `json:"clients,omitempty"` // from these addresses; from any where there is none
+	Servers []string       `json:"servers,omitempty"` // to these, as the listeners name them; to any where there is none
+	Deny    []Denied       `json:"deny"`
+	Why     string         `json:"why,omitempty"` // for people
+}
+
+// Denied is one thing that users may not do: open a pipe; or bind an interface, or some of its calls, on whatever pipe
+// it is reached.
+type Denied struct {
+	Pipe      string `json:"pipe,omitempty"`
+	Interface string `json:"interface,omitempty"` // a name such as svcctl, or a UUID
+	Calls     Calls  `json:"calls,omitempty"`     // of the interface; binding it is denied where there is none
+}
+
+// denials are those of one or more Refusals.
+type denials struct {
+	pipes      map[string]bool
+	interfaces map[dcerpc.UUID]calls // nil: the interface itself
+}
+
+func (d *denials) any() bool { return len(d.pipes)+len(d.interfaces) > 0 }
+
+// add adds one thing, if it can be said.
+func (d *denials) add(x Denied) error {
+	if (x.Pipe == "") == (x.Interface == "") {
+		return fmt.Errorf("deny has either a pipe or an interface, and not both")
+	}
+	if d.pipes == nil {
+		d.pipes, d.interfaces = map[string]bool{}, map[dcerpc.UUID]calls{}
+	}
+	if x.Pipe != "" {
+		name := plainPipe(x.Pipe)
+		if name == "" || len(x.Calls) > 0 {
+			return fmt.Errorf("%q is no pipe, or has calls, which belong to an interface", x.Pipe)
+		}
+		d.pipes[name] = true
+		return nil
+	}
+	id, known, err := interfaceOf(x.Interface)
+	if err != nil {
+		return err
+	}
+	may, err := callsOf(known, x.Calls)
+	if err != nil {
+		return err
+	}
+	if had, ok := d.interfaces[id]; ok {
+		may = had.join(may)
+	}
+	d.interfaces[id] = may
+	return nil
+}
+
+// check makes the refusals ready to be asked.
+func (p *Policy) checkUsers() error {
+	for i := range p.Users {
+		r, d := &p.Users[i], denials{}
+		if len(r.Deny) == 0 {
+			return fmt.Errorf("gateway: users, entry %d: it denies nothing", i+1)
+		}
+		if err := checkWhere(r.Clients, r.Servers); err != nil {
+			return fmt.Errorf("gateway: users, entry %d: %w", i+1, err)
+		}
+		for _, x := range r.Deny {
+			if err := d.add(x); err != nil {
+				return fmt.Errorf("gateway: users, entry %d: %w", i+1, err)
+			}
+		}
+	}
+	return nil
+}
+
+// denies is what a user of a client may not do at a server; nil is nothing.
+func (p *Policy) denies(client netip.Addr, server string) *denials {
+	d := new(denials)
+	for i := range p.Users {
+		if r := &p.Users[i]; here(r.Clients, r.Servers, client, server) {
+			for _, x := range r.Deny {
+				_ = d.add(x) // Check has seen that it can be
+			}
+		}
+	}
+	if !d.any() {
+		return nil
+	}
+	return d
+}
+
+// plainPipe is a pipe's name without what servers see through: whatever stands before a stroke and behind a colon or a
+// NUL. It takes more names for one than any server does, as a list of what is denied must.
+func plainPipe(s string) string {
+	s, _, _ = strings.Cut(s, "\x00")
+	s = strings.TrimRight(s, `\/. `)
+	s = s[strings.LastIndexAny(s, `\/`)+1:]
+	s, _, _ = strings.Cut(s, ":")
+	return strings.ToLower(strings.TrimSpace(s))
+}
+
+// watch is what is known of a session whose user may not do everything. All connections of a session share it: with
+// several channels a pipe that one opened is used on another.
+type watch struct {
+	mu    sync.Mutex
+	users int // connections
+	deny  *denials
+	trees map[uint32]bool // of pipes
+	opens map[smb2.FileID]*watched
+	blind string // why some of it could not be read; told once
+}
+
+// watched is a pipe that such a user has open.
+type watched struct {
+	name     string
+	requests *dcerpc.Reassembler
+	contexts map[uint16][]dcerpc.UUID // all that were ever bound by a number: which of them counts is the server's to say
+	other    bool                     // it carries something else than RPC
+}
+
+// member is where a compound stands: what related messages refer to.
+type member struct {
+	session uint64
+	tree    uint32
+	file    smb2.FileID
+	opening *watched // by the message before, whose answer gives its FileID
+
+	connecting bool // the tree is one that a message before connects
+}
+
+// maxWatched is how many pipes of a user are watched, and how many trees: Windows lets a session have 64 Ki opens, and
+// programs have a handful.
+const maxWatched = 1024
+
+// reads tells whether a message of the session has to be read whole.
+func (v *watch) reads(h *smb2.Header, at *member) bool {
+	switch h.Command {
+	case smb2.TreeConnect:
+		return true
+	case smb2.TreeDisconnect, smb2.Create, smb2.IOCTL, smb2.Write, smb2.Close:
+		return h.IsAsync() || at.connecting || v.trees[at.tree]
+	}
+	return false
+}
+
+// watch judges one message of a user who may not do everything, of n bytes; at is where a compound stands. It returns
+// with the message unmoved, and as an error what closes the connection.
+func (c *conn) watch(h *smb2.Header, s *session, n, lead int, at *member) error {
+	v := s.watch
+	v.mu.Lock()
+	reads := v.reads(h, at)
+	v.mu.Unlock()
+	switch {
+	case h.Flags&smb2.FlagRelated != 0 && h.TreeID != at.tree && h.TreeID != relatedTree && h.TreeID != 0:
+		return c.denied(s, &denial{layer: model.LayerTree, what: "a related request in another tree"})
+	case !reads:
+		return nil
+	}
+	if lead+n > roomLen {
+		return c.denied(s, &denial{layer: model.LayerCall, what: fmt.Sprintf("%v of %d bytes on a pipe", h.Command, n)})
+	}
+	if err := c.up.fill(lead + n); err != nil {
+		return unexpected(err)
+	}
+	msg := c.up.unread()[lead:][:n]
+	v.mu.Lock()
+	wait, why := v.judge(h, msg, at)
+	v.mu.Unlock()
+	if why != nil {
+		return c.denied(s, why)
+	}
+	if wait == nil {
+		return nil
+	}
+	wait.watch = v
+	return c.table.wait(h.MessageID, *wait)
+}
+
+// denied tells of what a user may not do, and is what closes the connection.
+func (c *conn) denied(s *session, why *denial) error {
+	c.rowAt(s.caller, why)
+	return refusal{ReasonUser, why.String()}
+}
+
+// judge tells what of the answer has to be seen, or what the user may not do.
+func (v *watch) judge(h *smb2.Header, msg []byte, at *member) (*waiting, *denial) {
+	if h.IsAsync() {
+		return nil, &denial{layer: model.LayerTree, what: "a request that hides its tree"}
+	}
+	switch h.Command {
+	case smb2.TreeConnect:
+		at.connecting = true
+		return &waiting{tree: true}, nil
+	case smb2.TreeDisconnect:
+		delete(v.trees, at.tree)
+	case smb2.Create:
+		return v.create(msg, at)
+	case smb2.Close:
+		var r smb2.CloseRequest
+		if _, err := r.Unmarshal(msg); err == nil {
+			v.of(r.FileID, at)
+			delete(v.opens, at.file)
+		}
+	case smb2.Write:
+		var r smb2.WriteRequest
+		if _, err := r.Unmarshal(msg); err != nil || r.Channel != 0 {
+			return nil, &denial{layer: model.LayerCall, what: "a WRITE to a pipe that does not decode"}
+		}
+		return nil, v.data(v.of(r.FileID, at), r.Data)
+	case smb2.IOCTL:
+		var r smb2.IOCTLRequest
+		if _, err := r.Unmarshal(msg); err != nil {
+			return nil, &denial{layer: model.LayerCall, what: "an IOCTL on a pipe that does not decode"}
+		}
+		if r.CtlCode == fsctlPipeTransceive {
+			return nil, v.data(v.of(r.FileID, at), r.Input)
+		}
+	}
+	return nil, nil
+}
+
+// of finds the pipe that a message is about; nil is one that this connection has not seen being opened.
+func (v *watch) of(id smb2.FileID, at *member) *watched {
+	if id == smb2.RelatedFileID {
+		if at.opening != nil {
+			return at.opening
+		}
+		return v.opens[at.file]
+	}
+	at.file, at.opening = id, nil
+	return v.opens[id]
+}
+
+// create lets any pipe be opened but those that are denied.
+func (v *watch) create(msg []byte, at *member) (*waiting, *denial) {
+	var r smb2.CreateRequest
+	if _, err := r.Unmarshal(msg); err != nil || len(v.opens) >= maxWatched {
+		return nil, &denial{layer: model.LayerOpen, what: "a CREATE that does not decode, or too many pipes"}
+	}
+	name := plainPipe(r.Name.String())
+	if v.deny.pipes[name] {
+		return nil, &denial{layer: model.LayerOpen, pipe: name, what: "denied to users"}
+	}
+	at.opening = &watched{name: name, requests: dcerpc.NewReassembler(dcerpc.Limits{}), contexts: map[uint16][]dcerpc.UUID{}}
+	return &waiting{piped: at.opening}, nil
+}
+
+// data judges what goes into a pipe. A pipe that begins with something else than RPC carries another protocol, such as
+// SQL Server's.
+func (v *watch) data(o *watched, b []byte) *denial {
+	switch {
+	case o == nil:
+		return &denial{layer: model.LayerCall, what: "data for a pipe that was not seen to be opened"}
+	case o.other || len(v.deny.interfaces) == 0:
+		return nil
+	}
+	o.requests.Push(b)
+	for {
+		call, whole, err := o.requests.Next()
+		switch {
+		case err != nil && len(o.contexts) == 0:
+			o.other = true
+			return nil
+		case err != nil:
+			return &denial{layer: model.LayerCall, pipe: o.name, what: err.Error()}
+		case !whole:
+			return nil
+		}
+		if why := v.packet(o, &call); why != nil {
+			why.pipe = o.name
+			return why
+		}
+	}
+}
+
+func (v *watch) packet(o *watched, call *dcerpc.Call) *denial {
+	switch call.PDU.Type {
+	case dcerpc.TypeBind, dcerpc.TypeAlterContext:
+		b, err := call.PDU.Bind()
+		if err != nil {
+			return &denial{layer: model.LayerBind, what: err.Error()}
+		}
+		for _, x := range b.Contexts {
+			id := x.Abstract.UUID
+			if may, ok := v.deny.interfaces[id]; ok && may == nil {
+				return &denial{layer: model.LayerBind, uuid: id.String(), what: "interface " + nameOf(x.Abstract) + " is denied to users"}
+			}
+			if had := o.contexts[x.ID]; len(o.contexts) >= maxWatched || len(had) >= maxContexts {
+				return &denial{layer: model.LayerBind, what: "too many interfaces"}
+			} else if !slices.Contains(had, id) {
+				o.contexts[x.ID] = append(had, id)
+			}
+		}
+	case dcerpc.TypeRequest:
+		for _, id := range o.contexts[call.ContextID] {
+			if v.deny.interfaces[id][call.Opnum] {
+				return &denial{layer: model.LayerCall, uuid: id.String(), what: fmt.Sprintf("call %d is denied to users", call.Opnum)}
+			}
+		}
+	}
+	return nil
+}
+
+// answered takes the server's answer to a TREE_CONNECT or CREATE of a watched session.
+func (w *waiting) answered(h *smb2.Header, msg []byte) error {
+	if status.NTStatus(h.Status).IsError() || status.NTStatus(h.Status) == status.Pending {
+		return nil
+	}
+	v := w.watch
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if w.tree {
+		var r smb2.TreeConnectResponse
+		if _, err := r.Unmarshal(msg); err != nil {
+			return err
+		}
+		if r.ShareType == smb2.SharePipe && len(v.trees) < maxWatched {
+			v.trees[h.TreeID] = true
+		}
+		return nil
+	}
+	var r smb2.CreateResponse
+	if _, err := r.Unmarshal(msg); err != nil {
+		return err
+	}
+	v.opens[r.FileID] = w.piped
+	return nil
+}
+
+// unseen tells, once a session, that what it does cannot be read although some of it is denied.
+func (c *conn) unseen(s *session, why string) {
+	if s == nil || s.watch == nil {
+		return
+	}
+	s.watch.mu.Lock()
+	first := s.watch.blind == ""
+	s.watch.blind = why
+	s.watch.mu.Unlock()
+	if first {
+		c.g.stats.unread()
+		c.g.log(slog.LevelWarn, "cannot be read, so what the policy denies to users is not refused", "client", c.client,
+			"server", c.server, "account", s.account, "because", why)
+	}
+}
+
+// watchKey names a session of a server.
+type watchKey struct {
+	server  string
+	session uint64
+}
+
+// watches are the sessions that are watched.
+type watches struct {
+	mu   sync.Mutex
+	list map[watchKey]*watch
+}
+
+// join finds or begins the watch of a session, for one more connection.
+func (w *watches) join(k watchKey, d *denials) *watch {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.list[k]
+	if v == nil {
+		v = &watch{deny: d, trees: map[uint32]bool{}, opens: map[smb2.FileID]*watched{}}
+		if w.list == nil {
+			w.list = map[watchKey]*watch{}
+		}
+		w.list[k] = v
+	}
+	v.users++
+	return v
+}
+
+// join makes the connection watch a session, until it ends.
+func (c *conn) join(k watchKey, d *denials) *watch {
+	v := c.joined[k]
+	if v == nil {
+		if c.joined == nil {
+			c.joined = map[watchKey]*watch{}
+		}
+		v = c.g.watches.join(k, d)
+		c.joined[k] = v
+	}
+	return v
+}
+
+// leave ends a connection's part in it.
+func (w *watches) leave(k watchKey) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if v := w.list[k]; v != nil {
+		if v.users--; v.users <= 0 {
+			delete(w.list, k)
+		}
+	}
+}
+
+// frameOf is how many bytes stand before a message that is the first of a frame, or a later one.
+func frameOf(first bool) int {
+	if first {
+		return nbss.HeaderLen
+	}
+	return 0
+}

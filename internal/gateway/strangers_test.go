@@ -1,0 +1,167 @@
+package gateway
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/model"
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/peer"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+// TestRenewedStranger lets nobody make a user of a stranger's session: Samba makes a guest of a made-up name there and
+// does not say so, as the control shows.
+func TestRenewedStranger(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces")
+	l := startLab(t, peer.Config{Global: []string{"map to guest = bad user"}}, Route{Policy: somePolicy()})
+	renew := func(address string) (*ipc, status.NTStatus, []byte) {
+		w := &ipc{wire: dialWith(t, l.samba.Dial, address)}
+		w.negotiate(smb2.Dialect210)
+		w.connect()
+		c := ntlm.NewUser("nosuchuser", "", "x", ntlm.Options{})
+		first, err := c.Start(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		st, msg := w.setup(bare(true, first))
+		if st != status.MoreProcessingRequired {
+			return w, st, nil
+		}
+		var r smb2.SessionSetupResponse
+		if _, err := r.Unmarshal(msg); err != nil {
+			t.Fatal(err)
+		}
+		st, msg = w.setup(w.proof(c, r.SecurityBuffer, nil))
+		return w, st, msg
+	}
+	_, st, msg := renew(l.direct)
+	var r smb2.SessionSetupResponse
+	if _, err := r.Unmarshal(msg); st != status.Success || err != nil || r.SessionFlags != 0 {
+		t.Fatalf("the control failed: directly it is %v, flags %d, %v", st, r.SessionFlags, err)
+	}
+	w, st, _ := renew(l.through)
+	if st != status.AccessDenied {
+		t.Errorf("through the gateway: %v", st)
+	}
+	if st, _ := w.open("samr"); st == status.Success {
+		t.Error("a pipe that no stranger may open is open")
+	}
+	if n := l.Stats().Sessions[model.User]; n != 0 {
+		t.Errorf("%d users were counted", n)
+	}
+}
+
+// piped is a stranger who has a pipe open that has two interfaces, one of them with one call alone.
+func piped(t *testing.T) (*conversation, smb2.FileID, *open) {
+	t.Helper()
+	p := Policy{Strangers: []Exception{{Allow: somePipes, Pipes: []Pipe{{
+		Pipe: "lsarpc", Interfaces: []Interface{{"lsarpc", Calls{"0"}}, {Interface: "dssetup"}},
+	}}}}}
+	if err := p.Check(); err != nil {
+		t.Fatal(err)
+	}
+	id := smb2.FileID{1}
+	o := &open{
+		name: "lsarpc", allowed: p.Strangers[0].rules["lsarpc"], requests: dcerpc.NewReassembler(pipeLimits),
+		contexts: map[uint16]dcerpc.UUID{},
+	}
+	return &conversation{opens: map[smb2.FileID]*open{id: o}}, id, o
+}
+
+// TestOneNumberOneInterface refuses a second interface under the number of another: which of them a server then calls
+// is not known.
+func TestOneNumberOneInterface(t *testing.T) {
+	v, id, _ := piped(t)
+	if _, why := v.data(id, bindTo(t, dcerpc.TypeBind, "lsarpc")); why != nil {
+		t.Fatal(why)
+	}
+	if _, why := v.data(id, bindTo(t, dcerpc.TypeAlterContext, "dssetup")); why == nil {
+		t.Error("the number means another interface now")
+	}
+	v, id, _ = piped(t)
+	if _, why := v.data(id, bindTo(t, dcerpc.TypeBind, "lsarpc", "dssetup")); why != nil {
+		t.Errorf("two numbers: %v", why)
+	}
+}
+
+// TestPiecesInOrder refuses pieces of a packet that are under way at once, which a server may put together in another
+// order.
+func TestPiecesInOrder(t *testing.T) {
+	b := bindTo(t, dcerpc.TypeBind, "lsarpc")
+	for _, answered := range []bool{true, false} {
+		v, id, o := piped(t)
+		if _, why := v.data(id, b[:20]); why != nil {
+			t.Fatal(why)
+		}
+		if answered {
+			newTable().arrived(o)
+		}
+		if _, why := v.data(id, b[20:]); (why == nil) != answered {
+			t.Errorf("the first piece was answered: %v; the second: %v", answered, why)
+		}
+	}
+}
+
+// TestWaitingNobody bounds what a client can make the gateway keep before anybody has come in.
+func TestWaitingNobody(t *testing.T) {
+	table := newTable()
+	for id := range uint64(maxWaitingNobody) {
+		if err := table.wait(id, waiting{refused: new(refused)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var no refusal
+	if err := table.wait(maxWaitingNobody, waiting{}); !errors.As(err, &no) || no.reason != ReasonTooMuch {
+		t.Errorf("one more: %v", err)
+	}
+	if err := table.come(7, &session{caller: caller{who: model.User}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := table.wait(maxWaitingNobody, waiting{}); err != nil {
+		t.Errorf("of a user: %v", err)
+	}
+}
+
+// TestDeafClient ends the connection of a client that asks and asks and reads no answer.
+func TestDeafClient(t *testing.T) {
+	g, address := local(t, Options{Limits: Limits{Logon: 300 * time.Millisecond}}, Route{})
+	nc, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if err := nc.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{t: t, nc: nc}
+	w.negotiate(smb2.Dialect210)
+	for err == nil { // until its own and the gateway's buffers are full, and then until the gateway resets it
+		m := w.message(smb2.Echo, new(smb2.Empty))
+		_, err = nc.Write(append([]byte{0, 0, 0, byte(len(m))}, m...))
+	}
+	for end := time.Now().Add(time.Minute); g.Stats().Open > 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	}
+	if s := g.Stats(); s.Open != 0 || s.Refused[ReasonIdle] != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestWhere refuses clients and servers that nobody could be.
+func TestWhere(t *testing.T) {
+	for _, e := range []Exception{
+		{Allow: everything, Servers: []string{"192.0.2.20"}},
+		{Allow: everything, Servers: []string{"nas.example:"}},
+		{Allow: everything, Clients: []netip.Prefix{netip.MustParsePrefix("::ffff:192.0.2.0/120")}},
+	} {
+		p := Policy{Strangers: []Exception{e}}
+		if err := p.Check(); err == nil {
+			t.Errorf("%+v: taken", e)
+		}
+	}
+}
