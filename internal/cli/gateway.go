@@ -27,10 +27,13 @@ Start with --observe-only. It refuses nothing, and logs and counts what it would
 keeps every logon, which "ipcguard observe --state DIR --show" lists.
 
 A policy (--policy) lets some strangers pass: by client, server and identity, with everything or with single pipes,
-interfaces and calls.
+interfaces and calls. It can deny pipes, interfaces and calls to users, where the traffic can be read.
 
-The gateway reads SMB1 (NT LM 0.12) to 3.1.1, on port 445, and with NetBIOS sessions on port 139. It does not judge
-what a user does.
+The gateway reads SMB1 (NT LM 0.12) to 3.1.1, on port 445, and with NetBIOS sessions on port 139. Whether an account
+has an empty or well-known password it cannot see.
+
+The counts are logged every --report, and written to --metrics: sessions by identity, refusals by reason, and how long
+bytes stayed in the gateway. -v logs every logon.
 
 SIGINT and SIGTERM stop new connections; open ones have --drain to end. SIGHUP reads the configuration file and the
 policies again; sessions continue. SIGUSR2 starts the program again and gives the new process the listening sockets,
@@ -46,10 +49,10 @@ const gatewayExamples = `  ipcguard gateway --listen 192.0.2.10:445 --to 192.0.2
 
 type gatewayFlags struct {
 	logFlags
-	listen, to, policy, config, state string
-	observeOnly, transparent          bool
-	drain, report                     time.Duration
-	limits                            gateway.Limits
+	listen, to, policy, config, state, metrics string
+	observeOnly, transparent                   bool
+	drain, report                              time.Duration
+	limits                                     gateway.Limits
 }
 
 func (a *app) gateway() *cobra.Command {
@@ -74,7 +77,8 @@ func (a *app) gateway() *cobra.Command {
 		"TOML file with several listeners, instead of --listen, --to, --transparent, --policy and --observe-only")
 	s.StringVar(&f.state, "state", "", "keep every logon in this directory, in rows as observe's")
 	s.DurationVar(&f.drain, "drain", 30*time.Second, "how long open connections go on after an interrupt")
-	s.DurationVar(&f.report, "report", time.Minute, "how often the counts are logged; 0 is never")
+	s.DurationVar(&f.report, "report", time.Minute, "how often the counts are logged, and --metrics is written; 0 is never")
+	s.StringVar(&f.metrics, "metrics", "", "write the counts to this file, for node_exporter's textfile collector (NAME.prom)")
 	s.IntVar(&f.limits.Connections, "connections", 0, "connections at once (default 16384)")
 	s.IntVar(&f.limits.PerClient, "per-client", 0, "connections of one address at once (default 1024)")
 	f.logFlags.register(s)
@@ -97,6 +101,7 @@ type gatewayRun struct {
 	listeners map[string]listening // by address
 	handed    handed
 	rows      *gatewayRows
+	metrics   gatewayMetrics
 	failed    chan error
 }
 
@@ -121,7 +126,11 @@ func (a *app) runGateway(ctx context.Context, f *gatewayFlags) error {
 		Gateway: gateway.New(gateway.Options{Limits: config.Limits, Log: log, Use: rows.add}), flags: f, log: log,
 		listeners: map[string]listening{}, failed: make(chan error, 1), handed: sockets, rows: rows,
 	}
-	if err = run.apply(ctx, config); err == nil {
+	run.metrics = gatewayMetrics{f.metrics, run.Stats}
+	if err = run.metrics.write(); err == nil { // a file that cannot be written is said at once
+		err = run.apply(ctx, config)
+	}
+	if err == nil {
 		run.handed.close()
 		err = ready()
 	}
@@ -216,7 +225,11 @@ func (r *gatewayRun) wait(ctx context.Context) error {
 func (r *gatewayRun) report() {
 	s := r.Stats()
 	r.log.Info("counts", "open", s.Open, "connections", s.Connections, "sessions", s.Sessions, "refused", s.Refused,
-		"since", s.Since)
+		"encrypted", s.Encrypted, "unread", s.Unread, "added_median_below", s.Added.Below(0.5).String(),
+		"added_p99_below", s.Added.Below(0.99).String(), "since", s.Since)
+	if err := r.metrics.write(); err != nil {
+		r.log.Error("the metrics could not be written", "error", err.Error())
+	}
 }
 
 // reload reads the files anew. What cannot be read changes nothing.
@@ -294,7 +307,7 @@ func (r *gatewayRun) listen(ctx context.Context, address string, route gateway.R
 	ctx, stop := context.WithCancel(ctx)
 	r.listeners[address] = listening{way, l, stop}
 	r.log.Info("listening", "address", l.Addr().String(), "to", route.To, "transparent", route.Transparent,
-		"observe_only", route.ObserveOnly, "exceptions", len(route.Policy.Strangers))
+		"observe_only", route.ObserveOnly, "exceptions", len(route.Policy.Strangers), "denied_to_users", len(route.Policy.Users))
 	go func() {
 		if err := r.Serve(ctx, l, way); ctx.Err() == nil {
 			select {

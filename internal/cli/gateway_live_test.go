@@ -116,7 +116,8 @@ func TestGatewayScan(t *testing.T) {
 		t.Fatalf("the control failed: directly it is %s", direct.Verdict)
 	}
 	state := o.at("state")
-	g := o.startGateway(t, "--listen", way+":445", "--to", server, "--state", state, "--drain", "100ms")
+	metrics := o.at("counts.prom")
+	g := o.startGateway(t, "--listen", way+":445", "--to", server, "--state", state, "--drain", "100ms", "--metrics", metrics, "-v")
 	through := o.scanOf(t, way, user)
 	if through.Verdict != model.Closed {
 		t.Errorf("through the gateway it is %s", through.Verdict)
@@ -149,6 +150,16 @@ func TestGatewayScan(t *testing.T) {
 	if err := g.cmd.Wait(); err != nil {
 		b, _ := os.ReadFile(g.log)
 		t.Errorf("it ended with %v:\n%s", err, b)
+	}
+	g.await(t, `"msg":"logon"`) // -v tells each
+	counts, err := os.ReadFile(metrics)
+	for _, want := range []string{
+		`ipcguard_gateway_refused_total{reason="anonymous"}`, `ipcguard_gateway_sessions_total{identity="user"}`,
+		`ipcguard_gateway_added_seconds_bucket{le="+Inf"}`, "ipcguard_gateway_connections_open 0\n",
+	} {
+		if err != nil || !strings.Contains(string(counts), want) {
+			t.Errorf("no %s in the metrics: %v\n%s", want, err, counts)
+		}
 	}
 	rows := o.run(t, exitOK, "observe", "--state", state, "--show", "--format", "jsonl")
 	for _, want := range []string{`"identity":"anonymous"`, `"outcome":"denied"`, `"identity":"user"`, `"source":"gateway"`} {

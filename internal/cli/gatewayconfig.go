@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -155,7 +157,7 @@ func (c *gatewayConfig) add(listen, policy string, r gateway.Route) error {
 		if _, _, err := net.SplitHostPort(r.To); err != nil {
 			r.To = net.JoinHostPort(r.To, serverPort(r.NetBIOS))
 		}
-		if r.To == net.JoinHostPort(host, port) {
+		if r.To == net.JoinHostPort(host, port) || toItself(host, port, r.To) {
 			return usage("listen %q: it leads to itself", listen)
 		}
 	}
@@ -166,6 +168,20 @@ func (c *gatewayConfig) add(listen, policy string, r gateway.Route) error {
 	}
 	c.Routes[listen] = r
 	return nil
+}
+
+// toItself tells whether a listener on every address of this machine would take the gateway's own connections.
+func toItself(host, port, to string) bool {
+	toHost, toPort, _ := net.SplitHostPort(to)
+	at, err := netip.ParseAddr(toHost)
+	if anywhere, herr := netip.ParseAddr(host); err != nil || toPort != port || host != "" && (herr != nil || !anywhere.IsUnspecified()) {
+		return false
+	}
+	own, err := net.InterfaceAddrs()
+	return at.IsLoopback() || at.IsUnspecified() || err == nil && slices.ContainsFunc(own, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr() == at.Unmap()
+	})
 }
 
 // serverPort is the port of a server that is named without one.

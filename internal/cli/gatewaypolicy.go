@@ -76,6 +76,9 @@ func (a *app) runGatewayPolicy(f *gatewayPolicyFlags) error {
 			"# %d exceptions, from %d rows. Take out what should stop.\n%s", len(policy.Strangers), len(uses), text)
 		return err
 	})
+	if !slices.ContainsFunc(uses, func(u model.Use) bool { return u.Source != model.SourceGateway }) {
+		left = append(left, "what strangers call: these rows are a gateway's, which hold logons and refusals. Calls are seen in captures alone")
+	}
 	for _, sentence := range left {
 		a.hint("not in the policy: %s", sentence)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"ipcguard/internal/model"
 )
@@ -26,6 +27,10 @@ func Observed(uses []model.Use) (p Policy, left []string) {
 	done := map[useKey]map[string]bool{}
 	seen := map[netip.Addr]int64{}
 	for _, u := range uses {
+		if u.Identity.IsStranger() && u.Outcome == model.Allowed && u.Share != "" && !strings.EqualFold(u.Share, "IPC$") {
+			left = append(left, fmt.Sprintf("%s used the share %s as %s: a policy that lets strangers use shares has allow: everything", u.Client, u.Share, u.Identity))
+			continue
+		}
 		if !u.Identity.IsStranger() || u.Outcome != model.Allowed || u.Layer != model.LayerCall {
 			continue
 		}

@@ -26,6 +26,7 @@ func TestObserved(t *testing.T) {
 		use("192.0.2.1", model.User, "winreg", "winreg", own, "opnum 3", 3),
 		use("somehost", model.Anonymous, "srvsvc", "srvsvc", srv, "NetrShareEnum", 15),
 		use("192.0.2.1", model.Anonymous, "", "", "", "", -1),
+		{Client: "192.0.2.3", Identity: model.Guest, Layer: model.LayerTree, Outcome: model.Allowed, Share: "public", Opnum: -1, Count: 1},
 		denied,
 	})
 	if err := p.Check(); err != nil {
@@ -43,7 +44,7 @@ func TestObserved(t *testing.T) {
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if len(left) != 2 {
+	if len(left) != 3 {
 		t.Errorf("left: %q", left)
 	}
 }
