@@ -10,6 +10,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
 
+	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/observe/observetest"
 	"ipcguard/internal/peer"
 )
@@ -116,6 +117,25 @@ func TestMadeAgainstTshark(t *testing.T) {
 			}
 			calls(m, 50, 1)
 		}), logon},
+		{"binds that share a segment", make(func(m *observetest.Maker) {
+			m.Connect(1)
+			m.Logon(t)
+			m.Together(func() {
+				for i, offer := range [][]dcerpc.SyntaxID{{dcerpc.LSARPC, dcerpc.SAMR}, {dcerpc.SAMR}, {dcerpc.WKSSVC, dcerpc.LSARPC, dcerpc.LSARPC}} {
+					bind, ack := dcerpc.Bind{MaxXmit: 4280, MaxRecv: 4280}, dcerpc.BindAck{MaxXmit: 4280, MaxRecv: 4280}
+					for j, s := range offer {
+						bind.Contexts = append(bind.Contexts, dcerpc.Context{ID: uint16(10*i + j), Abstract: s, Transfer: []dcerpc.SyntaxID{dcerpc.NDR20}})
+						ack.Results = append(ack.Results, dcerpc.ContextResult{Transfer: dcerpc.NDR20})
+					}
+					m.Transact(t, dcerpc.TypeAlterContext, &bind, dcerpc.TypeAlterContextReply, &ack, uint32(2+i))
+				}
+			})
+		}), logon - 1 + 5},
+		{"calls that share segments", make(func(m *observetest.Maker) {
+			m.Connect(1)
+			m.Logon(t)
+			m.Together(func() { m.Calls(t, 100) })
+		}), 100 + logon - 1},
 		{"without Ethernet", write(t, all, true), 20 + logon - 1},
 		{"with forged resets", write(t, reset, false), 20 + logon - 1},
 		{"with segments that came twice", write(t, twice, false), 20 + logon - 1},

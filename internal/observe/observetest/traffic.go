@@ -24,6 +24,7 @@ type Maker struct {
 	Seq     [2]uint32               // of the next byte, by direction: to the server, to the client
 	MID     uint64                  // of the next message
 	Pack    func(msg []byte) []byte // what becomes of each message after NEGOTIATE; nil: it stays
+	held    *[2][]byte              // what Together has collected, by direction; nil outside of it
 }
 
 const (
@@ -112,11 +113,34 @@ func (m *Maker) Send(up bool, msg []byte) {
 		msg = m.Pack(msg)
 	}
 	b := append(nbss.AppendHeader(nil, nbss.SessionMessage, len(msg)), msg...)
+	if m.held != nil {
+		d := 1
+		if up {
+			d = 0
+		}
+		m.held[d] = append(m.held[d], b...)
+		return
+	}
+	m.segments(up, b)
+}
+
+func (m *Maker) segments(up bool, b []byte) {
 	for len(b) > 0 {
 		n := min(len(b), segment)
 		m.Packet(up, 0x18, b[:n])
 		b = b[n:]
 	}
+}
+
+// Together sends all requests that body makes at once, and then all answers, as clients do that do not wait: segments hold
+// several messages, and parts of them.
+func (m *Maker) Together(body func()) {
+	m.held = new([2][]byte)
+	body()
+	held := m.held
+	m.held = nil
+	m.segments(true, held[0])
+	m.segments(false, held[1])
 }
 
 // Ask sends a request and its answer.

@@ -77,7 +77,7 @@ type Shark struct{ Sure, Unsure Facts }
 func Tshark(fields func(filter string, names ...string) [][]string) Shark {
 	names := []string{
 		"tcp.stream", "tcp.dstport", "smb2.cmd", "smb2.flags.response", "smb2.msg_id", "smb2.nt_status", "smb2.tree", "smb2.filename",
-		"ntlmssp.messagetype", "ntlmssp.auth.username", "ntlmssp.auth.ntresponse", "dcerpc.pkt_type", "dcerpc.cn_flags", "dcerpc.cn_bind_to_uuid", "dcerpc.opnum",
+		"ntlmssp.messagetype", "ntlmssp.auth.username", "ntlmssp.auth.ntresponse", "dcerpc.pkt_type", "dcerpc.cn_flags", "dcerpc.cn_num_ctx_items", "dcerpc.cn_bind_to_uuid", "dcerpc.opnum",
 		"smb.cmd", "smb.flags.response", "smb.wct", "smb.path", "smb.file",
 	}
 	s := sharkReader{Shark{Facts{}, Facts{}}, map[[2]string]question{}}
@@ -225,7 +225,7 @@ func (s *sharkReader) smb1(f frame) {
 // rpc takes what pipes carry. Some servers' answers repeat the request: it counts in its own direction alone.
 func (s *sharkReader) rpc(f frame) {
 	const request, fault, bind, alter = "0", "3", "11", "14"
-	kinds := f["dcerpc.pkt_type"]
+	kinds, contexts, uuids := f["dcerpc.pkt_type"], f["dcerpc.cn_num_ctx_items"], f["dcerpc.cn_bind_to_uuid"]
 	calls := 0
 	for i, kind := range kinds {
 		flags, _ := strconv.ParseUint(strings.TrimPrefix(f.nth("dcerpc.cn_flags", i, len(kinds)), "0x"), 16, 8)
@@ -239,9 +239,14 @@ func (s *sharkReader) rpc(f frame) {
 		case kind == fault && !f.up():
 			s.Sure["fault"]++
 		case (kind == bind || kind == alter) && f.up():
-			uuids := slices.Clone(f["dcerpc.cn_bind_to_uuid"])
-			slices.Sort(uuids)
-			for _, u := range slices.Compact(uuids) {
+			var mine []string // a client with several pipes may send the binds of two in one segment
+			if len(contexts) > 0 {
+				n, _ := strconv.Atoi(contexts[0])
+				n = min(n, len(uuids)) // fewer where the capture cut the packet
+				mine, uuids, contexts = slices.Clone(uuids[:n]), uuids[n:], contexts[1:]
+			}
+			slices.Sort(mine)
+			for _, u := range slices.Compact(mine) {
 				s.Sure["bind "+u]++
 			}
 		}
