@@ -26,6 +26,8 @@ type Options struct {
 	// Registry is what "net conf list" says on the configuration's own host; nil is not known. It is read where Samba
 	// reads its registry.
 	Registry []byte
+
+	once bool // read once, as testparm does, which the tests hold the first reading against
 }
 
 // RegistryFile stands in a Param's File for Samba's own registry.
@@ -76,6 +78,9 @@ func load(path string, o Options) (*Config, error) {
 	if p, ok := r.c.Global.Get("config backend"); ok && strings.EqualFold(p.Value, "registry") && r.limit == nil {
 		r.backend(p)
 	}
+	if r.c.Broken == nil && r.limit == nil && !o.once {
+		r.again()
+	}
 	if r.limit != nil {
 		return nil, r.limit
 	}
@@ -96,7 +101,7 @@ func (r *reader) backend(p Param) {
 		Global: &Section{Name: "global", File: p.File, Line: p.Line, Params: []Param{p}, set: kept},
 		byName: map[string]*Section{}, untold: r.c.untold, global: true,
 	}
-	r.section, r.defaults = r.c.Global, nil
+	r.section, r.defaults, r.order, r.reopened = r.c.Global, nil, nil, false
 	if r.o.Registry == nil {
 		r.c.unread(p, true, "config backend = registry: the settings are in Samba's registry and not in this file")
 		return
@@ -159,8 +164,51 @@ type reader struct {
 	// What was read so far, and the error when it was too much.
 	bytes, params, copied int
 	limit                 error
+	// order is what was read of all files, for the second reading; reopened says that there is something for it to find.
+	order            []step
+	reopened, second bool
 	// seen, when set, is told each logical line of the main file with the section it belongs to, for the editor.
 	seen func(l logical, s *Section)
+}
+
+// step is the start of a section, or the assignment of that number in it.
+type step struct {
+	s     *Section
+	param int // in s.Params; -1 is the start
+}
+
+// enter goes on in a section.
+func (r *reader) enter(s *Section) {
+	r.section = s
+	r.order = append(r.order, step{s, -1})
+}
+
+// again reads everything a second time on top of the first, as smbd does in each connection once somebody has logged on, for
+// the sake of %U: the shares are there already, with what they took from [global] then, and a copy now takes what the other
+// share has in the end. So a line far below reaches copies above it, which testparm, with its one reading, does not show.
+// See auth3_check_password and lp_load_ex in source3; [M] samba-4.17.12.
+func (r *reader) again() {
+	if !r.reopened { // then nothing is below that was not known above
+		return
+	}
+	r.section, r.second = r.c.Global, true
+	for _, at := range r.order {
+		switch {
+		case at.param < 0:
+			r.endSection()
+			r.section = at.s
+			continue
+		}
+		p := at.s.Params[at.param]
+		if at.s == r.c.Global || isOption(fold(p.Name), p) { // options do not decide who enters: they stay as testparm has them
+			continue
+		}
+		if p.Name == "copy" && r.copy(p) != "" {
+			return // smbd gives this reading up here, and what it read before stays
+		}
+		at.s.set[fold(p.Name)] = p
+	}
+	r.endSection()
 }
 
 // read handles one file; false means that Samba gives up.
@@ -204,19 +252,23 @@ func (r *reader) header(file string, l logical) string {
 	case !ok:
 		return "a section without its ]"
 	case isGlobal(name):
-		r.section, r.c.global = r.c.Global, true
+		r.enter(r.c.Global)
+		r.c.global = true
 		return ""
 	case name == "":
 		return "a section without a name"
 	}
-	if r.section = r.c.Share(name); r.section == nil {
-		r.section = &Section{Name: name, File: file, Line: l.number, set: map[string]Param{}, inherits: r.shareDefaults(file, l.number)}
+	share := r.c.Share(name)
+	if share == nil {
+		r.enter(&Section{Name: name, File: file, Line: l.number, set: map[string]Param{}, inherits: r.shareDefaults(file, l.number)})
 		r.c.Shares = append(r.c.Shares, r.section)
 		r.c.byName[foldName(name)] = r.section
 		if len(r.c.Shares) > maxSections {
 			r.limit = limit(file, l.number, "%d sections", maxSections)
 		}
 	} else {
+		r.enter(share)
+		r.reopened = true
 		r.section.Name = name // Samba shows the last spelling
 		// A share that comes again keeps its parameters and loses its parametric options.
 		maps.DeleteFunc(r.section.set, isOption)
@@ -304,6 +356,7 @@ func (r *reader) param(file string, l logical, depth int) string {
 		}
 	}
 	p.at = r.params
+	r.order = append(r.order, step{r.section, len(r.section.Params)})
 	r.section.Params = append(r.section.Params, p)
 	if r.section == r.c.Global {
 		r.defaults = nil
@@ -349,6 +402,9 @@ func (r *reader) copy(p Param) string {
 	maps.Copy(all, from.inherits)
 	maps.Copy(all, from.set)
 	delete(all, "copy")
+	if r.second {
+		maps.DeleteFunc(all, isOption)
+	}
 	for k, v := range all {
 		if v.Copied == "" {
 			v.Copied = from.Name
@@ -396,7 +452,7 @@ func (r *reader) include(p Param, depth int) {
 		r.c.Registry = true
 		if r.o.Registry != nil {
 			r.read(RegistryFile, r.o.Registry, depth+1)
-			r.section = r.c.Global
+			r.enter(r.c.Global)
 			return
 		}
 		gapped(true, "Samba's registry holds more settings, which are not in this file")

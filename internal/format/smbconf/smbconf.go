@@ -15,6 +15,8 @@
 //     that is not there is skipped without a word, which says nothing where the configuration is a copy: Options.Copied
 //   - "copy = SHARE" takes over what the share above has, except for what was already set here; the
 //     other share's parametric options win
+//   - smbd reads everything once more when somebody has logged on, on top of the first time: a copy then takes what the other
+//     share has in the end, lines far below included (testparm reads once)
 //   - a share without a path is taken from everybody where its section ends, and a share that copies it is, too;
 //     [printers] is printable whatever it says
 //   - [IPC$] need not be there: Samba makes it at the end, of what [global] has then

@@ -121,7 +121,7 @@ func compare(t interface {
 }, bin, path string,
 ) int {
 	t.Helper()
-	c, err := Load(path, Options{})
+	c, err := Load(path, Options{once: true})
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
