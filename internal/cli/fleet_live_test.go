@@ -259,7 +259,7 @@ func startServer(t *testing.T, program, dir, database string) *fleetServer {
 	case <-ready:
 	case <-ended:
 		t.Fatalf("the server ended:\n%s", s.log())
-	case <-time.After(time.Minute):
+	case <-time.After(4 * time.Minute):
 		t.Fatalf("the server is not ready:\n%s", s.log())
 	}
 	return s
@@ -307,7 +307,7 @@ func insider(t *testing.T, s *fleetServer, p *visitor, inside *peer.Machine, pro
 		return c.CombinedOutput()
 	}
 	said, err := join()
-	for tries := 0; err != nil && tries < 100 && strings.Contains(string(said), "refused"); tries++ { // the relay is not there yet
+	for tries := 0; err != nil && tries < 1000 && strings.Contains(string(said), "refused"); tries++ { // the relay is not there yet
 		time.Sleep(100 * time.Millisecond)
 		said, err = join()
 	}
@@ -520,7 +520,7 @@ func (v *visitor) events(t *testing.T) map[store.EventKind]bool {
 // until asks again until something holds; a loaded machine takes its time.
 func (v *visitor) until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	for !holds() {
 		select {

@@ -180,10 +180,10 @@ func unconfirmed(t *testing.T, apply func(within string) (out string, code int))
 	return ""
 }
 
-// until asks until the answer is nil, for a minute at most.
+// until asks until the answer is nil. It gives up after what no busy machine takes.
 func until(t *testing.T, ask func() error) {
 	t.Helper()
-	end := time.Now().Add(time.Minute)
+	end := time.Now().Add(4 * time.Minute)
 	for {
 		err := ask()
 		if err == nil {

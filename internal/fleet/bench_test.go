@@ -84,7 +84,7 @@ func rescan(b *testing.B, f *Fleet, n int) float64 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	done := runDone(b, f.st, r.ID, 10*time.Minute)
+	done := runDone(b, f.st, r.ID)
 	if done.Exposed != n {
 		b.Fatalf("%+v", done)
 	}

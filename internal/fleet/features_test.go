@@ -28,7 +28,7 @@ func run(t *testing.T, f *Fleet, kind store.RunKind) store.Run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return runDone(t, f.st, r.ID, 30*time.Second)
+	return runDone(t, f.st, r.ID)
 }
 
 // TestNames: a name with two addresses is two hosts, one host under three names is one, and a host that moves stays itself.
@@ -163,7 +163,7 @@ func TestDiscover(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := w.count("127.44.4.3")
-	runDone(t, st, r.ID, 20*time.Second)
+	runDone(t, st, r.ID)
 	units, _, err := st.Units(t.Context(), r.ID, store.UnitDone, store.Page{})
 	if err != nil || len(units) != 1 || units[0].Reason != "3 of 32 addresses answered, 1 of them new" || w.count("127.44.4.3") != before {
 		t.Errorf("%+v %v", units, err)

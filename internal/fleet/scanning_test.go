@@ -3,7 +3,6 @@ package fleet
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/smbtest"
@@ -42,7 +41,7 @@ func TestWatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		done := runDone(t, st, r.ID, 20*time.Second)
+		done := runDone(t, st, r.ID)
 		return done, eventsOf(t, st, store.EventFilter{RunID: r.ID})
 	}
 	site, err := f.site(t.Context())

@@ -133,7 +133,7 @@ func dial1(t *testing.T, f *fake1, o smb.Options) (*smb.Conn, smb.Pipe) {
 	}
 	o.Dialects, o.NoExtendedSecurity = []smb.Dialect{smb.SMB1}, true
 	if o.Timeouts.Call == 0 {
-		o.Timeouts.Call = 2 * time.Second
+		o.Timeouts.Call = time.Minute
 	}
 	c, err := smb.Dial(t.Context(), l.Addr().String(), o)
 	if err != nil {

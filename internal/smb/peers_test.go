@@ -105,7 +105,7 @@ func TestAnonymousSigned(t *testing.T) {
 		signed++
 		return honest(q)
 	})
-	if err := climb(t, address); err != nil || signed != 3 {
+	if err := climb(t, address, waits("")); err != nil || signed != 3 {
 		t.Errorf("%d signed requests, %v", signed, err)
 	}
 }

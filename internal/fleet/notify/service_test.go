@@ -367,14 +367,23 @@ func TestRunWithoutDatabase(t *testing.T) {
 	}), nil))
 	c.s.Poll = time.Millisecond
 	c.st.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if err := c.s.Run(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.s.Run(ctx) }()
+	told := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return strings.Count(log.String(), "notifications wait")
+	}
+	for told() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(100 * time.Millisecond) // for many more rounds
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if n := strings.Count(log.String(), "notifications wait"); n != 1 {
+	if n := told(); n != 1 {
 		t.Errorf("told %d times: %s", n, log.String())
 	}
 }

@@ -79,7 +79,7 @@ func TestRealSambaConnections(t *testing.T) {
 	s := peer.StartSamba(t, peer.Config{Address: "127.48.0.3", Global: []string{
 		"log level = 1", "vfs objects = full_audit", "full_audit:success = connect", "full_audit:failure = connect", "full_audit:syslog = no",
 	}})
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	// Two clients stay connected while smbstatus looks.
 	for _, who := range []string{"%", "alice%" + peer.Password} {

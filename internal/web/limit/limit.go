@@ -205,12 +205,10 @@ const (
 var ErrSlow = errors.New("the body of the request came too slowly")
 
 // Bodies gives every body a lowest rate.
-func Bodies(next http.Handler) http.Handler { return bodies(next, bodyQuiet, bodyGrace, bodyRate) }
-
-func bodies(next http.Handler, quiet, grace time.Duration, rate int64) http.Handler {
+func Bodies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = &body{ReadCloser: r.Body, control: http.NewResponseController(w), began: time.Now(), quiet: quiet, grace: grace, rate: rate}
+			r.Body = &body{ReadCloser: r.Body, control: http.NewResponseController(w), began: time.Now()}
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -219,21 +217,19 @@ func bodies(next http.Handler, quiet, grace time.Duration, rate int64) http.Hand
 // body is read no slower than a rate.
 type body struct {
 	io.ReadCloser
-	control      *http.ResponseController
-	began        time.Time
-	read         int64
-	quiet, grace time.Duration
-	rate         int64
+	control *http.ResponseController
+	began   time.Time
+	read    int64
 }
 
 // Read is part of io.Reader.
 func (b *body) Read(p []byte) (int, error) {
 	now := time.Now()
-	end := b.began.Add(b.grace + time.Duration(b.read)*time.Second/time.Duration(b.rate))
+	end := b.began.Add(bodyGrace + time.Duration(b.read)*time.Second/bodyRate)
 	if end.Before(now) {
 		return 0, ErrSlow
 	}
-	if quiet := now.Add(b.quiet); quiet.Before(end) {
+	if quiet := now.Add(bodyQuiet); quiet.Before(end) {
 		end = quiet
 	}
 	_ = b.control.SetReadDeadline(end) // not every server can

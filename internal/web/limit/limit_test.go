@@ -2,6 +2,7 @@ package limit
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +11,8 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -22,12 +23,7 @@ func serve(t *testing.T, o Options, wrap func(http.Handler) http.Handler) *httpt
 		if r.URL.Path == "/come" {
 			Come(r.Context())
 		}
-		b, err := io.ReadAll(r.Body)
-		if errors.Is(err, ErrSlow) {
-			http.Error(w, err.Error(), http.StatusRequestTimeout)
-			return
-		}
-		fmt.Fprintf(w, "%d bytes", len(b))
+		length(w, r)
 	})
 	s := httptest.NewUnstartedServer(wrap(handler))
 	s.Listener = Listen(s.Listener, o)
@@ -35,6 +31,15 @@ func serve(t *testing.T, o Options, wrap func(http.Handler) http.Handler) *httpt
 	s.Start()
 	t.Cleanup(s.Close)
 	return s
+}
+
+func length(w http.ResponseWriter, r *http.Request) {
+	n, err := io.Copy(io.Discard, r.Body)
+	if errors.Is(err, ErrSlow) {
+		http.Error(w, err.Error(), http.StatusRequestTimeout)
+		return
+	}
+	fmt.Fprintf(w, "%d bytes", n)
 }
 
 // TestSlowClients: three thousand that hold a connection and send a body byte by byte keep nobody out.
@@ -123,43 +128,86 @@ func TestAddress(t *testing.T) {
 
 // TestBodies: a body that stops, or trickles, ends its request; one that is quick enough may take long.
 func TestBodies(t *testing.T) {
-	wrap := func(next http.Handler) http.Handler {
-		return bodies(next, 300*time.Millisecond, 500*time.Millisecond, 100_000)
-	}
-	s := serve(t, Options{}, wrap)
-	send := func(feed func(w *io.PipeWriter)) string {
-		r, w := io.Pipe()
-		go feed(w)
-		res, err := http.Post(s.URL, "text/plain", r)
-		if err != nil {
-			return err.Error()
-		}
-		defer res.Body.Close()
-		b, _ := io.ReadAll(res.Body)
-		return strings.TrimSpace(string(b))
-	}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for name, test := range map[string]struct {
-		feed func(w *io.PipeWriter)
-		want string
-	}{
-		"whole": {func(w *io.PipeWriter) { fmt.Fprint(w, strings.Repeat("x", 200_000)); w.Close() }, "200000 bytes"},
-		"stops": {func(w *io.PipeWriter) { fmt.Fprint(w, "x") }, ErrSlow.Error()},
-		"trickles": {func(w *io.PipeWriter) {
-			for range 1000 {
-				if _, err := fmt.Fprint(w, "x"); err != nil {
+	every := func(wait time.Duration, size, times int) func(io.Writer) {
+		return func(w io.Writer) {
+			for range times {
+				if _, err := w.Write(make([]byte, size)); err != nil {
 					return
 				}
-				time.Sleep(10 * time.Millisecond)
+				time.Sleep(wait)
 			}
-			w.Close()
-		}, ErrSlow.Error()},
+		}
+	}
+	const slow = bodyRate / 2
+	for name, test := range map[string]struct {
+		feed  func(io.Writer)
+		want  string
+		after time.Duration // from the request to its answer
+	}{
+		"quick enough": {every(time.Second, bodyRate, 3600), fmt.Sprint(3600*bodyRate, " bytes"), time.Hour},
+		"stops":        {every(time.Hour, 1, 1), ErrSlow.Error(), bodyQuiet},
+		"too slow":     {every(time.Second, slow, 3600), ErrSlow.Error(), 2 * bodyGrace},
+		"trickles":     {every(time.Second, 1, 3600), ErrSlow.Error(), bodyGrace},
 	} {
-		wg.Go(func() {
-			if got := send(test.feed); !strings.Contains(got, test.want) {
-				t.Errorf("%s: %q, want %q", name, got, test.want)
-			}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // its clock runs while everybody waits
+				l := make(pipes)
+				server := http.Server{Handler: Bodies(http.HandlerFunc(length))}
+				go func() { _ = server.Serve(l) }()
+				client := http.Client{Transport: &http.Transport{DialContext: l.dial}}
+				r, w := io.Pipe()
+				fed := make(chan struct{})
+				go func() {
+					defer close(fed)
+					test.feed(w)
+					w.Close()
+				}()
+				began := time.Now()
+				res, err := client.Post("http://here", "text/plain", r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := io.ReadAll(res.Body)
+				if err != nil || strings.TrimSpace(string(b)) != test.want {
+					t.Errorf("%q, %v, want %q", b, err, test.want)
+				}
+				if took := time.Since(began); took < test.after || took > test.after+2*time.Second {
+					t.Errorf("after %v, want %v", took, test.after)
+				}
+				res.Body.Close()
+				r.Close()
+				server.Close()
+				client.CloseIdleConnections()
+				<-fed
+			})
 		})
 	}
 }
+
+// pipes is a listener whose connections are made in the process.
+type pipes chan net.Conn
+
+func (p pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case p <- far:
+		return near, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p pipes) Accept() (net.Conn, error) {
+	c, ok := <-p
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (p pipes) Close() error {
+	close(p)
+	return nil
+}
+
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
