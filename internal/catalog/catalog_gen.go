@@ -2163,6 +2163,28 @@ var generated = Catalog{
 		}, "windows": {
 			{Say: "RequireSecuritySignature = 1."},
 		}}, Settings: []string{"RequireSecuritySignature", "server signing"}, Refs: []string{"Nessus 57608", "ATT&CK T1557.001"}, Sources: []string{"D WSD smb-signing", "3 nessus"}},
+		{ID: "ntlmv1-accepted", Title: "A logon with an NTLMv1 answer succeeds", Kind: "scan", Severity: []Grade{
+			{Level: "high"},
+		}, Meaning: "Whoever sees such an answer, or makes a client send one, computes the hash of the password from it. It was tried with the account that was given; those of other domains are judged by their domain controllers.", Fix: Advice{"samba": {
+			{Say: "ntlm auth = ntlmv2-only where the account is kept: on this host, or on the domain controllers."},
+		}, "windows": {
+			{Say: "LmCompatibilityLevel = 5 where the account is kept: on this host, or on the domain controllers."},
+		}}, Settings: []string{"LmCompatibilityLevel", "ntlm auth"}, Refs: []string{"ATT&CK T1557.001", "ATT&CK T1110.002"}, Sources: []string{"D MS-NLMP", "D SPS network-security-lan-manager-authentication-level"}},
+		{ID: "unsigned-request-accepted", Title: "An unsigned request of a user is served", Kind: "scan", Severity: []Grade{
+			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
+			{Level: "medium"},
+		}, Meaning: "Somebody on the way can change what users ask and read, and a logon relayed to this server is of use.", Fix: Advice{"samba": {
+			{Say: "server signing = mandatory."},
+		}, "windows": {
+			{Say: "RequireSecuritySignature = 1."},
+		}}, Settings: []string{"RequireSecuritySignature", "server signing"}, Refs: []string{"ATT&CK T1557.001"}, Sources: []string{"D WSD smb-signing"}},
+		{ID: "clear-text-accepted", Title: "The server wants encryption and serves clear text", Kind: "scan", Severity: []Grade{
+			{Level: "medium"},
+		}, Meaning: "Encryption is switched on, and who does not encrypt is served all the same, so that somebody on the way can read along.", Fix: Advice{"samba": {
+			{Say: "server smb encrypt = required."},
+		}, "windows": {
+			{Say: "RejectUnencryptedAccess = 1 beside EncryptData."},
+		}}, Settings: []string{"RejectUnencryptedAccess", "server smb encrypt"}, Refs: []string{"ATT&CK T1040"}, Sources: []string{"D MS-SMB2 3.3.1.5"}},
 		{ID: "coercion-interface-open", Title: "A stranger reaches an interface that can be made to log on elsewhere", Kind: "scan", Identity: "anonymous", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},

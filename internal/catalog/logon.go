@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"slices"
 
 	"ipcguard/internal/model"
@@ -249,4 +250,49 @@ func cannotEncrypt(u *model.Use) fit {
 		return yes
 	}
 	return maybe
+}
+
+// WeakWay is a weak way in that a value of a setting ends, named as in model.WeakWay.
+type WeakWay struct {
+	Way string
+	// Maybe is why somebody may come in that way all the same.
+	Maybe string
+}
+
+// WeakWays are the weak ways in that a value of a setting ends on a platform.
+func (c *Catalog) WeakWays(s *Setting, value any, p model.Platform) (out []WeakWay) {
+	add := func(way, maybe string) {
+		if i := slices.IndexFunc(out, func(w WeakWay) bool { return w.Way == way }); i < 0 {
+			out = append(out, WeakWay{way, maybe})
+		} else if maybe == "" {
+			out[i].Maybe = ""
+		}
+	}
+	for i := range s.Ends {
+		e := &s.Ends[i]
+		certain, possible := c.Fit(e.Scope, p)
+		if !possible || !e.at(s, value) || len(e.Who) > 0 && !slices.Contains(e.Who, model.User) || e.NoName || e.Named || e.Raw {
+			continue
+		}
+		maybe := e.Maybe
+		if !certain && maybe == "" {
+			maybe = "whether it meets this host is not known: " + e.Why
+		}
+		for _, x := range e.While {
+			maybe = cmp.Or(maybe, "it counts only with "+x.Setting)
+		}
+		if slices.Contains(e.Packages, model.PackageNTLMv1ESS) {
+			add(model.WayNTLMv1, maybe)
+		}
+		if e.Older != "" && e.NotOlder == "" {
+			add(model.WaySMB1, maybe)
+		}
+		if e.Unsigned && !e.IPC {
+			add(model.WayUnsigned, maybe)
+		}
+		if e.Unencrypted {
+			add(model.WayClear, maybe)
+		}
+	}
+	return out
 }

@@ -19,6 +19,7 @@ import (
 	"ipcguard/internal/change"
 	"ipcguard/internal/model"
 	"ipcguard/internal/plan"
+	"ipcguard/internal/scan"
 )
 
 const applyHelp = `Make the changes of a plan on a host, prove them from outside, and be able to take every one of them back.
@@ -52,6 +53,7 @@ type applyFlags struct {
 	checkFlags
 	shareFlags
 	credentialFlags
+	weakFlags
 	target, address string
 	dryRun, yes     bool
 	trusted         string
@@ -89,6 +91,7 @@ func (a *app) apply() *cobra.Command {
 	s.StringVar(&f.address, "address", "", "HOST[:PORT] to prove the result at (default: where the target listens)")
 	f.stateFlags.register(s)
 	f.credentialFlags.register(s, "log on", ", for winreg:// targets and checks")
+	f.weakFlags.register(s)
 	return c
 }
 
@@ -154,6 +157,7 @@ type applying struct {
 	spec    string           // of the target
 	logon   logonMaker
 	secret  *secret
+	weak    *scan.WeakLogons
 	engine  *engine.Engine
 	target  apply.Target
 }
@@ -227,6 +231,9 @@ func (r *applying) prepare() error {
 	if r.logon, r.secret, err = r.logonAndSecret(&f.credentialFlags); err != nil {
 		return err
 	}
+	if r.weak, err = f.weakFlags.options(r.secret); err != nil {
+		return err
+	}
 	if err := f.shareFlags.check(); err != nil {
 		return err
 	}
@@ -282,7 +289,7 @@ func (r *applying) write(ctx context.Context) error {
 		return err
 	}
 	v.Plan, v.Checks, v.AllowCommands, v.Patience = r.plan, f.checks, f.commands, f.patience
-	v.Shares = f.shares
+	v.Shares, v.Weak = f.shares, r.weak
 	fmt.Fprintf(r.stderr, "asking %s as it is now\n", v.Target.Addr)
 	if err := v.Baseline(ctx); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"ipcguard/internal/apply/verify"
+	"ipcguard/internal/ntlm"
 	"ipcguard/internal/scan"
 	"ipcguard/internal/scan/targets"
 	"ipcguard/internal/smb"
@@ -39,6 +40,50 @@ func (f *credentialFlags) register(s *pflag.FlagSet, does, where string) {
 func registerUnsigned(s *pflag.FlagSet, unsigned *bool) {
 	s.BoolVar(unsigned, "allow-unsigned-ntlm", false,
 		"answer in NTLM to servers that do not require signing, speak SMB1, or call themselves by another name, too")
+}
+
+// weakFlags say whether weak ways in are probed.
+type weakFlags struct {
+	probe     bool
+	threshold int
+}
+
+// unasked is the threshold that the server is asked for.
+const unasked = -1
+
+func (f *weakFlags) register(s *pflag.FlagSet) {
+	s.BoolVar(&f.probe, "probe-weak-logons", false,
+		"try weak ways in with the account that is given, NTLMv1 among them: use an account made for it, see docs/weak-logons.md")
+	s.IntVar(&f.threshold, "lockout-threshold", unasked,
+		"after how many wrong passwords that account is locked, 0 for never; where this is left out the server is asked")
+}
+
+// options are the probes for the account that was given, nil where none are wanted.
+func (f *weakFlags) options(who *secret) (*scan.WeakLogons, error) {
+	switch {
+	case f.threshold < unasked:
+		return nil, usage("--lockout-threshold: out of range")
+	case !f.probe && f.threshold != unasked:
+		return nil, usage("--lockout-threshold is for --probe-weak-logons")
+	case !f.probe:
+		return nil, nil
+	}
+	w := &scan.WeakLogons{}
+	if f.threshold != unasked {
+		w.Threshold = &f.threshold
+	}
+	if who == nil || who.kerberos {
+		return w, nil
+	}
+	c := who.account
+	w.Domain = c.domain
+	if user, realm := c.principal(); realm != "" {
+		c.user, w.Domain = user, realm
+	}
+	w.NTLMv1 = func() smb.Authenticator {
+		return ntlm.NewUser(who.account.user, who.account.domain, c.password, ntlm.Options{V1: true})
+	}
+	return w, nil
 }
 
 // outputFlags say in which form a result is written, and where.

@@ -43,6 +43,10 @@ the wait for one answer, and no third time.
 Credentials come from the environment (IPCGUARD_USER, IPCGUARD_PASSWORD), from --credentials-file (lines "username = …",
 "password = …", "domain = …", readable by its owner alone), from a prompt (--user NAME), or are the tickets of a Kerberos
 credential cache (--kerberos); never from the command line. They are used for a comparison and do not change the verdict.
+
+--probe-weak-logons tries whether the server takes SMB1, unsigned requests, clear text where it wants encryption, and a logon with
+an NTLMv1 answer. It sends one such logon at most to a server, between two of the account's own, and none where that may lock
+the account. Whoever sees an NTLMv1 answer finds the password's hash: use an account made for it.
 ` + credentialHelp
 
 const scanExamples = `  ipcguard scan srv1
@@ -74,7 +78,11 @@ func (a *app) runScan(ctx context.Context, f *scanFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	if o.User, err = a.credentials(&f.credentialFlags); err != nil {
+	var who *secret
+	if o.User, who, err = a.logonAndSecret(&f.credentialFlags); err != nil {
+		return err
+	}
+	if o.Weak, err = f.weakFlags.options(who); err != nil {
 		return err
 	}
 	earlier, err := readEarlier(f.resume)

@@ -16,6 +16,7 @@ type scanFlags struct {
 	targetFlags
 	shareFlags
 	credentialFlags
+	weakFlags
 	outputFlags
 	dialect            []string
 	rate               float64
@@ -38,6 +39,7 @@ func (f *scanFlags) register(s *pflag.FlagSet) {
 	f.probeFlags.register(s)
 	s.Float64Var(&f.rate, "rate", 0, "connections a second, all hosts together; 0 is no limit")
 	f.credentialFlags.register(s, "ask", " too")
+	f.weakFlags.register(s)
 	s.BoolVar(&f.inRanges, "credentials-in-ranges", false,
 		"ask as the user at addresses of prefixes and ranges, too: servers that nobody named")
 	f.outputFlags.register(s, "results", report.ScanFormats())
@@ -62,6 +64,9 @@ func (f *scanFlags) options() (scan.Options, error) {
 	}
 	o.Quick, o.ShowNames, o.AllPipes, o.NetBIOS, o.Rate = f.quick, f.showNames, f.allPipes, f.netbios, f.rate
 	o.Shares, o.UserInRanges = f.shares, f.inRanges
+	if f.quick && f.probe {
+		return o, usage("--quick asks the null-session question alone, without --probe-weak-logons")
+	}
 	if f.rate < 0 {
 		return o, usage("--rate: out of range")
 	}

@@ -28,6 +28,9 @@ something: the server answers, and a user with credentials still gets in.
 Must-work checks, given with --check or proposed by the plan:
   tcp:HOST:PORT   pipe:NAME   share:NAME   print:NAME   logon:   command:PROGRAM…
 
+--probe-weak-logons tries the weak ways in that the plan ends (weak: checks), NTLMv1 with an account made for it; without it they are
+notes.
+
 With --apply the plan comes from what was applied, the target is that of the apply unless others are named, and changes
 that needed a restart are held to it: until it has come they are "waiting", afterwards they have to be in effect.
 
@@ -46,6 +49,7 @@ type verifyFlags struct {
 	checkFlags
 	shareFlags
 	credentialFlags
+	weakFlags
 	plan, scan, apply, format string
 }
 
@@ -77,6 +81,7 @@ func (a *app) verify() *cobra.Command {
 	f.shareFlags.register(s)
 	s.StringVar(&f.format, "format", "text", "text, json")
 	f.credentialFlags.register(s, "log on", " too")
+	f.weakFlags.register(s)
 	return c
 }
 
@@ -84,7 +89,11 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 	if err := f.check(); err != nil {
 		return err
 	}
-	logon, err := a.credentials(&f.credentialFlags)
+	logon, who, err := a.logonAndSecret(&f.credentialFlags)
+	if err != nil {
+		return err
+	}
+	weak, err := f.weakFlags.options(who)
 	if err != nil {
 		return err
 	}
@@ -110,6 +119,7 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 	for t := range list.All() {
 		v := &verify.Verification{
 			Target: t, Plan: s.plan, Checks: f.checks, Shares: f.shares, AllowCommands: f.commands, User: logon, Patience: f.patience, Waits: s.waits,
+			Weak: weak,
 		}
 		if s.plan == nil {
 			if v.Earlier = scanOf(s.earlier, t); v.Earlier == nil {

@@ -21,6 +21,7 @@ type Scan struct {
 	Aliases        []string         `json:"aliases,omitempty"`        // other names of the same address in this run
 	Server         Server           `json:"server"`
 	Identities     []IdentityResult `json:"identities"`
+	WeakWays       []WeakWay        `json:"weak_ways,omitempty"` // where they were asked for
 	Findings       []Finding        `json:"findings"`
 	Stats          Stats            `json:"stats"`
 }
@@ -71,6 +72,31 @@ type IdentityResult struct {
 	Shares    []ShareResult `json:"shares,omitempty"`
 
 	SharesLeft int `json:"shares_not_tried,omitempty"` // disk shares that were listed or named, and not tried
+}
+
+// The weak ways in that a scan tries on request.
+const (
+	WaySMB1     = "smb1"     // SMB1 offered alone
+	WayUnsigned = "unsigned" // a request of a user's session without a signature
+	WayClear    = "clear"    // a request in clear text where the server says that it wants encryption
+	WayNTLMv1   = "ntlmv1"   // a logon with an NTLMv1 answer
+)
+
+// WeakWay is one weak way in, and whether the server took it.
+type WeakWay struct {
+	Way string `json:"way"`
+	Step
+	Looks []Look `json:"looks,omitempty"`
+}
+
+// Way is what became of one weak way in; one that was not asked for is not-tested.
+func (s *Scan) Way(name string) WeakWay {
+	for _, w := range s.WeakWays {
+		if w.Way == name {
+			return w
+		}
+	}
+	return WeakWay{Way: name, Step: Step{Outcome: NotTested, Detail: "weak logons were not probed"}}
 }
 
 // PipeResult is one named pipe: opened or not, and what lies behind it.

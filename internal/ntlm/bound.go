@@ -13,7 +13,7 @@ type WithheldError struct{ Reason string }
 func (e *WithheldError) Error() string { return "ntlm: no answer was given: " + e.Reason }
 
 // Bound tells whether the answer is given only to a server that can be held to it: see Options.Bound.
-func (c *Client) Bound() bool { return c.options.Bound && !c.anonymous }
+func (c *Client) Bound() bool { return c.options.Bound && !c.anonymous && !c.options.V1 }
 
 // Expect holds a client that is Bound and was given no ServerName to one that the server has named before, in another
 // logon: a host whose name changes with who asks is not answered.

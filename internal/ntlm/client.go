@@ -30,6 +30,9 @@ type Options struct {
 	Bound bool
 	// ServerName is the name that the server must call itself in its challenge, where Bound; empty is any.
 	ServerName string
+	// V1 answers in NTLMv1. Whoever sees such an answer finds the account's hash, and nothing ties it to a server or a
+	// logon, so it is never Bound: it is for finding out whether a server takes it, with an account made for that.
+	V1 bool
 }
 
 // Client is one logon, from the client's side. It makes the tokens and afterwards holds the keys; it serves one logon
@@ -168,11 +171,19 @@ func (c *Client) Next(_ context.Context, challenge []byte) ([]byte, error) {
 	return b, nil
 }
 
-// respond computes the NTLMv2 responses. See [MS-NLMP] 3.1.5.1.2 and 3.3.2.
+// respond computes the responses. See [MS-NLMP] 3.1.5.1.2 and 3.3.2.
 //
 // The specification lets a client give up when the server leaves its NetBIOS names out. Small servers do leave them
 // out, and nothing in the proof depends on them, so this client goes on.
 func (c *Client) respond(ch *Challenge) (nt, lm, key []byte, mic bool, err error) {
+	if c.options.V1 {
+		var nonce [8]byte
+		if err := c.random(nonce[:]); err != nil {
+			return nil, nil, nil, false, fmt.Errorf("ntlm: no random numbers: %w", err)
+		}
+		nt, lm, key = c.secret.respondV1(ch.ServerChallenge, ch.Flags.Has(NegotiateExtendedSecurity), nonce)
+		return nt, lm, key, false, nil
+	}
 	pairs, err := ParseAVPairs(ch.TargetInfo)
 	if err != nil {
 		return nil, nil, nil, false, err
@@ -235,6 +246,10 @@ func (c *Client) Legacy(challenge [8]byte, targetName string) (account, domain s
 	if c.anonymous {
 		c.key = make([]byte, 16)
 		return "", "", nil, nil, nil
+	}
+	if c.options.V1 {
+		nt, lm, c.key = c.secret.respondV1(challenge, false, [8]byte{})
+		return c.secret.User, c.secret.Domain, lm, nt, nil
 	}
 	r := &V2Response{Timestamp: Filetime(c.now()), Tail: []byte{0, 0, 0, 0}}
 	if err := c.random(r.ClientChallenge[:]); err != nil {

@@ -199,3 +199,25 @@ func TestClientMakesTheVector(t *testing.T) {
 		t.Error("length of the NT response")
 	}
 }
+
+// The values of [MS-NLMP] 4.2.2 and 4.2.3.
+func TestVectorsNTLMv1(t *testing.T) {
+	secret := Secret{"User", "Domain", NTHash("Password")}
+	challenge := [8]byte(unhex(t, "0123456789abcdef"))
+	nonce := [8]byte(unhex(t, "aaaaaaaaaaaaaaaa"))
+	for _, c := range []struct {
+		extended   bool
+		nt, lm, kx string
+	}{
+		{false, "67c43011f30298a2ad35ece64f16331c44bdbed927841f94", "67c43011f30298a2ad35ece64f16331c44bdbed927841f94", "d87262b0cde4b1cb7499becccdf10784"},
+		{true, "7537f803ae367128ca458204bde7caf81e97ed2683267232", "aaaaaaaaaaaaaaaa00000000000000000000000000000000", "eb93429a8bd952f8b89c55b87f475edc"},
+	} {
+		nt, lm, key := secret.respondV1(challenge, c.extended, nonce)
+		if !bytes.Equal(nt, unhex(t, c.nt)) || !bytes.Equal(lm, unhex(t, c.lm)) || !bytes.Equal(key, unhex(t, c.kx)) {
+			t.Errorf("extended %v: NT %x, LM %x, key %x", c.extended, nt, lm, key)
+		}
+	}
+	if NewUser("User", "Domain", "Password", Options{V1: true, Bound: true}).Bound() {
+		t.Error("an NTLMv1 answer that is tied to a server")
+	}
+}

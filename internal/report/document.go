@@ -76,6 +76,7 @@ type subject struct {
 	Answer   Answer
 	Platform model.Platform
 	Limits   []string // what a scan left out, in sentences
+	WeakWays []string // what became of the weak ways in, in sentences
 	doors    []door
 	ways     []way
 	scan     *model.Scan
@@ -104,7 +105,7 @@ func (d *Document) AddScan(s *model.Scan) {
 	h := &subject{
 		Kind: "scan", Name: s.Target, Host: s.Server.Name, About: serverLine(s.Server), Verdict: string(s.Verdict), Reason: s.Reason,
 		Partial: s.Partial, Time: s.Started.UTC(), Findings: s.Findings, Cells: map[model.Disclosure]cellOf{}, Sources: []string{s.Address},
-		Answer: ScanAnswer(s), Platform: seenPlatform(s.Server), Limits: limitLines(s.Limits), scan: s,
+		Answer: ScanAnswer(s), Platform: seenPlatform(s.Server), Limits: limitLines(s.Limits), WeakWays: wayLines(s), scan: s,
 	}
 	h.doors, h.ways = scanWays(d.catalog, s)
 	for i := range s.Identities {

@@ -53,6 +53,9 @@ func (t *scanText) host(b *strings.Builder, s *model.Scan) {
 		fmt.Fprintf(b, "  %s\n", t.palette.dim(line))
 	}
 	t.limits(b, s.Limits)
+	for _, line := range wayLines(s) {
+		fmt.Fprintf(b, "  %s\n", line)
+	}
 }
 
 // limits says what the scan left out.

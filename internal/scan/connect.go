@@ -39,11 +39,15 @@ func (h *host) meter(offset int64) *meter {
 
 // connect opens one of the host's further connections.
 func (h *host) connect(ctx context.Context, m *meter, dialects []smb.Dialect) (*link, error) {
+	return h.connectWith(ctx, h.options(m, dialects, patient(h.o.Timeouts), h.o.Dial))
+}
+
+func (h *host) connectWith(ctx context.Context, o smb.Options) (*link, error) {
 	release, err := h.gate.take(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.dial(ctx, m, dialects)
+	c, err := h.dialWith(ctx, o)
 	if err != nil {
 		release()
 		return nil, err
@@ -52,22 +56,27 @@ func (h *host) connect(ctx context.Context, m *meter, dialects []smb.Dialect) (*
 }
 
 func (h *host) dial(ctx context.Context, m *meter, dialects []smb.Dialect) (*smb.Conn, error) {
-	return h.dialWith(ctx, m, dialects, patient(h.o.Timeouts), h.o.Dial)
+	return h.dialWith(ctx, h.options(m, dialects, patient(h.o.Timeouts), h.o.Dial))
 }
 
-func (h *host) dialWith(ctx context.Context, m *meter, dialects []smb.Dialect, t smb.Timeouts, dial dialer) (*smb.Conn, error) {
-	if err := h.gate.pace.Wait(ctx); err != nil {
-		return nil, err
-	}
-	c, err := smb.Dial(ctx, h.target.Addr.String(), smb.Options{
+// options are those of a connection to the host.
+func (h *host) options(m *meter, dialects []smb.Dialect, t smb.Timeouts, dial dialer) smb.Options {
+	return smb.Options{
 		Dialects: dialects,
 		NetBIOS:  h.o.NetBIOS || h.target.Addr.Port() == 139,
 		Timeouts: t,
 		Dial:     dial,
 		Counters: &m.Counters,
-	})
+	}
+}
+
+func (h *host) dialWith(ctx context.Context, o smb.Options) (*smb.Conn, error) {
+	if err := h.gate.pace.Wait(ctx); err != nil {
+		return nil, err
+	}
+	c, err := smb.Dial(ctx, h.target.Addr.String(), o)
 	if err == nil {
-		h.heed(c.Negotiated(), len(dialects))
+		h.heed(c.Negotiated(), len(o.Dialects))
 	}
 	return c, err
 }

@@ -67,6 +67,7 @@ func (h *host) run(ctx context.Context) {
 		l.tally()
 		h.result.Identities = append(h.result.Identities, *l.result)
 	}
+	h.weakWays(ctx)
 	h.describe()
 	h.result.Server.EncryptionRequired = h.encrypts(h.ladders)
 	h.bounds(h.ladders, ctx.Err())

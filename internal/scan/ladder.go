@@ -28,6 +28,7 @@ type ladder struct {
 	attempts        []attempt
 	room            int  // for further shares
 	encryptRequired bool // the server wants this session encrypted
+	wantsEncryption bool // the server wants this session or its IPC$ encrypted
 	unlisted        bool // there are shares beyond the part of the list that was read
 
 	unmet      error // there was no connection, or it was lost at the logon
@@ -73,6 +74,7 @@ func (l *ladder) climb(ctx context.Context, conn *link) {
 		return
 	}
 	l.tree = tree
+	l.wantsEncryption = l.encryptRequired || tree.Info().Encrypted
 	if l.o.Quick {
 		l.quick(ctx)
 		return

@@ -16,6 +16,8 @@ const (
 	samServerRead = 0x00000001 | 0x00000010 | 0x00000020              // connect, enumerate domains, look up domain
 	samDomainRead = 0x00000001 | 0x00000004 | 0x00000100 | 0x00000200 // password parameters, other parameters, list accounts, look up
 	samDomainList = 0x00000100 | 0x00000200
+
+	samDomainPolicy = 0x00000001 // password and lockout parameters
 )
 
 // probeSAMR asks the account database for its accounts, groups and password policy.
@@ -80,22 +82,7 @@ func probeSAMR(ctx context.Context, t *talk) {
 
 // samConnect opens the server with the newest call that it knows.
 func (t *talk) samConnect(ctx context.Context, sam dcerpc.SAMRClient) (dcerpc.Handle, bool) {
-	server := `\\` + t.target.Addr.Addr().String()
-	for _, try := range []struct {
-		name string
-		call func() (dcerpc.Handle, error)
-	}{
-		{"SamrConnect5", func() (dcerpc.Handle, error) {
-			r, err := sam.Connect5(ctx, server, samServerRead)
-			if err != nil {
-				return dcerpc.Handle{}, err
-			}
-			return r.Handle, nil
-		}},
-		{"SamrConnect4", func() (dcerpc.Handle, error) { return handleOf(sam.Connect4(ctx, server, samServerRead)) }},
-		{"SamrConnect2", func() (dcerpc.Handle, error) { return handleOf(sam.Connect2(ctx, server, samServerRead)) }},
-		{"SamrConnect", func() (dcerpc.Handle, error) { return handleOf(sam.Connect(ctx, samServerRead)) }},
-	} {
+	for _, try := range samConnects(ctx, sam, `\\`+t.target.Addr.Addr().String()) {
 		h, err := try.call()
 		a := t.nt(try.name, err)
 		if a.ok() {
@@ -110,6 +97,28 @@ func (t *talk) samConnect(ctx context.Context, sam dcerpc.SAMRClient) (dcerpc.Ha
 		}
 	}
 	return dcerpc.Handle{}, false
+}
+
+// samConnect is one of the calls that open the server.
+type samConnect struct {
+	name string
+	call func() (dcerpc.Handle, error)
+}
+
+// samConnects are the calls that open the server, the newest first.
+func samConnects(ctx context.Context, sam dcerpc.SAMRClient, server string) []samConnect {
+	return []samConnect{
+		{"SamrConnect5", func() (dcerpc.Handle, error) {
+			r, err := sam.Connect5(ctx, server, samServerRead)
+			if err != nil {
+				return dcerpc.Handle{}, err
+			}
+			return r.Handle, nil
+		}},
+		{"SamrConnect4", func() (dcerpc.Handle, error) { return handleOf(sam.Connect4(ctx, server, samServerRead)) }},
+		{"SamrConnect2", func() (dcerpc.Handle, error) { return handleOf(sam.Connect2(ctx, server, samServerRead)) }},
+		{"SamrConnect", func() (dcerpc.Handle, error) { return handleOf(sam.Connect(ctx, samServerRead)) }},
+	}
 }
 
 func handleOf(r *dcerpc.NTHandleResponse, err error) (dcerpc.Handle, error) {

@@ -54,6 +54,8 @@ type Options struct {
 	Gentle bool
 	// User makes the authenticator for one logon at this target with the credentials given; nil is none.
 	User func(targets.Target) (smb.Authenticator, error)
+	// Weak, where it is not nil, probes weak ways in as the user, too.
+	Weak *WeakLogons
 	// UserInRanges gives the credentials to addresses out of prefixes and ranges too: servers that nobody named.
 	UserInRanges bool
 
@@ -88,11 +90,12 @@ type Scanner struct {
 	hosts   int
 	pipes   []pipe
 	tarpits tarpits
+	weak    *oneTurn
 }
 
 // New prepares a scanner.
 func New(o Options) (*Scanner, error) {
-	s := &Scanner{o: o, catalog: o.Catalog}
+	s := &Scanner{o: o, catalog: o.Catalog, weak: newTurn()}
 	if s.catalog == nil {
 		c, err := catalog.Load()
 		if err != nil {

@@ -95,5 +95,5 @@ func (h *host) left(why string) {
 func (h *host) askBriefly(ctx context.Context, m *meter, dialects []smb.Dialect) (*smb.Conn, error) {
 	t := patient(h.o.Timeouts).WithDefaults()
 	t.Negotiate = min(t.Negotiate, t.Connect)
-	return h.dialWith(ctx, m, dialects, t, h.o.Dial)
+	return h.dialWith(ctx, h.options(m, dialects, t, h.o.Dial))
 }

@@ -22,7 +22,7 @@ func (h *host) inTwoWays(ctx context.Context, m *meter) (*link, error) {
 	}
 	connected := make(chan struct{})
 	older := ask(ctx, func(ctx context.Context) (*link, error) {
-		c, err := h.dialWith(ctx, m, smb.AllDialects(), wait, telling(h.o.Dial, connected))
+		c, err := h.dialWith(ctx, h.options(m, smb.AllDialects(), wait, telling(h.o.Dial, connected)))
 		if err != nil {
 			return nil, err
 		}

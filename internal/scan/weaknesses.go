@@ -31,6 +31,11 @@ func (h *host) weaknesses() []model.Finding {
 	if s.Signing != "" && s.Signing != "required" && !s.EncryptionRequired {
 		out = append(out, h.noted("signing-not-required", "", "the server does not require signing (signing is "+s.Signing+")", h.negotiated("negotiate", "signing "+s.Signing))...)
 	}
+	for _, w := range h.result.WeakWays {
+		if id, says := taken(w.Way); w.Outcome == model.Allowed && id != "" {
+			out = append(out, h.noted(id, model.User, says, w.Looks...)...)
+		}
+	}
 	for i := range h.result.Identities {
 		r := &h.result.Identities[i]
 		out = append(out, h.entrance(r)...)
@@ -38,6 +43,19 @@ func (h *host) weaknesses() []model.Finding {
 	}
 	slices.SortStableFunc(out, func(a, b model.Finding) int { return b.Severity.Rank() - a.Severity.Rank() })
 	return out
+}
+
+// taken is the finding that a server makes by taking a weak way in, and its evidence. SMB1 has one of its own.
+func taken(way string) (id, says string) {
+	switch way {
+	case model.WayNTLMv1:
+		return "ntlmv1-accepted", "a logon of the account with an NTLMv1 answer succeeded"
+	case model.WayUnsigned:
+		return "unsigned-request-accepted", "an unsigned request in a session of the account was served"
+	case model.WayClear:
+		return "clear-text-accepted", "the server wants encryption, and a request in clear text was served"
+	}
+	return "", ""
 }
 
 // negotiated is the look at what a server tells every client.
@@ -107,12 +125,19 @@ func (h *host) coercible(r *model.IdentityResult) []model.Finding {
 	return out
 }
 
-// encrypts tells whether the server takes encrypted sessions alone: it said so to a user, or it is Samba and refuses the
-// null session at logon, which nothing else makes it do. [M] samba-4.17.12
+// encrypts tells whether the server takes encrypted sessions alone: it was seen to refuse another, or said so to a user. Samba
+// says so where it merely prefers them, too; there it is the refusal of the null session at logon that tells, which nothing
+// else makes it do. [M] samba-4.17.12
 func (h *host) encrypts(ladders []*ladder) bool {
+	switch h.result.Way(model.WayClear).Outcome {
+	case model.Allowed:
+		return false
+	case model.Denied:
+		return slices.ContainsFunc(ladders, func(l *ladder) bool { return l.encryptRequired })
+	}
 	for _, l := range ladders {
 		switch {
-		case l.id == model.User && l.encryptRequired:
+		case l.id == model.User && l.encryptRequired && h.result.Server.System != "samba":
 			return true
 		case l.id == model.Anonymous && h.result.Server.System == "samba" && h.result.Server.Encryption:
 			if l.result.Session.Outcome == model.Denied && l.result.Session.Status == "STATUS_ACCESS_DENIED" {

@@ -36,9 +36,11 @@ type Verification struct {
 	// AllowCommands lets checks of the plan run programs. Those of the administrator may.
 	AllowCommands bool
 	User          func(targets.Target) (smb.Authenticator, error) // nil is no credentials
+	Weak          *scan.WeakLogons                                // weak ways in are tried, too, where it is not nil
 	Timeouts      smb.Timeouts
 	Dial          func(ctx context.Context, network, address string) (net.Conn, error)
 	refused       *model.Scan // the first look as guest and as a made-up user: who was refused is not tried again
+	weakened      *model.Scan // the last look at the weak ways in
 	// Patience is how long closed doors that still stand open are tried again: helpers need a moment to follow.
 	Patience time.Duration
 
@@ -128,6 +130,9 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 	if p.Scans, err = v.strangers(ctx, quiet, spoken); err != nil {
 		return nil, err
 	}
+	if err := v.probeWeak(ctx, p.Scans[0]); err != nil {
+		return nil, err
+	}
 	c, err := catalog.Load()
 	if err != nil {
 		return nil, err
@@ -136,6 +141,7 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 	v.control(p, c, gone)
 	v.restarts(p)
 	v.closed(p, c, gone)
+	v.weakWays(p, c)
 	for _, s := range p.Scans {
 		v.hide(s)
 	}

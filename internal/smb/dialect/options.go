@@ -30,6 +30,9 @@ type Options struct {
 	RequireSigning bool
 	// UnsignedSMB1 takes an SMB1 server that signs nothing from RequireSigning: Windows before 2008 unless it is told to.
 	UnsignedSMB1 bool
+	// Unsigned and Unencrypted leave out what protects the requests of an authenticated session, whatever the server
+	// wants, to see whether it takes them: all but the tree connect, which 3.1.1 ends the connection over.
+	Unsigned, Unencrypted bool
 	// MaxFrame bounds an incoming frame, in bytes; zero is DefaultMaxFrame.
 	MaxFrame int
 	// Dial makes the TCP connection; nil is a net.Dialer.

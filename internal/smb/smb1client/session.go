@@ -174,6 +174,8 @@ func (s *session) sign(got answer, secret bool, key []byte) error {
 	wanted := c.negotiated.SigningEnabled || c.negotiated.SigningRequired
 	demanded := c.o.RequireSigning && !c.o.UnsignedSMB1
 	switch {
+	case c.o.Unsigned:
+		return nil
 	case !secret && !(signed && c.negotiated.SigningRequired):
 		return nil // nobody signs without a secret, unless the server begins
 	case !wanted && demanded:

@@ -108,14 +108,14 @@ func (s *session) establish(a dialect.Authenticator, last *answer, resp *smb2.Se
 	}
 	// A session without a secret is signed only where the server wants signing and began it: a signature that anybody
 	// can make proves nothing, and servers that have no key for such a session refuse signed requests.
-	s.sign = key != nil && (s.secret || proven && c.negotiated.SigningRequired)
+	s.sign = key != nil && (s.secret || proven && c.negotiated.SigningRequired) && !c.o.Unsigned
 	// It is never encrypted: servers end the connection over it, whatever they announced. See [MS-SMB2] 3.3.5.2.1.1.
 	if s.secret && key != nil && c.cipher != 0 {
 		if err := s.prepareEncryption(key, preauth); err != nil {
 			return err
 		}
 	}
-	s.encrypt = s.transform != nil && (s.about.EncryptRequired || c.o.Encrypt)
+	s.encrypt = s.transform != nil && (s.about.EncryptRequired || c.o.Encrypt) && !c.o.Unencrypted
 	s.about.Signed, s.about.Encrypted = s.sign && !s.encrypt, s.encrypt
 	if s.transform != nil {
 		c.mu.Lock()

@@ -20,6 +20,7 @@ type tree struct {
 // TreeConnect implements dialect.Session. See [MS-SMB2] 3.2.4.2.4 and 3.2.5.5.
 func (s *session) TreeConnect(ctx context.Context, share string) (dialect.Tree, error) {
 	r := s.request(ctx, transport.LayerTree, nil)
+	r.sign = r.sign || s.mustSign()
 	body := &smb2.TreeConnectRequest{Path: smb2.EncodeText(dialect.UNC(s.c.host, share))}
 	got, err := s.c.one(ctx, r, smb2.TreeConnect, body)
 	if err != nil {
@@ -46,7 +47,7 @@ func (s *session) TreeConnect(ctx context.Context, share string) (dialect.Tree, 
 		return nil, err
 	}
 	t := &tree{s: s, id: got.header.TreeID}
-	t.encrypt = resp.ShareFlags&smb2.ShareEncryptData != 0 && s.c.dialect >= smb2.Dialect300 && s.transform != nil
+	t.encrypt = resp.ShareFlags&smb2.ShareEncryptData != 0 && s.c.dialect >= smb2.Dialect300 && s.transform != nil && !s.c.o.Unencrypted
 	t.about = dialect.TreeInfo{
 		ID: t.id, ShareType: resp.ShareType, Flags: resp.ShareFlags, Capabilities: resp.Capabilities,
 		MaximalAccess: resp.MaximalAccess, Encrypted: resp.ShareFlags&smb2.ShareEncryptData != 0,
@@ -57,11 +58,16 @@ func (s *session) TreeConnect(ctx context.Context, share string) (dialect.Tree, 
 	return t, nil
 }
 
+// mustSign tells whether a request that proves the negotiation is signed although the session's others are not.
+// See [MS-SMB2] 3.3.5.7 and 3.2.5.5.
+func (s *session) mustSign() bool { return s.c.o.Unsigned && s.secret && s.signer != nil }
+
 // validate checks once a session that the negotiation was not tampered with. 3.1.1 proves it by its hash.
 func (t *tree) validate(ctx context.Context) error {
 	s := t.s
 	c := s.c
 	r := s.request(ctx, transport.LayerTree, t)
+	r.sign = r.sign || s.mustSign()
 	top := uint16(0)
 	if n := len(c.offer.dialects); n > 0 {
 		top = c.offer.dialects[n-1]

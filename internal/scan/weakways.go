@@ -1,0 +1,353 @@
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/smb"
+	"ipcguard/internal/status"
+)
+
+// Weak ways in, on request; docs/scanning.md says what each answer proves. What needs no account is read from the posture.
+// What needs one begins after the account's own logon has succeeded, and none but the NTLMv1 logon can be refused as a
+// logon:
+//
+//	unsigned   strong logon ─► signed tree connect ─► open a pipe, unsigned
+//	clear      strong logon ─► tree connect and open a pipe, signed and in clear text
+//	ntlmv1     strong logon ─► lockout policy ─► NTLMv1 logon, once ─► strong logon
+//
+// A refused NTLMv1 logon counts as a wrong password, and the strong logon behind it sets the count back to nothing.
+
+// WeakLogons asks for weak ways in to be probed, as Options.User.
+type WeakLogons struct {
+	// NTLMv1 makes the account's logon with an NTLMv1 answer; nil where there is no password, as with tickets.
+	NTLMv1 func() smb.Authenticator
+	Domain string // that the account names; empty is the server's own
+	// Threshold is after how many wrong passwords the account is locked, 0 for never; nil asks the server.
+	Threshold *int
+}
+
+// minThreshold is the lowest threshold under which the one refused logon is risked: it leaves room for one more mistake of
+// somebody else's.
+const minThreshold = 3
+
+// oneTurn makes the logons that may be refused come one after the other, whatever the host: a count of wrong passwords is
+// the account's, and often its domain's.
+type oneTurn struct {
+	taken chan struct{} // holds one
+	lock  sync.Mutex
+	spent string            // why no further one may be sent in this run
+	asked map[string]string // servers by the names they give themselves, with the address that was asked
+}
+
+func newTurn() *oneTurn { return &oneTurn{taken: make(chan struct{}, 1), asked: map[string]string{}} }
+
+// take waits for the turn; give returns it.
+func (t *oneTurn) take(ctx context.Context) error {
+	select {
+	case t.taken <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t *oneTurn) give() { <-t.taken }
+
+// may tells why a server must not be asked; empty is nothing. It then counts as asked.
+func (t *oneTurn) may(server, address string) (why string) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	switch before := t.asked[server]; {
+	case t.spent != "":
+		return t.spent
+	case server != "" && before != "":
+		return "the same server was asked at " + before + " in this run"
+	}
+	t.asked[server] = address
+	return ""
+}
+
+func (t *oneTurn) end(why string) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	t.spent = why
+}
+
+// weakWays tries the weak ways in. It comes last: a refused logon may bring a ban.
+func (h *host) weakWays(ctx context.Context) {
+	if h.o.Weak == nil {
+		return
+	}
+	h.result.WeakWays = []model.WeakWay{h.weakSMB1()}
+	add := func(name string, try func() model.WeakWay) {
+		w := model.WeakWay{Step: model.Step{Outcome: model.NotTested, Detail: h.unproved()}}
+		if w.Detail == "" {
+			w = try()
+		}
+		w.Way = name
+		h.result.WeakWays = append(h.result.WeakWays, w)
+	}
+	m := h.meter(h.waited())
+	add(model.WayUnsigned, func() model.WeakWay { return h.weakUnsigned(ctx, m) })
+	add(model.WayClear, func() model.WeakWay { return h.weakClear(ctx, m) })
+	add(model.WayNTLMv1, func() model.WeakWay { return h.weakNTLMv1(ctx, m) })
+}
+
+// weakSMB1 is what the posture knows of SMB1, offered alone to the server.
+func (h *host) weakSMB1() model.WeakWay {
+	w := model.WeakWay{Way: model.WaySMB1, Step: model.Step{Outcome: model.Denied, Detail: "the server takes no SMB1 where nothing else is offered"}}
+	s, smb1 := &h.result.Server, smb.SMB1.String()
+	switch {
+	case h.o.Dialects != nil && !slices.Contains(h.o.Dialects, smb.SMB1):
+		w.Step = model.Step{Outcome: model.NotTested, Detail: "SMB1 is not among the dialects to speak"}
+		return w
+	case slices.Contains(s.Undecided, smb1):
+		w.Step = model.Step{Outcome: model.Inconclusive, Detail: "SMB1 offered alone got no answer"}
+	case s.SMB1:
+		w.Step = model.Step{Outcome: model.Allowed, Detail: "the server speaks SMB1 where nothing else is offered"}
+	}
+	w.Looks = []model.Look{h.negotiated("SMB 1 alone", string(w.Outcome))}
+	return w
+}
+
+// unproved says why the ways that need an account cannot be tried; empty where they can.
+func (h *host) unproved() string {
+	user := h.result.Of(model.User)
+	switch {
+	case h.o.User == nil:
+		return "it needs an account, and none was given"
+	case user.Session.Outcome == model.NotTested:
+		return user.Session.Detail
+	case user.Session.Outcome != model.Allowed:
+		return "the account's own logon did not succeed: " + strings.TrimSpace(user.Session.Status+" "+user.Session.Detail)
+	case user.GuestFlag || user.NullFlag:
+		return "the server did not take the account for a user, but" + strings.TrimPrefix(flagged(user), ", as")
+	case h.proof() == "":
+		return "the account could open no pipe, so that a refusal would say nothing"
+	}
+	return ""
+}
+
+// proof is a pipe that the user could open with all protection: where the same request without it is refused, that is why.
+func (h *host) proof() string {
+	for _, p := range h.result.Of(model.User).Pipes {
+		if p.Open.Outcome == model.Allowed {
+			return p.Pipe
+		}
+	}
+	return ""
+}
+
+func (h *host) weakUnsigned(ctx context.Context, m *meter) model.WeakWay {
+	return h.unprotected(ctx, m, "an unsigned request", func(o *smb.Options) { o.Unsigned, o.Unencrypted = true, true })
+}
+
+func (h *host) weakClear(ctx context.Context, m *meter) model.WeakWay {
+	if i := slices.IndexFunc(h.ladders, func(l *ladder) bool { return l.id == model.User && l.wantsEncryption }); i < 0 {
+		return model.WeakWay{Step: model.Step{Outcome: model.NotTested, Detail: "the server does not say that it wants the session or IPC$ encrypted"}}
+	}
+	return h.unprotected(ctx, m, "a request in clear text", func(o *smb.Options) { o.Unencrypted = true })
+}
+
+// unprotected opens a pipe in a session of the account that leaves protection out. Where the connection ends instead of an
+// answer, twice, while the protected request goes through, that is the answer.
+func (h *host) unprotected(ctx context.Context, m *meter, what string, leave func(*smb.Options)) model.WeakWay {
+	o := h.options(m, h.same(), patient(h.o.Timeouts), h.o.Dial)
+	leave(&o)
+	began := time.Now().UTC()
+	pipe := h.proof()
+	step, err := h.openWith(ctx, o, pipe)
+	times := int64(1)
+	if dropped(err) && sleep(ctx, shortSettle) == nil {
+		times++
+		if step, err = h.openWith(ctx, o, pipe); dropped(err) {
+			step = model.Step{Outcome: model.Denied, Detail: "the connection is dropped at " + what + ", twice"}
+		}
+	}
+	if step.Outcome == model.Absent { // it was there before
+		step.Outcome = model.Inconclusive
+	}
+	w := model.WeakWay{Step: step}
+	if step.Outcome != model.NotTested {
+		w.Looks = []model.Look{h.asUser("open "+pipe+" with "+what, times, began, step, false)}
+	}
+	return w
+}
+
+// openWith opens a pipe as the user. The error is that of the requests after the logon; a logon that fails leaves the
+// question open.
+func (h *host) openWith(ctx context.Context, o smb.Options, pipe string) (model.Step, error) {
+	open := func(err error) (model.Step, error) {
+		s := layerStep(model.LayerSession, err)
+		if s.Outcome != model.NotTested {
+			s = model.Step{Outcome: model.Inconclusive, Status: s.Status, Detail: "the account's own logon failed: " + plain(err)}
+		}
+		return s, nil
+	}
+	c, err := h.connectWith(ctx, o)
+	if err != nil {
+		return open(err)
+	}
+	defer c.Close()
+	a, err := h.user()
+	if err != nil {
+		return open(err)
+	}
+	s, err := c.SessionSetup(ctx, a)
+	if err != nil {
+		return open(err)
+	}
+	tree, err := s.TreeConnect(ctx, "IPC$")
+	if err != nil {
+		return layerStep(model.LayerTree, err), err
+	}
+	p, err := tree.OpenPipe(ctx, pipe)
+	if err == nil {
+		_ = p.Close(ctx) // it ends with the connection
+	}
+	return layerStep(model.LayerOpen, err), err
+}
+
+// asUser is a look at what the server answers to the account.
+func (h *host) asUser(asked string, times int64, began time.Time, step model.Step, proved bool) model.Look {
+	answer := step.Status
+	if answer == "" {
+		answer = step.Detail
+	}
+	return model.Look{
+		Asked: asked, Of: h.result.Address, As: model.User, Times: times, First: began, Last: time.Now().UTC(), Answer: answer, Authenticated: proved,
+	}
+}
+
+// weakNTLMv1 logs on with an NTLMv1 answer, once, between two logons of the account's own on the same connection.
+func (h *host) weakNTLMv1(ctx context.Context, m *meter) model.WeakWay {
+	for _, s := range []*model.Scan{h.before, h.o.Earlier} { // an earlier answer stands: it may have been a refused logon
+		if s == nil {
+			continue
+		}
+		if w := s.Way(model.WayNTLMv1); w.Looks != nil && (s == h.before || w.Outcome != model.Allowed) {
+			return w
+		}
+	}
+	not := func(why string) model.WeakWay {
+		return model.WeakWay{Step: model.Step{Outcome: model.NotTested, Detail: why}}
+	}
+	if h.o.Weak.NTLMv1 == nil {
+		return not("an NTLMv1 answer is made from a password, and a ticket was given")
+	}
+	if err := h.weak.take(ctx); err != nil {
+		return not("there was no time left for it")
+	}
+	defer h.weak.give()
+	o := h.options(m, h.same(), patient(h.o.Timeouts), h.o.Dial)
+	o.RequireSigning = true
+	t := &trial{host: h, options: o}
+	defer t.close()
+	first := t.strong(ctx)
+	if first.Outcome != model.Allowed {
+		return not("the account's own logon on a signed connection did not succeed: " + strings.TrimSpace(first.Status+" "+first.Detail))
+	}
+	if why := h.lockable(ctx, t.session); why != "" {
+		return not(why)
+	}
+	h.lock.Lock()
+	name := ""
+	if len(h.names) > 0 {
+		name = h.names[0]
+	}
+	h.lock.Unlock()
+	if why := h.weak.may(name, h.result.Address); why != "" {
+		return not(why)
+	}
+	return t.ntlmv1(ctx)
+}
+
+// trial is the NTLMv1 logon with the account's own before and behind it.
+type trial struct {
+	*host
+	options smb.Options
+	conn    *link
+	session smb.Session
+	looks   []model.Look
+}
+
+func (t *trial) close() {
+	if t.conn != nil {
+		t.conn.Close()
+	}
+}
+
+// strong logs on as the account does, on the connection that there is, or a new one.
+func (t *trial) strong(ctx context.Context) model.Step {
+	began := time.Now().UTC()
+	step, proved := t.logOn(ctx)
+	t.looks = append(t.looks, t.asUser("log on with the account's own answer", 1, began, step, proved))
+	return step
+}
+
+func (t *trial) logOn(ctx context.Context) (step model.Step, proved bool) {
+	if t.conn == nil {
+		c, err := t.connectWith(ctx, t.options)
+		if err != nil {
+			return model.Step{Outcome: model.Inconclusive, Detail: "no connection: " + plain(err)}, false
+		}
+		t.conn = c
+	}
+	a, err := t.user()
+	if err != nil {
+		return layerStep(model.LayerSession, err), false
+	}
+	s, err := t.conn.SessionSetup(ctx, a)
+	if err != nil {
+		return layerStep(model.LayerSession, err), false
+	}
+	t.session = s
+	info := s.Info()
+	if info.Guest || info.Null {
+		return model.Step{Outcome: model.Inconclusive, Detail: "the server took the account for a guest"}, false
+	}
+	return layerStep(model.LayerSession, nil), info.Signed || info.Encrypted
+}
+
+// ntlmv1 sends the weak answer, and judges it by the logon behind it.
+func (t *trial) ntlmv1(ctx context.Context) model.WeakWay {
+	began := time.Now().UTC()
+	s, err := t.conn.SessionSetup(ctx, t.o.Weak.NTLMv1())
+	step, proved := layerStep(model.LayerSession, err), false
+	if err == nil {
+		info := s.Info()
+		if proved = info.Signed || info.Encrypted; info.Guest || info.Null {
+			step = model.Step{Outcome: model.Denied, Detail: "the answer was not taken: the server let a guest in instead"}
+		}
+		_ = s.Logoff(ctx) // it ends with the connection
+	}
+	t.looks = append(t.looks, t.asUser("log on with an NTLMv1 answer", 1, began, step, proved))
+	if step.Outcome == model.Denied {
+		t.refusedLogon(model.User)
+	}
+	var nt status.NTStatus
+	if errors.As(err, &nt) && nt == status.AccountLockedOut {
+		t.weak.end(fmt.Sprintf("%s says that the account is locked", t.result.Target))
+	}
+	if dropped(err) {
+		t.close()
+		t.conn = nil
+	}
+	if again := t.strong(ctx); again.Outcome != model.Allowed {
+		why := fmt.Sprintf("the account's own logon did not succeed behind it: %s", strings.TrimSpace(again.Status+" "+again.Detail))
+		t.weak.end(fmt.Sprintf("no further one is sent in this run: at %s %s", t.result.Target, why))
+		if step.Outcome == model.Denied {
+			step = model.Step{Outcome: model.Inconclusive, Status: step.Status, Detail: why + "; so the refusal may have had another cause"}
+		} else {
+			step.Detail = why
+		}
+	}
+	return model.WeakWay{Step: step, Looks: t.looks}
+}
