@@ -108,7 +108,11 @@ func (o *Options) liveSamba(ctx context.Context, path string) (*facts, error) {
 	} else {
 		f.both(o, file, asSambaSays)
 	}
-	f.hiddenShares(ctx, path)
+	whole := file
+	if whole == nil || whole.Registry {
+		whole = asSambaSays
+	}
+	f.hiddenShares(ctx, path, whole)
 	if name, err := os.Hostname(); err == nil && f.host == "" {
 		f.host, _, _ = strings.Cut(name, ".")
 	}

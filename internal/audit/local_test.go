@@ -143,11 +143,11 @@ func TestHiddenShares(t *testing.T) {
 	if s := share(a, "regshare"); s == nil || !s.Guest || !a.EveryShare || a.Access[model.Anonymous].Discloses[model.DisclosesFiles] != model.Allowed {
 		t.Errorf("the registry: %+v, every share %v, problems %q", s, a.EveryShare, a.Problems)
 	}
-	if s := share(a, "drop"); s == nil || s.Guest {
+	if s := share(a, "drop"); s == nil || s.OpenToGuests() {
 		t.Errorf("a usershare where guests are not allowed: %+v", s)
 	}
 	writeTo(t, path, strings.ReplaceAll(text, "registry shares = yes", "usershare allow guests = yes"))
-	if s := share(look(0o1770), "drop"); s == nil || !s.Guest {
+	if s := share(look(0o1770), "drop"); s == nil || !s.OpenToGuests() {
 		t.Errorf("where they are: %+v", s)
 	}
 	if a := look(0o770); share(a, "drop") != nil || !a.EveryShare || a.Access[model.Anonymous].Discloses[model.DisclosesFiles] != model.Denied {

@@ -67,6 +67,7 @@ func (f *facts) config(o *Options, c *smbconf.Config) {
 	s := &sambaReader{f, c, o}
 	s.settings()
 	s.sharesOf()
+	s.defaultsOf()
 	s.names()
 	if p, ok := c.Global.Get("netbios name"); ok {
 		f.host = p.Value
@@ -229,6 +230,15 @@ func (s *sambaReader) sharesOf() {
 		if !strings.EqualFold(section.Name, smbconf.IPC) {
 			s.shares = append(s.shares, s.share(section))
 		}
+	}
+}
+
+// defaultsOf notes what a share begins with that is made now, in the file or with net usershare.
+func (s *sambaReader) defaultsOf() {
+	if fresh := s.conf.Fresh(""); fresh != nil && s.unread == "" {
+		d := s.share(fresh)
+		d.Off = off(fresh)
+		s.defaults = &d
 	}
 }
 

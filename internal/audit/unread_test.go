@@ -1,12 +1,16 @@
 package audit
 
 import (
+	"maps"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
 )
 
 // What was not read is unknown: neither a default nor a refusal, and the reason is told.
@@ -76,24 +80,105 @@ func TestUnreadSamba(t *testing.T) {
 	}
 }
 
+// usershareFiles are files of net usershare, and whether smbd 4.17.12 lets an anonymous caller in while usershare allow guests is
+// on. TestUsersharesAgainstSamba asks one.
+var usershareFiles = map[string]struct {
+	text string
+	open bool
+}{
+	"drop":      {"guest_ok=y\nsharename=Drop\n", true},
+	"crlf":      {"guest_ok=y\r\nsharename=crlf\r\n", true},
+	"closed":    {"guest_ok=n\n", false},
+	"capital":   {"guest_ok=Y\n", false},
+	"swapped":   {"sharename=swapped\nguest_ok=y\n", false},
+	"renamed":   {"guest_ok=y\nsharename=other\n", false},
+	"refused":   {"acl S-1-1-0:D\nguest_ok=y\n", false},
+	"first":     {"acl S-1-1-0:R,S-1-1-0:D\nguest_ok=y\n", true},
+	"anonymous": {"acl S-1-1-0:R,S-1-5-7:D\nguest_ok=y\n", true},
+	"nobody":    {"acl \nguest_ok=y\n", true},
+	"old":       {"version 1\nguest_ok=y\n", false},
+	"new":       {"version 3\nguest_ok=y\n", false},
+	"relative":  {"path tmp\nguest_ok=y\n", false},
+	"gone":      {"path /nonexistent/x\nguest_ok=y\n", false},
+	"short":     {"only\n", false},
+}
+
+// usershareFile makes a file of the lines that are told, and what is usual for the rest.
+func usershareFile(told string) string {
+	version, path, acl := "2", "/tmp", "S-1-1-0:R"
+	for _, set := range []struct {
+		key string
+		to  *string
+	}{{"version ", &version}, {"path ", &path}, {"acl ", &acl}} {
+		if line, rest, ok := strings.Cut(told, "\n"); ok && strings.HasPrefix(line, set.key) {
+			*set.to, told = strings.TrimPrefix(line, set.key), rest
+		}
+	}
+	text := "#VERSION " + version + "\npath=" + path + "\n"
+	if told != "only\n" {
+		text += "comment=\nusershare_acl=" + acl + "\n" + told
+	}
+	if strings.Contains(told, "\r") {
+		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r", ""), "\n", "\r\n")
+	}
+	return text
+}
+
 func TestUsershares(t *testing.T) {
-	const head, tail = "#VERSION 2\npath=/srv/drop\ncomment=\n", "sharename=Drop\n"
-	for name, tt := range map[string]struct {
-		text  string
-		guest bool
-		none  bool
-	}{
-		"drop":      {head + "usershare_acl=S-1-1-0:R\nguest_ok=y\n" + tail, true, false},
-		"closed":    {head + "usershare_acl=S-1-1-0:R\nguest_ok=n\n", false, false},
-		"refused":   {head + "usershare_acl=S-1-1-0:d\nguest_ok=y\n", false, false},
-		"old":       {"#VERSION 1\npath=/x\ncomment=\nusershare_acl=\nguest_ok=y\n", true, false},
-		"short":     {"#VERSION 2\npath=/x\n", false, true},
-		"elsewhere": {"#VERSION 3\npath=/x\ncomment=\nusershare_acl=\n", false, true},
-		"none":      {"notes\n\n\n\n", false, true},
-	} {
-		s, ok := parseUsershare(name, tt.text)
-		if ok == tt.none || s.Guest != tt.guest {
+	for name, tt := range usershareFiles {
+		s, ok := parseUsershare(name, usershareFile(tt.text))
+		if open := ok && s.Guest && s.Off == ""; open != tt.open && name != "gone" { // whose folder it does not look for
 			t.Errorf("%s: %+v, %v", name, s, ok)
 		}
+	}
+}
+
+// TestUsersharesAgainstSamba asks a real server for usershares, and holds the audit's word on each against its answer.
+func TestUsersharesAgainstSamba(t *testing.T) {
+	peer.Need(t, "smbd", "smbclient", "testparm")
+	users := t.TempDir()
+	s := peer.StartSamba(t, peer.Config{Address: "127.13.5.1", Global: []string{"usershare path = " + users, "usershare max shares = 100", "usershare owner only = no"}})
+	for name, tt := range usershareFiles {
+		writeTo(t, filepath.Join(users, name), usershareFile(tt.text))
+	}
+	if err := os.Chmod(users, fileMode(0o1770)); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(s.ConfigFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := slices.Sorted(maps.Keys(usershareFiles))
+	for _, global := range []string{
+		"usershare allow guests = yes",
+		"usershare allow guests = no",
+		"usershare allow guests = no\nguest ok = yes",
+		"usershare allow guests = yes\nguest ok = yes",
+		"usershare allow guests = no\nguest only = yes",
+		"usershare allow guests = yes\ninvalid users = nobody",
+		"usershare allow guests = yes\nusershare template share = nosuch",
+	} {
+		t.Run(global, func(t *testing.T) {
+			writeTo(t, s.ConfigFile, strings.Replace(string(b), "[global]", "[global]\n"+global, 1))
+			s.Restart(t)
+			o := &Options{}
+			if err := o.prepare(); err != nil {
+				t.Fatal(err)
+			}
+			f, err := o.liveSamba(t.Context(), s.ConfigFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := judge(o, f)
+			if !a.EveryShare {
+				t.Fatalf("not every share is known: %q", a.Problems)
+			}
+			for _, name := range names {
+				says := slices.ContainsFunc(a.Shares, func(s model.Share) bool { return strings.EqualFold(s.Name, name) && s.OpenToGuests() })
+				if is := (peer.Client{}).Share(t, s.Addr(), name, "ls"); is.OK() != says {
+					t.Errorf("%s: the audit says open %v, smbd %v", name, says, is)
+				}
+			}
+		})
 	}
 }

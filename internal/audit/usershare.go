@@ -21,7 +21,7 @@ const (
 
 // hiddenShares adds the shares of this machine's Samba that smb.conf does not show: those that users made, and those that
 // smbd takes from its registry when somebody asks for them.
-func (f *facts) hiddenShares(ctx context.Context, config string) {
+func (f *facts) hiddenShares(ctx context.Context, config string, c *smbconf.Config) {
 	ask := func(name string) string {
 		out, err := program(ctx, "testparm", "-s", "--suppress-prompt", "--parameter-name="+name, config)
 		if err != nil {
@@ -35,9 +35,17 @@ func (f *facts) hiddenShares(ctx context.Context, config string) {
 		f.registryShares(ctx, config)
 	}
 	if most, err := strconv.Atoi(ask("usershare max shares")); err != nil || most > 0 {
-		guests := strings.EqualFold(ask("usershare allow guests"), "yes")
-		if folder := ask("usershare path"); folder != "" {
-			f.usershares(folder, guests)
+		template := ask("usershare template share")
+		begins := c.Fresh(template)
+		if begins == nil {
+			f.why("there are no usershares: usershare template share is %q, and there is no such share", template)
+		} else if folder := ask("usershare path"); folder != "" {
+			share := (&sambaReader{facts: f, conf: c}).share(begins)
+			if template != "" && share.Guest {
+				f.problem("usershare template share is %s, which takes guests: whether its usershares do was not measured", template)
+				f.complete = false
+			}
+			f.usershares(folder, share)
 		}
 	}
 }
@@ -72,7 +80,7 @@ func (f *facts) addShares(more []model.Share) {
 
 // usershares adds those that lie in a folder. smbd takes none from a folder that anybody may write to or that lacks the
 // sticky bit. See load_usershare_shares in source3/param/loadparm.c.
-func (f *facts) usershares(folder string, guests bool) {
+func (f *facts) usershares(folder string, begins model.Share) {
 	st, err := os.Stat(folder)
 	switch {
 	case os.IsNotExist(err):
@@ -97,13 +105,14 @@ func (f *facts) usershares(folder string, guests bool) {
 			return
 		}
 		if e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ":tmp") { // what net usershare is writing
-			f.usershare(filepath.Join(folder, e.Name()), guests)
+			f.usershare(filepath.Join(folder, e.Name()), begins)
 		}
 	}
 	f.source.Parts = append(f.source.Parts, folder)
 }
 
-func (f *facts) usershare(path string, guests bool) {
+// usershare adds one; begins is what it has but for what its file says.
+func (f *facts) usershare(path string, begins model.Share) {
 	err := regular(path, maxUsershare)
 	var b []byte
 	if err == nil {
@@ -114,13 +123,26 @@ func (f *facts) usershare(path string, guests bool) {
 		f.complete = false
 		return
 	}
-	if s, ok := parseUsershare(filepath.Base(path), string(b)); ok {
-		s.Guest = s.Guest && guests
-		f.addShares([]model.Share{s})
+	if st, err := os.Stat(path); err == nil && st.Mode().Perm()&0o002 != 0 {
+		return // anybody may write to it: smbd takes no such file
 	}
+	said, ok := parseUsershare(filepath.Base(path), string(b))
+	if !ok {
+		return
+	}
+	s := begins
+	s.Name, s.Path, s.UserShare, s.Default = said.Name, said.Path, true, false
+	if said.Off != "" {
+		s.Off = said.Off
+	}
+	if _, err := os.Stat(s.Path); s.Off == "" && os.IsNotExist(err) {
+		s.Off = "its folder is not there"
+	}
+	s.Guest, s.GuestAt = said.Guest, "" // whether it counts is for the access model to say
+	f.addShares([]model.Share{s})
 }
 
-// parseUsershare reads one file of net usershare. smbd passes over what is none.
+// parseUsershare reads one file of net usershare. smbd passes over what is none, and over one whose lines have another order.
 //
 //	#VERSION 2
 //	path=/srv/drop
@@ -131,28 +153,32 @@ func (f *facts) usershare(path string, guests bool) {
 //
 // See parse_usershare_file in source3/param/loadparm.c.
 func parseUsershare(name, text string) (s model.Share, ok bool) {
-	lines := strings.Split(text, "\n")
-	if len(lines) < 4 || lines[0] != "#VERSION 1" && lines[0] != "#VERSION 2" {
+	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	var values [6]string
+	for i, key := range []string{"#VERSION ", "path=", "comment=", "usershare_acl=", "guest_ok=", "sharename="} {
+		if i >= len(lines) || i >= 4 && lines[i] == "" {
+			break
+		}
+		value, found := strings.CutPrefix(lines[i], key)
+		if !found {
+			return s, false
+		}
+		values[i] = value
+	}
+	version, acl, shown := values[0], values[3], values[5]
+	if len(lines) < 4 || version != "1" && version != "2" || !filepath.IsAbs(values[1]) || shown != "" && !strings.EqualFold(shown, name) {
 		return s, false
 	}
-	path, ok1 := strings.CutPrefix(lines[1], "path=")
-	acl, ok2 := strings.CutPrefix(lines[3], "usershare_acl=")
-	if !ok1 || !ok2 {
-		return s, false
+	s = model.Share{Name: name, Path: values[1], Guest: version == "2" && values[4] == "y"}
+	if shown != "" {
+		s.Name = shown
 	}
-	s = model.Share{Name: name, Path: path}
-	for _, l := range lines[4:] {
-		if l == "guest_ok=y" {
-			s.Guest = true
-		}
-		if n, ok := strings.CutPrefix(l, "sharename="); ok && n != "" && strings.EqualFold(n, name) {
-			s.Name = n
-		}
-	}
-	for entry := range strings.SplitSeq(acl, ",") {
-		who, may, _ := strings.Cut(strings.TrimSpace(entry), ":")
-		if strings.EqualFold(who, "S-1-1-0") && strings.EqualFold(may, "D") {
-			s.Guest = false // refused to everybody, strangers included
+	for entry := range strings.SplitSeq(acl, ",") { // the first that is about everybody counts for strangers
+		if who, may, _ := strings.Cut(strings.TrimSpace(entry), ":"); strings.EqualFold(who, "S-1-1-0") {
+			if strings.EqualFold(may, "D") {
+				s.Off = "its list refuses everybody"
+			}
+			break
 		}
 	}
 	return s, true

@@ -444,13 +444,13 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
 		}, Side: "client", Reach: "everyone", Related: []string{"server min protocol"}, Sources: []string{"M samba-4.17.12", "S samba"}},
-		{ID: "usershare allow guests", Title: "Users may make shares for strangers", System: "samba", Where: "[global] usershare allow guests", Aliases: []string{"usershare", "usershares"}, Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "With it, and with usershare max shares above 0, a user without rights opens a folder to everybody; smb.conf does not show it.", Defaults: []Default{
+		{ID: "usershare allow guests", Title: "Users may make shares for strangers", System: "samba", Where: "[global] usershare allow guests", Aliases: []string{"usershare", "usershares"}, Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "With it, and with usershare max shares above 0, a user without rights opens a folder to everybody; smb.conf does not show it. At no, smbd takes guest_ok from no usershare, old ones included, and they have what [global] guest ok gives.", Defaults: []Default{
 			{Value: false, Sources: []string{"M samba-4.17.12", "S samba"}},
 		}, Wanted: []Wanted{
 			{Value: false, Compare: "equal", Why: "What is open to strangers should be decided in one place."},
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
-		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Related: []string{"usershare max shares", "usershare path", "guest ok"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "anonymous", Related: []string{"usershare max shares", "usershare path", "guest ok"}, Sources: []string{"M samba-4.17.12", "S samba"}},
 		{ID: "usershare max shares", Title: "How many shares users may make", System: "samba", Where: "[global] usershare max shares", Type: "int", Applies: Scope{Products: []string{"samba"}}, Summary: "0 switches usershares off. Some distributions ship another number.", Defaults: []Default{
 			{Unknown: "0 in Samba, 100 in Debian and Ubuntu: testparm on the host tells.", Sources: []string{"M samba-4.17.12", "S samba"}},
 		}, TakesEffect: []Effect{

@@ -30,6 +30,9 @@ type Config struct {
 	// EveryShare says that Shares has those that the configuration does not show, too: usershares and the registry's.
 	EveryShare bool
 
+	// Defaults are what a share of Samba that is made now begins with; nil is not known.
+	Defaults *model.Share
+
 	// Client is the caller's address, for rules about addresses. The zero value means any.
 	Client netip.Addr
 }

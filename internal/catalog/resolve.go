@@ -62,9 +62,9 @@ func (c *Catalog) facts(in Config) *facts {
 }
 
 // with are the facts of the same host with some settings, and its shares, as they would be.
-func (f *facts) with(shares []model.Share, over []Override) *facts {
+func (f *facts) with(shares []model.Share, defaults *model.Share, over []Override) *facts {
 	cfg := f.cfg
-	cfg.Shares = shares
+	cfg.Shares, cfg.Defaults = shares, defaults
 	return &facts{c: f.c, cfg: cfg, p: f.p, may: f.may, known: make([]*resolved, len(f.known)), base: f, over: over}
 }
 

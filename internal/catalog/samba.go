@@ -465,7 +465,7 @@ func (s *samba) share(id model.Identity, sh *model.Share) cell {
 	gates[0], gates[1] = s.hosts(sh), s.users(id, sh)
 	gates[2], gates[3] = s.forUsers(sh), allowed()
 	if id.IsStranger() {
-		gates[2], gates[3] = guests(sh), s.forStrangers(sh)
+		gates[2], gates[3] = s.guests(sh), s.forStrangers(sh)
 	}
 	c := all(gates[:]...)
 	if sh.Printer && c.outcome == model.Allowed {
@@ -474,10 +474,23 @@ func (s *samba) share(id model.Identity, sh *model.Share) cell {
 	return c
 }
 
-// guests: the lines that let strangers in.
-func guests(sh *model.Share) cell {
+// guests: the lines that let strangers in. What a usershare says of them counts while usershare allow guests does; else it
+// has what [global] gives. [M]
+func (s *samba) guests(sh *model.Share) cell {
 	line := "guest ok"
 	switch {
+	case sh.UserShare && !sh.GuestOnly:
+		on, ok := s.flag("usershare allow guests")
+		d := s.cfg.Defaults
+		switch {
+		case !ok:
+			return unknown(s.why("usershare allow guests"))
+		case on && sh.Guest:
+			return allowed("the usershare " + sh.Name + " takes guests; the permissions of its folder decide about single files")
+		case !on && d != nil && d.Guest:
+			return allowed("[global] has guest ok, which the usershare " + sh.Name + " begins with")
+		}
+		return denied("the usershare " + sh.Name + " takes no guests: " + s.why("usershare allow guests"))
 	case !sh.Guest && !sh.GuestOnly:
 		return denied("share " + sh.Name + " has neither guest ok nor guest only")
 	case !sh.Guest:
@@ -523,9 +536,15 @@ func (s *samba) hidden() string {
 	if w, ok := s.text("config backend"); ok && fold(w) == "registry" {
 		return s.why("config backend") + ": shares of the registry are not shown here (net conf list shows them)"
 	}
-	most, ok := s.number("usershare max shares")
-	if guests, sure := s.flag("usershare allow guests"); sure && guests && (!ok || most > 0) {
-		return s.why("usershare allow guests") + ": users may make shares that take strangers, which are not shown here (net usershare list shows them)"
+	if most, ok := s.number("usershare max shares"); ok && most <= 0 {
+		return ""
+	}
+	const notShown = ": users may make shares that take strangers, which are not shown here (net usershare list shows them)"
+	if guests, sure := s.flag("usershare allow guests"); sure && guests {
+		return s.why("usershare allow guests") + notShown
+	}
+	if d := s.cfg.Defaults; d != nil && (d.Guest || d.GuestOnly) && !s.share(model.Anonymous, d).shut() {
+		return "[global] lets every new share take guests" + notShown
 	}
 	return ""
 }

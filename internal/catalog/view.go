@@ -42,10 +42,10 @@ func (c *Catalog) View(in Config) *View {
 	return v
 }
 
-// With is the view of the same host with some settings, and its disk shares, as they would be: the rest is resolved in this
+// With is the view of the same host with some settings, its disk shares and their defaults as they would be: the rest is resolved in this
 // view, once for all. Neither may be used while the other is.
-func (v *View) With(shares []model.Share, over ...Override) *View {
-	f := v.facts.with(shares, over)
+func (v *View) With(shares []model.Share, defaults *model.Share, over ...Override) *View {
+	f := v.facts.with(shares, defaults, over)
 	return &View{c: v.c, facts: f, rules: v.rules.on(f)}
 }
 

@@ -145,6 +145,9 @@ type Audit struct {
 	// EveryShare says that shares which the configuration does not show were looked for: in the folder of usershares and in
 	// Samba's registry.
 	EveryShare bool `json:"every_share,omitempty"`
+
+	// Defaults are what a share of Samba that is made now begins with, by [global]; a usershare is one.
+	Defaults *Share `json:"share_defaults,omitempty"`
 }
 
 // Service is a catalog service found on the host.
@@ -174,6 +177,9 @@ type Share struct {
 	HostsDeny    []string `json:"hosts_deny,omitempty"`
 	Encrypt      string   `json:"encrypt,omitempty"`
 	ForceUser    string   `json:"force_user,omitempty"`
+
+	// UserShare says that a user made it, with net usershare: smb.conf has no section of it.
+	UserShare bool `json:"user_share,omitempty"`
 
 	// GuestAt and GuestOnlyAt are the sections whose lines open it: global, or a share that it copies. Empty is its own.
 	GuestAt     string `json:"guest_at,omitempty"`

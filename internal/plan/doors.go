@@ -46,6 +46,7 @@ type work struct {
 	platform model.Platform
 	needs    needs
 	shares   []model.Share          // as the lines that are changed leave them
+	defaults *model.Share           // and what new ones then begin with
 	settled  map[door]model.Outcome // answers of scans where the model has none
 	doors    []door
 	memo     map[string][]level // levels by the edits made
@@ -100,7 +101,7 @@ func (w *work) levelsAfter(set []chosen) []level {
 			out = append(out, catalog.Override{ID: s.ID, Value: ch.value()})
 		}
 	}
-	return w.levelsIn(w.view().With(w.shares, out...), listed)
+	return w.levelsIn(w.view().With(w.shares, w.defaults, out...), listed)
 }
 
 func (w *work) levelsIn(v *catalog.View, shares []string) []level {
@@ -215,6 +216,6 @@ func (w *work) with(cfg catalog.Config, changes ...chosen) catalog.Config {
 		}
 		out.Settings[ch.edit.setting.ID] = ch.value()
 	}
-	out.Shares = withLines(out.Shares, lines)
+	out.Shares, out.Defaults = withLines(out.Shares, lines), defaultsWith(out.Defaults, lines)
 	return out
 }

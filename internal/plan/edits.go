@@ -75,7 +75,7 @@ func (w *work) edits(before []level) []*edit {
 	var out []*edit
 	for i := range w.c.Settings {
 		s := &w.c.Settings[i]
-		if s.System != w.platform.System || s.Side == "client" || s.Reach != "anonymous" || !governs(s, kinds, doors) {
+		if s.System != w.platform.System || s.Side == "client" || s.Reach != "anonymous" || !governs(s, kinds, doors) && !w.opensNew(s) {
 			continue
 		}
 		if _, possible := w.c.Fit(s.Applies, w.platform); !possible {

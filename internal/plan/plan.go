@@ -75,7 +75,7 @@ func begin(e *Evidence) (*work, error) {
 	if r := e.Policy.Role; r != "" && (w.cfg.Platform.Role == "" || w.cfg.Platform.Role == model.UnknownRole) {
 		w.cfg.Platform.Role = r
 	}
-	w.platform, w.shares = w.cfg.Platform, w.cfg.Shares
+	w.platform, w.shares, w.defaults = w.cfg.Platform, w.cfg.Shares, w.cfg.Defaults
 	return w, w.readNeeds()
 }
 
@@ -156,11 +156,12 @@ func (w *work) restrict(p *model.Plan) error {
 	}
 	before := w.openDoors()
 	lines, edits := split(slices.DeleteFunc(w.edits(before), func(e *edit) bool { return w.wished(e.setting) }))
-	w.shares = withLines(w.cfg.Shares, lines)
+	w.shares, w.defaults = withLines(w.cfg.Shares, lines), defaultsWith(w.cfg.Defaults, lines)
 	found := w.search(edits)
 	found = append(w.spared(found, wishes), wishes...)
 	if w.needless(lines, found) {
-		lines, w.shares = nil, w.cfg.Shares
+		lines = slices.DeleteFunc(lines, func(ch chosen) bool { return !ch.forLater() })
+		w.shares, w.defaults = withLines(w.cfg.Shares, lines), defaultsWith(w.cfg.Defaults, lines)
 	}
 	after := w.after(found)
 	found = slices.Concat(found, lines)
@@ -181,6 +182,8 @@ func (w *work) restrict(p *model.Plan) error {
 		switch {
 		case w.wished(ch.edit.setting):
 			c.Why, c.Closes = "wanted. "+c.Why, append(c.Closes, w.mended(ch.edit.setting)...)
+		case ch.forLater():
+			c.Why = "closes no share of today: the next one that is made would be open to strangers. " + c.Why
 		case len(c.Closes) == 0:
 			c.Why = "closes nothing by itself: it writes out what strangers must keep, which they had only because everything was open: " + w.mustKeep()
 		}

@@ -43,10 +43,10 @@ func (w *work) needless(lines, found []chosen) bool {
 	if len(lines) == 0 {
 		return false
 	}
-	best, with := w.after(found), w.shares
-	w.shares = w.cfg.Shares
+	best, shares, defaults := w.after(found), w.shares, w.defaults
+	w.shares, w.defaults = w.cfg.Shares, w.cfg.Defaults
 	same := !higher(w.levelsAfter(found), best)
-	w.shares = with
+	w.shares, w.defaults = shares, defaults
 	return same && w.filesShut(best)
 }
 
@@ -66,7 +66,7 @@ func (w *work) keeping(set []chosen) bool {
 		return true
 	}
 	cfg := w.with(w.cfg, set...)
-	cfg.Shares = w.shares
+	cfg.Shares, cfg.Defaults = w.shares, w.defaults
 	return w.kept(cfg)
 }
 

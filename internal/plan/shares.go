@@ -22,9 +22,12 @@ const global = "global"
 // one copies.
 type opener struct{ setting, at string }
 
-// openers are the lines that open a share.
+// openers are the lines of smb.conf that open a share. What a usershare's own file says is none.
 func openers(s *model.Share) (out []opener) {
 	add := func(on bool, setting, at string) {
+		if at == "" && s.UserShare {
+			return
+		}
 		if at == "" {
 			at = s.Name
 		}
@@ -80,6 +83,9 @@ func (w *work) shareEdits(s *catalog.Setting) []*edit {
 			e.closes = append(e.closes, share.Name)
 		}
 	}
+	if at[global] == nil && w.opensNew(s) {
+		line(global, yes, false) // no share takes it over and is open now: the next one would be
+	}
 	for i := range w.cfg.Shares { // what must stay says so for itself
 		share := &w.cfg.Shares[i]
 		for _, o := range openers(share) {
@@ -89,6 +95,17 @@ func (w *work) shareEdits(s *catalog.Setting) []*edit {
 		}
 	}
 	return out
+}
+
+// opensNew tells whether a line of [global] opens the shares that are made later. It is closed whether or not one is open by
+// it now.
+func (w *work) opensNew(s *catalog.Setting) bool {
+	return w.cfg.Defaults != nil && slices.Contains(openers(w.cfg.Defaults), opener{s.ID, global})
+}
+
+// forLater tells a change of such a line that closes no share of today.
+func (ch chosen) forLater() bool {
+	return ch.edit.share == global && len(ch.edit.closes) == 0 && ch.data() == false
 }
 
 // openShare tells whether some stranger may enter a share.
@@ -130,6 +147,14 @@ func withLines(shares []model.Share, lines []chosen) []model.Share {
 		s.GuestOnly, s.GuestOnlyAt = changedLine(to, guestOnly, s.Name, s.GuestOnly, s.GuestOnlyAt)
 	}
 	return shares
+}
+
+// defaultsWith are the defaults of shares after lines were changed.
+func defaultsWith(defaults *model.Share, lines []chosen) *model.Share {
+	if defaults == nil {
+		return nil
+	}
+	return &withLines([]model.Share{*defaults}, lines)[0]
 }
 
 // changedLine is a line of a share after some were changed: its own comes before the one that it takes over.

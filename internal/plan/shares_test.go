@@ -61,6 +61,43 @@ func TestShareLines(t *testing.T) {
 	}
 }
 
+// A default that opens the shares that are made later is closed, with what has to stay spared; and usershares by the parameter
+// that lets them take guests, as smb.conf has no section of theirs.
+func TestLaterShares(t *testing.T) {
+	open := model.Share{Guest: true, GuestAt: "global"}
+	shut := model.Share{Name: "a", Guest: true, GuestAt: "global", ValidUsers: []string{"alice"}}
+	drop := model.Share{Name: "drop", Guest: true, UserShare: true, Path: "/srv"}
+	for _, tt := range []struct {
+		name     string
+		shares   []model.Share
+		defaults *model.Share
+		guests   bool // usershare allow guests
+		want     []string
+	}{
+		{"no share takes it over", []model.Share{{Name: "a"}}, &open, false, []string{"[global] guest ok=no"}},
+		{"one that is shut does", []model.Share{shut}, &open, false, []string{"[global] guest ok=no"}},
+		{"a default that opens nothing", []model.Share{{Name: "a"}}, &model.Share{}, false, nil},
+		{"a usershare", []model.Share{drop}, &model.Share{}, true, []string{"[global] usershare allow guests=no"}},
+		{"a usershare that [global] opens, too", []model.Share{drop}, &open, true, []string{"[global] guest ok=no", "[global] usershare allow guests=no"}},
+		{"a usershare that [global] alone opens", []model.Share{drop}, &open, false, []string{"[global] guest ok=no"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := sambaWith(tt.shares...)
+			h.settings["map to guest"], h.settings["usershare allow guests"] = "never", tt.guests
+			a := h.audit(t)
+			a.Defaults = tt.defaults
+			p := make1(t, Evidence{Audit: a})
+			var got []string
+			for _, c := range p.Changes {
+				got = append(got, c.Where+"="+model.Text(c.To.Data))
+			}
+			if slices.Sort(got); !slices.Equal(got, tt.want) {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 // Every share that a plan takes from strangers is named where it says what stops; and what a share that stays loses with IPC$.
 func TestSharesNamed(t *testing.T) {
 	shares := []model.Share{{Name: "one", Guest: true}, {Name: "two", Guest: true, GuestAt: "global"}, {Name: "three", Guest: true, GuestAt: "global"}}

@@ -187,6 +187,27 @@ func foldName(s string) string {
 	}, s)
 }
 
+// Fresh is a share that begins where the configuration ends: it has [global]'s defaults, or what the share of that name has.
+// It is nil where there is no such share.
+func (c *Config) Fresh(template string) *Section {
+	s := &Section{File: c.Global.File, Line: c.Global.Line, set: map[string]Param{}, inherits: map[string]Param{}}
+	if template != "" {
+		from := c.Share(template)
+		if from == nil {
+			return nil
+		}
+		maps.Copy(s.inherits, from.inherits)
+		maps.Copy(s.inherits, from.set)
+		return s
+	}
+	for k, p := range c.Global.set {
+		if known()[k].Share {
+			s.inherits[k] = p
+		}
+	}
+	return s
+}
+
 // Section finds [global] or a share, or nil.
 func (c *Config) Section(name string) *Section {
 	if isGlobal(name) {
