@@ -30,41 +30,30 @@ func sambaConf(r *Result, list []*item, o Options) error {
 	if read == nil {
 		read = fromDisk
 	}
-	overlay := map[string][]byte{}
-	so := smbconf.Options{ReadFile: func(name string) ([]byte, error) {
-		if b, ok := overlay[name]; ok {
-			return b, nil
-		}
-		return read(name)
-	}}
-	original, err := read(o.Source)
+	so := smbconf.Options{ReadFile: read}
+	c, err := smbconf.Load(o.Source, so)
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
-	edited := false
+	var changes []smbconf.Assign
 	for _, i := range list {
 		if i.Place.Kind != change.Parameter && i.Place.Kind != change.KsmbdParameter {
 			r.leave(i, "it is no parameter of smb.conf")
 			continue
 		}
-		if err := i.same(o.Source, smbconf.Options{ReadFile: read}); err != nil {
+		if err := i.same(c); err != nil {
 			return err
 		}
-		var e *smbconf.Edit
-		if i.After.Present {
-			e, err = smbconf.Set(o.Source, so, i.Place.Key, i.Place.Name, i.After.Text)
-		} else {
-			e, err = smbconf.Remove(o.Source, so, i.Place.Key, i.Place.Name)
-		}
-		if err != nil {
-			return fmt.Errorf("export: %w", err)
-		}
-		overlay[o.Source], edited = e.After, true
+		changes = append(changes, smbconf.Assign{Section: i.Place.Key, Name: i.Place.Name, Value: i.After.Text, Remove: !i.After.Present})
 	}
-	if !edited {
+	if changes == nil {
 		return nil
 	}
-	name, after := filepath.Base(o.Source), overlay[o.Source]
+	e, _, err := smbconf.Change(o.Source, so, changes)
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	name, original, after := filepath.Base(o.Source), e.Before, e.After
 	r.Files = append(r.Files,
 		File{name, after}, File{name + ".undo", original},
 		File{"apply.diff", diff.Unified(name, original, after)}, File{"undo.diff", diff.Unified(name, after, original)},
@@ -85,11 +74,7 @@ func fromDisk(name string) ([]byte, error) {
 }
 
 // same checks that the parameter is in the file what it was when the plan was made.
-func (i *item) same(path string, so smbconf.Options) error {
-	c, err := smbconf.Load(path, so)
-	if err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
+func (i *item) same(c *smbconf.Config) error {
 	if c.Section(i.Place.Key) == nil && i.OfShare() {
 		return fmt.Errorf("%w: it has no share %s", ErrOther, i.Place.Key)
 	}

@@ -174,38 +174,35 @@ func (s *Samba) resolveFile(ctx context.Context, c *smbconf.Config, changes []*c
 	if err := editable(path, before); err != nil {
 		return nil, err
 	}
-	now := before.Data
 	o := smbconf.Options{ReadFile: func(name string) ([]byte, error) {
 		if filepath.Clean(name) == path {
-			return now, nil
+			return before.Data, nil
 		}
 		return os.ReadFile(name)
 	}}
-	var ids []string
-	for _, ch := range changes {
+	list := make([]smbconf.Assign, len(changes))
+	for i, ch := range changes {
 		section, name, err := startOf(c, ch)
 		if err != nil {
 			return nil, err
 		}
-		var edit *smbconf.Edit
-		if ch.After.Present {
-			edit, err = smbconf.Set(path, o, section, name, ch.After.Text)
-		} else {
-			edit, err = smbconf.Remove(path, o, section, name)
-		}
-		if err != nil {
-			return nil, &apply.RefusedError{Where: ch.Where, Why: err.Error(), Instead: "make this change by hand, then plan again"}
-		}
-		if string(edit.After) != string(now) {
-			now = edit.After
-			ids = append(ids, ch.ID)
-		}
+		list[i] = smbconf.Assign{Section: section, Name: name, Value: ch.After.Text, Remove: !ch.After.Present}
 	}
-	if ids == nil {
+	edit, needed, err := smbconf.Change(path, o, list)
+	if i, one := smbconf.IndexOf(err); one {
+		return nil, &apply.RefusedError{Where: changes[i].Where, Why: err.Error(), Instead: "make this change by hand, then plan again"}
+	} else if err != nil {
+		return nil, fmt.Errorf("apply: %w", err)
+	}
+	if needed == nil {
 		return nil, nil
 	}
+	var ids []string
+	for _, i := range needed {
+		ids = append(ids, changes[i].ID)
+	}
 	after := before
-	after.Data = now
+	after.Data = edit.After
 	return []apply.Write{{Place: p, Before: before, After: after, Changes: ids, Needs: s.needs(c, changes)}}, nil
 }
 

@@ -3,7 +3,6 @@ package smbconf
 import (
 	"bytes"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -110,14 +109,7 @@ func edit(path string, o Options, section, name string, value *string) (*Edit, e
 
 // works reads the changed configuration, and looks at the value in force and at everything else.
 func works(path string, o Options, after []byte, now *Config, section, name string, value *string) bool {
-	read := o.ReadFile
-	o.ReadFile = func(n string) ([]byte, error) {
-		if filepath.Clean(n) == filepath.Clean(path) {
-			return after, nil
-		}
-		return read(n)
-	}
-	c, err := load(path, o)
+	c, err := load(path, o.instead(path, func() []byte { return after }))
 	if err != nil || c.Broken != nil || !keepsTheRest(now, c, section, name) {
 		return false
 	}
@@ -136,13 +128,18 @@ func works(path string, o Options, after []byte, now *Config, section, name stri
 // keepsTheRest tells whether two configurations have the same sections, and in them the same values of all parameters but
 // one. That one may differ in other sections too: shares take it from [global] and from one another.
 func keepsTheRest(was, is *Config, section, name string) bool {
+	return keepsAllBut(was, is, section, map[string]bool{key(name): true})
+}
+
+// keepsAllBut is keepsTheRest for several parameters, by their keys.
+func keepsAllBut(was, is *Config, section string, names map[string]bool) bool {
 	all := func(c *Config) []*Section {
 		return slices.DeleteFunc(append([]*Section{c.Global}, c.Shares...), func(s *Section) bool {
 			return was.Section(section) == nil && foldName(s.Name) == foldName(section) // a section that the change makes
 		})
 	}
 	rest := func(s *Section) []Param {
-		return slices.DeleteFunc(s.All(), func(p Param) bool { return key(p.Name) == key(name) })
+		return slices.DeleteFunc(s.All(), func(p Param) bool { return names[key(p.Name)] })
 	}
 	return was.Registry == is.Registry && slices.Equal(was.Files, is.Files) &&
 		slices.EqualFunc(all(was), all(is), func(a, b *Section) bool {
@@ -152,9 +149,23 @@ func keepsTheRest(was, is *Config, section, name string) bool {
 		})
 }
 
-// attempts lists changed files, the smallest change first. There tells whether the configuration has the section.
+// patch replaces some bytes of a file.
+type patch struct {
+	from, to int
+	text     string
+}
+
+// attempts lists changed files, the smallest change first.
 func (p *place) attempts(b []byte, there bool, section, name, value string) [][]byte {
 	var out [][]byte
+	for _, x := range p.patches(b, there, section, name, value) {
+		out = append(out, splice(b, x.from, x.to, x.text))
+	}
+	return out
+}
+
+// patches lists changes of a file that may do, the smallest first. There tells whether the configuration has the section.
+func (p *place) patches(b []byte, there bool, section, name, value string) (out []patch) {
 	eol := "\n"
 	if bytes.Contains(b, []byte("\r\n")) {
 		eol = "\r\n"
@@ -166,7 +177,7 @@ func (p *place) attempts(b []byte, there bool, section, name, value string) [][]
 		if stop > 0 && b[stop-1] == '\r' {
 			stop--
 		}
-		out = append(out, splice(b, last.start, stop, name+" = "+value))
+		out = append(out, patch{last.start, stop, name + " = " + value})
 	}
 	if there && (end != nil || !p.any) {
 		at, indent := 0, ""
@@ -180,12 +191,12 @@ func (p *place) attempts(b []byte, there bool, section, name, value string) [][]
 		}
 		add := indent + name + " = " + value
 		if end != nil && at == len(b) {
-			out = append(out, splice(b, at, at, eol+add))
+			out = append(out, patch{at, at, eol + add})
 		} else {
 			if at < len(b) && end != nil {
 				at++ // behind the newline
 			}
-			out = append(out, splice(b, at, at, add+eol))
+			out = append(out, patch{at, at, add + eol})
 		}
 	}
 	head := ""
@@ -195,7 +206,7 @@ func (p *place) attempts(b []byte, there bool, section, name, value string) [][]
 	if len(b) > 0 {
 		head += eol
 	}
-	return append(out, splice(b, len(b), len(b), head+"["+section+"]"+eol+"\t"+name+" = "+value+eol))
+	return append(out, patch{len(b), len(b), head + "[" + section + "]" + eol + "\t" + name + " = " + value + eol})
 }
 
 func splice(b []byte, from, to int, text string) []byte {
