@@ -16,6 +16,7 @@ import (
 // what a plan that must keep NT 4.0 trusts leaves open. Members joined before and joining afterwards are the proof that
 // the domain goes on.
 func TestApplyOnDomainController(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short: a domain controller takes half a minute")
 	}

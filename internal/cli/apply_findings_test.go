@@ -11,6 +11,7 @@ import (
 // TestApplyFindingsOnSamba takes the widest goal and a wish the whole way on a real server: signing, SMB1 and NTLMv1 are
 // set, seen from outside as far as they show, leave a signed-in user his share, and go back to the byte.
 func TestApplyFindingsOnSamba(t *testing.T) {
+	t.Parallel()
 	peer.Long(t, "a minute over what TestFindings of plan and TestApplyOnSamba prove apart")
 	s := peer.StartSamba(t, peer.Config{Address: "127.53.4.3", Global: []string{"map to guest = Bad User", "server min protocol = NT1", "ntlm auth = yes"}})
 	here := programOn(t, s)

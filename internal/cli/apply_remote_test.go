@@ -18,6 +18,7 @@ import (
 // TestApplyFromAfar changes a real server's registry through its winreg pipe with the program itself. Samba keeps what is
 // written there and obeys none of it: that strangers are refused is its own configuration's doing.
 func TestApplyFromAfar(t *testing.T) {
+	t.Parallel()
 	server := peer.StartSamba(t, peer.Config{
 		Address: "127.41.5.1", Users: []string{"root", "alice"}, Global: []string{"restrict anonymous = 2"},
 		Shares: []peer.Share{{Name: "public", Lines: []string{"guest ok = no"}}}, // the registry's values close no share of Samba's

@@ -16,6 +16,7 @@ import (
 // TestApplyOnSamba goes the whole way with the program itself, on the machine of a real server: scan, audit, plan, apply,
 // verify, confirm, roll back; and a second time without a confirmation.
 func TestApplyOnSamba(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		config peer.Config

@@ -12,6 +12,7 @@ import (
 // TestClaimsOnSamba: on real Samba nothing is called closed that nobody asked for. Each step is a report of a user, with
 // smbclient's word for how it is.
 func TestClaimsOnSamba(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd")
 	s := peer.StartSamba(t, peer.Config{Address: "127.53.1.7"})
 	dir := t.TempDir()

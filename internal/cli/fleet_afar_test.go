@@ -19,6 +19,7 @@ import (
 // TestFleetFromAfar has the fleet read a real server's registry, and scan it, with a stored credential; with a wrong one it
 // says so. What is stored is told nowhere.
 func TestFleetFromAfar(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd")
 	dir := t.TempDir()
 	program := buildProgram(t, dir)

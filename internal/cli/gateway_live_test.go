@@ -106,6 +106,7 @@ func (o *onServer) scanOf(t *testing.T, address, credentials string) *model.Scan
 // TestGatewayScan scans a real server directly and through the gateway. Through it every cell is what the policy and
 // the server say together: strangers are refused at the logon, and a user sees exactly what he sees directly.
 func TestGatewayScan(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd", "namespaces")
 	const server, way = "127.21.1.1", "127.21.1.2"
 	s := peer.StartSamba(t, peer.Config{Network: true, Address: server, Global: []string{"map to guest = bad user"}})
@@ -171,6 +172,7 @@ func TestGatewayScan(t *testing.T) {
 
 // TestGatewayReload lets strangers in and out by the policy file, while a user's connection goes on.
 func TestGatewayReload(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd", "namespaces", "rpcclient")
 	const server, way = "127.21.1.1", "127.21.1.2"
 	s := peer.StartSamba(t, peer.Config{Network: true, Address: server})
@@ -211,6 +213,7 @@ func TestGatewayReload(t *testing.T) {
 // TestGatewayRestart hands the sockets to a new process while a user works on a connection and others come and go: none
 // of them is refused, and the old process ends when its last connection does.
 func TestGatewayRestart(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd", "namespaces", "rpcclient")
 	const server, way = "127.21.1.1", "127.21.1.2"
 	s := peer.StartSamba(t, peer.Config{Network: true, Address: server})
@@ -267,6 +270,7 @@ func TestGatewayRestart(t *testing.T) {
 // TestGatewayKilled kills the gateway while files are copied through it: no copy that was reported as done differs, and
 // after a restart a repeat succeeds.
 func TestGatewayKilled(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd", "namespaces", "smbclient")
 	const server, way = "127.21.1.1", "127.21.1.2"
 	s := peer.StartSamba(t, peer.Config{Network: true, Address: server})
@@ -317,6 +321,7 @@ func TestGatewayKilled(t *testing.T) {
 // TestGatewayTransparent puts the gateway on the way between two networks: the client dials the server, and the server
 // sees the client.
 func TestGatewayTransparent(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd", "namespaces", "rpcclient", "nft", "ip")
 	s := peer.StartManyHosts(t, peer.Config{Global: []string{"log level = 1 auth_json_audit:3"}})
 	o := programOn(t, s)

@@ -16,6 +16,7 @@ import (
 // TestKerberosFirstOnDomainController scans and verifies a real domain controller with credentials, and reads in its log what
 // they were given in: a ticket where the controller was named, NTLM where its address was, and a wrong password once.
 func TestKerberosFirstOnDomainController(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short: a domain controller takes half a minute")
 	}

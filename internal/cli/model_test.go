@@ -208,7 +208,7 @@ func prefixed(p string, lines []string) []string {
 
 // The same on a domain controller, where restrict anonymous means something else.
 func TestModelAgainstDomainController(t *testing.T) {
-	t.Parallel() // both wait for others most of the time
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short: a domain controller takes half a minute")
 	}

@@ -54,6 +54,7 @@ func sums(uses []model.Use) map[string]int64 {
 // middle over which two connections stay open. What was seen on the wire is what the packets in a file give when they are read
 // in one go, row by row; and tshark counts as many.
 func TestLiveEverybody(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "namespaces", "smbd", "rpcclient", "smbclient", "tshark", "dumpcap", "impacket")
 	s := peer.StartSamba(t, peer.Config{Address: "127.43.1.1", Network: true, Global: []string{"map to guest = bad user", "server min protocol = NT1"}})
 	file, stopDump := peer.Dumpcap(t, s)

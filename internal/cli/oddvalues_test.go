@@ -128,6 +128,7 @@ func oddValuesUnderWine(t *testing.T, w *wineHost, server string) {
 // TestOddValuesFromAfar does the same through the winreg pipe of a real Samba server, which keeps what is written there and
 // obeys none of it: that strangers are refused is its own configuration's doing.
 func TestOddValuesFromAfar(t *testing.T) {
+	t.Parallel()
 	server := peer.StartSamba(t, peer.Config{Address: "127.41.6.1", Users: []string{"root"}, Global: []string{"restrict anonymous = 2", "server smb encrypt = required"}})
 	here := programOn(t, server)
 	at, root := here.at, here.credentials(t, "root")

@@ -48,6 +48,7 @@ func verdict(t *testing.T, address string) model.Verdict {
 // On real Samba: from each weak configuration the plan closes everything, a signed-in user still works, and the undo
 // brings back the bytes, which are open again.
 func TestPlanClosesSamba(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd")
 	server := peer.StartSamba(t, peer.Config{Address: "127.53.1.1"})
 	user := peer.Client{User: "alice", Password: peer.Password}
@@ -125,6 +126,7 @@ func TestPlanClosesSamba(t *testing.T) {
 // On a real domain controller: restrict anonymous 1 leaves samr open and the plan goes to 2; a policy backup is taken by
 // samba-tool and lies in SYSVOL as it was exported.
 func TestPlanOnDomainController(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "samba-dc")
 	dc := peer.StartDC(t, "restrict anonymous = 1")
 	look := func() *model.Scan {

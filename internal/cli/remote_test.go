@@ -216,6 +216,7 @@ func TestRemoteRegistry(t *testing.T) {
 
 // The remote registry of a domain controller, by the ticket of a real kinit: the program itself, in the client's network.
 func TestRemoteRegistryWithKerberos(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short: a domain controller takes half a minute")
 	}

@@ -85,6 +85,7 @@ func forms() []form {
 // plan's JSON, found again on the host, changed and restored there, and exported, carried out and undone in every form by
 // readers of our own. Bytes are compared. What a form of export cannot say is left out whole, and told.
 func TestRoundTripWindows(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "node")
 	c := load(t)
 	scripts := map[string]string{}
@@ -395,6 +396,7 @@ func (r *roundTrip) exportScripts(all map[string]string) func(map[string][]scrip
 
 // TestRoundTripSamba does the same with smb.conf: every setting of Samba and of ksmbd, absent, as its default, and changed.
 func TestRoundTripSamba(t *testing.T) {
+	t.Parallel()
 	c := load(t)
 	for _, system := range []string{"samba", "ksmbd"} {
 		for _, written := range []string{"absent", "first", "last"} {

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,9 +19,19 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(tests{m}, map[string]func(){
-		"ipcguard": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
-		"measured": measured,
+		"ipcguard":  func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"measured":  measured,
+		"yardstick": yardstick,
 	})
+}
+
+// yardstick is a fixed piece of work of the kind that the bombs make: it reads JSON into many small values.
+func yardstick() {
+	var v any
+	if err := json.Unmarshal([]byte("["+strings.Repeat(`{"name":"value","list":[1,2,3]},`, 200_000)+"0]"), &v); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(exitFailed)
+	}
 }
 
 // TestScripts runs testdata/script, one file a feature. Beside testscript's own commands there are

@@ -10,6 +10,7 @@ import (
 // TestUnsignedSMB1 reads the registry of a server that speaks SMB1 alone and signs nothing, as Windows before 2008 does
 // unless it is told to: only on request, and the result says what that is worth.
 func TestUnsignedSMB1(t *testing.T) {
+	t.Parallel()
 	server := peer.StartSamba(t, peer.Config{Address: "127.14.1.1", Users: []string{"root"}, Global: []string{
 		"server min protocol = NT1", "server max protocol = NT1", "server signing = disabled", "ntlm auth = yes",
 	}})

@@ -19,6 +19,7 @@ import (
 // TestWeakLogonsOnDC has accounts of a domain sign in with Kerberos, NTLMv2 and NTLMv1, asks whom ntlm auth would refuse, and
 // makes the change: Kerberos goes on where NTLM ends.
 func TestWeakLogonsOnDC(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "samba-dc", "smbclient", "dumpcap", "kinit")
 	const open = "ntlm auth = ntlmv1-permitted"
 	d := peer.StartDC(t, open)

@@ -156,6 +156,7 @@ var weakest = []string{"map to guest = bad user", "ntlm auth = ntlmv1-permitted"
 // setting, makes that change on the server, and has all of them come again: those that fail now are exactly those that were
 // named.
 func TestWeakLogonsOnSamba(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "namespaces", "smbd", "rpcclient", "smbclient", "tshark", "dumpcap", "impacket")
 	s := peer.StartManyHosts(t, peer.Config{Global: weakest})
 	v := &callers{s, everyLogon(t, s)}

@@ -37,6 +37,7 @@ func asked(u model.Use) string {
 // makes the change on that server, and has the same clients come again: those that are refused now are exactly those that
 // were named. Every client has an address of its own.
 func TestWhatIfOnSamba(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "namespaces", "smbd", "rpcclient", "smbclient", "tshark", "dumpcap", "impacket")
 	const before = "map to guest = bad user"
 	s := peer.StartManyHosts(t, peer.Config{Global: []string{before}})

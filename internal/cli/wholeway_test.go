@@ -44,6 +44,7 @@ var weakSources = []struct{ system, file, text, profile string }{
 // leaves with the reason; what it changes, apply may make; made, the next audit finds it no more; and verify has a word on
 // each thing that the plan closes.
 func TestFindingsWholeWay(t *testing.T) {
+	t.Parallel()
 	c := load(t)
 	for _, x := range weakSources {
 		t.Run(x.system, func(t *testing.T) {

@@ -24,7 +24,7 @@ import (
 // TestApplyUnderWine takes the program for Windows as make builds it through the whole loop, on a registry that is not
 // ours. Wine has no SMB server: a practice server stands in, which does what the registry says.
 func TestApplyUnderWine(t *testing.T) {
-	t.Parallel() // both wait for others most of the time
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short: Wine takes half a minute to set itself up")
 	}
