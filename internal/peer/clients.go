@@ -27,8 +27,8 @@ type Client struct {
 
 // Answer is what a client printed and how it ended.
 type Answer struct {
-	Text   string // standard output and error, as they came
-	Exit   int
+	Text   string        // standard output and error, as they came
+	Exit   int           // -1 is a client that ended with the connection, by SIGPIPE
 	Status string        // the first status in the text other than success, by its field name: STATUS_ACCESS_DENIED, WERR_ACCESS_DENIED
 	CPU    time.Duration // spent by the client, user and system
 }
@@ -144,7 +144,7 @@ func Run(cmd *exec.Cmd) (Answer, error) {
 	answer := Answer{Text: string(out), CPU: CPU(cmd)}
 	var exit *exec.ExitError
 	switch {
-	case errors.As(err, &exit) && exit.ExitCode() >= 0:
+	case errors.As(err, &exit) && (exit.ExitCode() >= 0 || exit.String() == "signal: broken pipe"): // it wrote when the server had gone
 		answer.Exit = exit.ExitCode()
 	case err != nil:
 		return answer, fmt.Errorf("%w: %s", err, lastLine(out))
