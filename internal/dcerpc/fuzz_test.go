@@ -204,9 +204,6 @@ func FuzzStub(f *testing.F) {
 		if e, ok := m.(*REnumServicesStatusWResponse); ok {
 			e.Services()
 		}
-		if e, ok := m.(*TrustedDomainsResponse); ok {
-			e.List()
-		}
 	})
 }
 

@@ -67,11 +67,10 @@ type registry struct {
 	all      []*Interface
 	bySyntax map[SyntaxID]*Interface
 	byUUID   map[UUID]*Interface
-	byName   map[string]*Interface
 }
 
 var known = sync.OnceValue(func() *registry {
-	r := &registry{nil, map[SyntaxID]*Interface{}, map[UUID]*Interface{}, map[string]*Interface{}}
+	r := &registry{nil, map[SyntaxID]*Interface{}, map[UUID]*Interface{}}
 	for line := range strings.Lines(opnumText) {
 		f := strings.Fields(line)
 		switch {
@@ -85,9 +84,6 @@ var known = sync.OnceValue(func() *registry {
 			r.all = append(r.all, i)
 			r.bySyntax[i.Syntax] = i
 			r.byUUID[i.Syntax.UUID] = i
-			if r.byName[i.Name] == nil {
-				r.byName[i.Name] = i
-			}
 		case len(f) == 3 && len(r.all) > 0:
 			i := r.all[len(r.all)-1]
 			for n := int(number(f[0])); len(i.Ops) <= n; {
@@ -117,9 +113,6 @@ func LookupInterface(s SyntaxID) *Interface {
 	return known().byUUID[s.UUID]
 }
 
-// InterfaceByName finds an interface by its short name; nil when unknown.
-func InterfaceByName(name string) *Interface { return known().byName[name] }
-
 // CallName names a call for people: the interface's short name or UUID, and the call's name or "opnum N".
 func CallName(s SyntaxID, opnum uint16) (iface, call string) {
 	if i := LookupInterface(s); i != nil {
@@ -134,22 +127,7 @@ type Returned struct {
 	Code uint32
 }
 
-// ReturnStatus reads the status that ends the stub of an answer. Kind is ReturnNone when the call, its kind or a
-// whole status is not there. Trailing bytes that do not belong to the answer (verification trailers stand in requests
-// only) are not looked for: stubs over pipes end with the return value, padded to four.
-func ReturnStatus(s SyntaxID, opnum uint16, stub []byte, bigEndian bool) Returned {
-	i := LookupInterface(s)
-	if i == nil || int(opnum) >= len(i.Ops) || i.Ops[opnum].Return == ReturnNone || len(stub) < 4 {
-		return Returned{Kind: ReturnNone}
-	}
-	c := coder{buf: stub[len(stub)-4:], dec: true, big: bigEndian}
-	r := Returned{Kind: i.Ops[opnum].Return}
-	c.u32(&r.Code)
-	return r
-}
-
-// Err is the status as an error of its kind, nil for none. Warnings (such as more entries) are errors here too: look
-// at Failed for whether the call was refused.
+// Err is the status as an error of its kind, nil for none. Warnings (such as more entries) are errors here too.
 func (r Returned) Err() error {
 	switch {
 	case r.Kind == ReturnNone || r.Code == 0:
@@ -162,19 +140,4 @@ func (r Returned) Err() error {
 		return status.WError(r.Code & 0xFFFF)
 	}
 	return status.Fault(r.Code)
-}
-
-// Failed tells whether the call did not do what was asked. More data is a success.
-func (r Returned) Failed() bool {
-	switch r.Kind {
-	case ReturnNTStatus:
-		return status.NTStatus(r.Code).IsError()
-	case ReturnWError:
-		return (&WResult{status.WError(r.Code)}).refused() != nil
-	case ReturnHResult:
-		return r.Code>>31 == 1
-	case ReturnDCE:
-		return r.Code != 0
-	}
-	return false
 }

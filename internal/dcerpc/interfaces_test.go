@@ -3,8 +3,6 @@ package dcerpc
 import (
 	"strings"
 	"testing"
-
-	"ipcguard/internal/status"
 )
 
 // TestOpnumText reads the table strictly: the loader trusts it.
@@ -114,36 +112,6 @@ func TestForbiddenCalls(t *testing.T) {
 		switch l.iface {
 		case "efsrpc", "drsuapi", "backupkey", "dnsserver", "InitShutdown", "browser":
 			t.Errorf("%s opnum %d has a layout", l.iface, l.opnum)
-		}
-	}
-}
-
-func TestReturnStatus(t *testing.T) {
-	stub := []byte{1, 2, 3, 4, 0x22, 0, 0, 0xC0}
-	if r := ReturnStatus(SAMR, 0, stub, false); r.Err() != status.AccessDenied || !r.Failed() {
-		t.Errorf("%+v", r)
-	}
-	if r := ReturnStatus(SAMR, 0, []byte{0xC0, 0, 0, 0x22}, true); r.Err() != status.AccessDenied {
-		t.Errorf("%+v", r)
-	}
-	if r := ReturnStatus(SRVSVC, 15, []byte{5, 0, 0, 0}, false); r.Err() != status.WerrAccessDenied || !r.Failed() {
-		t.Errorf("%+v", r)
-	}
-	if r := ReturnStatus(SRVSVC, 15, []byte{234, 0, 0, 0}, false); r.Failed() {
-		t.Errorf("%+v", r)
-	}
-	if r := ReturnStatus(SAMR, 13, []byte{5, 1, 0, 0}, false); r.Failed() || r.Err() != status.MoreEntries {
-		t.Errorf("%+v", r)
-	}
-	if r := ReturnStatus(TASKSCHED, 0, []byte{5, 0, 7, 0x80}, false); r.Err() != status.WerrAccessDenied || !r.Failed() {
-		t.Errorf("%+v", r)
-	}
-	for _, r := range []Returned{
-		ReturnStatus(NETDFS, 0, stub, false), ReturnStatus(SAMR, 999, stub, false),
-		ReturnStatus(SAMR, 0, stub[:3], false), ReturnStatus(SyntaxID{}, 0, stub, false),
-	} {
-		if r.Kind != ReturnNone || r.Err() != nil || r.Failed() {
-			t.Errorf("%+v", r)
 		}
 	}
 }

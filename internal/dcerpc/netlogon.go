@@ -8,7 +8,6 @@ type NetlogonClient struct{ *Client }
 
 // The opnums of the calls below.
 const (
-	OpNetrEnumerateTrustedDomains   = 19
 	OpDsrGetDcName                  = 20
 	OpDsrGetDcNameEx                = 27
 	OpDsrGetSiteName                = 28
@@ -198,35 +197,4 @@ const (
 func (n NetlogonClient) EnumerateDomainTrusts(ctx context.Context, server string, flags uint32) (*DomainTrustsResponse, error) {
 	request := &DsrEnumerateDomainTrustsRequest{&server, flags}
 	return invoke[DomainTrustsResponse](ctx, n.Client, NETLOGON, OpDsrEnumerateDomainTrusts, request)
-}
-
-// TrustedDomainsResponse gives the names as zero-ended UTF-16 strings one after the other, ended by an empty one.
-//
-// See [MS-NRPC] 3.5.4.7.3.
-type TrustedDomainsResponse struct {
-	Names []byte
-	NTResult
-}
-
-func (r *TrustedDomainsResponse) ndr(c *coder) {
-	c.countedBytes(&r.Names)
-	r.result(c)
-}
-
-// List splits the names.
-func (r *TrustedDomainsResponse) List() []string {
-	var list []string
-	for b := r.Names; len(b) >= 2; {
-		n := 0
-		for n+1 < len(b) && (b[n] != 0 || b[n+1] != 0) {
-			n += 2
-		}
-		if n == 0 {
-			break
-		}
-		c := coder{buf: b, dec: true}
-		list = append(list, c.chars(n/2))
-		b = b[min(n+2, len(b)):]
-	}
-	return list
 }

@@ -92,18 +92,8 @@ func constrain(r *rand.Rand, m Message) {
 		m.Level = pick[uint32](r, 0, 1)
 	case *NetrWkstaUserEnumResponse:
 		m.Level = pick[uint32](r, 0, 1)
-	case *NetrDfsEnumRequest:
-		constrainDFS(r, m.Enum)
-	case *NetrDfsEnumResponse:
-		constrainDFS(r, m.Enum)
 	case *EptLookupResponse:
 		m.Max = uint32(len(m.Entries)) + m.Max>>8
-	}
-}
-
-func constrainDFS(r *rand.Rand, e *DFSEnum) {
-	if e != nil {
-		e.Level = pick[uint32](r, 1, 300)
 	}
 }
 

@@ -199,8 +199,3 @@ func (r *NetrShareGetInfoResponse) ndr(c *coder) {
 	}
 	r.result(c)
 }
-
-// ShareGetInfo gives one share.
-func (s SRVSVCClient) ShareGetInfo(ctx context.Context, server, share string, level uint32) (*NetrShareGetInfoResponse, error) {
-	return invoke[NetrShareGetInfoResponse](ctx, s.Client, SRVSVC, OpNetrShareGetInfo, &NetrShareGetInfoRequest{&server, share, level})
-}

@@ -40,11 +40,6 @@ func (s SVCCTLClient) OpenSCManager(ctx context.Context, server string, access u
 	return invoke[WHandleResponse](ctx, s.Client, SVCCTL, OpROpenSCManagerW, &ROpenSCManagerWRequest{&server, nil, access})
 }
 
-// CloseServiceHandle closes a handle.
-func (s SVCCTLClient) CloseServiceHandle(ctx context.Context, h Handle) (*WHandleResponse, error) {
-	return invoke[WHandleResponse](ctx, s.Client, SVCCTL, OpRCloseServiceHandle, &HandleRequest{h})
-}
-
 // REnumServicesStatusWRequest asks for the services into a buffer of Size bytes.
 //
 // See [MS-SCMR] 3.1.4.14.

@@ -85,11 +85,3 @@ func (s SyntaxID) Features() (bits uint8, ok bool) {
 	}
 	return s.UUID[8], true
 }
-
-// FeatureSyntax is the transfer syntax that offers the features.
-func FeatureSyntax(bits uint8) SyntaxID {
-	s := SyntaxID{Major: 1}
-	copy(s.UUID[:], featurePrefix[:])
-	s.UUID[8] = bits
-	return s
-}

@@ -146,14 +146,6 @@ const (
 	ClassAnonymous              // a null session
 )
 
-// String is "user" or "anonymous".
-func (c Class) String() string {
-	if c == ClassAnonymous {
-		return "anonymous"
-	}
-	return "user"
-}
-
 // Classify applies the rule of [MS-NLMP] 3.2.5.1.2: a null session has no user name, no NT response, and an LM response
 // that is empty or one byte. The flag NEGOTIATE_ANONYMOUS plays no part: clients in the field leave it out. An empty
 // name alone is not enough either: with a response behind it the server decides, and may answer "guest".

@@ -22,8 +22,11 @@ var algorithms = map[uint16]func([]byte) []byte{
 // unchained compresses all of a message but its first plain bytes.
 func unchained(algorithm uint16, plain int) func([]byte) []byte {
 	return func(msg []byte) []byte {
-		h := smb2.CompressionHeader{OriginalSize: uint32(len(msg) - plain), Algorithm: algorithm, Length: uint32(plain)}
-		return append(append(h.AppendMarshal(nil), msg[:plain]...), algorithms[algorithm](msg[plain:])...)
+		le := binary.LittleEndian
+		out := le.AppendUint32([]byte("\xFCSMB"), uint32(len(msg)-plain))
+		out = le.AppendUint16(le.AppendUint16(out, algorithm), 0)
+		out = append(le.AppendUint32(out, uint32(plain)), msg[:plain]...)
+		return append(out, algorithms[algorithm](msg[plain:])...)
 	}
 }
 

@@ -52,9 +52,6 @@ type RowError struct {
 // Error names the line.
 func (e *RowError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
 
-// Unwrap is the reason.
-func (e *RowError) Unwrap() error { return e.Err }
-
 const (
 	// maxCell bounds one cell: a note of a page. Names and sources are far below.
 	maxCell = 4096

@@ -1,7 +1,6 @@
 package sddl
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -25,56 +24,6 @@ func (g Generic) spell(mask uint32) uint32 {
 	return mask
 }
 
-// Same tells whether two descriptors mean the same: same owner and group, and lists that let in and keep out alike. The
-// order of entries counts only between an entry that denies and one that allows; rights of one trustee are joined;
-// inheritance marks of history (ID, AI, AR) do not count. SACLs are compared in the same way.
-func Same(a, b *Descriptor) bool { return a.Canonical() == b.Canonical() }
-
-// Canonical writes what a descriptor means: equal texts mean equal descriptors.
-func (d *Descriptor) Canonical() string {
-	var s strings.Builder
-	if d.Owner != "" {
-		s.WriteString("O:" + d.Owner.meaning())
-	}
-	if d.Group != "" {
-		s.WriteString("G:" + d.Group.meaning())
-	}
-	d.DACL.canonical(&s, "D:")
-	d.SACL.canonical(&s, "S:")
-	return s.String()
-}
-
-func (a *ACL) canonical(s *strings.Builder, head string) {
-	if a == nil {
-		return
-	}
-	s.WriteString(head)
-	if a.Protected {
-		s.WriteString("P")
-	}
-	// A run of entries of one type can be read in any order; between runs the order is kept.
-	for rest := a.ACEs; len(rest) > 0; {
-		n := 1
-		for n < len(rest) && denies(rest[n].Type) == denies(rest[0].Type) {
-			n++
-		}
-		sets := map[string]uint32{}
-		for _, e := range rest[:n] {
-			id := fmt.Sprintf("%x;%x;%s;%s;%s;%s", e.Type, e.Flags&^inherited, e.Object, e.Inherited, e.Trustee.meaning(), e.Extra)
-			sets[id] |= e.Mask
-		}
-		var lines []string
-		for id, mask := range sets {
-			if mask != 0 {
-				lines = append(lines, fmt.Sprintf("(%s;%x)", id, mask))
-			}
-		}
-		slices.Sort(lines)
-		s.WriteString(strings.Join(lines, ""))
-		rest = rest[n:]
-	}
-}
-
 func denies(t byte) bool { return t == Denied || t == DeniedObject || t == DeniedCallback || t == 0xc }
 
 // Denies tells whether the entry takes rights instead of giving them.
@@ -91,9 +40,6 @@ const (
 	Granted
 	Depends // on a condition, which needs more than identifiers to be decided
 )
-
-// String is the answer as a word.
-func (a Answer) String() string { return [...]string{"refused", "granted", "depends"}[a] }
 
 // Token is the set of identifiers of a caller.
 type Token []SID
@@ -165,11 +111,6 @@ func (d *Descriptor) Check(t Token, mask uint32, g Generic) Answer {
 		return Depends
 	}
 	return Granted
-}
-
-// Grants tells whether one identifier alone is given every bit of a mask.
-func (d *Descriptor) Grants(s SID, mask uint32) bool {
-	return d.Check(Token{s}, mask, Generic{}) == Granted
 }
 
 // Judge tells whether a token is given every bit of a mask, and whether that is certain. It is not where a condition

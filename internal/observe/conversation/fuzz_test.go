@@ -69,7 +69,8 @@ func FuzzConversation(f *testing.F) {
 	}
 	negotiate := []byte("\xFESMB\x40\x00\x00\x00\x00\x00\x00\x00\x01\x00" + strings.Repeat("\x00", 50) + "\x19\x00\x00\x00" + strings.Repeat("\x00", 20))
 	for algorithm, pack := range map[uint16]func([]byte) []byte{smb2.CompressLZNT1: xcatest.LZNT1, smb2.CompressLZ77: xcatest.LZ77, smb2.CompressLZ77Huffman: xcatest.LZ77Huffman} {
-		frame := (&smb2.CompressionHeader{OriginalSize: uint32(len(negotiate)), Algorithm: algorithm}).AppendMarshal(nil)
+		frame := binary.LittleEndian.AppendUint32([]byte("\xFCSMB"), uint32(len(negotiate)))
+		frame = append(binary.LittleEndian.AppendUint16(frame, algorithm), make([]byte, 6)...)
 		frame = append(frame, pack(negotiate)...)
 		script := binary.LittleEndian.AppendUint16([]byte{0}, uint16(4+len(frame)))
 		f.Add(append(binary.BigEndian.AppendUint32(script, uint32(len(frame))), frame...), false)

@@ -50,15 +50,6 @@ func (h *CompressionHeader) Unmarshal(frame []byte) error {
 	return nil
 }
 
-// AppendMarshal appends the header.
-func (h *CompressionHeader) AppendMarshal(dst []byte) []byte {
-	dst = append(dst, compressionID[:]...)
-	dst = le.AppendUint32(dst, h.OriginalSize)
-	dst = le.AppendUint16(dst, h.Algorithm)
-	dst = le.AppendUint16(dst, h.Flags)
-	return le.AppendUint32(dst, h.Length)
-}
-
 // Decompress undoes a compressed frame: it gives the first max bytes of the message, or all of it where it is shorter, and
 // how long all of it is. A frame of which the end is missing is good for as much as comes before that.
 // See [MS-SMB2] 2.2.42 and 3.1.5.3.

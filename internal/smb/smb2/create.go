@@ -222,31 +222,3 @@ func within(b []byte, off, n uint32) ([]byte, bool) {
 	}
 	return b[off : off+n : off+n], true
 }
-
-// EncodeCreateContexts makes a list.
-func EncodeCreateContexts(list ...CreateContext) CreateContexts {
-	var b CreateContexts
-	for i, c := range list {
-		start := len(b)
-		b = le.AppendUint32(b, 0)
-		b = le.AppendUint16(b, 16)
-		b = le.AppendUint16(b, uint16(len(c.Name)))
-		b = append(b, make([]byte, 8)...)
-		b = append(b, c.Name...)
-		if len(c.Data) > 0 {
-			for (len(b)-start)%8 != 0 {
-				b = append(b, 0)
-			}
-			le.PutUint16(b[start+10:], uint16(len(b)-start))
-			le.PutUint32(b[start+12:], uint32(len(c.Data)))
-			b = append(b, c.Data...)
-		}
-		if i < len(list)-1 {
-			for (len(b)-start)%8 != 0 {
-				b = append(b, 0)
-			}
-			le.PutUint32(b[start:], uint32(len(b)-start))
-		}
-	}
-	return b
-}

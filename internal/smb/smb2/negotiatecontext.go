@@ -158,60 +158,12 @@ type CompressionCapabilities struct {
 	Algorithms []uint16
 }
 
-// Context makes the negotiate context.
-func (c *CompressionCapabilities) Context() NegotiateContext {
-	b := le.AppendUint16(nil, uint16(len(c.Algorithms)))
-	b = le.AppendUint32(le.AppendUint16(b, c.Padding), c.Flags)
-	return NegotiateContext{Type: ContextCompression, Data: appendIDs(b, c.Algorithms)}
-}
-
 // Unmarshal reads the data of a context.
 func (c *CompressionCapabilities) Unmarshal(data []byte) (err error) {
 	if c.Algorithms, err = parseCountedIDs(data, 8, "compression"); err == nil {
 		c.Padding, c.Flags = le.Uint16(data[2:]), le.Uint32(data[4:])
 	}
 	return err
-}
-
-// RDMACapabilities is the data of ContextRDMA.
-// See [MS-SMB2] 2.2.3.1.6.
-type RDMACapabilities struct {
-	Reserved1  uint16
-	Reserved2  uint32
-	Transforms []uint16
-}
-
-// Context makes the negotiate context.
-func (c *RDMACapabilities) Context() NegotiateContext {
-	b := le.AppendUint16(nil, uint16(len(c.Transforms)))
-	b = le.AppendUint32(le.AppendUint16(b, c.Reserved1), c.Reserved2)
-	return NegotiateContext{Type: ContextRDMA, Data: appendIDs(b, c.Transforms)}
-}
-
-// Unmarshal reads the data of a context.
-func (c *RDMACapabilities) Unmarshal(data []byte) (err error) {
-	if c.Transforms, err = parseCountedIDs(data, 8, "RDMA"); err == nil {
-		c.Reserved1, c.Reserved2 = le.Uint16(data[2:]), le.Uint32(data[4:])
-	}
-	return err
-}
-
-// TransportCapabilities is the data of ContextTransport.
-// See [MS-SMB2] 2.2.3.1.5.
-type TransportCapabilities struct{ Flags uint32 }
-
-// Context makes the negotiate context.
-func (c *TransportCapabilities) Context() NegotiateContext {
-	return NegotiateContext{Type: ContextTransport, Data: le.AppendUint32(nil, c.Flags)}
-}
-
-// Unmarshal reads the data of a context.
-func (c *TransportCapabilities) Unmarshal(data []byte) error {
-	if len(data) < 4 {
-		return fmt.Errorf("smb2: transport context: %w", ErrShort)
-	}
-	c.Flags = le.Uint32(data)
-	return nil
 }
 
 // NetName makes the context that tells the server by which name the client calls it. Its data is a Text.

@@ -93,9 +93,6 @@ func Open(o Options) (*Source, error) {
 	return s, nil
 }
 
-// SelfSigned tells whether the certificate was made here.
-func (s *Source) SelfSigned() bool { return s.selfSigned }
-
 // Fingerprint is SHA-256 of the certificate, as browsers show it: pairs of hexadecimal digits with colons.
 func (s *Source) Fingerprint() string {
 	s.mu.Lock()
