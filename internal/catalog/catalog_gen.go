@@ -1264,6 +1264,8 @@ var generated = Catalog{
 			{Value: 537395200, Compare: "equal", Why: "Weaker sessions can be changed on the way."},
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once", Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-servers"}},
+		}, Ends: []End{
+			{Bits: 524288, Packages: []string{"lm", "ntlmv1"}, Maybe: "it counts where a program asks NTLM for session security; whether SMB does is not documented", Why: "NTLM without extended session security is refused", Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-servers"}},
 		}, Reach: "everyone", Related: []string{"NTLMMinClientSec"}, Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-servers", "M HK"}},
 		{ID: "NTLMMinClientSec", Title: "Weakest NTLM session that this client takes", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\NTLMMinClientSec", Policy: "Network security: Minimum session security for NTLM SSP based (including secure RPC) clients", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "As NTLMMinServerSec, for this machine as a client.", Values: []Meaning{
 			{Value: 0, Means: "Nothing is asked for."},
@@ -1296,7 +1298,7 @@ var generated = Catalog{
 			{When: "now", How: "at once", Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers"}},
 		}, Breaks: []Breakage{
 			{Value: 2, Who: "servers that know NTLM alone", What: "this machine cannot reach them: printers, old storage, names that have no Kerberos name", Certainty: "documented", Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers"}},
-		}, Side: "client", Reach: "everyone", Notes: []string{"Benchmarks ask for 1 or more."}, Related: []string{"AuditReceivingNTLMTraffic", "LanmanWorkstation.BlockNTLM"}, Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers", "M HK"}},
+		}, Side: "client", Reach: "everyone", Notes: []string{"Benchmarks ask for 1 or more."}, Related: []string{"AuditReceivingNTLMTraffic", "LanmanWorkstation.BlockNTLM", "ClientAllowedNTLMServers"}, Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers", "M HK"}},
 		{ID: "LanmanWorkstation.BlockNTLM", Title: "SMB client refuses NTLM", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\BlockNTLM", Aliases: []string{"BlockNTLM"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "About this machine as a client, over SMB alone.", Values: []Meaning{
 			{Value: 0, Means: "Allowed."},
 			{Value: 1, Means: "Refused, but for a list of exceptions."},
@@ -1361,6 +1363,57 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Related: []string{"SMB1"}, Sources: []string{"D WSD smbv1-not-installed-by-default-in-windows"}},
+		{ID: "RestrictNTLMInDomain", Title: "NTLM that a domain controller answers for", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\Netlogon\\Parameters\\RestrictNTLMInDomain", Policy: "Network security: Restrict NTLM: NTLM authentication in this domain", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win2008r2", Roles: []model.Role{"domain-controller"}}, Summary: "Refuses NTLM of every version that this domain controller is asked to judge, for every server of the domain. Kerberos goes on, and so do accounts that a server keeps itself.", Values: []Meaning{
+			{Value: 0, Means: "Allowed."},
+			{Value: 1, Means: "Refused to accounts of the domain at servers of the domain."},
+			{Value: 3, Means: "Refused to accounts of the domain."},
+			{Value: 5, Means: "Refused at servers of the domain."},
+			{Value: 7, Means: "Refused altogether."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D SPS network-security-restrict-ntlm-ntlm-authentication-in-this-domain"}},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS network-security-restrict-ntlm-ntlm-authentication-in-this-domain"}},
+		}, Breaks: []Breakage{
+			{Value: 7, Who: "whoever in the domain knows NTLM alone or uses an address instead of a name: printers that scan to folders, old storage, VPN clients", What: "they are refused at every server", Certainty: "documented", Sources: []string{"D SPS network-security-restrict-ntlm-ntlm-authentication-in-this-domain"}},
+		}, Ends: []End{
+			{Values: []interface{}{1, 3, 5}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, Maybe: "it depends on whether the account and the server are of the domain, and on the exceptions", Why: "NTLM is refused to part of the domain", Sources: []string{"D SPS network-security-restrict-ntlm-ntlm-authentication-in-this-domain"}},
+			{Values: []interface{}{7}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, While: []Cover{
+				{Setting: "DCAllowedNTLMServers", Values: []interface{}{[]interface{}{}}, Why: "there is no exception"},
+			}, Why: "NTLM is refused", Sources: []string{"D SPS network-security-restrict-ntlm-ntlm-authentication-in-this-domain"}},
+		}, Audits: []Listen{
+			{Setting: "AuditNTLMInDomain", Value: 7, Tells: "event 8004 names each account, server and client that would be refused"},
+		}, Reach: "everyone", Notes: []string{"Other domain controllers judge by their own setting: give it to all of them by policy."}, Related: []string{"AuditNTLMInDomain", "DCAllowedNTLMServers", "RestrictReceivingNTLMTraffic"}, Sources: []string{"D SPS network-security-restrict-ntlm-ntlm-authentication-in-this-domain"}},
+		{ID: "AuditNTLMInDomain", Title: "Log NTLM that a domain controller answers for", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\Netlogon\\Parameters\\AuditNTLMInDomain", Policy: "Network security: Restrict NTLM: Audit NTLM authentication in this domain", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win2008r2", Roles: []model.Role{"domain-controller"}}, Summary: "At 7 event 8004 in NTLM/Operational names whom RestrictNTLMInDomain would refuse.", Values: []Meaning{
+			{Value: 0, Means: "Not logged."},
+			{Value: 1, Means: "Accounts of the domain at servers of the domain are logged."},
+			{Value: 3, Means: "Accounts of the domain are logged."},
+			{Value: 5, Means: "Servers of the domain are logged."},
+			{Value: 7, Means: "Everything is logged."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D SPS network-security-restrict-ntlm-audit-ntlm-authentication-in-this-domain"}},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS network-security-restrict-ntlm-audit-ntlm-authentication-in-this-domain"}},
+		}, Reach: "everyone", Related: []string{"RestrictNTLMInDomain"}, Sources: []string{"D SPS network-security-restrict-ntlm-audit-ntlm-authentication-in-this-domain"}},
+		{ID: "DCAllowedNTLMServers", Title: "Servers that keep NTLM in the domain", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\Netlogon\\Parameters\\DCAllowedNTLMServers", Policy: "Network security: Restrict NTLM: Add server exceptions in this domain", Type: "REG_MULTI_SZ", Applies: Scope{Since: "win2008r2", Roles: []model.Role{"domain-controller"}}, Summary: "Servers at which NTLM goes on although RestrictNTLMInDomain refuses it. A star stands for any characters at the beginning or the end of a name.", Defaults: []Default{
+			{Value: []interface{}{}, Sources: []string{"D SPS network-security-restrict-ntlm-add-server-exceptions-in-this-domain"}},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS network-security-restrict-ntlm-add-server-exceptions-in-this-domain"}},
+		}, Reach: "everyone", Related: []string{"RestrictNTLMInDomain"}, Sources: []string{"D SPS network-security-restrict-ntlm-add-server-exceptions-in-this-domain"}},
+		{ID: "ClientAllowedNTLMServers", Title: "Servers that this client may use NTLM with", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\ClientAllowedNTLMServers", Policy: "Network security: Restrict NTLM: Add remote server exceptions for NTLM authentication", Type: "REG_MULTI_SZ", Applies: Scope{Since: "win7"}, Summary: "About this machine as a client. Servers that RestrictSendingNTLMTraffic does not hold it back from, by full name or NetBIOS name; a star stands for any characters at the beginning or the end.", Defaults: []Default{
+			{Value: []interface{}{}, Sources: []string{"D SPS network-security-restrict-ntlm-add-remote-server-exceptions-for-ntlm-authentication"}},
+		}, TakesEffect: []Effect{
+			{When: "now", How: "at once", Sources: []string{"D SPS network-security-restrict-ntlm-add-remote-server-exceptions-for-ntlm-authentication"}},
+		}, Side: "client", Reach: "everyone", Related: []string{"RestrictSendingNTLMTraffic"}, Sources: []string{"D SPS network-security-restrict-ntlm-add-remote-server-exceptions-for-ntlm-authentication"}},
+		{ID: "BlockNtlmv1SSO", Title: "Single sign-on with NTLMv1", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\BlockNtlmv1SSO", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "About this machine as a client: whether the signed-in user's password may make NTLMv1 answers, as MS-CHAPv2 for Wi-Fi and VPN does. SMB has had no NTLMv1 since this release.", Values: []Meaning{
+			{Value: 0, Means: "Allowed, and logged as event 4024."},
+			{Value: 1, Means: "Refused, and logged as event 4025."},
+		}, Defaults: []Default{
+			{Unknown: "Updates from September 2025 on log; those of October 2026 are announced to refuse. Which are installed decides.", Sources: []string{"D KB5066470"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Breaks: []Breakage{
+			{Value: 1, Who: "Wi-Fi, wired and VPN connections with MS-CHAPv2 and the user's own password", What: "they no longer sign on by themselves", Certainty: "documented", Sources: []string{"D KB5066470"}},
+		}, Side: "client", Reach: "everyone", Notes: []string{"It counts only while Credential Guard is off: that blocks it anyway."}, Related: []string{"LmCompatibilityLevel"}, Sources: []string{"D KB5066470"}},
 	},
 	Pipes: []Pipe{
 		{Name: "lsarpc", Title: "Local security authority", Aliases: []string{"lsass", "netlogon", "samr"}, Interfaces: []Bound{

@@ -283,7 +283,7 @@ func (f importing) keepObserved(ctx context.Context, o *model.Observation, out *
 	for _, u := range o.Uses {
 		byServer[u.Server] = append(byServer[u.Server], u)
 	}
-	byHost, names := map[int64]*model.Observation{}, map[int64]string{}
+	byHost, hosts := map[int64]*model.Observation{}, map[int64]*store.Host{}
 	for _, name := range slices.Sorted(maps.Keys(byServer)) {
 		h, err := f.hostNamed(ctx, name)
 		if err != nil {
@@ -296,7 +296,7 @@ func (f importing) keepObserved(ctx context.Context, o *model.Observation, out *
 		one := byHost[h.ID]
 		if one == nil {
 			one = &model.Observation{Schema: o.Schema, Coverage: o.Coverage}
-			byHost[h.ID], names[h.ID] = one, h.Name
+			byHost[h.ID], hosts[h.ID] = one, h
 		}
 		one.Uses = append(one.Uses, byServer[name]...)
 	}
@@ -313,10 +313,21 @@ func (f importing) keepObserved(ctx context.Context, o *model.Observation, out *
 			at = now
 		}
 		err = f.st.InTx(ctx, func(tx *store.Tx) error {
+			before, _, err := tx.Document(ctx, id, DocumentObserve)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			events, err := newWeakClients(hosts[id], before, byHost[id], f.now())
+			if err != nil {
+				return err
+			}
 			if err := tx.SaveDocument(ctx, id, DocumentObserve, at, body); err != nil {
 				return err
 			}
-			return f.note(tx, names[id])
+			if err := f.note(tx, hosts[id].Name); err != nil {
+				return err
+			}
+			return tx.AddEvents(ctx, events) // last, as it wants
 		})
 		if err != nil {
 			return err

@@ -275,6 +275,7 @@ const (
 	EventNewFinding      EventKind = "new-finding"
 	EventFindingEnded    EventKind = "finding-ended"
 	EventExceptionEnded  EventKind = "exception-ended"
+	EventWeakLogon       EventKind = "new-weak-logon" // a client with NTLMv1 or worse that was not observed before
 )
 
 // Event is one change that a person may want to know of.

@@ -158,6 +158,8 @@ func title(k store.EventKind) string {
 		return "Finding ended"
 	case store.EventExceptionEnded:
 		return "Exception ended"
+	case store.EventWeakLogon:
+		return "New client with a weak logon"
 	}
 	return "Change"
 }
@@ -184,6 +186,7 @@ var kinds = []store.EventKind{
 	store.EventBecameExposed, store.EventBecameClosed, store.EventPipeOpened, store.EventPipeClosed, store.EventNullPipeGained,
 	store.EventSettingChanged, store.EventSettingReverted, store.EventSMB1Returned, store.EventNewHost, store.EventVanished,
 	store.EventReturned, store.EventInconclusive, store.EventNewFinding, store.EventFindingEnded, store.EventExceptionEnded,
+	store.EventWeakLogon,
 }
 
 // subject is a message in one line.

@@ -66,6 +66,7 @@ var (
 		store.EventBecameExposed, store.EventBecameClosed, store.EventNewHost, store.EventVanished, store.EventReturned, store.EventPipeOpened,
 		store.EventPipeClosed, store.EventNullPipeGained, store.EventSettingChanged, store.EventSettingReverted, store.EventSMB1Returned,
 		store.EventInconclusive, store.EventNewFinding, store.EventFindingEnded, store.EventExceptionEnded,
+		store.EventWeakLogon,
 	)
 )
 
