@@ -28,8 +28,11 @@ func TestApplyFindingsOnSamba(t *testing.T) {
 	run(3, "audit", s.ConfigFile, "--format", "json", "-o", at("audit.json"))
 	run(0, "plan", "--audit", at("audit.json"), "--goal", "findings", "--want", "server min protocol=SMB3_00", "--format", "json", "-o", at("plan.json"))
 	out := run(0, "apply", at("plan.json"), "--yes", "--target", target, "--state", state,
-		"--credentials-file", secret, "--allow-unsigned-ntlm", "--check", "share:finance")
-	for _, want := range []string{"passed       share:finance", "passed       closed:smb1-enabled", "passed       closed:signing-not-required"} {
+		"--credentials-file", secret, "--allow-unsigned-ntlm", "--check", "share:finance", "--probe-weak-logons")
+	for _, want := range []string{
+		"passed       share:finance", "passed       closed:smb1-enabled", "passed       closed:signing-not-required",
+		"passed       weak:smb1", "passed       weak:unsigned", "passed       weak:ntlmv1", "passed       control:user",
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

@@ -87,6 +87,22 @@ func TestPackagesOfWindows(t *testing.T) {
 	}
 }
 
+// TestNTLMChecks: an event 4776 is told and is no use: it names neither the server nor the version.
+func TestNTLMChecks(t *testing.T) {
+	check := func(status string) string {
+		return beat(4776, "2026-03-01T10:00:00Z", "PackageName", "MICROSOFT_AUTHENTICATION_PACKAGE_V1_0", "TargetUserName", "ann", "Workstation", "PC7", "Status", status)
+	}
+	uses, cov := readLogs(t, Options{}, check("0x0")+"\n"+check("0xc000006a"))
+	if len(uses) != 0 || !slices.ContainsFunc(cov.Notes, func(n string) bool {
+		return strings.HasPrefix(n, "FS1: 2 times event 4776 tells that NTLM was checked here")
+	}) {
+		t.Errorf("%v, %q", ways(uses), cov.Notes)
+	}
+	if _, cov := readLogs(t, Options{}, beat(4624, "2026-03-01T10:00:00Z", "LogonType", "3")); slices.ContainsFunc(cov.Notes, func(n string) bool { return strings.Contains(n, "4776") }) {
+		t.Errorf("%q", cov.Notes)
+	}
+}
+
 // TestPackagesOfSamba reads them from Samba's audit, in which the version and the authorization stand in two records.
 func TestPackagesOfSamba(t *testing.T) {
 	auth := func(service, user, typ, status, port string) string {

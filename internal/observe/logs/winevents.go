@@ -46,7 +46,11 @@ const (
 const maxHosts = 4096
 
 // hostSeen is which kinds of events a host's Security log held.
-type hostSeen struct{ logons, tree, open, anyAudit bool }
+type hostSeen struct {
+	logons, tree, open, anyAudit bool
+
+	checks int // of NTLM, event 4776
+}
 
 // windowsLog turns events into uses. The meaning of the events and their fields is Microsoft's documentation of each
 // event; what no document says is left out or said as unknown.
@@ -186,6 +190,8 @@ func (w *windowsLog) security(e winEvent, id int) {
 		w.rpc(e)
 	case 4657:
 		w.registry(e, id)
+	case 4776:
+		h.checks++
 	}
 }
 
@@ -403,6 +409,10 @@ func (w *windowsLog) close() {
 	for name, h := range w.hosts {
 		if !h.anyAudit {
 			continue
+		}
+		if h.checks > 0 {
+			w.cov.Note(fmt.Sprintf("%s: %d times event 4776 tells that NTLM was checked here; its version, the server that the client came to and the service are not told, and the workstation is what the client says: "+
+				"event 8004 of a domain controller names the server, 4624 of the server the version", name, h.checks))
 		}
 		const detailed, share, logon = "Audit Detailed File Share", "Audit File Share", "Audit Logon"
 		if !h.open {
