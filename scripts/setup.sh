@@ -21,6 +21,8 @@ else
 samba-testsuite     smbtorture  smbtorture directly and through the gateway
 nftables            nft         the gateway on the way between two networks
 haproxy             haproxy     speed of the gateway beside that of HAProxy
+keepalived          keepalived  two gateways, of which one takes over
+procps              pgrep       two gateways, of which one takes over
 samba-ad-dc         -           tests against a real domain controller
 samba-ad-provision  -           tests against a real domain controller
 winbind             winbindd    tests against a real domain controller

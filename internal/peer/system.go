@@ -67,7 +67,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -o remount,bind,ro /sys
 while read -r _ _ _ _ at _; do
   case $at in
-  /run|/run/*|/tmp|/var|/var/lib/samba|/var/cache/samba|/var/log/samba|/proc|/proc/sys/*|/sys|/sys/*|/dev|/dev/*|"$dir"|"$dir"/*|/etc/systemd/system) ;;
+  /run|/run/*|/tmp|/tmp/*|/var|/var/*|/proc|/proc/sys/*|/sys|/sys/*|/dev|/dev/*|"$dir"|"$dir"/*|/etc/systemd/system) ;;
   *) mount -o remount,bind,ro "$at" ;;
   esac
 done < /proc/self/mountinfo
