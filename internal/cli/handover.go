@@ -120,10 +120,17 @@ func handOver(ctx context.Context, listeners []*net.TCPListener) error {
 	cmd.ExtraFiles = append(cmd.ExtraFiles, say)
 	cmd.Env = append(withoutSockets(os.Environ()), fmt.Sprintf("%s=%d", socketsVariable, len(listeners)),
 		fmt.Sprintf("%s=%d", readyVariable, firstSocket+len(listeners)))
+	beside := besides(cmd)
 	err = cmd.Start()
 	say.Close()
 	if err != nil {
 		return err
+	}
+	if beside { // its end is for systemd to see
+		if err := awaitReady(ctx, said); err != nil {
+			return errors.Join(err, cmd.Process.Kill())
+		}
+		return cmd.Process.Release()
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
