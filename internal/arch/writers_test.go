@@ -47,6 +47,7 @@ var writers = []writer{
 	{"cli/export.go", []string{"plainly"}, ""},
 	{"cli/fleet.go", []string{"JSONWriter", "VisibleWriter"}, "slog quotes texts in its text form"},
 	{"cli/gatewaycheck.go", []string{"VisibleWriter", "JSONWriter"}, ""},
+	{"cli/gatewaywhatif.go", []string{"VisibleWriter", "JSONWriter"}, ""},
 	{"cli/gatewaypolicy.go", []string{"VisibleWriter"}, ""},
 	{"cli/handover.go", nil, "for systemd and the process before it, no people"},
 	{"cli/history.go", []string{"plainly", "JSONWriter"}, ""},

@@ -82,7 +82,7 @@ func (a *app) gateway() *cobra.Command {
 	s.IntVar(&f.limits.Connections, "connections", 0, "connections at once (default 16384)")
 	s.IntVar(&f.limits.PerClient, "per-client", 0, "connections of one address at once (default 1024)")
 	f.logFlags.register(s)
-	c.AddCommand(a.gatewayCheck(), a.gatewayPolicy())
+	c.AddCommand(a.gatewayCheck(), a.gatewayPolicy(), a.gatewayWhatIf())
 	return c
 }
 

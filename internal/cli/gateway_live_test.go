@@ -119,6 +119,15 @@ func TestGatewayScan(t *testing.T) {
 	state := o.at("state")
 	metrics := o.at("counts.prom")
 	g := o.startGateway(t, "--listen", way+":445", "--to", server, "--state", state, "--drain", "100ms", "--metrics", metrics, "-v")
+	before := o.at("before.json")
+	o.run(t, exitExposed, "scan", "--format", "json", "-o", before, "--retries", "0", server)
+	o.run(t, exitFailed, "verify", way, "--scan", before)
+	if proof := o.run(t, exitOK, "verify", way, "--scan", before, "--before", server, "--credentials-file", user); !strings.Contains(proof, "verified") {
+		t.Errorf("the proof:\n%s", proof)
+	}
+	if proof := o.run(t, exitExposed, "verify", server, "--scan", before); strings.Contains(proof, " verified") {
+		t.Errorf("the server itself:\n%s", proof)
+	}
 	through := o.scanOf(t, way, user)
 	if through.Verdict != model.Closed {
 		t.Errorf("through the gateway it is %s", through.Verdict)

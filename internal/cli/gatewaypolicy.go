@@ -2,13 +2,16 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"ipcguard/internal/catalog"
 	"ipcguard/internal/gateway"
 	"ipcguard/internal/model"
 )
@@ -16,12 +19,13 @@ import (
 const gatewayPolicyHelp = `Write the narrowest policy under which strangers can go on with what they were seen to do.
 
 Each client that got answers to calls as a stranger becomes an exception with the pipes, interfaces and calls that it used, and
-nothing else. Read it, and take out what should stop: seen is not needed. What was not seen is refused by it, so how long was
+nothing else; --needs adds pipes for every client. Read it, and take out what should stop: seen is not needed. What was not seen is refused by it, so how long was
 observed bounds what it keeps.
 `
 
 type gatewayPolicyFlags struct {
 	observed []string
+	needs    []string
 	server   string
 	output   string
 }
@@ -39,13 +43,42 @@ func (a *app) gatewayPolicy() *cobra.Command {
 	s := c.Flags()
 	s.SortFlags = false
 	s.StringArrayVar(&f.observed, "observe", nil, "a result of ipcguard observe, or a directory of its state; may be given again")
+	s.StringSliceVar(&f.needs, "needs", nil, "pipes that strangers keep whoever was seen: services of the catalog, or pipe:NAME")
 	s.StringVar(&f.server, "server", "", "uses of this server alone, as the result names it")
 	s.StringVarP(&f.output, "output", "o", "", "write the policy to this file")
 	return c
 }
 
+// keepNeeds adds what is declared. A service keeps those of its pipes on which an interface is known.
+func keepNeeds(p *gateway.Policy, needs []string) error {
+	c, err := catalog.Load()
+	if err != nil {
+		return err
+	}
+	for _, need := range needs {
+		if pipe, ok := strings.CutPrefix(need, "pipe:"); ok {
+			if err := p.Keep(pipe, nil, "declared"); err != nil {
+				return usage("--needs %s: %w", need, err)
+			}
+			continue
+		}
+		s := c.Service(need)
+		if s == nil {
+			return hinted{usage("--needs %s: no service of the catalog", need), "ipcguard explain lists them; pipe:NAME keeps a single pipe"}
+		}
+		var errs []error
+		for _, pipe := range s.Pipes {
+			errs = append(errs, p.Keep(pipe, s.Interfaces, "declared: "+s.Title))
+		}
+		if len(errs) == 0 || !slices.Contains(errs, nil) {
+			return usage("--needs %s: no pipe with a known interface: name it in the policy: %w", need, errors.Join(errs...))
+		}
+	}
+	return nil
+}
+
 func (a *app) runGatewayPolicy(f *gatewayPolicyFlags) error {
-	if len(f.observed) == 0 {
+	if len(f.observed) == 0 && len(f.needs) == 0 {
 		return usage("--observe is needed")
 	}
 	var uses []model.Use
@@ -59,10 +92,13 @@ func (a *app) runGatewayPolicy(f *gatewayPolicyFlags) error {
 	if f.server != "" {
 		uses = slices.DeleteFunc(uses, func(u model.Use) bool { return u.Server != f.server })
 	}
-	if len(uses) == 0 {
+	if len(uses) == 0 && len(f.needs) == 0 {
 		return hinted{fmt.Errorf("no use was observed"), "without a policy the gateway refuses every stranger"}
 	}
 	policy, left := gateway.Observed(uses)
+	if err := keepNeeds(&policy, f.needs); err != nil {
+		return err
+	}
 	j, err := json.Marshal(policy)
 	if err != nil {
 		return err
@@ -76,7 +112,7 @@ func (a *app) runGatewayPolicy(f *gatewayPolicyFlags) error {
 			"# %d exceptions, from %d rows. Take out what should stop.\n%s", len(policy.Strangers), len(uses), text)
 		return err
 	})
-	if !slices.ContainsFunc(uses, func(u model.Use) bool { return u.Source != model.SourceGateway }) {
+	if len(uses) > 0 && !slices.ContainsFunc(uses, func(u model.Use) bool { return u.Source != model.SourceGateway }) {
 		left = append(left, "what strangers call: these rows are a gateway's, which hold logons and refusals. Calls are seen in captures alone")
 	}
 	for _, sentence := range left {

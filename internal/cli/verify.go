@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -50,7 +52,7 @@ type verifyFlags struct {
 	shareFlags
 	credentialFlags
 	weakFlags
-	plan, scan, apply, format string
+	plan, scan, before, apply, format string
 }
 
 func (a *app) verify() *cobra.Command {
@@ -61,6 +63,7 @@ func (a *app) verify() *cobra.Command {
 		Long:  verifyHelp,
 		Example: `  ipcguard verify srv1 --plan plan.json --check 'pipe:sql\query' --credentials-file user.txt
   ipcguard verify srv1 --scan before.json
+  ipcguard verify gateway1 --scan before.json --before nas1 --credentials-file user.txt
   ipcguard verify --apply 20260101-120000-abcdef`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(f.all(args)) == 0 && f.apply == "" {
@@ -74,6 +77,7 @@ func (a *app) verify() *cobra.Command {
 	s.SortFlags = false
 	s.StringVar(&f.plan, "plan", "", "everything that this plan closes is to be closed, and its checks are to pass")
 	s.StringVar(&f.scan, "scan", "", "everything that this earlier scan found exposed is to be closed")
+	s.StringVar(&f.before, "before", "", "of --scan, the server that was scanned, where the target is a gateway before it")
 	s.StringVar(&f.apply, "apply", "", "the plan that was applied as this id, and the restarts that it needs")
 	f.targetFiles.register(s)
 	f.stateFlags.register(s)
@@ -122,8 +126,14 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 			Weak: weak,
 		}
 		if s.plan == nil {
-			if v.Earlier = scanOf(s.earlier, t); v.Earlier == nil {
-				return fmt.Errorf("%s has no scan of %s", f.scan, t.Name)
+			if v.Earlier = scanOf(s.earlier, t); f.before != "" {
+				v.Earlier = scanNamed(s.earlier, f.before)
+			}
+			if v.Earlier == nil {
+				return hinted{
+					fmt.Errorf("%s has no scan of %s", f.scan, cmp.Or(f.before, t.Name)),
+					"--before names the server that was scanned, where the target is a gateway before it",
+				}
 			}
 		}
 		proof, err := v.Run(ctx)
@@ -258,6 +268,17 @@ func worse(a, b verify.Result) verify.Result {
 }
 
 // scanOf finds the earlier scan of a target, by address or name; a file with one scan alone is of the one target.
+// scanNamed finds the scan of a target by its name or address.
+func scanNamed(list []*model.Scan, name string) *model.Scan {
+	for _, s := range list {
+		host, _, _ := net.SplitHostPort(s.Address)
+		if strings.EqualFold(s.Target, name) || s.Address == name || host == name {
+			return s
+		}
+	}
+	return nil
+}
+
 func scanOf(list []*model.Scan, t targets.Target) *model.Scan {
 	for _, s := range list {
 		if addr, err := netip.ParseAddrPort(s.Address); err == nil && addr == t.Addr || strings.EqualFold(s.Target, t.Name) {

@@ -188,28 +188,44 @@ func exchange(b *testing.B, w *wire, body smb2.Body, size int) {
 	b.ReportMetric(float64(took[len(took)/2].Nanoseconds())/1000, "p50-µs")
 }
 
-// BenchmarkRefusals is how many null sessions are refused, one connection each.
+// BenchmarkRefusals is how many null sessions are refused, one connection each, beside how often the same three steps
+// (connect, NEGOTIATE, SESSION_SETUP) are answered without a proxy and through HAProxy, in one run.
 func BenchmarkRefusals(b *testing.B) {
 	to := filler(b, "127.21.5.1:0")
 	cmd, through := startWork(b, "127.21.5.2:0", to)
+	haproxy := startHAProxy(b, to)
 	token := nullToken(b)
-	b.RunParallel(func(p *testing.PB) {
-		for p.Next() {
-			nc, err := net.Dial("tcp", through)
-			if err != nil {
-				b.Error(err)
-				return
+	rates := map[string]float64{}
+	for _, way := range []struct {
+		name, address string
+		want          status.NTStatus // the filler lets everybody in
+	}{{"direct", to, status.Success}, {"haproxy", haproxy, status.Success}, {"gateway", through, status.AccessDenied}} {
+		b.Run(way.name, func(b *testing.B) {
+			before := cpuSeconds(b, cmd.Process.Pid)
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					nc, err := net.Dial("tcp", way.address)
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					w := &wire{t: b, nc: nc}
+					w.negotiate(smb2.Dialect210)
+					if st, _ := w.setup(token); st != way.want {
+						b.Errorf("a null session: %v", st)
+					}
+					reset(nc)
+				}
+			})
+			rates[way.name] = float64(b.N) / b.Elapsed().Seconds()
+			b.ReportMetric(rates[way.name], "sessions/s")
+			if way.name == "gateway" {
+				b.ReportMetric((cpuSeconds(b, cmd.Process.Pid)-before)*1e6/float64(b.N), "cpu-µs/op") // of the gateway alone
+				b.ReportMetric(rates["gateway"]/rates["haproxy"], "×haproxy")
+				b.ReportMetric(rates["gateway"]/rates["direct"], "×direct")
 			}
-			w := &wire{t: b, nc: nc}
-			w.negotiate(smb2.Dialect210)
-			if st, _ := w.setup(token); st != status.AccessDenied {
-				b.Errorf("a null session: %v", st)
-			}
-			reset(nc)
-		}
-	})
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "refused/s")
-	b.ReportMetric(cpuSeconds(b, cmd.Process.Pid)*1e6/float64(b.N), "cpu-µs/op") // of the gateway alone
+		})
+	}
 }
 
 // BenchmarkIdle is what idle sessions take.

@@ -27,7 +27,7 @@ func Observed(uses []model.Use) (p Policy, left []string) {
 	done := map[useKey]map[string]bool{}
 	seen := map[netip.Addr]int64{}
 	for _, u := range uses {
-		if u.Identity.IsStranger() && u.Outcome == model.Allowed && u.Share != "" && !strings.EqualFold(u.Share, "IPC$") {
+		if u.Identity.IsStranger() && u.Outcome == model.Allowed && u.Share != "" && !isIPC(u.Share) {
 			left = append(left, fmt.Sprintf("%s used the share %s as %s: a policy that lets strangers use shares has allow: everything", u.Client, u.Share, u.Identity))
 			continue
 		}
@@ -62,6 +62,11 @@ func Observed(uses []model.Use) (p Policy, left []string) {
 	}
 	slices.Sort(left)
 	return p, slices.Compact(left)
+}
+
+// isIPC tells whether a share is that of pipes, by its name or its path.
+func isIPC(share string) bool {
+	return strings.EqualFold(share[strings.LastIndexByte(share, '\\')+1:], "IPC$")
 }
 
 // callName is a call as a policy names it.
