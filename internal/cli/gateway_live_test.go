@@ -156,6 +156,13 @@ func TestGatewayScan(t *testing.T) {
 			t.Errorf("no %s in the check:\n%s", want, ways)
 		}
 	}
+	// As a user it asks for the server's own list, which Samba has where it offers several channels.
+	ways = o.run(t, exitExposed, "gateway", "check", "--gateway", way, "--server", server, "--credentials-file", user, "--allow-unsigned-ntlm")
+	for _, want := range []string{`denied       "` + way + `:445"`, "the server's list of its own addresses"} {
+		if !strings.Contains(ways, want) {
+			t.Errorf("no %s in the check:\n%s", want, ways)
+		}
+	}
 	g.signal(t, syscall.SIGTERM)
 	if err := g.cmd.Wait(); err != nil {
 		b, _ := os.ReadFile(g.log)

@@ -5,19 +5,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"ipcguard/internal/gateway"
 	"ipcguard/internal/model"
+	"ipcguard/internal/scan/targets"
+	"ipcguard/internal/smb"
 )
 
 const gatewayCheckHelp = `Look for ways around a gateway. Run it where the clients are.
 
 It tries a null session through the gateway. At every address of the server it tries SMB past the gateway, port 139,
 RPC's endpoint mapper and QUIC. It reads from the server's NEGOTIATE whether the server tells users of further
-addresses (multichannel). It sends no credentials.
+addresses (multichannel). With credentials it asks the server for that list, as users' programs do, and tries each address;
+without them it sends none.
 
 Without --gateway the gateway is transparent: a null session to the server itself must be refused on the way.
 
@@ -29,6 +33,7 @@ Exit status 3 means that a way around is open, 4 that one could not be tested.
 
 type gatewayCheckFlags struct {
 	outputFlags
+	credentialFlags
 	gateway string
 	servers []string
 	port    uint16
@@ -40,7 +45,7 @@ func (a *app) gatewayCheck() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "check --server HOST",
 		Short:   "Look for ways around a gateway",
-		Long:    gatewayCheckHelp + exitHelp,
+		Long:    gatewayCheckHelp + exitHelp + credentialHelp,
 		Example: "  ipcguard gateway check --gateway 192.0.2.10 --server nas.example --server 2001:db8::20",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runGatewayCheck(c.Context(), f) },
@@ -52,6 +57,7 @@ func (a *app) gatewayCheck() *cobra.Command {
 	s.Uint16Var(&f.port, "port", 445, "the port of SMB at the server")
 	s.DurationVar(&f.wait, "timeout", 5*time.Second, "how long each answer may take")
 	f.outputFlags.register(s, "the result", []string{"text", "json"})
+	f.credentialFlags.register(s, "ask", " for the server's own addresses")
 	return c
 }
 
@@ -62,7 +68,21 @@ func (a *app) runGatewayCheck(ctx context.Context, f *gatewayCheckFlags) error {
 	if len(f.servers) == 0 {
 		return usage("--server is needed")
 	}
+	logon, err := a.credentials(&f.credentialFlags)
+	if err != nil {
+		return err
+	}
 	around := gateway.Around{Gateway: f.gateway, Port: f.port, Wait: f.wait}
+	if logon != nil {
+		around.As = func(address string) (smb.Authenticator, error) {
+			at, err := netip.ParseAddrPort(address)
+			if err != nil { // a name: the gateway's
+				host, _, _ := net.SplitHostPort(address)
+				return logon(targets.Target{Name: host})
+			}
+			return logon(targets.Target{Name: at.Addr().String(), Addr: at})
+		}
+	}
 	if _, _, err := net.SplitHostPort(f.gateway); f.gateway != "" && err != nil {
 		around.Gateway = net.JoinHostPort(f.gateway, "445")
 	}

@@ -127,6 +127,19 @@ var tricks1 = []struct {
 	{"marked as an answer", false, true, func(w *wire1) {
 		w.ask1(func(h *smb1.Header) { h.Flags |= smb1.FlagsReply }, null1())
 	}},
+	{"behind a length of 18 bits, of which servers of SMB1 read 17", false, true, func(w *wire1) {
+		h := &smb1.Header{Flags2: smb1.Flags2NTStatus, MID: 9}
+		b, err := smb1.Append(make([]byte, nbss.HeaderLen), h, &smb1.Generic{Code: smb1.Echo, Words: []byte{1, 0}})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		nbss.PutHeader(b)
+		b[1] |= 2 // for the gateway, the null session lies inside of an ECHO of 128 KiB
+		w.raw(b)
+		if _, _, err := nbss.ReadFrame(w.nc, nil, nbss.MaxLen); err == nil {
+			w.ask1(nil, null1(), ipc1())
+		}
+	}},
 	{"beside a user", true, true, func(w *wire1) {
 		w.users = true
 		w.logon1(ntlm.NewUser("labadmin", "", peer.Password, ntlm.Options{}), nil)

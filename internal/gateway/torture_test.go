@@ -40,7 +40,10 @@ func TestTorture(t *testing.T) {
 			}
 			passed := 0
 			for _, name := range slices.Sorted(maps.Keys(direct)) {
-				if direct[name] != through[name] && !agree(t, l.samba, suite+"."+name) {
+				again := func(address string) func() map[string]string {
+					return func() map[string]string { return torture(t, l.samba, address, suite+"."+name) }
+				}
+				if direct[name] != through[name] && !agree(t, name, again(labAddress), again(labGateway)) {
 					t.Errorf("%s: %q directly, %q through the gateway", name, direct[name], through[name])
 				}
 				if direct[name] == "success" {
@@ -60,14 +63,14 @@ func TestTorture(t *testing.T) {
 
 // agree runs one test again, on both ways: some of Samba's own depend on how fast the machine is, and end in one way or the
 // other on each of them.
-func agree(t *testing.T, s *peer.Samba, name string) bool {
+func agree(t *testing.T, name string, directly, throughIt func() map[string]string) bool {
 	t.Helper()
 	direct, through := map[string]bool{}, map[string]bool{}
 	for range 3 {
-		for _, result := range torture(t, s, labAddress, name) {
+		for _, result := range directly() {
 			direct[result] = true
 		}
-		for _, result := range torture(t, s, labGateway, name) {
+		for _, result := range throughIt() {
 			through[result] = true
 		}
 		for result := range direct {
@@ -78,6 +81,27 @@ func agree(t *testing.T, s *peer.Samba, name string) bool {
 		}
 	}
 	return false
+}
+
+// TestAgree shows that a test which always ends in another way through the gateway is a difference, and one that ends in
+// either way on both is not.
+func TestAgree(t *testing.T) {
+	always := func(results ...string) func() map[string]string {
+		n := 0
+		return func() map[string]string {
+			n++
+			return map[string]string{"test": results[(n-1)%len(results)]}
+		}
+	}
+	if agree(t, "a real difference", always("success"), always("failure", "error")) {
+		t.Error("a test that never succeeds through the gateway agrees")
+	}
+	if !agree(t, "a slow machine", always("failure", "success"), always("success", "failure")) {
+		t.Error("a test that ends in either way on both does not agree")
+	}
+	if agree(t, "nothing ran", always("success"), func() map[string]string { return nil }) {
+		t.Error("a test that does not run through the gateway agrees")
+	}
 }
 
 var tortureResult = regexp.MustCompile(`(?m)^(success|failure|error|skip): (\S+)`)

@@ -35,6 +35,10 @@ type Around struct {
 	Server  []netip.Addr // every known address of the server
 	Port    uint16       // of SMB there
 	Wait    time.Duration
+
+	// As makes a logon at an address; nil: the server's list of its own addresses, which it tells users alone, is not
+	// asked for.
+	As func(address string) (smb.Authenticator, error)
 }
 
 // Check looks for ways around a gateway, from where it runs: that is where clients should stand.
@@ -70,7 +74,81 @@ func Check(ctx context.Context, a Around) []Found {
 			f.Outcome, f.Says = model.Denied, noAnswer+", though the server answers through the gateway"
 		}
 	}
-	return append(out, up)
+	out = append(out, up)
+	if a.As != nil {
+		out = append(out, a.told(ctx, through)...)
+	}
+	return out
+}
+
+// lister is a tree of SMB 3.
+type lister interface {
+	NetworkInterfaces(ctx context.Context) ([]smb2.NetworkInterface, error)
+}
+
+// invalidDeviceRequest is what servers answer to a control code that they do not know. See [MS-SMB2] 3.3.5.15.
+const invalidDeviceRequest status.NTStatus = 0xC0000010
+
+// told asks the server, as a user, for the addresses that its clients open further channels to, and tries each.
+func (a *Around) told(ctx context.Context, address string) []Found {
+	const way, asked = "the server's list of its own addresses", "FSCTL_QUERY_NETWORK_INTERFACE_INFO"
+	fail := func(err error) []Found {
+		outcome, says := silence(err)
+		return []Found{found(way, address, asked, model.User, outcome, says)}
+	}
+	list, err := a.list(ctx, address)
+	var st status.NTStatus
+	switch {
+	case errors.As(err, &st) && st.Answer() == status.No:
+		return []Found{found(way, address, asked, model.User, model.Inconclusive, "the user was refused: "+st.String())}
+	case errors.Is(err, status.NotSupported), errors.Is(err, invalidDeviceRequest): // a server of one channel does not know the question
+		return []Found{found(way, address, asked, model.User, model.Denied, "the server has none: "+err.Error())}
+	case err != nil:
+		return fail(err)
+	}
+	out := []Found{found(way, address, asked, model.User, model.Denied, fmt.Sprintf("%d addresses", len(list)))}
+	seen := map[netip.Addr]bool{}
+	for _, i := range list {
+		to := netip.AddrPortFrom(i.Address, a.Port).String()
+		if i.Capabilities&smb2.InterfaceRDMA != 0 {
+			out = append(out, found("RDMA, which no gateway of TCP sees", to, asked, model.User, model.Allowed, "the server offers it at this address"))
+		}
+		if !i.Address.IsValid() || i.Address.IsLoopback() || seen[i.Address] || to == a.Gateway {
+			continue
+		}
+		seen[i.Address] = true
+		if a.Gateway == "" { // the way leads through the gateway, if it refuses strangers
+			out = append(out, a.stranger(ctx, "a null session, at an address that the server tells its users", to))
+		} else {
+			out = append(out, a.tcp(ctx, "SMB past the gateway, at an address that the server tells its users", to))
+		}
+	}
+	return out
+}
+
+func (a *Around) list(ctx context.Context, address string) ([]smb2.NetworkInterface, error) {
+	who, err := a.As(address)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := smb.Dial(ctx, address, a.options())
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	s, err := conn.SessionSetup(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := s.TreeConnect(ctx, "IPC$")
+	if err != nil {
+		return nil, err
+	}
+	l, ok := tree.(lister)
+	if !ok {
+		return nil, status.NotSupported
+	}
+	return l.NetworkInterfaces(ctx)
 }
 
 const noAnswer = "no answer"

@@ -101,6 +101,24 @@ func (t *tree) validate(ctx context.Context) error {
 	return nil
 }
 
+// NetworkInterfaces implements dialect.InterfaceLister. See [MS-SMB2] 3.2.4.20.10.
+func (t *tree) NetworkInterfaces(ctx context.Context) ([]smb2.NetworkInterface, error) {
+	got, err := t.s.c.one(ctx, t.s.request(ctx, transport.LayerCall, t), smb2.IOCTL, &smb2.IOCTLRequest{
+		CtlCode: smb2.FSCTLQueryNetworkInterfaceInfo, FileID: smb2.RelatedFileID, MaxOutputResponse: maxPayload, Flags: smb2.IsFSCTL,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := got.status(transport.LayerCall); err != nil {
+		return nil, err
+	}
+	var resp smb2.IOCTLResponse
+	if err := got.body(transport.LayerCall, &resp); err != nil {
+		return nil, err
+	}
+	return smb2.ParseNetworkInterfaces(resp.Output)
+}
+
 // Info implements dialect.Tree.
 func (t *tree) Info() dialect.TreeInfo { return t.about }
 

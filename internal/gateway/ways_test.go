@@ -1,0 +1,50 @@
+package gateway
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/peer"
+	"ipcguard/internal/smb"
+)
+
+// TestTold asks a real server that offers several channels for its addresses, as a user does, through a gateway: those
+// that lead around it are found. A server of one channel has no list.
+func TestTold(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces", "ip")
+	for _, c := range []struct {
+		channels string
+		open     int // ways around that the list shows
+	}{{"yes", 1}, {"no", 0}} {
+		t.Run("channels: "+c.channels, func(t *testing.T) {
+			s := peer.StartManyHosts(t, peer.Config{Global: []string{
+				"server multi channel support = " + c.channels, `interfaces = "127.21.8.1;capability=RSS" "10.21.8.1;speed=1000,capability=RSS"`,
+			}})
+			s.Machine.Do(t, "ip", "addr", "add", "10.21.8.1/24", "dev", "lo")
+			s.Restart(t)
+			var list []Found
+			if err := s.InNetwork(func() error {
+				a := Around{Gateway: "127.21.8.2:445", Port: 445, Wait: time.Minute, As: func(string) (smb.Authenticator, error) {
+					return ntlm.NewUser("labadmin", "", peer.Password, ntlm.Options{}), nil
+				}}
+				list = a.told(t.Context(), "127.21.8.2:445") // it answers at every address, so no gateway is needed to be asked through
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			open := 0
+			for _, f := range list {
+				t.Log(f)
+				if f.Outcome == model.Allowed && strings.Contains(f.Address, "10.21.8.1") {
+					open++
+				}
+			}
+			if open != c.open || len(list) == 0 {
+				t.Errorf("%d ways around, want %d: %v", open, c.open, list)
+			}
+		})
+	}
+}
