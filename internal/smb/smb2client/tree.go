@@ -101,7 +101,7 @@ func (t *tree) validate(ctx context.Context) error {
 	return nil
 }
 
-// NetworkInterfaces implements dialect.InterfaceLister. See [MS-SMB2] 3.2.4.20.10.
+// NetworkInterfaces asks the server for its addresses. See [MS-SMB2] 3.2.4.20.10.
 func (t *tree) NetworkInterfaces(ctx context.Context) ([]smb2.NetworkInterface, error) {
 	got, err := t.s.c.one(ctx, t.s.request(ctx, transport.LayerCall, t), smb2.IOCTL, &smb2.IOCTLRequest{
 		CtlCode: smb2.FSCTLQueryNetworkInterfaceInfo, FileID: smb2.RelatedFileID, MaxOutputResponse: maxPayload, Flags: smb2.IsFSCTL,
