@@ -45,6 +45,7 @@ type conn struct {
 	once   sync.Once
 	cause  error // what ended it; nil: both sides did
 	noUser time.Time
+	idled  bool // it would have been ended for that
 }
 
 func newConn(g *Gateway, way *Way, to string, client, server net.Conn) *conn {
@@ -235,6 +236,8 @@ func (c *conn) patience() error {
 
 func (c *conn) patient() error {
 	switch {
+	case c.idled && c.observing():
+		return c.up.deadline(time.Time{})
 	case c.table.known():
 		c.noUser = time.Time{}
 		return c.up.deadline(time.Time{})
@@ -254,12 +257,22 @@ func (c *conn) begin() (int, error) {
 			return 0, err
 		}
 		n, err := c.up.frame()
-		if !errors.Is(err, os.ErrDeadlineExceeded) || c.half.Load() {
+		switch {
+		case err == nil && c.observing():
+			return n, c.up.deadline(time.Time{})
+		case !errors.Is(err, os.ErrDeadlineExceeded), c.half.Load():
 			return n, err
+		case c.table.known():
+			continue
 		}
-		if !c.table.known() {
-			return 0, refusal{ReasonIdle, "no user came in within the time, or a stranger said nothing"}
+		why := refusal{ReasonIdle, "no user came in within the time, or a stranger said nothing"}
+		if !c.observing() {
+			return 0, why
 		}
+		if !c.idled {
+			c.tell(why)
+		}
+		c.idled = true
 	}
 }
 

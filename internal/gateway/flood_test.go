@@ -91,6 +91,22 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestIdleObserved ends no connection for its silence where refusals are counted alone.
+func TestIdleObserved(t *testing.T) {
+	g, address := local(t, Options{Limits: Limits{Logon: 50 * time.Millisecond}}, Route{ObserveOnly: true})
+	w := dialWith(t, new(net.Dialer).DialContext, address)
+	w.negotiate(smb2.Dialect210)
+	for end := time.Now().Add(time.Minute); g.Stats().Refused[ReasonIdle] == 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	}
+	w.users = true
+	if st, _ := w.setup(userToken(t)); st != status.Success {
+		t.Errorf("the user after that: %v", st)
+	}
+	if n := g.Stats().Refused[ReasonIdle]; n != 1 {
+		t.Errorf("it was counted %d times", n)
+	}
+}
+
 // TestServerDown resets the client's connection while the server is away, and serves when it is back.
 func TestServerDown(t *testing.T) {
 	l, err := net.Listen("tcp", "127.21.3.1:0")
