@@ -152,16 +152,16 @@ func storedLogon(c store.Credential, opened []byte, unsigned bool) (logonMaker, 
 }
 
 // parseKeep reads how long history is kept.
-func parseKeep(s string) (time.Duration, error) {
+func parseKeep(flag, s string) (time.Duration, error) {
 	if s == "" || s == "forever" {
 		return 0, nil
 	}
-	d, err := parseLength("--keep", s)
+	d, err := parseLength(flag, s)
 	if err != nil {
 		return 0, err
 	}
 	if d < 24*time.Hour {
-		return 0, usage("--keep: at least 1d")
+		return 0, usage("%s: at least 1d", flag)
 	}
 	return d, nil
 }

@@ -54,6 +54,8 @@ type serveFlags struct {
 	listen, workers, metrics, cert, certKey, url, keep string
 	noTLS                                              bool
 	trustProxy                                         []string
+	keepActs                                           string
+	provider                                           providerFlags
 }
 
 func (a *app) serve() *cobra.Command {
@@ -78,8 +80,10 @@ func (a *app) serve() *cobra.Command {
 	s.StringVar(&f.workers, "workers", "", "address of a listener of its own for workers at other sites, such as 0.0.0.0:8444; none unless given")
 	s.StringVar(&f.metrics, "metrics", "", "address of a listener of its own for Prometheus' /metrics; none unless given")
 	s.StringVar(&f.keep, "keep", "400d", "how long results are kept, such as 400d, or forever")
+	s.StringVar(&f.keepActs, "keep-audit-log", "1100d", "how long the audit log is kept, such as 1100d, or forever")
+	f.provider.register(s)
 	f.fleetFlags.register(s)
-	for _, sub := range []*cobra.Command{a.serveMigrate(), a.serveBackup(), a.serveRestore(), a.servePassword(), a.serveRekey()} {
+	for _, sub := range []*cobra.Command{a.serveMigrate(), a.serveBackup(), a.serveRestore(), a.servePassword(), a.serveRekey(), a.serveCheck()} {
 		sub.Long += exitHelp
 		c.AddCommand(sub)
 	}
@@ -117,7 +121,7 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	keep, err := parseKeep(f.keep)
+	keep, err := parseKeep("--keep", f.keep)
 	if err != nil {
 		return err
 	}
@@ -126,6 +130,9 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 		return err
 	}
 	o.Retention = keep
+	if o.ActsRetention, err = parseKeep("--keep-audit-log", f.keepActs); err != nil {
+		return err
+	}
 	dir, err := f.homeFlags.dir()
 	if err != nil {
 		return err
@@ -170,8 +177,12 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 	if err != nil {
 		return err
 	}
-	people := access.New(st, nil, o.Log)
-	does, err := acts.New(fl, st, people, acts.Options{Key: o.Key, Test: notes.Test, Log: o.Log})
+	people := access.New(st, access.Options{Log: o.Log, Key: o.Key, Base: base})
+	provider, err := f.provider.open(base)
+	if err != nil {
+		return err
+	}
+	does, err := acts.New(fl, st, people, acts.Options{Key: o.Key, Test: notes.Test})
 	if err != nil {
 		return err
 	}
@@ -179,7 +190,7 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 	if err != nil {
 		return err
 	}
-	pages, err := web.New(does, st, st.Sessions(), people, web.Options{Version: o.Version, Secure: !f.noTLS, Log: o.Log})
+	pages, err := web.New(does, st, st.Sessions(), people, web.Options{Version: o.Version, Secure: !f.noTLS || strings.HasPrefix(base, "https://"), Provider: provider, Log: o.Log})
 	if err != nil {
 		return err
 	}

@@ -273,7 +273,7 @@ func (a *app) setPassword(ctx context.Context, f *fleetFlags, place *homeFlags, 
 	if given[0] != given[1] {
 		return errors.New("the two are not the same; nothing was changed")
 	}
-	return access.New(st, nil, nil).SetPassword(ctx, access.System(), user.ID, "", given[0])
+	return access.New(st, access.Options{}).SetPassword(ctx, access.System(), user.ID, "", given[0])
 }
 
 const rekeyHelp = `Make a new key for stored credentials, the secrets of channels and the authority of workers, and seal them all anew. Stop the

@@ -62,8 +62,8 @@ func Rekey(ctx context.Context, st *store.Store, path string, forget bool) (int,
 	return n, err
 }
 
-// reseal seals anew, with the newest identity of key, what an older one of it sealed: credentials, the secrets of channels
-// and the keys of the authority of workers, all or none.
+// reseal seals anew, with the newest identity of key, what an older one of it sealed: credentials, the secrets of channels,
+// those of one-time codes and the keys of the authority of workers, all or none.
 func reseal(ctx context.Context, st *store.Store, key secret.Key) (n int, err error) {
 	again := func(what string, sealed []byte) ([]byte, error) {
 		plain, err := key.Open(sealed)
@@ -102,6 +102,21 @@ func reseal(ctx context.Context, st *store.Store, key secret.Key) (n int, err er
 				return err
 			}
 			if err := tx.SaveChannel(ctx, &c); err != nil {
+				return err
+			}
+		}
+		users, err := tx.Users(ctx)
+		if err != nil {
+			return err
+		}
+		for _, u := range users {
+			if len(u.TOTP) == 0 || key.Current(u.TOTP) {
+				continue
+			}
+			if u.TOTP, err = again("one-time codes of "+u.Name, u.TOTP); err != nil {
+				return err
+			}
+			if err := tx.SaveUser(ctx, &u); err != nil {
 				return err
 			}
 		}

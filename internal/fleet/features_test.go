@@ -197,7 +197,7 @@ func TestImportTargets(t *testing.T) {
 		"srv6;;;;;winreg://user:pw@srv6;\r\n" +
 		"srv7;;;;;winreg://user@srv7;\r\n" +
 		"srv1:445;;Anna;;twice;;\r\n"
-	report, err := f.ImportTargets(t.Context(), strings.NewReader(table), true, nil)
+	report, err := f.ImportTargets(t.Context(), strings.NewReader(table), true, nil, nil)
 	if err != nil || report.Added != 2 || report.Updated != 1 || report.Bad != 6 || report.Rows != 10 {
 		t.Errorf("%+v %v", report, err)
 	}
@@ -227,11 +227,11 @@ func TestImportTargets(t *testing.T) {
 	if text := b.String(); !strings.Contains(text, "'=cmd|") || !strings.Contains(text, "'@sum") {
 		t.Errorf("formulas are not escaped:\n%s", text)
 	}
-	again, err := f.ImportTargets(t.Context(), &b, true, nil)
+	again, err := f.ImportTargets(t.Context(), &b, true, nil, nil)
 	if err != nil || again.Added+again.Updated+again.Bad != 0 || again.Rows != 4 {
 		t.Errorf("what was exported changes something: %+v %v", again, err)
 	}
-	if _, err := f.ImportTargets(t.Context(), strings.NewReader("name,ip\na,b\n"), true, nil); err == nil {
+	if _, err := f.ImportTargets(t.Context(), strings.NewReader("name,ip\na,b\n"), true, nil, nil); err == nil {
 		t.Error("a table without spec is taken")
 	}
 }
@@ -250,7 +250,7 @@ func TestGuarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	table := "spec,owner,audit_source\nsrv1,Otto,\nsrv2,,/etc/shadow\nsrv1,Eve,winreg://hostile\nsrv3,,\nsrv1,Otto,/etc/samba/smb.conf\n"
-	report, err := f.ImportTargets(t.Context(), strings.NewReader(table), false, nil)
+	report, err := f.ImportTargets(t.Context(), strings.NewReader(table), false, nil, nil)
 	if err != nil || report.Bad != 2 || !strings.Contains(report.Errors[0], "administrator") {
 		t.Errorf("%+v, %v", report, err)
 	}
@@ -468,7 +468,7 @@ func TestImport(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got, err := f.Import(t.Context(), kind, &b, nil)
+		got, err := f.Import(t.Context(), kind, &b, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -525,10 +525,10 @@ func TestImport(t *testing.T) {
 	if b, _, err := st.Document(t.Context(), hosts[0].ID, "observe"); err != nil || !bytes.Contains(b, []byte("10.0.0.1")) {
 		t.Errorf("%s %v", b, err)
 	}
-	if _, err := f.Import(t.Context(), "scan", strings.NewReader("{"), nil); err == nil {
+	if _, err := f.Import(t.Context(), "scan", strings.NewReader("{"), nil, nil); err == nil {
 		t.Error("half a file is taken")
 	}
-	if _, err := f.Import(t.Context(), "poem", strings.NewReader("{}"), nil); err == nil {
+	if _, err := f.Import(t.Context(), "poem", strings.NewReader("{}"), nil, nil); err == nil {
 		t.Error("a poem is taken")
 	}
 }

@@ -80,7 +80,9 @@ type Options struct {
 	Heartbeat   time.Duration // 0 is 5 s
 	Poll        time.Duration // between two looks for jobs on SQLite; 0 is a second. PostgreSQL tells of new ones
 	Retention   time.Duration // how long history is kept; 0 is for ever
-	Protocol    int           // of the jobs it understands; 0 is Protocol. For tests
+
+	ActsRetention time.Duration // how long the audit log is kept; 0 is for ever
+	Protocol      int           // of the jobs it understands; 0 is Protocol. For tests
 }
 
 // silentFor is after how many heartbeats somebody silent is taken for dead.

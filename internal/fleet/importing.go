@@ -31,13 +31,16 @@ func (i *Imported) problem(format string, args ...any) {
 
 // Import takes in results that scan, audit or observe made elsewhere with --format json or jsonl; kind says which. A scan
 // belongs to the host at its address, and an audit or an observation to the host whose name or address it tells; what fits
-// no host is told. A result that is older than the last one of its host is not taken: it would look like a change. note
-// is called in the transaction of each result that is taken, with the name of its host; nil is nobody.
-func (f *Fleet) Import(ctx context.Context, kind string, r io.Reader, note func(tx *store.Tx, host string) error) (Imported, error) {
+// no host is told. A result that is older than the last one of its host is not taken: it would look like a change. may
+// tells for which sites results are taken; nil is all. note is called in the transaction of each result that is taken, with the name of its host; nil is nobody.
+func (f *Fleet) Import(ctx context.Context, kind string, r io.Reader, may func(site int64) bool, note func(tx *store.Tx, host string) error) (Imported, error) {
 	if note == nil {
 		note = func(*store.Tx, string) error { return nil }
 	}
-	in := importing{f, note}
+	if may == nil {
+		may = func(int64) bool { return true }
+	}
+	in := importing{f, may, note}
 	out := Imported{Problems: []string{}}
 	site, err := f.site(ctx)
 	if err != nil {
@@ -85,6 +88,7 @@ func (f *Fleet) Import(ctx context.Context, kind string, r io.Reader, note func(
 // importing takes in results, each in a transaction of its own.
 type importing struct {
 	*Fleet
+	may  func(site int64) bool
 	note func(tx *store.Tx, host string) error
 }
 
@@ -124,6 +128,9 @@ func (f importing) scan(ctx context.Context, site store.Site, b []byte) error {
 		t = known
 	} else if isNew = errors.Is(err, store.ErrNotFound); !isNew {
 		return err
+	}
+	if !f.may(site.ID) {
+		return refuse("%s: your role takes no results for the site %s", s.Target, site.Name)
 	}
 	var p past
 	if h, err := f.st.HostByAddress(ctx, site.ID, s.Address); err == nil {
@@ -216,7 +223,7 @@ func (f importing) audit(ctx context.Context, b []byte) error {
 	if err != nil {
 		return err
 	}
-	if host == nil {
+	if host == nil || !f.may(host.SiteID) { // of other sites' hosts nothing is told
 		return refuse("%s: no host is called %q; scan it first, or give the audit its name", a.Source.Name, a.Host)
 	}
 	p := past{host: host}
@@ -289,7 +296,7 @@ func (f importing) keepObserved(ctx context.Context, o *model.Observation, out *
 		if err != nil {
 			return err
 		}
-		if h == nil {
+		if h == nil || !f.may(h.SiteID) {
 			out.problem("%s was observed, and is no host that is known", name)
 			continue
 		}

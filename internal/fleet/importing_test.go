@@ -22,7 +22,7 @@ func TestImportBombs(t *testing.T) {
 		"size":          importedScan + strings.Repeat(" ", model.MaxResult+1<<20),
 	} {
 		for _, kind := range []string{"scan", "audit", "observe"} {
-			got, err := f.Import(t.Context(), kind, strings.NewReader(in), nil)
+			got, err := f.Import(t.Context(), kind, strings.NewReader(in), nil, nil)
 			if err == nil || got.Taken != 0 {
 				t.Errorf("%s as %s: %+v, %v", name, kind, got, err)
 			}
@@ -43,7 +43,7 @@ func FuzzImport(f *testing.F) {
 	fleet := newFleet(f, st, o)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, kind := range []string{"scan", "audit", "observe"} {
-			got, _ := fleet.Import(t.Context(), kind, strings.NewReader(string(b)), nil)
+			got, _ := fleet.Import(t.Context(), kind, strings.NewReader(string(b)), nil, nil)
 			if got.Taken > got.Results {
 				t.Fatalf("%+v", got)
 			}

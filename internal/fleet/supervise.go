@@ -79,7 +79,7 @@ func (f *Fleet) supervise(ctx context.Context) {
 			}
 			tidied = time.Now()
 		}
-		if f.o.Retention > 0 && time.Since(pruned) >= pruneEvery {
+		if f.o.Retention+f.o.ActsRetention > 0 && time.Since(pruned) >= pruneEvery {
 			if err := f.Prune(ctx); err != nil {
 				return err
 			}
@@ -92,16 +92,25 @@ func (f *Fleet) supervise(ctx context.Context) {
 	_ = f.st.ReleaseLease(ctx, leaseName, f.o.Name) // for the next one; it ends by itself else
 }
 
-// Prune removes history that is older than Options.Retention.
+// Prune removes history that is older than Options.Retention, and lines of the audit log older than Options.ActsRetention.
 func (f *Fleet) Prune(ctx context.Context) error {
-	if f.o.Retention <= 0 {
-		return nil
+	for _, part := range []struct {
+		what  string
+		keep  time.Duration
+		prune func(context.Context, time.Time) (int64, error)
+	}{{"history", f.o.Retention, f.st.Prune}, {"audit log", f.o.ActsRetention, f.st.PruneActs}} {
+		if part.keep <= 0 {
+			continue
+		}
+		n, err := part.prune(ctx, f.now().Add(-part.keep))
+		if n > 0 {
+			f.o.Log.Info("what was old was removed", "of", part.what, "rows", n)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	n, err := f.st.Prune(ctx, f.now().Add(-f.o.Retention))
-	if n > 0 {
-		f.o.Log.Info("old history was removed", "rows", n)
-	}
-	return err
+	return nil
 }
 
 // finish ends the runs that have nothing left to do, and tells of each.

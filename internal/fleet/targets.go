@@ -89,9 +89,10 @@ var ErrGuarded = errors.New("only an administrator may change this: it says what
 // ImportTargets reads a table of targets: new ones are added, known ones (by site and spec) get what the table says. A
 // target keeps its credential, and whether it is enabled. Bad rows are reported and cost nobody else's. The error is
 // about the table as a whole, or the database; what was saved before stays. sources is whether the table may say where
-// audits read, which is for administrators; without it targets keep what they have, and rows that say else are bad. note
+// audits read, which is for administrators; without it targets keep what they have, and rows that say else are bad. may
+// tells at which sites targets may be changed; nil is at all. note
 // is called in the transaction of each group of rows with the lines that they were and what became of them; nil is nobody.
-func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, sources bool, note func(tx *store.Tx, s Saved) error) (ImportReport, error) {
+func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, sources bool, may func(site int64) bool, note func(tx *store.Tx, s Saved) error) (ImportReport, error) {
 	report := ImportReport{Errors: []string{}}
 	var lines Saved
 	sites := map[string]int64{}
@@ -139,6 +140,9 @@ func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, sources bool, no
 			if err != nil {
 				broken = err
 				return err
+			}
+			if may != nil && !may(s.ID) {
+				return fmt.Errorf("your role allows no changes at a site %q", shown(name))
 			}
 			if id = s.ID; len(sites) < 10_000 {
 				sites[name] = id

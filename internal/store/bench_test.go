@@ -289,8 +289,8 @@ func (y *year) queries() []benchQuery {
 		_, _, err := st.Targets(ctx, TargetFilter{Text: "49"}, Page{Size: 100})
 		return err
 	})
-	one("tags", func(ctx context.Context, _ int) error { _, err := st.Tags(ctx); return err })
-	one("owners", func(ctx context.Context, _ int) error { _, err := st.Owners(ctx); return err })
+	one("tags", func(ctx context.Context, _ int) error { _, err := st.Tags(ctx, nil); return err })
+	one("owners", func(ctx context.Context, _ int) error { _, err := st.Owners(ctx, nil); return err })
 	return out
 }
 

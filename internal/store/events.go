@@ -47,6 +47,7 @@ func (q *Queries) AddEvents(ctx context.Context, events []Event) error {
 
 func (f EventFilter) where(pg bool) *where {
 	w := &where{pg: pg}
+	w.within("e.site_id", f.Within)
 	if f.Site != "" {
 		w.and(`e.site_id = (SELECT id FROM sites WHERE name = ?)`, f.Site)
 	}

@@ -134,6 +134,7 @@ func (q *Queries) lockExceptions(ctx context.Context) error {
 const (
 	lockExceptions int64 = 0x697063_0001
 	lockEvents     int64 = 0x697063_0002
+	lockActs       int64 = 0x697063_0003
 )
 
 // match is the condition for a finding f that an exception covers.

@@ -30,6 +30,7 @@ func (f HostFilter) where(pg bool) *where { return f.append(&where{pg: pg}) }
 
 // append adds the filter's conditions on a host h.
 func (f HostFilter) append(w *where) *where {
+	w.within("h.site_id", f.Within)
 	if f.Site != "" {
 		w.and(`h.site_id = (SELECT id FROM sites WHERE name = ?)`, f.Site)
 	}

@@ -15,8 +15,8 @@ import (
 // pruneBatch is how many rows are removed in one transaction, so that results that come in meanwhile do not wait.
 const pruneBatch = 5000
 
-// Prune removes history that ended before a time: results, ended findings, spans, events, acts, deliveries, the units of runs, and
-// runs. What is open or the latest stays however old it is. It says how many rows went.
+// Prune removes history that ended before a time: results, ended findings, spans, events, deliveries, the units of runs, and
+// runs. The audit log is PruneActs'. What is open or the latest stays however old it is. It says how many rows went.
 func (s *Store) Prune(ctx context.Context, olderThan time.Time) (int64, error) {
 	var total int64
 	for _, query := range []string{
@@ -24,7 +24,6 @@ func (s *Store) Prune(ctx context.Context, olderThan time.Time) (int64, error) {
 		`DELETE FROM findings WHERE id IN (SELECT id FROM findings WHERE ended <> 0 AND ended < $1 LIMIT $2)`,
 		`DELETE FROM spans WHERE (host_id, kind, since) IN (SELECT host_id, kind, since FROM spans WHERE until <> 0 AND until < $1 LIMIT $2)`,
 		`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < $1 LIMIT $2)`,
-		`DELETE FROM acts WHERE id IN (SELECT id FROM acts WHERE at < $1 LIMIT $2)`,
 		`DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE (sent <> 0 AND sent < $1)
 			OR (sent = 0 AND tries >= 12 AND due < $1) LIMIT $2)`, // 12 is MaxTries: given up
 		`DELETE FROM sessions WHERE token IN (SELECT token FROM sessions WHERE until < $1 LIMIT $2)`,

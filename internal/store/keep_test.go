@@ -43,8 +43,10 @@ func (s *suite) fill() {
 		s.SaveException(s.ctx, &Exception{Finding: "f1", Reason: "r", Owner: "o", Until: s.clock().Add(time.Hour)}),
 		s.SaveCredential(s.ctx, &Credential{Name: "c", Sealed: []byte{0, 255}}), s.SaveSchedule(s.ctx, &Schedule{Name: "n", Kind: RunScan}),
 		s.Heartbeat(s.ctx, Worker{Name: "w"}), s.SaveChannel(s.ctx, &channel), s.AddDelivery(s.ctx, &Delivery{Channel: channel.ID, Key: "k"}),
-		s.SaveUser(s.ctx, &user), s.SaveToken(s.ctx, &Token{Name: "t", UserID: user.ID, Hash: []byte{1}}), s.AddAct(s.ctx, Act{Who: "eve", Detail: "ä\x00"}),
+		s.SaveUser(s.ctx, &user), s.SaveToken(s.ctx, &Token{Name: "t", UserID: user.ID, Hash: []byte{1}}), s.AddAct(s.ctx, &Act{Who: "eve", Detail: "ä\x00"}),
 		s.Sessions().CommitCtx(s.ctx, "t", []byte{1}, s.clock().Add(time.Hour)), s.AddFailure(s.ctx, "k", s.clock()), s.SetMeta(s.ctx, "k", "v"),
+		s.SetSiteRoles(s.ctx, user.ID, []SiteRole{{SiteID: s.site.ID, Role: RoleViewer}}), s.SetRecoveryCodes(s.ctx, user.ID, [][]byte{{1, 2}}),
+		s.SavePasskey(s.ctx, &Passkey{UserID: user.ID, Name: "n", Credential: []byte{0, 1}, Body: "{}"}),
 	} {
 		s.ok(err)
 	}
@@ -212,7 +214,7 @@ func TestPrune(t *testing.T) {
 		s.ok(err)
 		same(s, "hosts", after, before)
 		for table, want := range map[string]int64{
-			"results": 0, "events": 0, "acts": 0, "runs": 1, "units": 3, "spans": 3, "snapshots": 3, "documents": 6, "exceptions": 0, "targets": 3, "sessions": 0,
+			"results": 0, "events": 0, "acts": 1, "runs": 1, "units": 3, "spans": 3, "snapshots": 3, "documents": 6, "exceptions": 0, "targets": 3, "sessions": 0,
 		} {
 			if n := s.number(`SELECT count(*) FROM ` + table); n != want {
 				s.Errorf("%d rows are left in %s, want %d", n, table, want)

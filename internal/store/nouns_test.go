@@ -191,7 +191,7 @@ func TestAccounts(t *testing.T) {
 		got, err := s.UserByName(s.ctx, "eve")
 		s.ok(err)
 		same(s, "user", got, u)
-		tok := Token{Name: "ci", UserID: u.ID, Scope: RoleViewer, Hash: []byte{1, 2, 3}, Until: s.clock().Add(time.Hour)}
+		tok := Token{Name: "ci", UserID: u.ID, Scope: ScopeRead, Hash: []byte{1, 2, 3}, Until: s.clock().Add(time.Hour)}
 		s.ok(s.SaveToken(s.ctx, &tok))
 		s.fails(s.SaveToken(s.ctx, &Token{Name: "ci", UserID: u.ID, Hash: []byte{9}}), ErrConflict)
 		found, err := s.TokenByHash(s.ctx, []byte{1, 2, 3})
@@ -220,7 +220,7 @@ func TestAccounts(t *testing.T) {
 		s.ok(s.ClearFailures(s.ctx, "other"))
 
 		for i := range 5 {
-			s.ok(s.AddAct(s.ctx, Act{Who: "eve", From: "127.0.0.1", Action: "target.add", Subject: fmt.Sprintf("Host%d", i), Detail: "100%"}))
+			s.ok(s.AddAct(s.ctx, &Act{Who: "eve", From: "127.0.0.1", Action: "target.add", Subject: fmt.Sprintf("Host%d", i), Detail: "100%"}))
 		}
 		for text, want := range map[string]int{"": 5, "HOST3": 1, "0%": 5, "_": 0, "target.": 5} {
 			acts, total, err := s.Acts(s.ctx, text, Page{})

@@ -110,6 +110,29 @@ func (q *Queries) Runs(ctx context.Context, p Page) ([]Run, int, error) {
 	return all, total, err
 }
 
+// RunsOf lists as [Queries.Runs] does, of the runs that were started for one of some sites, by name.
+func (q *Queries) RunsOf(ctx context.Context, sites []string, p Page) ([]Run, int, error) {
+	order, err := p.order(map[string]string{"id": "r.id"}, "-id", "r.id")
+	if err != nil {
+		return nil, 0, err
+	}
+	if sites == nil {
+		sites = []string{}
+	}
+	w := &where{pg: q.pg}
+	if q.pg {
+		w.and(`r.selector::json->>'site' IN (SELECT json_array_elements_text(CAST(? AS json)))`, sites)
+	} else {
+		w.and(`json_extract(r.selector, '$.site') IN (SELECT value FROM json_each(?))`, sites)
+	}
+	var total int
+	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM runs r`+w.String(), w.args...); err != nil {
+		return nil, 0, err
+	}
+	all, err := list(ctx, q, scanRun, runColumns+w.String()+order+p.limits(w), w.args...)
+	return all, total, err
+}
+
 // OpenRuns lists the runs that are not over, at most [MaxPage].
 func (q *Queries) OpenRuns(ctx context.Context) ([]Run, error) {
 	w := &where{pg: q.pg}

@@ -83,10 +83,10 @@ func TestTargets(t *testing.T) {
 		if _, _, err := s.Targets(s.ctx, TargetFilter{}, Page{Sort: "spec; DROP TABLE targets"}); err == nil {
 			s.Error("anything can be sorted by")
 		}
-		owners, err := s.Owners(s.ctx)
+		owners, err := s.Owners(s.ctx, nil)
 		s.ok(err)
 		same(s, "owners", owners, []string{"Net", "Web"})
-		tags, err := s.Tags(s.ctx)
+		tags, err := s.Tags(s.ctx, nil)
 		s.ok(err)
 		same(s, "tags", tags, []string{"dmz", "prod"})
 	})

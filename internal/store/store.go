@@ -40,7 +40,23 @@ type Store struct {
 
 // Tx is a transaction. Inside one, use its methods alone: on SQLite there is one writer, and a change through the [Store]
 // would wait for the transaction that it is called from.
-type Tx struct{ Queries }
+type Tx struct {
+	Queries
+	after []func()
+}
+
+// AfterCommit has something done once the transaction has ended well: what is told outside must not be told of what was not
+// kept. It must not use the transaction.
+func (tx *Tx) AfterCommit(do func()) { tx.after = append(tx.after, do) }
+
+func (tx *Tx) told(err error) error {
+	if err == nil {
+		for _, do := range tx.after {
+			do()
+		}
+	}
+	return err
+}
 
 // The kinds of database.
 const (
@@ -150,11 +166,11 @@ func (s *Store) trySQLite(ctx context.Context, f func(tx *Tx) error) (err error)
 		return classify(err)
 	}
 	defer func() { _ = sqtx.Rollback() }() // after a commit it does nothing
-	tx := &Tx{Queries{c: &liteTx{tx: sqtx, prepared: s.prepared, known: map[string]*sql.Stmt{}}, st: s, sqtx: sqtx}}
+	tx := &Tx{Queries: Queries{c: &liteTx{tx: sqtx, prepared: s.prepared, known: map[string]*sql.Stmt{}}, st: s, sqtx: sqtx}}
 	if err := f(tx); err != nil {
 		return err
 	}
-	return classify(sqtx.Commit())
+	return tx.told(classify(sqtx.Commit()))
 }
 
 func (s *Store) tryPostgres(ctx context.Context, f func(tx *Tx) error) error {
@@ -167,11 +183,11 @@ func (s *Store) tryPostgres(ctx context.Context, f func(tx *Tx) error) error {
 		defer cancel()
 		_ = pgtx.Rollback(ctx)
 	}()
-	tx := &Tx{Queries{c: post{pgtx}, st: s, pg: true, pgtx: pgtx}}
+	tx := &Tx{Queries: Queries{c: post{pgtx}, st: s, pg: true, pgtx: pgtx}}
 	if err := f(tx); err != nil {
 		return err
 	}
-	return classify(pgtx.Commit(ctx))
+	return tx.told(classify(pgtx.Commit(ctx)))
 }
 
 // Ping asks the database whether it is there.

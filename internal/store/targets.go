@@ -24,6 +24,7 @@ var targetSorts = map[string]string{
 
 func (f TargetFilter) where(pg bool) *where {
 	w := &where{pg: pg}
+	w.within("t.site_id", f.Within)
 	if f.Site != "" {
 		w.and(`t.site_id = (SELECT id FROM sites WHERE name = ?)`, f.Site)
 	}
@@ -286,8 +287,12 @@ func (q *Queries) DeleteTargets(ctx context.Context, targetIDs []int64) error {
 	return nil
 }
 
-// Tags lists every tag of a target or host.
-func (q *Queries) Tags(ctx context.Context) ([]string, error) {
+// Tags lists every tag of a target or host of some sites.
+func (q *Queries) Tags(ctx context.Context, within Sites) ([]string, error) {
+	if within != nil {
+		return q.strings(ctx, `SELECT g.tag FROM target_tags g JOIN targets t ON t.id = g.target_id WHERE t.site_id `+q.in("$1")+`
+			UNION SELECT g.tag FROM host_tags g JOIN hosts h ON h.id = g.host_id WHERE h.site_id `+q.in("$1")+` ORDER BY 1`, q.ids(within))
+	}
 	// Each step looks up the next tag in the index: a tag on a million targets costs one look.
 	return q.strings(ctx, `WITH RECURSIVE
 		a (tag) AS (SELECT min(tag) FROM target_tags UNION ALL
@@ -297,8 +302,12 @@ func (q *Queries) Tags(ctx context.Context) ([]string, error) {
 		SELECT tag FROM a WHERE tag IS NOT NULL UNION SELECT tag FROM b WHERE tag IS NOT NULL ORDER BY 1`)
 }
 
-// Owners lists every owner of a target or host.
-func (q *Queries) Owners(ctx context.Context) ([]string, error) {
+// Owners lists every owner of a target or host of some sites.
+func (q *Queries) Owners(ctx context.Context, within Sites) ([]string, error) {
+	if within != nil {
+		return q.strings(ctx, `SELECT owner FROM targets WHERE owner <> '' AND site_id `+q.in("$1")+`
+			UNION SELECT owner FROM hosts WHERE owner <> '' AND site_id `+q.in("$1")+` ORDER BY 1`, q.ids(within))
+	}
 	return q.strings(ctx, `WITH RECURSIVE
 		a (owner) AS (SELECT min(owner) FROM targets WHERE owner > '' UNION ALL
 			SELECT (SELECT min(owner) FROM targets WHERE owner > a.owner) FROM a WHERE a.owner IS NOT NULL),

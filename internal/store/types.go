@@ -385,31 +385,65 @@ type Role string
 const (
 	RoleViewer   Role = "viewer"   // read
 	RoleOperator Role = "operator" // start runs, edit targets, schedules and exceptions, plan
-	RoleAdmin    Role = "admin"    // accounts, credentials, channels, sites
+	RoleAdmin    Role = "admin"    // everywhere: accounts, credentials, channels, sites. At a site: its settings and workers
 )
 
-// User is a local account.
+// User is an account: a local one, or of somebody whom a provider of identities knows.
 type User struct {
-	ID        int64     `json:"id"`
-	Name      string    `json:"name"`
-	Role      Role      `json:"role"`
-	Password  string    `json:"-"` // argon2id, encoded with its parameters
-	Disabled  bool      `json:"disabled"`
-	Created   time.Time `json:"created"`
-	LastLogin time.Time `json:"last_login,omitzero"`
-	LastVisit time.Time `json:"last_visit,omitzero"` // what "since your last visit" counts from
+	ID        int64      `json:"id"`
+	Name      string     `json:"name"`
+	Role      Role       `json:"role"`              // everywhere; empty is none
+	Sites     []SiteRole `json:"sites,omitempty"`   // at single sites, where that is more; read only: see SetSiteRoles
+	Password  string     `json:"-"`                 // argon2id, encoded with its parameters; empty where there is none
+	Subject   string     `json:"subject,omitempty"` // issuer and name of the provider; empty is a local account
+	Epoch     int64      `json:"-"`                 // another one ends all sessions
+	TOTP      []byte     `json:"-"`                 // sealed; empty is none
+	TOTPStep  int64      `json:"-"`                 // of the last code that was taken: each is taken once
+	Disabled  bool       `json:"disabled"`
+	Created   time.Time  `json:"created"`
+	LastLogin time.Time  `json:"last_login,omitzero"`
+	LastVisit time.Time  `json:"last_visit,omitzero"` // what "since your last visit" counts from
 }
+
+// SiteRole is what an account may do at one site.
+type SiteRole struct {
+	SiteID int64  `json:"site_id"`
+	Site   string `json:"site"`
+	Role   Role   `json:"role"`
+}
+
+// Scope is what a token is for. It never gives more than the account's roles.
+type Scope string
+
+// The scopes, narrowest first.
+const (
+	ScopeRead       Scope = "read"       // what a viewer sees
+	ScopeUpload     Scope = "upload"     // hand in results, and nothing else
+	ScopeOperate    Scope = "operate"    // what an operator does
+	ScopeAdminister Scope = "administer" // sites, workers, channels and credentials; never accounts or tokens
+)
 
 // Token is for programs. Hash is SHA-256 of a secret that has 256 random bits, and was shown once.
 type Token struct {
 	ID      int64     `json:"id"`
 	Name    string    `json:"name"`
 	UserID  int64     `json:"user_id"`
-	Scope   Role      `json:"scope"` // never more than the account's role
+	Scope   Scope     `json:"scope"`
 	Hash    []byte    `json:"-"`
 	Until   time.Time `json:"until"`
 	Created time.Time `json:"created"`
 	Used    time.Time `json:"used,omitzero"`
+}
+
+// Passkey is a WebAuthn credential of an account. Body is what the library keeps of it, as JSON; it holds no secret.
+type Passkey struct {
+	ID         int64     `json:"id"`
+	UserID     int64     `json:"user_id"`
+	Name       string    `json:"name"`
+	Credential []byte    `json:"-"`
+	Body       string    `json:"-"`
+	Created    time.Time `json:"created"`
+	Used       time.Time `json:"used,omitzero"`
 }
 
 // Act is one line of the audit log: who did what, when, from where.
@@ -421,6 +455,7 @@ type Act struct {
 	Action  string    `json:"action"` // such as target.add, run.start, login.failed
 	Subject string    `json:"subject,omitempty"`
 	Detail  string    `json:"detail,omitempty"` // never a secret
+	Hash    []byte    `json:"-"`                // the line's place in the chain; empty for lines of versions that had none
 }
 
 // TrendPoint is how many hosts had each verdict at the end of a day.
@@ -452,8 +487,12 @@ type Page struct {
 // MaxPage bounds one page: what a browser still shows at once, and what a program may ask for in one call.
 const MaxPage = 1000
 
+// Sites bounds what is asked for to some sites, by number; nil is all of them, and an empty list none.
+type Sites []int64
+
 // HostFilter chooses hosts; empty fields choose all.
 type HostFilter struct {
+	Within      Sites
 	Site        string
 	Tag         string
 	Owner       string
@@ -470,6 +509,7 @@ type HostFilter struct {
 
 // TargetFilter chooses targets; empty fields choose all.
 type TargetFilter struct {
+	Within                 Sites
 	Site, Tag, Owner, Text string
 	Kind                   TargetKind
 	HostID                 int64
@@ -478,6 +518,7 @@ type TargetFilter struct {
 
 // EventFilter chooses events; empty fields choose all.
 type EventFilter struct {
+	Within       Sites
 	Site         string
 	HostID       int64
 	RunID        int64

@@ -2,43 +2,97 @@ package store
 
 import (
 	"context"
-	"strings"
 	"time"
 )
 
-const userColumns = `SELECT id, name, role, password, disabled, created, last_login, last_visit FROM users`
+const userColumns = `SELECT id, name, role, password, disabled, created, last_login, last_visit, subject, epoch, totp, totp_step FROM users`
 
 func scanUser(r row, u *User) error {
-	return r.Scan(&u.ID, &u.Name, &u.Role, &u.Password, &u.Disabled, &u.Created, &u.LastLogin, &u.LastVisit)
+	return r.Scan(&u.ID, &u.Name, &u.Role, &u.Password, &u.Disabled, &u.Created, &u.LastLogin, &u.LastVisit, &u.Subject, &u.Epoch, &u.TOTP, &u.TOTPStep)
 }
 
 // Users lists all by name.
 func (q *Queries) Users(ctx context.Context) ([]User, error) {
-	return list(ctx, q, scanUser, userColumns+` ORDER BY name`)
+	all, err := list(ctx, q, scanUser, userColumns+` ORDER BY name`)
+	if err != nil || len(all) == 0 {
+		return all, err
+	}
+	at := make(map[int64]*User, len(all))
+	for i := range all {
+		at[all[i].ID] = &all[i]
+	}
+	return all, q.each(ctx, func(r row) error {
+		var id int64
+		var s SiteRole
+		if err := r.Scan(&id, &s.SiteID, &s.Site, &s.Role); err != nil {
+			return err
+		}
+		if u := at[id]; u != nil {
+			u.Sites = append(u.Sites, s)
+		}
+		return nil
+	}, `SELECT r.user_id, r.site_id, s.name, r.role FROM site_roles r JOIN sites s ON s.id = r.site_id ORDER BY s.name`)
 }
 
 // UserByName finds an account.
 func (q *Queries) UserByName(ctx context.Context, name string) (User, error) {
-	return get(ctx, q, scanUser, userColumns+` WHERE name = $1`, name)
+	return q.user(ctx, ` WHERE name = $1`, name)
 }
 
 // User finds an account.
 func (q *Queries) User(ctx context.Context, id int64) (User, error) {
-	return get(ctx, q, scanUser, userColumns+` WHERE id = $1`, id)
+	return q.user(ctx, ` WHERE id = $1`, id)
 }
 
-// SaveUser makes an account where its ID is 0, or changes it. Its name must be its own.
+// UserBySubject finds the account of somebody whom a provider of identities knows.
+func (q *Queries) UserBySubject(ctx context.Context, subject string) (User, error) {
+	if subject == "" {
+		return User{}, ErrNotFound
+	}
+	return q.user(ctx, ` WHERE subject = $1`, subject)
+}
+
+func (q *Queries) user(ctx context.Context, which string, arg any) (User, error) {
+	u, err := get(ctx, q, scanUser, userColumns+which, arg)
+	if err != nil {
+		return u, err
+	}
+	u.Sites, err = list(ctx, q, func(r row, s *SiteRole) error { return r.Scan(&s.SiteID, &s.Site, &s.Role) },
+		`SELECT r.site_id, s.name, r.role FROM site_roles r JOIN sites s ON s.id = r.site_id WHERE r.user_id = $1 ORDER BY s.name`, u.ID)
+	return u, err
+}
+
+// SaveUser makes an account where its ID is 0, or changes it. Its name and its subject must be its own. Roles at single sites are
+// [Queries.SetSiteRoles]'s.
 func (q *Queries) SaveUser(ctx context.Context, u *User) error {
+	if u.TOTP == nil {
+		u.TOTP = []byte{}
+	}
 	if u.ID != 0 {
-		return q.must(ctx, `UPDATE users SET name = $2, role = $3, password = $4, disabled = $5, last_login = $6, last_visit = $7 WHERE id = $1`,
-			u.ID, u.Name, u.Role, u.Password, u.Disabled, u.LastLogin, u.LastVisit)
+		return q.must(ctx, `UPDATE users SET name = $2, role = $3, password = $4, disabled = $5, last_login = $6, last_visit = $7, epoch = $8, totp = $9,
+			totp_step = $10 WHERE id = $1`, u.ID, u.Name, u.Role, u.Password, u.Disabled, u.LastLogin, u.LastVisit, u.Epoch, u.TOTP, u.TOTPStep)
 	}
 	if u.Created.IsZero() {
 		u.Created = q.now()
 	}
-	return q.insert(ctx, &u.ID, `INSERT INTO users (name, role, password, disabled, created, last_login, last_visit)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING id`,
-		u.Name, u.Role, u.Password, u.Disabled, u.Created, u.LastLogin, u.LastVisit)
+	return q.insert(ctx, &u.ID, `INSERT INTO users (name, role, password, disabled, created, last_login, last_visit, subject, epoch, totp, totp_step)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING id`,
+		u.Name, u.Role, u.Password, u.Disabled, u.Created, u.LastLogin, u.LastVisit, u.Subject, u.Epoch, u.TOTP, u.TOTPStep)
+}
+
+// SetSiteRoles gives an account its roles at single sites, and takes away those that it had.
+func (q *Queries) SetSiteRoles(ctx context.Context, userID int64, roles []SiteRole) error {
+	return q.atomic(ctx, func(q *Queries) error {
+		if _, err := q.exec(ctx, `DELETE FROM site_roles WHERE user_id = $1`, userID); err != nil {
+			return err
+		}
+		for _, r := range roles {
+			if _, err := q.exec(ctx, `INSERT INTO site_roles (user_id, site_id, role) VALUES ($1, $2, $3)`, userID, r.SiteID, r.Role); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // SetLastVisit writes what "since your last visit" counts from, and nothing else of the account.
@@ -79,6 +133,11 @@ func (q *Queries) DeleteToken(ctx context.Context, id int64) error {
 	return q.must(ctx, `DELETE FROM tokens WHERE id = $1`, id)
 }
 
+// DeleteTokens ends all tokens of an account, and says how many there were.
+func (q *Queries) DeleteTokens(ctx context.Context, userID int64) (int64, error) {
+	return q.exec(ctx, `DELETE FROM tokens WHERE user_id = $1`, userID)
+}
+
 // Failures counts what failed for a key, such as an account or an address, since a time.
 func (q *Queries) Failures(ctx context.Context, key string, since time.Time) (int, error) {
 	var n int
@@ -101,35 +160,4 @@ func (q *Queries) AddFailure(ctx context.Context, key string, at time.Time) erro
 func (q *Queries) ClearFailures(ctx context.Context, key string) error {
 	_, err := q.exec(ctx, `DELETE FROM failures WHERE key = $1`, key)
 	return err
-}
-
-// AddAct writes a line of the audit log. Lines are never changed; Prune removes old ones.
-func (q *Queries) AddAct(ctx context.Context, a Act) error {
-	if a.At.IsZero() {
-		a.At = q.now()
-	}
-	search := strings.ToLower(strings.Join([]string{a.Who, a.From, a.Action, a.Subject, a.Detail}, "\n"))
-	_, err := q.exec(ctx, `INSERT INTO acts (at, who, origin, action, subject, detail, search) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		a.At, a.Who, a.From, a.Action, a.Subject, a.Detail, search)
-	return err
-}
-
-// Acts lists a page of the lines that hold the text, the last first, and says how many there are.
-func (q *Queries) Acts(ctx context.Context, text string, p Page) ([]Act, int, error) {
-	order, err := p.order(map[string]string{"id": "id"}, "-id", "id")
-	if err != nil {
-		return nil, 0, err
-	}
-	w := &where{pg: q.pg}
-	if text != "" {
-		w.like("search", text)
-	}
-	var total int
-	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM acts`+w.String(), w.args...); err != nil {
-		return nil, 0, err
-	}
-	all, err := list(ctx, q, func(r row, a *Act) error {
-		return r.Scan(&a.ID, &a.At, &a.Who, &a.From, &a.Action, &a.Subject, &a.Detail)
-	}, `SELECT id, at, who, origin, action, subject, detail FROM acts`+w.String()+order+p.limits(w), w.args...)
-	return all, total, err
 }

@@ -39,6 +39,13 @@ func (w *where) in(column string, numbers []int64) {
 	w.parts = append(w.parts, column+" "+inIDs(w.pg, w.arg(ids{w.pg, numbers})))
 }
 
+// within adds that a column is one of some sites, unless all are meant.
+func (w *where) within(column string, sites Sites) {
+	if sites != nil {
+		w.in(column, sites)
+	}
+}
+
 // like adds that a lower-case column holds the text.
 func (w *where) like(column, text string) {
 	w.and(column+` LIKE ? ESCAPE '\'`, "%"+escapeLike(strings.ToLower(text))+"%")

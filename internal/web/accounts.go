@@ -2,8 +2,11 @@ package web
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"ipcguard/internal/fleet/access"
@@ -21,14 +24,30 @@ type accounts struct {
 type accountRow struct {
 	store.User
 	Tokens int
+	Keys   int // passkeys
 	Self   bool
-	Roles  []option
+	Said   string // the roles in words
 }
 
 var roleOptions = []option{
 	{Value: string(store.RoleViewer), Label: "viewer: looks"},
 	{Value: string(store.RoleOperator), Label: "operator: starts runs, edits targets, plans"},
 	{Value: string(store.RoleAdmin), Label: "admin: accounts, credentials, channels, sites too"},
+}
+
+// rolesOf are an account's roles in words.
+func rolesOf(u *store.User) string {
+	var all []string
+	if u.Role != "" {
+		all = append(all, string(u.Role))
+	}
+	for _, s := range u.Sites {
+		all = append(all, string(s.Role)+" of "+brief(s.Site))
+	}
+	if len(all) == 0 {
+		return "no role"
+	}
+	return strings.Join(all, ", ")
 }
 
 func accountsPage(v *visit) error { return v.showAccounts(newForm(nil), http.StatusOK) }
@@ -40,7 +59,7 @@ func (v *visit) showAccounts(f *form, status int) error {
 	}
 	d := accounts{Form: f, Fields: map[string]field{
 		"name": f.Field("name", "Name", ""),
-		"role": f.Choose("role", "Role", "", roleOptions),
+		"role": f.Choose("role", "Role everywhere", "Roles at single sites are given on the account's page", roleOptions),
 		"new":  f.Field("new", "Password", "At least 12 characters; tell it to its owner, who can change it."),
 	}}
 	for _, u := range users {
@@ -48,13 +67,109 @@ func (v *visit) showAccounts(f *form, status int) error {
 		if err != nil {
 			return err
 		}
-		row := accountRow{User: u, Tokens: len(tokens), Self: u.ID == v.user.ID}
-		for _, r := range []store.Role{store.RoleViewer, store.RoleOperator, store.RoleAdmin} {
-			row.Roles = append(row.Roles, option{string(r), string(r), r == u.Role})
+		keys, err := v.store.Passkeys(v.ctx(), u.ID)
+		if err != nil {
+			return err
 		}
-		d.Rows = append(d.Rows, row)
+		d.Rows = append(d.Rows, accountRow{User: u, Tokens: len(tokens), Keys: len(keys), Self: u.ID == v.user.ID, Said: rolesOf(&u)})
 	}
 	return v.renderStatus(status, "accounts", "Accounts", d)
+}
+
+// roleNames are the roles as a list is chosen from; the first is none.
+var roleNames = []store.Role{"", store.RoleViewer, store.RoleOperator, store.RoleAdmin}
+
+func chosenOf(roles []store.Role, chosen store.Role) []option {
+	var out []option
+	for _, r := range roles {
+		label := string(r)
+		if r == "" {
+			label = "none"
+		}
+		out = append(out, option{string(r), label, r == chosen})
+	}
+	return out
+}
+
+// oneAccount is one account: its roles everywhere and at each site, and its tokens.
+type oneAccount struct {
+	store.User
+	Form   *form
+	Said   string
+	Roles  []option
+	Sites  []siteOfAccount
+	Tokens []tokenRow
+}
+
+type siteOfAccount struct {
+	ID    int64
+	Name  string
+	Roles []option
+}
+
+func rolesPage(v *visit) error { return v.showRoles(newForm(nil), http.StatusOK) }
+
+func (v *visit) showRoles(f *form, status int) error {
+	id, err := v.number()
+	if err != nil {
+		return err
+	}
+	u, err := v.store.User(v.ctx(), id)
+	if err != nil {
+		return err
+	}
+	sites, err := v.store.Sites(v.ctx())
+	if err != nil {
+		return err
+	}
+	tokens, err := v.store.Tokens(v.ctx(), id)
+	if err != nil {
+		return err
+	}
+	d := oneAccount{User: u, Form: f, Said: rolesOf(&u), Roles: chosenOf(roleNames, u.Role)}
+	for _, s := range sites {
+		row := siteOfAccount{ID: s.ID, Name: s.Name}
+		chosen := store.Role("")
+		for _, r := range u.Sites {
+			if r.SiteID == s.ID {
+				chosen = r.Role
+			}
+		}
+		row.Roles = chosenOf(roleNames, chosen)
+		d.Sites = append(d.Sites, row)
+	}
+	for _, t := range tokens {
+		d.Tokens = append(d.Tokens, tokenRow{t, t.Until.Before(v.now())})
+	}
+	return v.renderStatus(status, "roles", "Account "+brief(u.Name), d)
+}
+
+// siteRoles reads the roles at single sites from a form.
+func (f *form) siteRoles() []store.SiteRole {
+	var out []store.SiteRole
+	for _, name := range slices.Sorted(maps.Keys(f.Values)) {
+		text, ok := strings.CutPrefix(name, "site-")
+		id, err := strconv.ParseInt(text, 10, 64)
+		if role := f.Get(name); ok && err == nil && role != "" {
+			out = append(out, store.SiteRole{SiteID: id, Role: store.Role(role)})
+		}
+	}
+	return out
+}
+
+func deleteTokenOf(v *visit) error {
+	id, err := v.number()
+	if err != nil {
+		return err
+	}
+	token, err := strconv.ParseInt(v.r.PathValue("token"), 10, 64)
+	if err != nil {
+		return errNotFound
+	}
+	if err := v.access.DeleteToken(v.ctx(), v.who(), id, token); err != nil {
+		return err
+	}
+	return v.done("/accounts/"+strconv.FormatInt(id, 10), "The token is worth nothing any more.")
 }
 
 // refuse shows what access says against an act.
@@ -67,7 +182,7 @@ func (f *form) refuse(err error, passwordField string) bool {
 			name = passwordField
 		}
 		f.wrong(name, sentence(rule.Text))
-	case errors.Is(err, access.ErrLastAdmin), errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrCredentials), errors.Is(err, access.ErrBusy):
+	case errors.Is(err, access.ErrLastAdmin), errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrCredentials), errors.Is(err, access.ErrBusy), errors.Is(err, access.ErrFresh), errors.Is(err, access.ErrNoPasskeys):
 		f.Problem = sentence(acts.Words(err))
 	default:
 		var throttled *access.ThrottledError
@@ -109,15 +224,24 @@ func changeAccount(v *visit) error {
 	switch f.Get("do") {
 	case "role":
 		err, said = v.access.SetRole(v.ctx(), v.who(), id, store.Role(f.Get("role"))), "The role was changed."
+	case "roles":
+		if err := v.access.SetRoles(v.ctx(), v.who(), id, store.Role(f.Get("role")), f.siteRoles()); err != nil {
+			if !f.refuse(err, "new") {
+				return err
+			}
+			f.Problem = f.first()
+			return v.showRoles(f, http.StatusUnprocessableEntity)
+		}
+		return v.done("/accounts/"+strconv.FormatInt(id, 10), "The roles were changed.")
 	case "lock":
-		err, said = v.access.Disable(v.ctx(), v.who(), id), "The account is locked, and its sessions have ended."
+		err, said = v.access.Disable(v.ctx(), v.who(), id), "The account is locked. Its sessions and tokens have ended."
 	case "unlock":
 		err, said = v.access.Enable(v.ctx(), v.who(), id), "The account is open again."
 	case "password":
 		if id == v.user.ID {
 			return v.done("/account", "Change your own password here.")
 		}
-		err, said = v.access.SetPassword(v.ctx(), v.who(), id, "", f.Get("new")), "The password was changed, and the account's sessions have ended."
+		err, said = v.access.SetPassword(v.ctx(), v.who(), id, "", f.Get("new")), "The password was changed. The account's sessions, tokens and second factors have ended."
 	default:
 		return problem{http.StatusUnprocessableEntity, "There is no such act."}
 	}
@@ -130,13 +254,20 @@ func changeAccount(v *visit) error {
 	return v.done("/accounts", said)
 }
 
-// account is one's own: password and tokens.
+// account is one's own: tokens, password, second factors.
 type account struct {
-	Form, TokenForm *form
-	Fields          map[string]field
-	Tokens          []tokenRow
-	Secret          string // of a token that was just made
-	Since           time.Time
+	Form, TokenForm, SecondForm *form
+	Fields                      map[string]field
+	Tokens                      []tokenRow
+	Secret                      string   // of a token that was just made
+	Recovery                    []string // codes that were just made
+	Provided                    string   // the provider that the account logs in at; empty is none
+	Fresh                       bool     // it did minutes ago
+	Codes                       bool     // logins ask for one-time codes
+	Passkeys                    []store.Passkey
+	CanPasskeys                 bool
+	Left                        int // recovery codes
+	Since                       time.Time
 }
 
 type tokenRow struct {
@@ -144,11 +275,27 @@ type tokenRow struct {
 	Ended bool
 }
 
-func accountPage(v *visit) error {
-	return v.showAccount(newForm(nil), newForm(nil), "", http.StatusOK)
+func accountPage(v *visit) error { return v.showAccount(shownAccount{}, http.StatusOK) }
+
+// shownAccount is what a page of one's own account shows beside what is kept.
+type shownAccount struct {
+	password, token, second *form
+	secret                  string
+	recovery                []string
 }
 
-func (v *visit) showAccount(f, t *form, secret string, status int) error {
+var scopeOptions = map[store.Scope]string{
+	store.ScopeRead: "read: what you see", store.ScopeUpload: "upload: hand in results, and nothing else",
+	store.ScopeOperate: "operate: what you may do as an operator", store.ScopeAdminister: "administer: all that you may do",
+}
+
+func (v *visit) showAccount(x shownAccount, status int) error {
+	for _, f := range []**form{&x.password, &x.token, &x.second} {
+		if *f == nil {
+			*f = newForm(nil)
+		}
+	}
+	f, t := x.password, x.token
 	tokens, err := v.store.Tokens(v.ctx(), v.user.ID)
 	if err != nil {
 		return err
@@ -157,21 +304,39 @@ func (v *visit) showAccount(f, t *form, secret string, status int) error {
 		t.Set("until", day(v.now().AddDate(0, 3, 0)))
 	}
 	var scopes []option
-	for _, o := range roleOptions {
-		if allows(v.user.Role, store.Role(o.Value)) {
-			scopes = append(scopes, o)
-		}
+	for _, s := range access.Scopes(v.whom) {
+		scopes = append(scopes, option{Value: string(s), Label: scopeOptions[s]})
 	}
-	d := account{Form: f, TokenForm: t, Secret: secret, Since: v.since(), Fields: map[string]field{
+	d := account{Form: f, TokenForm: t, SecondForm: x.second, Secret: x.secret, Recovery: x.recovery, Since: v.since(), CanPasskeys: v.access.Passkeys(), Fields: map[string]field{
 		"password": f.Field("password", "The password as it is", ""),
 		"new":      f.Field("new", "The new password", "At least 12 characters. Your other sessions end."),
 		"again":    f.Field("again", "The new password again", ""),
 		"name":     t.Field("name", "Name", "What it is for"),
-		"scope":    t.Choose("scope", "May do", "Never more than your own role", scopes),
+		"scope":    t.Choose("scope", "For", "Never more than your own role", scopes),
 		"until":    t.Field("until", "Until", ""),
+		"proof":    t.Field("proof", "Your password", ""),
+		"key":      x.second.Field("key", "Name of the passkey", "Such as the device that it is on"),
 	}}
-	for _, x := range tokens {
-		d.Tokens = append(d.Tokens, tokenRow{x, x.Until.Before(v.now())})
+	for _, y := range tokens {
+		d.Tokens = append(d.Tokens, tokenRow{y, y.Until.Before(v.now())})
+	}
+	if v.user.Subject != "" {
+		d.Provided, d.Fresh = "your provider", v.now().Sub(v.whom.Fresh) < access.FreshFor
+		if p := v.options.Provider; p != nil {
+			d.Provided = p.Name
+		}
+		return v.renderStatus(status, "account", "Your account", d)
+	}
+	u, err := v.store.User(v.ctx(), v.user.ID)
+	if err != nil {
+		return err
+	}
+	d.Codes = len(u.TOTP) > 0
+	if d.Passkeys, err = v.store.Passkeys(v.ctx(), v.user.ID); err != nil {
+		return err
+	}
+	if d.Left, err = v.store.RecoveryCodes(v.ctx(), v.user.ID); err != nil {
+		return err
 	}
 	return v.renderStatus(status, "account", "Your account", d)
 }
@@ -190,7 +355,7 @@ func changePassword(v *visit) error {
 			if err != nil {
 				return err
 			}
-			if err := v.enter(&u); err != nil {
+			if err := v.enter(&u, time.Time{}); err != nil {
 				return err
 			}
 			return v.done("/account", "The password was changed. Your other sessions have ended.")
@@ -199,26 +364,30 @@ func changePassword(v *visit) error {
 			return err
 		}
 	}
-	return v.showAccount(f, newForm(nil), "", http.StatusUnprocessableEntity)
+	return v.showAccount(shownAccount{password: f}, http.StatusUnprocessableEntity)
 }
 
 func addToken(v *visit) error {
 	t := newForm(v.r.PostForm)
-	scope := store.Role(t.Get("scope"))
+	proof := t.Get("proof")
+	t.Del("proof")
+	scope := store.Scope(t.Get("scope"))
 	until := t.date("until")
 	if t.ok() {
-		secret, _, err := v.access.NewToken(v.ctx(), v.who(), t.Get("name"), scope, until)
+		secret, _, err := v.access.NewToken(v.ctx(), v.who(), proof, t.Get("name"), scope, until)
 		switch {
 		case err == nil:
 			// No redirect here: the secret would have to be kept somewhere meanwhile. Reloading finds the name taken.
-			return v.showAccount(newForm(nil), newForm(nil), secret, http.StatusCreated)
+			return v.showAccount(shownAccount{secret: secret}, http.StatusCreated)
 		case errors.Is(err, store.ErrConflict):
 			t.wrong("name", "You have a token of this name.")
-		case !t.refuse(err, "name"):
+		case errors.Is(err, access.ErrCredentials):
+			t.wrong("proof", "This is not your password.")
+		case !t.refuse(err, "proof"):
 			return err
 		}
 	}
-	return v.showAccount(newForm(nil), t, "", http.StatusUnprocessableEntity)
+	return v.showAccount(shownAccount{token: t}, http.StatusUnprocessableEntity)
 }
 
 func deleteToken(v *visit) error {

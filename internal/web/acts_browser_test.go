@@ -205,6 +205,7 @@ func TestBrowser(t *testing.T) {
 
 	p.open("/account")
 	p.set("name", "ci")
+	p.set("proof", password)
 	p.press("#tokens form button.main")
 	token := p.text("#secret")
 	if who, err := s.access.TokenAuth(t.Context(), token, "127.46.0.1"); err != nil || who.User.Name != "root" {

@@ -332,7 +332,7 @@ func TestActsOfAdministrators(t *testing.T) {
 	p.done(fmt.Sprintf("/accounts/%d", admin.ID), "do", "role", "role", "viewer")
 	p.says("/accounts", "One administrator has to stay")
 
-	a := newbie.post("/account/tokens", "name", "ci", "scope", "operator", "until", day(time.Now().AddDate(0, 1, 0)))
+	a := newbie.post("/account/tokens", "name", "ci", "scope", "operate", "proof", "another long word 55", "until", day(time.Now().AddDate(0, 1, 0)))
 	_, rest, _ := strings.Cut(a.body, `id="secret">`)
 	token, _, _ := strings.Cut(rest, "<")
 	if a.status != http.StatusCreated || len(token) < 40 {
@@ -344,8 +344,9 @@ func TestActsOfAdministrators(t *testing.T) {
 	if strings.Contains(newbie.ok("/account"), token) {
 		t.Error("the token is shown twice")
 	}
-	newbie.refuses("/account/tokens", "The scope is viewer, operator or admin", "name", "root", "scope", "emperor", "until", day(time.Now().AddDate(0, 1, 0)))
-	newbie.refuses("/account/tokens", "problem", "name", "root", "scope", "admin", "until", day(time.Now().AddDate(0, 1, 0)))
+	newbie.refuses("/account/tokens", "The scope is read, upload, operate or administer", "name", "root", "scope", "emperor", "until", day(time.Now().AddDate(0, 1, 0)))
+	newbie.refuses("/account/tokens", "This is not your password", "name", "root", "scope", "read", "proof", password, "until", day(time.Now().AddDate(0, 1, 0)))
+	newbie.refuses("/account/tokens", "problem", "name", "root", "scope", "administer", "proof", "another long word 55", "until", day(time.Now().AddDate(0, 1, 0)))
 	tokens, err := s.st.Tokens(t.Context(), u.ID)
 	if err != nil || len(tokens) != 1 {
 		t.Fatal(tokens, err)

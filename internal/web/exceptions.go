@@ -74,7 +74,7 @@ func (v *visit) showException(f *form, status int) error {
 		}
 		d.Hosts = append(d.Hosts, h)
 	}
-	tags, err := v.store.Tags(v.ctx())
+	tags, err := v.store.Tags(v.ctx(), nil)
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 		h.Set("Cache-Control", "no-store")
+		if s.outsideHTTPS(r) { // this host alone: what stands beside it in its domain is not ours to say
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		limit := int64(maxForm)
 		if uploads(r.URL.Path) {
 			limit = maxUpload

@@ -65,7 +65,9 @@ func (v *visit) hostOf() (store.Host, error) {
 	if err != nil {
 		return store.Host{}, errNotFound
 	}
-	return v.store.Host(v.ctx(), id)
+	h, err := v.store.Host(v.ctx(), id)
+	v.site = h.SiteID
+	return h, err
 }
 
 func hostPage(v *visit) error {

@@ -155,12 +155,12 @@ func (v *visit) choices(q url.Values) (choices, error) {
 		names = append(names, s.Name)
 	}
 	c.Sites = options(q.Get("site"), "every site", names)
-	tags, err := v.store.Tags(v.ctx())
+	tags, err := v.store.Tags(v.ctx(), nil)
 	if err != nil {
 		return c, err
 	}
 	c.Tags = options(q.Get("tag"), "every tag", tags)
-	owners, err := v.store.Owners(v.ctx())
+	owners, err := v.store.Owners(v.ctx(), nil)
 	if err != nil {
 		return c, err
 	}

@@ -1,6 +1,9 @@
 package web
 
-import "ipcguard/internal/store"
+import (
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/store"
+)
 
 // menuGroup is a part of the menu, menuItem one line of it.
 type (
@@ -12,6 +15,7 @@ type (
 		Path, Title string
 		Current     bool
 		needs       store.Role
+		whole       bool // the role everywhere
 	}
 )
 
@@ -36,20 +40,20 @@ var menu = []menuGroup{
 		{Path: "/sites", Title: "Sites and workers"},
 	}},
 	{"Administer", []menuItem{
-		{Path: "/channels", Title: "Notifications", needs: store.RoleAdmin},
-		{Path: "/credentials", Title: "Credentials", needs: store.RoleAdmin},
-		{Path: "/accounts", Title: "Accounts", needs: store.RoleAdmin},
-		{Path: "/acts", Title: "Audit log", needs: store.RoleAdmin},
+		{Path: "/channels", Title: "Notifications", needs: store.RoleAdmin, whole: true},
+		{Path: "/credentials", Title: "Credentials", needs: store.RoleAdmin, whole: true},
+		{Path: "/accounts", Title: "Accounts", needs: store.RoleAdmin, whole: true},
+		{Path: "/acts", Title: "Audit log", needs: store.RoleAdmin, whole: true},
 	}},
 }
 
-// menuFor keeps what a role may see, and marks where the reader is.
-func menuFor(role store.Role, here string) []menuGroup {
+// menuFor keeps what somebody may see, and marks where the reader is.
+func menuFor(who access.Who, here string) []menuGroup {
 	var out []menuGroup
 	for _, g := range menu {
 		var items []menuItem
 		for _, i := range g.Items {
-			if allows(role, i.needs) {
+			if i.needs == "" || who.Somewhere(i.needs) && (!i.whole || who.Can(i.needs)) {
 				i.Current = i.Path == here
 				items = append(items, i)
 			}

@@ -32,6 +32,8 @@ type frame struct {
 	User    *store.User
 	Operate bool // may act
 	Admin   bool
+	Whole   bool   // administers the whole fleet
+	Roles   string // the account's, in words
 	Theme   string // light, dark or empty for the system's own
 	Back    string // where the switch of the theme returns to
 	Notice  string // of the last act
@@ -169,14 +171,15 @@ func (v *visit) render(name, title string, data any) error {
 
 func (v *visit) renderStatus(status int, name, title string, data any) error {
 	f := frame{
-		Title: title, Here: v.here, Theme: theme(v.r), Back: v.r.URL.RequestURI(), Version: v.options.Version, Now: v.now().UTC(), Data: data,
+		Title: title, Here: v.here, Theme: v.theme(), Back: v.r.URL.RequestURI(), Version: v.options.Version, Now: v.now().UTC(), Data: data,
 	}
 	if v.r.Method != http.MethodGet {
 		f.Back = "/"
 	}
 	if v.user.ID != 0 {
 		f.User, f.Operate, f.Admin = &v.user, v.may(store.RoleOperator), v.may(store.RoleAdmin)
-		f.Menu = menuFor(v.user.Role, v.here)
+		f.Whole, f.Roles = v.whom.Can(store.RoleAdmin), rolesOf(&v.user)
+		f.Menu = menuFor(v.whom, v.here)
 		f.Notice = v.sessions.PopString(v.r.Context(), keyNotice)
 	}
 	return v.write(status, name, "layout.html", f)

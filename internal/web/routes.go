@@ -9,7 +9,8 @@ import (
 // route is one line of the table of everything that is served.
 type route struct {
 	method, path string
-	needs        store.Role // who may; empty is everybody, strangers too
+	needs        store.Role // who may, everywhere or at a site; empty is everybody, strangers too
+	whole        bool       // it takes the role everywhere: what it is about belongs to no site
 	do           func(*visit) error
 	polled       bool // asked for by the page itself: it does not keep a session awake
 	upload       bool // it reads its form itself
@@ -33,6 +34,12 @@ func routes() []route {
 	return []route{
 		{method: "GET", path: "/login", needs: anyone, do: loginPage},
 		{method: "POST", path: "/login", needs: anyone, do: logIn},
+		{method: "GET", path: "/login/second", needs: anyone, do: secondPage},
+		{method: "POST", path: "/login/second", needs: anyone, do: showSecondFactor},
+		{method: "POST", path: "/login/passkey/options", needs: anyone, do: passkeyOptions},
+		{method: "POST", path: "/login/passkey", needs: anyone, do: passkeyLogin},
+		{method: "GET", path: "/login/provider", needs: anyone, do: toProvider},
+		{method: "GET", path: "/login/provider/back", needs: anyone, do: fromProvider},
 		{method: "POST", path: "/logout", needs: anyone, do: logOut},
 		{method: "GET", path: "/setup", needs: anyone, do: setupPage},
 		{method: "POST", path: "/setup", needs: anyone, do: finishSetup},
@@ -90,32 +97,39 @@ func routes() []route {
 		{method: "POST", path: "/import", needs: operate, do: takeResults, upload: true},
 
 		{method: "GET", path: "/sites", needs: look, do: sitesPage},
-		{method: "GET", path: "/sites/new", needs: admin, do: newSitePage},
-		{method: "POST", path: "/sites", needs: admin, do: saveSite},
+		{method: "GET", path: "/sites/new", needs: admin, do: newSitePage, whole: true},
+		{method: "POST", path: "/sites", needs: admin, do: saveSite, whole: true},
 		{method: "GET", path: "/sites/{id}", needs: admin, do: sitePage},
 		{method: "POST", path: "/sites/{id}", needs: admin, do: saveSite},
 		{method: "POST", path: "/workers", needs: admin, do: addWorker},
 		{method: "POST", path: "/workers/{id}/revoke", needs: admin, do: revokeWorker},
-		{method: "POST", path: "/sites/{id}/delete", needs: admin, do: deleteSite},
+		{method: "POST", path: "/sites/{id}/delete", needs: admin, do: deleteSite, whole: true},
 
-		{method: "GET", path: "/channels", needs: admin, do: channelsPage},
-		{method: "GET", path: "/channels/new", needs: admin, do: newChannelPage},
-		{method: "POST", path: "/channels", needs: admin, do: saveChannel},
-		{method: "GET", path: "/channels/{id}", needs: admin, do: channelPage},
-		{method: "POST", path: "/channels/{id}", needs: admin, do: saveChannel},
-		{method: "POST", path: "/channels/{id}/test", needs: admin, do: testChannel},
-		{method: "POST", path: "/channels/{id}/delete", needs: admin, do: deleteChannel},
+		{method: "GET", path: "/channels", needs: admin, do: channelsPage, whole: true},
+		{method: "GET", path: "/channels/new", needs: admin, do: newChannelPage, whole: true},
+		{method: "POST", path: "/channels", needs: admin, do: saveChannel, whole: true},
+		{method: "GET", path: "/channels/{id}", needs: admin, do: channelPage, whole: true},
+		{method: "POST", path: "/channels/{id}", needs: admin, do: saveChannel, whole: true},
+		{method: "POST", path: "/channels/{id}/test", needs: admin, do: testChannel, whole: true},
+		{method: "POST", path: "/channels/{id}/delete", needs: admin, do: deleteChannel, whole: true},
 
-		{method: "GET", path: "/credentials", needs: admin, do: credentialsPage},
-		{method: "POST", path: "/credentials", needs: admin, do: saveCredential, upload: true},
-		{method: "POST", path: "/credentials/{id}/delete", needs: admin, do: deleteCredential},
+		{method: "GET", path: "/credentials", needs: admin, do: credentialsPage, whole: true},
+		{method: "POST", path: "/credentials", needs: admin, do: saveCredential, whole: true, upload: true},
+		{method: "POST", path: "/credentials/{id}/delete", needs: admin, do: deleteCredential, whole: true},
 
-		{method: "GET", path: "/accounts", needs: admin, do: accountsPage},
-		{method: "POST", path: "/accounts", needs: admin, do: addAccount},
-		{method: "POST", path: "/accounts/{id}", needs: admin, do: changeAccount},
-		{method: "GET", path: "/acts", needs: admin, do: actsPage},
+		{method: "GET", path: "/accounts", needs: admin, do: accountsPage, whole: true},
+		{method: "POST", path: "/accounts", needs: admin, do: addAccount, whole: true},
+		{method: "GET", path: "/accounts/{id}", needs: admin, do: rolesPage, whole: true},
+		{method: "POST", path: "/accounts/{id}/tokens/{token}/delete", needs: admin, do: deleteTokenOf, whole: true},
+		{method: "POST", path: "/accounts/{id}", needs: admin, do: changeAccount, whole: true},
+		{method: "GET", path: "/acts", needs: admin, do: actsPage, whole: true},
 
 		{method: "GET", path: "/account", needs: look, do: accountPage},
+		{method: "GET", path: "/account/codes", needs: look, do: codesPage},
+		{method: "POST", path: "/account/codes", needs: look, do: setCodes},
+		{method: "POST", path: "/account/second", needs: look, do: changeSecond},
+		{method: "POST", path: "/account/passkeys/options", needs: look, do: newPasskeyOptions},
+		{method: "POST", path: "/account/passkeys", needs: look, do: addPasskey},
 		{method: "POST", path: "/account/password", needs: look, do: changePassword},
 		{method: "POST", path: "/account/tokens", needs: look, do: addToken},
 		{method: "POST", path: "/account/tokens/{id}/delete", needs: look, do: deleteToken},

@@ -204,7 +204,7 @@ func (x seed) around(t testing.TB, st *store.Store, sites []store.Site, targets 
 	must(st.SaveException(ctx, &store.Exception{Finding: "anonymous-lists-printers", Tag: "printer", Reason: x.text("print server"), Owner: x.text("Bo"), Until: now.AddDate(0, 1, 0), By: "operator"}))
 	must(st.SaveChannel(ctx, &store.Channel{Name: x.text("ops hook"), Kind: "syslog", Config: `{"network":"udp","address":"127.46.9.9:514","format":"cef"}`, Least: model.Medium, Enabled: true, LastFail: x.text("nobody is there")}))
 	must(st.SaveCredential(ctx, &store.Credential{Name: x.text("auditor"), Kind: "password", Account: x.text(`LAB\auditor`), Sealed: []byte("sealed")}))
-	must(st.AddAct(ctx, store.Act{At: now, Who: x.text("admin"), From: "127.46.0.1", Action: "target.add", Subject: x.text("srv1"), Detail: x.text("by hand")}))
+	must(st.AddAct(ctx, &store.Act{At: now, Who: x.text("admin"), From: "127.46.0.1", Action: "target.add", Subject: x.text("srv1"), Detail: x.text("by hand")}))
 	must(st.Heartbeat(ctx, store.Worker{Name: x.text("worker-1"), Site: sites[0].Name, Version: "test", Protocol: 1, Started: now, Seen: now, Busy: 3, Done: 400}))
 	must(st.Heartbeat(ctx, store.Worker{Name: "worker-old", Site: sites[1].Name, Version: "0.1", Protocol: 0, Started: now.Add(-time.Hour), Seen: now.Add(-10 * time.Minute)}))
 	run := &store.Run{Kind: store.RunScan, By: x.text("operator"), Selector: store.Selector{Tag: x.text("berlin")}, Created: now}

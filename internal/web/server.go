@@ -16,26 +16,28 @@ import (
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/proxy"
 )
 
 // Options of the pages.
 type Options struct {
-	Version string
-	Secure  bool // served over TLS: cookies are sent over nothing else
-	Clock   func() time.Time
-	Log     *slog.Logger
+	Version  string
+	Secure   bool             // the outside is HTTPS: cookies are sent over nothing else. A proxy may say so of a request, see proxy.HTTPS
+	Provider *access.Provider // where people may log in, too; nil is none
+	Clock    func() time.Time
+	Log      *slog.Logger
 }
 
 // Server answers every request of the page.
 type Server struct {
-	acts     *acts.Acts
-	store    store.Reader
-	access   *access.Access
-	options  Options
-	log      *slog.Logger
-	catalog  *catalog.Catalog
-	sessions *scs.SessionManager
-	pages    map[string]*template.Template
+	acts          *acts.Acts
+	store         store.Reader
+	access        *access.Access
+	options       Options
+	log           *slog.Logger
+	catalog       *catalog.Catalog
+	plain, secure *scs.SessionManager
+	pages         map[string]*template.Template
 }
 
 // New makes the handler of the whole page.
@@ -47,7 +49,7 @@ func New(does *acts.Acts, st store.Reader, sessions scs.CtxStore, a *access.Acce
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{acts: does, store: st, access: a, options: o, log: o.Log, catalog: catalogOf()}
-	s.sessions = s.newSessions(sessions)
+	s.plain, s.secure = s.newSessions(sessions, false), s.newSessions(sessions, true)
 	if err := s.parse(); err != nil {
 		return nil, err
 	}
@@ -67,13 +69,26 @@ func (s *Server) now() time.Time { return s.options.Clock() }
 // handle is one line of the table: it finds who asks, and refuses whom the role does not take.
 func (s *Server) handle(r route) http.Handler {
 	page := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		v := &visit{Server: s, w: w, r: req, here: r.here()}
+		v := &visit{Server: s, store: s.store, w: w, r: req, here: r.here(), sessions: s.plain, secure: s.outsideHTTPS(req)}
+		if v.secure {
+			v.sessions = s.secure
+		}
 		if err := v.serve(r); err != nil {
 			v.fail(err)
 		}
 	})
-	return s.sessions.LoadAndSave(page)
+	plain, secure := s.plain.LoadAndSave(page), s.secure.LoadAndSave(page)
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if s.outsideHTTPS(req) {
+			secure.ServeHTTP(w, req)
+			return
+		}
+		plain.ServeHTTP(w, req)
+	})
 }
+
+// outsideHTTPS tells whether the browser came over HTTPS, be it to a proxy.
+func (s *Server) outsideHTTPS(r *http.Request) bool { return s.options.Secure || proxy.HTTPS(r) }
 
 func (v *visit) serve(r route) error {
 	if err := v.know(!r.polled); err != nil {
@@ -88,7 +103,7 @@ func (v *visit) serve(r route) error {
 	case r.needs == "":
 	case v.user.ID == 0:
 		return v.toLogin(r)
-	case !v.may(r.needs):
+	case !v.may(r.needs), r.whole && !v.whom.Can(r.needs):
 		return errForbidden
 	}
 	return r.do(v)

@@ -31,17 +31,22 @@ const (
 	keySeen   = "seen"   // Unix seconds of the last page
 	keySince  = "since"  // Unix seconds: what "since your last visit" counts from
 	keyNotice = "notice" // told on the next page
+	keyFresh  = "fresh"  // Unix seconds: when a provider was asked who it is
+	keySecond = "second" // the account whose password fitted, and that has to show a second factor
+	keyAsked  = "asked"  // Unix seconds: since when
+	keyTo     = "to"     // where the login leads to
 )
 
-func (s *Server) newSessions(kept scs.CtxStore) *scs.SessionManager {
+// newSessions keeps sessions in the store, by a cookie that goes over nothing but HTTPS where the outside is HTTPS.
+func (s *Server) newSessions(kept scs.CtxStore, secure bool) *scs.SessionManager {
 	m := scs.New()
 	m.Store = kept
 	m.Lifetime = sessionLife
 	m.HashTokenInStore = true
-	m.Cookie.Name = "ipcguard"
+	m.Cookie.Name = cookieName("ipcguard", secure)
 	m.Cookie.HttpOnly = true
 	m.Cookie.SameSite = http.SameSiteLaxMode
-	m.Cookie.Secure = s.options.Secure
+	m.Cookie.Secure = secure
 	m.Cookie.Persist = false
 	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
 		p := explain(err)
@@ -57,13 +62,24 @@ type visit struct {
 	w    http.ResponseWriter
 	r    *http.Request
 	user store.User
-	here string // which entry of the menu is marked
+	whom access.Who // the account with its roles; nobody until it is known
+	// store is what the account may see. It hides the server's own, which sees all.
+	store    store.Reader
+	sessions *scs.SessionManager
+	secure   bool   // the outside is HTTPS
+	site     int64  // of the host, target or site that the page is about; 0 is several
+	here     string // which entry of the menu is marked
 }
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
 
-// may tells whether the account's role holds another.
-func (v *visit) may(needs store.Role) bool { return v.user.ID != 0 && allows(v.user.Role, needs) }
+// may tells whether the account's role holds another: at the site that the page is about, or else at any.
+func (v *visit) may(needs store.Role) bool {
+	if v.site != 0 {
+		return v.whom.At(v.site, needs)
+	}
+	return v.whom.Somewhere(needs)
+}
 
 // from is the address that the request comes from.
 func (v *visit) from() string {
@@ -91,7 +107,8 @@ func (v *visit) know(touches bool) error {
 	case now.Sub(seen) > sessionIdle:
 		return v.sessions.Destroy(ctx)
 	}
-	v.user = who.User
+	who.Fresh = time.Unix(v.sessions.GetInt64(ctx, keyFresh), 0)
+	v.known(who)
 	limit.Come(ctx)
 	if touches && now.Sub(seen) > touchEvery {
 		v.sessions.Put(ctx, keySeen, now.Unix())
@@ -102,14 +119,20 @@ func (v *visit) know(touches bool) error {
 	return nil
 }
 
-// who is the account as access knows it.
-func (v *visit) who() access.Who {
-	return access.Who{User: v.user, Role: v.user.Role, Via: "session", From: v.from()}
+// known is whose visit it is from now on.
+func (v *visit) known(who access.Who) {
+	v.user, v.whom = who.User, who
+	v.store = access.Sight(v.Server.store, who)
 }
 
-// enter begins a session: a new token, so that one from before the login is worth nothing.
-func (v *visit) enter(u *store.User) error {
+// who is the account as access knows it.
+func (v *visit) who() access.Who { return v.whom }
+
+// enter begins a session: a new token, so that one from before the login is worth nothing. fresh is when a provider was asked
+// who it is, zero for other logins.
+func (v *visit) enter(u *store.User, fresh time.Time) error {
 	ctx, now := v.ctx(), v.now()
+	v.sessions.Remove(ctx, keySecond)
 	if err := v.sessions.RenewToken(ctx); err != nil {
 		return err
 	}
@@ -121,7 +144,13 @@ func (v *visit) enter(u *store.User) error {
 	v.sessions.Put(ctx, keyStamp, access.Stamp(u))
 	v.sessions.Put(ctx, keySeen, now.Unix())
 	v.sessions.Put(ctx, keySince, since.Unix())
-	v.user = *u
+	v.sessions.Put(ctx, keyFresh, fresh.Unix())
+	who, err := v.access.Resume(ctx, u.ID, access.Stamp(u), v.from())
+	if err != nil {
+		return err
+	}
+	who.Fresh = fresh
+	v.known(who)
 	return v.access.Visited(ctx, u.ID, now)
 }
 
@@ -145,23 +174,50 @@ func local(path string) string {
 	return path
 }
 
+// cookieName is what a cookie is called. The prefix has browsers keep it to this host, to HTTPS and to the whole site, so that
+// neither another host of the domain nor somebody on the wire can set it.
+func cookieName(name string, secure bool) string {
+	if secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
+// cookie reads one of ours, setCookie writes one; a life of 0 ends it.
+func (v *visit) cookie(name string) string {
+	c, err := v.r.Cookie(cookieName(name, v.secure))
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+func (v *visit) setCookie(name, value string, life time.Duration) {
+	c := &http.Cookie{
+		Name: cookieName(name, v.secure), Value: value, Path: "/", MaxAge: int(life.Seconds()), HttpOnly: true, Secure: v.secure, SameSite: http.SameSiteLaxMode,
+	}
+	if life <= 0 {
+		c.Value, c.MaxAge = "", -1
+	}
+	http.SetCookie(v.w, c)
+}
+
 // theme is light, dark or, where nothing was chosen, empty.
-func theme(r *http.Request) string {
-	if c, err := r.Cookie("theme"); err == nil && (c.Value == "light" || c.Value == "dark") {
-		return c.Value
+func (v *visit) theme() string {
+	if c := v.cookie("theme"); c == "light" || c == "dark" {
+		return c
 	}
 	return ""
 }
 
 // chooseTheme keeps the choice for a year.
 func chooseTheme(v *visit) error {
-	c := &http.Cookie{
-		Name: "theme", Value: v.r.PostFormValue("theme"), Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, Secure: v.options.Secure, SameSite: http.SameSiteLaxMode,
+	life := 365 * 24 * time.Hour
+	chosen := v.r.PostFormValue("theme")
+	if chosen != "light" && chosen != "dark" {
+		life = 0
 	}
-	if c.Value != "light" && c.Value != "dark" {
-		c.Value, c.MaxAge = "", -1
-	}
-	http.SetCookie(v.w, c)
+	v.setCookie("theme", chosen, life)
 	http.Redirect(v.w, v.r, local(v.r.PostFormValue("back")), http.StatusSeeOther)
 	return nil
 }

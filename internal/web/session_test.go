@@ -23,7 +23,12 @@ func TestSession(t *testing.T) {
 		if a.status != http.StatusSeeOther || a.header.Get("Location") != want {
 			t.Errorf("login leads to %q: %d %q, want %q", name, a.status, a.header.Get("Location"), want)
 		}
-		cookie := a.header.Get("Set-Cookie")
+		cookie := ""
+		for _, c := range a.header.Values("Set-Cookie") {
+			if strings.HasPrefix(c, "ipcguard=") {
+				cookie = c
+			}
+		}
 		for _, part := range []string{"HttpOnly", "SameSite=Lax", "Path=/", "ipcguard="} {
 			if !strings.Contains(cookie, part) {
 				t.Errorf("the cookie %q lacks %s", cookie, part)
@@ -69,7 +74,7 @@ func TestIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	a := access.New(st, func() time.Time { return now }, nil)
+	a := access.New(st, access.Options{Clock: func() time.Time { return now }})
 	if _, err := a.AddUser(t.Context(), access.System(), "viewer", store.RoleViewer, password); err != nil {
 		t.Fatal(err)
 	}

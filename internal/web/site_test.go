@@ -73,7 +73,7 @@ func openSite(t testing.TB, dsn string) *testSite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &testSite{t: t, st: st, access: access.New(st, nil, nil)}
+	s := &testSite{t: t, st: st, access: access.New(st, access.Options{})}
 	if s.fleet, err = fleet.New(st, fleet.Options{Version: "test", Key: key, Poll: 50 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}

@@ -133,6 +133,7 @@ func (v *visit) siteOf() (store.Site, error) {
 	if err != nil {
 		return store.Site{}, err
 	}
+	v.site = id
 	return v.store.Site(v.ctx(), id)
 }
 

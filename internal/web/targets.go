@@ -81,7 +81,9 @@ func (v *visit) targetOf() (store.Target, error) {
 	if err != nil {
 		return store.Target{}, err
 	}
-	return v.store.Target(v.ctx(), id)
+	t, err := v.store.Target(v.ctx(), id)
+	v.site = t.SiteID
+	return t, err
 }
 
 func (v *visit) showTarget(t store.Target, f *form, status int) error {
@@ -96,6 +98,9 @@ func (v *visit) showTarget(t store.Target, f *form, status int) error {
 	keys := []option{{Value: "", Label: "none"}}
 	for _, c := range credentials {
 		keys = append(keys, option{Value: strconv.FormatInt(c.ID, 10), Label: c.Name + " (" + c.Account + ")"})
+	}
+	if t.Credential != 0 && len(credentials) == 0 { // whoever may not see credentials leaves it as it is
+		keys = append(keys, option{Value: strconv.FormatInt(t.Credential, 10), Label: "the one that it has"})
 	}
 	var levels []option
 	for _, c := range []store.Criticality{store.CriticalityLow, store.CriticalityNormal, store.CriticalityHigh} {

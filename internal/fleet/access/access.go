@@ -1,31 +1,39 @@
-// Package access is who may come in and what they may do: accounts, roles, tokens for programs, the throttle of logins,
-// and the audit log of every act.
+// Package access is who may come in and what they may do: accounts, roles everywhere and at single sites, second factors, a
+// provider of identities, tokens for programs, the throttle of logins, and the audit log of every act.
 //
-//	name, password ─► throttle (account, address) ─► gate (few at a time) ─► argon2id ─► account
-//	ipcg_… token   ─► SHA-256 ─► token ─► account            role = the lesser of scope and account's role
+//	name, password ─► throttle (device, else account) ─► gate (few at a time) ─► argon2id ─► second factor ─► account
+//	provider       ─► code, PKCE ─► ID token (signature, nonce) ─► groups ─► roles ─► account
+//	passkey        ─► signature of the challenge, the person was verified ─► account
+//	ipcg_… token   ─► SHA-256 ─► token ─► account            rights = the lesser of scope and account's roles
 //
 // The rules of the room:
 //
 //   - Whoever is not let in learns one thing: that name and password do not fit. Unknown, disabled and mistyped cost the
 //     same work and give the same answer.
-//   - What is kept cannot be turned back: passwords as argon2id, tokens and the set-up link as SHA-256 of 256 random bits.
-//   - Counts of failures live in the store, so that two servers on one database count together.
+//   - What is kept cannot be turned back: passwords as argon2id, tokens, recovery codes and the set-up link as SHA-256 of
+//     random bits that cannot be guessed. The secret of one-time codes has to be kept, and is sealed.
+//   - Counts of failures live in the store, so that two servers on one database count together. Nobody is kept out by what
+//     others typed: a device that logged in before has a count of its own, and so has each account at each address.
 //   - Who changes something writes the act in the same transaction, and no act holds a secret: a name that belongs to no
-//     account is not written down either, since people type passwords into the field for names.
-//   - At least one administrator who is not disabled stays.
+//     account is not written down either, since people type passwords into the field for names. The log is told of every
+//     act once the transaction is kept.
+//   - At least one administrator with a password, who is not disabled, stays: a provider that is away locks nobody out.
 package access
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"ipcguard/internal/fleet/secret"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
@@ -57,10 +65,35 @@ func (e *RuleError) Error() string { return "access: " + e.Text }
 // Who is behind a request.
 type Who struct {
 	User  store.User
-	Role  store.Role // what the request may do: the account's role, or less by a token's scope
-	Via   string     // session, or token:NAME
-	From  string     // the address that the request comes from
-	Until time.Time  // when a token ends; zero for a session
+	Role  store.Role           // what the request may do everywhere: the account's role, or less by a token's scope
+	Sites map[int64]store.Role // and at single sites, where that is more
+	Scope store.Scope          // of a token; empty is a session
+	Via   string               // session, or token:NAME
+	From  string               // the address that the request comes from
+	Until time.Time            // when a token ends; zero for a session
+	Fresh time.Time            // when a session was begun by a provider of identities; zero for others
+}
+
+// as is an account with no more than a scope gives.
+func as(u store.User, scope store.Scope) Who {
+	most := map[store.Scope]store.Role{"": store.RoleAdmin, store.ScopeRead: store.RoleViewer, store.ScopeOperate: store.RoleOperator, store.ScopeAdminister: store.RoleAdmin}[scope]
+	who := Who{User: u, Role: lesser(u.Role, most), Scope: scope}
+	for _, s := range u.Sites {
+		if role := lesser(s.Role, most); rank(role) > rank(who.Role) {
+			if who.Sites == nil {
+				who.Sites = map[int64]store.Role{}
+			}
+			who.Sites[s.SiteID] = role
+		}
+	}
+	return who
+}
+
+func lesser(a, b store.Role) store.Role {
+	if rank(a) < rank(b) {
+		return a
+	}
+	return b
 }
 
 // System is who acts when nobody asked: schedules, clean-up.
@@ -68,8 +101,54 @@ func System() Who {
 	return Who{User: store.User{Name: "system"}, Role: store.RoleAdmin, Via: "system"}
 }
 
-// Can tells whether the role holds another one.
+// Can tells whether the role everywhere holds another one.
 func (w Who) Can(role store.Role) bool { return rank(w.Role) >= rank(role) && rank(role) > 0 }
+
+// At tells whether the role at a site holds another one.
+func (w Who) At(site int64, role store.Role) bool {
+	return w.Can(role) || rank(w.Sites[site]) >= rank(role) && rank(role) > 0
+}
+
+// Somewhere tells whether the role at any site holds another one. What it is asked for has to ask [Who.At] as well.
+func (w Who) Somewhere(role store.Role) bool {
+	for site := range w.Sites {
+		if w.At(site, role) {
+			return true
+		}
+	}
+	return w.Can(role)
+}
+
+// Uploads tells whether results for a site may be handed in: as an operator there, or by a token that is for that alone.
+func (w Who) Uploads(site int64) bool {
+	if w.Scope == store.ScopeUpload {
+		return as(w.User, "").At(site, store.RoleOperator)
+	}
+	return w.At(site, store.RoleOperator)
+}
+
+// UploadsSomewhere is [Who.Uploads] for any site.
+func (w Who) UploadsSomewhere() bool {
+	if w.Scope == store.ScopeUpload {
+		return as(w.User, "").Somewhere(store.RoleOperator)
+	}
+	return w.Somewhere(store.RoleOperator)
+}
+
+// Sight is what somebody may see of a store: all of it, or some sites.
+func Sight(r store.Reader, w Who) store.Reader {
+	if w.Can(store.RoleViewer) {
+		return r
+	}
+	sites := store.Sites{}
+	for id := range w.Sites {
+		if w.At(id, store.RoleViewer) {
+			sites = append(sites, id)
+		}
+	}
+	slices.Sort(sites)
+	return store.Only(r, sites, w.User.ID)
+}
 
 // Name is how the audit log names who it was: the account, and the token that acted for it.
 func (w Who) Name() string {
@@ -92,35 +171,61 @@ func rank(r store.Role) int {
 	return 0
 }
 
+// Options of an Access. The zero value serves a store without sealed secrets.
+type Options struct {
+	Clock func() time.Time // nil is time.Now
+	Log   *slog.Logger     // told of every login and act; nil is silent
+	Key   secret.Key       // seals the secrets of one-time codes
+	Base  string           // the page's address, which passkeys are bound to; empty is none
+}
+
 // Access keeps accounts, tokens and the audit log in a store. It is safe for concurrent use.
 type Access struct {
-	st    *store.Store
-	clock func() time.Time
-	log   *slog.Logger
-	gate  gate
+	Options
+	st   *store.Store
+	gate gate
 }
 
-// New makes an Access. clock may be nil for time.Now, log for none.
-func New(st *store.Store, clock func() time.Time, log *slog.Logger) *Access {
-	if clock == nil {
-		clock = time.Now
+// New makes an Access.
+func New(st *store.Store, o Options) *Access {
+	if o.Clock == nil {
+		o.Clock = time.Now
 	}
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Access{st: st, clock: clock, log: log, gate: newGate()}
+	return &Access{Options: o, st: st, gate: newGate()}
 }
 
-func (a *Access) now() time.Time { return a.clock().UTC() }
+func (a *Access) now() time.Time { return a.Clock().UTC() }
 
 // Act writes one line into the audit log.
 func (a *Access) Act(ctx context.Context, who Who, action, subject, detail string) error {
-	return a.st.AddAct(ctx, a.act(who, action, subject, detail))
+	return a.st.InTx(ctx, func(tx *store.Tx) error { return a.ActIn(ctx, tx, who, action, subject, detail) })
 }
 
-// ActIn writes one line in the transaction that does what it tells of.
+// LoginFailed is what a login that was refused is called in the audit log.
+const LoginFailed = "login.failed"
+
+// ActIn writes one line in the transaction that does what it tells of, and has the log told of it once that is kept. The
+// address stands before what people chose, so that a program that reads the log for it cannot be misled by a name.
 func (a *Access) ActIn(ctx context.Context, tx *store.Tx, who Who, action, subject, detail string) error {
-	return tx.AddAct(ctx, a.act(who, action, subject, detail))
+	act := a.act(who, action, subject, detail)
+	if err := tx.AddAct(ctx, &act); err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if action == LoginFailed {
+		level = slog.LevelWarn
+	}
+	from := act.From
+	if from == "" {
+		from = "-"
+	}
+	tx.AfterCommit(func() {
+		a.Log.Log(ctx, level, "act", "action", act.Action, "from", from, "who", act.Who, "subject", act.Subject, "detail", act.Detail, "chain", hex.EncodeToString(act.Hash[:16]))
+	})
+	return nil
 }
 
 // Bounds of an act's texts, in bytes: a line of the log that a person still reads.
@@ -153,14 +258,15 @@ func clean(s string, most int) string {
 	return s[:most] + "…"
 }
 
-// Stamp is a word that a session carries and that another password changes: sessions with an old one have ended.
+// Stamp is a word that a session carries, and that another password and another epoch change: sessions with an old one have
+// ended.
 func Stamp(u *store.User) string {
-	sum := sha256.Sum256([]byte("session of " + u.Password))
+	sum := sha256.Sum256(fmt.Appendf(nil, "session of %s %d %s", u.Password, u.Epoch, u.Subject))
 	return base64.RawStdEncoding.EncodeToString(sum[:12])
 }
 
-// Resume is who a session belongs to, as the account is now. ErrCredentials where the account was disabled or has another
-// password since.
+// Resume is who a session belongs to, as the account is now. ErrCredentials where the account was disabled or its sessions
+// were ended.
 func (a *Access) Resume(ctx context.Context, id int64, stamp, from string) (Who, error) {
 	u, err := a.st.User(ctx, id)
 	switch {
@@ -171,5 +277,7 @@ func (a *Access) Resume(ctx context.Context, id int64, stamp, from string) (Who,
 	case u.Disabled || stamp != Stamp(&u):
 		return Who{}, ErrCredentials
 	}
-	return Who{User: u, Role: u.Role, Via: "session", From: from}, nil
+	who := as(u, "")
+	who.Via, who.From = "session", from
+	return who, nil
 }

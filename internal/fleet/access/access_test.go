@@ -53,7 +53,7 @@ func sceneOn(t *testing.T, dsn string) *scene {
 	if err := st.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c.Access = New(st, clock, nil)
+	c.Access = New(st, Options{Clock: clock})
 	token, needed, err := c.Setup(t.Context())
 	if err != nil || !needed {
 		t.Fatal(needed, err)
@@ -121,7 +121,7 @@ func testSetupLink(t *testing.T, dsn string) {
 	if err := st.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	a := New(st, nil, nil)
+	a := New(st, Options{})
 	if err := a.SetupValid(t.Context(), ""); !errors.Is(err, ErrLink) {
 		t.Errorf("an empty token before there is a link: %v", err)
 	}
@@ -171,16 +171,16 @@ func TestLogin(t *testing.T) { onBoth(t, testLogin) }
 
 func testLogin(t *testing.T, c *scene) {
 	c.add("alice", store.RoleViewer)
-	u, err := c.Login(t.Context(), " Alice", good, home)
-	if err != nil || u.Name != "alice" || u.LastLogin.IsZero() {
-		t.Fatal(u, err)
+	e, err := c.login(" Alice", good, home)
+	if u := e.User; err != nil || u.Name != "alice" || u.LastLogin.IsZero() {
+		t.Fatal(e, err)
 	}
 	gone := c.add("bob", store.RoleViewer)
 	if err := c.Disable(t.Context(), c.admin, gone.User.ID); err != nil {
 		t.Fatal(err)
 	}
 	for name, password := range map[string]string{"alice": other, "bob": good, "nobody": good, "": "", "mypasswordinthenamefield": "x", "alice ' or 1=1": good} {
-		if _, err := c.Login(t.Context(), name, password, home); !errors.Is(err, ErrCredentials) || err.Error() != ErrCredentials.Error() {
+		if _, err := c.login(name, password, home); !errors.Is(err, ErrCredentials) || err.Error() != ErrCredentials.Error() {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -190,23 +190,27 @@ func testLogin(t *testing.T, c *scene) {
 	}
 }
 
-// A thousand wrong passwords at once are answered, cost bounded work and tell nothing; the right one works a while later,
-// and other people are let in meanwhile from elsewhere.
+// A thousand wrong passwords at once are answered, cost bounded work and tell nothing. The owner is let in all the while on a
+// device that knows them, other people are let in from everywhere, and the right password works from elsewhere a while later.
 func TestThousandWrongPasswords(t *testing.T) { onBoth(t, testThousandWrongPasswords) }
 
 func testThousandWrongPasswords(t *testing.T, c *scene) {
 	c.add("alice", store.RoleViewer)
 	c.add("carol", store.RoleViewer)
+	known, err := c.login("alice", good, home)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var credentials, throttled, busy atomic.Int64
 	var all sync.WaitGroup
 	for i := range 1000 {
 		all.Go(func() {
-			_, err := c.Login(t.Context(), "alice", fmt.Sprintf("wrong password %d", i), fmt.Sprintf("198.51.100.%d", i%250))
+			_, err := c.login("alice", fmt.Sprintf("wrong password %d", i), fmt.Sprintf("198.51.100.%d", i%250))
 			var wait *ThrottledError
 			switch {
 			case errors.As(err, &wait):
 				throttled.Add(1)
-				if wait.Wait > ofAccount.most {
+				if wait.Wait > ofPair.most {
 					t.Errorf("wait %v", wait.Wait)
 				}
 			case errors.Is(err, ErrCredentials):
@@ -227,65 +231,130 @@ func testThousandWrongPasswords(t *testing.T, c *scene) {
 		t.Error("not all were answered")
 	}
 	t.Logf("%d tried, %d throttled, %d told to come back", credentials.Load(), throttled.Load(), busy.Load())
-	var wait *ThrottledError
-	if _, err := c.Login(t.Context(), "alice", good, home); !errors.As(err, &wait) {
-		t.Errorf("the right password at once: %v", err)
+	if e, err := c.Login(t.Context(), Try{"alice", good, "198.51.100.1", known.Device}); err != nil || e.User.Name != "alice" {
+		t.Errorf("the owner on a known device, from the guesser's address: %v", err)
 	}
-	if _, err := c.Login(t.Context(), "carol", good, home); err != nil {
-		t.Errorf("somebody else: %v", err)
-	}
-	c.pass(ofAccount.most + time.Second)
-	if _, err := c.Login(t.Context(), "alice", good, home); err != nil {
-		t.Errorf("the right password later: %v", err)
+	if _, err := c.login("carol", good, "198.51.100.1"); err != nil {
+		t.Errorf("somebody else, from the guesser's address: %v", err)
 	}
 	if lines := strings.Count(c.acts(), "login.failed"); lines > ofAccount.free+gateSlots {
 		t.Errorf("%d lines in the audit log", lines)
 	}
+	c.pass(ofAccount.most + time.Second)
+	if _, err := c.login("alice", good, "203.0.113.77"); err != nil {
+		t.Errorf("the right password later, from elsewhere: %v", err)
+	}
+}
+
+// login is a login without a device that is known.
+func (c *scene) login(name, password, from string) (Entry, error) {
+	return c.Login(c.t.Context(), Try{Name: name, Password: password, From: from})
 }
 
 // The waits grow, are bounded, hold for names without an account too, and are shared by two servers on one store.
 func TestThrottle(t *testing.T) { onBoth(t, testThrottle) }
 
 func testThrottle(t *testing.T, c *scene) {
-	second := New(c.st, c.clock, nil)
+	second := New(c.st, Options{Clock: c.Clock})
 	servers := []*Access{c.Access, second}
 	for _, name := range []string{"root", "nobody"} {
 		last := time.Duration(0)
-		for i := range 14 {
-			_, err := servers[i%2].Login(t.Context(), name, "wrong password", fmt.Sprintf("2001:db8:%d::1", i))
+		for i := range 20 {
+			_, err := servers[i%2].Login(t.Context(), Try{Name: name, Password: "wrong password", From: home})
 			if !errors.Is(err, ErrCredentials) {
 				t.Fatalf("%s, try %d: %v", name, i, err)
 			}
-			if i+1 < ofAccount.free {
+			if i+1 < ofPair.free {
 				continue
 			}
-			_, err = servers[(i+1)%2].Login(t.Context(), name, good, home)
+			_, err = servers[(i+1)%2].Login(t.Context(), Try{Name: name, Password: good, From: home})
 			var wait *ThrottledError
 			if !errors.As(err, &wait) {
 				t.Fatalf("%s, after %d: %v", name, i+1, err)
 			}
-			if wait.Wait < last || wait.Wait > ofAccount.most {
+			if wait.Wait < last || wait.Wait > ofPair.most {
 				t.Errorf("%s: wait %v after %v", name, wait.Wait, last)
 			}
 			last = wait.Wait
 			c.pass(wait.Wait + time.Millisecond)
 		}
-		if last != ofAccount.most {
+		if last != ofPair.most {
 			t.Errorf("%s: the wait is %v at last", name, last)
 		}
 	}
-	// One address and many names.
+	if _, err := c.login("root", good, "203.0.113.9"); err != nil {
+		t.Errorf("the same account from elsewhere, a while after: %v", err)
+	}
+}
+
+// A thousand people behind one address: hundreds of wrong passwords for many names keep none of the others out.
+func TestManyBehindOneAddress(t *testing.T) { onBoth(t, testManyBehindOneAddress) }
+
+func testManyBehindOneAddress(t *testing.T, c *scene) {
+	c.add("alice", store.RoleViewer)
+	for i := range 60 {
+		if _, err := c.login(fmt.Sprintf("name%d", i%12), "wrong password", home); !errors.Is(err, ErrCredentials) {
+			var wait *ThrottledError
+			if !errors.As(err, &wait) {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, name := range []string{"alice", "root"} {
+		if _, err := c.login(name, good, home); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A device is known by a cookie of the server's own, of one account, for as long as it lasts; its own wrong passwords slow it
+// down, and what was typed elsewhere does not.
+func TestDevice(t *testing.T) { onBoth(t, testDevice) }
+
+func testDevice(t *testing.T, c *scene) {
+	c.add("alice", store.RoleViewer)
+	known, err := c.login("alice", good, home)
+	if err != nil || known.Device == "" {
+		t.Fatal(known, err)
+	}
+	try := func(device, password string) error {
+		_, err := c.Login(t.Context(), Try{"alice", password, home, device})
+		return err
+	}
 	var wait *ThrottledError
-	for i := range ofAddress.free {
-		if _, err := c.Login(t.Context(), fmt.Sprintf("name%d", i), "wrong password", "203.0.113.9"); !errors.Is(err, ErrCredentials) {
+	for range ofPair.free {
+		if err := try("", "wrong password"); !errors.Is(err, ErrCredentials) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.Login(t.Context(), "fresh", "wrong password", "203.0.113.9"); !errors.As(err, &wait) {
-		t.Errorf("one address, many names: %v", err)
+	roots, err := c.login("root", good, home)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := c.Login(t.Context(), "fresh", "wrong password", "203.0.113.10"); !errors.Is(err, ErrCredentials) {
-		t.Errorf("the address beside it: %v", err)
+	for name, cookie := range map[string]string{"none": "", "another account's": roots.Device, "changed": known.Device[:len(known.Device)-2] + "AA", "made up": "9999999999.YWxpY2U.AAAA", "long": strings.Repeat("a", 5000)} {
+		if err := try(cookie, good); !errors.As(err, &wait) {
+			t.Errorf("a cookie that is %s: %v", name, err)
+		}
+	}
+	if err := try(known.Device, good); err != nil {
+		t.Errorf("the known device: %v", err)
+	}
+	for range ofDevice.free {
+		if err := try(known.Device, "wrong password"); !errors.Is(err, ErrCredentials) {
+			t.Fatal(err)
+		}
+	}
+	if err := try(known.Device, good); !errors.As(err, &wait) {
+		t.Errorf("the device after wrong passwords of its own: %v", err)
+	}
+	c.pass(DeviceLife + time.Hour)
+	for range ofPair.free {
+		if err := try("", "wrong password"); !errors.Is(err, ErrCredentials) {
+			t.Fatal(err)
+		}
+	}
+	if err := try(known.Device, good); !errors.As(err, &wait) {
+		t.Errorf("a cookie that has ended: %v", err)
 	}
 }
 
@@ -367,7 +436,7 @@ func testPasswordChange(t *testing.T, c *scene) {
 	if _, err := c.Resume(t.Context(), alice.User.ID, stamp, home); !errors.Is(err, ErrCredentials) {
 		t.Errorf("the session goes on: %v", err)
 	}
-	if _, err := c.Login(t.Context(), "alice", other, home); err != nil {
+	if _, err := c.login("alice", other, home); err != nil {
 		t.Error(err)
 	}
 	if err := c.SetPassword(t.Context(), c.admin, alice.User.ID, "", good); err != nil {
@@ -376,7 +445,8 @@ func testPasswordChange(t *testing.T, c *scene) {
 	if err := c.SetRole(t.Context(), c.admin, alice.User.ID, store.RoleOperator); err != nil {
 		t.Fatal(err)
 	}
-	u, err := c.Login(t.Context(), "alice", good, home)
+	in, err := c.login("alice", good, home)
+	u := in.User
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -392,7 +462,7 @@ func testPasswordChange(t *testing.T, c *scene) {
 	if err := c.Enable(t.Context(), c.admin, u.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Login(t.Context(), "alice", good, home); err != nil {
+	if _, err := c.login("alice", good, home); err != nil {
 		t.Error(err)
 	}
 	if strings.Contains(c.acts(), good) || strings.Contains(c.acts(), other) {
@@ -401,7 +471,7 @@ func testPasswordChange(t *testing.T, c *scene) {
 	// Wrong old passwords are throttled like logins: an open session is no way to guess.
 	bob := c.add("bob", store.RoleViewer)
 	var wait *ThrottledError
-	for range ofAccount.free + 1 {
+	for range ofPair.free + 1 {
 		err = c.SetPassword(t.Context(), bob, bob.User.ID, "wrong password", other)
 	}
 	if !errors.As(err, &wait) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ipcguard/internal/store"
@@ -92,32 +93,37 @@ func (a *Access) lock(ctx context.Context, tx *store.Tx) error {
 }
 
 // change edits an account in one transaction with its act.
-func (a *Access) change(ctx context.Context, who Who, id int64, action, detail string, edit func(*store.User) error) error {
+func (a *Access) change(ctx context.Context, who Who, id int64, action, detail string, edit func(*store.Tx, *store.User) error) error {
 	return a.st.InTx(ctx, func(tx *store.Tx) error {
-		if err := a.lock(ctx, tx); err != nil {
-			return err
-		}
-		u, err := tx.User(ctx, id)
-		if err != nil {
-			return err
-		}
-		before := u
-		if err := edit(&u); err != nil {
-			return err
-		}
-		if err := tx.SaveUser(ctx, &u); err != nil {
-			return err
-		}
-		if isAdmin(&before) && !isAdmin(&u) {
-			if err := oneAdmin(ctx, tx); err != nil {
-				return err
-			}
-		}
-		return a.ActIn(ctx, tx, who, action, u.Name, detail)
+		return a.changeIn(ctx, tx, who, id, action, detail, func(u *store.User) error { return edit(tx, u) })
 	})
 }
 
-func isAdmin(u *store.User) bool { return u.Role == store.RoleAdmin && !u.Disabled }
+func (a *Access) changeIn(ctx context.Context, tx *store.Tx, who Who, id int64, action, detail string, edit func(*store.User) error) error {
+	if err := a.lock(ctx, tx); err != nil {
+		return err
+	}
+	u, err := tx.User(ctx, id)
+	if err != nil {
+		return err
+	}
+	before := u
+	if err := edit(&u); err != nil {
+		return err
+	}
+	if err := tx.SaveUser(ctx, &u); err != nil {
+		return err
+	}
+	if isAdmin(&before) && !isAdmin(&u) {
+		if err := oneAdmin(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return a.ActIn(ctx, tx, who, action, u.Name, detail)
+}
+
+// isAdmin tells of an administrator who comes in with the provider away.
+func isAdmin(u *store.User) bool { return u.Role == store.RoleAdmin && !u.Disabled && u.Subject == "" }
 
 func oneAdmin(ctx context.Context, tx *store.Tx) error {
 	all, err := tx.Users(ctx)
@@ -132,21 +138,82 @@ func oneAdmin(ctx context.Context, tx *store.Tx) error {
 	return ErrLastAdmin
 }
 
-// SetRole gives an account another role. It holds from the next request on.
+// errGroups is what an account of a provider is told about its roles.
+var errGroups = &RuleError{"role", "the roles of this account come from its groups at the provider"}
+
+// checkRoles says what is wrong with an account's roles, or nothing. An account without a role everywhere has one at a site.
+func checkRoles(role store.Role, sites []store.SiteRole) error {
+	if role != "" || len(sites) == 0 {
+		if err := CheckRole(role); err != nil {
+			return err
+		}
+	}
+	seen := map[int64]bool{}
+	for _, s := range sites {
+		if err := CheckRole(s.Role); err != nil {
+			return err
+		}
+		if seen[s.SiteID] {
+			return &RuleError{"role", "a site has two roles"}
+		}
+		seen[s.SiteID] = true
+	}
+	return nil
+}
+
+// saidRoles are an account's roles in words.
+func saidRoles(role store.Role, sites []store.SiteRole) string {
+	var all []string
+	if role != "" {
+		all = append(all, string(role))
+	}
+	for _, s := range sites {
+		all = append(all, string(s.Role)+" of "+s.Site)
+	}
+	return strings.Join(all, ", ")
+}
+
+// SetRole gives an account another role everywhere, and leaves those at single sites.
 func (a *Access) SetRole(ctx context.Context, who Who, id int64, role store.Role) error {
+	u, err := a.st.User(ctx, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return a.SetRoles(ctx, who, id, role, u.Sites)
+}
+
+// SetRoles gives an account other roles: everywhere, which may be none, and at single sites, of which only the number is
+// looked at. They hold from the next request on.
+func (a *Access) SetRoles(ctx context.Context, who Who, id int64, role store.Role, sites []store.SiteRole) error {
 	if !who.Can(store.RoleAdmin) {
 		return ErrForbidden
 	}
-	if err := CheckRole(role); err != nil {
+	if err := checkRoles(role, sites); err != nil {
 		return err
 	}
-	return a.change(ctx, who, id, "user.role", string(role), func(u *store.User) error {
-		u.Role = role
-		return nil
+	sites = slices.Clone(sites)
+	return a.st.InTx(ctx, func(tx *store.Tx) error {
+		for i := range sites {
+			s, err := tx.Site(ctx, sites[i].SiteID)
+			if errors.Is(err, store.ErrNotFound) {
+				return &RuleError{"role", "there is no such site"}
+			} else if err != nil {
+				return err
+			}
+			sites[i].Site = s.Name
+		}
+		return a.changeIn(ctx, tx, who, id, "user.role", saidRoles(role, sites), func(u *store.User) error {
+			if u.Subject != "" {
+				return errGroups
+			}
+			u.Role = role
+			return tx.SetSiteRoles(ctx, id, sites)
+		})
 	})
 }
 
-// Disable keeps an account out, with its sessions and tokens, from the next request on; Enable lets it in again.
+// Disable keeps an account out from the next request on, and ends its sessions and tokens; Enable lets it in again, without
+// them.
 func (a *Access) Disable(ctx context.Context, who Who, id int64) error {
 	return a.setDisabled(ctx, who, id, "user.disable", true)
 }
@@ -160,14 +227,19 @@ func (a *Access) setDisabled(ctx context.Context, who Who, id int64, action stri
 	if !who.Can(store.RoleAdmin) {
 		return ErrForbidden
 	}
-	return a.change(ctx, who, id, action, "", func(u *store.User) error {
-		u.Disabled = disabled
-		return nil
+	return a.change(ctx, who, id, action, "", func(tx *store.Tx, u *store.User) error {
+		if u.Disabled = disabled; !disabled {
+			return nil
+		}
+		u.Epoch++
+		_, err := tx.DeleteTokens(ctx, id)
+		return err
 	})
 }
 
 // SetPassword gives an account another password, which ends its sessions: see [Stamp]. One's own needs the old one, and
-// wrong ones are throttled as logins are; an administrator sets those of others.
+// wrong ones are throttled as logins are; an administrator sets those of others. That is for somebody who is locked out, or
+// whose account is in the wrong hands: it ends the account's tokens too, and takes its second factors away.
 func (a *Access) SetPassword(ctx context.Context, who Who, id int64, old, password string) error {
 	own := who.User.ID == id
 	if !own && !who.Can(store.RoleAdmin) {
@@ -177,13 +249,15 @@ func (a *Access) SetPassword(ctx context.Context, who Who, id int64, old, passwo
 	if err != nil {
 		return err
 	}
+	if u.Subject != "" {
+		return &RuleError{"password", "this account logs in at its provider, and has no password here"}
+	}
 	if err := CheckPassword(u.Name, password); err != nil {
 		return err
 	}
 	if own {
-		account, address := accountKey(u.Name), addressKey(who.From)
-		if _, err := a.prove(ctx, u.Name, old, account, address); err != nil {
-			return a.refused(ctx, who, u, err)
+		if err := a.Confirm(ctx, who, old); err != nil {
+			return err
 		}
 	}
 	kept, err := a.gate.hash(ctx, password)
@@ -191,12 +265,18 @@ func (a *Access) SetPassword(ctx context.Context, who Who, id int64, old, passwo
 		return err
 	}
 	was := u.Password
-	err = a.change(ctx, who, id, "user.password", "", func(u *store.User) error {
+	err = a.change(ctx, who, id, "user.password", "", func(tx *store.Tx, u *store.User) error {
 		if own && u.Password != was {
 			return ErrCredentials // changed by somebody else meanwhile
 		}
 		u.Password = kept
-		return nil
+		u.Epoch++
+		if own {
+			return nil
+		}
+		u.TOTP, u.TOTPStep = nil, 0
+		_, err := tx.DeleteTokens(ctx, id)
+		return errors.Join(err, tx.SetRecoveryCodes(ctx, id, nil), tx.DeletePasskeys(ctx, id))
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -90,6 +91,7 @@ func parseHash(s string) (hashed, error) {
 type gate struct {
 	slots   chan struct{}
 	waiting chan struct{}
+	lines   *lines
 	unknown hashed // what names without an account are held against
 	quiet   *time.Timer
 }
@@ -100,20 +102,46 @@ const (
 	gateSlots   = 2
 	gateWaiting = 128
 	gateWait    = 10 * time.Second
+	gateOfOne   = 8 // of those who wait, from one address: the rest of the places stays free for others
 	// gateQuiet after the last hash its memory goes back to the system: a server that idles would keep it for minutes.
 	gateQuiet = 5 * time.Second
 )
 
 func newGate() gate {
-	g := gate{slots: make(chan struct{}, gateSlots), waiting: make(chan struct{}, gateWaiting)}
+	g := gate{slots: make(chan struct{}, gateSlots), waiting: make(chan struct{}, gateWaiting), lines: &lines{of: map[string]int{}}}
 	g.unknown = hashed{current, make([]byte, saltSize), make([]byte, hashSize)}
 	_, _ = rand.Read(g.unknown.sum) // it never fails; no password has a sum of 256 random bits
 	g.quiet = time.AfterFunc(gateQuiet, debug.FreeOSMemory)
 	return g
 }
 
-// enter waits for a slot. leave gives it back.
-func (g gate) enter(ctx context.Context) (leave func(), err error) {
+// lines are how many wait from each address.
+type lines struct {
+	lock sync.Mutex
+	of   map[string]int
+}
+
+// join takes a place in the line of an address, where there is one.
+func (l *lines) join(address string) bool {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	if l.of[address] >= gateOfOne {
+		return false
+	}
+	l.of[address]++
+	return true
+}
+
+func (l *lines) quit(address string) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	if l.of[address]--; l.of[address] <= 0 {
+		delete(l.of, address)
+	}
+}
+
+// enter waits for a slot, with few others of the address. leave gives it back.
+func (g gate) enter(ctx context.Context, address string) (leave func(), err error) {
 	leave = func() {
 		<-g.slots
 		g.quiet.Reset(gateQuiet)
@@ -123,6 +151,10 @@ func (g gate) enter(ctx context.Context) (leave func(), err error) {
 		return leave, nil
 	default:
 	}
+	if !g.lines.join(address) {
+		return nil, ErrBusy
+	}
+	defer g.lines.quit(address)
 	select {
 	case g.waiting <- struct{}{}:
 		defer func() { <-g.waiting }()
@@ -143,7 +175,7 @@ func (g gate) enter(ctx context.Context) (leave func(), err error) {
 
 // hash makes what is kept of a password.
 func (g gate) hash(ctx context.Context, password string) (string, error) {
-	leave, err := g.enter(ctx)
+	leave, err := g.enter(ctx, "") // of somebody who was let in
 	if err != nil {
 		return "", err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -65,7 +66,8 @@ func TestRenew(t *testing.T) {
 	if err := c.st.SaveUser(t.Context(), &alice.User); err != nil {
 		t.Fatal(err)
 	}
-	u, err := c.Login(t.Context(), "alice", good, home)
+	in, err := c.login("alice", good, home)
+	u := in.User
 	if err != nil || stale(u.Password) {
 		t.Errorf("%s, %v", u.Password, err)
 	}
@@ -97,9 +99,9 @@ func TestGateMemory(t *testing.T) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	busy, most := 0, 0
-	for range 1000 {
+	for i := range 1000 {
 		all.Go(func() {
-			leave, err := g.enter(t.Context())
+			leave, err := g.enter(t.Context(), fmt.Sprint(i%100))
 			mu.Lock()
 			defer mu.Unlock()
 			if errors.Is(err, ErrBusy) {
@@ -118,22 +120,22 @@ func TestGateMemory(t *testing.T) {
 		t.Errorf("%d at a time, %d told to come back", most, busy)
 	}
 	runtime.ReadMemStats(&after)
-	leave, err := g.enter(t.Context())
+	leave, err := g.enter(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := g.enter(t.Context())
+	second, err := g.enter(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := g.enter(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := g.enter(ctx, ""); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	leave()
 	second()
-	if len(g.slots) != 0 || len(g.waiting) != 0 {
+	if len(g.slots) != 0 || len(g.waiting) != 0 || len(g.lines.of) != 0 {
 		t.Error("slots are lost")
 	}
 }

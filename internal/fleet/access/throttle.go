@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -19,12 +20,28 @@ type limit struct {
 	window time.Duration
 }
 
-// An account's wait stays short, since anybody can cause it: its owner is never kept out longer than a minute, and a
-// guesser has at most 1,440 tries a day. An address's wait is what stops guessing, and allows for an office behind one.
+// Who may have to wait, after OWASP's device cookies:
+//
+//   - A device on which the account logged in before shows a cookie, and has a count of its own: what is typed elsewhere does
+//     not touch it.
+//   - Everybody else counts by account and address together, so that somebody who guesses behind the same router keeps none of
+//     its other users out, and by account: anybody can cause that, so it stays short, and leaves a guesser 1,440 tries a day.
+//   - A second factor counts by account: only who has the password gets there.
+//
+// Nothing counts by address alone: an address may be a thousand people's. What it costs to try many names from one is bounded by
+// the gate.
 var (
-	ofAccount = limit{free: 5, most: time.Minute, window: 24 * time.Hour}
-	ofAddress = limit{free: 20, most: 15 * time.Minute, window: time.Hour}
+	ofDevice  = limit{free: 10, most: 15 * time.Minute, window: 24 * time.Hour}
+	ofPair    = limit{free: 5, most: 15 * time.Minute, window: 24 * time.Hour}
+	ofAccount = limit{free: 15, most: time.Minute, window: 24 * time.Hour}
+	ofSecond  = limit{free: 5, most: 15 * time.Minute, window: 24 * time.Hour}
 )
+
+// count is what a try is counted under, and the limit on it.
+type count struct {
+	key string
+	limit
+}
 
 // wait is how long nobody is let in after so many failures.
 func (l limit) wait(failures int) time.Duration {
@@ -63,6 +80,15 @@ func (l limit) throttled(ctx context.Context, st failures, key string, now time.
 	return wait, nil
 }
 
+// pairKey names an account at an address.
+func pairKey(name, from string) string { return accountKey(name) + " " + addressKey(from) }
+
+// deviceKey names a device of an account.
+func deviceKey(id string) string { return "device:" + id }
+
+// secondKey names the second factors of an account.
+func secondKey(id int64) string { return fmt.Sprintf("second:%d", id) }
+
 // accountKey names an account, or what somebody typed for one, without keeping it.
 func accountKey(name string) string {
 	sum := sha256.Sum256([]byte("account " + name))
@@ -88,19 +114,42 @@ func addressKey(from string) string {
 	return "address:" + ip.String()
 }
 
-// slow says whether an account or an address has to wait.
-func (a *Access) slow(ctx context.Context, st failures, account, address string) error {
+// slow says whether somebody has to wait.
+func (a *Access) slow(ctx context.Context, st failures, counts []count) error {
 	now := a.now()
-	one, err := ofAccount.throttled(ctx, st, account, now)
-	if err != nil {
-		return err
+	var most time.Duration
+	for _, c := range counts {
+		wait, err := c.throttled(ctx, st, c.key, now)
+		if err != nil {
+			return err
+		}
+		most = max(most, wait)
 	}
-	other, err := ofAddress.throttled(ctx, st, address, now)
-	if err != nil {
-		return err
+	if most > 0 {
+		return &ThrottledError{most}
 	}
-	if wait := max(one, other); wait > 0 {
-		return &ThrottledError{wait}
+	return nil
+}
+
+// failed counts a try before it is known how it ends, so that many at once cannot all be the first.
+func (a *Access) failed(ctx context.Context, counts []count) error {
+	for _, c := range counts {
+		if err := a.st.AddFailure(ctx, c.key, a.now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgiven forgets what was counted, after a try that went well.
+func forgiven(ctx context.Context, q interface {
+	ClearFailures(ctx context.Context, key string) error
+}, counts []count,
+) error {
+	for _, c := range counts {
+		if err := q.ClearFailures(ctx, c.key); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -42,22 +43,45 @@ func hashToken(secret string) ([]byte, bool) {
 	return sum[:], true
 }
 
-// NewToken makes a token for who's own account, with at most who's role, until a day. The secret is shown once, here. A
-// token that makes a token makes none that lasts longer than itself.
-func (a *Access) NewToken(ctx context.Context, who Who, name string, scope store.Role, until time.Time) (secret string, t store.Token, err error) {
+// scopes are what tokens are for, narrowest first, with what an account has to have for it.
+var scopes = []struct {
+	scope store.Scope
+	needs store.Role
+}{{store.ScopeRead, store.RoleViewer}, {store.ScopeUpload, store.RoleOperator}, {store.ScopeOperate, store.RoleOperator}, {store.ScopeAdminister, store.RoleAdmin}}
+
+// Scopes are those of the tokens that somebody may make, narrowest first.
+func Scopes(who Who) []store.Scope {
+	var out []store.Scope
+	for _, s := range scopes {
+		if who.Somewhere(s.needs) {
+			out = append(out, s.scope)
+		}
+	}
+	return out
+}
+
+// NewToken makes a token for who's own account, until a day, after [Access.Confirm]. The secret is shown once, here. A token
+// that makes a token makes none that lasts longer than itself.
+func (a *Access) NewToken(ctx context.Context, who Who, password, name string, scope store.Scope, until time.Time) (secret string, t store.Token, err error) {
 	now := a.now()
 	until = until.UTC().Truncate(time.Second)
 	wrong := func(field, text string) (string, store.Token, error) {
 		return "", store.Token{}, &RuleError{field, text}
 	}
 	switch {
-	case !who.Can(store.RoleViewer) || who.User.ID == 0:
+	case !who.Somewhere(store.RoleViewer) || who.User.ID == 0:
 		return "", store.Token{}, ErrForbidden
 	case strings.TrimSpace(name) == "" || len(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unprintable):
 		return wrong("name", fmt.Sprintf("a token needs a name of at most %d printable characters", maxName))
-	case rank(scope) == 0:
-		return wrong("scope", "the scope is viewer, operator or admin")
-	case !who.Can(scope):
+	case !slices.ContainsFunc(scopes, func(s struct {
+		scope store.Scope
+		needs store.Role
+	},
+	) bool {
+		return s.scope == scope
+	}):
+		return wrong("scope", "the scope is read, upload, operate or administer")
+	case !slices.Contains(Scopes(who), scope):
 		return wrong("scope", "the scope is more than the role allows")
 	case !until.After(now):
 		return wrong("until", "the end of the token is not in the future")
@@ -65,6 +89,9 @@ func (a *Access) NewToken(ctx context.Context, who Who, name string, scope store
 		return wrong("until", "a token lasts for a year at most")
 	case !who.Until.IsZero() && until.After(who.Until):
 		return wrong("until", "a token that is made with a token cannot last longer than that one")
+	}
+	if err := a.Confirm(ctx, who, password); err != nil {
+		return "", store.Token{}, err
 	}
 	raw := make([]byte, tokenBytes)
 	if _, err := rand.Read(raw); err != nil {
@@ -117,22 +144,24 @@ func (a *Access) TokenAuth(ctx context.Context, secret, from string) (Who, error
 	} else if err != nil {
 		return Who{}, err
 	}
-	if u.Disabled {
+	if u.Disabled || u.Subject != "" && now.Sub(u.LastLogin) > providerHolds {
 		return Who{}, ErrToken
 	}
 	if now.Sub(t.Used) >= usedEvery {
 		t.Used = now
 		if err := a.st.SaveToken(ctx, &t); err != nil && !errors.Is(err, store.ErrNotFound) {
 			// Reading is no reason to fail where nothing can be written, such as on a full disk.
-			a.log.Warn("a token's last use is not kept", "token", t.Name, "error", err)
+			a.Log.Warn("a token's last use is not kept", "token", t.Name, "error", err)
 		}
 	}
-	who := Who{User: u, Role: t.Scope, Via: "token:" + t.Name, From: from, Until: t.Until}
-	if rank(u.Role) < rank(t.Scope) {
-		who.Role = u.Role
-	}
+	who := as(u, t.Scope)
+	who.Via, who.From, who.Until = "token:"+t.Name, from, t.Until
 	return who, nil
 }
+
+// providerHolds is how long what a provider said of somebody holds for their tokens: it does not tell us when it is no longer
+// so, and a login does.
+const providerHolds = 30 * 24 * time.Hour
 
 // DeleteToken ends a token: one's own, or as an administrator anybody's.
 func (a *Access) DeleteToken(ctx context.Context, who Who, userID, id int64) error {

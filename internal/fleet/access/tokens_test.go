@@ -17,7 +17,7 @@ func TestTokens(t *testing.T) { onBoth(t, testTokens) }
 func testTokens(t *testing.T, c *scene) {
 	alice := c.add("alice", store.RoleOperator)
 	day := c.Access.now().Add(24 * time.Hour)
-	secret, kept, err := c.NewToken(t.Context(), alice, "ci", store.RoleViewer, day)
+	secret, kept, err := c.NewToken(t.Context(), alice, good, "ci", store.ScopeRead, day)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func testTokens(t *testing.T, c *scene) {
 	}
 
 	// It shrinks with the account's role, ends with the account, and on its day.
-	wide, _, err := c.NewToken(t.Context(), alice, "wide", store.RoleOperator, day)
+	wide, _, err := c.NewToken(t.Context(), alice, good, "wide", store.ScopeOperate, day)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,14 +62,50 @@ func testTokens(t *testing.T, c *scene) {
 	if err := c.Enable(t.Context(), c.admin, alice.User.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.TokenAuth(t.Context(), wide, home); err != nil {
-		t.Error(err)
+	for _, secret := range []string{wide, secret} {
+		if _, err := c.TokenAuth(t.Context(), secret, home); !errors.Is(err, ErrToken) {
+			t.Errorf("a token came back with its owner: %v", err)
+		}
+	}
+	// One's own new password leaves them, one that somebody else sets ends them.
+	last, _, err := c.NewToken(t.Context(), alice, good, "last", store.ScopeRead, day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetPassword(t.Context(), alice, alice.User.ID, good, other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.TokenAuth(t.Context(), last, home); err != nil {
+		t.Errorf("after one's own change: %v", err)
+	}
+	if err := c.SetPassword(t.Context(), c.admin, alice.User.ID, "", good); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.TokenAuth(t.Context(), last, home); !errors.Is(err, ErrToken) {
+		t.Errorf("after a reset: %v", err)
+	}
+	ends, _, err := c.NewToken(t.Context(), alice, good, "ends", store.ScopeRead, day)
+	if err != nil {
+		t.Fatal(err)
 	}
 	c.pass(24 * time.Hour)
-	if _, err := c.TokenAuth(t.Context(), wide, home); !errors.Is(err, ErrToken) {
+	if _, err := c.TokenAuth(t.Context(), ends, home); !errors.Is(err, ErrToken) {
 		t.Errorf("after its end: %v", err)
 	}
-	if strings.Contains(c.acts(), secret) || !strings.Contains(c.acts(), "token.add ci viewer until") {
+	// Wrong passwords make none, are written down and throttled.
+	var wait *ThrottledError
+	for range ofPair.free {
+		if _, _, err := c.NewToken(t.Context(), alice, other, "x", store.ScopeRead, day.Add(time.Hour)); !errors.Is(err, ErrCredentials) {
+			t.Error(err)
+		}
+	}
+	if _, _, err := c.NewToken(t.Context(), alice, good, "x", store.ScopeRead, day.Add(time.Hour)); !errors.As(err, &wait) {
+		t.Errorf("guessing at a token: %v", err)
+	}
+	if _, err := c.login("alice", good, home); err != nil {
+		t.Errorf("the login is another matter: %v", err)
+	}
+	if strings.Contains(c.acts(), secret) || !strings.Contains(c.acts(), "token.add ci read until") {
 		t.Error(c.acts())
 	}
 }
@@ -81,37 +117,37 @@ func TestTokenRules(t *testing.T) {
 	var rule *RuleError
 	for name, try := range map[string]struct {
 		name  string
-		scope store.Role
+		scope store.Scope
 		until time.Time
 	}{
-		"no name":    {" ", store.RoleViewer, now.Add(time.Hour)},
-		"long name":  {strings.Repeat("x", 65), store.RoleViewer, now.Add(time.Hour)},
-		"hidden":     {"a\u202eb", store.RoleViewer, now.Add(time.Hour)},
+		"no name":    {" ", store.ScopeRead, now.Add(time.Hour)},
+		"long name":  {strings.Repeat("x", 65), store.ScopeRead, now.Add(time.Hour)},
+		"hidden":     {"a\u202eb", store.ScopeRead, now.Add(time.Hour)},
 		"scope":      {"x", "king", now.Add(time.Hour)},
-		"too much":   {"x", store.RoleAdmin, now.Add(time.Hour)},
-		"no end":     {"x", store.RoleViewer, time.Time{}},
-		"past":       {"x", store.RoleViewer, now},
-		"far future": {"x", store.RoleViewer, now.Add(maxTokenLife + time.Hour)},
+		"too much":   {"x", store.ScopeAdminister, now.Add(time.Hour)},
+		"no end":     {"x", store.ScopeRead, time.Time{}},
+		"past":       {"x", store.ScopeRead, now},
+		"far future": {"x", store.ScopeRead, now.Add(maxTokenLife + time.Hour)},
 	} {
-		if _, _, err := c.NewToken(t.Context(), alice, try.name, try.scope, try.until); !errors.As(err, &rule) {
+		if _, _, err := c.NewToken(t.Context(), alice, good, try.name, try.scope, try.until); !errors.As(err, &rule) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	secret, own, err := c.NewToken(t.Context(), alice, "first", store.RoleOperator, now.Add(time.Hour))
+	secret, own, err := c.NewToken(t.Context(), alice, good, "first", store.ScopeOperate, now.Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := c.NewToken(t.Context(), alice, "first", store.RoleOperator, now.Add(time.Hour)); !errors.Is(err, store.ErrConflict) {
+	if _, _, err := c.NewToken(t.Context(), alice, good, "first", store.ScopeOperate, now.Add(time.Hour)); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("a name twice: %v", err)
 	}
 	who, err := c.TokenAuth(t.Context(), secret, home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := c.NewToken(t.Context(), who, "later", store.RoleViewer, now.Add(2*time.Hour)); !errors.As(err, &rule) {
+	if _, _, err := c.NewToken(t.Context(), who, good, "later", store.ScopeRead, now.Add(2*time.Hour)); !errors.As(err, &rule) {
 		t.Errorf("a token makes one that outlives it: %v", err)
 	}
-	if _, _, err := c.NewToken(t.Context(), who, "sooner", store.RoleViewer, now.Add(time.Minute)); err != nil {
+	if _, _, err := c.NewToken(t.Context(), who, good, "sooner", store.ScopeRead, now.Add(time.Minute)); err != nil {
 		t.Error(err)
 	}
 	bob := c.add("bob", store.RoleViewer)
@@ -128,12 +164,40 @@ func TestTokenRules(t *testing.T) {
 		t.Errorf("after its deletion: %v", err)
 	}
 	for i := range maxTokens {
-		if _, _, err = c.NewToken(t.Context(), bob, fmt.Sprint(i), store.RoleViewer, now.Add(time.Hour)); err != nil {
+		if _, _, err = c.NewToken(t.Context(), bob, good, fmt.Sprint(i), store.ScopeRead, now.Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err = c.NewToken(t.Context(), bob, "one more", store.RoleViewer, now.Add(time.Hour)); !errors.As(err, &rule) {
+	if _, _, err = c.NewToken(t.Context(), bob, good, "one more", store.ScopeRead, now.Add(time.Hour)); !errors.As(err, &rule) {
 		t.Errorf("without bound: %v", err)
+	}
+}
+
+// A token for handing in results does that and nothing else, where its owner may.
+func TestUploadScope(t *testing.T) {
+	c := newScene(t)
+	operator, viewer := c.add("op", store.RoleOperator), c.add("view", store.RoleViewer)
+	until := c.Access.now().Add(time.Hour)
+	secret, _, err := c.NewToken(t.Context(), operator, good, "ci", store.ScopeUpload, until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who, err := c.TokenAuth(t.Context(), secret, home)
+	if err != nil || who.Somewhere(store.RoleViewer) || !who.UploadsSomewhere() || !who.Uploads(1) {
+		t.Errorf("%+v %v", who, err)
+	}
+	var rule *RuleError
+	if _, _, err := c.NewToken(t.Context(), viewer, good, "ci", store.ScopeUpload, until); !errors.As(err, &rule) || rule.Field != "scope" {
+		t.Errorf("a viewer's: %v", err)
+	}
+	if _, _, err := c.NewToken(t.Context(), who, good, "more", store.ScopeRead, until); !errors.Is(err, ErrForbidden) {
+		t.Errorf("it makes another one: %v", err)
+	}
+	if err := c.SetRole(t.Context(), c.admin, operator.User.ID, store.RoleViewer); err != nil {
+		t.Fatal(err)
+	}
+	if who, err := c.TokenAuth(t.Context(), secret, home); err != nil || who.UploadsSomewhere() {
+		t.Errorf("its owner is a viewer by now: %+v %v", who, err)
 	}
 }
 

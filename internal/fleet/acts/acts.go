@@ -7,7 +7,7 @@
 //
 // The rules of the room:
 //
-//   - An act is one method. It takes who acts, checks the role, and says what is wrong field by field, in words that page
+//   - An act is one method. It takes who acts, checks the role everywhere or at the sites that it touches, and says what is wrong field by field, in words that page
 //     and API both show. A field is named as in the act's JSON.
 //   - What is written and the line of the audit log are one transaction: an act that cannot be logged is not done. A file
 //     with many rows or results is many transactions, each with its line.
@@ -18,7 +18,6 @@ package acts
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"ipcguard/internal/catalog"
@@ -34,7 +33,6 @@ type Options struct {
 	Test    func(ctx context.Context, c store.Channel) error // sends a test message; nil is none
 	Catalog *catalog.Catalog                                 // nil is the embedded one
 	Clock   func() time.Time                                 // nil is time.Now
-	Log     *slog.Logger                                     // told of every act that was done; nil is silent
 }
 
 // Acts does what people and programs ask for. It is safe for use by many goroutines.
@@ -50,9 +48,6 @@ func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) (*Acts, e
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
 	if o.Catalog == nil {
 		c, err := catalog.Load()
 		if err != nil {
@@ -66,9 +61,22 @@ func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) (*Acts, e
 func (a *Acts) now() time.Time { return a.o.Clock().UTC() }
 
 // line is what the audit log says of an act.
-type line struct{ action, subject, detail string }
+type line struct {
+	action, subject, detail string
+	sites                   []int64 // where it is done; none is everywhere
+}
 
-// may is nil where a role holds what an act needs.
+func told(action, subject, detail string) line {
+	return line{action: action, subject: subject, detail: detail}
+}
+
+// at says at which sites an act is done.
+func (l line) at(sites ...int64) line {
+	l.sites = sites
+	return l
+}
+
+// may is nil where a role everywhere holds what an act needs.
 func may(who access.Who, needs store.Role) error {
 	if !who.Can(needs) {
 		return access.ErrForbidden
@@ -76,25 +84,47 @@ func may(who access.Who, needs store.Role) error {
 	return nil
 }
 
-// do is one act: the role first, then what do writes and the line that it returns, in one transaction. do may run
-// several times: it begins anew each time.
+// at is nil where somebody's role at a site holds what an act needs. Of a site that they cannot see they learn nothing.
+func at(who access.Who, needs store.Role, site int64) error {
+	switch {
+	case who.At(site, needs):
+		return nil
+	case who.At(site, store.RoleViewer):
+		return access.ErrForbidden
+	}
+	return store.ErrNotFound
+}
+
+// do is one act that needs a role everywhere: the role first, then what do writes and the line that it returns, in one
+// transaction. do may run several times: it begins anew each time.
 func (a *Acts) do(ctx context.Context, who access.Who, needs store.Role, do func(tx *store.Tx) (line, error)) error {
 	if err := may(who, needs); err != nil {
 		return err
 	}
-	var said line
-	err := a.st.InTx(ctx, func(tx *store.Tx) error {
+	return a.doAt(ctx, who, needs, do)
+}
+
+// doAt is do for acts that need a role at the sites that their line names. Whoever has it at no site is refused before
+// anything is read, and an act whose line names a site too many, or none, is not done.
+func (a *Acts) doAt(ctx context.Context, who access.Who, needs store.Role, do func(tx *store.Tx) (line, error)) error {
+	if !who.Somewhere(needs) {
+		return access.ErrForbidden
+	}
+	return a.st.InTx(ctx, func(tx *store.Tx) error {
 		l, err := do(tx)
 		if err != nil {
 			return err
 		}
-		said = l
+		if !who.Can(needs) && len(l.sites) == 0 {
+			return access.ErrForbidden
+		}
+		for _, site := range l.sites {
+			if err := at(who, needs, site); err != nil {
+				return err
+			}
+		}
 		return a.access.ActIn(ctx, tx, who, l.action, l.subject, l.detail)
 	})
-	if err == nil {
-		a.o.Log.Info("act", "who", who.Name(), "from", who.From, "action", said.action, "subject", said.subject, "detail", said.detail)
-	}
-	return err
 }
 
 // action is the word for adding or changing something.

@@ -97,7 +97,7 @@ func (a *Acts) SaveChannel(ctx context.Context, who access.Who, id int64, in Cha
 		if err == nil && c.Enabled && !was {
 			err = notify.Begin(ctx, tx, c.ID)
 		}
-		return line{action("channel", id), c.Name, c.Kind}, err
+		return told(action("channel", id), c.Name, c.Kind), err
 	})
 	return c, err
 }
@@ -109,7 +109,7 @@ func (a *Acts) DeleteChannel(ctx context.Context, who access.Who, id int64) erro
 		if err != nil {
 			return line{}, err
 		}
-		return line{"channel.delete", c.Name, ""}, tx.DeleteChannel(ctx, id)
+		return told("channel.delete", c.Name, ""), tx.DeleteChannel(ctx, id)
 	})
 }
 
@@ -126,7 +126,7 @@ func (a *Acts) TestChannel(ctx context.Context, who access.Who, id int64) (c sto
 		if a.o.Test == nil {
 			return line{}, ErrNoTest
 		}
-		return line{"channel.test", c.Name, ""}, nil
+		return told("channel.test", c.Name, ""), nil
 	})
 	if err != nil {
 		return c, nil, err

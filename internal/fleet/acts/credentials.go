@@ -54,7 +54,7 @@ func (a *Acts) SaveCredential(ctx context.Context, who access.Who, id int64, in 
 		if c.Sealed, err = a.o.Key.Seal(secret); err != nil {
 			return line{}, err
 		}
-		return line{action("credential", id), c.Name, c.Kind}, taken(tx.SaveCredential(ctx, &c), "name", "another credential has this name")
+		return told(action("credential", id), c.Name, c.Kind), taken(tx.SaveCredential(ctx, &c), "name", "another credential has this name")
 	})
 	return c, err
 }
@@ -66,6 +66,6 @@ func (a *Acts) DeleteCredential(ctx context.Context, who access.Who, id int64) e
 		if err != nil {
 			return line{}, err
 		}
-		return line{"credential.delete", c.Name, ""}, inUse(tx.DeleteCredential(ctx, id), "targets use this credential: it stays")
+		return told("credential.delete", c.Name, ""), inUse(tx.DeleteCredential(ctx, id), "targets use this credential: it stays")
 	})
 }

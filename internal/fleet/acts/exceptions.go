@@ -63,11 +63,15 @@ func (a *Acts) Except(ctx context.Context, who access.Who, in NewException) (mad
 	if in.HostID != 0 {
 		in.HostIDs = append([]int64{in.HostID}, in.HostIDs...)
 	}
-	err = a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		made = nil
 		if err := a.checkException(&in); err != nil {
 			return line{}, err
 		}
+		if len(in.HostIDs) == 0 && !who.Can(store.RoleOperator) { // hosts of other sites have the tag, too
+			return line{}, &Refusal{Kind: Forbidden, Fields: []Field{{"tag", "your role is for single sites: name hosts of yours"}}}
+		}
+		sites := []int64{}
 		e := store.Exception{Finding: in.Finding, Tag: in.Tag, Reason: in.Reason, Owner: in.Owner, Until: in.Until.UTC(), By: who.Name(), Created: a.now()}
 		covers := "every host"
 		if in.Tag != "" {
@@ -75,6 +79,10 @@ func (a *Acts) Except(ctx context.Context, who access.Who, in NewException) (mad
 		}
 		for _, id := range in.HostIDs {
 			h, err := tx.Host(ctx, id)
+			if err == nil {
+				err = at(who, store.RoleOperator, h.SiteID)
+				sites = append(sites, h.SiteID)
+			}
 			if errors.Is(err, store.ErrNotFound) {
 				return line{}, &Refusal{Fields: []Field{{"host_id", "there is no such host"}}}
 			} else if err != nil {
@@ -95,14 +103,27 @@ func (a *Acts) Except(ctx context.Context, who access.Who, in NewException) (mad
 				return line{}, err
 			}
 		}
-		return line{"exception.add", in.Finding, covers + " until " + day(in.Until)}, nil
+		return told("exception.add", in.Finding, covers+" until "+day(in.Until)).at(sites...), nil
 	})
 	return made, err
 }
 
 // Withdraw ends an exception now.
 func (a *Acts) Withdraw(ctx context.Context, who access.Who, id int64) error {
-	return a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
-		return line{"exception.withdraw", "exception " + strconv.FormatInt(id, 10), ""}, tx.WithdrawException(ctx, id, who.Name())
+	return a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+		sites := []int64{}
+		if !who.Can(store.RoleOperator) {
+			e, err := tx.Exception(ctx, id)
+			if err != nil {
+				return line{}, err
+			}
+			if e.HostID == 0 {
+				return line{}, access.ErrForbidden
+			}
+			if sites, err = sitesOf(ctx, tx, who, store.RoleOperator, []int64{e.HostID}); err != nil {
+				return line{}, err
+			}
+		}
+		return told("exception.withdraw", "exception "+strconv.FormatInt(id, 10), "").at(sites...), tx.WithdrawException(ctx, id, who.Name())
 	})
 }

@@ -19,20 +19,17 @@ import (
 // has a line in the audit log. A file that cannot be read is a [Refusal]; what was taken before it broke stays.
 func (a *Acts) ImportResults(ctx context.Context, who access.Who, kind string, r io.Reader) (fleet.Imported, error) {
 	none := fleet.Imported{Problems: []string{}}
-	if err := may(who, store.RoleOperator); err != nil {
-		return none, err
+	if !who.UploadsSomewhere() {
+		return none, access.ErrForbidden
 	}
 	var k checks
 	if oneOf(&k, "kind", kind, "scan", "audit", "observe"); k.err() != nil {
 		return none, k.err()
 	}
 	source := &reading{r: r}
-	report, err := a.fleet.Import(ctx, kind, source, func(tx *store.Tx, host string) error {
+	report, err := a.fleet.Import(ctx, kind, source, who.Uploads, func(tx *store.Tx, host string) error {
 		return a.access.ActIn(ctx, tx, who, "result.import", host, kind)
 	})
-	if err == nil {
-		a.o.Log.Info("act", "who", who.Name(), "from", who.From, "action", "result.import", "kind", kind, "results", report.Results, "taken", report.Taken)
-	}
 	return report, source.unreadable(err)
 }
 
@@ -41,15 +38,18 @@ const maxJournal = 8 << 20
 
 // SaveJournal keeps what was applied on a host: the output of history --format json there.
 func (a *Acts) SaveJournal(ctx context.Context, who access.Who, host int64, r io.Reader) error {
-	if err := may(who, store.RoleOperator); err != nil {
-		return err
+	if !who.Somewhere(store.RoleOperator) {
+		return access.ErrForbidden
 	}
 	b, err := io.ReadAll(io.LimitReader(r, maxJournal+1))
 	if err != nil {
 		return err
 	}
-	return a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+	return a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		h, err := tx.Host(ctx, host)
+		if err == nil {
+			err = at(who, store.RoleOperator, h.SiteID)
+		}
 		if err != nil {
 			return line{}, err
 		}
@@ -59,7 +59,7 @@ func (a *Acts) SaveJournal(ctx context.Context, who access.Who, host int64, r io
 		case !isJournal(b):
 			return line{}, &Refusal{Fields: []Field{{"file", "this is not what ipcguard history --format json writes"}}}
 		}
-		return line{"result.import", h.Name, "journal"}, tx.SaveDocument(ctx, h.ID, fleet.DocumentJournal, a.now(), b)
+		return told("result.import", h.Name, "journal").at(h.SiteID), tx.SaveDocument(ctx, h.ID, fleet.DocumentJournal, a.now(), b)
 	})
 }
 
@@ -96,7 +96,14 @@ type NewPlan struct {
 
 // Plan plans how a host is closed, from what is stored of it, and keeps the plan. Nothing is changed on the host.
 func (a *Acts) Plan(ctx context.Context, who access.Who, host int64, in NewPlan) (*model.Plan, error) {
-	if err := may(who, store.RoleOperator); err != nil {
+	if !who.Somewhere(store.RoleOperator) {
+		return nil, access.ErrForbidden
+	}
+	h, err := a.st.Host(ctx, host)
+	if err == nil {
+		err = at(who, store.RoleOperator, h.SiteID)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if in.Strategy == "" {
@@ -120,12 +127,12 @@ func (a *Acts) Plan(ctx context.Context, who access.Who, host int64, in NewPlan)
 	if err != nil {
 		return nil, fmt.Errorf("acts: a plan as JSON: %w", err)
 	}
-	err = a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		h, err := tx.Host(ctx, host)
 		if err != nil {
 			return line{}, err
 		}
-		said := line{"plan.make", h.Name, in.Strategy + ", " + count(len(p.Changes), "change", "changes")}
+		said := told("plan.make", h.Name, in.Strategy+", "+count(len(p.Changes), "change", "changes")).at(h.SiteID)
 		return said, tx.SaveDocument(ctx, host, fleet.DocumentPlan, a.now(), b)
 	})
 	return p, err

@@ -37,18 +37,29 @@ func (in *SiteChange) check() error {
 
 // SaveSite adds a site where id is 0, or changes one.
 func (a *Acts) SaveSite(ctx context.Context, who access.Who, id int64, in SiteChange) (s store.Site, err error) {
-	err = a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
+	err = a.doAt(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
 		s = store.Site{}
+		sites := []int64{}
 		if id != 0 {
-			if s, err = tx.Site(ctx, id); err != nil {
+			if s, err = tx.Site(ctx, id); err == nil {
+				err = at(who, store.RoleAdmin, id)
+			}
+			if err != nil {
 				return line{}, err
 			}
+			sites = append(sites, id)
+		} else if err := may(who, store.RoleAdmin); err != nil {
+			return line{}, err
 		}
+		was := s.Name
 		if err := in.check(); err != nil {
 			return line{}, err
 		}
+		if was != in.Name && !who.Can(store.RoleAdmin) { // what others were given names it
+			return line{}, &Refusal{Kind: Forbidden, Fields: []Field{{"name", "an administrator of the whole fleet names sites"}}}
+		}
 		s.Name, s.Rate, s.Concurrency, s.Window, s.Zone = in.Name, in.Rate, in.Concurrency, in.Window, in.Zone
-		return line{action("site", id), s.Name, ""}, taken(tx.SaveSite(ctx, &s), "name", "another site has this name")
+		return told(action("site", id), s.Name, "").at(sites...), taken(tx.SaveSite(ctx, &s), "name", "another site has this name")
 	})
 	return s, err
 }
@@ -60,6 +71,6 @@ func (a *Acts) DeleteSite(ctx context.Context, who access.Who, id int64) error {
 		if err != nil {
 			return line{}, err
 		}
-		return line{"site.delete", s.Name, ""}, inUse(tx.DeleteSite(ctx, id), "the site has targets or hosts and stays")
+		return told("site.delete", s.Name, ""), inUse(tx.DeleteSite(ctx, id), "the site has targets or hosts and stays")
 	})
 }

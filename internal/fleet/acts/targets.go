@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -51,8 +52,10 @@ func (in TargetChange) onto(ctx context.Context, tx *store.Tx, who access.Who, t
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		if t.SiteID = site.ID; site.ID == 0 {
+		if t.SiteID = site.ID; site.ID == 0 || !who.At(site.ID, store.RoleViewer) {
 			k.wrong("site", "there is no such site")
+		} else if !who.At(site.ID, store.RoleOperator) {
+			k.wrong("site", "your role does not allow it at this site")
 		}
 	}
 	if in.Credential != 0 && in.Credential != old.Credential {
@@ -73,12 +76,17 @@ func (in TargetChange) onto(ctx context.Context, tx *store.Tx, who access.Who, t
 
 // SaveTarget adds a target where id is 0, or changes one.
 func (a *Acts) SaveTarget(ctx context.Context, who access.Who, id int64, in TargetChange) (t store.Target, err error) {
-	err = a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		t = store.Target{}
+		sites := []int64{}
 		if id != 0 {
-			if t, err = tx.Target(ctx, id); err != nil {
+			if t, err = tx.Target(ctx, id); err == nil {
+				err = at(who, store.RoleOperator, t.SiteID)
+			}
+			if err != nil {
 				return line{}, err
 			}
+			sites = append(sites, t.SiteID)
 		}
 		if err := in.onto(ctx, tx, who, &t); err != nil {
 			return line{}, err
@@ -87,7 +95,7 @@ func (a *Acts) SaveTarget(ctx context.Context, who access.Who, id int64, in Targ
 			return line{}, taken(err, "spec", "the site has this target already")
 		}
 		t, err = tx.Target(ctx, t.ID)
-		return line{action("target", id), t.Spec, ""}, err
+		return told(action("target", id), t.Spec, "").at(append(sites, t.SiteID)...), err
 	})
 	return t, err
 }
@@ -98,18 +106,22 @@ const maxChosen = 10_000
 // DeleteTargets removes targets; what is known of their hosts stays. Those that are gone already are passed over, but
 // one that is named alone has to be there.
 func (a *Acts) DeleteTargets(ctx context.Context, who access.Who, ids []int64) (n int, err error) {
-	err = a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		var there []int64
+		sites := map[int64]bool{}
 		subject := ""
 		for _, id := range ids[:min(len(ids), maxChosen)] {
 			t, err := tx.Target(ctx, id)
+			if err == nil {
+				err = at(who, store.RoleOperator, t.SiteID)
+			}
 			if errors.Is(err, store.ErrNotFound) && len(ids) > 1 {
 				continue
 			}
 			if err != nil {
 				return line{}, err
 			}
-			there, subject = append(there, id), t.Spec
+			there, subject, sites[t.SiteID] = append(there, id), t.Spec, true
 		}
 		if n = len(there); n == 0 {
 			return line{}, &Refusal{Text: "no target was chosen"}
@@ -117,7 +129,7 @@ func (a *Acts) DeleteTargets(ctx context.Context, who access.Who, ids []int64) (
 		if n > 1 {
 			subject = count(n, "target", "targets")
 		}
-		return line{"target.delete", subject, ""}, tx.DeleteTargets(ctx, there)
+		return told("target.delete", subject, "").at(slices.Collect(maps.Keys(sites))...), tx.DeleteTargets(ctx, there)
 	})
 	return n, err
 }
@@ -175,18 +187,25 @@ func (in *TargetsChange) change() (change func(*store.Target), what string, err 
 
 // ChangeTargets does one thing to all targets that lead to some hosts.
 func (a *Acts) ChangeTargets(ctx context.Context, who access.Who, in TargetsChange) (out Changed, err error) {
-	err = a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		change, what, err := in.change()
 		if err != nil {
 			return line{}, err
 		}
 		out = Changed{What: what}
+		sites, err := sitesOf(ctx, tx, who, store.RoleOperator, in.Hosts)
+		if err != nil {
+			return line{}, err
+		}
 		for _, id := range in.Hosts {
 			list, _, err := tx.Targets(ctx, store.TargetFilter{HostID: id}, store.Page{Size: store.MaxPage, Sort: "id"})
 			if err != nil {
 				return line{}, err
 			}
 			for i := range list {
+				if err := at(who, store.RoleOperator, list[i].SiteID); err != nil {
+					return line{}, err
+				}
 				change(&list[i])
 				if len(list[i].Tags) > maxTags {
 					return line{}, &Refusal{Fields: []Field{{"value", fmt.Sprintf("%s would have more than %d tags", plain(list[i].Spec), maxTags)}}}
@@ -197,26 +216,43 @@ func (a *Acts) ChangeTargets(ctx context.Context, who access.Who, in TargetsChan
 				out.Targets++
 			}
 		}
-		return line{"target.change", count(out.Targets, "target", "targets"), what}, nil
+		return told("target.change", count(out.Targets, "target", "targets"), what).at(sites...), nil
 	})
 	return out, err
+}
+
+// sitesOf are the sites of some hosts, each once, where somebody's role allows an act. Hosts that are gone are passed over.
+func sitesOf(ctx context.Context, tx *store.Tx, who access.Who, needs store.Role, hosts []int64) ([]int64, error) {
+	sites := map[int64]bool{}
+	for _, id := range hosts {
+		h, err := tx.Host(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err == nil {
+			err = at(who, needs, h.SiteID)
+		}
+		if err != nil {
+			return nil, err
+		}
+		sites[h.SiteID] = true
+	}
+	return slices.Sorted(maps.Keys(sites)), nil
 }
 
 // ImportTargets adds and changes targets from a table, see [fleet.Fleet.ImportTargets]. Every group of rows that is saved
 // has a line in the audit log. A table that cannot be read is a [Refusal]; what was saved before it broke stays, and the
 // report tells it.
 func (a *Acts) ImportTargets(ctx context.Context, who access.Who, r io.Reader) (fleet.ImportReport, error) {
-	if err := may(who, store.RoleOperator); err != nil {
-		return fleet.ImportReport{Errors: []string{}}, err
+	if !who.Somewhere(store.RoleOperator) {
+		return fleet.ImportReport{Errors: []string{}}, access.ErrForbidden
 	}
 	source := &reading{r: r}
-	report, err := a.fleet.ImportTargets(ctx, source, who.Can(store.RoleAdmin), func(tx *store.Tx, s fleet.Saved) error {
+	here := func(site int64) bool { return who.At(site, store.RoleOperator) }
+	report, err := a.fleet.ImportTargets(ctx, source, who.Can(store.RoleAdmin), here, func(tx *store.Tx, s fleet.Saved) error {
 		subject := fmt.Sprintf("lines %d to %d", s.First, s.Last)
 		return a.access.ActIn(ctx, tx, who, "target.import", subject, fmt.Sprintf("%d added, %d changed", s.Added, s.Updated))
 	})
-	if err == nil {
-		a.o.Log.Info("act", "who", who.Name(), "from", who.From, "action", "target.import", "added", report.Added, "changed", report.Updated, "bad", report.Bad)
-	}
 	return report, source.unreadable(err)
 }
 

@@ -3,6 +3,7 @@ package acts
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,11 +38,15 @@ func (k *checks) selector(s *store.Selector) {
 
 // StartRun starts a run over the targets that are enabled and chosen.
 func (a *Acts) StartRun(ctx context.Context, who access.Who, in NewRun) (r store.Run, err error) {
-	err = a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		var k checks
 		k.kind(in.Kind)
 		k.selector(&in.Selector)
 		if err := k.err(); err != nil {
+			return line{}, err
+		}
+		sites, err := chosenAt(ctx, tx, who, &in.Selector)
+		if err != nil {
 			return line{}, err
 		}
 		r = store.Run{Kind: in.Kind, Selector: in.Selector, Quick: in.Quick, By: who.Name()}
@@ -50,9 +55,61 @@ func (a *Acts) StartRun(ctx context.Context, who access.Who, in NewRun) (r store
 		} else if err != nil {
 			return line{}, err
 		}
-		return line{"run.start", runName(r.ID), string(r.Kind) + " of " + count(r.Total, "target", "targets") + ": " + Chosen(in.Selector)}, nil
+		return told("run.start", runName(r.ID), string(r.Kind)+" of "+count(r.Total, "target", "targets")+": "+Chosen(in.Selector)).at(sites...), nil
 	})
 	return r, err
+}
+
+// chosenAt is the site that somebody's choice of targets lies at, where they may not choose from all: they name the site, or
+// hosts or targets of one, which names it.
+func chosenAt(ctx context.Context, tx *store.Tx, who access.Who, s *store.Selector) ([]int64, error) {
+	if who.Can(store.RoleOperator) {
+		return nil, nil
+	}
+	none := &Refusal{Kind: Forbidden, Fields: []Field{{"selector.site", "choose one of your sites"}}}
+	if s.Site == "" {
+		sites, err := sitesOf(ctx, tx, who, store.RoleOperator, s.Hosts)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range s.Targets {
+			t, err := tx.Target(ctx, id)
+			if err == nil {
+				err = at(who, store.RoleOperator, t.SiteID)
+			}
+			if err != nil {
+				return nil, err
+			}
+			sites = append(sites, t.SiteID)
+		}
+		slices.Sort(sites)
+		if sites = slices.Compact(sites); len(sites) != 1 {
+			return nil, none
+		}
+		site, err := tx.Site(ctx, sites[0])
+		if err != nil {
+			return nil, err
+		}
+		s.Site = site.Name
+	}
+	site, err := tx.SiteByName(ctx, s.Site)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !who.At(site.ID, store.RoleOperator) {
+		return nil, none
+	}
+	return []int64{site.ID}, err
+}
+
+// siteNamed is the number of a site that a run or schedule was made for, where somebody's role allows an act on it. What is
+// for all sites is for those whose role is.
+func siteNamed(ctx context.Context, tx *store.Tx, who access.Who, name string) ([]int64, error) {
+	if who.Can(store.RoleOperator) {
+		return nil, nil
+	}
+	site, err := tx.SiteByName(ctx, name)
+	if err == nil {
+		err = at(who, store.RoleOperator, site.ID)
+	}
+	return []int64{site.ID}, err
 }
 
 func runName(id int64) string { return "run " + strconv.FormatInt(id, 10) }
@@ -78,18 +135,23 @@ func Chosen(s store.Selector) string {
 }
 
 // CancelRun ends a run: what is not done is skipped, and what is under way is not recorded.
-func (a *Acts) CancelRun(ctx context.Context, who access.Who, id int64) (r store.Run, err error) {
-	err = a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
-		if _, err := tx.Run(ctx, id); err != nil {
+func (a *Acts) CancelRun(ctx context.Context, who access.Who, id int64) (ended store.Run, err error) {
+	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+		r, err := tx.Run(ctx, id)
+		if err != nil {
+			return line{}, err
+		}
+		sites, err := siteNamed(ctx, tx, who, r.Selector.Site)
+		if err != nil {
 			return line{}, err
 		}
 		if err := tx.CancelRun(ctx, id); err != nil {
 			return line{}, inUse(err, "the run has ended already")
 		}
-		r, err = tx.Run(ctx, id)
-		return line{"run.cancel", runName(id), ""}, err
+		ended, err = tx.Run(ctx, id)
+		return told("run.cancel", runName(id), "").at(sites...), err
 	})
-	return r, err
+	return ended, err
 }
 
 // ScheduleChange is a schedule as somebody wants it.
@@ -106,10 +168,13 @@ type ScheduleChange struct {
 
 // SaveSchedule adds a schedule where id is 0, or changes one.
 func (a *Acts) SaveSchedule(ctx context.Context, who access.Who, id int64, in ScheduleChange) (s store.Schedule, err error) {
-	err = a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		s = store.Schedule{}
 		if id != 0 {
-			if s, err = tx.Schedule(ctx, id); err != nil {
+			if s, err = tx.Schedule(ctx, id); err == nil {
+				_, err = siteNamed(ctx, tx, who, s.Selector.Site)
+			}
+			if err != nil {
 				return line{}, err
 			}
 		}
@@ -130,20 +195,28 @@ func (a *Acts) SaveSchedule(ctx context.Context, who access.Who, id int64, in Sc
 		if err := k.err(); err != nil {
 			return line{}, err
 		}
+		sites, err := chosenAt(ctx, tx, who, &in.Selector)
+		if err != nil {
+			return line{}, err
+		}
 		s.Name, s.Kind, s.Cron, s.Zone, s.Window = in.Name, in.Kind, in.Cron, in.Zone, in.Window
 		s.Selector, s.Quick, s.Enabled = in.Selector, in.Quick, in.Enabled == nil || *in.Enabled
-		return line{action("schedule", id), s.Name, s.Cron}, taken(tx.SaveSchedule(ctx, &s), "name", "another schedule has this name")
+		return told(action("schedule", id), s.Name, s.Cron).at(sites...), taken(tx.SaveSchedule(ctx, &s), "name", "another schedule has this name")
 	})
 	return s, err
 }
 
 // DeleteSchedule removes a schedule; its runs stay.
 func (a *Acts) DeleteSchedule(ctx context.Context, who access.Who, id int64) error {
-	return a.do(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+	return a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		s, err := tx.Schedule(ctx, id)
 		if err != nil {
 			return line{}, err
 		}
-		return line{"schedule.delete", s.Name, ""}, tx.DeleteSchedule(ctx, id)
+		sites, err := siteNamed(ctx, tx, who, s.Selector.Site)
+		if err != nil {
+			return line{}, err
+		}
+		return told("schedule.delete", s.Name, "").at(sites...), tx.DeleteSchedule(ctx, id)
 	})
 }

@@ -35,8 +35,8 @@ var workerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 // AddWorker makes a join code for a worker of a site.
 func (a *Acts) AddWorker(ctx context.Context, who access.Who, in NewWorker) (out JoinCode, err error) {
-	if err := may(who, store.RoleAdmin); err != nil {
-		return out, err
+	if !who.Somewhere(store.RoleAdmin) {
+		return out, access.ErrForbidden
 	}
 	trust, err := a.fleet.Authority(ctx)
 	if err != nil {
@@ -48,14 +48,14 @@ func (a *Acts) AddWorker(ctx context.Context, who access.Who, in NewWorker) (out
 		return out, fmt.Errorf("acts: %w", err)
 	}
 	secret, print := text.EncodeToString(raw), trust.Fingerprint(a.now())
-	err = a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
+	err = a.doAt(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
 		var k checks
 		k.need("site", &in.Site)
 		if k.line("name", &in.Name); in.Name != "" && !workerName.MatchString(in.Name) {
 			k.wrong("name", "a worker's name has letters, digits, dots and hyphens, 63 at most")
 		}
 		site, err := tx.SiteByName(ctx, in.Site)
-		if errors.Is(err, store.ErrNotFound) {
+		if errors.Is(err, store.ErrNotFound) || err == nil && !who.At(site.ID, store.RoleAdmin) {
 			k.wrong("site", "there is no such site")
 		} else if err != nil {
 			return line{}, err
@@ -65,21 +65,24 @@ func (a *Acts) AddWorker(ctx context.Context, who access.Who, in NewWorker) (out
 		}
 		out = JoinCode{Code: wire.CodePrefix + secret + "-" + text.EncodeToString(print[:]), Site: site.Name, Until: a.now().Add(codeLife)}
 		j := store.Join{Hash: gate.CodeHash(secret), SiteID: site.ID, Name: in.Name, By: who.Name(), Until: out.Until}
-		return line{"worker.add", in.Name, "site " + site.Name}, tx.AddJoin(ctx, j)
+		return told("worker.add", in.Name, "site "+site.Name).at(site.ID), tx.AddJoin(ctx, j)
 	})
 	return out, err
 }
 
 // RevokeWorker ends a worker's certificates from the next request on, and lets others do what it had in hand.
 func (a *Acts) RevokeWorker(ctx context.Context, who access.Who, id int64) error {
-	return a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
+	return a.doAt(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
 		e, err := tx.EnrolledWorker(ctx, id)
+		if err == nil {
+			err = at(who, store.RoleAdmin, e.SiteID)
+		}
 		if err != nil {
 			return line{}, err
 		}
 		if err := tx.RevokeEnrolled(ctx, id); err != nil {
 			return line{}, err
 		}
-		return line{"worker.revoke", e.Name, "site " + e.Site}, a.fleet.Drop(ctx, tx, e)
+		return told("worker.revoke", e.Name, "site "+e.Site).at(e.SiteID), a.fleet.Drop(ctx, tx, e)
 	})
 }

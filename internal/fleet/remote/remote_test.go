@@ -115,7 +115,7 @@ func newScene(t *testing.T, dsn string) *scene {
 	s.branch, s.main = store.Site{Name: "branch"}, store.Site{Name: "headquarters"}
 	s.ok(s.st.SaveSite(t.Context(), &s.branch))
 	s.ok(s.st.SaveSite(t.Context(), &s.main))
-	people := access.New(s.st, nil, nil)
+	people := access.New(s.st, access.Options{})
 	s.acts, err = acts.New(s.fleet, s.st, people, acts.Options{Key: key})
 	s.ok(err)
 	g := gate.New(s.fleet, s.st, people, gate.Options{

@@ -130,8 +130,9 @@ type userBody struct {
 
 // userChange is what an administrator changes of an account; what is left out stays.
 type userChange struct {
-	Role     store.Role `json:"role,omitempty"`
-	Disabled *bool      `json:"disabled,omitempty"`
+	Role     store.Role        `json:"role,omitempty"`
+	Sites    *[]store.SiteRole `json:"sites,omitempty"` // roles at single sites, by the site's number; with them an empty role is none everywhere
+	Disabled *bool             `json:"disabled,omitempty"`
 }
 
 // passwordBody is a new password, and for one's own the present one.
@@ -159,7 +160,11 @@ func changeUser(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.Role != "" {
+	if b.Sites != nil {
+		if err := c.access.SetRoles(c.ctx(), c.who, id, b.Role, *b.Sites); err != nil {
+			return nil, err
+		}
+	} else if b.Role != "" {
 		if err := c.access.SetRole(c.ctx(), c.who, id, b.Role); err != nil {
 			return nil, err
 		}
@@ -192,9 +197,10 @@ func setPassword(c *call) (any, error) {
 
 // tokenBody is a token as somebody wants it.
 type tokenBody struct {
-	Name  string     `json:"name"`
-	Scope store.Role `json:"scope"`
-	Until time.Time  `json:"until"`
+	Name     string      `json:"name"`
+	Scope    store.Scope `json:"scope"`
+	Until    time.Time   `json:"until"`
+	Password string      `json:"password"` // the account's own
 }
 
 // newToken is a token with its secret, this once.
@@ -210,7 +216,7 @@ func addToken(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret, t, err := c.access.NewToken(c.ctx(), c.who, b.Name, b.Scope, b.Until)
+	secret, t, err := c.access.NewToken(c.ctx(), c.who, b.Password, b.Name, b.Scope, b.Until)
 	return newToken{t, secret}, err
 }
 

@@ -177,10 +177,10 @@ func (c *call) serve() error {
 	if err != nil {
 		return err
 	}
-	if !who.Can(c.route.role) {
+	if !c.route.lets(who) {
 		return access.ErrForbidden
 	}
-	c.who = who
+	c.who, c.store = who, access.Sight(c.API.store, who)
 	limit.Come(c.ctx())
 	if err := c.readQuery(); err != nil {
 		return err

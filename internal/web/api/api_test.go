@@ -249,8 +249,9 @@ func TestEverything(t *testing.T) {
 	act(v, http.MethodPut, "/me/password", passwordBody{Old: password, Password: "another staple, please"}, 204)
 	c.ask(v, http.MethodPut, "/me/password", passwordBody{Old: password, Password: "yet another staple"}, 422)
 	var made newToken
-	act(v, http.MethodPost, "/me/tokens", tokenBody{Name: "more", Scope: v, Until: time.Now().Add(time.Minute)}, 201).into(&made)
-	c.ask(v, http.MethodPost, "/me/tokens", tokenBody{Name: "wider", Scope: o, Until: time.Now().Add(time.Minute)}, 422)
+	act(v, http.MethodPost, "/me/tokens", tokenBody{Name: "more", Scope: store.ScopeRead, Password: "another staple, please", Until: time.Now().Add(time.Minute)}, 201).into(&made)
+	c.ask(v, http.MethodPost, "/me/tokens", tokenBody{Name: "wrong", Scope: store.ScopeRead, Password: password, Until: time.Now().Add(time.Minute)}, 422)
+	c.ask(v, http.MethodPost, "/me/tokens", tokenBody{Name: "wider", Scope: store.ScopeOperate, Password: "another staple, please", Until: time.Now().Add(time.Minute)}, 422)
 	if !strings.HasPrefix(made.Secret, "ipcg_") {
 		t.Errorf("%+v", made)
 	}
@@ -258,7 +259,7 @@ func TestEverything(t *testing.T) {
 		t.Error(s)
 	}
 	act(a, http.MethodDelete, fmt.Sprintf("/users/%d/tokens/%d", c.users[v].ID, made.ID), nil, 204)
-	own := act(o, http.MethodPost, "/me/tokens", tokenBody{Name: "own", Scope: v, Until: time.Now().Add(time.Minute)}, 201).id()
+	own := act(o, http.MethodPost, "/me/tokens", tokenBody{Name: "own", Scope: store.ScopeUpload, Password: password, Until: time.Now().Add(time.Minute)}, 201).id()
 	c.ask(v, http.MethodDelete, fmt.Sprintf("/me/tokens/%d", own), nil, 404) // somebody else's
 	act(o, http.MethodDelete, fmt.Sprintf("/me/tokens/%d", own), nil, 204)
 	log := c.ask(a, http.MethodGet, "/acts?limit=1000", nil, 200).Body.String()

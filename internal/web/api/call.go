@@ -26,8 +26,9 @@ type call struct {
 	r         *http.Request
 	route     *route
 	who       access.Who
-	query     url.Values // as the table allows: known names, once each, of their kind
-	streaming bool       // the answer has begun
+	store     store.Reader // what they may see; it hides the API's own, which sees all
+	query     url.Values   // as the table allows: known names, once each, of their kind
+	streaming bool         // the answer has begun
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }

@@ -12,14 +12,23 @@ import (
 
 // me is who asks.
 type me struct {
-	ID   int64      `json:"id"`
-	Name string     `json:"name"`
-	Role store.Role `json:"role"` // what this request may do: less than the account's by a token's scope
-	Via  string     `json:"via"`
+	ID    int64            `json:"id"`
+	Name  string           `json:"name"`
+	Role  store.Role       `json:"role"`            // what this request may do everywhere: less than the account's by a token's scope
+	Sites []store.SiteRole `json:"sites,omitempty"` // and at single sites, where that is more
+	Scope store.Scope      `json:"scope,omitempty"` // of the token
+	Via   string           `json:"via"`
 }
 
 func whoIsIt(c *call) (any, error) {
-	return me{c.who.User.ID, c.who.User.Name, c.who.Role, c.who.Via}, nil
+	out := me{ID: c.who.User.ID, Name: c.who.User.Name, Role: c.who.Role, Scope: c.who.Scope, Via: c.who.Via}
+	for _, s := range c.who.User.Sites {
+		if role := c.who.Sites[s.SiteID]; role != "" {
+			s.Role = role
+			out.Sites = append(out.Sites, s)
+		}
+	}
+	return out, nil
 }
 
 func document(c *call) (any, error) { return json.RawMessage(c.doc), nil }
@@ -168,9 +177,9 @@ func compare(c *call) (any, error) {
 
 func listWorkers(c *call) (any, error) { return all(c.store.Workers(c.ctx())) }
 
-func listTags(c *call) (any, error) { return all(c.store.Tags(c.ctx())) }
+func listTags(c *call) (any, error) { return all(c.store.Tags(c.ctx(), nil)) }
 
-func listOwners(c *call) (any, error) { return all(c.store.Owners(c.ctx())) }
+func listOwners(c *call) (any, error) { return all(c.store.Owners(c.ctx(), nil)) }
 
 func listActs(c *call) (any, error) {
 	acts, total, err := c.store.Acts(c.ctx(), c.query.Get("q"), c.page())

@@ -27,7 +27,7 @@ func Document() ([]byte, error) {
 		}
 		operation := schema{
 			"operationId": r.id, "summary": r.summary, "tags": []string{tagOf(r.path)}, "x-role": r.role,
-			"description": "For the role " + string(r.role) + " and those above it.",
+			"description": forWhom(r),
 		}
 		var parameters []schema
 		for _, m := range inPath.FindAllStringSubmatch(r.path, -1) {
@@ -91,6 +91,18 @@ func Document() ([]byte, error) {
 			"session": schema{"type": "apiKey", "in": "cookie", "name": "ipcguard", "description": "The page's session, for its own pages"},
 		}},
 	}, "", "  ")
+}
+
+// forWhom says who may, in words.
+func forWhom(r route) string {
+	s := "For the role " + string(r.role) + " and those above it"
+	switch {
+	case r.whole:
+		s += ", everywhere"
+	case r.upload:
+		s += "; also for tokens of the scope upload"
+	}
+	return s + "."
 }
 
 // tagOf groups operations by the first part of their path.

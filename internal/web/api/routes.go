@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ipcguard/internal/fleet"
+	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
@@ -15,7 +16,9 @@ import (
 // route is one line of the table of everything that is served.
 type route struct {
 	method, path string
-	role         store.Role // the least that may
+	role         store.Role // the least that may, everywhere or at a site
+	whole        bool       // it takes the role everywhere: what it is about belongs to no site
+	upload       bool       // a token that is for handing in results may, too
 	id, summary  string
 	query        []view.Param
 	in           any      // a value of the body's type; nil is no body
@@ -26,6 +29,17 @@ type route struct {
 	status       int      // of success; 0 is 200, or 204 without an answer
 	do           func(*call) (any, error)
 	stream       func(*call) error
+}
+
+// lets tells whether somebody may take the route. What lies at a site is looked at where it is read or done.
+func (r route) lets(who access.Who) bool {
+	switch {
+	case r.whole:
+		return who.Can(r.role)
+	case r.upload:
+		return who.UploadsSomewhere()
+	}
+	return who.Somewhere(r.role)
 }
 
 // matches tells whether a path is this route's, whatever the method.
@@ -112,9 +126,9 @@ func routes() []route {
 		{method: get, path: "/exports/{view}", role: look, id: "export", summary: "A view whole, as a file: hosts and findings in every format, the others as CSV and JSON", query: with(exportFilter(), []view.Param{formats}), gives: []string{"text/csv", "application/json", "application/sarif+json", "application/jsonl"}, stream: exportView},
 
 		{method: get, path: "/sites", role: look, id: "listSites", summary: "Sites", out: list[store.Site]{}, do: listSites},
-		{method: post, path: "/sites", role: admin, id: "addSite", summary: "Add a site", in: acts.SiteChange{}, out: store.Site{}, status: created, do: saveSite},
+		{method: post, path: "/sites", role: admin, whole: true, id: "addSite", summary: "Add a site", in: acts.SiteChange{}, out: store.Site{}, status: created, do: saveSite},
 		{method: put, path: "/sites/{id}", role: admin, id: "changeSite", summary: "Change a site", in: acts.SiteChange{}, out: store.Site{}, do: saveSite},
-		{method: del, path: "/sites/{id}", role: admin, id: "deleteSite", summary: "Remove a site that has no targets and no hosts", do: deleteSite},
+		{method: del, path: "/sites/{id}", role: admin, whole: true, id: "deleteSite", summary: "Remove a site that has no targets and no hosts", do: deleteSite},
 		{method: get, path: "/workers", role: look, id: "listWorkers", summary: "Who scans, and when they were heard of last", out: list[store.Worker]{}, do: listWorkers},
 
 		{method: get, path: "/workers/enrolled", role: admin, id: "listEnrolled", summary: "Workers that have joined with a certificate, and those that were revoked", out: list[store.Enrolled]{}, do: listEnrolled},
@@ -138,7 +152,7 @@ func routes() []route {
 		{method: get, path: "/runs/{id}/units", role: look, id: "listUnits", summary: "A run's targets, and where each stands", query: with(paging, []view.Param{{Name: "state", Kind: view.Text, Enum: []string{"waiting", "running", "done", "failed", "skipped"}}}), out: list[store.Unit]{}, do: listUnits},
 		{method: get, path: "/runs/{id}/stream", role: look, id: "followRun", summary: "A run's progress as server-sent events: one named run whenever it changed, until it has ended", gives: []string{"text/event-stream"}, stream: followRun},
 		{method: post, path: "/runs/{id}/cancel", role: operate, id: "cancelRun", summary: "End a run; what is not done is skipped", out: store.Run{}, do: cancelRun},
-		{method: post, path: "/results", role: operate, id: "importResults", summary: "Take in results that scan, audit or observe made elsewhere", query: []view.Param{{Name: "kind", Kind: view.Text, Enum: []string{"scan", "audit", "observe"}, Needed: true}}, takes: []string{"application/json", "application/jsonl"}, limit: maxUpload, out: fleet.Imported{}, do: importResults},
+		{method: post, path: "/results", role: operate, upload: true, id: "importResults", summary: "Take in results that scan, audit or observe made elsewhere", query: []view.Param{{Name: "kind", Kind: view.Text, Enum: []string{"scan", "audit", "observe"}, Needed: true}}, takes: []string{"application/json", "application/jsonl"}, limit: maxUpload, out: fleet.Imported{}, do: importResults},
 
 		{method: get, path: "/schedules", role: look, id: "listSchedules", summary: "Schedules", out: list[store.Schedule]{}, do: listSchedules},
 		{method: post, path: "/schedules", role: operate, id: "addSchedule", summary: "Add a schedule", in: acts.ScheduleChange{}, out: store.Schedule{}, status: created, do: saveSchedule},
@@ -148,28 +162,28 @@ func routes() []route {
 		{method: post, path: "/exceptions", role: operate, id: "addException", summary: "Accept one finding of a host, of the hosts with a tag, or of all, for a while", in: acts.NewException{}, out: store.Exception{}, status: created, do: addException},
 		{method: del, path: "/exceptions/{id}", role: operate, id: "withdrawException", summary: "End an exception", do: withdrawException},
 
-		{method: get, path: "/channels", role: admin, id: "listChannels", summary: "Where notifications go", out: list[channelOut]{}, do: listChannels},
-		{method: post, path: "/channels", role: admin, id: "addChannel", summary: "Add a channel", in: acts.ChannelChange{}, out: channelOut{}, status: created, do: saveChannel},
-		{method: put, path: "/channels/{id}", role: admin, id: "changeChannel", summary: "Change a channel; secrets that are left out stay, unless the message would go elsewhere", in: acts.ChannelChange{}, out: channelOut{}, do: saveChannel},
-		{method: del, path: "/channels/{id}", role: admin, id: "deleteChannel", summary: "Remove a channel", do: deleteChannel},
-		{method: post, path: "/channels/{id}/test", role: admin, id: "testChannel", summary: "Send a test message", out: tested{}, do: testChannel},
-		{method: get, path: "/channels/{id}/deliveries", role: admin, id: "listDeliveries", summary: "What was sent to a channel, the last first", query: paging, out: list[store.Delivery]{}, do: listDeliveries},
+		{method: get, path: "/channels", role: admin, whole: true, id: "listChannels", summary: "Where notifications go", out: list[channelOut]{}, do: listChannels},
+		{method: post, path: "/channels", role: admin, whole: true, id: "addChannel", summary: "Add a channel", in: acts.ChannelChange{}, out: channelOut{}, status: created, do: saveChannel},
+		{method: put, path: "/channels/{id}", role: admin, whole: true, id: "changeChannel", summary: "Change a channel; secrets that are left out stay, unless the message would go elsewhere", in: acts.ChannelChange{}, out: channelOut{}, do: saveChannel},
+		{method: del, path: "/channels/{id}", role: admin, whole: true, id: "deleteChannel", summary: "Remove a channel", do: deleteChannel},
+		{method: post, path: "/channels/{id}/test", role: admin, whole: true, id: "testChannel", summary: "Send a test message", out: tested{}, do: testChannel},
+		{method: get, path: "/channels/{id}/deliveries", role: admin, whole: true, id: "listDeliveries", summary: "What was sent to a channel, the last first", query: paging, out: list[store.Delivery]{}, do: listDeliveries},
 
-		{method: get, path: "/credentials", role: admin, id: "listCredentials", summary: "Credentials by name; their secrets are never told", out: list[store.Credential]{}, do: listCredentials},
-		{method: post, path: "/credentials", role: admin, id: "addCredential", summary: "Add a credential", in: acts.CredentialChange{}, out: store.Credential{}, status: created, do: saveCredential},
-		{method: put, path: "/credentials/{id}", role: admin, id: "changeCredential", summary: "Change a credential and its secret", in: acts.CredentialChange{}, out: store.Credential{}, do: saveCredential},
-		{method: del, path: "/credentials/{id}", role: admin, id: "deleteCredential", summary: "Remove a credential that no target uses", do: deleteCredential},
+		{method: get, path: "/credentials", role: admin, whole: true, id: "listCredentials", summary: "Credentials by name; their secrets are never told", out: list[store.Credential]{}, do: listCredentials},
+		{method: post, path: "/credentials", role: admin, whole: true, id: "addCredential", summary: "Add a credential", in: acts.CredentialChange{}, out: store.Credential{}, status: created, do: saveCredential},
+		{method: put, path: "/credentials/{id}", role: admin, whole: true, id: "changeCredential", summary: "Change a credential and its secret", in: acts.CredentialChange{}, out: store.Credential{}, do: saveCredential},
+		{method: del, path: "/credentials/{id}", role: admin, whole: true, id: "deleteCredential", summary: "Remove a credential that no target uses", do: deleteCredential},
 
-		{method: get, path: "/users", role: admin, id: "listUsers", summary: "Accounts", out: list[store.User]{}, do: listUsers},
-		{method: post, path: "/users", role: admin, id: "addUser", summary: "Add an account", in: userBody{}, out: store.User{}, status: created, do: addUser},
-		{method: put, path: "/users/{id}", role: admin, id: "changeUser", summary: "Change an account's role, or keep it out", in: userChange{}, out: store.User{}, do: changeUser},
-		{method: put, path: "/users/{id}/password", role: admin, id: "setPassword", summary: "Set an account's password, which ends its sessions", in: passwordBody{}, do: setPassword},
-		{method: get, path: "/users/{id}/tokens", role: admin, id: "listUserTokens", summary: "An account's tokens", out: list[store.Token]{}, do: listUserTokens},
-		{method: del, path: "/users/{id}/tokens/{token}", role: admin, id: "deleteUserToken", summary: "End a token of an account", do: deleteUserToken},
+		{method: get, path: "/users", role: admin, whole: true, id: "listUsers", summary: "Accounts", out: list[store.User]{}, do: listUsers},
+		{method: post, path: "/users", role: admin, whole: true, id: "addUser", summary: "Add an account", in: userBody{}, out: store.User{}, status: created, do: addUser},
+		{method: put, path: "/users/{id}", role: admin, whole: true, id: "changeUser", summary: "Change an account's role, or keep it out", in: userChange{}, out: store.User{}, do: changeUser},
+		{method: put, path: "/users/{id}/password", role: admin, whole: true, id: "setPassword", summary: "Set an account's password, which ends its sessions", in: passwordBody{}, do: setPassword},
+		{method: get, path: "/users/{id}/tokens", role: admin, whole: true, id: "listUserTokens", summary: "An account's tokens", out: list[store.Token]{}, do: listUserTokens},
+		{method: del, path: "/users/{id}/tokens/{token}", role: admin, whole: true, id: "deleteUserToken", summary: "End a token of an account", do: deleteUserToken},
 		{method: put, path: "/me/password", role: look, id: "changePassword", summary: "Change one's own password", in: passwordBody{}, do: setPassword},
 		{method: get, path: "/me/tokens", role: look, id: "listTokens", summary: "One's own tokens", out: list[store.Token]{}, do: listTokens},
 		{method: post, path: "/me/tokens", role: look, id: "addToken", summary: "Make a token; its secret is told here and never again", in: tokenBody{}, out: newToken{}, status: created, do: addToken},
 		{method: del, path: "/me/tokens/{id}", role: look, id: "deleteToken", summary: "End one of one's own tokens", do: deleteToken},
-		{method: get, path: "/acts", role: admin, id: "listActs", summary: "The audit log, the last line first", query: with(paging, []view.Param{{Name: "q", Kind: view.Text, About: "part of a line"}}), out: list[store.Act]{}, do: listActs},
+		{method: get, path: "/acts", role: admin, whole: true, id: "listActs", summary: "The audit log, the last line first", query: with(paging, []view.Param{{Name: "q", Kind: view.Text, About: "part of a line"}}), out: list[store.Act]{}, do: listActs},
 	}
 }

@@ -65,7 +65,7 @@ func newScene(t *testing.T) *scene {
 	if c.fleet, err = fleet.New(st, fleet.Options{Version: "test", Key: key}); err != nil {
 		t.Fatal(err)
 	}
-	c.access = access.New(st, nil, nil)
+	c.access = access.New(st, access.Options{})
 	link, _, err := c.access.Setup(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func newScene(t *testing.T) *scene {
 				t.Fatal(err)
 			}
 		}
-		token, _, err := c.access.NewToken(ctx, access.Who{User: u, Role: role}, "test", role, time.Now().Add(time.Hour))
+		token, _, err := c.access.NewToken(ctx, access.Who{User: u, Role: role}, password, "test", access.Scopes(access.Who{Role: role})[len(access.Scopes(access.Who{Role: role}))-1], time.Now().Add(time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,8 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[store.RunState]():    {"waiting", "running", "done", "cancelled"},
 	reflect.TypeFor[store.UnitState]():   {"waiting", "running", "done", "failed", "skipped"},
 	reflect.TypeFor[store.EventKind]():   view.EventKinds,
-	reflect.TypeFor[store.Role]():        {"viewer", "operator", "admin"},
+	reflect.TypeFor[store.Role]():        {"viewer", "operator", "admin", ""},
+	reflect.TypeFor[store.Scope]():       {"read", "upload", "operate", "administer"},
 	reflect.TypeFor[model.Severity]():    append(slices.Clone(view.Severities), ""),
 	reflect.TypeFor[model.Verdict]():     {"exposed", "limited", "closed", "inconclusive", "unreachable", "not-tested", ""},
 }

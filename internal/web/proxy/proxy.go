@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -37,11 +38,27 @@ func Trust(proxies []netip.Prefix, h http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if from := behind(proxies, r.RemoteAddr, r.Header.Values("X-Forwarded-For")); from != "" {
-			r = r.Clone(r.Context())
+			r = r.Clone(context.WithValue(r.Context(), https{}, outside(r.Header.Values("X-Forwarded-Proto"))))
 			r.RemoteAddr = net.JoinHostPort(from, "0")
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// https is where a request's context keeps whether its browser spoke HTTPS.
+type https struct{}
+
+// HTTPS tells whether a trusted proxy said that the browser came to it over HTTPS, or, without a proxy, whether it came so.
+func HTTPS(r *http.Request) bool {
+	said, _ := r.Context().Value(https{}).(bool)
+	return said || r.TLS != nil
+}
+
+// outside reads X-Forwarded-Proto: its first word is the browser's way where every proxy adds one, and its only one where the
+// proxy replaces it, as they do.
+func outside(headers []string) bool {
+	first, _, _ := strings.Cut(strings.Join(headers, ","), ",")
+	return strings.EqualFold(strings.TrimSpace(first), "https")
 }
 
 // behind is the last address that is no trusted proxy, or nothing where the peer itself is none.

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"ipcguard/internal/fleet/access"
+)
+
+// providerVariable is where the client's secret comes from, unless a file holds it.
+const providerVariable = "IPCGUARD_OIDC_SECRET"
+
+// providerFlags say where people log in beside local accounts.
+type providerFlags struct {
+	issuer, client, secretFile, name, claim, ca string
+	scopes, grants                              []string
+}
+
+func (f *providerFlags) register(s *pflag.FlagSet) {
+	s.StringVar(&f.issuer, "oidc-issuer", "", "OpenID provider where people log in, too, such as https://login.example/realms/it")
+	s.StringVar(&f.client, "oidc-client", "", "what the provider calls this server (client id); its redirect address is URL/login/provider/back")
+	s.StringVar(&f.secretFile, "oidc-secret-file", "", "file with the client's secret; also from "+providerVariable+". None is a public client")
+	s.StringArrayVar(&f.grants, "oidc-role", nil, "what members of a group may do: GROUP=ROLE everywhere, GROUP=ROLE@SITE at a site; repeat it")
+	s.StringVar(&f.claim, "oidc-groups-claim", "groups", "the claim that holds somebody's groups")
+	s.StringSliceVar(&f.scopes, "oidc-scopes", nil, "scopes that are asked for beyond openid and profile, such as groups")
+	s.StringVar(&f.name, "oidc-name", "", "what the button calls the provider (default: its host)")
+	s.StringVar(&f.ca, "oidc-ca", "", "file with the authorities (PEM) that the provider's certificate is from, instead of the system's")
+}
+
+// maxProviderFile bounds a secret, and a chain of certificates, in bytes.
+const maxProviderFile = 64 << 10
+
+// open makes the provider, or none. base is the page's own address.
+func (f *providerFlags) open(base string) (*access.Provider, error) {
+	if f.issuer == "" {
+		if f.client != "" || len(f.grants) > 0 || f.secretFile != "" {
+			return nil, usage("--oidc-issuer is missing: the other --oidc flags say how people log in there")
+		}
+		return nil, nil
+	}
+	base = strings.TrimSuffix(base, "/")
+	o := access.ProviderOptions{
+		Name: f.name, Issuer: f.issuer, Client: f.client, Secret: os.Getenv(providerVariable), Claim: f.claim, Scopes: f.scopes,
+		Redirect: base + "/login/provider/back", After: base + "/login",
+	}
+	for _, s := range f.grants {
+		g, err := access.ParseGrant(s)
+		if err != nil {
+			return nil, usage("--oidc-role %s", strings.TrimPrefix(err.Error(), "access: "))
+		}
+		o.Grants = append(o.Grants, g)
+	}
+	if f.secretFile != "" {
+		b, err := readBounded(f.secretFile, maxProviderFile)
+		if err != nil {
+			return nil, fmt.Errorf("--oidc-secret-file: %w", err)
+		}
+		o.Secret = strings.TrimSpace(string(b))
+	}
+	if f.ca != "" {
+		b, err := readBounded(f.ca, maxProviderFile)
+		if err != nil {
+			return nil, fmt.Errorf("--oidc-ca: %w", err)
+		}
+		o.CA = b
+	}
+	p, err := access.NewProvider(o)
+	if err != nil {
+		return nil, usage("--oidc: %s", strings.TrimPrefix(err.Error(), "access: "))
+	}
+	return p, nil
+}

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"context"
+	"encoding/hex"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"ipcguard/internal/store"
+)
+
+const serveCheckHelp = `Check the audit log: each line is chained to the one before it, so that a line that was changed, added or removed shows. The
+server may run. Exit status 1 where the chain is broken.
+
+Whoever can write to the database can chain the whole log anew. So every line goes to the server's log with its place in the chain
+("chain="), and to channels that are told of acts. --witness takes such a value from there, and says whether it still is in the log.
+`
+
+func (a *app) serveCheck() *cobra.Command {
+	f := &fleetFlags{}
+	var place homeFlags
+	var witness string
+	c := &cobra.Command{
+		Use:     "check",
+		Short:   "Check that the audit log is whole",
+		Long:    serveCheckHelp,
+		Example: "  ipcguard serve check --witness 9f86d081884c7d659a2feaa0c55ad015",
+		Args:    noArguments,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.checkActs(c.Context(), f, &place, witness) },
+	}
+	c.Flags().SortFlags = false
+	place.register(c.Flags())
+	c.Flags().StringVar(&f.database, "database", "", "as for serve; also from "+databaseVariable)
+	c.Flags().StringVar(&witness, "witness", "", "a value of chain= from the server's log; it has to be in the audit log")
+	return c
+}
+
+func (a *app) checkActs(ctx context.Context, f *fleetFlags, place *homeFlags, witness string) error {
+	seen, err := hex.DecodeString(witness)
+	if err != nil || witness != "" && len(seen) < 8 {
+		return usage("--witness: want at least 16 hexadecimal digits")
+	}
+	dir, err := place.dir()
+	if err != nil {
+		return err
+	}
+	dsn, err := f.address(filepath.Join(dir, databaseFile))
+	if err != nil {
+		return err
+	}
+	st, err := store.Open(ctx, dsn, store.Options{Shared: true})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	if err := st.CheckSchema(ctx); err != nil {
+		return err
+	}
+	c, err := st.CheckActs(ctx, seen)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.Broken != "" && c.At != 0:
+		say(a.stdout, "audit log: broken at line %d: %s, there or before it", c.At, c.Broken)
+	case c.Broken != "":
+		say(a.stdout, "audit log: broken at its end: %s", c.Broken)
+	case len(seen) > 0 && !c.Witness:
+		say(a.stdout, "audit log: the line %s is not in it: it was removed when it was old, or the log was written anew", witness)
+	default:
+		say(a.stdout, "audit log: %d lines, each chained to the one before; the last is %s", c.Lines, hex.EncodeToString(c.Head[:min(16, len(c.Head))]))
+		if c.Before > 0 {
+			say(a.stdout, "audit log: %d lines before them are from a version without a chain, and nothing can be said of them", c.Before)
+		}
+		return nil
+	}
+	return outcome{exitFailed}
+}

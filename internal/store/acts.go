@@ -1,0 +1,198 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The audit log is a chain:
+//
+//	hash of a line = SHA-256(hash of the line before, its fields with their lengths)
+//
+// meta holds the hash of the last line (actsHead) and of the last line that was pruned (actsAnchor), so that what is missing at
+// either end shows as what is missing in the middle does. Who may write to the database can reckon a whole chain anew: the
+// hashes that went to the log and to syslog are what tells then.
+const (
+	actsHead   = "acts.head"
+	actsAnchor = "acts.anchor"
+)
+
+// link is the hash of a line after another.
+func (a *Act) link(before []byte) []byte {
+	h := sha256.New()
+	h.Write([]byte("ipcguard act 1\n"))
+	h.Write(before)
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], uint64(micros(a.At)))
+	h.Write(n[:])
+	for _, s := range []string{a.Who, a.From, a.Action, a.Subject, a.Detail} {
+		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
+		h.Write(n[:])
+		h.Write([]byte(s))
+	}
+	return h.Sum(nil)
+}
+
+// AddAct writes a line of the audit log, and gives it its number and hash. Lines are never changed; PruneActs removes old
+// ones. On PostgreSQL the transactions that write lines end one after the other, as the chain needs it.
+func (q *Queries) AddAct(ctx context.Context, a *Act) error {
+	if a.At.IsZero() {
+		a.At = q.now()
+	}
+	for _, s := range []*string{&a.Who, &a.From, &a.Action, &a.Subject, &a.Detail} {
+		*s = clean(*s) // as it is stored
+	}
+	search := strings.ToLower(strings.Join([]string{a.Who, a.From, a.Action, a.Subject, a.Detail}, "\n"))
+	return q.atomic(ctx, func(q *Queries) error {
+		if q.pg {
+			if _, err := q.exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockActs); err != nil {
+				return err
+			}
+		}
+		before, err := q.metaHash(ctx, actsHead)
+		if err != nil {
+			return err
+		}
+		a.Hash = a.link(before)
+		if err := q.insert(ctx, &a.ID, `INSERT INTO acts (at, who, origin, action, subject, detail, search, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
+			a.At, a.Who, a.From, a.Action, a.Subject, a.Detail, search, a.Hash); err != nil {
+			return err
+		}
+		return q.SetMeta(ctx, actsHead, hex.EncodeToString(a.Hash))
+	})
+}
+
+func (q *Queries) metaHash(ctx context.Context, key string) ([]byte, error) {
+	s, err := q.Meta(ctx, key)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		return nil, fmt.Errorf("store: %s is no hash", key)
+	}
+	return b, nil
+}
+
+const actColumns = `SELECT id, at, who, origin, action, subject, detail, hash FROM acts`
+
+func scanAct(r row, a *Act) error {
+	return r.Scan(&a.ID, &a.At, &a.Who, &a.From, &a.Action, &a.Subject, &a.Detail, &a.Hash)
+}
+
+// Acts lists a page of the lines that hold the text, the last first, and says how many there are.
+func (q *Queries) Acts(ctx context.Context, text string, p Page) ([]Act, int, error) {
+	order, err := p.order(map[string]string{"id": "id"}, "-id", "id")
+	if err != nil {
+		return nil, 0, err
+	}
+	w := &where{pg: q.pg}
+	if text != "" {
+		w.like("search", text)
+	}
+	var total int
+	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM acts`+w.String(), w.args...); err != nil {
+		return nil, 0, err
+	}
+	all, err := list(ctx, q, scanAct, actColumns+w.String()+order+p.limits(w), w.args...)
+	return all, total, err
+}
+
+// ActsAfter lists the lines after a number, the first first: [MaxPage] at most.
+func (q *Queries) ActsAfter(ctx context.Context, id int64) ([]Act, error) {
+	return list(ctx, q, scanAct, actColumns+` WHERE id > $1 ORDER BY id LIMIT $2`, id, MaxPage)
+}
+
+// PruneActs removes the lines of the audit log from before a time. It stops at the first that is not: the chain stays whole,
+// and goes on from the last that went.
+func (s *Store) PruneActs(ctx context.Context, olderThan time.Time) (int64, error) {
+	var total int64
+	for {
+		var n int64
+		err := s.InTx(ctx, func(tx *Tx) error {
+			n = 0
+			old, err := list(ctx, &tx.Queries, scanAct, actColumns+` WHERE id < COALESCE((SELECT min(id) FROM acts WHERE at >= $1), $2) ORDER BY id LIMIT $3`,
+				olderThan, int64(1)<<62, MaxPage)
+			if err != nil || len(old) == 0 {
+				return err
+			}
+			last := old[len(old)-1]
+			if n, err = tx.exec(ctx, `DELETE FROM acts WHERE id <= $1`, last.ID); err != nil {
+				return err
+			}
+			return tx.SetMeta(ctx, actsAnchor, hex.EncodeToString(last.Hash))
+		})
+		total += n
+		if err != nil || n == 0 {
+			return total, err
+		}
+	}
+}
+
+// ActsCheck says whether the audit log is as it was written.
+type ActsCheck struct {
+	Lines   int64  // that are under the chain
+	Before  int64  // from a version that had no chain
+	Broken  string // what is wrong, in words; empty is nothing
+	At      int64  // the number of the line where it shows, 0 for the end
+	Witness bool   // the hash that was asked for is in the chain
+	Head    []byte // of the last line
+}
+
+// CheckActs reckons the chain of the audit log anew. witness is a hash that was written down elsewhere, or nil. It reads in one
+// transaction: what is written meanwhile is not looked at.
+func (s *Store) CheckActs(ctx context.Context, witness []byte) (c ActsCheck, err error) {
+	err = s.InTx(ctx, func(tx *Tx) error {
+		c = ActsCheck{}
+		if tx.pg { // writers wait: the end of the chain is in another table than its lines
+			if _, err := tx.exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockActs); err != nil {
+				return err
+			}
+		}
+		head, err := tx.metaHash(ctx, actsHead)
+		if err != nil {
+			return err
+		}
+		before, err := tx.metaHash(ctx, actsAnchor)
+		if err != nil {
+			return err
+		}
+		c.Witness = len(witness) > 0 && bytes.HasPrefix(before, witness)
+		for after := int64(0); ; {
+			part, err := tx.ActsAfter(ctx, after)
+			if err != nil {
+				return err
+			}
+			for i := range part {
+				a := &part[i]
+				after = a.ID
+				if len(a.Hash) == 0 && c.Lines == 0 && len(before) == 0 {
+					c.Before++
+					continue
+				}
+				if !bytes.Equal(a.link(before), a.Hash) {
+					c.Broken, c.At = "a line was changed, added or removed", a.ID
+					return nil
+				}
+				before = a.Hash
+				c.Lines++
+				c.Witness = c.Witness || len(witness) > 0 && bytes.HasPrefix(a.Hash, witness)
+			}
+			if len(part) < MaxPage {
+				break
+			}
+		}
+		if c.Head = before; !bytes.Equal(before, head) {
+			c.Broken = "the last lines were removed"
+		}
+		return nil
+	})
+	return c, err
+}
