@@ -21,7 +21,12 @@ SIGN ?= :
 # for Windows alone; format/regfile, whose files other packages' tests read back; model, whose order of claims they check.
 JUDGED = ^ipcguard/(cmd|scripts|internal/(apply|audit|catalog|change|dcerpc|export|fleet|gateway|kerberos|ntlm|observe|plan|report|scan|smb|status|store|web)(/|$$)|internal/format/[^r])
 
-.PHONY: help build binary release windows changelog test test-long bench lint demo fuzz setup clean
+# What a release's files carry: one time for all of them, that of the commit, so that the same commit gives the same bytes.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+ARCHES = amd64 arm64
+RELEASE = ARCHES="$(ARCHES)" GO="$(GO)" VERSION="$(SHOWN)" DIST="$(DIST)"
+
+.PHONY: help build binary binaries release packages windows changelog test test-long bench lint demo fuzz setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,9 +35,9 @@ binary: ## build bin/ipcguard for this system
 	@mkdir -p bin
 	@$(BUILD) -o bin/ ./cmd/ipcguard
 
-build: binary release ## build static binaries for every system into dist/
+build: binary binaries ## build static binaries for every system into dist/
 
-release: # those of PLATFORMS into DIST
+binaries: # those of PLATFORMS into DIST
 	@mkdir -p $(DIST)
 	@set -e; for platform in $(PLATFORMS); do \
 	  os=$${platform%/*} arch=$${platform#*/} suffix=; \
@@ -45,8 +50,16 @@ release: # those of PLATFORMS into DIST
 	  echo $$file; \
 	done
 
+release: ## build what is published: binaries, deb, rpm, container image, bill of materials, checksums
+	@rm -f $(DIST)/ipcguard-* $(DIST)/SHA256SUMS
+	@$(MAKE) --no-print-directory binaries packages
+	@cd $(DIST) && sha256sum ipcguard-* >SHA256SUMS && echo $(DIST)/SHA256SUMS
+
+packages: # of the Linux programs in DIST
+	@$(RELEASE) scripts/linux.sh
+
 windows: ## build the installer, and manifests for winget and Chocolatey, as URL=https://… of the release's files
-	@$(MAKE) --no-print-directory release PLATFORMS=windows/amd64
+	@$(MAKE) --no-print-directory binaries PLATFORMS=windows/amd64
 	@GO="$(GO)" VERSION="$(SHOWN)" URL="$(URL)" SIGN="$(SIGN)" DIST="$(DIST)" scripts/windows.sh
 
 setup: ## install the servers and clients that the tests stand on
@@ -74,6 +87,8 @@ lint: ## vet, staticcheck, dead code, formatting, change files, go.mod
 	@dead=$$($(GO) tool deadcode -filter '$(JUDGED)' ./cmd/... ./scripts/...) || exit 1; [ -z "$$dead" ] || { echo "reached by no program:"; echo "$$dead"; exit 1; }
 	$(GO) run ./scripts/changelog check
 	$(GO) mod tidy -diff
+	$(GO) -C packaging mod tidy -diff
+	$(GO) -C packaging vet ./...
 
 changelog: ## join changelog/unreleased into CHANGELOG.md, as VERSION=1.2.0
 	$(GO) run ./scripts/changelog release "$(VERSION)"

@@ -49,9 +49,15 @@ openssl             openssl     signatures and certificates checked by openssl
 nodejs              node        PowerShell read by a parser of its grammar
 chromium            chromium    the page in a real browser
 npm                 npm         the accessibility check of the page
+prometheus          prometheus  the dashboard's expressions evaluated by a real Prometheus
 '
   if [ -n "${IPCGUARD_LONG:-}" ]; then # make test-long
     peers+='ansible             ansible-playbook  exported tasks read and run by Ansible
+debootstrap         debootstrap  the packages installed, upgraded and removed in a Debian root
+rpm                 rpm         the packages installed, upgraded and removed in a Debian root
+skopeo              skopeo      the container image read by other tools
+umoci               umoci       the container image read by other tools
+mandoc              mandoc      the manual pages checked by mandoc
 '
   fi
 fi

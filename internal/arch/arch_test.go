@@ -26,6 +26,7 @@ type room struct {
 // rooms is the table of arrows. They go down only: a room may import rooms that stand below it.
 var rooms = []room{
 	{"cmd/ipcguard", []string{"cli"}, nil},
+	{"scripts/manpages", []string{"cli"}, []string{"github.com/spf13/cobra"}},
 	{"cli", []string{"*"}, []string{"*"}},
 	{"web", []string{"fleet", "store", "report", "plan", "catalog", "model"}, []string{"*"}},
 	{"fleet", []string{"store", "scan", "audit", "plan", "catalog", "model"}, []string{"*"}},
@@ -55,6 +56,8 @@ var rooms = []room{
 	{"peer", nil, []string{"golang.org/x/sys"}},
 	{"arch", nil, nil},
 	{"scripts/changelog", nil, nil},
+	{"scripts/packages", nil, nil},
+	{"packaging/image", nil, []string{"github.com/google/go-containerregistry", "golang.org/x/crypto"}},
 }
 
 // leaf may be imported by every room, as the standard library may.
@@ -234,7 +237,7 @@ func TestPicture(t *testing.T) {
 		drawn[word] = true
 	}
 	for _, r := range rooms {
-		if name := house(r.path); name != "cmd" && name != "scripts" && !drawn[name] {
+		if name := house(r.path); name != "cmd" && name != "scripts" && name != "packaging" && !drawn[name] {
 			t.Errorf("the picture lacks %s", name)
 		}
 	}

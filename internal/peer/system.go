@@ -24,6 +24,7 @@ type System struct {
 	Machine *Machine
 	Units   string // the directory that is its /etc/systemd/system
 
+	root   string // of a system that has its own files, see StartRoot
 	boots  int
 	group  string // of control groups, as this system sees it
 	first  string // the process id of systemd in the outer machine
@@ -32,12 +33,12 @@ type System struct {
 	lastWords string
 }
 
-// systemScript is the outer half: DIR GROUP BOOTID PIDFILE. It joins a group of its own and makes the namespaces.
+// systemScript is the outer half: DIR GROUP BOOTID PIDFILE INNER ROOT. It joins a group of its own and makes the namespaces.
 const systemScript = `
 set -e
 mkdir -p "$2"
 echo $$ > "$2/cgroup.procs"
-exec unshare --pid --mount --cgroup --fork --kill-child bash -c "$5" inner "$1" "$3" "$4"
+exec unshare --pid --mount --cgroup --fork --kill-child bash -c "$5" inner "$1" "$3" "$4" "$6"
 `
 
 // innerScript is the inner half: DIR BOOTID PIDFILE. What it makes writable is what it mounts itself.
@@ -80,12 +81,64 @@ exec /lib/systemd/systemd --system --unit=multi-user.target --log-target=console
 // standing are the targets that a service stands on, as this system has them.
 var standing = []string{"multi-user.target", "basic.target", "sysinit.target", "shutdown.target", "network.target", "paths.target", "sockets.target", "slices.target", "timers.target"}
 
+// rootScript is the inner half for a system with files of its own: DIR BOOTID PIDFILE ROOT. It sees its root and nothing
+// of what this system has mounted; its devices are those that every program expects.
+const rootScript = `
+set -e
+read -r pid _ < /proc/self/stat # this is the /proc of the outer machine still
+echo "$pid" > "$3"
+mount --make-rprivate /
+mount --bind "$4" "$4"
+cd "$4"
+mount -t proc proc proc
+mount --bind proc/sys proc/sys
+mount -o remount,bind,ro proc/sys
+mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+mount -t tmpfs -o mode=755 tmpfs run
+mount -t tmpfs -o mode=755 tmpfs dev
+for device in null zero full random urandom tty; do
+  touch "dev/$device"
+  mount --bind "/dev/$device" "dev/$device"
+done
+mkdir dev/pts dev/shm
+mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
+mount -t tmpfs -o mode=1777 tmpfs dev/shm
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+unset LISTEN_FDS NOTIFY_SOCKET
+export container=ipcguard
+exec chroot . /lib/systemd/systemd --system --unit=multi-user.target --log-target=console --log-level=notice
+`
+
+// StartRoot boots the system that a directory below the machine's holds, such as one that debootstrap made. It starts
+// what that system starts, but for terminals.
+func StartRoot(t testing.TB, m *Machine, root string) *System {
+	t.Helper()
+	Need(t, "namespaces", "systemd")
+	s := &System{Machine: m, Units: filepath.Join(root, "etc/systemd/system"), root: root}
+	for _, name := range []string{"getty.target", "console-getty.service", "proc-sys-fs-binfmt_misc.automount", "systemd-binfmt.service"} {
+		if err := os.Symlink("/dev/null", filepath.Join(s.Units, name)); err != nil {
+			t.Fatalf("peer: systemd: %v", err)
+		}
+	}
+	s.start(t, s.groups())
+	return s
+}
+
 // StartSystem boots systemd on a machine, with these further units, by name. Each of them is started at every boot.
 func StartSystem(t testing.TB, m *Machine, units map[string]string) *System {
 	t.Helper()
 	Need(t, "namespaces", "systemd")
 	s := &System{Machine: m, Units: filepath.Join(m.Dir, "units")}
-	if err := s.prepare(units); err != nil {
+	s.start(t, s.prepare(units))
+	return s
+}
+
+// start boots what has been prepared, and ends it with the test.
+func (s *System) start(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
 		t.Fatalf("peer: systemd: %v", err)
 	}
 	t.Cleanup(func() {
@@ -97,7 +150,6 @@ func StartSystem(t testing.TB, m *Machine, units map[string]string) *System {
 		}
 	})
 	s.Boot(t)
-	return s
 }
 
 func (s *System) prepare(units map[string]string) error {
@@ -122,6 +174,11 @@ func (s *System) prepare(units map[string]string) error {
 			return err
 		}
 	}
+	return s.groups()
+}
+
+// groups chooses where the system's control groups are.
+func (s *System) groups() error {
 	groups := "/sys/fs/cgroup/unified" // beside the older kind
 	if _, err := os.Stat(groups); err != nil {
 		groups = "/sys/fs/cgroup"
@@ -147,7 +204,11 @@ func (s *System) Boot(t testing.TB) {
 		t.Fatal(err)
 	}
 	pidFile := filepath.Join(s.Machine.Dir, fmt.Sprintf("systemd-%d", s.boots))
-	cmd := s.Machine.Command(context.WithoutCancel(t.Context()), "bash", "-c", systemScript, "outer", s.Machine.Dir, s.group, bootID, pidFile, innerScript)
+	script := innerScript
+	if s.root != "" {
+		script = rootScript
+	}
+	cmd := s.Machine.Command(context.WithoutCancel(t.Context()), "bash", "-c", systemScript, "outer", s.Machine.Dir, s.group, bootID, pidFile, script, s.root)
 	var err error
 	if s.daemon, err = startDaemon(cmd); err != nil {
 		t.Fatalf("peer: systemd: %v", err)
@@ -174,7 +235,11 @@ func (s *System) Command(ctx context.Context, name string, args ...string) *exec
 	if path, err := findProgram(name); err == nil {
 		name = path
 	}
-	enter := []string{"--target", s.first, "--mount", "--pid", "--cgroup", "--", name}
+	enter := []string{"--target", s.first, "--mount", "--pid", "--cgroup"}
+	if s.root != "" {
+		enter = append(enter, "--root", "--wd")
+	}
+	enter = append(enter, "--", name)
 	return s.Machine.Command(ctx, "nsenter", append(enter, args...)...)
 }
 

@@ -1,0 +1,14 @@
+package cli
+
+import (
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Commands is the tree of verbs with their help texts, for manual pages. It is not to be run.
+func Commands() *cobra.Command {
+	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, screen: io.Discard}
+	return a.root()
+}
