@@ -107,6 +107,11 @@ func (f *facts) policy(c *catalog.Catalog, list ...*gpo.GPO) {
 			f.securitySetting(joined, s, section, key)
 		}
 	}
+	for _, g := range list {
+		if g.Audit != nil {
+			f.auditSettings(c, g.Audit, g.Name+", audit.csv")
+		}
+	}
 	f.serviceStarts(list)
 	f.groupMembers(joined)
 	w.names(keyLsa, keyServer)

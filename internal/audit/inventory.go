@@ -99,17 +99,13 @@ func (w *windowsReader) sqlServer() {
 // sharesOf lists the shares: those that an administrator made are values of LanmanServer\Shares, the default ones are
 // made by the Server service when it starts.
 func (w *windowsReader) sharesOf() {
-	key := keyServices + `\LanmanServer\Shares`
+	key := keyShares
 	if !w.covers(key) {
 		return
 	}
 	values, err := w.in.Values(key)
 	if err != nil && !errors.Is(err, registry.ErrNotExist) {
 		w.problem("%s: %v", key, err)
-	}
-	anonymous, _ := w.values["NullSessionShares"].Data.([]string)
-	guest := func(name string) bool {
-		return slices.ContainsFunc(anonymous, func(s string) bool { return strings.EqualFold(s, name) })
 	}
 	w.shares = []model.Share{}
 	if n, ok := w.values["LanmanServer.Start"].Whole(); ok && n == 4 {
@@ -123,6 +119,15 @@ func (w *windowsReader) sharesOf() {
 	}
 	if n, ok := auto.Whole(); !ok || n != 0 {
 		w.shares = append(w.shares, model.Share{Name: "ADMIN$", Default: true, Path: "%SystemRoot%"})
+	}
+	w.madeShares(values)
+}
+
+// madeShares adds those that an administrator made.
+func (w *windowsReader) madeShares(values []registry.Value) {
+	anonymous, _ := w.values["NullSessionShares"].Data.([]string)
+	guest := func(name string) bool {
+		return slices.ContainsFunc(anonymous, func(s string) bool { return strings.EqualFold(s, name) })
 	}
 	for _, v := range values {
 		s := model.Share{Name: v.Name, Guest: guest(v.Name)}

@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"ipcguard/internal/catalog"
@@ -83,10 +84,22 @@ func auditedKeys(c *catalog.Catalog) func(key string, above bool) bool {
 			}
 		}
 	}
+	add(keyShares)
+	services := registry.Fold(keyServices + `\`)
 	return func(key string, above bool) bool {
 		key = registry.Fold(key)
+		if name, ok := strings.CutPrefix(key, services); ok && !strings.Contains(name, `\`) && ofInterest(c, name) {
+			return true
+		}
 		return in[key] || above && over[key]
 	}
+}
+
+// ofInterest tells whether a service is one of those that the catalog knows.
+func ofInterest(c *catalog.Catalog, name string) bool {
+	return slices.ContainsFunc(c.Services, func(s catalog.Service) bool {
+		return slices.ContainsFunc(s.Detect.Services, func(pattern string) bool { return matches(pattern, name) })
+	})
 }
 
 // located writes joined errors one a line, each with its file.
@@ -216,6 +229,13 @@ func (f *facts) dump(c *catalog.Catalog, tree *registry.Tree) {
 		f.why("what the file does not set is unknown")
 	default:
 		f.why("the file does not say which product or role it is for; --product and --role do. What it does not set is unknown")
+	}
+	if _, err := tree.Subkeys(keyServices); err == nil {
+		w.covers = func(key string) bool { return key == keyServices }
+		w.installed()
+	}
+	if made, err := tree.Values(keyShares); err == nil {
+		w.madeShares(made)
 	}
 	if len(f.values) == 0 && !f.partial {
 		f.why("none of the values that are audited is in the file")

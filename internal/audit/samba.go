@@ -257,6 +257,11 @@ func (s *sambaReader) share(section *smbconf.Section) model.Share {
 		HostsAllow: list("hosts allow"), HostsDeny: list("hosts deny"),
 		Encrypt: strings.ToLower(text("server smb encrypt")), ForceUser: text("force user"),
 	}
+	for _, first := range []string{"", "root "} {
+		if command := text(first + "preexec"); command != "" && on(first+"preexec close") {
+			sh.Program = first + "preexec"
+		}
+	}
 	if sh.Guest {
 		sh.GuestAt = s.opens(section, "guest ok")
 	}

@@ -156,14 +156,19 @@ func auditPolicy(f *facts, c *catalog.Catalog, text string) error {
 		return err
 	}
 	f.host = p.Host
+	f.auditSettings(c, p, f.source.Name)
+	return nil
+}
+
+// auditSettings takes an audit policy, a host's or a group policy's.
+func (f *facts) auditSettings(c *catalog.Catalog, p *auditpol.Policy, from string) {
 	for i := range c.Settings {
 		s := &c.Settings[i]
 		if set, ok := p.Settings[s.AuditPolicy]; ok && s.AuditPolicy != "" {
-			f.values[s.ID], f.origin[s.ID] = model.Value{Present: true, Type: s.Type, Data: int(set)}, f.source.Name
+			f.values[s.ID], f.origin[s.ID] = model.Value{Present: true, Type: s.Type, Data: int(set)}, from
 		}
 	}
 	for _, line := range p.Unknown {
-		f.problem("%s: not understood, as words are known in English and German alone (auditpol /backup writes numbers): %.200q", f.source.Name, line)
+		f.problem("%s: not understood, as words are known in English and German alone (auditpol /backup writes numbers): %.200q", from, line)
 	}
-	return nil
 }

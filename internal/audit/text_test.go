@@ -18,9 +18,14 @@ func TestWindowsTexts(t *testing.T) {
 			"HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\r\n    NullSessionPipes    REG_MULTI_SZ    \\0netlogon\\0samr\r\n"
 		list = "\r\nAutoShareServer                 : True\r\nEncryptData                     : False\r\nEnableSMB1Protocol              : False\r\nNullSessionPipes                : ,netlogon,samr,lsarpc\r\n" +
 			"NullSessionShares               : \r\nRequireSecuritySignature        : True\r\nSmbServerNameHardeningLevel     : 0\r\n"
-		json    = `{"EncryptData": false, "NullSessionPipes": "", "RequireSecuritySignature": true, "EnableSMB1Protocol": true}`
-		csv     = "#TYPE Microsoft.Management.Infrastructure.CimInstance\r\n\"EncryptData\",\"NullSessionPipes\",\"RequireSecuritySignature\"\r\n\"False\",\"netlogon\",\"True\"\r\n"
-		shares  = "\r\nName   ScopeName Path       Description\r\n----   --------- ----       -----------\r\nADMIN$ *         C:\\Windows Remote Admin\r\nIPC$   *                    Remote IPC\r\npub    *         C:\\pub\r\n"
+		json       = `{"EncryptData": false, "NullSessionPipes": "", "RequireSecuritySignature": true, "EnableSMB1Protocol": true}`
+		csv        = "#TYPE Microsoft.Management.Infrastructure.CimInstance\r\n\"EncryptData\",\"NullSessionPipes\",\"RequireSecuritySignature\"\r\n\"False\",\"netlogon\",\"True\"\r\n"
+		shares     = "\r\nName   ScopeName Path       Description\r\n----   --------- ----       -----------\r\nADMIN$ *         C:\\Windows Remote Admin\r\nIPC$   *                    Remote IPC\r\npub    *         C:\\pub\r\n"
+		sharesList = "\r\nEncryptData           : False\r\nFolderEnumerationMode : Unrestricted\r\nName                  : pub\r\nPath                  : C:\\pub\r\nSecurityDescriptor    : O:SYG:SYD:(A;;FA;;;AN)\r\nSpecial               : False\r\n\r\n" +
+			"EncryptData           : False\r\nName                  : IPC$\r\nPath                  : \r\nSecurityDescriptor    : O:SYG:SYD:(A;;GA;;;BA)\r\nSpecial               : True\r\n"
+		sharesJSON = `[{"Name": "pub", "Path": "C:\\pub", "Special": false, "SecurityDescriptor": "O:SYG:SYD:(A;;FA;;;AN)", "EncryptData": false}, {"Name": "IPC$", "Path": "", "Special": true, "SecurityDescriptor": "O:SYG:SYD:(A;;GA;;;BA)"}]`
+		sharesXML  = `<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04"><Obj RefId="0"><TN RefId="0"><T>Microsoft.Management.Infrastructure.CimInstance#ROOT/Microsoft/Windows/SMB/MSFT_SmbShare</T></TN><Props><S N="Name">pub</S><S N="Path">C:\pub</S><B N="Special">false</B><B N="EncryptData">false</B><S N="SecurityDescriptor">O:SYG:SYD:(A;;FA;;;AN)</S></Props></Obj>` +
+			`<Obj RefId="1"><Props><S N="Name">IPC$</S><S N="Path"></S><B N="Special">true</B><S N="SecurityDescriptor">O:SYG:SYD:(A;;GA;;;BA)</S></Props></Obj></Objs>`
 		secedit = "[Unicode]\r\nUnicode=yes\r\n[System Access]\r\nLSAAnonymousNameLookup = 0\r\nEnableGuestAccount = 0\r\n[Registry Values]\r\nMACHINE\\System\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymous=4,1\r\n"
 		lgpo    = "; PARSING Computer POLICY\r\n\r\nComputer\r\nSYSTEM\\CurrentControlSet\\Control\\Lsa\r\nRestrictAnonymous\r\nDWORD:1\r\n\r\n; PARSING COMPLETED.\r\n"
 		rsop    = `<?xml version="1.0" encoding="utf-16"?><Rsop xmlns="http://www.microsoft.com/GroupPolicy/Rsop"><ComputerResults><Name>EX\SRV1$</Name><ExtensionData><Extension><q:SecurityOptions xmlns:q="x"><q:KeyName>MACHINE\System\CurrentControlSet\Control\Lsa\RestrictAnonymous</q:KeyName><q:SettingNumber>1</q:SettingNumber></q:SecurityOptions><q:SecurityOptions xmlns:q="x"><q:SystemAccessPolicyName>LSAAnonymousNameLookup</q:SystemAccessPolicyName><q:SettingNumber>0</q:SettingNumber></q:SecurityOptions></Extension></ExtensionData></ComputerResults></Rsop>`
@@ -46,6 +51,13 @@ func TestWindowsTexts(t *testing.T) {
 		{"as CSV", csv, map[string]any{"EncryptData": 0, "NullSessionPipes": []string{"netlogon"}}, model.UnknownRole, "", ""},
 		{"with a value that is none", list + "AutoShareWorkstation            : perhaps\r\n", map[string]any{"AutoShareServer": 1}, model.UnknownRole, "", "AutoShareWorkstation"},
 		{"Get-SmbShare", shares, map[string]any{}, model.UnknownRole, "", ""},
+		{"Get-SmbShare | fl *", sharesList, map[string]any{}, model.UnknownRole, "", ""},
+		{"Get-SmbShare | ConvertTo-Json", sharesJSON, map[string]any{}, model.UnknownRole, "", ""},
+		{"Get-SmbShare | Export-Clixml", sharesXML, map[string]any{}, model.UnknownRole, "", ""},
+		{"the lowest dialect", list + "Smb2DialectMin                  : SMB300\r\n", map[string]any{"MinSmb2Dialect": 768}, model.UnknownRole, "", ""},
+		{"the lowest dialect as JSON", `{"EncryptData": false, "EnableSMB1Protocol": true, "Smb2DialectMin": 785}`, map[string]any{"MinSmb2Dialect": 785}, model.UnknownRole, "", ""},
+		{"no lowest dialect", list + "Smb2DialectMin                  : None\r\n", map[string]any{"MinSmb2Dialect": 514}, model.UnknownRole, "", ""},
+		{"a list in braces", "NullSessionPipes : {netlogon, samr}\r\nRequireSecuritySignature : True\r\n", map[string]any{"NullSessionPipes": []string{"netlogon", "samr"}}, model.UnknownRole, "", ""},
 		{"secedit /export", wide(secedit), map[string]any{"RestrictAnonymous": 1, "LSAAnonymousNameLookup": 0, "EnableGuestAccount": 0}, model.UnknownRole, "", ""},
 		{"LGPO", lgpo, map[string]any{"RestrictAnonymous": 1}, model.UnknownRole, "", ""},
 		{"gpresult /x", wide(rsop), map[string]any{"RestrictAnonymous": 1, "LSAAnonymousNameLookup": 0}, model.UnknownRole, "SRV1", ""},
@@ -72,6 +84,10 @@ func TestWindowsTexts(t *testing.T) {
 			}
 			if a.Partial != (tt.problem != "") || tt.problem != "" && !mentions(a.Problems, tt.problem) {
 				t.Errorf("problems %q, want %q", a.Problems, tt.problem)
+			}
+			if s := settingOf(t, a, "EncryptData"); strings.HasPrefix(tt.name, "Get-SmbShare |") && (len(a.Shares) != 2 || a.Shares[0].Name != "pub" || a.Shares[0].Default || !a.Shares[1].Default || !s.NotRead ||
+				!slices.ContainsFunc(a.Platform.Why, func(w string) bool { return strings.Contains(w, "pub (anonymous callers)") })) {
+				t.Errorf("%+v, %q, EncryptData %+v", a.Shares, a.Platform.Why, s)
 			}
 			if tt.name == "Get-SmbShare" && (len(a.Shares) != 3 || a.Shares[2].Path != `C:\pub` || a.Shares[2].Default || !a.Shares[0].Default) {
 				t.Errorf("%+v", a.Shares)

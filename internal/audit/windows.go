@@ -21,6 +21,7 @@ const (
 	keyServer   = keyServices + `\LanmanServer\Parameters`
 	keyVersion  = `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion`
 	keySQL      = `HKLM\SOFTWARE\Microsoft\Microsoft SQL Server`
+	keyShares   = keyServices + `\LanmanServer\Shares`
 	keySelect   = `HKLM\SYSTEM\Select`
 
 	keyProductType = keyControl + `\ProductOptions`

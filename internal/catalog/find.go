@@ -192,6 +192,13 @@ func (a *asking) byNumber() (Topic, bool) {
 			if hits := named(a.all, strconv.FormatInt(n, 10), fold); len(hits) > 0 && strings.HasPrefix(hits[0].ID, "event ") {
 				return a.c.topic(a.all, hits), true
 			}
+			if kind != "id" {
+				return Topic{Name: m[0], Note: &Note{
+					ID: m[0], Title: "no event that is known here",
+					Text:    []string{"The catalog knows of no tie between it and access to IPC$.", "Who came through IPC$ the Security log tells with 4624, 5140 and 5145, and SMBServer with its own logs."},
+					Sources: []string{"K ours"}, Related: []string{"event 5145", "event 4624"},
+				}}, true
+			}
 		case strings.HasSuffix(kind, "port") || kind == "tcp" || kind == "udp":
 			if hits := named(a.all, "port "+strconv.FormatInt(n, 10), fold); len(hits) > 0 {
 				return a.c.topic(a.all, hits), true

@@ -461,8 +461,11 @@ func (s *samba) share(id model.Identity, sh *model.Share) cell {
 	case sh.Off != "":
 		return absent("share " + sh.Name + ": " + sh.Off)
 	}
-	var gates [4]cell
+	var gates [5]cell
 	gates[0], gates[1] = s.hosts(sh), s.users(id, sh)
+	if gates[4] = allowed(); sh.Program != "" { // [M]
+		gates[4] = unknown("share " + sh.Name + " has " + sh.Program + " close, so it depends on what the program says")
+	}
 	gates[2], gates[3] = s.forUsers(sh), allowed()
 	if id.IsStranger() {
 		gates[2], gates[3] = s.guests(sh), s.forStrangers(sh)

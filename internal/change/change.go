@@ -142,7 +142,7 @@ func noShare(section string) string {
 	switch {
 	case section == "global":
 		return ""
-	case slices.ContainsFunc([]string{"global", "globals", "IPC$", "SHARE"}, func(s string) bool { return strings.EqualFold(s, plain) }):
+	case slices.ContainsFunc([]string{"global", "globals", "IPC$"}, func(s string) bool { return strings.EqualFold(s, plain) }):
 		return fmt.Sprintf("[%s] is no disk share", section)
 	case len(section) > 80: // the longest share name, [MS-SRVS] 2.2.4.23
 		return "a share has no name of this length"

@@ -71,7 +71,7 @@ func TestGate(t *testing.T) {
 		{name: "a line smuggled into a name", system: "samba", setting: "guest ok", where: "[a\x1b] guest ok", to: value("bool", false), refused: "no parameter"},
 		{name: "a line smuggled into a list", system: "samba", setting: "IPC$:hosts deny", where: "[IPC$] hosts deny", to: value("list", []string{"ALL\nroot preexec = x"}), refused: "no name for its list"},
 		{name: "a program in a list", system: "samba", setting: "IPC$:invalid users", where: "[IPC$] invalid users", to: value("list", []string{"%$(id)"}), refused: "no name for its list"},
-		{name: "a share that is none", system: "samba", setting: "guest ok", where: "[share] guest ok", to: value("bool", false), refused: "no disk share"},
+		{name: "a share that is called so", system: "samba", setting: "guest ok", where: "[share] guest ok", to: value("bool", false)},
 		{name: "IPC$ as a share", system: "samba", setting: "guest ok", where: "[ipc$] guest ok", to: value("bool", false), refused: "no disk share"},
 		{name: "a text that nobody knows", system: "samba", setting: "guest account", where: "[global] guest account", to: value("string", "root"), refused: "none of the values"},
 		{name: "a number that nobody knows", system: "windows", setting: "RestrictAnonymous", where: lsa + "RestrictAnonymous", to: value("REG_DWORD", 7), refused: "none of the values"},

@@ -177,6 +177,7 @@ type Share struct {
 	HostsDeny    []string `json:"hosts_deny,omitempty"`
 	Encrypt      string   `json:"encrypt,omitempty"`
 	ForceUser    string   `json:"force_user,omitempty"`
+	Program      string   `json:"program,omitempty"` // the line of a program whose failure refuses the caller
 
 	// UserShare says that a user made it, with net usershare: smb.conf has no section of it.
 	UserShare bool `json:"user_share,omitempty"`

@@ -14,6 +14,7 @@
 package gpo
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,6 +22,7 @@ import (
 	"slices"
 	"strings"
 
+	"ipcguard/internal/format/auditpol"
 	"ipcguard/internal/format/inf"
 	"ipcguard/internal/format/registry"
 	"ipcguard/internal/format/regpol"
@@ -45,6 +47,7 @@ type GPO struct {
 	Policy   []regpol.Instruction // Machine/registry.pol
 	User     []regpol.Instruction // User/registry.pol
 	Template *inf.File            // GptTmpl.inf, or nil
+	Audit    *auditpol.Policy     // audit.csv, or nil
 	Parts    []string             // the files that were read
 	Problems []string             // what could not be read, with the file and the place
 
@@ -125,6 +128,15 @@ func readOne(fsys fs.FS, folder string, budget *int64) (*GPO, error) {
 	g.User = g.policy(fsys, base, "User")
 	if p, ok := find(fsys, base, "Machine", "Microsoft", "Windows NT", "SecEdit", "GptTmpl.inf"); ok {
 		g.template(fsys, p)
+	}
+	if p, ok := find(fsys, base, "Machine", "Microsoft", "Windows NT", "Audit", "audit.csv"); ok {
+		if b := g.read(fsys, p); len(b) > 0 {
+			var err error
+			text, _ := registry.ReadText(bytes.NewReader(b), maxPart) // what was cut is told by what it lacks
+			if g.Audit, err = auditpol.Parse(text); err != nil && !errors.Is(err, auditpol.ErrNone) {
+				g.problem(p, err)
+			}
+		}
 	}
 	return g, nil
 }

@@ -9,6 +9,7 @@
 //	ADMIN$ *         C:\…    Remote Admin
 //
 //	{"EncryptData": false}                   ConvertTo-Json; several objects are an array
+//	<Objs …><Obj RefId="0"><Props>           Export-Clixml
 //	"EncryptData","NullSessionPipes"         ConvertTo-Csv, Export-Csv; maybe behind a #TYPE line, maybe with semicolons
 //
 // The names of properties are the same in every language. Values are kept as texts; a list is joined with commas.
@@ -18,6 +19,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -64,6 +66,8 @@ func Parse(text string) ([]Object, error) {
 		return nil, ErrNone
 	case text[0] == '{' || text[0] == '[':
 		out, err = fromJSON(text)
+	case strings.HasPrefix(text, "<Objs"):
+		out, err = fromXML(text)
 	case text[0] == '"' || strings.HasPrefix(text, "#TYPE "):
 		out, err = fromCSV(text)
 	case dashes.MatchString(text):
@@ -107,6 +111,65 @@ func fromJSON(text string) ([]Object, error) {
 		out = append(out, o)
 	}
 	return out, nil
+}
+
+// fromXML reads what Export-Clixml wrote, without the objects within objects. See [MS-PSRP] 2.2.5.
+func fromXML(text string) ([]Object, error) {
+	var out []Object
+	var path []string // the elements around, each with the property that it is
+	d := xml.NewDecoder(strings.NewReader(text))
+	for {
+		t, err := d.Token()
+		switch t := t.(type) {
+		case xml.StartElement:
+			name := t.Name.Local + " "
+			for _, a := range t.Attr {
+				if a.Name.Local == "N" {
+					name += a.Value
+				}
+			}
+			if path = append(path, name); len(path) > maxDepth {
+				return nil, fmt.Errorf("XML more than %d deep", maxDepth)
+			}
+			if len(path) == 2 && t.Name.Local == "Obj" {
+				if len(out) == maxObjects {
+					return nil, ErrLimits
+				}
+				out = append(out, Object{})
+			}
+			if len(path) == 4 && len(out) > 0 && (path[2] == "Props " || path[2] == "MS ") && t.Name.Local != "Obj" {
+				_, property, _ := strings.Cut(name, " ")
+				out[len(out)-1][property] = "" // until its text comes, if any does
+			}
+		case xml.EndElement:
+			path = path[:len(path)-1]
+		case xml.CharData:
+			if len(path) < 4 || len(out) == 0 || path[2] != "Props " && path[2] != "MS " {
+				continue
+			}
+			kind, property, _ := strings.Cut(path[3], " ")
+			value := string(t)
+			if len(path) > 4 && (len(path) != 6 || path[4] != "LST ") || kind == "Obj" && strings.TrimSpace(value) == "" {
+				continue
+			}
+			o := out[len(out)-1]
+			if kind == "B" {
+				value = strings.ToUpper(value[:1]) + value[1:]
+			}
+			if had := o[property]; had != "" && len(path) == 6 {
+				value = had + "," + value
+			}
+			if o[property] = value; len(o) > maxProperties {
+				return nil, ErrLimits
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // shallow bounds the depth of JSON before it is decoded.

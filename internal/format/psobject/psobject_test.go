@@ -18,8 +18,12 @@ func TestParse(t *testing.T) {
 		"two without a blank line": {"A : 1\nA : 2\n", []Object{{"A": "1"}, {"A": "2"}}},
 		"JSON":                     {"{\"A\": true, \"B\": null, \"C\": 12, \"D\": [\"x\", \"y\"], \"E\": {\"f\": 1}}", []Object{{"A": "True", "B": "", "C": "12", "D": "x,y"}}},
 		"JSON, several":            {"[{\"A\": \"1\"}, {\"A\": \"2\"}]", []Object{{"A": "1"}, {"A": "2"}}},
-		"CSV":                      {"#TYPE Some.Type\r\n\"A\",\"B\"\r\n\"1\",\"x, y\"\r\n", []Object{{"A": "1", "B": "x, y"}}},
-		"CSV with semicolons":      {"\"A\";\"B\"\n\"1\";\"2\"\n", []Object{{"A": "1", "B": "2"}}},
+		"CLIXML": {
+			`<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04"><Obj RefId="0"><TN RefId="0"><T>x</T></TN><ToString>y</ToString><Props><S N="A">1</S><B N="B">false</B><Obj N="C" RefId="1"><LST><S>x</S><S>y</S></LST></Obj><Obj N="E" RefId="2"><Props><S N="F">no</S></Props></Obj></Props></Obj><Obj RefId="3"><Props><S N="A">2</S></Props></Obj></Objs>`,
+			[]Object{{"A": "1", "B": "False", "C": "x,y"}, {"A": "2"}},
+		},
+		"CSV":                 {"#TYPE Some.Type\r\n\"A\",\"B\"\r\n\"1\",\"x, y\"\r\n", []Object{{"A": "1", "B": "x, y"}}},
+		"CSV with semicolons": {"\"A\";\"B\"\n\"1\";\"2\"\n", []Object{{"A": "1", "B": "2"}}},
 		"table": {
 			"\nName   ScopeName Path       Description\n----   --------- ----       -----------\nADMIN$ *         C:\\Windows Remoteverwaltung\nIPC$   *                    Remote-IPC\nBüro   *         C:\\B       \n",
 			[]Object{{"Name": "ADMIN$", "ScopeName": "*", "Path": `C:\Windows`, "Description": "Remoteverwaltung"}, {"Name": "IPC$", "ScopeName": "*", "Path": "", "Description": "Remote-IPC"}, {"Name": "Büro", "ScopeName": "*", "Path": `C:\B`, "Description": ""}},
@@ -73,6 +77,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("A B\n- -\n1 2\n")
 	f.Add(`[{"A":[1,true]}]`)
 	f.Add("\"A\";\"B\"\n1;2\n")
+	f.Add(`<Objs><Obj><Props><S N="A">1</S><B N="B">t</B><Obj N="C"><LST><S>x</S></LST></Obj></Props></Obj></Objs>`)
 	f.Fuzz(func(t *testing.T, text string) {
 		out, err := Parse(text)
 		if err == nil && len(out) == 0 || len(out) > len(text) {
