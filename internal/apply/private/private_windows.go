@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -217,15 +218,24 @@ func check(path string, h windows.Handle, dir bool, also ...*windows.SID) error 
 	if !trusted(owner) {
 		return &Error{Path: path, Why: "it belongs to " + named(owner), Mend: Moved(path)}
 	}
-	for _, a := range aces {
-		if a.inheritOnly || a.mask == 0 {
-			continue
-		}
-		if a.sid == nil || !trusted(a.sid) {
-			return &Error{Path: path, Why: "it is open to " + named(a.sid) + ", and not to SYSTEM and Administrators alone", Mend: t.narrowed(path, a.sid, dir)}
-		}
+	if list := strangers(aces, ^uint32(0), trusted); len(list) > 0 {
+		return &Error{Path: path, Why: "it is open to " + named(list...) + ", and not to SYSTEM and Administrators alone", Mend: t.narrowed(path, list, dir)}
 	}
 	return nil
+}
+
+// strangers are those who are given some of the rights, and are not trusted: each once, nil for all entries of a kind that is
+// not known.
+func strangers(aces []ace, rights uint32, trusted func(*windows.SID) bool) (list []*windows.SID) {
+	for _, a := range aces {
+		if a.inheritOnly || a.mask&rights == 0 || a.sid != nil && trusted(a.sid) {
+			continue
+		}
+		if !slices.ContainsFunc(list, func(sid *windows.SID) bool { return sid == a.sid || sid != nil && a.sid != nil && sid.Equals(a.sid) }) {
+			list = append(list, a.sid)
+		}
+	}
+	return list
 }
 
 // keepsOwners tells whether the file system that a path lies on stores the owner that a new file is given. One that gives
@@ -265,6 +275,11 @@ func security(path string, h windows.Handle) (*windows.SID, []ace, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: its security: %w", path, err)
 	}
+	return entries(path, sd)
+}
+
+// entries are the owner in a descriptor, and who is allowed something.
+func entries(path string, sd *windows.SECURITY_DESCRIPTOR) (*windows.SID, []ace, error) {
 	owner, _, err := sd.Owner()
 	if err != nil || owner == nil {
 		return nil, nil, &Error{Path: path, Why: "it has no owner"}
@@ -337,16 +352,33 @@ func (t *trust) above(dir string) error {
 	// Who has one of these can delete or rename what is below, or give the right away.
 	const deleteChild = 0x40 // FILE_DELETE_CHILD
 	const dangerous = deleteChild | windows.DELETE | windows.WRITE_DAC | windows.WRITE_OWNER | windows.GENERIC_ALL
-	for _, a := range aces {
-		if a.inheritOnly || a.mask&dangerous == 0 || a.sid != nil && (t.is(a.sid, true) || a.sid.Equals(t.installer)) {
-			continue
-		}
-		return &Error{Path: dir, Why: named(a.sid) + " may put another directory in the place of one below it", Mend: "icacls " + quoted(dir, `"`) + " /remove:g " + icaclsName(a.sid)}
+	list := strangers(aces, dangerous, func(sid *windows.SID) bool { return t.is(sid, true) || sid.Equals(t.installer) })
+	if len(list) > 0 {
+		return &Error{Path: dir, Why: named(list...) + " may put another directory in the place of one below it", Mend: "icacls " + quoted(dir, `"`) + " /remove:g " + icaclsNames(list)}
 	}
 	return nil
 }
 
-func named(sid *windows.SID) string {
+// mostNamed bounds an error, and a command that somebody is to type, where an access list has hundreds of entries: who is
+// left is named by the next error.
+const mostNamed = 16
+
+func named(list ...*windows.SID) string {
+	var names []string
+	for _, sid := range list[:min(len(list), mostNamed)] {
+		names = append(names, name(sid))
+	}
+	if more := len(list) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+func name(sid *windows.SID) string {
 	if sid == nil {
 		return "somebody by an entry of a kind that is not known"
 	}
@@ -359,11 +391,16 @@ func named(sid *windows.SID) string {
 	return sid.String()
 }
 
-func icaclsName(sid *windows.SID) string {
-	if sid == nil {
-		return "NAME"
+func icaclsNames(list []*windows.SID) string {
+	var names []string
+	for _, sid := range list[:min(len(list), mostNamed)] {
+		if sid == nil {
+			names = append(names, "NAME")
+			continue
+		}
+		names = append(names, "*"+sid.String())
 	}
-	return "*" + sid.String()
+	return strings.Join(names, " ")
 }
 
 // Moved is the command that puts something away without deleting it.
@@ -372,12 +409,12 @@ func Moved(path string) string {
 }
 
 // narrowed is the command that leaves SYSTEM and Administrators alone, and the user of a process that is no administrator.
-func (t *trust) narrowed(path string, sid *windows.SID, dir bool) string {
+func (t *trust) narrowed(path string, list []*windows.SID, dir bool) string {
 	flags := ""
 	if dir {
 		flags = "(OI)(CI)"
 	}
-	text := fmt.Sprintf("icacls %s /inheritance:r /remove:g %s /grant:r *S-1-5-18:%[3]sF *S-1-5-32-544:%[3]sF", quoted(path, `"`), icaclsName(sid), flags)
+	text := fmt.Sprintf("icacls %s /inheritance:r /remove:g %s /grant:r *S-1-5-18:%[3]sF *S-1-5-32-544:%[3]sF", quoted(path, `"`), icaclsNames(list), flags)
 	if !t.admin {
 		text += fmt.Sprintf(" *%s:%sF", t.me, flags)
 	}

@@ -44,10 +44,8 @@ func unchangeable(path string, trusted func(*windows.SID) bool) error {
 	if !trusted(owner) {
 		return &Error{Path: path, Why: "it belongs to " + named(owner), Mend: Moved(path)}
 	}
-	for _, a := range aces {
-		if !a.inheritOnly && a.mask&change != 0 && (a.sid == nil || !trusted(a.sid)) {
-			return &Error{Path: path, Why: named(a.sid) + " may write to it", Mend: "icacls " + quoted(path, `"`) + " /reset"}
-		}
+	if list := strangers(aces, change, trusted); len(list) > 0 {
+		return &Error{Path: path, Why: named(list...) + " may write to it", Mend: "icacls " + quoted(path, `"`) + " /reset"}
 	}
 	return nil
 }
