@@ -542,7 +542,7 @@ var generated = Catalog{
 			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "the master browser", What: "the machine can no longer hold the role", Services: []string{"browser"}, Certainty: "documented", Sources: []string{"3 MBSA"}},
 			{Scope: Scope{Products: []string{"win2000"}}, Value: 2, Who: "the spooler", What: "it may hang where Everyone was taken off its folder", Services: []string{"spoolss"}, Certainty: "documented", Sources: []string{"D Q323909"}},
 		}, Governs: Governs{Tree: true, Discloses: []model.Disclosure{"accounts", "groups", "password-policy", "shares"}}, Reach: "anonymous", Afar: &Afar{}, Notes: []string{"Domain controllers of NT 4.0 and Windows 2000 read it; from Server 2003 on they do not.", "Value 2 belongs to networks of Windows 2000 alone; Microsoft warned against it in mixed domains and on domain controllers.", "Before a fix, NT 4.0 still gave out the password policy at 1.", "Novell's NDS for NT ignores the value."}, Unknown: []string{"How 2 works inside Windows 2000; the article that says so could not be read.", "What NT 4.0 makes of 2, which it does not document."}, Related: []string{"RestrictAnonymousSAM", "restrict anonymous", "PreviousAnonymousRestriction"}, Sources: []string{"D Q143474", "D cc963223", "D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts-and-shares", "D KB3034016", "D Q129457", "D Q278836", "D Q184018"}},
-		{ID: "RestrictAnonymousSAM", Title: "Keep account lists from anonymous callers", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymousSAM", Policy: "Network access: Do not allow anonymous enumeration of SAM accounts", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "1 stops anonymous callers from listing accounts; 0 lets them. It says nothing about pipes.", Values: []Meaning{
+		{ID: "RestrictAnonymousSAM", Title: "Keep account lists from anonymous callers", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymousSAM", Policy: "Network access: Do not allow anonymous enumeration of SAM accounts", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "1 stops anonymous callers from listing accounts; 0 lets them. It says nothing about pipes.", Values: []Meaning{
 			{Value: 0, Means: "Anonymous callers may list accounts, where they reach the samr pipe."},
 			{Value: 1, Means: "Anonymous callers may not list accounts. Domain controllers are not affected."},
 		}, Defaults: []Default{
@@ -556,7 +556,7 @@ var generated = Catalog{
 			{Value: 1, Who: "trusts with NT 4.0 domains", What: "they cannot be set up or used", Services: []string{"samr", "nt4_trust"}, Certainty: "documented", Sources: []string{"D jj852230"}},
 			{Value: 1, Who: "Windows NT 3.51 and Windows 95 clients", What: "they cannot read accounts", Services: []string{"samr"}, Certainty: "documented", Sources: []string{"D jj852230"}},
 		}, Governs: Governs{Pipes: []string{"samr"}, Discloses: []model.Disclosure{"accounts"}}, Reach: "anonymous", Afar: &Afar{}, Unknown: []string{"Whether NT 4.0 or Windows 2000 ever read it; no source says they do."}, Related: []string{"RestrictAnonymous", "RestrictRemoteSAM"}, Sources: []string{"D SPS network-access-do-not-allow-anonymous-enumeration-of-sam-accounts", "D jj852230"}},
-		{ID: "EveryoneIncludesAnonymous", Title: "Count anonymous callers among Everyone", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\EveryoneIncludesAnonymous", Policy: "Network access: Let Everyone permissions apply to anonymous users", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 1 an anonymous caller holds every right given to Everyone.", Values: []Meaning{
+		{ID: "EveryoneIncludesAnonymous", Title: "Count anonymous callers among Everyone", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\EveryoneIncludesAnonymous", Policy: "Network access: Let Everyone permissions apply to anonymous users", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 1 an anonymous caller holds every right given to Everyone.", Values: []Meaning{
 			{Value: 0, Means: "Anonymous callers have only what is given to them by name."},
 			{Value: 1, Means: "Anonymous callers have what Everyone has."},
 		}, Defaults: []Default{
@@ -566,7 +566,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once", Sources: []string{"D SPS network-access-let-everyone-permissions-apply-to-anonymous-users"}},
 		}, Governs: Governs{Discloses: []model.Disclosure{"accounts", "groups", "files", "printers", "registry", "sids"}}, Reach: "anonymous", Finding: "everyone-includes-anonymous", Afar: &Afar{}, Related: []string{"RestrictAnonymous"}, Sources: []string{"D SPS network-access-let-everyone-permissions-apply-to-anonymous-users", "D KB3034016"}},
-		{ID: "RestrictNullSessAccess", Title: "Anonymous callers reach listed pipes and shares only", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RestrictNullSessAccess", Policy: "Network access: Restrict anonymous access to Named Pipes and Shares", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "At 1 anonymous callers open only what NullSessionPipes and NullSessionShares list; at 0 the lists do not matter and everything is open.", Values: []Meaning{
+		{ID: "RestrictNullSessAccess", Title: "Anonymous callers reach listed pipes and shares only", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RestrictNullSessAccess", Policy: "Network access: Restrict anonymous access to Named Pipes and Shares", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "At 1 anonymous callers open only what NullSessionPipes and NullSessionShares list; at 0 the lists do not matter and everything is open.", Values: []Meaning{
 			{Value: 0, Means: "Every pipe and share takes anonymous callers, as far as its own permissions do."},
 			{Value: 1, Means: "Only listed pipes and shares take anonymous callers."},
 		}, Defaults: []Default{
@@ -618,7 +618,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once", Sources: []string{"D MS-LSAD 3.1.1.6.1"}},
 		}, Governs: Governs{Pipes: []string{"lsarpc"}, Discloses: []model.Disclosure{"sids", "trusts"}}, Reach: "anonymous", Afar: &Afar{}, Notes: []string{"There is no policy for it.", "NT 4.0, Windows 2000 and XP have neither the value nor the block: writing 0 there closes nothing.", "One benchmark tool tests anonymous name lookup with this value, which is another thing."}, Related: []string{"LSAAnonymousNameLookup"}, Sources: []string{"D MS-LSAD 3.1.1.6.1", "D MS-LSAD 3.1.4.4.1", "M wazuh"}},
-		{ID: "PipeFirewallActive", Title: "Pipe firewall", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\PipeFirewallActive", Aliases: []string{"pipe firewall", "named pipe filter"}, Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 1 only the pipes in AllowedPipes open, for everybody, signed in or not. With an empty list no pipe opens at all.", Values: []Meaning{
+		{ID: "PipeFirewallActive", Title: "Pipe firewall", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\PipeFirewallActive", Aliases: []string{"pipe firewall", "named pipe filter"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 1 only the pipes in AllowedPipes open, for everybody, signed in or not. With an empty list no pipe opens at all.", Values: []Meaning{
 			{Value: 0, Means: "No filter."},
 			{Value: 1, Means: "Only pipes in AllowedPipes open, for every caller."},
 		}, Defaults: []Default{
@@ -651,7 +651,7 @@ var generated = Catalog{
 			{Who: "users of remote desktop", What: "their logon can be refused", Services: []string{"samr", "terminal_services"}, Certainty: "documented", Sources: []string{"3 defender-identity 221"}},
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Who: "Exchange", What: "it asks domain controllers for groups and accounts, and can stop", Services: []string{"samr"}, Certainty: "possible", Sources: []string{"I ours"}},
 		}, Governs: Governs{Pipes: []string{"samr"}, Discloses: []model.Disclosure{"accounts", "groups", "password-policy"}}, Reach: "everyone", Unsuited: "it refuses signed-in users too; strangers are kept from the pipe itself", Afar: &Afar{}, Notes: []string{"Set RestrictRemoteSamAuditOnlyMode first and read events 16965 to 16969.", "Windows 7 to 10 1511 know it only after a 2017 update; Vista and Server 2008 do not.", "Microsoft Defender for Identity needs its own account beside administrators: that is not weak.", "A descriptor is judged by who may ask, not by its text.", "A blank value after it was set means no check."}, Unknown: []string{"Which programs break; the Microsoft article on it was seen by name only."}, Related: []string{"RestrictRemoteSamAuditOnlyMode", "RestrictAnonymousSAM"}, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls", "M HK 2.3.10.11", "3 defender-identity"}},
-		{ID: "RestrictRemoteSamAuditOnlyMode", Title: "Only log what RestrictRemoteSAM would refuse", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictRemoteSamAuditOnlyMode", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "At 1 the filter refuses nobody and writes event 16968 instead.", Values: []Meaning{
+		{ID: "RestrictRemoteSamAuditOnlyMode", Title: "Only log what RestrictRemoteSAM would refuse", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\RestrictRemoteSamAuditOnlyMode", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "At 1 the filter refuses nobody and writes event 16968 instead.", Values: []Meaning{
 			{Value: 0, Means: "The filter works."},
 			{Value: 1, Means: "The filter only logs."},
 		}, Defaults: []Default{
@@ -666,7 +666,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once, without a restart", Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
 		}, Reach: "everyone", Afar: &Afar{}, Related: []string{"RestrictRemoteSAM"}, Sources: []string{"D SPS network-access-restrict-clients-allowed-to-make-remote-sam-calls"}},
-		{ID: "AutoShareServer", Title: "Make default disk shares on a server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareServer", Policy: "MSS: (AutoShareServer) Enable Administrative Shares", PowerShell: "AutoShareServer", Aliases: []string{"Create hidden drive shares (server)"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4", Family: "server"}, Summary: "At 0 a server no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
+		{ID: "AutoShareServer", Title: "Make default disk shares on a server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareServer", Policy: "MSS: (AutoShareServer) Enable Administrative Shares", PowerShell: "AutoShareServer", Aliases: []string{"Create hidden drive shares (server)"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "nt4", Family: "server"}, Summary: "At 0 a server no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
 			{Value: 0, Means: "No drive shares and no ADMIN$ after the next start of the Server service."},
 			{Value: 1, Means: "The shares are made."},
 		}, Defaults: []Default{
@@ -680,7 +680,7 @@ var generated = Catalog{
 			{Scope: Scope{Products: []string{"nt4"}}, Value: 0, Who: "the NetWare migration tool", What: "it cannot find the domain controller", Certainty: "documented", Sources: []string{"D Q172767"}},
 			{Scope: Scope{Products: []string{"nt4"}}, Value: 0, Who: "Windows 9x server tools", What: "event descriptions are missing", Certainty: "documented", Sources: []string{"D Q219017"}},
 		}, Reach: "everyone", Afar: &Afar{}, Notes: []string{"Sigma has a rule that reports this change.", "Missing administrative shares are also a sign of malware, Microsoft says."}, Related: []string{"AutoShareWks"}, Sources: []string{"D KB954422", "D Q185590", "D Q245117", "3 nsacyber", "D sigma registry_set_disable_administrative_share"}},
-		{ID: "AutoShareWks", Title: "Make default disk shares on a workstation", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareWks", PowerShell: "AutoShareWorkstation", Aliases: []string{"Create hidden drive shares (workstation)", "AutoShareWorkstation"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4", Family: "client"}, Summary: "At 0 a workstation no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
+		{ID: "AutoShareWks", Title: "Make default disk shares on a workstation", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AutoShareWks", PowerShell: "AutoShareWorkstation", Aliases: []string{"Create hidden drive shares (workstation)", "AutoShareWorkstation"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "nt4", Family: "client"}, Summary: "At 0 a workstation no longer makes C$, D$ … and ADMIN$. IPC$ stays.", Values: []Meaning{
 			{Value: 0, Means: "No drive shares and no ADMIN$ after the next start of the Server service."},
 			{Value: 1, Means: "The shares are made."},
 		}, Defaults: []Default{
@@ -787,7 +787,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "written by the system"},
 		}, Reach: "anonymous", Related: []string{"NullSessionPipes"}, Sources: []string{"M hives"}},
-		{ID: "SMB1", Title: "SMB1 server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\SMB1", Policy: "Configure SMB v1 server", PowerShell: "EnableSMB1Protocol", Aliases: []string{"SMB v1", "EnableSMB1Protocol", "smb1 server"}, Type: "REG_DWORD", Applies: Scope{Since: "vista"}, Summary: "Whether the oldest dialect is spoken. Switching it off does not close null sessions, which SMB2 has too.", Values: []Meaning{
+		{ID: "SMB1", Title: "SMB1 server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\SMB1", Policy: "Configure SMB v1 server", PowerShell: "EnableSMB1Protocol", Aliases: []string{"SMB v1", "EnableSMB1Protocol", "smb1 server"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "vista"}, Summary: "Whether the oldest dialect is spoken. Switching it off does not close null sessions, which SMB2 has too.", Values: []Meaning{
 			{Value: 0, Means: "SMB1 is off."},
 			{Value: 1, Means: "SMB1 is on where its driver is installed."},
 		}, Defaults: []Default{
@@ -827,7 +827,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "reboot", How: "restart the computer"},
 		}, Side: "client", Reach: "everyone", Related: []string{"SMB1"}, Sources: []string{"M HK 18.4.3", "D WSD smbv1-not-installed-by-default-in-windows"}},
-		{ID: "RequireSecuritySignature", Title: "Server insists on signed messages", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RequireSecuritySignature", Policy: "Microsoft network server: Digitally sign communications (always)", PowerShell: "RequireSecuritySignature", Aliases: []string{"smb signing", "server signing required"}, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Protects signed-in users against relaying. Anonymous and guest sessions are exempt, so it does not stop null sessions.", Values: []Meaning{
+		{ID: "RequireSecuritySignature", Title: "Server insists on signed messages", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\RequireSecuritySignature", Policy: "Microsoft network server: Digitally sign communications (always)", PowerShell: "RequireSecuritySignature", Aliases: []string{"smb signing", "server signing required"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Protects signed-in users against relaying. Anonymous and guest sessions are exempt, so it does not stop null sessions.", Values: []Meaning{
 			{Value: 0, Means: "Signing when the client asks."},
 			{Value: 1, Means: "Every signed-in session is signed; guests are refused."},
 		}, Defaults: []Default{
@@ -849,7 +849,7 @@ var generated = Catalog{
 		}, Reach: "everyone", CoveredBy: []Cover{
 			{Setting: "EncryptData", Values: []interface{}{1}, Why: "every session is encrypted, which protects each message as signing would"},
 		}, Finding: "signing-not-required", Related: []string{"EnableSecuritySignature", "LanmanWorkstation.RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing", "D MS-SMB2 3.3.5.5.3", "M samba-4.17.12"}},
-		{ID: "EnableSecuritySignature", Title: "Server offers signing over SMB1", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EnableSecuritySignature", Policy: "Microsoft network server: Digitally sign communications (if client agrees)", PowerShell: "EnableSecuritySignature", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Counts for SMB1 alone; SMB2 and later ignore it.", Values: []Meaning{
+		{ID: "EnableSecuritySignature", Title: "Server offers signing over SMB1", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EnableSecuritySignature", Policy: "Microsoft network server: Digitally sign communications (if client agrees)", PowerShell: "EnableSecuritySignature", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Counts for SMB1 alone; SMB2 and later ignore it.", Values: []Meaning{
 			{Value: 0, Means: "SMB1 does not offer signing."},
 			{Value: 1, Means: "SMB1 offers signing."},
 		}, Defaults: []Default{
@@ -860,7 +860,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Related: []string{"RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing"}},
-		{ID: "LanmanWorkstation.RequireSecuritySignature", Title: "Client insists on signed messages", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanWorkstation\\Parameters\\RequireSecuritySignature", Policy: "Microsoft network client: Digitally sign communications (always)", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Protects this machine when it is the client.", Values: []Meaning{
+		{ID: "LanmanWorkstation.RequireSecuritySignature", Title: "Client insists on signed messages", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanWorkstation\\Parameters\\RequireSecuritySignature", Policy: "Microsoft network client: Digitally sign communications (always)", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "Protects this machine when it is the client.", Values: []Meaning{
 			{Value: 0, Means: "Signing when the server asks."},
 			{Value: 1, Means: "Only signed sessions."},
 		}, Defaults: []Default{
@@ -915,7 +915,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once"},
 		}, Reach: "anonymous", Related: []string{"EnableGuestAccount"}, Sources: []string{"D MS-GPSB 2.2.1", "M HK 2.3.1.5"}},
-		{ID: "ForceGuest", Title: "Sharing and security model", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\ForceGuest", Policy: "Network access: Sharing and security model for local accounts", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 1 every network logon with a local account becomes guest.", Values: []Meaning{
+		{ID: "ForceGuest", Title: "Sharing and security model", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\ForceGuest", Policy: "Network access: Sharing and security model for local accounts", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 1 every network logon with a local account becomes guest.", Values: []Meaning{
 			{Value: 0, Means: "Local users come in as themselves."},
 			{Value: 1, Means: "Local users come in as guest."},
 		}, Defaults: []Default{
@@ -926,7 +926,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once"},
 		}, Governs: Governs{Session: true}, Reach: "everyone", Afar: &Afar{Values: []interface{}{0}}, Related: []string{"EnableGuestAccount"}, Sources: []string{"D SPS accounts-guest-account-status", "M hives"}},
-		{ID: "AllowInsecureGuestAuth", Title: "This client accepts guest logons", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanWorkstation\\Parameters\\AllowInsecureGuestAuth", Policy: "Enable insecure guest logons", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\AllowInsecureGuestAuth"}, Type: "REG_DWORD", Applies: Scope{Since: "win10-1507"}, Summary: "About this machine as a client. It opens nothing on this machine's own shares.", Values: []Meaning{
+		{ID: "AllowInsecureGuestAuth", Title: "This client accepts guest logons", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanWorkstation\\Parameters\\AllowInsecureGuestAuth", Policy: "Enable insecure guest logons", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\AllowInsecureGuestAuth"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win10-1507"}, Summary: "About this machine as a client. It opens nothing on this machine's own shares.", Values: []Meaning{
 			{Value: 0, Means: "Guest logons to other servers are refused."},
 			{Value: 1, Means: "They are accepted."},
 		}, Defaults: []Default{
@@ -940,7 +940,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once"},
 		}, Side: "client", Reach: "everyone", Afar: &Afar{}, Related: []string{"EnableGuestAccount"}, Sources: []string{"D WSD enable-insecure-guest-logons-smb2-and-smb3", "M HK 18.6.8.1"}},
-		{ID: "AllowNullSessionFallback", Title: "LocalSystem falls back to a null session", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\AllowNullSessionFallback", Policy: "Network security: Allow LocalSystem NULL session fallback", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "About this machine as a client; at 1 its services may make null sessions to others.", Values: []Meaning{
+		{ID: "AllowNullSessionFallback", Title: "LocalSystem falls back to a null session", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\AllowNullSessionFallback", Policy: "Network security: Allow LocalSystem NULL session fallback", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "About this machine as a client; at 1 its services may make null sessions to others.", Values: []Meaning{
 			{Value: 0, Means: "No fallback."},
 			{Value: 1, Means: "Services may fall back to a null session."},
 		}, Defaults: []Default{
@@ -967,7 +967,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "anonymous", Related: []string{"PreWindows2000Members"}, Sources: []string{"D MS-ADTS 6.1.1.2.4.1.2", "D MS-ADTS 5.1.3"}},
-		{ID: "RestrictRemoteClients", Title: "Restrict unauthenticated RPC", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Rpc\\RestrictRemoteClients", Policy: "Restrict Unauthenticated RPC clients", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "No protection of IPC$ at any value. Microsoft's pages exempt named pipes from all of it; one specification says that 2 covers them.", Values: []Meaning{
+		{ID: "RestrictRemoteClients", Title: "Restrict unauthenticated RPC", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Rpc\\RestrictRemoteClients", Policy: "Restrict Unauthenticated RPC clients", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "No protection of IPC$ at any value. Microsoft's pages exempt named pipes from all of it; one specification says that 2 covers them.", Values: []Meaning{
 			{Value: 0, Means: "No restriction."},
 			{Value: 1, Means: "Anonymous RPC is refused, except over named pipes and for interfaces that ask to be exempt."},
 			{Value: 2, Means: "Contradictory: one specification lets no call without RPC authentication pass, over pipes as well; Microsoft's own pages exempt named pipes here too. No protection of IPC$ is counted."},
@@ -1034,7 +1034,7 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: []interface{}{}, Who: "Configuration Manager and other remote management", What: "it cannot read the registry", Services: []string{"winreg", "sccm_current"}, Certainty: "documented", Sources: []string{"D SPS network-access-remotely-accessible-registry-paths"}},
 		}, Governs: Governs{Pipes: []string{"winreg"}, Discloses: []model.Disclosure{"registry"}}, Reach: "everyone", Related: []string{"RemoteRegistry.Start"}, Sources: []string{"D SPS network-access-remotely-accessible-registry-paths", "M HK 2.3.10.8"}},
-		{ID: "SmbServerNameHardeningLevel", Title: "Server checks the name that clients meant", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\SmbServerNameHardeningLevel", Policy: "Microsoft network server: Server SPN target name validation level", PowerShell: "SmbServerNameHardeningLevel", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "Against relaying; nothing to do with anonymous callers.", Values: []Meaning{
+		{ID: "SmbServerNameHardeningLevel", Title: "Server checks the name that clients meant", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\SmbServerNameHardeningLevel", Policy: "Microsoft network server: Server SPN target name validation level", PowerShell: "SmbServerNameHardeningLevel", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "Against relaying; nothing to do with anonymous callers.", Values: []Meaning{
 			{Value: 0, Means: "The name is not looked at."},
 			{Value: 1, Means: "A name that the client sends has to fit; clients that send none are let through."},
 			{Value: 2, Means: "Clients have to send a name, and it has to fit."},
@@ -1111,7 +1111,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Related: []string{"EnableAuthRateLimiter"}, Sources: []string{"M msft-baseline"}},
-		{ID: "RestrictGuestAccess", Title: "Keep strangers out of a log", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\EventLog\\System\\RestrictGuestAccess", Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "One value a log. At 1 guests and anonymous callers cannot read it.", Values: []Meaning{
+		{ID: "RestrictGuestAccess", Title: "Keep strangers out of a log", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\EventLog\\System\\RestrictGuestAccess", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "One value a log. At 1 guests and anonymous callers cannot read it.", Values: []Meaning{
 			{Value: 0, Means: "Guests may read the log."},
 			{Value: 1, Means: "Guests and anonymous callers may not."},
 		}, Defaults: []Default{
@@ -1151,7 +1151,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Sources: []string{"D AUD event-5145"}},
-		{ID: "AuditClientDoesNotSupportSigning", Title: "Log clients that cannot sign", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditClientDoesNotSupportSigning", PowerShell: "AuditClientDoesNotSupportSigning", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditClientDoesNotSupportSigning"}, Type: "REG_DWORD", Applies: Scope{Since: "win2008"}, Summary: "At 1 event 3021 names each client that cannot sign. Older releases know it after the updates of September 2025.", Values: []Meaning{
+		{ID: "AuditClientDoesNotSupportSigning", Title: "Log clients that cannot sign", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditClientDoesNotSupportSigning", PowerShell: "AuditClientDoesNotSupportSigning", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditClientDoesNotSupportSigning"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win2008"}, Summary: "At 1 event 3021 names each client that cannot sign. Older releases know it after the updates of September 2025.", Values: []Meaning{
 			{Value: 0, Means: "Not logged."},
 			{Value: 1, Means: "Logged."},
 		}, Defaults: []Default{
@@ -1161,7 +1161,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Related: []string{"RequireSecuritySignature", "AuditClientDoesNotSupportEncryption"}, Sources: []string{"D policy-csp lanmanserver", "D KB5066913", "M wazuh"}},
-		{ID: "AuditClientDoesNotSupportEncryption", Title: "Log clients that cannot encrypt", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditClientDoesNotSupportEncryption", PowerShell: "AuditClientDoesNotSupportEncryption", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditClientDoesNotSupportEncryption"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 event 3022 names each client that cannot encrypt.", Values: []Meaning{
+		{ID: "AuditClientDoesNotSupportEncryption", Title: "Log clients that cannot encrypt", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditClientDoesNotSupportEncryption", PowerShell: "AuditClientDoesNotSupportEncryption", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditClientDoesNotSupportEncryption"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 event 3022 names each client that cannot encrypt.", Values: []Meaning{
 			{Value: 0, Means: "Not logged."},
 			{Value: 1, Means: "Logged."},
 		}, Defaults: []Default{
@@ -1171,7 +1171,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Related: []string{"EncryptData"}, Sources: []string{"D policy-csp lanmanserver", "M wazuh"}},
-		{ID: "AuditClientSpnSupport", Title: "Log clients by the server name that they meant", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditClientSpnSupport", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditClientSpnSupport"}, Type: "REG_DWORD", Applies: Scope{Since: "win2008"}, Summary: "At 1 events 3024 to 3026 name clients that send no name, an unknown one or an empty one. Releases know it after the updates of September 2025.", Values: []Meaning{
+		{ID: "AuditClientSpnSupport", Title: "Log clients by the server name that they meant", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditClientSpnSupport", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanServer\\AuditClientSpnSupport"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win2008"}, Summary: "At 1 events 3024 to 3026 name clients that send no name, an unknown one or an empty one. Releases know it after the updates of September 2025.", Values: []Meaning{
 			{Value: 0, Means: "Not logged."},
 			{Value: 1, Means: "Logged."},
 		}, Defaults: []Default{
@@ -1179,7 +1179,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Reach: "everyone", Notes: []string{"It shows whom SmbServerNameHardeningLevel would refuse."}, Related: []string{"SmbServerNameHardeningLevel"}, Sources: []string{"D KB5066913"}},
-		{ID: "LanmanWorkstation.RequireEncryption", Title: "This client insists on encryption", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\RequireEncryption", Aliases: []string{"RequireEncryption"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "About this machine as a client. At 1 it speaks to no server without SMB3 encryption.", Values: []Meaning{
+		{ID: "LanmanWorkstation.RequireEncryption", Title: "This client insists on encryption", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\RequireEncryption", Aliases: []string{"RequireEncryption"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "About this machine as a client. At 1 it speaks to no server without SMB3 encryption.", Values: []Meaning{
 			{Value: 0, Means: "Encryption where the server asks."},
 			{Value: 1, Means: "Every connection of this client is encrypted."},
 		}, Defaults: []Default{
@@ -1189,7 +1189,7 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: 1, Who: "servers without SMB3", What: "this machine cannot reach them", Certainty: "documented", Sources: []string{"D policy-csp lanmanworkstation"}},
 		}, Side: "client", Reach: "everyone", Related: []string{"EncryptData"}, Sources: []string{"D policy-csp lanmanworkstation"}},
-		{ID: "EnableMailslots", Title: "Remote mailslots of the server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EnableMailslots", PowerShell: "EnableMailslots", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\Bowser\\EnableMailslots"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Remote mailslots carry no authentication; the computer browser used them. Off unless switched on.", Values: []Meaning{
+		{ID: "EnableMailslots", Title: "Remote mailslots of the server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EnableMailslots", PowerShell: "EnableMailslots", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\Bowser\\EnableMailslots"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Remote mailslots carry no authentication; the computer browser used them. Off unless switched on.", Values: []Meaning{
 			{Value: 0, Means: "Remote mailslots are off."},
 			{Value: 1, Means: "They are on."},
 		}, Defaults: []Default{
@@ -1209,7 +1209,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Side: "client", Reach: "everyone", Related: []string{"HardenedPaths.NETLOGON"}, Sources: []string{"D KB3000483"}},
-		{ID: "RpcAuthnLevelPrivacyEnabled", Title: "Print spooler insists on encrypted RPC", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Print\\RpcAuthnLevelPrivacyEnabled", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "At 1 the spooler takes printing from afar only over RPC that is authenticated and encrypted. It ends anonymous use of spoolss for printing.", Values: []Meaning{
+		{ID: "RpcAuthnLevelPrivacyEnabled", Title: "Print spooler insists on encrypted RPC", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Print\\RpcAuthnLevelPrivacyEnabled", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "At 1 the spooler takes printing from afar only over RPC that is authenticated and encrypted. It ends anonymous use of spoolss for printing.", Values: []Meaning{
 			{Value: 0, Means: "Unauthenticated RPC is let through."},
 			{Value: 1, Means: "Packet privacy is required."},
 		}, Defaults: []Default{
@@ -1222,7 +1222,7 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: 1, Who: "printing over pipes from clients without a trust", What: "error 0x0000011b", Services: []string{"spoolss"}, Certainty: "documented", Sources: []string{"D KB4599464"}},
 		}, Reach: "everyone", Related: []string{"RpcProtocols", "RpcUseNamedPipeProtocol"}, Sources: []string{"D KB4599464", "D print-rpc"}},
-		{ID: "RpcUseNamedPipeProtocol", Title: "This print client uses named pipes", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Printers\\RPC\\RpcUseNamedPipeProtocol", Policy: "Configure RPC connection settings", Type: "REG_DWORD", Applies: Scope{Since: "win11-22H2"}, Summary: "About this machine as a client. At 1 it prints over the pipe instead of TCP.", Values: []Meaning{
+		{ID: "RpcUseNamedPipeProtocol", Title: "This print client uses named pipes", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Printers\\RPC\\RpcUseNamedPipeProtocol", Policy: "Configure RPC connection settings", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-22H2"}, Summary: "About this machine as a client. At 1 it prints over the pipe instead of TCP.", Values: []Meaning{
 			{Value: 0, Means: "TCP."},
 			{Value: 1, Means: "Named pipes."},
 		}, Defaults: []Default{
@@ -1232,7 +1232,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart the spooler", Sources: []string{"I ours"}},
 		}, Side: "client", Reach: "everyone", Related: []string{"RpcProtocols"}, Sources: []string{"D print-rpc"}},
-		{ID: "RpcAuthentication", Title: "RPC authentication of this print client", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Printers\\RPC\\RpcAuthentication", Policy: "Configure RPC connection settings", Type: "REG_DWORD", Applies: Scope{Since: "win11-22H2"}, Summary: "About this machine as a client. The benchmarks ask for the default, 0, which authenticates where it can.", Values: []Meaning{
+		{ID: "RpcAuthentication", Title: "RPC authentication of this print client", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Printers\\RPC\\RpcAuthentication", Policy: "Configure RPC connection settings", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-22H2"}, Summary: "About this machine as a client. The benchmarks ask for the default, 0, which authenticates where it can.", Values: []Meaning{
 			{Value: 0, Means: "The default: authentication where the transport has it."},
 			{Value: 1, Means: "Authentication is on."},
 			{Value: 2, Means: "Authentication is off."},
@@ -1243,7 +1243,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart the spooler", Sources: []string{"I ours"}},
 		}, Side: "client", Reach: "everyone", Related: []string{"RpcUseNamedPipeProtocol"}, Sources: []string{"M wazuh"}},
-		{ID: "ForceKerberosForRpc", Title: "Print spooler takes Kerberos alone", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Printers\\RPC\\ForceKerberosForRpc", Policy: "Configure RPC listener settings", Type: "REG_DWORD", Applies: Scope{Since: "win11-22H2"}, Summary: "At 1 printing from afar needs Kerberos; NTLM is refused.", Values: []Meaning{
+		{ID: "ForceKerberosForRpc", Title: "Print spooler takes Kerberos alone", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Printers\\RPC\\ForceKerberosForRpc", Policy: "Configure RPC listener settings", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-22H2"}, Summary: "At 1 printing from afar needs Kerberos; NTLM is refused.", Values: []Meaning{
 			{Value: 0, Means: "Kerberos or NTLM."},
 			{Value: 1, Means: "Kerberos alone."},
 		}, Defaults: []Default{
@@ -1277,7 +1277,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once", Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-clients"}},
 		}, Side: "client", Reach: "everyone", Notes: []string{"Benchmarks ask for 537395200."}, Related: []string{"NTLMMinServerSec"}, Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-clients", "M HK"}},
-		{ID: "AuditReceivingNTLMTraffic", Title: "Log NTLM that comes in", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\AuditReceivingNTLMTraffic", Policy: "Network security: Restrict NTLM: Audit Incoming NTLM Traffic", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "At 2 event 8003 names who would be refused. Anonymous sessions are NTLM too.", Values: []Meaning{
+		{ID: "AuditReceivingNTLMTraffic", Title: "Log NTLM that comes in", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\AuditReceivingNTLMTraffic", Policy: "Network security: Restrict NTLM: Audit Incoming NTLM Traffic", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "At 2 event 8003 names who would be refused. Anonymous sessions are NTLM too.", Values: []Meaning{
 			{Value: 0, Means: "Not logged."},
 			{Value: 1, Means: "Domain accounts are logged."},
 			{Value: 2, Means: "All accounts are logged."},
@@ -1288,7 +1288,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once", Sources: []string{"D SPS network-security-restrict-ntlm-audit-incoming-ntlm-traffic"}},
 		}, Reach: "everyone", Related: []string{"RestrictSendingNTLMTraffic"}, Sources: []string{"D SPS network-security-restrict-ntlm-audit-incoming-ntlm-traffic", "M HK"}},
-		{ID: "RestrictSendingNTLMTraffic", Title: "NTLM of this client", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\RestrictSendingNTLMTraffic", Policy: "Network security: Restrict NTLM: Outgoing NTLM traffic to remote servers", Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "About this machine as a client. 1 logs, 2 refuses.", Values: []Meaning{
+		{ID: "RestrictSendingNTLMTraffic", Title: "NTLM of this client", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\RestrictSendingNTLMTraffic", Policy: "Network security: Restrict NTLM: Outgoing NTLM traffic to remote servers", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "About this machine as a client. 1 logs, 2 refuses.", Values: []Meaning{
 			{Value: 0, Means: "Allowed."},
 			{Value: 1, Means: "Logged."},
 			{Value: 2, Means: "Refused."},
@@ -1299,7 +1299,7 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: 2, Who: "servers that know NTLM alone", What: "this machine cannot reach them: printers, old storage, names that have no Kerberos name", Certainty: "documented", Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers"}},
 		}, Side: "client", Reach: "everyone", Notes: []string{"Benchmarks ask for 1 or more."}, Related: []string{"AuditReceivingNTLMTraffic", "LanmanWorkstation.BlockNTLM", "ClientAllowedNTLMServers"}, Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers", "M HK"}},
-		{ID: "LanmanWorkstation.BlockNTLM", Title: "SMB client refuses NTLM", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\BlockNTLM", Aliases: []string{"BlockNTLM"}, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "About this machine as a client, over SMB alone.", Values: []Meaning{
+		{ID: "LanmanWorkstation.BlockNTLM", Title: "SMB client refuses NTLM", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\BlockNTLM", Aliases: []string{"BlockNTLM"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "About this machine as a client, over SMB alone.", Values: []Meaning{
 			{Value: 0, Means: "Allowed."},
 			{Value: 1, Means: "Refused, but for a list of exceptions."},
 		}, Defaults: []Default{
@@ -1314,7 +1314,7 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: []interface{}{}, Who: "Configuration Manager and other remote management", What: "it cannot read the registry", Services: []string{"winreg", "sccm_current"}, Certainty: "documented", Sources: []string{"D SPS network-access-remotely-accessible-registry-paths-and-subpaths"}},
 		}, Governs: Governs{Pipes: []string{"winreg"}, Discloses: []model.Disclosure{"registry"}}, Reach: "everyone", Related: []string{"AllowedExactPaths", "RemoteRegistry.Start"}, Sources: []string{"D SPS network-access-remotely-accessible-registry-paths-and-subpaths", "M HK 2.3.10.9"}},
-		{ID: "LimitBlankPasswordUse", Title: "Accounts without a password log on at the console alone", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\LimitBlankPasswordUse", Policy: "Accounts: Limit local account use of blank passwords to console logon only", Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 0 a local account without a password may be used from the network by anybody who knows its name.", Values: []Meaning{
+		{ID: "LimitBlankPasswordUse", Title: "Accounts without a password log on at the console alone", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\LimitBlankPasswordUse", Policy: "Accounts: Limit local account use of blank passwords to console logon only", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "winxp"}, Summary: "At 0 a local account without a password may be used from the network by anybody who knows its name.", Values: []Meaning{
 			{Value: 0, Means: "Blank passwords work over the network."},
 			{Value: 1, Means: "Blank passwords work at the console alone."},
 		}, Defaults: []Default{
@@ -1355,7 +1355,7 @@ var generated = Catalog{
 		}, Audits: []Listen{
 			{Setting: "AuditReceivingNTLMTraffic", Value: 2, Tells: "event 8003 names each client that would be refused"},
 		}, Reach: "everyone", Related: []string{"AuditReceivingNTLMTraffic", "RestrictSendingNTLMTraffic"}, Sources: []string{"D SPS network-security-restrict-ntlm-incoming-ntlm-traffic"}},
-		{ID: "AuditSmb1Access", Title: "Log who uses SMB1", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditSmb1Access", Type: "REG_DWORD", Applies: Scope{Since: "win2012r2"}, Summary: "At 1 event 3000 in SMBServer/Audit names each client that speaks SMB1.", Values: []Meaning{
+		{ID: "AuditSmb1Access", Title: "Log who uses SMB1", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\AuditSmb1Access", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win2012r2"}, Summary: "At 1 event 3000 in SMBServer/Audit names each client that speaks SMB1.", Values: []Meaning{
 			{Value: 0, Means: "Not logged."},
 			{Value: 1, Means: "Logged."},
 		}, Defaults: []Default{

@@ -197,6 +197,11 @@ func (w *windows) remoteSAM(id model.Identity) cell {
 		who = sddl.GuestToken()
 	}
 	granted, certain := d.Judge(who, sddl.ReadControl)
+	if id == model.Anonymous && !sure {
+		if may, _ := d.Judge(sddl.AnonymousToken(true), sddl.ReadControl); may != granted {
+			return unknown(w.why("EveryoneIncludesAnonymous"))
+		}
+	}
 	switch {
 	case granted && certain:
 		return allowed("RestrictRemoteSAM lets this caller in")
