@@ -48,6 +48,43 @@ func TestPolicyPlaceWins(t *testing.T) {
 	}
 }
 
+// TestPolicyFirstInRegFiles: a policy's place counts before the setting's own in a .reg file, too, whichever is written first.
+func TestPolicyFirstInRegFiles(t *testing.T) {
+	const policy, own = `SOFTWARE\Policies\Microsoft\Windows\LanmanWorkstation`, `SYSTEM\CurrentControlSet\Services\LanmanWorkstation\Parameters`
+	line := func(key, value string) string {
+		return "[HKEY_LOCAL_MACHINE\\" + key + "]\r\n\"AllowInsecureGuestAuth\"=" + value + "\r\n\r\n"
+	}
+	for _, tt := range []struct {
+		name, text string
+		present    bool
+		want       int
+		why        string
+	}{
+		{"policy first", line(policy, "dword:1") + line(own, "dword:0"), true, 1, "0 is written and does nothing"},
+		{"policy last", line(own, "dword:0") + line(policy, "dword:1"), true, 1, "0 is written and does nothing"},
+		{"policy alone", line(policy, "dword:1"), true, 1, "a policy writes it, again at each refresh"},
+		{"no policy", line(own, "dword:1"), true, 1, ""},
+		{"the policy is taken away", line(own, "dword:0") + line(policy, "-"), true, 0, ""},
+		{"written, and taken away", line(policy, "dword:1") + line(own, "dword:0") + line(policy, "-"), true, 0, ""},
+		{"both are taken away", line(own, "-") + line(policy, "-"), false, 0, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := source(t, Options{Product: "win2019", Role: model.Member}, write(t, map[string]string{"x.reg": "Windows Registry Editor Version 5.00\r\n\r\n" + tt.text})+"/x.reg")
+			for _, s := range a.Settings {
+				if s.ID != "AllowInsecureGuestAuth" {
+					continue
+				}
+				if s.Present != tt.present || s.Present && s.Effective != tt.want || !strings.Contains(s.Why, tt.why) || tt.why == "" && strings.Contains(s.Why, "policy") {
+					t.Errorf("present %v, effective %v, %q", s.Present, s.Effective, s.Why)
+				}
+				if inPolicy := strings.Contains(s.Origin, policy); inPolicy != (tt.why != "") {
+					t.Errorf("from %q", s.Origin)
+				}
+			}
+		})
+	}
+}
+
 // The values of hardened paths have names that are paths.
 func TestHardenedPaths(t *testing.T) {
 	const key = `HKLM\SOFTWARE\Policies\Microsoft\Windows\NetworkProvider\HardenedPaths`

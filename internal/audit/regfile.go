@@ -126,7 +126,7 @@ func (f *facts) apply(c *catalog.Catalog, tree *registry.Tree, changes []change)
 			}
 		}
 	}
-	touched := map[string]bool{}
+	touched, origins := map[string]bool{}, map[string]string{} // keys, and places in capitals with the change that wrote them
 	for _, ch := range changes {
 		key := ch.key
 		switch {
@@ -145,11 +145,17 @@ func (f *facts) apply(c *catalog.Catalog, tree *registry.Tree, changes []change)
 			v.Key = key
 			tree.Set(v)
 			touched[key] = true
+			origins[registry.Fold(key+`\`+ch.name)] = ch.origin
 			for _, id := range bySetting[registry.Fold(key+`\`+ch.name)] {
 				f.values[id] = w.value(c.Setting(id), v)
 				f.origin[id] = ch.origin
 				delete(f.soft, id)
 			}
+		}
+	}
+	for i := range c.Settings {
+		if s := &c.Settings[i]; s.System == "windows" {
+			f.policyFirst(w, s, origins)
 		}
 	}
 	for key := range touched {
@@ -173,6 +179,33 @@ func (f *facts) apply(c *catalog.Catalog, tree *registry.Tree, changes []change)
 		}
 	}
 	f.lints = kept
+}
+
+// policyFirst takes what a policy's place has of a setting that has other places, too, in whichever order they were written.
+func (f *facts) policyFirst(w *windowsReader, s *catalog.Setting, origins map[string]string) {
+	list := places(s)
+	if len(list) < 2 {
+		return
+	}
+	for _, place := range list {
+		v, err := w.in.Value(registry.SplitValue(place))
+		if err != nil {
+			continue
+		}
+		from, now := origins[registry.Fold(place)]
+		if place == s.Where && !now {
+			return // not of these changes, and it is taken already
+		}
+		f.values[s.ID] = w.value(s, v)
+		delete(f.soft, s.ID)
+		if place != s.Where {
+			f.origin[s.ID] = strings.TrimSpace(from + " " + place)
+			f.hints[s.ID] = w.policyWins(s, place, v)
+		} else {
+			f.origin[s.ID] = from
+		}
+		return
+	}
 }
 
 func (f *facts) gone(ids []string, origin string) {

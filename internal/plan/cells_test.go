@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,32 @@ func TestPolicyTakesItBack(t *testing.T) {
 		}
 		if (p.Changes[0].Policy == origin && origin != "") != want {
 			t.Errorf("from %q: the change names the policy %q", origin, p.Changes[0].Policy)
+		}
+	}
+}
+
+// TestPolicyOverrules: what a policy writes in a place of its own is not for a change of the setting's own place to mend, and
+// the plan says where it is to be mended.
+func TestPolicyOverrules(t *testing.T) {
+	const place = `HKLM\SOFTWARE\Policies\Microsoft\Windows\LanmanWorkstation\AllowInsecureGuestAuth`
+	for origin, policy := range map[string]bool{place: true, "host.reg:4 " + place: true, "host.reg:4": false, "": false} {
+		a := host{system: "windows", product: "win2019", role: model.Member, settings: map[string]any{"AllowInsecureGuestAuth": 1}}.audit(t)
+		for i := range a.Settings {
+			if a.Settings[i].ID == "AllowInsecureGuestAuth" {
+				a.Settings[i].Origin = origin
+			}
+		}
+		p := make1(t, Evidence{Audit: a, Policy: Policy{Goal: Findings}})
+		changed := slices.ContainsFunc(p.Changes, func(c model.Change) bool { return c.Setting == "AllowInsecureGuestAuth" })
+		told := slices.ContainsFunc(p.Rejected, func(r model.Rejected) bool {
+			return r.Setting == "AllowInsecureGuestAuth" && strings.Contains(r.Why, "a policy writes it at "+place)
+		})
+		if changed == policy || told != policy {
+			t.Errorf("from %q: changed %v, told %v: %+v", origin, changed, told, p.Rejected)
+		}
+		_, err := Make(Evidence{Audit: a, Policy: Policy{Want: []string{"AllowInsecureGuestAuth=0"}}})
+		if (err != nil) != policy || policy && !strings.Contains(err.Error(), place) {
+			t.Errorf("from %q, wished for: %v", origin, err)
 		}
 	}
 }

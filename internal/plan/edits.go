@@ -85,6 +85,10 @@ func (w *work) edits(before []level) []*edit {
 			w.reject(s.ID, "the policy says not to touch it")
 			continue
 		}
+		if why := w.overruled(s); why != "" {
+			w.reject(s.ID, why)
+			continue
+		}
 		if perShare(s) {
 			out = append(out, w.shareEdits(s)...)
 			continue

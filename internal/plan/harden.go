@@ -33,6 +33,10 @@ func (w *work) harden(found []chosen) []chosen {
 		if !read || !from.Present && s.Type == "policy" || isList(s) {
 			continue
 		}
+		if why := w.overruled(s); why != "" {
+			w.reject(s.ID, why)
+			continue
+		}
 		e := &edit{setting: s, where: w.where(s), from: from, order: len(w.c.Settings) + i}
 		for _, data := range append(w.oneOf(s), w.values(s, from)...) {
 			e.options = append(e.options, option{data: data})

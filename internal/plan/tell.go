@@ -233,6 +233,23 @@ func (w *work) warnPolicy(ch model.Change) {
 	}
 }
 
+// overruled says where a policy writes a setting, in a place of its own that counts before the setting's: a change of the
+// setting's would do nothing. It is empty where there is no such policy.
+func (w *work) overruled(s *catalog.Setting) string {
+	for i := range w.e.Audit.Settings {
+		a := &w.e.Audit.Settings[i]
+		if a.ID != s.ID || !a.Present {
+			continue
+		}
+		for _, place := range s.Aliases {
+			if strings.HasPrefix(place, `HKLM\`) && strings.HasSuffix(strings.ToLower(a.Origin), strings.ToLower(place)) {
+				return "a policy writes it at " + place + ", which counts before its own place: change it in the policy"
+			}
+		}
+	}
+	return ""
+}
+
 // policyOf is the policy that an audit found a value in; empty where it was found elsewhere.
 func (w *work) policyOf(setting string) string {
 	for i := range w.e.Audit.Settings {
