@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"ipcguard/internal/cli/console"
 	"ipcguard/internal/model"
 )
 
@@ -59,12 +60,8 @@ func exitCode(err error, stderr io.Writer) int {
 		return o.code
 	}
 	tell(stderr, "error", err.Error())
-	var h hinted
-	switch {
-	case errors.As(err, &h):
-		tell(stderr, "hint", h.hint)
-	case errors.Is(err, fs.ErrPermission) && !elevated():
-		tell(stderr, "hint", "this prompt was not started as an administrator: open one with Run as administrator, and do it there")
+	if hint := advice(err, console.Elevated()); hint != "" {
+		tell(stderr, "hint", hint)
 	}
 	var u usageError
 	switch {
@@ -74,6 +71,19 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitInterrupted
 	}
 	return exitFailed
+}
+
+// advice is what mends an error, or nothing. Windows refuses an administrator what it refuses everybody until the prompt itself
+// is started as one.
+func advice(err error, elevated bool) string {
+	var h hinted
+	switch {
+	case errors.As(err, &h):
+		return h.hint
+	case errors.Is(err, fs.ErrPermission) && !elevated:
+		return "this prompt was not started as an administrator: open one with Run as administrator, and do it there"
+	}
+	return ""
 }
 
 // tell writes each line of a text with what it is. Names from files and hosts are made safe for a terminal.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ipcguard/internal/cli/console"
 	"ipcguard/internal/model"
 )
 
@@ -37,7 +38,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	defer console(stdout, stderr)()
+	defer console.Prepare(stdout, stderr)()
 	a := &app{stdin: stdin, stdout: stdout, stderr: model.VisibleWriter{Writer: stderr}, screen: stderr}
 	root := a.root()
 	root.SetArgs(args)

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/term"
 
+	"ipcguard/internal/cli/console"
 	"ipcguard/internal/model"
 )
 
@@ -25,5 +26,5 @@ func (a *app) plainly() *app {
 
 // colorful tells whether w may have colour: a terminal that knows it, and nobody asked for none. See no-color.org.
 func colorful(w io.Writer) bool {
-	return isTerminal(w) && obeys(w.(*os.File)) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return isTerminal(w) && console.Obeys(w.(*os.File)) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

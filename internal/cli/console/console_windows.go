@@ -1,4 +1,4 @@
-package cli
+package console
 
 import (
 	"os"
@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// console lets the consoles among these take colours and cursor moves, and gives what puts them back as they were. Text
+// Prepare lets the consoles among these take colours and cursor moves, and gives what puts them back as they were. Text
 // needs nothing: Go hands it to a console in UTF-16, whatever its code page.
-func console(list ...any) (restore func()) {
+func Prepare(list ...any) (restore func()) {
 	was := map[windows.Handle]uint32{}
 	for _, w := range list {
 		f, ok := w.(*os.File)
@@ -31,12 +31,12 @@ func console(list ...any) (restore func()) {
 	}
 }
 
-// obeys tells whether a console takes colours and cursor moves: the one of before Windows 10 1511, and one in legacy mode,
+// Obeys tells whether a console takes colours and cursor moves: the one of before Windows 10 1511, and one in legacy mode,
 // prints them.
-func obeys(f *os.File) bool {
+func Obeys(f *os.File) bool {
 	var mode uint32
 	return windows.GetConsoleMode(windows.Handle(f.Fd()), &mode) == nil && mode&windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING != 0
 }
 
-// elevated tells whether this process may do what an administrator may.
-func elevated() bool { return windows.GetCurrentProcessToken().IsElevated() }
+// Elevated tells whether this process may do what an administrator may.
+func Elevated() bool { return windows.GetCurrentProcessToken().IsElevated() }
