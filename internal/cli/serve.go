@@ -66,6 +66,7 @@ func (a *app) serve() *cobra.Command {
 		Long:    serveHelp,
 		Example: serveExamples,
 		Args:    subcommands,
+		PreRunE: func(*cobra.Command, []string) error { return a.checkServe(f) },
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runServe(c.Context(), f) },
 	}
 	s := c.Flags()
@@ -90,13 +91,42 @@ func (a *app) serve() *cobra.Command {
 	return c
 }
 
+// checkServe refuses what is wrong on a command line, and makes nothing: the installation of a service asks it, too.
+func (a *app) checkServe(f *serveFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	for flag, value := range map[string]string{"--keep": f.keep, "--keep-audit-log": f.keepActs} {
+		if _, err := parseKeep(flag, value); err != nil {
+			return err
+		}
+	}
+	if _, err := a.fleetOptions(&f.fleetFlags); err != nil {
+		return err
+	}
+	if _, err := f.address(""); err != nil {
+		return err
+	}
+	if _, err := proxy.Parse(f.trustProxy); err != nil {
+		return usageError{err}
+	}
+	if f.cert == "" {
+		return nil
+	}
+	_, err := tlscert.Open(tlscert.Options{Cert: f.cert, Key: f.certKey})
+	return err
+}
+
 func (f *serveFlags) check() error {
+	for _, l := range []struct{ flag, address string }{{"--listen", f.listen}, {"--workers", f.workers}, {"--metrics", f.metrics}} {
+		if (l.address != "" || l.flag == "--listen") && !isAddress(l.address) {
+			return usage("%s %q: want HOST:PORT", l.flag, l.address)
+		}
+	}
 	host, _, err := net.SplitHostPort(f.listen)
 	switch {
 	case err != nil:
-		return usage("--listen %q: want HOST:PORT", f.listen)
-	case f.workers != "" && !isAddress(f.workers):
-		return usage("--workers %q: want HOST:PORT", f.workers)
+		return err // isAddress has refused it
 	case (f.cert == "") != (f.certKey == ""):
 		return usage("--tls-cert and --tls-key go together")
 	case f.noTLS && f.cert != "":
@@ -108,7 +138,11 @@ func (f *serveFlags) check() error {
 }
 
 func isAddress(text string) bool {
-	_, _, err := net.SplitHostPort(text)
+	_, port, err := net.SplitHostPort(text)
+	if err != nil || port == "" {
+		return false
+	}
+	_, err = net.LookupPort("tcp", port) // a number up to 65535, or a name that the machine's list of services has
 	return err == nil
 }
 
@@ -118,9 +152,6 @@ func isLoopback(host string) bool {
 }
 
 func (a *app) runServe(ctx context.Context, f *serveFlags) error {
-	if err := f.check(); err != nil {
-		return err
-	}
 	keep, err := parseKeep("--keep", f.keep)
 	if err != nil {
 		return err

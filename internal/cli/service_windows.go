@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,7 +27,7 @@ const serviceHelp = `Run serve or worker as a Windows service, which starts with
 
 The service runs as its own account (NT SERVICE\ipcguard-serve, NT SERVICE\ipcguard-worker), which may write its state
 directory and nothing else. It logs to service.log there; the Application log records when it fails. service.log also has
-the set-up link of serve; only administrators can read it. A worker must join before its service starts.
+the set-up link of serve; only administrators can read it. A worker must join before its service is installed.
 `
 
 // verbsOfSystem are the verbs that this system alone has.
@@ -52,15 +53,15 @@ func (a *app) verbsOfSystem() []*cobra.Command {
 
 // asked is the verb that a service is to run.
 type asked struct {
-	verb string // serve or worker
-	args []string
-	dir  string // its state directory
+	verb    string // serve or worker
+	command *cobra.Command
+	args    []string
+	dir     string // its state directory
 }
 
 func (s *asked) name() string { return "ipcguard-" + s.verb }
 
-// askedFor reads the arguments of a service's verb, and refuses what the verb itself would. Where help was asked for it gives
-// nil and no error.
+// askedFor reads the arguments of a service's verb. Where help was asked for it gives nil and no error.
 func (a *app) askedFor(c *cobra.Command, args []string) (*asked, error) {
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help") {
 		return nil, c.Help()
@@ -91,7 +92,16 @@ func (a *app) askedFor(c *cobra.Command, args []string) (*asked, error) {
 	} else if err == nil {
 		dir, err = filepath.Abs(dir)
 	}
-	return &asked{verb: args[0], args: args, dir: dir}, err
+	return &asked{verb: args[0], command: verb, args: args, dir: dir}, err
+}
+
+// check refuses what the verb itself would refuse when it starts, where nobody sees it.
+func (s *asked) check() error {
+	if err := s.command.PreRunE(s.command, nil); err != nil || s.verb != "worker" {
+		return err
+	}
+	_, err := joined(s.dir)
+	return err
 }
 
 // wholePaths refuses files that are named from the directory in which somebody works: the service manager starts a service in
@@ -127,6 +137,9 @@ func (a *app) installService(c *cobra.Command, args []string) (err error) {
 	if s == nil || err != nil {
 		return err
 	}
+	if err := s.check(); err != nil {
+		return err
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return err
@@ -147,12 +160,12 @@ func (a *app) installService(c *cobra.Command, args []string) (err error) {
 		DisplayName: "ipcguard " + s.verb, Description: map[string]string{
 			"serve": "Watches a fleet of SMB servers, with a web page.", "worker": "Scans one site for the fleet's server.",
 		}[s.verb],
-	}, s.command()...)
+	}, s.line()...)
 	if err != nil {
 		return fmt.Errorf("service: %w", err)
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
-	if err := s.prepare(service); err != nil {
+	if err := s.prepare(service, a.stderr); err != nil {
 		return errors.Join(err, service.Delete())
 	}
 	say(a.stdout, "installed %s; sc start %s starts it, and so does the next start of the machine", s.name(), s.name())
@@ -160,19 +173,20 @@ func (a *app) installService(c *cobra.Command, args []string) (err error) {
 	return nil
 }
 
-// command is what the service manager starts the program with. The directory is named in it: the manager has another working
+// line is what the service manager starts the program with. The directory is named in it: the manager has another working
 // directory, and may have another environment.
-func (s *asked) command() []string {
+func (s *asked) line() []string {
 	return slices.Concat([]string{"service", "run"}, s.args, []string{"--state", s.dir})
 }
 
-// prepare makes what a service needs beside its entry: a directory, a name in the event log, restarts.
-func (s *asked) prepare(service *mgr.Service) error {
+// prepare makes what a service needs beside its entry: a directory, a name in the event log, restarts. Without a name in the
+// event log it does its work all the same.
+func (s *asked) prepare(service *mgr.Service, stderr io.Writer) error {
 	if err := private.ForService(s.dir, s.name()); err != nil {
 		return fmt.Errorf("state directory: %w", err)
 	}
 	if err := registerSource(); err != nil {
-		return err
+		say(stderr, "the Application log will show its entries without a text: %v", err)
 	}
 	const day = 24 * 60 * 60
 	if err := service.SetRecoveryActions(restarts, day); err != nil {
@@ -181,17 +195,26 @@ func (s *asked) prepare(service *mgr.Service) error {
 	return nil
 }
 
-// eventSource is the name under which the Application log has what this program writes there.
-const eventSource = "ipcguard"
+// eventSource is the name under which the Application log has what this program writes there, and sourceKey its registration.
+const (
+	eventSource = "ipcguard"
+	sourceKey   = `SYSTEM\CurrentControlSet\Services\EventLog\Application\` + eventSource
+)
 
 // registerSource tells the event viewer where the texts of the source are: in a program of Windows itself that has one for
-// every id up to 1000.
+// every id up to 1000. It makes the keys above where they are missing, which eventlog.Install does not: an installer that takes
+// away the last source of the log may take the empty key of the log with it.
 func registerSource() error {
-	err := eventlog.InstallAsEventCreate(eventSource, eventlog.Error|eventlog.Warning|eventlog.Info)
-	if err != nil && !strings.Contains(err.Error(), "exists") { // it has no other name
+	k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, sourceKey, registry.SET_VALUE)
+	if err != nil {
 		return fmt.Errorf("event log: %w", err)
 	}
-	return nil
+	defer k.Close()
+	return errors.Join(
+		k.SetExpandStringValue("EventMessageFile", `%SystemRoot%\System32\EventCreate.exe`),
+		k.SetDWordValue("TypesSupported", eventlog.Error|eventlog.Warning|eventlog.Info),
+		k.SetDWordValue("CustomSource", 1),
+	)
 }
 
 func (a *app) uninstallService(c *cobra.Command, args []string) (err error) {
@@ -220,7 +243,7 @@ func (a *app) uninstallService(c *cobra.Command, args []string) (err error) {
 	}
 	if !others(m, s.name()) && !ofInstaller() {
 		if err := eventlog.Remove(eventSource); err != nil && !errors.Is(err, windows.ERROR_FILE_NOT_FOUND) {
-			return fmt.Errorf("event log: %w", err)
+			say(a.stderr, "its name in the event log stays: %v", err)
 		}
 	}
 	say(a.stdout, "removed %s; its state stays where it is", s.name())
@@ -249,7 +272,7 @@ func stopped(ctx context.Context, service *mgr.Service) error {
 
 // ofInstaller tells whether the installer registered the source, and will take it away.
 func ofInstaller() bool {
-	k, err := registry.OpenKey(registry.LOCAL_MACHINE, `SYSTEM\CurrentControlSet\Services\EventLog\Application\`+eventSource, registry.QUERY_VALUE)
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, sourceKey, registry.QUERY_VALUE)
 	if err != nil {
 		return false
 	}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -181,17 +182,29 @@ func TestApplyUnderWine(t *testing.T) {
 	t.Run("what others may write", w.ofOthers)
 	t.Run("a journal of another's hand", w.forged)
 
-	t.Run("the room's own tests", func(t *testing.T) {
-		for room, passes := range map[string]string{"target": "TestWindowsConforms", "engine": "TestWindowsLock"} {
-			tests := filepath.Join(w.Prefix, room+".test.exe")
-			cmd := exec.Command("go", "test", "-c", "-o", tests, "ipcguard/internal/apply/"+room)
+	t.Run("the rooms' own tests", func(t *testing.T) {
+		for _, room := range []struct {
+			name, passes string
+			run          func(t testing.TB, args ...string) (string, int)
+		}{
+			{"apply/target", "TestWindowsConforms", w.Run},
+			{"apply/engine", "TestWindowsLock", w.Run},
+			{"apply/private", "TestWindowsStrangers", w.Run},
+			{"cli/console", "TestWindowsConsoleMode", w.RunOnTerminal},
+		} {
+			tests := filepath.Join(w.Prefix, path.Base(room.name)+".test.exe")
+			cmd := exec.Command("go", "test", "-c", "-o", tests, "ipcguard/internal/"+room.name)
 			cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
-			out, code := w.Run(t, tests, "-test.v", "-test.run", "^(TestWindows|TestTask)")
-			if code != 0 || !strings.Contains(out, "--- PASS: "+passes) || strings.Contains(out, "--- SKIP") {
-				t.Errorf("%s: exit %d\n%s", room, code, out)
+			args := []string{tests, "-test.v", "-test.run", "^(TestWindows|TestTask)"}
+			if os.Getenv("IPCGUARD_LONG") == "" {
+				args = append(args, "-test.short") // fewer of the points at which an apply is killed
+			}
+			out, code := room.run(t, args...)
+			if code != 0 || !strings.Contains(out, "--- PASS: "+room.passes) || strings.Contains(out, "--- SKIP") {
+				t.Errorf("%s: exit %d\n%s", room.name, code, out)
 			}
 		}
 	})

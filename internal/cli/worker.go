@@ -49,6 +49,7 @@ func (a *app) worker() *cobra.Command {
 		Long:    workerHelp,
 		Example: "  ipcguard worker join https://fleet.example:8444\n  ipcguard worker",
 		Args:    subcommands,
+		PreRunE: func(*cobra.Command, []string) error { return a.checkWorker(f) },
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runWorker(c.Context(), f) },
 	}
 	s := c.Flags()
@@ -63,15 +64,30 @@ func (a *app) worker() *cobra.Command {
 	return c
 }
 
+// checkWorker refuses what is wrong on a command line, and makes nothing: the installation of a service asks it, too.
+func (a *app) checkWorker(f *workerFlags) error {
+	if _, err := f.probeFlags.options(); err != nil {
+		return err
+	}
+	_, err := a.logger(&f.logFlags)
+	return err
+}
+
+// joined is what a worker in dir is to the fleet's server.
+func joined(dir string) (*remote.Identity, error) {
+	id, err := remote.Load(dir)
+	if errors.Is(err, remote.ErrNotJoined) {
+		return nil, hinted{usage("%v", err), "an administrator makes a code on the page (Sites and workers); then: ipcguard worker join https://SERVER:8444"}
+	}
+	return id, err
+}
+
 func (a *app) runWorker(ctx context.Context, f *workerFlags) error {
 	dir, err := f.homeFlags.worker()
 	if err != nil {
 		return err
 	}
-	id, err := remote.Load(dir)
-	if errors.Is(err, remote.ErrNotJoined) {
-		return hinted{usage("%v", err), "an administrator makes a code on the page (Sites and workers); then: ipcguard worker join https://SERVER:8444"}
-	}
+	id, err := joined(dir)
 	if err != nil {
 		return err
 	}

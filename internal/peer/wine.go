@@ -111,6 +111,26 @@ func (w *Wine) Run(t testing.TB, args ...string) (string, int) {
 	return text(t, out), code
 }
 
+// RunOnTerminal runs a program as a prompt would, with a console: what it writes comes with the console's cursor moves.
+func (w *Wine) RunOnTerminal(t testing.TB, args ...string) (string, int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	wine := w.Command(ctx, args...)
+	out := w.capture(t)
+	defer out.Close()
+	words := make([]string, len(wine.Args))
+	for i, a := range wine.Args {
+		words[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+	}
+	cmd := exec.CommandContext(ctx, "script", "--quiet", "--return", "--command", strings.Join(words, " "), "/dev/null") // util-linux
+	cmd.Env, cmd.Dir, cmd.WaitDelay, cmd.Stdout = wine.Env, wine.Dir, wine.WaitDelay, out
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil || ctx.Err() != nil {
+		t.Fatalf("wine %v on a terminal: %v", args, err)
+	}
+	return text(t, out), cmd.ProcessState.ExitCode()
+}
+
 // capture is a file for a program's output, which has no name any more.
 func (w *Wine) capture(t testing.TB) *os.File {
 	t.Helper()
