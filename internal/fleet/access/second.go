@@ -198,8 +198,14 @@ func (a *Access) newRecovery(ctx context.Context, tx *store.Tx, user int64) ([]s
 
 // NewRecoveryCodes makes an account's recovery codes anew, after [Access.Confirm]; those of before are worth nothing.
 func (a *Access) NewRecoveryCodes(ctx context.Context, who Who, password string) (codes []string, err error) {
-	if second, err := a.hasSecond(ctx, &who.User); err != nil || !second {
-		return nil, errors.Join(err, &RuleError{"code", "there is no second factor that they could stand in for"})
+	u, err := a.st.User(ctx, who.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	if second, err := a.hasSecond(ctx, &u); err != nil {
+		return nil, err
+	} else if !second {
+		return nil, &RuleError{"code", "there is no second factor that they could stand in for"}
 	}
 	if err := a.Confirm(ctx, who, password); err != nil {
 		return nil, err
