@@ -23,7 +23,7 @@ func TestNewWeakClients(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := f.Import(t.Context(), kind, strings.NewReader(string(b)), nil); err != nil || got.Taken != 1 {
+		if got, err := f.Import(t.Context(), kind, strings.NewReader(string(b)), nil, nil); err != nil || got.Taken != 1 {
 			t.Fatalf("%+v, %v", got, err)
 		}
 	}
