@@ -38,6 +38,7 @@ type Catalog struct {
 	Presence   []Presence   `json:"presence"`
 	Ways       []Way        `json:"ways"`
 	Clients    []Client     `json:"clients"`
+	Servers    []Kind       `json:"servers"`
 	Sources    []Source     `json:"sources"`
 
 	index

@@ -2397,6 +2397,39 @@ var generated = Catalog{
 		{Says: "Windows 2000 2195", Kind: "Windows 2000", Sources: []string{"D MS-SMB"}},
 		{Says: "Windows 2002", Kind: "Windows XP", Sources: []string{"D MS-SMB"}},
 	},
+	Servers: []Kind{
+		{ID: "responder", Title: "Responder", Decoy: "Responder takes the logons of whoever connects, and serves nothing.", Clues: []Clue{
+			{If: map[string]string{"guid": "ee85abf7eaf60c4f928192476deb76a9"}, Says: "its server GUID is the one that Responder always sends"},
+			{If: map[string]string{"hint": "Server2008@SMB*"}, Says: "the first token of its logon names Server2008@SMB….local, as Responder's does"},
+			{If: map[string]string{"guid": "ea85abf1eaf60c4f928192476deb72a9"}, Says: "its server GUID is the one that Responder's MultiRelay always sends"},
+		}, Sources: []string{"S responder"}},
+		{ID: "dionaea", Title: "Dionaea", Decoy: "Dionaea is a honeypot: it answers to see what visitors do, and serves nothing.", Clues: []Clue{
+			{If: map[string]string{"name": "HOMEUSER-3AF6FE"}, Says: "it has the name that Dionaea gives itself"},
+			{If: map[string]string{"name": "HOMEUSER-3AF6FE", "native_os": "Windows 5.1"}, Says: "it claims to be Windows 5.1, as Dionaea does", Weak: true},
+		}, Sources: []string{"S dionaea"}},
+		{ID: "impacket", Title: "impacket's server", Decoy: "impacket's server is a tool of testers and attackers that takes files or logons; no file server of a site is made of it.", Clues: []Clue{
+			{If: map[string]string{"guid": "41414141414141414141414141414141"}, Says: "its server GUID is sixteen times the letter A, as impacket's smbserver sends it"},
+			{If: map[string]string{"guid_kind": "letters"}, Says: "its server GUID is sixteen letters, as impacket's ntlmrelayx makes it"},
+			{If: map[string]string{"version": "255.255.65535"}, Says: "its NTLM challenge names version 255.255, build 65535", Weak: true},
+			{If: map[string]string{"started": "now"}, Says: "it says that it was started in the second of the answer", Weak: true},
+		}, Sources: []string{"S impacket", "M impacket-0.10"}},
+		{ID: "ksmbd", Title: "ksmbd", System: "ksmbd", Clues: []Clue{
+			{If: map[string]string{"domain": "name", "guid_kind": "zero", "version": "none"}, Says: "its server GUID is empty, and its NTLM challenge names no version and the server itself in every place"},
+			{If: map[string]string{"guid_kind": "zero", "null_session": "guest"}, Says: "it makes a null session a guest's", Weak: true},
+		}, Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
+		{ID: "samba", Title: "Samba", System: "samba", Clues: []Clue{
+			{If: map[string]string{"native_lanman": "Samba*"}, Says: "it says so itself over SMB1", Tells: "native_lanman"},
+			{If: map[string]string{"comment": "Samba 4.*"}, Says: "its comment, which is what server string is without being set, says so", Tells: "comment"},
+			{If: map[string]string{"version": "6.1.0"}, Says: "its NTLM challenge names version 6.1 without a build"},
+			{If: map[string]string{"guid_kind": "name"}, Says: "its server GUID spells its name"},
+			{If: map[string]string{"signing": "AES-128-GMAC", "version": "6.1.0"}, Says: "it negotiates how messages are signed, as Samba does from 4.15 on", Weak: true, Since: "4.15"},
+		}, Sources: []string{"M samba-releases", "S samba"}},
+		{ID: "windows", Title: "Windows", System: "windows", Dialects: map[string]int{"2.0.2": 6000, "2.1": 7600, "3.0": 9200, "3.0.2": 9600, "3.1.1": 10240}, Clues: []Clue{
+			{If: map[string]string{"native_lanman": "Windows*"}, Says: "it says so itself over SMB1", Tells: "native_os"},
+			{If: map[string]string{"native_lanman": "NT LAN Manager*", "native_os": "Windows*"}, Says: "it says so itself over SMB1", Tells: "native_os"},
+			{If: map[string]string{"windows": "*"}, Says: "from its NTLM challenge", Tells: "windows", Guess: true},
+		}, Sources: []string{"D MS-SMB2", "D MS-NLMP", "D MS-CIFS"}},
+	},
 	Sources: []Source{
 		{ID: "MS-*", Title: "Microsoft Open Specifications", Where: "https://learn.microsoft.com/openspecs/windows_protocols/", Page: "https://learn.microsoft.com/openspecs/windows_protocols/{lower}/", Pages: map[string]string{"MS-EFSR 2.1": "https://learn.microsoft.com/openspecs/windows_protocols/ms-efsr/ab3c0be4-5b55-4a08-b198-f17170100be6", "MS-LSAD 3.1.1.6.1": "https://learn.microsoft.com/openspecs/windows_protocols/ms-lsad/3a635f0d-5db8-4efe-af3d-131b8b62aed5", "MS-LSAD 3.1.4.4.1": "https://learn.microsoft.com/openspecs/windows_protocols/ms-lsad/9456a963-7c21-4710-af77-d0a2f5a72d6b", "MS-RPRN 2.1": "https://learn.microsoft.com/openspecs/windows_protocols/ms-rprn/fdf1138a-f6b9-4b00-ada6-1fbb6097d683", "MS-RPRN 3.1.4": "https://learn.microsoft.com/openspecs/windows_protocols/ms-rprn/700f007d-72b7-4b44-9517-56569704bb8d", "MS-SMB2 3.3.5.2.9": "https://learn.microsoft.com/openspecs/windows_protocols/ms-smb2/b495e2da-8711-4772-b292-453be0394b49", "MS-SMB2 3.3.5.5.3": "https://learn.microsoft.com/openspecs/windows_protocols/ms-smb2/5ed93f06-a1d2-4837-8954-fa8b833c2654", "MS-SMB2 3.3.5.9": "https://learn.microsoft.com/openspecs/windows_protocols/ms-smb2/8c61e928-9242-44ed-96a0-98d1032d0d39", "MS-SRVS 3.1.6.17": "https://learn.microsoft.com/openspecs/windows_protocols/ms-srvs/35bfc501-d580-4714-bf26-fd554a31ce53"}},
 		{ID: "MC-*", Title: "Microsoft Open Specifications", Where: "https://learn.microsoft.com/openspecs/windows_protocols/", Page: "https://learn.microsoft.com/openspecs/windows_protocols/{lower}/"},
@@ -2437,6 +2470,12 @@ var generated = Catalog{
 		{ID: "samba", Title: "Samba source and manual pages", Where: "https://git.samba.org/samba.git"},
 		{ID: "samba-4.17.12", Title: "Measured on Samba 4.17.12 on loopback with rpcclient, smbclient and impacket"},
 		{ID: "ksmbd-tools", Title: "ksmbd.conf(5) and ksmbd-tools source", Where: "https://github.com/cifsd-team/ksmbd-tools"},
+		{ID: "samba-releases", Title: "Measured on Debian's Samba 4.13, 4.17, 4.22 and 4.25 on loopback with this program, rpcclient and smbclient", Where: "docs/measured"},
+		{ID: "ksmbd-6.12", Title: "Measured on ksmbd of Linux 6.12 with ksmbd-tools 3.5.3, in a virtual machine", Where: "docs/measured"},
+		{ID: "ksmbd-7.2", Title: "Measured on ksmbd of Linux 7.2 with ksmbd-tools 3.5.7, in a virtual machine", Where: "docs/measured"},
+		{ID: "impacket-0.10", Title: "Measured on the servers of Debian's impacket 0.10 on loopback"},
+		{ID: "responder", Title: "Responder, source", Where: "https://github.com/lgandx/Responder"},
+		{ID: "dionaea", Title: "Dionaea, source", Where: "https://github.com/DinoTools/dionaea"},
 		{ID: "rpcfirewall", Title: "Zero Networks rpcfirewall README", Where: "https://github.com/zeronetworks/rpcfirewall"},
 		{ID: "jcifs", Title: "jCIFS, source", Where: "https://github.com/codelibs/jcifs"},
 		{ID: "linux", Title: "The Linux kernel, fs/smb/client", Where: "https://github.com/torvalds/linux"},

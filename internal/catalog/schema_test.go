@@ -76,6 +76,9 @@ func TestSources(t *testing.T) {
 	for _, x := range c.Clients {
 		check("client "+x.Says, x.Sources)
 	}
+	for _, k := range c.Servers {
+		check("server "+k.ID, k.Sources)
+	}
 	for _, r := range c.Controls {
 		check("controls of "+r.Setting, r.Sources)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"ipcguard/internal/status"
 )
 
 // Transport is an open pipe in message mode. smb.Pipe satisfies it.
@@ -297,6 +299,9 @@ func (c *Client) roundTrip(ctx context.Context, packet []byte, callID uint32) (C
 		return Call{}, c.broken
 	}
 	out, err := c.t.Transact(ctx, packet, MaxFragment)
+	if nt := status.NTStatus(0); errors.As(err, &nt) && nt == status.NotSupported {
+		return Call{}, err // ksmbd's word for a call that it does not have, in the place of a fault: the next may be answered
+	}
 	if err != nil {
 		return Call{}, c.fail(err)
 	}

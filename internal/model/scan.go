@@ -41,12 +41,16 @@ type Server struct {
 	Encryption bool     `json:"encryption"`        // the server can encrypt
 	Ciphers    []string `json:"ciphers,omitempty"`
 
-	EncryptionRequired bool   `json:"encryption_required,omitempty"` // it takes nothing else, as far as can be seen
-	System             string `json:"system,omitempty"`              // windows, samba or unknown: what it looks like
-	OS                 string `json:"os,omitempty"`
-	Build              int    `json:"build,omitempty"` // Windows build from the NTLM challenge; 0 where not told
-	Role               Role   `json:"role,omitempty"`  // as far as it tells: its answer about its domain, or no domain in its challenge
-	Time               string `json:"time,omitempty"`
+	EncryptionRequired bool `json:"encryption_required,omitempty"` // it takes nothing else, as far as can be seen
+	// System is whose settings the server has: windows, samba, ksmbd, or unknown, also where it is not what it claims.
+	System  string   `json:"system,omitempty"`
+	OS      string   `json:"os,omitempty"`      // the product with what speaks most for it, in one phrase
+	Product string   `json:"product,omitempty"` // what it is taken for
+	Basis   []string `json:"basis,omitempty"`   // what speaks for that, the deciding first, and what speaks against it
+	Decoy   string   `json:"decoy,omitempty"`   // why there is nothing to advise: it pretends to be a server
+	Build   int      `json:"build,omitempty"`   // Windows build from the NTLM challenge; 0 where not told
+	Role    Role     `json:"role,omitempty"`    // as far as it tells: its answer about its domain, or no domain in its challenge
+	Time    string   `json:"time,omitempty"`
 }
 
 // Step is the answer of one layer.

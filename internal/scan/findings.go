@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -113,7 +114,7 @@ const whoIsIt = "What this server is does not show, and what Windows and Samba c
 func (h *host) fill(f *catalog.Finding) model.Finding {
 	p := h.platform()
 	out := model.Finding{ID: f.ID, Title: f.Title, Severity: h.catalog.Severity(f, p), Sources: f.Sources}
-	if out.Fix = whoIsIt; p.System == "windows" || p.System == "samba" || len(f.Fix[p.System]) > 0 {
+	if out.Fix = cmp.Or(h.decoy(), whoIsIt); p.System == "windows" || p.System == "samba" || len(f.Fix[p.System]) > 0 {
 		out.Fix = h.catalog.Fix(f, p)
 	}
 	for _, name := range f.Settings {
@@ -127,13 +128,22 @@ func (h *host) fill(f *catalog.Finding) model.Finding {
 	return out
 }
 
+// decoy is what to do about a server that only pretends to be one; empty for every other.
+func (h *host) decoy() string {
+	s := &h.result.Server
+	if s.Decoy == "" {
+		return ""
+	}
+	return s.Decoy + " There is nothing to configure. Ask who runs the network whether it is theirs; where nobody knows of it, treat it as an attack."
+}
+
 // platform is what the server looks like, as the catalog knows platforms.
 func (h *host) platform() model.Platform {
 	s := &h.result.Server
 	p := model.Platform{System: s.System, Build: s.Build, Role: s.Role}
 	switch s.System {
-	case "samba":
-		p.Product = "samba"
+	case "samba", "ksmbd":
+		p.Product = s.System
 	case "unknown":
 		p.System = ""
 	}

@@ -141,7 +141,7 @@ func (l *ladder) logOn(ctx context.Context, conn *link) (smb.Session, error) {
 	if err == nil {
 		info = s.Info()
 	}
-	l.listen(a, info)
+	l.listen(l.id, a, info)
 	return s, err
 }
 

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
 	"ipcguard/internal/smb"
+	"ipcguard/internal/status"
 )
 
 // firstPipe is where LsarGetUserName is asked.
@@ -138,8 +140,8 @@ func (j *job) run(ctx context.Context) {
 	}
 	groups := j.groups()
 	pipes, errs := make([]smb.Pipe, len(groups)), make([]error, len(groups))
-	j.parallel(len(groups), func(i int) { pipes[i], errs[i] = j.tree.OpenPipe(ctx, j.pipe.name) })
-	j.open = layerStep(model.LayerOpen, errs[0])
+	j.parallel(len(groups), func(i int) { pipes[i], errs[i] = j.openPipe(ctx) })
+	j.open = j.opened(errs[0])
 	for i, err := range errs {
 		if err == nil {
 			continue
@@ -159,6 +161,25 @@ func (j *job) run(ctx context.Context) {
 			j.leave(ctx, pipes[i])
 		}
 	})
+}
+
+func (j *job) openPipe(ctx context.Context) (smb.Pipe, error) {
+	p, err := j.tree.OpenPipe(ctx, j.pipe.name)
+	if err != nil {
+		return nil, err
+	}
+	return &renewing{Pipe: p, tree: j.tree, name: j.pipe.name}, nil
+}
+
+// opened judges an open. The Linux kernel's server says STATUS_INVALID_PARAMETER of every name that it has no pipe for,
+// and of no other. [M] ksmbd-6.12
+func (j *job) opened(err error) model.Step {
+	s := layerStep(model.LayerOpen, err)
+	var nt status.NTStatus
+	if errors.As(err, &nt) && nt == status.InvalidParameter && j.system() == "ksmbd" {
+		s.Outcome, s.Detail = model.Absent, "this is how ksmbd says that it has no such pipe"
+	}
+	return s
 }
 
 // groups makes a talk of every interface and divides them between instances of the pipe: the first takes one interface
@@ -262,7 +283,7 @@ func (t *talk) alter(ctx context.Context) {
 
 func (j *job) separately(ctx context.Context, talks []*talk) {
 	for _, t := range talks {
-		p, err := j.tree.OpenPipe(ctx, j.pipe.name)
+		p, err := j.openPipe(ctx)
 		if err != nil {
 			j.lose(err)
 			t.bind = model.Step{Outcome: model.Inconclusive, Detail: "the pipe could not be opened again: " + plain(err)}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/smb"
@@ -22,11 +21,14 @@ const postureSide = 3
 
 // hearing is what the server told about itself, gathered over all logons.
 type hearing struct {
-	target   ntlm.Target
-	heard    bool
-	nativeOS string // SMB1
-	lanMan   string // SMB1
-	role     model.Role
+	target       ntlm.Target
+	heard        bool
+	nativeOS     string         // SMB1
+	lanMan       string         // SMB1
+	guestForNull bool           // a null session is a guest's
+	comment      string         // of NetrServerGetInfo
+	offered      smb.Negotiated // the answer to the first offer
+	role         model.Role
 }
 
 // greet keeps what the server says to everybody.
@@ -46,6 +48,7 @@ func (h *host) greet(n smb.Negotiated) {
 		s.Time = n.SystemTime.UTC().Format(time.RFC3339)
 	}
 	s.Name, s.Domain = n.ServerName, n.DomainName
+	h.hearing.offered = n
 	h.offers(n)
 }
 
@@ -126,18 +129,31 @@ func (h *host) speaks(ctx context.Context, m *meter, d smb.Dialect) error {
 	case err != nil:
 		return err
 	}
+	defer c.Close()
 	n := c.Negotiated()
-	c.Close()
 	if n.Dialect == d {
 		h.offers(n)
+	}
+	if n.Dialect == smb.SMB1 && !h.o.NoAnonymous {
+		h.callsItself(ctx, c)
 	}
 	return nil
 }
 
+// callsItself hears what the server calls itself, which it says to a session over SMB1 alone. A session that is refused
+// tells nothing.
+func (h *host) callsItself(ctx context.Context, c *link) {
+	a := ntlm.NewAnonymous(ntlm.Options{})
+	if s, err := c.SessionSetup(ctx, a); err == nil {
+		h.listen(model.Anonymous, a, s.Info())
+	}
+}
+
 // listen keeps what a logon, successful or not, told about the server.
-func (h *host) listen(a smb.Authenticator, info smb.SessionInfo) {
+func (h *host) listen(id model.Identity, a smb.Authenticator, info smb.SessionInfo) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
+	h.hearing.guestForNull = h.hearing.guestForNull || id == model.Anonymous && info.Guest
 	if info.NativeLanMan != "" {
 		h.hearing.nativeOS, h.hearing.lanMan = info.NativeOS, info.NativeLanMan
 	}
@@ -180,7 +196,13 @@ func (h *host) describe() {
 	slices.SortFunc(s.Dialects, func(a, b string) int { return rank(a) - rank(b) })
 	slices.SortFunc(s.Undecided, func(a, b string) int { return rank(a) - rank(b) })
 	slices.Sort(s.Ciphers)
-	s.System, s.OS = h.looks()
+	h.lock.Lock()
+	who := h.identify()
+	h.lock.Unlock()
+	s.System, s.OS, s.Product, s.Basis = systemOf(who), titleOf(who), who.Product, who.Basis
+	if who.Kind != nil {
+		s.Decoy = who.Kind.Decoy
+	}
 	// Outside of any domain a server names itself in the place of one.
 	if s.Role = h.hearing.role; s.Role == "" && t.NetBIOSDomain != "" && strings.EqualFold(t.NetBIOSDomain, t.NetBIOSComputer) {
 		s.Role = model.Standalone
@@ -191,59 +213,7 @@ func (h *host) describe() {
 func (h *host) system() string {
 	h.lock.Lock()
 	defer h.lock.Unlock()
-	system, _ := h.looks()
-	return system
-}
-
-// looks judges what the server is, and says from what.
-func (h *host) looks() (system, os string) {
-	s, t := &h.result.Server, h.hearing.target
-	switch {
-	case strings.HasPrefix(h.hearing.lanMan, "Samba"):
-		return "samba", h.hearing.lanMan + " (it says so itself over SMB1)"
-	case strings.HasPrefix(h.hearing.lanMan, "Windows") || strings.HasPrefix(h.hearing.nativeOS, "Windows") && !strings.Contains(h.hearing.lanMan, "Samba"):
-		name := h.hearing.nativeOS
-		if name == "" {
-			name = h.hearing.lanMan
-		}
-		return "windows", name + " (it says so itself over SMB1)"
-	case t.HasVersion && t.Version.Build == 0 && t.Version.Major == 6 && t.Version.Minor == 1:
-		return "samba", "looks like Samba (its NTLM challenge names version 6.1 without a build)"
-	case s.GUID != "" && namedGUID(s.GUID, s.Name):
-		return "samba", "looks like Samba (its server GUID spells its name)"
-	case plausible(t):
-		build := int(t.Version.Build)
-		what := productOf(h.catalog, build)
-		if what == "" {
-			what = fmt.Sprintf("Windows %d.%d", t.Version.Major, t.Version.Minor)
-		}
-		return "windows", fmt.Sprintf("looks like %s, build %d (from its NTLM challenge)", what, build)
-	}
-	return "unknown", ""
-}
-
-// plausible tells whether a challenge names a version that Windows may have: NT 4.0 to 10.0, with a build number.
-func plausible(t ntlm.Target) bool {
-	return t.HasVersion && t.Version.Major >= 4 && t.Version.Major <= 10 && t.Version.Build > 0 && t.Version.Build < 0xFFFF
-}
-
-// productOf names the Windows releases that have a build number.
-func productOf(c *catalog.Catalog, build int) string {
-	var names []string
-	for _, p := range c.Products {
-		if p.System == "windows" && p.Builds[0] > 0 && build >= p.Builds[0] && build <= p.Builds[1] {
-			names = append(names, p.Title)
-		}
-	}
-	return strings.Join(names, " or ")
-}
-
-// namedGUID tells whether a GUID holds the bytes of a name, as Samba makes it.
-func namedGUID(guid, name string) bool {
-	if name == "" {
-		return false
-	}
-	return strings.HasPrefix(guid, fmt.Sprintf("%x", strings.ToLower(name))[:min(8, 2*len(name))])
+	return systemOf(h.identify())
 }
 
 // guid prints the first three fields little-endian, as Windows does.

@@ -41,6 +41,9 @@ func probeServer(ctx context.Context, t *talk) {
 	info, err := srv.ServerGetInfo(ctx, server, 101)
 	if a := t.win("NetrServerGetInfo", err); a.ok() && info.Info != nil {
 		a.gave(1, fmt.Sprintf("%s, version %d.%d", text(info.Info.Name), info.Info.Major, info.Info.Minor))
+		t.host.lock.Lock()
+		t.hearing.comment = text(info.Info.Comment)
+		t.host.lock.Unlock()
 	}
 	if t.lost != nil {
 		return
