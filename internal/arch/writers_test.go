@@ -58,6 +58,7 @@ var writers = []writer{
 	{"cli/recover.go", []string{"plainly"}, ""},
 	{"cli/rollback.go", []string{"plainly"}, ""},
 	{"cli/root.go", []string{"VisibleWriter"}, ""},
+	{"cli/resume.go", nil, "lines of a file of results, as they were"},
 	{"cli/scan.go", nil, "report writes"},
 	{"cli/serve.go", nil, "say, of fleet.go"},
 	{"cli/servecheck.go", nil, "say, of fleet.go"},

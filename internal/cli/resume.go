@@ -2,29 +2,36 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/scan"
 )
 
 // earlier is what an earlier run has done.
 type earlier struct {
 	addresses []netip.AddrPort
-	names     []string // that did not resolve
-	size      int64    // of the whole lines
-	recoded   bool     // it is no plain UTF-8 on the disk: size is not a place in it
+	names     []string        // that did not resolve
+	size      int64           // of the whole lines
+	recoded   bool            // it is no plain UTF-8 on the disk: size is not a place in it
+	again     map[string]bool // addresses, or else targets, whose results were not finished
 	sum       sum
 }
+
+// hostOf names the host of a result: by its address or, where there was none, as the user did.
+func hostOf(s *model.Scan) string { return cmp.Or(s.Address, s.Target) }
 
 // readEarlier reads a jsonl file of results. A last line that was cut off is left out, and a result that was not
 // finished is done again. A file that is not there yet is an empty one: the first run of a loop resumes nothing.
 func readEarlier(name string) (*earlier, error) {
-	e := &earlier{}
+	e := &earlier{again: map[string]bool{}}
 	if name == "" {
 		return e, nil
 	}
@@ -57,6 +64,7 @@ func readEarlier(name string) (*earlier, error) {
 		}
 		e.size += int64(len(line))
 		if s.Partial && s.Verdict != model.Limited {
+			e.again[hostOf(&s)] = true
 			continue
 		}
 		e.sum.add(&s)
@@ -80,4 +88,94 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 			return line, err
 		}
 	}
+}
+
+// once leaves of every host that was done again the better result alone, and counts those that are the earlier run's.
+// Where nothing was done again, or the file cannot be replaced, it stays as it is, with both.
+func (e *earlier) once(name string) error {
+	if len(e.again) == 0 {
+		return nil
+	}
+	type place struct {
+		scan *model.Scan
+		line int
+	}
+	best, seen := map[string]place{}, map[string]int{}
+	err := eachLine(name, func(n int, line []byte, s *model.Scan) error {
+		host := hostOf(s)
+		if !e.again[host] {
+			return nil
+		}
+		old, ok := best[host]
+		if seen[host]++; !ok || scan.Better(old.scan, s) == s {
+			best[host] = place{s, n}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for host, p := range best {
+		switch {
+		case seen[host] == 1: // it was not done again, or only now
+			delete(best, host)
+		case p.scan.Partial:
+			e.sum.add(p.scan)
+		}
+	}
+	if len(best) == 0 {
+		return nil
+	}
+	return replace(name, func(w io.Writer) error {
+		return eachLine(name, func(n int, line []byte, s *model.Scan) error {
+			if p, ok := best[hostOf(s)]; ok && p.line != n {
+				return nil
+			}
+			_, err := w.Write(line)
+			return err
+		})
+	})
+}
+
+// eachLine reads the whole lines of a jsonl file of results.
+func eachLine(name string, f func(n int, line []byte, s *model.Scan) error) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	r := bufio.NewReaderSize(file, 64<<10)
+	for n := 1; ; n++ {
+		line, err := readLine(r)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", name, n, err)
+		}
+		s := &model.Scan{}
+		if err := json.Unmarshal(line, s); err != nil {
+			return fmt.Errorf("%s:%d: %w", name, n, err)
+		}
+		if err := f(n, line, s); err != nil {
+			return err
+		}
+	}
+}
+
+// replace writes a file of results anew beside the old one, and puts it in its place.
+func replace(name string, write func(io.Writer) error) error {
+	beside, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(beside)
+	err = errors.Join(write(w), w.Flush(), narrow(beside), beside.Sync(), beside.Close())
+	if err == nil {
+		err = os.Rename(beside.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(beside.Name()))
+	}
+	return nil
 }

@@ -108,6 +108,11 @@ func (a *app) runScan(ctx context.Context, f *scanFlags, args []string) error {
 	if cerr := out.Close(); err == nil && cerr != nil {
 		err = cerr
 	}
+	if f.resume != "" && f.resume == f.output {
+		if oerr := earlier.once(f.output); oerr != nil {
+			a.hint("%s has two results of a host that was done again: %v", f.output, oerr)
+		}
+	}
 	if err != nil {
 		return err
 	}

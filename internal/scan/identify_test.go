@@ -125,8 +125,14 @@ func TestRenewedPipe(t *testing.T) {
 		kind, op byte
 		want     string
 	}{
-		{11, 0, "ack<nil>"}, {0, 7, "answer<nil>"}, {0, 45, "STATUS_NOT_SUPPORTED"}, {0, 7, "answer<nil>"}, {0, 7, "answer<nil>"},
-		{0, 45, "STATUS_NOT_SUPPORTED"}, {0, 46, "STATUS_NOT_SUPPORTED"}, {0, 7, "answer<nil>"},
+		{11, 0, "ack<nil>"},
+		{0, 7, "answer<nil>"},
+		{0, 45, "STATUS_NOT_SUPPORTED"},
+		{0, 7, "answer<nil>"},
+		{0, 7, "answer<nil>"},
+		{0, 45, "STATUS_NOT_SUPPORTED"},
+		{0, 46, "STATUS_NOT_SUPPORTED"},
+		{0, 7, "answer<nil>"},
 	} {
 		if got := ask(x.kind, x.op); got != x.want {
 			t.Errorf("%d: %s, want %s", i, got, x.want)

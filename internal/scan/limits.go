@@ -2,6 +2,8 @@ package scan
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,6 +43,8 @@ func (h *host) bounds(ladders []*ladder, ended error) {
 		}
 	}
 	switch {
+	case errors.Is(ended, context.Canceled):
+		h.limit(model.Limit{Limit: model.LimitTime, Why: outOfTime(ended)})
 	case ended != nil:
 		h.limit(model.Limit{Limit: model.LimitTime, Why: fmt.Sprintf("the time for this host, %v, ran out", h.o.Host)})
 	case h.o.Quick:

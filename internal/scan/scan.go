@@ -220,6 +220,18 @@ func better(first, second *host) *host {
 	return first
 }
 
+// Better is the one of two results of the same host, of different runs, that says more; of equal ones the later.
+func Better(first, second *model.Scan) *model.Scan {
+	a, b := weight(first), weight(second)
+	switch {
+	case a != b && a > b, a == b && second.Partial && !first.Partial:
+		return first
+	case a != b || first.Partial != second.Partial || unanswered(second) <= unanswered(first):
+		return second
+	}
+	return first
+}
+
 // weight orders results by what they prove.
 func weight(r *model.Scan) int {
 	switch r.Verdict {

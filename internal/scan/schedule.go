@@ -58,8 +58,8 @@ type Schedule struct {
 }
 
 // Run hands every target to work, and every result to emit, one at a time and as it comes. When ctx ends no further
-// target is begun, and those under way are left out of the results unless they already prove something: they were not
-// finished, and a later run must do them again. It returns the first error of emit, after which nothing more is begun.
+// target is begun, and those under way end with what they have, as partial: a later run must do them again. One that got
+// no answer at all is left out. It returns the first error of emit, after which nothing more is begun.
 func (s Schedule) Run(ctx context.Context, all iter.Seq[targets.Target], work func(context.Context, targets.Target) *model.Scan, emit func(*model.Scan) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -88,7 +88,7 @@ func (s Schedule) Run(ctx context.Context, all iter.Seq[targets.Target], work fu
 			for t := range queue {
 				r := work(ctx, t)
 				if ctx.Err() != nil && !finished(r) {
-					if len(r.Findings) == 0 {
+					if !heard(r) {
 						continue
 					}
 					r.Partial = true
@@ -125,6 +125,9 @@ feed:
 	wg.Wait()
 	return failed
 }
+
+// heard tells whether a result holds anything that a server said.
+func heard(r *model.Scan) bool { return r.Server.Signing != "" || len(r.Findings) > 0 }
 
 // finished tells whether a result that came in after the end was asked for is whole all the same.
 func finished(r *model.Scan) bool {

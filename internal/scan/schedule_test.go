@@ -123,6 +123,9 @@ func TestInterrupt(t *testing.T) {
 				case "10.0.0.10": // cut short
 					wait = time.Hour
 					r.Verdict = model.VerdictInconclusive
+				case "10.0.0.11": // cut short, and has answered
+					wait = time.Hour
+					r.Verdict, r.Server.Signing = model.VerdictInconclusive, "enabled"
 				}
 				if sleep(ctx, wait) != nil && wait == time.Hour {
 					r.Partial = true
@@ -130,7 +133,7 @@ func TestInterrupt(t *testing.T) {
 				return r
 			},
 			func(r *model.Scan) error {
-				if r.Partial != (r.Target == "10.0.0.9") {
+				if r.Partial != (r.Target == "10.0.0.9" || r.Target == "10.0.0.11") {
 					t.Errorf("%s partial: %v", r.Target, r.Partial)
 				}
 				got = append(got, r.Target)
@@ -139,7 +142,7 @@ func TestInterrupt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(got) < 10 || len(got) > 11 || !slices.Contains(got, "10.0.0.9") || slices.Contains(got, "10.0.0.10") {
+		if len(got) < 11 || len(got) > 12 || !slices.Contains(got, "10.0.0.9") || !slices.Contains(got, "10.0.0.11") || slices.Contains(got, "10.0.0.10") {
 			t.Errorf("results of %v", got)
 		}
 	})

@@ -2,6 +2,8 @@ package scan
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,6 +45,8 @@ func (h *host) judge(ladders []*ladder, ended error) {
 	case exposed:
 		r.Verdict = model.Exposed
 		switch stopped := h.stopped(ladders); {
+		case ended != nil:
+			r.Reason = outOfTime(ended)
 		case stopped != "":
 			r.Reason, r.Partial = stopped, true
 		case 2*lost > all:
@@ -50,7 +54,7 @@ func (h *host) judge(ladders []*ladder, ended error) {
 		}
 	case ended != nil:
 		r.Verdict, r.Partial = model.VerdictInconclusive, true
-		r.Reason = "the time for this host ran out"
+		r.Reason = outOfTime(ended)
 	case len(r.Contradictions) > 0:
 		r.Verdict, r.Reason = model.VerdictInconclusive, "the answers contradict one another: "+strings.Join(r.Contradictions, "; ")
 	case len(unclear) > 0:
@@ -70,6 +74,14 @@ func (h *host) judge(ladders []*ladder, ended error) {
 		r.Partial = true
 		r.Reason = "a null session works; what else it is given was not asked (--quick)"
 	}
+}
+
+// outOfTime says why a host was not asked to the end.
+func outOfTime(ended error) string {
+	if errors.Is(ended, context.Canceled) {
+		return "interrupted: not everything was asked"
+	}
+	return "the time for this host ran out"
 }
 
 // Join is one scan of two of the same host that asked different identities.
