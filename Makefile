@@ -3,6 +3,7 @@
 GO ?= go
 FUZZTIME ?= 10s
 DIST = dist
+MEASURE = measure
 PLATFORMS = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 export CGO_ENABLED = 0
 
@@ -26,7 +27,7 @@ export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 
 ARCHES = amd64 arm64
 RELEASE = ARCHES="$(ARCHES)" GO="$(GO)" VERSION="$(SHOWN)" DIST="$(DIST)"
 
-.PHONY: help build binary binaries release packages windows changelog test test-long bench lint demo fuzz setup clean
+.PHONY: help build binary binaries release packages windows changelog test test-long bench measure lint demo fuzz setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +76,10 @@ test-long: ## run every test with all of its variants, some ten minutes more
 bench: setup ## measure speed and cost, side by side with other tools
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./...
 
+measure: binary ## scan real servers of other releases in chroots and virtual machines, and write docs/measured (root, half an hour)
+	@scripts/measure.sh $(MEASURE) $(RELEASES)
+	$(GO) run ./scripts/measure $(MEASURE)/results docs/measured
+
 fuzz: ## run every fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)
 
@@ -98,4 +103,4 @@ demo: binary ## scan a real server, close it, and scan it again
 	@scripts/demo.sh
 
 clean: ## remove what was built
-	rm -rf bin dist
+	rm -rf bin dist measure

@@ -134,7 +134,7 @@ func judge(o *Options, f *facts) *model.Audit {
 func (o *Options) override(f *facts) {
 	p := &f.platform
 	if o.Product != "" {
-		if q := o.Catalog.Product(o.Product); q != nil && q.System == p.System {
+		if q, _ := o.Catalog.ProductRelease(o.Product); q != nil && q.System == p.System {
 			p.Product, p.Build = q.ID, q.Builds[0]
 			f.why("the product is %s because --product says so", q.ID)
 			if len(q.Roles) == 1 && o.Role == "" {

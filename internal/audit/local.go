@@ -103,6 +103,12 @@ func (o *Options) liveSamba(ctx context.Context, path string) (*facts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("testparm: %w", err)
 	}
+	if text, err := program(ctx, "smbd", "--version"); err == nil {
+		if m := sambaVersion.FindStringSubmatch(text); m != nil {
+			f.platform.Version = m[1]
+			f.why("smbd says that it is version %s; the catalog's answers were measured on 4.13, 4.17, 4.22 and 4.25", m[1])
+		}
+	}
 	if file == nil {
 		f.config(o, asSambaSays)
 	} else {
@@ -112,15 +118,9 @@ func (o *Options) liveSamba(ctx context.Context, path string) (*facts, error) {
 	if whole == nil || whole.Registry {
 		whole = asSambaSays
 	}
-	f.hiddenShares(ctx, path, whole)
+	f.hiddenShares(ctx, o, path, whole)
 	if name, err := os.Hostname(); err == nil && f.host == "" {
 		f.host, _, _ = strings.Cut(name, ".")
-	}
-	if text, err := program(ctx, "smbd", "--version"); err == nil {
-		if m := sambaVersion.FindStringSubmatch(text); m != nil {
-			f.platform.Version = m[1]
-			f.why("smbd says that it is version %s; the catalog's answers were measured on 4.17.12", m[1])
-		}
 	}
 	return f, nil
 }
@@ -132,6 +132,7 @@ func (f *facts) both(o *Options, file, told *smbconf.Config) {
 	file.RegistryKnown() // testparm answers for it; what a client's name decides about it leaves open, too
 	f.config(o, file)
 	live := newFacts("smbconf", "testparm", "samba")
+	live.platform.Version = f.platform.Version
 	live.config(o, told)
 	for id, v := range live.values {
 		if name, ok := strings.CutPrefix(id, "IPC$:"); ok && smbconf.Forced(name) {

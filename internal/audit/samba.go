@@ -31,12 +31,34 @@ func (o *Options) smbConf(path string) (*facts, error) {
 		return nil, notAudited(path, string(head))
 	}
 	f.source.Parts = c.Files
+	f.release(o)
 	f.config(o, c)
 	if on, ok := f.values["registry shares"].Truth(); ok && on && !c.Registry {
 		f.problem("%s: registry shares = yes: there may be shares in Samba's registry, which a file does not show; on the host itself, 'ipcguard audit local' reads them", path)
 	}
-	f.why("the version cannot be known from a configuration file; defaults are those of Samba 4.17")
+	if f.platform.Version == "" {
+		f.why("the version cannot be known from a configuration file; defaults are those of Samba 4.17 (--product samba-4.13 names a release)")
+	}
 	return f, nil
+}
+
+// scannedRelease is the release in what a scan took a server for.
+var scannedRelease = regexp.MustCompile(`^Samba (\d+\.\d+\S*)$`)
+
+// release finds out which release the server is of: the user says so, or the only scan that there is was told.
+func (f *facts) release(o *Options) {
+	if p, version := o.Catalog.ProductRelease(o.Product); p != nil && p.System == f.platform.System && version != "" {
+		f.platform.Version = version
+		f.why("the release is %s because --product says so", version)
+		return
+	}
+	if len(o.Scans) != 1 || f.platform.System != "samba" {
+		return
+	}
+	if m := scannedRelease.FindStringSubmatch(o.Scans[0].Server.Product); m != nil {
+		f.platform.Version = m[1]
+		f.why("the release is %s because the scan of %s was told so", m[1], o.Scans[0].Target)
+	}
 }
 
 // copied reads a file that may have come by way of Windows. Samba itself reads no UTF-16.
@@ -171,6 +193,16 @@ func (s *sambaReader) take(id, typ string, p smbconf.Param, ok bool) {
 		}
 		return
 	}
+	if c := s.o.Catalog.Setting(id); c != nil && s.platform.System == "samba" {
+		if why := c.UnknownTo(s.platform.Version, p.Written); why != "" {
+			s.values[id] = model.Value{}
+			s.lints = append(s.lints, lint{
+				id: "setting-without-effect", setting: id, evidence: fmt.Sprintf("%s:%d: %s: %s", p.File, p.Line, p.Written, why),
+				fix: fmt.Sprintf("Use what %s has for it: ipcguard explain '%s'.", s.platform.Version, id),
+			})
+			return
+		}
+	}
 	if gap, may := s.conf.MayReplace(p); may && id != "config backend" {
 		s.hints[id] = "what was not read may replace it: " + gap.String()
 	}
@@ -223,6 +255,16 @@ func (s *sambaReader) shared(id, name, typ string) {
 	}
 }
 
+// encrypted is a share's demand for encryption, where this release knows the line.
+func (s *sambaReader) encrypted(section *smbconf.Section) string {
+	const id = "server smb encrypt"
+	p, _ := section.Get(id)
+	if c := s.o.Catalog.Setting(id); c.UnknownTo(s.platform.Version, p.Written) != "" {
+		return ""
+	}
+	return strings.ToLower(p.Value)
+}
+
 // sharesOf lists the shares with what decides who enters each.
 func (s *sambaReader) sharesOf() {
 	s.shares = []model.Share{{Name: smbconf.IPC, Default: true}}
@@ -255,7 +297,7 @@ func (s *sambaReader) share(section *smbconf.Section) model.Share {
 		Guest: on("guest ok"), GuestOnly: on("guest only"), Printer: on("printable"), Off: off(section),
 		ValidUsers: list("valid users"), InvalidUsers: list("invalid users"),
 		HostsAllow: list("hosts allow"), HostsDeny: list("hosts deny"),
-		Encrypt: strings.ToLower(text("server smb encrypt")), ForceUser: text("force user"),
+		Encrypt: s.encrypted(section), ForceUser: text("force user"),
 	}
 	for _, first := range []string{"", "root "} {
 		if command := text(first + "preexec"); command != "" && on(first+"preexec close") {

@@ -115,7 +115,7 @@ func (o *Options) prepare() error {
 		}
 		o.Catalog = c
 	}
-	if o.Product != "" && o.Catalog.Product(o.Product) == nil {
+	if p, _ := o.Catalog.ProductRelease(o.Product); o.Product != "" && p == nil {
 		return fmt.Errorf("product %q is not in the catalog", o.Product)
 	}
 	return nil

@@ -21,7 +21,7 @@ const (
 
 // hiddenShares adds the shares of this machine's Samba that smb.conf does not show: those that users made, and those that
 // smbd takes from its registry when somebody asks for them.
-func (f *facts) hiddenShares(ctx context.Context, config string, c *smbconf.Config) {
+func (f *facts) hiddenShares(ctx context.Context, o *Options, config string, c *smbconf.Config) {
 	ask := func(name string) string {
 		out, err := program(ctx, "testparm", "-s", "--suppress-prompt", "--parameter-name="+name, config)
 		if err != nil {
@@ -32,7 +32,7 @@ func (f *facts) hiddenShares(ctx context.Context, config string, c *smbconf.Conf
 	}
 	f.complete = true
 	if strings.EqualFold(ask("registry shares"), "yes") {
-		f.registryShares(ctx, config)
+		f.registryShares(ctx, o, config)
 	}
 	if most, err := strconv.Atoi(ask("usershare max shares")); err != nil || most > 0 {
 		template := ask("usershare template share")
@@ -40,7 +40,7 @@ func (f *facts) hiddenShares(ctx context.Context, config string, c *smbconf.Conf
 		if begins == nil {
 			f.why("there are no usershares: usershare template share is %q, and there is no such share", template)
 		} else if folder := ask("usershare path"); folder != "" {
-			share := (&sambaReader{facts: f, conf: c}).share(begins)
+			share := (&sambaReader{f, c, o}).share(begins)
 			if template != "" && share.Guest {
 				f.problem("usershare template share is %s, which takes guests: whether its usershares do was not measured", template)
 				f.complete = false
@@ -51,7 +51,7 @@ func (f *facts) hiddenShares(ctx context.Context, config string, c *smbconf.Conf
 }
 
 // registryShares adds those of Samba's registry.
-func (f *facts) registryShares(ctx context.Context, config string) {
+func (f *facts) registryShares(ctx context.Context, o *Options, config string) {
 	text, err := program(ctx, "net", "--configfile="+config, "conf", "list")
 	if err != nil {
 		f.problem("the shares of Samba's registry are not known: %v", err)
@@ -65,7 +65,8 @@ func (f *facts) registryShares(ctx context.Context, config string) {
 		return
 	}
 	held := newFacts("smbconf", smbconf.RegistryFile, "samba")
-	(&sambaReader{facts: held, conf: c}).sharesOf()
+	held.platform.Version = f.platform.Version
+	(&sambaReader{held, c, o}).sharesOf()
 	f.addShares(held.shares)
 }
 

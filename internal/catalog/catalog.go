@@ -80,6 +80,7 @@ type Setting struct {
 	Aliases     []string   `json:"aliases,omitempty"`      // other names of the same value: synonyms, registry and policy names
 	Closed      bool       `json:"closed,omitempty"`       // Values lists every value there is; what others do is not documented
 	Type        string     `json:"type"`                   // REG_DWORD, REG_MULTI_SZ, REG_SZ, REG_BINARY, bool, int, enum, string, list, members, policy
+	Since       string     `json:"since,omitempty"`        // the first release of Samba that knows it by this name
 	Applies     Scope      `json:"applies,omitzero"`
 	Summary     string     `json:"summary"`
 	Values      []Meaning  `json:"values,omitempty"`
@@ -119,6 +120,8 @@ type Meaning struct {
 type Default struct {
 	Scope
 	Value   any      `json:"value"`
+	Before  string   `json:"before,omitempty"`  // of Samba's releases before this one
+	From    string   `json:"from,omitempty"`    // of Samba's releases from this one on
 	Unknown string   `json:"unknown,omitempty"` // what would settle it; then Value says nothing
 	Sources []string `json:"sources"`
 }
@@ -401,7 +404,15 @@ type Presence struct {
 	System  string       `json:"system"`
 	Roles   []model.Role `json:"roles"`
 	Pipes   []string     `json:"pipes"`
+	Later   []Later      `json:"later,omitempty"` // which of them older releases have not
 	Sources []string     `json:"sources"`
+}
+
+// Later is when pipes came: the last release that was seen without them, and the first that was seen with them.
+type Later struct {
+	Pipes   []string `json:"pipes"`
+	Without string   `json:"without"`
+	With    string   `json:"with"`
 }
 
 // Client is a kind of client by what it says of itself.

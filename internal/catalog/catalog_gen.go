@@ -52,8 +52,8 @@ var generated = Catalog{
 		{ID: "win11-24H2", Title: "Windows 11 24H2", System: "windows", Family: "client", Builds: [2]int{26100, 26100}, Sources: []string{"K release-tables"}},
 		{ID: "win2025", Title: "Windows Server 2025", System: "windows", Family: "server", Builds: [2]int{26100, 26100}, Aliases: []string{"Server 2025"}, Sources: []string{"K release-tables"}},
 		{ID: "win11-25H2", Title: "Windows 11 25H2", System: "windows", Family: "client", Builds: [2]int{26200, 26200}, Sources: []string{"K release-tables"}},
-		{ID: "samba", Title: "Samba", System: "samba", Family: "server", Aliases: []string{"smbd"}, Notes: "Measured on 4.17.12; source read at 4.25.0pre.", Sources: []string{"M samba-4.17.12", "S samba"}},
-		{ID: "ksmbd", Title: "ksmbd", System: "ksmbd", Family: "server", Aliases: []string{"ksmbd-tools", "cifsd"}, Notes: "From its manual page alone; nothing was measured.", Sources: []string{"S ksmbd-tools"}},
+		{ID: "samba", Title: "Samba", System: "samba", Family: "server", Aliases: []string{"smbd"}, Notes: "Measured on 4.13, 4.17, 4.22 and 4.25; source read at 4.25.0pre. samba-4.13 names a release.", Sources: []string{"M samba-4.17.12", "M samba-releases", "S samba"}},
+		{ID: "ksmbd", Title: "ksmbd", System: "ksmbd", Family: "server", Aliases: []string{"ksmbd-tools", "cifsd"}, Notes: "Measured on Linux 6.12 with tools 3.5.3 and Linux 7.2 with tools 3.5.7.", Sources: []string{"S ksmbd-tools", "M ksmbd-6.12", "M ksmbd-7.2"}},
 	},
 	Settings: []Setting{
 		{ID: "restrict anonymous", Title: "How far anonymous callers get", System: "samba", Where: "[global] restrict anonymous", Type: "int", Applies: Scope{Products: []string{"samba"}}, Summary: "At 0 a stranger learns nearly everything, at 1 he loses accounts and shares but keeps many pipes, at 2 IPC$ is closed to him.", Values: []Meaning{
@@ -118,7 +118,8 @@ var generated = Catalog{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Notes: []string{"Anonymous callers and made-up names are treated the same with and without it."}, Sources: []string{"M samba-4.17.12", "S samba"}},
 		{ID: "server min protocol", Title: "Lowest dialect of the server", System: "samba", Where: "[global] server min protocol", Aliases: []string{"min protocol"}, Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "NT1 or lower speaks SMB1. Strangers are treated alike in every dialect.", Defaults: []Default{
-			{Value: "SMB2_02", Sources: []string{"M samba-4.17.12"}},
+			{Value: "NT1", Before: "4.11", Sources: []string{"S samba"}},
+			{Value: "SMB2_02", Sources: []string{"M samba-4.17.12", "M samba-releases"}},
 		}, Wanted: []Wanted{
 			{Value: []interface{}{"smb2", "smb2_02", "smb2_10", "smb3", "smb3_00", "smb3_02", "smb3_11"}, Compare: "one-of", Why: "Anything lower speaks SMB1, which nothing current needs."},
 		}, TakesEffect: []Effect{
@@ -157,7 +158,7 @@ var generated = Catalog{
 		}, Reach: "everyone", CoveredBy: []Cover{
 			{Setting: "server smb encrypt", Values: []interface{}{"required", "mandatory", "force", "forced", "enforced", "require"}, Why: "every session is encrypted, which protects each message as signing would"},
 		}, Finding: "signing-not-required", Related: []string{"RequireSecuritySignature"}, Sources: []string{"S samba", "M samba-4.17.12"}},
-		{ID: "server smb encrypt", Title: "Encrypted sessions", System: "samba", Where: "[global] server smb encrypt", Aliases: []string{"smb encrypt"}, Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Required refuses anonymous and guest sessions, because they have no key; it also refuses clients without SMB3.", Values: []Meaning{
+		{ID: "server smb encrypt", Title: "Encrypted sessions", System: "samba", Where: "[global] server smb encrypt", Aliases: []string{"smb encrypt"}, Type: "enum", Since: "4.14", Applies: Scope{Products: []string{"samba"}}, Summary: "Required refuses anonymous and guest sessions, because they have no key; it also refuses clients without SMB3.", Values: []Meaning{
 			{Value: "default", Means: "Offered where a share asks."},
 			{Value: "desired", Means: "Used where the client can; strangers get a session, and Samba's own clients then give up on it by themselves."},
 			{Value: "required", Means: "Every session is encrypted; strangers are refused at logon."},
@@ -180,7 +181,7 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: false, Who: "everything that manages the server from afar", What: "share lists, printing, joins and rights stop working", Services: []string{"server_srvsvc", "samr", "lsarpc", "spoolss", "winreg", "svcctl"}, Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
 		}, Governs: Governs{Pipes: []string{"*"}}, Reach: "everyone", Unsuited: "it refuses every pipe to everybody", SmbdAlone: true, Related: []string{"restrict anonymous"}, Sources: []string{"M samba-4.17.12"}},
-		{ID: "rpc start on demand helpers", Title: "Helpers behind the pipes", System: "samba", Where: "[global] rpc start on demand helpers", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Without it, and without a running samba-dcerpcd, no pipe exists.", Values: []Meaning{
+		{ID: "rpc start on demand helpers", Title: "Helpers behind the pipes", System: "samba", Where: "[global] rpc start on demand helpers", Type: "bool", Since: "4.16", Applies: Scope{Products: []string{"samba"}}, Summary: "Without it, and without a running samba-dcerpcd, no pipe exists.", Values: []Meaning{
 			{Value: true, Means: "Helpers start when a pipe is opened."},
 			{Value: false, Means: "Pipes exist only while samba-dcerpcd runs."},
 		}, Defaults: []Default{
@@ -205,6 +206,8 @@ var generated = Catalog{
 			{When: "service-restart", How: "restart smbd and samba-dcerpcd", Sources: []string{"I ours"}},
 		}, Reach: "everyone", Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "dcerpc endpoint servers", Title: "Interfaces of the domain controller", System: "samba", Where: "[global] dcerpc endpoint servers", Type: "list", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "Taking a name off the list takes the interface away, for everybody.", Defaults: []Default{
+			{Value: []interface{}{"epmapper", "samr", "netlogon", "lsarpc", "drsuapi", "dssetup", "unixinfo", "browser", "eventlog6", "backupkey", "dnsserver"}, From: "4.24", Sources: []string{"M samba-releases"}},
+			{Value: []interface{}{"epmapper", "wkssvc", "rpcecho", "samr", "netlogon", "lsarpc", "drsuapi", "dssetup", "unixinfo", "browser", "eventlog6", "backupkey", "dnsserver"}, Before: "4.14", Sources: []string{"M samba-releases"}},
 			{Value: []interface{}{"epmapper", "wkssvc", "samr", "netlogon", "lsarpc", "drsuapi", "dssetup", "unixinfo", "browser", "eventlog6", "backupkey", "dnsserver"}, Sources: []string{"M samba-4.17.12"}},
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
@@ -305,7 +308,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "smbcontrol smbd reload-config, then smbcontrol smbd close-share 'IPC$'", Sources: []string{"M samba-4.17.12"}},
 		}, Governs: Governs{Tree: true, Pipes: []string{"*"}}, Reach: "anonymous", Related: []string{"restrict anonymous", "guest account"}, Sources: []string{"M samba-4.17.12"}},
-		{ID: "IPC$:server smb encrypt", Title: "Encryption required on IPC$ alone", System: "samba", Where: "[IPC$] server smb encrypt", Aliases: []string{"[IPC$] server smb encrypt", "[IPC$] smb encrypt", "IPC$:smb encrypt"}, Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "Required closes IPC$ to strangers, who have no key, and leaves disk shares as they are. Users need a client with SMB3 encryption.", Values: []Meaning{
+		{ID: "IPC$:server smb encrypt", Title: "Encryption required on IPC$ alone", System: "samba", Where: "[IPC$] server smb encrypt", Aliases: []string{"[IPC$] server smb encrypt", "[IPC$] smb encrypt", "IPC$:smb encrypt"}, Type: "enum", Since: "4.14", Applies: Scope{Products: []string{"samba"}}, Summary: "Required closes IPC$ to strangers, who have no key, and leaves disk shares as they are. Users need a client with SMB3 encryption.", Values: []Meaning{
 			{Value: "default", Means: "As the whole server."},
 			{Value: "required", Means: "Strangers are refused at the tree connect of IPC$."},
 		}, Defaults: []Default{
@@ -333,7 +336,7 @@ var generated = Catalog{
 			{When: "unknown", How: "never"},
 		}, Reach: "everyone", Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "ksmbd:restrict anonymous", Title: "How far anonymous callers get (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] restrict anonymous", Type: "int", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Already 1 closes IPC$, unlike Samba.", Values: []Meaning{
-			{Value: 0, Means: "Strangers may connect."},
+			{Value: 0, Means: "Strangers may connect to IPC$ with ksmbd-tools 3.5.3, and are refused there with 3.5.7."},
 			{Value: 1, Means: "Strangers are refused IPC$ and every share without guest ok."},
 			{Value: 2, Means: "The same as 1."},
 		}, Defaults: []Default{
@@ -409,7 +412,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Related: []string{"server schannel require seal"}, Sources: []string{"M samba-4.17.12", "S samba"}},
-		{ID: "server schannel require seal", Title: "Netlogon insists on encryption", System: "samba", Where: "[global] server schannel require seal", Type: "bool", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "At no, signed Netlogon traffic is enough (CVE-2022-38023). Exceptions by account are lines of their own.", Defaults: []Default{
+		{ID: "server schannel require seal", Title: "Netlogon insists on encryption", System: "samba", Where: "[global] server schannel require seal", Type: "bool", Since: "4.15", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "At no, signed Netlogon traffic is enough (CVE-2022-38023). Exceptions by account are lines of their own.", Defaults: []Default{
 			{Value: true, Sources: []string{"M samba-4.17.12", "S samba"}},
 		}, Wanted: []Wanted{
 			{Value: true, Compare: "equal", Why: "Signed alone can be forged with an old cipher."},
@@ -424,6 +427,7 @@ var generated = Catalog{
 			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Related: []string{"reject md5 clients"}, Sources: []string{"M samba-4.17.12", "S samba"}},
 		{ID: "reject md5 clients", Title: "Netlogon refuses MD5", System: "samba", Where: "[global] reject md5 clients", Type: "bool", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "At no, clients without AES are let in to Netlogon.", Defaults: []Default{
+			{Value: false, Before: "4.14", Sources: []string{"M samba-releases"}},
 			{Value: true, Sources: []string{"M samba-4.17.12", "S samba"}},
 		}, Wanted: []Wanted{
 			{Value: true, Compare: "equal", Why: "The old channel can be forged (CVE-2022-38023)."},
@@ -468,7 +472,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Related: []string{"usershare max shares"}, Sources: []string{"M samba-4.17.12", "S samba"}},
-		{ID: "server smb transports", Title: "Which transports smbd listens on", System: "samba", Where: "[global] server smb transports", Type: "list", Applies: Scope{Products: []string{"samba"}}, Summary: "tcp (445), nbt (139) and, in newer releases, quic. Without one, its port is closed.", Defaults: []Default{
+		{ID: "server smb transports", Title: "Which transports smbd listens on", System: "samba", Where: "[global] server smb transports", Type: "list", Since: "4.23", Applies: Scope{Products: []string{"samba"}}, Summary: "tcp (445), nbt (139) and, in newer releases, quic. Without one, its port is closed.", Defaults: []Default{
 			{Unknown: "Releases before 4.23 have smb ports instead (445 139); newer ones default to tcp and nbt.", Sources: []string{"S samba"}},
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart smbd", Sources: []string{"S samba"}},
@@ -1992,13 +1996,15 @@ var generated = Catalog{
 		{ID: "anonymous-lists-sids", Title: "A stranger translates or lists SIDs", Kind: "scan", Identity: "anonymous", Discloses: "sids", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: Advice{"samba": {
+		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: Advice{"ksmbd": {
+			{Say: "restrict anonymous = 1."},
+		}, "samba": {
 			{Say: "restrict anonymous = 2; 1 does not close it."},
 		}, "windows": {
 			{Scope: Scope{Until: "win2000"}, Say: "This release translates single names for anonymous callers whatever is set, and opens lsarpc to them. Keep strangers off its ports."},
 			{Scope: Scope{Until: "winxp"}, Say: "Anonymous SID/Name translation off, no lsarpc in NullSessionPipes."},
 			{Say: "Anonymous SID/Name translation off, TurnOffAnonymousBlock 0, no lsarpc in NullSessionPipes."},
-		}}, Settings: []string{"LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
+		}}, Settings: []string{"LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous", "ksmbd:restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
 		{ID: "anonymous-lists-trusts", Title: "A stranger lists trusted domains", Kind: "scan", Identity: "anonymous", Discloses: "trusts", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "medium"},
 			{Level: "low"},
@@ -2009,19 +2015,23 @@ var generated = Catalog{
 		}}, Settings: []string{"TurnOffAnonymousBlock", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc", "netlogon"}, Refs: []string{"ATT&CK T1482"}, Sources: []string{"D MS-LSAD 3.1.4"}},
 		{ID: "anonymous-lists-shares", Title: "A stranger lists shares", Kind: "scan", Identity: "anonymous", Discloses: "shares", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Shows what there is to read, hidden shares included.", Fix: Advice{"samba": {
+		}, Meaning: "Shows what there is to read, hidden shares included.", Fix: Advice{"ksmbd": {
+			{Say: "restrict anonymous = 1."},
+		}, "samba": {
 			{Say: "restrict anonymous = 2."},
 		}, "windows": {
 			{Scope: Scope{Until: "win2000"}, Say: "RestrictAnonymous = 1. This release opens srvsvc to anonymous callers whatever the list of pipes says."},
 			{Say: "RestrictAnonymous = 1 and no srvsvc in NullSessionPipes."},
-		}}, Settings: []string{"RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc"}, Refs: []string{"CVE-1999-0520", "Nessus 10395", "ATT&CK T1135"}, Sources: []string{"D Q143474", "3 nessus"}},
+		}}, Settings: []string{"RestrictAnonymous", "NullSessionPipes", "restrict anonymous", "ksmbd:restrict anonymous"}, Pipes: []string{"srvsvc"}, Refs: []string{"CVE-1999-0520", "Nessus 10395", "ATT&CK T1135"}, Sources: []string{"D Q143474", "3 nessus"}},
 		{ID: "anonymous-reads-files", Title: "A stranger opens a disk share", Kind: "scan", Identity: "anonymous", Discloses: "files", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "Files are readable without credentials.", Fix: Advice{"samba": {
+		}, Meaning: "Files are readable without credentials.", Fix: Advice{"ksmbd": {
+			{Say: "guest ok = no on the share."},
+		}, "samba": {
 			{Say: "guest ok = no and guest only = no on the share."},
 		}, "windows": {
 			{Say: "Empty NullSessionShares, RestrictNullSessAccess = 1."},
-		}}, Settings: []string{"NullSessionShares", "RestrictNullSessAccess", "guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously", "3 nessus"}},
+		}}, Settings: []string{"NullSessionShares", "RestrictNullSessAccess", "guest ok", "ksmbd:guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously", "3 nessus"}},
 		{ID: "anonymous-lists-sessions", Title: "A stranger lists sessions or signed-in users", Kind: "scan", Identity: "anonymous", Discloses: "sessions", Severity: []Grade{
 			{Level: "medium"},
 		}, Meaning: "Shows where administrators are signed in.", Fix: Advice{"samba": {
@@ -2095,11 +2105,13 @@ var generated = Catalog{
 		{ID: "guest-lists-sids", Title: "A guest translates or lists SIDs", Kind: "scan", Identity: "guest", Discloses: "sids", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: Advice{"samba": {
+		}, Meaning: "Counting through SIDs gives every account name, one at a time.", Fix: Advice{"ksmbd": {
+			{Say: "Set map to guest = never first. Then: restrict anonymous = 1."},
+		}, "samba": {
 			{Say: "Set map to guest = never first. Then: restrict anonymous = 2; 1 does not close it."},
 		}, "windows": {
 			{Say: "Disable the guest account first. Then: anonymous SID/Name translation off, TurnOffAnonymousBlock 0, no lsarpc in NullSessionPipes."},
-		}}, Settings: []string{"EnableGuestAccount", "map to guest", "LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "LSAAnonymousNameLookup", "TurnOffAnonymousBlock", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous", "ksmbd:map to guest", "ksmbd:restrict anonymous"}, Pipes: []string{"lsarpc"}, Refs: []string{"Nessus 10859", "Nessus 56210", "ATT&CK T1087.002"}, Sources: []string{"D SPS network-access-allow-anonymous-sidname-translation", "D MS-LSAD 3.1.4.4.1", "3 nessus"}},
 		{ID: "guest-lists-trusts", Title: "A guest lists trusted domains", Kind: "scan", Identity: "guest", Discloses: "trusts", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "medium"},
 			{Level: "low"},
@@ -2110,18 +2122,22 @@ var generated = Catalog{
 		}}, Settings: []string{"EnableGuestAccount", "map to guest", "TurnOffAnonymousBlock", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"lsarpc", "netlogon"}, Refs: []string{"ATT&CK T1482"}, Sources: []string{"D MS-LSAD 3.1.4"}},
 		{ID: "guest-lists-shares", Title: "A guest lists shares", Kind: "scan", Identity: "guest", Discloses: "shares", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Shows what there is to read, hidden shares included.", Fix: Advice{"samba": {
+		}, Meaning: "Shows what there is to read, hidden shares included.", Fix: Advice{"ksmbd": {
+			{Say: "Set map to guest = never first. Then: restrict anonymous = 1."},
+		}, "samba": {
 			{Say: "Set map to guest = never first. Then: restrict anonymous = 2."},
 		}, "windows": {
 			{Say: "Disable the guest account first. Then: RestrictAnonymous = 1 and no srvsvc in NullSessionPipes."},
-		}}, Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"srvsvc"}, Refs: []string{"CVE-1999-0520", "Nessus 10395", "ATT&CK T1135"}, Sources: []string{"D Q143474", "3 nessus"}},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "RestrictAnonymous", "NullSessionPipes", "restrict anonymous", "ksmbd:map to guest", "ksmbd:restrict anonymous"}, Pipes: []string{"srvsvc"}, Refs: []string{"CVE-1999-0520", "Nessus 10395", "ATT&CK T1135"}, Sources: []string{"D Q143474", "3 nessus"}},
 		{ID: "guest-reads-files", Title: "A guest opens a disk share", Kind: "scan", Identity: "guest", Discloses: "files", Severity: []Grade{
 			{Level: "high"},
-		}, Meaning: "Files are readable without credentials.", Fix: Advice{"samba": {
+		}, Meaning: "Files are readable without credentials.", Fix: Advice{"ksmbd": {
+			{Say: "Set map to guest = never first. Then: guest ok = no on the share."},
+		}, "samba": {
 			{Say: "Set map to guest = never first. Then: guest ok = no and guest only = no on the share."},
 		}, "windows": {
 			{Say: "Disable the guest account first. Then: empty NullSessionShares, RestrictNullSessAccess = 1."},
-		}}, Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionShares", "RestrictNullSessAccess", "guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously", "3 nessus"}},
+		}}, Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionShares", "RestrictNullSessAccess", "guest ok", "ksmbd:map to guest", "ksmbd:guest ok"}, Pipes: []string{}, Refs: []string{"Nessus 42411"}, Sources: []string{"D SPS network-access-shares-that-can-be-accessed-anonymously", "3 nessus"}},
 		{ID: "guest-lists-sessions", Title: "A guest lists sessions or signed-in users", Kind: "scan", Identity: "guest", Discloses: "sessions", Severity: []Grade{
 			{Level: "medium"},
 		}, Meaning: "Shows where administrators are signed in.", Fix: Advice{"samba": {
@@ -2175,11 +2191,13 @@ var generated = Catalog{
 		}}, Settings: []string{"EnableGuestAccount", "map to guest", "NullSessionPipes", "restrict anonymous"}, Pipes: []string{"netdfs"}, Sources: []string{"D MS-DFSNM 3.1.4"}},
 		{ID: "null-session-accepted", Title: "Null sessions are accepted", Kind: "scan", Identity: "anonymous", Severity: []Grade{
 			{Level: "info"},
-		}, Meaning: "A stranger comes in. That alone gives nothing away and is normal on every release; look at the other findings.", Fix: Advice{"samba": {
+		}, Meaning: "A stranger comes in. That alone gives nothing away and is normal on every release; look at the other findings.", Fix: Advice{"ksmbd": {
+			{Say: "Nothing to fix by itself: ksmbd lets every null session in. What it then reaches is for restrict anonymous = 1 and guest ok = no."},
+		}, "samba": {
 			{Say: "Nothing to fix by itself. To refuse the session altogether, require encryption: server smb encrypt = required."},
 		}, "windows": {
 			{Say: "Nothing to fix by itself. To refuse the session altogether, leave no pipe and no share marked for anonymous callers."},
-		}}, Settings: []string{"NullSessionPipes", "NullSessionShares", "restrict anonymous", "server smb encrypt"}, Refs: []string{"CVE-1999-0519", "Nessus 26920"}, Sources: []string{"D KB3034016", "D ms-blog"}},
+		}}, Settings: []string{"NullSessionPipes", "NullSessionShares", "restrict anonymous", "server smb encrypt", "ksmbd:restrict anonymous"}, Refs: []string{"CVE-1999-0519", "Nessus 26920"}, Sources: []string{"D KB3034016", "D ms-blog"}},
 		{ID: "guest-session-accepted", Title: "Guests are let in", Kind: "scan", Identity: "guest", Severity: []Grade{
 			{Level: "low"},
 		}, Meaning: "A caller without valid credentials gets a session that the server calls guest.", Fix: Advice{"samba": {
@@ -2211,11 +2229,13 @@ var generated = Catalog{
 		{ID: "signing-not-required", Title: "Signing is not required", Kind: "scan", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "A logon on its way to this server can be relayed into it. Strangers are exempt from signing anyway.", Fix: Advice{"samba": {
+		}, Meaning: "A logon on its way to this server can be relayed into it. Strangers are exempt from signing anyway.", Fix: Advice{"ksmbd": {
+			{Say: "server signing = mandatory."},
+		}, "samba": {
 			{Say: "server signing = mandatory."},
 		}, "windows": {
 			{Say: "RequireSecuritySignature = 1."},
-		}}, Settings: []string{"RequireSecuritySignature", "server signing"}, Refs: []string{"Nessus 57608", "ATT&CK T1557.001"}, Sources: []string{"D WSD smb-signing", "3 nessus"}},
+		}}, Settings: []string{"RequireSecuritySignature", "server signing", "ksmbd:server signing"}, Refs: []string{"Nessus 57608", "ATT&CK T1557.001"}, Sources: []string{"D WSD smb-signing", "3 nessus"}},
 		{ID: "ntlmv1-accepted", Title: "A logon with an NTLMv1 answer succeeds", Kind: "scan", Severity: []Grade{
 			{Level: "high"},
 		}, Meaning: "Whoever sees such an answer, or makes a client send one, computes the hash of the password from it. It was tried with the account that was given; those of other domains are judged by their domain controllers.", Fix: Advice{"samba": {
@@ -2355,7 +2375,9 @@ var generated = Catalog{
 		{Discloses: "host-info", Pipe: "ntsvcs", Interface: "plugplay", Systems: []string{"samba"}, Standalone: "anyone", DC: "anyone", Why: "the version call is not checked", Sources: []string{"M samba-4.17.12"}},
 	},
 	Presence: []Presence{
-		{System: "samba", Roles: []model.Role{"standalone", "member", "workstation"}, Pipes: []string{"lsarpc", "samr", "lsass", "srvsvc", "wkssvc", "spoolss", "svcctl", "winreg", "eventlog", "ntsvcs", "plugplay", "epmapper", "netdfs", "InitShutdown", "FssagentRpc", "mdssvc"}, Sources: []string{"M samba-4.17.12"}},
+		{System: "samba", Roles: []model.Role{"standalone", "member", "workstation"}, Pipes: []string{"lsarpc", "samr", "lsass", "srvsvc", "wkssvc", "spoolss", "svcctl", "winreg", "eventlog", "ntsvcs", "plugplay", "epmapper", "netdfs", "InitShutdown", "FssagentRpc", "mdssvc"}, Later: []Later{
+			{Pipes: []string{"epmapper", "FssagentRpc"}, Without: "4.13.13", With: "4.17.12"},
+		}, Sources: []string{"M samba-4.17.12", "M samba-releases"}},
 		{System: "samba", Roles: []model.Role{"domain-controller"}, Pipes: []string{"lsarpc", "samr", "netlogon", "lsass", "protected_storage", "srvsvc", "wkssvc", "browser", "spoolss", "svcctl", "winreg", "eventlog", "ntsvcs", "plugplay", "epmapper", "netdfs", "InitShutdown", "dnsserver", "mdssvc"}, Sources: []string{"M samba-4.17.12"}},
 	},
 	Ways: []Way{

@@ -152,7 +152,7 @@ func (f *facts) byDefault(r *resolved) {
 	for i := range r.Defaults {
 		d := &r.Defaults[i]
 		how := f.is(d.Scope)
-		if how == no {
+		if how == no || !d.holds(f.p.Version) && f.p.System == "samba" {
 			continue
 		}
 		if d.Unknown != "" {
@@ -170,6 +170,9 @@ func (f *facts) byDefault(r *resolved) {
 			value, ok := normal(r.Setting, model.Value{Present: true, Data: found.Value})
 			if ok {
 				r.value, r.known, r.basis, r.why = value, true, model.BasisDefault, "absent, so the default holds"
+				if d.Before+d.From != "" {
+					r.why = "absent, so the default of Samba " + f.p.Version + " holds"
+				}
 			}
 			return
 		}

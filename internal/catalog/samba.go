@@ -303,7 +303,7 @@ func (s *samba) exists(p *Pipe) cell {
 			continue
 		}
 		if has(t.Pipes, p.Name) {
-			answers = append(answers, s.configuredIn(p))
+			answers = append(answers, all(s.came(&t, p), s.configuredIn(p)))
 		} else {
 			answers = append(answers, absent("this kind of Samba server has no such pipe"))
 		}
@@ -312,6 +312,21 @@ func (s *samba) exists(p *Pipe) cell {
 		return unknown("which pipes this server has is not known")
 	}
 	return agree(answers...)
+}
+
+// came: pipes that older releases have not. Where the release is not known, it is taken for a current one.
+func (s *samba) came(t *Presence, p *Pipe) cell {
+	version := s.p.Version
+	for _, l := range t.Later {
+		switch {
+		case version == "" || !has(l.Pipes, p.Name) || !olderRelease(version, l.With):
+		case !olderRelease(l.Without, version):
+			return absent("Samba " + version + " has no such pipe")
+		default:
+			return unknown("Samba " + l.Without + " has no such pipe and " + l.With + " has it; which of the two holds for " + version + " was not measured")
+		}
+	}
+	return allowed()
 }
 
 // configuredIn: parameters that take single pipes away.

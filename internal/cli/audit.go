@@ -79,7 +79,7 @@ func (a *app) audit() *cobra.Command {
 	}
 	s := c.Flags()
 	s.SortFlags = false
-	s.StringVar(&f.product, "product", "", "the product, instead of what the source tells: win2019, win10-22H2, samba …")
+	s.StringVar(&f.product, "product", "", "the product, instead of what the source tells: win2019, win10-22H2, samba, or a release: samba-4.13 …")
 	s.StringVar(&f.role, "role", "", "the role, instead of what the source tells: workstation, member, standalone, domain-controller")
 	s.StringSliceVar(&f.scans, "scan", nil, "join scans of the same hosts from this file")
 	s.BoolVar(&f.merge, "merge", false, "apply policies and .reg files in the order given, and audit what comes of them")
@@ -113,8 +113,8 @@ func (a *app) auditOptions(f *auditFlags, sources []string) (audit.Options, erro
 		return o, err
 	}
 	o.Catalog = c
-	if f.product != "" && c.Product(f.product) == nil {
-		return o, hinted{usage("--product %q is not known", f.product), "try win2019, win2022, win10-22H2, samba; ipcguard explain NAME finds others"}
+	if p, _ := c.ProductRelease(f.product); f.product != "" && p == nil {
+		return o, hinted{usage("--product %q is not known", f.product), "try win2019, win2022, win10-22H2, samba, samba-4.13; ipcguard explain NAME finds others"}
 	}
 	if f.from != "" {
 		if o.Client, err = netip.ParseAddr(f.from); err != nil {

@@ -112,7 +112,7 @@ func TestStrangeServers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, system := range []string{"unknown", "", "impacket", "ksmbd"} {
+	for _, system := range []string{"unknown", "", "impacket"} {
 		h := &host{Scanner: &Scanner{catalog: c}, result: &model.Scan{Server: model.Server{System: system, SMB1: true, Signing: "enabled"}}}
 		found := h.weaknesses()
 		for _, d := range model.Disclosures() {
