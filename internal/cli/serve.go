@@ -110,6 +110,9 @@ func (a *app) checkServe(f *serveFlags) error {
 	if _, err := proxy.Parse(f.trustProxy); err != nil {
 		return usageError{err}
 	}
+	if _, err := f.provider.open(f.url); err != nil { // which asks it nothing
+		return err
+	}
 	if f.cert == "" {
 		return nil
 	}

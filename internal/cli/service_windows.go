@@ -107,7 +107,7 @@ func (s *asked) check() error {
 // wholePaths refuses files that are named from the directory in which somebody works: the service manager starts a service in
 // one of its own.
 func wholePaths(flags *pflag.FlagSet) error {
-	for _, name := range []string{"tls-cert", "tls-key", "key", "database"} {
+	for _, name := range []string{"tls-cert", "tls-key", "key", "database", "oidc-secret-file", "oidc-ca"} {
 		f := flags.Lookup(name)
 		if f == nil || !f.Changed {
 			continue
