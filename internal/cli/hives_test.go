@@ -21,8 +21,9 @@ import (
 // hivesUnderWine loads hives into Wine's registry and takes the plan that their audit gives through apply and back. The
 // hives of testdata are made up; the others are of real machines.
 func hivesUnderWine(t *testing.T, w *wineHost, server string) {
+	const longer = "each takes as long as the others, and tells the same way"
 	real := func(t *testing.T, name string) string {
-		peer.Long(t, "each takes as long as the made ones, and tells the same way")
+		peer.Long(t, longer)
 		return peer.Shared(t, name)
 	}
 	for _, c := range []struct {
@@ -30,7 +31,10 @@ func hivesUnderWine(t *testing.T, w *wineHost, server string) {
 		open                func(t *testing.T) string
 	}{
 		{"made, Windows 2000", "win2000", "member", func(*testing.T) string { return filepath.Join("testdata", "hives", "w2k", "SYSTEM.xz") }},
-		{"made, Server 2003", "win2003", "member", func(*testing.T) string { return filepath.Join("testdata", "hives", "w2003", "SYSTEM.xz") }},
+		{"made, Server 2003", "win2003", "member", func(t *testing.T) string {
+			peer.Long(t, longer)
+			return filepath.Join("testdata", "hives", "w2003", "SYSTEM.xz")
+		}},
 		{"real, Windows 7", "win7", "workstation", func(t *testing.T) string { return real(t, "hives/SYSTEM.xz") }},
 		{"real, not cleanly closed", "win10-1607", "workstation", func(t *testing.T) string { return real(t, "hives/SYSTEM_B.xz") }},
 		{"real, Windows 10 1709", "win10-1709", "workstation", func(t *testing.T) string { return peer.Shared(t, "hives/SYSTEM_WIN_10_1709.xz") }},

@@ -92,7 +92,11 @@ func oddValuesUnderWine(t *testing.T, w *wineHost, server string) {
 			}
 			w.ipcguard(t, 0, "rollback", id)
 			same("rolled back,")
-			for _, form := range []string{"reg", "powershell", "gpo", "ansible"} {
+			forms := []string{"reg"}
+			if strings.HasSuffix(round.name, "odd bytes") { // what the other forms leave out: one round tells it
+				forms = append(forms, "powershell", "gpo", "ansible")
+			}
+			for _, form := range forms {
 				folder := "odd-" + form + "-" + strings.Map(func(r rune) rune {
 					if r < 'a' || r > 'z' {
 						return '-'
