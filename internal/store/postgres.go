@@ -2,16 +2,54 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"net/url"
+	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
+
+// onlyTLS keeps the way to another machine encrypted: pgx, as libpq, goes on without TLS where a server offers none, or where
+// somebody on the way says so. sslmode=disable, written out in the address, is somebody's word that this is meant.
+func onlyTLS(c *pgx.ConnConfig, dsn string) error {
+	u, err := url.Parse(dsn)
+	if err == nil && u.Query().Get("sslmode") == "disable" {
+		return nil
+	}
+	local := func(host string) bool {
+		ip := net.ParseIP(host)
+		return host == "" || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || host == "localhost" || ip != nil && ip.IsLoopback()
+	}
+	kept := []*pgconn.FallbackConfig{}
+	for _, f := range c.Fallbacks {
+		if f.TLSConfig != nil || local(f.Host) {
+			kept = append(kept, f)
+		}
+	}
+	c.Fallbacks = kept
+	if c.TLSConfig != nil || local(c.Host) {
+		return nil
+	}
+	if len(kept) == 0 {
+		return errors.New("store: PostgreSQL on another machine is reached over TLS; write sslmode=disable into its address where it is meant to be without")
+	}
+	first := kept[0]
+	c.Host, c.Port, c.TLSConfig, c.Fallbacks = first.Host, first.Port, first.TLSConfig, kept[1:]
+	return nil
+}
 
 func (s *Store) openPostgres(ctx context.Context, dsn string, o Options) error {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return fmt.Errorf("store: the database's address cannot be read: %w", err) // pgx leaves the password out
+	}
+	if err := onlyTLS(config.ConnConfig, dsn); err != nil {
+		return err
 	}
 	config.MaxConns = int32(o.Conns)
 	config.MaxConnIdleTime = 5 * time.Minute

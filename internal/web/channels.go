@@ -114,6 +114,7 @@ func (v *visit) showChannel(c store.Channel, f *form, status int) error {
 		"kinds":    f.Field("kinds", "", ""),
 		"enabled":  f.Field("enabled", "In force", ""),
 		"loopback": f.Field("loopback", "It may be on this machine", ""),
+		"plain":    f.Field("plain", "It may be reached without TLS", "Whoever is on the way reads what it says"),
 		"security": f.Choose("security", "Security", "", []option{{Value: "starttls", Label: "STARTTLS"}, {Value: "tls", Label: "TLS"}, {Value: "none", Label: "none"}}),
 		"network":  f.Choose("network", "Network", "", []option{{Value: "tls", Label: "TLS"}, {Value: "tcp", Label: "TCP"}, {Value: "udp", Label: "UDP"}}),
 		"format":   f.Choose("format", "Format", "", []option{{Value: "cef", Label: "CEF"}, {Value: "json", Label: "JSON"}}),
@@ -147,6 +148,9 @@ func channelConfig(kind string, f *form) map[string]any {
 	}
 	switch kind {
 	case notify.KindWebhook:
+		if f.yes("plain") {
+			out["plain"] = true
+		}
 		if f.yes("loopback") {
 			out["loopback"] = true
 		}

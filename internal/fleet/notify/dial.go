@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -26,15 +27,41 @@ var awsMetadata6 = netip.MustParseAddr("fd00:ec2::254")
 // mayReach says why an address is not connected to, or nothing. See the rules of the room.
 func mayReach(ip netip.Addr, loopback bool) error {
 	ip = ip.Unmap().WithZone("")
+	if nat64.Contains(ip) {
+		b := ip.As16()
+		return mayReach(netip.AddrFrom4([4]byte(b[12:])), loopback)
+	}
 	switch {
 	case !ip.IsValid(), ip.IsUnspecified(), ip.IsMulticast(), ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return errors.New("no message is sent to such an address")
+	case !ip.IsLoopback() && slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(ip) }):
+		return errors.New("no message is sent to addresses of special use")
 	case ip.IsLinkLocalUnicast(), ip == awsMetadata6:
 		return errors.New("no message is sent to link-local addresses")
 	case ip.IsLoopback() && !loopback:
 		return errors.New("a webhook to this machine itself has to be allowed by its channel")
 	}
 	return nil
+}
+
+// special are the ranges of RFC 6890 and its registry, as of now, where nobody takes messages: what is not reachable from anywhere,
+// reserved, or reaches an IPv4 address by another way than its own. Private addresses and those of carriers' NAT are where an
+// enterprise has its servers.
+var special = prefixes(
+	"0.0.0.0/8", "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.175.48.0/24", "198.18.0.0/15",
+	"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+	"::/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20", "5f00::/16", "fec0::/10",
+)
+
+// nat64 leads to the IPv4 address in its last four bytes (RFC 6052).
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+func prefixes(texts ...string) []netip.Prefix {
+	out := make([]netip.Prefix, len(texts))
+	for i, s := range texts {
+		out[i] = netip.MustParsePrefix(s)
+	}
+	return out
 }
 
 // dialer connects where mayReach allows it. The check stands where the address is known for good: a name that resolves

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"time"
@@ -23,6 +24,7 @@ import (
 type WebhookConfig struct {
 	CA       string `json:"ca,omitempty"`       // PEM: the authorities to trust instead of the system's
 	Loopback bool   `json:"loopback,omitempty"` // it may be on this machine
+	Plain    bool   `json:"plain,omitempty"`    // it may be reached without TLS: whoever is on the way reads what it says
 }
 
 // SignatureHeader carries "t=UNIX,v1=HEX": HEX is the HMAC-SHA256, under the channel's key, of UNIX, a full stop and the
@@ -53,6 +55,8 @@ func newWebhook(config string, s Secrets) (*webhook, error) {
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return nil, wrong("url", "want https://HOST/PATH") // what it is stays a secret
+	case u.Scheme == "http" && !c.Plain && !(c.Loopback && thisMachine(u.Hostname())):
+		return nil, wrong("url", "want https: without TLS everybody on the way reads it, and that has to be allowed (plain)")
 	case u.User != nil:
 		return nil, wrong("url", "names and passwords do not belong into the address: the signature says who it is from")
 	case u.Fragment != "":
@@ -125,6 +129,12 @@ func (h *webhook) send(ctx context.Context, m *Message) error {
 		return fmt.Errorf("notify: webhook: it answers %d, and redirects are not followed", answer.StatusCode)
 	}
 	return fmt.Errorf("notify: webhook: it answers %d", answer.StatusCode)
+}
+
+// thisMachine tells of a name or an address that leads nowhere else.
+func thisMachine(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // sign makes the signature's header.

@@ -219,12 +219,12 @@ func TestMayReach(t *testing.T) {
 	var asked atomic.Int64
 	s := receiver(t, "127.45.1.5", func(http.ResponseWriter, *http.Request) { asked.Add(1) })
 	s.Start()
-	if err := hook(t, s.URL, "").send(t.Context(), someMessage()); err == nil || !strings.Contains(err.Error(), "allowed by its channel") {
+	if err := hook(t, s.URL, `{"plain":true}`).send(t.Context(), someMessage()); err == nil || !strings.Contains(err.Error(), "allowed by its channel") {
 		t.Error(err)
 	}
 	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
 	for _, host := range []string{"localhost", "[::ffff:127.45.1.5]", "[::1]"} {
-		if err := hook(t, "http://"+host+":"+port, "").send(t.Context(), someMessage()); err == nil {
+		if err := hook(t, "http://"+host+":"+port, `{"plain":true}`).send(t.Context(), someMessage()); err == nil {
 			t.Errorf("%s is reached", host)
 		}
 	}
@@ -232,8 +232,9 @@ func TestMayReach(t *testing.T) {
 		t.Error("this machine was reached")
 	}
 	for address, want := range map[string]bool{
-		"192.0.2.1": true, "10.1.2.3": true, "192.168.1.1": true, "fd00::1": true, "2001:db8::1": true, "127.0.0.1": false, "::1": false,
+		"10.1.2.3": true, "192.168.1.1": true, "fd00::1": true, "64:ff9b::a01:203": true, "127.0.0.1": false, "::1": false,
 		"169.254.169.254": false, "::ffff:169.254.169.254": false, "fe80::1%eth0": false, "fd00:ec2::254": false, "0.0.0.0": false, "::": false,
+		"192.0.2.1": false, "198.18.3.4": false, "203.0.113.9": false, "240.0.0.1": false, "0.1.2.3": false, "2001:db8::1": false, "64:ff9b::a9fe:a9fe": false, "2002:a9fe:a9fe::1": false, "::a9fe:a9fe": false, "100.64.0.1": true, "2606:4700::1": true,
 		"224.0.0.1": false, "ff02::1": false, "255.255.255.255": false,
 	} {
 		if got := mayReach(netip.MustParseAddr(address), false) == nil; got != want {
@@ -255,6 +256,10 @@ func TestCheck(t *testing.T) {
 		{"good", KindWebhook, "", good, ""},
 		{"no url", KindWebhook, "{}", Secrets{Key: secretKey}, "url"},
 		{"file", KindWebhook, "{}", Secrets{URL: "file:///etc/passwd", Key: secretKey}, "url"},
+		{"plain", KindWebhook, "{}", Secrets{URL: "http://hooks.example/x", Key: secretKey}, "url"},
+		{"plain and said", KindWebhook, `{"plain":true}`, Secrets{URL: "http://hooks.example/x", Key: secretKey}, ""},
+		{"plain to elsewhere, and loopback said", KindWebhook, `{"loopback":true}`, Secrets{URL: "http://hooks.example/x", Key: secretKey}, "url"},
+		{"plain to this machine, and loopback said", KindWebhook, `{"loopback":true}`, Secrets{URL: "http://127.0.0.1/x", Key: secretKey}, ""},
 		{"password in url", KindWebhook, "{}", Secrets{URL: "https://u:p@hooks.example/", Key: secretKey}, "url"},
 		{"line break", KindWebhook, "{}", Secrets{URL: "https://hooks.example/\r\nX: y", Key: secretKey}, "url"},
 		{"short key", KindWebhook, "{}", Secrets{URL: good.URL, Key: "short"}, "key"},
