@@ -81,18 +81,22 @@ func (f *fleetFlags) address(fallback string) (string, error) {
 
 // noPassword refuses an address in an argument that has a password in it.
 func noPassword(flag, dsn string) error {
-	found := false
-	if u, err := url.Parse(dsn); err == nil {
-		_, found = u.User.Password()
-		found = found || u.Query().Has("password")
-	}
-	if found || strings.Contains(dsn, "password=") {
+	if hasPassword(dsn) {
 		return hinted{
 			usage("%s: there is a password in it, and everybody on this machine can read arguments", flag),
 			"put it into a password file (PGPASSFILE), or the whole address into " + databaseVariable,
 		}
 	}
 	return nil
+}
+
+func hasPassword(dsn string) bool {
+	found := false
+	if u, err := url.Parse(dsn); err == nil {
+		_, found = u.User.Password()
+		found = found || u.Query().Has("password")
+	}
+	return found || strings.Contains(dsn, "password=")
 }
 
 // openStore opens a database and brings its tables up to date.
@@ -151,9 +155,9 @@ func storedLogon(c store.Credential, opened []byte, unsigned bool) (logonMaker, 
 	return nil, fmt.Errorf("credential %s: unknown kind %q", c.Name, c.Kind)
 }
 
-// parseKeep reads how long history is kept.
+// parseKeep reads how long something is kept; 0 is for ever.
 func parseKeep(flag, s string) (time.Duration, error) {
-	if s == "" || s == "forever" {
+	if s == "" || s == "forever" || s == "never" {
 		return 0, nil
 	}
 	d, err := parseLength(flag, s)

@@ -7,11 +7,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
 	"ipcguard/internal/fleet"
@@ -19,7 +22,6 @@ import (
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/fleet/gate"
 	"ipcguard/internal/fleet/notify"
-	sealing "ipcguard/internal/fleet/secret"
 	"ipcguard/internal/store"
 	"ipcguard/internal/web"
 	"ipcguard/internal/web/api"
@@ -36,6 +38,9 @@ It needs nothing else installed: one process, and one SQLite file in the state d
 PostgreSQL. --workers opens a listener for workers in other networks (ipcguard worker). The first start prints a link
 that creates the first administrator.
 
+Every flag may stand in a configuration file (--config) and in the environment too: --tls-cert is tls-cert = "…" there, and
+IPCGUARD_TLS_CERT here. ipcguard serve config prints what counts, and where it comes from.
+
 It listens on loopback over TLS, with a certificate that it makes unless you give one. It never changes a server: make
 plans on the page, and apply them with ipcguard apply.
 
@@ -51,11 +56,12 @@ const databaseFile = "ipcguard.db"
 type serveFlags struct {
 	fleetFlags
 	homeFlags
-	listen, workers, metrics, cert, certKey, url, keep string
-	noTLS                                              bool
-	trustProxy                                         []string
-	keepActs                                           string
-	provider                                           providerFlags
+	listen, workers, metrics, cert, certKey, url string
+	keep, retire                                 string
+	noTLS, newKey                                bool
+	trustProxy                                   []string
+	keepActs                                     string
+	provider                                     providerFlags
 }
 
 func (a *app) serve() *cobra.Command {
@@ -69,7 +75,18 @@ func (a *app) serve() *cobra.Command {
 		PreRunE: func(*cobra.Command, []string) error { return a.checkServe(f) },
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runServe(c.Context(), f) },
 	}
-	s := c.Flags()
+	f.register(c.Flags())
+	given := &settings{flags: c.Flags(), from: map[string]string{}}
+	c.PersistentFlags().StringVar(&given.file, "config", "", "a file (TOML) with any of these flags; "+variableOf("config")+" names it, too (default: "+defaultConfig()+", where it is there)")
+	c.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return given.configure(c) }
+	for _, sub := range []*cobra.Command{a.serveConfig(given), a.serveMigrate(), a.serveBackup(), a.serveRestore(), a.servePassword(), a.serveRekey(), a.serveCheck()} {
+		sub.Long += exitHelp
+		c.AddCommand(sub)
+	}
+	return c
+}
+
+func (f *serveFlags) register(s *pflag.FlagSet) {
 	s.SortFlags = false
 	f.homeFlags.register(s)
 	s.StringVar(&f.listen, "listen", "127.0.0.1:8443", "address of the page; only loopback unless told otherwise here")
@@ -82,13 +99,10 @@ func (a *app) serve() *cobra.Command {
 	s.StringVar(&f.metrics, "metrics", "", "address of a listener of its own for Prometheus' /metrics; none unless given")
 	s.StringVar(&f.keep, "keep", "400d", "how long results are kept, such as 400d, or forever")
 	s.StringVar(&f.keepActs, "keep-audit-log", "1100d", "how long the audit log is kept, such as 1100d, or forever")
+	s.StringVar(&f.retire, "retire-after", "90d", "how long a host is asked without an answer before it leaves the fleet, such as 90d, or never")
+	s.BoolVar(&f.newKey, "new-key", false, "make a new key file where it is lost, though the database has secrets that only the lost one opens")
 	f.provider.register(s)
 	f.fleetFlags.register(s)
-	for _, sub := range []*cobra.Command{a.serveMigrate(), a.serveBackup(), a.serveRestore(), a.servePassword(), a.serveRekey(), a.serveCheck()} {
-		sub.Long += exitHelp
-		c.AddCommand(sub)
-	}
-	return c
 }
 
 // checkServe refuses what is wrong on a command line, and makes nothing: the installation of a service asks it, too.
@@ -96,7 +110,7 @@ func (a *app) checkServe(f *serveFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	for flag, value := range map[string]string{"--keep": f.keep, "--keep-audit-log": f.keepActs} {
+	for flag, value := range map[string]string{"--keep": f.keep, "--retire-after": f.retire, "--keep-audit-log": f.keepActs} {
 		if _, err := parseKeep(flag, value); err != nil {
 			return err
 		}
@@ -159,11 +173,15 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
+	retire, err := parseKeep("--retire-after", f.retire)
+	if err != nil {
+		return err
+	}
 	o, err := a.fleetOptions(&f.fleetFlags)
 	if err != nil {
 		return err
 	}
-	o.Retention = keep
+	o.Retention, o.RetireAfter = keep, retire
 	if o.ActsRetention, err = parseKeep("--keep-audit-log", f.keepActs); err != nil {
 		return err
 	}
@@ -178,19 +196,14 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 	if f.key == "" {
 		f.key = filepath.Join(dir, keyFile)
 	}
-	key, made, err := sealing.Create(f.key)
-	if err != nil {
-		return err
-	}
-	if made {
-		say(a.stderr, "key made: %s (keep a copy elsewhere: without it stored credentials are lost)", f.key)
-	}
-	o.Key = key
 	st, err := openStore(ctx, dsn)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
+	if o.Key, err = a.serverKey(ctx, f, st); err != nil {
+		return err
+	}
 	return a.serveWith(ctx, f, st, o, dir)
 }
 
@@ -205,6 +218,18 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 	if base == "" {
 		base = pageURL(l.Addr(), f.noTLS)
 	}
+	proxies, err := proxy.Parse(f.trustProxy)
+	if err != nil {
+		return usageError{err}
+	}
+	var cert *tlscert.Source
+	if !f.noTLS {
+		if cert, err = tlscert.Open(tlscert.Options{Cert: f.cert, Key: f.certKey, Dir: filepath.Join(dir, "tls"), Hosts: f.hosts(l.Addr())}); err != nil {
+			return err
+		}
+		say(a.stderr, "certificate's SHA-256 fingerprint: %s", cert.Fingerprint())
+	}
+	o.Watch = watch(dir, cert)
 	notes := notify.New(st, notify.Options{Key: o.Key, Version: o.Version, Base: base, Log: o.Log})
 	o.Beside = append(o.Beside, notes.Run)
 	fl, err := fleet.New(st, o)
@@ -232,11 +257,10 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 	mux := http.NewServeMux()
 	mux.Handle("/api/", numbers.Watch("api", programs))
 	mux.Handle("/", numbers.Watch("page", pages))
-	server, bounded, err := a.server(f, mux, dir, l)
-	if err != nil {
-		return err
-	}
 	say(a.stderr, "page: %s", base)
+	if f.url != "" && f.url != pageURL(l.Addr(), f.noTLS) {
+		say(a.stderr, "listening on %s", l.Addr())
+	}
 	token, needed, err := people.Setup(ctx)
 	if err != nil {
 		return err
@@ -245,7 +269,7 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 		say(a.stderr, "set-up link, for once: %s/setup?token=%s", strings.TrimSuffix(base, "/"), token)
 	}
 	group, gctx := errgroup.WithContext(ctx)
-	listen(gctx, group, server, bounded)
+	listen(gctx, group, pageServer(mux, proxies, cert), limit.Listen(l, limit.Options{Proxies: proxies}))
 	if f.metrics != "" {
 		l, err := net.Listen("tcp", f.metrics)
 		if err != nil {
@@ -277,27 +301,28 @@ func forWorkers(g *gate.Gate, log *slog.Logger) *http.Server {
 	}
 }
 
-// server is the page's HTTP server, with TLS unless it was left out, and its listener with bounds.
-func (a *app) server(f *serveFlags, h http.Handler, dir string, l net.Listener) (*http.Server, net.Listener, error) {
-	proxies, err := proxy.Parse(f.trustProxy)
-	if err != nil {
-		return nil, nil, usageError{err}
-	}
-	server := &http.Server{
+// pageServer is the page's HTTP server, with TLS unless it was left out.
+func pageServer(h http.Handler, proxies []netip.Prefix, cert *tlscert.Source) *http.Server {
+	s := &http.Server{
 		Handler:           limit.Bodies(proxy.Trust(proxies, h)),
 		ConnContext:       limit.Context,
 		ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, MaxHeaderBytes: 64 << 10,
 	}
-	if f.noTLS {
-		return server, limit.Listen(l, limit.Options{Proxies: proxies}), nil
+	if cert != nil {
+		s.TLSConfig = cert.Config()
 	}
-	cert, err := tlscert.Open(tlscert.Options{Cert: f.cert, Key: f.certKey, Dir: filepath.Join(dir, "tls")})
-	if err != nil {
-		return nil, nil, err
+	return s
+}
+
+// hosts are the name and the address that people reach the page by: a certificate made here is for them, too.
+func (f *serveFlags) hosts(addr net.Addr) []string {
+	var out []string
+	for _, text := range []string{f.url, pageURL(addr, f.noTLS)} {
+		if u, err := url.Parse(text); err == nil && u.Hostname() != "" {
+			out = append(out, u.Hostname())
+		}
 	}
-	server.TLSConfig = cert.Config()
-	say(a.stderr, "certificate's SHA-256 fingerprint: %s", cert.Fingerprint())
-	return server, limit.Listen(l, limit.Options{Proxies: proxies}), nil
+	return out
 }
 
 // listen serves until ctx ends. Answers that are under way may finish.
@@ -343,9 +368,34 @@ func pageURL(addr net.Addr, plain bool) string {
 		return scheme + "://" + addr.String()
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "localhost"
+		host = reachable()
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// reachable is the address of this machine that people in its network reach it by: the one that it would send from to the
+// rest of the world, else the first that is not for this machine alone. Nothing is sent to find out.
+func reachable() string {
+	for _, far := range []string{"198.51.100.1:9", "[2001:db8::1]:9"} { // for documentation alone: RFC 5737 and RFC 3849
+		c, err := net.Dial("udp", far)
+		if err != nil {
+			continue // no way leads there
+		}
+		here, ok := c.LocalAddr().(*net.UDPAddr)
+		if c.Close() == nil && ok && here.IP.IsGlobalUnicast() {
+			return here.IP.String()
+		}
+	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return "localhost"
+	}
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() {
+			return n.IP.String()
+		}
+	}
+	return "localhost"
 }
 
 // cutSQLite is the path of an SQLite database.

@@ -36,10 +36,14 @@ func TestServeUnit(t *testing.T) {
 	}
 	program := buildProgram(t, system.Machine.Dir)
 	do("cp", program, "/run/ipcguard") // the unit's own place belongs to the outer system
-	unit := strings.Replace(string(text), "ExecStart=/usr/local/bin/ipcguard serve ", "ExecStart=/run/ipcguard serve --listen "+address+" ", 1)
-	if unit == string(text) {
-		t.Fatal("the unit starts something else")
+	unit := string(text)
+	for _, other := range []string{"/usr/local/bin/ipcguard", "/etc/ipcguard/serve.env"} { // as both belong to the outer system
+		if !strings.Contains(unit, other) {
+			t.Fatalf("the unit has no %s", other)
+		}
+		unit = strings.ReplaceAll(unit, other, filepath.Join("/run", filepath.Base(other)))
 	}
+	do("sh", "-c", `echo IPCGUARD_CONFIG=/run/serve.toml > /run/serve.env; echo 'listen = "`+address+`"' > /run/serve.toml`)
 	unit = strings.Replace(unit, "[Install]", "StandardError=append:/run/serve.log\n[Install]", 1) // there is no journal
 	if err := os.WriteFile(filepath.Join(system.Units, "ipcguard-serve.service"), []byte(unit), 0o600); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
+	sealing "ipcguard/internal/fleet/secret"
 	"ipcguard/internal/store"
 )
 
@@ -129,12 +130,12 @@ func (a *app) serveBackup() *cobra.Command {
 }
 
 const restoreHelp = `Put a backup in the place of the server's SQLite database. Stop the server first: a database that is in use is refused. The one
-that was there stays beside it, with the time in its name.
+that was there stays beside it, with the time in its name. What the key file does not open is named.
 `
 
 func (a *app) serveRestore() *cobra.Command {
 	var f homeFlags
-	var database string
+	var database, key string
 	c := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Put a backup in the place of the SQLite database",
@@ -145,16 +146,20 @@ func (a *app) serveRestore() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.restore(c.Context(), args[0], path)
+			if key == "" {
+				key = filepath.Join(filepath.Dir(path), keyFile)
+			}
+			return a.restore(c.Context(), args[0], path, key)
 		},
 	}
 	f.register(c.Flags())
+	c.Flags().StringVar(&key, "key", "", "the key file (default "+keyFile+" beside the database)")
 	c.Flags().StringVar(&database, "database", "", "sqlite:FILE, where it is not in the state directory")
 	return c
 }
 
 // restore proves that the backup can be opened before anything moves, and moves by renaming.
-func (a *app) restore(ctx context.Context, from, path string) error {
+func (a *app) restore(ctx context.Context, from, path, keyPath string) error {
 	if _, err := os.Stat(from); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
@@ -162,6 +167,16 @@ func (a *app) restore(ctx context.Context, from, path string) error {
 	backup, err := store.Open(ctx, from, store.Options{Shared: true})
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
+	}
+	key, err := sealing.Load(keyPath)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(err, backup.Close())
+	}
+	var lost []string
+	if err := backup.CheckSchema(ctx); err == nil { // an older one is refused below
+		if lost, err = fleet.Unopened(ctx, backup, key); err != nil {
+			return errors.Join(fmt.Errorf("backup: %w", err), backup.Close())
+		}
 	}
 	if err := errors.Join(backup.CheckSchema(ctx), backup.Backup(ctx, draft), backup.Close()); err != nil {
 		return errors.Join(fmt.Errorf("backup: %w", err), os.Remove(draft))
@@ -190,6 +205,9 @@ func (a *app) restore(ctx context.Context, from, path string) error {
 		return err
 	}
 	say(a.stdout, "%s restored from %s", path, from)
+	if len(lost) > 0 {
+		say(a.stdout, "%s does not open what is sealed in it: %s. Put back the key file of the time of the backup before the server starts", keyPath, listed(lost))
+	}
 	return nil
 }
 

@@ -30,6 +30,7 @@ func TestJobs(t *testing.T) {
 		{"a cancelled run ends", testCancel},
 		{"schedules", testSchedules},
 		{"units without a job get one", testStrays},
+		{"the server tells of itself", testWatch},
 	}
 	t.Run("sqlite", func(t *testing.T) {
 		for _, s := range suite {

@@ -575,3 +575,44 @@ func TestShare(t *testing.T) {
 		t.Errorf("%d hosts in a job of a slow site", got)
 	}
 }
+
+// TestLeaving: a host whose target goes leaves the fleet with an event, and one that answers again is back with one.
+func TestLeaving(t *testing.T) {
+	w := newWorld(t, "")
+	w.set(t, "127.44.9.1", "winxp", "OLD1")
+	w.set(t, "127.44.9.2", "winxp", "OLD2")
+	st, _ := sqlite(t)
+	o, _ := quickOptions(t)
+	f := newFleet(t, st, o)
+	list := addTargets(t, f, w.spec("127.44.9.1"), w.spec("127.44.9.2"))
+	serve(t, f.Serve)
+	run(t, f, store.RunScan)
+	hosts, _, err := st.Hosts(t.Context(), store.HostFilter{}, store.Page{Sort: "id"})
+	if err != nil || len(hosts) != 2 {
+		t.Fatal(hosts, err)
+	}
+	gone := hosts[slices.IndexFunc(hosts, func(h store.Host) bool { return h.Address == w.spec("127.44.9.1") })]
+	if err := st.InTx(t.Context(), func(tx *store.Tx) error {
+		if err := tx.DeleteTargets(t.Context(), []int64{list[0].ID}); err != nil {
+			return err
+		}
+		return f.RetireStrays(t.Context(), tx, []int64{hosts[0].ID, hosts[1].ID})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := st.Counts(t.Context(), store.HostFilter{}); err != nil || c.Hosts != 1 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if !has(eventsOf(t, st, store.EventFilter{HostID: gone.ID}), store.EventRetired, "") {
+		t.Error("nobody was told that it left")
+	}
+	addTargets(t, f, w.spec("127.44.9.1"))
+	run(t, f, store.RunScan)
+	back, err := st.Host(t.Context(), gone.ID)
+	if err != nil || !back.Retired.IsZero() || back.Findings != gone.Findings || back.Findings == 0 {
+		t.Errorf("it is not back as it was: %+v, %v", back, err)
+	}
+	if events := eventsOf(t, st, store.EventFilter{HostID: gone.ID, Kinds: []store.EventKind{store.EventReturned}}); len(events) != 1 || events[0].Before != "retired" {
+		t.Errorf("back without a word, or with too many: %+v", events)
+	}
+}

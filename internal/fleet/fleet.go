@@ -66,6 +66,8 @@ type Options struct {
 	// Authenticate makes a logon of a stored credential and its opened secret, for one target; nil refuses them all. It
 	// is a hook because how to log on is no business of this room.
 	Authenticate func(ctx context.Context, c store.Credential, secret []byte, t store.Target) (Logon, error)
+	// Watch finds what is wrong with this machine: its disk, its certificate. Nil finds nothing.
+	Watch func(ctx context.Context) []Problem
 	// Beside runs with Serve, and is started again when it fails: notifications.
 	Beside []func(ctx context.Context) error
 
@@ -80,6 +82,7 @@ type Options struct {
 	Heartbeat   time.Duration // 0 is 5 s
 	Poll        time.Duration // between two looks for jobs on SQLite; 0 is a second. PostgreSQL tells of new ones
 	Retention   time.Duration // how long history is kept; 0 is for ever
+	RetireAfter time.Duration // how long a host is asked without an answer before it leaves the fleet; 0 is for ever
 
 	ActsRetention time.Duration // how long the audit log is kept; 0 is for ever
 	Protocol      int           // of the jobs it understands; 0 is Protocol. For tests
@@ -146,6 +149,8 @@ type Fleet struct {
 	scanners map[scannerKey]*scan.Scanner
 	windows  map[windowKey]windowEntry
 	busy     bool // Serve or Work runs
+
+	watched map[string]time.Time // problems since when, told or not; the supervisor's own
 }
 
 // migrateTime bounds the making of the queue's tables: a dozen statements, that may wait for another server which makes

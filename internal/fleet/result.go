@@ -116,6 +116,12 @@ func (f *Fleet) ofScan(s *model.Scan, now store.Snapshot, quick bool, names []st
 	r.Events = drift.Compare(p.known(), drift.Look{
 		Kind: store.RunScan, Host: f.called(r, p, names), Now: now, Severity: severity, Catalog: f.o.Catalog,
 	})
+	if h := p.host; h != nil && !h.Retired.IsZero() && s.Verdict != model.Unreachable {
+		r.Events = append(r.Events, store.Event{
+			Kind: store.EventReturned, Severity: model.Low, Host: f.called(r, p, names), Before: "retired", After: string(now.Verdict),
+			Text: fmt.Sprintf("%s answers again after it was retired, and is in the fleet: %s.", f.called(r, p, names), now.Verdict),
+		})
+	}
 	stamp(r)
 	return r, nil
 }

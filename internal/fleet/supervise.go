@@ -31,7 +31,7 @@ const (
 
 // supervise does what one server of all has to: others stand by and take its place when it is silent.
 func (f *Fleet) supervise(ctx context.Context) {
-	var pruned, swept, expired, orphans, tidied time.Time
+	var pruned, swept, expired, orphans, tidied, watched time.Time
 	n, running := 0, true
 	f.every(ctx, beat, "supervision", func(ctx context.Context) error {
 		if n++; !running && n%idleBeats != 0 {
@@ -72,6 +72,12 @@ func (f *Fleet) supervise(ctx context.Context) {
 				return err
 			}
 			expired = time.Now()
+		}
+		if time.Since(watched) >= watchEvery {
+			if err := f.watch(ctx); err != nil {
+				return err
+			}
+			watched = time.Now()
 		}
 		if time.Since(tidied) >= tidyEvery {
 			if err := f.tidy(ctx); err != nil {
@@ -115,22 +121,55 @@ func (f *Fleet) Prune(ctx context.Context) error {
 
 // finish ends the runs that have nothing left to do, and tells of each.
 func (f *Fleet) finish(ctx context.Context) error {
-	ended, err := f.st.FinishRuns(ctx)
-	for _, id := range ended {
-		run, err := f.st.Run(ctx, id)
+	var ended []store.Run
+	err := f.st.InTx(ctx, func(tx *store.Tx) error {
+		ended = nil
+		var events []store.Event
+		ids, err := tx.FinishRuns(ctx)
 		if err != nil {
 			return err
 		}
-		f.o.Log.Info("a run is done", "run", id, "kind", run.Kind, "targets", run.Total, "exposed", run.Exposed, "failed", run.Failed,
-			"took", run.Ended.Sub(run.Created).Round(time.Millisecond))
+		for _, id := range ids {
+			run, err := tx.Run(ctx, id)
+			if err != nil {
+				return err
+			}
+			ended, events = append(ended, run), append(events, f.failed(run)...)
+		}
+		return tx.AddEvents(ctx, events)
+	})
+	if err != nil {
+		return err
 	}
-	return err
+	for _, r := range ended {
+		f.sayRun("a run is done", r)
+	}
+	return nil
 }
 
-// tidy removes what runs have left behind: jobs of the queue that nobody worked, as at a site whose workers are far away, and
+// sayRun logs a moment in the life of a run, always with the same words.
+func (f *Fleet) sayRun(what string, r store.Run) {
+	line := []any{"run", r.ID, "kind", r.Kind, "by", r.By, "targets", r.Total}
+	if !r.Ended.IsZero() {
+		line = append(line, "done", r.Done, "exposed", r.Exposed, "limited", r.Limited, "closed", r.Closed, "unknown", r.Unknown, "failed", r.Failed,
+			"took", r.Ended.Sub(r.Created).Round(time.Millisecond))
+	}
+	f.o.Log.Info(what, line...)
+}
+
+// Began logs a run that a person began.
+func (f *Fleet) Began(r store.Run) { f.sayRun("a run begins", r) }
+
+// Cancelled logs a run that a person ended.
+func (f *Fleet) Cancelled(r store.Run) { f.sayRun("a run is cancelled", r) }
+
+// tidy retires hosts, and removes what runs have left behind: jobs of the queue that nobody worked, as at a site whose workers are far away, and
 // who had which job.
 func (f *Fleet) tidy(ctx context.Context) error {
 	if err := f.queue.tidy(ctx); err != nil {
+		return err
+	}
+	if err := f.retire(ctx); err != nil {
 		return err
 	}
 	return f.st.PruneHandouts(ctx, f.now().Add(-keepHandouts), f.now().Add(-longestJob))
@@ -280,7 +319,7 @@ func (f *Fleet) due(ctx context.Context, s store.Schedule) error {
 		return f.st.SetScheduleNext(ctx, s.ID, due, next)
 	}
 	if err == nil {
-		f.o.Log.Info("a schedule's run begins", "schedule", s.Name, "run", r.ID, "due", due, "targets", r.Total)
+		f.sayRun("a run begins", r)
 	}
 	return err
 }

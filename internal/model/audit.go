@@ -150,6 +150,41 @@ type Audit struct {
 	Defaults *Share `json:"share_defaults,omitempty"`
 }
 
+// Verdict is what the configuration lets strangers have, by the definition of a scan's: exposed where one is given data, limited
+// where one comes in and is given no more than every client is told, closed where none comes in. A weakness of another kind, such as
+// signing that is not required, exposes nothing. What the configuration leaves open is inconclusive.
+func (a *Audit) Verdict() Verdict {
+	known, in, open := false, false, false // open: a question that the configuration does not settle
+	settled := func(o Outcome) bool { return o == Allowed || o == Denied || o == Absent }
+	for who, access := range a.Access {
+		if !who.IsStranger() {
+			continue
+		}
+		known = true
+		if access.Session == Denied {
+			continue
+		}
+		in = in || access.Tree == Allowed
+		open = open || !settled(access.Tree)
+		for kind, o := range access.Discloses {
+			if !kind.IsExposure() {
+				continue
+			}
+			if o == Allowed {
+				return Exposed
+			}
+			open = open || !settled(o)
+		}
+	}
+	switch {
+	case !known || open:
+		return VerdictInconclusive
+	case in:
+		return Limited
+	}
+	return Closed
+}
+
 // Service is a catalog service found on the host.
 type Service struct {
 	ID       string   `json:"id"`

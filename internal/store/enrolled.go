@@ -141,7 +141,7 @@ func (q *Queries) WaitingTargets(ctx context.Context, runID, siteID int64, most 
 		lock = ` FOR UPDATE OF u SKIP LOCKED`
 	}
 	return list(ctx, q, scanID, `SELECT u.target_id FROM units u JOIN targets t ON t.id = u.target_id
-		WHERE u.run_id = $1 AND u.state < 2 AND u.state = 0 AND t.site_id = $2 ORDER BY u.target_id LIMIT $3`+lock, runID, siteID, min(most, MaxPage))
+		WHERE u.run_id = $1 AND u.state < 2 AND u.state = 0 AND t.site_id = $2 AND`+notShared+` ORDER BY u.target_id LIMIT $3`+lock, runID, siteID, min(most, MaxPage))
 }
 
 // ReturnUnits lets those units of a worker wait again that are of a run and some targets, and says how many there were.

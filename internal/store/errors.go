@@ -25,6 +25,7 @@ var (
 	ErrUnavailable = errors.New("store: the database does not answer") // callers try again later
 	ErrFull        = errors.New("store: no space left for the database")
 	ErrNewer       = errors.New("store: the database was made by a newer ipcguard")
+	ErrAsked       = errors.New("store: this cannot be answered") // the question is wrong, and says how
 	ErrOlder       = errors.New("store: the database was made by an older ipcguard and is not migrated yet")
 )
 

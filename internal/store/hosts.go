@@ -12,12 +12,12 @@ import (
 // The site's name is looked up for each row of the page: a join lets SQLite begin with the sites, and then sort all hosts.
 const hostColumns = `SELECT h.id, h.site_id, (SELECT s.name FROM sites s WHERE s.id = h.site_id), h.address, h.name, h.identity, h.same_as, h.tags, h.owner, h.criticality, h.system,
 	h.os, h.verdict, h.cells, h.smb1, h.signing, h.severity, h.findings, h.excepted, h.first_seen, h.last_seen, h.last_changed,
-	h.last_audit FROM hosts h`
+	h.last_audit, h.retired FROM hosts h`
 
 func scanHost(r row, h *Host) error {
 	return r.Scan(&h.ID, &h.SiteID, &h.Site, &h.Address, &h.Name, &h.Identity, &h.SameAs, &h.Tags, &h.Owner, &h.Criticality, &h.System,
 		&h.OS, &h.Verdict, &h.Cells, &h.SMB1, &h.Signing, &h.Severity, &h.Findings, &h.Excepted, &h.FirstSeen, &h.LastSeen,
-		&h.LastChanged, &h.LastAudit)
+		&h.LastChanged, &h.LastAudit, &h.Retired)
 }
 
 // hostSorts are the columns that hosts can be sorted by: each has an index. Verdict and severity sort by how bad they are.
@@ -26,7 +26,16 @@ var hostSorts = map[string]string{
 	"owner": "h.owner", "criticality": "h.criticality", "cells": "h.cells", "last_seen": "h.last_seen", "last_changed": "h.last_changed",
 }
 
-func (f HostFilter) where(pg bool) *where { return f.append(&where{pg: pg}) }
+// where is for questions about hosts alone: of the fleet, or of those that have left it.
+func (f HostFilter) where(pg bool) *where {
+	w := &where{pg: pg}
+	if f.Retired {
+		w.and(`h.retired > 0`)
+	} else {
+		w.and(`h.retired = 0`)
+	}
+	return f.append(w)
+}
 
 // append adds the filter's conditions on a host h.
 func (f HostFilter) append(w *where) *where {
@@ -97,6 +106,7 @@ func (q *Queries) EachHost(ctx context.Context, f HostFilter, do func(Host) erro
 	after := int64(0)
 	for {
 		w := f.where(q.pg)
+		w.parts[0] = "+" + w.parts[0] // keeps SQLite from sorting the fleet for each part: it goes along the rows
 		w.and(`h.id > ?`, after)
 		part, err := list(ctx, q, scanHost, hostColumns+w.String()+` ORDER BY h.id`+Page{}.limits(w), w.args...)
 		if err != nil {
@@ -170,6 +180,19 @@ func (q *Queries) Counts(ctx context.Context, f HostFilter) (Counts, error) {
 		return nil
 	}, `SELECT h.verdict, count(*) FROM hosts h`+w.String()+` GROUP BY `+w.group("h.verdict"), w.args...)
 	return c, err
+}
+
+// LastSeenBySite is when each site with hosts had its last result.
+func (q *Queries) LastSeenBySite(ctx context.Context) (map[string]time.Time, error) {
+	out := map[string]time.Time{}
+	err := q.each(ctx, func(r row) error {
+		var site string
+		var at time.Time
+		err := r.Scan(&site, &at)
+		out[site] = at
+		return err
+	}, `SELECT s.name, max(h.last_seen) FROM hosts h JOIN sites s ON s.id = h.site_id WHERE h.retired = 0 GROUP BY s.name`)
+	return out, err
 }
 
 // CellCounts says how many hosts give each kind of thing to strangers.

@@ -16,6 +16,7 @@ import (
 // is read: nobody else records for them until the transaction ends, and two groups that share some do not wait in a circle.
 type known struct {
 	units     map[unit]bool     // those that are open
+	waiting   map[unit]bool     // of them, those that nobody is at
 	targets   map[int64]*place  // by target
 	sites     map[int64]*place  // by site, for results whose target is not there
 	at        map[address]int64 // hosts by address
@@ -47,7 +48,7 @@ type (
 
 func newKnown() known {
 	return known{
-		units: map[unit]bool{}, targets: map[int64]*place{}, sites: map[int64]*place{}, at: map[address]int64{}, hosts: map[int64]*Host{},
+		units: map[unit]bool{}, waiting: map[unit]bool{}, targets: map[int64]*place{}, sites: map[int64]*place{}, at: map[address]int64{}, hosts: map[int64]*Host{},
 		spans: map[hostKind]*span{}, names: map[int64]map[hostName]time.Time{}, documents: map[hostKind]int64{},
 		results: map[hostKindTime]bool{}, snapshots: map[[16]byte]int64{}, canonical: map[*Result]canonical{},
 	}
@@ -60,7 +61,7 @@ func (rec *recorder) lookUp(ctx context.Context, results []*Result) error {
 	}
 	results = slices.DeleteFunc(slices.Clone(results), func(r *Result) bool { return r.RunID != 0 && !rec.units[unitOf(r)] })
 	for _, step := range []func(context.Context, []*Result) error{
-		rec.findTargets, rec.findSites, rec.findHosts, rec.findSpans, rec.findNames, rec.findDocuments, rec.findResults, rec.findSnapshots,
+		rec.findSharing, rec.findTargets, rec.findSites, rec.findHosts, rec.findSpans, rec.findNames, rec.findDocuments, rec.findResults, rec.findSnapshots,
 	} {
 		if err := step(ctx, results); err != nil {
 			return err
@@ -80,10 +81,11 @@ func (rec *recorder) findUnits(ctx context.Context, results []*Result) error {
 	}
 	return rec.find(ctx, v, func(row row) error {
 		var u unit
-		err := row.Scan(&u.run, &u.target)
-		rec.units[u] = true
+		var waits bool
+		err := row.Scan(&u.run, &u.target, &waits)
+		rec.units[u], rec.waiting[u] = true, waits
 		return err
-	}, `SELECT u.run_id, u.target_id FROM v JOIN units u ON u.run_id = v.run AND u.target_id = v.target
+	}, `SELECT u.run_id, u.target_id, CASE WHEN u.state = 0 THEN 1 ELSE 0 END FROM v JOIN units u ON u.run_id = v.run AND u.target_id = v.target
 		WHERE u.state < 2 ORDER BY u.run_id, u.target_id`+rec.locked("u"))
 }
 

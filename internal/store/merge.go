@@ -82,6 +82,9 @@ func (q *Queries) merge(ctx context.Context, keep, gone Host) error {
 		merged.LastSeen = gone.LastSeen
 	}
 	merged.LastChanged = now
+	if gone.Retired.IsZero() { // one of the two is in the fleet, and they are one
+		merged.Retired = gone.Retired
+	}
 	if merged.SameAs == gone.ID {
 		merged.SameAs = 0
 	}
@@ -89,17 +92,22 @@ func (q *Queries) merge(ctx context.Context, keep, gone Host) error {
 	steps = append(steps,
 		run(`DELETE FROM hosts WHERE id = $1`, gone.ID),
 		run(`UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, signing = $5, first_seen = $6, last_seen = $7, last_changed = $8, last_audit = $9,
-			same_as = $10, identity = $11, system = $12, os = $13 WHERE id = $1`, keep.ID, merged.Verdict, merged.Cells, merged.SMB1, merged.Signing,
-			merged.FirstSeen, merged.LastSeen, merged.LastChanged, merged.LastAudit, merged.SameAs, merged.Identity, merged.System, merged.OS))
+			same_as = $10, identity = $11, system = $12, os = $13, retired = $14 WHERE id = $1`, keep.ID, merged.Verdict, merged.Cells, merged.SMB1, merged.Signing,
+			merged.FirstSeen, merged.LastSeen, merged.LastChanged, merged.LastAudit, merged.SameAs, merged.Identity, merged.System, merged.OS, merged.Retired))
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
 		}
 	}
 	t := &tally{}
-	t.add(keep.Verdict, -1)
-	t.add(gone.Verdict, -1)
-	t.add(merged.Verdict, 1)
+	for _, h := range []Host{keep, gone} {
+		if h.Retired.IsZero() {
+			t.add(h.Verdict, -1)
+		}
+	}
+	if merged.Retired.IsZero() {
+		t.add(merged.Verdict, 1)
+	}
 	if err := q.addTrend(ctx, trendKey{day(now), keep.SiteID, 0}, *t); err != nil {
 		return err
 	}
@@ -139,6 +147,9 @@ func (q *Queries) DeleteHost(ctx context.Context, id int64) error {
 			if _, err := q.exec(ctx, query, id); err != nil {
 				return err
 			}
+		}
+		if !h.Retired.IsZero() {
+			return nil
 		}
 		t := &tally{}
 		t.add(h.Verdict, -1)

@@ -360,3 +360,6 @@ func (o only) Deliveries(context.Context, int64, Page) ([]Delivery, int, error) 
 	return nil, 0, ErrNotFound
 }
 func (o only) Ping(ctx context.Context) error { return o.r.Ping(ctx) }
+
+// Meta is nothing of a site's.
+func (o only) Meta(context.Context, string) (string, error) { return "", ErrNotFound }

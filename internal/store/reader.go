@@ -31,6 +31,7 @@ type Reader interface {
 	HostFindings(ctx context.Context, hostID int64) ([]HostFinding, error)
 	HostNames(ctx context.Context, hostID int64) ([]HostName, error)
 	Hosts(ctx context.Context, f HostFilter, p Page) ([]Host, int, error)
+	Meta(ctx context.Context, key string) (string, error)
 	Owners(ctx context.Context, within Sites) ([]string, error)
 	Passkeys(ctx context.Context, userID int64) ([]Passkey, error)
 	Ping(ctx context.Context) error

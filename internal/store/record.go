@@ -64,6 +64,8 @@ type recorder struct {
 	sets     map[string]int64
 	postures map[[16]byte]posture
 	runs     map[runShard]*tally
+	open     []sharing    // open runs, where there are several
+	offered  map[unit]int // units of others, with the number of the result that may end them
 	trend    map[trendKey]*tally
 
 	ended    values          // units
@@ -90,7 +92,7 @@ type trendKey struct {
 
 func newRecorder(q *Queries) *recorder {
 	return &recorder{
-		Queries: q, known: newKnown(), sets: map[string]int64{}, postures: map[[16]byte]posture{}, runs: map[runShard]*tally{},
+		Queries: q, known: newKnown(), sets: map[string]int64{}, postures: map[[16]byte]posture{}, runs: map[runShard]*tally{}, offered: map[unit]int{},
 		trend: map[trendKey]*tally{}, seen: map[int64]bool{}, audited: map[int64]bool{}, named: map[int64]map[hostName]calledSo{},
 		ended: values{columns: "run bigint, target bigint, at bigint, worker text"}, led: map[int64]int64{},
 	}
@@ -147,7 +149,7 @@ func (rec *recorder) record(ctx context.Context, r *Result) error {
 	if err != nil {
 		return err
 	}
-	changed, err := rec.recordSpan(ctx, r, snapshot)
+	changed, err := rec.recordSpan(ctx, r, snapshot, !host.Retired.IsZero())
 	if err != nil {
 		return err
 	}
@@ -172,6 +174,7 @@ func (rec *recorder) record(ctx context.Context, r *Result) error {
 	}
 	rec.results[timeOf(r, host.ID)] = true
 	rec.recorded, rec.showed = append(rec.recorded, r), append(rec.showed, snapshot)
+	rec.offer(len(rec.recorded)-1, r)
 	for _, e := range r.Events {
 		e.HostID, e.RunID = host.ID, r.RunID
 		e.Host, e.Site = orElse(e.Host, host.Name), orElse(e.Site, target.siteName)
@@ -212,7 +215,7 @@ func (rec *recorder) lead(ctx context.Context, r *Result, target *place, isNew b
 // flush writes what was kept. The counters are written in one order by all transactions, and the events last: see AddEvents.
 func (rec *recorder) flush(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		rec.writeUnits, rec.writeTargets, rec.writeHosts, rec.writeNames, rec.writeSpans, rec.writeDocuments, rec.writeResults, rec.writeCounters,
+		rec.writeUnits, rec.share, rec.writeTargets, rec.writeHosts, rec.writeNames, rec.writeSpans, rec.writeDocuments, rec.writeResults, rec.writeCounters,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -254,19 +257,9 @@ func (rec *recorder) writeResults(ctx context.Context) error {
 func (rec *recorder) tally(r *Result, old, host *Host, isNew bool) {
 	shard := shardOf(r.Worker)
 	if r.RunID != 0 {
-		k := runShard{r.RunID, shard}
-		t := rec.runs[k]
-		if t == nil {
-			t = &tally{}
-			rec.runs[k] = t
-		}
-		t.done++
-		t.add(r.Verdict, 1)
-		if r.At.After(t.last) {
-			t.last = r.At
-		}
+		rec.countRun(r.RunID, r.Worker, r.Verdict, r.At)
 	}
-	if !isNew && old.Verdict == host.Verdict {
+	if was := !isNew && old.Retired.IsZero(); !host.Retired.IsZero() || was && old.Verdict == host.Verdict {
 		return
 	}
 	k := trendKey{day(r.At), host.SiteID, shard}
@@ -276,7 +269,7 @@ func (rec *recorder) tally(r *Result, old, host *Host, isNew bool) {
 		rec.trend[k] = t
 	}
 	t.add(host.Verdict, 1)
-	if !isNew {
+	if !isNew && old.Retired.IsZero() {
 		t.add(old.Verdict, -1)
 	}
 }

@@ -31,6 +31,9 @@ func (h Host) with(r *Result) Host {
 	if r.Kind != RunAudit {
 		h.Verdict = r.Verdict
 	}
+	if h.back(r) {
+		h.Retired = time.Time{}
+	}
 	if scan {
 		set(&h.Signing, clean(n.Signing), true)
 		if n.Cells != "" {
@@ -102,6 +105,11 @@ func (rec *recorder) updateHost(ctx context.Context, old, h *Host) error {
 	if h.Verdict != old.Verdict || h.Cells != old.Cells || h.SMB1 != old.SMB1 || !h.LastChanged.Equal(old.LastChanged) {
 		if _, err := rec.exec(ctx, `UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, last_changed = $5 WHERE id = $1`,
 			h.ID, h.Verdict, h.Cells, h.SMB1, h.LastChanged); err != nil {
+			return err
+		}
+	}
+	if !h.Retired.Equal(old.Retired) {
+		if _, err := rec.exec(ctx, `UPDATE hosts SET retired = $2 WHERE id = $1`, h.ID, h.Retired); err != nil {
 			return err
 		}
 	}

@@ -17,8 +17,8 @@ type span struct {
 	changed            bool
 }
 
-// recordSpan makes the open span longer, or ends it and begins another, and then the findings follow.
-func (rec *recorder) recordSpan(ctx context.Context, r *Result, snapshot int64) (changed bool, err error) {
+// recordSpan makes the open span longer, or ends it and begins another, and then the findings follow; a host that stays retired has none.
+func (rec *recorder) recordSpan(ctx context.Context, r *Result, snapshot int64, retired bool) (changed bool, err error) {
 	key := hostKind{r.HostID, r.Kind}
 	open := rec.spans[key]
 	first := open == nil
@@ -30,7 +30,7 @@ func (rec *recorder) recordSpan(ctx context.Context, r *Result, snapshot int64) 
 		at = open.last
 	}
 	findings, told := open.findings, open.told
-	if r.Findings != nil {
+	if r.Findings != nil && !retired {
 		findings, told = findingsHash(r), at
 		if findings != open.findings || r.Partial {
 			if err := rec.recordFindings(ctx, r, open.told, first); err != nil {

@@ -277,7 +277,7 @@ func (q *Queries) EachBatch(ctx context.Context, runID int64, size int, f func(s
 }
 
 // TakeUnits marks those of the targets that are not done yet as running with a worker, and returns them. Units that another
-// worker has are taken over, unless that one is enrolled and alive: its jobs are not in the queue. At most [MaxPage] at a time.
+// worker has are taken over, and those that another run is at are left waiting for its result; an enrolled worker that is alive keeps its own: its jobs are not in the queue. At most [MaxPage] at a time.
 func (q *Queries) TakeUnits(ctx context.Context, runID int64, targetIDs []int64, worker string) ([]Unit, error) {
 	if len(targetIDs) > MaxPage {
 		return nil, fmt.Errorf("store: %d units at once, at most %d may be taken", len(targetIDs), MaxPage)
@@ -286,8 +286,8 @@ func (q *Queries) TakeUnits(ctx context.Context, runID int64, targetIDs []int64,
 	slices.Sort(targetIDs) // all workers lock in one order
 	var units []Unit
 	err := q.atomic(ctx, func(q *Queries) error {
-		n, err := q.exec(ctx, `UPDATE units SET state = 1, attempt = attempt + 1, worker = $3, started = $4
-			WHERE run_id = $1 AND state < 2 AND target_id `+q.in("$2")+` AND (state = 0 OR worker NOT IN
+		n, err := q.exec(ctx, `UPDATE units AS u SET state = 1, attempt = attempt + 1, worker = $3, started = $4
+			WHERE run_id = $1 AND state < 2 AND target_id `+q.in("$2")+` AND (state = 0 AND`+notShared+` OR state = 1 AND worker NOT IN
 			(SELECT w.name FROM workers w JOIN enrolled e ON e.name = w.name))`, runID, q.ids(targetIDs), worker, q.now())
 		if err != nil {
 			return err

@@ -217,7 +217,7 @@ const few = 5000
 // there yet has an empty snapshot with no verdict. Sorting by name or site takes longer than by id, which is the standard.
 func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter, p Page) ([]Difference, int, error) {
 	if to.Before(from) {
-		return nil, 0, errors.New("store: comparing with a time before")
+		return nil, 0, fmt.Errorf("%w: the second time is before the first", ErrAsked)
 	}
 	order, err := p.order(map[string]string{"id": "c.host_id", "name": "h.sort_name", "site": "h.site_id"}, "id", "c.host_id")
 	if err != nil {
@@ -276,7 +276,7 @@ func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter,
 func (q *Queries) Trend(ctx context.Context, from, to time.Time, site string) ([]TrendPoint, error) {
 	first, last := time.UnixMicro(day(from)).UTC(), time.UnixMicro(day(to)).UTC()
 	if days := last.Sub(first) / (24 * time.Hour); days < 0 || days > 3660 {
-		return nil, errors.New("store: the trend is drawn over at most ten years")
+		return nil, fmt.Errorf("%w: want a first day before the last, and at most ten years between them", ErrAsked)
 	}
 	w := &where{pg: q.pg}
 	w.and(`day <= ?`, last)

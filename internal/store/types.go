@@ -80,6 +80,7 @@ type Host struct {
 	LastSeen    time.Time      `json:"last_seen"` // the last result of any verdict
 	LastChanged time.Time      `json:"last_changed"`
 	LastAudit   time.Time      `json:"last_audit,omitzero"`
+	Retired     time.Time      `json:"retired,omitzero"` // since when it is not in the fleet any more
 }
 
 // Cells is what strangers get from a host: one letter for each of model.Disclosures(), in that order.
@@ -276,6 +277,15 @@ const (
 	EventFindingEnded    EventKind = "finding-ended"
 	EventExceptionEnded  EventKind = "exception-ended"
 	EventWeakLogon       EventKind = "new-weak-logon" // a client with NTLMv1 or worse that was not observed before
+	EventRetired         EventKind = "host-retired"
+
+	// Of the server itself; a run's has the run, the others no host.
+	EventWorkerSilent   EventKind = "worker-silent"
+	EventChannelFailing EventKind = "channel-failing"
+	EventRunFailed      EventKind = "run-failed"
+	EventDiskFull       EventKind = "disk-nearly-full"
+	EventCertificateEnd EventKind = "certificate-ending"
+	EventProblemEnded   EventKind = "problem-ended"
 )
 
 // Event is one change that a person may want to know of.
@@ -504,6 +514,7 @@ type HostFilter struct {
 	Text        string // part of a name or address
 	SMB1        bool
 	Excepted    bool // only hosts with an exception in force
+	Retired     bool // those that have left the fleet, instead of those in it
 	IDs         []int64
 }
 

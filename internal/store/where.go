@@ -59,10 +59,10 @@ func (w *where) String() string {
 	return " WHERE " + strings.Join(w.parts, " AND ")
 }
 
-// group is what to group by: the column, whose index answers by itself where all rows count. Where only some do, SQLite must not
+// group is what to group hosts by: the column, whose index answers by itself where the whole fleet counts. Where only some do, SQLite must not
 // follow that index from row to row, for which it takes twice as long as for reading the table in its own order.
 func (w *where) group(column string) string {
-	if len(w.parts) == 0 || w.pg {
+	if len(w.parts) <= 1 || w.pg {
 		return column
 	}
 	return "+" + column
@@ -111,7 +111,7 @@ func (p Page) order(columns map[string]string, standard, id string) (string, err
 	name, down := strings.CutPrefix(sort, "-")
 	column, ok := columns[name]
 	if !ok {
-		return "", fmt.Errorf("store: cannot sort by %q", name)
+		return "", fmt.Errorf("%w: there is no order by %q", ErrAsked, name)
 	}
 	way := " ASC"
 	if down {

@@ -182,6 +182,10 @@ func deeds() []deed {
 		file("journal: no host", "/hosts/9999/journal", "/hosts/9999/journal", `[{"id":"x"}]`, "application/json"),
 		file("results: good", "/import", "/results?kind=audit", audit, "application/json", "kind", "audit"),
 		file("results: of nobody", "/import", "/results?kind=audit", strings.Replace(audit, "srv01", "nobody", 1), "application/json", "kind", "audit"),
+		{name: "host: retire", role: o, page: "/hosts/1/retire", method: "POST", path: "/hosts/1/retire"},
+		{name: "host: retire again", role: o, page: "/hosts/1/retire", method: "POST", path: "/hosts/1/retire"},
+		{name: "host: retire nothing", role: o, page: "/hosts/9999/retire", method: "POST", path: "/hosts/9999/retire"},
+		remove(o, "/hosts/1"), remove(o, "/hosts/9999"),
 		file("results: none", "/import", "/results?kind=scan", "not json", "application/json", "kind", "scan"),
 	}
 }

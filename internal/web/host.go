@@ -181,6 +181,15 @@ func (v *visit) findingRows(h store.Host) ([]findingRow, error) {
 	return out, nil
 }
 
+// retireHost takes the host out of the fleet, and removeHost forgets it.
+func retireHost(v *visit) error {
+	return v.remove(v.acts.RetireHost, "/hosts/"+v.r.PathValue("id"), "The host is retired: it counts no more, and its targets are switched off.")
+}
+
+func removeHost(v *visit) error {
+	return v.remove(v.acts.RemoveHost, "/hosts", "The host, its history and the targets that led to it are gone.")
+}
+
 // scanHost starts a run over one host.
 func scanHost(v *visit) error {
 	h, err := v.hostOf()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ipcguard/internal/catalog"
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 	"ipcguard/internal/web/limit"
@@ -229,6 +230,8 @@ func explain(err error) problem {
 		return problem{http.StatusRequestEntityTooLarge, "This is more than the server takes at once."}
 	case errors.Is(err, limit.ErrSlow):
 		return problem{http.StatusRequestTimeout, "What was sent came too slowly, and was not taken."}
+	case errors.Is(err, store.ErrAsked):
+		return problem{http.StatusUnprocessableEntity, "This cannot be answered: " + acts.Words(err) + "."}
 	case errors.Is(err, store.ErrNotFound):
 		return errNotFound
 	case errors.Is(err, store.ErrConflict):

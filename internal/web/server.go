@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 
 	"ipcguard/internal/catalog"
+	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
@@ -142,7 +144,8 @@ func (s *Server) static() http.Handler {
 	})
 }
 
-// healthy says that the process answers, ready that its database does too. Neither says more to strangers.
+// healthy says that the process answers, ready that its database does too, and which kinds of problem the fleet itself has: with them it
+// serves on. Neither says more to strangers.
 func healthy(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }
 
 // readyWithin bounds how long a load balancer waits for the answer.
@@ -156,5 +159,15 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
 	}
-	_, _ = io.WriteString(w, "ok\n")
+	problems, err := fleet.Problems(ctx, s.store)
+	if err != nil || len(problems) == 0 {
+		_, _ = io.WriteString(w, "ok\n")
+		return
+	}
+	var kinds []string // and not of whom: nobody logged in
+	for _, p := range problems {
+		kinds = append(kinds, string(p.Kind))
+	}
+	slices.Sort(kinds)
+	_, _ = io.WriteString(w, "ok, but "+strings.Join(slices.Compact(kinds), ", ")+"\n")
 }

@@ -103,12 +103,13 @@ func (a *Acts) SaveTarget(ctx context.Context, who access.Who, id int64, in Targ
 // maxChosen bounds what is named one by one; more is chosen by site, tag or owner.
 const maxChosen = 10_000
 
-// DeleteTargets removes targets; what is known of their hosts stays. Those that are gone already are passed over, but
+// DeleteTargets removes targets; what is known of their hosts stays, and those that no other target leads to leave the fleet. Those that are gone already are passed over, but
 // one that is named alone has to be there.
 func (a *Acts) DeleteTargets(ctx context.Context, who access.Who, ids []int64) (n int, err error) {
 	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		var there []int64
 		sites := map[int64]bool{}
+		led := []int64{} // hosts
 		subject := ""
 		for _, id := range ids[:min(len(ids), maxChosen)] {
 			t, err := tx.Target(ctx, id)
@@ -122,6 +123,9 @@ func (a *Acts) DeleteTargets(ctx context.Context, who access.Who, ids []int64) (
 				return line{}, err
 			}
 			there, subject, sites[t.SiteID] = append(there, id), t.Spec, true
+			if t.HostID != 0 {
+				led = append(led, t.HostID)
+			}
 		}
 		if n = len(there); n == 0 {
 			return line{}, &Refusal{Text: "no target was chosen"}
@@ -129,7 +133,10 @@ func (a *Acts) DeleteTargets(ctx context.Context, who access.Who, ids []int64) (
 		if n > 1 {
 			subject = count(n, "target", "targets")
 		}
-		return told("target.delete", subject, "").at(slices.Collect(maps.Keys(sites))...), tx.DeleteTargets(ctx, there)
+		if err := tx.DeleteTargets(ctx, there); err != nil {
+			return line{}, err
+		}
+		return told("target.delete", subject, "").at(slices.Collect(maps.Keys(sites))...), a.fleet.RetireStrays(ctx, tx, led)
 	})
 	return n, err
 }

@@ -57,6 +57,9 @@ func (a *Acts) StartRun(ctx context.Context, who access.Who, in NewRun) (r store
 		}
 		return told("run.start", runName(r.ID), string(r.Kind)+" of "+count(r.Total, "target", "targets")+": "+Chosen(in.Selector)).at(sites...), nil
 	})
+	if err == nil {
+		a.fleet.Began(r)
+	}
 	return r, err
 }
 
@@ -151,6 +154,9 @@ func (a *Acts) CancelRun(ctx context.Context, who access.Who, id int64) (ended s
 		ended, err = tx.Run(ctx, id)
 		return told("run.cancel", runName(id), "").at(sites...), err
 	})
+	if err == nil {
+		a.fleet.Cancelled(ended)
+	}
 	return ended, err
 }
 

@@ -195,19 +195,10 @@ func ids(findings []model.Finding) []string {
 	return out
 }
 
-// Audit makes the snapshot of an audit: the values that are in effect, as far as they are known. Its verdict is exposed
-// where a finding is of medium severity or above, limited where there are others, else closed: what the configuration
-// promises, where a scan's is what a stranger got.
+// Audit makes the snapshot of an audit: the values that are in effect, as far as they are known. Its verdict is by a scan's
+// definition, of what the configuration says instead of what a stranger got.
 func Audit(a *model.Audit) store.Snapshot {
-	out := store.Snapshot{Verdict: model.Closed, Settings: map[string]string{}, Findings: ids(a.Findings)}
-	for _, f := range a.Findings {
-		switch {
-		case f.Severity.Rank() >= model.Medium.Rank():
-			out.Verdict = model.Exposed
-		case out.Verdict == model.Closed && f.Severity.Rank() > 0:
-			out.Verdict = model.Limited
-		}
-	}
+	out := store.Snapshot{Verdict: a.Verdict(), Settings: map[string]string{}, Findings: ids(a.Findings)}
 	for _, s := range a.Settings {
 		if s.State == model.StateNotApplicable || s.Basis == model.BasisUnknown || s.NotRead {
 			continue

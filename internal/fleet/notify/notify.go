@@ -156,6 +156,20 @@ func title(k store.EventKind) string {
 		return "New finding"
 	case store.EventFindingEnded:
 		return "Finding ended"
+	case store.EventRetired:
+		return "Host retired"
+	case store.EventWorkerSilent:
+		return "Worker silent"
+	case store.EventChannelFailing:
+		return "Channel fails"
+	case store.EventRunFailed:
+		return "Run failed"
+	case store.EventDiskFull:
+		return "Disk nearly full"
+	case store.EventCertificateEnd:
+		return "Certificate about to end"
+	case store.EventProblemEnded:
+		return "Problem of the server is over"
 	case store.EventExceptionEnded:
 		return "Exception ended"
 	case store.EventWeakLogon:
@@ -187,6 +201,8 @@ var kinds = []store.EventKind{
 	store.EventSettingChanged, store.EventSettingReverted, store.EventSMB1Returned, store.EventNewHost, store.EventVanished,
 	store.EventReturned, store.EventInconclusive, store.EventNewFinding, store.EventFindingEnded, store.EventExceptionEnded,
 	store.EventWeakLogon,
+	store.EventRetired, store.EventWorkerSilent, store.EventChannelFailing, store.EventRunFailed, store.EventDiskFull,
+	store.EventCertificateEnd, store.EventProblemEnded,
 }
 
 // subject is a message in one line.

@@ -262,6 +262,19 @@ func TestEverything(t *testing.T) {
 	own := act(o, http.MethodPost, "/me/tokens", tokenBody{Name: "own", Scope: store.ScopeUpload, Password: password, Until: time.Now().Add(time.Minute)}, 201).id()
 	c.ask(v, http.MethodDelete, fmt.Sprintf("/me/tokens/%d", own), nil, 404) // somebody else's
 	act(o, http.MethodDelete, fmt.Sprintf("/me/tokens/%d", own), nil, 204)
+	gone, total, err := c.st.Hosts(t.Context(), store.HostFilter{}, store.Page{Size: 1})
+	if err != nil || total == 0 {
+		t.Fatal(total, err)
+	}
+	path = fmt.Sprintf("/hosts/%d", gone[0].ID)
+	c.ask(v, http.MethodPost, path+"/retire", nil, 403)
+	act(o, http.MethodPost, path+"/retire", nil, 204)
+	c.ask(o, http.MethodPost, path+"/retire", nil, 409)
+	if s := c.ask(v, http.MethodGet, "/hosts?retired=true", nil, 200).Body.String(); !strings.Contains(s, gone[0].Address) {
+		t.Errorf("the retired host is not listed: %s", s)
+	}
+	act(o, http.MethodDelete, path, nil, 204)
+	c.ask(o, http.MethodDelete, path, nil, 404)
 	log := c.ask(a, http.MethodGet, "/acts?limit=1000", nil, 200).Body.String()
 	for _, secret := range []string{password, "very-secret", "ipcg_", "very secret"} {
 		if strings.Contains(log, secret) {

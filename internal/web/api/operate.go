@@ -66,6 +66,10 @@ func deleteTarget(c *call) (any, error) {
 	})
 }
 
+func retireHost(c *call) (any, error) { return remove(c, c.acts.RetireHost) }
+
+func removeHost(c *call) (any, error) { return remove(c, c.acts.RemoveHost) }
+
 func changeTargets(c *call) (any, error) {
 	in, err := body[acts.TargetsChange](c)
 	if err != nil {

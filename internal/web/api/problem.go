@@ -1,9 +1,11 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -95,6 +97,10 @@ func (a *API) explain(req *http.Request, err error) *problem {
 		return &problem{Status: http.StatusConflict, Detail: acts.Words(err)}
 	case errors.Is(err, access.ErrBusy):
 		return &problem{Status: http.StatusServiceUnavailable, Detail: acts.Words(err), wait: 5 * time.Second}
+	case errors.Is(err, store.ErrAsked):
+		return &problem{Status: http.StatusUnprocessableEntity, Detail: acts.Words(err)}
+	case errors.Is(err, context.Canceled), errors.Is(err, io.ErrUnexpectedEOF):
+		return &problem{Status: http.StatusBadRequest, Detail: "The request ended before it was whole."}
 	case errors.Is(err, store.ErrNotFound):
 		return &problem{Status: http.StatusNotFound}
 	case errors.Is(err, store.ErrConflict):

@@ -114,7 +114,8 @@ func routes() []route {
 		{method: get, path: "/hosts/{id}/results", role: look, id: "listResults", summary: "The host's results, the last first", query: paging, out: list[store.Result]{}, do: listResults},
 		{method: get, path: "/hosts/{id}/documents/{kind}", role: look, id: "getDocument", summary: "The host's last scan, audit, observe, plan or journal, as the command line writes it", query: []view.Param{{Name: "previous", Kind: view.Boolean, About: "the one before the last"}}, out: anyDocument{}, do: getDocument},
 		{method: post, path: "/hosts/{id}/plan", role: operate, id: "makePlan", summary: "Plan how the host is closed, from what is stored of it; nothing is changed on the host", in: acts.NewPlan{}, out: model.Plan{}, do: makePlan},
-
+		{method: post, path: "/hosts/{id}/retire", role: operate, id: "retireHost", summary: "Take a host out of the fleet: it counts no more, and its targets are switched off; a scan that it answers brings it back", do: retireHost},
+		{method: del, path: "/hosts/{id}", role: operate, id: "removeHost", summary: "Forget a host with its history, and remove the targets that lead to it", do: removeHost},
 		{method: post, path: "/hosts/{id}/journal", role: operate, id: "importJournal", summary: "Keep what was applied on the host: what history --format json writes there", takes: []string{"application/json"}, limit: maxUpload, do: importJournal},
 
 		{method: get, path: "/findings", role: look, id: "listFindings", summary: "Open findings of the hosts that a filter takes", query: with(view.HostFilter, paging, []view.Param{sorts("host", "severity", "finding", "first_seen")}), out: list[store.HostFinding]{}, do: listFindings},

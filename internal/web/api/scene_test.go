@@ -48,8 +48,14 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
+	return newSceneOn(t, filepath.Join(t.TempDir(), "fleet.db"))
+}
+
+// newSceneOn is newScene on an empty database.
+func newSceneOn(t *testing.T, dsn string) *scene {
+	t.Helper()
 	ctx := t.Context()
-	st, err := store.Open(ctx, filepath.Join(t.TempDir(), "fleet.db"), store.Options{})
+	st, err := store.Open(ctx, dsn, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	fleetroom "ipcguard/internal/fleet"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
@@ -26,6 +27,8 @@ type Source interface {
 	Workers(ctx context.Context) ([]store.Worker, error)
 	Channels(ctx context.Context) ([]store.Channel, error)
 	Size(ctx context.Context) (int64, error)
+	LastSeenBySite(ctx context.Context) (map[string]time.Time, error)
+	Meta(ctx context.Context, key string) (string, error)
 }
 
 // Metrics are one server's.
@@ -116,12 +119,14 @@ var (
 	units    = prometheus.NewDesc("ipcguard_units_open", "Targets of open runs that have no result yet.", nil, nil)
 	workers  = prometheus.NewDesc("ipcguard_workers_alive", "Processes that scan, by site.", []string{"site"}, nil)
 	channels = prometheus.NewDesc("ipcguard_channels_failing", "Notification channels whose last message did not arrive.", nil, nil)
+	lastScan = prometheus.NewDesc("ipcguard_site_last_scan_age_seconds", "How long ago a site had its last result.", []string{"site"}, nil)
+	problems = prometheus.NewDesc("ipcguard_problems", "What is wrong with the fleet itself, by kind: silent workers, failing channels, a disk nearly full, a certificate about to end.", []string{"kind"}, nil)
 	size     = prometheus.NewDesc("ipcguard_store_bytes", "Size of the database.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (f *fleet) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{up, hosts, runs, units, workers, channels, size} {
+	for _, d := range []*prometheus.Desc{up, hosts, runs, units, workers, channels, lastScan, problems, size} {
 		out <- d
 	}
 }
@@ -163,7 +168,7 @@ func (f *fleet) all(ctx context.Context, now time.Time) (out []prometheus.Metric
 	byState, left := map[[2]string]int{}, 0
 	for _, r := range open {
 		byState[[2]string{string(r.Kind), string(r.State)}]++
-		left += r.Total - r.Done - r.Failed
+		left += r.Total - r.Done // those that failed are done, too
 	}
 	for k, n := range byState {
 		out = append(out, gauge(runs, n, k[0], k[1]))
@@ -191,6 +196,24 @@ func (f *fleet) all(ctx context.Context, now time.Time) (out []prometheus.Metric
 		if w.Enabled && w.LastFail != "" {
 			failing++
 		}
+	}
+	seen, err := f.src.LastSeenBySite(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for site, at := range seen {
+		out = append(out, prometheus.MustNewConstMetric(lastScan, prometheus.GaugeValue, max(0, now.Sub(at).Seconds()), site))
+	}
+	wrong, err := fleetroom.Problems(ctx, f.src)
+	if err != nil {
+		return nil, err
+	}
+	byKind := map[store.EventKind]int{store.EventWorkerSilent: 0, store.EventChannelFailing: 0, store.EventDiskFull: 0, store.EventCertificateEnd: 0}
+	for _, p := range wrong {
+		byKind[p.Kind]++
+	}
+	for kind, n := range byKind {
+		out = append(out, gauge(problems, n, string(kind)))
 	}
 	bytes, err := f.src.Size(ctx)
 	if err != nil {

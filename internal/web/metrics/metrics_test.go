@@ -85,16 +85,24 @@ func (f *failing) Channels(context.Context) ([]store.Channel, error) {
 	return []store.Channel{{Enabled: true, LastFail: "refused"}, {LastFail: "off"}, {Enabled: true}}, nil
 }
 func (f *failing) Size(context.Context) (int64, error) { return 4096, nil }
+func (f *failing) LastSeenBySite(context.Context) (map[string]time.Time, error) {
+	return map[string]time.Time{"branch": time.Unix(1e9-90, 0)}, nil
+}
+
+func (f *failing) Meta(context.Context, string) (string, error) {
+	return `[{"kind":"worker-silent","about":"w1"},{"kind":"worker-silent","about":"w2"}]`, nil
+}
 
 func TestAwayAndBack(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	src := &failing{}
 	m := metrics.New(src, "v", func() time.Time { return now })
 	want := []string{
-		"ipcguard_store_up 1", `ipcguard_hosts{verdict="closed"} 2`, "ipcguard_units_open 5", "ipcguard_channels_failing 1",
+		"ipcguard_store_up 1", `ipcguard_hosts{verdict="closed"} 2`, "ipcguard_units_open 6", "ipcguard_channels_failing 1",
 		`ipcguard_runs_open{kind="scan",state="running"} 1`, "ipcguard_store_bytes 4096",
+		`ipcguard_problems{kind="worker-silent"} 2`, `ipcguard_problems{kind="disk-nearly-full"} 0`,
 	}
-	has(t, scrape(t, m), want...)
+	has(t, scrape(t, m), append(want, `ipcguard_site_last_scan_age_seconds{site="branch"} 90`)...)
 	scrape(t, m)
 	if src.asks != 1 {
 		t.Errorf("two scrapes at once asked %d times", src.asks)

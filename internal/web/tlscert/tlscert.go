@@ -101,6 +101,12 @@ func (s *Source) Fingerprint() string {
 	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
 }
 
+// SelfSigned tells whether the certificate was made here.
+func (s *Source) SelfSigned() bool { return s.selfSigned }
+
+// Ends is when the certificate of this moment ends.
+func (s *Source) Ends() time.Time { return s.current().Leaf.NotAfter }
+
 // Config is for a server: TLS 1.2 and newer, and the certificate as it is at each handshake.
 func (s *Source) Config() *tls.Config {
 	return &tls.Config{

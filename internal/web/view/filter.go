@@ -67,6 +67,8 @@ var (
 		store.EventPipeClosed, store.EventNullPipeGained, store.EventSettingChanged, store.EventSettingReverted, store.EventSMB1Returned,
 		store.EventInconclusive, store.EventNewFinding, store.EventFindingEnded, store.EventExceptionEnded,
 		store.EventWeakLogon,
+		store.EventRetired, store.EventWorkerSilent, store.EventChannelFailing, store.EventRunFailed, store.EventDiskFull,
+		store.EventCertificateEnd, store.EventProblemEnded,
 	)
 )
 
@@ -84,6 +86,7 @@ var (
 		{Name: "setting", Kind: Text, About: "a setting that would close an open finding"},
 		{Name: "smb1", Kind: Boolean},
 		{Name: "excepted", Kind: Boolean, About: "only hosts with an exception in force"},
+		{Name: "retired", Kind: Boolean, About: "hosts that have left the fleet, instead of those in it"},
 	}
 	EventFilter = []Param{
 		{Name: "site", Kind: Text},
@@ -147,7 +150,7 @@ func Hosts(q url.Values) store.HostFilter {
 	f := store.HostFilter{
 		Site: text(q, "site"), Tag: strings.ToLower(text(q, "tag")), Owner: text(q, "owner"), Criticality: store.Criticality(text(q, "criticality")),
 		Verdict: model.Verdict(text(q, "verdict")), Discloses: model.Disclosure(text(q, "discloses")), Finding: text(q, "finding"),
-		Setting: text(q, "setting"), Text: text(q, "q"), SMB1: yes(q, "smb1"), Excepted: yes(q, "excepted"),
+		Setting: text(q, "setting"), Text: text(q, "q"), SMB1: yes(q, "smb1"), Excepted: yes(q, "excepted"), Retired: yes(q, "retired"),
 	}
 	if Known(string(f.Verdict), Verdicts...) != string(f.Verdict) || Known(string(f.Criticality), Criticalities...) != string(f.Criticality) {
 		return store.HostFilter{IDs: []int64{0}}

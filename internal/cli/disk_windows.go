@@ -1,0 +1,13 @@
+package cli
+
+import "golang.org/x/sys/windows"
+
+// freeBytes is how much a disk has left for this process, and how large it is.
+func freeBytes(dir string) (free, size uint64, err error) {
+	name, err := windows.UTF16PtrFromString(dir)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = windows.GetDiskFreeSpaceEx(name, &free, &size, nil)
+	return free, size, err
+}

@@ -1,0 +1,261 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// The flags of serve may stand in a configuration file and in the environment, too. A flag counts before a variable, and a
+// variable before the file. The verbs below serve take what they have of it: so they find the same database and key.
+
+// variablePrefix begins the variable of a flag: IPCGUARD_TLS_CERT is --tls-cert.
+const variablePrefix = "IPCGUARD_"
+
+// maxServeConfig is how long the configuration file may be, in bytes: every flag of serve, with pages of comments.
+const maxServeConfig = 64 << 10
+
+const configHelp = `Print the configuration as serve would use it, with where each value comes from. The output is a configuration file itself.
+
+A flag counts before a variable of the environment (` + variablePrefix + `LISTEN is --listen), a variable before the configuration file, and the
+file before the default. Nothing is started, and no file is made.
+`
+
+// settings are the flags of serve with where each value comes from.
+type settings struct {
+	flags *pflag.FlagSet // those of serve
+	file  string
+	from  map[string]string // by flag; one that is not in it has its default
+}
+
+// configurable are the flags that a file may set: all but those that are about this one call.
+func (s *settings) configurable(name string) bool {
+	return name != "config" && name != "help" && s.flags.Lookup(name) != nil
+}
+
+// defaultConfig is where the configuration file is when nobody names one.
+func defaultConfig() string {
+	if runtime.GOOS == "windows" {
+		if data := os.Getenv("ProgramData"); data != "" {
+			return filepath.Join(data, "ipcguard-serve", "serve.toml")
+		}
+		return ""
+	}
+	return "/etc/ipcguard/serve.toml"
+}
+
+func variableOf(flag string) string {
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// configure gives the flags of a command what the environment and the file say, where the command line does not.
+func (s *settings) configure(c *cobra.Command) error {
+	given, err := s.read()
+	if err != nil {
+		return err
+	}
+	var mistake error
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if mistake != nil || !s.configurable(f.Name) {
+			return
+		}
+		switch v, inFile := given[f.Name]; {
+		case f.Changed:
+			s.from[f.Name] = "--" + f.Name
+		case os.Getenv(variableOf(f.Name)) != "":
+			s.from[f.Name] = variableOf(f.Name)
+			if f.Name == "database" { // it may hold a password, and is read where it is needed
+				return
+			}
+			if err := f.Value.Set(os.Getenv(variableOf(f.Name))); err != nil {
+				mistake = usage("%s: %w", variableOf(f.Name), err)
+			}
+		case inFile:
+			s.from[f.Name] = s.file
+			if err := setFrom(f, v); err != nil {
+				mistake = usage("%s: %s: %w", s.file, f.Name, err)
+			}
+		}
+	})
+	return mistake
+}
+
+// read reads the configuration file. One that nobody named need not be there.
+func (s *settings) read() (map[string]any, error) {
+	named := s.file != ""
+	if !named {
+		if s.file = os.Getenv(variableOf("config")); s.file != "" {
+			named = true
+		} else if s.file = defaultConfig(); s.file == "" {
+			return nil, nil
+		}
+	}
+	b, err := readBounded(s.file, maxServeConfig)
+	if !named && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	if err := flat(b); err != nil {
+		return nil, usage("%s: %w", s.file, err)
+	}
+	given := map[string]any{}
+	if _, err := toml.Decode(string(b), &given); err != nil {
+		return nil, usage("%s: %w", s.file, err)
+	}
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		if !s.configurable(key) {
+			return nil, hinted{usage("%s: unknown key %q", s.file, key), "the keys are the flags of serve without their dashes; ipcguard serve config prints them all"}
+		}
+	}
+	if text, _ := given["database"].(string); hasPassword(text) {
+		return nil, hinted{
+			usage("%s: database: there is a password in it", s.file),
+			"put it into a password file (PGPASSFILE), or the whole address into " + databaseVariable,
+		}
+	}
+	return given, nil
+}
+
+// setFrom gives a flag a value as TOML has it: the kind of the value has to be the flag's own.
+func setFrom(f *pflag.Flag, v any) error {
+	list, isList := f.Value.(pflag.SliceValue)
+	switch v := v.(type) {
+	case string:
+		if f.Value.Type() == "string" {
+			return f.Value.Set(v)
+		}
+	case bool:
+		if f.Value.Type() == "bool" {
+			return f.Value.Set(fmt.Sprint(v))
+		}
+	case int64:
+		if f.Value.Type() == "int" {
+			return f.Value.Set(fmt.Sprint(v))
+		}
+	case []any:
+		if !isList {
+			break
+		}
+		var items []string
+		for _, item := range v {
+			text, ok := item.(string)
+			if !ok {
+				return errors.New("want a list of strings")
+			}
+			items = append(items, text)
+		}
+		return list.Replace(items)
+	}
+	switch {
+	case isList:
+		return errors.New(`want a list of strings, such as ["a", "b"]`)
+	case f.Value.Type() == "bool":
+		return errors.New("want true or false")
+	case f.Value.Type() == "int":
+		return errors.New("want a whole number")
+	}
+	return errors.New(`want a string, such as "text"`)
+}
+
+func (a *app) serveConfig(s *settings) *cobra.Command {
+	f := &serveFlags{}
+	c := &cobra.Command{
+		Use:     "config",
+		Short:   "Print the configuration as serve would use it",
+		Long:    configHelp,
+		Example: "  ipcguard serve config > /etc/ipcguard/serve.toml\n  ipcguard serve config --config draft.toml",
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := a.checkServe(f); err != nil {
+				return err
+			}
+			_, err := fmt.Fprint(a.stdout, s.print(c.Flags()))
+			return err
+		},
+	}
+	f.register(c.Flags())
+	return c
+}
+
+// print is a configuration file that says all of the flags.
+func (s *settings) print(flags *pflag.FlagSet) string {
+	var b strings.Builder
+	flags.VisitAll(func(f *pflag.Flag) {
+		if !s.configurable(f.Name) {
+			return
+		}
+		from, set := s.from[f.Name]
+		if !set {
+			from = "default"
+		}
+		value := tomlOf(f)
+		if f.Name == "database" && from == databaseVariable {
+			value, from = tomlString(withoutPassword(os.Getenv(databaseVariable))), from+"; a password in it is not shown"
+		}
+		fmt.Fprintf(&b, "# %s\n%s = %s # %s\n\n", f.Usage, f.Name, value, from)
+	})
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func tomlOf(f *pflag.Flag) string {
+	if list, ok := f.Value.(pflag.SliceValue); ok {
+		var items []string
+		for _, item := range list.GetSlice() {
+			items = append(items, tomlString(item))
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	}
+	switch f.Value.Type() {
+	case "bool", "int":
+		return f.Value.String()
+	}
+	return tomlString(f.Value.String())
+}
+
+// tomlString is a basic string of TOML: JSON's escapes are among its own.
+func tomlString(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < ' ' || r == 0x7F:
+			fmt.Fprintf(&b, `\u%04X`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+var passwordWord = regexp.MustCompile(`password=('(\\.|[^'])*'|[^\s&]*)`)
+
+// withoutPassword is a database's address for people.
+func withoutPassword(dsn string) string {
+	if u, err := url.Parse(dsn); err == nil && u.User != nil {
+		if _, ok := u.User.Password(); ok {
+			u.User = url.User(u.User.Username())
+			dsn = u.String()
+		}
+	} else if err != nil {
+		return "(not shown)" // it cannot be told what of it is a password
+	}
+	return passwordWord.ReplaceAllString(dsn, "password=…")
+}

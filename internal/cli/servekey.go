@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/fleet"
+	sealing "ipcguard/internal/fleet/secret"
+	"ipcguard/internal/store"
+)
+
+// serverKey reads the key file, or makes one. Where the database has secrets that only a lost key opens, that has to be wanted.
+func (a *app) serverKey(ctx context.Context, f *serveFlags, st *store.Store) (sealing.Key, error) {
+	key, err := sealing.Load(f.key)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return key, err
+	}
+	lost, err := fleet.Unopened(ctx, st, key)
+	if err != nil {
+		return key, err
+	}
+	if !missing {
+		if len(lost) > 0 {
+			say(a.stderr, "%s does not open %s: put the right key file there, or enter them again", f.key, listed(lost))
+		}
+		return key, nil
+	}
+	if len(lost) > 0 {
+		if err := a.wantKey(ctx, f, lost); err != nil {
+			return key, err
+		}
+		if err := fleet.ForgetAuthority(ctx, st); err != nil {
+			return key, err
+		}
+	}
+	key, made, err := sealing.Create(f.key)
+	if made {
+		say(a.stderr, "key made: %s (keep a copy elsewhere: without it stored credentials are lost)", f.key)
+	}
+	return key, err
+}
+
+// wantKey asks whether a new key is wanted that does not open what is there.
+func (a *app) wantKey(ctx context.Context, f *serveFlags, lost []string) error {
+	text := fmt.Sprintf("%s is not there, and the database has what it sealed: %s", f.key, listed(lost))
+	if f.newKey {
+		say(a.stderr, "%s; with the new key nothing opens it: enter it again, and let workers join again", text)
+		return nil
+	}
+	if !isTerminal(a.stdin) {
+		return hinted{errors.New(text), "put the key file back; or --new-key makes another one: what is sealed is lost then, and workers have to join again"}
+	}
+	say(a.stderr, "%s", text)
+	fmt.Fprint(a.stderr, "Make a new key, and lose all of that? [y/N] ")
+	said := make(chan string, 1)
+	go func() { // a terminal's read cannot be interrupted; it ends with the process
+		line, _ := bufio.NewReader(io.LimitReader(a.stdin, 80)).ReadString('\n')
+		said <- line
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(a.stderr)
+		return ctx.Err()
+	case line := <-said:
+		if !slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(line))) {
+			return errors.New("no key was made: the answer was not yes")
+		}
+	}
+	return nil
+}
+
+// listed names some things of a list, and says how many more there are.
+func listed(names []string) string {
+	const most = 10
+	if n := len(names) - most; n > 0 {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", n)
+	}
+	return strings.Join(names, ", ")
+}

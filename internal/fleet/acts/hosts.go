@@ -1,0 +1,70 @@
+package acts
+
+import (
+	"context"
+
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/store"
+)
+
+// RetireHost takes a host out of the fleet: it counts no more, and the targets that lead to it are switched off. What is known of
+// it stays; a scan that it answers brings it back.
+func (a *Acts) RetireHost(ctx context.Context, who access.Who, id int64) error {
+	return a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+		h, err := tx.Host(ctx, id)
+		if err == nil {
+			err = at(who, store.RoleOperator, h.SiteID) // before anything of it is told
+		}
+		if err != nil {
+			return line{}, err
+		}
+		targets, err := targetsOf(ctx, tx, id)
+		if err != nil {
+			return line{}, err
+		}
+		for _, t := range targets {
+			if t.Enabled {
+				t.Enabled = false
+				if err := tx.SaveTarget(ctx, &t); err != nil {
+					return line{}, err
+				}
+			}
+		}
+		n, err := a.fleet.Retire(ctx, tx, []store.Host{h}, func(store.Host) string { return "by " + who.Name() })
+		if err == nil && n == 0 {
+			err = &Refusal{Kind: Conflict, Text: "the host is retired already"}
+		}
+		return told("host.retire", h.Name, h.Address).at(h.SiteID), err
+	})
+}
+
+// RemoveHost forgets a host with everything that is known of it, and the targets that lead to it.
+func (a *Acts) RemoveHost(ctx context.Context, who access.Who, id int64) error {
+	return a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+		h, err := tx.Host(ctx, id)
+		if err == nil {
+			err = at(who, store.RoleOperator, h.SiteID) // before anything of it is told
+		}
+		if err != nil {
+			return line{}, err
+		}
+		targets, err := targetsOf(ctx, tx, id)
+		if err != nil {
+			return line{}, err
+		}
+		ids := make([]int64, len(targets))
+		for i, t := range targets {
+			ids[i] = t.ID
+		}
+		if err := tx.DeleteTargets(ctx, ids); err != nil {
+			return line{}, err
+		}
+		return told("host.remove", h.Name, h.Address+", "+count(len(ids), "target", "targets")).at(h.SiteID), tx.DeleteHost(ctx, id)
+	})
+}
+
+// targetsOf are the targets that lead to a host.
+func targetsOf(ctx context.Context, tx *store.Tx, host int64) ([]store.Target, error) {
+	list, _, err := tx.Targets(ctx, store.TargetFilter{HostID: host}, store.Page{Size: store.MaxPage, Sort: "id"})
+	return list, err
+}

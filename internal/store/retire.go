@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"ipcguard/internal/model"
+)
+
+// RetireHost takes a host out of the fleet at a time: lists and counts leave it out, its open findings end, and the trend counts
+// it no more. Its history stays. A scan that it answers brings it back. It says false where it was retired already.
+func (q *Queries) RetireHost(ctx context.Context, id int64, at time.Time) (bool, error) {
+	retired := false
+	err := q.atomic(ctx, func(q *Queries) error {
+		retired = false
+		if err := q.lockHosts(ctx, `id = $1`, id); err != nil {
+			return err
+		}
+		h, err := q.Host(ctx, id)
+		if err != nil || !h.Retired.IsZero() {
+			return err
+		}
+		retired = true
+		for _, query := range []string{
+			`UPDATE findings SET ended = $2, exception = 0, last_seen = COALESCE((SELECT s.findings_at FROM spans s
+				WHERE s.host_id = findings.host_id AND s.kind = findings.kind AND s.until = 0), last_seen) WHERE ended <= 0 AND host_id = $1`,
+			`UPDATE hosts SET retired = $2, posture_id = 0, severity = 0, findings = 0, excepted = 0 WHERE id = $1`,
+		} {
+			if _, err := q.exec(ctx, query, id, at); err != nil {
+				return err
+			}
+		}
+		// What the next scan finds is compared with the rows, and not with what was found last.
+		if _, err := q.exec(ctx, `UPDATE spans SET findings = 0 WHERE until = 0 AND host_id = $1`, id); err != nil {
+			return err
+		}
+		t := &tally{}
+		t.add(h.Verdict, -1)
+		return q.addTrend(ctx, trendKey{day(at), h.SiteID, 0}, *t)
+	})
+	return retired, err
+}
+
+// StrayHosts are hosts of the fleet that no target leads to, by its link or by its name: at most [MaxPage]. among, where it is not
+// nil, is where they are looked for.
+func (q *Queries) StrayHosts(ctx context.Context, among []int64) ([]Host, error) {
+	w := &where{pg: q.pg}
+	w.and(`h.retired = 0`)
+	w.and(`NOT EXISTS (SELECT 1 FROM targets t WHERE t.host_id = h.id)`)
+	w.and(`NOT EXISTS (SELECT 1 FROM host_names n JOIN targets t ON t.site_id = h.site_id AND t.spec = n.name WHERE n.host_id = h.id AND n.kind = 'target')`)
+	if among != nil {
+		w.in("h.id", among)
+	}
+	return list(ctx, q, scanHost, hostColumns+w.String()+` ORDER BY h.id`+Page{}.limits(w), w.args...)
+}
+
+// SilentHosts are hosts of the fleet that were asked again and again for at least so long, and did not answer: at most [MaxPage].
+func (q *Queries) SilentHosts(ctx context.Context, silent time.Duration) ([]Host, error) {
+	w := &where{pg: q.pg}
+	w.and(`h.retired = 0`)
+	w.and(`h.verdict = ?`, model.Unreachable)
+	w.and(`h.last_seen - h.last_changed >= ?`, silent.Microseconds())
+	return list(ctx, q, scanHost, hostColumns+w.String()+` ORDER BY h.id`+Page{}.limits(w), w.args...)
+}
+
+// back tells whether a result brings a retired host back into the fleet.
+func (h *Host) back(r *Result) bool {
+	return !h.Retired.IsZero() && r.Kind != RunAudit && r.Verdict != model.Unreachable
+}

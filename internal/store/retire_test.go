@@ -1,0 +1,107 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"ipcguard/internal/model"
+)
+
+// TestRetire takes hosts out of the fleet and brings them back: lists, counts, findings and the trend agree at every step.
+func TestRetire(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		targets := []Target{
+			{SiteID: s.site.ID, Spec: "alpha", Enabled: true}, {SiteID: s.site.ID, Spec: "beta", Enabled: true}, {SiteID: s.site.ID, Spec: "gamma", Enabled: true},
+		}
+		_, _, err := s.SaveTargets(s.ctx, targets)
+		s.ok(err)
+		run := s.run(RunScan)
+		look := func(run Run, i int, v model.Verdict, findings ...string) Host {
+			s.Helper()
+			s.advance(time.Minute)
+			r := s.scan(run, targets[i], i+1, v, findings...)
+			r.At = s.clock()
+			h, err := s.Host(s.ctx, s.record(r).ID)
+			s.ok(err)
+			return h
+		}
+		agree := func(what string, exposed, unknown, findings int) {
+			s.Helper()
+			c, err := s.Counts(s.ctx, HostFilter{})
+			s.ok(err)
+			list, total, err := s.Hosts(s.ctx, HostFilter{}, Page{})
+			s.ok(err)
+			open, n, err := s.Findings(s.ctx, HostFilter{}, Page{})
+			s.ok(err)
+			trend, err := s.Trend(s.ctx, s.clock(), s.clock(), "")
+			s.ok(err)
+			last := trend[len(trend)-1]
+			if c.Exposed != exposed || c.Unknown != unknown || total != c.Hosts || len(list) != total || last.Exposed != exposed || last.Unknown != unknown {
+				s.Errorf("%s: counted %+v, listed %d, trend %+v; want %d exposed, %d unknown", what, c, total, last, exposed, unknown)
+			}
+			if n != findings || len(open) != findings {
+				s.Errorf("%s: %d findings, %d listed, want %d", what, n, len(open), findings)
+			}
+		}
+		a := look(run, 0, model.Exposed, "f1", "f2")
+		look(run, 1, model.Exposed, "f1")
+		c := look(run, 2, model.Exposed)
+		agree("three hosts", 3, 0, 3)
+
+		was, err := s.RetireHost(s.ctx, a.ID, s.clock())
+		s.ok(err)
+		again, err := s.RetireHost(s.ctx, a.ID, s.clock())
+		s.ok(err)
+		if !was || again {
+			s.Errorf("retired %v, then %v", was, again)
+		}
+		agree("one retired", 2, 0, 1)
+		gone, total, err := s.Hosts(s.ctx, HostFilter{Retired: true}, Page{})
+		s.ok(err)
+		if total != 1 || gone[0].ID != a.ID || gone[0].Retired.IsZero() {
+			s.Errorf("the retired: %+v", gone)
+		}
+		second := s.run(RunScan)
+		if h := look(second, 0, model.Unreachable); h.Retired.IsZero() {
+			s.Error("silence brought a host back")
+		}
+		agree("still retired", 2, 0, 1)
+		third := s.run(RunScan)
+		if h := look(third, 0, model.Exposed, "f1", "f2"); !h.Retired.IsZero() || h.Findings != 2 {
+			s.Errorf("back: %+v", h)
+		}
+		agree("back", 3, 0, 3)
+
+		// The rule: asked for thirty days, and silent.
+		look(second, 2, model.Unreachable)
+		s.advance(31 * 24 * time.Hour)
+		silent, err := s.SilentHosts(s.ctx, 30*24*time.Hour)
+		s.ok(err)
+		if len(silent) != 0 {
+			s.Errorf("nobody asked for a month, and these are silent: %+v", silent)
+		}
+		look(s.run(RunScan), 2, model.Unreachable)
+		if silent, err = s.SilentHosts(s.ctx, 30*24*time.Hour); err != nil || len(silent) != 1 || silent[0].ID != c.ID {
+			s.Errorf("silent: %+v, %v", silent, err)
+		}
+
+		// A host without a target is found, one that a name leads to is not.
+		strays, err := s.StrayHosts(s.ctx, nil)
+		s.ok(err)
+		if len(strays) != 0 {
+			s.Errorf("strays: %+v", strays)
+		}
+		s.ok(s.DeleteTargets(s.ctx, []int64{targets[0].ID}))
+		if strays, err = s.StrayHosts(s.ctx, []int64{a.ID}); err != nil || len(strays) != 1 || strays[0].ID != a.ID {
+			s.Errorf("strays: %+v, %v", strays, err)
+		}
+		s.ok(s.DeleteHost(s.ctx, a.ID))
+		agree("removed", 1, 1, 1)
+		was, err = s.RetireHost(s.ctx, c.ID, s.clock())
+		if err != nil || !was {
+			s.Error(was, err)
+		}
+		s.ok(s.DeleteHost(s.ctx, c.ID))
+		agree("removed after it was retired", 1, 0, 1)
+	})
+}
