@@ -12,11 +12,17 @@ import (
 // a logon is refused or cut off, and from then on there is no connection. The scan asks so that nothing is lost by it
 // (anonymous first, the made-up user last) and says what it looks like.
 
-// refusedLogon notes whose logon was refused last.
-func (h *host) refusedLogon(id model.Identity) {
+// met notes how a logon ended. One that is cut off counts as refused only where another got an answer before: a network that
+// cuts every logon off bans nobody.
+func (h *host) met(id model.Identity, o model.Outcome, dropped bool) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
-	h.refused = id
+	if id != model.Anonymous && (o == model.Denied || dropped && h.logons > 0) {
+		h.refused = id
+	}
+	if o == model.Allowed || o == model.Denied {
+		h.logons++
+	}
 }
 
 // suspect names the identity whose refused logon may be why there is no connection any more; empty is nobody.

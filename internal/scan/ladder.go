@@ -125,9 +125,7 @@ func (l *ladder) enter(ctx context.Context, conn *link) error {
 	if dropped(err) {
 		l.unmet = err
 	}
-	if l.id != model.Anonymous && (r.Session.Outcome == model.Denied || dropped(err)) {
-		l.host.refusedLogon(l.id)
-	}
+	l.host.met(l.id, r.Session.Outcome, dropped(err))
 	return err
 }
 

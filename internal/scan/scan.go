@@ -162,6 +162,7 @@ type host struct {
 	before  *model.Scan // of an earlier try
 	ladders []*ladder
 	refused model.Identity // whose logon was refused last
+	logons  int            // that were answered
 	dialect smb.Dialect
 
 	turn      sync.Mutex // held by the identity that is asking, where a server is asked by one at a time

@@ -330,7 +330,7 @@ func (t *trial) ntlmv1(ctx context.Context) model.WeakWay {
 	}
 	t.looks = append(t.looks, t.asUser("log on with an NTLMv1 answer", 1, began, step, proved))
 	if step.Outcome == model.Denied {
-		t.refusedLogon(model.User)
+		t.met(model.User, model.Denied, false)
 	}
 	var nt status.NTStatus
 	if errors.As(err, &nt) && nt == status.AccountLockedOut {
