@@ -64,18 +64,3 @@ func menuFor(who access.Who, here string) []menuGroup {
 	}
 	return out
 }
-
-// allows tells whether a role holds another. The empty one is held by everybody.
-func allows(has, needs store.Role) bool { return rank(has) >= rank(needs) }
-
-func rank(r store.Role) int {
-	switch r {
-	case store.RoleAdmin:
-		return 3
-	case store.RoleOperator:
-		return 2
-	case store.RoleViewer:
-		return 1
-	}
-	return 0
-}
