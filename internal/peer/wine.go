@@ -89,12 +89,16 @@ func (w *Wine) Command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// wineLimit ends what hangs. The tests of a package under Wine were seen to take four minutes on two cores that thirty others
+// wanted.
+const wineLimit = 12 * time.Minute
+
 // Run runs a program and gives its standard output and exit code. Only what could not be started, or took too long, ends
 // the test; and Windows' own reg, which has to work. Output goes through files: Wine's services, which a program may start,
 // would hold pipes open long after it.
 func (w *Wine) Run(t testing.TB, args ...string) (string, int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), wineLimit)
 	defer cancel()
 	cmd := w.Command(ctx, args...)
 	out, trouble := w.capture(t), w.capture(t)
@@ -114,7 +118,7 @@ func (w *Wine) Run(t testing.TB, args ...string) (string, int) {
 // RunOnTerminal runs a program as a prompt would, with a console: what it writes comes with the console's cursor moves.
 func (w *Wine) RunOnTerminal(t testing.TB, args ...string) (string, int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), wineLimit)
 	defer cancel()
 	wine := w.Command(ctx, args...)
 	out := w.capture(t)
