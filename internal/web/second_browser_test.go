@@ -30,8 +30,10 @@ func TestPasskey(t *testing.T) {
 	call(p, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
 		Protocol: "ctap2", Transport: "internal", HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
 	}})
-	p.loginAs(s, store.RoleOperator)
-	p.open("/account")
+	p.open("/login?to=/account")
+	p.set("name", "operator")
+	p.set("password", password)
+	p.press("main form button.main")
 	p.set("key", "laptop")
 	p.do(chromedp.SetValue(chromedp.CSS("#k-password"), password))
 	p.picture("account")
