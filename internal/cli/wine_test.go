@@ -256,7 +256,7 @@ type wineHost struct {
 func release(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.Command("make", "--no-print-directory", "-C", filepath.Join("..", ".."), "release", "PLATFORMS=windows/amd64", "DIST="+dir)
+	cmd := exec.Command("make", "--no-print-directory", "-C", filepath.Join("..", ".."), "binaries", "PLATFORMS=windows/amd64", "DIST="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("make: %v: %s", err, out)
 	}
