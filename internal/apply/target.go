@@ -23,7 +23,7 @@ type Target interface {
 	Resolve(ctx context.Context, changes []*change.Change) ([]Write, error)
 	// StillTrue tells whether what a plan rests on, beside what it changes, is still as it was: else a *StaleError. A fact
 	// that this kind of target does not hold, which an audit knows from elsewhere, is left out.
-	StillTrue(ctx context.Context, f model.Fact) error
+	StillTrue(ctx context.Context, facts ...model.Fact) error
 	// Address is where the host answers over SMB, HOST or HOST:PORT, for a probe from this machine.
 	Address(ctx context.Context) (string, error)
 	// Owns refuses places that this target does not write, whoever asks: what is restored lies where a plan may write.

@@ -272,10 +272,8 @@ func (r *applying) resolve(ctx context.Context) ([]apply.Write, error) {
 	if system := r.target.System(); system != r.plan.Platform.System {
 		return nil, fmt.Errorf("the plan is for %s, and %s is %s", r.plan.Platform.System, r.spec, system)
 	}
-	for _, fact := range r.plan.BasedOn {
-		if err := r.target.StillTrue(ctx, fact); err != nil {
-			return nil, explained(err)
-		}
+	if err := r.target.StillTrue(ctx, r.plan.BasedOn...); err != nil {
+		return nil, explained(err)
 	}
 	writes, err := r.target.Resolve(ctx, r.changes)
 	return writes, explained(err)

@@ -53,7 +53,7 @@ func (f *Fake) Resolve(ctx context.Context, changes []*change.Change) ([]apply.W
 }
 
 // StillTrue is part of apply.Target.
-func (f *Fake) StillTrue(context.Context, model.Fact) error { return nil }
+func (f *Fake) StillTrue(context.Context, ...model.Fact) error { return nil }
 
 // Address is part of apply.Target.
 func (f *Fake) Address(context.Context) (string, error) { return "127.0.0.1", nil }

@@ -97,3 +97,13 @@ func restartNotes(writes []apply.Write, now time.Time) []string {
 	}
 	return notes
 }
+
+// valuesStillTrue is ValueStillTrue for several facts.
+func valuesStillTrue(ctx context.Context, read Reader, facts []model.Fact) error {
+	for _, f := range facts {
+		if err := ValueStillTrue(ctx, read, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -262,17 +262,22 @@ func startsFrom(c *smbconf.Config, section, name, where string, from model.Value
 	return &apply.StaleError{Where: where, Want: from.String(), Have: is}
 }
 
-// StillTrue is part of Target.
-func (s *Samba) StillTrue(ctx context.Context, f model.Fact) error {
-	at, err := change.Locate("samba", f.Where)
-	if err != nil || at.Kind != change.Parameter || at.Key == "SHARE" {
-		return nil // no parameter, or one that each share has for itself
-	}
+// StillTrue is part of Target. The configuration is read once: a plan for thousands of shares has as many facts.
+func (s *Samba) StillTrue(ctx context.Context, facts ...model.Fact) error {
 	c, err := s.load(ctx)
 	if err != nil {
 		return err
 	}
-	return startsFrom(c, at.Key, at.Name, f.Where, f.Value)
+	for _, f := range facts {
+		at, err := change.Locate("samba", f.Where)
+		if err != nil || at.Kind != change.Parameter || at.Key == "SHARE" {
+			continue // no parameter, or one that each share has for itself
+		}
+		if err := startsFrom(c, at.Key, at.Name, f.Where, f.Value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Read is part of Target.

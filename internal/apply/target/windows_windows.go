@@ -67,8 +67,8 @@ func (w *Windows) Resolve(ctx context.Context, changes []*change.Change) ([]appl
 }
 
 // StillTrue is part of Target.
-func (w *Windows) StillTrue(ctx context.Context, f model.Fact) error {
-	return ValueStillTrue(ctx, w.Read, f)
+func (w *Windows) StillTrue(ctx context.Context, facts ...model.Fact) error {
+	return valuesStillTrue(ctx, w.Read, facts)
 }
 
 // Address is part of Target.

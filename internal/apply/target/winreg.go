@@ -128,8 +128,8 @@ func (r *Remote) Resolve(ctx context.Context, changes []*change.Change) ([]apply
 }
 
 // StillTrue is part of Target.
-func (r *Remote) StillTrue(ctx context.Context, f model.Fact) error {
-	return ValueStillTrue(ctx, r.Read, f)
+func (r *Remote) StillTrue(ctx context.Context, facts ...model.Fact) error {
+	return valuesStillTrue(ctx, r.Read, facts)
 }
 
 // Address is part of Target.
