@@ -124,6 +124,9 @@ func hostDocument(v *visit) error {
 	default:
 		return errNotFound
 	}
+	if kind == "journal" && !v.may(store.RoleOperator) { // it holds whole configuration files, as they were
+		return errForbidden
+	}
 	b, _, err := v.store.Document(v.ctx(), h.ID, kind)
 	if err != nil {
 		return err

@@ -107,7 +107,7 @@ func (p *page) picture(name string) {
 	}
 	for _, width := range []int64{1440, 390} {
 		call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1})
-		b, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(90))
+		b, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
 		if err == nil {
 			err = os.WriteFile(fmt.Sprintf("%s/%s-%d.png", dir, name, width), b, 0o600)
 		}

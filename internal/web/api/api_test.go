@@ -215,7 +215,8 @@ func TestEverything(t *testing.T) {
 	act(o, http.MethodPost, "/results?kind=scan", json.RawMessage(newer), 200)
 
 	act(o, http.MethodPost, "/hosts/1/journal", []map[string]string{{"id": "20261101-1"}}, 204)
-	c.ask(v, http.MethodGet, "/hosts/1/documents/journal", nil, 200)
+	c.ask(v, http.MethodGet, "/hosts/1/documents/journal", nil, 403)
+	c.ask(o, http.MethodGet, "/hosts/1/documents/journal", nil, 200)
 	act(o, http.MethodPost, "/targets/change", acts.TargetsChange{Hosts: []int64{1, 2}, Do: "tag", Value: "moved"}, 200)
 
 	secretURL := "https://hooks.example/very-secret"

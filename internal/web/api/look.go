@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
@@ -123,6 +124,9 @@ func getDocument(c *call) (any, error) {
 	h, err := c.host()
 	if err != nil {
 		return nil, err
+	}
+	if kind == "journal" && !c.who.At(h.SiteID, store.RoleOperator) { // it holds whole configuration files, as they were
+		return nil, access.ErrForbidden
 	}
 	read := c.store.Document
 	if c.yes("previous") {
