@@ -62,6 +62,8 @@ var writers = []writer{
 	{"cli/scan.go", nil, "report writes"},
 	{"cli/serve.go", nil, "say, of fleet.go"},
 	{"cli/servecheck.go", nil, "say, of fleet.go"},
+	{"cli/serveconfig.go", nil, "the operator's own flags, quoted as TOML"},
+	{"cli/servekey.go", nil, "say, of fleet.go"},
 	{"cli/servestore.go", nil, "say, of fleet.go"},
 	{"cli/service_windows.go", []string{"VisibleWriter", "Visible"}, ""},
 	{"cli/servicelog.go", nil, "behind service_windows.go's VisibleWriter"},
