@@ -111,7 +111,7 @@ func (v *visit) showHost(h store.Host, f *form, status int) error {
 	if d.Use, err = v.useOf(h.ID); err != nil {
 		return err
 	}
-	if d.Plan, err = v.planOf(h); err != nil {
+	if d.Plan, err = v.planOf(h, d.Audit); err != nil {
 		return err
 	}
 	if d.Audit != nil {

@@ -15,17 +15,17 @@ import (
 	"ipcguard/internal/store"
 )
 
-// planView is the plan that was made last for a host, and the command line that applies it.
+// planView is the plan that was made last for a host, and the command lines that apply it.
 type planView struct {
 	*model.Plan
 	At      time.Time
-	Old     bool     // the host was scanned or audited after the plan was made
-	Export  bool     // there are changes that apply never makes
-	Command []string // none where there is nothing to apply
+	Old     bool          // the host was scanned or audited after the plan was made
+	Export  bool          // there are changes that apply never makes
+	Command []commandList // none where there is nothing to apply
 	File    string
 }
 
-func (v *visit) planOf(h store.Host) (*planView, error) {
+func (v *visit) planOf(h store.Host, audit *auditView) (*planView, error) {
 	var p model.Plan
 	at, err := v.document(v.ctx(), h.ID, "plan", &p)
 	if err != nil || at.IsZero() {
@@ -36,7 +36,7 @@ func (v *visit) planOf(h store.Host) (*planView, error) {
 		d.Export = d.Export || c.ExportOnly
 	}
 	if len(p.Changes) > 0 && p.Question == "" && p.Refused == "" && !d.Export {
-		d.Command = commands(&p, h, d.File)
+		d.Command = commands(&p, h, audit, d.File)
 	}
 	return d, nil
 }
@@ -52,18 +52,47 @@ func planFile(h store.Host) string {
 	return "plan-" + name + ".json"
 }
 
+// commandList is a place to work from, and the lines to type there.
+type commandList struct {
+	From  string
+	Lines []string
+}
+
+// What of a path and an address is written into a command: they are others' words, and nothing that a shell reads is in these.
+var (
+	plainPath    = regexp.MustCompile(`^/[A-Za-z0-9._/+-]+$`)
+	plainAddress = regexp.MustCompile(`^[][A-Za-z0-9.:-]+$`)
+)
+
 // commands are the lines that make a plan's changes: where the host is Samba on the host itself, where it is Windows there
-// too or from afar. A way back is always asked for.
-func commands(p *model.Plan, h store.Host, file string) []string {
-	apply := "ipcguard apply " + file
-	out := []string{apply + " --dry-run", apply + " --confirm-within 10m", "ipcguard confirm ID"}
-	if address, _, err := net.SplitHostPort(h.Address); err == nil && p.Platform.System == "windows" {
-		if strings.Contains(address, ":") {
-			address = "[" + address + "]"
-		}
-		out = append(out, apply+" --target winreg://"+address+` --user 'DOMAIN\ADMINISTRATOR' --confirm-within 10m`)
+// or from afar. Each names its target, so that it means the same wherever it is typed, and asks for a way back. None are
+// given for a system that apply does not write.
+func commands(p *model.Plan, h store.Host, audit *auditView, file string) []commandList {
+	list := func(from, target, more string) commandList {
+		apply := "ipcguard apply " + file + " --target " + target + more
+		return commandList{from, []string{apply + " --dry-run", apply + " --confirm-within 10m", "ipcguard confirm ID"}}
 	}
-	return out
+	switch p.Platform.System {
+	case "samba":
+		config := "/etc/samba/smb.conf"
+		if audit != nil && audit.Source.Kind == "smbconf" && len(audit.Source.Parts) > 0 && plainPath.MatchString(audit.Source.Parts[0]) {
+			config = audit.Source.Parts[0]
+		}
+		return []commandList{list("On the host itself, as root", "samba:"+config, "")}
+	case "windows":
+		out := []commandList{list("On the host itself, as an administrator", "windows:", "")}
+		if address, port, err := net.SplitHostPort(h.Address); err == nil && plainAddress.MatchString(h.Address) {
+			if strings.Contains(address, ":") {
+				address = "[" + address + "]"
+			}
+			if port != "445" {
+				address += ":" + port
+			}
+			out = append(out, list("Or from another machine", "winreg://"+address, ` --user "DOMAIN\ADMINISTRATOR"`))
+		}
+		return out
+	}
+	return nil
 }
 
 // makePlan plans from what is stored of a host.
