@@ -13,8 +13,8 @@ import (
 const serveCheckHelp = `Check the audit log: each line is chained to the one before it, so that a line that was changed, added or removed shows. The
 server may run. Exit status 1 where the chain is broken.
 
-Whoever can write to the database can chain the whole log anew. So every line goes to the server's log with its place in the chain
-("chain="), and to channels that are told of acts. --witness takes such a value from there, and says whether it still is in the log.
+Whoever can write to the database can chain the whole log anew. So every line goes to the server's log too, with its place in the
+chain ("chain="): keep that log on another machine. --witness takes such a value from it, and says whether the chain still has it.
 `
 
 func (a *app) serveCheck() *cobra.Command {
