@@ -105,7 +105,7 @@ func (v *visit) channelOf() (store.Channel, error) {
 func (v *visit) showChannel(c store.Channel, f *form, status int) error {
 	d := channel{Form: f, Channel: c, Kind: c.Kind, Fields: map[string]field{
 		"name":   f.Field("name", "Name", ""),
-		"least":  f.Choose("least", "Nothing lighter than", "", options("", "everything", view.Severities)),
+		"least":  f.Choose("least", "Minimum severity", "", options("", "everything", view.Severities)),
 		"digest": f.Field("digest", "As a digest", "When, as for schedules: @daily, 0 7 * * 1-5. Empty is at once"),
 		// the secrets: what is stored is never shown
 		"url":      f.Field("url", "Address", "https://… ; it is sealed, and never shown again. Empty keeps what is stored"),

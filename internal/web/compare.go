@@ -45,7 +45,7 @@ func comparePage(v *visit) error {
 		d.Wrong = "The first date has to be before the second."
 	}
 	if d.Wrong != "" {
-		return v.renderStatus(422, "compare", "Two dates", d)
+		return v.renderStatus(422, "compare", "Compare", d)
 	}
 	page := store.Page{Offset: v.pageOf("", rows).Offset, Size: rows}
 	list, total, err := v.store.Compare(ctx, from, to, view.Hosts(q), page)
@@ -66,5 +66,5 @@ func comparePage(v *visit) error {
 			d.Trend[i] = &points[n-1]
 		}
 	}
-	return v.render("compare", "Two dates", d)
+	return v.render("compare", "Compare", d)
 }

@@ -41,7 +41,7 @@ func eventsPage(v *visit) error {
 	}
 	d.Sites = c.Sites
 	d.Kinds = wordOptions(q.Get("kind"), "every kind", view.EventKinds)
-	d.Least = options(q.Get("least"), "any weight", view.Severities)
+	d.Least = options(q.Get("least"), "any severity", view.Severities)
 	d.Exports = exportsOf("events", q)
 	return v.render("events", "Changes", d)
 }

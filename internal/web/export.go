@@ -44,7 +44,7 @@ func exportView(v *visit) error {
 	return v.send(x.File(format), view.Media(format), func(w io.Writer) error { return x.Write(w, source, format, q) })
 }
 
-// exportTargets writes all targets as CSV, as they can be brought again.
+// exportTargets writes all targets as CSV, as they can be imported again.
 func exportTargets(v *visit) error {
 	return v.send("ipcguard-targets.csv", view.Media(view.CSV), func(w io.Writer) error { return fleet.ExportTargets(v.ctx(), v.store, w) })
 }

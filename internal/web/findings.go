@@ -57,7 +57,7 @@ func findingsPage(v *visit) error {
 		return err
 	}
 	d.Rows, d.Pager = list, v.pager(page, len(list), total)
-	for _, c := range []struct{ key, label string }{{"severity", "Weight"}, {"finding", "Finding"}, {"host", "Host"}, {"first_seen", "Open since"}} {
+	for _, c := range []struct{ key, label string }{{"severity", "Severity"}, {"finding", "Finding"}, {"host", "Host"}, {"first_seen", "Open since"}} {
 		d.Heads[c.key] = v.head(page, c.key, c.label, "", c.key == "severity" || c.key == "first_seen")
 	}
 	if d.Filter, err = v.choices(q); err != nil {

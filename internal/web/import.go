@@ -7,7 +7,7 @@ import (
 	"ipcguard/internal/fleet"
 )
 
-// importResults brings what was made elsewhere: by scan, audit or observe with --format json.
+// importResults takes what was made elsewhere: by scan, audit or observe with --format json.
 type importResults struct {
 	Form   *form
 	Kind   field
@@ -21,7 +21,7 @@ var importKinds = []option{
 func importPage(v *visit) error { return v.showImport(newForm(v.r.URL.Query()), nil, http.StatusOK) }
 
 func (v *visit) showImport(f *form, report *fleet.Imported, status int) error {
-	return v.renderStatus(status, "import", "Bring results", importResults{f, f.Choose("kind", "What it is", "", importKinds), report})
+	return v.renderStatus(status, "import", "Import results", importResults{f, f.Choose("kind", "What it is", "", importKinds), report})
 }
 
 func takeResults(v *visit) error {
@@ -43,7 +43,7 @@ func takeResults(v *visit) error {
 	return v.showImport(f, &report, http.StatusOK)
 }
 
-// takeJournal brings what was applied on one host: the output of history --format json there.
+// takeJournal takes what was applied on one host: the output of history --format json there.
 func takeJournal(v *visit) error {
 	h, err := v.hostOf()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// settingRow is one setting and how many hosts it would mend: one policy fixes 214 hosts.
+// settingRow is one setting and how many hosts it would fix: one policy fixes 214 hosts.
 type settingRow struct {
 	store.SettingCount
 	Title, URL string
@@ -34,7 +34,7 @@ type settingOne struct {
 	Pager pager
 }
 
-// settingRows puts the settings that mend most first: those of the worst findings before others.
+// settingRows puts the settings that fix most first: those of the worst findings before others.
 func (v *visit) settingRows(counts []store.SettingCount, hosts int, q url.Values) []settingRow {
 	out := make([]settingRow, 0, len(counts))
 	for _, c := range counts {
@@ -74,7 +74,7 @@ func settingsPage(v *visit) error {
 		return err
 	}
 	if filter.Setting == "" {
-		return v.render("settings", "What one setting fixes", d)
+		return v.render("settings", "What fixes most", d)
 	}
 	one := settingOne{Setting: v.catalog.Setting(filter.Setting), Count: settingRow{SettingCount: store.SettingCount{Setting: filter.Setting}}}
 	for _, r := range d.Rows {

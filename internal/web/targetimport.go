@@ -8,14 +8,14 @@ import (
 	"ipcguard/internal/fleet"
 )
 
-// targetImport brings a CSV file of targets, and says what became of each row that could not be taken.
+// targetImport takes a CSV file of targets, and says what became of each row that could not be taken.
 type targetImport struct {
 	Form   *form
 	Report *fleet.ImportReport
 }
 
 func targetImportPage(v *visit) error {
-	return v.render("targetimport", "Bring targets", targetImport{Form: newForm(nil)})
+	return v.render("targetimport", "Import targets", targetImport{Form: newForm(nil)})
 }
 
 // upload opens the file of a form without keeping it in memory: parts come as they arrive. Fields before the file are
@@ -50,14 +50,14 @@ func importTargets(v *visit) error {
 		return err
 	}
 	if file == nil {
-		return v.renderStatus(http.StatusUnprocessableEntity, "targetimport", "Bring targets", targetImport{Form: f})
+		return v.renderStatus(http.StatusUnprocessableEntity, "targetimport", "Import targets", targetImport{Form: f})
 	}
 	report, err := v.acts.ImportTargets(v.ctx(), v.who(), file)
 	switch {
 	case f.refused(err):
-		return v.renderStatus(statusOf(err), "targetimport", "Bring targets", targetImport{Form: f})
+		return v.renderStatus(statusOf(err), "targetimport", "Import targets", targetImport{Form: f})
 	case err != nil:
 		return err
 	}
-	return v.render("targetimport", "Bring targets", targetImport{Form: f, Report: &report})
+	return v.render("targetimport", "Import targets", targetImport{Form: f, Report: &report})
 }

@@ -120,7 +120,7 @@ func routes() []route {
 
 		{method: get, path: "/findings", role: look, id: "listFindings", summary: "Open findings of the hosts that a filter takes", query: with(view.HostFilter, paging, []view.Param{sorts("host", "severity", "finding", "first_seen")}), out: list[store.HostFinding]{}, do: listFindings},
 		{method: get, path: "/findings/counts", role: look, id: "countFindings", summary: "How many hosts have each finding", query: view.HostFilter, out: list[store.FindingCount]{}, do: countFindings},
-		{method: get, path: "/settings", role: look, id: "countSettings", summary: "How many hosts each setting would mend", query: view.HostFilter, out: list[store.SettingCount]{}, do: countSettings},
+		{method: get, path: "/settings", role: look, id: "countSettings", summary: "How many hosts each setting would fix", query: view.HostFilter, out: list[store.SettingCount]{}, do: countSettings},
 		{method: get, path: "/events", role: look, id: "listEvents", summary: "What changed, the last first", query: with(view.EventFilter, paging, []view.Param{sorts("id", "at", "severity")}), out: list[store.Event]{}, do: listEvents},
 		{method: get, path: "/trend", role: look, id: "trend", summary: "How many hosts had each verdict, day by day", query: view.TrendFilter, out: list[store.TrendPoint]{}, do: getTrend},
 		{method: get, path: "/compare", role: look, id: "compare", summary: "Hosts that were not the same at two times", query: with(view.HostFilter, paging, view.Between), out: list[store.Difference]{}, do: compare},

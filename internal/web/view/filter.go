@@ -93,7 +93,7 @@ var (
 		{Name: "host", Kind: Number},
 		{Name: "run", Kind: Number},
 		{Name: "kind", Kind: Text, Enum: EventKinds},
-		{Name: "least", Kind: Text, Enum: Severities, About: "nothing lighter"},
+		{Name: "least", Kind: Text, Enum: Severities, About: "minimum severity"},
 		{Name: "since", Kind: Moment},
 		{Name: "until", Kind: Moment, About: "a day is meant to its end"},
 		{Name: "after", Kind: Number, About: "only events with a higher id"},
