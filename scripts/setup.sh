@@ -49,7 +49,7 @@ openssl             openssl     signatures and certificates checked by openssl
 nodejs              node        PowerShell read by a parser of its grammar
 chromium            chromium    the page in a real browser
 npm                 npm         the accessibility check of the page
-prometheus          prometheus  the dashboard's expressions evaluated by a real Prometheus
+prometheus          prometheus  every expression of the dashboard evaluated by a real Prometheus
 '
   if [ -n "${IPCGUARD_LONG:-}" ]; then # make test-long
     peers+='ansible             ansible-playbook  exported tasks read and run by Ansible
