@@ -1,28 +1,59 @@
 package web
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"time"
 
+	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
 // overview is the first page: how it stands, where it goes, what changed, who works.
 type overview struct {
-	Site     string
-	Sites    []option
-	Counts   store.Counts
-	Trend    *trend
-	Since    time.Time
-	Events   []store.Event
-	Changed  int
-	Given    []givenCount
-	Settings []settingRow
-	Runs     []store.Run
-	Workers  []workerRow
-	Empty    bool
+	Site    string
+	Sites   []option
+	Counts  store.Counts
+	Trend   *trend
+	Since   time.Time
+	Events  []store.Event
+	Changed int
+	Given   []givenCount
+	First   []firstChange // the settings that fix most
+	Runs    []store.Run
+	Workers []workerRow
+	Empty   bool
+}
+
+// mostFirst is how many changes the first page puts before all else, what somebody may do today; mostNotice how many of
+// those who would notice stand beside one. The catalog has the rest.
+const (
+	mostFirst  = 3
+	mostNotice = 4
+)
+
+// firstChange is a setting that fixes much, and who would notice it.
+type firstChange struct {
+	settingRow
+	Notice []string
+	More   int // of them for whom there is no room
+}
+
+// whoNotices names those for whom a wanted value of a setting breaks something, by the catalog.
+func whoNotices(s *catalog.Setting) []string {
+	var out []string
+	if s == nil {
+		return nil
+	}
+	for _, b := range s.Breaks {
+		wanted := b.Value == nil || slices.ContainsFunc(s.Wanted, func(w catalog.Wanted) bool { return fmt.Sprint(w.Value) == fmt.Sprint(b.Value) })
+		if wanted && !slices.Contains(out, b.Who) {
+			out = append(out, b.Who)
+		}
+	}
+	return out
 }
 
 type givenCount struct {
@@ -70,8 +101,12 @@ func overviewPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d.Settings = v.settingRows(counts, d.Counts.Hosts, filterQuery(url.Values{"site": {d.Site}}))
-	d.Settings = d.Settings[:min(len(d.Settings), 6)]
+	rows := v.settingRows(counts, d.Counts.Hosts, filterQuery(url.Values{"site": {d.Site}}))
+	for _, r := range rows[:min(len(rows), mostFirst)] {
+		who := whoNotices(v.catalog.Setting(r.Setting))
+		n := min(len(who), mostNotice)
+		d.First = append(d.First, firstChange{r, who[:n], len(who) - n})
+	}
 	if d.Runs, err = v.runsUnderWay(); err != nil {
 		return err
 	}

@@ -1,0 +1,60 @@
+package web
+
+import (
+	"html"
+	"regexp"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/catalog"
+	"ipcguard/internal/store"
+)
+
+// The first page says what to do before it says how it went: three settings, the one for most hosts first, each a link away
+// from the hosts that it fixes and two from the plan of one.
+func TestOverviewLeads(t *testing.T) {
+	s := newTestSite(t)
+	plainSeed().fill(t, s.st)
+	p := s.login(store.RoleViewer)
+	page := p.ok("/")
+	first, trend := strings.Index(page, `<ol class="first">`), strings.Index(page, "The last weeks")
+	if first < 0 || trend < first {
+		t.Fatalf("the changes are at %d, the trend at %d", first, trend)
+	}
+	counts, err := s.st.SettingCounts(t.Context(), store.HostFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	most := counts[0].Hosts
+	links := regexp.MustCompile(`class="button" href="([^"]+)#hosts"`).FindAllStringSubmatch(page, -1)
+	if len(links) != 3 {
+		t.Fatalf("%d changes lead to their hosts, want 3", len(links))
+	}
+	for _, l := range links {
+		hosts := p.ok(html.UnescapeString(l[1]))
+		if !strings.Contains(hosts, `id="hosts"`) {
+			t.Errorf("%s has no list of hosts", l[1])
+		}
+		plans := regexp.MustCompile(`href="(/hosts/\d+)#plan"`).FindAllStringSubmatch(hosts, -1)
+		if len(plans) == 0 || len(plans) > most {
+			t.Fatalf("%s leads to %d plans, want 1 to %d", l[1], len(plans), most)
+		}
+		if host := p.ok(plans[0][1]); !strings.Contains(host, `<section id="plan">`) {
+			t.Errorf("%s has no plan", plans[0][1])
+		}
+	}
+}
+
+// Of those who notice only they are named who notice the value that is wanted, each once.
+func TestWhoNotices(t *testing.T) {
+	s := &catalog.Setting{
+		Wanted: []catalog.Wanted{{Value: 1}},
+		Breaks: []catalog.Breakage{{Who: "trusts", Value: 1}, {Who: "old clients", Value: 2}, {Who: "everybody"}, {Who: "trusts"}},
+	}
+	if got := strings.Join(whoNotices(s), ", "); got != "trusts, everybody" {
+		t.Error(got)
+	}
+	if got := whoNotices(nil); got != nil {
+		t.Error("a setting that the catalog lacks: ", got)
+	}
+}
