@@ -256,6 +256,12 @@ func (f *facts) pipe(name string) {
 		return
 	}
 	const readData = 1
-	answer := parsed.Check(sddl.AnonymousToken(false), readData, sddl.FileRights)
+	answer := "depends"
+	switch parsed.Check(sddl.AnonymousToken(false), readData, sddl.FileRights) {
+	case sddl.Refused:
+		answer = "refused"
+	case sddl.Granted:
+		answer = "granted"
+	}
 	f.hints["NullSessionPipes"] += fmt.Sprintf("pipe %s listens here; its own descriptor says %s to strangers. ", name, answer)
 }
