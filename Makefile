@@ -88,7 +88,7 @@ lint: ## vet, staticcheck, dead code, formatting, change files, go.mod
 	GOOS=windows $(GO) vet ./...
 	GOOS=darwin $(GO) vet ./internal/apply/... ./internal/audit/... ./internal/observe/... ./internal/scan/... # the rest is alike; make build makes it all
 	$(GO) tool staticcheck ./...
-	@unformatted=$$($(GO) tool gofumpt -l cmd internal scripts); [ -z "$$unformatted" ] || { echo "not formatted by gofumpt:" $$unformatted; exit 1; }
+	@unformatted=$$($(GO) tool gofumpt -l cmd internal scripts packaging); [ -z "$$unformatted" ] || { echo "not formatted by gofumpt:" $$unformatted; exit 1; }
 	@dead=$$($(GO) tool deadcode -filter '$(JUDGED)' ./cmd/... ./scripts/...) || exit 1; [ -z "$$dead" ] || { echo "reached by no program:"; echo "$$dead"; exit 1; }
 	@for script in scripts/*.sh packaging/linux/*.sh .ci/run; do bash -n $$script || exit 1; done
 	$(GO) run ./scripts/changelog check

@@ -65,7 +65,9 @@ func (w *wineHost) services(t *testing.T) {
 		{"--no-tls", "--listen", "0.0.0.0:8443"},
 		{"--database", "postgres://u:p@h/d"},
 		{"--timeout", "0s"},
-		{"--oidc-ca", "ca.pem"}, {"--oidc-client", "x"}, {"--keep-audit-log", "1h"},
+		{"--oidc-ca", "ca.pem"},
+		{"--oidc-client", "x"},
+		{"--keep-audit-log", "1h"},
 	} {
 		run(2, append([]string{"install", "serve"}, refused...)...)
 	}
