@@ -207,6 +207,8 @@ type End struct {
 	Unsigned    bool             `json:"unsigned,omitempty"`    // the client does not offer to sign
 	Unencrypted bool             `json:"unencrypted,omitempty"` // the client does not offer to encrypt
 
+	Except        string   `json:"except,omitempty"`         // the setting with the servers at which it does not
+	Domain        bool     `json:"domain,omitempty"`         // at every server of the domain, and not at this host alone
 	While         []Cover  `json:"while,omitempty"`          // only while these settings have one of these values
 	Maybe         string   `json:"maybe,omitempty"`          // why it is not certain
 	WrongPassword bool     `json:"wrong_password,omitempty"` // the refusal is that of a wrong password

@@ -875,6 +875,8 @@ var generated = Catalog{
 			{Value: 1, Compare: "equal", Why: "An unsigned session can be taken over."},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
+		}, Audits: []Listen{
+			{Setting: "LanmanWorkstation.AuditServerDoesNotSupportSigning", Value: 1, Tells: "event 31999 names each server that cannot sign"},
 		}, Side: "client", Reach: "everyone", Related: []string{"RequireSecuritySignature"}, Sources: []string{"D WSD smb-signing"}},
 		{ID: "LmCompatibilityLevel", Title: "Which logon answers are accepted", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\LmCompatibilityLevel", Policy: "Network security: LAN Manager authentication level", Aliases: []string{"LAN Manager authentication level"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "nt4"}, Summary: "From 0 (anything) to 5 (NTLMv2 alone). Anonymous callers send no answer at all.", Values: []Meaning{
 			{Value: 0, Means: "Sends LM and NTLM, accepts everything."},
@@ -1192,6 +1194,8 @@ var generated = Catalog{
 			{When: "unknown", How: "not documented"},
 		}, Breaks: []Breakage{
 			{Value: 1, Who: "servers without SMB3", What: "this machine cannot reach them", Certainty: "documented", Sources: []string{"D policy-csp lanmanworkstation"}},
+		}, Audits: []Listen{
+			{Setting: "LanmanWorkstation.AuditServerDoesNotSupportEncryption", Value: 1, Tells: "event 31998 names each server that cannot encrypt"},
 		}, Side: "client", Reach: "everyone", Related: []string{"EncryptData"}, Sources: []string{"D policy-csp lanmanworkstation"}},
 		{ID: "EnableMailslots", Title: "Remote mailslots of the server", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EnableMailslots", PowerShell: "EnableMailslots", Aliases: []string{"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\Bowser\\EnableMailslots"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "Remote mailslots carry no authentication; the computer browser used them. Off unless switched on.", Values: []Meaning{
 			{Value: 0, Means: "Remote mailslots are off."},
@@ -1280,6 +1284,8 @@ var generated = Catalog{
 			{Value: 0, Sources: []string{"M HK"}},
 		}, TakesEffect: []Effect{
 			{When: "now", How: "at once", Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-clients"}},
+		}, Ends: []End{
+			{Bits: 524288, Packages: []string{"lm", "ntlmv1"}, Maybe: "it counts where a program asks NTLM for session security; whether SMB does is not documented", Why: "this machine takes no NTLM without extended session security", Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-clients"}},
 		}, Side: "client", Reach: "everyone", Notes: []string{"Benchmarks ask for 537395200."}, Related: []string{"NTLMMinServerSec"}, Sources: []string{"D SPS network-security-minimum-session-security-for-ntlm-ssp-based-including-secure-rpc-clients", "M HK"}},
 		{ID: "AuditReceivingNTLMTraffic", Title: "Log NTLM that comes in", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0\\AuditReceivingNTLMTraffic", Policy: "Network security: Restrict NTLM: Audit Incoming NTLM Traffic", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win7"}, Summary: "At 2 event 8003 names who would be refused. Anonymous sessions are NTLM too.", Values: []Meaning{
 			{Value: 0, Means: "Not logged."},
@@ -1302,6 +1308,10 @@ var generated = Catalog{
 			{When: "now", How: "at once", Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers"}},
 		}, Breaks: []Breakage{
 			{Value: 2, Who: "servers that know NTLM alone", What: "this machine cannot reach them: printers, old storage, names that have no Kerberos name", Certainty: "documented", Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers"}},
+		}, Ends: []End{
+			{Values: []interface{}{2}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, Except: "ClientAllowedNTLMServers", Why: "this machine sends no NTLM", Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers"}},
+		}, Audits: []Listen{
+			{Setting: "RestrictSendingNTLMTraffic", Value: 1, Tells: "event 8001 names each server that this machine would not reach with NTLM"},
 		}, Side: "client", Reach: "everyone", Notes: []string{"Benchmarks ask for 1 or more."}, Related: []string{"AuditReceivingNTLMTraffic", "LanmanWorkstation.BlockNTLM", "ClientAllowedNTLMServers"}, Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers", "M HK"}},
 		{ID: "LanmanWorkstation.BlockNTLM", Title: "SMB client refuses NTLM", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\BlockNTLM", Aliases: []string{"BlockNTLM"}, Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "About this machine as a client, over SMB alone.", Values: []Meaning{
 			{Value: 0, Means: "Allowed."},
@@ -1310,7 +1320,9 @@ var generated = Catalog{
 			{Value: 0, Sources: []string{"D policy-csp lanmanworkstation"}},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
-		}, Side: "client", Reach: "everyone", Related: []string{"RestrictSendingNTLMTraffic"}, Sources: []string{"D policy-csp lanmanworkstation"}},
+		}, Ends: []End{
+			{Values: []interface{}{1}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, Except: "LanmanWorkstation.BlockNTLMServerExceptionList", Why: "the SMB client sends no NTLM", Sources: []string{"D policy-csp lanmanworkstation"}},
+		}, Side: "client", Reach: "everyone", Related: []string{"RestrictSendingNTLMTraffic", "LanmanWorkstation.BlockNTLMServerExceptionList"}, Sources: []string{"D policy-csp lanmanworkstation"}},
 		{ID: "AllowedPaths", Title: "Registry paths and subpaths open from afar", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurePipeServers\\winreg\\AllowedPaths\\Machine", Policy: "Network access: Remotely accessible registry paths and sub-paths", Type: "REG_MULTI_SZ", Applies: Scope{Since: "winxp"}, Summary: "Paths, with everything below them, that the winreg pipe gives out without regard to the permissions of the winreg key.", Defaults: []Default{
 			{Value: []interface{}{"System\\CurrentControlSet\\Control\\Print\\Printers", "System\\CurrentControlSet\\Services\\Eventlog", "Software\\Microsoft\\OLAP Server", "Software\\Microsoft\\Windows NT\\CurrentVersion\\Print", "Software\\Microsoft\\Windows NT\\CurrentVersion\\Windows", "System\\CurrentControlSet\\Control\\ContentIndex", "System\\CurrentControlSet\\Control\\Terminal Server", "System\\CurrentControlSet\\Control\\Terminal Server\\UserConfig", "System\\CurrentControlSet\\Control\\Terminal Server\\DefaultUserConfiguration", "Software\\Microsoft\\Windows NT\\CurrentVersion\\Perflib", "System\\CurrentControlSet\\Services\\SysmonLog"}, Sources: []string{"D SPS network-access-remotely-accessible-registry-paths-and-subpaths"}},
 		}, TakesEffect: []Effect{
@@ -1380,10 +1392,8 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: 7, Who: "whoever in the domain knows NTLM alone or uses an address instead of a name: printers that scan to folders, old storage, VPN clients", What: "they are refused at every server", Certainty: "documented", Sources: []string{"D SPS network-security-restrict-ntlm-ntlm-authentication-in-this-domain"}},
 		}, Ends: []End{
-			{Values: []interface{}{1, 3, 5}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, Maybe: "it depends on whether the account and the server are of the domain, and on the exceptions", Why: "NTLM is refused to part of the domain", Sources: []string{"D SPS network-security-restrict-ntlm-ntlm-authentication-in-this-domain"}},
-			{Values: []interface{}{7}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, While: []Cover{
-				{Setting: "DCAllowedNTLMServers", Values: []interface{}{[]interface{}{}}, Why: "there is no exception"},
-			}, Why: "NTLM is refused", Sources: []string{"D SPS network-security-restrict-ntlm-ntlm-authentication-in-this-domain"}},
+			{Values: []interface{}{1, 3, 5}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, Except: "DCAllowedNTLMServers", Domain: true, Maybe: "it depends on whether the account and the server are of the domain", Why: "NTLM is refused to part of the domain", Sources: []string{"D SPS network-security-restrict-ntlm-ntlm-authentication-in-this-domain"}},
+			{Values: []interface{}{7}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, Except: "DCAllowedNTLMServers", Domain: true, Why: "NTLM is refused", Sources: []string{"D SPS network-security-restrict-ntlm-ntlm-authentication-in-this-domain"}},
 		}, Audits: []Listen{
 			{Setting: "AuditNTLMInDomain", Value: 7, Tells: "event 8004 names each account, server and client that would be refused"},
 		}, Reach: "everyone", Notes: []string{"Other domain controllers judge by their own setting: give it to all of them by policy."}, Related: []string{"AuditNTLMInDomain", "DCAllowedNTLMServers", "RestrictReceivingNTLMTraffic"}, Sources: []string{"D SPS network-security-restrict-ntlm-ntlm-authentication-in-this-domain"}},
@@ -1418,6 +1428,57 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: 1, Who: "Wi-Fi, wired and VPN connections with MS-CHAPv2 and the user's own password", What: "they no longer sign on by themselves", Certainty: "documented", Sources: []string{"D KB5066470"}},
 		}, Side: "client", Reach: "everyone", Notes: []string{"It counts only while Credential Guard is off: that blocks it anyway."}, Related: []string{"LmCompatibilityLevel"}, Sources: []string{"D KB5066470"}},
+		{ID: "LanmanWorkstation.BlockNTLMServerExceptionList", Title: "Servers that the SMB client may use NTLM with", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\BlockNTLMServerExceptionList", Aliases: []string{"BlockNTLMServerExceptionList"}, Type: "REG_MULTI_SZ", Applies: Scope{Since: "win11-24H2"}, Summary: "About this machine as a client. Servers that LanmanWorkstation.BlockNTLM does not hold it back from, by DNS name, NetBIOS name or address.", Defaults: []Default{
+			{Value: []interface{}{}, Sources: []string{"D policy-csp lanmanworkstation"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Side: "client", Reach: "everyone", Related: []string{"LanmanWorkstation.BlockNTLM"}, Sources: []string{"D policy-csp lanmanworkstation"}},
+		{ID: "LanmanWorkstation.MinSmb2Dialect", Title: "Lowest dialect of the client", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\MinSmb2Dialect", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "About this machine as a client. It speaks to no server that knows only older dialects.", Values: []Meaning{
+			{Value: 514, Means: "2.0.2"},
+			{Value: 528, Means: "2.1"},
+			{Value: 768, Means: "3.0"},
+			{Value: 770, Means: "3.0.2"},
+			{Value: 785, Means: "3.1.1"},
+		}, Defaults: []Default{
+			{Value: 514, Sources: []string{"D policy-csp lanmanworkstation"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Side: "client", Reach: "everyone", Notes: []string{"It does not stop SMB1."}, Related: []string{"MinSmb2Dialect"}, Sources: []string{"D policy-csp lanmanworkstation"}},
+		{ID: "LanmanWorkstation.MaxSmb2Dialect", Title: "Highest dialect of the client", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\MaxSmb2Dialect", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "About this machine as a client. It offers no newer dialect.", Values: []Meaning{
+			{Value: 514, Means: "2.0.2"},
+			{Value: 528, Means: "2.1"},
+			{Value: 768, Means: "3.0"},
+			{Value: 770, Means: "3.0.2"},
+			{Value: 785, Means: "3.1.1"},
+		}, Defaults: []Default{
+			{Value: 785, Sources: []string{"D policy-csp lanmanworkstation"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Side: "client", Reach: "everyone", Notes: []string{"It does not stop SMB1."}, Related: []string{"MinSmb2Dialect"}, Sources: []string{"D policy-csp lanmanworkstation"}},
+		{ID: "LanmanWorkstation.AuditServerDoesNotSupportSigning", Title: "Log servers that cannot sign", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\AuditServerDoesNotSupportSigning", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 this machine as a client logs each server that cannot sign: event 31999.", Values: []Meaning{
+			{Value: 0, Means: "Not logged."},
+			{Value: 1, Means: "Logged."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D policy-csp lanmanworkstation"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Side: "client", Reach: "everyone", Related: []string{"LanmanWorkstation.RequireSecuritySignature"}, Sources: []string{"D policy-csp lanmanworkstation"}},
+		{ID: "LanmanWorkstation.AuditServerDoesNotSupportEncryption", Title: "Log servers that cannot encrypt", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\AuditServerDoesNotSupportEncryption", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 this machine as a client logs each server that cannot encrypt: event 31998.", Values: []Meaning{
+			{Value: 0, Means: "Not logged."},
+			{Value: 1, Means: "Logged."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D policy-csp lanmanworkstation"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Side: "client", Reach: "everyone", Related: []string{"LanmanWorkstation.RequireEncryption"}, Sources: []string{"D policy-csp lanmanworkstation"}},
+		{ID: "LanmanWorkstation.AuditInsecureGuestLogon", Title: "Log guest logons of this client", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\AuditInsecureGuestLogon", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 this machine as a client logs that a server made it a guest.", Values: []Meaning{
+			{Value: 0, Means: "Not logged."},
+			{Value: 1, Means: "Logged."},
+		}, Defaults: []Default{
+			{Value: 0, Sources: []string{"D policy-csp lanmanworkstation"}},
+		}, TakesEffect: []Effect{
+			{When: "unknown", How: "not documented"},
+		}, Side: "client", Reach: "everyone", Related: []string{"AllowInsecureGuestAuth"}, Sources: []string{"D policy-csp lanmanworkstation"}},
 	},
 	Pipes: []Pipe{
 		{Name: "lsarpc", Title: "Local security authority", Aliases: []string{"lsass", "netlogon", "samr"}, Interfaces: []Bound{

@@ -2,7 +2,10 @@ package catalog
 
 import (
 	"cmp"
+	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"ipcguard/internal/model"
 )
@@ -17,10 +20,13 @@ func (v *View) SignIn(u *model.Use, settings []string) (model.Outcome, []string)
 	var gates []cell
 	for i := range v.c.Settings {
 		s := &v.c.Settings[i]
-		if len(s.Ends) == 0 || s.System != v.facts.p.System || s.Side == "client" || settings != nil && !slices.Contains(settings, s.ID) {
+		if len(s.Ends) == 0 || s.System != v.facts.p.System || (s.Side == "client") != u.Outgoing() || settings != nil && !slices.Contains(settings, s.ID) {
 			continue
 		}
 		for j := range s.Ends {
+			if u.Elsewhere() && !s.Ends[j].Domain {
+				continue
+			}
 			if g := v.end(s, &s.Ends[j], u); g.outcome != model.Allowed {
 				gates = append(gates, g)
 			}
@@ -64,9 +70,12 @@ func (v *View) end(s *Setting, e *End, u *model.Use) cell {
 	}
 	meets = least(meets, v.facts.is(e.Scope), v.while(e))
 	why := s.ID + " is " + model.Text(r.value) + ": " + e.Why
+	spared, doubt := v.spared(e, u.Server)
 	switch {
-	case meets == no:
+	case meets == no || spared == yes:
 		return allowed()
+	case spared == maybe:
+		return unknown(why + "; " + doubt)
 	case e.Maybe != "":
 		return unknown(why + "; " + e.Maybe)
 	case meets == maybe:
@@ -75,6 +84,55 @@ func (v *View) end(s *Setting, e *End, u *model.Use) cell {
 		return unknown(why + "; map to guest then lets it in as guest")
 	}
 	return denied(why)
+}
+
+// spared tells whether a server is on the list of exceptions, and why that is in doubt. The list has names as callers use
+// them, so that an address, and a name of which only the first part fits, may be on it or not.
+// [D] SPS network-security-restrict-ntlm-add-server-exceptions-in-this-domain
+func (v *View) spared(e *End, server string) (f fit, doubt string) {
+	if e.Except == "" {
+		return no, ""
+	}
+	list, known := v.facts.names(e.Except)
+	if !known {
+		return maybe, "which servers are excepted is not known: " + v.facts.why(e.Except)
+	}
+	f = no
+	for _, pattern := range list {
+		f = max(f, fitsServer(pattern, server))
+	}
+	if f == maybe {
+		doubt = fmt.Sprintf("whether %s, which has exceptions, means this server is not known", e.Except)
+	}
+	return f, doubt
+}
+
+// fitsServer tells whether an entry of a list of exceptions means a server: a star stands for any characters at its beginning
+// or its end.
+func fitsServer(pattern, server string) fit {
+	pattern, server = strings.ToLower(strings.TrimSpace(pattern)), strings.ToLower(server)
+	core, ahead := strings.CutPrefix(pattern, "*")
+	core, behind := strings.CutSuffix(core, "*")
+	same := core == server
+	switch {
+	case ahead && behind:
+		same = strings.Contains(server, core)
+	case ahead:
+		same = strings.HasSuffix(server, core)
+	case behind:
+		same = strings.HasPrefix(server, core)
+	}
+	if same && server != "" {
+		return yes
+	}
+	if _, err := netip.ParseAddr(server); err == nil || server == "" || ahead || behind {
+		return maybe
+	}
+	name := func(s string) string { first, _, _ := strings.Cut(s, "."); return first }
+	if name(core) == name(server) {
+		return maybe // one by its full name, and the other by its short one
+	}
+	return no
 }
 
 // while tells whether the other settings are as they have to be.
@@ -271,12 +329,15 @@ func (c *Catalog) WeakWays(s *Setting, value any, p model.Platform) (out []WeakW
 	for i := range s.Ends {
 		e := &s.Ends[i]
 		certain, possible := c.Fit(e.Scope, p)
-		if !possible || !e.at(s, value) || len(e.Who) > 0 && !slices.Contains(e.Who, model.User) || e.NoName || e.Named || e.Raw {
+		if !possible || s.Side == "client" || !e.at(s, value) || len(e.Who) > 0 && !slices.Contains(e.Who, model.User) || e.NoName || e.Named || e.Raw {
 			continue
 		}
 		maybe := e.Maybe
 		if !certain && maybe == "" {
 			maybe = "whether it meets this host is not known: " + e.Why
+		}
+		if e.Except != "" {
+			maybe = cmp.Or(maybe, "the servers of "+e.Except+" are excepted")
 		}
 		for _, x := range e.While {
 			maybe = cmp.Or(maybe, "it counts only with "+x.Setting)

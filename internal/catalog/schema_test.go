@@ -54,6 +54,9 @@ func TestSources(t *testing.T) {
 		}
 		for _, e := range s.Ends {
 			check("end of "+s.ID, e.Sources)
+			if list := c.Setting(e.Except); e.Except != "" && (list == nil || list.Type != "REG_MULTI_SZ" || list.System != s.System) {
+				t.Errorf("end of %s: its exceptions %q are no list of this system", s.ID, e.Except)
+			}
 		}
 		for _, e := range s.TakesEffect {
 			if len(e.Sources) > 0 {

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -48,7 +49,17 @@ type Use struct {
 	Encryption string   `json:"encryption,omitempty"`     // what the server demanded it for: one of the Encryption constants
 	Log        bool     `json:"log,omitempty"`            // a log tells it, and not packets
 	Agent      string   `json:"agent,omitempty"`          // what the client says that it is: a system, a program, a version
+	ToldBy     string   `json:"told_by,omitempty"`        // the host whose log tells it where that is not the server: its domain's controller, or the client
 }
+
+// Witness is the host that a use was seen at.
+func (u *Use) Witness() string { return cmp.Or(u.ToldBy, u.Server) }
+
+// Outgoing tells whether the client's own log tells it.
+func (u *Use) Outgoing() bool { return u.ToldBy != "" && u.ToldBy == u.Client }
+
+// Elsewhere tells whether a domain controller tells of a logon at another host.
+func (u *Use) Elsewhere() bool { return u.ToldBy != "" && u.ToldBy != u.Client }
 
 // What a client says of signing. Whether it did sign is in Signed.
 const (

@@ -49,7 +49,7 @@ type useKey struct {
 
 // way is how a use came. It is the same for all uses of a logon, so that it is looked up once and compared from then on.
 type way struct {
-	dialect, logon, spn, offers, signing, encryption, agent string
+	dialect, logon, spn, offers, signing, encryption, agent, teller string
 
 	signed, encrypted, mic, canEncrypt, raw, binding model.Tristate
 
@@ -58,7 +58,7 @@ type way struct {
 
 func wayOf(u *model.Use) way {
 	return way{
-		dialect: u.Dialect, logon: u.Package, spn: u.SPN, offers: u.Offers, signing: u.Signing, encryption: u.Encryption, agent: u.Agent,
+		dialect: u.Dialect, logon: u.Package, spn: u.SPN, offers: u.Offers, signing: u.Signing, encryption: u.Encryption, agent: u.Agent, teller: u.ToldBy,
 		signed: u.Signed, encrypted: u.Encrypted, mic: u.MIC, canEncrypt: u.CanEncrypt, raw: u.Raw, binding: u.Binding, log: u.Log,
 	}
 }
@@ -183,7 +183,7 @@ func (a *Aggregator) Rows() []model.Use {
 			strings.Compare(x.Status, y.Status), strings.Compare(x.Dialect, y.Dialect), strings.Compare(x.Package, y.Package),
 			strings.Compare(x.SPN, y.SPN), cmp.Compare(x.Signed, y.Signed), cmp.Compare(x.Encrypted, y.Encrypted), cmp.Compare(x.MIC, y.MIC),
 			strings.Compare(x.Offers, y.Offers), strings.Compare(x.Signing, y.Signing), strings.Compare(x.Encryption, y.Encryption),
-			strings.Compare(x.Agent, y.Agent),
+			strings.Compare(x.Agent, y.Agent), strings.Compare(x.ToldBy, y.ToldBy),
 			cmp.Compare(x.CanEncrypt, y.CanEncrypt), cmp.Compare(x.Raw, y.Raw), cmp.Compare(x.Binding, y.Binding),
 		)
 	})

@@ -18,6 +18,7 @@ type edit struct {
 	from    model.Value
 	options []option // weakest first
 	order   int
+	why     string // instead of the catalog's reason
 }
 
 // option is one value for an edit, with what it costs.

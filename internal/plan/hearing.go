@@ -138,7 +138,7 @@ func (o *Observed) host() (names map[string]bool, unsure string) {
 		return names, ""
 	}
 	for _, u := range o.Uses {
-		names[strings.ToLower(u.Server)] = true
+		names[strings.ToLower(u.Witness())] = true
 	}
 	if len(names) > 0 {
 		return names, ""
@@ -180,7 +180,7 @@ func (o *Observed) hearing(host map[string]bool, layer model.Layer) Hearing {
 func (o *Observed) wire(host map[string]bool, layer model.Layer) Hearing {
 	h := Hearing{Layer: layer, Kinds: []string{}}
 	for i := range o.Uses {
-		if u := &o.Uses[i]; o.fromWire(u) && host[strings.ToLower(u.Server)] {
+		if u := &o.Uses[i]; o.fromWire(u) && host[strings.ToLower(u.Witness())] {
 			h.take(packets, u.First, u.Last, u.Count)
 		}
 	}
@@ -211,7 +211,7 @@ func (o *Observed) logged(host map[string]bool, layer model.Layer) Hearing {
 		return h
 	}
 	for i := range o.Uses {
-		if u := &o.Uses[i]; u.Layer == layer && !o.fromWire(u) && host[strings.ToLower(u.Server)] {
+		if u := &o.Uses[i]; u.Layer == layer && !o.fromWire(u) && host[strings.ToLower(u.Witness())] {
 			h.take("records of "+string(layer), u.First, u.Last, u.Count)
 		}
 	}

@@ -170,6 +170,7 @@ func (w *work) restrict(p *model.Plan) error {
 	if g := w.e.Policy.Goal; g == Harden || g == Findings {
 		more = w.harden(found)
 	}
+	found = append(w.exceptions(slices.Concat(found, more)), found...)
 	cfg := w.with(w.cfg, slices.Concat(found, more)...)
 	for i, ch := range w.inOrder(found) {
 		var closes []string
@@ -180,6 +181,8 @@ func (w *work) restrict(p *model.Plan) error {
 		}
 		c := w.change(i+1, ch, closes)
 		switch {
+		case ch.edit.why != "":
+			c.Why = ch.edit.why
 		case w.wished(ch.edit.setting):
 			c.Why, c.Closes = "wanted. "+c.Why, append(c.Closes, w.mended(ch.edit.setting)...)
 		case ch.forLater():
@@ -349,6 +352,6 @@ func (o *Observed) of() []model.Use {
 		return o.Uses
 	}
 	return slices.DeleteFunc(slices.Clone(o.Uses), func(u model.Use) bool {
-		return !slices.ContainsFunc(o.Servers, func(s string) bool { return strings.EqualFold(s, u.Server) })
+		return !slices.ContainsFunc(o.Servers, func(s string) bool { return strings.EqualFold(s, u.Witness()) })
 	})
 }

@@ -37,15 +37,23 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, 
 	v, n := c.View(before), c.View(after)
 	changed := n.Changed(v)
 	for _, u := range uses {
-		if u.Outcome != model.Allowed {
+		considered := u.Outgoing() && u.Outcome == model.Inconclusive
+		if u.Outcome != model.Allowed && !considered {
 			out.Unchanged++
 			continue
 		}
 		r := Replay{Use: u, Looks: []model.Look{lookOf(&u)}}
 		id, sure := asked(u.Identity)
-		r.Before, r.After = answer(c, v, before, id, &u), answer(c, n, after, id, &u)
+		if r.Before, r.After = model.Allowed, model.Allowed; u.ToldBy == "" { // else it is not this host that answers
+			r.Before, r.After = answer(c, v, before, id, &u), answer(c, n, after, id, &u)
+		}
 		signIn(v, n, changed, &r)
 		switch {
+		case r.Way && considered:
+			r.After, r.Why = model.OutcomeUnknown, r.Why+"; the log says that it was considered, and not that it came to it"
+			out.Possible = append(out.Possible, r)
+		case u.ToldBy != "" && !r.Way:
+			out.Unchanged++
 		case r.Way && levelOf(r.After) == shut:
 			out.Refused = append(out.Refused, r)
 		case r.Way:
@@ -139,7 +147,7 @@ func behind(c *catalog.Catalog, before, after *catalog.View, u *model.Use) strin
 func (w *work) unmodelled(after catalog.Config, changed []*catalog.Setting) []string {
 	var out []string
 	for _, s := range changed {
-		if s.Reach == "anonymous" || s.Side == "client" || len(s.Ends) > 0 {
+		if s.Reach == "anonymous" || s.Side == "client" || len(s.Ends) > 0 || w.excepts(s) {
 			continue
 		}
 		if _, possible := w.c.Fit(s.Applies, w.platform); !possible {

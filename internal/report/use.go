@@ -110,6 +110,7 @@ var useColumns = []struct {
 	{"channel_binding", "bool", func(u *model.Use) string { return truth(u.Binding) }},
 	{"encryption", "enum", func(u *model.Use) string { return u.Encryption }},
 	{"agent", "string", func(u *model.Use) string { return u.Agent }},
+	{"told_by", "string", func(u *model.Use) string { return u.ToldBy }},
 }
 
 // truth is a boolean as Zeek writes it, and nothing where it is not known.

@@ -42,6 +42,7 @@ func (w *windowsLog) ntlmEvent(e winEvent, id int) {
 	switch id {
 	case 8001, 4001: // outgoing
 		u.Client, u.Server, u.SPN = e.Computer(), hostOfSPN(e.Text("TargetName")), undash(e.Text("TargetName"))
+		u.ToldBy = u.Client
 		w.ntlmUser(&u, e.Text("DomainName"), e.Text("UserName"), basis+"this host as a client")
 		if u.Outcome = model.Inconclusive; id == 8001 {
 			u.Basis += "; it was considered, and whether it ran is not told"
@@ -55,6 +56,7 @@ func (w *windowsLog) ntlmEvent(e winEvent, id int) {
 	case 8004, 4004, 8005, 4005, 8006, 4006:
 		u.Client = cleanAddress(first(e, "Workstation", "WorkstationName"))
 		u.Server = strings.TrimSuffix(undash(first(e, "SChannelName", "SecureChannelName")), "$")
+		u.ToldBy = e.Computer()
 		w.ntlmUser(&u, first(e, "Domain", "DomainName"), first(e, "User", "UserName"), basis+"told by the domain controller")
 	case 4020, 4021, 4022, 4023, 4030, 4031, 4032, 4033:
 		w.enhanced(e, id, &u)
@@ -116,7 +118,7 @@ func (w *windowsLog) enhanced(e winEvent, id int, u *model.Use) {
 	}
 	u.Basis = fmt.Sprintf("NTLM event %d: version and address by their form; the other fields are not understood", id)
 	if id == 4020 || id == 4021 {
-		u.Client, u.Server = e.Computer(), u.Client
+		u.Client, u.Server, u.ToldBy = e.Computer(), u.Client, e.Computer()
 	}
 	w.add(*u)
 }

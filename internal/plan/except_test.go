@@ -1,0 +1,103 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/model"
+)
+
+// told is a logon with NTLM at a server, as the log of another host tells it.
+func told(by, client, server string) model.Use {
+	u := use(client, model.User, "", "", -1)
+	u.Layer, u.Share, u.Package, u.Log, u.Server, u.ToldBy = model.LayerSession, "", model.PackageNTLM, true, server, by
+	return u
+}
+
+// TestExceptionsInDomain ends NTLM in a domain: the servers at which the controller logged it become exceptions, before the
+// switch, and what has no name that a list could have is told as refused.
+func TestExceptionsInDomain(t *testing.T) {
+	h := host{system: "windows", product: "win2019", role: model.DomainController, settings: map[string]any{"RestrictNTLMInDomain": 0, "DCAllowedNTLMServers": []string{"OLD"}}}
+	self := told("", "10.0.0.9", "10.0.0.1")
+	kerberos := told("", "10.0.0.8", "10.0.0.1")
+	kerberos.Package = model.PackageKerberos
+	o := month(told("DC1", "PC1", "NAS1"), told("DC1", "PC2", "FS1"), told("DC1", "PC3", "old"), self, kerberos)
+	o.Servers = []string{"DC1", "10.0.0.1"}
+	e := Evidence{Audit: h.audit(t), Observed: o, Policy: Policy{Want: []string{"RestrictNTLMInDomain=7"}}}
+	p := make1(t, e)
+	if got, want := changes(p), []string{"DCAllowedNTLMServers=OLD, FS1, NAS1", "RestrictNTLMInDomain=7"}; !slices.Equal(got, want) {
+		t.Fatalf("changes %q, want %q; rejected %v", got, want, p.Rejected)
+	}
+	if model.Text(p.Changes[0].From.Data) != "OLD" || !strings.Contains(p.Changes[0].Why, "FS1, NAS1") {
+		t.Errorf("the way back, or the reason: %+v", p.Changes[0])
+	}
+	if err := Verify(p); err != nil {
+		t.Error(err)
+	}
+	var seen []string
+	for _, b := range p.Breaks {
+		if b.Certainty != "documented" {
+			seen = append(seen, b.Certainty+" "+b.Who)
+		}
+	}
+	if !slices.Equal(seen, []string{"possible 10.0.0.9"}) { // the controller itself may be on the list by its name
+		t.Errorf("refused although excepted, or not told: %q of %+v", seen, p.Breaks)
+	}
+	e.Policy.Avoid = []string{"DCAllowedNTLMServers"}
+	p = make1(t, e)
+	if got, want := changes(p), []string{"RestrictNTLMInDomain=7"}; !slices.Equal(got, want) {
+		t.Errorf("changes %q, want %q", got, want)
+	}
+	if !slices.ContainsFunc(p.Rejected, func(r model.Rejected) bool { return strings.HasSuffix(r.Why, "NTLM ends at FS1, NAS1") }) {
+		t.Errorf("where NTLM ends is not told: %v", p.Rejected)
+	}
+	if !slices.ContainsFunc(p.Breaks, func(b model.Break) bool { return b.Who == "PC1" && b.Certainty == "observed" }) {
+		t.Errorf("who is refused is not told: %+v", p.Breaks)
+	}
+	// the host's own settings say nothing of other hosts
+	a, err := WhatIf(Evidence{Audit: h.audit(t), Observed: o}, []Setting{{"RequireSecuritySignature", "1"}})
+	if err != nil || slices.ContainsFunc(slices.Concat(a.Refused, a.Possible), func(r Replay) bool { return r.Use.ToldBy != "" }) {
+		t.Errorf("%v: signing of the controller is held against another server: %+v", err, a)
+	}
+	h.unread = []string{"DCAllowedNTLMServers"}
+	a, err = WhatIf(Evidence{Audit: h.audit(t), Observed: o}, []Setting{{"RestrictNTLMInDomain", "7"}})
+	if err != nil || len(a.Possible) != 4 || !strings.Contains(a.Possible[0].Why, "which servers are excepted is not known: DCAllowedNTLMServers") {
+		t.Errorf("%v: that the list is what is not known is not said: %+v", err, a.Possible)
+	}
+}
+
+// TestExceptionsOfClient ends outgoing NTLM. Before Windows 11 24H2 event 8001 names what would be refused; since then it is
+// written for Kerberos, too, and excepts nothing.
+func TestExceptionsOfClient(t *testing.T) {
+	considered := told("PC1", "PC1", "nas1.corp.example")
+	considered.Outcome = model.Inconclusive
+	ran := told("PC1", "PC1", "10.0.0.7")
+	incoming := told("", "10.0.0.9", "PC1")
+	for product, want := range map[string][]string{
+		"win10-1607": {"ClientAllowedNTLMServers=nas1.corp.example", "RestrictSendingNTLMTraffic=2"},
+		"win11-24H2": {"RestrictSendingNTLMTraffic=2"},
+	} {
+		h := host{system: "windows", product: product, role: model.Member, settings: map[string]any{"RestrictSendingNTLMTraffic": 1}}
+		o := month(considered, ran, incoming)
+		o.Servers = []string{"PC1", "10.0.0.1"}
+		p := make1(t, Evidence{Audit: h.audit(t), Observed: o, Policy: Policy{Want: []string{"RestrictSendingNTLMTraffic=2"}}})
+		got := slices.DeleteFunc(changes(p), func(c string) bool { return !strings.Contains(c, "NTLM") })
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: changes %q, want %q; rejected %v", product, got, want, p.Rejected)
+		}
+		for _, b := range p.Breaks {
+			if b.Who == "10.0.0.9" {
+				t.Errorf("%s: incoming NTLM is held against what this machine sends: %+v", product, b)
+			}
+		}
+		if !slices.ContainsFunc(p.Breaks, func(b model.Break) bool { return b.Who == "PC1" && b.Certainty != "documented" }) {
+			t.Errorf("%s: what is refused is not told: %+v", product, p.Breaks)
+		}
+		if product == "win11-24H2" && !slices.ContainsFunc(p.Rejected, func(r model.Rejected) bool {
+			return r.Setting == "ClientAllowedNTLMServers" && strings.HasPrefix(r.Why, "nas1.corp.example: ")
+		}) {
+			t.Errorf("the server that may be meant is not told: %v", p.Rejected)
+		}
+	}
+}
