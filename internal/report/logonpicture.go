@@ -76,7 +76,7 @@ func newLogonPicture(logons []model.Logon) *logonPicture {
 		lane := &p.Lanes[at]
 		lane.Bars = append(lane.Bars, logonBar{
 			Strength: l.Strength, X: fmt.Sprintf("%.1f", x), W: fmt.Sprintf("%.1f", w), Y: lane.Y - barHigh,
-			Title: fmt.Sprintf("%s, %s: %s", l.Client, l.Strength, logonWay(l)),
+			Title: fmt.Sprintf("%s, %s: %s", l.Client, l.Strength, LogonWay(l)),
 		})
 	}
 	for i := range p.Lanes { // the weakest stands on top of what it shares its place with

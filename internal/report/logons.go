@@ -89,7 +89,7 @@ func writeLogonText(w io.Writer, logons []model.Logon, coverage *model.Coverage,
 		if l.Account != "" {
 			who += " " + Clean(l.Account)
 		}
-		fmt.Fprintf(&b, "  %s to %s as %s: %s\n", cmp.Or(Clean(l.Client), "(client not told)"), cmp.Or(Clean(l.Server), "(server not told)"), who, Clean(logonWay(l)))
+		fmt.Fprintf(&b, "  %s to %s as %s: %s\n", cmp.Or(Clean(l.Client), "(client not told)"), cmp.Or(Clean(l.Server), "(server not told)"), who, Clean(LogonWay(l)))
 		fmt.Fprintf(&b, "      %s\n", p.dim(logonCount(l)))
 		if l.Kind != "" {
 			fmt.Fprintf(&b, "      %s\n", p.dim("likely "+Clean(l.Kind)))
@@ -128,8 +128,8 @@ var packageTexts = map[string]string{
 	model.PackageNTLM: "NTLM of a version that was not told", model.PackageNTLMv2: "NTLMv2", model.PackageKerberos: "Kerberos", model.PackagePlaintext: "plaintext", model.PackageUnknown: "a logon that could not be read",
 }
 
-// logonWay is a way to come in, in words.
-func logonWay(l *model.Logon) string {
+// LogonWay is a way to come in, in words.
+func LogonWay(l *model.Logon) string {
 	parts := []string{cmp.Or(packageTexts[l.Package], "a logon that was not seen")}
 	if l.Raw == model.True && l.Package != model.PackagePlaintext && l.Package != model.PackageAnonymous {
 		parts[0] += " outside NTLMSSP"

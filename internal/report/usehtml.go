@@ -31,7 +31,7 @@ func writeUseHTML(w io.Writer, o *model.Observation, style Style) error {
 		"badcall": func(u *model.Use) bool {
 			return u.Outcome == model.Allowed && u.Layer == model.LayerCall && u.Identity.IsStranger()
 		},
-		"how":      func(l *model.Logon) string { return Clean(logonWay(l)) },
+		"how":      func(l *model.Logon) string { return Clean(LogonWay(l)) },
 		"strength": func(s model.Strength) string { return strengthTexts[s] },
 		"half":     func(n int) int { return n / 2 },
 		"add":      func(a, b int) int { return a + b },

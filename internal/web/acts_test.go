@@ -163,6 +163,7 @@ func TestActsOnHosts(t *testing.T) {
 	p.refuses("/runs", "No target that is enabled fits", "kind", "scan", "owner", "nobody")
 	p.done("/hosts/"+one+"/plan", "strategy", "restrict")
 	p.says("/hosts/"+one, "ipcguard apply plan-srv00.example.org.json --target samba:/etc/samba/smb.conf --confirm-within 10m", "restrict anonymous")
+	p.says("/hosts/"+one, "How clients log on, the weakest first", "broken", "NTLMv1, SMB 2.1, asked for cifs/srv")
 	if a := p.get("/hosts/" + one + "/plan.json"); a.status != http.StatusOK || !strings.Contains(a.header.Get("Content-Disposition"), "plan-srv00.example.org.json") || !strings.Contains(a.body, "ipcguard.plan/1") {
 		t.Errorf("the plan: %d %s", a.status, clip(a.body))
 	}

@@ -83,10 +83,15 @@ type useView struct {
 	Uses     []model.Use
 	More     int
 	Says     []string // what all of them come to
+	Logons   []model.Logon
+	Stronger int // how many more there are, none of them weaker
 }
 
 // mostUses is how many rows of use a page shows: strangers first, then what happens most.
 const mostUses = 200
+
+// mostLogons is how many ways to log on a page shows, the weakest first.
+const mostLogons = 100
 
 func (v *visit) useOf(hostID int64) (*useView, error) {
 	var o model.Observation
@@ -94,7 +99,8 @@ func (v *visit) useOf(hostID int64) (*useView, error) {
 	if err != nil || at.IsZero() {
 		return nil, err
 	}
-	says := report.UseAnswer(&o)
+	says, logons := report.UseAnswer(&o), model.Logons(o.Uses)
+	shown := min(len(logons), mostLogons)
 	stranger := func(u model.Use) int {
 		if u.Identity.IsStranger() {
 			return 0
@@ -108,7 +114,7 @@ func (v *visit) useOf(hostID int64) (*useView, error) {
 		return int(max(-1, min(1, b.Count-a.Count)))
 	})
 	n := min(len(o.Uses), mostUses)
-	return &useView{at, o.Coverage, o.Uses[:n], len(o.Uses) - n, says}, nil
+	return &useView{at, o.Coverage, o.Uses[:n], len(o.Uses) - n, says, logons[:shown], len(logons) - shown}, nil
 }
 
 // journalView is what was applied on a host, as "ipcguard history --format json" told it.

@@ -15,6 +15,7 @@ import (
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
+	"ipcguard/internal/report"
 	"ipcguard/internal/store"
 	"ipcguard/internal/web/limit"
 )
@@ -74,6 +75,7 @@ func (s *Server) parse() error {
 func (s *Server) funcs() template.FuncMap {
 	return template.FuncMap{
 		"ago":      func(t time.Time) string { return ago(s.now(), t) },
+		"logonWay": func(l model.Logon) string { return report.LogonWay(&l) },
 		"brief":    func(v any) string { return brief(fmt.Sprint(v)) },
 		"class":    class,
 		"clip":     func(v any) string { return clip(fmt.Sprint(v)) },

@@ -234,6 +234,7 @@ func (x seed) observation(now time.Time) *model.Observation {
 		Uses: []model.Use{
 			{Client: x.text("172.16.0.10"), Server: "10.1.0.1", Identity: model.Anonymous, Pipe: x.text("samr"), Call: x.text("SamrConnect"), Layer: model.LayerCall, Outcome: model.Allowed, Count: 5, Last: now},
 			{Client: "172.16.0.11", Server: "10.1.0.1", Identity: model.User, Account: x.text(`LAB\anna`), Pipe: "srvsvc", Call: "NetrShareEnum", Layer: model.LayerCall, Outcome: model.Allowed, Count: 512, Last: now},
+			{Client: x.text("172.16.0.12"), Server: "10.1.0.1", Identity: model.User, Account: x.text(`LAB\scan`), Package: model.PackageNTLMv1, SPN: x.text("cifs/srv"), Dialect: "2.1", Layer: model.LayerSession, Outcome: model.Allowed, Count: 7, Last: now},
 		},
 	}
 }
