@@ -95,6 +95,9 @@ func (b *Bytes) Share() float64 {
 	return float64(b.Readable) / float64(b.Total())
 }
 
+// NoticeSchannel is the notice of a computer account whose Netlogon a domain controller of Samba finds too weak.
+const NoticeSchannel = "samba-weak-netlogon"
+
 // Notice is one thing found on the way: a change of the settings that this product is about, a log that was cleared.
 type Notice struct {
 	ID       string    `json:"id"` // such as null-session-setting-changed

@@ -109,6 +109,9 @@ func (w *work) breaks(after catalog.Config, done []chosen) []model.Break {
 		for _, x := range r.NotKnown {
 			add(x.Break("possible", "seen here; "+x.Why))
 		}
+		for _, b := range w.weakNetlogon(done) {
+			add(b)
+		}
 	}
 	var lines []chosen
 	for _, ch := range done {

@@ -71,6 +71,8 @@ type Observed struct {
 
 	Heard   []model.Heard // the kinds of log records that were read, by host
 	Traffic bool          // packets were read
+
+	Notices []model.Notice // single things that logs tell
 }
 
 // ErrNoAudit says that there is nothing to plan from.
@@ -96,7 +98,7 @@ var exposures = func() []model.Disclosure {
 // FromObservation weighs what was observed: bytes of traffic where traffic was read, records of logs else.
 func FromObservation(o *model.Observation) *Observed {
 	c := &o.Coverage
-	out := &Observed{Uses: o.Uses, From: c.From, To: c.To, Notes: c.Notes, Heard: c.Heard, Traffic: c.Bytes != nil}
+	out := &Observed{Uses: o.Uses, From: c.From, To: c.To, Notes: c.Notes, Heard: c.Heard, Traffic: c.Bytes != nil, Notices: c.Notices}
 	for _, n := range c.Read {
 		out.Read += n
 	}

@@ -113,3 +113,22 @@ func names(list []string) string {
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
 }
+
+// weakNetlogon are the computer accounts that a controller of Samba says would lose Netlogon once it insists on its secure
+// channel or on encryption, each with the line that excepts it. A plan does not write the line: it is a parameter by account,
+// which the audit does not read, so that there would be no way back.
+func (w *work) weakNetlogon(done []chosen) (out []model.Break) {
+	for _, ch := range done {
+		switch ch.edit.setting.ID {
+		case "server schannel", "server schannel require seal":
+		default:
+			continue
+		}
+		for _, n := range w.e.Observed.Notices {
+			if n.ID == model.NoticeSchannel {
+				out = append(out, model.Break{Who: n.Client, What: n.What, Certainty: "possible", Because: ch.edit.setting.ID + " becomes " + model.Text(ch.data()) + ", and a line for this account in [global] is left to you (" + n.Evidence + ")"})
+			}
+		}
+	}
+	return out
+}

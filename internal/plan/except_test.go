@@ -101,3 +101,22 @@ func TestExceptionsOfClient(t *testing.T) {
 		}
 	}
 }
+
+// TestWeakNetlogonTold names the accounts that lose Netlogon once a controller of Samba insists on encryption.
+func TestWeakNetlogonTold(t *testing.T) {
+	h := host{system: "samba", product: "samba", role: model.DomainController, settings: map[string]any{"server schannel require seal": false}}
+	o := month()
+	o.Notices = []model.Notice{{ID: model.NoticeSchannel, Client: "NAS2$", What: "its Netlogon would be refused", Evidence: "Samba's log"}, {ID: "other", Client: "NAS9$"}}
+	p := make1(t, Evidence{Audit: h.audit(t), Observed: o, Policy: Policy{Want: []string{"server schannel require seal=yes"}}})
+	var who []string
+	for _, b := range p.Breaks {
+		who = append(who, b.Who)
+	}
+	if !slices.Contains(changes(p), "server schannel require seal=yes") || !slices.Contains(who, "NAS2$") || slices.Contains(who, "NAS9$") {
+		t.Errorf("changes %q, breaks %+v", changes(p), p.Breaks)
+	}
+	p = make1(t, Evidence{Audit: h.audit(t), Observed: o})
+	if slices.ContainsFunc(p.Breaks, func(b model.Break) bool { return b.Who == "NAS2$" }) {
+		t.Errorf("told although nothing of Netlogon changes: %+v", p.Breaks)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -149,9 +150,34 @@ func (s *sambaLog) line(l *Reader, line []byte, at time.Time, host string) {
 		} else {
 			s.cov.CountUnreadable("lines of Samba's audit in words that are not understood", 1)
 		}
+	case strings.Contains(text, "CVE-20"):
+		s.schannel(text, at, host)
 	case strings.Contains(text, "|"):
 		s.fullAuditLine(text, at, host)
 	}
+}
+
+// schannelText is what Samba's controllers say of an account whose Netlogon has no secure channel (CVE-2020-1472) or is not
+// encrypted on it (CVE-2022-38023), with the line that lets it go on. [S] librpc/rpc/server/netlogon/schannel_util.c
+var schannelText = regexp.MustCompile(`^\s*CVE-20(?:22-38023|20-1472\(ZeroLogon\)): (Check if option|Please use|Option) '(server (?:require schannel|schannel require seal):([^' ]{1,64})) = no' (might be needed|for|still needed)\b`)
+
+// schannel takes a line of a domain controller about Netlogon that is too weak.
+func (s *sambaLog) schannel(line string, at time.Time, host string) {
+	m := schannelText.FindStringSubmatch(line)
+	if m == nil {
+		return
+	}
+	option, account := strings.Clone(m[2]), strings.Clone(m[3])
+	n := model.Notice{ID: model.NoticeSchannel, Time: at, Host: observe.Clip(cmp.Or(s.server, host)), Client: account, Source: s.source, Evidence: "Samba's log: " + strings.TrimSpace(line)}
+	switch m[4] {
+	case "still needed":
+		n.What = "its Netlogon goes on by the exception '" + option + " = no' alone"
+	case "for":
+		n.What = "its Netlogon would be refused without '" + option + " = no'"
+	default:
+		n.What = "its Netlogon is refused; '" + option + " = no' would let it go on"
+	}
+	s.cov.Notice(n)
 }
 
 // fullAuditLine takes PREFIX|operation|result|arguments. The prefix is the administrator's own; by default it is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -129,6 +130,34 @@ func TestRealSambaConnections(t *testing.T) {
 	wantRows(t, rows, want...)
 	if cov.Read["full_audit lines"] != 2 {
 		t.Errorf("coverage %+v", cov)
+	}
+}
+
+// TestSambaWeakNetlogon reads what Samba's controllers say of accounts whose Netlogon is too weak. The lines are made of the
+// formats in Samba's own program.
+func TestSambaWeakNetlogon(t *testing.T) {
+	const head = "[2026/11/22 10:59:49.558591,  0] ../../librpc/rpc/server/netlogon/schannel_util.c:302(dcesrv_netr_check_schannel_get_state)\n  "
+	_, cov := readLogs(t, Options{Server: "dc"}, strings.Join([]string{
+		head + "CVE-2022-38023: netr_LogonGetDomainInfo request (opnum[21]) WITH schannel from client_account[NAS1$] client_computer_name[NAS1] NT_STATUS_ACCESS_DENIED",
+		head + "CVE-2022-38023: Check if option 'server schannel require seal:NAS1$ = no' might be needed for a legacy client.",
+		head + "CVE-2022-38023: Please use 'server schannel require seal:NAS2$ = no' for 'NAS2$' to avoid this warning!",
+		head + "CVE-2022-38023: Option 'server schannel require seal:NAS3$ = no' still needed for 'NAS3$'!",
+		head + "CVE-2020-1472(ZeroLogon): Check if option 'server require schannel:NAS4$ = no' might be needed for a legacy client.",
+		head + "CVE-2022-38023: Option 'server schannel require seal:NAS5$ = no' not needed for 'NAS5$'!",
+		head + "CVE-2022-38023: Check if option 'server schannel require seal:" + strings.Repeat("A", 4096) + "$ = no' might be needed for a legacy client.",
+	}, "\n"))
+	var got []string
+	for _, n := range cov.Notices {
+		got = append(got, n.ID+" "+n.Client+": "+n.What)
+	}
+	want := []string{
+		"samba-weak-netlogon NAS1$: its Netlogon is refused; 'server schannel require seal:NAS1$ = no' would let it go on",
+		"samba-weak-netlogon NAS2$: its Netlogon would be refused without 'server schannel require seal:NAS2$ = no'",
+		"samba-weak-netlogon NAS3$: its Netlogon goes on by the exception 'server schannel require seal:NAS3$ = no' alone",
+		"samba-weak-netlogon NAS4$: its Netlogon is refused; 'server require schannel:NAS4$ = no' would let it go on",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("notices %q, want %q", got, want)
 	}
 }
 
