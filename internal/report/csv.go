@@ -24,7 +24,7 @@ func (c *scanCSV) head() error {
 	c.headed = true
 	return c.w.Write([]string{
 		"target", "address", "verdict", "reason", "server", "system", "finding", "severity", "identity", "pipe",
-		"evidence", "fix", "settings", "controls", "started",
+		"evidence", "fix", "settings", "controls", "started", "weak_ways",
 	})
 }
 
@@ -44,7 +44,7 @@ func (c *scanCSV) Write(s *model.Scan) error {
 		row := []string{
 			s.Target, s.Address, string(s.Verdict), s.Reason, s.Server.Name, s.Server.System, f.ID, string(f.Severity),
 			string(f.Identity), f.Pipe, f.Evidence, f.Fix, strings.Join(f.Settings, "; "), strings.Join(controls, "; "),
-			s.Started.UTC().Format("2006-01-02T15:04:05Z"),
+			s.Started.UTC().Format("2006-01-02T15:04:05Z"), strings.Join(wayLines(s), "; "),
 		}
 		for i := range row {
 			row[i] = Cell(row[i])

@@ -96,12 +96,17 @@ func TestJSON(t *testing.T) {
 }
 
 func TestCSV(t *testing.T) {
-	rows, err := csv.NewReader(strings.NewReader(render(t, "csv", Style{}, sample()...))).ReadAll()
+	scans := sample()
+	scans[0].WeakWays = []model.WeakWay{{Way: model.WaySMB1, Step: model.Step{Outcome: model.Denied}}, {Way: model.WayNTLMv1, Step: model.Step{Outcome: model.Allowed}}}
+	rows, err := csv.NewReader(strings.NewReader(render(t, "csv", Style{}, scans...))).ReadAll()
 	if err != nil || len(rows) != 4 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
 	if rows[1][4] != `'=cmd|' /C calc'!A0` {
 		t.Errorf("a formula gets through: %q", rows[1][4])
+	}
+	if n := len(rows[0]) - 1; rows[0][n] != "weak_ways" || rows[1][n] != "SMB1 alone: refused; an NTLMv1 logon: accepted" {
+		t.Errorf("weak ways: %q %q", rows[0][n], rows[1][n])
 	}
 }
 
