@@ -134,7 +134,7 @@ func TestFleet(t *testing.T) {
 func programs(t *testing.T, s *fleetServer, p *visitor) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/account/tokens", strings.NewReader(url.Values{
-		"name": {"test"}, "scope": {"viewer"}, "until": {time.Now().Add(48 * time.Hour).Format(time.DateOnly)},
+		"name": {"test"}, "scope": {"read"}, "until": {time.Now().Add(48 * time.Hour).Format(time.DateOnly)}, "proof": {"correct horse battery"},
 	}.Encode()))
 	if err == nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

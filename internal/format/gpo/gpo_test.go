@@ -187,7 +187,7 @@ func TestEqualsItsReport(t *testing.T) {
 		t.Fatalf("%v, %v", gs, err)
 	}
 	g := gs[0]
-	if g.Name != "DoD Windows 10 STIG - Computer (SHB v10.1.0)" || g.ID != "{356FB116-26CD-4FBF-830B-6D736B802FD7}" || g.Domain != "idl.local" || len(g.Problems) != 0 || len(g.Parts) != 4 {
+	if g.Name != "DoD Windows 10 STIG - Computer (SHB v10.1.0)" || g.ID != "{356FB116-26CD-4FBF-830B-6D736B802FD7}" || g.Domain != "idl.local" || len(g.Problems) != 0 || len(g.Parts) != 5 {
 		t.Errorf("%q %q %q %v %q", g.Name, g.ID, g.Domain, g.Problems, g.Parts)
 	}
 	r := Join(g)
