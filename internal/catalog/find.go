@@ -297,9 +297,28 @@ func (a *asking) byPart() (Topic, bool) {
 			want = k
 		}
 	}
-	var best []entry
-	length, from, to := 0, 0, 0
+	best, from, to := a.longest(tokens, func(e entry) bool { return e.Kind != "product" })
+	if best == nil { // a product among the words says where, and is what is asked about where nothing else is named
+		best, from, to = a.longest(tokens, func(entry) bool { return true })
+	}
+	if best == nil {
+		return Topic{}, false
+	}
+	if i := slices.IndexFunc(best, func(e entry) bool { return e.Kind == want }); i > 0 {
+		best[0], best[i] = best[i], best[0]
+	}
+	t := a.c.topic(a.all, best)
+	t.Focus = strings.Join(slices.Concat(tokens[:from], tokens[to:]), " ")
+	return t, true
+}
+
+// longest are the entries with the longest name among the words, and where it stands.
+func (a *asking) longest(tokens []string, ofKind func(entry) bool) (best []entry, from, to int) {
+	length := 0
 	for _, e := range a.all {
+		if !ofKind(e) {
+			continue
+		}
 		for _, n := range e.names {
 			part := split(fold(n))
 			at := within(tokens, part)
@@ -316,15 +335,10 @@ func (a *asking) byPart() (Topic, bool) {
 		}
 	}
 	// a short name among many words says little
-	if best == nil || length*3 < len(strings.Join(tokens, "")) && length < 8 {
-		return Topic{}, false
+	if length*3 < len(strings.Join(tokens, "")) && length < 8 {
+		return nil, 0, 0
 	}
-	if i := slices.IndexFunc(best, func(e entry) bool { return e.Kind == want }); i > 0 {
-		best[0], best[i] = best[i], best[0]
-	}
-	t := a.c.topic(a.all, best)
-	t.Focus = strings.Join(slices.Concat(tokens[:from], tokens[to:]), " ")
-	return t, true
+	return best, from, to
 }
 
 // vague are names of entries that are everyday words in a question.

@@ -101,6 +101,11 @@ var asked = []struct{ phrase, entry, says string }{
 	{"2 is generally not recommended", "claim ra2-not-recommended", "mixed mode"},
 	{"with SQL Server set 1", "claim sql-set-one", "1 is the right value on every release"},
 	{"all other default shares go too", "claim all-default-shares-go", "SYSVOL and NETLOGON"},
+	{"disable null sessions windows server 2022", "topic closing null sessions", "RestrictNullSessAccess"},
+	{"stop null sessions samba", "topic closing null sessions", "restrict anonymous = 2"},
+	{"who uses my named pipes", "topic who uses IPC$", "ipcguard observe"},
+	{"null session on windows server 2019", "topic null session", "S-1-5-7"},
+	{"windows server 2022 defaults", "product win2022", "Windows Server 2022"},
 	{"TurnOffAnonymousBlock = 1", "setting TurnOffAnonymousBlock", "The block is off"},
 }
 
