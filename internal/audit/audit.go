@@ -54,6 +54,7 @@ type facts struct {
 	partial  bool
 	unread   string       // why the configuration may say more than was read, shares included; empty where it may not
 	defaults *model.Share // what a share that is made now begins with; nil is not known
+	here     bool         // it is the machine that this runs on
 	complete bool         // every share is among shares: the folder of usershares and Samba's registry were read
 
 	inherited map[string]bool // by setting of [IPC$]: it is [global]'s

@@ -77,7 +77,7 @@ func (o *Options) localSamba(ctx context.Context) (*facts, error) {
 // liveSamba is localSamba for a configuration file that is named.
 func (o *Options) liveSamba(ctx context.Context, path string) (*facts, error) {
 	f := newFacts("smbconf", "local", "samba")
-	f.source.Parts = []string{path}
+	f.source.Parts, f.here = []string{path}, true
 	file, err := smbconf.Load(path, smbconf.Options{})
 	if err != nil {
 		f.problem("%v", err)

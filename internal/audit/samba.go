@@ -70,9 +70,6 @@ func copied(name string) ([]byte, error) {
 // config takes a configuration in.
 func (f *facts) config(o *Options, c *smbconf.Config) {
 	f.platform.Product = f.platform.System
-	if c.Broken != nil {
-		f.problem("%s: the server does not start with this configuration, or keeps the one it had", c.Broken)
-	}
 	if c.Registry {
 		f.problem("%s: more settings are in Samba's registry, which a file does not show; on the host itself, 'ipcguard audit local' reads them", f.source.Name)
 	}
@@ -299,6 +296,7 @@ func (s *sambaReader) share(section *smbconf.Section) model.Share {
 		HostsAllow: list("hosts allow"), HostsDeny: list("hosts deny"),
 		Encrypt: s.encrypted(section), ForceUser: text("force user"),
 	}
+	sh.Unsure = s.unsure(&sh, text("force group"))
 	for _, first := range []string{"", "root "} {
 		if command := text(first + "preexec"); command != "" && on(first+"preexec close") {
 			sh.Program = first + "preexec"

@@ -136,8 +136,12 @@ func (f *facts) usershare(path string, begins model.Share) {
 	if said.Off != "" {
 		s.Off = said.Off
 	}
-	if _, err := os.Stat(s.Path); s.Off == "" && os.IsNotExist(err) {
+	switch st, err := os.Stat(s.Path); {
+	case s.Off != "":
+	case os.IsNotExist(err):
 		s.Off = "its folder is not there"
+	case err == nil && !st.IsDir():
+		s.Off = "its path is no folder"
 	}
 	s.Guest, s.GuestAt = said.Guest, "" // whether it counts is for the access model to say
 	f.addShares([]model.Share{s})

@@ -478,7 +478,10 @@ func (s *samba) share(id model.Identity, sh *model.Share) cell {
 	}
 	var gates [5]cell
 	gates[0], gates[1] = s.hosts(sh), s.users(id, sh)
-	if gates[4] = allowed(); sh.Program != "" { // [M]
+	switch gates[4] = allowed(); {
+	case sh.Unsure != "":
+		gates[4] = unknown("share " + sh.Name + ": " + sh.Unsure)
+	case sh.Program != "": // [M]
 		gates[4] = unknown("share " + sh.Name + " has " + sh.Program + " close, so it depends on what the program says")
 	}
 	gates[2], gates[3] = s.forUsers(sh), allowed()

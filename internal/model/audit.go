@@ -212,6 +212,7 @@ type Share struct {
 	HostsDeny    []string `json:"hosts_deny,omitempty"`
 	Encrypt      string   `json:"encrypt,omitempty"`
 	ForceUser    string   `json:"force_user,omitempty"`
+	Unsure       string   `json:"unsure,omitempty"`  // why smbd may refuse it to everybody, which only its host can tell
 	Program      string   `json:"program,omitempty"` // the line of a program whose failure refuses the caller
 
 	// UserShare says that a user made it, with net usershare: smb.conf has no section of it.

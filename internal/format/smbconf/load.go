@@ -234,7 +234,7 @@ func (r *reader) read(file string, b []byte, depth int) bool {
 		}
 		if why != "" {
 			r.c.Broken = &Problem{file, l.number, why}
-			r.c.problem(file, l.number, why+": Samba stops here")
+			r.c.problem(file, l.number, why+": Samba stops here: it does not start with this configuration, or keeps the one that it had")
 			r.c.Partial = true
 			return false
 		}

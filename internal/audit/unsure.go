@@ -1,0 +1,37 @@
+package audit
+
+import (
+	"os/user"
+	"slices"
+	"strings"
+
+	"ipcguard/internal/model"
+)
+
+// unsure says why smbd may refuse everybody a share that its lines open, where only the host itself can tell: accounts that it
+// may not have, and folders whose name depends on who calls or on where smbd runs. smbd takes the line and then refuses each
+// caller. [M] samba-4.17.12
+func (f *facts) unsure(s *model.Share, group string) string {
+	path := s.Path
+	for _, fixed := range []string{"%S", "%h", "%%"} { // the share's name, the host's
+		path = strings.ReplaceAll(path, fixed, "")
+	}
+	homes := strings.EqualFold(s.Name, "homes")
+	switch {
+	case !f.hasAccount(s.ForceUser, func(name string) error { _, err := user.Lookup(name); return err }):
+		return "force user = " + s.ForceUser + ": smbd refuses everybody where the host has no such user, which the configuration does not tell"
+	case !f.hasAccount(strings.TrimLeft(group, "+@&"), func(name string) error { _, err := user.LookupGroup(name); return err }):
+		return "force group = " + group + ": smbd refuses everybody where the host has no such group, which the configuration does not tell"
+	case !homes && s.Path != "" && strings.Contains(path, "%"):
+		return "path = " + s.Path + ": whether there is such a folder depends on what stands for the macro"
+	case !homes && s.Path != "" && !strings.HasPrefix(s.Path, "/"):
+		return "path = " + s.Path + " does not begin with /: which folder that is depends on where smbd runs"
+	}
+	return ""
+}
+
+// hasAccount tells whether a host is known to have an account: every host has root and nobody, and the one that this runs on
+// can be asked. What this program does not find there, smbd may still have from a domain.
+func (f *facts) hasAccount(name string, ask func(string) error) bool {
+	return name == "" || slices.Contains([]string{"root", "nobody", "nogroup"}, name) || f.here && ask(name) == nil
+}
