@@ -19,6 +19,7 @@ import (
 	"ipcguard/internal/change"
 	"ipcguard/internal/model"
 	"ipcguard/internal/plan"
+	"ipcguard/internal/report"
 	"ipcguard/internal/scan"
 )
 
@@ -27,7 +28,9 @@ const applyHelp = `Make the changes of a plan on a host, prove them from outside
 Before the first write the exact content of every place (value, type, absence, file, mode, owner) is in a journal on disk.
 After the last one the host is asked as a stranger, over every family of dialects that it speaks, whether everything that
 the plan closes is closed, and whether everything that must work does. If anything fails, everything goes back. What could
-not be asked (a share whose name nobody knows, say) is told, the changes stay, and the exit status is 4.
+not be asked (a share whose name nobody knows, say) is told, the changes stay, and the exit status is 4. So it is with what
+the plan leaves without knowing whether strangers get it (left:), unless it was asked now and refused; what stays open
+because it has to, as the plan says, is told and takes nothing from the proof.
 
 With --confirm-within everything goes back as well unless "ipcguard confirm ID" comes in time: a guard of its own waits
 for that, which outlives this terminal and, as a service of systemd or a scheduled task, a reboot.
@@ -37,9 +40,10 @@ Targets:
   windows:               this Windows machine
   winreg://HOST[:PORT]   a Windows machine from afar, through its winreg pipe; only changes that cannot cut that way off
 
-On a terminal it asks once, after it has shown every write and who made the plan when; elsewhere it wants --yes. A plan can
-only change what the catalog has, at its place and to a value that it takes, whatever its hash says. --require-signature
-also asks who made it: a plan that was not signed (ipcguard plan --sign) with a key of that file is refused.
+On a terminal it asks once, after it has shown every write and who made the plan when; elsewhere it wants --yes. A plan that
+was made for a host of another name or address is then refused, unless --made-for names that other. A plan can only change
+what the catalog has, at its place and to a value that it takes, whatever its hash says. --require-signature also asks who
+made it: a plan that was not signed (ipcguard plan --sign) with a key of that file is refused.
 
 A plan that was edited, that is for another system, or whose host has changed since it was made is refused: plan again.
 --dry-run shows every write and makes none.
@@ -57,6 +61,7 @@ type applyFlags struct {
 	target, address string
 	dryRun, yes     bool
 	trusted         string
+	madeFor         string
 	within          time.Duration
 }
 
@@ -84,6 +89,7 @@ func (a *app) apply() *cobra.Command {
 	s.StringVar(&f.target, "target", "", "samba:PATH, windows: or winreg://HOST (default: this machine)")
 	s.BoolVar(&f.dryRun, "dry-run", false, "show every write and make none")
 	s.BoolVarP(&f.yes, "yes", "y", false, "do not ask: the writes that a dry run shows are what is wanted")
+	s.StringVar(&f.madeFor, "made-for", "", "with --yes: take the plan although it was made for a host of this other name")
 	s.Var((*fileName)(&f.trusted), "require-signature", "take the plan only if it is signed with a key of this file of trusted keys")
 	s.DurationVar(&f.within, "confirm-within", 0, "take everything back unless confirmed within this time, such as 10m")
 	f.checkFlags.register(s, ", before and after", 10*time.Second)
@@ -171,8 +177,8 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 		return err
 	}
 	if len(p.Changes) == 0 {
-		fmt.Fprintln(a.stdout, "Nothing to do: the plan has no changes.")
-		return nil
+		fmt.Fprintln(a.stdout, "Nothing to do: the plan has no changes."+leaving(p))
+		return unsettled(p)
 	}
 	changes, err := checked(p)
 	if err != nil {
@@ -203,11 +209,13 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 		return run.again(err)
 	}
 	if len(writes) == 0 {
-		fmt.Fprintf(a.stdout, "Nothing to do: %s already is as the plan wants it.\n", run.spec)
-		return nil
+		fmt.Fprintf(a.stdout, "Nothing to do: %s already is as the plan wants it.%s\n", run.spec, leaving(p))
+		return unsettled(p)
 	}
 	a.showMaker(p, run.signer)
-	run.showOther(ctx)
+	if err := run.rightHost(ctx); err != nil {
+		return err
+	}
 	a.showWrites(p, writes)
 	if f.dryRun {
 		fmt.Fprintln(a.stdout, "Nothing was written (--dry-run).")
@@ -219,6 +227,22 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 		}
 	}
 	return run.write(ctx)
+}
+
+// leaving says what a plan leaves, where nothing is applied of it that would tell.
+func leaving(p *model.Plan) string {
+	if l := report.PlanLeaves(p); l != "" {
+		return " Of the plan, " + l + ": it tells which, and why."
+	}
+	return ""
+}
+
+// unsettled is the end of a run that asks nobody: partial where the plan does not know what strangers get.
+func unsettled(p *model.Plan) error {
+	if slices.ContainsFunc(p.Open, func(o model.OpenDoor) bool { return !o.Known }) {
+		return outcome{exitPartial}
+	}
+	return nil
 }
 
 // prepare checks the flags and finds what the run needs; no host is asked.

@@ -72,7 +72,7 @@ func TestApplyFromAfar(t *testing.T) {
 		return model.Value{Present: true, Type: "REG_MULTI_SZ", Data: append([]string{}, l...)}
 	}
 	whole := func(n int) model.Value { return model.Value{Present: true, Type: "REG_DWORD", Data: n} }
-	every := seal(t, at("every.json"), []model.Change{
+	every := seal(t, at("every.json"), server.Addr(), []model.Change{
 		{ID: "1", Setting: "RestrictAnonymous", Where: lsa + `\RestrictAnonymous`, From: whole(0), To: whole(1)},
 		{ID: "2", Setting: "RestrictRemoteSAM", Where: lsa + `\RestrictRemoteSAM`, From: text(sam), To: text("O:BAG:BAD:(A;;RC;;;BA)")},
 		{ID: "3", Setting: "NullSessionPipes", Where: lanman + `\NullSessionPipes`, From: list("samr", "Grüße"), To: list()},
@@ -135,11 +135,11 @@ HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters
 	})
 }
 
-// seal makes a plan of these changes and writes it where it says.
-func seal(t *testing.T, name string, changes []model.Change) string {
+// seal makes a plan of these changes for a host and writes it where it says.
+func seal(t *testing.T, name, host string, changes []model.Change) string {
 	t.Helper()
 	p := &model.Plan{
-		Schema: model.SchemaPlan, Target: "srv", Platform: model.Platform{System: "windows", Product: "win2019", Role: model.Member},
+		Schema: model.SchemaPlan, Target: host, Platform: model.Platform{System: "windows", Product: "win2019", Role: model.Member},
 		Strategy: "restrict", Changes: changes,
 	}
 	for i := range p.Changes {

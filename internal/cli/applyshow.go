@@ -46,9 +46,9 @@ func (a *app) showMaker(p *model.Plan, signer *plan.Key) {
 	}
 }
 
-// showOther says that the plan was made for a host by another name or address than this one. It may still be the same, and a
-// plan fits every host that is as that one was.
-func (r *applying) showOther(ctx context.Context) {
+// rightHost asks about a plan that was made for a host by another name or address than this one. It may still be the same, and
+// a plan fits every host that is as that one was; where nobody is asked (--yes), it takes --made-for to say so.
+func (r *applying) rightHost(ctx context.Context) error {
 	var names []string
 	if host, err := r.target.Host(ctx); err == nil {
 		names = append(names, host.Name)
@@ -61,9 +61,27 @@ func (r *applying) showOther(ctx context.Context) {
 			names = append(names, ownAddresses()...)
 		}
 	}
-	if other(r.plan.Target, names) {
-		fmt.Fprintf(r.stdout, "It was made for %s, and this is %s: is that what was meant?\n", r.plan.Target, strings.Join(names[:min(2, len(names))], ", at "))
+	if t, ok := r.target.(interface {
+		Names(context.Context) []string
+	}); ok {
+		names = append(names, t.Names(ctx)...)
 	}
+	if !other(r.plan.Target, names) {
+		return nil
+	}
+	made, here := report.Clean(r.plan.Target), report.Clean(strings.Join(names[:min(2, len(names))], ", at "))
+	switch {
+	case strings.EqualFold(r.flags.madeFor, r.plan.Target):
+		fmt.Fprintf(r.stdout, "It was made for %s, and this is %s, as --made-for says.\n", made, here)
+	case r.flags.yes && !r.flags.dryRun:
+		return hinted{
+			fmt.Errorf("the plan was made for %s, and this is %s: nothing was written", made, here),
+			fmt.Sprintf("if it is meant for this host too, --made-for %s says so beside --yes; else audit this host and plan for it", made),
+		}
+	default:
+		fmt.Fprintf(r.stdout, "It was made for %s, and this is %s: is that what was meant?\n", made, here)
+	}
+	return nil
 }
 
 // other tells whether a name or address is none of those of a host. A path is the name of a file, and of no host.
@@ -184,17 +202,44 @@ func (a *app) showApplied(j *engine.Journal, guard string, proof *verify.Proof) 
 	case proof == nil:
 		done = "Applied"
 	case proof.Result == verify.Unchecked:
-		done = fmt.Sprintf("Applied and kept, and not verified: %d check(s) could not be made. It is known", proof.Count(verify.Unchecked))
+		done = "Applied and kept, and not verified: " + unproved(proof) + ". It is known"
 	case proof.Result == verify.Waiting:
 		done = "Applied, and waiting for a restart. It is known"
 	}
+	leaves := ""
+	if l := report.PlanLeaves(&j.Plan); l != "" {
+		leaves = fmt.Sprintf(" Of its plan, %s: ipcguard history %s tells which, and why.", l, j.ID)
+	}
 	if d := j.Deadline(); d != nil {
-		fmt.Fprintf(a.stdout, "%s as %s. It waits for its confirmation until %s.\n", done, j.ID, d.At().Local().Format(time.DateTime))
+		fmt.Fprintf(a.stdout, "%s as %s.%s It waits for its confirmation until %s.\n", done, j.ID, leaves, d.At().Local().Format(time.DateTime))
 		fmt.Fprintf(a.stdout, "  keep it:      ipcguard confirm %s\n  take it back: ipcguard rollback %s\n", j.ID, j.ID)
 		fmt.Fprintf(a.stderr, "guard: %s\n", guard)
 		return
 	}
-	fmt.Fprintf(a.stdout, "%s as %s.\n  take it back: ipcguard rollback %s\n", done, j.ID, j.ID)
+	fmt.Fprintf(a.stdout, "%s as %s.%s\n  take it back: ipcguard rollback %s\n", done, j.ID, leaves, j.ID)
+}
+
+// unproved says what keeps a proof from being one: what was to be closed and could not be asked, and what the plan does not
+// close that is open or not known.
+func unproved(p *verify.Proof) string {
+	asked, left := 0, 0
+	for _, c := range p.Checks {
+		switch {
+		case c.Note || c.Result != verify.Unchecked && c.Result != verify.Open:
+		case strings.HasPrefix(c.Check, "left:"):
+			left++
+		default:
+			asked++
+		}
+	}
+	var out []string
+	if asked > 0 || left == 0 {
+		out = append(out, fmt.Sprintf("%d check(s) could not be made", asked))
+	}
+	if left > 0 {
+		out = append(out, fmt.Sprintf("%d thing(s) that the plan does not close are open to strangers, or not known (left:)", left))
+	}
+	return strings.Join(out, "; ")
 }
 
 // explained turns what the room knows about an error into a hint.

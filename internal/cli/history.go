@@ -12,6 +12,7 @@ import (
 	"ipcguard/internal/apply"
 	"ipcguard/internal/apply/engine"
 	"ipcguard/internal/model"
+	"ipcguard/internal/report"
 )
 
 const historyHelp = `List every apply, or show one: when, by whom, on which host, what was written, and how it ended. Records are signed; the
@@ -118,6 +119,12 @@ func (a *app) showJournal(j *engine.Journal, records []*engine.Record) {
 	fmt.Fprintf(a.stdout, "host %s\nplan %s\nwritten:\n", j.Host, j.PlanHash)
 	for _, w := range j.Writes {
 		fmt.Fprint(a.stdout, apply.Diff(w.Place, w.Before, w.After))
+	}
+	if l := report.PlanLeaves(&j.Plan); l != "" {
+		fmt.Fprintf(a.stdout, "%s:\n", l)
+		for _, line := range report.Leavings(&j.Plan) {
+			fmt.Fprintf(a.stdout, "  %s\n", line)
+		}
 	}
 	fmt.Fprintln(a.stdout, "steps:")
 	for _, s := range j.Steps {

@@ -56,7 +56,7 @@ func hivesUnderWine(t *testing.T, w *wineHost, server string) {
 				t.Fatal(err)
 			}
 			// the server that stands in for Windows' own does not sign because of the registry
-			w.ipcguard(t, 0, "plan", "--audit", "offline.json", "--goal", "findings", "--avoid", "RequireSecuritySignature", "--format", "json", "-o", "hive-plan.json")
+			w.ipcguard(t, 0, "plan", "--audit", "offline.json", "--goal", "findings", "--avoid", "RequireSecuritySignature", "--target", server, "--format", "json", "-o", "hive-plan.json")
 			w.ipcguard(t, 0, "apply", "hive-plan.json", "--address", server, "--dry-run")
 			cmd, said := w.start(t, "apply", "hive-plan.json", "--address", server, "--yes", "--patience", "20s")
 			_ = cmd.Wait() // its code is looked at: which share a stranger could open is not in the hive, and not asked then

@@ -41,6 +41,9 @@ say no as well. Such passes are marked (unauthenticated), as are checks made as 
 control:user says whether the server's answers to the user were proved by the logon's key. What contradicts itself, was
 dropped, or lacks the signature that it should have is inconclusive.
 
+What a plan leaves open or does not know is a left: check. Left open by its word, it takes nothing from the result; unknown
+to it, it counts as unchecked unless it is asked now and refused.
+
 Exit status 3 means that a check failed, 4 that something that is to be closed, or a check that you named, got no answer or
 could not be asked. A check that the plan proposes and that needs credentials is a note where there are none.
 ` + credentialHelp
@@ -144,6 +147,9 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 		worst = worse(worst, proof.Result)
 		if f.format == "text" {
 			a.showVerified(t, proof)
+			if s.plan != nil && leaving(s.plan) != "" {
+				fmt.Fprintln(a.stdout, strings.TrimSpace(leaving(s.plan)))
+			}
 		}
 	}
 	if f.format == "json" {

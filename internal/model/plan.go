@@ -18,6 +18,7 @@ type Plan struct {
 	Rejected   []Rejected `json:"rejected"`
 	Left       []Left     `json:"left,omitempty"` // findings that it leaves as they are
 	Residual   []string   `json:"residual"`
+	Open       []OpenDoor `json:"open,omitempty"` // what of Residual is a door to strangers, for verify to look at
 	Warnings   []string   `json:"warnings"`
 	Checks     []string   `json:"checks,omitempty"`      // must-work checks for verify
 	SharesLeft int        `json:"shares_left,omitempty"` // further ones that were open to strangers, for which there is no room in Shares
@@ -84,6 +85,16 @@ type Keep struct {
 type Rejected struct {
 	Setting string `json:"setting"`
 	Why     string `json:"why"`
+}
+
+// OpenDoor is one thing that strangers get, or may get, after a plan's changes.
+type OpenDoor struct {
+	What string `json:"what"` // a finding, or a pipe or share by name, as in a change's closes
+	// Known says that it stays open, which the plan tells; else nobody knows until somebody looks.
+	Known bool `json:"known"`
+	// Shares are the disk shares that stay open because they have to. Another one that is open is not told of.
+	Shares []string `json:"shares,omitempty"`
+	Why    string   `json:"why,omitempty"`
 }
 
 // Left is a finding that no change of a plan closes.

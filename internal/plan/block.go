@@ -42,6 +42,11 @@ func (w *work) block(p *model.Plan) {
 	}
 	p.Changes = changes
 	p.Residual = w.blockResidual(m, cfg)
+	if len(m.Ports) == 0 { // a firewall's rules are none of the model's
+		w.findDoors()
+		w.doors = slices.DeleteFunc(w.doors, func(d door) bool { return d.kind == "" })
+		p.Open = w.stillOpen(cfg, w.levelsIn(w.c.View(cfg), nil))
+	}
 	p.Left = w.unblocked(p, cfg)
 	p.Checks = w.e.Policy.Checks
 	for _, ch := range changes {

@@ -205,7 +205,7 @@ func (w *work) restrict(p *model.Plan) error {
 	w.alternatives(edits, found)
 	w.left(p)
 	p.Left = w.unmended(p, cfg)
-	p.Residual = w.residual(cfg, after)
+	p.Residual, p.Open = w.residual(cfg, after), w.stillOpen(cfg, after)
 	p.Checks = w.checks()
 	w.warnRestrict(p)
 	return nil

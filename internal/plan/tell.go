@@ -72,6 +72,36 @@ func (w *work) residual(cfg catalog.Config, after []level) []string {
 	return append(out, w.notRead()...)
 }
 
+// stillOpen lists the doors that the changes do not shut. A share that has to stay says nothing of others, so the model is asked
+// about files without those that stay as well.
+func (w *work) stillOpen(cfg catalog.Config, after []level) []model.OpenDoor {
+	v := w.c.View(cfg)
+	others := v
+	if len(w.needs.shares) > 0 {
+		rest := cfg
+		rest.Shares = slices.DeleteFunc(slices.Clone(cfg.Shares), func(s model.Share) bool { return w.needs.share(s.Name) })
+		others = w.c.View(rest)
+	}
+	var out []model.OpenDoor
+	for i, d := range w.doors {
+		if after[i] == shut {
+			continue
+		}
+		o := model.OpenDoor{What: w.doorName(d), Known: after[i] == open}
+		switch {
+		case d.kind == model.DisclosesFiles && o.Known && levelOf(others.Discloses(d.identity, d.kind)) < open:
+			o.Shares, o.Why = sortedKeys(w.needs.shares), "these shares have to stay"
+			if levelOf(others.Discloses(d.identity, d.kind)) == ajar {
+				o.Known, o.Why = false, "beside the shares that have to stay: "+strings.Join(others.Why(d.identity, d.kind), "; ")
+			}
+		case d.kind != "":
+			o.Why = strings.Join(v.Why(d.identity, d.kind), "; ")
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
 // notRead names settings that would matter and that the audit's source was not asked for.
 func (w *work) notRead() []string {
 	var missing []string

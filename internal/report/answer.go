@@ -229,14 +229,21 @@ func PlanAnswer(p *model.Plan) Answer {
 	default:
 		parts = append(parts, closing(p), stopping(p))
 	}
+	a.Says = joined(append(parts, PlanLeaves(p)))
+	return a
+}
+
+// PlanLeaves says how much a plan leaves: what stays open or is not known, and findings as they are. It is empty where that
+// is nothing.
+func PlanLeaves(p *model.Plan) string {
+	var parts []string
 	if n := len(p.Residual); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d %s open or not known", n, plural(n, "thing stays", "things stay")))
 	}
 	if n := len(p.Left); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d %s left as %s", n, plural(n, "finding is", "findings are"), plural(n, "it is", "they are")))
 	}
-	a.Says = joined(parts)
-	return a
+	return joined(parts)
 }
 
 func plural(n int, one, many string) string {
@@ -312,6 +319,10 @@ func ProofAnswer(target string, verified bool, checks []Proved, beside []string)
 		a.Word = "verified"
 	}
 	parts := []string{}
+	beside = slices.DeleteFunc(slices.Clone(beside), func(id string) bool { // said with what the plan leaves
+		return slices.ContainsFunc(checks, func(x Proved) bool { return x.Check == "left:"+id })
+	})
+	checks, left := leftOf(checks)
 	for _, r := range []struct{ result, closed, other string }{
 		{model.Failed, "still given", "failed"},
 		{string(model.Inconclusive), "no answer that counts about", "got no answer that counts"},
@@ -331,6 +342,7 @@ func ProofAnswer(target string, verified bool, checks []Proved, beside []string)
 			parts = append(parts, count(other, "check", "checks")+" "+r.other)
 		}
 	}
+	parts = append(parts, left)
 	if n := unauthenticated(checks); verified && n > 0 {
 		parts = append(parts, "no key proves the answers to "+count(n, "check", "checks")+" (unauthenticated)")
 	}
@@ -346,11 +358,43 @@ func ProofAnswer(target string, verified bool, checks []Proved, beside []string)
 	if len(more.kinds) > 0 {
 		parts = append(parts, "this was not to be closed, and "+more.strangers()+" are given it: "+more.things())
 	}
-	if len(parts) == 0 {
-		parts = append(parts, "nothing was asked")
+	if a.Says = joined(parts); a.Says == "" {
+		a.Says = "nothing was asked"
 	}
-	a.Says = joined(parts)
 	return a
+}
+
+// leftOf parts the checks of what a plan leaves from the others, and says which of it stays open by the plan's word, and which
+// is open or not known without it.
+func leftOf(checks []Proved) (others []Proved, says string) {
+	c, _ := catalog.Load()
+	told, not := &reach{}, &reach{}
+	names := 0
+	for _, x := range checks {
+		name, ok := strings.CutPrefix(x.Check, "left:")
+		switch who, d := given(c, name); {
+		case !ok:
+			others = append(others, x)
+		case x.Result == model.Passed:
+		case x.Note && d != "":
+			told.add(who, d, 0, false)
+		case d != "":
+			not.add(who, d, 0, false)
+		default:
+			names++
+		}
+	}
+	var parts []string
+	if len(told.kinds) > 0 {
+		parts = append(parts, "left open to "+told.strangers()+", as the plan says: "+told.things())
+	}
+	if len(not.kinds) > 0 {
+		parts = append(parts, "not closed by the plan, and open to "+not.strangers()+" or not known: "+not.things())
+	}
+	if names > 0 {
+		parts = append(parts, count(names, "pipe or share is", "pipes or shares are")+" left by the plan")
+	}
+	return others, joined(parts)
 }
 
 // unauthenticated counts the passes that stand on answers which no key proves.

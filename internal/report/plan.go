@@ -72,12 +72,7 @@ func planText(w io.Writer, p *model.Plan, style Style, width int) error {
 		}
 	}
 	e.items("What stays open, or is not known", cleaned(p.Residual))
-	if len(p.Left) > 0 {
-		e.head("Left as it is")
-		for _, l := range p.Left {
-			e.item(fmt.Sprintf("%s: %s: %s", l.Severity, Clean(leftName(l)), cleanLong(l.Why)))
-		}
-	}
+	e.items("Left as it is", leftAsItIs(p))
 	if unused := notLeft(p); len(unused) > 0 {
 		e.head("Looked at and not used")
 		for _, r := range unused {
@@ -96,6 +91,18 @@ func planText(w io.Writer, p *model.Plan, style Style, width int) error {
 	}
 	return e.p.write(w, e.b.String())
 }
+
+// leftAsItIs are the findings that a plan leaves, each with the reason.
+func leftAsItIs(p *model.Plan) []string {
+	out := make([]string, len(p.Left))
+	for i, l := range p.Left {
+		out[i] = fmt.Sprintf("%s: %s: %s", l.Severity, Clean(leftName(l)), cleanLong(l.Why))
+	}
+	return out
+}
+
+// Leavings are what a plan leaves, one a line: what stays open or is not known, then findings.
+func Leavings(p *model.Plan) []string { return append(cleaned(p.Residual), leftAsItIs(p)...) }
 
 // leftName is a finding that a plan leaves, with what it is about: the setting alone where that is all that the finding says.
 func leftName(l model.Left) string {

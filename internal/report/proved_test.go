@@ -38,6 +38,15 @@ func TestProofAnswer(t *testing.T) {
 			[]string{"anonymous-lists-accounts"},
 			"h: NOT VERIFIED: nothing was to be closed; this was not to be closed, and strangers (anonymous) are given it: accounts",
 		},
+		{"left open by the plan's word", true, []Proved{
+			{Check: "closed:anonymous-lists-accounts", Result: model.Passed},
+			{Check: "left:anonymous-reads-files", Result: model.Open, Note: true},
+		}, []string{"anonymous-reads-files"}, "h: verified: asked again and refused: accounts; left open to strangers (anonymous), as the plan says: disk shares"},
+		{"left without the plan's knowing", false, []Proved{
+			{Check: "closed:anonymous-lists-accounts", Result: model.Passed},
+			{Check: "left:guest-reads-files", Result: model.Unchecked},
+			{Check: "left:anonymous-pipe:x", Result: model.Open},
+		}, nil, "h: NOT VERIFIED: asked again and refused: accounts; not closed by the plan, and open to strangers (guest) or not known: disk shares; 1 pipe or share is left by the plan"},
 		{"waiting", false, []Proved{{Check: "closed:anonymous-lists-accounts", Result: model.Waiting}}, nil, "h: NOT VERIFIED: closes with a restart: accounts"},
 		{"the user is refused", false, []Proved{{Check: "control:user", Result: model.Failed}}, nil, "h: NOT VERIFIED: 1 check failed"},
 		{"nothing", false, nil, nil, "h: NOT VERIFIED: nothing was asked"},

@@ -79,6 +79,17 @@ func (s *Samba) Host(context.Context) (apply.Host, error) {
 	return apply.Host{Name: name, ID: strings.TrimSpace(string(id))}, nil
 }
 
+// Names are those by which clients, scans and audits know the server, which need not be the machine's.
+func (s *Samba) Names(ctx context.Context) []string {
+	c, err := s.load(ctx)
+	if err != nil {
+		return nil // what is read next says so
+	}
+	name, _ := c.Global.Get("netbios name")
+	others, _ := c.Global.Get("netbios aliases")
+	return slices.DeleteFunc(append([]string{name.Value}, others.List()...), func(n string) bool { return n == "" })
+}
+
 // load reads the configuration as Samba does: its files, and its registry where they say so.
 func (s *Samba) load(ctx context.Context) (*smbconf.Config, error) {
 	c, err := smbconf.Load(s.config, smbconf.Options{})

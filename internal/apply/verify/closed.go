@@ -117,6 +117,52 @@ func (c *doors) overAll(name string) verdict {
 	return c.data(ids, kind)
 }
 
+// leaves judges one thing that the plan does not close. What it says stays open is told and takes nothing from the rest; what it
+// does not know is settled where it was asked and refused.
+func (c *doors) leaves(o model.OpenDoor) Check {
+	v := c.of(o.What)
+	out := Check{Check: "left:" + o.What, Result: v.result, Detail: v.detail, Looks: v.looks}
+	more := c.openBeside(o)
+	switch {
+	case v.result == Passed:
+	case more > 0:
+		out.Result, out.Detail = Open, fmt.Sprintf("%d disk share(s) open beside those that have to stay (%s)", more, strings.Join(o.Shares, ", "))
+	case o.Known:
+		out.Note, out.Detail = true, "the plan leaves it open: "+o.Why
+		if out.Result = Unchecked; v.result == Failed {
+			out.Result = Open
+		}
+	case v.result == Failed && len(o.Shares) == 0:
+		out.Result, out.Detail = Open, v.detail+"; the plan does not close it: "+o.Why
+	case v.result == Failed:
+		out.Result, out.Detail = Unchecked, "what has to stay is open ("+strings.Join(o.Shares, ", ")+"); whether more is, is not known "+o.Why
+	default:
+		out.Result, out.Detail = Unchecked, v.detail+"; not known to the plan either: "+o.Why
+	}
+	return out
+}
+
+// openBeside counts the disk shares that a stranger opened and that are none of those which have to stay.
+func (c *doors) openBeside(o model.OpenDoor) (most int) {
+	ids, kind := c.door(o.What)
+	if kind != model.DisclosesFiles || len(o.Shares) == 0 {
+		return 0
+	}
+	for _, s := range c.scans {
+		for i := range s.Identities {
+			r := &s.Identities[i]
+			n := 0
+			for _, share := range r.Shares {
+				if slices.Contains(ids, r.Identity) && share.Open.Outcome == model.Allowed && !contains(o.Shares, share.Name) {
+					n++
+				}
+			}
+			most = max(most, n)
+		}
+	}
+	return most
+}
+
 // posture judges what a server shows to every client.
 func (c *doors) posture(name string) verdict {
 	var list []verdict

@@ -52,6 +52,11 @@ func (v *Verification) toAsk() []string {
 		for _, s := range v.Plan.Shares {
 			add(s.Name)
 		}
+		for _, o := range v.Plan.Open {
+			if name, ok := strings.CutPrefix(o.What, "anonymous-share:"); ok {
+				add(name)
+			}
+		}
 		for _, ch := range v.Plan.Changes {
 			for _, c := range ch.Closes {
 				if name, ok := strings.CutPrefix(c, "anonymous-share:"); ok {
@@ -71,18 +76,24 @@ func (v *Verification) toAsk() []string {
 	return out
 }
 
-// toOpen lists the pipes that the plan closes to strangers: what is proved shut is asked for by its name.
+// toOpen lists the pipes that the plan closes or leaves to strangers: what is proved shut is asked for by its name.
 func (v *Verification) toOpen() []string {
 	var out []string
 	if v.Plan == nil {
 		return out
 	}
+	add := func(what string) {
+		if name, ok := strings.CutPrefix(what, "anonymous-pipe:"); ok && !contains(out, name) {
+			out = append(out, name)
+		}
+	}
 	for _, ch := range v.Plan.Changes {
 		for _, c := range ch.Closes {
-			if name, ok := strings.CutPrefix(c, "anonymous-pipe:"); ok && !contains(out, name) {
-				out = append(out, name)
-			}
+			add(c)
 		}
+	}
+	for _, o := range v.Plan.Open {
+		add(o.What)
 	}
 	return out
 }

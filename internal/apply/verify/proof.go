@@ -19,14 +19,15 @@ const (
 	Inconclusive Result = Result(model.Inconclusive) // asked, and not answered
 	Unchecked    Result = model.Unchecked            // could not be asked; the detail says why
 	Waiting      Result = model.Waiting              // in force only after a restart that has not come
+	Open         Result = model.Open                 // left by the plan, and open
 )
 
 // Check is one thing that was looked at.
 type Check struct {
-	Check  string       `json:"check"` // closed:FINDING, control:…, or a must-work check as it was given
+	Check  string       `json:"check"` // closed:FINDING, left:FINDING, control:…, or a must-work check as it was given
 	Result Result       `json:"result"`
 	Detail string       `json:"detail,omitempty"`
-	Note   bool         `json:"note,omitempty"`  // nobody asked for it: unchecked, it does not count
+	Note   bool         `json:"note,omitempty"`  // nobody asked for it, or the plan tells it: unchecked or open, it does not count
 	Looks  []model.Look `json:"looks,omitempty"` // what earned the result
 	// Unauthenticated marks a pass that stands on answers which no key proves: refusals to strangers, who have no key of
 	// their own, or a user's session that is not signed. It need not be the server who gave them; it may be somebody on
@@ -43,6 +44,7 @@ type Proof struct {
 	Result  Result        `json:"result"` // of all checks together
 	Checks  []Check       `json:"checks"`
 	Beside  []string      `json:"beside,omitempty"` // findings: what strangers are given that was not to be closed
+	Left    []model.Left  `json:"left,omitempty"`   // findings that the plan leaves, with its reasons
 	Scans   []*model.Scan `json:"scans,omitempty"`
 }
 
@@ -51,16 +53,22 @@ const SchemaProof = "ipcguard.proof/1"
 
 // Judge sums the checks up: the worst of failed, inconclusive and unchecked that counts, else passed where something
 // passed. What waits for a restart is told by itself and takes nothing from what passed; but that the server answers, or
-// was restarted, is no proof of anything that was to be closed.
+// was restarted, is no proof of anything that was to be closed. What the plan leaves open with its word for it takes nothing
+// from what passed; what it did not know counts as unchecked until it was asked and refused.
 func (p *Proof) Judge() {
 	p.Result = Unchecked
 	worst, proved := map[Result]bool{}, false
 	for i, c := range p.Checks {
 		p.Checks[i].Unauthenticated = c.unauthenticated()
-		if !c.Note || c.Result != Unchecked {
+		switch {
+		case c.Note && (c.Result == Unchecked || c.Result == Open):
+		case c.Result == Open: // no word of the plan's covers it
+			worst[Unchecked] = true
+		default:
 			worst[c.Result] = true
 		}
-		proved = proved || c.Result == Passed && !strings.HasPrefix(c.Check, "control:") && !strings.HasPrefix(c.Check, "restart:")
+		beside := slices.ContainsFunc([]string{"control:", "restart:", "left:"}, func(p string) bool { return strings.HasPrefix(c.Check, p) })
+		proved = proved || c.Result == Passed && !beside
 	}
 	if !proved { // nothing but that the server answers: a claim without a look
 		worst[Passed] = false

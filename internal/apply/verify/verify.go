@@ -375,6 +375,32 @@ func (v *Verification) closed(p *Proof, c *catalog.Catalog, gone *verdict) {
 		p.Checks = append(p.Checks, Check{Check: "closed:nothing", Result: Unchecked, Detail: nothingToClose(v.Earlier)})
 	}
 	p.beside(c, promised)
+	if v.Plan != nil {
+		v.left(p, shut, promised, gone)
+	}
+}
+
+// left looks at what the plan leaves: what it says stays open or is not known, and what strangers are given of which it says
+// nothing.
+func (v *Verification) left(p *Proof, shut *doors, promised []string, gone *verdict) {
+	p.Left = v.Plan.Left
+	if gone != nil {
+		return
+	}
+	told := slices.Clone(promised)
+	for _, o := range v.Plan.Open {
+		if !slices.Contains(told, o.What) {
+			told = append(told, o.What)
+			p.Checks = append(p.Checks, shut.leaves(o))
+		}
+	}
+	for _, name := range p.Beside {
+		_, kind := shut.door(name)
+		behindIPC := slices.Contains(promised, "ipc") && kind != model.DisclosesFiles // and so judged already
+		if !slices.Contains(told, name) && !behindIPC {
+			p.Checks = append(p.Checks, shut.leaves(model.OpenDoor{What: name, Why: "it does not name it"}))
+		}
+	}
 }
 
 // nothingToClose says why an earlier scan leaves nothing to prove.
