@@ -26,7 +26,7 @@ func statusOf(m []byte) status.NTStatus {
 	return status.NTStatus(binary.LittleEndian.Uint32(m[8:]))
 }
 
-func scanAddress(t *testing.T, address string, o Options) *model.Scan {
+func scanAddress(t testing.TB, address string, o Options) *model.Scan {
 	t.Helper()
 	s, err := New(o)
 	if err != nil {

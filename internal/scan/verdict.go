@@ -51,6 +51,10 @@ func (h *host) judge(ladders []*ladder, ended error) {
 			r.Reason, r.Partial = stopped, true
 		case 2*lost > all:
 			r.Reason, r.Partial = fmt.Sprintf("partial: %d of %d questions got no answer", lost, all), true
+		default:
+			if lost, all := h.lostPipes(ladders); 2*lost > all {
+				r.Reason, r.Partial = fmt.Sprintf("partial: of %d pipes to ask, %d gave no answer or broke off", all, lost), true
+			}
 		}
 	case ended != nil:
 		r.Verdict, r.Partial = model.VerdictInconclusive, true
@@ -149,6 +153,40 @@ func unanswered(r *model.Scan) (n int) {
 		}
 	})
 	return n
+}
+
+// lostPipes counts the pipes whose calls could give something away to strangers, and those of them that were lost before all
+// was asked. A lost pipe is one question to unanswered, and many that could not be put any more; where a logon or IPC$ was
+// lost, all pipes behind it were.
+func (h *host) lostPipes(ladders []*ladder) (lost, all int) {
+	matters := map[string]bool{}
+	for _, p := range h.pipes {
+		matters[p.name] = p.calls && !p.elsewhere(h.system())
+	}
+	behind := 0
+	for _, yes := range matters {
+		if yes && (behind == 0 || !h.o.Quick) {
+			behind++
+		}
+	}
+	for _, l := range ladders {
+		r := l.result
+		switch {
+		case !l.id.IsStranger() || r.ClosedBy != "":
+		case r.Session.Outcome == model.Inconclusive, r.Tree.Outcome == model.Inconclusive:
+			lost, all = lost+behind, all+behind
+		default:
+			for _, p := range r.Pipes {
+				if !matters[p.Pipe] || p.Open.Outcome == model.Absent {
+					continue
+				}
+				if all++; pipeDoubt(p) != "" {
+					lost++
+				}
+			}
+		}
+	}
+	return lost, all
 }
 
 // asked counts the questions that strangers asked.
