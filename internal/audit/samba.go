@@ -195,7 +195,7 @@ func (s *sambaReader) take(id, typ string, p smbconf.Param, ok bool) {
 			s.values[id] = model.Value{}
 			s.lints = append(s.lints, lint{
 				id: "setting-without-effect", setting: id, evidence: fmt.Sprintf("%s:%d: %s: %s", p.File, p.Line, p.Written, why),
-				fix: fmt.Sprintf("Use what %s has for it: ipcguard explain '%s'.", s.platform.Version, id),
+				fix: fmt.Sprintf("Use what %s has for it%s: ipcguard explain '%s'.", s.platform.Version, older(c), id),
 			})
 			return
 		}
@@ -218,6 +218,14 @@ func (s *sambaReader) take(id, typ string, p smbconf.Param, ok bool) {
 	}
 	s.values[id] = v
 	s.origin[id] = fmt.Sprintf("%s:%d", p.File, p.Line)
+}
+
+// older names what a release before a setting's first has in its place, in parentheses.
+func older(s *catalog.Setting) string {
+	if s.Before == "" {
+		return ""
+	}
+	return " (" + s.Before + ")"
 }
 
 // ipc reads a parameter as [IPC$] has it: its own line, else the default for shares that [global] gives.

@@ -81,6 +81,7 @@ type Setting struct {
 	Closed      bool       `json:"closed,omitempty"`       // Values lists every value there is; what others do is not documented
 	Type        string     `json:"type"`                   // REG_DWORD, REG_MULTI_SZ, REG_SZ, REG_BINARY, bool, int, enum, string, list, members, policy
 	Since       string     `json:"since,omitempty"`        // the first release of Samba that knows it by this name
+	Before      string     `json:"before,omitempty"`       // the name by which releases before Since know the same
 	Applies     Scope      `json:"applies,omitzero"`
 	Summary     string     `json:"summary"`
 	Values      []Meaning  `json:"values,omitempty"`

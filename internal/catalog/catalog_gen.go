@@ -158,7 +158,7 @@ var generated = Catalog{
 		}, Reach: "everyone", CoveredBy: []Cover{
 			{Setting: "server smb encrypt", Values: []interface{}{"required", "mandatory", "force", "forced", "enforced", "require"}, Why: "every session is encrypted, which protects each message as signing would"},
 		}, Finding: "signing-not-required", Related: []string{"RequireSecuritySignature"}, Sources: []string{"S samba", "M samba-4.17.12"}},
-		{ID: "server smb encrypt", Title: "Encrypted sessions", System: "samba", Where: "[global] server smb encrypt", Aliases: []string{"smb encrypt"}, Type: "enum", Since: "4.14", Applies: Scope{Products: []string{"samba"}}, Summary: "Required refuses anonymous and guest sessions, because they have no key; it also refuses clients without SMB3.", Values: []Meaning{
+		{ID: "server smb encrypt", Title: "Encrypted sessions", System: "samba", Where: "[global] server smb encrypt", Aliases: []string{"smb encrypt"}, Type: "enum", Since: "4.14", Before: "smb encrypt", Applies: Scope{Products: []string{"samba"}}, Summary: "Required refuses anonymous and guest sessions, because they have no key; it also refuses clients without SMB3.", Values: []Meaning{
 			{Value: "default", Means: "Offered where a share asks."},
 			{Value: "desired", Means: "Used where the client can; strangers get a session, and Samba's own clients then give up on it by themselves."},
 			{Value: "required", Means: "Every session is encrypted; strangers are refused at logon."},
@@ -308,7 +308,7 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "smbcontrol smbd reload-config, then smbcontrol smbd close-share 'IPC$'", Sources: []string{"M samba-4.17.12"}},
 		}, Governs: Governs{Tree: true, Pipes: []string{"*"}}, Reach: "anonymous", Related: []string{"restrict anonymous", "guest account"}, Sources: []string{"M samba-4.17.12"}},
-		{ID: "IPC$:server smb encrypt", Title: "Encryption required on IPC$ alone", System: "samba", Where: "[IPC$] server smb encrypt", Aliases: []string{"[IPC$] server smb encrypt", "[IPC$] smb encrypt", "IPC$:smb encrypt"}, Type: "enum", Since: "4.14", Applies: Scope{Products: []string{"samba"}}, Summary: "Required closes IPC$ to strangers, who have no key, and leaves disk shares as they are. Users need a client with SMB3 encryption.", Values: []Meaning{
+		{ID: "IPC$:server smb encrypt", Title: "Encryption required on IPC$ alone", System: "samba", Where: "[IPC$] server smb encrypt", Aliases: []string{"[IPC$] server smb encrypt", "[IPC$] smb encrypt", "IPC$:smb encrypt"}, Type: "enum", Since: "4.14", Before: "smb encrypt", Applies: Scope{Products: []string{"samba"}}, Summary: "Required closes IPC$ to strangers, who have no key, and leaves disk shares as they are. Users need a client with SMB3 encryption.", Values: []Meaning{
 			{Value: "default", Means: "As the whole server."},
 			{Value: "required", Means: "Strangers are refused at the tree connect of IPC$."},
 		}, Defaults: []Default{

@@ -48,6 +48,16 @@ func (s *Setting) UnknownTo(release, written string) string {
 	return "it is a parameter from " + s.Since + " on; " + release + " does not know it, and ignores the line"
 }
 
+// MissingIn tells why a release would make nothing of a setting under the name that it has today, and by which name it knows
+// the same; nothing where it does know it, or where it is not known which release it is.
+func (s *Setting) MissingIn(release string) string {
+	why := s.UnknownTo(release, s.bareName())
+	if why != "" && s.Before != "" {
+		why += "; there " + s.Before + " is the same"
+	}
+	return why
+}
+
 // bareName is the setting's name without its section.
 func (s *Setting) bareName() string {
 	if section, name, ok := strings.Cut(s.ID, ":"); ok && section == "IPC$" {

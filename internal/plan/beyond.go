@@ -71,7 +71,7 @@ func (w *work) wish(s *catalog.Setting, value string) (chosen, error) {
 	case !read || !from.Present && (s.Type == "policy" || s.Type == "members"):
 		return refuse("was not read, so there would be no way back", "audit a source that has it: the host itself, or its policies")
 	}
-	if why := w.overruled(s); why != "" {
+	if why := w.idle(s); why != "" {
 		return refuse("would do nothing: "+why, "")
 	}
 	ch := chosen{edit: &edit{setting: s, where: w.where(s), from: from, options: []option{{data: data}}}}

@@ -84,6 +84,9 @@ func (w *work) blockChanges(m *catalog.Way) (out []model.Change, missing string)
 			Why: "what does not reach the ports reaches neither IPC$ nor a share",
 		})
 	}
+	if s, why := w.missing(m); why != "" {
+		return nil, fmt.Sprintf("%s does nothing here: %s: %s", m.ID, s, why)
+	}
 	sets, _ := w.c.SetsOn(m, w.platform)
 	for _, x := range sets {
 		s := w.c.Setting(x.Setting)
@@ -269,8 +272,25 @@ func (w *work) otherWays(taken *catalog.Way) {
 		if m.KeepsIPC {
 			why += ": it does not block IPC$"
 		}
+		if s, missing := w.missing(m); missing != "" {
+			w.reject(name, "it does nothing here: "+s+": "+missing)
+			continue
+		}
 		w.reject(name, why+" (--means "+m.ID+")")
 	}
+}
+
+// missing is the setting of a way that this release does not know, and why; empty where it knows them all.
+func (w *work) missing(m *catalog.Way) (setting, why string) {
+	sets, _ := w.c.SetsOn(m, w.platform)
+	for _, x := range sets {
+		if s := w.c.Setting(x.Setting); s != nil {
+			if why := s.MissingIn(w.platform.Version); why != "" {
+				return s.ID, why
+			}
+		}
+	}
+	return "", ""
 }
 
 func (w *work) warnBlock(m *catalog.Way, p *model.Plan) {

@@ -86,7 +86,7 @@ func (w *work) edits(before []level) []*edit {
 			w.reject(s.ID, "the policy says not to touch it")
 			continue
 		}
-		if why := w.overruled(s); why != "" {
+		if why := w.idle(s); why != "" {
 			w.reject(s.ID, why)
 			continue
 		}

@@ -33,7 +33,7 @@ func (w *work) harden(found []chosen) []chosen {
 		if !read || !from.Present && s.Type == "policy" || isList(s) {
 			continue
 		}
-		if why := w.overruled(s); why != "" {
+		if why := w.idle(s); why != "" {
 			w.reject(s.ID, why)
 			continue
 		}

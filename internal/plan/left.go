@@ -78,7 +78,15 @@ func (w *work) whyLeft(f *model.Finding, p *model.Plan, then *catalog.View) stri
 	case f.Identity.IsStranger() && len(f.Settings) == 0 && then.Session(f.Identity) == model.Denied:
 		return "the changes keep such a caller out; the next scan shows it"
 	case f.Fix != "":
-		return "no single value mends it: " + strings.TrimSuffix(f.Fix, ".")
+		why := "no single value mends it: " + strings.TrimSuffix(f.Fix, ".")
+		for _, id := range f.Settings {
+			if s := w.c.Setting(id); s != nil {
+				if missing := s.MissingIn(w.platform.Version); missing != "" {
+					why += "; " + id + ": " + missing
+				}
+			}
+		}
+		return why
 	}
 	return "the catalog names no value that mends it"
 }

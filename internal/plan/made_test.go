@@ -11,6 +11,7 @@ import (
 // host is a made host: the audit of a configuration that was read as a whole but for the settings named in unread.
 type host struct {
 	system, product string
+	version         string
 	role            model.Role
 	settings        map[string]any // nil: present, see absent
 	shares          []model.Share
@@ -25,7 +26,7 @@ func (h host) audit(t testing.TB) *model.Audit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := model.Platform{System: h.system, Product: h.product, Role: h.role}
+	p := model.Platform{System: h.system, Product: h.product, Version: h.version, Role: h.role}
 	if q := c.Product(h.product); q != nil {
 		p.Build = q.Builds[1]
 	}

@@ -263,9 +263,12 @@ func (w *work) warnPolicy(ch model.Change) {
 	}
 }
 
-// overruled says where a policy writes a setting, in a place of its own that counts before the setting's: a change of the
-// setting's would do nothing. It is empty where there is no such policy.
-func (w *work) overruled(s *catalog.Setting) string {
+// idle says why a change of a setting would do nothing: this release does not know it, or a policy writes it in a place of its
+// own that counts before the setting's. It is empty where neither is so.
+func (w *work) idle(s *catalog.Setting) string {
+	if why := s.MissingIn(w.platform.Version); why != "" {
+		return why
+	}
 	for i := range w.e.Audit.Settings {
 		a := &w.e.Audit.Settings[i]
 		if a.ID != s.ID || !a.Present {

@@ -151,6 +151,13 @@ func (e *explanation) setting(s *catalog.Setting) {
 	e.field("type", s.Type)
 	e.field("policy", s.Policy)
 	e.field("applies to", e.c.ScopeText(s.Applies))
+	if s.Since != "" {
+		known := catalog.SystemTitle(s.System) + " " + s.Since + "; older releases ignore the line"
+		if s.Before != "" {
+			known += ", and know the same as " + s.Before
+		}
+		e.field("since", known)
+	}
 	if s.Reach == "everyone" {
 		e.field("affects", "signed-in users too")
 	}
@@ -168,7 +175,7 @@ func (e *explanation) setting(s *catalog.Setting) {
 		if d.Unknown != "" {
 			e.text(2, 4, "unknown"+e.on(d.Scope)+": "+d.Unknown)
 		} else {
-			e.text(2, 4, value(d.Value)+e.on(d.Scope))
+			e.text(2, 4, value(d.Value)+e.on(d.Scope)+releases(d))
 		}
 		e.cite(d.Sources...)
 	}
@@ -231,6 +238,17 @@ func value(v any) string {
 func (e *explanation) on(s catalog.Scope) string {
 	if t := e.c.ScopeText(s); t != "" {
 		return " (" + t + ")"
+	}
+	return ""
+}
+
+// releases tells of which releases of Samba a default is.
+func releases(d catalog.Default) string {
+	switch {
+	case d.Before != "":
+		return " (before " + d.Before + ")"
+	case d.From != "":
+		return " (from " + d.From + " on)"
 	}
 	return ""
 }
