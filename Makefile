@@ -4,6 +4,7 @@ GO ?= go
 FUZZTIME ?= 10s
 DIST = dist
 MEASURE = measure
+SITE = site
 PLATFORMS = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 export CGO_ENABLED = 0
 
@@ -27,7 +28,7 @@ export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 
 ARCHES = amd64 arm64
 RELEASE = ARCHES="$(ARCHES)" GO="$(GO)" VERSION="$(SHOWN)" DIST="$(DIST)"
 
-.PHONY: help build binary binaries release packages windows changelog test test-long bench measure lint demo fuzz setup clean
+.PHONY: help build binary binaries release packages windows changelog test test-long bench measure site lint demo fuzz setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +81,9 @@ measure: binary ## scan real servers of other releases in chroots and virtual ma
 	@scripts/measure.sh $(MEASURE) $(RELEASES)
 	$(GO) run ./scripts/measure $(MEASURE)/results docs/measured
 
+site: ## write SITE/index.html and explained.html: what was measured, and every text of explain, as static pages
+	$(GO) run ./scripts/site docs/measured/measured.json $(SITE)
+
 fuzz: ## run every fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)
 
@@ -104,4 +108,4 @@ demo: binary ## scan a real server, close it, and scan it again
 	@scripts/demo.sh
 
 clean: ## remove what was built
-	rm -rf bin dist measure
+	rm -rf bin dist measure site

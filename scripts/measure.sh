@@ -83,7 +83,7 @@ waited() { for _ in $(seq 300); do (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null && ret
 in_root() { if [ -n "$root" ]; then chroot "$root" "$@"; else "$@"; fi; }
 
 measure_samba() { # NAME LINE…
-  local base=/lab-$$-$1 b s; b=$root$base; s=$out/$1
+  local base=/lab-$$-$1 b s inside=; b=$root$base; s=$out/$1
   mkdir -p "$b"/{private,lock,state,cache,run,ncalrpc,log,share,pub}; chmod 700 "$b/private"; chmod 777 "$b/share" "$b/pub"
   shift
   { printf '%s\n' "[global]" "netbios name = MEASURED" "workgroup = LABGRP" "server role = standalone server" "interfaces = $address/8" \
@@ -104,7 +104,7 @@ measure_samba() { # NAME LINE…
 }
 
 measure_ksmbd() { # NAME LINE…
-  local d=$work/$release s=$out/$1 t; t=$(mktemp -d); shift
+  local d=$work/$release s=$out/$1 t inside=; t=$(mktemp -d); shift
   mkdir -p "$t/etc/ksmbd"
   { printf '%s\n' "[global]" "netbios name = MEASURED" "workgroup = LABGRP"
     for l; do case $l in "["*) break ;; esac; echo "$l"; done

@@ -29,6 +29,7 @@ var rooms = []room{
 	{"scripts/manpages", []string{"cli"}, []string{"github.com/spf13/cobra"}},
 	{"cli", []string{"*"}, []string{"*"}},
 	{"scripts/measure", []string{"measured", "audit", "catalog", "model"}, nil},
+	{"scripts/site", []string{"measured", "report", "catalog"}, nil},
 	{"web", []string{"fleet", "store", "report", "plan", "catalog", "model"}, []string{"*"}},
 	{"fleet", []string{"store", "scan", "audit", "plan", "catalog", "model"}, []string{"*"}},
 	{"store", []string{"model"}, []string{"*"}},
