@@ -9,8 +9,10 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,6 +120,132 @@ func BenchmarkQuick(b *testing.B) {
 	b.ReportMetric(float64(hosts*b.N)/b.Elapsed().Seconds(), "answers/s")
 }
 
+// recorded is a connection whose messages are counted: how many bytes went one way before bytes went the other. What was
+// written is positive.
+type recorded struct {
+	net.Conn
+	lock  *sync.Mutex
+	sizes *[]int
+}
+
+func (c *recorded) note(n int) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	last := len(*c.sizes) - 1
+	if last >= 0 && ((*c.sizes)[last] > 0) == (n > 0) {
+		(*c.sizes)[last] += n
+	} else if n != 0 {
+		*c.sizes = append(*c.sizes, n)
+	}
+}
+
+func (c *recorded) Write(b []byte) (int, error) {
+	c.note(len(b)) // first: the answer must not come before its question
+	return c.Conn.Write(b)
+}
+
+func (c *recorded) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.note(-n)
+	return n, err
+}
+
+// BenchmarkAgainstBareExchange sets the null-session question beside the same number of connections, messages and bytes that
+// Go's net carries and nobody decodes, with both ends in this process.
+func BenchmarkAgainstBareExchange(b *testing.B) {
+	host, err := smbtest.NewHost("samba", "PRACTICE1")
+	if err != nil {
+		b.Fatal(err)
+	}
+	server, err := smbtest.Start("127.47.2.3:0", host)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { server.Close() })
+	var lock sync.Mutex
+	var sizes []int
+	o := Options{Quick: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
+		return &recorded{c, &lock, &sizes}, err
+	}}
+	r := scanAddress(b, server.Address(), o)
+	if r.Stats.Connections != 1 {
+		b.Fatalf("%d connections, %d requests: %s", r.Stats.Connections, r.Stats.Requests, r.Reason)
+	}
+	const atOnce = 64
+	asks := func(b *testing.B, ask func() error) float64 {
+		b.SetParallelism((atOnce + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+		b.RunParallel(func(p *testing.PB) {
+			for p.Next() {
+				if err := ask(); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+		speed := float64(b.N) / b.Elapsed().Seconds()
+		b.ReportMetric(speed, "answers/s")
+		return speed
+	}
+	l, err := net.Listen("tcp", "127.47.2.4:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _ = exchange(c, sizes, -1) }()
+		}
+	}()
+	var bare float64
+	b.Run("bare", func(b *testing.B) {
+		bare = asks(b, func() error {
+			c, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				return err
+			}
+			return exchange(c, sizes, 1)
+		})
+	})
+	b.Run("question", func(b *testing.B) {
+		s, err := New(Options{Quick: true, Timeouts: unhurried})
+		if err != nil {
+			b.Fatal(err)
+		}
+		target := at(b, server.Address())
+		ours := asks(b, func() error {
+			if r := s.Host(context.Background(), target); r.Verdict != model.Limited {
+				return fmt.Errorf("%s: %s", r.Verdict, r.Reason)
+			}
+			return nil
+		})
+		b.ReportMetric(ours/bare, "of-bare")
+		b.ReportMetric(float64(r.Stats.Requests), "requests")
+	})
+}
+
+// exchange plays one end of a conversation: the client's with 1, the server's with -1.
+func exchange(c net.Conn, sizes []int, end int) error {
+	defer c.Close()
+	buf := make([]byte, 64<<10)
+	for _, n := range sizes {
+		var err error
+		if n *= end; n > 0 {
+			_, err = c.Write(buf[:n])
+		} else {
+			_, err = io.ReadFull(c, buf[:-n])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // BenchmarkFull scans many practice hosts as anonymous: the processor time of this side alone, per host.
 func BenchmarkFull(b *testing.B) {
 	port := practiceProcess(b, "samba")
@@ -146,12 +274,13 @@ func BenchmarkAgainstRpcclient(b *testing.B) {
 	for rid := range 64 {
 		sids = append(sids, fmt.Sprintf("S-1-5-21-1-2-3-%d", 1000+rid))
 	}
-	var theirs time.Duration
+	var theirs, waited time.Duration
 	runs := 0
 	b.Run("rpcclient", func(b *testing.B) {
 		for b.Loop() {
+			began := time.Now()
 			a := peer.Client{}.RPC(b, server.Addr(), "enumdomusers", "lookupsids "+strings.Join(sids, " "), "netshareenum")
-			theirs += a.CPU
+			theirs, waited = theirs+a.CPU, waited+time.Since(began)
 			runs++
 		}
 		b.ReportMetric(float64(theirs.Microseconds())/float64(runs), "cpu-µs/host")
@@ -171,6 +300,7 @@ func BenchmarkAgainstRpcclient(b *testing.B) {
 			b.ReportMetric(ours, "cpu-µs/host")
 			if runs > 0 {
 				b.ReportMetric(float64(theirs.Microseconds())/float64(runs)/ours, "times-cheaper")
+				b.ReportMetric(b.Elapsed().Seconds()/float64(hosts*b.N)/(waited.Seconds()/float64(runs)), "times-their-wall")
 			}
 		})
 	}
