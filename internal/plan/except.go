@@ -32,7 +32,7 @@ func (w *work) exceptions(found []chosen) (out []chosen) {
 				continue
 			}
 			from, read := w.cfg.Settings[id]
-			switch why := w.overruled(s); {
+			switch why := w.idle(s); {
 			case w.avoids(s):
 				w.reject(id, "the policy says not to touch it; without exceptions NTLM ends at "+names(seen))
 				continue
