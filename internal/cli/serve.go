@@ -22,6 +22,7 @@ import (
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/fleet/gate"
 	"ipcguard/internal/fleet/notify"
+	"ipcguard/internal/scan"
 	"ipcguard/internal/store"
 	"ipcguard/internal/web"
 	"ipcguard/internal/web/api"
@@ -229,6 +230,12 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 		}
 		say(a.stderr, "certificate's SHA-256 fingerprint: %s", cert.Fingerprint())
 	}
+	listeners := 1
+	if f.workers != "" {
+		listeners++
+	}
+	bounds, left := descriptors(scan.OpenFiles(), listeners)
+	bounds.Proxies, o.Scan.Files = proxies, left
 	o.Watch = watch(dir, cert)
 	notes := notify.New(st, notify.Options{Key: o.Key, Version: o.Version, Base: base, Log: o.Log})
 	o.Beside = append(o.Beside, notes.Run)
@@ -269,7 +276,7 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 		say(a.stderr, "set-up link, for once: %s/setup?token=%s", strings.TrimSuffix(base, "/"), token)
 	}
 	group, gctx := errgroup.WithContext(ctx)
-	listen(gctx, group, pageServer(mux, proxies, cert), limit.Listen(l, limit.Options{Proxies: proxies}))
+	listen(gctx, group, pageServer(mux, proxies, cert), limit.Listen(l, bounds))
 	if f.metrics != "" {
 		l, err := net.Listen("tcp", f.metrics)
 		if err != nil {
@@ -285,11 +292,21 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 			return fmt.Errorf("workers: %w", err)
 		}
 		defer l.Close()
-		listen(gctx, group, forWorkers(gate.New(fl, st, people, gate.Options{Log: o.Log, Came: limit.Come}), o.Log), limit.Listen(l, limit.Options{}))
+		listen(gctx, group, forWorkers(gate.New(fl, st, people, gate.Options{Log: o.Log, Came: limit.Come}), o.Log), limit.Listen(l, limit.Options{Strangers: bounds.Strangers, Address: bounds.Address, Known: bounds.Known}))
 		say(a.stderr, "workers: ipcguard worker join https://%s", l.Addr())
 	}
 	group.Go(func() error { return fl.Serve(gctx) })
 	return ended(ctx, group.Wait())
+}
+
+// descriptors divides what this process may have open: each listener gets the connections that it takes at most, all of them no more than a
+// third, and scans have the rest. So a flood of clients stops no scan, and scans keep nobody from the page.
+func descriptors(files, listeners int) (each limit.Options, scans int) {
+	room := min(files/3/listeners, limit.Strangers+limit.Known)
+	each.Strangers = max(room*limit.Strangers/(limit.Strangers+limit.Known), 1)
+	each.Known = max(room-each.Strangers, 1)
+	each.Address = min(limit.Address, max(each.Strangers/2, 1))
+	return each, files - listeners*(each.Strangers+each.Known)
 }
 
 // forWorkers is the HTTP server of the workers' listener.

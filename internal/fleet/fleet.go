@@ -112,7 +112,10 @@ func (o *Options) defaults() error {
 	o.Heartbeat = cmp.Or(o.Heartbeat, 5*time.Second)
 	o.Poll = cmp.Or(o.Poll, time.Second)
 	o.Protocol = cmp.Or(o.Protocol, Protocol)
-	o.Scan.Concurrency = cmp.Or(o.Scan.Concurrency, scan.DefaultConcurrency)
+	if o.Scan.Room == nil { // one for all scanners
+		o.Scan.Room = scan.NewRoom(cmp.Or(o.Scan.Concurrency, scan.DefaultConcurrency), o.Scan.Files)
+	}
+	o.Scan.Concurrency = min(cmp.Or(o.Scan.Concurrency, scan.DefaultConcurrency), o.Scan.Room.Hosts())
 	if o.BatchSize < 1 || o.BatchSize > 64 {
 		return errors.New("fleet: a job has 1 to 64 targets")
 	}
@@ -148,7 +151,7 @@ type Fleet struct {
 	lock     sync.Mutex
 	scanners map[scannerKey]*scan.Scanner
 	windows  map[windowKey]windowEntry
-	busy     bool // Serve or Work runs
+	busy     bool // Serve runs
 
 	watched map[string]time.Time // problems since when, told or not; the supervisor's own
 }

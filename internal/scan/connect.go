@@ -14,7 +14,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// link is a connection with its place in the gate.
+// link is a connection with its place in the room.
 type link struct {
 	*smb.Conn
 	once    sync.Once
@@ -43,7 +43,7 @@ func (h *host) connect(ctx context.Context, m *meter, dialects []smb.Dialect) (*
 }
 
 func (h *host) connectWith(ctx context.Context, o smb.Options) (*link, error) {
-	release, err := h.gate.take(ctx)
+	release, err := h.room.take(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (h *host) options(m *meter, dialects []smb.Dialect, t smb.Timeouts, dial di
 }
 
 func (h *host) dialWith(ctx context.Context, o smb.Options) (*smb.Conn, error) {
-	if err := h.gate.pace.Wait(ctx); err != nil {
+	if err := h.o.Pace.Wait(ctx); err != nil {
 		return nil, err
 	}
 	c, err := smb.Dial(ctx, h.target.Addr.String(), o)

@@ -2,5 +2,5 @@
 
 package scan
 
-// openFiles: Windows has no such limit on sockets.
-func openFiles() int { return defaultFiles }
+// OpenFiles: Windows has no such limit on sockets.
+func OpenFiles() int { return defaultFiles }

@@ -4,8 +4,8 @@ package scan
 
 import "syscall"
 
-// openFiles is how many files this process may hold open. The Go runtime has raised the soft limit to the hard one.
-func openFiles() int {
+// OpenFiles is how many files this process may hold open. The Go runtime has raised the soft limit to the hard one.
+func OpenFiles() int {
 	var l syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) != nil || l.Cur > defaultFiles {
 		return defaultFiles

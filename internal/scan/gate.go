@@ -13,27 +13,33 @@ const reservedFiles = 64
 // buffers at worst.
 const defaultFiles = 16 << 10
 
-// gate bounds connections: how many begin in a second, and how many are open, over all hosts together.
+// Room is how many connections may be open at a time, over all hosts together, for one scanner or several that share it.
 //
 // A host's first connection takes a place that its worker owns. Further ones take a place of a common stock, and none
 // of them waits for another while it holds one, so that hosts cannot wait for one another in a ring.
-type gate struct {
-	pace  *Pace
+type Room struct {
+	hosts int
 	spare chan struct{}
 }
 
-// newGate divides files between hosts: it returns how many may be under way at a time, and the gate.
-func newGate(concurrency, files int, pace *Pace) (int, *gate) {
+// NewRoom divides open files between as many hosts as are wanted at a time, or fewer. 0 files asks the system.
+func NewRoom(concurrency, files int) *Room {
+	if files <= 0 {
+		files = OpenFiles()
+	}
 	usable := max(files-reservedFiles, 8)
 	hosts := min(concurrency, usable*3/4)
-	return hosts, &gate{pace: pace, spare: make(chan struct{}, usable-hosts)}
+	return &Room{hosts: hosts, spare: make(chan struct{}, usable-hosts)}
 }
 
+// Hosts is how many may be under way at a time. Who shares a room among scanners sees to it that all together are no more.
+func (r *Room) Hosts() int { return r.hosts }
+
 // take gets a place of the common stock; the caller gives it back.
-func (g *gate) take(ctx context.Context) (release func(), err error) {
+func (r *Room) take(ctx context.Context) (release func(), err error) {
 	select {
-	case g.spare <- struct{}{}:
-		return func() { <-g.spare }, nil
+	case r.spare <- struct{}{}:
+		return func() { <-r.spare }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -68,7 +68,9 @@ type Options struct {
 	// Pace, where it is not nil, stands in the place of Rate: for several scanners that share a rate, or
 	// one that changes.
 	Pace  *Pace
-	Files int // files this process may have open; 0 asks the system
+	Files int // files this process may have open for connections; 0 asks the system
+	// Room, where it is not nil, stands in the place of Files: for several scanners of a process.
+	Room *Room
 
 	Catalog *catalog.Catalog // nil is the embedded one
 	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
@@ -86,7 +88,7 @@ const (
 type Scanner struct {
 	o       Options
 	catalog *catalog.Catalog
-	gate    *gate
+	room    *Room
 	hosts   int
 	pipes   []pipe
 	tarpits tarpits
@@ -109,13 +111,13 @@ func New(o Options) (*Scanner, error) {
 	if s.o.Host <= 0 {
 		s.o.Host = DefaultHostTimeout
 	}
-	if s.o.Files <= 0 {
-		s.o.Files = openFiles()
-	}
 	if s.o.Pace == nil {
 		s.o.Pace = NewPace(s.o.Rate)
 	}
-	s.hosts, s.gate = newGate(s.o.Concurrency, s.o.Files, s.o.Pace)
+	if s.room = s.o.Room; s.room == nil {
+		s.room = NewRoom(s.o.Concurrency, s.o.Files)
+	}
+	s.hosts = min(s.o.Concurrency, s.room.hosts)
 	var err error
 	s.pipes, err = pipesOf(s.catalog, s.o.Pipes)
 	return s, err

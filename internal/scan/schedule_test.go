@@ -163,9 +163,10 @@ func TestOutputError(t *testing.T) {
 }
 
 // Hosts that want further connections while all files are taken must not wait for one another for ever.
-func TestGateHasNoRing(t *testing.T) {
+func TestRoomHasNoRing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hosts, g := newGate(1000, 128, nil)
+		g := NewRoom(1000, 128)
+		hosts := g.Hosts()
 		if hosts+cap(g.spare) > 128-reservedFiles {
 			t.Fatalf("%d hosts and %d spare places of 128 files", hosts, cap(g.spare))
 		}
@@ -193,7 +194,7 @@ func TestGateHasNoRing(t *testing.T) {
 
 func TestConcurrencyFitsFiles(t *testing.T) {
 	for _, c := range []struct{ want, files, hosts int }{{256, 1024, 256}, {1000, 256, 144}, {100, 10, 6}, {1, 100000, 1}} {
-		if hosts, _ := newGate(c.want, c.files, nil); hosts != c.hosts {
+		if hosts := NewRoom(c.want, c.files).Hosts(); hosts != c.hosts {
 			t.Errorf("%d hosts with %d files: %d, want %d", c.want, c.files, hosts, c.hosts)
 		}
 	}
