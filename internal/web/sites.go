@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ipcguard/internal/fleet/acts"
+	"ipcguard/internal/fleet/wire"
 	"ipcguard/internal/store"
 )
 
@@ -28,8 +29,8 @@ type siteRow struct {
 
 type workerRow struct {
 	store.Worker
-	Silent bool // for so long that its hosts are given to others
-	Older  bool // it understands fewer jobs than the newest
+	Silent bool   // for so long that its hosts are given to others
+	Older  string // what comes of it, where it is of a version before
 }
 
 // silentAfter is when a worker counts as silent on a page: three of its heartbeats.
@@ -40,13 +41,30 @@ func (v *visit) workerRows() ([]workerRow, error) {
 	if err != nil {
 		return nil, err
 	}
+	enrolled, err := v.store.EnrolledWorkers(v.ctx())
+	if err != nil {
+		return nil, err
+	}
+	afar := map[string]bool{} // by name: what they speak with the server, and which jobs servers share, are counted apart
+	for _, e := range enrolled {
+		afar[e.Name] = true
+	}
 	newest := 0
 	for _, w := range workers {
-		newest = max(newest, w.Protocol)
+		if !afar[w.Name] {
+			newest = max(newest, w.Protocol)
+		}
 	}
 	var out []workerRow
 	for _, w := range workers {
-		out = append(out, workerRow{w, v.now().Sub(w.Seen) > silentAfter, w.Protocol < newest})
+		row := workerRow{Worker: w, Silent: v.now().Sub(w.Seen) > silentAfter}
+		switch {
+		case afar[w.Name] && w.Protocol < wire.Protocol:
+			row.Older = "the next version of the server refuses it: update it"
+		case !afar[w.Name] && w.Protocol < newest:
+			row.Older = "it leaves jobs that it does not understand"
+		}
+		out = append(out, row)
 	}
 	return out, nil
 }

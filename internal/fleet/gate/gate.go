@@ -11,6 +11,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -42,6 +43,8 @@ type Options struct {
 	Wait  time.Duration // for a job; 0 is wire.JobWait
 	// Came is told of every request of a worker that is enrolled, so that its connection is kept; nil is nobody.
 	Came func(ctx context.Context)
+
+	Protocol int // that is spoken; 0 is wire.Protocol. For tests
 }
 
 // Gate answers workers.
@@ -52,6 +55,7 @@ type Gate struct {
 	o      Options
 	mux    *http.ServeMux
 	bodies chan struct{}
+	older  sync.Map // workers of the version before that the log has told of
 
 	lock   sync.Mutex
 	trust  *authority.Authority
@@ -73,6 +77,7 @@ func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) *Gate {
 	if o.Wait <= 0 {
 		o.Wait = wire.JobWait
 	}
+	o.Protocol = cmp.Or(o.Protocol, wire.Protocol)
 	if o.Came == nil {
 		o.Came = func(context.Context) {}
 	}
@@ -187,8 +192,11 @@ func (g *Gate) who(r *http.Request) (store.Enrolled, error) {
 		}
 	}
 	protocol, err := strconv.Atoi(r.Header.Get(wire.Header))
-	if err != nil || protocol > wire.Protocol || protocol < max(wire.Protocol-1, 1) {
-		return e, failure{http.StatusUpgradeRequired, fmt.Sprintf("this server speaks protocol %d and the one before, the worker %d", wire.Protocol, protocol)}
+	if err != nil {
+		protocol = 0
+	}
+	if err := g.speaks(protocol); err != nil {
+		return e, err
 	}
 	from := origin(r)
 	if e.Protocol != protocol || e.Origin != from {
@@ -196,11 +204,25 @@ func (g *Gate) who(r *http.Request) (store.Enrolled, error) {
 		if err := g.st.SetOrigin(r.Context(), e.ID, from, protocol); err != nil {
 			return e, err
 		}
-		if protocol < wire.Protocol {
-			g.o.Log.Warn("a worker is of the version before", "worker", e.Name, "protocol", protocol)
+	}
+	if protocol < g.o.Protocol {
+		if _, said := g.older.LoadOrStore(e.ID, protocol); !said { // once since the server has begun
+			g.o.Log.Warn("a worker is of the version before: the next version of the server refuses it", "worker", e.Name, "protocol", protocol, "server", g.o.Protocol)
 		}
 	}
 	return e, nil
+}
+
+// speaks says why a worker's protocol is not taken: it is neither the server's nor the one before. Protocol 1 is the first.
+func (g *Gate) speaks(protocol int) error {
+	own := g.o.Protocol
+	switch {
+	case protocol > own:
+		return failure{http.StatusUpgradeRequired, fmt.Sprintf("the worker speaks protocol %d, this server %d: update the server first", protocol, own)}
+	case protocol < max(own-1, 1):
+		return failure{http.StatusUpgradeRequired, fmt.Sprintf("the worker speaks protocol %d, this server %d and the one before: update the worker", protocol, own)}
+	}
+	return nil
 }
 
 func origin(r *http.Request) string {
@@ -278,8 +300,8 @@ func (g *Gate) enrol(r *http.Request, in wire.Join) (out wire.Joined, err error)
 	if err != nil {
 		return out, err
 	}
-	if in.Protocol > wire.Protocol || in.Protocol < max(wire.Protocol-1, 1) {
-		return out, failure{http.StatusUpgradeRequired, fmt.Sprintf("this server speaks protocol %d and the one before, the worker %d", wire.Protocol, in.Protocol)}
+	if err := g.speaks(in.Protocol); err != nil {
+		return out, err
 	}
 	now := g.o.Clock()
 	if _, err := trust.Worker(1, in.Request, now); err != nil { // before the code is used up

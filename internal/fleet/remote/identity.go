@@ -45,9 +45,10 @@ type Identity struct {
 	Server string `json:"server"` // https://HOST:PORT
 	wire.Joined
 
-	dir  string
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
+	dir   string
+	key   *ecdsa.PrivateKey
+	cert  *x509.Certificate
+	clock func() time.Time // nil is time.Now
 }
 
 // The files of a worker's directory.
@@ -224,7 +225,7 @@ func (id *Identity) save() error {
 func (id *Identity) client() *http.Client {
 	pair := tls.Certificate{Certificate: [][]byte{id.cert.Raw}, PrivateKey: id.key, Leaf: id.cert}
 	return &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS13, ServerName: authority.ServerName, RootCAs: id.pool(), Certificates: []tls.Certificate{pair}},
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS13, ServerName: authority.ServerName, RootCAs: id.pool(), Certificates: []tls.Certificate{pair}, Time: id.clock},
 		MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 15 * time.Second, ForceAttemptHTTP2: true,
 	}}
 }
@@ -235,7 +236,7 @@ func (id *Identity) renewed(ctx context.Context, client *http.Client) (*Identity
 	if err != nil {
 		return nil, err
 	}
-	fresh := &Identity{Server: id.Server, dir: id.dir, key: id.key}
+	fresh := &Identity{Server: id.Server, dir: id.dir, key: id.key, clock: id.clock}
 	if _, err := post(ctx, client, id.Server+wire.PathRenew, wire.Renew{Request: request}, &fresh.Joined); err != nil {
 		return nil, err
 	}

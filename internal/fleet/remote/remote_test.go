@@ -561,3 +561,165 @@ func TestAuthority(t *testing.T) {
 		}
 	})
 }
+
+// TestRenewed: a worker at work goes on while the authority behind it is replaced: the second one comes, signs workers, is what the server
+// shows, and stays alone when the first has ended. No scan fails meanwhile, and nothing joins again.
+func TestRenewed(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *scene) {
+		const day = 24 * time.Hour
+		clock := func() time.Time { return time.Now().Add(time.Duration(s.skew.Load())) }
+		s.skew.Store(int64(-4*365*day + 12*day)) // the first authority has 12 days until another is made beside it
+		_, err := s.fleet.Authority(t.Context())
+		s.ok(err)
+		s.skew.Store(0)
+		id, dir := s.join("branch", "branch-1")
+		first := id.Authorities
+		s.targets(s.branch, 0, 2, nil)
+		o := s.options()
+		o.Beat, o.Clock = 10*time.Millisecond, clock
+		stop := s.work(dir, o)
+		scanned := func() {
+			t.Helper()
+			if r := s.ended(s.run(acts.NewRun{Kind: store.RunScan, Selector: store.Selector{Site: "branch"}, Quick: true})); r.Done != 2 || r.Failed != 0 {
+				t.Fatalf("%v on: %+v", time.Duration(s.skew.Load()), r)
+			}
+		}
+		scanned()
+		count := func(pem string) int { return strings.Count(pem, "BEGIN CERTIFICATE") }
+		var both, alone bool
+		shown := map[[16]byte]bool{}
+		for days := 6; days <= 12+365+12; days += 6 { // a certificate lasts 7
+			s.skew.Store(int64(days) * int64(day))
+			until(t, "the worker renews", func() bool {
+				now, err := Load(dir)
+				s.ok(err)
+				id = now
+				return clock().Sub(now.cert.NotBefore) < day
+			})
+			a, err := s.fleet.Authority(t.Context())
+			s.ok(err)
+			n, is := count(id.Authorities), a.Fingerprint(clock())
+			if n == 1 && id.Authorities != first {
+				alone = true
+			}
+			if n == 2 && !both || alone || !shown[is] {
+				scanned()
+			}
+			both, shown[is] = both || n == 2, true
+		}
+		if !both || !alone || len(shown) != 2 {
+			t.Errorf("two authorities at a time: %v, the second alone: %v, shown were %d", both, alone, len(shown))
+		}
+		s.ok(stop())
+	})
+}
+
+// gateOf is another listener for workers, of a server that speaks a protocol.
+func (s *scene) gateOf(protocol int) string {
+	s.t.Helper()
+	g := gate.New(s.fleet, s.st, access.New(s.st, access.Options{}), gate.Options{
+		Log: slog.New(slog.NewTextHandler(s.log, nil)), Wait: 200 * time.Millisecond, Protocol: protocol,
+	})
+	l := httptest.NewUnstartedServer(g)
+	l.TLS, l.EnableHTTP2 = g.TLS(), true
+	l.StartTLS()
+	s.t.Cleanup(l.Close)
+	return l.URL
+}
+
+// TestVersions: a server takes workers of its own protocol and of the one before, and says which are of that; any other is refused with
+// the reason, when it joins and at each request, and a worker that is refused ends with it.
+func TestVersions(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *scene) {
+		const own = wire.Protocol + 1 // the server is the next one, so that this program is the one before
+		id, dir := s.join("branch", "branch-1")
+		ahead := s.gateOf(own)
+		none := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{ServerName: authority.ServerName, RootCAs: id.pool()}}}
+		ask := func(client *http.Client, path, protocol string, in any) (int, string) {
+			t.Helper()
+			b, err := json.Marshal(in)
+			s.ok(err)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, ahead+path, bytes.NewReader(b))
+			s.ok(err)
+			if protocol != "" {
+				req.Header.Set(wire.Header, protocol)
+			}
+			res, err := client.Do(req)
+			s.ok(err)
+			defer res.Body.Close()
+			text, err := io.ReadAll(res.Body)
+			s.ok(err)
+			return res.StatusCode, string(text)
+		}
+		kept := func() int {
+			t.Helper()
+			list, err := s.st.EnrolledWorkers(t.Context())
+			s.ok(err)
+			for _, e := range list {
+				if e.Name == "branch-1" {
+					return e.Protocol
+				}
+			}
+			return -1
+		}
+		request, err := requestOf(id.key)
+		s.ok(err)
+		client := id.client()
+		for protocol, reason := range map[int]string{own: "", own - 1: "", own - 2: "update the worker", own + 1: "update the server first"} {
+			want := http.StatusOK
+			if reason != "" {
+				want = http.StatusUpgradeRequired
+			}
+			status, text := ask(client, wire.PathAlive, fmt.Sprint(protocol), map[string]any{"version": "x", "unheard-of": 1})
+			if status != want || !strings.Contains(text, reason) {
+				t.Errorf("protocol %d: %d %s, want %d", protocol, status, text, want)
+			}
+			if got := kept(); reason == "" && got != protocol {
+				t.Errorf("protocol %d is kept as %d", protocol, got)
+			}
+			code, err := s.acts.AddWorker(t.Context(), access.System(), acts.NewWorker{Site: "branch", Name: fmt.Sprint("p", protocol)})
+			s.ok(err)
+			secret, _, err := parseCode(code.Code)
+			s.ok(err)
+			status, text = ask(none, wire.PathJoin, "", wire.Join{Protocol: protocol, Code: secret, Request: request})
+			if status != want || !strings.Contains(text, reason) {
+				t.Errorf("joining with protocol %d: %d %s, want %d", protocol, status, text, want)
+			}
+		}
+		for _, wrong := range []string{"", "one", "1.5", "-1"} {
+			if status, text := ask(client, wire.PathAlive, wrong, wire.Alive{}); status != http.StatusUpgradeRequired {
+				t.Errorf("protocol %q: %d %s", wrong, status, text)
+			}
+		}
+		if !strings.Contains(s.log.String(), "a worker is of the version before") {
+			t.Error("the log does not say that a worker is of the version before")
+		}
+
+		// This program itself works for the next server, and not for the one after it.
+		elsewhere := func(server string) {
+			t.Helper()
+			id, err := Load(dir)
+			s.ok(err)
+			id.Server = server
+			s.ok(id.save())
+		}
+		elsewhere(ahead)
+		s.targets(s.branch, 0, 2, nil)
+		stop := s.work(dir, s.options())
+		if r := s.ended(s.run(acts.NewRun{Kind: store.RunScan, Selector: store.Selector{Site: "branch"}})); r.Done != 2 || r.Failed != 0 {
+			t.Errorf("as the version before: %+v", r)
+		}
+		s.ok(stop())
+		if got := kept(); got != wire.Protocol {
+			t.Errorf("at work as %d", got)
+		}
+		elsewhere(s.gateOf(own + 1))
+		id, err = Load(dir)
+		s.ok(err)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		if err := Run(ctx, id, s.options()); err == nil || !strings.Contains(err.Error(), "update the worker") {
+			t.Errorf("a worker that is too old ended with %v", err)
+		}
+	})
+}

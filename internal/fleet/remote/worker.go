@@ -30,6 +30,7 @@ type Options struct {
 	Catalog *catalog.Catalog // nil is the embedded one
 	Log     *slog.Logger     // nil is silent
 	Beat    time.Duration    // between two signs of life; 0 is wire.Beat
+	Clock   func() time.Time // by which certificates begin and end; nil is time.Now
 	// Authenticate makes a logon of a credential that came with a job, as for [fleet.Options].
 	Authenticate func(ctx context.Context, c store.Credential, secret []byte, t store.Target) (fleet.Logon, error)
 	// Lookup resolves a name; nil is the system's resolver.
@@ -60,7 +61,8 @@ func Run(ctx context.Context, id *Identity, o Options) error {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Beat = cmp.Or(o.Beat, wire.Beat)
-	o.Scan.Concurrency = cmp.Or(o.Scan.Concurrency, scan.DefaultConcurrency)
+	o.Scan.Room = scan.NewRoom(cmp.Or(o.Scan.Concurrency, scan.DefaultConcurrency), o.Scan.Files) // one for all scanners
+	o.Scan.Concurrency = o.Scan.Room.Hosts()
 	if o.Catalog == nil {
 		c, err := catalog.Load()
 		if err != nil {
@@ -68,6 +70,10 @@ func Run(ctx context.Context, id *Identity, o Options) error {
 		}
 		o.Catalog = c
 	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	id.clock = o.Clock
 	s, err := openSpool(id.dir)
 	if err != nil {
 		return err
@@ -126,12 +132,25 @@ func (w *Worker) end(err error) {
 	w.stop()
 }
 
-// post asks the server as who the worker is now.
+// post asks the server as who the worker is now. The server takes an old certificate until the new one was used: a request that is on its way
+// while the certificate is renewed may come too late with the old one, and is sent again with the new.
 func (w *Worker) post(ctx context.Context, path string, in, out any) (bool, error) {
-	w.lock.Lock()
-	client, server := w.client, w.id.Server
-	w.lock.Unlock()
-	return post(ctx, client, server+path, in, out)
+	for {
+		w.lock.Lock()
+		client, server := w.client, w.id.Server
+		w.lock.Unlock()
+		found, err := post(ctx, client, server+path, in, out)
+		var status *statusError
+		if !errors.As(err, &status) || status.status != http.StatusForbidden {
+			return found, err
+		}
+		w.lock.Lock()
+		renewed := w.client != client
+		w.lock.Unlock()
+		if !renewed {
+			return found, err
+		}
+	}
 }
 
 // pause waits a while, a little longer each time; false is that the worker stops.
@@ -197,6 +216,9 @@ func (w *Worker) adapt(s wire.State) {
 	}
 }
 
+// looksAt is after how many signs of life the certificate's age is looked at: a minute, where nothing else is said.
+const looksAt = 12
+
 // renew keeps the certificate young.
 func (w *Worker) renew(ctx context.Context) {
 	var said time.Time
@@ -204,7 +226,7 @@ func (w *Worker) renew(ctx context.Context) {
 		w.lock.Lock()
 		id, client := w.id, w.client
 		w.lock.Unlock()
-		now := time.Now()
+		now := w.o.Clock()
 		switch {
 		case now.After(id.cert.NotAfter):
 			w.end(ErrEnded)
@@ -228,7 +250,7 @@ func (w *Worker) renew(ctx context.Context) {
 			w.o.Log.Info("the certificate was renewed", "until", fresh.Until())
 		}
 		select {
-		case <-time.After(time.Minute):
+		case <-time.After(looksAt * w.o.Beat):
 		case <-ctx.Done():
 			return
 		}
