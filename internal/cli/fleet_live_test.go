@@ -194,7 +194,7 @@ func secretStays(t *testing.T, s *fleetServer, h *hook) {
 type fleetServer struct {
 	cmd        *exec.Cmd
 	url, token string
-	workers    string // https://HOST:PORT of the listener for workers, under mu
+	workers    string // https://HOST:PORT of the listener for workers
 
 	mu    sync.Mutex
 	lines []string
@@ -206,9 +206,11 @@ func (s *fleetServer) log() string {
 	return strings.Join(s.lines, "\n")
 }
 
-func startServer(t *testing.T, program, dir, database string) *fleetServer {
+// startServer starts a server with a listener for workers; further flags count more than its own.
+func startServer(t *testing.T, program, dir, database string, flags ...string) *fleetServer {
 	t.Helper()
-	s := &fleetServer{cmd: exec.CommandContext(t.Context(), program, "serve", "--state", filepath.Join(dir, "serve"), "--listen", "127.48.0.2:0", "--workers", "127.48.0.2:0", "--no-unknown-user", "--concurrency", "2")}
+	args := append([]string{"serve", "--state", filepath.Join(dir, "serve"), "--listen", "127.48.0.2:0", "--workers", "127.48.0.2:0", "--no-unknown-user", "--concurrency", "2"}, flags...)
+	s := &fleetServer{cmd: exec.CommandContext(t.Context(), program, args...)}
 	s.cmd.Env = append(os.Environ(), databaseVariable+"="+database)
 	errs, err := s.cmd.StderrPipe()
 	if err != nil {
@@ -226,15 +228,15 @@ func startServer(t *testing.T, program, dir, database string) *fleetServer {
 			line := lines.Text()
 			s.mu.Lock()
 			s.lines = append(s.lines, line)
-			if rest, ok := strings.CutPrefix(line, "ipcguard: workers: ipcguard worker join "); ok {
-				s.workers = rest
-			}
 			s.mu.Unlock()
 			if rest, ok := strings.CutPrefix(line, "ipcguard: page: "); ok {
 				s.url = rest
 			}
 			if _, token, ok := strings.Cut(line, "/setup?token="); ok {
 				s.token = token
+			}
+			if rest, ok := strings.CutPrefix(line, "ipcguard: workers: ipcguard worker join "); ok { // the last that it says
+				s.workers = rest
 				told()
 			}
 		}
@@ -280,20 +282,12 @@ func insider(t *testing.T, s *fleetServer, p *visitor, inside *peer.Machine, pro
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { outside.Close() })
-	var server string
-	for ; server == ""; time.Sleep(10 * time.Millisecond) {
-		s.mu.Lock()
-		server = strings.TrimPrefix(s.workers, "https://")
-		s.mu.Unlock()
-	}
-	go forward(outside, func() (net.Conn, error) { return net.Dial("tcp", server) })
+	go forward(outside, func() (net.Conn, error) { return net.Dial("tcp", strings.TrimPrefix(s.workers, "https://")) })
 	in := inside.Command(t.Context(), os.Args[0], "-test.run=^TestRelay$")
 	in.Env = append(os.Environ(), relayVariable+"="+socket)
 	start(t, in)
 
-	text := p.submit(t, "/workers", url.Values{"site": {"headquarters"}, "name": {"inside"}})
-	_, rest, _ := strings.Cut(text, `id="secret">`)
-	code, _, _ := strings.Cut(rest, "<")
+	code := p.joinCode(t, "headquarters", "inside")
 	state := filepath.Join(dir, "worker")
 	join := func() ([]byte, error) {
 		c := inside.Command(t.Context(), program, "worker", "join", "https://"+relayAddress, "--state", state)

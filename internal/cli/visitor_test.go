@@ -139,6 +139,14 @@ func (v *visitor) run(t *testing.T, form url.Values) string {
 	return v.post(t, "/runs", form)
 }
 
+// joinCode makes a code for a worker of a site.
+func (v *visitor) joinCode(t *testing.T, site, name string) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(v.submit(t, "/workers", url.Values{"site": {site}, "name": {name}}), `id="secret">`)
+	code, _, _ := strings.Cut(rest, "<")
+	return code
+}
+
 func (v *visitor) hosts(t *testing.T, query string) (out []store.Host) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(v.get(t, "/export/hosts.json"+query)), &out); err != nil {
