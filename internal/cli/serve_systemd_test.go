@@ -113,3 +113,91 @@ func TestServeUnit(t *testing.T) {
 		t.Errorf("told to stop, it ended with %s", got)
 	}
 }
+
+// TestWorkerUnit runs a worker from its own unit, under a real systemd: it joins as the unit's comments say, scans, goes on after kill -9
+// without joining again, gives back what it has when told to stop, and has no right that it does not need.
+func TestWorkerUnit(t *testing.T) {
+	text, err := os.ReadFile("../../docs/ipcguard-worker@.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	system := peer.StartSystem(t, peer.NewMachine(t, peer.MachineOptions{}), nil)
+	do := func(name string, args ...string) string {
+		t.Helper()
+		out, err := system.Command(t.Context(), name, args...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	program := buildProgram(t, system.Machine.Dir)
+	do("cp", program, "/run/ipcguard") // the unit's own place belongs to the outer system
+	const own = "/usr/local/bin/ipcguard"
+	unit := strings.Replace(string(text), "ExecStart="+own, "ExecStart=/run/ipcguard", 1)
+	unit = strings.Replace(unit, "[Install]", "StandardError=append:/run/worker.log\n[Install]", 1) // there is no journal
+	if !strings.Contains(unit, "ExecStart=/run/ipcguard") || !strings.Contains(unit, "/run/worker.log") {
+		t.Fatal("the unit is not as this test knows it")
+	}
+	if err := os.WriteFile(filepath.Join(system.Units, "ipcguard-worker@.service"), []byte(unit), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	do("systemctl", "daemon-reload")
+	t.Cleanup(func() {
+		if t.Failed() {
+			out, _ := system.Command(t.Context(), "cat", "/run/worker.log").CombinedOutput()
+			t.Logf("the worker said:\n%s", out)
+		}
+	})
+	dir := t.TempDir()
+	s := startServer(t, program, dir, filepath.Join(dir, "fleet.db"))
+	p := s.page(t)
+	p.setUp(t, s.token)
+	p.post(t, "/sites", url.Values{"name": {"branch"}})
+	host, err := smbtest.NewHost("winxp", "PRACTICE1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	practice, err := smbtest.Start("127.48.6.2:0", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer practice.Close()
+	p.post(t, "/targets", url.Values{"spec": {practice.Address()}, "site": {"branch"}, "criticality": {"normal"}, "enabled": {"on"}})
+
+	const state, service = "/var/lib/ipcguard-worker/branch", "ipcguard-worker@branch"
+	if !strings.Contains(unit, "worker join https://fleet.example:8444 --state "+state) {
+		t.Error("the unit's comments do not say how it joins")
+	}
+	do("sh", "-c", "echo "+p.joinCode(t, "branch", "branch-1")+" | /run/ipcguard worker join "+s.workers+" --state "+state+" --code-file -")
+	do("systemctl", "start", service)
+	show := func(property string) string { return do("systemctl", "show", "--value", "-p", property, service) }
+	scanned := func() {
+		t.Helper()
+		run := p.run(t, url.Values{"kind": {"scan"}})
+		p.until(t, "the scan", func() bool { return runEnded(p.get(t, run)) })
+		if page := p.get(t, run); !strings.Contains(page, "1 of 1") {
+			t.Errorf("the worker did not scan:\n%s", page)
+		}
+	}
+	scanned()
+	status := do("cat", fmt.Sprintf("/proc/%s/status", show("MainPID")))
+	for _, want := range []string{"CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"} {
+		if !strings.Contains(status, want) {
+			t.Errorf("the process has not %q:\n%s", want, status)
+		}
+	}
+	if strings.Contains(status, "Uid:\t0\t") {
+		t.Error("the process is root's")
+	}
+	before := show("MainPID")
+	do("systemctl", "kill", "--signal=KILL", service)
+	p.until(t, "it is started again", func() bool { now := show("MainPID"); return now != before && now != "0" })
+	scanned()
+	do("systemctl", "stop", service)
+	if got := show("Result"); got != "success" {
+		t.Errorf("told to stop, it ended with %s", got)
+	}
+	if log := do("cat", "/run/worker.log"); !strings.Contains(log, "stopped") || strings.Count(log, "at work") != 2 {
+		t.Errorf("the worker said:\n%s", log)
+	}
+}
