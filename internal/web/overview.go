@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ipcguard/internal/catalog"
+	"ipcguard/internal/fleet"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
@@ -25,6 +26,8 @@ type overview struct {
 	Runs    []store.Run
 	Workers []workerRow
 	Empty   bool
+
+	Problems []fleet.Problem // of the fleet itself
 }
 
 // mostFirst is how many changes the first page puts before all else, what somebody may do today; mostNotice how many of
@@ -79,6 +82,9 @@ func overviewPage(v *visit) error {
 		return err
 	}
 	d.Empty = d.Counts.Hosts == 0
+	if d.Problems, err = v.problems(names, d.Site); err != nil {
+		return err
+	}
 	points, err := v.store.Trend(ctx, trendFrom(v.now()), v.now(), d.Site)
 	if err != nil {
 		return err
@@ -114,6 +120,18 @@ func overviewPage(v *visit) error {
 		return err
 	}
 	return v.render("overview", "Overview", d)
+}
+
+// problems are what is wrong with the fleet itself, at a site or at all: those of the visitor's sites, and those of the server for whoever
+// sees the whole fleet.
+func (v *visit) problems(sites []string, at string) ([]fleet.Problem, error) {
+	all, err := fleet.Problems(v.ctx(), v.Server.store)
+	return slices.DeleteFunc(all, func(p fleet.Problem) bool {
+		if p.Site == "" {
+			return !v.whom.Can(store.RoleViewer)
+		}
+		return !slices.Contains(sites, p.Site) || at != "" && p.Site != at
+	}), err
 }
 
 // runsUnderWay are those that wait or run, the newest first. They are always among the newest.
