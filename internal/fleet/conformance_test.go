@@ -31,6 +31,7 @@ func TestJobs(t *testing.T) {
 		{"schedules", testSchedules},
 		{"units without a job get one", testStrays},
 		{"the server tells of itself", testWatch},
+		{"a result is taken back", testRemoving},
 	}
 	t.Run("sqlite", func(t *testing.T) {
 		for _, s := range suite {
@@ -186,7 +187,7 @@ func testStop(t *testing.T, open func() *store.Store) {
 	r := start(t, f, store.Selector{})
 	for range 3 { // stopped in the middle, and gone on with by another
 		g := fleetOf(t, st, func(o *Options) { o.Scan.Concurrency, o.BatchSize = 4, 16 })
-		stop := serve(t, g.Work)
+		stop := serve(t, g.Serve)
 		before, err := st.Run(t.Context(), r.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -555,7 +556,7 @@ func testSites(t *testing.T, open func() *store.Store) {
 	if now, err := st.Run(t.Context(), r.ID); err != nil || now.Done != 10 || !now.Ended.IsZero() {
 		t.Errorf("the server cannot reach the branch: %+v %v", now, err)
 	}
-	serve(t, branch.Work)
+	serve(t, branch.Serve)
 	once(t, st, runDone(t, st, r.ID), 30)
 	if server.done.Load() != 10 || branch.done.Load() != 20 {
 		t.Errorf("the server did %d, the branch %d", server.done.Load(), branch.done.Load())

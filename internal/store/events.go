@@ -5,6 +5,13 @@ import (
 	"slices"
 )
 
+// RemoveEvent removes what a result of a host told, by its kind, subject, and what was before and after.
+func (q *Queries) RemoveEvent(ctx context.Context, e Event) error {
+	_, err := q.exec(ctx, `DELETE FROM events WHERE host_id = $1 AND run_id = $2 AND at = $3 AND kind = $4 AND subject = $5 AND was = $6 AND became = $7`,
+		e.HostID, e.RunID, e.At, e.Kind, e.Subject, e.Before, e.After)
+	return err
+}
+
 // AddEvents writes events. Their IDs grow in the order in which they can be read, which a reader that asks for what comes
 // AfterID counts on: on PostgreSQL the transactions that write events therefore end one after the other, and write them last.
 func (q *Queries) AddEvents(ctx context.Context, events []Event) error {

@@ -181,6 +181,13 @@ func (q *Queries) Spans(ctx context.Context, hostID int64, kind RunKind) ([]Span
 	return out, err
 }
 
+// Result is one, without its snapshot.
+func (q *Queries) Result(ctx context.Context, id int64) (r Result, err error) {
+	err = q.one(ctx, []any{&r.ID, &r.RunID, &r.TargetID, &r.HostID, &r.Kind, &r.At, &r.Verdict, &r.Reason},
+		`SELECT id, run_id, target_id, host_id, kind, at, verdict, reason FROM results WHERE id = $1`, id)
+	return r, err
+}
+
 // Results lists a page of a host's results, the last first, and says how many there are.
 func (q *Queries) Results(ctx context.Context, hostID int64, p Page) ([]Result, int, error) {
 	order, err := p.order(map[string]string{"at": "r.at"}, "-at", "r.id")

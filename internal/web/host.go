@@ -190,6 +190,29 @@ func removeHost(v *visit) error {
 	return v.remove(v.acts.RemoveHost, "/hosts", "The host, its history and the targets that led to it are gone.")
 }
 
+// removeResult takes one of the host's results back. With the only one the host is gone.
+func removeResult(v *visit) error {
+	result, err := strconv.ParseInt(v.r.PathValue("result"), 10, 64)
+	if err != nil {
+		return errNotFound
+	}
+	host, err := v.number()
+	if err != nil {
+		return err
+	}
+	f, said := newForm(nil), "The result is taken back: everything is as if it had never come."
+	switch err := v.acts.RemoveResult(v.ctx(), v.who(), host, result); {
+	case f.refused(err):
+		said = f.first()
+	case err != nil:
+		return err
+	}
+	if _, err := v.store.Host(v.ctx(), host); errors.Is(err, store.ErrNotFound) {
+		return v.done("/hosts", said)
+	}
+	return v.done("/hosts/"+v.r.PathValue("id")+"#history", said)
+}
+
 // scanHost starts a run over one host.
 func scanHost(v *visit) error {
 	h, err := v.hostOf()

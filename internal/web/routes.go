@@ -54,6 +54,7 @@ func routes() []route {
 		{method: "POST", path: "/hosts/{id}/plan", needs: operate, do: makePlan},
 		{method: "POST", path: "/hosts/{id}/retire", needs: operate, do: retireHost},
 		{method: "POST", path: "/hosts/{id}/delete", needs: operate, do: removeHost},
+		{method: "POST", path: "/hosts/{id}/results/{result}/delete", needs: admin, do: removeResult},
 		{method: "POST", path: "/hosts/{id}/journal", needs: operate, do: takeJournal, upload: true},
 		{method: "GET", path: "/hosts/{id}/plan.json", needs: look, do: planDownload},
 		{method: "GET", path: "/hosts/{id}/documents/{kind}", needs: look, do: hostDocument},

@@ -33,6 +33,43 @@ func (a *Acts) ImportResults(ctx context.Context, who access.Who, kind string, r
 	return report, source.unreadable(err)
 }
 
+// RemoveResult takes a result of a host back, as if it had never been recorded; an administrator's of its site.
+func (a *Acts) RemoveResult(ctx context.Context, who access.Who, host, result int64) error {
+	return a.doAt(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
+		h, err := tx.Host(ctx, host)
+		if err == nil {
+			err = at(who, store.RoleAdmin, h.SiteID) // before anything of it is told
+		}
+		if err != nil {
+			return line{}, err
+		}
+		r, err := tx.Result(ctx, result)
+		if err == nil && r.HostID != host {
+			err = store.ErrNotFound
+		}
+		if err != nil {
+			return line{}, err
+		}
+		out, err := a.fleet.RemoveResult(ctx, tx, result)
+		if errors.Is(err, store.ErrHistory) {
+			return line{}, &Refusal{Kind: Conflict, Text: "it cannot be taken back: the host was retired or joined with another since, or older results were cleared away; " +
+				"scan the host again, or remove it"}
+		}
+		detail := fmt.Sprintf("%s of %s: %s", r.Kind, r.At.UTC().Format(time.DateOnly), orNone(string(r.Verdict)))
+		if out.Gone {
+			detail += "; it was the only one, and the host is gone"
+		}
+		return told("result.remove", h.Name, detail).at(h.SiteID), err
+	})
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "no verdict"
+	}
+	return s
+}
+
 // maxJournal bounds a journal as JSON in bytes: a hundred applies with a smb.conf in each.
 const maxJournal = 8 << 20
 

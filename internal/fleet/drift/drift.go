@@ -68,12 +68,13 @@ type Known struct {
 func Fold(history ...store.Snapshot) Known {
 	k := Known{Pipes: map[string]string{}, Settings: map[string]string{}, Earlier: map[string][]string{}}
 	for i := range history {
-		k.add(&history[i])
+		k.Add(&history[i])
 	}
 	return k
 }
 
-func (k *Known) add(s *store.Snapshot) {
+// Add is what is known after one more snapshot.
+func (k *Known) Add(s *store.Snapshot) {
 	k.Seen, k.Last = true, s.Verdict
 	k.Answered = k.Answered || s.Verdict != model.Unreachable
 	if Conclusive(s.Verdict) {

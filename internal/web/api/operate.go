@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"ipcguard/internal/fleet/access"
@@ -69,6 +70,18 @@ func deleteTarget(c *call) (any, error) {
 func retireHost(c *call) (any, error) { return remove(c, c.acts.RetireHost) }
 
 func removeHost(c *call) (any, error) { return remove(c, c.acts.RemoveHost) }
+
+func removeResult(c *call) (any, error) {
+	host, err := c.id()
+	if err != nil {
+		return nil, err
+	}
+	result, err := strconv.ParseInt(c.r.PathValue("result"), 10, 64)
+	if err != nil {
+		return nil, store.ErrNotFound
+	}
+	return nil, c.acts.RemoveResult(c.ctx(), c.who, host, result)
+}
 
 func changeTargets(c *call) (any, error) {
 	in, err := body[acts.TargetsChange](c)
