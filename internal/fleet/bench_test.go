@@ -150,7 +150,7 @@ func BenchmarkWorkers(b *testing.B) {
 		c.f = newFleet(b, reopen(b, dsn), o)
 		addTargets(b, c.f, addresses(n, rescanBase, port)...)
 		for range workers {
-			c.list = append(c.list, startProcess(b, "IPCGUARD_TEST_ROLE=work", "IPCGUARD_TEST_DATABASE="+dsn))
+			c.list = append(c.list, startProcess(b, "IPCGUARD_TEST_ROLE=serve", "IPCGUARD_TEST_DATABASE="+dsn))
 		}
 		rescan(b, c.f, n)
 	}

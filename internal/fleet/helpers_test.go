@@ -237,6 +237,21 @@ func serve(t testing.TB, run func(context.Context) error) (stop func()) {
 	return stop
 }
 
+// hold keeps a site so slow that its run cannot come to an end before what a test does to it, or lets it go.
+func hold(t *testing.T, f *Fleet, on bool) {
+	t.Helper()
+	site, err := f.site(t.Context())
+	if err == nil {
+		if site.Rate = 0; on {
+			site.Rate = 2 // connections a second: hundreds of hosts take minutes
+		}
+		err = f.st.SaveSite(t.Context(), &site)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // never is how long a test waits for what does not come: no machine is so busy that it comes later.
 const never = 10 * time.Minute
 

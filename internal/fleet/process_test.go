@@ -19,8 +19,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// TestMain lets a test start this program once more: as a practice network in a process of its own, or as a server or
-// worker that can be killed. Each ends with its standard input.
+// TestMain lets a test start this program once more: as a practice network in a process of its own, or as a
+// server. Each ends with its standard input.
 func TestMain(m *testing.M) {
 	var err error
 	switch role := os.Getenv("IPCGUARD_TEST_ROLE"); role {
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "practice":
 		err = servePractice(os.Getenv("IPCGUARD_TEST_PROFILE"))
-	case "serve", "work", "idle":
+	case "serve", "idle":
 		err = serveFleet(role)
 	}
 	if err != nil {
@@ -59,7 +59,7 @@ func servePractice(profile string) error {
 	return err
 }
 
-// serveFleet is a server or a worker as the command line makes one.
+// serveFleet is a server as the command line makes one.
 func serveFleet(role string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -81,9 +81,6 @@ func serveFleet(role string) error {
 		return err
 	}
 	fmt.Println(f.Name())
-	if role == "work" {
-		return f.Work(ctx)
-	}
 	return f.Serve(ctx)
 }
 
@@ -134,10 +131,4 @@ func tryProcess(env ...string) (*process, error) {
 func (p *process) end() {
 	p.in.Close()
 	_ = p.Wait() // how it ended is no news: it may have been killed
-}
-
-// kill ends the process as a power cut does.
-func (p *process) kill() {
-	_ = p.Process.Kill()
-	p.end()
 }

@@ -10,22 +10,13 @@ import (
 	"ipcguard/internal/store"
 )
 
+// stopTime bounds a graceful stop: a connection under way ends at once, and the results that are there are written.
+const stopTime = 20 * time.Second
+
 // Serve works the jobs of this process's site, runs schedules, takes over from the dead, ends exceptions, prunes, and runs
 // what stands beside (notifications), until ctx ends. Then it gives back what it has not done. Two servers on one
 // PostgreSQL share the work and do nothing twice.
 func (f *Fleet) Serve(ctx context.Context) error {
-	return f.live(ctx, true)
-}
-
-// Work works the jobs of this process's site, until ctx ends. Then it gives back what it has not done.
-func (f *Fleet) Work(ctx context.Context) error {
-	return f.live(ctx, false)
-}
-
-// stopTime bounds a graceful stop: a connection under way ends at once, and the results that are there are written.
-const stopTime = 20 * time.Second
-
-func (f *Fleet) live(ctx context.Context, serves bool) error {
 	f.lock.Lock()
 	if f.busy {
 		f.lock.Unlock()
@@ -38,7 +29,7 @@ func (f *Fleet) live(ctx context.Context, serves bool) error {
 		f.busy = false
 		f.lock.Unlock()
 	}()
-	site, err := f.arrive(ctx, serves)
+	site, err := f.arrive(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -58,13 +49,11 @@ func (f *Fleet) live(ctx context.Context, serves bool) error {
 		}
 		return err
 	}
-	f.o.Log.Info("at work", "site", site.Name, "worker", f.o.Name, "server", serves)
+	f.o.Log.Info("at work", "site", site.Name, "worker", f.o.Name)
 	loops.Go(func() { f.every(ctx, f.o.Heartbeat, "heartbeat", f.heartbeat) })
-	if serves {
-		loops.Go(func() { f.supervise(ctx) })
-		for _, beside := range f.o.Beside {
-			loops.Go(func() { f.keep(ctx, beside) })
-		}
+	loops.Go(func() { f.supervise(ctx) })
+	for _, beside := range f.o.Beside {
+		loops.Go(func() { f.keep(ctx, beside) })
 	}
 	<-ctx.Done()
 	loops.Wait()
@@ -75,7 +64,7 @@ func (f *Fleet) live(ctx context.Context, serves bool) error {
 func (f *Fleet) atOnce() int { return f.o.Scan.Concurrency/f.o.BatchSize + 4 }
 
 // arrive makes this process known. Whoever has an SQLite file has it alone: what others have left is free at once.
-func (f *Fleet) arrive(ctx context.Context, serves bool) (site store.Site, err error) {
+func (f *Fleet) arrive(ctx context.Context) (site store.Site, err error) {
 	err = f.try(ctx, func() error {
 		if site, err = f.site(ctx); err != nil {
 			return err
@@ -83,7 +72,7 @@ func (f *Fleet) arrive(ctx context.Context, serves bool) (site store.Site, err e
 		if err := f.heartbeat(ctx); err != nil {
 			return err
 		}
-		if serves && f.st.Kind() == store.KindSQLite {
+		if f.st.Kind() == store.KindSQLite {
 			return f.inherit(ctx, func(w store.Worker) bool { return w.Name != f.o.Name })
 		}
 		return nil

@@ -156,8 +156,8 @@ func (c *child) kill() {
 	_ = c.Wait() // how it ended is no news
 }
 
-// TestChaos: a server, two workers over HTTPS and the database are killed with -9 again and again, and every host's result is there
-// exactly once. IPCGUARD_LONG has 10,000 hosts.
+// TestChaos: a server that scans a site itself, two workers over HTTPS at another, and the database are killed with -9 again and again, and
+// every host's result is there exactly once. IPCGUARD_LONG has 10,000 hosts.
 func TestChaos(t *testing.T) {
 	hosts := 100
 	if os.Getenv("IPCGUARD_LONG") != "" {
@@ -207,8 +207,9 @@ func chaos(t *testing.T, hosts int, dsn string, pg *peer.PostgresServer, listen 
 		fatal(err)
 		does, err := acts.New(f, st, people, acts.Options{Key: key})
 		fatal(err)
-		branch := store.Site{Name: "branch", Rate: 4} // so slow that it is not over before anything was killed
+		branch, own := store.Site{Name: "branch", Rate: 4}, store.Site{Name: "headquarters", Rate: 2} // so slow that it is not over before anything was killed
 		fatal(st.SaveSite(ctx, &branch))
+		fatal(st.SaveSite(ctx, &own))
 		for i := range 2 {
 			code, err := does.AddWorker(ctx, access.System(), acts.NewWorker{Site: "branch", Name: fmt.Sprintf("branch-%d", i+1)})
 			fatal(err)
@@ -218,6 +219,9 @@ func chaos(t *testing.T, hosts int, dsn string, pg *peer.PostgresServer, listen 
 		a := netip.MustParseAddr("127.49.8.0")
 		for i := range list {
 			list[i] = store.Target{SiteID: branch.ID, Spec: a.String() + ":" + practice.first, Enabled: true}
+			if i%4 == 0 { // the server scans, too
+				list[i].SiteID = own.ID
+			}
 			fatal(fleet.CheckTarget(&list[i]))
 			a = a.Next()
 		}
@@ -288,13 +292,15 @@ func chaos(t *testing.T, hosts int, dsn string, pg *peer.PostgresServer, listen 
 			}
 			fatal(err)
 			if round >= 5 { // from here on as fast as it can
-				site, err := st.SiteByName(ctx, "branch")
-				if err == nil && site.Rate != 0 {
-					site.Rate = 0
-					err = st.SaveSite(ctx, &site)
-				}
-				if err != nil && !errors.Is(err, store.ErrUnavailable) {
-					t.Fatal(err)
+				for _, name := range []string{"branch", "headquarters"} {
+					site, err := st.SiteByName(ctx, name)
+					if err == nil && site.Rate != 0 {
+						site.Rate = 0
+						err = st.SaveSite(ctx, &site)
+					}
+					if err != nil && !errors.Is(err, store.ErrUnavailable) {
+						t.Fatal(err)
+					}
 				}
 			}
 		})
