@@ -594,7 +594,9 @@ func TestRenewed(t *testing.T) {
 				now, err := Load(dir)
 				s.ok(err)
 				id = now
-				return clock().Sub(now.cert.NotBefore) < day
+				known, err := s.st.EnrolledWorkers(t.Context())
+				s.ok(err)
+				return known[0].Serial == authority.Serial(now.cert) && known[0].Earlier == "" && clock().Sub(now.cert.NotBefore) < day // and is at work with it
 			})
 			a, err := s.fleet.Authority(t.Context())
 			s.ok(err)
