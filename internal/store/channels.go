@@ -60,10 +60,10 @@ func (q *Queries) DeleteCredential(ctx context.Context, id int64) error {
 	})
 }
 
-const channelColumns = `SELECT id, name, kind, config, sealed, kinds, least, digest, enabled, created, last_ok, last_fail FROM channels`
+const channelColumns = `SELECT id, name, kind, config, sealed, kinds, least, acts, digest, enabled, created, last_ok, last_fail FROM channels`
 
 func scanChannel(r row, c *Channel) error {
-	return r.Scan(&c.ID, &c.Name, &c.Kind, &c.Config, &c.Sealed, &c.Kinds, &c.Least, &c.Digest, &c.Enabled, &c.Created, &c.LastOK, &c.LastFail)
+	return r.Scan(&c.ID, &c.Name, &c.Kind, &c.Config, &c.Sealed, &c.Kinds, &c.Least, &c.Acts, &c.Digest, &c.Enabled, &c.Created, &c.LastOK, &c.LastFail)
 }
 
 // Channels lists all by name.
@@ -83,8 +83,8 @@ func (q *Queries) SaveChannel(ctx context.Context, c *Channel) error {
 	}
 	if c.ID != 0 {
 		return q.must(ctx, `UPDATE channels SET name = $2, kind = $3, config = $4, sealed = COALESCE($5, sealed), kinds = $6, least = $7,
-			digest = $8, enabled = $9, last_ok = $10, last_fail = $11 WHERE id = $1`,
-			c.ID, c.Name, c.Kind, c.Config, orNothing(c.Sealed), c.Kinds, c.Least, c.Digest, c.Enabled, c.LastOK, c.LastFail)
+			acts = $8, digest = $9, enabled = $10, last_ok = $11, last_fail = $12 WHERE id = $1`,
+			c.ID, c.Name, c.Kind, c.Config, orNothing(c.Sealed), c.Kinds, c.Least, c.Acts, c.Digest, c.Enabled, c.LastOK, c.LastFail)
 	}
 	if c.Sealed == nil {
 		c.Sealed = []byte{}
@@ -92,9 +92,9 @@ func (q *Queries) SaveChannel(ctx context.Context, c *Channel) error {
 	if c.Created.IsZero() {
 		c.Created = q.now()
 	}
-	return q.insert(ctx, &c.ID, `INSERT INTO channels (name, kind, config, sealed, kinds, least, digest, enabled, created, last_ok, last_fail)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING id`,
-		c.Name, c.Kind, c.Config, c.Sealed, c.Kinds, c.Least, c.Digest, c.Enabled, c.Created, c.LastOK, c.LastFail)
+	return q.insert(ctx, &c.ID, `INSERT INTO channels (name, kind, config, sealed, kinds, least, acts, digest, enabled, created, last_ok, last_fail)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING id`,
+		c.Name, c.Kind, c.Config, c.Sealed, c.Kinds, c.Least, c.Acts, c.Digest, c.Enabled, c.Created, c.LastOK, c.LastFail)
 }
 
 // DeleteChannel removes a channel with its deliveries.
@@ -107,20 +107,26 @@ func (q *Queries) AddDelivery(ctx context.Context, d *Delivery) error {
 	if d.Events == nil {
 		d.Events = []int64{}
 	}
-	return q.insert(ctx, &d.ID, `INSERT INTO deliveries (channel, key, events, due, sent, tries, error) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (channel, key) DO NOTHING RETURNING id`, d.Channel, d.Key, d.Events, d.Due, d.Sent, d.Tries, d.Error)
+	if d.Acts == nil {
+		d.Acts = []int64{}
+	}
+	return q.insert(ctx, &d.ID, `INSERT INTO deliveries (channel, key, events, acts, due, sent, tries, error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (channel, key) DO NOTHING RETURNING id`, d.Channel, d.Key, d.Events, d.Acts, d.Due, d.Sent, d.Tries, d.Error)
 }
 
-// DueDeliveries lists what should be sent by now, the first due first, at most limit.
+// DueDeliveries lists what should be sent by now, in the order in which it was made, at most limit. A channel's messages wait
+// for those before them: one that was refused and is due again later holds the rest back.
 func (q *Queries) DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error) {
-	return list(ctx, q, scanDelivery, deliveryColumns+` WHERE sent = 0 AND due <= $1 AND tries < $3 ORDER BY due, id LIMIT $2`,
+	return list(ctx, q, scanDelivery, `SELECT id, channel, key, events, acts, due, sent, tries, error FROM (
+			SELECT *, min(CASE WHEN due > $1 THEN id END) OVER (PARTITION BY channel) AS waits FROM deliveries WHERE sent = 0 AND tries < $3
+		) d WHERE due <= $1 AND (waits IS NULL OR id < waits) ORDER BY id LIMIT $2`,
 		now, min(max(limit, 0), MaxPage), MaxTries)
 }
 
-const deliveryColumns = `SELECT id, channel, key, events, due, sent, tries, error FROM deliveries`
+const deliveryColumns = `SELECT id, channel, key, events, acts, due, sent, tries, error FROM deliveries`
 
 func scanDelivery(r row, d *Delivery) error {
-	return r.Scan(&d.ID, &d.Channel, &d.Key, &d.Events, &d.Due, &d.Sent, &d.Tries, &d.Error)
+	return r.Scan(&d.ID, &d.Channel, &d.Key, &d.Events, &d.Acts, &d.Due, &d.Sent, &d.Tries, &d.Error)
 }
 
 // Deliveries lists a page of a channel's, the last first, and says how many there are.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -144,10 +145,15 @@ func TestChannels(t *testing.T) {
 
 		ch := Channel{Name: "chat", Kind: "webhook", Config: "{}", Sealed: []byte("x"), Kinds: []EventKind{EventVanished}, Least: model.High, Digest: "@daily", Enabled: true}
 		s.ok(s.SaveChannel(s.ctx, &ch))
-		d := Delivery{Channel: ch.ID, Key: "event:1", Events: []int64{1, 2}, Due: s.clock()}
+		ch.Acts = TellActsToo
+		s.ok(s.SaveChannel(s.ctx, &ch))
+		kept, err := s.Channel(s.ctx, ch.ID)
+		s.ok(err)
+		same(s, "channel", kept, ch)
+		d := Delivery{Channel: ch.ID, Key: "event:1", Events: []int64{1, 2}, Acts: []int64{}, Due: s.clock()}
 		s.ok(s.AddDelivery(s.ctx, &d))
 		s.fails(s.AddDelivery(s.ctx, &Delivery{Channel: ch.ID, Key: "event:1"}), ErrConflict)
-		later := Delivery{Channel: ch.ID, Key: "event:2", Due: s.clock().Add(time.Second)}
+		later := Delivery{Channel: ch.ID, Key: "act:2", Acts: []int64{2, 3}, Due: s.clock().Add(time.Second)}
 		s.ok(s.AddDelivery(s.ctx, &later))
 		due, err := s.DueDeliveries(s.ctx, s.clock(), 10)
 		s.ok(err)
@@ -156,8 +162,20 @@ func TestChannels(t *testing.T) {
 		if due, err = s.DueDeliveries(s.ctx, s.clock(), 10); err != nil || len(due) != 0 {
 			s.Errorf("due at once again: %+v, %v", due, err)
 		}
+		s.advance(2 * time.Second)
+		if due, err = s.DueDeliveries(s.ctx, s.clock(), 10); err != nil || len(due) != 0 {
+			s.Errorf("the next message overtakes one that was refused: %+v, %v", due, err)
+		}
+		other := Channel{Name: "other", Kind: "webhook", Config: "{}", Enabled: true}
+		s.ok(s.SaveChannel(s.ctx, &other))
+		free := Delivery{Channel: other.ID, Key: "event:1", Due: s.clock()}
+		s.ok(s.AddDelivery(s.ctx, &free))
+		due, err = s.DueDeliveries(s.ctx, s.clock(), 10)
+		s.ok(err)
+		same(s, "due on the other channel", due, []Delivery{free})
+		s.ok(s.DeleteChannel(s.ctx, other.ID))
 		s.advance(time.Minute)
-		if due, err = s.DueDeliveries(s.ctx, s.clock(), 10); err != nil || len(due) != 2 || due[1].Tries != 1 || due[1].Error != "refused" {
+		if due, err = s.DueDeliveries(s.ctx, s.clock(), 10); err != nil || len(due) != 2 || due[0].Tries != 1 || due[0].Error != "refused" || !slices.Equal(due[1].Acts, later.Acts) {
 			s.Errorf("due after a minute: %+v, %v", due, err)
 		}
 		s.ok(s.DeliveryDone(s.ctx, later.ID, ""))

@@ -369,6 +369,7 @@ type Channel struct {
 	Sealed   []byte         `json:"-"`
 	Kinds    []EventKind    `json:"kinds"` // empty is all
 	Least    model.Severity `json:"least"` // events below are not sent
+	Acts     TellActs       `json:"acts"`
 	Digest   string         `json:"digest"`
 	Enabled  bool           `json:"enabled"`
 	Created  time.Time      `json:"created"`
@@ -376,12 +377,29 @@ type Channel struct {
 	LastFail string         `json:"last_fail,omitempty"`
 }
 
-// Delivery is one message to one channel: unique by channel and key, so that nothing is sent twice.
+// TellActs says whether a channel is told of acts: the lines of the audit log, every login among them.
+type TellActs string
+
+// What a channel is told of.
+const (
+	TellNoActs   TellActs = ""     // events alone
+	TellActsToo  TellActs = "also" // acts and events
+	TellActsOnly TellActs = "only" // acts and no events
+)
+
+// OfEvents tells whether the channel is told of events now.
+func (c *Channel) OfEvents() bool { return c.Enabled && c.Acts != TellActsOnly }
+
+// OfActs tells whether the channel is told of acts now.
+func (c *Channel) OfActs() bool { return c.Enabled && c.Acts != TellNoActs }
+
+// Delivery is one message to one channel, of events or of acts: unique by channel and key, so that nothing is sent twice.
 type Delivery struct {
 	ID      int64     `json:"id"`
 	Channel int64     `json:"channel"`
-	Key     string    `json:"key"` // event:ID, or digest:TIME
+	Key     string    `json:"key"` // event:ID, digest:TIME or act:ID
 	Events  []int64   `json:"events"`
+	Acts    []int64   `json:"acts"`
 	Due     time.Time `json:"due"`
 	Sent    time.Time `json:"sent,omitzero"`
 	Tries   int       `json:"tries"`
@@ -467,6 +485,12 @@ type Act struct {
 	Detail  string    `json:"detail,omitempty"` // never a secret
 	Hash    []byte    `json:"-"`                // the line's place in the chain; empty for lines of versions that had none
 }
+
+// Acts that more than one room knows by name.
+const (
+	ActLogin       = "login"
+	ActLoginFailed = "login.failed"
+)
 
 // TrendPoint is how many hosts had each verdict at the end of a day.
 type TrendPoint struct {

@@ -272,7 +272,7 @@ func TestActsOfAdministrators(t *testing.T) {
 
 	p.done("/channels", "kind", "webhook", "name", "chat", "url", "https://hooks.example.org/T0/secretpath", "key", "0123456789abcdef0123", "least", "medium", "kinds", "became-exposed", "enabled", "yes")
 	p.done("/channels", "kind", "email", "name", "mail", "server", "mail.example.org:25", "from", "a@example.org", "to", "b@example.org, c@example.org", "security", "starttls", "user", "guard", "password", secret, "least", "", "digest", "@daily")
-	p.done("/channels", "kind", "syslog", "name", "broken siem", "address", "siem.example.org:6514", "network", "tls", "format", "cef", "least", "high", "enabled", "yes")
+	p.done("/channels", "kind", "syslog", "name", "broken siem", "address", "siem.example.org:6514", "network", "tls", "format", "cef", "least", "high", "acts", "only", "enabled", "yes")
 	p.refuses("/channels", "problem", "kind", "webhook", "name", "bad", "url", "gopher://x", "key", "0123456789abcdef0123", "least", "")
 	p.refuses("/channels", "problem", "kind", "email", "name", "bad", "least", "", "security", "tls", "digest", "whenever")
 	p.says("/channels", "chat", "mail", "broken siem", "@daily", "became exposed")
@@ -300,6 +300,9 @@ func TestActsOfAdministrators(t *testing.T) {
 			p.says("/channels", "The test of chat 2 was sent")
 		}
 		if c.Name == "broken siem" {
+			if c.Acts != store.TellActsOnly || !strings.Contains(body, `<option value="only" selected>`) {
+				t.Errorf("what it is told of: %q", c.Acts)
+			}
 			p.done(fmt.Sprintf("/channels/%d/test", c.ID))
 			p.says("/channels", "failed: Nobody is there.")
 			p.done(fmt.Sprintf("/channels/%d/delete", c.ID))

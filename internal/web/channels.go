@@ -63,7 +63,7 @@ func channelPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	f := newForm(url.Values{"name": {c.Name}, "least": {string(c.Least)}, "digest": {c.Digest}})
+	f := newForm(url.Values{"name": {c.Name}, "least": {string(c.Least)}, "acts": {string(c.Acts)}, "digest": {c.Digest}})
 	if c.Enabled {
 		f.Set("enabled", "yes")
 	}
@@ -104,8 +104,11 @@ func (v *visit) channelOf() (store.Channel, error) {
 
 func (v *visit) showChannel(c store.Channel, f *form, status int) error {
 	d := channel{Form: f, Channel: c, Kind: c.Kind, Fields: map[string]field{
-		"name":   f.Field("name", "Name", ""),
-		"least":  f.Choose("least", "Minimum severity", "", options("", "everything", view.Severities)),
+		"name":  f.Field("name", "Name", ""),
+		"least": f.Choose("least", "Minimum severity", "", options("", "everything", view.Severities)),
+		"acts": f.Choose("acts", "Audit log", "Every login and every action, as they happen", []option{
+			{Value: string(store.TellNoActs), Label: "not sent"}, {Value: string(store.TellActsToo), Label: "sent too"}, {Value: string(store.TellActsOnly), Label: "sent, and no changes"},
+		}),
 		"digest": f.Field("digest", "As a digest", "When, as for schedules: @daily, 0 7 * * 1-5. Empty is at once"),
 		// the secrets: what is stored is never shown
 		"url":      f.Field("url", "Address", "https://… ; it is sealed, and never shown again. Empty keeps what is stored"),
@@ -185,7 +188,7 @@ func saveChannel(v *visit) error {
 		return err
 	}
 	change := acts.ChannelChange{
-		Name: f.Get("name"), Kind: c.Kind, Config: config, Least: model.Severity(f.Get("least")), Digest: f.Get("digest"), Enabled: f.on("enabled"),
+		Name: f.Get("name"), Kind: c.Kind, Config: config, Least: model.Severity(f.Get("least")), Acts: store.TellActs(f.Get("acts")), Digest: f.Get("digest"), Enabled: f.on("enabled"),
 		Secrets: &notify.Secrets{URL: strings.TrimSpace(f.Get("url")), Key: strings.TrimSpace(f.Get("key")), Password: f.Get("password")},
 	}
 	for _, k := range f.Values["kinds"] {

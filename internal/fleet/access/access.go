@@ -204,9 +204,6 @@ func (a *Access) Act(ctx context.Context, who Who, action, subject, detail strin
 	return a.st.InTx(ctx, func(tx *store.Tx) error { return a.ActIn(ctx, tx, who, action, subject, detail) })
 }
 
-// LoginFailed is what a login that was refused is called in the audit log.
-const LoginFailed = "login.failed"
-
 // ActIn writes one line in the transaction that does what it tells of, and has the log told of it once that is kept. The
 // address stands before what people chose, so that a program that reads the log for it cannot be misled by a name.
 func (a *Access) ActIn(ctx context.Context, tx *store.Tx, who Who, action, subject, detail string) error {
@@ -215,7 +212,7 @@ func (a *Access) ActIn(ctx context.Context, tx *store.Tx, who Who, action, subje
 		return err
 	}
 	level := slog.LevelInfo
-	if action == LoginFailed {
+	if action == store.ActLoginFailed {
 		level = slog.LevelWarn
 	}
 	from := act.From

@@ -77,7 +77,7 @@ func (a *Access) enter(ctx context.Context, u store.User, from, device, how stri
 			return err
 		}
 		u = fresh
-		return a.ActIn(ctx, tx, Who{User: u, From: from}, "login", u.Name, how)
+		return a.ActIn(ctx, tx, Who{User: u, From: from}, store.ActLogin, u.Name, how)
 	})
 	if err != nil {
 		return Entry{}, err
@@ -125,7 +125,7 @@ func (a *Access) refused(ctx context.Context, who Who, u store.User, detail stri
 			detail = "the account is disabled"
 		}
 	}
-	if e := a.Act(ctx, who, LoginFailed, subject, detail); e != nil {
+	if e := a.Act(ctx, who, store.ActLoginFailed, subject, detail); e != nil {
 		return e
 	}
 	return err

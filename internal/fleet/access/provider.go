@@ -407,7 +407,7 @@ func (a *Access) signInFailed(ctx context.Context, from, name string, err error)
 			if known == ErrCredentials {
 				why = "the account is disabled"
 			}
-			return errors.Join(err, a.Act(ctx, Who{From: from}, LoginFailed, name, why))
+			return errors.Join(err, a.Act(ctx, Who{From: from}, store.ActLoginFailed, name, why))
 		}
 	}
 	return err

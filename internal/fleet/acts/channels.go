@@ -21,6 +21,7 @@ type ChannelChange struct {
 	Secrets *notify.Secrets   `json:"secrets,omitempty"`
 	Kinds   []store.EventKind `json:"kinds,omitempty"`
 	Least   model.Severity    `json:"least,omitempty"`
+	Acts    store.TellActs    `json:"acts,omitempty"` // entries of the audit log; webhook and syslog alone
 	Digest  string            `json:"digest,omitempty"`
 	Enabled *bool             `json:"enabled,omitempty"` // true where it is left out
 }
@@ -40,6 +41,10 @@ func (in *ChannelChange) check(old *store.Channel) error {
 		oneOf(&k, "kinds", kind, known...)
 	}
 	oneOf(&k, "least", in.Least, "", model.Critical, model.High, model.Medium, model.Low, model.Info)
+	oneOf(&k, "acts", in.Acts, store.TellNoActs, store.TellActsToo, store.TellActsOnly)
+	if in.Kind == notify.KindEmail && in.Acts != store.TellNoActs {
+		k.wrong("acts", "only webhooks and syslog are sent the audit log")
+	}
 	if k.line("digest", &in.Digest); in.Digest != "" {
 		if _, err := when.ParseSchedule(in.Digest, ""); err != nil {
 			k.wrong("digest", "%s", Words(err))
@@ -90,12 +95,12 @@ func (a *Acts) SaveChannel(ctx context.Context, who access.Who, id int64, in Cha
 		if c.Sealed, err = a.sealed(&in, &c); err != nil {
 			return line{}, err
 		}
-		was := c.Enabled
+		was := c
 		c.Name, c.Kind, c.Config, c.Kinds = in.Name, in.Kind, string(in.Config), in.Kinds
-		c.Least, c.Digest, c.Enabled = in.Least, in.Digest, in.Enabled == nil || *in.Enabled
+		c.Least, c.Acts, c.Digest, c.Enabled = in.Least, in.Acts, in.Digest, in.Enabled == nil || *in.Enabled
 		err := taken(tx.SaveChannel(ctx, &c), "name", "another channel has this name")
-		if err == nil && c.Enabled && !was {
-			err = notify.Begin(ctx, tx, c.ID)
+		if err == nil && c.Enabled {
+			err = notify.Begin(ctx, tx, &was, &c)
 		}
 		return told(action("channel", id), c.Name, c.Kind), err
 	})

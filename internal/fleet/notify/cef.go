@@ -4,51 +4,72 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
-// cef is an event in the Common Event Format:
+// fields writes a line in the Common Event Format:
 //
 //	CEF:0|vendor|product|version|event class|name|severity|key=value key=value …
 //
 // In the header a backslash and a pipe are escaped, in values a backslash and an equals sign. Line breaks are gone before.
+type fields struct {
+	b     strings.Builder
+	after bool // another value
+}
+
+func begin(version, class, name string, severity int) *fields {
+	f := &fields{}
+	f.b.WriteString("CEF:0|ipcguard|ipcguard")
+	for _, field := range []string{version, class, name, strconv.Itoa(severity)} {
+		f.b.WriteByte('|')
+		f.b.WriteString(cefHeader.Replace(field))
+	}
+	f.b.WriteByte('|')
+	return f
+}
+
+// put adds a value, unless it is empty.
+func (f *fields) put(key, value string) {
+	if value == "" {
+		return
+	}
+	if f.after {
+		f.b.WriteByte(' ')
+	}
+	f.after = true
+	f.b.WriteString(key + "=" + cefValue.Replace(value))
+}
+
+// labelled adds one of the fields that are anybody's, with what it is.
+func (f *fields) labelled(key, label, value string) {
+	if value != "" {
+		f.put(key+"Label", label)
+		f.put(key, value)
+	}
+}
+
+// when adds the time and the number, which is 0 for none.
+func (f *fields) when(at time.Time, id int64) {
+	f.put("rt", strconv.FormatInt(at.UnixMilli(), 10))
+	if id != 0 {
+		f.put("externalId", strconv.FormatInt(id, 10))
+	}
+}
+
+// cef is an event.
 func cef(version string, e store.Event) string {
-	var b strings.Builder
-	b.WriteString("CEF:0|ipcguard|ipcguard")
-	for _, field := range []string{version, string(e.Kind), title(e.Kind), strconv.Itoa(cefSeverity(e.Severity))} {
-		b.WriteByte('|')
-		b.WriteString(cefHeader.Replace(field))
-	}
-	b.WriteByte('|')
-	first := true
-	put := func(key, value string) {
-		if value == "" {
-			return
-		}
-		if !first {
-			b.WriteByte(' ')
-		}
-		first = false
-		b.WriteString(key + "=" + cefValue.Replace(value))
-	}
-	put("rt", strconv.FormatInt(e.At.UnixMilli(), 10))
-	if e.ID != 0 {
-		put("externalId", strconv.FormatInt(e.ID, 10))
-	}
+	f := begin(version, string(e.Kind), title(e.Kind), cefSeverity(e.Severity))
+	put, labelled := f.put, f.labelled
+	f.when(e.At, e.ID)
 	put("dhost", e.Host)
 	if at, err := netip.ParseAddrPort(e.Host); err == nil {
 		put("dst", at.Addr().String())
 		put("dpt", strconv.Itoa(int(at.Port())))
 	} else if ip, err := netip.ParseAddr(e.Host); err == nil {
 		put("dst", ip.String())
-	}
-	labelled := func(key, label, value string) {
-		if value != "" {
-			put(key+"Label", label)
-			put(key, value)
-		}
 	}
 	labelled("cs1", "subject", e.Subject)
 	labelled("cs2", "before", e.Before)
@@ -58,7 +79,29 @@ func cef(version string, e store.Event) string {
 		labelled("cn1", "run", strconv.FormatInt(e.RunID, 10))
 	}
 	put("msg", e.Text)
-	return b.String()
+	return f.b.String()
+}
+
+// cefAct is an act. Who did it is suser, from where src, to what cs1; of a login duser is the account.
+func cefAct(version string, a told) string {
+	severity := 3
+	if a.Action == store.ActLoginFailed {
+		severity = 5
+	}
+	f := begin(version, a.Action, a.Action, severity)
+	f.when(a.At, a.ID)
+	f.put("act", a.Action)
+	f.put("suser", a.Who)
+	if ip, err := netip.ParseAddr(a.From); err == nil {
+		f.put("src", ip.String())
+	}
+	if a.Action == store.ActLogin || a.Action == store.ActLoginFailed {
+		f.put("duser", a.Subject)
+	}
+	f.labelled("cs1", "subject", a.Subject)
+	f.labelled("cs2", "chain", a.Chain)
+	f.put("msg", a.Detail)
+	return f.b.String()
 }
 
 var (

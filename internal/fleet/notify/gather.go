@@ -16,59 +16,86 @@ import (
 // perRound bounds the events that one round looks at for a channel; what is left comes in the next, seconds later.
 const perRound = 20_000
 
-// progress is how far a channel has been told: all events up to Low. The store sees to it that an event with a lower number
-// cannot appear after one with a higher.
+// progress is how far a channel has been told: all events up to Low, all acts up to Acts. The store sees to it that an event
+// or act with a lower number cannot appear after one with a higher.
 type progress struct {
 	Low  int64  `json:"low"`
+	Acts int64  `json:"acts,omitempty"`
 	Next int64  `json:"next,omitempty"` // Unix seconds: when a digest is due
 	Cron string `json:"cron,omitempty"` // what Next was reckoned by
 }
 
 func progressKey(channel int64) string { return "notify.channel." + strconv.FormatInt(channel, 10) }
 
-// Begin has a channel told of what happens from now on, and of nothing before. It belongs into the transaction that
-// switches the channel on: a round of the service may be seconds away.
-func Begin(ctx context.Context, tx *store.Tx, channel int64) error {
-	low, err := lastEvent(ctx, tx)
+// Begin has a channel told of what happens from now on, and of nothing before, where it was not told of that so far: was is
+// the channel before the change, the zero value where it is new. Begin belongs into the transaction that changes the channel:
+// a round of the service may be seconds away.
+func Begin(ctx context.Context, tx *store.Tx, was, is *store.Channel) error {
+	p, _, err := readProgress(ctx, tx, is.ID)
 	if err != nil {
 		return err
 	}
-	b, err := json.Marshal(progress{Low: low})
+	if is.OfEvents() && !was.OfEvents() {
+		if p.Low, err = lastEvent(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if is.OfActs() && !was.OfActs() {
+		if p.Acts, err = lastAct(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return p.write(ctx, tx, is.ID)
+}
+
+// readProgress also returns the text that is kept, empty where there is none.
+func readProgress(ctx context.Context, tx *store.Tx, channel int64) (p progress, kept string, err error) {
+	kept, err = tx.Meta(ctx, progressKey(channel))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return p, "", err
+	}
+	if kept != "" {
+		if err := json.Unmarshal([]byte(kept), &p); err != nil {
+			return p, kept, fmt.Errorf("notify: progress of channel %d: %w", channel, err)
+		}
+	}
+	return p, kept, nil
+}
+
+func (p *progress) write(ctx context.Context, tx *store.Tx, channel int64) error {
+	b, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("notify: %w", err)
 	}
 	return tx.SetMeta(ctx, progressKey(channel), string(b))
 }
 
-// gather makes deliveries of the events that a channel was not told of yet. What it has dealt with is kept in the same
+// gather makes deliveries of the events and acts that a channel was not told of yet. What it has dealt with is kept in the same
 // transaction.
 func (s *Service) gather(ctx context.Context, c *store.Channel) error {
-	key := progressKey(c.ID)
 	now := s.now()
 	if stuck, err := s.stuck(ctx, c); err != nil || stuck {
 		return err
 	}
 	return s.st.InTx(ctx, func(tx *store.Tx) error {
-		kept, err := tx.Meta(ctx, key)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		p, kept, err := readProgress(ctx, tx, c.ID)
+		if err != nil {
 			return err
-		}
-		var p progress
-		if kept != "" {
-			if err := json.Unmarshal([]byte(kept), &p); err != nil {
-				return fmt.Errorf("notify: progress of channel %d: %w", c.ID, err)
-			}
 		}
 		switch {
 		case !c.Enabled && kept == "":
 			return nil
 		case !c.Enabled: // what happens meanwhile is not told when it is switched on again
-			return tx.SetMeta(ctx, key, "")
+			return tx.SetMeta(ctx, progressKey(c.ID), "")
 		case kept == "": // switched on by other ways than Begin, such as a restored copy
 			if p.Low, err = lastEvent(ctx, tx); err != nil {
 				return err
 			}
+			if p.Acts, err = lastAct(ctx, tx); err != nil {
+				return err
+			}
 		}
+		before := p
 		due, err := p.due(c, now)
 		if err != nil {
 			return err
@@ -78,14 +105,10 @@ func (s *Service) gather(ctx context.Context, c *store.Channel) error {
 				return err
 			}
 		}
-		b, err := json.Marshal(p)
-		if err != nil {
-			return fmt.Errorf("notify: %w", err)
-		}
-		if string(b) == kept {
+		if kept != "" && p == before {
 			return nil // an idle service writes nothing
 		}
-		return tx.SetMeta(ctx, key, string(b))
+		return p.write(ctx, tx, c.ID)
 	})
 }
 
@@ -104,6 +127,14 @@ func (s *Service) stuck(ctx context.Context, c *store.Channel) (bool, error) {
 
 func lastEvent(ctx context.Context, tx *store.Tx) (int64, error) {
 	last, _, err := tx.Events(ctx, store.EventFilter{}, store.Page{Size: 1, Sort: "-id"})
+	if err != nil || len(last) == 0 {
+		return 0, err
+	}
+	return last[0].ID, nil
+}
+
+func lastAct(ctx context.Context, tx *store.Tx) (int64, error) {
+	last, _, err := tx.Acts(ctx, "", store.Page{Size: 1})
 	if err != nil || len(last) == 0 {
 		return 0, err
 	}
@@ -129,32 +160,21 @@ func (p *progress) due(c *store.Channel, now time.Time) (bool, error) {
 
 // gatherInto makes the deliveries.
 func (s *Service) gatherInto(ctx context.Context, tx *store.Tx, c *store.Channel, p *progress, now time.Time) error {
-	var ids []int64
-	looked := 0
-	for looked < perRound {
-		events, _, err := tx.Events(ctx, store.EventFilter{AfterID: p.Low}, store.Page{Size: store.MaxPage, Sort: "id"})
-		if err != nil {
-			return err
-		}
-		for i := range events {
-			p.Low = max(p.Low, events[i].ID)
-			if wants(c, &events[i]) {
-				ids = append(ids, events[i].ID)
-			}
-		}
-		looked += len(events)
-		if len(events) < store.MaxPage {
-			break
-		}
+	ids, more, err := s.events(ctx, tx, c, p)
+	if err != nil {
+		return err
 	}
-	at := now
+	acts, moreActs, err := s.acts(ctx, tx, c, p)
+	if err != nil {
+		return err
+	}
 	name := func(part []int64) string { return fmt.Sprintf("event:%d+%d", part[0], len(part)) }
 	if c.Digest != "" {
-		at = time.Unix(p.Next, 0).UTC()
+		at := time.Unix(p.Next, 0).UTC()
 		name = func(part []int64) string {
 			return fmt.Sprintf("digest:%s:%d", at.Format("2006-01-02T15:04Z"), part[0])
 		}
-		if looked < perRound { // else the rest belongs to this digest too, and comes with the next round
+		if !more && !moreActs { // else the rest belongs to this digest too, and comes with the next round
 			schedule, err := when.ParseSchedule(c.Digest, "")
 			if err != nil {
 				return err
@@ -168,7 +188,57 @@ func (s *Service) gatherInto(ctx context.Context, tx *store.Tx, c *store.Channel
 			return err
 		}
 	}
+	for part := range slices.Chunk(acts, perDelivery) {
+		d := store.Delivery{Channel: c.ID, Key: fmt.Sprintf("act:%d+%d", part[0], len(part)), Acts: part, Due: now}
+		if err := tx.AddDelivery(ctx, &d); err != nil && !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
 	return nil
+}
+
+// events are those that the channel wants and was not told of; more says that this round does not look at all of them.
+func (s *Service) events(ctx context.Context, tx *store.Tx, c *store.Channel, p *progress) (ids []int64, more bool, err error) {
+	if !c.OfEvents() {
+		return nil, false, nil
+	}
+	for range perRound / store.MaxPage {
+		events, _, err := tx.Events(ctx, store.EventFilter{AfterID: p.Low}, store.Page{Size: store.MaxPage, Sort: "id"})
+		if err != nil {
+			return nil, false, err
+		}
+		for i := range events {
+			p.Low = max(p.Low, events[i].ID)
+			if wants(c, &events[i]) {
+				ids = append(ids, events[i].ID)
+			}
+		}
+		if len(events) < store.MaxPage {
+			return ids, false, nil
+		}
+	}
+	return ids, true, nil
+}
+
+// acts are those that the channel was not told of, as events does it.
+func (s *Service) acts(ctx context.Context, tx *store.Tx, c *store.Channel, p *progress) (ids []int64, more bool, err error) {
+	if !c.OfActs() {
+		return nil, false, nil
+	}
+	for range perRound / store.MaxPage {
+		acts, err := tx.ActsAfter(ctx, p.Acts)
+		if err != nil {
+			return nil, false, err
+		}
+		for i := range acts {
+			p.Acts = acts[i].ID
+			ids = append(ids, acts[i].ID)
+		}
+		if len(acts) < store.MaxPage {
+			return ids, false, nil
+		}
+	}
+	return ids, true, nil
 }
 
 // wants tells whether a channel is told of an event. What an exception covers was accepted by somebody: that it ends is

@@ -1,11 +1,12 @@
-// Package notify tells people and programs outside what changed: by webhook, e-mail and syslog.
+// Package notify tells people and programs outside what changed, by webhook, e-mail and syslog, and programs what was done.
 //
-//	events ─► channel's filter (kind, severity, not excepted) ─► delivery, at once or as a digest ─► sender ─► peer
+//	events ─► channel's filter (kind, severity, not excepted) ─┐
+//	acts   ─► channels that are told of them                  ─┴─► delivery, at once or as a digest ─► sender ─► peer
 //
 // The rules of the room:
 //
-//   - Every event is gathered once for each channel: which ones were is kept in the transaction that makes the delivery,
-//     so that a crash loses none and doubles none. A delivery that was sent when the crash came is sent again: it has the
+//   - Every event and act is gathered once for each channel, in order, after the transaction that wrote it was kept: which
+//     ones were is kept in the transaction that makes the delivery, so that a crash loses none and doubles none. A delivery that was sent when the crash came is sent again: it has the
 //     same key, by which a receiver can tell.
 //   - A peer that fails is asked again, later each time, and then given up: nobody is asked for ever.
 //   - Names and texts come from hosts that nobody trusts: they are one line of bounded length, escaped for where they go.
@@ -18,6 +19,7 @@ package notify
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,6 +46,7 @@ type Message struct {
 	Test    bool // somebody pressed the button
 	At      time.Time
 	Events  []store.Event
+	Acts    []store.Act
 	More    int    // events of this delivery that are not listed
 	Base    string // the page's address for links; empty is none
 	Version string // of this program
@@ -210,6 +213,12 @@ func (m *Message) subject() string {
 	if m.Test {
 		return "ipcguard: test of " + line(m.Channel, 100)
 	}
+	if n := len(m.Acts); n > 0 {
+		if n == 1 {
+			return "ipcguard: " + line(m.Acts[0].Action+" "+m.Acts[0].Subject, 150)
+		}
+		return fmt.Sprintf("ipcguard: %d entries of the audit log, from %s to %s", n, m.Acts[0].Action, m.Acts[n-1].Action)
+	}
 	n := len(m.Events) + m.More
 	if n == 1 {
 		return "ipcguard: " + line(m.Events[0].Text, 150)
@@ -276,6 +285,25 @@ func tidy(e store.Event) store.Event {
 	e.Text = line(e.Text, maxEventText)
 	return e
 }
+
+// tidyAct is tidy for a line of the audit log. They come bounded and clean from where acts are done; a database that
+// somebody else wrote to may hold others.
+func tidyAct(a store.Act) store.Act {
+	a.Who = line(a.Who, 2*maxSubjectText)
+	a.From = line(a.From, maxSubjectText)
+	a.Action = line(a.Action, maxSubjectText)
+	a.Subject = line(a.Subject, 2*maxSubjectText)
+	a.Detail = line(a.Detail, 2*maxValueText)
+	return a
+}
+
+// told is an act as programs are told of it. Chain is its hash in the audit log, which serve check finds there again.
+type told struct {
+	store.Act
+	Chain string `json:"chain,omitempty"`
+}
+
+func tell(a store.Act) told { return told{tidyAct(a), hex.EncodeToString(a.Hash)} }
 
 // errNoAnswer is what a peer's silence is.
 var errNoAnswer = errors.New("no answer in time")

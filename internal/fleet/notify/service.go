@@ -165,7 +165,7 @@ func (s *Service) one(ctx context.Context, c store.Channel, d store.Delivery) (s
 		if err != nil {
 			return false, err
 		}
-		if len(m.Events) > 0 { // else they were pruned: there is nothing left to tell
+		if len(m.Events)+len(m.Acts) > 0 { // else they were pruned: there is nothing left to tell
 			problem = s.send(ctx, c, m)
 		}
 	} else {
@@ -272,12 +272,17 @@ func listed(kind string) int {
 	return perDelivery
 }
 
-// perDelivery bounds the events of one delivery: some 500 KiB of JSON.
+// perDelivery bounds the events or acts of one delivery: some 500 KiB of JSON.
 const perDelivery = 1000
 
 // message fetches what a delivery tells of.
 func (s *Service) message(ctx context.Context, c store.Channel, d store.Delivery) (*Message, error) {
 	m := &Message{Key: d.Key, Channel: c.Name, Digest: c.Digest != "", At: s.now(), Base: s.Base, Version: s.Version}
+	if len(d.Acts) > 0 {
+		var err error
+		m.Acts, err = s.actsOf(ctx, d.Acts)
+		return m, err
+	}
 	want := map[int64]bool{}
 	last := int64(0)
 	for _, id := range d.Events {
@@ -308,4 +313,25 @@ func (s *Service) message(ctx context.Context, c store.Channel, d store.Delivery
 		m.Events, m.More = m.Events[:most], len(m.Events)-most
 	}
 	return m, nil
+}
+
+// actsOf fetches acts by their numbers, in their order.
+func (s *Service) actsOf(ctx context.Context, ids []int64) ([]store.Act, error) {
+	var out []store.Act
+	for after, last := slices.Min(ids)-1, slices.Max(ids); after < last; {
+		acts, err := s.st.ActsAfter(ctx, after)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range acts {
+			if slices.Contains(ids, a.ID) {
+				out = append(out, a)
+			}
+			after = a.ID
+		}
+		if len(acts) == 0 {
+			break
+		}
+	}
+	return out, nil
 }

@@ -174,7 +174,7 @@ func TestBegin(t *testing.T) { onBoth(t, testBegin) }
 // testBegin: a channel is told of what happens after it is switched on, though no round of the service came between.
 func testBegin(t *testing.T, c *scene) {
 	begin := func(ch *store.Channel) {
-		if err := c.st.InTx(t.Context(), func(tx *store.Tx) error { return Begin(t.Context(), tx, ch.ID) }); err != nil {
+		if err := c.st.InTx(t.Context(), func(tx *store.Tx) error { return Begin(t.Context(), tx, &store.Channel{}, ch) }); err != nil {
 			t.Fatal(err)
 		}
 	}

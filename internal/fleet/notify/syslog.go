@@ -100,28 +100,59 @@ func level(s model.Severity) int {
 	return 6
 }
 
-// frame is one event as RFC 5424 wants it:
+// actLevel is the syslog severity of an act: a login that was refused is a warning, the rest is informational.
+func actLevel(a store.Act) int {
+	if a.Action == store.ActLoginFailed {
+		return 4
+	}
+	return 6
+}
+
+// frame is one event or act as RFC 5424 wants it:
 //
 //	<PRI>1 TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA MSG
 //
 // The byte order mark that the RFC would like before a text in UTF-8 is left out: programs that read CEF and JSON take
 // it for a part of the text.
-func (s *syslog) frame(m *Message, e store.Event) ([]byte, error) {
-	e = tidy(e)
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "<%d>1 %s %s ipcguard %d %s - ", s.facility*8+level(e.Severity),
-		e.At.UTC().Format("2006-01-02T15:04:05.000000Z"), s.host, os.Getpid(), token(string(e.Kind), 32))
-	if s.Format == "cef" {
-		b.WriteString(cef(m.Version, e))
-		return b.Bytes(), nil
+func (s *syslog) frame(level int, at time.Time, id string, text []byte) []byte {
+	return fmt.Appendf(nil, "<%d>1 %s %s ipcguard %d %s - %s", s.facility*8+level,
+		at.UTC().Format("2006-01-02T15:04:05.000000Z"), s.host, os.Getpid(), token(id, 32), text)
+}
+
+// frames are a message's events and acts, a frame each.
+func (s *syslog) frames(m *Message) ([][]byte, error) {
+	var out [][]byte
+	for _, e := range m.Events {
+		e = tidy(e)
+		text := []byte(cef(m.Version, e))
+		if s.Format == "json" {
+			var err error
+			if text, err = json.Marshal(struct {
+				Product string `json:"product"`
+				Schema  string `json:"schema"`
+				store.Event
+			}{"ipcguard", "ipcguard.event/1", e}); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, s.frame(level(e.Severity), e.At, string(e.Kind), text))
 	}
-	body, err := json.Marshal(struct {
-		Product string `json:"product"`
-		Schema  string `json:"schema"`
-		store.Event
-	}{"ipcguard", "ipcguard.event/1", e})
-	b.Write(body)
-	return b.Bytes(), err
+	for _, act := range m.Acts {
+		a := tell(act)
+		text := []byte(cefAct(m.Version, a))
+		if s.Format == "json" {
+			var err error
+			if text, err = json.Marshal(struct {
+				Product string `json:"product"`
+				Schema  string `json:"schema"`
+				told
+			}{"ipcguard", "ipcguard.act/1", a}); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, s.frame(actLevel(act), a.At, a.Action, text))
+	}
+	return out, nil
 }
 
 func (s *syslog) send(ctx context.Context, m *Message) error {
@@ -151,12 +182,12 @@ func (s *syslog) sendIn(ctx context.Context, m *Message) error {
 		}
 		conn = secured
 	}
+	frames, err := s.frames(m)
+	if err != nil {
+		return err
+	}
 	var out bytes.Buffer
-	for _, e := range m.Events {
-		frame, err := s.frame(m, e)
-		if err != nil {
-			return err
-		}
+	for _, frame := range frames {
 		if network == "udp" { // RFC 5426: a datagram a message
 			if _, err := conn.Write(frame); err != nil {
 				return err

@@ -226,10 +226,11 @@ func FuzzFrame(f *testing.F) {
 		tidied := tidy(e)
 		for _, format := range []string{"cef", "json"} {
 			s := &syslog{SyslogConfig: SyslogConfig{Format: format}, facility: 16, host: "h"}
-			b, err := s.frame(&Message{Version: "1|2"}, e)
+			all, err := s.frames(&Message{Version: "1|2", Events: []store.Event{e}})
 			if err != nil {
 				t.Fatal(err)
 			}
+			b := all[0]
 			if len(b) > 8<<10 || !utf8.Valid(b) || strings.ContainsFunc(string(b), func(r rune) bool { return unicode.IsControl(r) }) {
 				t.Fatalf("%d bytes: %q", len(b), b)
 			}

@@ -89,6 +89,7 @@ type payload struct {
 	Text    string        `json:"text"`
 	URL     string        `json:"url,omitempty"`
 	Events  []store.Event `json:"events"`
+	Acts    []told        `json:"acts,omitempty"`
 	More    int           `json:"more,omitempty"`
 }
 
@@ -99,6 +100,9 @@ func (h *webhook) send(ctx context.Context, m *Message) error {
 	}
 	for _, e := range m.Events {
 		p.Events = append(p.Events, tidy(e))
+	}
+	for _, a := range m.Acts {
+		p.Acts = append(p.Acts, tell(a))
 	}
 	body, err := json.Marshal(p)
 	if err != nil {

@@ -41,6 +41,7 @@ type channelOut struct {
 	Secrets  bool              `json:"secrets"` // some are stored
 	Kinds    []store.EventKind `json:"kinds"`
 	Least    model.Severity    `json:"least"`
+	Acts     store.TellActs    `json:"acts"`
 	Digest   string            `json:"digest"`
 	Enabled  bool              `json:"enabled"`
 	Created  time.Time         `json:"created"`
@@ -53,7 +54,7 @@ func shown(c store.Channel) channelOut {
 	if !json.Valid(config) {
 		config = json.RawMessage("{}")
 	}
-	return channelOut{c.ID, c.Name, c.Kind, config, len(c.Sealed) > 0, c.Kinds, c.Least, c.Digest, c.Enabled, c.Created, c.LastOK, c.LastFail}
+	return channelOut{c.ID, c.Name, c.Kind, config, len(c.Sealed) > 0, c.Kinds, c.Least, c.Acts, c.Digest, c.Enabled, c.Created, c.LastOK, c.LastFail}
 }
 
 func listChannels(c *call) (any, error) {

@@ -225,9 +225,11 @@ func TestEverything(t *testing.T) {
 		t.Errorf("a channel tells its secrets: %s", s)
 	}
 	path := fmt.Sprintf("/channels/%d", channel.id())
-	act(a, http.MethodPut, path, map[string]any{"name": "ops", "kind": "webhook", "digest": "@daily", "config": map[string]bool{"loopback": true}}, 200) // the secrets stay
+	act(a, http.MethodPut, path, map[string]any{"name": "ops", "kind": "webhook", "digest": "@daily", "acts": "also", "config": map[string]bool{"loopback": true}}, 200) // the secrets stay
 	c.ask(a, http.MethodPut, path, map[string]any{"name": "ops", "kind": "syslog"}, 422)
-	c.ask(a, http.MethodGet, "/channels", nil, 200)
+	if s := c.ask(a, http.MethodGet, "/channels", nil, 200).Body.String(); !strings.Contains(s, `"acts":"also"`) {
+		t.Errorf("the channel's audit log: %s", s)
+	}
 	c.ask(a, http.MethodGet, path+"/deliveries", nil, 200)
 	if s := act(a, http.MethodPost, path+"/test", nil, 200).Body.String(); s != `{"sent":true}` {
 		t.Error(s)

@@ -22,6 +22,7 @@ var (
 // words are the closed lists of the types that are words.
 var words = map[reflect.Type][]string{
 	reflect.TypeFor[store.TargetKind]():  {"host", "range"},
+	reflect.TypeFor[store.TellActs]():    {"", "also", "only"},
 	reflect.TypeFor[store.Criticality](): {"low", "normal", "high"},
 	reflect.TypeFor[store.RunKind]():     {"scan", "audit", "discover"},
 	reflect.TypeFor[store.RunState]():    {"waiting", "running", "done", "cancelled"},
