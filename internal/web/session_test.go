@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/store"
+	"ipcguard/internal/web/proxy"
 )
 
 func TestSession(t *testing.T) {
@@ -148,5 +150,92 @@ func TestSetup(t *testing.T) {
 	}
 	if a := s.stranger().get("/setup?token=" + token); a.status != http.StatusForbidden {
 		t.Errorf("the link works twice: %d", a.status)
+	}
+}
+
+// TestCookies: behind a proxy that is trusted and speaks HTTPS to browsers, every cookie is sent over nothing else and can be set
+// by nobody else's page; on plain loopback they are such as a browser takes there. Who is no trusted proxy changes nothing.
+func TestCookies(t *testing.T) {
+	s := newTestSite(t)
+	pages := s.server.Config.Handler
+	behind := func(trust string, rewrite func(*httputil.ProxyRequest)) *person {
+		t.Helper()
+		proxies, err := proxy.Parse([]string{trust})
+		if err != nil {
+			t.Fatal(err)
+		}
+		inside := httptest.NewServer(proxy.Trust(proxies, pages))
+		t.Cleanup(inside.Close)
+		outside := httptest.NewTLSServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(mustURL(inside.URL))
+			r.Out.Host = r.In.Host
+			rewrite(r)
+		}})
+		t.Cleanup(outside.Close)
+		p := s.stranger()
+		p.base, p.http.Transport = outside.URL, outside.Client().Transport
+		return p
+	}
+	for name, c := range map[string]struct {
+		person *person
+		https  bool
+	}{
+		"loopback":                   {s.stranger(), false},
+		"a trusted proxy over HTTPS": {behind("127.0.0.1", (*httputil.ProxyRequest).SetXForwarded), true},
+		"a trusted proxy that tells no address": {behind("127.0.0.1", func(r *httputil.ProxyRequest) {
+			r.Out.Header.Set("X-Forwarded-Proto", "https")
+		}), true},
+		"a trusted proxy that says http": {behind("127.0.0.1", func(r *httputil.ProxyRequest) {
+			r.SetXForwarded()
+			r.Out.Header.Set("X-Forwarded-Proto", "http")
+		}), false},
+		"a proxy that nobody named": {behind("192.0.2.1", (*httputil.ProxyRequest).SetXForwarded), false},
+	} {
+		p, names := c.person, map[string]bool{}
+		login := p.post("/login", "name", "operator", "password", password)
+		theme := p.post("/theme", "theme", "dark")
+		for _, a := range []answer{login, theme} {
+			if a.status != http.StatusSeeOther {
+				t.Fatalf("%s: %d %s", name, a.status, a.body)
+			}
+			for _, header := range a.header.Values("Set-Cookie") {
+				cookie, err := http.ParseSetCookie(header)
+				if err != nil {
+					t.Fatal(err)
+				}
+				names[cookie.Name] = true
+				if strings.HasPrefix(cookie.Name, "__Host-") != c.https || cookie.Secure != c.https || cookie.Path != "/" || cookie.Domain != "" {
+					t.Errorf("%s: %s", name, header)
+				}
+			}
+			if got := a.header.Get("Strict-Transport-Security") != ""; got != c.https {
+				t.Errorf("%s: HSTS %v", name, got)
+			}
+		}
+		if len(names) < 3 { // of the session, the device and the theme
+			t.Errorf("%s: cookies %v", name, names)
+		}
+		if !c.https {
+			continue
+		}
+		p.ok("/account")
+		// The session under the name that any page of the domain could set is none.
+		token := ""
+		for _, cookie := range p.http.Jar.Cookies(mustURL(p.base)) {
+			if cookie.Name == "__Host-ipcguard" {
+				token = cookie.Value
+			}
+		}
+		planted := &person{t, p.base, &http.Client{Transport: p.http.Transport, CheckRedirect: p.http.CheckRedirect}}
+		for cookie, want := range map[string]int{"__Host-ipcguard": http.StatusOK, "ipcguard": http.StatusSeeOther} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.base+"/account", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.AddCookie(&http.Cookie{Name: cookie, Value: token})
+			if a := planted.do(r); a.status != want {
+				t.Errorf("%s: the session as %s: %d, want %d", name, cookie, a.status, want)
+			}
+		}
 	}
 }

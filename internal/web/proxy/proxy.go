@@ -37,8 +37,13 @@ func Trust(proxies []netip.Prefix, h http.Handler) http.Handler {
 		return h
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if from := behind(proxies, r.RemoteAddr, r.Header.Values("X-Forwarded-For")); from != "" {
-			r = r.Clone(context.WithValue(r.Context(), https{}, outside(r.Header.Values("X-Forwarded-Proto"))))
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil || !trusted(proxies, peer.Addr()) {
+			h.ServeHTTP(w, r)
+			return
+		}
+		r = r.Clone(context.WithValue(r.Context(), https{}, outside(r.Header.Values("X-Forwarded-Proto"))))
+		if from := behind(proxies, r.Header.Values("X-Forwarded-For")); from != "" {
 			r.RemoteAddr = net.JoinHostPort(from, "0")
 		}
 		h.ServeHTTP(w, r)
@@ -61,12 +66,8 @@ func outside(headers []string) bool {
 	return strings.EqualFold(strings.TrimSpace(first), "https")
 }
 
-// behind is the last address that is no trusted proxy, or nothing where the peer itself is none.
-func behind(proxies []netip.Prefix, remote string, headers []string) string {
-	peer, err := netip.ParseAddrPort(remote)
-	if err != nil || !trusted(proxies, peer.Addr()) {
-		return ""
-	}
+// behind is the last address that is no trusted proxy, or nothing where none is told.
+func behind(proxies []netip.Prefix, headers []string) string {
 	hops := strings.Split(strings.Join(headers, ","), ",")
 	from := ""
 	for i := len(hops) - 1; i >= 0 && i >= len(hops)-maxHops; i-- {
