@@ -1,11 +1,15 @@
 package web
 
 import (
+	"fmt"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
+	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/store"
 )
 
@@ -99,6 +103,56 @@ func TestButtons(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestLinks follows every link of every page as those who may do least, and as an operator who is a viewer at the site of what is
+// shown: nobody is sent to what is refused.
+func TestLinks(t *testing.T) {
+	s := newTestSite(t)
+	plainSeed().fill(t, s.st)
+	ctx := t.Context()
+	elsewhere := store.Site{Name: "elsewhere"}
+	if err := s.st.SaveSite(ctx, &elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	mixed, err := s.access.AddUser(ctx, access.System(), "mixed", store.RoleViewer, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := s.host("10.1.0.1:445")
+	if err := s.access.SetRoles(ctx, access.System(), mixed.ID, "", []store.SiteRole{{SiteID: host.SiteID, Role: store.RoleViewer}, {SiteID: elsewhere.ID, Role: store.RoleOperator}}); err != nil {
+		t.Fatal(err)
+	}
+	document := func(kind string) string { return fmt.Sprintf("/hosts/%d/documents/%s", host.ID, kind) }
+	for _, name := range []store.Role{store.RoleViewer, "mixed"} {
+		p := s.login(name)
+		seen := map[string]bool{}
+		for _, path := range s.pathsOf() {
+			a := p.get(path)
+			if a.status != http.StatusOK {
+				continue
+			}
+			for _, m := range regexp.MustCompile(`href="(/[^"#]*)`).FindAllStringSubmatch(a.body, -1) {
+				to := html.UnescapeString(m[1])
+				if seen[to] {
+					continue
+				}
+				seen[to] = true
+				if r := p.get(to); r.status == http.StatusForbidden || r.status >= http.StatusInternalServerError {
+					t.Errorf("%s sends %s to %s: %d", path, name, to, r.status)
+				}
+			}
+		}
+		if !seen[document("audit")] || len(seen) < 50 {
+			t.Errorf("%s was sent to %d places, and not to the audit", name, len(seen))
+		}
+		if a := p.get(document("journal")); a.status != http.StatusForbidden {
+			t.Errorf("%s is given the journal: %d", name, a.status)
+		}
+	}
+	if a := s.login(store.RoleOperator).get(document("journal")); a.status != http.StatusOK {
+		t.Errorf("an operator is not given the journal: %d", a.status)
 	}
 }
 
