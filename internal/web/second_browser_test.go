@@ -44,6 +44,10 @@ func TestPasskey(t *testing.T) {
 	p.press(`form[action="/logout"] button`)
 
 	p.open("/login?to=/targets")
+	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 1440, Height: 900, DeviceScaleFactor: 1})
+	if w := eval[float64](p, `document.querySelector('main').getBoundingClientRect().width`); w < 400 { // in its middle, not in the menu's column
+		t.Errorf("on a wide screen the login is %v wide", w)
+	}
 	p.picture("login")
 	p.press(`form[data-passkey="get"] button`)
 	if p.where() != "/targets" {
@@ -84,6 +88,11 @@ func TestPasskey(t *testing.T) {
 	}
 	if w := eval[int](p, `document.querySelector('main img').naturalWidth`); w != 200 {
 		t.Errorf("the picture is %d wide", w)
+	}
+	for _, name := range []string{"berlin", "a site in another country with a long name"} {
+		if err := s.st.SaveSite(t.Context(), &store.Site{Name: name}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	admin := s.tab(t, browser(t))
 	admin.loginAs(s, store.RoleAdmin)
