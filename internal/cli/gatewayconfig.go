@@ -64,6 +64,7 @@ type gatewayFile struct {
 		PerClient   int           `toml:"per-client"`
 		Logon       time.Duration `toml:"logon"`
 		Stranger    time.Duration `toml:"stranger"`
+		User        time.Duration `toml:"user"`
 		Dial        time.Duration `toml:"dial"`
 	} `toml:"limits"`
 	Listeners []struct {
@@ -116,8 +117,8 @@ func (f *gatewayFlags) fromFile(file *gatewayFile) (*gatewayConfig, error) {
 	if c.Limits.PerClient == 0 {
 		c.Limits.PerClient = file.Limits.PerClient
 	}
-	c.Limits.Logon, c.Limits.Stranger, c.Limits.Dial = file.Limits.Logon, file.Limits.Stranger, file.Limits.Dial
-	if l := c.Limits; l.Connections < 0 || l.PerClient < 0 || l.Logon < 0 || l.Stranger < 0 || l.Dial < 0 {
+	c.Limits.Logon, c.Limits.Stranger, c.Limits.User, c.Limits.Dial = file.Limits.Logon, file.Limits.Stranger, file.Limits.User, file.Limits.Dial
+	if l := c.Limits; l.Connections < 0 || l.PerClient < 0 || l.Logon < 0 || l.Stranger < 0 || l.User < 0 || l.Dial < 0 {
 		return nil, usage("%s: a limit below zero", f.config)
 	}
 	if len(file.Listeners) == 0 {

@@ -46,6 +46,7 @@ type conn struct {
 	cause  error // what ended it; nil: both sides did
 	noUser time.Time
 	idled  bool // it would have been ended for that
+	timed  bool // a user's silence has an end
 }
 
 func newConn(g *Gateway, way *Way, to string, client, server net.Conn) *conn {
@@ -226,7 +227,7 @@ func (c *conn) use(who caller) model.Use {
 	}
 }
 
-// patience sets how long the client may take to begin a frame: without end once a user has come in.
+// patience sets how long the client may take to begin a frame: once a user has come in as long as the limits say, or without end.
 func (c *conn) patience() error {
 	if err := c.patient(); err != nil || !c.half.Load() {
 		return err
@@ -238,8 +239,11 @@ func (c *conn) patient() error {
 	switch {
 	case c.idled && c.observing():
 		return c.up.deadline(time.Time{})
+	case c.table.known() && c.g.Limits.User > 0 && !c.observing():
+		c.timed, c.noUser = true, time.Time{}
+		return c.up.deadline(time.Now().Add(c.g.Limits.User))
 	case c.table.known():
-		c.noUser = time.Time{}
+		c.timed, c.noUser = false, time.Time{}
 		return c.up.deadline(time.Time{})
 	case c.table.some():
 		c.noUser = time.Time{}
@@ -258,12 +262,14 @@ func (c *conn) begin() (int, error) {
 		}
 		n, err := c.up.frame()
 		switch {
-		case err == nil && c.observing():
+		case err == nil && (c.observing() || c.timed): // what has begun has the time that every frame has
 			return n, c.up.deadline(time.Time{})
 		case !errors.Is(err, os.ErrDeadlineExceeded), c.half.Load():
 			return n, err
-		case c.table.known():
+		case c.table.known() && !c.timed:
 			continue
+		case c.timed:
+			return 0, refusal{ReasonIdle, "a user said nothing within the time"}
 		}
 		why := refusal{ReasonIdle, "no user came in within the time, or a stranger said nothing"}
 		if !c.observing() {

@@ -91,6 +91,27 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestUserIdle ends a user's connection for silence where the limits say so, and not where refusals are counted alone.
+func TestUserIdle(t *testing.T) {
+	limits := Options{Limits: Limits{User: 3 * time.Second}}
+	_, address := local(t, limits, Route{ObserveOnly: true})
+	watched := comeIn(t, address)
+	g, address := local(t, limits, Route{})
+	user := comeIn(t, address)
+	if st, _ := user.ask(user.message(smb2.Echo, new(smb2.Empty))); st != status.Success { // from here on it is between two requests
+		t.Fatalf("the user: %v", st)
+	}
+	if _, _, err := user.receive(); err == nil {
+		t.Error("a silent user's connection goes on")
+	}
+	if n := g.Stats().Refused[ReasonIdle]; n != 1 {
+		t.Errorf("%s was counted %d times", ReasonIdle, n)
+	}
+	if st, _ := watched.ask(watched.message(smb2.Echo, new(smb2.Empty))); st != status.Success {
+		t.Errorf("a silent user where nothing is enforced: %v", st)
+	}
+}
+
 // TestIdleObserved ends no connection for its silence where refusals are counted alone.
 func TestIdleObserved(t *testing.T) {
 	g, address := local(t, Options{Limits: Limits{Logon: 50 * time.Millisecond}}, Route{ObserveOnly: true})

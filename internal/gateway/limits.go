@@ -13,6 +13,7 @@ type Limits struct {
 	PerClient   int           // of one address; 1024: a terminal server has one for each of its programs
 	Logon       time.Duration // until a user has come in; 60 s
 	Stranger    time.Duration // between two requests of a stranger who may use some pipes; 5 min
+	User        time.Duration // between two requests on a connection of users; without end
 	Dial        time.Duration // until the server takes a connection; 10 s
 }
 
@@ -22,6 +23,7 @@ func (l Limits) withDefaults() Limits {
 		PerClient:   cmp.Or(l.PerClient, 1024),
 		Logon:       cmp.Or(l.Logon, time.Minute),
 		Stranger:    cmp.Or(l.Stranger, 5*time.Minute),
+		User:        l.User,
 		Dial:        cmp.Or(l.Dial, 10*time.Second),
 	}
 }
