@@ -33,6 +33,10 @@ Must-work checks, given with --check or proposed by the plan:
 --probe-weak-logons tries the weak ways in that the plan ends (weak: checks), NTLMv1 with an account made for it; without it they are
 notes.
 
+With --gateway the target is a gateway, and every question of a scan is held against its policy, which has to know this
+machine by the address that it has here. What the policy closes has to be refused; what it leaves open is told as left-open
+and fails nothing. Deny lists for users are not tried.
+
 With --apply the plan comes from what was applied, the target is that of the apply unless others are named, and changes
 that needed a restart are held to it: until it has come they are "waiting", afterwards they have to be in effect.
 
@@ -56,17 +60,19 @@ type verifyFlags struct {
 	credentialFlags
 	weakFlags
 	plan, scan, before, apply, format string
+	gateway, listener                 string
 }
 
 func (a *app) verify() *cobra.Command {
 	f := &verifyFlags{}
 	c := &cobra.Command{
-		Use:   "verify TARGET… --plan FILE | --scan FILE | --apply ID",
+		Use:   "verify TARGET… --plan FILE | --scan FILE | --gateway FILE | --apply ID",
 		Short: "Prove from outside that what should be closed is, and that the rest works",
 		Long:  verifyHelp,
 		Example: `  ipcguard verify srv1 --plan plan.json --check 'pipe:sql\query' --credentials-file user.txt
   ipcguard verify srv1 --scan before.json
   ipcguard verify gateway1 --scan before.json --before nas1 --credentials-file user.txt
+  ipcguard verify gateway1 --gateway gateway.toml
   ipcguard verify --apply 20260101-120000-abcdef`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(f.all(args)) == 0 && f.apply == "" {
@@ -80,7 +86,9 @@ func (a *app) verify() *cobra.Command {
 	s.SortFlags = false
 	s.StringVar(&f.plan, "plan", "", "everything that this plan closes is to be closed, and its checks are to pass")
 	s.StringVar(&f.scan, "scan", "", "everything that this earlier scan found exposed is to be closed")
-	s.StringVar(&f.before, "before", "", "of --scan, the server that was scanned, where the target is a gateway before it")
+	s.StringVar(&f.gateway, "gateway", "", "the target is a gateway with this configuration (.toml) or policy: what it closes to strangers is to be closed")
+	s.StringVar(&f.listener, "listener", "", "of --gateway, the listener that the target is, as the configuration names it")
+	s.StringVar(&f.before, "before", "", "of --scan and --gateway, the server behind the target, where that is a gateway")
 	s.StringVar(&f.apply, "apply", "", "the plan that was applied as this id, and the restarts that it needs")
 	f.targetFiles.register(s)
 	f.stateFlags.register(s)
@@ -128,7 +136,13 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 			Target: t, Plan: s.plan, Checks: f.checks, Shares: f.shares, AllowCommands: f.commands, User: logon, Patience: f.patience, Waits: s.waits,
 			Weak: weak,
 		}
-		if s.plan == nil {
+		switch {
+		case s.plan != nil:
+		case s.gateway != nil:
+			if v.Policy, err = s.gateway.policyFor(f, t); err != nil {
+				return err
+			}
+		default:
 			if v.Earlier = scanOf(s.earlier, t); f.before != "" {
 				v.Earlier = scanNamed(s.earlier, f.before)
 			}
@@ -168,13 +182,13 @@ func (f *verifyFlags) check() error {
 		return err
 	}
 	named := 0
-	for _, s := range []string{f.plan, f.scan, f.apply} {
+	for _, s := range []string{f.plan, f.scan, f.gateway, f.apply} {
 		if s != "" {
 			named++
 		}
 	}
 	if named != 1 {
-		return usage("want one of --plan FILE, --scan FILE and --apply ID")
+		return usage("want one of --plan FILE, --scan FILE, --gateway FILE and --apply ID")
 	}
 	return nil
 }
@@ -211,6 +225,7 @@ type statement struct {
 	waits   []apply.Wait
 	address string // where the target of an apply answers
 	earlier []*model.Scan
+	gateway *guarded
 }
 
 func (a *app) statement(ctx context.Context, f *verifyFlags, logon logonMaker) (*statement, error) {
@@ -223,6 +238,8 @@ func (a *app) statement(ctx context.Context, f *verifyFlags, logon logonMaker) (
 		if s.plan, _, err = readPlan(f.plan); err == nil && len(s.plan.Changes) == 0 {
 			err = fmt.Errorf("%s closes nothing, so there is nothing to verify", f.plan)
 		}
+	case f.gateway != "":
+		s.gateway, err = readGuarded(f.gateway)
 	default:
 		s.earlier, err = readScans(f.scan)
 	}

@@ -34,7 +34,7 @@ func (p *Policy) Replay(uses []model.Use, to string) []Replayed {
 		case err != nil && u.Identity.IsStranger():
 			out = append(out, Replayed{*u, model.Inconclusive, "a policy knows clients by their addresses"})
 		case u.Identity.IsStranger():
-			outcome, why := p.replayStranger(u, client, server)
+			outcome, why := p.Stranger(u, client, server)
 			out = append(out, Replayed{*u, outcome, why})
 		case u.Identity == model.User || u.Identity == model.Machine:
 			if why := p.replayUser(u, client, server); why != "" {
@@ -47,14 +47,18 @@ func (p *Policy) Replay(uses []model.Use, to string) []Replayed {
 	return out
 }
 
-// replayStranger judges a stranger's use as the gateway would.
-func (p *Policy) replayStranger(u *model.Use, client netip.Addr, server string) (model.Outcome, string) {
+// Stranger judges a use of a stranger from an address as the gateway would, whatever became of it. The policy is a checked one,
+// the server as the listener names it.
+func (p *Policy) Stranger(u *model.Use, client netip.Addr, server string) (model.Outcome, string) {
 	may := p.lets(caller{who: u.Identity}, client, server)
 	if may.all {
 		return model.Allowed, "the policy lets it do everything"
 	}
 	if !may.any() {
 		return model.Denied, "refused at the logon"
+	}
+	if u.Dialect == dialectSMB1 {
+		return model.Denied, "refused at the logon: over SMB1 there is no list of pipes"
 	}
 	switch {
 	case u.Layer == model.LayerSession:

@@ -19,12 +19,12 @@ const (
 	Inconclusive Result = Result(model.Inconclusive) // asked, and not answered
 	Unchecked    Result = model.Unchecked            // could not be asked; the detail says why
 	Waiting      Result = model.Waiting              // in force only after a restart that has not come
-	Open         Result = model.Open                 // left by the plan, and open
+	Open         Result = model.Open                 // left by the plan or a policy, and open
 )
 
 // Check is one thing that was looked at.
 type Check struct {
-	Check  string       `json:"check"` // closed:FINDING, left:FINDING, control:…, or a must-work check as it was given
+	Check  string       `json:"check"` // closed:FINDING, left:FINDING, policy:…, control:…, or a must-work check as it was given
 	Result Result       `json:"result"`
 	Detail string       `json:"detail,omitempty"`
 	Note   bool         `json:"note,omitempty"`  // nobody asked for it, or the plan tells it: unchecked or open, it does not count

@@ -28,6 +28,7 @@ type Verification struct {
 	// Earlier is a scan from before: everything that it found exposed is to be closed. It is also the positive control:
 	// the same scanner, from here, could see it.
 	Earlier *model.Scan
+	Policy  *Policy  // the target is a gateway: what this closes is to be closed, in place of Plan and Earlier
 	Checks  []string // of the administrator; those of the plan come by themselves
 	Shares  []string // disk shares to ask for by name, beside those of the plan and of the earlier scan
 	// Waits are the restarts that an apply of the plan needs, as Engine.Waits finds them: what has been restarted since is
@@ -140,7 +141,11 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 	gone := v.silence(ctx, c, p.Scans[0], must)
 	v.control(p, c, gone)
 	v.restarts(p)
-	v.closed(p, c, gone)
+	if v.Policy != nil {
+		v.behind(p, c)
+	} else {
+		v.closed(p, c, gone)
+	}
 	v.weakWays(p, c)
 	for _, s := range p.Scans {
 		v.hide(s)
@@ -204,7 +209,7 @@ func (v *Verification) scan(ctx context.Context, dialects []smb.Dialect, names b
 
 func (v *Verification) ask(ctx context.Context, o scan.Options) (*model.Scan, error) {
 	o.Timeouts, o.Dial, o.Retries, o.Shares, o.Pipes = v.Timeouts, v.Dial, 1, v.toAsk(), v.toOpen()
-	o.Host = v.hostTime
+	o.Host, o.AllPipes = v.hostTime, v.Policy != nil
 	scanner, err := scan.New(o)
 	if err != nil {
 		return nil, err
