@@ -39,7 +39,7 @@ func (f *evidenceFlags) evidence() (*plan.Evidence, error) {
 	if f.audit == "" {
 		return nil, hinted{
 			usage("--audit is missing"),
-			"ipcguard audit SOURCE --format json -o audit.json makes one; before a server that cannot be configured, ipcguard gateway policy makes a policy",
+			"ipcguard audit SOURCE --format json -o audit.json makes one; for a server that cannot be configured, --means gateway makes a policy",
 		}
 	}
 	e := &plan.Evidence{Tool: strings.TrimPrefix(buildLine(debug.ReadBuildInfo()), "ipcguard "), By: planner(), Made: time.Now().UTC().Truncate(time.Second)}

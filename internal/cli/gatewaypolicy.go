@@ -26,7 +26,7 @@ observed bounds what it keeps.
 type gatewayPolicyFlags struct {
 	observed []string
 	needs    []string
-	server   string
+	servers  []string
 	output   string
 }
 
@@ -44,7 +44,7 @@ func (a *app) gatewayPolicy() *cobra.Command {
 	s.SortFlags = false
 	s.StringArrayVar(&f.observed, "observe", nil, "a result of ipcguard observe, or a directory of its state; may be given again")
 	s.StringSliceVar(&f.needs, "needs", nil, "pipes that strangers keep whoever was seen: services of the catalog, or pipe:NAME")
-	s.StringVar(&f.server, "server", "", "uses of this server alone, as the result names it")
+	s.StringSliceVar(&f.servers, "server", nil, "uses of this server alone, by the names and addresses that the result has of it")
 	s.StringVarP(&f.output, "output", "o", "", "write the policy to this file")
 	return c
 }
@@ -77,29 +77,51 @@ func keepNeeds(p *gateway.Policy, needs []string) error {
 	return nil
 }
 
+// gatewayMade is a policy that was made from what was observed, and what is to be said of it.
+type gatewayMade struct {
+	policy gateway.Policy
+	uses   []model.Use
+	says   []string // in the policy's comments
+	left   []string // what it is not made of
+}
+
+// make makes the policy.
+func (f *gatewayPolicyFlags) make() (*gatewayMade, error) {
+	m := &gatewayMade{}
+	for _, name := range f.observed {
+		o, err := readObserved(name)
+		if err != nil {
+			return nil, err
+		}
+		m.uses = append(m.uses, o.Uses...)
+	}
+	if len(f.servers) > 0 {
+		m.uses = slices.DeleteFunc(m.uses, func(u model.Use) bool { return !slices.Contains(f.servers, u.Server) })
+	}
+	m.policy, m.left = gateway.Observed(m.uses)
+	if len(m.uses) > 0 && !slices.ContainsFunc(m.uses, func(u model.Use) bool { return u.Source != model.SourceGateway }) {
+		m.left = append(m.left, "what strangers call: these rows are a gateway's, which hold logons and refusals. Calls are seen in captures alone")
+	}
+	return m, keepNeeds(&m.policy, f.needs)
+}
+
 func (a *app) runGatewayPolicy(f *gatewayPolicyFlags) error {
 	if len(f.observed) == 0 && len(f.needs) == 0 {
 		return usage("--observe is needed")
 	}
-	var uses []model.Use
-	for _, name := range f.observed {
-		o, err := readObserved(name)
-		if err != nil {
-			return err
-		}
-		uses = append(uses, o.Uses...)
-	}
-	if f.server != "" {
-		uses = slices.DeleteFunc(uses, func(u model.Use) bool { return u.Server != f.server })
-	}
-	if len(uses) == 0 && len(f.needs) == 0 {
-		return hinted{fmt.Errorf("no use was observed"), "without a policy the gateway refuses every stranger"}
-	}
-	policy, left := gateway.Observed(uses)
-	if err := keepNeeds(&policy, f.needs); err != nil {
+	m, err := f.make()
+	if err != nil {
 		return err
 	}
-	j, err := json.Marshal(policy)
+	if len(m.uses) == 0 && len(f.needs) == 0 {
+		return hinted{fmt.Errorf("no use was observed"), "without a policy the gateway refuses every stranger"}
+	}
+	return a.writeGatewayPolicy(f, m)
+}
+
+// writeGatewayPolicy writes a policy, and says what it is not made of.
+func (a *app) writeGatewayPolicy(f *gatewayPolicyFlags, m *gatewayMade) error {
+	j, err := json.Marshal(m.policy)
 	if err != nil {
 		return err
 	}
@@ -108,17 +130,20 @@ func (a *app) runGatewayPolicy(f *gatewayPolicyFlags) error {
 		return err
 	}
 	err = a.writeTo(f.output, func(w io.Writer, _ bool) error {
-		_, err := fmt.Fprintf(model.VisibleWriter{Writer: w},
-			"# %d exceptions, from %d rows. Take out what should stop.\n%s", len(policy.Strangers), len(uses), text)
+		w = model.VisibleWriter{Writer: w}
+		says := append([]string{fmt.Sprintf("%d exceptions, from %d rows. Take out what should stop.", len(m.policy.Strangers), len(m.uses))}, m.says...)
+		for _, line := range says {
+			if _, err := fmt.Fprintf(w, "# %s\n", strings.ReplaceAll(line, "\n", " ")); err != nil {
+				return err
+			}
+		}
+		_, err := w.Write(text)
 		return err
 	})
-	if len(uses) > 0 && !slices.ContainsFunc(uses, func(u model.Use) bool { return u.Source != model.SourceGateway }) {
-		left = append(left, "what strangers call: these rows are a gateway's, which hold logons and refusals. Calls are seen in captures alone")
-	}
-	for _, sentence := range left {
+	for _, sentence := range m.left {
 		a.hint("not in the policy: %s", sentence)
 	}
-	if err == nil && len(left) > 0 {
+	if err == nil && len(m.left) > 0 {
 		err = outcome{exitPartial}
 	}
 	return err

@@ -31,6 +31,9 @@ None sets what is known to stop something that was declared or found on this hos
 beside what the goal asks for; it never opens to strangers what is closed. With --listen the goal findings takes two steps:
 a setting that refuses clients of whom the evidence does not tell waits, and the plan makes the host log them.
 
+For a server that cannot be configured, --means gateway writes the policy of a gateway before it (ipcguard gateway), from
+--scan and --observe in place of --audit, with what it would stop: strangers that were seen keep the calls that were seen.
+
 Needs are services of the catalog (sqlserver, print-server, ts-licensing, nt4-trust …; ipcguard explain knows them), or
 pipe:NAME and share:NAME, which strangers then keep.
 
@@ -43,7 +46,8 @@ Exit status here: 0 a plan was made, also where nothing is left to change; 1 ref
 const planExamples = `  ipcguard audit local --format json -o audit.json
   ipcguard plan --audit audit.json
   ipcguard plan --audit audit.json --scan scan.jsonl --observe uses.json --needs sqlserver -o plan.json --format json
-  ipcguard plan --audit audit.json --strategy block --means host-firewall --accept-breakage`
+  ipcguard plan --audit audit.json --strategy block --means host-firewall --accept-breakage
+  ipcguard plan --means gateway --scan scan.jsonl --observe uses.json -o gateway.yaml`
 
 // planFlags are the flags of plan.
 type planFlags struct {
@@ -75,7 +79,7 @@ func (a *app) plan() *cobra.Command {
 	s.StringVar(&f.goal, "goal", "", "of restrict, how far it goes: strangers (the default), harden, findings")
 	s.StringArrayVar(&f.want, "want", nil, "set this setting as well, as NAME=VALUE; may be given again")
 	s.BoolVar(&f.listen, "listen", false, "where it is not known whom a setting refuses, make the host log that first, and close in the next plan")
-	s.StringVar(&f.means, "means", "", "of block, how: server-service, pipe-firewall, host-firewall, auto-share; Samba: ipc-hosts-deny, no-pipes, encryption, restrict-anonymous, host-firewall")
+	s.StringVar(&f.means, "means", "", "of block, how: server-service, pipe-firewall, host-firewall, auto-share; Samba: ipc-hosts-deny, no-pipes, encryption, restrict-anonymous, host-firewall; and gateway")
 	s.BoolVar(&f.accept, "accept-breakage", false, "block even though something in use stops")
 	s.Var((*fileName)(&f.sign), "sign", "sign the plan with this key (ipcguard key make)")
 	f.outputFlags.register(s, "the plan", report.PlanFormats())
@@ -86,6 +90,9 @@ func (a *app) plan() *cobra.Command {
 func (a *app) runPlan(ctx context.Context, f *planFlags) error {
 	if err := f.outputFlags.check(); err != nil {
 		return err
+	}
+	if f.means == meansGateway {
+		return a.planGateway(f)
 	}
 	e, err := f.evidence()
 	if err != nil {
