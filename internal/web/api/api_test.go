@@ -213,6 +213,17 @@ func TestEverything(t *testing.T) {
 	scan := c.ask(v, http.MethodGet, "/hosts/2/documents/scan", nil, 200).Body.String()
 	newer := regexp.MustCompile(`"started":"[^"]*"`).ReplaceAllString(scan, `"started":"`+time.Now().UTC().Format(time.RFC3339Nano)+`"`)
 	act(o, http.MethodPost, "/results?kind=scan", json.RawMessage(newer), 200)
+	var results struct {
+		Items []struct{ ID int64 }
+	}
+	c.ask(v, http.MethodGet, "/hosts/2/results", nil, 200).into(&results)
+	if len(results.Items) < 2 {
+		t.Fatalf("results of a host that was scanned twice: %+v", results)
+	}
+	path := fmt.Sprintf("/hosts/2/results/%d", results.Items[0].ID)
+	c.ask(o, http.MethodDelete, path, nil, 403)
+	act(a, http.MethodDelete, path, nil, 204)
+	c.ask(a, http.MethodDelete, path, nil, 404)
 
 	act(o, http.MethodPost, "/hosts/1/journal", []map[string]string{{"id": "20261101-1"}}, 204)
 	c.ask(v, http.MethodGet, "/hosts/1/documents/journal", nil, 403)
@@ -224,7 +235,7 @@ func TestEverything(t *testing.T) {
 	if s := channel.Body.String(); strings.Contains(s, "very-secret") || strings.Contains(s, "0123456789abcdef") || !strings.Contains(s, `"secrets":true`) {
 		t.Errorf("a channel tells its secrets: %s", s)
 	}
-	path := fmt.Sprintf("/channels/%d", channel.id())
+	path = fmt.Sprintf("/channels/%d", channel.id())
 	act(a, http.MethodPut, path, map[string]any{"name": "ops", "kind": "webhook", "digest": "@daily", "acts": "also", "config": map[string]bool{"loopback": true}}, 200) // the secrets stay
 	c.ask(a, http.MethodPut, path, map[string]any{"name": "ops", "kind": "syslog"}, 422)
 	if s := c.ask(a, http.MethodGet, "/channels", nil, 200).Body.String(); !strings.Contains(s, `"acts":"also"`) {
