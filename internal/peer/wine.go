@@ -98,6 +98,12 @@ const wineLimit = 12 * time.Minute
 // would hold pipes open long after it.
 func (w *Wine) Run(t testing.TB, args ...string) (string, int) {
 	t.Helper()
+	return w.try(t, 3, args) // Wine itself now and then cannot start a program, and can the next time
+}
+
+// try runs a program, and again where Wine says that it was never started.
+func (w *Wine) try(t testing.TB, left int, args []string) (string, int) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), wineLimit)
 	defer cancel()
 	cmd := w.Command(ctx, args...)
@@ -109,6 +115,9 @@ func (w *Wine) Run(t testing.TB, args ...string) (string, int) {
 		t.Fatalf("wine %v: %v", args, err)
 	}
 	code := cmd.ProcessState.ExitCode()
+	if code != 0 && left > 1 && strings.HasPrefix(text(t, trouble), "Application could not be started") {
+		return w.try(t, left-1, args)
+	}
 	if code != 0 && (args[0] == "reg" || args[0] == "wineboot") {
 		t.Fatalf("wine %v: %d %s %s", args, code, text(t, out), text(t, trouble))
 	}
