@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"runtime"
@@ -118,22 +116,11 @@ func (a *app) agree(ctx context.Context, spec string) error {
 	if !isTerminal(a.stdin) {
 		return hinted{errors.New("nothing was written: there is nobody to ask"), "--yes makes the changes without asking, --dry-run shows them"}
 	}
-	fmt.Fprintf(a.stderr, "Make these changes on %s? [y/N] ", spec)
-	said := make(chan string, 1)
-	go func() { // a terminal's read cannot be interrupted; it ends with the process
-		line, _ := bufio.NewReader(io.LimitReader(a.stdin, 80)).ReadString('\n')
-		said <- line
-	}()
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(a.stderr)
-		return ctx.Err()
-	case line := <-said:
-		if !slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(line))) {
-			return errors.New("nothing was written: the answer was not yes")
-		}
+	yes, err := a.ask(ctx, fmt.Sprintf("Make these changes on %s?", spec))
+	if err == nil && !yes {
+		err = errors.New("nothing was written: the answer was not yes")
 	}
-	return nil
+	return err
 }
 
 // trustedSigner is whose signature a plan bears, where one is asked for.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -77,6 +78,22 @@ func (f *fleetFlags) address(fallback string) (string, error) {
 		return v, nil
 	}
 	return fallback, nil
+}
+
+// openStore opens the database that was asked for, or the file of a state directory, where it has this version's tables.
+func (f *fleetFlags) openStore(ctx context.Context, dir string, o store.Options) (*store.Store, error) {
+	dsn, err := f.address(filepath.Join(dir, databaseFile))
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(ctx, dsn, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.CheckSchema(ctx); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return st, nil
 }
 
 // noPassword refuses an address in an argument that has a password in it.

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/hex"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -46,18 +45,11 @@ func (a *app) checkActs(ctx context.Context, f *fleetFlags, place *homeFlags, wi
 	if err != nil {
 		return err
 	}
-	dsn, err := f.address(filepath.Join(dir, databaseFile))
-	if err != nil {
-		return err
-	}
-	st, err := store.Open(ctx, dsn, store.Options{Shared: true})
+	st, err := f.openStore(ctx, dir, store.Options{Shared: true})
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	if err := st.CheckSchema(ctx); err != nil {
-		return err
-	}
 	c, err := st.CheckActs(ctx, seen)
 	if err != nil {
 		return err

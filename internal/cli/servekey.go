@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"ipcguard/internal/fleet"
@@ -58,22 +55,11 @@ func (a *app) wantKey(ctx context.Context, f *serveFlags, lost []string) error {
 		return hinted{errors.New(text), "put the key file back; or --new-key makes another one: what is sealed is lost then, and workers have to join again"}
 	}
 	say(a.stderr, "%s", text)
-	fmt.Fprint(a.stderr, "Make a new key, and lose all of that? [y/N] ")
-	said := make(chan string, 1)
-	go func() { // a terminal's read cannot be interrupted; it ends with the process
-		line, _ := bufio.NewReader(io.LimitReader(a.stdin, 80)).ReadString('\n')
-		said <- line
-	}()
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(a.stderr)
-		return ctx.Err()
-	case line := <-said:
-		if !slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(line))) {
-			return errors.New("no key was made: the answer was not yes")
-		}
+	yes, err := a.ask(ctx, "Make a new key, and lose all of that?")
+	if err == nil && !yes {
+		err = errors.New("no key was made: the answer was not yes")
 	}
-	return nil
+	return err
 }
 
 // listed names some things of a list, and says how many more there are.

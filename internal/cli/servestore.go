@@ -255,18 +255,11 @@ func (a *app) setPassword(ctx context.Context, f *fleetFlags, place *homeFlags, 
 	if err != nil {
 		return err
 	}
-	dsn, err := f.address(filepath.Join(dir, databaseFile))
-	if err != nil {
-		return err
-	}
-	st, err := store.Open(ctx, dsn, store.Options{Shared: true})
+	st, err := f.openStore(ctx, dir, store.Options{Shared: true})
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	if err := st.CheckSchema(ctx); err != nil {
-		return err
-	}
 	user, err := st.UserByName(ctx, name)
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("there is no account %q", name)
@@ -329,18 +322,11 @@ func (a *app) rekey(ctx context.Context, f *fleetFlags, place *homeFlags, forget
 	if f.key == "" {
 		f.key = filepath.Join(dir, keyFile)
 	}
-	dsn, err := f.address(filepath.Join(dir, databaseFile))
-	if err != nil {
-		return err
-	}
-	st, err := store.Open(ctx, dsn, store.Options{}) // fails while a server has the SQLite file
+	st, err := f.openStore(ctx, dir, store.Options{}) // fails while a server has the SQLite file
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	if err := st.CheckSchema(ctx); err != nil {
-		return err
-	}
 	n, err := fleet.Rekey(ctx, st, f.key, forget)
 	if err != nil {
 		return err

@@ -1,8 +1,13 @@
 package cli
 
 import (
+	"bufio"
+	"context"
+	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -27,4 +32,21 @@ func (a *app) plainly() *app {
 // colorful tells whether w may have colour: a terminal that knows it, and nobody asked for none. See no-color.org.
 func colorful(w io.Writer) bool {
 	return isTerminal(w) && console.Obeys(w.(*os.File)) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// ask asks a question on the terminal, and tells whether the answer is yes.
+func (a *app) ask(ctx context.Context, question string) (bool, error) {
+	fmt.Fprint(a.stderr, question, " [y/N] ")
+	said := make(chan string, 1)
+	go func() { // a terminal's read cannot be interrupted; it ends with the process
+		line, _ := bufio.NewReader(io.LimitReader(a.stdin, 80)).ReadString('\n')
+		said <- line
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(a.stderr)
+		return false, ctx.Err()
+	case line := <-said:
+		return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(line))), nil
+	}
 }

@@ -11,14 +11,7 @@ import (
 // it stays; a scan that it answers brings it back.
 func (a *Acts) RetireHost(ctx context.Context, who access.Who, id int64) error {
 	return a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
-		h, err := tx.Host(ctx, id)
-		if err == nil {
-			err = at(who, store.RoleOperator, h.SiteID) // before anything of it is told
-		}
-		if err != nil {
-			return line{}, err
-		}
-		targets, err := targetsOf(ctx, tx, id)
+		h, targets, err := ledHost(ctx, tx, who, id)
 		if err != nil {
 			return line{}, err
 		}
@@ -41,14 +34,7 @@ func (a *Acts) RetireHost(ctx context.Context, who access.Who, id int64) error {
 // RemoveHost forgets a host with everything that is known of it, and the targets that lead to it.
 func (a *Acts) RemoveHost(ctx context.Context, who access.Who, id int64) error {
 	return a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
-		h, err := tx.Host(ctx, id)
-		if err == nil {
-			err = at(who, store.RoleOperator, h.SiteID) // before anything of it is told
-		}
-		if err != nil {
-			return line{}, err
-		}
-		targets, err := targetsOf(ctx, tx, id)
+		h, targets, err := ledHost(ctx, tx, who, id)
 		if err != nil {
 			return line{}, err
 		}
@@ -63,8 +49,15 @@ func (a *Acts) RemoveHost(ctx context.Context, who access.Who, id int64) error {
 	})
 }
 
-// targetsOf are the targets that lead to a host.
-func targetsOf(ctx context.Context, tx *store.Tx, host int64) ([]store.Target, error) {
-	list, _, err := tx.Targets(ctx, store.TargetFilter{HostID: host}, store.Page{Size: store.MaxPage, Sort: "id"})
-	return list, err
+// ledHost is a host that somebody may operate, with the targets that lead to it.
+func ledHost(ctx context.Context, tx *store.Tx, who access.Who, id int64) (store.Host, []store.Target, error) {
+	h, err := tx.Host(ctx, id)
+	if err == nil {
+		err = at(who, store.RoleOperator, h.SiteID) // before anything of it is told
+	}
+	if err != nil {
+		return store.Host{}, nil, err
+	}
+	targets, _, err := tx.Targets(ctx, store.TargetFilter{HostID: id}, store.Page{Size: store.MaxPage, Sort: "id"})
+	return h, targets, err
 }
