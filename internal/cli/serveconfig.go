@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -183,7 +185,11 @@ func (a *app) serveConfig(s *settings) *cobra.Command {
 			if err := a.checkServe(f); err != nil {
 				return err
 			}
-			_, err := fmt.Fprint(a.stdout, s.print(c.Flags()))
+			text, err := s.print(c.Flags())
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(a.stdout, text)
 			return err
 		},
 	}
@@ -192,8 +198,9 @@ func (a *app) serveConfig(s *settings) *cobra.Command {
 }
 
 // print is a configuration file that says all of the flags.
-func (s *settings) print(flags *pflag.FlagSet) string {
+func (s *settings) print(flags *pflag.FlagSet) (string, error) {
 	var b strings.Builder
+	var mistake error
 	flags.VisitAll(func(f *pflag.Flag) {
 		if !s.configurable(f.Name) {
 			return
@@ -202,47 +209,33 @@ func (s *settings) print(flags *pflag.FlagSet) string {
 		if !set {
 			from = "default"
 		}
-		value := tomlOf(f)
+		value := valueOf(f)
 		if f.Name == "database" && from == databaseVariable {
-			value, from = tomlString(withoutPassword(os.Getenv(databaseVariable))), from+"; a password in it is not shown"
+			value, from = withoutPassword(os.Getenv(databaseVariable)), from+"; a password in it is not shown"
 		}
-		fmt.Fprintf(&b, "# %s\n%s = %s # %s\n\n", f.Usage, f.Name, value, from)
+		line, err := toml.Marshal(map[string]any{f.Name: value})
+		if err != nil {
+			mistake = fmt.Errorf("--%s: %w", f.Name, err)
+		}
+		fmt.Fprintf(&b, "# %s\n%s # %s\n\n", f.Usage, bytes.TrimSpace(line), from)
 	})
-	return strings.TrimSuffix(b.String(), "\n")
+	return strings.TrimSuffix(b.String(), "\n"), mistake
 }
 
-func tomlOf(f *pflag.Flag) string {
+// valueOf is a flag's value as TOML knows it.
+func valueOf(f *pflag.Flag) any {
 	if list, ok := f.Value.(pflag.SliceValue); ok {
-		var items []string
-		for _, item := range list.GetSlice() {
-			items = append(items, tomlString(item))
-		}
-		return "[" + strings.Join(items, ", ") + "]"
+		return append([]string{}, list.GetSlice()...) // nothing is a list, too
 	}
-	switch f.Value.Type() {
-	case "bool", "int":
-		return f.Value.String()
+	switch text := f.Value.String(); f.Value.Type() {
+	case "bool":
+		return text == "true"
+	case "int":
+		n, _ := strconv.ParseInt(text, 10, 64) // a flag's own text of a number
+		return n
+	default:
+		return text
 	}
-	return tomlString(f.Value.String())
-}
-
-// tomlString is a basic string of TOML: JSON's escapes are among its own.
-func tomlString(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r < ' ' || r == 0x7F:
-			fmt.Fprintf(&b, `\u%04X`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
 }
 
 var passwordWord = regexp.MustCompile(`password=('(\\.|[^'])*'|[^\s&]*)`)
