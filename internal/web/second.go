@@ -97,9 +97,15 @@ func changeSecond(v *visit) error {
 	default:
 		return problem{http.StatusUnprocessableEntity, "There is no such act."}
 	}
+	if err != nil {
+		return v.refusedSecond(f, err)
+	}
+	return v.done("/account#second", said)
+}
+
+// refusedSecond shows the account again, with what was wrong about a second factor.
+func (v *visit) refusedSecond(f *form, err error) error {
 	switch {
-	case err == nil:
-		return v.done("/account#second", said)
 	case errors.Is(err, access.ErrCredentials):
 		f.Problem = "This is not your password."
 	case !f.refuse(err, "password"):
@@ -124,13 +130,7 @@ func addPasskey(v *visit) error {
 		return v.done("/account#second", "The passkey is yours from now on.")
 	case errors.Is(err, store.ErrConflict):
 		f.Problem = "This passkey is there already."
-	case errors.Is(err, access.ErrCredentials):
-		f.Problem = "This is not your password."
-	case !f.refuse(err, "password"):
-		return err
+		return v.showAccount(shownAccount{second: f}, http.StatusUnprocessableEntity)
 	}
-	if f.Problem == "" {
-		f.Problem = f.first()
-	}
-	return v.showAccount(shownAccount{second: f}, http.StatusUnprocessableEntity)
+	return v.refusedSecond(f, err)
 }
