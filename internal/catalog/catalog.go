@@ -280,6 +280,7 @@ type Call struct {
 	Discloses model.Disclosure `json:"discloses,omitempty"`
 	Avoid     string           `json:"avoid,omitempty"` // why it is never called
 	Free      bool             `json:"free,omitempty"`  // needs no handle of a call before it, so that no refusal there stands for it
+	Spare     bool             `json:"spare,omitempty"` // never called by the probes, because another call asks the server for the same
 }
 
 // Service is something that lives on pipes.

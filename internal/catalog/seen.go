@@ -203,9 +203,8 @@ func (w *seeing) pipe(p *Pipe, r *model.PipeResult) (given string) {
 }
 
 // calls are those of one interface. A call that was refused and with it all that comes behind stands for the calls that
-// could not be made.
+// could not be made; any other that is missing was a way that nobody tried.
 func (w *seeing) calls(name string, i *model.InterfaceResult) (given string) {
-	asked := false
 	for _, k := range i.Calls {
 		step := model.Step{Outcome: k.Outcome, Status: k.Status, Detail: k.Detail}
 		if k.Discloses == w.kind && k.Outcome == model.Allowed && k.Count > 0 {
@@ -216,27 +215,41 @@ func (w *seeing) calls(name string, i *model.InterfaceResult) (given string) {
 		if w.kindOf(name, k.Call) != w.kind {
 			continue
 		}
-		if asked = true; k.Outcome == model.Allowed {
+		if k.Outcome == model.Allowed {
 			step.Outcome, step.Detail, w.empty = model.NotTested, "answered with nothing in it", true
 		}
 		w.way(k.Call, step)
 	}
-	for _, k := range i.Calls {
-		if k.Ends && !asked && !w.free(name) {
-			w.way(k.Call, model.Step{Outcome: k.Outcome, Status: k.Status, Detail: k.Detail})
-			asked = true
+	gate := slices.IndexFunc(i.Calls, func(k model.CallResult) bool { return k.Ends })
+	behind := false
+	for _, k := range w.waysOf(name) {
+		switch {
+		case slices.ContainsFunc(i.Calls, func(c model.CallResult) bool { return c.Call == k.Name }):
+		case gate >= 0 && !k.Free:
+			behind = true
+		default:
+			w.way(k.Name, model.Step{Outcome: model.NotTested})
 		}
 	}
-	if !asked {
-		w.way(name, model.Step{Outcome: model.NotTested, Detail: "no call was made that gives it"})
+	if behind {
+		k := i.Calls[gate]
+		w.way(k.Call, model.Step{Outcome: k.Outcome, Status: k.Status, Detail: k.Detail})
 	}
 	return ""
 }
 
-// free tells whether a call that needs no other before it gives the data: then a refusal of others says nothing of it.
-func (w *seeing) free(name string) bool {
+// waysOf are the calls of an interface that the probes make for the data.
+func (w *seeing) waysOf(name string) (out []Call) {
 	i := w.catalog.Interface(name)
-	return i != nil && slices.ContainsFunc(i.Calls, func(k Call) bool { return k.Free && k.Discloses == w.kind })
+	if i == nil {
+		return nil
+	}
+	for _, k := range i.Calls {
+		if k.Discloses == w.kind && k.Avoid == "" && !k.Spare {
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 // kindOf is what a call gives away when it is answered.

@@ -48,9 +48,9 @@ func (h *host) run(ctx context.Context) {
 		}))
 	}
 	main.Close()
+	posture.Wait() // a ban after guest's logon would hide dialects
 	if !h.o.Quick {
 		h.climb(ctx, nil, h.others()...)
-		posture.Wait()
 		h.comeBack(ctx)
 		if h.single {
 			dropped = h.posture(ctx, h.meter(h.waited()))

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 	"ipcguard/internal/smb"
 	"ipcguard/internal/smbtest"
@@ -195,5 +196,44 @@ func TestPipesOfOtherSystems(t *testing.T) {
 		if p.Pipe == "trkwks" && p.Open.Outcome == model.NotTested {
 			t.Errorf("Windows is not asked: %+v", p.Open)
 		}
+	}
+}
+
+// What counts as asked is asked: every call that the catalog names for data, of every interface that is called, is made
+// on a server that answers all of them, and no call that is said to be spare.
+func TestEveryWayIsAsked(t *testing.T) {
+	c, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := map[string]map[string]bool{}
+	for _, profile := range []string{"samba", "winxp", "win2003", "win2022-dc"} {
+		for _, id := range scanPractice(t, practice(t, profile), Options{AllPipes: true}).Identities {
+			for _, p := range id.Pipes {
+				for _, i := range p.Interfaces {
+					if made[i.Interface] == nil && i.Bind.Outcome == model.Allowed {
+						made[i.Interface] = map[string]bool{}
+					}
+					for _, k := range i.Calls {
+						made[i.Interface][k.Call] = true
+					}
+				}
+			}
+		}
+	}
+	for _, i := range c.Interfaces {
+		for _, k := range i.Calls {
+			data := k.Discloses != "" && k.Discloses != model.DisclosesNothing && k.Avoid == ""
+			switch {
+			case i.Probe != "call" || !data || made[i.ID] == nil:
+			case k.Spare && made[i.ID][k.Name]:
+				t.Errorf("%s is spare, and was called", k.Name)
+			case !k.Spare && !made[i.ID][k.Name] && k.Name != "LsarLookupNames": // that is asked where the policy is refused
+				t.Errorf("%s of %s gives %s, and was not called", k.Name, i.ID, k.Discloses)
+			}
+		}
+	}
+	if len(made) < 12 {
+		t.Errorf("only %d interfaces were called: %v", len(made), made)
 	}
 }

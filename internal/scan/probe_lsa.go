@@ -83,9 +83,7 @@ func probeLSA(ctx context.Context, t *talk) {
 	if t.lost != nil {
 		return
 	}
-	if domain != nil {
-		t.cycle(ctx, lsa, policy.Handle, *domain)
-	}
+	t.cycle(ctx, lsa, policy.Handle, domain)
 }
 
 // lsaDomain finds the SID of the server's account domain: by asking, or else by looking up the server's own name.
@@ -117,8 +115,15 @@ func (t *talk) lsaDomain(ctx context.Context, lsa dcerpc.LSAClient, policy dcerp
 	return sid
 }
 
-// cycle turns numbers into names: well-known RIDs, then those that the first accounts of a server get.
-func (t *talk) cycle(ctx context.Context, lsa dcerpc.LSAClient, policy dcerpc.Handle, domain dcerpc.SID) {
+// cycle turns numbers into names: well-known RIDs, then those that the first accounts of a server get. Where the domain is
+// not known, it asks for a group that every server has: that tells nothing but whether the call is refused.
+func (t *talk) cycle(ctx context.Context, lsa dcerpc.LSAClient, policy dcerpc.Handle, domain *dcerpc.SID) {
+	if domain == nil {
+		administrators := dcerpc.SID{Revision: 1, Authority: [6]byte{5: 5}, SubAuthorities: []uint32{32, 544}}
+		_, err := lsa.LookupSIDs(ctx, policy, []dcerpc.SID{administrators})
+		t.nt("LsarLookupSids", err).gave(0)
+		return
+	}
 	var sids []dcerpc.SID
 	for _, rid := range []uint32{500, 501, 502, 503, 512, 513, 514, 515, 516, 517, 518, 519, 520} {
 		sids = append(sids, domain.Child(rid))
