@@ -23,32 +23,32 @@ import (
 	"ipcguard/internal/scan"
 )
 
-const applyHelp = `Make the changes of a plan on a host, prove them from outside, and be able to take every one of them back.
+const applyHelp = `Apply a plan to a host, prove the result from outside, and be able to undo every change.
 
-Before the first write the exact content of every place (value, type, absence, file, mode, owner) is in a journal on disk.
-After the last one the host is asked as a stranger, over every family of dialects that it speaks, whether everything that
-the plan closes is closed, and whether everything that must work does. If anything fails, everything goes back. What could
-not be asked (a share whose name nobody knows, say) is told, the changes stay, and the exit status is 4. So it is with what
-the plan leaves without knowing whether strangers get it (left:), unless it was asked now and refused; what stays open
-because it has to, as the plan says, is told and takes nothing from the proof.
+Before the first write, apply saves the exact state of everything that it will write (value, type, absence, file, mode,
+owner) in a journal on disk. After the last write, it connects to the host as a stranger over every family of dialects
+that the host speaks, and tests whether what the plan closes is closed and what must work works. If a test fails, apply
+undoes everything. What could not be tested (such as a share whose name nobody knows) is reported; the changes stay, and
+the exit status is 4. The same holds for doors that the plan leaves and does not know to be closed (left:), unless this
+test saw a refusal. What the plan leaves open on purpose is reported and does not affect the result.
 
-With --confirm-within everything goes back as well unless "ipcguard confirm ID" comes in time: a guard of its own waits
-for that, which outlives this terminal and, as a service of systemd or a scheduled task, a reboot.
+With --confirm-within, apply also undoes everything unless "ipcguard confirm ID" runs in time. A separate guard process
+waits for it. The guard survives this terminal and, as a systemd service or scheduled task, a reboot.
 
 Targets:
   samba:PATH             the Samba server on this machine whose configuration is PATH (default: /etc/samba/smb.conf)
   windows:               this Windows machine
-  winreg://HOST[:PORT]   a Windows machine from afar, through its winreg pipe; only changes that cannot cut that way off
+  winreg://HOST[:PORT]   a remote Windows machine, through its winreg pipe; only changes that cannot cut off that pipe
 
-On a terminal it asks once, after it has shown every write and who made the plan when; elsewhere it wants --yes. A plan that
-was made for a host of another name or address is then refused, unless --made-for names that other. A plan can only change
-what the catalog has, at its place and to a value that it takes, whatever its hash says. --require-signature also asks who
-made it: a plan that was not signed (ipcguard plan --sign) with a key of that file is refused.
+On a terminal, apply shows every write, who made the plan and when, and asks once. Elsewhere it needs --yes, and then
+refuses a plan that was made for a host of another name or address, unless --made-for gives that name. A plan can only
+change what the catalog knows, in its place and to a valid value, whatever its hash says. --require-signature also
+checks who made it: apply then refuses a plan that is not signed (ipcguard plan --sign) with a key of that file.
 
-A plan that was edited, that is for another system, or whose host has changed since it was made is refused: plan again.
+apply refuses a plan that was edited, that is for another system, or whose host has changed since; make a new plan then.
 --dry-run shows every write and makes none.
 
-Must-work checks, given with --check (the plan proposes some as well):
+Checks of what must work, with --check (the plan proposes some too):
   tcp:HOST:PORT   pipe:NAME   share:NAME   print:NAME   logon:   command:PROGRAM…
 ` + credentialHelp
 
@@ -88,13 +88,13 @@ func (a *app) apply() *cobra.Command {
 	s.SortFlags = false
 	s.StringVar(&f.target, "target", "", "samba:PATH, windows: or winreg://HOST (default: this machine)")
 	s.BoolVar(&f.dryRun, "dry-run", false, "show every write and make none")
-	s.BoolVarP(&f.yes, "yes", "y", false, "do not ask: the writes that a dry run shows are what is wanted")
-	s.StringVar(&f.madeFor, "made-for", "", "with --yes: take the plan although it was made for a host of this other name")
-	s.Var((*fileName)(&f.trusted), "require-signature", "take the plan only if it is signed with a key of this file of trusted keys")
-	s.DurationVar(&f.within, "confirm-within", 0, "take everything back unless confirmed within this time, such as 10m")
+	s.BoolVarP(&f.yes, "yes", "y", false, "do not ask; make the writes that --dry-run shows")
+	s.StringVar(&f.madeFor, "made-for", "", "with --yes: accept a plan that was made for a host of this name")
+	s.Var((*fileName)(&f.trusted), "require-signature", "accept the plan only if it is signed with a key in this file of trusted keys")
+	s.DurationVar(&f.within, "confirm-within", 0, "undo everything unless it is confirmed within this time, such as 10m")
 	f.checkFlags.register(s, ", before and after", 10*time.Second)
 	f.shareFlags.register(s)
-	s.StringVar(&f.address, "address", "", "HOST[:PORT] to prove the result at (default: where the target listens)")
+	s.StringVar(&f.address, "address", "", "HOST[:PORT] where the result is tested (default: where the target listens)")
 	f.stateFlags.register(s)
 	f.credentialFlags.register(s, "log on", ", for winreg:// targets and checks")
 	f.weakFlags.register(s)

@@ -17,32 +17,33 @@ import (
 	"ipcguard/internal/report"
 )
 
-const auditHelp = `Say what a configuration really does: every setting that governs IPC$ as it is written and as it works on this product,
-version and role, what anonymous, guests and users may do because of it, and what to change. What neither the
+const auditHelp = `Say what a configuration really does: every setting that governs IPC$, its value, and its effect on this product,
+version and role; what anonymous users and guests may do because of it; and what to change. What neither the
 configuration nor a document settles is "unknown".
 
-It changes and starts nothing, neither here nor on a remote host.
+audit changes and starts nothing, here or on a remote host.
 
 Sources:
-  SYSTEM  SYSTEM.xz                an offline registry hive; SOFTWARE, SAM and SECURITY beside it are read as well
+  SYSTEM  SYSTEM.xz                an offline registry hive, with SOFTWARE, SAM and SECURITY beside it
   /mnt  /mnt/Windows               a mounted Windows volume
   FILE.reg                         a registry export
-  GPO-BACKUP  SYSVOL/…/{GUID}      a group policy object, as backed up or in SYSVOL; GptTmpl.inf or registry.pol alone
+  GPO-BACKUP  SYSVOL/…/{GUID}      a group policy object, from a backup or SYSVOL; or GptTmpl.inf or registry.pol alone
   OUTPUT.txt                       the output of reg query, secedit /export, gpresult /x, LGPO /parse, auditpol,
                                    Get-SmbServerConfiguration or Get-SmbShare (text, JSON, CSV)
-  smb.conf  ksmbd.conf             Samba's configuration, with what it includes
+  smb.conf  ksmbd.conf             Samba's configuration, with the files that it includes
   local                            this machine: its registry, or its Samba as testparm sees it
   winreg://[USER@]HOST[:PORT]      a Windows host through its remote registry
-  FOLDER                           all of these in it
+  FOLDER                           every source in it
 
-A value that is missing from a .reg file, a policy or a text is unknown, not absent: these hold a part of a machine. --merge
-applies them in the order given, the last one wins, and makes one result of them.
+A value that is missing from a .reg file, a policy or a text is unknown, not absent, because these hold only part of a
+machine. --merge applies them in the order given, the last one wins, and audits the result.
 
---scan FILE holds a scan of the same host (json or jsonl of ipcguard scan) against the configuration: where they disagree,
-something is stale, waits for a restart, is overridden, or belongs to another host.
+--scan FILE compares the configuration with a scan of the same host (json or jsonl of ipcguard scan). Where the two
+disagree, one of them is old, a change waits for a restart, something else overrides the setting, or they are of
+different hosts.
 
-Credentials for winreg:// come as for scan: from IPCGUARD_USER and IPCGUARD_PASSWORD, --credentials-file, --kerberos, or a
-prompt (--user NAME, or USER@ before the host); without any, as anonymous.
+Credentials for winreg:// come from IPCGUARD_USER and IPCGUARD_PASSWORD, --credentials-file, --kerberos, or a prompt
+(--user NAME, or USER@ before the host), as for scan. Without any, audit logs on as anonymous.
 `
 
 const auditExamples = `  ipcguard audit SYSTEM.xz --product win2019 --role domain-controller
@@ -79,15 +80,15 @@ func (a *app) audit() *cobra.Command {
 	}
 	s := c.Flags()
 	s.SortFlags = false
-	s.StringVar(&f.product, "product", "", "the product, instead of what the source tells: win2019, win10-22H2, samba, or a release: samba-4.13 …")
-	s.StringVar(&f.role, "role", "", "the role, instead of what the source tells: workstation, member, standalone, domain-controller")
-	s.StringSliceVar(&f.scans, "scan", nil, "join scans of the same hosts from this file")
-	s.BoolVar(&f.merge, "merge", false, "apply policies and .reg files in the order given, and audit what comes of them")
+	s.StringVar(&f.product, "product", "", "the product, instead of what the source says: win2019, win10-22H2, samba, or a release: samba-4.13 …")
+	s.StringVar(&f.role, "role", "", "the role, instead of what the source says: workstation, member, standalone, domain-controller")
+	s.StringSliceVar(&f.scans, "scan", nil, "compare with the scans of the same hosts in this file")
+	s.BoolVar(&f.merge, "merge", false, "apply policies and .reg files in the order given, and audit the result")
 	s.StringVar(&f.from, "from", "", "the address of the caller, for rules about addresses (hosts allow and deny)")
 	s.IntVar(&f.jobs, "jobs", 0, "sources at a time; 0 is one for each processor")
 	f.credentialFlags.register(s, "log on", " to winreg:// hosts")
 	s.BoolVar(&f.unsignedSMB1, "allow-unsigned-smb1", false,
-		"read winreg:// hosts that speak SMB1 and do not sign (NT 4.0 to 2003), too: what they say can be changed on the way")
+		"also read winreg:// hosts that speak SMB1 and do not sign (NT 4.0 to 2003); their answers can be forged on the network")
 	f.outputFlags.register(s, "results", report.AuditFormats())
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "show every setting and the reasons")
 	return c

@@ -10,8 +10,8 @@ import (
 	"ipcguard/internal/apply/engine"
 )
 
-const confirmHelp = `Keep an apply that waits for its confirmation. It must have been verified, and the time must not have passed: a late
-confirmation is refused, and everything goes back.
+const confirmHelp = `Confirm an apply that waits for it, so that its changes stay. The apply must have passed its checks. If its time is over,
+confirm refuses, and everything is undone.
 `
 
 // oneID wants the id of one apply.

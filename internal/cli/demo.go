@@ -23,14 +23,14 @@ import (
 )
 
 const demoHelp = `Show the whole loop on a practice server: scan, audit, plan, apply with a dead-man guard, confirm, verify, scan, roll
-back. The practice server is an SMB server inside this process, on a loopback address, with made-up names. It takes its
-behaviour from an smb.conf in a temporary directory, as Samba does, and answers as Samba 4.17 was measured to answer with
-that setting. Every step is this program's own command, and what it prints; the guard lives in this process.
+back. The practice server is an SMB server inside this process, on a loopback address, with made-up names. It reads an
+smb.conf in a temporary directory, as Samba does, and answers as Samba 4.17 was measured to answer with that setting.
+Every step is a command of this program and shows its real output. The guard runs in this process.
 
-What a practice server cannot show: Samba's own programs (testparm, smbcontrol, its helpers) are not asked, and nothing
-but a real server proves anything about one. "make demo" does the same with a real Samba server where one can be had.
+A practice server does not run Samba's own programs (testparm, smbcontrol, its helpers), and proves nothing about a real
+server. "make demo" does the same with a real Samba server.
 
-Nothing outside this process and its temporary directory is touched, and nothing is left.
+The demo touches nothing outside this process and its temporary directory, and leaves nothing behind.
 `
 
 func (a *app) demo() *cobra.Command {

@@ -25,13 +25,13 @@ type evidenceFlags struct {
 
 func (f *evidenceFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.audit, "audit", "", "what ipcguard audit said of the host (json or jsonl)")
-	s.StringVar(&f.host, "host", "", "of several audits in that file, the one of this host or source")
+	s.StringVar(&f.host, "host", "", "if that file has several audits, use the one of this host or source")
 	s.StringVar(&f.observe, "observe", "", "what ipcguard observe said (json or jsonl), or its directory of days")
-	s.StringSliceVar(&f.servers, "server", nil, "the host's own addresses and names in what was observed; needed where several servers are in it")
-	s.StringSliceVar(&f.needs, "needs", nil, "services that must go on working, and pipe:NAME or share:NAME that strangers keep")
+	s.StringSliceVar(&f.servers, "server", nil, "the host's addresses and names in the observation; needed if it has several servers")
+	s.StringSliceVar(&f.needs, "needs", nil, "services that must go on working, and pipe:NAME or share:NAME that stay open to strangers")
 	s.StringVar(&f.policy, "policy", "", "a YAML file with what is needed and wanted")
-	s.StringVar(&f.role, "role", "", "the host's role, where the audit could not tell")
-	s.Float64Var(&f.minDays, "min-days", 0, "how many days of observation silence needs to count; 0 is 7")
+	s.StringVar(&f.role, "role", "", "the host's role, if the audit does not say")
+	s.Float64Var(&f.minDays, "min-days", 0, "days of observation after which it counts that nothing was seen; 0 is 7")
 }
 
 // evidence reads the files.

@@ -13,9 +13,9 @@ import (
 	"ipcguard/internal/report"
 )
 
-const explainHelp = `Explain a setting (with a value, too), service, pipe, interface, finding, product, event id, status code or error number,
-port, CIS or STIG id, attack, or a common claim, as you would type it. The answer is three lines; -v adds what it does on
-which release, what breaks, and on whose word.
+const explainHelp = `Explain a setting (also with a value), service, pipe, interface, finding, product, event ID, status code or error
+number, port, CIS or STIG ID, attack, or common claim. Type it as you would in a search. The answer is three lines; -v
+adds the effect on each release, what breaks, and the sources.
 `
 
 const explainExamples = `  ipcguard explain RestrictAnonymous
@@ -44,7 +44,7 @@ func (a *app) explain() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&format, "format", format, "text, json")
-	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "say all that is known, with the sources")
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show everything that is known, with the sources")
 	return c
 }
 

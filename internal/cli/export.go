@@ -36,7 +36,7 @@ func (a *app) export() *cobra.Command {
 	a = a.plainly()
 	f := &exportFlags{}
 	c := &cobra.Command{
-		Use: "export PLAN --as FORM", Short: "Write a plan as files for other hands, with the undo", Long: exportHelp,
+		Use: "export PLAN --as FORM", Short: "Write a plan as files for other tools, with the undo", Long: exportHelp,
 		Example: `  ipcguard export plan.json --as gpo -o policies
   ipcguard export plan.json --as smbconf --source /etc/samba/smb.conf -o out`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -50,9 +50,9 @@ func (a *app) export() *cobra.Command {
 	s := c.Flags()
 	s.SortFlags = false
 	s.StringVar(&f.form, "as", "", strings.Join(export.Forms(), ", "))
-	s.StringVarP(&f.folder, "output", "o", ".", "the folder for the files; files that are there are not overwritten")
-	s.StringVar(&f.source, "source", "", "of smbconf: the smb.conf to edit a copy of")
-	s.Var((*fileName)(&f.trusted), "require-signature", "take the plan only if it is signed with a key of this file of trusted keys")
+	s.StringVarP(&f.folder, "output", "o", ".", "the folder for the files; existing files are not overwritten")
+	s.StringVar(&f.source, "source", "", "for smbconf: the smb.conf to copy and edit")
+	s.Var((*fileName)(&f.trusted), "require-signature", "accept the plan only if it is signed with a key in this file of trusted keys")
 	return c
 }
 

@@ -39,7 +39,7 @@ func (f *credentialFlags) register(s *pflag.FlagSet, does, where string) {
 // registerUnsigned adds the flag that lifts the rule for NTLM.
 func registerUnsigned(s *pflag.FlagSet, unsigned *bool) {
 	s.BoolVar(unsigned, "allow-unsigned-ntlm", false,
-		"answer in NTLM to servers that do not require signing, speak SMB1, or call themselves by another name, too")
+		"also answer in NTLM to servers that do not require signing, speak SMB1, or call themselves by another name")
 }
 
 // weakFlags say whether weak ways in are probed.
@@ -53,9 +53,9 @@ const unasked = -1
 
 func (f *weakFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.probe, "probe-weak-logons", false,
-		"try weak ways in with the account that is given, NTLMv1 among them: use an account made for it, see docs/weak-logons.md")
+		"test weak logons with the given account, NTLMv1 among them; use an account made for this, see docs/weak-logons.md")
 	s.IntVar(&f.threshold, "lockout-threshold", unasked,
-		"after how many wrong passwords that account is locked, 0 for never; where this is left out the server is asked")
+		"number of wrong passwords that lock the account, 0 for never; by default scan asks the server")
 }
 
 // options are the probes for the account that was given, nil where none are wanted.
@@ -106,7 +106,7 @@ func (f *outputFlags) check() error { return oneOf("--format", f.format, f.forma
 type targetFiles struct{ files []string }
 
 func (f *targetFiles) register(s *pflag.FlagSet) {
-	s.StringArrayVar(&f.files, "targets", nil, "a file of targets, one a line: what @FILE is, which PowerShell takes for its own")
+	s.StringArrayVar(&f.files, "targets", nil, "a file of targets, one a line, as @FILE (which PowerShell needs in quotes)")
 }
 
 // all is every target that was named.
@@ -129,8 +129,8 @@ type targetFlags struct {
 
 func (f *targetFlags) register(s *pflag.FlagSet) {
 	f.targetFiles.register(s)
-	s.IntVar(&f.port, "port", 445, "port where a target names none; 139 opens a NetBIOS session first")
-	s.StringSliceVar(&f.exclude, "exclude", nil, "targets not to touch: names, addresses, prefixes, ranges, @FILE")
+	s.IntVar(&f.port, "port", 445, "port of targets that name none; at 139 scan opens a NetBIOS session first")
+	s.StringSliceVar(&f.exclude, "exclude", nil, "targets to skip: names, addresses, prefixes, ranges, @FILE")
 }
 
 // check refuses a port that there is not.
@@ -164,17 +164,17 @@ type probeFlags struct {
 }
 
 func (f *probeFlags) register(s *pflag.FlagSet) {
-	s.BoolVar(&f.noUnknown, "no-unknown-user", false, "leave out the one made-up user")
-	s.BoolVar(&f.noGuest, "no-guest", false, "leave out the guest account")
+	s.BoolVar(&f.noUnknown, "no-unknown-user", false, "do not log on as the made-up user")
+	s.BoolVar(&f.noGuest, "no-guest", false, "do not log on as guest")
 	s.BoolVar(&f.oneConnection, "one-connection", false,
-		"open one connection to a host at a time, and ask one thing at a time on it; a host that was cut off is asked so by itself")
+		"use one connection to a host at a time, and one request at a time; scan does this by itself for a host that was cut off")
 	s.BoolVar(&f.gentle, "gentle", false,
-		"--one-connection with a pause before every pipe, for servers that have hardly anything to spare")
-	s.IntVar(&f.concurrency, "concurrency", scan.DefaultConcurrency, "hosts at a time; the site of a fleet may ask for less")
+		"--one-connection with a pause before every pipe, for very small servers")
+	s.IntVar(&f.concurrency, "concurrency", scan.DefaultConcurrency, "hosts at a time; the site of a fleet may set less")
 	s.StringSliceVar(&f.timeout, "timeout", nil,
 		"waits as LAYER=DURATION: connect, negotiate, session, tree, open, call, host; a bare duration bounds them all (host is 2m0s by default)")
 	s.IntVar(&f.retries, "retries", 1,
-		"further tries for a host whose answers were cut off; a silent address is tried once")
+		"retries for a host that was cut off; a silent address is tried once")
 }
 
 // options checks the flags.
@@ -232,7 +232,7 @@ type shareFlags struct {
 }
 
 func (f *shareFlags) register(s *pflag.FlagSet) {
-	s.StringSliceVar(&f.shares, "share", nil, "try this disk share too, hidden or not; a server need not list it")
+	s.StringSliceVar(&f.shares, "share", nil, "also try this disk share, even if the server does not list it")
 	f.flag = s.Lookup("share")
 }
 
@@ -269,8 +269,8 @@ type checkFlags struct {
 func (f *checkFlags) register(s *pflag.FlagSet, when string, patience time.Duration) {
 	s.StringSliceVar(&f.checks, "check", nil,
 		"what must work"+when+": tcp:HOST:PORT, pipe:NAME, share:NAME, print:NAME, logon:, command:…")
-	s.BoolVar(&f.commands, "allow-commands", false, "run command: checks that the plan itself brings")
-	s.DurationVar(&f.patience, "patience", patience, "how long what is still open is asked again")
+	s.BoolVar(&f.commands, "allow-commands", false, "run the plan's own command: checks")
+	s.DurationVar(&f.patience, "patience", patience, "how long to ask again for what is still open")
 }
 
 // check refuses checks that there are not.

@@ -49,7 +49,7 @@ func (f *fleetFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.database, "database", "", "postgres://USER@HOST/NAME, or sqlite:FILE; also from "+databaseVariable+". Passwords: PGPASSFILE, or in the variable")
 	s.StringVar(&f.key, "key", "", "the key file that opens stored credentials (default fleet.key in the state directory)")
 	s.StringVar(&f.site, "site", fleet.DefaultSite, "the site whose targets this process scans")
-	s.StringVar(&f.name, "name", "", "what this process is called among all workers (default: host name, process and a random part)")
+	s.StringVar(&f.name, "name", "", "name of this process among all workers (default: host name, process and a random part)")
 	f.probeFlags.register(s)
 	registerUnsigned(s, &f.unsigned)
 	f.logFlags.register(s)

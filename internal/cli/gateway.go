@@ -71,11 +71,11 @@ func (a *app) gateway() *cobra.Command {
 	s.StringVar(&f.to, "to", "", "the server, HOST or HOST:PORT (445, or 139 behind a listener at 139)")
 	s.BoolVar(&f.transparent, "transparent", false,
 		"on Linux, instead of --to: take connections for any server that the firewall leads here (TPROXY), in the client's name")
-	s.StringVar(&f.policy, "policy", "", "YAML file that says which strangers may pass all the same; without it none may")
-	s.BoolVar(&f.observeOnly, "observe-only", false, "refuse nothing, and count what would be refused")
+	s.StringVar(&f.policy, "policy", "", "YAML file that says which strangers may pass; without it none may")
+	s.BoolVar(&f.observeOnly, "observe-only", false, "refuse nothing; count what would be refused")
 	s.StringVar(&f.config, "config", "",
 		"TOML file with several listeners, instead of --listen, --to, --transparent, --policy and --observe-only")
-	s.StringVar(&f.state, "state", "", "keep every logon in this directory, in rows as observe's")
+	s.StringVar(&f.state, "state", "", "keep every logon in this directory, in observe's rows")
 	s.DurationVar(&f.drain, "drain", 30*time.Second, "how long open connections go on after an interrupt")
 	s.DurationVar(&f.report, "report", time.Minute, "how often the counts are logged, and --metrics is written; 0 is never")
 	s.StringVar(&f.metrics, "metrics", "", "write the counts to this file, for node_exporter's textfile collector (NAME.prom)")

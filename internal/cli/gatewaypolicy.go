@@ -16,11 +16,11 @@ import (
 	"ipcguard/internal/model"
 )
 
-const gatewayPolicyHelp = `Write the narrowest policy under which strangers can go on with what they were seen to do.
+const gatewayPolicyHelp = `Write the narrowest policy that lets strangers go on with what they were seen to do.
 
-Each client that got answers to calls as a stranger becomes an exception with the pipes, interfaces and calls that it used, and
-nothing else; --needs adds pipes for every client. Read it, and take out what should stop: seen is not needed. What was not seen is refused by it, so how long was
-observed bounds what it keeps.
+Each client that got answers as a stranger becomes an exception, with only the pipes, interfaces and calls that it used.
+--needs adds pipes for every client. Read the policy and remove what should stop: that something was seen does not mean
+that it is needed. The policy refuses everything that was not seen, so observe for long enough.
 `
 
 type gatewayPolicyFlags struct {
@@ -42,9 +42,9 @@ func (a *app) gatewayPolicy() *cobra.Command {
 	}
 	s := c.Flags()
 	s.SortFlags = false
-	s.StringArrayVar(&f.observed, "observe", nil, "a result of ipcguard observe, or a directory of its state; may be given again")
-	s.StringSliceVar(&f.needs, "needs", nil, "pipes that strangers keep whoever was seen: services of the catalog, or pipe:NAME")
-	s.StringSliceVar(&f.servers, "server", nil, "uses of this server alone, by the names and addresses that the result has of it")
+	s.StringArrayVar(&f.observed, "observe", nil, "a result of ipcguard observe, or its state directory; may be repeated")
+	s.StringSliceVar(&f.needs, "needs", nil, "pipes that stay open to all strangers: services of the catalog, or pipe:NAME")
+	s.StringSliceVar(&f.servers, "server", nil, "only uses of this server, by its names and addresses in the result")
 	s.StringVarP(&f.output, "output", "o", "", "write the policy to this file")
 	return c
 }

@@ -11,12 +11,13 @@ import (
 	"ipcguard/internal/model"
 )
 
-const gatewayWhatIfHelp = `Say who would be refused by a gateway: every use that was observed and allowed is judged by the policy, and what it would
-refuse is listed. Nothing is changed. Without --policy every stranger is refused.
+const gatewayWhatIfHelp = `Say who would be refused by a gateway. gateway what-if judges every observed use that the server allowed by the policy,
+and lists those that the gateway would refuse. It changes nothing. Without --policy every stranger is refused.
 
-What was not observed is not in the answer. What users do inside encryption is not observed, and no gateway refuses it.
+The answer covers only what was observed. What users do inside encrypted sessions is not observed, and a gateway does
+not refuse it.
 
-Exit status here: 0 nothing that was seen would be refused; 3 something would; 4 of something the rows do not say enough.
+Exit status here: 0 nothing that was seen would be refused; 3 something would be; 4 the rows do not say enough.
 `
 
 type gatewayWhatIfFlags struct {
@@ -37,7 +38,7 @@ func (a *app) gatewayWhatIf() *cobra.Command {
 	}
 	s := c.Flags()
 	s.SortFlags = false
-	s.StringArrayVar(&f.observed, "observe", nil, "a result of ipcguard observe, or a directory of its state; may be given again")
+	s.StringArrayVar(&f.observed, "observe", nil, "a result of ipcguard observe, or its state directory; may be repeated")
 	s.StringVar(&f.policy, "policy", "", "the gateway's policy")
 	s.StringVar(&f.to, "to", "", "the server as the listener names it, HOST:PORT; without it port 445 of each server")
 	f.outputFlags.register(s, "the answer", []string{"text", "json"})

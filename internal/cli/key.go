@@ -17,12 +17,12 @@ import (
 	"ipcguard/internal/plan"
 )
 
-const keyHelp = `Keys for signing plans, where the one who plans is not the one who applies.
+const keyHelp = `Make keys for signing plans, for where one person plans and another applies.
 
-"ipcguard key make" makes one: the private key goes into a file that only its owner may read, the public key to the
-standard output, as a line for the file of trusted keys on the hosts where plans are applied. "ipcguard plan --sign" signs
-with the one, "ipcguard apply --require-signature" asks for a signature by one of the others. Taking a line out of that
-file revokes the key.
+"ipcguard key make" makes a key. It writes the private key to a file that only its owner can read, and the public key to
+the standard output, as a line for the file of trusted keys on the hosts where plans are applied. "ipcguard plan --sign"
+signs with the private key; "ipcguard apply --require-signature" accepts only plans signed with a trusted key. To revoke
+a key, remove its line from that file.
 `
 
 func (a *app) key() *cobra.Command {
@@ -37,7 +37,7 @@ func (a *app) key() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error { return a.makeKey(output, name) },
 	}
 	mk.Flags().StringVarP(&output, "output", "o", "", "the file of the private key; it must not exist")
-	mk.Flags().StringVar(&name, "name", "", "whose key it is (default: who runs this)")
+	mk.Flags().StringVar(&name, "name", "", "name of the key's owner (default: the current user)")
 	c.AddCommand(mk)
 	return c
 }

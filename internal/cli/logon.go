@@ -12,14 +12,13 @@ import (
 )
 
 // credentialHelp stands in the help of every verb that logs on.
-const credentialHelp = `
-Credentials go only to servers that were named one by one. Kerberos comes first, where the account names its realm
-(NAME@REALM) and the target is a name. An NTLM answer goes only to a server that speaks SMB 2 or later, says that it
-requires signing, and calls itself by the name that it was given. It carries that name and a code over the whole logon
-(MIC), and the session is left when the server's first answer is not signed with the logon's key.
-What this cannot stop: the NTLM answer leaves before the server can prove anything, so who sits there instead can try
-passwords against it at leisure. And whether it can be relayed to another host is up to that host alone: one that
-requires signing, or checks the name, refuses it. --allow-unsigned-ntlm lifts these rules for NTLM.
+const credentialHelp = `ipcguard sends credentials only to servers that you name one by one. It tries Kerberos first if the account names its
+realm (NAME@REALM) and the target is a name. It answers in NTLM only if the server speaks SMB 2 or later, requires
+signing, and calls itself by the name that you gave. The answer carries that name and a MIC over the whole logon, and
+ipcguard ends the session if the server's first reply is not signed with the session key.
+Two risks remain. The NTLM answer leaves before the server has proved anything, so an impostor can try passwords against
+it offline. And an impostor can relay it to a host that neither requires signing nor checks the name.
+--allow-unsigned-ntlm lifts these rules for NTLM.
 `
 
 // logonMaker makes one logon at one target.

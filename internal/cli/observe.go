@@ -80,16 +80,16 @@ func (a *app) observe() *cobra.Command {
 	s := c.Flags()
 	s.SortFlags = false
 	s.IntSliceVar(&f.ports, "port", []int{445, 139}, "ports where SMB servers listen")
-	s.StringVar(&f.length, "for", "", "end a live observation after this time, such as 90m, 12h or 30d")
-	s.StringVar(&f.state, "state", "", "keep the result of a live observation in this directory, and go on with it")
-	s.BoolVar(&f.show, "show", false, "show what --state has, and observe nothing")
-	s.BoolVar(&f.logons, "logons", false, "show who comes in how, the weakest logons first")
-	s.BoolVar(&f.merge, "merge", false, "take results of observe alone, and join them")
-	s.StringVar(&f.server, "server", "", "name of the host whose logs these are, for logs that do not tell")
-	s.StringArrayVar(&f.audits, "audit", nil, "audit policy of a host whose logs these are (auditpol /get /category:* /r, audit.csv), or a result of ipcguard audit; may be given again")
-	s.StringVar(&f.memory, "memory", "", "what it may use, 64MiB unless told otherwise and 200MiB on the wire; idle connections are given up first")
+	s.StringVar(&f.length, "for", "", "stop a live observation after this time, such as 90m, 12h or 30d")
+	s.StringVar(&f.state, "state", "", "keep the result of a live observation in this directory, and continue it")
+	s.BoolVar(&f.show, "show", false, "show what --state has; observe nothing")
+	s.BoolVar(&f.logons, "logons", false, "show how clients log on, the weakest logons first")
+	s.BoolVar(&f.merge, "merge", false, "join results of observe")
+	s.StringVar(&f.server, "server", "", "name of the host whose logs these are, for logs that do not name it")
+	s.StringArrayVar(&f.audits, "audit", nil, "audit policy of the host whose logs these are (auditpol /get /category:* /r, audit.csv), or a result of ipcguard audit; may be repeated")
+	s.StringVar(&f.memory, "memory", "", "memory limit (default 64MiB, live 200MiB); idle connections are dropped first")
 	f.outputFlags.register(s, "the result", report.UseFormats())
-	s.BoolVarP(&f.verbose, "verbose", "v", false, "say what each identity was told by, and the source")
+	s.BoolVarP(&f.verbose, "verbose", "v", false, "show how each identity was recognised, and the source")
 	return c
 }
 

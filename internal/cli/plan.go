@@ -12,35 +12,38 @@ import (
 	"ipcguard/internal/report"
 )
 
-const planHelp = `Make a plan: the smallest set of changes after which strangers are given nothing, with the exact value before and after,
-what each closes, what it would stop, what goes on working, and what stays open. Nothing is changed.
+const planHelp = `Make a plan: the smallest set of changes after which strangers get nothing. For each change the plan gives the exact
+value before and after, what it closes, what it would stop, and what goes on working. It also says what stays open. plan
+changes nothing.
 
---audit says what the configuration does and is needed. --scan and --observe add what a stranger was really given, and who
-really uses IPC$. Where scan and audit contradict each other there are no changes but the question that would settle it.
+plan needs --audit, which says what the configuration does. --scan adds what strangers really got, --observe who really
+uses IPC$. If scan and audit contradict each other, the plan has no changes, but the question that would settle it.
 
 Strategies:
-  restrict  strangers lose what they should not have; those who sign in keep everything
-  block     IPC$ itself goes, for everybody (--means says how). It is refused while something in use would stop, or nobody
-            has looked, unless --accept-breakage is given
+  restrict  take from strangers what they should not have; users who sign in keep everything
+  block     close IPC$ itself, for everybody (--means says how). plan refuses this while something in use would stop, or
+            if nothing was observed, unless you give --accept-breakage
 
-Goals of restrict, each going further than the one before:
-  strangers  what closes something, and no more. Every other finding is named, with why it is left
-  harden     and what is wanted although something else closes it already, as far as it reaches strangers alone
-  findings   and whatever else an audit calls weak: signing, SMB1, NTLMv1. This meets those who sign in; read what stops
-None sets what is known to stop something that was declared or found on this host. --want NAME=VALUE sets one setting
-beside what the goal asks for; it never opens to strangers what is closed. With --listen the goal findings takes two steps:
-a setting that refuses clients of whom the evidence does not tell waits, and the plan makes the host log them.
+Goals of restrict; each does more than the one before:
+  strangers  change only what closes something. The plan names every other finding and says why it leaves it
+  harden     also set what is recommended for strangers although something else already closes it
+  findings   also change whatever else audit calls weak: signing, SMB1, NTLMv1. This affects users who sign in, so read
+             what stops
+No goal changes a setting that is known to stop something you declared or that was found on this host. --want NAME=VALUE
+adds one setting; it cannot open anything to strangers. With --listen the goal findings takes two steps: first the host
+logs which clients a setting would refuse, if the evidence does not say so; the next plan closes it.
 
-For a server that cannot be configured, --means gateway writes the policy of a gateway before it (ipcguard gateway), from
---scan and --observe in place of --audit, with what it would stop: strangers that were seen keep the calls that were seen.
+If a server cannot be configured, --means gateway writes the policy of a gateway in front of it (ipcguard gateway), from
+--scan and --observe instead of --audit, and says what it would stop. Strangers keep the calls that they were seen to
+make.
 
-Needs are services of the catalog (sqlserver, print-server, ts-licensing, nt4-trust …; ipcguard explain knows them), or
-pipe:NAME and share:NAME, which strangers then keep.
+Needs are services of the catalog (sqlserver, print-server, ts-licensing, nt4-trust …; see ipcguard explain), or
+pipe:NAME and share:NAME, which stay open to strangers.
 
-A policy is a YAML file with any of: needs, role, avoid, allow, strategy, goal, want, listen, means, accept_breakage, checks, min_days.
-Flags are added to its lists and win over its single values.
+A policy is a YAML file with any of: needs, role, avoid, allow, strategy, goal, want, listen, means, accept_breakage,
+checks, min_days. Flags add to its lists and override its single values.
 
-Exit status here: 0 a plan was made, also where nothing is left to change; 1 refused; 4 the evidence contradicts itself.
+Exit status here: 0 a plan was made, also if nothing is left to change; 1 refused; 4 the evidence contradicts itself.
 `
 
 const planExamples = `  ipcguard audit local --format json -o audit.json
@@ -73,14 +76,14 @@ func (a *app) plan() *cobra.Command {
 	f.evidenceFlags.register(s)
 	s.StringSliceVar(&f.scans, "scan", nil, "what ipcguard scan said of the host (json or jsonl)")
 	s.StringSliceVar(&f.avoid, "avoid", nil, "settings not to touch")
-	s.StringSliceVar(&f.allow, "allow", nil, "values that are set only on request, such as RestrictAnonymous=2 on Windows 2000")
-	s.StringVar(&f.target, "target", "", "what to call the host in the plan")
+	s.StringSliceVar(&f.allow, "allow", nil, "values that plan sets only if you allow them, such as RestrictAnonymous=2 on Windows 2000")
+	s.StringVar(&f.target, "target", "", "name of the host in the plan")
 	s.StringVar(&f.strategy, "strategy", "", "restrict (the default) or block")
-	s.StringVar(&f.goal, "goal", "", "of restrict, how far it goes: strangers (the default), harden, findings")
-	s.StringArrayVar(&f.want, "want", nil, "set this setting as well, as NAME=VALUE; may be given again")
-	s.BoolVar(&f.listen, "listen", false, "where it is not known whom a setting refuses, make the host log that first, and close in the next plan")
-	s.StringVar(&f.means, "means", "", "of block, how: server-service, pipe-firewall, host-firewall, auto-share; Samba: ipc-hosts-deny, no-pipes, encryption, restrict-anonymous, host-firewall; and gateway")
-	s.BoolVar(&f.accept, "accept-breakage", false, "block even though something in use stops")
+	s.StringVar(&f.goal, "goal", "", "for restrict, how far it goes: strangers (the default), harden, findings")
+	s.StringArrayVar(&f.want, "want", nil, "also set this setting, NAME=VALUE; may be repeated")
+	s.BoolVar(&f.listen, "listen", false, "if it is not known whom a setting refuses, make the host log it first, and close in the next plan")
+	s.StringVar(&f.means, "means", "", "for block, how: server-service, pipe-firewall, host-firewall, auto-share; Samba: ipc-hosts-deny, no-pipes, encryption, restrict-anonymous, host-firewall; and gateway")
+	s.BoolVar(&f.accept, "accept-breakage", false, "block although something in use will stop")
 	s.Var((*fileName)(&f.sign), "sign", "sign the plan with this key (ipcguard key make)")
 	f.outputFlags.register(s, "the plan", report.PlanFormats())
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "show the plan's hash and the host state it was made from")

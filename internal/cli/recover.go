@@ -42,7 +42,7 @@ func (a *app) recoverVerb() *cobra.Command {
 	}
 	f.register(c.Flags())
 	logon.register(c.Flags(), "log on", ", for winreg:// targets")
-	c.Flags().StringVar(&aside, "set-aside", "", "move the journal of this id, which is refused, out of the way")
+	c.Flags().StringVar(&aside, "set-aside", "", "move the refused journal of this ID out of the way")
 	c.Flags().StringVar(&guard, "guard", "", "watch over this apply until it is over")
 	c.Flags().BoolVar(&stdin, "credentials-stdin", false, "read the credentials of the guard from the standard input")
 	for _, hidden := range []string{"guard", "credentials-stdin"} {

@@ -47,8 +47,8 @@ func (a *app) rollback() *cobra.Command {
 		},
 	}
 	f.register(c.Flags())
-	c.Flags().BoolVar(&force, "force", false, "overwrite what somebody else changed since")
-	c.Flags().BoolVar(&unsealed, "unsealed", false, "take back an apply of a version that did not seal its journals")
+	c.Flags().BoolVar(&force, "force", false, "overwrite what somebody else has changed since")
+	c.Flags().BoolVar(&unsealed, "unsealed", false, "undo an apply of a version that did not seal its journals")
 	logon.register(c.Flags(), "log on", ", for winreg:// targets")
 	return c
 }

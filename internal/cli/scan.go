@@ -12,41 +12,44 @@ import (
 	"ipcguard/internal/scan/targets"
 )
 
-const scanHelp = `Find out what a stranger can reach through IPC$: ask every named host as anonymous, as guest and as one made-up user
-(and with credentials, where some are given), layer by layer, and say what each of them was given.
+const scanHelp = `Find out what a stranger can reach through IPC$. scan connects to every host that you name as anonymous, as guest and as
+one made-up user, and as a real user if you give credentials. For each of them it says how far they came and what the
+server gave them.
 
-Every question reads. No password is guessed, nothing is written, and names that could be read are counted, not printed,
-unless --show-names asks for them. Only hosts that are named are touched.
+scan only reads. It guesses no password and writes nothing. It counts the names that it could read and prints them only
+with --show-names. It connects to no host that you did not name.
 
 Targets:
   srv1  srv1:1445                  a name, with all its addresses
   10.0.0.1  [2001:db8::1]:445      an address
   10.0.0.0/24                      every address of a prefix
   10.0.0.1-10.0.0.99  10.0.0.1-99  a range
-  @FILE  -                         a file or the standard input, one target a line, # starts a comment; PowerShell wants
-                                   '@FILE' in quotes, or --targets FILE
+  @FILE  -                         a file or the standard input, one target a line, # starts a comment; in PowerShell
+                                   write '@FILE' in quotes, or --targets FILE
 
 Verdicts:
-  exposed       a stranger was given data: accounts, shares, policy, services, the registry …
-  limited       a stranger comes in, and is given no more than every client is told
-  closed        strangers are refused at logon, at IPC$, or at every pipe
-  inconclusive  something that could have changed the answer got none
-  unreachable   nothing there speaks SMB
-  not-tested    no verdict: an address of a range that was skipped, because its whole network accepts connections and
-                never answers
+  exposed       a stranger got data: accounts, shares, policy, services, the registry …
+  limited       a stranger gets a session, but only what every client gets
+  closed        strangers are refused at the logon, at IPC$ or at every pipe
+  inconclusive  an answer is missing that could change the verdict
+  unreachable   nothing at the address speaks SMB
+  not-tested    no verdict: the address of a range was skipped, because its whole network accepts connections and never
+                answers
 
-Waits: a connection 5 s, every layer's answer 10 s, a pipe 20 s, everything about one host 2 min. A bare
---timeout DURATION bounds every one of them, and so the whole host; --timeout 5s,host=1m leaves the host more. A host that
-was cut off is tried again (--retries, 1 by default). One that takes connections and says nothing is asked in two ways within
-the wait for one answer, and no third time.
+Timeouts: 5 s for a connection, 10 s for an answer, 20 s for a pipe, 2 min for a host. --timeout DURATION bounds each of
+them and the host as a whole; --timeout 5s,host=1m sets them one by one. scan tries a host again if it was cut off
+(--retries, 1 by default). A host that accepts connections and says nothing gets two kinds of NEGOTIATE within one
+timeout and no retry.
 
 Credentials come from the environment (IPCGUARD_USER, IPCGUARD_PASSWORD), from --credentials-file (lines "username = …",
-"password = …", "domain = …", readable by its owner alone), from a prompt (--user NAME), or are the tickets of a Kerberos
-credential cache (--kerberos); never from the command line. They are used for a comparison and do not change the verdict.
+"password = …", "domain = …"; only the owner may be able to read it), from a prompt (--user NAME), or from a Kerberos
+credential cache (--kerberos), never from the command line. The user's answers are for comparison and do not change the
+verdict.
 
---probe-weak-logons tries whether the server takes SMB1, unsigned requests, clear text where it wants encryption, and a logon with
-an NTLMv1 answer. It sends one such logon at most to a server, between two of the account's own, and none where that may lock
-the account. Whoever sees an NTLMv1 answer finds the password's hash: use an account made for it.
+--probe-weak-logons tests whether the server accepts SMB1, unsigned requests, clear text although it requires
+encryption, and NTLMv1. It sends at most one NTLMv1 logon to a server, between two successful logons of the account, and
+none if a failed logon may lock the account. Whoever captures an NTLMv1 response can compute the password's hash, so use
+an account made for this test.
 ` + credentialHelp
 
 const scanExamples = `  ipcguard scan srv1

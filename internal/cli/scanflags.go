@@ -29,22 +29,22 @@ type scanFlags struct {
 
 func (f *scanFlags) register(s *pflag.FlagSet) {
 	s.SortFlags = false
-	s.BoolVar(&f.quick, "quick", false, "ask the null-session question alone: session, IPC$, who am I?")
-	s.BoolVar(&f.showNames, "show-names", false, "keep the names that could be read, instead of counting them")
+	s.BoolVar(&f.quick, "quick", false, "ask only the null-session question: session, IPC$, who am I?")
+	s.BoolVar(&f.showNames, "show-names", false, "keep the names that could be read, instead of only counting them")
 	f.shareFlags.register(s)
-	s.BoolVar(&f.allPipes, "all-pipes", false, "ask for pipes that a server of this kind does not have, too")
+	s.BoolVar(&f.allPipes, "all-pipes", false, "also ask for pipes that a server of this kind does not have")
 	f.targetFlags.register(s)
 	s.BoolVar(&f.netbios, "netbios", false, "open a NetBIOS session first on any port")
 	s.StringSliceVar(&f.dialect, "dialect", nil, "speak only these dialects: smb1, 2.0.2, 2.1, 3.0, 3.0.2, 3.1.1")
 	f.probeFlags.register(s)
 	s.Float64Var(&f.rate, "rate", 0, "connections a second, all hosts together; 0 is no limit")
-	f.credentialFlags.register(s, "ask", " too")
+	f.credentialFlags.register(s, "also log on", "")
 	f.weakFlags.register(s)
 	s.BoolVar(&f.inRanges, "credentials-in-ranges", false,
-		"ask as the user at addresses of prefixes and ranges, too: servers that nobody named")
+		"also log on as the user at addresses of prefixes and ranges, which nobody named one by one")
 	f.outputFlags.register(s, "results", report.ScanFormats())
-	s.StringVar(&f.resume, "resume", "", "leave out what this jsonl file of an earlier run has; with the same -o, go on with it")
-	s.BoolVarP(&f.verbose, "verbose", "v", false, "show the whole ladder of layers")
+	s.StringVar(&f.resume, "resume", "", "skip hosts that are in this jsonl file of an earlier run; with the same -o, continue the file")
+	s.BoolVarP(&f.verbose, "verbose", "v", false, "show every layer and every answer")
 }
 
 // options checks the flags.

@@ -78,7 +78,7 @@ func (a *app) serve() *cobra.Command {
 	}
 	f.register(c.Flags())
 	given := &settings{flags: c.Flags(), from: map[string]string{}}
-	c.PersistentFlags().StringVar(&given.file, "config", "", "a file (TOML) with any of these flags; "+variableOf("config")+" names it, too (default: "+defaultConfig()+", where it is there)")
+	c.PersistentFlags().StringVar(&given.file, "config", "", "a file (TOML) with any of these flags; "+variableOf("config")+" names it too (default: "+defaultConfig()+", if it exists)")
 	c.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return given.configure(c) }
 	for _, sub := range []*cobra.Command{a.serveConfig(given), a.serveMigrate(), a.serveBackup(), a.serveRestore(), a.servePassword(), a.serveRekey(), a.serveCheck()} {
 		sub.Long += exitHelp
@@ -90,18 +90,18 @@ func (a *app) serve() *cobra.Command {
 func (f *serveFlags) register(s *pflag.FlagSet) {
 	s.SortFlags = false
 	f.homeFlags.register(s)
-	s.StringVar(&f.listen, "listen", "127.0.0.1:8443", "address of the page; only loopback unless told otherwise here")
-	s.StringVar(&f.url, "url", "", "the page's address as people reach it, for links in notifications")
-	s.StringVar(&f.cert, "tls-cert", "", "certificate chain (PEM), read again when it changes")
+	s.StringVar(&f.listen, "listen", "127.0.0.1:8443", "address of the page; loopback by default")
+	s.StringVar(&f.url, "url", "", "the page's address as users reach it, for links in notifications")
+	s.StringVar(&f.cert, "tls-cert", "", "certificate chain (PEM); reloaded when it changes")
 	s.StringVar(&f.certKey, "tls-key", "", "its private key (PEM)")
-	s.BoolVar(&f.noTLS, "no-tls", false, "plain HTTP, on loopback alone: for a proxy on this machine")
-	s.StringSliceVar(&f.trustProxy, "trust-proxy", nil, "proxies (addresses, prefixes) whose X-Forwarded-For is believed")
-	s.StringVar(&f.workers, "workers", "", "address of a listener of its own for workers at other sites, such as 0.0.0.0:8444; none unless given")
-	s.StringVar(&f.metrics, "metrics", "", "address of a listener of its own for Prometheus' /metrics; none unless given")
+	s.BoolVar(&f.noTLS, "no-tls", false, "plain HTTP, only on loopback, for a proxy on this machine")
+	s.StringSliceVar(&f.trustProxy, "trust-proxy", nil, "proxies (addresses, prefixes) whose X-Forwarded-For is trusted")
+	s.StringVar(&f.workers, "workers", "", "address of a separate listener for workers at other sites, such as 0.0.0.0:8444; none by default")
+	s.StringVar(&f.metrics, "metrics", "", "address of a separate listener for Prometheus (/metrics); none by default")
 	s.StringVar(&f.keep, "keep", "400d", "how long results are kept, such as 400d, or forever")
 	s.StringVar(&f.keepActs, "keep-audit-log", "1100d", "how long the audit log is kept, such as 1100d, or forever")
-	s.StringVar(&f.retire, "retire-after", "90d", "how long a host is asked without an answer before it leaves the fleet, such as 90d, or never")
-	s.BoolVar(&f.newKey, "new-key", false, "make a new key file where it is lost, though the database has secrets that only the lost one opens")
+	s.StringVar(&f.retire, "retire-after", "90d", "how long a host may stay silent before it leaves the fleet, such as 90d, or never")
+	s.BoolVar(&f.newKey, "new-key", false, "make a new key file although the database has secrets that only the lost key opens")
 	f.provider.register(s)
 	f.fleetFlags.register(s)
 }

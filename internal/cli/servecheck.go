@@ -9,12 +9,12 @@ import (
 	"ipcguard/internal/store"
 )
 
-const serveCheckHelp = `Check the audit log: each line is chained to the one before it, so that a line that was changed, added or removed shows. The
-server may run. Exit status 1 where the chain is broken.
+const serveCheckHelp = `Check the audit log. Each line is chained to the one before it, so a line that was changed, added or removed shows. The
+server may be running. Exit status 1 means that the chain is broken.
 
-Whoever can write to the database can chain the whole log anew. So every line goes to the server's log too, with its place in the
-chain ("chain="): keep that log on another machine, or have a channel send the audit log there. --witness takes such a value, and
-says whether the chain still has it.
+Whoever can write to the database can rebuild the whole chain. Every line therefore also goes to the server's log with
+its place in the chain ("chain="): keep that log on another machine, or let a channel send the audit log there.
+--witness takes such a value and says whether the chain still contains it.
 `
 
 func (a *app) serveCheck() *cobra.Command {
@@ -32,7 +32,7 @@ func (a *app) serveCheck() *cobra.Command {
 	c.Flags().SortFlags = false
 	place.register(c.Flags())
 	c.Flags().StringVar(&f.database, "database", "", "as for serve; also from "+databaseVariable)
-	c.Flags().StringVar(&witness, "witness", "", "a value of chain= from the server's log, or of chain from a channel; it has to be in the audit log")
+	c.Flags().StringVar(&witness, "witness", "", "a value of chain= from the server's log or a channel, which must be in the audit log")
 	return c
 }
 

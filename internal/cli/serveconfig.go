@@ -29,9 +29,12 @@ const variablePrefix = "IPCGUARD_"
 // maxServeConfig is how long the configuration file may be, in bytes: every flag of serve, with pages of comments.
 const maxServeConfig = 64 << 10
 
-const configHelp = `Print the configuration as serve would use it, with where each value comes from. The output is a configuration file itself.
+const configHelp = `Print the configuration that serve would use, and where each value comes from. The output is itself a configuration
+file.
 
-A flag counts before a variable of the environment (` + variablePrefix + `LISTEN is --listen), a variable before the configuration file, and the
+A flag overrides an environment variable (IPCGUARD_LISTEN is --listen), a variable overrides the configuration file, and
+the file overrides the default. This command starts nothing and makes no file.
+` + variablePrefix + `LISTEN is --listen), a variable before the configuration file, and the
 file before the default. Nothing is started, and no file is made.
 `
 

@@ -18,8 +18,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-const migrateHelp = `Carry everything from one database to another: from SQLite to PostgreSQL, or back. Stop the server first. The new database must be
-empty; the old one is only read. Keep the key file: it opens what is sealed in both.
+const migrateHelp = `Copy everything from one database to another: from SQLite to PostgreSQL, or back. Stop the server first. The new
+database must be empty; the old one is only read. Keep the key file: it opens the secrets in both.
 `
 
 func (a *app) serveMigrate() *cobra.Command {
@@ -33,8 +33,8 @@ func (a *app) serveMigrate() *cobra.Command {
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runMigrate(c.Context(), from, to) },
 	}
 	c.Flags().SortFlags = false
-	c.Flags().StringVar(&from, "from", "", "the database that there is (default: "+databaseVariable+")")
-	c.Flags().StringVar(&to, "to", "", "the empty one (default: "+databaseVariable+", where --from is given)")
+	c.Flags().StringVar(&from, "from", "", "the existing database (default: "+databaseVariable+")")
+	c.Flags().StringVar(&to, "to", "", "the empty one (default: "+databaseVariable+", if --from is given)")
 	return c
 }
 
@@ -87,9 +87,10 @@ func (a *app) runMigrate(ctx context.Context, from, to string) error {
 	return nil
 }
 
-const backupHelp = `Write the server's SQLite database to one file, whole and consistent, while the server runs. PostgreSQL has pg_dump.
+const backupHelp = `Write the server's SQLite database to one file, complete and consistent, while the server runs. For PostgreSQL use
+pg_dump.
 
-The key file is not in it, on purpose: keep a copy of that elsewhere.
+The backup does not contain the key file. Keep a copy of that elsewhere.
 `
 
 func (a *app) serveBackup() *cobra.Command {
@@ -125,12 +126,13 @@ func (a *app) serveBackup() *cobra.Command {
 		},
 	}
 	f.register(c.Flags())
-	c.Flags().StringVar(&database, "database", "", "sqlite:FILE, where it is not in the state directory")
+	c.Flags().StringVar(&database, "database", "", "sqlite:FILE, if it is not in the state directory")
 	return c
 }
 
-const restoreHelp = `Put a backup in the place of the server's SQLite database. Stop the server first: a database that is in use is refused. The one
-that was there stays beside it, with the time in its name. What the key file does not open is named.
+const restoreHelp = `Replace the server's SQLite database with a backup. Stop the server first: restore refuses a database that is in use.
+The old database stays beside the new one, with the time in its name. restore names every secret that the key file does
+not open.
 `
 
 func (a *app) serveRestore() *cobra.Command {
@@ -154,7 +156,7 @@ func (a *app) serveRestore() *cobra.Command {
 	}
 	f.register(c.Flags())
 	c.Flags().StringVar(&key, "key", "", "the key file (default "+keyFile+" beside the database)")
-	c.Flags().StringVar(&database, "database", "", "sqlite:FILE, where it is not in the state directory")
+	c.Flags().StringVar(&database, "database", "", "sqlite:FILE, if it is not in the state directory")
 	return c
 }
 
@@ -226,8 +228,8 @@ func sqliteFile(f *homeFlags, database string) (string, error) {
 	return filepath.Join(dir, databaseFile), nil
 }
 
-const passwordHelp = `Give an account another password, for whoever is locked out. The password is asked for on the terminal; sessions of the account
-end. The server may run.
+const passwordHelp = `Set a new password for an account that is locked out. The command asks for the password on the terminal and ends the
+account's sessions. The server may be running.
 `
 
 func (a *app) servePassword() *cobra.Command {
@@ -287,12 +289,12 @@ func (a *app) setPassword(ctx context.Context, f *fleetFlags, place *homeFlags, 
 	return access.New(st, access.Options{}).SetPassword(ctx, access.System(), user.ID, "", given[0])
 }
 
-const rekeyHelp = `Make a new key for stored credentials, the secrets of channels and the authority of workers, and seal them all anew. Stop the
-server first; other servers on the same database need a copy of the new key file. Workers notice nothing.
+const rekeyHelp = `Make a new key for stored credentials, the secrets of channels and the workers' authority, and seal them all with it.
+Stop the server first. Other servers on the same database need a copy of the new key file. Workers need nothing.
 
-The older keys stay in the file behind the new one: they open what is sealed in backups. With --forget they go, as they should when
-somebody may have read the file; so does the authority of workers, which have to join again. Then change the passwords as
-well: a new key does not protect what was already read.
+The old keys stay in the file after the new one, because they open the secrets in backups. --forget removes them, as you
+should if somebody may have read the file, and replaces the workers' authority, so that every worker has to join again.
+Change the passwords then as well: a new key does not protect what was already read.
 `
 
 func (a *app) serveRekey() *cobra.Command {
@@ -310,7 +312,7 @@ func (a *app) serveRekey() *cobra.Command {
 	place.register(c.Flags())
 	c.Flags().StringVar(&f.database, "database", "", "as for serve; also from "+databaseVariable)
 	c.Flags().StringVar(&f.key, "key", "", "the key file (default "+keyFile+" in the state directory)")
-	c.Flags().BoolVar(&forget, "forget", false, "leave the older keys out of the file; older backups of the database keep secrets that nothing opens")
+	c.Flags().BoolVar(&forget, "forget", false, "remove the old keys from the file; nothing opens the secrets in old backups then")
 	return c
 }
 

@@ -20,36 +20,36 @@ import (
 	"ipcguard/internal/scan/targets"
 )
 
-const verifyHelp = `Prove from outside that a plan holds, or that what an earlier scan found is closed. Every target is asked as a stranger
-over every family of dialects that it speaks (SMB1, SMB2, SMB3), on fresh connections. A check passes when the very
-thing was asked again in this run and refused: what got no answer is inconclusive, what could not be asked is unchecked,
-with the reason, and neither is closed. Disk shares are asked for by name: those of the plan, of an earlier scan made with
---show-names, and of --share. Positive controls show that the probes could have seen
-something: the server answers, and a user with credentials still gets in.
+const verifyHelp = `Prove from outside that a plan holds, or that what an earlier scan found is closed. verify connects to every target as a
+stranger over every family of dialects that it speaks (SMB1, SMB2, SMB3), on new connections. A check passes only if
+verify asked for the very thing in this run and the server refused it. If an answer is missing, the check is
+inconclusive; if verify could not ask, it is unchecked, with the reason. verify asks for disk shares by name: those of
+the plan, of an earlier scan with --show-names, and of --share. Controls show that the tests can tell open from closed:
+the server answers, and a user with credentials still gets in.
 
-Must-work checks, given with --check or proposed by the plan:
+Checks of what must work, with --check or proposed by the plan:
   tcp:HOST:PORT   pipe:NAME   share:NAME   print:NAME   logon:   command:PROGRAM…
 
---probe-weak-logons tries the weak ways in that the plan ends (weak: checks), NTLMv1 with an account made for it; without it they are
-notes.
+--probe-weak-logons tests the weak logons that the plan ends (weak: checks), NTLMv1 with an account made for this test.
+Without it they are notes.
 
-With --gateway the target is a gateway, and every question of a scan is held against its policy, which has to know this
-machine by the address that it has here. What the policy closes has to be refused; what it leaves open is told as left-open
-and fails nothing. Deny lists for users are not tried.
+With --gateway the target is a gateway, and verify compares every answer of a scan with its policy. The policy must know
+this machine by the address that it has here. What the policy closes must be refused; what it leaves open is reported as
+open and fails nothing. verify does not test the deny lists for users.
 
-With --apply the plan comes from what was applied, the target is that of the apply unless others are named, and changes
-that needed a restart are held to it: until it has come they are "waiting", afterwards they have to be in effect.
+With --apply the plan is the one that was applied, and the target is that of the apply unless you name others. Changes
+that need a restart are "waiting" until it has happened; after that they must be in effect.
 
-A refusal to a stranger proves nothing about who refused: a null session has no key of its own, and somebody on the way can
-say no as well. Such passes are marked (unauthenticated), as are checks made as a user whose session is not signed;
-control:user says whether the server's answers to the user were proved by the logon's key. What contradicts itself, was
-dropped, or lacks the signature that it should have is inconclusive.
+A refusal does not prove who refused: a null session has no key, and somebody on the network path can refuse as well.
+Such passes are marked (unauthenticated), as are checks as a user whose session is not signed. control:user says whether
+the session key proved the server's answers to the user. Answers that contradict each other, were dropped or lack a
+signature they should have are inconclusive.
 
-What a plan leaves open or does not know is a left: check. Left open by its word, it takes nothing from the result; unknown
-to it, it counts as unchecked unless it is asked now and refused.
+What a plan leaves open, or does not know, is a left: check. If the plan leaves it open on purpose, the result does not
+depend on it. If the plan does not know it, it counts as unchecked unless verify asks now and is refused.
 
-Exit status 3 means that a check failed, 4 that something that is to be closed, or a check that you named, got no answer or
-could not be asked. A check that the plan proposes and that needs credentials is a note where there are none.
+Exit status 3 means that a check failed; 4 that something that should be closed, or a check that you named, got no
+answer or could not be asked. A check that the plan proposes and that needs credentials is a note if there are none.
 ` + credentialHelp
 
 type verifyFlags struct {
@@ -84,18 +84,18 @@ func (a *app) verify() *cobra.Command {
 	}
 	s := c.Flags()
 	s.SortFlags = false
-	s.StringVar(&f.plan, "plan", "", "everything that this plan closes is to be closed, and its checks are to pass")
-	s.StringVar(&f.scan, "scan", "", "everything that this earlier scan found exposed is to be closed")
-	s.StringVar(&f.gateway, "gateway", "", "the target is a gateway with this configuration (.toml) or policy: what it closes to strangers is to be closed")
-	s.StringVar(&f.listener, "listener", "", "of --gateway, the listener that the target is, as the configuration names it")
-	s.StringVar(&f.before, "before", "", "of --scan and --gateway, the server behind the target, where that is a gateway")
-	s.StringVar(&f.apply, "apply", "", "the plan that was applied as this id, and the restarts that it needs")
+	s.StringVar(&f.plan, "plan", "", "everything that this plan closes must be closed, and its checks must pass")
+	s.StringVar(&f.scan, "scan", "", "everything that this earlier scan found exposed must be closed")
+	s.StringVar(&f.gateway, "gateway", "", "the target is a gateway with this configuration (.toml) or policy; what it closes to strangers must be closed")
+	s.StringVar(&f.listener, "listener", "", "for --gateway: the target's listener, as the configuration names it")
+	s.StringVar(&f.before, "before", "", "for --scan and --gateway: the server behind the gateway")
+	s.StringVar(&f.apply, "apply", "", "the plan that was applied as this ID, and the restarts that it needs")
 	f.targetFiles.register(s)
 	f.stateFlags.register(s)
 	f.checkFlags.register(s, "", 0)
 	f.shareFlags.register(s)
 	s.StringVar(&f.format, "format", "text", "text, json")
-	f.credentialFlags.register(s, "log on", " too")
+	f.credentialFlags.register(s, "also log on", "")
 	f.weakFlags.register(s)
 	return c
 }

@@ -11,18 +11,18 @@ import (
 	"ipcguard/internal/report"
 )
 
-const whatIfHelp = `Say who would be refused under other settings: every use that was observed is asked again, and those that the change would
-stop are listed by client. Nothing is changed.
+const whatIfHelp = `Say who would be refused under other settings. what-if judges every observed use under the new settings and lists the
+clients whose uses would stop. It changes nothing.
 
-A setting is any name of the catalog with a value: RestrictAnonymous=1, NullSessionPipes=netlogon,samr (a list; empty is the
-empty list), "restrict anonymous=2", or NAME=absent, which takes it away.
+A setting is a name of the catalog with a value: RestrictAnonymous=1, NullSessionPipes=netlogon,samr (a list; nothing
+after = is the empty list), "restrict anonymous=2", or NAME=absent, which removes it.
 
-Silence counts only where records were read, for long enough (--min-days), in which such a use would stand: packets of this
-host, or the events of that layer that it wrote; the answer says which they were, since when, and on how many days. What a
-setting does to those who sign in is not always known; then their uses are listed as not known.
+That nothing was seen counts only over times when such a use would have been recorded: packets of this host, or the
+events that it logs for that layer, for at least --min-days. The answer says which records these were, since when, and
+on how many days. Where the effect of a setting on users who sign in is not known, their uses are listed as not known.
 
-Exit status here: 0 nothing that was seen would be refused, and silence counts; 3 something would; 4 something may, is not known, or
-silence does not count.
+Exit status here: 0 nothing that was seen would be refused, and the records suffice to say so; 3 something would be
+refused; 4 something may be refused, is not known, or the records do not suffice.
 `
 
 // whatIfFlags are the flags of what-if.
@@ -43,7 +43,7 @@ func (a *app) whatIf() *cobra.Command {
 	}
 	s := c.Flags()
 	s.SortFlags = false
-	s.StringArrayVar(&f.settings, "setting", nil, "a setting to try, NAME=VALUE; may be given again")
+	s.StringArrayVar(&f.settings, "setting", nil, "a setting to try, NAME=VALUE; may be repeated")
 	f.evidenceFlags.register(s)
 	f.outputFlags.register(s, "the answer", []string{"text", "json"})
 	return c

@@ -132,7 +132,7 @@ func (a *app) workerJoin() *cobra.Command {
 	c.Flags().SortFlags = false
 	registerWorkerState(c.Flags(), &place)
 	c.Flags().StringVar(&file, "code-file", "", "a file with the code; - is standard input")
-	c.Flags().StringVar(&name, "name", "", "what the worker is called, where the code does not say it (default: this machine's name)")
+	c.Flags().StringVar(&name, "name", "", "name of the worker, if the code does not give it (default: this machine's name)")
 	return c
 }
 
