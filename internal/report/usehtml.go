@@ -78,5 +78,5 @@ func summaryOf(uses []model.Use) []string {
 			pipes[u.Pipe] = true
 		}
 	}
-	return append(useAnswer(uses), fmt.Sprintf("%s, %s, %s.", number(len(clients), "client"), number(len(servers), "server"), number(len(pipes), "pipe")))
+	return append(useAnswer(uses), fmt.Sprintf("All uses together: %s, %s, %s.", number(len(clients), "client"), number(len(servers), "server"), number(len(pipes), "pipe")))
 }
