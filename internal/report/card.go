@@ -52,11 +52,8 @@ func cards(c *catalog.Catalog, of []*subject) []card {
 	all := map[string][]model.Finding{}
 	for _, h := range of {
 		for _, f := range h.Findings {
-			key := f.ID
+			key := FindingKind(c, f.ID)
 			k := c.Finding(f.ID)
-			if _, d := given(c, f.ID); d != "" {
-				key = "discloses " + string(d)
-			}
 			if f.Fix == "" && k != nil {
 				f.Fix = c.Fix(k, h.Platform)
 			}
@@ -73,6 +70,14 @@ func cards(c *catalog.Catalog, of []*subject) []card {
 	}
 	slices.SortStableFunc(out, func(a, b card) int { return b.Severity.Rank() - a.Severity.Rank() })
 	return out
+}
+
+// FindingKind names what a finding has in common with others of its kind: all that give the same data to whomever are one.
+func FindingKind(c *catalog.Catalog, id string) string {
+	if _, d := given(c, id); d != "" {
+		return "discloses " + string(d)
+	}
+	return id
 }
 
 func newCard(c *catalog.Catalog, all []model.Finding, proofs []proof) card {

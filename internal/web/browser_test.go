@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -153,7 +154,7 @@ func TestScreenshots(t *testing.T) {
 			paths = s.pathsOf()
 		}
 		for _, path := range paths {
-			for _, width := range []int64{360, 1440} {
+			for _, width := range []int64{390, 1024, 1440} {
 				for _, dark := range []bool{false, true} {
 					if only := os.Getenv("IPCGUARD_SHOT"); only != "" && !slices.Contains(strings.Fields(only), path) {
 						continue
@@ -164,7 +165,7 @@ func TestScreenshots(t *testing.T) {
 					if err != nil {
 						t.Fatal(path, err)
 					}
-					file := unsafeInFile.ReplaceAllString(path, "_") + map[bool]string{true: "-dark", false: "-light"}[dark] + map[int64]string{360: "-360", 1440: "-1440"}[width] + ".png"
+					file := unsafeInFile.ReplaceAllString(path, "_") + map[bool]string{true: "-dark", false: "-light"}[dark] + fmt.Sprintf("-%d", width) + ".png"
 					if err := os.WriteFile(filepath.Join(dir, file), png, 0o600); err != nil {
 						t.Fatal(err)
 					}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,7 +23,9 @@ type host struct {
 	Same      *store.Host
 	Targets   []store.Target
 	Cells     []namedCell
-	Findings  []findingRow
+	Kinds     []hostKindRow
+	Reach     *report.HostView
+	Days      *days
 	Scan      *model.Scan
 	ScanAt    time.Time
 	Ladder    *ladder
@@ -45,12 +48,23 @@ type namedCell struct {
 	What model.Disclosure
 }
 
-// findingRow is a finding with what the catalog says of it.
+// hostKindRow is all open findings of one kind on a host: scan, audit and each identity are its evidence.
+type hostKindRow struct {
+	ID, Title, Meaning string
+	Fixes              []string // for this system alone
+	Severity           model.Severity
+	Who                []model.Identity
+	Settings           []string
+	Since              time.Time
+	Excepted           int // how many of Rows an exception covers
+	Rows               []findingRow
+}
+
+// findingRow is one finding, with the exception that covers it.
 type findingRow struct {
 	store.HostFinding
-	Title, Meaning, Fix string
-	Until               time.Time // of its exception
-	Reason              string
+	Until  time.Time
+	Reason string
 }
 
 // How much of each list a host's page shows; the lists themselves have pages of their own.
@@ -96,7 +110,7 @@ func (v *visit) showHost(h store.Host, f *form, status int) error {
 	if d.Targets, _, err = v.store.Targets(ctx, store.TargetFilter{HostID: h.ID}, store.Page{Size: 20}); err != nil {
 		return err
 	}
-	if d.Findings, err = v.findingRows(h); err != nil {
+	if d.Kinds, err = v.findingsOf(h); err != nil {
 		return err
 	}
 	var scan model.Scan
@@ -120,10 +134,13 @@ func (v *visit) showHost(h store.Host, f *form, status int) error {
 	if d.Plan != nil {
 		d.PlanSays = report.PlanAnswer(d.Plan.Plan).Says
 	}
+	if d.Reach, err = report.NewHostView(v.catalog, brief(h.Name), d.Scan, d.Audit.audit(), d.Plan.plan()); err != nil {
+		return err
+	}
 	if d.Journal, err = v.journalOf(h.ID); err != nil {
 		return err
 	}
-	if d.Spans, err = v.spansOf(h.ID); err != nil {
+	if d.Spans, d.Days, err = v.spansOf(h.ID); err != nil {
 		return err
 	}
 	if d.Results, _, err = v.store.Results(ctx, h.ID, store.Page{Size: mostResults, Sort: "-at"}); err != nil {
@@ -152,8 +169,8 @@ func (v *visit) document(ctx context.Context, hostID int64, kind string, into an
 	return at, nil
 }
 
-// findingRows lists what is open on a host, with the exceptions that cover it.
-func (v *visit) findingRows(h store.Host) ([]findingRow, error) {
+// findingsOf lists what is open on a host by kind, the gravest first, with the exceptions that cover it.
+func (v *visit) findingsOf(h store.Host) ([]hostKindRow, error) {
 	all, err := v.store.HostFindings(v.ctx(), h.ID)
 	if err != nil {
 		return nil, err
@@ -162,23 +179,60 @@ func (v *visit) findingRows(h store.Host) ([]findingRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []findingRow
+	var out []hostKindRow
+	at := map[string]int{} // in out, by kind
 	for _, f := range all {
 		if !f.Ended.IsZero() {
 			continue
 		}
-		row := findingRow{HostFinding: f, Title: v.findingTitle(f.Finding)}
-		if c := v.catalog.Finding(f.Finding); c != nil {
-			row.Meaning, row.Fix = c.Meaning, v.catalog.Fix(c, model.Platform{System: h.System, Role: model.UnknownRole}) // of this system alone
-		}
+		row := findingRow{HostFinding: f}
 		for _, e := range exceptions {
 			if e.ID == f.Exception {
 				row.Until, row.Reason = e.Until, e.Reason
 			}
 		}
-		out = append(out, row)
+		kind := report.FindingKind(v.catalog, f.Finding)
+		n, known := at[kind]
+		if !known {
+			n, at[kind] = len(out), len(out)
+			out = append(out, hostKindRow{})
+		}
+		v.addFinding(&out[n], row, h.System)
 	}
+	slices.SortStableFunc(out, func(a, b hostKindRow) int { return b.Severity.Rank() - a.Severity.Rank() })
 	return out, nil
+}
+
+// addFinding adds one to those of its kind. The gravest of them gives the kind its name.
+func (v *visit) addFinding(k *hostKindRow, f findingRow, system string) {
+	c := v.catalog.Finding(f.Finding)
+	if f.Severity.Rank() > k.Severity.Rank() || k.Title == "" {
+		k.ID, k.Title, k.Severity, k.Meaning = f.Finding, v.findingTitle(f.Finding), f.Severity, ""
+		if c != nil {
+			k.Meaning = c.Meaning
+		}
+	}
+	if c != nil {
+		addOnce(&k.Fixes, v.catalog.Fix(c, model.Platform{System: system, Role: model.UnknownRole}))
+	}
+	addOnce(&k.Who, f.Identity)
+	for _, s := range f.Settings {
+		addOnce(&k.Settings, s)
+	}
+	if k.Since.IsZero() || f.FirstSeen.Before(k.Since) {
+		k.Since = f.FirstSeen
+	}
+	if f.Exception != 0 {
+		k.Excepted++
+	}
+	k.Rows = append(k.Rows, f)
+}
+
+// addOnce adds what is not empty and not there yet.
+func addOnce[T ~string](list *[]T, s T) {
+	if s != "" && !slices.Contains(*list, s) {
+		*list = append(*list, s)
+	}
 }
 
 // retireHost takes the host out of the fleet, and removeHost forgets it.

@@ -31,6 +31,14 @@ type accessView struct {
 	Given, Open   []string
 }
 
+// audit is the document itself; nil where there is none.
+func (a *auditView) audit() *model.Audit {
+	if a == nil {
+		return nil
+	}
+	return a.Audit
+}
+
 func (v *visit) auditOf(hostID int64) (*auditView, error) {
 	var a model.Audit
 	at, err := v.document(v.ctx(), hostID, "audit", &a)
@@ -124,15 +132,15 @@ type journalView struct {
 }
 
 type applyView struct {
-	ID      string         `json:"id"`
-	Started time.Time      `json:"started"`
-	Ended   time.Time      `json:"ended"`
-	Who     string         `json:"who"`
-	Phase   string         `json:"phase"`
-	Target  string         `json:"target"`
-	Plan    string         `json:"plan_hash"`
-	Records []recordView   `json:"records"`
-	Changes []recordChange `json:"-"`
+	ID      string       `json:"id"`
+	Started time.Time    `json:"started"`
+	Ended   time.Time    `json:"ended"`
+	Who     string       `json:"who"`
+	Phase   string       `json:"phase"`
+	Target  string       `json:"target"`
+	Plan    string       `json:"plan_hash"`
+	Records []recordView `json:"records"`
+	Written []written    `json:"-"`
 }
 
 type recordView struct {
@@ -148,6 +156,14 @@ type recordChange struct {
 	Where string `json:"where"`
 	From  string `json:"from"`
 	To    string `json:"to"`
+	Diff  string `json:"diff"` // of a file: lines that begin with - and +
+}
+
+// written is one setting that an apply wrote, with its name where the catalog knows it.
+type written struct {
+	Setting  string
+	Known    bool
+	From, To string
 }
 
 // mostApplies is how many of a journal's entries a page shows, the newest.
@@ -168,10 +184,97 @@ func (v *visit) journalOf(hostID int64) (*journalView, error) {
 	d.Applies = d.Applies[:min(len(d.Applies), mostApplies)]
 	for i := range d.Applies {
 		if r := d.Applies[i].Records; len(r) > 0 {
-			d.Applies[i].Changes = r[0].Changes
+			d.Applies[i].Written = v.writtenBy(r[0].Changes)
 		}
 	}
 	return d, nil
+}
+
+// mostWritten is how many settings a page shows of one apply.
+const mostWritten = 20
+
+// writtenBy names the settings of an apply's changes: a registry value and a parameter are settings themselves, and in a
+// configuration file each line that changed is one.
+func (v *visit) writtenBy(changes []recordChange) []written {
+	var out []written
+	for _, c := range changes {
+		_, parameter, section := strings.Cut(c.Where, "] ")
+		switch {
+		case section && strings.HasPrefix(c.Where, "["):
+			out = append(out, v.writtenTo(parameter, c.From, c.To))
+		case c.Diff != "":
+			lines := parameters(c.Diff)
+			for i := range lines {
+				if lines[i] = v.writtenTo(lines[i].Setting, lines[i].From, lines[i].To); !lines[i].Known {
+					lines[i].From, lines[i].To = "", "" // of the rest of a configuration only operators see what it says
+				}
+			}
+			if lines == nil { // its owner or mode, or a file that came or went
+				lines = []written{{Setting: c.Where, From: c.From, To: c.To}}
+			}
+			out = append(out, lines...)
+		default:
+			out = append(out, v.writtenTo(v.valueAt(c.Where), untyped(c.From), untyped(c.To)))
+		}
+	}
+	return out[:min(len(out), mostWritten)]
+}
+
+func (v *visit) writtenTo(setting, from, to string) written {
+	w := written{Setting: setting, From: from, To: to}
+	if s := v.catalog.Setting(setting); s != nil {
+		w.Setting, w.Known = s.ID, true
+	}
+	return w
+}
+
+// valueAt is the setting that a registry value is; what is none keeps the name of its place.
+func (v *visit) valueAt(where string) string {
+	for i := range v.catalog.Settings {
+		if s := &v.catalog.Settings[i]; strings.EqualFold(s.Where, where) {
+			return s.ID
+		}
+	}
+	return where
+}
+
+// untyped leaves the type of a registry value out: REG_DWORD 1 is 1. Of bytes it says that they are.
+func untyped(s string) string {
+	kind, value, ok := strings.Cut(s, " ")
+	switch {
+	case !ok || !strings.HasPrefix(kind, "REG_"):
+		return s
+	case kind == "REG_BINARY" || kind == "REG_NONE":
+		return plural(len(strings.Fields(value)), "byte", "bytes")
+	}
+	return value
+}
+
+// parameters reads the lines of a file's difference that set a parameter of smb.conf. One that was there before and is
+// there after is one row.
+func parameters(diff string) []written {
+	var out []written
+	for line := range strings.Lines(diff) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "-") && !strings.HasPrefix(line, "+") {
+			continue
+		}
+		name, value, ok := strings.Cut(line[1:], "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !ok || name == "" || strings.HasPrefix(name, "#") || strings.HasPrefix(name, ";") {
+			continue
+		}
+		at := slices.IndexFunc(out, func(w written) bool { return strings.EqualFold(w.Setting, name) })
+		if at < 0 {
+			at, out = len(out), append(out, written{Setting: name, From: "absent", To: "absent"})
+		}
+		if line[0] == '-' {
+			out[at].From = value
+		} else {
+			out[at].To = value
+		}
+	}
+	return out
 }
 
 // readJournal reads a list of applies, or one.
@@ -193,12 +296,17 @@ type spanRow struct {
 	Changed []string
 }
 
-func (v *visit) spansOf(hostID int64) ([]spanRow, error) {
+// spansOf lists the last of them, and lays out what scans saw day by day.
+func (v *visit) spansOf(hostID int64) ([]spanRow, *days, error) {
 	var out []spanRow
+	var byDay *days
 	for _, kind := range []store.RunKind{store.RunScan, store.RunAudit} {
 		spans, err := v.store.Spans(v.ctx(), hostID, kind)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		if kind == store.RunScan {
+			byDay = newDays(spans, v.now())
 		}
 		for i := range spans {
 			row := spanRow{Span: spans[i]}
@@ -209,7 +317,7 @@ func (v *visit) spansOf(hostID int64) ([]spanRow, error) {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b spanRow) int { return b.From.Compare(a.From) })
-	return out[:min(len(out), mostSpans)], nil
+	return out[:min(len(out), mostSpans)], byDay, nil
 }
 
 // mostDifferences bounds what is said of one step.

@@ -25,6 +25,14 @@ type planView struct {
 	File    string
 }
 
+// plan is the document itself; nil where there is none.
+func (p *planView) plan() *model.Plan {
+	if p == nil {
+		return nil
+	}
+	return p.Plan
+}
+
 func (v *visit) planOf(h store.Host, audit *auditView) (*planView, error) {
 	var p model.Plan
 	at, err := v.document(v.ctx(), h.ID, "plan", &p)

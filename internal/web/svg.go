@@ -1,8 +1,11 @@
 package web
 
 import (
+	"slices"
+	"strings"
 	"time"
 
+	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
@@ -124,3 +127,74 @@ func (m meter) Width() int {
 const weeksBack = 52
 
 func trendFrom(now time.Time) time.Time { return now.AddDate(0, 0, -7*weeksBack) }
+
+// The bar of a host's history has a cell for each of the last days. How high a cell stands says the same as its colour.
+const (
+	daysBack  = 91 // 13 weeks
+	dayWidth  = 8
+	dayHeight = 32
+)
+
+// days is the history of one host, a cell a day: the worst verdict that held on it.
+type days struct {
+	Width, Height int
+	Cells         []bar
+	From          time.Time
+	Says          string // the same in words
+}
+
+// newDays lays out spans of scans up to now; nil where no scan is that old.
+func newDays(spans []store.Span, now time.Time) *days {
+	today := now.UTC().Truncate(24 * time.Hour)
+	d := &days{Width: daysBack * dayWidth, Height: dayHeight, From: today.AddDate(0, 0, 1-daysBack)}
+	counts := map[string]int{}
+	for i := range daysBack {
+		at := d.From.AddDate(0, 0, i)
+		class := worstOn(spans, at)
+		if class == "" {
+			continue
+		}
+		counts[class]++
+		h := map[string]int{"exposed": dayHeight, "limited": dayHeight * 2 / 3, "closed": dayHeight / 3, "unknown": dayHeight / 6}[class]
+		d.Cells = append(d.Cells, bar{i * dayWidth, dayHeight - h, dayWidth - 1, h, class, day(at) + ": " + dayWords(class)})
+	}
+	if len(d.Cells) == 0 {
+		return nil
+	}
+	var said []string
+	for _, class := range []string{"exposed", "limited", "closed", "unknown"} {
+		if n := counts[class]; n > 0 {
+			said = append(said, dayWords(class)+" on "+plural(n, "day", "days"))
+		}
+	}
+	if n := daysBack - len(d.Cells); n > 0 {
+		said = append(said, "not scanned yet on "+plural(n, "day", "days"))
+	}
+	d.Says = strings.Join(said, ", ")
+	return d
+}
+
+func dayWords(class string) string {
+	if class == "unknown" {
+		return "not known"
+	}
+	return class
+}
+
+// worstOn is the class of the worst verdict that held on some moment of a day; empty where none did.
+func worstOn(spans []store.Span, day time.Time) string {
+	order := []string{"", "unknown", "closed", "limited", "exposed"}
+	worst := 0
+	for _, s := range spans {
+		if !s.From.Before(day.AddDate(0, 0, 1)) || !s.Until.IsZero() && !s.Until.After(day) {
+			continue
+		}
+		class := "unknown"
+		switch s.Snapshot.Verdict {
+		case model.Exposed, model.Limited, model.Closed:
+			class = string(s.Snapshot.Verdict)
+		}
+		worst = max(worst, slices.Index(order, class))
+	}
+	return order[worst]
+}
