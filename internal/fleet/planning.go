@@ -69,7 +69,7 @@ func (f *Fleet) Plan(ctx context.Context, hostID int64, wish Wish) (*model.Plan,
 // The kinds of a host's document beside those of runs.
 const (
 	DocumentPlan    = "plan"
-	DocumentObserve = "observe"
+	DocumentObserve = store.KindObserve
 	DocumentJournal = "journal"
 )
 

@@ -59,6 +59,9 @@ type Logon struct {
 	Sources    string    `json:"source"`
 }
 
+// LetIn tells whether somebody came in this way: a logon succeeded, or there were requests after one that was not seen.
+func (l *Logon) LetIn() bool { return l.Allowed > 0 || l.Denied+l.Open == 0 }
+
 // way is what tells one way to come in from another.
 type way struct {
 	client, server, account, pkg, spn, dialect, offers, signing, agent string

@@ -14,8 +14,11 @@ import (
 // The words that are stored as small numbers: 0 is none, and more is worse or later, so that sorting by the column sorts
 // by meaning. Words may be added at the end only.
 var (
-	verdicts      = []model.Verdict{"", model.Closed, model.Unreachable, model.VerdictInconclusive, model.Limited, model.Exposed}
-	severities    = []model.Severity{"", model.Info, model.Low, model.Medium, model.High, model.Critical}
+	verdicts   = []model.Verdict{"", model.Closed, model.Unreachable, model.VerdictInconclusive, model.Limited, model.Exposed}
+	severities = []model.Severity{"", model.Info, model.Low, model.Medium, model.High, model.Critical}
+	strengths  = []model.Strength{
+		"", model.StrengthStrong, model.StrengthNTLM, model.StrengthUnsigned, model.StrengthUnknown, model.StrengthOld, model.StrengthNone, model.StrengthBroken,
+	}
 	criticalities = []Criticality{"", CriticalityLow, CriticalityNormal, CriticalityHigh}
 	runKinds      = []RunKind{"", RunScan, RunAudit, RunDiscover}
 	unitStates    = []UnitState{UnitWaiting, UnitRunning, UnitDone, UnitFailed, UnitSkipped}
@@ -50,6 +53,8 @@ func encode(v any) (any, error) {
 		return code(verdicts, v)
 	case model.Severity:
 		return code(severities, v)
+	case model.Strength:
+		return code(strengths, v)
 	case Criticality:
 		return code(criticalities, v)
 	case RunKind:
@@ -110,6 +115,8 @@ func decode(dest any) any {
 		return word(p, verdicts)
 	case *model.Severity:
 		return word(p, severities)
+	case *model.Strength:
+		return word(p, strengths)
 	case *Criticality:
 		return word(p, criticalities)
 	case *RunKind:

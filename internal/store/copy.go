@@ -34,6 +34,7 @@ var tables = []struct{ name, key string }{
 	{"results", "id"},
 	{"spans", "host_id, kind, since"},
 	{"documents", "host_id, kind, seq"},
+	{"logons", "host_id, client, strength, package, dialect"},
 	{"exceptions", "id"},
 	{"findings", "id"},
 	{"events", "id"},

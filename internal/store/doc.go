@@ -7,6 +7,7 @@
 //	  │                 ▲   │ ├── spans ────► snapshots                  runs of equal snapshots, for each kind
 //	  │         run_counts  │ ├── documents                              the last two of a kind, zstd
 //	  │                     │ ├── findings ─► setting_sets, exceptions   open ones (ended = 0) and history
+//	  │                     │ ├── logons                                 who comes in how, as last observed
 //	trend                   │ └── events
 //	                        └──► postures ─► posture_findings            findings of hosts that look alike, counted once
 //

@@ -8,7 +8,8 @@ import (
 // maxDocument bounds one document: a hundred times the largest scan that was seen.
 const maxDocument = 64 << 20
 
-// SaveDocument keeps a host's document of a kind (scan, audit, plan, observe or journal), and the one before.
+// SaveDocument keeps a host's document of a kind (scan, audit, plan, observe or journal), and the one before. What an
+// observation says of logons is kept for lists, too.
 func (q *Queries) SaveDocument(ctx context.Context, hostID int64, kind string, at time.Time, document []byte) error {
 	if len(document) > maxDocument {
 		return errTooLarge
@@ -17,6 +18,11 @@ func (q *Queries) SaveDocument(ctx context.Context, hostID int64, kind string, a
 		var seq int64
 		if err := q.insertDocument(ctx, &seq, hostID, kind, at, document); err != nil {
 			return err
+		}
+		if kind == KindObserve {
+			if err := q.saveLogons(ctx, hostID, document); err != nil {
+				return err
+			}
 		}
 		if seq <= 2 {
 			return nil

@@ -12,18 +12,19 @@ import (
 // The site's name is looked up for each row of the page: a join lets SQLite begin with the sites, and then sort all hosts.
 const hostColumns = `SELECT h.id, h.site_id, (SELECT s.name FROM sites s WHERE s.id = h.site_id), h.address, h.name, h.identity, h.same_as, h.tags, h.owner, h.criticality, h.system,
 	h.os, h.verdict, h.cells, h.smb1, h.signing, h.severity, h.findings, h.excepted, h.first_seen, h.last_seen, h.last_changed,
-	h.last_audit, h.retired FROM hosts h`
+	h.last_audit, h.logon, h.retired FROM hosts h`
 
 func scanHost(r row, h *Host) error {
 	return r.Scan(&h.ID, &h.SiteID, &h.Site, &h.Address, &h.Name, &h.Identity, &h.SameAs, &h.Tags, &h.Owner, &h.Criticality, &h.System,
 		&h.OS, &h.Verdict, &h.Cells, &h.SMB1, &h.Signing, &h.Severity, &h.Findings, &h.Excepted, &h.FirstSeen, &h.LastSeen,
-		&h.LastChanged, &h.LastAudit, &h.Retired)
+		&h.LastChanged, &h.LastAudit, &h.Logon, &h.Retired)
 }
 
-// hostSorts are the columns that hosts can be sorted by: each has an index. Verdict and severity sort by how bad they are.
+// hostSorts are the columns that hosts can be sorted by: each has an index. Verdict, severity and logon sort by how bad they are.
 var hostSorts = map[string]string{
 	"id": "h.id", "name": "h.sort_name", "site": "h.site_id", "verdict": "h.verdict", "severity": "h.severity", "findings": "h.findings",
 	"owner": "h.owner", "criticality": "h.criticality", "cells": "h.cells", "last_seen": "h.last_seen", "last_changed": "h.last_changed",
+	"logon": "h.logon",
 }
 
 // where is for questions about hosts alone: of the fleet, or of those that have left it.
@@ -75,6 +76,14 @@ func (f HostFilter) append(w *where) *where {
 	}
 	if f.SMB1 {
 		w.and(`h.smb1 = 1`)
+	}
+	switch {
+	case f.Client != "" && f.Logon != "":
+		w.and(`h.id IN (SELECT host_id FROM logons WHERE client = ? AND strength = ?)`, briefly(f.Client), f.Logon)
+	case f.Client != "":
+		w.and(`h.id IN (SELECT host_id FROM logons WHERE client = ?)`, briefly(f.Client))
+	case f.Logon != "":
+		w.and(`h.logon = ?`, f.Logon)
 	}
 	if f.Excepted {
 		w.and(`h.excepted > 0`)

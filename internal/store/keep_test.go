@@ -50,6 +50,7 @@ func (s *suite) fill() {
 	} {
 		s.ok(err)
 	}
+	s.ok(s.SaveDocument(s.ctx, 1, KindObserve, s.clock(), s.came(model.Use{Client: "c", Package: model.PackageNTLMv1})))
 	_, err = s.Lease(s.ctx, "n", "h", time.Hour)
 	s.ok(err)
 }

@@ -60,6 +60,8 @@ func (q *Queries) merge(ctx context.Context, keep, gone Host) error {
 			WHERE s.host_id = findings.host_id AND s.kind = findings.kind AND s.until = 0), last_seen)
 			WHERE host_id = $2 AND ended = 0 AND kind IN (SELECT kind FROM spans WHERE host_id = $1)`, keep.ID, gone.ID, now),
 		run(`UPDATE findings SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
+		run(`UPDATE logons SET host_id = $1 WHERE host_id = $2 AND NOT EXISTS (SELECT 1 FROM documents WHERE host_id = $1 AND kind = $3)`,
+			keep.ID, gone.ID, KindObserve),
 		run(`UPDATE documents SET host_id = $1 WHERE host_id = $2 AND kind NOT IN (SELECT kind FROM documents WHERE host_id = $1)`, keep.ID, gone.ID),
 	}
 	scanned, audited, err := q.history(ctx, keep.ID)
@@ -69,6 +71,13 @@ func (q *Queries) merge(ctx context.Context, keep, gone Host) error {
 	steps = append(steps,
 		run(`UPDATE spans SET host_id = $1 WHERE host_id = $2 AND kind NOT IN (SELECT kind FROM spans WHERE host_id = $1)`, keep.ID, gone.ID))
 	merged := keep
+	var observed int
+	if err := q.one(ctx, []any{&observed}, `SELECT count(*) FROM documents WHERE host_id = $1 AND kind = $2`, keep.ID, KindObserve); err != nil {
+		return err
+	}
+	if observed == 0 {
+		merged.Logon = gone.Logon
+	}
 	if !scanned {
 		merged.Verdict, merged.Cells, merged.SMB1, merged.Signing = gone.Verdict, gone.Cells, gone.SMB1, gone.Signing
 	}
@@ -92,8 +101,8 @@ func (q *Queries) merge(ctx context.Context, keep, gone Host) error {
 	steps = append(steps,
 		run(`DELETE FROM hosts WHERE id = $1`, gone.ID),
 		run(`UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, signing = $5, first_seen = $6, last_seen = $7, last_changed = $8, last_audit = $9,
-			same_as = $10, identity = $11, system = $12, os = $13, retired = $14 WHERE id = $1`, keep.ID, merged.Verdict, merged.Cells, merged.SMB1, merged.Signing,
-			merged.FirstSeen, merged.LastSeen, merged.LastChanged, merged.LastAudit, merged.SameAs, merged.Identity, merged.System, merged.OS, merged.Retired))
+			same_as = $10, identity = $11, system = $12, os = $13, retired = $14, logon = $15 WHERE id = $1`, keep.ID, merged.Verdict, merged.Cells, merged.SMB1, merged.Signing,
+			merged.FirstSeen, merged.LastSeen, merged.LastChanged, merged.LastAudit, merged.SameAs, merged.Identity, merged.System, merged.OS, merged.Retired, merged.Logon))
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err

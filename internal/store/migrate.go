@@ -18,7 +18,7 @@ var migrations embed.FS
 
 // Migrate brings the database to this program's schema. One that is newer fails with [ErrNewer] and is left as it is.
 func (s *Store) Migrate(ctx context.Context) error {
-	return s.withGoose(func(p *goose.Provider) error {
+	err := s.withGoose(func(p *goose.Provider) error {
 		if err := tooNew(ctx, p); err != nil {
 			return err
 		}
@@ -27,6 +27,10 @@ func (s *Store) Migrate(ctx context.Context) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return s.readLogons(ctx)
 }
 
 // CheckSchema says [ErrNewer] or [ErrOlder] where the database's schema is not this program's.

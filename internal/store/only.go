@@ -115,6 +115,10 @@ func (o only) CellCounts(ctx context.Context, f HostFilter) (map[model.Disclosur
 	return o.r.CellCounts(ctx, o.hosts(f))
 }
 
+func (o only) ClientLogons(ctx context.Context, f HostFilter, p Page) ([]ClientLogon, int, error) {
+	return o.r.ClientLogons(ctx, o.hosts(f), p)
+}
+
 func (o only) Compare(ctx context.Context, from, to time.Time, f HostFilter, p Page) ([]Difference, int, error) {
 	return o.r.Compare(ctx, from, to, o.hosts(f), p)
 }

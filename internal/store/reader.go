@@ -14,6 +14,7 @@ type Reader interface {
 	CellCounts(ctx context.Context, f HostFilter) (map[model.Disclosure]int, error)
 	Channel(ctx context.Context, id int64) (Channel, error)
 	Channels(ctx context.Context) ([]Channel, error)
+	ClientLogons(ctx context.Context, f HostFilter, p Page) ([]ClientLogon, int, error)
 	Compare(ctx context.Context, from, to time.Time, f HostFilter, p Page) ([]Difference, int, error)
 	Counts(ctx context.Context, f HostFilter) (Counts, error)
 	Credential(ctx context.Context, id int64) (Credential, error)

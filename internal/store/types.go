@@ -80,6 +80,7 @@ type Host struct {
 	LastSeen    time.Time      `json:"last_seen"` // the last result of any verdict
 	LastChanged time.Time      `json:"last_changed"`
 	LastAudit   time.Time      `json:"last_audit,omitzero"`
+	Logon       model.Strength `json:"logon"`            // the weakest way in which somebody was let in, as last observed; empty is none that is known
 	Retired     time.Time      `json:"retired,omitzero"` // since when it is not in the fleet any more
 }
 
@@ -537,8 +538,10 @@ type HostFilter struct {
 	Setting     string // an open finding that this setting would close
 	Text        string // part of a name or address
 	SMB1        bool
-	Excepted    bool // only hosts with an exception in force
-	Retired     bool // those that have left the fleet, instead of those in it
+	Logon       model.Strength // it is the weakest way in which somebody was let in, or, with Client, one of the client's ways
+	Client      string         // it was let in
+	Excepted    bool           // only hosts with an exception in force
+	Retired     bool           // those that have left the fleet, instead of those in it
 	IDs         []int64
 }
 

@@ -132,7 +132,7 @@ func TestActsOnHosts(t *testing.T) {
 	for _, x := range []struct {
 		q    string
 		want int
-	}{{"q=srv03", 1}, {"tag=audited", 2}, {"owner=Dee", 1}, {"verdict=exposed&discloses=accounts", -1}, {"site=plant", 8}, {"finding=anonymous-lists-printers", -1}, {"setting=restrict+anonymous", -1}, {"smb1=yes", -1}, {"excepted=yes", -1}, {"q=%25", 0}, {"verdict=unknown", -1}, {"verdict=zzz", 0}, {"criticality=zzz", 0}, {"discloses=zzz", 0}} {
+	}{{"q=srv03", 1}, {"tag=audited", 2}, {"owner=Dee", 1}, {"verdict=exposed&discloses=accounts", -1}, {"site=plant", 8}, {"finding=anonymous-lists-printers", -1}, {"setting=restrict+anonymous", -1}, {"smb1=yes", -1}, {"excepted=yes", -1}, {"q=%25", 0}, {"verdict=unknown", -1}, {"verdict=zzz", 0}, {"logon=broken", 1}, {"logon=strong", 0}, {"logon=zzz", 0}, {"client=172.16.0.12", 1}, {"client=172.16.0.12&logon=broken", 1}, {"client=172.16.0.12&logon=none", 0}, {"criticality=zzz", 0}, {"discloses=zzz", 0}} {
 		body := p.ok("/hosts?" + x.q)
 		n := strings.Count(body, `name="host" value=`)
 		if x.want >= 0 && n != x.want || x.want < 0 && (n == 0 || n == 40) {

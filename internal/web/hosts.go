@@ -25,7 +25,7 @@ type hosts struct {
 
 type hostsFilter struct {
 	choices
-	Verdicts, Criticalities, Discloses []option
+	Verdicts, Criticalities, Discloses, Logons []option
 }
 
 type cellHead struct {
@@ -76,7 +76,7 @@ func cellFor(letter byte, kind model.Disclosure) cell {
 func hostsPage(v *visit) error {
 	ctx, q := v.ctx(), v.r.URL.Query()
 	filter := view.Hosts(q)
-	page := sortable(v.pageOf("name", rows), "name", "name", "site", "verdict", "severity", "findings", "owner", "criticality", "cells", "last_seen", "last_changed")
+	page := sortable(v.pageOf("name", rows), "name", "name", "site", "verdict", "severity", "findings", "owner", "criticality", "cells", "last_seen", "last_changed", "logon")
 	list, total, err := v.store.Hosts(ctx, filter, page)
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func hostsPage(v *visit) error {
 	for _, c := range []struct {
 		key, label string
 		descending bool
-	}{{"name", "Host", false}, {"verdict", "Verdict", false}, {"severity", "Worst", true}, {"site", "Site", false}, {"owner", "Owner, tags", false}, {"last_seen", "Last seen", true}} {
+	}{{"name", "Host", false}, {"verdict", "Verdict", false}, {"severity", "Worst", true}, {"logon", "Weakest logon", true}, {"site", "Site", false}, {"owner", "Owner, tags", false}, {"last_seen", "Last seen", true}} {
 		d.Heads[c.key] = v.head(page, c.key, c.label, "", c.descending)
 	}
 	if d.Filter.choices, err = v.choices(q); err != nil {
@@ -104,6 +104,7 @@ func hostsPage(v *visit) error {
 	d.Filter.Verdicts = options(q.Get("verdict"), "every verdict", view.Verdicts)
 	d.Filter.Criticalities = options(q.Get("criticality"), "any", view.Criticalities)
 	d.Filter.Discloses = wordOptions(q.Get("discloses"), "anything", texts(model.Disclosures()...))
+	d.Filter.Logons = options(q.Get("logon"), "any", view.Logons)
 	d.Pager = v.pager(page, len(list), total)
 	d.Exports = exportsOf("hosts", d.Query)
 	return v.render("hosts", "Hosts", d)

@@ -127,6 +127,11 @@ func filterWords(q url.Values) []string {
 			out = append(out, "with “"+brief(s)+"” in a name or address")
 		case n == "smb1":
 			out = append(out, "that speak SMB1")
+		case n == "logon":
+			out = append(out, "with "+logonWords(q))
+		case n == "client" && q.Get("logon") == "":
+			out = append(out, "that let "+brief(s)+" in")
+		case n == "client": // the logon's words name it
 		case n == "excepted":
 			out = append(out, "with an exception")
 		case n == "discloses":
@@ -136,6 +141,15 @@ func filterWords(q url.Values) []string {
 		}
 	}
 	return out
+}
+
+// logonWords says which logons a filter takes.
+func logonWords(q url.Values) string {
+	s := brief(q.Get("logon"))
+	if client := q.Get("client"); client != "" {
+		return "logons of " + brief(client) + " that are " + s
+	}
+	return "a weakest logon that is " + s
 }
 
 // choices are the lists of a filter.

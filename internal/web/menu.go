@@ -24,6 +24,7 @@ var menu = []menuGroup{
 	{"Look", []menuItem{
 		{Path: "/", Title: "Overview"},
 		{Path: "/hosts", Title: "Hosts"},
+		{Path: "/clients", Title: "Clients"},
 		{Path: "/findings", Title: "Findings"},
 		{Path: "/settings", Title: "What fixes most"},
 		{Path: "/events", Title: "Changes"},

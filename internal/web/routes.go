@@ -58,6 +58,7 @@ func routes() []route {
 		{method: "POST", path: "/hosts/{id}/journal", needs: operate, do: takeJournal, upload: true},
 		{method: "GET", path: "/hosts/{id}/plan.json", needs: look, do: planDownload},
 		{method: "GET", path: "/hosts/{id}/documents/{kind}", needs: look, do: hostDocument},
+		{method: "GET", path: "/clients", needs: look, do: clientsPage},
 		{method: "GET", path: "/findings", needs: look, do: findingsPage},
 		{method: "GET", path: "/settings", needs: look, do: settingsPage},
 		{method: "GET", path: "/events", needs: look, do: eventsPage},

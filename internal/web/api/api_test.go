@@ -107,7 +107,7 @@ func TestEverything(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/openapi.json", "/me", "/overview", "/overview?site=default&verdict=exposed", "/hosts", "/hosts?q=srv&sort=-last_seen&limit=1&offset=1", "/hosts/1", "/hosts/1/spans",
-		"/hosts/1/spans?kind=scan", "/hosts/1/results", "/hosts/1/documents/scan", "/findings", "/findings?sort=-severity&discloses=accounts", "/findings/counts", "/settings", "/events",
+		"/hosts/1/spans?kind=scan", "/hosts/1/results", "/hosts/1/documents/scan", "/clients", "/clients?logon=broken&client=c&sort=-hosts", "/hosts?logon=unsigned&sort=-logon", "/findings", "/findings?sort=-severity&discloses=accounts", "/findings/counts", "/settings", "/events",
 		"/events?kind=became-exposed&least=high&since=2020-01-01&open=true", "/trend", "/trend?from=2026-11-01&to=2026-11-22T00:00:00Z", "/sites", "/workers",
 		"/compare?from=2026-01-01&to=" + time.Now().UTC().Format("2006-01-02T15:04:05Z"), "/targets", "/targets?tag=LAB&enabled=true", "/targets/1", "/tags", "/owners", "/runs", "/runs/1", "/runs/1/units",
 		"/runs/1/units?state=done", "/schedules", "/exceptions", "/exceptions?all=true", "/me/tokens", "/targets/export.csv",

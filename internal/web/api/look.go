@@ -54,6 +54,11 @@ func listHosts(c *call) (any, error) {
 	return part(c, hosts, total, err)
 }
 
+func listClients(c *call) (any, error) {
+	ways, total, err := c.store.ClientLogons(c.ctx(), view.Hosts(c.query), c.page())
+	return part(c, ways, total, err)
+}
+
 // hostDetail is all that is known of a host now.
 type hostDetail struct {
 	store.Host

@@ -102,7 +102,7 @@ func routes() []route {
 		del     = http.MethodDelete
 		created = http.StatusCreated
 	)
-	hostSorts := sorts("name", "site", "verdict", "severity", "findings", "owner", "criticality", "cells", "last_seen", "last_changed", "id")
+	hostSorts := sorts("name", "site", "verdict", "severity", "findings", "owner", "criticality", "cells", "last_seen", "last_changed", "logon", "id")
 	return []route{
 		{method: get, path: "/openapi.json", role: look, id: "document", summary: "This document", out: map[string]any{}, do: document},
 		{method: get, path: "/me", role: look, id: "me", summary: "Who is asking, and what they may do", out: me{}, do: whoIsIt},
@@ -119,6 +119,7 @@ func routes() []route {
 		{method: del, path: "/hosts/{id}", role: operate, id: "removeHost", summary: "Forget a host with its history, and remove the targets that lead to it", do: removeHost},
 		{method: post, path: "/hosts/{id}/journal", role: operate, id: "importJournal", summary: "Keep what was applied on the host: what history --format json writes there", takes: []string{"application/json"}, limit: maxUpload, do: importJournal},
 
+		{method: get, path: "/clients", role: look, id: "listClients", summary: "How clients come in to the hosts that a filter takes, as last observed; q and client choose clients, logon their ways", query: with(view.HostFilter, paging, []view.Param{sorts("client", "strength", "hosts", "package", "dialect", "first_seen", "last_seen")}), out: list[store.ClientLogon]{}, do: listClients},
 		{method: get, path: "/findings", role: look, id: "listFindings", summary: "Open findings of the hosts that a filter takes", query: with(view.HostFilter, paging, []view.Param{sorts("host", "severity", "finding", "first_seen")}), out: list[store.HostFinding]{}, do: listFindings},
 		{method: get, path: "/findings/counts", role: look, id: "countFindings", summary: "How many hosts have each finding", query: view.HostFilter, out: list[store.FindingCount]{}, do: countFindings},
 		{method: get, path: "/settings", role: look, id: "countSettings", summary: "How many hosts each setting would fix", query: view.HostFilter, out: list[store.SettingCount]{}, do: countSettings},

@@ -61,6 +61,7 @@ func (p Param) Check(s string) string {
 var (
 	Severities    = texts(model.Critical, model.High, model.Medium, model.Low, model.Info)
 	Criticalities = texts(store.CriticalityHigh, store.CriticalityNormal, store.CriticalityLow)
+	Logons        = texts(model.Strengths()...)
 	Verdicts      = texts(model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable, store.VerdictUnknown)
 	EventKinds    = texts(
 		store.EventBecameExposed, store.EventBecameClosed, store.EventNewHost, store.EventVanished, store.EventReturned, store.EventPipeOpened,
@@ -85,6 +86,8 @@ var (
 		{Name: "finding", Kind: Text, About: "an open finding's id"},
 		{Name: "setting", Kind: Text, About: "a setting that would close an open finding"},
 		{Name: "smb1", Kind: Boolean},
+		{Name: "logon", Kind: Text, Enum: Logons, About: "it is the weakest way in which somebody was let in; with client, one of the client's ways"},
+		{Name: "client", Kind: Text, About: "it was let in"},
 		{Name: "excepted", Kind: Boolean, About: "only hosts with an exception in force"},
 		{Name: "retired", Kind: Boolean, About: "hosts that have left the fleet, instead of those in it"},
 	}
@@ -151,8 +154,10 @@ func Hosts(q url.Values) store.HostFilter {
 		Site: text(q, "site"), Tag: strings.ToLower(text(q, "tag")), Owner: text(q, "owner"), Criticality: store.Criticality(text(q, "criticality")),
 		Verdict: model.Verdict(text(q, "verdict")), Discloses: model.Disclosure(text(q, "discloses")), Finding: text(q, "finding"),
 		Setting: text(q, "setting"), Text: text(q, "q"), SMB1: yes(q, "smb1"), Excepted: yes(q, "excepted"), Retired: yes(q, "retired"),
+		Logon: model.Strength(text(q, "logon")), Client: text(q, "client"),
 	}
-	if Known(string(f.Verdict), Verdicts...) != string(f.Verdict) || Known(string(f.Criticality), Criticalities...) != string(f.Criticality) {
+	if Known(string(f.Verdict), Verdicts...) != string(f.Verdict) || Known(string(f.Criticality), Criticalities...) != string(f.Criticality) ||
+		Known(string(f.Logon), Logons...) != string(f.Logon) {
 		return store.HostFilter{IDs: []int64{0}}
 	}
 	return f

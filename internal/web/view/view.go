@@ -46,6 +46,12 @@ func Views() []View {
 		{"hosts", HostFilter, store.Host{}, true, func(s Source, q url.Values, put func(any) error) error {
 			return s.Store.EachHost(s.Ctx, Hosts(q), func(h store.Host) error { return put(h) })
 		}},
+		{"clients", HostFilter, store.ClientLogon{}, false, func(s Source, q url.Values, put func(any) error) error {
+			return pages("client", put, func(p store.Page) ([]store.ClientLogon, error) {
+				l, _, err := s.Store.ClientLogons(s.Ctx, Hosts(q), p)
+				return l, err
+			})
+		}},
 		{"findings", HostFilter, store.HostFinding{}, true, func(s Source, q url.Values, put func(any) error) error {
 			return pages("host", put, func(p store.Page) ([]store.HostFinding, error) {
 				l, _, err := s.Store.Findings(s.Ctx, Hosts(q), p)
