@@ -146,7 +146,7 @@ func (w windows) open(now time.Time, most time.Duration) time.Duration {
 func (f *Fleet) Heard(ctx context.Context, e store.Enrolled, in wire.Alive) (wire.State, error) {
 	var out wire.State
 	if err := f.st.Heartbeat(ctx, store.Worker{
-		Name: e.Name, Site: e.Site, Version: shown(in.Version), Protocol: e.Protocol, Started: e.Created, Seen: f.now(), Busy: in.Busy, Done: in.Done,
+		Name: e.Name, Site: e.Site, Version: shown(in.Version), Protocol: e.Protocol, Started: e.Created, Seen: f.now(), Busy: min(max(in.Busy, 0), wire.MaxJobs*wire.MaxTargets), Done: max(in.Done, 0),
 	}); err != nil {
 		return out, err
 	}
@@ -263,13 +263,12 @@ func (f *Fleet) Take(ctx context.Context, e store.Enrolled, in wire.Results) (wi
 	j := &job{Fleet: f, run: run, cancel: func() {}, byAddress: map[string]*visit{}, seats: places.New(wire.MaxTargets), by: e.Name}
 	for _, r := range in.Results {
 		i := slices.IndexFunc(known, func(t store.Target) bool { return t.ID == r.Target })
-		at := now.Add(-time.Duration(r.AgeMS) * time.Millisecond)
 		switch {
 		case i < 0 || known[i].SiteID != e.SiteID:
 			refuse(r.Target, "the target is not one of the job")
 		case !run.Ended.IsZero():
 			refuse(r.Target, "the run has ended")
-		case r.AgeMS < 0 || at.Before(h.At.Add(-clockSlack)):
+		case r.AgeMS < 0 || r.AgeMS > now.Sub(h.At.Add(-clockSlack)).Milliseconds(): // in milliseconds: any number may come, and most overflow a Duration
 			refuse(r.Target, "%d ms old: that is before the job, or in the future", r.AgeMS)
 		default:
 			if why := check(run.Kind, known[i], &r); why != "" {
@@ -280,7 +279,7 @@ func (f *Fleet) Take(ctx context.Context, e store.Enrolled, in wire.Results) (wi
 				refuse(r.Target, "told twice")
 				continue
 			}
-			good.results[r.Target], good.at[r.Target] = r, at
+			good.results[r.Target], good.at[r.Target] = r, now.Add(-time.Duration(r.AgeMS)*time.Millisecond)
 			j.targets = append(j.targets, known[i])
 			out.Taken++
 			if run.Kind == store.RunDiscover { // its parts are noted one after the other
@@ -325,11 +324,15 @@ func check(kind store.RunKind, t store.Target, r *wire.Result) string {
 			if s == nil || s.Schema != model.SchemaScan || s.Target != t.Spec || s.Address != r.Found[i] {
 				return "a scan of something else"
 			}
+			if why := unfit(s); why != "" {
+				return why
+			}
 		}
 	case store.RunAudit:
 		if r.Audit == nil || r.Audit.Schema != model.SchemaAudit {
 			return "want an audit"
 		}
+		return unfitFindings(r.Audit.Findings)
 	}
 	return ""
 }

@@ -109,6 +109,9 @@ func (f importing) scan(ctx context.Context, site store.Site, b []byte) error {
 	if err != nil || s.Started.IsZero() {
 		return refuse("%s has no address or no time", s.Target)
 	}
+	if why := unfit(s); why != "" {
+		return refuse("%s: %s", s.Target, why)
+	}
 	if now := f.now(); s.Started.After(now.Add(clockSlack)) {
 		return refuse("%s is dated %s, and it is %s now: a result of the future would stand before all that come", s.Target,
 			s.Started.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
@@ -218,6 +221,9 @@ func (f importing) audit(ctx context.Context, b []byte) error {
 	a := &model.Audit{}
 	if err := json.Unmarshal(b, a); err != nil || a.Schema != model.SchemaAudit {
 		return refuse("want %s", model.SchemaAudit)
+	}
+	if why := unfitFindings(a.Findings); why != "" {
+		return refuse("%s: %s", a.Source.Name, why)
 	}
 	host, err := f.hostOfAudit(ctx, a)
 	if err != nil {

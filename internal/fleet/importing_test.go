@@ -2,10 +2,14 @@ package fleet
 
 import (
 	"errors"
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
+	"ipcguard/internal/store"
 )
 
 const importedScan = `{"schema":"ipcguard.scan/1","target":"srv1","address":"10.0.0.1:445","started":"2026-01-01T00:00:00Z","verdict":"exposed","identities":[],"findings":[`
@@ -30,6 +34,43 @@ func TestImportBombs(t *testing.T) {
 				t.Errorf("%s as %s: %v", name, kind, err)
 			}
 		}
+	}
+}
+
+// TestImportUnfit: a result with words or numbers that no scan has is refused with its reason, and those before and behind it are taken.
+func TestImportUnfit(t *testing.T) {
+	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
+		t.Run(kind, func(t *testing.T) {
+			dsn := filepath.Join(t.TempDir(), "fleet.db")
+			if kind == store.KindPostgres {
+				dsn = peer.Postgres(t)
+			}
+			o, _ := quickOptions(t)
+			f := newFleet(t, reopen(t, dsn), o)
+			scan := func(last int, change string) string {
+				return fmt.Sprintf(`{"schema":"ipcguard.scan/1","target":"10.0.0.%[1]d","address":"10.0.0.%[1]d:445","started":"2026-01-01T00:00:00Z","verdict":"exposed"%[2]s}`+"\n", last, change)
+			}
+			in := scan(1, "")
+			odd := []string{`,"verdict":"fine\u0000"`, `,"verdict":""`, `,"verdict":"not-tested"`, `,"findings":[{"id":"x","severity":"worst"}]`,
+				`,"stats":{"requests":9223372036854775807}`, `,"stats":{"requests":-1}`, `,"duration_ms":9223372036854775807`}
+			for i, change := range odd {
+				in += scan(2+i, change)
+			}
+			in += scan(100, "")
+			got, err := f.Import(t.Context(), "scan", strings.NewReader(in), nil, nil)
+			if err != nil || got.Taken != 2 || len(got.Problems) != len(odd) {
+				t.Errorf("%+v, %v", got, err)
+			}
+			for _, why := range got.Problems {
+				if strings.Contains(why, "SQLSTATE") || !strings.Contains(why, "10.0.0.") {
+					t.Errorf("the reason is %q", why)
+				}
+			}
+			const audit = `{"schema":"ipcguard.audit/1","host":"10.0.0.1","source":{"name":"x"},"findings":[{"id":"x","severity":"worst"}]}`
+			if got, err = f.Import(t.Context(), "audit", strings.NewReader(audit), nil, nil); err != nil || got.Taken != 0 || len(got.Problems) != 1 {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
 	}
 }
 

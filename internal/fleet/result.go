@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"net/netip"
 	"slices"
@@ -15,6 +16,32 @@ import (
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
+
+// unfit says why a scan that was made elsewhere cannot be kept, or nothing: it has words or numbers that no scan of this program has.
+func unfit(s *model.Scan) string {
+	const most = math.MaxInt32 // days, and more requests than pipes times identities: what the store holds
+	switch s.Verdict {
+	case model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable:
+	default:
+		return fmt.Sprintf("%q is no verdict of a scan", s.Verdict)
+	}
+	if s.DurationMS < 0 || s.DurationMS > most || s.Stats.Requests < 0 || s.Stats.Requests > most {
+		return fmt.Sprintf("no scan takes %d ms and %d requests", s.DurationMS, s.Stats.Requests)
+	}
+	return unfitFindings(s.Findings)
+}
+
+// unfitFindings says why findings that were made elsewhere cannot be kept, or nothing.
+func unfitFindings(list []model.Finding) string {
+	for _, x := range list {
+		switch x.Severity {
+		case model.Info, model.Low, model.Medium, model.High, model.Critical:
+		default:
+			return fmt.Sprintf("%q is no severity", x.Severity)
+		}
+	}
+	return ""
+}
 
 // past is what is known of a host before a result of it.
 type past struct {

@@ -10,11 +10,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -416,6 +418,11 @@ func TestStolenWorker(t *testing.T) {
 				Identities: []model.IdentityResult{{Identity: model.Anonymous, Session: model.Step{Outcome: model.Allowed}}},
 			}}}
 		}
+		odd := func(change func(*model.Scan)) wire.Results {
+			r := result(ours[0], ours[0].Spec, 0)
+			change(r.Scans[0])
+			return wire.Results{Job: job.ID, Results: []wire.Result{r}}
+		}
 		for name, in := range map[string]wire.Results{
 			"another site's target in its own job": {Job: job.ID, Results: []wire.Result{result(other[0], other[0].Spec, 0)}},
 			"another worker's job":                 {Job: elsewhere.ID, Results: []wire.Result{result(other[0], other[0].Spec, 0)}},
@@ -423,6 +430,13 @@ func TestStolenWorker(t *testing.T) {
 			"another address":                      {Job: job.ID, Results: []wire.Result{result(ours[0], other[0].Spec, 0)}},
 			"in the future":                        {Job: job.ID, Results: []wire.Result{result(ours[0], ours[0].Spec, -3_600_000)}},
 			"before the job":                       {Job: job.ID, Results: []wire.Result{result(ours[0], ours[0].Spec, 3_600_000)}},
+			"so old that it overflows, to 2319":    {Job: job.ID, Results: []wire.Result{result(ours[0], ours[0].Spec, math.MaxInt64/1_000_000+1)}},
+			"so old that it overflows, to now":     {Job: job.ID, Results: []wire.Result{result(ours[0], ours[0].Spec, int64((uint64(math.MaxUint64)-3_600_000_000_000)/1_000_000))}},
+			"no verdict":                           odd(func(s *model.Scan) { s.Verdict = "" }),
+			"a verdict that is none":               odd(func(s *model.Scan) { s.Verdict = "fine\x00" }),
+			"a severity that is none":              odd(func(s *model.Scan) { s.Findings = []model.Finding{{ID: "x", Severity: "worst"}} }),
+			"more requests than a column holds":    odd(func(s *model.Scan) { s.Stats.Requests = math.MaxInt64 }),
+			"longer than a column holds":           odd(func(s *model.Scan) { s.DurationMS = math.MaxInt64 }),
 			"an audit for a scan":                  {Job: job.ID, Results: []wire.Result{{Target: ours[0].ID, Audit: &model.Audit{Schema: model.SchemaAudit}}}},
 			"no scan":                              {Job: job.ID, Results: []wire.Result{{Target: ours[0].ID, Found: []string{ours[0].Spec}, Scans: []*model.Scan{nil}}}},
 		} {
@@ -446,6 +460,12 @@ func TestStolenWorker(t *testing.T) {
 		s.call(client, wire.PathAlive, wire.Alive{Jobs: []string{job.ID, elsewhere.ID}}, &state)
 		if len(state.Ended) != 1 || state.Ended[0] != elsewhere.ID {
 			t.Errorf("%+v", state)
+		}
+		// Numbers that no worker has are no reason for the server to fail, and do not stand on its page.
+		for _, n := range []int64{math.MaxInt64, math.MinInt64} {
+			if status := s.call(client, wire.PathAlive, map[string]any{"busy": n, "done": n, "jobs": []string{job.ID}}, nil); status != http.StatusOK {
+				t.Errorf("busy with %d hosts: %d", n, status)
+			}
 		}
 		// What is its own is taken, once.
 		for i, want := range []int{1, 1} {
@@ -722,6 +742,35 @@ func TestVersions(t *testing.T) {
 		defer cancel()
 		if err := Run(ctx, id, s.options()); err == nil || !strings.Contains(err.Error(), "update the worker") {
 			t.Errorf("a worker that is too old ended with %v", err)
+		}
+	})
+}
+
+// TestMovedTarget: a target that goes to another site leads to the old site's host no more. The new site's worker gets nothing of it, who
+// works there does not change it, and where no other target leads to it, it leaves the fleet.
+func TestMovedTarget(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *scene) {
+		target := s.targets(s.main, 1, 1, func(x *store.Target) { x.Tags = []string{"core"} })[0]
+		s.ended(s.run(acts.NewRun{Kind: store.RunScan}))
+		host, err := s.st.HostByAddress(t.Context(), s.main.ID, target.Spec)
+		s.ok(err)
+		moved := acts.TargetChange{Spec: target.Spec, Site: "branch", Tags: []string{"moved"}, AuditSource: "/etc/samba/smb.conf"}
+		_, err = s.acts.SaveTarget(t.Context(), access.System(), target.ID, moved)
+		s.ok(err)
+		if got, err := s.st.Target(t.Context(), target.ID); err != nil || got.HostID != 0 {
+			t.Errorf("%+v, %v", got, err)
+		}
+		left, err := s.st.Host(t.Context(), host.ID)
+		if err != nil || left.Retired.IsZero() || slices.Contains(left.Tags, "moved") {
+			t.Errorf("what it led to: %+v, %v", left, err)
+		}
+		id, _ := s.join("branch", "branch-1")
+		s.run(acts.NewRun{Kind: store.RunAudit})
+		var job wire.Job
+		_, err = post(t.Context(), id.client(), s.gate.URL+wire.PathJob, wire.Ask{Most: 1}, &job)
+		s.ok(err)
+		if len(job.Targets) != 1 || len(job.Targets[0].Scan) != 0 {
+			t.Errorf("the new site's worker is told of the old site's host: %+v", job)
 		}
 	})
 }
