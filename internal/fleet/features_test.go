@@ -270,6 +270,12 @@ func TestGuarded(t *testing.T) {
 			t.Errorf("want %q, got %q", want, Guarded(was, now))
 		}
 	}
+	here := store.Target{SiteID: 1, Spec: "srv1", AuditSource: "/etc/samba/smb.conf"}
+	there := here
+	there.SiteID = 2
+	if field := Guarded(here, there); field != "audit_source" {
+		t.Errorf("another site's machine reads the file: %q", field)
+	}
 	if field := Guarded(store.Target{}, store.Target{Spec: "new"}); field != "" {
 		t.Errorf("a new target: %s", field)
 	}

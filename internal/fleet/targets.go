@@ -73,7 +73,7 @@ func CheckTarget(t *store.Target) error {
 // their own.
 func Guarded(old, t store.Target) (field string) {
 	switch {
-	case t.AuditSource != old.AuditSource:
+	case t.AuditSource != old.AuditSource, t.AuditSource != "" && t.SiteID != old.SiteID: // another site's machine would read it
 		return "audit_source"
 	case t.Credential != old.Credential:
 		return "credential"

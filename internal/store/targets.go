@@ -121,7 +121,7 @@ func normalTags(tags []string) []string {
 func normalTag(tag string) string { return clean(strings.ToLower(strings.TrimSpace(tag))) }
 
 // SaveTarget makes a target where its ID is 0, or changes it. Another one with its site and spec is [ErrConflict].
-// FoundBy, HostID and Created stay as they are when it is changed.
+// FoundBy, HostID and Created stay as they are when it is changed. One that goes to another site leads to no host: that is the other site's.
 func (q *Queries) SaveTarget(ctx context.Context, t *Target) error {
 	if err := t.normalise(); err != nil {
 		return err
@@ -138,6 +138,9 @@ func (q *Queries) SaveTarget(ctx context.Context, t *Target) error {
 		if taken > 0 {
 			return ErrConflict
 		}
+		if err := q.leaveSite(ctx, t); err != nil {
+			return err
+		}
 		if err := q.must(ctx, `UPDATE targets SET site_id = $2, spec = $3, kind = $4, tags = $5, owner = $6, criticality = $7,
 			credential = $8, audit_source = $9, enabled = $10, note = $11 WHERE id = $1`,
 			t.ID, t.SiteID, t.Spec, t.Kind, t.Tags, t.Owner, t.Criticality, orNull(t.Credential), t.AuditSource, t.Enabled, t.Note); err != nil {
@@ -145,6 +148,18 @@ func (q *Queries) SaveTarget(ctx context.Context, t *Target) error {
 		}
 		return q.targetChanged(ctx, t)
 	})
+}
+
+// leaveSite parts a target from its host where it goes to another site: who sees the one does not see the other.
+func (q *Queries) leaveSite(ctx context.Context, t *Target) error {
+	before, err := q.Target(ctx, t.ID)
+	if err != nil || before.SiteID == t.SiteID || before.HostID == 0 {
+		return err
+	}
+	if _, err := q.exec(ctx, `UPDATE targets SET host_id = NULL WHERE id = $1`, t.ID); err != nil {
+		return err
+	}
+	return q.refreshHost(ctx, before.HostID)
 }
 
 // orNull is what refers to nothing.

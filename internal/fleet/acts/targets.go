@@ -78,7 +78,7 @@ func (in TargetChange) onto(ctx context.Context, tx *store.Tx, who access.Who, t
 func (a *Acts) SaveTarget(ctx context.Context, who access.Who, id int64, in TargetChange) (t store.Target, err error) {
 	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		t = store.Target{}
-		sites := []int64{}
+		sites, led := []int64{}, []int64{} // led: a host that no target may lead to afterwards
 		if id != 0 {
 			if t, err = tx.Target(ctx, id); err == nil {
 				err = at(who, store.RoleOperator, t.SiteID)
@@ -87,12 +87,18 @@ func (a *Acts) SaveTarget(ctx context.Context, who access.Who, id int64, in Targ
 				return line{}, err
 			}
 			sites = append(sites, t.SiteID)
+			if t.HostID != 0 {
+				led = append(led, t.HostID)
+			}
 		}
 		if err := in.onto(ctx, tx, who, &t); err != nil {
 			return line{}, err
 		}
 		if err := tx.SaveTarget(ctx, &t); err != nil {
 			return line{}, taken(err, "spec", "the site has this target already")
+		}
+		if err := a.fleet.RetireStrays(ctx, tx, led); err != nil {
+			return line{}, err
 		}
 		t, err = tx.Target(ctx, t.ID)
 		return told(action("target", id), t.Spec, "").at(append(sites, t.SiteID)...), err
