@@ -205,6 +205,7 @@ type End struct {
 	NoName      bool             `json:"no_name,omitempty"`     // the client does not say which service it means
 	Named       bool             `json:"named,omitempty"`       // it does
 	IPC         bool             `json:"ipc,omitempty"`         // at IPC$, and not at the logon
+	Interface   string           `json:"interface,omitempty"`   // at this RPC interface, and not at the logon
 	Unsigned    bool             `json:"unsigned,omitempty"`    // the client does not offer to sign
 	Unencrypted bool             `json:"unencrypted,omitempty"` // the client does not offer to encrypt
 

@@ -411,6 +411,8 @@ var generated = Catalog{
 			{Value: []interface{}{"yes", "true", "1", "on"}, Compare: "one-of", Why: "Without it a domain controller can be taken over (CVE-2020-1472)."},
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
+		}, Ends: []End{
+			{Values: []interface{}{"yes", "true", "1", "on"}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Interface: "netlogon", Maybe: "whether this client does was not seen: Samba's own log names the accounts that do not", Why: "Netlogon without its secure channel is refused", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Related: []string{"server schannel require seal"}, Sources: []string{"M samba-4.17.12", "S samba"}},
 		{ID: "server schannel require seal", Title: "Netlogon insists on encryption", System: "samba", Where: "[global] server schannel require seal", Type: "bool", Since: "4.15", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "At no, signed Netlogon traffic is enough (CVE-2022-38023). Exceptions by account are lines of their own.", Defaults: []Default{
 			{Value: true, Sources: []string{"M samba-4.17.12", "S samba"}},
@@ -418,6 +420,8 @@ var generated = Catalog{
 			{Value: true, Compare: "equal", Why: "Signed alone can be forged with an old cipher."},
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
+		}, Ends: []End{
+			{Values: []interface{}{true}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Interface: "netlogon", Maybe: "whether this client does was not seen: Samba's own log names the accounts that do not", Why: "Netlogon that is signed alone is refused", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Related: []string{"server schannel"}, Sources: []string{"M samba-4.17.12", "S samba"}},
 		{ID: "allow nt4 crypto", Title: "Netlogon takes the oldest cipher", System: "samba", Where: "[global] allow nt4 crypto", Type: "bool", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "At yes, clients of NT 4.0 with DES are let in to Netlogon.", Defaults: []Default{
 			{Value: false, Sources: []string{"M samba-4.17.12", "S samba"}},
@@ -425,6 +429,8 @@ var generated = Catalog{
 			{Value: false, Compare: "equal", Why: "DES can be broken."},
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
+		}, Ends: []End{
+			{Values: []interface{}{false}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Interface: "netlogon", Maybe: "whether this client has a newer cipher was not seen", Why: "Netlogon with DES is refused", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Related: []string{"reject md5 clients"}, Sources: []string{"M samba-4.17.12", "S samba"}},
 		{ID: "reject md5 clients", Title: "Netlogon refuses MD5", System: "samba", Where: "[global] reject md5 clients", Type: "bool", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "At no, clients without AES are let in to Netlogon.", Defaults: []Default{
 			{Value: false, Before: "4.14", Sources: []string{"M samba-releases"}},
@@ -433,6 +439,8 @@ var generated = Catalog{
 			{Value: true, Compare: "equal", Why: "The old channel can be forged (CVE-2022-38023)."},
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
+		}, Ends: []End{
+			{Values: []interface{}{true}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Interface: "netlogon", Maybe: "whether this client has AES was not seen", Why: "Netlogon without AES is refused", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Related: []string{"allow nt4 crypto"}, Sources: []string{"M samba-4.17.12", "S samba"}},
 		{ID: "client ipc signing", Title: "Samba signs IPC$ as a client", System: "samba", Where: "[global] client ipc signing", Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "About this machine as a client. default is mandatory: connections to IPC$ of others are signed, so that a guest session there fails.", Defaults: []Default{
 			{Value: "default", Sources: []string{"M samba-4.17.12", "S samba"}},

@@ -65,7 +65,7 @@ func (v *View) end(s *Setting, e *End, u *model.Use) cell {
 	if !r.known {
 		return unknown(v.facts.why(s.ID))
 	}
-	if !e.at(s, r.value) {
+	if !e.At(s, r.value) {
 		return allowed()
 	}
 	meets = least(meets, v.facts.is(e.Scope), v.while(e))
@@ -159,8 +159,8 @@ func (v *View) takesWrongPasswords() bool {
 	return !ok || squeeze(word) == "badpassword"
 }
 
-// at tells whether the way ends at a value.
-func (e *End) at(s *Setting, value any) bool {
+// At tells whether the way ends at a value.
+func (e *End) At(s *Setting, value any) bool {
 	if n, ok := model.Whole(value); ok && (e.AtLeast > 0 || e.Bits > 0) {
 		return e.AtLeast > 0 && n >= e.AtLeast || e.Bits > 0 && n&e.Bits == e.Bits
 	}
@@ -199,6 +199,15 @@ func (e *End) way(u *model.Use) fit {
 		return no
 	}
 	meets := yes
+	if e.Interface != "" {
+		switch {
+		case strings.EqualFold(u.Interface, e.Interface):
+		case u.Interface == "" && strings.EqualFold(u.Pipe, e.Interface):
+			meets = maybe // the pipe may carry others
+		default:
+			return no
+		}
+	}
 	if len(e.Packages) > 0 {
 		switch {
 		case u.Package == "" || u.Package == model.PackageUnknown:
@@ -329,7 +338,7 @@ func (c *Catalog) WeakWays(s *Setting, value any, p model.Platform) (out []WeakW
 	for i := range s.Ends {
 		e := &s.Ends[i]
 		certain, possible := c.Fit(e.Scope, p)
-		if !possible || s.Side == "client" || !e.at(s, value) || len(e.Who) > 0 && !slices.Contains(e.Who, model.User) || e.NoName || e.Named || e.Raw {
+		if !possible || s.Side == "client" || !e.At(s, value) || len(e.Who) > 0 && !slices.Contains(e.Who, model.User) || e.NoName || e.Named || e.Raw {
 			continue
 		}
 		maybe := e.Maybe

@@ -109,8 +109,10 @@ func (w *work) breaks(after catalog.Config, done []chosen) []model.Break {
 		for _, x := range r.NotKnown {
 			add(x.Break("possible", "seen here; "+x.Why))
 		}
-		for _, b := range w.weakNetlogon(done) {
-			add(b)
+		for _, ch := range done {
+			for _, b := range w.weakNetlogon(ch.edit.setting, ch.data()) {
+				add(b)
+			}
 		}
 	}
 	var lines []chosen

@@ -117,18 +117,18 @@ func names(list []string) string {
 // weakNetlogon are the computer accounts that a controller of Samba says would lose Netlogon once it insists on its secure
 // channel or on encryption, each with the line that excepts it. A plan does not write the line: it is a parameter by account,
 // which the audit does not read, so that there would be no way back.
-func (w *work) weakNetlogon(done []chosen) (out []model.Break) {
-	for _, ch := range done {
-		switch ch.edit.setting.ID {
-		case "server schannel", "server schannel require seal":
-		default:
-			continue
-		}
-		for _, n := range w.e.Observed.Notices {
-			if n.ID == model.NoticeSchannel {
-				out = append(out, model.Break{Who: n.Client, What: n.What, Certainty: "possible", Because: ch.edit.setting.ID + " becomes " + model.Text(ch.data()) + ", and a line for this account in [global] is left to you (" + n.Evidence + ")"})
-			}
+func (w *work) weakNetlogon(s *catalog.Setting, to any) (out []model.Break) {
+	exception := netlogonExceptions[s.ID]
+	if exception == "" || w.e.Observed == nil || !slices.ContainsFunc(s.Ends, func(e catalog.End) bool { return e.At(s, to) }) {
+		return nil
+	}
+	for _, n := range w.e.Observed.Notices {
+		if n.ID == model.NoticeSchannel && strings.Contains(n.What, "'"+exception+":") {
+			out = append(out, model.Break{Who: n.Client, What: n.What, Certainty: "possible", Because: s.ID + " becomes " + model.Text(to) + ", and a line for this account in [global] is left to you (" + n.Evidence + ")"})
 		}
 	}
 	return out
 }
+
+// netlogonExceptions are the parameters by account that except from a setting. [S] source3/param/loadparm.c
+var netlogonExceptions = map[string]string{"server schannel": "server require schannel", "server schannel require seal": "server schannel require seal"}

@@ -106,7 +106,10 @@ func TestExceptionsOfClient(t *testing.T) {
 func TestWeakNetlogonTold(t *testing.T) {
 	h := host{system: "samba", product: "samba", role: model.DomainController, settings: map[string]any{"server schannel require seal": false}}
 	o := month()
-	o.Notices = []model.Notice{{ID: model.NoticeSchannel, Client: "NAS2$", What: "its Netlogon would be refused", Evidence: "Samba's log"}, {ID: "other", Client: "NAS9$"}}
+	o.Notices = []model.Notice{
+		{ID: model.NoticeSchannel, Client: "NAS2$", What: "its Netlogon would be refused without 'server schannel require seal:NAS2$ = no'", Evidence: "Samba's log"},
+		{ID: model.NoticeSchannel, Client: "NAS9$", What: "its Netlogon would be refused without 'server require schannel:NAS9$ = no'", Evidence: "Samba's log"},
+		{ID: "other", Client: "NAS9$"}}
 	p := make1(t, Evidence{Audit: h.audit(t), Observed: o, Policy: Policy{Want: []string{"server schannel require seal=yes"}}})
 	var who []string
 	for _, b := range p.Breaks {
@@ -115,6 +118,19 @@ func TestWeakNetlogonTold(t *testing.T) {
 	if !slices.Contains(changes(p), "server schannel require seal=yes") || !slices.Contains(who, "NAS2$") || slices.Contains(who, "NAS9$") {
 		t.Errorf("changes %q, breaks %+v", changes(p), p.Breaks)
 	}
+	o.Uses = append(o.Uses, model.Use{Client: "10.9.9.9", Identity: model.Machine, Account: "OLD$", Share: "IPC$", Pipe: "netlogon", Interface: "netlogon", Layer: model.LayerCall, Outcome: model.Allowed, Count: 3})
+	o.Uses = append(o.Uses, model.Use{Client: "10.9.9.8", Identity: model.User, Account: "ann", Share: "IPC$", Pipe: "srvsvc", Interface: "srvsvc", Layer: model.LayerCall, Outcome: model.Allowed, Count: 3})
+	for value, want := range map[string]int{"yes": 1, "no": 0} {
+		a, err := WhatIf(Evidence{Audit: h.audit(t), Observed: o}, []Setting{{"server schannel require seal", value}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := slices.ContainsFunc(a.Breaks, func(b model.Break) bool { return b.Who == "NAS2$" })
+		if len(a.Possible) != want || len(a.NotKnown) != 0 || told != (want == 1) || want == 1 && a.Possible[0].Use.Account != "OLD$" {
+			t.Errorf("at %s possible %+v, not known %+v, breaks %+v", value, a.Possible, a.NotKnown, a.Breaks)
+		}
+	}
+	o.Uses = nil
 	p = make1(t, Evidence{Audit: h.audit(t), Observed: o})
 	if slices.ContainsFunc(p.Breaks, func(b model.Break) bool { return b.Who == "NAS2$" }) {
 		t.Errorf("told although nothing of Netlogon changes: %+v", p.Breaks)

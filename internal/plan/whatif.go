@@ -69,6 +69,7 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 			for _, b := range w.breakage(ed, data) {
 				a.Breaks = append(a.Breaks, b.Break)
 			}
+			a.Breaks = append(a.Breaks, w.weakNetlogon(s, data)...)
 		}
 		after.Settings[s.ID] = to
 		changed = append(changed, s)
