@@ -60,10 +60,10 @@ func (q *Queries) DeleteCredential(ctx context.Context, id int64) error {
 	})
 }
 
-const channelColumns = `SELECT id, name, kind, config, sealed, kinds, least, acts, digest, enabled, created, last_ok, last_fail FROM channels`
+const channelColumns = `SELECT id, name, kind, config, sealed, kinds, least, acts, digest, quiet, zone, enabled, created, last_ok, last_fail FROM channels`
 
 func scanChannel(r row, c *Channel) error {
-	return r.Scan(&c.ID, &c.Name, &c.Kind, &c.Config, &c.Sealed, &c.Kinds, &c.Least, &c.Acts, &c.Digest, &c.Enabled, &c.Created, &c.LastOK, &c.LastFail)
+	return r.Scan(&c.ID, &c.Name, &c.Kind, &c.Config, &c.Sealed, &c.Kinds, &c.Least, &c.Acts, &c.Digest, &c.Quiet, &c.Zone, &c.Enabled, &c.Created, &c.LastOK, &c.LastFail)
 }
 
 // Channels lists all by name.
@@ -83,8 +83,8 @@ func (q *Queries) SaveChannel(ctx context.Context, c *Channel) error {
 	}
 	if c.ID != 0 {
 		return q.must(ctx, `UPDATE channels SET name = $2, kind = $3, config = $4, sealed = COALESCE($5, sealed), kinds = $6, least = $7,
-			acts = $8, digest = $9, enabled = $10, last_ok = $11, last_fail = $12 WHERE id = $1`,
-			c.ID, c.Name, c.Kind, c.Config, orNothing(c.Sealed), c.Kinds, c.Least, c.Acts, c.Digest, c.Enabled, c.LastOK, c.LastFail)
+			acts = $8, digest = $9, quiet = $10, zone = $11, enabled = $12, last_ok = $13, last_fail = $14 WHERE id = $1`,
+			c.ID, c.Name, c.Kind, c.Config, orNothing(c.Sealed), c.Kinds, c.Least, c.Acts, c.Digest, c.Quiet, c.Zone, c.Enabled, c.LastOK, c.LastFail)
 	}
 	if c.Sealed == nil {
 		c.Sealed = []byte{}
@@ -92,9 +92,9 @@ func (q *Queries) SaveChannel(ctx context.Context, c *Channel) error {
 	if c.Created.IsZero() {
 		c.Created = q.now()
 	}
-	return q.insert(ctx, &c.ID, `INSERT INTO channels (name, kind, config, sealed, kinds, least, acts, digest, enabled, created, last_ok, last_fail)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING id`,
-		c.Name, c.Kind, c.Config, c.Sealed, c.Kinds, c.Least, c.Acts, c.Digest, c.Enabled, c.Created, c.LastOK, c.LastFail)
+	return q.insert(ctx, &c.ID, `INSERT INTO channels (name, kind, config, sealed, kinds, least, acts, digest, quiet, zone, enabled, created, last_ok, last_fail)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING RETURNING id`,
+		c.Name, c.Kind, c.Config, c.Sealed, c.Kinds, c.Least, c.Acts, c.Digest, c.Quiet, c.Zone, c.Enabled, c.Created, c.LastOK, c.LastFail)
 }
 
 // DeleteChannel removes a channel with its deliveries.

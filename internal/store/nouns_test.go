@@ -143,7 +143,7 @@ func TestChannels(t *testing.T) {
 		s.ok(s.DeleteCredential(s.ctx, c.ID))
 		s.fails(s.SaveTarget(s.ctx, &Target{SiteID: s.site.ID, Spec: "u", Credential: 99}), ErrConflict)
 
-		ch := Channel{Name: "chat", Kind: "webhook", Config: "{}", Sealed: []byte("x"), Kinds: []EventKind{EventVanished}, Least: model.High, Digest: "@daily", Enabled: true}
+		ch := Channel{Name: "chat", Kind: "webhook", Config: "{}", Sealed: []byte("x"), Kinds: []EventKind{EventVanished}, Least: model.High, Digest: "@daily", Quiet: "22:00-07:00", Zone: "Europe/Berlin", Enabled: true}
 		s.ok(s.SaveChannel(s.ctx, &ch))
 		ch.Acts = TellActsToo
 		s.ok(s.SaveChannel(s.ctx, &ch))

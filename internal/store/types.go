@@ -371,7 +371,9 @@ type Channel struct {
 	Kinds    []EventKind    `json:"kinds"` // empty is all
 	Least    model.Severity `json:"least"` // events below are not sent
 	Acts     TellActs       `json:"acts"`
-	Digest   string         `json:"digest"`
+	Digest   string         `json:"digest"` // a cron line; empty is at once
+	Quiet    string         `json:"quiet"`  // when changes are held back: a window as a site's; empty is never
+	Zone     string         `json:"zone"`   // of Digest, Quiet and the times in messages; empty is UTC
 	Enabled  bool           `json:"enabled"`
 	Created  time.Time      `json:"created"`
 	LastOK   time.Time      `json:"last_ok,omitzero"`

@@ -211,7 +211,7 @@ func TestActsOnWork(t *testing.T) {
 	p.done("/exceptions", "finding", "anonymous-lists-groups", "tag", "dc", "reason", "old printers", "owner", "Bo", "until", until)
 	p.done("/exceptions", "finding", "anonymous-lists-accounts", "host", fmt.Sprint(s.host("10.1.0.1:445").ID), "host", "2", "reason", "being replaced", "owner", "Bo", "until", until)
 	p.says("/exceptions", "old printers", "being replaced", until)
-	p.says(fmt.Sprintf("/hosts/%d", s.host("10.1.0.1:445").ID), "excepted until "+until)
+	p.says(fmt.Sprintf("/hosts/%d", s.host("10.1.0.1:445").ID), "until "+until)
 	p.refuses("/exceptions", "This is past", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until", "2020-01-01")
 	p.refuses("/exceptions", "Two years at most", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until", "2099-01-01")
 	p.refuses("/exceptions", "Want a date", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until", "tomorrow")
@@ -275,7 +275,7 @@ func TestActsOfAdministrators(t *testing.T) {
 	p.done("/channels", "kind", "syslog", "name", "broken siem", "address", "siem.example.org:6514", "network", "tls", "format", "cef", "least", "high", "acts", "only", "enabled", "yes")
 	p.refuses("/channels", "problem", "kind", "webhook", "name", "bad", "url", "gopher://x", "key", "0123456789abcdef0123", "least", "")
 	p.refuses("/channels", "problem", "kind", "email", "name", "bad", "least", "", "security", "tls", "digest", "whenever")
-	p.says("/channels", "chat", "mail", "broken siem", "@daily", "became exposed")
+	p.says("/channels", "chat", "mail", "broken siem", "every day at 00:00", "became exposed")
 	channels, err := s.st.Channels(t.Context())
 	if err != nil || len(channels) != 4 {
 		t.Fatal(channels, err)

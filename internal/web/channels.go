@@ -7,22 +7,43 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/fleet/notify"
+	"ipcguard/internal/fleet/when"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 	"ipcguard/internal/web/view"
 )
 
-type channels struct{ Rows []store.Channel }
+type channels struct{ Rows []channelRow }
+
+type channelRow struct {
+	store.Channel
+	Shown, When string // its kind and its digest, in words
+}
 
 func channelsPage(v *visit) error {
 	list, err := v.store.Channels(v.ctx())
 	if err != nil {
 		return err
 	}
-	return v.render("channels", "Notifications", channels{list})
+	var d channels
+	for _, c := range list {
+		row := channelRow{c, c.Kind, when.Say(c.Digest)}
+		switch notify.Shape(c.Kind, c.Config) {
+		case notify.ShapeSlack:
+			row.Shown = "Slack"
+		case notify.ShapeTeams:
+			row.Shown = "Teams"
+		}
+		if c.Digest != "" && c.Zone != "" {
+			row.When += ", " + c.Zone
+		}
+		d.Rows = append(d.Rows, row)
+	}
+	return v.render("channels", "Notifications", d)
 }
 
 // channel is the form of one. What it sends to is chosen first, since each kind has fields of its own.
@@ -30,10 +51,15 @@ type channel struct {
 	Form       *form
 	Channel    store.Channel
 	Kind       string
+	Shape      string // of a webhook
+	Acts       bool   // it may be sent the audit log
+	Signed     bool   // its receiver checks a signature
 	Fields     map[string]field
 	Parts      []field // of the kind
 	Kinds      []option
 	Deliveries []store.Delivery
+	Coming     []time.Time // of a digest that is saved
+	Zone       string
 }
 
 // channelText are the fields of each kind that are texts, with the name that they have in its settings.
@@ -54,7 +80,7 @@ func newChannelPage(v *visit) error {
 	if channelFields[kind] == nil {
 		kind = notify.KindWebhook
 	}
-	f := newForm(url.Values{"enabled": {"yes"}, "least": {string(model.Medium)}})
+	f := newForm(url.Values{"enabled": {"yes"}, "least": {string(model.Medium)}, "shape": {v.r.URL.Query().Get("shape")}})
 	return v.showChannel(store.Channel{Kind: kind}, f, http.StatusOK)
 }
 
@@ -63,7 +89,7 @@ func channelPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	f := newForm(url.Values{"name": {c.Name}, "least": {string(c.Least)}, "acts": {string(c.Acts)}, "digest": {c.Digest}})
+	f := newForm(url.Values{"name": {c.Name}, "least": {string(c.Least)}, "acts": {string(c.Acts)}, "digest": {when.Say(c.Digest)}, "quiet": {c.Quiet}, "zone": {c.Zone}})
 	if c.Enabled {
 		f.Set("enabled", "yes")
 	}
@@ -103,13 +129,20 @@ func (v *visit) channelOf() (store.Channel, error) {
 }
 
 func (v *visit) showChannel(c store.Channel, f *form, status int) error {
-	d := channel{Form: f, Channel: c, Kind: c.Kind, Fields: map[string]field{
+	shape := ""
+	if c.Kind == notify.KindWebhook {
+		shape = view.Known(f.Get("shape"), notify.ShapeSlack, notify.ShapeTeams)
+	}
+	signed := c.Kind == notify.KindWebhook && shape == ""
+	d := channel{Form: f, Channel: c, Kind: c.Kind, Shape: shape, Signed: signed, Acts: signed || c.Kind == notify.KindSyslog, Fields: map[string]field{
 		"name":  f.Field("name", "Name", ""),
 		"least": f.Choose("least", "Minimum severity", "", options("", "everything", view.Severities)),
 		"acts": f.Choose("acts", "Audit log", "Every login and every action, as they happen", []option{
 			{Value: string(store.TellNoActs), Label: "not sent"}, {Value: string(store.TellActsToo), Label: "sent too"}, {Value: string(store.TellActsOnly), Label: "sent, and no changes"},
 		}),
-		"digest": f.Field("digest", "As a digest", "When, as for schedules: @daily, 0 7 * * 1-5. Empty is at once"),
+		"digest": f.Field("digest", "As a digest", "every hour, every day at 07:00, every weekday at 07:00, or a cron line. Empty is at once: a message for each host and run"),
+		"quiet":  f.Field("quiet", "Quiet hours", "22:00-07:00; Sat,Sun. What happens then is told when they end. Empty is never"),
+		"zone":   f.Field("zone", "Time zone", "Of the digest, the quiet hours and the times in messages: Europe/Berlin; empty is UTC"),
 		// the secrets: what is stored is never shown
 		"url":      f.Field("url", "Address", "https://… ; it is sealed, and never shown again. Empty keeps what is stored"),
 		"key":      f.Field("key", "Key of the signature", "16 characters at least; empty keeps what is stored"),
@@ -129,6 +162,7 @@ func (v *visit) showChannel(c store.Channel, f *form, status int) error {
 		d.Kinds = append(d.Kinds, option{string(k.Kind), k.Title, slices.Contains(f.Values["kinds"], string(k.Kind))})
 	}
 	title := "Channel " + brief(c.Name)
+	d.Coming, d.Zone = coming(c.Digest, c.Zone, v.now())
 	if c.ID == 0 {
 		title = "Add a channel"
 	} else {
@@ -151,6 +185,9 @@ func channelConfig(kind string, f *form) map[string]any {
 	}
 	switch kind {
 	case notify.KindWebhook:
+		if s := f.Get("shape"); s != "" {
+			out["shape"] = s
+		}
 		if f.yes("plain") {
 			out["plain"] = true
 		}
@@ -188,7 +225,7 @@ func saveChannel(v *visit) error {
 		return err
 	}
 	change := acts.ChannelChange{
-		Name: f.Get("name"), Kind: c.Kind, Config: config, Least: model.Severity(f.Get("least")), Acts: store.TellActs(f.Get("acts")), Digest: f.Get("digest"), Enabled: f.on("enabled"),
+		Name: f.Get("name"), Kind: c.Kind, Config: config, Least: model.Severity(f.Get("least")), Acts: store.TellActs(f.Get("acts")), Digest: f.Get("digest"), Quiet: f.Get("quiet"), Zone: f.Get("zone"), Enabled: f.on("enabled"),
 		Secrets: &notify.Secrets{URL: strings.TrimSpace(f.Get("url")), Key: strings.TrimSpace(f.Get("key")), Password: f.Get("password")},
 	}
 	for _, k := range f.Values["kinds"] {

@@ -1,10 +1,13 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
+	"time"
 
 	"ipcguard/internal/fleet/acts"
+	"ipcguard/internal/fleet/when"
 	"ipcguard/internal/store"
 )
 
@@ -23,6 +26,18 @@ func schedulesPage(v *visit) error {
 		d = append(d, scheduleRow{s, acts.Chosen(s.Selector)})
 	}
 	return v.render("schedules", "Schedules", d)
+}
+
+// howMany due times a form shows.
+const howMany = 5
+
+// coming are the next due times of a cron line in a zone; none where it is no schedule. zone is its name in words.
+func coming(line, zone string, now time.Time) (next []time.Time, name string) {
+	s, err := when.ParseSchedule(line, zone)
+	if line == "" || err != nil {
+		return nil, ""
+	}
+	return s.Coming(now, howMany), cmp.Or(zone, "UTC")
 }
 
 // schedule is the form of one.

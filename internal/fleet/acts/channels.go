@@ -1,9 +1,11 @@
 package acts
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/notify"
@@ -21,12 +23,14 @@ type ChannelChange struct {
 	Secrets *notify.Secrets   `json:"secrets,omitempty"`
 	Kinds   []store.EventKind `json:"kinds,omitempty"`
 	Least   model.Severity    `json:"least,omitempty"`
-	Acts    store.TellActs    `json:"acts,omitempty"` // entries of the audit log; webhook and syslog alone
-	Digest  string            `json:"digest,omitempty"`
+	Acts    store.TellActs    `json:"acts,omitempty"`    // entries of the audit log; webhook and syslog alone
+	Digest  string            `json:"digest,omitempty"`  // a cron line or a sentence; empty is at once
+	Quiet   string            `json:"quiet,omitempty"`   // when changes are held back, as "22:00-07:00; Sat,Sun"
+	Zone    string            `json:"zone,omitempty"`    // of digest, quiet and the times in messages; empty is UTC
 	Enabled *bool             `json:"enabled,omitempty"` // true where it is left out
 }
 
-func (in *ChannelChange) check(old *store.Channel) error {
+func (in *ChannelChange) check(old *store.Channel, now time.Time) error {
 	var k checks
 	k.need("name", &in.Name)
 	oneOf(&k, "kind", in.Kind, notify.KindWebhook, notify.KindEmail, notify.KindSyslog)
@@ -42,15 +46,41 @@ func (in *ChannelChange) check(old *store.Channel) error {
 	}
 	oneOf(&k, "least", in.Least, "", model.Critical, model.High, model.Medium, model.Low, model.Info)
 	oneOf(&k, "acts", in.Acts, store.TellNoActs, store.TellActsToo, store.TellActsOnly)
-	if in.Kind == notify.KindEmail && in.Acts != store.TellNoActs {
-		k.wrong("acts", "only webhooks and syslog are sent the audit log")
+	if in.Acts != store.TellNoActs && !notify.TakesActs(in.Kind, string(in.Config)) {
+		k.wrong("acts", "only webhooks with JSON and syslog are sent the audit log")
 	}
-	if k.line("digest", &in.Digest); in.Digest != "" {
-		if _, err := when.ParseSchedule(in.Digest, ""); err != nil {
+	in.checkTimes(&k, now)
+	return k.err()
+}
+
+// checkTimes reads when messages are sent and when they are held back. A sentence becomes its cron line.
+func (in *ChannelChange) checkTimes(k *checks, now time.Time) {
+	k.line("digest", &in.Digest)
+	k.line("quiet", &in.Quiet)
+	k.line("zone", &in.Zone)
+	if in.Digest != "" {
+		line, zone, err := when.Read(in.Digest)
+		switch {
+		case err != nil:
 			k.wrong("digest", "%s", Words(err))
+		default:
+			in.Digest, in.Zone = line, cmp.Or(zone, in.Zone)
 		}
 	}
-	return k.err()
+	if _, err := when.Zone(in.Zone); err != nil {
+		k.wrong("zone", "%s", Words(err))
+		return
+	}
+	if in.Quiet == "" {
+		return
+	}
+	w, err := when.ParseWindow(in.Quiet, in.Zone)
+	switch {
+	case err != nil:
+		k.wrong("quiet", "%s", Words(err))
+	case w.Holds(now):
+		k.wrong("quiet", "this never ends, and nothing would be sent")
+	}
 }
 
 // sealed checks a channel's settings with its secrets, and seals these.
@@ -89,7 +119,7 @@ func (a *Acts) SaveChannel(ctx context.Context, who access.Who, id int64, in Cha
 				return line{}, err
 			}
 		}
-		if err := in.check(&c); err != nil {
+		if err := in.check(&c, a.now()); err != nil {
 			return line{}, err
 		}
 		if c.Sealed, err = a.sealed(&in, &c); err != nil {
@@ -98,6 +128,7 @@ func (a *Acts) SaveChannel(ctx context.Context, who access.Who, id int64, in Cha
 		was := c
 		c.Name, c.Kind, c.Config, c.Kinds = in.Name, in.Kind, string(in.Config), in.Kinds
 		c.Least, c.Acts, c.Digest, c.Enabled = in.Least, in.Acts, in.Digest, in.Enabled == nil || *in.Enabled
+		c.Quiet, c.Zone = in.Quiet, in.Zone
 		err := taken(tx.SaveChannel(ctx, &c), "name", "another channel has this name")
 		if err == nil && c.Enabled {
 			err = notify.Begin(ctx, tx, &was, &c)

@@ -73,17 +73,19 @@ func compose(from *mail.Address, to []*mail.Address, m *Message) ([]byte, error)
 func plain(m *Message) string {
 	var b strings.Builder
 	b.WriteString(m.lead() + "\n")
-	for _, e := range m.Events {
-		e = tidy(e)
-		fmt.Fprintf(&b, "\n%s  [%s] %s\n", e.At.UTC().Format("2006-01-02 15:04 UTC"), e.Severity, title(e.Kind))
-		fmt.Fprintf(&b, "  %s\n", e.Text)
-		fmt.Fprintf(&b, "  host %s", e.Host)
-		if e.Site != "" {
-			fmt.Fprintf(&b, ", site %s", e.Site)
+	for _, c := range m.changes() {
+		fmt.Fprintf(&b, "\n%s  [%s]\n", c.head(), c.Severity)
+		for _, part := range c.sections(m) {
+			for i, text := range part.Lines {
+				label := ""
+				if i == 0 {
+					label = part.Label + ":"
+				}
+				fmt.Fprintf(&b, "  %-8s %s\n", label, text)
+			}
 		}
-		b.WriteByte('\n')
-		if e.Before != "" || e.After != "" {
-			fmt.Fprintf(&b, "  before: %s\n  now:    %s\n", orNothing(e.Before), orNothing(e.After))
+		if c.URL != "" {
+			fmt.Fprintf(&b, "  %s\n", c.URL)
 		}
 	}
 	if m.More > 0 {
@@ -94,13 +96,6 @@ func plain(m *Message) string {
 	}
 	fmt.Fprintf(&b, "\n-- \nipcguard, channel %s\n", line(m.Channel, 100))
 	return b.String()
-}
-
-func orNothing(s string) string {
-	if s == "" {
-		return "nothing"
-	}
-	return s
 }
 
 // lead is the first sentence of a message.
@@ -119,16 +114,18 @@ func (m *Message) lead() string {
 
 // mailPage is the HTML part. It loads nothing, links to the page alone, and is readable without its styles.
 var mailPage = template.Must(template.New("mail").Funcs(template.FuncMap{
-	"tidy": tidy, "title": title, "lead": (*Message).lead, "line": func(s string) string { return line(s, 100) },
-	"when": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
+	"changes": (*Message).changes, "head": func(c change) string { return c.head() }, "lead": (*Message).lead, "line": func(s string) string { return line(s, 100) },
+	"sections": func(c change, m *Message) []section { return c.sections(m) },
 }).Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>ipcguard</title></head>
 <body style="font-family: sans-serif">
 <p>{{lead .}}</p>
-{{if .Events}}<table border="1" cellpadding="4" cellspacing="0">
-<tr><th>When</th><th>Severity</th><th>Host</th><th>What</th><th>Before</th><th>Now</th></tr>
-{{range .Events}}{{with tidy .}}<tr><td>{{when .At}}</td><td>{{.Severity}}</td><td>{{.Host}}{{if .Site}} ({{.Site}}){{end}}</td><td><b>{{title .Kind}}</b><br>{{.Text}}</td><td>{{.Before}}</td><td>{{.After}}</td></tr>
-{{end}}{{end}}</table>{{end}}
+{{range $c := changes .}}<h3>{{head .}} [{{.Severity}}]</h3>
+<table cellpadding="2" cellspacing="0">
+{{range sections . $}}<tr><td valign="top"><b>{{.Label}}</b></td><td>{{range $n, $l := .Lines}}{{if $n}}<br>{{end}}{{$l}}{{end}}</td></tr>
+{{end}}</table>
+{{if .URL}}<p><a href="{{.URL}}">Open in ipcguard</a></p>{{end}}
+{{end}}
 {{if .More}}<p>and {{.More}} more.</p>{{end}}
 {{if .Base}}<p><a href="{{.Base}}">{{.Base}}</a></p>{{end}}
 <p>ipcguard, channel {{line .Channel}}</p>

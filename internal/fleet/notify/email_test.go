@@ -72,7 +72,7 @@ func TestMailServer(t *testing.T) {
 				t.Errorf("%v", m.Headers)
 			}
 			text, page := m.Parts["text/plain"], m.Parts["text/html"]
-			if !strings.Contains(text, "gives accounts to strangers") || !strings.Contains(text, "Ü, 漢字, 🙂") || !strings.Contains(page, "Ü, 漢字, 🙂") {
+			if !strings.Contains(text, "Gives accounts to strangers") || !strings.Contains(text, "Ü, 漢字, 🙂") || !strings.Contains(page, "Ü, 漢字, 🙂") {
 				t.Errorf("%q\n%q", text, page)
 			}
 			if strings.Contains(page, "<script") || !strings.Contains(page, "&lt;script&gt;") || strings.ContainsAny(text+page, "\x1b\x00\u202e") || strings.Contains(text, "\nBcc:") {

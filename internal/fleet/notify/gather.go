@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"ipcguard/internal/fleet/when"
@@ -147,22 +148,45 @@ func (p *progress) due(c *store.Channel, now time.Time) (bool, error) {
 		p.Next, p.Cron = 0, ""
 		return true, nil
 	}
-	schedule, err := when.ParseSchedule(c.Digest, "")
+	schedule, err := when.ParseSchedule(c.Digest, c.Zone)
 	if err != nil {
 		return false, fmt.Errorf("notify: channel %d: %w", c.ID, err)
 	}
-	if p.Cron != c.Digest { // new, or another one
-		p.Next, p.Cron = schedule.Next(now).Unix(), c.Digest
+	if by := strings.TrimSpace(c.Digest + " " + c.Zone); p.Cron != by { // new, or another one
+		p.Next, p.Cron = schedule.Next(now).Unix(), by
 		return false, nil
+	}
+	if hushed, err := hushed(c, now); err != nil || hushed {
+		return false, err // it stays due
 	}
 	return now.Unix() >= p.Next, nil
 }
 
+// hushed tells whether a channel is in its quiet hours. What is held back stays among the events that it was not told of, or
+// among its deliveries, both of which the store keeps.
+func hushed(c *store.Channel, now time.Time) (bool, error) {
+	if c.Quiet == "" {
+		return false, nil
+	}
+	w, err := when.ParseWindow(c.Quiet, c.Zone)
+	if err != nil {
+		return false, fmt.Errorf("notify: channel %d: %w", c.ID, err)
+	}
+	return w.Open(now), nil
+}
+
 // gatherInto makes the deliveries.
 func (s *Service) gatherInto(ctx context.Context, tx *store.Tx, c *store.Channel, p *progress, now time.Time) error {
-	ids, more, err := s.events(ctx, tx, c, p)
+	quiet, err := hushed(c, now)
 	if err != nil {
 		return err
+	}
+	var heard []heard
+	more := false
+	if !quiet {
+		if heard, more, err = s.events(ctx, tx, c, p); err != nil {
+			return err
+		}
 	}
 	acts, moreActs, err := s.acts(ctx, tx, c, p)
 	if err != nil {
@@ -175,14 +199,14 @@ func (s *Service) gatherInto(ctx context.Context, tx *store.Tx, c *store.Channel
 			return fmt.Sprintf("digest:%s:%d", at.Format("2006-01-02T15:04Z"), part[0])
 		}
 		if !more && !moreActs { // else the rest belongs to this digest too, and comes with the next round
-			schedule, err := when.ParseSchedule(c.Digest, "")
+			schedule, err := when.ParseSchedule(c.Digest, c.Zone)
 			if err != nil {
 				return err
 			}
 			p.Next = schedule.Next(now).Unix()
 		}
 	}
-	for part := range slices.Chunk(ids, perDelivery) {
+	for _, part := range messages(c, heard) {
 		d := store.Delivery{Channel: c.ID, Key: name(part), Events: part, Due: now}
 		if err := tx.AddDelivery(ctx, &d); err != nil && !errors.Is(err, store.ErrConflict) {
 			return err
@@ -198,7 +222,7 @@ func (s *Service) gatherInto(ctx context.Context, tx *store.Tx, c *store.Channel
 }
 
 // events are those that the channel wants and was not told of; more says that this round does not look at all of them.
-func (s *Service) events(ctx context.Context, tx *store.Tx, c *store.Channel, p *progress) (ids []int64, more bool, err error) {
+func (s *Service) events(ctx context.Context, tx *store.Tx, c *store.Channel, p *progress) (all []heard, more bool, err error) {
 	if !c.OfEvents() {
 		return nil, false, nil
 	}
@@ -210,14 +234,51 @@ func (s *Service) events(ctx context.Context, tx *store.Tx, c *store.Channel, p 
 		for i := range events {
 			p.Low = max(p.Low, events[i].ID)
 			if wants(c, &events[i]) {
-				ids = append(ids, events[i].ID)
+				all = append(all, heard{events[i].ID, subjectOf(&events[i])})
 			}
 		}
 		if len(events) < store.MaxPage {
-			return ids, false, nil
+			return all, false, nil
 		}
 	}
-	return ids, true, nil
+	return all, true, nil
+}
+
+// heard is an event that a channel is to be told of, and what it is about.
+type heard struct {
+	id int64
+	of subject
+}
+
+// maxAlone is how many hosts that changed at once have a message each. Of more a person is told in one: chat programs take
+// about a message a second, and nobody reads a hundred.
+const maxAlone = 5
+
+// messages divides events into messages: a host and run have one, unless many changed at once or there is a digest. A daemon
+// that takes lines needs no dividing.
+func messages(c *store.Channel, all []heard) [][]int64 {
+	groups := [][]int64{nil}
+	at := map[subject]int{}
+	if c.Digest == "" && c.Kind != KindSyslog {
+		for _, h := range all {
+			if _, known := at[h.of]; !known {
+				at[h.of] = len(at)
+			}
+		}
+	}
+	if len(at) <= 1 || len(at) > maxAlone {
+		at = nil
+	} else {
+		groups = make([][]int64, len(at))
+	}
+	for _, h := range all {
+		groups[at[h.of]] = append(groups[at[h.of]], h.id)
+	}
+	var out [][]int64
+	for _, g := range groups {
+		out = slices.AppendSeq(out, slices.Chunk(g, perDelivery))
+	}
+	return out
 }
 
 // acts are those that the channel was not told of, as events does it.

@@ -23,6 +23,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -50,6 +51,9 @@ type Message struct {
 	More    int    // events of this delivery that are not listed
 	Base    string // the page's address for links; empty is none
 	Version string // of this program
+
+	Zone    *time.Location   // of the times that people read; nil is UTC
+	Systems map[int64]string // what hosts run, by their numbers, as far as it was looked up
 }
 
 // Secrets are what a channel keeps sealed.
@@ -220,25 +224,28 @@ func (m *Message) subject() string {
 		return fmt.Sprintf("ipcguard: %d entries of the audit log, from %s to %s", n, m.Acts[0].Action, m.Acts[n-1].Action)
 	}
 	n := len(m.Events) + m.More
+	if n == 0 {
+		return "ipcguard"
+	}
 	if n == 1 {
 		return "ipcguard: " + line(m.Events[0].Text, 150)
 	}
-	worst := model.Info
+	worst := slices.MaxFunc(m.Events, func(a, b store.Event) int { return a.Severity.Rank() - b.Severity.Rank() })
 	hosts := map[string]bool{}
 	for _, e := range m.Events {
 		hosts[e.Host] = true
-		if e.Severity.Rank() > worst.Rank() {
-			worst = e.Severity
-		}
 	}
 	text := fmt.Sprintf("ipcguard: %d changes", n)
 	if m.Digest {
 		text = fmt.Sprintf("ipcguard digest: %d changes", n)
 	}
-	if m.More == 0 {
+	switch {
+	case m.More == 0 && len(hosts) == 1 && worst.Host != "": // the worst of them says most
+		return fmt.Sprintf("ipcguard: %s And %d more.", line(worst.Text, 150), n-1)
+	case m.More == 0:
 		text += fmt.Sprintf(" on %d %s", len(hosts), plural(len(hosts), "host", "hosts"))
 	}
-	return text + ", the worst " + string(worst)
+	return text + ", the worst " + string(worst.Severity)
 }
 
 func plural(n int, one, many string) string {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ipcguard/internal/fleet/secret"
+	"ipcguard/internal/fleet/when"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
@@ -136,6 +137,10 @@ func (s *Service) deliver(ctx context.Context, channels []store.Channel) error {
 	)
 	for i := range channels {
 		mine := of[channels[i].ID]
+		quiet, _ := hushed(&channels[i], s.now()) // what is wrong with its hours was said when it was gathered for
+		if at := slices.IndexFunc(mine, func(d store.Delivery) bool { return quiet && len(d.Acts) == 0 }); at >= 0 {
+			mine = mine[:at] // what failed before waits as well, and so does what comes after it
+		}
 		if len(mine) == 0 {
 			continue
 		}
@@ -278,6 +283,9 @@ const perDelivery = 1000
 // message fetches what a delivery tells of.
 func (s *Service) message(ctx context.Context, c store.Channel, d store.Delivery) (*Message, error) {
 	m := &Message{Key: d.Key, Channel: c.Name, Digest: c.Digest != "", At: s.now(), Base: s.Base, Version: s.Version}
+	if zone, err := when.Zone(c.Zone); err == nil { // else UTC
+		m.Zone = zone
+	}
 	if len(d.Acts) > 0 {
 		var err error
 		m.Acts, err = s.actsOf(ctx, d.Acts)
@@ -312,7 +320,27 @@ func (s *Service) message(ctx context.Context, c store.Channel, d store.Delivery
 		slices.SortStableFunc(m.Events, func(a, b store.Event) int { return b.Severity.Rank() - a.Severity.Rank() })
 		m.Events, m.More = m.Events[:most], len(m.Events)-most
 	}
-	return m, nil
+	return m, s.systems(ctx, m)
+}
+
+// maxSystems is of how many hosts of a message the system is looked up, for the advice that fits it; of more the advice is
+// general.
+const maxSystems = 50
+
+// systems looks up what the hosts of a message run.
+func (s *Service) systems(ctx context.Context, m *Message) error {
+	m.Systems = map[int64]string{}
+	for _, e := range m.Events {
+		if _, known := m.Systems[e.HostID]; known || e.HostID == 0 || e.Kind != store.EventNewFinding || len(m.Systems) == maxSystems {
+			continue
+		}
+		h, err := s.st.Host(ctx, e.HostID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		m.Systems[e.HostID] = h.System
+	}
+	return nil
 }
 
 // actsOf fetches acts by their numbers, in their order.

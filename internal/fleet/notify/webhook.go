@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,6 +27,28 @@ type WebhookConfig struct {
 	CA       string `json:"ca,omitempty"`       // PEM: the authorities to trust instead of the system's
 	Loopback bool   `json:"loopback,omitempty"` // it may be on this machine
 	Plain    bool   `json:"plain,omitempty"`    // it may be reached without TLS: whoever is on the way reads what it says
+	Shape    string `json:"shape,omitempty"`    // of the body: json (where it is empty), slack or teams
+}
+
+// The shapes of a webhook's body. Slack and Teams show theirs to people; they check no signature, so none is made.
+const (
+	ShapeJSON  = "json"
+	ShapeSlack = "slack"
+	ShapeTeams = "teams"
+)
+
+// Shape is the shape of a channel's messages; empty where it is no webhook, or its settings cannot be read.
+func Shape(kind, config string) string {
+	var c WebhookConfig
+	if kind != KindWebhook || json.Unmarshal([]byte(config), &c) != nil {
+		return ""
+	}
+	return cmp.Or(c.Shape, ShapeJSON)
+}
+
+// TakesActs tells whether a channel may be told of acts: programs are, people are not.
+func TakesActs(kind, config string) bool {
+	return kind == KindSyslog || kind == KindWebhook && Shape(kind, cmp.Or(config, "{}")) == ShapeJSON
 }
 
 // SignatureHeader carries "t=UNIX,v1=HEX": HEX is the HMAC-SHA256, under the channel's key, of UNIX, a full stop and the
@@ -38,6 +62,7 @@ const DeliveryHeader = "X-Ipcguard-Delivery"
 const minKey = 16
 
 type webhook struct {
+	shape  string
 	url    string
 	key    []byte
 	client *http.Client
@@ -61,14 +86,16 @@ func newWebhook(config string, s Secrets) (*webhook, error) {
 		return nil, wrong("url", "names and passwords do not belong into the address: the signature says who it is from")
 	case u.Fragment != "":
 		return nil, wrong("url", "a part after # is never sent")
-	case len(s.Key) < minKey || len(s.Key) > 256:
+	case !slices.Contains([]string{"", ShapeJSON, ShapeSlack, ShapeTeams}, c.Shape):
+		return nil, wrong("shape", "want json, slack or teams")
+	case (c.Shape == "" || c.Shape == ShapeJSON) && (len(s.Key) < minKey || len(s.Key) > 256):
 		return nil, wrong("key", "want %d to 256 characters", minKey)
 	}
 	trusted, err := trust("", c.CA)
 	if err != nil {
 		return nil, err
 	}
-	return &webhook{url: s.URL, key: []byte(s.Key), client: &http.Client{
+	return &webhook{shape: cmp.Or(c.Shape, ShapeJSON), url: s.URL, key: []byte(s.Key), client: &http.Client{
 		Timeout:       sendWait,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
@@ -89,14 +116,22 @@ type payload struct {
 	Text    string        `json:"text"`
 	URL     string        `json:"url,omitempty"`
 	Events  []store.Event `json:"events"`
+	Hosts   []change      `json:"hosts,omitempty"` // the same by host and run, in words
 	Acts    []told        `json:"acts,omitempty"`
 	More    int           `json:"more,omitempty"`
 }
 
-func (h *webhook) send(ctx context.Context, m *Message) error {
+// body is a message in the shape that its receiver takes.
+func (h *webhook) body(m *Message) ([]byte, error) {
+	switch h.shape {
+	case ShapeSlack:
+		return json.Marshal(m.slack())
+	case ShapeTeams:
+		return json.Marshal(m.teams())
+	}
 	p := payload{
 		Schema: "ipcguard.events/1", Key: m.Key, Channel: m.Channel, Sent: m.At.UTC(), Digest: m.Digest, Test: m.Test,
-		Text: m.subject(), URL: m.Base, Events: make([]store.Event, 0, len(m.Events)), More: m.More,
+		Text: m.subject(), URL: m.Base, Events: make([]store.Event, 0, len(m.Events)), More: m.More, Hosts: m.changes(),
 	}
 	for _, e := range m.Events {
 		p.Events = append(p.Events, tidy(e))
@@ -104,7 +139,11 @@ func (h *webhook) send(ctx context.Context, m *Message) error {
 	for _, a := range m.Acts {
 		p.Acts = append(p.Acts, tell(a))
 	}
-	body, err := json.Marshal(p)
+	return json.Marshal(p)
+}
+
+func (h *webhook) send(ctx context.Context, m *Message) error {
+	body, err := h.body(m)
 	if err != nil {
 		return fmt.Errorf("notify: webhook: %w", err)
 	}
@@ -115,7 +154,9 @@ func (h *webhook) send(ctx context.Context, m *Message) error {
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "ipcguard/"+m.Version)
 	r.Header.Set(DeliveryHeader, m.Key)
-	r.Header.Set(SignatureHeader, sign(h.key, m.At, body))
+	if h.shape == ShapeJSON {
+		r.Header.Set(SignatureHeader, sign(h.key, m.At, body))
+	}
 	answer, err := h.client.Do(r)
 	if err != nil {
 		var of *url.Error
@@ -125,8 +166,10 @@ func (h *webhook) send(ctx context.Context, m *Message) error {
 		return fmt.Errorf("notify: webhook: %w", timed(err))
 	}
 	defer answer.Body.Close()
-	_, _ = io.CopyN(io.Discard, answer.Body, 64<<10) // what it says is not shown: it could be anything of a network that is not ours
+	said, _ := io.ReadAll(io.LimitReader(answer.Body, 64<<10)) // it is not shown: it could be anything of a network that is not ours
 	switch {
+	case h.shape == ShapeTeams && bytes.Contains(said, []byte("endpoint returned HTTP error")): // older webhooks of Teams refuse with 200
+		return errors.New("notify: webhook: Teams refuses the message, or asks for a pause")
 	case answer.StatusCode >= 200 && answer.StatusCode < 300:
 		return nil
 	case answer.StatusCode >= 300 && answer.StatusCode < 400:

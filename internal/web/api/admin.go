@@ -43,6 +43,8 @@ type channelOut struct {
 	Least    model.Severity    `json:"least"`
 	Acts     store.TellActs    `json:"acts"`
 	Digest   string            `json:"digest"`
+	Quiet    string            `json:"quiet"`
+	Zone     string            `json:"zone"`
 	Enabled  bool              `json:"enabled"`
 	Created  time.Time         `json:"created"`
 	LastOK   time.Time         `json:"last_ok,omitzero"`
@@ -54,7 +56,7 @@ func shown(c store.Channel) channelOut {
 	if !json.Valid(config) {
 		config = json.RawMessage("{}")
 	}
-	return channelOut{c.ID, c.Name, c.Kind, config, len(c.Sealed) > 0, c.Kinds, c.Least, c.Acts, c.Digest, c.Enabled, c.Created, c.LastOK, c.LastFail}
+	return channelOut{c.ID, c.Name, c.Kind, config, len(c.Sealed) > 0, c.Kinds, c.Least, c.Acts, c.Digest, c.Quiet, c.Zone, c.Enabled, c.Created, c.LastOK, c.LastFail}
 }
 
 func listChannels(c *call) (any, error) {
