@@ -1448,10 +1448,10 @@ var generated = Catalog{
 			{Value: 770, Means: "3.0.2"},
 			{Value: 785, Means: "3.1.1"},
 		}, Defaults: []Default{
-			{Value: 514, Sources: []string{"D policy-csp lanmanworkstation"}},
+			{Value: 514, Sources: []string{"D policy-csp lanmanworkstation", "D WSD manage-smb-dialects"}},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
-		}, Side: "client", Reach: "everyone", Notes: []string{"It does not stop SMB1."}, Related: []string{"MinSmb2Dialect"}, Sources: []string{"D policy-csp lanmanworkstation"}},
+		}, Side: "client", Reach: "everyone", Notes: []string{"It does not stop SMB1."}, Related: []string{"MinSmb2Dialect"}, Sources: []string{"D policy-csp lanmanworkstation", "D WSD manage-smb-dialects"}},
 		{ID: "LanmanWorkstation.MaxSmb2Dialect", Title: "Highest dialect of the client", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\MaxSmb2Dialect", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "About this machine as a client. It offers no newer dialect.", Values: []Meaning{
 			{Value: 514, Means: "2.0.2"},
 			{Value: 528, Means: "2.1"},
@@ -1459,10 +1459,10 @@ var generated = Catalog{
 			{Value: 770, Means: "3.0.2"},
 			{Value: 785, Means: "3.1.1"},
 		}, Defaults: []Default{
-			{Value: 785, Sources: []string{"D policy-csp lanmanworkstation"}},
+			{Value: 785, Sources: []string{"D policy-csp lanmanworkstation", "D WSD manage-smb-dialects"}},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
-		}, Side: "client", Reach: "everyone", Notes: []string{"It does not stop SMB1."}, Related: []string{"MinSmb2Dialect"}, Sources: []string{"D policy-csp lanmanworkstation"}},
+		}, Side: "client", Reach: "everyone", Notes: []string{"It does not stop SMB1."}, Related: []string{"MinSmb2Dialect"}, Sources: []string{"D policy-csp lanmanworkstation", "D WSD manage-smb-dialects"}},
 		{ID: "LanmanWorkstation.AuditServerDoesNotSupportSigning", Title: "Log servers that cannot sign", System: "windows", Where: "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\LanmanWorkstation\\AuditServerDoesNotSupportSigning", Closed: true, Type: "REG_DWORD", Applies: Scope{Since: "win11-24H2"}, Summary: "At 1 this machine as a client logs each server that cannot sign: event 31999.", Values: []Meaning{
 			{Value: 0, Means: "Not logged."},
 			{Value: 1, Means: "Logged."},

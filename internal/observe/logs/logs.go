@@ -108,6 +108,7 @@ func (l *Reader) twin(f *source.File) bool {
 
 // Read reads one log. name is what rows call it.
 func (l *Reader) Read(ctx context.Context, name string, r io.Reader) error {
+	l.windows.fileEnds()
 	l.windows.source, l.samba.source = name, name
 	r, err := source.Decompress(r)
 	if err != nil {

@@ -61,6 +61,9 @@ type windowsLog struct {
 	hosts  map[string]*hostSeen
 	source string
 
+	now       stretch // what the file that is being read has of its log
+	stretches []stretch
+
 	policies []policyOf // of the hosts' auditing, where somebody told
 }
 
@@ -71,6 +74,9 @@ func newWindowsLog(add func(model.Use), cov *observe.Coverage) *windowsLog {
 // event takes one event. Most of a log is passed over by number alone.
 func (w *windowsLog) event(e winEvent) {
 	id := e.ID()
+	if x, ok := e.(numberedEvent); ok {
+		w.number(e, x.EventRecordID())
+	}
 	switch provider := e.Provider(); {
 	case provider == "" && counted[id]:
 		w.cov.Saw(e.Time())
@@ -403,6 +409,8 @@ func (w *windowsLog) notice(e winEvent, id, client, what, evidence string) {
 // close gives what still waits and says what the logs could not show.
 func (w *windowsLog) close() {
 	w.join.close()
+	w.fileEnds()
+	w.gaps()
 	if w.join.unjoined > 0 {
 		w.cov.Note(fmt.Sprintf("%d uses name a logon whose event is not in the logs: turn on Audit Logon, or give the log of an earlier time", w.join.unjoined))
 	}

@@ -24,9 +24,10 @@ type xmlEvent struct {
 			Name   string `xml:"Name,attr"`
 			Source string `xml:"EventSourceName,attr"`
 		}
-		EventID     string
-		Keywords    string
-		TimeCreated struct {
+		EventID       string
+		EventRecordID string
+		Keywords      string
+		TimeCreated   struct {
 			SystemTime string `xml:"SystemTime,attr"`
 		}
 		Channel, Computer string
@@ -55,6 +56,12 @@ func (e *xmlEvent) ID() int {
 	if err != nil {
 		return -1
 	}
+	return n
+}
+
+// EventRecordID is the event's number in its log; 0 is not told.
+func (e *xmlEvent) EventRecordID() uint64 {
+	n, _ := strconv.ParseUint(strings.TrimSpace(e.System.EventRecordID), 10, 64)
 	return n
 }
 
