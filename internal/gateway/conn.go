@@ -87,8 +87,8 @@ func (c *conn) run() {
 	err := c.pump(&c.up, c.request)
 	c.ended(err, &c.toBack, c.down.from)
 	<-done
-	for k := range c.joined {
-		c.g.watches.leave(k)
+	for k, v := range c.joined {
+		c.g.watches.leave(k, v)
 	}
 	c.finish(nil)
 	if c.graceful() {

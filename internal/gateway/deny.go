@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,7 +13,6 @@ import (
 	"ipcguard/internal/model"
 	"ipcguard/internal/smb/nbss"
 	"ipcguard/internal/smb/smb2"
-	"ipcguard/internal/status"
 )
 
 // Users' bytes are never changed, and the gateway cannot answer in their place: it has no key to sign with. So what a
@@ -111,13 +111,14 @@ func (p *Policy) denies(client netip.Addr, server string) *denials {
 }
 
 // plainPipe is a pipe's name without what servers see through: whatever stands before a stroke and behind a colon or a
-// NUL. It takes more names for one than any server does, as a list of what is denied must.
+// NUL, and the case of a letter in whatever alphabet. It takes more names for one than any server does, as a list of what
+// is denied must.
 func plainPipe(s string) string {
 	s, _, _ = strings.Cut(s, "\x00")
 	s = strings.TrimRight(s, `\/. `)
 	s = s[strings.LastIndexAny(s, `\/`)+1:]
 	s, _, _ = strings.Cut(s, ":")
-	return strings.ToLower(strings.TrimSpace(s))
+	return strings.ToLower(strings.ToUpper(strings.TrimSpace(s))) // the two meet in what has one of them alone, such as ſ
 }
 
 // watch is what is known of a session whose user may not do everything. All connections of a session share it: with
@@ -126,17 +127,28 @@ type watch struct {
 	mu    sync.Mutex
 	users int // connections
 	deny  *denials
-	trees map[uint32]bool // of pipes
+	late  bool // the session began before it was watched, so that some of its trees are not known
+	trees map[uint32]tree
+	turn  int // how many TREE_DISCONNECTs were sent
+	floor int // the turn when trees were last forgotten
 	opens map[smb2.FileID]*watched
 	blind string // why some of it could not be read; told once
 }
 
+// tree is a tree of a watched session. What is not known to hold files may hold pipes: an answer can be on its way, and the
+// client may guess what it says.
+type tree struct {
+	files bool
+	ended int // the turn of the last TREE_DISCONNECT that named it
+}
+
 // watched is a pipe that such a user has open.
 type watched struct {
-	name     string
-	requests *dcerpc.Reassembler
+	reading
 	contexts map[uint16][]dcerpc.UUID // all that were ever bound by a number: which of them counts is the server's to say
-	other    bool                     // it carries something else than RPC
+	begun    bool                     // something was sent
+	other    bool                     // it carries something else than RPC, by its first byte
+	answered bool                     // the server has taken that
 }
 
 // member is where a compound stands: what related messages refer to.
@@ -149,17 +161,53 @@ type member struct {
 	connecting bool // the tree is one that a message before connects
 }
 
-// maxWatched is how many pipes of a user are watched, and how many trees: Windows lets a session have 64 Ki opens, and
-// programs have a handful.
-const maxWatched = 1024
+const (
+	// maxWatched is how many pipes of a user are watched: Windows lets a session have 64 Ki opens, and programs have a
+	// handful.
+	maxWatched = 1024
+
+	// maxKnown is how many trees of a user are known: a terminal server's sessions have some for each of its people.
+	maxKnown = 4096
+)
+
+// pipes tells whether a tree may be one of pipes.
+func (v *watch) pipes(id uint32) bool {
+	t, known := v.trees[id]
+	return !t.files && (known || !v.late)
+}
+
+// ends notes a TREE_DISCONNECT: from now on the server may give the number to another tree.
+func (v *watch) ends(id uint32) {
+	v.turn++
+	if len(v.trees) >= maxKnown {
+		maps.DeleteFunc(v.trees, func(_ uint32, t tree) bool { return !t.files })
+		v.floor = v.turn
+	}
+	v.trees[id] = tree{ended: v.turn}
+}
+
+// connected notes the answer to a TREE_CONNECT that was sent in a turn. If the tree was ended since, the answer may be about
+// the one before.
+func (v *watch) connected(id uint32, pipes bool, turn int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	t, known := v.trees[id]
+	if !known {
+		t.ended = v.floor
+	}
+	t.files = !pipes && t.ended <= turn
+	if known || len(v.trees) < maxKnown {
+		v.trees[id] = t
+	}
+}
 
 // reads tells whether a message of the session has to be read whole.
 func (v *watch) reads(h *smb2.Header, at *member) bool {
 	switch h.Command {
-	case smb2.TreeConnect:
+	case smb2.TreeConnect, smb2.TreeDisconnect:
 		return true
-	case smb2.TreeDisconnect, smb2.Create, smb2.IOCTL, smb2.Write, smb2.Close:
-		return h.IsAsync() || at.connecting || v.trees[at.tree]
+	case smb2.Create, smb2.IOCTL, smb2.Write, smb2.Close:
+		return h.IsAsync() || at.connecting || v.pipes(at.tree)
 	}
 	return false
 }
@@ -193,7 +241,6 @@ func (c *conn) watch(h *smb2.Header, s *session, n, lead int, at *member) error 
 	if wait == nil {
 		return nil
 	}
-	wait.watch = v
 	return c.table.wait(h.MessageID, *wait)
 }
 
@@ -211,9 +258,13 @@ func (v *watch) judge(h *smb2.Header, msg []byte, at *member) (*waiting, *denial
 	switch h.Command {
 	case smb2.TreeConnect:
 		at.connecting = true
-		return &waiting{tree: true}, nil
+		turn := v.turn
+		return &waiting{connected: func(id uint32, pipes bool) error {
+			v.connected(id, pipes, turn)
+			return nil
+		}}, nil
 	case smb2.TreeDisconnect:
-		delete(v.trees, at.tree)
+		v.ends(at.tree)
 	case smb2.Create:
 		return v.create(msg, at)
 	case smb2.Close:
@@ -227,14 +278,14 @@ func (v *watch) judge(h *smb2.Header, msg []byte, at *member) (*waiting, *denial
 		if _, err := r.Unmarshal(msg); err != nil || r.Channel != 0 {
 			return nil, &denial{layer: model.LayerCall, what: "a WRITE to a pipe that does not decode"}
 		}
-		return nil, v.data(v.of(r.FileID, at), r.Data)
+		return v.data(v.of(r.FileID, at), r.Data)
 	case smb2.IOCTL:
 		var r smb2.IOCTLRequest
 		if _, err := r.Unmarshal(msg); err != nil {
 			return nil, &denial{layer: model.LayerCall, what: "an IOCTL on a pipe that does not decode"}
 		}
 		if r.CtlCode == fsctlPipeTransceive {
-			return nil, v.data(v.of(r.FileID, at), r.Input)
+			return v.data(v.of(r.FileID, at), r.Input)
 		}
 	}
 	return nil, nil
@@ -262,36 +313,40 @@ func (v *watch) create(msg []byte, at *member) (*waiting, *denial) {
 	if v.deny.pipes[name] {
 		return nil, &denial{layer: model.LayerOpen, pipe: name, what: "denied to users"}
 	}
-	at.opening = &watched{name: name, requests: dcerpc.NewReassembler(dcerpc.Limits{}), contexts: map[uint16][]dcerpc.UUID{}}
-	return &waiting{piped: at.opening}, nil
+	o := &watched{reading: newReading(name, dcerpc.Limits{}), contexts: map[uint16][]dcerpc.UUID{}}
+	at.opening = o
+	return &waiting{opened: func(id smb2.FileID) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.opens[id] = o
+	}}, nil
 }
 
 // data judges what goes into a pipe. A pipe that begins with something else than RPC carries another protocol, such as
-// SQL Server's.
-func (v *watch) data(o *watched, b []byte) *denial {
+// SQL Server's: that is seen from its first byte, once the server has it, too.
+func (v *watch) data(o *watched, b []byte) (*waiting, *denial) {
 	switch {
 	case o == nil:
-		return &denial{layer: model.LayerCall, what: "data for a pipe that was not seen to be opened"}
-	case o.other || len(v.deny.interfaces) == 0:
-		return nil
+		return nil, &denial{layer: model.LayerCall, what: "data for a pipe that was not seen to be opened"}
+	case len(v.deny.interfaces) == 0 || len(b) == 0:
+		return nil, nil
+	case !o.begun:
+		const version = 5 // of RPC, the first byte of each of its packets
+		o.begun, o.other = true, b[0] != version
+	case o.other && !o.answered && o.flying.Load() > 0:
+		return nil, &denial{layer: model.LayerCall, pipe: o.name, what: "more data before the first were answered"}
+	case o.other:
+		o.answered = true
+		return nil, nil
 	}
-	o.requests.Push(b)
-	for {
-		call, whole, err := o.requests.Next()
-		switch {
-		case err != nil && len(o.contexts) == 0:
-			o.other = true
-			return nil
-		case err != nil:
-			return &denial{layer: model.LayerCall, pipe: o.name, what: err.Error()}
-		case !whole:
-			return nil
-		}
-		if why := v.packet(o, &call); why != nil {
-			why.pipe = o.name
-			return why
-		}
+	if o.other {
+		o.flying.Add(1)
+		return &waiting{data: &o.reading}, nil
 	}
+	if why := o.take(b, func(call *dcerpc.Call) *denial { return v.packet(o, call) }); why != nil {
+		return nil, why
+	}
+	return &waiting{data: &o.reading}, nil
 }
 
 func (v *watch) packet(o *watched, call *dcerpc.Call) *denial {
@@ -319,32 +374,6 @@ func (v *watch) packet(o *watched, call *dcerpc.Call) *denial {
 			}
 		}
 	}
-	return nil
-}
-
-// answered takes the server's answer to a TREE_CONNECT or CREATE of a watched session.
-func (w *waiting) answered(h *smb2.Header, msg []byte) error {
-	if status.NTStatus(h.Status).IsError() || status.NTStatus(h.Status) == status.Pending {
-		return nil
-	}
-	v := w.watch
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if w.tree {
-		var r smb2.TreeConnectResponse
-		if _, err := r.Unmarshal(msg); err != nil {
-			return err
-		}
-		if r.ShareType == smb2.SharePipe && len(v.trees) < maxWatched {
-			v.trees[h.TreeID] = true
-		}
-		return nil
-	}
-	var r smb2.CreateResponse
-	if _, err := r.Unmarshal(msg); err != nil {
-		return err
-	}
-	v.opens[r.FileID] = w.piped
 	return nil
 }
 
@@ -376,13 +405,13 @@ type watches struct {
 	list map[watchKey]*watch
 }
 
-// join finds or begins the watch of a session, for one more connection.
-func (w *watches) join(k watchKey, d *denials) *watch {
+// join finds or begins the watch of a session, for one more connection. Late is a session that may have begun before.
+func (w *watches) join(k watchKey, d *denials, late bool) *watch {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := w.list[k]
 	if v == nil {
-		v = &watch{deny: d, trees: map[uint32]bool{}, opens: map[smb2.FileID]*watched{}}
+		v = &watch{deny: d, late: late, trees: map[uint32]tree{}, opens: map[smb2.FileID]*watched{}}
 		if w.list == nil {
 			w.list = map[watchKey]*watch{}
 		}
@@ -392,27 +421,43 @@ func (w *watches) join(k watchKey, d *denials) *watch {
 	return v
 }
 
-// join makes the connection watch a session, until it ends.
-func (c *conn) join(k watchKey, d *denials) *watch {
+// leave ends a connection's part in it.
+func (w *watches) leave(k watchKey, v *watch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if v.users--; v.users <= 0 && w.list[k] == v {
+		delete(w.list, k)
+	}
+}
+
+// over ends a watch for all: the server may give the number to another session.
+func (w *watches) over(k watchKey, v *watch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.list[k] == v {
+		delete(w.list, k)
+	}
+}
+
+// join makes the connection watch a session, until one of them ends.
+func (c *conn) join(k watchKey, d *denials, late bool) *watch {
 	v := c.joined[k]
 	if v == nil {
 		if c.joined == nil {
 			c.joined = map[watchKey]*watch{}
 		}
-		v = c.g.watches.join(k, d)
+		v = c.g.watches.join(k, d, late)
 		c.joined[k] = v
 	}
 	return v
 }
 
-// leave ends a connection's part in it.
-func (w *watches) leave(k watchKey) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if v := w.list[k]; v != nil {
-		if v.users--; v.users <= 0 {
-			delete(w.list, k)
-		}
+// unwatch ends the watch of a session that has ended.
+func (c *conn) unwatch(k watchKey) {
+	if v := c.joined[k]; v != nil {
+		c.g.watches.over(k, v)
+		c.g.watches.leave(k, v)
+		delete(c.joined, k)
 	}
 }
 

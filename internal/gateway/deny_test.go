@@ -86,6 +86,52 @@ func TestDeniedTricks(t *testing.T) {
 			}
 			return st
 		},
+		"what is asked before IPC$ is answered": func(w *ipc) status.NTStatus {
+			st, msg := w.ask(w.treeConnect())
+			var h smb2.Header
+			if err := h.Unmarshal(msg); st != status.Success || err != nil {
+				w.t.Fatalf("IPC$ again: %v %v", st, err)
+			}
+			w.send(w.treeConnect())
+			w.tid = 2*h.TreeID - w.tid // Samba counts
+			return firstOf(w, createOf(w, "spoolss", w.in))
+		},
+		"a tree that is not ended": func(w *ipc) status.NTStatus {
+			end := w.message(smb2.TreeDisconnect, new(smb2.Empty), w.in)
+			end[smb2.HeaderLen] = 5 // no StructureSize that there is
+			w.send(end)
+			if _, _, err := w.receive(); err != nil {
+				return closedInstead
+			}
+			st, _ := w.open("spoolss")
+			return st
+		},
+		"IPC$ in a compound": func(w *ipc) status.NTStatus {
+			w.send(w.message(smb2.Echo, new(smb2.Empty), padded, w.in), w.treeConnect())
+			_, msg, err := w.receive()
+			if err != nil {
+				return closedInstead
+			}
+			var h smb2.Header
+			for c := smb2.NewChain(msg); c.Next(); {
+				if err := h.Unmarshal(c.Message); err != nil {
+					w.t.Fatal(err)
+				}
+			}
+			if h.Command == smb2.Echo { // the answers come one by one
+				if h, _, err = w.receive(); err != nil {
+					return closedInstead
+				}
+			}
+			w.tid = h.TreeID
+			st, _ := w.open("spoolss")
+			return st
+		},
+		"something else than RPC in front": func(w *ipc) status.NTStatus {
+			_, id := w.open("lsass")
+			w.write(id, packet(w.t, dcerpc.TypeRequest, 0, &dcerpc.Request{Stub: make([]byte, 8)}))
+			return w.transceive(id, bindTo(w.t, dcerpc.TypeBind, "lsarpc"))
+		},
 		"the interface later": func(w *ipc) status.NTStatus {
 			_, id := w.open("samr")
 			w.transceive(id, bindTo(w.t, dcerpc.TypeBind, "samr"))
@@ -138,6 +184,21 @@ func TestDeniedTricks(t *testing.T) {
 	}
 }
 
+// firstOf sends a message behind another whose answer is due, and is what becomes of the second.
+func firstOf(w *ipc, message []byte) status.NTStatus {
+	w.send(message)
+	for range 2 {
+		h, _, err := w.receive()
+		switch {
+		case err != nil:
+			return closedInstead
+		case h.Command == smb2.Create:
+			return status.NTStatus(h.Status)
+		}
+	}
+	return closedInstead
+}
+
 // TestRefusals refuses lists that cannot be enforced, and applies the others where they belong.
 func TestRefusals(t *testing.T) {
 	for name, r := range map[string]Refusal{
@@ -164,6 +225,7 @@ func TestRefusals(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"winreg": "winreg", `\PIPE\WinReg`: "winreg", "winreg\x00x": "winreg", "winreg:s": "winreg", "winreg. ": "winreg", `a\..\winreg/`: "winreg", `\`: "",
+		"\u017Fpoolss": "spoolss", "w\u212Assvc": "wkssvc", "SVCCTL": "svcctl",
 	} {
 		if got := plainPipe(name); got != want {
 			t.Errorf("%q is %q", name, got)
@@ -171,20 +233,30 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestWatches shares what is known of a session among its connections, until the last has ended.
+// TestWatches shares what is known of a session among its connections, until the last has ended or the session has.
 func TestWatches(t *testing.T) {
 	var w watches
 	k := watchKey{"s:445", 7}
-	a, b := w.join(k, new(denials)), w.join(k, new(denials))
-	if a != b || w.join(watchKey{"t:445", 7}, new(denials)) == a {
+	a, b := w.join(k, new(denials), false), w.join(k, new(denials), true)
+	if a != b || a.late || w.join(watchKey{"t:445", 7}, new(denials), false) == a {
 		t.Error("sessions are mixed up")
 	}
-	w.leave(k)
-	if w.join(k, new(denials)) != a {
+	w.leave(k, a)
+	if w.join(k, new(denials), false) != a {
 		t.Error("it ended before its last connection")
 	}
-	w.leave(k)
-	w.leave(k)
+	w.over(k, a)
+	again := w.join(k, new(denials), false)
+	if again == a {
+		t.Error("it goes on after the session's end")
+	}
+	w.leave(k, a)
+	w.leave(k, a)
+	if w.join(k, new(denials), false) != again {
+		t.Error("who leaves the one before ends the next")
+	}
+	w.leave(k, again)
+	w.leave(k, again)
 	if len(w.list) != 1 {
 		t.Errorf("%d watches are left", len(w.list))
 	}

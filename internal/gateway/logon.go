@@ -20,7 +20,8 @@ type logon struct {
 	plain     *caller // of SMB1 without extended security, which has no tokens
 	damaged   string  // why a token could not be read; empty: all could
 	charset   ntlm.Flags
-	offered   bool // a CHALLENGE was seen, and charset is of it
+	offered   bool   // a CHALLENGE was seen, and charset is of it
+	session   uint64 // that it renews, or binds to the connection
 }
 
 // caller is who a logon says comes, or who a session is.
@@ -31,6 +32,7 @@ type caller struct {
 	with    string // one of model's packages
 
 	encrypted bool // the server has everything encrypted that follows
+	earlier   bool // the session was there before the logon
 }
 
 // request takes a token of the client.

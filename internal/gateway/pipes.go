@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
@@ -199,17 +200,17 @@ var pipeLimits = dcerpc.Limits{Bytes: 256 << 10, Fragments: 128, Calls: 4}
 // conversation is what a stranger's session has open.
 type conversation struct {
 	rules rules
+
+	mu    sync.Mutex
 	trees map[uint32]bool
 	opens map[smb2.FileID]*open
 }
 
-// open is a pipe that a stranger has open. Its requests are read as the server reads them.
+// open is a pipe that a stranger has open.
 type open struct {
-	name     string
+	reading
 	allowed  interfaces
-	requests *dcerpc.Reassembler
 	contexts map[uint16]dcerpc.UUID
-	flying   int  // requests with data that the server has not answered
 	shut     bool // something was refused: what the server has of it is not known any more
 }
 
@@ -228,9 +229,7 @@ func (c *conn) stranger(h *smb2.Header, s *session, n int) error {
 		return unexpected(err)
 	}
 	msg := c.up.unread()[nbss.HeaderLen:][:n]
-	c.table.mu.Lock()
 	wait, why := s.open.judge(h, msg)
-	c.table.mu.Unlock()
 	if why != nil {
 		c.rowAt(s.caller, why)
 		no := refusal{ReasonPipe, why.String()}
@@ -244,7 +243,6 @@ func (c *conn) stranger(h *smb2.Header, s *session, n int) error {
 		return c.refuse(r, no)
 	}
 	if wait != nil {
-		wait.session = s
 		if err := c.table.wait(h.MessageID, *wait); err != nil {
 			return err
 		}
@@ -270,6 +268,8 @@ func (d *denial) String() string {
 
 // judge tells what of the answer has to be seen, or why the request is refused.
 func (v *conversation) judge(h *smb2.Header, msg []byte) (*waiting, *denial) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	switch h.Command {
 	case smb2.TreeConnect:
 		return v.treeConnect(msg)
@@ -322,7 +322,18 @@ func (v *conversation) treeConnect(msg []byte) (*waiting, *denial) {
 	if share := path[strings.LastIndexByte(path, '\\')+1:]; !strings.EqualFold(share, "IPC$") || len(v.trees) >= maxTrees {
 		return nil, &denial{layer: model.LayerTree, what: "another share than IPC$"}
 	}
-	return &waiting{tree: true}, nil
+	return &waiting{connected: v.connected}, nil
+}
+
+// connected notes a tree, which has to be one of pipes.
+func (v *conversation) connected(tree uint32, pipes bool) error {
+	if !pipes {
+		return errors.New("IPC$ is no share of pipes")
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.trees[tree] = true
+	return nil
 }
 
 // create lets the pipes of the policy be opened.
@@ -336,8 +347,11 @@ func (v *conversation) create(msg []byte) (*waiting, *denial) {
 	if len(r.Name)%2 != 0 || r.NameOffset != smb2.HeaderLen+56 || !ok || len(v.opens) >= maxOpens {
 		return nil, &denial{layer: model.LayerOpen, pipe: r.Name.String(), what: "not one of the pipes that may be opened"}
 	}
-	return &waiting{open: &open{
-		name: name, allowed: allowed, requests: dcerpc.NewReassembler(pipeLimits), contexts: map[uint16]dcerpc.UUID{},
+	o := &open{reading: newReading(name, pipeLimits), allowed: allowed, contexts: map[uint16]dcerpc.UUID{}}
+	return &waiting{opened: func(id smb2.FileID) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.opens[id] = o
 	}}, nil
 }
 
@@ -362,9 +376,6 @@ func (v *conversation) ioctl(msg []byte) (*waiting, *denial) {
 // data judges what goes into a pipe. A server acts on whole packets alone, so the last piece of a refused one never
 // reaches it; the pipe is shut from then on. A refused call that stands alone leaves nothing at the server, and the
 // pipe as it was.
-//
-// A server may take two requests that are under way at once in either order. So a packet in pieces is not sent faster
-// than the pieces are answered: put together in another order they would be another packet.
 func (v *conversation) data(id smb2.FileID, b []byte) (*waiting, *denial) {
 	o := v.opens[id]
 	switch {
@@ -373,41 +384,20 @@ func (v *conversation) data(id smb2.FileID, b []byte) (*waiting, *denial) {
 	case o.shut:
 		return nil, &denial{layer: model.LayerCall, pipe: o.name, what: "data behind something that was refused"}
 	}
-	partial := o.requests.Partial()
-	why := o.push(b)
-	if why == nil && o.flying > 0 && (partial || o.requests.Partial()) {
-		why, o.shut = &denial{layer: model.LayerCall, pipe: o.name, what: "a packet in pieces, sent before the data ahead of it were answered"}, true
-	}
+	alone := o.requests.Idle()
+	why := o.take(b, func(call *dcerpc.Call) *denial {
+		why := o.packet(call)
+		if why != nil && alone && call.Fragments == 1 && call.PDU.Type == dcerpc.TypeRequest && o.requests.Idle() {
+			why.fault = faultOf(call)
+		}
+		alone = false
+		return why
+	})
 	if why != nil {
+		o.shut = why.fault == nil
 		return nil, why
 	}
-	o.flying++
-	return &waiting{data: o}, nil
-}
-
-// push judges all packets that are whole with these bytes.
-func (o *open) push(b []byte) *denial {
-	idle := o.requests.Idle()
-	o.requests.Push(b)
-	for n := 0; ; n++ {
-		call, whole, err := o.requests.Next()
-		var why *denial
-		switch {
-		case err != nil:
-			why = &denial{layer: model.LayerCall, what: err.Error()}
-		case !whole:
-			return nil
-		default:
-			why = o.packet(&call)
-		}
-		if why != nil {
-			alone := idle && n == 0 && call.Fragments == 1 && call.PDU.Type == dcerpc.TypeRequest && o.requests.Idle()
-			if why.pipe, o.shut = o.name, !alone; alone {
-				why.fault = faultOf(&call)
-			}
-			return why
-		}
-	}
+	return &waiting{data: &o.reading}, nil
 }
 
 // packet judges a whole RPC packet.
@@ -457,38 +447,4 @@ func nameOf(s dcerpc.SyntaxID) string {
 		return i.Name
 	}
 	return s.UUID.String()
-}
-
-// arrived notes that the server has answered data for a pipe.
-func (t *table) arrived(o *open) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	o.flying--
-}
-
-// opened takes the server's answer to a stranger's TREE_CONNECT or CREATE.
-func (t *table) opened(h *smb2.Header, msg []byte, w *waiting) error {
-	if status.NTStatus(h.Status) != status.Success {
-		return nil
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	v := w.session.open
-	if w.tree {
-		var r smb2.TreeConnectResponse
-		if _, err := r.Unmarshal(msg); err != nil {
-			return err
-		}
-		if r.ShareType != smb2.SharePipe {
-			return errors.New("IPC$ is no share of pipes")
-		}
-		v.trees[h.TreeID] = true
-		return nil
-	}
-	var r smb2.CreateResponse
-	if _, err := r.Unmarshal(msg); err != nil {
-		return err
-	}
-	v.opens[r.FileID] = w.open
-	return nil
 }

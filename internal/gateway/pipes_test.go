@@ -271,13 +271,12 @@ func FuzzPipe(f *testing.F) {
 		}
 		allowed := p.Strangers[0].rules["lsarpc"]
 		id := smb2.FileID{1}
-		v := &conversation{opens: map[smb2.FileID]*open{id: {
-			name: "lsarpc", allowed: allowed, requests: dcerpc.NewReassembler(pipeLimits), contexts: map[uint16]dcerpc.UUID{},
-		}}}
+		o := &open{reading: newReading("lsarpc", pipeLimits), allowed: allowed, contexts: map[uint16]dcerpc.UUID{}}
+		v := &conversation{opens: map[smb2.FileID]*open{id: o}}
 		server := dcerpc.NewReassembler(dcerpc.Limits{})
 		for _, piece := range [][]byte{a, b} {
 			_, why := v.data(id, slices.Clone(piece))
-			if v.opens[id].flying = 0; why != nil {
+			if o.flying.Store(0); why != nil {
 				continue
 			}
 			server.Push(slices.Clone(piece))

@@ -38,10 +38,64 @@ func (c *conn) reply() error {
 		return c.down.passRest()
 	}
 	w, ok := c.table.due(&h)
-	if !ok {
+	switch {
+	case h.NextCommand != 0 && (!ok || w.judged()):
+		return c.answers(&h, w, n)
+	case !ok:
 		return c.down.passRest()
 	}
 	return c.answer(&h, w, n)
+}
+
+// answers takes the answers of a compound, of which the first waits for w. Those of one that is too long for the room are
+// left unseen: what was not seen to be opened is then no pipe that anything may be sent to.
+func (c *conn) answers(h *smb2.Header, w waiting, n int) error {
+	if n+nbss.HeaderLen > roomLen {
+		return c.down.passRest()
+	}
+	msg, err := c.whole(h.Command, n)
+	if err != nil {
+		return err
+	}
+	for chain, first := smb2.NewChain(msg), true; chain.Next(); first = false {
+		var h smb2.Header
+		if err := h.Unmarshal(chain.Message); err != nil {
+			break
+		}
+		if !first {
+			w, _ = c.table.due(&h)
+		}
+		if err := w.settle(&h, chain.Message); err != nil {
+			return refusal{ReasonMalformed, "the server: " + err.Error()}
+		}
+	}
+	return c.down.passRest()
+}
+
+// judged tells whether the request is one of a session whose requests are judged.
+func (w *waiting) judged() bool { return w.connected != nil || w.opened != nil || w.data != nil }
+
+// settle takes the server's answer to such a request.
+func (w *waiting) settle(h *smb2.Header, msg []byte) error {
+	switch st := status.NTStatus(h.Status); {
+	case st == status.Pending:
+	case w.data != nil:
+		w.data.flying.Add(-1)
+	case st.IsError():
+	case w.connected != nil:
+		var r smb2.TreeConnectResponse
+		if _, err := r.Unmarshal(msg); err != nil {
+			return err
+		}
+		return w.connected(h.TreeID, r.ShareType == smb2.SharePipe)
+	case w.opened != nil:
+		var r smb2.CreateResponse
+		if _, err := r.Unmarshal(msg); err != nil {
+			return err
+		}
+		w.opened(r.FileID)
+	}
+	return nil
 }
 
 // whole is an answer of n bytes in full, which stays unread.
@@ -69,6 +123,7 @@ func (c *conn) answer(h *smb2.Header, w waiting, n int) error {
 	case w.logoff != 0:
 		if status.NTStatus(h.Status) == status.Success {
 			c.table.left(w.logoff)
+			c.unwatch(watchKey{c.to, w.logoff})
 		}
 		return c.down.passRest()
 	}
@@ -83,20 +138,8 @@ func (c *conn) answer(h *smb2.Header, w waiting, n int) error {
 		}
 		return c.down.passRest()
 	}
-	if w.data != nil {
-		if status.NTStatus(h.Status) != status.Pending {
-			c.table.arrived(w.data)
-		}
-		return c.down.passRest()
-	}
-	if w.watch != nil {
-		if err := w.answered(h, msg); err != nil {
-			return refusal{ReasonMalformed, "the server: " + err.Error()}
-		}
-		return c.down.passRest()
-	}
-	if w.session != nil {
-		if err := c.table.opened(h, msg, &w); err != nil {
+	if w.judged() {
+		if err := w.settle(h, msg); err != nil {
 			return refusal{ReasonMalformed, "the server: " + err.Error()}
 		}
 		return c.down.passRest()

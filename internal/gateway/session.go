@@ -52,15 +52,10 @@ type waiting struct {
 	logoff    uint64   // a LOGOFF of this session
 	negotiate bool
 
-	// A stranger's TREE_CONNECT, CREATE, or data for a pipe.
-	session *session
-	tree    bool
-	open    *open
-	data    *open
-
-	// The same of a user's session that is watched.
-	watch *watch
-	piped *watched
+	// Of a session whose requests are judged: a TREE_CONNECT, a CREATE, or data for a pipe.
+	connected func(tree uint32, pipes bool) error
+	opened    func(smb2.FileID)
+	data      *reading
 }
 
 // table is what a connection's two directions know of it.
@@ -165,7 +160,7 @@ func (t *table) setup(id uint64) *logon {
 	if l := t.setups[id]; l != nil && id != 0 {
 		return l
 	}
-	return new(logon)
+	return &logon{session: id}
 }
 
 // underway keeps a logon that goes on.

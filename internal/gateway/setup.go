@@ -100,6 +100,7 @@ func (c *conn) setupAnswer(h *smb2.Header, msg []byte, l *logon) error {
 	}
 	who := l.come(r.SessionFlags&smb2.SessionIsGuest != 0, r.SessionFlags&smb2.SessionIsNull != 0)
 	who.encrypted = r.SessionFlags&smb2.SessionEncryptData != 0
+	who.earlier = l.session != 0 && l.session == h.SessionID
 	return c.cameIn(h, who)
 }
 
@@ -149,9 +150,11 @@ func (c *conn) letIn(id uint64, who caller, may leave) error {
 	c.row(who, model.Allowed, status.Success)
 	s := &session{caller: who}
 	if deny := c.way.Route().Policy.denies(c.client, c.to); deny != nil && !who.stranger() {
-		s.watch = c.join(watchKey{c.to, id}, deny)
+		s.watch = c.join(watchKey{c.to, id}, deny, who.earlier)
 		if dialect, _ := c.table.state(); dialect == dialectSMB1 {
 			c.unseen(s, "SMB1")
+		} else if s.watch.late {
+			c.unseen(s, "the session began before the policy, or past this gateway")
 		}
 	}
 	if len(may.rules) > 0 {

@@ -68,8 +68,7 @@ func piped(t *testing.T) (*conversation, smb2.FileID, *open) {
 	}
 	id := smb2.FileID{1}
 	o := &open{
-		name: "lsarpc", allowed: p.Strangers[0].rules["lsarpc"], requests: dcerpc.NewReassembler(pipeLimits),
-		contexts: map[uint16]dcerpc.UUID{},
+		reading: newReading("lsarpc", pipeLimits), allowed: p.Strangers[0].rules["lsarpc"], contexts: map[uint16]dcerpc.UUID{},
 	}
 	return &conversation{opens: map[smb2.FileID]*open{id: o}}, id, o
 }
@@ -95,12 +94,15 @@ func TestOneNumberOneInterface(t *testing.T) {
 func TestPiecesInOrder(t *testing.T) {
 	b := bindTo(t, dcerpc.TypeBind, "lsarpc")
 	for _, answered := range []bool{true, false} {
-		v, id, o := piped(t)
-		if _, why := v.data(id, b[:20]); why != nil {
+		v, id, _ := piped(t)
+		wait, why := v.data(id, b[:20])
+		if why != nil {
 			t.Fatal(why)
 		}
 		if answered {
-			newTable().arrived(o)
+			if err := wait.settle(new(smb2.Header), nil); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if _, why := v.data(id, b[20:]); (why == nil) != answered {
 			t.Errorf("the first piece was answered: %v; the second: %v", answered, why)
