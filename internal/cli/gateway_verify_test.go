@@ -53,7 +53,7 @@ func TestGatewayVerify(t *testing.T) {
 
 	mine := o.run(t, exitOK, "verify", way, "--gateway", config, "--credentials-file", user)
 	for _, want := range []string{
-		"verified", "left-open", "lsarpc: LsarQueryInformationPolicy", "passed       policy: over SMB 3.1.1 anonymous: open samr",
+		"verified", "open         policy: over SMB 3.1.1 anonymous: left open", "lsarpc: LsarQueryInformationPolicy", "passed       policy: over SMB 3.1.1 anonymous: open samr",
 		"passed       policy: over SMB 3.1.1 guest: log on", "unchecked    policy: the rest",
 	} {
 		if !strings.Contains(mine, want) {

@@ -27,7 +27,7 @@ func (v *Verification) behind(p *Proof, c *catalog.Catalog) {
 			p.Checks = append(p.Checks, w.checks...)
 			if len(w.open) > 0 {
 				p.Checks = append(p.Checks, Check{
-					Check: "left-open: " + w.name(), Result: Open, Note: true,
+					Check: "policy: " + w.name() + ": left open", Result: Open, Note: true,
 					Detail: "the policy leaves it open on purpose, and it was answered: " + strings.Join(w.open, ", "),
 				})
 			}
