@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -257,45 +258,74 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// FuzzPipe puts anything into a stranger's pipe, in two pieces. What a server would make of all that passed is never a
-// bind or a call that the policy does not have.
+// FuzzPipe puts anything into a pipe, in two pieces: into a stranger's, and into that of a user who is denied some of it.
+// What a server would make of all that passed is never a bind or a call that the policy does not have, or denies.
 func FuzzPipe(f *testing.F) {
 	f.Add(bindTo(f, dcerpc.TypeBind, "lsarpc"), packet(f, dcerpc.TypeRequest, whole, &dcerpc.Request{Opnum: 15}))
 	f.Add(bindTo(f, dcerpc.TypeBind, "samr"), []byte{})
+	f.Add(bindTo(f, dcerpc.TypeBind, "samr"), packet(f, dcerpc.TypeRequest, whole, &dcerpc.Request{Opnum: 13}))
+	f.Add(packet(f, dcerpc.TypeRequest, 0, &dcerpc.Request{Opnum: 0}), bindTo(f, dcerpc.TypeBind, "samr"))
 	f.Add(append(bindTo(f, dcerpc.TypeBind, "lsarpc"), packet(f, dcerpc.TypeRequest, dcerpc.FlagFirst, &dcerpc.Request{Opnum: 0})...),
 		packet(f, dcerpc.TypeRequest, dcerpc.FlagLast, &dcerpc.Request{Opnum: 15}))
-	f.Fuzz(func(t *testing.T, a, b []byte) {
-		p := somePolicy()
+	allowing, denying := somePolicy(), denyingPolicy()
+	for _, p := range []*Policy{&allowing, &denying} {
 		if err := p.Check(); err != nil {
-			t.Fatal(err)
+			f.Fatal(err)
 		}
-		allowed := p.Strangers[0].rules["lsarpc"]
+	}
+	allowed, denied := allowing.Strangers[0].rules["lsarpc"], denying.denies(netip.Addr{}, "s:445")
+	f.Fuzz(func(t *testing.T, a, b []byte) {
 		id := smb2.FileID{1}
-		o := &open{reading: newReading("lsarpc", pipeLimits), allowed: allowed, contexts: map[uint16]dcerpc.UUID{}}
-		v := &conversation{opens: map[smb2.FileID]*open{id: o}}
-		server := dcerpc.NewReassembler(dcerpc.Limits{})
-		for _, piece := range [][]byte{a, b} {
-			_, why := v.data(id, slices.Clone(piece))
-			if o.flying.Store(0); why != nil {
-				continue
+		v := &conversation{opens: map[smb2.FileID]*open{id: {
+			reading: newReading("lsarpc", pipeLimits), allowed: allowed, contexts: map[uint16]dcerpc.UUID{},
+		}}}
+		reaches(t, func(b []byte) (*waiting, *denial) { return v.data(id, b) }, func(i dcerpc.UUID, call int) bool {
+			of, ok := allowed[i]
+			return ok && (call < 0 || of == nil || of[uint16(call)])
+		}, a, b)
+		w := &watch{deny: denied}
+		o := &watched{reading: newReading("lsarpc", dcerpc.Limits{}), contexts: map[uint16][]dcerpc.UUID{}}
+		reaches(t, func(b []byte) (*waiting, *denial) { return w.data(o, b) }, func(i dcerpc.UUID, call int) bool {
+			of, ok := denied.interfaces[i]
+			return !ok || of != nil && (call < 0 || !of[uint16(call)])
+		}, a, b)
+	})
+}
+
+// reaches puts pieces into a pipe, each when the one before was answered, and judges what a server makes of those that
+// pass: a bind, or a call of an interface that was bound.
+func reaches(t *testing.T, data func([]byte) (*waiting, *denial), may func(i dcerpc.UUID, call int) bool, pieces ...[]byte) {
+	t.Helper()
+	server, bound := dcerpc.NewReassembler(dcerpc.Limits{}), map[uint16]dcerpc.UUID{}
+	for _, piece := range pieces {
+		wait, why := data(slices.Clone(piece))
+		switch {
+		case why != nil && why.fault != nil: // the pipe stays as it was
+			continue
+		case why != nil: // the connection ends, or the pipe is shut
+			return
+		}
+		if wait != nil {
+			if err := wait.settle(new(smb2.Header), nil); err != nil {
+				t.Fatal(err)
 			}
-			server.Push(slices.Clone(piece))
-			for {
-				call, ok, err := server.Next()
-				if err != nil || !ok {
-					break
-				}
-				if bind, err := call.PDU.Bind(); err == nil {
-					for _, x := range bind.Contexts {
-						if _, may := allowed[x.Abstract.UUID]; !may {
-							t.Errorf("a bind of %v passed", x.Abstract)
-						}
+		}
+		server.Push(slices.Clone(piece))
+		for {
+			call, ok, err := server.Next()
+			if err != nil || !ok {
+				break
+			}
+			if bind, err := call.PDU.Bind(); err == nil {
+				for _, x := range bind.Contexts {
+					if bound[x.ID] = x.Abstract.UUID; !may(x.Abstract.UUID, -1) {
+						t.Errorf("a bind of %v passed", x.Abstract)
 					}
 				}
-				if call.PDU.Type == dcerpc.TypeRequest && !allowed[dcerpc.LSARPC.UUID][call.Opnum] {
-					t.Errorf("call %d passed", call.Opnum)
-				}
+			}
+			if i, ok := bound[call.ContextID]; call.PDU.Type == dcerpc.TypeRequest && ok && !may(i, int(call.Opnum)) {
+				t.Errorf("call %d of %v passed", call.Opnum, i)
 			}
 		}
-	})
+	}
 }
