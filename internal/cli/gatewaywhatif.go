@@ -83,7 +83,7 @@ func (a *app) runGatewayWhatIf(f *gatewayWhatIfFlags) error {
 			return enc.Encode(list)
 		}
 		w = model.VisibleWriter{Writer: w}
-		if _, err := fmt.Fprintf(w, "Of %d uses that were observed, %d were refused already, %d would be, %d are not known, %d strangers' go on. Users' go on where nothing is said.\n",
+		if _, err := fmt.Fprintf(w, "Of %d uses that were observed, %d were refused already, %d would be, %d are not known, %d go on by the policy. Users' go on where nothing is said.\n",
 			len(uses), already, count[model.Denied], count[model.Inconclusive], count[model.Allowed]); err != nil {
 			return err
 		}

@@ -37,8 +37,8 @@ func (p *Policy) Replay(uses []model.Use, to string) []Replayed {
 			outcome, why := p.Stranger(u, client, server)
 			out = append(out, Replayed{*u, outcome, why})
 		case u.Identity == model.User || u.Identity == model.Machine:
-			if why := p.replayUser(u, client, server); why != "" {
-				out = append(out, Replayed{*u, model.Denied, why})
+			if outcome, why := p.replayUser(u, client, server); why != "" {
+				out = append(out, Replayed{*u, outcome, why})
 			}
 		case u.Identity == model.Unknown:
 			out = append(out, Replayed{*u, model.Inconclusive, "the logon was not seen, so this may be a stranger"})
@@ -93,24 +93,30 @@ func (p *Policy) Stranger(u *model.Use, client netip.Addr, server string) (model
 	return model.Denied, "not one of the calls that may be made"
 }
 
-// replayUser says what a user would be denied; empty is nothing.
-func (p *Policy) replayUser(u *model.Use, client netip.Addr, server string) string {
-	d := p.denies(client, server)
-	if d == nil {
-		return ""
+// replayUser says what becomes of a use that is denied to users; an empty why is of one that is not.
+func (p *Policy) replayUser(u *model.Use, client netip.Addr, server string) (model.Outcome, string) {
+	switch d := p.denies(client, server); {
+	case d == nil || !d.covers(u):
+		return model.Allowed, ""
+	case u.Dialect == dialectSMB1:
+		return model.Allowed, "denied to users, but not read over SMB1: it passes"
+	case u.Encrypted == model.True:
+		return model.Allowed, "denied to users, but encrypted: it passes"
 	}
-	if u.Layer == model.LayerOpen && d.pipes[plainPipe(u.Pipe)] {
-		return "the pipe is denied to users: the connection is closed"
+	return model.Denied, "denied to users: the connection is closed"
+}
+
+// covers tells whether a use is among what is denied. Whatever is done on a pipe that is denied begins with opening it.
+func (d *denials) covers(u *model.Use) bool {
+	if d.pipes[plainPipe(u.Pipe)] {
+		return true
 	}
 	id, err := dcerpc.ParseUUID(u.UUID)
 	if err != nil {
-		return ""
+		return false
 	}
-	switch of, ok := d.interfaces[id]; {
-	case ok && of == nil, ok && u.Layer == model.LayerCall && u.Opnum >= 0 && of[uint16(u.Opnum)]:
-		return "denied to users: the connection is closed"
-	}
-	return ""
+	of, ok := d.interfaces[id]
+	return ok && (of == nil || u.Layer == model.LayerCall && u.Opnum >= 0 && of[uint16(u.Opnum)])
 }
 
 // Keep adds an exception for a pipe that strangers need, for every client: these interfaces on it, or all that are known

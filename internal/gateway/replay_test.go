@@ -23,6 +23,8 @@ func TestReplay(t *testing.T) {
 	name.Client = "somehost"
 	refused := use(model.Guest, model.LayerSession, "", "", "", -1)
 	refused.Outcome = model.Denied
+	encrypted, old := use(model.User, model.LayerCall, "IPC$", "samr", sam, 13), use(model.User, model.LayerCall, "IPC$", "samr", sam, 13)
+	encrypted.Encrypted, old.Dialect = model.True, dialectSMB1
 	for _, c := range []struct {
 		what string
 		use  model.Use
@@ -47,6 +49,9 @@ func TestReplay(t *testing.T) {
 		{"a user's call", use(model.User, model.LayerCall, "IPC$", "samr", sam, 8), ""},
 		{"a user's call that is denied", use(model.User, model.LayerCall, "IPC$", "samr", sam, 13), model.Denied},
 		{"a machine's pipe that is denied", use(model.Machine, model.LayerOpen, "IPC$", `\PIPE\SpoolSS`, "", -1), model.Denied},
+		{"a call on a pipe that is denied", use(model.User, model.LayerCall, "IPC$", "spoolss", "", -1), model.Denied},
+		{"the same, encrypted", encrypted, model.Allowed},
+		{"the same over SMB1", old, model.Allowed},
 		{"an interface that is denied", use(model.User, model.LayerBind, "IPC$", "lsass", lsa, -1), model.Denied},
 	} {
 		var got model.Outcome
