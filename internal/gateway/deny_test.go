@@ -220,6 +220,10 @@ func TestRefusals(t *testing.T) {
 	if err := p.Check(); err != nil {
 		t.Fatal(err)
 	}
+	p.Users = append(p.Users, Refusal{Clients: []netip.Prefix{netip.MustParsePrefix("fe80::/10")}, Deny: []Denied{{Pipe: "samr"}}})
+	if p.denies(netip.MustParseAddr("fe80::1%lan"), "s:445") == nil {
+		t.Error("it does not apply to a client of the same link, whose address has a zone")
+	}
 	if p.denies(netip.MustParseAddr("192.0.2.7"), "s:445") == nil || p.denies(netip.MustParseAddr("198.51.100.7"), "s:445") != nil {
 		t.Error("it applies to the wrong clients")
 	}

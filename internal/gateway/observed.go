@@ -35,6 +35,7 @@ func Observed(uses []model.Use) (p Policy, left []string) {
 			continue
 		}
 		client, err := netip.ParseAddr(u.Client)
+		client = nameable(client)
 		switch {
 		case err != nil:
 			left = append(left, fmt.Sprintf("%s used %s: a policy names clients by their addresses", u.Client, u.Pipe))

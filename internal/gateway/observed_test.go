@@ -21,9 +21,10 @@ func TestObserved(t *testing.T) {
 	p, left := Observed([]model.Use{
 		use("192.0.2.1", model.Anonymous, "lsarpc", "lsarpc", lsa, "LsarClose", 0),
 		use("192.0.2.1", model.Anonymous, "lsarpc", "lsarpc", lsa, "LsarOpenPolicy2", 44),
-		use("192.0.2.1", model.Anonymous, "srvsvc", "srvsvc", srv, "NetrShareEnum", 15),
+		use("::ffff:192.0.2.1", model.Anonymous, "srvsvc", "srvsvc", srv, "NetrShareEnum", 15),
 		use("192.0.2.9", model.Guest, "odd", "", own, "opnum 3", 3),
 		use("192.0.2.1", model.User, "winreg", "winreg", own, "opnum 3", 3),
+		use("fe80::1%eth0", model.Anonymous, "srvsvc", "srvsvc", srv, "NetrShareEnum", 15),
 		use("somehost", model.Anonymous, "srvsvc", "srvsvc", srv, "NetrShareEnum", 15),
 		use("192.0.2.1", model.Anonymous, "", "", "", "", -1),
 		{Client: "192.0.2.3", Identity: model.Guest, Layer: model.LayerTree, Outcome: model.Allowed, Share: "public", Opnum: -1, Count: 1},
@@ -40,7 +41,9 @@ func TestObserved(t *testing.T) {
 		`{"pipe":"lsarpc","interfaces":[{"interface":"lsarpc","calls":["LsarClose","LsarOpenPolicy2"]}]},` +
 		`{"pipe":"srvsvc","interfaces":[{"interface":"srvsvc","calls":["NetrShareEnum"]}]}],"why":"seen: 6 calls"},` +
 		`{"clients":["192.0.2.9/32"],"as":["guest"],"allow":"pipes","pipes":[` +
-		`{"pipe":"odd","interfaces":[{"interface":"` + own + `","calls":["3"]}]}],"why":"seen: 2 calls"}]}`
+		`{"pipe":"odd","interfaces":[{"interface":"` + own + `","calls":["3"]}]}],"why":"seen: 2 calls"},` +
+		`{"clients":["fe80::1/128"],"as":["anonymous"],"allow":"pipes","pipes":[` +
+		`{"pipe":"srvsvc","interfaces":[{"interface":"srvsvc","calls":["NetrShareEnum"]}]}],"why":"seen: 2 calls"}]}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -112,6 +112,10 @@ func (e *Exception) covers(who model.Identity, client netip.Addr, server string)
 
 // here tells whether a client and a server are among those of an entry.
 func here(clients []netip.Prefix, servers []string, client netip.Addr, server string) bool {
+	client = nameable(client)
 	return (len(servers) == 0 || slices.ContainsFunc(servers, func(s string) bool { return strings.EqualFold(s, server) })) &&
-		(len(clients) == 0 || slices.ContainsFunc(clients, func(p netip.Prefix) bool { return p.Contains(client.Unmap()) }))
+		(len(clients) == 0 || slices.ContainsFunc(clients, func(p netip.Prefix) bool { return p.Contains(client) }))
 }
+
+// nameable is an address as a policy can name it: no IPv4 inside IPv6, and no zone, in which no network is.
+func nameable(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
