@@ -22,10 +22,10 @@ import (
 
 // Refusal is what some users may not do.
 type Refusal struct {
-	Clients []netip.Prefix `json:"clients,omitempty"` // from these addresses; from any where there is none
-	Servers []string       `json:"servers,omitempty"` // to these, as the listeners name them; to any where there is none
-	Deny    []Denied       `json:"deny"`
-	Why     string         `json:"why,omitempty"` // for people
+	Clients Networks `json:"clients,omitempty"` // from these addresses; from any where there is none
+	Servers []string `json:"servers,omitempty"` // to these, as the listeners name them; to any where there is none
+	Deny    []Denied `json:"deny"`
+	Why     string   `json:"why,omitempty"` // for people
 }
 
 // Denied is one thing that users may not do: open a pipe; or bind an interface, or some of its calls, on whatever pipe

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -18,7 +20,7 @@ type Policy struct {
 
 // Exception lets some strangers in.
 type Exception struct {
-	Clients []netip.Prefix   `json:"clients,omitempty"` // from these addresses; from any where there is none
+	Clients Networks         `json:"clients,omitempty"` // from these addresses; from any where there is none
 	Servers []string         `json:"servers,omitempty"` // to these, as the listeners name them; to any where there is none
 	As      []model.Identity `json:"as,omitempty"`      // who come in as these; any stranger where there is none
 	Allow   string           `json:"allow"`             // "everything", as users; or "pipes": those of Pipes
@@ -26,6 +28,29 @@ type Exception struct {
 	Why     string           `json:"why,omitempty"` // for people
 
 	rules rules // of Pipes, once they were checked
+}
+
+// Networks are where clients are. A policy may write a single address without the length of its prefix.
+type Networks []netip.Prefix
+
+// UnmarshalJSON takes addresses and networks.
+func (n *Networks) UnmarshalJSON(b []byte) error {
+	var list []string
+	if json.Unmarshal(b, &list) != nil {
+		return errors.New("clients: not a list of addresses and networks")
+	}
+	*n = nil
+	for _, s := range list {
+		p, err := netip.ParsePrefix(s)
+		if a, notOne := netip.ParseAddr(s); notOne == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return fmt.Errorf("clients: %q is neither an address nor a network such as 192.0.2.0/24", s)
+		}
+		*n = append(*n, p)
+	}
+	return nil
 }
 
 // The words of Exception.Allow.

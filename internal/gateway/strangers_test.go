@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/json"
 	"errors"
 	"net"
 	"net/netip"
@@ -151,6 +152,25 @@ func TestDeafClient(t *testing.T) {
 	}
 	if s := g.Stats(); s.Open != 0 || s.Refused[ReasonIdle] != 1 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestNetworks reads addresses and networks, and refuses the rest in a policy's words.
+func TestNetworks(t *testing.T) {
+	var n Networks
+	if err := json.Unmarshal([]byte(`["192.0.2.7","198.51.100.0/24","fe80::1%lan"]`), &n); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := json.Marshal(n); err != nil || string(b) != `["192.0.2.7/32","198.51.100.0/24","fe80::1/128"]` {
+		t.Errorf("%s %v", b, err)
+	}
+	for text, want := range map[string]string{
+		`["somehost"]`: `clients: "somehost" is neither an address nor a network such as 192.0.2.0/24`,
+		`"192.0.2.7"`:  "clients: not a list of addresses and networks",
+	} {
+		if err := json.Unmarshal([]byte(text), &n); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
 	}
 }
 
