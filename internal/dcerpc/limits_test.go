@@ -209,3 +209,36 @@ func BenchmarkReassembler(b *testing.B) {
 		}
 	}
 }
+
+// TestNextPacket gives fragments one by one, however the bytes are cut, and keeps none of them. What is no packet is an
+// error from then on.
+func TestNextPacket(t *testing.T) {
+	r := NewReassembler(Limits{Bytes: 1, Fragments: 1, Calls: 1}) // bounds of what is put together
+	first := packet(t, Header{Type: TypeRequest, Flags: FlagFirst, CallID: 2}, &Request{Opnum: 7, Stub: make([]byte, 100)})
+	var got []uint16
+	for range 3 {
+		for i := range first {
+			r.Push(first[i : i+1])
+			p, ok, err := r.NextPacket()
+			if err != nil || ok != (i == len(first)-1) {
+				t.Fatalf("byte %d: %v %v", i, ok, err)
+			}
+			if ok {
+				q, err := p.Request()
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, q.Opnum)
+			}
+		}
+	}
+	if len(got) != 3 || got[2] != 7 || !r.Idle() {
+		t.Errorf("%v, and kept: %v", got, !r.Idle())
+	}
+	r.Push(bytes.Repeat([]byte("HTTP"), 10))
+	for range 2 {
+		if _, ok, err := r.NextPacket(); ok || err == nil {
+			t.Errorf("no packet: %v %v", ok, err)
+		}
+	}
+}

@@ -113,18 +113,10 @@ func (r *Reassembler) Reset() {
 // Next gives the next whole message; false when more bytes are needed. After a FragmentError it may be called again;
 // after any other error it repeats the error until Reset.
 func (r *Reassembler) Next() (Call, bool, error) {
-	for r.dead == nil {
-		packet, err := r.packet()
-		if err != nil {
-			r.dead = err
-			break
-		}
-		if packet == nil {
-			return Call{}, false, nil
-		}
-		p, _, err := Parse(packet)
-		if err != nil {
-			return Call{}, false, &FragmentError{p.CallID, err}
+	for {
+		packet, p, err := r.next()
+		if packet == nil || err != nil {
+			return Call{}, false, err
 		}
 		call, whole, err := r.add(packet, p)
 		if err != nil {
@@ -134,7 +126,30 @@ func (r *Reassembler) Next() (Call, bool, error) {
 			return call, true, nil
 		}
 	}
-	return Call{}, false, r.dead
+}
+
+// NextPacket gives the next packet, be it a fragment: for those who judge packets one by one and keep nothing of them.
+// False and errors are those of Next. Whoever calls one of the two does not call the other.
+func (r *Reassembler) NextPacket() (PDU, bool, error) {
+	packet, p, err := r.next()
+	return p, packet != nil && err == nil, err
+}
+
+// next cuts and decodes the next packet; nil when it is not all there.
+func (r *Reassembler) next() ([]byte, PDU, error) {
+	if r.dead != nil {
+		return nil, PDU{}, r.dead
+	}
+	packet, err := r.packet()
+	if packet == nil || err != nil {
+		r.dead = err
+		return nil, PDU{}, err
+	}
+	p, _, err := Parse(packet)
+	if err != nil {
+		err = &FragmentError{p.CallID, err}
+	}
+	return packet, p, err
 }
 
 // packet cuts the next packet, or nil when it is not all there. What is left over is never more than one packet.

@@ -313,7 +313,7 @@ func (v *watch) create(msg []byte, at *member) (*waiting, *denial) {
 	if v.deny.pipes[name] {
 		return nil, &denial{layer: model.LayerOpen, pipe: name, what: "denied to users"}
 	}
-	o := &watched{reading: newReading(name, dcerpc.Limits{}), contexts: map[uint16][]dcerpc.UUID{}}
+	o := &watched{reading: newReading(name), contexts: map[uint16][]dcerpc.UUID{}}
 	at.opening = o
 	return &waiting{opened: func(id smb2.FileID) {
 		v.mu.Lock()
@@ -343,16 +343,16 @@ func (v *watch) data(o *watched, b []byte) (*waiting, *denial) {
 		o.flying.Add(1)
 		return &waiting{data: &o.reading}, nil
 	}
-	if why := o.take(b, func(call *dcerpc.Call) *denial { return v.packet(o, call) }); why != nil {
+	if why := o.take(b, func(p *dcerpc.PDU) *denial { return v.packet(o, p) }); why != nil {
 		return nil, why
 	}
 	return &waiting{data: &o.reading}, nil
 }
 
-func (v *watch) packet(o *watched, call *dcerpc.Call) *denial {
-	switch call.PDU.Type {
+func (v *watch) packet(o *watched, p *dcerpc.PDU) *denial {
+	switch p.Type {
 	case dcerpc.TypeBind, dcerpc.TypeAlterContext:
-		b, err := call.PDU.Bind()
+		b, err := p.Bind()
 		if err != nil {
 			return &denial{layer: model.LayerBind, what: err.Error()}
 		}
@@ -368,9 +368,13 @@ func (v *watch) packet(o *watched, call *dcerpc.Call) *denial {
 			}
 		}
 	case dcerpc.TypeRequest:
-		for _, id := range o.contexts[call.ContextID] {
-			if v.deny.interfaces[id][call.Opnum] {
-				return &denial{layer: model.LayerCall, uuid: id.String(), what: fmt.Sprintf("call %d is denied to users", call.Opnum)}
+		q, err := p.Request()
+		if err != nil {
+			return &denial{layer: model.LayerCall, what: err.Error()}
+		}
+		for _, id := range o.contexts[q.ContextID] {
+			if v.deny.interfaces[id][q.Opnum] {
+				return &denial{layer: model.LayerCall, uuid: id.String(), what: fmt.Sprintf("call %d is denied to users", q.Opnum)}
 			}
 		}
 	}

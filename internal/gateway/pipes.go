@@ -193,10 +193,6 @@ const (
 	maxContexts = 32
 )
 
-// pipeLimits bound what a stranger's requests may make the gateway keep: the longest that strangers have a reason for
-// is some KiB.
-var pipeLimits = dcerpc.Limits{Bytes: 256 << 10, Fragments: 128, Calls: 4}
-
 // conversation is what a stranger's session has open.
 type conversation struct {
 	rules rules
@@ -347,7 +343,7 @@ func (v *conversation) create(msg []byte) (*waiting, *denial) {
 	if len(r.Name)%2 != 0 || r.NameOffset != smb2.HeaderLen+56 || !ok || len(v.opens) >= maxOpens {
 		return nil, &denial{layer: model.LayerOpen, pipe: r.Name.String(), what: "not one of the pipes that may be opened"}
 	}
-	o := &open{reading: newReading(name, pipeLimits), allowed: allowed, contexts: map[uint16]dcerpc.UUID{}}
+	o := &open{reading: newReading(name), allowed: allowed, contexts: map[uint16]dcerpc.UUID{}}
 	return &waiting{opened: func(id smb2.FileID) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
@@ -384,11 +380,12 @@ func (v *conversation) data(id smb2.FileID, b []byte) (*waiting, *denial) {
 	case o.shut:
 		return nil, &denial{layer: model.LayerCall, pipe: o.name, what: "data behind something that was refused"}
 	}
+	const whole = dcerpc.FlagFirst | dcerpc.FlagLast
 	alone := o.requests.Idle()
-	why := o.take(b, func(call *dcerpc.Call) *denial {
-		why := o.packet(call)
-		if why != nil && alone && call.Fragments == 1 && call.PDU.Type == dcerpc.TypeRequest && o.requests.Idle() {
-			why.fault = faultOf(call)
+	why := o.take(b, func(p *dcerpc.PDU) *denial {
+		why := o.packet(p)
+		if why != nil && alone && p.Type == dcerpc.TypeRequest && p.Flags&whole == whole && o.requests.Idle() {
+			why.fault = faultOf(p)
 		}
 		alone = false
 		return why
@@ -400,11 +397,11 @@ func (v *conversation) data(id smb2.FileID, b []byte) (*waiting, *denial) {
 	return &waiting{data: &o.reading}, nil
 }
 
-// packet judges a whole RPC packet.
-func (o *open) packet(call *dcerpc.Call) *denial {
-	switch call.PDU.Type {
+// packet judges an RPC packet.
+func (o *open) packet(p *dcerpc.PDU) *denial {
+	switch p.Type {
 	case dcerpc.TypeBind, dcerpc.TypeAlterContext:
-		b, err := call.PDU.Bind()
+		b, err := p.Bind()
 		if err != nil {
 			return &denial{layer: model.LayerBind, what: err.Error()}
 		}
@@ -419,23 +416,31 @@ func (o *open) packet(call *dcerpc.Call) *denial {
 		}
 		return nil
 	case dcerpc.TypeRequest:
-		id, ok := o.contexts[call.ContextID]
-		if may := o.allowed[id]; !ok || may != nil && !may[call.Opnum] {
-			return &denial{layer: model.LayerCall, uuid: id.String(), what: fmt.Sprintf("call %d", call.Opnum)}
+		q, err := p.Request()
+		if err != nil {
+			return &denial{layer: model.LayerCall, what: err.Error()}
+		}
+		id, ok := o.contexts[q.ContextID]
+		if may := o.allowed[id]; !ok || may != nil && !may[q.Opnum] {
+			return &denial{layer: model.LayerCall, uuid: id.String(), what: fmt.Sprintf("call %d", q.Opnum)}
 		}
 		return nil
 	case dcerpc.TypeAuth3, dcerpc.TypeCancel, dcerpc.TypeOrphaned:
 		return nil
 	}
-	return &denial{layer: model.LayerCall, what: "a packet of type " + call.PDU.Type.String()}
+	return &denial{layer: model.LayerCall, what: "a packet of type " + p.Type.String()}
 }
 
 // faultOf is the answer of a server that refuses a call. See [MS-RPCE] 3.3.1.5.2.
-func faultOf(call *dcerpc.Call) *smb2.IOCTLResponse {
+func faultOf(p *dcerpc.PDU) *smb2.IOCTLResponse {
 	const accessDenied status.Fault = 5 // nca_s_fault_access_denied
+	q, err := p.Request()
+	if err != nil {
+		return nil
+	}
 	b, err := dcerpc.AppendPDU(nil, dcerpc.Header{
-		Type: dcerpc.TypeFault, Flags: dcerpc.FlagFirst | dcerpc.FlagLast | dcerpc.FlagDidNotExecute, CallID: call.PDU.CallID,
-	}, &dcerpc.FaultBody{ContextID: call.ContextID, Status: accessDenied}, nil)
+		Type: dcerpc.TypeFault, Flags: dcerpc.FlagFirst | dcerpc.FlagLast | dcerpc.FlagDidNotExecute, CallID: p.CallID,
+	}, &dcerpc.FaultBody{ContextID: q.ContextID, Status: accessDenied}, nil)
 	if err != nil {
 		return nil // a fault has a few bytes and always fits
 	}

@@ -277,14 +277,14 @@ func FuzzPipe(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		id := smb2.FileID{1}
 		v := &conversation{opens: map[smb2.FileID]*open{id: {
-			reading: newReading("lsarpc", pipeLimits), allowed: allowed, contexts: map[uint16]dcerpc.UUID{},
+			reading: newReading("lsarpc"), allowed: allowed, contexts: map[uint16]dcerpc.UUID{},
 		}}}
 		reaches(t, func(b []byte) (*waiting, *denial) { return v.data(id, b) }, func(i dcerpc.UUID, call int) bool {
 			of, ok := allowed[i]
 			return ok && (call < 0 || of == nil || of[uint16(call)])
 		}, a, b)
 		w := &watch{deny: denied}
-		o := &watched{reading: newReading("lsarpc", dcerpc.Limits{}), contexts: map[uint16][]dcerpc.UUID{}}
+		o := &watched{reading: newReading("lsarpc"), contexts: map[uint16][]dcerpc.UUID{}}
 		reaches(t, func(b []byte) (*waiting, *denial) { return w.data(o, b) }, func(i dcerpc.UUID, call int) bool {
 			of, ok := denied.interfaces[i]
 			return !ok || of != nil && (call < 0 || !of[uint16(call)])

@@ -69,7 +69,7 @@ func piped(t *testing.T) (*conversation, smb2.FileID, *open) {
 	}
 	id := smb2.FileID{1}
 	o := &open{
-		reading: newReading("lsarpc", pipeLimits), allowed: p.Strangers[0].rules["lsarpc"], contexts: map[uint16]dcerpc.UUID{},
+		reading: newReading("lsarpc"), allowed: p.Strangers[0].rules["lsarpc"], contexts: map[uint16]dcerpc.UUID{},
 	}
 	return &conversation{opens: map[smb2.FileID]*open{id: o}}, id, o
 }
@@ -108,6 +108,32 @@ func TestPiecesInOrder(t *testing.T) {
 		if _, why := v.data(id, b[20:]); (why == nil) != answered {
 			t.Errorf("the first piece was answered: %v; the second: %v", answered, why)
 		}
+	}
+}
+
+// TestFragments lets a call be as long as it likes, keeps nothing of it, and judges each fragment by itself.
+func TestFragments(t *testing.T) {
+	v, id, o := piped(t)
+	if _, why := v.data(id, bindTo(t, dcerpc.TypeBind, "lsarpc")); why != nil {
+		t.Fatal(why)
+	}
+	fragment := func(flags dcerpc.Flags, opnum uint16) []byte {
+		return packet(t, dcerpc.TypeRequest, flags, &dcerpc.Request{Opnum: opnum, Stub: make([]byte, 4<<10)})
+	}
+	first, next := fragment(dcerpc.FlagFirst, 0), fragment(0, 0)
+	if _, why := v.data(id, first); why != nil {
+		t.Fatal(why)
+	}
+	for i := range 2000 { // 8 MiB
+		if _, why := v.data(id, next); why != nil {
+			t.Fatalf("fragment %d: %v", i, why)
+		}
+	}
+	if !o.requests.Idle() {
+		t.Error("something is kept")
+	}
+	if _, why := v.data(id, fragment(dcerpc.FlagLast, 1)); why == nil || why.fault != nil || !o.shut {
+		t.Errorf("the last fragment is of another call: %v", why)
 	}
 }
 
