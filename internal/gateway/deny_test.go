@@ -237,6 +237,41 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestTrees takes a tree for one of pipes until an answer that cannot be an old one says that it holds files.
+func TestTrees(t *testing.T) {
+	for name, c := range map[string]struct {
+		late bool
+		play func(v *watch)
+		want bool
+	}{
+		"not known":                   {false, func(*watch) {}, true},
+		"of files":                    {false, func(v *watch) { v.connected(5, false, 0) }, false},
+		"of pipes":                    {false, func(v *watch) { v.connected(5, true, 0) }, true},
+		"ended":                       {false, func(v *watch) { v.connected(5, false, 0); v.ends(5) }, true},
+		"again of files":              {false, func(v *watch) { v.connected(5, false, 0); v.ends(5); v.connected(5, false, v.turn) }, false},
+		"an answer from before":       {false, func(v *watch) { v.ends(5); v.connected(5, false, 0) }, true},
+		"another tree was ended":      {false, func(v *watch) { v.ends(6); v.connected(5, false, 0) }, false},
+		"from before the session":     {true, func(*watch) {}, false},
+		"of pipes, in a late session": {true, func(v *watch) { v.connected(5, true, 0) }, true},
+		"an answer from before what is forgotten": {false, func(v *watch) {
+			v.ends(5)
+			for id := range uint32(maxKnown) {
+				v.ends(100 + id)
+			}
+			v.connected(5, false, 0)
+		}, true},
+	} {
+		v := &watch{late: c.late, trees: map[uint32]tree{}}
+		c.play(v)
+		if v.pipes(5) != c.want {
+			t.Errorf("%s: taken for one of pipes: %v", name, !c.want)
+		}
+		if len(v.trees) > maxKnown {
+			t.Errorf("%s: %d trees are kept", name, len(v.trees))
+		}
+	}
+}
+
 // TestWatches shares what is known of a session among its connections, until the last has ended or the session has.
 func TestWatches(t *testing.T) {
 	var w watches
