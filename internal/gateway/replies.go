@@ -63,7 +63,10 @@ func (c *conn) answers(h *smb2.Header, w waiting, n int) error {
 			break
 		}
 		if !first {
-			w, _ = c.table.due(&h)
+			var ok bool
+			if w, ok = c.table.due(&h); ok && !w.judged() {
+				return refusal{ReasonMalformed, fmt.Sprintf("the server answers %v in a compound", h.Command)}
+			}
 		}
 		if err := w.settle(&h, chain.Message); err != nil {
 			return refusal{ReasonMalformed, "the server: " + err.Error()}
