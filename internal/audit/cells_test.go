@@ -92,3 +92,13 @@ func TestXPx64(t *testing.T) {
 		t.Errorf("%+v", a.Platform)
 	}
 }
+
+// A value that some releases should have is no finding where the release is not known.
+func TestWantedOnSomeReleases(t *testing.T) {
+	for product, want := range map[string]model.State{"": model.StateUnknown, "win2003": model.StateWeak, "win2019": model.StateOK} {
+		a := machine(t, product, model.Member, dword(serverKey, "EnableSecuritySignature", 0))
+		if got := settingOf(t, a, "EnableSecuritySignature").State; got != want {
+			t.Errorf("product %q: %s, want %s", product, got, want)
+		}
+	}
+}

@@ -142,6 +142,9 @@ func (f *facts) both(o *Options, file, told *smbconf.Config) {
 		if !v.Present && mine.Present || fmt.Sprint(mine.Data) == fmt.Sprint(v.Data) {
 			continue // testparm leaves out what equals the default
 		}
+		if text, ok := v.Word(); ok && mine.Present && (smbconf.Param{Name: id[strings.LastIndex(id, ":")+1:], Value: fmt.Sprint(mine.Data)}).Means(text) {
+			continue // another word for the same
+		}
 		f.values[id], f.origin[id] = v, "testparm"
 		if registry {
 			f.origin[id] = "testparm (Samba's registry)"

@@ -36,6 +36,10 @@ func (o *Options) smbConf(path string) (*facts, error) {
 	if on, ok := f.values["registry shares"].Truth(); ok && on && !c.Registry {
 		f.problem("%s: registry shares = yes: there may be shares in Samba's registry, which a file does not show; on the host itself, 'ipcguard audit local' reads them", path)
 	}
+	allow, _ := f.values["usershare allow guests"].Truth()
+	if most, told := f.values["usershare max shares"].Whole(); allow && system == "samba" && (!told || most > 0) {
+		f.problem("%s: usershare allow guests = yes: users may have made shares that take strangers, which a file does not show; on the host itself, 'ipcguard audit local' reads them", path)
+	}
 	if f.platform.Version == "" {
 		f.why("the version cannot be known from a configuration file; defaults are those of Samba 4.17 (--product samba-4.13 names a release)")
 	}
@@ -398,6 +402,14 @@ func (s *sambaReader) meant(written string) *catalog.Setting {
 	return nil
 }
 
+// unanswered tells of a server that answers nobody although each of its lines is right.
+func (j *judging) unanswered() {
+	high, low := j.setting("server max protocol").Effective, j.setting("server min protocol").Effective
+	if j.audit.Access[model.User].Session == model.Denied && catalog.Dialect(high) < catalog.Dialect(low) {
+		j.audit.Problems = append(j.audit.Problems, fmt.Sprintf("server max protocol is %v and server min protocol %v: no dialect is left, and Samba refuses every client", high, low))
+	}
+}
+
 // samba looks for what several parameters say together.
 func (j *judging) samba() {
 	for _, name := range []string{"guest ok", "available", "path"} {
@@ -407,6 +419,7 @@ func (j *judging) samba() {
 		}
 	}
 	j.privilegedGuest()
+	j.unanswered()
 	restrict, known := j.number("restrict anonymous")
 	if known && restrict == 1 {
 		j.add(lint{id: "restrict-anonymous-one", setting: "restrict anonymous", evidence: "restrict anonymous is 1: lsarpc, winreg, svcctl, spoolss and others still answer strangers"})

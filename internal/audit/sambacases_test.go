@@ -142,3 +142,84 @@ func TestInheritedByIPC(t *testing.T) {
 		}
 	}
 }
+
+// A highest dialect below the lowest one: smbd 4.17.12 starts, and answers nobody. Which is the lowest where no line says so
+// depends on the release.
+func TestNoDialectLeft(t *testing.T) {
+	for _, tt := range []struct {
+		product, lines string
+		want           model.Outcome
+	}{
+		{"samba-4.17", "server max protocol = NT1\n", model.Denied},
+		{"samba-4.9", "server max protocol = NT1\n", model.Allowed},
+		{"", "server max protocol = NT1\n", model.OutcomeUnknown},
+		{"", "server min protocol = SMB3\nmax protocol = SMB2_10\n", model.Denied},
+		{"", "server min protocol = NT1\nserver max protocol = NT1\n", model.Allowed},
+		{"", "server min protocol = SMB3_11\nserver max protocol = SMB3\n", model.Allowed},
+		{"", "server max protocol = default\n", model.Allowed},
+	} {
+		path := filepath.Join(write(t, map[string]string{"smb.conf": "[global]\n" + tt.lines}), "smb.conf")
+		r, err := Options{Product: tt.product}.Source(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []model.Identity{model.Anonymous, model.User} {
+			if got := r[0].Access[id].Session; got != tt.want {
+				t.Errorf("%s %q: the session of %s is %s, want %s", tt.product, tt.lines, id, got, tt.want)
+			}
+		}
+		told := slices.ContainsFunc(r[0].Problems, func(p string) bool { return strings.Contains(p, "no dialect is left") })
+		if told != (tt.want == model.Denied) {
+			t.Errorf("%s %q: %q", tt.product, tt.lines, r[0].Problems)
+		}
+	}
+}
+
+// Whom permissions do not stop is not told that they decide.
+func TestWhatDecidesAboutFiles(t *testing.T) {
+	const permissions = "the permissions of its folder decide"
+	for lines, want := range map[string]string{
+		"[pub]\npath = /srv\nguest ok = yes\n":                                                 permissions,
+		"[pub]\npath = /srv\nguest only = yes\nforce user = root\n":                            "force user makes root of them",
+		"guest account = root\n[pub]\npath = /srv\nguest ok = yes\n":                           "guest account makes root of them",
+		"guest account = root\n[pub]\npath = /srv\nguest ok = yes\nforce user = nobody\n":      permissions,
+		"usershare allow guests = yes\nguest account = root\n[a]\npath = /a\nguest ok = yes\n": "guest account makes root of them",
+	} {
+		a := sambaAudit(t, guests+lines)
+		i := slices.IndexFunc(a.Findings, func(f model.Finding) bool { return f.ID == "anonymous-reads-files" })
+		if i < 0 || !strings.Contains(a.Findings[i].Evidence, want) || want != permissions && strings.Contains(a.Findings[i].Evidence, permissions) {
+			t.Errorf("%q: want %q in %+v", lines, want, a.Findings)
+		}
+	}
+}
+
+// A file does not show usershares: where they may take strangers the audit is partial, and says why.
+func TestUsersharesUnread(t *testing.T) {
+	for lines, want := range map[string]bool{
+		"usershare allow guests = yes\n":                              true,
+		"usershare allow guests = yes\nusershare max shares = 100\n":  true,
+		"usershare allow guests = yes\nusershare max shares = 0\n":    false,
+		"usershare max shares = 100\n":                                false,
+		"usershare allow guests = no\nusershare path = /var/shares\n": false,
+	} {
+		a := sambaAudit(t, guests+lines)
+		if told := slices.ContainsFunc(a.Problems, func(p string) bool { return strings.Contains(p, "users may have made shares") }); told != want || a.Partial != want {
+			t.Errorf("%q: partial %v, %q", lines, a.Partial, a.Problems)
+		}
+	}
+}
+
+// On the host itself a folder that is not there is seen; it may come again, so the share is neither open nor shut.
+func TestFolderOfThisHost(t *testing.T) {
+	dir := write(t, map[string]string{"file": ""})
+	for path, want := range map[string]string{dir: "", filepath.Join(dir, "gone"): "no such folder", filepath.Join(dir, "file"): "is a file"} {
+		f := newFacts("smbconf", "local", "samba")
+		if got := f.unsure(&model.Share{Name: "s", Path: path}, ""); got != "" {
+			t.Errorf("of a copied file: %q", got)
+		}
+		f.here = true
+		if got := f.unsure(&model.Share{Name: "s", Path: path}, ""); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+}

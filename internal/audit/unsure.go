@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"os"
 	"os/user"
 	"slices"
 	"strings"
@@ -26,6 +27,20 @@ func (f *facts) unsure(s *model.Share, group string) string {
 		return "path = " + s.Path + ": whether there is such a folder depends on what stands for the macro"
 	case !homes && s.Path != "" && !strings.HasPrefix(s.Path, "/"):
 		return "path = " + s.Path + " does not begin with /: which folder that is depends on where smbd runs"
+	case f.here && !homes && s.Path != "" && path == s.Path:
+		return noFolder(s.Path)
+	}
+	return ""
+}
+
+// noFolder says why smbd refuses a path of this host to everybody today; empty where it does not. It may come again, as the
+// folder of a drive does that is taken out. [M] samba-4.17.12
+func noFolder(path string) string {
+	switch st, err := os.Stat(path); {
+	case os.IsNotExist(err):
+		return "path = " + path + ": there is no such folder now, and smbd refuses everybody until there is"
+	case err == nil && !st.IsDir():
+		return "path = " + path + " is a file, and smbd refuses everybody until it is a folder"
 	}
 	return ""
 }

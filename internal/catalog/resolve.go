@@ -205,6 +205,7 @@ func (f *facts) judge(r *resolved) (model.State, string) {
 		return model.StateNotApplicable, r.why
 	}
 	good, bad, said := "", "", ""
+	sure := false // that one of the wanted values is meant for this platform
 	for _, cover := range r.CoveredBy {
 		if by := f.get(cover.Setting); by.known && slices.ContainsFunc(cover.Values, func(v any) bool { return equal(by.value, v) }) {
 			return model.StateOK, r.why + "; " + f.why(cover.Setting) + ", and " + cover.Why
@@ -231,10 +232,13 @@ func (f *facts) judge(r *resolved) (model.State, string) {
 			bad = w.Why
 		}
 		if how == yes {
+			sure = true
 			break
 		}
 	}
 	switch {
+	case bad != "" && !sure:
+		return model.StateUnknown, r.why + "; whether another value is wanted depends on the product or role"
 	case good != "" && bad != "":
 		return model.StateUnknown, r.why + "; whether that is enough depends on the product or role"
 	case bad != "":

@@ -20,7 +20,7 @@ type samba struct {
 func (s *samba) on(f *facts) rules { return &samba{f, s.dc} }
 
 func (s *samba) session(id model.Identity) cell {
-	gates := []cell{s.address("hosts allow", "hosts deny")}
+	gates := []cell{s.spoken(), s.address("hosts allow", "hosts deny")}
 	switch id {
 	case model.User:
 		gates = append(gates, allowed("the credentials are valid"), s.hashed())
@@ -31,6 +31,30 @@ func (s *samba) session(id model.Identity) cell {
 		gates = append(gates, s.unencrypted("server smb encrypt"))
 	}
 	return all(gates...)
+}
+
+// spoken: smbd takes a highest dialect that lies below the lowest one, and then answers nobody. A release before 4.11 has
+// NT1 for the lowest where no line says another, so there the configuration of an unknown release leaves it open. [M]
+func (s *samba) spoken() cell {
+	low, ok1 := s.text("server min protocol")
+	high, ok2 := s.text("server max protocol")
+	switch {
+	case !ok1, !ok2, fold(low) == "default", fold(high) == "default", Dialect(high) >= Dialect(low):
+		return allowed()
+	case !s.get("server min protocol").present && s.p.Version == "":
+		return unknown(s.why("server max protocol") + ": from Samba 4.11 on nothing is spoken that low unless server min protocol says so, and every client is refused; which release it is is not known")
+	}
+	return denied(s.why("server max protocol") + ", which lies below server min protocol, " + low + ": no dialect is left, and every client is refused")
+}
+
+// Dialect orders the names that smb.conf has for dialects: those of SMB1 come before all, and a family's bare name is its
+// newest. [S] samba, smb.conf(5)
+func Dialect(name any) int {
+	text := fold(model.Text(name))
+	if family, bare := map[string]string{"smb2": "smb2_10", "smb3": "smb3_11"}[text]; bare {
+		text = family
+	}
+	return slices.Index([]string{"smb2_02", "smb2_10", "smb3_00", "smb3_02", "smb3_11"}, text)
 }
 
 // mapped: a made-up name becomes guest under Bad User and Bad Password, except on a domain controller. [M]
@@ -507,7 +531,7 @@ func (s *samba) guests(sh *model.Share) cell {
 		case !ok:
 			return unknown(s.why("usershare allow guests"))
 		case on && sh.Guest:
-			return allowed("the usershare " + sh.Name + " takes guests; the permissions of its folder decide about single files")
+			return allowed("the usershare " + sh.Name + " takes guests; " + s.decides(sh))
 		case !on && d != nil && d.Guest:
 			return allowed("[global] has guest ok, which the usershare " + sh.Name + " begins with")
 		}
@@ -517,7 +541,19 @@ func (s *samba) guests(sh *model.Share) cell {
 	case !sh.Guest:
 		line = "guest only"
 	}
-	return allowed("share " + sh.Name + " has " + line + "; the permissions of its folder decide about single files")
+	return allowed("share " + sh.Name + " has " + line + "; " + s.decides(sh))
+}
+
+// decides says what decides about the single files of a share that lets strangers in.
+func (s *samba) decides(sh *model.Share) string {
+	account, _ := s.text("guest account")
+	switch {
+	case fold(sh.ForceUser) == "root":
+		return "force user makes root of them, whom no permissions of a file stop"
+	case sh.ForceUser == "" && fold(account) == "root":
+		return "guest account makes root of them, whom no permissions of a file stop"
+	}
+	return "the permissions of its folder decide about single files"
 }
 
 // forStrangers: a share that wants encryption takes nobody without a key. [M]

@@ -185,7 +185,7 @@ func (p Place) Holds(have State, want model.Value) bool {
 		return true
 	}
 	if p.Kind != Registry {
-		return SameParameter(smbconf.Param{Value: have.Text}, want)
+		return SameParameter(smbconf.Param{Name: p.Name, Value: have.Text}, want)
 	}
 	if want.Type != "" && !strings.EqualFold(want.Type, have.Type.String()) {
 		return false
@@ -223,7 +223,8 @@ func ParameterNow(c *smbconf.Config, section, name string, from model.Value) (ha
 	return smbconf.Param{}, false
 }
 
-// SameParameter compares a parameter with a plan's value by its meaning: yes is true, and lists of names are lists.
+// SameParameter compares a parameter with a plan's value by its meaning: yes is true, lists of names are lists, and SMB2_10
+// is SMB2.
 func SameParameter(have smbconf.Param, v model.Value) bool {
 	switch want := v.Data.(type) {
 	case bool:
@@ -237,7 +238,7 @@ func SameParameter(have smbconf.Param, v model.Value) bool {
 				return b == w
 			}
 		}
-		return strings.EqualFold(strings.TrimSpace(have.Value), strings.TrimSpace(want))
+		return have.Means(want)
 	}
 	n, ok := v.Whole()
 	i, is := have.Int()

@@ -139,3 +139,29 @@ func TestParameterNow(t *testing.T) {
 		}
 	}
 }
+
+// TestSameParameter: a line holds what a plan says when it means the same, in whatever words.
+func TestSameParameter(t *testing.T) {
+	for _, tt := range []struct {
+		name, have string
+		want       any
+		same       bool
+	}{
+		{"server min protocol", "SMB2_10", "SMB2", true},
+		{"min protocol", "SMB2", "smb2_10", false}, // testparm and the reader give each parameter its own name
+		{"server min protocol", "SMB2_02", "SMB2", false},
+		{"server signing", "mandatory", "required", true},
+		{"server signing", "auto", "yes", true},
+		{"server signing", "auto", "required", false},
+		{"ntlm auth", "no", "ntlmv2-only", true},
+		{"workgroup", "required", "mandatory", false},
+		{"guest ok", "1", true, true},
+		{"hosts allow", "127. 10.", []string{"127.", "10."}, true},
+		{"restrict anonymous", "0x2", 2, true},
+	} {
+		have := smbconf.Param{Name: tt.name, Value: tt.have}
+		if got := SameParameter(have, model.Value{Present: true, Data: tt.want}); got != tt.same {
+			t.Errorf("%s: %q and %v: %v, want %v", tt.name, tt.have, tt.want, got, tt.same)
+		}
+	}
+}

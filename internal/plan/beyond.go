@@ -188,17 +188,8 @@ func (w *work) shutsOut(ch chosen) string {
 		return ""
 	}
 	top, known := w.effective("server max protocol")
-	if known && dialect(top) < dialect(ch.data()) {
+	if known && catalog.Dialect(top) < catalog.Dialect(ch.data()) {
 		return fmt.Sprintf("at %s would refuse everybody: server max protocol is %s", model.Text(ch.data()), model.Text(top))
 	}
 	return ""
-}
-
-// dialect orders the names that smb.conf has for dialects. A family's bare name is its newest. [S] samba, smb.conf(5)
-func dialect(name any) int {
-	text := strings.ToLower(model.Text(name))
-	if family, bare := map[string]string{"smb2": "smb2_10", "smb3": "smb3_11"}[text]; bare {
-		text = family
-	}
-	return slices.Index([]string{"smb2_02", "smb2_10", "smb3_00", "smb3_02", "smb3_11"}, text) // those of SMB1 come before all
 }

@@ -147,7 +147,7 @@ func (s *Samba) takesEffect(ctx context.Context, w apply.Write) error {
 	}
 	want := string(w.After.Data)
 	have := s.effective(ctx, w.Place.Path, w.Place.Name)
-	if !change.SameParameter(smbconf.Param{Value: have}, model.Value{Present: true, Data: want}) && !strings.EqualFold(strings.Join(strings.Fields(have), ""), strings.Join(strings.Fields(want), "")) {
+	if !change.SameParameter(smbconf.Param{Name: w.Place.Name, Value: have}, model.Value{Present: true, Data: want}) && !strings.EqualFold(strings.Join(strings.Fields(have), ""), strings.Join(strings.Fields(want), "")) {
 		return fmt.Errorf("apply: %s is stored as %q, and testparm reads %q: %s decides otherwise", w.Place, want, have, filepath.Base(s.config))
 	}
 	return nil

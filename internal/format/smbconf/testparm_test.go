@@ -185,7 +185,7 @@ func TestEveryEnumValue(t *testing.T) {
 	for i := range most { // the i-th value of all of them
 		text := "[global]\n"
 		for _, name := range enumNames() {
-			if values := enums()[name]; name != "configbackend" {
+			if values := enumValues(name); name != "configbackend" {
 				text += name + " = " + values[i%len(values)] + "\n"
 			}
 		}
@@ -193,6 +193,34 @@ func TestEveryEnumValue(t *testing.T) {
 			t.Fatal(err)
 		}
 		compare(t, bin, path)
+		meansWhatIsShown(t, bin, path)
+	}
+}
+
+// enumValues lists the values of an enumeration.
+func enumValues(name string) []string { return slices.Sorted(maps.Keys(enums()[fold(name)])) }
+
+// meansWhatIsShown holds each value of an enumeration against what testparm shows in its place: the two mean the same.
+func meansWhatIsShown(t *testing.T, bin, path string) {
+	t.Helper()
+	c, err := Load(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _ := exec.Command(bin, "-s", "-v", "--suppress-prompt", path).Output() // it fails over values that contradict each other, and shows them
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		name, shown, _ := strings.Cut(line, "=")
+		p, ok := c.Global.Own(name)
+		if enums()[fold(name)] == nil || !ok {
+			continue
+		}
+		if seen++; !p.Means(shown) {
+			t.Errorf("%s = %s is %s to testparm", p.Name, p.Value, strings.TrimSpace(shown))
+		}
+	}
+	if seen < 20 {
+		t.Errorf("testparm shows %d of the enumerations", seen)
 	}
 }
 
@@ -302,7 +330,7 @@ func genText(t *rapid.T, includes []string) string {
 			if name := pick("enum", enumNames()...); rarely() {
 				set(name, pick("refused", "banana", "", "2", "bad users"))
 			} else {
-				set(name, pick("v", enums()[fold(name)]...))
+				set(name, pick("v", enumValues(name)...))
 			}
 		case 24:
 			set(pick("number", "deadtime", "restrict anonymous", "max connections"), pick("v", "0x10", "0X2", "010", "08", "15m", "", "abc", "-3", "+2", "2 # c", "0x", "99999999999"))

@@ -13,24 +13,39 @@ import (
 //go:embed enums.txt
 var enumText string
 
-// enums are the values of each enumeration, folded, by the parameter's folded name.
-var enums = sync.OnceValue(func() map[string][]string {
-	out := map[string][]string{}
+// enums are the values of each enumeration, folded, by the parameter's folded name; each with the one that testparm shows
+// for it.
+var enums = sync.OnceValue(func() map[string]map[string]string {
+	out := map[string]map[string]string{}
 	for line := range strings.Lines(enumText) {
 		names, values, ok := strings.Cut(strings.TrimSpace(line), ": ")
 		if !ok || names[0] == '#' {
 			continue
 		}
-		var folded []string
-		for _, v := range strings.Split(values, "|") {
-			folded = append(folded, fold(v))
+		shown := map[string]string{}
+		for same := range strings.SplitSeq(values, "|") {
+			all := strings.Split(same, "=")
+			for _, v := range all {
+				shown[fold(v)] = fold(all[0])
+			}
 		}
-		for _, n := range strings.Split(names, "|") {
-			out[fold(n)] = folded
+		for n := range strings.SplitSeq(names, "|") {
+			out[fold(n)] = shown
 		}
 	}
 	return out
 })
+
+// Means tells whether another text would mean the same for the parameter: SMB2_10 is SMB2, and a server that signs when it
+// is "forced" does so when that is "required".
+func (p Param) Means(text string) bool {
+	if strings.EqualFold(strings.TrimSpace(p.Value), strings.TrimSpace(text)) {
+		return true
+	}
+	shown := enums()[fold(p.Name)]
+	have, known := shown[fold(p.Value)]
+	return known && have == shown[fold(text)]
+}
 
 // refusal says why Samba stops at an assignment, or nothing. Held against testparm by the tests. See set_variable_helper
 // in lib/param/loadparm.c.
@@ -42,7 +57,7 @@ func refusal(typ Type, p Param) string {
 			why = "no boolean"
 		}
 	case "enum":
-		if values := enums()[fold(p.Name)]; values != nil && !slices.Contains(values, fold(p.Value)) {
+		if values := enums()[fold(p.Name)]; values != nil && values[fold(p.Value)] == "" {
 			why = "no value of this parameter"
 		}
 	case "bytes":
