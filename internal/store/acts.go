@@ -89,7 +89,9 @@ func scanAct(r row, a *Act) error {
 
 // Acts lists a page of the lines that hold the text, the last first, and says how many there are.
 func (q *Queries) Acts(ctx context.Context, text string, p Page) ([]Act, int, error) {
-	order, err := p.order(map[string]string{"id": "id"}, "-id", "id")
+	order, err := p.order(map[string]string{
+		"id": "id", "who": "who", "from": "origin", "action": "action", "subject": "subject", "detail": "detail",
+	}, "-id", "id")
 	if err != nil {
 		return nil, 0, err
 	}

@@ -50,6 +50,7 @@ var tables = []struct{ name, key string }{
 	{"passkeys", "id"},
 	{"recovery_codes", "user_id, hash"},
 	{"tokens", "id"},
+	{"views", "id"},
 	{"sessions", "token"},
 	{"failures", "id"},
 	{"acts", "id"},

@@ -100,7 +100,9 @@ func anys[T any](all []T) []any {
 
 // Events lists a page, the last first unless Sort is "id", and says how many there are.
 func (q *Queries) Events(ctx context.Context, f EventFilter, p Page) ([]Event, int, error) {
-	order, err := p.order(map[string]string{"id": "e.id", "at": "e.at", "severity": "e.severity"}, "-id", "e.id")
+	order, err := p.order(map[string]string{
+		"id": "e.id", "at": "e.at", "severity": "e.severity", "kind": "e.kind", "host": "e.host", "text": "e.text", "before": "e.was", "after": "e.became",
+	}, "-id", "e.id")
 	if err != nil {
 		return nil, 0, err
 	}

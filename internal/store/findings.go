@@ -249,7 +249,8 @@ func (q *Queries) HostFindings(ctx context.Context, hostID int64) ([]HostFinding
 // filter names a finding or setting, only those findings are listed.
 func (q *Queries) Findings(ctx context.Context, f HostFilter, p Page) ([]HostFinding, int, error) {
 	order, err := p.order(map[string]string{
-		"severity": "f.severity", "finding": "f.finding", "first_seen": "f.first_seen", "host": "f.host_id",
+		"severity": "f.severity", "finding": "f.finding", "first_seen": "f.first_seen", "host": "f.host_id", "identity": "f.identity; f.pipe",
+		"evidence": "f.evidence", "name": "(SELECT n.sort_name FROM hosts n WHERE n.id = f.host_id)",
 	}, "-severity", "f.id")
 	if err != nil {
 		return nil, 0, err

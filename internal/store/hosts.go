@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,11 +22,23 @@ func scanHost(r row, h *Host) error {
 		&h.LastChanged, &h.LastAudit, &h.Logon, &h.Retired)
 }
 
-// hostSorts are the columns that hosts can be sorted by: each has an index. Verdict, severity and logon sort by how bad they are.
+// hostSorts are the columns that hosts can be sorted by: each has an index. Verdict, severity and logon sort by how bad they are, and
+// hosts of one severity by their verdict and by how many findings they have, so that "-severity" puts the worst first.
 var hostSorts = map[string]string{
-	"id": "h.id", "name": "h.sort_name", "site": "h.site_id", "verdict": "h.verdict", "severity": "h.severity", "findings": "h.findings",
+	"id": "h.id", "name": "h.sort_name", "site": "h.site_id", "verdict": "h.verdict", "severity": "h.severity; h.verdict; h.findings", "findings": "h.findings",
 	"owner": "h.owner", "criticality": "h.criticality", "cells": "h.cells", "last_seen": "h.last_seen", "last_changed": "h.last_changed",
 	"logon": "h.logon",
+}
+
+// GivesSort is the column by which hosts sort by whether strangers are given one kind of data; it has no index.
+func GivesSort(d model.Disclosure) string { return "gives-" + string(d) }
+
+func hostOrder(p Page) (string, error) {
+	sorts := maps.Clone(hostSorts)
+	for i, d := range model.Disclosures() {
+		sorts[GivesSort(d)] = fmt.Sprintf("CASE substr(h.cells, %d, 1) WHEN 'a' THEN 4 WHEN '?' THEN 3 WHEN '-' THEN 2 WHEN 'd' THEN 1 ELSE 0 END", i+1)
+	}
+	return p.order(sorts, "name", "h.id")
 }
 
 // where is for questions about hosts alone: of the fleet, or of those that have left it.
@@ -71,6 +85,15 @@ func (f HostFilter) append(w *where) *where {
 		w.and(`h.posture_id IN (SELECT p.posture_id FROM set_settings c JOIN posture_findings p ON p.set_id = c.set_id WHERE c.setting = ?)`,
 			f.Setting)
 	}
+	if f.Least != "" {
+		w.and(`h.severity >= ?`, f.Least)
+	}
+	if !f.Unchanged.IsZero() {
+		w.and(`h.last_changed <= ?`, f.Unchanged)
+	}
+	if !f.Unseen.IsZero() {
+		w.and(`h.last_seen <= ?`, f.Unseen)
+	}
 	if f.Text != "" {
 		w.like("h.search", f.Text)
 	}
@@ -96,7 +119,7 @@ func (f HostFilter) append(w *where) *where {
 
 // Hosts lists a page, and says how many there are.
 func (q *Queries) Hosts(ctx context.Context, f HostFilter, p Page) ([]Host, int, error) {
-	order, err := p.order(hostSorts, "name", "h.id")
+	order, err := hostOrder(p)
 	if err != nil {
 		return nil, 0, err
 	}

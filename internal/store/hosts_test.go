@@ -62,7 +62,7 @@ func TestHosts(t *testing.T) {
 			{HostFilter{}, "-name", "gamma delta beta alpha"},
 			{HostFilter{}, "id", "alpha beta gamma delta"},
 			{HostFilter{}, "-verdict", "gamma alpha delta beta"},
-			{HostFilter{}, "-severity", "gamma alpha delta beta"},
+			{HostFilter{}, "-severity", "alpha gamma delta beta"},
 			{HostFilter{}, "-findings", "alpha gamma delta beta"},
 			{HostFilter{}, "owner", "delta gamma alpha beta"},
 			{HostFilter{}, "-criticality", "alpha delta beta gamma"},

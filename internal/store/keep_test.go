@@ -46,6 +46,7 @@ func (s *suite) fill() {
 		s.SaveUser(s.ctx, &user), s.SaveToken(s.ctx, &Token{Name: "t", UserID: user.ID, Hash: []byte{1}}), s.AddAct(s.ctx, &Act{Who: "eve", Detail: "ä\x00"}),
 		s.Sessions().CommitCtx(s.ctx, "t", []byte{1}, s.clock().Add(time.Hour)), s.AddFailure(s.ctx, "k", s.clock()), s.SetMeta(s.ctx, "k", "v"),
 		s.SetSiteRoles(s.ctx, user.ID, []SiteRole{{SiteID: s.site.ID, Role: RoleViewer}}), s.SetRecoveryCodes(s.ctx, user.ID, [][]byte{{1, 2}}),
+		s.SaveView(s.ctx, &SavedView{UserID: user.ID, Name: "v", Path: "/hosts", Query: "verdict=exposed"}),
 		s.SavePasskey(s.ctx, &Passkey{UserID: user.ID, Name: "n", Credential: []byte{0, 1}, Body: "{}"}),
 	} {
 		s.ok(err)

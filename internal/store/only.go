@@ -339,6 +339,20 @@ func (o only) Tokens(ctx context.Context, userID int64) ([]Token, error) {
 	return o.r.Tokens(ctx, userID)
 }
 
+func (o only) View(ctx context.Context, userID, id int64) (SavedView, error) {
+	if userID != o.user {
+		return SavedView{}, ErrNotFound
+	}
+	return o.r.View(ctx, userID, id)
+}
+
+func (o only) Views(ctx context.Context, userID int64) ([]SavedView, error) {
+	if userID != o.user {
+		return nil, ErrNotFound
+	}
+	return o.r.Views(ctx, userID)
+}
+
 func (o only) Passkeys(ctx context.Context, userID int64) ([]Passkey, error) {
 	if userID != o.user {
 		return nil, ErrNotFound

@@ -57,6 +57,8 @@ type Reader interface {
 	Units(ctx context.Context, runID int64, state UnitState, p Page) ([]Unit, int, error)
 	User(ctx context.Context, id int64) (User, error)
 	Users(ctx context.Context) ([]User, error)
+	View(ctx context.Context, userID, id int64) (SavedView, error)
+	Views(ctx context.Context, userID int64) ([]SavedView, error)
 	Workers(ctx context.Context) ([]Worker, error)
 }
 

@@ -19,6 +19,13 @@ const runColumns = `SELECT r.id, r.kind, r.state, COALESCE(r.schedule, 0), COALE
 		CAST(sum(failed) AS BIGINT) AS failed, min(NULLIF(started, 0)) AS started, max(last_at) AS last_at
 		FROM run_counts GROUP BY run_id) c ON c.run_id = r.id`
 
+// runSorts are the columns that runs can be sorted by. One that nobody has begun has no counters.
+var runSorts = map[string]string{
+	"id": "r.id", "kind": "r.kind", "state": "r.state", "created": "r.created", "by": "r.by_whom", "total": "r.total", "done": "COALESCE(c.done, 0)",
+	"exposed": "COALESCE(c.exposed, 0)", "limited": "COALESCE(c.limited, 0)", "closed": "COALESCE(c.closed, 0)",
+	"unknown": "COALESCE(c.unknown, 0)", "failed": "COALESCE(c.failed, 0)",
+}
+
 func scanRun(r row, v *Run) error {
 	return r.Scan(&v.ID, &v.Kind, &v.State, &v.Schedule, &v.Due, &v.Selector, &v.By, &v.Created, &v.Ended, &v.Total, &v.Reason, &v.Quick,
 		&v.Done, &v.Exposed, &v.Limited, &v.Closed, &v.Unknown, &v.Failed, &v.Started, &v.LastResult)
@@ -97,7 +104,7 @@ func (q *Queries) Run(ctx context.Context, id int64) (Run, error) {
 
 // Runs lists a page, the last first, and says how many there are.
 func (q *Queries) Runs(ctx context.Context, p Page) ([]Run, int, error) {
-	order, err := p.order(map[string]string{"id": "r.id"}, "-id", "r.id")
+	order, err := p.order(runSorts, "-id", "r.id")
 	if err != nil {
 		return nil, 0, err
 	}
@@ -112,7 +119,7 @@ func (q *Queries) Runs(ctx context.Context, p Page) ([]Run, int, error) {
 
 // RunsOf lists as [Queries.Runs] does, of the runs that were started for one of some sites, by name.
 func (q *Queries) RunsOf(ctx context.Context, sites []string, p Page) ([]Run, int, error) {
-	order, err := p.order(map[string]string{"id": "r.id"}, "-id", "r.id")
+	order, err := p.order(runSorts, "-id", "r.id")
 	if err != nil {
 		return nil, 0, err
 	}
@@ -229,7 +236,9 @@ func scanUnit(r row, u *Unit) error {
 
 // Units lists a page of a run's units by target, in one state or (with "") in all, and says how many there are.
 func (q *Queries) Units(ctx context.Context, runID int64, state UnitState, p Page) ([]Unit, int, error) {
-	order, err := p.order(map[string]string{"target": "u.target_id"}, "target", "u.target_id")
+	order, err := p.order(map[string]string{
+		"target": "u.target_id", "spec": "t.spec", "state": "u.state", "worker": "u.worker", "attempt": "u.attempt", "ended": "u.ended", "reason": "u.reason",
+	}, "target", "u.target_id")
 	if err != nil {
 		return nil, 0, err
 	}

@@ -226,7 +226,9 @@ func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter,
 	if to.Before(from) {
 		return nil, 0, fmt.Errorf("%w: the second time is before the first", ErrAsked)
 	}
-	order, err := p.order(map[string]string{"id": "c.host_id", "name": "h.sort_name", "site": "h.site_id"}, "id", "c.host_id")
+	order, err := p.order(map[string]string{
+		"id": "c.host_id", "name": "h.sort_name", "site": "h.site_id", "before": "COALESCE(c.x, 0)", "after": "c.y", // of two like states the hosts are together
+	}, "id", "c.host_id")
 	if err != nil {
 		return nil, 0, err
 	}

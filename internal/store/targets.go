@@ -19,7 +19,7 @@ func scanTarget(r row, t *Target) error {
 // targetSorts are the columns that targets can be sorted by.
 var targetSorts = map[string]string{
 	"id": "t.id", "spec": "t.spec", "site": "t.site_id", "owner": "t.owner", "criticality": "t.criticality", "kind": "t.kind",
-	"created": "t.created",
+	"created": "t.created", "tags": "t.tags", "host": "COALESCE(t.host_id, 0)", "note": "t.note",
 }
 
 func (f TargetFilter) where(pg bool) *where {

@@ -537,8 +537,11 @@ type HostFilter struct {
 	Verdict     model.Verdict
 	Discloses   model.Disclosure // strangers are given it
 	Finding     string
-	Setting     string // an open finding that this setting would close
-	Text        string // part of a name or address
+	Setting     string         // an open finding that this setting would close
+	Least       model.Severity // the worst open finding is at least as bad
+	Unchanged   time.Time      // they have not changed since then
+	Unseen      time.Time      // they had no result since then
+	Text        string         // part of a name or address
 	SMB1        bool
 	Logon       model.Strength // it is the weakest way in which somebody was let in, or, with Client, one of the client's ways
 	Client      string         // it was let in

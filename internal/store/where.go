@@ -102,7 +102,7 @@ func (q *Queries) in(placeholder string) string { return inIDs(q.pg, placeholder
 func (q *Queries) ids(numbers []int64) ids { return ids{q.pg, numbers} }
 
 // order is the end of a paged list: only columns of the table may be sorted by, and the id makes the order whole. The
-// table's entry may hold several columns, each of which is turned round by "-".
+// table's entry may hold several columns with "; " between them, each of which is turned round by "-".
 func (p Page) order(columns map[string]string, standard, id string) (string, error) {
 	sort := p.Sort
 	if sort == "" {
@@ -120,7 +120,7 @@ func (p Page) order(columns map[string]string, standard, id string) (string, err
 	if column == id {
 		return " ORDER BY " + id + way, nil
 	}
-	return " ORDER BY " + column + way + ", " + id + way, nil
+	return " ORDER BY " + strings.Join(append(strings.Split(column, "; "), id), way+", ") + way, nil
 }
 
 // limits is the page's LIMIT and OFFSET. A size of 0 or beyond the bound is [MaxPage].

@@ -17,6 +17,7 @@ import (
 // accounts are who may come in.
 type accounts struct {
 	Rows   []accountRow
+	Heads  []head
 	Form   *form
 	Fields map[string]field
 }
@@ -73,6 +74,14 @@ func (v *visit) showAccounts(f *form, status int) error {
 		}
 		d.Rows = append(d.Rows, accountRow{User: u, Tokens: len(tokens), Keys: len(keys), Self: u.ID == v.user.ID, Said: rolesOf(&u)})
 	}
+	columns := []column{{"name", "name", "", false}, {"role", "role", "", false}, {"state", "state", "", false}, {"login", "last login", "", true}, {"second", "second factor", "", false}, {"tokens", "tokens", "num", true}, {"", "act", "", false}}
+	order := v.sorted(byParam, "", columns)
+	d.Heads = v.heads(byParam, order, columns)
+	arrange(d.Rows, order, map[string]func(a, b accountRow) int{
+		"name": by(func(a accountRow) string { return a.Name }), "role": by(func(a accountRow) string { return a.Said }), "login": byTime(func(a accountRow) time.Time { return a.LastLogin }),
+		"state": by(func(a accountRow) string { return map[bool]string{true: "locked", false: "open"}[a.Disabled] }), "tokens": by(func(a accountRow) int { return a.Tokens }),
+		"second": by(func(a accountRow) int { return min(len(a.TOTP), 1)*1000 + a.Keys }),
+	})
 	return v.renderStatus(status, "accounts", "Accounts", d)
 }
 
@@ -403,18 +412,19 @@ func deleteToken(v *visit) error {
 
 // actsPage is the audit log.
 func actsPage(v *visit) error {
-	page := v.pageOf("-id", rows)
-	page.Sort = ""
+	columns := []column{{"id", "when", "", true}, {"who", "who", "", false}, {"from", "from", "", false}, {"action", "what", "", false}, {"subject", "about", "", false}, {"detail", "more", "", false}}
+	page := v.pageOf("-id", columns)
 	text := v.r.URL.Query().Get("q")
 	list, total, err := v.store.Acts(v.ctx(), text, page)
 	if err != nil {
 		return err
 	}
-	return v.render("acts", "Audit log", auditLog{text, list, v.pager(page, len(list), total)})
+	return v.render("acts", "Audit log", auditLog{text, list, v.pager(page, len(list), total), v.heads(byParam, page.Sort, columns)})
 }
 
 type auditLog struct {
 	Text  string
 	Rows  []store.Act
 	Pager pager
+	Heads []head
 }

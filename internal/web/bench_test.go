@@ -137,7 +137,7 @@ func classKind(c int) hostKind {
 
 // fillYear records the first week and the last two as runs do; those between, which say the same once more, are written in
 // bulk, as the store's own benchmark does it: recording 2.6 million results takes the better part of an hour.
-func fillYear(b *testing.B, st *store.Store, hosts int) {
+func fillYear(b testing.TB, st *store.Store, hosts int) {
 	ctx := context.Background()
 	must := func(err error) {
 		b.Helper()

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -136,39 +136,45 @@ func (p *page) loginAs(s *testSite, role store.Role) {
 }
 
 // TestScreenshots writes pictures of every page for people to look at, where IPCGUARD_SHOTS names a directory. IPCGUARD_SHOT
-// names the paths, all if it is empty.
+// names the paths, all if it is empty, and IPCGUARD_SHOT_HOSTS how many hosts there are: from a thousand on they are those of a
+// year, as in the benchmark.
 func TestScreenshots(t *testing.T) {
 	dir := os.Getenv("IPCGUARD_SHOTS")
 	if dir == "" {
 		t.Skip("IPCGUARD_SHOTS names no directory for pictures")
 	}
 	s := newTestSite(t)
-	plainSeed().fill(t, s.st)
+	x, paths := plainSeed(), strings.Fields(os.Getenv("IPCGUARD_SHOT"))
+	if text := os.Getenv("IPCGUARD_SHOT_HOSTS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.hosts = n
+	}
+	if x.hosts < 1000 {
+		x.fill(t, s.st)
+	} else {
+		fillYear(t, s.st, x.hosts)
+	}
+	if len(paths) == 0 {
+		paths = append(s.pathsOf(), "/login")
+	}
 	p := s.tab(t, browser(t))
-	for _, name := range []string{"login", "page"} {
-		if name == "page" {
-			p.loginAs(s, store.RoleAdmin)
-		}
-		paths := []string{"/login"}
-		if name == "page" {
-			paths = s.pathsOf()
-		}
-		for _, path := range paths {
-			for _, width := range []int64{390, 1024, 1440} {
-				for _, dark := range []bool{false, true} {
-					if only := os.Getenv("IPCGUARD_SHOT"); only != "" && !slices.Contains(strings.Fields(only), path) {
-						continue
-					}
-					p.size(width, dark)
-					p.open(path)
-					png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
-					if err != nil {
-						t.Fatal(path, err)
-					}
-					file := unsafeInFile.ReplaceAllString(path, "_") + map[bool]string{true: "-dark", false: "-light"}[dark] + fmt.Sprintf("-%d", width) + ".png"
-					if err := os.WriteFile(filepath.Join(dir, file), png, 0o600); err != nil {
-						t.Fatal(err)
-					}
+	p.loginAs(s, store.RoleAdmin)
+	for _, path := range paths {
+		for _, width := range []int64{390, 1024, 1440} {
+			for _, dark := range []bool{false, true} {
+				p.size(width, dark)
+				p.open(path)
+				png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+				if err != nil {
+					t.Fatal(path, err)
+				}
+				theme := map[bool]string{true: "dark", false: "light"}[dark]
+				file := fmt.Sprintf("%s-%d-%s.png", unsafeInFile.ReplaceAllString(path, "_"), width, theme)
+				if err := os.WriteFile(filepath.Join(dir, file), png, 0o600); err != nil {
+					t.Fatal(err)
 				}
 			}
 		}

@@ -17,7 +17,10 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-type channels struct{ Rows []channelRow }
+type channels struct {
+	Rows  []channelRow
+	Heads []head
+}
 
 type channelRow struct {
 	store.Channel
@@ -43,6 +46,14 @@ func channelsPage(v *visit) error {
 		}
 		d.Rows = append(d.Rows, row)
 	}
+	columns := []column{{"name", "name", "", false}, {"kind", "kind", "", false}, {"kinds", "changes", "", false}, {"least", "minimum severity", "", true}, {"acts", "audit log", "", true}, {"when", "when", "", false}, {"sent", "last sent", "", true}, {"failed", "last failure", "", false}, {"", "act", "", false}}
+	order := v.sorted(byParam, "", columns)
+	d.Heads = v.heads(byParam, order, columns)
+	arrange(d.Rows, order, map[string]func(a, b channelRow) int{
+		"name": by(func(c channelRow) string { return c.Name }), "kind": by(func(c channelRow) string { return c.Shown }), "kinds": by(func(c channelRow) int { return len(c.Kinds) }),
+		"least": by(func(c channelRow) int { return c.Least.Rank() }), "acts": by(func(c channelRow) string { return string(c.Acts) }), "when": by(func(c channelRow) string { return c.When }),
+		"sent": byTime(func(c channelRow) time.Time { return c.LastOK }), "failed": by(func(c channelRow) string { return c.LastFail }),
+	})
 	return v.render("channels", "Notifications", d)
 }
 

@@ -32,8 +32,9 @@ type clientRow struct {
 
 func clientsPage(v *visit) error {
 	q := v.r.URL.Query()
-	page := sortable(v.pageOf("-strength", rows), "-strength", "client", "strength", "hosts", "package", "first_seen", "last_seen")
-	list, total, err := v.store.ClientLogons(v.ctx(), view.Hosts(q), page)
+	columns := []column{{"client", "client", "", false}, {"strength", "strength", "", true}, {"package", "how", "", false}, {"hosts", "hosts", "num", true}, {"first_seen", "first", "", true}, {"last_seen", "last", "", true}}
+	page := v.pageOf("-strength", columns)
+	list, total, err := v.store.ClientLogons(v.ctx(), view.Hosts(q, v.now()), page)
 	if err != nil {
 		return err
 	}
@@ -44,12 +45,7 @@ func clientsPage(v *visit) error {
 			"/hosts?" + url.Values{"client": {c.Client}, "logon": {string(c.Strength)}}.Encode(),
 		})
 	}
-	for _, c := range []struct {
-		key, label, class string
-		descending        bool
-	}{{"client", "client", "", false}, {"strength", "strength", "", true}, {"package", "how", "", false}, {"hosts", "hosts", "num", true}, {"first_seen", "first", "", true}, {"last_seen", "last", "", true}} {
-		d.Heads = append(d.Heads, v.head(page, c.key, c.label, c.class, c.descending))
-	}
+	d.Heads = v.heads(byParam, page.Sort, columns)
 	if d.Filter.choices, err = v.choices(q); err != nil {
 		return err
 	}

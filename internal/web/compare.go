@@ -16,6 +16,7 @@ type compare struct {
 	Filter   choices
 	Rows     []differenceRow
 	Pager    pager
+	Heads    []head
 	Trend    [2]*store.TrendPoint
 }
 
@@ -47,8 +48,10 @@ func comparePage(v *visit) error {
 	if d.Wrong != "" {
 		return v.renderStatus(422, "compare", "Compare", d)
 	}
-	page := store.Page{Offset: v.pageOf("", rows).Offset, Size: rows}
-	list, total, err := v.store.Compare(ctx, from, to, view.Hosts(q), page)
+	columns := []column{{"name", "host", "", false}, {"site", "site", "", false}, {"before", "before", "", false}, {"after", "after", "", false}, {"", "what changed", "", false}}
+	page := v.pageOf("", columns)
+	d.Heads = v.heads(byParam, page.Sort, columns)
+	list, total, err := v.store.Compare(ctx, from, to, view.Hosts(q, v.now()), page)
 	if err != nil {
 		return err
 	}

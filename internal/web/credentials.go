@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/acts"
@@ -14,6 +15,7 @@ import (
 // credentials can be written and never read: the page shows their names alone.
 type credentials struct {
 	Rows   []store.Credential
+	Heads  []head
 	Form   *form
 	Fields map[string]field
 }
@@ -25,7 +27,13 @@ func (v *visit) showCredentials(f *form, status int) error {
 	if err != nil {
 		return err
 	}
-	return v.renderStatus(status, "credentials", "Credentials", credentials{list, f, map[string]field{
+	columns := []column{{"name", "name", "", false}, {"kind", "kind", "", false}, {"account", "account", "", false}, {"created", "since", "", true}, {"used", "last used", "", true}, {"", "act", "", false}}
+	order := v.sorted(byParam, "", columns)
+	arrange(list, order, map[string]func(a, b store.Credential) int{
+		"name": by(func(c store.Credential) string { return c.Name }), "kind": by(func(c store.Credential) string { return c.Kind }), "account": by(func(c store.Credential) string { return c.Account }),
+		"created": byTime(func(c store.Credential) time.Time { return c.Created }), "used": byTime(func(c store.Credential) time.Time { return c.Used }),
+	})
+	return v.renderStatus(status, "credentials", "Credentials", credentials{list, v.heads(byParam, order, columns), f, map[string]field{
 		"name":    f.Field("name", "Name", "What targets call it"),
 		"kind":    f.Choose("kind", "Kind", "", []option{{Value: "password", Label: "password"}, {Value: "hash", Label: "NT hash"}, {Value: "keytab", Label: "Kerberos keytab"}}),
 		"account": f.Field("account", "Account", `DOMAIN\name, or name@REALM`),

@@ -9,6 +9,8 @@ import (
 type events struct {
 	Rows            []store.Event
 	Pager           pager
+	Heads           []head
+	Views           views
 	Sites, Kinds    []option
 	Least           []option
 	Since, Until    string
@@ -28,13 +30,17 @@ func eventsPage(v *visit) error {
 		}
 		d.Host = &h
 	}
-	page := v.pageOf("-at", rows)
-	page.Sort = "-at"
+	columns := []column{{"at", "when", "", true}, {"host", "host", "", false}, {"kind", "what", "", false}, {"severity", "severity", "", true}, {"text", "in words", "", false}, {"before", "before", "", false}, {"after", "after", "", false}}
+	page := v.pageOf("-at", columns)
+	d.Heads = v.heads(byParam, page.Sort, columns)
 	list, total, err := v.store.Events(v.ctx(), filter, page)
 	if err != nil {
 		return err
 	}
 	d.Rows, d.Pager = list, v.pager(page, len(list), total)
+	if d.Views, err = v.views(); err != nil {
+		return err
+	}
 	c, err := v.choices(q)
 	if err != nil {
 		return err

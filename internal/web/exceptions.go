@@ -4,14 +4,16 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
 )
 
 type exceptions struct {
-	All  bool
-	Rows []exceptionRow
+	All   bool
+	Rows  []exceptionRow
+	Heads []head
 }
 
 type exceptionRow struct {
@@ -43,6 +45,15 @@ func exceptionsPage(v *visit) error {
 		}
 		d.Rows = append(d.Rows, row)
 	}
+	columns := []column{{"finding", "finding", "", false}, {"host", "hosts", "", false}, {"reason", "reason", "", false}, {"owner", "owner", "", false}, {"until", "until", "", false}, {"state", "state", "", false}, {"made", "made", "", true}}
+	order := v.sorted(byParam, "", columns)
+	d.Heads = v.heads(byParam, order, columns)
+	arrange(d.Rows, order, map[string]func(a, b exceptionRow) int{
+		"finding": by(func(e exceptionRow) string { return e.Title }), "host": by(func(e exceptionRow) string { return e.Host + e.Tag }),
+		"reason": by(func(e exceptionRow) string { return e.Reason }), "owner": by(func(e exceptionRow) string { return e.Owner }),
+		"until": byTime(func(e exceptionRow) time.Time { return e.Until }), "state": by(func(e exceptionRow) string { return e.State }),
+		"made": byTime(func(e exceptionRow) time.Time { return e.Created }),
+	})
 	return v.render("exceptions", "Exceptions", d)
 }
 

@@ -16,7 +16,9 @@ type findings struct {
 	Words   []string
 	Kinds   []findingKind
 	Rows    []store.HostFinding
-	Heads   map[string]head
+	Heads   []head
+	ByKind  []head // of the kinds
+	Views   views
 	Pager   pager
 	Exports []export
 	One     *findingKind // where one kind is asked for
@@ -34,8 +36,8 @@ type findingKind struct {
 
 func findingsPage(v *visit) error {
 	q := v.r.URL.Query()
-	filter := view.Hosts(q)
-	d := findings{Query: filterQuery(q), Words: filterWords(q), Heads: map[string]head{}}
+	filter := view.Hosts(q, v.now())
+	d := findings{Query: filterQuery(q), Words: filterWords(q)}
 	counts, err := v.store.FindingCounts(v.ctx(), filter)
 	if err != nil {
 		return err
@@ -51,14 +53,23 @@ func findingsPage(v *visit) error {
 	if filter.Finding != "" && len(d.Kinds) > 0 {
 		d.One = &d.Kinds[0]
 	}
-	page := sortable(v.pageOf("-severity", rows), "-severity", "severity", "finding", "first_seen", "host")
+	columns := []column{{"severity", "Severity", "", true}, {"name", "Host", "", false}, {"finding", "Finding", "", false}, {"identity", "For", "", false}, {"evidence", "Evidence", "", false}, {"first_seen", "Open since", "", true}}
+	page := v.pageOf("-severity", columns)
 	list, total, err := v.store.Findings(v.ctx(), filter, page)
 	if err != nil {
 		return err
 	}
 	d.Rows, d.Pager = list, v.pager(page, len(list), total)
-	for _, c := range []struct{ key, label string }{{"severity", "Severity"}, {"finding", "Finding"}, {"host", "Host"}, {"first_seen", "Open since"}} {
-		d.Heads[c.key] = v.head(page, c.key, c.label, "", c.key == "severity" || c.key == "first_seen")
+	d.Heads = v.heads(byParam, page.Sort, columns)
+	kinds := []column{{"severity", "severity", "", true}, {"title", "finding", "", false}, {"hosts", "hosts", "num", true}, {"excepted", "excepted", "num", true}, {"", "share of all hosts", "", false}}
+	order := v.sorted("kinds", "", kinds)
+	d.ByKind = v.heads("kinds", order, kinds)
+	arrange(d.Kinds, order, map[string]func(a, b findingKind) int{
+		"severity": by(func(k findingKind) int { return k.Severity.Rank() }), "title": by(func(k findingKind) string { return k.Title }),
+		"hosts": by(func(k findingKind) int { return k.Hosts }), "excepted": by(func(k findingKind) int { return k.Excepted }),
+	})
+	if d.Views, err = v.views(); err != nil {
+		return err
 	}
 	if d.Filter, err = v.choices(q); err != nil {
 		return err
@@ -88,7 +99,7 @@ func (v *visit) findingKinds(counts []store.FindingCount, hosts int) []findingKi
 // findingKind is one kind of finding with what the catalog says of it.
 func (v *visit) findingKind(c store.FindingCount, hosts int) findingKind {
 	k := findingKind{ID: c.Finding, Title: v.findingTitle(c.Finding), Severity: c.Severity, Hosts: c.Hosts, Excepted: c.Excepted, Meter: meter{c.Hosts, hosts}}
-	k.URL = v.with("finding", c.Finding, "offset", "")
+	k.URL = v.with("finding", c.Finding, "offset", "", "page", "")
 	if f := v.catalog.Finding(c.Finding); f != nil {
 		k.Meaning, k.Fix, k.Settings = f.Meaning, f.Fix.Text(), f.Settings
 		if k.Severity == "" && len(f.Severity) > 0 {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 
 	"ipcguard/internal/fleet/acts"
@@ -16,7 +17,9 @@ type hosts struct {
 	Words   []string
 	Filter  hostsFilter
 	Columns []cellHead
-	Heads   map[string]head
+	Heads   []head
+	Kinds   []string // of data, in words, in the order of a row's cells
+	Views   views
 	Rows    []hostRow
 	Pager   pager
 	Exports []export
@@ -25,14 +28,38 @@ type hosts struct {
 
 type hostsFilter struct {
 	choices
-	Verdicts, Criticalities, Discloses, Logons []option
+	Verdicts, Criticalities, Discloses, Severities, Unchanged, Unseen, Logons []option
+	Settings                                                                  []string // of the catalog
 }
 
-type cellHead struct {
-	What  model.Disclosure
-	Hosts int
-	URL   string
+// ageOptions are the ages in days that lists are filtered by.
+func ageOptions(chosen string) []option {
+	out := options(chosen, "any time", []string{"1", "7", "30", "90", "365"})
+	for i := range out[1:] {
+		out[i+1].Label = out[i+1].Value + " days or more"
+	}
+	return out
 }
+
+// cellHead is the head of one kind of data: it sorts by who gives it, and its number chooses the hosts that do.
+type cellHead struct {
+	head
+	Hosts int
+	Only  string
+}
+
+// hostColumns are the columns beside what strangers get, and moreHostColumns what else hosts are sorted by.
+func hostColumns() []column {
+	return []column{{"name", "Host", "host", false}, {"verdict", "Verdict", "", true}, {"severity", "Worst", "", true}, {"logon", "Weakest logon", "logon", true}, {"site", "Site", "", false}, {"owner", "Owner, tags", "", false}, {"last_seen", "Last seen", "", true}}
+}
+
+var moreHostColumns = func() []column {
+	out := []column{{key: "findings"}, {key: "criticality"}, {key: "cells"}, {key: "last_changed"}}
+	for _, d := range model.Disclosures() {
+		out = append(out, column{key: store.GivesSort(d)})
+	}
+	return out
+}()
 
 type hostRow struct {
 	store.Host
@@ -75,30 +102,37 @@ func cellFor(letter byte, kind model.Disclosure) cell {
 
 func hostsPage(v *visit) error {
 	ctx, q := v.ctx(), v.r.URL.Query()
-	filter := view.Hosts(q)
-	page := sortable(v.pageOf("name", rows), "name", "name", "site", "verdict", "severity", "findings", "owner", "criticality", "cells", "last_seen", "last_changed", "logon")
+	filter := view.Hosts(q, v.now())
+	columns := hostColumns()
+	page := v.pageOf("-severity", slices.Concat(columns, moreHostColumns))
 	list, total, err := v.store.Hosts(ctx, filter, page)
 	if err != nil {
 		return err
 	}
-	d := hosts{Query: filterQuery(q), Words: filterWords(q), Heads: map[string]head{}, Form: newForm(nil)}
+	d := hosts{Query: filterQuery(q), Words: filterWords(q), Form: newForm(nil)}
 	cells, err := v.store.CellCounts(ctx, filter)
 	if err != nil {
 		return err
 	}
+	d.Heads = v.heads(byParam, page.Sort, columns)
 	for _, kind := range model.Disclosures() {
-		d.Columns = append(d.Columns, cellHead{kind, cells[kind], v.with("discloses", string(kind), "offset", "")})
+		d.Kinds = append(d.Kinds, words(kind))
+		d.Columns = append(d.Columns, cellHead{
+			head: v.head(byParam, page.Sort, column{store.GivesSort(kind), words(kind), "cell", true}), Hosts: cells[kind], Only: v.with("discloses", string(kind), "offset", "", "page", ""),
+		})
 	}
 	for _, h := range list {
 		d.Rows = append(d.Rows, hostRow{h, cellsOf(h.Cells)})
 	}
-	for _, c := range []struct {
-		key, label string
-		descending bool
-	}{{"name", "Host", false}, {"verdict", "Verdict", false}, {"severity", "Worst", true}, {"logon", "Weakest logon", true}, {"site", "Site", false}, {"owner", "Owner, tags", false}, {"last_seen", "Last seen", true}} {
-		d.Heads[c.key] = v.head(page, c.key, c.label, "", c.descending)
-	}
 	if d.Filter.choices, err = v.choices(q); err != nil {
+		return err
+	}
+	for _, s := range v.catalog.Settings {
+		d.Filter.Settings = append(d.Filter.Settings, s.ID)
+	}
+	d.Filter.Severities = options(q.Get("least"), "any severity", view.Severities)
+	d.Filter.Unchanged, d.Filter.Unseen = ageOptions(q.Get("unchanged")), ageOptions(q.Get("unseen"))
+	if d.Views, err = v.views(); err != nil {
 		return err
 	}
 	d.Filter.Verdicts = options(q.Get("verdict"), "every verdict", view.Verdicts)
@@ -123,7 +157,7 @@ func actOnHosts(v *visit) error {
 	}
 	var ids []int64
 	if f.Get("which") == "all" {
-		filter := view.Hosts(query)
+		filter := view.Hosts(query, v.now())
 		if err := v.store.EachHost(v.ctx(), filter, func(h store.Host) error {
 			ids = append(ids, h.ID)
 			return nil

@@ -1,39 +1,82 @@
 package web
 
 import (
+	"cmp"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"ipcguard/internal/store"
 	"ipcguard/internal/web/view"
 )
 
-// A list is asked for by URL: offset, sort and its filters. So it can be kept, sent and printed.
+// A list is asked for by URL: offset or page, size, sort and its filters. So it can be kept, sent and printed.
 
-// rows is how many lines one page of a list has.
+// rows is how many lines one page of a list has where nobody says how many, and sizes what they may say.
 const rows = 100
 
-// pageOf reads which part of a list is asked for.
-func (v *visit) pageOf(sort string, size int) store.Page {
+var sizes = []int{25, 50, rows, 250, 500}
+
+// column is one column of a list. One with a key sorts the list; down is that its first order is the highest first.
+type column struct {
+	key, label, class string
+	down              bool
+}
+
+// byParam is the parameter that says how a page's first list is sorted.
+const byParam = "sort"
+
+// sorted is the order that a list is asked for in: by one of its columns, or as it stands where nobody asks or asks for another.
+func (v *visit) sorted(param, standard string, columns []column) string {
+	s := v.r.URL.Query().Get(param)
+	if slices.ContainsFunc(columns, func(c column) bool { return c.key != "" && c.key == strings.TrimPrefix(s, "-") }) {
+		return s
+	}
+	return standard
+}
+
+// pageOf reads which part of a list is asked for, and in which order.
+func (v *visit) pageOf(standard string, columns []column) store.Page {
 	q := v.r.URL.Query()
-	p := store.Page{Size: size, Sort: sort}
+	p := store.Page{Size: rows, Sort: v.sorted(byParam, standard, columns)}
+	if n, err := strconv.Atoi(q.Get("size")); err == nil && slices.Contains(sizes, n) {
+		p.Size = n
+	}
 	if n, err := strconv.Atoi(q.Get("offset")); err == nil && n > 0 && n < 1<<31 {
 		p.Offset = n
 	}
-	if s := q.Get("sort"); s != "" && len(s) < 40 {
-		p.Sort = s
+	if n, err := strconv.Atoi(q.Get("page")); err == nil && n > 0 && n < 1<<31/p.Size {
+		p.Offset = (n - 1) * p.Size
 	}
 	return p
 }
 
-// sortable keeps a page's order within the columns that a list has.
-func sortable(p store.Page, standard string, columns ...string) store.Page {
-	if !slices.Contains(columns, strings.TrimPrefix(p.Sort, "-")) {
-		p.Sort = standard
+// arrange sorts a list that is whole. by compares two lines for each key of a column; lines that are alike stay as they stood.
+func arrange[T any](list []T, sort string, by map[string]func(a, b T) int) {
+	key, down := strings.CutPrefix(sort, "-")
+	compare := by[key]
+	if compare == nil {
+		return
 	}
-	return p
+	slices.SortStableFunc(list, func(a, b T) int {
+		if down {
+			return compare(b, a)
+		}
+		return compare(a, b)
+	})
+}
+
+// by compares what a line has in a column.
+func by[T any, V cmp.Ordered](of func(T) V) func(a, b T) int {
+	return func(a, b T) int { return cmp.Compare(of(a), of(b)) }
+}
+
+// byTime is by for times.
+func byTime[T any](of func(T) time.Time) func(a, b T) int {
+	return func(a, b T) int { return of(a).Compare(of(b)) }
 }
 
 // with is this page's URL with some parameters changed; empty values are left out.
@@ -57,16 +100,29 @@ func (v *visit) with(pairs ...string) string {
 type pager struct {
 	From, To, Total         int
 	First, Prev, Next, Last string
+	Page, Pages             int
+	Sizes                   []option
+	Path                    string
+	Keep                    []option // what of the URL stays where somebody jumps
 }
 
 func (v *visit) pager(p store.Page, shown, total int) pager {
 	at := func(offset int) string {
 		if offset <= 0 {
-			return v.with("offset", "")
+			return v.with("offset", "", "page", "")
 		}
-		return v.with("offset", strconv.Itoa(offset))
+		return v.with("offset", strconv.Itoa(offset), "page", "")
 	}
-	out := pager{From: p.Offset + 1, To: p.Offset + shown, Total: total}
+	out := pager{From: p.Offset + 1, To: p.Offset + shown, Total: total, Page: p.Offset/p.Size + 1, Pages: (total + p.Size - 1) / p.Size, Path: v.r.URL.Path}
+	for _, n := range sizes {
+		out.Sizes = append(out.Sizes, option{Value: strconv.Itoa(n), Label: strconv.Itoa(n) + " a page", Chosen: n == p.Size})
+	}
+	q := v.r.URL.Query()
+	for _, name := range slices.Sorted(maps.Keys(q)) {
+		if name != "offset" && name != "page" && name != "size" && q.Get(name) != "" {
+			out.Keep = append(out.Keep, option{Value: q.Get(name), Label: name})
+		}
+	}
 	if p.Offset > 0 {
 		out.First, out.Prev = at(0), at(p.Offset-p.Size)
 	}
@@ -76,27 +132,38 @@ func (v *visit) pager(p store.Page, shown, total int) pager {
 	return out
 }
 
-// head is a column that sorts.
+// head is the head of a column; with a URL it sorts.
 type head struct{ Label, URL, Sorted, Class string }
 
-// head makes one. Its link turns the order round where the list is sorted by it already; first says how it begins.
-func (v *visit) head(p store.Page, key, label, class string, descending bool) head {
-	h := head{Label: label, Class: class}
-	first, second := key, "-"+key
-	if descending {
+// heads are the columns of a list, each with the link that sorts by it: the other way round where the list is sorted by it already.
+func (v *visit) heads(param, sort string, columns []column) []head {
+	out := make([]head, len(columns))
+	for i, c := range columns {
+		out[i] = v.head(param, sort, c)
+	}
+	return out
+}
+
+func (v *visit) head(param, sort string, c column) head {
+	h := head{Label: c.label, Class: c.class}
+	if c.key == "" {
+		return h
+	}
+	first, second := c.key, "-"+c.key
+	if c.down {
 		first, second = second, first
 	}
 	next := first
-	switch p.Sort {
-	case key:
+	switch sort {
+	case c.key:
 		h.Sorted = "ascending"
-	case "-" + key:
+	case "-" + c.key:
 		h.Sorted = "descending"
 	}
-	if p.Sort == first {
+	if sort == first {
 		next = second
 	}
-	h.URL = v.with("sort", next, "offset", "")
+	h.URL = v.with(param, next, "offset", "", "page", "")
 	return h
 }
 
@@ -125,6 +192,12 @@ func filterWords(q url.Values) []string {
 		case s == "":
 		case n == "q":
 			out = append(out, "with “"+brief(s)+"” in a name or address")
+		case n == "least":
+			out = append(out, "with an open finding of severity "+brief(s)+" or worse")
+		case n == "unchanged":
+			out = append(out, "unchanged for "+brief(s)+" days or more")
+		case n == "unseen":
+			out = append(out, "without a result for "+brief(s)+" days or more")
 		case n == "smb1":
 			out = append(out, "that speak SMB1")
 		case n == "logon":

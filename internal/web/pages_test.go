@@ -42,7 +42,7 @@ func (s *testSite) pathsOf() []string {
 		"/runs", "/runs/new", fmt.Sprintf("/runs/%d", runs[0].ID), "/targets", "/targets/new", fmt.Sprintf("/targets/%d", targets[0].ID), "/targets/import",
 		"/schedules", "/schedules/new", fmt.Sprintf("/schedules/%d", schedules[0].ID), "/exceptions", "/exceptions?all=yes", "/exceptions/new?finding=anonymous-lists-accounts&host=" + fmt.Sprint(host.ID),
 		"/import", "/sites", "/sites/new", "/sites/1", "/channels", "/channels/new?kind=webhook", "/channels/new?kind=email", "/channels/new?kind=syslog", fmt.Sprintf("/channels/%d", channels[0].ID),
-		"/credentials", "/accounts", "/acts", "/account",
+		"/search?q=sam", "/search", "/credentials", "/accounts", "/acts", "/account",
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"ipcguard/internal/report"
 	"ipcguard/internal/store"
 	"ipcguard/internal/web/limit"
+	"ipcguard/internal/web/view"
 )
 
 //go:embed templates/*.html
@@ -38,6 +39,7 @@ type frame struct {
 	Roles   string // the account's, in words
 	Theme   string // light, dark or empty for the system's own
 	Back    string // where the switch of the theme returns to
+	Text    string // that is searched for
 	Notice  string // of the last act
 	Version string
 	Now     time.Time
@@ -165,7 +167,7 @@ func (s *Server) settingTitle(id string) string {
 }
 
 // topicPath is the catalog's page of an entry.
-func topicPath(kind, id string) string { return "/catalog/" + kind + "/" + url.PathEscape(id) }
+func topicPath(kind, id string) string { return view.TopicPath(kind, id) }
 
 // render writes a page.
 func (v *visit) render(name, title string, data any) error {
@@ -174,7 +176,7 @@ func (v *visit) render(name, title string, data any) error {
 
 func (v *visit) renderStatus(status int, name, title string, data any) error {
 	f := frame{
-		Title: title, Here: v.here, Theme: v.theme(), Back: v.r.URL.RequestURI(), Version: v.options.Version, Now: v.now().UTC(), Data: data,
+		Title: title, Here: v.here, Theme: v.theme(), Back: v.r.URL.RequestURI(), Text: v.searched(), Version: v.options.Version, Now: v.now().UTC(), Data: data,
 	}
 	if v.r.Method != http.MethodGet {
 		f.Back = "/"

@@ -16,7 +16,7 @@ type reportView struct {
 	Words      []string
 	Counts     store.Counts
 	Trend      *trend
-	Settings   []settingRow
+	Settings   settingTable
 	Kinds      []findingKind
 	Hosts      []hostRow
 	More       int
@@ -33,7 +33,7 @@ var worstFirst = []model.Verdict{model.Exposed, model.Limited, model.VerdictInco
 
 func reportPage(v *visit) error {
 	ctx, q := v.ctx(), v.r.URL.Query()
-	filter := view.Hosts(q)
+	filter := view.Hosts(q, v.now())
 	d := reportView{Query: filterQuery(q), Words: filterWords(q), Columns: model.Disclosures()}
 	var err error
 	if d.Counts, err = v.store.Counts(ctx, filter); err != nil {
@@ -48,7 +48,10 @@ func reportPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d.Settings = v.settingRows(settings, d.Counts.Hosts, d.Query)
+	d.Settings.Rows = v.settingRows(settings, d.Counts.Hosts, d.Query)
+	for _, c := range settingColumns { // paper sorts nothing
+		d.Settings.Heads = append(d.Settings.Heads, head{Label: c.label, Class: c.class})
+	}
 	kinds, err := v.store.FindingCounts(ctx, filter)
 	if err != nil {
 		return err

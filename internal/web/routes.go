@@ -47,6 +47,9 @@ func routes() []route {
 
 		{method: "GET", path: "/{$}", needs: look, do: overviewPage},
 		{method: "POST", path: "/seen", needs: look, do: sawAll},
+		{method: "POST", path: "/views", needs: look, do: saveView},
+		{method: "POST", path: "/views/{id}/delete", needs: look, do: deleteView},
+		{method: "GET", path: "/search", needs: look, do: searchPage},
 		{method: "GET", path: "/hosts", needs: look, do: hostsPage},
 		{method: "POST", path: "/hosts/act", needs: operate, do: actOnHosts},
 		{method: "GET", path: "/hosts/{id}", needs: look, do: hostPage},

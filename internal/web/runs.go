@@ -16,16 +16,17 @@ import (
 type runs struct {
 	Rows  []store.Run
 	Pager pager
+	Heads []head
 }
 
 func runsPage(v *visit) error {
-	page := v.pageOf("-id", rows)
-	page.Sort = "-id"
+	columns := []column{{"id", "run", "", true}, {"state", "state", "", false}, {"created", "begun", "", true}, {"by", "by", "", false}, {"total", "targets", "num", true}, {"done", "done", "num", true}, {"exposed", "exposed", "num", true}, {"limited", "limited", "num", true}, {"closed", "closed", "num", true}, {"unknown", "not known", "num", true}, {"failed", "failed", "num", true}}
+	page := v.pageOf("-id", columns)
 	list, total, err := v.store.Runs(v.ctx(), page)
 	if err != nil {
 		return err
 	}
-	return v.render("runs", "Runs", runs{list, v.pager(page, len(list), total)})
+	return v.render("runs", "Runs", runs{list, v.pager(page, len(list), total), v.heads(byParam, page.Sort, columns)})
 }
 
 // newRun is the form that starts a run by hand.
@@ -86,6 +87,7 @@ type run struct {
 	Units    []store.Unit
 	Filter   string
 	Pager    pager
+	Heads    []head
 	States   []stateLink
 	Events   []store.Event
 	Schedule string
@@ -130,14 +132,16 @@ func runPage(v *visit) error {
 		return err
 	}
 	state := store.UnitState(view.Known(v.r.URL.Query().Get("state"), texts(store.UnitWaiting, store.UnitRunning, store.UnitDone, store.UnitFailed, store.UnitSkipped)...))
-	page := store.Page{Offset: v.pageOf("", rows).Offset, Size: rows}
+	columns := []column{{"spec", "target", "", false}, {"state", "state", "", false}, {"worker", "worker", "", false}, {"attempt", "tries", "num", true}, {"ended", "ended", "", true}, {"reason", "why", "", false}}
+	page := v.pageOf("target", columns)
+	d.Heads = v.heads(byParam, page.Sort, columns)
 	units, total, err := v.store.Units(v.ctx(), d.ID, state, page)
 	if err != nil {
 		return err
 	}
 	d.Units, d.Pager = units, v.pager(page, len(units), total)
 	for _, s := range []store.UnitState{"", store.UnitWaiting, store.UnitRunning, store.UnitDone, store.UnitFailed, store.UnitSkipped} {
-		d.States = append(d.States, stateLink{s, v.with("state", string(s), "offset", ""), s == state})
+		d.States = append(d.States, stateLink{s, v.with("state", string(s), "offset", "", "page", ""), s == state})
 	}
 	if d.Events, _, err = v.store.Events(v.ctx(), store.EventFilter{RunID: d.ID}, store.Page{Size: mostEvents, Sort: "-at"}); err != nil {
 		return err

@@ -11,6 +11,11 @@ import (
 	"ipcguard/internal/store"
 )
 
+type schedules struct {
+	Rows  []scheduleRow
+	Heads []head
+}
+
 type scheduleRow struct {
 	store.Schedule
 	Takes string
@@ -21,10 +26,18 @@ func schedulesPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	var d []scheduleRow
+	columns := []column{{"name", "name", "", false}, {"kind", "what", "", false}, {"cron", "when", "", false}, {"takes", "takes", "", false}, {"window", "only within", "", false}, {"next", "next", "", false}, {"last", "last", "", true}}
+	order := v.sorted(byParam, "", columns)
+	d := schedules{Heads: v.heads(byParam, order, columns)}
 	for _, s := range all {
-		d = append(d, scheduleRow{s, acts.Chosen(s.Selector)})
+		d.Rows = append(d.Rows, scheduleRow{s, acts.Chosen(s.Selector)})
 	}
+	arrange(d.Rows, order, map[string]func(a, b scheduleRow) int{
+		"name": by(func(s scheduleRow) string { return s.Name }), "kind": by(func(s scheduleRow) string { return string(s.Kind) }),
+		"cron": by(func(s scheduleRow) string { return s.Cron }), "takes": by(func(s scheduleRow) string { return s.Takes }),
+		"window": by(func(s scheduleRow) string { return s.Window }), "next": byTime(func(s scheduleRow) time.Time { return s.Next }),
+		"last": byTime(func(s scheduleRow) time.Time { return s.Last }),
+	})
 	return v.render("schedules", "Schedules", d)
 }
 

@@ -21,15 +21,25 @@ type settings struct {
 	Query  url.Values
 	Words  []string
 	Filter choices
-	Rows   []settingRow
+	Table  settingTable
 	One    *settingOne
+	Views  views
 	Total  int
 }
+
+// settingTable is a list of settings with its heads.
+type settingTable struct {
+	Heads []head
+	Rows  []settingRow
+}
+
+var settingColumns = []column{{"setting", "one setting", "", false}, {"severity", "worst", "", true}, {"hosts", "hosts", "num", true}, {"", "share of all", "", false}}
 
 // settingOne is one setting with the hosts behind it.
 type settingOne struct {
 	*catalog.Setting
 	Count settingRow
+	Heads []head
 	Hosts []store.Host
 	Pager pager
 }
@@ -56,7 +66,7 @@ func (v *visit) settingRows(counts []store.SettingCount, hosts int, q url.Values
 
 func settingsPage(v *visit) error {
 	ctx, q := v.ctx(), v.r.URL.Query()
-	filter := view.Hosts(q)
+	filter := view.Hosts(q, v.now())
 	d := settings{Query: filterQuery(q), Words: filterWords(q)}
 	all, err := v.store.Counts(ctx, store.HostFilter{Site: filter.Site, Tag: filter.Tag, Owner: filter.Owner})
 	if err != nil {
@@ -69,7 +79,16 @@ func settingsPage(v *visit) error {
 	}
 	base := filterQuery(q)
 	base.Del("setting")
-	d.Rows = v.settingRows(counts, all.Hosts, base)
+	rows := v.settingRows(counts, all.Hosts, base)
+	order := v.sorted(byParam, "", settingColumns)
+	arrange(rows, order, map[string]func(a, b settingRow) int{
+		"setting": by(func(r settingRow) string { return strings.ToLower(r.Setting) }), "severity": by(func(r settingRow) int { return r.Severity.Rank() }),
+		"hosts": by(func(r settingRow) int { return r.Hosts }),
+	})
+	d.Table = settingTable{v.heads(byParam, order, settingColumns), rows}
+	if d.Views, err = v.views(); err != nil {
+		return err
+	}
 	if d.Filter, err = v.choices(q); err != nil {
 		return err
 	}
@@ -77,12 +96,14 @@ func settingsPage(v *visit) error {
 		return v.render("settings", "What fixes most", d)
 	}
 	one := settingOne{Setting: v.catalog.Setting(filter.Setting), Count: settingRow{SettingCount: store.SettingCount{Setting: filter.Setting}}}
-	for _, r := range d.Rows {
+	for _, r := range rows {
 		if r.Setting == filter.Setting {
 			one.Count = r
 		}
 	}
-	page := sortable(v.pageOf("-severity", rows), "-severity", "severity", "name")
+	columns := []column{{"name", "host", "", false}, {"", "plan", "", false}, {"verdict", "verdict", "", true}, {"severity", "worst", "", true}, {"site", "site", "", false}, {"owner", "owner", "", false}, {"last_seen", "last seen", "", true}}
+	page := v.pageOf("-severity", columns)
+	one.Heads = v.heads(byParam, page.Sort, columns)
 	list, total, err := v.store.Hosts(ctx, filter, page)
 	if err != nil {
 		return err

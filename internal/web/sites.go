@@ -19,6 +19,8 @@ type sites struct {
 	Form     *form
 	Fields   map[string]field
 	Code     *acts.JoinCode // that was just made
+
+	SiteHeads, WorkerHeads, EnrolledHeads []head
 }
 
 type siteRow struct {
@@ -102,7 +104,33 @@ func (v *visit) showSites(f *form, code *acts.JoinCode, status int) error {
 		}
 		d.Sites = append(d.Sites, row)
 	}
+	v.arrangeSites(&d)
 	return v.renderStatus(status, "sites", "Sites and workers", d)
+}
+
+// arrangeSites sorts the three lists of the page.
+func (v *visit) arrangeSites(d *sites) {
+	columns := []column{{"name", "site", "", false}, {"alive", "workers alive", "num", true}, {"targets", "targets", "num", true}, {"rate", "connections a second", "", true}, {"concurrency", "hosts at a time", "", true}, {"window", "allowed", "", false}}
+	order := v.sorted(byParam, "", columns)
+	d.SiteHeads = v.heads(byParam, order, columns)
+	arrange(d.Sites, order, map[string]func(a, b siteRow) int{
+		"name": by(func(s siteRow) string { return s.Name }), "alive": by(func(s siteRow) int { return s.Alive }), "targets": by(func(s siteRow) int { return s.Targets }),
+		"rate": by(func(s siteRow) float64 { return s.Rate }), "concurrency": by(func(s siteRow) int { return s.Concurrency }), "window": by(func(s siteRow) string { return s.Window }),
+	})
+	columns = []column{{"name", "worker", "", false}, {"site", "site", "", false}, {"seen", "state", "", true}, {"busy", "busy", "num", true}, {"done", "done", "num", true}, {"version", "version", "", false}}
+	order = v.sorted("workers", "", columns)
+	d.WorkerHeads = v.heads("workers", order, columns)
+	arrange(d.Workers, order, map[string]func(a, b workerRow) int{
+		"name": by(func(w workerRow) string { return w.Name }), "site": by(func(w workerRow) string { return w.Site }), "seen": byTime(func(w workerRow) time.Time { return w.Seen }),
+		"busy": by(func(w workerRow) int { return w.Busy }), "done": by(func(w workerRow) int64 { return w.Done }), "version": by(func(w workerRow) string { return w.Version }),
+	})
+	columns = []column{{"name", "name", "", false}, {"site", "site", "", false}, {"joined", "joined", "", true}, {"renewed", "renewed", "", true}, {"until", "certificate until", "", false}, {"origin", "called from", "", false}, {"", "act", "", false}}
+	order = v.sorted("joined", "", columns)
+	d.EnrolledHeads = v.heads("joined", order, columns)
+	arrange(d.Enrolled, order, map[string]func(a, b store.Enrolled) int{
+		"name": by(func(e store.Enrolled) string { return e.Name }), "site": by(func(e store.Enrolled) string { return e.Site }), "joined": byTime(func(e store.Enrolled) time.Time { return e.Created }),
+		"renewed": byTime(func(e store.Enrolled) time.Time { return e.Renewed }), "until": byTime(func(e store.Enrolled) time.Time { return e.Until }), "origin": by(func(e store.Enrolled) string { return e.Origin }),
+	})
 }
 
 // site is the form of one.

@@ -15,7 +15,7 @@ type targets struct {
 	Query  url.Values
 	Rows   []store.Target
 	Pager  pager
-	Heads  map[string]head
+	Heads  []head
 	Filter choices
 	Kinds  []option
 }
@@ -23,19 +23,13 @@ type targets struct {
 func targetsPage(v *visit) error {
 	q := v.r.URL.Query()
 	filter := view.Targets(q)
-	page := sortable(v.pageOf("spec", rows), "spec", "spec", "site", "owner", "criticality", "kind", "created")
+	columns := []column{{"spec", "target", "", false}, {"kind", "kind", "", false}, {"site", "site", "", false}, {"tags", "tags", "", false}, {"owner", "owner", "", false}, {"criticality", "criticality", "", true}, {"host", "host", "", false}, {"note", "note", "", false}}
+	page := v.pageOf("spec", append(columns, column{key: "created"}))
 	list, total, err := v.store.Targets(v.ctx(), filter, page)
 	if err != nil {
 		return err
 	}
-	d := targets{Query: q, Rows: list, Pager: v.pager(page, len(list), total), Heads: map[string]head{}}
-	for _, key := range []string{"spec", "kind", "site", "owner", "criticality"} {
-		label := key
-		if key == "spec" {
-			label = "target"
-		}
-		d.Heads[key] = v.head(page, key, label, "", false)
-	}
+	d := targets{Query: q, Rows: list, Pager: v.pager(page, len(list), total), Heads: v.heads(byParam, page.Sort, columns)}
 	if d.Filter, err = v.choices(q); err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func TestEverything(t *testing.T) {
 		"/hosts/1/spans?kind=scan", "/hosts/1/results", "/hosts/1/documents/scan", "/clients", "/clients?logon=broken&client=c&sort=-hosts", "/hosts?logon=unsigned&sort=-logon", "/findings", "/findings?sort=-severity&discloses=accounts", "/findings/counts", "/settings", "/events",
 		"/events?kind=became-exposed&least=high&since=2020-01-01&open=true", "/trend", "/trend?from=2026-11-01&to=2026-11-22T00:00:00Z", "/sites", "/workers",
 		"/compare?from=2026-01-01&to=" + time.Now().UTC().Format("2006-01-02T15:04:05Z"), "/targets", "/targets?tag=LAB&enabled=true", "/targets/1", "/tags", "/owners", "/runs", "/runs/1", "/runs/1/units",
-		"/runs/1/units?state=done", "/schedules", "/exceptions", "/exceptions?all=true", "/me/tokens", "/targets/export.csv",
+		"/runs/1/units?state=done", "/schedules", "/exceptions", "/exceptions?all=true", "/me/tokens", "/me/views", "/search?q=srv", "/hosts?least=low&unchanged=1&unseen=1", "/hosts?sort=-gives-accounts", "/targets/export.csv",
 	} {
 		c.ask(v, http.MethodGet, path, nil, http.StatusOK)
 	}
@@ -276,6 +276,10 @@ func TestEverything(t *testing.T) {
 	own := act(o, http.MethodPost, "/me/tokens", tokenBody{Name: "own", Scope: store.ScopeUpload, Password: password, Until: time.Now().Add(time.Minute)}, 201).id()
 	c.ask(v, http.MethodDelete, fmt.Sprintf("/me/tokens/%d", own), nil, 404) // somebody else's
 	act(o, http.MethodDelete, fmt.Sprintf("/me/tokens/%d", own), nil, 204)
+	view := act(v, http.MethodPost, "/me/views", acts.ViewChange{Name: "mine", Path: "/hosts", Query: "verdict=exposed&offset=7"}, 201).id()
+	c.ask(v, http.MethodPost, "/me/views", acts.ViewChange{Name: "mine", Path: "//elsewhere"}, 422)
+	c.ask(a, http.MethodDelete, fmt.Sprintf("/me/views/%d", view), nil, 404) // somebody else's
+	act(v, http.MethodDelete, fmt.Sprintf("/me/views/%d", view), nil, 204)
 	gone, total, err := c.st.Hosts(t.Context(), store.HostFilter{}, store.Page{Size: 1})
 	if err != nil || total == 0 {
 		t.Fatal(total, err)
@@ -513,6 +517,6 @@ func FuzzQuery(f *testing.F) {
 		if p := c.page(); p.Offset < 0 || p.Size < 1 || p.Size > store.MaxPage {
 			t.Errorf("%+v", p)
 		}
-		_, _ = view.Hosts(q), view.Events(q)
+		_, _ = view.Hosts(q, time.Now()), view.Events(q)
 	})
 }

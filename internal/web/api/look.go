@@ -41,21 +41,27 @@ type overview struct {
 }
 
 func getOverview(c *call) (any, error) {
-	counts, err := c.store.Counts(c.ctx(), view.Hosts(c.query))
+	counts, err := c.store.Counts(c.ctx(), view.Hosts(c.query, c.now()))
 	if err != nil {
 		return nil, err
 	}
-	cells, err := c.store.CellCounts(c.ctx(), view.Hosts(c.query))
+	cells, err := c.store.CellCounts(c.ctx(), view.Hosts(c.query, c.now()))
 	return overview{counts, cells}, err
 }
 
+func search(c *call) (any, error) {
+	return all(view.Search(view.Source{Ctx: c.ctx(), Store: c.store, Catalog: c.catalog, Now: c.now()}, c.query.Get("q")))
+}
+
+func listViews(c *call) (any, error) { return all(c.store.Views(c.ctx(), c.who.User.ID)) }
+
 func listHosts(c *call) (any, error) {
-	hosts, total, err := c.store.Hosts(c.ctx(), view.Hosts(c.query), c.page())
+	hosts, total, err := c.store.Hosts(c.ctx(), view.Hosts(c.query, c.now()), c.page())
 	return part(c, hosts, total, err)
 }
 
 func listClients(c *call) (any, error) {
-	ways, total, err := c.store.ClientLogons(c.ctx(), view.Hosts(c.query), c.page())
+	ways, total, err := c.store.ClientLogons(c.ctx(), view.Hosts(c.query, c.now()), c.page())
 	return part(c, ways, total, err)
 }
 
@@ -157,16 +163,16 @@ func makePlan(c *call) (any, error) {
 }
 
 func listFindings(c *call) (any, error) {
-	findings, total, err := c.store.Findings(c.ctx(), view.Hosts(c.query), c.page())
+	findings, total, err := c.store.Findings(c.ctx(), view.Hosts(c.query, c.now()), c.page())
 	return part(c, findings, total, err)
 }
 
 func countFindings(c *call) (any, error) {
-	return all(c.store.FindingCounts(c.ctx(), view.Hosts(c.query)))
+	return all(c.store.FindingCounts(c.ctx(), view.Hosts(c.query, c.now())))
 }
 
 func countSettings(c *call) (any, error) {
-	return all(c.store.SettingCounts(c.ctx(), view.Hosts(c.query)))
+	return all(c.store.SettingCounts(c.ctx(), view.Hosts(c.query, c.now())))
 }
 
 func listEvents(c *call) (any, error) {
@@ -180,7 +186,7 @@ func getTrend(c *call) (any, error) {
 }
 
 func compare(c *call) (any, error) {
-	differences, total, err := c.store.Compare(c.ctx(), view.Time(c.query.Get("from"), true), view.Time(c.query.Get("to"), true), view.Hosts(c.query), c.page())
+	differences, total, err := c.store.Compare(c.ctx(), view.Time(c.query.Get("from"), true), view.Time(c.query.Get("to"), true), view.Hosts(c.query, c.now()), c.page())
 	return part(c, differences, total, err)
 }
 

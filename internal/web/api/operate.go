@@ -241,3 +241,19 @@ func followRun(c *call) error {
 		}
 	}
 }
+
+func saveView(c *call) (any, error) {
+	in, err := body[acts.ViewChange](c)
+	if err != nil {
+		return nil, err
+	}
+	return c.acts.SaveView(c.ctx(), c.who, in)
+}
+
+func deleteView(c *call) (any, error) {
+	id, err := c.id()
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.acts.DeleteView(c.ctx(), c.who, id)
+}

@@ -102,10 +102,19 @@ func routes() []route {
 		del     = http.MethodDelete
 		created = http.StatusCreated
 	)
-	hostSorts := sorts("name", "site", "verdict", "severity", "findings", "owner", "criticality", "cells", "last_seen", "last_changed", "logon", "id")
+	hostColumns := []string{"name", "site", "verdict", "severity", "findings", "owner", "criticality", "cells", "last_seen", "last_changed", "logon", "id"}
+	for _, d := range model.Disclosures() {
+		hostColumns = append(hostColumns, store.GivesSort(d))
+	}
+	hostSorts := sorts(hostColumns...)
 	return []route{
 		{method: get, path: "/openapi.json", role: look, id: "document", summary: "This document", out: map[string]any{}, do: document},
 		{method: get, path: "/me", role: look, id: "me", summary: "Who is asking, and what they may do", out: me{}, do: whoIsIt},
+
+		{method: get, path: "/search", role: look, id: "search", summary: "Hosts, settings, pipes and other entries of the catalog with a text in their name", query: []view.Param{{Name: "q", Kind: view.Text, Needed: true}}, out: list[view.FoundGroup]{}, do: search},
+		{method: get, path: "/me/views", role: look, id: "listViews", summary: "One's own saved views", out: list[store.SavedView]{}, do: listViews},
+		{method: post, path: "/me/views", role: look, id: "saveView", summary: "Save a view under a name; one's own of that name is replaced", in: acts.ViewChange{}, out: store.SavedView{}, status: created, do: saveView},
+		{method: del, path: "/me/views/{id}", role: look, id: "deleteView", summary: "Remove one of one's own views", do: deleteView},
 
 		{method: get, path: "/overview", role: look, id: "overview", summary: "How many hosts are exposed, limited, closed and unknown, and what strangers get", query: view.HostFilter, out: overview{}, do: getOverview},
 		{method: get, path: "/hosts", role: look, id: "listHosts", summary: "Hosts as last seen", query: with(view.HostFilter, paging, []view.Param{hostSorts}), out: list[store.Host]{}, do: listHosts},

@@ -85,6 +85,9 @@ var (
 		{Name: "discloses", Kind: Text, Enum: texts(model.Disclosures()...), About: "strangers are given it"},
 		{Name: "finding", Kind: Text, About: "an open finding's id"},
 		{Name: "setting", Kind: Text, About: "a setting that would close an open finding"},
+		{Name: "least", Kind: Text, Enum: Severities, About: "minimum severity of the worst open finding"},
+		{Name: "unchanged", Kind: Number, About: "days since the last change, at least"},
+		{Name: "unseen", Kind: Number, About: "days since the last result, at least"},
 		{Name: "smb1", Kind: Boolean},
 		{Name: "logon", Kind: Text, Enum: Logons, About: "it is the weakest way in which somebody was let in; with client, one of the client's ways"},
 		{Name: "client", Kind: Text, About: "it was let in"},
@@ -149,18 +152,27 @@ func text(q url.Values, name string) string {
 }
 
 // Hosts reads which hosts a query asks for. A word that means nothing chooses nobody.
-func Hosts(q url.Values) store.HostFilter {
+func Hosts(q url.Values, now time.Time) store.HostFilter {
 	f := store.HostFilter{
+		Least: model.Severity(text(q, "least")), Unchanged: daysAgo(q, "unchanged", now), Unseen: daysAgo(q, "unseen", now),
 		Site: text(q, "site"), Tag: strings.ToLower(text(q, "tag")), Owner: text(q, "owner"), Criticality: store.Criticality(text(q, "criticality")),
 		Verdict: model.Verdict(text(q, "verdict")), Discloses: model.Disclosure(text(q, "discloses")), Finding: text(q, "finding"),
 		Setting: text(q, "setting"), Text: text(q, "q"), SMB1: yes(q, "smb1"), Excepted: yes(q, "excepted"), Retired: yes(q, "retired"),
 		Logon: model.Strength(text(q, "logon")), Client: text(q, "client"),
 	}
-	if Known(string(f.Verdict), Verdicts...) != string(f.Verdict) || Known(string(f.Criticality), Criticalities...) != string(f.Criticality) ||
+	if Known(string(f.Least), Severities...) != string(f.Least) || Known(string(f.Verdict), Verdicts...) != string(f.Verdict) || Known(string(f.Criticality), Criticalities...) != string(f.Criticality) ||
 		Known(string(f.Logon), Logons...) != string(f.Logon) {
 		return store.HostFilter{IDs: []int64{0}}
 	}
 	return f
+}
+
+// daysAgo reads an age in days as the moment before which something was. A century is as long as forever.
+func daysAgo(q url.Values, name string, now time.Time) time.Time {
+	if n := number(q, name); n > 0 {
+		return now.AddDate(0, 0, -int(min(n, 36500)))
+	}
+	return time.Time{}
 }
 
 // Events reads which events a query asks for. A word that means nothing chooses all.

@@ -44,25 +44,25 @@ type Source struct {
 func Views() []View {
 	return []View{
 		{"hosts", HostFilter, store.Host{}, true, func(s Source, q url.Values, put func(any) error) error {
-			return s.Store.EachHost(s.Ctx, Hosts(q), func(h store.Host) error { return put(h) })
+			return s.Store.EachHost(s.Ctx, Hosts(q, s.Now), func(h store.Host) error { return put(h) })
 		}},
 		{"clients", HostFilter, store.ClientLogon{}, false, func(s Source, q url.Values, put func(any) error) error {
 			return pages("client", put, func(p store.Page) ([]store.ClientLogon, error) {
-				l, _, err := s.Store.ClientLogons(s.Ctx, Hosts(q), p)
+				l, _, err := s.Store.ClientLogons(s.Ctx, Hosts(q, s.Now), p)
 				return l, err
 			})
 		}},
 		{"findings", HostFilter, store.HostFinding{}, true, func(s Source, q url.Values, put func(any) error) error {
 			return pages("host", put, func(p store.Page) ([]store.HostFinding, error) {
-				l, _, err := s.Store.Findings(s.Ctx, Hosts(q), p)
+				l, _, err := s.Store.Findings(s.Ctx, Hosts(q, s.Now), p)
 				return l, err
 			})
 		}},
 		{"finding-counts", HostFilter, store.FindingCount{}, false, whole(func(s Source, q url.Values) ([]store.FindingCount, error) {
-			return s.Store.FindingCounts(s.Ctx, Hosts(q))
+			return s.Store.FindingCounts(s.Ctx, Hosts(q, s.Now))
 		})},
 		{"settings", HostFilter, store.SettingCount{}, false, whole(func(s Source, q url.Values) ([]store.SettingCount, error) {
-			return s.Store.SettingCounts(s.Ctx, Hosts(q))
+			return s.Store.SettingCounts(s.Ctx, Hosts(q, s.Now))
 		})},
 		{"events", EventFilter, store.Event{}, false, func(s Source, q url.Values, put func(any) error) error {
 			return pages("id", put, func(p store.Page) ([]store.Event, error) {
@@ -78,7 +78,7 @@ func Views() []View {
 		}},
 		{"compare", slices.Concat(HostFilter, Between), store.Difference{}, false, func(s Source, q url.Values, put func(any) error) error {
 			return pages("name", put, func(p store.Page) ([]store.Difference, error) {
-				l, _, err := s.Store.Compare(s.Ctx, Time(q.Get("from"), true), Time(q.Get("to"), true), Hosts(q), p)
+				l, _, err := s.Store.Compare(s.Ctx, Time(q.Get("from"), true), Time(q.Get("to"), true), Hosts(q, s.Now), p)
 				return l, err
 			})
 		}},
@@ -189,7 +189,7 @@ func (v View) Fits(s Source, format string, q url.Values) error {
 	if format != SARIF {
 		return nil
 	}
-	counts, err := s.Store.Counts(s.Ctx, Hosts(q))
+	counts, err := s.Store.Counts(s.Ctx, Hosts(q, s.Now))
 	if err == nil && counts.Hosts > MaxHosts {
 		err = &TooManyError{counts.Hosts}
 	}
@@ -204,9 +204,9 @@ func (v View) Write(w io.Writer, s Source, format string, q url.Values) error {
 	case JSON:
 		return writeJSON(w, func(put func(any) error) error { return v.each(s, q, put) })
 	case SARIF:
-		return document(w, format, s.Now, func(put func(*model.Scan) error) error { return scans(s, Hosts(q), put) })
+		return document(w, format, s.Now, func(put func(*model.Scan) error) error { return scans(s, Hosts(q, s.Now), put) })
 	case OCSF: // a line a finding: hosts need not be held together
-		return scans(s, Hosts(q), func(x *model.Scan) error {
+		return scans(s, Hosts(q, s.Now), func(x *model.Scan) error {
 			return document(w, format, s.Now, func(put func(*model.Scan) error) error { return put(x) })
 		})
 	}
