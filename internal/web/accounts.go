@@ -58,9 +58,18 @@ func (v *visit) showAccounts(f *form, status int) error {
 	if err != nil {
 		return err
 	}
+	sites, err := v.store.Sites(v.ctx())
+	if err != nil {
+		return err
+	}
+	where := []option{{Value: "", Label: "everywhere"}}
+	for _, s := range sites {
+		where = append(where, option{Value: strconv.FormatInt(s.ID, 10), Label: s.Name})
+	}
 	d := accounts{Form: f, Fields: map[string]field{
 		"name": f.Field("name", "Name", ""),
-		"role": f.Choose("role", "Role everywhere", "Roles at single sites are given on the account's page", roleOptions),
+		"role": f.Choose("role", "Role", "", roleOptions),
+		"site": f.Choose("site", "Where", "At a site the account sees nothing of others. More roles are given on the account's page.", where),
 		"new":  f.Field("new", "Password", "At least 12 characters; tell it to its owner, who can change it."),
 	}}
 	for _, u := range users {
@@ -209,7 +218,12 @@ func addAccount(v *visit) error {
 	password := f.Get("new")
 	f.Del("new")
 	if f.ok() {
-		_, err := v.access.AddUser(v.ctx(), v.who(), f.Get("name"), role, password)
+		var sites []store.SiteRole
+		if at := f.Get("site"); at != "" {
+			id, _ := strconv.ParseInt(at, 10, 64) // what is no number is no site
+			sites, role = []store.SiteRole{{SiteID: id, Role: role}}, ""
+		}
+		_, err := v.access.AddUser(v.ctx(), v.who(), f.Get("name"), role, password, sites...)
 		switch {
 		case err == nil:
 			return v.done("/accounts", "The account was made.")

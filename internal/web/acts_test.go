@@ -313,6 +313,11 @@ func TestActsOfAdministrators(t *testing.T) {
 	}
 
 	p.done("/accounts", "name", "newbie", "role", "viewer", "new", password)
+	p.done("/accounts", "name", "local", "role", "operator", "site", "1", "new", password)
+	if u, err := s.st.UserByName(t.Context(), "local"); err != nil || u.Role != "" || len(u.Sites) != 1 || u.Sites[0].Role != store.RoleOperator {
+		t.Errorf("an account of one site: %+v, %v", u, err)
+	}
+	p.refuses("/accounts", "no such site", "name", "elsewhere", "role", "viewer", "site", "x", "new", password)
 	p.refuses("/accounts", "account of this name", "name", "newbie", "role", "viewer", "new", password)
 	p.refuses("/accounts", "problem", "name", "short", "role", "viewer", "new", "abc")
 	u, err := s.st.UserByName(t.Context(), "newbie")

@@ -62,6 +62,9 @@ type RuleError struct{ Field, Text string }
 // Error says it in plain words.
 func (e *RuleError) Error() string { return "access: " + e.Text }
 
+// viaToken begins Via where it is a token, and the token's name follows, of which an account has one.
+const viaToken = "token:"
+
 // Who is behind a request.
 type Who struct {
 	User  store.User
@@ -152,7 +155,7 @@ func Sight(r store.Reader, w Who) store.Reader {
 
 // Name is how the audit log names who it was: the account, and the token that acted for it.
 func (w Who) Name() string {
-	if strings.HasPrefix(w.Via, "token:") {
+	if strings.HasPrefix(w.Via, viaToken) {
 		return w.User.Name + " " + w.Via
 	}
 	return w.User.Name

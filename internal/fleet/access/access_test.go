@@ -514,4 +514,26 @@ func TestRoles(t *testing.T) {
 	if _, err := c.AddUser(t.Context(), c.admin, "role", "king", good); err == nil {
 		t.Error("an unknown role")
 	}
+	// Of a site alone from the first moment: there is none in which it sees everything.
+	site := store.Site{Name: "east"}
+	if err := c.st.SaveSite(t.Context(), &site); err != nil {
+		t.Fatal(err)
+	}
+	u, err := c.AddUser(t.Context(), c.admin, "eve", "", good, store.SiteRole{SiteID: site.ID, Role: store.RoleOperator})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, err = c.st.User(t.Context(), u.ID); err != nil || u.Role != "" || len(u.Sites) != 1 || u.Sites[0].Role != store.RoleOperator {
+		t.Errorf("%+v, %v", u, err)
+	}
+	if !strings.Contains(c.acts(), "user.add eve operator of east") {
+		t.Error(c.acts())
+	}
+	for what, sites := range map[string][]store.SiteRole{
+		"no role": nil, "no such site": {{SiteID: 99, Role: store.RoleViewer}}, "a site without a role": {{SiteID: site.ID}},
+	} {
+		if _, err := c.AddUser(t.Context(), c.admin, "none", "", good, sites...); err == nil {
+			t.Errorf("an account with %s", what)
+		}
+	}
 }

@@ -46,18 +46,19 @@ func CheckRole(r store.Role) error {
 	return nil
 }
 
-// AddUser makes an account. Its fields are checked before the password is hashed.
-func (a *Access) AddUser(ctx context.Context, who Who, name string, role store.Role, password string) (store.User, error) {
+// AddUser makes an account with a role everywhere, which may be none, and at single sites, of which only the number is looked at. Its
+// fields are checked before the password is hashed.
+func (a *Access) AddUser(ctx context.Context, who Who, name string, role store.Role, password string, sites ...store.SiteRole) (store.User, error) {
 	if !who.Can(store.RoleAdmin) {
 		return store.User{}, ErrForbidden
 	}
-	return a.add(ctx, who, name, role, password, nil)
+	return a.add(ctx, who, store.User{Name: name, Role: role, Sites: slices.Clone(sites)}, password, nil)
 }
 
 // add makes an account; first, where it is given, has to agree in the same transaction.
-func (a *Access) add(ctx context.Context, who Who, name string, role store.Role, password string, first func(*store.Tx) error) (store.User, error) {
-	name = canonical(name)
-	if err := errors.Join(CheckName(name), CheckRole(role), CheckPassword(name, password)); err != nil {
+func (a *Access) add(ctx context.Context, who Who, as store.User, password string, first func(*store.Tx) error) (store.User, error) {
+	name := canonical(as.Name)
+	if err := errors.Join(CheckName(name), checkRoles(as.Role, as.Sites), CheckPassword(name, password)); err != nil {
 		return store.User{}, err
 	}
 	kept, err := a.gate.hash(ctx, password)
@@ -66,7 +67,7 @@ func (a *Access) add(ctx context.Context, who Who, name string, role store.Role,
 	}
 	var u store.User
 	err = a.st.InTx(ctx, func(tx *store.Tx) error {
-		u = store.User{Name: name, Role: role, Password: kept, Created: a.now()}
+		u = store.User{Name: name, Role: as.Role, Sites: as.Sites, Password: kept, Created: a.now()}
 		if err := a.lock(ctx, tx); err != nil {
 			return err
 		}
@@ -75,13 +76,19 @@ func (a *Access) add(ctx context.Context, who Who, name string, role store.Role,
 				return err
 			}
 		}
+		if err := nameSites(ctx, tx, u.Sites); err != nil {
+			return err
+		}
 		if err := tx.SaveUser(ctx, &u); err != nil {
+			return err
+		}
+		if err := tx.SetSiteRoles(ctx, u.ID, u.Sites); err != nil {
 			return err
 		}
 		if who.User.Name == "" {
 			who.User.Name = name
 		}
-		return a.ActIn(ctx, tx, who, "user.add", name, string(role))
+		return a.ActIn(ctx, tx, who, "user.add", name, saidRoles(u.Role, u.Sites))
 	})
 	return u, err
 }
@@ -161,6 +168,20 @@ func checkRoles(role store.Role, sites []store.SiteRole) error {
 	return nil
 }
 
+// nameSites fills in the names of roles' sites, which have to be there.
+func nameSites(ctx context.Context, tx *store.Tx, sites []store.SiteRole) error {
+	for i := range sites {
+		s, err := tx.Site(ctx, sites[i].SiteID)
+		if errors.Is(err, store.ErrNotFound) {
+			return &RuleError{"role", "there is no such site"}
+		} else if err != nil {
+			return err
+		}
+		sites[i].Site = s.Name
+	}
+	return nil
+}
+
 // saidRoles are an account's roles in words.
 func saidRoles(role store.Role, sites []store.SiteRole) string {
 	var all []string
@@ -193,14 +214,8 @@ func (a *Access) SetRoles(ctx context.Context, who Who, id int64, role store.Rol
 	}
 	sites = slices.Clone(sites)
 	return a.st.InTx(ctx, func(tx *store.Tx) error {
-		for i := range sites {
-			s, err := tx.Site(ctx, sites[i].SiteID)
-			if errors.Is(err, store.ErrNotFound) {
-				return &RuleError{"role", "there is no such site"}
-			} else if err != nil {
-				return err
-			}
-			sites[i].Site = s.Name
+		if err := nameSites(ctx, tx, sites); err != nil {
+			return err
 		}
 		return a.changeIn(ctx, tx, who, id, "user.role", saidRoles(role, sites), func(u *store.User) error {
 			if u.Subject != "" {

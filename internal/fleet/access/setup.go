@@ -62,7 +62,7 @@ func (a *Access) FinishSetup(ctx context.Context, token, name, password, from st
 	if err := a.SetupValid(ctx, token); err != nil {
 		return store.User{}, err // before a stranger has us hash anything
 	}
-	return a.add(ctx, Who{From: from}, name, store.RoleAdmin, password, func(tx *store.Tx) error {
+	return a.add(ctx, Who{From: from}, store.User{Name: name, Role: store.RoleAdmin}, password, func(tx *store.Tx) error {
 		kept, err := tx.Meta(ctx, setupKey)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err

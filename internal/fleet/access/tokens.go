@@ -155,7 +155,7 @@ func (a *Access) TokenAuth(ctx context.Context, secret, from string) (Who, error
 		}
 	}
 	who := as(u, t.Scope)
-	who.Via, who.From, who.Until = "token:"+t.Name, from, t.Until
+	who.Via, who.From, who.Until = viaToken+t.Name, from, t.Until
 	return who, nil
 }
 
@@ -163,7 +163,7 @@ func (a *Access) TokenAuth(ctx context.Context, secret, from string) (Who, error
 // so, and a login does.
 const providerHolds = 30 * 24 * time.Hour
 
-// DeleteToken ends a token: one's own, or as an administrator anybody's.
+// DeleteToken ends a token: one's own, or as an administrator anybody's. One that may only read, or hand in results, ends itself alone.
 func (a *Access) DeleteToken(ctx context.Context, who Who, userID, id int64) error {
 	if userID != who.User.ID && !who.Can(store.RoleAdmin) {
 		return ErrForbidden
@@ -175,6 +175,9 @@ func (a *Access) DeleteToken(ctx context.Context, who Who, userID, id int64) err
 		}
 		for _, t := range all {
 			if t.ID == id {
+				if (who.Scope == store.ScopeRead || who.Scope == store.ScopeUpload) && (userID != who.User.ID || who.Via != viaToken+t.Name) {
+					return ErrForbidden
+				}
 				if err := tx.DeleteToken(ctx, id); err != nil {
 					return err
 				}

@@ -157,6 +157,21 @@ func TestTokenRules(t *testing.T) {
 	if err := c.DeleteToken(t.Context(), bob, bob.User.ID, own.ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("somebody else's as one's own: %v", err)
 	}
+	// One that may only read ends no other token, and ends itself.
+	ending, kept, err := c.NewToken(t.Context(), alice, good, "reader", store.ScopeRead, own.Until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := c.TokenAuth(t.Context(), ending, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.DeleteToken(t.Context(), reader, alice.User.ID, own.ID); !errors.Is(err, ErrForbidden) {
+		t.Errorf("a token that may only read ends another: %v", err)
+	}
+	if err := c.DeleteToken(t.Context(), reader, alice.User.ID, kept.ID); err != nil {
+		t.Errorf("a token does not end itself: %v", err)
+	}
 	if err := c.DeleteToken(t.Context(), c.admin, alice.User.ID, own.ID); err != nil {
 		t.Error(err)
 	}

@@ -126,9 +126,10 @@ func deleteCredential(c *call) (any, error) { return remove(c, c.acts.DeleteCred
 
 // userBody is a new account.
 type userBody struct {
-	Name     string     `json:"name"`
-	Role     store.Role `json:"role"`
-	Password string     `json:"password"`
+	Name     string           `json:"name"`
+	Role     store.Role       `json:"role,omitempty"`  // everywhere; none where it is left out, and then sites has one
+	Sites    []store.SiteRole `json:"sites,omitempty"` // roles at single sites, by the site's number
+	Password string           `json:"password"`
 }
 
 // userChange is what an administrator changes of an account; what is left out stays.
@@ -151,7 +152,7 @@ func addUser(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.access.AddUser(c.ctx(), c.who, b.Name, b.Role, b.Password)
+	return c.access.AddUser(c.ctx(), c.who, b.Name, b.Role, b.Password, b.Sites...)
 }
 
 func changeUser(c *call) (any, error) {
@@ -220,6 +221,9 @@ func addToken(c *call) (any, error) {
 		return nil, err
 	}
 	secret, t, err := c.access.NewToken(c.ctx(), c.who, b.Password, b.Name, b.Scope, b.Until)
+	if errors.Is(err, access.ErrCredentials) {
+		err = wrong("password", "this is not the present password")
+	}
 	return newToken{t, secret}, err
 }
 

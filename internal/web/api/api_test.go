@@ -254,6 +254,12 @@ func TestEverything(t *testing.T) {
 	user := act(a, http.MethodPost, "/users", userBody{Name: "carol", Role: v, Password: password}, 201).id()
 	act(a, http.MethodPut, fmt.Sprintf("/users/%d", user), userChange{Role: o}, 200)
 	act(a, http.MethodPut, fmt.Sprintf("/users/%d/password", user), passwordBody{Password: "another staple, please"}, 204)
+	own := act(a, http.MethodPost, "/sites", acts.SiteChange{Name: "carls"}, 201).id()
+	carl := act(a, http.MethodPost, "/users", userBody{Name: "carl", Sites: []store.SiteRole{{SiteID: own, Role: o}}, Password: password}, 201).id()
+	if u, err := c.st.User(t.Context(), carl); err != nil || u.Role != "" || len(u.Sites) != 1 || u.Sites[0].SiteID != own {
+		t.Errorf("%+v, %v", u, err)
+	}
+	c.ask(a, http.MethodPost, "/users", userBody{Name: "nobody", Password: password}, 422)
 	disabled := true
 	act(a, http.MethodPut, fmt.Sprintf("/users/%d", user), userChange{Disabled: &disabled}, 200)
 	c.ask(a, http.MethodPut, fmt.Sprintf("/users/%d", c.users[a].ID), userChange{Role: v}, 409) // the last administrator
@@ -264,7 +270,9 @@ func TestEverything(t *testing.T) {
 	c.ask(v, http.MethodPut, "/me/password", passwordBody{Old: password, Password: "yet another staple"}, 422)
 	var made newToken
 	act(v, http.MethodPost, "/me/tokens", tokenBody{Name: "more", Scope: store.ScopeRead, Password: "another staple, please", Until: time.Now().Add(time.Minute)}, 201).into(&made)
-	c.ask(v, http.MethodPost, "/me/tokens", tokenBody{Name: "wrong", Scope: store.ScopeRead, Password: password, Until: time.Now().Add(time.Minute)}, 422)
+	if s := c.ask(v, http.MethodPost, "/me/tokens", tokenBody{Name: "wrong", Scope: store.ScopeRead, Password: password, Until: time.Now().Add(time.Minute)}, 422).Body.String(); !strings.Contains(s, `"field":"password"`) {
+		t.Errorf("the field that is wrong is not named: %s", s)
+	}
 	c.ask(v, http.MethodPost, "/me/tokens", tokenBody{Name: "wider", Scope: store.ScopeOperate, Password: "another staple, please", Until: time.Now().Add(time.Minute)}, 422)
 	if !strings.HasPrefix(made.Secret, "ipcg_") {
 		t.Errorf("%+v", made)
@@ -273,7 +281,7 @@ func TestEverything(t *testing.T) {
 		t.Error(s)
 	}
 	act(a, http.MethodDelete, fmt.Sprintf("/users/%d/tokens/%d", c.users[v].ID, made.ID), nil, 204)
-	own := act(o, http.MethodPost, "/me/tokens", tokenBody{Name: "own", Scope: store.ScopeUpload, Password: password, Until: time.Now().Add(time.Minute)}, 201).id()
+	own = act(o, http.MethodPost, "/me/tokens", tokenBody{Name: "own", Scope: store.ScopeUpload, Password: password, Until: time.Now().Add(time.Minute)}, 201).id()
 	c.ask(v, http.MethodDelete, fmt.Sprintf("/me/tokens/%d", own), nil, 404) // somebody else's
 	act(o, http.MethodDelete, fmt.Sprintf("/me/tokens/%d", own), nil, 204)
 	view := act(v, http.MethodPost, "/me/views", acts.ViewChange{Name: "mine", Path: "/hosts", Query: "verdict=exposed&offset=7"}, 201).id()
