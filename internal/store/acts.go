@@ -40,6 +40,11 @@ func (a *Act) link(before []byte) []byte {
 	return h.Sum(nil)
 }
 
+// searched is the text in which a search finds the line. It is not under the chain, because it is made of what is.
+func (a *Act) searched() string {
+	return strings.ToLower(strings.Join([]string{a.Who, a.From, a.Action, a.Subject, a.Detail}, "\n"))
+}
+
 // AddAct writes a line of the audit log, and gives it its number and hash. Lines are never changed; PruneActs removes old
 // ones. On PostgreSQL the transactions that write lines end one after the other, as the chain needs it.
 func (q *Queries) AddAct(ctx context.Context, a *Act) error {
@@ -49,7 +54,6 @@ func (q *Queries) AddAct(ctx context.Context, a *Act) error {
 	for _, s := range []*string{&a.Who, &a.From, &a.Action, &a.Subject, &a.Detail} {
 		*s = clean(*s) // as it is stored
 	}
-	search := strings.ToLower(strings.Join([]string{a.Who, a.From, a.Action, a.Subject, a.Detail}, "\n"))
 	return q.atomic(ctx, func(q *Queries) error {
 		if q.pg {
 			if _, err := q.exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockActs); err != nil {
@@ -62,7 +66,7 @@ func (q *Queries) AddAct(ctx context.Context, a *Act) error {
 		}
 		a.Hash = a.link(before)
 		if err := q.insert(ctx, &a.ID, `INSERT INTO acts (at, who, origin, action, subject, detail, search, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
-			a.At, a.Who, a.From, a.Action, a.Subject, a.Detail, search, a.Hash); err != nil {
+			a.At, a.Who, a.From, a.Action, a.Subject, a.Detail, a.searched(), a.Hash); err != nil {
 			return err
 		}
 		return q.SetMeta(ctx, actsHead, hex.EncodeToString(a.Hash))
@@ -138,6 +142,19 @@ func (s *Store) PruneActs(ctx context.Context, olderThan time.Time) (int64, erro
 	}
 }
 
+// keptAct is a line with all that is kept of it.
+type keptAct struct {
+	Act
+	search string
+}
+
+// keptActs lists the lines after a number, the first first: [MaxPage] at most.
+func (q *Queries) keptActs(ctx context.Context, id int64) ([]keptAct, error) {
+	return list(ctx, q, func(r row, a *keptAct) error {
+		return r.Scan(&a.ID, &a.At, &a.Who, &a.From, &a.Action, &a.Subject, &a.Detail, &a.Hash, &a.search)
+	}, `SELECT id, at, who, origin, action, subject, detail, hash, search FROM acts WHERE id > $1 ORDER BY id LIMIT $2`, id, MaxPage)
+}
+
 // ActsCheck says whether the audit log is as it was written.
 type ActsCheck struct {
 	Lines   int64  // that are under the chain
@@ -168,12 +185,12 @@ func (s *Store) CheckActs(ctx context.Context, witness []byte) (c ActsCheck, err
 		}
 		c.Witness = len(witness) > 0 && bytes.HasPrefix(before, witness)
 		for after := int64(0); ; {
-			part, err := tx.ActsAfter(ctx, after)
+			part, err := tx.keptActs(ctx, after)
 			if err != nil {
 				return err
 			}
 			for i := range part {
-				a := &part[i]
+				a := &part[i].Act
 				after = a.ID
 				if len(a.Hash) == 0 && c.Lines == 0 && len(before) == 0 {
 					c.Before++
@@ -181,6 +198,10 @@ func (s *Store) CheckActs(ctx context.Context, witness []byte) (c ActsCheck, err
 				}
 				if !bytes.Equal(a.link(before), a.Hash) {
 					c.Broken, c.At = "a line was changed, added or removed", a.ID
+					return nil
+				}
+				if part[i].search != a.searched() {
+					c.Broken, c.At = "a line was hidden from searches", a.ID
 					return nil
 				}
 				before = a.Hash

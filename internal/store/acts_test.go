@@ -45,9 +45,10 @@ func TestActsChain(t *testing.T) {
 			s.Errorf("a line that never was: %+v %v", c, err)
 		}
 		for name, x := range map[string]struct{ do, undo, want string }{
-			"a field":      {`UPDATE acts SET who = 'bob' WHERE id = $1`, `UPDATE acts SET who = 'eve�' WHERE id = $1`, "changed"},
-			"a time":       {`UPDATE acts SET at = at + 1 WHERE id = $1`, `UPDATE acts SET at = at - 1 WHERE id = $1`, "changed"},
-			"its own hash": {`UPDATE acts SET hash = substr(hash, 2) WHERE id = $1`, ``, "changed"},
+			"a field":               {`UPDATE acts SET who = 'bob' WHERE id = $1`, `UPDATE acts SET who = 'eve�' WHERE id = $1`, "changed"},
+			"a time":                {`UPDATE acts SET at = at + 1 WHERE id = $1`, `UPDATE acts SET at = at - 1 WHERE id = $1`, "changed"},
+			"its text for searches": {`UPDATE acts SET search = '' WHERE id = $1`, "", "hidden"},
+			"its own hash":          {`UPDATE acts SET hash = substr(hash, 2) WHERE id = $1`, ``, "changed"},
 		} {
 			_, err := s.exec(s.ctx, x.do, middle.ID)
 			s.ok(err)
@@ -55,7 +56,7 @@ func TestActsChain(t *testing.T) {
 				s.Errorf("%s: told of line %d, want %d", name, c.At, middle.ID)
 			}
 			if x.undo == "" {
-				_, err = s.exec(s.ctx, `UPDATE acts SET hash = $2 WHERE id = $1`, middle.ID, middle.Hash)
+				_, err = s.exec(s.ctx, `UPDATE acts SET hash = $2, search = $3 WHERE id = $1`, middle.ID, middle.Hash, middle.searched())
 			} else {
 				_, err = s.exec(s.ctx, x.undo, middle.ID)
 			}
@@ -67,8 +68,8 @@ func TestActsChain(t *testing.T) {
 			_, err := s.exec(s.ctx, `DELETE FROM acts WHERE id = $1`, a.ID)
 			s.ok(err)
 			check(want)
-			_, err = s.exec(s.ctx, `INSERT INTO acts (id, at, who, origin, action, subject, detail, search, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8)`,
-				a.ID, a.At, a.Who, a.From, a.Action, a.Subject, a.Detail, a.Hash)
+			_, err = s.exec(s.ctx, `INSERT INTO acts (id, at, who, origin, action, subject, detail, search, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $9, $8)`,
+				a.ID, a.At, a.Who, a.From, a.Action, a.Subject, a.Detail, a.Hash, a.searched())
 			s.ok(err)
 			check("")
 		}
