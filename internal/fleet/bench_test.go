@@ -199,25 +199,12 @@ func BenchmarkIdle(b *testing.B) {
 }
 
 // cpuOf is the processor time of processes so far.
-func cpuOf(b *testing.B, list []*process) time.Duration {
+func cpuOf(b *testing.B, list []*process) (sum time.Duration) {
 	b.Helper()
-	var ticks int64
 	for _, p := range list {
-		text, err := os.ReadFile("/proc/" + strconv.Itoa(p.Process.Pid) + "/stat")
-		if err != nil {
-			b.Skip("no /proc here: ", err)
-		}
-		_, rest, _ := strings.Cut(string(text), ") ")
-		fields := strings.Fields(rest)
-		for _, at := range []int{11, 12} { // utime and stime, proc(5)
-			n, err := strconv.ParseInt(fields[at], 10, 64)
-			if err != nil {
-				b.Fatal(err)
-			}
-			ticks += n
-		}
+		sum += peer.ProcessCPU(b, p.Process.Pid)
 	}
-	return time.Duration(ticks) * (time.Second / 100) // USER_HZ is 100 wherever Go runs
+	return sum
 }
 
 // resident is the memory of a process, in MiB.
