@@ -1,12 +1,15 @@
 package remote
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -14,16 +17,36 @@ import (
 	"ipcguard/internal/fleet/wire"
 )
 
-// spool is the results that the server has not taken yet: a file each, in the order in which they came.
+// spool is the results that the server has not taken yet, in files in the order in which they came. A file has those of one job that came
+// within gatherTime, because a file costs more than a result does.
 //
-//	results/00000000000000000042-JOB.json   {"at": …, "job": …, "result": {…}}
+//	results/00000000000000000042-3-JOB.json   {"at": …, "job": …, "result": {…}}, three times
 type spool struct {
-	dir  string
-	lock sync.Mutex
-	next uint64
-	size int64
-	wake chan struct{}
+	dir     string
+	lock    sync.Mutex
+	next    uint64
+	size    int64
+	files   []spooled         // those that are whole, the oldest first
+	gathers map[string]*batch // by job: what is written next
+	wake    chan struct{}
 }
+
+// spooled is a file of the spool.
+type spooled struct {
+	name, job string
+	results   int
+}
+
+// batch is results of one job on their way to a file.
+type batch struct {
+	text    []byte
+	results int
+	done    chan struct{} // closed when the file is there, or err says why not
+	err     error
+}
+
+// gatherTime is how long a result waits for others of its job. One that the power takes with it is asked for again.
+const gatherTime = 50 * time.Millisecond
 
 // kept is one result as a file.
 type kept struct {
@@ -36,20 +59,21 @@ type kept struct {
 const maxSpool = 1 << 30
 
 func openSpool(dir string) (*spool, error) {
-	s := &spool{dir: filepath.Join(dir, spoolDir), wake: make(chan struct{}, 1)}
+	s := &spool{dir: filepath.Join(dir, spoolDir), gathers: map[string]*batch{}, wake: make(chan struct{}, 1)}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, err
 	}
-	names, err := s.names()
+	entries, err := os.ReadDir(s.dir) // by name
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range names {
-		var n uint64
-		if _, err := fmt.Sscanf(name, "%d-", &n); err == nil {
-			s.next = max(s.next, n+1)
+	for _, e := range entries {
+		f, n, ok := parseSpooled(e.Name())
+		if !ok {
+			continue
 		}
-		if info, err := os.Stat(filepath.Join(s.dir, name)); err == nil {
+		s.files, s.next = append(s.files, f), max(s.next, n+1)
+		if info, err := e.Info(); err == nil {
 			s.size += info.Size()
 		}
 	}
@@ -57,20 +81,19 @@ func openSpool(dir string) (*spool, error) {
 	return s, nil
 }
 
-// names are the files, the oldest first.
-func (s *spool) names() ([]string, error) {
-	entries, err := os.ReadDir(s.dir)
-	if err != nil {
-		return nil, err
+// parseSpooled reads a file's name: NUMBER-RESULTS-JOB.json, or NUMBER-JOB.json with one result, as workers before this one wrote it.
+func parseSpooled(name string) (f spooled, n uint64, ok bool) {
+	text, ok := strings.CutSuffix(name, ".json")
+	part := strings.Split(text, "-")
+	if !ok || len(part) < 2 || len(part) > 3 {
+		return f, 0, false
 	}
-	var out []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".json") && !strings.HasPrefix(e.Name(), ".") {
-			out = append(out, e.Name())
-		}
+	n, err := strconv.ParseUint(part[0], 10, 64)
+	f = spooled{name: name, job: part[len(part)-1], results: 1}
+	if err == nil && len(part) == 3 {
+		f.results, err = strconv.Atoi(part[1])
 	}
-	slices.Sort(out)
-	return out, nil
+	return f, n, err == nil
 }
 
 func (s *spool) stir() {
@@ -87,22 +110,46 @@ func (s *spool) full() bool {
 	return s.size >= maxSpool
 }
 
-// put keeps a result.
+// put keeps a result. It is on the disk when put returns.
 func (s *spool) put(job string, at time.Time, r wire.Result) error {
-	b, err := json.Marshal(kept{at.UTC(), job, r})
+	text, err := json.Marshal(kept{at.UTC(), job, r})
 	if err != nil {
 		return err
 	}
 	s.lock.Lock()
-	n := s.next
-	s.next++
-	s.size += int64(len(b))
-	s.lock.Unlock()
-	if err := write(filepath.Join(s.dir, fmt.Sprintf("%020d-%s.json", n, job)), false, b); err != nil {
-		return err
+	b := s.gathers[job]
+	first := b == nil || b.results == maxGroup
+	if first {
+		b = &batch{done: make(chan struct{})}
+		s.gathers[job] = b
 	}
+	b.text, b.results = append(append(b.text, text...), '\n'), b.results+1
+	s.lock.Unlock()
+	if first {
+		time.Sleep(gatherTime)
+		s.write(job, b)
+	}
+	<-b.done
+	return b.err
+}
+
+// write makes the file of a batch, which takes no more from then on.
+func (s *spool) write(job string, b *batch) {
+	defer close(b.done)
+	s.lock.Lock()
+	if s.gathers[job] == b {
+		delete(s.gathers, job)
+	}
+	f := spooled{fmt.Sprintf("%020d-%d-%s.json", s.next, b.results, job), job, b.results}
+	s.next++
+	s.lock.Unlock()
+	if b.err = write(filepath.Join(s.dir, f.name), false, b.text); b.err != nil {
+		return
+	}
+	s.lock.Lock()
+	s.files, s.size = append(s.files, f), s.size+int64(len(b.text))
+	s.lock.Unlock()
 	s.stir()
-	return nil
 }
 
 // group is results of one job that are sent together.
@@ -123,36 +170,58 @@ const (
 // was half on the disk when the power went, is put aside.
 func (s *spool) oldest() (group, error) {
 	var g group
-	names, err := s.names()
-	if err != nil {
-		return g, err
-	}
-	for _, name := range names {
-		if len(g.files) == maxGroup || g.bytes > maxGroupBytes {
+	s.lock.Lock()
+	files := slices.Clone(s.files)
+	s.lock.Unlock()
+	for _, f := range files {
+		if len(g.body.Results) >= maxGroup || g.bytes > maxGroupBytes {
 			break
 		}
-		path := filepath.Join(s.dir, name)
+		if len(g.files) > 0 && f.job != g.body.Job {
+			continue // jobs do not wait for one another
+		}
+		path := filepath.Join(s.dir, f.name)
 		b, err := os.ReadFile(path)
-		var k kept
+		var all []kept
 		if err == nil {
-			err = json.Unmarshal(b, &k)
+			all, err = parseKept(b)
 		}
 		if err != nil {
 			if err := os.Rename(path, path+".bad"); err != nil {
 				return g, err
 			}
+			s.forget(0, f.name)
 			continue
 		}
-		if len(g.files) > 0 && k.Job != g.body.Job {
-			break
+		g.body.Job = f.job
+		for _, k := range all {
+			g.body.Results, g.at = append(g.body.Results, k.Result), append(g.at, k.At)
 		}
-		g.body.Job = k.Job
-		g.body.Results = append(g.body.Results, k.Result)
-		g.at = append(g.at, k.At)
-		g.files = append(g.files, name)
+		g.files = append(g.files, f.name)
 		g.bytes += int64(len(b))
 	}
 	return g, nil
+}
+
+// parseKept reads the results of a file.
+func parseKept(b []byte) (all []kept, err error) {
+	for d := json.NewDecoder(bytes.NewReader(b)); ; {
+		var k kept
+		if err := d.Decode(&k); errors.Is(err, io.EOF) {
+			return all, nil
+		} else if err != nil {
+			return nil, err
+		}
+		all = append(all, k)
+	}
+}
+
+// forget takes files off the list, which had some bytes.
+func (s *spool) forget(size int64, names ...string) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.files = slices.DeleteFunc(s.files, func(f spooled) bool { return slices.Contains(names, f.name) })
+	s.size = max(s.size-size, 0)
 }
 
 // aged is a group's body with the age that each result has now.
@@ -169,20 +238,23 @@ func (s *spool) drop(g *group) error {
 	for _, name := range g.files {
 		errs = append(errs, os.Remove(filepath.Join(s.dir, name)))
 	}
-	s.lock.Lock()
-	s.size = max(s.size-g.bytes, 0)
-	s.lock.Unlock()
+	s.forget(g.bytes, g.files...)
 	return errors.Join(errs...)
 }
 
 // left is how many results wait.
-func (s *spool) left() int {
-	names, _ := s.names() // a directory that cannot be read has none to send
-	return len(names)
+func (s *spool) left() (n int) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	for _, f := range s.files {
+		n += f.results
+	}
+	return n
 }
 
 // has tells whether results of a job wait.
 func (s *spool) has(job string) bool {
-	names, _ := s.names() // a directory that cannot be read has none to send
-	return slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, "-"+job+".json") })
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return slices.ContainsFunc(s.files, func(f spooled) bool { return f.job == job })
 }

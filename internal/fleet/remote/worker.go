@@ -311,7 +311,8 @@ func (w *Worker) sendSome(ctx context.Context) (bool, error) {
 
 // take asks for jobs, and does them, until ctx ends.
 func (w *Worker) take(ctx context.Context, jobs *sync.WaitGroup) {
-	slots := make(chan struct{}, min(w.o.Scan.Concurrency/wire.MaxTargets+2, wire.MaxJobs))
+	slots := make(chan struct{}, min(w.o.Scan.Concurrency/wire.MaxTargets+2, wire.MaxJobs)) // jobs whose hosts are asked
+	hands := make(chan struct{}, wire.MaxJobs)                                              // those, and jobs whose results are handed in
 	var said time.Time
 	for tries := 0; ctx.Err() == nil; {
 		if w.spool.full() {
@@ -321,15 +322,18 @@ func (w *Worker) take(ctx context.Context, jobs *sync.WaitGroup) {
 			}
 			continue
 		}
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return
+		for _, places := range []chan struct{}{hands, slots} {
+			select {
+			case places <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
 		}
 		var j wire.Job
 		found, err := w.post(ctx, wire.PathJob, wire.Ask{Most: wire.MaxTargets}, &j)
 		if err != nil || !found {
 			<-slots
+			<-hands
 			if err != nil && ctx.Err() == nil {
 				w.fail("asking for a job", err, &said)
 				if !pause(ctx, &tries) {
@@ -340,14 +344,14 @@ func (w *Worker) take(ctx context.Context, jobs *sync.WaitGroup) {
 		}
 		tries = 0
 		jobs.Go(func() {
-			defer func() { <-slots }()
-			w.do(ctx, j)
+			defer func() { <-hands }()
+			w.do(ctx, j, func() { <-slots })
 		})
 	}
 }
 
-// do does a job, and waits until what came of it was handed in. What is not done is given back.
-func (w *Worker) do(ctx context.Context, j wire.Job) {
+// do does a job, and waits until what came of it was handed in. asked is called before that: another may begin. What is not done is given back.
+func (w *Worker) do(ctx context.Context, j wire.Job, asked func()) {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	x := &work{Worker: w, Job: j, cancel: cancel, until: time.Now().Add(time.Duration(j.OpenMS) * time.Millisecond)}
@@ -356,6 +360,7 @@ func (w *Worker) do(ctx context.Context, j wire.Job) {
 	w.lock.Unlock()
 	w.o.Log.Debug("a job", "job", j.ID, "kind", j.Kind, "targets", len(j.Targets))
 	whole := x.run(inner)
+	asked()
 	for i := range j.Credentials {
 		clear(j.Credentials[i].Secret)
 	}
