@@ -3,7 +3,7 @@
 //
 //	      ┌── job ◄──────────────────────────────────────────────┐
 //	      ▼                                                      │ HTTPS, the fleet's own
-//	hosts ─► results ─► spool (a file each, on its own disk) ─► server ◄─ alive, renew
+//	hosts ─► results ─► spool (files on its own disk) ─► server ◄─ alive, renew
 //
 // The rules of the room:
 //
