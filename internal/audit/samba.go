@@ -294,7 +294,7 @@ func (s *sambaReader) defaultsOf() {
 }
 
 func (s *sambaReader) share(section *smbconf.Section) model.Share {
-	text := func(name string) string { p, _ := section.Get(name); return p.Value }
+	text := func(name string) string { p, _ := section.Get(name); return unquoted(p.Value) }
 	list := func(name string) []string { p, _ := section.Get(name); return p.List() }
 	on := func(name string) bool {
 		p, ok := section.Get(name)
@@ -321,6 +321,15 @@ func (s *sambaReader) share(section *smbconf.Section) model.Share {
 		sh.GuestOnlyAt = s.opens(section, "guest only")
 	}
 	return sh
+}
+
+// unquoted is a text as smbd uses it: without the quotes around it, unless others are inside. See lp_string in
+// source3/param/loadparm.c. [M] samba-4.17.12
+func unquoted(text string) string {
+	if inner := strings.Trim(text, `"`); !strings.Contains(inner, `"`) {
+		return inner
+	}
+	return text
 }
 
 // off says which line takes a share from everybody; empty where none does.

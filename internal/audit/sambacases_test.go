@@ -55,6 +55,8 @@ func TestShareOfItsHost(t *testing.T) {
 		lines, why string
 		want       model.Outcome
 	}{
+		{"path = \"/srv\"\nguest ok = yes\nforce user = \"nobody\"\n", "", model.Allowed},
+		{"path = \"/s\"rv\"\nguest ok = yes\n", "does not begin with /", model.OutcomeUnknown},
 		{open + "force user = media\n", "force user = media", model.OutcomeUnknown},
 		{open + "force user = nobody\n", "", model.Allowed},
 		{open + "force group = +media\n", "force group = +media", model.OutcomeUnknown},
