@@ -135,6 +135,14 @@ func (o only) SettingCounts(ctx context.Context, f HostFilter) ([]SettingCount, 
 	return o.r.SettingCounts(ctx, o.hosts(f))
 }
 
+func (o only) Standings(ctx context.Context, f HostFilter) ([]Standing, error) {
+	return o.r.Standings(ctx, o.hosts(f))
+}
+
+func (o only) OpenSince(ctx context.Context, f HostFilter) (map[int64]time.Time, error) {
+	return o.r.OpenSince(ctx, o.hosts(f))
+}
+
 // What is asked of one host.
 
 func (o only) HostFindings(ctx context.Context, hostID int64) ([]HostFinding, error) {

@@ -33,6 +33,7 @@ type Reader interface {
 	HostNames(ctx context.Context, hostID int64) ([]HostName, error)
 	Hosts(ctx context.Context, f HostFilter, p Page) ([]Host, int, error)
 	Meta(ctx context.Context, key string) (string, error)
+	OpenSince(ctx context.Context, f HostFilter) (map[int64]time.Time, error)
 	Owners(ctx context.Context, within Sites) ([]string, error)
 	Passkeys(ctx context.Context, userID int64) ([]Passkey, error)
 	Ping(ctx context.Context) error
@@ -49,6 +50,7 @@ type Reader interface {
 	SiteByName(ctx context.Context, name string) (Site, error)
 	Sites(ctx context.Context) ([]Site, error)
 	Spans(ctx context.Context, hostID int64, kind RunKind) ([]Span, error)
+	Standings(ctx context.Context, f HostFilter) ([]Standing, error)
 	Tags(ctx context.Context, within Sites) ([]string, error)
 	Target(ctx context.Context, id int64) (Target, error)
 	Targets(ctx context.Context, f TargetFilter, p Page) ([]Target, int, error)

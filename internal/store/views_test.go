@@ -80,5 +80,13 @@ func TestHostAges(t *testing.T) {
 			same(s, fmt.Sprintf("%+v by %s", test.f, test.sort), names, test.want)
 			same(s, "total", total, len(test.want))
 		}
+		standings, err := s.Standings(s.ctx, HostFilter{})
+		s.ok(err)
+		same(s, "standings", standings, []Standing{
+			{s.site.Name, "", model.Closed, 1, ago(0)}, {s.site.Name, "", model.Limited, 1, ago(10)}, {s.site.Name, "", model.Exposed, 2, ago(40)},
+		})
+		since, err := s.OpenSince(s.ctx, HostFilter{IDs: []int64{1, 2, 4}})
+		s.ok(err)
+		same(s, "open since", since, map[int64]time.Time{2: ago(40), 4: ago(0)})
 	})
 }

@@ -17,10 +17,15 @@ type overview struct {
 	Site    string
 	Sites   []option
 	Counts  store.Counts
+	Score   *score
+	Tiles   []tile
 	Trend   *trend
 	Since   time.Time
-	Events  []store.Event
+	Told    []told // what changed, a line a host
 	Changed int
+	Hosts   []openHost // the worst, as are the next two
+	BySite  []standing
+	ByOwner []standing
 	Given   []givenCount
 	First   []firstChange // the settings that fix most
 	Runs    []store.Run
@@ -89,10 +94,24 @@ func overviewPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d.Trend = newTrend(weekly(points, weeksBack))
-	if d.Events, d.Changed, err = v.store.Events(ctx, store.EventFilter{Site: d.Site, Since: d.Since}, store.Page{Size: 12, Sort: "-at"}); err != nil {
+	d.Trend, d.Score, d.Tiles = newTrend(weekly(points, weeksBack)), newScore(points), tilesOf(d.Counts, points, d.Site)
+	var events []store.Event
+	if events, d.Changed, err = v.store.Events(ctx, store.EventFilter{Site: d.Site, Since: d.Since}, store.Page{Size: mostRead, Sort: "-at"}); err != nil {
 		return err
 	}
+	d.Told = oneEach(events)
+	if d.Hosts, err = v.worstHosts(d.Site); err != nil {
+		return err
+	}
+	standings, err := v.store.Standings(ctx, filter)
+	if err != nil {
+		return err
+	}
+	if len(names) > 1 && d.Site == "" {
+		d.BySite = worst(standings, func(s store.Standing) string { return s.Site }, func(n string) string { return listURL("/hosts", "verdict", "exposed", "site", n) })
+	}
+	d.ByOwner = worst(standings, func(s store.Standing) string { return s.Owner }, func(n string) string { return listURL("/hosts", "verdict", "exposed", "owner", n, "site", d.Site) })
+	d.ByOwner = slices.DeleteFunc(d.ByOwner, func(s standing) bool { return s.Name == "" && len(d.ByOwner) == 1 }) // nobody says who owns what
 	cells, err := v.store.CellCounts(ctx, filter)
 	if err != nil {
 		return err

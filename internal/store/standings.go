@@ -1,0 +1,42 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"ipcguard/internal/model"
+)
+
+// Standing is how many hosts of an owner at a site have a verdict, and when the one that has not changed for longest did.
+type Standing struct {
+	Site    string
+	Owner   string
+	Verdict model.Verdict
+	Hosts   int
+	Oldest  time.Time
+}
+
+// Exposed tells whether these hosts are exposed.
+func (s Standing) Exposed() bool { return s.Verdict == model.Exposed }
+
+// Standings counts the hosts that a filter takes by site, owner and verdict.
+func (q *Queries) Standings(ctx context.Context, f HostFilter) ([]Standing, error) {
+	w := f.where(q.pg)
+	return list(ctx, q, func(r row, s *Standing) error { return r.Scan(&s.Site, &s.Owner, &s.Verdict, &s.Hosts, &s.Oldest) },
+		`SELECT s.name, g.owner, g.verdict, g.hosts, g.oldest FROM (SELECT h.site_id, h.owner, h.verdict, count(*) AS hosts, min(h.last_changed) AS oldest
+		FROM hosts h`+w.String()+` GROUP BY h.site_id, h.owner, h.verdict) g JOIN sites s ON s.id = g.site_id ORDER BY s.name, g.owner, g.verdict`, w.args...)
+}
+
+// OpenSince says of hosts since when the oldest of their open findings is open. Hosts without one are not in the answer.
+func (q *Queries) OpenSince(ctx context.Context, f HostFilter) (map[int64]time.Time, error) {
+	w := f.where(q.pg)
+	out := map[int64]time.Time{}
+	err := q.each(ctx, func(r row) error {
+		var id int64
+		var at time.Time
+		err := r.Scan(&id, &at)
+		out[id] = at
+		return err
+	}, `SELECT f.host_id, min(f.first_seen) FROM findings f WHERE f.ended = 0 AND f.host_id IN (SELECT h.id FROM hosts h`+w.String()+`) GROUP BY f.host_id`, w.args...)
+	return out, err
+}

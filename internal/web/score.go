@@ -1,0 +1,247 @@
+package web
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"ipcguard/internal/store"
+)
+
+// The score is the share of hosts that are closed, of a hundred; one that is limited counts half. What is exposed counts
+// nothing, and neither does what is not known: nobody has seen that it is closed. So it rises when a host becomes better, and
+// falls when one becomes worse or is lost from sight.
+
+// scoreOf is the score of a day, rounded down, so that 100 is every host; none without hosts.
+func scoreOf(p store.TrendPoint) (n int, ok bool) {
+	all := p.Exposed + p.Limited + p.Closed + p.Unknown
+	if all <= 0 {
+		return 0, false
+	}
+	return (2*p.Closed + p.Limited) * 100 / (2 * all), true
+}
+
+// score is the score now, how it came to be, and where it was.
+type score struct {
+	Now    int
+	Before []scoreBefore // a week and a month ago, where there were hosts
+	Bars   []bar         // week by week
+	Said   string        // the bars in words
+	Width  int
+}
+
+type scoreBefore struct {
+	When string
+	Was  int
+	By   int    // how far it moved since
+	Why  string // which hosts moved it
+}
+
+// The history is a bar for each week.
+const (
+	scoreBar    = 8
+	scoreHeight = 40
+)
+
+// newScore is nil where no host is known. points are of each day, the last of them today.
+func newScore(points []store.TrendPoint) *score {
+	if len(points) == 0 {
+		return nil
+	}
+	now, ok := scoreOf(points[len(points)-1])
+	if !ok {
+		return nil
+	}
+	s := &score{Now: now}
+	for _, b := range []struct {
+		when string
+		days int
+	}{{"a week ago", 7}, {"a month ago", 30}} {
+		then, known := dayBefore(points, b.days)
+		if was, ok := scoreOf(then); known && ok {
+			s.Before = append(s.Before, scoreBefore{b.when, was, now - was, moved(then, points[len(points)-1])})
+		}
+	}
+	var said []string
+	for i, p := range weekly(points, weeksBack) {
+		n, ok := scoreOf(p)
+		if !ok {
+			continue
+		}
+		h := max(1, n*scoreHeight/100)
+		s.Bars = append(s.Bars, bar{i * (scoreBar + 2), scoreHeight - h, scoreBar, h, "closed", day(p.Day) + ": " + number(n)})
+		said = append(said, number(n))
+		s.Width = (i + 1) * (scoreBar + 2)
+	}
+	s.Said = strings.Join(said, ", ")
+	return s
+}
+
+// dayBefore is the point of a day before the last.
+func dayBefore(points []store.TrendPoint, days int) (store.TrendPoint, bool) {
+	if i := len(points) - 1 - days; i >= 0 {
+		return points[i], true
+	}
+	return store.TrendPoint{}, false
+}
+
+// moved says which counts changed between two days.
+func moved(then, now store.TrendPoint) string {
+	var out []string
+	for _, c := range []struct {
+		by   int
+		word string
+	}{{now.Closed - then.Closed, "closed"}, {now.Limited - then.Limited, "limited"}, {now.Exposed - then.Exposed, "exposed"}, {now.Unknown - then.Unknown, "not known"}} {
+		switch {
+		case c.by > 0:
+			out = append(out, number(c.by)+" more "+c.word)
+		case c.by < 0:
+			out = append(out, number(-c.by)+" fewer "+c.word)
+		}
+	}
+	if len(out) == 0 {
+		return "as many hosts of each verdict"
+	}
+	return strings.Join(out, ", ")
+}
+
+// tile is how many hosts have a verdict, and how many more or fewer than before.
+type tile struct {
+	Class, Word, URL string
+	Hosts            int
+	Since            []string
+}
+
+func tilesOf(c store.Counts, points []store.TrendPoint, site string) []tile {
+	count := func(class, word string, n int, of func(store.TrendPoint) int) tile {
+		t := tile{Class: class, Word: word, Hosts: n, URL: listURL("/hosts", "verdict", class, "site", site)}
+		for _, b := range []struct {
+			word string
+			days int
+		}{{"week", 7}, {"month", 30}} {
+			if then, ok := dayBefore(points, b.days); ok && then.Exposed+then.Limited+then.Closed+then.Unknown > 0 {
+				t.Since = append(t.Since, signed(n-of(then))+" in a "+b.word)
+			}
+		}
+		return t
+	}
+	return []tile{
+		count("exposed", "exposed", c.Exposed, func(p store.TrendPoint) int { return p.Exposed }),
+		count("limited", "limited", c.Limited, func(p store.TrendPoint) int { return p.Limited }),
+		count("closed", "closed", c.Closed, func(p store.TrendPoint) int { return p.Closed }),
+		count("unknown", "not known", c.Unknown, func(p store.TrendPoint) int { return p.Unknown }),
+	}
+}
+
+// signed writes +3, −3 or ±0.
+func signed(n int) string {
+	switch {
+	case n > 0:
+		return "+" + number(n)
+	case n < 0:
+		return "−" + number(-n)
+	}
+	return "±0"
+}
+
+// standing is a site or an owner: how many of its hosts are exposed, and for how long the one that stayed so longest is unchanged.
+type standing struct {
+	Name, URL      string
+	Exposed, Hosts int
+	Oldest         time.Time
+	Meter          meter
+}
+
+// mostWorst bounds each list of the worst: what somebody takes on in a week.
+const mostWorst = 5
+
+// worst adds standings up by a name, and gives those with the most exposed hosts. Those without any are not among them.
+func worst(all []store.Standing, name func(store.Standing) string, path func(string) string) []standing {
+	sums, order := map[string]*standing{}, []standing{}
+	for _, s := range all {
+		n := name(s)
+		sum := sums[n]
+		if sum == nil {
+			sum = &standing{Name: n, URL: path(n)}
+			sums[n] = sum
+		}
+		sum.Hosts += s.Hosts
+		if s.Exposed() {
+			sum.Exposed += s.Hosts
+			if sum.Oldest.IsZero() || s.Oldest.Before(sum.Oldest) {
+				sum.Oldest = s.Oldest
+			}
+		}
+	}
+	for _, sum := range sums {
+		if sum.Exposed > 0 {
+			sum.Meter = meter{sum.Exposed, sum.Hosts}
+			order = append(order, *sum)
+		}
+	}
+	arrange(order, "name", map[string]func(a, b standing) int{"name": by(func(s standing) string { return s.Name })})
+	arrange(order, "-exposed", map[string]func(a, b standing) int{"exposed": by(func(s standing) int { return s.Exposed })})
+	return order[:min(len(order), mostWorst)]
+}
+
+// openHost is one of the worst hosts, and since when its oldest finding is open.
+type openHost struct {
+	store.Host
+	Since time.Time
+}
+
+// worstHosts are the exposed ones with the worst findings.
+func (v *visit) worstHosts(site string) ([]openHost, error) {
+	list, _, err := v.store.Hosts(v.ctx(), store.HostFilter{Site: site, Verdict: "exposed"}, store.Page{Size: mostWorst, Sort: "-severity"})
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	ids := make([]int64, len(list))
+	for i, h := range list {
+		ids[i] = h.ID
+	}
+	since, err := v.store.OpenSince(v.ctx(), store.HostFilter{IDs: ids})
+	out := make([]openHost, len(list))
+	for i, h := range list {
+		out[i] = openHost{h, since[h.ID]}
+	}
+	return out, err
+}
+
+// told is what changed on one host, in one sentence.
+type told struct {
+	store.Event
+	More string
+}
+
+// mostTold is how many hosts the first page tells of, and mostRead how many events it reads for that: one changed file is some
+// twenty events of a host.
+const (
+	mostTold = 12
+	mostRead = 300
+)
+
+// oneEach joins events, the newest first, to a line for each host: its worst event, the newest of several, and how many more there are.
+// The worst hosts stand first.
+func oneEach(events []store.Event) []told {
+	var out []told
+	at, n := map[string]int{}, map[string]int{}
+	for _, e := range events {
+		key := fmt.Sprint(e.HostID, " ", e.Host)
+		n[key]++
+		i, known := at[key]
+		if !known {
+			at[key] = len(out)
+			out = append(out, told{Event: e})
+		} else if e.Severity.Rank() > out[i].Severity.Rank() {
+			out[i].Event = e
+		}
+	}
+	for key, i := range at {
+		if more := n[key] - 1; more > 0 {
+			out[i].More = plural(more, "more change", "more changes")
+		}
+	}
+	arrange(out, "-severity", map[string]func(a, b told) int{"severity": by(func(t told) int { return t.Severity.Rank() })})
+	return out[:min(len(out), mostTold)]
+}
