@@ -15,7 +15,9 @@ const whatIfHelp = `Say who would be refused under other settings. what-if judge
 clients whose uses would stop. It changes nothing.
 
 A setting is a name of the catalog with a value: RestrictAnonymous=1, NullSessionPipes=netlogon,samr (a list; nothing
-after = is the empty list), "restrict anonymous=2", or NAME=absent, which removes it.
+after = is the empty list), "restrict anonymous=2", or NAME=absent, which removes it. A line of one disk share of Samba
+is SHARE:NAME=VALUE ("public:guest ok=no"; guest ok, guest only and server smb encrypt): who uses a disk share is not
+observed, so that each client that would be refused it is listed as possible.
 
 That nothing was seen counts only over times when such a use would have been recorded: packets of this host, or the
 events that it logs for that layer, for at least --min-days. The answer says which records these were, since when, and

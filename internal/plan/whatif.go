@@ -44,7 +44,16 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 	}
 	var changed []*catalog.Setting
 	for _, x := range settings {
+		if share, s, ok := w.shareSetting(x.Name); ok {
+			if err := w.shareChange(a, &after, share, s, x.Value); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		s := w.c.Setting(x.Name)
+		if s != nil && (s.ID == guestOK || s.ID == guestOnly) {
+			return nil, &InputError{s.ID + " is a line of a share", "name the share, as in public:" + s.ID + "=" + x.Value}
+		}
 		if s == nil {
 			return nil, &InputError{fmt.Sprintf("%q is no setting of the catalog", x.Name), "ipcguard explain NAME finds what it may be called"}
 		}
@@ -85,6 +94,7 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 	r := replay(w.c, w.cfg, after, w.uses(), w.unmodelled(after, changed))
 	a.NotKnown = append(a.NotKnown, r.NotKnown...)
 	a.Refused, a.Possible, a.Unjudged, a.Unchanged = append(a.Refused, r.Refused...), append(a.Possible, r.Possible...), append(a.Unjudged, r.Unjudged...), r.Unchanged
+	w.shareUses(a, after)
 	if len(a.Possible)+len(a.Unjudged)+len(a.NotKnown) > 0 || !a.Coverage.Enough {
 		a.Warnings = append(a.Warnings, w.listen(changed)...)
 	}

@@ -1,11 +1,14 @@
 package scan
 
 import (
+	"context"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -178,6 +181,35 @@ func TestWeakWaysAreHeldBack(t *testing.T) {
 	}
 	if w := second.Way(model.WayNTLMv1); !strings.Contains(w.Detail, "was asked at "+s.Addr()) {
 		t.Errorf("the second is %s: %s", w.Outcome, w.Detail)
+	}
+	if n := refusedLogons(t, s); n != 1 {
+		t.Errorf("the server refused %d logons of the account", n)
+	}
+}
+
+// TestWeakWaysAtNetBIOSPort: a server that listens at 139 alone is asked the same, there, and refuses no more logons.
+func TestWeakWaysAtNetBIOSPort(t *testing.T) {
+	peer.Need(t, "smbd")
+	s := peer.StartSamba(t, peer.Config{Address: "127.47.9.4", Global: []string{"log level = 1 auth_json_audit:3", "server min protocol = NT1"}})
+	o := weakly()
+	o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if _, port, _ := net.SplitHostPort(address); port == "139" {
+			return (&net.Dialer{}).DialContext(ctx, network, s.Addr())
+		}
+		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+	}
+	scanner, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := scanner.Host(t.Context(), targets.Target{Name: "127.47.9.4", Addr: netip.MustParseAddrPort("127.47.9.4:445")})
+	got := map[string]string{}
+	for _, w := range r.WeakWays {
+		got[w.Way] = string(w.Outcome)
+	}
+	want := map[string]string{model.WaySMB1: "allowed", model.WayUnsigned: "allowed", model.WayClear: "not-tested", model.WayNTLMv1: "denied"}
+	if diff := cmp.Diff(want, got); diff != "" || r.Address != "127.47.9.4:139" {
+		t.Errorf("at %s (-want +got):\n%s%+v", r.Address, diff, r.WeakWays)
 	}
 	if n := refusedLogons(t, s); n != 1 {
 		t.Errorf("the server refused %d logons of the account", n)

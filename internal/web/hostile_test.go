@@ -82,7 +82,7 @@ func TestHostile(t *testing.T) {
 			t.Errorf("%s has %d bytes", path, n)
 		}
 	}
-	for _, path := range []string{"/export/hosts.csv", "/export/findings.csv", "/export/events.csv", "/targets/export.csv"} {
+	for _, path := range []string{"/export/hosts.csv", "/export/clients.csv", "/export/findings.csv", "/export/events.csv", "/targets/export.csv"} {
 		for line := range strings.Lines(b.ok(path)) {
 			if strings.HasPrefix(line, "=") || strings.Contains(line, ",=") || strings.Contains(line, `,"=`) {
 				t.Errorf("%s holds a formula: %s", path, clip(line))
