@@ -146,3 +146,26 @@ func TestHostileClientLogons(t *testing.T) {
 		}
 	})
 }
+
+// What a file says of times and counts is its own: nothing of it stops the list, and no time stands that is none.
+func TestForgedClientLogons(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		target := s.targets("a")[0]
+		host := s.record(s.scan(s.run(RunScan), target, 1, model.Closed))
+		body := `{"schema":"ipcguard.observe/1","uses":[
+			{"client":"a","identity":"user","package":"lm","layer":"session","outcome":"allowed","count":9223372036854775807,"first":"9999-12-31T00:00:00Z","last":"0001-01-01T00:00:00Z"},
+			{"client":"a","identity":"user","package":"lm","layer":"session","outcome":"allowed","count":9223372036854775807,"first":"2026-01-01T00:00:00Z"},
+			{"client":"b","identity":"nonsense","package":"nonsense","layer":"nonsense","outcome":"nonsense","count":-1}]}`
+		s.ok(s.SaveDocument(s.ctx, host.ID, KindObserve, s.clock(), []byte(body)))
+		ways, _, err := s.ClientLogons(s.ctx, HostFilter{}, Page{Sort: "client"})
+		s.ok(err)
+		for _, w := range ways {
+			if w.FirstSeen.After(w.LastSeen) && !w.LastSeen.IsZero() {
+				s.Errorf("%+v", w)
+			}
+		}
+		if h, err := s.Host(s.ctx, host.ID); err != nil || h.Logon == "" {
+			s.Errorf("%+v, %v", h, err)
+		}
+	})
+}
