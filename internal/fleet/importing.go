@@ -20,7 +20,8 @@ import (
 type Imported struct {
 	Results  int      `json:"results"` // that were in the file
 	Taken    int      `json:"taken"`
-	Problems []string `json:"problems"` // the first hundred of those that were not
+	Hosts    []string `json:"hosts,omitempty"` // the first of those that it is about
+	Problems []string `json:"problems"`        // the first hundred of those that were not
 }
 
 func (i *Imported) problem(format string, args ...any) {
@@ -64,7 +65,7 @@ func (f *Fleet) Import(ctx context.Context, kind string, r io.Reader, may func(s
 		err := take(b)
 		var no refusal
 		switch {
-		case err == nil:
+		case err == nil, errors.Is(err, ErrLooked):
 			out.Taken++
 		case errors.As(err, &no):
 			out.problem("result %d: %v", out.Results, no)
@@ -84,6 +85,9 @@ func (f *Fleet) Import(ctx context.Context, kind string, r io.Reader, may func(s
 	}
 	return out, err
 }
+
+// ErrLooked is what a note returns where nothing is to be kept: the import goes on as if it had been, and is taken back.
+var ErrLooked = errors.New("fleet: looked at, and taken back")
 
 // importing takes in results, each in a transaction of its own.
 type importing struct {
@@ -342,6 +346,9 @@ func (f importing) keepObserved(ctx context.Context, o *model.Observation, out *
 			}
 			return tx.AddEvents(ctx, events) // last, as it wants
 		})
+		if errors.Is(err, ErrLooked) {
+			err = nil
+		}
 		if err != nil {
 			return err
 		}

@@ -229,6 +229,9 @@ func (f *Fleet) saveTargets(ctx context.Context, group []store.Target, lines Sav
 		lines.Added, lines.Updated = added, updated
 		return note(tx, lines)
 	})
+	if errors.Is(err, ErrLooked) {
+		err = nil
+	}
 	return added, updated, err
 }
 

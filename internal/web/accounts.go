@@ -144,7 +144,11 @@ func (v *visit) showRoles(f *form, status int) error {
 	if err != nil {
 		return err
 	}
-	d := oneAccount{User: u, Form: f, Said: rolesOf(&u), Roles: chosenOf(roleNames, u.Role)}
+	everywhere := u.Role
+	if f.Has("role") { // what was chosen and refused
+		everywhere = store.Role(f.Get("role"))
+	}
+	d := oneAccount{User: u, Form: f, Said: rolesOf(&u), Roles: chosenOf(roleNames, everywhere)}
 	for _, s := range sites {
 		row := siteOfAccount{ID: s.ID, Name: s.Name}
 		chosen := store.Role("")
@@ -152,6 +156,9 @@ func (v *visit) showRoles(f *form, status int) error {
 			if r.SiteID == s.ID {
 				chosen = r.Role
 			}
+		}
+		if name := "site-" + strconv.FormatInt(s.ID, 10); f.Has(name) {
+			chosen = store.Role(f.Get(name))
 		}
 		row.Roles = chosenOf(roleNames, chosen)
 		d.Sites = append(d.Sites, row)

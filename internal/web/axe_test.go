@@ -51,7 +51,8 @@ func TestAccessibility(t *testing.T) {
 		p.size(1200, false)
 		p.open(path)
 		// What is folded away is looked at as well.
-		p.do(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll('details').forEach(d => d.open = true)`), chromedp.Evaluate[chromedp.Void](source+";undefined"))
+		p.unfold()
+		p.do(chromedp.Evaluate[chromedp.Void](source + ";undefined"))
 		for _, theme := range []struct {
 			name  string
 			dark  bool

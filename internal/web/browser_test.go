@@ -76,6 +76,12 @@ func (p *page) where() string {
 
 func (p *page) open(path string) { p.t.Helper(); p.do(chromedp.Navigate(p.base + path)) }
 
+// unfold opens all that is folded away on the page.
+func (p *page) unfold() {
+	p.t.Helper()
+	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll('details').forEach(d => d.open = true)`))
+}
+
 // eval asks the page a question.
 func eval[T any](p *page, expression string) T {
 	p.t.Helper()

@@ -12,6 +12,7 @@ type importResults struct {
 	Form   *form
 	Kind   field
 	Report *fleet.Imported
+	Look   bool // nothing was kept: it is a preview
 }
 
 var importKinds = []option{
@@ -21,7 +22,7 @@ var importKinds = []option{
 func importPage(v *visit) error { return v.showImport(newForm(v.r.URL.Query()), nil, http.StatusOK) }
 
 func (v *visit) showImport(f *form, report *fleet.Imported, status int) error {
-	return v.renderStatus(status, "import", "Import results", importResults{f, f.Choose("kind", "What it is", "", importKinds), report})
+	return v.renderStatus(status, "import", "Import results", importResults{f, f.Choose("kind", "What it is", "", importKinds), report, v.looks()})
 }
 
 func takeResults(v *visit) error {
@@ -33,7 +34,11 @@ func takeResults(v *visit) error {
 	if file == nil {
 		return v.showImport(f, nil, http.StatusUnprocessableEntity)
 	}
-	report, err := v.acts.ImportResults(v.ctx(), v.who(), f.Get("kind"), file)
+	take := v.acts.ImportResults
+	if v.looks() {
+		take = v.acts.PreviewResults
+	}
+	report, err := take(v.ctx(), v.who(), f.Get("kind"), file)
 	switch {
 	case f.refused(err):
 		return v.showImport(f, nil, statusOf(err))

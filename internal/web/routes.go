@@ -91,6 +91,7 @@ func routes() []route {
 		{method: "GET", path: "/schedules", needs: look, do: schedulesPage},
 		{method: "GET", path: "/schedules/new", needs: operate, do: newSchedulePage},
 		{method: "POST", path: "/schedules", needs: operate, do: saveSchedule},
+		{method: "GET", path: "/schedules/next", needs: operate, do: nextPage},
 		{method: "GET", path: "/schedules/{id}", needs: operate, do: schedulePage},
 		{method: "POST", path: "/schedules/{id}", needs: operate, do: saveSchedule},
 		{method: "POST", path: "/schedules/{id}/delete", needs: operate, do: deleteSchedule},

@@ -84,6 +84,8 @@ type run struct {
 	Rounded  int // to tens: what is read out changes no oftener
 	Rate     string
 	Left     string
+	Waiting  int // of Total, what has not ended
+	Other    int // what ended otherwise than with a verdict or a failure
 	Units    []store.Unit
 	Filter   string
 	Pager    pager
@@ -116,6 +118,8 @@ func (v *visit) runOf() (*run, error) {
 		d.Percent = 100
 	}
 	d.Rounded = d.Percent / 10 * 10
+	d.Waiting = max(0, r.Total-r.Done)
+	d.Other = max(0, r.Done-r.Exposed-r.Limited-r.Closed-r.Unknown-r.Failed)
 	if until := r.LastResult; !r.Started.IsZero() && until.After(r.Started) && ended > 0 {
 		took := max(until.Sub(r.Started), time.Second) // less tells nothing
 		d.Rate = strconv.FormatFloat(float64(ended)/took.Seconds(), 'f', 1, 64) + " a second"

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"ipcguard/internal/fleet/acts"
@@ -18,7 +19,8 @@ type schedules struct {
 
 type scheduleRow struct {
 	store.Schedule
-	Takes string
+	Takes, When string
+	At          time.Time // Next, in the schedule's own zone
 }
 
 func schedulesPage(v *visit) error {
@@ -30,7 +32,11 @@ func schedulesPage(v *visit) error {
 	order := v.sorted(byParam, "", columns)
 	d := schedules{Heads: v.heads(byParam, order, columns)}
 	for _, s := range all {
-		d.Rows = append(d.Rows, scheduleRow{s, acts.Chosen(s.Selector)})
+		row := scheduleRow{s, acts.Chosen(s.Selector), when.Say(s.Cron), s.Next}
+		if zone, err := when.Zone(s.Zone); err == nil && !s.Next.IsZero() {
+			row.At = s.Next.In(zone)
+		}
+		d.Rows = append(d.Rows, row)
 	}
 	arrange(d.Rows, order, map[string]func(a, b scheduleRow) int{
 		"name": by(func(s scheduleRow) string { return s.Name }), "kind": by(func(s scheduleRow) string { return string(s.Kind) }),
@@ -53,15 +59,59 @@ func coming(line, zone string, now time.Time) (next []time.Time, name string) {
 	return s.Coming(now, howMany), cmp.Or(zone, "UTC")
 }
 
+// nextTimes are the next times that a form's schedule is due, or what is wrong with it.
+type nextTimes struct {
+	Coming []dueTime
+	Zone   string
+	Wrong  string
+}
+
+type dueTime struct {
+	At    time.Time
+	Waits time.Time // until when, where the window is shut then
+}
+
+// nextOf reads a form's schedule as saving would.
+func nextOf(f *form, now time.Time) nextTimes {
+	if strings.TrimSpace(f.Get("cron")) == "" {
+		return nextTimes{}
+	}
+	line, zone, err := when.Read(f.Get("cron"))
+	zone = cmp.Or(zone, strings.TrimSpace(f.Get("zone")))
+	var w when.Window
+	if err == nil {
+		w, err = when.ParseWindow(f.Get("window"), zone)
+	}
+	if err != nil {
+		return nextTimes{Wrong: sentence(acts.Words(err))}
+	}
+	times, name := coming(line, zone, now)
+	d := nextTimes{Zone: name}
+	for _, t := range times {
+		due := dueTime{At: t}
+		if opens := w.Next(t); opens.After(t) {
+			due.Waits = opens.In(t.Location())
+		}
+		d.Coming = append(d.Coming, due)
+	}
+	return d
+}
+
+// nextPage is the part of a schedule's form that says when it is due.
+func nextPage(v *visit) error {
+	return v.fragment(http.StatusOK, "schedule", "next", nextOf(newForm(v.r.URL.Query()), v.now()))
+}
+
 // schedule is the form of one.
 type schedule struct {
 	Form     *form
 	Schedule store.Schedule
 	Fields   map[string]field
+	Next     nextTimes
 }
 
 func newSchedulePage(v *visit) error {
-	f := newForm(url.Values{"cron": {"30 2 * * *"}, "enabled": {"yes"}})
+	f := newForm(url.Values{"cron": {"every day at 02:30"}, "enabled": {"yes"}})
 	return v.showSchedule(store.Schedule{}, f, http.StatusOK)
 }
 
@@ -71,7 +121,7 @@ func schedulePage(v *visit) error {
 		return err
 	}
 	f := newForm(url.Values{
-		"name": {s.Name}, "kind": {string(s.Kind)}, "cron": {s.Cron}, "zone": {s.Zone}, "window": {s.Window}, "site": {s.Selector.Site}, "tag": {s.Selector.Tag},
+		"name": {s.Name}, "kind": {string(s.Kind)}, "cron": {when.Say(s.Cron)}, "zone": {s.Zone}, "window": {s.Window}, "site": {s.Selector.Site}, "tag": {s.Selector.Tag},
 		"owner": {s.Selector.Owner},
 	})
 	for name, on := range map[string]bool{"quick": s.Quick, "enabled": s.Enabled} {
@@ -99,10 +149,10 @@ func (v *visit) showSchedule(s store.Schedule, f *form, status int) error {
 	if s.ID == 0 {
 		title = "Add a schedule"
 	}
-	return v.renderStatus(status, "schedule", title, schedule{f, s, map[string]field{
+	return v.renderStatus(status, "schedule", title, schedule{Form: f, Schedule: s, Next: nextOf(f, v.now()), Fields: map[string]field{
 		"name":    f.Field("name", "Name", ""),
 		"kind":    f.Choose("kind", "What", "", runKinds),
-		"cron":    f.Field("cron", "When", "Minute, hour, day of month, month, day of week: 30 2 * * 1-5 is 02:30 from Monday to Friday. @daily, @hourly and @every 6h work too."),
+		"cron":    f.Field("cron", "When", "every day at 02:00, every weekday at 07:30, every Monday and Thursday at 22:00, every month on day 1 at 02:00, every 6 hours; or a cron line: 30 2 * * 1-5"),
 		"zone":    f.Field("zone", "Time zone", "Europe/Berlin; empty is UTC"),
 		"window":  f.Field("window", "Only within", "Mon-Fri 22:00-06:00; what is not done then waits. Empty is always"),
 		"site":    f.Choose("site", "Site", "", c.Sites),
@@ -122,6 +172,9 @@ func saveSchedule(v *visit) error {
 		}
 	}
 	f := newForm(v.r.PostForm)
+	if f.Get("do") == "look" {
+		return v.showSchedule(s, f, http.StatusOK)
+	}
 	_, err := v.acts.SaveSchedule(v.ctx(), v.who(), s.ID, acts.ScheduleChange{
 		Name: f.Get("name"), Kind: store.RunKind(f.Get("kind")), Cron: f.Get("cron"), Zone: f.Get("zone"), Window: f.Get("window"),
 		Selector: store.Selector{Site: f.Get("site"), Tag: f.Get("tag"), Owner: f.Get("owner"), Targets: s.Selector.Targets, Hosts: s.Selector.Hosts},

@@ -12,7 +12,11 @@ import (
 type targetImport struct {
 	Form   *form
 	Report *fleet.ImportReport
+	Look   bool // nothing was kept: it is a preview
 }
+
+// looks tells whether a file is only to be looked at.
+func (v *visit) looks() bool { return v.r.URL.Query().Get("look") != "" }
 
 func targetImportPage(v *visit) error {
 	return v.render("targetimport", "Import targets", targetImport{Form: newForm(nil)})
@@ -52,12 +56,16 @@ func importTargets(v *visit) error {
 	if file == nil {
 		return v.renderStatus(http.StatusUnprocessableEntity, "targetimport", "Import targets", targetImport{Form: f})
 	}
-	report, err := v.acts.ImportTargets(v.ctx(), v.who(), file)
+	take := v.acts.ImportTargets
+	if v.looks() {
+		take = v.acts.PreviewTargets
+	}
+	report, err := take(v.ctx(), v.who(), file)
 	switch {
 	case f.refused(err):
 		return v.renderStatus(statusOf(err), "targetimport", "Import targets", targetImport{Form: f})
 	case err != nil:
 		return err
 	}
-	return v.render("targetimport", "Import targets", targetImport{Form: f, Report: &report})
+	return v.render("targetimport", "Import targets", targetImport{Form: f, Report: &report, Look: v.looks()})
 }

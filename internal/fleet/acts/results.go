@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"ipcguard/internal/fleet"
@@ -18,6 +19,18 @@ import (
 // ImportResults takes in what scan, audit or observe made elsewhere, see [fleet.Fleet.Import]. Every result that is taken
 // has a line in the audit log. A file that cannot be read is a [Refusal]; what was taken before it broke stays.
 func (a *Acts) ImportResults(ctx context.Context, who access.Who, kind string, r io.Reader) (fleet.Imported, error) {
+	return a.importResults(ctx, who, kind, r, false)
+}
+
+// PreviewResults says what ImportResults would do, and keeps nothing of it.
+func (a *Acts) PreviewResults(ctx context.Context, who access.Who, kind string, r io.Reader) (fleet.Imported, error) {
+	return a.importResults(ctx, who, kind, r, true)
+}
+
+// maxNamed is how many hosts of an import are named.
+const maxNamed = 20
+
+func (a *Acts) importResults(ctx context.Context, who access.Who, kind string, r io.Reader, look bool) (fleet.Imported, error) {
 	none := fleet.Imported{Problems: []string{}}
 	if !who.UploadsSomewhere() {
 		return none, access.ErrForbidden
@@ -27,9 +40,17 @@ func (a *Acts) ImportResults(ctx context.Context, who access.Who, kind string, r
 		return none, k.err()
 	}
 	source := &reading{r: r}
+	var hosts []string
 	report, err := a.fleet.Import(ctx, kind, source, who.Uploads, func(tx *store.Tx, host string) error {
+		if len(hosts) < maxNamed && !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+		if look {
+			return fleet.ErrLooked
+		}
 		return a.access.ActIn(ctx, tx, who, "result.import", host, kind)
 	})
+	report.Hosts = hosts
 	return report, source.unreadable(err)
 }
 

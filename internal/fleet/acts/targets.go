@@ -257,12 +257,24 @@ func sitesOf(ctx context.Context, tx *store.Tx, who access.Who, needs store.Role
 // has a line in the audit log. A table that cannot be read is a [Refusal]; what was saved before it broke stays, and the
 // report tells it.
 func (a *Acts) ImportTargets(ctx context.Context, who access.Who, r io.Reader) (fleet.ImportReport, error) {
+	return a.importTargets(ctx, who, r, false)
+}
+
+// PreviewTargets says what ImportTargets would do, and keeps nothing of it.
+func (a *Acts) PreviewTargets(ctx context.Context, who access.Who, r io.Reader) (fleet.ImportReport, error) {
+	return a.importTargets(ctx, who, r, true)
+}
+
+func (a *Acts) importTargets(ctx context.Context, who access.Who, r io.Reader, look bool) (fleet.ImportReport, error) {
 	if !who.Somewhere(store.RoleOperator) {
 		return fleet.ImportReport{Errors: []string{}}, access.ErrForbidden
 	}
 	source := &reading{r: r}
 	here := func(site int64) bool { return who.At(site, store.RoleOperator) }
 	report, err := a.fleet.ImportTargets(ctx, source, who.Can(store.RoleAdmin), here, func(tx *store.Tx, s fleet.Saved) error {
+		if look {
+			return fleet.ErrLooked
+		}
 		subject := fmt.Sprintf("lines %d to %d", s.First, s.Last)
 		return a.access.ActIn(ctx, tx, who, "target.import", subject, fmt.Sprintf("%d added, %d changed", s.Added, s.Updated))
 	})

@@ -1,6 +1,7 @@
 package acts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -164,7 +165,7 @@ func (a *Acts) CancelRun(ctx context.Context, who access.Who, id int64) (ended s
 type ScheduleChange struct {
 	Name     string         `json:"name"`
 	Kind     store.RunKind  `json:"kind"`
-	Cron     string         `json:"cron"`
+	Cron     string         `json:"cron"` // a cron line, or a sentence such as "every day at 02:00, Europe/Berlin"
 	Zone     string         `json:"zone,omitempty"`
 	Window   string         `json:"window,omitempty"`
 	Selector store.Selector `json:"selector,omitzero"`
@@ -189,6 +190,13 @@ func (a *Acts) SaveSchedule(ctx context.Context, who access.Who, id int64, in Sc
 		k.need("cron", &in.Cron)
 		k.kind(in.Kind)
 		k.selector(&in.Selector)
+		if k.right("cron") {
+			if line, zone, err := when.Read(in.Cron); err == nil { // what is wrong with it is said below
+				in.Cron, in.Zone = line, cmp.Or(zone, in.Zone)
+			} else {
+				k.wrong("cron", "%s", Words(err))
+			}
+		}
 		k.clock(&in.Zone, &in.Window)
 		if k.right("cron") && k.right("zone") {
 			due, err := when.ParseSchedule(in.Cron, in.Zone)
