@@ -135,3 +135,12 @@ func TestSearch(t *testing.T) {
 		t.Error("what is nowhere is found")
 	}
 }
+
+// A number in the head of a narrow column has four characters at most, and is never more than it stands for.
+func TestShort(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1.0k", 1999: "1.9k", 9999: "9.9k", 11_834: "11k", 999_999: "999k", 2_600_000: "2M"} {
+		if got := short(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}

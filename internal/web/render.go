@@ -86,6 +86,7 @@ func (s *Server) funcs() template.FuncMap {
 		"join":     joined,
 		"moment":   moment,
 		"number":   number,
+		"short":    short,
 		"plural":   plural,
 		"shown":    model.Text,
 		"value":    valueText,

@@ -100,6 +100,19 @@ func number(n any) string {
 	return b.String()
 }
 
+// short writes a number in at most four characters, rounded down: 999, 1.2k, 12k.
+func short(n int) string {
+	switch {
+	case n < 1000:
+		return strconv.Itoa(n)
+	case n < 10_000:
+		return strconv.Itoa(n/1000) + "." + strconv.Itoa(n%1000/100) + "k"
+	case n < 1_000_000:
+		return strconv.Itoa(n/1000) + "k"
+	}
+	return strconv.Itoa(n/1_000_000) + "M"
+}
+
 // plural is "1 host" or "2 hosts".
 func plural(n int, one, many string) string {
 	if n == 1 {
