@@ -161,7 +161,7 @@ func TestBrowser(t *testing.T) {
 		t.Errorf("filtered to %s: %s", p.where(), p.text("table.matrix tbody"))
 	}
 	p.press(`table.matrix thead th.host a`)
-	if !strings.Contains(p.where(), "sort=-name") || eval[string](p, `document.querySelector('thead th.host').getAttribute('aria-sort')`) != "descending" {
+	if !strings.Contains(p.where(), "sort=name") || eval[string](p, `document.querySelector('thead th.host').getAttribute('aria-sort')`) != "ascending" {
 		t.Errorf("sorted at %s", p.where())
 	}
 	p.do(chromedp.Click(chromedp.CSS(`table.matrix tbody tr:first-child input[name="host"]`)))
