@@ -218,7 +218,7 @@ type told struct {
 // twenty events of a host.
 const (
 	mostTold = 12
-	mostRead = 300
+	mostRead = 150
 )
 
 // oneEach joins events, the newest first, to a line for each host: its worst event, the newest of several, and how many more there are.
