@@ -64,11 +64,13 @@ func scanOf(o model.Outcome) *model.Scan {
 	if o == model.Allowed {
 		call.Discloses, call.Count = model.DisclosesAccounts, 3
 	}
+	display := call // the other list of accounts
+	display.Call, display.Opnum = "SamrQueryDisplayInformation", 40
 	ok := model.Step{Outcome: model.Allowed}
 	return &model.Scan{
 		Schema: model.SchemaScan, Target: "nas", Address: "10.0.0.1:445", Verdict: model.Exposed, Server: model.Server{System: "samba"},
 		Identities: []model.IdentityResult{{Identity: model.Anonymous, Session: ok, Tree: ok, Pipes: []model.PipeResult{{Pipe: "samr", Open: ok, Interfaces: []model.InterfaceResult{{
-			Interface: "samr", UUID: "12345778-1234-abcd-ef00-0123456789ac", Version: "1.0", Bind: ok, Calls: []model.CallResult{call},
+			Interface: "samr", UUID: "12345778-1234-abcd-ef00-0123456789ac", Version: "1.0", Bind: ok, Calls: []model.CallResult{call, display},
 		}}}, {Pipe: "lsass", Open: model.Step{Outcome: model.Absent}}}}},
 	}
 }
