@@ -1,6 +1,10 @@
 package catalog
 
-import "ipcguard/internal/model"
+import (
+	"slices"
+
+	"ipcguard/internal/model"
+)
 
 // View answers single questions of the access model for one host, each when it is asked, so that whoever compares many
 // configurations pays for what he asks alone. Its answers are those of Evaluate. It is not safe for concurrent use.
@@ -47,6 +51,12 @@ func (c *Catalog) View(in Config) *View {
 func (v *View) With(shares []model.Share, defaults *model.Share, over ...Override) *View {
 	f := v.facts.with(shares, defaults, over)
 	return &View{c: v.c, facts: f, rules: v.rules.on(f)}
+}
+
+// Without is the view of the same host without some of its disk shares.
+func (v *View) Without(not func(share string) bool) *View {
+	shares := slices.DeleteFunc(slices.Clone(v.facts.cfg.Shares), func(s model.Share) bool { return not(s.Name) })
+	return v.With(shares, v.facts.cfg.Defaults)
 }
 
 func (v *View) gate(id model.Identity) *gates {

@@ -35,6 +35,10 @@ type door struct {
 	kind     model.Disclosure // or
 	pipe     string           // a name on the pipe list, or
 	share    string           // one on the share list
+
+	// beside says of files that those of shares which have to stay open do not count. Without such a door nothing would
+	// be gained by a change that closes other shares, usershares among them.
+	beside bool
 }
 
 // work is the making of one plan.
@@ -64,6 +68,9 @@ func (w *work) findDoors() {
 	for _, id := range model.Strangers() {
 		for _, d := range exposures {
 			w.doors = append(w.doors, door{identity: id, kind: d})
+		}
+		if len(w.needs.shares) > 0 {
+			w.doors = append(w.doors, door{identity: id, kind: model.DisclosesFiles, beside: true})
 		}
 	}
 	names, hard := w.openNow()
@@ -108,9 +115,15 @@ func (w *work) levelsIn(v *catalog.View, shares []string) []level {
 	w.tried++
 	out := make([]level, len(w.doors))
 	var pipes []string
+	var rest *catalog.View
 	read := false
 	for i, d := range w.doors {
 		switch {
+		case d.beside:
+			if rest == nil {
+				rest = v.Without(w.needs.share)
+			}
+			out[i] = levelOf(rest.Discloses(d.identity, d.kind))
 		case d.kind != "":
 			out[i] = levelOf(v.Discloses(d.identity, d.kind))
 			if out[i] == ajar {

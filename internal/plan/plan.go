@@ -232,10 +232,28 @@ func (w *work) closes(all []chosen, one chosen, after []level) []string {
 	without := w.after(slices.DeleteFunc(slices.Clone(all), func(o chosen) bool { return o.edit == one.edit }))
 	out := []string{}
 	for i, d := range w.doors {
-		if without[i] > after[i] {
-			if name := w.doorName(d); !slices.Contains(out, name) {
+		if without[i] <= after[i] {
+			continue
+		}
+		names := []string{w.doorName(d)}
+		if d.beside {
+			names = w.openUsershares()
+		}
+		for _, name := range names {
+			if !slices.Contains(out, name) {
 				out = append(out, name)
 			}
+		}
+	}
+	return out
+}
+
+// openUsershares are the doors of the usershares that are known, open and do not have to stay. Lines of smb.conf close the
+// other shares and name them.
+func (w *work) openUsershares() (out []string) {
+	for i := range w.cfg.Shares {
+		if s := &w.cfg.Shares[i]; s.UserShare && !w.needs.share(s.Name) && w.openShare(s) {
+			out = append(out, w.doorName(door{identity: model.Anonymous, share: s.Name}))
 		}
 	}
 	return out

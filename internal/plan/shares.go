@@ -185,7 +185,7 @@ func split(edits []*edit) (lines []chosen, others []*edit) {
 func (w *work) closesShares(e *edit, before, after []level) []string {
 	out := []string{}
 	for i, d := range w.doors {
-		if d.kind == model.DisclosesFiles && after[i] < before[i] {
+		if d.kind == model.DisclosesFiles && !d.beside && after[i] < before[i] {
 			if name := w.doorName(d); !slices.Contains(out, name) {
 				out = append(out, name)
 			}

@@ -73,23 +73,34 @@ func TestLaterShares(t *testing.T) {
 		defaults *model.Share
 		guests   bool // usershare allow guests
 		want     []string
+		needs    string
 	}{
-		{"no share takes it over", []model.Share{{Name: "a"}}, &open, false, []string{"[global] guest ok=no"}},
-		{"one that is shut does", []model.Share{shut}, &open, false, []string{"[global] guest ok=no"}},
-		{"a default that opens nothing", []model.Share{{Name: "a"}}, &model.Share{}, false, nil},
-		{"a usershare", []model.Share{drop}, &model.Share{}, true, []string{"[global] usershare allow guests=no"}},
-		{"a usershare that [global] opens, too", []model.Share{drop}, &open, true, []string{"[global] guest ok=no", "[global] usershare allow guests=no"}},
-		{"a usershare that [global] alone opens", []model.Share{drop}, &open, false, []string{"[global] guest ok=no"}},
+		{"no share takes it over", []model.Share{{Name: "a"}}, &open, false, []string{"[global] guest ok=no"}, ""},
+		{"one that is shut does", []model.Share{shut}, &open, false, []string{"[global] guest ok=no"}, ""},
+		{"a default that opens nothing", []model.Share{{Name: "a"}}, &model.Share{}, false, nil, ""},
+		{"a usershare", []model.Share{drop}, &model.Share{}, true, []string{"[global] usershare allow guests=no"}, ""},
+		{"a usershare that [global] opens, too", []model.Share{drop}, &open, true, []string{"[global] guest ok=no", "[global] usershare allow guests=no"}, ""},
+		{"a usershare that [global] alone opens", []model.Share{drop}, &open, false, []string{"[global] guest ok=no"}, ""},
+		{"a usershare beside a share that stays", []model.Share{{Name: "a", Guest: true}, drop}, &model.Share{}, true, []string{"[global] usershare allow guests=no"}, "share:a"},
+		{"usershares that were not read, beside one", []model.Share{{Name: "a", Guest: true}}, &model.Share{}, true, []string{"[global] usershare allow guests=no"}, "share:a"},
+		{"a usershare that stays", []model.Share{drop}, &model.Share{}, true, nil, "share:drop"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := sambaWith(tt.shares...)
 			h.settings["map to guest"], h.settings["usershare allow guests"] = "never", tt.guests
 			a := h.audit(t)
 			a.Defaults = tt.defaults
-			p := make1(t, Evidence{Audit: a})
+			var policy Policy
+			if tt.needs != "" {
+				policy.Needs = []string{tt.needs}
+			}
+			p := make1(t, Evidence{Audit: a, Policy: policy})
 			var got []string
 			for _, c := range p.Changes {
 				got = append(got, c.Where+"="+model.Text(c.To.Data))
+				if strings.Contains(tt.name, "beside a share") && !slices.Equal(c.Closes, []string{"anonymous-share:drop"}) {
+					t.Errorf("closes %q", c.Closes)
+				}
 			}
 			if slices.Sort(got); !slices.Equal(got, tt.want) {
 				t.Errorf("%q, want %q", got, tt.want)

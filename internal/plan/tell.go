@@ -23,7 +23,7 @@ func (w *work) residual(cfg catalog.Config, after []level) []string {
 	for _, id := range model.Strangers() {
 		var mine []*group
 		for i, d := range w.doors {
-			if d.identity != id || d.kind == "" || after[i] == shut {
+			if d.identity != id || d.kind == "" || d.beside || after[i] == shut { // what is open beside is open at all
 				continue
 			}
 			why := strings.Join(v.Why(id, d.kind), "; ")
@@ -78,13 +78,11 @@ func (w *work) stillOpen(cfg catalog.Config, after []level) []model.OpenDoor {
 	v := w.c.View(cfg)
 	others := v
 	if len(w.needs.shares) > 0 {
-		rest := cfg
-		rest.Shares = slices.DeleteFunc(slices.Clone(cfg.Shares), func(s model.Share) bool { return w.needs.share(s.Name) })
-		others = w.c.View(rest)
+		others = v.Without(w.needs.share)
 	}
 	var out []model.OpenDoor
 	for i, d := range w.doors {
-		if after[i] == shut {
+		if after[i] == shut || d.beside {
 			continue
 		}
 		o := model.OpenDoor{What: w.doorName(d), Known: after[i] == open}
