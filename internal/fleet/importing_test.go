@@ -51,8 +51,10 @@ func TestImportUnfit(t *testing.T) {
 				return fmt.Sprintf(`{"schema":"ipcguard.scan/1","target":"10.0.0.%[1]d","address":"10.0.0.%[1]d:445","started":"2026-01-01T00:00:00Z","verdict":"exposed"%[2]s}`+"\n", last, change)
 			}
 			in := scan(1, "")
-			odd := []string{`,"verdict":"fine\u0000"`, `,"verdict":""`, `,"verdict":"not-tested"`, `,"findings":[{"id":"x","severity":"worst"}]`,
-				`,"stats":{"requests":9223372036854775807}`, `,"stats":{"requests":-1}`, `,"duration_ms":9223372036854775807`}
+			odd := []string{
+				`,"verdict":"fine\u0000"`, `,"verdict":""`, `,"verdict":"not-tested"`, `,"findings":[{"id":"x","severity":"worst"}]`,
+				`,"stats":{"requests":9223372036854775807}`, `,"stats":{"requests":-1}`, `,"duration_ms":9223372036854775807`,
+			}
 			for i, change := range odd {
 				in += scan(2+i, change)
 			}

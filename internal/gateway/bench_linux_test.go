@@ -244,8 +244,10 @@ func BenchmarkRefusals(b *testing.B) {
 		proxy         *exec.Cmd
 		want          status.NTStatus // the filler lets everybody in
 	}{
-		{"direct", to, nil, status.Success}, {"haproxy", proxied, haproxy, status.Success},
-		{"relay", relayed, bare, status.Success}, {"gateway", through, gateway, status.AccessDenied},
+		{"direct", to, nil, status.Success},
+		{"haproxy", proxied, haproxy, status.Success},
+		{"relay", relayed, bare, status.Success},
+		{"gateway", through, gateway, status.AccessDenied},
 	} {
 		b.Run(way.name, func(b *testing.B) {
 			spent := func() float64 {

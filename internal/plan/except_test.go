@@ -109,7 +109,8 @@ func TestWeakNetlogonTold(t *testing.T) {
 	o.Notices = []model.Notice{
 		{ID: model.NoticeSchannel, Client: "NAS2$", What: "its Netlogon would be refused without 'server schannel require seal:NAS2$ = no'", Evidence: "Samba's log"},
 		{ID: model.NoticeSchannel, Client: "NAS9$", What: "its Netlogon would be refused without 'server require schannel:NAS9$ = no'", Evidence: "Samba's log"},
-		{ID: "other", Client: "NAS9$"}}
+		{ID: "other", Client: "NAS9$"},
+	}
 	p := make1(t, Evidence{Audit: h.audit(t), Observed: o, Policy: Policy{Want: []string{"server schannel require seal=yes"}}})
 	var who []string
 	for _, b := range p.Breaks {

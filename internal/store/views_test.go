@@ -49,8 +49,10 @@ func TestHostAges(t *testing.T) {
 			for range model.Disclosures()[1:] {
 				cells = append(cells, 'd')
 			}
-			r := &Result{Kind: RunScan, At: s.clock().AddDate(0, 0, -h.days), Verdict: h.verdict, Snapshot: Snapshot{Verdict: h.verdict, Cells: Cells(cells)}, Findings: []HostFinding{},
-				Host: Host{SiteID: s.site.ID, Address: fmt.Sprintf("10.0.0.%d:445", i+1), Name: fmt.Sprintf("h%d", i+1), Cells: Cells(cells)}}
+			r := &Result{
+				Kind: RunScan, At: s.clock().AddDate(0, 0, -h.days), Verdict: h.verdict, Snapshot: Snapshot{Verdict: h.verdict, Cells: Cells(cells)}, Findings: []HostFinding{},
+				Host: Host{SiteID: s.site.ID, Address: fmt.Sprintf("10.0.0.%d:445", i+1), Name: fmt.Sprintf("h%d", i+1), Cells: Cells(cells)},
+			}
 			if h.severity != "" {
 				r.Findings = append(r.Findings, HostFinding{Kind: RunScan, Finding: "f", Severity: h.severity, Identity: model.Anonymous})
 			}

@@ -58,8 +58,11 @@ func TestScoreMoved(t *testing.T) {
 // Many events of a host are one line, with the worst of them, and the worst hosts stand first.
 func TestOneEach(t *testing.T) {
 	got := oneEach([]store.Event{
-		{HostID: 1, Severity: model.Low, Text: "a"}, {HostID: 2, Severity: model.Medium, Text: "b"}, {HostID: 1, Severity: model.High, Text: "c"},
-		{HostID: 1, Severity: model.High, Text: "d"}, {HostID: 3, Text: "e"},
+		{HostID: 1, Severity: model.Low, Text: "a"},
+		{HostID: 2, Severity: model.Medium, Text: "b"},
+		{HostID: 1, Severity: model.High, Text: "c"},
+		{HostID: 1, Severity: model.High, Text: "d"},
+		{HostID: 3, Text: "e"},
 	})
 	if len(got) != 3 || got[0].Text != "c" || got[0].More != "2 more changes" || got[1].Text != "b" || got[1].More != "" || got[2].Text != "e" {
 		t.Errorf("%+v", got)
@@ -70,8 +73,10 @@ func TestOneEach(t *testing.T) {
 func TestWorst(t *testing.T) {
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
 	got := worst([]store.Standing{
-		{Owner: "ada", Site: "x", Verdict: model.Exposed, Hosts: 2, Oldest: day(5)}, {Owner: "ada", Site: "y", Verdict: model.Exposed, Hosts: 1, Oldest: day(3)},
-		{Owner: "ada", Site: "y", Verdict: model.Closed, Hosts: 7, Oldest: day(1)}, {Owner: "bo", Site: "x", Verdict: model.Exposed, Hosts: 4, Oldest: day(9)},
+		{Owner: "ada", Site: "x", Verdict: model.Exposed, Hosts: 2, Oldest: day(5)},
+		{Owner: "ada", Site: "y", Verdict: model.Exposed, Hosts: 1, Oldest: day(3)},
+		{Owner: "ada", Site: "y", Verdict: model.Closed, Hosts: 7, Oldest: day(1)},
+		{Owner: "bo", Site: "x", Verdict: model.Exposed, Hosts: 4, Oldest: day(9)},
 		{Owner: "cy", Site: "x", Verdict: model.Limited, Hosts: 50, Oldest: day(2)},
 	}, func(s store.Standing) string { return s.Owner }, func(n string) string { return "/" + n })
 	if len(got) != 2 || got[0].Name != "bo" || got[1].Exposed != 3 || got[1].Hosts != 10 || !got[1].Oldest.Equal(day(3)) {
