@@ -89,6 +89,7 @@ var writers = []writer{
 	{"report/csv.go", []string{"Hidden", "Cell"}, ""},
 	{"report/explain.go", nil, "the catalog's own words"},
 	{"report/html.go", []string{"Hidden"}, ""},
+	{"report/hostview.go", nil, "a part of a page, which web/render.go cleans as a whole"},
 	{"report/logons.go", []string{"Clean", "Cell", "JSONWriter"}, ""},
 	{"report/ocsf.go", []string{"JSONWriter"}, ""},
 	{"report/plan.go", []string{"Clean"}, ""},

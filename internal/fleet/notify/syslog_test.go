@@ -208,7 +208,10 @@ func TestSyslogFails(t *testing.T) {
 	if len(rest) > 0 {
 		t.Errorf("%q is left", rest)
 	}
-	deaf := serve(func(net.Conn) {})
+	deaf := serve(func(c net.Conn) {
+		<-t.Context().Done() // a connection that nobody holds is closed by the collector
+		c.Close()
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if err := syslogTo(t, "tls", deaf, "json", "").send(ctx, someMessage()); err == nil || !strings.Contains(err.Error(), "no answer in time") {
