@@ -191,7 +191,7 @@ func TestPipeTricks(t *testing.T) {
 			a := packet(w.t, dcerpc.TypeRequest, dcerpc.FlagFirst, &dcerpc.Request{Opnum: 15, Stub: make([]byte, 8)})
 			b := packet(w.t, dcerpc.TypeRequest, dcerpc.FlagLast, &dcerpc.Request{Opnum: 15, Stub: make([]byte, 8)})
 			return []status.NTStatus{first, w.write(id, a), w.write(id, b)}
-		}, []status.NTStatus{ok, ok, no}},
+		}, []status.NTStatus{ok, no, no}}, // each fragment names the call
 		{"fragments that disagree", func(w *ipc) []status.NTStatus {
 			_, id := w.open("lsarpc")
 			first := w.transceive(id, bindTo(w.t, dcerpc.TypeBind, "lsarpc"))
