@@ -232,10 +232,8 @@ func (s *auditSum) add(x *model.Audit) {
 	switch report.AuditVerdict(x) {
 	case "exposed", "weak":
 		s.weak++
-	default:
-		if x.Partial {
-			s.unclear++
-		}
+	case "unknown":
+		s.unclear++
 	}
 }
 
