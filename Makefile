@@ -68,7 +68,7 @@ setup: ## install the servers and clients that the tests stand on
 	@scripts/setup.sh
 
 test: setup ## run every test, against real peers where they can be had
-	$(GO) test -timeout 18m ./...
+	$(GO) test -timeout 25m ./...
 
 test-long: ## run every test with all of its variants, some ten minutes more
 	IPCGUARD_LONG=1 scripts/setup.sh
