@@ -96,6 +96,7 @@ func TestLeftOnSamba(t *testing.T) {
 	// Nobody may change what lets users share with strangers, so the plan cannot close it; and the file does not show what they share.
 	hidden := strings.NewReplacer("usershare max shares = 0", "usershare max shares = 100\n  usershare allow guests = yes", "guest ok = yes", "guest ok = no").Replace(string(text))
 	t.Run("not known", func(t *testing.T) {
+		peer.Long(t, "what the next two have beside a share that stays")
 		serve(hidden)
 		out := whole(4, "Applied and kept, and not verified: ", "--avoid", "usershare allow guests,map to guest")
 		if !strings.Contains(out, "open         left:guest-reads-files") {
@@ -107,6 +108,12 @@ func TestLeftOnSamba(t *testing.T) {
 		out := whole(4, "Applied and kept, and not verified: ", "--needs", "share:public", "--avoid", "usershare allow guests")
 		if !strings.Contains(out, "1 disk share(s) open beside those that have to stay (public)") {
 			t.Errorf("a share that strangers read is not told:\n%s", out)
+		}
+	})
+	t.Run("closed beside one that stays", func(t *testing.T) {
+		out := whole(0, "Applied and verified as ", "--needs", "share:public")
+		if !strings.Contains(out, "usershare allow guests") || !strings.Contains(out, "open         left:guest-reads-files: the plan leaves it open: these shares have to stay") {
+			t.Errorf("the usershare is not closed, or the share that stays is not told:\n%s", out)
 		}
 	})
 }
