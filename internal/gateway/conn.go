@@ -107,6 +107,9 @@ func (c *conn) pump(s *stream, step func() error) error {
 		if err == nil {
 			continue
 		}
+		if s == &c.up && c.late() && errors.Is(err, os.ErrDeadlineExceeded) { // in the middle of a frame
+			err = refusal{ReasonIdle, noUserCame}
+		}
 		var no refusal
 		if !errors.As(err, &no) || no.reason == ReasonIdle || !c.observing() {
 			return err
@@ -254,6 +257,13 @@ func (c *conn) patient() error {
 	return c.up.deadline(c.noUser.Add(c.g.Limits.Logon))
 }
 
+const noUserCame = "no user came in within the time, or a stranger said nothing"
+
+// late tells whether the time for a logon has passed without a user.
+func (c *conn) late() bool {
+	return !c.table.known() && !c.noUser.IsZero() && !time.Now().Before(c.noUser.Add(c.g.Limits.Logon))
+}
+
 // begin reads the header of the client's next frame: how many bytes follow it.
 func (c *conn) begin() (int, error) {
 	for {
@@ -271,7 +281,7 @@ func (c *conn) begin() (int, error) {
 		case c.timed:
 			return 0, refusal{ReasonIdle, "a user said nothing within the time"}
 		}
-		why := refusal{ReasonIdle, "no user came in within the time, or a stranger said nothing"}
+		why := refusal{ReasonIdle, noUserCame}
 		if !c.observing() {
 			return 0, why
 		}
