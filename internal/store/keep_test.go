@@ -216,7 +216,7 @@ func TestPrune(t *testing.T) {
 		s.ok(err)
 		same(s, "hosts", after, before)
 		for table, want := range map[string]int64{
-			"results": 0, "events": 0, "acts": 1, "runs": 1, "units": 3, "spans": 3, "snapshots": 3, "documents": 6, "exceptions": 0, "targets": 3, "sessions": 0,
+			"results": 0, "events": 0, "acts": 1, "runs": 1, "units": 3, "spans": 3, "snapshots": 3, "documents": 7, "exceptions": 0, "targets": 3, "sessions": 0,
 		} {
 			if n := s.number(`SELECT count(*) FROM ` + table); n != want {
 				s.Errorf("%d rows are left in %s, want %d", n, table, want)
