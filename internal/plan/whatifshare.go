@@ -70,6 +70,12 @@ func (w *work) shareUses(a *Answer, after catalog.Config) {
 		}
 		a.Coverage.Enough = false
 		a.Coverage.Why = "who uses the share " + is.Name + " was not recorded: what is observed is IPC$"
+		var wanting *catalog.View // what the share asks of those who log on
+		if encrypts {
+			one := after
+			one.Settings = map[string]model.Value{smbEncrypt: {Present: true, Data: is.Encrypt}}
+			wanting = w.c.View(one)
+		}
 		for _, u := range w.uses() {
 			if u.Layer != model.LayerSession && u.Layer != model.LayerTree || u.Outcome != model.Allowed || u.Elsewhere() {
 				continue
@@ -82,9 +88,7 @@ func (w *work) shareUses(a *Answer, after catalog.Config) {
 					why = string(u.Identity) + " is refused the share " + is.Name
 				}
 			case encrypts:
-				one := after
-				one.Settings = map[string]model.Value{smbEncrypt: {Present: true, Data: is.Encrypt}}
-				if o, reasons := w.c.View(one).SignIn(&u, []string{smbEncrypt}); o != model.Allowed {
+				if o, reasons := wanting.SignIn(&u, []string{smbEncrypt}); o != model.Allowed {
 					why = "the share " + is.Name + " wants encryption: " + strings.Join(reasons, "; ")
 				}
 			}
