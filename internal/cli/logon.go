@@ -12,7 +12,8 @@ import (
 )
 
 // credentialHelp stands in the help of every verb that logs on.
-const credentialHelp = `ipcguard sends credentials only to servers that you name one by one. It tries Kerberos first if the account names its
+const credentialHelp = `
+ipcguard sends credentials only to servers that you name one by one. It tries Kerberos first if the account names its
 realm (NAME@REALM) and the target is a name. It answers in NTLM only if the server speaks SMB 2 or later, requires
 signing, and calls itself by the name that you gave. The answer carries that name and a MIC over the whole logon, and
 ipcguard ends the session if the server's first reply is not signed with the session key.

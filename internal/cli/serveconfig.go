@@ -32,10 +32,8 @@ const maxServeConfig = 64 << 10
 const configHelp = `Print the configuration that serve would use, and where each value comes from. The output is itself a configuration
 file.
 
-A flag overrides an environment variable (IPCGUARD_LISTEN is --listen), a variable overrides the configuration file, and
-the file overrides the default. This command starts nothing and makes no file.
-` + variablePrefix + `LISTEN is --listen), a variable before the configuration file, and the
-file before the default. Nothing is started, and no file is made.
+A flag overrides an environment variable (` + variablePrefix + `LISTEN is --listen), a variable overrides the
+configuration file, and the file overrides the default. This command starts nothing and makes no file.
 `
 
 // settings are the flags of serve with where each value comes from.
