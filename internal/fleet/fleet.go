@@ -149,6 +149,7 @@ type Fleet struct {
 	exceptions exceptions
 
 	lock     sync.Mutex
+	began    chan struct{} // closed when a run has begun here
 	scanners map[scannerKey]*scan.Scanner
 	windows  map[windowKey]windowEntry
 	busy     bool // Serve runs
@@ -167,7 +168,7 @@ func New(st *store.Store, o Options) (*Fleet, error) {
 	}
 	f := &Fleet{
 		st: st, o: o, reach: drift.ReachOf(o.Catalog), places: places.New(o.Scan.Concurrency), pace: scan.NewPace(0), started: o.Clock(),
-		scanners: map[scannerKey]*scan.Scanner{}, windows: map[windowKey]windowEntry{},
+		began: make(chan struct{}), scanners: map[scannerKey]*scan.Scanner{}, windows: map[windowKey]windowEntry{},
 	}
 	f.queue = newQueue(st, o.Name, timing{job: o.JobTimeout, rescue: o.RescueAfter, poll: f.pollInterval()}, o.Log)
 	f.records = newRecorder(st, o.Log)

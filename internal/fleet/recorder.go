@@ -11,7 +11,7 @@ import (
 )
 
 // Results are written in groups, because a transaction costs far more than a row: as soon as there are groupSize of them,
-// or groupTime after the first.
+// groupTime after the first, or when a worker far away waits for its answer.
 const (
 	groupSize = 128
 	groupTime = 100 * time.Millisecond
@@ -42,10 +42,11 @@ type recorder struct {
 	lock    sync.Mutex
 	waiting []entry
 	wake    chan struct{}
+	rush    chan struct{} // somebody has no more to add, and waits
 }
 
 func newRecorder(st *store.Store, log *slog.Logger) *recorder {
-	return &recorder{st: st, log: log, wake: make(chan struct{}, 1)}
+	return &recorder{st: st, log: log, wake: make(chan struct{}, 1), rush: make(chan struct{}, 1)}
 }
 
 // add hands over an entry.
@@ -59,6 +60,15 @@ func (r *recorder) add(e entry) {
 		case r.wake <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// flush has what waits written at once: whoever added it has no more, and somebody waits for the answer. What comes while a
+// group is written still goes together.
+func (r *recorder) flush() {
+	select {
+	case r.rush <- struct{}{}:
+	default:
 	}
 }
 
@@ -98,6 +108,7 @@ func (r *recorder) run(ctx context.Context) {
 			if r.pending() < groupSize {
 				select {
 				case <-time.After(groupTime):
+				case <-r.rush:
 				case <-ctx.Done():
 				}
 			}

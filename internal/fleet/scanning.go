@@ -77,6 +77,9 @@ func (j *job) scan(ctx context.Context) error {
 // settle waits for what the job began, and for its results to be stored. It returns the first failure.
 func (j *job) settle(ctx context.Context, done <-chan error) error {
 	j.wg.Wait()
+	if j.by != "" {
+		j.records.flush()
+	}
 	for range j.entries {
 		if err := <-done; err != nil {
 			j.fail(err)
@@ -161,14 +164,41 @@ func (j *job) recall(ctx context.Context) error {
 		}
 		maps.Copy(last, some)
 	}
+	open, err := j.openFindings(ctx)
+	if err != nil {
+		return err
+	}
 	for _, v := range j.visits {
 		if v.past.host != nil {
 			if s, ok := last[v.past.host.ID]; ok {
 				v.past.last = &s
 			}
+			v.past.open = open[v.past.host.ID]
 		}
 	}
 	return nil
+}
+
+// openFindings are those of the hosts of a quick job: it asks too little to end them, so that each host's are wanted.
+func (j *job) openFindings(ctx context.Context) (map[int64][]store.HostFinding, error) {
+	if !j.run.Quick {
+		return nil, nil
+	}
+	var ids []int64
+	for _, v := range j.visits {
+		if v.past.host != nil && v.past.host.Findings > 0 {
+			ids = append(ids, v.past.host.ID)
+		}
+	}
+	open := map[int64][]store.HostFinding{}
+	for part := range slices.Chunk(ids, store.MaxPage) {
+		some, err := j.st.OpenFindings(ctx, part, store.RunScan)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(open, some)
+	}
+	return open, nil
 }
 
 // seen tells whether a host has a result of this run already: another name led to it, in another job.
@@ -280,16 +310,12 @@ func (j *job) judge(ctx context.Context, v *visit, s *model.Scan) error {
 				p.history = append(p.history, x.Snapshot)
 			}
 		}
-		if p.host.Findings > 0 && (unclear(s, &now) || j.run.Quick) {
-			open, err := j.st.HostFindings(ctx, p.host.ID)
+		if p.host.Findings > 0 && p.open == nil && (unclear(s, &now) || j.run.Quick) {
+			open, err := j.st.OpenFindings(ctx, []int64{p.host.ID}, store.RunScan)
 			if err != nil {
 				return err
 			}
-			for _, o := range open {
-				if o.Kind == store.RunScan && o.Ended.IsZero() {
-					p.open = append(p.open, o)
-				}
-			}
+			p.open = open[p.host.ID]
 		}
 	}
 	r, err := j.ofScan(s, now, j.run.Quick, v.names, &v.past)

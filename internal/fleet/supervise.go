@@ -157,8 +157,21 @@ func (f *Fleet) sayRun(what string, r store.Run) {
 	f.o.Log.Info(what, line...)
 }
 
-// Began logs a run that a person began.
-func (f *Fleet) Began(r store.Run) { f.sayRun("a run begins", r) }
+// Began says that a run has begun: its transaction is over.
+func (f *Fleet) Began(r store.Run) {
+	f.sayRun("a run begins", r)
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	close(f.began)
+	f.began = make(chan struct{})
+}
+
+// Next is closed when the next run begins in this process. One that another server began is not told of.
+func (f *Fleet) Next() <-chan struct{} {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	return f.began
+}
 
 // Cancelled logs a run that a person ended.
 func (f *Fleet) Cancelled(r store.Run) { f.sayRun("a run is cancelled", r) }
@@ -319,7 +332,7 @@ func (f *Fleet) due(ctx context.Context, s store.Schedule) error {
 		return f.st.SetScheduleNext(ctx, s.ID, due, next)
 	}
 	if err == nil {
-		f.sayRun("a run begins", r)
+		f.Began(r)
 	}
 	return err
 }

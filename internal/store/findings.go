@@ -245,6 +245,22 @@ func (q *Queries) HostFindings(ctx context.Context, hostID int64) ([]HostFinding
 		LIMIT $2`, hostID, MaxPage)
 }
 
+// OpenFindings are the open findings of a kind of many hosts, at most [MaxPage], each host's own in no order; a host without
+// any is not in the answer.
+func (q *Queries) OpenFindings(ctx context.Context, hostIDs []int64, kind RunKind) (map[int64][]HostFinding, error) {
+	if len(hostIDs) > MaxPage {
+		return nil, fmt.Errorf("store: findings of %d hosts at once, at most %d", len(hostIDs), MaxPage)
+	}
+	out := map[int64][]HostFinding{}
+	err := q.each(ctx, func(r row) error {
+		var f HostFinding
+		err := scanFinding(r, &f)
+		out[f.HostID] = append(out[f.HostID], f)
+		return err
+	}, findingColumns+` WHERE f.ended = 0 AND f.kind = $2 AND f.host_id `+q.in("$1"), q.ids(hostIDs), kind)
+	return out, err
+}
+
 // Findings lists a page of the open findings of the hosts that the filter takes, and says how many there are. Where the
 // filter names a finding or setting, only those findings are listed.
 func (q *Queries) Findings(ctx context.Context, f HostFilter, p Page) ([]HostFinding, int, error) {

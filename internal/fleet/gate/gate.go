@@ -396,6 +396,7 @@ func (g *Gate) job(r *http.Request, e store.Enrolled) (any, error) {
 		return nil, err
 	}
 	for end := time.Now().Add(g.o.Wait); ; {
+		next := g.fleet.Next() // before the look: a run that begins during it is told of
 		j, err := g.fleet.Give(r.Context(), e, in.Most)
 		if err != nil || j != nil {
 			return j, err
@@ -404,7 +405,8 @@ func (g *Gate) job(r *http.Request, e store.Enrolled) (any, error) {
 			return nil, nil
 		}
 		select {
-		case <-time.After(time.Second):
+		case <-next:
+		case <-time.After(time.Second): // another server may have begun one, a window may have opened
 		case <-r.Context().Done():
 			return nil, nil
 		}

@@ -28,6 +28,7 @@ type spool struct {
 	size    int64
 	files   []spooled         // those that are whole, the oldest first
 	gathers map[string]*batch // by job: what is written next
+	sending map[string]bool   // jobs of which a group is on its way
 	wake    chan struct{}
 }
 
@@ -59,7 +60,7 @@ type kept struct {
 const maxSpool = 1 << 30
 
 func openSpool(dir string) (*spool, error) {
-	s := &spool{dir: filepath.Join(dir, spoolDir), gathers: map[string]*batch{}, wake: make(chan struct{}, 1)}
+	s := &spool{dir: filepath.Join(dir, spoolDir), gathers: map[string]*batch{}, sending: map[string]bool{}, wake: make(chan struct{}, 1)}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -152,11 +153,24 @@ func (s *spool) write(job string, b *batch) {
 	s.stir()
 }
 
+// sent is a result as it goes to the server: its documents are the bytes that were kept, which nothing here reads.
+type sent struct {
+	wire.Result
+	Scans []json.RawMessage `json:"scans,omitempty"`
+	Audit json.RawMessage   `json:"audit,omitempty"`
+}
+
+// results is [wire.Results] of results that are not read.
+type results struct {
+	Job     string `json:"job"`
+	Results []sent `json:"results"`
+}
+
 // group is results of one job that are sent together.
 type group struct {
 	files []string
 	bytes int64
-	body  wire.Results
+	body  results
 	at    []time.Time
 }
 
@@ -166,23 +180,32 @@ const (
 	maxGroupBytes = wire.MaxResults / 4
 )
 
-// oldest reads the oldest results of one job, and says whether there are any. A file that cannot be read, such as one that
-// was half on the disk when the power went, is put aside.
-func (s *spool) oldest() (group, error) {
-	var g group
+// oldest reads the oldest results of one job, of those of which no group is on its way, and says whether there are any: the
+// results of a job are sent one after the other, because the parts of a search have an order. The caller ends with drop or
+// keep. A file that cannot be read, such as one that was half on the disk when the power went, is put aside.
+func (s *spool) oldest() (g group, err error) {
 	s.lock.Lock()
-	files := slices.Clone(s.files)
+	files := slices.DeleteFunc(slices.Clone(s.files), func(f spooled) bool { return s.sending[f.job] })
+	if len(files) > 0 {
+		g.body.Job = files[0].job
+		s.sending[g.body.Job] = true
+	}
 	s.lock.Unlock()
+	defer func() {
+		if len(g.files) == 0 && g.body.Job != "" {
+			s.keep(&g)
+		}
+	}()
 	for _, f := range files {
 		if len(g.body.Results) >= maxGroup || g.bytes > maxGroupBytes {
 			break
 		}
-		if len(g.files) > 0 && f.job != g.body.Job {
+		if f.job != g.body.Job {
 			continue // jobs do not wait for one another
 		}
 		path := filepath.Join(s.dir, f.name)
 		b, err := os.ReadFile(path)
-		var all []kept
+		var all []unread
 		if err == nil {
 			all, err = parseKept(b)
 		}
@@ -193,7 +216,6 @@ func (s *spool) oldest() (group, error) {
 			s.forget(0, f.name)
 			continue
 		}
-		g.body.Job = f.job
 		for _, k := range all {
 			g.body.Results, g.at = append(g.body.Results, k.Result), append(g.at, k.At)
 		}
@@ -203,10 +225,17 @@ func (s *spool) oldest() (group, error) {
 	return g, nil
 }
 
+// unread is a [kept] result whose documents are not read.
+type unread struct {
+	At     time.Time `json:"at"`
+	Job    string    `json:"job"`
+	Result sent      `json:"result"`
+}
+
 // parseKept reads the results of a file.
-func parseKept(b []byte) (all []kept, err error) {
+func parseKept(b []byte) (all []unread, err error) {
 	for d := json.NewDecoder(bytes.NewReader(b)); ; {
-		var k kept
+		var k unread
 		if err := d.Decode(&k); errors.Is(err, io.EOF) {
 			return all, nil
 		} else if err != nil {
@@ -225,7 +254,7 @@ func (s *spool) forget(size int64, names ...string) {
 }
 
 // aged is a group's body with the age that each result has now.
-func (g *group) aged(now time.Time) wire.Results {
+func (g *group) aged(now time.Time) results {
 	for i := range g.body.Results {
 		g.body.Results[i].AgeMS = max(now.Sub(g.at[i]).Milliseconds(), 0)
 	}
@@ -239,7 +268,15 @@ func (s *spool) drop(g *group) error {
 		errs = append(errs, os.Remove(filepath.Join(s.dir, name)))
 	}
 	s.forget(g.bytes, g.files...)
+	s.keep(g)
 	return errors.Join(errs...)
+}
+
+// keep ends a group that is on its way: what is left of its job may be sent.
+func (s *spool) keep(g *group) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	delete(s.sending, g.body.Job)
 }
 
 // left is how many results wait.

@@ -44,6 +44,19 @@ func TestSpool(t *testing.T) {
 	if s, err = openSpool(dir); err != nil { // killed, and there again
 		t.Fatal(err)
 	}
+	one, err := s.oldest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := s.oldest()
+	if err != nil || one.body.Job == other.body.Job || len(other.files) == 0 {
+		t.Errorf("groups of %s and %s are on their way, %v: want one of each job", one.body.Job, other.body.Job, err)
+	}
+	if third, err := s.oldest(); err != nil || len(third.files) != 0 {
+		t.Errorf("a second group of %s is on its way, %v", third.body.Job, err)
+	}
+	s.keep(&one)
+	s.keep(&other)
 	got := map[string]int{}
 	for {
 		g, err := s.oldest()

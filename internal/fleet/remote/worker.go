@@ -93,7 +93,9 @@ func (w *Worker) run(ctx context.Context) error {
 	var loops, jobs sync.WaitGroup
 	loops.Go(func() { w.beat(inner) })
 	loops.Go(func() { w.renew(inner) })
-	loops.Go(func() { w.send(inner) })
+	for range senders {
+		loops.Go(func() { w.send(inner) })
+	}
 	w.take(inner, &jobs)
 	stop()
 	jobs.Wait()
@@ -257,6 +259,10 @@ func (w *Worker) renew(ctx context.Context) {
 	}
 }
 
+// senders is how many groups of results are on their way at a time: while the server writes one, the next is read. More
+// would make the groups smaller, not the results faster.
+const senders = 2
+
 // send hands in what is in the spool, the oldest first, until ctx ends.
 func (w *Worker) send(ctx context.Context) {
 	var said time.Time
@@ -274,12 +280,6 @@ func (w *Worker) send(ctx context.Context) {
 		}
 		select {
 		case <-w.spool.wake:
-			// Those that come at the same moment go together.
-			select {
-			case <-time.After(100 * time.Millisecond):
-			case <-ctx.Done():
-				return
-			}
 		case <-time.After(10 * time.Second):
 		case <-ctx.Done():
 			return
@@ -301,6 +301,7 @@ func (w *Worker) sendSome(ctx context.Context) (bool, error) {
 		err = nil
 	}
 	if err != nil {
+		w.spool.keep(&g)
 		return false, err
 	}
 	for _, r := range taken.Refused {
