@@ -63,7 +63,7 @@ func (w *work) wish(s *catalog.Setting, value string) (chosen, error) {
 	case !possible:
 		return refuse("is not read by this product or role, so it would change nothing", "")
 	case !ok:
-		return refuse(fmt.Sprintf("cannot be %q: it is of type %s", value, s.Type), "")
+		return chosen{}, cannotBe(s, value)
 	case w.c.ExportOnly(s):
 		return refuse("is exported for a trial, and never set by a wish", "--strategy block has it")
 	case !w.known(s, data):

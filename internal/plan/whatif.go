@@ -70,8 +70,8 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 		ed := &edit{setting: s, where: w.where(s), from: w.cfg.Settings[s.ID]}
 		if !strings.EqualFold(x.Value, "absent") {
 			data, ok := s.Value(model.Value{Present: true, Data: parse(s, x.Value)})
-			if !ok {
-				return nil, &InputError{fmt.Sprintf("%s cannot be %q: it is of type %s", s.ID, x.Value, s.Type), ""}
+			if !ok || !s.Takes(data) {
+				return nil, cannotBe(s, x.Value)
 			}
 			to = model.Value{Present: true, Type: s.Type, Data: data}
 			ed.options = []option{{data: data}}
@@ -102,6 +102,15 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 		a.Warnings = append(a.Warnings, slices.Clone(e.Observed.Notes)...)
 	}
 	return a, nil
+}
+
+// cannotBe refuses a value that a setting does not have.
+func cannotBe(s *catalog.Setting, value string) error {
+	hint := ""
+	if words := s.Words(); words != nil {
+		hint = "it is one of " + strings.Join(words, ", ")
+	}
+	return &InputError{fmt.Sprintf("%s cannot be %q: it is of type %s", s.ID, value, s.Type), hint}
 }
 
 // listen says what would tell whom settings refuse, where that is not on yet.

@@ -33,8 +33,8 @@ func (w *work) shareChange(a *Answer, after *catalog.Config, name string, s *cat
 		return &InputError{s.ID + " in [IPC$] is ignored", ""}
 	}
 	data, ok := s.Value(model.Value{Present: true, Data: parse(s, value)})
-	if !ok || strings.EqualFold(value, "absent") {
-		return &InputError{fmt.Sprintf("%s cannot be %q: it is of type %s", s.ID, value, s.Type), ""}
+	if !ok || !s.Takes(data) {
+		return cannotBe(s, value)
 	}
 	share := &after.Shares[i]
 	ed := &edit{setting: s, share: share.Name, where: "[" + share.Name + "] " + s.ID, options: []option{{data: data}}}
@@ -61,50 +61,89 @@ func (w *work) shareChange(a *Answer, after *catalog.Config, name string, s *cat
 
 // shareUses moves, of the uses that go on, those of clients that a changed share would refuse to those that may stop.
 func (w *work) shareUses(a *Answer, after catalog.Config) {
+	changed := w.changedShares(after)
+	if len(changed) == 0 {
+		return
+	}
 	before, now := w.c.View(w.cfg), w.c.View(after)
-	for i := range after.Shares {
-		was, is := &w.cfg.Shares[i], &after.Shares[i]
-		encrypts := was.Encrypt != is.Encrypt && w.c.Setting(smbEncrypt) != nil
-		if !encrypts && was.Guest == is.Guest && was.GuestOnly == is.GuestOnly {
+	told := make(map[caller]bool, len(a.Refused)+len(a.Possible))
+	for _, list := range [][]Replay{a.Refused, a.Possible} {
+		for i := range list {
+			told[callerOf(&list[i].Use)] = true
+		}
+	}
+	names := make([]string, 0, len(changed))
+	for _, s := range changed {
+		names = append(names, s.is.Name)
+	}
+	a.Coverage.Enough = false
+	a.Coverage.Why = "who uses the " + shareWord(names) + " was not recorded: what is observed is IPC$"
+	for _, u := range w.uses() {
+		if u.Layer != model.LayerSession && u.Layer != model.LayerTree || u.Outcome != model.Allowed || u.Elsewhere() || told[callerOf(&u)] {
 			continue
 		}
-		a.Coverage.Enough = false
-		a.Coverage.Why = "who uses the share " + is.Name + " was not recorded: what is observed is IPC$"
-		var wanting *catalog.View // what the share asks of those who log on
-		if encrypts {
-			one := after
-			one.Settings = map[string]model.Value{smbEncrypt: {Present: true, Data: is.Encrypt}}
-			wanting = w.c.View(one)
-		}
-		for _, u := range w.uses() {
-			if u.Layer != model.LayerSession && u.Layer != model.LayerTree || u.Outcome != model.Allowed || u.Elsewhere() {
-				continue
-			}
-			why := ""
-			switch {
-			case u.Identity.IsStranger():
-				x, known := before.Share(u.Identity, was)
-				if y, knows := now.Share(u.Identity, is); knows && y == model.Denied && (!known || x != model.Denied) {
-					why = string(u.Identity) + " is refused the share " + is.Name
-				}
-			case encrypts:
-				if o, reasons := wanting.SignIn(&u, []string{smbEncrypt}); o != model.Allowed {
-					why = "the share " + is.Name + " wants encryption: " + strings.Join(reasons, "; ")
-				}
-			}
-			if why == "" {
-				continue
-			}
-			r := Replay{Use: u, Before: model.Allowed, After: model.OutcomeUnknown, Why: why + "; whether it uses the share was not seen", Looks: []model.Look{lookOf(&u)}}
-			if !slices.ContainsFunc(a.Refused, func(x Replay) bool { return sameUse(&x.Use, &u) }) && !slices.ContainsFunc(a.Possible, func(x Replay) bool { return sameUse(&x.Use, &u) }) {
-				a.Possible = append(a.Possible, r)
+		for _, s := range changed {
+			if why := s.refuses(&u, before, now); why != "" {
+				told[callerOf(&u)] = true
+				a.Possible = append(a.Possible, Replay{Use: u, Before: model.Allowed, After: model.OutcomeUnknown, Why: why + "; whether it uses the share was not seen", Looks: []model.Look{lookOf(&u)}})
 				a.Unchanged--
+				break
 			}
 		}
 	}
 }
 
-// sameUse tells whether two rows are of the same client and way.
-func sameUse(a, b *model.Use) bool {
-	return a.Client == b.Client && a.Server == b.Server && a.Layer == b.Layer && a.Identity == b.Identity && a.Account == b.Account && a.Package == b.Package && a.Dialect == b.Dialect && a.Signing == b.Signing
+func shareWord(names []string) string {
+	if len(names) == 1 {
+		return "share " + names[0]
+	}
+	return "shares " + strings.Join(names, ", ")
+}
+
+// changedShare is a share before and after, and what it asks of those who log on where that changes.
+type changedShare struct {
+	was, is *model.Share
+	wanting *catalog.View
+}
+
+// changedShares are the shares whose lines a question changes.
+func (w *work) changedShares(after catalog.Config) (out []changedShare) {
+	for i := range after.Shares {
+		s := changedShare{was: &w.cfg.Shares[i], is: &after.Shares[i]}
+		encrypts := s.was.Encrypt != s.is.Encrypt && w.c.Setting(smbEncrypt) != nil
+		if encrypts {
+			one := after
+			one.Settings = map[string]model.Value{smbEncrypt: {Present: true, Data: s.is.Encrypt}}
+			s.wanting = w.c.View(one)
+		}
+		if encrypts || s.was.Guest != s.is.Guest || s.was.GuestOnly != s.is.GuestOnly {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// refuses says why a client that comes to the host may be refused the share; nothing where it is not.
+func (s *changedShare) refuses(u *model.Use, before, now *catalog.View) string {
+	switch {
+	case u.Identity.IsStranger():
+		x, known := before.Share(u.Identity, s.was)
+		if y, knows := now.Share(u.Identity, s.is); knows && y == model.Denied && (!known || x != model.Denied) {
+			return string(u.Identity) + " is refused the share " + s.is.Name
+		}
+	case s.wanting != nil:
+		if o, reasons := s.wanting.SignIn(u, []string{smbEncrypt}); o != model.Allowed {
+			return "the share " + s.is.Name + " wants encryption: " + strings.Join(reasons, "; ")
+		}
+	}
+	return ""
+}
+
+// caller is what makes two rows those of one client that comes in one way.
+type caller struct {
+	client, server, layer, identity, account, pkg, dialect, signing string
+}
+
+func callerOf(u *model.Use) caller {
+	return caller{u.Client, u.Server, string(u.Layer), string(u.Identity), u.Account, u.Package, u.Dialect, u.Signing}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 )
 
@@ -50,10 +51,62 @@ func TestWhatIfShare(t *testing.T) {
 			t.Errorf("%s: possible %q, want %q; refused %+v, silence counts: %t", setting, got, want, a.Refused, a.Coverage.Enough)
 		}
 	}
+	both, err := WhatIf(Evidence{Audit: audit, Observed: o}, []Setting{{"public:guest ok", "no"}, {"finance:server smb encrypt", "required"}})
+	if err != nil || len(both.Possible) != 2 || !strings.Contains(both.Coverage.Why, "shares public, finance") {
+		t.Errorf("two shares at once: %v, %+v", err, both)
+	}
 	for _, setting := range []string{"guest ok", "nobody:guest ok", "public:restrict anonymous", "public:"} {
 		var wrong *InputError
 		if _, err := WhatIf(Evidence{Audit: audit, Observed: o}, []Setting{{setting, "no"}}); !errors.As(err, &wrong) {
 			t.Errorf("%s: %v", setting, err)
+		}
+	}
+}
+
+// TestValuesThatAreNone refuses values that a setting does not have, wherever one may be asked for, and names those that it
+// has.
+func TestValuesThatAreNone(t *testing.T) {
+	c, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for system, h := range map[string]host{
+		"samba":   {system: "samba", product: "samba", role: model.DomainController},
+		"windows": {system: "windows", product: "win2025", role: model.DomainController},
+	} {
+		audit := h.audit(t)
+		audit.Shares = []model.Share{{Name: "public"}}
+		asked := 0
+		for _, s := range c.Settings {
+			words := s.Words()
+			if s.System != system || words == nil {
+				continue
+			}
+			if asked++; s.Takes("rubbish") || s.Takes("") {
+				t.Errorf("%s takes anything", s.ID)
+			}
+			name := s.ID
+			if perShare(&s) {
+				name = "public:" + s.ID
+			}
+			for _, value := range []string{"rubbish", "99"} {
+				_, err := WhatIf(Evidence{Audit: audit}, []Setting{{name, value}})
+				var wrong *InputError
+				if !errors.As(err, &wrong) || value == "rubbish" && s.Type == "enum" && !strings.Contains(wrong.Hint, words[0]) {
+					t.Errorf("what if %s=%s: %v", name, value, err)
+				}
+				if _, err := Make(Evidence{Audit: audit, Policy: Policy{Want: []string{name + "=" + value}}}); err == nil {
+					t.Errorf("want %s=%s: no error", name, value)
+				}
+			}
+			for _, value := range words {
+				if _, err := WhatIf(Evidence{Audit: audit}, []Setting{{name, value}}); err != nil {
+					t.Errorf("what if %s=%s: %v", name, value, err)
+				}
+			}
+		}
+		if asked < 10 {
+			t.Errorf("%s has %d settings whose values are a list", system, asked)
 		}
 	}
 }

@@ -178,8 +178,8 @@ func enumNames() []string { return slices.Sorted(maps.Keys(enums())) }
 func TestEveryEnumValue(t *testing.T) {
 	bin := findTestparm(t)
 	most := 0
-	for _, values := range enums() {
-		most = max(most, len(values))
+	for _, e := range enums() {
+		most = max(most, len(e.words))
 	}
 	path := filepath.Join(t.TempDir(), "smb.conf")
 	for i := range most { // the i-th value of all of them
@@ -198,7 +198,7 @@ func TestEveryEnumValue(t *testing.T) {
 }
 
 // enumValues lists the values of an enumeration.
-func enumValues(name string) []string { return slices.Sorted(maps.Keys(enums()[fold(name)])) }
+func enumValues(name string) []string { return Words(name) }
 
 // meansWhatIsShown holds each value of an enumeration against what testparm shows in its place: the two mean the same.
 func meansWhatIsShown(t *testing.T, bin, path string) {

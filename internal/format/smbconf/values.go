@@ -13,28 +13,42 @@ import (
 //go:embed enums.txt
 var enumText string
 
-// enums are the values of each enumeration, folded, by the parameter's folded name; each with the one that testparm shows
-// for it.
-var enums = sync.OnceValue(func() map[string]map[string]string {
-	out := map[string]map[string]string{}
+// enum is an enumeration of smb.conf.
+type enum struct {
+	words []string          // its values as Samba's table spells them
+	shown map[string]string // the same, folded, each with the one that testparm shows for it
+}
+
+// enums are the enumerations by the parameter's folded name.
+var enums = sync.OnceValue(func() map[string]*enum {
+	out := map[string]*enum{}
 	for line := range strings.Lines(enumText) {
 		names, values, ok := strings.Cut(strings.TrimSpace(line), ": ")
 		if !ok || names[0] == '#' {
 			continue
 		}
-		shown := map[string]string{}
+		e := &enum{shown: map[string]string{}}
 		for same := range strings.SplitSeq(values, "|") {
 			all := strings.Split(same, "=")
+			e.words = append(e.words, all...)
 			for _, v := range all {
-				shown[fold(v)] = fold(all[0])
+				e.shown[fold(v)] = fold(all[0])
 			}
 		}
 		for n := range strings.SplitSeq(names, "|") {
-			out[fold(n)] = shown
+			out[fold(n)] = e
 		}
 	}
 	return out
 })
+
+// Words are the values that a parameter takes if it is an enumeration, else nil. They must not be changed.
+func Words(name string) []string {
+	if e := enums()[fold(name)]; e != nil {
+		return e.words
+	}
+	return nil
+}
 
 // Means tells whether another text would mean the same for the parameter: SMB2_10 is SMB2, and a server that signs when it
 // is "forced" does so when that is "required".
@@ -42,9 +56,12 @@ func (p Param) Means(text string) bool {
 	if strings.EqualFold(strings.TrimSpace(p.Value), strings.TrimSpace(text)) {
 		return true
 	}
-	shown := enums()[fold(p.Name)]
-	have, known := shown[fold(p.Value)]
-	return known && have == shown[fold(text)]
+	e := enums()[fold(p.Name)]
+	if e == nil {
+		return false
+	}
+	have, known := e.shown[fold(p.Value)]
+	return known && have == e.shown[fold(text)]
 }
 
 // refusal says why Samba stops at an assignment, or nothing. Held against testparm by the tests. See set_variable_helper
@@ -57,7 +74,7 @@ func refusal(typ Type, p Param) string {
 			why = "no boolean"
 		}
 	case "enum":
-		if values := enums()[fold(p.Name)]; values != nil && values[fold(p.Value)] == "" {
+		if e := enums()[fold(p.Name)]; e != nil && e.shown[fold(p.Value)] == "" {
 			why = "no value of this parameter"
 		}
 	case "bytes":
