@@ -363,6 +363,52 @@ func TestAudit(t *testing.T) {
 	if _, err := f.Plan(t.Context(), other.ID, Wish{}); !errors.Is(err, ErrNoAudit) {
 		t.Errorf("a plan without an audit: %v", err)
 	}
+
+	// A rollout over all of them is planned by the server, and closes with the results of later runs.
+	o1 := store.Rollout{Name: "all", Strategy: "restrict"}
+	only := store.Rollout{Name: "one setting", Strategy: "restrict", Goal: "findings", Setting: "server signing"}
+	for _, x := range []*store.Rollout{&o1, &only} {
+		if err := st.AddRollout(t.Context(), x, store.HostFilter{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	states := func(id int64, want func(store.Rollout) bool) {
+		t.Helper()
+		var now store.Rollout
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Logf("the rollout stood so: %+v", now)
+			}
+		})
+		until(t, "the rollout", func() bool {
+			var err error
+			if now, err = st.Rollout(t.Context(), id, nil); err != nil {
+				t.Fatal(err)
+			}
+			return want(now)
+		})
+	}
+	states(o1.ID, func(o store.Rollout) bool {
+		return !o.Planned.IsZero() && o.States[store.RolloutOpen] > 0 && o.States[store.RolloutUnaudited] > 0
+	})
+	states(only.ID, func(o store.Rollout) bool { return !o.Planned.IsZero() })
+	groups, _, err := st.RolloutGroups(t.Context(), o1.ID, nil, store.Page{})
+	if err != nil || len(groups) == 0 || len(groups[0].Changes) != len(p.Changes) || groups[0].Plan.Hash == "" {
+		t.Fatalf("%+v %v", groups, err)
+	}
+	groups, _, err = st.RolloutGroups(t.Context(), only.ID, nil, store.Page{})
+	if err != nil || len(groups) != 1 || len(groups[0].Changes) != 1 || groups[0].Changes[0].Setting != "server signing" {
+		t.Fatalf("of one setting: %+v %v", groups, err)
+	}
+	write("2")
+	for _, address := range []string{"127.44.5.1", "127.44.5.2", "127.44.5.3", "127.44.5.4"} {
+		w.set(t, address, "samba-2", "")
+	}
+	run(t, f, store.RunScan)
+	run(t, f, store.RunAudit)
+	states(o1.ID, func(o store.Rollout) bool {
+		return o.States[store.RolloutClosed] > 0 && o.States[store.RolloutOpen] == 0
+	})
 }
 
 func key(t *testing.T) secret.Key {

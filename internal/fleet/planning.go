@@ -23,19 +23,32 @@ type Wish struct {
 	Strategy string // restrict (also when it is empty) or block
 	Goal     string // of restrict, how far it goes: one of plan.Goals, the first where it is empty
 	Accept   bool   // a block may stop what is in use
+	Setting  string // of restrict, the only one to touch; empty is all
 	By       string
 	Made     time.Time
 }
 
 // Plan makes a plan for a host from what is stored of it: its last audit, scan and observation. It keeps nothing.
 func (f *Fleet) Plan(ctx context.Context, hostID int64, wish Wish) (*model.Plan, error) {
+	e, err := f.evidence(ctx, hostID, wish)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Make(*e)
+}
+
+// evidence is what is stored of a host, for a plan.
+func (f *Fleet) evidence(ctx context.Context, hostID int64, wish Wish) (*plan.Evidence, error) {
 	h, err := f.st.Host(ctx, hostID)
 	if err != nil {
 		return nil, err
 	}
-	e := plan.Evidence{
+	e := &plan.Evidence{
 		Catalog: f.o.Catalog, Tool: f.o.Version, By: wish.By, Made: wish.Made, Target: h.Name,
 		Policy: plan.Policy{Strategy: wish.Strategy, Goal: wish.Goal, AcceptBreakage: wish.Accept},
+	}
+	if wish.Setting != "" {
+		e.Policy.Only = []string{wish.Setting}
 	}
 	b, _, err := f.st.Document(ctx, hostID, string(store.RunAudit))
 	if errors.Is(err, store.ErrNotFound) {
@@ -63,7 +76,7 @@ func (f *Fleet) Plan(ctx context.Context, hostID int64, wish Wish) (*model.Plan,
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	return plan.Make(e)
+	return e, nil
 }
 
 // The kinds of a host's document beside those of runs.

@@ -52,6 +52,7 @@ func (f *Fleet) Serve(ctx context.Context) error {
 	f.o.Log.Info("at work", "site", site.Name, "worker", f.o.Name)
 	loops.Go(func() { f.every(ctx, f.o.Heartbeat, "heartbeat", f.heartbeat) })
 	loops.Go(func() { f.supervise(ctx) })
+	loops.Go(func() { f.every(ctx, beat, "planning", f.PlanRollouts) })
 	for _, beside := range f.o.Beside {
 		loops.Go(func() { f.keep(ctx, beside) })
 	}

@@ -22,6 +22,8 @@ const (
 	strayAfter = time.Minute
 	// pruneEvery is how often history is pruned.
 	pruneEvery = 6 * time.Hour
+	// followEvery is how often the hosts of rollouts are compared with their findings, beside the end of every run.
+	followEvery = time.Minute
 	// tidyEvery is how often what runs have left behind is removed.
 	tidyEvery = time.Hour
 	// keepHandouts is how long the results of a job are taken after its run has ended, and longestJob after it was given out.
@@ -31,7 +33,7 @@ const (
 
 // supervise does what one server of all has to: others stand by and take its place when it is silent.
 func (f *Fleet) supervise(ctx context.Context) {
-	var pruned, swept, expired, orphans, tidied, watched time.Time
+	var pruned, swept, expired, orphans, tidied, watched, followed time.Time
 	n, running := 0, true
 	f.every(ctx, beat, "supervision", func(ctx context.Context) error {
 		if n++; !running && n%idleBeats != 0 {
@@ -52,6 +54,12 @@ func (f *Fleet) supervise(ctx context.Context) {
 		}
 		if err := f.finish(ctx); err != nil {
 			return err
+		}
+		if time.Since(followed) >= followEvery {
+			if _, err := f.st.FollowRollouts(ctx); err != nil {
+				return err
+			}
+			followed = time.Now()
 		}
 		open, err := f.st.OpenRuns(ctx)
 		if err != nil {
@@ -119,7 +127,7 @@ func (f *Fleet) Prune(ctx context.Context) error {
 	return nil
 }
 
-// finish ends the runs that have nothing left to do, and tells of each.
+// finish ends the runs that have nothing left to do, and tells of each. What they found closes hosts of rollouts.
 func (f *Fleet) finish(ctx context.Context) error {
 	var ended []store.Run
 	err := f.st.InTx(ctx, func(tx *store.Tx) error {
@@ -138,13 +146,14 @@ func (f *Fleet) finish(ctx context.Context) error {
 		}
 		return tx.AddEvents(ctx, events)
 	})
-	if err != nil {
+	if err != nil || len(ended) == 0 {
 		return err
 	}
 	for _, r := range ended {
 		f.sayRun("a run is done", r)
 	}
-	return nil
+	_, err = f.st.FollowRollouts(ctx)
+	return err
 }
 
 // sayRun logs a moment in the life of a run, always with the same words.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -159,6 +160,15 @@ func (x Replay) Break(certainty, because string) model.Break {
 		times += ", last on " + u.Last.UTC().Format("2006-01-02")
 	}
 	return model.Break{Who: who, What: fmt.Sprintf("%s as %s (%s)", what, u.Identity, times), Certainty: certainty, Because: because}
+}
+
+// seenSo is how often a use was seen, as [Replay.Break] tells it.
+var seenSo = regexp.MustCompile(` \((once|[0-9]+ times)(, last on [0-9-]+)?\)$`)
+
+// Alike is what a plan would stop without how often it was seen: two that differ in nothing else are the same on two hosts.
+func Alike(b model.Break) model.Break {
+	b.What = seenSo.ReplaceAllString(b.What, "")
+	return b
 }
 
 func settingsOf(done []chosen) (out []*catalog.Setting) {

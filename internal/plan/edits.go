@@ -125,7 +125,8 @@ func governs(s *catalog.Setting, kinds map[model.Disclosure]bool, doors bool) bo
 }
 
 func (w *work) avoids(s *catalog.Setting) bool {
-	return slices.ContainsFunc(w.e.Policy.Avoid, func(name string) bool { return w.c.Setting(name) == s })
+	is := func(name string) bool { return w.c.Setting(name) == s }
+	return slices.ContainsFunc(w.e.Policy.Avoid, is) || len(w.e.Policy.Only) > 0 && !slices.ContainsFunc(w.e.Policy.Only, is)
 }
 
 // where is the exact place: the audit's own, which may say more than the catalog does.

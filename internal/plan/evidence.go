@@ -49,6 +49,7 @@ type Policy struct {
 	Needs          []string   `json:"needs"`           // services by name, or pipe:NAME and share:NAME that strangers must keep
 	Role           model.Role `json:"role"`            // instead of what the audit found, where that is unknown
 	Avoid          []string   `json:"avoid"`           // settings not to touch
+	Only           []string   `json:"-"`               // of Restrict: settings to touch, and no others; empty is all
 	Allow          []string   `json:"allow"`           // values that are set only on request, as NAME=VALUE
 	Strategy       string     `json:"strategy"`        // Restrict when empty
 	Goal           string     `json:"goal"`            // of Restrict: Strangers when empty

@@ -34,6 +34,27 @@ func (w *work) unmended(p *model.Plan, cfg catalog.Config) []model.Left {
 	return out
 }
 
+// Closes are the findings of the evidence that a plan made of it closes, each once: those of which it leaves none.
+func Closes(e *Evidence, p *model.Plan) []string {
+	out := []string{}
+	if len(p.Changes) == 0 {
+		return out
+	}
+	add := func(list []model.Finding) {
+		for i := range list {
+			id := list[i].ID
+			if !slices.Contains(out, id) && !slices.ContainsFunc(p.Left, func(l model.Left) bool { return l.Finding == id }) {
+				out = append(out, id)
+			}
+		}
+	}
+	add(e.Audit.Findings)
+	for _, s := range e.Scans {
+		add(s.Findings)
+	}
+	return out
+}
+
 // unblocked lists the findings that a block leaves. It changes nothing but what blocks, so that a weak value stays weak
 // even where nobody reaches it any more.
 func (w *work) unblocked(p *model.Plan, cfg catalog.Config) []model.Left {

@@ -60,7 +60,10 @@ func begin(e *Evidence) (*work, error) {
 	if g := e.Policy.Goal; g != "" && g != Strangers && e.Policy.Strategy == Block {
 		return nil, &InputError{fmt.Sprintf("the goal %s goes with restrict, and not with block", g), ""}
 	}
-	for _, name := range e.Policy.Avoid {
+	if len(e.Policy.Only) > 0 && e.Policy.Strategy == Block {
+		return nil, &InputError{"a single setting goes with restrict, and not with block", ""}
+	}
+	for _, name := range slices.Concat(e.Policy.Avoid, e.Policy.Only) {
 		if w.c.Setting(name) == nil {
 			return nil, &InputError{fmt.Sprintf("%q is no setting of the catalog", name), ""}
 		}

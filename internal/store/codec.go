@@ -22,6 +22,9 @@ var (
 	criticalities = []Criticality{"", CriticalityLow, CriticalityNormal, CriticalityHigh}
 	runKinds      = []RunKind{"", RunScan, RunAudit, RunDiscover}
 	unitStates    = []UnitState{UnitWaiting, UnitRunning, UnitDone, UnitFailed, UnitSkipped}
+	rolloutStates = []RolloutState{
+		RolloutWaiting, RolloutOpen, RolloutClosed, RolloutGone, RolloutUnwatched, RolloutUnaudited, RolloutNothing, RolloutQuestion, RolloutRefused, RolloutFailed,
+	}
 )
 
 func code[T ~string](words []T, word T) (any, error) {
@@ -61,6 +64,8 @@ func encode(v any) (any, error) {
 		return code(runKinds, v)
 	case UnitState:
 		return code(unitStates, v)
+	case RolloutState:
+		return code(rolloutStates, v)
 	case ids:
 		return v.encoded()
 	case array:
@@ -123,6 +128,8 @@ func decode(dest any) any {
 		return word(p, runKinds)
 	case *UnitState:
 		return word(p, unitStates)
+	case *RolloutState:
+		return word(p, rolloutStates)
 	case *[]string, *[]int64, *[]EventKind, *Selector:
 		return scanner(func(v any) error { return fromJSON(v, p) })
 	case *RunState, *TargetKind, *Cells, *EventKind, *Role, *model.Identity:

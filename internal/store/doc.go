@@ -9,7 +9,9 @@
 //	  │                     │ ├── findings ─► setting_sets, exceptions   open ones (ended = 0) and history
 //	  │                     │ ├── logons                                 who comes in how, as last observed
 //	trend                   │ └── events
-//	                        └──► postures ─► posture_findings            findings of hosts that look alike, counted once
+//	                        ├──► postures ─► posture_findings            findings of hosts that look alike, counted once
+//	                        └── rollout_hosts ─► rollouts                one plan for many hosts: groups with the same changes,
+//	                              rollout_groups, _sets, _stops          the findings that these close, what they would stop
 //
 // Rules of the room:
 //

@@ -15,8 +15,8 @@ import (
 // pruneBatch is how many rows are removed in one transaction, so that results that come in meanwhile do not wait.
 const pruneBatch = 5000
 
-// Prune removes history that ended before a time: results, ended findings, spans, events, deliveries, the units of runs, and
-// runs. The audit log is PruneActs'. What is open or the latest stays however old it is. It says how many rows went.
+// Prune removes history that ended before a time: results, ended findings, spans, events, deliveries, the units of runs, runs and
+// rollouts. The audit log is PruneActs'. What is open or the latest stays however old it is. It says how many rows went.
 func (s *Store) Prune(ctx context.Context, olderThan time.Time) (int64, error) {
 	var total int64
 	for _, query := range []string{
@@ -31,6 +31,7 @@ func (s *Store) Prune(ctx context.Context, olderThan time.Time) (int64, error) {
 			WHERE r.ended <> 0 AND r.ended < $1 LIMIT $2)`,
 		`DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE ended <> 0 AND ended < $1 LIMIT $2)`,
 		`DELETE FROM exceptions WHERE id IN (SELECT id FROM exceptions WHERE (withdrew <> 0 AND withdrew < $1) OR (ended <> 0 AND ended < $1) LIMIT $2)`,
+		`DELETE FROM rollouts WHERE id IN (SELECT id FROM rollouts WHERE ended <> 0 AND ended < $1 LIMIT $2)`,
 	} {
 		for {
 			n, err := s.exec(ctx, query, olderThan, pruneBatch)

@@ -52,6 +52,11 @@ func (s *suite) fill() {
 		s.ok(err)
 	}
 	s.ok(s.SaveDocument(s.ctx, 1, KindObserve, s.clock(), s.came(model.Use{Client: "c", Package: model.PackageNTLMv1})))
+	o := Rollout{Name: "r", Strategy: "restrict"}
+	s.ok(s.AddRollout(s.ctx, &o, HostFilter{}))
+	s.ok(s.RecordPlanned(s.ctx, o.ID, []PlannedHost{{
+		HostID: 1, State: RolloutOpen, Changes: []byte("c"), Plan: &model.Plan{}, Closes: []string{"f1"}, Stops: []RolloutStop{{Certainty: "observed", Who: "w", What: "x"}},
+	}}))
 	_, err = s.Lease(s.ctx, "n", "h", time.Hour)
 	s.ok(err)
 }
@@ -202,6 +207,7 @@ func TestPrune(t *testing.T) {
 		if len(ended) != 1 {
 			s.Fatalf("ended %+v", ended)
 		}
+		s.ok(s.EndRollout(s.ctx, 1))
 		before, err := s.allHosts()
 		s.ok(err)
 		n, err := s.Prune(s.ctx, began.Add(time.Hour))
@@ -216,7 +222,7 @@ func TestPrune(t *testing.T) {
 		s.ok(err)
 		same(s, "hosts", after, before)
 		for table, want := range map[string]int64{
-			"results": 0, "events": 0, "acts": 1, "runs": 1, "units": 3, "spans": 3, "snapshots": 3, "documents": 7, "exceptions": 0, "targets": 3, "sessions": 0,
+			"results": 0, "events": 0, "acts": 1, "runs": 1, "units": 3, "spans": 3, "snapshots": 3, "documents": 7, "exceptions": 0, "targets": 3, "sessions": 0, "rollouts": 0, "rollout_hosts": 0,
 		} {
 			if n := s.number(`SELECT count(*) FROM ` + table); n != want {
 				s.Errorf("%d rows are left in %s, want %d", n, table, want)

@@ -54,6 +54,10 @@ func (q *Queries) merge(ctx context.Context, keep, gone Host) error {
 		run(`UPDATE results SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
 		run(`UPDATE events SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
 		run(`UPDATE exceptions SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
+		run(`UPDATE rollout_hosts SET host_id = $1 WHERE host_id = $2 AND rollout_id NOT IN (SELECT rollout_id FROM rollout_hosts WHERE host_id = $1)`,
+			keep.ID, gone.ID),
+		run(`UPDATE rollout_stopped SET host_id = $1 WHERE host_id = $2 AND stop_id NOT IN (SELECT stop_id FROM rollout_stopped WHERE host_id = $1)`,
+			keep.ID, gone.ID),
 		run(`UPDATE hosts SET same_as = 0 WHERE same_as = $1 OR (id = $2 AND same_as = $1)`, gone.ID, keep.ID),
 		// The open findings of a kind of which keep has history end; they are seen for the last time when they last were.
 		run(`UPDATE findings SET ended = $3, exception = 0, last_seen = COALESCE((SELECT s.findings_at FROM spans s

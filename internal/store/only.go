@@ -247,6 +247,29 @@ func (o only) Trend(ctx context.Context, from, to time.Time, site string) ([]Tre
 	return sum, nil
 }
 
+// Of a rollout the hosts at these sites are known, and what concerns them.
+
+func (o only) Rollout(ctx context.Context, id int64, _ Sites) (Rollout, error) {
+	return o.r.Rollout(ctx, id, o.sites)
+}
+
+func (o only) Rollouts(ctx context.Context, _ Sites, p Page) ([]Rollout, int, error) {
+	return o.r.Rollouts(ctx, o.sites, p)
+}
+
+func (o only) RolloutGroups(ctx context.Context, id int64, _ Sites, p Page) ([]RolloutGroup, int, error) {
+	return o.r.RolloutGroups(ctx, id, o.sites, p)
+}
+
+func (o only) RolloutHosts(ctx context.Context, id int64, f RolloutFilter, p Page) ([]RolloutHost, int, error) {
+	f.Within = o.sites
+	return o.r.RolloutHosts(ctx, id, f, p)
+}
+
+func (o only) RolloutStops(ctx context.Context, id int64, _ Sites, p Page) ([]RolloutStop, int, error) {
+	return o.r.RolloutStops(ctx, id, o.sites, p)
+}
+
 // A run is known where it was started for a site that is known, and a schedule alike. One over several sites counts what
 // lies in all of them.
 

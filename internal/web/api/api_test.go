@@ -210,6 +210,7 @@ func TestEverything(t *testing.T) {
 	act(o, http.MethodPost, "/hosts/1/plan", acts.NewPlan{Strategy: "restrict"}, 200)
 	c.ask(v, http.MethodGet, "/hosts/1/documents/plan", nil, 200)
 	c.ask(v, http.MethodGet, "/hosts/1/documents/audit", nil, 200)
+	c.rollout(act)
 	scan := c.ask(v, http.MethodGet, "/hosts/2/documents/scan", nil, 200).Body.String()
 	newer := regexp.MustCompile(`"started":"[^"]*"`).ReplaceAllString(scan, `"started":"`+time.Now().UTC().Format(time.RFC3339Nano)+`"`)
 	act(o, http.MethodPost, "/results?kind=scan", json.RawMessage(newer), 200)

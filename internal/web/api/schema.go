@@ -21,17 +21,18 @@ var (
 
 // words are the closed lists of the types that are words.
 var words = map[reflect.Type][]string{
-	reflect.TypeFor[store.TargetKind]():  {"host", "range"},
-	reflect.TypeFor[store.TellActs]():    {"", "also", "only"},
-	reflect.TypeFor[store.Criticality](): {"low", "normal", "high"},
-	reflect.TypeFor[store.RunKind]():     {"scan", "audit", "discover"},
-	reflect.TypeFor[store.RunState]():    {"waiting", "running", "done", "cancelled"},
-	reflect.TypeFor[store.UnitState]():   {"waiting", "running", "done", "failed", "skipped"},
-	reflect.TypeFor[store.EventKind]():   view.EventKinds,
-	reflect.TypeFor[store.Role]():        {"viewer", "operator", "admin", ""},
-	reflect.TypeFor[store.Scope]():       {"read", "upload", "operate", "administer"},
-	reflect.TypeFor[model.Severity]():    append(slices.Clone(view.Severities), ""),
-	reflect.TypeFor[model.Verdict]():     {"exposed", "limited", "closed", "inconclusive", "unreachable", "not-tested", ""},
+	reflect.TypeFor[store.TargetKind]():   {"host", "range"},
+	reflect.TypeFor[store.TellActs]():     {"", "also", "only"},
+	reflect.TypeFor[store.Criticality]():  {"low", "normal", "high"},
+	reflect.TypeFor[store.RunKind]():      {"scan", "audit", "discover"},
+	reflect.TypeFor[store.RunState]():     {"waiting", "running", "done", "cancelled"},
+	reflect.TypeFor[store.UnitState]():    {"waiting", "running", "done", "failed", "skipped"},
+	reflect.TypeFor[store.EventKind]():    view.EventKinds,
+	reflect.TypeFor[store.RolloutState](): view.RolloutStates,
+	reflect.TypeFor[store.Role]():         {"viewer", "operator", "admin", ""},
+	reflect.TypeFor[store.Scope]():        {"read", "upload", "operate", "administer"},
+	reflect.TypeFor[model.Severity]():     append(slices.Clone(view.Severities), ""),
+	reflect.TypeFor[model.Verdict]():      {"exposed", "limited", "closed", "inconclusive", "unreachable", "not-tested", ""},
 }
 
 // schema is a JSON Schema (draft 2020-12, as OpenAPI 3.1 has it) of a Go type. Structs become components.

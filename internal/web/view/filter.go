@@ -1,6 +1,9 @@
 package view
 
 import (
+	"errors"
+	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -63,7 +66,11 @@ var (
 	Criticalities = texts(store.CriticalityHigh, store.CriticalityNormal, store.CriticalityLow)
 	Logons        = texts(model.Strengths()...)
 	Verdicts      = texts(model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable, store.VerdictUnknown)
-	EventKinds    = texts(
+	RolloutStates = texts(
+		store.RolloutOpen, store.RolloutClosed, store.RolloutWaiting, store.RolloutUnaudited, store.RolloutUnwatched, store.RolloutNothing, store.RolloutQuestion,
+		store.RolloutRefused, store.RolloutFailed, store.RolloutGone,
+	)
+	EventKinds = texts(
 		store.EventBecameExposed, store.EventBecameClosed, store.EventNewHost, store.EventVanished, store.EventReturned, store.EventPipeOpened,
 		store.EventPipeClosed, store.EventNullPipeGained, store.EventSettingChanged, store.EventSettingReverted, store.EventSMB1Returned,
 		store.EventInconclusive, store.EventNewFinding, store.EventFindingEnded, store.EventExceptionEnded,
@@ -165,6 +172,26 @@ func Hosts(q url.Values, now time.Time) store.HostFilter {
 		return store.HostFilter{IDs: []int64{0}}
 	}
 	return f
+}
+
+// ReadHosts reads which hosts the query of a URL asks for, strictly: every parameter is one of [HostFilter] with a value that it takes.
+func ReadHosts(query string, now time.Time) (store.HostFilter, error) {
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		return store.HostFilter{}, errors.New("this is no query of a URL")
+	}
+	for _, name := range slices.Sorted(maps.Keys(q)) {
+		i := slices.IndexFunc(HostFilter, func(p Param) bool { return p.Name == name })
+		switch {
+		case i < 0:
+			return store.HostFilter{}, fmt.Errorf("the list of hosts has no filter %q", name)
+		case len(q[name]) > 1:
+			return store.HostFilter{}, fmt.Errorf("the filter %s is given more than once", name)
+		case q.Get(name) != "" && HostFilter[i].Check(q.Get(name)) != "":
+			return store.HostFilter{}, fmt.Errorf("the filter %s: %s", name, HostFilter[i].Check(q.Get(name)))
+		}
+	}
+	return Hosts(q, now), nil
 }
 
 // daysAgo reads an age in days as the moment before which something was. A century is as long as forever.

@@ -1,0 +1,181 @@
+package acts
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/plan"
+	"ipcguard/internal/store"
+)
+
+// NewRollout says for which hosts a plan is wanted, and of which kind.
+type NewRollout struct {
+	Name     string  `json:"name"`
+	Query    string  `json:"query,omitempty"`                                 // hosts by the filter of their list, as it stands behind the ? of its URL; with no hosts and no query every host
+	Hosts    []int64 `json:"hosts,omitempty"`                                 // or by number
+	Setting  string  `json:"setting,omitempty"`                               // change this one alone, on the hosts that have a finding which it closes
+	Strategy string  `json:"strategy,omitempty" enum:"restrict,block"`        // restrict where it is left out
+	Goal     string  `json:"goal,omitempty" enum:"strangers,harden,findings"` // of restrict, how far it goes; strangers where it is left out
+	Accept   bool    `json:"accept_breakage,omitempty"`
+
+	// Read reads the query, as page and API read that of their lists.
+	Read func(query string, now time.Time) (store.HostFilter, error) `json:"-"`
+}
+
+// maxRolloutHosts bounds the hosts of one rollout: twice the largest fleet that was measured. One that is larger is planned site by site.
+const maxRolloutHosts = 100_000
+
+// StartRollout makes one plan for many hosts. The server plans for one host after another, from what is stored of them; nothing is changed
+// on any of them. Of hosts that whoever acts may not operate none is in it.
+func (a *Acts) StartRollout(ctx context.Context, who access.Who, in NewRollout) (o store.Rollout, err error) {
+	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+		f, err := a.checkRollout(&in)
+		if err != nil {
+			return line{}, err
+		}
+		if !who.Can(store.RoleOperator) {
+			f.Within = store.Sites{}
+			for site := range who.Sites {
+				if who.At(site, store.RoleOperator) {
+					f.Within = append(f.Within, site)
+				}
+			}
+			slices.Sort(f.Within)
+		}
+		if len(in.Hosts) > 0 {
+			if _, err := sitesOf(ctx, tx, who, store.RoleOperator, in.Hosts); err != nil {
+				return line{}, err
+			}
+			f.IDs = in.Hosts
+		}
+		if in.Setting != "" {
+			f.Setting = in.Setting
+		}
+		f.Retired = false
+		counts, err := tx.Counts(ctx, f)
+		if err != nil {
+			return line{}, err
+		}
+		switch {
+		case counts.Hosts == 0:
+			return line{}, &Refusal{Text: "there is no such host: choose others"}
+		case counts.Hosts > maxRolloutHosts:
+			return line{}, &Refusal{Text: "these are " + strconv.Itoa(counts.Hosts) + " hosts, and a rollout has at most " + strconv.Itoa(maxRolloutHosts) + ": choose them site by site"}
+		}
+		open, err := tx.OpenRollouts(ctx)
+		if err != nil {
+			return line{}, err
+		}
+		if open >= store.MaxRollouts {
+			return line{}, &Refusal{Kind: Conflict, Text: strconv.Itoa(open) + " rollouts are followed already: end one first"}
+		}
+		o = store.Rollout{
+			Name: in.Name, Query: in.Query, Setting: in.Setting, Strategy: in.Strategy, Goal: in.Goal, Accept: in.Accept, By: who.Name(),
+		}
+		if err := tx.AddRollout(ctx, &o, f); err != nil {
+			return line{}, err
+		}
+		sites, err := tx.RolloutSites(ctx, o.ID)
+		what := o.Strategy
+		if o.Setting != "" {
+			what = o.Setting + " alone"
+		}
+		return told("rollout.start", o.Name, what+", "+count(o.Hosts, "host", "hosts")).at(sites...), err
+	})
+	return o, err
+}
+
+// checkRollout says which hosts are chosen.
+func (a *Acts) checkRollout(in *NewRollout) (f store.HostFilter, err error) {
+	var k checks
+	k.need("name", &in.Name)
+	if len(in.Hosts) > 0 && in.Query != "" {
+		k.wrong("hosts", "name hosts or a query, not both")
+	}
+	if len(in.Hosts) > maxChosen {
+		k.wrong("hosts", "want at most %d hosts by number", maxChosen)
+	}
+	if len(in.Query) > maxQuery {
+		k.wrong("query", "this is longer than %d bytes", maxQuery)
+	} else if in.Query != "" {
+		if f, err = in.Read(in.Query, a.now()); err != nil {
+			k.wrong("query", "%s", Words(err))
+		}
+	}
+	if in.Strategy == "" {
+		in.Strategy = plan.Restrict
+	}
+	oneOf(&k, "strategy", in.Strategy, plan.Restrict, plan.Block)
+	if in.Goal != "" {
+		oneOf(&k, "goal", in.Goal, plan.Goals()...)
+	}
+	in.Setting = strings.TrimSpace(in.Setting)
+	if s := a.o.Catalog.Setting(in.Setting); in.Setting != "" {
+		switch {
+		case s == nil:
+			k.wrong("setting", "there is no such setting")
+		case in.Strategy == plan.Block:
+			k.wrong("setting", "a single setting goes with restrict, and not with block")
+		default:
+			in.Setting, in.Goal = s.ID, plan.Findings // whatever the setting closes, it is asked for by name
+		}
+	}
+	if in.Strategy == plan.Block {
+		in.Goal = ""
+	}
+	return f, k.err()
+}
+
+// EndRollout ends the following of a rollout: its hosts stay as they stand, and it is kept as long as history is.
+func (a *Acts) EndRollout(ctx context.Context, who access.Who, id int64) (o store.Rollout, err error) {
+	err = a.onRollout(ctx, who, id, func(tx *store.Tx, was store.Rollout) (line, error) {
+		if err := tx.EndRollout(ctx, id); errors.Is(err, store.ErrConflict) {
+			return line{}, &Refusal{Kind: Conflict, Text: "the rollout has ended already"}
+		} else if err != nil {
+			return line{}, err
+		}
+		o, err = tx.Rollout(ctx, id, nil)
+		return told("rollout.end", was.Name, count(was.States[store.RolloutClosed], "host", "hosts")+" of "+strconv.Itoa(was.Hosts)+" closed"), err
+	})
+	return o, err
+}
+
+// DeleteRollout forgets a rollout. What was made of its hosts stays.
+func (a *Acts) DeleteRollout(ctx context.Context, who access.Who, id int64) error {
+	return a.onRollout(ctx, who, id, func(tx *store.Tx, was store.Rollout) (line, error) {
+		return told("rollout.delete", was.Name, count(was.Hosts, "host", "hosts")), tx.DeleteRollout(ctx, id)
+	})
+}
+
+// onRollout does something to a rollout as an operator of every site that its hosts lie at.
+func (a *Acts) onRollout(ctx context.Context, who access.Who, id int64, do func(tx *store.Tx, was store.Rollout) (line, error)) error {
+	return a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
+		was, err := tx.Rollout(ctx, id, nil)
+		if err != nil {
+			return line{}, err
+		}
+		sites, err := tx.RolloutSites(ctx, id)
+		if err != nil {
+			return line{}, err
+		}
+		seen := who.Can(store.RoleViewer)
+		for _, site := range sites {
+			seen = seen || who.At(site, store.RoleViewer)
+		}
+		for _, site := range sites {
+			if !seen {
+				return line{}, store.ErrNotFound
+			}
+			if !who.At(site, store.RoleOperator) { // some of its hosts are shown to them
+				return line{}, access.ErrForbidden
+			}
+		}
+		l, err := do(tx, was)
+		return l.at(sites...), err
+	})
+}

@@ -1,0 +1,165 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/plan"
+	"ipcguard/internal/store"
+)
+
+const (
+	// planLease is held by the server that plans rollouts.
+	planLease = "plan"
+	// planAtOnce is how many hosts are planned between two transactions: some 2 ms each, so that others wait no longer than a fifth of a
+	// second for what was planned, and a server that stops loses no more.
+	planAtOnce = 100
+	// maxStops bounds what is listed of one host that its changes would stop: longer lists are scanners and management that ask every
+	// minute from another port, and say no more.
+	maxStops = 200
+)
+
+// PlanRollouts plans for the hosts of rollouts that wait for it, until none does. One server of all does it at a time.
+func (f *Fleet) PlanRollouts(ctx context.Context) error {
+	mine := false
+	for {
+		due, err := f.st.UnplannedRollouts(ctx)
+		if err != nil {
+			return err
+		}
+		if len(due) == 0 {
+			if mine {
+				return f.st.ReleaseLease(ctx, planLease, f.o.Name)
+			}
+			return nil
+		}
+		if mine, err = f.st.Lease(ctx, planLease, f.o.Name, silentFor*f.o.Heartbeat); err != nil || !mine {
+			return err
+		}
+		if err := f.planSome(ctx, due[0]); err != nil && !errors.Is(err, store.ErrNotFound) { // it was deleted meanwhile
+			return err
+		}
+	}
+}
+
+// planSome plans for the next hosts of a rollout.
+func (f *Fleet) planSome(ctx context.Context, o store.Rollout) error {
+	hosts, err := f.st.WaitingHosts(ctx, o.ID, planAtOnce)
+	if err != nil {
+		return err
+	}
+	if len(hosts) == 0 {
+		f.o.Log.Info("a rollout is planned", "rollout", o.ID, "by", o.By)
+		return f.st.RolloutPlanned(ctx, o.ID)
+	}
+	wish := Wish{Strategy: o.Strategy, Goal: o.Goal, Accept: o.Accept, Setting: o.Setting, By: o.By, Made: o.Created}
+	planned := make([]store.PlannedHost, 0, len(hosts))
+	for _, id := range hosts {
+		p, err := f.planOne(ctx, id, wish)
+		switch {
+		case err == nil:
+			planned = append(planned, p)
+		case ctx.Err() != nil || later(err):
+			return err
+		case errors.Is(err, store.ErrNotFound): // it was deleted meanwhile, and its row with it
+		default:
+			f.o.Log.Warn("a host of a rollout cannot be planned", "rollout", o.ID, "host", id, "err", err)
+			planned = append(planned, store.PlannedHost{HostID: id, State: store.RolloutFailed, Why: "what is stored of it cannot be read: audit and scan it again"})
+		}
+	}
+	return f.st.RecordPlanned(ctx, o.ID, planned)
+}
+
+// planOne plans for one host.
+func (f *Fleet) planOne(ctx context.Context, id int64, wish Wish) (store.PlannedHost, error) {
+	out := store.PlannedHost{HostID: id}
+	e, err := f.evidence(ctx, id, wish)
+	if errors.Is(err, ErrNoAudit) {
+		out.State, out.Why = store.RolloutUnaudited, "it was never audited: a plan starts from what the configuration says"
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	p, err := plan.Make(*e)
+	if err != nil {
+		return out, err
+	}
+	switch {
+	case p.Question != "":
+		out.State, out.Why = store.RolloutQuestion, shown(p.Question)
+	case p.Refused != "":
+		out.State, out.Why = store.RolloutRefused, shown(p.Refused)
+	case len(p.Changes) == 0:
+		out.State, out.Why = store.RolloutNothing, whyNothing(p, wish.Setting)
+	default:
+		out.State, out.Closes = store.RolloutOpen, plan.Closes(e, p)
+		if out.Changes, out.Plan, err = ofGroup(p); err != nil {
+			return out, err
+		}
+	}
+	if len(p.Changes) == 0 {
+		return out, nil
+	}
+	for i, b := range p.Breaks {
+		if i == maxStops {
+			out.Stops = append(out.Stops, store.RolloutStop{Certainty: "observed", Who: "further clients", What: fmt.Sprintf("uses beyond the %d that are listed of a host", maxStops)})
+			break
+		}
+		b = plan.Alike(b)
+		s := store.RolloutStop{Certainty: b.Certainty, Who: shown(b.Who), What: shown(b.What), Because: shown(b.Because)}
+		if !slices.Contains(out.Stops, s) {
+			out.Stops = append(out.Stops, s)
+		}
+	}
+	return out, nil
+}
+
+// whyNothing says why a plan changes nothing: why not the setting that was asked for, or what it leaves first, else that there is nothing to
+// close.
+func whyNothing(p *model.Plan, setting string) string {
+	for _, r := range p.Rejected {
+		if r.Setting == setting {
+			return shown(r.Setting + ": " + r.Why)
+		}
+	}
+	for _, l := range p.Left {
+		return shown(l.Finding + ": " + l.Why)
+	}
+	return "there is nothing to close"
+}
+
+// ofGroup is what hosts of one group have in common: the bytes that make it, and a plan of the changes alone, which names no host.
+func ofGroup(p *model.Plan) ([]byte, *model.Plan, error) {
+	type change struct {
+		Setting, Where, Policy string
+		From, To               model.Value
+		ExportOnly             bool
+	}
+	key := struct {
+		System, Product string
+		Role            model.Role
+		Strategy, Means string
+		Changes         []change
+	}{p.Platform.System, p.Platform.Product, p.Platform.Role, p.Strategy, p.Means, nil}
+	for _, c := range p.Changes {
+		key.Changes = append(key.Changes, change{c.Setting, c.Where, c.Policy, c.From, c.To, c.ExportOnly})
+	}
+	b, err := json.Marshal(key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("fleet: the changes of a plan: %w", err)
+	}
+	common := &model.Plan{
+		Schema: p.Schema, Tool: p.Tool, By: p.By, Made: p.Made, Target: "several hosts",
+		Platform: model.Platform{System: p.Platform.System, Product: p.Platform.Product, Role: p.Platform.Role},
+		Strategy: p.Strategy, Means: p.Means, Changes: p.Changes,
+		Breaks: []model.Break{}, Keeps: []model.Keep{}, Rejected: []model.Rejected{}, Residual: []string{}, Warnings: []string{}, BasedOn: []model.Fact{},
+	}
+	common.Fingerprint = plan.Fingerprint(common.Platform, common.BasedOn)
+	common.Hash, err = plan.Hash(common)
+	return b, common, err
+}

@@ -1,0 +1,532 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ipcguard/internal/model"
+)
+
+// RolloutState is where a host of a rollout stands.
+type RolloutState string
+
+// The states of a host. Waiting ones are planned by the server; open, closed and gone are kept up to date with every result;
+// the others stay as they were when the host was planned.
+const (
+	RolloutWaiting   RolloutState = "waiting"
+	RolloutOpen      RolloutState = "open"      // it has changes, and a finding that they close is open
+	RolloutClosed    RolloutState = "closed"    // later results show none of these findings any more
+	RolloutGone      RolloutState = "gone"      // it has left the fleet
+	RolloutUnwatched RolloutState = "unwatched" // it has changes, and no open finding by which one could tell when they are made
+	RolloutUnaudited RolloutState = "unaudited" // nobody has audited it
+	RolloutNothing   RolloutState = "nothing"   // there is nothing to change
+	RolloutQuestion  RolloutState = "question"  // what is known of it contradicts itself
+	RolloutRefused   RolloutState = "refused"   // a block would stop what is in use
+	RolloutFailed    RolloutState = "failed"    // what is stored of it cannot be read
+)
+
+// Rollout is one plan for many hosts.
+type Rollout struct {
+	ID       int64                `json:"id"`
+	Name     string               `json:"name"`
+	Query    string               `json:"query,omitempty"`   // the filter of hosts that chose them, as in a URL; empty where they were ticked
+	Setting  string               `json:"setting,omitempty"` // the only one that it changes; empty is what each host needs
+	Strategy string               `json:"strategy"`
+	Goal     string               `json:"goal,omitempty"`
+	Accept   bool                 `json:"accept_breakage,omitempty"`
+	By       string               `json:"by"`
+	Created  time.Time            `json:"created"`
+	Planned  time.Time            `json:"planned,omitzero"` // since when every host is planned
+	Ended    time.Time            `json:"ended,omitzero"`   // since when it is not followed any more
+	Hosts    int                  `json:"hosts"`            // read only, as is States
+	States   map[RolloutState]int `json:"states"`           // how many hosts stand where
+}
+
+// RolloutGroup is the hosts of a rollout that get exactly the same changes: of one product and role, each value with the same one before
+// it. Their number and states are those of the hosts that whoever asks may see.
+type RolloutGroup struct {
+	ID      int64                `json:"id"`
+	System  string               `json:"system"`
+	Product string               `json:"product,omitempty"`
+	Role    model.Role           `json:"role"`
+	Changes []model.Change       `json:"changes"`
+	Closes  []string             `json:"closes"` // the findings that are gone when the changes are made
+	Hosts   int                  `json:"hosts"`
+	States  map[RolloutState]int `json:"states"`
+	Plan    *model.Plan          `json:"-"` // the changes alone, sealed
+}
+
+// RolloutHost is one host of a rollout.
+type RolloutHost struct {
+	HostID  int64         `json:"host_id"`
+	Host    string        `json:"host"`
+	Address string        `json:"address"`
+	Site    string        `json:"site"`
+	Owner   string        `json:"owner"`
+	Group   int64         `json:"group,omitempty"` // 0 where it gets no changes
+	State   RolloutState  `json:"state"`
+	Since   time.Time     `json:"since"`
+	Before  model.Verdict `json:"before"` // when it was planned
+	Verdict model.Verdict `json:"verdict"`
+	Why     string        `json:"why,omitempty"` // it gets no changes
+}
+
+// RolloutStop is one thing that the changes would stop, with the number of hosts on which they would.
+type RolloutStop struct {
+	Certainty string `json:"certainty"` // observed, documented or possible
+	Who       string `json:"who"`
+	What      string `json:"what"`
+	Because   string `json:"because"`
+	Hosts     int    `json:"hosts"`
+}
+
+// RolloutFilter chooses hosts of a rollout; empty fields choose all.
+type RolloutFilter struct {
+	Within Sites
+	Group  int64
+	State  RolloutState
+}
+
+// PlannedHost is what came of planning for one host.
+type PlannedHost struct {
+	HostID  int64
+	State   RolloutState
+	Why     string
+	Changes []byte        // what makes a group: hosts with the same bytes get exactly the same changes. Empty is no group
+	Plan    *model.Plan   // of the group, where this host is its first
+	Closes  []string      // the findings that the changes close
+	Stops   []RolloutStop // without their number
+}
+
+// MaxRollouts bounds the rollouts that are followed at a time: each is compared with the findings of its hosts once a minute.
+const MaxRollouts = 50
+
+// rolloutColumns are those of one rollout.
+const rolloutColumns = `SELECT o.id, o.name, o.query, o.setting, o.strategy, o.goal, o.accept, o.by_whom, o.created, o.planned, o.ended FROM rollouts o`
+
+func scanRollout(r row, o *Rollout) error {
+	o.States = map[RolloutState]int{}
+	return r.Scan(&o.ID, &o.Name, &o.Query, &o.Setting, &o.Strategy, &o.Goal, &o.Accept, &o.By, &o.Created, &o.Planned, &o.Ended)
+}
+
+// AddRollout makes a rollout of the hosts of the fleet that a filter takes. All of them wait to be planned.
+func (q *Queries) AddRollout(ctx context.Context, o *Rollout, f HostFilter) error {
+	return q.atomic(ctx, func(q *Queries) error {
+		o.Created, o.Planned, o.Ended = q.now(), time.Time{}, time.Time{}
+		if err := q.insert(ctx, &o.ID, `INSERT INTO rollouts (name, query, setting, strategy, goal, accept, by_whom, created, planned, ended)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0) RETURNING id`,
+			o.Name, o.Query, o.Setting, o.Strategy, o.Goal, o.Accept, o.By, o.Created); err != nil {
+			return err
+		}
+		f.Retired = false
+		w := f.where(q.pg)
+		n, err := q.exec(ctx, `INSERT INTO rollout_hosts (rollout_id, host_id, site_id, state, since, verdict, group_id, set_id, why)
+			SELECT CAST(`+w.arg(o.ID)+` AS BIGINT), h.id, h.site_id, 0, CAST(`+w.arg(o.Created)+` AS BIGINT), h.verdict, 0, 0, '' FROM hosts h`+w.String(), w.args...)
+		o.Hosts, o.States = int(n), map[RolloutState]int{RolloutWaiting: int(n)}
+		return err
+	})
+}
+
+// Rollout finds a rollout of which some hosts lie at sites within.
+func (q *Queries) Rollout(ctx context.Context, id int64, within Sites) (Rollout, error) {
+	o, err := get(ctx, q, scanRollout, rolloutColumns+` WHERE o.id = $1`, id)
+	if err != nil {
+		return o, err
+	}
+	all := []Rollout{o}
+	if err := q.countRollouts(ctx, all, within); err != nil {
+		return o, err
+	}
+	if o = all[0]; o.Hosts == 0 && within != nil {
+		return Rollout{}, ErrNotFound
+	}
+	return o, nil
+}
+
+// Rollouts lists a page of those of which some hosts lie at sites within, and says how many there are.
+func (q *Queries) Rollouts(ctx context.Context, within Sites, p Page) ([]Rollout, int, error) {
+	order, err := p.order(map[string]string{"id": "o.id", "name": "o.name", "created": "o.created", "by": "o.by_whom", "ended": "o.ended"}, "-id", "o.id")
+	if err != nil {
+		return nil, 0, err
+	}
+	w := &where{pg: q.pg}
+	if within != nil {
+		hosts := &where{pg: q.pg, args: w.args}
+		hosts.within("h.site_id", within)
+		w.args = hosts.args
+		w.parts = append(w.parts, `EXISTS (SELECT 1 FROM rollout_hosts h`+hosts.String()+` AND h.rollout_id = o.id)`)
+	}
+	var total int
+	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM rollouts o`+w.String(), w.args...); err != nil {
+		return nil, 0, err
+	}
+	all, err := list(ctx, q, scanRollout, rolloutColumns+w.String()+order+p.limits(w), w.args...)
+	if err != nil {
+		return nil, 0, err
+	}
+	return all, total, q.countRollouts(ctx, all, within)
+}
+
+// countRollouts says of rollouts how many hosts stand where.
+func (q *Queries) countRollouts(ctx context.Context, all []Rollout, within Sites) error {
+	at, ids := map[int64]*Rollout{}, []int64{}
+	for i := range all {
+		at[all[i].ID], ids = &all[i], append(ids, all[i].ID)
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	w := &where{pg: q.pg}
+	w.in("rollout_id", ids)
+	w.within("site_id", within)
+	return q.each(ctx, func(r row) error {
+		var id int64
+		var state RolloutState
+		var n int
+		if err := r.Scan(&id, &state, &n); err != nil {
+			return err
+		}
+		at[id].States[state] = n
+		at[id].Hosts += n
+		return nil
+	}, `SELECT rollout_id, state, count(*) FROM rollout_hosts`+w.String()+` GROUP BY rollout_id, state`, w.args...)
+}
+
+// OpenRollouts says how many rollouts are followed.
+func (q *Queries) OpenRollouts(ctx context.Context) (n int, err error) {
+	err = q.one(ctx, []any{&n}, `SELECT count(*) FROM rollouts WHERE ended = 0`)
+	return n, err
+}
+
+// RolloutSites are the sites that the hosts of a rollout lie at.
+func (q *Queries) RolloutSites(ctx context.Context, id int64) (Sites, error) {
+	return list(ctx, q, scanID, `SELECT DISTINCT site_id FROM rollout_hosts WHERE rollout_id = $1 ORDER BY site_id`, id)
+}
+
+// EndRollout ends the following of a rollout now; one that has ended is [ErrConflict].
+func (q *Queries) EndRollout(ctx context.Context, id int64) error {
+	if _, err := q.Rollout(ctx, id, nil); err != nil {
+		return err
+	}
+	n, err := q.exec(ctx, `UPDATE rollouts SET ended = $2 WHERE id = $1 AND ended = 0`, id, q.now())
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%w: the rollout has ended", ErrConflict)
+	}
+	return err
+}
+
+// DeleteRollout forgets a rollout.
+func (q *Queries) DeleteRollout(ctx context.Context, id int64) error {
+	return q.must(ctx, `DELETE FROM rollouts WHERE id = $1`, id)
+}
+
+// RolloutGroups lists a page of the groups of a rollout, those with most hosts first, and says how many there are.
+func (q *Queries) RolloutGroups(ctx context.Context, id int64, within Sites, p Page) ([]RolloutGroup, int, error) {
+	w := &where{pg: q.pg}
+	w.and(`h.rollout_id = ?`, id)
+	w.and(`h.group_id > 0`)
+	w.within("h.site_id", within)
+	var total int
+	if err := q.one(ctx, []any{&total}, `SELECT count(DISTINCT h.group_id) FROM rollout_hosts h`+w.String(), w.args...); err != nil {
+		return nil, 0, err
+	}
+	groups, err := q.groups(ctx, `(SELECT h.group_id, count(*) AS n FROM rollout_hosts h`+w.String()+` GROUP BY h.group_id) c
+		JOIN rollout_groups g ON g.id = c.group_id ORDER BY c.n DESC, g.id`+p.limits(w), w.args...)
+	if err != nil {
+		return nil, 0, err
+	}
+	at, ids := map[int64]*RolloutGroup{}, []int64{}
+	for i := range groups {
+		at[groups[i].ID], ids = &groups[i], append(ids, groups[i].ID)
+	}
+	if len(ids) == 0 {
+		return groups, total, nil
+	}
+	w = &where{pg: q.pg}
+	w.and(`h.rollout_id = ?`, id)
+	w.in("h.group_id", ids)
+	w.within("h.site_id", within)
+	if err := q.each(ctx, func(r row) error {
+		var group int64
+		var state RolloutState
+		var n int
+		err := r.Scan(&group, &state, &n)
+		at[group].States[state] = n
+		return err
+	}, `SELECT h.group_id, h.state, count(*) FROM rollout_hosts h`+w.String()+` GROUP BY h.group_id, h.state`, w.args...); err != nil {
+		return nil, 0, err
+	}
+	return groups, total, q.each(ctx, func(r row) error {
+		var group int64
+		var finding string
+		err := r.Scan(&group, &finding)
+		at[group].Closes = append(at[group].Closes, finding)
+		return err
+	}, `SELECT s.group_id, c.finding FROM (SELECT DISTINCT h.group_id, h.set_id FROM rollout_hosts h`+w.String()+`) s
+		JOIN rollout_closes c ON c.set_id = s.set_id GROUP BY s.group_id, c.finding ORDER BY s.group_id, c.finding`, w.args...)
+}
+
+func (q *Queries) groups(ctx context.Context, from string, args ...any) ([]RolloutGroup, error) {
+	return list(ctx, q, func(r row, g *RolloutGroup) error {
+		var body []byte
+		var role string
+		if err := r.Scan(&g.ID, &g.System, &g.Product, &role, &body, &g.Hosts); err != nil {
+			return err
+		}
+		g.Role, g.States, g.Plan = model.Role(role), map[RolloutState]int{}, &model.Plan{}
+		plain, err := q.st.packer.unpack(body)
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(plain, g.Plan); err != nil {
+			return fmt.Errorf("store: the plan of a group: %w", err)
+		}
+		g.Changes = g.Plan.Changes
+		return nil
+	}, `SELECT g.id, g.system, g.product, g.role, g.body, c.n FROM `+from, args...)
+}
+
+// RolloutHosts lists a page of the hosts of a rollout, and says how many there are. They are sorted as hosts are.
+func (q *Queries) RolloutHosts(ctx context.Context, id int64, f RolloutFilter, p Page) ([]RolloutHost, int, error) {
+	order, err := p.order(map[string]string{
+		"host": "h.sort_name", "site": "h.site_id", "owner": "h.owner", "state": "o.state", "since": "o.since", "verdict": "h.verdict", "group": "o.group_id", "id": "h.id",
+	}, "host", "h.id")
+	if err != nil {
+		return nil, 0, err
+	}
+	w := &where{pg: q.pg}
+	w.and(`o.rollout_id = ?`, id)
+	w.within("o.site_id", f.Within)
+	if f.Group != 0 {
+		w.and(`o.group_id = ?`, f.Group)
+	}
+	if f.State != "" {
+		w.and(`o.state = ?`, f.State)
+	}
+	var total int
+	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM rollout_hosts o`+w.String(), w.args...); err != nil {
+		return nil, 0, err
+	}
+	all, err := list(ctx, q, func(r row, h *RolloutHost) error {
+		return r.Scan(&h.HostID, &h.Host, &h.Address, &h.Site, &h.Owner, &h.Group, &h.State, &h.Since, &h.Before, &h.Verdict, &h.Why)
+	}, `SELECT h.id, h.name, h.address, (SELECT s.name FROM sites s WHERE s.id = h.site_id), h.owner, o.group_id, o.state, o.since, o.verdict, h.verdict, o.why
+		FROM rollout_hosts o JOIN hosts h ON h.id = o.host_id`+w.String()+order+p.limits(w), w.args...)
+	return all, total, err
+}
+
+// RolloutStops lists a page of what the changes of a rollout would stop, what was observed and what concerns most hosts first, and says how
+// many there are.
+func (q *Queries) RolloutStops(ctx context.Context, id int64, within Sites, p Page) ([]RolloutStop, int, error) {
+	w := &where{pg: q.pg}
+	w.and(`s.rollout_id = ?`, id)
+	from := ` FROM rollout_stops s JOIN rollout_stopped d ON d.stop_id = s.id`
+	if within != nil {
+		from += ` JOIN hosts h ON h.id = d.host_id`
+		w.within("h.site_id", within)
+	}
+	from += w.String()
+	var total int
+	if err := q.one(ctx, []any{&total}, `SELECT count(DISTINCT s.id)`+from, w.args...); err != nil {
+		return nil, 0, err
+	}
+	all, err := list(ctx, q, func(r row, s *RolloutStop) error { return r.Scan(&s.Certainty, &s.Who, &s.What, &s.Because, &s.Hosts) },
+		`SELECT s.certainty, s.who, s.what, s.because, count(*)`+from+` GROUP BY s.id, s.certainty, s.who, s.what, s.because
+		ORDER BY CASE s.certainty WHEN 'observed' THEN 0 WHEN 'documented' THEN 1 ELSE 2 END, count(*) DESC, s.who, s.what, s.id`+p.limits(w), w.args...)
+	return all, total, err
+}
+
+// UnplannedRollouts are those with hosts that wait, the oldest first.
+func (q *Queries) UnplannedRollouts(ctx context.Context) ([]Rollout, error) {
+	return list(ctx, q, scanRollout, rolloutColumns+` WHERE o.planned = 0 AND o.ended = 0 ORDER BY o.id`)
+}
+
+// WaitingHosts are the first hosts of a rollout that wait to be planned, at most [MaxPage].
+func (q *Queries) WaitingHosts(ctx context.Context, id int64, most int) ([]int64, error) {
+	return list(ctx, q, scanID, `SELECT host_id FROM rollout_hosts WHERE rollout_id = $1 AND state = 0 ORDER BY host_id LIMIT $2`, id, min(most, MaxPage))
+}
+
+// RolloutPlanned says that no host of a rollout waits any more.
+func (q *Queries) RolloutPlanned(ctx context.Context, id int64) error {
+	_, err := q.exec(ctx, `UPDATE rollouts SET planned = $2 WHERE id = $1 AND planned = 0`, id, q.now())
+	return err
+}
+
+// planning is one transaction of planned hosts, with the shared rows that it has found or made.
+type planning struct {
+	*Queries
+	rollout             int64
+	groups, sets, stops map[string]int64
+}
+
+// RecordPlanned keeps what came of planning for hosts of a rollout. Of those that do not wait any more nothing is kept: the
+// same may be said again.
+func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []PlannedHost) error {
+	return q.atomic(ctx, func(q *Queries) error {
+		if _, err := get(ctx, q, scanID, `SELECT id FROM rollouts WHERE id = $1`, id); err != nil {
+			return err // it was deleted meanwhile
+		}
+		w := &planning{q, id, map[string]int64{}, map[string]int64{}, map[string]int64{}}
+		waiting := map[int64]bool{}
+		asked := make([]int64, len(planned))
+		for i, p := range planned {
+			asked[i] = p.HostID
+		}
+		still, err := list(ctx, q, scanID, `SELECT host_id FROM rollout_hosts WHERE rollout_id = $1 AND state = 0 AND host_id `+q.in("$2"), id, q.ids(asked))
+		if err != nil {
+			return err
+		}
+		for _, h := range still {
+			waiting[h] = true
+		}
+		hosts := &values{columns: "host bigint, state bigint, grp bigint, closes bigint, why text"}
+		stopped := &values{columns: "stop bigint, host bigint"}
+		for i := range planned {
+			p := &planned[i]
+			if !waiting[p.HostID] {
+				continue
+			}
+			waiting[p.HostID] = false
+			group, set, err := w.shared(ctx, p)
+			if err != nil {
+				return err
+			}
+			hosts.add(p.HostID, p.State, group, set, p.Why)
+			seen := map[int64]bool{}
+			for _, s := range p.Stops {
+				stop, err := w.stop(ctx, s)
+				if err != nil {
+					return err
+				}
+				if !seen[stop] {
+					seen[stop] = true
+					stopped.add(stop, p.HostID)
+				}
+			}
+		}
+		if err := q.change(ctx, hosts, fmt.Sprintf(`UPDATE rollout_hosts SET state = v.state, group_id = v.grp, set_id = v.closes, why = v.why, since = %d
+			FROM v WHERE rollout_hosts.rollout_id = %d AND rollout_hosts.host_id = v.host`, q.now().UnixMicro(), id)); err != nil {
+			return err
+		}
+		if err := q.change(ctx, stopped, `INSERT INTO rollout_stopped (stop_id, host_id) SELECT v.stop, v.host FROM v`); err != nil {
+			return err
+		}
+		// What is not open now cannot be seen to end.
+		_, err = q.exec(ctx, `UPDATE rollout_hosts SET state = $3 WHERE rollout_id = $1 AND state = $4 AND host_id `+q.in("$2")+` AND NOT `+stillOpen,
+			id, q.ids(asked), RolloutUnwatched, RolloutOpen)
+		return err
+	})
+}
+
+// stillOpen tells of a row of rollout_hosts whether its host has an open finding that its changes close.
+const stillOpen = `EXISTS (SELECT 1 FROM hosts h JOIN posture_findings p ON p.posture_id = h.posture_id
+	JOIN rollout_closes c ON c.finding = p.finding AND c.set_id = rollout_hosts.set_id WHERE h.id = rollout_hosts.host_id)`
+
+// shared finds or makes the group of a host, and the set of findings that its changes close.
+func (w *planning) shared(ctx context.Context, p *PlannedHost) (group, set int64, err error) {
+	if len(p.Changes) == 0 {
+		return 0, 0, nil
+	}
+	key := sum(string(p.Changes))
+	if group = w.groups[key]; group == 0 {
+		b, err := json.Marshal(p.Plan)
+		if err != nil {
+			return 0, 0, fmt.Errorf("store: %w", err)
+		}
+		if group, _, err = w.row(ctx, "rollout_groups", "hash", "system, product, role, body", []byte(key),
+			p.Plan.Platform.System, p.Plan.Platform.Product, p.Plan.Platform.Role, w.st.packer.pack(b)); err != nil {
+			return 0, 0, err
+		}
+		w.groups[key] = group
+	}
+	closes := slices.Compact(slices.Sorted(slices.Values(p.Closes)))
+	text, err := json.Marshal(closes)
+	if err != nil {
+		return 0, 0, fmt.Errorf("store: %w", err)
+	}
+	key = string(text)
+	if set = w.sets[key]; set != 0 {
+		return group, set, nil
+	}
+	set, made, err := w.row(ctx, "rollout_sets", "findings", "", key)
+	if err != nil {
+		return 0, 0, err
+	}
+	if made {
+		v := &values{columns: "id bigint, finding text"}
+		for _, f := range closes {
+			v.add(set, f)
+		}
+		if err := w.change(ctx, v, `INSERT INTO rollout_closes (set_id, finding) SELECT v.id, v.finding FROM v`); err != nil {
+			return 0, 0, err
+		}
+	}
+	w.sets[key] = set
+	return group, set, nil
+}
+
+func (w *planning) stop(ctx context.Context, s RolloutStop) (int64, error) {
+	key := sum(s.Certainty, s.Who, s.What, s.Because)
+	if id := w.stops[key]; id != 0 {
+		return id, nil
+	}
+	id, _, err := w.row(ctx, "rollout_stops", "hash", "certainty, who, what, because", []byte(key), s.Certainty, s.Who, s.What, s.Because)
+	w.stops[key] = id
+	return id, err
+}
+
+// row makes the row of the rollout that has a key, or finds it, and says whether it made it.
+func (w *planning) row(ctx context.Context, table, key, more string, is any, with ...any) (id int64, made bool, err error) {
+	columns := "rollout_id, " + key
+	if more != "" {
+		columns += ", " + more
+	}
+	args := &where{pg: w.pg}
+	marks := []string{args.arg(w.rollout), args.arg(is)}
+	for _, v := range with {
+		marks = append(marks, args.arg(v))
+	}
+	err = w.insert(ctx, &id, `INSERT INTO `+table+` (`+columns+`) VALUES (`+strings.Join(marks, ", ")+`) ON CONFLICT (rollout_id, `+key+`) DO NOTHING RETURNING id`, args.args...)
+	if errors.Is(err, ErrConflict) {
+		return id, false, w.one(ctx, []any{&id}, `SELECT id FROM `+table+` WHERE rollout_id = $1 AND `+key+` = $2`, w.rollout, is)
+	}
+	return id, err == nil, err
+}
+
+// sum is a short key of texts.
+func sum(texts ...string) string {
+	h := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
+	return string(h[:16])
+}
+
+// FollowRollouts brings the hosts of all rollouts that are followed up to date: which show none of the findings any more that their
+// changes close, which show one again, and which have left the fleet. It says how many hosts stand elsewhere than before.
+func (q *Queries) FollowRollouts(ctx context.Context) (moved int64, err error) {
+	const followed = ` AND rollout_id IN (SELECT id FROM rollouts WHERE ended = 0) AND `
+	const retired = `EXISTS (SELECT 1 FROM hosts h WHERE h.id = rollout_hosts.host_id AND h.retired > 0)`
+	err = q.atomic(ctx, func(q *Queries) error {
+		moved = 0
+		for _, step := range []struct {
+			from, to RolloutState
+			is       string
+		}{
+			{RolloutOpen, RolloutGone, retired},
+			{RolloutGone, RolloutOpen, `NOT ` + retired},
+			{RolloutOpen, RolloutClosed, `NOT ` + retired + ` AND NOT ` + stillOpen},
+			{RolloutClosed, RolloutOpen, stillOpen},
+		} {
+			n, err := q.exec(ctx, `UPDATE rollout_hosts SET state = $1, since = $2 WHERE state = $3`+followed+step.is, step.to, q.now(), step.from)
+			if err != nil {
+				return err
+			}
+			moved += n
+		}
+		return nil
+	})
+	return moved, err
+}

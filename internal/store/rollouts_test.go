@@ -1,0 +1,146 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+
+	"ipcguard/internal/model"
+)
+
+// A rollout is planned host by host, in any order and more than once; hosts close with later results, open again, and leave the fleet.
+// Who knows one site sees its hosts alone.
+func TestRollouts(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		other := Site{Name: "branch"}
+		s.ok(s.SaveSite(s.ctx, &other))
+		scan := func(n int, findings ...string) *Result {
+			r := s.scan(Run{}, Target{}, n, model.Exposed, findings...)
+			if n == 3 {
+				r.Host.SiteID = other.ID
+			}
+			return r
+		}
+		hosts := []Host{}
+		for n, findings := range [][]string{1: {"f1", "f2"}, 2: {"f1"}, 3: {"f1"}, 4: {"f9"}, 5: {}, 6: {"f1"}} {
+			if n > 0 {
+				hosts = append(hosts, s.record(scan(n, findings...)))
+			}
+		}
+		o := Rollout{Name: "all", Query: "severity=high", Strategy: "restrict", Goal: "findings", By: "eve", Accept: true}
+		s.ok(s.AddRollout(s.ctx, &o, HostFilter{IDs: []int64{1, 2, 3, 4, 5}}))
+		if o.Hosts != 5 {
+			s.Errorf("%d hosts", o.Hosts)
+		}
+		waiting, err := s.WaitingHosts(s.ctx, o.ID, 3)
+		s.ok(err)
+		same(s, "waiting", waiting, []int64{1, 2, 3})
+		due, err := s.UnplannedRollouts(s.ctx)
+		s.ok(err)
+		same(s, "to plan", len(due), 1)
+		plan := &model.Plan{Platform: model.Platform{System: "samba", Product: "samba", Role: model.Standalone}, Changes: []model.Change{{ID: "1", Setting: "x", Closes: []string{"f1"}}}}
+		stop := RolloutStop{Certainty: "observed", Who: "10.0.0.9 (LAB\\ann)", What: "opens samr as user", Because: "the plan refuses it"}
+		maybe := RolloutStop{Certainty: "possible", Who: "printers", What: "print", Because: "x"}
+		s.advance(1000)
+		planned := []PlannedHost{
+			{HostID: 1, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1", "f2"}, Stops: []RolloutStop{maybe, stop, stop}},
+			{HostID: 2, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1"}, Stops: []RolloutStop{maybe}},
+			{HostID: 3, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1"}, Stops: []RolloutStop{stop}},
+			{HostID: 4, State: RolloutOpen, Changes: []byte("two"), Plan: plan, Closes: []string{"f1"}},
+			{HostID: 6, State: RolloutOpen, Changes: []byte("two"), Plan: plan, Closes: []string{"f1"}}, // none of the rollout's
+		}
+		s.ok(s.RecordPlanned(s.ctx, o.ID, planned[:2]))
+		s.ok(s.RecordPlanned(s.ctx, o.ID, planned))
+		s.ok(s.RecordPlanned(s.ctx, o.ID, []PlannedHost{{HostID: 5, State: RolloutUnaudited, Why: "never audited"}, {HostID: 1, State: RolloutNothing}}))
+		s.fails(s.RecordPlanned(s.ctx, 99, planned), ErrNotFound)
+		s.ok(s.RolloutPlanned(s.ctx, o.ID))
+		o.Planned = s.clock()
+		o.States = map[RolloutState]int{RolloutOpen: 3, RolloutUnwatched: 1, RolloutUnaudited: 1}
+		got, err := s.Rollout(s.ctx, o.ID, nil)
+		s.ok(err)
+		same(s, "rollout", got, o)
+		groups, total, err := s.RolloutGroups(s.ctx, o.ID, nil, Page{})
+		s.ok(err)
+		same(s, "groups", total, 2)
+		same(s, "group", groups[0], RolloutGroup{
+			ID: groups[0].ID, System: "samba", Product: "samba", Role: model.Standalone, Changes: plan.Changes, Closes: []string{"f1", "f2"}, Hosts: 3,
+			States: map[RolloutState]int{RolloutOpen: 3}, Plan: plan,
+		})
+		stops, total, err := s.RolloutStops(s.ctx, o.ID, nil, Page{})
+		s.ok(err)
+		stop.Hosts, maybe.Hosts = 2, 2
+		same(s, "stops", total, 2)
+		same(s, "stops", stops, []RolloutStop{stop, maybe})
+
+		// One site.
+		branch := Only(s.Store, Sites{other.ID}, 0)
+		got, err = branch.Rollout(s.ctx, o.ID, nil)
+		s.ok(err)
+		same(s, "rollout at a site", got.States, map[RolloutState]int{RolloutOpen: 1})
+		groups, total, err = branch.RolloutGroups(s.ctx, o.ID, nil, Page{})
+		s.ok(err)
+		same(s, "groups at a site", fmt.Sprint(total, groups[0].Hosts, groups[0].Closes), "1 1 [f1]")
+		stops, _, err = branch.RolloutStops(s.ctx, o.ID, nil, Page{})
+		s.ok(err)
+		stop.Hosts = 1
+		same(s, "stops at a site", stops, []RolloutStop{stop})
+		list, total, err := branch.RolloutHosts(s.ctx, o.ID, RolloutFilter{}, Page{})
+		s.ok(err)
+		same(s, "hosts at a site", total, 1)
+		same(s, "host", list[0], RolloutHost{
+			HostID: 3, Host: "HOST3", Address: "10.0.0.3:445", Site: "branch", Group: groups[0].ID, State: RolloutOpen, Since: s.clock(), Before: model.Exposed, Verdict: model.Exposed,
+		})
+		nobody := Only(s.Store, Sites{}, 0)
+		_, err = nobody.Rollout(s.ctx, o.ID, nil)
+		s.fails(err, ErrNotFound)
+		if all, total, err := nobody.Rollouts(s.ctx, nil, Page{}); err != nil || total != 0 || len(all) != 0 {
+			s.Errorf("of no site: %+v, %d, %v", all, total, err)
+		}
+
+		// Later results.
+		follow := func(want int64, states map[RolloutState]int) {
+			s.Helper()
+			s.advance(1000)
+			moved, err := s.FollowRollouts(s.ctx)
+			s.ok(err)
+			all, _, err := s.Rollouts(s.ctx, nil, Page{})
+			s.ok(err)
+			same(s, "moved", moved, want)
+			same(s, "states", all[0].States, states)
+		}
+		follow(0, o.States)
+		s.advance(1000)
+		s.record(scan(1, "f2")) // one of two is not enough
+		s.record(scan(2))
+		follow(1, map[RolloutState]int{RolloutOpen: 2, RolloutClosed: 1, RolloutUnwatched: 1, RolloutUnaudited: 1})
+		s.advance(1000)
+		s.record(scan(1))
+		s.record(scan(2, "f1")) // it is back
+		_, err = s.RetireHost(s.ctx, 3, s.clock())
+		s.ok(err)
+		follow(3, map[RolloutState]int{RolloutOpen: 1, RolloutClosed: 1, RolloutGone: 1, RolloutUnwatched: 1, RolloutUnaudited: 1})
+		list, _, err = s.RolloutHosts(s.ctx, o.ID, RolloutFilter{State: RolloutClosed}, Page{Sort: "-since"})
+		s.ok(err)
+		same(s, "closed", fmt.Sprint(list[0].HostID, list[0].Since.Equal(s.clock())), "1 true")
+
+		// Two hosts become one, and one is forgotten.
+		s.ok(s.MergeHosts(s.ctx, hosts[5].ID, 2))
+		s.ok(s.DeleteHost(s.ctx, 4))
+		list, total, err = s.RolloutHosts(s.ctx, o.ID, RolloutFilter{}, Page{Sort: "id"})
+		s.ok(err)
+		same(s, "hosts", fmt.Sprint(total, list[0].HostID, list[3].HostID), "4 1 6")
+		s.ok(s.EndRollout(s.ctx, o.ID))
+		s.fails(s.EndRollout(s.ctx, o.ID), ErrConflict)
+		s.record(scan(6))
+		follow(0, map[RolloutState]int{RolloutOpen: 1, RolloutClosed: 1, RolloutGone: 1, RolloutUnaudited: 1})
+		n, err := s.OpenRollouts(s.ctx)
+		s.ok(err)
+		same(s, "open", n, 0)
+		s.ok(s.DeleteRollout(s.ctx, o.ID))
+		s.fails(s.DeleteRollout(s.ctx, o.ID), ErrNotFound)
+		for _, table := range []string{"rollout_groups", "rollout_sets", "rollout_closes", "rollout_hosts", "rollout_stops", "rollout_stopped"} {
+			if n := s.number(`SELECT count(*) FROM ` + table); n != 0 {
+				s.Errorf("%d rows are left in %s", n, table)
+			}
+		}
+	})
+}
