@@ -351,6 +351,23 @@ func (q *Queries) WaitingHosts(ctx context.Context, id int64, most int) ([]int64
 	return list(ctx, q, scanID, `SELECT host_id FROM rollout_hosts WHERE rollout_id = $1 AND state = 0 ORDER BY host_id LIMIT $2`, id, min(most, MaxPage))
 }
 
+// PlanAgain has the hosts of a rollout that are left wait to be planned anew, and says how many: all that are neither closed nor gone.
+func (q *Queries) PlanAgain(ctx context.Context, id int64) (n int64, err error) {
+	err = q.atomic(ctx, func(q *Queries) error {
+		const left = `rollout_id = $1 AND state NOT IN ($2, $3)`
+		if _, err := q.exec(ctx, `DELETE FROM rollout_stopped WHERE stop_id IN (SELECT id FROM rollout_stops WHERE rollout_id = $1)
+			AND host_id IN (SELECT host_id FROM rollout_hosts WHERE `+left+`)`, id, RolloutClosed, RolloutGone); err != nil {
+			return err
+		}
+		if n, err = q.exec(ctx, `UPDATE rollout_hosts SET state = 0, since = $4, group_id = 0, set_id = 0, why = '' WHERE `+left,
+			id, RolloutClosed, RolloutGone, q.now()); err != nil {
+			return err
+		}
+		return q.must(ctx, `UPDATE rollouts SET planned = 0 WHERE id = $1`, id)
+	})
+	return n, err
+}
+
 // RolloutPlanned says that no host of a rollout waits any more.
 func (q *Queries) RolloutPlanned(ctx context.Context, id int64) error {
 	_, err := q.exec(ctx, `UPDATE rollouts SET planned = $2 WHERE id = $1 AND planned = 0`, id, q.now())

@@ -69,6 +69,9 @@ func deeds() []deed {
 	change := func(name string, in m, form ...string) deed {
 		return deed{name: "hosts: " + name, role: o, page: "/hosts/act", form: append([]string{"which", "ticked", "host", "1", "host", "2"}, form...), whole: true, method: "POST", path: "/targets/change", body: in}
 	}
+	rollout := func(name string, in m, form ...string) deed {
+		return deed{name: "rollout: " + name, role: o, page: "/rollouts", form: form, method: "POST", path: "/rollouts", body: in}
+	}
 	remove := func(role store.Role, what string) deed {
 		return deed{name: "remove " + what, role: role, page: what + "/delete", method: "DELETE", path: what}
 	}
@@ -180,6 +183,22 @@ func deeds() []deed {
 		{name: "plan: good", role: o, page: "/hosts/1/plan", form: []string{"strategy", "restrict"}, method: "POST", path: "/hosts/1/plan", body: m{"strategy": "restrict"}},
 		{name: "plan: no strategy", whole: true, role: o, page: "/hosts/1/plan", form: []string{"strategy", "bomb"}, method: "POST", path: "/hosts/1/plan", body: m{"strategy": "bomb"}},
 		{name: "plan: never audited", role: o, page: "/hosts/2/plan", form: []string{"strategy", "block"}, method: "POST", path: "/hosts/2/plan", body: m{"strategy": "block"}},
+		rollout("good", m{"name": "Berlin", "query": "verdict=exposed", "goal": "harden"}, "name", "Berlin", "query", "verdict=exposed", "strategy", "restrict", "goal", "harden"),
+		rollout("ticked", m{"name": "two", "hosts": hosts, "strategy": "block", "accept_breakage": true}, "name", "two", "host", "1", "host", "2", "strategy", "block", "accept", "yes"),
+		rollout("one setting", m{"name": "one", "setting": "RestrictAnonymous"}, "name", "one", "setting", "RestrictAnonymous"),
+		rollout("nothing at all", m{"name": ""}, "name", ""),
+		rollout("no such filter", m{"name": "x", "query": "colour=red"}, "name", "x", "query", "colour=red"),
+		rollout("no such word", m{"name": "x", "query": "verdict=worst"}, "name", "x", "query", "verdict=worst"),
+		atHead(rollout("no host", m{"name": "x", "query": "owner=nobody"}, "name", "x", "query", "owner=nobody")),
+		rollout("no such setting", m{"name": "x", "setting": "magic"}, "name", "x", "setting", "magic"),
+		rollout("one setting blocks", m{"name": "x", "setting": "RestrictAnonymous", "strategy": "block"}, "name", "x", "setting", "RestrictAnonymous", "strategy", "block"),
+		rollout("no strategy", m{"name": "x", "strategy": "bomb", "goal": "peace"}, "name", "x", "strategy", "bomb", "goal", "peace"),
+		{name: "rollout: plan the rest", role: o, page: "/rollouts/{rollout}/plan", method: "POST", path: "/rollouts/{rollout}/plan"},
+		{name: "rollout: end", role: o, page: "/rollouts/{rollout}/end", method: "POST", path: "/rollouts/{rollout}/end"},
+		{name: "rollout: end again", role: o, page: "/rollouts/{rollout}/end", method: "POST", path: "/rollouts/{rollout}/end"},
+		{name: "rollout: plan again", role: o, page: "/rollouts/{rollout}/plan", method: "POST", path: "/rollouts/{rollout}/plan"},
+		{name: "rollout: plan nothing", role: o, page: "/rollouts/9999/plan", method: "POST", path: "/rollouts/9999/plan"},
+		remove(o, "/rollouts/{rollout}"), remove(o, "/rollouts/9999"),
 		file("journal: good", "/hosts/2/journal", "/hosts/2/journal", `[{"id":"20261101-1"}]`, "application/json"),
 		atHead(file("journal: none", "/hosts/2/journal", "/hosts/2/journal", `[]`, "application/json")),
 		file("journal: no host", "/hosts/9999/journal", "/hosts/9999/journal", `[{"id":"x"}]`, "application/json"),
@@ -342,7 +361,11 @@ func (s *alike) last() *strings.Replacer {
 	for _, x := range credentials {
 		credential = max(credential, x.ID)
 	}
-	return strings.NewReplacer("{run}", fmt.Sprint(run), "{site}", fmt.Sprint(site), "{channel}", fmt.Sprint(channel), "{credential}", fmt.Sprint(credential))
+	rollouts, _, err := s.st.Rollouts(ctx, nil, store.Page{Size: 1})
+	if err != nil || len(rollouts) == 0 {
+		s.t.Fatal("no rollout", err)
+	}
+	return strings.NewReplacer("{rollout}", fmt.Sprint(rollouts[0].ID), "{run}", fmt.Sprint(run), "{site}", fmt.Sprint(site), "{channel}", fmt.Sprint(channel), "{credential}", fmt.Sprint(credential))
 }
 
 var (
@@ -511,6 +534,8 @@ func (s *alike) estate() map[string]any {
 	keep("targets", targets, err)
 	runs, _, err := s.st.Runs(ctx, store.Page{Size: 100})
 	keep("runs", runs, err)
+	rollouts, _, err := s.st.Rollouts(ctx, nil, store.Page{Size: 100})
+	keep("rollouts", rollouts, err)
 	sites, err := s.st.Sites(ctx)
 	keep("sites", sites, err)
 	schedules, err := s.st.Schedules(ctx)

@@ -69,6 +69,7 @@ func TestFormsKeep(t *testing.T) {
 		{who: admin, form: "/account/tokens", path: "/account/tokens", bad: []string{"proof", "wrong-" + formSecret}, keep: []string{"name", "robot", "scope", "upload", "until", day(time.Now().AddDate(0, 1, 0))}, secret: []string{"proof", "wrong-" + formSecret}},
 		{who: admin, form: "/runs", path: "/runs", bad: []string{"kind", "dance"}, keep: []string{"site", "plant", "tag", "dc", "owner", "Anna", "quick", "yes"}},
 		{who: admin, form: "/import", path: "/import", file: "no json", fname: "x.json", keep: []string{"kind", "audit"}},
+		{who: ops, form: "/rollouts", path: "/rollouts", bad: []string{"goal", "peace"}, keep: []string{"name", "Berlin", "query", "site=plant", "setting", "SMB1", "strategy", "block", "accept", "yes"}},
 		{who: ops, form: "/hosts/plan", path: host + "/plan", bad: []string{"goal", "peace"}, keep: []string{"strategy", "block", "accept", "yes"}},
 		{who: stranger, form: "/login", path: "/login", bad: []string{"password", formSecret}, keep: []string{"name", "ada", "to", "/hosts"}, secret: []string{"password", formSecret}},
 	} {
@@ -104,7 +105,7 @@ func TestFormsKeep(t *testing.T) {
 // TestEveryFormIsTried: a form with fields that somebody adds belongs into TestFormsKeep, unless it holds nothing but secrets
 // or a file.
 func TestEveryFormIsTried(t *testing.T) {
-	known := "/targets /schedules /sites /workers /exceptions /channels /credentials /accounts /account/tokens /runs /import /login " +
+	known := "/rollouts /targets /schedules /sites /workers /exceptions /channels /credentials /accounts /account/tokens /runs /import /login " +
 		"/targets/import /account/password /account/second /account/passkeys /account/codes /login/second /login/passkey /setup"
 	files, err := templateFiles.ReadDir("templates")
 	if err != nil {

@@ -155,6 +155,9 @@ func actOnHosts(v *visit) error {
 	if e := filterQuery(query).Encode(); e != "" {
 		back += "?" + e
 	}
+	if f.Get("which") == "all" && f.Get("do") == "plan" {
+		return v.done(listURL("/rollouts/new", "query", filterQuery(query).Encode()), "")
+	}
 	var ids []int64
 	if f.Get("which") == "all" {
 		filter := view.Hosts(query, v.now())
@@ -173,6 +176,12 @@ func actOnHosts(v *visit) error {
 	switch do := f.Get("do"); do {
 	case "scan", "audit":
 		return v.start(acts.NewRun{Kind: store.RunKind(do), Selector: store.Selector{Hosts: ids}}, back)
+	case "plan":
+		to := url.Values{}
+		for _, id := range ids {
+			to.Add("host", strconv.FormatInt(id, 10))
+		}
+		return v.done("/rollouts/new?"+to.Encode(), "")
 	case "exception":
 		if len(ids) > acts.MaxExcepted {
 			return v.done(back, "An exception is made for "+strconv.Itoa(acts.MaxExcepted)+" hosts at once at most. Give them a tag and except the tag.")

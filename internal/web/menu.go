@@ -34,6 +34,7 @@ var menu = []menuGroup{
 	}},
 	{"Work", []menuItem{
 		{Path: "/runs", Title: "Runs"},
+		{Path: "/rollouts", Title: "Rollouts"},
 		{Path: "/targets", Title: "Targets"},
 		{Path: "/schedules", Title: "Schedules"},
 		{Path: "/exceptions", Title: "Exceptions"},

@@ -36,7 +36,7 @@ func (s *testSite) pathsOf() []string {
 	h := fmt.Sprintf("/hosts/%d", host.ID)
 	return []string{
 		"/", "/hosts", "/hosts?verdict=exposed&sort=-severity", "/hosts?q=nobody-has-this-name", h, "/clients", "/clients?logon=broken&sort=-hosts", "/clients?q=zzzz", "/findings", "/findings?finding=anonymous-lists-accounts",
-		"/settings", "/settings?setting=restrict+anonymous", "/events", "/events?host=" + fmt.Sprint(host.ID), "/compare", "/compare?from=2020-01-01&to=2019-01-01", "/report",
+		"/settings", "/settings?setting=restrict+anonymous", "/rollouts", "/rollouts/new?query=verdict%3Dexposed", "/rollouts/new?host=1&host=2", "/rollouts/1", "/rollouts/1?state=unaudited&sort=-since", "/rollouts/1?group=1", "/events", "/events?host=" + fmt.Sprint(host.ID), "/compare", "/compare?from=2020-01-01&to=2019-01-01", "/report",
 		"/catalog", "/catalog?q=zzzz", "/catalog/setting/RestrictAnonymous", "/catalog/setting/restrict%20anonymous", "/catalog/pipe/samr", "/catalog/finding/anonymous-lists-accounts", "/catalog/interface/samr",
 		"/catalog/service/" + catalogOf().Services[0].ID, "/catalog/product/win2019", "/catalog/claim/" + catalogOf().Claims[0].ID, "/catalog/topic/" + catalogOf().Topics[0].ID, "/catalog/control/2.3.10.7",
 		"/runs", "/runs/new", fmt.Sprintf("/runs/%d", runs[0].ID), "/targets", "/targets/new", fmt.Sprintf("/targets/%d", targets[0].ID), "/targets/import",

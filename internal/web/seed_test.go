@@ -207,6 +207,12 @@ func (x seed) around(t testing.TB, st *store.Store, sites []store.Site, targets 
 	must(st.AddAct(ctx, &store.Act{At: now, Who: x.text("admin"), From: "127.46.0.1", Action: "target.add", Subject: x.text("srv1"), Detail: x.text("by hand")}))
 	must(st.Heartbeat(ctx, store.Worker{Name: x.text("worker-1"), Site: sites[0].Name, Version: "test", Protocol: 1, Started: now, Seen: now, Busy: 3, Done: 400}))
 	must(st.Heartbeat(ctx, store.Worker{Name: "worker-old", Site: sites[1].Name, Version: "0.1", Protocol: 0, Started: now.Add(-time.Hour), Seen: now.Add(-10 * time.Minute)}))
+	o := store.Rollout{Name: x.text("berlin"), Query: "tag=berlin", Strategy: "restrict", Goal: "strangers", By: x.text("operator")}
+	must(st.AddRollout(ctx, &o, store.HostFilter{}))
+	must(st.RecordPlanned(ctx, o.ID, []store.PlannedHost{
+		{HostID: host.ID, State: store.RolloutOpen, Changes: []byte("1"), Plan: x.plan(), Closes: []string{"anonymous-lists-accounts"}, Stops: []store.RolloutStop{{Certainty: "observed", Who: x.text("172.16.0.10"), What: x.text("lists accounts as anonymous"), Because: x.text("the plan refuses it")}}},
+		{HostID: host.ID + 1, State: store.RolloutUnaudited, Why: x.text("it was never audited")},
+	}))
 	run := &store.Run{Kind: store.RunScan, By: x.text("operator"), Selector: store.Selector{Tag: x.text("berlin")}, Created: now}
 	must(st.CreateRun(ctx, run))
 	_, err = st.AddUnits(ctx, run.ID, store.Selector{Targets: []int64{targets[0].ID, targets[1].ID, targets[2].ID}})

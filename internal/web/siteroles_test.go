@@ -19,7 +19,7 @@ import (
 var whole = regexp.MustCompile(`^(site: (good|fastest)|remove /(sites|channels|credentials)|channel|credential|exception: (a tag|everything)|run: good|schedule: name taken|target: (all that|an account|no such cred)|remove /schedules/1)`)
 
 // own are deeds that somebody with the role at the deed's site does.
-var own = regexp.MustCompile(`^(site: change|worker: good|target: (good|change|remove)|targets: import|hosts: (tag|owner|criticality)|run: one host|run: cancel|schedule: good|exception: (one host|two hosts)|journal: good|results: good)$`)
+var own = regexp.MustCompile(`^(site: change|worker: good|target: (good|change|remove)|targets: import|hosts: (tag|owner|criticality)|run: one host|run: cancel|schedule: good|rollout: (good|ticked|plan the rest|end)|exception: (one host|two hosts)|journal: good|results: good)$`)
 
 // TestSiteRoles does every act as every role of a site, through the page and through the API, on both databases. Somebody of
 // another site does nothing; somebody of the act's site does it where the role is enough, and nothing that is the whole fleet's.
@@ -148,7 +148,7 @@ func (s *alike) seesNothing(who store.Role) {
 	between := "from=" + now.AddDate(0, 0, -7).Format(time.RFC3339) + "&to=" + now.Format(time.RFC3339)
 	for _, path := range []string{
 		"/hosts", "/hosts/1", "/hosts/1/spans", "/hosts/1/results", "/hosts/1/documents/scan", "/findings", "/clients", "/exports/clients?format=csv", "/findings/counts", "/settings", "/events", "/sites", "/workers", "/targets", "/targets/1",
-		"/tags", "/owners", "/runs", "/runs/1", "/runs/1/units", "/schedules", "/exceptions?all=true", "/exports/hosts?format=csv", "/exports/findings?format=json", "/targets/export.csv", "/compare?" + between, "/acts", "/users", "/channels", "/credentials", "/workers/enrolled",
+		"/tags", "/owners", "/runs", "/runs/1", "/runs/1/units", "/rollouts", "/rollouts/1", "/rollouts/1/groups", "/rollouts/1/hosts", "/rollouts/1/stops", "/schedules", "/exceptions?all=true", "/exports/hosts?format=csv", "/exports/findings?format=json", "/targets/export.csv", "/compare?" + between, "/acts", "/users", "/channels", "/credentials", "/workers/enrolled",
 	} {
 		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, p.base+"/api/v1"+path, nil)
 		if err != nil {

@@ -97,8 +97,8 @@ func (a *Acts) checkRollout(in *NewRollout) (f store.HostFilter, err error) {
 	if len(in.Hosts) > 0 && in.Query != "" {
 		k.wrong("hosts", "name hosts or a query, not both")
 	}
-	if len(in.Hosts) > maxChosen {
-		k.wrong("hosts", "want at most %d hosts by number", maxChosen)
+	if len(in.Hosts) > MaxChosen {
+		k.wrong("hosts", "want at most %d hosts by number", MaxChosen)
 	}
 	if len(in.Query) > maxQuery {
 		k.wrong("query", "this is longer than %d bytes", maxQuery)
@@ -129,6 +129,23 @@ func (a *Acts) checkRollout(in *NewRollout) (f store.HostFilter, err error) {
 		in.Goal = ""
 	}
 	return f, k.err()
+}
+
+// PlanAgain plans anew for the hosts of a rollout that are left: those that were audited since have a plan now, and the others one that
+// stands on what is known by now.
+func (a *Acts) PlanAgain(ctx context.Context, who access.Who, id int64) (o store.Rollout, err error) {
+	err = a.onRollout(ctx, who, id, func(tx *store.Tx, was store.Rollout) (line, error) {
+		if !was.Ended.IsZero() {
+			return line{}, &Refusal{Kind: Conflict, Text: "the rollout has ended"}
+		}
+		n, err := tx.PlanAgain(ctx, id)
+		if err != nil {
+			return line{}, err
+		}
+		o, err = tx.Rollout(ctx, id, nil)
+		return told("rollout.plan", was.Name, count(int(n), "host", "hosts")), err
+	})
+	return o, err
 }
 
 // EndRollout ends the following of a rollout: its hosts stay as they stand, and it is kept as long as history is.

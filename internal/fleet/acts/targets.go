@@ -106,8 +106,8 @@ func (a *Acts) SaveTarget(ctx context.Context, who access.Who, id int64, in Targ
 	return t, err
 }
 
-// maxChosen bounds what is named one by one; more is chosen by site, tag or owner.
-const maxChosen = 10_000
+// MaxChosen bounds what is named one by one; more is chosen by site, tag or owner.
+const MaxChosen = 10_000
 
 // DeleteTargets removes targets; what is known of their hosts stays, and those that no other target leads to leave the fleet. Those that are gone already are passed over, but
 // one that is named alone has to be there.
@@ -117,7 +117,7 @@ func (a *Acts) DeleteTargets(ctx context.Context, who access.Who, ids []int64) (
 		sites := map[int64]bool{}
 		led := []int64{} // hosts
 		subject := ""
-		for _, id := range ids[:min(len(ids), maxChosen)] {
+		for _, id := range ids[:min(len(ids), MaxChosen)] {
 			t, err := tx.Target(ctx, id)
 			if err == nil {
 				err = at(who, store.RoleOperator, t.SiteID)

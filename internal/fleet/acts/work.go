@@ -32,8 +32,8 @@ func (k *checks) selector(s *store.Selector) {
 	k.line("selector.tag", &s.Tag)
 	k.line("selector.owner", &s.Owner)
 	s.Tag = strings.ToLower(s.Tag)
-	if len(s.Targets) > maxChosen || len(s.Hosts) > maxChosen {
-		k.wrong("selector", "want at most %d targets or hosts by number", maxChosen)
+	if len(s.Targets) > MaxChosen || len(s.Hosts) > MaxChosen {
+		k.wrong("selector", "want at most %d targets or hosts by number", MaxChosen)
 	}
 }
 

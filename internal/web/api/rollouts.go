@@ -58,6 +58,14 @@ func listStops(c *call) (any, error) {
 	return part(c, stops, total, err)
 }
 
+func planAgain(c *call) (any, error) {
+	id, err := c.id()
+	if err != nil {
+		return nil, err
+	}
+	return c.acts.PlanAgain(c.ctx(), c.who, id)
+}
+
 func endRollout(c *call) (any, error) {
 	id, err := c.id()
 	if err != nil {

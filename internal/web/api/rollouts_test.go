@@ -55,6 +55,7 @@ func (c *scene) rollout(act func(role store.Role, method, path string, body any,
 		t.Fatal(err)
 	}
 	path := fmt.Sprintf("/rollouts/%d", made.ID)
+	made = store.Rollout{}
 	c.ask(v, http.MethodGet, path, nil, 200).into(&made)
 	if made.Planned.IsZero() || made.States[store.RolloutUnaudited] != 1 || made.States[store.RolloutNothing] != 1 || made.States[store.RolloutUnwatched] != 1 {
 		t.Errorf("%+v", made)
@@ -74,9 +75,16 @@ func (c *scene) rollout(act func(role store.Role, method, path string, body any,
 	}
 	c.ask(v, http.MethodGet, path+"/stops", nil, 200)
 	c.ask(v, http.MethodGet, "/rollouts?sort=name", nil, 200)
+	c.ask(v, http.MethodPost, path+"/plan", nil, 403)
+	var again store.Rollout
+	act(o, http.MethodPost, path+"/plan", nil, 200).into(&again)
+	if again.States[store.RolloutWaiting] != 3 || !again.Planned.IsZero() {
+		t.Errorf("%+v", again)
+	}
 	c.ask(v, http.MethodPost, path+"/end", nil, 403)
 	act(o, http.MethodPost, path+"/end", nil, 200)
 	c.ask(o, http.MethodPost, path+"/end", nil, 409)
+	c.ask(o, http.MethodPost, path+"/plan", nil, 409)
 	c.ask(v, http.MethodDelete, path, nil, 403)
 	act(o, http.MethodDelete, path, nil, 204)
 	c.ask(v, http.MethodGet, path+"/groups", nil, 404)

@@ -134,6 +134,7 @@ func routes() []route {
 		{method: get, path: "/rollouts/{id}/groups", role: look, id: "listGroups", summary: "The hosts of a rollout that get exactly the same changes, by product and role", query: paging, out: list[store.RolloutGroup]{}, do: listGroups},
 		{method: get, path: "/rollouts/{id}/hosts", role: look, id: "listRolloutHosts", summary: "The hosts of a rollout: what is left, and what has closed", query: with(paging, []view.Param{{Name: "state", Kind: view.Text, Enum: view.RolloutStates}, {Name: "group", Kind: view.Number}, sorts("host", "site", "owner", "state", "since", "verdict", "group", "id")}), out: list[store.RolloutHost]{}, do: listRolloutHosts},
 		{method: get, path: "/rollouts/{id}/stops", role: look, id: "listStops", summary: "What the changes of a rollout would stop, and on how many hosts: what was observed first", query: paging, out: list[store.RolloutStop]{}, do: listStops},
+		{method: post, path: "/rollouts/{id}/plan", role: operate, id: "planAgain", summary: "Plan anew for the hosts of a rollout that are left, as after they were audited", out: store.Rollout{}, do: planAgain},
 		{method: post, path: "/rollouts/{id}/end", role: operate, id: "endRollout", summary: "End the following of a rollout: its hosts stay as they stand", out: store.Rollout{}, do: endRollout},
 		{method: del, path: "/rollouts/{id}", role: operate, id: "deleteRollout", summary: "Forget a rollout", do: deleteRollout},
 
