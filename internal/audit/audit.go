@@ -54,8 +54,9 @@ type facts struct {
 	partial  bool
 	unread   string       // why the configuration may say more than was read, shares included; empty where it may not
 	defaults *model.Share // what a share that is made now begins with; nil is not known
-	here     bool         // it is the machine that this runs on
-	complete bool         // every share is among shares: the folder of usershares and Samba's registry were read
+	accounts []model.AccountLine
+	here     bool // it is the machine that this runs on
+	complete bool // every share is among shares: the folder of usershares and Samba's registry were read
 
 	inherited map[string]bool // by setting of [IPC$]: it is [global]'s
 }
@@ -97,12 +98,12 @@ type lint struct {
 // judge turns facts into a result.
 func judge(o *Options, f *facts) *model.Audit {
 	o.override(f)
-	in := catalog.Config{Platform: f.platform, Settings: f.values, Shares: f.shares, Unread: f.unread, EveryShare: f.complete, Defaults: f.defaults, Client: o.Client}
+	in := catalog.Config{Platform: f.platform, Settings: f.values, Shares: f.shares, Unread: f.unread, EveryShare: f.complete, Defaults: f.defaults, AccountLines: f.accounts, Client: o.Client}
 	o.Catalog.View(in).JudgeShares()
 	a := &model.Audit{
 		Schema: model.SchemaAudit, Source: f.source, Host: f.host, Platform: f.platform, Partial: f.partial,
 		Problems: f.problems, Settings: o.Catalog.Resolve(in), Access: o.Catalog.Evaluate(in), Findings: []model.Finding{},
-		Services: f.services, Shares: f.shares, Unread: f.unread, EveryShare: f.complete, Defaults: f.defaults,
+		Services: f.services, Shares: f.shares, Unread: f.unread, EveryShare: f.complete, Defaults: f.defaults, AccountLines: f.accounts,
 	}
 	for i := range a.Settings {
 		s := &a.Settings[i]

@@ -91,6 +91,7 @@ func (f *facts) config(o *Options, c *smbconf.Config) {
 	s.settings()
 	s.sharesOf()
 	s.defaultsOf()
+	s.accountsOf()
 	s.names()
 	if p, ok := c.Global.Get("netbios name"); ok {
 		f.host = p.Value
@@ -162,7 +163,7 @@ type sambaReader struct {
 func (s *sambaReader) settings() {
 	for i := range s.o.Catalog.Settings {
 		c := &s.o.Catalog.Settings[i]
-		if c.System != s.platform.System {
+		if c.System != s.platform.System || c.PerAccount() {
 			continue
 		}
 		section, name, found := strings.Cut(c.ID, ":")
@@ -290,6 +291,31 @@ func (s *sambaReader) defaultsOf() {
 		d := s.share(fresh)
 		d.Off = off(fresh)
 		s.defaults = &d
+	}
+}
+
+// accountsOf lists the lines that are about one computer account each, if nothing of the configuration is missing.
+func (s *sambaReader) accountsOf() {
+	if s.platform.System != "samba" || s.unread != "" {
+		return
+	}
+	s.accounts = []model.AccountLine{}
+	for i := range s.o.Catalog.Settings {
+		c := &s.o.Catalog.Settings[i]
+		if !c.PerAccount() {
+			continue
+		}
+		for _, p := range s.conf.Global.All() {
+			account, ok := c.Account(p.Name)
+			if !ok {
+				continue
+			}
+			v := model.Value{Present: true, Type: c.Type, Data: p.Value, Raw: model.Hex(p.Value)}
+			if on, ok := p.Bool(); ok {
+				v.Data = on
+			}
+			s.accounts = append(s.accounts, model.AccountLine{Setting: c.ID, Account: account, Where: c.LineFor(account), Value: v, Origin: fmt.Sprintf("%s:%d", p.File, p.Line)})
+		}
 	}
 }
 

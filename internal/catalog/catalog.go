@@ -210,6 +210,7 @@ type End struct {
 	Unencrypted bool             `json:"unencrypted,omitempty"` // the client does not offer to encrypt
 
 	Except        string   `json:"except,omitempty"`         // the setting with the servers at which it does not
+	ExceptLine    string   `json:"except_line,omitempty"`    // the setting of which each account that it does not meet has a line
 	Domain        bool     `json:"domain,omitempty"`         // at every server of the domain, and not at this host alone
 	While         []Cover  `json:"while,omitempty"`          // only while these settings have one of these values
 	Maybe         string   `json:"maybe,omitempty"`          // why it is not certain

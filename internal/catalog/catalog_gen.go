@@ -412,8 +412,16 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
 		}, Ends: []End{
-			{Values: []interface{}{"yes", "true", "1", "on"}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Interface: "netlogon", Maybe: "whether this client does was not seen: Samba's own log names the accounts that do not", Why: "Netlogon without its secure channel is refused", Sources: []string{"S samba"}},
+			{Values: []interface{}{"yes", "true", "1", "on"}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Interface: "netlogon", ExceptLine: "server require schannel:ACCOUNT", Maybe: "whether this client does was not seen: Samba's own log names the accounts that do not", Why: "Netlogon without its secure channel is refused", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Related: []string{"server schannel require seal"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "server require schannel:ACCOUNT", Title: "An account that may speak Netlogon without its secure channel", System: "samba", Where: "[global] server require schannel:ACCOUNT", Type: "bool", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "A line for one computer account, whose name with its $ stands for ACCOUNT. At no, server schannel = yes does not meet this account, which Zerologon then does.", Values: []Meaning{
+			{Value: false, Means: "The account is excepted."},
+			{Value: true, Means: "As without the line."},
+		}, Defaults: []Default{
+			{Value: true, Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"server schannel"}, Sources: []string{"M samba-4.17.12", "S samba"}},
 		{ID: "server schannel require seal", Title: "Netlogon insists on encryption", System: "samba", Where: "[global] server schannel require seal", Type: "bool", Since: "4.15", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "At no, signed Netlogon traffic is enough (CVE-2022-38023). Exceptions by account are lines of their own.", Defaults: []Default{
 			{Value: true, Sources: []string{"M samba-4.17.12", "S samba"}},
 		}, Wanted: []Wanted{
@@ -421,8 +429,16 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
 		}, Ends: []End{
-			{Values: []interface{}{true}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Interface: "netlogon", Maybe: "whether this client does was not seen: Samba's own log names the accounts that do not", Why: "Netlogon that is signed alone is refused", Sources: []string{"S samba"}},
+			{Values: []interface{}{true}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Interface: "netlogon", ExceptLine: "server schannel require seal:ACCOUNT", Maybe: "whether this client does was not seen: Samba's own log names the accounts that do not", Why: "Netlogon that is signed alone is refused", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Related: []string{"server schannel"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "server schannel require seal:ACCOUNT", Title: "An account whose Netlogon need not be encrypted", System: "samba", Where: "[global] server schannel require seal:ACCOUNT", Type: "bool", Since: "4.15", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "A line for one computer account, whose name with its $ stands for ACCOUNT. At no, server schannel require seal = yes does not meet this account, and its Netlogon may be signed alone.", Values: []Meaning{
+			{Value: false, Means: "The account is excepted."},
+			{Value: true, Means: "As without the line."},
+		}, Defaults: []Default{
+			{Value: true, Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"server schannel require seal"}, Sources: []string{"M samba-4.17.12", "S samba"}},
 		{ID: "allow nt4 crypto", Title: "Netlogon takes the oldest cipher", System: "samba", Where: "[global] allow nt4 crypto", Type: "bool", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "At yes, clients of NT 4.0 with DES are let in to Netlogon.", Defaults: []Default{
 			{Value: false, Sources: []string{"M samba-4.17.12", "S samba"}},
 		}, Wanted: []Wanted{

@@ -33,6 +33,9 @@ type Config struct {
 	// Defaults are what a share of Samba that is made now begins with; nil is not known.
 	Defaults *model.Share
 
+	// AccountLines are the lines about one computer account each; nil is not read.
+	AccountLines []model.AccountLine
+
 	// Client is the caller's address, for rules about addresses. The zero value means any.
 	Client netip.Addr
 }

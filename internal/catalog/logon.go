@@ -70,7 +70,7 @@ func (v *View) end(s *Setting, e *End, u *model.Use) cell {
 	}
 	meets = least(meets, v.facts.is(e.Scope), v.while(e))
 	why := s.ID + " is " + model.Text(r.value) + ": " + e.Why
-	spared, doubt := v.spared(e, u.Server)
+	spared, doubt := v.spared(e, u)
 	switch {
 	case meets == no || spared == yes:
 		return allowed()
@@ -86,13 +86,20 @@ func (v *View) end(s *Setting, e *End, u *model.Use) cell {
 	return denied(why)
 }
 
-// spared tells whether a server is on the list of exceptions, and why that is in doubt. The list has names as callers use
+// spared tells whether an account has a line that excepts it, or a server is on the list of exceptions, and why that is in doubt. The list has names as callers use
 // them, so that an address, and a name of which only the first part fits, may be on it or not.
 // [D] SPS network-security-restrict-ntlm-add-server-exceptions-in-this-domain
-func (v *View) spared(e *End, server string) (f fit, doubt string) {
+func (v *View) spared(e *End, u *model.Use) (f fit, doubt string) {
+	if s := v.c.setting[e.ExceptLine]; s != nil {
+		account := u.Account[strings.LastIndexByte(u.Account, '\\')+1:]
+		if slices.ContainsFunc(v.facts.cfg.AccountLines, func(l model.AccountLine) bool { return s.Excepts(&l, account) }) {
+			return yes, ""
+		}
+	}
 	if e.Except == "" {
 		return no, ""
 	}
+	server := u.Server
 	list, known := v.facts.names(e.Except)
 	if !known {
 		return maybe, "which servers are excepted is not known: " + v.facts.why(e.Except)

@@ -21,7 +21,7 @@ func (c *Catalog) Effect(s *Setting, p model.Platform) Effect {
 // ConfigOf is the configuration that an audit judged: what it read, what it looked for and did not find, and nothing
 // about what it did not look for.
 func ConfigOf(a *model.Audit) Config {
-	in := Config{Platform: a.Platform, Settings: make(map[string]model.Value, len(a.Settings)), Shares: a.Shares, Unread: a.Unread, EveryShare: a.EveryShare, Defaults: a.Defaults}
+	in := Config{Platform: a.Platform, Settings: make(map[string]model.Value, len(a.Settings)), Shares: a.Shares, Unread: a.Unread, EveryShare: a.EveryShare, Defaults: a.Defaults, AccountLines: a.AccountLines}
 	for i := range a.Settings {
 		s := &a.Settings[i]
 		if s.NotRead {

@@ -185,7 +185,7 @@ func (c *Catalog) Resolve(in Config) []model.Setting {
 	f := c.facts(in)
 	var out []model.Setting
 	for i := range c.Settings {
-		if c.Settings[i].System != in.Platform.System {
+		if c.Settings[i].System != in.Platform.System || c.Settings[i].PerAccount() {
 			continue
 		}
 		r := f.get(c.Settings[i].ID)

@@ -58,6 +58,11 @@ func TestSources(t *testing.T) {
 				t.Errorf("end of %s: its exceptions %q are no list of this system", s.ID, e.Except)
 			}
 		}
+		for _, e := range s.Ends {
+			if line := c.Setting(e.ExceptLine); e.ExceptLine != "" && (line == nil || !line.PerAccount() || len(line.Values) == 0 || line.System != s.System) {
+				t.Errorf("end of %s: %q is no line of an account that excepts it", s.ID, e.ExceptLine)
+			}
+		}
 		for _, e := range s.TakesEffect {
 			if len(e.Sources) > 0 {
 				check("effect of "+s.ID, e.Sources)

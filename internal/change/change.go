@@ -127,6 +127,13 @@ func placeOf(s *catalog.Setting, where string) (Place, error) {
 		}
 		own.Key = at.Key
 	}
+	if s.PerAccount() && own.Kind == Parameter {
+		account, ok := s.Account(at.Name)
+		if !ok || !catalog.IsAccount(account) {
+			return Place{}, fmt.Errorf("%q is no line of this setting for a computer account", at.Name)
+		}
+		own.Name = strings.TrimPrefix(s.LineFor(account), "["+own.Key+"] ")
+	}
 	if !own.Equal(at) {
 		return Place{}, fmt.Errorf("the place of this setting is %s", own)
 	}

@@ -51,6 +51,12 @@ func TestGate(t *testing.T) {
 		{name: "a share in Persian", system: "samba", setting: "guest ok", where: "[پرونده\u200cها] guest ok", to: value("bool", false)},
 		{name: "a way to block", system: "samba", setting: "IPC$:hosts deny", where: "[IPC$] hosts deny", to: value("list", []string{"ALL"})},
 		{name: "a user kept out", system: "samba", setting: "IPC$:invalid users", where: "[IPC$] invalid users", to: value("list", []string{"nobody"})},
+		{name: "an account", system: "samba", setting: "server schannel require seal:ACCOUNT", where: "[global] server schannel require seal:NAS2$", to: value("bool", false)},
+		{name: "an account of another setting", system: "samba", setting: "server schannel require seal:ACCOUNT", where: "[global] server require schannel:NAS2$", to: value("bool", false), refused: "no line of this setting"},
+		{name: "no account", system: "samba", setting: "server schannel require seal:ACCOUNT", where: "[global] server schannel require seal", to: value("bool", false), refused: "no line of this setting"},
+		{name: "the account of the catalog", system: "samba", setting: "server schannel require seal:ACCOUNT", where: "[global] server schannel require seal:ACCOUNT", to: value("bool", false), refused: "no line of this setting"},
+		{name: "an account in a share", system: "samba", setting: "server schannel require seal:ACCOUNT", where: "[x] server schannel require seal:NAS2$", to: value("bool", false), refused: "the place of this setting is"},
+		{name: "a line smuggled into an account", system: "samba", setting: "server schannel require seal:ACCOUNT", where: "[global] server schannel require seal:N;x$", to: value("bool", false), refused: "no line of this setting"},
 		{name: "ksmbd", system: "ksmbd", setting: "ksmbd:restrict anonymous", where: "ksmbd.conf [global] restrict anonymous", to: value("int", 1)},
 
 		{name: "no such setting", system: "windows", setting: "Userinit", where: lsa + "Userinit", to: one, refused: "no setting"},

@@ -148,6 +148,18 @@ type Audit struct {
 
 	// Defaults are what a share of Samba that is made now begins with, by [global]; a usershare is one.
 	Defaults *Share `json:"share_defaults,omitempty"`
+
+	// AccountLines are the lines of [global] that except one computer account from a setting. None is not the same as not read.
+	AccountLines []AccountLine `json:"account_lines,omitzero"`
+}
+
+// AccountLine is a line of smb.conf about one computer account.
+type AccountLine struct {
+	Setting string `json:"setting"` // of the catalog
+	Account string `json:"account"`
+	Where   string `json:"where"`
+	Value   Value  `json:"value"`
+	Origin  string `json:"origin,omitempty"` // the file and line
 }
 
 // Verdict is what the configuration lets strangers have, by the definition of a scan's: exposed where one is given data, limited

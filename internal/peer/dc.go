@@ -85,6 +85,17 @@ func (d *DC) Restart(t testing.TB, globals ...string) {
 	}
 }
 
+// RestartAsIs ends the domain controller and starts it again with its configuration as it stands.
+func (d *DC) RestartAsIs(t testing.TB) {
+	t.Helper()
+	if err := d.endAll(); err != nil {
+		t.Fatalf("peer: stopping the domain controller: %v", err)
+	}
+	if err := d.run(t.Context()); err != nil {
+		t.Fatalf("peer: restarting the domain controller: %v", err)
+	}
+}
+
 func (d *DC) start(ctx context.Context) error {
 	text := d.pristine
 	for _, line := range d.globals {
@@ -93,6 +104,10 @@ func (d *DC) start(ctx context.Context) error {
 	if err := os.WriteFile(d.ConfigFile, []byte(text), 0o644); err != nil {
 		return err
 	}
+	return d.run(ctx)
+}
+
+func (d *DC) run(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Join(d.Dir, "lib", "winbindd_privileged"), 0o750); err != nil {
 		return err
 	}

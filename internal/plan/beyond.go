@@ -58,6 +58,8 @@ func (w *work) wish(s *catalog.Setting, value string) (chosen, error) {
 		return refuse("is a setting of "+s.System+", and the audit is of "+w.platform.System, "")
 	case perShare(s):
 		return refuse("is a setting of each share, and not of the host", "")
+	case s.PerAccount():
+		return refuse("is a line of each account, and not one of the host", "")
 	case w.avoids(s):
 		return refuse("is wanted and to be avoided", "")
 	case !possible:

@@ -51,6 +51,9 @@ func (e *edit) name() string {
 	if e.share != "" {
 		return "[" + e.share + "] " + e.setting.ID
 	}
+	if e.account != "" {
+		return e.where
+	}
 	return e.setting.ID
 }
 
@@ -111,7 +114,7 @@ func (w *work) breaks(after catalog.Config, done []chosen) []model.Break {
 			add(x.Break("possible", "seen here; "+x.Why))
 		}
 		for _, ch := range done {
-			for _, b := range w.weakNetlogon(ch.edit.setting, ch.data()) {
+			for _, b := range w.weakNetlogon(ch.edit.setting, ch.data(), &after) {
 				add(b)
 			}
 		}

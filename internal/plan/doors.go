@@ -221,14 +221,18 @@ func (w *work) with(cfg catalog.Config, changes ...chosen) catalog.Config {
 	}
 	out := cfg
 	out.Settings = maps.Clone(cfg.Settings)
-	var lines []chosen
+	var lines, accounts []chosen
 	for _, ch := range changes {
-		if ch.edit.share != "" {
+		switch {
+		case ch.edit.share != "":
 			lines = append(lines, ch)
-			continue
+		case ch.edit.account != "":
+			accounts = append(accounts, ch)
+		default:
+			out.Settings[ch.edit.setting.ID] = ch.value()
 		}
-		out.Settings[ch.edit.setting.ID] = ch.value()
 	}
+	out.AccountLines = withAccounts(out.AccountLines, accounts)
 	out.Shares, out.Defaults = withLines(out.Shares, lines), defaultsWith(out.Defaults, lines)
 	return out
 }

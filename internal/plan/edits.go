@@ -13,6 +13,7 @@ import (
 type edit struct {
 	setting *catalog.Setting
 	share   string   // of a setting that each share has: the section of the line
+	account string   // of a setting that has a line for each account: whose it is
 	closes  []string // the shares that the line opens
 	where   string
 	from    model.Value

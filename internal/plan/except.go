@@ -114,21 +114,150 @@ func names(list []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
 }
 
-// weakNetlogon are the computer accounts that a controller of Samba says would lose Netlogon once it insists on its secure
-// channel or on encryption, each with the line that excepts it. A plan does not write the line: it is a parameter by account,
-// which the audit does not read, so that there would be no way back.
-func (w *work) weakNetlogon(s *catalog.Setting, to any) (out []model.Break) {
-	exception := netlogonExceptions[s.ID]
-	if exception == "" || w.e.Observed == nil || !slices.ContainsFunc(s.Ends, func(e catalog.End) bool { return e.At(s, to) }) {
-		return nil
-	}
-	for _, n := range w.e.Observed.Notices {
-		if n.ID == model.NoticeSchannel && strings.Contains(n.What, "'"+exception+":") {
-			out = append(out, model.Break{Who: n.Client, What: n.What, Certainty: "possible", Because: s.ID + " becomes " + model.Text(to) + ", and a line for this account in [global] is left to you (" + n.Evidence + ")"})
+// exceptedAccounts are the lines of smb.conf that except, from what changes, the accounts that Samba's own log says would lose
+// it.
+func (w *work) exceptedAccounts(found []chosen) (out []chosen) {
+	for _, ch := range found {
+		for _, line := range w.lines(ch.edit.setting, ch.data()) {
+			accounts := w.weakAccounts(line)
+			if len(accounts) == 0 {
+				continue
+			}
+			switch {
+			case w.avoids(line):
+				w.reject(line.ID, "the policy says not to touch it; without exceptions Netlogon ends for "+names(accounts))
+				continue
+			case w.cfg.AccountLines == nil:
+				w.reject(line.ID, "lines of accounts were not read, so there would be no way back; Netlogon ends for "+names(accounts))
+				continue
+			case len(accounts) > maxExceptions:
+				w.reject(line.ID, fmt.Sprintf("Netlogon would end for %d accounts, and a plan excepts no more than %d: mend some of them first", len(accounts), maxExceptions))
+				continue
+			}
+			for _, account := range accounts {
+				if !catalog.IsAccount(account) {
+					w.reject(line.ID, fmt.Sprintf("%q is no name of an account that a line is written for", account))
+					continue
+				}
+				e := &edit{setting: line, account: account, where: line.LineFor(account), from: w.lineOf(line, account), order: ch.edit.order}
+				e.options = []option{{data: exception(line)}}
+				e.why = fmt.Sprintf("Samba's log says that %s would end the Netlogon of %s; take the line out once the account's computer is mended", ch.edit.setting.ID, account)
+				out = append(out, chosen{e, 0})
+			}
 		}
 	}
 	return out
 }
 
-// netlogonExceptions are the parameters by account that except from a setting. [S] source3/param/loadparm.c
-var netlogonExceptions = map[string]string{"server schannel": "server require schannel", "server schannel require seal": "server schannel require seal"}
+// lines are the settings with a line for each account that a value does not meet.
+func (w *work) lines(s *catalog.Setting, to any) (out []*catalog.Setting) {
+	for i := range s.Ends {
+		if e := &s.Ends[i]; e.ExceptLine != "" && e.At(s, to) {
+			out = append(out, w.c.Setting(e.ExceptLine))
+		}
+	}
+	return out
+}
+
+// exception is the value at which a line excepts its account.
+func exception(line *catalog.Setting) any { return line.Values[0].Value }
+
+// lineOf is what stands for an account now.
+func (w *work) lineOf(line *catalog.Setting, account string) model.Value {
+	for _, l := range w.cfg.AccountLines {
+		if l.Setting == line.ID && strings.EqualFold(l.Account, account) {
+			return l.Value
+		}
+	}
+	return model.Value{}
+}
+
+// accountSetting parts the name of a line of one account, as in "server schannel require seal:NAS2$". s is nil where it is none.
+func (w *work) accountSetting(name string) (account string, s *catalog.Setting) {
+	for i := range w.c.Settings {
+		s := &w.c.Settings[i]
+		if account, ok := s.Account(name); ok && s.System == w.platform.System && catalog.IsAccount(account) {
+			return account, s
+		}
+	}
+	return "", nil
+}
+
+// accountChange changes the line of an account in a configuration.
+func (w *work) accountChange(a *Answer, after *catalog.Config, account string, s *catalog.Setting, value string) error {
+	ch := chosen{edit: &edit{setting: s, account: account, where: s.LineFor(account), from: w.lineOf(s, account)}}
+	to := model.Value{}
+	if !strings.EqualFold(value, "absent") {
+		data, ok := s.Value(model.Value{Present: true, Data: value})
+		if !ok {
+			return cannotBe(s, value)
+		}
+		ch.edit.options = []option{{data: data}}
+		to = ch.value()
+	}
+	after.AccountLines = withAccounts(after.AccountLines, []chosen{ch})
+	effect := w.c.Effect(s, w.platform)
+	a.Changes = append(a.Changes, model.Change{
+		ID: fmt.Sprint(len(a.Changes) + 1), Setting: s.ID, Where: ch.edit.where, From: exact(s, ch.edit.from), To: to,
+		Closes: []string{}, Reach: s.Reach, When: effect.When, TakesEffect: effect.How,
+	})
+	return nil
+}
+
+// withAccounts are the lines of accounts after some were changed.
+func withAccounts(lines []model.AccountLine, changes []chosen) []model.AccountLine {
+	if len(changes) == 0 {
+		return lines
+	}
+	lines = slices.DeleteFunc(slices.Clone(lines), func(l model.AccountLine) bool {
+		return slices.ContainsFunc(changes, func(ch chosen) bool {
+			return l.Setting == ch.edit.setting.ID && strings.EqualFold(l.Account, ch.edit.account)
+		})
+	})
+	for _, ch := range changes {
+		if len(ch.edit.options) == 0 {
+			continue // the line is taken out
+		}
+		lines = append(lines, model.AccountLine{Setting: ch.edit.setting.ID, Account: ch.edit.account, Where: ch.edit.where, Value: ch.value()})
+	}
+	return lines
+}
+
+// weakAccounts are the computer accounts that a controller of Samba says need a line, and have none.
+func (w *work) weakAccounts(line *catalog.Setting) (out []string) {
+	w.eachWeak(line, w.cfg.AccountLines, func(n *model.Notice) {
+		if !named(out, n.Client) {
+			out = append(out, n.Client)
+		}
+	})
+	slices.Sort(out)
+	return out
+}
+
+// eachWeak gives the notices of accounts that need a line and have none among these.
+func (w *work) eachWeak(line *catalog.Setting, lines []model.AccountLine, each func(*model.Notice)) {
+	if w.e.Observed == nil {
+		return
+	}
+	kind, _, _ := strings.Cut(line.ID, ":")
+	for i := range w.e.Observed.Notices {
+		n := &w.e.Observed.Notices[i]
+		if n.ID != model.NoticeSchannel || !strings.Contains(n.What, "'"+kind+":") {
+			continue
+		}
+		if !slices.ContainsFunc(lines, func(l model.AccountLine) bool { return line.Excepts(&l, n.Client) }) {
+			each(n)
+		}
+	}
+}
+
+// weakNetlogon are the computer accounts that a controller of Samba says would lose Netlogon once it insists on its secure
+// channel or on encryption, each with the line that excepts it. after is the configuration as it would be.
+func (w *work) weakNetlogon(s *catalog.Setting, to any, after *catalog.Config) (out []model.Break) {
+	for _, line := range w.lines(s, to) {
+		w.eachWeak(line, after.AccountLines, func(n *model.Notice) {
+			out = append(out, model.Break{Who: n.Client, What: n.What, Certainty: "possible", Because: s.ID + " becomes " + model.Text(to) + ", and no line in [global] excepts this account (" + n.Evidence + ")"})
+		})
+	}
+	return out
+}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -135,5 +136,92 @@ func TestWeakNetlogonTold(t *testing.T) {
 	p = make1(t, Evidence{Audit: h.audit(t), Observed: o})
 	if slices.ContainsFunc(p.Breaks, func(b model.Break) bool { return b.Who == "NAS2$" }) {
 		t.Errorf("told although nothing of Netlogon changes: %+v", p.Breaks)
+	}
+}
+
+// TestWeakNetlogonExcepted writes, where the lines of accounts were read, those that except the accounts of Samba's log: before
+// the switch, with what stands there now as the way back.
+func TestWeakNetlogonExcepted(t *testing.T) {
+	const seal = "server schannel require seal"
+	notice := func(account, option, what string) model.Notice {
+		return model.Notice{ID: model.NoticeSchannel, Client: account, What: fmt.Sprintf(what, option+":"+account), Evidence: "Samba's log"}
+	}
+	const without, alone = "its Netlogon would be refused without '%s = no'", "its Netlogon goes on by the exception '%s = no' alone"
+	h := host{system: "samba", product: "samba", role: model.DomainController, settings: map[string]any{seal: false, "server schannel": "auto", "restrict anonymous": 2}}
+	audit := h.audit(t)
+	line := func(account string, on bool) model.AccountLine {
+		return model.AccountLine{Setting: seal + ":ACCOUNT", Account: account, Where: "[global] " + seal + ":" + account, Value: model.Value{Present: true, Type: "bool", Data: on, Raw: model.Hex("Yes")}}
+	}
+	audit.AccountLines = []model.AccountLine{line("OLD$", false), line("nas3$", true)}
+	o := month()
+	o.Notices = []model.Notice{
+		notice("NAS2$", seal, without), notice("NAS3$", seal, without), notice("OLD$", seal, alone), notice("OLD$", seal, without),
+		notice("ZERO$", "server require schannel", without), notice("A B", seal, without),
+	}
+	machine := func(account string) model.Use {
+		return model.Use{Client: "10.9.9.9", Identity: model.Machine, Account: account, Share: "IPC$", Pipe: "netlogon", Interface: "netlogon", Layer: model.LayerCall, Outcome: model.Allowed, Count: 3}
+	}
+	o.Uses = append(o.Uses, machine(`LAB\NAS2$`), machine("old$"), machine("OTHER$"))
+	e := Evidence{Audit: audit, Observed: o, Policy: Policy{Want: []string{seal + "=yes"}}}
+	p := make1(t, e)
+	want := []string{seal + ":ACCOUNT=no", seal + ":ACCOUNT=no", seal + "=yes"}
+	if got := changes(p); !slices.Equal(got, want) {
+		t.Fatalf("changes %q, want %q; rejected %v", got, want, p.Rejected)
+	}
+	if a, b := p.Changes[0], p.Changes[1]; a.Where != "[global] "+seal+":NAS2$" || a.From.Present || b.Where != "[global] "+seal+":NAS3$" || b.From.Data != true || string(b.From.Raw) != "Yes" {
+		t.Errorf("places and ways back: %+v, %+v", a, b)
+	}
+	if err := Verify(p); err != nil {
+		t.Error(err)
+	}
+	if !slices.ContainsFunc(p.Rejected, func(r model.Rejected) bool { return strings.HasPrefix(r.Why, `"A B" is no name`) }) {
+		t.Errorf("what no line is written for is not told: %+v", p.Rejected)
+	}
+	told := func(list []model.Break) (who []string) {
+		for _, b := range list {
+			if b.Certainty != "documented" {
+				who = append(who, b.Who)
+			}
+		}
+		return who
+	}
+	if got := told(p.Breaks); !slices.Equal(got, []string{"10.9.9.9 (OTHER$)", "A B"}) {
+		t.Errorf("may stop: %q, %+v", got, p.Breaks)
+	}
+	e.Policy.Avoid = append(e.Policy.Avoid, seal+":ACCOUNT")
+	if p := make1(t, e); !slices.Equal(changes(p), want[2:]) || !slices.Contains(told(p.Breaks), "NAS2$") {
+		t.Errorf("to be avoided: changes %q, breaks %+v", changes(p), p.Breaks)
+	}
+	for more, want := range map[string]string{
+		"":                 "10.9.9.9 10.9.9.9 A B NAS2$ NAS3$",
+		seal + ":NAS2$=no": "10.9.9.9 A B NAS3$",
+		seal + ":OTHER$=0": "10.9.9.9 A B NAS2$ NAS3$",
+		"Server  Schannel Require Seal:OLD$=absent": "10.9.9.9 10.9.9.9 10.9.9.9 A B NAS2$ NAS3$ OLD$ OLD$",
+	} {
+		ask := []Setting{{seal, "yes"}}
+		if name, value, ok := strings.Cut(more, "="); ok {
+			ask = append(ask, Setting{name, value})
+		}
+		a, err := WhatIf(Evidence{Audit: audit, Observed: o}, ask)
+		if err != nil {
+			t.Errorf("%s: %v", more, err)
+			continue
+		}
+		got := told(a.Breaks)
+		for _, r := range a.Possible {
+			got = append(got, r.Use.Client)
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != want || len(a.Changes) != len(ask) {
+			t.Errorf("with %q may stop %q, want %q; changes %+v", more, got, want, a.Changes)
+		}
+	}
+	for _, name := range []string{seal + ":ACCOUNT", seal + ":", seal + ":a;b$"} {
+		if _, err := WhatIf(Evidence{Audit: audit}, []Setting{{name, "no"}}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, err := Make(Evidence{Audit: audit, Policy: Policy{Want: []string{seal + ":ACCOUNT=no"}}}); err == nil {
+		t.Error("the line of every account was wanted, and taken")
 	}
 }

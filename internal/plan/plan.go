@@ -173,7 +173,7 @@ func (w *work) restrict(p *model.Plan) error {
 	if g := w.e.Policy.Goal; g == Harden || g == Findings {
 		more = w.harden(found)
 	}
-	found = append(w.exceptions(slices.Concat(found, more)), found...)
+	found = slices.Concat(w.exceptions(slices.Concat(found, more)), w.exceptedAccounts(slices.Concat(found, more)), found)
 	cfg := w.with(w.cfg, slices.Concat(found, more)...)
 	for i, ch := range w.inOrder(found) {
 		var closes []string

@@ -147,7 +147,7 @@ func behind(c *catalog.Catalog, before, after *catalog.View, u *model.Use) strin
 func (w *work) unmodelled(after catalog.Config, changed []*catalog.Setting) []string {
 	var out []string
 	for _, s := range changed {
-		if s.Reach == "anonymous" || s.Side == "client" || len(s.Ends) > 0 || w.excepts(s) {
+		if s.Reach == "anonymous" || s.Side == "client" || len(s.Ends) > 0 || w.excepts(s) || s.PerAccount() {
 			continue
 		}
 		if _, possible := w.c.Fit(s.Applies, w.platform); !possible {

@@ -121,7 +121,9 @@ func (w *work) respecting(all []chosen) []chosen {
 	return set
 }
 
-func (w *work) isList(ch chosen) bool { return ch.edit.setting.Type == "REG_MULTI_SZ" }
+func (w *work) isList(ch chosen) bool {
+	return ch.edit.setting.Type == "REG_MULTI_SZ" || ch.edit.account != ""
+}
 
 func (ch chosen) cost() []int { return ch.edit.options[ch.option].cost[:] }
 

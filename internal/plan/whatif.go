@@ -50,7 +50,16 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 			}
 			continue
 		}
+		if account, s := w.accountSetting(x.Name); s != nil {
+			if err := w.accountChange(a, &after, account, s, x.Value); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		s := w.c.Setting(x.Name)
+		if s != nil && s.PerAccount() {
+			return nil, &InputError{s.ID + " is a line of each account", "name the account, as in " + strings.TrimSuffix(s.ID, "ACCOUNT") + "NAS2$=no"}
+		}
 		if s != nil && (s.ID == guestOK || s.ID == guestOnly) {
 			return nil, &InputError{s.ID + " is a line of a share", "name the share, as in public:" + s.ID + "=" + x.Value}
 		}
@@ -78,7 +87,6 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 			for _, b := range w.breakage(ed, data) {
 				a.Breaks = append(a.Breaks, b.Break)
 			}
-			a.Breaks = append(a.Breaks, w.weakNetlogon(s, data)...)
 		}
 		after.Settings[s.ID] = to
 		changed = append(changed, s)
@@ -89,6 +97,11 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 			ch.Effective = v
 		}
 		a.Changes = append(a.Changes, ch)
+	}
+	for _, s := range changed {
+		if to, ok := s.Value(after.Settings[s.ID]); ok {
+			a.Breaks = append(a.Breaks, w.weakNetlogon(s, to, &after)...)
+		}
 	}
 	a.Coverage = w.weighFor(changed)
 	r := replay(w.c, w.cfg, after, w.uses(), w.unmodelled(after, changed))

@@ -140,6 +140,14 @@ func (t *auditText) settings(b *strings.Builder, a *model.Audit) {
 		rows = append(rows, [5]string{Clean(s.ID), brief(configured), brief(effective), Clean(string(s.Basis)), Clean(string(s.State))})
 		whys = append(whys, s.Why)
 	}
+	for _, l := range a.AccountLines {
+		value, state := brief(model.Text(l.Value.Data)), model.StateOK
+		if l.Value.Data == false {
+			state = model.StateWeak
+		}
+		rows = append(rows, [5]string{Clean(strings.TrimPrefix(l.Where, "[global] ")), value, value, string(model.BasisConfigured), string(state)})
+		whys = append(whys, "an exception for one account")
+	}
 	if len(rows) == 0 {
 		return
 	}
