@@ -323,7 +323,7 @@ func openListener(ctx context.Context, address string, transparent bool) (net.Li
 	if transparent {
 		return gateway.ListenTransparent(ctx, address)
 	}
-	return new(net.ListenConfig).Listen(ctx, "tcp", address)
+	return gateway.Listen(ctx, address)
 }
 
 // end takes no more connections, and lets those that are open go on for a while.

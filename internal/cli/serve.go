@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -276,14 +277,14 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 		say(a.stderr, "set-up link, for once: %s/setup?token=%s", strings.TrimSuffix(base, "/"), token)
 	}
 	group, gctx := errgroup.WithContext(ctx)
-	listen(gctx, group, pageServer(mux, proxies, cert), limit.Listen(l, bounds))
+	listen(gctx, group, pageServer(mux, proxies, cert, o.Log), limit.Listen(l, bounds))
 	if f.metrics != "" {
 		l, err := net.Listen("tcp", f.metrics)
 		if err != nil {
 			return fmt.Errorf("metrics: %w", err)
 		}
 		defer l.Close()
-		listen(gctx, group, &http.Server{Handler: numbers.Handler(), ReadHeaderTimeout: headerWait, IdleTimeout: idleWait}, l)
+		listen(gctx, group, &http.Server{Handler: numbers.Handler(), ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, ErrorLog: serverLog(o.Log)}, l)
 		say(a.stderr, "metrics: http://%s/metrics", l.Addr())
 	}
 	if f.workers != "" {
@@ -314,16 +315,33 @@ func forWorkers(g *gate.Gate, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler: limit.Bodies(g), ConnContext: limit.Context, TLSConfig: g.TLS(),
 		ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), // strangers' handshakes are no news
+		ErrorLog: serverLog(log),
 	}
 }
 
+// serverLog takes what an HTTP server reports by itself.
+func serverLog(log *slog.Logger) *stdlog.Logger { return stdlog.New(reports{log}, "", 0) }
+
+type reports struct{ log *slog.Logger }
+
+// Write is part of io.Writer. A handshake that fails is a port scan or a browser that does not know the certificate: it
+// happens all day, and is not news. Everything else is, such as a handler that panics.
+func (r reports) Write(b []byte) (int, error) {
+	text, level := strings.TrimSpace(string(b)), slog.LevelError
+	if strings.HasPrefix(text, "http: TLS handshake error") {
+		level = slog.LevelDebug
+	}
+	r.log.Log(context.Background(), level, text)
+	return len(b), nil
+}
+
 // pageServer is the page's HTTP server, with TLS unless it was left out.
-func pageServer(h http.Handler, proxies []netip.Prefix, cert *tlscert.Source) *http.Server {
+func pageServer(h http.Handler, proxies []netip.Prefix, cert *tlscert.Source, log *slog.Logger) *http.Server {
 	s := &http.Server{
 		Handler:           limit.Bodies(proxy.Trust(proxies, h)),
 		ConnContext:       limit.Context,
 		ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, MaxHeaderBytes: 64 << 10,
+		ErrorLog: serverLog(log),
 	}
 	if cert != nil {
 		s.TLSConfig = cert.Config()

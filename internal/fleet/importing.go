@@ -96,6 +96,9 @@ type importing struct {
 	note func(tx *store.Tx, host string) error
 }
 
+// earliest is the year before which no scan was made: SMB moved to port 445 with Windows 2000.
+const earliest = 2000
+
 // refusal is a result that is not taken; the others are.
 type refusal struct{ why string }
 
@@ -121,6 +124,8 @@ func (f importing) scan(ctx context.Context, site store.Site, b []byte) error {
 			s.Started.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	} else if s.Started.After(now) {
 		s.Started = now // clocks differ a little
+	} else if s.Started.Year() < earliest {
+		return refuse("%s is dated %s: the clock of that machine was not set", s.Target, s.Started.UTC().Format(time.RFC3339))
 	}
 	s.Address = netip.AddrPortFrom(a.Addr().Unmap(), a.Port()).String()
 	t := store.Target{SiteID: site.ID, Spec: s.Target, Enabled: true, Note: "imported"}

@@ -54,6 +54,7 @@ func TestImportUnfit(t *testing.T) {
 			odd := []string{
 				`,"verdict":"fine\u0000"`, `,"verdict":""`, `,"verdict":"not-tested"`, `,"findings":[{"id":"x","severity":"worst"}]`,
 				`,"stats":{"requests":9223372036854775807}`, `,"stats":{"requests":-1}`, `,"duration_ms":9223372036854775807`,
+				`,"started":"1600-01-01T00:00:00Z"`, `,"started":"0001-01-01T00:00:01Z"`,
 			}
 			for i, change := range odd {
 				in += scan(2+i, change)

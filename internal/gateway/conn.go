@@ -47,6 +47,7 @@ type conn struct {
 	noUser time.Time
 	idled  bool // it would have been ended for that
 	timed  bool // a user's silence has an end
+	probed bool // TCP looks whether both ends are there
 }
 
 func newConn(g *Gateway, way *Way, to string, client, server net.Conn) *conn {
@@ -239,6 +240,9 @@ func (c *conn) patience() error {
 }
 
 func (c *conn) patient() error {
+	if c.table.known() || c.idled {
+		c.probe()
+	}
 	switch {
 	case c.idled && c.observing():
 		return c.up.deadline(time.Time{})
@@ -255,6 +259,20 @@ func (c *conn) patient() error {
 		c.noUser = time.Now()
 	}
 	return c.up.deadline(c.noUser.Add(c.g.Limits.Logon))
+}
+
+// probe has TCP look from time to time whether both ends are still there, once: from now on silence has no end. Strangers have
+// one, and do without: it takes four system calls for each end, a sixth of what a refusal takes.
+func (c *conn) probe() {
+	if c.probed {
+		return
+	}
+	c.probed = true
+	for _, s := range []*side{&c.toClient, &c.toBack} {
+		if tcp, ok := s.Conn.(*net.TCPConn); ok {
+			_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true}) // a connection that has ended tells so by itself
+		}
+	}
 }
 
 const noUserCame = "no user came in within the time, or a stranger said nothing"

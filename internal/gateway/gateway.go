@@ -54,7 +54,7 @@ type Options struct {
 	Limits Limits
 	Log    *slog.Logger    // nil: nothing is logged
 	Use    func(model.Use) // takes every logon as a row, from many goroutines; nil: nobody does
-	// Dial makes the connection to a server; nil is a net.Dialer.
+	// Dial makes the connection to a server; nil is a net.Dialer without keep-alive probes, which begin with a user.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -78,7 +78,7 @@ type Gateway struct {
 func New(o Options) *Gateway {
 	o.Limits = o.Limits.withDefaults()
 	if o.Dial == nil {
-		o.Dial = new(net.Dialer).DialContext
+		o.Dial = (&net.Dialer{KeepAlive: -1}).DialContext
 	}
 	g := &Gateway{Options: o, conns: map[*conn]struct{}{}}
 	g.stats.init()
@@ -87,6 +87,12 @@ func New(o Options) *Gateway {
 
 // Stats is what was counted so far.
 func (g *Gateway) Stats() Stats { return g.stats.snapshot() }
+
+// Listen listens for clients. The gateway itself begins TCP's keep-alive probes.
+func Listen(ctx context.Context, address string) (net.Listener, error) {
+	l := net.ListenConfig{KeepAlive: -1}
+	return l.Listen(ctx, "tcp", address)
+}
 
 // Serve takes the connections of a listener until the context ends or the listener does, and closes it; connections go
 // on.

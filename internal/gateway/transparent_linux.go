@@ -15,13 +15,14 @@ const Mark = 445
 // local address of each is the server that the client meant. It takes CAP_NET_ADMIN. See Linux,
 // Documentation/networking/tproxy.rst.
 func ListenTransparent(ctx context.Context, address string) (net.Listener, error) {
-	l := net.ListenConfig{Control: func(network, _ string, c syscall.RawConn) error { return transparent(network, c) }}
+	l := net.ListenConfig{KeepAlive: -1, Control: func(network, _ string, c syscall.RawConn) error { return transparent(network, c) }}
 	return l.Listen(ctx, "tcp", address)
 }
 
 // dialTransparent connects to a server in the client's own name. The answers must come back through this machine.
 func dialTransparent(ctx context.Context, client netip.Addr, server netip.AddrPort) (net.Conn, error) {
 	d := net.Dialer{
+		KeepAlive: -1,
 		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(client, 0)),
 		Control: func(network, _ string, c syscall.RawConn) error {
 			if err := transparent(network, c); err != nil {
