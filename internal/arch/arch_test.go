@@ -31,7 +31,7 @@ var rooms = []room{
 	{"scripts/measure", []string{"measured", "audit", "catalog", "model"}, nil},
 	{"scripts/site", []string{"measured", "report", "catalog"}, nil},
 	{"web", []string{"fleet", "store", "report", "plan", "catalog", "model"}, []string{"*"}},
-	{"fleet", []string{"store", "scan", "audit", "plan", "catalog", "model"}, []string{"*"}},
+	{"fleet", []string{"store", "scan", "audit", "plan", "export", "catalog", "model"}, []string{"*"}},
 	{"store", []string{"model"}, []string{"*"}},
 	{"apply/verify", []string{"apply", "scan", "smb", "ntlm", "dcerpc", "catalog", "model"}, nil},
 	{"apply/engine", []string{"apply", "change", "format", "catalog", "model"}, []string{"golang.org/x/sys"}},

@@ -75,6 +75,8 @@ var writers = []writer{
 	{"fleet/access/device.go", nil, "a hash"},
 	{"fleet/csv/write.go", nil, "targets, whose words are refused where characters are hidden when they are added"},
 	{"fleet/gate/gate.go", nil, "for workers, no people"},
+	{"fleet/handover/archive.go", []string{"shown", "Escape"}, ""},
+	{"fleet/handover/tickets.go", []string{"shown", "Escape"}, ""},
 	{"fleet/notify/compose.go", []string{"line"}, "events pass line in notify.go before they are composed"},
 	{"fleet/notify/email.go", []string{"line"}, ""},
 	{"fleet/notify/syslog.go", nil, "events pass line in notify.go before they are composed"},

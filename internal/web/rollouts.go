@@ -2,12 +2,16 @@ package web
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
+	"ipcguard/internal/fleet/handover"
 	"ipcguard/internal/plan"
 	"ipcguard/internal/store"
 	"ipcguard/internal/web/view"
@@ -335,6 +339,36 @@ func rolloutProgress(v *visit) error {
 		status = stopPolling
 	}
 	return v.fragment(status, "rollout", "moved", d)
+}
+
+// handedOver is a rollout whole, and what its files are called.
+func (v *visit) handedOver() (*handover.Rollout, string, error) {
+	id, err := v.number()
+	if err != nil {
+		return nil, "", err
+	}
+	r, err := handover.Read(v.ctx(), v.store, v.catalog, id)
+	return r, "ipcguard-rollout-" + strconv.FormatInt(id, 10), err
+}
+
+func rolloutArchive(v *visit) error {
+	r, name, err := v.handedOver()
+	if err != nil {
+		return err
+	}
+	return v.send(name+".zip", "application/zip", r.WriteArchive)
+}
+
+func rolloutTickets(v *visit) error {
+	shape, isCSV := strings.CutSuffix(v.r.PathValue("file"), ".csv")
+	if !isCSV || !slices.Contains(handover.Shapes(), shape) {
+		return errNotFound
+	}
+	r, name, err := v.handedOver()
+	if err != nil {
+		return err
+	}
+	return v.send(name+"-"+shape+".csv", view.Media(view.CSV), func(w io.Writer) error { return r.WriteTickets(w, shape) })
 }
 
 // auditRollout audits the hosts that nobody has audited; a plan starts from an audit.

@@ -66,6 +66,8 @@ func routes() []route {
 		{method: "POST", path: "/rollouts", needs: operate, do: startRollout},
 		{method: "GET", path: "/rollouts/{id}", needs: look, do: rolloutPage},
 		{method: "GET", path: "/rollouts/{id}/progress", needs: look, do: rolloutProgress, polled: true},
+		{method: "GET", path: "/rollouts/{id}/files.zip", needs: look, do: rolloutArchive},
+		{method: "GET", path: "/rollouts/{id}/tickets/{file}", needs: look, do: rolloutTickets},
 		{method: "POST", path: "/rollouts/{id}/audit", needs: operate, do: auditRollout},
 		{method: "POST", path: "/rollouts/{id}/plan", needs: operate, do: planAgain},
 		{method: "POST", path: "/rollouts/{id}/end", needs: operate, do: endRollout},

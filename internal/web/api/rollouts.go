@@ -1,7 +1,11 @@
 package api
 
 import (
+	"io"
+	"strconv"
+
 	"ipcguard/internal/fleet/acts"
+	"ipcguard/internal/fleet/handover"
 	"ipcguard/internal/store"
 	"ipcguard/internal/web/view"
 )
@@ -56,6 +60,33 @@ func listStops(c *call) (any, error) {
 	}
 	stops, total, err := c.store.RolloutStops(c.ctx(), o.ID, nil, c.page())
 	return part(c, stops, total, err)
+}
+
+// handedOver is a rollout whole, and what its files are called.
+func (c *call) handedOver() (*handover.Rollout, string, error) {
+	id, err := c.id()
+	if err != nil {
+		return nil, "", err
+	}
+	r, err := handover.Read(c.ctx(), c.store, c.catalog, id)
+	return r, "ipcguard-rollout-" + strconv.FormatInt(id, 10), err
+}
+
+func rolloutArchive(c *call) error {
+	r, name, err := c.handedOver()
+	if err != nil {
+		return err
+	}
+	return c.attach(name+".zip", "application/zip", r.WriteArchive)
+}
+
+func rolloutTickets(c *call) error {
+	shape := c.query.Get("shape")
+	r, name, err := c.handedOver()
+	if err != nil {
+		return err
+	}
+	return c.attach(name+"-"+shape+".csv", view.Media(view.CSV), func(w io.Writer) error { return r.WriteTickets(w, shape) })
 }
 
 func planAgain(c *call) (any, error) {

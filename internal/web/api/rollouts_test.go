@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -75,6 +76,15 @@ func (c *scene) rollout(act func(role store.Role, method, path string, body any,
 	}
 	c.ask(v, http.MethodGet, path+"/stops", nil, 200)
 	c.ask(v, http.MethodGet, "/rollouts?sort=name", nil, 200)
+	if b := c.ask(v, http.MethodGet, path+"/archive", nil, 200).Body.Bytes(); !bytes.HasPrefix(b, []byte("PK")) || !bytes.Contains(b, []byte("ansible/inventory.yml")) {
+		t.Errorf("the archive begins with %.20q", b)
+	}
+	for _, shape := range []string{"csv", "jira", "servicenow"} {
+		if s := c.ask(v, http.MethodGet, path+"/tickets?shape="+shape, nil, 200).Body.String(); !strings.Contains(s, "Set restrict anonymous") {
+			t.Errorf("tickets for %s: %s", shape, s)
+		}
+	}
+	c.ask(v, http.MethodGet, path+"/tickets?shape=poem", nil, 400)
 	c.ask(v, http.MethodPost, path+"/plan", nil, 403)
 	var again store.Rollout
 	act(o, http.MethodPost, path+"/plan", nil, 200).into(&again)

@@ -8,6 +8,7 @@ import (
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
+	"ipcguard/internal/fleet/handover"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 	"ipcguard/internal/web/view"
@@ -134,6 +135,8 @@ func routes() []route {
 		{method: get, path: "/rollouts/{id}/groups", role: look, id: "listGroups", summary: "The hosts of a rollout that get exactly the same changes, by product and role", query: paging, out: list[store.RolloutGroup]{}, do: listGroups},
 		{method: get, path: "/rollouts/{id}/hosts", role: look, id: "listRolloutHosts", summary: "The hosts of a rollout: what is left, and what has closed", query: with(paging, []view.Param{{Name: "state", Kind: view.Text, Enum: view.RolloutStates}, {Name: "group", Kind: view.Number}, sorts("host", "site", "owner", "state", "since", "verdict", "group", "id")}), out: list[store.RolloutHost]{}, do: listRolloutHosts},
 		{method: get, path: "/rollouts/{id}/stops", role: look, id: "listStops", summary: "What the changes of a rollout would stop, and on how many hosts: what was observed first", query: paging, out: list[store.RolloutStop]{}, do: listStops},
+		{method: get, path: "/rollouts/{id}/archive", role: look, id: "rolloutArchive", summary: "What is left of a rollout as one zip: group policy backups, Ansible inventory and tasks, PowerShell, each with its undo, the hosts, what would be stopped, and tickets", gives: []string{"application/zip"}, stream: rolloutArchive},
+		{method: get, path: "/rollouts/{id}/tickets", role: look, id: "rolloutTickets", summary: "What is left of a rollout as tickets, one for each owner of each group", query: []view.Param{{Name: "shape", Kind: view.Text, Enum: handover.Shapes(), Needed: true}}, gives: []string{"text/csv"}, stream: rolloutTickets},
 		{method: post, path: "/rollouts/{id}/plan", role: operate, id: "planAgain", summary: "Plan anew for the hosts of a rollout that are left, as after they were audited", out: store.Rollout{}, do: planAgain},
 		{method: post, path: "/rollouts/{id}/end", role: operate, id: "endRollout", summary: "End the following of a rollout: its hosts stay as they stand", out: store.Rollout{}, do: endRollout},
 		{method: del, path: "/rollouts/{id}", role: operate, id: "deleteRollout", summary: "Forget a rollout", do: deleteRollout},

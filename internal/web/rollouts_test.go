@@ -1,0 +1,53 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/store"
+)
+
+// TestRolloutFromSetting: one click on what fixes most plans for every host that the setting would fix, and what is left is handed over as files.
+func TestRolloutFromSetting(t *testing.T) {
+	s := newTestSite(t)
+	plainSeed().fill(t, s.st)
+	p := s.login(store.RoleOperator)
+	body := p.ok("/settings?setting=restrict+anonymous")
+	if !strings.Contains(body, ">Plan it for ") || strings.Contains(s.login(store.RoleViewer).ok("/settings?setting=restrict+anonymous"), ">Plan it for ") {
+		t.Error("the setting is not planned for an operator, or for a viewer")
+	}
+	a := p.post("/rollouts", "name", "restrict anonymous", "setting", "restrict anonymous", "query", "setting=restrict+anonymous")
+	if a.status != http.StatusSeeOther {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	at := a.header.Get("Location")
+	if err := s.fleet.PlanRollouts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	body = p.ok(at)
+	for _, want := range []string{"restrict anonymous", "alone", "to change", "to audit first", "samba, standalone", "Audit "} {
+		if !strings.Contains(strings.ToLower(body), strings.ToLower(want)) {
+			t.Errorf("the rollout does not say %q", want)
+		}
+	}
+	if strings.Contains(body, "hx-get") {
+		t.Error("a rollout that is planned still asks")
+	}
+	check(t, at, body)
+	if a := p.get(at + "/files.zip"); a.status != http.StatusOK || !strings.HasPrefix(a.body, "PK") || !strings.Contains(a.body, "groups/g01_samba_standalone/ansible/apply.yml") {
+		t.Errorf("the archive: %d", a.status)
+	}
+	if s := p.ok(at + "/tickets/jira.csv"); !strings.Contains(s, "Set restrict anonymous = ") {
+		t.Errorf("the tickets: %s", s)
+	}
+	if a := p.get(at + "/tickets/poem.csv"); a.status != http.StatusNotFound {
+		t.Errorf("tickets as a poem: %d", a.status)
+	}
+	if a := p.post("/hosts/act", "which", "all", "filter", "verdict=exposed", "do", "plan"); a.header.Get("Location") != "/rollouts/new?query=verdict%3Dexposed" {
+		t.Errorf("all of a filter lead to %s", a.header.Get("Location"))
+	}
+	if a := p.post("/hosts/act", "which", "ticked", "host", "1", "host", "2", "do", "plan"); a.header.Get("Location") != "/rollouts/new?host=1&host=2" {
+		t.Errorf("ticked hosts lead to %s", a.header.Get("Location"))
+	}
+}
