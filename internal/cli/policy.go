@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/lexer"
@@ -42,7 +46,8 @@ func decodeYAML(b []byte, into any) error {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return nil
 	}
-	if err := plainYAML(lexer.Tokenize(string(b))); err != nil {
+	tokens := lexer.Tokenize(string(b))
+	if err := plainYAML(tokens); err != nil {
 		return err
 	}
 	var written any
@@ -55,7 +60,67 @@ func decodeYAML(b []byte, into any) error {
 	}
 	d := json.NewDecoder(bytes.NewReader(j))
 	d.DisallowUnknownFields()
-	return d.Decode(into)
+	return inYAML(d.Decode(into), tokens)
+}
+
+// inYAML says in the words of the file what the decoder says in those of JSON.
+func inYAML(err error, tokens token.Tokens) error {
+	if err == nil {
+		return nil
+	}
+	if quoted, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		if name, e := strconv.Unquote(quoted); e == nil {
+			return usage("%sunknown key %q", lineOf(tokens, name), name)
+		}
+	}
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		key := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
+		if key == "" {
+			return usage("a policy has keys, such as \"strangers:\", not %s", writtenAs(wrong.Value))
+		}
+		return usage("%s%s: want %s, not %s", lineOf(tokens, key), key, kindOf(wrong.Type), writtenAs(wrong.Value))
+	}
+	return err
+}
+
+// lineOf names the line of the first key of that name.
+func lineOf(tokens token.Tokens, key string) string {
+	for _, t := range tokens {
+		if t.Value == key && t.Next != nil && t.Next.Type == token.MappingValueType {
+			return fmt.Sprintf("line %d: ", t.Position.Line)
+		}
+	}
+	return ""
+}
+
+// writtenAs is what YAML calls a kind of JSON's.
+func writtenAs(kind string) string {
+	switch kind {
+	case "array":
+		return "a list"
+	case "object":
+		return "keys"
+	case "bool":
+		return "true or false"
+	case "string":
+		return "text"
+	}
+	return "a number"
+}
+
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "keys"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "text"
+	}
+	return "a number"
 }
 
 // plainYAML refuses what a policy has no use for and what costs more than it is long.
