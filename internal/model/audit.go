@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// Role is what a host is in its domain.
+// Role is the role of a host in its domain.
 type Role string
 
 // The roles.
@@ -28,7 +28,7 @@ type Platform struct {
 	Build   int    `json:"build,omitempty"`
 	Role    Role   `json:"role"`
 
-	// Why says in sentences how product, build and role are known, or why they cannot be.
+	// Why explains how product, build and role are known, or why they are not.
 	Why []string `json:"why,omitempty"`
 }
 
@@ -42,7 +42,7 @@ const (
 	BasisUnknown    Basis = "unknown"
 )
 
-// State judges one setting on this platform.
+// State is the judgement of one setting on this platform.
 type State string
 
 // The states.
@@ -55,24 +55,27 @@ const (
 
 // Setting is one configuration value that governs access: as written and as it works.
 type Setting struct {
-	ID             string `json:"id"`
-	Where          string `json:"where"`
-	Type           string `json:"type"`
-	Present        bool   `json:"present"`
-	Configured     any    `json:"configured,omitempty"`
-	ConfiguredType string `json:"configured_type,omitempty"` // where it is written with another type than it should have
-	Raw            Hex    `json:"raw,omitzero"`              // of a registry value: the bytes as stored
-	Inherited      bool   `json:"inherited,omitempty"`       // of a section of smb.conf: it takes the value from [global]
-	NotRead        bool   `json:"not_read,omitempty"`        // the source was not asked for it: neither present nor absent
-	Effective      any    `json:"effective"`
-	Basis          Basis  `json:"basis"`
-	State          State  `json:"state"`
-	Why            string `json:"why"`
-	TakesEffect    string `json:"takes_effect,omitempty"`
-	Origin         string `json:"origin,omitempty"` // the file and place, where several sources are joined
+	ID         string `json:"id"`
+	Where      string `json:"where"`
+	Type       string `json:"type"`
+	Present    bool   `json:"present"`
+	Configured any    `json:"configured,omitempty"`
+	// Set if it is written with another type than it should have.
+	ConfiguredType string `json:"configured_type,omitempty"`
+	Raw            Hex    `json:"raw,omitzero"` // of a registry value: the bytes as stored
+	// Of a section of smb.conf: the value is inherited from [global].
+	Inherited bool `json:"inherited,omitempty"`
+	// The source was not asked for it: neither present nor absent.
+	NotRead     bool   `json:"not_read,omitempty"`
+	Effective   any    `json:"effective"`
+	Basis       Basis  `json:"basis"`
+	State       State  `json:"state"`
+	Why         string `json:"why"`
+	TakesEffect string `json:"takes_effect,omitempty"`
+	Origin      string `json:"origin,omitempty"` // file and position, if several sources are joined
 }
 
-// Value is the setting as it is written.
+// Value returns the setting as it is written.
 func (s *Setting) Value() Value {
 	if !s.Present {
 		return Value{}
@@ -80,7 +83,7 @@ func (s *Setting) Value() Value {
 	return Value{Present: true, Type: cmp.Or(s.ConfiguredType, s.Type), Data: s.Configured, Raw: s.Raw}
 }
 
-// UnmarshalJSON gives values the shapes that they had before they were written, as Value has them.
+// UnmarshalJSON restores the Go types that the values had before they were written, as Value does.
 func (s *Setting) UnmarshalJSON(b []byte) error {
 	type plain Setting // without methods
 	var in plain
@@ -100,14 +103,14 @@ func (s *Setting) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Decision is one cell of the access model: an outcome with the reasons that led to it. Outcome is Allowed,
-// Denied, Absent or "unknown".
+// Decision is one cell of the access model: an outcome and its reasons. Outcome is Allowed, Denied, Absent or
+// "unknown".
 type Decision struct {
 	Outcome Outcome  `json:"outcome"`
 	Why     []string `json:"why,omitempty"`
 }
 
-// OutcomeUnknown is the access model's word where the documents leave an answer open.
+// OutcomeUnknown is the access model's outcome if the documents leave the answer open.
 const OutcomeUnknown Outcome = "unknown"
 
 // Access is what one identity may do.
@@ -126,45 +129,46 @@ type Source struct {
 	Parts []string `json:"parts,omitempty"` // the files that were read
 }
 
-// Audit is what one configuration says.
+// Audit is the result of auditing one configuration.
 type Audit struct {
 	Schema   string              `json:"schema"`
 	Source   Source              `json:"source"`
-	Host     string              `json:"host,omitempty"` // the machine's own name, where the source tells it
+	Host     string              `json:"host,omitempty"` // the machine's own name, if the source contains it
 	Platform Platform            `json:"platform"`
 	Partial  bool                `json:"partial,omitempty"`
-	Problems []string            `json:"problems,omitempty"` // what could not be read, with file and place
+	Problems []string            `json:"problems,omitempty"` // what could not be read, with file and position
 	Settings []Setting           `json:"settings"`
 	Access   map[Identity]Access `json:"access"`
 	Findings []Finding           `json:"findings"`
 	Services []Service           `json:"services,omitempty"`
-	Shares   []Share             `json:"shares,omitzero"` // none is not the same as not known
+	Shares   []Share             `json:"shares,omitzero"` // none is not the same as unknown
 
-	// Unread says why the configuration may say more than was read, and have further shares.
+	// Unread says why the configuration may contain more than was read, and more shares.
 	Unread string `json:"unread,omitempty"`
-	// EveryShare says that shares which the configuration does not show were looked for: in the folder of usershares and in
-	// Samba's registry.
+	// EveryShare says that the search included shares that the configuration does not show: those in the usershare
+	// folder and in Samba's registry.
 	EveryShare bool `json:"every_share,omitempty"`
 
-	// Defaults are what a share of Samba that is made now begins with, by [global]; a usershare is one.
+	// Defaults are the settings of [global] with which a new Samba share begins, such as a usershare.
 	Defaults *Share `json:"share_defaults,omitempty"`
 
-	// AccountLines are the lines of [global] that except one computer account from a setting. None is not the same as not read.
+	// AccountLines are the lines of [global] that except one computer account from a setting. None is not the same as
+	// not read.
 	AccountLines []AccountLine `json:"account_lines,omitzero"`
 }
 
 // AccountLine is a line of smb.conf about one computer account.
 type AccountLine struct {
-	Setting string `json:"setting"` // of the catalog
+	Setting string `json:"setting"` // catalog ID
 	Account string `json:"account"`
 	Where   string `json:"where"`
 	Value   Value  `json:"value"`
 	Origin  string `json:"origin,omitempty"` // the file and line
 }
 
-// Verdict is what the configuration lets strangers have, by the definition of a scan's: exposed where one is given data, limited
-// where one comes in and is given no more than every client is told, closed where none comes in. A weakness of another kind, such as
-// signing that is not required, exposes nothing. What the configuration leaves open is inconclusive.
+// Verdict returns what the configuration gives strangers, as a scan defines it: exposed if an identity is given data,
+// limited if it gets in and learns only what every client is told, closed if none gets in. A weakness of another kind,
+// such as optional signing, exposes nothing. If the configuration leaves the answer open, the verdict is inconclusive.
 func (a *Audit) Verdict() Verdict {
 	known, in, open := false, false, false // open: a question that the configuration does not settle
 	settled := func(o Outcome) bool { return o == Allowed || o == Denied || o == Absent }
@@ -208,38 +212,40 @@ type Service struct {
 // Share is one share the configuration defines.
 type Share struct {
 	Name    string `json:"name"`
-	Default bool   `json:"default"` // made by the system, not by an administrator
+	Default bool   `json:"default"` // created by the system, not by an administrator
 	Guest   bool   `json:"guest"`
 	Path    string `json:"path,omitempty"`
 
 	// GuestOnly is Samba's guest only, which opens a share by itself.
 	GuestOnly bool `json:"guest_only,omitempty"`
 
-	// What else decides who enters a share of Samba, as it counts after [global] and copy.
-	Off          string   `json:"off,omitempty"`     // what takes it from everybody
-	Printer      bool     `json:"printer,omitempty"` // it takes print jobs, and gives no files
+	// What else decides who can access a Samba share, after [global] and copy are applied.
+	Off          string   `json:"off,omitempty"`     // why the share is unavailable to everyone
+	Printer      bool     `json:"printer,omitempty"` // a printer share, which serves no files
 	ValidUsers   []string `json:"valid_users,omitempty"`
 	InvalidUsers []string `json:"invalid_users,omitempty"`
 	HostsAllow   []string `json:"hosts_allow,omitempty"`
 	HostsDeny    []string `json:"hosts_deny,omitempty"`
 	Encrypt      string   `json:"encrypt,omitempty"`
 	ForceUser    string   `json:"force_user,omitempty"`
-	Unsure       string   `json:"unsure,omitempty"`  // why smbd may refuse it to everybody, which only its host can tell
-	Program      string   `json:"program,omitempty"` // the line of a program whose failure refuses the caller
+	// Why smbd may refuse it to everyone, which only its host can settle.
+	Unsure  string `json:"unsure,omitempty"`
+	Program string `json:"program,omitempty"` // the command line of a program whose failure refuses the caller
 
-	// UserShare says that a user made it, with net usershare: smb.conf has no section of it.
+	// UserShare says that a user created it with net usershare: smb.conf has no section for it.
 	UserShare bool `json:"user_share,omitempty"`
 
-	// GuestAt and GuestOnlyAt are the sections whose lines open it: global, or a share that it copies. Empty is its own.
+	// GuestAt and GuestOnlyAt name the sections whose lines open it: global, or a share that it copies. Empty is its
+	// own.
 	GuestAt     string `json:"guest_at,omitempty"`
 	GuestOnlyAt string `json:"guest_only_at,omitempty"`
 
-	// Strangers is what the access model says of them at this share of Samba; empty where nobody asked it.
+	// Strangers is the access model's outcome for strangers at this Samba share; empty if the model was not asked.
 	Strangers Outcome `json:"strangers,omitempty"`
 }
 
-// OpenToGuests tells whether strangers may be let in: by the access model, where it was asked, else by the lines that let
-// them in.
+// OpenToGuests reports whether strangers may get in: by the access model if it was asked, else by the lines that allow
+// guests.
 func (s *Share) OpenToGuests() bool {
 	if s.Strangers != "" {
 		return !s.Printer && s.Strangers != Denied && s.Strangers != Absent

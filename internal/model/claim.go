@@ -1,16 +1,16 @@
 package model
 
-// The words of claims that no outcome or verdict has: those of a check.
+// The words of claims that are neither outcomes nor verdicts: the results of a check.
 const (
 	Passed    = "passed"
 	Failed    = "failed"
-	Unchecked = "unchecked" // the question could not be put
-	Waiting   = "waiting"   // made, and in force only after a restart
+	Unchecked = "unchecked" // the check could not be run
+	Waiting   = "waiting"   // changed, and in force only after a restart
 	Open      = "open"      // not to be closed, and seen open
 )
 
-// strength is how much a claim's word says. Words of one strength contradict one another: a run that loses an
-// observation may not come from one to the other.
+// strength ranks how much the word of a claim says. Different words of one rank contradict one another, so a run that
+// lacks an observation must not turn one into the other.
 var strength = map[string]int{
 	"": 0, string(NotTested): 0, string(OutcomeUnknown): 0, Unchecked: 0,
 	Waiting:              1,
@@ -20,8 +20,9 @@ var strength = map[string]int{
 	Passed: 3, Failed: 3, Open: 3,
 }
 
-// Stronger tells whether a claim's word says more than another, or something else of the same weight, so that who has
-// seen less may not say it. Words are outcomes, verdicts and results of checks; an unknown word is as strong as any.
+// Stronger reports whether a claim's word says more than another, or differs at the same rank, so that a run which saw
+// less must not make the claim. Words are outcomes, verdicts and results of checks; an unknown word has the highest
+// rank.
 //
 //	"", not-tested, unknown, unchecked < waiting < inconclusive < allowed, denied, absent, closed, …, passed, failed, open
 func Stronger[T ~string](claim, than T) bool {

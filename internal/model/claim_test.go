@@ -2,7 +2,7 @@ package model
 
 import "testing"
 
-// TestStronger: the order of claims is a strict partial one, silence is its bottom, and answers do not follow from one
+// TestStronger: claims are strictly and partially ordered, the empty claim is the least, and answers do not imply one
 // another.
 func TestStronger(t *testing.T) {
 	words := make([]string, 0, len(strength))
@@ -24,7 +24,13 @@ func TestStronger(t *testing.T) {
 			}
 		}
 	}
-	for _, x := range [][2]string{{Passed, Failed}, {string(Closed), string(Exposed)}, {string(Denied), string(Allowed)}, {Passed, Waiting}, {string(Denied), string(Inconclusive)}} {
+	for _, x := range [][2]string{
+		{Passed, Failed},
+		{string(Closed), string(Exposed)},
+		{string(Denied), string(Allowed)},
+		{Passed, Waiting},
+		{string(Denied), string(Inconclusive)},
+	} {
 		if !Stronger(x[0], x[1]) {
 			t.Errorf("%q may be said where %q was", x[0], x[1])
 		}

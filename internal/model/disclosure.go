@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Disclosure is the kind of thing a call gave away.
+// Disclosure is the kind of information that a call gave away.
 type Disclosure string
 
 // The kinds of disclosure.
@@ -30,8 +30,7 @@ const (
 	DisclosesNothing        Disclosure = "nothing"
 )
 
-// disclosures holds each kind with its noun, in the order in which reports show them. A kind that cannot be counted has
-// no plural.
+// disclosures lists each kind with its noun in report order. A kind that cannot be counted has no plural.
 var disclosures = []struct {
 	kind      Disclosure
 	one, many string
@@ -55,7 +54,7 @@ var disclosures = []struct {
 	{DisclosesIdentity, "the caller's own name", ""},
 }
 
-// Disclosures lists every kind that is about data, in the order in which reports show them.
+// Disclosures returns every kind that is about data, in report order.
 func Disclosures() []Disclosure {
 	out := make([]Disclosure, len(disclosures))
 	for i := range disclosures {
@@ -64,7 +63,7 @@ func Disclosures() []Disclosure {
 	return out
 }
 
-// Noun names the kind in a sentence, in the plural where it has one: "accounts", "the password policy".
+// Noun returns the kind for use in a sentence, in the plural if it has one: "accounts", "the password policy".
 func (d Disclosure) Noun() string {
 	one, many := d.nouns()
 	if many == "" {
@@ -73,7 +72,7 @@ func (d Disclosure) Noun() string {
 	return many
 }
 
-// Count puts a number of the kind into words: "1 account", "3 accounts". A kind that cannot be counted is named alone.
+// Count returns a count of the kind in words: "1 account", "3 accounts". A kind that cannot be counted has no number.
 func (d Disclosure) Count(n int) string {
 	one, many := d.nouns()
 	switch {
@@ -94,7 +93,7 @@ func (d Disclosure) nouns() (one, many string) {
 	return string(d), ""
 }
 
-// Nouns names several kinds, in the order given.
+// Nouns joins the nouns of several kinds in the given order.
 func Nouns(kinds []Disclosure) string {
 	out := make([]string, len(kinds))
 	for i, d := range kinds {
@@ -103,8 +102,8 @@ func Nouns(kinds []Disclosure) string {
 	return strings.Join(out, ", ")
 }
 
-// IsExposure tells whether giving this to a stranger is an exposure. A caller's own name, and what a server
-// tells every client (its names, version, time, endpoint map), are not.
+// IsExposure reports whether giving this to a stranger is an exposure. A caller's own name and what a server gives
+// every client (its names, version, time, endpoint map) are not.
 func (d Disclosure) IsExposure() bool {
 	switch d {
 	case DisclosesIdentity, DisclosesHostInfo, DisclosesEndpoints, DisclosesNothing, "":

@@ -1,9 +1,9 @@
 package model
 
-// Identity is who the caller is to the server.
+// Identity is the caller as the server sees it.
 type Identity string
 
-// The identities. The last three occur in observed traffic alone.
+// The identities. The last three occur only in observed traffic.
 const (
 	Anonymous   Identity = "anonymous"    // null session
 	Guest       Identity = "guest"        // the server said so
@@ -14,15 +14,14 @@ const (
 	Opaque      Identity = "opaque"       // encrypted, not readable
 )
 
-// Strangers lists those who never proved who they are, in the order in which reports show them.
+// Strangers returns the identities that never proved who they are, in report order.
 func Strangers() []Identity { return []Identity{Anonymous, Guest, UnknownUser} }
 
-// Identities lists whom a scan connects as and the access model answers for: the strangers, then the user.
+// Identities returns the identities that a scan uses and the access model answers for: the strangers, then the user.
 func Identities() []Identity { return append(Strangers(), User) }
 
-// IsStranger tells whether the caller never proved who it is: a null session, a guest or a made-up name. It is the one
-// definition that every room uses. Where the logon was not seen or cannot be read (Unknown, Opaque) nobody knows, and
-// the answer is no.
+// IsStranger reports whether the caller never proved who it is: a null session, a guest or a made-up name. Every
+// package uses this definition. It is false for Unknown and Opaque, whose logon was not seen or cannot be read.
 func (i Identity) IsStranger() bool {
 	switch i {
 	case Anonymous, Guest, UnknownUser:
@@ -31,7 +30,7 @@ func (i Identity) IsStranger() bool {
 	return false
 }
 
-// Callers names those who come in this way, as the subject of a sentence.
+// Callers returns the subject of a sentence about callers with this identity.
 func (i Identity) Callers() string {
 	switch i {
 	case Anonymous:

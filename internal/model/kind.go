@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// kinds are the names of documents by their schema without its version.
+// kinds maps the schema of a document, without its version, to a name.
 var kinds = map[string]string{
 	"ipcguard.scan":    "the result of a scan",
 	"ipcguard.audit":   "the result of an audit",
@@ -16,8 +16,8 @@ var kinds = map[string]string{
 	"ipcguard.plan":    "a plan",
 }
 
-// KindOf says in words what the first document of a file is, for whoever was given another one than was asked for:
-// documents stand alone, in an array, or one a line. The file is within the bounds of CheckDocument.
+// KindOf describes the first document of a file, for the error that a file of another kind was expected. A file holds
+// one document, an array of them, or one a line. The file is within the bounds of CheckDocument.
 func KindOf(b []byte) string {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return "an empty file"
@@ -41,7 +41,7 @@ func KindOf(b []byte) string {
 	return SchemaKind(head.Schema)
 }
 
-// SchemaKind says in words what a document with a schema is.
+// SchemaKind describes a document by its schema.
 func SchemaKind(schema string) string {
 	const most = 64 // bytes of a schema; the longest of this program has 18
 	if len(schema) > most {
@@ -54,8 +54,8 @@ func SchemaKind(schema string) string {
 	return "a document of another program (" + schema + ")"
 }
 
-// Schema is this program's schema with which a file begins, of which head is the first part: of a document, or of the first
-// of an array. Empty where there is none.
+// Schema returns the schema of this program with which a file begins, given the first bytes of the file. The schema is
+// that of a document or of the first document of an array; it is empty if there is none.
 func Schema(head []byte) string {
 	d := json.NewDecoder(bytes.NewReader(head))
 	for _, want := range []any{json.Delim('{'), "schema", nil} {

@@ -14,9 +14,10 @@ func TestKindOf(t *testing.T) {
 		`{"a":1}`:                          "JSON without a schema of ipcguard",
 		`{"schema":"ipcguard.audit/1"}`:    "the result of an audit (ipcguard.audit/1)",
 		` [{"schema":"ipcguard.audit/1"}]`: "the result of an audit (ipcguard.audit/1)",
-		`{"schema":"ipcguard.scan/1"}` + "\n" + `{"schema":"ipcguard.scan/1"}`: "the result of a scan (ipcguard.scan/1)",
-		`{"schema":"ipcguard.plan/2"}`:                                         "a plan (ipcguard.plan/2)",
-		`{"schema":"x/1"}`:                                                     "a document of another program (x/1)",
+		`{"schema":"ipcguard.scan/1"}` + "\n" +
+			`{"schema":"ipcguard.scan/1"}`: "the result of a scan (ipcguard.scan/1)",
+		`{"schema":"ipcguard.plan/2"}`: "a plan (ipcguard.plan/2)",
+		`{"schema":"x/1"}`:             "a document of another program (x/1)",
 	} {
 		if got := KindOf([]byte(text)); got != want {
 			t.Errorf("%q is %s, want %s", text, got, want)

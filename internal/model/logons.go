@@ -7,34 +7,38 @@ import (
 	"time"
 )
 
-// SchemaLogon names a row of Logons.
+// SchemaLogon is the schema of a Logon.
 const SchemaLogon = "ipcguard.logon/1"
 
-// Strength is how well a way to come in proves who comes and protects what is said, by its weakest part.
+// Strength says how well a kind of logon proves the caller's identity and protects the session, by its weakest part.
 type Strength string
 
 // The strengths, the weakest first.
 const (
-	StrengthBroken   Strength = "broken"   // the answer or the password itself can be had from the wire: plaintext, LM, NTLMv1
-	StrengthNone     Strength = "none"     // nobody proved anything: null sessions, guests
+	// The response or the password itself can be recovered from the wire: plaintext, LM, NTLMv1.
+	StrengthBroken   Strength = "broken"
+	StrengthNone     Strength = "none"     // no proof of identity: null sessions, guests
 	StrengthOld      Strength = "old"      // SMB1, whatever the logon
-	StrengthUnknown  Strength = "unknown"  // not enough of it was seen
-	StrengthUnsigned Strength = "unsigned" // neither signed nor encrypted: it can be relayed and changed on the way
+	StrengthUnknown  Strength = "unknown"  // too little was seen
+	StrengthUnsigned Strength = "unsigned" // neither signed nor encrypted: it can be relayed and modified
 	StrengthNTLM     Strength = "ntlm"     // NTLMv2, signed or encrypted
 	StrengthStrong   Strength = "strong"   // Kerberos, signed or encrypted
 )
 
-// Strengths lists them, the weakest first.
+// Strengths returns the strengths, the weakest first.
 func Strengths() []Strength {
-	return []Strength{StrengthBroken, StrengthNone, StrengthOld, StrengthUnknown, StrengthUnsigned, StrengthNTLM, StrengthStrong}
+	return []Strength{
+		StrengthBroken, StrengthNone, StrengthOld, StrengthUnknown, StrengthUnsigned, StrengthNTLM,
+		StrengthStrong,
+	}
 }
 
-// Logon is how one client comes in to one server: its uses together.
+// Logon is how one client logs on to one server: its uses together.
 type Logon struct {
 	Schema     string    `json:"schema"`
 	Strength   Strength  `json:"strength"`
 	Client     string    `json:"client"`
-	Kind       string    `json:"kind,omitempty"` // what the client likely is, by what it says of itself
+	Kind       string    `json:"kind,omitempty"` // what the client probably is, by what it says of itself
 	Agent      string    `json:"agent,omitempty"`
 	Server     string    `json:"server"`
 	Identity   Identity  `json:"identity"`
@@ -48,21 +52,21 @@ type Logon struct {
 	Offers     string    `json:"offers,omitempty"`
 	Signing    string    `json:"signing,omitempty"`
 	CanEncrypt Tristate  `json:"can_encrypt,omitzero"`
-	Signed     Tristate  `json:"signed,omitzero"`    // every request after the logon; false where one was not
+	Signed     Tristate  `json:"signed,omitzero"`    // whether every request after the logon was
 	Encrypted  Tristate  `json:"encrypted,omitzero"` // likewise
 	Encryption string    `json:"encryption,omitempty"`
 	Allowed    int64     `json:"allowed"` // logons
 	Denied     int64     `json:"denied"`
-	Open       int64     `json:"open"` // of which the answer was not seen
+	Open       int64     `json:"open"` // logons whose response was not seen
 	First      time.Time `json:"first"`
 	Last       time.Time `json:"last"`
 	Sources    string    `json:"source"`
 }
 
-// LetIn tells whether somebody came in this way: a logon succeeded, or there were requests after one that was not seen.
+// LetIn reports whether a client got in this way: a logon succeeded, or requests followed a logon that was not seen.
 func (l *Logon) LetIn() bool { return l.Allowed > 0 || l.Denied+l.Open == 0 }
 
-// way is what tells one way to come in from another.
+// way is the key that distinguishes logons.
 type way struct {
 	client, server, account, pkg, spn, dialect, offers, signing, agent string
 
@@ -72,30 +76,36 @@ type way struct {
 
 func wayOf(u *Use) way {
 	id := u.Identity
-	if id == Opaque { // what follows the logon of somebody who has a key
+	if id == Opaque { // This follows the logon of a caller with a key.
 		id = User
 		if strings.HasSuffix(u.Account, "$") {
 			id = Machine
 		}
 	}
-	return way{u.Client, u.Server, u.Account, u.Package, u.SPN, u.Dialect, u.Offers, u.Signing, u.Agent, id, u.Raw, u.MIC, u.Binding, u.CanEncrypt}
+	return way{
+		u.Client, u.Server, u.Account, u.Package, u.SPN, u.Dialect, u.Offers, u.Signing, u.Agent, id, u.Raw,
+		u.MIC, u.Binding, u.CanEncrypt,
+	}
 }
 
-// Logons joins uses to who comes in how, the weakest first. What is known of a logon's messages comes from the uses after it.
+// Logons aggregates uses into logons, the weakest first. The protection of a logon's messages comes from the uses after
+// it.
 func Logons(uses []Use) []Logon {
 	byWay := map[way]*Logon{}
 	for i := range uses {
 		u := &uses[i]
 		if u.Log && u.saysNoWay() {
-			continue // a log's record of what was done after a logon
+			continue // a log record of what was done after a logon
 		}
 		w := wayOf(u)
 		l := byWay[w]
 		if l == nil {
 			l = &Logon{
-				Schema: SchemaLogon, Client: u.Client, Server: u.Server, Identity: w.identity, Account: u.Account, Package: u.Package, Raw: u.Raw,
-				MIC: u.MIC, Binding: u.Binding, SPN: u.SPN, Dialect: u.Dialect, Offers: u.Offers, Signing: u.Signing, CanEncrypt: u.CanEncrypt,
-				Agent: u.Agent, First: u.First, Last: u.Last, Sources: u.Source,
+				Schema: SchemaLogon, Client: u.Client, Server: u.Server, Identity: w.identity, Account: u.Account,
+				Package: u.Package, Raw: u.Raw,
+				MIC: u.MIC, Binding: u.Binding, SPN: u.SPN, Dialect: u.Dialect, Offers: u.Offers, Signing: u.Signing,
+				CanEncrypt: u.CanEncrypt,
+				Agent:      u.Agent, First: u.First, Last: u.Last, Sources: u.Source,
 			}
 			byWay[w] = l
 		}
@@ -110,9 +120,10 @@ func Logons(uses []Use) []Logon {
 	return out
 }
 
-// saysNoWay tells whether a use says nothing of how its caller came in.
+// saysNoWay reports whether a use does not show how its caller logged on.
 func (u *Use) saysNoWay() bool {
-	return u.Layer != LayerSession && u.Package == "" && u.Dialect == "" && u.Signing == "" && u.Signed == NotKnown && u.Encrypted == NotKnown && u.CanEncrypt == NotKnown
+	return u.Layer != LayerSession && u.Package == "" && u.Dialect == "" && u.Signing == "" && u.Signed == NotKnown &&
+		u.Encrypted == NotKnown && u.CanEncrypt == NotKnown
 }
 
 func (l *Logon) take(u *Use) {
@@ -136,7 +147,7 @@ func (l *Logon) take(u *Use) {
 	}
 }
 
-// every is true as long as nothing says otherwise and something says so.
+// every is true while no use contradicts it and at least one confirms it.
 func every(have, more Tristate) Tristate {
 	if more == NotKnown || have == False {
 		return have
@@ -144,7 +155,7 @@ func every(have, more Tristate) Tristate {
 	return more
 }
 
-// strength is that of the weakest part.
+// strength returns the strength of the weakest part.
 func (l *Logon) strength() Strength {
 	switch l.Package {
 	case PackagePlaintext, PackageLM, PackageNTLMv1, PackageNTLMv1ESS:
@@ -169,9 +180,12 @@ func compareLogons(a, b Logon) int {
 	rank := func(l *Logon) int { return slices.Index(Strengths(), l.Strength) }
 	return cmp.Or(
 		cmp.Compare(rank(&a), rank(&b)), strings.Compare(a.Client, b.Client), strings.Compare(a.Server, b.Server),
-		strings.Compare(string(a.Identity), string(b.Identity)), strings.Compare(a.Account, b.Account), strings.Compare(a.Package, b.Package),
-		strings.Compare(a.Dialect, b.Dialect), strings.Compare(a.Offers, b.Offers), strings.Compare(a.Signing, b.Signing),
-		strings.Compare(a.SPN, b.SPN), strings.Compare(a.Agent, b.Agent), cmp.Compare(a.MIC, b.MIC), cmp.Compare(a.Raw, b.Raw),
+		strings.Compare(string(a.Identity), string(b.Identity)), strings.Compare(a.Account, b.Account),
+		strings.Compare(a.Package, b.Package),
+		strings.Compare(a.Dialect, b.Dialect), strings.Compare(a.Offers, b.Offers),
+		strings.Compare(a.Signing, b.Signing),
+		strings.Compare(a.SPN, b.SPN), strings.Compare(a.Agent, b.Agent), cmp.Compare(a.MIC, b.MIC),
+		cmp.Compare(a.Raw, b.Raw),
 		cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.CanEncrypt, b.CanEncrypt),
 	)
 }

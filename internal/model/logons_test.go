@@ -5,13 +5,14 @@ import (
 	"time"
 )
 
-// TestLogons joins what is known of one way to come in, and puts the weakest first.
+// TestLogons: uses are joined by logon, and the weakest comes first.
 func TestLogons(t *testing.T) {
 	at := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 	use := func(client string, layer Layer, pkg, dialect string, signed, encrypted Tristate) Use {
 		return Use{
-			Client: client, Server: "s", Identity: User, Account: "ann", Layer: layer, Outcome: Allowed, Package: pkg, Dialect: dialect,
-			Signed: signed, Encrypted: encrypted, Count: 1, First: at, Last: at.Add(time.Hour),
+			Client: client, Server: "s", Identity: User, Account: "ann", Layer: layer, Outcome: Allowed, Package: pkg,
+			Dialect: dialect,
+			Signed:  signed, Encrypted: encrypted, Count: 1, First: at, Last: at.Add(time.Hour),
 		}
 	}
 	session := func(client, pkg, dialect string) Use {
@@ -31,8 +32,10 @@ func TestLogons(t *testing.T) {
 		tree("kerberos", PackageKerberos, "3.1.1", True, False),
 		session("encrypted", PackageNTLMv2, "3.0"), sealed,
 		session("half", PackageNTLMv2, "3.1.1"),
-		tree("half", PackageNTLMv2, "3.1.1", True, False), tree("half", PackageNTLMv2, "3.1.1", False, False), tree("half", PackageNTLMv2, "3.1.1", True, False),
-		session("smb1", PackageKerberos, "NT LM 0.12"), session("logon alone", PackageNTLMv2, "3.1.1"), null, session("v1", PackageNTLMv1ESS, "2.1"), refused,
+		tree("half", PackageNTLMv2, "3.1.1", True, False), tree("half", PackageNTLMv2, "3.1.1", False, False),
+		tree("half", PackageNTLMv2, "3.1.1", True, False),
+		session("smb1", PackageKerberos, "NT LM 0.12"), session("logon alone", PackageNTLMv2, "3.1.1"), null,
+		session("v1", PackageNTLMv1ESS, "2.1"), refused,
 	})
 	want := []struct {
 		client   string

@@ -1,12 +1,11 @@
-// Package model holds the product's nouns as plain structs: what scan, audit, observe and plan hand to one
-// another and to the user as JSON. It has no behaviour beyond small, pure questions about its own values, and
-// imports the standard library alone.
+// Package model holds the shared types as plain structs: what scan, audit, observe and plan pass to one another and
+// write as JSON. Its methods are small, pure questions about their own values. It imports only the standard library.
 //
 // The JSON field names are a contract: fields may be added, never renamed. Times are RFC 3339; statuses are the
-// field's own names (STATUS_ACCESS_DENIED, WERR_ACCESS_DENIED, nca_s_fault_access_denied) or hexadecimal.
+// protocol's own names (STATUS_ACCESS_DENIED, WERR_ACCESS_DENIED, nca_s_fault_access_denied) or hexadecimal.
 package model
 
-// Schema names, one for each kind of document.
+// Schemas, one for each kind of document.
 const (
 	SchemaScan  = "ipcguard.scan/1"
 	SchemaAudit = "ipcguard.audit/1"
@@ -14,7 +13,7 @@ const (
 	SchemaPlan  = "ipcguard.plan/1"
 )
 
-// Layer is where an answer came from.
+// Layer is the layer that answered.
 type Layer string
 
 // The layers, outermost first.
@@ -28,7 +27,7 @@ const (
 	LayerCall      Layer = "call"
 )
 
-// Outcome is the closed list of answers. An error is never Denied and never "empty".
+// Outcome is the result of one request. An error is never Denied and never an empty result.
 type Outcome string
 
 // The outcomes.
@@ -40,22 +39,22 @@ const (
 	NotTested    Outcome = "not-tested"
 )
 
-// Verdict sums up one host.
+// Verdict is the result for one host.
 type Verdict string
 
-// The verdicts. Exposed needs data given to an unauthenticated identity; Limited is let in but given no more
-// than its own name and what a server tells every client.
+// The verdicts. Exposed: data was given to an unauthenticated identity. Limited: an identity gets in and learns only
+// its own name and what a server gives every client.
 const (
 	Exposed             Verdict = "exposed"
 	Limited             Verdict = "limited"
 	Closed              Verdict = "closed"
 	VerdictInconclusive Verdict = "inconclusive"
 	Unreachable         Verdict = "unreachable"
-	// VerdictNotTested is no verdict: the address was not asked.
+	// VerdictNotTested means that the host was not scanned.
 	VerdictNotTested Verdict = "not-tested"
 )
 
-// Severity orders findings.
+// Severity ranks findings.
 type Severity string
 
 // The severities, highest first.
@@ -67,7 +66,7 @@ const (
 	Info     Severity = "info"
 )
 
-// Rank is 0 for Info up to 4 for Critical.
+// Rank returns 0 for Info up to 4 for Critical.
 func (s Severity) Rank() int {
 	switch s {
 	case Critical:
@@ -82,7 +81,7 @@ func (s Severity) Rank() int {
 	return 0
 }
 
-// Control is one requirement of a published benchmark. Source says who published the mapping.
+// Control is one requirement of a published benchmark. Source names the publisher of the mapping.
 type Control struct {
 	Benchmark string `json:"benchmark"`
 	Version   string `json:"version,omitempty"`
@@ -90,9 +89,9 @@ type Control struct {
 	Source    string `json:"source,omitempty"`
 }
 
-// Finding is one thing worth an administrator's attention, with the evidence for it.
+// Finding is one result that needs an administrator's attention, with its evidence.
 type Finding struct {
-	ID       string    `json:"id"` // a catalog finding
+	ID       string    `json:"id"` // catalog ID
 	Severity Severity  `json:"severity"`
 	Title    string    `json:"title,omitempty"`
 	Identity Identity  `json:"identity,omitempty"`
@@ -103,5 +102,5 @@ type Finding struct {
 	Settings []string  `json:"settings,omitempty"`
 	Controls []Control `json:"controls,omitempty"`
 	Sources  []string  `json:"sources,omitempty"`
-	Looks    []Look    `json:"looks,omitempty"` // what earned it
+	Looks    []Look    `json:"looks,omitempty"` // the evidence
 }

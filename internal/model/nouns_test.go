@@ -25,7 +25,7 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-// One noun for each kind of data, in the singular and the plural.
+// TestNouns: each kind of data has one noun, in the singular and the plural.
 func TestNouns(t *testing.T) {
 	seen := map[string]Disclosure{}
 	for _, d := range Disclosures() {

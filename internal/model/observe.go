@@ -5,7 +5,7 @@ import "time"
 // SchemaObserve is the schema of an Observation.
 const SchemaObserve = "ipcguard.observe/1"
 
-// Observation is what was seen of the use of IPC$, and what that rests on.
+// Observation is the observed use of IPC$ and its coverage.
 type Observation struct {
 	Schema   string   `json:"schema"`
 	Coverage Coverage `json:"coverage"`
@@ -13,27 +13,27 @@ type Observation struct {
 	Uses     []Use    `json:"uses"`
 }
 
-// Day is how often an identity used IPC$ on one day, logons, connects, opens, binds and calls together.
+// Day is how often an identity used IPC$ on one day: logons, connects, opens, binds and calls together.
 type Day struct {
 	Day      string   `json:"day"` // in UTC, 2026-11-22
 	Identity Identity `json:"identity"`
 	Count    int64    `json:"count"`
 }
 
-// Coverage says what a result rests on: what was read, what could not be, and where silence proves nothing.
+// Coverage describes the basis of a result: what was read, what could not be read, and where silence proves nothing.
 type Coverage struct {
-	From       time.Time        `json:"from,omitzero"` // of the first and last record that was read
+	From       time.Time        `json:"from,omitzero"` // times of the first and last record that was read
 	To         time.Time        `json:"to,omitzero"`
 	Read       map[string]int64 `json:"read,omitempty"`       // records, by kind
 	Unreadable map[string]int64 `json:"unreadable,omitempty"` // by reason
 	Bytes      *Bytes           `json:"bytes,omitempty"`      // of SMB traffic; nil where no traffic was read
-	Heard      []Heard          `json:"heard,omitempty"`      // the kinds of log records that were really read, by host
-	Notes      []string         `json:"notes,omitempty"`      // what could not be seen, and what would make it seen
-	Notices    []Notice         `json:"notices,omitempty"`    // single things that an administrator should know
+	Heard      []Heard          `json:"heard,omitempty"`      // the kinds of log records that were read, by host
+	Notes      []string         `json:"notes,omitempty"`      // what could not be seen, and how to make it visible
+	Notices    []Notice         `json:"notices,omitempty"`    // single events that an administrator should know
 }
 
-// Heard is a kind of record that was read of a host. That nobody appears in it says something over its time, of its layer,
-// and nothing beyond.
+// Heard is a kind of record that was read for a host. If no use appears in it, that is evidence only for its period and
+// its layer.
 type Heard struct {
 	Host  string    `json:"host"`
 	Layer Layer     `json:"layer"` // whose uses such records show
@@ -44,29 +44,29 @@ type Heard struct {
 	Days  []string  `json:"days"` // in UTC, those with a record
 }
 
-// The kinds in Coverage's maps that a reader looks for: packets that were taken from the wire, and those that found no room
-// there, or in the capture that they were written to.
+// Keys of Coverage's maps that callers look up: captured packets, and packets that the capture buffer or the capture
+// file dropped.
 const (
 	ReadLive = "packets from the wire"
 	LostLive = "packets lost while they were captured"
 )
 
-// Bytes says what became of every payload byte on the ports where SMB servers listen. The first six are the conversation;
-// the rest adds nothing to it.
+// Bytes accounts for every payload byte on the ports of SMB servers. The first six are the conversation; the others do
+// not count towards it.
 type Bytes struct {
 	Readable    int64 `json:"readable"`              // plain, or decrypted with the key of a null session
 	Opaque      int64 `json:"opaque"`                // encrypted or compressed
-	Lost        int64 `json:"lost"`                  // not in the capture, though it was on the wire
+	Lost        int64 `json:"lost"`                  // on the wire, but missing from the capture
 	Foreign     int64 `json:"foreign"`               // on an SMB port, but no SMB
-	Before      int64 `json:"before,omitempty"`      // of what began before the first byte seen
-	Undecodable int64 `json:"undecodable,omitempty"` // of frames that are not whole or break the protocol's rules
+	Before      int64 `json:"before,omitempty"`      // of conversations that began before the capture
+	Undecodable int64 `json:"undecodable,omitempty"` // of frames that are incomplete or break the protocol's rules
 
-	Repeated int64 `json:"repeated,omitempty"` // sent again
-	Stray    int64 `json:"stray,omitempty"`    // in segments that no receiver takes
-	Unneeded int64 `json:"unneeded,omitempty"` // not in the capture, inside of file contents, which are passed over
+	Repeated int64 `json:"repeated,omitempty"` // retransmitted
+	Stray    int64 `json:"stray,omitempty"`    // in segments that a receiver discards
+	Unneeded int64 `json:"unneeded,omitempty"` // missing from the capture, in file contents, which are skipped
 }
 
-// Total is all bytes of the conversations.
+// Total returns the number of bytes of the conversations.
 func (b *Bytes) Total() int64 {
 	if b == nil {
 		return 0
@@ -74,7 +74,7 @@ func (b *Bytes) Total() int64 {
 	return b.Readable + b.Opaque + b.Lost + b.Foreign + b.Before + b.Undecodable
 }
 
-// Add adds what became of other bytes.
+// Add adds the counts of more.
 func (b *Bytes) Add(more Bytes) {
 	b.Readable += more.Readable
 	b.Opaque += more.Opaque
@@ -87,7 +87,7 @@ func (b *Bytes) Add(more Bytes) {
 	b.Unneeded += more.Unneeded
 }
 
-// Share is which part of the bytes could be read, from 0 to 1; 0 where there are none.
+// Share returns which part of the bytes could be read, from 0 to 1; 0 if there are none.
 func (b *Bytes) Share() float64 {
 	if b.Total() <= 0 {
 		return 0
@@ -95,10 +95,10 @@ func (b *Bytes) Share() float64 {
 	return float64(b.Readable) / float64(b.Total())
 }
 
-// NoticeSchannel is the notice of a computer account whose Netlogon a domain controller of Samba finds too weak.
+// NoticeSchannel is the notice about a computer account whose Netlogon is too weak for a Samba domain controller.
 const NoticeSchannel = "samba-weak-netlogon"
 
-// Notice is one thing found on the way: a change of the settings that this product is about, a log that was cleared.
+// Notice is one event found during observation: a change of a setting of interest, a cleared log.
 type Notice struct {
 	ID       string    `json:"id"` // such as null-session-setting-changed
 	Time     time.Time `json:"time,omitzero"`

@@ -9,39 +9,39 @@ import (
 	"io"
 )
 
-// Bounds of one document. The deepest result, a scan, nests nine levels. The smallest object of a real one takes some
-// sixty bytes, and in memory some three hundred: documents that are nothing but empty objects would take a hundred times
-// their size.
+// Bounds of one document. The deepest result, a scan, nests nine levels. The smallest object of a real document has
+// some sixty bytes, and some three hundred in memory; a document of empty objects would need a hundred times its size.
 const (
 	maxDepth     = 64
 	objectsFree  = 20_000 // objects that any document may have
-	objectWeight = 24     // bytes that each further one needs to have on average
+	objectWeight = 24     // bytes that each further object must have on average
 	maxObjects   = 1_000_000
 )
 
-// MaxResult bounds one result in bytes: a hundred times the largest scan or audit that was seen.
+// MaxResult bounds one result in bytes: a hundred times the largest known scan or audit.
 const MaxResult = 64 << 20
 
-// MaxEvidence bounds a file of results that are kept in memory together, in bytes: those of some thousand hosts.
+// MaxEvidence bounds a file of results that are kept in memory together, in bytes: those of a few thousand hosts.
 const MaxEvidence = 256 << 20
 
-// ErrTooLarge says that a document is larger than any that this program writes. The error around it names the bound.
+// ErrTooLarge reports a document larger than any that this program writes. The wrapping error names the bound.
 var ErrTooLarge = errors.New("larger than this program reads")
 
-// DocumentLimits bound what ReadDocuments reads; zero is no bound.
+// DocumentLimits bounds what ReadDocuments reads; zero is no bound.
 type DocumentLimits struct {
-	Document int64 // bytes of one document; MaxResult unless given
+	Document int64 // bytes of one document; default MaxResult
 	Whole    int64 // bytes of all
-	Objects  int   // objects in all; for a reader that keeps them
+	Objects  int   // total objects; for a reader that keeps them
 }
 
-// KeptResults are the limits of a reader that keeps every result.
+// KeptResults returns the limits of a reader that keeps every result.
 func KeptResults() DocumentLimits {
 	return DocumentLimits{Document: MaxResult, Whole: MaxEvidence, Objects: maxObjects}
 }
 
-// ReadDocuments hands on each document of a stream, as JSON within the bounds: one document, an array of them, or one a
-// line, in any of the encodings of UTF8. The bytes are do's to keep. An error of do ends it and is returned as it is.
+// ReadDocuments calls do for each document of a stream, as JSON within the bounds: one document, an array of them, or
+// one a line, in any encoding of UTF8. do may keep the bytes. An error of do stops the reading and is returned
+// unchanged.
 func ReadDocuments(r io.Reader, l DocumentLimits, do func(b []byte) error) error {
 	if l.Document == 0 {
 		l.Document = MaxResult
@@ -86,7 +86,7 @@ func ReadDocuments(r io.Reader, l DocumentLimits, do func(b []byte) error) error
 	return nil
 }
 
-// firstByte looks at the first byte that is not white space.
+// firstByte peeks at the first byte that is not white space.
 func firstByte(b *bufio.Reader) (byte, error) {
 	for {
 		c, err := b.ReadByte()
@@ -99,16 +99,16 @@ func firstByte(b *bufio.Reader) (byte, error) {
 	}
 }
 
-// boundedReader ends a document, or a stream, that does not end.
+// boundedReader stops an endless document or stream.
 type boundedReader struct {
 	r      io.Reader
 	limits DocumentLimits
-	left   int64 // of one document
+	left   int64 // bytes of one document
 	whole  int64
-	err    error // that the reader gave, but for the end
+	err    error // of the reader, except io.EOF
 }
 
-// Read is part of io.Reader.
+// Read implements io.Reader.
 func (b *boundedReader) Read(p []byte) (int, error) {
 	if b.left < 0 {
 		b.err = fmt.Errorf("%w: one document has more than %d MiB", ErrTooLarge, b.limits.Document>>20)
@@ -125,8 +125,8 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// CheckDocument holds the JSON of a document against the bounds on its depth and the number of its objects. Whatever is
-// wrong with it otherwise is left to the decoder.
+// CheckDocument checks the JSON of a document against the bounds on its depth and number of objects. The decoder
+// reports any other error.
 func CheckDocument(b []byte) error {
 	_, err := checkDocument(b)
 	return err
@@ -146,7 +146,7 @@ func checkDocument(b []byte) (objects int, err error) {
 			objects++
 		case '}', ']':
 			depth--
-		case 'n': // null is an empty object where one belongs
+		case 'n': // null counts as an empty object
 			objects++
 			i += len("null") - 1
 		}
@@ -157,7 +157,7 @@ func checkDocument(b []byte) (objects int, err error) {
 	return objects, nil
 }
 
-// endOfString is where the string that goes on at i has its closing quote.
+// endOfString returns the index of the closing quote of the string that continues at i.
 func endOfString(b []byte, i int) int {
 	for i < len(b) {
 		n := bytes.IndexAny(b[i:], `"\`)

@@ -27,10 +27,19 @@ func TestReadDocuments(t *testing.T) {
 		{"depth", strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65), nil, "more than 64 levels"},
 		{"empty objects", `{"findings":[` + strings.Repeat("{},", 30_000) + `{}]}`, nil, "objects in a document of"},
 		{"nulls", `{"findings":[` + strings.Repeat("null,", 30_000) + `{}]}`, nil, "objects in a document of"},
-		{"one that is too large", `{"a":"` + strings.Repeat("x", 2<<20) + `"}`, nil, "one document has more than 1 MiB"},
+		{
+			"one that is too large", `{"a":"` + strings.Repeat("x", 2<<20) + `"}`, nil,
+			"one document has more than 1 MiB",
+		},
 		{"no end", `{"a":"` + strings.Repeat("x", 9<<20), nil, "one document has more than 1 MiB"},
-		{"many", strings.Repeat(`{"a":"`+strings.Repeat("x", 600<<10)+"\"}\n", 20), nil, "the file has more than 3 MiB"},
-		{"many objects", strings.Repeat(`{"a":[`+strings.Repeat("{},", 9000)+"{}]}\n", 20), nil, "more than 30000 objects in one file"},
+		{
+			"many", strings.Repeat(`{"a":"`+strings.Repeat("x", 600<<10)+"\"}\n", 20), nil,
+			"the file has more than 3 MiB",
+		},
+		{
+			"many objects", strings.Repeat(`{"a":[`+strings.Repeat("{},", 9000)+"{}]}\n", 20), nil,
+			"more than 30000 objects in one file",
+		},
 	} {
 		var got []string
 		err := ReadDocuments(strings.NewReader(c.in), small, func(b []byte) error {
@@ -45,7 +54,8 @@ func TestReadDocuments(t *testing.T) {
 		}
 	}
 	enough := errors.New("enough")
-	if err := ReadDocuments(strings.NewReader("{}{}"), small, func([]byte) error { return enough }); !errors.Is(err, enough) {
+	if err := ReadDocuments(strings.NewReader("{}{}"), small, func([]byte) error { return enough }); !errors.Is(err,
+		enough) {
 		t.Errorf("%v", err)
 	}
 	broken := io.MultiReader(strings.NewReader("{}\n"), errReader{enough})
@@ -60,8 +70,10 @@ func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
 // FuzzReadDocuments reads any bytes as results of every kind; what was read can be written and read again.
 func FuzzReadDocuments(f *testing.F) {
-	f.Add([]byte(`[{"schema":"ipcguard.scan/1","identities":[{"pipes":[{"interfaces":[{"calls":[{}]}]}]}],"findings":[{}]}]`))
-	f.Add([]byte(`{"schema":"ipcguard.audit/1","settings":[{"id":"a","configured":[1,"x"],"raw":"00"}],"access":{"anonymous":{"pipes":{"samr":"denied"}}}}`))
+	f.Add([]byte(
+		`[{"schema":"ipcguard.scan/1","identities":[{"pipes":[{"interfaces":[{"calls":[{}]}]}]}],"findings":[{}]}]`))
+	f.Add(
+		[]byte(`{"schema":"ipcguard.audit/1","settings":[{"id":"a","configured":[1,"x"],"raw":"00"}],"access":{"anonymous":{"pipes":{"samr":"denied"}}}}`))
 	f.Add([]byte(`{"schema":"ipcguard.use/1","count":1}` + "\n" + `{"schema":"ipcguard.observe/1","uses":[{}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_ = ReadDocuments(strings.NewReader(string(b)), DocumentLimits{Document: 1 << 16}, func(raw []byte) error {

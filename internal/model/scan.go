@@ -2,7 +2,7 @@ package model
 
 import "time"
 
-// Scan is what one target gave away: one object a target.
+// Scan is the result of scanning one target.
 type Scan struct {
 	Schema     string    `json:"schema"`
 	Target     string    `json:"target"`  // as the user named it
@@ -10,23 +10,23 @@ type Scan struct {
 	Started    time.Time `json:"started"`
 	DurationMS int64     `json:"duration_ms"`
 	Verdict    Verdict   `json:"verdict"`
-	Reason     string    `json:"reason,omitempty"` // plain words, where the verdict is not the findings' own
+	Reason     string    `json:"reason,omitempty"` // explains a verdict that does not follow from the findings
 	Partial    bool      `json:"partial,omitempty"`
-	// Banned says that the server shut this address out after a refused logon: what was not asked then, was not asked.
+	// Banned says that the server blocked this address after a failed logon. Later requests were not sent.
 	Banned string `json:"banned,omitempty"`
-	// Contradictions are answers that no one server gives: somebody on the way changes them, or several servers share the
-	// address.
+	// Contradictions are answers that cannot come from one server: a middlebox changes them, or several servers share
+	// the address.
 	Contradictions []string         `json:"contradictions,omitempty"`
-	Limits         []Limit          `json:"limits_reached,omitempty"` // what was not asked, although it was there to ask
+	Limits         []Limit          `json:"limits_reached,omitempty"` // requests that could have been sent and were not
 	Aliases        []string         `json:"aliases,omitempty"`        // other names of the same address in this run
 	Server         Server           `json:"server"`
 	Identities     []IdentityResult `json:"identities"`
-	WeakWays       []WeakWay        `json:"weak_ways,omitempty"` // where they were asked for
+	WeakWays       []WeakWay        `json:"weak_ways,omitempty"` // if they were requested
 	Findings       []Finding        `json:"findings"`
 	Stats          Stats            `json:"stats"`
 }
 
-// Server is the posture a server shows to any client before and during logon.
+// Server describes what a server shows to any client before and during logon.
 type Server struct {
 	Name       string   `json:"name,omitempty"`
 	Domain     string   `json:"domain,omitempty"`
@@ -41,37 +41,40 @@ type Server struct {
 	Encryption bool     `json:"encryption"`        // the server can encrypt
 	Ciphers    []string `json:"ciphers,omitempty"`
 
-	EncryptionRequired bool `json:"encryption_required,omitempty"` // it takes nothing else, as far as can be seen
-	// System is whose settings the server has: windows, samba, ksmbd, or unknown, also where it is not what it claims.
-	System  string   `json:"system,omitempty"`
-	OS      string   `json:"os,omitempty"`      // the product with what speaks most for it, in one phrase
-	Product string   `json:"product,omitempty"` // what it is taken for
-	Basis   []string `json:"basis,omitempty"`   // what speaks for that, the deciding first, and what speaks against it
-	Decoy   string   `json:"decoy,omitempty"`   // why there is nothing to advise: it pretends to be a server
-	Build   int      `json:"build,omitempty"`   // Windows build from the NTLM challenge; 0 where not told
-	Role    Role     `json:"role,omitempty"`    // as far as it tells: its answer about its domain, or no domain in its challenge
-	Time    string   `json:"time,omitempty"`
+	EncryptionRequired bool `json:"encryption_required,omitempty"` // it accepts nothing else, as far as can be seen
+	// System is windows, samba, ksmbd, or unknown. It decides which settings apply and may differ from what the server
+	// claims.
+	System  string `json:"system,omitempty"`
+	OS      string `json:"os,omitempty"`      // the product and its best evidence, in one phrase
+	Product string `json:"product,omitempty"` // the product that it is taken for
+	// Evidence for the product, the deciding first, then evidence against it.
+	Basis []string `json:"basis,omitempty"`
+	Decoy string   `json:"decoy,omitempty"` // why no advice is given: it only pretends to be a server
+	Build int      `json:"build,omitempty"` // Windows build from the NTLM challenge; 0 if unknown
+	// As far as known: from its answer about its domain, or no domain in its challenge.
+	Role Role   `json:"role,omitempty"`
+	Time string `json:"time,omitempty"`
 }
 
 // Step is the answer of one layer.
 type Step struct {
 	Outcome Outcome `json:"outcome"`
 	Status  string  `json:"status,omitempty"`
-	Detail  string  `json:"detail,omitempty"` // plain words where the status does not say it
+	Detail  string  `json:"detail,omitempty"` // plain words if the status does not say it
 }
 
-// IdentityResult is the ladder of layers for one identity.
+// IdentityResult holds the results of each layer for one identity.
 type IdentityResult struct {
 	Identity  Identity      `json:"identity"`
 	Dialect   string        `json:"dialect,omitempty"`
-	SeenAs    string        `json:"seen_as,omitempty"` // LsarGetUserName's answer: who the server thinks the caller is
+	SeenAs    string        `json:"seen_as,omitempty"` // from LsarGetUserName: who the server thinks the caller is
 	GuestFlag bool          `json:"guest_flag,omitempty"`
 	NullFlag  bool          `json:"null_flag,omitempty"`
 	Signed    bool          `json:"signed,omitempty"`
 	Encrypted bool          `json:"encrypted,omitempty"`
 	Session   Step          `json:"session"`
 	Tree      Step          `json:"tree"`
-	ClosedBy  string        `json:"closed_by,omitempty"` // how the server refuses where no status tells it
+	ClosedBy  string        `json:"closed_by,omitempty"` // how the server refuses if no status says it
 	Pipes     []PipeResult  `json:"pipes"`
 	Shares    []ShareResult `json:"shares,omitempty"`
 
@@ -80,20 +83,20 @@ type IdentityResult struct {
 
 // The weak ways in that a scan tries on request.
 const (
-	WaySMB1     = "smb1"     // SMB1 offered alone
-	WayUnsigned = "unsigned" // a request of a user's session without a signature
-	WayClear    = "clear"    // a request in clear text where the server says that it wants encryption
-	WayNTLMv1   = "ntlmv1"   // a logon with an NTLMv1 answer
+	WaySMB1     = "smb1"     // SMB1 offered as the only dialect
+	WayUnsigned = "unsigned" // an unsigned request in a user's session
+	WayClear    = "clear"    // an unencrypted request although the server requires encryption
+	WayNTLMv1   = "ntlmv1"   // a logon with an NTLMv1 response
 )
 
-// WeakWay is one weak way in, and whether the server took it.
+// WeakWay is one weak way in, and whether the server accepted it.
 type WeakWay struct {
 	Way string `json:"way"`
 	Step
 	Looks []Look `json:"looks,omitempty"`
 }
 
-// Way is what became of one weak way in; one that was not asked for is not-tested.
+// Way returns the result for one weak way in; not-tested if it was not requested.
 func (s *Scan) Way(name string) WeakWay {
 	for _, w := range s.WeakWays {
 		if w.Way == name {
@@ -103,7 +106,7 @@ func (s *Scan) Way(name string) WeakWay {
 	return WeakWay{Way: name, Step: Step{Outcome: NotTested, Detail: "weak logons were not probed"}}
 }
 
-// PipeResult is one named pipe: opened or not, and what lies behind it.
+// PipeResult is one named pipe: whether it opened, and the interfaces behind it.
 type PipeResult struct {
 	Pipe       string            `json:"pipe"`
 	Open       Step              `json:"open"`
@@ -119,7 +122,7 @@ type InterfaceResult struct {
 	Calls     []CallResult `json:"calls,omitempty"`
 }
 
-// CallResult is one RPC call. Count is how many things were disclosed, never what they were.
+// CallResult is one RPC call. Count is the number of disclosed items, never the items.
 type CallResult struct {
 	Call      string     `json:"call"`
 	Opnum     uint16     `json:"opnum"`
@@ -128,22 +131,22 @@ type CallResult struct {
 	Detail    string     `json:"detail,omitempty"`
 	Discloses Disclosure `json:"discloses,omitempty"`
 	Count     int        `json:"count,omitempty"`
-	More      bool       `json:"more,omitempty"`  // there was more; enough was read to prove the point
-	Ends      bool       `json:"ends,omitempty"`  // refused, and with it every call behind it
-	Names     []string   `json:"names,omitempty"` // with --show-names alone
+	More      bool       `json:"more,omitempty"`  // there was more; the scan reads only enough to prove the finding
+	Ends      bool       `json:"ends,omitempty"`  // refused, and with it every call after it
+	Names     []string   `json:"names,omitempty"` // only with --show-names
 }
 
-// ShareResult is one disk share that the identity tried to open. Name is shown with --show-names alone, or where the user
+// ShareResult is one disk share that the identity tried to open. Name is set only with --show-names or if the user
 // named the share.
 type ShareResult struct {
 	Name  string `json:"name,omitempty"`
-	Named bool   `json:"named,omitempty"` // the user named it, so nobody had to list it
+	Named bool   `json:"named,omitempty"` // the user named it, so it did not have to be listed
 	Type  string `json:"type,omitempty"`
 	Tree  Step   `json:"tree"`
-	Open  Step   `json:"open"` // its root folder, for reading
+	Open  Step   `json:"open"` // opening its root folder for reading
 }
 
-// Of is what was asked as an identity; one of whom nothing was asked has nothing in it.
+// Of returns the result for an identity; it is empty if nothing was requested as that identity.
 func (s *Scan) Of(id Identity) *IdentityResult {
 	for i := range s.Identities {
 		if s.Identities[i].Identity == id {
@@ -153,8 +156,8 @@ func (s *Scan) Of(id Identity) *IdentityResult {
 	return &IdentityResult{Identity: id}
 }
 
-// DiskShares counts the disk shares that strangers tried, and those that were there to try and were not. asked is false
-// where no stranger has a session, so that no share could be asked for.
+// DiskShares counts the disk shares that strangers tried, and the known ones that they did not try. asked is false if
+// no stranger has a session, so that no share could be requested.
 func (s *Scan) DiskShares() (tried, left int, asked bool) {
 	for i := range s.Identities {
 		r := &s.Identities[i]
@@ -167,7 +170,7 @@ func (s *Scan) DiskShares() (tried, left int, asked bool) {
 	return tried, left, asked
 }
 
-// Stats is what the scan of one target cost.
+// Stats is the cost of scanning one target.
 type Stats struct {
 	Connections   int   `json:"connections"`
 	Requests      int   `json:"requests"`

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Text prints a setting's value for a person, as it was read or as JSON brought it back: "not set" for none, "empty" for an
-// empty text or list, bytes by their number and the first of them.
+// Text formats a setting's value for people, as it was read or decoded from JSON: "not set" for nil, "empty" for an
+// empty string or list, bytes by their number and the first of them.
 func Text(v any) string {
 	switch x := v.(type) {
 	case nil:

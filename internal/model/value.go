@@ -11,35 +11,36 @@ import (
 	"strings"
 )
 
-// Value is a setting's exact content, absence included: the type that it is written with, what it means, and of a
-// registry value the bytes that say so.
+// Value is a setting's exact content, absence included: its type, its meaning, and for a registry value the stored
+// bytes.
 //
 //	{"present":true,"type":"REG_DWORD","data":1,"raw":"01000000"}
 //	{"present":true,"type":"REG_SZ","data":"O:BAG:BAD:(A;;RC;;;BA) ","raw":"4f003a00…"}
 //	{"present":true,"type":"REG_BINARY","data":"O:SYG:SYD:(A;;CC;;;AN)","raw":"01000480…"}
-//	{"present":true,"type":"REG_DWORD","raw":"00"}       one byte where four belong: no meaning, and bytes all the same
+//	{"present":true,"type":"REG_DWORD","raw":"00"}       one byte where four belong: bytes without a meaning
 //	{"present":true,"type":"bool","data":false}          of smb.conf, which has no bytes of its own
 //	{"present":false}
 type Value struct {
-	Present bool   `json:"present"`
-	Type    string `json:"type,omitempty"` // REG_DWORD and its like, or the catalog's: bool, int, enum, string, list, members, policy
+	Present bool `json:"present"`
+	// REG_DWORD and its like, or the catalog's: bool, int, enum, string, list, members, policy
+	Type string `json:"type,omitempty"`
 
-	// Data is the meaning, as far as the type and the bytes have one: bool, int (uint64 beyond an int), string, []string
-	// or Hex; else nil.
+	// Data is the meaning, if the type and the bytes have one: bool, int (uint64 beyond an int), string, []string or
+	// Hex; else nil.
 	Data any `json:"data,omitempty"`
 
-	// Raw is the registry value as stored. It is nil where the source has no bytes, where a plan asks for a meaning, and
-	// in documents of earlier versions.
+	// Raw is the registry value as stored. It is nil if the source has no bytes, if a plan asks for a meaning, and in
+	// documents of earlier versions.
 	Raw Hex `json:"raw,omitzero"`
 }
 
-// Hex is bytes that are hexadecimal digits in JSON and in words.
+// Hex is bytes that are written as hexadecimal digits in JSON and in text.
 type Hex []byte
 
-// MarshalText is part of encoding.TextMarshaler.
+// MarshalText implements encoding.TextMarshaler.
 func (h Hex) MarshalText() ([]byte, error) { return hex.AppendEncode([]byte{}, h), nil }
 
-// UnmarshalText is part of encoding.TextUnmarshaler.
+// UnmarshalText implements encoding.TextUnmarshaler.
 func (h *Hex) UnmarshalText(text []byte) error {
 	b, err := hex.AppendDecode([]byte{}, text)
 	if err != nil {
@@ -49,9 +50,9 @@ func (h *Hex) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String tells how many bytes there are, and the first of them.
+// String returns the number of bytes and the first of them.
 func (h Hex) String() string {
-	const most = 16 // enough to tell one from another at a glance
+	const most = 16 // enough to distinguish two at a glance
 	switch n := len(h); {
 	case n == 0:
 		return "no bytes"
@@ -64,8 +65,8 @@ func (h Hex) String() string {
 	}
 }
 
-// UnmarshalJSON reads a value of this version or of an earlier one, whose bytes stand in data, and gives data one of the
-// shapes that Value names. A field that it does not know is an error: a value that is half understood is a wrong one.
+// UnmarshalJSON decodes a value of this version or of an earlier one, whose bytes are in data, and gives Data one of
+// the types that Value names. An unknown field is an error, because a partly understood value is wrong.
 func (v *Value) UnmarshalJSON(b []byte) error {
 	type plain Value // without methods
 	var in plain
@@ -83,7 +84,7 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// shape gives what JSON read of a value's meaning the shape that it had before it was written.
+// shape converts the decoded meaning of a value to the Go type that it had before it was written.
 func shape(typ string, v any) (any, error) {
 	switch x := v.(type) {
 	case json.Number:
@@ -106,7 +107,7 @@ func shape(typ string, v any) (any, error) {
 		}
 		b, err := hex.DecodeString(x)
 		if err != nil || hex.EncodeToString(b) != x {
-			return x, nil // as somebody wrote it; it has no bytes
+			return x, nil // as written by hand; it has no bytes
 		}
 		return Hex(b), nil
 	case map[string]any:
@@ -115,7 +116,7 @@ func shape(typ string, v any) (any, error) {
 	return v, nil
 }
 
-// holdsBytes tells whether the data of a type, where it is a text, is bytes in hexadecimal.
+// holdsBytes reports whether a string in the data of a type is hexadecimal bytes.
 func holdsBytes(typ string) bool {
 	switch typ {
 	case "REG_SZ", "REG_EXPAND_SZ", "REG_MULTI_SZ":
@@ -124,13 +125,13 @@ func holdsBytes(typ string) bool {
 	return strings.HasPrefix(typ, "REG_") || strings.HasPrefix(typ, "0x")
 }
 
-// IsSDDL tells whether a text is a security descriptor rather than hexadecimal digits: it begins with an owner, a group or
-// an access list. See [MS-DTYP] 2.5.1.
+// IsSDDL reports whether a text is a security descriptor rather than hexadecimal digits: it begins with an owner, a
+// group or an access list. See [MS-DTYP] 2.5.1.
 func IsSDDL(s string) bool {
 	return len(s) > 1 && s[1] == ':' && strings.ContainsRune("OGDS", rune(s[0]))
 }
 
-// Bytes are a registry value's bytes, where they are known.
+// Bytes returns a registry value's bytes, if they are known.
 func (v Value) Bytes() ([]byte, bool) {
 	if v.Raw != nil {
 		return v.Raw, true
@@ -139,7 +140,7 @@ func (v Value) Bytes() ([]byte, bool) {
 	return h, ok
 }
 
-// Equal tells whether two values are the same: presence, type, and the bytes where both have them, else the meaning.
+// Equal reports whether two values are the same: presence, type, and the bytes if both have them, else the meaning.
 func (v Value) Equal(o Value) bool {
 	switch {
 	case v.Present != o.Present:
@@ -177,14 +178,14 @@ func sameData(a, b any) bool {
 	return ok1 && ok2 && x == y
 }
 
-// Whole, Truth, List and Word answer for the value's meaning as the functions of the same names do. A text of the registry
-// is a word, and neither a number nor a list: what Windows makes of REG_SZ where it wants another type is not known.
+// Whole, Truth, List and Word convert the value's meaning like the functions of the same names. A REG_SZ or
+// REG_EXPAND_SZ is a word, and neither a number nor a list: how Windows converts it to another type is unknown.
 func (v Value) Whole() (int, bool)     { return Whole(v.unless("REG_SZ", "REG_EXPAND_SZ")) }
 func (v Value) Truth() (bool, bool)    { return Truth(v.unless("REG_SZ", "REG_EXPAND_SZ")) }
 func (v Value) List() ([]string, bool) { return List(v.unless("REG_SZ", "REG_EXPAND_SZ")) }
 func (v Value) Word() (string, bool)   { return Word(v.Data) }
 
-// unless is the value's meaning, or none where it has one of the types.
+// unless returns the value's meaning, or nil if it has one of the types.
 func (v Value) unless(types ...string) any {
 	if slices.Contains(types, v.Type) {
 		return nil
@@ -192,7 +193,7 @@ func (v Value) unless(types ...string) any {
 	return v.Data
 }
 
-// String is the value in words: its type and its meaning, or its bytes where they mean nothing.
+// String returns the value in words: its type and its meaning, or its bytes if they have no meaning.
 func (v Value) String() string {
 	switch {
 	case !v.Present:
@@ -203,7 +204,7 @@ func (v Value) String() string {
 	return strings.TrimSpace(v.Type + " " + Text(v.Data))
 }
 
-// whole64 is a number of any shape that a source hands over.
+// whole64 returns the number in any Go type that a source uses.
 func whole64(v any) (int64, bool) {
 	switch n := v.(type) {
 	case int:
@@ -216,13 +217,13 @@ func whole64(v any) (int64, bool) {
 		return int64(n), true
 	case uint64:
 		return int64(n), n <= math.MaxInt64
-	case float64: // as JSON reads numbers where nobody says otherwise
+	case float64: // the default of encoding/json
 		return int64(n), n == math.Trunc(n) && math.Abs(n) <= 1<<53
 	}
 	return 0, false
 }
 
-// Whole is a whole number: a number, yes and no as 1 and 0, or a text with a number in it as smb.conf has them.
+// Whole returns a whole number: a number, yes and no as 1 and 0, or a text that contains a number, as in smb.conf.
 func Whole(v any) (int, bool) {
 	switch x := v.(type) {
 	case bool:
@@ -238,7 +239,7 @@ func Whole(v any) (int, bool) {
 	return int(n), ok && n == int64(int(n))
 }
 
-// Truth is yes or no as smb.conf writes it, or a number that is not 0.
+// Truth returns a boolean as smb.conf writes it, or whether a number is not 0.
 func Truth(v any) (value, ok bool) {
 	switch x := v.(type) {
 	case bool:
@@ -256,8 +257,8 @@ func Truth(v any) (value, ok bool) {
 	return n != 0, ok
 }
 
-// List is a list of names with whatever stands between them: a list, or a text with blanks, commas and semicolons as
-// smb.conf has it. No data is no list.
+// List returns a list of names: a list, or a text separated by blanks, commas or semicolons as in smb.conf. Nil is no
+// list.
 func List(v any) ([]string, bool) {
 	switch x := v.(type) {
 	case []string:
@@ -281,7 +282,7 @@ func List(v any) ([]string, bool) {
 	return nil, false
 }
 
-// Word is a text without the blanks around it, or a number or truth as one.
+// Word returns a text without surrounding blanks, or a number or boolean as text.
 func Word(v any) (string, bool) {
 	switch x := v.(type) {
 	case string:

@@ -10,21 +10,37 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Every shape of a value comes back from JSON as it went, to the byte and to the last digit.
+// TestValueJSON: every kind of value survives JSON unchanged, to the byte and to the last digit.
 func TestValueJSON(t *testing.T) {
 	for _, c := range []struct {
 		value Value
 		text  string
 	}{
 		{Value{}, `{"present":false}`},
-		{Value{Present: true, Type: "REG_DWORD", Data: 1, Raw: Hex{1, 0, 0, 0}}, `{"present":true,"type":"REG_DWORD","data":1,"raw":"01000000"}`},
+		{
+			Value{Present: true, Type: "REG_DWORD", Data: 1, Raw: Hex{1, 0, 0, 0}},
+			`{"present":true,"type":"REG_DWORD","data":1,"raw":"01000000"}`,
+		},
 		{Value{Present: true, Type: "REG_DWORD", Raw: Hex{}}, `{"present":true,"type":"REG_DWORD","raw":""}`},
-		{Value{Present: true, Type: "REG_QWORD", Data: uint64(math.MaxUint64)}, `{"present":true,"type":"REG_QWORD","data":18446744073709551615}`},
+		{
+			Value{Present: true, Type: "REG_QWORD", Data: uint64(math.MaxUint64)},
+			`{"present":true,"type":"REG_QWORD","data":18446744073709551615}`,
+		},
 		{Value{Present: true, Type: "REG_SZ", Data: "00ff "}, `{"present":true,"type":"REG_SZ","data":"00ff "}`},
-		{Value{Present: true, Type: "REG_MULTI_SZ", Data: []string{}}, `{"present":true,"type":"REG_MULTI_SZ","data":[]}`},
-		{Value{Present: true, Type: "REG_BINARY", Data: Hex{0, 255}}, `{"present":true,"type":"REG_BINARY","data":"00ff"}`},
-		{Value{Present: true, Type: "REG_BINARY", Data: "D:(A;;CC;;;AN)"}, `{"present":true,"type":"REG_BINARY","data":"D:(A;;CC;;;AN)"}`},
-		{Value{Present: true, Type: "REG_BINARY", Data: "D0FF"}, `{"present":true,"type":"REG_BINARY","data":"D0FF"}`}, // no bytes of ours
+		{
+			Value{Present: true, Type: "REG_MULTI_SZ", Data: []string{}},
+			`{"present":true,"type":"REG_MULTI_SZ","data":[]}`,
+		},
+		{
+			Value{Present: true, Type: "REG_BINARY", Data: Hex{0, 255}},
+			`{"present":true,"type":"REG_BINARY","data":"00ff"}`,
+		},
+		{
+			Value{Present: true, Type: "REG_BINARY", Data: "D:(A;;CC;;;AN)"},
+			`{"present":true,"type":"REG_BINARY","data":"D:(A;;CC;;;AN)"}`,
+		},
+		// Not bytes that this program wrote.
+		{Value{Present: true, Type: "REG_BINARY", Data: "D0FF"}, `{"present":true,"type":"REG_BINARY","data":"D0FF"}`},
 		{Value{Present: true, Type: "bool", Data: false}, `{"present":true,"type":"bool","data":false}`},
 	} {
 		b, err := json.Marshal(c.value)
@@ -32,13 +48,16 @@ func TestValueJSON(t *testing.T) {
 			t.Errorf("%#v is written %s, want %s (%v)", c.value, b, c.text, err)
 		}
 		var back Value
-		if err := json.Unmarshal([]byte(c.text), &back); err != nil || !reflect.DeepEqual(back, c.value) || !back.Equal(c.value) {
+		if err := json.Unmarshal([]byte(c.text), &back); err != nil || !reflect.DeepEqual(back, c.value) ||
+			!back.Equal(c.value) {
 			t.Errorf("%s is read %#v, want %#v (%v)", c.text, back, c.value, err)
 		}
 	}
 	for _, bad := range []string{
-		`{"present":true,"data":1.5}`, `{"present":true,"data":1e3}`, `{"present":true,"data":{"x":1}}`, `{"present":true,"data":["a",1]}`,
-		`{"present":true,"raw":"0"}`, `{"present":true,"raw":"zz"}`, `{"present":true,"else":1}`, `{"present":"yes"}`, `{"data":99999999999999999999}`,
+		`{"present":true,"data":1.5}`, `{"present":true,"data":1e3}`, `{"present":true,"data":{"x":1}}`,
+		`{"present":true,"data":["a",1]}`,
+		`{"present":true,"raw":"0"}`, `{"present":true,"raw":"zz"}`, `{"present":true,"else":1}`, `{"present":"yes"}`,
+		`{"data":99999999999999999999}`,
 	} {
 		if err := json.Unmarshal([]byte(bad), &Value{}); err == nil {
 			t.Errorf("%s is read as a value", bad)
@@ -53,7 +72,8 @@ func TestSettingJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := s.Value(), (Value{Present: true, Type: "REG_QWORD", Data: make(Hex, 8)}); !got.Equal(want) || s.Effective != 4294967295 {
+	if got, want := s.Value(), (Value{Present: true, Type: "REG_QWORD", Data: make(Hex, 8)}); !got.Equal(want) ||
+		s.Effective != 4294967295 {
 		t.Errorf("%#v, in effect %#v", got, s.Effective)
 	}
 	if s = (Setting{Type: "bool", Configured: true, Raw: Hex("yes")}); s.Value().Present {
@@ -76,8 +96,13 @@ func TestValueEqual(t *testing.T) {
 		{Value{Present: true, Data: 1}, Value{Present: true, Data: true}, false},
 		{Value{Present: true, Data: "a"}, Value{Present: true, Data: "a "}, false},
 		{Value{Present: true, Data: []string{"a"}}, Value{Present: true, Data: []string{"A"}}, false},
-		{Value{Present: true, Data: []string{"a"}, Raw: Hex("a")}, Value{Present: true, Data: []string{"a"}, Raw: Hex("a\x00")}, false},
-		{Value{Present: true, Data: []string{"a"}, Raw: Hex("a")}, Value{Present: true, Data: []string{"a"}}, true}, // one knows no bytes
+		{
+			Value{Present: true, Data: []string{"a"}, Raw: Hex("a")},
+			Value{Present: true, Data: []string{"a"}, Raw: Hex("a\x00")},
+			false,
+		},
+		// One has no bytes.
+		{Value{Present: true, Data: []string{"a"}, Raw: Hex("a")}, Value{Present: true, Data: []string{"a"}}, true},
 		{Value{Present: true, Data: Hex{1}}, Value{Present: true, Data: "D:", Raw: Hex{1}}, true},
 		{Value{Present: true, Raw: Hex{}}, Value{Present: true, Raw: Hex{0}}, false},
 	} {
@@ -136,7 +161,10 @@ func TestValueString(t *testing.T) {
 		{Value{Present: true, Type: "REG_DWORD", Data: 1}, "REG_DWORD 1"},
 		{Value{Present: true, Type: "REG_DWORD", Raw: Hex{}}, "REG_DWORD no bytes"},
 		{Value{Present: true, Type: "REG_DWORD", Raw: Hex{7}}, "REG_DWORD 1 byte: 07"},
-		{Value{Present: true, Type: "REG_BINARY", Data: make(Hex, 40)}, "REG_BINARY 40 bytes: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 …"},
+		{
+			Value{Present: true, Type: "REG_BINARY", Data: make(Hex, 40)},
+			"REG_BINARY 40 bytes: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 …",
+		},
 		{Value{Present: true, Type: "bool", Data: true}, "bool yes"},
 	} {
 		if got := c.value.String(); got != c.want {
@@ -145,7 +173,7 @@ func TestValueString(t *testing.T) {
 	}
 }
 
-// FuzzValue: what is read as a value is written as the same value.
+// FuzzValue: a decoded value is encoded as the same value.
 func FuzzValue(f *testing.F) {
 	f.Add(`{"present":true,"type":"REG_BINARY","data":"00ff","raw":"00ff"}`)
 	f.Add(`{"present":true,"type":"REG_MULTI_SZ","data":["a",""]}`)
@@ -172,7 +200,8 @@ func TestHexJSON(t *testing.T) {
 			t.Fatal(err)
 		}
 		var back Hex
-		if err := json.Unmarshal(b, &back); err != nil || string(back) != string(h) || strings.ToLower(string(b)) != string(b) {
+		if err := json.Unmarshal(b, &back); err != nil || string(back) != string(h) ||
+			strings.ToLower(string(b)) != string(b) {
 			t.Fatalf("%x is written %s and read %x: %v", []byte(h), b, []byte(back), err)
 		}
 	})

@@ -10,15 +10,15 @@ import (
 	"unicode/utf8"
 )
 
-// Hidden tells whether a character does something to the text around it instead of being read: a control character,
-// a format character (the marks of direction, what has no width), a separator of lines or paragraphs. It is the one
-// judgement of text from outside: whatever plans, results, logs and servers say passes it before it reaches a terminal,
-// a log or a page. What stands in place of such a character is the writer's choice.
+// Hidden reports whether a character affects the text around it instead of being read: a control character, a format
+// character (direction marks, zero-width characters), a line or paragraph separator. All text from outside, from plans,
+// results, logs and servers, is checked with it before it reaches a terminal, a log or a page. The writer chooses the
+// replacement.
 func Hidden(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// Visible makes a text one line that can be read: a question mark stands for each hidden character.
+// Visible makes a text one readable line: a question mark replaces each hidden character.
 func Visible(s string) string { return strings.Map(mask, s) }
 
 func mask(r rune) rune {
@@ -29,10 +29,10 @@ func mask(r rune) rune {
 }
 
 // VisibleWriter writes text of several lines with a question mark for each hidden character; line ends and tabs stay.
-// A Write holds whole characters.
+// Each Write must hold whole characters.
 type VisibleWriter struct{ io.Writer }
 
-// Write is part of io.Writer.
+// Write implements io.Writer.
 func (w VisibleWriter) Write(b []byte) (int, error) {
 	clean := strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {
@@ -46,12 +46,12 @@ func (w VisibleWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// JSONWriter writes JSON with every hidden character of its strings escaped, which readers undo: encoding/json leaves
-// DEL, the controls from U+0080 on and the marks of direction as they are, and some terminals obey them. A Write holds
-// whole characters.
+// JSONWriter writes JSON and escapes every hidden character of its strings; decoders undo this. encoding/json leaves
+// DEL, the controls from U+0080 on and the direction marks as they are, and some terminals obey them. Each Write must
+// hold whole characters.
 type JSONWriter struct{ io.Writer }
 
-// Write is part of io.Writer.
+// Write implements io.Writer.
 func (w JSONWriter) Write(b []byte) (int, error) {
 	if _, err := w.Writer.Write(escapeHidden(b)); err != nil {
 		return 0, err
@@ -59,7 +59,7 @@ func (w JSONWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// escapeHidden gives back b itself where nothing is hidden. White space between the tokens of JSON stays.
+// escapeHidden returns b itself if nothing is hidden. White space between JSON tokens stays.
 func escapeHidden(b []byte) []byte {
 	hidden := func(r rune) bool { return r != '\n' && r != '\t' && r != '\r' && Hidden(r) }
 	at := bytes.IndexFunc(b, hidden)

@@ -22,12 +22,13 @@ func TestVisible(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	if n, err := (VisibleWriter{&b}).Write([]byte("a\tb\n\x1bc\r\n")); n != 8 || err != nil || b.String() != "a\tb\n?c?\n" {
+	if n, err := (VisibleWriter{&b}).Write([]byte("a\tb\n\x1bc\r\n")); n != 8 || err != nil ||
+		b.String() != "a\tb\n?c?\n" {
 		t.Errorf("%d, %v, %q", n, err, &b)
 	}
 }
 
-// FuzzJSONWriter writes any text as JSON: nothing hidden is left in it, and who reads it has the same text.
+// FuzzJSONWriter: JSON of any text has no hidden characters, and decodes to the same text.
 func FuzzJSONWriter(f *testing.F) {
 	f.Add("plain")
 	f.Add("a\x1b\u009b\x7f\u202e\u2028\U000e0041\\u0041\n")
