@@ -10,37 +10,37 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Change is a change of a plan that may be made. Of makes it; tests make their own.
+// Change is a permitted change of a plan. Of creates it; tests create their own.
 type Change struct {
 	*model.Change
-	Known         *catalog.Setting // nil for a rule of the firewall, which is no setting
+	Known         *catalog.Setting // nil for a firewall rule, which is not a setting
 	Place         Place
 	Before, After State
 
-	// BeforeUnknown says that the value before was not read and is not known otherwise, so that there is no way back.
+	// BeforeUnknown says that the previous value was not read and cannot be derived, so the change cannot be undone.
 	BeforeUnknown bool
 }
 
-// RefusedError names a change that is not made, and why.
+// RefusedError names a refused change and the reason.
 type RefusedError struct {
 	ID, Setting, Where, Why string
 }
 
-// Error says which change is refused.
+// Error names the refused change and the reason.
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("change %.40q (%.80q at %.200q) is refused: %s", e.ID, e.Setting, e.Where, e.Why)
 }
 
-// HostFirewall is the setting of changes that are rules of the host's firewall. They are exported, never applied.
+// HostFirewall is the setting of changes that are host firewall rules. They are exported, never applied.
 const HostFirewall = "host-firewall"
 
-// shareSection stands in the catalog for the section of every share.
+// shareSection is the catalog's placeholder for the section of every share.
 const shareSection = "[SHARE]"
 
-// most bounds the changes of a plan. A host has some dozens of settings, and a share each may have one.
+// most bounds the changes of a plan. A host has a few dozen settings, and each share may add one.
 const most = 100_000
 
-// All gives every change of a plan, or refuses the plan for the first that is not one that the catalog could ask for.
+// All returns every change of a plan. It fails at the first change that the catalog does not allow.
 func All(c *catalog.Catalog, p *model.Plan) ([]*Change, error) {
 	if len(p.Changes) > most {
 		return nil, fmt.Errorf("%d changes are more than the %d that a plan can have", len(p.Changes), most)
@@ -62,7 +62,7 @@ func All(c *catalog.Catalog, p *model.Plan) ([]*Change, error) {
 	return out, nil
 }
 
-// Of gives one change of a plan for a platform, or a *RefusedError.
+// Of returns one change of a plan for a platform, or a *RefusedError.
 func Of(c *catalog.Catalog, p model.Platform, m *model.Change) (*Change, error) {
 	ch := &Change{Change: m}
 	if m.Setting == HostFirewall {
@@ -90,7 +90,7 @@ func Of(c *catalog.Catalog, p model.Platform, m *model.Change) (*Change, error) 
 		return nil, ch.refuse("its value before: " + err.Error())
 	}
 	if ch.Place.Kind == Policy && !m.From.Present {
-		// No source tells that a line of the policy is absent; what is in force is then the way back.
+		// No source reports that a policy line is absent, so the effective value is what an undo restores.
 		known := m.Effective != nil
 		if ch.Before, err = ch.Place.State(model.Value{Present: known, Type: s.Type, Data: m.Effective}); err != nil {
 			return nil, ch.refuse("its value before: " + err.Error())
@@ -100,8 +100,7 @@ func Of(c *catalog.Catalog, p model.Platform, m *model.Change) (*Change, error) 
 	return ch, nil
 }
 
-// OfShare tells whether this is a setting that each share has for itself. Such a change is of a share that is there, and
-// never makes one.
+// OfShare reports whether this is a per-share setting. Such a change edits an existing share and never creates one.
 func (ch *Change) OfShare() bool {
 	return ch.Known != nil && strings.Contains(ch.Known.Where, shareSection)
 }
@@ -110,8 +109,8 @@ func (ch *Change) refuse(why string) error {
 	return &RefusedError{ch.ID, ch.Setting, ch.Where, why}
 }
 
-// placeOf tells whether a place is that of a setting, and gives it as the catalog writes it. A setting that each share has
-// for itself lives in the section of a share.
+// placeOf reports whether a place belongs to a setting, and returns it as the catalog writes it. A per-share setting
+// lives in the section of a share.
 func placeOf(s *catalog.Setting, where string) (Place, error) {
 	own, err := Locate(s.System, s.Where)
 	if err != nil {
@@ -140,24 +139,25 @@ func placeOf(s *catalog.Setting, where string) (Place, error) {
 	return own, nil
 }
 
-// IsShare tells whether a section of a server's configuration may be that of a disk share.
+// IsShare reports whether a section of a server's configuration may be a disk share.
 func IsShare(section string) bool { return noShare(section) == "" }
 
-// noShare says why a section is neither a disk share nor [global], which has the defaults of shares and is written so.
+// noShare returns why a section is neither a disk share nor [global], which holds the defaults of shares.
 func noShare(section string) string {
 	plain := strings.ReplaceAll(section, " ", "")
 	switch {
 	case section == "global":
 		return ""
-	case slices.ContainsFunc([]string{"global", "globals", "IPC$"}, func(s string) bool { return strings.EqualFold(s, plain) }):
+	case slices.ContainsFunc([]string{"global", "globals", "IPC$"},
+		func(s string) bool { return strings.EqualFold(s, plain) }):
 		return fmt.Sprintf("[%s] is no disk share", section)
-	case len(section) > 80: // the longest share name, [MS-SRVS] 2.2.4.23
+	case len(section) > 80: // limit of a share name, [MS-SRVS] 2.2.4.23
 		return "a share has no name of this length"
 	}
 	return ""
 }
 
-// firewall takes the one rule that the catalog has, on the ports that it names.
+// firewall accepts only the catalog's firewall rule, with the ports that it names.
 func (ch *Change) firewall(c *catalog.Catalog, p model.Platform) error {
 	for _, w := range c.WaysFor(p.System) {
 		ports, _ := ch.To.List()

@@ -1,18 +1,18 @@
-// Package change says what one change of a plan does to the host: where its setting lives, and the exact state of that
-// place before and after. Whoever makes a change, or writes it down for other hands, works with this and with nothing else
-// of a plan's values.
+// Package change describes what one change of a plan does to the host: where its setting lives, and the exact state of
+// that place before and after. Code that makes a change or exports it uses this package and reads no other value of a
+// plan.
 //
 //	model.Change ─► Of: is this the place of its setting, and a value that it takes? ─► Change{Place, Before, After}
 //	                                                                                     │
 //	                  apply reads, compares, writes and restores ◄───────────────────────┴──► export writes files
 //
-// The rules of the room:
+// The rules of the package:
 //
-//   - A plan is data from outside. What the catalog does not have as a setting of the plan's system, at that very place and
-//     with a value that the setting takes, is refused, whatever the plan's hash says.
-//   - A registry value is its type and its bytes. Where a plan has the bytes, they are compared and restored; where it has
-//     a meaning alone, as what it asks for and as plans of earlier versions have, the bytes follow from it.
-//   - Nothing is read or written here.
+//   - A plan is untrusted data. A change is refused unless the catalog has its setting for the plan's system, at that
+//     place and with a value that the setting takes, whatever the plan's hash says.
+//   - A registry value is its type and its bytes. If a plan has the bytes, they are compared and restored. If it has only
+//     a meaning, as in what it asks for and in plans of earlier versions, the bytes are derived from it.
+//   - The package does no input or output.
 package change
 
 import (
@@ -24,17 +24,17 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Kind is what kind of place a setting lives in.
+// Kind is the kind of a place.
 type Kind int
 
 // The kinds of places.
 const (
-	Registry       Kind = iota + 1 // a value of the machine's registry
+	Registry       Kind = iota + 1 // a value under HKEY_LOCAL_MACHINE
 	Parameter                      // a parameter of smb.conf, in a file or in Samba's registry
 	KsmbdParameter                 // a parameter of ksmbd.conf
-	Policy                         // a line of [System Access] of the security policy, which no registry value holds
+	Policy                         // a line of [System Access] of the security policy that has no registry value
 	Group                          // the members of a group
-	Firewall                       // a rule of the host's firewall
+	Firewall                       // a host firewall rule
 )
 
 // Place is where a setting lives.
@@ -44,7 +44,7 @@ type Place struct {
 	Name string // the value, the parameter or the line
 }
 
-// How the places are written that are neither a registry value nor a parameter.
+// Notations of the places that are neither registry values nor parameters.
 const (
 	systemAccess = "[System Access] "
 	membersOf    = "the members of "
@@ -52,7 +52,7 @@ const (
 	ksmbdFile    = "ksmbd.conf "
 )
 
-// Locate reads a place as the catalog and plans write it for a system: windows, samba or ksmbd.
+// Locate parses a place as the catalog and plans write it for a system: windows, samba or ksmbd.
 func Locate(system, where string) (Place, error) {
 	bad := func(why string) (Place, error) { return Place{}, fmt.Errorf("%.200q is %s", where, why) }
 	if ports, ok := strings.CutPrefix(where, inbound); ok {
@@ -83,7 +83,8 @@ func Locate(system, where string) (Place, error) {
 		}
 		section, name, ok := strings.Cut(strings.TrimPrefix(rest, "["), "]")
 		name = strings.TrimSpace(name)
-		if !strings.HasPrefix(rest, "[") || !ok || section == "" || name == "" || strings.ContainsFunc(rest, unprintable) || strings.ContainsAny(name, "[]=") {
+		if !strings.HasPrefix(rest, "[") || !ok || section == "" || name == "" ||
+			strings.ContainsFunc(rest, unprintable) || strings.ContainsAny(name, "[]=") {
 			return bad("no parameter of a section")
 		}
 		return Place{kind, section, name}, nil
@@ -91,12 +92,13 @@ func Locate(system, where string) (Place, error) {
 	return bad("no place of a system that is known")
 }
 
-// Equal tells whether two places are one: names of keys, sections and parameters count without regard to case.
+// Equal reports whether two places are the same. Names of keys, sections and parameters are compared without regard to
+// case.
 func (p Place) Equal(o Place) bool {
 	return p.Kind == o.Kind && strings.EqualFold(p.Key, o.Key) && strings.EqualFold(p.Name, o.Name)
 }
 
-// String is the place as people write it.
+// String returns the place in its usual notation.
 func (p Place) String() string {
 	switch p.Kind {
 	case Registry:
@@ -113,9 +115,9 @@ func (p Place) String() string {
 	return inbound + p.Name
 }
 
-// unprintable tells characters that no name or value of a configuration holds: they would end a line, hide, or turn the order
-// of the text around, so that people read another name than the host does. Two that are hidden belong to the spelling of
-// Persian and of the languages of India.
+// unprintable reports characters that no name or value of a configuration contains: they would end a line, be
+// invisible, or reverse the order of the text, so that people read a different name than the host does. It allows two
+// invisible characters that the spelling of Persian and of Indian languages needs.
 func unprintable(r rune) bool {
 	const nonJoiner, joiner = 0x200c, 0x200d
 	return model.Hidden(r) && r != nonJoiner && r != joiner || r == utf8.RuneError

@@ -19,11 +19,11 @@ type State struct {
 	Present bool
 	Type    registry.Type // of a registry value
 	Data    []byte        // its bytes
-	Text    string        // of a parameter or a line of the policy: what stands behind the equals sign
+	Text    string        // of a parameter or a line of the policy: the text after the equals sign
 	Names   []string      // of a group or a firewall rule
 }
 
-// State is what a value of a plan stands for at this place. What cannot stand there is an error, never something else.
+// State returns the state that a plan's value means at this place. A value that the place cannot hold is an error.
 func (p Place) State(v model.Value) (State, error) {
 	if !v.Present {
 		return State{}, nil
@@ -43,8 +43,8 @@ func (p Place) State(v model.Value) (State, error) {
 	return State{Present: true, Names: names}, nil
 }
 
-// registryValue gives the type and bytes of a registry value: those that were stored where they are known, else those that
-// its meaning is written with.
+// registryValue returns the type and bytes of a registry value: the stored bytes if they are known, else the encoding
+// of its meaning.
 func registryValue(v model.Value) (registry.Value, error) {
 	t, err := registry.ParseType(v.Type)
 	if err != nil {
@@ -60,7 +60,7 @@ func registryValue(v model.Value) (registry.Value, error) {
 	return out, nil
 }
 
-// encode writes a meaning in the bytes of a type, as Windows' own tools do.
+// encode encodes a meaning as the bytes of a type, as Windows' own tools do.
 func encode(t registry.Type, data any) (registry.Value, error) {
 	bad := func(what string) (registry.Value, error) { return registry.Value{}, fmt.Errorf("this is no %s", what) }
 	switch t {
@@ -107,8 +107,9 @@ func encode(t registry.Type, data any) (registry.Value, error) {
 	return registry.Value{}, fmt.Errorf("its bytes are not known: they are not in the plan")
 }
 
-// Plain tells whether the bytes of a registry value are those that its meaning is written with, and gives that meaning: an
-// int or uint64, a text, a list, or bytes where the type says no more. What is not plain can be written by its bytes alone.
+// Plain reports whether the bytes of a registry value are the canonical encoding of its meaning, and returns that
+// meaning: an int or uint64, a string, a list, or bytes if the type implies no more. Any other value can be written
+// only by its bytes.
 func (s State) Plain() (data any, ok bool) {
 	v := registry.Value{Type: s.Type, Data: s.Data}
 	switch s.Type {
@@ -137,7 +138,7 @@ func (s State) Plain() (data any, ok bool) {
 	return data, err == nil && bytes.Equal(again.Data, s.Data)
 }
 
-// parameterText is a value as smb.conf or the security policy has it.
+// parameterText returns a value as smb.conf or the security policy writes it.
 func parameterText(k Kind, v model.Value) (string, error) {
 	text, ok := "", true
 	switch x := v.Data.(type) {
@@ -174,9 +175,8 @@ func parameterText(k Kind, v model.Value) (string, error) {
 	return text, nil
 }
 
-// Holds tells whether a place that holds a state is as a plan says. A registry value is held to its bytes where the plan
-// has them, else to its meaning, as it always was for plans of earlier versions: how a list ends, and the case of its
-// names, is then no part of what the plan knows.
+// Holds reports whether a state matches a plan's value. A registry value is compared by its bytes if the plan has them,
+// else by its meaning: plans of earlier versions do not know how a list ends or the case of its names.
 func (p Place) Holds(have State, want model.Value) bool {
 	switch {
 	case have.Present != want.Present:
@@ -210,9 +210,9 @@ func (p Place) Holds(have State, want model.Value) bool {
 	return err == nil && bytes.Equal(again.Data, have.Data)
 }
 
-// ParameterNow is what stands at a parameter's place, for a change or a fact that starts from a value. Where that is absent,
-// the section's own line alone counts: what it takes from [global] or from another share is no part of it. Else what is
-// in force there is meant.
+// ParameterNow returns what a parameter's place holds, for a change or a fact that starts from a value. If the value is
+// absent, only the section's own line counts, not what it inherits from [global] or from another share. Otherwise the
+// effective value is meant.
 func ParameterNow(c *smbconf.Config, section, name string, from model.Value) (have smbconf.Param, present bool) {
 	if from.Present {
 		return c.Get(section, name)
@@ -223,8 +223,8 @@ func ParameterNow(c *smbconf.Config, section, name string, from model.Value) (ha
 	return smbconf.Param{}, false
 }
 
-// SameParameter compares a parameter with a plan's value by its meaning: yes is true, lists of names are lists, and SMB2_10
-// is SMB2.
+// SameParameter compares a parameter with a plan's value by meaning: yes equals true, lists of names are lists, and
+// SMB2_10 equals SMB2.
 func SameParameter(have smbconf.Param, v model.Value) bool {
 	switch want := v.Data.(type) {
 	case bool:

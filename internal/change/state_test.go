@@ -12,14 +12,14 @@ import (
 
 var anywhere = Place{Kind: Registry, Key: `HKLM\X`, Name: "y"}
 
-// TestRegistryStates: the bytes of a value are those that were stored, else those that its meaning is written with; what
-// has neither is an error.
+// TestRegistryStates: the bytes of a value are the stored bytes, else the encoding of its meaning; a value with neither
+// is an error.
 func TestRegistryStates(t *testing.T) {
 	u := func(s string) []byte { return registry.EncodeUTF16(s) }
 	for _, c := range []struct {
 		value model.Value
 		bytes []byte // nil: refused
-		plain any    // nil: only its bytes say it
+		plain any    // nil: only its bytes express it
 	}{
 		{value("REG_DWORD", 1), []byte{1, 0, 0, 0}, 1},
 		{value("REG_DWORD", -1), nil, nil},
@@ -39,7 +39,13 @@ func TestRegistryStates(t *testing.T) {
 		{model.Value{Present: true, Type: "REG_NONE", Raw: model.Hex{1}}, []byte{1}, model.Hex{1}},
 		{model.Value{Present: true, Type: "REG_DWORD_BIG_ENDIAN", Raw: model.Hex{0, 0, 0, 1}}, []byte{0, 0, 0, 1}, nil},
 		{model.Value{Present: true, Type: "REG_SZ", Data: "a", Raw: model.Hex(u("a"))}, u("a"), nil},
-		{model.Value{Present: true, Type: "REG_MULTI_SZ", Data: []string{"a"}, Raw: model.Hex(u("a\x00\x00b\x00\x00"))}, u("a\x00\x00b\x00\x00"), nil},
+		{
+			model.Value{
+				Present: true, Type: "REG_MULTI_SZ", Data: []string{"a"},
+				Raw: model.Hex(u("a\x00\x00b\x00\x00")),
+			},
+			u("a\x00\x00b\x00\x00"), nil,
+		},
 		{model.Value{Present: true, Type: "0x2a", Raw: model.Hex{7}}, []byte{7}, nil},
 	} {
 		s, err := anywhere.State(c.value)
@@ -75,10 +81,11 @@ func TestDescriptorOfOldPlans(t *testing.T) {
 	if err != nil || len(s.Data) == 0 {
 		t.Fatal(err)
 	}
-	if !anywhere.Holds(s, value("REG_BINARY", text)) || anywhere.Holds(s, value("REG_BINARY", "O:SYG:SYD:(A;;CC;;;AU)")) {
+	if !anywhere.Holds(s, value("REG_BINARY", text)) ||
+		anywhere.Holds(s, value("REG_BINARY", "O:SYG:SYD:(A;;CC;;;AU)")) {
 		t.Error("a descriptor as text is not held to its meaning")
 	}
-	// the case of names, and how a list ends, are no part of what such a plan knows
+	// The case of names, and how a list ends, are not part of what such a plan knows.
 	list := State{Present: true, Type: registry.MultiSZ, Data: registry.EncodeUTF16("SAMR\x00")}
 	if !anywhere.Holds(list, value("REG_MULTI_SZ", []string{"samr"})) {
 		t.Error("a list without bytes is not held to its meaning")
@@ -101,7 +108,10 @@ func TestParameterStates(t *testing.T) {
 			t.Errorf("%v: %q, %v, want %q", c.value, s.Text, err, c.want)
 		}
 	}
-	for _, bad := range []model.Value{value("string", "a\nb"), value("string", "a\x1b[2J"), value("list", nil), value("string", model.Hex{1})} {
+	for _, bad := range []model.Value{
+		value("string", "a\nb"), value("string", "a\x1b[2J"), value("list", nil),
+		value("string", model.Hex{1}),
+	} {
 		if s, err := at.State(bad); err == nil {
 			t.Errorf("%v stands on a line as %q", bad, s.Text)
 		}
@@ -111,22 +121,23 @@ func TestParameterStates(t *testing.T) {
 	}
 }
 
-// A change or a fact finds what its section has: [IPC$] has [global]'s parameters of shares, though no such section is
-// written, and a line of its own only where there is one.
+// TestParameterNow: a change or a fact finds what its section contains. [IPC$] inherits [global]'s share parameters
+// although no such section is written; a line of its own counts only if there is one.
 func TestParameterNow(t *testing.T) {
 	text := "[global]\nhosts allow = 127.\nguest ok = yes\n[a]\nread only = no\n[b]\nguest ok = no\n"
-	c, err := smbconf.Load("smb.conf", smbconf.Options{ReadFile: func(string) ([]byte, error) { return []byte(text), nil }})
+	c, err := smbconf.Load("smb.conf",
+		smbconf.Options{ReadFile: func(string) ([]byte, error) { return []byte(text), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
 		section, name string
-		from          bool // the value before is one
+		from          bool // the plan's value before is present
 		want          string
 	}{
 		{"IPC$", "hosts allow", true, "127."},
 		{"IPC$", "hosts allow", false, ""},
-		{"IPC$", "guest ok", true, ""}, // which Samba sets by itself
+		{"IPC$", "guest ok", true, ""}, // Samba sets this by itself
 		{"global", "guest ok", true, "yes"},
 		{"a", "public", true, "yes"},
 		{"a", "guest ok", false, ""},
@@ -135,12 +146,13 @@ func TestParameterNow(t *testing.T) {
 	} {
 		have, there := ParameterNow(c, tt.section, tt.name, model.Value{Present: tt.from})
 		if there != (tt.want != "") || have.Value != tt.want {
-			t.Errorf("[%s] %s, from something %v: %q %v, want %q", tt.section, tt.name, tt.from, have.Value, there, tt.want)
+			t.Errorf("[%s] %s, from something %v: %q %v, want %q", tt.section, tt.name, tt.from, have.Value, there,
+				tt.want)
 		}
 	}
 }
 
-// TestSameParameter: a line holds what a plan says when it means the same, in whatever words.
+// TestSameParameter: a line matches a plan's value if it means the same, however it is spelled.
 func TestSameParameter(t *testing.T) {
 	for _, tt := range []struct {
 		name, have string
@@ -148,7 +160,7 @@ func TestSameParameter(t *testing.T) {
 		same       bool
 	}{
 		{"server min protocol", "SMB2_10", "SMB2", true},
-		{"min protocol", "SMB2", "smb2_10", false}, // testparm and the reader give each parameter its own name
+		{"min protocol", "SMB2", "smb2_10", false}, // testparm and the reader use different names of the parameter
 		{"server min protocol", "SMB2_02", "SMB2", false},
 		{"server signing", "mandatory", "required", true},
 		{"server signing", "auto", "yes", true},

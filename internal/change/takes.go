@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// takes tells whether a setting takes the value that a change gives it.
+// takes reports whether a setting takes the value that a change gives it.
 func takes(c *catalog.Catalog, s *catalog.Setting, m *model.Change) error {
 	if c.ExportOnly(s) && !m.ExportOnly {
 		return errors.New("this setting is exported for a trial, and never applied")
@@ -42,7 +42,7 @@ func takes(c *catalog.Catalog, s *catalog.Setting, m *model.Change) error {
 	return fmt.Errorf("%.200q is none of the values that are known of it", m.To.String())
 }
 
-// same compares texts to the letter, which a system may tell apart, and everything else by its meaning.
+// same compares strings exactly, because a system may distinguish them, and everything else by meaning.
 func same(s *catalog.Setting, a, b any) bool {
 	x, ok1 := a.(string)
 	y, ok2 := b.(string)
@@ -52,14 +52,14 @@ func same(s *catalog.Setting, a, b any) bool {
 	return s.Same(a, b)
 }
 
-// Bounds of a list: more than 32 KiB in the list of pipes keeps the Server service of NT 4.0 from starting (Q175529), and
-// no name of a pipe, share, account or address is longer than 256 characters.
+// Bounds of a list: more than 32 KiB in the list of pipes keeps the Server service of NT 4.0 from starting (Q175529),
+// and no name of a pipe, share, account or address is longer than 256 characters.
 const (
 	maxList = 32 << 10
 	maxName = 256
 )
 
-// cleanNames refuses lists that hold more than names. What stands on a list already may stay on it; members of a group are
+// cleanNames refuses lists that contain anything but names. Existing entries of a list may stay; members of a group are
 // added only as the catalog asks for.
 func cleanNames(c *catalog.Catalog, s *catalog.Setting, m *model.Change, list []string) error {
 	before, _ := m.From.List()
@@ -76,7 +76,7 @@ func cleanNames(c *catalog.Catalog, s *catalog.Setting, m *model.Change, list []
 		known := slices.Contains(before, n)
 		switch {
 		case n == "", len(n) > maxName, strings.ContainsFunc(n, unprintable):
-		case s.Type == "members" && strings.Contains(n, ","): // it would be two in a template
+		case s.Type == "members" && strings.Contains(n, ","): // it would be two members in a template
 		case s.Type == "members" && !known && !slices.Contains(members, n):
 		case !strings.HasPrefix(s.Type, "REG_") && !known && strings.ContainsAny(n, `"%=`):
 		default:
