@@ -269,7 +269,8 @@ func (m *Machine) Listen(network, address string) (net.Listener, error) {
 	return l, err
 }
 
-// processes lists the machine's processes by their ids outside, without its first.
+// processes lists the machine's processes by their ids outside, without its first. Those that have ended and that nobody has
+// asked about yet (zombies, which stay for seconds where the parent is busy) hold nothing any more and do not count.
 func (m *Machine) processes() ([]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -288,11 +289,21 @@ func (m *Machine) processes() ([]int, error) {
 	}
 	var pids []int
 	for _, entry := range entries {
-		if pid, err := strconv.Atoi(entry.Name()); err == nil && pid != os.Getpid() && belongs(pid) {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil && pid != os.Getpid() && belongs(pid) && !ended(pid) {
 			pids = append(pids, pid)
 		}
 	}
 	return pids, nil
+}
+
+// ended says whether a process is a zombie.
+func ended(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return errors.Is(err, os.ErrNotExist)
+	}
+	name := bytes.LastIndexByte(b, ')') // a name may hold anything
+	return bytes.HasPrefix(b[name+1:], []byte(" Z"))
 }
 
 // holdsOurFiles knows a Samba process by its databases: it rewrites its arguments and its environment.
