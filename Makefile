@@ -12,7 +12,9 @@ export CGO_ENABLED = 0
 ifneq ($(shell git rev-parse --is-inside-work-tree 2>/dev/null),true)
 export GOFLAGS += -buildvcs=false
 endif
-BUILD = $(GO) build -trimpath -ldflags '-s -w'
+# For every command, not for the binaries alone: what lint and the tests compile for a system is then what its binary needs.
+export GOFLAGS += -trimpath
+BUILD = $(GO) build -ldflags '-s -w'
 
 # What Windows shows of the program: VERSION, the last tag, or 0.0.0. SIGN is a program that signs the file it is given.
 SHOWN = $(or $(VERSION),$(shell git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null | sed -n 's/^v\([0-9.]*\).*/\1/p'),0.0.0)
@@ -68,7 +70,7 @@ setup: ## install the servers and clients that the tests stand on
 	@scripts/setup.sh
 
 test: setup ## run every test, against real peers where they can be had
-	$(GO) test -timeout 25m ./...
+	$(GO) test $(TESTFLAGS) -timeout 25m ./...
 
 test-long: ## run every test with all of its variants, some ten minutes more
 	IPCGUARD_LONG=1 scripts/setup.sh
