@@ -16,7 +16,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// audit reads the configuration of every target of the job that has a source, a few at a time.
+// audit reads the configuration of every target of the job that has an audit source, a few at a time.
 func (j *job) audit(ctx context.Context) error {
 	done := make(chan error, len(j.targets))
 	for _, t := range j.targets {
@@ -52,8 +52,10 @@ func (j *job) audit(ctx context.Context) error {
 	return j.settle(ctx, done)
 }
 
-// errNoAddress says that an audit has no host to belong to.
-var errNoAddress = errors.New("the target does not resolve, and no scan has found its host: there is no host that the audit belongs to")
+// errNoAddress says that an audit cannot be assigned to a host.
+var errNoAddress = errors.New(
+	"the target does not resolve, and no scan has found its host: there is no host that the audit belongs to",
+)
 
 func (j *job) auditOne(ctx context.Context, t store.Target) (*store.Result, error) {
 	started := j.now()
@@ -100,8 +102,10 @@ func (j *job) auditOne(ctx context.Context, t store.Target) (*store.Result, erro
 	return j.judgeAudit(ctx, t, audits[0], address, started, &p)
 }
 
-// judgeAudit makes the result of an audit. Of p the host is given.
-func (j *job) judgeAudit(ctx context.Context, t store.Target, a *model.Audit, address string, started time.Time, p *past) (*store.Result, error) {
+// judgeAudit turns an audit into a result. p.host must be set.
+func (j *job) judgeAudit(
+	ctx context.Context, t store.Target, a *model.Audit, address string, started time.Time, p *past,
+) (*store.Result, error) {
 	if p.host != nil {
 		if err := j.recallAudit(ctx, p, a); err != nil {
 			return nil, err
@@ -115,7 +119,7 @@ func (j *job) judgeAudit(ctx context.Context, t store.Target, a *model.Audit, ad
 	return r, j.excuse(ctx, r, p.host)
 }
 
-// recallAudit reads what earlier audits of the host said. All of them are needed only where something differs.
+// recallAudit loads the earlier audits of the host. It loads all of them only if something differs.
 func (f *Fleet) recallAudit(ctx context.Context, p *past, a *model.Audit) error {
 	s, _, err := f.st.LastSnapshot(ctx, p.host.ID, store.RunAudit)
 	if errors.Is(err, store.ErrNotFound) {
@@ -138,7 +142,7 @@ func (f *Fleet) recallAudit(ctx context.Context, p *past, a *model.Audit) error 
 	return nil
 }
 
-// hostOf finds the host of a target: the one that answered there last, or the one that has its address.
+// hostOf finds a target's host: the one that answered there last, or the one that has its address.
 func (f *Fleet) hostOf(ctx context.Context, t store.Target) (*store.Host, error) {
 	if t.HostID != 0 {
 		h, err := f.st.Host(ctx, t.HostID)
@@ -160,7 +164,7 @@ func (f *Fleet) hostOf(ctx context.Context, t store.Target) (*store.Host, error)
 	return &h, err
 }
 
-// firstAddress is the address that a host gets which no scan has seen yet.
+// firstAddress returns the address for a host that no scan has seen yet.
 func (f *Fleet) firstAddress(ctx context.Context, spec string) (string, error) {
 	if a, ok := literal(spec); ok {
 		return a.String(), nil
@@ -177,7 +181,7 @@ func (f *Fleet) firstAddress(ctx context.Context, spec string) (string, error) {
 	return "", errNoAddress
 }
 
-// lastScan is the last scan of a host as it was stored, nil where there is none.
+// lastScan returns the last stored scan of a host, or nil.
 func (f *Fleet) lastScan(ctx context.Context, host int64) (*model.Scan, error) {
 	b, _, err := f.st.Document(ctx, host, "scan")
 	if errors.Is(err, store.ErrNotFound) {
@@ -193,13 +197,13 @@ func (f *Fleet) lastScan(ctx context.Context, host int64) (*model.Scan, error) {
 	return s, nil
 }
 
-// Paced keeps a site's rate when remote registries are reached.
+// Paced applies a site's rate to connections to remote registries.
 type Paced struct {
 	audit.Pipes
 	Pace *scan.Pace
 }
 
-// Open is part of audit.Pipes.
+// Open implements audit.Pipes.
 func (p Paced) Open(ctx context.Context, host string) (audit.PipeHost, error) {
 	if err := p.Pace.Wait(ctx); err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// rescanHosts is how many practice hosts the benchmarks scan; IPCGUARD_BENCH_HOSTS says otherwise.
+// rescanHosts is the number of practice hosts; IPCGUARD_BENCH_HOSTS overrides it.
 func rescanHosts() int {
 	if n, err := strconv.Atoi(os.Getenv("IPCGUARD_BENCH_HOSTS")); err == nil && n > 0 {
 		return n
@@ -43,12 +43,13 @@ func practiceProcess(b testing.TB, profile string) (int, *process) {
 	return port, p
 }
 
-// benchScan is how the benchmarks scan: every pipe as anonymous, as the engine's own benchmark of a whole scan does.
+// benchScan returns the options of the benchmarks: every pipe as anonymous, as the engine's own benchmark of a full
+// scan.
 func benchScan() scan.Options {
 	return scan.Options{NoGuest: true, NoUnknownUser: true, Concurrency: 64}
 }
 
-// engine scans the hosts with the scan engine alone, and returns the hosts a second.
+// engine scans the hosts with the scan engine only, and returns the hosts a second.
 func engine(b *testing.B, port, n int) float64 {
 	b.Helper()
 	s, err := scan.New(benchScan())
@@ -76,7 +77,7 @@ func engine(b *testing.B, port, n int) float64 {
 	return float64(n) / time.Since(began).Seconds()
 }
 
-// rescan has a fleet scan the hosts, and returns the hosts a second.
+// rescan scans the hosts with a fleet, and returns the hosts a second.
 func rescan(b *testing.B, f *Fleet, n int) float64 {
 	b.Helper()
 	began := time.Now()
@@ -91,10 +92,9 @@ func rescan(b *testing.B, f *Fleet, n int) float64 {
 	return float64(n) / done.Ended.Sub(began).Seconds()
 }
 
-// BenchmarkRescan scans 10,000 practice hosts again and again, by turns with the engine alone and with a server and its
-// store, and reports both rates and the server's part of the engine's: by the clock, and by the processor time of both
-// ends together, which says the same of a machine whose cores are busy with nothing else. The practice hosts are another
-// process.
+// BenchmarkRescan scans 10,000 practice hosts repeatedly, by turns with the engine only and with a server and its
+// store. It reports both rates and their ratio: by the clock, and by the processor time of both ends together, which
+// gives the same on a machine whose cores do nothing else. The practice hosts are another process.
 func BenchmarkRescan(b *testing.B) {
 	for _, kind := range []string{"sqlite", "postgres"} {
 		b.Run(kind, func(b *testing.B) {
@@ -112,7 +112,8 @@ func BenchmarkRescan(b *testing.B) {
 			n := rescanHosts()
 			addTargets(b, f, addresses(n, rescanBase, port)...)
 			serve(b, f.Serve)
-			rescan(b, f, n) // the first time every host is new, and the second is for what was new at the same time
+			// The first time every host is new; the second checks those that were new at the same time.
+			rescan(b, f, n)
 			rescan(b, f, n)
 			var alone, whole float64
 			var aloneCPU, wholeCPU, aloneBoth, wholeBoth time.Duration
@@ -134,8 +135,8 @@ func BenchmarkRescan(b *testing.B) {
 	}
 }
 
-// BenchmarkWorkers scans the hosts by turns with one worker and with three, each a process of its own and each crew on a
-// PostgreSQL of its own, and reports the processor time of all workers of a crew together, their start left out.
+// BenchmarkWorkers scans the hosts by turns with one worker and with three, each a process of its own and each crew on
+// a PostgreSQL of its own. It reports the processor time of all workers of a crew, without their start.
 func BenchmarkWorkers(b *testing.B) {
 	port, n := practicePort(b, "samba"), rescanHosts()
 	type crew struct {
@@ -168,7 +169,7 @@ func BenchmarkWorkers(b *testing.B) {
 	b.ReportMetric(crews[3].used.Seconds()/crews[1].used.Seconds(), "times-one")
 }
 
-// BenchmarkIdle measures a server with ten thousand hosts and nothing to do: its memory, and its part of a core.
+// BenchmarkIdle measures a server with ten thousand hosts and nothing to do: its memory, and its share of a core.
 func BenchmarkIdle(b *testing.B) {
 	for _, kind := range []string{"sqlite", "postgres"} {
 		b.Run(kind, func(b *testing.B) {
@@ -198,7 +199,7 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
-// cpuOf is the processor time of processes so far.
+// cpuOf returns the processor time of processes so far.
 func cpuOf(b *testing.B, list []*process) (sum time.Duration) {
 	b.Helper()
 	for _, p := range list {
@@ -207,7 +208,7 @@ func cpuOf(b *testing.B, list []*process) (sum time.Duration) {
 	return sum
 }
 
-// resident is the memory of a process, in MiB.
+// resident returns the memory of a process in MiB.
 func resident(b *testing.B, p *process) float64 {
 	b.Helper()
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(p.Process.Pid) + "/status")

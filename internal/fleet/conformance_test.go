@@ -14,7 +14,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// TestJobs is what the jobs of the fleet promise, on both databases.
+// TestJobs checks the guarantees of the fleet's jobs on both databases.
 func TestJobs(t *testing.T) {
 	suite := []struct {
 		name string
@@ -37,7 +37,7 @@ func TestJobs(t *testing.T) {
 		for _, s := range suite {
 			t.Run(s.name, func(t *testing.T) {
 				st, _ := sqlite(t)
-				s.test(t, func() *store.Store { return st }) // one process has the file
+				s.test(t, func() *store.Store { return st }) // only one process may open the file
 			})
 		}
 	})
@@ -59,18 +59,18 @@ func TestJobs(t *testing.T) {
 	})
 }
 
-// fleetOf makes a fleet on a store of its own connection, with quick options that a test may change.
+// fleetOf returns a fleet on a store with its own connection, with quick options that a test may change.
 func fleetOf(t *testing.T, st *store.Store, change func(*Options)) *Fleet {
 	t.Helper()
 	o, _ := quickOptions(t)
-	o.Scan.Quick = true // the answers' content is no matter here
+	o.Scan.Quick = true // the content of the answers does not matter here
 	if change != nil {
 		change(&o)
 	}
 	return newFleet(t, st, o)
 }
 
-// once holds that every host has one result of a run, and the run counts them.
+// once checks that every host has one result of a run, and that the run counts them.
 func once(t *testing.T, st *store.Store, run store.Run, hosts int) {
 	t.Helper()
 	if run.Done != run.Total || run.Total != hosts || run.Exposed+run.Limited+run.Closed+run.Unknown != hosts {
@@ -161,7 +161,7 @@ func testTwice(t *testing.T, open func() *store.Store) {
 	for i := range list {
 		ids[i] = list[i].ID
 	}
-	err := f.st.InTx(t.Context(), func(tx *store.Tx) error { // the same hosts in three jobs more
+	err := f.st.InTx(t.Context(), func(tx *store.Tx) error { // the same hosts in three more jobs
 		job := batch{Protocol: Protocol, Run: r.ID, Site: list[0].SiteID, Of: store.RunScan, Quick: true, Targets: ids}
 		return f.queue.put(t.Context(), tx, []batch{job, job, job})
 	})
@@ -185,7 +185,7 @@ func testStop(t *testing.T, open func() *store.Store) {
 	const n = 120
 	addTargets(t, f, addresses(n, "127.44.2.1", w.Port())...)
 	r := start(t, f, store.Selector{})
-	for range 3 { // stopped in the middle, and gone on with by another
+	for range 3 { // stopped in the middle, and continued by another
 		g := fleetOf(t, st, func(o *Options) { o.Scan.Concurrency, o.BatchSize = 4, 16 })
 		stop := serve(t, g.Serve)
 		before, err := st.Run(t.Context(), r.ID)
@@ -207,7 +207,7 @@ func testStop(t *testing.T, open func() *store.Store) {
 	once(t, st, runDone(t, st, r.ID), n)
 }
 
-// testTakeover lets a worker fall silent with units in its hands, as kill -9 does.
+// testTakeover lets a worker with units fall silent, as kill -9 does.
 func testTakeover(t *testing.T, open func() *store.Store) {
 	w := newWorld(t, "samba-2")
 	st := open()
@@ -215,7 +215,7 @@ func testTakeover(t *testing.T, open func() *store.Store) {
 	const n = 40
 	list := addTargets(t, f, addresses(n, "127.44.2.1", w.Port())...)
 	r := start(t, f, store.Selector{})
-	// The dead one took the job out of the queue and its units with it.
+	// The dead worker has taken the job and its units.
 	dead := fleetOf(t, st, nil)
 	took := make(chan struct{})
 	end := make(chan struct{})
@@ -230,7 +230,7 @@ func testTakeover(t *testing.T, open func() *store.Store) {
 		if jobs.Add(1) == 1 {
 			close(took)
 		}
-		<-end // it never comes back while the test runs
+		<-end // it never comes back during the test
 		return nil
 	})
 	if err != nil {
@@ -259,7 +259,7 @@ func testNewer(t *testing.T, open func() *store.Store) {
 	newer := fleetOf(t, st, func(o *Options) { o.Protocol = Protocol + 1 })
 	job := batch{Protocol: Protocol + 1, Of: store.RunScan, Quick: true}
 	var run store.Run
-	err := st.InTx(t.Context(), func(tx *store.Tx) error { // as a server of the next release puts it in
+	err := st.InTx(t.Context(), func(tx *store.Tx) error { // as a server of the next release inserts it
 		run = store.Run{Kind: store.RunScan, Quick: true}
 		if err := tx.CreateRun(t.Context(), &run); err != nil {
 			return err
@@ -276,7 +276,9 @@ func testNewer(t *testing.T, open func() *store.Store) {
 		t.Fatal(err)
 	}
 	stop := serve(t, f.Serve)
-	until(t, "the old one has left it", func() bool { return strings.Contains(f.o.Log.Handler().(*heard).text(), "newer than this worker") })
+	until(t, "the old one has left it", func() bool {
+		return strings.Contains(f.o.Log.Handler().(*heard).text(), "newer than this worker")
+	})
 	if now, err := st.Run(t.Context(), run.ID); err != nil || now.Done != 0 || !now.Ended.IsZero() {
 		t.Errorf("the old one did it: %+v %v", now, err)
 	}
@@ -322,7 +324,8 @@ func testWindow(t *testing.T, open func() *store.Store) {
 	}
 	until(t, "the run says that it waits", func() bool {
 		now := state()
-		return now.State == store.RunWaiting && strings.Contains(now.Reason, "22:00-23:00") && strings.Contains(now.Reason, "2026-11-22 22:00")
+		return now.State == store.RunWaiting && strings.Contains(now.Reason, "22:00-23:00") &&
+			strings.Contains(now.Reason, "2026-11-22 22:00")
 	})
 	if now := state(); now.Done != 0 {
 		t.Errorf("it did not wait: %+v", now)
@@ -331,10 +334,11 @@ func testWindow(t *testing.T, open func() *store.Store) {
 	clock.Store(time.Date(2026, 11, 22, 22, 30, 0, 0, time.UTC).UnixNano())
 	f.awake(t)
 	stop = serve(t, f.Serve)
-	// The tenth host that is asked shuts the window: those under way end, and no other begins.
+	// The tenth host closes the window: running scans end, and no other starts.
 	rest := func() bool { return clock.Load() == shut && f.jobs(t, "available", "running") == 0 }
 	until(t, "the jobs rest", rest)
-	until(t, "the run waits again", func() bool { now := state(); return now.State == store.RunWaiting && now.Reason != "" })
+	until(t, "the run waits again",
+		func() bool { now := state(); return now.State == store.RunWaiting && now.Reason != "" })
 	middle := state().Done
 	if middle == 0 || middle > 20 {
 		t.Errorf("%d are done, although the tenth shut the window", middle)
@@ -389,7 +393,14 @@ func testSchedules(t *testing.T, open func() *store.Store) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	f := fleetOf(t, st, func(o *Options) { o.Clock = func() time.Time { return now } })
 	addTargets(t, f, addresses(2, "127.44.2.1", 1)...)
-	s := store.Schedule{Name: "nightly", Kind: store.RunScan, Cron: "0 3 * * *", Zone: "Europe/Berlin", Quick: true, Enabled: true}
+	s := store.Schedule{
+		Name:    "nightly",
+		Kind:    store.RunScan,
+		Cron:    "0 3 * * *",
+		Zone:    "Europe/Berlin",
+		Quick:   true,
+		Enabled: true,
+	}
 	if err := st.SaveSchedule(t.Context(), &s); err != nil {
 		t.Fatal(err)
 	}
@@ -420,7 +431,8 @@ func testSchedules(t *testing.T, open func() *store.Store) {
 	if list := tick(now); len(list) != 0 {
 		t.Fatalf("it starts at once: %+v", list)
 	}
-	if got, err := st.Schedule(t.Context(), s.ID); err != nil || !got.Next.Equal(time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)) {
+	if got, err := st.Schedule(t.Context(), s.ID); err != nil ||
+		!got.Next.Equal(time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)) {
 		t.Fatalf("next %v: %v", got.Next, err)
 	}
 	due := time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)
@@ -438,17 +450,17 @@ func testSchedules(t *testing.T, open func() *store.Store) {
 		t.Errorf("it overtakes its own run: %+v", list)
 	}
 	end()
-	// Asleep for five days: one run makes up for them all.
+	// After five days one run makes up for all due times.
 	if list = tick(due.AddDate(0, 0, 5).Add(time.Hour)); len(list) != 2 || !list[0].Due.Equal(due.AddDate(0, 0, 5)) {
 		t.Fatalf("after five days: %+v", list)
 	}
 	end()
-	// The clock jumps back over a due time that had its run, and passes it once more.
+	// The clock jumps back over a due time that had its run, and passes it again.
 	tick(due.AddDate(0, 0, 5).Add(-time.Hour))
 	if list = tick(due.AddDate(0, 0, 5).Add(time.Minute)); len(list) != 2 {
 		t.Errorf("a due time has two runs: %+v", list)
 	}
-	// The clock was years ahead for a while: the schedule does not sleep until then.
+	// The clock was years ahead for a while: the schedule must not wait until then.
 	tick(due.AddDate(10, 0, 0))
 	end()
 	n := len(tick(due.AddDate(0, 0, 6).Add(-time.Hour)))
@@ -474,7 +486,8 @@ func testStrays(t *testing.T, open func() *store.Store) {
 	})
 	list := addTargets(t, f, addresses(5, "127.44.2.1", w.Port())...)
 	var r store.Run
-	err := st.InTx(t.Context(), func(tx *store.Tx) error { // a run whose jobs were lost, one unit with a worker nobody knows
+	// A run whose jobs were lost, with one unit of an unknown worker.
+	err := st.InTx(t.Context(), func(tx *store.Tx) error {
 		r = store.Run{Kind: store.RunScan, Quick: true}
 		if err := tx.CreateRun(t.Context(), &r); err != nil {
 			return err
@@ -502,7 +515,7 @@ func testTwoServers(t *testing.T, open func() *store.Store) {
 	}
 	st := fleets[0].st
 	addTargets(t, fleets[0], addresses(n, "127.44.2.1", w.Port())...)
-	// Both find a schedule due at the same moment.
+	// Both find the schedule due at the same moment.
 	s := store.Schedule{Name: "now", Kind: store.RunScan, Cron: "@every 1h", Quick: true, Enabled: true}
 	if err := st.SaveSchedule(t.Context(), &s); err != nil {
 		t.Fatal(err)
@@ -527,7 +540,8 @@ func testTwoServers(t *testing.T, open func() *store.Store) {
 	if err != nil || len(list) != 1 {
 		t.Fatalf("one due time has %d runs: %v", len(list), err)
 	}
-	hold(t, fleets[0], true) // until each has done something: one alone could have done it all before the other began
+	// Wait until each has done something: one could finish everything before the other begins.
+	hold(t, fleets[0], true)
 	for _, f := range fleets {
 		serve(t, f.Serve)
 	}
@@ -540,12 +554,13 @@ func testTwoServers(t *testing.T, open func() *store.Store) {
 
 func testSites(t *testing.T, open func() *store.Store) {
 	w := newWorld(t, "samba-2")
-	alive := func(o *Options) { o.Heartbeat = 5 * time.Second } // nobody is taken for dead, whose hosts would be scanned twice
+	// Nobody is taken for dead, whose hosts would be scanned twice.
+	alive := func(o *Options) { o.Heartbeat = 5 * time.Second }
 	server := fleetOf(t, open(), alive)
 	branch := fleetOf(t, open(), func(o *Options) { alive(o); o.Site = "branch" })
 	st := server.st
 	addTargets(t, server, addresses(10, "127.44.2.1", w.Port())...)
-	addTargets(t, branch, addresses(20, "127.44.2.1", w.Port())...) // the same addresses are other hosts there
+	addTargets(t, branch, addresses(20, "127.44.2.1", w.Port())...) // the same addresses are different hosts there
 	serve(t, server.Serve)
 	r := start(t, server, store.Selector{})
 	until(t, "the server's site is done", func() bool {

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// MaxPassword bounds the password of a stored credential in bytes: Windows takes 256 characters at most.
+	// MaxPassword bounds the password of a stored credential in bytes: Windows accepts at most 256 characters.
 	MaxPassword = 1024
 	// MaxKeytab bounds a stored keytab in bytes: one with a thousand keys has some 100 KiB.
 	MaxKeytab = 256 << 10
 )
 
-// CheckCredential says what is wrong with the secret of a credential of a kind: a password, a hash (the NT hash in
+// CheckCredential returns what is wrong with the secret of a credential of a kind: a password, a hash (the NT hash in
 // hexadecimal) or a keytab (the file's contents). It does not quote the secret.
 func CheckCredential(kind string, secret []byte) error {
 	switch kind {
@@ -34,7 +34,8 @@ func CheckCredential(kind string, secret []byte) error {
 		if len(secret) > MaxKeytab {
 			return fmt.Errorf("a keytab has %d bytes at most", MaxKeytab)
 		}
-		if len(secret) < 2 || secret[0] != 5 || secret[1] != 1 && secret[1] != 2 { // the format's version, of MIT's krb5
+		// The format's version, of MIT's krb5.
+		if len(secret) < 2 || secret[0] != 5 || secret[1] != 1 && secret[1] != 2 {
 			return errors.New("this is not a keytab")
 		}
 	default:
@@ -43,17 +44,17 @@ func CheckCredential(kind string, secret []byte) error {
 	return nil
 }
 
-// Rekey puts a new key into a key file and seals with it what older ones sealed. It says how many secrets there were. The
-// older keys stay behind the new one, or are left out where they are to be forgotten: then the authority of workers goes,
-// too, and they have to join again. Wherever it is cut off, the file opens
-// everything in the database.
+// Rekey adds a new key to a key file and reseals with it what older keys sealed. It returns the number of secrets. The
+// older keys stay in the file after the new one unless forget is set; then the workers' authority is deleted too, and
+// workers have to join again. The file opens everything in the database wherever Rekey is interrupted.
 func Rekey(ctx context.Context, st *store.Store, path string, forget bool) (int, error) {
 	key, err := secret.Rotate(path)
 	if err != nil {
 		return 0, err
 	}
 	n, err := reseal(ctx, st, key)
-	if err == nil && forget { // whoever had the old key may have the authority's: the next start makes another one
+	// Whoever has the old key may have the authority's key: the next start creates another authority.
+	if err == nil && forget {
 		err = st.SetMeta(ctx, authorityKey, "")
 	}
 	if err == nil && forget {
@@ -62,8 +63,8 @@ func Rekey(ctx context.Context, st *store.Store, path string, forget bool) (int,
 	return n, err
 }
 
-// reseal seals anew, with the newest identity of key, what an older one of it sealed: credentials, the secrets of channels,
-// those of one-time codes and the keys of the authority of workers, all or none.
+// reseal reseals everything that an older identity of key sealed with the newest one: credentials, the secrets of
+// channels and one-time codes, and the keys of the workers' authority. It reseals all or none.
 func reseal(ctx context.Context, st *store.Store, key secret.Key) (n int, err error) {
 	again := func(what string, sealed []byte) ([]byte, error) {
 		plain, err := key.Open(sealed)

@@ -30,7 +30,8 @@ func TestCheckCredential(t *testing.T) {
 		{"ticket", "x", "no credential is of kind"},
 	} {
 		err := CheckCredential(c.kind, []byte(c.secret))
-		if c.problem == "" && err != nil || c.problem != "" && (err == nil || !strings.Contains(err.Error(), c.problem)) {
+		if c.problem == "" && err != nil ||
+			c.problem != "" && (err == nil || !strings.Contains(err.Error(), c.problem)) {
 			t.Errorf("%s %.40q: %v", c.kind, c.secret, err)
 		}
 		if err != nil && len(c.secret) > 1 && strings.Contains(err.Error(), c.secret) {
@@ -39,8 +40,8 @@ func TestCheckCredential(t *testing.T) {
 	}
 }
 
-// TestRekey holds that after a new key nothing is sealed with the old one, that what was sealed opens as before, and that
-// one secret that cannot be opened leaves all as they are.
+// TestRekey checks that after a new key nothing is sealed with the old one, that sealed data still opens, and that one
+// secret that cannot be opened leaves all unchanged.
 func TestRekey(t *testing.T) {
 	st, _ := sqlite(t)
 	path := filepath.Join(t.TempDir(), "key")
@@ -61,8 +62,18 @@ func TestRekey(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, save := range []error{
-		st.SaveCredential(t.Context(), &store.Credential{Name: "reader", Kind: "password", Account: "reader", Sealed: seal(first, "s3cret")}),
-		st.SaveCredential(t.Context(), &store.Credential{Name: "other", Kind: "password", Account: "other", Sealed: seal(first, "t4cret")}),
+		st.SaveCredential(t.Context(), &store.Credential{
+			Name:    "reader",
+			Kind:    "password",
+			Account: "reader",
+			Sealed:  seal(first, "s3cret"),
+		}),
+		st.SaveCredential(t.Context(), &store.Credential{
+			Name:    "other",
+			Kind:    "password",
+			Account: "other",
+			Sealed:  seal(first, "t4cret"),
+		}),
 		st.SaveChannel(t.Context(), &store.Channel{Name: "chat", Kind: notify.KindWebhook, Config: "{}", Sealed: hook}),
 		st.SaveChannel(t.Context(), &store.Channel{Name: "siem", Kind: notify.KindSyslog, Config: "{}"}),
 	} {
@@ -109,7 +120,8 @@ func TestRekey(t *testing.T) {
 	}
 	for _, c := range credentials {
 		plain, err := alone.Open(c.Sealed)
-		if want := map[string]string{"reader": "s3cret", "other": "t4cret"}[c.Name]; err != nil || string(plain) != want {
+		if want := map[string]string{"reader": "s3cret", "other": "t4cret"}[c.Name]; err != nil ||
+			string(plain) != want {
 			t.Errorf("%s: %q, %v", c.Name, plain, err)
 		}
 	}
@@ -121,15 +133,21 @@ func TestRekey(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 
-	// A credential of a key that nobody has.
+	// A credential sealed with a lost key.
 	stranger, _, err := secret.Create(filepath.Join(t.TempDir(), "key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := st.SaveCredential(t.Context(), &store.Credential{Name: "x", Kind: "password", Account: "x", Sealed: seal(stranger, "lost")}); err != nil {
+	if err := st.SaveCredential(t.Context(), &store.Credential{
+		Name:    "x",
+		Kind:    "password",
+		Account: "x",
+		Sealed:  seal(stranger, "lost"),
+	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Rekey(t.Context(), st, path, true); !errors.Is(err, secret.ErrWrongKey) || !strings.Contains(err.Error(), "credential x") {
+	if _, err := Rekey(t.Context(), st, path, true); !errors.Is(err, secret.ErrWrongKey) ||
+		!strings.Contains(err.Error(), "credential x") {
 		t.Error(err)
 	}
 	both, err = secret.Load(path)

@@ -13,22 +13,22 @@ import (
 	"ipcguard/internal/store"
 )
 
-// discoverPorts are where a sweep knocks: SMB itself, and over NetBIOS where that is silent.
+// discoverPorts are the ports that a sweep tries: SMB, and SMB over NetBIOS if the first does not answer.
 var discoverPorts = []uint16{445, 139}
 
-// sweep is what a search of one range has come to; it is kept, so that whoever goes on after a stop begins there.
+// sweep is the progress of a search of one range. It is stored, so that a search continues there after a stop.
 type sweep struct {
-	Next  string `json:"next"` // the first address that was not asked
+	Next  string `json:"next"` // the first address that was not tried
 	Asked int    `json:"asked"`
 	Found int    `json:"found"`
 	New   int    `json:"new"`
 }
 
-// sweepGroup is how many addresses are asked between two notes of how far the sweep is.
+// sweepGroup is how many addresses are tried between two updates of a sweep's progress.
 const sweepGroup = 1024
 
-// discover searches the ranges of a job. An address where SMB answers becomes a target, with the tags and the owner of
-// its range; one that is a target already stays as it is.
+// discover searches the ranges of a job. An address where SMB answers becomes a target with the tags and the owner of
+// its range; an existing target stays as it is.
 func (j *job) discover(ctx context.Context) error {
 	for _, t := range j.targets {
 		if !j.open(ctx) {
@@ -85,7 +85,8 @@ func (j *job) searched(ctx context.Context, t store.Target, key string, s sweep)
 		if err := tx.SetMeta(ctx, key, ""); err != nil {
 			return err
 		}
-		return tx.DoneUnit(ctx, j.run.ID, t.ID, fmt.Sprintf("%d of %d addresses answered, %d of them new", s.Found, s.Asked, s.New))
+		return tx.DoneUnit(ctx, j.run.ID, t.ID,
+			fmt.Sprintf("%d of %d addresses answered, %d of them new", s.Found, s.Asked, s.New))
 	})
 }
 
@@ -101,7 +102,8 @@ func (j *job) sweepSoFar(ctx context.Context, key string) (sweep, error) {
 	return s, json.Unmarshal([]byte(text), &s)
 }
 
-// knock asks a group of addresses, saves who answered as targets, and notes how far the sweep is, in one transaction.
+// knock tries a group of addresses, then saves those that answered as targets and the progress of the sweep in one
+// transaction.
 func (j *job) knock(ctx context.Context, t store.Target, key string, s *sweep, group []netip.Addr, next string) error {
 	var found []netip.AddrPort
 	var lock sync.Mutex
@@ -123,7 +125,7 @@ func (j *job) knock(ctx context.Context, t store.Target, key string, s *sweep, g
 	}
 	wg.Wait()
 	if ctx.Err() != nil {
-		return ctx.Err() // this group is asked again
+		return ctx.Err() // this group is tried again
 	}
 	if asked < len(group) {
 		next = group[asked].String()
@@ -131,8 +133,10 @@ func (j *job) knock(ctx context.Context, t store.Target, key string, s *sweep, g
 	return j.note(ctx, t, key, s, found, asked, next)
 }
 
-// note keeps how far a search is, with the targets that it made of who answered, in one transaction.
-func (j *job) note(ctx context.Context, t store.Target, key string, s *sweep, found []netip.AddrPort, asked int, next string) error {
+// note stores the progress of a search, with the targets for the addresses that answered, in one transaction.
+func (j *job) note(
+	ctx context.Context, t store.Target, key string, s *sweep, found []netip.AddrPort, asked int, next string,
+) error {
 	now := *s
 	now.Next, now.Asked, now.Found = next, s.Asked+asked, s.Found+len(found)
 	err := j.st.InTx(ctx, func(tx *store.Tx) error {
@@ -158,7 +162,7 @@ func (j *job) note(ctx context.Context, t store.Target, key string, s *sweep, fo
 	return err
 }
 
-// answers tells whether SMB answers at an address, and on which port.
+// answers reports whether SMB answers at an address, and on which port.
 func (j *job) answers(ctx context.Context, t store.Target, a netip.Addr) (uint16, bool) {
 	scanner, err := j.scanner(ctx, true, store.Target{SiteID: t.SiteID})
 	if err != nil {
@@ -173,7 +177,7 @@ func (j *job) answers(ctx context.Context, t store.Target, a netip.Addr) (uint16
 	return 0, false
 }
 
-// knockPorts are the ports of a sweep.
+// knockPorts returns the ports of a sweep.
 func (f *Fleet) knockPorts() []uint16 {
 	if len(f.o.DiscoverPorts) > 0 {
 		return f.o.DiscoverPorts
@@ -181,7 +185,7 @@ func (f *Fleet) knockPorts() []uint16 {
 	return discoverPorts
 }
 
-// meet makes a target of an address that answered, unless it is one.
+// meet creates a target for an address that answered, unless there is one.
 func (j *job) meet(ctx context.Context, tx *store.Tx, t store.Target, a netip.AddrPort) (added bool, err error) {
 	spec := a.String()
 	if a.Port() == 445 {
@@ -195,10 +199,11 @@ func (j *job) meet(ctx context.Context, tx *store.Tx, t store.Target, a netip.Ad
 		}
 	}
 	n := store.Target{
-		SiteID: t.SiteID, Spec: spec, Kind: store.TargetHost, Tags: t.Tags, Owner: t.Owner, Criticality: t.Criticality, Enabled: true, FoundBy: t.ID,
+		SiteID: t.SiteID, Spec: spec, Kind: store.TargetHost, Tags: t.Tags, Owner: t.Owner,
+		Criticality: t.Criticality, Enabled: true, FoundBy: t.ID,
 	}
 	if h, err := tx.HostByAddress(ctx, t.SiteID, a.String()); err == nil {
-		// A name leads here already, and its host has tags and an owner of its own.
+		// A target's name resolves to this address, and its host has its own tags and owner.
 		n.HostID, n.Tags, n.Owner = h.ID, nil, ""
 		known, _, err := tx.Targets(ctx, store.TargetFilter{HostID: h.ID}, store.Page{Size: 1})
 		if err != nil {

@@ -11,10 +11,10 @@ import (
 	"ipcguard/internal/store"
 )
 
-// exceptionAge is how long the exceptions in force are kept before they are read again.
+// exceptionAge is how long the active exceptions are cached.
 const exceptionAge = 5 * time.Second
 
-// exceptions are those in force, as last read.
+// exceptions are the active exceptions as last read.
 type exceptions struct {
 	lock sync.Mutex
 	read time.Time
@@ -35,7 +35,7 @@ func (x *exceptions) list(ctx context.Context, st *store.Store) ([]store.Excepti
 	return all, nil
 }
 
-// covers tells whether an exception is for a finding of a host, and in force.
+// covers reports whether an exception is active and applies to a finding of a host.
 func covers(e *store.Exception, finding string, h *store.Host, now time.Time) bool {
 	switch {
 	case e.Finding == "" || e.Finding != finding || !e.Withdrew.IsZero() || !now.Before(e.Until):
@@ -48,8 +48,8 @@ func covers(e *store.Exception, finding string, h *store.Host, now time.Time) bo
 	return true
 }
 
-// excuse marks the events of a result that exceptions cover: a new finding by its own name, and becoming exposed where
-// every exposure is one that somebody accepted. It hides no event, and none of another kind.
+// excuse marks the events of a result that exceptions cover: a new finding by its own name, and becoming exposed if
+// every exposure was accepted. It hides no event, and none of another kind.
 func (f *Fleet) excuse(ctx context.Context, r *store.Result, h *store.Host) error {
 	if len(r.Events) == 0 {
 		return nil
@@ -95,7 +95,7 @@ func (f *Fleet) excuse(ctx context.Context, r *store.Result, h *store.Host) erro
 	return nil
 }
 
-// expire tells of the exceptions that have ended.
+// expire reports exceptions that have ended.
 func (f *Fleet) expire(ctx context.Context) error {
 	return f.st.InTx(ctx, func(tx *store.Tx) error {
 		ended, err := tx.ExpireExceptions(ctx, f.now())
@@ -105,7 +105,8 @@ func (f *Fleet) expire(ctx context.Context) error {
 		var events []store.Event
 		for _, e := range ended {
 			ev := store.Event{
-				At: f.now(), Kind: store.EventExceptionEnded, Severity: model.Medium, Subject: e.Finding, Exception: e.ID, HostID: e.HostID,
+				At: f.now(), Kind: store.EventExceptionEnded, Severity: model.Medium,
+				Subject: e.Finding, Exception: e.ID, HostID: e.HostID,
 			}
 			where := "all hosts"
 			switch {
@@ -117,7 +118,8 @@ func (f *Fleet) expire(ctx context.Context) error {
 			case e.Tag != "":
 				where = "hosts tagged " + e.Tag
 			}
-			ev.Text = fmt.Sprintf("The exception for %s on %s, owned by %s, has ended: the finding counts again.", e.Finding, where, e.Owner)
+			ev.Text = fmt.Sprintf("The exception for %s on %s, owned by %s, has ended: the finding counts again.",
+				e.Finding, where, e.Owner)
 			events = append(events, ev)
 		}
 		return tx.AddEvents(ctx, events)

@@ -18,17 +18,16 @@ import (
 	"ipcguard/internal/store"
 )
 
-// A worker far away has no database. It is given units of its own site, asks the hosts, and tells what they said: see
-// docs/fleet-worker-protocol.md. What its answers mean is found out here, by the same steps as for the hosts that this
-// process asks itself.
+// A remote worker has no database. It gets units of its own site, scans the hosts, and reports their answers: see
+// docs/fleet-worker-protocol.md. The server judges the answers by the same steps as for hosts that it scans itself.
 
-// clockSlack is how far the age of a result may reach beyond its job: messages take time.
+// clockSlack is how much older than its job a result may be: messages take time.
 const clockSlack = 5 * time.Minute
 
-// openFor bounds what a worker is told of its window: a job takes no longer.
+// openFor bounds how long a window is promised to a worker: a job takes no longer.
 const openFor = 15 * time.Minute
 
-// Give gives an enrolled worker the next job of its site; nil is none. The units are its own from then on.
+// Give returns the next job of an enrolled worker's site, or nil. The job's units are assigned to the worker.
 func (f *Fleet) Give(ctx context.Context, e store.Enrolled, most int) (*wire.Job, error) {
 	site, err := f.st.Site(ctx, e.SiteID)
 	if err != nil {
@@ -62,8 +61,10 @@ func (f *Fleet) Give(ctx context.Context, e store.Enrolled, most int) (*wire.Job
 	return nil, nil
 }
 
-// handOut takes units for a worker, and keeps that it has them, in one transaction.
-func (f *Fleet) handOut(ctx context.Context, e store.Enrolled, run store.Run, size int) (h store.Handout, units []store.Unit, err error) {
+// handOut assigns units to a worker and records it, in one transaction.
+func (f *Fleet) handOut(
+	ctx context.Context, e store.Enrolled, run store.Run, size int,
+) (h store.Handout, units []store.Unit, err error) {
 	err = f.st.InTx(ctx, func(tx *store.Tx) error {
 		units = nil
 		ids, err := tx.WaitingTargets(ctx, run.ID, e.SiteID, size)
@@ -79,8 +80,10 @@ func (f *Fleet) handOut(ctx context.Context, e store.Enrolled, run store.Run, si
 	return h, units, err
 }
 
-// describe is a job as it goes over the wire, with the secrets of its targets and of no others.
-func (f *Fleet) describe(ctx context.Context, run store.Run, h store.Handout, units []store.Unit, open time.Duration) (*wire.Job, error) {
+// describe returns a job as it is sent, with the secrets of its own targets only.
+func (f *Fleet) describe(
+	ctx context.Context, run store.Run, h store.Handout, units []store.Unit, open time.Duration,
+) (*wire.Job, error) {
 	j := &job{Fleet: f, run: run}
 	if err := j.load(ctx, units); err != nil {
 		return nil, err
@@ -119,7 +122,13 @@ func (f *Fleet) describe(ctx context.Context, run store.Run, h store.Handout, un
 				return nil, err
 			}
 			if secret, err := f.o.Key.Open(c.Sealed); err == nil {
-				out.Credentials = append(out.Credentials, wire.Credential{ID: c.ID, Name: c.Name, Kind: c.Kind, Account: c.Account, Secret: secret})
+				out.Credentials = append(out.Credentials, wire.Credential{
+					ID:      c.ID,
+					Name:    c.Name,
+					Kind:    c.Kind,
+					Account: c.Account,
+					Secret:  secret,
+				})
 			} else {
 				f.o.Log.Warn("a credential cannot be used; hosts are asked without", "credential", c.Name, "err", err)
 			}
@@ -129,7 +138,7 @@ func (f *Fleet) describe(ctx context.Context, run store.Run, h store.Handout, un
 	return out, nil
 }
 
-// open is how long all windows stay open, a minute exactly and for no longer than most; 0 is that one is shut.
+// open returns how long all windows stay open, at most most and to the minute; 0 says that one is closed.
 func (w windows) open(now time.Time, most time.Duration) time.Duration {
 	if w.wait(now) > 0 {
 		return 0
@@ -142,11 +151,14 @@ func (w windows) open(now time.Time, most time.Duration) time.Duration {
 	return most
 }
 
-// Heard notes that an enrolled worker lives, and tells it its part of the site's rate and which of its jobs have ended.
+// Heard records a heartbeat of an enrolled worker, and returns its share of the site's rate and which of its jobs have
+// ended.
 func (f *Fleet) Heard(ctx context.Context, e store.Enrolled, in wire.Alive) (wire.State, error) {
 	var out wire.State
 	if err := f.st.Heartbeat(ctx, store.Worker{
-		Name: e.Name, Site: e.Site, Version: shown(in.Version), Protocol: e.Protocol, Started: e.Created, Seen: f.now(), Busy: min(max(in.Busy, 0), wire.MaxJobs*wire.MaxTargets), Done: max(in.Done, 0),
+		Name: e.Name, Site: e.Site, Version: shown(in.Version), Protocol: e.Protocol,
+		Started: e.Created, Seen: f.now(), Busy: min(max(in.Busy, 0), wire.MaxJobs*wire.MaxTargets),
+		Done: max(in.Done, 0),
 	}); err != nil {
 		return out, err
 	}
@@ -155,7 +167,8 @@ func (f *Fleet) Heard(ctx context.Context, e store.Enrolled, in wire.Alive) (wir
 		return out, err
 	}
 	out.Rate, out.Concurrency, out.Ended = rate, site.Concurrency, []string{}
-	has, err := f.st.RecentHandouts(ctx, e.ID, f.now().Add(-silentFor*f.o.Heartbeat)) // some may be on their way to it
+	// Some may still be on their way to it.
+	has, err := f.st.RecentHandouts(ctx, e.ID, f.now().Add(-silentFor*f.o.Heartbeat))
 	if err != nil {
 		return out, err
 	}
@@ -173,8 +186,8 @@ func (f *Fleet) Heard(ctx context.Context, e store.Enrolled, in wire.Alive) (wir
 	return out, f.forgotten(ctx, e, has)
 }
 
-// forgotten lets those units wait again that a worker has in hand, as the store says, and knows nothing of: it was killed,
-// and is there again.
+// forgotten releases the units that the store assigns to a worker that does not know them: it was killed and has
+// restarted.
 func (f *Fleet) forgotten(ctx context.Context, e store.Enrolled, has []store.Handout) error {
 	running, err := f.st.RunningUnits(ctx, e.Name)
 	if err != nil {
@@ -182,7 +195,9 @@ func (f *Fleet) forgotten(ctx context.Context, e store.Enrolled, has []store.Han
 	}
 	for run, ids := range running {
 		lost := slices.DeleteFunc(ids, func(id int64) bool {
-			return slices.ContainsFunc(has, func(h store.Handout) bool { return h.RunID == run && slices.Contains(h.Targets, id) })
+			return slices.ContainsFunc(has, func(h store.Handout) bool {
+				return h.RunID == run && slices.Contains(h.Targets, id)
+			})
 		})
 		if len(lost) == 0 {
 			continue
@@ -191,12 +206,13 @@ func (f *Fleet) forgotten(ctx context.Context, e store.Enrolled, has []store.Han
 		if err != nil {
 			return err
 		}
-		f.o.Log.Info("a worker has forgotten what it had in hand; it waits for others", "worker", e.Name, "run", run, "units", n)
+		f.o.Log.Info("a worker has forgotten what it had in hand; it waits for others", "worker", e.Name, "run", run,
+			"units", n)
 	}
 	return nil
 }
 
-// goesOn is a worker's job, where it is one and its run goes on.
+// goesOn returns a worker's job if its run is still active.
 func (f *Fleet) goesOn(ctx context.Context, e store.Enrolled, id string) (*store.Handout, error) {
 	h, err := f.st.Handout(ctx, id, e.ID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -212,7 +228,7 @@ func (f *Fleet) goesOn(ctx context.Context, e store.Enrolled, id string) (*store
 	return &h, nil
 }
 
-// GiveBack lets what a worker has not done of a job wait for others.
+// GiveBack releases the units of a job that a worker has not done.
 func (f *Fleet) GiveBack(ctx context.Context, e store.Enrolled, id string) error {
 	h, err := f.st.Handout(ctx, id, e.ID)
 	if err != nil {
@@ -222,7 +238,7 @@ func (f *Fleet) GiveBack(ctx context.Context, e store.Enrolled, id string) error
 	return err
 }
 
-// Drop lets everything that a worker has in hand wait for others: it was revoked.
+// Drop releases all units of a worker: it was revoked.
 func (f *Fleet) Drop(ctx context.Context, tx *store.Tx, e store.Enrolled) error {
 	if _, err := tx.ResetUnits(ctx, e.Name); err != nil {
 		return err
@@ -233,8 +249,8 @@ func (f *Fleet) Drop(ctx context.Context, tx *store.Tx, e store.Enrolled) error 
 	return nil
 }
 
-// Take records what an enrolled worker says of the targets of a job. What does not belong to the job is refused, and costs
-// nobody else's. An error is the database's: the same may be sent again.
+// Take stores an enrolled worker's results for the targets of a job. A result that does not belong to the job is
+// refused; the others are kept. Errors come from the database: the worker may send the same results again.
 func (f *Fleet) Take(ctx context.Context, e store.Enrolled, in wire.Results) (wire.Taken, error) {
 	var out wire.Taken
 	refuse := func(target int64, format string, args ...any) {
@@ -260,7 +276,14 @@ func (f *Fleet) Take(ctx context.Context, e store.Enrolled, in wire.Results) (wi
 	}
 	now := f.now()
 	good := reported{results: map[int64]wire.Result{}, at: map[int64]time.Time{}, scans: map[string]*model.Scan{}}
-	j := &job{Fleet: f, run: run, cancel: func() {}, byAddress: map[string]*visit{}, seats: places.New(wire.MaxTargets), by: e.Name}
+	j := &job{
+		Fleet:     f,
+		run:       run,
+		cancel:    func() {},
+		byAddress: map[string]*visit{},
+		seats:     places.New(wire.MaxTargets),
+		by:        e.Name,
+	}
 	for _, r := range in.Results {
 		i := slices.IndexFunc(known, func(t store.Target) bool { return t.ID == r.Target })
 		switch {
@@ -268,7 +291,8 @@ func (f *Fleet) Take(ctx context.Context, e store.Enrolled, in wire.Results) (wi
 			refuse(r.Target, "the target is not one of the job")
 		case !run.Ended.IsZero():
 			refuse(r.Target, "the run has ended")
-		case r.AgeMS < 0 || r.AgeMS > now.Sub(h.At.Add(-clockSlack)).Milliseconds(): // in milliseconds: any number may come, and most overflow a Duration
+		// Compare milliseconds: a peer may send any number, and most overflow a Duration.
+		case r.AgeMS < 0 || r.AgeMS > now.Sub(h.At.Add(-clockSlack)).Milliseconds():
 			refuse(r.Target, "%d ms old: that is before the job, or in the future", r.AgeMS)
 		default:
 			if why := check(run.Kind, known[i], &r); why != "" {
@@ -282,7 +306,7 @@ func (f *Fleet) Take(ctx context.Context, e store.Enrolled, in wire.Results) (wi
 			good.results[r.Target], good.at[r.Target] = r, now.Add(-time.Duration(r.AgeMS)*time.Millisecond)
 			j.targets = append(j.targets, known[i])
 			out.Taken++
-			if run.Kind == store.RunDiscover { // its parts are noted one after the other
+			if run.Kind == store.RunDiscover { // its parts are stored one after the other
 				if err := j.takeSearch(ctx, known[i], r); err != nil {
 					return out, err
 				}
@@ -298,7 +322,7 @@ func (f *Fleet) Take(ctx context.Context, e store.Enrolled, in wire.Results) (wi
 	return out, err
 }
 
-// check says what is wrong with a result, or nothing.
+// check returns what is wrong with a result, or an empty string.
 func check(kind store.RunKind, t store.Target, r *wire.Result) string {
 	if r.Error != "" {
 		return ""
@@ -337,7 +361,7 @@ func check(kind store.RunKind, t store.Target, r *wire.Result) string {
 	return ""
 }
 
-// within tells whether an address lies in a prefix or a range as it was typed.
+// within reports whether an address is in a prefix or a range as typed.
 func within(spec string, a netip.Addr) bool {
 	a = a.Unmap()
 	if p, err := netip.ParsePrefix(spec); err == nil {
@@ -349,7 +373,7 @@ func within(spec string, a netip.Addr) bool {
 		return false
 	}
 	last, err := netip.ParseAddr(right)
-	if err != nil { // 10.0.0.1-99: the last number alone
+	if err != nil { // 10.0.0.1-99: only the last number
 		i := strings.LastIndexAny(left, ".:")
 		if last, err = netip.ParseAddr(left[:i+1] + right); err != nil {
 			return false
@@ -358,7 +382,7 @@ func within(spec string, a netip.Addr) bool {
 	return a.BitLen() == first.BitLen() && a.Compare(first) >= 0 && a.Compare(last) <= 0
 }
 
-// reported is a prober that knows what a worker has found out.
+// reported is a prober that returns what a worker has reported.
 type reported struct {
 	job     *job
 	results map[int64]wire.Result
@@ -375,7 +399,7 @@ func (p *reported) resolve(context.Context) ([][]targets.Target, error) {
 			continue
 		}
 		for k, text := range r.Found {
-			a := netip.MustParseAddrPort(text) // checked when it came in
+			a := netip.MustParseAddrPort(text) // checked on arrival
 			out[i] = append(out[i], targets.Target{Name: t.Spec, Addr: a})
 			p.scans[a.String()] = r.Scans[k]
 		}
@@ -390,7 +414,7 @@ func (p *reported) ask(_ context.Context, v *visit) (*model.Scan, error) {
 	return s, nil
 }
 
-// takeScans judges and records scans as if their hosts had been asked here.
+// takeScans judges and stores scans as if this process had scanned the hosts.
 func (j *job) takeScans(ctx context.Context, p *reported) error {
 	if len(j.targets) == 0 {
 		return nil
@@ -443,7 +467,7 @@ func (j *job) takeAudits(ctx context.Context, p *reported) error {
 	return j.maybeLast(ctx)
 }
 
-// takeSearch notes one part of a search. A part that was noted already is passed over.
+// takeSearch stores one part of a search. It ignores a part that was stored before.
 func (j *job) takeSearch(ctx context.Context, t store.Target, r wire.Result) error {
 	if r.Error != "" {
 		return j.st.FailUnit(ctx, j.run.ID, t.ID, shown(r.Error))
@@ -455,7 +479,7 @@ func (j *job) takeSearch(ctx context.Context, t store.Target, r wire.Result) err
 	}
 	var found []netip.AddrPort
 	for _, text := range r.Found {
-		found = append(found, netip.MustParseAddrPort(text)) // checked when it came in
+		found = append(found, netip.MustParseAddrPort(text)) // checked on arrival
 	}
 	if err := j.note(ctx, t, key, &s, found, max(r.Asked, 0), r.Next); err != nil {
 		return err
@@ -469,7 +493,7 @@ func (j *job) takeSearch(ctx context.Context, t store.Target, r wire.Result) err
 	return j.maybeLast(ctx)
 }
 
-// maybeLast ends the run where these were its last results.
+// maybeLast ends the run if these were its last results.
 func (j *job) maybeLast(ctx context.Context) error {
 	run, err := j.st.Run(ctx, j.run.ID)
 	if err != nil || run.Done < run.Total || !run.Ended.IsZero() {

@@ -32,7 +32,7 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-// FuzzResults: whatever a worker sends, what passes the check is of the target.
+// FuzzResults checks that a worker's result which passes the check belongs to the target.
 func FuzzResults(f *testing.F) {
 	f.Add([]byte(`{"job":"x","results":[{"target":1,"found":["10.0.0.1:445"],"scans":[{"schema":"ipcguard.scan/1","target":"10.0.0.1","address":"10.0.0.1:445"}]}]}`), "10.0.0.1")
 	f.Add([]byte(`{"results":[{"found":["10.0.0.9:139"],"asked":4,"next":"10.0.0.10"}]}`), "10.0.0.0/24")
@@ -50,7 +50,8 @@ func FuzzResults(f *testing.F) {
 				}
 				for k, text := range r.Found {
 					a := netip.MustParseAddrPort(text)
-					if at, ok := literal(spec); ok && kind != store.RunDiscover && at != a || kind == store.RunDiscover && !within(spec, a.Addr()) {
+					if at, ok := literal(spec); ok && kind != store.RunDiscover && at != a ||
+						kind == store.RunDiscover && !within(spec, a.Addr()) {
 						t.Errorf("%s passes for %s", a, spec)
 					}
 					if kind == store.RunScan && (r.Scans[k].Address != text || r.Scans[k].Target != spec) {

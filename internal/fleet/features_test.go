@@ -21,7 +21,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// run makes a run and waits for its end.
+// run starts a run and waits for its end.
 func run(t *testing.T, f *Fleet, kind store.RunKind) store.Run {
 	t.Helper()
 	r, err := f.StartRun(t.Context(), "anna", kind, store.Selector{}, false)
@@ -31,7 +31,8 @@ func run(t *testing.T, f *Fleet, kind store.RunKind) store.Run {
 	return runDone(t, f.st, r.ID)
 }
 
-// TestNames: a name with two addresses is two hosts, one host under three names is one, and a host that moves stays itself.
+// TestNames: a name with two addresses gives two hosts, one host under three names is one, and a host that moves keeps
+// its identity.
 func TestNames(t *testing.T) {
 	w := newWorld(t, "")
 	w.set(t, "127.44.3.1", "samba-2", "FILES1")
@@ -83,7 +84,8 @@ func TestNames(t *testing.T) {
 		}
 	}
 	skipped, n, err := st.Units(t.Context(), r.ID, store.UnitSkipped, store.Page{})
-	if err != nil || n != 2 || !strings.Contains(skipped[0].Reason, "same host") && !strings.Contains(skipped[0].Reason, "another name") {
+	if err != nil || n != 2 || !strings.Contains(skipped[0].Reason, "same host") &&
+		!strings.Contains(skipped[0].Reason, "another name") {
 		t.Errorf("%d units are skipped: %+v %v", n, skipped, err)
 	}
 	if err := st.DeleteTargets(t.Context(), []int64{list[1].ID, list[2].ID}); err != nil {
@@ -119,13 +121,22 @@ func TestDiscover(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	net := store.Target{SiteID: site.ID, Spec: "127.44.4.0-127.44.4.31", Kind: store.TargetRange, Tags: []string{"lab"}, Owner: "Anna", Enabled: true}
+	net := store.Target{
+		SiteID:  site.ID,
+		Spec:    "127.44.4.0-127.44.4.31",
+		Kind:    store.TargetRange,
+		Tags:    []string{"lab"},
+		Owner:   "Anna",
+		Enabled: true,
+	}
 	if err := st.SaveTarget(t.Context(), &net); err != nil {
 		t.Fatal(err)
 	}
-	addTargets(t, f, w.spec("127.44.4.7")) // known already
+	addTargets(t, f, w.spec("127.44.4.7")) // already known
 	serve(t, f.Serve)
-	for round, want := range []string{"3 of 32 addresses answered, 2 of them new", "3 of 32 addresses answered, 0 of them new"} {
+	for round, want := range []string{
+		"3 of 32 addresses answered, 2 of them new", "3 of 32 addresses answered, 0 of them new",
+	} {
 		r := run(t, f, store.RunDiscover)
 		units, _, err := st.Units(t.Context(), r.ID, store.UnitDone, store.Page{})
 		if err != nil || r.Total != 1 || len(units) != 1 || units[0].Reason != want {
@@ -144,7 +155,7 @@ func TestDiscover(t *testing.T) {
 			t.Errorf("%+v", x)
 		}
 	}
-	// Who goes on after a stop begins where the sweep was.
+	// After a stop the search continues where the sweep was.
 	r := store.Run{Kind: store.RunDiscover}
 	err = st.InTx(t.Context(), func(tx *store.Tx) error {
 		if err := tx.CreateRun(t.Context(), &r); err != nil {
@@ -153,7 +164,8 @@ func TestDiscover(t *testing.T) {
 		if _, err := tx.AddUnits(t.Context(), r.ID, r.Selector); err != nil {
 			return err
 		}
-		if err := tx.SetMeta(t.Context(), sweepKey(r.ID, net.ID), `{"next":"127.44.4.16","asked":16,"found":2,"new":1}`); err != nil {
+		if err := tx.SetMeta(t.Context(), sweepKey(r.ID, net.ID),
+			`{"next":"127.44.4.16","asked":16,"found":2,"new":1}`); err != nil {
 			return err
 		}
 		_, err := f.enqueue(t.Context(), tx, r)
@@ -165,7 +177,8 @@ func TestDiscover(t *testing.T) {
 	before := w.count("127.44.4.3")
 	runDone(t, st, r.ID)
 	units, _, err := st.Units(t.Context(), r.ID, store.UnitDone, store.Page{})
-	if err != nil || len(units) != 1 || units[0].Reason != "3 of 32 addresses answered, 1 of them new" || w.count("127.44.4.3") != before {
+	if err != nil || len(units) != 1 || units[0].Reason != "3 of 32 addresses answered, 1 of them new" ||
+		w.count("127.44.4.3") != before {
 		t.Errorf("%+v %v", units, err)
 	}
 }
@@ -201,7 +214,9 @@ func TestImportTargets(t *testing.T) {
 	if err != nil || report.Added != 2 || report.Updated != 1 || report.Bad != 6 || report.Rows != 10 {
 		t.Errorf("%+v %v", report, err)
 	}
-	for i, want := range []string{"line 5: ", "line 6: ", "line 7: there is no site \"nowhere\"", "line 8: ", "line 9: ", "line 10: "} {
+	for i, want := range []string{
+		"line 5: ", "line 6: ", "line 7: there is no site \"nowhere\"", "line 8: ", "line 9: ", "line 10: ",
+	} {
 		if !strings.HasPrefix(report.Errors[i], want) {
 			t.Errorf("%q, want %q", report.Errors[i], want)
 		}
@@ -236,7 +251,7 @@ func TestImportTargets(t *testing.T) {
 	}
 }
 
-// TestGuarded keeps operators from saying what is read and where credentials go.
+// TestGuarded checks that operators cannot change what is read and where credentials go.
 func TestGuarded(t *testing.T) {
 	st, _ := sqlite(t)
 	o, _ := quickOptions(t)
@@ -281,7 +296,7 @@ func TestGuarded(t *testing.T) {
 	}
 }
 
-// TestAudit follows a configuration: weak, mended, and weak again.
+// TestAudit follows a configuration: weak, fixed, and weak again.
 func TestAudit(t *testing.T) {
 	w := newWorld(t, "samba")
 	st, _ := sqlite(t)
@@ -326,7 +341,8 @@ func TestAudit(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	failed, _, err := st.Units(t.Context(), r.ID, store.UnitFailed, store.Page{})
-	if err != nil || !strings.Contains(failed[0].Reason, "does not reach") || !strings.Contains(failed[1].Reason, "needs a stored credential") {
+	if err != nil || !strings.Contains(failed[0].Reason, "does not reach") ||
+		!strings.Contains(failed[1].Reason, "needs a stored credential") {
 		t.Errorf("%+v %v", failed, err)
 	}
 	h, err := st.HostByAddress(t.Context(), list[0].SiteID, w.spec("127.44.5.1"))
@@ -339,19 +355,21 @@ func TestAudit(t *testing.T) {
 	}
 	write("2")
 	r = run(t, f, store.RunAudit)
-	if events := eventsOf(t, st, store.EventFilter{RunID: r.ID}); !has(events, store.EventSettingChanged, "restrict anonymous") {
+	if events := eventsOf(t, st,
+		store.EventFilter{RunID: r.ID}); !has(events, store.EventSettingChanged, "restrict anonymous") {
 		t.Errorf("mended: %+v", events)
 	}
 	write("0")
 	r = run(t, f, store.RunAudit)
-	if events := eventsOf(t, st, store.EventFilter{RunID: r.ID}); !has(events, store.EventSettingReverted, "restrict anonymous") {
+	if events := eventsOf(t, st,
+		store.EventFilter{RunID: r.ID}); !has(events, store.EventSettingReverted, "restrict anonymous") {
 		t.Errorf("changed back: %+v", events)
 	}
 	if strings.Contains(heard.text(), "s3cret") {
 		t.Error("a secret is in the log")
 	}
 
-	// Planning stands on what is stored.
+	// A plan is based on what is stored.
 	p, err := f.Plan(t.Context(), h.ID, Wish{Strategy: "restrict"})
 	if err != nil || len(p.Changes) == 0 && p.Question == "" || p.Target != h.Name {
 		t.Fatalf("%+v %v", p, err)
@@ -364,7 +382,7 @@ func TestAudit(t *testing.T) {
 		t.Errorf("a plan without an audit: %v", err)
 	}
 
-	// A rollout over all of them is planned by the server, and closes with the results of later runs.
+	// The server plans a rollout over all of them, and results of later runs close its hosts.
 	o1 := store.Rollout{Name: "all", Strategy: "restrict"}
 	only := store.Rollout{Name: "one setting", Strategy: "restrict", Goal: "findings", Setting: "server signing"}
 	for _, x := range []*store.Rollout{&o1, &only} {
@@ -397,7 +415,8 @@ func TestAudit(t *testing.T) {
 		t.Fatalf("%+v %v", groups, err)
 	}
 	groups, _, err = st.RolloutGroups(t.Context(), only.ID, nil, store.Page{})
-	if err != nil || len(groups) != 1 || len(groups[0].Changes) != 1 || groups[0].Changes[0].Setting != "server signing" {
+	if err != nil || len(groups) != 1 || len(groups[0].Changes) != 1 ||
+		groups[0].Changes[0].Setting != "server signing" {
 		t.Fatalf("of one setting: %+v %v", groups, err)
 	}
 	write("2")
@@ -438,7 +457,14 @@ func TestExceptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := store.Exception{Finding: "anonymous-lists-shares", HostID: one.ID, Reason: "a scanner needs it", Owner: "Anna", Until: now.Add(time.Hour), By: "anna"}
+	x := store.Exception{
+		Finding: "anonymous-lists-shares",
+		HostID:  one.ID,
+		Reason:  "a scanner needs it",
+		Owner:   "Anna",
+		Until:   now.Add(time.Hour),
+		By:      "anna",
+	}
 	if err := st.SaveException(t.Context(), &x); err != nil {
 		t.Fatal(err)
 	}
@@ -448,7 +474,8 @@ func TestExceptions(t *testing.T) {
 	r := run(t, f, store.RunScan)
 	excepted := 0
 	for _, e := range eventsOf(t, st, store.EventFilter{RunID: r.ID}) {
-		if want := e.Kind == store.EventNewFinding && e.Subject == "anonymous-lists-shares" && e.HostID == one.ID; e.Excepted != want {
+		if want := e.Kind == store.EventNewFinding && e.Subject == "anonymous-lists-shares" &&
+			e.HostID == one.ID; e.Excepted != want {
 			t.Errorf("excepted %v: %+v", e.Excepted, e)
 		} else if want {
 			excepted++
@@ -462,10 +489,12 @@ func TestExceptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := eventsOf(t, st, store.EventFilter{Kinds: []store.EventKind{store.EventExceptionEnded}})
-	if len(ended) != 1 || ended[0].HostID != one.ID || ended[0].Subject != x.Finding || !strings.Contains(ended[0].Text, "Anna") {
+	if len(ended) != 1 || ended[0].HostID != one.ID || ended[0].Subject != x.Finding ||
+		!strings.Contains(ended[0].Text, "Anna") {
 		t.Errorf("%+v", ended)
 	}
-	if err := f.expire(t.Context()); err != nil || len(eventsOf(t, st, store.EventFilter{Kinds: []store.EventKind{store.EventExceptionEnded}})) != 1 {
+	if err := f.expire(t.Context()); err != nil ||
+		len(eventsOf(t, st, store.EventFilter{Kinds: []store.EventKind{store.EventExceptionEnded}})) != 1 {
 		t.Errorf("it ends twice: %v", err)
 	}
 }
@@ -498,7 +527,7 @@ func TestCovers(t *testing.T) {
 	}
 }
 
-// TestImport takes in what was made elsewhere.
+// TestImport imports results from elsewhere.
 func TestImport(t *testing.T) {
 	w := newWorld(t, "samba")
 	st, _ := sqlite(t)
@@ -546,7 +575,8 @@ func TestImport(t *testing.T) {
 	if err != nil || total != 1 || hosts[0].Verdict != model.Closed {
 		t.Fatalf("%+v %v", hosts, err)
 	}
-	if events := eventsOf(t, st, store.EventFilter{HostID: hosts[0].ID}); !has(events, store.EventNewHost, "") || !has(events, store.EventBecameClosed, "") {
+	if events := eventsOf(t, st, store.EventFilter{HostID: hosts[0].ID}); !has(events, store.EventNewHost, "") ||
+		!has(events, store.EventBecameClosed, "") {
 		t.Errorf("%+v", events)
 	}
 	future := *second
@@ -561,20 +591,34 @@ func TestImport(t *testing.T) {
 	if h, err := st.Host(t.Context(), hosts[0].ID); err != nil || h.LastSeen.After(time.Now()) {
 		t.Errorf("last seen in the future: %v %v", h.LastSeen, err)
 	}
-	audit := model.Audit{Schema: model.SchemaAudit, Host: "practice1", Platform: model.Platform{System: "samba"}, Settings: []model.Setting{{ID: "restrict anonymous", Effective: 0, Basis: model.BasisConfigured, State: model.StateWeak}}}
+	audit := model.Audit{
+		Schema:   model.SchemaAudit,
+		Host:     "practice1",
+		Platform: model.Platform{System: "samba"},
+		Settings: []model.Setting{
+			{ID: "restrict anonymous", Effective: 0, Basis: model.BasisConfigured, State: model.StateWeak},
+		},
+	}
 	lost := audit
 	lost.Host = "nobody"
 	if got := take("audit", audit, lost); got.Taken != 1 || len(got.Problems) != 1 {
 		t.Errorf("%+v", got)
 	}
-	use := model.Use{Schema: model.SchemaUse, Server: "127.44.7.1", Client: "10.0.0.1", First: time.Now(), Last: time.Now()}
+	use := model.Use{
+		Schema: model.SchemaUse,
+		Server: "127.44.7.1",
+		Client: "10.0.0.1",
+		First:  time.Now(),
+		Last:   time.Now(),
+	}
 	other := use
 	other.Server = "10.9.9.9"
 	use.Server = w.spec("127.44.7.1")
 	if got := take("observe", use, other); got.Taken != 2 || len(got.Problems) != 1 {
 		t.Errorf("%+v", got)
 	}
-	if b, _, err := st.Document(t.Context(), hosts[0].ID, "observe"); err != nil || !bytes.Contains(b, []byte("10.0.0.1")) {
+	if b, _, err := st.Document(t.Context(), hosts[0].ID, "observe"); err != nil ||
+		!bytes.Contains(b, []byte("10.0.0.1")) {
 		t.Errorf("%s %v", b, err)
 	}
 	if _, err := f.Import(t.Context(), "scan", strings.NewReader("{"), nil, nil); err == nil {
@@ -585,7 +629,7 @@ func TestImport(t *testing.T) {
 	}
 }
 
-// TestShare: workers of a site share its rate, and a slow site has few hosts under way.
+// TestShare: workers of a site share its rate, and a slow site has few concurrent hosts.
 func TestShare(t *testing.T) {
 	st, _ := sqlite(t)
 	o, _ := quickOptions(t)
@@ -628,7 +672,7 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// TestLeaving: a host whose target goes leaves the fleet with an event, and one that answers again is back with one.
+// TestLeaving: a host whose target is deleted leaves the fleet with an event, and returns with one if it answers again.
 func TestLeaving(t *testing.T) {
 	w := newWorld(t, "")
 	w.set(t, "127.44.9.1", "winxp", "OLD1")
@@ -664,7 +708,9 @@ func TestLeaving(t *testing.T) {
 	if err != nil || !back.Retired.IsZero() || back.Findings != gone.Findings || back.Findings == 0 {
 		t.Errorf("it is not back as it was: %+v, %v", back, err)
 	}
-	if events := eventsOf(t, st, store.EventFilter{HostID: gone.ID, Kinds: []store.EventKind{store.EventReturned}}); len(events) != 1 || events[0].Before != "retired" {
+	if events := eventsOf(t, st,
+		store.EventFilter{HostID: gone.ID, Kinds: []store.EventKind{store.EventReturned}}); len(events) != 1 ||
+		events[0].Before != "retired" {
 		t.Errorf("back without a word, or with too many: %+v", events)
 	}
 }

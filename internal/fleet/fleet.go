@@ -1,5 +1,5 @@
-// Package fleet keeps thousands of servers closed: it knows targets, starts runs over them by hand and by schedule, hands
-// the work to workers at every site, tells what changed, and plans.
+// Package fleet keeps thousands of servers closed. It knows targets, starts runs by hand and by schedule, distributes
+// the work to workers at every site, reports changes, and plans.
 //
 //	schedule, a person ─► run ─► a unit for each target ─► jobs of up to 64 units in the queue of their site
 //	                       ▲                                      │ one transaction
@@ -10,15 +10,16 @@
 //
 // The rules of the room:
 //
-//   - The queue (River) carries work and no truth. What is done is in the units: a unit ends once, in the transaction
-//     that stores its result. So a job may be done twice, lost or late, and no result is lost or doubled.
-//   - A job comes into being in the transaction that made its run and units, or not at all.
-//   - Who is silent for three heartbeats is gone: its units wait again and get new jobs, well before the queue's own rescue.
-//   - A worker that stops gives back what it has not done. One that is older than a job leaves it to others.
-//   - The rate of a site is shared by its workers, and its window holds in the middle of a run, too.
-//   - Clocks jump: a schedule is never run twice for one due time, and however many due times were missed, one run
-//     makes up for them.
-//   - The database goes away and comes back: workers wait, and go on where they were.
+//   - The queue (River) only carries work. The units hold the state: a unit ends once, in the transaction that stores
+//     its result. A job may be done twice, lost or late, and no result is lost or doubled.
+//   - A job is created in the transaction that creates its run and units, or not at all.
+//   - A worker that is silent for three heartbeats is dead: its units are released and get new jobs, well before the
+//     queue's own rescue.
+//   - A worker that stops gives back what it has not done. A worker leaves jobs that are newer than itself to others.
+//   - The workers of a site share its rate. Its window also applies in the middle of a run.
+//   - Clocks jump: a schedule never runs twice for one due time, and one run makes up for any number of missed due
+//     times.
+//   - The database may go away and come back: workers wait, and continue.
 //   - Below this room, drift, when and csv are pure; secret, access and notify are rooms of their own.
 package fleet
 
@@ -44,51 +45,51 @@ import (
 	"ipcguard/internal/store"
 )
 
-// DefaultSite is the site of whoever names none.
+// DefaultSite is the site that is used if none is named.
 const DefaultSite = "default"
 
-// Logon is how one stored credential logs on. Either part may be nil: then it cannot be used for that.
+// Logon is how one stored credential logs on. Either field may be nil if the credential cannot be used for it.
 type Logon struct {
-	Scan  func(*scan.Options) // sets the user that hosts are asked as, for comparison
-	Pipes audit.Pipes         // reaches remote registries
+	Scan  func(*scan.Options) // sets the user that scans compare with
+	Pipes audit.Pipes         // opens remote registries
 }
 
-// Options of a fleet. The zero value serves DefaultSite with the scanner's own defaults.
+// Options configure a fleet. The zero value serves DefaultSite with the scanner's defaults.
 type Options struct {
-	Site    string // whose targets this process scans
-	Name    string // of this process among all workers; empty makes one that nobody else has
+	Site    string // the site whose targets this process scans
+	Name    string // of this process, unique among all workers; empty generates one
 	Version string // of the program, for people
 	Scan    scan.Options
 	Catalog *catalog.Catalog // nil is the embedded one
 	Log     *slog.Logger     // nil is silent
 	Clock   func() time.Time // nil is time.Now
 	Key     secret.Key       // opens stored credentials
-	// Authenticate makes a logon of a stored credential and its opened secret, for one target; nil refuses them all. It
-	// is a hook because how to log on is no business of this room.
+	// Authenticate turns a stored credential and its opened secret into a logon for one target; nil refuses all. It is
+	// a hook because this room does not know how to log on.
 	Authenticate func(ctx context.Context, c store.Credential, secret []byte, t store.Target) (Logon, error)
-	// Watch finds what is wrong with this machine: its disk, its certificate. Nil finds nothing.
+	// Watch returns the problems of this machine, such as its disk or its certificate. Nil reports none.
 	Watch func(ctx context.Context) []Problem
-	// Beside runs with Serve, and is started again when it fails: notifications.
+	// Beside runs with Serve and is restarted when it fails: notifications.
 	Beside []func(ctx context.Context) error
 
 	// Lookup resolves a name; nil is the system's resolver.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
-	// DiscoverPorts are where a discovery knocks, in their order; nil is 445 and 139.
+	// DiscoverPorts are the ports that a discovery tries, in order; nil is 445 and 139.
 	DiscoverPorts []uint16
 
 	BatchSize   int           // targets of a job; 0 is 64
-	JobTimeout  time.Duration // 0 is 15 minutes, after which a job is given back and taken up again
-	RescueAfter time.Duration // 0 is twice JobTimeout: when the queue itself gives a job to somebody else
+	JobTimeout  time.Duration // 0 is 15 minutes; then a job is given back and retried
+	RescueAfter time.Duration // 0 is twice JobTimeout: when the queue itself reassigns a job
 	Heartbeat   time.Duration // 0 is 5 s
-	Poll        time.Duration // between two looks for jobs on SQLite; 0 is a second. PostgreSQL tells of new ones
+	Poll        time.Duration // interval for polling jobs on SQLite; 0 is a second. PostgreSQL notifies
 	Retention   time.Duration // how long history is kept; 0 is for ever
-	RetireAfter time.Duration // how long a host is asked without an answer before it leaves the fleet; 0 is for ever
+	RetireAfter time.Duration // how long a host may stay silent before it leaves the fleet; 0 is for ever
 
 	ActsRetention time.Duration // how long the audit log is kept; 0 is for ever
-	Protocol      int           // of the jobs it understands; 0 is Protocol. For tests
+	Protocol      int           // of the jobs it supports; 0 is Protocol. For tests
 }
 
-// silentFor is after how many heartbeats somebody silent is taken for dead.
+// silentFor is the number of missed heartbeats after which a worker counts as dead.
 const silentFor = 3
 
 func (o *Options) defaults() error {
@@ -132,8 +133,8 @@ func (o *Options) defaults() error {
 	return nil
 }
 
-// Fleet is one process of the fleet: a server, a worker, or neither, which may still start runs. It is safe for use by
-// many goroutines.
+// Fleet is one process of the fleet: a server, a worker, or a process that only starts runs. It is safe for concurrent
+// use.
 type Fleet struct {
 	st    *store.Store
 	o     Options
@@ -154,20 +155,21 @@ type Fleet struct {
 	windows  map[windowKey]windowEntry
 	busy     bool // Serve runs
 
-	watched map[string]time.Time // problems since when, told or not; the supervisor's own
+	watched map[string]time.Time // when each problem began, reported or not; used only by the supervisor
 }
 
-// migrateTime bounds the making of the queue's tables: a dozen statements, that may wait for another server which makes
-// them at the same moment.
+// migrateTime bounds the creation of the queue's tables: a dozen statements that may wait for another server doing the
+// same.
 const migrateTime = time.Minute
 
-// New makes a fleet over an open, migrated store, and makes or upgrades the tables of its queue.
+// New returns a fleet over an open, migrated store, and creates or upgrades the tables of its queue.
 func New(st *store.Store, o Options) (*Fleet, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
 	}
 	f := &Fleet{
-		st: st, o: o, reach: drift.ReachOf(o.Catalog), places: places.New(o.Scan.Concurrency), pace: scan.NewPace(0), started: o.Clock(),
+		st: st, o: o, reach: drift.ReachOf(o.Catalog), places: places.New(o.Scan.Concurrency),
+		pace: scan.NewPace(0), started: o.Clock(),
 		began: make(chan struct{}), scanners: map[scannerKey]*scan.Scanner{}, windows: map[windowKey]windowEntry{},
 	}
 	f.queue = newQueue(st, o.Name, timing{job: o.JobTimeout, rescue: o.RescueAfter, poll: f.pollInterval()}, o.Log)
@@ -180,7 +182,8 @@ func New(st *store.Store, o Options) (*Fleet, error) {
 	return f, nil
 }
 
-// pollInterval: PostgreSQL tells of new jobs, so that looking is for what was not heard.
+// pollInterval returns how often to poll for jobs. PostgreSQL notifies of new ones; polling finds those whose
+// notification was lost.
 func (f *Fleet) pollInterval() time.Duration {
 	if f.st.Kind() == store.KindPostgres {
 		return max(f.o.Poll, 2*time.Second)
@@ -188,13 +191,13 @@ func (f *Fleet) pollInterval() time.Duration {
 	return f.o.Poll
 }
 
-// Name is what this process is called among all workers.
+// Name returns the name of this process among all workers.
 func (f *Fleet) Name() string { return f.o.Name }
 
-// now is the time as the store keeps it.
+// now returns the time at the store's precision.
 func (f *Fleet) now() time.Time { return f.o.Clock().Truncate(time.Microsecond) }
 
-// site finds the site that this process works for, and makes it where it is not there.
+// site returns the site that this process works for, and creates it if it does not exist.
 func (f *Fleet) site(ctx context.Context) (store.Site, error) {
 	s, err := f.st.SiteByName(ctx, f.o.Site)
 	if errors.Is(err, store.ErrNotFound) {

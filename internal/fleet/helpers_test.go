@@ -17,16 +17,16 @@ import (
 	"ipcguard/internal/store"
 )
 
-// world is a practice network in the process: a host of its own at each address of 127.44.0.0/16, on one port, which tests
-// change while it is watched.
+// world is a practice network in the process: a different host at each address of 127.44.0.0/16, on one port. Tests
+// change it while it is scanned.
 type world struct {
 	*smbtest.Server
 	lock  sync.Mutex
 	hosts map[netip.Addr]*smbtest.Host
-	first *smbtest.Host // of addresses without a host of their own; nil is nobody
+	first *smbtest.Host // of addresses without a host of their own; nil is no host
 	asked map[netip.Addr]int
 	delay time.Duration
-	most  int // hosts, after which then is called once; 0 is never
+	most  int // after this many hosts, then is called once; 0 is never
 	then  func()
 }
 
@@ -70,7 +70,7 @@ func practiceHost(t testing.TB, profile, name string) *smbtest.Host {
 	return h
 }
 
-// set makes an address behave as a product; "" is nobody.
+// set makes an address behave as a product; "" removes the host.
 func (w *world) set(t testing.TB, address, profile, name string) {
 	t.Helper()
 	var h *smbtest.Host
@@ -82,21 +82,21 @@ func (w *world) set(t testing.TB, address, profile, name string) {
 	w.hosts[netip.MustParseAddr(address)] = h
 }
 
-// after calls something once, when so many hosts have been asked: it happens in the middle of the work however fast that is.
+// after calls a function once, after a number of hosts: in the middle of the work, however fast that is.
 func (w *world) after(hosts int, then func()) {
 	w.lock.Lock()
 	defer w.lock.Unlock()
 	w.most, w.then = len(w.asked)+hosts, then
 }
 
-// slow makes every host wait before it answers a connection.
+// slow makes every host wait before it accepts a connection.
 func (w *world) slow(d time.Duration) {
 	w.lock.Lock()
 	defer w.lock.Unlock()
 	w.delay = d
 }
 
-// awake forgets the windows that were read, and lets the jobs that wait for one be looked at now.
+// awake clears the cached windows and makes waiting jobs available now.
 func (f *Fleet) awake(t testing.TB) {
 	t.Helper()
 	f.lock.Lock()
@@ -132,7 +132,7 @@ func (f *Fleet) jobs(t testing.TB, states ...string) (n int) {
 
 func (w *world) spec(address string) string { return fmt.Sprintf("%s:%d", address, w.Port()) }
 
-// count is how many connections were made to an address.
+// count returns the number of connections made to an address.
 func (w *world) count(address string) int {
 	w.lock.Lock()
 	defer w.lock.Unlock()
@@ -152,7 +152,7 @@ func newHeard() *heard {
 	return h
 }
 
-// Write is part of io.Writer.
+// Write implements io.Writer.
 func (h *heard) Write(b []byte) (int, error) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
@@ -185,7 +185,7 @@ func reopen(t testing.TB, dsn string) *store.Store {
 	return st
 }
 
-// quickOptions suit a practice network on this machine. The log is shown when the test fails.
+// quickOptions returns options for a practice network on this machine. The log is shown if the test fails.
 func quickOptions(t testing.TB) (Options, *heard) {
 	l := newHeard()
 	t.Cleanup(func() {
@@ -237,7 +237,7 @@ func serve(t testing.TB, run func(context.Context) error) (stop func()) {
 	return stop
 }
 
-// hold keeps a site so slow that its run cannot come to an end before what a test does to it, or lets it go.
+// hold makes a site so slow that its run cannot end before the test acts on it, or releases it.
 func hold(t *testing.T, f *Fleet, on bool) {
 	t.Helper()
 	site, err := f.site(t.Context())
@@ -252,20 +252,21 @@ func hold(t *testing.T, f *Fleet, on bool) {
 	}
 }
 
-// never is how long a test waits for what does not come: no machine is so busy that it comes later.
+// never is the timeout for what never happens: no machine is so busy that it takes longer.
 const never = 10 * time.Minute
 
-// until waits for something that other goroutines bring about.
+// until waits for something that other goroutines do.
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for began := time.Now(); !ok(); time.Sleep(10*time.Millisecond + time.Since(began)/100) { // what takes long is asked for seldom
+	// Check slow conditions less often.
+	for began := time.Now(); !ok(); time.Sleep(10*time.Millisecond + time.Since(began)/100) {
 		if time.Since(began) > never {
 			t.Fatalf("it does not come: %s", what)
 		}
 	}
 }
 
-// runDone waits until a run is over.
+// runDone waits until a run has ended.
 func runDone(t testing.TB, st *store.Store, id int64) store.Run {
 	t.Helper()
 	var r store.Run
@@ -309,7 +310,7 @@ func addresses(n int, base string, port int) []string {
 	return out
 }
 
-// events lists the kinds of a host's events since an event, with their subjects.
+// eventsOf lists a host's events after an event.
 func eventsOf(t testing.TB, st *store.Store, f store.EventFilter) []store.Event {
 	t.Helper()
 	list, _, err := st.Events(t.Context(), f, store.Page{Size: 1000})
@@ -328,8 +329,10 @@ func has(events []store.Event, kind store.EventKind, subject string) bool {
 	return false
 }
 
-// StartRun starts a run as somebody in a transaction of its own.
-func (f *Fleet) StartRun(ctx context.Context, by string, kind store.RunKind, sel store.Selector, quick bool) (*store.Run, error) {
+// StartRun starts a run in a transaction of its own.
+func (f *Fleet) StartRun(
+	ctx context.Context, by string, kind store.RunKind, sel store.Selector, quick bool,
+) (*store.Run, error) {
 	var r store.Run
 	err := f.st.InTx(ctx, func(tx *store.Tx) error {
 		r = store.Run{Kind: kind, Selector: sel, Quick: quick, By: by}

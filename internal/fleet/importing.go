@@ -16,12 +16,12 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Imported says what became of results made elsewhere.
+// Imported is the outcome of an import.
 type Imported struct {
-	Results  int      `json:"results"` // that were in the file
+	Results  int      `json:"results"` // in the file
 	Taken    int      `json:"taken"`
-	Hosts    []string `json:"hosts,omitempty"` // the first of those that it is about
-	Problems []string `json:"problems"`        // the first hundred of those that were not
+	Hosts    []string `json:"hosts,omitempty"` // the first of the hosts that it is about
+	Problems []string `json:"problems"`        // the first hundred of the results that were not imported
 }
 
 func (i *Imported) problem(format string, args ...any) {
@@ -30,11 +30,15 @@ func (i *Imported) problem(format string, args ...any) {
 	}
 }
 
-// Import takes in results that scan, audit or observe made elsewhere with --format json or jsonl; kind says which. A scan
-// belongs to the host at its address, and an audit or an observation to the host whose name or address it tells; what fits
-// no host is told. A result that is older than the last one of its host is not taken: it would look like a change. may
-// tells for which sites results are taken; nil is all. note is called in the transaction of each result that is taken, with the name of its host; nil is nobody.
-func (f *Fleet) Import(ctx context.Context, kind string, r io.Reader, may func(site int64) bool, note func(tx *store.Tx, host string) error) (Imported, error) {
+// Import stores results that scan, audit or observe produced elsewhere with --format json or jsonl; kind says which. A
+// scan belongs to the host at its address, an audit or an observation to the host whose name or address it contains.
+// Results that fit no host are reported. A result older than the last one of its host is refused: it would look like a
+// change. may reports whether results of a site are accepted; nil accepts all. note is called in the transaction of
+// each stored result with the name of its host; nil is none.
+func (f *Fleet) Import(
+	ctx context.Context, kind string, r io.Reader, may func(site int64) bool,
+	note func(tx *store.Tx, host string) error,
+) (Imported, error) {
 	if note == nil {
 		note = func(*store.Tx, string) error { return nil }
 	}
@@ -86,23 +90,24 @@ func (f *Fleet) Import(ctx context.Context, kind string, r io.Reader, may func(s
 	return out, err
 }
 
-// ErrLooked is what a note returns where nothing is to be kept: the import goes on as if it had been, and is taken back.
+// ErrLooked is returned by note for a dry run: the import continues as if the result had been stored, and rolls it
+// back.
 var ErrLooked = errors.New("fleet: looked at, and taken back")
 
-// importing takes in results, each in a transaction of its own.
+// importing stores results, each in a transaction of its own.
 type importing struct {
 	*Fleet
 	may  func(site int64) bool
 	note func(tx *store.Tx, host string) error
 }
 
-// earliest is the year before which no scan was made: SMB moved to port 445 with Windows 2000.
+// earliest is the year before which no scan can have happened: SMB moved to port 445 with Windows 2000.
 const earliest = 2000
 
-// refusal is a result that is not taken; the others are.
+// refusal is the error for a result that is refused while the others are stored.
 type refusal struct{ why string }
 
-// Error says why.
+// Error implements error.
 func (r refusal) Error() string { return r.why }
 
 func refuse(format string, args ...any) error { return refusal{fmt.Sprintf(format, args...)} }
@@ -120,12 +125,14 @@ func (f importing) scan(ctx context.Context, site store.Site, b []byte) error {
 		return refuse("%s: %s", s.Target, why)
 	}
 	if now := f.now(); s.Started.After(now.Add(clockSlack)) {
-		return refuse("%s is dated %s, and it is %s now: a result of the future would stand before all that come", s.Target,
+		return refuse("%s is dated %s, and it is %s now: a result of the future would stand before all that come",
+			s.Target,
 			s.Started.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	} else if s.Started.After(now) {
 		s.Started = now // clocks differ a little
 	} else if s.Started.Year() < earliest {
-		return refuse("%s is dated %s: the clock of that machine was not set", s.Target, s.Started.UTC().Format(time.RFC3339))
+		return refuse("%s is dated %s: the clock of that machine was not set",
+			s.Target, s.Started.UTC().Format(time.RFC3339))
 	}
 	s.Address = netip.AddrPortFrom(a.Addr().Unmap(), a.Port()).String()
 	t := store.Target{SiteID: site.ID, Spec: s.Target, Enabled: true, Note: "imported"}
@@ -187,18 +194,19 @@ func (f importing) scan(ctx context.Context, site store.Site, b []byte) error {
 	})
 }
 
-// quickly tells whether a scan asked the null-session question alone.
+// quickly reports whether a scan asked only the null-session question.
 func quickly(s *model.Scan) bool {
-	return s.Partial && len(s.Identities) == 1 && s.Identities[0].Identity == model.Anonymous && len(s.Identities[0].Pipes) <= 1
+	return s.Partial && len(s.Identities) == 1 && s.Identities[0].Identity == model.Anonymous &&
+		len(s.Identities[0].Pipes) <= 1
 }
 
-// take records a result with what comes before it and the note of it, all or nothing.
+// take stores a result, with what before and note do, in one transaction.
 func (f importing) take(ctx context.Context, r *store.Result, before func(*store.Tx) error) error {
 	return f.st.InTx(ctx, func(tx *store.Tx) error {
 		if err := before(tx); err != nil {
 			return err
 		}
-		once := *r // recording fills in what a second attempt must not find
+		once := *r // storing fills in fields that a retry must not find
 		once.Events = slices.Clone(r.Events)
 		recorded, err := tx.RecordResult(ctx, &once)
 		if err != nil {
@@ -211,8 +219,10 @@ func (f importing) take(ctx context.Context, r *store.Result, before func(*store
 	})
 }
 
-// lastSnapshot is the last of a kind, unless it is newer than a result that is to be imported.
-func (f *Fleet) lastSnapshot(ctx context.Context, h *store.Host, kind store.RunKind, at time.Time) (*store.Snapshot, error) {
+// lastSnapshot returns the last snapshot of a kind, or a refusal if it is newer than the imported result.
+func (f *Fleet) lastSnapshot(
+	ctx context.Context, h *store.Host, kind store.RunKind, at time.Time,
+) (*store.Snapshot, error) {
 	s, last, err := f.st.LastSnapshot(ctx, h.ID, kind)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
@@ -238,7 +248,7 @@ func (f importing) audit(ctx context.Context, b []byte) error {
 	if err != nil {
 		return err
 	}
-	if host == nil || !f.may(host.SiteID) { // of other sites' hosts nothing is told
+	if host == nil || !f.may(host.SiteID) { // nothing is revealed about hosts of other sites
 		return refuse("%s: no host is called %q; scan it first, or give the audit its name", a.Source.Name, a.Host)
 	}
 	p := past{host: host}
@@ -256,7 +266,7 @@ func (f importing) audit(ctx context.Context, b []byte) error {
 	return f.take(ctx, r, func(*store.Tx) error { return nil })
 }
 
-// hostOfAudit finds the host by the name that the configuration tells, else by the source's.
+// hostOfAudit finds the host by the name in the configuration, else by the source's.
 func (f *Fleet) hostOfAudit(ctx context.Context, a *model.Audit) (*store.Host, error) {
 	for _, name := range []string{a.Host, hostPart(strings.TrimPrefix(a.Source.Name, "winreg://"))} {
 		if name == "" || strings.ContainsAny(name, "/\\") {
@@ -269,10 +279,10 @@ func (f *Fleet) hostOfAudit(ctx context.Context, a *model.Audit) (*store.Host, e
 	return nil, nil
 }
 
-// maxUses bounds the uses of one file that has them one a line: a large network's week.
+// maxUses bounds the uses of a file with one use a line: a large network's week.
 const maxUses = 1_000_000
 
-// observed takes in an observation, or one line of uses: those of a file are kept together, at its end.
+// observed reads an observation, or one line of uses: those of a file are stored together at its end.
 func (f importing) observed(ctx context.Context, b []byte, lines *model.Observation, out *Imported) error {
 	o := &model.Observation{}
 	if err := json.Unmarshal(b, o); err != nil {
@@ -299,7 +309,7 @@ func (f importing) observed(ctx context.Context, b []byte, lines *model.Observat
 	return refuse("want %s", model.SchemaObserve)
 }
 
-// keepObserved keeps, for each server that was observed, what was seen of it.
+// keepObserved stores the observed uses of each server.
 func (f importing) keepObserved(ctx context.Context, o *model.Observation, out *Imported) error {
 	byServer := map[string][]model.Use{}
 	for _, u := range o.Uses {
@@ -349,7 +359,7 @@ func (f importing) keepObserved(ctx context.Context, o *model.Observation, out *
 			if err := f.note(tx, hosts[id].Name); err != nil {
 				return err
 			}
-			return tx.AddEvents(ctx, events) // last, as it wants
+			return tx.AddEvents(ctx, events) // must be last
 		})
 		if errors.Is(err, ErrLooked) {
 			err = nil

@@ -14,7 +14,7 @@ import (
 
 const importedScan = `{"schema":"ipcguard.scan/1","target":"srv1","address":"10.0.0.1:445","started":"2026-01-01T00:00:00Z","verdict":"exposed","identities":[],"findings":[`
 
-// TestImportBombs refuses what took gigabytes: a file of empty objects, one that never ends, one that is deep.
+// TestImportBombs refuses files that took gigabytes of memory: many empty objects, endless input, deep nesting.
 func TestImportBombs(t *testing.T) {
 	st, _ := sqlite(t)
 	o, _ := quickOptions(t)
@@ -37,7 +37,8 @@ func TestImportBombs(t *testing.T) {
 	}
 }
 
-// TestImportUnfit: a result with words or numbers that no scan has is refused with its reason, and those before and behind it are taken.
+// TestImportUnfit: a result with words or numbers that no scan has is refused with its reason, and the others are
+// stored.
 func TestImportUnfit(t *testing.T) {
 	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
 		t.Run(kind, func(t *testing.T) {
@@ -52,8 +53,10 @@ func TestImportUnfit(t *testing.T) {
 			}
 			in := scan(1, "")
 			odd := []string{
-				`,"verdict":"fine\u0000"`, `,"verdict":""`, `,"verdict":"not-tested"`, `,"findings":[{"id":"x","severity":"worst"}]`,
-				`,"stats":{"requests":9223372036854775807}`, `,"stats":{"requests":-1}`, `,"duration_ms":9223372036854775807`,
+				`,"verdict":"fine\u0000"`, `,"verdict":""`, `,"verdict":"not-tested"`,
+				`,"findings":[{"id":"x","severity":"worst"}]`,
+				`,"stats":{"requests":9223372036854775807}`, `,"stats":{"requests":-1}`,
+				`,"duration_ms":9223372036854775807`,
 				`,"started":"1600-01-01T00:00:00Z"`, `,"started":"0001-01-01T00:00:01Z"`,
 			}
 			for i, change := range odd {
@@ -70,18 +73,20 @@ func TestImportUnfit(t *testing.T) {
 				}
 			}
 			const audit = `{"schema":"ipcguard.audit/1","host":"10.0.0.1","source":{"name":"x"},"findings":[{"id":"x","severity":"worst"}]}`
-			if got, err = f.Import(t.Context(), "audit", strings.NewReader(audit), nil, nil); err != nil || got.Taken != 0 || len(got.Problems) != 1 {
+			if got, err = f.Import(t.Context(), "audit", strings.NewReader(audit), nil, nil); err != nil ||
+				got.Taken != 0 || len(got.Problems) != 1 {
 				t.Errorf("%+v, %v", got, err)
 			}
 		})
 	}
 }
 
-// FuzzImport takes in any file as every kind of result.
+// FuzzImport imports any file as every kind of result.
 func FuzzImport(f *testing.F) {
 	f.Add([]byte(importedScan + "]}"))
 	f.Add([]byte(`[{"schema":"ipcguard.audit/1","host":"10.0.0.1","source":{"name":"winreg://10.0.0.1"},"settings":[{"id":"RestrictAnonymous","effective":1}]}]`))
-	f.Add([]byte(`{"schema":"ipcguard.observe/1","uses":[{"server":"10.0.0.1","client":"a"}]}` + "\n" + `{"schema":"ipcguard.use/1","server":"10.0.0.1"}`))
+	f.Add([]byte(`{"schema":"ipcguard.observe/1","uses":[{"server":"10.0.0.1","client":"a"}]}` + "\n" +
+		`{"schema":"ipcguard.use/1","server":"10.0.0.1"}`))
 	st, _ := sqlite(f)
 	o, _ := quickOptions(f)
 	fleet := newFleet(f, st, o)

@@ -15,20 +15,20 @@ import (
 	"ipcguard/internal/store"
 )
 
-// ErrNoAudit says that a plan cannot be made, because nobody has audited the host.
+// ErrNoAudit says that a plan is impossible because the host was never audited.
 var ErrNoAudit = errors.New("fleet: the host was never audited: a plan starts from what the configuration says")
 
-// Wish is what kind of plan is wanted, by whom and when.
+// Wish is the kind of plan that is wanted, by whom and when.
 type Wish struct {
-	Strategy string // restrict (also when it is empty) or block
-	Goal     string // of restrict, how far it goes: one of plan.Goals, the first where it is empty
+	Strategy string // restrict (also if empty) or block
+	Goal     string // of restrict, how far it goes: one of plan.Goals; empty is the first
 	Accept   bool   // a block may stop what is in use
-	Setting  string // of restrict, the only one to touch; empty is all
+	Setting  string // of restrict, the only setting to change; empty is all
 	By       string
 	Made     time.Time
 }
 
-// Plan makes a plan for a host from what is stored of it: its last audit, scan and observation. It keeps nothing.
+// Plan computes a plan for a host from its last stored audit, scan and observation. It stores nothing.
 func (f *Fleet) Plan(ctx context.Context, hostID int64, wish Wish) (*model.Plan, error) {
 	e, err := f.evidence(ctx, hostID, wish)
 	if err != nil {
@@ -37,7 +37,7 @@ func (f *Fleet) Plan(ctx context.Context, hostID int64, wish Wish) (*model.Plan,
 	return plan.Make(*e)
 }
 
-// evidence is what is stored of a host, for a plan.
+// evidence loads what is stored of a host, for a plan.
 func (f *Fleet) evidence(ctx context.Context, hostID int64, wish Wish) (*plan.Evidence, error) {
 	h, err := f.st.Host(ctx, hostID)
 	if err != nil {
@@ -79,15 +79,15 @@ func (f *Fleet) evidence(ctx context.Context, hostID int64, wish Wish) (*plan.Ev
 	return e, nil
 }
 
-// The kinds of a host's document beside those of runs.
+// The kinds of a host's documents in addition to those of runs.
 const (
 	DocumentPlan    = "plan"
 	DocumentObserve = store.KindObserve
 	DocumentJournal = "journal"
 )
 
-// hostNamed finds the host that an address or a name stands for, at any site; nil where there is none, or where two sites
-// have one each, as then nobody can say which is meant.
+// hostNamed finds the host with an address or a name, at any site; nil if there is none, or if hosts of two sites match
+// and the name is ambiguous.
 func (f *Fleet) hostNamed(ctx context.Context, name string) (*store.Host, error) {
 	addresses := []string{}
 	if a, err := netip.ParseAddrPort(name); err == nil {
@@ -135,7 +135,7 @@ func (f *Fleet) hostNamed(ctx context.Context, name string) (*store.Host, error)
 	return &found[0], nil
 }
 
-// isCalled tells whether a host has a name, in full or up to its first dot.
+// isCalled reports whether a host has a name, in full or up to its first dot.
 func (f *Fleet) isCalled(ctx context.Context, h store.Host, name string) (bool, error) {
 	same := func(s string) bool {
 		short, _, _ := strings.Cut(s, ".")
@@ -145,5 +145,7 @@ func (f *Fleet) isCalled(ctx context.Context, h store.Host, name string) (bool, 
 		return true, nil
 	}
 	names, err := f.st.HostNames(ctx, h.ID)
-	return slices.ContainsFunc(names, func(n store.HostName) bool { return n.Kind != "address" && same(hostPart(n.Name)) }), err
+	return slices.ContainsFunc(names, func(n store.HostName) bool {
+		return n.Kind != "address" && same(hostPart(n.Name))
+	}), err
 }

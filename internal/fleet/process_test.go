@@ -19,8 +19,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// TestMain lets a test start this program once more: as a practice network in a process of its own, or as a
-// server. Each ends with its standard input.
+// TestMain lets a test start this program again: as a practice network in a process of its own, or as a server. Each
+// ends when its standard input is closed.
 func TestMain(m *testing.M) {
 	var err error
 	switch role := os.Getenv("IPCGUARD_TEST_ROLE"); role {
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// servePractice answers on every loopback address, at each as a host with a name of its own.
+// servePractice answers on every loopback address, at each as a host with a different name.
 func servePractice(profile string) error {
 	var lock sync.Mutex
 	hosts := map[netip.Addr]*smbtest.Host{}
@@ -59,7 +59,7 @@ func servePractice(profile string) error {
 	return err
 }
 
-// serveFleet is a server as the command line makes one.
+// serveFleet runs a server as the command line does.
 func serveFleet(role string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -73,7 +73,7 @@ func serveFleet(role string) error {
 	}
 	defer st.Close()
 	o := optionsOf(slog.NewTextHandler(os.Stderr, nil))
-	if role == "idle" { // as it comes
+	if role == "idle" { // with default options
 		o = Options{Log: o.Log}
 	}
 	f, err := New(st, o)
@@ -88,7 +88,7 @@ func serveFleet(role string) error {
 type process struct {
 	*exec.Cmd
 	in    io.Closer
-	first string // what it printed first
+	first string // the first line of its output
 }
 
 func startProcess(t testing.TB, env ...string) *process {
@@ -127,8 +127,8 @@ func tryProcess(env ...string) (*process, error) {
 	return p, nil
 }
 
-// end lets the process end, and waits for it.
+// end stops the process and waits for it.
 func (p *process) end() {
 	p.in.Close()
-	_ = p.Wait() // how it ended is no news: it may have been killed
+	_ = p.Wait() // the status does not matter: it may have been killed
 }

@@ -20,11 +20,12 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Protocol is the version of the jobs that this program understands. It grows when a job means something that an older
-// worker would get wrong.
+// Protocol is the version of the jobs that this program supports. It grows when an older worker would misunderstand a
+// job.
 const Protocol = 1
 
-// batch is one job: targets of one site and one run. Doing it twice does nothing twice, because a unit ends once.
+// batch is one job: targets of one site and one run. A job that runs twice has no further effect, because a unit ends
+// once.
 type batch struct {
 	Protocol int           `json:"protocol"`
 	Run      int64         `json:"run"`
@@ -34,65 +35,68 @@ type batch struct {
 	Targets  []int64       `json:"targets"`
 }
 
-// Kind is part of river.JobArgs.
+// Kind implements river.JobArgs.
 func (batch) Kind() string { return "ipcguard.batch" }
 
-// queueOf is the queue of a site's jobs.
+// queueOf returns the name of a site's queue.
 func queueOf(site int64) string { return fmt.Sprintf("site-%d", site) }
 
-// again is the error of a job that shall be given back and done again after a while. It is no failure.
+// again is the error of a job that must be given back and retried later. It is no failure.
 type again struct {
 	after time.Duration
 	why   string
 }
 
-// Error says why.
+// Error implements error.
 func (a again) Error() string { return a.why }
 
-// queue keeps jobs in the database and hands them to workers. It is the one place that knows River.
+// queue keeps jobs in the database and hands them to workers. Only its implementation knows River.
 type queue interface {
-	// migrate makes or upgrades the tables of the queue.
+	// migrate creates or upgrades the tables of the queue.
 	migrate(ctx context.Context) error
-	// put adds jobs in a transaction: they are there when it commits, and were never when it does not.
+	// put adds jobs in a transaction.
 	put(ctx context.Context, tx *store.Tx, jobs []batch) error
-	// start hands the jobs of a site to work, several at a time, until stop. A job whose work returns again is given
-	// back; one that fails otherwise is tried again later.
+	// start runs the jobs of a site, several at a time, until stop. A job whose work returns again is given back; one
+	// that fails otherwise is retried later.
 	start(ctx context.Context, site int64, atOnce int, work func(context.Context, batch) error) error
-	// stop ends the work of jobs under way, which are given back, and waits until all are.
+	// stop cancels running jobs, which are given back, and waits for them.
 	stop(ctx context.Context) error
-	// release gives the jobs that a dead worker has in hand to others, in a transaction. They wait for the queue's own
-	// rescue otherwise, which takes no notice of heartbeats.
+	// release gives a dead worker's jobs to others, in a transaction. Otherwise they wait for the queue's own rescue,
+	// which ignores heartbeats.
 	release(ctx context.Context, tx *store.Tx, worker string) error
-	// tidy removes the jobs of runs that have ended.
+	// tidy removes the jobs of ended runs.
 	tidy(ctx context.Context) error
-	// alive counts the jobs of a run that somebody has or will have.
+	// alive counts the pending and running jobs of a run.
 	alive(ctx context.Context, run int64) (int, error)
 }
 
-// timing is what a queue is told about time.
+// timing contains the timeouts and intervals of a queue.
 type timing struct {
-	job    time.Duration // a job is ended after this
-	rescue time.Duration // a job that nobody ends is given to somebody else after this
-	poll   time.Duration // between two looks for jobs, where nobody tells of new ones
+	job    time.Duration // timeout of a job
+	rescue time.Duration // when a job that did not end is given to another worker
+	poll   time.Duration // interval for polling, if the database does not notify
 }
 
-// newQueue makes the queue that fits the database.
+// newQueue returns the queue for the database of st.
 func newQueue(st *store.Store, name string, t timing, log *slog.Logger) queue {
 	if st.Kind() == store.KindPostgres {
 		return &riverQueue[pgx.Tx]{
 			driver: riverpgxv5.New(st.Pool()), tx: (*store.Tx).PGX, name: name, timing: t, log: log,
 			count: func(ctx context.Context, run int64) (n int, err error) {
-				err = st.Pool().QueryRow(ctx, `SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded')
+				err = st.Pool().QueryRow(ctx,
+					`SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded')
 					AND (args->>'run')::bigint = $1`, run).Scan(&n)
 				return n, err
 			},
 			sweep: func(ctx context.Context) error {
-				_, err := st.Pool().Exec(ctx, `DELETE FROM river_job WHERE state IN ('available', 'scheduled', 'retryable')
+				_, err := st.Pool().Exec(ctx,
+					`DELETE FROM river_job WHERE state IN ('available', 'scheduled', 'retryable')
 					AND (args->>'run')::bigint IN (SELECT id FROM runs WHERE ended <> 0)`)
 				return err
 			},
 			free: func(ctx context.Context, tx *store.Tx, worker string) error {
-				_, err := tx.PGX().Exec(ctx, `UPDATE river_job SET state = 'available', scheduled_at = now(), attempt = greatest(attempt - 1, 0)
+				_, err := tx.PGX().Exec(ctx,
+					`UPDATE river_job SET state = 'available', scheduled_at = now(), attempt = greatest(attempt - 1, 0)
 					WHERE state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = $1`, worker)
 				return err
 			},
@@ -101,29 +105,32 @@ func newQueue(st *store.Store, name string, t timing, log *slog.Logger) queue {
 	return &riverQueue[*sql.Tx]{
 		driver: riversqlite.New(st.DB()), tx: (*store.Tx).SQL, name: name, timing: t, log: log,
 		count: func(ctx context.Context, run int64) (n int, err error) {
-			err = st.DB().QueryRowContext(ctx, `SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded')
+			err = st.DB().QueryRowContext(ctx,
+				`SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded')
 				AND json_extract(args, '$.run') = $1`, run).Scan(&n)
 			return n, err
 		},
 		sweep: func(ctx context.Context) error {
-			_, err := st.DB().ExecContext(ctx, `DELETE FROM river_job WHERE state IN ('available', 'scheduled', 'retryable')
+			_, err := st.DB().ExecContext(ctx,
+				`DELETE FROM river_job WHERE state IN ('available', 'scheduled', 'retryable')
 				AND json_extract(args, '$.run') IN (SELECT id FROM runs WHERE ended <> 0)`)
 			return err
 		},
 		free: func(ctx context.Context, tx *store.Tx, worker string) error {
-			_, err := tx.SQL().ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = datetime('now', 'subsec'),
+			_, err := tx.SQL().ExecContext(ctx,
+				`UPDATE river_job SET state = 'available', scheduled_at = datetime('now', 'subsec'),
 				attempt = max(attempt - 1, 0) WHERE state = 'running' AND json_extract(attempted_by, '$[#-1]') = $1`, worker)
 			return err
 		},
 	}
 }
 
-// The explicit numbers of the queue. A job fails only where the database does: everything else is again. So there are
-// many tries, and the last of them is hours after the first; what is lost all the same is found by its units.
+// The parameters of the queue. A job fails only if the database does; everything else is again. So there are many
+// attempts, the last of them hours after the first; lost jobs are found by their units.
 const (
 	maxTries      = 20
 	longestPause  = 5 * time.Minute
-	keepJobs      = time.Hour // ended ones, for whoever looks at the table
+	keepJobs      = time.Hour // ended jobs, for administrators who look at the table
 	fetchCooldown = 20 * time.Millisecond
 )
 
@@ -139,7 +146,7 @@ type riverQueue[T any] struct {
 	free   func(ctx context.Context, tx *store.Tx, worker string) error
 
 	lock    sync.Mutex
-	putter  *river.Client[T] // puts jobs in, works none
+	putter  *river.Client[T] // inserts jobs, runs none
 	working *river.Client[T]
 }
 
@@ -168,7 +175,10 @@ func (q *riverQueue[T]) put(ctx context.Context, tx *store.Tx, jobs []batch) err
 	q.lock.Unlock()
 	params := make([]river.InsertManyParams, len(jobs))
 	for i, j := range jobs {
-		params[i] = river.InsertManyParams{Args: j, InsertOpts: &river.InsertOpts{Queue: queueOf(j.Site), MaxAttempts: maxTries}}
+		params[i] = river.InsertManyParams{
+			Args:       j,
+			InsertOpts: &river.InsertOpts{Queue: queueOf(j.Site), MaxAttempts: maxTries},
+		}
 	}
 	if len(params) == 0 {
 		return nil
@@ -179,7 +189,9 @@ func (q *riverQueue[T]) put(ctx context.Context, tx *store.Tx, jobs []batch) err
 	return nil
 }
 
-func (q *riverQueue[T]) start(ctx context.Context, site int64, atOnce int, work func(context.Context, batch) error) error {
+func (q *riverQueue[T]) start(
+	ctx context.Context, site int64, atOnce int, work func(context.Context, batch) error,
+) error {
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &worker{work: work, timeout: q.timing.job}); err != nil {
 		return fmt.Errorf("fleet: job queue: %w", err)
@@ -200,8 +212,8 @@ func (q *riverQueue[T]) start(ctx context.Context, site int64, atOnce int, work 
 	if err != nil {
 		return fmt.Errorf("fleet: job queue: %w", err)
 	}
-	// The client outlives ctx, so that stop can give back what is under way.
-	if err := c.Start(context.WithoutCancel(ctx)); err != nil { // what can go wrong here is the database
+	// The client outlives ctx, so that stop can give back running jobs.
+	if err := c.Start(context.WithoutCancel(ctx)); err != nil { // only the database can fail here
 		return fmt.Errorf("%w: job queue: %w", store.ErrUnavailable, err)
 	}
 	q.lock.Lock()
@@ -240,22 +252,22 @@ func (q *riverQueue[T]) tidy(ctx context.Context) error {
 
 func (q *riverQueue[T]) alive(ctx context.Context, run int64) (int, error) { return q.count(ctx, run) }
 
-// worker does one job at a time, as River asks.
+// worker runs one job at a time, as River requires.
 type worker struct {
 	river.WorkerDefaults[batch]
 	work    func(context.Context, batch) error
 	timeout time.Duration
 }
 
-// Timeout is part of river.Worker.
+// Timeout implements river.Worker.
 func (w *worker) Timeout(*river.Job[batch]) time.Duration { return w.timeout }
 
-// NextRetry is part of river.Worker: a second, then twice as long each time.
+// NextRetry implements river.Worker: a second, then twice as long each time.
 func (w *worker) NextRetry(job *river.Job[batch]) time.Time {
 	return time.Now().Add(min(time.Second<<min(len(job.Errors), 20), longestPause))
 }
 
-// Work is part of river.Worker.
+// Work implements river.Worker.
 func (w *worker) Work(ctx context.Context, job *river.Job[batch]) error {
 	err := w.work(ctx, job.Args)
 	var a again
@@ -267,20 +279,20 @@ func (w *worker) Work(ctx context.Context, job *river.Job[batch]) error {
 
 var _ rivertype.JobArgs = batch{}
 
-// quiet passes on what River warns of. What it tells of itself otherwise is no news to an administrator.
+// quiet passes on River's warnings. Its other messages do not concern an administrator.
 func quiet(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
 
 type warnings struct{ slog.Handler }
 
-// Enabled is part of slog.Handler.
+// Enabled implements slog.Handler.
 func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
 }
 
-// WithAttrs is part of slog.Handler.
+// WithAttrs implements slog.Handler.
 func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return warnings{w.Handler.WithAttrs(attrs)}
 }
 
-// WithGroup is part of slog.Handler.
+// WithGroup implements slog.Handler.
 func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handler.WithGroup(name)} }

@@ -10,31 +10,31 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Results are written in groups, because a transaction costs far more than a row: as soon as there are groupSize of them,
-// groupTime after the first, or when a worker far away waits for its answer.
+// Results are written in groups, because a transaction costs far more than a row: when there are groupSize of them,
+// groupTime after the first, or when a remote worker waits for its answer.
 const (
 	groupSize = 128
 	groupTime = 100 * time.Millisecond
-	// retryAfter is between two tries to write while the database is away or full.
+	// retryAfter is the pause between attempts while the database is down or full.
 	retryAfter = time.Second
 )
 
-// entry is one unit's results: the unit's own, and those of further addresses that its name has.
+// entry contains one unit's results: its own, and those of further addresses of its name.
 type entry struct {
 	own     *store.Result
 	further []*store.Result
-	also    []alias      // units of the same run whose host this is, too
-	moved   *store.Host  // the host that answered at another address until now
-	done    chan<- error // told when it is written, or never will be
+	also    []alias      // units of the same run that lead to the same host
+	moved   *store.Host  // the host that had another address until now
+	done    chan<- error // receives nil once it is written, or the error
 }
 
-// alias is a unit that ends because its host was done under another name.
+// alias is a unit that ends because its host was scanned under another name.
 type alias struct {
 	target int64
 	reason string
 }
 
-// recorder writes results in groups for every job of the process.
+// recorder writes results in groups for all jobs of the process.
 type recorder struct {
 	st  *store.Store
 	log *slog.Logger
@@ -42,14 +42,14 @@ type recorder struct {
 	lock    sync.Mutex
 	waiting []entry
 	wake    chan struct{}
-	rush    chan struct{} // somebody has no more to add, and waits
+	rush    chan struct{} // a caller has no more to add, and waits
 }
 
 func newRecorder(st *store.Store, log *slog.Logger) *recorder {
 	return &recorder{st: st, log: log, wake: make(chan struct{}, 1), rush: make(chan struct{}, 1)}
 }
 
-// add hands over an entry.
+// add passes an entry to the recorder.
 func (r *recorder) add(e entry) {
 	r.lock.Lock()
 	r.waiting = append(r.waiting, e)
@@ -63,8 +63,8 @@ func (r *recorder) add(e entry) {
 	}
 }
 
-// flush has what waits written at once: whoever added it has no more, and somebody waits for the answer. What comes while a
-// group is written still goes together.
+// flush writes pending entries at once, for a caller that has no more to add and waits for the result. Entries that
+// arrive during a write still go together.
 func (r *recorder) flush() {
 	select {
 	case r.rush <- struct{}{}:
@@ -90,8 +90,8 @@ func (r *recorder) pending() int {
 	return len(r.waiting)
 }
 
-// run writes until ctx ends, and then what is left, once. While the database is away it tries again: results are in
-// memory, and there are no more of them than the jobs under way have targets.
+// run writes until ctx ends, and then the rest, once. While the database is down it retries: results stay in memory, at
+// most as many as the running jobs have targets.
 func (r *recorder) run(ctx context.Context) {
 	for {
 		select {
@@ -117,7 +117,7 @@ func (r *recorder) run(ctx context.Context) {
 	}
 }
 
-// write writes one group, and tells whoever waits for it.
+// write writes one group and notifies the callers that wait for it.
 func (r *recorder) write(ctx context.Context, group []entry) {
 	var err error
 	for said := (time.Time{}); ; {
@@ -134,7 +134,7 @@ func (r *recorder) write(ctx context.Context, group []entry) {
 		}
 	}
 	if err != nil && len(group) > 1 && ctx.Err() == nil {
-		// One of them is the reason; the others shall not suffer.
+		// Write them one by one, so that one bad entry does not affect the others.
 		for _, e := range group {
 			r.write(ctx, []entry{e})
 		}
@@ -142,7 +142,7 @@ func (r *recorder) write(ctx context.Context, group []entry) {
 	}
 	if err != nil {
 		r.log.Error("a result is not written", "err", err)
-		if ctx.Err() == nil && len(group) == 1 { // its unit would be tried for ever
+		if ctx.Err() == nil && len(group) == 1 { // its unit would be retried for ever
 			e := group[0].own
 			err = r.st.FailUnit(ctx, e.RunID, e.TargetID, "the result cannot be stored: "+shown(err.Error()))
 		}
@@ -152,13 +152,13 @@ func (r *recorder) write(ctx context.Context, group []entry) {
 	}
 }
 
-// later tells whether the database may take it later.
+// later reports whether the database may accept it later.
 func later(err error) bool {
 	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrFull)
 }
 
-// record writes the plain entries together, and the others, which few are, one after the other. What is written already when
-// the rest fails is not written again.
+// record writes the plain entries together, and the few others one after the other. If it fails, it does not write
+// again what it has already written.
 func (r *recorder) record(ctx context.Context, group []entry) error {
 	var plain []*store.Result
 	var rest []entry
@@ -180,7 +180,8 @@ func (r *recorder) record(ctx context.Context, group []entry) error {
 	return r.st.InTx(ctx, func(tx *store.Tx) error {
 		for _, e := range rest {
 			if e.moved != nil {
-				if err := tx.MoveHost(ctx, e.moved.ID, e.own.Host.Address); err != nil && !errors.Is(err, store.ErrConflict) {
+				if err := tx.MoveHost(ctx, e.moved.ID, e.own.Host.Address); err != nil &&
+					!errors.Is(err, store.ErrConflict) {
 					return err
 				}
 			}
@@ -197,7 +198,8 @@ func (r *recorder) record(ctx context.Context, group []entry) error {
 				continue
 			}
 			for _, a := range e.also {
-				if err := tx.SetTargetHost(ctx, a.target, e.own.HostID); err != nil && !errors.Is(err, store.ErrNotFound) {
+				if err := tx.SetTargetHost(ctx, a.target, e.own.HostID); err != nil &&
+					!errors.Is(err, store.ErrNotFound) {
 					return err
 				}
 			}
@@ -206,7 +208,8 @@ func (r *recorder) record(ctx context.Context, group []entry) error {
 					return err
 				}
 				for _, x := range e.further {
-					if x.Host.Identity != "" && x.Host.Identity == e.own.Host.Identity && x.Host.SameAs == 0 && x.HostID != e.own.HostID {
+					if x.Host.Identity != "" && x.Host.Identity == e.own.Host.Identity && x.Host.SameAs == 0 &&
+						x.HostID != e.own.HostID {
 						if err := tx.SetSameAs(ctx, x.HostID, e.own.HostID); err != nil {
 							return err
 						}

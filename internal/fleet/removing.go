@@ -14,8 +14,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// RemoveResult takes a result back, see [store.Queries.RemoveResult], and judges anew what the later ones changed: an event that only the
-// result was the reason for goes, and one that it hid comes.
+// RemoveResult removes a result, see [store.Queries.RemoveResult], and recomputes the events of later results: events
+// that only this result caused are deleted, and events that it hid are added.
 func (f *Fleet) RemoveResult(ctx context.Context, tx *store.Tx, id int64) (store.Removed, error) {
 	out, err := tx.RemoveResult(ctx, id)
 	if err != nil || out.Gone {
@@ -29,7 +29,7 @@ func (f *Fleet) RemoveResult(ctx context.Context, tx *store.Tx, id int64) (store
 	for _, x := range findings {
 		severity[x.Finding] = worse(severity[x.Finding], x.Severity)
 	}
-	var with, without drift.Known // what was known with the result, and what is known now
+	var with, without drift.Known // what was known with the result, and what is known without it
 	with, without = drift.Fold(out.Before...), drift.Fold(out.Before...)
 	with.Add(&out.Result.Snapshot)
 	for i := range out.After {
@@ -37,14 +37,21 @@ func (f *Fleet) RemoveResult(ctx context.Context, tx *store.Tx, id int64) (store
 		if alike(&with, &without) {
 			break
 		}
-		look := drift.Look{Kind: r.Kind, Host: out.Host.Name, Now: r.Snapshot, Severity: map[string]model.Severity{}, Catalog: f.o.Catalog}
+		look := drift.Look{
+			Kind:     r.Kind,
+			Host:     out.Host.Name,
+			Now:      r.Snapshot,
+			Severity: map[string]model.Severity{},
+			Catalog:  f.o.Catalog,
+		}
 		for _, id := range r.Snapshot.Findings {
 			look.Severity[id] = severity[id]
 		}
 		if look.Weak, err = weakOf(ctx, tx, r); err != nil {
 			return out, err
 		}
-		if err := changeEvents(ctx, tx, out.Host, r, drift.Compare(with, look), drift.Compare(without, look)); err != nil {
+		if err := changeEvents(ctx, tx, out.Host, r, drift.Compare(with, look),
+			drift.Compare(without, look)); err != nil {
 			return out, err
 		}
 		with.Add(&r.Snapshot)
@@ -53,21 +60,25 @@ func (f *Fleet) RemoveResult(ctx context.Context, tx *store.Tx, id int64) (store
 	return out, nil
 }
 
-// alike tells whether two come to the same for every later result.
+// alike reports whether two lead to the same events for every later result.
 func alike(a, b *drift.Known) bool {
 	if (a.SMB1 == nil) != (b.SMB1 == nil) || a.SMB1 != nil && *a.SMB1 != *b.SMB1 {
 		return false
 	}
-	return a.Seen == b.Seen && a.Answered == b.Answered && a.Last == b.Last && a.Verdict == b.Verdict && maps.Equal(a.Pipes, b.Pipes) &&
-		maps.Equal(a.Settings, b.Settings) && slices.Equal(a.Findings, b.Findings) && maps.EqualFunc(a.Earlier, b.Earlier, slices.Equal)
+	return a.Seen == b.Seen && a.Answered == b.Answered && a.Last == b.Last && a.Verdict == b.Verdict &&
+		maps.Equal(a.Pipes, b.Pipes) &&
+		maps.Equal(a.Settings, b.Settings) && slices.Equal(a.Findings, b.Findings) &&
+		maps.EqualFunc(a.Earlier, b.Earlier, slices.Equal)
 }
 
-// weakOf are the settings that an audit judged weak, as long as it is kept whole.
+// weakOf returns the settings that an audit judged weak, as long as its document is stored.
 func weakOf(ctx context.Context, tx *store.Tx, r *store.Result) (map[string]bool, error) {
 	if r.Kind != store.RunAudit {
 		return nil, nil
 	}
-	for _, read := range []func(context.Context, int64, string) ([]byte, time.Time, error){tx.Document, tx.PreviousDocument} {
+	for _, read := range []func(context.Context, int64, string) ([]byte, time.Time, error){
+		tx.Document, tx.PreviousDocument,
+	} {
 		b, at, err := read(ctx, r.HostID, string(store.RunAudit))
 		if errors.Is(err, store.ErrNotFound) || err == nil && !at.Equal(r.At) {
 			continue
@@ -84,7 +95,7 @@ func weakOf(ctx context.Context, tx *store.Tx, r *store.Result) (map[string]bool
 	return nil, nil
 }
 
-// changeEvents removes those events of a result that are not true any more, and adds those that are.
+// changeEvents deletes events of a result that are no longer true and adds new ones.
 func changeEvents(ctx context.Context, tx *store.Tx, h store.Host, r *store.Result, was, is []store.Event) error {
 	same := func(a, b store.Event) bool {
 		return a.Kind == b.Kind && a.Subject == b.Subject && a.Before == b.Before && a.After == b.After

@@ -11,8 +11,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// testRemoving: a result of the future that came in once is taken back: the scan after it, which it hid, tells what changed, spans, trend and
-// counts are those of the others, and what only the wrong one was the reason for is told no more.
+// testRemoving removes a result with a future date: the scan after it, whose changes it hid, reports them; spans, trend
+// and counts are those of the other results; and events that only the wrong result caused are gone.
 func testRemoving(t *testing.T, open func() *store.Store) {
 	st := open()
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -25,7 +25,11 @@ func testRemoving(t *testing.T, open func() *store.Store) {
 	scan := func(verdict model.Verdict, at time.Time) *store.Result {
 		t.Helper()
 		cells := map[model.Verdict]store.Cells{model.Exposed: "a", model.Closed: "d"}[verdict]
-		look := store.Snapshot{Verdict: verdict, Cells: cells, Pipes: map[string]string{"anonymous/" + drift.Door: string(model.Allowed)}}
+		look := store.Snapshot{
+			Verdict: verdict,
+			Cells:   cells,
+			Pipes:   map[string]string{"anonymous/" + drift.Door: string(model.Allowed)},
+		}
 		if verdict == model.Closed {
 			look.Pipes["anonymous/"+drift.Door] = string(model.Denied)
 		}
@@ -57,9 +61,11 @@ func testRemoving(t *testing.T, open func() *store.Store) {
 	}
 	hour := func(n int) time.Time { return now.Add(time.Duration(n) * time.Hour) }
 	scan(model.Exposed, hour(0))
-	wrong := scan(model.Closed, hour(24*300)) // its clock is wrong, and so is it
+	wrong := scan(model.Closed, hour(24*300)) // its clock is wrong, and so is its date
 	scan(model.Closed, hour(2))
-	if got := events(); !slices.ContainsFunc(got, func(s string) bool { return s != "" && s[:2] == hour(24*300).Format("02") }) {
+	if got := events(); !slices.ContainsFunc(got, func(s string) bool {
+		return s != "" && s[:2] == hour(24*300).Format("02")
+	}) {
 		t.Fatalf("before: %q", got)
 	}
 	var out store.Removed
@@ -83,7 +89,8 @@ func testRemoving(t *testing.T, open func() *store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.Verdict != model.Closed || !h.LastSeen.Equal(hour(2)) || !h.LastChanged.Equal(hour(2)) || len(spans) != 2 || !spans[1].From.Equal(hour(2)) || out.Gone {
+	if h.Verdict != model.Closed || !h.LastSeen.Equal(hour(2)) || !h.LastChanged.Equal(hour(2)) || len(spans) != 2 ||
+		!spans[1].From.Equal(hour(2)) || out.Gone {
 		t.Errorf("%+v, spans %+v", h, spans)
 	}
 	trend, err := st.Trend(ctx, now, now.AddDate(1, 0, 0), "")
@@ -96,7 +103,7 @@ func testRemoving(t *testing.T, open func() *store.Store) {
 			break
 		}
 	}
-	// The last two go, and the host with them.
+	// The last two results are removed, and the host with them.
 	for _, r := range []int{1, 0} {
 		results, _, err := st.Results(ctx, h.ID, store.Page{Sort: "at"})
 		if err != nil || len(results) != r+1 {

@@ -17,9 +17,11 @@ import (
 	"ipcguard/internal/store"
 )
 
-// unfit says why a scan that was made elsewhere cannot be kept, or nothing: it has words or numbers that no scan of this program has.
+// unfit returns why a scan from elsewhere cannot be stored, or an empty string: it has words or numbers that no scan of
+// this program has.
 func unfit(s *model.Scan) string {
-	const most = math.MaxInt32 // days, and more requests than pipes times identities: what the store holds
+	// The number of days, and more requests than pipes times identities: the bound of the store's columns.
+	const most = math.MaxInt32
 	switch s.Verdict {
 	case model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable:
 	default:
@@ -31,7 +33,7 @@ func unfit(s *model.Scan) string {
 	return unfitFindings(s.Findings)
 }
 
-// unfitFindings says why findings that were made elsewhere cannot be kept, or nothing.
+// unfitFindings returns why findings from elsewhere cannot be stored, or an empty string.
 func unfitFindings(list []model.Finding) string {
 	for _, x := range list {
 		switch x.Severity {
@@ -43,15 +45,15 @@ func unfitFindings(list []model.Finding) string {
 	return ""
 }
 
-// past is what is known of a host before a result of it.
+// past is what is known of a host before a result.
 type past struct {
-	host    *store.Host         // nil: nobody knew of it
-	last    *store.Snapshot     // of the result's kind; nil: there was none
-	history []store.Snapshot    // oldest first, with last; where last leaves a question open
-	open    []store.HostFinding // of the result's kind; where the result leaves a question open
+	host    *store.Host         // nil: unknown
+	last    *store.Snapshot     // of the result's kind; nil: none
+	history []store.Snapshot    // oldest first, including last; if last leaves a question open
+	open    []store.HostFinding // of the result's kind; if the result leaves a question open
 }
 
-// known folds what was known.
+// known combines the history.
 func (p *past) known() drift.Known {
 	if len(p.history) > 0 {
 		return drift.Fold(p.history...)
@@ -62,7 +64,7 @@ func (p *past) known() drift.Known {
 	return drift.Fold()
 }
 
-// shown makes a name that a host told of itself fit for a line of text: without what moves a cursor or breaks a line.
+// shown makes a name from a host safe for one line of text: without characters that move the cursor or break the line.
 func shown(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r == unicode.ReplacementChar || model.Hidden(r) {
@@ -70,14 +72,14 @@ func shown(name string) string {
 		}
 		return r
 	}, name)
-	const most = 255 // the longest DNS name, and then some
+	const most = 255 // more than the longest DNS name
 	if len(name) > most {
 		name = strings.ToValidUTF8(name[:most], "")
 	}
 	return name
 }
 
-// hostPart is a target's spec without its port.
+// hostPart returns a target's spec without its port.
 func hostPart(spec string) string {
 	if a, err := netip.ParseAddrPort(spec); err == nil {
 		return a.Addr().String()
@@ -88,7 +90,7 @@ func hostPart(spec string) string {
 	return spec
 }
 
-// identityOf is what a machine keeps when its address changes: the server's GUID with the name that DNS knows it by.
+// identityOf returns what a machine keeps when its address changes: the server's GUID with its DNS name.
 func identityOf(s *model.Server) string {
 	if s.GUID == "" || s.DNSName == "" {
 		return ""
@@ -96,7 +98,7 @@ func identityOf(s *model.Server) string {
 	return shown(s.GUID + "/" + strings.ToLower(s.DNSName))
 }
 
-// ofScan makes a result of a scan, which now is the short form of.
+// ofScan turns a scan into a result. now is the scan's snapshot.
 func (f *Fleet) ofScan(s *model.Scan, now store.Snapshot, quick bool, names []string, p *past) (*store.Result, error) {
 	if quick {
 		now = drift.Quick(p.last, now)
@@ -109,15 +111,17 @@ func (f *Fleet) ofScan(s *model.Scan, now store.Snapshot, quick bool, names []st
 		return nil, fmt.Errorf("fleet: a scan as JSON: %w", err)
 	}
 	r := &store.Result{
-		Kind: store.RunScan, At: f.now(), Verdict: now.Verdict, Reason: s.Reason, Partial: s.Partial && !quick, DurationMS: s.DurationMS,
+		Kind: store.RunScan, At: f.now(), Verdict: now.Verdict, Reason: s.Reason,
+		Partial: s.Partial && !quick, DurationMS: s.DurationMS,
 		Requests: s.Stats.Requests, Worker: f.o.Name, Document: document,
 		Host: store.Host{
-			Address: s.Address, Identity: identityOf(&s.Server), System: s.Server.System, OS: shown(s.Server.OS), Cells: now.Cells,
+			Address: s.Address, Identity: identityOf(&s.Server), System: s.Server.System,
+			OS: shown(s.Server.OS), Cells: now.Cells,
 			SMB1: now.SMB1, Signing: s.Server.Signing,
 		},
 	}
 	if s.Verdict == model.Unreachable {
-		r.Document = nil // it says no more than the verdict does, and would push out one that does
+		r.Document = nil // it says no more than the verdict, and would replace a document that does
 	}
 	switch srv := s.Server; {
 	case srv.DNSName != "" && strings.Contains(srv.DNSName, "."):
@@ -133,7 +137,7 @@ func (f *Fleet) ofScan(s *model.Scan, now store.Snapshot, quick bool, names []st
 		severity[finding.ID] = worse(severity[finding.ID], finding.Severity)
 	}
 	r.Findings = f.findingsOf(s, quick, &now, p)
-	for _, finding := range r.Findings { // a quick look and an unclear one carry some over
+	for _, finding := range r.Findings { // a quick and an unclear scan carry some over
 		severity[finding.Finding] = worse(severity[finding.Finding], finding.Severity)
 		if !slices.Contains(now.Findings, finding.Finding) {
 			now.Findings = union(now.Findings, []string{finding.Finding})
@@ -145,22 +149,24 @@ func (f *Fleet) ofScan(s *model.Scan, now store.Snapshot, quick bool, names []st
 	})
 	if h := p.host; h != nil && !h.Retired.IsZero() && s.Verdict != model.Unreachable {
 		r.Events = append(r.Events, store.Event{
-			Kind: store.EventReturned, Severity: model.Low, Host: f.called(r, p, names), Before: "retired", After: string(now.Verdict),
-			Text: fmt.Sprintf("%s answers again after it was retired, and is in the fleet: %s.", f.called(r, p, names), now.Verdict),
+			Kind: store.EventReturned, Severity: model.Low, Host: f.called(r, p, names),
+			Before: "retired", After: string(now.Verdict),
+			Text: fmt.Sprintf("%s answers again after it was retired, and is in the fleet: %s.",
+				f.called(r, p, names), now.Verdict),
 		})
 	}
 	stamp(r)
 	return r, nil
 }
 
-// stamp gives the events of a result its time.
+// stamp sets the time of a result's events.
 func stamp(r *store.Result) {
 	for i := range r.Events {
 		r.Events[i].At = r.At
 	}
 }
 
-// called is how people know a host.
+// called returns the name by which people know a host.
 func (f *Fleet) called(r *store.Result, p *past, names []string) string {
 	switch {
 	case r.Host.Name != "":
@@ -173,7 +179,7 @@ func (f *Fleet) called(r *store.Result, p *past, names []string) string {
 	return r.Host.Address
 }
 
-// findingsOf lists the findings that are open after a scan; nil leaves those that were.
+// findingsOf returns the findings that are open after a scan; nil keeps the open ones.
 func (f *Fleet) findingsOf(s *model.Scan, quick bool, now *store.Snapshot, p *past) []store.HostFinding {
 	switch {
 	case s.Verdict == model.Unreachable:
@@ -182,8 +188,10 @@ func (f *Fleet) findingsOf(s *model.Scan, quick bool, now *store.Snapshot, p *pa
 		if p.last != nil && slices.Equal(p.last.Findings, now.Findings) {
 			return nil
 		}
-		if p.last != nil { // what hung on the null session went with it
-			return slices.DeleteFunc(slices.Clone(p.open), func(o store.HostFinding) bool { return !slices.Contains(now.Findings, o.Finding) })
+		if p.last != nil { // findings that depended on the null session end with it
+			return slices.DeleteFunc(slices.Clone(p.open), func(o store.HostFinding) bool {
+				return !slices.Contains(now.Findings, o.Finding)
+			})
 		}
 	}
 	out := []store.HostFinding{}
@@ -210,20 +218,23 @@ func (f *Fleet) findingsOf(s *model.Scan, quick bool, now *store.Snapshot, p *pa
 
 func hostFinding(kind store.RunKind, x model.Finding) store.HostFinding {
 	return store.HostFinding{
-		Kind: kind, Finding: x.ID, Severity: x.Severity, Identity: x.Identity, Pipe: x.Pipe, Evidence: shown(x.Evidence), Settings: x.Settings,
+		Kind: kind, Finding: x.ID, Severity: x.Severity, Identity: x.Identity, Pipe: x.Pipe,
+		Evidence: shown(x.Evidence), Settings: x.Settings,
 	}
 }
 
-// unclear tells whether a scan leaves a question open that its host's open findings may hang on.
+// unclear reports whether a scan leaves a question open that open findings of its host may depend on.
 func unclear(s *model.Scan, now *store.Snapshot) bool {
-	return s.Verdict != model.Unreachable && (!drift.Settled(now) || strings.ContainsRune(string(now.Cells), '?') || s.Partial)
+	return s.Verdict != model.Unreachable &&
+		(!drift.Settled(now) || strings.ContainsRune(string(now.Cells), '?') || s.Partial)
 }
 
-// namesOf are the names under which a host is known after a scan.
+// namesOf returns the names of a host after a scan.
 func namesOf(s *model.Scan, targets []string) []store.HostName {
 	var out []store.HostName
 	add := func(kind, name string) {
-		if name = shown(strings.TrimSuffix(name, ".")); name != "" && !slices.ContainsFunc(out, func(n store.HostName) bool { return n.Kind == kind && n.Name == name }) {
+		if name = shown(strings.TrimSuffix(name, ".")); name != "" &&
+			!slices.ContainsFunc(out, func(n store.HostName) bool { return n.Kind == kind && n.Name == name }) {
 			out = append(out, store.HostName{Kind: kind, Name: name})
 		}
 	}
@@ -236,15 +247,18 @@ func namesOf(s *model.Scan, targets []string) []store.HostName {
 	return out
 }
 
-// ofAudit makes a result of an audit.
-func (f *Fleet) ofAudit(a *model.Audit, address string, names []string, started time.Time, p *past) (*store.Result, error) {
+// ofAudit turns an audit into a result.
+func (f *Fleet) ofAudit(
+	a *model.Audit, address string, names []string, started time.Time, p *past,
+) (*store.Result, error) {
 	document, err := json.Marshal(a)
 	if err != nil {
 		return nil, fmt.Errorf("fleet: an audit as JSON: %w", err)
 	}
 	now := drift.Audit(a)
 	r := &store.Result{
-		Kind: store.RunAudit, At: f.now(), Verdict: now.Verdict, Partial: a.Partial, Worker: f.o.Name, Document: document,
+		Kind: store.RunAudit, At: f.now(), Verdict: now.Verdict, Partial: a.Partial,
+		Worker: f.o.Name, Document: document,
 		DurationMS: f.now().Sub(started).Milliseconds(), Findings: []store.HostFinding{},
 		Host: store.Host{Address: address, System: a.Platform.System, OS: shown(a.Platform.Name), Name: shown(a.Host)},
 	}
@@ -256,7 +270,7 @@ func (f *Fleet) ofAudit(a *model.Audit, address string, names []string, started 
 		severity[x.ID] = worse(severity[x.ID], x.Severity)
 		r.Findings = append(r.Findings, hostFinding(store.RunAudit, x))
 	}
-	if a.Partial && p.last != nil { // what could not be read ends nothing
+	if a.Partial && p.last != nil { // what could not be read ends no finding
 		now.Findings = union(now.Findings, p.last.Findings)
 	}
 	for _, t := range names {
@@ -264,10 +278,11 @@ func (f *Fleet) ofAudit(a *model.Audit, address string, names []string, started 
 	}
 	r.Snapshot = now
 	r.Events = drift.Compare(p.known(), drift.Look{
-		Kind: store.RunAudit, Host: f.called(r, p, names), Now: now, Severity: severity, Weak: drift.Weak(a), Catalog: f.o.Catalog,
+		Kind: store.RunAudit, Host: f.called(r, p, names), Now: now, Severity: severity,
+		Weak: drift.Weak(a), Catalog: f.o.Catalog,
 	})
 	if p.host != nil && p.host.Name != "" {
-		for i := range r.Events { // the scan's name is the one that people see
+		for i := range r.Events { // people see the name from the scan
 			r.Events[i].Text = strings.Replace(r.Events[i].Text, r.Events[i].Host, p.host.Name, 1)
 			r.Events[i].Host = p.host.Name
 		}
@@ -276,7 +291,7 @@ func (f *Fleet) ofAudit(a *model.Audit, address string, names []string, started 
 	return r, nil
 }
 
-// changedSettings tells whether an audit differs from the one before, so that older ones count.
+// changedSettings reports whether an audit differs from the previous one, so that older ones matter.
 func changedSettings(before *store.Snapshot, a *model.Audit) bool {
 	return before != nil && !maps.Equal(before.Settings, drift.Audit(a).Settings)
 }
@@ -288,7 +303,7 @@ func worse(a, b model.Severity) model.Severity {
 	return a
 }
 
-// union joins sorted lists of findings.
+// union merges sorted lists of findings.
 func union(a, b []string) []string {
 	out := slices.Concat(a, b)
 	slices.Sort(out)

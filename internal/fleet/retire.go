@@ -9,9 +9,11 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Retire takes hosts out of the fleet and tells why, in words that go on after their name; it says how many were in it. No target is
-// touched.
-func (f *Fleet) Retire(ctx context.Context, tx *store.Tx, hosts []store.Host, why func(store.Host) string) (int, error) {
+// Retire removes hosts from the fleet and records why. why returns words that follow the host's name. Retire returns
+// how many of the hosts were in the fleet. It changes no target.
+func (f *Fleet) Retire(
+	ctx context.Context, tx *store.Tx, hosts []store.Host, why func(store.Host) string,
+) (int, error) {
 	var events []store.Event
 	for _, h := range hosts {
 		was, err := tx.RetireHost(ctx, h.ID, f.now())
@@ -22,14 +24,15 @@ func (f *Fleet) Retire(ctx context.Context, tx *store.Tx, hosts []store.Host, wh
 			continue
 		}
 		events = append(events, store.Event{
-			At: f.now(), Kind: store.EventRetired, Severity: model.Info, HostID: h.ID, Host: h.Name, Site: h.Site, Before: string(h.Verdict),
+			At: f.now(), Kind: store.EventRetired, Severity: model.Info, HostID: h.ID, Host: h.Name,
+			Site: h.Site, Before: string(h.Verdict),
 			Text: fmt.Sprintf("%s was retired: %s.", h.Name, why(h)),
 		})
 	}
 	return len(events), tx.AddEvents(ctx, events)
 }
 
-// RetireStrays takes those of some hosts out of the fleet that no target leads to any more; nil looks at all.
+// RetireStrays removes hosts that no target leads to any more; among limits it to some hosts, nil checks all.
 func (f *Fleet) RetireStrays(ctx context.Context, tx *store.Tx, among []int64) error {
 	if among != nil && len(among) == 0 {
 		return nil
@@ -39,13 +42,15 @@ func (f *Fleet) RetireStrays(ctx context.Context, tx *store.Tx, among []int64) e
 		if err != nil || len(strays) == 0 {
 			return err
 		}
-		if _, err := f.Retire(ctx, tx, strays, func(store.Host) string { return "no target leads to it any more" }); err != nil {
+		if _, err := f.Retire(ctx, tx, strays, func(store.Host) string {
+			return "no target leads to it any more"
+		}); err != nil {
 			return err
 		}
 	}
 }
 
-// retire keeps the rule: hosts that no target leads to, and those that have not answered for too long, leave the fleet.
+// retire removes hosts that no target leads to, and hosts that have not answered for too long.
 func (f *Fleet) retire(ctx context.Context) error {
 	return f.st.InTx(ctx, func(tx *store.Tx) error {
 		if err := f.RetireStrays(ctx, tx, nil); err != nil {

@@ -9,9 +9,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Start makes a run over the targets that its selector takes, with its jobs, in a transaction of the caller's, which may
-// write what else belongs to it. r says kind, selector, whether it is quick and by whom; the rest is filled in. A selector
-// that takes nothing is [ErrNothing].
+// Start creates a run over the targets that its selector matches, with its jobs, in the caller's transaction. r has
+// kind, selector, quick and by; Start fills in the rest. If nothing matches it returns [ErrNothing].
 func (f *Fleet) Start(ctx context.Context, tx *store.Tx, r *store.Run) error {
 	switch r.Kind {
 	case store.RunScan, store.RunAudit, store.RunDiscover:
@@ -31,7 +30,7 @@ func (f *Fleet) Start(ctx context.Context, tx *store.Tx, r *store.Run) error {
 // ErrNothing says that a run would have nothing to do.
 var ErrNothing = errors.New("fleet: no target that is enabled fits")
 
-// begin makes a run, its units and its jobs in a transaction.
+// begin creates a run, its units and its jobs in a transaction.
 func (f *Fleet) begin(ctx context.Context, tx *store.Tx, r *store.Run) error {
 	if err := tx.CreateRun(ctx, r); err != nil {
 		return err
@@ -45,9 +44,9 @@ func (f *Fleet) begin(ctx context.Context, tx *store.Tx, r *store.Run) error {
 	return err
 }
 
-// enqueue puts a job into the queue for every batch of waiting units, and counts the units.
+// enqueue adds a job to the queue for every batch of waiting units, and counts the units.
 func (f *Fleet) enqueue(ctx context.Context, tx *store.Tx, r store.Run) (int, error) {
-	const group = 100 // jobs that are put in at once
+	const group = 100 // jobs inserted at once
 	sizes := map[int64]int{}
 	n := 0
 	var jobs []batch
@@ -64,7 +63,14 @@ func (f *Fleet) enqueue(ctx context.Context, tx *store.Tx, r store.Run) (int, er
 		n += len(ids)
 		for len(ids) > 0 {
 			k := min(size, len(ids))
-			jobs = append(jobs, batch{Protocol: Protocol, Run: r.ID, Site: site, Of: r.Kind, Quick: r.Quick, Targets: ids[:k:k]})
+			jobs = append(jobs, batch{
+				Protocol: Protocol,
+				Run:      r.ID,
+				Site:     site,
+				Of:       r.Kind,
+				Quick:    r.Quick,
+				Targets:  ids[:k:k],
+			})
 			ids = ids[k:]
 		}
 		if len(jobs) < group {
@@ -80,8 +86,9 @@ func (f *Fleet) enqueue(ctx context.Context, tx *store.Tx, r store.Run) (int, er
 	return n, f.queue.put(ctx, tx, jobs)
 }
 
-// batchSize is how many targets a job has: no more than a slow site does in about two minutes, so that its workers share
-// the work and lose little of it. A whole scan of a host takes some ten connections. A range is a job of its own.
+// batchSize returns the number of targets of a job: no more than a slow site does in about two minutes, so that its
+// workers share the work and lose little of it. A full scan of a host takes about ten connections. A range is a job of
+// its own.
 func (f *Fleet) batchSize(kind store.RunKind, rate float64) int {
 	switch {
 	case kind == store.RunDiscover:
@@ -92,7 +99,7 @@ func (f *Fleet) batchSize(kind store.RunKind, rate float64) int {
 	return f.o.BatchSize
 }
 
-// tell keeps what people are told of the open runs: that they wait for a window, and which.
+// tell records which window the open runs wait for, for people.
 func (f *Fleet) tell(ctx context.Context, open []store.Run) error {
 	sites, err := f.st.Sites(ctx)
 	if err != nil {
@@ -110,7 +117,9 @@ func (f *Fleet) tell(ctx context.Context, open []store.Run) error {
 				return err
 			}
 			if wait := e.windows.wait(f.now()); wait > 0 {
-				waits = append(waits, fmt.Sprintf("%s waits for its window %s, which opens %s", s.Name, e.text, f.now().Add(wait).UTC().Format("2006-01-02 15:04 MST")))
+				waits = append(waits,
+					fmt.Sprintf("%s waits for its window %s, which opens %s",
+						s.Name, e.text, f.now().Add(wait).UTC().Format("2006-01-02 15:04 MST")))
 			} else {
 				working = true
 			}

@@ -16,24 +16,24 @@ import (
 	"ipcguard/internal/store"
 )
 
-// visit is one address that a job scans, for one unit or for several.
+// visit is the scan of one address in a job, for one or several units.
 type visit struct {
 	target store.Target
 	where  targets.Target
-	names  []string // of every target that leads here
+	names  []string // of all targets that lead here
 	also   []alias
-	main   *visit // of a further address: that of the unit itself
+	main   *visit // for a further address: the visit of the unit's first one
 	more   []*visit
-	all    []netip.AddrPort // of the unit's name
+	all    []netip.AddrPort // all addresses of the unit's name
 	past   past
-	moved  *store.Host // the host that this is, and that answered elsewhere until now
+	moved  *store.Host // the host that this is, which had another address until now
 	entry  *entry
 	result *store.Result
-	at     time.Time // when it was asked; zero is now
-	left   int       // of a unit's visits, how many are still to come; under the job's lock
+	at     time.Time // when it was scanned; zero is now
+	left   int       // remaining visits of a unit; under the job's lock
 }
 
-// literal reads a spec that is an address, with a port or without.
+// literal parses a spec that is an address, with or without a port.
 func literal(spec string) (netip.AddrPort, bool) {
 	if a, err := netip.ParseAddrPort(spec); err == nil && a.Port() != 0 {
 		return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), true
@@ -44,7 +44,7 @@ func literal(spec string) (netip.AddrPort, bool) {
 	return netip.AddrPort{}, false
 }
 
-// scan asks every host of the job. It returns when each is recorded, or the job has to end.
+// scan scans every host of the job. It returns when all are stored or the job has to end.
 func (j *job) scan(ctx context.Context) error {
 	found, err := j.probe.resolve(ctx)
 	if err != nil {
@@ -74,7 +74,7 @@ func (j *job) scan(ctx context.Context) error {
 	return j.settle(ctx, done)
 }
 
-// settle waits for what the job began, and for its results to be stored. It returns the first failure.
+// settle waits for the job's scans and for their results to be stored. It returns the first error.
 func (j *job) settle(ctx context.Context, done <-chan error) error {
 	j.wg.Wait()
 	if j.by != "" {
@@ -91,8 +91,8 @@ func (j *job) settle(ctx context.Context, done <-chan error) error {
 	return j.err
 }
 
-// plan turns a target into visits: one, or one for each address of its name. An address that the job has already is not
-// visited twice: the unit ends with the other one's.
+// plan turns a target into visits, one for each address of its name. An address that the job already has is not scanned
+// twice: the unit ends with the other one's scan.
 func (j *job) plan(ctx context.Context, t store.Target, found []targets.Target) error {
 	var main *visit
 	for _, w := range found {
@@ -109,7 +109,8 @@ func (j *job) plan(ctx context.Context, t store.Target, found []targets.Target) 
 				if other.main != nil {
 					root = other.main
 				}
-				root.also = append(root.also, alias{t.ID, fmt.Sprintf("the same host as %s (%s)", other.target.Spec, address)})
+				root.also = append(root.also,
+					alias{t.ID, fmt.Sprintf("the same host as %s (%s)", other.target.Spec, address)})
 				return nil
 			}
 			continue
@@ -132,13 +133,13 @@ func (j *job) plan(ctx context.Context, t store.Target, found []targets.Target) 
 	return nil
 }
 
-// recall reads what is known of the hosts.
+// recall loads what is known of the hosts.
 func (j *job) recall(ctx context.Context) error {
 	if len(j.visits) == 0 {
 		return nil
 	}
 	known := map[string]store.Host{}
-	for part := range slices.Chunk(j.visits, store.MaxPage) { // a job is of one site
+	for part := range slices.Chunk(j.visits, store.MaxPage) { // a job belongs to one site
 		addresses := make([]string, len(part))
 		for i, v := range part {
 			addresses[i] = v.where.Addr.String()
@@ -179,7 +180,7 @@ func (j *job) recall(ctx context.Context) error {
 	return nil
 }
 
-// openFindings are those of the hosts of a quick job: it asks too little to end them, so that each host's are wanted.
+// openFindings loads the open findings of a quick job's hosts: a quick scan asks too little to end them.
 func (j *job) openFindings(ctx context.Context) (map[int64][]store.HostFinding, error) {
 	if !j.run.Quick {
 		return nil, nil
@@ -201,7 +202,7 @@ func (j *job) openFindings(ctx context.Context) (map[int64][]store.HostFinding, 
 	return open, nil
 }
 
-// seen tells whether a host has a result of this run already: another name led to it, in another job.
+// seen reports whether a host already has a result of this run: another name led to it, in another job.
 func (j *job) seen(ctx context.Context, v *visit) (bool, error) {
 	h := v.past.host
 	if h == nil || h.LastSeen.Before(j.run.Created) {
@@ -211,10 +212,12 @@ func (j *job) seen(ctx context.Context, v *visit) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(list, func(r store.Result) bool { return r.RunID == j.run.ID && r.TargetID != v.target.ID }), nil
+	return slices.ContainsFunc(list, func(r store.Result) bool {
+		return r.RunID == j.run.ID && r.TargetID != v.target.ID
+	}), nil
 }
 
-// visit asks one host, and hands over its unit's results when the last of the unit's hosts has answered.
+// visit scans one host, and passes on its unit's results when the last of the unit's hosts is done.
 func (j *job) visit(ctx context.Context, v *visit) {
 	err := func() error {
 		defer j.seats.Free()
@@ -224,7 +227,8 @@ func (j *job) visit(ctx context.Context, v *visit) {
 				return err
 			}
 			if again {
-				err := j.st.SkipUnit(ctx, j.run.ID, v.target.ID, "the host was done under another name: "+v.past.host.Name)
+				err := j.st.SkipUnit(ctx, j.run.ID, v.target.ID,
+					"the host was done under another name: "+v.past.host.Name)
 				for _, a := range v.also {
 					err = errors.Join(err, j.st.SkipUnit(ctx, j.run.ID, a.target, a.reason))
 				}
@@ -270,7 +274,7 @@ func (j *job) visit(ctx context.Context, v *visit) {
 	j.records.add(*e)
 }
 
-// ask scans a host. Nil is a scan that was cut short because the job ends.
+// ask scans a host. It returns nil if the job ended during the scan.
 func (j *job) ask(ctx context.Context, v *visit) (*model.Scan, error) {
 	scanner, err := j.scanner(ctx, j.run.Quick, v.target)
 	if err != nil {
@@ -284,7 +288,7 @@ func (j *job) ask(ctx context.Context, v *visit) (*model.Scan, error) {
 	return s, nil
 }
 
-// judge makes the result.
+// judge turns a scan into a result.
 func (j *job) judge(ctx context.Context, v *visit, s *model.Scan) error {
 	sameAs, err := j.identify(ctx, v, identityOf(&s.Server))
 	if err != nil {
@@ -341,12 +345,13 @@ func (j *job) judge(ctx context.Context, v *visit, s *model.Scan) error {
 	return nil
 }
 
-// identify finds out whether a host is known from another address. The host of the same target, at an address that the
-// name does not have any more, has moved; another one only looks like the same machine, and is marked.
+// identify finds out whether a host is known under another address. The host of the same target at an address that the
+// name no longer has, has moved; any other one only looks like the same machine, and is marked.
 func (j *job) identify(ctx context.Context, v *visit, identity string) (sameAs int64, err error) {
 	h := v.past.host
 	if identity == "" || h != nil && h.Identity == identity && (h.SameAs != 0 || h.LastSeen.After(h.FirstSeen)) {
-		return 0, nil // it was asked about when it was new, and once more: two may be new at the same time
+		// It was checked when it was new and once more: two may be new at the same time.
+		return 0, nil
 	}
 	same, err := j.st.HostsByIdentity(ctx, v.target.SiteID, identity)
 	if err != nil {
@@ -356,7 +361,8 @@ func (j *job) identify(ctx context.Context, v *visit, identity string) (sameAs i
 		if other.Address == v.where.Addr.String() || h != nil && other.ID >= h.ID {
 			continue
 		}
-		if other.ID == v.target.HostID && h == nil && v.main == nil && !slices.ContainsFunc(v.all, func(a netip.AddrPort) bool { return a.String() == other.Address }) {
+		if other.ID == v.target.HostID && h == nil && v.main == nil &&
+			!slices.ContainsFunc(v.all, func(a netip.AddrPort) bool { return a.String() == other.Address }) {
 			v.moved = &other
 			return 0, nil
 		}
@@ -374,17 +380,17 @@ func joined(a, b string) string {
 	return a + "; " + b
 }
 
-// scannerKey tells scanners apart: what they ask, and as whom.
+// scannerKey distinguishes scanners: what they ask, and as whom.
 type scannerKey struct {
 	quick      bool
 	credential int64
-	round      int64 // a stored credential is opened anew after a while, so that a change counts
+	round      int64 // a stored credential is reopened after a while, so that changes take effect
 }
 
 // credentialAge is how long a scanner with a stored credential is used.
 const credentialAge = 5 * time.Minute
 
-// scanner finds or makes the scanner for a target.
+// scanner returns the scanner for a target, and creates it if needed.
 func (f *Fleet) scanner(ctx context.Context, quick bool, t store.Target) (*scan.Scanner, error) {
 	key := scannerKey{quick: quick}
 	if t.Credential != 0 && !quick && f.o.Authenticate != nil {
@@ -415,7 +421,7 @@ func (f *Fleet) scanner(ctx context.Context, quick bool, t store.Target) (*scan.
 	if other := f.scanners[key]; other != nil {
 		return other, nil
 	}
-	for k := range f.scanners { // those of an earlier round are not asked for any more
+	for k := range f.scanners { // scanners of an earlier round are no longer used
 		if k.round != 0 && k.round != key.round && key.round != 0 {
 			delete(f.scanners, k)
 		}

@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// TestWatch follows one host from its first scan through its exposure to its mending, and away and back.
+// TestWatch follows one host from its first scan through its exposure to its fix, and its absence and return.
 func TestWatch(t *testing.T) {
 	st, _ := sqlite(t)
 	o, _ := quickOptions(t)
@@ -17,7 +17,7 @@ func TestWatch(t *testing.T) {
 	serve(t, f.Serve)
 	where := "127.44.1.1:0"
 	var server *smbtest.Server
-	be := func(profile string) { // "" is gone
+	be := func(profile string) { // "" removes it
 		t.Helper()
 		if server != nil {
 			server.Close()
@@ -62,7 +62,8 @@ func TestWatch(t *testing.T) {
 	}
 	be("samba")
 	r, events := scan()
-	if r.Exposed != 1 || !has(events, store.EventBecameExposed, "") || !has(events, store.EventNewFinding, "anonymous-lists-accounts") || !has(events, store.EventPipeOpened, "IPC$") {
+	if r.Exposed != 1 || !has(events, store.EventBecameExposed, "") ||
+		!has(events, store.EventNewFinding, "anonymous-lists-accounts") || !has(events, store.EventPipeOpened, "IPC$") {
 		t.Fatalf("weak: %+v %+v", r, events)
 	}
 	h := host()
@@ -88,7 +89,8 @@ func TestWatch(t *testing.T) {
 		t.Errorf("back: %+v", events)
 	}
 	be("samba-2")
-	if _, events = scan(); !has(events, store.EventBecameClosed, "") || !has(events, store.EventFindingEnded, "anonymous-lists-accounts") {
+	if _, events = scan(); !has(events, store.EventBecameClosed, "") ||
+		!has(events, store.EventFindingEnded, "anonymous-lists-accounts") {
 		t.Errorf("mended: %+v", events)
 	}
 	if h := host(); h.Verdict != model.Closed || h.Findings != 1 {

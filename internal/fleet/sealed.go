@@ -10,8 +10,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Unopened names what a database holds sealed and a key does not open: credentials, channels and the authority of workers. The
-// zero key opens nothing, so that it names everything.
+// Unopened names the sealed data of a database that a key does not open: credentials, channels and the workers'
+// authority. The zero key opens nothing, so that Unopened names everything.
 func Unopened(ctx context.Context, st *store.Store, key secret.Key) ([]string, error) {
 	var out []string
 	credentials, err := st.Credentials(ctx)
@@ -50,8 +50,8 @@ func opens(key secret.Key, sealed []byte) bool {
 	return err == nil
 }
 
-// ForgetAuthority lets the next start make another authority of workers, which have to join again: nobody has the key of the one
-// that there is.
+// ForgetAuthority makes the next start create another authority, after which workers have to join again: the key of the
+// current one is lost.
 func ForgetAuthority(ctx context.Context, st *store.Store) error {
 	return st.SetMeta(ctx, authorityKey, "")
 }

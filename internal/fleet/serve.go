@@ -10,12 +10,12 @@ import (
 	"ipcguard/internal/store"
 )
 
-// stopTime bounds a graceful stop: a connection under way ends at once, and the results that are there are written.
+// stopTime bounds a graceful stop: open connections are closed at once, and finished results are written.
 const stopTime = 20 * time.Second
 
-// Serve works the jobs of this process's site, runs schedules, takes over from the dead, ends exceptions, prunes, and runs
-// what stands beside (notifications), until ctx ends. Then it gives back what it has not done. Two servers on one
-// PostgreSQL share the work and do nothing twice.
+// Serve runs the jobs of this process's site, runs schedules, takes over from dead workers, ends exceptions, prunes,
+// and runs Options.Beside, until ctx ends. Then it gives back what it has not done. Two servers on one PostgreSQL share
+// the work and do nothing twice.
 func (f *Fleet) Serve(ctx context.Context) error {
 	f.lock.Lock()
 	if f.busy {
@@ -61,10 +61,10 @@ func (f *Fleet) Serve(ctx context.Context) error {
 	return f.leave(ctx, endWriting, &writer)
 }
 
-// atOnce is how many jobs are worked at a time: enough that the last hosts of one do not keep the places of others empty.
+// atOnce returns the number of concurrent jobs: enough that the last hosts of one do not leave places empty.
 func (f *Fleet) atOnce() int { return f.o.Scan.Concurrency/f.o.BatchSize + 4 }
 
-// arrive makes this process known. Whoever has an SQLite file has it alone: what others have left is free at once.
+// arrive registers this process. An SQLite file has one process only: units of earlier ones are released at once.
 func (f *Fleet) arrive(ctx context.Context) (site store.Site, err error) {
 	err = f.try(ctx, func() error {
 		if site, err = f.site(ctx); err != nil {
@@ -81,7 +81,7 @@ func (f *Fleet) arrive(ctx context.Context) (site store.Site, err error) {
 	return site, err
 }
 
-// leave gives back what is not done, and says good-bye.
+// leave gives back what is not done and deregisters the process.
 func (f *Fleet) leave(ctx context.Context, endWriting context.CancelFunc, writer *sync.WaitGroup) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
@@ -99,7 +99,7 @@ func (f *Fleet) leave(ctx context.Context, endWriting context.CancelFunc, writer
 	return err
 }
 
-// try does something until the database answers, or ctx ends.
+// try repeats do until the database answers or ctx ends.
 func (f *Fleet) try(ctx context.Context, do func() error) error {
 	for said := (time.Time{}); ; {
 		err := do()
@@ -118,8 +118,7 @@ func (f *Fleet) try(ctx context.Context, do func() error) error {
 	}
 }
 
-// every does something at once and then again and again, until ctx ends. What goes wrong is told once, and again when
-// it is something else.
+// every calls do at once and then at an interval until ctx ends. It logs an error once, and again when it changes.
 func (f *Fleet) every(ctx context.Context, interval time.Duration, what string, do func(context.Context) error) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -142,7 +141,7 @@ func (f *Fleet) every(ctx context.Context, interval time.Duration, what string, 
 	}
 }
 
-// kindOf is what an error is about, without the details that differ each time.
+// kindOf returns the kind of an error, without details that differ each time.
 func kindOf(err error) string {
 	for _, known := range []error{store.ErrUnavailable, store.ErrFull, store.ErrConflict} {
 		if errors.Is(err, known) {
@@ -152,7 +151,7 @@ func kindOf(err error) string {
 	return err.Error()
 }
 
-// keep runs something until ctx ends, again after a pause when it fails.
+// keep calls run until ctx ends, again after a pause when it fails.
 func (f *Fleet) keep(ctx context.Context, run func(context.Context) error) {
 	for pause := time.Second; ctx.Err() == nil; pause = min(2*pause, time.Minute) {
 		began := time.Now()
@@ -169,8 +168,8 @@ func (f *Fleet) keep(ctx context.Context, run func(context.Context) error) {
 	}
 }
 
-// heartbeat says that this process lives, and adapts it to the site: its part of the site's rate, and how many hosts are
-// under way at a time.
+// heartbeat records that this process lives, and applies the site's settings: this process's share of the rate, and the
+// number of concurrent hosts.
 func (f *Fleet) heartbeat(ctx context.Context) error {
 	if err := f.st.Heartbeat(ctx, store.Worker{
 		Name: f.o.Name, Site: f.o.Site, Version: f.o.Version, Protocol: f.o.Protocol, Started: f.started, Seen: f.now(),
@@ -186,7 +185,7 @@ func (f *Fleet) heartbeat(ctx context.Context) error {
 	if site.Concurrency > 0 {
 		hosts = min(hosts, site.Concurrency)
 	}
-	if rate > 0 { // a host waits for its turn with each connection, and its time runs
+	if rate > 0 { // a host waits for the rate with each connection, and its time runs
 		hosts = max(1, min(hosts, int(2*rate)))
 	}
 	f.pace.Set(rate)
@@ -194,7 +193,7 @@ func (f *Fleet) heartbeat(ctx context.Context) error {
 	return nil
 }
 
-// share is a site with the part of its rate that each of its workers has.
+// share returns a site, and the share of its rate for each of its workers.
 func (f *Fleet) share(ctx context.Context, name string) (site store.Site, rate float64, err error) {
 	if site, err = f.st.SiteByName(ctx, name); err != nil {
 		return site, 0, err
@@ -212,8 +211,8 @@ func (f *Fleet) share(ctx context.Context, name string) (site store.Site, rate f
 	return site, site.Rate / float64(max(share, 1)), nil
 }
 
-// silent tells whether a worker has missed too many heartbeats. Clocks of other machines differ a little, and one that
-// is ahead is no sign of death.
+// silent reports whether a worker has missed too many heartbeats. Clocks of other machines differ a little, and a clock
+// that is ahead is no sign of death.
 func (f *Fleet) silent(w store.Worker) bool {
 	return f.now().Sub(w.Seen) > silentFor*f.o.Heartbeat
 }

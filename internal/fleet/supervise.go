@@ -12,26 +12,27 @@ import (
 )
 
 const (
-	// beat is how often the server looks at its runs and schedules.
+	// beat is how often the server checks its runs and schedules.
 	beat = time.Second
-	// idleBeats is how many of them pass between two looks while nothing runs.
+	// idleBeats is the number of beats between two checks while nothing runs.
 	idleBeats = 3
-	// leaseName is held by the server that supervises, of those on one database.
+	// leaseName is the lease of the server that supervises, among those on one database.
 	leaseName = "supervise"
-	// strayAfter is how old the last sign of a run is when its units without a job get new ones.
+	// strayAfter is the age of a run's last progress after which its units without a job get new ones.
 	strayAfter = time.Minute
 	// pruneEvery is how often history is pruned.
 	pruneEvery = 6 * time.Hour
-	// followEvery is how often the hosts of rollouts are compared with their findings, beside the end of every run.
+	// followEvery is how often the hosts of rollouts are compared with their findings, besides the end of every run.
 	followEvery = time.Minute
-	// tidyEvery is how often what runs have left behind is removed.
+	// tidyEvery is how often leftovers of runs are removed.
 	tidyEvery = time.Hour
-	// keepHandouts is how long the results of a job are taken after its run has ended, and longestJob after it was given out.
+	// keepHandouts is how long the results of a job are accepted after its run has ended, and longestJob after it was
+	// handed out.
 	keepHandouts = 24 * time.Hour
 	longestJob   = 30 * 24 * time.Hour
 )
 
-// supervise does what one server of all has to: others stand by and take its place when it is silent.
+// supervise does what only one server must do; the others stand by and take over when it is silent.
 func (f *Fleet) supervise(ctx context.Context) {
 	var pruned, swept, expired, orphans, tidied, watched, followed time.Time
 	n, running := 0, true
@@ -103,10 +104,10 @@ func (f *Fleet) supervise(ctx context.Context) {
 	})
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	_ = f.st.ReleaseLease(ctx, leaseName, f.o.Name) // for the next one; it ends by itself else
+	_ = f.st.ReleaseLease(ctx, leaseName, f.o.Name) // for the next server; otherwise it expires
 }
 
-// Prune removes history that is older than Options.Retention, and lines of the audit log older than Options.ActsRetention.
+// Prune deletes history older than Options.Retention and entries of the audit log older than Options.ActsRetention.
 func (f *Fleet) Prune(ctx context.Context) error {
 	for _, part := range []struct {
 		what  string
@@ -127,7 +128,7 @@ func (f *Fleet) Prune(ctx context.Context) error {
 	return nil
 }
 
-// finish ends the runs that have nothing left to do, and tells of each. What they found closes hosts of rollouts.
+// finish ends the runs that have nothing left to do, and reports each. Their results close hosts of rollouts.
 func (f *Fleet) finish(ctx context.Context) error {
 	var ended []store.Run
 	err := f.st.InTx(ctx, func(tx *store.Tx) error {
@@ -156,17 +157,17 @@ func (f *Fleet) finish(ctx context.Context) error {
 	return err
 }
 
-// sayRun logs a moment in the life of a run, always with the same words.
+// sayRun logs a state of a run, always with the same fields.
 func (f *Fleet) sayRun(what string, r store.Run) {
 	line := []any{"run", r.ID, "kind", r.Kind, "by", r.By, "targets", r.Total}
 	if !r.Ended.IsZero() {
-		line = append(line, "done", r.Done, "exposed", r.Exposed, "limited", r.Limited, "closed", r.Closed, "unknown", r.Unknown, "failed", r.Failed,
-			"took", r.Ended.Sub(r.Created).Round(time.Millisecond))
+		line = append(line, "done", r.Done, "exposed", r.Exposed, "limited", r.Limited, "closed", r.Closed, "unknown",
+			r.Unknown, "failed", r.Failed, "took", r.Ended.Sub(r.Created).Round(time.Millisecond))
 	}
 	f.o.Log.Info(what, line...)
 }
 
-// Began says that a run has begun: its transaction is over.
+// Began announces a new run, after its transaction.
 func (f *Fleet) Began(r store.Run) {
 	f.sayRun("a run begins", r)
 	f.lock.Lock()
@@ -175,18 +176,19 @@ func (f *Fleet) Began(r store.Run) {
 	f.began = make(chan struct{})
 }
 
-// Next is closed when the next run begins in this process. One that another server began is not told of.
+// Next returns a channel that is closed when the next run begins in this process. Runs of other servers do not close
+// it.
 func (f *Fleet) Next() <-chan struct{} {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	return f.began
 }
 
-// Cancelled logs a run that a person ended.
+// Cancelled logs a run that a user cancelled.
 func (f *Fleet) Cancelled(r store.Run) { f.sayRun("a run is cancelled", r) }
 
-// tidy retires hosts, and removes what runs have left behind: jobs of the queue that nobody worked, as at a site whose workers are far away, and
-// who had which job.
+// tidy retires hosts and removes leftovers of runs: jobs of the queue that nobody took, as at a site with remote
+// workers only, and old handouts.
 func (f *Fleet) tidy(ctx context.Context) error {
 	if err := f.queue.tidy(ctx); err != nil {
 		return err
@@ -197,8 +199,8 @@ func (f *Fleet) tidy(ctx context.Context) error {
 	return f.st.PruneHandouts(ctx, f.now().Add(-keepHandouts), f.now().Add(-longestJob))
 }
 
-// inherit takes over from workers: their units wait again, and their jobs are given to others, in one transaction with
-// their end.
+// inherit takes over from workers that are gone: it releases their units and gives their jobs to others, in the
+// transaction that removes them.
 func (f *Fleet) inherit(ctx context.Context, gone func(store.Worker) bool) error {
 	all, err := f.st.Workers(ctx)
 	if err != nil {
@@ -231,8 +233,8 @@ func (f *Fleet) inherit(ctx context.Context, gone func(store.Worker) bool) error
 	return nil
 }
 
-// strays finds runs with open units that no job leads to any more: the queue gave one up, or a worker went without a
-// trace. Their units get new jobs.
+// strays finds runs with open units that have no job any more: the queue gave one up, or a worker vanished. Their units
+// get new jobs.
 func (f *Fleet) strays(ctx context.Context, open []store.Run) error {
 	for _, r := range open {
 		last := r.Created
@@ -282,7 +284,7 @@ func (f *Fleet) strays(ctx context.Context, open []store.Run) error {
 	return nil
 }
 
-// schedules starts what is due.
+// schedules starts runs that are due.
 func (f *Fleet) schedules(ctx context.Context) error {
 	all, err := f.st.Schedules(ctx)
 	if err != nil {
@@ -299,10 +301,9 @@ func (f *Fleet) schedules(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// due starts one schedule's run where it is time for one. However many due times have passed, the last of them counts and
-// the others are made up for by it. A run of the schedule that still goes on is not overtaken. Where the clock was put
-// back, the next due time is found anew from what it shows now; a due time that had its run has it in the store, which
-// keeps it from a second one.
+// due starts a schedule's run if it is time for one. If several due times have passed, one run makes up for them. It
+// does not start a run while the schedule's last one is active. If the clock was set back, it recomputes the next due
+// time; the store refuses a second run for the same due time.
 func (f *Fleet) due(ctx context.Context, s store.Schedule) error {
 	line, err := when.ParseSchedule(s.Cron, s.Zone)
 	if err != nil {
@@ -325,19 +326,21 @@ func (f *Fleet) due(ctx context.Context, s store.Schedule) error {
 		return err
 	}
 	if slices.ContainsFunc(open, func(r store.Run) bool { return r.Schedule == s.ID }) {
-		return nil // it is made up for when that one is done
+		return nil // it is made up for when that run has ended
 	}
 	var r store.Run
 	err = f.st.InTx(ctx, func(tx *store.Tx) error {
 		r = store.Run{
-			Kind: s.Kind, Schedule: s.ID, Due: due, Selector: s.Selector, By: "schedule " + s.Name, Quick: s.Quick && s.Kind == store.RunScan,
+			Kind: s.Kind, Schedule: s.ID, Due: due, Selector: s.Selector, By: "schedule " + s.Name,
+			Quick: s.Quick && s.Kind == store.RunScan,
 		}
 		if err := f.begin(ctx, tx, &r); err != nil {
 			return err
 		}
 		return tx.SetScheduleNext(ctx, s.ID, due, next)
 	})
-	if errors.Is(err, store.ErrConflict) { // it had its run, from another server or before the clock was put back
+	// It already had its run, from another server or before the clock was set back.
+	if errors.Is(err, store.ErrConflict) {
 		return f.st.SetScheduleNext(ctx, s.ID, due, next)
 	}
 	if err == nil {

@@ -13,7 +13,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// ImportReport says what became of a table of targets.
+// ImportReport is the outcome of an import of targets.
 type ImportReport struct {
 	Rows    int      `json:"rows"` // with a target in them, good and bad
 	Added   int      `json:"added"`
@@ -23,20 +23,20 @@ type ImportReport struct {
 }
 
 const (
-	// maxImportErrors bounds the errors of one report: a wrong file has a million of the same kind.
+	// maxImportErrors bounds the errors of one report: a wrong file repeats the same one a million times.
 	maxImportErrors = 100
-	// importGroup is how many rows are in memory at a time.
+	// importGroup is the number of rows in memory at a time.
 	importGroup = 500
 )
 
 // FieldError says what is wrong with one field.
 type FieldError struct{ Field, Text string }
 
-// Error names the field.
+// Error implements error and names the field.
 func (e *FieldError) Error() string { return e.Field + ": " + e.Text }
 
-// CheckTarget puts a target as typed into the form in which it is stored, and says with a [FieldError] what is wrong
-// with it. The fields are named as in its JSON.
+// CheckTarget normalizes a target as typed for the store. It returns a [FieldError] if something is wrong. The fields
+// are named as in its JSON.
 func CheckTarget(t *store.Target) error {
 	t.Spec = strings.ToLower(strings.TrimSpace(t.Spec))
 	ranged, err := targets.Check(t.Spec)
@@ -56,7 +56,10 @@ func CheckTarget(t *store.Target) error {
 	t.AuditSource = strings.TrimSpace(t.AuditSource)
 	if rest, ok := strings.CutPrefix(t.AuditSource, "winreg://"); ok {
 		if u, err := url.Parse(t.AuditSource); err != nil || u.User != nil || strings.ContainsAny(rest, "/\\ ") {
-			return &FieldError{"audit_source", "want winreg://HOST or winreg://HOST:PORT; the account is the target's stored credential"}
+			return &FieldError{
+				"audit_source",
+				"want winreg://HOST or winreg://HOST:PORT; the account is the target's stored credential",
+			}
 		}
 	}
 	if t.AuditSource != "" && t.Kind == store.TargetRange {
@@ -68,12 +71,13 @@ func CheckTarget(t *store.Target) error {
 	return nil
 }
 
-// Guarded names what of a change to a target is for administrators alone, or nothing. Where an audit reads, and whom a
-// stored credential logs on to, would else let an operator read files of this machine, or send a logon to a host of
-// their own.
+// Guarded returns the field of a changed target that only administrators may change, or an empty string. Otherwise an
+// operator could change the source of an audit or the host of a stored credential, and read files of this machine or
+// send a logon to a host of their own.
 func Guarded(old, t store.Target) (field string) {
 	switch {
-	case t.AuditSource != old.AuditSource, t.AuditSource != "" && t.SiteID != old.SiteID: // another site's machine would read it
+	// Another site's machine would read it.
+	case t.AuditSource != old.AuditSource, t.AuditSource != "" && t.SiteID != old.SiteID:
 		return "audit_source"
 	case t.Credential != old.Credential:
 		return "credential"
@@ -83,16 +87,20 @@ func Guarded(old, t store.Target) (field string) {
 	return ""
 }
 
-// ErrGuarded says that only an administrator may change something of a target; see Guarded.
-var ErrGuarded = errors.New("only an administrator may change this: it says what is read, or where a stored credential goes")
+// ErrGuarded says that only an administrator may change a field of a target; see [Guarded].
+var ErrGuarded = errors.New(
+	"only an administrator may change this: it says what is read, or where a stored credential goes",
+)
 
-// ImportTargets reads a table of targets: new ones are added, known ones (by site and spec) get what the table says. A
-// target keeps its credential, and whether it is enabled. Bad rows are reported and cost nobody else's. The error is
-// about the table as a whole, or the database; what was saved before stays. sources is whether the table may say where
-// audits read, which is for administrators; without it targets keep what they have, and rows that say else are bad. may
-// tells at which sites targets may be changed; nil is at all. note
-// is called in the transaction of each group of rows with the lines that they were and what became of them; nil is nobody.
-func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, sources bool, may func(site int64) bool, note func(tx *store.Tx, s Saved) error) (ImportReport, error) {
+// ImportTargets imports a table of targets: it adds new ones, and updates known ones (by site and spec). A target keeps
+// its credential, and whether it is enabled. Bad rows are reported, the others are imported. The returned error is
+// about the whole table or the database; what was saved before it stays. sources allows the table to set audit sources,
+// which is for administrators; without it targets keep theirs, and rows that differ are bad. may reports whether
+// targets of a site may be changed; nil allows all. note is called in the transaction of each group of rows with their
+// lines and outcome; nil is none.
+func (f *Fleet) ImportTargets(
+	ctx context.Context, r io.Reader, sources bool, may func(site int64) bool, note func(tx *store.Tx, s Saved) error,
+) (ImportReport, error) {
 	report := ImportReport{Errors: []string{}}
 	var lines Saved
 	sites := map[string]int64{}
@@ -118,7 +126,8 @@ func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, sources bool, ma
 	}
 	err := csv.Read(&guarded{r, &broken}, func(row csv.Row) error {
 		t := store.Target{
-			Spec: row.Spec, Tags: row.Tags, Owner: row.Owner, Criticality: store.Criticality(row.Criticality), Note: row.Note,
+			Spec: row.Spec, Tags: row.Tags, Owner: row.Owner,
+			Criticality: store.Criticality(row.Criticality), Note: row.Note,
 			AuditSource: row.AuditSource, Enabled: true,
 		}
 		if err := CheckTarget(&t); err != nil {
@@ -190,13 +199,13 @@ func (f *Fleet) ImportTargets(ctx context.Context, r io.Reader, sources bool, ma
 	return report, err
 }
 
-// guarded ends a table when the database is gone: reading on would save nothing.
+// guarded stops reading a table when the database fails: nothing more could be saved.
 type guarded struct {
 	r      io.Reader
 	broken *error
 }
 
-// Read is part of io.Reader.
+// Read implements io.Reader.
 func (g *guarded) Read(b []byte) (int, error) {
 	if *g.broken != nil {
 		return 0, *g.broken
@@ -204,14 +213,16 @@ func (g *guarded) Read(b []byte) (int, error) {
 	return g.r.Read(b)
 }
 
-// Saved is what became of a part of a table of targets.
+// Saved is the outcome of a part of a table of targets.
 type Saved struct {
 	First, Last    int // lines
 	Added, Updated int
 }
 
-// saveTargets keeps what a table does not say of the targets that are there.
-func (f *Fleet) saveTargets(ctx context.Context, group []store.Target, lines Saved, note func(*store.Tx, Saved) error) (added, updated int, err error) {
+// saveTargets saves targets. Existing ones keep what the table does not contain.
+func (f *Fleet) saveTargets(
+	ctx context.Context, group []store.Target, lines Saved, note func(*store.Tx, Saved) error,
+) (added, updated int, err error) {
 	err = f.st.InTx(ctx, func(tx *store.Tx) error {
 		for i := range group {
 			old, err := tx.TargetBySpec(ctx, group[i].SiteID, group[i].Spec)
@@ -235,7 +246,7 @@ func (f *Fleet) saveTargets(ctx context.Context, group []store.Target, lines Sav
 	return added, updated, err
 }
 
-// ExportTargets writes every target as a table that ImportTargets reads.
+// ExportTargets writes all targets as a table that ImportTargets reads.
 func ExportTargets(ctx context.Context, st store.Reader, w io.Writer) error {
 	out, err := csv.NewWriter(w)
 	if err != nil {
@@ -243,7 +254,8 @@ func ExportTargets(ctx context.Context, st store.Reader, w io.Writer) error {
 	}
 	err = st.EachTarget(ctx, store.TargetFilter{}, func(t store.Target) error {
 		return out.Write(csv.Row{
-			Spec: t.Spec, Site: t.Site, Tags: t.Tags, Owner: t.Owner, Criticality: string(t.Criticality), Note: t.Note, AuditSource: t.AuditSource,
+			Spec: t.Spec, Site: t.Site, Tags: t.Tags, Owner: t.Owner,
+			Criticality: string(t.Criticality), Note: t.Note, AuditSource: t.AuditSource,
 		})
 	})
 	return errors.Join(err, out.Flush())

@@ -8,13 +8,13 @@ import (
 	"ipcguard/internal/store"
 )
 
-// authorityKey is where the store keeps the fleet's authority, its private keys sealed.
+// authorityKey is the store's key of the fleet's authority, its private keys sealed.
 const (
 	authorityKey   = "workers.authority"
 	authorityTouch = "workers.authority.looked"
 )
 
-// Authority is the fleet's, made or made anew where it is time. All servers of a database have the same.
+// Authority returns the fleet's authority, and creates or renews it if needed. All servers of a database share it.
 func (f *Fleet) Authority(ctx context.Context) (a *authority.Authority, err error) {
 	err = f.st.InTx(ctx, func(tx *store.Tx) error {
 		text, err := tx.Meta(ctx, authorityKey)
@@ -25,7 +25,7 @@ func (f *Fleet) Authority(ctx context.Context) (a *authority.Authority, err erro
 		if a, changed, err = authority.Open(text, f.o.Key, f.now()); err != nil || !changed {
 			return err
 		}
-		// Another server may be at it: whoever writes this row first makes it, and the other one reads what was made.
+		// Another server may do the same: whoever writes this row first creates it, and the other one reads the result.
 		if err := tx.SetMeta(ctx, authorityTouch, f.o.Name); err != nil {
 			return err
 		}

@@ -13,31 +13,32 @@ import (
 	"ipcguard/internal/store"
 )
 
-// The server tells of itself: what is wrong with it or its workers is an event when it begins and when it ends, and stands in the
-// store for /readyz and /metrics meanwhile.
+// The server watches itself: a problem of the server or its workers is an event when it begins and when it ends, and is
+// stored for /readyz and /metrics meanwhile.
 
-// Problem is something that is wrong with the fleet itself.
+// Problem is a problem of the fleet itself.
 type Problem struct {
-	Kind  store.EventKind `json:"kind"`
-	About string          `json:"about,omitempty"` // which worker, channel, directory; with the kind it says which problem it is
-	Text  string          `json:"text"`            // one sentence
-	Site  string          `json:"site,omitempty"`
-	Since time.Time       `json:"since"`
+	Kind store.EventKind `json:"kind"`
+	// The worker, channel or directory; together with Kind it identifies the problem.
+	About string    `json:"about,omitempty"`
+	Text  string    `json:"text"` // one sentence
+	Site  string    `json:"site,omitempty"`
+	Since time.Time `json:"since"`
 }
 
 func (p *Problem) key() string { return string(p.Kind) + " " + p.About }
 
 const (
 	problemsKey = "watch.problems"
-	// watchEvery is how often the server looks at itself, and settleAfter how long something is wrong before it is told: a worker
-	// that is started anew and a message that is tried again are no news.
+	// watchEvery is the interval of the checks, and settleAfter how long a problem lasts before it is reported: a
+	// restarted worker and a retried message are no news.
 	watchEvery  = 30 * time.Second
 	settleAfter = 2 * time.Minute
-	// self is what events of the server itself name as their host.
+	// self is the host of the server's own events.
 	self = "ipcguard"
 )
 
-// Problems are those that were told and go on.
+// Problems returns the reported problems that persist.
 func Problems(ctx context.Context, st interface {
 	Meta(ctx context.Context, key string) (string, error)
 },
@@ -56,7 +57,7 @@ func Problems(ctx context.Context, st interface {
 	return all, nil
 }
 
-// watch looks at the fleet itself, and tells what is new and what is over.
+// watch checks the fleet itself and reports new and ended problems.
 func (f *Fleet) watch(ctx context.Context) error {
 	found, err := f.wrong(ctx)
 	if err != nil {
@@ -95,7 +96,15 @@ func (f *Fleet) watch(ctx context.Context) error {
 			} else if now.Sub(p.Since) < settleAfter {
 				continue
 			} else {
-				events = append(events, store.Event{At: now, Kind: p.Kind, Severity: model.High, Host: self, Site: p.Site, Subject: p.About, Text: p.Text})
+				events = append(events, store.Event{
+					At:       now,
+					Kind:     p.Kind,
+					Severity: model.High,
+					Host:     self,
+					Site:     p.Site,
+					Subject:  p.About,
+					Text:     p.Text,
+				})
 			}
 			kept = append(kept, p)
 		}
@@ -103,7 +112,8 @@ func (f *Fleet) watch(ctx context.Context) error {
 			if _, on := open[k]; !on {
 				p := was[k]
 				events = append(events, store.Event{
-					At: now, Kind: store.EventProblemEnded, Severity: model.Info, Host: self, Site: p.Site, Subject: p.About,
+					At: now, Kind: store.EventProblemEnded, Severity: model.Info, Host: self,
+					Site: p.Site, Subject: p.About,
 					Text: "It is over, since " + p.Since.UTC().Format(time.RFC3339) + " it was: " + p.Text,
 				})
 			}
@@ -125,7 +135,7 @@ func (f *Fleet) watch(ctx context.Context) error {
 	})
 }
 
-// wrong finds what is wrong now.
+// wrong returns the current problems.
 func (f *Fleet) wrong(ctx context.Context) ([]Problem, error) {
 	var out []Problem
 	if f.o.Watch != nil {
@@ -146,7 +156,8 @@ func (f *Fleet) wrong(ctx context.Context) ([]Problem, error) {
 		}
 		out = append(out, Problem{
 			Kind: store.EventWorkerSilent, About: e.Name, Site: e.Site,
-			Text: fmt.Sprintf("The worker %s of the site %s is silent: its hosts wait for another worker of the site.", e.Name, e.Site),
+			Text: fmt.Sprintf("The worker %s of the site %s is silent: its hosts wait for another worker of the site.",
+				e.Name, e.Site),
 		})
 	}
 	channels, err := f.st.Channels(ctx)
@@ -164,13 +175,14 @@ func (f *Fleet) wrong(ctx context.Context) ([]Problem, error) {
 	return out, nil
 }
 
-// failed tells of a run most of whose targets came to nothing.
+// failed returns an event for a run that failed for most of its targets.
 func (f *Fleet) failed(r store.Run) []store.Event {
 	if r.Failed == 0 || 2*r.Failed < r.Total {
 		return nil
 	}
 	return []store.Event{{
 		At: f.now(), Kind: store.EventRunFailed, Severity: model.Medium, Host: self, RunID: r.ID,
-		Text: fmt.Sprintf("The %s %d of %s failed for %d of %d targets; its page says why.", r.Kind, r.ID, r.By, r.Failed, r.Total),
+		Text: fmt.Sprintf("The %s %d of %s failed for %d of %d targets; its page says why.",
+			r.Kind, r.ID, r.By, r.Failed, r.Total),
 	}}
 }

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// testWatch: what is wrong with the fleet itself is an event when it has gone on for a while and when it is over, once each.
+// testWatch: a problem of the fleet is an event when it has lasted for a while and when it ends, once each.
 func testWatch(t *testing.T, open func() *store.Store) {
 	st := open()
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -19,7 +19,9 @@ func testWatch(t *testing.T, open func() *store.Store) {
 		o.Clock = func() time.Time { return now }
 		o.Watch = func(context.Context) []Problem {
 			if full {
-				return []Problem{{Kind: store.EventDiskFull, About: "/state", Text: "The disk of /state is nearly full."}}
+				return []Problem{
+					{Kind: store.EventDiskFull, About: "/state", Text: "The disk of /state is nearly full."},
+				}
 			}
 			return nil
 		}
@@ -38,7 +40,12 @@ func testWatch(t *testing.T, open func() *store.Store) {
 	}
 	alive := func() {
 		t.Helper()
-		if err := st.Heartbeat(ctx, store.Worker{Name: "branch-1", Site: site.Name, Seen: now, Started: now}); err != nil {
+		if err := st.Heartbeat(ctx, store.Worker{
+			Name:    "branch-1",
+			Site:    site.Name,
+			Seen:    now,
+			Started: now,
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -70,14 +77,15 @@ func testWatch(t *testing.T, open func() *store.Store) {
 	if err := st.SaveChannel(ctx, &channel); err != nil {
 		t.Fatal(err)
 	}
-	look(time.Minute) // the worker is silent by now, too, and nobody is told yet
+	look(time.Minute) // the worker is silent now too, and nothing is reported yet
 	look(time.Minute)
 	look(time.Minute, store.EventChannelFailing, store.EventDiskFull, store.EventWorkerSilent)
 	look(time.Minute)
 	if p, err := Problems(ctx, st); err != nil || len(p) != 3 {
 		t.Errorf("%+v, %v", p, err)
 	}
-	again := fleetOf(t, st, func(o *Options) { o.Clock = f.o.Clock }) // another server takes over: it sees no disk, and tells the rest once
+	// Another server takes over: it does not see the disk, and reports the rest once.
+	again := fleetOf(t, st, func(o *Options) { o.Clock = f.o.Clock })
 	f = again
 	alive()
 	look(time.Millisecond, store.EventProblemEnded, store.EventProblemEnded)
@@ -92,7 +100,12 @@ func testWatch(t *testing.T, open func() *store.Store) {
 	for _, r := range []struct {
 		run  store.Run
 		told bool
-	}{{store.Run{Total: 10, Failed: 4}, false}, {store.Run{Total: 10, Failed: 5}, true}, {store.Run{}, false}, {store.Run{Total: 1, Failed: 1}, true}} {
+	}{
+		{store.Run{Total: 10, Failed: 4}, false},
+		{store.Run{Total: 10, Failed: 5}, true},
+		{store.Run{}, false},
+		{store.Run{Total: 1, Failed: 1}, true},
+	} {
 		if got := len(f.failed(r.run)) == 1; got != r.told {
 			t.Errorf("%d of %d failed, told: %v", r.run.Failed, r.run.Total, got)
 		}

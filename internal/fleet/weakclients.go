@@ -12,16 +12,17 @@ import (
 	"ipcguard/internal/store"
 )
 
-// maxWeakEvents bounds the events of one observation of one host: a server that was never observed before may have every
-// client of a network as a new one.
+// maxWeakEvents bounds the events of one observation of one host: on a server that was never observed before, every
+// client of a network may be new.
 const maxWeakEvents = 100
 
-// brokenWays are the names of the logons whose answer, or password itself, can be had from the wire.
+// brokenWays names the logons whose response, or password itself, can be recovered from the traffic.
 var brokenWays = map[string]string{
-	model.PackagePlaintext: "plaintext", model.PackageLM: "LM", model.PackageNTLMv1: "NTLMv1", model.PackageNTLMv1ESS: "NTLMv1",
+	model.PackagePlaintext: "plaintext", model.PackageLM: "LM", model.PackageNTLMv1: "NTLMv1",
+	model.PackageNTLMv1ESS: "NTLMv1",
 }
 
-// weakClient is a client that comes in such a way.
+// weakClient is a client that logs on in such a way.
 type weakClient struct{ client, way string }
 
 func weakClients(o *model.Observation) map[weakClient]time.Time {
@@ -38,8 +39,8 @@ func weakClients(o *model.Observation) map[weakClient]time.Time {
 	return out
 }
 
-// newWeakClients are the events of clients that came to a host in a broken way and that the observation before it did not
-// have. before is nil where there was none: then each of them is new.
+// newWeakClients returns events for clients that logged on to a host in a broken way and that the previous observation
+// does not contain. If before is nil, all of them are new.
 func newWeakClients(h *store.Host, before []byte, now *model.Observation, at time.Time) ([]store.Event, error) {
 	was, past := &model.Observation{}, "nothing was observed of this host before"
 	if before != nil {
@@ -58,7 +59,8 @@ func newWeakClients(h *store.Host, before []byte, now *model.Observation, at tim
 	var out []store.Event
 	say := func(subject, after, format string, args ...any) {
 		out = append(out, store.Event{
-			At: at, Kind: store.EventWeakLogon, HostID: h.ID, Host: h.Name, Site: h.Site, Severity: model.Medium, Subject: subject, After: after,
+			At: at, Kind: store.EventWeakLogon, HostID: h.ID, Host: h.Name, Site: h.Site,
+			Severity: model.Medium, Subject: subject, After: after,
 			Text: h.Name + " " + fmt.Sprintf(format, args...) + ".",
 		})
 	}
@@ -67,7 +69,8 @@ func newWeakClients(h *store.Host, before []byte, now *model.Observation, at tim
 			say("", "", "let in %d further clients with weak logons that were not observed before", len(keys)-i)
 			break
 		}
-		say(k.client, k.way, "let in %s with %s, first at %s UTC; %s", k.client, k.way, is[k].UTC().Format(time.DateTime), past)
+		say(k.client, k.way, "let in %s with %s, first at %s UTC; %s",
+			k.client, k.way, is[k].UTC().Format(time.DateTime), past)
 	}
 	return out, nil
 }

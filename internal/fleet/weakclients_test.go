@@ -11,8 +11,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// TestNewWeakClients imports observations of one host: a client with NTLMv1 is news once, and one with NTLMv2, or that was
-// refused, is none.
+// TestNewWeakClients imports observations of one host: a client with NTLMv1 is reported once, and one with NTLMv2, or
+// one that was refused, is not.
 func TestNewWeakClients(t *testing.T) {
 	st, _ := sqlite(t)
 	o, _ := quickOptions(t)
@@ -23,21 +23,30 @@ func TestNewWeakClients(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := f.Import(t.Context(), kind, strings.NewReader(string(b)), nil, nil); err != nil || got.Taken != 1 {
+		if got, err := f.Import(t.Context(), kind, strings.NewReader(string(b)), nil, nil); err != nil ||
+			got.Taken != 1 {
 			t.Fatalf("%+v, %v", got, err)
 		}
 	}
 	at := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
-	take("scan", &model.Scan{Schema: model.SchemaScan, Target: "10.0.0.1:445", Address: "10.0.0.1:445", Started: at, Verdict: model.Closed})
+	take("scan", &model.Scan{
+		Schema:  model.SchemaScan,
+		Target:  "10.0.0.1:445",
+		Address: "10.0.0.1:445",
+		Started: at,
+		Verdict: model.Closed,
+	})
 	use := func(client, pkg string, o model.Outcome) model.Use {
 		return model.Use{
-			Schema: model.SchemaUse, Client: client, Server: "10.0.0.1", Identity: model.User, Package: pkg, Layer: model.LayerSession, Outcome: o,
+			Schema: model.SchemaUse, Client: client, Server: "10.0.0.1", Identity: model.User,
+			Package: pkg, Layer: model.LayerSession, Outcome: o,
 			Count: 1, First: at, Last: at,
 		}
 	}
 	told := func() (out []string) {
 		t.Helper()
-		events, _, err := st.Events(t.Context(), store.EventFilter{Kinds: []store.EventKind{store.EventWeakLogon}}, store.Page{Size: 1000})
+		events, _, err := st.Events(t.Context(), store.EventFilter{Kinds: []store.EventKind{store.EventWeakLogon}},
+			store.Page{Size: 1000})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,24 +61,33 @@ func TestNewWeakClients(t *testing.T) {
 	}
 	observe := func(uses ...model.Use) []string {
 		t.Helper()
-		take("observe", &model.Observation{Schema: model.SchemaObserve, Coverage: model.Coverage{From: at, To: at}, Uses: uses})
+		take("observe", &model.Observation{
+			Schema:   model.SchemaObserve,
+			Coverage: model.Coverage{From: at, To: at},
+			Uses:     uses,
+		})
 		return told()
 	}
 	printer := use("10.0.0.7", model.PackageNTLMv1, model.Allowed)
-	if got := observe(use("10.0.0.6", model.PackageNTLMv2, model.Allowed), use("10.0.0.8", model.PackageNTLMv1, model.Denied)); got != nil {
+	if got := observe(use("10.0.0.6", model.PackageNTLMv2, model.Allowed),
+		use("10.0.0.8", model.PackageNTLMv1, model.Denied)); got != nil {
 		t.Errorf("told of %v", got)
 	}
 	for range 2 {
-		if got := observe(printer, use("10.0.0.7", model.PackageNTLMv1ESS, model.Allowed)); !slices.Equal(got, []string{"10.0.0.7 NTLMv1"}) {
+		if got := observe(printer,
+			use("10.0.0.7", model.PackageNTLMv1ESS, model.Allowed)); !slices.Equal(got, []string{"10.0.0.7 NTLMv1"}) {
 			t.Errorf("told of %v", got)
 		}
 	}
-	if got := observe(printer, use("10.0.0.9", model.PackageLM, model.Allowed)); !slices.Equal(got, []string{"10.0.0.7 NTLMv1", "10.0.0.9 LM"}) {
+	if got := observe(printer, use("10.0.0.9", model.PackageLM, model.Allowed)); !slices.Equal(got, []string{
+		"10.0.0.7 NTLMv1", "10.0.0.9 LM",
+	}) {
 		t.Errorf("told of %v", got)
 	}
 	many := make([]model.Use, 0, 2*maxWeakEvents)
 	for i := range cap(many) {
-		many = append(many, use("10.0.1."+string(rune('a'+i/26))+string(rune('a'+i%26)), model.PackageNTLMv1, model.Allowed))
+		many = append(many,
+			use("10.0.1."+string(rune('a'+i/26))+string(rune('a'+i%26)), model.PackageNTLMv1, model.Allowed))
 	}
 	if got := observe(many...); len(got) != 2+maxWeakEvents+1 {
 		t.Errorf("told of %d", len(got))

@@ -20,21 +20,22 @@ import (
 const (
 	// newerWait is how long a job that is newer than this worker is left to others.
 	newerWait = 30 * time.Second
-	// awayWait is how long a job waits for a database that is away.
+	// awayWait is how long a job waits for a database that is down.
 	awayWait = 2 * time.Second
-	// windowWait bounds one wait for a window, so that a window which somebody changes is noticed.
+	// windowWait bounds one wait for a window, so that a changed window is noticed.
 	windowWait = time.Minute
-	// lookups is how many names of one job are resolved at a time.
+	// lookups is the number of names of one job resolved at a time.
 	lookups = 16
 )
 
 // errStopped ends a job because this process stops.
 var errStopped = again{0, "the worker stops"}
 
-// work does one job: all its units that are not done yet, as far as time and the window allow.
+// work does one job: all its open units, as far as time and the window allow.
 func (f *Fleet) work(ctx context.Context, b batch) error {
 	if b.Protocol > f.o.Protocol {
-		f.o.Log.Warn("a job is newer than this worker, and is left to others", "job", b.Protocol, "worker", f.o.Protocol)
+		f.o.Log.Warn("a job is newer than this worker, and is left to others", "job", b.Protocol,
+			"worker", f.o.Protocol)
 		return again{newerWait, "the job is newer than this worker"}
 	}
 	err := f.batch(ctx, b)
@@ -43,7 +44,7 @@ func (f *Fleet) work(ctx context.Context, b batch) error {
 		return nil
 	case later(err):
 		return again{awayWait, err.Error()}
-	case ctx.Err() != nil: // the process stops, or the job took its time: what is left is done later
+	case ctx.Err() != nil: // the process stops, or the job timed out: the rest is done later
 		return errStopped
 	}
 	return err
@@ -91,10 +92,10 @@ func (f *Fleet) batch(ctx context.Context, b batch) error {
 	if err != nil {
 		return err
 	}
-	return j.maybeLast(ctx) // whoever was last ends it; the server does it otherwise
+	return j.maybeLast(ctx) // the last job ends the run; otherwise the server does
 }
 
-// job is one batch in the making.
+// job is one batch in progress.
 type job struct {
 	*Fleet
 	run     store.Run
@@ -102,23 +103,23 @@ type job struct {
 	cancel  context.CancelFunc
 	targets []store.Target
 
-	probe     prober         // the job itself, or what a worker far away has found out
-	seats     *places.Places // of hosts under way
-	by        string         // the worker far away
+	probe     prober         // the job itself, or the reports of a remote worker
+	seats     *places.Places // limits concurrent hosts
+	by        string         // the remote worker
 	visits    []*visit
 	byAddress map[string]*visit
 	wg        sync.WaitGroup
 	lock      sync.Mutex
-	entries   int   // results that the recorder was given
-	err       error // the first that ends the job
-	shut      bool  // the window shut, and something is left
+	entries   int   // results passed to the recorder
+	err       error // the first error that ends the job
+	shut      bool  // the window closed, and something is left
 }
 
-// prober finds out what a job wants to know: by asking hosts, or from what a worker far away says of them.
+// prober answers a job's questions: by scanning hosts, or from the reports of a remote worker.
 type prober interface {
-	// resolve finds the addresses of every target of the job.
+	// resolve returns the addresses of every target of the job.
 	resolve(ctx context.Context) ([][]targets.Target, error)
-	// ask scans a host. Nil is a scan that was cut short because the job ends.
+	// ask scans a host. It returns nil if the job ended during the scan.
 	ask(ctx context.Context, v *visit) (*model.Scan, error)
 }
 
@@ -130,7 +131,7 @@ func (j *job) fail(err error) {
 	}
 }
 
-// load reads the targets of the units. A unit whose target is gone has ended with it.
+// load reads the targets of the units and skips units whose target was deleted.
 func (j *job) load(ctx context.Context, units []store.Unit) error {
 	ids := make([]int64, len(units))
 	for i, u := range units {
@@ -142,7 +143,9 @@ func (j *job) load(ctx context.Context, units []store.Unit) error {
 	}
 	slices.SortFunc(j.targets, func(a, b store.Target) int { return cmp.Compare(a.ID, b.ID) })
 	for _, id := range ids {
-		if _, found := slices.BinarySearchFunc(j.targets, id, func(t store.Target, id int64) int { return cmp.Compare(t.ID, id) }); !found {
+		if _, found := slices.BinarySearchFunc(j.targets, id, func(t store.Target, id int64) int {
+			return cmp.Compare(t.ID, id)
+		}); !found {
 			if err := j.st.SkipUnit(ctx, j.run.ID, id, "the target was deleted"); err != nil {
 				return err
 			}
@@ -151,7 +154,7 @@ func (j *job) load(ctx context.Context, units []store.Unit) error {
 	return nil
 }
 
-// open tells whether the next host may begin.
+// open reports whether the next host may start.
 func (j *job) open(ctx context.Context) bool {
 	if ctx.Err() != nil {
 		return false
@@ -165,7 +168,7 @@ func (j *job) open(ctx context.Context) bool {
 	return false
 }
 
-// resolve finds the addresses of every target: literal ones as they are, names several at a time.
+// resolve returns the addresses of every target: literal ones as they are, names several at a time.
 func (j *job) resolve(ctx context.Context) ([][]targets.Target, error) {
 	out := make([][]targets.Target, len(j.targets))
 	side := make(chan struct{}, lookups)
@@ -190,10 +193,10 @@ func (j *job) resolve(ctx context.Context) ([][]targets.Target, error) {
 	return out, ctx.Err()
 }
 
-// windows are those that a job has to keep: its site's, and its schedule's.
+// windows are the windows that apply to a job: its site's and its schedule's.
 type windows []when.Window
 
-// wait is how long until all are open; 0 where they are.
+// wait returns the time until all are open; 0 if they are.
 func (w windows) wait(now time.Time) time.Duration {
 	var longest time.Duration
 	for _, x := range w {
@@ -208,7 +211,7 @@ func (w windows) wait(now time.Time) time.Duration {
 	return longest
 }
 
-// windowKey and windowEntry keep parsed windows for a while: every job asks, and they change seldom.
+// windowKey and windowEntry cache parsed windows: every job needs them, and they seldom change.
 type windowKey struct{ site, schedule int64 }
 
 type windowEntry struct {
@@ -217,11 +220,11 @@ type windowEntry struct {
 	read    time.Time
 }
 
-// windowAge is how long a window is kept before it is read again.
+// windowAge is how long a window is cached.
 const windowAge = 10 * time.Second
 
-// windowsOf reads the windows of a site and a schedule (0 is none). One that cannot be understood shuts nothing: the page
-// does not take such, and work must not stop for ever because of one.
+// windowsOf returns the windows of a site and a schedule (0 is none). An invalid window is ignored: the page accepts
+// none, and work must not stop for ever because of one.
 func (f *Fleet) windowsOf(ctx context.Context, site, schedule int64) (windows, error) {
 	e, err := f.windowEntry(ctx, site, schedule)
 	return e.windows, err

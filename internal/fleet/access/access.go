@@ -1,5 +1,5 @@
-// Package access is who may come in and what they may do: accounts, roles everywhere and at single sites, second factors, a
-// provider of identities, tokens for programs, the throttle of logins, and the audit log of every act.
+// Package access decides who may log in and what they may do: accounts, roles for the whole fleet and for single sites,
+// second factors, an identity provider, tokens for programs, the throttling of logins, and the audit log.
 //
 //	name, password ─► throttle (device, else account) ─► gate (few at a time) ─► argon2id ─► second factor ─► account
 //	provider       ─► code, PKCE ─► ID token (signature, nonce) ─► groups ─► roles ─► account
@@ -8,16 +8,16 @@
 //
 // The rules of the room:
 //
-//   - Whoever is not let in learns one thing: that name and password do not fit. Unknown, disabled and mistyped cost the
+//   - A failed login says only that name and password do not match. An unknown, a disabled and a mistyped name cost the
 //     same work and give the same answer.
-//   - What is kept cannot be turned back: passwords as argon2id, tokens, recovery codes and the set-up link as SHA-256 of
-//     random bits that cannot be guessed. The secret of one-time codes has to be kept, and is sealed.
-//   - Counts of failures live in the store, so that two servers on one database count together. Nobody is kept out by what
-//     others typed: a device that logged in before has a count of its own, and so has each account at each address.
-//   - Who changes something writes the act in the same transaction, and no act holds a secret: a name that belongs to no
-//     account is not written down either, since people type passwords into the field for names. The log is told of every
-//     act once the transaction is kept.
-//   - At least one administrator with a password, who is not disabled, stays: a provider that is away locks nobody out.
+//   - Stored secrets cannot be reversed: passwords are kept as argon2id, and tokens, recovery codes and the set-up link
+//     as SHA-256 of random bits. Only the secret of one-time codes must be readable; it is sealed.
+//   - Failure counts live in the store, so that all servers of one database share them. Guesses by others lock no user
+//     out: a device that logged in before has a count of its own, and so has each account at each address.
+//   - A change and its entry in the audit log are one transaction, and no entry contains a secret. A name without an
+//     account is not recorded either, since people type passwords into the name field. The log gets every act after the
+//     transaction commits.
+//   - At least one enabled administrator with a password remains: a provider that is down locks nobody out.
 package access
 
 import (
@@ -38,7 +38,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// The errors that callers tell apart. See also [ThrottledError] and [RuleError].
+// The errors that callers distinguish. See also [ThrottledError] and [RuleError].
 var (
 	ErrCredentials = errors.New("access: name and password do not fit")
 	ErrToken       = errors.New("access: no such token, or it has ended")
@@ -48,38 +48,43 @@ var (
 	ErrBusy        = errors.New("access: too many logins at once; try again in a moment")
 )
 
-// ThrottledError says how long nobody is let in under an account or from an address, after wrong passwords.
+// ThrottledError says how long logins to an account or from an address are refused after wrong passwords.
 type ThrottledError struct{ Wait time.Duration }
 
-// Error says it in plain words.
+// Error implements error.
 func (e *ThrottledError) Error() string {
 	return fmt.Sprintf("access: too many wrong passwords; try again in %v", e.Wait.Round(time.Second))
 }
 
-// RuleError says what is wrong with a name, a password or a token that somebody wants to have. It quotes neither.
+// RuleError says why a name, a password or a token is not acceptable. It does not quote them.
 type RuleError struct{ Field, Text string }
 
-// Error says it in plain words.
+// Error implements error.
 func (e *RuleError) Error() string { return "access: " + e.Text }
 
-// viaToken begins Via where it is a token, and the token's name follows, of which an account has one.
+// viaToken is the prefix of [Who.Via] for a token; the token's name follows.
 const viaToken = "token:"
 
-// Who is behind a request.
+// Who is the account behind a request, with what the request may do.
 type Who struct {
 	User  store.User
-	Role  store.Role           // what the request may do everywhere: the account's role, or less by a token's scope
-	Sites map[int64]store.Role // and at single sites, where that is more
+	Role  store.Role           // role for the whole fleet: the account's, limited by the token's scope
+	Sites map[int64]store.Role // roles at single sites, if higher
 	Scope store.Scope          // of a token; empty is a session
-	Via   string               // session, or token:NAME
-	From  string               // the address that the request comes from
-	Until time.Time            // when a token ends; zero for a session
-	Fresh time.Time            // when a session was begun by a provider of identities; zero for others
+	Via   string               // "session" or "token:NAME"
+	From  string               // the address of the client
+	Until time.Time            // when the token expires; zero for a session
+	Fresh time.Time            // when a session began at an identity provider; zero for others
 }
 
-// as is an account with no more than a scope gives.
+// as returns the account's rights, limited by a scope.
 func as(u store.User, scope store.Scope) Who {
-	most := map[store.Scope]store.Role{"": store.RoleAdmin, store.ScopeRead: store.RoleViewer, store.ScopeOperate: store.RoleOperator, store.ScopeAdminister: store.RoleAdmin}[scope]
+	most := map[store.Scope]store.Role{
+		"":                    store.RoleAdmin,
+		store.ScopeRead:       store.RoleViewer,
+		store.ScopeOperate:    store.RoleOperator,
+		store.ScopeAdminister: store.RoleAdmin,
+	}[scope]
 	who := Who{User: u, Role: lesser(u.Role, most), Scope: scope}
 	for _, s := range u.Sites {
 		if role := lesser(s.Role, most); rank(role) > rank(who.Role) {
@@ -99,20 +104,20 @@ func lesser(a, b store.Role) store.Role {
 	return b
 }
 
-// System is who acts when nobody asked: schedules, clean-up.
+// System is the actor of what no user requested: schedules and clean-up.
 func System() Who {
 	return Who{User: store.User{Name: "system"}, Role: store.RoleAdmin, Via: "system"}
 }
 
-// Can tells whether the role everywhere holds another one.
+// Can reports whether the role for the whole fleet includes another role.
 func (w Who) Can(role store.Role) bool { return rank(w.Role) >= rank(role) && rank(role) > 0 }
 
-// At tells whether the role at a site holds another one.
+// At reports whether the role at a site includes another role.
 func (w Who) At(site int64, role store.Role) bool {
 	return w.Can(role) || rank(w.Sites[site]) >= rank(role) && rank(role) > 0
 }
 
-// Somewhere tells whether the role at any site holds another one. What it is asked for has to ask [Who.At] as well.
+// Somewhere reports whether the role at any site includes another role. The code behind it must check [Who.At] too.
 func (w Who) Somewhere(role store.Role) bool {
 	for site := range w.Sites {
 		if w.At(site, role) {
@@ -122,7 +127,7 @@ func (w Who) Somewhere(role store.Role) bool {
 	return w.Can(role)
 }
 
-// Uploads tells whether results for a site may be handed in: as an operator there, or by a token that is for that alone.
+// Uploads reports whether the request may upload results for a site: as an operator there, or with an upload token.
 func (w Who) Uploads(site int64) bool {
 	if w.Scope == store.ScopeUpload {
 		return as(w.User, "").At(site, store.RoleOperator)
@@ -130,7 +135,7 @@ func (w Who) Uploads(site int64) bool {
 	return w.At(site, store.RoleOperator)
 }
 
-// UploadsSomewhere is [Who.Uploads] for any site.
+// UploadsSomewhere reports whether the request may upload results for any site.
 func (w Who) UploadsSomewhere() bool {
 	if w.Scope == store.ScopeUpload {
 		return as(w.User, "").Somewhere(store.RoleOperator)
@@ -138,7 +143,7 @@ func (w Who) UploadsSomewhere() bool {
 	return w.Somewhere(store.RoleOperator)
 }
 
-// Sight is what somebody may see of a store: all of it, or some sites.
+// Sight returns the part of a store that w may read: all of it, or some sites.
 func Sight(r store.Reader, w Who) store.Reader {
 	if w.Can(store.RoleViewer) {
 		return r
@@ -153,7 +158,7 @@ func Sight(r store.Reader, w Who) store.Reader {
 	return store.Only(r, sites, w.User.ID)
 }
 
-// Name is how the audit log names who it was: the account, and the token that acted for it.
+// Name returns the name for the audit log: the account, and the token that acted for it.
 func (w Who) Name() string {
 	if strings.HasPrefix(w.Via, viaToken) {
 		return w.User.Name + " " + w.Via
@@ -161,7 +166,7 @@ func (w Who) Name() string {
 	return w.User.Name
 }
 
-// rank orders roles; 0 is none.
+// rank orders roles; 0 is no role.
 func rank(r store.Role) int {
 	switch r {
 	case store.RoleViewer:
@@ -174,12 +179,12 @@ func rank(r store.Role) int {
 	return 0
 }
 
-// Options of an Access. The zero value serves a store without sealed secrets.
+// Options configure an Access. The zero value serves a store without sealed secrets.
 type Options struct {
 	Clock func() time.Time // nil is time.Now
-	Log   *slog.Logger     // told of every login and act; nil is silent
+	Log   *slog.Logger     // gets every login and act; nil is silent
 	Key   secret.Key       // seals the secrets of one-time codes
-	Base  string           // the page's address, which passkeys are bound to; empty is none
+	Base  string           // base URL of the page, which passkeys are bound to; empty is none
 }
 
 // Access keeps accounts, tokens and the audit log in a store. It is safe for concurrent use.
@@ -189,7 +194,7 @@ type Access struct {
 	gate gate
 }
 
-// New makes an Access.
+// New returns an Access.
 func New(st *store.Store, o Options) *Access {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -202,13 +207,13 @@ func New(st *store.Store, o Options) *Access {
 
 func (a *Access) now() time.Time { return a.Clock().UTC() }
 
-// Act writes one line into the audit log.
+// Act adds an entry to the audit log.
 func (a *Access) Act(ctx context.Context, who Who, action, subject, detail string) error {
 	return a.st.InTx(ctx, func(tx *store.Tx) error { return a.ActIn(ctx, tx, who, action, subject, detail) })
 }
 
-// ActIn writes one line in the transaction that does what it tells of, and has the log told of it once that is kept. The
-// address stands before what people chose, so that a program that reads the log for it cannot be misled by a name.
+// ActIn adds an entry to the audit log in the transaction of the act, and logs it after the commit. The address comes
+// before texts that users chose, so that a name cannot mislead a program that parses the log.
 func (a *Access) ActIn(ctx context.Context, tx *store.Tx, who Who, action, subject, detail string) error {
 	act := a.act(who, action, subject, detail)
 	if err := tx.AddAct(ctx, &act); err != nil {
@@ -223,12 +228,13 @@ func (a *Access) ActIn(ctx context.Context, tx *store.Tx, who Who, action, subje
 		from = "-"
 	}
 	tx.AfterCommit(func() {
-		a.Log.Log(ctx, level, "act", "action", act.Action, "from", from, "who", act.Who, "subject", act.Subject, "detail", act.Detail, "chain", hex.EncodeToString(act.Hash[:16]))
+		a.Log.Log(ctx, level, "act", "action", act.Action, "from", from, "who", act.Who, "subject", act.Subject,
+			"detail", act.Detail, "chain", hex.EncodeToString(act.Hash[:16]))
 	})
 	return nil
 }
 
-// Bounds of an act's texts, in bytes: a line of the log that a person still reads.
+// Bounds of an act's texts in bytes: a line that a person still reads.
 const (
 	maxSubject = 256
 	maxDetail  = 512
@@ -241,7 +247,7 @@ func (a *Access) act(who Who, action, subject, detail string) store.Act {
 	}
 }
 
-// clean keeps a text to one line of bounded length without what hides or turns it.
+// clean returns s as one line of bounded length, without control characters and characters that hide or reorder text.
 func clean(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || model.Hidden(r) {
@@ -258,15 +264,15 @@ func clean(s string, most int) string {
 	return s[:most] + "…"
 }
 
-// Stamp is a word that a session carries, and that another password and another epoch change: sessions with an old one have
-// ended.
+// Stamp returns a value that a session carries. It changes with the password and with the epoch; sessions with an old
+// stamp have ended.
 func Stamp(u *store.User) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "session of %s %d %s", u.Password, u.Epoch, u.Subject))
 	return base64.RawStdEncoding.EncodeToString(sum[:12])
 }
 
-// Resume is who a session belongs to, as the account is now. ErrCredentials where the account was disabled or its sessions
-// were ended.
+// Resume returns the account of a session in its current state. It returns ErrCredentials if the account was disabled
+// or its sessions were ended.
 func (a *Access) Resume(ctx context.Context, id int64, stamp, from string) (Who, error) {
 	u, err := a.st.User(ctx, id)
 	switch {

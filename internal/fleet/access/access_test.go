@@ -32,7 +32,7 @@ func newScene(t *testing.T) *scene {
 	return sceneOn(t, peer.Databases()[store.KindSQLite](t))
 }
 
-// scene is an Access on a store of its own, with a clock that is moved by hand and one administrator.
+// scene is an Access on a store of its own, with a manual clock and one administrator.
 type scene struct {
 	*Access
 	t     *testing.T
@@ -77,7 +77,7 @@ func (c *scene) add(name string, role store.Role) Who {
 	return Who{User: u, Role: role, Via: "session", From: home}
 }
 
-// acts is the audit log, the last line first.
+// acts returns the audit log, the newest entry first.
 func (c *scene) acts() string {
 	c.t.Helper()
 	all, _, err := c.st.Acts(c.t.Context(), "", store.Page{Size: 1000})
@@ -105,7 +105,7 @@ func testSetup(t *testing.T, c *scene) {
 	}
 }
 
-// A set-up link works once, the last one that was made alone, and not for a name or password that the rules refuse.
+// A set-up link works once, only the last one works, and not for a name or password that the rules refuse.
 func TestSetupLink(t *testing.T) {
 	for kind, dsn := range peer.Databases() {
 		t.Run(kind, func(t *testing.T) { testSetupLink(t, dsn(t)) })
@@ -143,10 +143,11 @@ func testSetupLink(t *testing.T, dsn string) {
 		}
 	}
 	var rule *RuleError
-	if _, err := a.FinishSetup(t.Context(), token, "root", "short", home); !errors.As(err, &rule) || rule.Field != "password" {
+	if _, err := a.FinishSetup(t.Context(), token, "root", "short", home); !errors.As(err, &rule) ||
+		rule.Field != "password" {
 		t.Error(err)
 	}
-	// Two people with the link: one of them makes an account.
+	// Two people use the link: only one of them creates an account.
 	var made atomic.Int64
 	var both sync.WaitGroup
 	for i := range 2 {
@@ -179,19 +180,29 @@ func testLogin(t *testing.T, c *scene) {
 	if err := c.Disable(t.Context(), c.admin, gone.User.ID); err != nil {
 		t.Fatal(err)
 	}
-	for name, password := range map[string]string{"alice": other, "bob": good, "nobody": good, "": "", "mypasswordinthenamefield": "x", "alice ' or 1=1": good} {
-		if _, err := c.login(name, password, home); !errors.Is(err, ErrCredentials) || err.Error() != ErrCredentials.Error() {
+	for name, password := range map[string]string{
+		"alice":                    other,
+		"bob":                      good,
+		"nobody":                   good,
+		"":                         "",
+		"mypasswordinthenamefield": "x",
+		"alice ' or 1=1":           good,
+	} {
+		if _, err := c.login(name, password, home); !errors.Is(err, ErrCredentials) ||
+			err.Error() != ErrCredentials.Error() {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
 	log := c.acts()
-	if strings.Contains(log, "mypassword") || !strings.Contains(log, "login.failed (no such account)") || !strings.Contains(log, "login.failed bob the account is disabled") || !strings.Contains(log, "alice "+home+" login alice") {
+	if strings.Contains(log, "mypassword") || !strings.Contains(log, "login.failed (no such account)") ||
+		!strings.Contains(log, "login.failed bob the account is disabled") ||
+		!strings.Contains(log, "alice "+home+" login alice") {
 		t.Error(log)
 	}
 }
 
-// A thousand wrong passwords at once are answered, cost bounded work and tell nothing. The owner is let in all the while on a
-// device that knows them, other people are let in from everywhere, and the right password works from elsewhere a while later.
+// A thousand wrong passwords at once are answered, cost bounded work and reveal nothing. Meanwhile the owner can log in
+// on a known device, other people from everywhere, and the right password works from elsewhere a while later.
 func TestThousandWrongPasswords(t *testing.T) { onBoth(t, testThousandWrongPasswords) }
 
 func testThousandWrongPasswords(t *testing.T, c *scene) {
@@ -223,7 +234,7 @@ func testThousandWrongPasswords(t *testing.T, c *scene) {
 		})
 	}
 	all.Wait()
-	// Each slot of the gate may be in the work while the limit is reached.
+	// Each slot of the gate may be busy when the limit is reached.
 	if n := credentials.Load(); n < 1 || n > int64(ofAccount.free)+gateSlots {
 		t.Errorf("%d passwords were tried", n)
 	}
@@ -231,7 +242,8 @@ func testThousandWrongPasswords(t *testing.T, c *scene) {
 		t.Error("not all were answered")
 	}
 	t.Logf("%d tried, %d throttled, %d told to come back", credentials.Load(), throttled.Load(), busy.Load())
-	if e, err := c.Login(t.Context(), Try{"alice", good, "198.51.100.1", known.Device}); err != nil || e.User.Name != "alice" {
+	if e, err := c.Login(t.Context(), Try{"alice", good, "198.51.100.1", known.Device}); err != nil ||
+		e.User.Name != "alice" {
 		t.Errorf("the owner on a known device, from the guesser's address: %v", err)
 	}
 	if _, err := c.login("carol", good, "198.51.100.1"); err != nil {
@@ -246,12 +258,12 @@ func testThousandWrongPasswords(t *testing.T, c *scene) {
 	}
 }
 
-// login is a login without a device that is known.
+// login logs in without a known device.
 func (c *scene) login(name, password, from string) (Entry, error) {
 	return c.Login(c.t.Context(), Try{Name: name, Password: password, From: from})
 }
 
-// The waits grow, are bounded, hold for names without an account too, and are shared by two servers on one store.
+// The waits grow, are bounded, also apply to names without an account, and are shared by two servers on one store.
 func TestThrottle(t *testing.T) { onBoth(t, testThrottle) }
 
 func testThrottle(t *testing.T, c *scene) {
@@ -287,7 +299,7 @@ func testThrottle(t *testing.T, c *scene) {
 	}
 }
 
-// A thousand people behind one address: hundreds of wrong passwords for many names keep none of the others out.
+// A thousand people share one address: hundreds of wrong passwords for many names block none of the others.
 func TestManyBehindOneAddress(t *testing.T) { onBoth(t, testManyBehindOneAddress) }
 
 func testManyBehindOneAddress(t *testing.T, c *scene) {
@@ -307,8 +319,8 @@ func testManyBehindOneAddress(t *testing.T, c *scene) {
 	}
 }
 
-// A device is known by a cookie of the server's own, of one account, for as long as it lasts; its own wrong passwords slow it
-// down, and what was typed elsewhere does not.
+// A cookie of the server identifies a device of one account until it expires; its own wrong passwords slow it down, and
+// those from elsewhere do not.
 func TestDevice(t *testing.T) { onBoth(t, testDevice) }
 
 func testDevice(t *testing.T, c *scene) {
@@ -331,7 +343,13 @@ func testDevice(t *testing.T, c *scene) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, cookie := range map[string]string{"none": "", "another account's": roots.Device, "changed": known.Device[:len(known.Device)-2] + "AA", "made up": "9999999999.YWxpY2U.AAAA", "long": strings.Repeat("a", 5000)} {
+	for name, cookie := range map[string]string{
+		"none":              "",
+		"another account's": roots.Device,
+		"changed":           known.Device[:len(known.Device)-2] + "AA",
+		"made up":           "9999999999.YWxpY2U.AAAA",
+		"long":              strings.Repeat("a", 5000),
+	} {
 		if err := try(cookie, good); !errors.As(err, &wait) {
 			t.Errorf("a cookie that is %s: %v", name, err)
 		}
@@ -360,8 +378,10 @@ func testDevice(t *testing.T, c *scene) {
 
 func TestAddressKey(t *testing.T) {
 	for from, want := range map[string]string{
-		"192.0.2.1": "address:192.0.2.1", "192.0.2.1:1234": "address:192.0.2.1", "::ffff:192.0.2.1": "address:192.0.2.1",
-		"2001:db8:1:2:3:4:5:6": "address:2001:db8:1:2::/64", "[2001:db8:1:2::9]:99": "address:2001:db8:1:2::/64", "fe80::1%eth0": "address:fe80::/64",
+		"192.0.2.1": "address:192.0.2.1", "192.0.2.1:1234": "address:192.0.2.1",
+		"::ffff:192.0.2.1":     "address:192.0.2.1",
+		"2001:db8:1:2:3:4:5:6": "address:2001:db8:1:2::/64",
+		"[2001:db8:1:2::9]:99": "address:2001:db8:1:2::/64", "fe80::1%eth0": "address:fe80::/64",
 		"": "address:unknown", "@": "address:unknown",
 	} {
 		if got := addressKey(from); got != want {
@@ -381,7 +401,7 @@ func testOneAdminStays(t *testing.T, c *scene) {
 		t.Error(err)
 	}
 	second := c.add("second", store.RoleAdmin)
-	// Both at once: one of them stays, each time.
+	// Both at once: one of them must remain, each time.
 	for range 10 {
 		var refused atomic.Int64
 		var both sync.WaitGroup
@@ -501,7 +521,8 @@ func TestRoles(t *testing.T) {
 		}
 	}
 	for name, ok := range map[string]bool{
-		"a": true, "anna.b-c_d@example.net": true, "": false, "system": false, "a b": false, ".a": false, "ä": false, "a\nb": false, "а": false, strings.Repeat("a", 65): false,
+		"a": true, "anna.b-c_d@example.net": true, "": false, "system": false, "a b": false,
+		".a": false, "ä": false, "a\nb": false, "а": false, strings.Repeat("a", 65): false,
 	} {
 		_, err := c.AddUser(t.Context(), c.admin, name, store.RoleViewer, good)
 		if (err == nil) != ok {
@@ -514,23 +535,26 @@ func TestRoles(t *testing.T) {
 	if _, err := c.AddUser(t.Context(), c.admin, "role", "king", good); err == nil {
 		t.Error("an unknown role")
 	}
-	// Of a site alone from the first moment: there is none in which it sees everything.
+	// The account has a role at a site only, from the start: at no moment does it see everything.
 	site := store.Site{Name: "east"}
 	if err := c.st.SaveSite(t.Context(), &site); err != nil {
 		t.Fatal(err)
 	}
-	u, err := c.AddUser(t.Context(), c.admin, "eve", "", good, store.SiteRole{SiteID: site.ID, Role: store.RoleOperator})
+	u, err := c.AddUser(t.Context(), c.admin, "eve", "", good,
+		store.SiteRole{SiteID: site.ID, Role: store.RoleOperator})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u, err = c.st.User(t.Context(), u.ID); err != nil || u.Role != "" || len(u.Sites) != 1 || u.Sites[0].Role != store.RoleOperator {
+	if u, err = c.st.User(t.Context(), u.ID); err != nil || u.Role != "" || len(u.Sites) != 1 ||
+		u.Sites[0].Role != store.RoleOperator {
 		t.Errorf("%+v, %v", u, err)
 	}
 	if !strings.Contains(c.acts(), "user.add eve operator of east") {
 		t.Error(c.acts())
 	}
 	for what, sites := range map[string][]store.SiteRole{
-		"no role": nil, "no such site": {{SiteID: 99, Role: store.RoleViewer}}, "a site without a role": {{SiteID: site.ID}},
+		"no role": nil, "no such site": {{SiteID: 99, Role: store.RoleViewer}},
+		"a site without a role": {{SiteID: site.ID}},
 	} {
 		if _, err := c.AddUser(t.Context(), c.admin, "none", "", good, sites...); err == nil {
 			t.Errorf("an account with %s", what)

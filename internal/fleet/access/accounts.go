@@ -10,13 +10,13 @@ import (
 	"ipcguard/internal/store"
 )
 
-// canonical is how an account's name is kept and looked for.
+// canonical returns the form in which an account's name is stored and looked up.
 func canonical(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
 
 // maxName bounds an account's and a token's name in bytes: an e-mail address of usual length.
 const maxName = 64
 
-// CheckName says what is wrong with an account's name, or nothing. Names are lower case, so that no two look alike.
+// CheckName returns what is wrong with an account's name, or nil. Names are lower case, so that no two look alike.
 func CheckName(name string) error {
 	wrong := func(text string) error { return &RuleError{"name", text} }
 	switch {
@@ -38,7 +38,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// CheckRole says what is wrong with a role, or nothing.
+// CheckRole returns what is wrong with a role, or nil.
 func CheckRole(r store.Role) error {
 	if rank(r) == 0 {
 		return &RuleError{"role", "the role is viewer, operator or admin"}
@@ -46,17 +46,21 @@ func CheckRole(r store.Role) error {
 	return nil
 }
 
-// AddUser makes an account with a role everywhere, which may be none, and at single sites, of which only the number is looked at. Its
-// fields are checked before the password is hashed.
-func (a *Access) AddUser(ctx context.Context, who Who, name string, role store.Role, password string, sites ...store.SiteRole) (store.User, error) {
+// AddUser creates an account with a role for the whole fleet, which may be none, and roles at single sites, of which it
+// uses only the site numbers. It checks the fields before it hashes the password.
+func (a *Access) AddUser(
+	ctx context.Context, who Who, name string, role store.Role, password string, sites ...store.SiteRole,
+) (store.User, error) {
 	if !who.Can(store.RoleAdmin) {
 		return store.User{}, ErrForbidden
 	}
 	return a.add(ctx, who, store.User{Name: name, Role: role, Sites: slices.Clone(sites)}, password, nil)
 }
 
-// add makes an account; first, where it is given, has to agree in the same transaction.
-func (a *Access) add(ctx context.Context, who Who, as store.User, password string, first func(*store.Tx) error) (store.User, error) {
+// add creates an account. If first is not nil, it must succeed in the same transaction.
+func (a *Access) add(
+	ctx context.Context, who Who, as store.User, password string, first func(*store.Tx) error,
+) (store.User, error) {
 	name := canonical(as.Name)
 	if err := errors.Join(CheckName(name), checkRoles(as.Role, as.Sites), CheckPassword(name, password)); err != nil {
 		return store.User{}, err
@@ -93,20 +97,24 @@ func (a *Access) add(ctx context.Context, who Who, as store.User, password strin
 	return u, err
 }
 
-// lock makes changes of accounts one after the other, on every server of the database: a row that each writes first. So two
-// administrators cannot each be told that the other one stays, and a set-up link makes one account.
+// lock serializes changes of accounts on all servers of the database, by a row that each change writes first. Thus two
+// administrators cannot remove each other at the same time, and a set-up link creates one account only.
 func (a *Access) lock(ctx context.Context, tx *store.Tx) error {
 	return tx.SetMeta(ctx, "accounts.changed", a.now().Format("2006-01-02T15:04:05.000000Z"))
 }
 
-// change edits an account in one transaction with its act.
-func (a *Access) change(ctx context.Context, who Who, id int64, action, detail string, edit func(*store.Tx, *store.User) error) error {
+// change edits an account and adds the audit entry in one transaction.
+func (a *Access) change(
+	ctx context.Context, who Who, id int64, action, detail string, edit func(*store.Tx, *store.User) error,
+) error {
 	return a.st.InTx(ctx, func(tx *store.Tx) error {
 		return a.changeIn(ctx, tx, who, id, action, detail, func(u *store.User) error { return edit(tx, u) })
 	})
 }
 
-func (a *Access) changeIn(ctx context.Context, tx *store.Tx, who Who, id int64, action, detail string, edit func(*store.User) error) error {
+func (a *Access) changeIn(
+	ctx context.Context, tx *store.Tx, who Who, id int64, action, detail string, edit func(*store.User) error,
+) error {
 	if err := a.lock(ctx, tx); err != nil {
 		return err
 	}
@@ -129,7 +137,7 @@ func (a *Access) changeIn(ctx context.Context, tx *store.Tx, who Who, id int64, 
 	return a.ActIn(ctx, tx, who, action, u.Name, detail)
 }
 
-// isAdmin tells of an administrator who comes in with the provider away.
+// isAdmin reports whether u is an administrator who can log in while the provider is down.
 func isAdmin(u *store.User) bool { return u.Role == store.RoleAdmin && !u.Disabled && u.Subject == "" }
 
 func oneAdmin(ctx context.Context, tx *store.Tx) error {
@@ -145,10 +153,11 @@ func oneAdmin(ctx context.Context, tx *store.Tx) error {
 	return ErrLastAdmin
 }
 
-// errGroups is what an account of a provider is told about its roles.
+// errGroups refuses to change the roles of a provider's account.
 var errGroups = &RuleError{"role", "the roles of this account come from its groups at the provider"}
 
-// checkRoles says what is wrong with an account's roles, or nothing. An account without a role everywhere has one at a site.
+// checkRoles returns what is wrong with an account's roles, or nil. An account needs a role for the whole fleet or at a
+// site.
 func checkRoles(role store.Role, sites []store.SiteRole) error {
 	if role != "" || len(sites) == 0 {
 		if err := CheckRole(role); err != nil {
@@ -168,7 +177,7 @@ func checkRoles(role store.Role, sites []store.SiteRole) error {
 	return nil
 }
 
-// nameSites fills in the names of roles' sites, which have to be there.
+// nameSites fills in the names of the roles' sites. It fails if a site does not exist.
 func nameSites(ctx context.Context, tx *store.Tx, sites []store.SiteRole) error {
 	for i := range sites {
 		s, err := tx.Site(ctx, sites[i].SiteID)
@@ -182,7 +191,7 @@ func nameSites(ctx context.Context, tx *store.Tx, sites []store.SiteRole) error 
 	return nil
 }
 
-// saidRoles are an account's roles in words.
+// saidRoles describes an account's roles in words.
 func saidRoles(role store.Role, sites []store.SiteRole) string {
 	var all []string
 	if role != "" {
@@ -194,7 +203,7 @@ func saidRoles(role store.Role, sites []store.SiteRole) string {
 	return strings.Join(all, ", ")
 }
 
-// SetRole gives an account another role everywhere, and leaves those at single sites.
+// SetRole changes an account's role for the whole fleet and keeps its roles at single sites.
 func (a *Access) SetRole(ctx context.Context, who Who, id int64, role store.Role) error {
 	u, err := a.st.User(ctx, id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -203,8 +212,8 @@ func (a *Access) SetRole(ctx context.Context, who Who, id int64, role store.Role
 	return a.SetRoles(ctx, who, id, role, u.Sites)
 }
 
-// SetRoles gives an account other roles: everywhere, which may be none, and at single sites, of which only the number is
-// looked at. They hold from the next request on.
+// SetRoles replaces an account's roles: for the whole fleet, which may be none, and at single sites, of which it uses
+// only the site numbers. They take effect with the next request.
 func (a *Access) SetRoles(ctx context.Context, who Who, id int64, role store.Role, sites []store.SiteRole) error {
 	if !who.Can(store.RoleAdmin) {
 		return ErrForbidden
@@ -227,13 +236,12 @@ func (a *Access) SetRoles(ctx context.Context, who Who, id int64, role store.Rol
 	})
 }
 
-// Disable keeps an account out from the next request on, and ends its sessions and tokens; Enable lets it in again, without
-// them.
+// Disable refuses an account from the next request on, and ends its sessions and tokens. Enable does not restore them.
 func (a *Access) Disable(ctx context.Context, who Who, id int64) error {
 	return a.setDisabled(ctx, who, id, "user.disable", true)
 }
 
-// Enable lets an account in again.
+// Enable admits an account again.
 func (a *Access) Enable(ctx context.Context, who Who, id int64) error {
 	return a.setDisabled(ctx, who, id, "user.enable", false)
 }
@@ -252,9 +260,9 @@ func (a *Access) setDisabled(ctx context.Context, who Who, id int64, action stri
 	})
 }
 
-// SetPassword gives an account another password, which ends its sessions: see [Stamp]. One's own needs the old one, and
-// wrong ones are throttled as logins are; an administrator sets those of others. That is for somebody who is locked out, or
-// whose account is in the wrong hands: it ends the account's tokens too, and takes its second factors away.
+// SetPassword changes an account's password, which ends its sessions: see [Stamp]. Users need their old password, and
+// wrong ones are throttled as logins are. An administrator sets the passwords of others who are locked out or whose
+// account is compromised; that also removes the account's tokens and second factors.
 func (a *Access) SetPassword(ctx context.Context, who Who, id int64, old, password string) error {
 	own := who.User.ID == id
 	if !own && !who.Can(store.RoleAdmin) {
@@ -282,7 +290,7 @@ func (a *Access) SetPassword(ctx context.Context, who Who, id int64, old, passwo
 	was := u.Password
 	err = a.change(ctx, who, id, "user.password", "", func(tx *store.Tx, u *store.User) error {
 		if own && u.Password != was {
-			return ErrCredentials // changed by somebody else meanwhile
+			return ErrCredentials // changed by another request meanwhile
 		}
 		u.Password = kept
 		u.Epoch++

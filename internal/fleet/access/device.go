@@ -15,10 +15,10 @@ import (
 	"ipcguard/internal/store"
 )
 
-// signKey is where the store keeps the key of what browsers carry for us.
+// signKey is the store's key for the secret that signs cookies and links.
 const signKey = "access.sign"
 
-// signer makes and reads what browsers carry for us: it cannot be made elsewhere, and is good for one purpose.
+// signer returns the key that signs what browsers carry. Signatures are bound to one purpose.
 func (a *Access) signer(ctx context.Context) ([]byte, error) {
 	read := func(q interface {
 		Meta(ctx context.Context, key string) (string, error)
@@ -37,7 +37,8 @@ func (a *Access) signer(ctx context.Context) ([]byte, error) {
 	if err != nil || len(key) > 0 {
 		return key, err
 	}
-	err = a.st.InTx(ctx, func(tx *store.Tx) error { // two servers that start at once have one key
+	// Two servers that start at once must share one key.
+	err = a.st.InTx(ctx, func(tx *store.Tx) error {
 		if err := a.lock(ctx, tx); err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ func (a *Access) signer(ctx context.Context) ([]byte, error) {
 	return key, err
 }
 
-// Sign makes a text that [Access.Signed] reads, for one purpose, until a moment.
+// Sign signs a text for one purpose, valid until a time. [Access.Signed] reads it.
 func (a *Access) Sign(ctx context.Context, purpose, text string, until time.Time) (string, error) {
 	key, err := a.signer(ctx)
 	if err != nil {
@@ -69,10 +70,10 @@ func mac(key []byte, purpose, body string) []byte {
 	return m.Sum(nil)
 }
 
-// maxSigned bounds what is read, in bytes: browsers send no longer cookies.
+// maxSigned bounds the length of a signed text in bytes: browsers send no longer cookies.
 const maxSigned = 4096
 
-// Signed reads what Sign made; ok is false for everything else, and for what has ended.
+// Signed returns a text that Sign signed; ok is false for all others and for expired ones.
 func (a *Access) Signed(ctx context.Context, purpose, signed string) (text string, ok bool, err error) {
 	i := strings.LastIndexByte(signed, '.')
 	if i < 0 || len(signed) > maxSigned {
@@ -95,10 +96,10 @@ func (a *Access) Signed(ctx context.Context, purpose, signed string) (text strin
 	return string(b), err == nil, nil
 }
 
-// DeviceLife is how long a device is known after the last login on it.
+// DeviceLife is how long a device is remembered after its last login.
 const DeviceLife = 180 * 24 * time.Hour
 
-// device is the device's own number where its cookie is one of an account, and nothing otherwise.
+// device returns the device's id if the cookie is one of this account, and an empty string otherwise.
 func (a *Access) device(ctx context.Context, name, cookie string) (string, error) {
 	text, ok, err := a.Signed(ctx, "device", cookie)
 	if err != nil || !ok {
@@ -111,8 +112,8 @@ func (a *Access) device(ctx context.Context, name, cookie string) (string, error
 	return id, nil
 }
 
-// newDevice is the cookie of a device on which an account has logged in; one that was known keeps its number, and what was
-// counted for it.
+// newDevice returns the cookie of a device on which an account has logged in. A known device keeps its id and its
+// failure count.
 func (a *Access) newDevice(ctx context.Context, name, id string) (string, error) {
 	if id == "" {
 		id = rand.Text()

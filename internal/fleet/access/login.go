@@ -8,21 +8,21 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Try is a name and a password, and who brings them.
+// Try is an attempt to log in with a name and a password.
 type Try struct {
 	Name, Password string
-	From           string // the address
-	Device         string // the cookie that an earlier login gave, or nothing
+	From           string // the client's address
+	Device         string // the cookie of an earlier login, or empty
 }
 
-// Entry is what a password, a provider or a passkey opened.
+// Entry is the result of a login by password, provider or passkey.
 type Entry struct {
 	User   store.User
-	Device string // the cookie by which this device is known from now on; empty is none
-	Second bool   // a second factor is to be shown first: see [Access.Second]
+	Device string // the cookie that identifies this device from now on; empty is none
+	Second bool   // a second factor is required first: see [Access.Second]
 }
 
-// counts are what a try with a password is counted under.
+// counts returns the throttle's counters for an attempt with a password.
 func (t *Try) counts(device string) []count {
 	if device != "" {
 		return []count{{deviceKey(device), ofDevice}}
@@ -30,8 +30,8 @@ func (t *Try) counts(device string) []count {
 	return []count{{pairKey(t.Name, t.From), ofPair}, {accountKey(t.Name), ofAccount}}
 }
 
-// Login lets an account in by its name and password. It fails with ErrCredentials, a [ThrottledError], ErrBusy, or what the
-// store says; nothing tells a name that there is from one that there is not.
+// Login authenticates by name and password. It returns ErrCredentials, a [ThrottledError], ErrBusy or an error of the
+// store. The answers for an existing and a missing name do not differ.
 func (a *Access) Login(ctx context.Context, t Try) (Entry, error) {
 	t.Name = canonical(t.Name)
 	device, err := a.device(ctx, t.Name, t.Device)
@@ -53,13 +53,13 @@ func (a *Access) Login(ctx context.Context, t Try) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	if second { // the password fits, and that alone is no login yet
+	if second { // the password is right, but a second factor is needed
 		return Entry{User: u, Second: true}, forgiven(ctx, a.st, counts)
 	}
 	return a.enter(ctx, u, t.From, device, "", counts)
 }
 
-// enter completes a login: how says by what, where it was more than a password.
+// enter completes a login. how names the method if it was more than a password.
 func (a *Access) enter(ctx context.Context, u store.User, from, device, how string, counts []count) (Entry, error) {
 	err := a.st.InTx(ctx, func(tx *store.Tx) error {
 		fresh, err := tx.User(ctx, u.ID)
@@ -67,7 +67,7 @@ func (a *Access) enter(ctx context.Context, u store.User, from, device, how stri
 			return err
 		}
 		if fresh.Disabled || Stamp(&fresh) != Stamp(&u) {
-			return ErrCredentials // changed while we were at work
+			return ErrCredentials // changed meanwhile
 		}
 		fresh.LastLogin = a.now()
 		if err := tx.SaveUser(ctx, &fresh); err != nil {
@@ -86,7 +86,7 @@ func (a *Access) enter(ctx context.Context, u store.User, from, device, how stri
 	return Entry{User: u, Device: cookie}, err
 }
 
-// prove holds a password against an account, in a slot of the gate.
+// prove checks an account's password, in a slot of the gate.
 func (a *Access) prove(ctx context.Context, name, password, from string, counts []count) (store.User, error) {
 	leave, err := a.gate.enter(ctx, addressKey(from))
 	if err != nil {
@@ -113,7 +113,7 @@ func (a *Access) prove(ctx context.Context, name, password, from string, counts 
 	return u, ErrCredentials
 }
 
-// refused writes a failed login down, where it is one, and gives the error back.
+// refused records a failed login, if err is one, and returns err.
 func (a *Access) refused(ctx context.Context, who Who, u store.User, detail string, err error) error {
 	if !errors.Is(err, ErrCredentials) {
 		return err
@@ -131,7 +131,7 @@ func (a *Access) refused(ctx context.Context, who Who, u store.User, detail stri
 	return err
 }
 
-// renew hashes a password anew at today's cost. That it may fail is no reason to keep its owner out.
+// renew rehashes a password at today's cost. A failure does not stop the login.
 func (a *Access) renew(ctx context.Context, u *store.User, password string) {
 	kept, err := a.gate.hash(ctx, password)
 	if err == nil {
@@ -153,14 +153,15 @@ func (a *Access) renew(ctx context.Context, u *store.User, password string) {
 	}
 }
 
-// FreshFor is how long after a login at the provider somebody needs no new one for what otherwise asks for the password.
+// FreshFor is how long a login at the provider counts instead of entering the password again.
 const FreshFor = 10 * time.Minute
 
-// ErrFresh says that somebody has to log in at the provider again for what otherwise asks for the password.
+// ErrFresh says that a new login at the provider is required where others enter their password.
 var ErrFresh = errors.New("access: log in at your provider again first")
 
-// Confirm is nil where somebody has shown again that it is really them: by the password, or, whom a provider knows, by having
-// logged in there minutes ago. Wrong passwords are counted as those of logins are, for this account at this address.
+// Confirm returns nil if the user has just proved their identity again: with the password, or, for a provider's
+// account, by a login there minutes ago. Wrong passwords are counted as those of logins are, for this account at this
+// address.
 func (a *Access) Confirm(ctx context.Context, who Who, password string) error {
 	u, err := a.st.User(ctx, who.User.ID)
 	if err != nil {
@@ -172,7 +173,7 @@ func (a *Access) Confirm(ctx context.Context, who Who, password string) error {
 		}
 		return nil
 	}
-	// By the account's number: what strangers type at the login does not keep its owner from this.
+	// The count uses the account's id, so that wrong passwords of strangers at the login do not block its owner here.
 	counts := []count{{pairKey("confirm "+u.Name, who.From), ofPair}}
 	if err := a.slow(ctx, a.st, counts); err != nil {
 		return err
@@ -183,7 +184,7 @@ func (a *Access) Confirm(ctx context.Context, who Who, password string) error {
 	return forgiven(ctx, a.st, counts)
 }
 
-// Visited keeps when an account was here, which is what "since your last visit" counts from.
+// Visited records when an account last used the page, which "since your last visit" is based on.
 func (a *Access) Visited(ctx context.Context, id int64, at time.Time) error {
 	return a.st.SetLastVisit(ctx, id, at)
 }

@@ -19,36 +19,41 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Bounds of passkeys: more than somebody has devices, and as long as somebody needs to find the key.
+// Bounds of passkeys: more than a person has devices, and the time a person needs to find the key.
 const (
 	maxPasskeys  = 20
 	passkeyWait  = 5 * time.Minute
-	passkeyBytes = 64 << 10 // what an authenticator sends has some hundred bytes
+	passkeyBytes = 64 << 10 // an authenticator sends some hundred bytes
 )
 
-// ErrNoPasskeys says that passkeys are bound to a name, and the page is reached by an address.
+// ErrNoPasskeys says that passkeys are bound to a host name, but the page is reached by an address.
 var ErrNoPasskeys = errors.New("access: passkeys need a page that is reached by a name over HTTPS")
 
-// relying is the library's view of this page.
+// relying returns the library's description of this page.
 func (a *Access) relying() (*webauthn.WebAuthn, error) {
 	u, err := url.Parse(a.Base)
-	if err != nil || u.Hostname() == "" || net.ParseIP(u.Hostname()) != nil || u.Scheme != "https" && u.Hostname() != "localhost" {
+	if err != nil || u.Hostname() == "" || net.ParseIP(u.Hostname()) != nil ||
+		u.Scheme != "https" && u.Hostname() != "localhost" {
 		return nil, ErrNoPasskeys
 	}
-	w, err := webauthn.New(&webauthn.Config{RPID: strings.ToLower(u.Hostname()), RPDisplayName: "ipcguard", RPOrigins: []string{u.Scheme + "://" + u.Host}})
+	w, err := webauthn.New(&webauthn.Config{
+		RPID:          strings.ToLower(u.Hostname()),
+		RPDisplayName: "ipcguard",
+		RPOrigins:     []string{u.Scheme + "://" + u.Host},
+	})
 	if err != nil {
 		return nil, fmt.Errorf("access: %w", err)
 	}
 	return w, nil
 }
 
-// Passkeys tells whether this page can take them.
+// Passkeys reports whether this page supports passkeys.
 func (a *Access) Passkeys() bool {
 	_, err := a.relying()
 	return err == nil
 }
 
-// holder is an account as the library asks for it.
+// holder adapts an account to the library's interface.
 type holder struct {
 	store.User
 	keys []webauthn.Credential
@@ -75,13 +80,15 @@ func (a *Access) holder(ctx context.Context, u store.User) (holder, []store.Pass
 	return h, kept, nil
 }
 
-// Ceremony is what a browser is asked for, as JSON, and what it has to bring back beside the answer.
+// Ceremony is the request to a browser, as JSON, and the state that it returns with the answer.
 type Ceremony struct {
 	Options json.RawMessage
 	State   string
 }
 
-func (a *Access) ceremony(ctx context.Context, purpose string, options any, session *webauthn.SessionData) (Ceremony, error) {
+func (a *Access) ceremony(
+	ctx context.Context, purpose string, options any, session *webauthn.SessionData,
+) (Ceremony, error) {
 	asked, err := json.Marshal(options)
 	if err != nil {
 		return Ceremony{}, fmt.Errorf("access: %w", err)
@@ -103,8 +110,7 @@ func (a *Access) session(ctx context.Context, purpose, state string) (webauthn.S
 	return s, err
 }
 
-// BeginPasskey asks for a new passkey of an account: one that is kept on the authenticator, and that it gives out only to whom
-// it has verified.
+// BeginPasskey starts the registration of a passkey that is stored on the authenticator and requires user verification.
 func (a *Access) BeginPasskey(ctx context.Context, who Who) (Ceremony, error) {
 	if who.User.Subject != "" {
 		return Ceremony{}, errLocal
@@ -125,20 +131,26 @@ func (a *Access) BeginPasskey(ctx context.Context, who Who) (Ceremony, error) {
 		there = append(there, h.keys[i].Descriptor())
 	}
 	needed := true
-	options, session, err := w.BeginRegistration(h, webauthn.WithExclusions(there), webauthn.WithAuthenticatorSelection(protocol.AuthenticatorSelection{
-		RequireResidentKey: &needed, ResidentKey: protocol.ResidentKeyRequirementRequired, UserVerification: protocol.VerificationRequired,
-	}))
+	options, session, err := w.BeginRegistration(h, webauthn.WithExclusions(there),
+		webauthn.WithAuthenticatorSelection(protocol.AuthenticatorSelection{
+			RequireResidentKey: &needed, ResidentKey: protocol.ResidentKeyRequirementRequired,
+			UserVerification: protocol.VerificationRequired,
+		}))
 	if err != nil {
 		return Ceremony{}, fmt.Errorf("access: %w", err)
 	}
 	return a.ceremony(ctx, "passkey.add", options, session)
 }
 
-// AddPasskey takes a passkey, after [Access.Confirm]. It gives recovery codes where there were none, this once.
-func (a *Access) AddPasskey(ctx context.Context, who Who, password, name, state, answer string) (recovery []string, err error) {
+// AddPasskey adds a passkey, after [Access.Confirm]. It returns recovery codes if the account had none; they are shown
+// only once.
+func (a *Access) AddPasskey(
+	ctx context.Context, who Who, password, name, state, answer string,
+) (recovery []string, err error) {
 	name = strings.TrimSpace(name)
 	if name == "" || len(name) > maxName || strings.ContainsFunc(name, unprintable) {
-		return nil, &RuleError{"name", fmt.Sprintf("a passkey needs a name of at most %d printable characters", maxName)}
+		return nil, &RuleError{"name", fmt.Sprintf("a passkey needs a name of at most %d printable characters",
+			maxName)}
 	}
 	w, err := a.relying()
 	if err != nil {
@@ -187,7 +199,7 @@ func (a *Access) AddPasskey(ctx context.Context, who Who, password, name, state,
 	return recovery, err
 }
 
-// DeletePasskey ends a passkey, after [Access.Confirm].
+// DeletePasskey removes a passkey, after [Access.Confirm].
 func (a *Access) DeletePasskey(ctx context.Context, who Who, password string, id int64) error {
 	if err := a.Confirm(ctx, who, password); err != nil {
 		return err
@@ -200,7 +212,7 @@ func (a *Access) DeletePasskey(ctx context.Context, who Who, password string, id
 	})
 }
 
-// BeginPasskeyLogin asks for any passkey of this page. It tells nothing of who has one.
+// BeginPasskeyLogin asks for any passkey of this page. It does not reveal who has one.
 func (a *Access) BeginPasskeyLogin(ctx context.Context) (Ceremony, error) {
 	w, err := a.relying()
 	if err != nil {
@@ -213,8 +225,8 @@ func (a *Access) BeginPasskeyLogin(ctx context.Context) (Ceremony, error) {
 	return a.ceremony(ctx, "passkey.login", options, session)
 }
 
-// PasskeyLogin lets an account in by a passkey: the authenticator has it and has verified its owner, which is two factors. Each
-// challenge is good for one login.
+// PasskeyLogin logs an account in with a passkey. The authenticator holds the key and has verified its owner, which is
+// two factors. Each challenge is valid for one login.
 func (a *Access) PasskeyLogin(ctx context.Context, state, answer, from string) (Entry, error) {
 	w, err := a.relying()
 	if err != nil {

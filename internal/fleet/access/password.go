@@ -17,8 +17,8 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// cost is what one guess costs. See RFC 9106; the numbers are the first choice of OWASP's cheat sheet on password storage
-// (19 MiB, two passes, one lane), which is some 30 ms of one core.
+// cost is the work of one guess. See RFC 9106; the values are the first choice of OWASP's cheat sheet on password
+// storage (19 MiB, two passes, one lane), about 30 ms of one core.
 type cost struct {
 	memory  uint32 // KiB
 	passes  uint32
@@ -32,13 +32,13 @@ const (
 	hashSize = 32
 )
 
-// hashed is a password as it is kept.
+// hashed is a stored password.
 type hashed struct {
 	cost
 	salt, sum []byte
 }
 
-// String is the PHC form: $argon2id$v=19$m=…,t=…,p=…$salt$sum, base64 without padding.
+// String returns the PHC form: $argon2id$v=19$m=…,t=…,p=…$salt$sum, base64 without padding.
 func (h hashed) String() string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.memory, h.passes, h.threads,
 		base64.RawStdEncoding.EncodeToString(h.salt), base64.RawStdEncoding.EncodeToString(h.sum))
@@ -46,7 +46,7 @@ func (h hashed) String() string {
 
 var errHash = errors.New("access: not an argon2id hash that this program takes")
 
-// parseHash reads the PHC form. Its numbers are bounded, since they say how much memory and time a login takes.
+// parseHash parses the PHC form. It bounds the parameters, since they decide how much memory and time a login takes.
 func parseHash(s string) (hashed, error) {
 	var h hashed
 	if len(s) > 512 {
@@ -81,47 +81,51 @@ func parseHash(s string) (hashed, error) {
 	if h.sum, err = strict.DecodeString(parts[5]); err != nil || len(h.sum) < 16 || len(h.sum) > 64 {
 		return hashed{}, errHash
 	}
-	if h.String() != s { // such as line breaks, which base64 skips
+	if h.String() != s { // such as line breaks, which base64 ignores
 		return hashed{}, errHash
 	}
 	return h, nil
 }
 
-// gate lets few hash at a time: each takes 19 MiB, and a thousand logins at once would take 19 GiB.
+// gate limits concurrent hashing: each hash takes 19 MiB, and a thousand logins at once would take 19 GiB.
 type gate struct {
 	slots   chan struct{}
 	waiting chan struct{}
 	lines   *lines
-	unknown hashed // what names without an account are held against
+	unknown hashed // compared with the passwords of unknown names
 	quiet   *time.Timer
 }
 
-// Bounds of the gate. Two at a time keep two cores busy; those who wait are served within some seconds, or told to come
-// back.
+// Bounds of the gate. Two at a time keep two cores busy; those who wait are served within seconds or told to come back.
 const (
 	gateSlots   = 2
 	gateWaiting = 128
 	gateWait    = 10 * time.Second
-	gateOfOne   = 8 // of those who wait, from one address: the rest of the places stays free for others
-	// gateQuiet after the last hash its memory goes back to the system: a server that idles would keep it for minutes.
+	gateOfOne   = 8 // waiting requests of one address; the other slots stay free for others
+	// gateQuiet is the time after the last hash until the memory is returned to the system: an idle server would keep
+	// it for minutes.
 	gateQuiet = 5 * time.Second
 )
 
 func newGate() gate {
-	g := gate{slots: make(chan struct{}, gateSlots), waiting: make(chan struct{}, gateWaiting), lines: &lines{of: map[string]int{}}}
+	g := gate{
+		slots:   make(chan struct{}, gateSlots),
+		waiting: make(chan struct{}, gateWaiting),
+		lines:   &lines{of: map[string]int{}},
+	}
 	g.unknown = hashed{current, make([]byte, saltSize), make([]byte, hashSize)}
-	_, _ = rand.Read(g.unknown.sum) // it never fails; no password has a sum of 256 random bits
+	_, _ = rand.Read(g.unknown.sum) // never fails; no password has a sum of 256 random bits
 	g.quiet = time.AfterFunc(gateQuiet, debug.FreeOSMemory)
 	return g
 }
 
-// lines are how many wait from each address.
+// lines counts the waiting requests of each address.
 type lines struct {
 	lock sync.Mutex
 	of   map[string]int
 }
 
-// join takes a place in the line of an address, where there is one.
+// join adds a waiting request of an address; it returns false if the address has too many.
 func (l *lines) join(address string) bool {
 	l.lock.Lock()
 	defer l.lock.Unlock()
@@ -140,7 +144,7 @@ func (l *lines) quit(address string) {
 	}
 }
 
-// enter waits for a slot, with few others of the address. leave gives it back.
+// enter waits for a slot; leave releases it.
 func (g gate) enter(ctx context.Context, address string) (leave func(), err error) {
 	leave = func() {
 		<-g.slots
@@ -173,9 +177,9 @@ func (g gate) enter(ctx context.Context, address string) (leave func(), err erro
 	}
 }
 
-// hash makes what is kept of a password.
+// hash returns the hash of a password.
 func (g gate) hash(ctx context.Context, password string) (string, error) {
-	leave, err := g.enter(ctx, "") // of somebody who was let in
+	leave, err := g.enter(ctx, "") // the caller is logged in
 	if err != nil {
 		return "", err
 	}
@@ -188,15 +192,15 @@ func (g gate) hash(ctx context.Context, password string) (string, error) {
 	return h.String(), nil
 }
 
-// fits tells whether a password is the one of kept. The caller has a slot. Where kept is no hash the work is done all the
-// same, and nothing fits.
+// fits reports whether a password matches kept. The caller holds a slot. If kept is no hash, it does the same work and
+// returns false.
 func (g gate) fits(kept, password string) bool {
 	h, err := parseHash(kept)
 	if err != nil {
 		h = g.unknown
 	}
 	if len(password) > maxPassword {
-		password = password[:maxPassword] // the work does not grow with what somebody sends
+		password = password[:maxPassword] // the work must not grow with the input
 		h.sum = g.unknown.sum
 	}
 	return subtle.ConstantTimeCompare(h.of(password, uint32(len(h.sum))), h.sum) == 1 && err == nil
@@ -206,21 +210,21 @@ func (h hashed) of(password string, size uint32) []byte {
 	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.threads, size)
 }
 
-// stale tells whether a hash was made at another cost than today's.
+// stale reports whether a hash has a cost other than today's.
 func stale(kept string) bool {
 	h, err := parseHash(kept)
 	return err == nil && h.cost != current
 }
 
-// Bounds of a password: twelve characters, as NIST's SP 800-63B asks at the least of an account without a second factor
-// that is not a public service; and as many bytes as a sentence of a person or the generator of a program has.
+// Bounds of a password: twelve characters, the minimum of NIST SP 800-63B for an account without a second factor that
+// is not a public service, and enough bytes for a sentence or a generated password.
 const (
 	minPassword = 12
 	maxPassword = 256
 	minDistinct = 5
 )
 
-// CheckPassword says what is wrong with a password for an account, or nothing.
+// CheckPassword returns what is wrong with a password for an account, or nil.
 func CheckPassword(name, password string) error {
 	wrong := func(text string) error { return &RuleError{"password", text} }
 	lower := strings.ToLower(password)
@@ -249,16 +253,22 @@ func distinct(s string) int {
 	return len(seen)
 }
 
-// common tells whether a password is a run along the keyboard, the alphabet or the digits, or a word that is tried first
-// with something round it that makes it long enough.
+// common reports whether a password is a run along the keyboard, the alphabet or the digits, or a popular password with
+// a few characters added.
 func common(lower string) bool {
-	for _, row := range []string{"abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm", "12345678901234567890", "1qaz2wsx3edc4rfv5tgb6yhn7ujm"} {
+	for _, row := range []string{
+		"abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm",
+		"12345678901234567890", "1qaz2wsx3edc4rfv5tgb6yhn7ujm",
+	} {
 		if strings.Contains(row+row, lower) {
 			return true
 		}
 	}
 	rest := lower
-	for _, word := range []string{"password", "passw0rd", "p@ssw0rd", "administrator", "admin", "welcome", "letmein", "changeme", "ipcguard", "qwerty", "secret"} {
+	for _, word := range []string{
+		"password", "passw0rd", "p@ssw0rd", "administrator", "admin", "welcome", "letmein", "changeme", "ipcguard",
+		"qwerty", "secret",
+	} {
 		rest = strings.ReplaceAll(rest, word, "")
 	}
 	rest = strings.Trim(rest, "0123456789!@#$%^&*()._-+=? ")

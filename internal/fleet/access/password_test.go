@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// The example of RFC 9106 has a secret and data, which Go's package does not take. These are vectors of the reference
-// implementation's own tests (phc-winner-argon2, test.c), for version 0x13 of argon2id.
+// The example of RFC 9106 has a secret and data, which Go's package does not support. These are vectors of the
+// reference implementation's own tests (phc-winner-argon2, test.c), for version 0x13 of argon2id.
 func TestArgon2id(t *testing.T) {
 	for _, v := range []struct {
 		passes, logMemory uint32
@@ -42,7 +42,8 @@ func TestHash(t *testing.T) {
 	if err != nil || again == kept {
 		t.Errorf("no salt: %v", err)
 	}
-	if !g.fits(kept, good) || g.fits(kept, other) || g.fits(kept, "") || g.fits("", "") || g.fits("nonsense", good) || stale(kept) {
+	if !g.fits(kept, good) || g.fits(kept, other) || g.fits(kept, "") || g.fits("", "") || g.fits("nonsense", good) ||
+		stale(kept) {
 		t.Error("which password fits")
 	}
 	long := strings.Repeat("x", maxPassword)
@@ -56,7 +57,7 @@ func TestHash(t *testing.T) {
 	}
 }
 
-// A hash of another cost is replaced when its owner comes in, and the sessions' stamp with it.
+// A hash of another cost is replaced when its owner logs in, and with it the sessions' stamp.
 func TestRenew(t *testing.T) {
 	c := newScene(t)
 	alice := c.add("alice", "viewer")
@@ -78,9 +79,12 @@ func TestRenew(t *testing.T) {
 
 func TestCheckPassword(t *testing.T) {
 	for password, ok := range map[string]bool{
-		good: true, "пароль-длинный": true, "twelve chars": true, "elevenchars": false, "": false, "aaaaaaaaaaaaaaa": false, "ababababababab": false,
-		"Password2026!!": false, "qwertyuiopasd": false, "123456789012": false, "Administrator1!": false, "alice and her cat": false,
-		"ALICE and her cat": false, "\xff\xfe\xfd nonsense text": false, strings.Repeat("abcdefgh", 33): false, "ipcguard-ipcguard": false,
+		good: true, "пароль-длинный": true, "twelve chars": true, "elevenchars": false, "": false,
+		"aaaaaaaaaaaaaaa": false, "ababababababab": false,
+		"Password2026!!": false, "qwertyuiopasd": false, "123456789012": false,
+		"Administrator1!": false, "alice and her cat": false,
+		"ALICE and her cat": false, "\xff\xfe\xfd nonsense text": false,
+		strings.Repeat("abcdefgh", 33): false, "ipcguard-ipcguard": false,
 	} {
 		if err := CheckPassword("alice", password); (err == nil) != ok {
 			t.Errorf("%q: %v", password, err)
@@ -90,7 +94,7 @@ func TestCheckPassword(t *testing.T) {
 	}
 }
 
-// A thousand at once take the memory of two, and those who cannot wait are told so.
+// A thousand at once take the memory of two, and those who cannot wait get an error.
 func TestGateMemory(t *testing.T) {
 	g := newGate()
 	var before, after runtime.MemStats

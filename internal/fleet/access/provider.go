@@ -24,28 +24,29 @@ import (
 	"ipcguard/internal/store"
 )
 
-// ProviderOptions say where people log in, and what they may do then.
+// ProviderOptions configure an identity provider and what its users may do.
 type ProviderOptions struct {
-	Name     string   // what the button calls it; empty is the issuer's host
-	Issuer   string   // https://…; plain HTTP on this machine alone
-	Client   string   // as the provider knows this server
+	Name     string   // label of the button; empty is the issuer's host
+	Issuer   string   // https://…; plain HTTP only on this machine
+	Client   string   // the client id at the provider
 	Secret   string   // of the client; empty is a public client, whose code PKCE protects
 	Redirect string   // the page's own address for answers
-	After    string   // where the provider leads to after a logout
-	Scopes   []string // beyond openid and profile, such as groups
-	Claim    string   // which claim holds the groups; empty is groups
+	After    string   // where the provider redirects after a logout
+	Scopes   []string // in addition to openid and profile, such as groups
+	Claim    string   // the claim that holds the groups; empty is groups
 	Grants   []Grant
 	CA       []byte // PEM: the authorities to trust instead of the system's
 }
 
-// Grant is what the members of a group may do: everywhere, or at a site.
+// Grant is what the members of a group may do, in the whole fleet or at a site.
 type Grant struct {
 	Group string
 	Role  store.Role
 	Site  string // by its name; empty is everywhere
 }
 
-// ParseGrant reads GROUP=ROLE or GROUP=ROLE@SITE. A group may hold = signs, as a distinguished name does: the last one counts.
+// ParseGrant parses GROUP=ROLE or GROUP=ROLE@SITE. A group may contain =, as a distinguished name does: the last one
+// counts.
 func ParseGrant(s string) (Grant, error) {
 	i := strings.LastIndexByte(s, '=')
 	if i <= 0 {
@@ -54,7 +55,9 @@ func ParseGrant(s string) (Grant, error) {
 	g := Grant{Group: s[:i]}
 	role, site, at := strings.Cut(s[i+1:], "@")
 	if g.Role, g.Site = store.Role(role), site; CheckRole(g.Role) != nil || at && site == "" {
-		return Grant{}, fmt.Errorf("access: %q: the role is viewer, operator or admin, and @SITE behind it for one site", s)
+		return Grant{}, fmt.Errorf(
+			"access: %q: the role is viewer, operator or admin, and @SITE behind it for one site", s,
+		)
 	}
 	return g, nil
 }
@@ -67,23 +70,24 @@ var (
 	ErrDenied   = errors.New("access: the provider let nobody in")
 )
 
-// Provider is an OpenID provider. What it says of itself is asked for when it is needed: a server starts without it.
+// Provider is an OpenID provider. It fetches the provider's metadata when it is first needed, so that a server starts
+// without it.
 type Provider struct {
 	ProviderOptions
 	client *http.Client
 	lock   sync.Mutex
 	found  *oidc.Provider
-	ends   string // where a logout leads; empty where the provider has no such place
+	ends   string // where a logout goes; empty if the provider has no such endpoint
 	tells  bool   // its answers name the issuer (RFC 9207)
 }
 
-// Bounds of what a provider is waited for and sends: its documents have some kilobytes.
+// Bounds of the provider's answers: how long to wait and how much to read. Its documents have some kilobytes.
 const (
 	providerWait = 10 * time.Second
 	providerSays = 1 << 20
 )
 
-// NewProvider checks options. It asks the provider nothing.
+// NewProvider checks options. It does not contact the provider.
 func NewProvider(o ProviderOptions) (*Provider, error) {
 	u, err := url.Parse(o.Issuer)
 	switch {
@@ -118,7 +122,8 @@ func NewProvider(o ProviderOptions) (*Provider, error) {
 		Timeout:       providerWait,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("it leads elsewhere") },
 		Transport: bounded{&http.Transport{
-			TLSClientConfig: trusted, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 64 << 10, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 4,
+			TLSClientConfig: trusted, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 64 << 10,
+			IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 4,
 			Proxy: http.ProxyFromEnvironment,
 		}},
 	}}, nil
@@ -129,10 +134,10 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// bounded reads no more of an answer than it may have.
+// bounded limits how much of a response is read.
 type bounded struct{ http.RoundTripper }
 
-// RoundTrip is part of http.RoundTripper.
+// RoundTrip implements http.RoundTripper.
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := b.RoundTripper.RoundTrip(r)
 	if err == nil {
@@ -144,12 +149,13 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// discover asks the provider about itself, once it has answered never again.
+// discover fetches the provider's metadata, once.
 func (p *Provider) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	if p.found == nil {
-		found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.Issuer) // it fetches keys later, with this context
+		// It fetches keys later, with this context.
+		found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.Issuer)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%w: %w", ErrProvider, err)
 		}
@@ -163,19 +169,25 @@ func (p *Provider) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config
 		p.found, p.ends, p.tells = found, more.End, more.Tells
 	}
 	scopes := append([]string{oidc.ScopeOpenID, "profile"}, p.Scopes...)
-	return p.found, &oauth2.Config{ClientID: p.Client, ClientSecret: p.Secret, Endpoint: p.found.Endpoint(), RedirectURL: p.Redirect, Scopes: scopes}, nil
+	return p.found, &oauth2.Config{
+		ClientID:     p.Client,
+		ClientSecret: p.Secret,
+		Endpoint:     p.found.Endpoint(),
+		RedirectURL:  p.Redirect,
+		Scopes:       scopes,
+	}, nil
 }
 
-// Flow is a login that was begun: the browser keeps it, and brings it back with the provider's answer.
+// Flow is a login that has begun: the browser keeps it and sends it back with the provider's answer.
 type Flow struct {
 	State    string `json:"s"`
 	Nonce    string `json:"n"`
 	Verifier string `json:"v"`
-	To       string `json:"t,omitempty"` // where the page leads to afterwards
+	To       string `json:"t,omitempty"` // where the page redirects afterwards
 	Again    bool   `json:"a,omitempty"`
 }
 
-// Begin is where somebody logs in. again asks the provider not to let them in by a session that it has.
+// Begin returns the address of the login. again asks the provider to ignore an existing session.
 func (p *Provider) Begin(ctx context.Context, to string, again bool) (string, Flow, error) {
 	_, c, err := p.discover(ctx)
 	if err != nil {
@@ -189,8 +201,8 @@ func (p *Provider) Begin(ctx context.Context, to string, again bool) (string, Fl
 	return c.AuthCodeURL(f.State, options...), f, nil
 }
 
-// End is where a session at the provider is ended, or nothing where it has no such place. It says nothing of who it was: the
-// provider knows, and asks.
+// End returns the address that ends the session at the provider, or an empty string if it has none. It does not name
+// the user: the provider knows, and asks.
 func (p *Provider) End(ctx context.Context) string {
 	if _, _, err := p.discover(ctx); err != nil || p.ends == "" {
 		return ""
@@ -208,15 +220,15 @@ func (p *Provider) End(ctx context.Context) string {
 	return u.String()
 }
 
-// person is what a provider says of somebody.
+// person is what a provider says about a user.
 type person struct {
-	subject string // issuer and name
+	subject string // issuer and subject
 	name    string
 	groups  []string
 }
 
-// ask exchanges the answer for what the provider says of somebody. The state binds it to the browser that began, PKCE and the
-// nonce to this login, the signature to the provider and to us.
+// ask exchanges the answer for what the provider says about the user. The state binds it to the browser that began,
+// PKCE and the nonce to this login, the signature to the provider and to this client.
 func (p *Provider) ask(ctx context.Context, f Flow, answer url.Values, now time.Time) (person, error) {
 	if f.State == "" || subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(f.State)) != 1 {
 		return person{}, ErrFlow
@@ -255,7 +267,7 @@ func (p *Provider) ask(ctx context.Context, f Flow, answer url.Values, now time.
 	if f.Again && now.Sub(time.Unix(number(claims["auth_time"]), 0)) > FreshFor {
 		return person{}, fmt.Errorf("%w: it did not ask again who it is", ErrProvider)
 	}
-	if claims[p.Claim] == nil && found.UserInfoEndpoint() != "" { // many tell the groups there alone
+	if claims[p.Claim] == nil && found.UserInfoEndpoint() != "" { // many return the groups only there
 		info, err := found.UserInfo(ctx, oauth2.StaticTokenSource(token))
 		if err != nil {
 			return person{}, fmt.Errorf("%w: %w", ErrProvider, withoutBody(err))
@@ -282,7 +294,7 @@ func (p *Provider) ask(ctx context.Context, f Flow, answer url.Values, now time.
 	return out, nil
 }
 
-// withoutBody keeps what a provider answered out of errors: it may hold a token.
+// withoutBody removes the provider's response from an error: it may contain a token.
 func withoutBody(err error) error {
 	var e *oauth2.RetrieveError
 	if errors.As(err, &e) {
@@ -310,7 +322,7 @@ func number(b json.RawMessage) (n int64) {
 	return n
 }
 
-// texts reads a list of texts, or one.
+// texts parses a list of texts, or a single one.
 func texts(b json.RawMessage) []string {
 	var list []string
 	if json.Unmarshal(b, &list) != nil {
@@ -321,8 +333,8 @@ func texts(b json.RawMessage) []string {
 	return list
 }
 
-// SignIn lets somebody in whom a provider knows. Their account is made at the first login; their roles are those of their
-// groups, each time anew. An account of this server's own is never taken over, whatever the provider calls somebody.
+// SignIn logs in a user of a provider. The first login creates the account; every login sets its roles from its groups.
+// It never takes over a local account, whatever the provider calls the user.
 func (a *Access) SignIn(ctx context.Context, p *Provider, f Flow, answer url.Values, from string) (Entry, error) {
 	who, err := p.ask(ctx, f, answer, a.now())
 	if err != nil {
@@ -378,7 +390,8 @@ func (a *Access) SignIn(ctx context.Context, p *Provider, f Flow, answer url.Val
 			if err := tx.SetSiteRoles(ctx, u.ID, roles); err != nil {
 				return err
 			}
-			if err := a.ActIn(ctx, tx, Who{User: u, From: from}, "user.role", u.Name, "by the provider: "+after); err != nil {
+			if err := a.ActIn(ctx, tx, Who{User: u, From: from}, "user.role", u.Name,
+				"by the provider: "+after); err != nil {
 				return err
 			}
 		}
@@ -388,15 +401,16 @@ func (a *Access) SignIn(ctx context.Context, p *Provider, f Flow, answer url.Val
 	if err != nil {
 		return Entry{}, a.signInFailed(ctx, from, u.Name, err)
 	}
-	if role == "" && len(u.Sites) == 0 { // what they could do before was taken away, and stays so
+	// The roles from before were removed, and stay removed.
+	if role == "" && len(u.Sites) == 0 {
 		return Entry{}, a.signInFailed(ctx, from, u.Name, ErrNoGroup)
 	}
 	entry, err := a.enter(ctx, u, from, "", "by "+p.Name, nil)
-	entry.Device = "" // it has no password that could be guessed
+	entry.Device = "" // the account has no password to guess
 	return entry, err
 }
 
-// signInFailed writes a login at a provider down that failed, and gives the error back.
+// signInFailed records a failed login at a provider and returns the error.
 func (a *Access) signInFailed(ctx context.Context, from, name string, err error) error {
 	for _, known := range []error{ErrProvider, ErrNoGroup, ErrFlow, ErrDenied, ErrCredentials} {
 		if errors.Is(err, known) {
@@ -413,8 +427,8 @@ func (a *Access) signInFailed(ctx context.Context, from, name string, err error)
 	return err
 }
 
-// freeName is what a new account of a provider is called: as the provider says, or, where that is somebody else's here, with
-// the provider's host behind it.
+// freeName returns the name of a new account of a provider: the provider's own, or, if it is taken, with the provider's
+// host appended.
 func freeName(ctx context.Context, tx *store.Tx, who person, p *Provider) (string, error) {
 	u, err := url.Parse(p.Issuer)
 	if err != nil {

@@ -11,11 +11,12 @@ import (
 	"ipcguard/internal/store"
 )
 
-// TestProvider logs in at a real provider, which tells the groups in the ID token or in the user info alone.
+// TestProvider logs in at a real provider, which sends the groups in the ID token or only in the user info.
 func TestProvider(t *testing.T) {
 	peers := map[bool]*peer.Provider{}
 	for inToken, address := range map[bool]string{true: "127.77.1.1", false: "127.77.1.2"} {
-		peers[inToken] = peer.StartProvider(t, address, peer.ProviderOptions{Base: "https://fleet.example", InToken: inToken})
+		peers[inToken] = peer.StartProvider(t, address,
+			peer.ProviderOptions{Base: "https://fleet.example", InToken: inToken})
 	}
 	onBoth(t, func(t *testing.T, c *scene) {
 		c.now.Store(time.Now().UnixMicro()) // the provider's clock is the machine's
@@ -48,9 +49,14 @@ func TestProvider(t *testing.T) {
 func (c *scene) provider(there *peer.Provider) *Provider {
 	c.t.Helper()
 	o := ProviderOptions{
-		Issuer: there.Issuer, Client: "ipcguard", Secret: there.Secret, Redirect: "https://fleet.example/login/provider/back", After: "https://fleet.example/login", Scopes: []string{"groups"},
+		Issuer: there.Issuer, Client: "ipcguard", Secret: there.Secret,
+		Redirect: "https://fleet.example/login/provider/back", After: "https://fleet.example/login",
+		Scopes: []string{"groups"},
 	}
-	for _, s := range []string{"staff=viewer", "cn=ops,dc=example=operator", "branch-look=viewer@branch", "branch-run=operator@branch", "gone=admin@nowhere"} {
+	for _, s := range []string{
+		"staff=viewer", "cn=ops,dc=example=operator", "branch-look=viewer@branch", "branch-run=operator@branch",
+		"gone=admin@nowhere",
+	} {
 		g, err := ParseGrant(s)
 		if err != nil {
 			c.t.Fatal(err)
@@ -79,15 +85,18 @@ func (c *scene) testProvider(t *testing.T, p *Provider, there *peer.Provider, br
 		return c.SignIn(t.Context(), p, flow, there.Answer(address, sub), home)
 	}
 	ada, err := in("ada")
-	if err != nil || ada.User.Role != store.RoleOperator || ada.User.Password != "" || !strings.HasPrefix(ada.User.Name, "ada@example.net") {
+	if err != nil || ada.User.Role != store.RoleOperator || ada.User.Password != "" ||
+		!strings.HasPrefix(ada.User.Name, "ada@example.net") {
 		t.Fatalf("%+v, %v", ada, err)
 	}
-	if who, err := c.Resume(t.Context(), ada.User.ID, Stamp(&ada.User), home); err != nil || !who.Can(store.RoleOperator) || who.Can(store.RoleAdmin) {
+	if who, err := c.Resume(t.Context(), ada.User.ID, Stamp(&ada.User), home); err != nil ||
+		!who.Can(store.RoleOperator) || who.Can(store.RoleAdmin) {
 		t.Errorf("%+v, %v", who, err)
 	}
-	// Somebody whom the provider calls as a local account is called gets another account, with the roles of a site.
+	// A user whom the provider calls by a local account's name gets another account, with roles at a site.
 	bob, err := in("bob")
-	if err != nil || bob.User.Name == "root" || bob.User.Role != "" || len(bob.User.Sites) != 1 || bob.User.Sites[0].Role != store.RoleOperator || bob.User.Sites[0].SiteID != branch.ID {
+	if err != nil || bob.User.Name == "root" || bob.User.Role != "" || len(bob.User.Sites) != 1 ||
+		bob.User.Sites[0].Role != store.RoleOperator || bob.User.Sites[0].SiteID != branch.ID {
 		t.Fatalf("%+v, %v", bob, err)
 	}
 	if _, err := in("eve"); !errors.Is(err, ErrNoGroup) {
@@ -96,23 +105,25 @@ func (c *scene) testProvider(t *testing.T, p *Provider, there *peer.Provider, br
 	if _, err := c.st.UserByName(t.Context(), "eve"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("whoever may not come in has an account: %v", err)
 	}
-	// The groups are those of now: fewer, none, others.
+	// The current groups count: fewer, none, others.
 	there.Person("ada", peer.Claims{Name: "someone else", Groups: []string{"staff"}})
-	if again, err := in("ada"); err != nil || again.User.ID != ada.User.ID || again.User.Name != ada.User.Name || again.User.Role != store.RoleViewer {
+	if again, err := in("ada"); err != nil || again.User.ID != ada.User.ID || again.User.Name != ada.User.Name ||
+		again.User.Role != store.RoleViewer {
 		t.Errorf("%+v, %v", again, err)
 	}
 	there.Person("ada", peer.Claims{})
 	if _, err := in("ada"); !errors.Is(err, ErrNoGroup) {
 		t.Errorf("without her groups: %v", err)
 	}
-	if who, err := c.Resume(t.Context(), ada.User.ID, Stamp(&ada.User), home); err != nil || who.Somewhere(store.RoleViewer) {
+	if who, err := c.Resume(t.Context(), ada.User.ID, Stamp(&ada.User), home); err != nil ||
+		who.Somewhere(store.RoleViewer) {
 		t.Errorf("an older session then: %+v, %v", who, err)
 	}
 	there.Person("ada", peer.Claims{Groups: []string{"staff"}})
 	if _, err := in("ada"); err != nil {
 		t.Error(err)
 	}
-	// It has no password, and nobody gives it one, or other roles.
+	// The account has no password, and nobody can set one or change its roles.
 	var rule *RuleError
 	if err := c.SetPassword(t.Context(), c.admin, ada.User.ID, "", other); !errors.As(err, &rule) {
 		t.Errorf("a password: %v", err)
@@ -134,7 +145,7 @@ func (c *scene) testProvider(t *testing.T, p *Provider, there *peer.Provider, br
 	if err := c.Enable(t.Context(), c.admin, ada.User.ID); err != nil {
 		t.Fatal(err)
 	}
-	// What somebody changes on the way is refused: by us, or by the provider.
+	// What is changed in transit is refused, by us or by the provider.
 	spoil := func(name string, want error, change func(f *Flow, answer url.Values)) {
 		t.Helper()
 		address, flow := begin(false)
@@ -153,7 +164,8 @@ func (c *scene) testProvider(t *testing.T, p *Provider, there *peer.Provider, br
 	spoil("another code", ErrProvider, func(_ *Flow, a url.Values) { a.Set("code", "x") })
 	spoil("another issuer", ErrProvider, func(_ *Flow, a url.Values) { a.Set("iss", "https://evil.example") })
 	spoil("no issuer", ErrProvider, func(_ *Flow, a url.Values) { a.Del("iss") })
-	spoil("the provider says no", ErrDenied, func(_ *Flow, a url.Values) { a.Del("code"); a.Set("error", "access_denied\nx=1") })
+	spoil("the provider says no", ErrDenied,
+		func(_ *Flow, a url.Values) { a.Del("code"); a.Set("error", "access_denied\nx=1") })
 	address, flow := begin(false)
 	answer := there.Answer(address, "ada")
 	if _, err := c.SignIn(t.Context(), p, flow, answer, home); err != nil {
@@ -162,7 +174,7 @@ func (c *scene) testProvider(t *testing.T, p *Provider, there *peer.Provider, br
 	if _, err := c.SignIn(t.Context(), p, flow, answer, home); !errors.Is(err, ErrProvider) {
 		t.Errorf("an answer twice: %v", err)
 	}
-	// A token takes a login of minutes ago, one that the provider was asked for anew.
+	// Creating a token needs a login of minutes ago for which the provider asked anew.
 	who := as(ada.User, "")
 	who.Role = store.RoleViewer
 	until := c.Access.now().Add(time.Hour)
@@ -170,7 +182,8 @@ func (c *scene) testProvider(t *testing.T, p *Provider, there *peer.Provider, br
 		t.Errorf("a token without a fresh login: %v", err)
 	}
 	address, flow = begin(true)
-	if u, err := url.Parse(address); err != nil || u.Query().Get("prompt") != "login" || u.Query().Get("code_challenge_method") != "S256" {
+	if u, err := url.Parse(address); err != nil || u.Query().Get("prompt") != "login" ||
+		u.Query().Get("code_challenge_method") != "S256" {
 		t.Error(address)
 	}
 	if _, err := c.SignIn(t.Context(), p, flow, there.Answer(address, "ada"), home); err != nil {
@@ -184,11 +197,16 @@ func (c *scene) testProvider(t *testing.T, p *Provider, there *peer.Provider, br
 	if _, err := c.TokenAuth(t.Context(), secret, home); err != nil {
 		t.Error(err)
 	}
-	if end := p.End(t.Context()); !strings.HasPrefix(end, there.Issuer+"/session/end?") || !strings.Contains(end, "client_id=ipcguard") {
+	if end := p.End(t.Context()); !strings.HasPrefix(end, there.Issuer+"/session/end?") ||
+		!strings.Contains(end, "client_id=ipcguard") {
 		t.Error(end)
 	}
 	log := c.acts()
-	for _, want := range []string{" login " + ada.User.Name + " by ", "login.failed (at the provider)", "login.failed " + ada.User.Name + " the account is disabled", "user.role " + ada.User.Name + " by the provider: viewer"} {
+	for _, want := range []string{
+		" login " + ada.User.Name + " by ", "login.failed (at the provider)",
+		"login.failed " + ada.User.Name + " the account is disabled",
+		"user.role " + ada.User.Name + " by the provider: viewer",
+	} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log has no %q:\n%s", want, log)
 		}
@@ -198,15 +216,27 @@ func (c *scene) testProvider(t *testing.T, p *Provider, there *peer.Provider, br
 
 func TestGrants(t *testing.T) {
 	for s, want := range map[string]*Grant{
-		"a=viewer": {"a", store.RoleViewer, ""}, "cn=a,dc=b=admin@new york": {"cn=a,dc=b", store.RoleAdmin, "new york"}, "=viewer": nil, "a": nil, "a=": nil, "a=king": nil, "a=viewer@": nil, "a=viewer@b@c": {"a", store.RoleViewer, "b@c"},
+		"a=viewer":                 {"a", store.RoleViewer, ""},
+		"cn=a,dc=b=admin@new york": {"cn=a,dc=b", store.RoleAdmin, "new york"}, "=viewer": nil,
+		"a": nil, "a=": nil, "a=king": nil, "a=viewer@": nil, "a=viewer@b@c": {"a", store.RoleViewer, "b@c"},
 	} {
 		g, err := ParseGrant(s)
 		if (err == nil) != (want != nil) || want != nil && g != *want {
 			t.Errorf("%q: %+v, %v", s, g, err)
 		}
 	}
-	for issuer, ok := range map[string]bool{"https://a.example": true, "http://127.0.0.1:1": true, "http://a.example": false, "a.example": false, "https://u@a.example": false, "https://a.example?x=1": false, "ftp://a.example": false} {
-		_, err := NewProvider(ProviderOptions{Issuer: issuer, Client: "c", Grants: []Grant{{"a", store.RoleViewer, ""}}})
+	for issuer, ok := range map[string]bool{
+		"https://a.example":     true,
+		"http://127.0.0.1:1":    true,
+		"http://a.example":      false,
+		"a.example":             false,
+		"https://u@a.example":   false,
+		"https://a.example?x=1": false,
+		"ftp://a.example":       false,
+	} {
+		_, err := NewProvider(
+			ProviderOptions{Issuer: issuer, Client: "c", Grants: []Grant{{"a", store.RoleViewer, ""}}},
+		)
 		if (err == nil) != ok {
 			t.Errorf("%s: %v", issuer, err)
 		}

@@ -18,18 +18,18 @@ import (
 	"ipcguard/internal/store"
 )
 
-// One-time codes are those of RFC 6238 as every authenticator takes them: SHA-1, six digits, half a minute. A clock may be one
-// step off, and each step's code is taken once.
+// One-time codes follow RFC 6238 as every authenticator implements it: SHA-1, six digits, 30 seconds. A clock may be
+// off by one step, and each step's code is accepted once.
 const (
 	totpPeriod = 30
 	totpSkew   = 1
 )
 
-// recoveryCodes are made at a time: for a year of lost telephones. Each has 80 random bits, and so needs no slow hash.
+// recoveryCodes is the number of codes created at a time. Each has 80 random bits and needs no slow hash.
 const recoveryCodes = 10
 
-// hasSecond tells whether an account's password is not enough. Passkeys are a login of their own, and count as a second factor
-// as well: an account with one is not opened by a password that somebody saw.
+// hasSecond reports whether an account needs more than its password. A passkey is a login of its own and also counts as
+// a second factor: a stolen password does not open an account that has one.
 func (a *Access) hasSecond(ctx context.Context, u *store.User) (bool, error) {
 	if len(u.TOTP) > 0 {
 		return true, nil
@@ -38,7 +38,7 @@ func (a *Access) hasSecond(ctx context.Context, u *store.User) (bool, error) {
 	return len(keys) > 0, err
 }
 
-// Second completes a login whose password has fitted, with a one-time code or a recovery code.
+// Second completes a login after the right password, with a one-time code or a recovery code.
 func (a *Access) Second(ctx context.Context, id int64, code, from string) (Entry, error) {
 	u, err := a.st.User(ctx, id)
 	if err != nil {
@@ -58,7 +58,7 @@ func (a *Access) Second(ctx context.Context, id int64, code, from string) (Entry
 	return a.enter(ctx, u, from, "", how, counts)
 }
 
-// takeCode uses a code up, and says of which kind it was.
+// takeCode uses up a code and returns its kind.
 func (a *Access) takeCode(ctx context.Context, u *store.User, code string) (string, error) {
 	code = strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(code))
 	if len(code) > 64 || u.Disabled {
@@ -90,7 +90,7 @@ func (a *Access) takeCode(ctx context.Context, u *store.User, code string) (stri
 		if err != nil {
 			return err
 		}
-		if step <= fresh.TOTPStep { // seen over a shoulder, or on the wire
+		if step <= fresh.TOTPStep { // seen over a shoulder or on the wire
 			return ErrCredentials
 		}
 		fresh.TOTPStep = step
@@ -99,11 +99,12 @@ func (a *Access) takeCode(ctx context.Context, u *store.User, code string) (stri
 	return "with a one-time code", err
 }
 
-// fitting is the step whose code this is.
+// fitting returns the step that a code belongs to.
 func fitting(secret, code string, now time.Time) (step int64, ok bool) {
 	at := now.Unix() / totpPeriod
 	for step := at - totpSkew; step <= at+totpSkew; step++ {
-		ok, err := totp.ValidateCustom(code, secret, time.Unix(step*totpPeriod, 0), totp.ValidateOpts{Period: totpPeriod, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+		ok, err := totp.ValidateCustom(code, secret, time.Unix(step*totpPeriod, 0),
+			totp.ValidateOpts{Period: totpPeriod, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
 		if err == nil && ok {
 			return step, true
 		}
@@ -116,23 +117,30 @@ func recoveryHash(user int64, code string) []byte {
 	return sum[:]
 }
 
-// NewCodes is a secret for one-time codes that is not kept yet, as text and as a picture (PNG).
+// NewCodes is a secret for one-time codes that is not stored yet, as text and as a picture (PNG).
 type NewCodes struct {
 	Secret string
 	URL    string // otpauth://…
 	Image  []byte
 }
 
-// MakeCodes makes a secret for one-time codes. It is the account's once a code of it was shown: see [Access.SetCodes].
+// MakeCodes creates a secret for one-time codes. [Access.SetCodes] stores it once a code proves that it works.
 func (a *Access) MakeCodes(who Who) (NewCodes, error) {
-	key, err := totp.Generate(totp.GenerateOpts{Issuer: "ipcguard", AccountName: who.User.Name, Period: totpPeriod, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1, SecretSize: 20})
+	key, err := totp.Generate(totp.GenerateOpts{
+		Issuer:      "ipcguard",
+		AccountName: who.User.Name,
+		Period:      totpPeriod,
+		Digits:      otp.DigitsSix,
+		Algorithm:   otp.AlgorithmSHA1,
+		SecretSize:  20,
+	})
 	if err != nil {
 		return NewCodes{}, fmt.Errorf("access: %w", err)
 	}
 	return codesOf(key)
 }
 
-// CodesAgain shows a secret that MakeCodes made once more.
+// CodesAgain shows a secret of MakeCodes once more.
 func (a *Access) CodesAgain(url string) (NewCodes, error) {
 	key, err := otp.NewKeyFromURL(url)
 	if err != nil {
@@ -153,11 +161,11 @@ func codesOf(key *otp.Key) (NewCodes, error) {
 	return NewCodes{key.Secret(), key.URL(), b.Bytes()}, nil
 }
 
-// errLocal is what an account of a provider is told about second factors.
+// errLocal refuses second factors for a provider's account.
 var errLocal = &RuleError{"code", "this account logs in at its provider, which asks for second factors"}
 
-// SetCodes has an account's logins ask for one-time codes from now on, after [Access.Confirm] and with a code that shows that
-// its owner's authenticator has the secret. It gives recovery codes, this once.
+// SetCodes requires one-time codes for an account from now on, after [Access.Confirm] and with a code that proves that
+// the owner's authenticator has the secret. It returns recovery codes; they are shown only once.
 func (a *Access) SetCodes(ctx context.Context, who Who, password, secret, code string) (recovery []string, err error) {
 	if who.User.Subject != "" {
 		return nil, errLocal
@@ -196,7 +204,7 @@ func (a *Access) newRecovery(ctx context.Context, tx *store.Tx, user int64) ([]s
 	return codes, tx.SetRecoveryCodes(ctx, user, hashes)
 }
 
-// NewRecoveryCodes makes an account's recovery codes anew, after [Access.Confirm]; those of before are worth nothing.
+// NewRecoveryCodes replaces an account's recovery codes, after [Access.Confirm]. The old ones stop working.
 func (a *Access) NewRecoveryCodes(ctx context.Context, who Who, password string) (codes []string, err error) {
 	u, err := a.st.User(ctx, who.User.ID)
 	if err != nil {
@@ -217,7 +225,7 @@ func (a *Access) NewRecoveryCodes(ctx context.Context, who Who, password string)
 	return codes, err
 }
 
-// EndCodes has an account's logins ask for one-time codes no more, after [Access.Confirm].
+// EndCodes stops asking for one-time codes, after [Access.Confirm].
 func (a *Access) EndCodes(ctx context.Context, who Who, password string) error {
 	if err := a.Confirm(ctx, who, password); err != nil {
 		return err
@@ -228,7 +236,7 @@ func (a *Access) EndCodes(ctx context.Context, who Who, password string) error {
 	})
 }
 
-// lastSecond takes the recovery codes away with the last second factor: they would be one.
+// lastSecond deletes the recovery codes with the last second factor: they would count as one.
 func (a *Access) lastSecond(ctx context.Context, tx *store.Tx, u *store.User) error {
 	keys, err := tx.Passkeys(ctx, u.ID)
 	if err != nil || len(keys) > 0 || len(u.TOTP) > 0 {

@@ -13,8 +13,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// One-time codes are asked for once they are set up; each code and each recovery code is good once; guessing is slowed down; and
-// whoever sets somebody's password takes them away.
+// One-time codes are required once they are set up; each code and each recovery code works once; guessing is throttled;
+// and setting another user's password removes them.
 func TestSecond(t *testing.T) { onBoth(t, testSecond) }
 
 func testSecond(t *testing.T, c *scene) {
@@ -119,7 +119,10 @@ func testSecond(t *testing.T, c *scene) {
 		t.Errorf("a recovery code after a reset: %v", err)
 	}
 	log := c.acts()
-	for _, want := range []string{"second.add alice one-time codes", "login alice with a one-time code", "login alice with a recovery code", "login.failed alice the second factor"} {
+	for _, want := range []string{
+		"second.add alice one-time codes", "login alice with a one-time code", "login alice with a recovery code",
+		"login.failed alice the second factor",
+	} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %q:\n%s", want, log)
 		}
@@ -133,7 +136,14 @@ func testSecond(t *testing.T, c *scene) {
 
 // Passkeys are bound to a name over HTTPS.
 func TestPasskeyBase(t *testing.T) {
-	for base, ok := range map[string]bool{"https://fleet.example": true, "https://fleet.example:8443": true, "http://localhost:1": true, "https://127.0.0.1:8443": false, "http://fleet.example": false, "": false} {
+	for base, ok := range map[string]bool{
+		"https://fleet.example":      true,
+		"https://fleet.example:8443": true,
+		"http://localhost:1":         true,
+		"https://127.0.0.1:8443":     false,
+		"http://fleet.example":       false,
+		"":                           false,
+	} {
 		if got := New(nil, Options{Base: base}).Passkeys(); got != ok {
 			t.Errorf("%q: %v", base, got)
 		}

@@ -12,11 +12,11 @@ import (
 	"ipcguard/internal/store"
 )
 
-// setupKey is where the store keeps the hash of the set-up link's token; empty once it was used.
+// setupKey is the store's key for the hash of the set-up link's token; empty once used.
 const setupKey = "access.setup"
 
-// Setup makes the token of the link by which the first administrator makes an account. needed is false when there are
-// accounts. Each call makes another one: the link that was printed last counts.
+// Setup creates the token of the link that creates the first administrator. needed is false if there are accounts. Each
+// call creates a new token; only the last one works.
 func (a *Access) Setup(ctx context.Context) (token string, needed bool, err error) {
 	secret := make([]byte, 32)
 	if _, err := rand.Read(secret); err != nil {
@@ -40,7 +40,7 @@ func (a *Access) Setup(ctx context.Context) (token string, needed bool, err erro
 	return token, true, nil
 }
 
-// SetupValid tells whether a set-up link still works, for the page behind it.
+// SetupValid reports whether a set-up link still works.
 func (a *Access) SetupValid(ctx context.Context, token string) error {
 	kept, err := a.st.Meta(ctx, setupKey)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -57,26 +57,27 @@ func linkFits(kept, token string) error {
 	return nil
 }
 
-// FinishSetup makes the first account, an administrator, and ends the link.
+// FinishSetup creates the first account, an administrator, and invalidates the link.
 func (a *Access) FinishSetup(ctx context.Context, token, name, password, from string) (store.User, error) {
 	if err := a.SetupValid(ctx, token); err != nil {
-		return store.User{}, err // before a stranger has us hash anything
+		return store.User{}, err // before a stranger makes the server hash
 	}
-	return a.add(ctx, Who{From: from}, store.User{Name: name, Role: store.RoleAdmin}, password, func(tx *store.Tx) error {
-		kept, err := tx.Meta(ctx, setupKey)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		if err := linkFits(kept, token); err != nil {
-			return err
-		}
-		users, err := tx.Users(ctx)
-		if err != nil {
-			return err
-		}
-		if len(users) > 0 {
-			return ErrLink
-		}
-		return tx.SetMeta(ctx, setupKey, "")
-	})
+	return a.add(ctx, Who{From: from}, store.User{Name: name, Role: store.RoleAdmin}, password,
+		func(tx *store.Tx) error {
+			kept, err := tx.Meta(ctx, setupKey)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			if err := linkFits(kept, token); err != nil {
+				return err
+			}
+			users, err := tx.Users(ctx)
+			if err != nil {
+				return err
+			}
+			if len(users) > 0 {
+				return ErrLink
+			}
+			return tx.SetMeta(ctx, setupKey, "")
+		})
 }

@@ -16,21 +16,22 @@ import (
 	"ipcguard/internal/store"
 )
 
-// A token is "ipcg_" and 256 random bits in base64url without padding. The prefix is for people and for programs that look
-// for secrets where they should not be.
+// A token is "ipcg_" and 256 random bits in base64url without padding. The prefix helps people and secret scanners
+// recognize it.
 const (
 	tokenPrefix = "ipcg_"
 	tokenBytes  = 32
 )
 
-// Bounds of tokens: a year and a day is how long one may go unnoticed, and a hundred is more than an account has programs.
+// Bounds of tokens: a year and a day is how long one may go unnoticed, and a hundred is more than an account has
+// programs.
 const (
 	maxTokenLife = 366 * 24 * time.Hour
 	maxTokens    = 100
-	usedEvery    = time.Minute // how exactly its last use is kept: each costs a write
+	usedEvery    = time.Minute // precision of its last use: each update is a write
 )
 
-// hashToken is what the store looks a token up by; false where the text cannot be one.
+// hashToken returns the hash by which the store finds a token; false if the text cannot be one.
 func hashToken(secret string) ([]byte, bool) {
 	rest, ok := strings.CutPrefix(secret, tokenPrefix)
 	if !ok || len(rest) != base64.RawURLEncoding.EncodedLen(tokenBytes) {
@@ -43,13 +44,18 @@ func hashToken(secret string) ([]byte, bool) {
 	return sum[:], true
 }
 
-// scopes are what tokens are for, narrowest first, with what an account has to have for it.
+// scopes lists the scopes, narrowest first, with the role that an account needs for each.
 var scopes = []struct {
 	scope store.Scope
 	needs store.Role
-}{{store.ScopeRead, store.RoleViewer}, {store.ScopeUpload, store.RoleOperator}, {store.ScopeOperate, store.RoleOperator}, {store.ScopeAdminister, store.RoleAdmin}}
+}{
+	{store.ScopeRead, store.RoleViewer},
+	{store.ScopeUpload, store.RoleOperator},
+	{store.ScopeOperate, store.RoleOperator},
+	{store.ScopeAdminister, store.RoleAdmin},
+}
 
-// Scopes are those of the tokens that somebody may make, narrowest first.
+// Scopes returns the scopes of the tokens that who may create, narrowest first.
 func Scopes(who Who) []store.Scope {
 	var out []store.Scope
 	for _, s := range scopes {
@@ -60,9 +66,11 @@ func Scopes(who Who) []store.Scope {
 	return out
 }
 
-// NewToken makes a token for who's own account, until a day, after [Access.Confirm]. The secret is shown once, here. A token
-// that makes a token makes none that lasts longer than itself.
-func (a *Access) NewToken(ctx context.Context, who Who, password, name string, scope store.Scope, until time.Time) (secret string, t store.Token, err error) {
+// NewToken creates a token for who's own account, valid until a day, after [Access.Confirm]. It returns the secret,
+// which is shown only once. A token cannot create one that outlives itself.
+func (a *Access) NewToken(
+	ctx context.Context, who Who, password, name string, scope store.Scope, until time.Time,
+) (secret string, t store.Token, err error) {
 	now := a.now()
 	until = until.UTC().Truncate(time.Second)
 	wrong := func(field, text string) (string, store.Token, error) {
@@ -71,7 +79,8 @@ func (a *Access) NewToken(ctx context.Context, who Who, password, name string, s
 	switch {
 	case !who.Somewhere(store.RoleViewer) || who.User.ID == 0:
 		return "", store.Token{}, ErrForbidden
-	case strings.TrimSpace(name) == "" || len(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unprintable):
+	case strings.TrimSpace(name) == "" || len(name) > maxName || !utf8.ValidString(name) ||
+		strings.ContainsFunc(name, unprintable):
 		return wrong("name", fmt.Sprintf("a token needs a name of at most %d printable characters", maxName))
 	case !slices.ContainsFunc(scopes, func(s struct {
 		scope store.Scope
@@ -107,7 +116,14 @@ func (a *Access) NewToken(ctx context.Context, who Who, password, name string, s
 		if len(mine) >= maxTokens {
 			return &RuleError{"name", fmt.Sprintf("the account has %d tokens already", maxTokens)}
 		}
-		t = store.Token{Name: strings.TrimSpace(name), UserID: who.User.ID, Scope: scope, Hash: hash, Until: until, Created: now}
+		t = store.Token{
+			Name:    strings.TrimSpace(name),
+			UserID:  who.User.ID,
+			Scope:   scope,
+			Hash:    hash,
+			Until:   until,
+			Created: now,
+		}
 		if err := tx.SaveToken(ctx, &t); err != nil {
 			return err
 		}
@@ -121,8 +137,8 @@ func (a *Access) NewToken(ctx context.Context, who Who, password, name string, s
 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
 
-// TokenAuth is who a token stands for: the account as it is now, with no more than the token's scope. ErrToken tells
-// nothing of why.
+// TokenAuth returns the account of a token in its current state, limited by the token's scope. ErrToken does not say
+// why.
 func (a *Access) TokenAuth(ctx context.Context, secret, from string) (Who, error) {
 	hash, ok := hashToken(secret)
 	if !ok {
@@ -150,7 +166,7 @@ func (a *Access) TokenAuth(ctx context.Context, secret, from string) (Who, error
 	if now.Sub(t.Used) >= usedEvery {
 		t.Used = now
 		if err := a.st.SaveToken(ctx, &t); err != nil && !errors.Is(err, store.ErrNotFound) {
-			// Reading is no reason to fail where nothing can be written, such as on a full disk.
+			// Reading must not fail because nothing can be written, such as on a full disk.
 			a.Log.Warn("a token's last use is not kept", "token", t.Name, "error", err)
 		}
 	}
@@ -159,11 +175,12 @@ func (a *Access) TokenAuth(ctx context.Context, secret, from string) (Who, error
 	return who, nil
 }
 
-// providerHolds is how long what a provider said of somebody holds for their tokens: it does not tell us when it is no longer
-// so, and a login does.
+// providerHolds is how long a login at a provider counts for the user's tokens: the provider does not tell us about
+// changes, only a new login does.
 const providerHolds = 30 * 24 * time.Hour
 
-// DeleteToken ends a token: one's own, or as an administrator anybody's. One that may only read, or hand in results, ends itself alone.
+// DeleteToken deletes a token: one's own, or, for an administrator, anybody's. A read or upload token can only delete
+// itself.
 func (a *Access) DeleteToken(ctx context.Context, who Who, userID, id int64) error {
 	if userID != who.User.ID && !who.Can(store.RoleAdmin) {
 		return ErrForbidden
@@ -175,7 +192,8 @@ func (a *Access) DeleteToken(ctx context.Context, who Who, userID, id int64) err
 		}
 		for _, t := range all {
 			if t.ID == id {
-				if (who.Scope == store.ScopeRead || who.Scope == store.ScopeUpload) && (userID != who.User.ID || who.Via != viaToken+t.Name) {
+				if (who.Scope == store.ScopeRead || who.Scope == store.ScopeUpload) &&
+					(userID != who.User.ID || who.Via != viaToken+t.Name) {
 					return ErrForbidden
 				}
 				if err := tx.DeleteToken(ctx, id); err != nil {

@@ -29,20 +29,24 @@ func testTokens(t *testing.T, c *scene) {
 		t.Errorf("the store keeps the secret: %v", err)
 	}
 	who, err := c.TokenAuth(t.Context(), secret, "192.0.2.7")
-	if err != nil || who.User.Name != "alice" || who.Role != store.RoleViewer || who.Name() != "alice token:ci" || who.From != "192.0.2.7" {
+	if err != nil || who.User.Name != "alice" || who.Role != store.RoleViewer || who.Name() != "alice token:ci" ||
+		who.From != "192.0.2.7" {
 		t.Errorf("%+v, %v", who, err)
 	}
 	mine, err := c.st.Tokens(t.Context(), alice.User.ID)
 	if err != nil || len(mine) != 1 || mine[0].Used.IsZero() {
 		t.Errorf("%+v, %v", mine, err)
 	}
-	for _, wrong := range []string{"", "ipcg_", secret[:47], secret + "A", "ipcg_" + strings.Repeat("A", 43), strings.ToUpper(secret), "\n" + secret, secret[5:]} {
+	for _, wrong := range []string{
+		"", "ipcg_", secret[:47], secret + "A", "ipcg_" + strings.Repeat("A", 43), strings.ToUpper(secret),
+		"\n" + secret, secret[5:],
+	} {
 		if _, err := c.TokenAuth(t.Context(), wrong, home); !errors.Is(err, ErrToken) {
 			t.Errorf("%q: %v", wrong, err)
 		}
 	}
 
-	// It shrinks with the account's role, ends with the account, and on its day.
+	// It shrinks with the account's role, and ends with the account and at its expiry.
 	wide, _, err := c.NewToken(t.Context(), alice, good, "wide", store.ScopeOperate, day)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +71,7 @@ func testTokens(t *testing.T, c *scene) {
 			t.Errorf("a token came back with its owner: %v", err)
 		}
 	}
-	// One's own new password leaves them, one that somebody else sets ends them.
+	// A new password of one's own keeps the tokens; one set by an administrator ends them.
 	last, _, err := c.NewToken(t.Context(), alice, good, "last", store.ScopeRead, day)
 	if err != nil {
 		t.Fatal(err)
@@ -92,14 +96,16 @@ func testTokens(t *testing.T, c *scene) {
 	if _, err := c.TokenAuth(t.Context(), ends, home); !errors.Is(err, ErrToken) {
 		t.Errorf("after its end: %v", err)
 	}
-	// Wrong passwords make none, are written down and throttled.
+	// Wrong passwords create no token, are recorded and throttled.
 	var wait *ThrottledError
 	for range ofPair.free {
-		if _, _, err := c.NewToken(t.Context(), alice, other, "x", store.ScopeRead, day.Add(time.Hour)); !errors.Is(err, ErrCredentials) {
+		if _, _, err := c.NewToken(t.Context(), alice, other, "x", store.ScopeRead,
+			day.Add(time.Hour)); !errors.Is(err, ErrCredentials) {
 			t.Error(err)
 		}
 	}
-	if _, _, err := c.NewToken(t.Context(), alice, good, "x", store.ScopeRead, day.Add(time.Hour)); !errors.As(err, &wait) {
+	if _, _, err := c.NewToken(t.Context(), alice, good, "x", store.ScopeRead,
+		day.Add(time.Hour)); !errors.As(err, &wait) {
 		t.Errorf("guessing at a token: %v", err)
 	}
 	if _, err := c.login("alice", good, home); err != nil {
@@ -137,14 +143,16 @@ func TestTokenRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := c.NewToken(t.Context(), alice, good, "first", store.ScopeOperate, now.Add(time.Hour)); !errors.Is(err, store.ErrConflict) {
+	if _, _, err := c.NewToken(t.Context(), alice, good, "first", store.ScopeOperate,
+		now.Add(time.Hour)); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("a name twice: %v", err)
 	}
 	who, err := c.TokenAuth(t.Context(), secret, home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := c.NewToken(t.Context(), who, good, "later", store.ScopeRead, now.Add(2*time.Hour)); !errors.As(err, &rule) {
+	if _, _, err := c.NewToken(t.Context(), who, good, "later", store.ScopeRead,
+		now.Add(2*time.Hour)); !errors.As(err, &rule) {
 		t.Errorf("a token makes one that outlives it: %v", err)
 	}
 	if _, _, err := c.NewToken(t.Context(), who, good, "sooner", store.ScopeRead, now.Add(time.Minute)); err != nil {
@@ -157,7 +165,7 @@ func TestTokenRules(t *testing.T) {
 	if err := c.DeleteToken(t.Context(), bob, bob.User.ID, own.ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("somebody else's as one's own: %v", err)
 	}
-	// One that may only read ends no other token, and ends itself.
+	// A read token deletes itself and no other.
 	ending, kept, err := c.NewToken(t.Context(), alice, good, "reader", store.ScopeRead, own.Until)
 	if err != nil {
 		t.Fatal(err)
@@ -179,16 +187,18 @@ func TestTokenRules(t *testing.T) {
 		t.Errorf("after its deletion: %v", err)
 	}
 	for i := range maxTokens {
-		if _, _, err = c.NewToken(t.Context(), bob, good, fmt.Sprint(i), store.ScopeRead, now.Add(time.Hour)); err != nil {
+		if _, _, err = c.NewToken(t.Context(), bob, good, fmt.Sprint(i), store.ScopeRead,
+			now.Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err = c.NewToken(t.Context(), bob, good, "one more", store.ScopeRead, now.Add(time.Hour)); !errors.As(err, &rule) {
+	if _, _, err = c.NewToken(t.Context(), bob, good, "one more", store.ScopeRead,
+		now.Add(time.Hour)); !errors.As(err, &rule) {
 		t.Errorf("without bound: %v", err)
 	}
 }
 
-// A token for handing in results does that and nothing else, where its owner may.
+// An upload token uploads results where its owner may, and does nothing else.
 func TestUploadScope(t *testing.T) {
 	c := newScene(t)
 	operator, viewer := c.add("op", store.RoleOperator), c.add("view", store.RoleViewer)
@@ -202,7 +212,8 @@ func TestUploadScope(t *testing.T) {
 		t.Errorf("%+v %v", who, err)
 	}
 	var rule *RuleError
-	if _, _, err := c.NewToken(t.Context(), viewer, good, "ci", store.ScopeUpload, until); !errors.As(err, &rule) || rule.Field != "scope" {
+	if _, _, err := c.NewToken(t.Context(), viewer, good, "ci", store.ScopeUpload, until); !errors.As(err, &rule) ||
+		rule.Field != "scope" {
 		t.Errorf("a viewer's: %v", err)
 	}
 	if _, _, err := c.NewToken(t.Context(), who, good, "more", store.ScopeRead, until); !errors.Is(err, ErrForbidden) {

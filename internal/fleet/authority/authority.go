@@ -1,15 +1,15 @@
-// Package authority is the fleet's own certificate authority: it says who the server is to its workers, and who the workers
-// are to the server. Nobody else trusts it, and it signs nothing else.
+// Package authority is the fleet's own certificate authority. It authenticates the server to its workers and the
+// workers to the server. Nobody else trusts it, and it signs nothing else.
 //
 //	authority (5 years, a new one a year before) ─┬─► ipcguard-server.internal (a month, made anew by each server)
 //	                                              └─► CN=worker-17 (a week, renewed by the worker)
 //
 // The rules of the room:
 //
-//   - The newest authority signs workers. All that have not ended are trusted, so that none of them ends with a gap; the
-//     server shows the oldest that is good for long enough, which every worker knows.
-//   - What is kept is JSON whose private keys are sealed with the fleet's key: a copy of the database signs nothing.
-//   - A worker's key never leaves it: it sends a request, of which the public key is taken and nothing else.
+//   - The newest authority signs workers. All that have not expired are trusted, so that replacing one leaves no gap;
+//     the server uses the oldest that is valid long enough, which every worker knows.
+//   - It is stored as JSON, with its private keys sealed with the fleet's key: a copy of the database signs nothing.
+//   - A worker's key never leaves it: it sends a certificate request, of which only the public key is used.
 package authority
 
 import (
@@ -33,13 +33,13 @@ import (
 	"ipcguard/internal/fleet/secret"
 )
 
-// ServerName is what workers ask for, whatever address they call.
+// ServerName is the server name that workers verify, whatever address they dial.
 const ServerName = "ipcguard-server.internal"
 
-// How long things last. See docs/fleet-worker-protocol.md.
+// Lifetimes. See docs/fleet-worker-protocol.md.
 const (
 	life       = 5 * 365 * 24 * time.Hour
-	renewal    = 365 * 24 * time.Hour // before the end of the newest, another is made
+	renewal    = 365 * 24 * time.Hour // before the newest expires, another is created
 	settled    = 30 * 24 * time.Hour  // after which every worker knows an authority: certificates last a week
 	serverLife = 30 * 24 * time.Hour
 	WorkerLife = 7 * 24 * time.Hour
@@ -47,10 +47,10 @@ const (
 	slack      = 5 * time.Minute    // clocks differ
 )
 
-// ErrRequest says that a certificate request is no good.
+// ErrRequest says that a certificate request is invalid.
 var ErrRequest = errors.New("authority: the certificate request is not one of an ECDSA key on P-256")
 
-// one is an authority as it is kept.
+// one is a stored authority.
 type one struct {
 	Cert   []byte `json:"cert"` // DER
 	Sealed []byte `json:"sealed"`
@@ -59,11 +59,11 @@ type one struct {
 	key  *ecdsa.PrivateKey
 }
 
-// Authority is all of them, the newest last. It does not change.
+// Authority is the set of all authorities, the newest last. It is immutable.
 type Authority struct{ all []one }
 
-// Open reads what was kept (nothing where text is empty), leaves out what has ended, and makes another authority where it is
-// time for one. changed says that it has to be kept again: see [Authority.Text].
+// Open parses what was stored (nothing if text is empty), drops what has expired, and creates another authority if it
+// is time for one. changed says that it must be stored again: see [Authority.Text].
 func Open(text string, key secret.Key, now time.Time) (a *Authority, changed bool, err error) {
 	a = &Authority{}
 	if text != "" {
@@ -119,9 +119,13 @@ func create(key secret.Key, now time.Time) (one, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: "ipcguard fleet " + now.UTC().Format(time.DateOnly)},
-		NotBefore: now.Add(-slack), NotAfter: now.Add(life), IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
+		NotBefore: now.Add(-slack), NotAfter: now.Add(life), IsCA: true,
+		BasicConstraintsValid: true, MaxPathLenZero: true,
 		KeyUsage: x509.KeyUsageCertSign,
-	}, &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: "ipcguard fleet " + now.UTC().Format(time.DateOnly)}}, private.Public(), private)
+	}, &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: "ipcguard fleet " + now.UTC().Format(time.DateOnly)},
+	}, private.Public(), private)
 	if err != nil {
 		return one{}, fmt.Errorf("authority: %w", err)
 	}
@@ -146,13 +150,14 @@ func newSerial() (*big.Int, error) {
 	return n, nil
 }
 
-// Text is what is kept.
+// Text returns the form that is stored.
 func (a *Authority) Text() (string, error) {
 	b, err := json.Marshal(a.all)
 	return string(b), err
 }
 
-// Reseal seals the private keys anew with the newest identity of a key, where an older one sealed them. It says how many.
+// Reseal seals the private keys with the newest identity of a key, if an older one sealed them. It returns their
+// number.
 func Reseal(text string, key secret.Key) (again string, n int, err error) {
 	var all []one
 	if err := json.Unmarshal([]byte(text), &all); err != nil {
@@ -177,7 +182,7 @@ func Reseal(text string, key secret.Key) (again string, n int, err error) {
 	return string(b), n, err
 }
 
-// Pool is whom server and workers trust.
+// Pool returns the authorities that server and workers trust.
 func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	for _, x := range a.all {
@@ -186,16 +191,16 @@ func (a *Authority) Pool() *x509.CertPool {
 	return pool
 }
 
-// PEM is the certificates of all, for workers.
+// PEM returns the certificates of all authorities, for workers.
 func (a *Authority) PEM() string {
 	var b bytes.Buffer
 	for _, x := range a.all {
-		_ = pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: x.Cert}) // a buffer takes it
+		_ = pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: x.Cert}) // a buffer never fails
 	}
 	return b.String()
 }
 
-// serving is the authority that the server's certificate is of: the newest that every worker knows.
+// serving returns the authority of the server's certificate: the newest that every worker knows.
 func (a *Authority) serving(now time.Time) one {
 	for i := len(a.all) - 1; i > 0; i-- {
 		if now.Sub(a.all[i].cert.NotBefore) > settled {
@@ -205,16 +210,17 @@ func (a *Authority) serving(now time.Time) one {
 	return a.all[0]
 }
 
-// Fingerprint is of the authority that the server shows: the first 128 bits of SHA-256, as join codes hold them.
+// Fingerprint returns the fingerprint of the authority that the server uses: the first 128 bits of SHA-256, as join
+// codes contain them.
 func (a *Authority) Fingerprint(now time.Time) [16]byte { return Fingerprint(a.serving(now).Cert) }
 
-// Fingerprint is the first 128 bits of a certificate's SHA-256.
+// Fingerprint returns the first 128 bits of a certificate's SHA-256.
 func Fingerprint(der []byte) [16]byte {
 	sum := sha256.Sum256(der)
 	return [16]byte(sum[:16])
 }
 
-// Server makes a certificate for this server, with the authority's behind it.
+// Server creates a certificate for this server, followed by the authority's.
 func (a *Authority) Server(now time.Time) (*tls.Certificate, error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -258,7 +264,7 @@ type Issued struct {
 	Until  time.Time
 }
 
-// Worker signs a worker's certificate. Of the request (DER) the public key alone counts.
+// Worker signs a worker's certificate. It uses only the public key of the request (DER).
 func (a *Authority) Worker(id int64, request []byte, now time.Time) (Issued, error) {
 	r, err := x509.ParseCertificateRequest(request)
 	if err != nil || r.CheckSignature() != nil {
@@ -270,7 +276,8 @@ func (a *Authority) Worker(id int64, request []byte, now time.Time) (Issued, err
 	}
 	by := a.all[len(a.all)-1]
 	der, err := by.sign(&x509.Certificate{
-		Subject: pkix.Name{CommonName: workerName(id)}, NotAfter: now.Add(WorkerLife), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		Subject: pkix.Name{CommonName: workerName(id)}, NotAfter: now.Add(WorkerLife),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}, public, now)
 	if err != nil {
 		return Issued{}, err
@@ -283,14 +290,14 @@ func (a *Authority) Worker(id int64, request []byte, now time.Time) (Issued, err
 	return Issued{string(text), Serial(leaf), leaf.NotAfter}, nil
 }
 
-// Serial is a certificate's number as it is kept.
+// Serial returns a certificate's serial number in the form that is stored.
 func Serial(c *x509.Certificate) string { return c.SerialNumber.Text(16) }
 
 const workerPrefix = "worker-"
 
 func workerName(id int64) string { return workerPrefix + strconv.FormatInt(id, 10) }
 
-// WorkerID is whose certificate it is; false where it is no worker's.
+// WorkerID returns the id of the worker that a certificate belongs to; false if it belongs to none.
 func WorkerID(c *x509.Certificate) (int64, bool) {
 	text, ok := strings.CutPrefix(c.Subject.CommonName, workerPrefix)
 	id, err := strconv.ParseInt(text, 10, 64)

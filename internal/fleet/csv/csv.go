@@ -1,16 +1,15 @@
-// Package csv reads and writes targets as a table, one row a target, however many rows there are:
+// Package csv reads and writes targets as a table with one target a row. The number of rows is not limited:
 //
 //	spec,site,tags,owner,criticality,note,audit_source
 //	srv1.example,office,"dc windows",Anna,high,,winreg://srv1.example
 //
-// Only spec is needed. The names of the first line may come in any order and case; UTF-16 with a byte order mark is read as well, and
-// what separates columns is what separates the names: a comma, a semicolon or a tab. Tags are apart by spaces, commas or
-// "|".
+// Only spec is required. The header may be in any order and case; UTF-16 with a byte order mark is read too. The header
+// also decides what separates columns: a comma, a semicolon or a tab. Tags are separated by spaces, commas or "|".
 //
-// The rules of the room, which knows nothing of targets:
+// The rules of the room, which does not know targets:
 //
-//   - A bad row is reported with its line and costs nobody else's: the rest is read all the same.
-//   - One row is in memory at a time, and a row is bounded.
+//   - A bad row is reported with its line; the other rows are read all the same.
+//   - Only one row is in memory at a time, and its size is bounded.
 //   - A cell that a spreadsheet would take for a formula is written with an apostrophe before it, and read without.
 package csv
 
@@ -31,7 +30,7 @@ import (
 // Columns are the names of the columns, in the order in which they are written.
 var Columns = []string{"spec", "site", "tags", "owner", "criticality", "note", "audit_source"}
 
-// Row is one target as written. Line is where it begins in its file.
+// Row is one target as written. Line is the line of its file where it begins.
 type Row struct {
 	Line        int
 	Spec        string
@@ -49,20 +48,21 @@ type RowError struct {
 	Err  error
 }
 
-// Error names the line.
+// Error implements error and names the line.
 func (e *RowError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
 
 const (
-	// maxCell bounds one cell: a note of a page. Names and sources are far below.
+	// maxCell bounds one cell: a note of a page. Names and sources are much shorter.
 	maxCell = 4096
-	// maxRow bounds one row, quotes and line ends included: all its cells and as much again for the quotes.
+	// maxRow bounds one row with quotes and line ends: all its cells and as much again for the quotes.
 	maxRow = 64 << 10
-	// maxColumns bounds the columns of a table that somebody else made, of which most are passed over.
+	// maxColumns bounds the columns of a table from elsewhere, most of which are ignored.
 	maxColumns = 256
 )
 
-// Read reads a table and hands each row on. A row that cannot be read, or that take refuses, goes to bad as a *RowError.
-// The error returned is about the table as a whole: there is no spec column, a name is there twice, reading failed.
+// Read reads a table and passes each row to take. A row that cannot be read, or that take refuses, goes to bad as a
+// *RowError. The returned error is about the whole table: there is no spec column, a name occurs twice, or reading
+// failed.
 func Read(r io.Reader, take func(Row) error, bad func(*RowError)) error {
 	rows := &rows{in: bufio.NewReaderSize(model.UTF8(r), maxRow), line: 1}
 	first, err := rows.next()
@@ -109,7 +109,7 @@ func whole(err error) error {
 	return fmt.Errorf("csv: the first line: %w", err)
 }
 
-// one reads a row.
+// one parses a row.
 func one(text []byte, comma rune, place []int, columns, line int, take func(Row) error) error {
 	values, err := cells(text, comma)
 	if err != nil {
@@ -139,7 +139,9 @@ func one(text []byte, comma rune, place []int, columns, line int, take func(Row)
 		case "site":
 			row.Site = v
 		case "tags":
-			row.Tags = strings.FieldsFunc(v, func(r rune) bool { return r == ' ' || r == ',' || r == '|' || r == ';' || r == '\n' })
+			row.Tags = strings.FieldsFunc(v, func(r rune) bool {
+				return r == ' ' || r == ',' || r == '|' || r == ';' || r == '\n'
+			})
 		case "owner":
 			row.Owner = v
 		case "criticality":
@@ -159,7 +161,7 @@ func one(text []byte, comma rune, place []int, columns, line int, take func(Row)
 	return take(row)
 }
 
-// header finds what each column is; -1 is none of ours.
+// header finds the meaning of each column; -1 is an unknown one.
 func header(names []string) ([]int, error) {
 	if len(names) > maxColumns {
 		return nil, fmt.Errorf("csv: %d columns", len(names))
@@ -184,7 +186,7 @@ func header(names []string) ([]int, error) {
 	return place, nil
 }
 
-// separator is what the first line has most of.
+// separator returns the separator that occurs most in the first line.
 func separator(line []byte) rune {
 	best, most := ',', bytes.Count(line, []byte{','})
 	for _, c := range []rune{';', '\t'} {
@@ -195,7 +197,7 @@ func separator(line []byte) rune {
 	return best
 }
 
-// cells takes one row apart.
+// cells splits a row.
 func cells(text []byte, comma rune) ([]string, error) {
 	if bytes.IndexByte(text, '"') < 0 { // nearly every row
 		return strings.Split(strings.TrimRight(string(text), "\r\n"), string(comma)), nil
@@ -205,21 +207,20 @@ func cells(text []byte, comma rune) ([]string, error) {
 	values, err := r.Read()
 	var p *csv.ParseError
 	if errors.As(err, &p) {
-		return nil, p.Err // its own line numbers begin with this row
+		return nil, p.Err // its own line numbers start at this row
 	}
 	return values, err
 }
 
 var errLong = fmt.Errorf("longer than %d bytes; is a quote left open?", maxRow)
 
-// rows cuts a stream into rows. A quote that is open at a line's end goes on in the next; the standard reader would
-// read a whole file into one cell after a quote that nobody closed, hence the bound, after which the next line begins
-// anew.
+// rows splits a stream into rows. A quoted cell may contain line ends. After a quote that is never closed, the standard
+// reader would read a whole file into one cell; so a row is bounded, and the line after the quote starts a new row.
 type rows struct {
 	in   *bufio.Reader
-	line int // of the row to come
+	line int // of the next row
 	buf  []byte
-	back [][]byte // lines to be read again, as the quote before them was never closed
+	back [][]byte // lines to read again, since the quote before them was never closed
 }
 
 func (r *rows) readLine() ([]byte, error) {
@@ -248,7 +249,7 @@ func (r *rows) readLine() ([]byte, error) {
 	}
 }
 
-// next is the next row with its line ends; io.EOF comes with the last one or after it.
+// next returns the next row with its line ends. io.EOF comes with the last row or after it.
 func (r *rows) next() ([]byte, error) {
 	r.buf = r.buf[:0]
 	var taken [][]byte
@@ -263,9 +264,9 @@ func (r *rows) next() ([]byte, error) {
 			return nil, err
 		}
 		quotes += bytes.Count(l, []byte{'"'})
-		ended := err != nil // by the end of the file, or by a line that is no row
+		ended := err != nil // by the end of the file, or by a line that is too long
 		if len(r.buf)+len(l) > maxRow || ended && quotes%2 == 1 && len(taken) > 0 {
-			// Never closed: only the first line is lost.
+			// The quote was never closed: only the first line is lost.
 			r.back = append(append(taken[1:], l), r.back...)
 			r.line++
 			return nil, errLong

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// read gathers rows and the numbers of bad lines.
+// read returns the rows and the numbers of the bad lines.
 func read(t testing.TB, text string) (rows []Row, bad []int, err error) {
 	t.Helper()
 	err = Read(strings.NewReader(text), func(r Row) error {
@@ -27,14 +27,33 @@ func read(t testing.TB, text string) (rows []Row, bad []int, err error) {
 }
 
 func TestRead(t *testing.T) {
-	srv1 := Row{Line: 2, Spec: "srv1", Site: "office", Tags: []string{"dc", "old"}, Owner: "Anna", Criticality: "high", Note: "a, b", AuditSource: "winreg://srv1"}
+	srv1 := Row{
+		Line:        2,
+		Spec:        "srv1",
+		Site:        "office",
+		Tags:        []string{"dc", "old"},
+		Owner:       "Anna",
+		Criticality: "high",
+		Note:        "a, b",
+		AuditSource: "winreg://srv1",
+	}
 	for _, test := range []struct {
 		name, text string
 		rows       []Row
 		bad        []int
 	}{
-		{"as written", "spec,site,tags,owner,criticality,note,audit_source\nsrv1,office,dc old,Anna,high,\"a, b\",winreg://srv1\n", []Row{srv1}, nil},
-		{"another order, case and separator, a mark", "\ufeffNote;SPEC;Audit Source;tags;site;Criticality;owner\r\n\"a, b\";srv1;winreg://srv1;dc|old;office;HIGH;Anna\r\n", []Row{srv1}, nil},
+		{
+			"as written",
+			"spec,site,tags,owner,criticality,note,audit_source\nsrv1,office,dc old,Anna,high,\"a, b\",winreg://srv1\n",
+			[]Row{srv1},
+			nil,
+		},
+		{
+			"another order, case and separator, a mark",
+			"\ufeffNote;SPEC;Audit Source;tags;site;Criticality;owner\r\n\"a, b\";srv1;winreg://srv1;dc|old;office;HIGH;Anna\r\n",
+			[]Row{srv1},
+			nil,
+		},
 		{"tabs, columns of others", "spec\twhat\nsrv1\tx\n", []Row{{Line: 2, Spec: "srv1"}}, nil},
 		{"spec alone, without a line end", "spec\nsrv1", []Row{{Line: 2, Spec: "srv1"}}, nil},
 		{
@@ -42,14 +61,48 @@ func TestRead(t *testing.T) {
 			[]Row{{Line: 2, Spec: "a", Site: "1"}, {Line: 8, Spec: "d", Site: "1"}},
 			[]int{3, 5, 6, 7},
 		},
-		{"a note of two lines", "spec,note\na,\"1\n2\"\nb,\n", []Row{{Line: 2, Spec: "a", Note: "1\n2"}, {Line: 4, Spec: "b"}}, nil},
-		{"a quote left open", "spec,note\na,1\nb,\"2\nc,3\nd,4\n", []Row{{Line: 2, Spec: "a", Note: "1"}, {Line: 4, Spec: "c", Note: "3"}, {Line: 5, Spec: "d", Note: "4"}}, []int{3}},
+		{
+			"a note of two lines",
+			"spec,note\na,\"1\n2\"\nb,\n",
+			[]Row{{Line: 2, Spec: "a", Note: "1\n2"}, {Line: 4, Spec: "b"}},
+			nil,
+		},
+		{
+			"a quote left open",
+			"spec,note\na,1\nb,\"2\nc,3\nd,4\n",
+			[]Row{{Line: 2, Spec: "a", Note: "1"}, {Line: 4, Spec: "c", Note: "3"}, {Line: 5, Spec: "d", Note: "4"}},
+			[]int{3},
+		},
 		{"a quote in the middle", "spec,note\na,1\"2\"\nb,2\n", []Row{{Line: 3, Spec: "b", Note: "2"}}, []int{2}},
-		{"formulas", "spec,note\na,'=1+1\nb,'quoted'\nc,''-1\n", []Row{{Line: 2, Spec: "a", Note: "=1+1"}, {Line: 3, Spec: "b", Note: "'quoted'"}, {Line: 4, Spec: "c", Note: "'-1"}}, nil},
+		{
+			"formulas",
+			"spec,note\na,'=1+1\nb,'quoted'\nc,''-1\n",
+			[]Row{
+				{Line: 2, Spec: "a", Note: "=1+1"},
+				{Line: 3, Spec: "b", Note: "'quoted'"},
+				{Line: 4, Spec: "c", Note: "'-1"},
+			},
+			nil,
+		},
 		{"not UTF-8", "spec\n\xff\nb\n", []Row{{Line: 3, Spec: "b"}}, []int{2}},
-		{"a cell too long", "spec,note\na," + strings.Repeat("x", maxCell+1) + "\nb,\n", []Row{{Line: 3, Spec: "b"}}, []int{2}},
-		{"a line too long", "spec,note\na," + strings.Repeat("x", 3*maxRow) + "\nb,\n", []Row{{Line: 3, Spec: "b"}}, []int{2}},
-		{"a spreadsheet's empty rows", "spec,site\n,\n;;;\na,1\n , \n", []Row{{Line: 4, Spec: "a", Site: "1"}}, []int{3}},
+		{
+			"a cell too long",
+			"spec,note\na," + strings.Repeat("x", maxCell+1) + "\nb,\n",
+			[]Row{{Line: 3, Spec: "b"}},
+			[]int{2},
+		},
+		{
+			"a line too long",
+			"spec,note\na," + strings.Repeat("x", 3*maxRow) + "\nb,\n",
+			[]Row{{Line: 3, Spec: "b"}},
+			[]int{2},
+		},
+		{
+			"a spreadsheet's empty rows",
+			"spec,site\n,\n;;;\na,1\n , \n",
+			[]Row{{Line: 4, Spec: "a", Site: "1"}},
+			[]int{3},
+		},
 	} {
 		rows, bad, err := read(t, test.text)
 		for i := range rows {
@@ -61,14 +114,17 @@ func TestRead(t *testing.T) {
 			t.Errorf("%s: %v\n got %+v, bad %v\nwant %+v, bad %v", test.name, err, rows, bad, test.rows, test.bad)
 		}
 	}
-	for _, text := range []string{"", "\n\n", "name,site\na,b\n", "spec,spec\na,b\n", "\xff\xfes\x00p\x00", "\"spec\n", strings.Repeat("x", 3*maxRow), strings.Repeat("spec,", 300)} {
+	for _, text := range []string{
+		"", "\n\n", "name,site\na,b\n", "spec,spec\na,b\n", "\xff\xfes\x00p\x00", "\"spec\n",
+		strings.Repeat("x", 3*maxRow), strings.Repeat("spec,", 300),
+	} {
 		if rows, _, err := read(t, text); err == nil {
 			t.Errorf("%.20q is a table of %d", text, len(rows))
 		}
 	}
 }
 
-// TestRoundTrip: what is written is read back, formulas, quotes, line ends and all.
+// TestRoundTrip checks that what is written is read back: formulas, quotes, line ends and all.
 func TestRoundTrip(t *testing.T) {
 	cell := rapid.OneOf(rapid.StringMatching(`['=+@,;"\-a-z0-9\n|]{0,8}`), rapid.String())
 	rapid.Check(t, func(t *rapid.T) {
@@ -80,9 +136,10 @@ func TestRoundTrip(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 5).Draw(t, "rows") {
 			r := Row{
-				Spec: rapid.StringMatching(`[=+@'\-]?[a-z0-9.:]{1,20}`).Draw(t, "spec"),
-				Note: strings.TrimSpace(strings.ReplaceAll(cell.Draw(t, "note"), "\r", "")), Owner: strings.TrimSpace(strings.ReplaceAll(cell.Draw(t, "owner"), "\r", "")),
-				Tags: rapid.SliceOfN(rapid.StringMatching(`[=a-z]{1,5}`), 1, 3).Draw(t, "tags"),
+				Spec:  rapid.StringMatching(`[=+@'\-]?[a-z0-9.:]{1,20}`).Draw(t, "spec"),
+				Note:  strings.TrimSpace(strings.ReplaceAll(cell.Draw(t, "note"), "\r", "")),
+				Owner: strings.TrimSpace(strings.ReplaceAll(cell.Draw(t, "owner"), "\r", "")),
+				Tags:  rapid.SliceOfN(rapid.StringMatching(`[=a-z]{1,5}`), 1, 3).Draw(t, "tags"),
 			}
 			want = append(want, r)
 			if err := w.Write(r); err != nil {
@@ -112,7 +169,7 @@ func TestEscape(t *testing.T) {
 	}
 }
 
-// many makes a table of n rows without holding it.
+// many generates a table of n rows without storing it.
 type many struct{ n, i int }
 
 func (m *many) Read(b []byte) (int, error) {
@@ -131,7 +188,7 @@ func (m *many) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// TestMillion: the memory of a million rows is that of one.
+// TestMillion checks that a million rows need the memory of one.
 func TestMillion(t *testing.T) {
 	const rows = 1_000_000
 	var m runtime.MemStats

@@ -10,7 +10,7 @@ import (
 // Writer writes a table row by row.
 type Writer struct{ w *csv.Writer }
 
-// NewWriter writes the first line.
+// NewWriter returns a Writer and writes the header.
 func NewWriter(w io.Writer) (*Writer, error) {
 	out := &Writer{csv.NewWriter(w)}
 	if err := out.w.Write(Columns); err != nil {
@@ -19,7 +19,7 @@ func NewWriter(w io.Writer) (*Writer, error) {
 	return out, nil
 }
 
-// Write writes one row. Its Line does not count.
+// Write writes one row. It ignores r.Line.
 func (w *Writer) Write(r Row) error {
 	cells := []string{r.Spec, r.Site, strings.Join(r.Tags, " "), r.Owner, r.Criticality, r.Note, r.AuditSource}
 	for i, c := range cells {
@@ -31,7 +31,7 @@ func (w *Writer) Write(r Row) error {
 	return nil
 }
 
-// Flush writes what is still held back.
+// Flush writes buffered data.
 func (w *Writer) Flush() error {
 	w.w.Flush()
 	if err := w.w.Error(); err != nil {
@@ -40,11 +40,11 @@ func (w *Writer) Flush() error {
 	return nil
 }
 
-// formula are the first letters that make a spreadsheet calculate.
+// formula contains the first characters that make a spreadsheet calculate.
 const formula = "=+-@\t\r"
 
-// Escape puts an apostrophe before what a spreadsheet would take for a formula, and before what begins like such an
-// escape already, so that Unescape always gives back what was written.
+// Escape puts an apostrophe before a cell that a spreadsheet would take for a formula, and before one that already
+// looks escaped, so that unescape always returns the original.
 func Escape(cell string) string {
 	if isFormula(cell) || strings.HasPrefix(cell, "'") && isFormula(strings.TrimLeft(cell, "'")) {
 		return "'" + cell
@@ -52,7 +52,7 @@ func Escape(cell string) string {
 	return cell
 }
 
-// unescape takes the apostrophe off again.
+// unescape removes the apostrophe.
 func unescape(cell string) string {
 	if strings.HasPrefix(cell, "'") && isFormula(strings.TrimLeft(cell, "'")) {
 		return cell[1:]

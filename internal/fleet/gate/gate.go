@@ -1,13 +1,14 @@
-// Package gate is where workers come in: HTTPS on a listener of its own, with the fleet's authority on both sides.
+// Package gate is the listener for workers: HTTPS of its own, with the fleet's authority on both sides.
 //
 //	TLS 1.3 ─► a worker's certificate? ─► its number ─► database: revoked? the serial? ─► one of six requests
 //	       └─► none: joining alone
 //
 // The rules of the room:
 //
-//   - Who a worker is, its certificate says; which site is its own, the database alone. No request names a site.
-//   - Six requests are answered, and nothing else is served here: no page, no API.
-//   - Bodies and waits are bounded here, their times by the listener. What is told of a failure is a sentence without details.
+//   - The certificate says who a worker is; only the database says which site it belongs to. No request names a site.
+//   - It answers six requests and serves nothing else: no page, no API.
+//   - Bodies and waits are bounded here, their times by the listener. An error response is one sentence without
+//     details.
 package gate
 
 import (
@@ -36,18 +37,18 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Options of the gate.
+// Options configure the gate.
 type Options struct {
 	Clock func() time.Time
 	Log   *slog.Logger
 	Wait  time.Duration // for a job; 0 is wire.JobWait
-	// Came is told of every request of a worker that is enrolled, so that its connection is kept; nil is nobody.
+	// Came is called for every request of an enrolled worker, so that its connection is kept; nil is none.
 	Came func(ctx context.Context)
 
-	Protocol int // that is spoken; 0 is wire.Protocol. For tests
+	Protocol int // the protocol that it speaks; 0 is wire.Protocol. For tests
 }
 
-// Gate answers workers.
+// Gate serves workers.
 type Gate struct {
 	fleet  *fleet.Fleet
 	st     *store.Store
@@ -55,7 +56,7 @@ type Gate struct {
 	o      Options
 	mux    *http.ServeMux
 	bodies chan struct{}
-	older  sync.Map // workers of the version before that the log has told of
+	older  sync.Map // workers of the previous version that were already logged
 
 	lock   sync.Mutex
 	trust  *authority.Authority
@@ -63,10 +64,10 @@ type Gate struct {
 	looked time.Time
 }
 
-// lookAgain is how old what is known of the authority may be: another server may have made a new one.
+// lookAgain is the maximum age of the cached authority: another server may have created a new one.
 const lookAgain = time.Minute
 
-// New makes a gate.
+// New returns a gate.
 func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) *Gate {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -91,10 +92,10 @@ func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) *Gate {
 	return g
 }
 
-// ServeHTTP is part of http.Handler.
+// ServeHTTP implements http.Handler.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.mux.ServeHTTP(w, r) }
 
-// known is the authority as it is now, and this server's certificate of it.
+// known returns the current authority, and this server's certificate of it.
 func (g *Gate) known(ctx context.Context) (*authority.Authority, *tls.Certificate, error) {
 	g.lock.Lock()
 	defer g.lock.Unlock()
@@ -104,12 +105,13 @@ func (g *Gate) known(ctx context.Context) (*authority.Authority, *tls.Certificat
 	}
 	trust, err := g.fleet.Authority(ctx)
 	if err != nil {
-		if g.trust != nil { // the database is away: what was known holds
+		if g.trust != nil { // the database is down: the cached one holds
 			return g.trust, g.pair, nil
 		}
 		return nil, nil, err
 	}
-	if g.pair == nil || now.After(g.pair.Leaf.NotAfter.Add(-7*24*time.Hour)) || trust.Fingerprint(now) != authority.Fingerprint(g.pair.Certificate[1]) {
+	if g.pair == nil || now.After(g.pair.Leaf.NotAfter.Add(-7*24*time.Hour)) ||
+		trust.Fingerprint(now) != authority.Fingerprint(g.pair.Certificate[1]) {
 		if g.pair, err = trust.Server(now); err != nil {
 			return nil, nil, err
 		}
@@ -118,7 +120,7 @@ func (g *Gate) known(ctx context.Context) (*authority.Authority, *tls.Certificat
 	return g.trust, g.pair, nil
 }
 
-// TLS is the listener's configuration.
+// TLS returns the listener's configuration.
 func (g *Gate) TLS() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13,
@@ -129,15 +131,17 @@ func (g *Gate) TLS() *tls.Config {
 				return nil, err
 			}
 			return &tls.Config{
-				MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{*pair},
-				ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: trust.Pool(), Time: g.o.Clock,
-				SessionTicketsDisabled: true, // a resumed session would not be held against an authority that has ended
+				MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"},
+				Certificates: []tls.Certificate{*pair},
+				ClientAuth:   tls.VerifyClientCertIfGiven, ClientCAs: trust.Pool(), Time: g.o.Clock,
+				// A resumed session would not be checked against an authority that has expired.
+				SessionTicketsDisabled: true,
 			}, nil
 		},
 	}
 }
 
-// failure is an answer that is no success.
+// failure is an error response.
 type failure struct {
 	status int
 	text   string
@@ -151,7 +155,7 @@ var (
 	errBody     = failure{http.StatusBadRequest, "the body cannot be read"}
 )
 
-// handle answers requests of enrolled workers.
+// handle registers a request of enrolled workers.
 func (g *Gate) handle(path string, limit int64, do func(*http.Request, store.Enrolled) (any, error)) {
 	g.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
@@ -168,7 +172,7 @@ func (g *Gate) handle(path string, limit int64, do func(*http.Request, store.Enr
 	})
 }
 
-// who is the worker behind a request.
+// who returns the worker behind a request.
 func (g *Gate) who(r *http.Request) (store.Enrolled, error) {
 	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
 		return store.Enrolled{}, errStranger
@@ -186,7 +190,7 @@ func (g *Gate) who(r *http.Request) (store.Enrolled, error) {
 		return e, err
 	case !e.Revoked.IsZero() || serial != e.Serial && serial != e.Earlier:
 		return e, errStranger
-	case serial == e.Serial && e.Earlier != "": // the new one has arrived
+	case serial == e.Serial && e.Earlier != "": // the new certificate has arrived
 		if err := g.st.CertificateUsed(r.Context(), e.ID, serial); err != nil {
 			return e, err
 		}
@@ -206,21 +210,29 @@ func (g *Gate) who(r *http.Request) (store.Enrolled, error) {
 		}
 	}
 	if protocol < g.o.Protocol {
-		if _, said := g.older.LoadOrStore(e.ID, protocol); !said { // once since the server has begun
-			g.o.Log.Warn("a worker is of the version before: the next version of the server refuses it", "worker", e.Name, "protocol", protocol, "server", g.o.Protocol)
+		if _, said := g.older.LoadOrStore(e.ID, protocol); !said { // once since the server started
+			g.o.Log.Warn("a worker is of the version before: the next version of the server refuses it",
+				"worker", e.Name, "protocol", protocol, "server", g.o.Protocol)
 		}
 	}
 	return e, nil
 }
 
-// speaks says why a worker's protocol is not taken: it is neither the server's nor the one before. Protocol 1 is the first.
+// speaks returns an error if a worker's protocol is neither the server's nor the previous one. Protocol 1 is the first.
 func (g *Gate) speaks(protocol int) error {
 	own := g.o.Protocol
 	switch {
 	case protocol > own:
-		return failure{http.StatusUpgradeRequired, fmt.Sprintf("the worker speaks protocol %d, this server %d: update the server first", protocol, own)}
+		return failure{
+			http.StatusUpgradeRequired,
+			fmt.Sprintf("the worker speaks protocol %d, this server %d: update the server first", protocol, own),
+		}
 	case protocol < max(own-1, 1):
-		return failure{http.StatusUpgradeRequired, fmt.Sprintf("the worker speaks protocol %d, this server %d and the one before: update the worker", protocol, own)}
+		return failure{
+			http.StatusUpgradeRequired,
+			fmt.Sprintf("the worker speaks protocol %d, this server %d and the one before: update the worker",
+				protocol, own),
+		}
 	}
 	return nil
 }
@@ -244,7 +256,7 @@ func (g *Gate) answer(w http.ResponseWriter, out any) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(b) // whoever has gone asks again
+	_, _ = w.Write(b) // a client that has gone asks again
 }
 
 func (g *Gate) fail(w http.ResponseWriter, r *http.Request, err error) {
@@ -280,7 +292,7 @@ func body[T any](r *http.Request) (v T, err error) {
 
 var goodName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
-// join makes a worker of whoever has a code.
+// join enrols a worker that presents a join code.
 func (g *Gate) join(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, wire.MaxOther)
 	in, err := body[wire.Join](r)
@@ -324,9 +336,18 @@ func (g *Gate) enrol(r *http.Request, in wire.Join) (out wire.Joined, err error)
 			name = in.Name
 		}
 		if !goodName.MatchString(name) {
-			return failure{http.StatusUnprocessableEntity, "a worker's name has letters, digits, dots and hyphens, 63 at most"}
+			return failure{
+				http.StatusUnprocessableEntity, "a worker's name has letters, digits, dots and hyphens, 63 at most",
+			}
 		}
-		e := store.Enrolled{Name: name, SiteID: site.ID, Origin: origin(r), Protocol: in.Protocol, Until: now, Renewed: now}
+		e := store.Enrolled{
+			Name:     name,
+			SiteID:   site.ID,
+			Origin:   origin(r),
+			Protocol: in.Protocol,
+			Until:    now,
+			Renewed:  now,
+		}
 		if err := tx.AddEnrolled(ctx, &e); errors.Is(err, store.ErrConflict) {
 			return failure{http.StatusConflict, "another worker has this name"}
 		} else if err != nil {
@@ -341,10 +362,17 @@ func (g *Gate) enrol(r *http.Request, in wire.Join) (out wire.Joined, err error)
 		}
 		who := access.System()
 		who.From = e.Origin
-		if err := g.access.ActIn(ctx, tx, who, "worker.join", e.Name, "site "+site.Name+", with the code of "+j.By); err != nil {
+		if err := g.access.ActIn(ctx, tx, who, "worker.join", e.Name,
+			"site "+site.Name+", with the code of "+j.By); err != nil {
 			return err
 		}
-		out = wire.Joined{Worker: e.ID, Name: e.Name, Site: site.Name, Certificate: issued.PEM, Authorities: trust.PEM()}
+		out = wire.Joined{
+			Worker:      e.ID,
+			Name:        e.Name,
+			Site:        site.Name,
+			Certificate: issued.PEM,
+			Authorities: trust.PEM(),
+		}
 		return nil
 	})
 	if err == nil {
@@ -353,7 +381,7 @@ func (g *Gate) enrol(r *http.Request, in wire.Join) (out wire.Joined, err error)
 	return out, err
 }
 
-// CodeHash is what is kept of a join code's secret.
+// CodeHash returns the stored form of a join code's secret.
 func CodeHash(secret string) string {
 	sum := sha256.Sum256([]byte("join " + secret))
 	return hex.EncodeToString(sum[:])
@@ -373,7 +401,7 @@ func (g *Gate) renew(r *http.Request, e store.Enrolled) (any, error) {
 	if err != nil {
 		return nil, failure{http.StatusBadRequest, "the certificate request cannot be taken"}
 	}
-	// The one that is shown stays good until the new one is shown: the answer may be lost.
+	// The presented certificate stays valid until the new one is used: the response may be lost.
 	shown := authority.Serial(r.TLS.PeerCertificates[0])
 	if err := g.st.SetCertificate(r.Context(), e.ID, issued.Serial, shown, issued.Until, now); err != nil {
 		return nil, err
@@ -389,14 +417,14 @@ func (g *Gate) alive(r *http.Request, e store.Enrolled) (any, error) {
 	return g.fleet.Heard(r.Context(), e, in)
 }
 
-// job waits a while for one.
+// job waits for a job for a while.
 func (g *Gate) job(r *http.Request, e store.Enrolled) (any, error) {
 	in, err := body[wire.Ask](r)
 	if err != nil {
 		return nil, err
 	}
 	for end := time.Now().Add(g.o.Wait); ; {
-		next := g.fleet.Next() // before the look: a run that begins during it is told of
+		next := g.fleet.Next() // before the query: a run that begins during it closes the channel
 		j, err := g.fleet.Give(r.Context(), e, in.Most)
 		if err != nil || j != nil {
 			return j, err
@@ -406,14 +434,14 @@ func (g *Gate) job(r *http.Request, e store.Enrolled) (any, error) {
 		}
 		select {
 		case <-next:
-		case <-time.After(time.Second): // another server may have begun one, a window may have opened
+		case <-time.After(time.Second): // another server may have started one, a window may have opened
 		case <-r.Context().Done():
 			return nil, nil
 		}
 	}
 }
 
-// atOnce bounds the bodies of results that are in memory at a time: each has 64 MiB at most, and as much again when decoded.
+// atOnce bounds the bodies of results in memory at a time: each has 64 MiB at most, and as much again when decoded.
 const atOnce = 4
 
 func (g *Gate) results(r *http.Request, e store.Enrolled) (any, error) {
@@ -439,7 +467,8 @@ func (g *Gate) results(r *http.Request, e store.Enrolled) (any, error) {
 	}
 	out, err := g.fleet.Take(r.Context(), e, in)
 	if len(out.Refused) > 0 {
-		g.o.Log.Warn("results of a worker were refused", "worker", e.Name, "refused", len(out.Refused), "first", out.Refused[0].Why)
+		g.o.Log.Warn("results of a worker were refused", "worker", e.Name, "refused", len(out.Refused),
+			"first", out.Refused[0].Why)
 	}
 	return out, err
 }

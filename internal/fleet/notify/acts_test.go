@@ -20,7 +20,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// act writes a line of the audit log as every room does.
+// act adds an entry to the audit log as the server does.
 func (c *scene) act(a *access.Access, action, subject string) {
 	c.t.Helper()
 	if err := a.Act(c.t.Context(), access.System(), action, subject, ""); err != nil {
@@ -28,7 +28,7 @@ func (c *scene) act(a *access.Access, action, subject string) {
 	}
 }
 
-// told are the subjects of the acts that arrived since the last call, by channel and in their order; it forgets the rest.
+// told returns the subjects of the acts that arrived since the last call, by channel and in order, and clears them.
 func (c *scene) told() map[string][]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -42,8 +42,8 @@ func (c *scene) told() map[string][]string {
 	return out
 }
 
-// Channels are told of acts where they say so: from the change that says it on, in order and once, and never of what a
-// transaction took back.
+// Channels get acts if configured: from that change on, in order and once, and never acts of a transaction that was
+// rolled back.
 func TestTellActs(t *testing.T) { onBoth(t, testTellActs) }
 
 func testTellActs(t *testing.T, c *scene) {
@@ -111,7 +111,7 @@ func testTellActs(t *testing.T, c *scene) {
 	}
 }
 
-// Many hands write acts while the service is stopped between any two rounds and the receiver is away for some of them:
+// Many goroutines write acts while the service is restarted between any two rounds and the receiver is sometimes down:
 // each act arrives once, in the order of the audit log.
 func TestActsInOrder(t *testing.T) { onBoth(t, testActsInOrder) }
 
@@ -138,10 +138,14 @@ func testActsInOrder(t *testing.T, c *scene) {
 		c.s = New(c.st, c.s.Options)
 		c.round()
 	}
-	// More than one message holds, of which the first is refused.
+	// More than one message holds; the first is refused.
 	err := c.st.InTx(t.Context(), func(tx *store.Tx) error {
 		for n := range perDelivery + 5 {
-			if err := tx.AddAct(t.Context(), &store.Act{Who: "system", Action: "target.add", Subject: fmt.Sprint(n)}); err != nil {
+			if err := tx.AddAct(t.Context(), &store.Act{
+				Who:     "system",
+				Action:  "target.add",
+				Subject: fmt.Sprint(n),
+			}); err != nil {
 				return err
 			}
 		}
@@ -177,8 +181,8 @@ func testActsInOrder(t *testing.T, c *scene) {
 	}
 }
 
-// A real daemon and a webhook are told of logins, refused and successful, and of other acts as they happen, each field as
-// it was meant, with the hash by which serve check finds the line again.
+// A real daemon and a webhook get logins, refused and successful, and other acts as they happen, with every field as
+// intended and the hash by which serve check finds the entry.
 func TestActsDaemon(t *testing.T) { onBoth(t, testActsDaemon) }
 
 func testActsDaemon(t *testing.T, c *scene) {
@@ -231,7 +235,8 @@ func testActsDaemon(t *testing.T, c *scene) {
 		t.Fatalf("the webhook: %+v", c.got)
 	}
 	for i, l := range lines {
-		if got := c.got[0].Acts[i]; got.ID != l.ID || got.Action != l.Action || got.From != l.From || got.Subject != l.Subject || !got.At.Equal(l.At) || got.Chain != hex.EncodeToString(l.Hash) {
+		if got := c.got[0].Acts[i]; got.ID != l.ID || got.Action != l.Action || got.From != l.From ||
+			got.Subject != l.Subject || !got.At.Equal(l.At) || got.Chain != hex.EncodeToString(l.Hash) {
 			t.Errorf("the webhook: %+v of %+v", got, l)
 		}
 	}
@@ -250,18 +255,21 @@ func testActsDaemon(t *testing.T, c *scene) {
 		if l.Action == store.ActLoginFailed {
 			level = "warning"
 		}
-		if m.ID != l.Action || m.Severity != level || strings.Contains(m.Text, "typed-into") || strings.Contains(m.Text, password) {
+		if m.ID != l.Action || m.Severity != level || strings.Contains(m.Text, "typed-into") ||
+			strings.Contains(m.Text, password) {
 			t.Errorf("%+v of %+v", m, l)
 		}
 		if m.Input == "tcp" {
 			var back told
-			if err := json.Unmarshal([]byte(m.Text), &back); err != nil || back.Action != l.Action || back.From != l.From || back.Subject != l.Subject || back.Chain != hex.EncodeToString(l.Hash) {
+			if err := json.Unmarshal([]byte(m.Text), &back); err != nil || back.Action != l.Action ||
+				back.From != l.From || back.Subject != l.Subject || back.Chain != hex.EncodeToString(l.Hash) {
 				t.Errorf("%v: %q", err, m.Text)
 			}
 			continue
 		}
 		fields, ok := parseCEF(m.Text)
-		if !ok || fields["class"] != l.Action || fields["act"] != l.Action || fields["src"] != l.From || fields["suser"] != l.Who || fields["cs1"] != l.Subject || fields["cs2"] != hex.EncodeToString(l.Hash) {
+		if !ok || fields["class"] != l.Action || fields["act"] != l.Action || fields["src"] != l.From ||
+			fields["suser"] != l.Who || fields["cs1"] != l.Subject || fields["cs2"] != hex.EncodeToString(l.Hash) {
 			t.Errorf("%v of %+v", fields, l)
 		}
 		if want := map[bool]string{true: l.Subject}[strings.HasPrefix(l.Action, "login")]; fields["duser"] != want {
@@ -274,13 +282,23 @@ func testActsDaemon(t *testing.T, c *scene) {
 	}
 }
 
-// FuzzAct: whatever the database holds, an act's message is one line of bounded length, and what is in it comes back.
+// FuzzAct: whatever the database contains, an act's message is one line of bounded length, and its content can be
+// parsed back.
 func FuzzAct(f *testing.F) {
 	f.Add(hostile, hostile, "192.0.2.1")
 	f.Add("", "=", "\\")
 	f.Add("\xff\xfe", strings.Repeat("|", 5000), "\u2028\u2029")
 	f.Fuzz(func(t *testing.T, who, subject, from string) {
-		a := store.Act{ID: 1, At: time.Unix(1, 0), Who: who, From: from, Action: store.ActLoginFailed, Subject: subject, Detail: who, Hash: []byte{1, 2}}
+		a := store.Act{
+			ID:      1,
+			At:      time.Unix(1, 0),
+			Who:     who,
+			From:    from,
+			Action:  store.ActLoginFailed,
+			Subject: subject,
+			Detail:  who,
+			Hash:    []byte{1, 2},
+		}
 		want := tell(a)
 		for _, format := range []string{"cef", "json"} {
 			s := &syslog{SyslogConfig: SyslogConfig{Format: format}, facility: 16, host: "h"}
@@ -288,18 +306,21 @@ func FuzzAct(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if b := all[0]; len(b) > 16<<10 || !utf8.Valid(b) || strings.ContainsFunc(string(b), func(r rune) bool { return unicode.IsControl(r) }) {
+			if b := all[0]; len(b) > 16<<10 || !utf8.Valid(b) ||
+				strings.ContainsFunc(string(b), func(r rune) bool { return unicode.IsControl(r) }) {
 				t.Fatalf("%d bytes: %q", len(b), b)
 			}
 			_, text, _ := strings.Cut(string(all[0]), " - ")
 			if format == "json" {
 				var back told
-				if err := json.Unmarshal([]byte(text), &back); err != nil || back.Who != want.Who || back.Subject != want.Subject || back.From != want.From {
+				if err := json.Unmarshal([]byte(text), &back); err != nil || back.Who != want.Who ||
+					back.Subject != want.Subject || back.From != want.From {
 					t.Fatalf("%v: %q", err, text)
 				}
 				continue
 			}
-			if fields, ok := parseCEF(text); !ok || fields["suser"] != want.Who || fields["cs1"] != want.Subject || fields["msg"] != want.Detail || fields["cs2"] != "0102" {
+			if fields, ok := parseCEF(text); !ok || fields["suser"] != want.Who || fields["cs1"] != want.Subject ||
+				fields["msg"] != want.Detail || fields["cs2"] != "0102" {
 				t.Fatalf("%v of %q", fields, text)
 			}
 		}

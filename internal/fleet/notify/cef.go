@@ -10,14 +10,15 @@ import (
 	"ipcguard/internal/store"
 )
 
-// fields writes a line in the Common Event Format:
+// fields builds a line in the Common Event Format:
 //
 //	CEF:0|vendor|product|version|event class|name|severity|key=value key=value …
 //
-// In the header a backslash and a pipe are escaped, in values a backslash and an equals sign. Line breaks are gone before.
+// Backslashes and pipes are escaped in the header, backslashes and equals signs in values. Line breaks were removed
+// before.
 type fields struct {
 	b     strings.Builder
-	after bool // another value
+	after bool // a value came before
 }
 
 func begin(version, class, name string, severity int) *fields {
@@ -31,7 +32,7 @@ func begin(version, class, name string, severity int) *fields {
 	return f
 }
 
-// put adds a value, unless it is empty.
+// put adds a value unless it is empty.
 func (f *fields) put(key, value string) {
 	if value == "" {
 		return
@@ -43,7 +44,7 @@ func (f *fields) put(key, value string) {
 	f.b.WriteString(key + "=" + cefValue.Replace(value))
 }
 
-// labelled adds one of the fields that are anybody's, with what it is.
+// labelled adds one of the format's custom fields with its label.
 func (f *fields) labelled(key, label, value string) {
 	if value != "" {
 		f.put(key+"Label", label)
@@ -51,7 +52,7 @@ func (f *fields) labelled(key, label, value string) {
 	}
 }
 
-// when adds the time and the number, which is 0 for none.
+// when adds the time and the id; 0 is none.
 func (f *fields) when(at time.Time, id int64) {
 	f.put("rt", strconv.FormatInt(at.UnixMilli(), 10))
 	if id != 0 {
@@ -59,7 +60,7 @@ func (f *fields) when(at time.Time, id int64) {
 	}
 }
 
-// cef is an event.
+// cef formats an event.
 func cef(version string, e store.Event) string {
 	f := begin(version, string(e.Kind), title(e.Kind), cefSeverity(e.Severity))
 	put, labelled := f.put, f.labelled
@@ -82,7 +83,7 @@ func cef(version string, e store.Event) string {
 	return f.b.String()
 }
 
-// cefAct is an act. Who did it is suser, from where src, to what cs1; of a login duser is the account.
+// cefAct formats an act. suser is who did it, src their address, cs1 the subject; for a login duser is the account.
 func cefAct(version string, a told) string {
 	severity := 3
 	if a.Action == store.ActLoginFailed {
@@ -109,7 +110,7 @@ var (
 	cefValue  = strings.NewReplacer(`\`, `\\`, `=`, `\=`, "\n", `\n`, "\r", `\r`)
 )
 
-// cefSeverity is CEF's from 0 to 10: 0 to 3 is low, 4 to 6 medium, 7 and 8 high, 9 and 10 very high.
+// cefSeverity returns CEF's severity from 0 to 10: 0 to 3 is low, 4 to 6 medium, 7 and 8 high, 9 and 10 very high.
 func cefSeverity(s model.Severity) int {
 	switch s {
 	case model.Critical:

@@ -14,10 +14,10 @@ import (
 	"ipcguard/internal/store"
 )
 
-// subject is what one message is about: a host in a run, or something of the server itself.
+// subject is the topic of one message: a host in a run, or the server itself.
 type subject struct {
 	host int64
-	name string // where the host has no number
+	name string // if the host has no id
 	run  int64
 }
 
@@ -28,7 +28,7 @@ func subjectOf(e *store.Event) subject {
 	return subject{0, e.Host, e.RunID}
 }
 
-// change is all that a message says of one host and run, as people read it.
+// change is what a message says about one host and run, in a form for people.
 type change struct {
 	Host     string         `json:"host,omitempty"`
 	HostID   int64          `json:"host_id,omitempty"`
@@ -36,20 +36,20 @@ type change struct {
 	RunID    int64          `json:"run_id,omitempty"`
 	Severity model.Severity `json:"severity"`
 	Since    time.Time      `json:"since"`
-	Opened   []string       `json:"opened,omitempty"` // to strangers, or weaker than before: a sentence each
+	Opened   []string       `json:"opened,omitempty"` // to strangers, or weaker than before: one sentence each
 	Closed   []string       `json:"closed,omitempty"`
 	Other    []string       `json:"other,omitempty"`
 	Fix      []string       `json:"fix,omitempty"`
 	URL      string         `json:"url,omitempty"` // of the host's page
 }
 
-// Bounds of what a message says of one host: what a person reads of it before opening its page.
+// Bounds of what a message says about one host: what a person reads before opening its page.
 const (
 	maxSentences = 12
 	maxFixes     = 3
 )
 
-// changes puts a message's events together by host and run, in the order in which they began.
+// changes groups a message's events by host and run, in the order in which they began.
 func (m *Message) changes() []change {
 	known, _ := catalog.Load() // the built-in catalog never fails
 	var out []change
@@ -60,7 +60,14 @@ func (m *Message) changes() []change {
 		if !there {
 			n, at[of] = len(out), len(out)
 			t := tidy(e)
-			out = append(out, change{Host: t.Host, HostID: e.HostID, Site: t.Site, RunID: e.RunID, Since: e.At.UTC(), URL: m.page(e.HostID)})
+			out = append(out, change{
+				Host:   t.Host,
+				HostID: e.HostID,
+				Site:   t.Site,
+				RunID:  e.RunID,
+				Since:  e.At.UTC(),
+				URL:    m.page(e.HostID),
+			})
 		}
 		c := &out[n]
 		if e.Severity.Rank() > c.Severity.Rank() || c.Severity == "" {
@@ -84,7 +91,7 @@ func (m *Message) changes() []change {
 	return out
 }
 
-// add takes an event's sentence without the host's name, which the message says once.
+// add adds an event's sentence without the host's name, which the message gives once.
 func (c *change) add(e store.Event) {
 	text := line(strings.TrimPrefix(e.Text, e.Host+" "), maxEventText)
 	if text == "" {
@@ -95,7 +102,8 @@ func (c *change) add(e store.Event) {
 	}
 	list := &c.Other
 	switch e.Kind {
-	case store.EventBecameExposed, store.EventPipeOpened, store.EventNullPipeGained, store.EventSettingReverted, store.EventSMB1Returned, store.EventNewFinding, store.EventWeakLogon:
+	case store.EventBecameExposed, store.EventPipeOpened, store.EventNullPipeGained, store.EventSettingReverted,
+		store.EventSMB1Returned, store.EventNewFinding, store.EventWeakLogon:
 		list = &c.Opened
 	case store.EventSettingChanged:
 		if e.Severity.Rank() >= model.Medium.Rank() { // to a weak value
@@ -111,7 +119,7 @@ func (c *change) add(e store.Event) {
 	*list = append(*list, text)
 }
 
-// fix is what mends an event; empty where nothing is to be mended, or a finding of the same change says it.
+// fix returns the remedy of an event; empty if there is none, or if a finding of the same change gives it.
 func (m *Message) fix(c *catalog.Catalog, e store.Event) string {
 	switch e.Kind {
 	case store.EventNewFinding:
@@ -119,14 +127,16 @@ func (m *Message) fix(c *catalog.Catalog, e store.Event) string {
 			return c.Fix(f, model.Platform{System: m.Systems[e.HostID], Role: model.UnknownRole})
 		}
 	case store.EventSettingReverted:
-		return line("Set "+e.Subject+" to "+e.Before+" again, and find what took it back: a policy, or a hand.", maxEventText)
+		return line("Set "+e.Subject+" to "+e.Before+" again, and find what took it back: a policy, or a hand.",
+			maxEventText)
 	case store.EventNullPipeGained:
 		return line("Remove "+e.Subject+" from NullSessionPipes.", maxEventText)
 	}
 	return ""
 }
 
-// page is the address of a host's page; that of all changes where there is no host. It is empty where the server has none.
+// page returns the address of a host's page, or of the page of all changes without a host. It is empty if the server
+// has no base URL.
 func (m *Message) page(host int64) string {
 	switch base := strings.TrimSuffix(m.Base, "/"); {
 	case base == "":
@@ -138,7 +148,7 @@ func (m *Message) page(host int64) string {
 	}
 }
 
-// clock writes a time as the channel's readers have it.
+// clock formats a time in the channel's zone.
 func (m *Message) clock(t time.Time) string {
 	if m.Zone != nil {
 		return t.In(m.Zone).Format("2006-01-02 15:04 MST")
@@ -146,7 +156,7 @@ func (m *Message) clock(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04 MST")
 }
 
-// head names what a change is about.
+// head names the topic of a change.
 func (c *change) head() string {
 	switch {
 	case c.Host == "":
@@ -157,16 +167,22 @@ func (c *change) head() string {
 	return c.Host + " (site " + c.Site + ")"
 }
 
-// section is a labelled part of what is said of a host.
+// section is a labelled part of a host's message.
 type section struct {
 	Label string
 	Lines []string
 }
 
-// sections are what is said of a host below its name, in the order in which it matters.
+// sections returns the parts below the host's name, the most important first.
 func (c *change) sections(m *Message) []section {
 	var out []section
-	for _, s := range []section{{"Opened", c.Opened}, {"Closed", c.Closed}, {"Changed", c.Other}, {"Since", []string{m.clock(c.Since)}}, {"Fix", c.Fix}} {
+	for _, s := range []section{
+		{"Opened", c.Opened},
+		{"Closed", c.Closed},
+		{"Changed", c.Other},
+		{"Since", []string{m.clock(c.Since)}},
+		{"Fix", c.Fix},
+	} {
 		if len(s.Lines) > 0 {
 			out = append(out, s)
 		}

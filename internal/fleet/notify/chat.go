@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// Bounds of a message to a chat program. Slack takes 50 blocks, 3,000 characters in one, and some 13,000 in all; Teams takes
-// 28 KB, of which some is its own: https://api.slack.com/reference/block-kit/blocks and
+// Bounds of a chat message. Slack takes 50 blocks, 3,000 characters in one, and about 13,000 in all; Teams takes 28 KB
+// including its own overhead: https://api.slack.com/reference/block-kit/blocks and
 // https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using
 const (
 	chatHosts  = 8    // listed in one message
-	chatText   = 1000 // bytes of what is said of one
+	chatText   = 1000 // bytes of text about one host
 	chatHeader = 150  // bytes
 )
 
-// object is a JSON object of somebody else's schema.
+// object is a JSON object in the receiver's schema.
 type object map[string]any
 
-// chat is what chat programs show of a message: the changes that are listed, and how many are not.
+// chat returns the changes that a chat message lists, and how many it leaves out.
 func (m *Message) chat() (listed []change, more int) {
 	if m.Test {
 		return nil, 0
@@ -27,7 +27,7 @@ func (m *Message) chat() (listed []change, more int) {
 	return all[:n], len(all) - n
 }
 
-// headline is the first line, for people.
+// headline returns the first line, for people.
 func (m *Message) headline() string {
 	if m.Test {
 		return "ipcguard: " + m.lead()
@@ -35,7 +35,7 @@ func (m *Message) headline() string {
 	return line(m.subject(), chatHeader)
 }
 
-// words are the sections of a change as lines of text of bounded length.
+// words returns the sections of a change as lines of bounded length.
 func (c *change) words(m *Message) string {
 	var b strings.Builder
 	for _, s := range c.sections(m) {
@@ -56,7 +56,7 @@ func (c *change) words(m *Message) string {
 	return strings.ToValidUTF8(cut, "") + "…"
 }
 
-// rest says what a chat message leaves out.
+// rest says how many changes a chat message leaves out.
 func (m *Message) rest(more int) string {
 	if more+m.More == 0 {
 		return ""
@@ -64,15 +64,15 @@ func (m *Message) rest(more int) string {
 	return fmt.Sprintf("And %d more %s.", more+m.More, plural(more+m.More, "host or change", "hosts or changes"))
 }
 
-// slackEscape writes an address as Slack wants it. slackPlain takes from a text what Slack understands as links and
-// mentions; signs that look alike do not make it longer, which would be refused.
+// slackEscape escapes an address for Slack. slackPlain replaces what Slack takes for links and mentions by characters
+// that look alike and are no longer, since Slack refuses texts that are too long.
 var (
 	slackEscape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 	slackPlain  = strings.NewReplacer("&", "＆", "<", "‹", ">", "›")
 )
 
-// slack is a message for an incoming webhook of Slack: a text for the notification and blocks for the channel. What hosts
-// chose stands in plain text, where no sign has a meaning.
+// slack returns a message for an incoming webhook of Slack: a text for the notification and blocks for the channel.
+// Texts that hosts chose are plain text, in which no character has a meaning.
 func (m *Message) slack() any {
 	plainText := func(s string) object {
 		return object{"type": "plain_text", "text": slackPlain.Replace(s), "emoji": false}
@@ -80,10 +80,18 @@ func (m *Message) slack() any {
 	blocks := []object{{"type": "header", "text": plainText(m.headline())}}
 	listed, more := m.chat()
 	for _, c := range listed {
-		fields := object{"type": "section", "text": plainText(line(c.head(), maxHostText) + " · " + string(c.Severity) + "\n" + c.words(m))}
+		fields := object{
+			"type": "section",
+			"text": plainText(line(c.head(), maxHostText) + " · " + string(c.Severity) + "\n" + c.words(m)),
+		}
 		blocks = append(blocks, object{"type": "divider"}, fields)
 		if c.URL != "" {
-			blocks = append(blocks, object{"type": "context", "elements": []object{{"type": "mrkdwn", "text": "<" + slackEscape.Replace(c.URL) + "|Open in ipcguard>"}}})
+			blocks = append(blocks, object{
+				"type": "context",
+				"elements": []object{
+					{"type": "mrkdwn", "text": "<" + slackEscape.Replace(c.URL) + "|Open in ipcguard>"},
+				},
+			})
 		}
 	}
 	if s := m.rest(more); s != "" {
@@ -92,8 +100,8 @@ func (m *Message) slack() any {
 	return object{"text": slackPlain.Replace(m.headline()), "blocks": blocks}
 }
 
-// teams is a message for a workflow of Teams that posts what a webhook receives: one Adaptive Card. What hosts chose stands
-// in runs of text, which have no markup, and not in blocks, which do.
+// teams returns a message for a workflow of Teams that posts what a webhook receives: one Adaptive Card. Texts that
+// hosts chose are in text runs, which have no markup, and not in text blocks, which do.
 func (m *Message) teams() any {
 	run := func(text string, more object) object {
 		out := object{"type": "TextRun", "text": text}
@@ -110,7 +118,10 @@ func (m *Message) teams() any {
 			items = append(items, run(strings.TrimSuffix(text, "\n"), nil))
 		}
 		if c.URL != "" {
-			items = append(items, object{"type": "ActionSet", "actions": []object{{"type": "Action.OpenUrl", "title": "Open in ipcguard", "url": c.URL}}})
+			items = append(items, object{
+				"type":    "ActionSet",
+				"actions": []object{{"type": "Action.OpenUrl", "title": "Open in ipcguard", "url": c.URL}},
+			})
 		}
 		body = append(body, object{"type": "Container", "separator": true, "items": items})
 	}
@@ -119,6 +130,11 @@ func (m *Message) teams() any {
 	}
 	return object{"type": "message", "attachments": []object{{
 		"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": nil,
-		"content": object{"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.2", "body": body},
+		"content": object{
+			"$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+			"type":    "AdaptiveCard",
+			"version": "1.2",
+			"body":    body,
+		},
 	}}}
 }

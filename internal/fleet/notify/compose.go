@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// compose makes a message of RFC 5322 with a plain and an HTML part. Every header's value is made here or encoded: no
-// text of a host or an administrator can begin another header.
+// compose builds an RFC 5322 message with a plain text and an HTML part. Every header value is generated here or
+// encoded, so that no text of a host or an administrator can start another header.
 func compose(from *mail.Address, to []*mail.Address, m *Message) ([]byte, error) {
 	var b bytes.Buffer
 	parts := multipart.NewWriter(&b)
@@ -33,11 +33,11 @@ func compose(from *mail.Address, to []*mail.Address, m *Message) ([]byte, error)
 	_, domain, _ := strings.Cut(from.Address, "@")
 	for _, h := range [][2]string{
 		{"From", from.String()},
-		{"To", strings.Join(all, ",\r\n ")}, // a line each: RFC 5322 bounds lines
+		{"To", strings.Join(all, ",\r\n ")}, // one a line: RFC 5322 bounds lines
 		{"Subject", mime.QEncoding.Encode("utf-8", m.subject())},
 		{"Date", m.At.UTC().Format(time.RFC1123Z)},
-		{"Message-ID", "<" + id + "@" + domain + ">"}, // the same when it is sent again
-		{"Auto-Submitted", "auto-generated"},          // RFC 3834: nobody's absence is answered to us
+		{"Message-ID", "<" + id + "@" + domain + ">"}, // the same for a retry
+		{"Auto-Submitted", "auto-generated"},          // RFC 3834: no out-of-office replies
 		{"MIME-Version", "1.0"},
 		{"Content-Type", `multipart/alternative; boundary="` + parts.Boundary() + `"`},
 	} {
@@ -69,7 +69,7 @@ func compose(from *mail.Address, to []*mail.Address, m *Message) ([]byte, error)
 	return b.Bytes(), nil
 }
 
-// plain is a message for those who read text.
+// plain returns the plain text part.
 func plain(m *Message) string {
 	var b strings.Builder
 	b.WriteString(m.lead() + "\n")
@@ -98,7 +98,7 @@ func plain(m *Message) string {
 	return b.String()
 }
 
-// lead is the first sentence of a message.
+// lead returns the first sentence of a message.
 func (m *Message) lead() string {
 	switch n := len(m.Events) + m.More; {
 	case m.Test:
@@ -112,9 +112,10 @@ func (m *Message) lead() string {
 	}
 }
 
-// mailPage is the HTML part. It loads nothing, links to the page alone, and is readable without its styles.
+// mailPage is the HTML part. It loads nothing, links only to the page, and is readable without its styles.
 var mailPage = template.Must(template.New("mail").Funcs(template.FuncMap{
-	"changes": (*Message).changes, "head": func(c change) string { return c.head() }, "lead": (*Message).lead, "line": func(s string) string { return line(s, 100) },
+	"changes": (*Message).changes, "head": func(c change) string { return c.head() },
+	"lead": (*Message).lead, "line": func(s string) string { return line(s, 100) },
 	"sections": func(c change, m *Message) []section { return c.sections(m) },
 }).Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>ipcguard</title></head>

@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// Waits. A peer that takes messages answers within seconds; the whole of one delivery may take half a minute, since a
-// mail server may look its sender up first.
+// Timeouts. A peer answers within seconds; a whole delivery may take half a minute, since a mail server may look up its
+// sender first.
 const (
 	dialWait = 10 * time.Second
 	sendWait = 30 * time.Second
 )
 
-// awsMetadata6 is the one metadata service that is not at a link-local address.
+// awsMetadata6 is the only metadata service whose address is not link-local.
 var awsMetadata6 = netip.MustParseAddr("fd00:ec2::254")
 
-// mayReach says why an address is not connected to, or nothing. See the rules of the room.
+// mayReach returns an error if an address is not allowed. See the rules of the room.
 func mayReach(ip netip.Addr, loopback bool) error {
 	ip = ip.Unmap().WithZone("")
 	if nat64.Contains(ip) {
@@ -44,16 +44,18 @@ func mayReach(ip netip.Addr, loopback bool) error {
 	return nil
 }
 
-// special are the ranges of RFC 6890 and its registry, as of now, where nobody takes messages: what is not reachable from anywhere,
-// reserved, or reaches an IPv4 address by another way than its own. Private addresses and those of carriers' NAT are where an
-// enterprise has its servers.
+// special are the ranges of RFC 6890 and its registry where no receiver can be: not reachable, reserved, or an indirect
+// form of an IPv4 address. Private addresses and carrier-grade NAT are allowed, since enterprises have their servers
+// there.
 var special = prefixes(
-	"0.0.0.0/8", "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.175.48.0/24", "198.18.0.0/15",
+	"0.0.0.0/8", "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24",
+	"192.175.48.0/24", "198.18.0.0/15",
 	"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-	"::/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20", "5f00::/16", "fec0::/10",
+	"::/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2001:db8::/32", "2002::/16",
+	"2620:4f:8000::/48", "3fff::/20", "5f00::/16", "fec0::/10",
 )
 
-// nat64 leads to the IPv4 address in its last four bytes (RFC 6052).
+// nat64 embeds an IPv4 address in its last four bytes (RFC 6052).
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
 func prefixes(texts ...string) []netip.Prefix {
@@ -64,8 +66,8 @@ func prefixes(texts ...string) []netip.Prefix {
 	return out
 }
 
-// dialer connects where mayReach allows it. The check stands where the address is known for good: a name that resolves
-// to another one a moment later gains nothing.
+// dialer connects where mayReach allows it. It checks the address that it connects to, so that a name which resolves
+// differently a moment later gains nothing.
 func dialer(loopback bool) *net.Dialer {
 	return &net.Dialer{Timeout: dialWait, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
@@ -76,7 +78,7 @@ func dialer(loopback bool) *net.Dialer {
 	}}
 }
 
-// endpoint checks HOST:PORT.
+// endpoint parses HOST:PORT.
 func endpoint(field, s string) (host string, err error) {
 	if len(s) > 300 {
 		return "", wrong(field, "longer than 300 characters")
@@ -94,7 +96,7 @@ func endpoint(field, s string) (host string, err error) {
 	return host, nil
 }
 
-// trust is the TLS configuration for a peer: the system's authorities, or those of a PEM text alone.
+// trust returns the TLS configuration for a peer: the system's authorities, or only those of a PEM text.
 func trust(host, pem string) (*tls.Config, error) {
 	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
 	if pem != "" {
@@ -106,8 +108,8 @@ func trust(host, pem string) (*tls.Config, error) {
 	return c, nil
 }
 
-// budget makes a connection that ends with ctx, and from which no more than most bytes are read: an answer has no reason
-// to be longer.
+// budget returns a connection that closes when ctx ends and from which at most most bytes can be read: no response
+// needs to be longer.
 func budget(ctx context.Context, conn net.Conn, most int) (net.Conn, func()) {
 	if at, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(at)
@@ -123,7 +125,7 @@ type budgeted struct {
 
 var errTalkative = fmt.Errorf("the peer says more than anybody wants to know")
 
-// Read reads within the budget.
+// Read implements net.Conn.
 func (b *budgeted) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, errTalkative

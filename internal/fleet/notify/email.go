@@ -14,17 +14,18 @@ import (
 	"strings"
 )
 
-// EmailConfig is what an e-mail channel keeps in the open.
+// EmailConfig is the part of an e-mail channel's settings that is not secret.
 type EmailConfig struct {
-	Server   string   `json:"server"`         // HOST:PORT
-	Security string   `json:"security"`       // starttls, tls or none; starttls is never left out because the server does not offer it
+	Server string `json:"server"` // HOST:PORT
+	// starttls, tls or none. With starttls a server that does not offer it is refused.
+	Security string   `json:"security"`
 	User     string   `json:"user,omitempty"` // with a password; empty is none
 	From     string   `json:"from"`
 	To       []string `json:"to"`
 	CA       string   `json:"ca,omitempty"` // PEM: the authorities to trust instead of the system's
 }
 
-// maxRecipients is what RFC 5321 says that every server takes.
+// maxRecipients is what every server accepts according to RFC 5321.
 const maxRecipients = 100
 
 type email struct {
@@ -74,13 +75,15 @@ func newEmail(config string, s Secrets) (*email, error) {
 	return out, nil
 }
 
-// address reads one address. What goes into a header or a command is what was understood of it, never the text itself.
+// address parses one address. Headers and commands contain only the parsed form, never the text itself.
 func address(field, s string) (*mail.Address, error) {
 	a, err := mail.ParseAddress(s)
 	if err != nil || len(s) > 320 {
 		return nil, wrong(field, "want addresses such as name@example.net")
 	}
-	if strings.ContainsFunc(a.Address, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`<>"(),:;[]\`, r) }) {
+	if strings.ContainsFunc(a.Address, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`<>"(),:;[]\`, r)
+	}) {
 		return nil, wrong(field, "want an address of letters, digits and signs without quotes")
 	}
 	if line(a.Name, 200) != a.Name {
@@ -107,7 +110,7 @@ func (c *email) sendIn(ctx context.Context, m *Message) error {
 	if err != nil {
 		return err
 	}
-	conn, done := budget(ctx, raw, 256<<10) // a conversation with a mail server takes some KiB, certificates with it
+	conn, done := budget(ctx, raw, 256<<10) // a session with a mail server takes some KiB with certificates
 	defer done()
 	if c.Security == "tls" {
 		conn = tls.Client(conn, c.trust)
@@ -150,11 +153,11 @@ func (c *email) sendIn(ctx context.Context, m *Message) error {
 	if err := w.Close(); err != nil {
 		return said(err)
 	}
-	_ = client.Quit() // the message was taken: what comes after does not matter
+	_ = client.Quit() // the message was accepted: later errors do not matter
 	return nil
 }
 
-// hello is the name that the server is greeted with.
+// hello returns the name for EHLO.
 func hello() string {
 	name, err := os.Hostname()
 	if err != nil || token(name, 255) != name || name == "-" || net.ParseIP(name) != nil {
@@ -163,7 +166,7 @@ func hello() string {
 	return name
 }
 
-// auth logs in. What a server says to a login is not passed on: it may repeat what it was sent.
+// auth logs in. The server's response to a login is not passed on: it may repeat what was sent.
 func (c *email) auth(client *smtp.Client) error {
 	_, offered := client.Extension("AUTH")
 	ways := strings.Fields(strings.ToUpper(offered))
@@ -187,10 +190,10 @@ func (c *email) auth(client *smtp.Client) error {
 	return err
 }
 
-// loginAuth is the LOGIN that Exchange wants: user and password, each asked for.
+// loginAuth is the LOGIN mechanism that Exchange requires: the server asks for user and password in turn.
 type loginAuth struct{ user, password string }
 
-// Start begins, under TLS alone.
+// Start begins. It requires TLS.
 func (l *loginAuth) Start(s *smtp.ServerInfo) (string, []byte, error) {
 	if !s.TLS {
 		return "", nil, errors.New("not encrypted")
@@ -198,7 +201,7 @@ func (l *loginAuth) Start(s *smtp.ServerInfo) (string, []byte, error) {
 	return "LOGIN", nil, nil
 }
 
-// Next answers.
+// Next answers the server's prompt.
 func (l *loginAuth) Next(asked []byte, more bool) ([]byte, error) {
 	if !more {
 		return nil, nil
@@ -212,7 +215,7 @@ func (l *loginAuth) Next(asked []byte, more bool) ([]byte, error) {
 	return nil, errors.New("an unknown question")
 }
 
-// said is what a mail server answered, in one bounded line.
+// said returns a mail server's response as one line of bounded length.
 func said(err error) error {
 	var of *textproto.Error
 	if errors.As(err, &of) {

@@ -22,7 +22,8 @@ import (
 func mailTo(t testing.TB, server, security, user, password, ca string) sender {
 	t.Helper()
 	config, err := json.Marshal(EmailConfig{
-		Server: server, Security: security, User: user, From: "ipcguard <guard@example.net>", To: []string{"ops@example.net", "\"Müller, Anna\" <anna@example.net>"}, CA: ca,
+		Server: server, Security: security, User: user, From: "ipcguard <guard@example.net>",
+		To: []string{"ops@example.net", "\"Müller, Anna\" <anna@example.net>"}, CA: ca,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +37,7 @@ func mailTo(t testing.TB, server, security, user, password, ca string) sender {
 
 var headers = []string{"From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"}
 
-// A real mail server takes messages by each way to it, and Python's e-mail package finds nothing wrong with them.
+// A real mail server accepts messages with every kind of security, and Python's email package finds no defect.
 func TestMailServer(t *testing.T) {
 	peer.Need(t, "aiosmtpd")
 	cert, key := certificate(t, "127.45.3.1")
@@ -58,39 +59,48 @@ func TestMailServer(t *testing.T) {
 			if test.o.Login {
 				user, password = "alice", peer.Password
 			}
-			if err := mailTo(t, s.Addr, test.security, user, password, string(cert)).send(t.Context(), someMessage()); err != nil {
+			if err := mailTo(t, s.Addr, test.security, user, password, string(cert)).send(t.Context(),
+				someMessage()); err != nil {
 				t.Fatal(err)
 			}
 			m := s.Mail(t, 1)[0]
-			if m.From != "guard@example.net" || !slices.Equal(m.To, []string{"ops@example.net", "anna@example.net"}) || m.TLS != (test.security != "none") || m.User != user {
+			if m.From != "guard@example.net" || !slices.Equal(m.To, []string{"ops@example.net", "anna@example.net"}) ||
+				m.TLS != (test.security != "none") || m.User != user {
 				t.Errorf("%+v", m)
 			}
 			if len(m.Defects) > 0 || !slices.Equal(m.Names, headers) || m.Longest > 998 {
 				t.Errorf("defects %v, headers %v, the longest line %d", m.Defects, m.Names, m.Longest)
 			}
-			if m.Headers["To"] != `ops@example.net, "Müller, Anna" <anna@example.net>` || m.Headers["Subject"] != "ipcguard: 3 changes on 3 hosts, the worst critical" {
+			if m.Headers["To"] != `ops@example.net, "Müller, Anna" <anna@example.net>` ||
+				m.Headers["Subject"] != "ipcguard: 3 changes on 3 hosts, the worst critical" {
 				t.Errorf("%v", m.Headers)
 			}
 			text, page := m.Parts["text/plain"], m.Parts["text/html"]
-			if !strings.Contains(text, "Gives accounts to strangers") || !strings.Contains(text, "Ü, 漢字, 🙂") || !strings.Contains(page, "Ü, 漢字, 🙂") {
+			if !strings.Contains(text, "Gives accounts to strangers") || !strings.Contains(text, "Ü, 漢字, 🙂") ||
+				!strings.Contains(page, "Ü, 漢字, 🙂") {
 				t.Errorf("%q\n%q", text, page)
 			}
-			if strings.Contains(page, "<script") || !strings.Contains(page, "&lt;script&gt;") || strings.ContainsAny(text+page, "\x1b\x00\u202e") || strings.Contains(text, "\nBcc:") {
+			if strings.Contains(page, "<script") || !strings.Contains(page, "&lt;script&gt;") ||
+				strings.ContainsAny(text+page, "\x1b\x00\u202e") || strings.Contains(text, "\nBcc:") {
 				t.Errorf("hostile names pass: %q\n%q", text, page)
 			}
 			if test.o.Login {
-				err := mailTo(t, s.Addr, test.security, "alice", "not the password", string(cert)).send(t.Context(), someMessage())
-				if err == nil || !strings.Contains(err.Error(), "refuses user and password") || strings.Contains(err.Error(), "not the") {
+				err := mailTo(t, s.Addr, test.security, "alice", "not the password", string(cert)).send(t.Context(),
+					someMessage())
+				if err == nil || !strings.Contains(err.Error(), "refuses user and password") ||
+					strings.Contains(err.Error(), "not the") {
 					t.Errorf("a wrong password: %v", err)
 				}
 			}
 			if test.security != "none" {
-				if err := mailTo(t, s.Addr, test.security, user, password, "").send(t.Context(), someMessage()); err == nil {
+				if err := mailTo(t, s.Addr, test.security, user, password, "").send(t.Context(),
+					someMessage()); err == nil {
 					t.Error("a server with a certificate of an unknown authority is trusted")
 				}
 			}
 			if test.security == "none" {
-				if err := mailTo(t, s.Addr, "starttls", "", "", "").send(t.Context(), someMessage()); err == nil || !strings.Contains(err.Error(), "nothing is sent in the clear") {
+				if err := mailTo(t, s.Addr, "starttls", "", "", "").send(t.Context(), someMessage()); err == nil ||
+					!strings.Contains(err.Error(), "nothing is sent in the clear") {
 					t.Errorf("a server without STARTTLS: %v", err)
 				}
 			}
@@ -101,7 +111,7 @@ func TestMailServer(t *testing.T) {
 	}
 }
 
-// What a server says comes back bounded and clean; an endless one is left.
+// A server's texts come back bounded and clean; an endless response is cut off.
 func TestMailServerHostile(t *testing.T) {
 	for name, says := range map[string]string{
 		"refuses":  "554 go \x1b[31maway " + strings.Repeat("x", 2000) + "\r\n",
@@ -132,16 +142,20 @@ func TestMailServerHostile(t *testing.T) {
 	}
 }
 
-// FuzzCompose: whatever hosts and channels are called, a message has its own headers and two parts, whose text is ours.
+// FuzzCompose: whatever hosts and channels are called, a message has its own headers and two parts with our text.
 func FuzzCompose(f *testing.F) {
 	f.Add(hostile, hostile, hostile)
 	f.Add("\r\n.\r\n", "=?utf-8?q?x?=", "--ipcguard-\r\n")
 	f.Fuzz(func(t *testing.T, channel, host, text string) {
 		m := &Message{
 			Key: "k", Channel: channel, At: time.Unix(1, 0), Version: "1",
-			Events: []store.Event{{Host: host, Text: text, Before: text, Severity: model.Low, Kind: store.EventNewHost}},
+			Events: []store.Event{
+				{Host: host, Text: text, Before: text, Severity: model.Low, Kind: store.EventNewHost},
+			},
 		}
-		b, err := compose(&mail.Address{Address: "a@example.net"}, []*mail.Address{{Name: "Ü", Address: "b@example.net"}}, m)
+		b, err := compose(&mail.Address{Address: "a@example.net"}, []*mail.Address{
+			{Name: "Ü", Address: "b@example.net"},
+		}, m)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,23 +14,23 @@ import (
 	"ipcguard/internal/store"
 )
 
-// perRound bounds the events that one round looks at for a channel; what is left comes in the next, seconds later.
+// perRound bounds the events that one round reads for a channel; the next round, seconds later, reads the rest.
 const perRound = 20_000
 
-// progress is how far a channel has been told: all events up to Low, all acts up to Acts. The store sees to it that an event
-// or act with a lower number cannot appear after one with a higher.
+// progress is how far a channel has been notified: of all events up to Low and all acts up to Acts. The store
+// guarantees that no event or act appears after one with a higher id.
 type progress struct {
 	Low  int64  `json:"low"`
 	Acts int64  `json:"acts,omitempty"`
 	Next int64  `json:"next,omitempty"` // Unix seconds: when a digest is due
-	Cron string `json:"cron,omitempty"` // what Next was reckoned by
+	Cron string `json:"cron,omitempty"` // the cron line that Next was computed from
 }
 
 func progressKey(channel int64) string { return "notify.channel." + strconv.FormatInt(channel, 10) }
 
-// Begin has a channel told of what happens from now on, and of nothing before, where it was not told of that so far: was is
-// the channel before the change, the zero value where it is new. Begin belongs into the transaction that changes the channel:
-// a round of the service may be seconds away.
+// Begin starts a channel's notifications with what happens from now on, if it got none of that kind before: was is the
+// channel before the change, the zero value for a new one. Call Begin in the transaction that changes the channel: the
+// service may run a round seconds later.
 func Begin(ctx context.Context, tx *store.Tx, was, is *store.Channel) error {
 	p, _, err := readProgress(ctx, tx, is.ID)
 	if err != nil {
@@ -49,7 +49,7 @@ func Begin(ctx context.Context, tx *store.Tx, was, is *store.Channel) error {
 	return p.write(ctx, tx, is.ID)
 }
 
-// readProgress also returns the text that is kept, empty where there is none.
+// readProgress also returns the stored text, empty if there is none.
 func readProgress(ctx context.Context, tx *store.Tx, channel int64) (p progress, kept string, err error) {
 	kept, err = tx.Meta(ctx, progressKey(channel))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -71,8 +71,7 @@ func (p *progress) write(ctx context.Context, tx *store.Tx, channel int64) error
 	return tx.SetMeta(ctx, progressKey(channel), string(b))
 }
 
-// gather makes deliveries of the events and acts that a channel was not told of yet. What it has dealt with is kept in the same
-// transaction.
+// gather creates deliveries of new events and acts for a channel. It stores its progress in the same transaction.
 func (s *Service) gather(ctx context.Context, c *store.Channel) error {
 	now := s.now()
 	if stuck, err := s.stuck(ctx, c); err != nil || stuck {
@@ -86,9 +85,9 @@ func (s *Service) gather(ctx context.Context, c *store.Channel) error {
 		switch {
 		case !c.Enabled && kept == "":
 			return nil
-		case !c.Enabled: // what happens meanwhile is not told when it is switched on again
+		case !c.Enabled: // what happens meanwhile is not reported when it is enabled again
 			return tx.SetMeta(ctx, progressKey(c.ID), "")
-		case kept == "": // switched on by other ways than Begin, such as a restored copy
+		case kept == "": // enabled without Begin, such as by a restored backup
 			if p.Low, err = lastEvent(ctx, tx); err != nil {
 				return err
 			}
@@ -113,8 +112,8 @@ func (s *Service) gather(ctx context.Context, c *store.Channel) error {
 	})
 }
 
-// stuck tells whether a channel's last message is still to be tried again. Until then no more are made: the events stay
-// where they are, and are told together, rather than as a thousand messages of a night.
+// stuck reports whether a channel's last message waits for a retry. Until then no more are created: the events stay in
+// the store and are sent together later, instead of as a thousand messages of one night.
 func (s *Service) stuck(ctx context.Context, c *store.Channel) (bool, error) {
 	if c.LastFail == "" || !c.Enabled {
 		return false, nil
@@ -142,7 +141,8 @@ func lastAct(ctx context.Context, tx *store.Tx) (int64, error) {
 	return last[0].ID, nil
 }
 
-// due tells whether a channel is to be told now: always, or where it has a digest when that is due. It reckons the next.
+// due reports whether it is time to notify a channel: always, or, with a digest, when that is due. It computes the next
+// time.
 func (p *progress) due(c *store.Channel, now time.Time) (bool, error) {
 	if c.Digest == "" {
 		p.Next, p.Cron = 0, ""
@@ -152,7 +152,7 @@ func (p *progress) due(c *store.Channel, now time.Time) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("notify: channel %d: %w", c.ID, err)
 	}
-	if by := strings.TrimSpace(c.Digest + " " + c.Zone); p.Cron != by { // new, or another one
+	if by := strings.TrimSpace(c.Digest + " " + c.Zone); p.Cron != by { // new or changed
 		p.Next, p.Cron = schedule.Next(now).Unix(), by
 		return false, nil
 	}
@@ -162,8 +162,8 @@ func (p *progress) due(c *store.Channel, now time.Time) (bool, error) {
 	return now.Unix() >= p.Next, nil
 }
 
-// hushed tells whether a channel is in its quiet hours. What is held back stays among the events that it was not told of, or
-// among its deliveries, both of which the store keeps.
+// hushed reports whether a channel is in its quiet hours. What waits stays among its new events or its deliveries, both
+// of which the store keeps.
 func hushed(c *store.Channel, now time.Time) (bool, error) {
 	if c.Quiet == "" {
 		return false, nil
@@ -175,7 +175,7 @@ func hushed(c *store.Channel, now time.Time) (bool, error) {
 	return w.Open(now), nil
 }
 
-// gatherInto makes the deliveries.
+// gatherInto creates the deliveries.
 func (s *Service) gatherInto(ctx context.Context, tx *store.Tx, c *store.Channel, p *progress, now time.Time) error {
 	quiet, err := hushed(c, now)
 	if err != nil {
@@ -198,7 +198,7 @@ func (s *Service) gatherInto(ctx context.Context, tx *store.Tx, c *store.Channel
 		name = func(part []int64) string {
 			return fmt.Sprintf("digest:%s:%d", at.Format("2006-01-02T15:04Z"), part[0])
 		}
-		if !more && !moreActs { // else the rest belongs to this digest too, and comes with the next round
+		if !more && !moreActs { // else the rest belongs to this digest too and comes with the next round
 			schedule, err := when.ParseSchedule(c.Digest, c.Zone)
 			if err != nil {
 				return err
@@ -221,8 +221,10 @@ func (s *Service) gatherInto(ctx context.Context, tx *store.Tx, c *store.Channel
 	return nil
 }
 
-// events are those that the channel wants and was not told of; more says that this round does not look at all of them.
-func (s *Service) events(ctx context.Context, tx *store.Tx, c *store.Channel, p *progress) (all []heard, more bool, err error) {
+// events returns new events that the channel wants; more says that this round does not read all of them.
+func (s *Service) events(
+	ctx context.Context, tx *store.Tx, c *store.Channel, p *progress,
+) (all []heard, more bool, err error) {
 	if !c.OfEvents() {
 		return nil, false, nil
 	}
@@ -244,18 +246,18 @@ func (s *Service) events(ctx context.Context, tx *store.Tx, c *store.Channel, p 
 	return all, true, nil
 }
 
-// heard is an event that a channel is to be told of, and what it is about.
+// heard is an event for a channel, and its topic.
 type heard struct {
 	id int64
 	of subject
 }
 
-// maxAlone is how many hosts that changed at once have a message each. Of more a person is told in one: chat programs take
-// about a message a second, and nobody reads a hundred.
+// maxAlone is the number of hosts changed at once that get a message each. More are combined into one: chat programs
+// accept about a message a second, and nobody reads a hundred.
 const maxAlone = 5
 
-// messages divides events into messages: a host and run have one, unless many changed at once or there is a digest. A daemon
-// that takes lines needs no dividing.
+// messages divides events into messages: one for each host and run, unless many changed at once or there is a digest. A
+// syslog channel needs no division.
 func messages(c *store.Channel, all []heard) [][]int64 {
 	groups := [][]int64{nil}
 	at := map[subject]int{}
@@ -281,8 +283,10 @@ func messages(c *store.Channel, all []heard) [][]int64 {
 	return out
 }
 
-// acts are those that the channel was not told of, as events does it.
-func (s *Service) acts(ctx context.Context, tx *store.Tx, c *store.Channel, p *progress) (ids []int64, more bool, err error) {
+// acts returns new acts for the channel, as events does.
+func (s *Service) acts(
+	ctx context.Context, tx *store.Tx, c *store.Channel, p *progress,
+) (ids []int64, more bool, err error) {
 	if !c.OfActs() {
 		return nil, false, nil
 	}
@@ -302,8 +306,8 @@ func (s *Service) acts(ctx context.Context, tx *store.Tx, c *store.Channel, p *p
 	return ids, true, nil
 }
 
-// wants tells whether a channel is told of an event. What an exception covers was accepted by somebody: that it ends is
-// told again.
+// wants reports whether a channel wants an event. Events that an exception covers are left out; the end of an exception
+// is reported again.
 func wants(c *store.Channel, e *store.Event) bool {
 	return !e.Excepted && e.Severity.Rank() >= c.Least.Rank() && (len(c.Kinds) == 0 || slices.Contains(c.Kinds, e.Kind))
 }

@@ -1,20 +1,22 @@
-// Package notify tells people and programs outside what changed, by webhook, e-mail and syslog, and programs what was done.
+// Package notify reports changes by webhook, e-mail and syslog, and the audit log to programs.
 //
 //	events ─► channel's filter (kind, severity, not excepted) ─┐
 //	acts   ─► channels that are told of them                  ─┴─► delivery, at once or as a digest ─► sender ─► peer
 //
 // The rules of the room:
 //
-//   - Every event and act is gathered once for each channel, in order, after the transaction that wrote it was kept: which
-//     ones were is kept in the transaction that makes the delivery, so that a crash loses none and doubles none. A delivery that was sent when the crash came is sent again: it has the
-//     same key, by which a receiver can tell.
-//   - A peer that fails is asked again, later each time, and then given up: nobody is asked for ever.
-//   - Names and texts come from hosts that nobody trusts: they are one line of bounded length, escaped for where they go.
-//   - Secrets (a webhook's address and key, a password) come sealed from the store. No error names them; of the address it may
-//     tell the host, which whoever mends it has to know.
-//   - Where it may connect: everywhere but to link-local, multicast and unspecified addresses, which hold the metadata
-//     services of clouds and nothing that takes messages; and a webhook to this machine itself only where its channel
-//     says so. Names are checked after they are resolved, at the connection. No proxy is used, no redirect followed.
+//   - Every event and act is gathered once for each channel, in order, after its transaction has committed. The
+//     progress is stored in the transaction that creates the delivery, so that a crash loses none and doubles none. A
+//     delivery that was being sent during a crash is sent again, with the same key, by which a receiver can recognize
+//     it.
+//   - A peer that fails is retried, with growing pauses, and then given up.
+//   - Names and texts come from hosts that are not trusted: they become one line of bounded length, escaped for their
+//     destination.
+//   - Secrets (a webhook's address and key, a password) are sealed in the store. No error contains them; it may name
+//     the host of the address, which an administrator needs for a repair.
+//   - It connects to any address except link-local, multicast and unspecified ones, which include the metadata services
+//     of clouds and no receiver; and to a webhook on this machine only if its channel says so. Names are checked after
+//     they are resolved, at the connection. It uses no proxy and follows no redirect.
 package notify
 
 import (
@@ -39,32 +41,32 @@ const (
 	KindSyslog  = "syslog"
 )
 
-// Message is what one delivery says.
+// Message is the content of one delivery.
 type Message struct {
-	Key     string // the delivery's: the same when it is sent again
+	Key     string // the delivery's: the same for a retry
 	Channel string
 	Digest  bool
-	Test    bool // somebody pressed the button
+	Test    bool // a test by an administrator
 	At      time.Time
 	Events  []store.Event
 	Acts    []store.Act
 	More    int    // events of this delivery that are not listed
-	Base    string // the page's address for links; empty is none
+	Base    string // base URL of the page for links; empty is none
 	Version string // of this program
 
-	Zone    *time.Location   // of the times that people read; nil is UTC
-	Systems map[int64]string // what hosts run, by their numbers, as far as it was looked up
+	Zone    *time.Location   // for times that people read; nil is UTC
+	Systems map[int64]string // the operating systems of hosts by id, as far as looked up
 }
 
-// Secrets are what a channel keeps sealed.
+// Secrets are the sealed part of a channel's settings.
 type Secrets struct {
-	URL      string `json:"url,omitempty"`      // webhook: where to
-	Key      string `json:"key,omitempty"`      // webhook: of the signature
+	URL      string `json:"url,omitempty"`      // webhook: its address
+	Key      string `json:"key,omitempty"`      // webhook: the key of the signature
 	Password string `json:"password,omitempty"` // e-mail
 }
 
-// Moved takes away what must be given again when a channel's settings change: whoever has a stored password sent to
-// another server, or without its protection, would be told it.
+// Moved removes the secrets that must be entered again when a channel's settings change: otherwise whoever redirects a
+// channel to another server, or removes its protection, would get its password.
 func (s Secrets) Moved(kind, before, after string) Secrets {
 	var a, b EmailConfig
 	if kind != KindEmail {
@@ -77,7 +79,7 @@ func (s Secrets) Moved(kind, before, after string) Secrets {
 	return s
 }
 
-// sender is one kind of channel, ready to send.
+// sender sends through one kind of channel.
 type sender interface {
 	send(ctx context.Context, m *Message) error
 }
@@ -85,14 +87,14 @@ type sender interface {
 // ConfigError says what is wrong with a channel's settings. It quotes no secret.
 type ConfigError struct{ Field, Text string }
 
-// Error says it in plain words.
+// Error implements error.
 func (e *ConfigError) Error() string { return "notify: " + e.Field + ": " + e.Text }
 
 func wrong(field, format string, args ...any) error {
 	return &ConfigError{field, fmt.Sprintf(format, args...)}
 }
 
-// Check says what is wrong with a channel's settings, or nothing. It connects to nothing.
+// Check returns what is wrong with a channel's settings, or nil. It connects to nothing.
 func Check(kind, config string, s Secrets) error {
 	_, err := open(kind, config, s)
 	return err
@@ -113,7 +115,7 @@ func open(kind, config string, s Secrets) (sender, error) {
 // maxConfig bounds a channel's settings in bytes: a chain of certificates fits.
 const maxConfig = 64 << 10
 
-// decode reads settings strictly, so that a mistyped name does not pass for a default.
+// decode parses settings strictly, so that a mistyped name does not silently use a default.
 func decode(config string, into any) error {
 	if len(config) > maxConfig {
 		return wrong("config", "longer than %d bytes", maxConfig)
@@ -132,7 +134,7 @@ func decode(config string, into any) error {
 	return nil
 }
 
-// title is what an event's kind is called.
+// title returns the title of a kind of event.
 func title(k store.EventKind) string {
 	switch k {
 	case store.EventNewHost:
@@ -185,7 +187,7 @@ func title(k store.EventKind) string {
 	return "Change"
 }
 
-// Kinds lists every kind of event with what it is called, in the order in which forms show them.
+// Kinds lists all kinds of events with their titles, in the order in which forms show them.
 func Kinds() []struct {
 	Kind  store.EventKind
 	Title string
@@ -204,15 +206,15 @@ func Kinds() []struct {
 }
 
 var kinds = []store.EventKind{
-	store.EventBecameExposed, store.EventBecameClosed, store.EventPipeOpened, store.EventPipeClosed, store.EventNullPipeGained,
-	store.EventSettingChanged, store.EventSettingReverted, store.EventSMB1Returned, store.EventNewHost, store.EventVanished,
-	store.EventReturned, store.EventInconclusive, store.EventNewFinding, store.EventFindingEnded, store.EventExceptionEnded,
-	store.EventWeakLogon,
+	store.EventBecameExposed, store.EventBecameClosed, store.EventPipeOpened, store.EventPipeClosed,
+	store.EventNullPipeGained, store.EventSettingChanged, store.EventSettingReverted, store.EventSMB1Returned,
+	store.EventNewHost, store.EventVanished, store.EventReturned, store.EventInconclusive, store.EventNewFinding,
+	store.EventFindingEnded, store.EventExceptionEnded, store.EventWeakLogon,
 	store.EventRetired, store.EventWorkerSilent, store.EventChannelFailing, store.EventRunFailed, store.EventDiskFull,
 	store.EventCertificateEnd, store.EventProblemEnded,
 }
 
-// subject is a message in one line.
+// subject returns a message's subject line.
 func (m *Message) subject() string {
 	if m.Test {
 		return "ipcguard: test of " + line(m.Channel, 100)
@@ -221,7 +223,8 @@ func (m *Message) subject() string {
 		if n == 1 {
 			return "ipcguard: " + line(m.Acts[0].Action+" "+m.Acts[0].Subject, 150)
 		}
-		return fmt.Sprintf("ipcguard: %d entries of the audit log, from %s to %s", n, m.Acts[0].Action, m.Acts[n-1].Action)
+		return fmt.Sprintf("ipcguard: %d entries of the audit log, from %s to %s",
+			n, m.Acts[0].Action, m.Acts[n-1].Action)
 	}
 	n := len(m.Events) + m.More
 	if n == 0 {
@@ -255,7 +258,8 @@ func plural(n int, one, many string) string {
 	return many
 }
 
-// line makes one line of at most so many bytes of a text, without control characters and marks that hide or turn text.
+// line returns s as one line of at most most bytes, without control characters and characters that hide or reorder
+// text.
 func line(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if model.Hidden(r) {
@@ -273,8 +277,8 @@ func line(s string, most int) string {
 	return s[:max(cut, 0)] + "…"
 }
 
-// Bounds of an event's texts on the way out, in bytes: a syslog message of one event stays below the 2,048 that RFC 5424
-// says receivers should take, all texts at their longest and escaped as usual texts are.
+// Bounds of an event's texts in messages, in bytes: a syslog message of one event stays below the 2,048 that receivers
+// should accept according to RFC 5424, with all texts at their longest and usual escaping.
 const (
 	maxHostText    = 200
 	maxSubjectText = 200
@@ -282,7 +286,7 @@ const (
 	maxEventText   = 400
 )
 
-// tidy bounds and cleans what a host may have chosen.
+// tidy bounds and cleans texts that a host may have chosen.
 func tidy(e store.Event) store.Event {
 	e.Host = line(e.Host, maxHostText)
 	e.Site = line(e.Site, maxHostText)
@@ -293,8 +297,8 @@ func tidy(e store.Event) store.Event {
 	return e
 }
 
-// tidyAct is tidy for a line of the audit log. They come bounded and clean from where acts are done; a database that
-// somebody else wrote to may hold others.
+// tidyAct does the same for an entry of the audit log. Entries are stored bounded and clean; a database that others
+// wrote to may contain different ones.
 func tidyAct(a store.Act) store.Act {
 	a.Who = line(a.Who, 2*maxSubjectText)
 	a.From = line(a.From, maxSubjectText)
@@ -304,7 +308,7 @@ func tidyAct(a store.Act) store.Act {
 	return a
 }
 
-// told is an act as programs are told of it. Chain is its hash in the audit log, which serve check finds there again.
+// told is an act as programs get it. Chain is its hash in the audit log, where serve check finds it.
 type told struct {
 	store.Act
 	Chain string `json:"chain,omitempty"`
@@ -312,10 +316,10 @@ type told struct {
 
 func tell(a store.Act) told { return told{tidyAct(a), hex.EncodeToString(a.Hash)} }
 
-// errNoAnswer is what a peer's silence is.
+// errNoAnswer is the error for a peer that does not answer.
 var errNoAnswer = errors.New("no answer in time")
 
-// timed says time-outs in the same words wherever they come from.
+// timed gives all timeouts the same text.
 func timed(err error) error {
 	var t interface{ Timeout() bool }
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout() {

@@ -18,14 +18,22 @@ import (
 // on adds an event of a host in a run.
 func (c *scene) on(host int64, run int64, text string) {
 	c.t.Helper()
-	e := store.Event{At: c.now, Kind: store.EventPipeOpened, HostID: host, Host: fmt.Sprintf("srv%d", host), RunID: run, Severity: model.High, Text: text}
+	e := store.Event{
+		At:       c.now,
+		Kind:     store.EventPipeOpened,
+		HostID:   host,
+		Host:     fmt.Sprintf("srv%d", host),
+		RunID:    run,
+		Severity: model.High,
+		Text:     text,
+	}
 	if err := c.st.AddEvents(c.t.Context(), []store.Event{e}); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
-// What happens in quiet hours is told once when they end, though the service is stopped between any two rounds and the
-// receiver was away when they began; acts are told as they happen.
+// Events of quiet hours are reported once when they end, though the service is restarted between any two rounds and the
+// receiver was down when they began; acts are reported at once.
 func TestQuietHours(t *testing.T) { onBoth(t, testQuietHours) }
 
 func testQuietHours(t *testing.T, c *scene) {
@@ -54,7 +62,7 @@ func testQuietHours(t *testing.T, c *scene) {
 	if got := round(7 * time.Hour); !same(got, map[string][]int{"siem": {5}}) {
 		t.Errorf("at 05:01: %v", got)
 	}
-	if got := round(time.Hour); len(got) > 0 { // the digest is due, and quiet
+	if got := round(time.Hour); len(got) > 0 { // the digest is due, but the hours are quiet
 		t.Errorf("at 06:01: %v", got)
 	}
 	got := round(time.Hour) // 07:01
@@ -69,7 +77,7 @@ func testQuietHours(t *testing.T, c *scene) {
 	}
 }
 
-// A host and run have a message each; many hosts at once have one together, and so has a digest.
+// A host and run get one message; many hosts at once share one, and so does a digest.
 func TestMessageAHost(t *testing.T) { onBoth(t, testMessageAHost) }
 
 func testMessageAHost(t *testing.T, c *scene) {
@@ -92,29 +100,44 @@ func testMessageAHost(t *testing.T, c *scene) {
 	}
 }
 
-// A change says what opened, since when, where it is shown and how it is mended, in words of its own.
+// A change says what opened, since when, where it is shown and how to fix it.
 func TestChanges(t *testing.T) {
 	at := time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
 	m := &Message{Base: "https://guard.example/", Systems: map[int64]string{3: "samba"}, Events: []store.Event{
-		{At: at.Add(time.Minute), HostID: 3, Host: "srv", RunID: 1, Kind: store.EventNewFinding, Subject: "anonymous-lists-accounts", Severity: model.Critical, Text: "srv has a new finding: A stranger lists accounts."},
-		{At: at, HostID: 3, Host: "srv", RunID: 1, Kind: store.EventPipeOpened, Severity: model.Medium, Text: "srv öffnet."},
-		{At: at, HostID: 3, Host: "srv", RunID: 1, Kind: store.EventSettingChanged, Severity: model.Low, Text: "über alles"},
-		{At: at, HostID: 3, Host: "srv", RunID: 1, Kind: store.EventPipeClosed, Severity: model.Info, Text: "srv closed x."},
+		{
+			At: at.Add(time.Minute), HostID: 3, Host: "srv", RunID: 1, Kind: store.EventNewFinding,
+			Subject: "anonymous-lists-accounts", Severity: model.Critical,
+			Text: "srv has a new finding: A stranger lists accounts.",
+		},
+		{
+			At: at, HostID: 3, Host: "srv", RunID: 1, Kind: store.EventPipeOpened,
+			Severity: model.Medium, Text: "srv öffnet.",
+		},
+		{
+			At: at, HostID: 3, Host: "srv", RunID: 1, Kind: store.EventSettingChanged,
+			Severity: model.Low, Text: "über alles",
+		},
+		{
+			At: at, HostID: 3, Host: "srv", RunID: 1, Kind: store.EventPipeClosed,
+			Severity: model.Info, Text: "srv closed x.",
+		},
 	}}
 	all := m.changes()
 	if len(all) != 1 {
 		t.Fatalf("%+v", all)
 	}
 	c := all[0]
-	if !slices.Equal(c.Opened, []string{"Has a new finding: A stranger lists accounts.", "Öffnet."}) || !slices.Equal(c.Other, []string{"Über alles"}) || !slices.Equal(c.Closed, []string{"Closed x."}) {
+	if !slices.Equal(c.Opened, []string{"Has a new finding: A stranger lists accounts.", "Öffnet."}) ||
+		!slices.Equal(c.Other, []string{"Über alles"}) || !slices.Equal(c.Closed, []string{"Closed x."}) {
 		t.Errorf("%+v", c)
 	}
-	if !c.Since.Equal(at) || c.URL != "https://guard.example/hosts/3" || c.Severity != model.Critical || len(c.Fix) != 1 || !strings.Contains(c.Fix[0], "restrict anonymous") {
+	if !c.Since.Equal(at) || c.URL != "https://guard.example/hosts/3" || c.Severity != model.Critical ||
+		len(c.Fix) != 1 || !strings.Contains(c.Fix[0], "restrict anonymous") {
 		t.Errorf("%+v", c)
 	}
 }
 
-// chatBody sends a message in a shape, and gives what arrived.
+// chatBody sends a message in a shape and returns what arrived.
 func chatBody(t *testing.T, shape string, m *Message) (string, http.Header) {
 	t.Helper()
 	var body []byte
@@ -134,22 +157,35 @@ func chatBody(t *testing.T, shape string, m *Message) (string, http.Header) {
 	return string(body), header
 }
 
-// crowd is a message of many hosts, whose texts are as long and as bad as can be.
+// crowd returns a message of many hosts with the longest and worst texts.
 func crowd() *Message {
 	m := someMessage()
 	m.Events = nil
 	for host := range int64(40) {
 		for n := range 20 {
 			bad := strings.Repeat("<!channel> & [x](javascript:1) *a* _b_ 漢\x00\u202e", 40)
-			m.Events = append(m.Events, store.Event{At: m.At, Kind: store.EventNullPipeGained, HostID: host + 1, Host: bad, Site: bad, Severity: model.High, Subject: fmt.Sprint(n) + bad, Text: fmt.Sprint(n) + bad})
+			m.Events = append(m.Events, store.Event{
+				At:       m.At,
+				Kind:     store.EventNullPipeGained,
+				HostID:   host + 1,
+				Host:     bad,
+				Site:     bad,
+				Severity: model.High,
+				Subject:  fmt.Sprint(n) + bad,
+				Text:     fmt.Sprint(n) + bad,
+			})
 		}
 	}
 	return m
 }
 
-// Slack's bounds are kept, and nothing that a host chose is a link or a mention.
+// Slack's limits are kept, and nothing that a host chose is a link or a mention.
 func TestSlack(t *testing.T) {
-	for name, m := range map[string]*Message{"some": someMessage(), "many": crowd(), "test": {Test: true, Channel: "x", At: time.Now(), Events: someEvents()[:1]}} {
+	for name, m := range map[string]*Message{
+		"some": someMessage(),
+		"many": crowd(),
+		"test": {Test: true, Channel: "x", At: time.Now(), Events: someEvents()[:1]},
+	} {
 		body, header := chatBody(t, ShapeSlack, m)
 		var p struct {
 			Text   string
@@ -170,7 +206,8 @@ func TestSlack(t *testing.T) {
 			if b.Text != nil {
 				n := utf8.RuneCountInString(b.Text.Text)
 				total += n
-				if n == 0 || n > 3000 || b.Type == "header" && n > 150 || b.Text.Type != "plain_text" || strings.ContainsAny(b.Text.Text, "<>&\x00\u202e") {
+				if n == 0 || n > 3000 || b.Type == "header" && n > 150 || b.Text.Type != "plain_text" ||
+					strings.ContainsAny(b.Text.Text, "<>&\x00\u202e") {
 					t.Errorf("%s: a block of %d: %q", name, n, b.Text.Text)
 				}
 			}
@@ -187,7 +224,7 @@ func TestSlack(t *testing.T) {
 	}
 }
 
-// The card of Teams keeps the bound of its size, and shows what a host chose only where markup has no meaning.
+// The card stays within Teams' size limit, and shows what a host chose only where markup has no meaning.
 func TestTeams(t *testing.T) {
 	for name, m := range map[string]*Message{"some": someMessage(), "many": crowd()} {
 		body, header := chatBody(t, ShapeTeams, m)
@@ -204,15 +241,19 @@ func TestTeams(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &p); err != nil {
 			t.Fatal(name, err)
 		}
-		if len(body) > 21_000 || header.Get(SignatureHeader) != "" || p.Type != "message" || len(p.Attachments) != 1 || p.Attachments[0].ContentType != "application/vnd.microsoft.card.adaptive" || p.Attachments[0].Content.Type != "AdaptiveCard" || p.Attachments[0].Content.Version != "1.2" {
+		if len(body) > 21_000 || header.Get(SignatureHeader) != "" || p.Type != "message" || len(p.Attachments) != 1 ||
+			p.Attachments[0].ContentType != "application/vnd.microsoft.card.adaptive" ||
+			p.Attachments[0].Content.Type != "AdaptiveCard" || p.Attachments[0].Content.Version != "1.2" {
 			t.Errorf("%s: %d bytes: %+v", name, len(body), p)
 		}
-		if strings.Contains(body, `"TextBlock"`) || strings.Contains(body, `"FactSet"`) || !strings.Contains(body, `"url":"https://ipcguard.example/hosts/`) {
+		if strings.Contains(body, `"TextBlock"`) || strings.Contains(body, `"FactSet"`) ||
+			!strings.Contains(body, `"url":"https://ipcguard.example/hosts/`) {
 			t.Errorf("%s: %s", name, body)
 		}
 	}
 	s := receiver(t, "127.45.1.1", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429")
+		_, _ = io.WriteString(w,
+			"Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429")
 	})
 	s.Start()
 	to, err := open(KindWebhook, `{"loopback":true,"shape":"teams"}`, Secrets{URL: s.URL})
@@ -224,10 +265,16 @@ func TestTeams(t *testing.T) {
 	}
 }
 
-// Only programs check signatures and are sent acts.
+// Only programs check signatures and get acts.
 func TestShapes(t *testing.T) {
 	at := Secrets{URL: "https://hooks.example/x"}
-	for config, want := range map[string]bool{`{}`: false, `{"shape":"json"}`: false, `{"shape":"slack"}`: true, `{"shape":"teams"}`: true, `{"shape":"irc"}`: false} {
+	for config, want := range map[string]bool{
+		`{}`:                false,
+		`{"shape":"json"}`:  false,
+		`{"shape":"slack"}`: true,
+		`{"shape":"teams"}`: true,
+		`{"shape":"irc"}`:   false,
+	} {
 		if err := Check(KindWebhook, config, at); (err == nil) != want {
 			t.Errorf("%s without a key: %v", config, err)
 		}
@@ -235,7 +282,13 @@ func TestShapes(t *testing.T) {
 	for _, x := range []struct {
 		kind, config string
 		want         bool
-	}{{KindWebhook, "", true}, {KindWebhook, `{"shape":"slack"}`, false}, {KindWebhook, `{"shape":"teams"}`, false}, {KindSyslog, "{}", true}, {KindEmail, "{}", false}} {
+	}{
+		{KindWebhook, "", true},
+		{KindWebhook, `{"shape":"slack"}`, false},
+		{KindWebhook, `{"shape":"teams"}`, false},
+		{KindSyslog, "{}", true},
+		{KindEmail, "{}", false},
+	} {
 		if TakesActs(x.kind, x.config) != x.want {
 			t.Errorf("%s %s: %v", x.kind, x.config, !x.want)
 		}

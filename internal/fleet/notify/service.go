@@ -17,13 +17,13 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Options of a service.
+// Options configure a service.
 type Options struct {
-	Key     secret.Key    // opens what channels keep sealed
+	Key     secret.Key    // opens the sealed secrets of channels
 	Version string        // of this program, for receivers
-	Base    string        // the page's address for links; empty is none
-	Holder  string        // names this server among those on one database; empty is a name of its own
-	Poll    time.Duration // how often events and deliveries are looked for; 0 is five seconds
+	Base    string        // base URL of the page for links; empty is none
+	Holder  string        // names this server among those on one database; empty generates a name
+	Poll    time.Duration // how often to look for events and deliveries; 0 is five seconds
 	Clock   func() time.Time
 	Log     *slog.Logger
 }
@@ -31,14 +31,15 @@ type Options struct {
 // Service sends what is due until its context ends.
 type Service struct {
 	st    *store.Store
-	until time.Time // the lease is ours; used by Round alone
+	until time.Time // our lease ends; used only by Round
 	Options
 }
 
-// New makes a service.
+// New returns a service.
 func New(st *store.Store, o Options) *Service {
 	if o.Poll <= 0 {
-		o.Poll = 5 * time.Second // people are told within seconds; an idle server asks a handful of indexed questions for it
+		// People are notified within seconds; an idle server runs a handful of indexed queries for it.
+		o.Poll = 5 * time.Second
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -52,14 +53,14 @@ func New(st *store.Store, o Options) *Service {
 	return &Service{st: st, Options: o}
 }
 
-// leaseFor is how long another server waits for one that fell silent. What is left of it when a round begins, half of it
-// at the least, is longer than a round takes: see batch.
+// leaseFor is how long another server waits after one has fallen silent. At least half of it is left when a round
+// begins, which is longer than a round takes: see batch.
 const leaseFor = 10 * time.Minute
 
-// slowest bounds how rarely a service asks while the database is away.
+// slowest bounds the interval of attempts while the database is down.
 const slowest = time.Minute
 
-// Run gathers and sends until ctx ends, whose error it returns. A database that goes away is waited for.
+// Run gathers and sends until ctx ends and returns its error. It waits for a database that is down.
 func (s *Service) Run(ctx context.Context) error {
 	defer func() { // another server need not wait
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -93,9 +94,10 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// Round does once what is due now. Where another server has the lease it does nothing.
+// Round gathers and sends once what is due now. It does nothing if another server has the lease.
 func (s *Service) Round(ctx context.Context) error {
-	if now := s.now(); s.until.Sub(now) < leaseFor/2 || s.until.Sub(now) > leaseFor { // not every round: an idle server writes nothing
+	// Not in every round: an idle server writes nothing.
+	if now := s.now(); s.until.Sub(now) < leaseFor/2 || s.until.Sub(now) > leaseFor {
 		mine, err := s.st.Lease(ctx, "notify", s.Holder, leaseFor)
 		if err != nil || !mine {
 			return err
@@ -107,18 +109,18 @@ func (s *Service) Round(ctx context.Context) error {
 		return err
 	}
 	var errs []error
-	for i := range channels { // one whose settings cannot be understood keeps no other from being told
+	for i := range channels { // invalid settings of one must not stop the others
 		errs = append(errs, s.gather(ctx, &channels[i]))
 	}
 	return errors.Join(append(errs, s.deliver(ctx, channels))...)
 }
 
-// batch bounds the deliveries of a round: with sendWait for each and a channel at a time beside the others, a round ends
-// before its lease.
+// batch bounds the deliveries of a round: with sendWait for each, and channels in parallel, a round ends before its
+// lease.
 const batch = 8
 
-// deliver sends what is due: the channels beside one another, the deliveries of each in turn. After a failure the rest of
-// its channel waits for the next round, since the same peer would keep it waiting again.
+// deliver sends what is due: channels in parallel, the deliveries of each in turn. After a failure the rest of the
+// channel waits for the next round, since the same peer would block it again.
 func (s *Service) deliver(ctx context.Context, channels []store.Channel) error {
 	due, err := s.st.DueDeliveries(ctx, s.now(), store.MaxPage)
 	if err != nil {
@@ -137,9 +139,9 @@ func (s *Service) deliver(ctx context.Context, channels []store.Channel) error {
 	)
 	for i := range channels {
 		mine := of[channels[i].ID]
-		quiet, _ := hushed(&channels[i], s.now()) // what is wrong with its hours was said when it was gathered for
+		quiet, _ := hushed(&channels[i], s.now()) // gatherInto has reported errors of the hours
 		if at := slices.IndexFunc(mine, func(d store.Delivery) bool { return quiet && len(d.Acts) == 0 }); at >= 0 {
-			mine = mine[:at] // what failed before waits as well, and so does what comes after it
+			mine = mine[:at] // earlier failures wait too, and so does what follows them
 		}
 		if len(mine) == 0 {
 			continue
@@ -162,7 +164,7 @@ func (s *Service) deliver(ctx context.Context, channels []store.Channel) error {
 	return errors.Join(errs...)
 }
 
-// one sends one delivery and notes how it went. err is the store's alone.
+// one sends one delivery and stores the outcome. err comes only from the store.
 func (s *Service) one(ctx context.Context, c store.Channel, d store.Delivery) (sent bool, err error) {
 	var problem error
 	if c.Enabled {
@@ -170,7 +172,7 @@ func (s *Service) one(ctx context.Context, c store.Channel, d store.Delivery) (s
 		if err != nil {
 			return false, err
 		}
-		if len(m.Events)+len(m.Acts) > 0 { // else they were pruned: there is nothing left to tell
+		if len(m.Events)+len(m.Acts) > 0 { // else they were pruned: nothing is left to send
 			problem = s.send(ctx, c, m)
 		}
 	} else {
@@ -184,13 +186,14 @@ func (s *Service) one(ctx context.Context, c store.Channel, d store.Delivery) (s
 		text = line(problem.Error(), maxProblem)
 		s.Log.Warn("a notification was not taken", "channel", c.Name, "try", d.Tries+1, "error", problem)
 	}
-	return problem == nil, s.st.DeliveryDone(ctx, d.ID, text) // the store says when it is tried again, and when no more
+	// The store decides when it is retried, and when it is given up.
+	return problem == nil, s.st.DeliveryDone(ctx, d.ID, text)
 }
 
 // maxProblem bounds a problem's text in bytes.
 const maxProblem = 300
 
-// note keeps on a channel how its test went.
+// note stores the result of a test with its channel.
 func (s *Service) note(ctx context.Context, id int64, problem error) error {
 	return s.st.InTx(ctx, func(tx *store.Tx) error {
 		c, err := tx.Channel(ctx, id)
@@ -199,7 +202,7 @@ func (s *Service) note(ctx context.Context, id int64, problem error) error {
 		} else if err != nil {
 			return err
 		}
-		c.Sealed = nil // stays as it is
+		c.Sealed = nil // unchanged
 		if c.LastFail = ""; problem != nil {
 			c.LastFail = line(problem.Error(), maxProblem)
 		} else {
@@ -211,7 +214,7 @@ func (s *Service) note(ctx context.Context, id int64, problem error) error {
 
 func (s *Service) now() time.Time { return s.Clock().UTC() }
 
-// send opens the channel's secrets and sends.
+// send opens the channel's secrets and sends a message.
 func (s *Service) send(ctx context.Context, c store.Channel, m *Message) error {
 	secrets, err := OpenSecrets(s.Key, c.Sealed)
 	if err != nil {
@@ -224,7 +227,7 @@ func (s *Service) send(ctx context.Context, c store.Channel, m *Message) error {
 	return to.send(ctx, m)
 }
 
-// Test sends a made-up event through a channel, saved or not, and says how it went.
+// Test sends a sample event through a channel, stored or not, and returns the outcome.
 func (s *Service) Test(ctx context.Context, c store.Channel) error {
 	now := s.now()
 	err := s.send(ctx, c, &Message{
@@ -240,7 +243,7 @@ func (s *Service) Test(ctx context.Context, c store.Channel) error {
 	return errors.Join(err, s.note(ctx, c.ID, err))
 }
 
-// OpenSecrets opens what a channel keeps sealed. None is none.
+// OpenSecrets opens a channel's sealed secrets. Empty input gives no secrets.
 func OpenSecrets(key secret.Key, sealed []byte) (Secrets, error) {
 	var out Secrets
 	if len(sealed) == 0 {
@@ -256,7 +259,7 @@ func OpenSecrets(key secret.Key, sealed []byte) (Secrets, error) {
 	return out, nil
 }
 
-// SealSecrets seals what a channel keeps from its readers. None is none.
+// SealSecrets seals a channel's secrets. No secrets give empty output.
 func SealSecrets(key secret.Key, secrets Secrets) ([]byte, error) {
 	if secrets == (Secrets{}) {
 		return nil, nil
@@ -268,8 +271,8 @@ func SealSecrets(key secret.Key, secrets Secrets) ([]byte, error) {
 	return key.Seal(b)
 }
 
-// listed is how many events a kind of channel lists in one message, worst first where there are more; the rest of a
-// delivery is a number. A person reads no more in a mail, and a program takes them all.
+// listed is how many events a kind of channel lists in one message, worst first if there are more; the message counts
+// the rest. A person reads no more in an e-mail, and a program takes them all.
 func listed(kind string) int {
 	if kind == KindEmail {
 		return 200
@@ -277,10 +280,10 @@ func listed(kind string) int {
 	return perDelivery
 }
 
-// perDelivery bounds the events or acts of one delivery: some 500 KiB of JSON.
+// perDelivery bounds the events or acts of one delivery: about 500 KiB of JSON.
 const perDelivery = 1000
 
-// message fetches what a delivery tells of.
+// message loads the content of a delivery.
 func (s *Service) message(ctx context.Context, c store.Channel, d store.Delivery) (*Message, error) {
 	m := &Message{Key: d.Key, Channel: c.Name, Digest: c.Digest != "", At: s.now(), Base: s.Base, Version: s.Version}
 	if zone, err := when.Zone(c.Zone); err == nil { // else UTC
@@ -302,7 +305,8 @@ func (s *Service) message(ctx context.Context, c store.Channel, d store.Delivery
 	}
 	after := slices.Min(d.Events) - 1
 	for after < last {
-		events, _, err := s.st.Events(ctx, store.EventFilter{AfterID: after}, store.Page{Size: store.MaxPage, Sort: "id"})
+		events, _, err := s.st.Events(ctx, store.EventFilter{AfterID: after},
+			store.Page{Size: store.MaxPage, Sort: "id"})
 		if err != nil {
 			return nil, err
 		}
@@ -323,15 +327,16 @@ func (s *Service) message(ctx context.Context, c store.Channel, d store.Delivery
 	return m, s.systems(ctx, m)
 }
 
-// maxSystems is of how many hosts of a message the system is looked up, for the advice that fits it; of more the advice is
-// general.
+// maxSystems is the number of hosts of a message whose operating system is looked up for advice that fits it; others
+// get general advice.
 const maxSystems = 50
 
-// systems looks up what the hosts of a message run.
+// systems looks up the operating systems of a message's hosts.
 func (s *Service) systems(ctx context.Context, m *Message) error {
 	m.Systems = map[int64]string{}
 	for _, e := range m.Events {
-		if _, known := m.Systems[e.HostID]; known || e.HostID == 0 || e.Kind != store.EventNewFinding || len(m.Systems) == maxSystems {
+		if _, known := m.Systems[e.HostID]; known || e.HostID == 0 || e.Kind != store.EventNewFinding ||
+			len(m.Systems) == maxSystems {
 			continue
 		}
 		h, err := s.st.Host(ctx, e.HostID)
@@ -343,7 +348,7 @@ func (s *Service) systems(ctx context.Context, m *Message) error {
 	return nil
 }
 
-// actsOf fetches acts by their numbers, in their order.
+// actsOf loads acts by their ids, in their order.
 func (s *Service) actsOf(ctx context.Context, ids []int64) ([]store.Act, error) {
 	var out []store.Act
 	for after, last := slices.Min(ids)-1, slices.Max(ids); after < last; {

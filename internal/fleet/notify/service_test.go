@@ -33,7 +33,7 @@ func newScene(t *testing.T) *scene {
 	return sceneOn(t, peer.Databases()[store.KindSQLite](t))
 }
 
-// scene is a service on a store of its own with a clock that stands, and a receiver that remembers.
+// scene is a service on a store of its own with a manual clock, and a receiver that records messages.
 type scene struct {
 	t    *testing.T
 	st   *store.Store
@@ -77,7 +77,13 @@ func sceneOn(t *testing.T, dsn string) *scene {
 	})
 	server.Start()
 	c.url = server.URL
-	c.s = New(c.st, Options{Key: c.key, Version: "test", Clock: clock, Log: slog.New(slog.DiscardHandler), Holder: "one"})
+	c.s = New(c.st, Options{
+		Key:     c.key,
+		Version: "test",
+		Clock:   clock,
+		Log:     slog.New(slog.DiscardHandler),
+		Holder:  "one",
+	})
 	return c
 }
 
@@ -87,7 +93,14 @@ func (c *scene) channel(name string, change func(*store.Channel)) *store.Channel
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	ch := &store.Channel{Name: name, Kind: KindWebhook, Config: `{"loopback":true}`, Sealed: sealed, Enabled: true, Least: model.Info}
+	ch := &store.Channel{
+		Name:    name,
+		Kind:    KindWebhook,
+		Config:  `{"loopback":true}`,
+		Sealed:  sealed,
+		Enabled: true,
+		Least:   model.Info,
+	}
 	if change != nil {
 		change(ch)
 	}
@@ -115,7 +128,7 @@ func (c *scene) round() {
 	}
 }
 
-// taken is what arrived since the last call: how many events in each message, by channel.
+// taken returns the number of events in each message that arrived since the last call, by channel.
 func (c *scene) taken() map[string][]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -142,7 +155,9 @@ func testGather(t *testing.T, c *scene) {
 	}
 	c.events(2, store.EventBecameExposed, model.Critical)
 	c.events(1, store.EventSMB1Returned, model.Medium)
-	if err := c.st.AddEvents(t.Context(), []store.Event{{At: c.now, Kind: store.EventNewFinding, Severity: model.Critical, Excepted: true, Text: "accepted"}}); err != nil {
+	if err := c.st.AddEvents(t.Context(), []store.Event{
+		{At: c.now, Kind: store.EventNewFinding, Severity: model.Critical, Excepted: true, Text: "accepted"},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	c.round()
@@ -171,10 +186,12 @@ func testGather(t *testing.T, c *scene) {
 
 func TestBegin(t *testing.T) { onBoth(t, testBegin) }
 
-// testBegin: a channel is told of what happens after it is switched on, though no round of the service came between.
+// testBegin: a channel gets what happens after it is enabled, even before the service runs a round.
 func testBegin(t *testing.T, c *scene) {
 	begin := func(ch *store.Channel) {
-		if err := c.st.InTx(t.Context(), func(tx *store.Tx) error { return Begin(t.Context(), tx, &store.Channel{}, ch) }); err != nil {
+		if err := c.st.InTx(t.Context(), func(tx *store.Tx) error {
+			return Begin(t.Context(), tx, &store.Channel{}, ch)
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -186,7 +203,7 @@ func testBegin(t *testing.T, c *scene) {
 	if got := c.taken(); !same(got, map[string][]int{"all": {2}}) {
 		t.Errorf("new: %v", got)
 	}
-	c.events(4, store.EventNewHost, model.Info) // while it is off
+	c.events(4, store.EventNewHost, model.Info) // while it is disabled
 	begin(ch)
 	c.events(1, store.EventBecameExposed, model.Critical)
 	c.round()
@@ -207,7 +224,7 @@ func same(a, b map[string][]int) bool {
 	return true
 }
 
-// A receiver that is away is asked again later; what happens meanwhile is told together when it is back, each event once.
+// A receiver that is down is retried later; what happens meanwhile is combined when it is back, each event once.
 func TestReceiverAway(t *testing.T) { onBoth(t, testReceiverAway) }
 
 func testReceiverAway(t *testing.T, c *scene) {
@@ -239,14 +256,15 @@ func testReceiverAway(t *testing.T, c *scene) {
 	if kept, _ = c.st.Channel(t.Context(), ch.ID); kept.LastFail != "" || kept.LastOK.IsZero() {
 		t.Errorf("%+v", kept)
 	}
-	// For good: given up after bounded tries, and then the next message is tried.
+	// It fails for good: after a bounded number of attempts it is given up, and the next message is tried.
 	c.fail = true
 	c.events(1, store.EventNewHost, model.Info)
 	for range 40 {
 		c.round()
 		c.now = c.now.Add(7 * time.Hour)
 	}
-	if all, n, err = c.st.Deliveries(t.Context(), ch.ID, store.Page{Size: 100}); err != nil || n != 3 || all[0].Tries > 20 || all[0].Tries < 5 {
+	if all, n, err = c.st.Deliveries(t.Context(), ch.ID, store.Page{Size: 100}); err != nil || n != 3 ||
+		all[0].Tries > 20 || all[0].Tries < 5 {
 		t.Errorf("%d deliveries, the last tried %d times, %v", n, all[0].Tries, err)
 	}
 	c.fail = false
@@ -257,7 +275,7 @@ func testReceiverAway(t *testing.T, c *scene) {
 	}
 }
 
-// Many events come in messages of bounded size, each once, also when the service is stopped between any two steps.
+// Many events are sent in messages of bounded size, each once, also if the service is restarted between any two steps.
 func TestManyEvents(t *testing.T) { onBoth(t, testManyEvents) }
 
 func testManyEvents(t *testing.T, c *scene) {
@@ -297,7 +315,7 @@ func testTwoServers(t *testing.T, c *scene) {
 	if got := c.taken(); len(got) != 0 {
 		t.Errorf("the server without the lease sends: %v", got)
 	}
-	c.now = c.now.Add(leaseFor + time.Second) // the first one is gone
+	c.now = c.now.Add(leaseFor + time.Second) // the first server is gone
 	if err := other.Round(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +357,7 @@ func testTestButton(t *testing.T, c *scene) {
 	}
 }
 
-// One channel that nobody can understand keeps no other from being told.
+// A channel with invalid settings does not stop the others.
 func TestBrokenChannel(t *testing.T) {
 	c := newScene(t)
 	c.channel("broken", func(ch *store.Channel) { ch.Digest = "every now and then" })
@@ -355,7 +373,7 @@ func TestBrokenChannel(t *testing.T) {
 	}
 }
 
-// Run outlives a database that goes away: it says so once and ends with its context.
+// Run survives the loss of the database: it logs it once and ends with its context.
 func TestRunWithoutDatabase(t *testing.T) {
 	c := newScene(t)
 	var log strings.Builder

@@ -19,16 +19,16 @@ import (
 	"ipcguard/internal/store"
 )
 
-// SyslogConfig is what a syslog channel keeps. It has no secrets.
+// SyslogConfig are the settings of a syslog channel. It has no secrets.
 type SyslogConfig struct {
 	Network  string `json:"network"`            // udp, tcp or tls
 	Address  string `json:"address"`            // HOST:PORT
 	Format   string `json:"format"`             // cef or json
-	Facility string `json:"facility,omitempty"` // user, daemon, auth, or local0 (where it is empty) to local7
+	Facility string `json:"facility,omitempty"` // user, daemon, auth, or local0 (the default) to local7
 	CA       string `json:"ca,omitempty"`       // PEM: the authorities to trust instead of the system's
 }
 
-// facilities of RFC 5424, table 1: those that an application uses.
+// facilities are the facilities of RFC 5424, table 1, that applications use.
 var facilities = map[string]int{
 	"user": 1, "daemon": 3, "auth": 4, "local0": 16, "local1": 17, "local2": 18, "local3": 19,
 	"local4": 20, "local5": 21, "local6": 22, "local7": 23,
@@ -38,7 +38,7 @@ type syslog struct {
 	SyslogConfig
 	facility int
 	trust    *tls.Config
-	host     string // as this machine calls itself
+	host     string // this machine's host name
 }
 
 func newSyslog(config string) (*syslog, error) {
@@ -71,7 +71,7 @@ func newSyslog(config string) (*syslog, error) {
 	return &syslog{c, facility, trusted, token(name, 255)}, nil
 }
 
-// token is a field of RFC 5424's header: printable ASCII without blanks, "-" for none.
+// token returns a header field of RFC 5424: printable ASCII without blanks, "-" for none.
 func token(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' {
@@ -85,7 +85,7 @@ func token(s string, most int) string {
 	return s[:min(len(s), most)]
 }
 
-// level is the syslog severity of an event: RFC 5424, table 2.
+// level returns the syslog severity of an event: RFC 5424, table 2.
 func level(s model.Severity) int {
 	switch s {
 	case model.Critical:
@@ -100,7 +100,7 @@ func level(s model.Severity) int {
 	return 6
 }
 
-// actLevel is the syslog severity of an act: a login that was refused is a warning, the rest is informational.
+// actLevel returns the syslog severity of an act: warning for a refused login, informational for the rest.
 func actLevel(a store.Act) int {
 	if a.Action == store.ActLoginFailed {
 		return 4
@@ -108,18 +108,18 @@ func actLevel(a store.Act) int {
 	return 6
 }
 
-// frame is one event or act as RFC 5424 wants it:
+// frame returns one event or act in the format of RFC 5424:
 //
 //	<PRI>1 TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA MSG
 //
-// The byte order mark that the RFC would like before a text in UTF-8 is left out: programs that read CEF and JSON take
-// it for a part of the text.
+// It omits the byte order mark that the RFC recommends before a UTF-8 text: programs that read CEF and JSON take it for
+// part of the text.
 func (s *syslog) frame(level int, at time.Time, id string, text []byte) []byte {
 	return fmt.Appendf(nil, "<%d>1 %s %s ipcguard %d %s - %s", s.facility*8+level,
 		at.UTC().Format("2006-01-02T15:04:05.000000Z"), s.host, os.Getpid(), token(id, 32), text)
 }
 
-// frames are a message's events and acts, a frame each.
+// frames returns a message's events and acts, one frame each.
 func (s *syslog) frames(m *Message) ([][]byte, error) {
 	var out [][]byte
 	for _, e := range m.Events {
@@ -188,7 +188,7 @@ func (s *syslog) sendIn(ctx context.Context, m *Message) error {
 	}
 	var out bytes.Buffer
 	for _, frame := range frames {
-		if network == "udp" { // RFC 5426: a datagram a message
+		if network == "udp" { // RFC 5426: one message a datagram
 			if _, err := conn.Write(frame); err != nil {
 				return err
 			}
@@ -207,8 +207,8 @@ func (s *syslog) sendIn(ctx context.Context, m *Message) error {
 	return taken(conn, raw)
 }
 
-// taken ends the stream and waits a little for the peer to end it too. Syslog has no answers: a peer that died before it
-// read the last line shows as a reset here, and else not at all.
+// taken closes the stream for writing and waits briefly for the peer to close it too. Syslog has no responses: a peer
+// that died before it read the last line shows as a reset here, or not at all.
 func taken(conn net.Conn, raw net.Conn) error {
 	_ = raw.SetReadDeadline(time.Now().Add(3 * time.Second))
 	closer, ok := conn.(interface{ CloseWrite() error })
@@ -223,7 +223,7 @@ func taken(conn net.Conn, raw net.Conn) error {
 	_, err := io.Copy(io.Discard, conn)
 	var t interface{ Timeout() bool }
 	if errors.As(err, &t) && t.Timeout() {
-		return nil // it keeps the stream open, and has not refused it
+		return nil // it keeps the stream open and has not refused it
 	}
 	return err
 }

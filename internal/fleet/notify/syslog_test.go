@@ -18,7 +18,13 @@ import (
 
 func syslogTo(t testing.TB, network, address, format, ca string) *syslog {
 	t.Helper()
-	config, err := json.Marshal(SyslogConfig{Network: network, Address: address, Format: format, Facility: "local3", CA: ca})
+	config, err := json.Marshal(SyslogConfig{
+		Network:  network,
+		Address:  address,
+		Format:   format,
+		Facility: "local3",
+		CA:       ca,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +35,7 @@ func syslogTo(t testing.TB, network, address, format, ca string) *syslog {
 	return s
 }
 
-// A real daemon takes every message over every transport, and understands each field as it was meant.
+// A real daemon accepts every message over every transport, and parses every field as intended.
 func TestSyslogDaemon(t *testing.T) {
 	cert, key := certificate(t, "127.45.2.1")
 	d := peer.StartSyslogd(t, "127.45.2.1", cert, key)
@@ -58,10 +64,15 @@ func TestSyslogDaemon(t *testing.T) {
 			t.Fatalf("a message of kind %q: %+v", m.ID, m)
 		}
 		inputs[m.Input]++
-		if m.Version != "1" || m.App != "ipcguard" || m.Facility != "local3" || m.Data != "-" || m.Host == "" || m.Process == "-" {
+		if m.Version != "1" || m.App != "ipcguard" || m.Facility != "local3" || m.Data != "-" || m.Host == "" ||
+			m.Process == "-" {
 			t.Errorf("%+v", m)
 		}
-		if level := map[model.Severity]string{model.Critical: "crit", model.High: "err", model.Info: "info"}[sent.Severity]; m.Severity != level {
+		if level := map[model.Severity]string{
+			model.Critical: "crit",
+			model.High:     "err",
+			model.Info:     "info",
+		}[sent.Severity]; m.Severity != level {
 			t.Errorf("%s is %s", sent.Severity, m.Severity)
 		}
 		at, err := time.Parse(time.RFC3339Nano, m.Time)
@@ -70,13 +81,15 @@ func TestSyslogDaemon(t *testing.T) {
 		}
 		if strings.HasPrefix(m.Text, "CEF:0|") {
 			fields, ok := parseCEF(m.Text)
-			if !ok || fields["msg"] != line(sent.Text, maxEventText) || fields["dhost"] != line(sent.Host, maxHostText) || fields["cs1"] != line(sent.Subject, maxSubjectText) {
+			if !ok || fields["msg"] != line(sent.Text, maxEventText) ||
+				fields["dhost"] != line(sent.Host, maxHostText) || fields["cs1"] != line(sent.Subject, maxSubjectText) {
 				t.Errorf("%v of %q", fields, m.Text)
 			}
 			continue
 		}
 		var e store.Event
-		if err := json.Unmarshal([]byte(m.Text), &e); err != nil || e.Kind != sent.Kind || e.Text != line(sent.Text, maxEventText) || e.Before != line(sent.Before, maxValueText) {
+		if err := json.Unmarshal([]byte(m.Text), &e); err != nil || e.Kind != sent.Kind ||
+			e.Text != line(sent.Text, maxEventText) || e.Before != line(sent.Before, maxValueText) {
 			t.Errorf("%v: %q", err, m.Text)
 		}
 	}
@@ -90,8 +103,8 @@ func TestSyslogDaemon(t *testing.T) {
 	}
 }
 
-// parseCEF reads the format as its description says, apart from how it is written here: the header up to seven pipes that
-// no backslash stands before, then keys and values, where a key is the word before an equals sign without a backslash.
+// parseCEF parses the format by its description, independently of how it is written here: the header up to seven
+// unescaped pipes, then keys and values, where a key is the word before an unescaped equals sign.
 func parseCEF(s string) (map[string]string, bool) {
 	out := map[string]string{}
 	var header []string
@@ -156,7 +169,8 @@ func parseCEF(s string) (map[string]string, bool) {
 	return out, true
 }
 
-// A daemon that ends in the middle is an error, one that does not answer too, and one that keeps the stream open is not.
+// A daemon that closes in the middle is an error, and so is one that does not answer; one that keeps the stream open is
+// not.
 func TestSyslogFails(t *testing.T) {
 	serve := func(f func(net.Conn)) string {
 		l, err := net.Listen("tcp", "127.45.2.2:0")
@@ -187,13 +201,13 @@ func TestSyslogFails(t *testing.T) {
 	silent := serve(func(c net.Conn) {
 		b, _ := io.ReadAll(c)
 		done <- b
-		time.Sleep(4 * time.Second) // longer than the end of the stream is waited for
+		time.Sleep(4 * time.Second) // longer than the client waits for the end of the stream
 		c.Close()
 	})
 	if err := syslogTo(t, "tcp", silent, "cef", "").send(t.Context(), someMessage()); err != nil {
 		t.Error(err)
 	}
-	// Octet counting: what was read falls apart into as many frames as there were events, and nothing is left.
+	// Octet counting: the stream splits into as many frames as there were events, with nothing left.
 	rest := <-done
 	for range someEvents() {
 		n, frame := 0, rest
@@ -209,23 +223,34 @@ func TestSyslogFails(t *testing.T) {
 		t.Errorf("%q is left", rest)
 	}
 	deaf := serve(func(c net.Conn) {
-		<-t.Context().Done() // a connection that nobody holds is closed by the collector
+		<-t.Context().Done() // the garbage collector closes an unreferenced connection
 		c.Close()
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if err := syslogTo(t, "tls", deaf, "json", "").send(ctx, someMessage()); err == nil || !strings.Contains(err.Error(), "no answer in time") {
+	if err := syslogTo(t, "tls", deaf, "json", "").send(ctx, someMessage()); err == nil ||
+		!strings.Contains(err.Error(), "no answer in time") {
 		t.Errorf("a deaf daemon: %v", err)
 	}
 }
 
-// FuzzFrame: whatever a host calls itself, a message is one line of bounded length, and what is in it comes back.
+// FuzzFrame: whatever a host calls itself, a message is one line of bounded length, and its content can be parsed back.
 func FuzzFrame(f *testing.F) {
 	f.Add(hostile, hostile, "a=b|c\\n")
 	f.Add("", "=", "\\")
 	f.Add("\xff\xfe", strings.Repeat("|", 5000), "\u2028\u2029")
 	f.Fuzz(func(t *testing.T, host, subject, text string) {
-		e := store.Event{ID: 1, At: time.Unix(1, 0), Kind: store.EventPipeOpened, Host: host, Subject: subject, Before: text, After: subject, Text: text, Severity: model.High}
+		e := store.Event{
+			ID:       1,
+			At:       time.Unix(1, 0),
+			Kind:     store.EventPipeOpened,
+			Host:     host,
+			Subject:  subject,
+			Before:   text,
+			After:    subject,
+			Text:     text,
+			Severity: model.High,
+		}
 		tidied := tidy(e)
 		for _, format := range []string{"cef", "json"} {
 			s := &syslog{SyslogConfig: SyslogConfig{Format: format}, facility: 16, host: "h"}
@@ -234,19 +259,22 @@ func FuzzFrame(f *testing.F) {
 				t.Fatal(err)
 			}
 			b := all[0]
-			if len(b) > 8<<10 || !utf8.Valid(b) || strings.ContainsFunc(string(b), func(r rune) bool { return unicode.IsControl(r) }) {
+			if len(b) > 8<<10 || !utf8.Valid(b) ||
+				strings.ContainsFunc(string(b), func(r rune) bool { return unicode.IsControl(r) }) {
 				t.Fatalf("%d bytes: %q", len(b), b)
 			}
 			_, payload, _ := strings.Cut(string(b), " - ")
 			if format == "json" {
 				var back store.Event
-				if err := json.Unmarshal([]byte(payload), &back); err != nil || back.Host != tidied.Host || back.Text != tidied.Text {
+				if err := json.Unmarshal([]byte(payload), &back); err != nil || back.Host != tidied.Host ||
+					back.Text != tidied.Text {
 					t.Fatalf("%v: %q", err, payload)
 				}
 				continue
 			}
 			fields, ok := parseCEF(payload)
-			if !ok || fields["dhost"] != tidied.Host || fields["cs1"] != tidied.Subject || fields["cs2"] != tidied.Before || fields["msg"] != tidied.Text || fields["class"] != "pipe-opened" {
+			if !ok || fields["dhost"] != tidied.Host || fields["cs1"] != tidied.Subject ||
+				fields["cs2"] != tidied.Before || fields["msg"] != tidied.Text || fields["class"] != "pipe-opened" {
 				t.Fatalf("%v of %q", fields, payload)
 			}
 		}

@@ -21,23 +21,24 @@ import (
 	"ipcguard/internal/store"
 )
 
-// WebhookConfig is what a webhook's channel keeps in the open. Its address is a secret, since for many services whoever
-// knows it may post.
+// WebhookConfig is the part of a webhook's settings that is not secret. Its address is a secret, since with many
+// services whoever knows it may post.
 type WebhookConfig struct {
 	CA       string `json:"ca,omitempty"`       // PEM: the authorities to trust instead of the system's
-	Loopback bool   `json:"loopback,omitempty"` // it may be on this machine
-	Plain    bool   `json:"plain,omitempty"`    // it may be reached without TLS: whoever is on the way reads what it says
-	Shape    string `json:"shape,omitempty"`    // of the body: json (where it is empty), slack or teams
+	Loopback bool   `json:"loopback,omitempty"` // allow this machine
+	// Allow a connection without TLS, which others on the path can read.
+	Plain bool   `json:"plain,omitempty"`
+	Shape string `json:"shape,omitempty"` // of the body: json (the default), slack or teams
 }
 
-// The shapes of a webhook's body. Slack and Teams show theirs to people; they check no signature, so none is made.
+// The shapes of a webhook's body. Slack and Teams show messages to people; they check no signature, so none is sent.
 const (
 	ShapeJSON  = "json"
 	ShapeSlack = "slack"
 	ShapeTeams = "teams"
 )
 
-// Shape is the shape of a channel's messages; empty where it is no webhook, or its settings cannot be read.
+// Shape returns the shape of a channel's messages; empty if it is no webhook or its settings are invalid.
 func Shape(kind, config string) string {
 	var c WebhookConfig
 	if kind != KindWebhook || json.Unmarshal([]byte(config), &c) != nil {
@@ -46,19 +47,19 @@ func Shape(kind, config string) string {
 	return cmp.Or(c.Shape, ShapeJSON)
 }
 
-// TakesActs tells whether a channel may be told of acts: programs are, people are not.
+// TakesActs reports whether a channel may get acts: programs may, people may not.
 func TakesActs(kind, config string) bool {
 	return kind == KindSyslog || kind == KindWebhook && Shape(kind, cmp.Or(config, "{}")) == ShapeJSON
 }
 
-// SignatureHeader carries "t=UNIX,v1=HEX": HEX is the HMAC-SHA256, under the channel's key, of UNIX, a full stop and the
-// body. A receiver refuses old times, and so what somebody recorded and sends again.
+// SignatureHeader contains "t=UNIX,v1=HEX": HEX is the HMAC-SHA256, under the channel's key, of UNIX, a full stop and
+// the body. A receiver refuses old times, and thereby replays.
 const SignatureHeader = "X-Ipcguard-Signature"
 
-// DeliveryHeader carries the delivery's key. It is the same when a message is sent again.
+// DeliveryHeader contains the delivery's key. It is the same for a retry.
 const DeliveryHeader = "X-Ipcguard-Delivery"
 
-// minKey bounds a key from below: less is guessed by whoever sees one message.
+// minKey is the minimum length of a key: a shorter one can be guessed from one message.
 const minKey = 16
 
 type webhook struct {
@@ -79,11 +80,13 @@ func newWebhook(config string, s Secrets) (*webhook, error) {
 	u, err := url.Parse(s.URL)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return nil, wrong("url", "want https://HOST/PATH") // what it is stays a secret
+		return nil, wrong("url", "want https://HOST/PATH") // the address is a secret
 	case u.Scheme == "http" && !c.Plain && !(c.Loopback && thisMachine(u.Hostname())):
-		return nil, wrong("url", "want https: without TLS everybody on the way reads it, and that has to be allowed (plain)")
+		return nil, wrong("url",
+			"want https: without TLS everybody on the way reads it, and that has to be allowed (plain)")
 	case u.User != nil:
-		return nil, wrong("url", "names and passwords do not belong into the address: the signature says who it is from")
+		return nil, wrong("url",
+			"names and passwords do not belong into the address: the signature says who it is from")
 	case u.Fragment != "":
 		return nil, wrong("url", "a part after # is never sent")
 	case !slices.Contains([]string{"", ShapeJSON, ShapeSlack, ShapeTeams}, c.Shape):
@@ -100,12 +103,13 @@ func newWebhook(config string, s Secrets) (*webhook, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			DialContext: dialer(c.Loopback).DialContext, TLSClientConfig: trusted, TLSHandshakeTimeout: dialWait,
-			ResponseHeaderTimeout: sendWait, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true, ForceAttemptHTTP2: true,
+			ResponseHeaderTimeout: sendWait, MaxResponseHeaderBytes: 64 << 10,
+			DisableKeepAlives: true, ForceAttemptHTTP2: true,
 		},
 	}}, nil
 }
 
-// payload is the body of a webhook. Text is there for chat programs, which show it.
+// payload is the body of a webhook. Chat programs show Text.
 type payload struct {
 	Schema  string        `json:"schema"`
 	Key     string        `json:"key"`
@@ -116,12 +120,12 @@ type payload struct {
 	Text    string        `json:"text"`
 	URL     string        `json:"url,omitempty"`
 	Events  []store.Event `json:"events"`
-	Hosts   []change      `json:"hosts,omitempty"` // the same by host and run, in words
+	Hosts   []change      `json:"hosts,omitempty"` // the same by host and run, as text
 	Acts    []told        `json:"acts,omitempty"`
 	More    int           `json:"more,omitempty"`
 }
 
-// body is a message in the shape that its receiver takes.
+// body returns a message in the shape of its receiver.
 func (h *webhook) body(m *Message) ([]byte, error) {
 	switch h.shape {
 	case ShapeSlack:
@@ -161,14 +165,16 @@ func (h *webhook) send(ctx context.Context, m *Message) error {
 	if err != nil {
 		var of *url.Error
 		if errors.As(err, &of) {
-			err = of.Err // the whole of it names the address
+			err = of.Err // the outer error contains the address
 		}
 		return fmt.Errorf("notify: webhook: %w", timed(err))
 	}
 	defer answer.Body.Close()
-	said, _ := io.ReadAll(io.LimitReader(answer.Body, 64<<10)) // it is not shown: it could be anything of a network that is not ours
+	// The response is not shown: it could come from a foreign network.
+	said, _ := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
 	switch {
-	case h.shape == ShapeTeams && bytes.Contains(said, []byte("endpoint returned HTTP error")): // older webhooks of Teams refuse with 200
+	// Older webhooks of Teams refuse with status 200.
+	case h.shape == ShapeTeams && bytes.Contains(said, []byte("endpoint returned HTTP error")):
 		return errors.New("notify: webhook: Teams refuses the message, or asks for a pause")
 	case answer.StatusCode >= 200 && answer.StatusCode < 300:
 		return nil
@@ -178,13 +184,13 @@ func (h *webhook) send(ctx context.Context, m *Message) error {
 	return fmt.Errorf("notify: webhook: it answers %d", answer.StatusCode)
 }
 
-// thisMachine tells of a name or an address that leads nowhere else.
+// thisMachine reports whether a name or an address can only be this machine.
 func thisMachine(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// sign makes the signature's header.
+// sign returns the value of the signature's header.
 func sign(key []byte, at time.Time, body []byte) string {
 	t := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, key)

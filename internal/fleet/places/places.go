@@ -1,4 +1,4 @@
-// Package places bounds how many hosts are under way at a time.
+// Package places bounds how many hosts are scanned at a time.
 package places
 
 import (
@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Places are so many. Their number may change while they are used. They are safe for use by many goroutines.
+// Places is a semaphore whose size may change while it is used. It is safe for concurrent use.
 type Places struct {
 	lock  sync.Mutex
 	size  int
@@ -14,7 +14,7 @@ type Places struct {
 	queue []chan struct{}
 }
 
-// New makes so many places.
+// New returns size places.
 func New(size int) *Places { return &Places{size: size} }
 
 // Take waits for a place.
@@ -44,12 +44,12 @@ func (p *Places) Take(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	p.taken-- // it was given to us at the same moment
+	p.taken-- // it was assigned at the same moment
 	p.next()
 	return ctx.Err()
 }
 
-// Free gives a place back.
+// Free releases a place.
 func (p *Places) Free() {
 	p.lock.Lock()
 	defer p.lock.Unlock()
@@ -57,7 +57,7 @@ func (p *Places) Free() {
 	p.next()
 }
 
-// Resize changes how many there are; those that are taken stay so.
+// Resize changes the number of places; taken ones stay taken.
 func (p *Places) Resize(size int) {
 	p.lock.Lock()
 	defer p.lock.Unlock()
@@ -65,7 +65,7 @@ func (p *Places) Resize(size int) {
 	p.next()
 }
 
-// next lets those in who wait, in their order.
+// next admits waiting callers in order.
 func (p *Places) next() {
 	for p.taken < p.size && len(p.queue) > 0 {
 		close(p.queue[0])
@@ -74,14 +74,14 @@ func (p *Places) next() {
 	}
 }
 
-// Busy is how many are taken.
+// Busy returns the number of taken places.
 func (p *Places) Busy() int {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	return p.taken
 }
 
-// Size is how many there are.
+// Size returns the number of places.
 func (p *Places) Size() int {
 	p.lock.Lock()
 	defer p.lock.Unlock()

@@ -22,7 +22,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// benchHosts is how many practice hosts each site has; IPCGUARD_BENCH_HOSTS says otherwise.
+// benchHosts is the number of practice hosts of each site; IPCGUARD_BENCH_HOSTS overrides it.
 func benchHosts() int {
 	if n, err := strconv.Atoi(os.Getenv("IPCGUARD_BENCH_HOSTS")); err == nil && n > 0 {
 		return n
@@ -30,8 +30,9 @@ func benchHosts() int {
 	return 4000
 }
 
-// BenchmarkWorker scans as many hosts by turns in the server's own site and by a worker over HTTPS, a process of its own, and reports the
-// worker's rate and its part of the server's. The practice hosts are another process.
+// BenchmarkWorker scans the same number of hosts by turns in the server's own site and by a worker over HTTPS in a
+// process of its own. It reports the worker's rate and its ratio to the server's. The practice hosts are another
+// process.
 func BenchmarkWorker(b *testing.B) {
 	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
 		b.Run(kind, func(b *testing.B) {
@@ -64,7 +65,7 @@ func benchWorker(b *testing.B, dsn string) {
 	ok(err)
 	f, err := fleet.New(st, fleet.Options{
 		Site: "headquarters", Key: key, Log: quietLog(), Heartbeat: wire.Beat,
-		Scan: scan.Options{Concurrency: 64, NoUnknownUser: true, NoGuest: true}, // as workerProcess has it
+		Scan: scan.Options{Concurrency: 64, NoUnknownUser: true, NoGuest: true}, // as in workerProcess
 	})
 	ok(err)
 	people := access.New(st, access.Options{})
@@ -84,7 +85,10 @@ func benchWorker(b *testing.B, dsn string) {
 		<-served
 	}()
 
-	sites, first := []string{"headquarters", "branch"}, map[string]string{"headquarters": "127.49.8.0", "branch": "127.49.128.0"}
+	sites, first := []string{"headquarters", "branch"}, map[string]string{
+		"headquarters": "127.49.8.0",
+		"branch":       "127.49.128.0",
+	}
 	for _, name := range sites {
 		site := store.Site{Name: name}
 		ok(st.SaveSite(ctx, &site))
@@ -106,12 +110,13 @@ func benchWorker(b *testing.B, dsn string) {
 	ok(err)
 	defer worker.kill()
 
-	// scanned has a site scanned, and says how long it took and which processor time server and worker took.
+	// scanned scans a site, and returns the time and the processor time of server and worker.
 	scanned := func(site string) (took, cpu time.Duration) {
 		b.Helper()
 		ours := func() time.Duration { return peer.SelfCPU(b) + peer.ProcessCPU(b, worker.Process.Pid) }
 		began, before := time.Now(), ours()
-		r, err := does.StartRun(ctx, access.System(), acts.NewRun{Kind: store.RunScan, Quick: true, Selector: store.Selector{Site: site}})
+		r, err := does.StartRun(ctx, access.System(),
+			acts.NewRun{Kind: store.RunScan, Quick: true, Selector: store.Selector{Site: site}})
 		ok(err)
 		for r.Ended.IsZero() {
 			time.Sleep(50 * time.Millisecond)

@@ -30,8 +30,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// TestMain lets a test start this program once more, in a process that can be killed: as a practice network, as a server with a
-// listener for workers, or as a worker. Each ends with its standard input.
+// TestMain lets a test start this program again in a process that can be killed: as a practice network, as a server
+// with a listener for workers, or as a worker. Each ends when its standard input is closed.
 func TestMain(m *testing.M) {
 	role := os.Getenv("IPCGUARD_TEST_ROLE")
 	if role == "" {
@@ -41,13 +41,17 @@ func TestMain(m *testing.M) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
-	if err := map[string]func() error{"practice": practiceProcess, "serve": serveProcess, "worker": workerProcess}[role](); err != nil {
+	if err := map[string]func() error{
+		"practice": practiceProcess,
+		"serve":    serveProcess,
+		"worker":   workerProcess,
+	}[role](); err != nil {
 		fmt.Fprintln(os.Stderr, role+":", err)
 		os.Exit(1)
 	}
 }
 
-// practiceProcess answers on every loopback address, at each as a host with a name of its own.
+// practiceProcess answers on every loopback address, at each as a host with a different name.
 func practiceProcess() error {
 	var hosts sync.Map
 	s, err := smbtest.StartMany("0.0.0.0:0", func(a netip.Addr) *smbtest.Host {
@@ -72,13 +76,19 @@ func quietLog() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 }
 
-// serverOn is a server over a database, as the command line makes one.
+// serverOn returns a server over a database, as the command line creates it.
 func serverOn(st *store.Store, keyFile string) (*fleet.Fleet, *access.Access, secret.Key, error) {
 	key, _, err := secret.Create(keyFile)
 	if err != nil {
 		return nil, nil, key, err
 	}
-	f, err := fleet.New(st, fleet.Options{Site: "headquarters", Key: key, Log: quietLog(), Poll: 50 * time.Millisecond, Heartbeat: 300 * time.Millisecond})
+	f, err := fleet.New(st, fleet.Options{
+		Site:      "headquarters",
+		Key:       key,
+		Log:       quietLog(),
+		Poll:      50 * time.Millisecond,
+		Heartbeat: 300 * time.Millisecond,
+	})
 	return f, access.New(st, access.Options{}), key, err
 }
 
@@ -99,7 +109,12 @@ func serveProcess() error {
 	g := gate.New(f, st, people, gate.Options{Log: quietLog(), Wait: 200 * time.Millisecond})
 	ended := make(chan error, 2)
 	go func() {
-		s := &http.Server{Handler: g, TLSConfig: g.TLS(), ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(quietLog().Handler(), slog.LevelDebug)}
+		s := &http.Server{
+			Handler:           g,
+			TLSConfig:         g.TLS(),
+			ReadHeaderTimeout: time.Minute,
+			ErrorLog:          slog.NewLogLogger(quietLog().Handler(), slog.LevelDebug),
+		}
 		ended <- s.ServeTLS(l, "", "")
 	}()
 	go func() { ended <- f.Serve(ctx) }()
@@ -114,7 +129,8 @@ func workerProcess() error {
 	}
 	fmt.Println("ready")
 	return Run(context.Background(), id, Options{
-		Version: "test", Log: quietLog(), Beat: 200 * time.Millisecond, Scan: scan.Options{Concurrency: 64, Quick: true, NoUnknownUser: true, NoGuest: true},
+		Version: "test", Log: quietLog(), Beat: 200 * time.Millisecond,
+		Scan: scan.Options{Concurrency: 64, Quick: true, NoUnknownUser: true, NoGuest: true},
 	})
 }
 
@@ -122,7 +138,7 @@ func workerProcess() error {
 type child struct {
 	*exec.Cmd
 	in    io.Closer
-	first string // what it printed first
+	first string // the first line of its output
 }
 
 func startChild(role string, env ...string) (*child, error) {
@@ -149,15 +165,15 @@ func startChild(role string, env ...string) (*child, error) {
 	return c, nil
 }
 
-// kill ends it as a power cut does.
+// kill ends it as a power failure does.
 func (c *child) kill() {
 	_ = c.Process.Kill()
 	_ = c.in.Close()
-	_ = c.Wait() // how it ended is no news
+	_ = c.Wait() // the status does not matter
 }
 
-// TestChaos: a server that scans a site itself, two workers over HTTPS at another, and the database are killed with -9 again and again, and
-// every host's result is there exactly once. IPCGUARD_LONG has 10,000 hosts.
+// TestChaos kills a server that scans a site itself, two workers over HTTPS at another site, and the database with -9
+// repeatedly, and checks that every host's result is there exactly once. IPCGUARD_LONG has 10,000 hosts.
 func TestChaos(t *testing.T) {
 	hosts := 100
 	if os.Getenv("IPCGUARD_LONG") != "" {
@@ -183,7 +199,7 @@ func chaos(t *testing.T, hosts int, dsn string, pg *peer.PostgresServer, listen 
 		}
 	}
 	keyFile := filepath.Join(t.TempDir(), "key")
-	// SQLite belongs to one process: the test looks while the server is dead.
+	// Only one process may open SQLite: the test reads it while the server is dead.
 	with := func(do func(st *store.Store)) {
 		t.Helper()
 		var st *store.Store
@@ -207,11 +223,13 @@ func chaos(t *testing.T, hosts int, dsn string, pg *peer.PostgresServer, listen 
 		fatal(err)
 		does, err := acts.New(f, st, people, acts.Options{Key: key})
 		fatal(err)
-		branch, own := store.Site{Name: "branch", Rate: 4}, store.Site{Name: "headquarters", Rate: 2} // so slow that it is not over before anything was killed
+		// Slow enough that it does not end before something was killed.
+		branch, own := store.Site{Name: "branch", Rate: 4}, store.Site{Name: "headquarters", Rate: 2}
 		fatal(st.SaveSite(ctx, &branch))
 		fatal(st.SaveSite(ctx, &own))
 		for i := range 2 {
-			code, err := does.AddWorker(ctx, access.System(), acts.NewWorker{Site: "branch", Name: fmt.Sprintf("branch-%d", i+1)})
+			code, err := does.AddWorker(ctx, access.System(),
+				acts.NewWorker{Site: "branch", Name: fmt.Sprintf("branch-%d", i+1)})
 			fatal(err)
 			codes = append(codes, code.Code)
 		}
@@ -219,7 +237,7 @@ func chaos(t *testing.T, hosts int, dsn string, pg *peer.PostgresServer, listen 
 		a := netip.MustParseAddr("127.49.8.0")
 		for i := range list {
 			list[i] = store.Target{SiteID: branch.ID, Spec: a.String() + ":" + practice.first, Enabled: true}
-			if i%4 == 0 { // the server scans, too
+			if i%4 == 0 { // the server scans too
 				list[i].SiteID = own.ID
 			}
 			fatal(fleet.CheckTarget(&list[i]))
@@ -236,7 +254,8 @@ func chaos(t *testing.T, hosts int, dsn string, pg *peer.PostgresServer, listen 
 		var c *child
 		until(t, "the server starts", func() bool {
 			var err error
-			c, err = startChild("serve", "IPCGUARD_TEST_DATABASE="+dsn, "IPCGUARD_TEST_KEY="+keyFile, "IPCGUARD_TEST_LISTEN="+listen)
+			c, err = startChild("serve", "IPCGUARD_TEST_DATABASE="+dsn, "IPCGUARD_TEST_KEY="+keyFile,
+				"IPCGUARD_TEST_LISTEN="+listen)
 			return err == nil
 		})
 		return c
@@ -271,7 +290,8 @@ func chaos(t *testing.T, hosts int, dsn string, pg *peer.PostgresServer, listen 
 		if round > 2000 {
 			t.Fatalf("it does not come to an end: %+v", last)
 		}
-		time.Sleep(time.Duration(300+rand.IntN(700)+100*round) * time.Millisecond) // when it is hit is left to chance
+		// The moment of the kill is random.
+		time.Sleep(time.Duration(300+rand.IntN(700)+100*round) * time.Millisecond)
 		switch i := rand.IntN(len(workers)); {
 		case round%2 == 0:
 			workers[i].kill()
@@ -291,7 +311,7 @@ func chaos(t *testing.T, hosts int, dsn string, pg *peer.PostgresServer, listen 
 				return
 			}
 			fatal(err)
-			if round >= 5 { // from here on as fast as it can
+			if round >= 5 { // from here on at full speed
 				for _, name := range []string{"branch", "headquarters"} {
 					site, err := st.SiteByName(ctx, name)
 					if err == nil && site.Rate != 0 {
@@ -308,11 +328,12 @@ func chaos(t *testing.T, hosts int, dsn string, pg *peer.PostgresServer, listen 
 	}
 	server.kill()
 	with(func(st *store.Store) {
-		_, err := st.FinishRuns(ctx) // the server may have been killed before it came to that
+		_, err := st.FinishRuns(ctx) // the server may have been killed before it did so
 		fatal(err)
 		last, err = st.Run(ctx, run.ID)
 		fatal(err)
-		if last.Done != hosts || last.Total != hosts || last.Failed != 0 || last.Exposed+last.Limited+last.Closed+last.Unknown != hosts {
+		if last.Done != hosts || last.Total != hosts || last.Failed != 0 ||
+			last.Exposed+last.Limited+last.Closed+last.Unknown != hosts {
 			t.Errorf("of %d hosts: %+v", hosts, last)
 		}
 		seen := 0

@@ -1,5 +1,5 @@
-// Package remote is a worker far away: it has no database, no key file, and nothing of any site but its own. It asks the
-// server for jobs, asks the hosts, and hands in what they said.
+// Package remote is a remote worker: it has no database, no key file, and only data of its own site. It gets jobs from
+// the server, scans the hosts, and uploads the results.
 //
 //	      ┌── job ◄──────────────────────────────────────────────┐
 //	      ▼                                                      │ HTTPS, the fleet's own
@@ -7,10 +7,11 @@
 //
 // The rules of the room:
 //
-//   - What hosts said is on the disk before it is sent, and goes when it was taken: the server may be away for days.
-//   - Secrets come with a job and are in memory until it ends. None is written down.
-//   - It trusts the authorities that it joined with, and what a renewal tells it; never the system's, and no name.
-//   - It judges nothing: what changed, and what that means, is the server's to say.
+//   - Results are on disk before they are sent, and deleted when the server has accepted them: the server may be down
+//     for days.
+//   - Secrets come with a job and stay in memory until it ends. None is written to disk.
+//   - It trusts only the authorities that it got when it joined or renewed; never the system's, and no name.
+//   - It judges nothing: the server decides what changed and what that means.
 package remote
 
 import (
@@ -40,7 +41,7 @@ import (
 	"ipcguard/internal/fleet/wire"
 )
 
-// Identity is who a worker is, as it stands in its directory.
+// Identity is a worker's identity as stored in its directory.
 type Identity struct {
 	Server string `json:"server"` // https://HOST:PORT
 	wire.Joined
@@ -58,17 +59,19 @@ const (
 	spoolDir     = "results"
 )
 
-// The errors that callers tell apart.
+// The errors that callers distinguish.
 var (
 	ErrNotJoined = errors.New("this worker has not joined a server")
 	ErrCode      = errors.New("this is not a join code: a join code begins with " + wire.CodePrefix)
-	ErrRevoked   = errors.New("the server does not know this worker any more: it was revoked, or its certificate was replaced")
-	ErrEnded     = errors.New("the worker's certificate has ended: it was away for too long, and has to join again")
+	ErrRevoked   = errors.New(
+		"the server does not know this worker any more: it was revoked, or its certificate was replaced",
+	)
+	ErrEnded = errors.New("the worker's certificate has ended: it was away for too long, and has to join again")
 )
 
 var codeText = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// parseCode takes a join code apart.
+// parseCode splits a join code.
 func parseCode(code string) (secret string, print [16]byte, err error) {
 	rest, ok := strings.CutPrefix(strings.TrimSpace(code), wire.CodePrefix)
 	secret, text, both := strings.Cut(rest, "-")
@@ -79,16 +82,20 @@ func parseCode(code string) (secret string, print [16]byte, err error) {
 	return secret, [16]byte(b), nil
 }
 
-// parseServer checks a server's address.
+// parseServer parses a server's address.
 func parseServer(text string) (string, error) {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return "", errors.New("want the address of the server's listener for workers, such as https://fleet.example:8444")
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" ||
+		u.RawQuery != "" {
+		return "", errors.New(
+			"want the address of the server's listener for workers, such as https://fleet.example:8444",
+		)
 	}
 	return "https://" + u.Host, nil
 }
 
-// Join enrols a worker with a one-time code, and keeps who it is in a directory. Where a worker is there already it fails.
+// Join enrols a worker with a one-time code and stores its identity in a directory. It fails if the directory already
+// has a worker.
 func Join(ctx context.Context, dir, server, code, name, version string) (*Identity, error) {
 	server, err := parseServer(server)
 	if err != nil {
@@ -102,7 +109,8 @@ func Join(ctx context.Context, dir, server, code, name, version string) (*Identi
 		return nil, err
 	}
 	if old, err := Load(dir); err == nil && time.Now().Before(old.cert.NotAfter) {
-		return nil, fmt.Errorf("%s holds a worker already: %s of %s; name another directory, or remove it", dir, old.Name, old.Site)
+		return nil, fmt.Errorf("%s holds a worker already: %s of %s; name another directory, or remove it",
+			dir, old.Name, old.Site)
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -114,7 +122,8 @@ func Join(ctx context.Context, dir, server, code, name, version string) (*Identi
 	}
 	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{
 		MinVersion: tls.VersionTLS13, ServerName: authority.ServerName,
-		InsecureSkipVerify: true, // nothing is known of the authority but its fingerprint, which the next line checks
+		// Only the fingerprint of the authority is known; shownIs checks it.
+		InsecureSkipVerify: true,
 		VerifyConnection:   func(s tls.ConnectionState) error { return shownIs(s, print) },
 	}}}
 	defer client.CloseIdleConnections()
@@ -131,13 +140,16 @@ func Join(ctx context.Context, dir, server, code, name, version string) (*Identi
 	if err != nil {
 		return nil, err
 	}
-	if err := write(filepath.Join(dir, privateFile), true, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})); err != nil {
+	if err := write(filepath.Join(dir, privateFile), true, pem.EncodeToMemory(&pem.Block{
+		Type:  "EC PRIVATE KEY",
+		Bytes: der,
+	})); err != nil {
 		return nil, err
 	}
 	return id, id.save()
 }
 
-// shownIs holds the server's authority against a fingerprint, and its certificate against the authority.
+// shownIs checks the server's authority against a fingerprint, and its certificate against the authority.
 func shownIs(s tls.ConnectionState, print [16]byte) error {
 	if len(s.PeerCertificates) < 2 {
 		return errors.New("the server shows no authority of its own: is this its listener for workers?")
@@ -148,7 +160,11 @@ func shownIs(s tls.ConnectionState, print [16]byte) error {
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(by)
-	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: authority.ServerName, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	_, err := leaf.Verify(x509.VerifyOptions{
+		Roots:     roots,
+		DNSName:   authority.ServerName,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
 	return err
 }
 
@@ -156,7 +172,7 @@ func requestOf(key *ecdsa.PrivateKey) ([]byte, error) {
 	return x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
 }
 
-// Load reads who a worker is.
+// Load reads a worker's identity.
 func Load(dir string) (*Identity, error) {
 	id := &Identity{dir: dir}
 	b, err := os.ReadFile(filepath.Join(dir, identityFile))
@@ -182,7 +198,7 @@ func Load(dir string) (*Identity, error) {
 	return id, id.check()
 }
 
-// check reads the certificate, and that it is of the key.
+// check parses the certificate and verifies that it belongs to the key.
 func (id *Identity) check() error {
 	block, _ := pem.Decode([]byte(id.Certificate))
 	if block == nil {
@@ -210,7 +226,7 @@ func (id *Identity) pool() *x509.CertPool {
 	return pool
 }
 
-// Until is when the worker's certificate ends.
+// Until returns the end of the worker's certificate.
 func (id *Identity) Until() time.Time { return id.cert.NotAfter }
 
 func (id *Identity) save() error {
@@ -221,16 +237,23 @@ func (id *Identity) save() error {
 	return write(filepath.Join(id.dir, identityFile), true, append(b, '\n'))
 }
 
-// client speaks to the server as this worker.
+// client returns an HTTP client that authenticates as this worker.
 func (id *Identity) client() *http.Client {
 	pair := tls.Certificate{Certificate: [][]byte{id.cert.Raw}, PrivateKey: id.key, Leaf: id.cert}
 	return &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS13, ServerName: authority.ServerName, RootCAs: id.pool(), Certificates: []tls.Certificate{pair}, Time: id.clock},
-		MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 15 * time.Second, ForceAttemptHTTP2: true,
+		TLSClientConfig: &tls.Config{
+			MinVersion:   tls.VersionTLS13,
+			ServerName:   authority.ServerName,
+			RootCAs:      id.pool(),
+			Certificates: []tls.Certificate{pair},
+			Time:         id.clock,
+		},
+		MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 15 * time.Second,
+		ForceAttemptHTTP2: true,
 	}}
 }
 
-// renewed asks for a new certificate, and keeps it.
+// renewed requests a new certificate and stores it.
 func (id *Identity) renewed(ctx context.Context, client *http.Client) (*Identity, error) {
 	request, err := requestOf(id.key)
 	if err != nil {
@@ -246,13 +269,13 @@ func (id *Identity) renewed(ctx context.Context, client *http.Client) (*Identity
 	return fresh, fresh.save()
 }
 
-// statusError is an answer that is no success.
+// statusError is an error response.
 type statusError struct {
 	status int
 	detail string
 }
 
-// Error says what the server said.
+// Error returns the server's message.
 func (e *statusError) Error() string {
 	if e.detail == "" {
 		return fmt.Sprintf("the server answers %d", e.status)
@@ -260,7 +283,7 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("the server answers %d: %s", e.status, e.detail)
 }
 
-// post sends a request and reads its answer; false is that there is none.
+// post sends a request and decodes the response into out; false says that the response has no body.
 func post(ctx context.Context, client *http.Client, address string, in, out any) (bool, error) {
 	b, err := json.Marshal(in)
 	if err != nil {
@@ -283,7 +306,7 @@ func post(ctx context.Context, client *http.Client, address string, in, out any)
 	body := io.LimitReader(res.Body, wire.MaxAnswer)
 	if res.StatusCode != http.StatusOK {
 		var p wire.Problem
-		_ = json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&p) // the status says enough
+		_ = json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&p) // the status is enough
 		return false, &statusError{res.StatusCode, p.Detail}
 	}
 	if out == nil {
@@ -292,8 +315,8 @@ func post(ctx context.Context, client *http.Client, address string, in, out any)
 	return true, json.NewDecoder(body).Decode(out)
 }
 
-// write puts a file in its place whole or not at all, readable by its owner alone. Where it is no harm that a power cut takes
-// it, it need not be synced: what the process has written stays when the process is killed.
+// write replaces a file atomically, readable only by its owner. sync may be false if the file may be lost in a power
+// failure: it still survives the end of the process.
 func write(path string, sync bool, b []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {

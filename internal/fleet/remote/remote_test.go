@@ -37,8 +37,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// scene is a server with a gate over a database, two sites, and a practice network that answers at every address of
-// 127.49.0.0/16.
+// scene is a server with a gate over a database, two sites, and a practice network at every address of 127.49.0.0/16.
 type scene struct {
 	t      *testing.T
 	st     *store.Store
@@ -47,7 +46,7 @@ type scene struct {
 	gate   *httptest.Server
 	port   uint16
 	skew   atomic.Int64 // of the server's clock
-	away   atomic.Bool  // the server answers nothing
+	away   atomic.Bool  // the server does not answer
 	branch store.Site
 	main   store.Site
 	log    *lines
@@ -121,7 +120,8 @@ func newScene(t *testing.T, dsn string) *scene {
 	s.acts, err = acts.New(s.fleet, s.st, people, acts.Options{Key: key})
 	s.ok(err)
 	g := gate.New(s.fleet, s.st, people, gate.Options{
-		Log: logger, Wait: 200 * time.Millisecond, Clock: func() time.Time { return time.Now().Add(time.Duration(s.skew.Load())) },
+		Log: logger, Wait: 200 * time.Millisecond,
+		Clock: func() time.Time { return time.Now().Add(time.Duration(s.skew.Load())) },
 	})
 	s.gate = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.away.Load() {
@@ -190,7 +190,7 @@ func (s *scene) options() Options {
 	}
 }
 
-// work runs a worker until the returned function is called, which gives what it ended with.
+// work runs a worker until the returned function is called, which returns its error.
 func (s *scene) work(dir string, o Options) (stop func() error) {
 	s.t.Helper()
 	id, err := Load(dir)
@@ -232,7 +232,7 @@ func (s *scene) run(in acts.NewRun) store.Run {
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for began := time.Now(); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Since(began) > 2*time.Minute { // for what never comes: nothing is held against it
+		if time.Since(began) > 2*time.Minute { // for what never happens: no time limit is tested
 			t.Fatalf("it does not come: %s", what)
 		}
 	}
@@ -250,8 +250,8 @@ func (s *scene) ended(run store.Run) store.Run {
 	return r
 }
 
-// TestWorker: a worker joins, scans, audits and searches its site; what it was told while the server was away is there
-// afterwards, and each once.
+// TestWorker: a worker joins, scans, audits and searches its site; results from while the server was down arrive later,
+// each once.
 func TestWorker(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *scene) {
 		_, dir := s.join("branch", "branch-1")
@@ -260,7 +260,13 @@ func TestWorker(t *testing.T) {
 		n := 100
 		s.targets(s.branch, 0, n, nil)
 		s.targets(s.main, 1, 3, nil)
-		audited := store.Target{SiteID: s.branch.ID, Spec: fmt.Sprintf("127.49.0.200:%d", s.port), AuditSource: conf, Enabled: true, Tags: []string{"audited"}}
+		audited := store.Target{
+			SiteID:      s.branch.ID,
+			Spec:        fmt.Sprintf("127.49.0.200:%d", s.port),
+			AuditSource: conf,
+			Enabled:     true,
+			Tags:        []string{"audited"},
+		}
 		s.ok(s.st.SaveTarget(t.Context(), &audited))
 		stop := s.work(dir, s.options())
 		r := s.ended(s.run(acts.NewRun{Kind: store.RunScan}))
@@ -279,14 +285,17 @@ func TestWorker(t *testing.T) {
 				t.Errorf("%s has %d results: %+v", h.Address, count, results)
 			}
 		}
-		if a := s.ended(s.run(acts.NewRun{Kind: store.RunAudit, Selector: store.Selector{Tag: "audited"}})); a.Done != 1 || a.Failed != 0 {
+		if a := s.ended(
+			s.run(acts.NewRun{Kind: store.RunAudit, Selector: store.Selector{Tag: "audited"}}),
+		); a.Done != 1 || a.Failed != 0 {
 			t.Errorf("%+v", a)
 		}
 		area := store.Target{SiteID: s.branch.ID, Spec: "127.49.1.16/28", Enabled: true, Tags: []string{"found"}}
 		s.ok(fleet.CheckTarget(&area))
 		s.ok(s.st.SaveTarget(t.Context(), &area))
 		s.ended(s.run(acts.NewRun{Kind: store.RunDiscover, Selector: store.Selector{Targets: []int64{area.ID}}}))
-		if _, found, err := s.st.Targets(t.Context(), store.TargetFilter{Tag: "found", Kind: store.TargetHost}, store.Page{Size: 1}); err != nil || found != 16 {
+		if _, found, err := s.st.Targets(t.Context(), store.TargetFilter{Tag: "found", Kind: store.TargetHost},
+			store.Page{Size: 1}); err != nil || found != 16 {
 			t.Errorf("%d were found, %v", found, err)
 		}
 		workers, err := s.st.Workers(t.Context())
@@ -295,7 +304,7 @@ func TestWorker(t *testing.T) {
 			t.Errorf("%+v", workers)
 		}
 
-		// The server goes away in the middle; the worker goes on, is killed, and comes back.
+		// The server goes down in the middle; the worker continues, is killed, and comes back.
 		r = s.run(acts.NewRun{Kind: store.RunScan, Selector: store.Selector{Site: "branch"}})
 		until(t, "some are done", func() bool {
 			now, err := s.st.Run(t.Context(), r.ID)
@@ -317,7 +326,7 @@ func TestWorker(t *testing.T) {
 	})
 }
 
-// jobsLeft starts another server, which tidies up, and counts the jobs that are left.
+// jobsLeft starts another server, which tidies up, and counts the remaining jobs.
 func (s *scene) jobsLeft() (n int) {
 	s.t.Helper()
 	count := func() int {
@@ -338,7 +347,7 @@ func (s *scene) jobsLeft() (n int) {
 	return n
 }
 
-// call is what a thief does: any request, with what a stolen worker holds.
+// call sends any request with a stolen worker's identity.
 func (s *scene) call(client *http.Client, path string, in, out any) int {
 	s.t.Helper()
 	b, err := json.Marshal(in)
@@ -362,14 +371,22 @@ func (s *scene) call(client *http.Client, path string, in, out any) int {
 	return res.StatusCode
 }
 
-// TestStolenWorker: with everything that a worker of one site holds, nothing of another site can be read or changed.
+// TestStolenWorker: with everything that a worker of one site has, nothing of another site can be read or changed.
 func TestStolenWorker(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *scene) {
 		s.skew.Store(0)
 		theirs := store.Site{Name: "other"}
 		s.ok(s.st.SaveSite(t.Context(), &theirs))
-		for name, word := range map[string]string{"ours": "this site's password", "theirs": "the other site's password"} {
-			_, err := s.acts.SaveCredential(t.Context(), access.System(), 0, acts.CredentialChange{Name: name, Kind: "password", Account: `LAB\x`, Secret: word})
+		for name, word := range map[string]string{
+			"ours":   "this site's password",
+			"theirs": "the other site's password",
+		} {
+			_, err := s.acts.SaveCredential(t.Context(), access.System(), 0, acts.CredentialChange{
+				Name:    name,
+				Kind:    "password",
+				Account: `LAB\x`,
+				Secret:  word,
+			})
 			s.ok(err)
 		}
 		all, err := s.st.Credentials(t.Context())
@@ -386,23 +403,27 @@ func TestStolenWorker(t *testing.T) {
 		client := id.client()
 		run := s.run(acts.NewRun{Kind: store.RunScan})
 
-		// Reading: jobs of its own site alone, with their secrets, and nothing else however it is asked for.
+		// Reading: only jobs of its own site, with their secrets, and nothing else however it asks.
 		var job wire.Job
-		if status := s.call(client, wire.PathJob, map[string]any{"most": 1000, "site": "other", "site_id": theirs.ID}, &job); status != http.StatusOK {
+		if status := s.call(client, wire.PathJob, map[string]any{"most": 1000, "site": "other", "site_id": theirs.ID},
+			&job); status != http.StatusOK {
 			t.Fatal(status)
 		}
-		if len(job.Targets) != len(ours) || len(job.Credentials) != 1 || string(job.Credentials[0].Secret) != "this site's password" {
+		if len(job.Targets) != len(ours) || len(job.Credentials) != 1 ||
+			string(job.Credentials[0].Secret) != "this site's password" {
 			t.Errorf("%+v", job)
 		}
 		if status := s.call(client, wire.PathJob, map[string]any{"most": 1000}, nil); status != http.StatusNoContent {
 			t.Errorf("a second job: %d", status)
 		}
-		for _, path := range []string{"/", "/hosts", "/login", "/api/v1/hosts", "/metrics", "/worker/v1/", "/worker/v1/jobs", "/setup"} {
+		for _, path := range []string{
+			"/", "/hosts", "/login", "/api/v1/hosts", "/metrics", "/worker/v1/", "/worker/v1/jobs", "/setup",
+		} {
 			if status := s.call(client, path, map[string]any{}, nil); status != http.StatusNotFound {
 				t.Errorf("%s: %d", path, status)
 			}
 		}
-		// A job of another worker, of the other site.
+		// A job of another worker at the other site.
 		second, _ := s.join("other", "other-1")
 		var elsewhere wire.Job
 		s.ok(func() error {
@@ -415,7 +436,9 @@ func TestStolenWorker(t *testing.T) {
 		result := func(target store.Target, address string, age int64) wire.Result {
 			return wire.Result{Target: target.ID, AgeMS: age, Found: []string{address}, Scans: []*model.Scan{{
 				Schema: model.SchemaScan, Target: target.Spec, Address: address, Verdict: model.Exposed,
-				Identities: []model.IdentityResult{{Identity: model.Anonymous, Session: model.Step{Outcome: model.Allowed}}},
+				Identities: []model.IdentityResult{
+					{Identity: model.Anonymous, Session: model.Step{Outcome: model.Allowed}},
+				},
 			}}}
 		}
 		odd := func(change func(*model.Scan)) wire.Results {
@@ -424,28 +447,63 @@ func TestStolenWorker(t *testing.T) {
 			return wire.Results{Job: job.ID, Results: []wire.Result{r}}
 		}
 		for name, in := range map[string]wire.Results{
-			"another site's target in its own job": {Job: job.ID, Results: []wire.Result{result(other[0], other[0].Spec, 0)}},
-			"another worker's job":                 {Job: elsewhere.ID, Results: []wire.Result{result(other[0], other[0].Spec, 0)}},
-			"no job":                               {Job: "guess", Results: []wire.Result{result(ours[0], ours[0].Spec, 0)}},
-			"another address":                      {Job: job.ID, Results: []wire.Result{result(ours[0], other[0].Spec, 0)}},
-			"in the future":                        {Job: job.ID, Results: []wire.Result{result(ours[0], ours[0].Spec, -3_600_000)}},
-			"before the job":                       {Job: job.ID, Results: []wire.Result{result(ours[0], ours[0].Spec, 3_600_000)}},
-			"so old that it overflows, to 2319":    {Job: job.ID, Results: []wire.Result{result(ours[0], ours[0].Spec, math.MaxInt64/1_000_000+1)}},
-			"so old that it overflows, to now":     {Job: job.ID, Results: []wire.Result{result(ours[0], ours[0].Spec, int64((uint64(math.MaxUint64)-3_600_000_000_000)/1_000_000))}},
-			"no verdict":                           odd(func(s *model.Scan) { s.Verdict = "" }),
-			"a verdict that is none":               odd(func(s *model.Scan) { s.Verdict = "fine\x00" }),
-			"a severity that is none":              odd(func(s *model.Scan) { s.Findings = []model.Finding{{ID: "x", Severity: "worst"}} }),
-			"more requests than a column holds":    odd(func(s *model.Scan) { s.Stats.Requests = math.MaxInt64 }),
-			"longer than a column holds":           odd(func(s *model.Scan) { s.DurationMS = math.MaxInt64 }),
-			"an audit for a scan":                  {Job: job.ID, Results: []wire.Result{{Target: ours[0].ID, Audit: &model.Audit{Schema: model.SchemaAudit}}}},
-			"no scan":                              {Job: job.ID, Results: []wire.Result{{Target: ours[0].ID, Found: []string{ours[0].Spec}, Scans: []*model.Scan{nil}}}},
+			"another site's target in its own job": {
+				Job:     job.ID,
+				Results: []wire.Result{result(other[0], other[0].Spec, 0)},
+			},
+			"another worker's job": {
+				Job:     elsewhere.ID,
+				Results: []wire.Result{result(other[0], other[0].Spec, 0)},
+			},
+			"no job": {
+				Job:     "guess",
+				Results: []wire.Result{result(ours[0], ours[0].Spec, 0)},
+			},
+			"another address": {
+				Job:     job.ID,
+				Results: []wire.Result{result(ours[0], other[0].Spec, 0)},
+			},
+			"in the future": {
+				Job:     job.ID,
+				Results: []wire.Result{result(ours[0], ours[0].Spec, -3_600_000)},
+			},
+			"before the job": {
+				Job:     job.ID,
+				Results: []wire.Result{result(ours[0], ours[0].Spec, 3_600_000)},
+			},
+			"so old that it overflows, to 2319": {
+				Job:     job.ID,
+				Results: []wire.Result{result(ours[0], ours[0].Spec, math.MaxInt64/1_000_000+1)},
+			},
+			"so old that it overflows, to now": {
+				Job: job.ID,
+				Results: []wire.Result{result(ours[0], ours[0].Spec,
+					int64((uint64(math.MaxUint64)-3_600_000_000_000)/1_000_000))},
+			},
+			"no verdict":             odd(func(s *model.Scan) { s.Verdict = "" }),
+			"a verdict that is none": odd(func(s *model.Scan) { s.Verdict = "fine\x00" }),
+			"a severity that is none": odd(func(s *model.Scan) {
+				s.Findings = []model.Finding{{ID: "x", Severity: "worst"}}
+			}),
+			"more requests than a column holds": odd(func(s *model.Scan) { s.Stats.Requests = math.MaxInt64 }),
+			"longer than a column holds":        odd(func(s *model.Scan) { s.DurationMS = math.MaxInt64 }),
+			"an audit for a scan": {
+				Job:     job.ID,
+				Results: []wire.Result{{Target: ours[0].ID, Audit: &model.Audit{Schema: model.SchemaAudit}}},
+			},
+			"no scan": {
+				Job:     job.ID,
+				Results: []wire.Result{{Target: ours[0].ID, Found: []string{ours[0].Spec}, Scans: []*model.Scan{nil}}},
+			},
 		} {
 			var taken wire.Taken
-			if status := s.call(client, wire.PathResults, in, &taken); status != http.StatusOK || taken.Taken != 0 || len(taken.Refused) != 1 {
+			if status := s.call(client, wire.PathResults, in, &taken); status != http.StatusOK || taken.Taken != 0 ||
+				len(taken.Refused) != 1 {
 				t.Errorf("%s: %d %+v", name, status, taken)
 			}
 		}
-		if status := s.call(client, wire.PathReturn, map[string]string{"job": elsewhere.ID}, nil); status != http.StatusNoContent {
+		if status := s.call(client, wire.PathReturn, map[string]string{"job": elsewhere.ID},
+			nil); status != http.StatusNoContent {
 			t.Errorf("giving back another's job: %d", status)
 		}
 		units, _, err := s.st.Units(t.Context(), run.ID, store.UnitRunning, store.Page{Size: 100})
@@ -461,16 +519,18 @@ func TestStolenWorker(t *testing.T) {
 		if len(state.Ended) != 1 || state.Ended[0] != elsewhere.ID {
 			t.Errorf("%+v", state)
 		}
-		// Numbers that no worker has are no reason for the server to fail, and do not stand on its page.
+		// Numbers that no worker has must not make the server fail, and do not appear on its page.
 		for _, n := range []int64{math.MaxInt64, math.MinInt64} {
-			if status := s.call(client, wire.PathAlive, map[string]any{"busy": n, "done": n, "jobs": []string{job.ID}}, nil); status != http.StatusOK {
+			if status := s.call(client, wire.PathAlive, map[string]any{"busy": n, "done": n, "jobs": []string{job.ID}},
+				nil); status != http.StatusOK {
 				t.Errorf("busy with %d hosts: %d", n, status)
 			}
 		}
-		// What is its own is taken, once.
+		// Its own results are accepted, once.
 		for i, want := range []int{1, 1} {
 			var taken wire.Taken
-			s.call(client, wire.PathResults, wire.Results{Job: job.ID, Results: []wire.Result{result(ours[0], ours[0].Spec, 1000)}}, &taken)
+			s.call(client, wire.PathResults,
+				wire.Results{Job: job.ID, Results: []wire.Result{result(ours[0], ours[0].Spec, 1000)}}, &taken)
 			if taken.Taken != want || len(taken.Refused) != 0 {
 				t.Errorf("%d: %+v", i, taken)
 			}
@@ -481,12 +541,17 @@ func TestStolenWorker(t *testing.T) {
 			t.Errorf("%d results, %v", n, err)
 		}
 
-		many := `{"job":"` + job.ID + `","results":[{"target":1,"scans":[{"findings":[{"id":"x"}` + strings.Repeat(`,{"id":"x"}`, 2_000_000) + `]}]}]}`
-		if status := s.call(client, wire.PathResults, json.RawMessage(many), nil); status != http.StatusRequestEntityTooLarge {
+		many := `{"job":"` + job.ID + `","results":[{"target":1,"scans":[{"findings":[{"id":"x"}` +
+			strings.Repeat(`,{"id":"x"}`, 2_000_000) + `]}]}]}`
+		if status := s.call(client, wire.PathResults, json.RawMessage(many),
+			nil); status != http.StatusRequestEntityTooLarge {
 			t.Errorf("two million findings: %d", status)
 		}
-		// A certificate of somebody else, and none: joining alone, and not without a code.
-		none := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{ServerName: authority.ServerName, RootCAs: id.pool()}}}
+		// A foreign certificate, and none: only joining is allowed, and not without a code.
+		none := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{
+			ServerName: authority.ServerName,
+			RootCAs:    id.pool(),
+		}}}
 		for _, path := range []string{wire.PathJob, wire.PathAlive, wire.PathRenew, wire.PathResults, wire.PathReturn} {
 			if status := s.call(none, path, map[string]any{}, nil); status != http.StatusForbidden {
 				t.Errorf("%s without a certificate: %d", path, status)
@@ -494,10 +559,15 @@ func TestStolenWorker(t *testing.T) {
 		}
 		request, err := requestOf(id.key)
 		s.ok(err)
-		if status := s.call(none, wire.PathJoin, wire.Join{Protocol: 1, Code: strings.Repeat("A", 26), Request: request, Name: "x"}, nil); status != http.StatusForbidden {
+		if status := s.call(none, wire.PathJoin, wire.Join{
+			Protocol: 1,
+			Code:     strings.Repeat("A", 26),
+			Request:  request,
+			Name:     "x",
+		}, nil); status != http.StatusForbidden {
 			t.Errorf("joining with a guess: %d", status)
 		}
-		// Who renews has the worker: the copy and the worker itself cannot both.
+		// A renewal invalidates the old certificate: the copy and the worker cannot both be used.
 		fresh, err := id.renewed(t.Context(), client)
 		s.ok(err)
 		if status := s.call(fresh.client(), wire.PathAlive, wire.Alive{}, nil); status != http.StatusOK {
@@ -506,7 +576,7 @@ func TestStolenWorker(t *testing.T) {
 		if status := s.call(client, wire.PathAlive, wire.Alive{}, nil); status != http.StatusForbidden {
 			t.Errorf("the old certificate: %d", status)
 		}
-		// Revoked, it is nobody, and what it had in hand waits for others.
+		// After revocation it is refused, and its units wait for others.
 		list, err := s.st.EnrolledWorkers(t.Context())
 		s.ok(err)
 		for _, e := range list {
@@ -519,13 +589,14 @@ func TestStolenWorker(t *testing.T) {
 				t.Errorf("%s when revoked: %d", path, status)
 			}
 		}
-		if units, _, err = s.st.Units(t.Context(), run.ID, store.UnitRunning, store.Page{Size: 100}); err != nil || len(units) != 2 {
+		if units, _, err = s.st.Units(t.Context(), run.ID, store.UnitRunning, store.Page{Size: 100}); err != nil ||
+			len(units) != 2 {
 			t.Errorf("%+v, %v", units, err)
 		}
 		if err := s.work(dir, s.options())(); err != nil && !errors.Is(err, ErrRevoked) {
 			t.Error(err)
 		}
-		// Nothing that the thief has is a key of the server's.
+		// None of the thief's files is a key of the server.
 		entries, err := os.ReadDir(dir)
 		s.ok(err)
 		for _, e := range entries {
@@ -537,14 +608,16 @@ func TestStolenWorker(t *testing.T) {
 	})
 }
 
-// TestAuthority: it is renewed without a gap, certificates are, and a fingerprint of another one is refused.
+// TestAuthority: the authority is renewed without a gap, certificates are renewed, and a different fingerprint is
+// refused.
 func TestAuthority(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *scene) {
 		id, dir := s.join("branch", "branch-1")
 		code, err := s.acts.AddWorker(t.Context(), access.System(), acts.NewWorker{Site: "branch"})
 		s.ok(err)
 		wrong := code.Code[:len(code.Code)-4] + "AAAA"
-		if _, err := Join(t.Context(), t.TempDir(), s.gate.URL, wrong, "x", "test"); err == nil || !strings.Contains(err.Error(), "fingerprint") {
+		if _, err := Join(t.Context(), t.TempDir(), s.gate.URL, wrong, "x", "test"); err == nil ||
+			!strings.Contains(err.Error(), "fingerprint") {
 			t.Errorf("another authority: %v", err)
 		}
 		if _, err := Join(t.Context(), t.TempDir(), s.gate.URL, code.Code, "x", "test"); err != nil {
@@ -552,7 +625,7 @@ func TestAuthority(t *testing.T) {
 		}
 		before, err := s.fleet.Authority(t.Context())
 		s.ok(err)
-		// Six years, six days at a time: the worker renews, and is never kept out.
+		// Six years in steps of six days: the worker renews, and is never refused.
 		made := 0
 		last := before.PEM()
 		for week := range 6 * 61 {
@@ -568,12 +641,16 @@ func TestAuthority(t *testing.T) {
 				made, last = made+1, id.Authorities
 			}
 		}
-		if made < 2 { // one came, and the first ended
+		if made < 2 { // a second was created, and the first expired
 			t.Errorf("the authorities changed %d times", made)
 		}
 		block := x509.NewCertPool()
 		block.AppendCertsFromPEM([]byte(before.PEM()))
-		if _, err := id.cert.Verify(x509.VerifyOptions{Roots: block, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, CurrentTime: id.cert.NotBefore.Add(time.Hour)}); err == nil {
+		if _, err := id.cert.Verify(x509.VerifyOptions{
+			Roots:       block,
+			KeyUsages:   []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+			CurrentTime: id.cert.NotBefore.Add(time.Hour),
+		}); err == nil {
 			t.Error("the worker's certificate is still of the first authority")
 		}
 		if _, err := Load(dir); err != nil {
@@ -582,13 +659,13 @@ func TestAuthority(t *testing.T) {
 	})
 }
 
-// TestRenewed: a worker at work goes on while the authority behind it is replaced: the second one comes, signs workers, is what the server
-// shows, and stays alone when the first has ended. No scan fails meanwhile, and nothing joins again.
+// TestRenewed: a running worker survives the replacement of the authority: the second one is created, signs workers,
+// becomes the server's, and remains when the first has expired. No scan fails meanwhile, and nothing joins again.
 func TestRenewed(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *scene) {
 		const day = 24 * time.Hour
 		clock := func() time.Time { return time.Now().Add(time.Duration(s.skew.Load())) }
-		s.skew.Store(int64(-4*365*day + 12*day)) // the first authority has 12 days until another is made beside it
+		s.skew.Store(int64(-4*365*day + 12*day)) // the first authority has 12 days until another is created
 		_, err := s.fleet.Authority(t.Context())
 		s.ok(err)
 		s.skew.Store(0)
@@ -600,7 +677,11 @@ func TestRenewed(t *testing.T) {
 		stop := s.work(dir, o)
 		scanned := func() {
 			t.Helper()
-			if r := s.ended(s.run(acts.NewRun{Kind: store.RunScan, Selector: store.Selector{Site: "branch"}, Quick: true})); r.Done != 2 || r.Failed != 0 {
+			if r := s.ended(s.run(acts.NewRun{
+				Kind:     store.RunScan,
+				Selector: store.Selector{Site: "branch"},
+				Quick:    true,
+			})); r.Done != 2 || r.Failed != 0 {
 				t.Fatalf("%v on: %+v", time.Duration(s.skew.Load()), r)
 			}
 		}
@@ -616,7 +697,9 @@ func TestRenewed(t *testing.T) {
 				id = now
 				known, err := s.st.EnrolledWorkers(t.Context())
 				s.ok(err)
-				return known[0].Serial == authority.Serial(now.cert) && known[0].Earlier == "" && clock().Sub(now.cert.NotBefore) < day // and is at work with it
+				// The worker uses it.
+				return known[0].Serial == authority.Serial(now.cert) && known[0].Earlier == "" &&
+					clock().Sub(now.cert.NotBefore) < day
 			})
 			a, err := s.fleet.Authority(t.Context())
 			s.ok(err)
@@ -649,14 +732,17 @@ func (s *scene) gateOf(protocol int) string {
 	return l.URL
 }
 
-// TestVersions: a server takes workers of its own protocol and of the one before, and says which are of that; any other is refused with
-// the reason, when it joins and at each request, and a worker that is refused ends with it.
+// TestVersions: a server accepts workers of its own protocol and of the previous one, and logs which use that; others
+// are refused with the reason when they join and at each request, and a refused worker ends with it.
 func TestVersions(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *scene) {
-		const own = wire.Protocol + 1 // the server is the next one, so that this program is the one before
+		const own = wire.Protocol + 1 // the server is the next version, so that this program is the previous one
 		id, dir := s.join("branch", "branch-1")
 		ahead := s.gateOf(own)
-		none := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{ServerName: authority.ServerName, RootCAs: id.pool()}}}
+		none := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{
+			ServerName: authority.ServerName,
+			RootCAs:    id.pool(),
+		}}}
 		ask := func(client *http.Client, path, protocol string, in any) (int, string) {
 			t.Helper()
 			b, err := json.Marshal(in)
@@ -687,19 +773,26 @@ func TestVersions(t *testing.T) {
 		request, err := requestOf(id.key)
 		s.ok(err)
 		client := id.client()
-		for protocol, reason := range map[int]string{own: "", own - 1: "", own - 2: "update the worker", own + 1: "update the server first"} {
+		for protocol, reason := range map[int]string{
+			own:     "",
+			own - 1: "",
+			own - 2: "update the worker",
+			own + 1: "update the server first",
+		} {
 			want := http.StatusOK
 			if reason != "" {
 				want = http.StatusUpgradeRequired
 			}
-			status, text := ask(client, wire.PathAlive, fmt.Sprint(protocol), map[string]any{"version": "x", "unheard-of": 1})
+			status, text := ask(client, wire.PathAlive, fmt.Sprint(protocol),
+				map[string]any{"version": "x", "unheard-of": 1})
 			if status != want || !strings.Contains(text, reason) {
 				t.Errorf("protocol %d: %d %s, want %d", protocol, status, text, want)
 			}
 			if got := kept(); reason == "" && got != protocol {
 				t.Errorf("protocol %d is kept as %d", protocol, got)
 			}
-			code, err := s.acts.AddWorker(t.Context(), access.System(), acts.NewWorker{Site: "branch", Name: fmt.Sprint("p", protocol)})
+			code, err := s.acts.AddWorker(t.Context(), access.System(),
+				acts.NewWorker{Site: "branch", Name: fmt.Sprint("p", protocol)})
 			s.ok(err)
 			secret, _, err := parseCode(code.Code)
 			s.ok(err)
@@ -717,7 +810,7 @@ func TestVersions(t *testing.T) {
 			t.Error("the log does not say that a worker is of the version before")
 		}
 
-		// This program itself works for the next server, and not for the one after it.
+		// This program works with the next server, and not with the one after it.
 		elsewhere := func(server string) {
 			t.Helper()
 			id, err := Load(dir)
@@ -728,7 +821,9 @@ func TestVersions(t *testing.T) {
 		elsewhere(ahead)
 		s.targets(s.branch, 0, 2, nil)
 		stop := s.work(dir, s.options())
-		if r := s.ended(s.run(acts.NewRun{Kind: store.RunScan, Selector: store.Selector{Site: "branch"}})); r.Done != 2 || r.Failed != 0 {
+		if r := s.ended(
+			s.run(acts.NewRun{Kind: store.RunScan, Selector: store.Selector{Site: "branch"}}),
+		); r.Done != 2 || r.Failed != 0 {
 			t.Errorf("as the version before: %+v", r)
 		}
 		s.ok(stop())
@@ -746,15 +841,21 @@ func TestVersions(t *testing.T) {
 	})
 }
 
-// TestMovedTarget: a target that goes to another site leads to the old site's host no more. The new site's worker gets nothing of it, who
-// works there does not change it, and where no other target leads to it, it leaves the fleet.
+// TestMovedTarget: a target that is moved to another site no longer leads to the old site's host. The new site's worker
+// gets nothing of that host, its results do not change it, and the host leaves the fleet if no other target leads to
+// it.
 func TestMovedTarget(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *scene) {
 		target := s.targets(s.main, 1, 1, func(x *store.Target) { x.Tags = []string{"core"} })[0]
 		s.ended(s.run(acts.NewRun{Kind: store.RunScan}))
 		host, err := s.st.HostByAddress(t.Context(), s.main.ID, target.Spec)
 		s.ok(err)
-		moved := acts.TargetChange{Spec: target.Spec, Site: "branch", Tags: []string{"moved"}, AuditSource: "/etc/samba/smb.conf"}
+		moved := acts.TargetChange{
+			Spec:        target.Spec,
+			Site:        "branch",
+			Tags:        []string{"moved"},
+			AuditSource: "/etc/samba/smb.conf",
+		}
 		_, err = s.acts.SaveTarget(t.Context(), access.System(), target.ID, moved)
 		s.ok(err)
 		if got, err := s.st.Target(t.Context(), target.ID); err != nil || got.HostID != 0 {

@@ -17,8 +17,8 @@ import (
 	"ipcguard/internal/fleet/wire"
 )
 
-// spool is the results that the server has not taken yet, in files in the order in which they came. A file has those of one job that came
-// within gatherTime, because a file costs more than a result does.
+// spool holds the results that the server has not accepted yet, in files in order of arrival. A file contains the
+// results of one job that came within gatherTime, because a file costs more than a result.
 //
 //	results/00000000000000000042-3-JOB.json   {"at": …, "job": …, "result": {…}}, three times
 type spool struct {
@@ -26,9 +26,9 @@ type spool struct {
 	lock    sync.Mutex
 	next    uint64
 	size    int64
-	files   []spooled         // those that are whole, the oldest first
-	gathers map[string]*batch // by job: what is written next
-	sending map[string]bool   // jobs of which a group is on its way
+	files   []spooled         // complete files, the oldest first
+	gathers map[string]*batch // by job: the next file
+	sending map[string]bool   // jobs with a group in transit
 	wake    chan struct{}
 }
 
@@ -38,33 +38,38 @@ type spooled struct {
 	results   int
 }
 
-// batch is results of one job on their way to a file.
+// batch collects results of one job for a file.
 type batch struct {
 	text    []byte
 	results int
-	done    chan struct{} // closed when the file is there, or err says why not
+	done    chan struct{} // closed when the file is written, or err is set
 	err     error
 }
 
-// gatherTime is how long a result waits for others of its job. One that the power takes with it is asked for again.
+// gatherTime is how long a result waits for others of its job. After a power failure the host is scanned again.
 const gatherTime = 50 * time.Millisecond
 
-// kept is one result as a file.
+// kept is one result in a file.
 type kept struct {
-	At     time.Time   `json:"at"` // when the host was asked, by this machine's clock
+	At     time.Time   `json:"at"` // when the host was scanned, by this machine's clock
 	Job    string      `json:"job"`
 	Result wire.Result `json:"result"`
 }
 
-// maxSpool bounds the results on the disk in bytes: a million of them.
+// maxSpool bounds the results on disk in bytes: a million of them.
 const maxSpool = 1 << 30
 
 func openSpool(dir string) (*spool, error) {
-	s := &spool{dir: filepath.Join(dir, spoolDir), gathers: map[string]*batch{}, sending: map[string]bool{}, wake: make(chan struct{}, 1)}
+	s := &spool{
+		dir:     filepath.Join(dir, spoolDir),
+		gathers: map[string]*batch{},
+		sending: map[string]bool{},
+		wake:    make(chan struct{}, 1),
+	}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, err
 	}
-	entries, err := os.ReadDir(s.dir) // by name
+	entries, err := os.ReadDir(s.dir) // sorted by name
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +87,8 @@ func openSpool(dir string) (*spool, error) {
 	return s, nil
 }
 
-// parseSpooled reads a file's name: NUMBER-RESULTS-JOB.json, or NUMBER-JOB.json with one result, as workers before this one wrote it.
+// parseSpooled parses a file's name: NUMBER-RESULTS-JOB.json, or NUMBER-JOB.json with one result, as older workers
+// wrote it.
 func parseSpooled(name string) (f spooled, n uint64, ok bool) {
 	text, ok := strings.CutSuffix(name, ".json")
 	part := strings.Split(text, "-")
@@ -104,14 +110,14 @@ func (s *spool) stir() {
 	}
 }
 
-// full tells whether no more jobs are to be taken.
+// full reports whether to stop taking jobs.
 func (s *spool) full() bool {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	return s.size >= maxSpool
 }
 
-// put keeps a result. It is on the disk when put returns.
+// put stores a result. It is on disk when put returns.
 func (s *spool) put(job string, at time.Time, r wire.Result) error {
 	text, err := json.Marshal(kept{at.UTC(), job, r})
 	if err != nil {
@@ -134,7 +140,7 @@ func (s *spool) put(job string, at time.Time, r wire.Result) error {
 	return b.err
 }
 
-// write makes the file of a batch, which takes no more from then on.
+// write writes the file of a batch, which accepts no more results.
 func (s *spool) write(job string, b *batch) {
 	defer close(b.done)
 	s.lock.Lock()
@@ -153,14 +159,14 @@ func (s *spool) write(job string, b *batch) {
 	s.stir()
 }
 
-// sent is a result as it goes to the server: its documents are the bytes that were kept, which nothing here reads.
+// sent is a result in a request: its documents are the stored bytes, which are not parsed.
 type sent struct {
 	wire.Result
 	Scans []json.RawMessage `json:"scans,omitempty"`
 	Audit json.RawMessage   `json:"audit,omitempty"`
 }
 
-// results is [wire.Results] of results that are not read.
+// results is [wire.Results] with results that are not parsed.
 type results struct {
 	Job     string `json:"job"`
 	Results []sent `json:"results"`
@@ -174,15 +180,15 @@ type group struct {
 	at    []time.Time
 }
 
-// Bounds of a group: a request below the server's bound with room to spare.
+// Bounds of a group: a request stays well below the server's limit.
 const (
 	maxGroup      = wire.MaxTargets
 	maxGroupBytes = wire.MaxResults / 4
 )
 
-// oldest reads the oldest results of one job, of those of which no group is on its way, and says whether there are any: the
-// results of a job are sent one after the other, because the parts of a search have an order. The caller ends with drop or
-// keep. A file that cannot be read, such as one that was half on the disk when the power went, is put aside.
+// oldest reads the oldest results of a job that has no group in transit, and reports in g whether there are any. The
+// results of a job are sent one group after the other, because the parts of a search have an order. The caller ends
+// with drop or keep. A file that cannot be read, such as one cut short by a power failure, is set aside.
 func (s *spool) oldest() (g group, err error) {
 	s.lock.Lock()
 	files := slices.DeleteFunc(slices.Clone(s.files), func(f spooled) bool { return s.sending[f.job] })
@@ -201,7 +207,7 @@ func (s *spool) oldest() (g group, err error) {
 			break
 		}
 		if f.job != g.body.Job {
-			continue // jobs do not wait for one another
+			continue // jobs do not wait for each other
 		}
 		path := filepath.Join(s.dir, f.name)
 		b, err := os.ReadFile(path)
@@ -225,14 +231,14 @@ func (s *spool) oldest() (g group, err error) {
 	return g, nil
 }
 
-// unread is a [kept] result whose documents are not read.
+// unread is a [kept] result whose documents are not parsed.
 type unread struct {
 	At     time.Time `json:"at"`
 	Job    string    `json:"job"`
 	Result sent      `json:"result"`
 }
 
-// parseKept reads the results of a file.
+// parseKept parses the results of a file.
 func parseKept(b []byte) (all []unread, err error) {
 	for d := json.NewDecoder(bytes.NewReader(b)); ; {
 		var k unread
@@ -245,7 +251,7 @@ func parseKept(b []byte) (all []unread, err error) {
 	}
 }
 
-// forget takes files off the list, which had some bytes.
+// forget removes files of a total size from the list.
 func (s *spool) forget(size int64, names ...string) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -253,7 +259,7 @@ func (s *spool) forget(size int64, names ...string) {
 	s.size = max(s.size-size, 0)
 }
 
-// aged is a group's body with the age that each result has now.
+// aged returns a group's body with the current age of each result.
 func (g *group) aged(now time.Time) results {
 	for i := range g.body.Results {
 		g.body.Results[i].AgeMS = max(now.Sub(g.at[i]).Milliseconds(), 0)
@@ -261,7 +267,7 @@ func (g *group) aged(now time.Time) results {
 	return g.body
 }
 
-// drop removes what was taken.
+// drop removes a group that was accepted.
 func (s *spool) drop(g *group) error {
 	var errs []error
 	for _, name := range g.files {
@@ -272,14 +278,14 @@ func (s *spool) drop(g *group) error {
 	return errors.Join(errs...)
 }
 
-// keep ends a group that is on its way: what is left of its job may be sent.
+// keep ends the transit of a group: the rest of its job may be sent.
 func (s *spool) keep(g *group) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	delete(s.sending, g.body.Job)
 }
 
-// left is how many results wait.
+// left returns the number of waiting results.
 func (s *spool) left() (n int) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -289,7 +295,7 @@ func (s *spool) left() (n int) {
 	return n
 }
 
-// has tells whether results of a job wait.
+// has reports whether results of a job wait.
 func (s *spool) has(job string) bool {
 	s.lock.Lock()
 	defer s.lock.Unlock()

@@ -10,8 +10,8 @@ import (
 	"ipcguard/internal/fleet/wire"
 )
 
-// TestSpool: results of one moment share a file, a group is of one job whichever came between, and what an earlier worker or a power cut
-// left is read or put aside.
+// TestSpool: results of one moment share a file, a group contains one job only, and files of an older worker or a power
+// failure are read or set aside.
 func TestSpool(t *testing.T) {
 	dir := t.TempDir()
 	s, err := openSpool(dir)
@@ -33,7 +33,7 @@ func TestSpool(t *testing.T) {
 		t.Errorf("%d results in %d files, %v", s.left(), len(files), err)
 	}
 	for name, text := range map[string]string{
-		"00000000000000000900-A.json":   `{"job":"A","result":{"target":900}}`, // of a worker before this one
+		"00000000000000000900-A.json":   `{"job":"A","result":{"target":900}}`, // of an older worker
 		"00000000000000000901-2-B.json": `{"job":"B","result":{"target":1}}` + "\n" + `{"job":"B","resu`,
 		"notes.txt":                     "",
 	} {
@@ -41,7 +41,7 @@ func TestSpool(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s, err = openSpool(dir); err != nil { // killed, and there again
+	if s, err = openSpool(dir); err != nil { // killed and restarted
 		t.Fatal(err)
 	}
 	one, err := s.oldest()

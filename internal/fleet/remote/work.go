@@ -21,12 +21,12 @@ import (
 	"ipcguard/internal/store"
 )
 
-// work is one job under way.
+// work is one job in progress.
 type work struct {
 	*Worker
 	wire.Job
 	cancel context.CancelFunc
-	until  time.Time // no host begins after that: the window shuts
+	until  time.Time // no host starts after that: the window closes
 
 	lock     sync.Mutex
 	scanners map[int64]*scan.Scanner // by credential
@@ -34,17 +34,17 @@ type work struct {
 	left     bool // something was not done
 }
 
-// look is the scan of one address, which several names may lead to.
+// look is the scan of one address, to which several names may resolve.
 type look struct {
 	once sync.Once
 	scan *model.Scan
 	at   time.Time
 }
 
-// lookups is how many names of one job are resolved at a time.
+// lookups is the number of names of one job resolved at a time.
 const lookups = 16
 
-// run does the job, and says whether all of it was done.
+// run does the job and reports whether all of it was done.
 func (x *work) run(ctx context.Context) bool {
 	x.scanners, x.asked = map[int64]*scan.Scanner{}, map[netip.AddrPort]*look{}
 	var wg sync.WaitGroup
@@ -67,7 +67,7 @@ func (x *work) run(ctx context.Context) bool {
 	return !x.left
 }
 
-// begin waits for a place; false is that no host may begin any more.
+// begin waits for a place; false says that no more hosts may start.
 func (x *work) begin(ctx context.Context) bool {
 	if x.places.Take(ctx) == nil {
 		if time.Now().Before(x.until) {
@@ -81,7 +81,7 @@ func (x *work) begin(ctx context.Context) bool {
 	return false
 }
 
-// tell keeps a result.
+// tell stores a result.
 func (x *work) tell(at time.Time, r wire.Result) {
 	if err := x.spool.put(x.ID, at, r); err != nil {
 		x.o.Log.Error("a result cannot be kept, and is lost", "target", r.Target, "err", err)
@@ -93,7 +93,7 @@ func (x *work) tell(at time.Time, r wire.Result) {
 	x.done.Add(1)
 }
 
-// resolve finds a target's addresses.
+// resolve returns a target's addresses.
 func (x *work) resolve(ctx context.Context, spec string) ([]netip.AddrPort, error) {
 	list, err := targets.Parse(ctx, []string{spec}, targets.Options{Lookup: x.o.Lookup})
 	if err != nil {
@@ -115,13 +115,13 @@ func (x *work) resolve(ctx context.Context, spec string) ([]netip.AddrPort, erro
 	return out, nil
 }
 
-// scanOne scans every address of a target. Nothing is told of one that was cut short.
+// scanOne scans every address of a target. It reports nothing if it was cut short.
 func (x *work) scanOne(ctx context.Context, t wire.Target, names chan struct{}) {
 	names <- struct{}{}
 	found, err := x.resolve(ctx, t.Spec)
 	<-names
 	if ctx.Err() != nil {
-		x.begin(ctx) // notes that it is left
+		x.begin(ctx) // notes that the target is left
 		return
 	}
 	if err != nil {
@@ -145,7 +145,7 @@ func (x *work) scanOne(ctx context.Context, t wire.Target, names chan struct{}) 
 	x.tell(at, r)
 }
 
-// ask scans an address, once in a job. Nil is a scan that was cut short.
+// ask scans an address, once in a job. It returns nil if the scan was cut short.
 func (x *work) ask(ctx context.Context, t wire.Target, a netip.AddrPort) (*model.Scan, time.Time) {
 	x.lock.Lock()
 	l := x.asked[a]
@@ -178,7 +178,7 @@ func (x *work) ask(ctx context.Context, t wire.Target, a netip.AddrPort) (*model
 	return l.scan, l.at
 }
 
-// scanner finds or makes the job's scanner for a target.
+// scanner returns the job's scanner for a target, and creates it if needed.
 func (x *work) scanner(ctx context.Context, t wire.Target) (*scan.Scanner, error) {
 	x.lock.Lock()
 	defer x.lock.Unlock()
@@ -202,14 +202,20 @@ func (x *work) scanner(ctx context.Context, t wire.Target) (*scan.Scanner, error
 	return s, err
 }
 
-// logon makes a logon of the credential that came with the job.
+// logon returns the logon of the credential that came with the job.
 func (x *work) logon(ctx context.Context, t wire.Target) (fleet.Logon, error) {
 	i := slices.IndexFunc(x.Credentials, func(c wire.Credential) bool { return c.ID == t.Credential })
 	if i < 0 || x.o.Authenticate == nil {
 		return fleet.Logon{}, errors.New("the job came without it")
 	}
 	c := x.Credentials[i]
-	l, err := x.o.Authenticate(ctx, store.Credential{ID: c.ID, Name: c.Name, Kind: c.Kind, Account: c.Account}, bytes.Clone(c.Secret), store.Target{ID: t.ID, Spec: t.Spec, AuditSource: t.AuditSource, Credential: t.Credential})
+	l, err := x.o.Authenticate(ctx, store.Credential{
+		ID:      c.ID,
+		Name:    c.Name,
+		Kind:    c.Kind,
+		Account: c.Account,
+	}, bytes.Clone(c.Secret),
+		store.Target{ID: t.ID, Spec: t.Spec, AuditSource: t.AuditSource, Credential: t.Credential})
 	if err != nil {
 		return fleet.Logon{}, fmt.Errorf("credential %s: %w", c.Name, err)
 	}
@@ -276,10 +282,10 @@ func (x *work) read(ctx context.Context, t wire.Target) (*model.Audit, error) {
 	return audits[0], nil
 }
 
-// sweepGroup is how many addresses are asked between two notes of how far a search is.
+// sweepGroup is how many addresses are tried between two reports of a search's progress.
 const sweepGroup = 1024
 
-// search asks the addresses of a range, a group at a time.
+// search tries the addresses of a range, a group at a time.
 func (x *work) search(ctx context.Context, t wire.Target) {
 	list, err := targets.Parse(ctx, []string{t.Spec}, targets.Options{Port: 445})
 	if err != nil {
@@ -306,7 +312,7 @@ func (x *work) search(ctx context.Context, t wire.Target) {
 	x.knock(ctx, t, from, group, "")
 }
 
-// knock asks a group of addresses, and tells who answered; false is that not all could be asked.
+// knock tries a group of addresses and reports those that answered; false says that not all could be tried.
 func (x *work) knock(ctx context.Context, t wire.Target, from string, group []netip.Addr, next string) bool {
 	var found []string
 	var lock sync.Mutex
@@ -331,7 +337,7 @@ func (x *work) knock(ctx context.Context, t wire.Target, from string, group []ne
 		x.lock.Lock()
 		x.left = true
 		x.lock.Unlock()
-		return false // this group is asked again
+		return false // this group is tried again
 	}
 	if asked < len(group) {
 		next = group[asked].String()
@@ -342,7 +348,7 @@ func (x *work) knock(ctx context.Context, t wire.Target, from string, group []ne
 	return asked == len(group)
 }
 
-// answers tells whether SMB answers at an address, and on which port.
+// answers reports whether SMB answers at an address, and on which port.
 func (x *work) answers(ctx context.Context, a netip.Addr) (uint16, bool) {
 	x.lock.Lock()
 	s := x.scanners[0]

@@ -23,23 +23,23 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Options of a worker. The zero value has the scanner's own defaults.
+// Options configure a worker. The zero value uses the scanner's defaults.
 type Options struct {
 	Version string // of the program, for people
 	Scan    scan.Options
 	Catalog *catalog.Catalog // nil is the embedded one
 	Log     *slog.Logger     // nil is silent
-	Beat    time.Duration    // between two signs of life; 0 is wire.Beat
-	Clock   func() time.Time // by which certificates begin and end; nil is time.Now
-	// Authenticate makes a logon of a credential that came with a job, as for [fleet.Options].
+	Beat    time.Duration    // interval of heartbeats; 0 is wire.Beat
+	Clock   func() time.Time // for the validity of certificates; nil is time.Now
+	// Authenticate returns the logon of a credential that came with a job, as for [fleet.Options].
 	Authenticate func(ctx context.Context, c store.Credential, secret []byte, t store.Target) (fleet.Logon, error)
 	// Lookup resolves a name; nil is the system's resolver.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
-	// DiscoverPorts are where a discovery knocks; nil is 445 and 139.
+	// DiscoverPorts are the ports that a discovery tries; nil is 445 and 139.
 	DiscoverPorts []uint16
 }
 
-// Worker is one at work.
+// Worker is a running worker.
 type Worker struct {
 	o      Options
 	spool  *spool
@@ -51,17 +51,18 @@ type Worker struct {
 	id     *Identity
 	client *http.Client
 	jobs   map[string]*work
-	last   error // what ends the worker
+	last   error // the error that stops the worker
 	stop   context.CancelFunc
 }
 
-// Run works until ctx ends, or the server does not know this worker any more.
+// Run works until ctx ends or the server no longer knows this worker.
 func Run(ctx context.Context, id *Identity, o Options) error {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Beat = cmp.Or(o.Beat, wire.Beat)
-	o.Scan.Room = scan.NewRoom(cmp.Or(o.Scan.Concurrency, scan.DefaultConcurrency), o.Scan.Files) // one for all scanners
+	// One for all scanners.
+	o.Scan.Room = scan.NewRoom(cmp.Or(o.Scan.Concurrency, scan.DefaultConcurrency), o.Scan.Files)
 	o.Scan.Concurrency = o.Scan.Room.Hosts()
 	if o.Catalog == nil {
 		c, err := catalog.Load()
@@ -78,18 +79,27 @@ func Run(ctx context.Context, id *Identity, o Options) error {
 	if err != nil {
 		return err
 	}
-	w := &Worker{o: o, spool: s, pace: scan.NewPace(0), places: places.New(o.Scan.Concurrency), id: id, client: id.client(), jobs: map[string]*work{}}
+	w := &Worker{
+		o:      o,
+		spool:  s,
+		pace:   scan.NewPace(0),
+		places: places.New(o.Scan.Concurrency),
+		id:     id,
+		client: id.client(),
+		jobs:   map[string]*work{},
+	}
 	return w.run(ctx)
 }
 
-// stopTime bounds a graceful stop: what is there is sent, what is not done is given back.
+// stopTime bounds a graceful stop: finished results are sent, the rest is given back.
 const stopTime = 15 * time.Second
 
 func (w *Worker) run(ctx context.Context) error {
 	inner, stop := context.WithCancel(ctx)
 	defer stop()
 	w.stop = stop
-	w.o.Log.Info("at work", "site", w.id.Site, "worker", w.id.Name, "server", w.id.Server, "certificate until", w.id.Until(), "results to send", w.spool.left())
+	w.o.Log.Info("at work", "site", w.id.Site, "worker", w.id.Name, "server", w.id.Server,
+		"certificate until", w.id.Until(), "results to send", w.spool.left())
 	var loops, jobs sync.WaitGroup
 	loops.Go(func() { w.beat(inner) })
 	loops.Go(func() { w.renew(inner) })
@@ -108,10 +118,11 @@ func (w *Worker) run(ctx context.Context) error {
 	return w.last
 }
 
-// fail ends the worker where an error says that it is none any more; other errors are told once a minute.
+// fail stops the worker if an error says that it was revoked; other errors are logged once a minute.
 func (w *Worker) fail(what string, err error, said *time.Time) {
 	var status *statusError
-	if errors.As(err, &status) && (status.status == http.StatusForbidden || status.status == http.StatusUpgradeRequired) {
+	if errors.As(err, &status) && (status.status == http.StatusForbidden ||
+		status.status == http.StatusUpgradeRequired) {
 		last := ErrRevoked
 		if status.status == http.StatusUpgradeRequired {
 			last = errors.New(status.detail)
@@ -134,8 +145,8 @@ func (w *Worker) end(err error) {
 	w.stop()
 }
 
-// post asks the server as who the worker is now. The server takes an old certificate until the new one was used: a request that is on its way
-// while the certificate is renewed may come too late with the old one, and is sent again with the new.
+// post sends a request with the worker's current identity. The server accepts an old certificate until the new one was
+// used: a request in transit during a renewal may arrive too late with the old one, and is sent again with the new one.
 func (w *Worker) post(ctx context.Context, path string, in, out any) (bool, error) {
 	for {
 		w.lock.Lock()
@@ -155,11 +166,11 @@ func (w *Worker) post(ctx context.Context, path string, in, out any) (bool, erro
 	}
 }
 
-// pause waits a while, a little longer each time; false is that the worker stops.
+// pause waits, a little longer each time; false says that the worker stops.
 func pause(ctx context.Context, tries *int) bool {
 	*tries++
 	wait := min(time.Second<<min(*tries-1, 5), 30*time.Second)
-	wait += time.Duration(rand.Int64N(int64(wait) / 4)) // not all workers at once
+	wait += time.Duration(rand.Int64N(int64(wait) / 4)) // spread the workers
 	select {
 	case <-time.After(wait):
 		return true
@@ -168,7 +179,7 @@ func pause(ctx context.Context, tries *int) bool {
 	}
 }
 
-// beat says that the worker lives, and does as it is told.
+// beat sends heartbeats and follows the responses.
 func (w *Worker) beat(ctx context.Context) {
 	tick := time.NewTicker(w.o.Beat)
 	defer tick.Stop()
@@ -198,13 +209,13 @@ func (w *Worker) alive() wire.Alive {
 	return a
 }
 
-// adapt keeps the site's rate and number of hosts, and drops jobs that have ended.
+// adapt applies the site's rate and concurrency, and drops jobs that have ended.
 func (w *Worker) adapt(s wire.State) {
 	hosts := w.o.Scan.Concurrency
 	if s.Concurrency > 0 {
 		hosts = min(hosts, s.Concurrency)
 	}
-	if s.Rate > 0 { // a host waits for its turn with each connection, and its time runs
+	if s.Rate > 0 { // a host waits for the rate with each connection, and its time runs
 		hosts = max(1, min(hosts, int(2*s.Rate)))
 	}
 	w.pace.Set(max(s.Rate, 0))
@@ -218,10 +229,10 @@ func (w *Worker) adapt(s wire.State) {
 	}
 }
 
-// looksAt is after how many signs of life the certificate's age is looked at: a minute, where nothing else is said.
+// looksAt is the number of heartbeats between checks of the certificate's age: a minute by default.
 const looksAt = 12
 
-// renew keeps the certificate young.
+// renew renews the certificate in time.
 func (w *Worker) renew(ctx context.Context) {
 	var said time.Time
 	for tries := 0; ; {
@@ -259,11 +270,11 @@ func (w *Worker) renew(ctx context.Context) {
 	}
 }
 
-// senders is how many groups of results are on their way at a time: while the server writes one, the next is read. More
-// would make the groups smaller, not the results faster.
+// senders is the number of groups in transit at a time: while the server writes one, it reads the next. More would make
+// the groups smaller, not the upload faster.
 const senders = 2
 
-// send hands in what is in the spool, the oldest first, until ctx ends.
+// send uploads the spool, the oldest results first, until ctx ends.
 func (w *Worker) send(ctx context.Context) {
 	var said time.Time
 	for tries := 0; ; {
@@ -287,7 +298,7 @@ func (w *Worker) send(ctx context.Context) {
 	}
 }
 
-// sendSome hands in one group, and says whether there was one.
+// sendSome uploads one group, and reports whether there was one.
 func (w *Worker) sendSome(ctx context.Context) (bool, error) {
 	g, err := w.spool.oldest()
 	if err != nil || len(g.files) == 0 {
@@ -296,7 +307,8 @@ func (w *Worker) sendSome(ctx context.Context) (bool, error) {
 	var taken wire.Taken
 	_, err = w.post(ctx, wire.PathResults, g.aged(time.Now()), &taken)
 	var status *statusError
-	if errors.As(err, &status) && (status.status == http.StatusBadRequest || status.status == http.StatusRequestEntityTooLarge) {
+	if errors.As(err, &status) && (status.status == http.StatusBadRequest ||
+		status.status == http.StatusRequestEntityTooLarge) {
 		w.o.Log.Error("results cannot be handed in, and are left out", "results", len(g.files), "err", err)
 		err = nil
 	}
@@ -310,10 +322,11 @@ func (w *Worker) sendSome(ctx context.Context) (bool, error) {
 	return true, w.spool.drop(&g)
 }
 
-// take asks for jobs, and does them, until ctx ends.
+// take requests jobs and does them until ctx ends.
 func (w *Worker) take(ctx context.Context, jobs *sync.WaitGroup) {
-	slots := make(chan struct{}, min(w.o.Scan.Concurrency/wire.MaxTargets+2, wire.MaxJobs)) // jobs whose hosts are asked
-	hands := make(chan struct{}, wire.MaxJobs)                                              // those, and jobs whose results are handed in
+	// Jobs whose hosts are scanned.
+	slots := make(chan struct{}, min(w.o.Scan.Concurrency/wire.MaxTargets+2, wire.MaxJobs))
+	hands := make(chan struct{}, wire.MaxJobs) // those, and jobs whose results are uploaded
 	var said time.Time
 	for tries := 0; ctx.Err() == nil; {
 		if w.spool.full() {
@@ -351,7 +364,8 @@ func (w *Worker) take(ctx context.Context, jobs *sync.WaitGroup) {
 	}
 }
 
-// do does a job, and waits until what came of it was handed in. asked is called before that: another may begin. What is not done is given back.
+// do does a job, calls asked when all its hosts are done, so that another may begin, and waits until its results are
+// uploaded. It gives back what was not done.
 func (w *Worker) do(ctx context.Context, j wire.Job, asked func()) {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -384,7 +398,7 @@ func (w *Worker) do(ctx context.Context, j wire.Job, asked func()) {
 	}
 }
 
-// leave hands in what is there and gives back what is not done, where the server answers.
+// leave uploads finished results and gives back the rest, if the server answers.
 func (w *Worker) leave(ctx context.Context) {
 	for {
 		more, err := w.sendSome(ctx)

@@ -14,14 +14,14 @@ import (
 	"filippo.io/age"
 )
 
-// maxFile bounds a key file in bytes, and maxIdentities what it holds: one a year for longer than anybody keeps a disk.
+// maxFile bounds a key file in bytes, and maxIdentities its identities: one a year for longer than a disk lives.
 const (
 	maxFile       = 64 << 10
 	maxIdentities = 64
 )
 
-// Create reads the key file, or makes it where there is none. made tells which. Two programs that start at once get the
-// same key, and a program that is killed leaves no half of one.
+// Create reads the key file, or creates it if it does not exist; made says which. Two programs that start at once get
+// the same key, and a killed program leaves no partial file.
 func Create(path string) (key Key, made bool, err error) {
 	key, err = Load(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -36,9 +36,10 @@ func Create(path string) (key Key, made bool, err error) {
 		return Key{}, false, err
 	}
 	defer os.Remove(temp)
-	// A link takes the name only when nobody has it, and shows a whole file or none.
+	// A link fails if the name exists, and makes a complete file visible or none.
 	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		if err := exclusively(path, line(id)); err != nil && !errors.Is(err, fs.ErrExist) { // no links on this file system
+		// This file system has no links.
+		if err := exclusively(path, line(id)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return Key{}, false, fmt.Errorf("secret: %w", err)
 		}
 	}
@@ -48,21 +49,21 @@ func Create(path string) (key Key, made bool, err error) {
 	return key, key.Recipient() == id.Recipient().String(), nil
 }
 
-// Load reads a key file. It is refused when other accounts can read or write it.
+// Load reads a key file. It refuses a file that other accounts can read or write.
 func Load(path string) (Key, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return Key{}, fmt.Errorf("secret: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat() // of what was opened, not of what stands there a moment later
+	info, err := f.Stat() // of the opened file, not of what may replace it
 	if err != nil {
 		return Key{}, fmt.Errorf("secret: %w", err)
 	}
 	if !info.Mode().IsRegular() {
 		return Key{}, fmt.Errorf("secret: %s is not a regular file", path)
 	}
-	// Windows has no such bits: there the directory's access list counts, which the state directory sets.
+	// Windows has no such bits: there the access list of the state directory protects the file.
 	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
 		return Key{}, fmt.Errorf("secret: other accounts can reach %s (mode %04o): its key must count as known; chmod 600 it when it cannot have been read", path, mode)
 	}
@@ -77,7 +78,8 @@ func Load(path string) (Key, error) {
 	return key, nil
 }
 
-// Rotate puts a new identity before the ones of the file, and returns the new key. What the older ones sealed still opens.
+// Rotate adds a new identity before the others in the file, and returns the new key. It still opens what the older ones
+// sealed.
 func Rotate(path string) (Key, error) {
 	old, err := Load(path)
 	if err != nil {
@@ -93,7 +95,7 @@ func Rotate(path string) (Key, error) {
 	return replace(path, append([]*age.X25519Identity{id}, old.identities...))
 }
 
-// Forget leaves nothing but the newest identity in the file, and returns that key. What only older ones open is lost.
+// Forget removes all but the newest identity from the file and returns that key. What only older ones open is lost.
 func Forget(path string) (Key, error) {
 	old, err := Load(path)
 	if err != nil {
@@ -102,7 +104,7 @@ func Forget(path string) (Key, error) {
 	return replace(path, old.identities[:1])
 }
 
-// replace puts another key file in the place of the one that is there, in one step.
+// replace replaces the key file atomically.
 func replace(path string, identities []*age.X25519Identity) (Key, error) {
 	var content []byte
 	for _, id := range identities {
@@ -119,7 +121,7 @@ func replace(path string, identities []*age.X25519Identity) (Key, error) {
 	return Load(path)
 }
 
-// parse reads the lines of a key file. Its errors quote nothing of it.
+// parse parses a key file. Its errors quote nothing of it.
 func parse(b []byte) (Key, error) {
 	if len(b) > maxFile {
 		return Key{}, errors.New("is too long for a key file")
@@ -142,12 +144,12 @@ func parse(b []byte) (Key, error) {
 	return key, nil
 }
 
-// line is one identity as age-keygen writes it.
+// line formats one identity as age-keygen does.
 func line(id *age.X25519Identity) []byte {
 	return fmt.Appendf(nil, "# public key: %s\n%s\n", id.Recipient(), id)
 }
 
-// writeBeside writes a file of a name of its own in the same directory, so that it can take the other's name in one step.
+// writeBeside writes a temporary file in the same directory, so that it can replace path atomically.
 func writeBeside(path string, content []byte) (string, error) {
 	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text()[:12])
 	if err := exclusively(name, content); err != nil {
@@ -156,7 +158,7 @@ func writeBeside(path string, content []byte) (string, error) {
 	return name, nil
 }
 
-// exclusively makes a file that was not there, for its owner alone, and sees it onto the disk.
+// exclusively creates a file that does not exist, readable only by its owner, and syncs it.
 func exclusively(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

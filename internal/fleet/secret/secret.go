@@ -1,11 +1,11 @@
-// Package secret seals what must not be read from the store: passwords and keys of credentials and channels. It is age
-// (X25519) with the identity in a file beside the store, so that a copy of the database alone opens nothing.
+// Package secret seals what must not be read from the store: passwords and keys of credentials and channels. It uses
+// age (X25519) with the identity in a file beside the store, so that a copy of the database opens nothing.
 //
 // The rules of the room:
 //
-//   - The key file is what age-keygen writes: one identity a line, the newest first. The first seals, all of them open.
-//     The tool age opens what is sealed here, with this file.
-//   - A file that other accounts can read or write is refused, not mended: whoever read it has the key.
+//   - The key file has the format of age-keygen: one identity a line, the newest first. The first seals, all of them
+//     open. The age tool opens what is sealed here, with this file.
+//   - A file that other accounts can read or write is refused, not repaired: whoever read it has the key.
 //   - A Key never shows itself, whatever prints it.
 package secret
 
@@ -19,13 +19,13 @@ import (
 	"filippo.io/age"
 )
 
-// MaxPlain bounds what is sealed, in bytes: a keytab with thousands of entries fits, a mistaken file does not.
+// MaxPlain bounds what is sealed, in bytes: a keytab with thousands of entries fits, a file chosen by mistake does not.
 const MaxPlain = 1 << 20
 
-// maxSealed bounds what is opened: age adds a header of a stanza a recipient, and 16 bytes for every 64 KiB.
+// maxSealed bounds what is opened: age adds a header with a stanza for each recipient, and 16 bytes for every 64 KiB.
 const maxSealed = MaxPlain + 64<<10
 
-// The errors that callers tell apart.
+// The errors that callers distinguish.
 var (
 	ErrNoKey    = errors.New("secret: there is no key")
 	ErrWrongKey = errors.New("secret: sealed with another key")
@@ -33,12 +33,12 @@ var (
 	ErrDamaged  = errors.New("secret: what is sealed is damaged")
 )
 
-// Key seals and opens. The zero Key does neither and says so. It is safe for concurrent use.
+// Key seals and opens. The zero Key does neither and returns an error. It is safe for concurrent use.
 type Key struct {
 	identities []*age.X25519Identity // the newest first
 }
 
-// Seal encrypts for the newest identity. The result is an age file.
+// Seal encrypts for the newest identity and returns an age file.
 func (k Key) Seal(plain []byte) ([]byte, error) {
 	if len(k.identities) == 0 {
 		return nil, ErrNoKey
@@ -60,7 +60,8 @@ func (k Key) Seal(plain []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// Open decrypts with whichever identity fits. ErrWrongKey where none does, ErrDamaged where the bytes are not whole.
+// Open decrypts with the identity that fits. It returns ErrWrongKey if none does, and ErrDamaged if the data is
+// incomplete or changed.
 func (k Key) Open(sealed []byte) ([]byte, error) {
 	if len(k.identities) == 0 {
 		return nil, ErrNoKey
@@ -78,7 +79,7 @@ func (k Key) Open(sealed []byte) ([]byte, error) {
 	case errors.As(err, &wrong):
 		return nil, ErrWrongKey
 	case err != nil:
-		return nil, ErrDamaged // age's own words quote the header, which may be anybody's bytes
+		return nil, ErrDamaged // age's error quotes the header, which may be anything
 	}
 	plain, err := io.ReadAll(io.LimitReader(r, MaxPlain+1))
 	switch {
@@ -90,7 +91,7 @@ func (k Key) Open(sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// Current tells whether the newest identity opens it, so that what an older one sealed can be sealed anew.
+// Current reports whether the newest identity opens sealed; data of older ones can be resealed.
 func (k Key) Current(sealed []byte) bool {
 	if len(k.identities) == 0 {
 		return false
@@ -99,8 +100,8 @@ func (k Key) Current(sealed []byte) bool {
 	return err == nil
 }
 
-// Recipient is the public half of the newest identity ("age1…"), which tells keys apart and opens nothing. It is empty
-// for the zero Key.
+// Recipient returns the public key of the newest identity ("age1…"), which identifies a key and opens nothing. It is
+// empty for the zero Key.
 func (k Key) Recipient() string {
 	if len(k.identities) == 0 {
 		return ""

@@ -60,7 +60,7 @@ func TestSealOpen(t *testing.T) {
 	}
 }
 
-// Every bit counts: a sealed text with any one changed does not open, and one cut short neither.
+// Every bit counts: a sealed text with one changed bit or a missing end does not open.
 func TestDamaged(t *testing.T) {
 	key, _ := made(t)
 	other, _ := made(t)
@@ -167,7 +167,7 @@ func TestFileRefused(t *testing.T) {
 	}
 }
 
-// Many programs that start at once agree on one key, and one of them made it.
+// Many programs that start at once agree on one key, and one of them created it.
 func TestCreateAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
 	var (
@@ -217,7 +217,8 @@ func TestNeverShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, shown := range []string{
-		fmt.Sprintf("%v %+v %#v %s %x %q %d", key, key, key, key, key, key, key), fmt.Sprintf("%v %+v %#v", h, h, h), string(b), logged.String(),
+		fmt.Sprintf("%v %+v %#v %s %x %q %d", key, key, key, key, key, key, key), fmt.Sprintf("%v %+v %#v", h, h, h),
+		string(b), logged.String(),
 	} {
 		if strings.Contains(shown, secret) || strings.Contains(strings.ToUpper(shown), secret[15:]) {
 			t.Errorf("the key is shown: %s", shown)
@@ -228,7 +229,7 @@ func TestNeverShown(t *testing.T) {
 	}
 }
 
-// What is sealed here is what the tool age makes, both ways, with the same key file.
+// The age tool and this package read each other's files with the same key file.
 func TestAge(t *testing.T) {
 	peer.Need(t, "age")
 	key, path := made(t)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Sentences are the schedules that people say, with the cron lines that they mean:
+// Schedules can be written as sentences, with these meanings as cron lines:
 //
 //	every hour                          0 * * * *
 //	every 15 minutes                    */15 * * * *
@@ -18,8 +18,8 @@ import (
 //	every Monday and Thursday at 02:00  0 2 * * 1,4
 //	every month on day 1 at 02:00       0 2 1 * *
 
-// Read reads when work is due as people say it, or as a cron line, and gives the line. A zone may follow a sentence after a
-// comma; it is empty where none does.
+// Read parses a schedule, a sentence or a cron line, and returns the cron line. A zone may follow a sentence after a
+// comma; otherwise zone is empty.
 func Read(text string) (line, zone string, err error) {
 	text = strings.TrimSpace(text)
 	first := strings.ToLower(text)
@@ -30,7 +30,7 @@ func Read(text string) (line, zone string, err error) {
 		return "", "", fmt.Errorf("when: %q is too long for a schedule", short(text))
 	}
 	sentence := text
-	// Of several commas the last may be of the zone, and the others are between days.
+	// Of several commas only the last may precede a zone; the others are between days.
 	if at := strings.LastIndexByte(text, ','); at >= 0 {
 		if after := strings.TrimSpace(text[at+1:]); after == "UTC" || strings.Contains(after, "/") {
 			if _, err := Zone(after); err != nil {
@@ -51,7 +51,7 @@ func check(line string) error {
 	return err
 }
 
-// lineOf understands the words of a sentence.
+// lineOf returns the cron line of a sentence.
 func lineOf(w []string) (string, bool) {
 	switch {
 	case slices.Equal(w, []string{"hourly"}), slices.Equal(w, []string{"every", "hour"}):
@@ -105,7 +105,7 @@ func lineOf(w []string) (string, bool) {
 	}
 }
 
-// Say is the sentence that means a cron line; the line itself where there is none.
+// Say returns the sentence for a cron line, or the line itself if there is none.
 func Say(line string) string {
 	switch strings.TrimSpace(line) {
 	case "@hourly":
@@ -121,7 +121,7 @@ func Say(line string) string {
 	return line
 }
 
-// sentences are those that a line of five fields may be.
+// sentences returns candidate sentences for a cron line of five fields.
 func sentences(f []string) []string {
 	if len(f) != 5 {
 		return nil
@@ -153,7 +153,7 @@ func list(names []string) string {
 	return strings.Join(names, "")
 }
 
-// Coming are the next n due times after t; fewer where there are fewer.
+// Coming returns the next n due times after t, or fewer if there are fewer.
 func (s *Schedule) Coming(t time.Time, n int) []time.Time {
 	var out []time.Time
 	for range n {
@@ -165,7 +165,7 @@ func (s *Schedule) Coming(t time.Time, n int) []time.Time {
 	return out
 }
 
-// Holds tells whether a window is open for good once it opens: what waits for its end would wait for ever.
+// Holds reports whether a window stays open for ever once it opens: waiting for its end would never end.
 func (w Window) Holds(t time.Time) bool {
 	if w.Always() {
 		return true

@@ -12,7 +12,10 @@ func TestRead(t *testing.T) {
 		{"every weekday at 07:30, UTC", "30 7 * * 1-5", "UTC", "every weekday at 07:30"},
 		{"every Thursday, Mon and mon at 22:00", "0 22 * * 1,4", "", "every Monday and Thursday at 22:00"},
 		{"every Sunday at 00:00", "0 0 * * 0", "", "every Sunday at 00:00"},
-		{"every Mon, Wed and Fri at 02:00, America/New_York", "0 2 * * 1,3,5", "America/New_York", "every Monday, Wednesday and Friday at 02:00"},
+		{
+			"every Mon, Wed and Fri at 02:00, America/New_York", "0 2 * * 1,3,5", "America/New_York",
+			"every Monday, Wednesday and Friday at 02:00",
+		},
 		{"every month on day 31 at 02:00", "0 2 31 * *", "", "every month on day 31 at 02:00"},
 		{"every hour", "0 * * * *", "", "every hour"},
 		{"hourly", "0 * * * *", "", "every hour"},
@@ -29,16 +32,24 @@ func TestRead(t *testing.T) {
 			t.Errorf("%q: %q in %q, said %q, %v", x.text, line, zone, Say(line), err)
 		}
 	}
-	for _, text := range []string{"", "every", "every day", "every day at", "every day at 24:00", "every day at 25:00", "every 7 hours", "every 0 hours", "every 300 minutes", "every month on day 32 at 02:00", "every month on day 0 at 02:00", "every and at 02:00", "every Blursday at 02:00", "every day at 02:00, Nowhere/Land", "every now and then", "whenever"} {
+	for _, text := range []string{
+		"", "every", "every day", "every day at", "every day at 24:00", "every day at 25:00", "every 7 hours",
+		"every 0 hours", "every 300 minutes", "every month on day 32 at 02:00", "every month on day 0 at 02:00",
+		"every and at 02:00", "every Blursday at 02:00", "every day at 02:00, Nowhere/Land", "every now and then",
+		"whenever",
+	} {
 		if line, _, err := Read(text); err == nil {
 			t.Errorf("%q passes as %q", text, line)
 		}
 	}
 }
 
-// FuzzRead holds that what is read is a schedule, and that its sentence means the same.
+// FuzzRead checks that what is read is a schedule, and that its sentence means the same.
 func FuzzRead(f *testing.F) {
-	for _, s := range []string{"every day at 02:00, Europe/Berlin", "every Mon, Wed and Fri at 02:00", "every 6 hours", "30 2 * * 1-5", "@daily", "every month on day 31 at 02:00"} {
+	for _, s := range []string{
+		"every day at 02:00, Europe/Berlin", "every Mon, Wed and Fri at 02:00", "every 6 hours", "30 2 * * 1-5",
+		"@daily", "every month on day 31 at 02:00",
+	} {
 		f.Add(s)
 	}
 	now := time.Date(2026, 11, 30, 13, 0, 0, 0, time.UTC)
@@ -64,7 +75,13 @@ func FuzzRead(f *testing.F) {
 
 func TestHolds(t *testing.T) {
 	now := time.Date(2026, 11, 30, 13, 0, 0, 0, time.UTC)
-	for text, want := range map[string]bool{"": true, "Mon-Sun": true, "00:00-12:00; 12:00-24:00": true, "22:00-07:00": false, "Sat,Sun": false} {
+	for text, want := range map[string]bool{
+		"":                         true,
+		"Mon-Sun":                  true,
+		"00:00-12:00; 12:00-24:00": true,
+		"22:00-07:00":              false,
+		"Sat,Sun":                  false,
+	} {
 		w, err := ParseWindow(text, "Europe/Berlin")
 		if err != nil || w.Holds(now) != want {
 			t.Errorf("%q: %v, %v", text, w.Holds(now), err)

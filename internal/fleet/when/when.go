@@ -1,4 +1,4 @@
-// Package when says when work is due and when it is allowed: cron schedules and time windows, both in a time zone.
+// Package when computes when work is due and when it is allowed: cron schedules and time windows, both in a time zone.
 //
 //	"30 2 * * 1-5"            minute, hour, day of month, month, day of week; or @daily, @hourly, @every 6h …
 //	"Mon-Fri 22:00-06:00"     a window; one that ends before it begins lasts into the next day
@@ -6,10 +6,10 @@
 //
 // The rules of the room, which is pure:
 //
-//   - A wall clock is what an administrator means. A due time that falls into the hour that is left out in spring comes
-//     as much later as the clock jumped; one in the hour that autumn repeats comes once, the first time.
-//   - A schedule of every hour goes by real time: it neither stops nor doubles when the clock is changed.
-//   - Due times grow strictly, and the one after a moment depends on that moment alone: a restart changes nothing.
+//   - Schedules follow the wall clock. A due time in the hour that is skipped in spring is moved by as much as the
+//     clock jumped; one in the hour that is repeated in autumn is due once, the first time.
+//   - An hourly schedule follows real time: a clock change neither skips nor doubles it.
+//   - Due times strictly increase, and the one after a moment depends only on that moment: a restart changes nothing.
 package when
 
 import (
@@ -21,17 +21,17 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// maxText bounds a schedule or window as typed: the longest that makes sense names every minute, some 200 characters.
+// maxText bounds a schedule or window as typed: the longest useful one names every minute, about 200 characters.
 const maxText = 1024
 
 // Schedule is a parsed cron line in a zone.
 type Schedule struct {
-	spec  *cron.SpecSchedule // in UTC: it is asked about wall clocks
+	spec  *cron.SpecSchedule // in UTC: it computes wall clock times
 	every time.Duration
 	zone  *time.Location
 }
 
-// Zone finds a time zone by its IANA name; empty is UTC.
+// Zone returns a time zone by its IANA name; empty is UTC.
 func Zone(name string) (*time.Location, error) {
 	if name == "" {
 		return time.UTC, nil
@@ -46,7 +46,7 @@ func Zone(name string) (*time.Location, error) {
 	return l, nil
 }
 
-// ParseSchedule reads a cron line.
+// ParseSchedule parses a cron line.
 func ParseSchedule(line, zone string) (*Schedule, error) {
 	l, err := Zone(zone)
 	if err != nil {
@@ -54,7 +54,8 @@ func ParseSchedule(line, zone string) (*Schedule, error) {
 	}
 	line = strings.TrimSpace(line)
 	if len(line) > maxText || strings.Contains(line, "TZ=") {
-		return nil, fmt.Errorf("when: %q is no schedule: five fields, or @daily and the like; the zone is named apart", short(line))
+		return nil, fmt.Errorf("when: %q is no schedule: five fields, or @daily and the like; the zone is named apart",
+			short(line))
 	}
 	p, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor).Parse(line)
 	if err != nil {
@@ -78,10 +79,10 @@ func ParseSchedule(line, zone string) (*Schedule, error) {
 	return s, nil
 }
 
-// everyHour is how the hour field looks when it leaves nothing out.
+// everyHour is the hour field that contains all hours.
 const everyHour = 1<<24 - 1
 
-// Next is the first due time after t; zero where there is none within five years.
+// Next returns the first due time after t; zero if there is none within five years.
 func (s *Schedule) Next(t time.Time) time.Time {
 	if s.every > 0 {
 		return t.Truncate(time.Second).Add(s.every)
@@ -91,7 +92,7 @@ func (s *Schedule) Next(t time.Time) time.Time {
 		real.Location = s.zone
 		return real.Next(t).In(s.zone)
 	}
-	// Walls before the one that t shows may still be ahead of t where the clock was put forward, hence the step back.
+	// Wall clock times before that of t may still be ahead of t if the clock was set forward, hence the step back.
 	for w := wall(t.In(s.zone)).Add(-3 * time.Hour); ; {
 		if w = s.spec.Next(w); w.IsZero() {
 			return w
@@ -102,8 +103,8 @@ func (s *Schedule) Next(t time.Time) time.Time {
 	}
 }
 
-// Last is the latest due time at or before t and after since; zero where there is none. What was missed meanwhile is in
-// it: many missed due times are one.
+// Last returns the latest due time at or before t and after since; zero if there is none. It stands for all due times
+// missed meanwhile.
 func (s *Schedule) Last(since, t time.Time) time.Time {
 	var last time.Time
 	at := since
@@ -113,7 +114,7 @@ func (s *Schedule) Last(since, t time.Time) time.Time {
 			return last
 		}
 		last, at = next, next
-		if n == 1000 { // asleep for long: begin again a little before t
+		if n == 1000 { // a long pause: restart a little before t
 			if from := t.Add(-8 * 24 * time.Hour); from.After(at) && s.every == 0 {
 				if next = s.Next(from); !next.After(t) {
 					at = from
@@ -123,13 +124,13 @@ func (s *Schedule) Last(since, t time.Time) time.Time {
 	}
 }
 
-// wall is what a clock shows, as if it were UTC.
+// wall returns what a clock shows, as a time in UTC.
 func wall(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
 }
 
-// instant is when a clock of the zone shows w first; where it never does, because it is put forward over w, it is as
-// long after the jump as w is after its beginning.
+// instant returns the first time at which a clock of the zone shows w. If a clock change skips w, it returns the time
+// as long after the change as w is after the start of the skipped time.
 func instant(w time.Time, zone *time.Location) time.Time {
 	// Zones are between -12 and +14 hours, and none changes twice within days: the offsets a day before and after are
 	// those on both sides of a change.

@@ -27,7 +27,10 @@ func TestNext(t *testing.T) {
 		{"the day after it", "30 2 * * *", "Europe/Berlin", "2026-03-29T01:30:00Z", "2026-03-30T00:30:00Z"},
 		{"repeated hour, first", "30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z"},
 		{"repeated hour, not again", "30 2 * * *", "Europe/Berlin", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"},
-		{"hourly through the repeated hour", "0 * * * *", "Europe/Berlin", "2026-10-25T00:30:00Z", "2026-10-25T01:00:00Z"},
+		{
+			"hourly through the repeated hour", "0 * * * *", "Europe/Berlin", "2026-10-25T00:30:00Z",
+			"2026-10-25T01:00:00Z",
+		},
 		{"hourly over the hour left out", "0 * * * *", "Europe/Berlin", "2026-03-29T00:30:00Z", "2026-03-29T01:00:00Z"},
 		{"half an hour of change", "15 2 * * *", "Australia/Lord_Howe", "2026-10-03T12:00:00Z", "2026-10-03T15:45:00Z"},
 		{"every", "@every 6h", "", "2026-11-22T13:00:00Z", "2026-11-22T19:00:00Z"},
@@ -59,13 +62,18 @@ func TestBadSchedules(t *testing.T) {
 	}
 }
 
-var zones = []string{"UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Tokyo", "America/Sao_Paulo", "Africa/Casablanca"}
+var zones = []string{
+	"UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Tokyo", "America/Sao_Paulo",
+	"Africa/Casablanca",
+}
 
-// TestOncePerWall holds what a schedule of fixed hours promises: due times grow, and no wall clock is due twice.
+// TestOncePerWall checks schedules of fixed hours: due times increase, and no wall clock time is due twice.
 func TestOncePerWall(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		zone := rapid.SampledFrom(zones).Draw(t, "zone")
-		line := rapid.SampledFrom([]string{"30 2 * * *", "0,15,45 0-3 * * *", "59 23 * * *", "0 0 * * 0", "5 1 1 * *", "*/20 2 * * *"}).Draw(t, "line")
+		line := rapid.SampledFrom([]string{
+			"30 2 * * *", "0,15,45 0-3 * * *", "59 23 * * *", "0 0 * * 0", "5 1 1 * *", "*/20 2 * * *",
+		}).Draw(t, "line")
 		s, err := ParseSchedule(line, zone)
 		if err != nil {
 			t.Fatal(err)
@@ -83,7 +91,7 @@ func TestOncePerWall(t *testing.T) {
 				t.Fatalf("%s is due twice", w)
 			}
 			seen[w] = true
-			// The answer depends on the moment alone: asking in between gives the same.
+			// The answer depends only on the moment: asking in between gives the same.
 			if between := last.Add(next.Sub(last) / 2); !s.Next(between).Equal(next) {
 				t.Fatalf("from %s next is %s, from %s it is %s", last, next, between, s.Next(between))
 			}
@@ -123,7 +131,8 @@ func TestWindow(t *testing.T) {
 		{"Mon-Fri 22:00-06:00", "", "2026-11-22T13:00:00Z", false, "2026-11-23T22:00:00Z"}, // a Sunday
 		{"Mon-Fri 22:00-06:00", "", "2026-11-21T05:59:00Z", true, "2026-11-21T05:59:00Z"},  // Friday's, on Saturday
 		{"Mon-Fri 22:00-06:00", "", "2026-11-21T06:00:00Z", false, "2026-11-23T22:00:00Z"},
-		{"Mon-Fri 22:00-06:00", "", "2026-11-23T05:00:00Z", false, "2026-11-23T22:00:00Z"}, // Sunday's night is not Friday's
+		// Sunday night is not Friday night.
+		{"Mon-Fri 22:00-06:00", "", "2026-11-23T05:00:00Z", false, "2026-11-23T22:00:00Z"},
 		{"Fri-Mon", "", "2026-11-24T00:00:00Z", false, "2026-11-27T00:00:00Z"},
 		{"Sat,Sun; 20:00-24:00", "", "2026-11-24T21:00:00Z", true, "2026-11-24T21:00:00Z"},
 		{"Sat,Sun; 20:00-24:00", "", "2026-11-24T01:00:00Z", false, "2026-11-24T20:00:00Z"},
@@ -142,7 +151,10 @@ func TestWindow(t *testing.T) {
 			t.Errorf("%q at %s: next %s, want %s", test.text, test.when, got.UTC().Format(time.RFC3339), test.next)
 		}
 	}
-	for _, text := range []string{"22:00", "Mon", "x", "Mo 25:00-26:00", "Mon 10:00-10:00", ";", "Mon Tue 10:00-11:00", "24:00-02:00", "10:0-11:00"} {
+	for _, text := range []string{
+		"22:00", "Mon", "x", "Mo 25:00-26:00", "Mon 10:00-10:00", ";", "Mon Tue 10:00-11:00", "24:00-02:00",
+		"10:0-11:00",
+	} {
 		w, err := ParseWindow(text, "")
 		if (err == nil) != (text == "Mon") {
 			t.Errorf("%q: %v %v", text, w, err)
@@ -150,11 +162,13 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// TestWindowEdges: between now and Next the window is shut, at Next it is open, and at End it is shut again.
+// TestWindowEdges: the window is closed between now and Next, open at Next, and closed again at End.
 func TestWindowEdges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		zone := rapid.SampledFrom(zones).Draw(t, "zone")
-		text := rapid.SampledFrom([]string{"Mon-Fri 22:00-06:00", "Sat", "01:30-02:30", "Tue 23:00-03:00; Wed 01:00-05:00", "Sun 00:00-00:01"}).Draw(t, "text")
+		text := rapid.SampledFrom([]string{
+			"Mon-Fri 22:00-06:00", "Sat", "01:30-02:30", "Tue 23:00-03:00; Wed 01:00-05:00", "Sun 00:00-00:01",
+		}).Draw(t, "text")
 		w, err := ParseWindow(text, zone)
 		if err != nil {
 			t.Fatal(err)

@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// Window is when work is allowed. The zero value is always.
+// Window is the time when work is allowed. The zero value is always open.
 type Window struct {
 	parts []part
 	zone  *time.Location
 }
 
-// part is a stretch of minutes that begins on some days of the week.
+// part is a range of minutes that begins on some days of the week.
 type part struct {
 	days       [7]bool // by time.Weekday
-	begin, end int     // minutes from midnight; end may be in the next day
+	begin, end int     // minutes from midnight; end may be on the next day
 }
 
-// day is one, in minutes.
+// day is the length of a day in minutes.
 const day = 24 * 60
 
 var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
-// ParseWindow reads a window; an empty text is always.
+// ParseWindow parses a window; an empty text is always open.
 func ParseWindow(text, zone string) (Window, error) {
 	l, err := Zone(zone)
 	if err != nil {
@@ -128,10 +128,10 @@ func clock(text string) (int, error) {
 	return int(hour)*60 + int(minute), nil
 }
 
-// Always tells whether nothing is forbidden.
+// Always reports whether the window is always open.
 func (w Window) Always() bool { return len(w.parts) == 0 }
 
-// Open tells whether work is allowed at t.
+// Open reports whether work is allowed at t.
 func (w Window) Open(t time.Time) bool {
 	if w.Always() {
 		return true
@@ -150,7 +150,7 @@ func (w Window) Open(t time.Time) bool {
 	return false
 }
 
-// Next is when the window opens next: t itself where it is open.
+// Next returns when the window opens next: t itself if it is open.
 func (w Window) Next(t time.Time) time.Time {
 	if w.Open(t) {
 		return t
@@ -158,7 +158,7 @@ func (w Window) Next(t time.Time) time.Time {
 	return w.edge(t, func(p part) int { return p.begin }, true)
 }
 
-// End is when the open window closes; zero where it never does, or is not open.
+// End returns when the open window closes; zero if it never does, or is not open.
 func (w Window) End(t time.Time) time.Time {
 	if w.Always() || !w.Open(t) {
 		return time.Time{}
@@ -166,7 +166,7 @@ func (w Window) End(t time.Time) time.Time {
 	return w.edge(t, func(p part) int { return p.end }, false)
 }
 
-// edge finds the first of the windows' ends after t from which on work is allowed, or is not.
+// edge returns the first boundary after t from which on work is allowed, or is not, as open says.
 func (w Window) edge(t time.Time, minute func(part) int, open bool) time.Time {
 	var found time.Time
 	local := t.In(w.zone)

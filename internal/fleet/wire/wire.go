@@ -1,5 +1,5 @@
-// Package wire is what worker and server say to each other, as docs/fleet-worker-protocol.md has it: the bodies of requests
-// and answers, and the bounds that both keep.
+// Package wire defines the protocol between worker and server, as described in docs/fleet-worker-protocol.md: the
+// bodies of requests and responses, and the bounds that both apply.
 //
 //	worker                                        server
 //	  │ POST /worker/v1/join     code, request ─►    │ once, without a certificate
@@ -9,7 +9,7 @@
 //	  │ POST /worker/v1/results  job, results ─►     │ ◄─ what was taken, what was refused
 //	  │ POST /worker/v1/return   job ─►              │
 //
-// It holds types and numbers alone.
+// It contains only types and constants.
 package wire
 
 import (
@@ -20,10 +20,10 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Protocol is what this program speaks. A server takes its own and the one before.
+// Protocol is the version that this program speaks. A server accepts its own and the previous one.
 const Protocol = 1
 
-// Header names the protocol of a request.
+// Header is the header with the protocol version of a request.
 const Header = "Ipcguard-Protocol"
 
 // The paths of the requests.
@@ -36,7 +36,7 @@ const (
 	PathReturn  = "/worker/v1/return"
 )
 
-// Bounds. Their reasons stand in the document.
+// Bounds. The document gives their reasons.
 const (
 	MaxResults = 64 << 20 // bytes of a body of results
 	MaxOther   = 64 << 10 // bytes of another request's body
@@ -47,10 +47,10 @@ const (
 	Beat       = 5 * time.Second
 )
 
-// CodePrefix begins a join code: ipcw1-SECRET-FINGERPRINT.
+// CodePrefix is the prefix of a join code: ipcw1-SECRET-FINGERPRINT.
 const CodePrefix = "ipcw1-"
 
-// Join asks to become a worker.
+// Join is the request to enrol a worker.
 type Join struct {
 	Protocol int    `json:"protocol"`
 	Code     string `json:"code"` // the secret part
@@ -68,12 +68,12 @@ type Joined struct {
 	Authorities string `json:"authorities"` // PEM, those to trust
 }
 
-// Renew asks for a new certificate.
+// Renew is the request for a new certificate.
 type Renew struct {
 	Request []byte `json:"csr"`
 }
 
-// Alive says that a worker is there.
+// Alive is a worker's heartbeat.
 type Alive struct {
 	Version string   `json:"version"`
 	Busy    int      `json:"busy"`
@@ -81,14 +81,14 @@ type Alive struct {
 	Jobs    []string `json:"jobs"`
 }
 
-// State is what a worker is told each time.
+// State is the response to a heartbeat.
 type State struct {
-	Rate        float64  `json:"rate"`        // its part, in connections a second; 0 is no limit
-	Concurrency int      `json:"concurrency"` // hosts at a time; 0 is its own
+	Rate        float64  `json:"rate"`        // its share, in connections a second; 0 is no limit
+	Concurrency int      `json:"concurrency"` // hosts at a time; 0 is the worker's own setting
 	Ended       []string `json:"ended"`       // jobs to drop
 }
 
-// Ask asks for a job.
+// Ask is the request for a job.
 type Ask struct {
 	Most int `json:"most"` // targets
 }
@@ -98,19 +98,19 @@ type Job struct {
 	ID          string        `json:"id"`
 	Kind        store.RunKind `json:"kind"`
 	Quick       bool          `json:"quick,omitempty"`
-	OpenMS      int64         `json:"open_ms"` // how long hosts may begin
+	OpenMS      int64         `json:"open_ms"` // how long hosts may start
 	Targets     []Target      `json:"targets"`
 	Credentials []Credential  `json:"credentials,omitempty"`
 }
 
-// Target is one of a job.
+// Target is a target of a job.
 type Target struct {
 	ID          int64           `json:"id"`
 	Spec        string          `json:"spec"`
 	Credential  int64           `json:"credential,omitempty"`
 	AuditSource string          `json:"audit_source,omitempty"`
-	Scan        json.RawMessage `json:"scan,omitempty"` // of an audit: the host's last
-	Next        string          `json:"next,omitempty"` // of a search: where it goes on
+	Scan        json.RawMessage `json:"scan,omitempty"` // of an audit: the host's last scan
+	Next        string          `json:"next,omitempty"` // of a search: where it continues
 }
 
 // Credential is the opened secret of a job's target.
@@ -122,38 +122,38 @@ type Credential struct {
 	Secret  []byte `json:"secret"`
 }
 
-// Results are some of a job's.
+// Results are some results of a job.
 type Results struct {
 	Job     string   `json:"job"`
 	Results []Result `json:"results"`
 }
 
-// Result is of one target, or of a part of a search.
+// Result is the result of one target, or of a part of a search.
 type Result struct {
 	Target int64         `json:"target"`
-	AgeMS  int64         `json:"age_ms"`          // since the host was asked
-	Found  []string      `json:"found,omitempty"` // addresses with their ports
+	AgeMS  int64         `json:"age_ms"`          // since the host was scanned
+	Found  []string      `json:"found,omitempty"` // addresses with ports
 	Scans  []*model.Scan `json:"scans,omitempty"`
 	Audit  *model.Audit  `json:"audit,omitempty"`
-	From   string        `json:"from,omitempty"` // of a search: where this part began; the first has none
+	From   string        `json:"from,omitempty"` // of a search: where this part began; empty for the first
 	Asked  int           `json:"asked,omitempty"`
-	Next   string        `json:"next,omitempty"` // of a search: what comes after this part; the last has none
+	Next   string        `json:"next,omitempty"` // of a search: what comes after this part; empty for the last
 	Error  string        `json:"error,omitempty"`
 }
 
-// Taken says what became of results.
+// Taken is the response to results.
 type Taken struct {
 	Taken   int       `json:"taken"`
 	Refused []Refused `json:"refused,omitempty"`
 }
 
-// Refused is a result that was not taken.
+// Refused is a result that was refused.
 type Refused struct {
 	Target int64  `json:"target"`
 	Why    string `json:"why"`
 }
 
-// Problem is what went wrong.
+// Problem is the body of an error response.
 type Problem struct {
 	Detail string `json:"detail"`
 }
