@@ -187,6 +187,7 @@ func TestSambaModel(t *testing.T) {
 		{M + "valid users = bob", host("samba", "samba", alone, "IPC$:valid users", "bob"), model.Anonymous, want{"tree": noO}},
 		{M + "valid users = nobody", host("samba", "samba", alone, "IPC$:valid users", "nobody"), model.Anonymous, want{"tree": yesO}},
 		{M + "invalid users = nobody", host("samba", "samba", alone, "IPC$:invalid users", "nobody"), model.Anonymous, closed},
+		{M + "invalid users = nobody on a domain controller, which knows nobody as a user", host("samba", "samba", dc, "IPC$:invalid users", "nobody"), model.Anonymous, want{"tree": yesO}},
 		{M + "invalid users = alice", host("samba", "samba", alone, "IPC$:invalid users", "alice"), model.Anonymous, want{"tree": yesO}},
 		{M + "guest account games, invalid users = nobody", host("samba", "samba", alone, "guest account", "games", "IPC$:invalid users", "nobody"), model.Anonymous, want{"tree": yesO}},
 		{M + "guest account bob of the password database: it depends", host("samba", "samba", alone, "guest account", "bob", "IPC$:invalid users", "bob"), model.Anonymous, want{"tree": open}},

@@ -176,10 +176,12 @@ func (s *samba) users(id model.Identity, sh *model.Share) cell {
 	}
 	inInvalid, openInvalid := listedUser(sh.InvalidUsers, account)
 	inValid, openValid := listedUser(sh.ValidUsers, account)
-	usual := fold(account) == "nobody"
+	usual := fold(account) == "nobody" && s.dc == no
 	unusual := unknown("the guest account is " + account + "; whether the list meets strangers depends on whether Samba's password database has the account too")
 	const notKnown = " names groups, domains or macros; whom it means is not known"
 	switch {
+	case inInvalid && fold(account) == "nobody" && s.dc == yes: // whose database knows nobody [M]
+		return allowed("[" + sh.Name + "] invalid users names the guest account, which a domain controller knows as a user, so that it does not meet strangers")
 	case inInvalid && usual:
 		return denied("[" + sh.Name + "] invalid users names the guest account")
 	case inInvalid:
