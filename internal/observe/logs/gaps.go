@@ -18,45 +18,98 @@ type numberedEvent interface{ EventRecordID() uint64 }
 // out of order.
 const setBack = 5 * time.Minute
 
-// stretch is what one file has of one log.
+// stretch is a part of one log in which no number is left out.
 type stretch struct {
-	host, channel, source string
+	logName
+	source string
 
-	first, last, n uint64 // the lowest and the highest number, and how many there are
-	from, to       time.Time
+	first, last uint64 // its lowest and its highest number
+	from, to    time.Time
 }
 
-// whole tells whether no number is left out in it. A file of chosen events has holes of its own, which say nothing.
-func (s *stretch) whole() bool { return s.n > 0 && s.last-s.first == s.n-1 }
+// logName is one log of one host.
+type logName struct{ host, channel string }
+
+// numbering is what one file has of one log.
+type numbering struct {
+	parts []stretch // the last one is still growing
+	n     uint64    // events
+	holes uint64    // numbers that are left out, beyond those of parts
+}
+
+const (
+	// maxParts bounds the stretches of one log in one file. A log has a hole where it was overwritten before it was read; a file
+	// with more of them is one of chosen events.
+	maxParts = 64
+
+	// dense is how many events a hole has in a file of all events. A file of chosen events has holes everywhere, which say nothing:
+	// of one kind among the dozens that a log has, hardly two stand side by side.
+	dense = 50
+
+	// shortest is the least time that a hole within one file takes to be told: shippers lose single events, and nothing is silent
+	// meanwhile.
+	shortest = time.Minute
+
+	// maxLogs bounds the logs of one file: a collector's has those of some thousands of hosts.
+	maxLogs = 16 << 10
+)
 
 // number takes the number of an event, in the order of the file.
 func (w *windowsLog) number(e winEvent, n uint64) {
 	if n == 0 {
 		return
 	}
-	s, t := &w.now, e.Time()
-	if s.n == 0 {
-		*s = stretch{host: observe.Clip(e.Computer()), channel: observe.Clip(e.Channel()), source: w.source, first: n, last: n, from: t, to: t}
+	if name := (logName{e.Computer(), e.Channel()}); w.now == nil || name != w.nowName {
+		name = logName{observe.Clip(name.host), observe.Clip(name.channel)}
+		l := w.numbered[name]
+		if l == nil {
+			if len(w.numbered) >= maxLogs {
+				return
+			}
+			if w.numbered == nil {
+				w.numbered = map[logName]*numbering{}
+			}
+			l = &numbering{}
+			w.numbered[name] = l
+		}
+		w.now, w.nowName = l, name
 	}
-	if n == s.last+1 && !t.IsZero() && s.to.Sub(t) > setBack {
-		w.notice(e, "clock-set-back", "", fmt.Sprintf("its clock went back by %s: times of before and after do not compare", s.to.Sub(t).Round(time.Second)),
-			fmt.Sprintf("event number %d of the log %s is dated %s, and the one before it %s", n, s.channel, t.UTC().Format(time.DateTime), s.to.UTC().Format(time.DateTime)))
+	l, t := w.now, e.Time()
+	l.n++
+	if len(l.parts) > 0 {
+		s := &l.parts[len(l.parts)-1]
+		switch {
+		case n >= s.first && n <= s.last: // told twice
+			return
+		case n == s.last+1:
+			if !t.IsZero() && s.to.Sub(t) > setBack {
+				w.notice(e, "clock-set-back", "", fmt.Sprintf("its clock went back by %s: times of before and after do not compare", s.to.Sub(t).Round(time.Second)),
+					fmt.Sprintf("event number %d of the log %s is dated %s, and the one before it %s", n, s.channel, t.UTC().Format(time.DateTime), s.to.UTC().Format(time.DateTime)))
+			}
+			s.last, s.to = n, t
+			return
+		case n == s.first-1: // the newest come first
+			s.first, s.from = n, t
+			return
+		}
 	}
-	s.n++
-	if n < s.first {
-		s.first, s.from = n, t
+	if len(l.parts) >= maxParts {
+		l.holes++
+		return
 	}
-	if n > s.last {
-		s.last, s.to = n, t
-	}
+	l.parts = append(l.parts, stretch{logName: w.nowName, source: w.source, first: n, last: n, from: t, to: t})
 }
 
-// fileEnds keeps what a file had of a log. Many small files, as an archive may have, are bounded as hosts are.
+// fileEnds keeps what a file had of its logs, but for those of which it has chosen events. Many small files, as an archive may have,
+// are bounded as hosts are.
 func (w *windowsLog) fileEnds() {
-	if w.now.whole() && len(w.stretches) < maxHosts {
-		w.stretches = append(w.stretches, w.now)
+	for _, l := range w.numbered {
+		if holes := l.holes + uint64(len(l.parts)) - 1; holes > 0 && l.n/holes < dense {
+			continue
+		}
+		w.stretches = append(w.stretches, l.parts[:min(len(l.parts), maxHosts-len(w.stretches))]...)
 	}
-	w.now = stretch{}
+	w.numbered, w.now = nil, nil
 }
 
 // gaps tells what is missing between the files of one log. Silence does not count there: no day of it was heard.
@@ -69,11 +122,15 @@ func (w *windowsLog) gaps() {
 		if a.host != b.host || a.channel != b.channel {
 			continue
 		}
-		if b.first > a.last+1 && !b.from.Before(a.to) { // else the log was cleared, and counts anew
+		if b.first > a.last+1 && !b.from.Before(a.to) && (a.source != b.source || b.from.Sub(a.to) >= shortest) { // else the log was cleared, and counts anew
+			evidence := fmt.Sprintf("%s ends with event number %d, %s begins with %d", a.source, a.last, b.source, b.first)
+			if a.source == b.source {
+				evidence = fmt.Sprintf("in %s event number %d comes after %d", b.source, b.first, a.last)
+			}
 			w.cov.Notice(observe.Notice{
 				ID: "log-gap", Time: a.to, Host: b.host, Source: b.source,
-				What:     fmt.Sprintf("the log %s lacks %d events from %s to %s UTC: it overwrote them, or their file was not read; that nobody appears in that time says nothing", b.channel, b.first-a.last-1, a.to.UTC().Format(time.DateTime), b.from.UTC().Format(time.DateTime)),
-				Evidence: fmt.Sprintf("%s ends with event number %d, %s begins with %d", a.source, a.last, b.source, b.first),
+				What:     fmt.Sprintf("the log %s lacks %d events from %s to %s UTC: it overwrote them, or they were not read; that nobody appears in that time says nothing", b.channel, b.first-a.last-1, a.to.UTC().Format(time.DateTime), b.from.UTC().Format(time.DateTime)),
+				Evidence: evidence,
 			})
 		}
 		if a.last > b.last { // b lies within a

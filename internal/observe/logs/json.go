@@ -326,6 +326,12 @@ func (e *jsonEvent) ID() int {
 	return n
 }
 
+// EventRecordID is the event's number in its log; 0 is not told.
+func (e *jsonEvent) EventRecordID() uint64 {
+	n, _ := strconv.ParseUint(e.systemText("EventRecordID", "record_id", "RecordNumber", "RecordId", "EventRecordId", "eventRecordID"), 10, 64)
+	return n
+}
+
 func (e *jsonEvent) Provider() string {
 	if s := e.systemText("SourceName", "provider_name", "source_name", "ProviderName", "EventSourceName", "Provider"); s != "" {
 		return s

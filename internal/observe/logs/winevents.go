@@ -61,7 +61,9 @@ type windowsLog struct {
 	hosts  map[string]*hostSeen
 	source string
 
-	now       stretch // what the file that is being read has of its log
+	numbered  map[logName]*numbering // what the file that is being read has of its logs
+	now       *numbering             // of the last event
+	nowName   logName
 	stretches []stretch
 
 	policies []policyOf // of the hosts' auditing, where somebody told
