@@ -10,8 +10,8 @@
 //
 //   - A plan is untrusted data. A change is refused unless the catalog has its setting for the plan's system, at that
 //     place and with a value that the setting takes, whatever the plan's hash says.
-//   - A registry value is its type and its bytes. If a plan has the bytes, they are compared and restored. If it has only
-//     a meaning, as in what it asks for and in plans of earlier versions, the bytes are derived from it.
+//   - A registry value is its type and its bytes. If a plan has the bytes, they are compared and restored. If it has
+//     only a meaning, as in what it asks for and in plans of earlier versions, the bytes are derived from it.
 //   - The package does no input or output.
 package change
 
