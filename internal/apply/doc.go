@@ -1,13 +1,13 @@
-// Package apply makes a plan's changes on a real host, proves them, and can take every one of them back. It holds the nouns
-// that its three rooms share; none of them knows the others:
+// Package apply makes a plan's changes on a real host, proves them, and can undo every one of them. It holds the types
+// that its three subpackages share; none of these imports another:
 //
-//	apply          Target, Host, Place, State, Write, Evidence, Wait, and the errors that callers tell apart
+//	apply          Target, Host, Place, State, Write, Evidence, Wait, and the errors that callers distinguish
 //	apply/engine   goes forward and back: the journal, the dead-man guard, recovery, the signed records
-//	apply/target   the hosts: Samba by smb.conf or its registry, Windows here and from afar, the practice server
+//	apply/target   the hosts: Samba by smb.conf or its registry, Windows locally and remotely, the practice server
 //	apply/verify   the proof from outside, and the checks that must work
 //
-// Below them lie durable (files that are whole and on disk, or not there), private (those that nobody else can write), program
-// (programs of the system) and applytest (what the tests share).
+// Helper packages are durable (files that are complete and on disk, or absent), private (files that no other account
+// can write), program (system programs) and applytest (shared by the tests).
 //
 //	plan ─► resolve (read-only) ─► journal: exact before ─► dead-man guard ─► write … write ─► settle ─► verify
 //	        target                 engine                   engine            target           target    verify
@@ -16,13 +16,13 @@
 //
 // The rules:
 //
-//   - Nothing is written to a host before its exact content is in the journal, synced, together with the directory.
-//   - Each write makes one place go from before to after in one step that cannot be seen half done, is durable when it
-//     returns, and is read back. A process killed anywhere leaves each place before or after, and Recover finishes it.
-//   - What is verified and, where that was asked for, confirmed in time stays. Everything else goes back.
-//   - What somebody else changed since is not overwritten, unless told to; it is shown.
-//   - What is read back to be restored is believed only where nobody else could have written it, and is restored only where the
-//     target has a setting.
-//   - Where clocks disagree, the safe side is to go back.
+//   - Nothing is written to a host before its exact content is in the journal and synced, together with the directory.
+//   - Each write moves one place from before to after atomically, is durable when it returns, and is read back. A
+//     process killed at any point leaves each place before or after, and Recover finishes the work.
+//   - What is verified and, if requested, confirmed in time stays. Everything else is undone.
+//   - What another process changed since is shown and not overwritten, unless the caller forces it.
+//   - A journal is trusted only if no other account could have written it, and a place is restored only if the target
+//     has a setting there.
+//   - If clocks disagree, the safe choice is to undo.
 //   - A target is one file that implements Target; nothing else knows what a registry or smb.conf is.
 package apply

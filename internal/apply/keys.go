@@ -2,7 +2,7 @@ package apply
 
 import "strings"
 
-// MissingKey is the topmost key above a value that does not exist, or nothing.
+// MissingKey returns the topmost missing key above a value, or an empty string.
 func MissingKey(key string, exists func(string) bool) string {
 	missing := ""
 	for key != "" && !exists(key) {
@@ -16,8 +16,8 @@ func MissingKey(key string, exists func(string) bool) string {
 	return missing
 }
 
-// MadeKeys lists the keys that writing a value has made, deepest first: those that a missing key and what lies below it
-// on the way to the value are.
+// MadeKeys returns the keys that writing a value has created, deepest first: the missing key and those below it on the
+// way to the value.
 func MadeKeys(key, missing string) []string {
 	var out []string
 	for missing != "" && len(key) >= len(missing) {

@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// What takes effect with the next start of a service, or of the machine, is never started by this program: that would end
-// everybody's connections. It is said, kept with the write, and looked at again whenever somebody asks.
+// ipcguard never restarts a service or the machine for a change that takes effect only then: that would close all
+// connections. The pending restart is reported, stored with the write, and checked again on request.
 
-// TheMachine stands in Write.Restart for the machine itself.
+// TheMachine in Write.Restart means the machine itself.
 const TheMachine = "the machine"
 
 // Started says since when a service runs.
 type Started struct {
-	At      time.Time // when its process was made
-	Running bool      // a service that does not run reads everything when it starts
-	// Shared is set where the process serves others too: it may be older than the service's last start.
+	At      time.Time // start time of its process
+	Running bool      // a stopped service reads everything when it starts
+	// Shared is set if the process serves others too: it may be older than the service's last start.
 	Shared bool
 }
 
-// Services is a target that can tell since when its services run. It is asked on the host itself.
+// Services is a target that knows since when its services run. It must be used on the host itself.
 type Services interface {
 	Started(ctx context.Context, service string) (Started, error)
 }
 
-// Waiting is whether a restart that a write needs has come.
+// Waiting says whether a restart that a write needs has happened.
 type Waiting string
 
 // The answers.
@@ -35,7 +35,7 @@ const (
 	NotKnown     Waiting = "not-known"
 )
 
-// Wait is a write that takes effect with the next start of something.
+// Wait is a write that takes effect at the next start of something.
 type Wait struct {
 	Where   string    `json:"where"`
 	Changes []string  `json:"changes"`

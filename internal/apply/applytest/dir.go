@@ -11,22 +11,22 @@ import (
 	"ipcguard/internal/apply/private"
 )
 
-// MemoryDir is a directory for a test, in memory where the system has such: thousands of synced steps would otherwise wait
-// for a disk, and what a disk does in a power cut is not what these tests are about.
+// MemoryDir returns a test directory, in memory if the system has such a file system: thousands of fsyncs would
+// otherwise wait for a disk, and these tests are not about power cuts.
 func MemoryDir(t testing.TB) string {
 	t.Helper()
 	parent := "/dev/shm"
 	if runtime.GOOS == "windows" {
-		parent = "" // under Wine that would be there on one of its drives
+		parent = "" // under Wine it would be on one of its drives
 	}
 	dir, err := os.MkdirTemp(parent, "ipcguard-")
 	if err != nil {
-		// Not t.TempDir: under Wine its cleaning up fails the test.
+		// Not t.TempDir: its cleanup fails the test under Wine.
 		if dir, err = os.MkdirTemp("", "ipcguard-"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if runtime.GOOS == "windows" { // what Go makes is open to others
+	if runtime.GOOS == "windows" { // a directory created by Go is open to others
 		if err := errors.Join(os.Remove(dir), private.Mkdir(dir)); err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func MemoryDir(t testing.TB) string {
 	return dir
 }
 
-// Read is a file's content.
+// Read returns a file's content.
 func Read(t testing.TB, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)

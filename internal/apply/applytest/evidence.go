@@ -6,16 +6,16 @@ import (
 	"ipcguard/internal/apply"
 )
 
-// Evidence is what a verification found that looked at nothing.
+// Evidence is the result of a verification that checked nothing.
 type Evidence struct {
 	Passed bool   `json:"passed"`
 	Why    string `json:"why,omitempty"`
 }
 
-// Proves is part of apply.Evidence.
+// Proves implements apply.Evidence.
 func (e Evidence) Proves() bool { return e.Passed }
 
-// Failures is part of apply.Evidence.
+// Failures implements apply.Evidence.
 func (e Evidence) Failures() string { return e.Why }
 
 // Good is a verification that passes.

@@ -1,5 +1,5 @@
-// Package applytest is what the tests of the rooms of apply share: a registry in memory, hosts without and with a server, and
-// ways to kill a run in the middle. Tests alone import it.
+// Package applytest holds what the tests of the apply packages share: a registry in memory, hosts with and without a
+// server, and ways to kill a run in the middle. Only tests import it.
 package applytest
 
 import (
@@ -15,51 +15,55 @@ import (
 )
 
 // Resolver turns changes into writes, as target.ResolveValues does.
-type Resolver func(ctx context.Context, read func(context.Context, apply.Place) (apply.State, error), changes []*change.Change) ([]apply.Write, error)
+type Resolver func(ctx context.Context, read func(context.Context, apply.Place) (apply.State, error),
+	changes []*change.Change) ([]apply.Write, error)
 
-// Fake is a registry in memory that can be killed in the middle: it outlives the engine that writes to it.
+// Fake is a registry in memory. It outlives the engine that writes to it, so a test can kill the engine at any point.
 type Fake struct {
 	Tree     *registry.Tree
 	Machine  apply.Host
 	Fault    func(string)
 	Settled  int
 	Refuse   string // a place that cannot be written
-	Unsettle error  // what Settle ends with
-	Foreign  string // a place that is not the target's
+	Unsettle error  // the error of Settle
+	Foreign  string // a place that the target does not own
 
 	resolve Resolver
 }
 
-// NewFake makes an empty registry.
+// NewFake returns an empty registry.
 func NewFake(resolve Resolver) *Fake {
-	return &Fake{Tree: &registry.Tree{}, Machine: apply.Host{Name: "FAKE", ID: "fake-1"}, Fault: func(string) {}, resolve: resolve}
+	return &Fake{
+		Tree: &registry.Tree{}, Machine: apply.Host{Name: "FAKE", ID: "fake-1"}, Fault: func(string) {},
+		resolve: resolve,
+	}
 }
 
-// Spec is part of apply.Target.
+// Spec implements apply.Target.
 func (f *Fake) Spec() string { return "fake:" }
 
-// System is part of apply.Target.
+// System implements apply.Target.
 func (f *Fake) System() string { return "windows" }
 
-// Host is part of apply.Target.
+// Host implements apply.Target.
 func (f *Fake) Host(context.Context) (apply.Host, error) { return f.Machine, nil }
 
-// Close is part of apply.Target.
+// Close implements apply.Target.
 func (f *Fake) Close() error { return nil }
 
-// Resolve is part of apply.Target.
+// Resolve implements apply.Target.
 func (f *Fake) Resolve(ctx context.Context, changes []*change.Change) ([]apply.Write, error) {
 	return f.resolve(ctx, f.Read, changes)
 }
 
-// StillTrue is part of apply.Target.
+// StillTrue implements apply.Target.
 func (f *Fake) StillTrue(context.Context, ...model.Fact) error { return nil }
 
-// Address is part of apply.Target.
+// Address implements apply.Target.
 func (f *Fake) Address(context.Context) (string, error) { return "127.0.0.1", nil }
 
-// Changes are changes as a target takes them, of a system, with whatever the test made up: no catalog is asked. What has no
-// place, or cannot stand there, comes without one, as no change of a plan does.
+// Changes converts changes of a plan without asking a catalog. A change whose place or value is invalid has no place,
+// which no change of a real plan does.
 func Changes(system string, list []model.Change) []*change.Change {
 	out := []*change.Change{}
 	for i := range list {
@@ -76,10 +80,10 @@ func Changes(system string, list []model.Change) []*change.Change {
 	return out
 }
 
-// Lock is part of apply.Target.
+// Lock implements apply.Target.
 func (f *Fake) Lock() (unlock func(), err error) { return func() {}, nil }
 
-// Owns is part of apply.Target.
+// Owns implements apply.Target.
 func (f *Fake) Owns(p apply.Place) error {
 	if f.Foreign != "" && strings.EqualFold(p.Name, f.Foreign) {
 		return &apply.RefusedError{Where: p.String(), Why: "it is no place of this target"}
@@ -87,7 +91,7 @@ func (f *Fake) Owns(p apply.Place) error {
 	return nil
 }
 
-// Settle is part of apply.Target.
+// Settle implements apply.Target.
 func (f *Fake) Settle(context.Context, []apply.Write) ([]string, error) {
 	f.Fault("fake:settle")
 	f.Settled++
@@ -96,7 +100,7 @@ func (f *Fake) Settle(context.Context, []apply.Write) ([]string, error) {
 
 func (f *Fake) exists(key string) bool { _, err := f.Tree.Values(key); return err == nil }
 
-// Read is part of apply.Target.
+// Read implements apply.Target.
 func (f *Fake) Read(_ context.Context, p apply.Place) (apply.State, error) {
 	s := apply.State{Missing: apply.MissingKey(p.Path, f.exists)}
 	v, err := f.Tree.Value(p.Path, p.Name)
@@ -107,7 +111,7 @@ func (f *Fake) Read(_ context.Context, p apply.Place) (apply.State, error) {
 	return s, err
 }
 
-// Write is part of apply.Target.
+// Write implements apply.Target.
 func (f *Fake) Write(_ context.Context, p apply.Place, s, _ apply.State) error {
 	if f.Refuse != "" && strings.EqualFold(p.Name, f.Refuse) {
 		return errors.New("access is denied")
@@ -136,7 +140,7 @@ func (f *Fake) Write(_ context.Context, p apply.Place, s, _ apply.State) error {
 	return nil
 }
 
-// Dump is everything that the registry holds.
+// Dump returns everything that the registry holds.
 func Dump(r registry.Reader, key string) string {
 	var b strings.Builder
 	var walk func(key string)
@@ -161,33 +165,36 @@ const (
 	LMS = `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`
 )
 
-// DWord is a number as a plan has it.
+// DWord returns a number as a plan contains it.
 func DWord(n int) model.Value { return model.Value{Present: true, Type: "REG_DWORD", Data: n} }
 
-// Multi is a list as a plan has it.
+// Multi returns a list as a plan contains it.
 func Multi(l ...string) model.Value {
 	return model.Value{Present: true, Type: "REG_MULTI_SZ", Data: append([]string{}, l...)}
 }
 
-// Weak is a host with weak settings, and the plan that closes them: a number changed, a list emptied, a value made
-// that was not there, one made below keys that are not there, one removed.
+// Weak returns a host with weak settings and the plan that closes them: it changes a number, empties a list, creates a
+// value, creates a value below missing keys, and removes one.
 func Weak(resolve Resolver) (*Fake, model.Plan) {
 	f := NewFake(resolve)
 	f.Tree.Set(registry.NewDWord(LSA, "RestrictAnonymous", 0))
 	f.Tree.Set(registry.NewDWord(LSA, "TurnOffAnonymousBlock", 1))
 	f.Tree.Set(registry.NewStrings(LMS, "NullSessionPipes", []string{"samr", `sql\query`}))
 	f.Tree.Set(registry.NewText(LMS, "Other", "left alone"))
-	return f, model.Plan{Schema: model.SchemaPlan, Hash: "hash", Platform: model.Platform{System: "windows"}, Changes: []model.Change{
-		{ID: "1", Where: LSA + `\RestrictAnonymous`, From: DWord(0), To: DWord(1)},
-		{ID: "2", Where: LMS + `\NullSessionPipes`, From: Multi("samr", `sql\query`), To: Multi()},
-		{ID: "3", Where: LSA + `\RestrictAnonymousSAM`, To: DWord(1)},
-		{ID: "4", Where: LSA + `\New\Deep\Value`, To: model.Value{Present: true, Type: "REG_SZ", Data: "x"}},
-		{ID: "5", Where: LSA + `\TurnOffAnonymousBlock`, From: DWord(1)},
-	}}
+	return f, model.Plan{
+		Schema: model.SchemaPlan, Hash: "hash", Platform: model.Platform{System: "windows"},
+		Changes: []model.Change{
+			{ID: "1", Where: LSA + `\RestrictAnonymous`, From: DWord(0), To: DWord(1)},
+			{ID: "2", Where: LMS + `\NullSessionPipes`, From: Multi("samr", `sql\query`), To: Multi()},
+			{ID: "3", Where: LSA + `\RestrictAnonymousSAM`, To: DWord(1)},
+			{ID: "4", Where: LSA + `\New\Deep\Value`, To: model.Value{Present: true, Type: "REG_SZ", Data: "x"}},
+			{ID: "5", Where: LSA + `\TurnOffAnonymousBlock`, From: DWord(1)},
+		},
+	}
 }
 
-// KeptOpen is a target that a test goes on with after an engine has closed it.
+// KeptOpen is a target that stays usable after an engine has closed it.
 type KeptOpen struct{ apply.Target }
 
-// Close is part of apply.Target.
+// Close implements apply.Target.
 func (KeptOpen) Close() error { return nil }

@@ -1,10 +1,9 @@
 package applytest
 
-// Killed unwinds a run as if its process had been killed: nothing that it would have done on the way out is done, but
-// for what the system does by itself.
+// Killed unwinds a run as if its process had been killed: no cleanup runs, except what the system does by itself.
 type Killed struct{}
 
-// KillAt makes a hook that kills at the nth point, counted from 0, and says what it was called.
+// KillAt returns a hook that kills at the nth point, counted from 0, and the names of the points it has reached.
 func KillAt(n int) (hook func(string), met *[]string) {
 	met = &[]string{}
 	return func(point string) {
@@ -15,7 +14,7 @@ func KillAt(n int) (hook func(string), met *[]string) {
 	}, met
 }
 
-// Survive runs f and tells whether it was killed.
+// Survive runs f and reports whether it was killed.
 func Survive(f func()) (dead bool) {
 	defer func() {
 		if r := recover(); r != nil {

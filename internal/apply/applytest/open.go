@@ -7,7 +7,7 @@ import (
 	"ipcguard/internal/apply"
 )
 
-// Opens opens one target, under its own name alone, and leaves it open for the test.
+// Opens returns a function that opens one target by its own name, and keeps it open for the test.
 func Opens(target apply.Target) func(context.Context, string) (apply.Target, error) {
 	return func(_ context.Context, spec string) (apply.Target, error) {
 		if spec != target.Spec() {

@@ -12,11 +12,12 @@ import (
 	"ipcguard/internal/apply"
 )
 
-// RegistryKey is a key of the test's own, on a real registry.
+// RegistryKey creates a key for the test in a real registry.
 func RegistryKey(t *testing.T) string {
 	t.Helper()
 	key := fmt.Sprintf(`HKLM\SYSTEM\CurrentControlSet\Services\ipcguard-test-%d`, os.Getpid())
-	k, _, err := winreg.CreateKey(winreg.LOCAL_MACHINE, strings.TrimPrefix(key, `HKLM\`), winreg.ALL_ACCESS|winreg.WOW64_64KEY)
+	k, _, err := winreg.CreateKey(winreg.LOCAL_MACHINE, strings.TrimPrefix(key, `HKLM\`),
+		winreg.ALL_ACCESS|winreg.WOW64_64KEY)
 	if err != nil {
 		t.Skipf("needs the right to write HKLM: %v", err)
 	}
@@ -24,14 +25,15 @@ func RegistryKey(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := winreg.DeleteKey(winreg.LOCAL_MACHINE, strings.TrimPrefix(key, `HKLM\`)); err != nil && !errors.Is(err, winreg.ErrNotExist) {
+		if err := winreg.DeleteKey(winreg.LOCAL_MACHINE, strings.TrimPrefix(key, `HKLM\`)); err != nil &&
+			!errors.Is(err, winreg.ErrNotExist) {
 			t.Errorf("cleaning up: %v", err)
 		}
 	})
 	return key
 }
 
-// DumpKey is a key with its values and the keys below it.
+// DumpKey returns a key with its values and subkeys.
 func DumpKey(t *testing.T, target apply.Target, key string) string {
 	t.Helper()
 	k, err := winreg.OpenKey(winreg.LOCAL_MACHINE, strings.TrimPrefix(key, `HKLM\`), winreg.READ|winreg.WOW64_64KEY)
@@ -62,5 +64,5 @@ func DumpKey(t *testing.T, target apply.Target, key string) string {
 	return b.String()
 }
 
-// AnyPlace owns every place: the key of a test is no setting of the catalog's.
+// AnyPlace accepts every place: a test's key is not a setting of the catalog.
 func AnyPlace(apply.Place) error { return nil }

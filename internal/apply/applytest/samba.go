@@ -15,19 +15,19 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// Machine is Samba's machine: its programs run in it, and its processes have their numbers there.
+// Machine is the machine of a Samba server: its programs run there, and its processes have their IDs there.
 type Machine struct {
 	*peer.Samba
 	Refuse string // a program that fails
 }
 
-// List is part of target.System.
+// List implements target.System.
 func (m Machine) List(dir string) ([]string, error) {
 	out, err := m.Command(context.Background(), "ls", "-A", dir).Output()
 	return strings.Fields(string(out)), err
 }
 
-// Run is part of target.System.
+// Run implements target.System.
 func (m Machine) Run(ctx context.Context, name string, args ...string) (string, error) {
 	if name == m.Refuse {
 		return "error: refused", errors.New("exit status 1")
@@ -41,7 +41,7 @@ func (m Machine) Run(ctx context.Context, name string, args ...string) (string, 
 	return out.String(), nil
 }
 
-// Named is part of target.System.
+// Named implements target.System.
 func (m Machine) Named(pid int) string {
 	out, err := m.Command(context.Background(), "cat", fmt.Sprintf("/proc/%d/comm", pid)).Output()
 	if err != nil {
@@ -50,15 +50,15 @@ func (m Machine) Named(pid int) string {
 	return strings.TrimSpace(string(out))
 }
 
-// Reread is part of target.System.
+// Reread implements target.System.
 func (m Machine) Reread(pid int) error {
 	return m.Command(context.Background(), "kill", "-HUP", strconv.Itoa(pid)).Run()
 }
 
-// Quiet has no Samba: testparm agrees with everything, smbd does not run.
+// Quiet is a system without Samba: testparm accepts everything, and smbd does not run.
 type Quiet struct{}
 
-// Run is part of target.System.
+// Run implements target.System.
 func (Quiet) Run(_ context.Context, name string, _ ...string) (string, error) {
 	if name == "testparm" {
 		return "", nil
@@ -66,30 +66,30 @@ func (Quiet) Run(_ context.Context, name string, _ ...string) (string, error) {
 	return "", &exec.Error{Name: name, Err: errors.New("no server")}
 }
 
-// Named is part of target.System.
+// Named implements target.System.
 func (Quiet) Named(int) string { return "" }
 
-// Reread is part of target.System.
+// Reread implements target.System.
 func (Quiet) Reread(int) error { return nil }
 
-// List is part of target.System.
+// List implements target.System.
 func (Quiet) List(string) ([]string, error) { return nil, nil }
 
-// Commented is a configuration with ends of lines, comments and a share that an edit must keep.
+// Commented is a configuration whose line ends, comments and share an edit must preserve.
 const Commented = "# my server\r\n[global]\r\n\tworkgroup = X ; not a comment\r\n; restrict anonymous = 0\r\n\r\n[share]\r\n\tpath = /x\r\n"
 
-// Value is a parameter's value as a plan has it.
+// Value returns a parameter's value as a plan contains it.
 func Value(v any) model.Value { return model.Value{Present: true, Data: v} }
 
-// Absent is a parameter that is not there.
+// Absent is an absent parameter.
 var Absent model.Value
 
-// Parameter is a change of one parameter of smb.conf.
+// Parameter returns a change of one parameter of smb.conf.
 func Parameter(section, name string, from, to model.Value) model.Change {
 	return model.Change{ID: "1", Setting: name, Where: "[" + section + "] " + name, From: from, To: to}
 }
 
-// WriteConf makes an smb.conf in a directory of its own.
+// WriteConf writes an smb.conf into a new directory.
 func WriteConf(t testing.TB, text string) (path string) {
 	t.Helper()
 	path = filepath.Join(MemoryDir(t), "smb.conf")

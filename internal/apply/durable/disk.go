@@ -1,5 +1,5 @@
-// Package durable makes files and directories that are whole and on disk when a call returns, or are not there, and locks
-// that end with their process.
+// Package durable creates files and directories that are complete and on disk when a call returns, or absent. Its locks
+// end with the process that holds them.
 package durable
 
 import (
@@ -10,7 +10,8 @@ import (
 	"runtime"
 )
 
-// Create makes a new file with these bytes, synced. It never replaces one, and leaves none that is not whole.
+// Create creates a new file with these bytes and syncs it. It never replaces a file, and never leaves an incomplete
+// one.
 func Create(path string, b []byte, mode os.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
@@ -19,14 +20,14 @@ func Create(path string, b []byte, mode os.FileMode) error {
 	return Fill(f, b)
 }
 
-// Fill writes a new file, syncs and closes it, or removes it.
+// Fill writes, syncs and closes a new file, or removes it.
 func Fill(f *os.File, b []byte) (err error) {
 	defer func() {
 		if cerr := f.Close(); err == nil {
 			err = cerr
 		}
 		if err != nil {
-			_ = os.Remove(f.Name()) // the error says what matters
+			_ = os.Remove(f.Name()) // the returned error matters more
 		}
 	}()
 	if _, err := f.Write(b); err != nil {
@@ -35,7 +36,7 @@ func Fill(f *os.File, b []byte) (err error) {
 	return f.Sync()
 }
 
-// SyncDir makes the names in a directory durable. Windows has no such call: its file system logs names itself.
+// SyncDir makes the names in a directory durable. Windows has no such call: its file system journals names itself.
 func SyncDir(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -47,7 +48,7 @@ func SyncDir(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// RemoveFlat removes a directory that holds files alone.
+// RemoveFlat removes a directory that holds only files.
 func RemoveFlat(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

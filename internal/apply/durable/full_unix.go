@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// Full tells whether there is no room, by the disk or by a quota.
+// Full reports whether an error means that the disk or a quota is full.
 func Full(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

@@ -11,7 +11,7 @@ import (
 	"ipcguard/internal/apply/private"
 )
 
-// append adds a step and returns when it is on disk, and the ledger knows it.
+// append adds a step. When it returns, the step is on disk and recorded in the ledger.
 func (j *Journal) append(s Step) error {
 	back := s.Event.back() || j.Phase() == PhaseUndoing
 	for _, do := range []func() error{func() error { return j.write(s) }, j.acknowledge} {
@@ -26,15 +26,15 @@ func (j *Journal) append(s Step) error {
 	return nil
 }
 
-// back tells whether an event is one of the way back, for which room is kept.
+// back reports whether an event belongs to an undo, for which disk space is reserved.
 func (e Event) back() bool {
 	return slices.Contains([]Event{Undoing, Restoring, Restored, Undone, Conflict}, e)
 }
 
-// release gives up the room that was kept for the way back, and tells whether there was any.
+// release frees the disk space that is reserved for an undo, and reports whether there was any.
 func (j *Journal) release() bool { return os.Remove(filepath.Join(j.Dir, reserveFile)) == nil }
 
-// acknowledge tells the ledger how far the journal has come.
+// acknowledge records the state of the journal in the ledger.
 func (j *Journal) acknowledge() error {
 	l, err := readLedger(j.state, j.seal)
 	if err != nil {
@@ -73,13 +73,13 @@ func (j *Journal) write(s Step) (err error) {
 	return nil
 }
 
-// put writes a line behind the last whole one.
+// put writes a line after the last complete one.
 func (j *Journal) put(f *os.File, line []byte, e Event) error {
 	end, err := f.Seek(0, 2)
 	if err != nil {
 		return err
 	}
-	if j.whole != end { // a torn tail of a run that was killed
+	if j.whole != end { // the torn last line of a killed run
 		if err := f.Truncate(j.whole); err != nil {
 			return err
 		}

@@ -11,8 +11,9 @@ import (
 	"ipcguard/internal/apply/private"
 )
 
-// SetAside puts a journal away that cannot be believed, and lets the ledger forget it, so that the rest can be worked with
-// again. Nothing of it is restored. It tells where the journal lies now, or nothing where there was none.
+// SetAside moves away a journal that cannot be trusted, and removes it from the ledger, so that the state directory is
+// usable again. Nothing of the journal is restored. It returns the new path, or an empty string if there was no
+// journal.
 func (e *Engine) SetAside(id string) (where string, err error) {
 	unlock, err := e.lock()
 	if err != nil {

@@ -18,12 +18,12 @@ import (
 	"ipcguard/internal/model"
 )
 
-// The test binary is its own child: these variables tell it to be one.
+// The test binary starts itself as a child; these variables control the child.
 const (
 	childRole  = "IPCTEST_CHILD"  // apply, guard or recover
 	childState = "IPCTEST_STATE"  // directory
 	childFile  = "IPCTEST_FILE"   // smb.conf, or a registry key
-	childPoint = "IPCTEST_POINT"  // where the child ends itself
+	childPoint = "IPCTEST_POINT"  // the point at which the child kills itself
 	childWait  = "IPCTEST_WITHIN" // for the confirmation
 	childID    = "IPCTEST_ID"
 )
@@ -48,7 +48,7 @@ func childEngine(fault func(string)) (*Engine, apply.Target, []model.Change) {
 	}, target, changes
 }
 
-// childApply applies, and kills itself as a power cut would: no code runs afterwards.
+// childApply applies and kills itself, as a power cut would: no code runs afterwards.
 func childApply() int {
 	point, err := strconv.Atoi(os.Getenv(childPoint))
 	if err != nil {
@@ -70,7 +70,8 @@ func childApply() int {
 	})
 	within, _ := time.ParseDuration(os.Getenv(childWait)) // empty is none
 	r := Request{
-		Plan: model.Plan{Changes: changes}, Changes: applytest.Changes(target.System(), changes), Bytes: []byte("{}"), Target: target, Verify: applytest.Good, Within: within,
+		Plan: model.Plan{Changes: changes}, Changes: applytest.Changes(target.System(), changes), Bytes: []byte("{}"),
+		Target: target, Verify: applytest.Good, Within: within,
 	}
 	if within > 0 {
 		r.Arm = func(ctx context.Context, j *Journal) error {
@@ -93,7 +94,7 @@ func childApply() int {
 	return 0
 }
 
-// childRecover recovers, and says what it found.
+// childRecover recovers and prints what it found.
 func childRecover() int {
 	e, _, _ := childEngine(func(string) {})
 	found, err := e.Recover(context.Background())
@@ -119,7 +120,7 @@ func childGuard() int {
 	return 0
 }
 
-// startChild runs the child; its lines come back when it has ended.
+// startChild runs the child and returns its lines when it has ended.
 func startChild(t *testing.T, state, file string, point int, within string) (lines map[string]string, killed bool) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -142,7 +143,7 @@ func startChild(t *testing.T, state, file string, point int, within string) (lin
 	return lines, err != nil && (code == -1 || code == 1)
 }
 
-// host is something real that a child may change: a file, or a registry key.
+// host is a real object that a child may change: a file or a registry key.
 type host struct {
 	name    string // for childFile
 	target  apply.Target
@@ -180,7 +181,7 @@ func TestReallyKilled(t *testing.T) {
 	}
 }
 
-// awaitGone waits until a guard has ended by itself.
+// awaitGone waits until a guard has ended.
 func awaitGone(t *testing.T, e *Engine, id string) {
 	t.Helper()
 	end := time.Now().Add(time.Minute)
@@ -197,7 +198,7 @@ func awaitGone(t *testing.T, e *Engine, id string) {
 	}
 }
 
-// TestGuard lets a guard in a process of its own outlive the process that applied, and take the apply back.
+// TestGuard: a guard in its own process outlives the applying process, and undoes the apply.
 func TestGuard(t *testing.T) {
 	t.Run("nobody confirms", func(t *testing.T) {
 		h := newHost(t)
@@ -230,7 +231,7 @@ func TestGuard(t *testing.T) {
 	t.Run("the process that applies is killed", func(t *testing.T) {
 		h := newHost(t)
 		e := engineFor(t, h.target)
-		// Point by point until one where the host is changed.
+		// Try the points in turn, up to one at which the host is changed.
 		for n := 20; ; n++ {
 			if _, killed := startChild(t, e.State, h.name, n, "1h"); !killed {
 				t.Fatal("no such point")

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// childTarget is the real registry below a key of the test's own.
+// childTarget is the real registry below a key of the test.
 func childTarget(key string, fault func(string)) (apply.Target, []model.Change) {
 	return &target.Windows{Fault: fault, Places: applytest.AnyPlace}, []model.Change{
 		{ID: "1", Where: key + `\A`, From: applytest.DWord(0), To: applytest.DWord(1)},
@@ -23,11 +23,13 @@ func newHost(t *testing.T) host {
 	key := applytest.RegistryKey(t)
 	w := &target.Windows{Places: applytest.AnyPlace}
 	clean := func() {
-		if err := w.Write(t.Context(), apply.Place{Kind: apply.RegistryValue, Path: key + `\New`, Name: "B"}, apply.State{Missing: key + `\New`}, apply.State{}); err != nil {
+		if err := w.Write(t.Context(), apply.Place{Kind: apply.RegistryValue, Path: key + `\New`, Name: "B"},
+			apply.State{Missing: key + `\New`}, apply.State{}); err != nil {
 			t.Fatal(err)
 		}
 		v := registry.NewDWord("", "", 0)
-		if err := w.Write(t.Context(), apply.Place{Kind: apply.RegistryValue, Path: key, Name: "A"}, apply.State{Present: true, Type: v.Type, Data: v.Data}, apply.State{}); err != nil {
+		if err := w.Write(t.Context(), apply.Place{Kind: apply.RegistryValue, Path: key, Name: "A"},
+			apply.State{Present: true, Type: v.Type, Data: v.Data}, apply.State{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -45,6 +47,6 @@ func newHost(t *testing.T) host {
 	}
 	after := applytest.DumpKey(t, w, key)
 	clean()
-	t.Cleanup(clean) // an empty key is what the next cleaning up expects
+	t.Cleanup(clean) // the next cleanup expects an empty key
 	return host{key, w, func() string { return applytest.DumpKey(t, w, key) }, before, after}
 }

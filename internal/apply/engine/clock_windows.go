@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// SystemClock reads the machine's clocks. Windows has no name for a boot: see Deadline.
+// SystemClock reads the machine's clocks. Windows has no boot identifier: see Deadline.
 func SystemClock() Instant {
 	return Instant{Wall: time.Now().UTC().Round(0), Uptime: windows.DurationSinceBoot()}
 }

@@ -14,7 +14,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// crashCase is one way of running an apply to its end, or back.
+// crashCase is one way to run an apply to its end, or to undo it.
 type crashCase struct {
 	name   string
 	within time.Duration
@@ -37,15 +37,15 @@ func crashCases() []crashCase {
 	}
 }
 
-// TestKilledAnywhere kills an apply at every point where a step of the journal or of the target is made, and recovers;
-// then kills the recovery at every point as well, and recovers again. The host must be exactly as before or exactly as
-// after, and the journal must say which.
+// TestKilledAnywhere kills an apply at every point where the journal or the target makes a step, and recovers; then it
+// kills the recovery at every point too, and recovers again. The host must be exactly as before or exactly as after,
+// and the journal must say which.
 func TestKilledAnywhere(t *testing.T) {
 	for _, c := range crashCases() {
 		t.Run(c.name, func(t *testing.T) {
 			points, recoveries := 0, 0
 			for n := 0; ; n++ {
-				second := -1 // where the recovery is killed
+				second := -1 // the point at which the recovery is killed
 				for {
 					dead, again := crashOnce(t, c, n, second)
 					if !dead {
@@ -63,7 +63,7 @@ func TestKilledAnywhere(t *testing.T) {
 					if !again {
 						break
 					}
-					// Every point of a recovery is met by one apply or another; all with all would be thousands.
+					// Each point of a recovery is reached by some apply; all combinations would be thousands.
 					if runtime.GOOS == "windows" {
 						break // under Wine each step takes 50 times as long; the code is the same
 					}
@@ -78,8 +78,8 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 }
 
-// recoveryStride leaves out most of the points of each recovery: begun at another one for each apply, every point is met many
-// times. The long tests meet them three times as often.
+// recoveryStride skips most points of each recovery. Each apply starts at another point, so every point is reached many
+// times; the long tests reach them three times as often.
 func recoveryStride() int {
 	if os.Getenv("IPCGUARD_LONG") != "" {
 		return 7
@@ -87,8 +87,8 @@ func recoveryStride() int {
 	return 23
 }
 
-// crashOnce kills at point n, and the recovery at point second unless it is negative. It tells whether there was such a
-// point n, and whether a later point of the recovery is worth trying.
+// crashOnce kills at point n, and the recovery at point second unless it is negative. It reports whether point n
+// exists, and whether a later point of the recovery is worth trying.
 func crashOnce(t *testing.T, c crashCase, n, second int) (dead, again bool) {
 	t.Helper()
 	f, plan := weakFake()
@@ -99,7 +99,11 @@ func crashOnce(t *testing.T, c crashCase, n, second int) (dead, again bool) {
 	e.Fault, met = applytest.KillAt(n)
 	f.Fault = e.Fault
 	dead = applytest.Survive(func() {
-		j, err := e.Apply(context.Background(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: c.verify, Within: c.within})
+		j, err := e.Apply(context.Background(),
+			Request{
+				Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f,
+				Verify: c.verify, Within: c.within,
+			})
 		if err == nil && c.then != nil {
 			if err := c.then(e, j.ID); err != nil {
 				t.Fatal(err)
@@ -130,7 +134,7 @@ func crashOnce(t *testing.T, c crashCase, n, second int) (dead, again bool) {
 	if err != nil {
 		t.Fatalf("%s: %v", where, err)
 	}
-	says := "before" // no journal: nothing was begun
+	says := "before" // no journal: nothing had started
 	for _, r := range found {
 		if r.Err != nil {
 			t.Fatalf("%s: %v", where, r.Err)
@@ -164,12 +168,15 @@ func afterOf(t *testing.T, plan model.Plan) string {
 	return applytest.Dump(f.Tree, "HKLM")
 }
 
-// TestTornJournal cuts the steps of a journal at every byte, as a power cut may, and recovers.
+// TestTornJournal truncates the steps of a journal at every byte, as a power cut may, and recovers.
 func TestTornJournal(t *testing.T) {
 	f, plan := weakFake()
 	before, after := applytest.Dump(f.Tree, "HKLM"), afterOf(t, plan)
 	e := engineFor(t, f)
-	j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte(`{}`), Target: f, Verify: applytest.Good,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,8 +185,8 @@ func TestTornJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A prefix that has lost steps of writes that were made cannot be: each is synced, and the ledger knows it, before the
-	// write. So the cuts are in the last line, and what it said did not happen.
+	// A prefix cannot lack steps of writes that were made: each step is synced and recorded in the ledger before its
+	// write. So only the last line is cut, and its event did not happen.
 	start := len(whole) - 1
 	for whole[start-1] != '\n' {
 		start--
@@ -215,7 +222,7 @@ func TestTornJournal(t *testing.T) {
 			t.Fatalf("cut at %d of %d: recovery says %s, and the host is\n%s", cut, len(whole), found[0].Host, got)
 		}
 	}
-	// What the ledger knows was on disk: a line of that cannot be torn.
+	// What the ledger records was on disk, so such a line cannot be torn.
 	restore(len(j.Steps))
 	if err := os.WriteFile(name, whole[:len(whole)-1], 0o600); err != nil {
 		t.Fatal(err)
@@ -223,7 +230,7 @@ func TestTornJournal(t *testing.T) {
 	if _, err := e.Recover(t.Context()); err == nil {
 		t.Error("a line that was cut after the ledger knew it is taken for torn")
 	}
-	// Damage that no power cut makes is not guessed about.
+	// Damage that no power cut causes is an error.
 	if err := os.WriteFile(name, append([]byte("x"), whole[1:]...), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +239,10 @@ func TestTornJournal(t *testing.T) {
 	if _, err := e.Recover(t.Context()); err == nil {
 		t.Error("a damaged journal is believed")
 	}
-	if _, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good}); err == nil {
+	if _, err := e.Apply(t.Context(), Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte(`{}`), Target: f, Verify: applytest.Good,
+	}); err == nil {
 		t.Error("applied although a journal cannot be read")
 	}
 	if applytest.Dump(f.Tree, "HKLM") != now {

@@ -18,10 +18,10 @@ import (
 	"ipcguard/internal/model"
 )
 
-// draft is how the directory of a journal begins that is being made; nothing was written to a host yet.
+// draft is the name prefix of a journal directory that is being created. Nothing has been written to a host yet.
 const draft = ".draft-"
 
-// newID is a time that sorts, and something that nobody else has.
+// newID returns a sortable time and a random suffix.
 func newID(now time.Time) (string, error) {
 	var b [3]byte
 	if _, err := rand.Read(b[:]); err != nil {
@@ -30,12 +30,13 @@ func newID(now time.Time) (string, error) {
 	return now.UTC().Format("20060102-150405-") + hex.EncodeToString(b[:]), nil
 }
 
-// validID keeps an id from the command line inside the journal's directory.
+// validID keeps an ID from the command line inside the journal directory.
 func validID(id string) bool {
 	return len(id) == len("20060102-150405-abcdef") && strings.Trim(id, "0123456789abcdef-") == ""
 }
 
-// createJournal writes everything that is known before the first write, and gives it its name when all of it is on disk.
+// createJournal writes everything that is known before the first write, and renames the directory when all of it is on
+// disk.
 func (e *Engine) createJournal(b Before, plan []byte, p model.Plan) (*Journal, error) {
 	root := e.journals()
 	if err := private.Make(root); err != nil {
@@ -76,7 +77,7 @@ func (e *Engine) createJournal(b Before, plan []byte, p model.Plan) (*Journal, e
 	return j, nil
 }
 
-// fill makes the directory of a draft and everything in it.
+// fill creates the directory of a draft and its files.
 func (j *Journal) fill(plan, before []byte) error {
 	if err := private.Mkdir(j.Dir); err != nil {
 		return err
@@ -97,10 +98,10 @@ func (j *Journal) fill(plan, before []byte) error {
 	return durable.SyncDir(j.Dir)
 }
 
-// reserve is what fills the room that is kept for the way back.
+// reserve returns the bytes that reserve disk space for an undo.
 func reserve() []byte { return bytes.Repeat([]byte{'.'}, reserveSize) }
 
-// dropDrafts removes journals that a killed process had not finished making, and what the ledger knows of them: no host was
+// dropDrafts removes journals that a killed process had not finished creating, and their ledger entries: no host was
 // written to.
 func (e *Engine) dropDrafts() error {
 	entries, err := os.ReadDir(e.journals())

@@ -11,7 +11,7 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// small is a machine in which disks can be made small, full and read-only.
+// small is a machine whose disks can be made small, full and read-only.
 type small struct {
 	*peer.Machine
 	t           *testing.T
@@ -35,7 +35,7 @@ func (m *small) do(line string) string {
 	return string(out)
 }
 
-// fresh makes both directories anew, each a disk of so many pages of 4 KiB; 0 is no limit.
+// fresh recreates both directories, each on a disk of so many pages of 4 KiB; 0 is no limit.
 func (m *small) fresh(state, conf int) {
 	m.t.Helper()
 	size := func(pages int) string {
@@ -45,7 +45,8 @@ func (m *small) fresh(state, conf int) {
 		return fmt.Sprintf("%dk", 4*pages)
 	}
 	for dir, pages := range map[string]int{m.state: state, filepath.Dir(m.conf): conf} {
-		m.do(fmt.Sprintf("umount -q %[1]s || true; mkdir -p %[1]s; mount -t tmpfs -o mode=700,size=%s tmpfs %[1]s", dir, size(pages)))
+		m.do(fmt.Sprintf("umount -q %[1]s || true; mkdir -p %[1]s; mount -t tmpfs -o mode=700,size=%s tmpfs %[1]s", dir,
+			size(pages)))
 	}
 	m.write(applytest.Commented)
 }
@@ -63,7 +64,8 @@ func (m *small) write(text string) {
 func (m *small) child(role string) (said string, code int) {
 	m.t.Helper()
 	cmd := m.Command(m.t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childRole+"="+role, childState+"="+m.state, childFile+"="+m.conf, childPoint+"=-1", childWait+"=")
+	cmd.Env = append(os.Environ(), childRole+"="+role, childState+"="+m.state, childFile+"="+m.conf, childPoint+"=-1",
+		childWait+"=")
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
 		m.t.Fatal(err)
@@ -71,14 +73,15 @@ func (m *small) child(role string) (said string, code int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// TestFullDisk applies where the disk of the journal, or of smb.conf, is full after so many pages. Every time there is a
-// clear message and the host is as before at once; or, where not even that can be written, after the recovery with room.
+// TestFullDisk applies while the disk of the journal, or of smb.conf, fills up after so many pages. There is always a
+// clear message, and the host is as before: at once, or, if not even the undo can be written, after a recovery with
+// free space.
 func TestFullDisk(t *testing.T) {
 	m := newSmall(t)
 	after := strings.Replace(applytest.Commented, "\r\n; restrict", "\r\n\trestrict anonymous = 2\r\n; restrict", 1)
 	t.Run("of the journal", func(t *testing.T) {
 		m.t = t
-		written := 0 // times that smb.conf had been written when the disk was full
+		written := 0 // how often smb.conf had been written when the disk was full
 		for pages := 1; ; pages++ {
 			m.fresh(pages, 0)
 			said, code := m.child("apply")
@@ -119,7 +122,8 @@ func TestFullDisk(t *testing.T) {
 		big := applytest.Commented + strings.Repeat("# "+strings.Repeat("x", 60)+"\r\n", 70) // more than one page
 		m.write(big)
 		said, code := m.child("apply")
-		if code == 0 || !strings.Contains(said, "no space left on device") || !strings.Contains(said, "everything was rolled back") {
+		if code == 0 || !strings.Contains(said, "no space left on device") ||
+			!strings.Contains(said, "everything was rolled back") {
 			t.Errorf("exit %d: %s", code, said)
 		}
 		if now := m.do("cat " + m.conf); now != big {
@@ -134,7 +138,8 @@ func TestFullDisk(t *testing.T) {
 		m.fresh(0, 0)
 		m.do("mount -o remount,ro " + filepath.Dir(m.conf))
 		said, code := m.child("apply")
-		if code == 0 || !strings.Contains(said, "read-only file system") || !strings.Contains(said, "everything was rolled back") || m.do("cat "+m.conf) != applytest.Commented {
+		if code == 0 || !strings.Contains(said, "read-only file system") ||
+			!strings.Contains(said, "everything was rolled back") || m.do("cat "+m.conf) != applytest.Commented {
 			t.Errorf("smb.conf, exit %d: %s", code, said)
 		}
 		m.fresh(0, 0)

@@ -15,44 +15,45 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Engine makes changes and takes them back, with one state directory. It is not safe for concurrent use; several of them,
-// in several processes, are: one writes at a time.
+// Engine applies and undoes changes, with one state directory. It is not safe for concurrent use. Several engines in
+// several processes may share a state directory: one writes at a time.
 type Engine struct {
 	State string // directory
 	// Open opens the target that a journal names.
 	Open  func(ctx context.Context, spec string) (apply.Target, error)
 	Clock Clock  // nil is SystemClock
 	Who   string // for records
-	// Log is told each step, in words; nil tells nobody.
+	// Log receives each step in words; it may be nil.
 	Log func(format string, args ...any)
-	// Fault is called at every point where a process may be killed. Tests end the process, or unwind, there.
+	// Fault is called at every point at which a process may be killed. Tests end the process, or unwind, there.
 	Fault func(point string)
 }
 
-// Request is one apply.
+// Request describes one apply.
 type Request struct {
 	Plan  model.Plan
 	Bytes []byte // the plan as it was read
-	// Changes are the plan's, checked; nil has them checked here.
+	// Changes are the plan's checked changes; if nil, Apply checks them.
 	Changes []*change.Change
 	Target  apply.Target
-	// Within arms the dead-man guard: unless Confirm comes within that time, everything goes back. Zero is no guard.
+	// Within arms the dead-man guard: unless Confirm comes within that time, everything is undone. Zero is no guard.
 	Within time.Duration
-	// Arm starts the guard of an apply and returns when it watches. Nothing was written yet.
+	// Arm starts the guard of an apply and returns when it watches. It is called before the first write.
 	Arm func(ctx context.Context, j *Journal) error
-	// Verify proves the result from outside. Without proof everything goes back. Nil is for tests of what lies below.
+	// Verify proves the result from outside. Without proof everything is undone. It is nil only in tests of lower
+	// layers.
 	Verify func(ctx context.Context) (apply.Evidence, error)
 }
 
-// MaxWithin bounds the wait for a confirmation: a host that nobody looks at for a day is not one to experiment on.
+// MaxWithin bounds the wait for a confirmation: a host that is unattended for a day is not one to experiment on.
 const MaxWithin = 24 * time.Hour
 
 func (e *Engine) journals() string { return filepath.Join(e.State, "journal") }
 
-// ErrBusy says that another process is writing with this state directory.
+// ErrBusy means that another process is writing with this state directory.
 var ErrBusy = errors.New("apply: another apply, rollback or recovery is at work with this state directory")
 
-// lock takes the state directory for this process. The system lets go of it when the process ends in any way.
+// lock locks the state directory for this process. The system releases the lock when the process ends in any way.
 func (e *Engine) lock() (unlock func(), err error) {
 	if err := private.Make(e.State); err != nil {
 		return nil, fmt.Errorf("apply: state directory: %w", err)
@@ -67,10 +68,10 @@ func (e *Engine) lock() (unlock func(), err error) {
 	return unlock, nil
 }
 
-// ErrTargetBusy says that another process is writing to the same target, with another state directory.
+// ErrTargetBusy means that another process is writing to the same target with another state directory.
 var ErrTargetBusy = errors.New("apply: another apply, rollback or recovery is at work on this target")
 
-// hold takes a target for this process.
+// hold locks a target for this process.
 func hold(t apply.Target) (done func(), err error) {
 	done, err = t.Lock()
 	if errors.Is(err, durable.ErrLocked) {
@@ -106,7 +107,7 @@ func (e *Engine) step(j *Journal, s Step) error {
 	return j.append(s)
 }
 
-// RolledBackError says that an apply failed and that the host is as it was before.
+// RolledBackError means that an apply failed and that the host is as it was before.
 type RolledBackError struct {
 	ID    string
 	Cause error
@@ -115,15 +116,16 @@ type RolledBackError struct {
 func (e *RolledBackError) Error() string {
 	var stale *apply.StaleError
 	if errors.As(e.Cause, &stale) {
-		return fmt.Sprintf("apply: %v; everything was rolled back, and what somebody else wrote stays (%s)", e.Cause, e.ID)
+		return fmt.Sprintf("apply: %v; everything was rolled back, and what somebody else wrote stays (%s)", e.Cause,
+			e.ID)
 	}
 	return fmt.Sprintf("apply: %v; everything was rolled back, the host is as before (%s)", e.Cause, e.ID)
 }
 
 func (e *RolledBackError) Unwrap() error { return e.Cause }
 
-// Apply carries a plan out. Whatever fails after the first write takes back everything that was written: then the error
-// is a *RolledBackError, or says what could not be taken back. An interrupted context is a failure like any other.
+// Apply applies a plan. If anything fails after the first write, everything written is undone: the error is a
+// *RolledBackError, or says what could not be undone. A canceled context is a failure like any other.
 func (e *Engine) Apply(ctx context.Context, r Request) (*Journal, error) {
 	unlock, err := e.lock()
 	if err != nil {
@@ -185,7 +187,7 @@ func (e *Engine) Apply(ctx context.Context, r Request) (*Journal, error) {
 	return j, nil
 }
 
-// unfinished refuses a second apply on a target where the first is not finished.
+// unfinished refuses a second apply to a target whose first apply is not finished.
 func (e *Engine) unfinished(spec string) error {
 	if err := e.dropDrafts(); err != nil {
 		return fmt.Errorf("apply: journal: %w", err)
@@ -202,7 +204,7 @@ func (e *Engine) unfinished(spec string) error {
 	return nil
 }
 
-// UnfinishedError says that an earlier apply on the same target stands in the way.
+// UnfinishedError means that an earlier apply to the same target is not finished.
 type UnfinishedError struct {
 	ID    string
 	Phase Phase
@@ -213,15 +215,16 @@ func (e *UnfinishedError) Error() string {
 	case PhaseWaiting:
 		return fmt.Sprintf("apply: %s on this target waits for its confirmation", e.ID)
 	case PhaseConflict:
-		return fmt.Sprintf("apply: %s on this target could not be rolled back: somebody else changed what it wrote", e.ID)
+		return fmt.Sprintf("apply: %s on this target could not be rolled back: somebody else changed what it wrote",
+			e.ID)
 	}
 	return fmt.Sprintf("apply: %s on this target is not finished (%s)", e.ID, e.Phase)
 }
 
-// carryOut is everything after the journal exists.
+// carryOut does everything after the journal exists.
 func (e *Engine) carryOut(ctx context.Context, j *Journal, r Request) error {
 	if r.Within > 0 {
-		// The deadline is on disk before the guard starts, for the guard to read.
+		// The deadline is on disk before the guard starts, because the guard reads it.
 		d := &Deadline{Set: e.now(), Within: Duration(r.Within)}
 		if err := e.step(j, Step{Event: Armed, Deadline: d}); err != nil {
 			return err
@@ -230,7 +233,7 @@ func (e *Engine) carryOut(ctx context.Context, j *Journal, r Request) error {
 			if err := r.Arm(ctx, j); err != nil {
 				return fmt.Errorf("the guard could not be armed: %w", err)
 			}
-			// The wait begins when somebody watches: starting a system's service may have taken its time.
+			// The wait begins when the guard watches: starting a system service may have taken its time.
 			d = &Deadline{Set: e.now(), Within: Duration(r.Within)}
 			if err := e.step(j, Step{Event: Armed, Deadline: d}); err != nil {
 				return err
@@ -276,7 +279,7 @@ func (e *Engine) carryOut(ctx context.Context, j *Journal, r Request) error {
 	return e.prove(ctx, j, r)
 }
 
-// prove verifies and says so in the journal.
+// prove verifies, and records the result in the journal.
 func (e *Engine) prove(ctx context.Context, j *Journal, r Request) error {
 	if r.Verify != nil {
 		proof, err := r.Verify(ctx)
@@ -296,14 +299,14 @@ func (e *Engine) prove(ctx context.Context, j *Journal, r Request) error {
 	if d := j.Deadline(); d != nil && d.Passed(e.now()) {
 		return errors.New("the time for the confirmation passed before verification ended")
 	}
-	// The record is made first: what stays has one.
+	// The record comes first, so that every change that stays has one.
 	if err := e.record(j, "applied", PhaseOf(j)); err != nil {
 		return err
 	}
 	return e.step(j, Step{Event: Verified})
 }
 
-// PhaseOf is the phase that an apply comes to when it is verified.
+// PhaseOf returns the phase of an apply once it is verified.
 func PhaseOf(j *Journal) Phase {
 	if j.Within > 0 {
 		return PhaseWaiting
@@ -311,7 +314,7 @@ func PhaseOf(j *Journal) Phase {
 	return PhaseKept
 }
 
-// write makes one place hold a state, only if it holds the other one now, and reads it back.
+// write changes one place from one state to another, only if it still holds the first one, and reads it back.
 func (e *Engine) write(ctx context.Context, t apply.Target, p apply.Place, to, from apply.State) error {
 	have, err := t.Read(ctx, p)
 	if err != nil {

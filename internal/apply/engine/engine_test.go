@@ -20,13 +20,17 @@ func TestApplyAndRollback(t *testing.T) {
 	f, plan := weakFake()
 	before := applytest.Dump(f.Tree, "HKLM")
 	e := engineFor(t, f)
-	j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte(`{}`), Target: f, Verify: applytest.Good,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	after := applytest.Dump(f.Tree, "HKLM")
 	for _, want := range []string{
-		"RestrictAnonymous REG_DWORD 01000000", "RestrictAnonymousSAM REG_DWORD 01000000", "NullSessionPipes REG_MULTI_SZ 0000",
+		"RestrictAnonymous REG_DWORD 01000000", "RestrictAnonymousSAM REG_DWORD 01000000",
+		"NullSessionPipes REG_MULTI_SZ 0000",
 		`Lsa\New\Deep`, "left alone"[:0],
 	} {
 		if !strings.Contains(after, want) {
@@ -71,10 +75,22 @@ func TestFailuresRollBack(t *testing.T) {
 		ctx     context.Context
 		want    string
 	}{
-		"one value in the middle is refused": {func(f *applytest.Fake) { f.Refuse = "RestrictAnonymousSAM" }, applytest.Good, t.Context(), "access is denied"},
-		"the service does not take it":       {func(f *applytest.Fake) { f.Unsettle = errors.New("testparm fails") }, applytest.Good, t.Context(), "testparm fails"},
-		"verification fails":                 {func(*applytest.Fake) {}, applytest.Bad, t.Context(), "tcp:h:1 failed: refused"},
-		"verification cannot be done":        {func(*applytest.Fake) {}, func(context.Context) (apply.Evidence, error) { return nil, errors.New("no network") }, t.Context(), "no network"},
+		"one value in the middle is refused": {
+			func(f *applytest.Fake) { f.Refuse = "RestrictAnonymousSAM" },
+			applytest.Good, t.Context(), "access is denied",
+		},
+		"the service does not take it": {func(f *applytest.Fake) {
+			f.Unsettle = errors.New("testparm fails")
+		}, applytest.Good, t.Context(), "testparm fails"},
+		"verification fails": {
+			func(*applytest.Fake) {}, applytest.Bad, t.Context(),
+			"tcp:h:1 failed: refused",
+		},
+		"verification cannot be done": {
+			func(*applytest.Fake) {},
+			func(context.Context) (apply.Evidence, error) { return nil, errors.New("no network") }, t.Context(),
+			"no network",
+		},
 		"interrupted": {func(*applytest.Fake) {}, func(ctx context.Context) (apply.Evidence, error) {
 			cancel()
 			return nil, ctx.Err()
@@ -85,7 +101,10 @@ func TestFailuresRollBack(t *testing.T) {
 			c.prepare(f)
 			before := applytest.Dump(f.Tree, "HKLM")
 			e := engineFor(t, f)
-			j, err := e.Apply(c.ctx, Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: c.verify})
+			j, err := e.Apply(c.ctx, Request{
+				Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+				Bytes: []byte(`{}`), Target: f, Verify: c.verify,
+			})
 			var back *RolledBackError
 			if !errors.As(err, &back) || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("%v, want one that says %q", err, c.want)
@@ -104,7 +123,10 @@ func TestRefusals(t *testing.T) {
 	f, plan := weakFake()
 	e := engineFor(t, f)
 	f.Tree.Set(registry.NewDWord(applytest.LSA, "RestrictAnonymous", 1))
-	_, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
+	_, err := e.Apply(t.Context(), Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte(`{}`), Target: f, Verify: applytest.Good,
+	})
 	var stale *apply.StaleError
 	if !errors.As(err, &stale) {
 		t.Errorf("a host that has changed: %v", err)
@@ -119,15 +141,24 @@ func TestRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good}); !errors.Is(err, ErrBusy) {
+	if _, err := e.Apply(t.Context(), Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte(`{}`), Target: f, Verify: applytest.Good,
+	}); !errors.Is(err, ErrBusy) {
 		t.Errorf("two at once: %v", err)
 	}
 	unlock()
-	if _, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good, Within: time.Hour}); err != nil {
+	if _, err := e.Apply(t.Context(), Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte(`{}`), Target: f, Verify: applytest.Good, Within: time.Hour,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	var unfinished *UnfinishedError
-	if _, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good}); !errors.As(err, &unfinished) {
+	if _, err := e.Apply(t.Context(), Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte(`{}`), Target: f, Verify: applytest.Good,
+	}); !errors.As(err, &unfinished) {
 		t.Errorf("a second apply while the first waits: %v", err)
 	}
 
@@ -140,7 +171,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// at is a clock that tests set.
+// at returns a clock that the test sets.
 func at(now *Instant) Clock { return func() Instant { return *now } }
 
 func TestConfirmation(t *testing.T) {
@@ -152,7 +183,10 @@ func TestConfirmation(t *testing.T) {
 		before := applytest.Dump(f.Tree, "HKLM")
 		e := engineFor(t, f)
 		e.Clock = at(&now)
-		j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good, Within: 10 * time.Minute})
+		j, err := e.Apply(t.Context(), Request{
+			Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+			Bytes: []byte(`{}`), Target: f, Verify: applytest.Good, Within: 10 * time.Minute,
+		})
 		if err != nil || j.Phase() != PhaseWaiting {
 			t.Fatalf("%v, %v", j, err)
 		}
@@ -212,9 +246,18 @@ func TestDeadline(t *testing.T) {
 		now  Instant
 		left time.Duration
 	}{
-		"half":                            {Instant{wall.Add(5 * time.Minute), "a", time.Hour + 5*time.Minute}, 5 * time.Minute},
-		"the wall clock jumps ahead":      {Instant{wall.Add(5 * time.Hour), "a", time.Hour + 5*time.Minute}, 5 * time.Minute},
-		"the wall clock jumps back":       {Instant{wall.Add(-5 * time.Hour), "a", time.Hour + 11*time.Minute}, -time.Minute},
+		"half": {
+			Instant{wall.Add(5 * time.Minute), "a", time.Hour + 5*time.Minute},
+			5 * time.Minute,
+		},
+		"the wall clock jumps ahead": {
+			Instant{wall.Add(5 * time.Hour), "a", time.Hour + 5*time.Minute},
+			5 * time.Minute,
+		},
+		"the wall clock jumps back": {
+			Instant{wall.Add(-5 * time.Hour), "a", time.Hour + 11*time.Minute},
+			-time.Minute,
+		},
 		"rebooted, in time":               {Instant{wall.Add(8 * time.Minute), "b", time.Minute}, 2 * time.Minute},
 		"rebooted, late":                  {Instant{wall.Add(12 * time.Minute), "b", 2 * time.Hour}, -2 * time.Minute},
 		"rebooted into the past":          {Instant{wall.Add(-time.Hour), "b", time.Minute}, 0},
@@ -234,7 +277,10 @@ func TestRollbackKeepsWhatOthersChanged(t *testing.T) {
 	f, plan := weakFake()
 	before := applytest.Dump(f.Tree, "HKLM")
 	e := engineFor(t, f)
-	j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte(`{}`), Target: f, Verify: applytest.Good,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +307,10 @@ func TestRollbackKeepsWhatOthersChanged(t *testing.T) {
 func TestAnotherHostIsNotTouched(t *testing.T) {
 	f, plan := weakFake()
 	e := engineFor(t, f)
-	j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte(`{}`), Target: f, Verify: applytest.Good,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +327,10 @@ func TestAnotherHostIsNotTouched(t *testing.T) {
 func TestSignedRecords(t *testing.T) {
 	f, plan := weakFake()
 	e := engineFor(t, f)
-	j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte(`{}`), Target: f, Verify: applytest.Good,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,20 +363,24 @@ func TestSignedRecords(t *testing.T) {
 	}
 }
 
-// TestOutlook tells a wait that somebody guards from one that nobody does, before and after its time.
+// TestOutlook distinguishes a guarded wait from an unguarded one, before and after its deadline.
 func TestOutlook(t *testing.T) {
 	now := Instant{Wall: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Boot: "a", Uptime: time.Hour}
 	f, plan := weakFake()
 	e := engineFor(t, f)
 	e.Clock = at(&now)
-	j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good, Within: time.Minute})
+	j, err := e.Apply(t.Context(), Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte(`{}`), Target: f, Verify: applytest.Good, Within: time.Minute,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	look := func(overdue, guarded bool, says string) {
 		t.Helper()
 		o, err := e.Outlook(j)
-		if err != nil || o == nil || o.Overdue != overdue || o.Guarded != guarded || !strings.Contains(o.String(), says) {
+		if err != nil || o == nil || o.Overdue != overdue || o.Guarded != guarded ||
+			!strings.Contains(o.String(), says) {
 			t.Errorf("%+v, %v; want overdue %v, guarded %v and %q", o, err, overdue, guarded, says)
 		}
 	}
@@ -359,7 +415,10 @@ func TestAppliedAs(t *testing.T) {
 	if j := e.AppliedAs(plan, f.Spec()); j != nil {
 		t.Errorf("nothing was applied, and %s is it", j.ID)
 	}
-	j, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte(`{}`), Target: f, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte(`{}`), Target: f, Verify: applytest.Good,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

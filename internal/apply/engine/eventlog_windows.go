@@ -9,11 +9,11 @@ import (
 	"ipcguard/internal/model"
 )
 
-// The ids of the events, by action.
+// Event IDs by action.
 var eventIDs = map[string]uint32{"applied": 1, "confirmed": 2, "rolled-back": 3}
 
-// report writes the record to the Application log. It does not register the source, which would be one more change to the
-// host: where the installer has not, the viewer says so and shows the text all the same.
+// report writes the record to the Application log. It does not register the event source, which would be one more
+// change to the host; without the installer's registration the viewer warns and still shows the text.
 func report(r Record) error {
 	l, err := eventlog.Open("ipcguard")
 	if err != nil {

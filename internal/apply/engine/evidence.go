@@ -14,7 +14,7 @@ import (
 	"ipcguard/internal/apply/private"
 )
 
-// saveProof keeps the evidence with the journal.
+// saveProof stores the evidence in the journal.
 func (e *Engine) saveProof(j *Journal, p apply.Evidence) error {
 	b, err := json.MarshalIndent(p, "", " ")
 	if err != nil {
@@ -23,13 +23,14 @@ func (e *Engine) saveProof(j *Journal, p apply.Evidence) error {
 	return e.keep(j, "proof", b, false)
 }
 
-// keep stores a numbered file beside the steps, and a step with its sum; one of the way back may use the room that is kept
-// for it.
+// keep stores a numbered file next to the steps, and a step with its checksum. A file of an undo may use the reserved
+// disk space.
 func (e *Engine) keep(j *Journal, kind string, b []byte, back bool) error {
 	name := j.nextFile(kind)
 	path := filepath.Join(j.Dir, name)
 	b = append(b, '\n')
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that was killed before the step
+	// Left by a run that was killed before the step.
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("apply: journal: %w", err)
 	}
 	err := private.Create(path, b)
@@ -50,7 +51,7 @@ func (e *Engine) keep(j *Journal, kind string, b []byte, back bool) error {
 	return nil
 }
 
-// files lists what keep has stored, in order.
+// files returns the names of the files that keep has stored, in order.
 func (j *Journal) files(kind string) []string {
 	var out []string
 	for _, s := range j.Steps {
@@ -61,7 +62,7 @@ func (j *Journal) files(kind string) []string {
 	return out
 }
 
-// nextFile is the name that keep gives the next file of a kind.
+// nextFile returns the name of the next file of a kind.
 func (j *Journal) nextFile(kind string) string {
 	return fmt.Sprintf("%s-%d.json", kind, 1+len(j.files(kind)))
 }

@@ -14,7 +14,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzUnsealed reads journals of earlier versions, which nothing proves: whatever they say, they are read or refused.
+// FuzzUnsealed reads journals of earlier versions, which are not authenticated: any content is read or refused.
 func FuzzUnsealed(f *testing.F) {
 	f.Add([]byte(`{"schema":"ipcguard.journal/1","id":"x","writes":[]}`), []byte(`{}`), []byte("00000000 {}\n"))
 	f.Fuzz(func(t *testing.T, before, plan, steps []byte) {

@@ -14,22 +14,22 @@ import (
 	"ipcguard/internal/apply/private"
 )
 
-// The guard is the dead man's hand: a process of its own that waits until an apply is confirmed or taken back, and takes
-// it back when the time is up or when the process that applies has died. It holds a lock beside the journals for as long
-// as it watches, which is how everybody else knows that it does.
+// The guard is a dead man's switch: a separate process that waits until an apply is confirmed or undone, and undoes it
+// when the time is up or when the applying process has died. It holds a lock next to the journals while it watches,
+// which is how other processes know that it runs.
 
 const (
-	// guardStart bounds how long a guard may take to begin to watch: a system service on a busy machine.
+	// guardStart bounds how long a guard may take to start: a system service on a busy machine.
 	guardStart = 20 * time.Second
-	// probeTime is how long a lock is tried that others may have for a moment, to see whether anybody holds it.
+	// probeTime is how long to try a lock that others may hold briefly, to see whether it is held.
 	probeTime = 250 * time.Millisecond
-	// guardPoll is how late a guard may be.
+	// guardPoll is how late a guard may act.
 	guardPoll = time.Second
-	// guardRetry is the pause before another try to take back what could not be taken back, such as over a dead network.
+	// guardRetry is the pause before another attempt to undo, such as after a network failure.
 	guardRetry = 10 * time.Second
 )
 
-// Watch guards one apply until nothing is left to guard. What cannot be taken back now is tried again.
+// Watch guards one apply until it is over. A failed undo is retried.
 func (e *Engine) Watch(ctx context.Context, id string) error {
 	j, err := e.open(id)
 	if err != nil {
@@ -52,7 +52,7 @@ func (e *Engine) Watch(ctx context.Context, id string) error {
 		if done {
 			return err
 		}
-		if err != nil && err.Error() != said { // the same every ten seconds would fill the disk
+		if err != nil && err.Error() != said { // a line every ten seconds would fill the disk
 			said = err.Error()
 			e.log("%v", err)
 		}
@@ -64,11 +64,12 @@ func (e *Engine) Watch(ctx context.Context, id string) error {
 	}
 }
 
-// Outlook is what will become of an apply that is not over.
+// Outlook is the expected outcome of an apply that is not over.
 type Outlook struct {
-	Until   time.Time `json:"until,omitzero"` // when the confirmation must have come, by the wall clock; zero where none is awaited
-	Overdue bool      `json:"overdue"`        // that has passed
-	Guarded bool      `json:"guarded"`        // somebody watches, or is at work on it
+	// Deadline of the confirmation, by the wall clock; zero if none is awaited.
+	Until   time.Time `json:"until,omitzero"`
+	Overdue bool      `json:"overdue"` // the deadline has passed
+	Guarded bool      `json:"guarded"` // a guard watches it, or a process is working on it
 }
 
 func (o Outlook) String() string {
@@ -84,10 +85,11 @@ func (o Outlook) String() string {
 	case o.Guarded:
 		return "it goes back at " + shown(o.Until) + " unless it is confirmed"
 	}
-	return "it is to go back at " + shown(o.Until) + " unless it is confirmed, and nobody watches: then ipcguard recover takes it back"
+	return "it is to go back at " + shown(o.Until) +
+		" unless it is confirmed, and nobody watches: then ipcguard recover takes it back"
 }
 
-// Outlook says what will become of an apply, nil where it is over.
+// Outlook returns the expected outcome of an apply, or nil if it is over.
 func (e *Engine) Outlook(j *Journal) (*Outlook, error) {
 	switch j.Phase() {
 	case PhaseKept, PhaseUndone, PhaseConflict:
@@ -114,7 +116,7 @@ func (e *Engine) Outlook(j *Journal) (*Outlook, error) {
 	return o, nil
 }
 
-// watchOnce looks once, and says how long to wait until the next look.
+// watchOnce checks once, and returns how long to wait until the next check.
 func (e *Engine) watchOnce(ctx context.Context, id string) (wait time.Duration, done bool, err error) {
 	j, err := e.open(id)
 	if err != nil {
@@ -130,7 +132,8 @@ func (e *Engine) watchOnce(ctx context.Context, id string) (wait time.Duration, 
 			return min(guardPoll, d.Left(e.now())), false, nil
 		}
 	}
-	// Whoever applies, confirms or rolls back holds the lock all the while: when it can be had, nobody is at work.
+	// A process that applies, confirms or rolls back holds the lock throughout, so holding it here means that none is
+	// running.
 	found, err := e.recover(ctx, func(j *Journal) bool { return j.ID == id })
 	if errors.Is(err, ErrBusy) {
 		return guardPoll, false, nil
@@ -146,11 +149,11 @@ func (e *Engine) watchOnce(ctx context.Context, id string) (wait time.Duration, 
 			return guardRetry, false, r.Err
 		}
 	}
-	return 0, false, nil // another look tells whether it is over
+	return 0, false, nil // the next check finds out whether it is over
 }
 
-// Guard starts a guard for an apply, and returns when it watches. Secret, where there is one, is what the guard needs to
-// reach a host from afar; it goes through a pipe and is nowhere else. The words say what the guard outlives.
+// Guard starts a guard for an apply, and returns when it watches. secret, if any, is what the guard needs to reach a
+// remote host; it goes through a pipe and is stored nowhere. words say what the guard survives.
 func (e *Engine) Guard(ctx context.Context, j *Journal, secret []byte) (words string, err error) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -187,7 +190,7 @@ func (e *Engine) Guard(ctx context.Context, j *Journal, secret []byte) (words st
 	return "a process of its own; it outlives this terminal and not a reboot, after which ipcguard recover does its work", nil
 }
 
-// awaitGuard waits until somebody holds the guard's lock.
+// awaitGuard waits until the guard holds its lock.
 func (e *Engine) awaitGuard(ctx context.Context, j *Journal) error {
 	if err := private.Make(e.guards()); err != nil {
 		return fmt.Errorf("apply: guard: %w", err)
@@ -205,25 +208,25 @@ func (e *Engine) awaitGuard(ctx context.Context, j *Journal) error {
 		unlock()
 		select {
 		case <-ctx.Done():
-			log, _ := private.Read(e.guardFile(j.ID, ".log"), maxGuardLog) // its last words, where it had any
+			log, _ := private.Read(e.guardFile(j.ID, ".log"), maxGuardLog) // its last words, if any
 			return fmt.Errorf("it did not start within %v %s", guardStart, log)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// Disarm removes what Guard has left in the system for an apply that is over.
+// Disarm removes what Guard has left in the system for a finished apply.
 func Disarm(ctx context.Context, id string) error { return removeService(ctx, id) }
 
-// maxGuardLog is that of a guard that tried for a day.
+// maxGuardLog is the log size of a guard that retried for a day.
 const maxGuardLog = 4 << 20
 
 func (e *Engine) guards() string { return filepath.Join(e.State, "guard") }
 
-// guardFile is a file of the guard of an apply: its lock, or what it says.
+// guardFile returns the path of a guard's file: its lock or its log.
 func (e *Engine) guardFile(id, kind string) string { return filepath.Join(e.guards(), id+kind) }
 
-// guardLog is where a guard without a terminal speaks.
+// guardLog opens the log of a guard without a terminal.
 func (e *Engine) guardLog(id string) (*os.File, error) {
 	return private.Open(e.guardFile(id, ".log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 }

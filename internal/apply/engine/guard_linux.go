@@ -17,7 +17,7 @@ const unitDir = "/etc/systemd/system"
 
 func unitName(id string) string { return "ipcguard-" + id + ".service" }
 
-// unit is the guard as a service: started now, and at every boot until it removes itself.
+// unit returns the unit file of the guard's service: it starts now and at every boot until it removes itself.
 func unit(exe string, args []string, id string) string {
 	words := []string{unitWord(exe)}
 	for _, a := range args {
@@ -43,7 +43,7 @@ func unitWord(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`, `$`, `$$`).Replace(s) + `"`
 }
 
-// guardService makes the guard a service where systemd runs and this is root; else it says nothing and does nothing.
+// guardService makes the guard a service if systemd runs and this process is root; otherwise it does nothing.
 func guardService(ctx context.Context, exe string, args []string, j *Journal) (string, error) {
 	if _, err := os.Stat("/run/systemd/system"); err != nil || os.Geteuid() != 0 {
 		return "", nil
@@ -57,7 +57,8 @@ func guardService(ctx context.Context, exe string, args []string, j *Journal) (s
 	}
 	for _, args := range [][]string{{"daemon-reload"}, {"enable", "--now", unitName(j.ID)}} {
 		if out, err := program.Run(ctx, "systemctl", args...); err != nil {
-			return "", errors.Join(fmt.Errorf("systemctl %s: %w: %s", args[0], err, strings.TrimSpace(out)), removeService(ctx, j.ID))
+			return "", errors.Join(fmt.Errorf("systemctl %s: %w: %s", args[0], err, strings.TrimSpace(out)),
+				removeService(ctx, j.ID))
 		}
 	}
 	return "systemd's service " + unitName(j.ID) + ", which outlives this terminal and a reboot", nil

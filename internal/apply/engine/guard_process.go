@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// guardProcess starts the guard as a process that belongs to no terminal and no session.
+// guardProcess starts the guard as a process without a terminal or a session.
 func (e *Engine) guardProcess(exe string, args []string, j *Journal, secret []byte) error {
 	log, err := e.guardLog(j.ID)
 	if err != nil {
@@ -20,7 +20,8 @@ func (e *Engine) guardProcess(exe string, args []string, j *Journal, secret []by
 	}
 	cmd := exec.Command(exe, args...)
 	cmd.Dir = e.State
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "IPCGUARD_") }) // credentials
+	// Credentials.
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "IPCGUARD_") })
 	cmd.Stdout, cmd.Stderr = log, log
 	detach(cmd)
 	if secret == nil {

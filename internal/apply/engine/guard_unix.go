@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// detach gives a process a session of its own: no terminal that hangs up, no group that is interrupted.
+// detach starts a process in its own session: no terminal hangup and no group interrupt reaches it.
 func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }

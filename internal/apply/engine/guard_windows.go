@@ -19,7 +19,7 @@ import (
 	"ipcguard/internal/format/registry"
 )
 
-// detach starts a process without a console, in a group of its own.
+// detach starts a process without a console, in its own process group.
 func detach(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		HideWindow:    true,
@@ -29,8 +29,8 @@ func detach(cmd *exec.Cmd) {
 
 func taskName(id string) string { return "ipcguard-" + id }
 
-// task is the guard as a scheduled task: it runs as the system, is started now and at every boot until it deletes itself,
-// on battery too and for as long as it takes. What schtasks makes by its switches alone would stop on battery.
+// task returns the guard's scheduled task: it runs as SYSTEM, starts now and at every boot until it deletes itself,
+// also on battery and without a time limit. A task that only schtasks' switches define would stop on battery.
 func task(exe string, args []string, id string) string {
 	var line []string
 	for _, a := range args {
@@ -38,7 +38,7 @@ func task(exe string, args []string, id string) string {
 	}
 	text := func(s string) string {
 		var b bytes.Buffer
-		_ = xml.EscapeText(&b, []byte(s)) // a buffer takes everything
+		_ = xml.EscapeText(&b, []byte(s)) // a buffer accepts every write
 		return b.String()
 	}
 	return `<?xml version="1.0" encoding="UTF-16"?>
@@ -69,7 +69,8 @@ func guardService(ctx context.Context, exe string, args []string, j *Journal) (s
 	name := taskName(j.ID)
 	for _, args := range [][]string{{"/create", "/tn", name, "/xml", path, "/f"}, {"/run", "/tn", name}} {
 		if out, err := program.Run(ctx, "schtasks.exe", args...); err != nil {
-			return "", errors.Join(fmt.Errorf("schtasks %s: %w: %s", args[0], err, strings.TrimSpace(out)), removeService(ctx, j.ID))
+			return "", errors.Join(fmt.Errorf("schtasks %s: %w: %s", args[0], err, strings.TrimSpace(out)),
+				removeService(ctx, j.ID))
 		}
 	}
 	return "the scheduled task " + name + ", which outlives this session and a reboot", nil
@@ -78,7 +79,7 @@ func guardService(ctx context.Context, exe string, args []string, j *Journal) (s
 func removeService(ctx context.Context, id string) error {
 	name := taskName(id)
 	if out, err := program.Run(ctx, "schtasks.exe", "/query", "/tn", name); err != nil || !strings.Contains(out, name) {
-		return nil // there is none
+		return nil // there is no task
 	}
 	out, err := program.Run(ctx, "schtasks.exe", "/delete", "/tn", name, "/f")
 	if err != nil {

@@ -8,25 +8,25 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Event is what one step of the journal says has happened, or is about to.
+// Event is what a step of the journal records: something that happened, or is about to.
 type Event string
 
-// The events, in the order in which an apply meets them.
+// The events, in the order in which an apply records them.
 const (
 	Begun     Event = "begun"     // everything is known; nothing is written
 	Armed     Event = "armed"     // the guard runs
-	Writing   Event = "writing"   // one write is about to be made
-	Wrote     Event = "wrote"     // it was made and read back
-	Left      Event = "left"      // it was not made: somebody else had written there
+	Writing   Event = "writing"   // one write is about to start
+	Wrote     Event = "wrote"     // the write was made and read back
+	Left      Event = "left"      // the write was not made: the place held something else
 	Settled   Event = "settled"   // the host uses it
-	Verified  Event = "verified"  // it was proved from outside: it stays, or waits for the confirmation
+	Verified  Event = "verified"  // it was proved from outside: it stays, or awaits the confirmation
 	Confirmed Event = "confirmed" // it stays
-	Undoing   Event = "undoing"   // from here on everything goes back
-	Restoring Event = "restoring" // one place is about to be put back
-	Restored  Event = "restored"  // it was put back and read back
+	Undoing   Event = "undoing"   // from here on everything is undone
+	Restoring Event = "restoring" // one place is about to be restored
+	Restored  Event = "restored"  // the place was restored and read back
 	Undone    Event = "undone"    // the host is as before
-	Conflict  Event = "conflict"  // going back has stopped at what somebody else changed
-	Kept      Event = "kept"      // a file beside the steps is on disk; it counts from here on
+	Conflict  Event = "conflict"  // the undo stopped at a place that something else changed
+	Kept      Event = "kept"      // a file next to the steps is on disk, and valid from here on
 )
 
 // Step is one line of the journal.
@@ -38,14 +38,14 @@ type Step struct {
 	Why      string    `json:"why,omitempty"`
 	Notes    []string  `json:"notes,omitempty"`
 	Deadline *Deadline `json:"deadline,omitempty"`
-	At       *Instant  `json:"at,omitempty"` // by all clocks, of what a restart is compared with
+	At       *Instant  `json:"at,omitempty"` // on all clocks, to detect a later restart
 	Diffs    []string  `json:"diffs,omitempty"`
 	PID      int       `json:"pid,omitempty"`
-	File     string    `json:"file,omitempty"` // what was kept
+	File     string    `json:"file,omitempty"` // the stored file
 	Sum      string    `json:"sum,omitempty"`  // its SHA-256
 }
 
-// Before is what the journal holds before the first write.
+// Before is the content of the journal before the first write.
 type Before struct {
 	Schema   string        `json:"schema"`
 	ID       string        `json:"id"`
@@ -60,13 +60,13 @@ type Before struct {
 
 const schemaJournal = "ipcguard.journal/2"
 
-// Duration is a time.Duration that reads well in JSON.
+// Duration is a time.Duration that is readable in JSON.
 type Duration time.Duration
 
-// MarshalText is part of encoding.TextMarshaler.
+// MarshalText implements encoding.TextMarshaler.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
-// UnmarshalText is part of encoding.TextUnmarshaler.
+// UnmarshalText implements encoding.TextUnmarshaler.
 func (d *Duration) UnmarshalText(b []byte) error {
 	v, err := time.ParseDuration(string(b))
 	*d = Duration(v)
@@ -79,10 +79,10 @@ type Journal struct {
 	Before
 	Plan   model.Plan
 	Steps  []Step
-	Torn   bool // the last line was cut short; what it would have said did not happen
-	Sealed bool // its codes fit; journals of before the seal have none
+	Torn   bool // the last line was cut short; its event did not happen
+	Sealed bool // its codes match; journals from before the seal have none
 
-	whole int64 // bytes of the whole lines
+	whole int64 // bytes of the complete lines
 	seal  *seal
 	head  mac    // the code of the last step
 	state string // the state directory, for the ledger
@@ -99,25 +99,25 @@ const (
 	planFile   = "plan.json"
 	beforeFile = "before.json"
 	stepsFile  = "steps"
-	// reserveFile keeps room on the disk for the way back: it goes when a step finds the disk full.
+	// reserveFile reserves disk space for the undo; it is removed when a step finds the disk full.
 	reserveFile = "reserve"
-	reserveSize = 64 << 10 // the steps of some hundred writes, a record, and the ledger
+	reserveSize = 64 << 10 // the steps of a few hundred writes, a record, and the ledger
 )
 
-// Phase is where an apply stands.
+// Phase is the state of an apply.
 type Phase string
 
 // The phases.
 const (
-	PhaseWriting  Phase = "writing"  // under way, or cut short
-	PhaseWaiting  Phase = "waiting"  // verified; waits for the confirmation
-	PhaseKept     Phase = "kept"     // verified, and confirmed where that was asked for
-	PhaseUndoing  Phase = "undoing"  // going back, or cut short while going back
+	PhaseWriting  Phase = "writing"  // running, or interrupted
+	PhaseWaiting  Phase = "waiting"  // verified; awaits the confirmation
+	PhaseKept     Phase = "kept"     // verified, and confirmed if that was requested
+	PhaseUndoing  Phase = "undoing"  // undoing, or interrupted while undoing
 	PhaseUndone   Phase = "undone"   // as before
-	PhaseConflict Phase = "conflict" // going back stopped at what somebody else changed
+	PhaseConflict Phase = "conflict" // the undo stopped at a place that something else changed
 )
 
-// Phase is where the apply stands by its last steps.
+// Phase returns the state of the apply according to its last steps.
 func (j *Journal) Phase() Phase {
 	p := PhaseWriting
 	for _, s := range j.Steps {
@@ -139,7 +139,7 @@ func (j *Journal) Phase() Phase {
 	return p
 }
 
-// last finds the newest step of a kind, or nil.
+// last returns the newest step of a kind, or nil.
 func (j *Journal) last(e Event) *Step {
 	for i := len(j.Steps) - 1; i >= 0; i-- {
 		if j.Steps[i].Event == e {
@@ -149,32 +149,33 @@ func (j *Journal) last(e Event) *Step {
 	return nil
 }
 
-// attempted is how many writes were begun, and may have been made.
+// attempted returns how many writes were started, and may have been made.
 func (j *Journal) attempted() int {
 	n := 0
 	for _, s := range j.Steps {
 		switch s.Event {
 		case Writing:
 			n = *s.Write + 1
-		case Left: // one after the other, so it was the last
+		case Left: // writes are sequential, so it was the last
 			n = *s.Write
 		}
 	}
 	return n
 }
 
-// AppliedAs finds the newest apply of a plan on a target that is in force, nil where there is none.
+// AppliedAs returns the newest apply of a plan to a target that is in force, or nil.
 func (e *Engine) AppliedAs(plan model.Plan, target string) *Journal {
-	all, _ := e.History() // what is wrong with others is told where it matters
+	all, _ := e.History() // errors of other journals are reported where they matter
 	for _, j := range slices.Backward(all) {
-		if p := j.Phase(); plan.Hash != "" && j.PlanHash == plan.Hash && j.Target == target && (p == PhaseKept || p == PhaseWaiting) {
+		if p := j.Phase(); plan.Hash != "" && j.PlanHash == plan.Hash && j.Target == target &&
+			(p == PhaseKept || p == PhaseWaiting) {
 			return j
 		}
 	}
 	return nil
 }
 
-// Deadline is when the confirmation must have come, or nil where none was asked for.
+// Deadline returns the deadline of the confirmation, or nil if none was requested.
 func (j *Journal) Deadline() *Deadline {
 	if s := j.last(Armed); s != nil {
 		return s.Deadline
@@ -182,10 +183,10 @@ func (j *Journal) Deadline() *Deadline {
 	return nil
 }
 
-// Ended is when the last step happened.
+// Ended returns the time of the last step.
 func (j *Journal) Ended() time.Time { return j.Steps[len(j.Steps)-1].Time }
 
-// Why is the reason of the last step that has one.
+// Why returns the reason of the last step that has one.
 func (j *Journal) Why() string {
 	for i := len(j.Steps) - 1; i >= 0; i-- {
 		if j.Steps[i].Why != "" {

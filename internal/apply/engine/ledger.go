@@ -11,18 +11,19 @@ import (
 	"ipcguard/internal/apply/private"
 )
 
-// The ledger says of every journal of a state directory how far it has come. A journal that stands behind it was put back
-// from an earlier time, or cut; one that it does not know was put there; one that it knows and that is not there was taken
-// away. It is written after each step, so a journal may be ahead of it by the step at which a process was killed.
+// The ledger records how far every journal of a state directory has come. A journal behind its entry was restored from
+// an earlier time or truncated; a journal without an entry was planted; an entry without a journal means that it was
+// removed. The ledger is written after each step, so a journal may be ahead of it by the step at which a process was
+// killed.
 //
 //	code over the rest, newline, JSON
 
 const ledgerFile = "ledger"
 
-// maxLedger is that of some hundred thousand journals.
+// maxLedger is the size for a few hundred thousand journals.
 const maxLedger = 16 << 20
 
-// ledger is its content.
+// ledger is the content of the ledger.
 type ledger struct {
 	Schema   string           `json:"schema"`
 	Journals map[string]known `json:"journals"`
@@ -30,13 +31,13 @@ type ledger struct {
 
 const schemaLedger = "ipcguard.ledger/1"
 
-// known is how far a journal has come: so many steps, the last with this code.
+// known is the state of a journal: the number of steps, and the code of the last.
 type known struct {
 	Steps int    `json:"steps"`
 	Head  string `json:"head"`
 }
 
-// readLedger reads the ledger; a state directory without one has an empty one.
+// readLedger reads the ledger; a state directory without a ledger has an empty one.
 func readLedger(state string, s *seal) (*ledger, error) {
 	l := &ledger{Schema: schemaLedger, Journals: map[string]known{}}
 	path := filepath.Join(state, ledgerFile)
@@ -55,12 +56,13 @@ func readLedger(state string, s *seal) (*ledger, error) {
 		}
 	}
 	if err := json.Unmarshal(text, l); err != nil || l.Schema != schemaLedger {
-		return nil, fmt.Errorf("apply: %s: it is of kind %q, this version reads %q: %w", path, l.Schema, schemaLedger, errors.Join(err))
+		return nil, fmt.Errorf("apply: %s: it is of kind %q, this version reads %q: %w", path, l.Schema, schemaLedger,
+			errors.Join(err))
 	}
 	return l, nil
 }
 
-// writeLedger stores the ledger in one step.
+// writeLedger replaces the ledger atomically.
 func writeLedger(state string, s *seal, l *ledger, fault func(string)) error {
 	text, err := json.Marshal(l)
 	if err != nil {

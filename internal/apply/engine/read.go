@@ -14,25 +14,25 @@ import (
 	"ipcguard/internal/apply/private"
 )
 
-// DamageError says that a journal cannot be believed, and why: it was changed, cut, put back from an earlier time, put there
-// by somebody else, or taken away. Nothing of it is restored.
+// DamageError means that a journal cannot be trusted, and why: it was changed, truncated, restored from an earlier
+// time, planted, or removed. Nothing of it is restored.
 type DamageError struct {
 	ID, Dir, Why string
 }
 
 func (e *DamageError) Error() string { return fmt.Sprintf("apply: journal %s: %s", e.Dir, e.Why) }
 
-// UnsealedError says that a journal is of before journals were sealed: nothing proves who wrote it.
+// UnsealedError means that a journal was written before journals were sealed: nothing proves who wrote it.
 type UnsealedError struct{ ID string }
 
 func (e *UnsealedError) Error() string {
 	return fmt.Sprintf("apply: %s is of a version that did not seal its journals: nothing proves that nobody changed it, and it is taken back only when that is asked for", e.ID)
 }
 
-// Files that journals of earlier versions have, which nothing reads.
+// Files in journals of earlier versions that are no longer read.
 var leftovers = []string{"guard.lock", "guard.log"}
 
-// files is what a journal's directory holds, as it was read.
+// files is the content of a journal's directory, as read.
 type files struct {
 	before, plan, steps []byte
 	names               []string
@@ -43,7 +43,8 @@ func readFiles(dir string) (*files, error) {
 		return nil, err
 	}
 	f := &files{}
-	entries, err := os.ReadDir(dir) // before the steps: each file that is there then is known to a step, or the next
+	// Before the steps: then each file found is named by a step, or belongs to the next one.
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +61,8 @@ func readFiles(dir string) (*files, error) {
 	return f, nil
 }
 
-// readJournal reads one. A last line that was cut short is what a killed process leaves, and is dropped as long as the ledger
-// does not know it; damage anywhere else is an error.
+// readJournal reads a journal. A truncated last line is left by a killed process, and is dropped unless the ledger has
+// it; damage anywhere else is an error.
 func readJournal(dir string, s *seal, l *ledger) (*Journal, error) {
 	id := filepath.Base(dir)
 	damaged := func(format string, args ...any) (*Journal, error) {
@@ -96,7 +97,7 @@ func readJournal(dir string, s *seal, l *ledger) (*Journal, error) {
 	return j, nil
 }
 
-// decode reads what the host was before, and the plan, once they are known to be what was written.
+// decode decodes the state before and the plan, once they are authenticated.
 func (j *Journal) decode(f *files) error {
 	if err := json.Unmarshal(f.before, &j.Before); err != nil {
 		return fmt.Errorf("%s: %w", beforeFile, err)
@@ -110,7 +111,7 @@ func (j *Journal) decode(f *files) error {
 	return nil
 }
 
-// impossible says what no journal of this program can hold, or nothing.
+// impossible says what no valid journal can hold, or returns an empty string.
 func (j *Journal) impossible() string {
 	if len(j.Steps) == 0 {
 		return stepsFile + ": it has no first line"
@@ -128,7 +129,7 @@ func (j *Journal) impossible() string {
 	return ""
 }
 
-// readSealed checks every code, and how far the ledger says that the journal has come.
+// readSealed checks every code, and the journal's state against the ledger.
 func (j *Journal) readSealed(id string, f *files, told known, listed bool) error {
 	if j.seal == nil {
 		return errors.New("it is sealed, and this state directory has no key")
@@ -143,7 +144,8 @@ func (j *Journal) readSealed(id string, f *files, told known, listed bool) error
 		if !whole || !next.fits(code) || !ok || s.N != len(j.Steps) || len(j.Steps) >= maxSteps {
 			if len(more) > 0 || len(j.Steps) < told.Steps {
 				if len(j.Steps) == 0 {
-					return fmt.Errorf("%s, %s or the first line of %s was changed, or it is of another state directory", planFile, beforeFile, stepsFile)
+					return fmt.Errorf("%s, %s or the first line of %s was changed, or it is of another state directory",
+						planFile, beforeFile, stepsFile)
 				}
 				return fmt.Errorf("%s: line %d was changed", stepsFile, len(j.Steps)+1)
 			}
@@ -166,8 +168,8 @@ func (j *Journal) readSealed(id string, f *files, told known, listed bool) error
 	return j.readKept(f.names)
 }
 
-// readKept checks the files that steps have kept, and that there are no others. One that no step knows yet is what a killed
-// process leaves.
+// readKept checks the files that steps have stored, and that there are no others. A file that no step names yet is left
+// by a killed process.
 func (j *Journal) readKept(names []string) error {
 	allowed := append([]string{planFile, beforeFile, stepsFile}, leftovers...)
 	for _, s := range j.Steps {
@@ -190,7 +192,7 @@ func (j *Journal) readKept(names []string) error {
 		if name == reserveFile {
 			b, err := private.Read(filepath.Join(j.Dir, name), reserveSize)
 			if errors.Is(err, fs.ErrNotExist) {
-				continue // it went meanwhile: the room was needed
+				continue // removed meanwhile to free the space
 			}
 			if err != nil {
 				return err
@@ -209,10 +211,10 @@ func (j *Journal) readKept(names []string) error {
 
 func parseStep(text []byte) (s Step, ok bool) { return s, json.Unmarshal(text, &s) == nil }
 
-// ErrUnknown says that a state directory knows no such apply.
+// ErrUnknown means that a state directory has no such apply.
 var ErrUnknown = errors.New("apply: there is no apply")
 
-// open finds a journal by its id.
+// open returns a journal by its ID.
 func (e *Engine) open(id string) (*Journal, error) {
 	if !validID(id) {
 		return nil, fmt.Errorf("apply: %.40q is not an id; ipcguard history lists them", id)
@@ -242,7 +244,7 @@ func taken(id, dir string) error {
 	return &DamageError{id, dir, "the ledger knows it, and it is not there: it was taken away"}
 }
 
-// ledger reads the ledger with the state directory's key, where it has one.
+// ledger reads the ledger with the state directory's key, if it has one.
 func (e *Engine) ledger() (*seal, *ledger, error) {
 	var s *seal
 	key, err := e.key()
@@ -256,12 +258,12 @@ func (e *Engine) ledger() (*seal, *ledger, error) {
 	return s, l, err
 }
 
-// History reads every journal, oldest first. Those that cannot be believed are errors of their own beside the rest.
+// History reads every journal, oldest first. Untrusted journals are reported as errors next to the rest.
 func (e *Engine) History() ([]*Journal, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
-	// The ledger first: a journal may go ahead of it meanwhile, and never falls behind.
+	// The ledger first: a journal may get ahead of it meanwhile, and never falls behind.
 	seal, l, err := e.ledger()
 	if err != nil {
 		return nil, err
@@ -296,7 +298,7 @@ func (e *Engine) History() ([]*Journal, error) {
 	return out, errors.Join(errs...)
 }
 
-// check refuses a state directory that others may have written to. One that is not there yet is made later.
+// check refuses a state directory that other accounts may have written to. A missing one is created later.
 func (e *Engine) check() error {
 	for _, dir := range []string{e.State, e.journals(), e.guards()} {
 		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {

@@ -33,13 +33,13 @@ type Record struct {
 	PlanHash string         `json:"plan_hash"`
 	Why      string         `json:"why,omitempty"`
 	Changes  []RecordChange `json:"changes"`
-	Proof    string         `json:"proof,omitempty"` // SHA-256 of the newest proof beside the record
+	Proof    string         `json:"proof,omitempty"` // SHA-256 of the newest proof
 	Passed   bool           `json:"proof_passed"`
 	Steps    string         `json:"steps"`            // SHA-256 of the journal's steps so far
-	Alerts   []string       `json:"alerts,omitempty"` // detections that these changes set off
+	Alerts   []string       `json:"alerts,omitempty"` // detections that these changes trigger
 }
 
-// RecordChange is one place, as it was and as it is now.
+// RecordChange is one place before and after.
 type RecordChange struct {
 	Where string `json:"where"`
 	From  string `json:"from"`
@@ -47,7 +47,7 @@ type RecordChange struct {
 	Diff  string `json:"diff,omitempty"` // of a file
 }
 
-// SignedRecord is a record as it is stored: the signature is over the bytes of Record.
+// SignedRecord is a record as stored: the signature covers the bytes of Record.
 type SignedRecord struct {
 	Record    json.RawMessage `json:"record"`
 	PublicKey string          `json:"public_key"` // base64 of the 32 bytes of ed25519
@@ -56,7 +56,7 @@ type SignedRecord struct {
 
 const schemaRecord = "ipcguard.record/1"
 
-// record makes, signs and keeps a change record, and shows it to the system's log where there is one for such things.
+// record creates, signs and stores a change record, and reports it to the system's log if there is one.
 func (e *Engine) record(j *Journal, action string, phase Phase) error {
 	r := Record{
 		Schema: schemaRecord, ID: j.ID, Action: action, Phase: phase, Time: e.now().Wall, Who: e.Who, Host: j.Host,
@@ -109,7 +109,7 @@ func (e *Engine) record(j *Journal, action string, phase Phase) error {
 	if err := e.keep(j, "record", signed, action == "rolled-back"); err != nil {
 		return err
 	}
-	if err := report(r); err != nil { // the record exists; a log that is full or stopped is said and stops nothing
+	if err := report(r); err != nil { // the record exists; a log that is full or stopped is reported and stops nothing
 		e.log("note: the system's log does not have it: %v", err)
 	}
 	return nil
@@ -120,7 +120,7 @@ func digest(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// ReadRecord checks a stored record's signature and gives what it says, with the public key that signed it.
+// ReadRecord checks a stored record's signature, and returns the record with the public key that signed it.
 func ReadRecord(b []byte) (*Record, string, error) {
 	var s SignedRecord
 	if err := json.Unmarshal(b, &s); err != nil {
@@ -144,7 +144,7 @@ func ReadRecord(b []byte) (*Record, string, error) {
 // Records reads an apply's records, oldest first, and checks that they were signed with this state directory's key.
 func (e *Engine) Records(j *Journal) ([]*Record, error) {
 	if !j.Sealed {
-		return nil, nil // what lies beside its steps is not known to belong to it
+		return nil, nil // without a seal nothing proves that the files next to its steps belong to it
 	}
 	key, err := e.key()
 	if err != nil {
@@ -171,10 +171,10 @@ func (e *Engine) Records(j *Journal) ([]*Record, error) {
 
 const keyFile = "key"
 
-// maxKey is far more than a key in PEM has.
+// maxKey is far more than a PEM key needs.
 const maxKey = 64 << 10
 
-// key reads the state directory's key: it signs records, and the seal's key comes from it.
+// key returns the state directory's key: it signs records, and the seal's key is derived from it.
 func (e *Engine) key() (ed25519.PrivateKey, error) {
 	path := filepath.Join(e.State, keyFile)
 	b, err := private.Read(path, maxKey)
@@ -194,15 +194,16 @@ func (e *Engine) key() (ed25519.PrivateKey, error) {
 	return nil, e.keyless("it is damaged")
 }
 
-// keyless says that nothing in the state directory can be believed, because its key is not what it was.
+// keyless returns the error that nothing in the state directory can be trusted because its key was lost or replaced.
 func (e *Engine) keyless(why string) error {
 	return fmt.Errorf("apply: key: %w", &private.Error{
-		Path: filepath.Join(e.State, keyFile), Why: why + ", and without it nothing in the state directory can be believed",
+		Path: filepath.Join(e.State, keyFile),
+		Why:  why + ", and without it nothing in the state directory can be believed",
 		Mend: private.Moved(e.State),
 	})
 }
 
-// makeKey makes the key on first use. Where there is a ledger there was a key: another would believe nothing of it.
+// makeKey creates the key on first use. If there is a ledger, there was a key, and a new one could not authenticate it.
 func (e *Engine) makeKey() (ed25519.PrivateKey, error) {
 	if _, err := os.Lstat(filepath.Join(e.State, ledgerFile)); err == nil {
 		return nil, e.keyless("it is missing")
@@ -222,7 +223,8 @@ func (e *Engine) makeKey() (ed25519.PrivateKey, error) {
 	return key, nil
 }
 
-// Alerts names the stock detections that watch the places of these writes: whoever reads them must know that this was us.
+// Alerts returns the stock detections that watch the places of these writes, so that their readers know that ipcguard
+// made them.
 func Alerts(writes []apply.Write) []string {
 	var share, pipes bool
 	for _, w := range writes {
@@ -238,10 +240,12 @@ func Alerts(writes []apply.Write) []string {
 	}
 	var out []string
 	if share {
-		out = append(out, `Sigma's stock rule registry_set_disable_administrative_share alerts on AutoShareServer and AutoShareWks: tell whoever watches that this change is yours`)
+		out = append(out,
+			`Sigma's stock rule registry_set_disable_administrative_share alerts on AutoShareServer and AutoShareWks: tell whoever watches that this change is yours`)
 	}
 	if pipes {
-		out = append(out, `Elastic's stock rule "NullSessionPipe Registry Modification" (ddab1f5f) alerts on NullSessionPipes: tell whoever watches that this change is yours`)
+		out = append(out,
+			`Elastic's stock rule "NullSessionPipe Registry Modification" (ddab1f5f) alerts on NullSessionPipes: tell whoever watches that this change is yours`)
 	}
 	return out
 }

@@ -9,18 +9,18 @@ import (
 	"ipcguard/internal/apply"
 )
 
-// Waits looks at every write of an apply that needs a restart. A host that cannot be asked gives answers of NotKnown.
+// Waits checks every write of an apply that needs a restart. If the host cannot be asked, the answers are NotKnown.
 func (e *Engine) Waits(ctx context.Context, id string) ([]apply.Wait, error) {
 	j, err := e.open(id)
 	if err != nil {
 		return nil, err
 	}
 	if p := j.Phase(); p != PhaseKept && p != PhaseWaiting {
-		return nil, nil // nothing of it is there any more, or not yet
+		return nil, nil // no longer in force, or not yet
 	}
 	settled := j.last(Settled)
 	var out []apply.Wait
-	var now Instant // of the host; empty where it is another one than this
+	var now Instant // of the host; empty if it is not this machine
 	var started func(string) (apply.Started, error)
 	for _, w := range j.Writes {
 		if w.Restart == "" || settled == nil {
@@ -56,7 +56,7 @@ func (e *Engine) Waits(ctx context.Context, id string) ([]apply.Wait, error) {
 	return out, nil
 }
 
-// waits tells whether a service, or the machine, was started since something was written.
+// waits reports whether a service, or the machine, was started since something was written.
 func waits(what string, written, now Instant, started func(string) (apply.Started, error)) (apply.Waiting, string) {
 	booted, known := bootedSince(written, now)
 	if booted {
@@ -66,7 +66,8 @@ func waits(what string, written, now Instant, started func(string) (apply.Starte
 		if !known {
 			return apply.NotKnown, "it can only be told on the host itself"
 		}
-		return apply.StillWaiting, fmt.Sprintf("the machine runs since %s, before it was written", shown(now.Wall.Add(-now.Uptime)))
+		return apply.StillWaiting, fmt.Sprintf("the machine runs since %s, before it was written",
+			shown(now.Wall.Add(-now.Uptime)))
 	}
 	s, err := started(what)
 	switch {
@@ -84,7 +85,7 @@ func waits(what string, written, now Instant, started func(string) (apply.Starte
 
 func shown(t time.Time) string { return t.Local().Format(time.DateTime) }
 
-// bootedSince tells whether the machine was started between two moments, and whether that can be told at all.
+// bootedSince reports whether the machine was started between two moments, and whether that can be determined.
 func bootedSince(then, now Instant) (booted, known bool) {
 	if then.Boot != "" && now.Boot != "" {
 		return then.Boot != now.Boot, true
@@ -95,7 +96,7 @@ func bootedSince(then, now Instant) (booted, known bool) {
 	if now.Uptime < then.Uptime {
 		return true, true
 	}
-	// Without a name for the boot: by the wall clock it began after the other moment. As long as the machine runs, the time
-	// that passed since is the same by both clocks, give or take a clock that was set.
+	// Without a boot identifier, compare wall clocks: the boot is after the other moment. While the machine runs, both
+	// clocks show the same elapsed time, unless one was set.
 	return now.Wall.Add(-now.Uptime).After(then.Wall), true
 }

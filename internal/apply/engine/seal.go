@@ -10,16 +10,16 @@ import (
 	"fmt"
 )
 
-// seal makes and checks the codes that stand on everything of a journal. The key is derived from the state directory's, so
-// that one secret is kept:
+// seal computes and checks the codes that authenticate everything in a journal. Its key is derived from the state
+// directory's key, so that only one secret is stored:
 //
 //	root      = MAC("journal", ID, plan.json, before.json)
 //	code of a = MAC("step", the code before it or the root, the step's text)
 //	a file    = its SHA-256 in the step that keeps it
 //	ledger    = MAC("ledger", its text)
 //
-// The ID is the journal's place; each step stands on all before it. So nothing can be changed, moved, exchanged or left out
-// within a journal without the key. That a journal as a whole is not one from earlier is what the ledger says.
+// The ID is the journal's directory; each code covers all steps before it. So without the key nothing within a journal
+// can be changed, moved, exchanged or left out. The ledger proves that the journal as a whole is not an older one.
 type seal struct{ key []byte }
 
 // mac is the code of a step, or the root.
@@ -27,7 +27,7 @@ type mac [sha256.Size]byte
 
 func (m mac) String() string { return hex.EncodeToString(m[:]) }
 
-// macText is how long a code is in text.
+// macText is the length of a code in text.
 const macText = 2 * sha256.Size
 
 func newSeal(key ed25519.PrivateKey) (*seal, error) {
@@ -38,7 +38,7 @@ func newSeal(key ed25519.PrivateKey) (*seal, error) {
 	return &seal{derived}, nil
 }
 
-// over is a code over parts, each with its length before it, so that no two lists of parts look alike.
+// over returns the code over parts, each preceded by its length, so that no two lists of parts collide.
 func (s *seal) over(parts ...[]byte) (m mac) {
 	h := hmac.New(sha256.New, s.key)
 	for _, p := range parts {
@@ -57,5 +57,5 @@ func (s *seal) root(id string, plan, before []byte) mac {
 
 func (s *seal) step(last mac, text []byte) mac { return s.over([]byte("step"), last[:], text) }
 
-// fits compares a code with its text. The text is compared, not what it stands for: hexadecimal digits come in two cases.
+// fits compares a code with its text form. It compares text, because hexadecimal digits come in two cases.
 func (m mac) fits(text []byte) bool { return hmac.Equal([]byte(m.String()), text) }

@@ -15,7 +15,7 @@ import (
 	"ipcguard/internal/apply/applytest"
 )
 
-// acknowledged makes the ledger know so many steps of a journal.
+// acknowledged sets the number of a journal's steps in the ledger.
 func acknowledged(t *testing.T, e *Engine, j *Journal, steps int) {
 	t.Helper()
 	seal, l, err := e.ledger()
@@ -33,17 +33,17 @@ func acknowledged(t *testing.T, e *Engine, j *Journal, steps int) {
 	}
 }
 
-// stand is a host and a state directory in one of the states that an apply can be left in.
+// stand is a host and a state directory in one of the states in which an apply can be left.
 type stand struct {
 	f      *applytest.Fake
 	e      *Engine
 	id     string
 	before string // the host before the apply
-	now    string // and as it stands
+	now    string // and now
 }
 
-// stands are the states in which a wrong journal could do harm: kept (a rollback restores it), waiting with its time passed
-// and cut short (a recovery does), and undone (nothing must).
+// stands returns the states in which a wrong journal could do harm: kept (a rollback restores it), waiting past its
+// deadline and interrupted (a recovery does), and undone (nothing must).
 func stands(t *testing.T) map[string]func(t *testing.T) *stand {
 	begin := func(t *testing.T, within time.Duration) (*stand, Request, *Instant) {
 		t.Helper()
@@ -51,7 +51,10 @@ func stands(t *testing.T) map[string]func(t *testing.T) *stand {
 		now := Instant{Wall: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Boot: "a", Uptime: time.Hour}
 		s := &stand{f: f, e: engineFor(t, f), before: applytest.Dump(f.Tree, "HKLM")}
 		s.e.Clock = at(&now)
-		return s, Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"), Target: f, Verify: applytest.Good, Within: within}, &now
+		return s, Request{
+			Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"),
+			Target: f, Verify: applytest.Good, Within: within,
+		}, &now
 	}
 	finish := func(t *testing.T, s *stand, r Request) *stand {
 		t.Helper()
@@ -106,8 +109,7 @@ func stands(t *testing.T) map[string]func(t *testing.T) *stand {
 	}
 }
 
-// refuses tries everything that reads a journal. Each must say no, and touch neither the host nor the state directory's
-// steps.
+// refuses tries everything that reads a journal. Each must fail, and change neither the host nor the steps.
 func (s *stand) refuses(t *testing.T, what string) {
 	t.Helper()
 	dir := filepath.Join(s.e.State, "journal")
@@ -126,7 +128,11 @@ func (s *stand) refuses(t *testing.T, what string) {
 		"confirm":  func() error { _, err := s.e.Confirm(context.Background(), s.id); return err },
 		"apply": func() error {
 			_, plan := weakFake()
-			_, err := s.e.Apply(context.Background(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"), Target: s.f, Verify: applytest.Good})
+			_, err := s.e.Apply(context.Background(),
+				Request{
+					Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"),
+					Target: s.f, Verify: applytest.Good,
+				})
 			return err
 		},
 	} {
@@ -142,7 +148,7 @@ func (s *stand) refuses(t *testing.T, what string) {
 	}
 }
 
-// contents is everything below a directory.
+// contents returns everything below a directory.
 func contents(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -160,7 +166,7 @@ func contents(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// journalFiles are the files that a journal and its place are made of.
+// journalFiles returns the files of a journal and the ledger.
 func (s *stand) journalFiles(t *testing.T) []string {
 	t.Helper()
 	list, err := filepath.Glob(filepath.Join(s.e.State, "journal", s.id, "*"))
@@ -170,8 +176,8 @@ func (s *stand) journalFiles(t *testing.T) []string {
 	return append(list, filepath.Join(s.e.State, ledgerFile))
 }
 
-// TestEveryBit flips bits of every file of a journal and of the ledger: every bit with IPCGUARD_LONG=1, else one of each
-// byte, and of what fills the reserve one in a thousand. Every time all is refused and nothing is written.
+// TestEveryBit flips bits of every file of a journal and of the ledger: every bit with IPCGUARD_LONG=1, else one of
+// each byte, and one in a thousand of the reserve. Every flip is refused and nothing is written.
 func TestEveryBit(t *testing.T) {
 	long := os.Getenv("IPCGUARD_LONG") != "" && runtime.GOOS != "windows"
 	for name, make := range stands(t) {
@@ -216,7 +222,7 @@ func TestEveryBit(t *testing.T) {
 	}
 }
 
-// refusesRecovery is refuses for the one that acts without being asked.
+// refusesRecovery is refuses for recovery, which runs without being asked.
 func (s *stand) refusesRecovery(t *testing.T, what string) {
 	t.Helper()
 	if _, err := s.e.Recover(context.Background()); err == nil {
@@ -248,7 +254,8 @@ func copyDir(t *testing.T, from, to string) {
 	}
 }
 
-// TestJournalsThatAreNot takes journals away, puts them there, back from an earlier time, and exchanges them and their files.
+// TestJournalsThatAreNot removes journals, plants them, restores them from an earlier time, and exchanges them and
+// their files.
 func TestJournalsThatAreNot(t *testing.T) {
 	dir := func(s *stand) string { return filepath.Join(s.e.State, "journal", s.id) }
 	for name, make := range stands(t) {
@@ -256,7 +263,7 @@ func TestJournalsThatAreNot(t *testing.T) {
 			s := make(t)
 			for _, path := range s.journalFiles(t) {
 				if filepath.Base(path) == reserveFile {
-					continue // it goes when the room is needed
+					continue // it is removed to free space
 				}
 				if err := os.Rename(path, path+"x"); err != nil {
 					t.Fatal(err)
@@ -274,7 +281,7 @@ func TestJournalsThatAreNot(t *testing.T) {
 			if err := os.Rename(away, dir(s)); err != nil {
 				t.Fatal(err)
 			}
-			// A file that nobody wrote.
+			// A file that the engine did not write.
 			extra := filepath.Join(dir(s), "proof-9.json")
 			if err := os.WriteFile(extra, []byte("{}"), 0o600); err != nil {
 				t.Fatal(err)
@@ -283,7 +290,7 @@ func TestJournalsThatAreNot(t *testing.T) {
 			if err := os.Remove(extra); err != nil {
 				t.Fatal(err)
 			}
-			// Another state directory's journal, and one of this under another name.
+			// Another state directory's journal, and one of this directory under another name.
 			other := make(t)
 			copyDir(t, dir(other), filepath.Join(s.e.State, "journal", other.id))
 			if _, err := s.e.Recover(t.Context()); err == nil {
@@ -306,7 +313,7 @@ func TestJournalsThatAreNot(t *testing.T) {
 			if err := os.RemoveAll(filepath.Join(s.e.State, "journal", another)); err != nil {
 				t.Fatal(err)
 			}
-			// What is good was recovered beside what is not, and is as before to the byte.
+			// Good journals were recovered next to the bad one, and are as before to the byte.
 			if got := applytest.Dump(s.f.Tree, "HKLM"); got != s.now && got != s.before {
 				t.Errorf("the host became\n%s", got)
 			}
@@ -317,10 +324,10 @@ func TestJournalsThatAreNot(t *testing.T) {
 	}
 }
 
-// TestReplayed puts a journal back from every moment of an apply, its confirmation and its rollback, after all of that.
+// TestReplayed restores a journal from every moment of an apply, its confirmation and its rollback, after all of them.
 func TestReplayed(t *testing.T) {
 	s, moments := stands(t)["kept"](t), applytest.MemoryDir(t)
-	// Another apply, whose moments are kept.
+	// Another apply, whose states are saved.
 	if _, err := s.e.Rollback(t.Context(), s.id, false); err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +348,10 @@ func TestReplayed(t *testing.T) {
 			}
 		}
 	}
-	j, err := s.e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"), Target: s.f, Verify: applytest.Good, Within: time.Minute})
+	j, err := s.e.Apply(t.Context(), Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte("{}"), Target: s.f, Verify: applytest.Good, Within: time.Minute,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +375,7 @@ func TestReplayed(t *testing.T) {
 	if n < 20 {
 		t.Errorf("only %d moments", n)
 	}
-	// The two of them exchanged, and one file of each.
+	// The two journals exchanged, and one file of each.
 	if err := os.RemoveAll(j.Dir); err != nil {
 		t.Fatal(err)
 	}
@@ -395,7 +405,7 @@ func TestReplayed(t *testing.T) {
 	}
 }
 
-// TestSetAside mends a state directory with a journal that is refused.
+// TestSetAside repairs a state directory with a refused journal.
 func TestSetAside(t *testing.T) {
 	for what, spoil := range map[string]func(t *testing.T, dir string){
 		"changed": func(t *testing.T, dir string) {
@@ -452,7 +462,10 @@ func TestOnlyPlacesOfItsTarget(t *testing.T) {
 	f, plan := weakFake()
 	f.Foreign = "RestrictAnonymousSAM"
 	e := engineFor(t, f)
-	if _, err := e.Apply(t.Context(), Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"), Target: f, Verify: applytest.Good}); err == nil {
+	if _, err := e.Apply(t.Context(), Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte("{}"), Target: f, Verify: applytest.Good,
+	}); err == nil {
 		t.Error("applied to a place that is not the target's")
 	}
 }

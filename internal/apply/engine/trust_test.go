@@ -17,7 +17,7 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// unseal makes a journal as earlier versions wrote it.
+// unseal rewrites a journal in the format of earlier versions.
 func unseal(t *testing.T, s *stand) {
 	t.Helper()
 	dir := filepath.Join(s.e.State, "journal", s.id)
@@ -44,7 +44,8 @@ func unseal(t *testing.T, s *stand) {
 		t.Fatal(err)
 	}
 	for name, b := range map[string]string{
-		stepsFile: string(text), beforeFile: strings.Replace(string(before), schemaJournal, schemaUnsealed, 1), "guard.lock": "",
+		stepsFile: string(text), beforeFile: strings.Replace(string(before), schemaJournal, schemaUnsealed, 1),
+		"guard.lock": "",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(b), 0o600); err != nil {
 			t.Fatal(err)
@@ -55,23 +56,27 @@ func unseal(t *testing.T, s *stand) {
 	}
 }
 
-// TestDamagedKey: whatever a key has become, nothing is restored, and the command that mends it is told.
+// TestDamagedKey: whatever happened to the key, nothing is restored, and the error names the command that repairs it.
 func TestDamagedKey(t *testing.T) {
-	for _, b := range []string{"", "-----BEGIN PRIVATE", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"} {
+	for _, b := range []string{
+		"", "-----BEGIN PRIVATE",
+		"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+	} {
 		s := stands(t)["kept"](t)
 		if err := os.WriteFile(filepath.Join(s.e.State, keyFile), []byte(b), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		_, err := s.e.Rollback(t.Context(), s.id, false)
 		var open *private.Error
-		if !errors.As(err, &open) || open.Mend != private.Moved(s.e.State) || applytest.Dump(s.f.Tree, "HKLM") != s.now {
+		if !errors.As(err, &open) || open.Mend != private.Moved(s.e.State) ||
+			applytest.Dump(s.f.Tree, "HKLM") != s.now {
 			t.Errorf("a key %q: %v", b, err)
 		}
 	}
 }
 
-// TestUnsealed: journals of earlier versions are shown, and taken back only when that is asked for; also where sealing them
-// was cut short at any point.
+// TestUnsealed: journals of earlier versions are shown, and undone only on request, also if sealing them was
+// interrupted at any point.
 func TestUnsealed(t *testing.T) {
 	for name, make := range stands(t) {
 		if name == "undone" {
@@ -134,13 +139,13 @@ func TestUnsealed(t *testing.T) {
 	})
 }
 
-// TestForgedJournal puts the journal of another's hand into a state directory: one without a seal, for a value of Winlogon.
+// TestForgedJournal puts a forged journal into a state directory: one without a seal, for a value of Winlogon.
 func TestForgedJournal(t *testing.T) {
 	const id = "20261129-000000-abcdef"
 	forged := filepath.Join(peer.Shared(t, "cases/windows/journal"), id)
 	s := stands(t)["undone"](t)
 	copyDir(t, forged, filepath.Join(s.e.State, "journal", id))
-	// Not finished, so that a recovery has something to do.
+	// Unfinished, so that a recovery has something to do.
 	steps := filepath.Join(s.e.State, "journal", id, stepsFile)
 	b, err := os.ReadFile(steps)
 	if err != nil {
@@ -164,7 +169,8 @@ func TestForgedJournal(t *testing.T) {
 	}
 }
 
-// TestStateDirectoryOfOthers: what others own, can write, or lead elsewhere is refused with the command that mends it.
+// TestStateDirectoryOfOthers: a directory that others own, can write or redirect is refused with the command that
+// repairs it.
 func TestStateDirectoryOfOthers(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Wine gives every file to the one user")
@@ -203,7 +209,9 @@ func TestStateDirectoryOfOthers(t *testing.T) {
 		{"the journal is a link", journal(""), linked, ""},
 		{"a file is a link", journal(beforeFile), linked, ""},
 		{"the key is a link", below(keyFile), linked, "rm "},
-		{"a file has two names", journal(beforeFile), func(p string) error { return os.Link(p, filepath.Join(filepath.Dir(p), "..", "x")) }, ""},
+		{"a file has two names", journal(beforeFile), func(p string) error {
+			return os.Link(p, filepath.Join(filepath.Dir(p), "..", "x"))
+		}, ""},
 	}
 	if os.Geteuid() == 0 {
 		list = append(list,
@@ -241,7 +249,8 @@ func TestStateDirectoryOfOthers(t *testing.T) {
 			}
 			_, err := s.e.Recover(t.Context())
 			var trouble *private.Error
-			if !errors.As(err, &trouble) || !strings.HasPrefix(trouble.Mend, c.mend) || !strings.Contains(trouble.Mend, trouble.Path) {
+			if !errors.As(err, &trouble) || !strings.HasPrefix(trouble.Mend, c.mend) ||
+				!strings.Contains(trouble.Mend, trouble.Path) {
 				t.Errorf("%v, mended by %+v", err, trouble)
 			}
 		})

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/apply"
 )
 
-// takeBack undoes an apply that failed, also when its context has ended, and returns why.
+// takeBack undoes a failed apply, even if its context has ended, and returns why.
 func (e *Engine) takeBack(ctx context.Context, j *Journal, t apply.Target, cause error) error {
 	e.log("rolling back: %v", cause)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
@@ -21,12 +21,11 @@ func (e *Engine) takeBack(ctx context.Context, j *Journal, t apply.Target, cause
 	return &RolledBackError{j.ID, cause}
 }
 
-// undoTime bounds going back: some writes, a reload, and reading everything again, over a slow network too.
+// undoTime bounds an undo: a few writes, a reload, and reading everything again, also over a slow network.
 const undoTime = 5 * time.Minute
 
-// undo puts every place back that was written, in reverse order, reads all of them again, and makes the host use them.
-// Places that hold neither what was there before nor what was written stop it before anything is touched, unless force
-// is given.
+// undo restores every written place in reverse order, reads all of them again, and makes the host use them. If a place
+// holds neither the state before nor what was written, undo stops before it changes anything, unless force is set.
 func (e *Engine) undo(ctx context.Context, j *Journal, t apply.Target, why string, force bool) error {
 	if err := mayRestore(j, t); err != nil {
 		return err
@@ -76,7 +75,7 @@ func (e *Engine) undo(ctx context.Context, j *Journal, t apply.Target, why strin
 		}
 		e.log("restored %s", w.Place)
 	}
-	for _, w := range j.Writes[:n] { // the proof after the last
+	for _, w := range j.Writes[:n] { // the proof from after the last write
 		if err := e.readBack(ctx, t, w.Place, w.Before); err != nil {
 			return err
 		}
@@ -84,8 +83,8 @@ func (e *Engine) undo(ctx context.Context, j *Journal, t apply.Target, why strin
 	var notes []string
 	if n > 0 {
 		if notes, err = t.Settle(ctx, reversed(j.Writes[:n])); err != nil {
-			// What is written is right; what runs may not know yet. That is said, and is no reason to leave the journal
-			// open: there is nothing left to restore.
+			// The configuration is right, but what runs may not use it yet. That is reported, and is no reason to leave
+			// the journal open: there is nothing left to restore.
 			notes = append(notes, err.Error())
 		}
 	}
@@ -94,12 +93,12 @@ func (e *Engine) undo(ctx context.Context, j *Journal, t apply.Target, why strin
 		e.log("note: %s", note)
 	}
 	if err := e.record(j, "rolled-back", PhaseUndone); err != nil {
-		notes = append(notes, err.Error()) // a full disk must not keep the host from being whole again
+		notes = append(notes, err.Error()) // a full disk must not keep the host from being restored
 	}
 	if err := e.step(j, Step{Event: Undone, Notes: notes}); err != nil {
 		return err
 	}
-	j.release() // nothing will be needed any more
+	j.release() // the space is no longer needed
 	return nil
 }
 
@@ -118,7 +117,7 @@ func (e *Engine) undoOpened(ctx context.Context, j *Journal, why string) error {
 	return e.undo(ctx, j, t, why, false)
 }
 
-// mayRestore refuses what nothing proves, and places that the target does not write: whatever a journal says.
+// mayRestore refuses unauthenticated journals, and places that the target does not write, whatever the journal says.
 func mayRestore(j *Journal, t apply.Target) error {
 	if !j.Sealed {
 		return &UnsealedError{j.ID}
@@ -131,7 +130,7 @@ func mayRestore(j *Journal, t apply.Target) error {
 	return nil
 }
 
-// reversed lists writes as they look on the way back.
+// reversed returns writes as an undo makes them.
 func reversed(writes []apply.Write) []apply.Write {
 	out := slices.Clone(writes)
 	slices.Reverse(out)
@@ -141,7 +140,7 @@ func reversed(writes []apply.Write) []apply.Write {
 	return out
 }
 
-// Rollback restores exactly what was there before an apply, at any later time.
+// Rollback restores the exact state before an apply, at any later time.
 func (e *Engine) Rollback(ctx context.Context, id string, force bool) (*Journal, error) {
 	unlock, err := e.lock()
 	if err != nil {
@@ -169,7 +168,7 @@ func (e *Engine) Rollback(ctx context.Context, id string, force bool) (*Journal,
 	}
 	defer done()
 	if j.Phase() == PhaseConflict || j.Phase() == PhaseKept {
-		// Look first: a refusal must not turn an apply that stays into one that is half way back.
+		// Check first: a refusal must not turn a kept apply into one that is half undone.
 		if err := e.conflicts(ctx, j, t); err != nil && !force {
 			return j, err
 		}
@@ -177,7 +176,7 @@ func (e *Engine) Rollback(ctx context.Context, id string, force bool) (*Journal,
 	return j, e.undo(ctx, j, t, "asked for by "+e.Who, force)
 }
 
-// conflicts compares every place with what the journal knows, and touches nothing.
+// conflicts compares every place with the journal, and changes nothing.
 func (e *Engine) conflicts(ctx context.Context, j *Journal, t apply.Target) error {
 	var diffs []string
 	for _, w := range j.Writes[:j.attempted()] {
@@ -195,11 +194,11 @@ func (e *Engine) conflicts(ctx context.Context, j *Journal, t apply.Target) erro
 	return nil
 }
 
-// LateError says that a confirmation came too late.
+// LateError means that a confirmation came too late.
 type LateError struct {
 	ID   string
 	By   time.Duration
-	Back error // nil when the host is as before now
+	Back error // nil if the host is now as before
 }
 
 func (e *LateError) Error() string {
@@ -210,7 +209,8 @@ func (e *LateError) Error() string {
 	return s + ": everything was rolled back, the host is as before"
 }
 
-// Confirm keeps an apply that waits for it. Too late is refused, and the host goes back if the guard has not done so.
+// Confirm keeps an apply that awaits it. A late confirmation is refused, and the apply is undone if the guard has not
+// done so.
 func (e *Engine) Confirm(ctx context.Context, id string) (*Journal, error) {
 	unlock, err := e.lock()
 	if err != nil {
@@ -226,7 +226,8 @@ func (e *Engine) Confirm(ctx context.Context, id string) (*Journal, error) {
 	}
 	switch j.Phase() {
 	case PhaseKept:
-		return j, fmt.Errorf("apply: %s needs no confirmation: it stays since %s", id, j.Ended().Local().Format(time.DateTime))
+		return j, fmt.Errorf("apply: %s needs no confirmation: it stays since %s", id,
+			j.Ended().Local().Format(time.DateTime))
 	case PhaseUndone, PhaseUndoing, PhaseConflict:
 		if d := j.Deadline(); d != nil && d.Passed(e.now()) {
 			return j, &LateError{ID: id, By: -d.Left(e.now())}
@@ -249,19 +250,19 @@ func (e *Engine) Confirm(ctx context.Context, id string) (*Journal, error) {
 	return j, e.step(j, Step{Event: Confirmed})
 }
 
-// Recovered says what recovery found and did about one apply.
+// Recovered is what recovery found and did about one apply.
 type Recovered struct {
 	ID     string
 	Target string
 	Phase  Phase         // now
 	Did    string        // what was done, empty for nothing
-	Host   string        // before, after, or changed: by what the places hold
-	Left   time.Duration // until when the confirmation may still come
+	Host   string        // before, after, or changed: according to the places
+	Left   time.Duration // until the deadline of the confirmation
 	Err    error
 }
 
-// Recover finishes what a killed process, a power cut or a missing confirmation left: everything that is not to stay goes
-// back, newest first. Only targets with unfinished journals are touched.
+// Recover finishes what a killed process, a power cut or a missing confirmation left: everything that must not stay is
+// undone, newest first. Only targets with unfinished journals are touched.
 func (e *Engine) Recover(ctx context.Context) ([]Recovered, error) {
 	return e.recover(ctx, func(*Journal) bool { return true })
 }
@@ -304,7 +305,7 @@ func (e *Engine) recoverOne(ctx context.Context, j *Journal) Recovered {
 	if why == "" {
 		r.Phase = j.Phase()
 		if !j.Sealed {
-			return r // nothing proves what it says
+			return r // it is not authenticated
 		}
 		switch r.Phase {
 		case PhaseKept, PhaseWaiting:

@@ -13,18 +13,18 @@ import (
 	"ipcguard/internal/apply/private"
 )
 
-// Journals of earlier versions have a CRC-32C on each line of their steps, which tells of a power cut and of nothing else.
-// They are shown, and taken back when that is asked for: then they are sealed as they are first.
+// Journals of earlier versions have a CRC-32C on each line of their steps, which detects a power cut and nothing else.
+// They are shown, and undone on request: then they are sealed as they are first.
 
 const schemaUnsealed = "ipcguard.journal/1"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// maxUnsealed bounds the values in each file of a journal that nothing proves: without a seal anybody may have written it, and
-// three bytes of JSON can take four hundred in memory. A plan for a thousand shares has a hundred thousand.
+// maxUnsealed bounds the values in each file of an unauthenticated journal: anyone may have written it, and three bytes
+// of JSON can take four hundred in memory. A plan for a thousand shares has a hundred thousand.
 const maxUnsealed = 250_000
 
-// crcText is how long the sum of a line is.
+// crcText is the length of a line's checksum.
 const crcText = 8
 
 func ofEarlierVersion(steps []byte) bool { return bytes.IndexByte(steps, ' ') == crcText }
@@ -32,7 +32,7 @@ func ofEarlierVersion(steps []byte) bool { return bytes.IndexByte(steps, ' ') ==
 // readUnsealed reads the steps of an earlier version.
 func (j *Journal) readUnsealed(f *files) error {
 	for name, b := range map[string][]byte{beforeFile: f.before, planFile: f.plan, stepsFile: f.steps} {
-		if bytes.Count(b, []byte(",")) > maxUnsealed { // one stands between any two values
+		if bytes.Count(b, []byte(",")) > maxUnsealed { // a comma separates any two values
 			return fmt.Errorf("%s: more than %d values, which no journal has", name, maxUnsealed)
 		}
 	}
@@ -40,7 +40,8 @@ func (j *Journal) readUnsealed(f *files) error {
 		line, more, whole := bytes.Cut(rest, []byte("\n"))
 		sum, text, _ := bytes.Cut(line, []byte(" "))
 		s, ok := parseStep(text)
-		if !whole || !ok || string(sum) != fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)) || s.N != len(j.Steps) || len(j.Steps) >= maxSteps {
+		if !whole || !ok || string(sum) != fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)) ||
+			s.N != len(j.Steps) || len(j.Steps) >= maxSteps {
 			if len(more) > 0 {
 				return fmt.Errorf("%s: line %d is damaged, and others follow it", stepsFile, len(j.Steps)+1)
 			}
@@ -54,7 +55,8 @@ func (j *Journal) readUnsealed(f *files) error {
 	return nil
 }
 
-// sealedSteps are the steps of an earlier version as a sealed journal has them, with one more for every file beside them.
+// sealedSteps returns the steps of an earlier version as a sealed journal has them, with one more for every file next
+// to them.
 func (j *Journal) sealedSteps(f *files) (text []byte, steps []Step, head mac, err error) {
 	steps = append(steps, j.Steps...)
 	for _, kind := range []string{"proof", "record"} {
@@ -62,7 +64,7 @@ func (j *Journal) sealedSteps(f *files) (text []byte, steps []Step, head mac, er
 			name := fmt.Sprintf("%s-%d.json", kind, n)
 			b, err := private.Read(filepath.Join(j.Dir, name), maxJournalFile)
 			if err != nil {
-				break // the next is what a killed process leaves, or none
+				break // the next is left by a killed process, or absent
 			}
 			steps = append(steps, Step{N: len(steps), Time: j.Ended(), Event: Kept, File: name, Sum: digest(b)})
 		}
@@ -79,18 +81,19 @@ func (j *Journal) sealedSteps(f *files) (text []byte, steps []Step, head mac, er
 	return text, steps, head, nil
 }
 
-// halfAdopted accepts a journal of an earlier version that the ledger knows only where adopt was cut short: the ledger tells
-// it as it would be sealed.
+// halfAdopted accepts a journal of an earlier version that the ledger has because adopt was interrupted: the ledger's
+// entry is that of the sealed journal.
 func (j *Journal) halfAdopted(f *files, told known) error {
 	if j.seal != nil && len(j.Steps) > 0 {
-		if _, steps, head, err := j.sealedSteps(f); err == nil && told.Steps == len(steps) && told.Head == head.String() {
+		if _, steps, head, err := j.sealedSteps(f); err == nil && told.Steps == len(steps) &&
+			told.Head == head.String() {
 			return nil
 		}
 	}
 	return errors.New("the ledger knows it as sealed, and it is not")
 }
 
-// Adopt seals a journal of an earlier version as it is, for somebody who has looked at it: then it can be rolled back.
+// Adopt seals a journal of an earlier version as it is, after a person has reviewed it: then it can be rolled back.
 func (e *Engine) Adopt(id string) (*Journal, error) {
 	unlock, err := e.lock()
 	if err != nil {
@@ -107,7 +110,7 @@ func (e *Engine) Adopt(id string) (*Journal, error) {
 	return j, e.adopt(j)
 }
 
-// adopt seals a journal of an earlier version as it is. The ledger knows it first.
+// adopt seals a journal of an earlier version as it is. It updates the ledger first.
 func (e *Engine) adopt(j *Journal) error {
 	f, err := readFiles(j.Dir)
 	if err != nil {
@@ -142,7 +145,7 @@ func (e *Engine) adopt(j *Journal) error {
 	return j.readKept(withoutDraft(f.names))
 }
 
-// withoutDraft leaves out the draft of the steps.
+// withoutDraft removes the draft of the steps.
 func withoutDraft(names []string) []string {
 	var out []string
 	for _, n := range names {

@@ -11,7 +11,7 @@ import (
 	"ipcguard/internal/apply/durable"
 )
 
-// Lock takes a lock file, which is made where it is missing, or says durable.ErrLocked.
+// Lock locks a lock file, creating it if necessary, or returns durable.ErrLocked.
 func Lock(path string) (unlock func(), err error) {
 	f, err := Open(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
@@ -23,7 +23,7 @@ func Lock(path string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil // nothing was written
 }
 
-// LockWithin is Lock, tried again for some time while another process holds it.
+// LockWithin is Lock, retried for some time while another process holds the lock.
 func LockWithin(path string, wait time.Duration) (unlock func(), err error) {
 	for end := time.Now().Add(wait); ; time.Sleep(10 * time.Millisecond) {
 		unlock, err = Lock(path)
@@ -33,7 +33,7 @@ func LockWithin(path string, wait time.Duration) (unlock func(), err error) {
 	}
 }
 
-// LockNamed takes the lock that everybody takes who runs as this account on this machine and names the same thing.
+// LockNamed locks a name. All processes of this account on this machine that use the name share the lock.
 func LockNamed(name string) (unlock func(), err error) {
 	dir := locks()
 	if err := Make(dir); err != nil {

@@ -1,17 +1,17 @@
-// Package private keeps directories and files that nobody else can write, and refuses to read others.
+// Package private creates directories and files that no other account can write, and refuses to read others.
 //
-// What an apply goes back by is believed because nobody but the account that applies could have written it. So a directory
-// is used only where
+// An undo trusts its journal because only the account that applies could have written it. So a directory is used only
+// if
 //
-//   - it is a directory, no symbolic link or reparse point, and belongs to this account (on Windows: to SYSTEM or
+//   - it is a directory, not a symbolic link or reparse point, and belongs to this account (on Windows: to SYSTEM or
 //     Administrators, or to the user of a process that is no administrator);
-//   - nobody else may write to it (on Windows: nobody else has any right to it);
-//   - the same holds for every directory above it, as far as writing goes: who may rename one of them can put another tree in
-//     its place. Directories above may belong to the system, be open to all with the sticky bit, as /tmp is, and be symbolic
-//     links of the system's.
+//   - no other account may write to it (on Windows: no other account has any right to it);
+//   - no other account may write to any directory above it, because whoever may rename one of them can put another tree
+//     in its place. Directories above may belong to the system, be open to all with the sticky bit, as /tmp is, and be
+//     symbolic links of the system.
 //
-// A file in it is held to the same, has one name, and is looked at when it is open, not before. What does not hold is an
-// *Error that names the path, the reason and the command that mends it.
+// The same rules apply to a file in it, which must also have only one name; it is checked once it is open, not before.
+// A violation is an *Error with the path, the reason and the command that repairs it.
 package private
 
 import (
@@ -26,19 +26,19 @@ import (
 	"ipcguard/internal/apply/durable"
 )
 
-// Error says that a path cannot be trusted, and what mends that.
+// Error reports a path that cannot be trusted, and how to repair it.
 type Error struct {
 	Path, Why string
-	Mend      string // a command; empty where none does
+	Mend      string // a command; empty if none helps
 }
 
 func (e *Error) Error() string { return e.Path + ": " + e.Why }
 
-// Probe is how the name of a file begins by which Windows is asked whether a file system stores owners. It is empty, and there
-// for a moment: who lists a private directory passes it over.
+// Probe is the name prefix of the file that tests whether a Windows file system stores owners. It is empty and
+// short-lived; code that lists a private directory skips it.
 const Probe = ".owner-"
 
-// Make makes a directory and those above it where they are missing, private and durable, and checks all of them.
+// Make creates a directory and its missing parents, private and durable, and checks all of them.
 func Make(dir string) error {
 	if _, err := os.Lstat(dir); err == nil {
 		return Check(dir)
@@ -57,7 +57,7 @@ func Make(dir string) error {
 	return Check(dir)
 }
 
-// makeAbove makes the directories above a private one.
+// makeAbove creates the missing parents of a private directory.
 func makeAbove(dir string) error {
 	if _, err := os.Stat(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -73,7 +73,7 @@ func makeAbove(dir string) error {
 	return nil
 }
 
-// Mkdir makes one directory, private and durable.
+// Mkdir creates one directory, private and durable.
 func Mkdir(dir string) error {
 	if err := mkdir(dir); err != nil {
 		return &fs.PathError{Op: "mkdir", Path: dir, Err: err}
@@ -81,7 +81,7 @@ func Mkdir(dir string) error {
 	return durable.SyncDir(filepath.Dir(dir))
 }
 
-// Check looks at a directory and at every one above it.
+// Check checks a directory and all its parents.
 func Check(dir string) error {
 	if err := checkAbove(dir); err != nil {
 		return err
@@ -89,7 +89,8 @@ func Check(dir string) error {
 	return Dir(dir)
 }
 
-// Create makes a new file with these bytes, synced. It never replaces one, and leaves none that is not whole.
+// Create creates a new file with these bytes and syncs it. It never replaces a file, and never leaves an incomplete
+// one.
 func Create(path string, b []byte) error {
 	f, err := create(path)
 	if err != nil {
@@ -98,11 +99,11 @@ func Create(path string, b []byte) error {
 	return durable.Fill(f, b)
 }
 
-// Replace gives a file these bytes in one step that is durable when it returns. Between is called when the new file is
-// whole and has not got the name yet.
+// Replace replaces a file's content atomically; the change is durable when it returns. between is called when the new
+// file is complete but not renamed yet.
 func Replace(path string, b []byte, between func()) error {
 	next := path + ".new"
-	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that was killed
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a killed run
 		return err
 	}
 	if err := Create(next, b); err != nil {
@@ -115,7 +116,7 @@ func Replace(path string, b []byte, between func()) error {
 	return durable.SyncDir(filepath.Dir(path))
 }
 
-// Read gives the content of a file that is private and has at most so many bytes.
+// Read returns the content of a private file of at most the given size.
 func Read(path string, most int64) ([]byte, error) {
 	f, err := Open(path, os.O_RDONLY)
 	if err != nil {
@@ -132,7 +133,7 @@ func Read(path string, most int64) ([]byte, error) {
 	return b, nil
 }
 
-// quoted is a path as a shell takes it.
+// quoted quotes a path for a shell.
 func quoted(path, quote string) string {
 	if strings.Trim(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+@:\\") == "" {
 		return path

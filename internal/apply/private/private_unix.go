@@ -14,13 +14,13 @@ import (
 	"syscall"
 )
 
-// writable are the bits by which others than the owner may write.
+// writable holds the mode bits by which others than the owner may write.
 const writable = 0o022
 
 // maxLinks bounds a chain of symbolic links, as the kernel does.
 const maxLinks = 40
 
-// locks is where locks lie that no state directory has: nobody else can make or hold them.
+// locks returns the directory of locks that belong to no state directory: no other account can create or hold them.
 func locks() string {
 	if os.Geteuid() != 0 {
 		if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
@@ -42,9 +42,9 @@ func create(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
 }
 
-// Open opens a file that must be private: with os.O_CREATE it is made where it is missing.
+// Open opens a file that must be private; os.O_CREATE creates it if it is missing.
 func Open(path string, flag int) (*os.File, error) {
-	// Without O_NONBLOCK the opening of a named pipe waits for its other end.
+	// Without O_NONBLOCK, opening a named pipe waits for its other end.
 	f, err := os.OpenFile(path, flag|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
 	if errors.Is(err, syscall.ELOOP) {
 		return nil, &Error{Path: path, Why: "it is a symbolic link", Mend: "rm " + quoted(path, "'")}
@@ -72,7 +72,10 @@ func checkFile(path string, f *os.File) error {
 	case int(st.Uid) != os.Geteuid():
 		return &Error{Path: path, Why: "it belongs to " + account(st.Uid), Mend: Moved(path)}
 	case mode.Perm()&writable != 0:
-		return &Error{Path: path, Why: fmt.Sprintf("others may write it (mode %04o)", mode.Perm()), Mend: "chmod go-w " + quoted(path, "'")}
+		return &Error{
+			Path: path, Why: fmt.Sprintf("others may write it (mode %04o)", mode.Perm()),
+			Mend: "chmod go-w " + quoted(path, "'"),
+		}
 	case st.Nlink != 1:
 		return &Error{Path: path, Why: fmt.Sprintf("it has %d names (hard links)", st.Nlink), Mend: Moved(path)}
 	}
@@ -86,12 +89,15 @@ func Secret(path string) error {
 		return err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return &Error{Path: path, Why: fmt.Sprintf("others may read it (mode %04o)", info.Mode().Perm()), Mend: "chmod 600 " + quoted(path, "'")}
+		return &Error{
+			Path: path, Why: fmt.Sprintf("others may read it (mode %04o)", info.Mode().Perm()),
+			Mend: "chmod 600 " + quoted(path, "'"),
+		}
 	}
 	return nil
 }
 
-// Dir looks at a directory alone: the caller knows those above it.
+// Dir checks only a directory; the caller has checked its parents.
 func Dir(dir string) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -106,19 +112,23 @@ func Dir(dir string) error {
 	case !ok:
 		return fmt.Errorf("%s: the system tells no owner", dir)
 	case int(st.Uid) != os.Geteuid():
-		return &Error{Path: dir, Why: fmt.Sprintf("it belongs to %s, and this is %s", account(st.Uid), account(uint32(os.Geteuid()))), Mend: Moved(dir)}
+		return &Error{Path: dir, Why: fmt.Sprintf("it belongs to %s, and this is %s", account(st.Uid),
+			account(uint32(os.Geteuid()))), Mend: Moved(dir)}
 	case info.Mode().Perm()&writable != 0:
-		return &Error{Path: dir, Why: fmt.Sprintf("others may write to it (mode %04o)", info.Mode().Perm()), Mend: "chmod go-w " + quoted(dir, "'")}
+		return &Error{
+			Path: dir, Why: fmt.Sprintf("others may write to it (mode %04o)", info.Mode().Perm()),
+			Mend: "chmod go-w " + quoted(dir, "'"),
+		}
 	}
 	return nil
 }
 
-// Moved is the command that puts something away without deleting it.
+// Moved returns the command that moves a path away without deleting it.
 func Moved(path string) string {
 	return "mv " + quoted(path, "'") + " " + quoted(path+".refused", "'")
 }
 
-// checkAbove looks at every directory on the way to one, through the links on the way.
+// checkAbove checks every parent of a directory, through symbolic links.
 func checkAbove(dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -140,7 +150,7 @@ func checkAbove(dir string) error {
 		next := filepath.Join(at, name)
 		info, err := os.Lstat(next)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // it is still to be made, below what was looked at
+			return nil // it will be created below what was checked
 		}
 		if err != nil {
 			return err
@@ -166,7 +176,7 @@ func checkAbove(dir string) error {
 	}
 }
 
-// above refuses a directory in which others may put something else in the place of what is below it.
+// above refuses a directory in which others may replace what is below it.
 func above(dir string) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -180,14 +190,15 @@ func above(dir string) error {
 	}
 	if info.Mode().Perm()&writable != 0 && info.Mode()&fs.ModeSticky == 0 {
 		return &Error{
-			Path: dir, Why: fmt.Sprintf("others may write to it (mode %04o), and so put another directory in the place of one below it", info.Mode().Perm()),
+			Path: dir,
+			Why:  fmt.Sprintf("others may write to it (mode %04o), and so put another directory in the place of one below it", info.Mode().Perm()),
 			Mend: "chmod go-w " + quoted(dir, "'"),
 		}
 	}
 	return nil
 }
 
-// ours refuses what belongs neither to this account nor to root.
+// ours refuses a path that belongs neither to this account nor to root.
 func ours(path string, info fs.FileInfo) error {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -195,14 +206,15 @@ func ours(path string, info fs.FileInfo) error {
 	}
 	if uid := int(st.Uid); uid != os.Geteuid() && uid != 0 {
 		return &Error{
-			Path: path, Why: "it belongs to " + account(st.Uid) + ", who can put another directory in the place of one below it",
+			Path: path, Why: "it belongs to " + account(st.Uid) +
+				", who can put another directory in the place of one below it",
 			Mend: "chown root " + quoted(path, "'") + "   # or name a directory elsewhere with --state",
 		}
 	}
 	return nil
 }
 
-// account is an owner as people know it.
+// account returns the name of an owner.
 func account(uid uint32) string {
 	id := strconv.FormatUint(uint64(uid), 10)
 	if u, err := user.LookupId(id); err == nil {

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// trust is who may write what this process believes: SYSTEM and Administrators, and the user of a process that is no
-// administrator.
+// trust holds the accounts that may write what this process trusts: SYSTEM and Administrators, and the user of a
+// process that is no administrator.
 type trust struct {
 	system, admins, installer *windows.SID
 	me                        *windows.SID
@@ -50,7 +50,7 @@ func (t *trust) is(sid *windows.SID, me bool) bool {
 	return sid.Equals(t.system) || sid.Equals(t.admins) || me && sid.Equals(t.me)
 }
 
-// descriptor is what is given to what this process makes: nothing is inherited from above.
+// descriptor returns the security of new files and directories: nothing is inherited.
 func (t *trust) descriptor(dir bool) (*windows.SecurityAttributes, error) {
 	owner, flags := "BA", ""
 	if dir {
@@ -70,7 +70,7 @@ func (t *trust) descriptor(dir bool) (*windows.SecurityAttributes, error) {
 	return sa, nil
 }
 
-// locks is where locks lie that no state directory has: nobody else can make or hold them.
+// locks returns the directory of locks that belong to no state directory: no other account can create or hold them.
 func locks() string {
 	if t, err := whom(); err == nil && t.admin {
 		if data := os.Getenv("ProgramData"); data != "" {
@@ -96,13 +96,14 @@ func mkdir(dir string) error {
 	return windows.CreateDirectory(name, sa)
 }
 
-// rename waits for a reader that has the old file open: Windows does not replace what is open. Readers of this program have
-// it open for less than a millisecond, virus scanners for some hundred.
+// rename waits for a reader of the old file: Windows does not replace an open file. This program keeps it open for less
+// than a millisecond, virus scanners for a few hundred.
 func rename(from, to string) error {
 	const most, pause = 2 * time.Second, 10 * time.Millisecond
 	for end := time.Now().Add(most); ; time.Sleep(pause) {
 		err := os.Rename(from, to)
-		if !errors.Is(err, windows.ERROR_ACCESS_DENIED) && !errors.Is(err, windows.ERROR_SHARING_VIOLATION) || time.Now().After(end) {
+		if !errors.Is(err, windows.ERROR_ACCESS_DENIED) && !errors.Is(err, windows.ERROR_SHARING_VIOLATION) ||
+			time.Now().After(end) {
 			return err
 		}
 	}
@@ -112,7 +113,7 @@ func create(path string) (*os.File, error) {
 	return open(path, windows.GENERIC_WRITE, windows.CREATE_NEW)
 }
 
-// open opens a file itself, not what a link leads to; one that it makes is private from its first moment.
+// open opens a file itself, not the target of a link; a new file is private from the start.
 func open(path string, access, how uint32) (*os.File, error) {
 	t, err := whom()
 	if err != nil {
@@ -135,7 +136,7 @@ func open(path string, access, how uint32) (*os.File, error) {
 	return os.NewFile(uintptr(h), path), nil
 }
 
-// Open opens a file that must be private: with os.O_CREATE it is made where it is missing.
+// Open opens a file that must be private; os.O_CREATE creates it if it is missing.
 func Open(path string, flag int) (*os.File, error) {
 	access, how := uint32(windows.GENERIC_READ), uint32(windows.OPEN_EXISTING)
 	switch {
@@ -159,10 +160,10 @@ func Open(path string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-// Secret has nothing to add to what Open has refused: nobody else has any right to a private file.
+// Secret adds nothing to the checks of Open: no other account has any right to a private file.
 func Secret(string) error { return nil }
 
-// Dir looks at a directory alone: the caller knows those above it.
+// Dir checks only a directory; the caller has checked its parents.
 func Dir(dir string) error {
 	h, err := handle(dir)
 	if err != nil {
@@ -172,7 +173,7 @@ func Dir(dir string) error {
 	return check(dir, h, true)
 }
 
-// handle opens what a name is, not what it leads to, to be looked at.
+// handle opens a path itself, not the target of a link, to check it.
 func handle(path string) (windows.Handle, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
@@ -180,15 +181,16 @@ func handle(path string) (windows.Handle, error) {
 	}
 	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
 	const flags = windows.FILE_FLAG_BACKUP_SEMANTICS | windows.FILE_FLAG_OPEN_REPARSE_POINT
-	h, err := windows.CreateFile(name, windows.READ_CONTROL|windows.FILE_READ_ATTRIBUTES, share, nil, windows.OPEN_EXISTING, flags, 0)
+	h, err := windows.CreateFile(name, windows.READ_CONTROL|windows.FILE_READ_ATTRIBUTES, share, nil,
+		windows.OPEN_EXISTING, flags, 0)
 	if err != nil {
 		return 0, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	return h, nil
 }
 
-// check refuses what is no file or directory of its own, belongs to somebody else, or is open to somebody else. Also are
-// accounts that may own and use it beside those that any private file has.
+// check refuses a path that is not a plain file or directory, belongs to another account, or is open to another
+// account. also lists accounts that may own and use it in addition to the usual ones.
 func check(path string, h windows.Handle, dir bool, also ...*windows.SID) error {
 	var info windows.ByHandleFileInformation
 	if err := windows.GetFileInformationByHandle(h, &info); err != nil {
@@ -198,9 +200,15 @@ func check(path string, h windows.Handle, dir bool, also ...*windows.SID) error 
 	case info.FileAttributes&windows.FILE_ATTRIBUTE_REPARSE_POINT != 0:
 		return &Error{Path: path, Why: "it is a reparse point: a link, or a mount", Mend: Moved(path)}
 	case (info.FileAttributes&windows.FILE_ATTRIBUTE_DIRECTORY != 0) != dir:
-		return &Error{Path: path, Why: "it is a file where a directory is expected, or the other way round", Mend: Moved(path)}
+		return &Error{
+			Path: path, Why: "it is a file where a directory is expected, or the other way round",
+			Mend: Moved(path),
+		}
 	case !dir && info.NumberOfLinks != 1:
-		return &Error{Path: path, Why: fmt.Sprintf("it has %d names (hard links)", info.NumberOfLinks), Mend: Moved(path)}
+		return &Error{
+			Path: path, Why: fmt.Sprintf("it has %d names (hard links)", info.NumberOfLinks),
+			Mend: Moved(path),
+		}
 	}
 	t, err := whom()
 	if err != nil {
@@ -219,27 +227,30 @@ func check(path string, h windows.Handle, dir bool, also ...*windows.SID) error 
 		return &Error{Path: path, Why: "it belongs to " + named(owner), Mend: Moved(path)}
 	}
 	if list := strangers(aces, ^uint32(0), trusted); len(list) > 0 {
-		return &Error{Path: path, Why: "it is open to " + named(list...) + ", and not to SYSTEM and Administrators alone", Mend: t.narrowed(path, list, dir)}
+		return &Error{Path: path, Why: "it is open to " + named(list...) +
+			", and not to SYSTEM and Administrators alone", Mend: t.narrowed(path, list, dir)}
 	}
 	return nil
 }
 
-// strangers are those who are given some of the rights, and are not trusted: each once, nil for all entries of a kind that is
-// not known.
+// strangers returns the untrusted accounts that have some of the rights: each once, and nil for all entries of an
+// unknown kind.
 func strangers(aces []ace, rights uint32, trusted func(*windows.SID) bool) (list []*windows.SID) {
 	for _, a := range aces {
 		if a.inheritOnly || a.mask&rights == 0 || a.sid != nil && trusted(a.sid) {
 			continue
 		}
-		if !slices.ContainsFunc(list, func(sid *windows.SID) bool { return sid == a.sid || sid != nil && a.sid != nil && sid.Equals(a.sid) }) {
+		if !slices.ContainsFunc(list, func(sid *windows.SID) bool {
+			return sid == a.sid || sid != nil && a.sid != nil && sid.Equals(a.sid)
+		}) {
 			list = append(list, a.sid)
 		}
 	}
 	return list
 }
 
-// keepsOwners tells whether the file system that a path lies on stores the owner that a new file is given. One that gives
-// everything to the user, as Wine's does, cannot say more of who made something.
+// keepsOwners reports whether a path's file system stores the owner given to a new file. One that gives everything to
+// the user, as Wine's does, cannot say who created a file.
 func keepsOwners(path string, dir bool) bool {
 	if !dir {
 		path = filepath.Dir(path)
@@ -263,7 +274,7 @@ func keepsOwners(path string, dir bool) bool {
 	return err != nil || terr != nil || !owner.Equals(t.me)
 }
 
-// ace is one entry that allows something. Sid is nil where the kind of entry is not known.
+// ace is one allowing entry of an access list. Sid is nil if the kind of entry is unknown.
 type ace struct {
 	sid         *windows.SID
 	mask        uint32
@@ -271,14 +282,15 @@ type ace struct {
 }
 
 func security(path string, h windows.Handle) (*windows.SID, []ace, error) {
-	sd, err := windows.GetSecurityInfo(h, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
+	sd, err := windows.GetSecurityInfo(h, windows.SE_FILE_OBJECT,
+		windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: its security: %w", path, err)
 	}
 	return entries(path, sd)
 }
 
-// entries are the owner in a descriptor, and who is allowed something.
+// entries returns the owner and the allowing entries of a descriptor.
 func entries(path string, sd *windows.SECURITY_DESCRIPTOR) (*windows.SID, []ace, error) {
 	owner, _, err := sd.Owner()
 	if err != nil || owner == nil {
@@ -307,7 +319,7 @@ func entries(path string, sd *windows.SECURITY_DESCRIPTOR) (*windows.SID, []ace,
 	return owner, list, nil
 }
 
-// checkAbove looks at every directory above one: in none of them may somebody else put another in the place of one below.
+// checkAbove checks every parent of a directory: no other account may replace a directory below it.
 func checkAbove(dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -319,7 +331,7 @@ func checkAbove(dir string) error {
 	}
 	for up := filepath.Dir(dir); up != dir; dir, up = up, filepath.Dir(up) {
 		if _, err := os.Lstat(up); errors.Is(err, fs.ErrNotExist) {
-			continue // it is still to be made, below what is looked at
+			continue // it will be created below what is checked
 		}
 		if err := t.above(up); err != nil {
 			return err
@@ -339,28 +351,37 @@ func (t *trust) above(dir string) error {
 		return &fs.PathError{Op: "stat", Path: dir, Err: err}
 	}
 	if info.FileAttributes&windows.FILE_ATTRIBUTE_REPARSE_POINT != 0 {
-		return &Error{Path: dir, Why: "it is a reparse point: a link, or a mount; name the directory that it leads to with --state"}
+		return &Error{
+			Path: dir,
+			Why:  "it is a reparse point: a link, or a mount; name the directory that it leads to with --state",
+		}
 	}
 	owner, aces, err := security(dir, h)
 	if err != nil {
 		return err
 	}
-	// The user above is trusted as far as the user is who runs this: C:\Users\NAME is theirs.
+	// The owner of a directory above is also trusted if it is the user who runs this process: C:\Users\NAME is theirs.
 	if !t.is(owner, true) && !owner.Equals(t.installer) {
-		return &Error{Path: dir, Why: "it belongs to " + named(owner) + ", who can put another directory in the place of one below it"}
+		return &Error{Path: dir, Why: "it belongs to " + named(owner) +
+			", who can put another directory in the place of one below it"}
 	}
-	// Who has one of these can delete or rename what is below, or give the right away.
+	// An account with one of these rights can delete or rename what is below, or grant the right.
 	const deleteChild = 0x40 // FILE_DELETE_CHILD
 	const dangerous = deleteChild | windows.DELETE | windows.WRITE_DAC | windows.WRITE_OWNER | windows.GENERIC_ALL
-	list := strangers(aces, dangerous, func(sid *windows.SID) bool { return t.is(sid, true) || sid.Equals(t.installer) })
+	list := strangers(aces, dangerous, func(sid *windows.SID) bool {
+		return t.is(sid, true) || sid.Equals(t.installer)
+	})
 	if len(list) > 0 {
-		return &Error{Path: dir, Why: named(list...) + " may put another directory in the place of one below it", Mend: "icacls " + quoted(dir, `"`) + " /remove:g " + icaclsNames(list)}
+		return &Error{
+			Path: dir, Why: named(list...) + " may put another directory in the place of one below it",
+			Mend: "icacls " + quoted(dir, `"`) + " /remove:g " + icaclsNames(list),
+		}
 	}
 	return nil
 }
 
-// mostNamed bounds an error, and a command that somebody is to type, where an access list has hundreds of entries: who is
-// left is named by the next error.
+// mostNamed bounds an error, and a command that a person types, for an access list with hundreds of entries. The next
+// error names the others.
 const mostNamed = 16
 
 func named(list ...*windows.SID) string {
@@ -403,18 +424,20 @@ func icaclsNames(list []*windows.SID) string {
 	return strings.Join(names, " ")
 }
 
-// Moved is the command that puts something away without deleting it.
+// Moved returns the command that moves a path away without deleting it.
 func Moved(path string) string {
 	return "move " + quoted(path, `"`) + " " + quoted(path+".refused", `"`)
 }
 
-// narrowed is the command that leaves SYSTEM and Administrators alone, and the user of a process that is no administrator.
+// narrowed returns the command that leaves access only to SYSTEM, Administrators, and the user of a process that is no
+// administrator.
 func (t *trust) narrowed(path string, list []*windows.SID, dir bool) string {
 	flags := ""
 	if dir {
 		flags = "(OI)(CI)"
 	}
-	text := fmt.Sprintf("icacls %s /inheritance:r /remove:g %s /grant:r *S-1-5-18:%[3]sF *S-1-5-32-544:%[3]sF", quoted(path, `"`), icaclsNames(list), flags)
+	text := fmt.Sprintf("icacls %s /inheritance:r /remove:g %s /grant:r *S-1-5-18:%[3]sF *S-1-5-32-544:%[3]sF",
+		quoted(path, `"`), icaclsNames(list), flags)
 	if !t.admin {
 		text += fmt.Sprintf(" *%s:%sF", t.me, flags)
 	}

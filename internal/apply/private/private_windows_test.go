@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// TestWindowsStrangers: one error names everybody who is to be shut out, once each, and its command shuts out all of them.
+// TestWindowsStrangers: one error names every account to be removed, once each, and its command removes all of them.
 func TestWindowsStrangers(t *testing.T) {
 	const everyone, users, guests = "S-1-1-0", "S-1-5-32-545", "S-1-5-32-546"
 	for _, c := range []struct {
@@ -17,8 +17,14 @@ func TestWindowsStrangers(t *testing.T) {
 		want       []string
 	}{
 		{"nobody", "(A;;FA;;;SY)(A;;FA;;;BA)", ^uint32(0), nil},
-		{"three, one of them twice", "(A;;FR;;;WD)(A;;FA;;;BA)(A;;FR;;;BU)(A;;FW;;;WD)(A;;FR;;;BG)", ^uint32(0), []string{everyone, users, guests}},
-		{"who is refused, and what is for children alone", "(D;;FA;;;BG)(A;OICIIO;FA;;;WD)(A;;FR;;;BU)", ^uint32(0), []string{users}},
+		{
+			"three, one of them twice", "(A;;FR;;;WD)(A;;FA;;;BA)(A;;FR;;;BU)(A;;FW;;;WD)(A;;FR;;;BG)", ^uint32(0),
+			[]string{everyone, users, guests},
+		},
+		{
+			"who is refused, and what is for children alone", "(D;;FA;;;BG)(A;OICIIO;FA;;;WD)(A;;FR;;;BU)", ^uint32(0),
+			[]string{users},
+		},
 		{"some rights", "(A;;FR;;;WD)(A;;FA;;;BU)", windows.DELETE, []string{users}},
 	} {
 		list := allowed(t, c.sddl, c.rights)
@@ -47,7 +53,8 @@ func TestWindowsStrangers(t *testing.T) {
 		fmt.Fprintf(&many, "(A;;FA;;;S-1-5-21-1-2-3-%d)", 1000+i)
 	}
 	list := allowed(t, many.String(), ^uint32(0))
-	if text := named(list...); !strings.HasSuffix(text, " and 5 more") || strings.Count(icaclsNames(list), "*") != mostNamed {
+	if text := named(list...); !strings.HasSuffix(text, " and 5 more") ||
+		strings.Count(icaclsNames(list), "*") != mostNamed {
 		t.Errorf("%d entries: %s", len(list), text)
 	}
 }

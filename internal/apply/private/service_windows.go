@@ -14,24 +14,27 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Program refuses a program that others than the system and administrators could replace, or put a library beside.
+// Program refuses a program that accounts other than the system and administrators could replace, or next to which they
+// could put a library.
 func Program(path string) error {
 	t, err := whom()
 	if err != nil {
 		return err
 	}
 	for _, p := range []string{path, filepath.Dir(path)} {
-		if err := unchangeable(p, func(sid *windows.SID) bool { return t.is(sid, true) || sid.Equals(t.installer) }); err != nil {
+		if err := unchangeable(p, func(sid *windows.SID) bool {
+			return t.is(sid, true) || sid.Equals(t.installer)
+		}); err != nil {
 			return err
 		}
 	}
 	return checkAbove(path)
 }
 
-// unchangeable refuses what others than those who are trusted own or may change.
+// unchangeable refuses a path that untrusted accounts own or may change.
 func unchangeable(path string, trusted func(*windows.SID) bool) error {
 	const change = windows.DELETE | windows.WRITE_DAC | windows.WRITE_OWNER | windows.GENERIC_ALL | windows.GENERIC_WRITE |
-		windows.FILE_WRITE_DATA | windows.FILE_APPEND_DATA // in a directory: to make a file, and a directory
+		windows.FILE_WRITE_DATA | windows.FILE_APPEND_DATA // in a directory: create a file or a directory
 	h, err := handle(path)
 	if err != nil {
 		return err
@@ -45,13 +48,16 @@ func unchangeable(path string, trusted func(*windows.SID) bool) error {
 		return &Error{Path: path, Why: "it belongs to " + named(owner), Mend: Moved(path)}
 	}
 	if list := strangers(aces, change, trusted); len(list) > 0 {
-		return &Error{Path: path, Why: named(list...) + " may write to it", Mend: "icacls " + quoted(path, `"`) + " /reset"}
+		return &Error{
+			Path: path, Why: named(list...) + " may write to it",
+			Mend: "icacls " + quoted(path, `"`) + " /reset",
+		}
 	}
 	return nil
 }
 
-// ForService makes a directory that SYSTEM, Administrators and the account of one service may use, and nobody else. One that
-// is there is given to them with what is in it.
+// ForService creates a directory that only SYSTEM, Administrators and the account of one service may use. An existing
+// directory is given to them with its contents.
 func ForService(dir, service string) error {
 	t, err := whom()
 	if err != nil {
@@ -95,9 +101,9 @@ func ForService(dir, service string) error {
 	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, what, nil, nil, list, nil)
 }
 
-// Home makes a directory for the state of serve or worker, or looks at one that is there and at what lies in it: SYSTEM,
-// Administrators, the user who runs this and the account of the service may use it, and nobody else. The directories above are
-// not looked at again: what another account puts in its place belongs to that account.
+// Home creates a directory for the state of serve or worker, or checks an existing one and its contents: only SYSTEM,
+// Administrators, the user who runs this and the account of the service may use it. It does not check the parents
+// again: a replacement by another account would belong to that account.
 func Home(dir, service string) error {
 	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
 		return Make(dir)
@@ -123,8 +129,11 @@ func Home(dir, service string) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range entries { // nobody else reads them, which the directory sees to; somebody may have put one there earlier
-		err := unchangeable(filepath.Join(dir, e.Name()), func(sid *windows.SID) bool { return t.is(sid, true) || sid.Equals(own) })
+	// The directory keeps others from reading them, but another account may have put one there earlier.
+	for _, e := range entries {
+		err := unchangeable(filepath.Join(dir, e.Name()), func(sid *windows.SID) bool {
+			return t.is(sid, true) || sid.Equals(own)
+		})
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -132,11 +141,11 @@ func Home(dir, service string) error {
 	return nil
 }
 
-// serviceSID is the identifier of NT SERVICE\NAME: S-1-5-80 and the SHA-1 of the name in capitals.
+// serviceSID returns the SID of NT SERVICE\NAME: S-1-5-80 and the SHA-1 of the upper-case name.
 func serviceSID(name string) string {
 	h := sha1.New()
 	for _, u := range utf16.Encode([]rune(strings.ToUpper(name))) {
-		_, _ = h.Write(binary.LittleEndian.AppendUint16(nil, u)) // a hash takes everything
+		_, _ = h.Write(binary.LittleEndian.AppendUint16(nil, u)) // a hash accepts every write
 	}
 	var b strings.Builder
 	b.WriteString("S-1-5-80")

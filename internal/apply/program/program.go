@@ -1,5 +1,5 @@
-// Package program runs the programs of the system that the rooms of apply stand on: Samba's, systemd's, Windows' own. Their
-// time and their output are bounded.
+// Package program runs the system programs that the apply packages need: Samba's, systemd's, Windows' own. It bounds
+// their time and output.
 package program
 
 import (
@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// most bounds one of the system's programs: they answer in well under a second, or not at all.
+// most bounds the run time of a system program: they answer in well under a second, or not at all.
 const most = 30 * time.Second
 
-// Run gives a program's standard output, and with an error its complaint as well.
+// Run returns a program's standard output, and on error also its standard error.
 func Run(ctx context.Context, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -28,13 +28,13 @@ func Run(ctx context.Context, name string, args ...string) (string, error) {
 	cmd.Stdout, cmd.Stderr = &out, &trouble
 	err = cmd.Run()
 	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil // it ended well; something that it started still holds its output
+		err = nil // it succeeded; a process that it started still holds its output
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return string(out) + string(trouble), err // its complaint may stand in either
+		return string(out) + string(trouble), err // the error may be in either
 	}
 	return string(out), nil
 }
@@ -49,12 +49,15 @@ func (l *limited) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// find looks where root's shell would, whatever PATH this process was given.
+// find searches the directories of root's shell, whatever the PATH of this process.
 func find(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
 	}
-	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/local/samba/bin", "/usr/local/samba/sbin"} {
+	for _, dir := range []string{
+		"/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/local/samba/bin",
+		"/usr/local/samba/sbin",
+	} {
 		path := filepath.Join(dir, name)
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
 			return path, nil

@@ -33,7 +33,7 @@ func readAttrs(f *os.File) (map[string][]byte, error) {
 	return out, nil
 }
 
-// writeAttrs makes a new file have these attributes and no others.
+// writeAttrs gives a new file these attributes and no others.
 func writeAttrs(f *os.File, want map[string][]byte) error {
 	have, err := readAttrs(f)
 	if err != nil {

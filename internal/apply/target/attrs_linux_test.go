@@ -19,8 +19,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestSambaKeepsOwnerAndAttributes edits a file with another owner, an access list and attributes of its own, through a
-// chain of symbolic links, and takes the edit back.
+// TestSambaKeepsOwnerAndAttributes edits a file with another owner, an access list and other attributes, through a
+// chain of symbolic links, and undoes the edit.
 func TestSambaKeepsOwnerAndAttributes(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root may give files away")
@@ -57,7 +57,8 @@ func TestSambaKeepsOwnerAndAttributes(t *testing.T) {
 	}
 	same := func(when string, now apply.State) {
 		t.Helper()
-		if now.UID != before.UID || now.GID != before.GID || now.Mode != before.Mode || !maps.EqualFunc(now.Attrs, before.Attrs, bytes.Equal) {
+		if now.UID != before.UID || now.GID != before.GID || now.Mode != before.Mode ||
+			!maps.EqualFunc(now.Attrs, before.Attrs, bytes.Equal) {
 			t.Errorf("%s: %+v, want %+v", when, now, before)
 		}
 		for link, to := range map[string]string{"absolute": path, "relative": "absolute"} {
@@ -67,8 +68,13 @@ func TestSambaKeepsOwnerAndAttributes(t *testing.T) {
 		}
 	}
 	e := engineFor(t, s)
-	plan := model.Plan{Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
-	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+	plan := model.Plan{Changes: []model.Change{
+		applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2)),
+	}}
+	j, err := e.Apply(t.Context(), engine.Request{
+		Plan: plan, Changes: applytest.Changes("samba", plan.Changes),
+		Bytes: []byte("{}"), Target: s, Verify: applytest.Good,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,11 +83,12 @@ func TestSambaKeepsOwnerAndAttributes(t *testing.T) {
 	if bytes.Equal(now.Data, before.Data) {
 		t.Error("nothing was written")
 	}
-	// An owner that somebody else changed is a difference like any other.
+	// A changed owner is a difference like any other.
 	if err := os.Chown(path, 0, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Rollback(t.Context(), j.ID, false); err == nil || !strings.Contains(err.(*apply.ConflictError).Diffs[0], "owner 0:0") {
+	if _, err := e.Rollback(t.Context(), j.ID, false); err == nil ||
+		!strings.Contains(err.(*apply.ConflictError).Diffs[0], "owner 0:0") {
 		t.Errorf("%v", err)
 	}
 	if _, err := e.Rollback(t.Context(), j.ID, true); err != nil {
@@ -94,8 +101,8 @@ func TestSambaKeepsOwnerAndAttributes(t *testing.T) {
 	}
 }
 
-// TestSambaKeepsRealLists edits a file whose access list, attributes and security label were set by the system's own tools, in
-// a directory that gives new files a list of its own; and takes the edit back. The tools must say the same every time.
+// TestSambaKeepsRealLists edits a file whose access list, attributes and security label were set by the system's tools,
+// in a directory with a default access list, and undoes the edit. The tools must print the same every time.
 func TestSambaKeepsRealLists(t *testing.T) {
 	peer.Need(t, "setfacl", "getfacl", "setfattr", "getfattr")
 	path := applytest.WriteConf(t, applytest.Commented)
@@ -116,16 +123,21 @@ func TestSambaKeepsRealLists(t *testing.T) {
 		run("chown", "4:5", path)
 	}
 	look := func() string {
-		return run("getfacl", "-n", "-p", path) + run("getfattr", "-d", "-m", "-", "-e", "hex", "--absolute-names", path) + run("stat", "-c", "%a %u %g", path)
+		return run("getfacl", "-n", "-p", path) + run("getfattr", "-d", "-m", "-", "-e", "hex", "--absolute-names",
+			path) + run("stat", "-c", "%a %u %g", path)
 	}
 	before := look()
-	if want := []string{"user:1:r--", "user.note=", "group:2:rw-"}; !containsAll(before, want) || os.Geteuid() == 0 && !strings.Contains(before, "security.selinux=") {
+	if want := []string{"user:1:r--", "user.note=", "group:2:rw-"}; !containsAll(before, want) ||
+		os.Geteuid() == 0 && !strings.Contains(before, "security.selinux=") {
 		t.Fatalf("before:\n%s", before)
 	}
 	s := OpenSambaOn(path, applytest.Quiet{})
 	e := engineFor(t, s)
 	plan := restrict()
-	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), engine.Request{
+		Plan: plan, Changes: applytest.Changes("samba", plan.Changes),
+		Bytes: []byte("{}"), Target: s, Verify: applytest.Good,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 
 const edit = "# by an editor\n"
 
-// saveAs is an editor that writes a new file and gives it the name.
+// saveAs is an editor that writes a new file and renames it.
 func saveAs(t *testing.T, path, line string) {
 	t.Helper()
 	b, err := os.ReadFile(path)
@@ -35,7 +35,7 @@ func saveAs(t *testing.T, path, line string) {
 	}
 }
 
-// saveIn is an editor that writes into the file as it is.
+// saveIn is an editor that writes into the existing file.
 func saveIn(t *testing.T, path, line string) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
@@ -48,10 +48,13 @@ func saveIn(t *testing.T, path, line string) {
 	}
 }
 
-// TestEditorMeanwhile lets an editor save at every point of a write, in either way: what it wrote is in the file afterwards,
-// every time, and nothing is left beside it.
+// TestEditorMeanwhile lets an editor save at every point of a write, in either way: the file always contains the edit
+// afterwards, and nothing is left next to it.
 func TestEditorMeanwhile(t *testing.T) {
-	for _, point := range []string{"write:before", "file:draft", "file:synced", "file:compared", "file:renamed", "file:back", "write:after"} {
+	for _, point := range []string{
+		"write:before", "file:draft", "file:synced", "file:compared", "file:renamed",
+		"file:back", "write:after",
+	} {
 		for name, save := range map[string]func(*testing.T, string, string){"a new file": saveAs, "in place": saveIn} {
 			t.Run(point+", "+name, func(t *testing.T) {
 				path := applytest.WriteConf(t, applytest.Commented)
@@ -64,9 +67,9 @@ func TestEditorMeanwhile(t *testing.T) {
 					}
 					met = true
 					if point == "file:compared" && name == "in place" {
-						// The lease holds it up until the names are exchanged: then it writes to the file that it opened.
+						// The lease delays it until the names are exchanged: then it writes to the file that it opened.
 						editing.Go(func() { save(t, path, edit) })
-						time.Sleep(20 * time.Millisecond) // a head start; the outcome is the same without
+						time.Sleep(20 * time.Millisecond) // a head start; the outcome is the same without it
 						return
 					}
 					save(t, path, edit)
@@ -75,7 +78,11 @@ func TestEditorMeanwhile(t *testing.T) {
 				e := engineFor(t, s)
 				e.Fault = fault
 				plan := restrict()
-				_, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+				_, err := e.Apply(t.Context(),
+					engine.Request{
+						Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"),
+						Target: s, Verify: applytest.Good,
+					})
 				editing.Wait()
 				if met && err == nil {
 					t.Error("applied over an edit")
@@ -84,7 +91,8 @@ func TestEditorMeanwhile(t *testing.T) {
 					t.Errorf("the edit is lost: %v\n%s", err, got)
 				}
 				var stale *apply.StaleError
-				if before := point != "file:renamed" && point != "file:back" && point != "write:after"; before && (!errors.As(err, &stale) || strings.Contains(applytest.Read(t, path), "restrict anonymous = 2")) {
+				if before := point != "file:renamed" && point != "file:back" && point != "write:after"; before &&
+					(!errors.As(err, &stale) || strings.Contains(applytest.Read(t, path), "restrict anonymous = 2")) {
 					t.Errorf("%v", err)
 				}
 				alone(t, path)
@@ -101,7 +109,7 @@ func alone(t *testing.T, path string) {
 	}
 }
 
-// TestEditorHoldsTheFile: somebody has the file open for writing, and writes before closing it.
+// TestEditorHoldsTheFile: an editor has the file open for writing, and writes before closing it.
 func TestEditorHoldsTheFile(t *testing.T) {
 	path := applytest.WriteConf(t, applytest.Commented)
 	s := OpenSambaOn(path, applytest.Quiet{})
@@ -113,7 +121,7 @@ func TestEditorHoldsTheFile(t *testing.T) {
 	s.Fault = func(p string) {
 		if p == "file:synced" {
 			editing.Go(func() {
-				time.Sleep(50 * time.Millisecond) // swap waits for it, for however long this takes
+				time.Sleep(50 * time.Millisecond) // swap waits for it, however long this takes
 				if _, err := f.WriteString(edit); err != nil {
 					t.Error(err)
 				}
@@ -124,7 +132,11 @@ func TestEditorHoldsTheFile(t *testing.T) {
 		}
 	}
 	plan := restrict()
-	_, err = engineFor(t, s).Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+	_, err = engineFor(t, s).Apply(t.Context(),
+		engine.Request{
+			Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s,
+			Verify: applytest.Good,
+		})
 	editing.Wait()
 	var stale *apply.StaleError
 	if got := applytest.Read(t, path); !errors.As(err, &stale) || got != applytest.Commented+edit {
@@ -133,7 +145,7 @@ func TestEditorHoldsTheFile(t *testing.T) {
 	alone(t, path)
 }
 
-// TestEditorsAllTheTime applies and rolls back while an editor saves lines: every line is there in the end.
+// TestEditorsAllTheTime applies and rolls back while an editor saves lines: in the end every line is there.
 func TestEditorsAllTheTime(t *testing.T) {
 	lines, applied := 0, 0
 	for range 40 {
@@ -146,7 +158,7 @@ func TestEditorsAllTheTime(t *testing.T) {
 	}
 }
 
-// editAndApply ends with the first conflict, which stays for a person to look at.
+// editAndApply ends with the first conflict, which stays for a person to resolve.
 func editAndApply(t *testing.T) (lines, applied int) {
 	t.Helper()
 	path := applytest.WriteConf(t, applytest.Commented)
@@ -167,7 +179,10 @@ func editAndApply(t *testing.T) (lines, applied int) {
 	plan := restrict()
 	var said []string
 	for range 20 {
-		j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+		j, err := e.Apply(t.Context(), engine.Request{
+			Plan: plan, Changes: applytest.Changes("samba", plan.Changes),
+			Bytes: []byte("{}"), Target: s, Verify: applytest.Good,
+		})
 		if err == nil {
 			applied++
 			_, err = e.Rollback(t.Context(), j.ID, false)
@@ -183,7 +198,8 @@ func editAndApply(t *testing.T) (lines, applied int) {
 	close(stop)
 	editing.Wait()
 	got := applytest.Read(t, path)
-	// Where both files were written to in the moment of the exchange, the older edit lies beside, and the error has said where.
+	// If both files were written during the exchange, the older edit remains next to the file, and the error has named
+	// it.
 	beside, _ := filepath.Glob(filepath.Join(filepath.Dir(path), draftPrefix(path)+"*"))
 	for _, name := range beside {
 		if !slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, name) }) {
@@ -199,7 +215,7 @@ func editAndApply(t *testing.T) (lines, applied int) {
 	return lines, applied
 }
 
-// TestOneAtATime: two applies on one file, with state directories of their own and by two names.
+// TestOneAtATime: two applies to one file, with different state directories and by two names.
 func TestOneAtATime(t *testing.T) {
 	path := applytest.WriteConf(t, applytest.Commented)
 	link := filepath.Join(applytest.MemoryDir(t), "link.conf")
@@ -235,15 +251,22 @@ func TestOneAtATime(t *testing.T) {
 	}
 }
 
-// TestReplace is the way of file systems on which two files cannot exchange their names.
+// TestReplace tests file systems on which two files cannot exchange their names.
 func TestReplace(t *testing.T) {
 	for name, c := range map[string]struct {
-		before, after func(t *testing.T, path string, old *os.File) // an edit before the comparison, and one of the old file after
+		// An edit before the comparison, and one of the old file after.
+		before, after func(t *testing.T, path string, old *os.File)
 		edited        bool
 	}{
-		"nobody edits":      {},
-		"a new file before": {before: func(t *testing.T, path string, _ *os.File) { saveAs(t, path, edit) }, edited: true},
-		"in place before":   {before: func(t *testing.T, path string, _ *os.File) { saveIn(t, path, edit) }, edited: true},
+		"nobody edits": {},
+		"a new file before": {
+			before: func(t *testing.T, path string, _ *os.File) { saveAs(t, path, edit) },
+			edited: true,
+		},
+		"in place before": {
+			before: func(t *testing.T, path string, _ *os.File) { saveIn(t, path, edit) },
+			edited: true,
+		},
 		"in place after, by one who had it open": {after: func(t *testing.T, _ string, old *os.File) {
 			if _, err := old.WriteString(edit); err != nil {
 				t.Error(err)

@@ -14,19 +14,19 @@ import (
 	"ipcguard/internal/model"
 )
 
-// subject is a registry that is held to the rules of targets: a key that the test may do with as it likes, and how to put
-// values there without the target.
+// subject is a registry under test: a key that the test may change freely, and a way to put values there without the
+// target.
 type subject struct {
 	target apply.Target
 	key    string // below HKLM\SYSTEM\CurrentControlSet\Control\Lsa for targets that refuse other places
 	set    func(t *testing.T, v registry.Value)
-	dump   func(t *testing.T) string // everything below the key and the key's own values
-	fault  *func(string)             // where the target may be killed
-	stride int                       // tries every so many points to be killed at; 0 is all of them
-	names  []string                  // of values that the target is willing to write, four of them
+	dump   func(t *testing.T) string // everything below the key, and its values
+	fault  *func(string)             // points at which the target may be killed
+	stride int                       // kills only at every nth point; 0 is all of them
+	names  []string                  // of four values that the target may write
 }
 
-// conform holds a registry to what Target promises.
+// conform checks a registry against the contract of Target.
 func conform(t *testing.T, s subject) {
 	where := func(i int) string { return s.key + `\` + s.names[i] }
 	at := func(i int) apply.Place { return apply.Place{Kind: apply.RegistryValue, Path: s.key, Name: s.names[i]} }
@@ -51,7 +51,10 @@ func conform(t *testing.T, s subject) {
 		prepare(t)
 		for i, want := range []apply.State{
 			{Present: true, Type: registry.DWord, Data: []byte{0, 0, 0, 0}},
-			{Present: true, Type: registry.MultiSZ, Data: registry.NewStrings("", "", []string{"samr", `sql\query`}).Data},
+			{
+				Present: true, Type: registry.MultiSZ,
+				Data: registry.NewStrings("", "", []string{"samr", `sql\query`}).Data,
+			},
 			{Present: true, Type: registry.SZ, Data: registry.NewText("", "", "O:BAG:BAD:").Data},
 			{},
 		} {
@@ -87,11 +90,16 @@ func conform(t *testing.T, s subject) {
 	t.Run("apply and roll back", func(t *testing.T) {
 		before, plan := prepare(t)
 		e := engineFor(t, s.target)
-		j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes(s.target.System(), plan.Changes), Bytes: []byte("{}"), Target: s.target, Verify: applytest.Good})
+		j, err := e.Apply(t.Context(), engine.Request{
+			Plan:    plan,
+			Changes: applytest.Changes(s.target.System(), plan.Changes), Bytes: []byte("{}"), Target: s.target,
+			Verify: applytest.Good,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := s.target.Read(t.Context(), at(1)); err != nil || got.Type != registry.MultiSZ || len(got.Data) > 4 {
+		if got, err := s.target.Read(t.Context(), at(1)); err != nil || got.Type != registry.MultiSZ ||
+			len(got.Data) > 4 {
 			t.Errorf("an empty list reads back as %v, %v", got, err)
 		}
 		if got, err := s.target.Read(t.Context(), at(2)); err != nil || got.Present {
@@ -108,7 +116,8 @@ func conform(t *testing.T, s subject) {
 		_, plan := prepare(t)
 		s.set(t, registry.NewText(s.key, s.names[0], "0")) // the same meaning to some, another type
 		var stale *apply.StaleError
-		if _, err := s.target.Resolve(t.Context(), applytest.Changes(s.target.System(), plan.Changes)); !errors.As(err, &stale) {
+		if _, err := s.target.Resolve(t.Context(), applytest.Changes(s.target.System(), plan.Changes)); !errors.As(err,
+			&stale) {
 			t.Errorf("%v", err)
 		}
 	})
@@ -120,7 +129,11 @@ func conform(t *testing.T, s subject) {
 			e.Fault, met = applytest.KillAt(n)
 			*s.fault = e.Fault
 			dead := applytest.Survive(func() {
-				if _, err := e.Apply(context.Background(), engine.Request{Plan: plan, Changes: applytest.Changes(s.target.System(), plan.Changes), Bytes: []byte("{}"), Target: s.target, Verify: applytest.Bad}); err == nil {
+				if _, err := e.Apply(context.Background(),
+					engine.Request{
+						Plan: plan, Changes: applytest.Changes(s.target.System(), plan.Changes),
+						Bytes: []byte("{}"), Target: s.target, Verify: applytest.Bad,
+					}); err == nil {
 					t.Fatal("applied in spite of its proof")
 				}
 			})
@@ -150,7 +163,7 @@ func TestFakeConforms(t *testing.T) {
 	})
 }
 
-// TestIdentity: an apply and its rollback are the identity on any registry.
+// TestIdentity: an apply followed by its rollback changes nothing on any registry.
 func TestIdentity(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := newFake()
@@ -163,9 +176,13 @@ func TestIdentity(t *testing.T) {
 			case 1:
 				return registry.NewText("", "", rapid.StringMatching(`[a-zü ]{0,8}`).Draw(rt, "text"))
 			case 2:
-				return registry.NewStrings("", "", rapid.SliceOfN(rapid.StringMatching(`[a-z\\]{1,8}`), 0, 4).Draw(rt, "list"))
+				return registry.NewStrings("", "",
+					rapid.SliceOfN(rapid.StringMatching(`[a-z\\]{1,8}`), 0, 4).Draw(rt, "list"))
 			}
-			return registry.Value{Type: registry.MultiSZ, Data: rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(rt, "odd bytes")}
+			return registry.Value{
+				Type: registry.MultiSZ,
+				Data: rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(rt, "odd bytes"),
+			}
 		})
 		var plan model.Plan
 		for _, key := range keys {
@@ -182,14 +199,19 @@ func TestIdentity(t *testing.T) {
 					continue
 				}
 				if !present || rapid.Bool().Draw(rt, "kept") {
-					change.To = known(draw.Filter(func(v registry.Value) bool { return known(v).Type != "" }).Draw(rt, "to"))
+					change.To = known(draw.Filter(func(v registry.Value) bool { return known(v).Type != "" }).Draw(rt,
+						"to"))
 				}
 				plan.Changes = append(plan.Changes, change)
 			}
 		}
 		before := applytest.Dump(f.Tree, "HKLM")
 		e := engineFor(t, f)
-		j, err := e.Apply(context.Background(), engine.Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"), Target: f, Verify: applytest.Good})
+		j, err := e.Apply(context.Background(),
+			engine.Request{
+				Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"),
+				Target: f, Verify: applytest.Good,
+			})
 		if errors.Is(err, apply.ErrNothing) {
 			return
 		}
@@ -205,7 +227,7 @@ func TestIdentity(t *testing.T) {
 	})
 }
 
-// known is a value as an audit tells it to a plan; without a type where it cannot.
+// known returns a value as an audit reports it to a plan; without a type if it cannot.
 func known(v registry.Value) model.Value {
 	switch v.Type {
 	case registry.DWord:

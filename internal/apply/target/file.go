@@ -16,7 +16,7 @@ import (
 	"ipcguard/internal/apply/durable"
 )
 
-// maxConfig is Samba's configuration at its largest, as internal/format/smbconf reads it.
+// maxConfig is the size limit of Samba's configuration, as in internal/format/smbconf.
 const maxConfig = 16 << 20
 
 // readFile reads a file with everything that a write restores.
@@ -32,7 +32,7 @@ func readFile(path string) (apply.State, error) {
 	return readOpen(f)
 }
 
-// readOpen reads a file that is open, from its beginning.
+// readOpen reads an open file from its beginning.
 func readOpen(f *os.File) (apply.State, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -73,10 +73,11 @@ func editable(path string, s apply.State) error {
 	return nil
 }
 
-// draftPrefix is how the name of the next content of a file begins. The rest of it nobody can guess.
+// draftPrefix returns the name prefix of a file's next content. The rest of the name is unpredictable.
 func draftPrefix(path string) string { return "." + filepath.Base(path) + ".ipcguard" }
 
-// makeDraft makes the next content of a file, complete, synced, with mode, owner and attributes, under a name of its own.
+// makeDraft writes the next content of a file under a temporary name, complete and synced, with mode, owner and
+// attributes.
 func makeDraft(path string, s apply.State, fault func(string)) (name string, err error) {
 	var random [12]byte
 	if _, err := rand.Read(random[:]); err != nil {
@@ -107,7 +108,7 @@ func makeDraft(path string, s apply.State, fault func(string)) (name string, err
 	if err := writeAttrs(f, s.Attrs); err != nil {
 		return "", err
 	}
-	if err := f.Chmod(s.Mode); err != nil { // after the owner, whose change takes set-id bits away
+	if err := f.Chmod(s.Mode); err != nil { // after chown, which clears set-id bits
 		return "", err
 	}
 	if err := f.Sync(); err != nil {
@@ -121,8 +122,8 @@ func makeDraft(path string, s apply.State, fault func(string)) (name string, err
 	return name, nil
 }
 
-// writeFile replaces a file in one step, if it is what from says at that moment. What somebody else writes meanwhile is
-// never lost: it stays, or is put back, and the error is a *StaleError.
+// writeFile replaces a file atomically, if it still is what from says. A concurrent write is never lost: it stays, or
+// is restored, and the error is a *StaleError.
 func writeFile(path string, to, from apply.State, fault func(string)) error {
 	draft, err := makeDraft(path, to, fault)
 	if err != nil {
@@ -146,7 +147,7 @@ func writeFile(path string, to, from apply.State, fault func(string)) error {
 	return errors.Join(err, dropDraft(draft, to))
 }
 
-// firstFile gives a draft the name of a file that is not there.
+// firstFile renames a draft to a file that does not exist.
 func firstFile(draft, path string, from apply.State, fault func(string)) error {
 	err := os.Link(draft, path)
 	if errors.Is(err, fs.ErrExist) {
@@ -159,8 +160,8 @@ func firstFile(draft, path string, from apply.State, fault func(string)) error {
 	return durable.SyncDir(filepath.Dir(path))
 }
 
-// dropDraft removes what is under a draft's name, if it is what it should be: the file that was replaced, or the one that was
-// not put in its place. What else is there somebody wrote in the moment when it had the name, and stays.
+// dropDraft removes the file under a draft's name if it is as expected: the replaced file, or the draft that was not
+// used. Any other content was written while the file had the real name, and stays.
 func dropDraft(draft string, want apply.State) error {
 	have, err := readFile(draft)
 	switch {
@@ -178,7 +179,7 @@ func stale(path string, want, have apply.State) error {
 	return &apply.StaleError{Where: path, Want: want.String(), Have: have.String() + ", which somebody wrote meanwhile"}
 }
 
-// unchanged tells whether an open file is still what it is expected to be, and is what a name leads to.
+// unchanged checks that an open file is still as expected, and still has its name.
 func unchanged(old *os.File, name string, want apply.State) error {
 	have, err := readOpen(old)
 	if err != nil {
@@ -193,14 +194,14 @@ func unchanged(old *os.File, name string, want apply.State) error {
 	}
 	is, err := os.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(was, is) {
-		now, _ := readFile(name) // for the message alone
+		now, _ := readFile(name) // only for the message
 		return stale(old.Name(), want, now)
 	}
 	return err
 }
 
-// sweep removes what a run that was killed has left beside a file: the next content, or the one that it replaced. What is
-// neither was written by somebody else, and stays; it is named.
+// sweep removes what a killed run has left next to a file: the next content, or the replaced one. It keeps and returns
+// other files, which something else wrote.
 func sweep(path string, known ...apply.State) (left []string) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
@@ -212,7 +213,9 @@ func sweep(path string, known ...apply.State) (left []string) {
 		}
 		name := filepath.Join(filepath.Dir(path), entry.Name())
 		have, err := readFile(name)
-		if err == nil && slices.ContainsFunc(known, func(k apply.State) bool { return bytes.HasPrefix(k.Data, have.Data) }) {
+		if err == nil && slices.ContainsFunc(known, func(k apply.State) bool {
+			return bytes.HasPrefix(k.Data, have.Data)
+		}) {
 			err = os.Remove(name)
 		} else if err == nil {
 			err = errors.New("it holds what somebody else wrote")

@@ -20,7 +20,7 @@ func setOwner(f *os.File, uid, gid int) error {
 		return err
 	}
 	if u, g := owner(info); u == uid && g == gid {
-		return nil // without the right to give files away, one's own can still be written
+		return nil // without the right to change owners, one's own files can still be written
 	}
 	return f.Chown(uid, gid)
 }

@@ -20,17 +20,19 @@ func engineFor(t testing.TB, target apply.Target) *engine.Engine {
 
 func newFake() *applytest.Fake { return applytest.NewFake(ResolveValues) }
 
-// placeAt is the registry value that a plan writes so.
+// placeAt returns the registry value for a plan's notation.
 func placeAt(where string) (apply.Place, error) {
 	p, err := valuePlace(&change.Change{Place: located("windows", where)})
 	return p, err
 }
 
 func located(system, where string) change.Place {
-	p, _ := change.Locate(system, where) // what cannot be read is of no kind
+	p, _ := change.Locate(system, where) // an unreadable place has no kind
 	return p
 }
 
 func restrict() model.Plan {
-	return model.Plan{Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
+	return model.Plan{Changes: []model.Change{
+		applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2)),
+	}}
 }

@@ -24,18 +24,20 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// drawConf makes a configuration that people could have written: sections that come twice, includes that are there and
-// that are not, comments, continuation lines, macros, odd white space, either kind of line end, no end at all.
+// drawConf generates a configuration that people could have written: repeated sections, includes that exist and that do
+// not, comments, continuation lines, macros, odd white space, either kind of line end, a missing end of line.
 func drawConf(rt *rapid.T, dir string) string {
 	pick := func(label string, list ...string) string { return rapid.SampledFrom(list).Draw(rt, label) }
 	eol := pick("line end", "\n", "\r\n")
 	blank := func() string { return pick("blank", "", "", " ", "\t", "  ") }
 	parameter := func() string {
-		name := pick("name", "restrict anonymous", "Restrict  Anonymous", "restrictanonymous", "map to guest", "guest ok", "public", "hosts deny", "deny hosts",
+		name := pick("name", "restrict anonymous", "Restrict  Anonymous", "restrictanonymous", "map to guest",
+			"guest ok", "public", "hosts deny", "deny hosts",
 			"path", "comment", "log file", "server min protocol", "workgroup", "include", "valid users", "made up")
-		value := pick("value", "0", "1", "2", "yes", "No", "Bad User", "never", "ALL", "10. EXCEPT 10.1.", "%m.%U", "%(path)", "/srv/%S", `"a b" c`, "a;b # c", "NT1", "ü", "")
+		value := pick("value", "0", "1", "2", "yes", "No", "Bad User", "never", "ALL", "10. EXCEPT 10.1.", "%m.%U",
+			"%(path)", "/srv/%S", `"a b" c`, "a;b # c", "NT1", "ü", "")
 		if key := strings.ToLower(strings.ReplaceAll(name, " ", "")); strings.HasPrefix(key, "restrictanonymous") {
-			value = pick("number", "0", "1", "2") // what else stands there is no start for a plan
+			value = pick("number", "0", "1", "2") // a plan cannot start from any other value
 		}
 		if name == "include" {
 			value = filepath.Join(dir, pick("file", "more.conf", "missing.conf", "%m.conf"))
@@ -53,16 +55,20 @@ func drawConf(rt *rapid.T, dir string) string {
 			rapid.Custom(func(*rapid.T) string { return parameter() }),
 			rapid.Custom(func(*rapid.T) string { return parameter() }),
 			rapid.Custom(func(*rapid.T) string {
-				return blank() + "[" + pick("section", "global", "GLOBAL", "IPC$", "public", "a share", "homes", "printers") + "]" + blank()
+				return blank() + "[" + pick("section", "global", "GLOBAL", "IPC$", "public", "a share", "homes",
+					"printers") + "]" + blank()
 			}),
-			rapid.SampledFrom([]string{"", "# a comment", "; restrict anonymous = 0", "   # [global]", "\t", `# ends in \`}),
+			rapid.SampledFrom([]string{
+				"", "# a comment", "; restrict anonymous = 0", "   # [global]", "\t",
+				`# ends in \`,
+			}),
 		).Draw(rt, "line"))
 		b.WriteString(eol)
 	}
 	return strings.TrimSuffix(b.String(), pick("end", "", eol))
 }
 
-// inForce reads a parameter as an audit tells it to a plan.
+// inForce returns a parameter as an audit reports it to a plan.
 func inForce(c *smbconf.Config, section, name string) model.Value {
 	s := c.Section(section)
 	if s == nil {
@@ -81,15 +87,18 @@ func inForce(c *smbconf.Config, section, name string) model.Value {
 	return applytest.Value(p.Value)
 }
 
-// TestConfIdentity: on any configuration a plan is refused with nothing touched, or its changes are in force and
-// everything else is as it was; and the rollback restores every byte.
+// TestConfIdentity: for any configuration, either the plan is refused and nothing is changed, or its changes are in
+// force and everything else is as before; the rollback restores every byte.
 func TestConfIdentity(t *testing.T) {
 	applied, refused := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		dir := applytest.MemoryDir(t)
 		text := drawConf(rt, dir)
 		path := filepath.Join(dir, "smb.conf")
-		for name, b := range map[string]string{path: text, filepath.Join(dir, "more.conf"): "\tcomment = from the include\n[public]\n\tguest ok = yes\n"} {
+		for name, b := range map[string]string{
+			path:                            text,
+			filepath.Join(dir, "more.conf"): "\tcomment = from the include\n[public]\n\tguest ok = yes\n",
+		} {
 			if err := os.WriteFile(name, []byte(b), 0o640); err != nil {
 				rt.Fatal(err)
 			}
@@ -120,7 +129,11 @@ func TestConfIdentity(t *testing.T) {
 			plan.Changes = append(plan.Changes, change)
 		}
 		e := engineFor(t, s)
-		j, err := e.Apply(context.Background(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+		j, err := e.Apply(context.Background(),
+			engine.Request{
+				Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"),
+				Target: s, Verify: applytest.Good,
+			})
 		if err != nil {
 			if got := applytest.Read(t, path); got != text {
 				rt.Fatalf("%v, and the file is\n%q\nfrom\n%q", err, got, text)
@@ -163,7 +176,8 @@ func TestConfIdentity(t *testing.T) {
 				}
 				was, _ := sec.Own(p.Name)
 				if is, ok := now.Own(p.Name); !ok || is.Value != was.Value || is.Inverse != was.Inverse {
-					rt.Fatalf("[%s] %s was %q and is %q, %v\n%s", sec.Name, p.Name, was.Value, is.Value, ok, applytest.Read(t, path))
+					rt.Fatalf("[%s] %s was %q and is %q, %v\n%s", sec.Name, p.Name, was.Value, is.Value, ok,
+						applytest.Read(t, path))
 				}
 			}
 		}
@@ -186,20 +200,22 @@ func TestConfIdentity(t *testing.T) {
 	}
 }
 
-// lines are the lines of a text that begin, after blanks, with one of these.
+// lines returns the lines of a text that begin, after blanks, with one of these.
 func lines(text string, beginnings ...string) []string {
 	var out []string
 	for _, l := range strings.Split(text, "\n") {
 		l = strings.TrimRight(l, "\r")
-		if slices.ContainsFunc(beginnings, func(s string) bool { return strings.HasPrefix(strings.TrimLeft(l, " \t"), s) }) {
+		if slices.ContainsFunc(beginnings, func(s string) bool {
+			return strings.HasPrefix(strings.TrimLeft(l, " \t"), s)
+		}) {
 			out = append(out, l)
 		}
 	}
 	return out
 }
 
-// TestHiveIdentity takes the registries of real machines: any of the catalog's settings, changed from what is there, or
-// from absence, to what is wanted or to anything else, or removed; and taken back, to the type and the byte.
+// TestHiveIdentity uses the registries of real machines: it changes any of the catalog's settings from its value, or
+// from absence, to the wanted or any other value, or removes it, and undoes this to the type and the byte.
 func TestHiveIdentity(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -209,11 +225,12 @@ func TestHiveIdentity(t *testing.T) {
 	for _, name := range []string{"SYSTEM", "SYSTEM_B", "SYSTEM_WIN_10_1709"} {
 		t.Run(name, func(t *testing.T) {
 			f, values := fromHive(t, filepath.Join(dir, name+".xz"))
-			// Windows finds names whatever their case. One that was removed comes back as the plan writes it.
+			// Windows ignores case in names. A removed name comes back as the plan writes it.
 			whole := strings.ToLower(applytest.Dump(f.Tree, "HKLM"))
 			var settings []*catalog.Setting
 			for i := range c.Settings {
-				if s := &c.Settings[i]; s.System == "windows" && strings.HasPrefix(s.Where, `HKLM\SYSTEM\CurrentControlSet\`) {
+				if s := &c.Settings[i]; s.System == "windows" &&
+					strings.HasPrefix(s.Where, `HKLM\SYSTEM\CurrentControlSet\`) {
 					settings = append(settings, s)
 				}
 			}
@@ -241,7 +258,11 @@ func TestHiveIdentity(t *testing.T) {
 					plan.Changes = append(plan.Changes, change)
 				}
 				e := engineFor(t, f)
-				j, err := e.Apply(context.Background(), engine.Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"), Target: f, Verify: applytest.Good})
+				j, err := e.Apply(context.Background(),
+					engine.Request{
+						Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"),
+						Target: f, Verify: applytest.Good,
+					})
 				if errors.Is(err, apply.ErrNothing) {
 					return
 				}
@@ -251,7 +272,8 @@ func TestHiveIdentity(t *testing.T) {
 				applied++
 				for _, ch := range plan.Changes {
 					p, _ := placeAt(ch.Where)
-					if s, err := f.Read(context.Background(), p); err != nil || !located("windows", ch.Where).Holds(content(s), ch.To) {
+					if s, err := f.Read(context.Background(), p); err != nil ||
+						!located("windows", ch.Where).Holds(content(s), ch.To) {
 						rt.Fatalf("%s is %v, want %v: %v", ch.Where, s, ch.To, err)
 					}
 				}
@@ -261,7 +283,8 @@ func TestHiveIdentity(t *testing.T) {
 				for _, s := range settings {
 					p, _ := placeAt(s.Where)
 					was, want := f.Tree.Value(p.Path, p.Name)
-					if orig, ok := values[strings.ToLower(p.String())]; ok != (want == nil) || ok && (orig.Type != was.Type || string(orig.Data) != string(was.Data)) {
+					if orig, ok := values[strings.ToLower(p.String())]; ok != (want == nil) ||
+						ok && (orig.Type != was.Type || string(orig.Data) != string(was.Data)) {
 						rt.Fatalf("%s was %v and is %v", s.Where, orig, was)
 					}
 				}
@@ -277,7 +300,7 @@ func TestHiveIdentity(t *testing.T) {
 	}
 }
 
-// fromHive is a target with everything that a real machine's control set holds, and its values by name.
+// fromHive returns a target with the control set of a real machine, and its values by name.
 func fromHive(t *testing.T, path string) (*applytest.Fake, map[string]registry.Value) {
 	t.Helper()
 	h, err := hive.OpenFile(path)
@@ -314,7 +337,7 @@ func fromHive(t *testing.T, path string) (*applytest.Fake, map[string]registry.V
 	return f, values
 }
 
-// drawTo is a value that a plan could want, or an administrator.
+// drawTo generates a value that a plan or an administrator could want.
 func drawTo(rt *rapid.T, s *catalog.Setting) model.Value {
 	v := model.Value{Present: true, Type: s.Type}
 	switch s.Type {

@@ -12,18 +12,19 @@ import (
 	"ipcguard/internal/format/smbconf"
 )
 
-// What is restored lies where a plan may write at all: at a place of the catalog's settings. A journal is believed because it
-// is sealed; this holds whatever it says.
+// Only places that a plan may write, those of the catalog's settings, are restored. This holds whatever a sealed
+// journal says.
 
-// ownsValue refuses registry values that are no setting of Windows.
+// ownsValue refuses registry values that are not Windows settings.
 func ownsValue(p apply.Place) error {
-	if p.Kind == apply.RegistryValue && settingAt("windows", change.Place{Kind: change.Registry, Key: p.Path, Name: p.Name}) {
+	if p.Kind == apply.RegistryValue && settingAt("windows",
+		change.Place{Kind: change.Registry, Key: p.Path, Name: p.Name}) {
 		return nil
 	}
 	return &apply.RefusedError{Where: p.String(), Why: "this is no setting of Windows that this program writes"}
 }
 
-// settingAt tells whether one of a system's settings lies at a place. A setting of every share has SHARE for its section.
+// settingAt reports whether a place belongs to a setting of a system. A per-share setting has SHARE as its section.
 func settingAt(system string, at change.Place) bool {
 	c, err := catalog.Load()
 	if err != nil {
@@ -41,7 +42,7 @@ func settingAt(system string, at change.Place) bool {
 	})
 }
 
-// Owns is part of Target: the file that this server reads now, or a setting in its registry.
+// Owns implements Target: the file that this server reads now, or a setting in its registry.
 func (s *Samba) Owns(p apply.Place) error {
 	refuse := func(why string) error { return &apply.RefusedError{Where: p.String(), Why: why} }
 	switch p.Kind {
@@ -63,7 +64,7 @@ func (s *Samba) Owns(p apply.Place) error {
 	return refuse("a Samba server has no such place")
 }
 
-// Lock is part of Target: the file that the server reads, by whichever name it was named.
+// Lock implements Target: it locks the file that the server reads, by whichever name it was given.
 func (s *Samba) Lock() (unlock func(), err error) {
 	path, err := s.file()
 	if err != nil {
@@ -72,7 +73,7 @@ func (s *Samba) Lock() (unlock func(), err error) {
 	return private.LockNamed("file " + path)
 }
 
-// file is the file that the server reads, as mainFile says it; also where it is not there or cannot be read.
+// file returns the file that the server reads, like mainFile, even if it is missing or unreadable.
 func (s *Samba) file() (string, error) {
 	if c, err := smbconf.Load(s.config, smbconf.Options{}); err == nil {
 		return s.mainFile(c)

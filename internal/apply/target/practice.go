@@ -11,9 +11,9 @@ import (
 	"ipcguard/internal/format/smbconf"
 )
 
-// OpenPractice opens a practice server in this process that takes its behaviour from an smb.conf, as a Samba server takes
-// it: the file is edited, journalled and restored by the same code. What Samba's own programs would say and do is answered
-// here, from the file; reload is called where a real server would be told to read it again.
+// OpenPractice opens a practice server in this process that is configured by an smb.conf, like a Samba server: the same
+// code edits, journals and restores the file. It answers from the file what Samba's own programs would; reload is
+// called where a real server would be told to reload.
 func OpenPractice(config string, reload func() error) (*Samba, error) {
 	s := OpenSambaOn(config, &practiceSystem{config, reload})
 	if _, err := s.load(context.Background()); err != nil {
@@ -22,7 +22,7 @@ func OpenPractice(config string, reload func() error) (*Samba, error) {
 	return s, nil
 }
 
-// practiceSystem stands in for Samba's programs and processes.
+// practiceSystem replaces Samba's programs and processes.
 type practiceSystem struct {
 	config string
 	reload func() error
@@ -56,5 +56,5 @@ func (p *practiceSystem) Run(_ context.Context, name string, args ...string) (st
 func (p *practiceSystem) Named(int) string { return "" }
 func (p *practiceSystem) Reread(int) error { return nil }
 
-// List has no helpers to tell: the practice server is one process.
+// List returns nothing: the practice server is one process without helpers.
 func (p *practiceSystem) List(string) ([]string, error) { return nil, nil }

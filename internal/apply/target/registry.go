@@ -12,10 +12,10 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Reader gives the exact content of a place.
+// Reader returns the exact content of a place.
 type Reader = func(context.Context, apply.Place) (apply.State, error)
 
-// ResolveValues turns changes of registry values into writes, for every target that is a registry.
+// ResolveValues turns changes of registry values into writes, for every registry target.
 func ResolveValues(ctx context.Context, read Reader, changes []*change.Change) ([]apply.Write, error) {
 	var out []apply.Write
 	for _, c := range changes {
@@ -31,24 +31,29 @@ func ResolveValues(ctx context.Context, read Reader, changes []*change.Change) (
 			return nil, &apply.StaleError{Where: c.Where, Want: c.From.String(), Have: before.String()}
 		}
 		after := apply.State{Present: c.After.Present, Type: c.After.Type, Data: c.After.Data}
-		if slices.ContainsFunc(out, func(w apply.Write) bool { return strings.EqualFold(w.Place.String(), p.String()) }) {
+		if slices.ContainsFunc(out, func(w apply.Write) bool {
+			return strings.EqualFold(w.Place.String(), p.String())
+		}) {
 			return nil, &apply.RefusedError{Where: c.Where, Why: "the plan changes it twice"}
 		}
 		if after.Same(before) {
 			continue
 		}
 		after.Security = before.Security
-		out = append(out, apply.Write{Place: p, Before: before, After: after, Changes: []string{c.ID}, Needs: needs(c), Restart: restartOf(c, p)})
+		out = append(out, apply.Write{
+			Place: p, Before: before, After: after, Changes: []string{c.ID}, Needs: needs(c),
+			Restart: restartOf(c, p),
+		})
 	}
 	return out, nil
 }
 
-// content is what a registry value holds, without what lies around it.
+// content returns the state of a registry value without its surroundings.
 func content(s apply.State) change.State {
 	return change.State{Present: s.Present, Type: s.Type, Data: s.Data}
 }
 
-// ValueStillTrue is StillTrue of every target that is a registry.
+// ValueStillTrue implements StillTrue for every registry target.
 func ValueStillTrue(ctx context.Context, read Reader, f model.Fact) error {
 	at, err := change.Locate("windows", f.Where)
 	if err != nil || at.Kind != change.Registry {
@@ -64,7 +69,7 @@ func ValueStillTrue(ctx context.Context, read Reader, f model.Fact) error {
 	return nil
 }
 
-// needs is what a change waits for that no target does by itself.
+// needs returns what a change needs that no target does.
 func needs(c *change.Change) []string {
 	switch c.When {
 	case "reboot":
@@ -75,7 +80,7 @@ func needs(c *change.Change) []string {
 	return nil
 }
 
-// valuePlace is the place of a change of a registry value.
+// valuePlace returns the place of a change of a registry value.
 func valuePlace(c *change.Change) (apply.Place, error) {
 	if c.Place.Kind != change.Registry {
 		return apply.Place{}, &apply.RefusedError{
@@ -86,12 +91,13 @@ func valuePlace(c *change.Change) (apply.Place, error) {
 	return apply.Place{Kind: apply.RegistryValue, Path: c.Place.Key, Name: c.Place.Name}, nil
 }
 
-// restartNotes says what a registry's host still has to do.
+// restartNotes says what the host still has to do.
 func restartNotes(writes []apply.Write, now time.Time) []string {
 	var notes []string
 	for _, w := range writes {
 		for _, n := range w.Needs {
-			n = fmt.Sprintf("needed before %s takes effect: %s (written at %s)", w.Place.Name, n, now.Local().Format(time.DateTime))
+			n = fmt.Sprintf("needed before %s takes effect: %s (written at %s)", w.Place.Name, n,
+				now.Local().Format(time.DateTime))
 			notes = append(notes, n)
 		}
 	}

@@ -11,14 +11,14 @@ import (
 	"ipcguard/internal/apply/durable"
 )
 
-// replace is swap where names cannot be exchanged: the file that is replaced gets a second name first, to be looked at, and to
-// be put back if somebody wrote to it meanwhile.
+// replace is swap for file systems that cannot exchange names: the replaced file gets a second name first, so that it
+// can be checked, and restored if it was written to meanwhile.
 func replace(draft, path string, old *os.File, from apply.State, fault func(string)) error {
 	second := draft + ".old"
 	if err := os.Link(path, second); err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(second) }() // where it was not put back
+	defer func() { _ = os.Remove(second) }() // unless it was restored
 	if err := unchanged(old, second, from); err != nil {
 		return err
 	}

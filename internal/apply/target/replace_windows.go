@@ -6,9 +6,9 @@ import (
 	"ipcguard/internal/apply"
 )
 
-// replace is for the practice server's file alone: nobody else edits that.
+// replace is only for the practice server's file, which nothing else edits.
 func replace(draft, path string, old *os.File, _ apply.State, fault func(string)) error {
-	if err := old.Close(); err != nil { // Windows does not replace what is open
+	if err := old.Close(); err != nil { // Windows does not replace an open file
 		return err
 	}
 	if err := os.Rename(draft, path); err != nil {

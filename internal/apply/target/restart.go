@@ -7,7 +7,8 @@ import (
 	"ipcguard/internal/change"
 )
 
-// restartOf is what a change of a registry value waits for: TheMachine, the name of a service, or nothing.
+// restartOf returns what must restart before a registry change takes effect: TheMachine, the name of a service, or
+// nothing.
 func restartOf(c *change.Change, p apply.Place) string {
 	switch c.When {
 	case "reboot":

@@ -18,7 +18,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// DefaultConfig is where Samba's configuration is on most systems.
+// DefaultConfig is the path of Samba's configuration on most systems.
 const DefaultConfig = "/etc/samba/smb.conf"
 
 // Samba is a Samba server on this machine: smb.conf edited in place, or Samba's own registry through net conf.
@@ -28,14 +28,14 @@ const DefaultConfig = "/etc/samba/smb.conf"
 //	config backend =      one parameter is one place: net conf setparm and delparm
 //	registry
 type Samba struct {
-	config string // as it was named; a symbolic link stays one
+	config string // as given; a symbolic link stays one
 	system System
 
-	// Fault is called at every point where a process may be killed. Tests end the process, or unwind, there.
+	// Fault is called at every point at which a process may be killed. Tests end the process, or unwind, there.
 	Fault func(point string)
 }
 
-// OpenSamba opens the server that a configuration file belongs to.
+// OpenSamba opens the server of a configuration file.
 func OpenSamba(config string) (*Samba, error) {
 	if config == "" {
 		config = DefaultConfig
@@ -60,16 +60,16 @@ func (s *Samba) at(point string) {
 	}
 }
 
-// Spec is part of Target.
+// Spec implements Target.
 func (s *Samba) Spec() string { return "samba:" + s.config }
 
-// System is part of Target.
+// System implements Target.
 func (s *Samba) System() string { return "samba" }
 
-// Close is part of Target.
+// Close implements Target.
 func (s *Samba) Close() error { return nil }
 
-// Host is part of Target.
+// Host implements Target.
 func (s *Samba) Host(context.Context) (apply.Host, error) {
 	name, err := os.Hostname()
 	if err != nil {
@@ -79,18 +79,18 @@ func (s *Samba) Host(context.Context) (apply.Host, error) {
 	return apply.Host{Name: name, ID: strings.TrimSpace(string(id))}, nil
 }
 
-// Names are those by which clients, scans and audits know the server, which need not be the machine's.
+// Names returns the names by which clients, scans and audits know the server, which may differ from the machine's.
 func (s *Samba) Names(ctx context.Context) []string {
 	c, err := s.load(ctx)
 	if err != nil {
-		return nil // what is read next says so
+		return nil // the next read reports the error
 	}
 	name, _ := c.Global.Get("netbios name")
 	others, _ := c.Global.Get("netbios aliases")
 	return slices.DeleteFunc(append([]string{name.Value}, others.List()...), func(n string) bool { return n == "" })
 }
 
-// load reads the configuration as Samba does: its files, and its registry where they say so.
+// load reads the configuration as Samba does: its files, and its registry if they include it.
 func (s *Samba) load(ctx context.Context) (*smbconf.Config, error) {
 	c, err := smbconf.Load(s.config, smbconf.Options{})
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *Samba) load(ctx context.Context) (*smbconf.Config, error) {
 	return c, nil
 }
 
-// Address is where the server listens, by its configuration, for a probe from this machine.
+// Address is where the server listens according to its configuration, for a probe from this machine.
 func (s *Samba) Address(ctx context.Context) (string, error) {
 	port, host := "445", "127.0.0.1"
 	if ports := (smbconf.Param{Value: s.effective(ctx, "global", "smb ports")}).List(); len(ports) > 0 {
@@ -130,9 +130,10 @@ func (s *Samba) Address(ctx context.Context) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// effective is a parameter as testparm sees it, empty where it cannot tell.
+// effective returns a parameter as testparm prints it, or an empty string on error.
 func (s *Samba) effective(ctx context.Context, section, name string) string {
-	out, err := s.system.Run(ctx, "testparm", "--suppress-prompt", "--section-name="+section, "--parameter-name="+name, s.config)
+	out, err := s.system.Run(ctx, "testparm", "--suppress-prompt", "--section-name="+section, "--parameter-name="+name,
+		s.config)
 	if err != nil {
 		return ""
 	}
@@ -140,7 +141,7 @@ func (s *Samba) effective(ctx context.Context, section, name string) string {
 	return strings.TrimSpace(lines[len(lines)-1])
 }
 
-// parameterPlace is the section and the name of a change of smb.conf. A share that is not there is not made.
+// parameterPlace returns the section and the name of a change of smb.conf. It never creates a share.
 func parameterPlace(c *smbconf.Config, ch *change.Change) (section, name string, err error) {
 	switch {
 	case ch.Place.Kind != change.Parameter:
@@ -151,7 +152,7 @@ func parameterPlace(c *smbconf.Config, ch *change.Change) (section, name string,
 	return ch.Place.Key, ch.Place.Name, nil
 }
 
-// Resolve is part of Target.
+// Resolve implements Target.
 func (s *Samba) Resolve(ctx context.Context, changes []*change.Change) ([]apply.Write, error) {
 	if err := s.testparm(ctx); ctx.Err() != nil {
 		return nil, err
@@ -171,7 +172,7 @@ func (s *Samba) Resolve(ctx context.Context, changes []*change.Change) ([]apply.
 	return s.resolveFile(ctx, c, changes)
 }
 
-// resolveFile makes all changes of smb.conf one write.
+// resolveFile combines all changes of smb.conf into one write.
 func (s *Samba) resolveFile(ctx context.Context, c *smbconf.Config, changes []*change.Change) ([]apply.Write, error) {
 	path, err := s.mainFile(c)
 	if err != nil {
@@ -201,7 +202,10 @@ func (s *Samba) resolveFile(ctx context.Context, c *smbconf.Config, changes []*c
 	}
 	edit, needed, err := smbconf.Change(path, o, list)
 	if i, one := smbconf.IndexOf(err); one {
-		return nil, &apply.RefusedError{Where: changes[i].Where, Why: err.Error(), Instead: "make this change by hand, then plan again"}
+		return nil, &apply.RefusedError{
+			Where: changes[i].Where, Why: err.Error(),
+			Instead: "make this change by hand, then plan again",
+		}
 	} else if err != nil {
 		return nil, fmt.Errorf("apply: %w", err)
 	}
@@ -217,11 +221,11 @@ func (s *Samba) resolveFile(ctx context.Context, c *smbconf.Config, changes []*c
 	return []apply.Write{{Place: p, Before: before, After: after, Changes: ids, Needs: s.needs(c, changes)}}, nil
 }
 
-// mainFile is the file that Samba reads, with symbolic links resolved, so that a link stays one.
+// mainFile returns the file that Samba reads, with symbolic links resolved, so that a link stays one.
 func (s *Samba) mainFile(c *smbconf.Config) (string, error) {
 	name := s.config
 	if len(c.Files) > 1 && c.Global.File != s.config && c.Global.File != "" {
-		name = c.Global.File // "config file" in the one that was named
+		name = c.Global.File // "config file" in the named file
 	}
 	path, err := filepath.EvalSymlinks(name)
 	if err != nil {
@@ -230,7 +234,8 @@ func (s *Samba) mainFile(c *smbconf.Config) (string, error) {
 	return filepath.Clean(path), nil
 }
 
-// needs is what only an administrator can do: the other services of a domain controller read smb.conf when they start.
+// needs returns what only an administrator can do: the other services of a domain controller read smb.conf only at
+// start.
 func (s *Samba) needs(c *smbconf.Config, changes []*change.Change) []string {
 	p, ok := c.Global.Get("server role")
 	if !ok || !strings.Contains(strings.ToLower(p.Value), "active directory") {
@@ -246,13 +251,15 @@ func (s *Samba) needs(c *smbconf.Config, changes []*change.Change) []string {
 			continue
 		}
 		if known := k.Setting(name); known == nil || known.System != "samba" || !known.SmbdAlone {
-			return []string{"a restart of the domain controller's samba service, whose other parts read smb.conf when they start"}
+			return []string{
+				"a restart of the domain controller's samba service, whose other parts read smb.conf when they start",
+			}
 		}
 	}
 	return nil
 }
 
-// startOf is where a change is made, if the place is as the plan starts from.
+// startOf returns where a change is made, if the place still holds the plan's start value.
 func startOf(c *smbconf.Config, ch *change.Change) (section, name string, err error) {
 	if section, name, err = parameterPlace(c, ch); err == nil {
 		err = startsFrom(c, section, name, ch.Where, ch.From)
@@ -260,7 +267,7 @@ func startOf(c *smbconf.Config, ch *change.Change) (section, name string, err er
 	return section, name, err
 }
 
-// startsFrom checks that a parameter is what the plan starts from.
+// startsFrom checks that a parameter has the plan's start value.
 func startsFrom(c *smbconf.Config, section, name, where string, from model.Value) error {
 	have, present := change.ParameterNow(c, section, name, from)
 	if present == from.Present && (!present || change.SameParameter(have, from)) {
@@ -273,7 +280,7 @@ func startsFrom(c *smbconf.Config, section, name, where string, from model.Value
 	return &apply.StaleError{Where: where, Want: from.String(), Have: is}
 }
 
-// StillTrue is part of Target. The configuration is read once: a plan for thousands of shares has as many facts.
+// StillTrue implements Target. It reads the configuration once: a plan for thousands of shares has as many facts.
 func (s *Samba) StillTrue(ctx context.Context, facts ...model.Fact) error {
 	c, err := s.load(ctx)
 	if err != nil {
@@ -282,7 +289,7 @@ func (s *Samba) StillTrue(ctx context.Context, facts ...model.Fact) error {
 	for _, f := range facts {
 		at, err := change.Locate("samba", f.Where)
 		if err != nil || at.Kind != change.Parameter || at.Key == "SHARE" {
-			continue // no parameter, or one that each share has for itself
+			continue // not a parameter, or a per-share one
 		}
 		if err := startsFrom(c, at.Key, at.Name, f.Where, f.Value); err != nil {
 			return err
@@ -291,7 +298,7 @@ func (s *Samba) StillTrue(ctx context.Context, facts ...model.Fact) error {
 	return nil
 }
 
-// Read is part of Target.
+// Read implements Target.
 func (s *Samba) Read(ctx context.Context, p apply.Place) (apply.State, error) {
 	switch p.Kind {
 	case apply.File:
@@ -302,7 +309,7 @@ func (s *Samba) Read(ctx context.Context, p apply.Place) (apply.State, error) {
 	return apply.State{}, fmt.Errorf("apply: a Samba server has no %s", p.Kind)
 }
 
-// Write is part of Target.
+// Write implements Target.
 func (s *Samba) Write(ctx context.Context, p apply.Place, to, from apply.State) error {
 	switch p.Kind {
 	case apply.File:
@@ -313,11 +320,11 @@ func (s *Samba) Write(ctx context.Context, p apply.Place, to, from apply.State) 
 	return fmt.Errorf("apply: a Samba server has no %s", p.Kind)
 }
 
-// testparm asks Samba whether it understands its configuration.
+// testparm asks Samba whether its configuration is valid.
 func (s *Samba) testparm(ctx context.Context) error {
 	out, err := s.system.Run(ctx, "testparm", "--suppress-prompt", s.config)
 	if ctx.Err() != nil {
-		return fmt.Errorf("apply: testparm: %w", ctx.Err()) // it was interrupted, and has said nothing of the file
+		return fmt.Errorf("apply: testparm: %w", ctx.Err()) // it was interrupted, so it says nothing about the file
 	}
 	if err != nil {
 		return fmt.Errorf("apply: testparm refuses %s: %w: %s", s.config, err, firstComplaint(out))
@@ -325,7 +332,7 @@ func (s *Samba) testparm(ctx context.Context) error {
 	return nil
 }
 
-// firstComplaint is the line of a program's output that says most.
+// firstComplaint returns the most informative line of a program's output.
 func firstComplaint(out string) string {
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	for _, l := range lines {
@@ -336,15 +343,17 @@ func firstComplaint(out string) string {
 	return strings.TrimSpace(lines[len(lines)-1])
 }
 
-// Settle is part of Target. It follows what was measured: a reload alone changes new connections to smbd; the helpers
-// that serve pipes (rpcd_*) keep the old configuration until they are told themselves; and connections that are open to
+// Settle implements Target. It follows measurements: a reload by itself changes only new connections to smbd; the
+// helpers that serve pipes (rpcd_*) keep the old configuration until they are told to reload; and open connections to
 // IPC$ keep their pipes until the share is closed.
 func (s *Samba) Settle(ctx context.Context, writes []apply.Write) ([]string, error) {
 	var notes []string
 	for _, w := range writes {
 		if w.Place.Kind == apply.File {
 			for _, name := range sweep(w.Place.Path, w.Before, w.After) {
-				notes = append(notes, fmt.Sprintf("%s was left by a run that was killed, and holds what somebody else wrote: look at it", name))
+				notes = append(notes,
+					fmt.Sprintf("%s was left by a run that was killed, and holds what somebody else wrote: look at it",
+						name))
 			}
 		}
 	}
@@ -364,10 +373,11 @@ func (s *Samba) Settle(ctx context.Context, writes []apply.Write) ([]string, err
 		}
 	}
 	if err := s.control(ctx, "ping"); err != nil {
-		return append(notes, "smbd does not answer, so nothing was reloaded: it reads its configuration when it starts"), nil
+		return append(notes,
+			"smbd does not answer, so nothing was reloaded: it reads its configuration when it starts"), nil
 	}
 	s.at("samba:ping")
-	// smbd takes its messages in order: the answer to the second ping follows the reload.
+	// smbd handles its messages in order: the answer to the second ping follows the reload.
 	for _, message := range [][]string{{"reload-config"}, {"ping"}} {
 		if err := s.control(ctx, message...); err != nil {
 			return notes, err
@@ -393,8 +403,8 @@ func (s *Samba) control(ctx context.Context, message ...string) error {
 	return nil
 }
 
-// rereadHelpers makes the rpcd_* helpers of this server read their configuration. Each process of a Samba server has a
-// file named by its number in msg.lock of the server's own lock directory: helpers of another server are left alone.
+// rereadHelpers makes the rpcd_* helpers of this server reload. Each process of a Samba server has a file named by its
+// PID in msg.lock of the server's lock directory, so helpers of other servers are not touched.
 func (s *Samba) rereadHelpers(ctx context.Context) error {
 	dir := s.effective(ctx, "global", "lock directory")
 	if dir == "" {

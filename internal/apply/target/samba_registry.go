@@ -14,7 +14,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// stored is Samba's own registry as net conf shows it.
+// stored is Samba's registry as net conf shows it.
 type stored struct {
 	config   *smbconf.Config
 	sections []string
@@ -29,7 +29,7 @@ func (s *Samba) stored(ctx context.Context) (*stored, error) {
 		if n == smbconf.RegistryFile {
 			return out, nil
 		}
-		return nil, os.ErrNotExist // an include is no part of what net conf stores
+		return nil, os.ErrNotExist // net conf stores no includes
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("apply: net conf list: %w", err)
@@ -44,7 +44,7 @@ func (s *Samba) stored(ctx context.Context) (*stored, error) {
 	return st, nil
 }
 
-// list is what Samba's registry says, in the form of smb.conf.
+// list returns Samba's registry in the form of smb.conf.
 func (s *Samba) list(ctx context.Context) ([]byte, error) {
 	out, err := s.system.Run(ctx, "net", "--configfile="+s.config, "conf", "list")
 	if err != nil {
@@ -57,9 +57,11 @@ func (st *stored) has(section string) bool {
 	return slices.ContainsFunc(st.sections, func(n string) bool { return strings.EqualFold(n, section) })
 }
 
-// resolveParameters makes each change one write of Samba's registry. A parameter that a file beside the registry sets is
-// stored in the registry all the same: it wins where the include stands below, and Settle asks testparm whether it does.
-func (s *Samba) resolveParameters(ctx context.Context, c *smbconf.Config, changes []*change.Change) ([]apply.Write, error) {
+// resolveParameters turns each change into one write of Samba's registry. A parameter that a file sets too is still
+// stored in the registry: it wins if the include comes later, and Settle asks testparm whether it does.
+func (s *Samba) resolveParameters(ctx context.Context, c *smbconf.Config, changes []*change.Change) ([]apply.Write,
+	error,
+) {
 	var out []apply.Write
 	for _, ch := range changes {
 		section, name, err := startOf(c, ch)
@@ -76,7 +78,10 @@ func (s *Samba) resolveParameters(ctx context.Context, c *smbconf.Config, change
 			after = apply.State{Present: true, Data: []byte(ch.After.Text)}
 		}
 		if !after.Same(before) {
-			out = append(out, apply.Write{Place: p, Before: before, After: after, Changes: []string{ch.ID}, Needs: s.needs(c, []*change.Change{ch})})
+			out = append(out, apply.Write{
+				Place: p, Before: before, After: after, Changes: []string{ch.ID},
+				Needs: s.needs(c, []*change.Change{ch}),
+			})
 		}
 	}
 	return out, nil
@@ -101,8 +106,8 @@ func (s *Samba) readParameter(ctx context.Context, p apply.Place) (apply.State, 
 	return apply.State{Present: true, Data: []byte(v.Value)}, nil
 }
 
-// writeParameter stores or removes one parameter. Samba's registry is a database with transactions: each call is done or
-// not. A section that the write makes goes again with its last parameter.
+// writeParameter stores or removes one parameter. Samba's registry is a transactional database: each call is atomic. A
+// section that the write creates is removed with its last parameter.
 func (s *Samba) writeParameter(ctx context.Context, p apply.Place, to apply.State) error {
 	net := func(args ...string) error {
 		out, err := s.system.Run(ctx, "net", append([]string{"--configfile=" + s.config, "conf"}, args...)...)
@@ -140,15 +145,17 @@ func (s *Samba) writeParameter(ctx context.Context, p apply.Place, to apply.Stat
 	return err
 }
 
-// takesEffect asks testparm whether what was stored is what Samba will use: smb.conf may set it again further down.
+// takesEffect asks testparm whether Samba will use what was stored: smb.conf may set it again later.
 func (s *Samba) takesEffect(ctx context.Context, w apply.Write) error {
 	if !w.After.Present {
 		return nil
 	}
 	want := string(w.After.Data)
 	have := s.effective(ctx, w.Place.Path, w.Place.Name)
-	if !change.SameParameter(smbconf.Param{Name: w.Place.Name, Value: have}, model.Value{Present: true, Data: want}) && !strings.EqualFold(strings.Join(strings.Fields(have), ""), strings.Join(strings.Fields(want), "")) {
-		return fmt.Errorf("apply: %s is stored as %q, and testparm reads %q: %s decides otherwise", w.Place, want, have, filepath.Base(s.config))
+	if !change.SameParameter(smbconf.Param{Name: w.Place.Name, Value: have}, model.Value{Present: true, Data: want}) &&
+		!strings.EqualFold(strings.Join(strings.Fields(have), ""), strings.Join(strings.Fields(want), "")) {
+		return fmt.Errorf("apply: %s is stored as %q, and testparm reads %q: %s decides otherwise", w.Place, want, have,
+			filepath.Base(s.config))
 	}
 	return nil
 }

@@ -19,13 +19,13 @@ import (
 	"ipcguard/internal/scan/targets"
 )
 
-// sambaTarget is the product's target on a test's server.
+// sambaTarget opens a test's server as the product does.
 func sambaTarget(t testing.TB, s *peer.Samba) *Samba {
 	t.Helper()
 	return OpenSambaOn(s.ConfigFile, applytest.Machine{Samba: s})
 }
 
-// seen scans as strangers, over the best dialect; as guests only where the server knows any.
+// seen scans as strangers, over the best dialect; as guests only if the server allows any.
 func seen(t testing.TB, s *peer.Samba, guests ...bool) *model.Scan {
 	t.Helper()
 	scanner, err := scan.New(scan.Options{Dial: s.Dial, NoGuest: guests == nil, NoUnknownUser: guests == nil})
@@ -35,11 +35,14 @@ func seen(t testing.TB, s *peer.Samba, guests ...bool) *model.Scan {
 	return scanner.Host(t.Context(), targets.Target{Name: "srv", Addr: netip.MustParseAddrPort(s.Addr())})
 }
 
-// verdict is a verification that wants one verdict.
+// verdict is a verification that expects one verdict.
 func verdict(t testing.TB, s *peer.Samba, want model.Verdict) func(context.Context) (apply.Evidence, error) {
 	return func(context.Context) (apply.Evidence, error) {
 		r := seen(t, s)
-		p := &verify.Proof{Schema: verify.SchemaProof, Checks: []verify.Check{{Check: "verdict", Result: verify.Passed}}}
+		p := &verify.Proof{
+			Schema: verify.SchemaProof,
+			Checks: []verify.Check{{Check: "verdict", Result: verify.Passed}},
+		}
 		if r.Verdict != want {
 			p.Checks[0].Result, p.Checks[0].Detail = verify.Failed, string(r.Verdict)+": "+r.Reason
 		}
@@ -48,7 +51,7 @@ func verdict(t testing.TB, s *peer.Samba, want model.Verdict) func(context.Conte
 	}
 }
 
-// listsUsers tells whether a stranger is given the list of accounts.
+// listsUsers reports whether a stranger is given the list of accounts.
 func listsUsers(r *model.Scan) bool {
 	for _, f := range r.Findings {
 		if f.ID == "anonymous-lists-accounts" {
@@ -104,7 +107,8 @@ func TestSambaFile(t *testing.T) {
 			e := engineFor(t, target)
 			proved := false
 			j, err := e.Apply(t.Context(), engine.Request{
-				Plan: model.Plan{Changes: c.changes}, Changes: applytest.Changes("samba", c.changes), Bytes: []byte("{}"), Target: target,
+				Plan: model.Plan{Changes: c.changes}, Changes: applytest.Changes("samba", c.changes),
+				Bytes: []byte("{}"), Target: target,
 				Verify: func(ctx context.Context) (apply.Evidence, error) {
 					r := seen(t, s, c.guests...)
 					if proved = c.closes(r); !proved {
@@ -116,7 +120,8 @@ func TestSambaFile(t *testing.T) {
 			if err != nil || !proved {
 				t.Fatalf("apply: %v", err)
 			}
-			if a := (peer.Client{User: "alice", Password: peer.Password, From: s.Machine}).RPC(t, s.Addr(), "lookupnames alice"); !a.OK() {
+			if a := (peer.Client{User: "alice", Password: peer.Password, From: s.Machine}).RPC(t, s.Addr(),
+				"lookupnames alice"); !a.OK() {
 				t.Errorf("a user with a password no longer works: %v", a)
 			}
 			if _, err := e.Rollback(t.Context(), j.ID, false); err != nil {
@@ -133,7 +138,7 @@ func TestSambaFile(t *testing.T) {
 	}
 }
 
-// TestSambaRegistry changes servers whose settings are in Samba's own registry: beside smb.conf, and altogether.
+// TestSambaRegistry changes servers whose settings are partly or entirely in Samba's registry.
 func TestSambaRegistry(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -141,7 +146,11 @@ func TestSambaRegistry(t *testing.T) {
 		from   model.Value
 	}{
 		{"include", peer.Config{Address: "127.41.1.4", Global: []string{"include = registry"}}, applytest.Absent},
-		{"backend", peer.Config{Address: "127.41.1.5", Registry: true, Global: []string{"restrict anonymous = 0"}}, applytest.Value(0)},
+		{
+			"backend",
+			peer.Config{Address: "127.41.1.5", Registry: true, Global: []string{"restrict anonymous = 0"}},
+			applytest.Value(0),
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := peer.StartSamba(t, c.config)
@@ -157,16 +166,22 @@ func TestSambaRegistry(t *testing.T) {
 			e := engineFor(t, target)
 			plan := model.Plan{Changes: []model.Change{
 				applytest.Parameter("global", "restrict anonymous", c.from, applytest.Value(2)),
-				applytest.Parameter("IPC$", "invalid users", applytest.Absent, applytest.Value([]string{"nobody", "a group"})),
+				applytest.Parameter("IPC$", "invalid users", applytest.Absent,
+					applytest.Value([]string{"nobody", "a group"})),
 			}}
-			j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: target, Verify: verdict(t, s, model.Closed)})
+			j, err := e.Apply(t.Context(), engine.Request{
+				Plan: plan, Changes: applytest.Changes("samba", plan.Changes),
+				Bytes: []byte("{}"), Target: target, Verify: verdict(t, s, model.Closed),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := list(); !strings.Contains(got, "restrict anonymous = 2") || !strings.Contains(got, `nobody "a group"`) {
+			if got := list(); !strings.Contains(got, "restrict anonymous = 2") ||
+				!strings.Contains(got, `nobody "a group"`) {
 				t.Errorf("stored:\n%s", got)
 			}
-			if a := (peer.Client{User: "alice", Password: peer.Password, From: s.Machine}).RPC(t, s.Addr(), "lookupnames alice"); !a.OK() {
+			if a := (peer.Client{User: "alice", Password: peer.Password, From: s.Machine}).RPC(t, s.Addr(),
+				"lookupnames alice"); !a.OK() {
 				t.Errorf("a user with a password no longer works: %v", a)
 			}
 			if _, err := e.Rollback(t.Context(), j.ID, false); err != nil {
@@ -178,7 +193,7 @@ func TestSambaRegistry(t *testing.T) {
 			if r := seen(t, s); r.Verdict != model.Exposed {
 				t.Errorf("after the rollback: %s", r.Verdict)
 			}
-			// Killed half way between the two writes, and in the middle of the second: recovery takes both back.
+			// Killed between the two writes, and in the middle of the second: recovery undoes both.
 			for _, point := range []string{"netconf:set", "step:settled:before"} {
 				second := 0
 				target.Fault = func(p string) {
@@ -190,7 +205,11 @@ func TestSambaRegistry(t *testing.T) {
 				}
 				e.Fault = target.Fault
 				if !applytest.Survive(func() {
-					_, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: target, Verify: applytest.Good})
+					_, err := e.Apply(t.Context(),
+						engine.Request{
+							Plan: plan, Changes: applytest.Changes("samba", plan.Changes),
+							Bytes: []byte("{}"), Target: target, Verify: applytest.Good,
+						})
 					t.Errorf("not killed at %s: %v", point, err)
 				}) {
 					t.Fatalf("%s is no point", point)
@@ -211,7 +230,7 @@ func TestSambaRegistry(t *testing.T) {
 	}
 }
 
-// silentSamba is a configuration without a server: files alone.
+// silentSamba is a configuration without a server: only files.
 func silentSamba(t testing.TB, text string) (*Samba, string) {
 	t.Helper()
 	path := filepath.Join(applytest.MemoryDir(t), "smb.conf")
@@ -232,8 +251,13 @@ func TestSambaKeepsEverythingElse(t *testing.T) {
 	}
 	s.config = link
 	e := engineFor(t, s)
-	plan := model.Plan{Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
-	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+	plan := model.Plan{Changes: []model.Change{
+		applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2)),
+	}}
+	j, err := e.Apply(t.Context(), engine.Request{
+		Plan: plan, Changes: applytest.Changes("samba", plan.Changes),
+		Bytes: []byte("{}"), Target: s, Verify: applytest.Good,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +276,8 @@ func TestSambaKeepsEverythingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	var conflict *apply.ConflictError
-	if _, err := e.Rollback(t.Context(), j.ID, false); !errors.As(err, &conflict) || !strings.Contains(conflict.Diffs[0], "+ # by hand") {
+	if _, err := e.Rollback(t.Context(), j.ID, false); !errors.As(err, &conflict) ||
+		!strings.Contains(conflict.Diffs[0], "+ # by hand") {
 		t.Errorf("an edit by hand: %v", err)
 	}
 	if _, err := e.Rollback(t.Context(), j.ID, true); err != nil {
@@ -290,10 +315,14 @@ func TestSambaRefusals(t *testing.T) {
 	}
 	s, path = silentSamba(t, "[global]\n\tinclude = "+filepath.Join(t.TempDir(), "more.conf")+"\n")
 	_ = path
-	if err := os.WriteFile(strings.TrimSpace(strings.SplitN(applytest.Read(t, path), "=", 2)[1]), []byte("restrict anonymous = 0\n"), 0o600); err != nil {
+	if err := os.WriteFile(strings.TrimSpace(strings.SplitN(applytest.Read(t, path), "=", 2)[1]),
+		[]byte("restrict anonymous = 0\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if w, err := s.Resolve(t.Context(), applytest.Changes("samba", []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Value(0), applytest.Value(2))})); err != nil {
+	if w, err := s.Resolve(t.Context(),
+		applytest.Changes("samba",
+			[]model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Value(0),
+				applytest.Value(2))})); err != nil {
 		if !errors.As(err, &refused) {
 			t.Errorf("an include decides: %v", err)
 		}
@@ -305,19 +334,26 @@ func TestSambaRefusals(t *testing.T) {
 		t.Error("a configuration that Samba refuses was edited")
 	}
 	s, _ = silentSamba(t, applytest.Commented)
-	if _, err := s.Resolve(t.Context(), applytest.Changes("samba", []model.Change{{Where: `HKLM\X\Y`, To: applytest.Value(1)}})); !errors.As(err, &refused) {
+	if _, err := s.Resolve(t.Context(),
+		applytest.Changes("samba", []model.Change{{Where: `HKLM\X\Y`, To: applytest.Value(1)}})); !errors.As(err,
+		&refused) {
 		t.Errorf("a registry value of Windows: %v", err)
 	}
 }
 
-// TestSambaRefusesItsNewConfiguration lets testparm fail once the change is written: everything goes back.
+// TestSambaRefusesItsNewConfiguration lets testparm fail after the write: everything is undone.
 func TestSambaRefusesItsNewConfiguration(t *testing.T) {
 	s, path := silentSamba(t, applytest.Commented)
 	s.system = fussy{path: path}
 	e := engineFor(t, s)
-	plan := model.Plan{Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
+	plan := model.Plan{Changes: []model.Change{
+		applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2)),
+	}}
 	var back *engine.RolledBackError
-	_, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Good})
+	_, err := e.Apply(t.Context(), engine.Request{
+		Plan: plan, Changes: applytest.Changes("samba", plan.Changes),
+		Bytes: []byte("{}"), Target: s, Verify: applytest.Good,
+	})
 	if !errors.As(err, &back) || !strings.Contains(err.Error(), "testparm refuses") {
 		t.Errorf("%v", err)
 	}
@@ -326,7 +362,7 @@ func TestSambaRefusesItsNewConfiguration(t *testing.T) {
 	}
 }
 
-// fussy is a testparm that does not like what is new.
+// fussy is a testparm that rejects the new configuration.
 type fussy struct {
 	applytest.Quiet
 	path string
@@ -342,7 +378,9 @@ func (f fussy) Run(ctx context.Context, name string, args ...string) (string, er
 
 // TestSambaKilledAnywhere is TestKilledAnywhere on a file.
 func TestSambaKilledAnywhere(t *testing.T) {
-	plan := model.Plan{Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
+	plan := model.Plan{Changes: []model.Change{
+		applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2)),
+	}}
 	for n := 0; ; n++ {
 		s, path := silentSamba(t, applytest.Commented)
 		e := engineFor(t, s)
@@ -350,7 +388,11 @@ func TestSambaKilledAnywhere(t *testing.T) {
 		e.Fault, met = applytest.KillAt(n)
 		s.Fault = e.Fault
 		dead := applytest.Survive(func() {
-			if _, err := e.Apply(context.Background(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: s, Verify: applytest.Bad}); err == nil {
+			if _, err := e.Apply(context.Background(),
+				engine.Request{
+					Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"),
+					Target: s, Verify: applytest.Bad,
+				}); err == nil {
 				t.Fatal("applied in spite of its proof")
 			}
 		})
@@ -374,7 +416,7 @@ func TestSambaKilledAnywhere(t *testing.T) {
 	}
 }
 
-// slow is a testparm that answers when it is interrupted, as a process that is killed does.
+// slow is a testparm that returns when it is interrupted, as a killed process does.
 type slow struct {
 	applytest.Quiet
 	stop context.CancelFunc
@@ -389,13 +431,14 @@ func (s slow) Run(ctx context.Context, name string, args ...string) (string, err
 	return "", ctx.Err()
 }
 
-// TestInterruptedIsNotRefused: an interrupt says nothing of the configuration.
+// TestInterruptedIsNotRefused: an interrupt says nothing about the configuration.
 func TestInterruptedIsNotRefused(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	s := OpenSambaOn(applytest.WriteConf(t, applytest.Commented), slow{stop: stop})
 	plan := restrict()
 	_, err := s.Resolve(ctx, applytest.Changes("samba", plan.Changes))
-	if !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "refuses") || strings.Contains(err.Error(), "mend") {
+	if !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "refuses") ||
+		strings.Contains(err.Error(), "mend") {
 		t.Errorf("%v", err)
 	}
 }

@@ -12,13 +12,13 @@ import (
 	"ipcguard/internal/apply/durable"
 )
 
-// writerWait bounds the wait for somebody who has the file open for writing. Editors have it for milliseconds.
+// writerWait bounds the wait for another process that has the file open for writing. Editors hold it for milliseconds.
 const writerWait = 5 * time.Second
 
-// swap puts a draft in the place of a file whose content is known. The two exchange their names in one step, so the one that
-// was replaced is still there to be looked at: if it is not the one that was compared, or has been written to since by
-// somebody who had opened it before, the names are exchanged back. If the new one was written to as well by then, it keeps the
-// name, and the old one stays under the draft's, which the error names.
+// swap exchanges a draft with a file whose content is known. The exchange is atomic, so the replaced file can still be
+// checked: if it is not the compared one, or a process that had it open has written to it since, the names are
+// exchanged back. If the new file was written to as well by then, it keeps the name, and the old one stays under the
+// draft's name, which the error contains.
 func swap(draft, path string, old *os.File, to, from apply.State, fault func(string)) error {
 	release, err := compared(old, path, from)
 	if err != nil {
@@ -29,7 +29,7 @@ func swap(draft, path string, old *os.File, to, from apply.State, fault func(str
 	exchange := func() error { return unix.Renameat2(unix.AT_FDCWD, draft, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE) }
 	err = exchange()
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ENOTSUP) {
-		return replace(draft, path, old, from, fault) // a file system that cannot
+		return replace(draft, path, old, from, fault) // the file system cannot exchange names
 	}
 	if err != nil {
 		return &os.LinkError{Op: "rename", Old: draft, New: path, Err: err}
@@ -41,19 +41,19 @@ func swap(draft, path string, old *os.File, to, from apply.State, fault func(str
 		err = serr
 	}
 	if err == nil {
-		return nil // what is under the draft's name goes
+		return nil // the file under the draft's name is removed
 	}
 	fault("file:back")
 	if now, rerr := readFile(path); rerr == nil && !now.Same(to) {
-		return err // dropDraft names where the old one is
+		return err // dropDraft says where the old file is
 	}
 	return errors.Join(err, exchange(), durable.SyncDir(filepath.Dir(path)))
 }
 
-// compared looks whether a file is what it should be while nobody else can write to it, until release. Who waits to write goes
-// first: after the exchange they would write to the old one.
+// compared checks that a file is as expected while no other process can write to it, until release. Waiting writers go
+// first: after the exchange they would write to the old file.
 func compared(old *os.File, path string, from apply.State) (release func(), err error) {
-	for range 100 { // of a writer that never stops the comparison has long told
+	for range 100 { // a writer that never stops would have failed the comparison long before
 		var held bool
 		if release, held, err = keepOut(old); err != nil {
 			return nil, err
@@ -63,15 +63,15 @@ func compared(old *os.File, path string, from apply.State) (release func(), err 
 			return nil, err
 		}
 		if kind, err := unix.FcntlInt(old.Fd(), unix.F_GETLEASE, 0); !held || err != nil || kind == unix.F_RDLCK {
-			return release, nil // nobody asks for it back
+			return release, nil // no other process requests the file
 		}
 		release()
 	}
 	return nil, stale(path, from, from)
 }
 
-// keepOut takes a lease on a file: who opens it for writing waits until release. Somebody who has it open for writing already
-// is waited for. Where the system gives none, what is replaced is still looked at.
+// keepOut takes a lease on a file: processes that open it for writing wait until release. It first waits for those that
+// already have it open for writing. If the system grants no lease, the replaced file is still checked.
 func keepOut(old *os.File) (release func(), held bool, err error) {
 	pause := 20 * time.Microsecond
 	for end := time.Now().Add(writerWait); ; time.Sleep(pause) {
@@ -83,13 +83,16 @@ func keepOut(old *os.File) (release func(), held bool, err error) {
 			return func() {}, false, nil // not the owner, or no leases here
 		}
 		if time.Now().After(end) {
-			return nil, false, &apply.StaleError{Where: old.Name(), Want: "nobody's", Have: "open for writing by somebody else"}
+			return nil, false, &apply.StaleError{
+				Where: old.Name(), Want: "nobody's",
+				Have: "open for writing by somebody else",
+			}
 		}
 		pause = min(2*pause, 10*time.Millisecond)
 	}
 }
 
-// settled waits until nobody can write to what was replaced any more, and tells whether it is still what it was.
+// settled waits until no process can write to the replaced file any more, and checks that it is unchanged.
 func settled(old *os.File, draft string, from apply.State) error {
 	release, _, err := keepOut(old)
 	if err != nil {

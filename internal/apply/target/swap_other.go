@@ -8,7 +8,7 @@ import (
 	"ipcguard/internal/apply"
 )
 
-// swap puts a draft in the place of a file whose content is known.
+// swap replaces a file whose content is known with a draft.
 func swap(draft, path string, old *os.File, _, from apply.State, fault func(string)) error {
 	if err := unchanged(old, path, from); err != nil {
 		return err

@@ -10,21 +10,21 @@ import (
 	"ipcguard/internal/apply/program"
 )
 
-// System is what a Samba server's target cannot do for itself: it runs Samba's programs and reaches its processes. Tests
-// that keep Samba in a machine of its own have their own.
+// System runs Samba's programs and reaches its processes for the Samba target. Tests that run Samba in a separate
+// machine have their own.
 type System interface {
-	// Run gives a program's standard output, and with an error its complaint as well.
+	// Run returns a program's standard output, and on error also its standard error.
 	Run(ctx context.Context, name string, args ...string) (output string, err error)
-	// Named tells the name of a process, empty where there is none.
+	// Named returns the name of a process, or an empty string.
 	Named(pid int) string
-	Reread(pid int) error              // tells it to read its configuration again
+	Reread(pid int) error              // makes it reload its configuration
 	List(dir string) ([]string, error) // the names in a folder
 }
 
 // local is this machine.
 type local struct{}
 
-// List is part of System.
+// List implements System.
 func (local) List(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -4,7 +4,7 @@ package target
 
 import "ipcguard/internal/apply"
 
-// OpenWindows opens this machine, which is none.
+// OpenWindows fails: this machine does not run Windows.
 func OpenWindows() (apply.Target, error) {
 	return nil, &apply.RefusedError{
 		Where: "windows:", Why: "this is no Windows machine",

@@ -19,12 +19,12 @@ import (
 )
 
 // Windows is the registry and the services of this Windows machine. Each value is one place and one call: the system
-// writes it whole or not at all, and its log brings it through a power cut once the key is flushed. Keys keep their
-// security descriptors, since values alone are written.
+// writes it atomically, and its log protects it from a power cut once the key is flushed. Keys keep their security
+// descriptors, because only values are written.
 type Windows struct {
-	// Fault is called at every point where a process may be killed. Tests end the process, or unwind, there.
+	// Fault is called at every point at which a process may be killed. Tests end the process, or unwind, there.
 	Fault func(point string)
-	// Places says which values this may write; nil is those of the catalog. Tests have a key of their own.
+	// Places says which values may be written; nil is those of the catalog. Tests use their own key.
 	Places func(apply.Place) error
 }
 
@@ -37,22 +37,23 @@ func (w *Windows) at(point string) {
 	}
 }
 
-// Spec is part of Target.
+// Spec implements Target.
 func (w *Windows) Spec() string { return "windows:" }
 
-// System is part of Target.
+// System implements Target.
 func (w *Windows) System() string { return "windows" }
 
-// Close is part of Target.
+// Close implements Target.
 func (w *Windows) Close() error { return nil }
 
-// Host is part of Target.
+// Host implements Target.
 func (w *Windows) Host(context.Context) (apply.Host, error) {
 	name, err := windows.ComputerName()
 	if err != nil {
 		return apply.Host{}, fmt.Errorf("apply: %w", err)
 	}
-	k, err := winreg.OpenKey(winreg.LOCAL_MACHINE, `SOFTWARE\Microsoft\Cryptography`, winreg.QUERY_VALUE|winreg.WOW64_64KEY)
+	k, err := winreg.OpenKey(winreg.LOCAL_MACHINE, `SOFTWARE\Microsoft\Cryptography`,
+		winreg.QUERY_VALUE|winreg.WOW64_64KEY)
 	if err != nil {
 		return apply.Host{Name: name}, nil // then the name must do
 	}
@@ -61,23 +62,23 @@ func (w *Windows) Host(context.Context) (apply.Host, error) {
 	return apply.Host{Name: name, ID: id}, nil
 }
 
-// Resolve is part of Target.
+// Resolve implements Target.
 func (w *Windows) Resolve(ctx context.Context, changes []*change.Change) ([]apply.Write, error) {
 	return ResolveValues(ctx, w.Read, changes)
 }
 
-// StillTrue is part of Target.
+// StillTrue implements Target.
 func (w *Windows) StillTrue(ctx context.Context, facts ...model.Fact) error {
 	return valuesStillTrue(ctx, w.Read, facts)
 }
 
-// Address is part of Target.
+// Address implements Target.
 func (w *Windows) Address(context.Context) (string, error) { return "127.0.0.1", nil }
 
-// Lock is part of Target.
+// Lock implements Target.
 func (w *Windows) Lock() (unlock func(), err error) { return private.LockNamed(w.Spec()) }
 
-// Owns is part of Target.
+// Owns implements Target.
 func (w *Windows) Owns(p apply.Place) error {
 	if w.Places != nil {
 		return w.Places(p)
@@ -102,11 +103,11 @@ func keyExists(key string) bool {
 	return !errors.Is(err, winreg.ErrNotExist)
 }
 
-// maxValue bounds a value that is read: the lists of pipes and shares are some hundred bytes, 1 MiB is the system's own
-// advice for the largest.
+// maxValue bounds a value that is read: the lists of pipes and shares have a few hundred bytes; 1 MiB is the system's
+// recommended maximum.
 const maxValue = 1 << 20
 
-// Read is part of Target.
+// Read implements Target.
 func (w *Windows) Read(_ context.Context, p apply.Place) (apply.State, error) {
 	if p.Kind != apply.RegistryValue {
 		return apply.State{}, fmt.Errorf("apply: a Windows machine has no %s", p.Kind)
@@ -141,7 +142,7 @@ func (w *Windows) Read(_ context.Context, p apply.Place) (apply.State, error) {
 	return s, nil
 }
 
-// keySecurity is a key's descriptor with owner, group and access list; nil where it may not be read.
+// keySecurity returns a key's descriptor with owner, group and access list; nil if it may not be read.
 func keySecurity(k winreg.Key) []byte {
 	const parts = windows.OWNER_SECURITY_INFORMATION | windows.GROUP_SECURITY_INFORMATION | windows.DACL_SECURITY_INFORMATION
 	sd, err := windows.GetSecurityInfo(windows.Handle(k), windows.SE_REGISTRY_KEY, parts)
@@ -167,10 +168,11 @@ func setValue(k winreg.Key, name string, kind registry.Type, data []byte) error 
 	if err != nil {
 		return err
 	}
-	// The system looks behind a text that has no terminator and takes a zero that happens to stand there for one. What is
-	// restored must be what was there, so what stands there is no zero.
+	// If a string has no terminator, the system takes a zero that follows it in memory for one. What is restored must
+	// be what was there, so no zero may follow.
 	guarded := append(append(make([]byte, 0, len(data)+4), data...), 0xFF, 0xFF, 0xFF, 0xFF)
-	r, _, _ := regSetValueEx.Call(uintptr(k), uintptr(unsafe.Pointer(n)), 0, uintptr(kind), uintptr(unsafe.Pointer(&guarded[0])), uintptr(len(data)))
+	r, _, _ := regSetValueEx.Call(uintptr(k), uintptr(unsafe.Pointer(n)), 0, uintptr(kind),
+		uintptr(unsafe.Pointer(&guarded[0])), uintptr(len(data)))
 	return winError(r)
 }
 
@@ -187,13 +189,14 @@ func flush(k winreg.Key) error {
 	return winError(r)
 }
 
-// Write is part of Target.
+// Write implements Target.
 func (w *Windows) Write(_ context.Context, p apply.Place, to, _ apply.State) error {
 	if done, err := w.writeStart(p, to); done {
 		return err
 	}
 	if to.Present {
-		k, _, err := winreg.CreateKey(winreg.LOCAL_MACHINE, subkey(p.Path), winreg.SET_VALUE|winreg.QUERY_VALUE|winreg.WOW64_64KEY)
+		k, _, err := winreg.CreateKey(winreg.LOCAL_MACHINE, subkey(p.Path),
+			winreg.SET_VALUE|winreg.QUERY_VALUE|winreg.WOW64_64KEY)
 		if err != nil {
 			return err
 		}
@@ -229,7 +232,7 @@ func (w *Windows) Write(_ context.Context, p apply.Place, to, _ apply.State) err
 	return w.removeKeys(p.Path, to.Missing)
 }
 
-// removeKeys takes keys away that a write has made, as long as nobody put anything into them.
+// removeKeys removes the keys that a write created, unless they hold anything else.
 func (w *Windows) removeKeys(key, missing string) error {
 	for _, name := range apply.MadeKeys(key, missing) {
 		k, err := openKey(name, winreg.QUERY_VALUE|winreg.ENUMERATE_SUB_KEYS)
@@ -249,7 +252,8 @@ func (w *Windows) removeKeys(key, missing string) error {
 		if info.SubKeyCount > 0 || info.ValueCount > 0 {
 			return nil
 		}
-		if err := winreg.DeleteKey(winreg.LOCAL_MACHINE, subkey(name)); err != nil && !errors.Is(err, winreg.ErrNotExist) {
+		if err := winreg.DeleteKey(winreg.LOCAL_MACHINE, subkey(name)); err != nil &&
+			!errors.Is(err, winreg.ErrNotExist) {
 			return err
 		}
 		w.at("windows:key-deleted")
@@ -257,18 +261,19 @@ func (w *Windows) removeKeys(key, missing string) error {
 	return nil
 }
 
-// serviceOf is the service whose start type a place is.
+// serviceOf returns the service whose start type a place is.
 func serviceOf(p apply.Place) (string, bool) {
 	const services = `HKLM\SYSTEM\CurrentControlSet\Services\`
-	if !strings.EqualFold(p.Name, "Start") || len(p.Path) <= len(services) || !strings.EqualFold(p.Path[:len(services)], services) {
+	if !strings.EqualFold(p.Name, "Start") || len(p.Path) <= len(services) ||
+		!strings.EqualFold(p.Path[:len(services)], services) {
 		return "", false
 	}
 	name := p.Path[len(services):]
 	return name, !strings.Contains(name, `\`)
 }
 
-// writeStart changes the start type of a service through the service manager, which keeps its own copy in memory and
-// writes the registry itself. Where the manager does not know the service, the registry is all there is: done is false.
+// writeStart changes the start type of a service through the service manager, which caches it in memory and writes the
+// registry itself. If the manager does not know the service, done is false and the registry has to be written.
 func (w *Windows) writeStart(p apply.Place, to apply.State) (done bool, err error) {
 	name, ok := serviceOf(p)
 	if !ok || !to.Present || to.Type != registry.DWord {
@@ -303,13 +308,13 @@ func (w *Windows) writeStart(p apply.Place, to apply.State) (done bool, err erro
 	return true, nil
 }
 
-// Settle is part of Target. What Windows reads at once needs nothing; what needs a restart is said, and not done: it
-// would end everybody's connections.
+// Settle implements Target. What Windows reads at once needs nothing. A necessary restart is reported, not done: it
+// would close all connections.
 func (w *Windows) Settle(_ context.Context, writes []apply.Write) ([]string, error) {
 	return restartNotes(writes, time.Now()), nil
 }
 
-// Started is part of Services.
+// Started implements Services.
 func (w *Windows) Started(_ context.Context, service string) (apply.Started, error) {
 	manager, err := windows.OpenSCManager(nil, nil, windows.SC_MANAGER_CONNECT|windows.SC_MANAGER_ENUMERATE_SERVICE)
 	if err != nil {
@@ -327,7 +332,8 @@ func (w *Windows) Started(_ context.Context, service string) (apply.Started, err
 	defer windows.CloseServiceHandle(h)
 	var status windows.SERVICE_STATUS_PROCESS
 	var needed uint32
-	err = windows.QueryServiceStatusEx(h, windows.SC_STATUS_PROCESS_INFO, (*byte)(unsafe.Pointer(&status)), uint32(unsafe.Sizeof(status)), &needed)
+	err = windows.QueryServiceStatusEx(h, windows.SC_STATUS_PROCESS_INFO, (*byte)(unsafe.Pointer(&status)),
+		uint32(unsafe.Sizeof(status)), &needed)
 	if err != nil {
 		return apply.Started{}, fmt.Errorf("service %s: %w", service, err)
 	}
@@ -349,11 +355,12 @@ func (w *Windows) Started(_ context.Context, service string) (apply.Started, err
 	}, nil
 }
 
-// sharesProcess tells whether more than one service runs in a process. Where the list cannot be had, they may.
+// sharesProcess reports whether more than one service runs in a process. If the list is unavailable, they may.
 func sharesProcess(manager windows.Handle, pid uint32) bool {
 	var needed, count uint32
-	buf := make([]byte, 256<<10) // the most that the system takes; some hundred services have 100 bytes each and their names
-	err := windows.EnumServicesStatusEx(manager, windows.SC_ENUM_PROCESS_INFO, windows.SERVICE_WIN32, windows.SERVICE_ACTIVE, &buf[0], uint32(len(buf)), &needed, &count, nil, nil)
+	buf := make([]byte, 256<<10) // the limit of the call; a few hundred services have 100 bytes each and their names
+	err := windows.EnumServicesStatusEx(manager, windows.SC_ENUM_PROCESS_INFO, windows.SERVICE_WIN32,
+		windows.SERVICE_ACTIVE, &buf[0], uint32(len(buf)), &needed, &count, nil, nil)
 	if err != nil {
 		return true
 	}

@@ -18,7 +18,7 @@ func TestWindowsConforms(t *testing.T) {
 	w := &Windows{Places: applytest.AnyPlace}
 	stride := 1
 	if testing.Short() {
-		stride = 7 // each point writes a journal to the disk, which takes Wine a second
+		stride = 7 // each point writes a journal to disk, which takes a second under Wine
 	}
 	conform(t, subject{
 		target: w, key: key, fault: &w.Fault, stride: stride,
@@ -43,7 +43,10 @@ func TestWindowsMakesAndRemovesKeys(t *testing.T) {
 	before := applytest.DumpKey(t, w, key)
 	plan := model.Plan{Changes: []model.Change{{ID: "1", Where: key + `\New\Deep\Value`, To: applytest.DWord(1)}}}
 	e := engineFor(t, w)
-	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"), Target: w, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), engine.Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte("{}"), Target: w, Verify: applytest.Good,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +74,7 @@ func TestWindowsHost(t *testing.T) {
 	}
 }
 
-// TestWindowsStarted asks when services were started. Which ones run differs, that some do does not.
+// TestWindowsStarted asks when services were started. Which ones run differs; some always do.
 func TestWindowsStarted(t *testing.T) {
 	w := &Windows{Places: applytest.AnyPlace}
 	now := engine.SystemClock()
@@ -86,7 +89,7 @@ func TestWindowsStarted(t *testing.T) {
 			continue
 		}
 		running++
-		// Wine counts the time since boot from the machine's own start, which may lie days before.
+		// Wine counts the time since boot from the real machine's start, which may lie days before.
 		if s.At.After(time.Now()) || s.At.Before(now.Wall.Add(-now.Uptime).Add(-time.Minute)) {
 			t.Errorf("%s runs since %v, the machine since %v", name, s.At, now.Wall.Add(-now.Uptime))
 		}

@@ -19,14 +19,14 @@ import (
 	"ipcguard/internal/status"
 )
 
-// PipeHost is a host that an administrator is logged on to.
+// PipeHost is a host on which an administrator is logged on.
 type PipeHost interface {
 	OpenPipe(ctx context.Context, name string) (dcerpc.Transport, error)
 	io.Closer
 }
 
-// Remote is the registry of a Windows machine from afar, through \pipe\winreg. Only values are written of which it is
-// known that they cannot cut the way they travel on.
+// Remote is the registry of a remote Windows machine, through \pipe\winreg. Only values that are known not to cut this
+// connection are written.
 type Remote struct {
 	name    string
 	host    PipeHost
@@ -35,7 +35,7 @@ type Remote struct {
 	write   dcerpc.WinregWriter
 	root    dcerpc.Handle
 
-	// Fault is called at every point where a process may be killed. Tests end the process, or unwind, there.
+	// Fault is called at every point at which a process may be killed. Tests end the process, or unwind, there.
 	Fault func(point string)
 }
 
@@ -53,7 +53,13 @@ func OpenRemote(ctx context.Context, name string, host PipeHost, dialect smb.Dia
 	if !results[0].Accepted {
 		return nil, fmt.Errorf("apply: winreg on %s: %s", name, results[0])
 	}
-	r := &Remote{name, host, dialect, dcerpc.WinregClient{Client: c}, dcerpc.WinregWriter{Client: c}, dcerpc.Handle{}, nil}
+	r := &Remote{
+		name, host, dialect,
+		dcerpc.WinregClient{Client: c},
+		dcerpc.WinregWriter{Client: c},
+		dcerpc.Handle{},
+		nil,
+	}
 	root, err := r.read.OpenLocalMachine(ctx, dcerpc.KeyRead)
 	if err != nil {
 		return nil, fmt.Errorf("apply: winreg on %s: %w", name, err)
@@ -68,16 +74,16 @@ func (r *Remote) at(point string) {
 	}
 }
 
-// Spec is part of Target.
+// Spec implements Target.
 func (r *Remote) Spec() string { return "winreg://" + r.name }
 
-// System is part of Target.
+// System implements Target.
 func (r *Remote) System() string { return "windows" }
 
-// Close is part of Target.
+// Close implements Target.
 func (r *Remote) Close() error { return r.host.Close() }
 
-// Host is part of Target.
+// Host implements Target.
 func (r *Remote) Host(ctx context.Context) (apply.Host, error) {
 	text := func(key, name string) string {
 		s, err := r.Read(ctx, apply.Place{Kind: apply.RegistryValue, Path: `HKLM\` + key, Name: name})
@@ -97,8 +103,8 @@ func (r *Remote) Host(ctx context.Context) (apply.Host, error) {
 	return h, nil
 }
 
-// mayTravel refuses changes that could cut the connection they are made through. The catalog says which cannot; whatever
-// it does not say that of is refused.
+// mayTravel refuses changes that could cut the connection through which they are made. The catalog says which cannot;
+// all others are refused.
 func (r *Remote) mayTravel(c *change.Change) error {
 	k, err := catalog.Load()
 	if err != nil {
@@ -109,12 +115,13 @@ func (r *Remote) mayTravel(c *change.Change) error {
 		return nil
 	}
 	return &apply.RefusedError{
-		Where: c.Where, Why: "from afar only values are written that cannot cut the connection they travel on, and of this one that is not known",
+		Where:   c.Where,
+		Why:     "from afar only values are written that cannot cut the connection they travel on, and of this one that is not known",
 		Instead: "on the host itself: ipcguard apply PLAN --target windows: (or ipcguard export PLAN --as powershell, and run it there)",
 	}
 }
 
-// Resolve is part of Target.
+// Resolve implements Target.
 func (r *Remote) Resolve(ctx context.Context, changes []*change.Change) ([]apply.Write, error) {
 	for _, c := range changes {
 		if _, err := valuePlace(c); err != nil {
@@ -127,12 +134,12 @@ func (r *Remote) Resolve(ctx context.Context, changes []*change.Change) ([]apply
 	return ResolveValues(ctx, r.Read, changes)
 }
 
-// StillTrue is part of Target.
+// StillTrue implements Target.
 func (r *Remote) StillTrue(ctx context.Context, facts ...model.Fact) error {
 	return valuesStillTrue(ctx, r.Read, facts)
 }
 
-// Address is part of Target.
+// Address implements Target.
 func (r *Remote) Address(context.Context) (string, error) { return r.name, nil }
 
 func absentCode(err error) bool {
@@ -140,7 +147,7 @@ func absentCode(err error) bool {
 	return errors.As(err, &code) && (code == 2 || code == 3) // ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND
 }
 
-// open opens a key, and tells whether there is one.
+// open opens a key, and reports whether it exists.
 func (r *Remote) open(ctx context.Context, key string, access uint32) (h dcerpc.Handle, there bool, err error) {
 	k, err := r.read.OpenKey(ctx, r.root, strings.TrimPrefix(key, `HKLM\`), access)
 	if absentCode(err) {
@@ -153,7 +160,7 @@ func (r *Remote) open(ctx context.Context, key string, access uint32) (h dcerpc.
 }
 
 func (r *Remote) shut(ctx context.Context, h dcerpc.Handle) {
-	_, _ = r.read.CloseKey(ctx, h) // the connection's end closes it as well
+	_, _ = r.read.CloseKey(ctx, h) // closing the connection closes it too
 }
 
 func (r *Remote) missing(ctx context.Context, key string) (string, error) {
@@ -175,13 +182,13 @@ func (r *Remote) missing(ctx context.Context, key string) (string, error) {
 	return missing, failed
 }
 
-// Lock is part of Target.
+// Lock implements Target.
 func (r *Remote) Lock() (unlock func(), err error) { return private.LockNamed(r.Spec()) }
 
-// Owns is part of Target.
+// Owns implements Target.
 func (r *Remote) Owns(p apply.Place) error { return ownsValue(p) }
 
-// Read is part of Target.
+// Read implements Target.
 func (r *Remote) Read(ctx context.Context, p apply.Place) (apply.State, error) {
 	if p.Kind != apply.RegistryValue {
 		return apply.State{}, fmt.Errorf("apply: a registry has no %s", p.Kind)
@@ -217,7 +224,7 @@ func (r *Remote) Read(ctx context.Context, p apply.Place) (apply.State, error) {
 	return apply.State{}, fmt.Errorf("apply: %s: larger than 1 MiB", p)
 }
 
-// Write is part of Target.
+// Write implements Target.
 func (r *Remote) Write(ctx context.Context, p apply.Place, to, _ apply.State) error {
 	if to.Present {
 		h, err := r.create(ctx, p.Path)
@@ -253,7 +260,7 @@ func (r *Remote) Write(ctx context.Context, p apply.Place, to, _ apply.State) er
 	return r.removeKeys(ctx, p.Path, to.Missing)
 }
 
-// flush waits for the disk. Servers that keep no such promise (Samba: not supported) have written all the same.
+// flush waits for the disk. Servers that do not support it, such as Samba, have written the value anyway.
 func (r *Remote) flush(ctx context.Context, h dcerpc.Handle) error {
 	err := r.write.FlushKey(ctx, h)
 	var code status.WError
@@ -264,7 +271,7 @@ func (r *Remote) flush(ctx context.Context, h dcerpc.Handle) error {
 	return err
 }
 
-// create opens a key, and makes those above it that are missing, one after the other.
+// create opens a key, and creates its missing parents one by one.
 func (r *Remote) create(ctx context.Context, key string) (dcerpc.Handle, error) {
 	h, there, err := r.open(ctx, key, dcerpc.KeyRead|dcerpc.KeyWrite)
 	if err != nil || there {
@@ -320,7 +327,7 @@ func (r *Remote) removeKeys(ctx context.Context, key, missing string) error {
 	return nil
 }
 
-// Settle is part of Target.
+// Settle implements Target.
 func (r *Remote) Settle(_ context.Context, writes []apply.Write) ([]string, error) {
 	return restartNotes(writes, time.Now()), nil
 }

@@ -53,7 +53,7 @@ func openAdmin(t *testing.T, s *peer.Samba) *Remote {
 	return r
 }
 
-// TestRemoteConforms holds the registry from afar to the rules of targets, against Samba's winreg server.
+// TestRemoteConforms runs the tests of targets on the remote registry, against Samba's winreg server.
 func TestRemoteConforms(t *testing.T) {
 	dir := applytest.MemoryDir(t)
 	names := filepath.Join(dir, "names")
@@ -84,7 +84,7 @@ func TestRemoteConforms(t *testing.T) {
 			t.Fatalf("%v %v", there, err)
 		}
 		defer r.shut(t.Context(), h)
-		var lines []string // the order is the server's affair
+		var lines []string // the server chooses the order
 		for i := uint32(0); ; i++ {
 			v, err := r.read.EnumValue(t.Context(), h, i, 4096)
 			if err != nil {
@@ -103,9 +103,10 @@ func TestRemoteConforms(t *testing.T) {
 		return strings.Join(lines, "\n")
 	}
 	conform(t, subject{
-		target: r, key: applytest.LSA, fault: &r.Fault, stride: 5, // of the journal's own points every test tries all
+		target: r, key: applytest.LSA, fault: &r.Fault, stride: 5, // the other tests try all points of the journal
 		set: func(t *testing.T, v registry.Value) {
-			if err := r.Write(t.Context(), apply.Place{Kind: apply.RegistryValue, Path: v.Key, Name: v.Name}, apply.State{Present: true, Type: v.Type, Data: v.Data}, apply.State{}); err != nil {
+			if err := r.Write(t.Context(), apply.Place{Kind: apply.RegistryValue, Path: v.Key, Name: v.Name},
+				apply.State{Present: true, Type: v.Type, Data: v.Data}, apply.State{}); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -117,7 +118,10 @@ func TestRemoteConforms(t *testing.T) {
 		e := engineFor(t, r)
 		where := applytest.LSA + `\MSV1_0\AllowNullSessionFallback`
 		plan := model.Plan{Changes: []model.Change{{ID: "1", Where: where, To: applytest.DWord(0)}}}
-		j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"), Target: r, Verify: applytest.Good})
+		j, err := e.Apply(t.Context(), engine.Request{
+			Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+			Bytes: []byte("{}"), Target: r, Verify: applytest.Good,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,11 +139,14 @@ func TestRemoteConforms(t *testing.T) {
 		for _, where := range []string{
 			`HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Start`,
 			`HKLM\SYSTEM\CurrentControlSet\Services\RemoteRegistry\Start`,
-			applytest.LMS + `\PipeFirewallActive`, applytest.LMS + `\RejectUnencryptedAccess`, applytest.LMS + `\MinSmb2Dialect`, applytest.LMS + `\SMB1`,
+			applytest.LMS + `\PipeFirewallActive`, applytest.LMS + `\RejectUnencryptedAccess`,
+			applytest.LMS + `\MinSmb2Dialect`, applytest.LMS + `\SMB1`,
 			`HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Rpc\RestrictRemoteClients`,
 		} {
 			var refused *apply.RefusedError
-			if _, err := r.Resolve(t.Context(), applytest.Changes("windows", []model.Change{{Where: where, To: applytest.DWord(4)}})); !errors.As(err, &refused) || refused.Instead == "" {
+			if _, err := r.Resolve(t.Context(),
+				applytest.Changes("windows", []model.Change{{Where: where, To: applytest.DWord(4)}})); !errors.As(err,
+				&refused) || refused.Instead == "" {
 				t.Errorf("%s: %v", where, err)
 			}
 		}

@@ -12,7 +12,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// banning is a connection through something that shuts this address out at the first refused logon it sees.
+// banning is a connection through a device that blocks this address at the first refused logon.
 type banning struct {
 	net.Conn
 	banned *atomic.Bool
@@ -20,14 +20,15 @@ type banning struct {
 
 func (b *banning) Read(p []byte) (int, error) {
 	n, err := b.Conn.Read(p)
-	if bytes.Contains(p[:n], []byte{0x6D, 0, 0, 0xC0}) || bytes.Contains(p[:n], []byte{0x72, 0, 0, 0xC0}) { // LOGON_FAILURE, ACCOUNT_DISABLED
+	// LOGON_FAILURE, ACCOUNT_DISABLED
+	if bytes.Contains(p[:n], []byte{0x6D, 0, 0, 0xC0}) || bytes.Contains(p[:n], []byte{0x72, 0, 0, 0xC0}) {
 		b.banned.Store(true)
 	}
 	return n, err
 }
 
-// A server that bans this address after the scan's own refused logons is no reason to take good changes back: by then
-// anonymous has been refused over every family, and the made-up user comes last.
+// TestBanTakesNothingBack: a server that bans this address after the scan's own refused logons is no reason to undo
+// good changes: by then anonymous has been refused over every family, and the made-up user comes last.
 func TestBanTakesNothingBack(t *testing.T) {
 	var banned atomic.Bool
 	v := &Verification{

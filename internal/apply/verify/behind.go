@@ -9,16 +9,16 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Policy is what a gateway is held to.
+// Policy is the policy of a gateway.
 type Policy struct {
-	// Stranger says what the gateway makes of one use of a stranger: allowed is left open on purpose, denied is to be
-	// closed, and inconclusive is not known.
+	// Stranger returns what the gateway does with one use of a stranger: allowed is left open on purpose, denied is to
+	// be closed, and inconclusive is unknown.
 	Stranger func(u *model.Use) (model.Outcome, string)
-	Users    bool // it denies something to users, too, which is not tried
+	Users    bool // it also denies something to users, which is not tested
 }
 
-// behind holds every answer that strangers got against the policy of the gateway that gave it. A check is one question over one
-// dialect as one stranger, so that what was not asked is in no check that passes.
+// behind checks every answer that strangers got against the policy of the gateway. A check is one request over one
+// dialect as one stranger, so that a check that passes includes nothing that was not requested.
 func (v *Verification) behind(p *Proof, c *catalog.Catalog) {
 	for _, s := range p.Scans {
 		for _, id := range model.Strangers() {
@@ -37,7 +37,10 @@ func (v *Verification) behind(p *Proof, c *catalog.Catalog) {
 		p.Checks = append(p.Checks, Check{Check: "policy: every dialect", Result: Unchecked, Detail: gap})
 	}
 	if v.Policy.Users {
-		p.Checks = append(p.Checks, Check{Check: "policy: users", Result: Unchecked, Detail: "what the policy denies to users was not tried"})
+		p.Checks = append(p.Checks, Check{
+			Check: "policy: users", Result: Unchecked,
+			Detail: "what the policy denies to users was not tried",
+		})
 	}
 	p.Checks = append(p.Checks, Check{
 		Check: "policy: the rest", Result: Unchecked, Note: true,
@@ -45,7 +48,7 @@ func (v *Verification) behind(p *Proof, c *catalog.Catalog) {
 	})
 }
 
-// behindWalk judges the ladder of one stranger.
+// behindWalk checks the layers for one stranger.
 type behindWalk struct {
 	scan    *model.Scan
 	r       *model.IdentityResult
@@ -55,8 +58,8 @@ type behindWalk struct {
 	open    []string // what the policy leaves open and was answered
 }
 
-// who is the stranger as a gateway sees it: by the flags of the server's answer. A made-up user who is let in without a
-// flag is one whom no gateway tells from a user; the policy's word is for strangers, and holds for it all the same.
+// who returns the stranger as a gateway sees it: by the flags of the server's response. No gateway can distinguish a
+// made-up user who is let in without a flag from a user; the policy for strangers applies anyway.
 func (w *behindWalk) who() model.Identity {
 	switch {
 	case w.r.NullFlag:
@@ -67,8 +70,8 @@ func (w *behindWalk) who() model.Identity {
 	return w.r.Identity
 }
 
-// name is the stranger and the dialect, the best that is offered where the logon was refused before it showed: what others
-// saw is no part of it.
+// name returns the stranger and the dialect. If the logon was refused before the dialect was known, it is the best
+// dialect that is offered, not one that others negotiated.
 func (w *behindWalk) name() string {
 	d := w.r.Dialect
 	if n := len(w.scan.Server.Dialects); d == "" && n > 0 {
@@ -77,7 +80,7 @@ func (w *behindWalk) name() string {
 	return strings.TrimPrefix(fmt.Sprintf("over SMB %s %s", d, w.r.Identity), "over SMB  ")
 }
 
-// asks judges one question. It tells whether there is more to ask behind it.
+// asks checks one request. It reports whether there is more to request after it.
 func (w *behindWalk) asks(what string, u model.Use, s model.Step) bool {
 	if end := w.judge(what, u, s); end.result != "" {
 		w.check(what, end)
@@ -87,8 +90,8 @@ func (w *behindWalk) asks(what string, u model.Use, s model.Step) bool {
 	return s.Outcome == model.Allowed
 }
 
-// passes asks what has more behind it. Where the policy leaves it open and the answer is no yes, what the policy closes behind it
-// was not asked, and that is said; it counts where nobody was refused.
+// passes checks a request on which others depend. If the policy leaves it open and it did not succeed, what the policy
+// closes behind it was not requested, and this is reported; it counts if no request was refused.
 func (w *behindWalk) passes(what string, u model.Use, s model.Step) bool {
 	n := len(w.checks)
 	if w.asks(what, u, s) {
@@ -96,17 +99,24 @@ func (w *behindWalk) passes(what string, u model.Use, s model.Step) bool {
 	}
 	if len(w.checks) == n {
 		refused := s.Outcome == model.Denied || s.Outcome == model.Absent
-		w.check(what, verdict{Unchecked, strings.TrimSpace("the policy leaves it open, and what lies behind it could not be asked: " + string(s.Outcome) + " " + s.Status), nil})
+		w.check(what, verdict{
+			Unchecked,
+			strings.TrimSpace("the policy leaves it open, and what lies behind it could not be asked: " +
+				string(s.Outcome) + " " + s.Status), nil,
+		})
 		w.checks[n].Note = refused
 	}
 	return false
 }
 
 func (w *behindWalk) check(what string, end verdict) {
-	w.checks = append(w.checks, Check{Check: "policy: " + w.name() + ": " + what, Result: end.result, Detail: end.detail, Looks: end.looks})
+	w.checks = append(w.checks, Check{
+		Check: "policy: " + w.name() + ": " + what, Result: end.result,
+		Detail: end.detail, Looks: end.looks,
+	})
 }
 
-// judge holds one answer against the policy; no result is what that leaves open.
+// judge checks one answer against the policy; no result if the policy leaves it open.
 func (w *behindWalk) judge(what string, u model.Use, s model.Step) verdict {
 	u.Identity, u.Dialect, u.Server = w.who(), w.r.Dialect, w.scan.Address
 	may, why := w.policy(&u)
@@ -129,7 +139,7 @@ func (w *behindWalk) judge(what string, u model.Use, s model.Step) verdict {
 	return verdict{Unchecked, strings.TrimSpace("it was not asked " + s.Detail), nil}
 }
 
-// shares are one check: their names are not shown unless somebody asks.
+// shares are one check, because their names are not shown by default.
 func (w *behindWalk) shares() {
 	const what = "connect to disk shares"
 	var closed []verdict
@@ -142,7 +152,8 @@ func (w *behindWalk) shares() {
 		}
 	}
 	if w.r.SharesLeft > 0 {
-		if end := w.judge(what, model.Use{Layer: model.LayerTree, Share: "disk"}, model.Step{Outcome: model.NotTested}); end.result != "" {
+		if end := w.judge(what, model.Use{Layer: model.LayerTree, Share: "disk"},
+			model.Step{Outcome: model.NotTested}); end.result != "" {
 			closed = append(closed, end)
 		}
 	}
@@ -151,9 +162,9 @@ func (w *behindWalk) shares() {
 	}
 }
 
-// ladder walks from the logon down, as far as the answers go.
+// ladder checks the layers from the logon down, as far as there are answers.
 func (w *behindWalk) ladder() {
-	if w.r.Session.Outcome == "" { // nothing was asked as this stranger
+	if w.r.Session.Outcome == "" { // nothing was requested as this stranger
 		w.check("log on", verdict{Unchecked, fmt.Sprintf("%s was not tried", w.r.Identity), nil})
 		return
 	}

@@ -8,7 +8,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// lsarpcAlone leaves open one pipe, and of it two calls.
+// lsarpcAlone leaves only one pipe open, with two calls.
 func lsarpcAlone(u *model.Use) (model.Outcome, string) {
 	switch {
 	case u.Identity != model.Anonymous:
@@ -17,14 +17,15 @@ func lsarpcAlone(u *model.Use) (model.Outcome, string) {
 		return model.Allowed, ""
 	case !strings.EqualFold(u.Pipe, "lsarpc"):
 		return model.Denied, "not one of the pipes"
-	case u.Layer == model.LayerOpen, u.Layer == model.LayerBind, u.Call == "LsarOpenPolicy2", u.Call == "LsarQueryInformationPolicy":
+	case u.Layer == model.LayerOpen, u.Layer == model.LayerBind, u.Call == "LsarOpenPolicy2",
+		u.Call == "LsarQueryInformationPolicy":
 		return model.Allowed, ""
 	}
 	return model.Denied, "not one of the calls"
 }
 
-// TestBehindNoGateway holds servers without a gateway against a policy: what they give fails, what the policy leaves open does not,
-// and taking any one observation out of the run makes no check stronger.
+// TestBehindNoGateway checks servers without a gateway against a policy: what they give fails, what the policy leaves
+// open does not, and no check gets stronger when an observation is removed.
 func TestBehindNoGateway(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -66,7 +67,8 @@ func TestBehindNoGateway(t *testing.T) {
 			v.behind(less, c)
 			for _, x := range less.Checks {
 				if was := said[x.Check]; model.Stronger(x.Result, was) {
-					t.Errorf("scan %d, observation %d: %s is %s (%s), and was %q", i, n, x.Check, x.Result, x.Detail, was)
+					t.Errorf("scan %d, observation %d: %s is %s (%s), and was %q", i, n, x.Check, x.Result, x.Detail,
+						was)
 				}
 			}
 		}

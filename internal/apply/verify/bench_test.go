@@ -14,25 +14,33 @@ import (
 	"ipcguard/internal/scan/targets"
 )
 
-// BenchmarkApplyVerify is a whole apply on a real Samba server of this machine: what strangers are given before, journal,
-// write, reload, and the proof over every family of dialects, with a user and two checks. The way back is not in the time.
+// BenchmarkApplyVerify is a whole apply on a real Samba server of this machine: the baseline of strangers, journal,
+// write, reload, and the proof over every family of dialects, with a user and two checks. The undo is not timed.
 func BenchmarkApplyVerify(b *testing.B) {
 	s := peer.StartSamba(b, peer.Config{Address: "127.42.1.7"})
-	plan := model.Plan{Strategy: "restrict", Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
+	plan := model.Plan{
+		Strategy: "restrict",
+		Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent,
+			applytest.Value(2))},
+	}
 	plan.Changes[0].When, plan.Changes[0].Closes = "now", []string{"anonymous-lists-accounts", "ipc"}
 	host := target.OpenSambaOn(s.ConfigFile, applytest.Machine{Samba: s})
 	e := engineFor(b, host)
 	for b.Loop() {
 		v := &Verification{
-			Target: targets.Target{Name: "srv", Addr: netip.MustParseAddrPort(s.Addr())}, Dial: s.Dial, User: as("alice", peer.Password),
+			Target: targets.Target{Name: "srv", Addr: netip.MustParseAddrPort(s.Addr())}, Dial: s.Dial,
+			User: as("alice", peer.Password),
 			Plan: &plan, Checks: []string{"share:finance", "pipe:srvsvc"},
 		}
 		if err := v.Baseline(b.Context()); err != nil {
 			b.Fatal(err)
 		}
-		j, err := e.Apply(b.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: host, Verify: func(ctx context.Context) (apply.Evidence, error) {
-			return v.Run(ctx)
-		}})
+		j, err := e.Apply(b.Context(), engine.Request{
+			Plan: plan, Changes: applytest.Changes("samba", plan.Changes),
+			Bytes: []byte("{}"), Target: host, Verify: func(ctx context.Context) (apply.Evidence, error) {
+				return v.Run(ctx)
+			},
+		})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -19,7 +19,7 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// checkTime bounds one must-work check: a pipe's first use takes up to 4 s, a command may look further.
+// checkTime bounds one must-work check: a pipe's first use takes up to 4 s, a command may take longer.
 const checkTime = 30 * time.Second
 
 // CheckKinds lists the must-work checks.
@@ -27,7 +27,7 @@ func CheckKinds() []string {
 	return []string{"tcp:HOST:PORT", "pipe:NAME", "share:NAME", "print:NAME", "logon:", "command:PROGRAM…"}
 }
 
-// ParseCheck tells whether a check can be understood.
+// ParseCheck splits a check, and fails if it is not valid.
 func ParseCheck(check string) (kind, what string, err error) {
 	kind, what, ok := strings.Cut(check, ":")
 	if ok {
@@ -49,19 +49,19 @@ func ParseCheck(check string) (kind, what string, err error) {
 	return "", "", fmt.Errorf("check %q: want one of %s", check, strings.Join(CheckKinds(), ", "))
 }
 
-// NeedsUser tells whether a check is made as a user with a password.
+// NeedsUser reports whether a check needs a user with a password.
 func NeedsUser(check string) bool {
 	kind, _, err := ParseCheck(check)
 	return err == nil && slices.Contains([]string{"pipe", "share", "print", "logon"}, kind)
 }
 
-// A plan is data from outside: what it proposes is bounded. A host has some dozens of shares and services that must work.
+// A plan is untrusted data, so what it proposes is bounded. A host has a few dozen shares and services that must work.
 const (
 	maxProposed  = 200
 	proposedTime = 5 * time.Minute // for all of them
 )
 
-// must makes the administrator's checks, or those that the plan proposes.
+// must runs the administrator's checks, or those that the plan proposes.
 func (v *Verification) must(ctx context.Context, own bool) []Check {
 	list := v.Checks
 	if !own {
@@ -82,7 +82,8 @@ func (v *Verification) must(ctx context.Context, own bool) []Check {
 	var out []Check
 	for i, check := range list {
 		if !own && i == maxProposed {
-			return append(out, note("more", fmt.Sprintf("the plan proposes %d checks, and the first %d were made", len(list), maxProposed)))
+			return append(out, note("more", fmt.Sprintf("the plan proposes %d checks, and the first %d were made",
+				len(list), maxProposed)))
 		}
 		out = append(out, v.check(ctx, check, own))
 	}
@@ -140,19 +141,20 @@ func (v *Verification) check(ctx context.Context, check string, own bool) Check 
 	return out
 }
 
-// isTarget tells whether HOST:PORT is a port of the target itself.
+// isTarget reports whether HOST:PORT is a port of the target itself.
 func (v *Verification) isTarget(address string) bool {
 	host, _, err := net.SplitHostPort(address)
-	return err == nil && (host == "" || host == v.Target.Addr.Addr().String() || strings.EqualFold(host, v.Target.Host()))
+	return err == nil && (host == "" || host == v.Target.Addr.Addr().String() ||
+		strings.EqualFold(host, v.Target.Host()))
 }
 
-// note is a check that was proposed, and that nothing is lost by not making.
+// note is a proposed check that may be skipped without loss.
 func note(check, why string) Check {
 	return Check{Check: check, Result: Unchecked, Detail: why, Note: true}
 }
 
-// answerless tells a question that got no answer from one that was answered with no. What is dropped, does not decode or
-// lacks the signature that it should have is no answer of the server; a connection that is refused is one.
+// answerless distinguishes a request without an answer from a refused one. A dropped or malformed response, or one
+// without the required signature, is no answer of the server; a refused connection is one.
 func answerless(err error) bool {
 	var t *smb.TransportError
 	return errors.As(err, &t) && (t.Timeout() || t.Layer != string(model.LayerConnect))
@@ -177,7 +179,7 @@ func (v *Verification) checkTCP(ctx context.Context, address string) (string, er
 	return "connected", c.Close()
 }
 
-// checkCommand runs a program through the system's shell. Its output is no part of the proof: it may hold secrets.
+// checkCommand runs a program through the system's shell. Its output is not part of the proof: it may contain secrets.
 func checkCommand(ctx context.Context, line string) (string, error) {
 	shell := []string{"/bin/sh", "-c", line}
 	if runtime.GOOS == "windows" {
@@ -191,8 +193,8 @@ func checkCommand(ctx context.Context, line string) (string, error) {
 	return "exit status 0", nil
 }
 
-// checkAsUser logs on afresh and tries one thing. It tells whether the server's answers were signed or encrypted with the
-// logon's key.
+// checkAsUser logs on with a new connection and runs one check. It reports whether the server's responses were signed
+// or encrypted with the session key.
 func (v *Verification) checkAsUser(ctx context.Context, kind, what string) (detail string, keyed bool, err error) {
 	c, err := v.dial(ctx)
 	if err != nil {
@@ -246,7 +248,7 @@ func (v *Verification) openThroughIPC(ctx context.Context, s smb.Session, kind, 
 	return "opened", pipe.Close(ctx)
 }
 
-// openShare connects a share and, where it has files, opens its root folder for reading.
+// openShare connects to a share and, if it has files, opens its root folder for reading.
 func openShare(ctx context.Context, s smb.Session, name string) error {
 	t, err := s.TreeConnect(ctx, name)
 	if err != nil {

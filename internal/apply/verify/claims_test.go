@@ -8,8 +8,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestVerifyNothingToClose: an earlier scan that found nothing leaves nothing to prove, and what strangers are given now is
-// told.
+// TestVerifyNothingToClose: after an earlier scan without findings there is nothing to prove, and what strangers are
+// given now is reported.
 func TestVerifyNothingToClose(t *testing.T) {
 	for _, verdict := range []model.Verdict{model.Closed, model.Limited, model.Unreachable, model.VerdictInconclusive} {
 		earlier := &model.Scan{Verdict: verdict, Findings: []model.Finding{
@@ -31,10 +31,12 @@ func TestVerifyNothingToClose(t *testing.T) {
 	}
 }
 
-// TestJudgeNeedsALook: that the server answers, and notes of what cannot be seen, verify nothing.
+// TestJudgeNeedsALook: an answering server, and notes of what cannot be seen, verify nothing.
 func TestJudgeNeedsALook(t *testing.T) {
 	p := &Proof{Checks: []Check{
-		{Check: "control:answers", Result: Passed}, {Check: "restart:x", Result: Passed, Note: true}, {Check: "closed:weak-setting", Result: Unchecked, Note: true},
+		{Check: "control:answers", Result: Passed},
+		{Check: "restart:x", Result: Passed, Note: true},
+		{Check: "closed:weak-setting", Result: Unchecked, Note: true},
 	}}
 	if p.Judge(); p.Passed || p.Result != Unchecked || !p.Proves() {
 		t.Errorf("%+v", p)
@@ -48,19 +50,26 @@ func TestJudgeNeedsALook(t *testing.T) {
 func anonymousTold(shares ...model.ShareResult) *model.Scan {
 	yes := model.Step{Outcome: model.Allowed, Status: "STATUS_SUCCESS"}
 	return &model.Scan{
-		Server:     model.Server{Dialects: []string{"3.1.1"}},
-		Identities: []model.IdentityResult{{Identity: model.Anonymous, Dialect: "3.1.1", Session: yes, Tree: yes, Shares: shares}},
+		Server: model.Server{Dialects: []string{"3.1.1"}},
+		Identities: []model.IdentityResult{{
+			Identity: model.Anonymous, Dialect: "3.1.1", Session: yes, Tree: yes,
+			Shares: shares,
+		}},
 	}
 }
 
-// TestSharesOnSomebodysWord: a name that the user gives stands on the user's word, and one that is not there proves nothing.
+// TestSharesOnSomebodysWord: a share name that the user gives is only the user's claim, and a share that does not exist
+// proves nothing.
 func TestSharesOnSomebodysWord(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	told := func(o model.Outcome) model.ShareResult {
-		return model.ShareResult{Name: "Given", Type: "disk", Tree: model.Step{Outcome: o}, Open: model.Step{Outcome: model.NotTested}}
+		return model.ShareResult{
+			Name: "Given", Type: "disk", Tree: model.Step{Outcome: o},
+			Open: model.Step{Outcome: model.NotTested},
+		}
 	}
 	for _, test := range []struct {
 		name   string
@@ -69,10 +78,29 @@ func TestSharesOnSomebodysWord(t *testing.T) {
 		want   Result
 		detail string
 	}{
-		{"the user's word, refused", model.Denied, opened{count: 1, given: []string{"given"}}, Passed, "word of who named them"},
-		{"the user's word, not there", model.Absent, opened{count: 1, given: []string{"given"}}, Unchecked, "may be another"},
-		{"seen before, refused", model.Denied, opened{count: 1, names: []string{"given"}}, Passed, "every share that stood open"},
-		{"seen before, gone", model.Absent, opened{count: 1, names: []string{"given"}, given: []string{"given"}}, Passed, "every share that stood open"},
+		{
+			"the user's word, refused", model.Denied,
+			opened{count: 1, given: []string{"given"}},
+			Passed,
+			"word of who named them",
+		},
+		{
+			"the user's word, not there", model.Absent,
+			opened{count: 1, given: []string{"given"}},
+			Unchecked,
+			"may be another",
+		},
+		{
+			"seen before, refused", model.Denied,
+			opened{count: 1, names: []string{"given"}},
+			Passed,
+			"every share that stood open",
+		},
+		{
+			"seen before, gone", model.Absent,
+			opened{count: 1, names: []string{"given"}, given: []string{"given"}},
+			Passed, "every share that stood open",
+		},
 		{"one of two", model.Denied, opened{count: 2, names: []string{"given"}}, Unchecked, "2 shares stood open"},
 	} {
 		d := &doors{catalog: c, scans: []*model.Scan{anonymousTold(told(test.tree))}, opened: test.opened}
@@ -82,7 +110,7 @@ func TestSharesOnSomebodysWord(t *testing.T) {
 	}
 }
 
-// TestPassesHaveLooks: whatever passes tells what earned it.
+// TestPassesHaveLooks: every check that passes has its evidence.
 func TestPassesHaveLooks(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -105,7 +133,10 @@ func TestPassesHaveLooks(t *testing.T) {
 		}
 	}
 	passed := 0
-	for name, s := range map[string]*model.Scan{"shut": shut, "dropped": dropped, "refused": refused, "at IPC$": atIPC} {
+	for name, s := range map[string]*model.Scan{
+		"shut": shut, "dropped": dropped, "refused": refused,
+		"at IPC$": atIPC,
+	} {
 		d := &doors{catalog: c, scans: []*model.Scan{s}, opened: opened{count: 1, names: []string{"public"}}}
 		for _, promise := range promises(c) {
 			if v := d.of(promise); v.result == Passed {

@@ -11,8 +11,8 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// doors judges of what is to be closed, from the scans of one run alone: it asks nothing itself, so that what
-// is taken out of a scan is missing from the claim.
+// doors judges what is to be closed, only from the scans of one run: it sends no requests, so that removing an
+// observation from a scan also removes it from the claim.
 type doors struct {
 	catalog *catalog.Catalog
 	scans   []*model.Scan
@@ -21,22 +21,22 @@ type doors struct {
 	left    int           // further shares that were open, which the plan does not name
 }
 
-// verdict is how one closed: check ends.
+// verdict is the result of one closed: check.
 type verdict struct {
 	result Result
 	detail string
 	looks  []model.Look
 }
 
-// worse puts the result that says least first among those that are no pass: one thing that stands open is more than many
-// that are shut, and one that was not answered is more than one that was not asked.
+// worse orders the results that are not a pass: one thing that stays open outweighs many that are closed, and an
+// unanswered request outweighs one that was not sent.
 func worse(a, b verdict) int { return cmp.Compare(gravity(a.result), gravity(b.result)) }
 
 func gravity(r Result) int {
 	return slices.Index([]Result{Failed, Inconclusive, Unchecked, Waiting, Passed}, r)
 }
 
-// all is the worst of several verdicts; none at all is nothing asked.
+// all returns the worst of several verdicts; without any, nothing was requested.
 func all(list []verdict, passed string) verdict {
 	if len(list) == 0 {
 		return verdict{Unchecked, "no scan could ask it", nil}
@@ -52,8 +52,8 @@ func all(list []verdict, passed string) verdict {
 	return worst
 }
 
-// of judges one name as plans and findings have it. What passes over some dialects does not pass while others were not
-// asked over.
+// of judges one name of a plan or a finding. A pass over some dialects is not a pass while other dialects were not
+// tested.
 func (c *doors) of(name string) verdict {
 	v := c.overAll(name)
 	if gap := c.gap(); v.result == Passed && gap != "" {
@@ -62,7 +62,7 @@ func (c *doors) of(name string) verdict {
 	return v
 }
 
-// gap says which family of dialects the server speaks, or may speak, and nobody asked over.
+// gap returns the family of dialects that the server speaks, or may speak, and that was not tested.
 func (c *doors) gap() string {
 	if len(c.scans) == 0 {
 		return ""
@@ -74,13 +74,14 @@ func (c *doors) gap() string {
 		})
 		asked := slices.ContainsFunc(c.scans, func(s *model.Scan) bool { return askedOver(s, family, s != c.scans[0]) })
 		if may && !asked {
-			return fmt.Sprintf("the server speaks SMB %s, or whether it does is not known, and nothing was asked over it", family[0])
+			return fmt.Sprintf(
+				"the server speaks SMB %s, or whether it does is not known, and nothing was asked over it", family[0])
 		}
 	}
 	return ""
 }
 
-// askedOver tells whether a scan asked over a family: an identity spoke it, or the scan was made to speak nothing else.
+// askedOver reports whether a scan tested a family: an identity used it, or the scan offered nothing else.
 func askedOver(s *model.Scan, family []smb.Dialect, alone bool) bool {
 	within := func(d string) bool {
 		return slices.ContainsFunc(family, func(f smb.Dialect) bool { return f.String() == d })
@@ -88,10 +89,11 @@ func askedOver(s *model.Scan, family []smb.Dialect, alone bool) bool {
 	if slices.ContainsFunc(s.Identities, func(r model.IdentityResult) bool { return within(r.Dialect) }) {
 		return true
 	}
-	return alone && len(s.Server.Dialects) > 0 && !slices.ContainsFunc(s.Server.Dialects, func(d string) bool { return !within(d) })
+	return alone && len(s.Server.Dialects) > 0 &&
+		!slices.ContainsFunc(s.Server.Dialects, func(d string) bool { return !within(d) })
 }
 
-// overAll judges one name over the scans that were made.
+// overAll judges one name over all scans.
 func (c *doors) overAll(name string) verdict {
 	if pipe, ok := strings.CutPrefix(name, "anonymous-pipe:"); ok {
 		return c.pipe(pipe)
@@ -117,8 +119,8 @@ func (c *doors) overAll(name string) verdict {
 	return c.data(ids, kind)
 }
 
-// leaves judges one thing that the plan does not close. What it says stays open is told and takes nothing from the rest; what it
-// does not know is settled where it was asked and refused.
+// leaves judges one thing that the plan does not close. If the plan says that it stays open, it is reported and does
+// not count; if the plan does not know, a refused request settles it.
 func (c *doors) leaves(o model.OpenDoor) Check {
 	v := c.of(o.What)
 	out := Check{Check: "left:" + o.What, Result: v.result, Detail: v.detail, Looks: v.looks}
@@ -126,7 +128,8 @@ func (c *doors) leaves(o model.OpenDoor) Check {
 	switch {
 	case v.result == Passed:
 	case more > 0:
-		out.Result, out.Detail = Open, fmt.Sprintf("%d disk share(s) open beside those that have to stay (%s)", more, strings.Join(o.Shares, ", "))
+		out.Result, out.Detail = Open, fmt.Sprintf("%d disk share(s) open beside those that have to stay (%s)", more,
+			strings.Join(o.Shares, ", "))
 	case o.Known:
 		out.Note, out.Detail = true, "the plan leaves it open: "+o.Why
 		if out.Result = Unchecked; v.result == Failed {
@@ -135,14 +138,15 @@ func (c *doors) leaves(o model.OpenDoor) Check {
 	case v.result == Failed && len(o.Shares) == 0:
 		out.Result, out.Detail = Open, v.detail+"; the plan does not close it: "+o.Why
 	case v.result == Failed:
-		out.Result, out.Detail = Unchecked, "what has to stay is open ("+strings.Join(o.Shares, ", ")+"); whether more is, is not known "+o.Why
+		out.Result, out.Detail = Unchecked, "what has to stay is open ("+strings.Join(o.Shares, ", ")+
+			"); whether more is, is not known "+o.Why
 	default:
 		out.Result, out.Detail = Unchecked, v.detail+"; not known to the plan either: "+o.Why
 	}
 	return out
 }
 
-// openBeside counts the disk shares that a stranger opened and that are none of those which have to stay.
+// openBeside counts the disk shares that a stranger opened and that do not have to stay open.
 func (c *doors) openBeside(o model.OpenDoor) (most int) {
 	ids, kind := c.door(o.What)
 	if kind != model.DisclosesFiles || len(o.Shares) == 0 {
@@ -153,7 +157,8 @@ func (c *doors) openBeside(o model.OpenDoor) (most int) {
 			r := &s.Identities[i]
 			n := 0
 			for _, share := range r.Shares {
-				if slices.Contains(ids, r.Identity) && share.Open.Outcome == model.Allowed && !contains(o.Shares, share.Name) {
+				if slices.Contains(ids, r.Identity) && share.Open.Outcome == model.Allowed &&
+					!contains(o.Shares, share.Name) {
 					n++
 				}
 			}
@@ -166,16 +171,20 @@ func (c *doors) openBeside(o model.OpenDoor) (most int) {
 // posture judges what a server shows to every client.
 func (c *doors) posture(name string) verdict {
 	var list []verdict
-	for _, s := range c.scans[:min(1, len(c.scans))] { // the others speak one family alone
+	for _, s := range c.scans[:min(1, len(c.scans))] { // the other scans speak only one family
 		v := &s.Server
-		look := []model.Look{{Asked: "negotiate", Of: s.Address, Times: 1, First: s.Started, Last: s.Started, Answer: strings.Join(v.Dialects, ", ") + "; signing " + v.Signing}}
+		look := []model.Look{{
+			Asked: "negotiate", Of: s.Address, Times: 1, First: s.Started, Last: s.Started,
+			Answer: strings.Join(v.Dialects, ", ") + "; signing " + v.Signing,
+		}}
 		old := smb.SMB1.String()
 		switch {
 		case len(v.Dialects) == 0:
 			list = append(list, verdict{Inconclusive, s.Reason, nil})
 		case name == "smb1-enabled" && slices.Contains(v.Undecided, old):
 			list = append(list, verdict{Inconclusive, "whether the server speaks SMB1 got no answer", look})
-		case name == "smb1-enabled" && v.SMB1, name != "smb1-enabled" && v.Signing != "required" && !v.EncryptionRequired:
+		case name == "smb1-enabled" && v.SMB1, name != "smb1-enabled" && v.Signing != "required" &&
+			!v.EncryptionRequired:
 			list = append(list, verdict{Failed, "the server speaks SMB " + look[0].Answer, look})
 		default:
 			list = append(list, verdict{Passed, "", look})
@@ -184,14 +193,14 @@ func (c *doors) posture(name string) verdict {
 	return all(list, "the server no longer offers it to any client")
 }
 
-// seeable tells whether a name is of something that shows from outside at all. A weak setting by itself does not.
+// seeable reports whether a name is visible from outside at all. A weak setting by itself is not.
 func (c *doors) seeable(name string) bool {
 	f := c.catalog.Finding(name)
 	return f == nil || f.Discloses != "" || name == "smb1-enabled" || name == "signing-not-required"
 }
 
-// door is who must not be given what, by the name of a finding. A guest's finding is also about the made-up user who is
-// let in as guest.
+// door returns the strangers and the data that a finding is about. A guest's finding is also about the made-up user who
+// is let in as guest.
 func (c *doors) door(name string) ([]model.Identity, model.Disclosure) {
 	f := c.catalog.Finding(name)
 	id, kind, reads := strings.Cut(name, "-reads-")
@@ -206,7 +215,7 @@ func (c *doors) door(name string) ([]model.Identity, model.Disclosure) {
 	return nil, ""
 }
 
-// each asks every scan for what one of the strangers saw.
+// each judges the results of the given strangers in every scan.
 func (c *doors) each(ids []model.Identity, judge func(s *model.Scan, r *model.IdentityResult) verdict) []verdict {
 	var out []verdict
 	for _, s := range c.scans {
@@ -225,7 +234,7 @@ func (c *doors) each(ids []model.Identity, judge func(s *model.Scan, r *model.Id
 	return out
 }
 
-// over names where an answer came from.
+// over names the dialect of an answer.
 func over(s *model.Scan, r *model.IdentityResult) string {
 	if d := cmp.Or(r.Dialect, strings.TrimPrefix(spoke(s), "SMB ")); d != "" {
 		return fmt.Sprintf("over SMB %s %s", d, r.Identity)
@@ -245,14 +254,15 @@ func (c *doors) data(ids []model.Identity, kind model.Disclosure) verdict {
 		case seen.Outcome == model.Inconclusive:
 			return verdict{Inconclusive, fmt.Sprintf("%s: no answer that counts: %s", who, seen.By), seen.Looks}
 		case seen.Empty:
-			return verdict{Unchecked, fmt.Sprintf("%s was answered with nothing in it, and not refused: %s", who, seen.By), seen.Looks}
+			return verdict{Unchecked, fmt.Sprintf("%s was answered with nothing in it, and not refused: %s", who,
+				seen.By), seen.Looks}
 		}
 		return verdict{Unchecked, fmt.Sprintf("%s was not asked: %s", who, seen.By), seen.Looks}
 	})
 	return all(list, fmt.Sprintf("asked again and refused in %d scans", len(c.scans)))
 }
 
-// files are the disk shares that stood open, each asked for by its name; and whatever else opens is a failure as well.
+// files judges the disk shares that were open, each requested by name; any other share that opens is a failure too.
 func (c *doors) files(ids []model.Identity) verdict {
 	list := c.each(ids, func(s *model.Scan, r *model.IdentityResult) verdict {
 		seen := c.catalog.Seen(s, r, model.DisclosesFiles)
@@ -273,32 +283,49 @@ func (c *doors) files(ids []model.Identity) verdict {
 	return all(list, passed)
 }
 
-// everyShare holds the shares that were to be closed against those that were asked for.
+// everyShare compares the shares to be closed with those that were requested.
 func (c *doors) everyShare(s *model.Scan, r *model.IdentityResult, seen catalog.Seen) verdict {
 	want, enough := c.wanted()
 	word := c.word(want)
 	if len(want) == 0 {
-		return verdict{Unchecked, "which share stood open is not known by name, so it could not be asked for: --share NAME does", nil}
+		return verdict{
+			Unchecked,
+			"which share stood open is not known by name, so it could not be asked for: --share NAME does", nil,
+		}
 	}
 	for _, name := range want {
 		o := told(r, name)
 		if o == model.Absent && contains(word, name) {
-			return verdict{Unchecked, fmt.Sprintf("%s was told that there is no share of a name that was given: it may be another that stood open", over(s, r)), seen.Looks}
+			return verdict{
+				Unchecked,
+				fmt.Sprintf("%s was told that there is no share of a name that was given: it may be another that stood open", over(s, r)), seen.Looks,
+			}
 		}
 		if o != model.Denied && o != model.Absent {
-			return verdict{Unchecked, fmt.Sprintf("%s did not ask for every share that was to be closed (%d of them are known by name)", over(s, r), len(want)), seen.Looks}
+			return verdict{
+				Unchecked,
+				fmt.Sprintf("%s did not ask for every share that was to be closed (%d of them are known by name)",
+					over(s, r), len(want)), seen.Looks,
+			}
 		}
 	}
 	if seen.Outcome == model.NotTested {
-		return verdict{Unchecked, fmt.Sprintf("%s did not try every share that is there: %s", over(s, r), seen.By), seen.Looks}
+		return verdict{
+			Unchecked, fmt.Sprintf("%s did not try every share that is there: %s", over(s, r), seen.By),
+			seen.Looks,
+		}
 	}
 	if !enough {
-		return verdict{Unchecked, fmt.Sprintf("%d shares stood open before, and %d are known by name: --share NAME names the others", max(c.opened.count, len(want)+c.left), len(want)), seen.Looks}
+		return verdict{
+			Unchecked,
+			fmt.Sprintf("%d shares stood open before, and %d are known by name: --share NAME names the others",
+				max(c.opened.count, len(want)+c.left), len(want)), seen.Looks,
+		}
 	}
 	return verdict{Passed, "", seen.Looks}
 }
 
-// wanted are the names of the shares that were to be closed, and whether they are all.
+// wanted returns the names of the shares to be closed, and whether the list is complete.
 func (c *doors) wanted() (names []string, enough bool) {
 	add := func(n string) {
 		if !slices.ContainsFunc(names, func(o string) bool { return strings.EqualFold(o, n) }) {
@@ -319,7 +346,7 @@ func (c *doors) wanted() (names []string, enough bool) {
 			add(n)
 		}
 	}
-	if len(names) == 0 { // the plan knows no share that is open by itself: then every one of its shares counts
+	if len(names) == 0 { // the plan knows no share that is open by itself: then all its shares count
 		for _, s := range c.shares {
 			add(s.Name)
 		}
@@ -327,14 +354,15 @@ func (c *doors) wanted() (names []string, enough bool) {
 	return names, len(names) >= count
 }
 
-// word are those names that stand on the user's word alone: neither the plan nor what was seen before has them.
+// word returns the names that only the user gave: neither the plan nor an earlier scan has them.
 func (c *doors) word(names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool {
-		return contains(c.opened.names, n) || slices.ContainsFunc(c.shares, func(s model.Share) bool { return strings.EqualFold(s.Name, n) })
+		return contains(c.opened.names, n) ||
+			slices.ContainsFunc(c.shares, func(s model.Share) bool { return strings.EqualFold(s.Name, n) })
 	})
 }
 
-// told is what a stranger was told when asking for a share by name.
+// told returns the answer to a stranger who requested a share by name.
 func told(r *model.IdentityResult, name string) model.Outcome {
 	if r.Session.Outcome != model.Allowed {
 		return model.NotTested
@@ -351,7 +379,7 @@ func told(r *model.IdentityResult, name string) model.Outcome {
 	return model.NotTested
 }
 
-// namedShare is one share that one stranger must not open.
+// namedShare judges one share that one stranger must not open.
 func (c *doors) namedShare(id model.Identity, name string) verdict {
 	list := c.each([]model.Identity{id}, func(s *model.Scan, r *model.IdentityResult) verdict {
 		o := told(r, name)
@@ -373,7 +401,7 @@ func (c *doors) namedShare(id model.Identity, name string) verdict {
 	return all(list, "asked for by name and refused")
 }
 
-// defaultShares are gone where the server knows no share of their names.
+// defaultShares passes if the server has no shares of their names.
 func (c *doors) defaultShares() verdict {
 	list := c.each([]model.Identity{model.Anonymous}, func(s *model.Scan, r *model.IdentityResult) verdict {
 		var looks []model.Look
@@ -394,10 +422,10 @@ func (c *doors) defaultShares() verdict {
 	return all(list, "the server knows no share of these names")
 }
 
-// defaultShares are those that the Server service makes by itself everywhere.
+// defaultShares returns the shares that the Server service always creates.
 func defaultShares() []string { return []string{"ADMIN$", "C$"} }
 
-// ipc is closed where every stranger is refused at logon, at IPC$ or at every pipe.
+// ipc passes if every stranger is refused at logon, at IPC$ or at every pipe.
 func (c *doors) ipc() verdict {
 	list := c.each(model.Strangers(), func(s *model.Scan, r *model.IdentityResult) verdict {
 		who := over(s, r)
@@ -424,20 +452,21 @@ func (c *doors) ipc() verdict {
 	return all(list, "strangers are refused at logon, at IPC$ or at every pipe")
 }
 
-// layer judges the answer of one layer that everything has to pass.
+// layer judges one layer that every request passes through.
 func layer(who, what string, s model.Step, looks []model.Look) verdict {
 	switch s.Outcome {
 	case model.Denied, model.Absent:
 		return verdict{Passed, what + " " + s.Status, looks}
 	case model.Inconclusive:
-		return verdict{Inconclusive, fmt.Sprintf("%s: %s gave no answer that counts: %s", who, what, strings.TrimSpace(s.Status+" "+s.Detail)), looks}
+		return verdict{Inconclusive, fmt.Sprintf("%s: %s gave no answer that counts: %s", who, what,
+			strings.TrimSpace(s.Status+" "+s.Detail)), looks}
 	case model.Allowed:
 		return verdict{Failed, who + ": " + what + " is allowed", looks}
 	}
 	return verdict{Unchecked, fmt.Sprintf("%s: %s was not tried", who, what), nil}
 }
 
-// pipe is one pipe that anonymous must not open.
+// pipe judges one pipe that anonymous must not open.
 func (c *doors) pipe(name string) verdict {
 	list := c.each([]model.Identity{model.Anonymous}, func(s *model.Scan, r *model.IdentityResult) verdict {
 		who := over(s, r)
@@ -454,7 +483,7 @@ func (c *doors) pipe(name string) verdict {
 	return all(list, fmt.Sprintf("asked for again and refused in %d scans", len(c.scans)))
 }
 
-// opens judges one pipe of one ladder. What a server of this kind does not have was not opened, and is not there.
+// opens judges one pipe of one identity. A pipe that this kind of server does not have was not opened, and is absent.
 func (c *doors) opens(s *model.Scan, r *model.IdentityResult, name string) verdict {
 	for i := range r.Pipes {
 		p := &r.Pipes[i]

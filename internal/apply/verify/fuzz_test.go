@@ -2,7 +2,7 @@ package verify
 
 import "testing"
 
-// FuzzParseCheck reads what people and plans name as checks.
+// FuzzParseCheck reads checks as people and plans write them.
 func FuzzParseCheck(f *testing.F) {
 	f.Add("pipe:sql\\query")
 	f.Add("tcp:srv1:1433")

@@ -10,10 +10,10 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// long is no wait that a test means: real servers share their machine with whatever else runs there.
+// long is a timeout that no test is meant to reach: real servers share their machine with other work.
 const long = 10 * time.Minute
 
-// unhurried waits long for every answer.
+// unhurried has long timeouts.
 var unhurried = smb.Timeouts{Connect: long, Negotiate: long, Session: long, Tree: long, Open: long, Call: long}
 
 func engineFor(t testing.TB, target apply.Target) *engine.Engine {

@@ -32,7 +32,7 @@ func as(user, password string) func(targets.Target) (smb.Authenticator, error) {
 	}
 }
 
-// checks makes must-work checks and wants these results.
+// checks runs must-work checks and compares their results.
 func checks(t *testing.T, v *Verification, want map[string]Result) {
 	t.Helper()
 	for check, r := range want {
@@ -42,15 +42,16 @@ func checks(t *testing.T, v *Verification, want map[string]Result) {
 	}
 }
 
-// TestChecks makes every kind of must-work check against a real server with a printer, also as the wrong user and as
-// nobody; and a check that no longer passes after the change takes everything back.
+// TestChecks runs every kind of must-work check against a real server with a printer, also as the wrong user and
+// without one; a check that fails after the change undoes everything.
 func TestChecks(t *testing.T) {
 	s := peer.StartSamba(t, peer.Config{
 		Address: "127.42.1.1", Global: []string{"restrict anonymous = 2"},
 		Shares: []peer.Share{{Name: "labprinter", Lines: []string{"printable = yes", "print command = true"}}},
 	})
 	v := &Verification{
-		Target: targets.Target{Name: "srv", Addr: netip.MustParseAddrPort(s.Addr())}, Dial: s.Dial, User: as("alice", peer.Password),
+		Target: targets.Target{Name: "srv", Addr: netip.MustParseAddrPort(s.Addr())}, Dial: s.Dial,
+		User:     as("alice", peer.Password),
 		Timeouts: unhurried, hostTime: long, checkTime: long,
 	}
 	_, port, err := net.SplitHostPort(s.Addr())
@@ -58,12 +59,17 @@ func TestChecks(t *testing.T) {
 		t.Fatal(err)
 	}
 	checks(t, v, map[string]Result{
-		"logon:": Passed, "logon:user": Passed, "share:finance": Passed, "share:nowhere": Failed, "pipe:srvsvc": Passed, "pipe:nowhere": Failed,
+		"logon:": Passed, "logon:user": Passed, "share:finance": Passed, "share:nowhere": Failed, "pipe:srvsvc": Passed,
+		"pipe:nowhere":      Failed,
 		`pipe:\pipe\srvsvc`: Passed, `pipe:sql\query`: Failed, "tcp::" + port: Passed, "tcp:127.42.1.2:1": Failed,
-		"command:exit 0": Passed, "command:exit 3": Failed, "print:labprinter": Passed, "print:nowhere": Failed, "nonsense:x": Failed, "tcp:x": Failed,
+		"command:exit 0": Passed, "command:exit 3": Failed, "print:labprinter": Passed, "print:nowhere": Failed,
+		"nonsense:x": Failed, "tcp:x": Failed,
 	})
 	v.User = as("alice", "wrong")
-	checks(t, v, map[string]Result{"logon:": Failed, "share:finance": Failed, "pipe:srvsvc": Failed, "print:labprinter": Failed, "tcp::" + port: Passed})
+	checks(t, v, map[string]Result{
+		"logon:": Failed, "share:finance": Failed, "pipe:srvsvc": Failed,
+		"print:labprinter": Failed, "tcp::" + port: Passed,
+	})
 	v.User = nil
 	for _, check := range []string{"logon:", "command:exit 0", "print:labprinter"} {
 		if c := v.check(t.Context(), check, false); c.Result != Unchecked {
@@ -77,7 +83,9 @@ func TestChecks(t *testing.T) {
 
 	t.Run("takes back what stops a user", func(t *testing.T) {
 		before := applytest.Read(t, s.ConfigFile)
-		plan := model.Plan{Changes: []model.Change{applytest.Parameter("IPC$", "hosts deny", applytest.Absent, applytest.Value([]string{"ALL"}))}}
+		plan := model.Plan{Changes: []model.Change{
+			applytest.Parameter("IPC$", "hosts deny", applytest.Absent, applytest.Value([]string{"ALL"})),
+		}}
 		v := &Verification{
 			Target: v.Target, Dial: s.Dial, User: as("alice", peer.Password), Plan: &plan,
 			Checks:   []string{"pipe:srvsvc", "print:labprinter", "share:finance"},
@@ -87,16 +95,23 @@ func TestChecks(t *testing.T) {
 			t.Fatal(err)
 		}
 		host, seen := target.OpenSambaOn(s.ConfigFile, applytest.Machine{Samba: s}), &Proof{}
-		_, err := engineFor(t, host).Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: host, Verify: func(ctx context.Context) (apply.Evidence, error) {
-			p, err := v.Run(ctx)
-			seen = p
-			return p, err
-		}})
+		_, err := engineFor(t, host).Apply(t.Context(),
+			engine.Request{
+				Plan: plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"),
+				Target: host, Verify: func(ctx context.Context) (apply.Evidence, error) {
+					p, err := v.Run(ctx)
+					seen = p
+					return p, err
+				},
+			})
 		var back *engine.RolledBackError
 		if !errors.As(err, &back) {
 			t.Errorf("%v", err)
 		}
-		for check, want := range map[string]Result{"pipe:srvsvc": Failed, "print:labprinter": Failed, "share:finance": Passed} {
+		for check, want := range map[string]Result{
+			"pipe:srvsvc": Failed, "print:labprinter": Failed,
+			"share:finance": Passed,
+		} {
 			if got := resultOf(seen, check); got != want {
 				t.Errorf("%s is %s, want %s: %+v", check, got, want, seen.Checks)
 			}
@@ -108,8 +123,8 @@ func TestChecks(t *testing.T) {
 	})
 }
 
-// TestCheckSQL asks for SQL Server over its pipe as a user: on the practice server over every family of dialects, and on
-// impacket's server, which hands the pipe on to something that speaks TDS, or to something that does not.
+// TestCheckSQL tests for SQL Server over its pipe as a user: on the practice server over every family of dialects, and
+// on impacket's server, which forwards the pipe to a server that speaks TDS or to one that does not.
 func TestCheckSQL(t *testing.T) {
 	host, err := smbtest.NewHost("win2022", "SQL1")
 	if err != nil {
@@ -184,14 +199,19 @@ func TestCheckSQL(t *testing.T) {
 	}
 }
 
-// TestVerifySMB1: a server that still speaks SMB1 is asked over SMB1, 2 and 3, on connections of their own, and is closed
-// over all of them after the plan; and where a line of the configuration leaves SMB1 alone open, that is found.
+// TestVerifySMB1: a server that still speaks SMB1 is tested over SMB1, 2 and 3, on separate connections, and is closed
+// over all of them after the plan; a configuration that leaves only SMB1 open is detected.
 func TestVerifySMB1(t *testing.T) {
 	s := peer.StartSamba(t, peer.Config{Address: "127.42.1.6", Global: []string{"server min protocol = NT1"}})
-	plan := &model.Plan{Strategy: "restrict", Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent, applytest.Value(2))}}
+	plan := &model.Plan{
+		Strategy: "restrict",
+		Changes: []model.Change{applytest.Parameter("global", "restrict anonymous", applytest.Absent,
+			applytest.Value(2))},
+	}
 	plan.Changes[0].When, plan.Changes[0].Closes = "now", []string{"anonymous-lists-accounts", "ipc"}
 	v := &Verification{
-		Target: targets.Target{Name: "srv", Addr: netip.MustParseAddrPort(s.Addr())}, Dial: s.Dial, User: as("alice", peer.Password), Plan: plan,
+		Target: targets.Target{Name: "srv", Addr: netip.MustParseAddrPort(s.Addr())}, Dial: s.Dial,
+		User: as("alice", peer.Password), Plan: plan,
 		Timeouts: unhurried, hostTime: long, checkTime: long,
 	}
 	if err := v.Baseline(t.Context()); err != nil {
@@ -200,15 +220,19 @@ func TestVerifySMB1(t *testing.T) {
 	host := target.OpenSambaOn(s.ConfigFile, applytest.Machine{Samba: s})
 	e := engineFor(t, host)
 	var proof *Proof
-	_, err := e.Apply(t.Context(), engine.Request{Plan: *plan, Changes: applytest.Changes("samba", plan.Changes), Bytes: []byte("{}"), Target: host, Verify: func(ctx context.Context) (_ apply.Evidence, err error) {
-		proof, err = v.Run(ctx)
-		return proof, err
-	}})
+	_, err := e.Apply(t.Context(), engine.Request{
+		Plan: *plan, Changes: applytest.Changes("samba", plan.Changes),
+		Bytes: []byte("{}"), Target: host, Verify: func(ctx context.Context) (_ apply.Evidence, err error) {
+			proof, err = v.Run(ctx)
+			return proof, err
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, check := range []string{
-		"control:answers SMB NT LM 0.12", "control:answers SMB 2.1", "control:answers SMB 3.1.1", "control:seen-before", "control:user",
+		"control:answers SMB NT LM 0.12", "control:answers SMB 2.1", "control:answers SMB 3.1.1", "control:seen-before",
+		"control:user",
 		"closed:anonymous-lists-accounts", "closed:ipc",
 	} {
 		if resultOf(proof, check) != Passed {
@@ -225,7 +249,8 @@ func TestVerifySMB1(t *testing.T) {
 
 	// Samba reads a file named by the dialect: %R is NT1 for SMB1.
 	include := filepath.Join(filepath.Dir(s.ConfigFile), "only-NT1.conf")
-	if err := os.WriteFile(include, []byte("[global]\n\trestrict anonymous = 0\n[IPC$]\n\tguest ok = yes\n"), 0o644); err != nil {
+	if err := os.WriteFile(include, []byte("[global]\n\trestrict anonymous = 0\n[IPC$]\n\tguest ok = yes\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	s.Edit(t, func(c *peer.Config) {

@@ -7,15 +7,15 @@ import (
 	"ipcguard/internal/model"
 )
 
-// opened are the disk shares that stood open to strangers before, as far as their names are known. Names of others are
-// kept for this run alone and never shown.
+// opened holds the disk shares that were open to strangers before, as far as their names are known. Other names are
+// kept only for this run and never shown.
 type opened struct {
 	count int      // how many there were
 	names []string // those known by name
 	given []string // those that the user named
 }
 
-// remember takes the shares that stood open from an earlier scan.
+// remember takes the open shares from an earlier scan.
 func (o *opened) remember(s *model.Scan) {
 	for i := range s.Identities {
 		r := &s.Identities[i]
@@ -40,7 +40,7 @@ func contains(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 }
 
-// toAsk lists the shares to ask for by name: what the user named, what the plan names, and what stood open.
+// toAsk returns the shares to request by name: those that the user or the plan names, and those that were open.
 func (v *Verification) toAsk() []string {
 	out := slices.Clone(v.Shares)
 	add := func(n string) {
@@ -76,7 +76,8 @@ func (v *Verification) toAsk() []string {
 	return out
 }
 
-// toOpen lists the pipes that the plan closes or leaves to strangers: what is proved shut is asked for by its name.
+// toOpen returns the pipes that the plan closes or leaves to strangers: only a request by name proves that a pipe is
+// closed.
 func (v *Verification) toOpen() []string {
 	var out []string
 	if v.Plan == nil {
@@ -98,7 +99,7 @@ func (v *Verification) toOpen() []string {
 	return out
 }
 
-// hide takes every name that the server told out of a scan, but for those of shares that the user or the plan named.
+// hide removes every name that the server disclosed from a scan, except shares that the user or the plan named.
 func (v *Verification) hide(s *model.Scan) {
 	for i := range s.Identities {
 		r := &s.Identities[i]

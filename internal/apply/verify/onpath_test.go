@@ -17,7 +17,7 @@ import (
 	"ipcguard/internal/smbtest"
 )
 
-// forged is a connection on which somebody on the way changes what the server says.
+// forged is a connection on which an attacker changes the server's responses.
 type forged struct {
 	net.Conn
 	r      *bufio.Reader
@@ -41,7 +41,7 @@ func (f *forged) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// refusing makes every SMB2 answer to a command a refusal that is not signed.
+// refusing replaces every SMB2 response to a command with an unsigned refusal.
 func refusing(command uint16) func([]byte) []byte {
 	return func(m []byte) []byte {
 		if len(m) < 64 || m[0] != 0xFE || binary.LittleEndian.Uint16(m[12:]) != command {
@@ -55,8 +55,8 @@ func refusing(command uint16) func([]byte) []byte {
 	}
 }
 
-// TestChecksOnPath: a check that is made as a user says whether the server's answers were signed. A refusal that somebody
-// on the way forges is no answer of the server's, and credentials that were not given were not refused.
+// TestChecksOnPath: a check as a user reports whether the server's responses were signed. A refusal that an attacker
+// forges is no answer of the server, and credentials that were not sent were not refused.
 func TestChecksOnPath(t *testing.T) {
 	const treeConnect, create = 3, 5
 	for _, c := range []struct {
@@ -105,7 +105,7 @@ func TestChecksOnPath(t *testing.T) {
 	}
 }
 
-// TestUnauthenticated: a pass of what is closed is marked whatever it stands on, unless a key proves every look at it.
+// TestUnauthenticated: a pass of a closed: check is marked unauthenticated unless a key proves all its evidence.
 func TestUnauthenticated(t *testing.T) {
 	proved, bare := model.Look{As: model.User, Authenticated: true}, model.Look{As: model.Anonymous}
 	for _, c := range []struct {

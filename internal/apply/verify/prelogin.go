@@ -25,12 +25,12 @@ const (
 	optionEncryption = 0x01
 	optionsEnd       = 0xFF
 
-	// encryptOff says that encryption can be had. A server that requires it answers this, and may hang up without a word
-	// on a client that says it has none.
+	// encryptOff says that encryption is supported. A server that requires it answers this, and may silently close the
+	// connection of a client without encryption.
 	encryptOff = 0x00
 )
 
-// preloginRequest asks for nothing but an answer. The client's version is told as 0: servers do not judge it.
+// preloginRequest asks only for a response. It gives the client's version as 0, which servers ignore.
 func preloginRequest() []byte {
 	options := []byte{
 		optionVersion, 0, 11, 0, 6,
@@ -44,10 +44,10 @@ func preloginRequest() []byte {
 	return message
 }
 
-// errNotTDS says that what answers is something else.
+// errNotTDS means that another kind of server answered.
 var errNotTDS = errors.New("the answer on the pipe is not SQL Server's")
 
-// preloginVersion reads the answer: one packet whose first option is the server's version.
+// preloginVersion parses the response: one packet whose first option is the server's version.
 func preloginVersion(b []byte) (string, error) {
 	if len(b) < tdsHeader || b[0] != tdsTabularResult || b[1]&tdsEndOfMessage == 0 {
 		return "", fmt.Errorf("%w: % X", errNotTDS, b[:min(len(b), tdsHeader)])
@@ -74,7 +74,7 @@ func preloginVersion(b []byte) (string, error) {
 		if i > 0 {
 			continue
 		}
-		if data[0] != optionVersion || size != 6 { // it has to be the first
+		if data[0] != optionVersion || size != 6 { // it must be the first
 			return "", fmt.Errorf("%w: it does not begin with a version", errNotTDS)
 		}
 		v := data[offset:]
@@ -82,7 +82,7 @@ func preloginVersion(b []byte) (string, error) {
 	}
 }
 
-// prelogin asks whether SQL Server answers on its pipe, and which version.
+// prelogin asks whether SQL Server answers on its pipe, and for its version.
 func prelogin(ctx context.Context, pipe dcerpc.Transport) (version string, err error) {
 	b, err := pipe.Transact(ctx, preloginRequest(), tdsMost)
 	if err != nil {

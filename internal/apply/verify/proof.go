@@ -9,33 +9,34 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Result is how one check ended. What gave no answer is no pass, nor is what was not asked.
+// Result is the result of one check. A check without an answer, or that was not run, is no pass.
 type Result string
 
 // The results.
 const (
-	Passed       Result = model.Passed // asked again in this run, and refused; or it works
+	Passed       Result = model.Passed // tested again in this run, and refused; or it works
 	Failed       Result = model.Failed
-	Inconclusive Result = Result(model.Inconclusive) // asked, and not answered
-	Unchecked    Result = model.Unchecked            // could not be asked; the detail says why
-	Waiting      Result = model.Waiting              // in force only after a restart that has not come
+	Inconclusive Result = Result(model.Inconclusive) // requested, and not answered
+	Unchecked    Result = model.Unchecked            // could not be tested; the detail says why
+	Waiting      Result = model.Waiting              // in force only after a restart that is still due
 	Open         Result = model.Open                 // left by the plan or a policy, and open
 )
 
-// Check is one thing that was looked at.
+// Check is one check and its result.
 type Check struct {
-	Check  string       `json:"check"` // closed:FINDING, left:FINDING, policy:…, control:…, or a must-work check as it was given
-	Result Result       `json:"result"`
-	Detail string       `json:"detail,omitempty"`
-	Note   bool         `json:"note,omitempty"`  // nobody asked for it, or the plan tells it: unchecked or open, it does not count
-	Looks  []model.Look `json:"looks,omitempty"` // what earned the result
-	// Unauthenticated marks a pass that stands on answers which no key proves: refusals to strangers, who have no key of
-	// their own, or a user's session that is not signed. It need not be the server who gave them; it may be somebody on
-	// the way.
+	// closed:FINDING, left:FINDING, policy:…, control:…, or a must-work check as it was given.
+	Check  string `json:"check"`
+	Result Result `json:"result"`
+	Detail string `json:"detail,omitempty"`
+	// Not requested, or reported by the plan: unchecked or open, it does not count.
+	Note  bool         `json:"note,omitempty"`
+	Looks []model.Look `json:"looks,omitempty"` // the evidence of the result
+	// Unauthenticated marks a pass that depends on answers without a key: refusals to strangers, who have no key, or an
+	// unsigned user session. An attacker on the path may have sent them instead of the server.
 	Unauthenticated bool `json:"unauthenticated,omitempty"`
 }
 
-// Proof is what verification found, with the scans that it stands on.
+// Proof is the result of a verification, with the scans that it is based on.
 type Proof struct {
 	Schema  string        `json:"schema"`
 	Target  string        `json:"target"`
@@ -48,13 +49,13 @@ type Proof struct {
 	Scans   []*model.Scan `json:"scans,omitempty"`
 }
 
-// SchemaProof names the form of a proof.
+// SchemaProof is the schema of a Proof.
 const SchemaProof = "ipcguard.proof/1"
 
-// Judge sums the checks up: the worst of failed, inconclusive and unchecked that counts, else passed where something
-// passed. What waits for a restart is told by itself and takes nothing from what passed; but that the server answers, or
-// was restarted, is no proof of anything that was to be closed. What the plan leaves open with its word for it takes nothing
-// from what passed; what it did not know counts as unchecked until it was asked and refused.
+// Judge sums up the checks: the worst of failed, inconclusive and unchecked that counts, else passed if any passed. A
+// pending restart is reported separately and does not reduce a pass; but an answering or restarted server proves
+// nothing that was to be closed. What the plan says stays open does not count; what it did not know counts as unchecked
+// until it was requested and refused.
 func (p *Proof) Judge() {
 	p.Result = Unchecked
 	worst, proved := map[Result]bool{}, false
@@ -62,15 +63,16 @@ func (p *Proof) Judge() {
 		p.Checks[i].Unauthenticated = c.unauthenticated()
 		switch {
 		case c.Note && (c.Result == Unchecked || c.Result == Open):
-		case c.Result == Open: // no word of the plan's covers it
+		case c.Result == Open: // the plan does not cover it
 			worst[Unchecked] = true
 		default:
 			worst[c.Result] = true
 		}
-		beside := slices.ContainsFunc([]string{"control:", "restart:", "left:"}, func(p string) bool { return strings.HasPrefix(c.Check, p) })
+		beside := slices.ContainsFunc([]string{"control:", "restart:", "left:"},
+			func(p string) bool { return strings.HasPrefix(c.Check, p) })
 		proved = proved || c.Result == Passed && !beside
 	}
-	if !proved { // nothing but that the server answers: a claim without a look
+	if !proved { // only that the server answers: a claim without evidence
 		worst[Passed] = false
 	}
 	for _, r := range []Result{Failed, Inconclusive, Unchecked, Passed, Waiting} {
@@ -82,8 +84,8 @@ func (p *Proof) Judge() {
 	p.Passed = p.Result == Passed
 }
 
-// unauthenticated tells whether a pass stands on an answer that no key proves. What is closed always does, unless every
-// look at it says otherwise; a control has words of its own, and a program's exit status comes from no network.
+// unauthenticated reports whether a pass depends on an answer without a key. A closed: check always does, unless all
+// its looks say otherwise; a control has its own wording, and a program's exit status does not come from the network.
 func (c *Check) unauthenticated() bool {
 	if c.Result != Passed || strings.HasPrefix(c.Check, "command:") {
 		return false
@@ -92,8 +94,8 @@ func (c *Check) unauthenticated() bool {
 	return bare || len(c.Looks) == 0 && strings.HasPrefix(c.Check, "closed:")
 }
 
-// Proves is part of apply.Evidence: nothing that was asked says that the changes do not hold. What could not be asked is no
-// reason to take them back.
+// Proves implements apply.Evidence: no answer contradicts the changes. A check that could not be run is no reason to
+// undo them.
 func (p *Proof) Proves() bool {
 	switch p.Result {
 	case Passed, Unchecked, Waiting:
@@ -102,7 +104,7 @@ func (p *Proof) Proves() bool {
 	return false
 }
 
-// Failures lists the checks that did not pass, on one line.
+// Failures returns the checks that did not pass, on one line.
 func (p *Proof) Failures() string {
 	var out []string
 	for _, c := range p.Checks {
@@ -116,7 +118,7 @@ func (p *Proof) Failures() string {
 	return strings.Join(out, "; ")
 }
 
-// Count tells how many checks ended in a way, those that do not count left out.
+// Count returns how many checks had a result, without those that do not count.
 func (p *Proof) Count(r Result) int {
 	n := 0
 	for _, c := range p.Checks {

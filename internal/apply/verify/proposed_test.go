@@ -13,11 +13,14 @@ import (
 	"ipcguard/internal/scan/targets"
 )
 
-// TestProposedChecks: a plan proposes checks of its target, and never makes this program connect to another host; whoever
-// applies it does. However many it proposes, they end.
+// TestProposedChecks: a plan proposes checks of its target, and never makes this program connect to another host; only
+// the administrator does. However many it proposes, they end.
 func TestProposedChecks(t *testing.T) {
 	var dialed []string
-	plan := &model.Plan{Checks: []string{"tcp:127.0.0.9:99", "tcp:other:1433", "tcp::1433", "tcp:127.0.0.1:80", "tcp:SRV:81"}}
+	plan := &model.Plan{Checks: []string{
+		"tcp:127.0.0.9:99", "tcp:other:1433", "tcp::1433", "tcp:127.0.0.1:80",
+		"tcp:SRV:81",
+	}}
 	v := &Verification{
 		Target: targets.Target{Name: "srv", Addr: netip.MustParseAddrPort("127.0.0.1:445")}, Plan: plan,
 		Checks: []string{"tcp:asked:99"},
@@ -43,7 +46,8 @@ func TestProposedChecks(t *testing.T) {
 	for i := range 10 * maxProposed {
 		plan.Checks = append(plan.Checks, fmt.Sprintf("tcp::%d", i+1))
 	}
-	if out := v.must(t.Context(), false); len(dialed) != maxProposed || len(out) != maxProposed+1 || !out[maxProposed].Note {
+	if out := v.must(t.Context(), false); len(dialed) != maxProposed || len(out) != maxProposed+1 ||
+		!out[maxProposed].Note {
 		t.Errorf("%d connections, %d checks", len(dialed), len(out))
 	}
 }

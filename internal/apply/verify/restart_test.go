@@ -21,8 +21,8 @@ type serving struct {
 
 func (s *serving) Started(context.Context, string) (apply.Started, error) { return s.started, nil }
 
-// TestWaitsForRestart goes from an apply that waits for a restart to the verification after it: what was excused is not
-// any more.
+// TestWaitsForRestart applies a change that needs a restart and verifies after it: the exception for the pending
+// restart no longer holds.
 func TestWaitsForRestart(t *testing.T) {
 	f, _ := applytest.Weak(target.ResolveValues)
 	host := &serving{f, apply.Started{Running: true}}
@@ -31,10 +31,16 @@ func TestWaitsForRestart(t *testing.T) {
 	e.Clock = func() engine.Instant { return now }
 	e.Open = func(context.Context, string) (apply.Target, error) { return host, nil }
 	plan := model.Plan{Strategy: "block", Changes: []model.Change{
-		{ID: "7", Where: applytest.LMS + `\AutoShareServer`, To: applytest.DWord(0), When: "service-restart", TakesEffect: "restart the Server service", Closes: []string{"anonymous-lists-accounts"}},
+		{
+			ID: "7", Where: applytest.LMS + `\AutoShareServer`, To: applytest.DWord(0), When: "service-restart",
+			TakesEffect: "restart the Server service", Closes: []string{"anonymous-lists-accounts"},
+		},
 		{ID: "8", Where: applytest.LSA + `\RestrictAnonymousSAM`, To: applytest.DWord(1), When: "now"},
 	}}
-	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("windows", plan.Changes), Bytes: []byte("{}"), Target: host, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(), engine.Request{
+		Plan: plan, Changes: applytest.Changes("windows", plan.Changes),
+		Bytes: []byte("{}"), Target: host, Verify: applytest.Good,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +50,8 @@ func TestWaitsForRestart(t *testing.T) {
 		if v.Waits, err = e.Waits(t.Context(), j.ID); err != nil {
 			t.Fatal(err)
 		}
-		if len(v.Waits) != 1 || v.Waits[0].State != want || v.Waits[0].For != "LanmanServer" || !strings.Contains(v.Waits[0].String(), "AutoShareServer") {
+		if len(v.Waits) != 1 || v.Waits[0].State != want || v.Waits[0].For != "LanmanServer" ||
+			!strings.Contains(v.Waits[0].String(), "AutoShareServer") {
 			t.Fatalf("%+v, want %s", v.Waits, want)
 		}
 		p, err := v.Run(t.Context())

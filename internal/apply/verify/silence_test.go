@@ -12,17 +12,23 @@ import (
 	"ipcguard/internal/scan/targets"
 )
 
-// blocking is a plan that takes the Server service away.
+// blocking is a plan that removes the Server service.
 func blocking() *model.Plan {
-	return &model.Plan{Strategy: "block", Means: "server-service", Platform: model.Platform{System: "windows"}, Changes: []model.Change{
-		{ID: "1", Setting: "LanmanServer.Start", When: "service-restart", TakesEffect: "the Server service is not started again", Closes: []string{"ipc"}},
-	}}
+	return &model.Plan{
+		Strategy: "block", Means: "server-service", Platform: model.Platform{System: "windows"},
+		Changes: []model.Change{
+			{
+				ID: "1", Setting: "LanmanServer.Start", When: "service-restart",
+				TakesEffect: "the Server service is not started again", Closes: []string{"ipc"},
+			},
+		},
+	}
 }
 
-// TestBlockProof: what proves that a server is taken away is that nothing answers, on a host that lives. As long as it
-// answers the block waits, and that it answers is no pass.
+// TestBlockProof: the removal of a server is proved by silence on a host that is up. While the server answers, the
+// block is pending, and its answer is no pass.
 func TestBlockProof(t *testing.T) {
-	l, err := net.Listen("tcp", "127.53.3.4:0") // of something else that must work
+	l, err := net.Listen("tcp", "127.53.3.4:0") // another service that must work
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,9 +55,18 @@ func TestBlockProof(t *testing.T) {
 		whole       Result
 	}{
 		{"the server still answers", Verification{Target: practice(t, "winxp")}, Waiting, Passed, Waiting},
-		{"the host refuses connections", Verification{Target: targets.Target{Name: "srv", Addr: shut}}, Passed, Unchecked, Passed},
+		{
+			"the host refuses connections",
+			Verification{Target: targets.Target{Name: "srv", Addr: shut}},
+			Passed,
+			Unchecked, Passed,
+		},
 		{"nothing answers", Verification{Target: host, Dial: silent}, Inconclusive, Unchecked, Inconclusive},
-		{"nothing answers, and something else works", Verification{Target: host, Dial: silent, Checks: []string{"tcp::3389"}}, Passed, Unchecked, Passed},
+		{
+			"nothing answers, and something else works",
+			Verification{Target: host, Dial: silent, Checks: []string{"tcp::3389"}},
+			Passed, Unchecked, Passed,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.v.Plan = blocking()
@@ -70,7 +85,7 @@ func TestBlockProof(t *testing.T) {
 			}
 		})
 	}
-	// a plan that leaves the server is not proved by its absence
+	// A plan that keeps the server is not proved by its absence.
 	v := &Verification{Target: targets.Target{Name: "srv", Addr: shut}, Plan: closing("ipc")}
 	if p, err := v.Run(t.Context()); err != nil || p.Result != Inconclusive {
 		t.Errorf("%+v, %v", p, err)

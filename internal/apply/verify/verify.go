@@ -1,6 +1,6 @@
-// Package verify proves from outside what a plan promises: as a stranger over every family of dialects, on connections of
-// their own, that everything which is to be closed is closed, and that what must work works. It writes nothing. What got no
-// answer is no pass.
+// Package verify proves from outside what a plan promises: as a stranger over every family of dialects, on separate
+// connections, everything that is to be closed is closed, and what must work works. It writes nothing. A request
+// without an answer is no pass.
 package verify
 
 import (
@@ -21,52 +21,54 @@ import (
 )
 
 // Verification proves from outside what a plan promises: as a stranger over every family of dialects that the server
-// speaks, each on connections of its own, everything that is to be closed is closed; and what must work works.
+// speaks, each on separate connections, everything that is to be closed is closed; and what must work works.
 type Verification struct {
 	Target targets.Target
-	Plan   *model.Plan // what it closes is to be closed; its checks are to pass
-	// Earlier is a scan from before: everything that it found exposed is to be closed. It is also the positive control:
+	Plan   *model.Plan // what it closes must be closed; its checks must pass
+	// Earlier is a scan from before: everything that it found exposed must be closed. It is also the positive control:
 	// the same scanner, from here, could see it.
 	Earlier *model.Scan
-	Policy  *Policy  // the target is a gateway: what this closes is to be closed, in place of Plan and Earlier
-	Checks  []string // of the administrator; those of the plan come by themselves
-	Shares  []string // disk shares to ask for by name, beside those of the plan and of the earlier scan
-	// Waits are the restarts that an apply of the plan needs, as Engine.Waits finds them: what has been restarted since is
+	Policy  *Policy  // for a gateway: what this closes must be closed, in place of Plan and Earlier
+	Checks  []string // of the administrator; those of the plan are added
+	Shares  []string // disk shares to request by name, besides those of the plan and of the earlier scan
+	// Waits are the restarts that an apply of the plan needs, as Engine.Waits finds them: what has restarted since is
 	// no longer excused.
 	Waits []apply.Wait
-	// AllowCommands lets checks of the plan run programs. Those of the administrator may.
+	// AllowCommands lets checks of the plan run programs. The administrator's checks always may.
 	AllowCommands bool
-	User          func(targets.Target) (smb.Authenticator, error) // nil is no credentials
-	Weak          *scan.WeakLogons                                // weak ways in are tried, too, where it is not nil
+	User          func(targets.Target) (smb.Authenticator, error) // nil: no credentials
+	Weak          *scan.WeakLogons                                // if not nil, weak ways in are tried too
 	Timeouts      smb.Timeouts
 	Dial          func(ctx context.Context, network, address string) (net.Conn, error)
-	refused       *model.Scan // the first look as guest and as a made-up user: who was refused is not tried again
-	weakened      *model.Scan // the last look at the weak ways in
-	// Patience is how long closed doors that still stand open are tried again: helpers need a moment to follow.
+	// The first scan as guest and made-up user: an identity that was refused is not tried again.
+	refused  *model.Scan
+	weakened *model.Scan // the last scan of the weak ways in
+	// Patience is how long open things that should be closed are retried: helpers need a moment to reload.
 	Patience time.Duration
 
-	// hostTime and checkTime bound one look at the host and one must-work check; 0 is what they are for users. Tests on a
-	// machine that is busy with others wait longer.
+	// hostTime and checkTime bound one scan of the host and one must-work check; 0 is the default. Tests on a busy
+	// machine wait longer.
 	hostTime, checkTime time.Duration
 
-	opened opened   // what stood open before
-	secret []string // names of shares that the server told this run, and that nobody asked to see
+	opened opened   // what was open before
+	secret []string // share names that the server disclosed in this run and that were not requested
 }
 
-// families are the dialects of SMB1, SMB2 and SMB3, best first.
+// families returns the dialects of SMB1, SMB2 and SMB3, best first.
 func families() [][]smb.Dialect {
 	return [][]smb.Dialect{{smb.SMB1}, {smb.SMB210, smb.SMB202}, {smb.SMB311, smb.SMB302, smb.SMB300}}
 }
 
-// Baseline is what a host gives away, and which checks work, before anything is changed. A check of the administrator
-// that does not even work now is an error: it would prove nothing. One that the plan proposes is left out.
+// Baseline records what a host gives away, and which checks work, before any change. An administrator's check that
+// already fails now is an error, because it would prove nothing. A failing proposal of the plan is dropped.
 func (v *Verification) Baseline(ctx context.Context) error {
 	s, err := v.scan(ctx, nil, true)
 	if err != nil {
 		return err
 	}
 	if s.Verdict == model.Unreachable {
-		return fmt.Errorf("apply: verification would prove nothing: %s does not answer as an SMB server (%s)", v.Target.Addr, s.Reason)
+		return fmt.Errorf("apply: verification would prove nothing: %s does not answer as an SMB server (%s)",
+			v.Target.Addr, s.Reason)
 	}
 	known := v.toAsk()
 	v.opened.remember(s)
@@ -95,7 +97,7 @@ func (v *Verification) Baseline(ctx context.Context) error {
 	return nil
 }
 
-// Run verifies, and tries again what is still open while there is patience.
+// Run verifies, and retries what is still open for the time of Patience.
 func (v *Verification) Run(ctx context.Context) (*Proof, error) {
 	end := time.Now().Add(v.Patience)
 	for {
@@ -155,9 +157,9 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 	return p, nil
 }
 
-// quiet asks over every family that the server speaks, as anonymous and as the user, and says which family each scan
-// is of. What must work is asked next, and only then whoever may be refused at logon: a server may ban this address for one
-// refused logon, and then nothing more could be proved.
+// quiet scans over every family that the server speaks, as anonymous and as the user, and returns the family of each
+// scan. The must-work checks come next, and the identities that may be refused at logon last: a server may ban this
+// address for one refused logon, and then nothing more could be proved.
 func (v *Verification) quiet(ctx context.Context) (out []*model.Scan, spoken [][]smb.Dialect, err error) {
 	quiet := scan.Options{User: v.User, NoGuest: true, NoUnknownUser: true}
 	first, err := v.ask(ctx, quiet)
@@ -166,11 +168,15 @@ func (v *Verification) quiet(ctx context.Context) (out []*model.Scan, spoken [][
 	}
 	out, spoken = []*model.Scan{first}, [][]smb.Dialect{nil}
 	for _, family := range families() {
-		family = slices.DeleteFunc(family, func(d smb.Dialect) bool { return !slices.Contains(first.Server.Dialects, d.String()) })
+		family = slices.DeleteFunc(family, func(d smb.Dialect) bool {
+			return !slices.Contains(first.Server.Dialects, d.String())
+		})
 		if len(family) == 0 || slices.ContainsFunc(first.Identities, func(i model.IdentityResult) bool {
-			return slices.ContainsFunc(family, func(d smb.Dialect) bool { return i.Identity == model.Anonymous && i.Dialect == d.String() })
+			return slices.ContainsFunc(family, func(d smb.Dialect) bool {
+				return i.Identity == model.Anonymous && i.Dialect == d.String()
+			})
 		}) {
-			continue // not spoken, or what the first scan came to
+			continue // not supported, or negotiated by the first scan
 		}
 		quiet.Dialects = family
 		s, err := v.ask(ctx, quiet)
@@ -183,7 +189,9 @@ func (v *Verification) quiet(ctx context.Context) (out []*model.Scan, spoken [][
 }
 
 // strangers adds guest and the made-up user to each scan.
-func (v *Verification) strangers(ctx context.Context, out []*model.Scan, spoken [][]smb.Dialect) ([]*model.Scan, error) {
+func (v *Verification) strangers(ctx context.Context, out []*model.Scan, spoken [][]smb.Dialect) ([]*model.Scan,
+	error,
+) {
 	earlier := v.refused
 	for i := range out {
 		if out[i].Verdict == model.Unreachable || earlier != nil && earlier.Banned != "" {
@@ -201,8 +209,8 @@ func (v *Verification) strangers(ctx context.Context, out []*model.Scan, spoken 
 	return out, ctx.Err()
 }
 
-// scan asks as strangers, and as the user too on the best dialect.
-// Names are kept for the while where they are what is asked for again later.
+// scan scans as strangers, and as the user too on the best dialect. It keeps names if they have to be requested again
+// later.
 func (v *Verification) scan(ctx context.Context, dialects []smb.Dialect, names bool) (*model.Scan, error) {
 	return v.ask(ctx, scan.Options{Dialects: dialects, User: v.User, ShowNames: names})
 }
@@ -217,8 +225,8 @@ func (v *Verification) ask(ctx context.Context, o scan.Options) (*model.Scan, er
 	return scanner.Host(ctx, v.Target), nil
 }
 
-// control proves that the probes could have seen something: the server answered on fresh connections, and what was open
-// before was seen with the same eyes; a user with a password still gets in.
+// control proves that the probes could have seen something: the server answered on new connections, what was open
+// before was seen by the same scanner, and a user with a password still gets in.
 func (v *Verification) control(p *Proof, c *catalog.Catalog, gone *verdict) {
 	add := func(name string, r Result, detail string) {
 		p.Checks = append(p.Checks, Check{Check: name, Result: r, Detail: detail, Note: r == Unchecked})
@@ -269,7 +277,7 @@ func (v *Verification) control(p *Proof, c *catalog.Catalog, gone *verdict) {
 		if step.Outcome == model.Allowed {
 			step = i.Tree
 		}
-		switch step.Outcome { // nobody was refused
+		switch step.Outcome { // no logon was refused
 		case model.Inconclusive:
 			add("control:user", Inconclusive, cmp.Or(step.Detail, "the user got no answer"))
 			continue
@@ -287,7 +295,7 @@ func (v *Verification) control(p *Proof, c *catalog.Catalog, gone *verdict) {
 	}
 }
 
-// spoke is the dialect that anonymous spoke in a scan.
+// spoke returns the dialect of anonymous in a scan.
 func spoke(s *model.Scan) string {
 	for _, i := range s.Identities {
 		if i.Dialect != "" {
@@ -308,13 +316,13 @@ func exposures(c *catalog.Catalog, s *model.Scan) int {
 	return len(kinds)
 }
 
-// exposure tells whether a finding of a scan is about data that a stranger was given.
+// exposure reports whether a finding of a scan is about data that a stranger was given.
 func exposure(c *catalog.Catalog, f model.Finding) bool {
 	k := c.Finding(f.ID)
 	return k != nil && k.Discloses.IsExposure() && f.Identity != model.User
 }
 
-// restarts tells which restarts have come, and which have not.
+// restarts records which restarts have happened, and which have not.
 func (v *Verification) restarts(p *Proof) {
 	for _, w := range v.Waits {
 		r := map[apply.Waiting]Result{apply.Restarted: Passed, apply.StillWaiting: Waiting}[w.State]
@@ -325,7 +333,7 @@ func (v *Verification) restarts(p *Proof) {
 	}
 }
 
-// postponed is how a door ends that a restart is to close, and that is not shut: it waits, or nobody knows.
+// postponed is the result of something that a restart will close and that is still open: it is pending, or unknown.
 func (v *Verification) postponed(how string, end verdict) verdict {
 	if slices.ContainsFunc(v.Waits, func(w apply.Wait) bool { return w.State == apply.NotKnown }) {
 		return verdict{Unchecked, "it closes with a restart, and whether that has come is not known: " + how, end.looks}
@@ -333,12 +341,14 @@ func (v *Verification) postponed(how string, end verdict) verdict {
 	return verdict{Waiting, "it closes later: " + how, end.looks}
 }
 
-// restarted tells whether a change has come into effect by a restart since it was made.
+// restarted reports whether a change took effect by a restart since it was made.
 func (v *Verification) restarted(change string) bool {
-	return slices.ContainsFunc(v.Waits, func(w apply.Wait) bool { return w.State == apply.Restarted && slices.Contains(w.Changes, change) })
+	return slices.ContainsFunc(v.Waits, func(w apply.Wait) bool {
+		return w.State == apply.Restarted && slices.Contains(w.Changes, change)
+	})
 }
 
-// closed compares what is promised with what the scans saw.
+// closed compares what was promised with the scans.
 func (v *Verification) closed(p *Proof, c *catalog.Catalog, gone *verdict) {
 	promised, later := []string{}, map[string]string{}
 	add := func(name string) {
@@ -374,10 +384,16 @@ func (v *Verification) closed(p *Proof, c *catalog.Catalog, gone *verdict) {
 		if gone == nil && end.result != Passed && later[name] != "" {
 			end = v.postponed(later[name], end)
 		}
-		p.Checks = append(p.Checks, Check{Check: "closed:" + name, Result: end.result, Detail: end.detail, Looks: end.looks, Note: !shut.seeable(name)})
+		p.Checks = append(p.Checks, Check{
+			Check: "closed:" + name, Result: end.result, Detail: end.detail,
+			Looks: end.looks, Note: !shut.seeable(name),
+		})
 	}
 	if v.Plan == nil && len(promised) == 0 {
-		p.Checks = append(p.Checks, Check{Check: "closed:nothing", Result: Unchecked, Detail: nothingToClose(v.Earlier)})
+		p.Checks = append(p.Checks, Check{
+			Check: "closed:nothing", Result: Unchecked,
+			Detail: nothingToClose(v.Earlier),
+		})
 	}
 	p.beside(c, promised)
 	if v.Plan != nil {
@@ -385,8 +401,8 @@ func (v *Verification) closed(p *Proof, c *catalog.Catalog, gone *verdict) {
 	}
 }
 
-// left looks at what the plan leaves: what it says stays open or is not known, and what strangers are given of which it says
-// nothing.
+// left checks what the plan leaves: what it says stays open or does not know, and what strangers are given that it does
+// not mention.
 func (v *Verification) left(p *Proof, shut *doors, promised []string, gone *verdict) {
 	p.Left = v.Plan.Left
 	if gone != nil {
@@ -401,7 +417,7 @@ func (v *Verification) left(p *Proof, shut *doors, promised []string, gone *verd
 	}
 	for _, name := range p.Beside {
 		_, kind := shut.door(name)
-		behindIPC := slices.Contains(promised, "ipc") && kind != model.DisclosesFiles // and so judged already
+		behindIPC := slices.Contains(promised, "ipc") && kind != model.DisclosesFiles // already judged
 		if !slices.Contains(told, name) && !behindIPC {
 			p.Checks = append(p.Checks, shut.leaves(model.OpenDoor{What: name, Why: "it does not name it"}))
 		}
@@ -416,8 +432,8 @@ func nothingToClose(earlier *model.Scan) string {
 	return fmt.Sprintf("the earlier scan found nothing that strangers are given (%s), so it has nothing that could be closed", earlier.Verdict)
 }
 
-// beside tells what strangers are given in this run that nobody promised to close. It fails nothing; but who reads that
-// everything holds shall not take it for more.
+// beside lists what strangers are given in this run and the plan did not promise to close. It fails nothing, but the
+// reader of a pass must not take it for more.
 func (p *Proof) beside(c *catalog.Catalog, promised []string) {
 	for _, s := range p.Scans {
 		for _, f := range s.Findings {

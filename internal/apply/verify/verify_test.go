@@ -11,7 +11,7 @@ import (
 	"ipcguard/internal/smbtest"
 )
 
-// practice starts a server of the project's own that behaves as a product does.
+// practice starts a practice server that behaves like a product.
 func practice(t *testing.T, profile string) targets.Target {
 	t.Helper()
 	host, err := smbtest.NewHost(profile, "PRACTICE1")
@@ -76,7 +76,7 @@ func TestVerifyPractice(t *testing.T) {
 	}
 }
 
-// TestVerifySilence: what does not answer is never closed.
+// TestVerifySilence: a host that does not answer is never closed.
 func TestVerifySilence(t *testing.T) {
 	l, err := net.Listen("tcp", "127.53.3.2:0")
 	if err != nil {
@@ -86,12 +86,16 @@ func TestVerifySilence(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	v := &Verification{Target: targets.Target{Name: "gone", Addr: addr}, Plan: closing("anonymous-lists-accounts", "ipc")}
+	v := &Verification{
+		Target: targets.Target{Name: "gone", Addr: addr},
+		Plan:   closing("anonymous-lists-accounts", "ipc"),
+	}
 	p, err := v.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Passed || resultOf(p, "closed:anonymous-lists-accounts") != Inconclusive || resultOf(p, "control:answers") != Inconclusive || p.Result != Inconclusive {
+	if p.Passed || resultOf(p, "closed:anonymous-lists-accounts") != Inconclusive ||
+		resultOf(p, "control:answers") != Inconclusive || p.Result != Inconclusive {
 		t.Errorf("a server that is gone: %+v", p.Checks)
 	}
 	if err := v.Baseline(t.Context()); err == nil {

@@ -17,7 +17,7 @@ import (
 	"ipcguard/internal/smbtest"
 )
 
-// promises are names of everything that a plan may close.
+// promises returns everything that a plan may close.
 func promises(c *catalog.Catalog) []string {
 	out := []string{"ipc", "default-shares", "anonymous-share:public", "anonymous-pipe:samr", "anonymous-pipe:spoolss"}
 	for i := range c.Findings {
@@ -33,8 +33,8 @@ func promises(c *catalog.Catalog) []string {
 	return out
 }
 
-// without lists every way to take one observation out of a scan: an identity, a layer's answer, a pipe, an interface, a
-// call, a share. What is not observed is not tested, or missing.
+// without returns all ways to remove one observation from a scan: an identity, a layer's answer, a pipe, an interface,
+// a call, a share. What is not observed is not tested, or missing.
 func without(s *model.Scan) []func(*model.Scan) {
 	var out []func(*model.Scan)
 	untested := model.Step{Outcome: model.NotTested}
@@ -88,7 +88,7 @@ func clone(t interface{ Fatal(...any) }, scans []*model.Scan) []*model.Scan {
 	return out
 }
 
-// weakens takes any one observation from the scans of a run and checks that no claim became stronger.
+// weakens removes each observation from the scans of a run and checks that no claim became stronger.
 func weakens(t interface {
 	Fatal(...any)
 	Errorf(string, ...any)
@@ -117,15 +117,15 @@ func weakens(t interface {
 			ways[n](less[i])
 			hold(fmt.Sprintf("scan %d, observation %d", i, n), less)
 		}
-		if i > 0 { // nothing was asked over this family
+		if i > 0 { // nothing was requested over this family
 			less := clone(t, scans)
 			hold(fmt.Sprintf("without scan %d", i), slices.Delete(less, i, i+1))
 		}
 	}
 }
 
-// TestNoLookNoClaim: on every product that the practice server plays, the proof that something is closed is lost with any
-// one observation that it stands on, and never becomes better for it.
+// TestNoLookNoClaim: on every product that the practice server simulates, the proof that something is closed is lost
+// with any observation that it depends on, and never improves.
 func TestNoLookNoClaim(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -134,20 +134,24 @@ func TestNoLookNoClaim(t *testing.T) {
 	names := promises(c)
 	for _, profile := range []string{"samba", "samba-1", "samba-2", "win2003", "win2022", "win2022-dc"} {
 		t.Run(profile, func(t *testing.T) {
-			v := &Verification{Target: practice(t, profile), Plan: closing("ipc"), Shares: []string{"public", "nowhere"}}
+			v := &Verification{
+				Target: practice(t, profile), Plan: closing("ipc"),
+				Shares: []string{"public", "nowhere"},
+			}
 			p, err := v.Run(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			weakens(t, c, p.Scans, opened{count: 1, names: []string{"public"}, given: v.Shares}, names, 1<<20, nil)
-			if d := (&doors{catalog: c, scans: p.Scans}); profile == "samba-2" && d.of("anonymous-lists-accounts").result != Passed {
+			if d := (&doors{catalog: c, scans: p.Scans}); profile == "samba-2" &&
+				d.of("anonymous-lists-accounts").result != Passed {
 				t.Error("a closed server proves nothing, so this test would not either")
 			}
 		})
 	}
 }
 
-// TestNoLookNoClaimAtRandom is the same for servers that answer as no product does: any outcome at any layer.
+// TestNoLookNoClaimAtRandom does the same for servers that answer like no product: any outcome at any layer.
 func TestNoLookNoClaimAtRandom(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -190,8 +194,9 @@ func TestNoLookNoClaimAtRandom(t *testing.T) {
 						for m := range f.Calls {
 							mostly(&f.Calls[m].Outcome, "call")
 						}
-						for m := range f.Calls { // as a probe that is refused what the rest needs
-							if gate := f.Calls[m].Call; f.Calls[m].Outcome == model.Denied && (gate == "SamrConnect5" || gate == "LsarOpenPolicy2") {
+						for m := range f.Calls { // like a probe that is refused a prerequisite
+							if gate := f.Calls[m].Call; f.Calls[m].Outcome == model.Denied &&
+								(gate == "SamrConnect5" || gate == "LsarOpenPolicy2") {
 								f.Calls[m].Ends, f.Calls = true, f.Calls[:m+1]
 								break
 							}
@@ -200,12 +205,14 @@ func TestNoLookNoClaimAtRandom(t *testing.T) {
 				}
 			}
 		}
-		weakens(rt, c, scans, opened{count: 1, names: []string{"public"}}, names, 4, func(n int) int { return rapid.IntRange(0, n-1).Draw(rt, "taken") })
+		weakens(rt, c, scans, opened{count: 1, names: []string{"public"}}, names, 4, func(n int) int {
+			return rapid.IntRange(0, n-1).Draw(rt, "taken")
+		})
 	})
 }
 
-// TestLostAnswer: whichever answer of a server is lost on the way, no check of a verification becomes stronger, and none
-// turns into another.
+// TestLostAnswer: whichever response of a server is lost, no check of a verification becomes stronger, and none turns
+// into another.
 func TestLostAnswer(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -220,7 +227,10 @@ func TestLostAnswer(t *testing.T) {
 			t.Parallel()
 			target := practice(t, profile)
 			run := func(w *smbtest.Wire) map[string]Result {
-				v := &Verification{Target: target, Plan: closing(promises(c)...), Shares: []string{"public"}, Dial: w.Dial}
+				v := &Verification{
+					Target: target, Plan: closing(promises(c)...), Shares: []string{"public"},
+					Dial: w.Dial,
+				}
 				out := map[string]Result{}
 				p, err := v.Run(t.Context())
 				if err != nil {
@@ -238,16 +248,18 @@ func TestLostAnswer(t *testing.T) {
 				for n := 1; n <= whole.Count(); n += step {
 					for check, now := range run(&smbtest.Wire{Lose: n, With: how}) {
 						if !strings.HasPrefix(check, "closed:") {
-							continue // a control that fails says that the proof is none
+							continue // a failed control invalidates the proof
 						}
 						before := said[check]
 						if model.Stronger(before, now) {
 							weaker++
 						}
-						// What was answered with nothing in it, or not asked, may now have gone unanswered: neither is a good word.
+						// An empty answer, or a request that was not sent, may now have gone unanswered: neither is a
+						// good result.
 						silent := now == Inconclusive && before == Unchecked
 						if model.Stronger(now, before) && !silent {
-							t.Errorf("without answer %d of %d (%v): %s is %q, and was %q", n, whole.Count(), how, check, now, before)
+							t.Errorf("without answer %d of %d (%v): %s is %q, and was %q", n, whole.Count(), how, check,
+								now, before)
 						}
 					}
 				}

@@ -10,13 +10,16 @@ import (
 	"ipcguard/internal/scan"
 )
 
-// probeWeak tries the weak ways in, where it may, and adds what became of them to a scan. A refused NTLMv1 logon of an
-// earlier pass stands: it is not sent again.
+// probeWeak tries the weak ways in, if allowed, and adds the results to a scan. An NTLMv1 logon that an earlier pass
+// saw refused is not sent again.
 func (v *Verification) probeWeak(ctx context.Context, s *model.Scan) error {
 	if v.Weak == nil || s.Verdict == model.Unreachable || s.Banned != "" {
 		return nil
 	}
-	got, err := v.ask(ctx, scan.Options{User: v.User, Weak: v.Weak, NoAnonymous: true, NoGuest: true, NoUnknownUser: true, Earlier: v.weakened})
+	got, err := v.ask(ctx, scan.Options{
+		User: v.User, Weak: v.Weak, NoAnonymous: true, NoGuest: true,
+		NoUnknownUser: true, Earlier: v.weakened,
+	})
 	if err != nil {
 		return err
 	}
@@ -24,15 +27,18 @@ func (v *Verification) probeWeak(ctx context.Context, s *model.Scan) error {
 	return ctx.Err()
 }
 
-// weakWays holds the weak ways that the plan ends against what became of them. Where they were not to be tried, or a plan ends
-// none, nobody asked for the proof, and what was not tried is a note.
+// weakWays compares the weak ways in that the plan closes with the results. If they were not to be tried, or the plan
+// closes none, no proof was requested, and an untried way is a note.
 func (v *Verification) weakWays(p *Proof, c *catalog.Catalog) {
 	if v.Plan == nil {
 		return
 	}
 	for _, way := range v.ends(c) {
 		w := p.Scans[0].Way(way.Way)
-		check := Check{Check: "weak:" + way.Way, Looks: w.Looks, Detail: strings.TrimSpace(w.Status + " " + w.Detail), Note: v.Weak == nil}
+		check := Check{
+			Check: "weak:" + way.Way, Looks: w.Looks, Detail: strings.TrimSpace(w.Status + " " + w.Detail),
+			Note: v.Weak == nil,
+		}
 		switch w.Outcome {
 		case model.Denied:
 			check.Result, check.Detail = Passed, strings.TrimSuffix("tried and refused: "+check.Detail, ": ")
@@ -49,7 +55,8 @@ func (v *Verification) weakWays(p *Proof, c *catalog.Catalog) {
 		switch {
 		case check.Result != Failed && check.Result != Inconclusive:
 		case way.Maybe != "":
-			check.Result, check.Detail, check.Note = Unchecked, check.Detail+"; the change need not end it: "+way.Maybe, true
+			check.Result, check.Detail, check.Note = Unchecked, check.Detail+"; the change need not end it: "+way.Maybe,
+				true
 		case way.later != "":
 			end := v.postponed(way.later, verdict{check.Result, check.Detail, check.Looks})
 			check.Result, check.Detail = end.result, end.detail
@@ -58,13 +65,14 @@ func (v *Verification) weakWays(p *Proof, c *catalog.Catalog) {
 	}
 }
 
-// ending is a weak way in that the plan ends, and the restart that it takes; later is empty where it takes none, or has come.
+// ending is a weak way in that the plan closes, and the restart that this takes; later is empty if it takes none, or
+// has happened.
 type ending struct {
 	catalog.WeakWay
 	later string
 }
 
-// ends are the weak ways in that the plan's changes end and their undoing does not.
+// ends returns the weak ways in that the plan's changes close and their undo does not.
 func (v *Verification) ends(c *catalog.Catalog) (out []ending) {
 	for _, ch := range v.Plan.Changes {
 		s := c.Setting(ch.Setting)

@@ -8,7 +8,7 @@ import (
 	"ipcguard/internal/scan"
 )
 
-// TestWeakWays holds what became of the weak ways in against plans that end them, and against some that need not.
+// TestWeakWays compares the results of weak ways in with plans that close them, and with some that need not.
 func TestWeakWays(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -32,21 +32,60 @@ func TestWeakWays(t *testing.T) {
 		probed   bool
 		want     string // the check, its result, and whether it is a note; empty is no check
 	}{
-		{"refused", samba(model.Standalone), "ntlm auth", text("ntlmv2-only"), "", model.Denied, true, "weak:ntlmv1 passed"},
-		{"accepted", samba(model.Standalone), "ntlm auth", text("ntlmv2-only"), "", model.Allowed, true, "weak:ntlmv1 failed"},
-		{"no answer", samba(model.Standalone), "ntlm auth", text("disabled"), "", model.Inconclusive, true, "weak:ntlmv1 inconclusive"},
-		{"held back", samba(model.Standalone), "ntlm auth", text("ntlmv2-only"), "", model.NotTested, true, "weak:ntlmv1 unchecked"},
-		{"nobody asked", samba(model.Standalone), "ntlm auth", text("ntlmv2-only"), "", model.NotTested, false, "weak:ntlmv1 unchecked note"},
-		{"a domain's account", samba(model.Member), "ntlm auth", text("ntlmv2-only"), "", model.Allowed, true, "weak:ntlmv1 unchecked note"},
+		{
+			"refused", samba(model.Standalone), "ntlm auth", text("ntlmv2-only"), "", model.Denied, true,
+			"weak:ntlmv1 passed",
+		},
+		{
+			"accepted", samba(model.Standalone), "ntlm auth", text("ntlmv2-only"), "", model.Allowed, true,
+			"weak:ntlmv1 failed",
+		},
+		{
+			"no answer", samba(model.Standalone), "ntlm auth", text("disabled"), "", model.Inconclusive, true,
+			"weak:ntlmv1 inconclusive",
+		},
+		{
+			"held back", samba(model.Standalone), "ntlm auth", text("ntlmv2-only"), "", model.NotTested, true,
+			"weak:ntlmv1 unchecked",
+		},
+		{
+			"nobody asked", samba(model.Standalone), "ntlm auth", text("ntlmv2-only"), "", model.NotTested, false,
+			"weak:ntlmv1 unchecked note",
+		},
+		{
+			"a domain's account", samba(model.Member), "ntlm auth", text("ntlmv2-only"), "", model.Allowed, true,
+			"weak:ntlmv1 unchecked note",
+		},
 		{"weaker", samba(model.Standalone), "ntlm auth", text("ntlmv1-permitted"), "", model.Allowed, true, ""},
-		{"signing", samba(model.Standalone), "server signing", text("mandatory"), "", model.Denied, true, "weak:unsigned passed"},
-		{"SMB1", samba(model.Standalone), "server min protocol", text("smb3_00"), "", model.Allowed, true, "weak:smb1 failed"},
-		{"encryption", samba(model.Standalone), "server smb encrypt", text("required"), "", model.Denied, true, "weak:clear passed"},
-		{"level 5", windows(model.Standalone), "LmCompatibilityLevel", word(5), "", model.Allowed, true, "weak:ntlmv1 failed"},
+		{
+			"signing", samba(model.Standalone), "server signing", text("mandatory"), "", model.Denied, true,
+			"weak:unsigned passed",
+		},
+		{
+			"SMB1", samba(model.Standalone), "server min protocol", text("smb3_00"), "", model.Allowed, true,
+			"weak:smb1 failed",
+		},
+		{
+			"encryption", samba(model.Standalone), "server smb encrypt", text("required"), "", model.Denied, true,
+			"weak:clear passed",
+		},
+		{
+			"level 5", windows(model.Standalone), "LmCompatibilityLevel", word(5), "", model.Allowed, true,
+			"weak:ntlmv1 failed",
+		},
 		{"level 4", windows(model.Standalone), "LmCompatibilityLevel", word(4), "", model.Allowed, true, ""},
-		{"a domain's account on Windows", windows(model.Member), "LmCompatibilityLevel", word(5), "", model.Allowed, true, "weak:ntlmv1 unchecked note"},
-		{"signing on Windows", windows(model.Member), "RequireSecuritySignature", word(1), "", model.Denied, true, "weak:unsigned passed"},
-		{"before the restart", windows(model.Member), "SMB1", word(0), "reboot", model.Allowed, true, "weak:smb1 waiting"},
+		{
+			"a domain's account on Windows", windows(model.Member), "LmCompatibilityLevel", word(5), "", model.Allowed,
+			true, "weak:ntlmv1 unchecked note",
+		},
+		{
+			"signing on Windows", windows(model.Member), "RequireSecuritySignature", word(1), "", model.Denied, true,
+			"weak:unsigned passed",
+		},
+		{
+			"before the restart", windows(model.Member), "SMB1", word(0), "reboot", model.Allowed, true,
+			"weak:smb1 waiting",
+		},
 		{"the dialects of SMB2", windows(model.Member), "MinSmb2Dialect", word(785), "", model.Allowed, true, ""},
 		{"as a client", windows(model.Member), "RestrictSendingNTLMTraffic", word(2), "", model.Allowed, true, ""},
 	} {
@@ -58,7 +97,9 @@ func TestWeakWays(t *testing.T) {
 			way = model.WaySMB1
 		}
 		v := &Verification{Plan: &model.Plan{
-			Platform: x.platform, Changes: []model.Change{{ID: "1", Setting: x.setting, To: x.to, When: x.when, TakesEffect: "a restart"}},
+			Platform: x.platform, Changes: []model.Change{
+				{ID: "1", Setting: x.setting, To: x.to, When: x.when, TakesEffect: "a restart"},
+			},
 		}}
 		if x.probed {
 			v.Weak = &scan.WeakLogons{}
