@@ -18,8 +18,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// liveAccounts reads what no registry value of Windows' own making tells by documented means: the guest account through
-// NetUserGetInfo, the translation of names and the rights to log on through an export of secedit.
+// liveAccounts reads what Windows' own registry values do not document: the guest account through NetUserGetInfo, and
+// the translation of names and the logon rights through a secedit export.
 func (f *facts) liveAccounts(o *Options) {
 	if t, err := securityExport(); err != nil {
 		f.why("what only the security policy tells was not read: secedit: %v", err)
@@ -31,7 +31,7 @@ func (f *facts) liveAccounts(o *Options) {
 			if _, read := f.values[s.ID]; !ok || s.System != "windows" || read {
 				continue
 			}
-			f.values[s.ID] = model.Value{} // the export has every right that somebody has
+			f.values[s.ID] = model.Value{} // the export contains every right that is granted to an account
 			f.securitySetting(joined, s, section, key)
 			f.origin[s.ID] = "secedit"
 		}
@@ -51,7 +51,7 @@ func (f *facts) liveAccounts(o *Options) {
 // seceditWait bounds secedit, which takes a second or two.
 const seceditWait = time.Minute
 
-// securityExport has secedit write the local security policy into a file of our own, and reads it.
+// securityExport has secedit write the local security policy to a temporary file, and reads it.
 func securityExport() (t *inf.File, err error) {
 	system, err := windows.GetSystemDirectory()
 	if err != nil {
@@ -65,7 +65,8 @@ func securityExport() (t *inf.File, err error) {
 	file := filepath.Join(dir, "policy.inf")
 	ctx, cancel := context.WithTimeout(context.Background(), seceditWait)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(system, "secedit.exe"), "/export", "/areas", "SECURITYPOLICY", "USER_RIGHTS", "/cfg", file, "/quiet")
+	cmd := exec.CommandContext(ctx, filepath.Join(system, "secedit.exe"), "/export", "/areas", "SECURITYPOLICY",
+		"USER_RIGHTS", "/cfg", file, "/quiet")
 	if err := cmd.Run(); err != nil {
 		return nil, err
 	}
@@ -90,7 +91,7 @@ type userInfo1 struct {
 
 const accountDisabled = 0x0002 // UF_ACCOUNTDISABLE
 
-// guestDisabled asks after the guest account by its identifier: it may have another name.
+// guestDisabled looks up the guest account by RID, because it may be renamed.
 func guestDisabled() (bool, error) {
 	domain, err := accountDomain()
 	if err != nil {
@@ -141,13 +142,14 @@ var (
 	errNoAccountID = errors.New("LsaQueryInformationPolicy told no domain of accounts")
 )
 
-// accountDomain is the identifier that this machine's accounts begin with; on a domain controller the domain's.
+// accountDomain returns the SID prefix of this machine's accounts; on a domain controller, the domain's.
 func accountDomain() (*windows.SID, error) {
 	const viewLocalInformation, accountDomainInformation = 1, 5
 	a := lsaAttributes{}
 	a.length = uint32(unsafe.Sizeof(a))
 	var policy windows.Handle
-	if s, _, _ := lsaOpen.Call(0, uintptr(unsafe.Pointer(&a)), viewLocalInformation, uintptr(unsafe.Pointer(&policy))); s != 0 {
+	if s, _, _ := lsaOpen.Call(0, uintptr(unsafe.Pointer(&a)), viewLocalInformation,
+		uintptr(unsafe.Pointer(&policy))); s != 0 {
 		return nil, fmt.Errorf("LsaOpenPolicy: %w", windows.NTStatus(s))
 	}
 	defer lsaClose.Call(uintptr(policy)) //nolint:errcheck // it was open for reading

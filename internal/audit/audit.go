@@ -1,4 +1,5 @@
-// Package audit reads configurations and says what they really do: one file a source, one result for all of them.
+// Package audit reads configurations and reports their real effect: one file a source, one kind of result for all of
+// them.
 //
 //	hive, mounted folder ┐
 //	.reg                 │
@@ -7,13 +8,14 @@
 //	output of tools      │
 //	local, winreg://     ┘
 //
-// The rules of the room:
+// The rules of the package:
 //
-//   - A source gathers facts: which settings it looked for, what it found, and what it cannot know. It judges nothing.
-//   - What was looked for and is not there is absent; what was not looked for is unknown. The two are never mixed up.
-//   - What cannot be read is a problem with its file and place; the rest is read all the same, and the result is partial.
-//   - Nothing is changed or started. What would have to be (a stopped service) is said.
-//   - What a value means is the catalog's; only what ties several values of one source together is here (lint*.go).
+//   - A source collects facts: which settings it looked for, what it found, and what it cannot know. It judges nothing.
+//   - A setting that was looked for and not found is absent; one that was not looked for is unknown. The two are never
+//     mixed up.
+//   - What cannot be read is a problem with its file and position; the rest is still read, and the result is partial.
+//   - Nothing is changed or started. What would need to be, such as a stopped service, is reported.
+//   - The catalog knows what a value means; only checks of several values of one source together are here (lint*.go).
 package audit
 
 import (
@@ -26,63 +28,65 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Options says how to audit. The zero value takes everything from the source.
+// Options configures an audit. The zero value takes everything from the source.
 type Options struct {
-	Catalog *catalog.Catalog // nil is the embedded one
-	Product string           // a catalog product, by id or name, instead of what the source tells
-	Role    model.Role       // instead of what the source tells
+	Catalog *catalog.Catalog // nil: the embedded catalog
+	Product string           // a catalog product, by ID or name; overrides the source
+	Role    model.Role       // overrides the source
 	Scans   []*model.Scan    // of the same hosts, to be joined
-	Merge   bool             // policies and .reg files become one result: applied in the order given, the last wins
-	Client  netip.Addr       // the caller, for rules about addresses; the zero value is anybody
-	Jobs    int              // sources at a time; 0 is the number of processors
-	Pipes   Pipes            // how to reach winreg:// sources; nil refuses them
+	// Combine policies and .reg files into one result: applied in the given order, the last wins.
+	Merge  bool
+	Client netip.Addr // the client, for rules about addresses; the zero value is any client
+	Jobs   int        // sources in parallel; 0 is the number of processors
+	Pipes  Pipes      // connects to winreg:// sources; nil refuses them
 }
 
-// facts are what one source told.
+// facts holds what one source contains.
 type facts struct {
 	source   model.Source
 	host     string
 	platform model.Platform
-	values   map[string]model.Value // by setting; Present false was looked for and is absent; missing was not looked for
-	origin   map[string]string      // by setting: file and place
-	hints    map[string]string      // by setting: what else the source says about the value in effect
+	values   map[string]model.Value // by setting; Present false: looked for and absent; missing: not looked for
+	origin   map[string]string      // by setting: file and position
+	hints    map[string]string      // by setting: what else the source says about the effective value
 	soft     map[string]bool        // by setting: a policy sets the value unless there is one already
-	shares   []model.Share          // nil is not known
+	shares   []model.Share          // nil is unknown
 	services []model.Service
 	lints    []lint
 	problems []string
 	partial  bool
-	unread   string       // why the configuration may say more than was read, shares included; empty where it may not
-	defaults *model.Share // what a share that is made now begins with; nil is not known
+	unread   string       // why the configuration may contain more than was read, shares included; empty if it may not
+	defaults *model.Share // the settings that a new share starts with; nil is unknown
 	accounts []model.AccountLine
-	here     bool // it is the machine that this runs on
-	complete bool // every share is among shares: the folder of usershares and Samba's registry were read
+	here     bool // the source is this machine
+	complete bool // shares is complete: the usershare folder and Samba's registry were read
 
-	inherited map[string]bool // by setting of [IPC$]: it is [global]'s
+	inherited map[string]bool // by setting of [IPC$]: the value comes from [global]
 }
 
 func newFacts(kind, name, system string) *facts {
 	return &facts{
 		source: model.Source{Kind: kind, Name: name}, platform: model.Platform{System: system, Role: model.UnknownRole},
-		values: map[string]model.Value{}, origin: map[string]string{}, hints: map[string]string{}, soft: map[string]bool{}, inherited: map[string]bool{},
+		values: map[string]model.Value{}, origin: map[string]string{}, hints: map[string]string{},
+		soft: map[string]bool{}, inherited: map[string]bool{},
 	}
 }
 
-// problem notes something that could not be read.
+// problem records something that could not be read.
 func (f *facts) problem(format string, args ...any) {
-	const most = 1000 // a thoroughly corrupted file has the same to say about every value
+	const most = 1000 // a badly corrupted file causes a problem for every value
 	f.partial = true
 	if len(f.problems) < most {
 		f.problems = append(f.problems, fmt.Sprintf(format, args...))
 	}
 }
 
-// why notes how the platform is known.
+// why records how the platform is known.
 func (f *facts) why(format string, args ...any) {
 	f.platform.Why = append(f.platform.Why, fmt.Sprintf(format, args...))
 }
 
-// lint is a finding of the source itself, or of several of its values together.
+// lint is a finding about the source itself, or about several of its values together.
 type lint struct {
 	id       string
 	severity model.Severity // empty: the catalog's
@@ -98,12 +102,17 @@ type lint struct {
 // judge turns facts into a result.
 func judge(o *Options, f *facts) *model.Audit {
 	o.override(f)
-	in := catalog.Config{Platform: f.platform, Settings: f.values, Shares: f.shares, Unread: f.unread, EveryShare: f.complete, Defaults: f.defaults, AccountLines: f.accounts, Client: o.Client}
+	in := catalog.Config{
+		Platform: f.platform, Settings: f.values, Shares: f.shares, Unread: f.unread,
+		EveryShare: f.complete, Defaults: f.defaults, AccountLines: f.accounts, Client: o.Client,
+	}
 	o.Catalog.View(in).JudgeShares()
 	a := &model.Audit{
 		Schema: model.SchemaAudit, Source: f.source, Host: f.host, Platform: f.platform, Partial: f.partial,
-		Problems: f.problems, Settings: o.Catalog.Resolve(in), Access: o.Catalog.Evaluate(in), Findings: []model.Finding{},
-		Services: f.services, Shares: f.shares, Unread: f.unread, EveryShare: f.complete, Defaults: f.defaults, AccountLines: f.accounts,
+		Problems: f.problems, Settings: o.Catalog.Resolve(in), Access: o.Catalog.Evaluate(in),
+		Findings: []model.Finding{},
+		Services: f.services, Shares: f.shares, Unread: f.unread, EveryShare: f.complete, Defaults: f.defaults,
+		AccountLines: f.accounts,
 	}
 	for i := range a.Settings {
 		s := &a.Settings[i]
@@ -132,7 +141,7 @@ func judge(o *Options, f *facts) *model.Audit {
 	return a
 }
 
-// override puts in what the user said about the platform.
+// override applies what the user said about the platform.
 func (o *Options) override(f *facts) {
 	p := &f.platform
 	if o.Product != "" {
@@ -156,14 +165,14 @@ func (o *Options) override(f *facts) {
 	}
 }
 
-// judging is the work on one result.
+// judging is the state while one result is computed.
 type judging struct {
 	*Options
 	*facts
 	audit *model.Audit
 }
 
-// setting finds a resolved setting.
+// setting returns a resolved setting.
 func (j *judging) setting(id string) *model.Setting {
 	for i := range j.audit.Settings {
 		if j.audit.Settings[i].ID == id {
@@ -173,7 +182,7 @@ func (j *judging) setting(id string) *model.Setting {
 	return &model.Setting{ID: id, Basis: model.BasisUnknown, State: model.StateUnknown}
 }
 
-// number is a setting's effective number.
+// number returns a setting's effective number.
 func (j *judging) number(id string) (int, bool) {
 	s := j.setting(id)
 	if s.State == model.StateNotApplicable {
@@ -182,7 +191,7 @@ func (j *judging) number(id string) (int, bool) {
 	return model.Whole(s.Effective)
 }
 
-// configured is a number that is written, whether it counts or not.
+// configured returns a setting's configured number, whether it is effective or not.
 func (j *judging) configured(id string) (int, bool) {
 	v, ok := j.values[id]
 	if !ok || !v.Present {
@@ -191,15 +200,18 @@ func (j *judging) configured(id string) (int, bool) {
 	return v.Whole()
 }
 
-// names is a setting's effective list.
+// names returns a setting's effective list.
 func (j *judging) names(id string) []string {
 	l, _ := j.setting(id).Effective.([]string)
 	return l
 }
 
-// add makes a finding of a lint.
+// add turns a lint into a finding.
 func (j *judging) add(l lint) {
-	out := model.Finding{ID: l.id, Severity: l.severity, Setting: l.setting, Pipe: l.pipe, Identity: l.identity, Evidence: l.evidence, Fix: l.fix}
+	out := model.Finding{
+		ID: l.id, Severity: l.severity, Setting: l.setting, Pipe: l.pipe, Identity: l.identity,
+		Evidence: l.evidence, Fix: l.fix,
+	}
 	settings := l.settings
 	if c := j.Catalog.Finding(l.id); c != nil {
 		out.Title, out.Sources = c.Title, c.Sources
@@ -235,8 +247,8 @@ func (j *judging) add(l lint) {
 	j.audit.Findings = append(j.audit.Findings, out)
 }
 
-// looks are the places that a finding rests on, each with what stands there. A setting that was not read is none; where
-// nothing else is left, it is the source as a whole.
+// looks returns the places that a finding is based on, each with its content. A setting that was not read is left out;
+// if none remains, it returns the source as a whole.
 func (j *judging) looks(settings []string) []model.Look {
 	var out []model.Look
 	for _, id := range settings {
@@ -256,7 +268,7 @@ func (j *judging) looks(settings []string) []model.Look {
 	return out
 }
 
-// has tells whether there is a finding about a setting already.
+// has reports whether there already is a finding about a setting.
 func (j *judging) has(setting string) bool {
 	return slices.ContainsFunc(j.audit.Findings, func(f model.Finding) bool { return f.Setting == setting })
 }

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// BenchmarkHive audits the largest real hive, unpacked; hivexml and reglookup walk the same file beside it.
+// BenchmarkHive audits the largest real hive, unpacked; hivexml and reglookup walk the same file for comparison.
 func BenchmarkHive(b *testing.B) {
 	hive := unpacked(b, filepath.Join(peer.Shared(b, "hives"), "SYSTEM_B.xz"))
 	b.Run("audit", func(b *testing.B) {
@@ -38,7 +38,8 @@ func BenchmarkThousandFiles(b *testing.B) {
 	files := map[string]string{}
 	var sources []string
 	for i := range 1000 {
-		files[fmt.Sprintf("%d.conf", i)] = fmt.Sprintf("[global]\nnetbios name = H%d\nrestrict anonymous = %d\n[IPC$]\nhosts deny = 10.\n[s%d]\npath = /srv\nguest ok = yes\n", i, i%3, i)
+		files[fmt.Sprintf("%d.conf",
+			i)] = fmt.Sprintf("[global]\nnetbios name = H%d\nrestrict anonymous = %d\n[IPC$]\nhosts deny = 10.\n[s%d]\npath = /srv\nguest ok = yes\n", i, i%3, i)
 	}
 	dir := write(b, files)
 	for i := range 1000 {
@@ -57,12 +58,13 @@ func BenchmarkThousandFiles(b *testing.B) {
 	}
 }
 
-// BenchmarkShares audits one smb.conf with as many shares as are read, each with lines of its own.
+// BenchmarkShares audits one smb.conf with the maximum number of shares, each with lines of its own.
 func BenchmarkShares(b *testing.B) {
 	var text strings.Builder
 	text.WriteString("[global]\nmap to guest = bad user\nguest ok = yes\n")
 	for i := range 20_000 {
-		fmt.Fprintf(&text, "[s%d]\npath = /srv/%d\nread only = no\nhosts allow = 10. 127.\ninvalid users = root\n", i, i)
+		fmt.Fprintf(&text, "[s%d]\npath = /srv/%d\nread only = no\nhosts allow = 10. 127.\ninvalid users = root\n", i,
+			i)
 	}
 	dir := write(b, map[string]string{"smb.conf": text.String()})
 	b.ReportAllocs()

@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// exposures makes a finding of every kind of data that the access model gives to a stranger. A made-up user that is let
-// in is a guest, and has a finding of its own only where guests do not get the same.
+// exposures adds a finding for every kind of data that the access model gives to a stranger. A made-up user that is let
+// in is a guest, and has a finding of its own only if guests do not get the same.
 func (j *judging) exposures() {
 	guest := j.audit.Access[model.Guest]
 	for _, id := range model.Strangers() {
@@ -41,9 +41,11 @@ func (j *judging) exposures() {
 	}
 }
 
-// worst is how bad what strangers get of some kinds of data is, whether all of it is certainly refused to them, and what
-// they certainly get. ids are the strangers that count; none is all of them.
-func (j *judging) worst(kinds []model.Disclosure, ids ...model.Identity) (level model.Severity, closed bool, given []model.Disclosure) {
+// worst returns the severity of what strangers get of some kinds of data, whether all of it is certainly refused to
+// them, and what they certainly get. ids are the strangers that count; none means all of them.
+func (j *judging) worst(kinds []model.Disclosure, ids ...model.Identity) (level model.Severity, closed bool,
+	given []model.Disclosure,
+) {
 	closed = true
 	if len(ids) == 0 {
 		ids = model.Strangers()
@@ -72,8 +74,8 @@ func (j *judging) worst(kinds []model.Disclosure, ids ...model.Identity) (level 
 	return level, closed, given
 }
 
-// weak makes a finding of every setting that is weaker than wanted and has none yet. How bad it is follows from what
-// strangers get because of it, not from the number that is written.
+// weak adds a finding for every setting that is weaker than wanted and has none yet. Its severity depends on what
+// strangers get because of it, not on the number.
 func (j *judging) weak() {
 	for i := range j.audit.Settings {
 		s := &j.audit.Settings[i]
@@ -81,7 +83,10 @@ func (j *judging) weak() {
 			continue
 		}
 		c := j.Catalog.Setting(s.ID)
-		l := lint{id: "weak-setting", setting: s.ID, evidence: s.ID + " is " + model.Text(s.Effective) + basis(s), fix: wanted(j, s.ID)}
+		l := lint{
+			id: "weak-setting", setting: s.ID, evidence: s.ID + " is " + model.Text(s.Effective) + basis(s),
+			fix: wanted(j, s.ID),
+		}
 		if c.Finding != "" {
 			l.id, l.fix = c.Finding, ""
 		}
@@ -97,11 +102,12 @@ func (j *judging) weak() {
 		case c.Side == "client":
 			l.severity = model.Low
 			l.evidence += "; it is about this machine as a client"
-		case l.id == "weak-setting" && len(c.Governs.Discloses) == 0 && len(c.Governs.Pipes) == 0 && !c.Governs.Session && !c.Governs.Tree:
-			l.severity = model.Info // hardening for its own sake: nothing that a stranger gets depends on it
+		case l.id == "weak-setting" && len(c.Governs.Discloses) == 0 && len(c.Governs.Pipes) == 0 &&
+			!c.Governs.Session && !c.Governs.Tree:
+			l.severity = model.Info // general hardening: it gives strangers nothing
 			l.evidence += "; it gives strangers nothing"
 		case len(c.Governs.Discloses) > 0 && closed:
-			// A plan against strangers leaves it, so it is nothing that has to be done.
+			// A plan against strangers leaves it, so nothing has to be done.
 			l.severity = model.Info
 			l.evidence += "; here something else keeps strangers out, so it opens nothing by itself"
 			l.fix = "Nothing has to be closed here. ipcguard plan --goal harden sets it all the same, as a second lock."
@@ -120,11 +126,12 @@ func basis(s *model.Setting) string {
 	return ""
 }
 
-// wanted says which value to set.
+// wanted returns the value to set.
 func wanted(j *judging, id string) string {
 	c := j.Catalog.Setting(id)
 	for _, w := range c.Wanted {
-		if !j.mayBe(w.Scope.Since, w.Scope.Until) || len(w.Scope.Roles) > 0 && !slices.Contains(w.Scope.Roles, j.platform.Role) {
+		if !j.mayBe(w.Scope.Since, w.Scope.Until) ||
+			len(w.Scope.Roles) > 0 && !slices.Contains(w.Scope.Roles, j.platform.Role) {
 			continue
 		}
 		value := model.Text(w.Value)
@@ -145,7 +152,7 @@ func wanted(j *judging, id string) string {
 	return ""
 }
 
-// mayBe tells whether the platform may lie between two products of the catalog, both included; empty is no bound.
+// mayBe reports whether the platform may lie between two products of the catalog, both included; empty is no bound.
 func (j *judging) mayBe(since, until string) bool {
 	at := func(id string) int {
 		return slices.IndexFunc(j.Catalog.Products, func(p catalog.Product) bool { return p.ID == id })
@@ -157,7 +164,7 @@ func (j *judging) mayBe(since, until string) bool {
 	return (since == "" || own >= at(since)) && (until == "" || own <= at(until))
 }
 
-// is tells whether the platform certainly is this product or a later one.
+// is reports whether the platform certainly is this product or a later one.
 func (j *judging) is(since string) bool {
 	return j.platform.Product != "" && j.mayBe(since, "")
 }

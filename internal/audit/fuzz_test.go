@@ -12,12 +12,14 @@ import (
 )
 
 // FuzzSource audits any bytes as any kind of file: it must end, without a panic, in an error or in a result that can be
-// written down.
+// encoded.
 func FuzzSource(f *testing.F) {
 	template := inf.New()
 	template.Set("System Access", "EnableGuestAccount", "1")
 	template.Set("Service General Setting", `"LanmanServer"`, `4,""`)
-	pol, err := regpol.Bytes([]regpol.Instruction{regpol.Set(dword(`SYSTEM\CurrentControlSet\Control\Lsa`, "RestrictAnonymous", 2))})
+	pol, err := regpol.Bytes([]regpol.Instruction{
+		regpol.Set(dword(`SYSTEM\CurrentControlSet\Control\Lsa`, "RestrictAnonymous", 2)),
+	})
 	if err != nil {
 		f.Fatal(err)
 	}

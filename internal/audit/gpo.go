@@ -18,7 +18,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// policies reads the group policy objects at a folder, or one made of a lone GptTmpl.inf or registry.pol.
+// policies reads the group policy objects in a folder, or one that consists only of a GptTmpl.inf or registry.pol.
 func policies(name string) ([]*gpo.GPO, error) {
 	st, err := os.Stat(name)
 	if err != nil {
@@ -60,7 +60,7 @@ func policies(name string) ([]*gpo.GPO, error) {
 	return []*gpo.GPO{g}, nil
 }
 
-// policySource audits policy objects: joined when there are several, the last one wins.
+// policySource audits policy objects: several are joined, and the last one wins.
 func (o *Options) policySource(name string, list ...*gpo.GPO) *facts {
 	f := newFacts("gpo", name, "windows")
 	f.policy(o.Catalog, list...)
@@ -85,7 +85,7 @@ func (f *facts) policy(c *catalog.Catalog, list ...*gpo.GPO) {
 		}
 		w.setting(s)
 		if v := f.values[s.ID]; v.Data != nil {
-			v.Raw = nil // how the bytes look once the policy is applied is the system's affair
+			v.Raw = nil // the system chooses the bytes when the policy is applied
 			f.values[s.ID] = v
 		}
 		for _, place := range slices.Backward(places(s)) {
@@ -99,7 +99,7 @@ func (f *facts) policy(c *catalog.Catalog, list ...*gpo.GPO) {
 					f.hints[s.ID] = fmt.Sprintf("it wins over %s", lost[len(lost)-1].GPO.Name)
 				}
 			} else if from, gone := joined.Removes(key, value); gone && !f.values[s.ID].Present {
-				f.values[s.ID] = model.Value{} // **del. makes it absent at the next refresh
+				f.values[s.ID] = model.Value{} // **del. removes it at the next refresh
 				f.origin[s.ID] = from.Name + ", registry.pol"
 			}
 		}
@@ -136,7 +136,10 @@ func (f *facts) securitySetting(joined *gpo.Result, s *catalog.Setting, section,
 
 // serviceStarts takes [Service General Setting]: "LanmanServer",4,"". See [MS-GPSB] 2.2.8.
 func (f *facts) serviceStarts(list []*gpo.GPO) {
-	byService := map[string]string{"lanmanserver": "LanmanServer.Start", "spooler": "Spooler.Start", "remoteregistry": "RemoteRegistry.Start"}
+	byService := map[string]string{
+		"lanmanserver": "LanmanServer.Start", "spooler": "Spooler.Start",
+		"remoteregistry": "RemoteRegistry.Start",
+	}
 	for _, g := range list {
 		if g.Template == nil {
 			continue
@@ -161,7 +164,7 @@ func (f *facts) serviceStarts(list []*gpo.GPO) {
 	}
 }
 
-// groupMembers takes the members that a policy gives Pre-Windows 2000 Compatible Access. See [MS-GPSB] 2.2.6.
+// groupMembers takes the members that a policy assigns to Pre-Windows 2000 Compatible Access. See [MS-GPSB] 2.2.6.
 func (f *facts) groupMembers(joined *gpo.Result) {
 	text, from, ok := joined.Get("Group Membership", "*S-1-5-32-554__Members")
 	if !ok {
@@ -171,7 +174,7 @@ func (f *facts) groupMembers(joined *gpo.Result) {
 	f.origin["PreWindows2000Members"] = from.Name + ", GptTmpl.inf"
 }
 
-// members reads the names and identifiers of a template's list: *S-1-5-32-544,Guests. See [MS-GPSB] 2.2.6.
+// members parses the names and SIDs of a template's list: *S-1-5-32-544,Guests. See [MS-GPSB] 2.2.6.
 func members(text string) []string {
 	out := []string{}
 	for m := range strings.SplitSeq(text, ",") {
@@ -182,7 +185,7 @@ func members(text string) []string {
 	return out
 }
 
-// isPolicyFile tells a lone part of a policy by its name.
+// isPolicyFile reports whether a name is that of a single file of a policy.
 func isPolicyFile(name string) bool {
 	switch strings.ToLower(path.Base(filepath.ToSlash(name))) {
 	case "gpttmpl.inf", "registry.pol":

@@ -19,7 +19,7 @@ const (
 	defaultKey = `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\DefaultSecurity`
 )
 
-// machine is a whole registry made of some values: what is not among them is absent.
+// machine audits a whole registry with the given values: all others are absent.
 func machine(t testing.TB, product string, role model.Role, values ...registry.Value) *model.Audit {
 	t.Helper()
 	tree := &registry.Tree{}
@@ -68,7 +68,7 @@ func settingOf(t testing.TB, a *model.Audit, id string) model.Setting {
 	return a.Settings[i]
 }
 
-// write makes files below a new folder and gives its path.
+// write writes files below a new folder and returns its path.
 func write(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -91,7 +91,7 @@ func writeTo(t testing.TB, path, text string) {
 	}
 }
 
-// source audits one source that has to work.
+// source audits one source, which must succeed.
 func source(t testing.TB, o Options, name string) *model.Audit {
 	t.Helper()
 	list, err := o.Source(t.Context(), name)

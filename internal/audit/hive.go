@@ -12,7 +12,7 @@ import (
 	"ipcguard/internal/format/registry"
 )
 
-// hives are the hives of one machine, each at its place; together they answer as its registry.
+// hives holds the hives of one machine, each at its key; together they form its registry.
 type hives struct {
 	list []*hive.Mounted
 	at   []string
@@ -20,23 +20,27 @@ type hives struct {
 
 var _ registry.Reader = (*hives)(nil)
 
-// hiveOrder is the order in which hives are read and named.
+// hiveOrder is the order in which hives are read and reported.
 var hiveOrder = []string{"SYSTEM", "SOFTWARE", "SAM", "SECURITY"}
 
-// hivePlaces are where the hives stand, by their usual file names.
-var hivePlaces = map[string]string{"SYSTEM": `HKLM\SYSTEM`, "SOFTWARE": `HKLM\SOFTWARE`, "SAM": `HKLM\SAM`, "SECURITY": `HKLM\SECURITY`}
+// hivePlaces are the keys of the hives, by their usual file names.
+var hivePlaces = map[string]string{
+	"SYSTEM": `HKLM\SYSTEM`, "SOFTWARE": `HKLM\SOFTWARE`, "SAM": `HKLM\SAM`,
+	"SECURITY": `HKLM\SECURITY`,
+}
 
 func (h *hives) find(key string) (*hive.Mounted, error) {
 	whole := registry.Canonical(key)
 	for i, at := range h.at {
-		if len(whole) >= len(at) && strings.EqualFold(whole[:len(at)], at) && (len(whole) == len(at) || whole[len(at)] == '\\') {
+		if len(whole) >= len(at) && strings.EqualFold(whole[:len(at)], at) &&
+			(len(whole) == len(at) || whole[len(at)] == '\\') {
 			return h.list[i], nil
 		}
 	}
 	return nil, fmt.Errorf("no hive holds %s: %w", key, registry.ErrNotExist)
 }
 
-// covers tells whether the hive of a key is at hand, and for the current control set whether it is known which one that is.
+// covers reports whether the hive of a key is available and, for the current control set, whether that set is known.
 func (h *hives) covers(key string) bool {
 	m, err := h.find(key)
 	if err == nil && strings.HasPrefix(registry.Fold(registry.Canonical(key))+`\`, currentControlSet) {
@@ -45,10 +49,10 @@ func (h *hives) covers(key string) bool {
 	return err == nil
 }
 
-// currentControlSet is the path below which a hive answers from the set that Select\Current names.
+// currentControlSet is the key below which a hive answers with the set that Select\Current names.
 const currentControlSet = `HKLM\SYSTEM\CURRENTCONTROLSET\`
 
-// Value is part of registry.Reader.
+// Value implements registry.Reader.
 func (h *hives) Value(key, name string) (registry.Value, error) {
 	m, err := h.find(key)
 	if err != nil {
@@ -57,7 +61,7 @@ func (h *hives) Value(key, name string) (registry.Value, error) {
 	return m.Value(key, name)
 }
 
-// Values is part of registry.Reader.
+// Values implements registry.Reader.
 func (h *hives) Values(key string) ([]registry.Value, error) {
 	m, err := h.find(key)
 	if err != nil {
@@ -66,7 +70,7 @@ func (h *hives) Values(key string) ([]registry.Value, error) {
 	return m.Values(key)
 }
 
-// Subkeys is part of registry.Reader.
+// Subkeys implements registry.Reader.
 func (h *hives) Subkeys(key string) ([]string, error) {
 	m, err := h.find(key)
 	if err != nil {
@@ -75,7 +79,7 @@ func (h *hives) Subkeys(key string) ([]string, error) {
 	return m.Subkeys(key)
 }
 
-// hiveFile audits a hive and those of the same machine beside it.
+// hiveFile audits a hive and the other hives of the same machine next to it.
 func (o *Options) hiveFile(path string) (*facts, error) {
 	h, err := hive.OpenFile(path)
 	if err != nil {
@@ -89,7 +93,8 @@ func (o *Options) hiveFile(path string) (*facts, error) {
 	defer s.close()
 	s.add(kind, path, h)
 	for _, other := range hiveOrder {
-		// SYSTEM belongs to the SOFTWARE beside it by their usual names alone: SYSTEM_B may be of another machine
+		// SYSTEM belongs to the SOFTWARE next to it only if both have their usual names: SYSTEM_B may be of another
+		// machine.
 		if other != kind && usualName(path, kind) {
 			s.open(other, beside(filepath.Dir(path), other))
 		}
@@ -133,13 +138,19 @@ func beside(folder, name string) string {
 	return ""
 }
 
-// kindOfHive tells which hive this is by the keys under its root, whatever the file is called.
+// kindOfHive identifies a hive by the keys under its root, whatever the file is called.
 func kindOfHive(h *hive.Hive) (string, error) {
 	root, err := h.Root()
 	if err != nil {
 		return "", err
 	}
-	for _, k := range []struct{ key, hive string }{{"Select", "SYSTEM"}, {"ControlSet001", "SYSTEM"}, {"Policy", "SECURITY"}, {"SAM", "SAM"}, {"Microsoft", "SOFTWARE"}} {
+	for _, k := range []struct{ key, hive string }{
+		{"Select", "SYSTEM"},
+		{"ControlSet001", "SYSTEM"},
+		{"Policy", "SECURITY"},
+		{"SAM", "SAM"},
+		{"Microsoft", "SOFTWARE"},
+	} {
 		if _, err := root.Subkey(k.key); err == nil {
 			return k.hive, nil
 		} else if !errors.Is(err, registry.ErrNotExist) {
@@ -149,7 +160,7 @@ func kindOfHive(h *hive.Hive) (string, error) {
 	return "", errors.New("a registry hive, and none of SYSTEM, SOFTWARE, SAM and SECURITY by its keys")
 }
 
-// hiveSet is one machine's hives being put together.
+// hiveSet collects one machine's hives.
 type hiveSet struct {
 	*facts
 	hives
@@ -182,12 +193,13 @@ func (s *hiveSet) add(kind, path string, h *hive.Hive) {
 		}
 	}
 	s.source.Parts = append(s.source.Parts, path)
-	s.list, s.at, s.opened = append(s.list, h.Mount(hivePlaces[kind])), append(s.at, hivePlaces[kind]), append(s.opened, h)
+	s.list, s.at, s.opened = append(s.list, h.Mount(hivePlaces[kind])), append(s.at, hivePlaces[kind]),
+		append(s.opened, h)
 }
 
 func (s *hiveSet) close() {
 	for _, h := range s.opened {
-		_ = h.Close() // nothing was written
+		_ = h.Close() // it was only read
 	}
 }
 

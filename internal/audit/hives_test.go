@@ -17,7 +17,7 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// need is a program to compare with, or the end of the test.
+// need returns the path of a program to compare with, or ends the test.
 func need(t testing.TB, name string) string {
 	t.Helper()
 	p, err := exec.LookPath(name)
@@ -30,7 +30,7 @@ func need(t testing.TB, name string) string {
 	return p
 }
 
-// unpacked writes a packed hive out for programs that read plain ones.
+// unpacked unpacks a hive for programs that read only plain ones.
 func unpacked(t testing.TB, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)
@@ -55,8 +55,8 @@ func unpacked(t testing.TB, path string) string {
 	return out
 }
 
-// The value of every setting in the real hives is what reglookup reads, and what it does not find is absent here. The
-// dirty hive is read by reglookup without its logs, which change none of these keys.
+// TestHivesAgainstReglookup: every setting in the real hives has the value that reglookup reads, and is absent if
+// reglookup does not find it. reglookup reads the dirty hive without its logs, which change none of these keys.
 func TestHivesAgainstReglookup(t *testing.T) {
 	reglookup := need(t, "reglookup")
 	dir := peer.Shared(t, "hives")
@@ -64,8 +64,9 @@ func TestHivesAgainstReglookup(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(dir, name+".xz")
 			a := source(t, Options{}, path)
-			// the third one was copied while it was in use, without its logs: that is told
-			if a.Partial != (name == "SYSTEM_WIN_10_1709") || a.Host == "" || a.Platform.Role != model.Workstation || a.Platform.Product != "" {
+			// The third one was copied while in use, without its logs, and this is reported.
+			if a.Partial != (name == "SYSTEM_WIN_10_1709") || a.Host == "" || a.Platform.Role != model.Workstation ||
+				a.Platform.Product != "" {
 				t.Errorf("partial %v %v, host %q, %+v", a.Partial, a.Problems, a.Host, a.Platform)
 			}
 			if !mentions(a.Platform.Why, "cannot be known") {
@@ -99,7 +100,7 @@ func TestHivesAgainstReglookup(t *testing.T) {
 	}
 }
 
-// walk lets reglookup read the whole control set: values by their path in lower case, as "TYPE VALUE".
+// walk returns the whole control set as reglookup reads it: values by their path in lower case, as "TYPE VALUE".
 func walk(t *testing.T, program, hive string) map[string]string {
 	t.Helper()
 	out, err := exec.Command(program, "-p", "/ControlSet001", hive).Output()
@@ -118,7 +119,7 @@ func walk(t *testing.T, program, hive string) map[string]string {
 	return values
 }
 
-// reglooked writes a value as reglookup does.
+// reglooked formats a value as reglookup does.
 func reglooked(v any) string {
 	switch x := v.(type) {
 	case int:
@@ -132,9 +133,9 @@ func reglooked(v any) string {
 	return ""
 }
 
-// The cells in which two widely used auditors contradict each other on these hives, answered: SMB1 by the driver, which
-// both leave out, and RestrictRemoteSAM by the release, which one takes from a fixed list and the other from "absent is
-// fine". The release of a hive without SOFTWARE is what the user says.
+// TestCellsWhereAuditorsDisagree settles the cells in which two widely used auditors contradict each other on these
+// hives: SMB1 by the driver, which both ignore, and RestrictRemoteSAM by the release, for which one uses a fixed list
+// and the other "absent is fine". The release of a hive without SOFTWARE is what the user says.
 func TestCellsWhereAuditorsDisagree(t *testing.T) {
 	dir := peer.Shared(t, "hives")
 	for _, c := range []struct {
@@ -143,7 +144,7 @@ func TestCellsWhereAuditorsDisagree(t *testing.T) {
 		smb1State     model.State
 		remoteSAM     model.State
 	}{
-		// Services\srv is there and starts: on, which one of them passes
+		// Services\srv exists and starts: on, which one of them passes
 		{"SYSTEM", "win7", 1, model.StateWeak, model.StateWeak},
 		// no srv and no mrxsmb10: off, which the other one fails
 		{"SYSTEM_B", "win10-1709", 0, model.StateOK, model.StateOK},
@@ -162,7 +163,7 @@ func TestCellsWhereAuditorsDisagree(t *testing.T) {
 			if f := finding(a, "smb1-enabled"); (f != nil) != (c.smb1 == 1) {
 				t.Errorf("smb1-enabled: %+v", f)
 			}
-			// the second layer, which neither of them looks at
+			// The second layer, which neither of them checks.
 			f := finding(a, "second-layer-grants-anonymous")
 			if f == nil || !strings.HasPrefix(f.Evidence, "5 descriptors") || f.Severity != model.Low {
 				t.Errorf("second layer: %+v", f)
@@ -178,10 +179,13 @@ func TestCellsWhereAuditorsDisagree(t *testing.T) {
 	}
 }
 
-// Windows 7 and 10 without any pipe open give strangers nothing through IPC$.
+// TestHivesGiveNothing: Windows 7 and 10 without an open pipe give strangers nothing through IPC$.
 func TestHivesGiveNothing(t *testing.T) {
 	dir := peer.Shared(t, "hives")
-	for hive, product := range map[string]string{"SYSTEM": "win7", "SYSTEM_B": "win10-1709", "SYSTEM_WIN_10_1709": "win10-1709"} {
+	for hive, product := range map[string]string{
+		"SYSTEM": "win7", "SYSTEM_B": "win10-1709",
+		"SYSTEM_WIN_10_1709": "win10-1709",
+	} {
 		a := source(t, Options{Product: product}, filepath.Join(dir, hive+".xz"))
 		for kind, o := range a.Access[model.Anonymous].Discloses {
 			if kind.IsExposure() && o == model.Allowed {
@@ -191,7 +195,8 @@ func TestHivesGiveNothing(t *testing.T) {
 	}
 }
 
-// A mounted volume, its Windows folder and the folder of hives are one source, in any case of the names.
+// TestMountedFolder: a mounted volume, its Windows folder and the folder of hives are one source, whatever the case of
+// the names.
 func TestMountedFolder(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(peer.Shared(t, "hives"), "SYSTEM.xz"))
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	"ipcguard/internal/model"
 )
 
-// maxServices bounds the services that are looked at: a large server has some 700.
+// maxServices bounds the services that are examined: a large server has some 700.
 const maxServices = 10_000
 
-// installed finds the catalog's services among those of the host, by the names in its detect data.
+// installed finds the catalog's services on the host, by the names in their detect data.
 func (w *windowsReader) installed() {
 	if !w.covers(keyServices) {
 		return
@@ -34,7 +34,10 @@ func (w *windowsReader) installed() {
 					continue
 				}
 				start, ok := w.dword(keyServices+`\`+n, "Start")
-				s := model.Service{ID: c.ID, Evidence: "the service " + n + " is installed", Running: "unknown", Pipes: c.Pipes}
+				s := model.Service{
+					ID: c.ID, Evidence: "the service " + n + " is installed", Running: "unknown",
+					Pipes: c.Pipes,
+				}
 				if ok {
 					s.Evidence += fmt.Sprintf(" (Start %d, %s)", start, starts(start))
 				}
@@ -47,7 +50,7 @@ func (w *windowsReader) installed() {
 	}
 }
 
-// matches compares a name with one of the catalog's, whose trailing * stands for any rest.
+// matches compares a name with one of the catalog's, in which a trailing * matches any suffix.
 func matches(pattern, name string) bool {
 	if begin, ok := strings.CutSuffix(pattern, "*"); ok {
 		return len(name) > len(begin) && strings.EqualFold(name[:len(begin)], begin)
@@ -55,7 +58,7 @@ func matches(pattern, name string) bool {
 	return strings.EqualFold(pattern, name)
 }
 
-// starts puts a service's Start into words. See [MS-SCMR] 2.2.15.
+// starts returns a service's Start in words. See [MS-SCMR] 2.2.15.
 func starts(n int) string {
 	if n >= 0 && n < 5 {
 		return []string{"boot", "system", "automatic", "on demand", "disabled"}[n]
@@ -63,7 +66,7 @@ func starts(n int) string {
 	return "a value that is not known"
 }
 
-// sqlServer reads each instance's named-pipe protocol: whether it is on, and what its pipe is called.
+// sqlServer reads the named-pipe protocol of each instance: whether it is enabled, and the name of its pipe.
 func (w *windowsReader) sqlServer() {
 	instances, err := w.in.Values(keySQL + `\Instance Names\SQL`)
 	if err != nil {
@@ -75,7 +78,10 @@ func (w *windowsReader) sqlServer() {
 			continue
 		}
 		key := keySQL + `\` + id + `\MSSQLServer\SuperSocketNetLib\Np`
-		s := model.Service{ID: "sqlserver_named", Evidence: fmt.Sprintf("SQL Server instance %s", v.Name), Running: "unknown"}
+		s := model.Service{
+			ID: "sqlserver_named", Evidence: fmt.Sprintf("SQL Server instance %s", v.Name),
+			Running: "unknown",
+		}
 		if strings.EqualFold(v.Name, "MSSQLSERVER") {
 			s.ID = "sqlserver_default"
 		}
@@ -96,8 +102,8 @@ func (w *windowsReader) sqlServer() {
 	}
 }
 
-// sharesOf lists the shares: those that an administrator made are values of LanmanServer\Shares, the default ones are
-// made by the Server service when it starts.
+// sharesOf lists the shares: those of administrators are values of LanmanServer\Shares; the Server service creates the
+// default ones when it starts.
 func (w *windowsReader) sharesOf() {
 	key := keyShares
 	if !w.covers(key) {
@@ -109,7 +115,7 @@ func (w *windowsReader) sharesOf() {
 	}
 	w.shares = []model.Share{}
 	if n, ok := w.values["LanmanServer.Start"].Whole(); ok && n == 4 {
-		return // the service that makes shares is disabled: there are none, IPC$ included
+		return // the service that creates shares is disabled: there are none, IPC$ included
 	}
 	w.shares = append(w.shares, model.Share{Name: "IPC$", Default: true})
 	wks, srv := w.values["AutoShareWks"], w.values["AutoShareServer"]
@@ -123,7 +129,7 @@ func (w *windowsReader) sharesOf() {
 	w.madeShares(values)
 }
 
-// madeShares adds those that an administrator made.
+// madeShares adds the shares that an administrator created.
 func (w *windowsReader) madeShares(values []registry.Value) {
 	anonymous, _ := w.values["NullSessionShares"].Data.([]string)
 	guest := func(name string) bool {
@@ -137,7 +143,8 @@ func (w *windowsReader) madeShares(values []registry.Value) {
 				s.Path = path
 			}
 		}
-		s.Default = slices.ContainsFunc([]string{"SYSVOL", "NETLOGON", "print$"}, func(n string) bool { return strings.EqualFold(n, v.Name) })
+		s.Default = slices.ContainsFunc([]string{"SYSVOL", "NETLOGON", "print$"},
+			func(n string) bool { return strings.EqualFold(n, v.Name) })
 		w.shares = append(w.shares, s)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Difference is one cell where a scan saw something else than the access model says.
+// Difference is one cell in which a scan saw something else than the access model says.
 type Difference struct {
 	Identity  model.Identity
 	What      string // session, tree, pipe:NAME or discloses:KIND
@@ -18,16 +18,18 @@ type Difference struct {
 	Status    string // of the layer that answered
 }
 
-// comparing is what a scan is held against.
+// comparing is what a scan is compared with.
 type comparing struct {
 	catalog *catalog.Catalog
 	scan    *model.Scan
 	shares  []model.Share // of the configuration
 }
 
-// Compare holds the access model against what a scan saw, and says how many cells could be compared: those that the
-// model knows and the scan got an answer for. shares are those of the configuration.
-func Compare(c *catalog.Catalog, access map[model.Identity]model.Access, shares []model.Share, s *model.Scan) (different []Difference, compared int) {
+// Compare compares the access model with what a scan saw, and returns how many cells could be compared: those that the
+// model knows and for which the scan got an answer. shares are those of the configuration.
+func Compare(c *catalog.Catalog, access map[model.Identity]model.Access, shares []model.Share,
+	s *model.Scan,
+) (different []Difference, compared int) {
 	w := &comparing{c, s, shares}
 	for _, r := range s.Identities {
 		a, ok := access[r.Identity]
@@ -52,7 +54,7 @@ func Compare(c *catalog.Catalog, access map[model.Identity]model.Access, shares 
 		if tree.Outcome == model.Denied {
 			tree.Detail = ""
 			for _, name := range sorted(a.Pipes) {
-				if a.Pipes[name] != model.Absent { // a refusal at the door says nothing about what is behind it
+				if a.Pipes[name] != model.Absent { // a refusal at an outer layer says nothing about the inner ones
 					check("pipe:"+name, a.Pipes[name], tree)
 				}
 			}
@@ -79,16 +81,17 @@ func sorted(m map[string]model.Outcome) []string {
 	return out
 }
 
-// settled tells whether an outcome is an answer.
+// settled reports whether an outcome is an answer.
 func settled(o model.Outcome) bool {
 	return o == model.Allowed || o == model.Denied || o == model.Absent
 }
 
-// seen is what a scan says about one kind of data. Files are a claim about every share there is, which no list of a server
-// settles: a refusal counts where it came at logon, or for every share that the configuration opens.
+// seen returns what a scan says about one kind of data. Files are a claim about every share, which a server's share
+// list cannot settle: a refusal counts if it came at logon, or for every share that the configuration opens.
 func (w *comparing) seen(r *model.IdentityResult, d model.Disclosure) model.Step {
 	s := w.catalog.Seen(w.scan, r, d)
-	if d == model.DisclosesFiles && s.Outcome != model.Allowed && r.Session.Outcome != model.Denied && !w.everyShare(r) {
+	if d == model.DisclosesFiles && s.Outcome != model.Allowed && r.Session.Outcome != model.Denied &&
+		!w.everyShare(r) {
 		return model.Step{Outcome: model.NotTested}
 	}
 	if r.Session.Outcome == model.Denied {
@@ -104,7 +107,7 @@ func (w *comparing) seen(r *model.IdentityResult, d model.Disclosure) model.Step
 	return step
 }
 
-// everyShare tells whether the scan tried every share that the configuration opens to strangers, by its name.
+// everyShare reports whether the scan requested every share that the configuration opens to strangers by name.
 func (w *comparing) everyShare(r *model.IdentityResult) bool {
 	open := 0
 	for _, s := range w.shares {
@@ -119,7 +122,7 @@ func (w *comparing) everyShare(r *model.IdentityResult) bool {
 	return open > 0 && r.SharesLeft == 0
 }
 
-// join holds the result against the scan of the same host.
+// join compares the result with the scan of the same host.
 func (j *judging) join() {
 	if len(j.Scans) == 0 {
 		return
@@ -140,7 +143,7 @@ func (j *judging) join() {
 	j.posture(s)
 }
 
-// scanOf finds the scan that belongs to this configuration: the only one, or the one whose server bears the name.
+// scanOf returns the scan that belongs to this configuration: the only one, or the one whose server has the name.
 func (j *judging) scanOf() (*model.Scan, string) {
 	if len(j.Scans) == 1 {
 		return j.Scans[0], ""
@@ -159,22 +162,27 @@ func (j *judging) scanOf() (*model.Scan, string) {
 	case 1:
 		return found[0], ""
 	case 0:
-		return nil, fmt.Sprintf("none of %d scans is of a server named %s", len(j.Scans), orWord(j.host, "like this one, whose name the source does not tell"))
+		return nil, fmt.Sprintf("none of %d scans is of a server named %s", len(j.Scans),
+			orWord(j.host, "like this one, whose name the source does not tell"))
 	}
 	return nil, fmt.Sprintf("%d scans are of a server named %s; hand over the one that is meant", len(found), j.host)
 }
 
-// reverse finds the plain signs that both are of different hosts.
+// reverse detects plain signs that configuration and scan are of different hosts.
 func (j *judging) reverse(s *model.Scan) bool {
 	system := s.Server.System
 	if system != "" && system != "unknown" && j.platform.System != "" && system != j.platform.System {
-		j.add(lint{id: "observed-differs", severity: model.High, settings: []string{}, looks: negotiated(s, system), evidence: fmt.Sprintf("the configuration is of a %s server and the scan of %s saw %s: these are two hosts", j.platform.System, s.Target, system)})
+		j.add(lint{
+			id: "observed-differs", severity: model.High, settings: []string{}, looks: negotiated(s, system),
+			evidence: fmt.Sprintf("the configuration is of a %s server and the scan of %s saw %s: these are two hosts",
+				j.platform.System, s.Target, system),
+		})
 		return true
 	}
 	return false
 }
 
-// differences makes a finding for each identity and direction: more open than configured, or less.
+// differences adds a finding for each identity and direction: more open than configured, or less.
 func (j *judging) differences(s *model.Scan, all []Difference) {
 	for _, id := range model.Identities() {
 		var more, less []string
@@ -200,9 +208,13 @@ func (j *judging) differences(s *model.Scan, all []Difference) {
 		}
 		causes := j.causes(s)
 		if len(more) > 0 {
-			l := lint{id: "open-despite-configuration", identity: id, settings: j.governing(kinds), looks: moreLooks, evidence: fmt.Sprintf("%s get more at %s than the configuration gives: %s", id.Callers(), s.Target, shorten(more))}
+			l := lint{
+				id: "open-despite-configuration", identity: id, settings: j.governing(kinds), looks: moreLooks,
+				evidence: fmt.Sprintf("%s get more at %s than the configuration gives: %s", id.Callers(), s.Target,
+					shorten(more)),
+			}
 			if len(kinds) == 0 {
-				l.severity = model.Medium // a door that stands open, and nothing that was taken out
+				l.severity = model.Medium // open, but no data was disclosed
 			}
 			if id == model.User {
 				l.severity = model.Low
@@ -211,7 +223,11 @@ func (j *judging) differences(s *model.Scan, all []Difference) {
 			j.add(l)
 		}
 		if len(less) > 0 {
-			l := lint{id: "observed-differs", identity: id, settings: []string{}, looks: lessLooks, evidence: fmt.Sprintf("%s get less at %s than the configuration gives: %s", id.Callers(), s.Target, shorten(less)), fix: causes}
+			l := lint{
+				id: "observed-differs", identity: id, settings: []string{}, looks: lessLooks,
+				evidence: fmt.Sprintf("%s get less at %s than the configuration gives: %s", id.Callers(), s.Target,
+					shorten(less)), fix: causes,
+			}
 			if len(more) == 0 {
 				l.severity = model.Low
 			}
@@ -239,7 +255,7 @@ func shorten(all []string) string {
 	return strings.Join(all[:most], "; ") + fmt.Sprintf("; and %d more", len(all)-most)
 }
 
-// governing are the settings of this system that decide about kinds of data.
+// governing returns the settings of this system that control kinds of data.
 func (j *judging) governing(kinds []model.Disclosure) []string {
 	out := []string{}
 	for i := range j.Catalog.Settings {
@@ -247,14 +263,15 @@ func (j *judging) governing(kinds []model.Disclosure) []string {
 		if s.System != j.platform.System || s.Side == "client" {
 			continue
 		}
-		if slices.ContainsFunc(s.Governs.Discloses, func(d model.Disclosure) bool { return slices.Contains(kinds, d) }) && j.values[s.ID].Present {
+		if slices.ContainsFunc(s.Governs.Discloses,
+			func(d model.Disclosure) bool { return slices.Contains(kinds, d) }) && j.values[s.ID].Present {
 			out = append(out, s.ID)
 		}
 	}
 	return out
 }
 
-// causes lists what likely lies behind a difference, the likeliest first.
+// causes lists the likely causes of a difference, the likeliest first.
 func (j *judging) causes(s *model.Scan) string {
 	var out []string
 	if j.unread != "" {
@@ -274,14 +291,15 @@ func (j *judging) causes(s *model.Scan) string {
 		out = append(out, "a policy that overrides the registry (gpresult /h on the host)")
 	}
 	if n := s.Server.Name; n != "" && j.host != "" && !strings.EqualFold(n, j.host) {
-		out = append([]string{fmt.Sprintf("the wrong host: the configuration is of %s and the scanned server calls itself %s", j.host, n)}, out...)
+		out = append([]string{fmt.Sprintf(
+			"the wrong host: the configuration is of %s and the scanned server calls itself %s", j.host, n)}, out...)
 	} else {
 		out = append(out, "the wrong host or an older copy of the configuration")
 	}
 	return "Likely causes, to be looked at in this order: " + strings.Join(out, "; ") + ". Then scan again."
 }
 
-// negotiated is the look at what a server shows to every client.
+// negotiated returns the evidence of what a server shows to every client.
 func negotiated(s *model.Scan, saw string) []model.Look {
 	return []model.Look{{Asked: "negotiate", Of: s.Address, Times: 1, First: s.Started, Last: s.Started, Answer: saw}}
 }
@@ -289,7 +307,11 @@ func negotiated(s *model.Scan, saw string) []model.Look {
 // posture compares what a server shows to every client.
 func (j *judging) posture(s *model.Scan) {
 	say := func(setting, configured, saw string) {
-		j.add(lint{id: "observed-differs", setting: setting, settings: []string{}, looks: negotiated(s, saw), evidence: fmt.Sprintf("%s at %s: configured %s, seen %s", setting, s.Target, configured, saw), fix: j.causes(s)})
+		j.add(lint{
+			id: "observed-differs", setting: setting, settings: []string{}, looks: negotiated(s, saw),
+			evidence: fmt.Sprintf("%s at %s: configured %s, seen %s", setting, s.Target, configured, saw),
+			fix:      j.causes(s),
+		})
 	}
 	if b := s.Server.Build; b != 0 && j.platform.Build != 0 && b != j.platform.Build {
 		say("build", fmt.Sprint(j.platform.Build), fmt.Sprint(b))
@@ -300,7 +322,8 @@ func (j *judging) posture(s *model.Scan) {
 	if n, ok := j.number("SMB1"); ok && (n == 1) != s.Server.SMB1 {
 		say("SMB1", model.Text(n == 1), model.Text(s.Server.SMB1))
 	}
-	if n, ok := j.number("RequireSecuritySignature"); ok && s.Server.Signing != "" && (n == 1) != (s.Server.Signing == "required") {
+	if n, ok := j.number("RequireSecuritySignature"); ok && s.Server.Signing != "" &&
+		(n == 1) != (s.Server.Signing == "required") {
 		say("RequireSecuritySignature", model.Text(n == 1), s.Server.Signing)
 	}
 }

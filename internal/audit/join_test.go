@@ -8,30 +8,39 @@ import (
 	"ipcguard/internal/model"
 )
 
-// scanned is a scan of a Samba server in which anonymous got one kind of data through samr.
+// scanned returns a scan of a Samba server on which anonymous got one kind of data through samr.
 func scanned(name string, tree model.Outcome, accounts model.Outcome) *model.Scan {
 	allowed := model.Step{Outcome: model.Allowed}
 	r := model.IdentityResult{Identity: model.Anonymous, Session: allowed, Tree: model.Step{Outcome: tree}}
 	if tree == model.Allowed {
-		r.Pipes = []model.PipeResult{{Pipe: "samr", Open: allowed, Interfaces: []model.InterfaceResult{{Interface: "samr", Bind: allowed, Calls: []model.CallResult{
-			{Call: "SamrEnumerateUsersInDomain", Outcome: accounts, Discloses: model.DisclosesAccounts, Count: 3},
-		}}}}}
+		r.Pipes = []model.PipeResult{{
+			Pipe: "samr", Open: allowed,
+			Interfaces: []model.InterfaceResult{{Interface: "samr", Bind: allowed, Calls: []model.CallResult{
+				{Call: "SamrEnumerateUsersInDomain", Outcome: accounts, Discloses: model.DisclosesAccounts, Count: 3},
+			}}},
+		}}
 	} else {
 		r.Tree.Status = "STATUS_ACCESS_DENIED"
 	}
 	return &model.Scan{
 		Schema: model.SchemaScan, Target: strings.ToLower(name), Address: "192.0.2.1:445",
-		Server: model.Server{Name: name, System: "samba", Dialects: []string{"3.1.1"}}, Identities: []model.IdentityResult{r},
+		Server:     model.Server{Name: name, System: "samba", Dialects: []string{"3.1.1"}},
+		Identities: []model.IdentityResult{r},
 	}
 }
 
 func TestJoin(t *testing.T) {
 	conf := func(global string) string {
-		return filepath.Join(write(t, map[string]string{"smb.conf": "[global]\nnetbios name = SRV1\nserver signing = mandatory\n" + global}), "smb.conf")
+		return filepath.Join(write(t,
+			map[string]string{"smb.conf": "[global]\nnetbios name = SRV1\nserver signing = mandatory\n" + global}),
+			"smb.conf")
 	}
 	two, zero := conf("restrict anonymous = 2\n"), conf("")
 	t.Run("agreement is no finding", func(t *testing.T) {
-		for file, s := range map[string]*model.Scan{two: scanned("SRV1", model.Denied, ""), zero: scanned("SRV1", model.Allowed, model.Allowed)} {
+		for file, s := range map[string]*model.Scan{
+			two:  scanned("SRV1", model.Denied, ""),
+			zero: scanned("SRV1", model.Allowed, model.Allowed),
+		} {
 			a := source(t, Options{Scans: []*model.Scan{s}}, file)
 			for _, id := range []string{"open-despite-configuration", "observed-differs"} {
 				if f := finding(a, id); f != nil {
@@ -43,20 +52,25 @@ func TestJoin(t *testing.T) {
 	t.Run("more open than configured", func(t *testing.T) {
 		a := source(t, Options{Scans: []*model.Scan{scanned("SRV1", model.Allowed, model.Allowed)}}, two)
 		f := finding(a, "open-despite-configuration")
-		if f == nil || f.Severity != model.High || f.Identity != model.Anonymous || !strings.Contains(f.Evidence, "accounts: configured denied, seen allowed") || !strings.Contains(f.Fix, "rpcd_") {
+		if f == nil || f.Severity != model.High || f.Identity != model.Anonymous ||
+			!strings.Contains(f.Evidence, "accounts: configured denied, seen allowed") ||
+			!strings.Contains(f.Fix, "rpcd_") {
 			t.Errorf("%+v", f)
 		}
 	})
 	t.Run("less open than configured", func(t *testing.T) {
 		a := source(t, Options{Scans: []*model.Scan{scanned("SRV1", model.Denied, "")}}, zero)
 		f := finding(a, "observed-differs")
-		if f == nil || f.Severity != model.Low || !strings.Contains(f.Evidence, "tree: configured allowed, seen denied (STATUS_ACCESS_DENIED)") {
+		if f == nil || f.Severity != model.Low ||
+			!strings.Contains(f.Evidence, "tree: configured allowed, seen denied (STATUS_ACCESS_DENIED)") {
 			t.Errorf("%+v", f)
 		}
 	})
 	t.Run("another host", func(t *testing.T) {
 		a := source(t, Options{Scans: []*model.Scan{scanned("OTHER", model.Allowed, model.Allowed)}}, two)
-		if f := finding(a, "open-despite-configuration"); f == nil || !strings.Contains(f.Fix, "the wrong host: the configuration is of SRV1 and the scanned server calls itself OTHER") {
+		if f := finding(a, "open-despite-configuration"); f == nil ||
+			!strings.Contains(f.Fix,
+				"the wrong host: the configuration is of SRV1 and the scanned server calls itself OTHER") {
 			t.Errorf("%+v", f)
 		}
 		windows := scanned("SRV1", model.Allowed, model.Allowed)
@@ -86,8 +100,12 @@ func TestJoin(t *testing.T) {
 	})
 	t.Run("posture of Windows", func(t *testing.T) {
 		s := scanned("W", model.Denied, "")
-		s.Server = model.Server{Name: "W", System: "windows", Build: 17763, SMB1: true, Signing: "enabled", Dialects: []string{"3.1.1"}}
-		reg := filepath.Join(write(t, map[string]string{"x.reg": "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters]\r\n\"SMB1\"=dword:0\r\n\"RequireSecuritySignature\"=dword:1\r\n"}), "x.reg")
+		s.Server = model.Server{
+			Name: "W", System: "windows", Build: 17763, SMB1: true, Signing: "enabled",
+			Dialects: []string{"3.1.1"},
+		}
+		reg := filepath.Join(write(t,
+			map[string]string{"x.reg": "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters]\r\n\"SMB1\"=dword:0\r\n\"RequireSecuritySignature\"=dword:1\r\n"}), "x.reg")
 		a := source(t, Options{Product: "win2022", Role: model.Member, Scans: []*model.Scan{s}}, reg)
 		var about []string
 		for _, f := range a.Findings {

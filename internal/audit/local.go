@@ -16,7 +16,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// localSource audits the machine that this runs on: its registry where that is Windows, its Samba where there is one.
+// localSource audits this machine: its registry on Windows, otherwise its Samba if it has one.
 func (o *Options) localSource(ctx context.Context) (*facts, error) {
 	if runtime.GOOS == "windows" {
 		return o.localRegistry()
@@ -24,14 +24,15 @@ func (o *Options) localSource(ctx context.Context) (*facts, error) {
 	return o.localSamba(ctx)
 }
 
-// programTime bounds one of Samba's own programs; testparm with a registry of thousands of shares takes seconds.
+// programTime bounds one Samba program; testparm with a registry of thousands of shares takes seconds.
 const programTime = time.Minute
 
-// program runs one of Samba's programs, which only read here.
+// program runs a Samba program in a read-only way.
 func program(ctx context.Context, name string, args ...string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
-		for _, dir := range []string{"/usr/sbin/", "/usr/local/samba/sbin/", "/usr/local/samba/bin/"} { // not in everybody's PATH
+		// Not in every PATH.
+		for _, dir := range []string{"/usr/sbin/", "/usr/local/samba/sbin/", "/usr/local/samba/bin/"} {
 			if _, err := os.Stat(dir + name); err == nil {
 				path = dir + name
 			}
@@ -60,8 +61,8 @@ var (
 	sambaVersion = regexp.MustCompile(`(?m)^Version (\S+)`)
 )
 
-// localSamba reads this machine's Samba three ways: the file as Samba would read it, with its places and traps; testparm,
-// which says what Samba itself makes of it, its registry included; and smbd's own version.
+// localSamba reads this machine's Samba in three ways: the file as Samba would read it, with positions and traps;
+// testparm, which reports what Samba makes of it, its registry included; and smbd's version.
 func (o *Options) localSamba(ctx context.Context) (*facts, error) {
 	built, err := program(ctx, "smbd", "-b")
 	if err != nil {
@@ -74,7 +75,7 @@ func (o *Options) localSamba(ctx context.Context) (*facts, error) {
 	return o.liveSamba(ctx, path)
 }
 
-// liveSamba is localSamba for a configuration file that is named.
+// liveSamba is localSamba for a given configuration file.
 func (o *Options) liveSamba(ctx context.Context, path string) (*facts, error) {
 	f := newFacts("smbconf", "local", "samba")
 	f.source.Parts, f.here = []string{path}, true
@@ -99,14 +100,16 @@ func (o *Options) liveSamba(ctx context.Context, path string) (*facts, error) {
 		f.config(o, file)
 		return f, nil
 	}
-	asSambaSays, err := smbconf.Load("testparm", smbconf.Options{ReadFile: func(string) ([]byte, error) { return []byte(told), nil }})
+	asSambaSays, err := smbconf.Load("testparm",
+		smbconf.Options{ReadFile: func(string) ([]byte, error) { return []byte(told), nil }})
 	if err != nil {
 		return nil, fmt.Errorf("testparm: %w", err)
 	}
 	if text, err := program(ctx, "smbd", "--version"); err == nil {
 		if m := sambaVersion.FindStringSubmatch(text); m != nil {
 			f.platform.Version = m[1]
-			f.why("smbd says that it is version %s; the catalog's answers were measured on 4.13, 4.17, 4.22 and 4.25", m[1])
+			f.why("smbd says that it is version %s; the catalog's answers were measured on 4.13, 4.17, 4.22 and 4.25",
+				m[1])
 		}
 	}
 	if file == nil {
@@ -125,25 +128,26 @@ func (o *Options) liveSamba(ctx context.Context, path string) (*facts, error) {
 	return f, nil
 }
 
-// both takes the file for places and traps, and testparm's word for the values. Where the registry adds to the file, or a
-// macro had to be left open, only testparm knows.
+// both takes positions and traps from the file, and values from testparm. If the registry adds to the file, or a macro
+// could not be expanded, only testparm knows the value.
 func (f *facts) both(o *Options, file, told *smbconf.Config) {
 	registry := file.Registry
-	file.RegistryKnown() // testparm answers for it; what a client's name decides about it leaves open, too
+	file.RegistryKnown() // testparm resolves it; what depends on a client's name stays open there too
 	f.config(o, file)
 	live := newFacts("smbconf", "testparm", "samba")
 	live.platform.Version = f.platform.Version
 	live.config(o, told)
 	for id, v := range live.values {
 		if name, ok := strings.CutPrefix(id, "IPC$:"); ok && smbconf.Forced(name) {
-			continue // a trap of the file; testparm may leave such a line out
+			continue // a trap of the file; testparm may omit such a line
 		}
 		mine := f.values[id]
 		if !v.Present && mine.Present || fmt.Sprint(mine.Data) == fmt.Sprint(v.Data) {
-			continue // testparm leaves out what equals the default
+			continue // testparm omits defaults
 		}
-		if text, ok := v.Word(); ok && mine.Present && (smbconf.Param{Name: id[strings.LastIndex(id, ":")+1:], Value: fmt.Sprint(mine.Data)}).Means(text) {
-			continue // another word for the same
+		if text, ok := v.Word(); ok && mine.Present &&
+			(smbconf.Param{Name: id[strings.LastIndex(id, ":")+1:], Value: fmt.Sprint(mine.Data)}).Means(text) {
+			continue // a synonym
 		}
 		f.values[id], f.origin[id] = v, "testparm"
 		if registry {

@@ -11,8 +11,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// A Samba on this machine: the file says where a value stands, testparm says what Samba makes of it, and smbd says which
-// version it is.
+// TestLiveSamba: the file gives the position of a value, testparm gives Samba's reading of it, and smbd gives its
+// version.
 func TestLiveSamba(t *testing.T) {
 	peer.Need(t, "smbd", "testparm")
 	dir := write(t, map[string]string{
@@ -36,7 +36,8 @@ func TestLiveSamba(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := judge(o, f)
-	if a.Partial || !strings.HasPrefix(a.Platform.Version, "4.") || a.Source.Name != "local" || a.Host == "" || a.Platform.Role != model.Standalone {
+	if a.Partial || !strings.HasPrefix(a.Platform.Version, "4.") || a.Source.Name != "local" || a.Host == "" ||
+		a.Platform.Role != model.Standalone {
 		t.Errorf("partial %v %q, %+v, host %q", a.Partial, a.Problems, a.Platform, a.Host)
 	}
 	if s := settingOf(t, a, "restrict anonymous"); s.Effective != 1 || !strings.HasSuffix(s.Origin, "more.conf:2") {
@@ -58,13 +59,14 @@ func TestLiveSamba(t *testing.T) {
 	}
 }
 
-// What is in Samba's registry is read from it: also a value that is there and equals the default, which testparm leaves
-// out.
+// TestSambaRegistry: values of Samba's registry are read from it, also one that equals the default, which testparm
+// omits.
 func TestSambaRegistry(t *testing.T) {
 	peer.Need(t, "smbd", "testparm", "net")
 	dir := t.TempDir()
 	path := filepath.Join(dir, "smb.conf")
-	text := "[global]\n  state directory = " + dir + "\n  private dir = " + dir + "\n  lock directory = " + dir + "\n  cache directory = " + dir + "\n  include = registry\n"
+	text := "[global]\n  state directory = " + dir + "\n  private dir = " + dir + "\n  lock directory = " + dir +
+		"\n  cache directory = " + dir + "\n  include = registry\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -96,26 +98,31 @@ func TestSambaRegistry(t *testing.T) {
 	if s := settingOf(t, a, "map to guest"); !s.Present || s.Effective != "never" {
 		t.Errorf("%+v", s)
 	}
-	if !slices.ContainsFunc(a.Shares, func(s model.Share) bool { return s.Name == "regshare" && s.Guest }) || !slices.Contains(ids(a), "guest-share-beside-restrict") {
+	if !slices.ContainsFunc(a.Shares, func(s model.Share) bool { return s.Name == "regshare" && s.Guest }) ||
+		!slices.Contains(ids(a), "guest-share-beside-restrict") {
 		t.Errorf("%+v %v", a.Shares, ids(a))
 	}
 }
 
-// The shares that users made and those of the registry are read on the host itself, and one that takes strangers is told.
+// TestHiddenShares: usershares and registry shares are read on the host itself, and one that accepts strangers is
+// reported.
 func TestHiddenShares(t *testing.T) {
 	peer.Need(t, "smbd", "testparm", "net")
 	dir := t.TempDir()
 	path, users := filepath.Join(dir, "smb.conf"), filepath.Join(dir, "usershares")
-	text := "[global]\n  state directory = " + dir + "\n  private dir = " + dir + "\n  lock directory = " + dir + "\n  cache directory = " + dir +
+	text := "[global]\n  state directory = " + dir + "\n  private dir = " + dir + "\n  lock directory = " + dir +
+		"\n  cache directory = " + dir +
 		"\n  registry shares = yes\n  usershare max shares = 9\n  usershare path = " + users + "\n"
 	writeTo(t, path, text)
-	if out, err := program(t.Context(), "net", "-s", path, "conf", "addshare", "regshare", "/tmp", "writeable=n", "guest_ok=y", ""); err != nil {
+	if out, err := program(t.Context(), "net", "-s", path, "conf", "addshare", "regshare", "/tmp", "writeable=n",
+		"guest_ok=y", ""); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
 	if err := os.Mkdir(users, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	writeTo(t, filepath.Join(users, "drop"), "#VERSION 2\npath=/tmp\ncomment=\nusershare_acl=S-1-1-0:R\nguest_ok=y\nsharename=drop\n")
+	writeTo(t, filepath.Join(users, "drop"),
+		"#VERSION 2\npath=/tmp\ncomment=\nusershare_acl=S-1-1-0:R\nguest_ok=y\nsharename=drop\n")
 	look := func(mode os.FileMode) *model.Audit {
 		t.Helper()
 		if err := os.Chmod(users, fileMode(mode)); err != nil {
@@ -140,7 +147,8 @@ func TestHiddenShares(t *testing.T) {
 		return nil
 	}
 	a := look(0o1770)
-	if s := share(a, "regshare"); s == nil || !s.Guest || !a.EveryShare || a.Access[model.Anonymous].Discloses[model.DisclosesFiles] != model.Allowed {
+	if s := share(a, "regshare"); s == nil || !s.Guest || !a.EveryShare ||
+		a.Access[model.Anonymous].Discloses[model.DisclosesFiles] != model.Allowed {
 		t.Errorf("the registry: %+v, every share %v, problems %q", s, a.EveryShare, a.Problems)
 	}
 	if s := share(a, "drop"); s == nil || s.OpenToGuests() {
@@ -150,12 +158,13 @@ func TestHiddenShares(t *testing.T) {
 	if s := share(look(0o1770), "drop"); s == nil || !s.OpenToGuests() {
 		t.Errorf("where they are: %+v", s)
 	}
-	if a := look(0o770); share(a, "drop") != nil || !a.EveryShare || a.Access[model.Anonymous].Discloses[model.DisclosesFiles] != model.Denied {
+	if a := look(0o770); share(a, "drop") != nil || !a.EveryShare ||
+		a.Access[model.Anonymous].Discloses[model.DisclosesFiles] != model.Denied {
 		t.Errorf("a folder that smbd takes none from: %+v", a.Shares)
 	}
 }
 
-// fileMode turns the number that chmod takes into Go's.
+// fileMode converts chmod's number to Go's mode.
 func fileMode(n os.FileMode) os.FileMode {
 	m := n & os.ModePerm
 	if n&0o1000 != 0 {

@@ -18,8 +18,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// localRegistry audits the Windows machine that this runs on: its registry, which services run, which shares there are,
-// and which pipes listen for whom.
+// localRegistry audits this Windows machine: its registry, running services, shares, and pipes with their descriptors.
 func (o *Options) localRegistry() (*facts, error) {
 	f := newFacts("registry", "local", "windows")
 	w := &windowsReader{facts: f, catalog: o.Catalog, in: liveRegistry{}, covers: func(key string) bool {
@@ -41,7 +40,7 @@ type liveRegistry struct{}
 
 var _ registry.Reader = liveRegistry{}
 
-// maxLive bounds one value: settings are small, lists of some KiB.
+// maxLive bounds one value: settings are small, lists have a few KiB.
 const maxLive = 1 << 20
 
 func open(key string) (winregistry.Key, error) {
@@ -56,7 +55,7 @@ func open(key string) (winregistry.Key, error) {
 	return k, err
 }
 
-// Value is part of registry.Reader.
+// Value implements registry.Reader.
 func (liveRegistry) Value(key, name string) (registry.Value, error) {
 	k, err := open(key)
 	if err != nil {
@@ -68,7 +67,7 @@ func (liveRegistry) Value(key, name string) (registry.Value, error) {
 
 func read(k winregistry.Key, key, name string) (registry.Value, error) {
 	size, _, err := k.GetValue(name, nil)
-	for range 3 { // the value may grow between two questions
+	for range 3 { // the value may grow between two calls
 		if errors.Is(err, winregistry.ErrNotExist) {
 			return registry.Value{}, fmt.Errorf("%s\\%s: %w", key, name, registry.ErrNotExist)
 		}
@@ -89,7 +88,7 @@ func read(k winregistry.Key, key, name string) (registry.Value, error) {
 	return registry.Value{}, err
 }
 
-// Values is part of registry.Reader.
+// Values implements registry.Reader.
 func (liveRegistry) Values(key string) ([]registry.Value, error) {
 	k, err := open(key)
 	if err != nil {
@@ -114,7 +113,7 @@ func (liveRegistry) Values(key string) ([]registry.Value, error) {
 	return out, all
 }
 
-// Subkeys is part of registry.Reader.
+// Subkeys implements registry.Reader.
 func (liveRegistry) Subkeys(key string) ([]string, error) {
 	k, err := open(key)
 	if err != nil {
@@ -126,7 +125,7 @@ func (liveRegistry) Subkeys(key string) ([]string, error) {
 	return names, err
 }
 
-// running asks the service manager which of the services that were found run.
+// running asks the service manager which of the found services run.
 func (f *facts) running(o *Options) {
 	manager, err := windows.OpenSCManager(nil, nil, windows.SC_MANAGER_CONNECT)
 	if err != nil {
@@ -134,7 +133,7 @@ func (f *facts) running(o *Options) {
 		return
 	}
 	m := &mgr.Mgr{Handle: manager}
-	defer func() { _ = m.Disconnect() }() // only asked
+	defer func() { _ = m.Disconnect() }() // it was only queried
 	for i := range f.services {
 		s := &f.services[i]
 		c := o.Catalog.Service(s.ID)
@@ -163,7 +162,7 @@ func (f *facts) running(o *Options) {
 				s.Running = "no"
 			}
 		}
-		_ = service.Close() // only asked
+		_ = service.Close() // it was only queried
 	}
 }
 
@@ -188,12 +187,13 @@ type shareInfo struct {
 // special marks a default share: STYPE_SPECIAL, [MS-SRVS] 2.2.2.4.
 const special = 0x80000000
 
-// liveShares replaces what the registry says about shares by the shares that are there now.
+// liveShares replaces the shares of the registry with the current shares.
 func (f *facts) liveShares() {
 	var buffer *shareInfo
 	var read, total uint32
 	const all = 0xFFFFFFFF
-	r, _, _ := netShareEnum.Call(0, 2, uintptr(unsafe.Pointer(&buffer)), all, uintptr(unsafe.Pointer(&read)), uintptr(unsafe.Pointer(&total)), 0)
+	r, _, _ := netShareEnum.Call(0, 2, uintptr(unsafe.Pointer(&buffer)), all, uintptr(unsafe.Pointer(&read)),
+		uintptr(unsafe.Pointer(&total)), 0)
 	if r != 0 {
 		f.problem("the list of shares: %v", windows.Errno(r))
 		return
@@ -208,17 +208,18 @@ func (f *facts) liveShares() {
 		name := windows.UTF16PtrToString(s.name)
 		f.shares = append(f.shares, model.Share{
 			Name: name, Path: windows.UTF16PtrToString(s.path), Guest: guest[strings.ToLower(name)],
-			Default: s.kind&special != 0 || slices.ContainsFunc([]string{"SYSVOL", "NETLOGON", "print$"}, func(n string) bool { return strings.EqualFold(n, name) }),
+			Default: s.kind&special != 0 || slices.ContainsFunc([]string{"SYSVOL", "NETLOGON", "print$"},
+				func(n string) bool { return strings.EqualFold(n, name) }),
 		})
 	}
 }
 
-// maxPipes bounds the pipes that are looked at: a busy server has some 500.
+// maxPipes bounds the pipes that are examined: a busy server has some 500.
 const maxPipes = 4096
 
-// livePipes lists the pipes that listen on this machine and reads the descriptor of each where the system lets it: one
-// that grants strangers is worth knowing once the pipe is on the anonymous list. Opening a pipe to read its descriptor
-// takes READ_CONTROL alone, which makes no connection to its server's end.
+// livePipes lists the pipes of this machine and reads the descriptor of each if the system allows it: a descriptor that
+// grants strangers access matters once the pipe is on the anonymous list. Opening a pipe with only READ_CONTROL makes
+// no connection to its server.
 func (f *facts) livePipes() {
 	pattern, err := windows.UTF16PtrFromString(`\\.\pipe\*`)
 	if err != nil {
@@ -247,7 +248,8 @@ func (f *facts) livePipes() {
 func (f *facts) pipe(name string) {
 	d, err := windows.GetNamedSecurityInfo(`\\.\pipe\`+name, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
 	if err != nil {
-		f.hints["NullSessionPipes"] += fmt.Sprintf("pipe %s listens here; its descriptor cannot be read: %v. ", name, err)
+		f.hints["NullSessionPipes"] += fmt.Sprintf("pipe %s listens here; its descriptor cannot be read: %v. ", name,
+			err)
 		return
 	}
 	parsed, err := sddl.Parse(d.String())
@@ -263,5 +265,6 @@ func (f *facts) pipe(name string) {
 	case sddl.Granted:
 		answer = "granted"
 	}
-	f.hints["NullSessionPipes"] += fmt.Sprintf("pipe %s listens here; its own descriptor says %s to strangers. ", name, answer)
+	f.hints["NullSessionPipes"] += fmt.Sprintf("pipe %s listens here; its own descriptor says %s to strangers. ", name,
+		answer)
 }

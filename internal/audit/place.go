@@ -10,20 +10,21 @@ import (
 	"ipcguard/internal/format/registry"
 )
 
-// A file of registry values names keys as they stood where it was made:
+// A file of registry values names keys as they were on the machine that exported it:
 //
 //	HKLM\SYSTEM\CurrentControlSet\…     the running machine
 //	HKLM\SYSTEM\ControlSet001\…         an export of all of HKLM\SYSTEM; Select\Current says which set is in force
-//	HKLM\OFFLINE\ControlSet001\…        another machine's hive, loaded below a name of its own
+//	HKLM\OFFLINE\ControlSet001\…        another machine's hive, loaded below another name
 //
-// spot is such a key at its place in a running registry.
+// spot is such a key, translated to its place in a running registry.
 type spot struct {
-	key   string // HKLM\SYSTEM\CurrentControlSet\…
-	set   string // the control set that it names, such as ControlSet001; empty for CurrentControlSet and outside of SYSTEM
-	mount string // the name below which a hive was loaded, such as HKLM\OFFLINE; empty for a registry's own
+	key string // HKLM\SYSTEM\CurrentControlSet\…
+	// The control set that it names, such as ControlSet001; empty for CurrentControlSet and outside of SYSTEM.
+	set   string
+	mount string // the name below which a hive was loaded, such as HKLM\OFFLINE; empty for a registry's own hives
 }
 
-// spotOf finds the place of a key.
+// spotOf translates a key.
 func spotOf(key string) spot {
 	parts := registry.SplitPath(registry.Canonical(key))
 	if len(parts) < 3 || parts[0] != "HKLM" && parts[0] != "HKU" {
@@ -46,7 +47,7 @@ func spotOf(key string) spot {
 	return s
 }
 
-// hiveBelow tells which hive was loaded where a key has this name in it.
+// hiveBelow returns which hive was loaded, given a key name in it.
 func hiveBelow(name string) string {
 	switch {
 	case isControlSet(name), strings.EqualFold(name, "Select"):
@@ -57,15 +58,16 @@ func hiveBelow(name string) string {
 	return ""
 }
 
-// isControlSet tells ControlSet001 and its like.
+// isControlSet reports whether a name is ControlSet001 or the like.
 func isControlSet(name string) bool {
 	const begin = "ControlSet"
-	return len(name) == len(begin)+3 && strings.EqualFold(name[:len(begin)], begin) && strings.Trim(name[len(begin):], "0123456789") == ""
+	return len(name) == len(begin)+3 && strings.EqualFold(name[:len(begin)], begin) &&
+		strings.Trim(name[len(begin):], "0123456789") == ""
 }
 
-// inForce leaves those changes of one file that are about the registry in force: of several control sets the one that
-// Select\Current names, of several hives that were loaded the registry's own or the first. The sentences say what was
-// taken and how that is known; the problems what was left out because nobody can know.
+// inForce keeps the changes of one file that are about the registry in force: of several control sets, the one that
+// Select\Current names; of several loaded hives, the registry's own or the first. why says what was taken and for what
+// reason; problems say what was dropped because it cannot be known.
 func inForce(changes []change) (left []change, why, problems []string) {
 	left, why, problems = oneMount(changes)
 	sets, current, named := controlSets(left)
@@ -75,9 +77,11 @@ func inForce(changes []change) (left []change, why, problems []string) {
 		take = named
 		why = append(why, fmt.Sprintf("%s is in force: Select\\Current says so", named))
 	case named != "" && len(sets) > 0:
-		problems = append(problems, fmt.Sprintf("Select\\Current names %s, which is not in the file: what the other control sets say is not in force and not read", named))
+		problems = append(problems,
+			fmt.Sprintf("Select\\Current names %s, which is not in the file: what the other control sets say is not in force and not read", named))
 	case len(sets) > 1 && !current:
-		problems = append(problems, fmt.Sprintf("%s are in the file and Select\\Current is not: which one is in force is not known, and none was read", strings.Join(sets, " and ")))
+		problems = append(problems,
+			fmt.Sprintf("%s are in the file and Select\\Current is not: which one is in force is not known, and none was read", strings.Join(sets, " and ")))
 	case len(sets) == 1 && !current:
 		take = sets[0]
 	case len(sets) > 0:
@@ -87,8 +91,8 @@ func inForce(changes []change) (left []change, why, problems []string) {
 	return left, why, problems
 }
 
-// controlSets lists the numbered control sets that a file has, whether it has the current one, and which one
-// Select\Current names.
+// controlSets returns the numbered control sets of a file, whether it has the current one, and which one Select\Current
+// names.
 func controlSets(changes []change) (sets []string, current bool, named string) {
 	has := map[string]bool{}
 	for _, ch := range changes {
@@ -108,9 +112,10 @@ func controlSets(changes []change) (sets []string, current bool, named string) {
 	return slices.Sorted(maps.Keys(has)), current, named
 }
 
-// oneMount leaves the registry's own keys where there are any, else those below the first name that a hive was loaded under.
+// oneMount keeps the registry's own keys if there are any, else those below the first name under which a hive was
+// loaded.
 func oneMount(changes []change) (left []change, why, problems []string) {
-	byHive := map[string][]string{} // SYSTEM or SOFTWARE: where it stands
+	byHive := map[string][]string{} // SYSTEM or SOFTWARE: its mounts
 	for _, ch := range changes {
 		if hive, ok := hiveOf(ch.key); ok && !slices.Contains(byHive[hive], ch.mount) {
 			byHive[hive] = append(byHive[hive], ch.mount)
@@ -128,7 +133,8 @@ func oneMount(changes []change) (left []change, why, problems []string) {
 		}
 		for _, m := range at {
 			if m != takes[hive] {
-				problems = append(problems, fmt.Sprintf("%s is a hive of another machine than %s, and was not read", cmp.Or(m, `HKLM\`+hive), cmp.Or(takes[hive], `HKLM\`+hive)))
+				problems = append(problems, fmt.Sprintf("%s is a hive of another machine than %s, and was not read",
+					cmp.Or(m, `HKLM\`+hive), cmp.Or(takes[hive], `HKLM\`+hive)))
 			}
 		}
 	}
@@ -140,10 +146,11 @@ func oneMount(changes []change) (left []change, why, problems []string) {
 	return left, why, problems
 }
 
-// hiveOf tells which hive of a machine a key is in.
+// hiveOf returns the hive of a machine that contains a key.
 func hiveOf(key string) (string, bool) {
 	for _, hive := range []string{"SYSTEM", "SOFTWARE"} {
-		if p := `HKLM\` + hive; len(key) >= len(p) && strings.EqualFold(key[:len(p)], p) && (len(key) == len(p) || key[len(p)] == '\\') {
+		if p := `HKLM\` + hive; len(key) >= len(p) && strings.EqualFold(key[:len(p)], p) &&
+			(len(key) == len(p) || key[len(p)] == '\\') {
 			return hive, true
 		}
 	}

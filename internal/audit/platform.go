@@ -8,8 +8,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// product finds out what the registry is of: ProductOptions\ProductType says workstation, server or domain controller,
-// CurrentVersion in the SOFTWARE hive says the release.
+// product identifies the system of a registry: ProductOptions\ProductType says workstation, server or domain
+// controller; CurrentVersion in the SOFTWARE hive gives the release.
 func (w *windowsReader) product() {
 	p := &w.platform
 	w.host = w.text(keyName, "ComputerName")
@@ -41,7 +41,7 @@ func (w *windowsReader) product() {
 		return
 	case 1:
 		p.Product = found[0].ID
-	default: // Server 2003 and its R2 share a build and tell each other apart by name alone
+	default: // Server 2003 and its R2 have the same build and differ only in name
 		p.Product = found[0].ID
 		for _, q := range found {
 			if strings.HasSuffix(q.ID, "r2") && strings.Contains(p.Name, "R2") {
@@ -65,7 +65,7 @@ func (w *windowsReader) version(build int) string {
 		minor, _ := w.dword(keyVersion, "CurrentMinorVersionNumber")
 		v = fmt.Sprintf("%d.%d", major, minor)
 	}
-	v = strings.TrimPrefix(v+fmt.Sprintf(".%d", build), ".") // a part of the key tells the build alone
+	v = strings.TrimPrefix(v+fmt.Sprintf(".%d", build), ".") // a part of the key gives only the build
 	if ubr, ok := w.dword(keyVersion, "UBR"); ok {
 		v += fmt.Sprintf(".%d", ubr)
 	}
@@ -75,7 +75,7 @@ func (w *windowsReader) version(build int) string {
 	return v
 }
 
-// role reads ProductType and gives the product family that goes with it.
+// role reads ProductType and returns the product family that goes with it.
 func (w *windowsReader) role() (family string) {
 	p := &w.platform
 	switch t := w.text(keyProductType, "ProductType"); strings.ToLower(t) {
@@ -99,8 +99,8 @@ func (w *windowsReader) role() (family string) {
 	return ""
 }
 
-// unknownProduct: a SYSTEM hive alone does not say which release it belongs to. What hints there are is told, and not
-// relied on: no document describes them.
+// unknownProduct: a SYSTEM hive by itself does not say which release it belongs to. Hints are reported and not relied
+// on: no document describes them.
 func (w *windowsReader) unknownProduct() {
 	w.why("the product cannot be known: it is written in SOFTWARE (CurrentVersion), which was not there to read; --product says it")
 	v, err := w.in.Value(`HKLM\SYSTEM\Setup\BuildUpdate`, "SourceOSVersion")

@@ -8,7 +8,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// A value below SOFTWARE\Policies counts before the one of the service, and the result tells both.
+// TestPolicyPlaceWins: a value below SOFTWARE\Policies takes precedence over the service's, and the result reports
+// both.
 func TestPolicyPlaceWins(t *testing.T) {
 	const policy = `HKLM\SOFTWARE\Policies\Microsoft\Windows\LanmanServer`
 	for _, tt := range []struct {
@@ -17,14 +18,56 @@ func TestPolicyPlaceWins(t *testing.T) {
 		want     int
 		said     []string
 	}{
-		{"the policy alone", "MinSmb2Dialect", []registry.Value{dword(policy, "MinSmb2Dialect", 785)}, 785, []string{"a policy writes it, again at each refresh"}},
+		{
+			"the policy alone", "MinSmb2Dialect",
+			[]registry.Value{dword(policy, "MinSmb2Dialect", 785)},
+			785,
+			[]string{"a policy writes it, again at each refresh"},
+		},
 		{"the service alone", "MinSmb2Dialect", []registry.Value{dword(serverKey, "MinSmb2Dialect", 768)}, 768, nil},
-		{"both", "MinSmb2Dialect", []registry.Value{dword(policy, "MinSmb2Dialect", 785), dword(serverKey, "MinSmb2Dialect", 514)}, 785, []string{"counts before", "514 is written and does nothing"}},
-		{"the delay", "InvalidAuthenticationDelayTimeInMs", []registry.Value{dword(policy, "InvalidAuthenticationDelayTimeInMs", 0), dword(serverKey, "InvalidAuthenticationDelayTimeInMs", 2000)}, 0, []string{"2000 is written and does nothing"}},
-		{"the rate limiter", "EnableAuthRateLimiter", []registry.Value{dword(policy, "EnableAuthRateLimiter", 0)}, 0, []string{"a policy writes it"}},
-		{"the log of guests", "AuditInsecureGuestLogon", []registry.Value{dword(serverKey, "AuditInsecureGuestLogon", 1)}, 1, nil},
-		{"the log of clients that cannot sign", "AuditClientDoesNotSupportSigning", []registry.Value{dword(policy, "AuditClientDoesNotSupportSigning", 1)}, 1, []string{"a policy writes it"}},
-		{"guests as a client", "AllowInsecureGuestAuth", []registry.Value{dword(`HKLM\SOFTWARE\Policies\Microsoft\Windows\LanmanWorkstation`, "AllowInsecureGuestAuth", 1), dword(keyServices+`\LanmanWorkstation\Parameters`, "AllowInsecureGuestAuth", 0)}, 1, []string{"0 is written and does nothing"}},
+		{
+			"both", "MinSmb2Dialect",
+			[]registry.Value{
+				dword(policy, "MinSmb2Dialect", 785),
+				dword(serverKey, "MinSmb2Dialect", 514),
+			},
+			785,
+			[]string{"counts before", "514 is written and does nothing"},
+		},
+		{
+			"the delay", "InvalidAuthenticationDelayTimeInMs",
+			[]registry.Value{
+				dword(policy, "InvalidAuthenticationDelayTimeInMs", 0),
+				dword(serverKey, "InvalidAuthenticationDelayTimeInMs", 2000),
+			},
+			0,
+			[]string{"2000 is written and does nothing"},
+		},
+		{
+			"the rate limiter", "EnableAuthRateLimiter",
+			[]registry.Value{dword(policy, "EnableAuthRateLimiter", 0)},
+			0,
+			[]string{"a policy writes it"},
+		},
+		{
+			"the log of guests", "AuditInsecureGuestLogon",
+			[]registry.Value{dword(serverKey, "AuditInsecureGuestLogon", 1)},
+			1, nil,
+		},
+		{
+			"the log of clients that cannot sign", "AuditClientDoesNotSupportSigning",
+			[]registry.Value{dword(policy, "AuditClientDoesNotSupportSigning", 1)},
+			1,
+			[]string{"a policy writes it"},
+		},
+		{
+			"guests as a client", "AllowInsecureGuestAuth",
+			[]registry.Value{dword(`HKLM\SOFTWARE\Policies\Microsoft\Windows\LanmanWorkstation`,
+				"AllowInsecureGuestAuth", 1), dword(keyServices+`\LanmanWorkstation\Parameters`,
+				"AllowInsecureGuestAuth", 0)},
+			1,
+			[]string{"0 is written and does nothing"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := machine(t, "win2025", model.Member, tt.values...)
@@ -48,9 +91,10 @@ func TestPolicyPlaceWins(t *testing.T) {
 	}
 }
 
-// TestPolicyFirstInRegFiles: a policy's place counts before the setting's own in a .reg file, too, whichever is written first.
+// TestPolicyFirstInRegFiles: a policy's key also takes precedence in a .reg file, whichever is written first.
 func TestPolicyFirstInRegFiles(t *testing.T) {
-	const policy, own = `SOFTWARE\Policies\Microsoft\Windows\LanmanWorkstation`, `SYSTEM\CurrentControlSet\Services\LanmanWorkstation\Parameters`
+	const policy, own = `SOFTWARE\Policies\Microsoft\Windows\LanmanWorkstation`,
+		`SYSTEM\CurrentControlSet\Services\LanmanWorkstation\Parameters`
 	line := func(key, value string) string {
 		return "[HKEY_LOCAL_MACHINE\\" + key + "]\r\n\"AllowInsecureGuestAuth\"=" + value + "\r\n\r\n"
 	}
@@ -69,12 +113,14 @@ func TestPolicyFirstInRegFiles(t *testing.T) {
 		{"both are taken away", line(own, "-") + line(policy, "-"), false, 0, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := source(t, Options{Product: "win2019", Role: model.Member}, write(t, map[string]string{"x.reg": "Windows Registry Editor Version 5.00\r\n\r\n" + tt.text})+"/x.reg")
+			a := source(t, Options{Product: "win2019", Role: model.Member},
+				write(t, map[string]string{"x.reg": "Windows Registry Editor Version 5.00\r\n\r\n" + tt.text})+"/x.reg")
 			for _, s := range a.Settings {
 				if s.ID != "AllowInsecureGuestAuth" {
 					continue
 				}
-				if s.Present != tt.present || s.Present && s.Effective != tt.want || !strings.Contains(s.Why, tt.why) || tt.why == "" && strings.Contains(s.Why, "policy") {
+				if s.Present != tt.present || s.Present && s.Effective != tt.want || !strings.Contains(s.Why, tt.why) ||
+					tt.why == "" && strings.Contains(s.Why, "policy") {
 					t.Errorf("present %v, effective %v, %q", s.Present, s.Effective, s.Why)
 				}
 				if inPolicy := strings.Contains(s.Origin, policy); inPolicy != (tt.why != "") {
@@ -85,10 +131,11 @@ func TestPolicyFirstInRegFiles(t *testing.T) {
 	}
 }
 
-// The values of hardened paths have names that are paths.
+// TestHardenedPaths: the values of hardened paths have names that are paths.
 func TestHardenedPaths(t *testing.T) {
 	const key = `HKLM\SOFTWARE\Policies\Microsoft\Windows\NetworkProvider\HardenedPaths`
-	a := machine(t, "win2025", model.Member, registry.NewText(key, `\\*\NETLOGON`, "RequireMutualAuthentication=1,RequireIntegrity=1"))
+	a := machine(t, "win2025", model.Member,
+		registry.NewText(key, `\\*\NETLOGON`, "RequireMutualAuthentication=1,RequireIntegrity=1"))
 	for id, want := range map[string]bool{"HardenedPaths.NETLOGON": true, "HardenedPaths.SYSVOL": false} {
 		for _, s := range a.Settings {
 			if s.ID == id && (s.Present != want || s.NotRead) {
@@ -98,18 +145,25 @@ func TestHardenedPaths(t *testing.T) {
 	}
 }
 
-// The rights to log on over the network, from a template.
+// TestLogonRights reads the rights to log on over the network from a template.
 func TestLogonRights(t *testing.T) {
 	for _, tt := range []struct{ name, lines, want, not string }{
-		{"guests", "SeNetworkLogonRight = *S-1-5-32-544,*S-1-5-32-546\r\n", "network-logon-open", "network-logon-denied-to-all"},
+		{
+			"guests", "SeNetworkLogonRight = *S-1-5-32-544,*S-1-5-32-546\r\n", "network-logon-open",
+			"network-logon-denied-to-all",
+		},
 		{"anonymous", "SeNetworkLogonRight = *S-1-5-7\r\n", "network-logon-open", ""},
-		{"guests, denied", "SeNetworkLogonRight = *S-1-5-32-546\r\nSeDenyNetworkLogonRight = Guests\r\n", "", "network-logon-open"},
+		{
+			"guests, denied", "SeNetworkLogonRight = *S-1-5-32-546\r\nSeDenyNetworkLogonRight = Guests\r\n", "",
+			"network-logon-open",
+		},
 		{"administrators", "SeNetworkLogonRight = *S-1-5-32-544\r\n", "", "network-logon-open"},
 		{"nobody at all", "SeDenyNetworkLogonRight = *S-1-1-0\r\n", "network-logon-denied-to-all", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			text := "[Unicode]\r\nUnicode=yes\r\n[Version]\r\nsignature=\"$CHICAGO$\"\r\nRevision=1\r\n[Privilege Rights]\r\n" + tt.lines
-			a := source(t, Options{Product: "win2019", Role: model.Member}, write(t, map[string]string{"GptTmpl.inf": text})+"/GptTmpl.inf")
+			a := source(t, Options{Product: "win2019", Role: model.Member},
+				write(t, map[string]string{"GptTmpl.inf": text})+"/GptTmpl.inf")
 			if tt.want != "" && finding(a, tt.want) == nil {
 				t.Errorf("no %s: %v", tt.want, ids(a))
 			}

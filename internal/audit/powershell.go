@@ -11,8 +11,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// smbObjects tells the output of Get-SmbServerConfiguration, of which two properties at least are among the first, and of
-// Get-SmbShare, whose shares have a scope, a descriptor or a way of listing folders.
+// smbObjects recognizes the output of Get-SmbServerConfiguration, by at least two of its first properties, and of
+// Get-SmbShare, whose shares have a scope, a descriptor or an enumeration mode.
 func smbObjects(c *catalog.Catalog, head string) bool {
 	known := 0
 	for i := range c.Settings {
@@ -20,12 +20,13 @@ func smbObjects(c *catalog.Catalog, head string) bool {
 			known++
 		}
 	}
-	shares := strings.Contains(head, "ScopeName") || strings.Contains(head, "FolderEnumerationMode") || strings.Contains(head, "MSFT_SmbShare") ||
+	shares := strings.Contains(head, "ScopeName") || strings.Contains(head, "FolderEnumerationMode") ||
+		strings.Contains(head, "MSFT_SmbShare") ||
 		strings.Contains(head, "SecurityDescriptor") && strings.Contains(head, "Special")
 	return known >= 2 || shares && strings.Contains(head, "Name") && strings.Contains(head, "Path")
 }
 
-// serverObjects takes what the cmdlets of the SMB server show: the values in effect, defaults among them.
+// serverObjects takes the output of the SMB server's cmdlets: effective values, including defaults.
 func serverObjects(f *facts, c *catalog.Catalog, text string) error {
 	objects, err := psobject.Parse(text)
 	if err != nil {
@@ -36,7 +37,7 @@ func serverObjects(f *facts, c *catalog.Catalog, text string) error {
 			f.host = host
 		}
 		name, named := o.Get("Name")
-		if _, path := o.Get("Path"); named && path { // a share, whose EncryptData is its own
+		if _, path := o.Get("Path"); named && path { // a share, which has its own EncryptData
 			if name != "" {
 				f.shares = append(f.shares, shareOf(name, o))
 			}
@@ -49,7 +50,7 @@ func serverObjects(f *facts, c *catalog.Catalog, text string) error {
 	return nil
 }
 
-// descriptors tells whom the lists of shares let in of those whom strangers may be.
+// descriptors reports which identities of strangers the share descriptors admit.
 func (f *facts) descriptors(objects []psobject.Object) {
 	var open []string
 	for _, o := range objects {
@@ -91,7 +92,7 @@ func (f *facts) configuration(c *catalog.Catalog, o psobject.Object) {
 	}
 }
 
-// property reads a property in the shape of its setting.
+// property parses a property as the type of its setting.
 func property(s *catalog.Setting, text string) (any, bool) {
 	switch text = strings.TrimSpace(text); {
 	case s.Type == "REG_MULTI_SZ":
@@ -114,7 +115,7 @@ func property(s *catalog.Setting, text string) (any, bool) {
 	return n, err == nil
 }
 
-// dialect reads a word such as SMB302 as the value that the catalog says is 3.0.2; None, which is 0, leaves the lowest.
+// dialect parses a word such as SMB302 as the catalog's value for 3.0.2; None, which is 0, leaves the lowest.
 func dialect(s *catalog.Setting, text string) (int, bool) {
 	for i := range s.Values {
 		digits := strings.ReplaceAll(s.Values[i].Means, ".", "")
@@ -122,19 +123,21 @@ func dialect(s *catalog.Setting, text string) (int, bool) {
 		if !ok || strings.Trim(digits, "0123456789") != "" || digits == s.Values[i].Means {
 			return 0, false
 		}
-		if strings.EqualFold(text, "SMB"+(digits + "00")[:3]) || i == 0 && (strings.EqualFold(text, "None") || text == "0") {
+		if strings.EqualFold(text, "SMB"+(digits + "00")[:3]) ||
+			i == 0 && (strings.EqualFold(text, "None") || text == "0") {
 			return n, true
 		}
 	}
 	return 0, false
 }
 
-// ownShares are those that Windows makes by itself.
+// ownShares are the shares that Windows creates.
 var ownShares = []string{"IPC$", "ADMIN$", "print$", "NETLOGON", "SYSVOL"}
 
 func shareOf(name string, o psobject.Object) model.Share {
 	path, _ := o.Get("Path")
 	special, _ := o.Get("Special")
-	own := strings.EqualFold(special, "True") || slices.ContainsFunc(ownShares, func(n string) bool { return strings.EqualFold(n, name) })
+	own := strings.EqualFold(special, "True") ||
+		slices.ContainsFunc(ownShares, func(n string) bool { return strings.EqualFold(n, name) })
 	return model.Share{Name: name, Path: path, Default: own || len(name) == 2 && name[1] == '$'}
 }

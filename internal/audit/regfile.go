@@ -12,22 +12,22 @@ import (
 	"ipcguard/internal/model"
 )
 
-// maxChanges bounds what a .reg file does to the keys that are audited, which have some dozen values each.
+// maxChanges bounds the changes of a .reg file to the audited keys, which have a few dozen values each.
 const maxChanges = 100_000
 
-// change is one thing that a file of changes does to the registry: sets a value, or takes it away.
+// change is one change of the registry by a file: it sets or removes a value.
 type change struct {
 	spot
 	name   string
-	value  *registry.Value // nil takes it away; with an empty name and all set, the whole key
+	value  *registry.Value // nil removes it; with an empty name and all set, the whole key
 	all    bool
 	origin string
 }
 
-// regFile reads a .reg file as the changes that importing it makes to the keys that are audited. A file may be an export
-// of the whole registry; the rest of it is passed over.
+// regFile reads the changes that importing a .reg file makes to the audited keys. A file may be an export of the whole
+// registry; the rest of it is skipped.
 func regFile(c *catalog.Catalog, path string) ([]change, []string, error) {
-	if err := regular(path, 1<<40); err != nil { // regfile has a bound of its own
+	if err := regular(path, 1<<40); err != nil { // package regfile has its own bound
 		return nil, nil, err
 	}
 	file, err := os.Open(path)
@@ -48,7 +48,8 @@ func regFile(c *catalog.Catalog, path string) ([]change, []string, error) {
 			return nil
 		}
 		if len(out) == maxChanges {
-			return fmt.Errorf("reg file: line %d: more than %d changes to keys that are audited; the rest is not read", op.Line, maxChanges)
+			return fmt.Errorf("reg file: line %d: more than %d changes to keys that are audited; the rest is not read",
+				op.Line, maxChanges)
 		}
 		ch := change{spot: at, name: op.Value.Name, all: all, origin: fmt.Sprintf("%s:%d", path, op.Line)}
 		if op.Kind == regfile.SetValue {
@@ -60,7 +61,8 @@ func regFile(c *catalog.Catalog, path string) ([]change, []string, error) {
 	return out, located(path, err), nil
 }
 
-// auditedKeys tells keys that settings of the catalog are in, and, when a key is removed, those that have one below.
+// auditedKeys returns a function that reports whether a key has settings of the catalog or, with above, has such a key
+// below it, for the removal of keys.
 func auditedKeys(c *catalog.Catalog) func(key string, above bool) bool {
 	in, over := map[string]bool{}, map[string]bool{}
 	add := func(key string) {
@@ -95,14 +97,14 @@ func auditedKeys(c *catalog.Catalog) func(key string, above bool) bool {
 	}
 }
 
-// ofInterest tells whether a service is one of those that the catalog knows.
+// ofInterest reports whether the catalog knows a service.
 func ofInterest(c *catalog.Catalog, name string) bool {
 	return slices.ContainsFunc(c.Services, func(s catalog.Service) bool {
 		return slices.ContainsFunc(s.Detect.Services, func(pattern string) bool { return matches(pattern, name) })
 	})
 }
 
-// located writes joined errors one a line, each with its file.
+// located returns joined errors one a line, each with its file.
 func located(path string, err error) []string {
 	if err == nil {
 		return nil
@@ -114,10 +116,10 @@ func located(path string, err error) []string {
 	return out
 }
 
-// apply carries changes out on the facts, one after another: the last one wins. tree is the registry in which they end.
+// apply applies changes to the facts in order: the last one wins. tree collects the resulting registry.
 func (f *facts) apply(c *catalog.Catalog, tree *registry.Tree, changes []change) {
 	w := &windowsReader{facts: f, catalog: c, in: tree, covers: func(string) bool { return false }}
-	bySetting := map[string][]string{} // place in capitals: settings
+	bySetting := map[string][]string{} // by place in upper case: settings
 	for i := range c.Settings {
 		if s := &c.Settings[i]; s.System == "windows" {
 			for _, p := range places(s) {
@@ -126,7 +128,8 @@ func (f *facts) apply(c *catalog.Catalog, tree *registry.Tree, changes []change)
 			}
 		}
 	}
-	touched, origins := map[string]bool{}, map[string]string{} // keys, and places in capitals with the change that wrote them
+	// keys, and places in upper case with the change that wrote them.
+	touched, origins := map[string]bool{}, map[string]string{}
 	for _, ch := range changes {
 		key := ch.key
 		switch {
@@ -163,7 +166,7 @@ func (f *facts) apply(c *catalog.Catalog, tree *registry.Tree, changes []change)
 			w.names(key)
 		}
 	}
-	// the lints of values that a later change replaced are about nothing
+	// Drop the lints of values that a later change replaced.
 	last := map[string]lint{}
 	var kept []lint
 	for _, l := range f.lints {
@@ -174,14 +177,16 @@ func (f *facts) apply(c *catalog.Catalog, tree *registry.Tree, changes []change)
 		kept = append(kept, l)
 	}
 	for id, l := range last {
-		if s := c.Setting(id); s != nil && f.values[id].Present && f.values[id].Type != s.Type || l.severity == model.Info {
+		if s := c.Setting(id); s != nil && f.values[id].Present && f.values[id].Type != s.Type ||
+			l.severity == model.Info {
 			kept = append(kept, l)
 		}
 	}
 	f.lints = kept
 }
 
-// policyFirst takes what a policy's place has of a setting that has other places, too, in whichever order they were written.
+// policyFirst takes the value of a policy's key for a setting that has other keys too, in whichever order they were
+// written.
 func (f *facts) policyFirst(w *windowsReader, s *catalog.Setting, origins map[string]string) {
 	list := places(s)
 	if len(list) < 2 {
@@ -194,7 +199,7 @@ func (f *facts) policyFirst(w *windowsReader, s *catalog.Setting, origins map[st
 		}
 		from, now := origins[registry.Fold(place)]
 		if place == s.Where && !now {
-			return // not of these changes, and it is taken already
+			return // not from these changes, and taken already
 		}
 		f.values[s.ID] = w.value(s, v)
 		delete(f.soft, s.ID)
@@ -216,7 +221,7 @@ func (f *facts) gone(ids []string, origin string) {
 	}
 }
 
-// regSource audits one .reg file by itself.
+// regSource audits a single .reg file.
 func (o *Options) regSource(path string) (*facts, error) {
 	f := newFacts("reg", path, "windows")
 	tree := &registry.Tree{}
@@ -227,7 +232,7 @@ func (o *Options) regSource(path string) (*facts, error) {
 	return f, nil
 }
 
-// regFile takes the changes of a .reg file in.
+// regFile adds the changes of a .reg file.
 func (f *facts) regFile(c *catalog.Catalog, tree *registry.Tree, path string) error {
 	changes, problems, err := regFile(c, path)
 	if err != nil {
@@ -241,7 +246,7 @@ func (f *facts) regFile(c *catalog.Catalog, tree *registry.Tree, path string) er
 	return nil
 }
 
-// force takes those changes in that are about the registry in force.
+// force adds the changes that are about the registry in force.
 func (f *facts) force(c *catalog.Catalog, tree *registry.Tree, path string, changes []change) {
 	changes, why, unread := inForce(changes)
 	for _, p := range unread {
@@ -251,7 +256,7 @@ func (f *facts) force(c *catalog.Catalog, tree *registry.Tree, path string, chan
 	f.apply(c, tree, changes)
 }
 
-// dump reads from a registry in part what that tells of the machine: role, product and name.
+// dump reads what a partial registry says about the machine: role, product and name.
 func (f *facts) dump(c *catalog.Catalog, tree *registry.Tree) {
 	w := &windowsReader{facts: f, catalog: c, in: tree, covers: func(string) bool { return false }}
 	_, noRole := tree.Value(keyProductType, "ProductType")

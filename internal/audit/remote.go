@@ -14,30 +14,31 @@ import (
 	"ipcguard/internal/status"
 )
 
-// Pipes opens named pipes of a host. The caller of this room makes the connection and the logon: as the user given, or as
-// anonymous where none is.
+// Pipes opens named pipes of a host. The caller of this package connects and logs on: as the given user, or as
+// anonymous if there is none.
 type Pipes interface {
 	Open(ctx context.Context, host string) (PipeHost, error)
 }
 
-// PipeHost is one host that was logged on to.
+// PipeHost is one host with a session.
 type PipeHost interface {
 	OpenPipe(ctx context.Context, name string) (dcerpc.Transport, error)
-	Identity() model.Identity // who the caller is to the server
+	Identity() model.Identity // the caller as the server sees it
 	Protection() string       // signed, encrypted or neither, in words
 	io.Closer
 }
 
-// The bounds of one remote registry: the largest value that a setting can have, and how many names of a key are listed.
+// Bounds of one remote registry: the largest value of a setting, and the number of listed names of a key.
 const (
 	remoteValue = 64 << 10
 	remoteNames = 4096
 )
 
-// werrFileNotFound is how the remote registry says that a key or value is not there. See [MS-ERREF] 2.2.
+// werrFileNotFound is the remote registry's status for a missing key or value. See [MS-ERREF] 2.2.
 const werrFileNotFound status.WError = 2
 
-// connectionRefused is STATUS_CONNECTION_REFUSED: Samba's answer where a pipe's helper ran once and does not now.
+// connectionRefused is STATUS_CONNECTION_REFUSED: Samba's answer if the pipe's helper has run before and does not run
+// now.
 const connectionRefused status.NTStatus = 0xC0000236
 
 // remoteSource audits a machine over \pipe\winreg.
@@ -83,13 +84,14 @@ func (o *Options) remoteSource(ctx context.Context, name, host string) (*facts, 
 	if id := h.Identity(); id != model.User && r.read > 0 {
 		f.lints = append(f.lints, lint{
 			id: "anonymous-reads-registry", identity: id, pipe: "winreg",
-			evidence: fmt.Sprintf("%s read %d values of the registry over \\pipe\\winreg in this very audit", id, r.read),
+			evidence: fmt.Sprintf("%s read %d values of the registry over \\pipe\\winreg in this very audit", id,
+				r.read),
 		})
 	}
 	return f, nil
 }
 
-// pipeAdvice says what to do about a refusal; nothing is done.
+// pipeAdvice says what to do about a refusal; it does nothing itself.
 func pipeAdvice(err error, id model.Identity) string {
 	var nt status.NTStatus
 	var we status.WError
@@ -97,7 +99,8 @@ func pipeAdvice(err error, id model.Identity) string {
 	case errors.As(err, &nt) && (nt == status.ObjectNameNotFound || nt == connectionRefused):
 		return " (the Remote Registry service does not run there, or the server has none. To start it for the time of the audit: " +
 			"sc \\\\HOST config RemoteRegistry start= demand, then sc \\\\HOST start RemoteRegistry; afterwards stop it and put the start type back. ipcguard does not do it)"
-	case (errors.As(err, &nt) && nt == status.AccessDenied || errors.As(err, &we) && we == status.WerrAccessDenied) && id != model.User:
+	case (errors.As(err, &nt) && nt == status.AccessDenied || errors.As(err, &we) && we == status.WerrAccessDenied) &&
+		id != model.User:
 		return " (anonymous is refused, as it should be: give credentials)"
 	case errors.As(err, &nt) && nt == status.AccessDenied || errors.As(err, &we) && we == status.WerrAccessDenied:
 		return " (this user may not read the registry from afar; an administrator may)"
@@ -105,14 +108,14 @@ func pipeAdvice(err error, id model.Identity) string {
 	return ""
 }
 
-// remoteRegistry answers as a registry, over the wire. Each key is opened once.
+// remoteRegistry reads a registry over the network. Each key is opened once.
 type remoteRegistry struct {
-	ctx    context.Context // of the one audit that it lives for
+	ctx    context.Context // of the audit that uses it
 	client dcerpc.WinregClient
-	keys   map[string]dcerpc.Handle // by path below the root, in capitals
+	keys   map[string]dcerpc.Handle // by path below the root, in upper case
 	absent map[string]bool
 	read   int
-	dead   error // the connection is gone: no answer is an answer any more
+	dead   error // the connection failed: later answers do not count
 }
 
 var _ registry.Reader = (*remoteRegistry)(nil)
@@ -122,7 +125,7 @@ func (r *remoteRegistry) close() {
 		if r.dead != nil {
 			return
 		}
-		_, _ = r.client.CloseKey(r.ctx, h) // the server closes what is left when the pipe closes
+		_, _ = r.client.CloseKey(r.ctx, h) // the server closes the rest when the pipe closes
 	}
 }
 
@@ -162,7 +165,7 @@ func (r *remoteRegistry) open(key string) (dcerpc.Handle, error) {
 	return a.Handle, nil
 }
 
-// answer tells "not there" from a refusal and from a connection that ended.
+// answer distinguishes a missing key from a refusal and from a failed connection.
 func (r *remoteRegistry) answer(what string, err error) error {
 	var we status.WError
 	switch {
@@ -178,14 +181,14 @@ func (r *remoteRegistry) answer(what string, err error) error {
 	return err
 }
 
-// Value is part of registry.Reader.
+// Value implements registry.Reader.
 func (r *remoteRegistry) Value(key, name string) (registry.Value, error) {
 	h, err := r.open(key)
 	if err != nil {
 		return registry.Value{}, err
 	}
 	size := uint32(1024)
-	for range 3 { // the value may grow between two questions
+	for range 3 { // the value may grow between two calls
 		if r.dead != nil {
 			return registry.Value{}, r.dead
 		}
@@ -213,7 +216,7 @@ func remoteData(key, name string, d dcerpc.RegData) registry.Value {
 	return v
 }
 
-// Values is part of registry.Reader.
+// Values implements registry.Reader.
 func (r *remoteRegistry) Values(key string) ([]registry.Value, error) {
 	h, err := r.open(key)
 	if err != nil {
@@ -242,7 +245,7 @@ func (r *remoteRegistry) Values(key string) ([]registry.Value, error) {
 	return out, nil
 }
 
-// Subkeys is part of registry.Reader.
+// Subkeys implements registry.Reader.
 func (r *remoteRegistry) Subkeys(key string) ([]string, error) {
 	h, err := r.open(key)
 	if err != nil {

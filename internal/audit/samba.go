@@ -12,7 +12,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// smbConf audits a configuration file of Samba, or of ksmbd when it is named so, as its server would read it.
+// smbConf audits a configuration file of Samba, or of ksmbd if it has that name, as its server would read it.
 func (o *Options) smbConf(path string) (*facts, error) {
 	system := "samba"
 	if strings.Contains(strings.ToLower(filepath.Base(path)), "ksmbd") {
@@ -46,10 +46,10 @@ func (o *Options) smbConf(path string) (*facts, error) {
 	return f, nil
 }
 
-// scannedRelease is the release in what a scan took a server for.
+// scannedRelease matches the product of a scan and captures the release.
 var scannedRelease = regexp.MustCompile(`^Samba (\d+\.\d+\S*)$`)
 
-// release finds out which release the server is of: the user says so, or the only scan that there is was told.
+// release determines the release of the server: from the user, or from the only scan.
 func (f *facts) release(o *Options) {
 	if p, version := o.Catalog.ProductRelease(o.Product); p != nil && p.System == f.platform.System && version != "" {
 		f.platform.Version = version
@@ -65,13 +65,13 @@ func (f *facts) release(o *Options) {
 	}
 }
 
-// copied reads a file that may have come by way of Windows. Samba itself reads no UTF-16.
+// copied reads a file that may have been saved on Windows. Samba itself does not read UTF-16.
 func copied(name string) ([]byte, error) {
 	b, err := smbconf.ReadFile(name)
 	return model.UTF8Text(b), err
 }
 
-// config takes a configuration in.
+// config takes the values of a configuration.
 func (f *facts) config(o *Options, c *smbconf.Config) {
 	f.platform.Product = f.platform.System
 	if c.Registry {
@@ -101,7 +101,7 @@ func (f *facts) config(o *Options, c *smbconf.Config) {
 	}
 }
 
-// sambaRole is the role that Samba takes: what server role says, unless security contradicts it; then security decides. See
+// sambaRole determines Samba's role: server role decides, unless security contradicts it; then security decides. See
 // lp_find_server_role in lib/param/loadparm_server_role.c.
 func (f *facts) sambaRole(c *smbconf.Config) {
 	word := func(name string) string {
@@ -118,7 +118,9 @@ func (f *facts) sambaRole(c *smbconf.Config) {
 		return
 	case security != "" && security != "auto" && member != inDomain:
 		f.roleBySecurity(c, security, inDomain)
-		f.problems = append(f.problems, fmt.Sprintf("%s: server role = %s contradicts security = %s: Samba goes by security", f.source.Name, role, security))
+		f.problems = append(f.problems,
+			fmt.Sprintf("%s: server role = %s contradicts security = %s: Samba goes by security", f.source.Name, role,
+				security))
 		return
 	case member:
 		p.Role = model.Member
@@ -158,8 +160,8 @@ type sambaReader struct {
 	o    *Options
 }
 
-// settings reads every setting of the catalog that belongs to this system: [global] ones, [IPC$] ones by their prefix,
-// and those of shares, of which the most open counts.
+// settings reads every setting of the catalog for this system: those of [global], those of [IPC$] by their prefix, and
+// those of shares, of which the most open counts.
 func (s *sambaReader) settings() {
 	for i := range s.o.Catalog.Settings {
 		c := &s.o.Catalog.Settings[i]
@@ -167,7 +169,7 @@ func (s *sambaReader) settings() {
 			continue
 		}
 		section, name, found := strings.Cut(c.ID, ":")
-		if !found || section != smbconf.IPC && section != "ksmbd" { // a colon may be part of a name, too
+		if !found || section != smbconf.IPC && section != "ksmbd" { // a name may contain a colon, too
 			section, name = "global", c.ID
 		}
 		if strings.Contains(c.Where, "[SHARE]") {
@@ -185,7 +187,7 @@ func (s *sambaReader) settings() {
 	}
 }
 
-// take notes one assignment, or its absence. What is not there is absent only where everything was read.
+// take records an assignment or its absence. A missing one is absent only if everything was read.
 func (s *sambaReader) take(id, typ string, p smbconf.Param, ok bool) {
 	if !ok {
 		if s.unread == "" {
@@ -199,8 +201,10 @@ func (s *sambaReader) take(id, typ string, p smbconf.Param, ok bool) {
 		if why := c.UnknownTo(s.platform.Version, p.Written); why != "" {
 			s.values[id] = model.Value{}
 			s.lints = append(s.lints, lint{
-				id: "setting-without-effect", setting: id, evidence: fmt.Sprintf("%s:%d: %s: %s", p.File, p.Line, p.Written, why),
-				fix: fmt.Sprintf("Use what %s has for it%s: ipcguard explain '%s'.", s.platform.Version, older(c), id),
+				id: "setting-without-effect", setting: id,
+				evidence: fmt.Sprintf("%s:%d: %s: %s", p.File, p.Line, p.Written, why),
+				fix: fmt.Sprintf("Use what %s has for it%s: ipcguard explain '%s'.", s.platform.Version, older(c),
+					id),
 			})
 			return
 		}
@@ -225,7 +229,7 @@ func (s *sambaReader) take(id, typ string, p smbconf.Param, ok bool) {
 	s.origin[id] = fmt.Sprintf("%s:%d", p.File, p.Line)
 }
 
-// older names what a release before a setting's first has in its place, in parentheses.
+// older returns, in parentheses, what a release before a setting's first has in its place.
 func older(s *catalog.Setting) string {
 	if s.Before == "" {
 		return ""
@@ -233,7 +237,7 @@ func older(s *catalog.Setting) string {
 	return " (" + s.Before + ")"
 }
 
-// ipc reads a parameter as [IPC$] has it: its own line, else the default for shares that [global] gives.
+// ipc reads a parameter of [IPC$]: its own line, else the share default of [global].
 func (s *sambaReader) ipc(id, name, typ string) {
 	p, ok := s.conf.Get(smbconf.IPC, name)
 	s.take(id, typ, p, ok)
@@ -247,7 +251,7 @@ func (s *sambaReader) ipc(id, name, typ string) {
 	}
 }
 
-// shared reads a parameter of every share: the assignment that lets strangers in is the one that is shown.
+// shared reads a parameter of every share, and reports the assignment that lets strangers in.
 func (s *sambaReader) shared(id, name, typ string) {
 	s.take(id, typ, smbconf.Param{}, false)
 	for _, section := range s.conf.Shares {
@@ -265,7 +269,7 @@ func (s *sambaReader) shared(id, name, typ string) {
 	}
 }
 
-// encrypted is a share's demand for encryption, where this release knows the line.
+// encrypted returns whether a share requires encryption, if this release has the parameter.
 func (s *sambaReader) encrypted(section *smbconf.Section) string {
 	const id = "server smb encrypt"
 	p, _ := section.Get(id)
@@ -275,7 +279,7 @@ func (s *sambaReader) encrypted(section *smbconf.Section) string {
 	return strings.ToLower(p.Value)
 }
 
-// sharesOf lists the shares with what decides who enters each.
+// sharesOf lists the shares with the lines that decide who can access each.
 func (s *sambaReader) sharesOf() {
 	s.shares = []model.Share{{Name: smbconf.IPC, Default: true}}
 	for _, section := range s.conf.Shares {
@@ -285,7 +289,7 @@ func (s *sambaReader) sharesOf() {
 	}
 }
 
-// defaultsOf notes what a share begins with that is made now, in the file or with net usershare.
+// defaultsOf records what a new share starts with, in the file or with net usershare.
 func (s *sambaReader) defaultsOf() {
 	if fresh := s.conf.Fresh(""); fresh != nil && s.unread == "" {
 		d := s.share(fresh)
@@ -294,7 +298,7 @@ func (s *sambaReader) defaultsOf() {
 	}
 }
 
-// accountsOf lists the lines that are about one computer account each, if nothing of the configuration is missing.
+// accountsOf lists the lines about single computer accounts, if nothing of the configuration is missing.
 func (s *sambaReader) accountsOf() {
 	if s.platform.System != "samba" || s.unread != "" {
 		return
@@ -314,7 +318,10 @@ func (s *sambaReader) accountsOf() {
 			if on, ok := p.Bool(); ok {
 				v.Data = on
 			}
-			s.accounts = append(s.accounts, model.AccountLine{Setting: c.ID, Account: account, Where: c.LineFor(account), Value: v, Origin: fmt.Sprintf("%s:%d", p.File, p.Line)})
+			s.accounts = append(s.accounts, model.AccountLine{
+				Setting: c.ID, Account: account,
+				Where: c.LineFor(account), Value: v, Origin: fmt.Sprintf("%s:%d", p.File, p.Line),
+			})
 		}
 	}
 }
@@ -349,8 +356,8 @@ func (s *sambaReader) share(section *smbconf.Section) model.Share {
 	return sh
 }
 
-// unquoted is a text as smbd uses it: without the quotes around it, unless others are inside. See lp_string in
-// source3/param/loadparm.c. [M] samba-4.17.12
+// unquoted returns a text as smbd uses it: without the surrounding quotes, unless there are others inside. See
+// lp_string in source3/param/loadparm.c. [M] samba-4.17.12
 func unquoted(text string) string {
 	if inner := strings.Trim(text, `"`); !strings.Contains(inner, `"`) {
 		return inner
@@ -358,7 +365,7 @@ func unquoted(text string) string {
 	return text
 }
 
-// off says which line takes a share from everybody; empty where none does.
+// off returns the line that makes a share unavailable to everyone, or an empty string.
 func off(section *smbconf.Section) string {
 	for _, name := range []string{"-valid", "available"} {
 		p, ok := section.Get(name)
@@ -372,9 +379,9 @@ func off(section *smbconf.Section) string {
 	return ""
 }
 
-// opens is the section whose line opens a share, where a change of that line closes the share: [global], or the share that
-// it was copied from. Empty is the share itself, also where the line stands in a file that is included, or where the other
-// section has another line by now.
+// opens returns the section whose line opens a share and whose change would close it: [global], or the share that it
+// was copied from. Empty is the share itself, also if the line is in an included file, or if the other section has
+// another line by now.
 func (s *sambaReader) opens(section *smbconf.Section, name string) string {
 	p, _ := section.Get(name)
 	if _, own := section.Own(name); own || p.File != s.conf.Global.File {
@@ -385,7 +392,7 @@ func (s *sambaReader) opens(section *smbconf.Section, name string) string {
 		if from, at = s.conf.Share(p.Copied), p.Copied; from == nil {
 			return ""
 		}
-		if _, own := from.Own(name); !own { // which has it from elsewhere
+		if _, own := from.Own(name); !own { // it has the line from elsewhere
 			from, at = s.conf.Global, "global"
 		}
 	}
@@ -395,30 +402,38 @@ func (s *sambaReader) opens(section *smbconf.Section, name string) string {
 	return ""
 }
 
-// What smbconf says about lines without effect.
+// smbconf's messages about lines without effect.
 var (
 	unknownLine = regexp.MustCompile(`unknown parameter "(.+)" is ignored`)
 	globalLine  = regexp.MustCompile(`the global parameter "(.+)" has no effect in \[(.+)\]`)
 )
 
-// names judges lines that Samba ignores: names that are a slip of one of the catalog's, and global parameters of the
-// catalog in a share.
+// names checks lines that Samba ignores: names that are misspellings of the catalog's, and the catalog's global
+// parameters in a share.
 func (s *sambaReader) names() {
 	for _, p := range s.conf.Problems {
 		if m := unknownLine.FindStringSubmatch(p.Why); m != nil && len(m[1]) > 5 {
 			if c := s.meant(m[1]); c != nil {
-				s.lints = append(s.lints, lint{id: "misspelt-setting", setting: c.ID, evidence: fmt.Sprintf("%s:%d: %q is no parameter and is ignored; %q was probably meant", p.File, p.Line, m[1], bareName(c))})
+				s.lints = append(s.lints, lint{
+					id: "misspelt-setting", setting: c.ID,
+					evidence: fmt.Sprintf("%s:%d: %q is no parameter and is ignored; %q was probably meant", p.File,
+						p.Line, m[1], bareName(c)),
+				})
 			}
 		}
 		if m := globalLine.FindStringSubmatch(p.Why); m != nil {
 			if c := s.o.Catalog.Setting(m[1]); c != nil && c.System == s.platform.System {
-				s.lints = append(s.lints, lint{id: "setting-without-effect", setting: c.ID, evidence: fmt.Sprintf("%s:%d: %s stands in [%s], where it does nothing: it belongs in [global]", p.File, p.Line, m[1], m[2]), fix: "Move the line to [global], or remove it."})
+				s.lints = append(s.lints, lint{
+					id: "setting-without-effect", setting: c.ID,
+					evidence: fmt.Sprintf("%s:%d: %s stands in [%s], where it does nothing: it belongs in [global]",
+						p.File, p.Line, m[1], m[2]), fix: "Move the line to [global], or remove it.",
+				})
 			}
 		}
 	}
 }
 
-// bareName is a setting's name without its section.
+// bareName returns a setting's name without its section.
 func bareName(c *catalog.Setting) string {
 	if _, name, ok := strings.Cut(c.ID, ":"); ok {
 		return name
@@ -426,7 +441,7 @@ func bareName(c *catalog.Setting) string {
 	return c.ID
 }
 
-// meant is the setting that a name is a slip of, or nil.
+// meant returns the setting of which a name is a misspelling, or nil.
 func (s *sambaReader) meant(written string) *catalog.Setting {
 	for i := range s.o.Catalog.Settings {
 		c := &s.o.Catalog.Settings[i]
@@ -437,27 +452,35 @@ func (s *sambaReader) meant(written string) *catalog.Setting {
 	return nil
 }
 
-// unanswered tells of a server that answers nobody although each of its lines is right.
+// unanswered reports a server that answers no client although each of its lines is valid.
 func (j *judging) unanswered() {
 	high, low := j.setting("server max protocol").Effective, j.setting("server min protocol").Effective
 	if j.audit.Access[model.User].Session == model.Denied && catalog.Dialect(high) < catalog.Dialect(low) {
-		j.audit.Problems = append(j.audit.Problems, fmt.Sprintf("server max protocol is %v and server min protocol %v: no dialect is left, and Samba refuses every client", high, low))
+		j.audit.Problems = append(j.audit.Problems,
+			fmt.Sprintf("server max protocol is %v and server min protocol %v: no dialect is left, and Samba refuses every client", high, low))
 	}
 }
 
-// samba looks for what several parameters say together.
+// samba checks combinations of parameters.
 func (j *judging) samba() {
 	for _, name := range []string{"guest ok", "available", "path"} {
 		id := "IPC$:" + name
 		if v := j.values[id]; v.Present {
-			j.add(lint{id: "ipc-section-ignored", setting: id, settings: []string{"restrict anonymous"}, evidence: fmt.Sprintf("%s: [IPC$] %s = %s is overwritten by Samba", j.origin[id], name, model.Text(v.Data))})
+			j.add(lint{
+				id: "ipc-section-ignored", setting: id, settings: []string{"restrict anonymous"},
+				evidence: fmt.Sprintf("%s: [IPC$] %s = %s is overwritten by Samba", j.origin[id], name,
+					model.Text(v.Data)),
+			})
 		}
 	}
 	j.privilegedGuest()
 	j.unanswered()
 	restrict, known := j.number("restrict anonymous")
 	if known && restrict == 1 {
-		j.add(lint{id: "restrict-anonymous-one", setting: "restrict anonymous", evidence: "restrict anonymous is 1: lsarpc, winreg, svcctl, spoolss and others still answer strangers"})
+		j.add(lint{
+			id: "restrict-anonymous-one", setting: "restrict anonymous",
+			evidence: "restrict anonymous is 1: lsarpc, winreg, svcctl, spoolss and others still answer strangers",
+		})
 	}
 	var open, lines []string
 	for _, s := range j.shares {
@@ -469,10 +492,19 @@ func (j *judging) samba() {
 		}
 	}
 	if known && restrict >= 2 && len(open) > 0 {
-		j.add(lint{id: "guest-share-beside-restrict", setting: "guest ok", settings: []string{"restrict anonymous"}, evidence: fmt.Sprintf("restrict anonymous is %d, and guest ok lets strangers into %s", restrict, someOf(open))})
+		j.add(lint{
+			id: "guest-share-beside-restrict", setting: "guest ok", settings: []string{"restrict anonymous"},
+			evidence: fmt.Sprintf("restrict anonymous is %d, and guest ok lets strangers into %s", restrict,
+				someOf(open)),
+		})
 	}
-	if encrypt, _ := j.setting("server smb encrypt").Effective.(string); len(lines) > 0 && (encrypt == "required" || encrypt == "mandatory") {
-		j.add(lint{id: "contradictory-settings", setting: "server smb encrypt", settings: []string{"guest ok"}, evidence: fmt.Sprintf("server smb encrypt is %s, which refuses strangers, and guest ok is set for %s", encrypt, someOf(lines))})
+	if encrypt, _ := j.setting("server smb encrypt").Effective.(string); len(lines) > 0 &&
+		(encrypt == "required" || encrypt == "mandatory") {
+		j.add(lint{
+			id: "contradictory-settings", setting: "server smb encrypt", settings: []string{"guest ok"},
+			evidence: fmt.Sprintf("server smb encrypt is %s, which refuses strangers, and guest ok is set for %s",
+				encrypt, someOf(lines)),
+		})
 	}
 }
 
@@ -485,14 +517,18 @@ func someOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// privilegedGuest tells that strangers have root's rights. Where nobody gets a session without a password it is a trap, and no
-// open door.
+// privilegedGuest reports that strangers have root's rights. If all sessions need a password it is a trap, not an
+// exposure.
 func (j *judging) privilegedGuest() {
 	s := j.setting("guest account")
 	if s.State != model.StateWeak {
 		return
 	}
-	l := lint{id: "guest-account-root", setting: s.ID, evidence: "guest account is " + model.Text(s.Effective) + ": whoever comes in without a password has every right on this host"}
+	l := lint{
+		id: "guest-account-root", setting: s.ID,
+		evidence: "guest account is " + model.Text(s.Effective) +
+			": whoever comes in without a password has every right on this host",
+	}
 	var in []string
 	for _, id := range model.Strangers() {
 		if j.audit.Access[id].Session != model.Denied {
@@ -508,7 +544,7 @@ func (j *judging) privilegedGuest() {
 	j.add(l)
 }
 
-// regular refuses what is no regular file of a sane size before it is read whole.
+// regular refuses anything but a regular file of limited size, before it is read whole.
 func regular(path string, most int64) error {
 	st, err := os.Stat(path)
 	if err != nil {

@@ -21,7 +21,7 @@ func sambaAudit(t *testing.T, text string) *model.Audit {
 
 const guests = "[global]\nmap to guest = bad user\n"
 
-// Shares with guest ok that a real server does not give to strangers, and one that it does.
+// TestShareNotForStrangers: shares with guest ok that a real server does not give to strangers, and one that it does.
 func TestShareNotForStrangers(t *testing.T) {
 	for _, tt := range []struct {
 		lines string
@@ -41,14 +41,15 @@ func TestShareNotForStrangers(t *testing.T) {
 	} {
 		a := sambaAudit(t, guests+"[pub]\n"+tt.lines)
 		found := slices.ContainsFunc(a.Findings, func(f model.Finding) bool { return f.ID == "anonymous-reads-files" })
-		if open := a.Access[model.Anonymous].Discloses[model.DisclosesFiles] == model.Allowed; open != tt.open || found != tt.open {
+		if open := a.Access[model.Anonymous].Discloses[model.DisclosesFiles] == model.Allowed; open != tt.open ||
+			found != tt.open {
 			t.Errorf("%q: open %v, found %v", tt.lines, open, found)
 		}
 	}
 }
 
-// Shares that smbd refuses to everybody where its host lacks something, which the configuration does not tell: neither open nor
-// shut. What every host has leaves a share open.
+// TestShareOfItsHost: shares that smbd refuses to everyone if its host lacks something that the configuration does not
+// show: neither open nor closed. What every host has leaves a share open.
 func TestShareOfItsHost(t *testing.T) {
 	const open = "path = /srv\nguest ok = yes\n"
 	for _, tt := range []struct {
@@ -70,13 +71,14 @@ func TestShareOfItsHost(t *testing.T) {
 		a := sambaAudit(t, guests+"[pub]\n"+tt.lines)
 		got := a.Access[model.Anonymous].Discloses[model.DisclosesFiles]
 		i := slices.IndexFunc(a.Shares, func(s model.Share) bool { return s.Name == "pub" })
-		if got != tt.want || i < 0 || !strings.Contains(a.Shares[i].Unsure, tt.why) || tt.want == model.Allowed && a.Shares[i].Unsure != "" {
+		if got != tt.want || i < 0 || !strings.Contains(a.Shares[i].Unsure, tt.why) ||
+			tt.want == model.Allowed && a.Shares[i].Unsure != "" {
 			t.Errorf("%q: %s, want %s; %+v", tt.lines, got, tt.want, a.Shares)
 		}
 	}
 }
 
-// A name with a domain is not the guest account's own: what it means is left open.
+// TestDomainsInLists: a name with a domain is not the guest account's own, and its meaning is left open.
 func TestDomainsInLists(t *testing.T) {
 	a := sambaAudit(t, guests+"[pub]\npath = /srv\nguest ok = yes\ninvalid users = LABHOST\\nobody\n")
 	if got := a.Access[model.Anonymous].Discloses[model.DisclosesFiles]; got != model.OutcomeUnknown {
@@ -84,27 +86,34 @@ func TestDomainsInLists(t *testing.T) {
 	}
 }
 
-// Lines at which Samba stops, told as what they are.
+// TestSambaStops: lines at which Samba stops are reported as such.
 func TestSambaStops(t *testing.T) {
-	for _, line := range []string{"map to guest = yes", "name resolve order = hosts bcast", "security = share", "max log size = 51200 # 50Mb"} {
+	for _, line := range []string{
+		"map to guest = yes", "name resolve order = hosts bcast", "security = share",
+		"max log size = 51200 # 50Mb",
+	} {
 		name, _, _ := strings.Cut(line, " =")
 		a := sambaAudit(t, "[global]\n"+line+"\n")
-		told := slices.DeleteFunc(slices.Clone(a.Problems), func(p string) bool { return !strings.Contains(p, `"`+name+`"`) })
+		told := slices.DeleteFunc(slices.Clone(a.Problems), func(p string) bool {
+			return !strings.Contains(p, `"`+name+`"`)
+		})
 		if !a.Partial || len(told) != 1 || !strings.Contains(told[0], "Samba stops here: it does not start") {
 			t.Errorf("%s is to be told once: %q", line, a.Problems)
 		}
 	}
 }
 
-// A number in another base is read as Samba reads it, and told.
+// TestSambaNumbers: a number in another base is read as Samba reads it, and reported.
 func TestSambaNumbers(t *testing.T) {
 	a := sambaAudit(t, "[global]\nrestrict anonymous = 0x2\n")
-	if a.Access[model.Anonymous].Tree != model.Denied || !slices.ContainsFunc(a.Problems, func(p string) bool { return strings.Contains(p, "is read as 2") }) {
+	if a.Access[model.Anonymous].Tree != model.Denied || !slices.ContainsFunc(a.Problems, func(p string) bool {
+		return strings.Contains(p, "is read as 2")
+	}) {
 		t.Errorf("IPC$ is %s; %q", a.Access[model.Anonymous].Tree, a.Problems)
 	}
 }
 
-// The role is what Samba takes it for where server role and security contradict each other.
+// TestSambaRoles: if server role and security contradict each other, the role is the one that Samba takes.
 func TestSambaRoles(t *testing.T) {
 	for _, tt := range []struct {
 		lines string
@@ -122,17 +131,21 @@ func TestSambaRoles(t *testing.T) {
 	}
 }
 
-// Without encrypt passwords nobody with a name comes in, and anonymous does.
+// TestClearPasswords: without encrypt passwords only anonymous can log on.
 func TestClearPasswords(t *testing.T) {
 	a := sambaAudit(t, guests+"encrypt passwords = no\n")
-	for id, want := range map[model.Identity]model.Outcome{model.Anonymous: model.Allowed, model.Guest: model.Denied, model.UnknownUser: model.Denied, model.User: model.Denied} {
+	for id, want := range map[model.Identity]model.Outcome{
+		model.Anonymous: model.Allowed, model.Guest: model.Denied,
+		model.UnknownUser: model.Denied, model.User: model.Denied,
+	} {
 		if got := a.Access[id].Session; got != want {
 			t.Errorf("%s: %s, want %s", id, got, want)
 		}
 	}
 }
 
-// What [IPC$] takes from [global] is there, though no such section is written, and is told as taken over.
+// TestInheritedByIPC: what [IPC$] inherits from [global] is there, although no such section is written, and is marked
+// as inherited.
 func TestInheritedByIPC(t *testing.T) {
 	for name, line := range map[string]string{
 		"hosts allow": "127. 10.", "invalid users": "root", "server smb encrypt": "off", "hosts deny": "10.66.",
@@ -145,8 +158,8 @@ func TestInheritedByIPC(t *testing.T) {
 	}
 }
 
-// A highest dialect below the lowest one: smbd 4.17.12 starts, and answers nobody. Which is the lowest where no line says so
-// depends on the release.
+// TestNoDialectLeft: with a maximum dialect below the minimum, smbd 4.17.12 starts and answers no client. The default
+// minimum depends on the release.
 func TestNoDialectLeft(t *testing.T) {
 	for _, tt := range []struct {
 		product, lines string
@@ -170,14 +183,16 @@ func TestNoDialectLeft(t *testing.T) {
 				t.Errorf("%s %q: the session of %s is %s, want %s", tt.product, tt.lines, id, got, tt.want)
 			}
 		}
-		told := slices.ContainsFunc(r[0].Problems, func(p string) bool { return strings.Contains(p, "no dialect is left") })
+		told := slices.ContainsFunc(r[0].Problems, func(p string) bool {
+			return strings.Contains(p, "no dialect is left")
+		})
 		if told != (tt.want == model.Denied) {
 			t.Errorf("%s %q: %q", tt.product, tt.lines, r[0].Problems)
 		}
 	}
 }
 
-// Whom permissions do not stop is not told that they decide.
+// TestWhatDecidesAboutFiles: advice does not mention permissions for accounts that they do not stop.
 func TestWhatDecidesAboutFiles(t *testing.T) {
 	const permissions = "the permissions of its folder decide"
 	for lines, want := range map[string]string{
@@ -189,13 +204,15 @@ func TestWhatDecidesAboutFiles(t *testing.T) {
 	} {
 		a := sambaAudit(t, guests+lines)
 		i := slices.IndexFunc(a.Findings, func(f model.Finding) bool { return f.ID == "anonymous-reads-files" })
-		if i < 0 || !strings.Contains(a.Findings[i].Evidence, want) || want != permissions && strings.Contains(a.Findings[i].Evidence, permissions) {
+		if i < 0 || !strings.Contains(a.Findings[i].Evidence, want) ||
+			want != permissions && strings.Contains(a.Findings[i].Evidence, permissions) {
 			t.Errorf("%q: want %q in %+v", lines, want, a.Findings)
 		}
 	}
 }
 
-// A file does not show usershares: where they may take strangers the audit is partial, and says why.
+// TestUsersharesUnread: a file does not show usershares: if they may accept strangers the audit is partial, and says
+// why.
 func TestUsersharesUnread(t *testing.T) {
 	for lines, want := range map[string]bool{
 		"usershare allow guests = yes\n":                              true,
@@ -205,22 +222,29 @@ func TestUsersharesUnread(t *testing.T) {
 		"usershare allow guests = no\nusershare path = /var/shares\n": false,
 	} {
 		a := sambaAudit(t, guests+lines)
-		if told := slices.ContainsFunc(a.Problems, func(p string) bool { return strings.Contains(p, "users may have made shares") }); told != want || a.Partial != want {
+		if told := slices.ContainsFunc(a.Problems, func(p string) bool {
+			return strings.Contains(p, "users may have made shares")
+		}); told != want || a.Partial != want {
 			t.Errorf("%q: partial %v, %q", lines, a.Partial, a.Problems)
 		}
 	}
 }
 
-// On the host itself a folder that is not there is seen; it may come again, so the share is neither open nor shut.
+// TestFolderOfThisHost: on the host itself a missing folder is detected; it may come back, so the share is neither open
+// nor closed.
 func TestFolderOfThisHost(t *testing.T) {
 	dir := write(t, map[string]string{"file": ""})
-	for path, want := range map[string]string{dir: "", filepath.Join(dir, "gone"): "no such folder", filepath.Join(dir, "file"): "is a file"} {
+	for path, want := range map[string]string{
+		dir: "", filepath.Join(dir, "gone"): "no such folder",
+		filepath.Join(dir, "file"): "is a file",
+	} {
 		f := newFacts("smbconf", "local", "samba")
 		if got := f.unsure(&model.Share{Name: "s", Path: path}, ""); got != "" {
 			t.Errorf("of a copied file: %q", got)
 		}
 		f.here = true
-		if got := f.unsure(&model.Share{Name: "s", Path: path}, ""); (got == "") != (want == "") || !strings.Contains(got, want) {
+		if got := f.unsure(&model.Share{Name: "s", Path: path}, ""); (got == "") != (want == "") ||
+			!strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}

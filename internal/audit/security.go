@@ -9,18 +9,18 @@ import (
 	"ipcguard/internal/model"
 )
 
-// accounts reads what SAM and SECURITY answer: the guest account, and whether strangers may translate names and SIDs.
-// Both are security settings that no plain registry value holds.
+// accounts reads the security settings in SAM and SECURITY that no plain registry value holds: the guest account, and
+// whether strangers may translate names and SIDs.
 func (w *windowsReader) accounts() {
 	w.guestAccount()
 	w.nameLookup()
 }
 
-// guestAccount reads the fixed part of account 501: its control bits stand at offset 56, and bit 0 is "disabled" (the
+// guestAccount reads the fixed part of account 501: its control bits are at offset 56, and bit 0 is "disabled" (the
 // layout is that of third-party descriptions; the bit is [MS-SAMR] 2.2.1.12's USER_ACCOUNT_DISABLED).
 func (w *windowsReader) guestAccount() {
 	if w.platform.Role == model.DomainController {
-		return // a domain controller's accounts are in the directory; SAM holds the recovery mode's
+		return // a domain controller's accounts are in the directory; its SAM holds those of the recovery mode
 	}
 	const key = `HKLM\SAM\SAM\Domains\Account\Users\000001F5`
 	v, err := w.in.Value(key, "F")

@@ -11,10 +11,10 @@ import (
 	"ipcguard/internal/model"
 )
 
-// sniffed is how much of a file tells what it is.
+// sniffed is how many bytes of a file are read to identify it.
 const sniffed = 4096
 
-// sources names what can be audited, for whoever named something else.
+// sources lists what can be audited, for the error about anything else.
 const sources = "a registry hive, a .reg file, a group policy, smb.conf, or the output of reg query, secedit, gpresult /x, LGPO, auditpol, " +
 	"Get-SmbServerConfiguration or Get-SmbShare"
 
@@ -26,7 +26,7 @@ func notAudited(name, head string) error {
 	return fmt.Errorf("%s: is none of the files that can be audited: %s", name, sources)
 }
 
-// guess says what a file is that somebody may have taken for a configuration.
+// guess says what kind of file may have been mistaken for a configuration.
 func guess(head string) string {
 	text := strings.TrimSpace(head)
 	lower := strings.ToLower(text)
@@ -63,13 +63,13 @@ func guess(head string) string {
 	return ""
 }
 
-// isSamba tells whether a text is a configuration of Samba's, by its parameters.
+// isSamba reports whether a text is a Samba configuration, by its parameters.
 func isSamba(path string) bool {
 	c, err := smbconf.Load(path, smbconf.Options{Copied: true, ReadFile: copied})
 	return err != nil || c.Known()
 }
 
-// sniffText tells texts apart by what they say.
+// sniffText identifies a text by its content.
 func sniffText(name string, c *catalog.Catalog, head []byte, text string) (kind, error) {
 	first := strings.TrimSpace(text)
 	switch {
@@ -84,15 +84,16 @@ func sniffText(name string, c *catalog.Catalog, head []byte, text string) (kind,
 	case strings.IndexByte(text, 0) >= 0 || bytes.HasPrefix(head, []byte("\x7fELF")):
 		return kindNone, notAudited(name, string(head))
 	}
-	return kindSamba, nil // or nothing that is known: its parameters tell
+	return kindSamba, nil // or nothing known: its parameters decide
 }
 
-// isTemplate tells a security template, as secedit /export writes it, too: its signature stands at its end.
+// isTemplate recognizes a security template, also as secedit /export writes it, with its signature at the end.
 func isTemplate(text string) bool {
 	upper := strings.ToUpper(text)
 	if strings.Contains(upper, `"$CHICAGO$"`) {
 		return true
 	}
 	return strings.HasPrefix(strings.TrimSpace(upper), "[UNICODE]") &&
-		(strings.Contains(upper, "[SYSTEM ACCESS]") || strings.Contains(upper, "[REGISTRY VALUES]") || strings.Contains(upper, "[PRIVILEGE RIGHTS]"))
+		(strings.Contains(upper, "[SYSTEM ACCESS]") || strings.Contains(upper, "[REGISTRY VALUES]") ||
+			strings.Contains(upper, "[PRIVILEGE RIGHTS]"))
 }

@@ -21,15 +21,15 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Result is what became of one source: results, or the reason why there are none.
+// Result is the outcome of one source: its audits, or an error.
 type Result struct {
 	Source string
 	Audits []*model.Audit
 	Err    error
 }
 
-// Run audits every source, several at a time, and hands each one's result on in the order in which they were named. When
-// ctx ends no further source is begun. It returns the first error of emit.
+// Run audits every source, several in parallel, and emits the results in the order of the sources. When ctx ends, no
+// further source is started. It returns the first error of emit.
 func (o Options) Run(ctx context.Context, sources []string, emit func(Result) error) error {
 	if err := o.prepare(); err != nil {
 		return err
@@ -106,7 +106,7 @@ func (o Options) Source(ctx context.Context, name string) ([]*model.Audit, error
 	return o.source(ctx, name)
 }
 
-// prepare checks the options and fills in the catalog.
+// prepare checks the options and loads the catalog.
 func (o *Options) prepare() error {
 	if o.Catalog == nil {
 		c, err := catalog.Load()
@@ -121,7 +121,7 @@ func (o *Options) prepare() error {
 	return nil
 }
 
-// split takes the sources that are merged out of the list.
+// split separates the sources that are merged from the others.
 func (o *Options) split(sources []string) (rest, merged []string) {
 	if !o.Merge {
 		return sources, nil
@@ -181,18 +181,19 @@ func (o *Options) merge(names []string) (*model.Audit, error) {
 	return judge(o, f), nil
 }
 
-// giveWay takes back what a policy sets unless there is a value already, where nobody knows whether there is one.
+// giveWay drops what a policy sets unless there is a value already, if it is unknown whether there is one.
 func (f *facts) giveWay() {
 	for id, soft := range f.soft {
 		if !soft {
 			continue
 		}
-		f.hints[id] = fmt.Sprintf("a policy sets it to %s unless there is a value already (**soft.)", model.Text(f.values[id].Data))
+		f.hints[id] = fmt.Sprintf("a policy sets it to %s unless there is a value already (**soft.)",
+			model.Text(f.values[id].Data))
 		delete(f.values, id)
 	}
 }
 
-// over lays later facts over these.
+// over applies later facts on top of these.
 func (f *facts) over(later *facts) {
 	for id, v := range later.values {
 		have, read := f.values[id]
@@ -226,7 +227,7 @@ func (f *facts) over(later *facts) {
 	f.problems, f.partial = append(f.problems, later.problems...), f.partial || later.partial
 }
 
-// kind is what a source is.
+// kind is the kind of a source.
 type kind int
 
 const (
@@ -235,12 +236,12 @@ const (
 	kindReg
 	kindPolicy // a GPO folder, GptTmpl.inf or registry.pol
 	kindSamba
-	kindText    // what a program of Windows printed
+	kindText    // output of a Windows program
 	kindWindows // a folder with hives
 	kindFolder  // a folder that holds sources
 )
 
-// sniff tells what a file or folder is by its first bytes, and by its name where these leave it open.
+// sniff identifies a file or folder by its first bytes, and by its name if these are ambiguous.
 func (o *Options) sniff(name string) (kind, error) {
 	st, err := os.Stat(name)
 	if err != nil {
@@ -259,7 +260,7 @@ func (o *Options) sniff(name string) (kind, error) {
 	return o.sniffBytes(name, head)
 }
 
-// headOf is the beginning of a file.
+// headOf returns the beginning of a file.
 func headOf(name string) ([]byte, error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -274,9 +275,10 @@ func headOf(name string) ([]byte, error) {
 	return head[:n], nil
 }
 
-// isHive tells a hive, or what may be a packed one.
+// isHive recognizes a hive, or a file that may be a packed one.
 func isHive(head []byte) bool {
-	return bytes.HasPrefix(head, []byte("regf")) || bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")) || bytes.HasPrefix(head, []byte{0x1f, 0x8b})
+	return bytes.HasPrefix(head, []byte("regf")) || bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")) ||
+		bytes.HasPrefix(head, []byte{0x1f, 0x8b})
 }
 
 func (o *Options) sniffBytes(name string, head []byte) (kind, error) {
@@ -286,7 +288,8 @@ func (o *Options) sniffBytes(name string, head []byte) (kind, error) {
 	case bytes.HasPrefix(head, []byte("PReg")):
 		return kindPolicy, nil
 	case len(head) > 0 && len(bytes.Trim(head, "\x00")) == 0:
-		return kindNone, fmt.Errorf("%s: begins with nothing but zeros, which is no configuration: a hive starts with regf", name)
+		return kindNone,
+			fmt.Errorf("%s: begins with nothing but zeros, which is no configuration: a hive starts with regf", name)
 	}
 	text, err := registry.ReadText(bytes.NewReader(head), sniffed)
 	if err != nil && !errors.Is(err, registry.ErrCut) {
@@ -310,9 +313,14 @@ func sniffFolder(name string) (kind, error) {
 	}
 }
 
-// hiveFolderOf finds the folder with the hives below a mounted volume, its Windows folder, or the folder itself.
+// hiveFolderOf returns the folder of the hives below a mounted volume, its Windows folder, or the folder itself.
 func hiveFolderOf(name string) string {
-	for _, below := range [][]string{{}, {"System32", "config"}, {"Windows", "System32", "config"}, {"WINNT", "System32", "config"}} {
+	for _, below := range [][]string{
+		{},
+		{"System32", "config"},
+		{"Windows", "System32", "config"},
+		{"WINNT", "System32", "config"},
+	} {
 		dir := name
 		for _, part := range below {
 			if dir = childFolder(dir, part); dir == "" {
@@ -330,13 +338,14 @@ func hiveFolderOf(name string) string {
 			return dir
 		}
 		if len(below) > 0 {
-			return dir // the place is right, whatever became of the file
+			return dir // the folder is right, even if the file is not
 		}
 	}
 	return ""
 }
 
-// childFolder finds a folder by its name in any case: a mounted Windows volume keeps the case it was written with.
+// childFolder finds a folder by its name in any case: a mounted Windows volume keeps the case with which it was
+// written.
 func childFolder(dir, name string) string {
 	list, err := os.ReadDir(dir)
 	if err != nil {
@@ -409,14 +418,15 @@ const (
 	maxDepth = 8
 )
 
-// folder audits every source in a folder and below it.
+// folder audits every source in a folder, recursively.
 func (o *Options) folder(ctx context.Context, name string) ([]*model.Audit, error) {
 	found, err := o.find(name, 0)
 	if err != nil {
 		return nil, err
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("%s: nothing in it can be audited: no hive, .reg file, group policy object or smb.conf", name)
+		return nil, fmt.Errorf("%s: nothing in it can be audited: no hive, .reg file, group policy object or smb.conf",
+			name)
 	}
 	slices.Sort(found)
 	var out []*model.Audit
@@ -434,7 +444,7 @@ func (o *Options) folder(ctx context.Context, name string) ([]*model.Audit, erro
 	return out, err
 }
 
-// message names the source in its own error once.
+// message removes a repeated source name from an error.
 func message(source string, err error) string {
 	if strings.Contains(err.Error(), source) {
 		return err.Error()
@@ -442,8 +452,8 @@ func message(source string, err error) string {
 	return source + ": " + err.Error()
 }
 
-// find lists what can be audited below a folder. Of text files only those named like one are taken: not every text is a
-// smb.conf.
+// find lists what can be audited below a folder. It takes only text files with a configuration's name, because not
+// every text is an smb.conf.
 func (o *Options) find(dir string, depth int) ([]string, error) {
 	list, err := os.ReadDir(dir)
 	if err != nil {
@@ -456,7 +466,7 @@ func (o *Options) find(dir string, depth int) ([]string, error) {
 		}
 		path := filepath.Join(dir, e.Name())
 		if e.Type()&fs.ModeSymlink != 0 {
-			continue // may lead in a circle, or out of the folder
+			continue // may form a loop, or leave the folder
 		}
 		k, err := o.sniff(path)
 		switch {
@@ -478,7 +488,7 @@ func (o *Options) find(dir string, depth int) ([]string, error) {
 	return out, nil
 }
 
-// hasHiveName keeps packed files that are none of ours, and logs of hives, out of a folder's list.
+// hasHiveName keeps other packed files and the logs of hives out of a folder's list.
 func hasHiveName(name string) bool {
 	upper := strings.ToUpper(name)
 	for _, ext := range []string{".XZ", ".GZ"} {

@@ -22,7 +22,7 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// gpreport is the part of gpreport.xml that lists security options, which Microsoft's own tool wrote.
+// gpreport is the part of gpreport.xml that lists security options, which Microsoft's tool wrote.
 type gpreport struct {
 	Options []struct {
 		KeyName    string `xml:"KeyName"`
@@ -39,7 +39,7 @@ type gpreport struct {
 	} `xml:"Computer>ExtensionData>Extension>UserRightsAssignment"`
 }
 
-// The settings that a real policy sets are those of its report, with their values, and no others.
+// TestPolicyAgainstItsReport: a real policy sets exactly the settings of its report, with their values.
 func TestPolicyAgainstItsReport(t *testing.T) {
 	dir := filepath.Join(peer.Shared(t, "gpo"), "nsacyber-windows")
 	b, err := os.ReadFile(filepath.Join(dir, "gpreport.xml"))
@@ -57,7 +57,8 @@ func TestPolicyAgainstItsReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := source(t, Options{}, dir)
-	if a.Partial || a.Source.Kind != "gpo" || a.Platform.Role != model.UnknownRole || !mentions(a.Platform.Why, "does not say which product") {
+	if a.Partial || a.Source.Kind != "gpo" || a.Platform.Role != model.UnknownRole ||
+		!mentions(a.Platform.Why, "does not say which product") {
 		t.Errorf("%+v %+v %v", a.Source, a.Platform, a.Problems)
 	}
 	compared := 0
@@ -120,13 +121,14 @@ func makeGPO(t *testing.T, name string, set func(*inf.File), ins ...regpol.Instr
 		t.Fatal(err)
 	}
 	return map[string]string{
-		name + "/bkupInfo.xml": "<BackupInst><GPOGuid>{1}</GPOGuid><GPODisplayName>" + name + "</GPODisplayName></BackupInst>",
+		name + "/bkupInfo.xml": "<BackupInst><GPOGuid>{1}</GPOGuid><GPODisplayName>" + name +
+			"</GPODisplayName></BackupInst>",
 		name + "/DomainSysvol/GPO/Machine/microsoft/windows nt/SecEdit/GptTmpl.inf": string(f.Bytes()),
 		name + "/DomainSysvol/GPO/Machine/registry.pol":                             string(pol),
 	}
 }
 
-// Several policies: each by itself, or joined with the last one in force, and the .reg file after them.
+// TestPrecedence: several policies, each by itself, or joined with the last one in force, and the .reg file after them.
 func TestPrecedence(t *testing.T) {
 	set := func(n uint32, lookup string) func(*inf.File) {
 		return func(f *inf.File) {
@@ -137,7 +139,8 @@ func TestPrecedence(t *testing.T) {
 			f.Set("Group Membership", "*S-1-5-32-554__Members", "*S-1-5-11,*S-1-5-7")
 		}
 	}
-	files := makeGPO(t, "domain", set(0, "1"), regpol.Set(dword(`SOFTWARE\Policies\Microsoft\Windows\LanmanWorkstation`, "AllowInsecureGuestAuth", 1)))
+	files := makeGPO(t, "domain", set(0, "1"),
+		regpol.Set(dword(`SOFTWARE\Policies\Microsoft\Windows\LanmanWorkstation`, "AllowInsecureGuestAuth", 1)))
 	for k, v := range makeGPO(t, "server", set(1, "0")) {
 		files[k] = v
 	}
@@ -153,17 +156,19 @@ func TestPrecedence(t *testing.T) {
 			paths = append(paths, filepath.Join(dir, n))
 		}
 		var got []*model.Audit
-		err := Options{Merge: true, Product: "win2022", Role: model.DomainController}.Run(t.Context(), paths, func(r Result) error {
-			got = append(got, r.Audits...)
-			return r.Err
-		})
+		err := Options{Merge: true, Product: "win2022", Role: model.DomainController}.Run(t.Context(), paths,
+			func(r Result) error {
+				got = append(got, r.Audits...)
+				return r.Err
+			})
 		if err != nil || len(got) != 1 {
 			t.Fatalf("%d results, %v", len(got), err)
 		}
 		return got[0]
 	}
 	a := merge("domain", "server")
-	if s := settingOf(t, a, "RestrictAnonymous"); s.Configured != 1 || !strings.HasPrefix(s.Origin, "server") || !strings.Contains(s.Why, "wins over domain") {
+	if s := settingOf(t, a, "RestrictAnonymous"); s.Configured != 1 || !strings.HasPrefix(s.Origin, "server") ||
+		!strings.Contains(s.Why, "wins over domain") {
 		t.Errorf("%+v", s)
 	}
 	if s := settingOf(t, a, "AllowInsecureGuestAuth"); s.Configured != 1 || !strings.HasPrefix(s.Origin, "domain") {
@@ -188,8 +193,10 @@ func TestRegFile(t *testing.T) {
 	text := "Windows Registry Editor Version 5.00\r\n\r\n[HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters]\r\n\"NullSessionPipes\"=hex(7):73,00,61,00,\\\r\n  6d,00,72,00,00,00,00,00\r\n\"NullSessionShares\"=\"public\"\r\n"
 	utf16 := "\xff\xfe" + string(registry.EncodeUTF16(text))
 	for name, b := range map[string]string{"utf8.reg": text, "utf16.reg": utf16} {
-		a := source(t, Options{Product: "win2019", Role: model.Member}, filepath.Join(write(t, map[string]string{name: b}), name))
-		if s := settingOf(t, a, "NullSessionPipes"); !slices.Equal(s.Configured.([]string), []string{"samr"}) || !strings.HasSuffix(s.Origin, name+":4") {
+		a := source(t, Options{Product: "win2019", Role: model.Member},
+			filepath.Join(write(t, map[string]string{name: b}), name))
+		if s := settingOf(t, a, "NullSessionPipes"); !slices.Equal(s.Configured.([]string), []string{"samr"}) ||
+			!strings.HasSuffix(s.Origin, name+":4") {
 			t.Errorf("%s: %+v", name, s)
 		}
 		if f := finding(a, "wrong-type"); f == nil || f.Setting != "NullSessionShares" {
@@ -201,7 +208,8 @@ func TestRegFile(t *testing.T) {
 	}
 }
 
-// Sources that are damaged or no sources: one clear error that names the file, or a partial result that names the place.
+// TestBadSources: a damaged or invalid source gives one clear error with the file, or a partial result with the
+// position.
 func TestBadSources(t *testing.T) {
 	dir := write(t, map[string]string{
 		"zeros":              strings.Repeat("\x00", 1<<20),
@@ -229,15 +237,18 @@ func TestBadSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, part := range map[string]string{
-		"zeros": "zeros", "truncated": "truncated", "packed.xz": "packed.xz", "binary": "none of the files", "missing": "no such file", "empty": "nothing in it",
+		"zeros": "zeros", "truncated": "truncated", "packed.xz": "packed.xz", "binary": "none of the files",
+		"missing": "no such file", "empty": "nothing in it",
 	} {
 		list, err := Options{}.Source(t.Context(), filepath.Join(dir, name))
-		if err == nil || len(list) != 0 || !strings.Contains(err.Error(), part) || !strings.Contains(err.Error(), filepath.Join(dir, name)) {
+		if err == nil || len(list) != 0 || !strings.Contains(err.Error(), part) ||
+			!strings.Contains(err.Error(), filepath.Join(dir, name)) {
 			t.Errorf("%s: %d results, %v", name, len(list), err)
 		}
 	}
 	for name, part := range map[string]string{
-		"registry.pol": "registry.pol", "badhex.reg": "line 4", "gpo": "no DomainSysvol", "broken/smb.conf": "smb.conf:3", "registry/smb.conf": "registry", "macro/smb.conf": "%U",
+		"registry.pol": "registry.pol", "badhex.reg": "line 4", "gpo": "no DomainSysvol",
+		"broken/smb.conf": "smb.conf:3", "registry/smb.conf": "registry", "macro/smb.conf": "%U",
 	} {
 		a := source(t, Options{}, filepath.Join(dir, name))
 		if !a.Partial || !mentions(a.Problems, part) {
@@ -255,12 +266,14 @@ func TestBadSources(t *testing.T) {
 	if err != nil || len(list) != 3 {
 		t.Fatalf("a folder: %d results, %v", len(list), err)
 	}
-	if !slices.ContainsFunc(list, func(a *model.Audit) bool { return a.Partial && mentions(a.Problems, "folder/c/SYSTEM") }) {
+	if !slices.ContainsFunc(list, func(a *model.Audit) bool {
+		return a.Partial && mentions(a.Problems, "folder/c/SYSTEM")
+	}) {
 		t.Error("the broken hive in the folder is not told")
 	}
 }
 
-// Results come in the order of the sources, whatever takes how long, and an interrupt ends the run.
+// TestRun: results come in the order of the sources, however long each takes, and an interrupt ends the run.
 func TestRun(t *testing.T) {
 	files := map[string]string{}
 	var sources []string
@@ -295,12 +308,13 @@ func TestRun(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || n > 5 {
 		t.Errorf("after an interrupt %d results, %v", n, err)
 	}
-	if err := (Options{Product: "windows 3.11"}).Run(t.Context(), sources, func(Result) error { return nil }); err == nil {
+	if err := (Options{Product: "windows 3.11"}).Run(t.Context(), sources,
+		func(Result) error { return nil }); err == nil {
 		t.Error("an unknown product is taken")
 	}
 }
 
-// What the registry says about product, build and role.
+// TestPlatform: what the registry says about product, build and role.
 func TestPlatform(t *testing.T) {
 	text := func(name, v string) registry.Value { return registry.NewText(keyVersion, name, v) }
 	kind := func(v string) registry.Value {
@@ -312,11 +326,29 @@ func TestPlatform(t *testing.T) {
 		product string
 		role    model.Role
 	}{
-		{"2019", []registry.Value{text("CurrentBuildNumber", "17763"), text("InstallationType", "Server Core"), kind("LanmanNT")}, "win2019", model.DomainController},
-		{"10 1809 shares the build", []registry.Value{text("CurrentBuildNumber", "17763"), text("InstallationType", "Client"), kind("WinNT")}, "win10-1809", model.Workstation},
-		{"the role tells the family where InstallationType is missing", []registry.Value{text("CurrentBuildNumber", "7601"), kind("ServerNT")}, "win2008r2", model.Member},
-		{"2003 R2 by its name", []registry.Value{text("CurrentBuildNumber", "3790"), text("ProductName", "Microsoft Windows Server 2003 R2"), kind("ServerNT")}, "win2003r2", model.Member},
-		{"a build of tomorrow", []registry.Value{text("CurrentBuildNumber", "99999"), kind("WinNT")}, "", model.Workstation},
+		{"2019", []registry.Value{
+			text("CurrentBuildNumber", "17763"), text("InstallationType", "Server Core"),
+			kind("LanmanNT"),
+		}, "win2019", model.DomainController},
+		{"10 1809 shares the build", []registry.Value{
+			text("CurrentBuildNumber", "17763"),
+			text("InstallationType", "Client"), kind("WinNT"),
+		}, "win10-1809", model.Workstation},
+		{
+			"the role tells the family where InstallationType is missing",
+			[]registry.Value{text("CurrentBuildNumber", "7601"), kind("ServerNT")},
+			"win2008r2", model.Member,
+		},
+		{"2003 R2 by its name", []registry.Value{
+			text("CurrentBuildNumber", "3790"),
+			text("ProductName", "Microsoft Windows Server 2003 R2"), kind("ServerNT"),
+		}, "win2003r2", model.Member},
+		{
+			"a build of tomorrow",
+			[]registry.Value{text("CurrentBuildNumber", "99999"), kind("WinNT")},
+			"",
+			model.Workstation,
+		},
 		{"nothing", nil, "", model.UnknownRole},
 	} {
 		a := machine(t, "", "", c.values...)
@@ -324,7 +356,8 @@ func TestPlatform(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, a.Platform)
 		}
 	}
-	if a := machine(t, "win2025", model.DomainController, kind("WinNT")); a.Platform.Role != model.DomainController || !mentions(a.Platform.Why, "--role") {
+	if a := machine(t, "win2025", model.DomainController, kind("WinNT")); a.Platform.Role != model.DomainController ||
+		!mentions(a.Platform.Why, "--role") {
 		t.Errorf("what the user says wins: %+v", a.Platform)
 	}
 }
@@ -332,7 +365,8 @@ func TestPlatform(t *testing.T) {
 func TestInventory(t *testing.T) {
 	np := keySQL + `\MSSQL15.SALES\MSSQLServer\SuperSocketNetLib\Np`
 	a := machine(t, "win2019", model.Member,
-		registry.NewText(keySQL+`\Instance Names\SQL`, "SALES", "MSSQL15.SALES"), dword(np, "Enabled", 1), registry.NewText(np, "PipeName", `\\.\pipe\MSSQL$SALES\sql\query`),
+		registry.NewText(keySQL+`\Instance Names\SQL`, "SALES", "MSSQL15.SALES"), dword(np, "Enabled", 1),
+		registry.NewText(np, "PipeName", `\\.\pipe\MSSQL$SALES\sql\query`),
 		dword(keyServices+`\Spooler`, "Start", 4),
 		registry.NewStrings(keyServices+`\LanmanServer\Shares`, "data", []string{`Path=C:\data`, "Type=0"}),
 		registry.NewStrings(serverKey, "NullSessionShares", []string{"DATA"}),
@@ -358,7 +392,7 @@ func TestInventory(t *testing.T) {
 	}
 }
 
-// The guest account and name lookup, as SAM and SECURITY hold them.
+// TestAccounts: the guest account and name lookup, as SAM and SECURITY hold them.
 func TestAccounts(t *testing.T) {
 	f := make([]byte, 80)
 	f[56] = 0x10 // a normal account, not disabled
@@ -366,7 +400,10 @@ func TestAccounts(t *testing.T) {
 		b := mustSDDL(t, text)
 		return registry.Value{Key: `HKLM\SECURITY\Policy\SecDesc`, Type: registry.None, Data: b}
 	}
-	user := registry.Value{Key: `HKLM\SAM\SAM\Domains\Account\Users\000001F5`, Name: "F", Type: registry.Binary, Data: f}
+	user := registry.Value{
+		Key: `HKLM\SAM\SAM\Domains\Account\Users\000001F5`, Name: "F", Type: registry.Binary,
+		Data: f,
+	}
 	a := machine(t, "win10-22H2", model.Workstation, user, policy("O:BAG:SYD:(A;;0x800;;;AN)(A;;0xf1fff;;;BA)"))
 	if s := settingOf(t, a, "EnableGuestAccount"); s.Effective != 1 || s.State != model.StateWeak {
 		t.Errorf("%+v", s)
@@ -393,9 +430,11 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
-// What a policy takes away is absent once it is applied, by whichever of its commands; set again behind that, it is not.
+// TestPolicyRemoves: what a policy removes is absent once it is applied, whichever command it uses; if it is set again
+// after that, it is present.
 func TestPolicyRemoves(t *testing.T) {
-	const lsa, server = `SYSTEM\CurrentControlSet\Control\Lsa`, `SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`
+	const lsa, server = `SYSTEM\CurrentControlSet\Control\Lsa`,
+		`SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`
 	b, err := regpol.Bytes([]regpol.Instruction{
 		regpol.Delete(lsa, "RestrictAnonymous"),
 		regpol.Delete(lsa, "RestrictAnonymousSAM"),
@@ -406,7 +445,8 @@ func TestPolicyRemoves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := source(t, Options{Product: "win2019", Role: model.Member}, filepath.Join(write(t, map[string]string{"registry.pol": string(b)}), "registry.pol"))
+	a := source(t, Options{Product: "win2019", Role: model.Member},
+		filepath.Join(write(t, map[string]string{"registry.pol": string(b)}), "registry.pol"))
 	for id, want := range map[string]model.Value{
 		"RestrictAnonymous": {}, "RestrictNullSessAccess": {},
 		"RestrictAnonymousSAM": {Present: true, Type: "REG_DWORD", Data: 1},

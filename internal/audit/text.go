@@ -19,26 +19,29 @@ import (
 	"ipcguard/internal/model"
 )
 
-// tool is a program of Windows whose output an administrator kept.
+// tool is a Windows program whose saved output can be audited.
 type tool struct {
-	name string // as it is called, for the reader
+	name string // its name, for messages
 	kind string // of the source
 	is   func(head string) bool
 	read func(f *facts, c *catalog.Catalog, text string) error
 }
 
-// tools are told by what they print, in this order.
+// tools lists the programs in the order in which their output is recognized.
 func tools(c *catalog.Catalog) []tool {
 	return []tool{
 		{"reg query", "reg", regquery.Is, regQuery},
 		{"gpresult /x or Get-GPOReport", "gpo", rsop.Is, policyReport},
 		{"LGPO /parse", "gpo", lgpo.Is, lgpoText},
 		{"auditpol", "auditpol", auditpol.Is, auditPolicy},
-		{"Get-SmbServerConfiguration or Get-SmbShare", "powershell", func(head string) bool { return smbObjects(c, head) }, serverObjects},
+		{
+			"Get-SmbServerConfiguration or Get-SmbShare", "powershell",
+			func(head string) bool { return smbObjects(c, head) }, serverObjects,
+		},
 	}
 }
 
-// toolOf finds the program that printed a text; nil where none did.
+// toolOf returns the program that printed a text, or nil.
 func toolOf(c *catalog.Catalog, head string) *tool {
 	for _, t := range tools(c) {
 		if t.is(head) {
@@ -51,7 +54,7 @@ func toolOf(c *catalog.Catalog, head string) *tool {
 // maxText bounds the output of a program: reg query of a service's keys, a report of a machine with very many policies.
 const maxText = 64 << 20
 
-// readText reads a text in whichever encoding a Windows program or its console wrote it.
+// readText reads a text in any encoding that Windows programs or consoles write.
 func readText(path string) (string, error) {
 	if err := regular(path, maxText); err != nil {
 		return "", err
@@ -64,7 +67,7 @@ func readText(path string) (string, error) {
 	return registry.ReadText(file, maxText)
 }
 
-// textSource takes what a program of Windows printed.
+// textSource audits the output of a Windows program.
 func (o *Options) textSource(path string) (*facts, error) {
 	text, err := readText(path)
 	if err != nil && !errors.Is(err, registry.ErrCut) {
@@ -86,7 +89,7 @@ func (o *Options) textSource(path string) (*facts, error) {
 	return f, nil
 }
 
-// regQuery takes the values that reg query printed. What it did not print may not have been asked for.
+// regQuery takes the values that reg query printed. A value that it did not print may not have been queried.
 func regQuery(f *facts, c *catalog.Catalog, text string) error {
 	values, err := regquery.Parse(text)
 	path := f.source.Name
@@ -106,7 +109,7 @@ func regQuery(f *facts, c *catalog.Catalog, text string) error {
 	return nil
 }
 
-// lgpoText takes a policy that LGPO took apart.
+// lgpoText takes a policy that LGPO parsed.
 func lgpoText(f *facts, c *catalog.Catalog, text string) error {
 	ins, user, err := lgpo.Parse(text)
 	g := &gpo.GPO{Name: filepath.Base(f.source.Name), Policy: ins, Problems: located(f.source.Name, err)}

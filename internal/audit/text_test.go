@@ -10,7 +10,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// What the programs of Windows print is read by what it says, whatever the file is called and however it is encoded.
+// TestWindowsTexts: the output of Windows programs is recognized by its content, whatever the file name and the
+// encoding.
 func TestWindowsTexts(t *testing.T) {
 	const (
 		query = "\r\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Lsa\r\n    restrictanonymous    REG_DWORD    0x1\r\n\r\n" +
@@ -36,38 +37,100 @@ func TestWindowsTexts(t *testing.T) {
 	wide := func(s string) string { return "\xff\xfe" + string(registry.EncodeUTF16(s)) }
 	for _, tt := range []struct {
 		name, text string
-		want       map[string]any // settings in effect
+		want       map[string]any // effective settings
 		role       model.Role
 		host       string
 		problem    string
 	}{
-		{"reg query", query, map[string]any{"RestrictAnonymous": 1, "NullSessionPipes": []string{"netlogon", "samr"}}, model.DomainController, "", ""},
+		{
+			"reg query", query,
+			map[string]any{"RestrictAnonymous": 1, "NullSessionPipes": []string{"netlogon", "samr"}},
+			model.DomainController, "", "",
+		},
 		{"reg query in UTF-16", wide(query), map[string]any{"RestrictAnonymous": 1}, model.DomainController, "", ""},
-		{"reg query with an error", "FEHLER: Zugriff verweigert\r\n" + query, map[string]any{"RestrictAnonymous": 1}, model.DomainController, "", "line 1"},
-		{"reg query of one that is not looked for", "HKEY_LOCAL_MACHINE\\SOFTWARE\\X\n    Y    REG_SZ    z\n", map[string]any{}, model.UnknownRole, "", ""},
-		{"Get-SmbServerConfiguration", list, map[string]any{"EncryptData": 0, "SMB1": 0, "RequireSecuritySignature": 1, "NullSessionPipes": []string{"netlogon", "samr", "lsarpc"}, "NullSessionShares": []string{}, "AutoShareServer": 1}, model.UnknownRole, "", ""},
+		{
+			"reg query with an error", "FEHLER: Zugriff verweigert\r\n" + query,
+			map[string]any{"RestrictAnonymous": 1},
+			model.DomainController, "", "line 1",
+		},
+		{
+			"reg query of one that is not looked for", "HKEY_LOCAL_MACHINE\\SOFTWARE\\X\n    Y    REG_SZ    z\n",
+			map[string]any{},
+			model.UnknownRole, "", "",
+		},
+		{
+			"Get-SmbServerConfiguration", list,
+			map[string]any{
+				"EncryptData": 0, "SMB1": 0, "RequireSecuritySignature": 1,
+				"NullSessionPipes": []string{"netlogon", "samr", "lsarpc"}, "NullSessionShares": []string{},
+				"AutoShareServer": 1,
+			},
+			model.UnknownRole, "", "",
+		},
 		{"the same in UTF-16", wide(list), map[string]any{"RequireSecuritySignature": 1}, model.UnknownRole, "", ""},
-		{"as JSON", json, map[string]any{"EncryptData": 0, "SMB1": 1, "NullSessionPipes": []string{}}, model.UnknownRole, "", ""},
-		{"as CSV", csv, map[string]any{"EncryptData": 0, "NullSessionPipes": []string{"netlogon"}}, model.UnknownRole, "", ""},
-		{"with a value that is none", list + "AutoShareWorkstation            : perhaps\r\n", map[string]any{"AutoShareServer": 1}, model.UnknownRole, "", "AutoShareWorkstation"},
+		{
+			"as JSON", json,
+			map[string]any{"EncryptData": 0, "SMB1": 1, "NullSessionPipes": []string{}},
+			model.UnknownRole, "", "",
+		},
+		{
+			"as CSV", csv,
+			map[string]any{"EncryptData": 0, "NullSessionPipes": []string{"netlogon"}},
+			model.UnknownRole,
+			"", "",
+		},
+		{
+			"with a value that is none", list + "AutoShareWorkstation            : perhaps\r\n",
+			map[string]any{"AutoShareServer": 1},
+			model.UnknownRole, "", "AutoShareWorkstation",
+		},
 		{"Get-SmbShare", shares, map[string]any{}, model.UnknownRole, "", ""},
 		{"Get-SmbShare | fl *", sharesList, map[string]any{}, model.UnknownRole, "", ""},
 		{"Get-SmbShare | ConvertTo-Json", sharesJSON, map[string]any{}, model.UnknownRole, "", ""},
 		{"Get-SmbShare | Export-Clixml", sharesXML, map[string]any{}, model.UnknownRole, "", ""},
-		{"the lowest dialect", list + "Smb2DialectMin                  : SMB300\r\n", map[string]any{"MinSmb2Dialect": 768}, model.UnknownRole, "", ""},
-		{"the lowest dialect as JSON", `{"EncryptData": false, "EnableSMB1Protocol": true, "Smb2DialectMin": 785}`, map[string]any{"MinSmb2Dialect": 785}, model.UnknownRole, "", ""},
-		{"no lowest dialect", list + "Smb2DialectMin                  : None\r\n", map[string]any{"MinSmb2Dialect": 514}, model.UnknownRole, "", ""},
-		{"a list in braces", "NullSessionPipes : {netlogon, samr}\r\nRequireSecuritySignature : True\r\n", map[string]any{"NullSessionPipes": []string{"netlogon", "samr"}}, model.UnknownRole, "", ""},
-		{"secedit /export", wide(secedit), map[string]any{"RestrictAnonymous": 1, "LSAAnonymousNameLookup": 0, "EnableGuestAccount": 0}, model.UnknownRole, "", ""},
+		{
+			"the lowest dialect", list + "Smb2DialectMin                  : SMB300\r\n",
+			map[string]any{"MinSmb2Dialect": 768},
+			model.UnknownRole, "", "",
+		},
+		{
+			"the lowest dialect as JSON", `{"EncryptData": false, "EnableSMB1Protocol": true, "Smb2DialectMin": 785}`,
+			map[string]any{"MinSmb2Dialect": 785},
+			model.UnknownRole, "", "",
+		},
+		{
+			"no lowest dialect", list + "Smb2DialectMin                  : None\r\n",
+			map[string]any{"MinSmb2Dialect": 514},
+			model.UnknownRole, "", "",
+		},
+		{
+			"a list in braces", "NullSessionPipes : {netlogon, samr}\r\nRequireSecuritySignature : True\r\n",
+			map[string]any{"NullSessionPipes": []string{"netlogon", "samr"}},
+			model.UnknownRole, "", "",
+		},
+		{"secedit /export", wide(secedit), map[string]any{
+			"RestrictAnonymous": 1, "LSAAnonymousNameLookup": 0,
+			"EnableGuestAccount": 0,
+		}, model.UnknownRole, "", ""},
 		{"LGPO", lgpo, map[string]any{"RestrictAnonymous": 1}, model.UnknownRole, "", ""},
-		{"gpresult /x", wide(rsop), map[string]any{"RestrictAnonymous": 1, "LSAAnonymousNameLookup": 0}, model.UnknownRole, "SRV1", ""},
-		{"gpresult /x without templates' values", strings.Replace(rsop, "</Extension>", "<q:Policy xmlns:q='x'><q:Name>X</q:Name></q:Policy></Extension>", 1), map[string]any{"RestrictAnonymous": 1}, model.UnknownRole, "SRV1", "1 administrative templates"},
+		{
+			"gpresult /x", wide(rsop),
+			map[string]any{"RestrictAnonymous": 1, "LSAAnonymousNameLookup": 0},
+			model.UnknownRole, "SRV1", "",
+		},
+		{
+			"gpresult /x without templates' values",
+			strings.Replace(rsop, "</Extension>", "<q:Policy xmlns:q='x'><q:Name>X</q:Name></q:Policy></Extension>", 1),
+			map[string]any{"RestrictAnonymous": 1},
+			model.UnknownRole, "SRV1", "1 administrative templates",
+		},
 		{"auditpol", pol, map[string]any{"AuditFileShare": 3}, model.UnknownRole, "", ""},
 		{"auditpol /r", polCSV, map[string]any{"AuditDetailedFileShare": 2}, model.UnknownRole, "SRV1", ""},
 		{"auditpol in French", french, map[string]any{}, model.UnknownRole, "", "not understood"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := source(t, Options{Product: "win2022"}, write(t, map[string]string{"output.txt": tt.text})+"/output.txt")
+			a := source(t, Options{Product: "win2022"},
+				write(t, map[string]string{"output.txt": tt.text})+"/output.txt")
 			for id, want := range tt.want {
 				s := settingOf(t, a, id)
 				list, isList := want.([]string)
@@ -85,30 +148,38 @@ func TestWindowsTexts(t *testing.T) {
 			if a.Partial != (tt.problem != "") || tt.problem != "" && !mentions(a.Problems, tt.problem) {
 				t.Errorf("problems %q, want %q", a.Problems, tt.problem)
 			}
-			if s := settingOf(t, a, "EncryptData"); strings.HasPrefix(tt.name, "Get-SmbShare |") && (len(a.Shares) != 2 || a.Shares[0].Name != "pub" || a.Shares[0].Default || !a.Shares[1].Default || !s.NotRead ||
-				!slices.ContainsFunc(a.Platform.Why, func(w string) bool { return strings.Contains(w, "pub (anonymous callers)") })) {
+			if s := settingOf(t, a, "EncryptData"); strings.HasPrefix(tt.name, "Get-SmbShare |") &&
+				(len(a.Shares) != 2 || a.Shares[0].Name != "pub" || a.Shares[0].Default || !a.Shares[1].Default ||
+					!s.NotRead ||
+					!slices.ContainsFunc(a.Platform.Why, func(w string) bool {
+						return strings.Contains(w, "pub (anonymous callers)")
+					})) {
 				t.Errorf("%+v, %q, EncryptData %+v", a.Shares, a.Platform.Why, s)
 			}
-			if tt.name == "Get-SmbShare" && (len(a.Shares) != 3 || a.Shares[2].Path != `C:\pub` || a.Shares[2].Default || !a.Shares[0].Default) {
+			if tt.name == "Get-SmbShare" && (len(a.Shares) != 3 || a.Shares[2].Path != `C:\pub` ||
+				a.Shares[2].Default || !a.Shares[0].Default) {
 				t.Errorf("%+v", a.Shares)
 			}
 		})
 	}
 	dir := write(t, map[string]string{"a.txt": list, "b.txt": shares, "c.txt": query})
 	var got []*model.Audit
-	err := Options{Merge: true}.Run(t.Context(), []string{filepath.Join(dir, "c.txt"), filepath.Join(dir, "b.txt"), filepath.Join(dir, "a.txt")}, func(r Result) error {
-		got = append(got, r.Audits...)
-		return r.Err
-	})
+	err := Options{Merge: true}.Run(t.Context(),
+		[]string{filepath.Join(dir, "c.txt"), filepath.Join(dir, "b.txt"), filepath.Join(dir, "a.txt")},
+		func(r Result) error {
+			got = append(got, r.Audits...)
+			return r.Err
+		})
 	if err != nil || len(got) != 1 || len(got[0].Shares) != 3 || got[0].Platform.Role != model.DomainController {
 		t.Fatalf("%d results, %v", len(got), err)
 	}
-	if s := settingOf(t, got[0], "NullSessionPipes"); len(s.Configured.([]string)) != 3 || !strings.Contains(s.Why, "wins over") {
+	if s := settingOf(t, got[0], "NullSessionPipes"); len(s.Configured.([]string)) != 3 ||
+		!strings.Contains(s.Why, "wins over") {
 		t.Errorf("%+v", s)
 	}
 }
 
-// A text that is none of these is refused, with a guess at what it is.
+// TestRefusedTexts: any other text is refused, with a guess at what it is.
 func TestRefusedTexts(t *testing.T) {
 	for name, tt := range map[string]struct{ text, part string }{
 		"empty":             {"", "it is empty"},
@@ -126,16 +197,20 @@ func TestRefusedTexts(t *testing.T) {
 		"a table of others": {"Name Id\n---- --\nx    1\n", "none of the files"},
 	} {
 		list, err := Options{}.Source(t.Context(), write(t, map[string]string{"f": tt.text})+"/f")
-		if err == nil || len(list) != 0 || !strings.Contains(err.Error(), tt.part) || !strings.Contains(err.Error(), "none of the files that can be audited") {
+		if err == nil || len(list) != 0 || !strings.Contains(err.Error(), tt.part) ||
+			!strings.Contains(err.Error(), "none of the files that can be audited") {
 			t.Errorf("%s: %d results, %v", name, len(list), err)
 		}
 	}
-	for _, text := range []string{"[global]\n", "# a comment\n\n[GLOBAL]\n", "[pub]\npath = /srv\nguest ok = yes\n", "workgroup = X\n", "[printers]\nprintable = yes\nunknown = 1\nbrowseable = no\n"} {
+	for _, text := range []string{
+		"[global]\n", "# a comment\n\n[GLOBAL]\n", "[pub]\npath = /srv\nguest ok = yes\n",
+		"workgroup = X\n", "[printers]\nprintable = yes\nunknown = 1\nbrowseable = no\n",
+	} {
 		if a := source(t, Options{}, write(t, map[string]string{"f": text})+"/f"); a.Platform.System != "samba" {
 			t.Errorf("%q: %+v", text, a.Platform)
 		}
 	}
-	// a folder has the configurations that are ones
+	// Of a folder, only its configurations are audited.
 	dir := write(t, map[string]string{"nginx.conf": "server {\n  listen 80;\n}\n", "smb.conf": "[global]\n"})
 	if list, err := (Options{}).Source(t.Context(), dir); err != nil || len(list) != 1 {
 		t.Errorf("%d results, %v", len(list), err)

@@ -13,32 +13,59 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// What was not read is unknown: neither a default nor a refusal, and the reason is told.
+// TestUnreadSamba: what was not read is unknown, neither a default nor a refusal, and the reason is reported.
 func TestUnreadSamba(t *testing.T) {
 	for _, tt := range []struct {
 		name, text, why string
-		mapped          any // map to guest in effect; nil is unknown
+		mapped          any // effective map to guest; nil is unknown
 	}{
-		{"include = registry", "[global]\nrestrict anonymous = 2\ninclude = registry\n", "Samba's registry holds more", nil},
-		{"config backend", "[global]\nrestrict anonymous = 2\nconfig backend = registry\n", "config backend = registry", nil},
+		{
+			"include = registry", "[global]\nrestrict anonymous = 2\ninclude = registry\n",
+			"Samba's registry holds more",
+			nil,
+		},
+		{
+			"config backend", "[global]\nrestrict anonymous = 2\nconfig backend = registry\n",
+			"config backend = registry",
+			nil,
+		},
 		{"the client's name", "[global]\nrestrict anonymous = 2\ninclude = /etc/samba/%m.conf\n", "%m.conf", nil},
-		{"the client's address", "[global]\nrestrict anonymous = 2\ninclude = /etc/samba/smb-%I.conf\n", "%I.conf", nil},
+		{
+			"the client's address", "[global]\nrestrict anonymous = 2\ninclude = /etc/samba/smb-%I.conf\n", "%I.conf",
+			nil,
+		},
 		{"the client's system", "[global]\nrestrict anonymous = 2\ninclude = /etc/samba/smb-%a.conf\n", "%a.conf", nil},
 		{"the user", "[global]\nrestrict anonymous = 2\ninclude = /etc/samba/%U.conf\n", "%U.conf", nil},
-		{"another file by the client's name", "[global]\nrestrict anonymous = 2\nconfig file = /etc/samba/smb.%m\n", "config file", nil},
-		{"another file that did not come along", "[global]\nrestrict anonymous = 2\nconfig file = /nowhere/other.conf\n", "/nowhere/other.conf is not here", nil},
-		{"an include that did not come along", "[global]\nrestrict anonymous = 2\ninclude = /nowhere/shares.conf\n", "/nowhere/shares.conf is not here", nil},
-		{"written after it", "[global]\nrestrict anonymous = 2\ninclude = /nowhere/shares.conf\nmap to guest = Bad User\n", "/nowhere/shares.conf is not here", "bad user"},
+		{
+			"another file by the client's name", "[global]\nrestrict anonymous = 2\nconfig file = /etc/samba/smb.%m\n",
+			"config file", nil,
+		},
+		{
+			"another file that did not come along",
+			"[global]\nrestrict anonymous = 2\nconfig file = /nowhere/other.conf\n", "/nowhere/other.conf is not here",
+			nil,
+		},
+		{
+			"an include that did not come along", "[global]\nrestrict anonymous = 2\ninclude = /nowhere/shares.conf\n",
+			"/nowhere/shares.conf is not here", nil,
+		},
+		{
+			"written after it",
+			"[global]\nrestrict anonymous = 2\ninclude = /nowhere/shares.conf\nmap to guest = Bad User\n",
+			"/nowhere/shares.conf is not here", "bad user",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := source(t, Options{}, write(t, map[string]string{"smb.conf": tt.text})+"/smb.conf")
 			if !a.Partial || !mentions(a.Problems, tt.why) || !strings.Contains(a.Unread, tt.why) {
 				t.Errorf("partial %v, unread %q, problems %q", a.Partial, a.Unread, a.Problems)
 			}
-			if s := settingOf(t, a, "server signing"); !s.NotRead || s.Basis != model.BasisUnknown || !strings.Contains(s.Why, tt.why) {
+			if s := settingOf(t, a, "server signing"); !s.NotRead || s.Basis != model.BasisUnknown ||
+				!strings.Contains(s.Why, tt.why) {
 				t.Errorf("what the file does not say: %+v", s)
 			}
-			if s := settingOf(t, a, "map to guest"); s.Effective != tt.mapped || s.NotRead != (tt.mapped == nil) || strings.Contains(s.Why, "replace") {
+			if s := settingOf(t, a, "map to guest"); s.Effective != tt.mapped || s.NotRead != (tt.mapped == nil) ||
+				strings.Contains(s.Why, "replace") {
 				t.Errorf("%+v, want %v", s, tt.mapped)
 			}
 			s := settingOf(t, a, "restrict anonymous")
@@ -60,17 +87,19 @@ func TestUnreadSamba(t *testing.T) {
 		})
 	}
 	a := source(t, Options{}, write(t, map[string]string{"smb.conf": "[global]\nregistry shares = yes\n"})+"/smb.conf")
-	if o := a.Access[model.Anonymous].Discloses[model.DisclosesFiles]; !a.Partial || o == model.Denied || settingOf(t, a, "server signing").NotRead {
+	if o := a.Access[model.Anonymous].Discloses[model.DisclosesFiles]; !a.Partial || o == model.Denied ||
+		settingOf(t, a, "server signing").NotRead {
 		t.Errorf("registry shares: partial %v, files %s", a.Partial, o)
 	}
-	// a file of the same folder is not there where the configuration lies, either
+	// A file of the same folder is missing next to the configuration too.
 	dir := write(t, map[string]string{"smb.conf": ""})
 	path := filepath.Join(dir, "smb.conf")
 	a = source(t, Options{}, write(t, map[string]string{"smb.conf": "[global]\n"})+"/smb.conf")
 	if s := settingOf(t, a, "server signing"); a.Partial || s.NotRead {
 		t.Errorf("%+v", s)
 	}
-	a = source(t, Options{}, write(t, map[string]string{"x/smb.conf": "[global]\ninclude = " + path + ".local\n"})+"/x/smb.conf")
+	a = source(t, Options{}, write(t, map[string]string{"x/smb.conf": "[global]\ninclude = " + path + ".local\n"})+
+		"/x/smb.conf")
 	if s := settingOf(t, a, "server signing"); !s.NotRead {
 		t.Errorf("another folder: %+v", s)
 	}
@@ -80,8 +109,8 @@ func TestUnreadSamba(t *testing.T) {
 	}
 }
 
-// usershareFiles are files of net usershare, and whether smbd 4.17.12 lets an anonymous caller in while usershare allow guests is
-// on. TestUsersharesAgainstSamba asks one.
+// usershareFiles are usershare files, and whether smbd 4.17.12 admits an anonymous caller while usershare allow guests
+// is on. TestUsersharesAgainstSamba checks this.
 var usershareFiles = map[string]struct {
 	text string
 	open bool
@@ -103,7 +132,7 @@ var usershareFiles = map[string]struct {
 	"short":     {"only\n", false},
 }
 
-// usershareFile makes a file of the lines that are told, and what is usual for the rest.
+// usershareFile returns a file with the given lines, and usual values for the rest.
 func usershareFile(told string) string {
 	version, path, acl := "2", "/tmp", "S-1-1-0:R"
 	for _, set := range []struct {
@@ -127,17 +156,22 @@ func usershareFile(told string) string {
 func TestUsershares(t *testing.T) {
 	for name, tt := range usershareFiles {
 		s, ok := parseUsershare(name, usershareFile(tt.text))
-		if open := ok && s.Guest && s.Off == ""; open != tt.open && name != "gone" { // whose folder it does not look for
+		// The audit does not look for its folder.
+		if open := ok && s.Guest && s.Off == ""; open != tt.open && name != "gone" {
 			t.Errorf("%s: %+v, %v", name, s, ok)
 		}
 	}
 }
 
-// TestUsersharesAgainstSamba asks a real server for usershares, and holds the audit's word on each against its answer.
+// TestUsersharesAgainstSamba requests usershares from a real server, and compares the audit's result for each with its
+// response.
 func TestUsersharesAgainstSamba(t *testing.T) {
 	peer.Need(t, "smbd", "smbclient", "testparm")
 	users := t.TempDir()
-	s := peer.StartSamba(t, peer.Config{Address: "127.13.5.1", Global: []string{"usershare path = " + users, "usershare max shares = 100", "usershare owner only = no"}})
+	s := peer.StartSamba(t, peer.Config{
+		Address: "127.13.5.1",
+		Global:  []string{"usershare path = " + users, "usershare max shares = 100", "usershare owner only = no"},
+	})
 	for name, tt := range usershareFiles {
 		writeTo(t, filepath.Join(users, name), usershareFile(tt.text))
 	}
@@ -174,7 +208,9 @@ func TestUsersharesAgainstSamba(t *testing.T) {
 				t.Fatalf("not every share is known: %q", a.Problems)
 			}
 			for _, name := range names {
-				says := slices.ContainsFunc(a.Shares, func(s model.Share) bool { return strings.EqualFold(s.Name, name) && s.OpenToGuests() })
+				says := slices.ContainsFunc(a.Shares, func(s model.Share) bool {
+					return strings.EqualFold(s.Name, name) && s.OpenToGuests()
+				})
 				if is := (peer.Client{}).Share(t, s.Addr(), name, "ls"); is.OK() != says {
 					t.Errorf("%s: the audit says open %v, smbd %v", name, says, is)
 				}

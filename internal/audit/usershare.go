@@ -13,14 +13,14 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Bounds of usershares. Samba itself reads no more than 10 KiB of one; a server has some dozen.
+// Bounds of usershares. Samba itself reads no more than 10 KiB of one; a server has a dozen or so.
 const (
 	maxUsershare  = 10 << 10
 	maxUsershares = 20_000
 )
 
-// hiddenShares adds the shares of this machine's Samba that smb.conf does not show: those that users made, and those that
-// smbd takes from its registry when somebody asks for them.
+// hiddenShares adds the shares of this machine's Samba that smb.conf does not show: usershares, and those that smbd
+// loads from its registry on request.
 func (f *facts) hiddenShares(ctx context.Context, o *Options, config string, c *smbconf.Config) {
 	ask := func(name string) string {
 		out, err := program(ctx, "testparm", "-s", "--suppress-prompt", "--parameter-name="+name, config)
@@ -50,7 +50,7 @@ func (f *facts) hiddenShares(ctx context.Context, o *Options, config string, c *
 	}
 }
 
-// registryShares adds those of Samba's registry.
+// registryShares adds the shares of Samba's registry.
 func (f *facts) registryShares(ctx context.Context, o *Options, config string) {
 	text, err := program(ctx, "net", "--configfile="+config, "conf", "list")
 	if err != nil {
@@ -58,7 +58,8 @@ func (f *facts) registryShares(ctx context.Context, o *Options, config string) {
 		f.complete = false
 		return
 	}
-	c, err := smbconf.Load(smbconf.RegistryFile, smbconf.Options{ReadFile: func(string) ([]byte, error) { return []byte(text), nil }})
+	c, err := smbconf.Load(smbconf.RegistryFile,
+		smbconf.Options{ReadFile: func(string) ([]byte, error) { return []byte(text), nil }})
 	if err != nil {
 		f.problem("%v", err)
 		f.complete = false
@@ -70,7 +71,7 @@ func (f *facts) registryShares(ctx context.Context, o *Options, config string) {
 	f.addShares(held.shares)
 }
 
-// addShares adds shares that are not there yet.
+// addShares adds shares that are not in the list yet.
 func (f *facts) addShares(more []model.Share) {
 	for _, s := range more {
 		if !slices.ContainsFunc(f.shares, func(have model.Share) bool { return strings.EqualFold(have.Name, s.Name) }) {
@@ -79,8 +80,8 @@ func (f *facts) addShares(more []model.Share) {
 	}
 }
 
-// usershares adds those that lie in a folder. smbd takes none from a folder that anybody may write to or that lacks the
-// sticky bit. See load_usershare_shares in source3/param/loadparm.c.
+// usershares adds the usershares in a folder. smbd takes none from a folder that everyone may write to or that lacks
+// the sticky bit. See load_usershare_shares in source3/param/loadparm.c.
 func (f *facts) usershares(folder string, begins model.Share) {
 	st, err := os.Stat(folder)
 	switch {
@@ -105,14 +106,15 @@ func (f *facts) usershares(folder string, begins model.Share) {
 			f.complete = false
 			return
 		}
-		if e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ":tmp") { // what net usershare is writing
+		// Skip files that net usershare is still writing.
+		if e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ":tmp") {
 			f.usershare(filepath.Join(folder, e.Name()), begins)
 		}
 	}
 	f.source.Parts = append(f.source.Parts, folder)
 }
 
-// usershare adds one; begins is what it has but for what its file says.
+// usershare adds one; begins holds the defaults that its file does not set.
 func (f *facts) usershare(path string, begins model.Share) {
 	err := regular(path, maxUsershare)
 	var b []byte
@@ -125,7 +127,7 @@ func (f *facts) usershare(path string, begins model.Share) {
 		return
 	}
 	if st, err := os.Stat(path); err == nil && st.Mode().Perm()&0o002 != 0 {
-		return // anybody may write to it: smbd takes no such file
+		return // everyone may write to it: smbd ignores such a file
 	}
 	said, ok := parseUsershare(filepath.Base(path), string(b))
 	if !ok {
@@ -143,11 +145,11 @@ func (f *facts) usershare(path string, begins model.Share) {
 	case err == nil && !st.IsDir():
 		s.Off = "its path is no folder"
 	}
-	s.Guest, s.GuestAt = said.Guest, "" // whether it counts is for the access model to say
+	s.Guest, s.GuestAt = said.Guest, "" // the access model decides whether it counts
 	f.addShares([]model.Share{s})
 }
 
-// parseUsershare reads one file of net usershare. smbd passes over what is none, and over one whose lines have another order.
+// parseUsershare parses a file of net usershare. smbd ignores other files, and a file whose lines are in another order.
 //
 //	#VERSION 2
 //	path=/srv/drop
@@ -171,14 +173,15 @@ func parseUsershare(name, text string) (s model.Share, ok bool) {
 		values[i] = value
 	}
 	version, acl, shown := values[0], values[3], values[5]
-	if len(lines) < 4 || version != "1" && version != "2" || !filepath.IsAbs(values[1]) || shown != "" && !strings.EqualFold(shown, name) {
+	if len(lines) < 4 || version != "1" && version != "2" || !filepath.IsAbs(values[1]) ||
+		shown != "" && !strings.EqualFold(shown, name) {
 		return s, false
 	}
 	s = model.Share{Name: name, Path: values[1], Guest: version == "2" && values[4] == "y"}
 	if shown != "" {
 		s.Name = shown
 	}
-	for entry := range strings.SplitSeq(acl, ",") { // the first that is about everybody counts for strangers
+	for entry := range strings.SplitSeq(acl, ",") { // the first entry about Everyone counts for strangers
 		if who, may, _ := strings.Cut(strings.TrimSpace(entry), ":"); strings.EqualFold(who, "S-1-1-0") {
 			if strings.EqualFold(may, "D") {
 				s.Off = "its list refuses everybody"

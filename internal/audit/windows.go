@@ -13,7 +13,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// The keys that are read besides the settings' own.
+// The keys that are read in addition to the settings' own.
 const (
 	keyControl  = `HKLM\SYSTEM\CurrentControlSet\Control`
 	keyServices = `HKLM\SYSTEM\CurrentControlSet\Services`
@@ -29,15 +29,15 @@ const (
 	keyActiveName  = keyControl + `\ComputerName\ActiveComputerName`
 )
 
-// windowsReader reads a Windows registry, wherever it comes from.
+// windowsReader reads a Windows registry from any source.
 type windowsReader struct {
 	*facts
 	catalog *catalog.Catalog
 	in      registry.Reader
-	covers  func(key string) bool // whether what is not there is absent, rather than not known
+	covers  func(key string) bool // whether a missing value is absent rather than unknown
 }
 
-// all reads everything that a whole registry tells.
+// all reads everything that a whole registry contains.
 func (w *windowsReader) all() {
 	w.settings()
 	w.product()
@@ -47,7 +47,7 @@ func (w *windowsReader) all() {
 	w.sharesOf()
 }
 
-// places are where a setting is looked for: under a policy first, which wins.
+// places returns where to look for a setting: first under a policy, which wins.
 func places(s *catalog.Setting) []string {
 	var out []string
 	for _, p := range append(slices.Clone(s.Aliases), s.Where) {
@@ -92,7 +92,7 @@ func (w *windowsReader) setting(s *catalog.Setting) {
 	}
 }
 
-// policyWins says that a policy's place counts before the setting's own, and what stands there without effect.
+// policyWins says that a policy's key takes precedence over the setting's own, and which value there has no effect.
 func (w *windowsReader) policyWins(s *catalog.Setting, place string, v registry.Value) string {
 	said := "a policy writes it, again at each refresh: " + place + " counts before " + s.Where
 	own, err := w.in.Value(registry.SplitValue(s.Where))
@@ -106,7 +106,7 @@ func (w *windowsReader) policyWins(s *catalog.Setting, place string, v registry.
 	return said + ", where " + model.Text(b.Data) + " is written and does nothing"
 }
 
-// value turns a registry value into the catalog's shape, and notes what is odd about it.
+// value converts a registry value to the catalog's type, and notes anomalies.
 func (w *windowsReader) value(s *catalog.Setting, v registry.Value) model.Value {
 	want, err := registry.ParseType(s.Type)
 	if err != nil {
@@ -147,7 +147,7 @@ func (w *windowsReader) value(s *catalog.Setting, v registry.Value) model.Value 
 	if odd := v.Oddities(want); len(odd) > 0 {
 		l := lint{id: "wrong-type", setting: s.ID, evidence: fmt.Sprintf("%s %s", s.ID, strings.Join(odd, ", and "))}
 		if v.Type == want {
-			l.severity = model.Info // the right type, untidily written
+			l.severity = model.Info // the right type, sloppily written
 		}
 		if len(odd) == 1 && strings.Contains(odd[0], "blank entry") {
 			l.fix = "Leave it: domain controllers ship with such a list."
@@ -176,7 +176,7 @@ func (w *windowsReader) dword(key, name string) (int, bool) {
 	return int(n), err == nil
 }
 
-// names looks for values that are meant for a setting and are not: misspelt, or under another key.
+// names looks for values that are meant for a setting but misspelt, or under another key.
 func (w *windowsReader) names(keys ...string) {
 	for _, key := range keys {
 		values, err := w.in.Values(key)
@@ -190,19 +190,20 @@ func (w *windowsReader) names(keys ...string) {
 			if meant := w.meant(key, v.Name); meant != nil {
 				w.lints = append(w.lints, lint{
 					id: "misspelt-setting", setting: meant.ID,
-					evidence: fmt.Sprintf("%s\\%s is written, which nothing reads; %s was probably meant", key, v.Name, meant.Where),
+					evidence: fmt.Sprintf("%s\\%s is written, which nothing reads; %s was probably meant", key, v.Name,
+						meant.Where),
 				})
 			}
 		}
 	}
 }
 
-// others are names that are no settings here and look like one.
+// others are names that are not settings here and look like one.
 var others = []string{"EnableSecuritySignature", "RequireSecuritySignature", "EnableForcedLogoff"}
 
-// meant is the setting that a value's name is a slip of, or nil.
+// meant returns the setting of which a value's name is a misspelling, or nil.
 func (w *windowsReader) meant(key, name string) *catalog.Setting {
-	if strings.EqualFold(name, "RestrictNullSessionAccess") { // the Resource Kit's own slip, see cc957461
+	if strings.EqualFold(name, "RestrictNullSessionAccess") { // the Resource Kit's own error, see cc957461
 		return w.catalog.Setting("RestrictNullSessAccess")
 	}
 	var near *catalog.Setting
@@ -217,7 +218,8 @@ func (w *windowsReader) meant(key, name string) *catalog.Setting {
 			switch {
 			case strings.EqualFold(n, name) && same:
 				return nil
-			case strings.EqualFold(n, name) && (k == keyLsa || k == keyServer) && !slices.ContainsFunc(others, func(o string) bool { return strings.EqualFold(o, name) }):
+			case strings.EqualFold(n, name) && (k == keyLsa || k == keyServer) &&
+				!slices.ContainsFunc(others, func(o string) bool { return strings.EqualFold(o, name) }):
 				near = s // the right name under the other key
 			case same && len(name) > 5 && slips(strings.ToLower(n), strings.ToLower(name)) <= 2:
 				near = s
@@ -227,9 +229,9 @@ func (w *windowsReader) meant(key, name string) *catalog.Setting {
 	return near
 }
 
-// slips counts the letters too many, too few or wrong between two names.
+// slips counts the extra, missing or wrong letters between two names.
 func slips(a, b string) int {
-	const longest = 64 // names of settings are shorter; what is longer is none
+	const longest = 64 // names of settings are shorter; longer ones do not match
 	if len(a) > longest || len(b) > longest {
 		return longest
 	}
@@ -251,8 +253,8 @@ func slips(a, b string) int {
 	return row[len(b)]
 }
 
-// driverOfSMB1 settles an absent SMB1 value by the driver of the SMB1 server: absent with a driver that starts means on,
-// no driver means off, on every release. Auditors that look at the value alone are wrong one way or the other.
+// driverOfSMB1 decides an absent SMB1 value by the driver of the SMB1 server: with a driver that starts, absent means
+// on; without a driver, off, on every release. Auditors that check only the value get one of the cases wrong.
 func (j *judging) driverOfSMB1() {
 	value, read := j.values["SMB1"]
 	driver, readDriver := j.values["srv.Start"]
@@ -260,7 +262,7 @@ func (j *judging) driverOfSMB1() {
 		return
 	}
 	s := j.setting("SMB1")
-	if s.State == model.StateNotApplicable { // older releases speak nothing else
+	if s.State == model.StateNotApplicable { // older releases speak only SMB1
 		return
 	}
 	start, ok := driver.Whole()
@@ -273,7 +275,8 @@ func (j *judging) driverOfSMB1() {
 		s.Why = "absent, and the driver Services\\srv is disabled"
 	case ok && start >= 0 && start < 4:
 		s.Effective, s.State = 1, model.StateWeak
-		s.Why = fmt.Sprintf("absent, and the driver Services\\srv is installed and starts (Start %d): on, an inference", start)
+		s.Why = fmt.Sprintf("absent, and the driver Services\\srv is installed and starts (Start %d): on, an inference",
+			start)
 	default:
 		return
 	}

@@ -14,14 +14,15 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// A registry that Wine's reg wrote: exported by it and read back from its own UTF-16 .reg file, and read live by the
-// Windows build of the program.
+// TestWine audits a registry that Wine's reg wrote: exported by it and read back from its UTF-16 .reg file, and read
+// live by the Windows build of the program.
 func TestWine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: Wine takes half a minute to set itself up")
 	}
 	w := peer.StartWine(t)
-	const lsa, server = `HKLM\SYSTEM\CurrentControlSet\Control\Lsa`, `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`
+	const lsa, server = `HKLM\SYSTEM\CurrentControlSet\Control\Lsa`,
+		`HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`
 	for _, args := range [][]string{
 		{lsa, "RestrictAnonymous", "REG_DWORD", "2"},
 		{lsa, "RestrictAnonymousSAM", "REG_DWORD", "0"},
@@ -45,7 +46,10 @@ func TestWine(t *testing.T) {
 		if want := `["samr","evilpipe","` + strings.Repeat("x", 300) + `"]`; string(b) != want {
 			t.Errorf("NullSessionPipes %s", b)
 		}
-		for _, id := range []string{"unexpected-anonymous-pipe", "wrong-type", "misspelt-setting", "ra2-after-2000", "contradictory-settings"} {
+		for _, id := range []string{
+			"unexpected-anonymous-pipe", "wrong-type", "misspelt-setting", "ra2-after-2000",
+			"contradictory-settings",
+		} {
 			if !slices.Contains(ids(a), id) {
 				t.Errorf("no %s: %v", id, ids(a))
 			}
@@ -76,13 +80,15 @@ func TestWine(t *testing.T) {
 		if err := json.Unmarshal([]byte(out), a); err != nil {
 			t.Fatalf("exit %d: %v: %.200s", code, err, out)
 		}
-		if code != 3 || a.Source.Kind != "registry" || a.Host == "" || a.Platform.Role != model.Workstation || !strings.Contains(a.Platform.Name, "Windows") {
+		if code != 3 || a.Source.Kind != "registry" || a.Host == "" || a.Platform.Role != model.Workstation ||
+			!strings.Contains(a.Platform.Name, "Windows") {
 			t.Errorf("exit %d, %+v %+v", code, a.Source, a.Platform)
 		}
 		if s := settingOf(t, a, "EveryoneIncludesAnonymous"); s.NotRead || s.Basis != model.BasisDefault {
 			t.Errorf("absent in a whole registry: %+v", s)
 		}
-		// Wine has the calls that find the guest account and no such account, and no secedit: both are said, not guessed.
+		// Wine has the calls that find the guest account but no such account, and no secedit: both are reported, not
+		// guessed.
 		why := strings.Join(a.Platform.Why, "\n")
 		for _, want := range []string{"the guest account was not read: NetUserGetInfo: ", "was not read: secedit: "} {
 			if !strings.Contains(why, want) {
@@ -96,7 +102,7 @@ func TestWine(t *testing.T) {
 	})
 }
 
-// whole reads a number that may have come through JSON.
+// whole returns a number that may have been through JSON.
 func whole(v any) int {
 	switch n := v.(type) {
 	case int:
