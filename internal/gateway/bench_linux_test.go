@@ -20,7 +20,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// atWork makes the test's program a gateway, atRelay one that only copies bytes: measurements want them in processes of
+// atWork makes the test's program a gateway, atRelay one that only copies bytes: measurements need them in processes of
 // their own.
 const (
 	atWork  = "IPCGUARD_TEST_GATEWAY"
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// work runs a gateway until the standard input ends, and says where it listens.
+// work runs a gateway until standard input ends, and prints its address.
 func work(route string) error {
 	listen, to, _ := strings.Cut(route, " ")
 	way, err := NewWay(Route{To: to})
@@ -70,7 +70,7 @@ func work(route string) error {
 	return nil
 }
 
-// relay copies bytes until the standard input ends: what any proxy in Go has to do for a connection, and no more.
+// relay copies bytes until standard input ends: the minimum that any proxy in Go does for a connection.
 func relay(route string) error {
 	listen, to, _ := strings.Cut(route, " ")
 	l, err := net.Listen("tcp", listen)
@@ -85,7 +85,7 @@ func relay(route string) error {
 	for {
 		client, err := l.Accept()
 		if err != nil {
-			return nil // that is how it ends
+			return nil // the usual end
 		}
 		go func() {
 			defer client.Close()
@@ -103,7 +103,7 @@ func relay(route string) error {
 	}
 }
 
-// startWork starts a gateway, or a relay, in a process of its own.
+// startWork starts a gateway or a relay in a process of its own.
 func startWork(t testing.TB, as, listen, to string) (*exec.Cmd, string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -132,7 +132,7 @@ func startWork(t testing.TB, as, listen, to string) (*exec.Cmd, string) {
 	return cmd, strings.TrimSpace(string(b[:n]))
 }
 
-// startHAProxy starts HAProxy in TCP mode with its defaults.
+// startHAProxy starts HAProxy in TCP mode with default settings.
 func startHAProxy(t testing.TB, to string) (*exec.Cmd, string) {
 	t.Helper()
 	peer.Need(t, "haproxy")
@@ -173,8 +173,8 @@ listen smb
 	return nil, ""
 }
 
-// BenchmarkWays compares the gateway with no proxy and with HAProxy in TCP mode, in one run, before a server that does
-// nothing but fill: READs and WRITEs of 1 MiB and READs of 4 KiB, one after the other.
+// BenchmarkWays compares the gateway with no proxy and with HAProxy in TCP mode, in one run, in front of a server that
+// only fills buffers: sequential READs and WRITEs of 1 MiB and READs of 4 KiB.
 func BenchmarkWays(b *testing.B) {
 	to := filler(b, "127.21.5.1:0")
 	_, through := startWork(b, atWork, "127.21.5.2:0", to)
@@ -188,7 +188,11 @@ func BenchmarkWays(b *testing.B) {
 		{"write 1 MiB", 1 << 20, func(n int) smb2.Body { return &smb2.WriteRequest{Data: make([]byte, n)} }},
 		{"read 4 KiB", 4 << 10, func(n int) smb2.Body { return &smb2.ReadRequest{Length: uint32(n)} }},
 	} {
-		for _, way := range []struct{ name, address string }{{"direct", to}, {"haproxy", haproxy}, {"gateway", through}} {
+		for _, way := range []struct{ name, address string }{
+			{"direct", to},
+			{"haproxy", haproxy},
+			{"gateway", through},
+		} {
 			b.Run(op.name+"/"+way.name, func(b *testing.B) {
 				w := comeIn(b, way.address)
 				exchange(b, w, op.body(op.size), op.size)
@@ -197,7 +201,7 @@ func BenchmarkWays(b *testing.B) {
 	}
 }
 
-// exchange asks the same thing again and again.
+// exchange repeats a request.
 func exchange(b *testing.B, w *wire, body smb2.Body, size int) {
 	command := smb2.Read
 	if _, ok := body.(*smb2.WriteRequest); ok {
@@ -223,16 +227,16 @@ func exchange(b *testing.B, w *wire, body smb2.Body, size int) {
 		}
 		took = append(took, time.Since(begun))
 	}
-	// The quick tenth is what the way itself takes on a machine that others use, too.
+	// The fastest tenth is the cost of the way itself on a machine that others use too.
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/10].Nanoseconds())/1000, "p10-µs")
 	b.ReportMetric(float64(took[len(took)/2].Nanoseconds())/1000, "p50-µs")
 }
 
-// BenchmarkRefusals is how many null sessions are refused, one connection each, beside how often the same three steps
-// (connect, NEGOTIATE, SESSION_SETUP) are answered without a proxy, through HAProxy, and through a relay, in one run. What
-// each takes of the processor is steadier than the rate on a machine that others use, too. It also says how many a second the
-// proxy could take on two cores if clients and server had others: here all of them share the same.
+// BenchmarkRefusals measures how many null sessions are refused, one connection each, and how often the same three
+// steps (connect, NEGOTIATE, SESSION_SETUP) are answered without a proxy, through HAProxy, and through a relay, in one
+// run. On a shared machine the processor time of each is steadier than the rate. It also reports how many a second the
+// proxy could handle on two cores of its own: here all processes share the same cores.
 func BenchmarkRefusals(b *testing.B) {
 	to := filler(b, "127.21.5.1:0")
 	gateway, through := startWork(b, atWork, "127.21.5.2:0", to)
@@ -243,7 +247,7 @@ func BenchmarkRefusals(b *testing.B) {
 	for _, way := range []struct {
 		name, address string
 		proxy         *exec.Cmd
-		want          status.NTStatus // the filler lets everybody in
+		want          status.NTStatus // the filler accepts everybody
 	}{
 		{"direct", to, nil, status.Success},
 		{"haproxy", proxied, haproxy, status.Success},
@@ -276,7 +280,7 @@ func BenchmarkRefusals(b *testing.B) {
 			rates[way.name] = float64(b.N) / b.Elapsed().Seconds()
 			costs[way.name] = (spent() - before) * 1e6 / float64(b.N)
 			b.ReportMetric(rates[way.name], "sessions/s")
-			b.ReportMetric(costs[way.name], "cpu-µs/op") // of the proxy alone
+			b.ReportMetric(costs[way.name], "cpu-µs/op") // of the proxy only
 			if way.proxy != nil && costs[way.name] > 0 { // the clients and the server share the same cores
 				b.ReportMetric(2e6/costs[way.name], "proxy-alone-on-two-cores/s")
 			}
@@ -291,7 +295,7 @@ func BenchmarkRefusals(b *testing.B) {
 	}
 }
 
-// BenchmarkIdle is what idle sessions take.
+// BenchmarkIdle measures the cost of idle sessions.
 func BenchmarkIdle(b *testing.B) {
 	const sessions = 8000
 	to := filler(b, "127.21.5.1:0")
@@ -299,12 +303,12 @@ func BenchmarkIdle(b *testing.B) {
 	for range sessions {
 		comeIn(b, through)
 	}
-	for b.Loop() { // nothing: what they take is what counts
+	for b.Loop() { // nothing: only their memory counts
 	}
 	b.ReportMetric(float64(residentMiB(b, cmd.Process.Pid)), "MiB")
 }
 
-// residentMiB is what a process has in memory.
+// residentMiB returns the memory of a process.
 func residentMiB(t testing.TB, pid int) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -324,7 +328,7 @@ func residentMiB(t testing.TB, pid int) int {
 	return 0
 }
 
-// cpuSeconds is what a process has spent on the processor. See proc(5), stat: fields 14 and 15, in hundredths.
+// cpuSeconds returns the processor time of a process. See proc(5), stat: fields 14 and 15, in hundredths.
 func cpuSeconds(t testing.TB, pid int) float64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestCalls reads calls by name and by number, with and without quotes, and refuses the rest in a policy's words.
+// TestCalls parses calls by name and by number, with and without quotes, and refuses others.
 func TestCalls(t *testing.T) {
 	var i Interface
 	if err := json.Unmarshal([]byte(`{"interface":"srvsvc","calls":["NetrShareEnum","7",15]}`), &i); err != nil {

@@ -11,10 +11,10 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// talked is what two ends of a connection sent each other.
+// talked is what two ends of a connection sent to each other.
 type talked struct{ asked, answered []byte }
 
-// place puts a segment where its sequence number says: one that came twice is there once.
+// place stores a segment at its sequence number, so that a retransmission is stored once.
 func place(b []byte, at int, payload []byte) []byte {
 	if need := at + len(payload); need > len(b) {
 		b = append(b, make([]byte, need-len(b))...)
@@ -23,12 +23,12 @@ func place(b []byte, at int, payload []byte) []byte {
 	return b
 }
 
-// conversations reads a capture: by the server's address, what was said on each connection, in the order of their
-// beginnings.
+// conversations reads a capture and returns the connections of each server address in the order in which they began.
 func conversations(t *testing.T, file string) map[string][]*talked {
 	t.Helper()
 	byStream, out := map[string]*talked{}, map[string][]*talked{}
-	for _, row := range peer.Fields(t, file, "tcp.len > 0", "tcp.stream", "ip.src", "ip.dst", "tcp.dstport", "tcp.seq", "tcp.payload") {
+	for _, row := range peer.Fields(t, file, "tcp.len > 0", "tcp.stream", "ip.src", "ip.dst", "tcp.dstport", "tcp.seq",
+		"tcp.payload") {
 		seq, err := strconv.Atoi(row[4])
 		if err != nil {
 			t.Fatal(err)
@@ -55,8 +55,8 @@ func conversations(t *testing.T, file string) map[string][]*talked {
 	return out
 }
 
-// TestBytesUnchanged captures both sides of the gateway. What a user's client sends is byte for byte what the server
-// gets, and the other way round, signed, encrypted and in SMB1; of a null session's logon the server gets nothing.
+// TestBytesUnchanged captures both sides of the gateway. The server gets exactly the bytes of a user's client, and vice
+// versa, signed, encrypted and in SMB1; of a null session's logon the server gets nothing.
 func TestBytesUnchanged(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "smbclient", "rpcclient", "dumpcap", "tshark")
 	l := startLab(t, peer.Config{Global: []string{
@@ -68,10 +68,14 @@ func TestBytesUnchanged(t *testing.T) {
 	}
 	file, stop := peer.Dumpcap(t, l.samba)
 	for _, c := range []peer.Client{
-		{MaxProtocol: "SMB3_11"}, {MaxProtocol: "SMB3_11", Options: []string{"client smb encrypt = required"}}, {MaxProtocol: "SMB2_10"}, {MaxProtocol: "NT1"},
+		{MaxProtocol: "SMB3_11"},
+		{MaxProtocol: "SMB3_11", Options: []string{"client smb encrypt = required"}},
+		{MaxProtocol: "SMB2_10"},
+		{MaxProtocol: "NT1"},
 	} {
 		c.From, c.User, c.Password = l.samba.Machine, "labadmin", peer.Password
-		if a := c.Share(t, l.through, "finance", "put "+source+" copy", "get copy "+source+".back", "ls", "del copy"); !a.OK() {
+		if a := c.Share(t, l.through, "finance", "put "+source+" copy", "get copy "+source+".back", "ls",
+			"del copy"); !a.OK() {
 			t.Fatalf("%s: %v", c.MaxProtocol, a)
 		}
 		if a := c.RPC(t, l.through, "enumdomusers"); !a.OK() {
@@ -100,7 +104,7 @@ func TestBytesUnchanged(t *testing.T) {
 	for _, s := range out {
 		reached += bytes.Count(s.asked, authenticate)
 	}
-	// Four users twice, each on a connection of its own, and four null sessions, of which nothing is the same.
+	// Four users twice, each on a connection of its own, and four null sessions, of which nothing matches.
 	if len(in) != 12 || alike != 8 {
 		t.Errorf("%d of %d connections are the same on both sides", alike, len(in))
 	}
@@ -109,11 +113,12 @@ func TestBytesUnchanged(t *testing.T) {
 	}
 }
 
-// TestMandatoryEncryption stands before a server that takes nothing that is not encrypted: the logon can be read, so
-// strangers are refused as everywhere. The rest cannot, which the counts say.
+// TestMandatoryEncryption uses a server that requires encryption: the logon can be read, so strangers are refused as
+// everywhere. The rest cannot, which the counters show.
 func TestMandatoryEncryption(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "smbclient", "rpcclient")
-	l := startLab(t, peer.Config{Global: []string{"map to guest = bad user", "server smb encrypt = required"}}, Route{Policy: denyingPolicy()})
+	l := startLab(t, peer.Config{Global: []string{"map to guest = bad user", "server smb encrypt = required"}},
+		Route{Policy: denyingPolicy()})
 	null := peer.Client{From: l.samba.Machine}
 	if a := null.RPC(t, l.through, "enumdomusers"); a.Status != "STATUS_ACCESS_DENIED" {
 		t.Errorf("a null session: %v", a)
@@ -123,7 +128,8 @@ func TestMandatoryEncryption(t *testing.T) {
 		t.Errorf("a made-up user: %v", a)
 	}
 	user := peer.Client{From: l.samba.Machine, User: "labadmin", Password: peer.Password}
-	if want, got := user.RPC(t, l.direct, "enumdomusers"), user.RPC(t, l.through, "enumdomusers"); !want.OK() || got.Text != want.Text {
+	if want, got := user.RPC(t, l.direct, "enumdomusers"), user.RPC(t, l.through, "enumdomusers"); !want.OK() ||
+		got.Text != want.Text {
 		t.Errorf("a user directly: %v\nthrough the gateway: %v", want, got)
 	}
 	if s := l.Stats(); s.Encrypted != 1 || s.Unread != 1 || s.Refused["anonymous"] == 0 {

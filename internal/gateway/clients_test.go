@@ -11,8 +11,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestRealClients runs Samba's own clients directly and through the gateway: strangers are refused, and users do what
-// they do directly, byte for byte.
+// TestRealClients runs Samba's own clients directly and through the gateway: strangers are refused, and users get the
+// same results, byte for byte.
 func TestRealClients(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "rpcclient", "smbclient")
 	l := startLab(t, peer.Config{Global: []string{
@@ -34,13 +34,19 @@ func TestRealClients(t *testing.T) {
 				t.Error("the refusal gave no row")
 			}
 			user := peer.Client{From: l.samba.Machine, User: "labadmin", Password: peer.Password, MaxProtocol: dialect}
-			if want, got := user.RPC(t, direct, "enumdomusers"), user.RPC(t, through, "enumdomusers"); !want.OK() || got.Text != want.Text {
+			if want, got := user.RPC(t, direct, "enumdomusers"), user.RPC(t, through, "enumdomusers"); !want.OK() ||
+				got.Text != want.Text {
 				t.Errorf("a user directly: %v\nthrough the gateway: %v", want, got)
 			}
 		})
 	}
 	t.Run("guest", func(t *testing.T) {
-		made := peer.Client{From: l.samba.Machine, User: "nosuchuser", Password: "x", Options: []string{"client signing = disabled"}}
+		made := peer.Client{
+			From:     l.samba.Machine,
+			User:     "nosuchuser",
+			Password: "x",
+			Options:  []string{"client signing = disabled"},
+		}
 		if a := made.Share(t, direct, "public", "ls"); !a.OK() {
 			t.Fatalf("the control failed: a made-up user directly: %v", a)
 		}
@@ -53,12 +59,17 @@ func TestRealClients(t *testing.T) {
 	})
 	t.Run("wrong password", func(t *testing.T) {
 		user := peer.Client{From: l.samba.Machine, User: "labadmin", Password: "wrong"}
-		if want, got := user.RPC(t, direct, "enumdomusers"), user.RPC(t, through, "enumdomusers"); got.Status != want.Status {
+		if want, got := user.RPC(t, direct,
+			"enumdomusers"), user.RPC(t, through, "enumdomusers"); got.Status != want.Status {
 			t.Errorf("directly: %v\nthrough the gateway: %v", want, got)
 		}
 	})
 	t.Run("SMB1 without extended security", func(t *testing.T) {
-		old := peer.Client{From: l.samba.Machine, MaxProtocol: "NT1", Options: []string{"client use spnego = no", "client NTLMv2 auth = no"}}
+		old := peer.Client{
+			From:        l.samba.Machine,
+			MaxProtocol: "NT1",
+			Options:     []string{"client use spnego = no", "client NTLMv2 auth = no"},
+		}
 		if a := old.RPC(t, direct, "srvinfo"); !a.OK() {
 			t.Fatalf("the control failed: a null session directly: %v", a)
 		}
@@ -80,11 +91,11 @@ func TestRealClients(t *testing.T) {
 	}
 }
 
-// copyFile writes a file through the gateway and reads it back: it must be the same in the server's own eyes.
+// copyFile writes a file through the gateway and reads it back: the server must see the same content.
 func copyFile(t *testing.T, l *lab, options []string) {
 	t.Helper()
 	dir := t.TempDir()
-	data := make([]byte, 19<<20+17) // several WRITEs of the largest size, and one of an odd one
+	data := make([]byte, 19<<20+17) // several WRITEs of the largest size, and one of an odd size
 	if _, err := rand.Read(data); err != nil {
 		t.Fatal(err)
 	}

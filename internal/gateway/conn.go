@@ -18,20 +18,20 @@ import (
 )
 
 const (
-	// lingerFor is how long the end of a refused connection waits for the client to read why, and lingerMost how many
-	// bytes of it are passed over meanwhile.
+	// lingerFor is how long a refused connection stays open for the client to read the reason, and lingerMost how many
+	// bytes from the client are discarded meanwhile.
 	lingerFor  = 2 * time.Second
 	lingerMost = 1 << 20
 
-	// halfFor is how long one direction goes on after the other has ended. SMB has no use for half a connection.
+	// halfFor is how long one direction stays open after the other has ended. SMB does not use half-open connections.
 	halfFor = 30 * time.Second
 )
 
-// conn is a client's connection and the one to the server that belongs to it.
+// conn is a client's connection, and the connection to the server that belongs to it.
 type conn struct {
 	g      *Gateway
 	way    *Way
-	to     string // the server, as the route named it
+	to     string // the server, as named by the route
 	client netip.Addr
 	server netip.Addr
 	table  *table
@@ -39,15 +39,15 @@ type conn struct {
 	up, down         stream
 	toClient, toBack side
 
-	joined map[watchKey]*watch // sessions that this connection watches; of the direction of replies
+	joined map[watchKey]*watch // watched sessions; used by the direction of responses only
 
 	half   atomic.Bool // one direction has ended
 	once   sync.Once
-	cause  error // what ended it; nil: both sides did
+	cause  error // the error that ended it; nil if both sides closed
 	noUser time.Time
-	idled  bool // it would have been ended for that
-	timed  bool // a user's silence has an end
-	probed bool // TCP looks whether both ends are there
+	idled  bool // it would have ended for that, were refusals enforced
+	timed  bool // users have an idle timeout
+	probed bool // keep-alive probes run on both ends
 }
 
 func newConn(g *Gateway, way *Way, to string, client, server net.Conn) *conn {
@@ -74,13 +74,13 @@ func addressOf(a net.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// run moves frames both ways until both sides have ended, or one thing ends the connection.
+// run moves frames both ways until both sides have closed, or an error ends the connection.
 func (c *conn) run() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		err := c.pump(&c.down, c.reply)
-		for _, r := range c.table.unanswered() { // the server went instead of answering
+		for _, r := range c.table.unanswered() { // the server closed instead of answering
 			_ = c.toClient.send(r.answer(1))
 		}
 		c.ended(err, &c.toClient, c.up.from)
@@ -101,7 +101,7 @@ func (c *conn) run() {
 	c.down.release()
 }
 
-// pump moves frames of one direction. A refusal that is not enforced lets the frame pass.
+// pump moves the frames of one direction. If a refusal is not enforced, the frame passes.
 func (c *conn) pump(s *stream, step func() error) error {
 	for {
 		err := step()
@@ -125,10 +125,10 @@ func (c *conn) pump(s *stream, step func() error) error {
 	}
 }
 
-// observing tells whether refusals are counted alone.
+// observing reports whether refusals are only counted.
 func (c *conn) observing() bool { return c.way.Route().ObserveOnly }
 
-// ended passes the end of one direction on: the other goes on for a while. Anything but an end ends both.
+// ended passes on the end of one direction; the other continues for a while. Any other error ends both.
 func (c *conn) ended(err error, to *side, other net.Conn) {
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		c.finish(err)
@@ -139,8 +139,8 @@ func (c *conn) ended(err error, to *side, other net.Conn) {
 	_ = other.SetReadDeadline(time.Now().Add(halfFor))
 }
 
-// finish ends the connection, once. A refusal leaves the client's end open, so that what was sent to it arrives; a
-// failure of the network is passed on as a reset.
+// finish ends the connection, once. After a refusal the client's end stays open, so that the last response arrives; a
+// network error is passed on as a reset.
 func (c *conn) finish(err error) {
 	c.once.Do(func() {
 		c.cause = err
@@ -175,20 +175,21 @@ func (c *conn) graceful() bool {
 	return errors.As(c.cause, &no)
 }
 
-// linger lets the client read what was sent: closing with unread bytes would reset the connection and lose it.
+// linger gives the client time to read the last response: closing with unread bytes would reset the connection and lose
+// it.
 func (c *conn) linger() {
 	_ = c.toClient.SetReadDeadline(time.Now().Add(lingerFor))
 	_, _ = io.CopyN(io.Discard, c.toClient.Conn, lingerMost)
 }
 
-// tell counts a refusal and logs it.
+// tell counts and logs a refusal.
 func (c *conn) tell(no refusal) {
 	c.g.stats.refused(no.reason)
 	c.g.log(slog.LevelWarn, "refused", "client", c.client, "server", c.server, "reason", string(no.reason),
 		"detail", no.detail, "enforced", !c.observing())
 }
 
-// row tells of a logon.
+// row reports a logon as a row and logs it.
 func (c *conn) row(who caller, outcome model.Outcome, st status.NTStatus) {
 	c.logon(who, outcome, st)
 	if c.g.Use == nil {
@@ -199,14 +200,16 @@ func (c *conn) row(who caller, outcome model.Outcome, st status.NTStatus) {
 	c.g.Use(u)
 }
 
-// logon tells of a logon, where every one is asked for.
+// logon logs a logon at level debug.
 func (c *conn) logon(who caller, outcome model.Outcome, st status.NTStatus) {
 	dialect, _ := c.table.state()
-	c.g.log(slog.LevelDebug, "logon", "client", c.client, "server", c.server, "identity", string(who.who), "account", who.account,
-		"outcome", string(outcome), "status", st.String(), "dialect", dialect, "package", who.with, "encrypted", who.encrypted, "basis", who.basis)
+	c.g.log(slog.LevelDebug, "logon", "client", c.client, "server", c.server, "identity", string(who.who), "account",
+		who.account,
+		"outcome", string(outcome), "status", st.String(), "dialect", dialect, "package", who.with, "encrypted",
+		who.encrypted, "basis", who.basis)
 }
 
-// rowAt tells of what a stranger was refused after the logon.
+// rowAt reports what a stranger was refused after the logon.
 func (c *conn) rowAt(who caller, why *denial) {
 	if c.g.Use == nil {
 		return
@@ -220,23 +223,25 @@ func (c *conn) rowAt(who caller, why *denial) {
 	c.g.Use(u)
 }
 
-// use is a row with what is known of a connection and a caller.
+// use returns a row with what is known of the connection and the caller.
 func (c *conn) use(who caller) model.Use {
 	now := time.Now().UTC()
 	dialect, _ := c.table.state()
 	return model.Use{
-		Schema: model.SchemaUse, Client: c.client.String(), Server: c.server.String(), Identity: who.who, Basis: who.basis,
+		Schema: model.SchemaUse, Client: c.client.String(), Server: c.server.String(),
+		Identity: who.who, Basis: who.basis,
 		Account: who.account, Opnum: -1, Count: 1, First: now, Last: now, Source: model.SourceGateway,
 		Dialect: dialect, Package: who.with,
 	}
 }
 
-// patience sets how long the client may take to begin a frame: once a user has come in as long as the limits say, or without end.
+// patience sets the deadline for the start of the client's next frame: the limit for users once a user has logged on,
+// which may be none.
 func (c *conn) patience() error {
 	if err := c.patient(); err != nil || !c.half.Load() {
 		return err
 	}
-	return c.up.deadline(time.Now().Add(halfFor)) // the other direction has ended, perhaps in this moment
+	return c.up.deadline(time.Now().Add(halfFor)) // the other direction may have ended just now
 }
 
 func (c *conn) patient() error {
@@ -261,8 +266,8 @@ func (c *conn) patient() error {
 	return c.up.deadline(c.noUser.Add(c.g.Limits.Logon))
 }
 
-// probe has TCP look from time to time whether both ends are still there, once: from now on silence has no end. Strangers have
-// one, and do without: it takes four system calls for each end, a sixth of what a refusal takes.
+// probe starts TCP's keep-alive probes on both ends, once: from now on there is no idle timeout. Connections of
+// strangers have one and need no probes, which take four system calls for each end, a sixth of the cost of a refusal.
 func (c *conn) probe() {
 	if c.probed {
 		return
@@ -270,19 +275,20 @@ func (c *conn) probe() {
 	c.probed = true
 	for _, s := range []*side{&c.toClient, &c.toBack} {
 		if tcp, ok := s.Conn.(*net.TCPConn); ok {
-			_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true}) // a connection that has ended tells so by itself
+			// Fails only if the connection has ended, which shows by itself.
+			_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true})
 		}
 	}
 }
 
 const noUserCame = "no user came in within the time, or a stranger said nothing"
 
-// late tells whether the time for a logon has passed without a user.
+// late reports whether the time for a logon has passed without a user.
 func (c *conn) late() bool {
 	return !c.table.known() && !c.noUser.IsZero() && !time.Now().Before(c.noUser.Add(c.g.Limits.Logon))
 }
 
-// begin reads the header of the client's next frame: how many bytes follow it.
+// begin reads the header of the client's next frame and returns the number of bytes that follow.
 func (c *conn) begin() (int, error) {
 	for {
 		if err := c.patience(); err != nil {
@@ -290,7 +296,8 @@ func (c *conn) begin() (int, error) {
 		}
 		n, err := c.up.frame()
 		switch {
-		case err == nil && (c.observing() || c.timed): // what has begun has the time that every frame has
+		// Once a frame has begun, the timeout of every frame applies.
+		case err == nil && (c.observing() || c.timed):
 			return n, c.up.deadline(time.Time{})
 		case !errors.Is(err, os.ErrDeadlineExceeded), c.half.Load():
 			return n, err
@@ -310,7 +317,7 @@ func (c *conn) begin() (int, error) {
 	}
 }
 
-// kindOf is what a frame holds.
+// kindOf returns the kind of message in a frame.
 func kindOf(s *stream, n int) (smb2.Kind, []byte, error) {
 	if err := s.fill(min(n, smb2.HeaderLen) + 4); err != nil {
 		return 0, nil, unexpected(err)

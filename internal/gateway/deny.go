@@ -15,36 +15,35 @@ import (
 	"ipcguard/internal/smb/smb2"
 )
 
-// Users' bytes are never changed, and the gateway cannot answer in their place: it has no key to sign with. So what a
-// user may not do is enforced by closing the connection, and only where it can be read: in SMB2 and 3 without
-// encryption and compression, on a connection that has seen the tree being connected. Where it cannot be read, that is
-// counted and logged.
+// Users' bytes are never changed, and the gateway cannot answer for the server: it has no key to sign with. A user's
+// denials are therefore enforced by closing the connection, and only in traffic that can be read: SMB2 and 3 without
+// encryption and compression, on a connection that has seen the tree connect. Sessions that cannot be read are counted
+// and logged.
 
-// Refusal is what some users may not do.
+// Refusal lists what some users may not do.
 type Refusal struct {
-	Clients Networks `json:"clients,omitempty"` // from these addresses; from any where there is none
-	Servers []string `json:"servers,omitempty"` // to these, as the listeners name them; to any where there is none
+	Clients Networks `json:"clients,omitempty"` // from these addresses; empty is any
+	Servers []string `json:"servers,omitempty"` // to these, as the listeners name them; empty is any
 	Deny    []Denied `json:"deny"`
 	Why     string   `json:"why,omitempty"` // for people
 }
 
-// Denied is one thing that users may not do: open a pipe; or bind an interface, or some of its calls, on whatever pipe
-// it is reached.
+// Denied is one thing that users may not do: open a pipe; or bind an interface, or make some of its calls, on any pipe.
 type Denied struct {
 	Pipe      string `json:"pipe,omitempty"`
 	Interface string `json:"interface,omitempty"` // a name such as svcctl, or a UUID
-	Calls     Calls  `json:"calls,omitempty"`     // of the interface; binding it is denied where there is none
+	Calls     Calls  `json:"calls,omitempty"`     // of the interface; empty denies binding it
 }
 
-// denials are those of one or more Refusals.
+// denials combines the denied pipes and interfaces of one or more Refusals.
 type denials struct {
 	pipes      map[string]bool
-	interfaces map[dcerpc.UUID]calls // nil: the interface itself
+	interfaces map[dcerpc.UUID]calls // nil denies the interface itself
 }
 
 func (d *denials) any() bool { return len(d.pipes)+len(d.interfaces) > 0 }
 
-// add adds one thing, if it can be said.
+// add adds one entry. It fails if the entry is invalid.
 func (d *denials) add(x Denied) error {
 	if (x.Pipe == "") == (x.Interface == "") {
 		return fmt.Errorf("deny has either a pipe or an interface, and not both")
@@ -75,7 +74,7 @@ func (d *denials) add(x Denied) error {
 	return nil
 }
 
-// check makes the refusals ready to be asked.
+// checkUsers checks the refusals and compiles them.
 func (p *Policy) checkUsers() error {
 	for i := range p.Users {
 		r, d := &p.Users[i], denials{}
@@ -94,13 +93,13 @@ func (p *Policy) checkUsers() error {
 	return nil
 }
 
-// denies is what a user of a client may not do at a server; nil is nothing.
+// denies returns what a user of a client is denied at a server; nil is nothing.
 func (p *Policy) denies(client netip.Addr, server string) *denials {
 	d := new(denials)
 	for i := range p.Users {
 		if r := &p.Users[i]; here(r.Clients, r.Servers, client, server) {
 			for _, x := range r.Deny {
-				_ = d.add(x) // Check has seen that it can be
+				_ = d.add(x) // Check has validated it
 			}
 		}
 	}
@@ -110,33 +109,34 @@ func (p *Policy) denies(client netip.Addr, server string) *denials {
 	return d
 }
 
-// plainPipe is a pipe's name without what servers see through: whatever stands before a stroke and behind a colon or a
-// NUL, and the case of a letter in whatever alphabet. It takes more names for one than any server does, as a list of what
-// is denied must.
+// plainPipe normalizes a pipe's name as servers do, and further: it removes a path before it and everything from a
+// colon or a NUL on, and folds the case of letters of all alphabets. It treats more names as equal than any server
+// does, which a list of denials requires.
 func plainPipe(s string) string {
 	s, _, _ = strings.Cut(s, "\x00")
 	s = strings.TrimRight(s, `\/. `)
 	s = s[strings.LastIndexAny(s, `\/`)+1:]
 	s, _, _ = strings.Cut(s, ":")
-	return strings.ToLower(strings.ToUpper(strings.TrimSpace(s))) // the two meet in what has one of them alone, such as ſ
+	// Both conversions are needed for letters that have only one of the cases, such as ſ.
+	return strings.ToLower(strings.ToUpper(strings.TrimSpace(s)))
 }
 
-// watch is what is known of a session whose user may not do everything. All connections of a session share it: with
-// several channels a pipe that one opened is used on another.
+// watch is the state of a session whose user is denied something. All connections of the session share it: with
+// multichannel, a pipe opened on one connection is used on another.
 type watch struct {
 	mu    sync.Mutex
-	users int // connections
+	users int // number of connections
 	deny  *denials
-	late  bool // the session began before it was watched, so that some of its trees are not known
+	late  bool // the session began before the watch, so some of its trees are unknown
 	trees map[uint32]tree
-	turn  int // how many TREE_DISCONNECTs were sent
-	floor int // the turn when trees were last forgotten
+	turn  int // number of TREE_DISCONNECT requests sent
+	floor int // the turn when trees were last discarded
 	opens map[smb2.FileID]*watched
-	blind string // why some of it could not be read; told once
+	blind string // why some of it could not be read; logged once
 }
 
-// tree is a tree of a watched session. What is not known to hold files may hold pipes: an answer can be on its way, and the
-// client may guess what it says.
+// tree is a tree of a watched session. A tree that is not known to hold files may hold pipes: a response may be in
+// transit, and the client may guess its content.
 type tree struct {
 	files bool
 	ended int // the turn of the last TREE_DISCONNECT that named it
@@ -145,38 +145,38 @@ type tree struct {
 // watched is a pipe that such a user has open.
 type watched struct {
 	reading
-	contexts map[uint16][]dcerpc.UUID // all that were ever bound by a number: which of them counts is the server's to say
-	begun    bool                     // something was sent
-	other    bool                     // it carries something else than RPC, by its first byte
-	answered bool                     // the server has taken that
+	// All interfaces that were ever bound under an id: the server decides which of them counts.
+	contexts map[uint16][]dcerpc.UUID
+	begun    bool // data was sent
+	other    bool // its first byte shows that it does not carry RPC
+	answered bool // the server has answered that data
 }
 
-// member is where a compound stands: what related messages refer to.
+// member is the state between the messages of a compound: what related messages refer to.
 type member struct {
 	session uint64
 	tree    uint32
 	file    smb2.FileID
-	opening *watched // by the message before, whose answer gives its FileID
+	opening *watched // opened by a previous message, whose response gives its FileID
 
-	connecting bool // the tree is one that a message before connects
+	connecting bool // a previous message connects the tree
 }
 
 const (
-	// maxWatched is how many pipes of a user are watched: Windows lets a session have 64 Ki opens, and programs have a
-	// handful.
+	// maxWatched bounds a user's watched pipes: Windows allows 64 Ki opens in a session, and programs use a handful.
 	maxWatched = 1024
 
-	// maxKnown is how many trees of a user are known: a terminal server's sessions have some for each of its people.
+	// maxKnown bounds a user's known trees: a session of a terminal server has some for each of its users.
 	maxKnown = 4096
 )
 
-// pipes tells whether a tree may be one of pipes.
+// pipes reports whether a tree may hold pipes.
 func (v *watch) pipes(id uint32) bool {
 	t, known := v.trees[id]
 	return !t.files && (known || !v.late)
 }
 
-// ends notes a TREE_DISCONNECT: from now on the server may give the number to another tree.
+// ends records a TREE_DISCONNECT: from now on the server may reuse the id.
 func (v *watch) ends(id uint32) {
 	v.turn++
 	if len(v.trees) >= maxKnown {
@@ -186,8 +186,8 @@ func (v *watch) ends(id uint32) {
 	v.trees[id] = tree{ended: v.turn}
 }
 
-// connected notes the answer to a TREE_CONNECT that was sent in a turn. If the tree was ended since, the answer may be about
-// the one before.
+// connected records the response to a TREE_CONNECT that was sent in a turn. If the tree was disconnected since, the
+// response may be about its predecessor.
 func (v *watch) connected(id uint32, pipes bool, turn int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -201,7 +201,7 @@ func (v *watch) connected(id uint32, pipes bool, turn int) {
 	}
 }
 
-// reads tells whether a message of the session has to be read whole.
+// reads reports whether a message of the session must be read in full.
 func (v *watch) reads(h *smb2.Header, at *member) bool {
 	switch h.Command {
 	case smb2.TreeConnect, smb2.TreeDisconnect:
@@ -212,8 +212,8 @@ func (v *watch) reads(h *smb2.Header, at *member) bool {
 	return false
 }
 
-// watch judges one message of a user who may not do everything, of n bytes; at is where a compound stands. It returns
-// with the message unmoved, and as an error what closes the connection.
+// watch judges a message of n bytes of a user who is denied something; at is the state of the compound. It does not
+// forward the message. An error closes the connection.
 func (c *conn) watch(h *smb2.Header, s *session, n, lead int, at *member) error {
 	v := s.watch
 	v.mu.Lock()
@@ -244,13 +244,13 @@ func (c *conn) watch(h *smb2.Header, s *session, n, lead int, at *member) error 
 	return c.table.wait(h.MessageID, *wait)
 }
 
-// denied tells of what a user may not do, and is what closes the connection.
+// denied reports a denial to a user and returns the error that closes the connection.
 func (c *conn) denied(s *session, why *denial) error {
 	c.rowAt(s.caller, why)
 	return refusal{ReasonUser, why.String()}
 }
 
-// judge tells what of the answer has to be seen, or what the user may not do.
+// judge returns what of the response must be seen, or the denial.
 func (v *watch) judge(h *smb2.Header, msg []byte, at *member) (*waiting, *denial) {
 	if h.IsAsync() {
 		return nil, &denial{layer: model.LayerTree, what: "a request that hides its tree"}
@@ -291,7 +291,7 @@ func (v *watch) judge(h *smb2.Header, msg []byte, at *member) (*waiting, *denial
 	return nil, nil
 }
 
-// of finds the pipe that a message is about; nil is one that this connection has not seen being opened.
+// of returns the pipe that a message refers to; nil if this connection has not seen it opened.
 func (v *watch) of(id smb2.FileID, at *member) *watched {
 	if id == smb2.RelatedFileID {
 		if at.opening != nil {
@@ -303,7 +303,7 @@ func (v *watch) of(id smb2.FileID, at *member) *watched {
 	return v.opens[id]
 }
 
-// create lets any pipe be opened but those that are denied.
+// create allows all pipes except the denied ones.
 func (v *watch) create(msg []byte, at *member) (*waiting, *denial) {
 	var r smb2.CreateRequest
 	if _, err := r.Unmarshal(msg); err != nil || len(v.opens) >= maxWatched {
@@ -322,8 +322,8 @@ func (v *watch) create(msg []byte, at *member) (*waiting, *denial) {
 	}}, nil
 }
 
-// data judges what goes into a pipe. A pipe that begins with something else than RPC carries another protocol, such as
-// SQL Server's: that is seen from its first byte, once the server has it, too.
+// data judges data for a pipe. A pipe whose first byte is not RPC's carries another protocol, such as SQL Server's; it
+// is known once the server has received that byte.
 func (v *watch) data(o *watched, b []byte) (*waiting, *denial) {
 	switch {
 	case o == nil:
@@ -359,7 +359,11 @@ func (v *watch) packet(o *watched, p *dcerpc.PDU) *denial {
 		for _, x := range b.Contexts {
 			id := x.Abstract.UUID
 			if may, ok := v.deny.interfaces[id]; ok && may == nil {
-				return &denial{layer: model.LayerBind, uuid: id.String(), what: "interface " + nameOf(x.Abstract) + " is denied to users"}
+				return &denial{
+					layer: model.LayerBind,
+					uuid:  id.String(),
+					what:  "interface " + nameOf(x.Abstract) + " is denied to users",
+				}
 			}
 			if had := o.contexts[x.ID]; len(o.contexts) >= maxWatched || len(had) >= maxContexts {
 				return &denial{layer: model.LayerBind, what: "too many interfaces"}
@@ -374,14 +378,18 @@ func (v *watch) packet(o *watched, p *dcerpc.PDU) *denial {
 		}
 		for _, id := range o.contexts[q.ContextID] {
 			if v.deny.interfaces[id][q.Opnum] {
-				return &denial{layer: model.LayerCall, uuid: id.String(), what: fmt.Sprintf("call %d is denied to users", q.Opnum)}
+				return &denial{
+					layer: model.LayerCall,
+					uuid:  id.String(),
+					what:  fmt.Sprintf("call %d is denied to users", q.Opnum),
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// unseen tells, once a session, that what it does cannot be read although some of it is denied.
+// unseen logs, once a session, that denials cannot be enforced because the session cannot be read.
 func (c *conn) unseen(s *session, why string) {
 	if s == nil || s.watch == nil {
 		return
@@ -397,19 +405,20 @@ func (c *conn) unseen(s *session, why string) {
 	}
 }
 
-// watchKey names a session of a server.
+// watchKey identifies a session of a server.
 type watchKey struct {
 	server  string
 	session uint64
 }
 
-// watches are the sessions that are watched.
+// watches holds the watched sessions.
 type watches struct {
 	mu   sync.Mutex
 	list map[watchKey]*watch
 }
 
-// join finds or begins the watch of a session, for one more connection. Late is a session that may have begun before.
+// join returns the watch of a session for one more connection, and creates it if needed. late says that the session may
+// have begun before.
 func (w *watches) join(k watchKey, d *denials, late bool) *watch {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -425,7 +434,7 @@ func (w *watches) join(k watchKey, d *denials, late bool) *watch {
 	return v
 }
 
-// leave ends a connection's part in it.
+// leave removes a connection from a watch.
 func (w *watches) leave(k watchKey, v *watch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -434,7 +443,7 @@ func (w *watches) leave(k watchKey, v *watch) {
 	}
 }
 
-// over ends a watch for all: the server may give the number to another session.
+// over ends a watch for all connections: the server may reuse the session's id.
 func (w *watches) over(k watchKey, v *watch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -443,7 +452,7 @@ func (w *watches) over(k watchKey, v *watch) {
 	}
 }
 
-// join makes the connection watch a session, until one of them ends.
+// join makes the connection watch a session until one of them ends.
 func (c *conn) join(k watchKey, d *denials, late bool) *watch {
 	v := c.joined[k]
 	if v == nil {
@@ -465,7 +474,7 @@ func (c *conn) unwatch(k watchKey) {
 	}
 }
 
-// frameOf is how many bytes stand before a message that is the first of a frame, or a later one.
+// frameOf returns the number of bytes before a message, which is the first of a frame or a later one.
 func frameOf(first bool) int {
 	if first {
 		return nbss.HeaderLen

@@ -18,13 +18,20 @@ func denyingPolicy() Policy {
 	}}}}
 }
 
-// TestDeniedToUsers denies real clients what the policy says, and nothing else. What is encrypted, and SMB1, it cannot
-// read: that passes, and is counted.
+// TestDeniedToUsers denies real clients what the policy says, and nothing else. Encrypted traffic and SMB1 cannot be
+// read: they pass and are counted.
 func TestDeniedToUsers(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "rpcclient", "smbclient")
-	l := startLab(t, peer.Config{Global: []string{"server min protocol = NT1", "ntlm auth = yes"}}, Route{Policy: denyingPolicy()})
+	l := startLab(t, peer.Config{Global: []string{"server min protocol = NT1", "ntlm auth = yes"}},
+		Route{Policy: denyingPolicy()})
 	user := func(protocol string, options ...string) peer.Client {
-		return peer.Client{From: l.samba.Machine, User: "labadmin", Password: peer.Password, MaxProtocol: protocol, Options: options}
+		return peer.Client{
+			From:        l.samba.Machine,
+			User:        "labadmin",
+			Password:    peer.Password,
+			MaxProtocol: protocol,
+			Options:     options,
+		}
 	}
 	for _, c := range []struct {
 		command string
@@ -40,7 +47,8 @@ func TestDeniedToUsers(t *testing.T) {
 			}
 		}
 	}
-	if n := l.rows.count(model.User, model.Denied); n < 4 || l.Stats().Refused[ReasonUser] < 4 || l.Stats().Unread != 0 {
+	if n := l.rows.count(model.User, model.Denied); n < 4 || l.Stats().Refused[ReasonUser] < 4 ||
+		l.Stats().Unread != 0 {
 		t.Errorf("%d rows, %+v", n, l.Stats())
 	}
 	if a := user("SMB3_11").Share(t, l.through, "finance", "ls"); !a.OK() {
@@ -56,15 +64,16 @@ func TestDeniedToUsers(t *testing.T) {
 	}
 }
 
-// TestDeniedTricks tries to get around the list in a user's session that is not signed. Each trick does directly what
-// it is to do; through the gateway the connection is closed before.
+// TestDeniedTricks tries to evade the denials in an unsigned user session. Directly each trick works; through the
+// gateway the connection is closed before.
 func TestDeniedTricks(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces")
 	l := startLab(t, peer.Config{}, Route{Policy: denyingPolicy()})
 	createOf := func(w *ipc, name string, change ...func(*smb2.Message)) []byte {
 		return w.message(smb2.Create, &smb2.CreateRequest{
-			ImpersonationLevel: smb2.Impersonation, DesiredAccess: smb2.PipeAccess, ShareAccess: 7, CreateDisposition: smb2.FileOpen,
-			Name: smb2.EncodeText(name),
+			ImpersonationLevel: smb2.Impersonation, DesiredAccess: smb2.PipeAccess, ShareAccess: 7,
+			CreateDisposition: smb2.FileOpen,
+			Name:              smb2.EncodeText(name),
 		}, change...)
 	}
 	related := func(m *smb2.Message) {
@@ -76,8 +85,10 @@ func TestDeniedTricks(t *testing.T) {
 		"the call, in fragments": func(w *ipc) status.NTStatus {
 			_, id := w.open("samr")
 			w.transceive(id, bindTo(w.t, dcerpc.TypeBind, "samr"))
-			w.write(id, packet(w.t, dcerpc.TypeRequest, dcerpc.FlagFirst, &dcerpc.Request{Opnum: 13, Stub: make([]byte, 24)}))
-			return w.write(id, packet(w.t, dcerpc.TypeRequest, dcerpc.FlagLast, &dcerpc.Request{Opnum: 13, Stub: make([]byte, 8)}))
+			w.write(id,
+				packet(w.t, dcerpc.TypeRequest, dcerpc.FlagFirst, &dcerpc.Request{Opnum: 13, Stub: make([]byte, 24)}))
+			return w.write(id,
+				packet(w.t, dcerpc.TypeRequest, dcerpc.FlagLast, &dcerpc.Request{Opnum: 13, Stub: make([]byte, 8)}))
 		},
 		"the interface on another pipe, byte by byte": func(w *ipc) (st status.NTStatus) {
 			_, id := w.open("lsass")
@@ -98,7 +109,7 @@ func TestDeniedTricks(t *testing.T) {
 		},
 		"a tree that is not ended": func(w *ipc) status.NTStatus {
 			end := w.message(smb2.TreeDisconnect, new(smb2.Empty), w.in)
-			end[smb2.HeaderLen] = 5 // no StructureSize that there is
+			end[smb2.HeaderLen] = 5 // an invalid StructureSize
 			w.send(end)
 			if _, _, err := w.receive(); err != nil {
 				return closedInstead
@@ -118,7 +129,7 @@ func TestDeniedTricks(t *testing.T) {
 					w.t.Fatal(err)
 				}
 			}
-			if h.Command == smb2.Echo { // the answers come one by one
+			if h.Command == smb2.Echo { // the responses come one by one
 				if h, _, err = w.receive(); err != nil {
 					return closedInstead
 				}
@@ -152,7 +163,9 @@ func TestDeniedTricks(t *testing.T) {
 			}
 			le.PutUint32(first[smb2.OffsetNext:], uint32(len(first)))
 			b := bindTo(w.t, dcerpc.TypeBind, "lsarpc")
-			w.send(first, w.message(smb2.Write, &smb2.WriteRequest{FileID: smb2.RelatedFileID, Data: b, Length: uint32(len(b))}, related))
+			w.send(first,
+				w.message(smb2.Write, &smb2.WriteRequest{FileID: smb2.RelatedFileID, Data: b, Length: uint32(len(b))},
+					related))
 			if _, _, err := w.receive(); err != nil {
 				return closedInstead
 			}
@@ -184,7 +197,7 @@ func TestDeniedTricks(t *testing.T) {
 	}
 }
 
-// firstOf sends a message behind another whose answer is due, and is what becomes of the second.
+// firstOf sends a message after another whose response is due, and returns the outcome of the second.
 func firstOf(w *ipc, message []byte) status.NTStatus {
 	w.send(message)
 	for range 2 {
@@ -199,7 +212,7 @@ func firstOf(w *ipc, message []byte) status.NTStatus {
 	return closedInstead
 }
 
-// TestRefusals refuses lists that cannot be enforced, and applies the others where they belong.
+// TestRefusals refuses lists that cannot be enforced, and applies the others to the right clients and servers.
 func TestRefusals(t *testing.T) {
 	for name, r := range map[string]Refusal{
 		"nothing":               {},
@@ -208,7 +221,10 @@ func TestRefusals(t *testing.T) {
 		"calls of a pipe":       {Deny: []Denied{{Pipe: "samr", Calls: Calls{"1"}}}},
 		"unknown interface":     {Deny: []Denied{{Interface: "whatever"}}},
 		"a server without port": {Servers: []string{"192.0.2.20"}, Deny: []Denied{{Pipe: "samr"}}},
-		"a client as IPv6":      {Clients: []netip.Prefix{netip.MustParsePrefix("::ffff:192.0.2.1/128")}, Deny: []Denied{{Pipe: "samr"}}},
+		"a client as IPv6": {
+			Clients: []netip.Prefix{netip.MustParsePrefix("::ffff:192.0.2.1/128")},
+			Deny:    []Denied{{Pipe: "samr"}},
+		},
 	} {
 		p := Policy{Users: []Refusal{r}}
 		if err := p.Check(); err == nil {
@@ -220,15 +236,20 @@ func TestRefusals(t *testing.T) {
 	if err := p.Check(); err != nil {
 		t.Fatal(err)
 	}
-	p.Users = append(p.Users, Refusal{Clients: []netip.Prefix{netip.MustParsePrefix("fe80::/10")}, Deny: []Denied{{Pipe: "samr"}}})
+	p.Users = append(p.Users, Refusal{
+		Clients: []netip.Prefix{netip.MustParsePrefix("fe80::/10")},
+		Deny:    []Denied{{Pipe: "samr"}},
+	})
 	if p.denies(netip.MustParseAddr("fe80::1%lan"), "s:445") == nil {
 		t.Error("it does not apply to a client of the same link, whose address has a zone")
 	}
-	if p.denies(netip.MustParseAddr("192.0.2.7"), "s:445") == nil || p.denies(netip.MustParseAddr("198.51.100.7"), "s:445") != nil {
+	if p.denies(netip.MustParseAddr("192.0.2.7"), "s:445") == nil ||
+		p.denies(netip.MustParseAddr("198.51.100.7"), "s:445") != nil {
 		t.Error("it applies to the wrong clients")
 	}
 	for name, want := range map[string]string{
-		"winreg": "winreg", `\PIPE\WinReg`: "winreg", "winreg\x00x": "winreg", "winreg:s": "winreg", "winreg. ": "winreg", `a\..\winreg/`: "winreg", `\`: "",
+		"winreg": "winreg", `\PIPE\WinReg`: "winreg", "winreg\x00x": "winreg", "winreg:s": "winreg",
+		"winreg. ": "winreg", `a\..\winreg/`: "winreg", `\`: "",
 		"\u017Fpoolss": "spoolss", "w\u212Assvc": "wkssvc", "SVCCTL": "svcctl",
 	} {
 		if got := plainPipe(name); got != want {
@@ -237,18 +258,20 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestTrees takes a tree for one of pipes until an answer that cannot be an old one says that it holds files.
+// TestTrees: a tree may hold pipes until a response that cannot be an old one says that it holds files.
 func TestTrees(t *testing.T) {
 	for name, c := range map[string]struct {
 		late bool
 		play func(v *watch)
 		want bool
 	}{
-		"not known":                   {false, func(*watch) {}, true},
-		"of files":                    {false, func(v *watch) { v.connected(5, false, 0) }, false},
-		"of pipes":                    {false, func(v *watch) { v.connected(5, true, 0) }, true},
-		"ended":                       {false, func(v *watch) { v.connected(5, false, 0); v.ends(5) }, true},
-		"again of files":              {false, func(v *watch) { v.connected(5, false, 0); v.ends(5); v.connected(5, false, v.turn) }, false},
+		"not known": {false, func(*watch) {}, true},
+		"of files":  {false, func(v *watch) { v.connected(5, false, 0) }, false},
+		"of pipes":  {false, func(v *watch) { v.connected(5, true, 0) }, true},
+		"ended":     {false, func(v *watch) { v.connected(5, false, 0); v.ends(5) }, true},
+		"again of files": {
+			false, func(v *watch) { v.connected(5, false, 0); v.ends(5); v.connected(5, false, v.turn) }, false,
+		},
 		"an answer from before":       {false, func(v *watch) { v.ends(5); v.connected(5, false, 0) }, true},
 		"another tree was ended":      {false, func(v *watch) { v.ends(6); v.connected(5, false, 0) }, false},
 		"from before the session":     {true, func(*watch) {}, false},
@@ -272,7 +295,7 @@ func TestTrees(t *testing.T) {
 	}
 }
 
-// TestWatches shares what is known of a session among its connections, until the last has ended or the session has.
+// TestWatches shares the state of a session among its connections until the last connection or the session has ended.
 func TestWatches(t *testing.T) {
 	var w watches
 	k := watchKey{"s:445", 7}

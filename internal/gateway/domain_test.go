@@ -11,11 +11,11 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// space is what smbclient says of the disk and of its speed, which nobody keeps still.
+// space matches smbclient's lines about the disk and its speed, which vary.
 var space = regexp.MustCompile(`(?m)\d+ blocks available|\([0-9.]+ KiloBytes/sec\)|\(average .*\)`)
 
-// TestDomain stands before a domain controller, which requires signing: its users come in by NTLM and by the ticket of
-// a real kinit and get what they get directly, and null sessions are refused.
+// TestDomain uses a domain controller, which requires signing: its users log on by NTLM and by the ticket of a real
+// kinit and get the same as directly, and null sessions are refused.
 func TestDomain(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: a domain controller takes half a minute")
@@ -47,7 +47,8 @@ func TestDomain(t *testing.T) {
 		}
 	}
 	made := peer.Client{From: d.Client, User: "nosuchuser", Password: "x", Domain: peer.Domain}
-	if want, got := made.RPC(t, d.Addr(), "lsaquery"), made.RPC(t, at, "lsaquery"); got.OK() || got.Status != want.Status {
+	if want, got := made.RPC(t, d.Addr(), "lsaquery"), made.RPC(t, at, "lsaquery"); got.OK() ||
+		got.Status != want.Status {
 		t.Errorf("a made-up user directly: %v\nthrough the gateway: %v", want, got)
 	}
 
@@ -57,9 +58,10 @@ func TestDomain(t *testing.T) {
 	if out, err := kinit.CombinedOutput(); err != nil {
 		t.Fatalf("kinit: %v\n%s", err, out)
 	}
-	// The ticket is for the server's name, whose address is now the gateway's, as docs/gateway.md says.
+	// The ticket is for the server's name, which now resolves to the gateway, as docs/gateway.md says.
 	byTicket := func(options ...string) peer.Answer {
-		args := append(options, "--use-kerberos=required", "//"+peer.DCName+"/sysvol", "-c", "recurse on; ls; get lab.example/Policies/{31B2F340-016D-11D2-945F-00C04FB984F9}/GPT.INI -")
+		args := append(options, "--use-kerberos=required", "//"+peer.DCName+"/sysvol", "-c",
+			"recurse on; ls; get lab.example/Policies/{31B2F340-016D-11D2-945F-00C04FB984F9}/GPT.INI -")
 		cmd := d.Client.Command(t.Context(), "smbclient", args...)
 		cmd.Env = env
 		a, err := peer.Run(cmd)
@@ -70,7 +72,8 @@ func TestDomain(t *testing.T) {
 	}
 	for _, more := range []string{"--client-protection=sign", "--client-protection=encrypt"} {
 		want, got := byTicket(more), byTicket(more, "-I", at)
-		if !want.OK() || space.ReplaceAllString(got.Text, "") != space.ReplaceAllString(want.Text, "") || !strings.Contains(got.Text, "[General]") {
+		if !want.OK() || space.ReplaceAllString(got.Text, "") != space.ReplaceAllString(want.Text, "") ||
+			!strings.Contains(got.Text, "[General]") {
 			t.Errorf("by a ticket, %s, directly: %v\nthrough the gateway: %v", more, want, got)
 		}
 	}

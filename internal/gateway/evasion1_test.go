@@ -10,13 +10,13 @@ import (
 	"ipcguard/internal/status"
 )
 
-// wire1 is a client that says what it likes in SMB1.
+// wire1 is an SMB1 client that can send anything.
 type wire1 struct {
 	*wire
 	uid, mid uint16
 }
 
-// ask1 sends commands in one chain and reads the answer: its status, 0xFFFFFFFF where the connection was closed.
+// ask1 sends commands in one chain and reads the response: its status, or 0xFFFFFFFF if the connection was closed.
 func (w *wire1) ask1(change func(*smb1.Header), bodies ...smb1.Body) (status.NTStatus, *smb1.Message) {
 	w.t.Helper()
 	w.mid++
@@ -42,7 +42,8 @@ func (w *wire1) ask1(change func(*smb1.Header), bodies ...smb1.Body) (status.NTS
 	}
 	for i, b := range m.Blocks {
 		_, said := must(m.Decode(i)).(*smb1.Generic)
-		if m.NTStatus() == status.Success && !said && (b.Command == smb1.SessionSetupAndX || b.Command == smb1.TreeConnectAndX) {
+		if m.NTStatus() == status.Success && !said &&
+			(b.Command == smb1.SessionSetupAndX || b.Command == smb1.TreeConnectAndX) {
 			w.in = w.in || !w.users
 		}
 	}
@@ -62,7 +63,12 @@ func must(b smb1.Body, err error) smb1.Body {
 func extended(h *smb1.Header) { h.Flags2 |= smb1.Flags2ExtendedSecurity }
 
 func null1() *smb1.SessionSetupRequest {
-	return &smb1.SessionSetupRequest{Form: smb1.SetupNT, MaxBufferSize: 4356, MaxMpxCount: 2, Capabilities: smb1.CapUnicode | smb1.CapStatus32}
+	return &smb1.SessionSetupRequest{
+		Form:          smb1.SetupNT,
+		MaxBufferSize: 4356,
+		MaxMpxCount:   2,
+		Capabilities:  smb1.CapUnicode | smb1.CapStatus32,
+	}
 }
 
 func ipc1() *smb1.TreeConnectRequest {
@@ -76,7 +82,7 @@ func blob1(token []byte) *smb1.SessionSetupRequest {
 	return r
 }
 
-// logon1 makes a logon with extended security.
+// logon1 logs on with extended security.
 func (w *wire1) logon1(c *ntlm.Client, change func(*ntlm.Authenticate), more ...smb1.Body) {
 	w.t.Helper()
 	first, err := c.Start(w.t.Context())
@@ -94,7 +100,7 @@ func (w *wire1) logon1(c *ntlm.Client, change func(*ntlm.Authenticate), more ...
 	w.ask1(extended, append([]smb1.Body{blob1(w.proof(c, r.SecurityBlob, change))}, more...)...)
 }
 
-// tricks1 are those of SMB1. The server negotiates with or without extended security.
+// tricks1 are the tricks in SMB1. The server negotiates with or without extended security.
 var tricks1 = []struct {
 	name     string
 	extended bool
@@ -106,7 +112,7 @@ var tricks1 = []struct {
 	{"in the OEM character set", false, true, func(w *wire1) {
 		w.ask1(func(h *smb1.Header) { h.Flags2 &^= smb1.Flags2Unicode }, null1(), ipc1())
 	}},
-	{"a name without a password", false, true, func(w *wire1) { // which the server makes a guest
+	{"a name without a password", false, true, func(w *wire1) { // the server makes it a guest
 		r := null1()
 		r.AccountName = "nobody1"
 		w.ask1(nil, r, ipc1())
@@ -116,7 +122,9 @@ var tricks1 = []struct {
 		r.AccountName, r.OEMPassword, r.UnicodePassword = "nobody1", make([]byte, 24), make([]byte, 24)
 		w.ask1(nil, r, ipc1())
 	}},
-	{"a null session with extended security", true, true, func(w *wire1) { w.logon1(ntlm.NewAnonymous(ntlm.Options{}), nil, ipc1()) }},
+	{"a null session with extended security", true, true, func(w *wire1) {
+		w.logon1(ntlm.NewAnonymous(ntlm.Options{}), nil, ipc1())
+	}},
 	{"a name of one NUL", true, true, func(w *wire1) {
 		w.logon1(ntlm.NewAnonymous(ntlm.Options{}), func(a *ntlm.Authenticate) {
 			a.UserName, a.Flags = []byte{0, 0}, a.Flags&^ntlm.NegotiateAnonymous
@@ -134,7 +142,7 @@ var tricks1 = []struct {
 			w.t.Fatal(err)
 		}
 		nbss.PutHeader(b)
-		b[1] |= 2 // for the gateway, the null session lies inside of an ECHO of 128 KiB
+		b[1] |= 2 // for the gateway, the null session is inside an ECHO of 128 KiB
 		w.raw(b)
 		if _, _, err := nbss.ReadFrame(w.nc, nil, nbss.MaxLen); err == nil {
 			w.ask1(nil, null1(), ipc1())
@@ -148,7 +156,7 @@ var tricks1 = []struct {
 	}},
 }
 
-// TestEvasion1 plays the tricks of SMB1 as TestEvasion does those of SMB2.
+// TestEvasion1 does for SMB1 what TestEvasion does for SMB2.
 func TestEvasion1(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "rpcclient")
 	l := startLab(t, peer.Config{Ports: []int{445, 139}, Global: []string{
@@ -162,7 +170,8 @@ func TestEvasion1(t *testing.T) {
 				if !trick.extended {
 					change = nil
 				}
-				if st, _ := w.ask1(change, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}}); st != status.Success {
+				if st, _ := w.ask1(change,
+					&smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}}); st != status.Success {
 					t.Fatalf("NEGOTIATE: %v", st)
 				}
 				trick.play(w)

@@ -15,15 +15,15 @@ import (
 	"ipcguard/internal/status"
 )
 
-// trick is one way to get past a gateway. Directly it gets in or does not: where it does, it shows that the server
-// understands what the gateway is to refuse.
+// trick is one way to get past a gateway. Directly it works or not: if it works, the server understands what the
+// gateway must refuse.
 type trick struct {
 	name   string
 	direct bool
 	play   func(w *wire)
 }
 
-// tricks are those that captures, other tools and thought have taught.
+// tricks come from captures, other tools and analysis.
 var tricks = []trick{
 	{"plain null session", true, func(w *wire) { w.null(wrapped, nil) }},
 	{"without the flag ANONYMOUS", true, func(w *wire) {
@@ -34,7 +34,9 @@ var tricks = []trick{
 	}},
 	{"without SPNEGO", true, func(w *wire) { w.null(bare, nil) }},
 	{"a name of one NUL", true, func(w *wire) {
-		w.null(wrapped, func(a *ntlm.Authenticate) { a.UserName, a.Flags = []byte{0, 0}, a.Flags&^ntlm.NegotiateAnonymous })
+		w.null(wrapped, func(a *ntlm.Authenticate) {
+			a.UserName, a.Flags = []byte{0, 0}, a.Flags&^ntlm.NegotiateAnonymous
+		})
 	}},
 	{"a NUL and then a name", true, func(w *wire) {
 		w.null(wrapped, func(a *ntlm.Authenticate) {
@@ -42,7 +44,9 @@ var tricks = []trick{
 		})
 	}},
 	{"half a character for a name", false, func(w *wire) {
-		w.null(wrapped, func(a *ntlm.Authenticate) { a.UserName, a.Flags = []byte{'a'}, a.Flags&^ntlm.NegotiateAnonymous })
+		w.null(wrapped, func(a *ntlm.Authenticate) {
+			a.UserName, a.Flags = []byte{'a'}, a.Flags&^ntlm.NegotiateAnonymous
+		})
 	}},
 	{"another character set than agreed", true, func(w *wire) {
 		w.null(wrapped, func(a *ntlm.Authenticate) {
@@ -52,7 +56,7 @@ var tricks = []trick{
 	{"an empty name with a response", true, func(w *wire) {
 		w.null(wrapped, func(a *ntlm.Authenticate) { a.NtChallengeResponse = make([]byte, 24) })
 	}},
-	{"a name and the flag ANONYMOUS", true, func(w *wire) { // the name is unknown, and the server makes a guest of it
+	{"a name and the flag ANONYMOUS", true, func(w *wire) { // the name is unknown, and the server makes it a guest
 		w.null(wrapped, func(a *ntlm.Authenticate) { a.UserName = ntlm.EncodeText("nobody1", a.Flags) })
 	}},
 	{"a made-up user", true, func(w *wire) {
@@ -61,8 +65,9 @@ var tricks = []trick{
 	}},
 	{"another token in the workstation's name", true, func(w *wire) {
 		decoy := &ntlm.Authenticate{
-			UserName: ntlm.EncodeText("labadmin", ntlm.NegotiateUnicode), NtChallengeResponse: bytes.Repeat([]byte{'A'}, 24),
-			Flags: ntlm.NegotiateUnicode, HeaderLen: 64,
+			UserName:            ntlm.EncodeText("labadmin", ntlm.NegotiateUnicode),
+			NtChallengeResponse: bytes.Repeat([]byte{'A'}, 24),
+			Flags:               ntlm.NegotiateUnicode, HeaderLen: 64,
 		}
 		b, err := decoy.Append(nil)
 		if err != nil {
@@ -73,7 +78,7 @@ var tricks = []trick{
 	{"names that overlap the fixed part", false, func(w *wire) {
 		c := ntlm.NewAnonymous(ntlm.Options{})
 		b := w.proof(c, w.begin(c, wrapped), nil)
-		binary.LittleEndian.PutUint16(b[36:], 2) // the user's name lies in the signature
+		binary.LittleEndian.PutUint16(b[36:], 2) // the user's name is inside the signature
 		binary.LittleEndian.PutUint32(b[40:], 4)
 		w.setup(wrapped(false, b))
 	}},
@@ -89,7 +94,9 @@ var tricks = []trick{
 		w.setup(append(wrapped(false, w.proof(c, w.begin(c, wrapped), nil)), 0, 0))
 	}},
 	{"a token that lies elsewhere", false, func(w *wire) {
-		w.null(wrapped, nil, func(m *smb2.Message) { m.Body.(*smb2.SessionSetupRequest).SecurityOffset = setupFixed + 8 })
+		w.null(wrapped, nil, func(m *smb2.Message) {
+			m.Body.(*smb2.SessionSetupRequest).SecurityOffset = setupFixed + 8
+		})
 	}},
 	{"Kerberos announced, NTLM sent", true, func(w *wire) {
 		w.null(func(first bool, b []byte) []byte {
@@ -244,14 +251,14 @@ var tricks = []trick{
 	}},
 }
 
-// padded makes a message the first of two.
+// padded makes a message the first of a compound of two.
 func padded(m *smb2.Message) {
 	m.Header.NextCommand = smb2.HeaderLen + 8
 	m.Tail = make([]byte, 4)
 }
 
-// TestEvasion plays every trick to a real server: directly it does what the list says, and none comes through the
-// gateway. Behind each of them a user who comes next is served.
+// TestEvasion tries every trick on a real server: directly it works as listed, and none works through the gateway.
+// After each, a user is still served.
 func TestEvasion(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces")
 	l := startLab(t, peer.Config{Global: []string{"map to guest = bad user"}}, Route{})

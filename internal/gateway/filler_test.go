@@ -13,8 +13,8 @@ import (
 	"ipcguard/internal/status"
 )
 
-// filler is a server for measurements: it lets every named user in, answers READ with as many bytes as were asked for,
-// and takes WRITEs. It does nothing else, so that what a proxy costs is not lost in what a server costs.
+// filler is a server for measurements: it accepts every named user, answers READ with the requested number of bytes,
+// and accepts WRITEs. It does nothing else, so that a server's cost does not hide the proxy's.
 func filler(t testing.TB, address string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
@@ -65,14 +65,19 @@ func fill(nc net.Conn) {
 	}
 }
 
-// fillOne makes an answer in room that is used again: a READ's data are what lies there.
+// fillOne builds a response in a reused buffer: a READ's data is whatever the buffer contains.
 func fillOne(h *smb2.Header, body, room []byte) []byte {
 	m := &smb2.Message{Header: *h}
 	m.Header.Flags, m.Header.Credits, m.Header.SessionID = smb2.FlagResponse, 64, 7
 	size := 0
 	switch h.Command {
 	case smb2.Negotiate:
-		m.Body = &smb2.NegotiateResponse{Dialect: smb2.Dialect210, MaxRead: 8 << 20, MaxWrite: 8 << 20, MaxTransact: 8 << 20}
+		m.Body = &smb2.NegotiateResponse{
+			Dialect:     smb2.Dialect210,
+			MaxRead:     8 << 20,
+			MaxWrite:    8 << 20,
+			MaxTransact: 8 << 20,
+		}
 	case smb2.SessionSetup:
 		m.Body = &smb2.SessionSetupResponse{}
 	case smb2.Read:
@@ -93,7 +98,7 @@ func fillOne(h *smb2.Header, body, room []byte) []byte {
 	return b
 }
 
-// comeIn logs a user on to a filler, perhaps through a gateway.
+// comeIn logs a user on to a filler, directly or through a gateway.
 func comeIn(t testing.TB, address string) *wire {
 	t.Helper()
 	w := dialWith(t, new(net.Dialer).DialContext, address)
@@ -105,7 +110,7 @@ func comeIn(t testing.TB, address string) *wire {
 	return w
 }
 
-// userToken is an AUTHENTICATE with a name, which a filler takes at once.
+// userToken returns an AUTHENTICATE with a name, which a filler accepts at once.
 func userToken(t testing.TB) []byte {
 	t.Helper()
 	b, err := named("somebody").Append(nil)
@@ -115,10 +120,11 @@ func userToken(t testing.TB) []byte {
 	return (&spnego.Resp{State: spnego.StateAbsent, ResponseToken: b}).Append(nil)
 }
 
-// named is an AUTHENTICATE of a user whose proof nobody looks at.
+// named returns an AUTHENTICATE of a user with a proof that is not checked.
 func named(user string) *ntlm.Authenticate {
 	return &ntlm.Authenticate{
-		UserName: ntlm.EncodeText(user, ntlm.NegotiateUnicode), NtChallengeResponse: make([]byte, 48), Flags: ntlm.NegotiateUnicode,
+		UserName:            ntlm.EncodeText(user, ntlm.NegotiateUnicode),
+		NtChallengeResponse: make([]byte, 48), Flags: ntlm.NegotiateUnicode,
 	}
 }
 

@@ -38,7 +38,7 @@ func TestFlood(t *testing.T) {
 		}()
 	}
 	w := dialWith(t, new(net.Dialer).DialContext, address)
-	if err := w.nc.SetDeadline(time.Time{}); err != nil { // a busy machine takes its time for so many
+	if err := w.nc.SetDeadline(time.Time{}); err != nil { // a busy machine needs long for so many
 		t.Fatal(err)
 	}
 	w.negotiate(smb2.Dialect210)
@@ -60,14 +60,14 @@ func TestFlood(t *testing.T) {
 	}
 }
 
-// TestLimits holds connections to their bounds: too many of one address, and one in which nobody comes in. A user's
-// connection has no such end.
+// TestLimits checks the limits of connections: too many from one address, and one without a logon. A user's connection
+// has no such timeout.
 func TestLimits(t *testing.T) {
 	g, address := local(t, Options{Limits: Limits{PerClient: 2}}, Route{})
 	comeIn(t, address)
 	comeIn(t, address)
 	third, err := net.Dial("tcp", address)
-	if err == nil { // else the reset came before the end of the handshake was seen here
+	if err == nil { // else the reset came before the end of the handshake
 		_, err = third.Read(make([]byte, 1))
 		third.Close()
 	}
@@ -78,7 +78,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("%s was counted %d times", ReasonClients, n)
 	}
 
-	const logon = 3 * time.Second // what a user has on a machine that is busy, and a stranger waits here
+	const logon = 3 * time.Second // enough for a user on a busy machine; a stranger waits for it here
 	g, address = local(t, Options{Limits: Limits{Logon: logon}}, Route{})
 	user := comeIn(t, address)
 	idle := dialWith(t, new(net.Dialer).DialContext, address)
@@ -94,14 +94,15 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestUserIdle ends a user's connection for silence where the limits say so, and not where refusals are counted alone.
+// TestUserIdle ends a user's idle connection if the limits say so, and not if refusals are only counted.
 func TestUserIdle(t *testing.T) {
 	limits := Options{Limits: Limits{User: 3 * time.Second}}
 	_, address := local(t, limits, Route{ObserveOnly: true})
 	watched := comeIn(t, address)
 	g, address := local(t, limits, Route{})
 	user := comeIn(t, address)
-	if st, _ := user.ask(user.message(smb2.Echo, new(smb2.Empty))); st != status.Success { // from here on it is between two requests
+	// From here on the connection is between two requests.
+	if st, _ := user.ask(user.message(smb2.Echo, new(smb2.Empty))); st != status.Success {
 		t.Fatalf("the user: %v", st)
 	}
 	if _, _, err := user.receive(); err == nil {
@@ -115,12 +116,13 @@ func TestUserIdle(t *testing.T) {
 	}
 }
 
-// TestIdleObserved ends no connection for its silence where refusals are counted alone.
+// TestIdleObserved ends no idle connection if refusals are only counted.
 func TestIdleObserved(t *testing.T) {
 	g, address := local(t, Options{Limits: Limits{Logon: 50 * time.Millisecond}}, Route{ObserveOnly: true})
 	w := dialWith(t, new(net.Dialer).DialContext, address)
 	w.negotiate(smb2.Dialect210)
-	for end := time.Now().Add(time.Minute); g.Stats().Refused[ReasonIdle] == 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); g.Stats().Refused[ReasonIdle] == 0 &&
+		time.Now().Before(end); time.Sleep(time.Millisecond) {
 	}
 	w.users = true
 	if st, _ := w.setup(userToken(t)); st != status.Success {
@@ -131,7 +133,7 @@ func TestIdleObserved(t *testing.T) {
 	}
 }
 
-// TestServerDown resets the client's connection while the server is away, and serves when it is back.
+// TestServerDown resets the client's connection while the server is down, and serves when it is back.
 func TestServerDown(t *testing.T) {
 	l, err := net.Listen("tcp", "127.21.3.1:0")
 	if err != nil {
@@ -140,7 +142,7 @@ func TestServerDown(t *testing.T) {
 	to := l.Addr().String()
 	l.Close()
 	g, address := local(t, Options{}, Route{To: to})
-	if nc, err := net.Dial("tcp", address); err == nil { // the reset may come before the connection is made
+	if nc, err := net.Dial("tcp", address); err == nil { // the reset may come before the connection is established
 		defer nc.Close()
 		if _, err := nc.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("without a server: %v", err)

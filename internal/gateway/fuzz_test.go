@@ -15,21 +15,21 @@ import (
 	"ipcguard/internal/status"
 )
 
-// FuzzConn lets both sides of a connection say anything, at the same time. Whatever they say, it ends, no frame that
-// reaches the server is a null session's logon, and nothing but NEGOTIATE and logons reaches it before a user has come
-// in.
+// FuzzConn lets both sides of a connection send anything at the same time. The connection always ends, no frame that
+// reaches the server is a null session's logon, and only NEGOTIATE and logons reach it before a user has logged on.
 func FuzzConn(f *testing.F) {
 	null, user := nullFrames(f), userFrames(f)
 	f.Add(null, answers(status.AccessDenied, 0))
 	f.Add(user, answers(status.Success, 0))
 	f.Add(user, answers(status.Success, smb2.SessionIsGuest))
 	f.Add(append(bytes.Clone(user), null...), answers(status.Success, 0))
-	f.Add(frames1(f, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}}, null1(), ipc1()), frames1(f, &smb1.NegotiateResponse{SecurityMode: 3}))
+	f.Add(frames1(f, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}}, null1(), ipc1()),
+		frames1(f, &smb1.NegotiateResponse{SecurityMode: 3}))
 	f.Add([]byte{0, 0, 0, 4, 0xFF, 'S', 'M', 'B'}, []byte{0x85, 0, 0, 0})
 	f.Add([]byte{0, 0xFF, 0xFF, 0xFF, 0xFE}, []byte{})
 	f.Fuzz(func(t *testing.T, client, server []byte) {
 		if len(client)+len(server) > 1<<20 {
-			return // longer inputs show nothing that shorter ones do not
+			return // longer inputs show nothing new
 		}
 		got, rows := converse(t, client, server)
 		known := false
@@ -39,7 +39,7 @@ func FuzzConn(f *testing.F) {
 		for len(got) >= nbss.HeaderLen {
 			n := int(got[1])<<16 + int(got[2])<<8 + int(got[3])
 			if n > len(got)-nbss.HeaderLen {
-				break // never whole: a server does nothing with it
+				break // incomplete: a server ignores it
 			}
 			check(t, got[nbss.HeaderLen:][:n], known)
 			got = got[nbss.HeaderLen+n:]
@@ -47,7 +47,7 @@ func FuzzConn(f *testing.F) {
 	})
 }
 
-// check judges a frame that reached the server by itself.
+// check judges a frame that reached the server.
 func check(t *testing.T, frame []byte, known bool) {
 	t.Helper()
 	switch kind := smb2.KindOf(frame); {
@@ -83,12 +83,13 @@ func check(t *testing.T, frame []byte, known bool) {
 	}
 }
 
-// check1 judges a frame of SMB1.
+// check1 judges an SMB1 frame.
 func check1(t *testing.T, frame []byte, known bool) {
 	t.Helper()
 	m, err := smb1.Parse(frame)
 	if err != nil {
-		if h, herr := smb1.ParseHeader(frame); !known && (herr != nil || h.Command != smb1.Negotiate && h.Command != smb1.Echo) {
+		if h, herr := smb1.ParseHeader(frame); !known &&
+			(herr != nil || h.Command != smb1.Negotiate && h.Command != smb1.Echo) {
 			t.Errorf("a frame that does not decode, and nobody has come in: %v", err)
 		}
 		return
@@ -97,7 +98,8 @@ func check1(t *testing.T, frame []byte, known bool) {
 		switch r := must(m.Decode(i)).(type) {
 		case *smb1.SessionSetupRequest:
 			var l logon
-			if l.request(r.SecurityBlob); r.Form != smb1.SetupExtended && r.Anonymous() || l.claimed().who == model.Anonymous {
+			if l.request(r.SecurityBlob); r.Form != smb1.SetupExtended && r.Anonymous() ||
+				l.claimed().who == model.Anonymous {
 				t.Error("a null session's logon")
 			}
 		default:
@@ -108,7 +110,7 @@ func check1(t *testing.T, frame []byte, known bool) {
 	}
 }
 
-// converse runs a connection between two ends that say these things, and returns what the server's end got.
+// converse runs a connection between two ends that send these bytes, and returns what the server's end got.
 func converse(t *testing.T, client, server []byte) (got []byte, told []model.Use) {
 	t.Helper()
 	rows := new(rows)
@@ -138,7 +140,7 @@ func converse(t *testing.T, client, server []byte) (got []byte, told []model.Use
 	return out.Bytes(), rows.list
 }
 
-// sayings makes frames as a client does, without a connection.
+// sayings builds frames as a client does, without a connection.
 func sayings(t testing.TB, f func(w *wire) [][]byte) []byte {
 	w := &wire{t: t}
 	var out []byte
@@ -175,10 +177,12 @@ func userFrames(t testing.TB) []byte {
 	})
 }
 
-// answers are those of a server to a NEGOTIATE and a SESSION_SETUP.
+// answers returns a server's responses to a NEGOTIATE and a SESSION_SETUP.
 func answers(st status.NTStatus, flags uint16) []byte {
 	var out []byte
-	for i, body := range []smb2.Body{&smb2.NegotiateResponse{Dialect: smb2.Dialect210}, &smb2.SessionSetupResponse{SessionFlags: flags}} {
+	for i, body := range []smb2.Body{
+		&smb2.NegotiateResponse{Dialect: smb2.Dialect210}, &smb2.SessionSetupResponse{SessionFlags: flags},
+	} {
 		m := &smb2.Message{Header: smb2.Header{Flags: smb2.FlagResponse, MessageID: uint64(i), Credits: 8}, Body: body}
 		if i == 1 {
 			m.Header.Command, m.Header.Status, m.Header.SessionID = smb2.SessionSetup, uint32(st), 7
@@ -189,7 +193,7 @@ func answers(st status.NTStatus, flags uint16) []byte {
 	return out
 }
 
-// frames1 makes frames of SMB1, each of one command; those of a server are answers.
+// frames1 builds SMB1 frames of one command each; those of a server are responses.
 func frames1(t testing.TB, bodies ...smb1.Body) []byte {
 	t.Helper()
 	var out []byte

@@ -13,31 +13,31 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Route is where a listener leads, and what may pass on the way.
+// Route is the server behind a listener, and what may pass to it.
 type Route struct {
-	To          string // host:port of the server; empty where Transparent
+	To          string // host:port of the server; empty if Transparent
 	Policy      Policy
-	ObserveOnly bool // nothing is refused, and what would be is counted
+	ObserveOnly bool // refuse nothing, and count what would be refused
 
 	// NetBIOS expects a session request first, as port 139 does.
 	NetBIOS bool
 
-	// Transparent leads each connection to the server that the client meant, in the client's own name. The listener is
+	// Transparent connects each client to the server that it dialled, from the client's own address. The listener is
 	// one of ListenTransparent.
 	Transparent bool
 }
 
-// Way is a Route that can be changed while connections take it. Open connections keep their server; whoever logs on
-// next is judged by the new policy.
+// Way is a Route that can be changed while connections use it. Open connections keep their server; the new policy
+// applies to new logons.
 type Way struct{ route atomic.Pointer[Route] }
 
-// NewWay makes a way, if the route can be enforced.
+// NewWay returns a way. It fails if the route cannot be enforced.
 func NewWay(r Route) (*Way, error) {
 	w := new(Way)
 	return w, w.Set(r)
 }
 
-// Set changes the route. On an error the way stays as it was.
+// Set changes the route. On an error the way stays unchanged.
 func (w *Way) Set(r Route) error {
 	if err := r.Policy.Check(); err != nil {
 		return err
@@ -46,19 +46,19 @@ func (w *Way) Set(r Route) error {
 	return nil
 }
 
-// Route is the present route.
+// Route returns the current route.
 func (w *Way) Route() *Route { return w.route.Load() }
 
-// Options is how a Gateway is made.
+// Options configure a Gateway.
 type Options struct {
 	Limits Limits
-	Log    *slog.Logger    // nil: nothing is logged
-	Use    func(model.Use) // takes every logon as a row, from many goroutines; nil: nobody does
-	// Dial makes the connection to a server; nil is a net.Dialer without keep-alive probes, which begin with a user.
+	Log    *slog.Logger    // nil: no log
+	Use    func(model.Use) // gets every logon as a row, from many goroutines; may be nil
+	// Dial connects to a server; nil is a net.Dialer without keep-alive probes, which start when a user logs on.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Gateway takes connections and leads them to servers.
+// Gateway accepts connections and forwards them to servers.
 type Gateway struct {
 	Options
 	stats  stats
@@ -74,7 +74,7 @@ type Gateway struct {
 	over  bool
 }
 
-// New makes a gateway.
+// New returns a gateway.
 func New(o Options) *Gateway {
 	o.Limits = o.Limits.withDefaults()
 	if o.Dial == nil {
@@ -85,17 +85,17 @@ func New(o Options) *Gateway {
 	return g
 }
 
-// Stats is what was counted so far.
+// Stats returns the counters.
 func (g *Gateway) Stats() Stats { return g.stats.snapshot() }
 
-// Listen listens for clients. The gateway itself begins TCP's keep-alive probes.
+// Listen listens for clients. It disables TCP's keep-alive probes, which the gateway starts itself.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
 	l := net.ListenConfig{KeepAlive: -1}
 	return l.Listen(ctx, "tcp", address)
 }
 
-// Serve takes the connections of a listener until the context ends or the listener does, and closes it; connections go
-// on.
+// Serve accepts connections until the context ends or the listener is closed, and closes the listener; open connections
+// continue.
 func (g *Gateway) Serve(ctx context.Context, l net.Listener, way *Way) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
@@ -110,7 +110,7 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener, way *Way) error {
 		case errors.Is(err, net.ErrClosed):
 			return err
 		default:
-			// Out of file descriptors, most likely: those that wait are taken when others have ended.
+			// Probably out of file descriptors: waiting clients are accepted when other connections have ended.
 			g.log(slog.LevelError, "accepting", "error", err.Error())
 			select {
 			case <-ctx.Done():
@@ -121,7 +121,7 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener, way *Way) error {
 	}
 }
 
-// take begins a connection, if there is a place for it.
+// take starts a connection if the limits allow it.
 func (g *Gateway) take(ctx context.Context, nc net.Conn, way *Way) {
 	client := addressOf(nc.RemoteAddr())
 	if !g.places.take(client, g.Limits) {
@@ -131,7 +131,8 @@ func (g *Gateway) take(ctx context.Context, nc net.Conn, way *Way) {
 		return
 	}
 	g.stats.opened()
-	ctx = context.WithoutCancel(ctx) // the end of the listener is not that of a connection which is on its way to the server
+	// The end of the listener must not cancel a connection to the server that is being made.
+	ctx = context.WithoutCancel(ctx)
 	g.wait.Go(func() {
 		defer g.stats.closed()
 		defer g.places.leave(client)
@@ -139,8 +140,8 @@ func (g *Gateway) take(ctx context.Context, nc net.Conn, way *Way) {
 	})
 }
 
-// lead connects to the server and runs the connection. A server that cannot be reached is a reset to the client, as if
-// there were no gateway.
+// lead connects to the server and runs the connection. If the server cannot be reached, the client sees a reset, as
+// without a gateway.
 func (g *Gateway) lead(ctx context.Context, nc net.Conn, way *Way) {
 	back, to, err := g.connect(ctx, nc, way.Route())
 	if err != nil {
@@ -160,7 +161,7 @@ func (g *Gateway) lead(ctx context.Context, nc net.Conn, way *Way) {
 	c.run()
 }
 
-// connect makes the connection to the server of a client, and says what the server is called.
+// connect connects to a client's server and returns the server's name.
 func (g *Gateway) connect(ctx context.Context, nc net.Conn, r *Route) (back net.Conn, to string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, g.Limits.Dial)
 	defer cancel()
@@ -177,7 +178,7 @@ func (g *Gateway) connect(ctx context.Context, nc net.Conn, r *Route) (back net.
 	return back, server.String(), err
 }
 
-// reset ends a connection at once.
+// reset closes a connection with a TCP reset.
 func reset(nc net.Conn) {
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
@@ -200,8 +201,8 @@ func (g *Gateway) remove(c *conn) {
 	delete(g.conns, c)
 }
 
-// Shutdown waits until every connection has ended, or the context has, and then ends those that are left. Serve must
-// have ended before.
+// Shutdown waits until all connections have ended or the context ends, and then closes the rest. Serve must have
+// returned.
 func (g *Gateway) Shutdown(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
@@ -226,12 +227,12 @@ func (g *Gateway) Shutdown(ctx context.Context) {
 	<-done
 }
 
-// log writes a line, unless there were too many in the present second.
+// log writes a line unless the current second already had too many.
 func (g *Gateway) log(level slog.Level, what string, args ...any) {
 	if g.Log == nil || !g.Log.Enabled(context.Background(), level) {
 		return
 	}
-	if level < slog.LevelInfo { // whoever asks for everything gets it
+	if level < slog.LevelInfo { // debug logs everything
 		g.Log.Log(context.Background(), level, what, args...)
 		return
 	}
@@ -244,17 +245,17 @@ func (g *Gateway) log(level slog.Level, what string, args ...any) {
 	}
 }
 
-// linesASecond bounds the log: a flood of strangers is to fill no disk. Every refusal is counted all the same.
+// linesASecond bounds the log: a flood of strangers must not fill the disk. Every refusal is still counted.
 const linesASecond = 20
 
-// pace lets so many lines through in a second.
+// pace limits the lines of a second.
 type pace struct {
 	mu     sync.Mutex
 	second int64
 	n, out int
 }
 
-// take tells whether a line may be written, and how many were left out before the present second.
+// take reports whether a line may be written, and how many were dropped before the current second.
 func (p *pace) take(now time.Time) (ok bool, left int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

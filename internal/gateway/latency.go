@@ -6,22 +6,23 @@ import (
 	"time"
 )
 
-// latencyBounds are the upper ends of the counted ranges. A gateway on a quiet machine adds some 20 to 60 µs.
+// latencyBounds are the upper bounds of the buckets. A gateway on an idle machine adds about 20 to 60 µs.
 var latencyBounds = [...]time.Duration{
-	20 * time.Microsecond, 50 * time.Microsecond, 100 * time.Microsecond, 200 * time.Microsecond, 500 * time.Microsecond,
+	20 * time.Microsecond, 50 * time.Microsecond, 100 * time.Microsecond, 200 * time.Microsecond,
+	500 * time.Microsecond,
 	time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 50 * time.Millisecond,
 	100 * time.Millisecond, time.Second,
 }
 
-// Latency is how long bytes stayed in the gateway: from the moment they were read until the other end had taken them.
-// What streams through without being kept, frames of more than 72 KiB, is not counted.
+// Latency is the distribution of the time that bytes stayed in the gateway: from when they were read until the other
+// end had accepted them. Frames over 72 KiB, which stream through unbuffered, are not counted.
 type Latency struct {
-	Bounds []time.Duration `json:"bounds"` // upper ends, in nanoseconds
-	Counts []int64         `json:"counts"` // one more than the bounds: the last is of what took longer
+	Bounds []time.Duration `json:"bounds"` // upper bounds, in nanoseconds
+	Counts []int64         `json:"counts"` // one more than the bounds: the last counts what took longer
 	Sum    time.Duration   `json:"sum"`
 }
 
-// Count is how often it was measured.
+// Count returns the number of measurements.
 func (l Latency) Count() (n int64) {
 	for _, c := range l.Counts {
 		n += c
@@ -29,8 +30,8 @@ func (l Latency) Count() (n int64) {
 	return n
 }
 
-// Below is the smallest bound below which this part (such as 0.99) of all stayed; 0 where nothing was measured, and
-// the largest bound where more took longer.
+// Below returns the smallest bound that a fraction (such as 0.99) of all measurements stayed below; 0 without
+// measurements, and the largest bound if more took longer.
 func (l Latency) Below(part float64) time.Duration {
 	total, seen := l.Count(), int64(0)
 	if total == 0 {
@@ -44,7 +45,7 @@ func (l Latency) Below(part float64) time.Duration {
 	return l.Bounds[len(l.Bounds)-1]
 }
 
-// latency counts, from many goroutines.
+// latency counts; it is safe for concurrent use.
 type latency struct {
 	counts [len(latencyBounds) + 1]atomic.Int64
 	sum    atomic.Int64

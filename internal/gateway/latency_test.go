@@ -8,7 +8,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// TestLatency puts durations into their ranges, and counts what passes a gateway.
+// TestLatency puts durations into buckets, and counts the traffic of a gateway.
 func TestLatency(t *testing.T) {
 	var l latency
 	for _, d := range []time.Duration{0, 20 * time.Microsecond, 21 * time.Microsecond, time.Minute} {
@@ -18,14 +18,16 @@ func TestLatency(t *testing.T) {
 	if s.Counts[0] != 2 || s.Counts[1] != 1 || s.Counts[len(s.Counts)-1] != 1 || s.Count() != 4 {
 		t.Errorf("counted: %v", s.Counts)
 	}
-	if s.Below(0.5) != 20*time.Microsecond || s.Below(0.75) != 50*time.Microsecond || s.Below(1) != time.Second || (Latency{}).Below(1) != 0 {
+	if s.Below(0.5) != 20*time.Microsecond || s.Below(0.75) != 50*time.Microsecond || s.Below(1) != time.Second ||
+		(Latency{}).Below(1) != 0 {
 		t.Errorf("half below %v, three quarters below %v, all below %v", s.Below(0.5), s.Below(0.75), s.Below(1))
 	}
 	g, address := local(t, Options{}, Route{})
 	w := comeIn(t, address)
-	counted := func(want int64) { // a moment after the bytes have gone
+	counted := func(want int64) { // shortly after the bytes have gone
 		t.Helper()
-		for end := time.Now().Add(time.Minute); g.Stats().Added.Count() < want && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(time.Minute); g.Stats().Added.Count() < want &&
+			time.Now().Before(end); time.Sleep(time.Millisecond) {
 		}
 		if n := g.Stats().Added.Count(); n != want {
 			t.Errorf("%d measurements, want %d", n, want)

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// Limits bound what clients may take. A zero is the default.
+// Limits bound the resources of clients. A zero is the default.
 type Limits struct {
-	Connections int           // in all; 16384
-	PerClient   int           // of one address; 1024: a terminal server has one for each of its programs
-	Logon       time.Duration // until a user has come in; 60 s
+	Connections int           // in total; 16384
+	PerClient   int           // from one address; 1024: a terminal server has one for each of its programs
+	Logon       time.Duration // until a user has logged on; 60 s
 	Stranger    time.Duration // between two requests of a stranger who may use some pipes; 5 min
-	User        time.Duration // between two requests on a connection of users; without end
-	Dial        time.Duration // until the server takes a connection; 10 s
+	User        time.Duration // between two requests on a connection of users; none
+	Dial        time.Duration // until the server accepts a connection; 10 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -35,7 +35,7 @@ type places struct {
 	byClient map[netip.Addr]int
 }
 
-// take takes a place for a client; false: there is none.
+// take reserves a connection for a client; false if there is none left.
 func (p *places) take(client netip.Addr, l Limits) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// testLog writes a gateway's log into the test's.
+// testLog writes a gateway's log to the test's.
 func testLog(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), nil))
 }

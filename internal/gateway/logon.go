@@ -8,34 +8,32 @@ import (
 	"ipcguard/internal/ntlm/spnego"
 )
 
-// logon is one logon under way: what the client's tokens have said so far. Each message of it is judged anew, because a
-// client may say one thing first and another later.
-//
-// Where two servers could read a token in two ways, it is damaged: no client has a reason for it but to be taken for
-// somebody else.
+// logon is a logon in progress: what the client's tokens have said so far. Each message is judged anew, because a
+// client may change what it says. A token that two servers could read differently is damaged: the only reason for it is
+// to be taken for another user.
 type logon struct {
 	auth      *ntlm.Authenticate // of the last AUTHENTICATE
 	kerberos  bool
 	mechanism string  // of the last token that is neither NTLM nor Kerberos
-	plain     *caller // of SMB1 without extended security, which has no tokens
-	damaged   string  // why a token could not be read; empty: all could
+	plain     *caller // of an SMB1 logon without extended security, which has no tokens
+	damaged   string  // why a token could not be read; empty if all could
 	charset   ntlm.Flags
-	offered   bool   // a CHALLENGE was seen, and charset is of it
-	session   uint64 // that it renews, or binds to the connection
+	offered   bool   // a CHALLENGE was seen, and charset is its
+	session   uint64 // the session that it renews or binds to the connection
 }
 
-// caller is who a logon says comes, or who a session is.
+// caller is the identity that a logon claims, or that a session has.
 type caller struct {
 	who     model.Identity
 	account string // DOMAIN\name
 	basis   string
 	with    string // one of model's packages
 
-	encrypted bool // the server has everything encrypted that follows
-	earlier   bool // the session was there before the logon
+	encrypted bool // the server requires encryption from now on
+	earlier   bool // the session existed before the logon
 }
 
-// request takes a token of the client.
+// request reads a token of the client.
 func (l *logon) request(blob []byte) {
 	if len(blob) == 0 {
 		return // the client asks the server to speak first
@@ -75,7 +73,7 @@ func ntlmIn(b []byte) bool {
 	return ok
 }
 
-// ntlm takes an NTLMSSP message of the client.
+// ntlm reads an NTLMSSP message of the client.
 func (l *logon) ntlm(m []byte) {
 	l.kerberos, l.auth, l.mechanism = false, nil, ""
 	switch kind, _ := ntlm.TypeOf(m); kind {
@@ -95,7 +93,7 @@ func (l *logon) ntlm(m []byte) {
 	}
 }
 
-// answer takes a token of the server: its CHALLENGE says which character set the names will have.
+// answer reads a token of the server: its CHALLENGE decides the character set of the names.
 func (l *logon) answer(blob []byte) {
 	t, err := spnego.Parse(blob)
 	if err != nil {
@@ -110,32 +108,48 @@ func (l *logon) answer(blob []byte) {
 	}
 }
 
-// claimed is who the client says it is. Unknown is a logon that does not say it, or not yet.
+// claimed returns the claimed identity. Unknown is a logon that claims none, or none yet.
 func (l *logon) claimed() caller {
 	switch {
 	case l.damaged != "":
-		return caller{who: model.Unknown, basis: "the logon could not be read: " + l.damaged, with: model.PackageUnknown}
+		return caller{
+			who:   model.Unknown,
+			basis: "the logon could not be read: " + l.damaged,
+			with:  model.PackageUnknown,
+		}
 	case l.plain != nil:
 		return *l.plain
 	case l.auth != nil:
 		return l.named()
 	case l.kerberos:
-		return caller{who: model.User, basis: "Kerberos logon; the name is inside the ticket", with: model.PackageKerberos}
+		return caller{
+			who:   model.User,
+			basis: "Kerberos logon; the name is inside the ticket",
+			with:  model.PackageKerberos,
+		}
 	case l.mechanism != "":
-		return caller{who: model.Unknown, basis: "the logon could not be read: " + l.mechanism, with: model.PackageUnknown}
+		return caller{
+			who:   model.Unknown,
+			basis: "the logon could not be read: " + l.mechanism,
+			with:  model.PackageUnknown,
+		}
 	}
 	return caller{who: model.Unknown, basis: "no token of the logon says who it is", with: model.PackageUnknown}
 }
 
-// named reads an AUTHENTICATE. A name that a server may read as empty is empty: one of a NUL, and one of half a
-// character.
+// named reads an AUTHENTICATE message. A name that a server may read as empty counts as empty: one that starts with
+// NUL, or is half a character.
 func (l *logon) named() caller {
 	a := l.auth
 	name := a.User()
 	if i := bytes.IndexByte([]byte(name), 0); i >= 0 {
 		name = name[:i]
 	}
-	anonymous := caller{who: model.Anonymous, basis: "NTLM logon without name and response", with: model.PackageAnonymous}
+	anonymous := caller{
+		who:   model.Anonymous,
+		basis: "NTLM logon without name and response",
+		with:  model.PackageAnonymous,
+	}
 	switch {
 	case ntlm.Classify(a) == ntlm.ClassAnonymous:
 		return anonymous
@@ -159,9 +173,9 @@ func (l *logon) named() caller {
 	return c
 }
 
-// packageOf tells by the lengths of the responses what a logon was made with. See [MS-NLMP] 3.3.1 and 3.3.2.
+// packageOf derives the package of a logon from the lengths of its responses. See [MS-NLMP] 3.3.1 and 3.3.2.
 func packageOf(a *ntlm.Authenticate) string {
-	const v1 = 24 // bytes of a response of LM and NTLMv1; those of NTLMv2 are longer
+	const v1 = 24 // bytes of an LM or NTLMv1 response; those of NTLMv2 are longer
 	nt, lm := a.NtChallengeResponse, a.LmChallengeResponse
 	switch {
 	case len(lm) == v1 && (len(nt) == 0 || bytes.Equal(nt, lm)):
@@ -176,7 +190,7 @@ func packageOf(a *ntlm.Authenticate) string {
 	return model.PackageUnknown
 }
 
-// come is who has come in, by the flags of the server's answer.
+// come returns who has logged on, by the flags of the server's response.
 func (l *logon) come(guest, null bool) caller {
 	c := l.claimed()
 	switch {

@@ -12,7 +12,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// useKey is one thing that a stranger was seen to do.
+// useKey is one kind of use by a stranger.
 type useKey struct {
 	client netip.Addr
 	as     model.Identity
@@ -20,15 +20,17 @@ type useKey struct {
 	iface  string
 }
 
-// Observed makes the narrowest policy under which strangers could go on with what they were seen to do: calls on pipes
-// that were answered. What a policy cannot say comes back as sentences. Whether any of it should go on is for people to
+// Observed returns the narrowest policy under which strangers could continue their observed uses: allowed calls on
+// pipes. What a policy cannot express is returned as sentences. Whether any of it should continue is for people to
 // decide.
 func Observed(uses []model.Use) (p Policy, left []string) {
 	done := map[useKey]map[string]bool{}
 	seen := map[netip.Addr]int64{}
 	for _, u := range uses {
 		if u.Identity.IsStranger() && u.Outcome == model.Allowed && u.Share != "" && !isIPC(u.Share) {
-			left = append(left, fmt.Sprintf("%s used the share %s as %s: a policy that lets strangers use shares has allow: everything", u.Client, u.Share, u.Identity))
+			left = append(left,
+				fmt.Sprintf("%s used the share %s as %s: a policy that lets strangers use shares has allow: everything",
+					u.Client, u.Share, u.Identity))
 			continue
 		}
 		if !u.Identity.IsStranger() || u.Outcome != model.Allowed || u.Layer != model.LayerCall {
@@ -65,12 +67,12 @@ func Observed(uses []model.Use) (p Policy, left []string) {
 	return p, slices.Compact(left)
 }
 
-// isIPC tells whether a share is that of pipes, by its name or its path.
+// isIPC reports whether a share is IPC$, by its name or its path.
 func isIPC(share string) bool {
 	return strings.EqualFold(share[strings.LastIndexByte(share, '\\')+1:], "IPC$")
 }
 
-// callName is a call as a policy names it.
+// callName returns the name of a call in a policy.
 func callName(of string, u model.Use) string {
 	if _, known, err := interfaceOf(of); err == nil {
 		if n, err := opnumOf(known, u.Call); err == nil && int(n) == u.Opnum {
@@ -80,12 +82,13 @@ func callName(of string, u model.Use) string {
 	return strconv.Itoa(u.Opnum)
 }
 
-// add adds what a client did on one interface; keys come in order.
+// add adds the calls of a client on one interface; keys must be sorted.
 func (p *Policy) add(k useKey, names []string, times int64) {
 	last := len(p.Strangers) - 1
 	if last < 0 || p.Strangers[last].Clients[0].Addr() != k.client || p.Strangers[last].As[0] != k.as {
 		p.Strangers = append(p.Strangers, Exception{
-			Clients: []netip.Prefix{netip.PrefixFrom(k.client, k.client.BitLen())}, As: []model.Identity{k.as}, Allow: somePipes,
+			Clients: []netip.Prefix{netip.PrefixFrom(k.client, k.client.BitLen())},
+			As:      []model.Identity{k.as}, Allow: somePipes,
 			Why: fmt.Sprintf("seen: %d calls", times),
 		})
 		last++

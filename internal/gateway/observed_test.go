@@ -7,16 +7,18 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestObserved makes a policy of uses, which can be enforced and names what was seen and nothing else.
+// TestObserved turns uses into an enforceable policy that names exactly what was observed.
 func TestObserved(t *testing.T) {
 	use := func(client string, as model.Identity, pipe, iface, uuid, call string, opnum int) model.Use {
 		return model.Use{
-			Client: client, Identity: as, Layer: model.LayerCall, Outcome: model.Allowed, Pipe: pipe, Interface: iface, UUID: uuid,
+			Client: client, Identity: as, Layer: model.LayerCall, Outcome: model.Allowed,
+			Pipe: pipe, Interface: iface, UUID: uuid,
 			Call: call, Opnum: opnum, Count: 2,
 		}
 	}
 	const lsa, srv, own = "12345778-1234-abcd-ef00-0123456789ab", "4b324fc8-1670-01d3-1278-5a47bf6ee188", "00000000-0000-0000-0000-000000000021"
-	denied := use("192.0.2.1", model.Anonymous, "samr", "samr", "12345778-1234-abcd-ef00-0123456789ac", "SamrConnect", 0)
+	denied := use("192.0.2.1", model.Anonymous, "samr", "samr", "12345778-1234-abcd-ef00-0123456789ac", "SamrConnect",
+		0)
 	denied.Outcome = model.Denied
 	p, left := Observed([]model.Use{
 		use("192.0.2.1", model.Anonymous, "lsarpc", "lsarpc", lsa, "LsarClose", 0),
@@ -27,7 +29,10 @@ func TestObserved(t *testing.T) {
 		use("fe80::1%eth0", model.Anonymous, "srvsvc", "srvsvc", srv, "NetrShareEnum", 15),
 		use("somehost", model.Anonymous, "srvsvc", "srvsvc", srv, "NetrShareEnum", 15),
 		use("192.0.2.1", model.Anonymous, "", "", "", "", -1),
-		{Client: "192.0.2.3", Identity: model.Guest, Layer: model.LayerTree, Outcome: model.Allowed, Share: "public", Opnum: -1, Count: 1},
+		{
+			Client: "192.0.2.3", Identity: model.Guest, Layer: model.LayerTree,
+			Outcome: model.Allowed, Share: "public", Opnum: -1, Count: 1,
+		},
 		denied,
 	})
 	if err := p.Check(); err != nil {

@@ -12,8 +12,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// lab is a Samba server in a network of its own and a gateway before it, on port 445 both: Samba takes requests of
-// several credits on that port alone.
+// lab is a Samba server in a network of its own and a gateway in front of it, both on port 445: only on that port does
+// Samba accept requests of several credits.
 type lab struct {
 	*Gateway
 	samba   *peer.Samba
@@ -22,7 +22,7 @@ type lab struct {
 	rows    *rows
 }
 
-// rows collects what a gateway tells.
+// rows collects a gateway's rows.
 type rows struct {
 	mu   sync.Mutex
 	list []model.Use
@@ -34,7 +34,7 @@ func (r *rows) add(u model.Use) {
 	r.list = append(r.list, u)
 }
 
-// count is how many rows have an identity and an outcome.
+// count returns the number of rows with an identity and an outcome.
 func (r *rows) count(who model.Identity, outcome model.Outcome) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,7 +89,7 @@ func serve(t testing.TB, g *Gateway, l net.Listener, route Route) {
 	})
 }
 
-// local starts a filler and a gateway before it, and returns the gateway's address.
+// local starts a filler and a gateway in front of it, and returns the gateway's address.
 func local(t testing.TB, o Options, route Route) (*Gateway, string) {
 	t.Helper()
 	if route.To == "" {

@@ -18,20 +18,21 @@ import (
 
 // Pipe is one pipe that strangers may open, and what they may do on it.
 type Pipe struct {
-	Pipe       string      `json:"pipe"`                 // such as spoolss
-	Interfaces []Interface `json:"interfaces,omitempty"` // those that are known to live on the pipe, where there is none
+	Pipe string `json:"pipe"` // such as spoolss
+	// Empty allows the interfaces that are known on this pipe.
+	Interfaces []Interface `json:"interfaces,omitempty"`
 }
 
-// Interface is one RPC interface, and what may be called of it.
+// Interface is one RPC interface and its allowed calls.
 type Interface struct {
 	Interface string `json:"interface"`       // a name such as srvsvc, or a UUID
-	Calls     Calls  `json:"calls,omitempty"` // every call, where there is none
+	Calls     Calls  `json:"calls,omitempty"` // empty is every call
 }
 
-// Calls are names or numbers of an interface's calls. A policy may write a number with or without quotes.
+// Calls are names or numbers of an interface's calls. A policy may write numbers with or without quotes.
 type Calls []string
 
-// UnmarshalJSON takes strings and numbers.
+// UnmarshalJSON accepts strings and numbers.
 func (c *Calls) UnmarshalJSON(b []byte) error {
 	var list []any
 	d := json.NewDecoder(bytes.NewReader(b))
@@ -53,16 +54,16 @@ func (c *Calls) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// rules are the pipes that a stranger may open, by their names in lower case.
+// rules are the pipes that a stranger may open, by lower-case name.
 type rules map[string]interfaces
 
-// interfaces are what may be bound on a pipe.
+// interfaces are the interfaces that may be bound on a pipe.
 type interfaces map[dcerpc.UUID]calls
 
-// calls are what may be called, by number; nil is everything.
+// calls are the allowed calls by number; nil is every call.
 type calls map[uint16]bool
 
-// compile turns the names of a policy into what is on the wire.
+// compile translates the names of a policy to the protocol's numbers and UUIDs.
 func compile(pipes []Pipe) (rules, error) {
 	r := rules{}
 	for _, p := range pipes {
@@ -142,8 +143,8 @@ func opnumOf(i *dcerpc.Interface, name string) (uint16, error) {
 	return 0, fmt.Errorf("call %q is not known: give its number", name)
 }
 
-// pipeName brings a pipe's name into one form; empty is a name that may not be asked for. What servers see through,
-// such as \pipe\ in front, is not taken: no client needs it.
+// pipeName normalizes a pipe's name; empty is a name that is not allowed. Variants that servers accept, such as a
+// leading \pipe\, are refused: no client needs them.
 func pipeName(s string) string {
 	s = strings.ToLower(strings.TrimPrefix(s, `\`))
 	if s == "" || strings.ContainsAny(s, "\\/:\x00") || strings.TrimSpace(s) != s {
@@ -152,7 +153,7 @@ func pipeName(s string) string {
 	return s
 }
 
-// join adds what another exception allows.
+// join adds the rules of another exception.
 func (r rules) join(more rules) rules {
 	out := rules{}
 	for _, one := range []rules{r, more} {
@@ -185,15 +186,15 @@ func (c calls) join(more calls) calls {
 }
 
 const (
-	// maxOpens is how many pipes a stranger may have open, and maxTrees how often IPC$: clients need one or two.
+	// maxOpens bounds a stranger's open pipes, and maxTrees its connections to IPC$: clients need one or two.
 	maxOpens = 64
 	maxTrees = 16
 
-	// maxContexts is how many interfaces may be bound on a pipe.
+	// maxContexts bounds the interfaces bound on a pipe.
 	maxContexts = 32
 )
 
-// conversation is what a stranger's session has open.
+// conversation is the state of a stranger's session.
 type conversation struct {
 	rules rules
 
@@ -207,7 +208,7 @@ type open struct {
 	reading
 	allowed  interfaces
 	contexts map[uint16]dcerpc.UUID
-	shut     bool // something was refused: what the server has of it is not known any more
+	shut     bool // something was refused: the server's state of the pipe is unknown
 }
 
 // See [MS-FSCC] 2.3 and [MS-SMB2] 2.2.31.
@@ -216,7 +217,7 @@ const (
 	fsctlValidateNegotiate = 0x00140204
 )
 
-// stranger judges a request in the session of a stranger who may use some pipes.
+// stranger judges a request of a stranger who may use some pipes.
 func (c *conn) stranger(h *smb2.Header, s *session, n int) error {
 	if n+nbss.HeaderLen > roomLen {
 		return refusal{ReasonTooMuch, fmt.Sprintf("a stranger's %v of %d bytes", h.Command, n)}
@@ -230,7 +231,8 @@ func (c *conn) stranger(h *smb2.Header, s *session, n int) error {
 		c.rowAt(s.caller, why)
 		no := refusal{ReasonPipe, why.String()}
 		if h.IsSigned() && !c.observing() {
-			return no // an answer without a signature would be dropped, and the client would wait for ever
+			// The client would drop a response without a signature, and wait for ever.
+			return no
 		}
 		r := &refused{request: *h, status: status.AccessDenied}
 		if why.fault != nil && h.Command == smb2.IOCTL {
@@ -246,13 +248,13 @@ func (c *conn) stranger(h *smb2.Header, s *session, n int) error {
 	return c.up.passRest()
 }
 
-// denial is what a stranger was refused.
+// denial is a refused request.
 type denial struct {
 	layer model.Layer
 	pipe  string
 	uuid  string // of the interface
 	what  string
-	fault *smb2.IOCTLResponse // an answer that clients of RPC understand, where one can be given
+	fault *smb2.IOCTLResponse // a response that RPC clients understand, if possible
 }
 
 func (d *denial) String() string {
@@ -262,7 +264,7 @@ func (d *denial) String() string {
 	return d.pipe + ": " + d.what
 }
 
-// judge tells what of the answer has to be seen, or why the request is refused.
+// judge returns what of the response must be seen, or why the request is refused.
 func (v *conversation) judge(h *smb2.Header, msg []byte) (*waiting, *denial) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -298,30 +300,32 @@ func (v *conversation) judge(h *smb2.Header, msg []byte) (*waiting, *denial) {
 		}
 		delete(v.opens, r.FileID)
 		return nil, nil
-	case smb2.Read, smb2.Flush, smb2.QueryInfo: // of an open that passed
+	case smb2.Read, smb2.Flush, smb2.QueryInfo: // of an open that was allowed
 		return nil, nil
 	}
 	return nil, &denial{layer: model.LayerCall, what: h.Command.String()}
 }
 
-// treeConnect lets IPC$ alone pass.
+// treeConnect allows only IPC$.
 func (v *conversation) treeConnect(msg []byte) (*waiting, *denial) {
 	var r smb2.TreeConnectRequest
 	if _, err := r.Unmarshal(msg); err != nil || r.Flags&smb2.TreeExtensionPresent != 0 {
 		return nil, &denial{layer: model.LayerTree, what: "a TREE_CONNECT of no simple form"}
 	}
-	const fixed = smb2.HeaderLen + 8 // where servers differ in what they make of another place
+	// A path at any other offset is interpreted differently by different servers.
+	const fixed = smb2.HeaderLen + 8
 	if r.PathOffset != fixed {
 		return nil, &denial{layer: model.LayerTree, what: "a path that lies elsewhere"}
 	}
 	path := r.Path.String()
-	if share := path[strings.LastIndexByte(path, '\\')+1:]; !strings.EqualFold(share, "IPC$") || len(v.trees) >= maxTrees {
+	if share := path[strings.LastIndexByte(path, '\\')+1:]; !strings.EqualFold(share, "IPC$") ||
+		len(v.trees) >= maxTrees {
 		return nil, &denial{layer: model.LayerTree, what: "another share than IPC$"}
 	}
 	return &waiting{connected: v.connected}, nil
 }
 
-// connected notes a tree, which has to be one of pipes.
+// connected records a tree, which must be one of pipes.
 func (v *conversation) connected(tree uint32, pipes bool) error {
 	if !pipes {
 		return errors.New("IPC$ is no share of pipes")
@@ -332,7 +336,7 @@ func (v *conversation) connected(tree uint32, pipes bool) error {
 	return nil
 }
 
-// create lets the pipes of the policy be opened.
+// create allows the pipes of the policy.
 func (v *conversation) create(msg []byte) (*waiting, *denial) {
 	var r smb2.CreateRequest
 	if _, err := r.Unmarshal(msg); err != nil {
@@ -341,7 +345,11 @@ func (v *conversation) create(msg []byte) (*waiting, *denial) {
 	name := pipeName(r.Name.String())
 	allowed, ok := v.rules[name]
 	if len(r.Name)%2 != 0 || r.NameOffset != smb2.HeaderLen+56 || !ok || len(v.opens) >= maxOpens {
-		return nil, &denial{layer: model.LayerOpen, pipe: r.Name.String(), what: "not one of the pipes that may be opened"}
+		return nil, &denial{
+			layer: model.LayerOpen,
+			pipe:  r.Name.String(),
+			what:  "not one of the pipes that may be opened",
+		}
 	}
 	o := &open{reading: newReading(name), allowed: allowed, contexts: map[uint16]dcerpc.UUID{}}
 	return &waiting{opened: func(id smb2.FileID) {
@@ -369,9 +377,9 @@ func (v *conversation) ioctl(msg []byte) (*waiting, *denial) {
 	return nil, &denial{layer: model.LayerCall, what: fmt.Sprintf("FSCTL 0x%08X", r.CtlCode)}
 }
 
-// data judges what goes into a pipe. A server acts on whole packets alone, so the last piece of a refused one never
-// reaches it; the pipe is shut from then on. A refused call that stands alone leaves nothing at the server, and the
-// pipe as it was.
+// data judges data for a pipe. A server acts only on whole packets, so the last piece of a refused one never reaches
+// it, and the pipe is closed to further data. A refused call in a single packet leaves nothing at the server, and the
+// pipe stays usable.
 func (v *conversation) data(id smb2.FileID, b []byte) (*waiting, *denial) {
 	o := v.opens[id]
 	switch {
@@ -407,10 +415,18 @@ func (o *open) packet(p *dcerpc.PDU) *denial {
 		}
 		for _, x := range b.Contexts {
 			if had, ok := o.contexts[x.ID]; ok && had != x.Abstract.UUID {
-				return &denial{layer: model.LayerBind, uuid: x.Abstract.UUID.String(), what: "a number that another interface has already"}
+				return &denial{
+					layer: model.LayerBind,
+					uuid:  x.Abstract.UUID.String(),
+					what:  "a number that another interface has already",
+				}
 			}
 			if _, ok := o.allowed[x.Abstract.UUID]; !ok || len(o.contexts) >= maxContexts {
-				return &denial{layer: model.LayerBind, uuid: x.Abstract.UUID.String(), what: "interface " + nameOf(x.Abstract)}
+				return &denial{
+					layer: model.LayerBind,
+					uuid:  x.Abstract.UUID.String(),
+					what:  "interface " + nameOf(x.Abstract),
+				}
 			}
 			o.contexts[x.ID] = x.Abstract.UUID
 		}
@@ -431,7 +447,7 @@ func (o *open) packet(p *dcerpc.PDU) *denial {
 	return &denial{layer: model.LayerCall, what: "a packet of type " + p.Type.String()}
 }
 
-// faultOf is the answer of a server that refuses a call. See [MS-RPCE] 3.3.1.5.2.
+// faultOf returns the response of a server that refuses a call. See [MS-RPCE] 3.3.1.5.2.
 func faultOf(p *dcerpc.PDU) *smb2.IOCTLResponse {
 	const accessDenied status.Fault = 5 // nca_s_fault_access_denied
 	q, err := p.Request()

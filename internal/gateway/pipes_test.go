@@ -13,17 +13,22 @@ import (
 	"ipcguard/internal/status"
 )
 
-// somePolicy lets null sessions ask srvsvc, and two things of lsarpc.
+// somePolicy allows null sessions srvsvc, and two calls of lsarpc.
 func somePolicy() Policy {
 	return Policy{Strangers: []Exception{{
 		As: []model.Identity{model.Anonymous}, Allow: somePipes, Pipes: []Pipe{
 			{Pipe: "srvsvc"},
-			{Pipe: "lsarpc", Interfaces: []Interface{{"lsarpc", []string{"0", "LsarOpenPolicy", "LsarOpenPolicy2", "LsarQueryInformationPolicy"}}}},
+			{
+				Pipe: "lsarpc",
+				Interfaces: []Interface{
+					{"lsarpc", []string{"0", "LsarOpenPolicy", "LsarOpenPolicy2", "LsarQueryInformationPolicy"}},
+				},
+			},
 		},
 	}}}
 }
 
-// TestPipes lets real clients use the pipes, interfaces and calls that the policy has, and no others.
+// TestPipes allows real clients the pipes, interfaces and calls of the policy, and no others.
 func TestPipes(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "rpcclient", "smbclient")
 	l := startLab(t, peer.Config{}, Route{Policy: somePolicy()})
@@ -42,7 +47,8 @@ func TestPipes(t *testing.T) {
 		if a := null.RPC(t, l.direct, c.command); !a.OK() {
 			t.Fatalf("the control failed: %s directly: %v", c.command, a)
 		}
-		if a := null.RPC(t, l.through, c.command); a.OK() != c.allowed || !c.allowed && !strings.Contains(a.Text, "ACCESS_DENIED") {
+		if a := null.RPC(t, l.through, c.command); a.OK() != c.allowed ||
+			!c.allowed && !strings.Contains(a.Text, "ACCESS_DENIED") {
 			t.Errorf("%s through the gateway: %v", c.command, a)
 		}
 	}
@@ -58,7 +64,7 @@ func TestPipes(t *testing.T) {
 	}
 }
 
-// caller is a null session on IPC$.
+// ipc is a null session on IPC$.
 type ipc struct {
 	*wire
 	tid uint32
@@ -83,8 +89,9 @@ func (w *ipc) connect() {
 func (w *ipc) open(name string) (status.NTStatus, smb2.FileID) {
 	w.t.Helper()
 	st, msg := w.ask(w.message(smb2.Create, &smb2.CreateRequest{
-		ImpersonationLevel: smb2.Impersonation, DesiredAccess: smb2.PipeAccess, ShareAccess: 7, CreateDisposition: smb2.FileOpen,
-		Name: smb2.EncodeText(name),
+		ImpersonationLevel: smb2.Impersonation, DesiredAccess: smb2.PipeAccess, ShareAccess: 7,
+		CreateDisposition: smb2.FileOpen,
+		Name:              smb2.EncodeText(name),
 	}, w.in))
 	var r smb2.CreateResponse
 	if st == status.Success {
@@ -144,8 +151,8 @@ func bindTo(t testing.TB, typ dcerpc.PacketType, names ...string) []byte {
 	return packet(t, typ, whole, b)
 }
 
-// TestPipeTricks tries to reach more than the policy has by other names and in other pieces. Each step has the status
-// that is due.
+// TestPipeTricks tries to exceed the policy by other names and other fragmentation. Each step must have the given
+// status.
 func TestPipeTricks(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces")
 	l := startLab(t, peer.Config{}, Route{Policy: somePolicy()})
@@ -156,12 +163,16 @@ func TestPipeTricks(t *testing.T) {
 		want []status.NTStatus
 	}{
 		{"names", func(w *ipc) (out []status.NTStatus) {
-			for _, name := range []string{"srvsvc", "SRVSVC", `\srvsvc`, "samr", `\pipe\samr`, "srvsvc\\..\\samr", "srvsvc\x00", "lsass", "winreg", ""} {
+			for _, name := range []string{
+				"srvsvc", "SRVSVC", `\srvsvc`, "samr", `\pipe\samr`, "srvsvc\\..\\samr", "srvsvc\x00", "lsass",
+				"winreg", "",
+			} {
 				st, _ := w.open(name)
 				out = append(out, st)
 			}
 			return out
-		}, []status.NTStatus{ok, ok, status.ObjectNameNotFound, no, no, no, no, no, no, no}}, // Samba knows no name with a stroke
+			// Samba accepts no name with a slash.
+		}, []status.NTStatus{ok, ok, status.ObjectNameNotFound, no, no, no, no, no, no, no}},
 		{"another interface on the pipe", func(w *ipc) []status.NTStatus {
 			_, id := w.open("lsarpc")
 			return []status.NTStatus{w.write(id, bindTo(w.t, dcerpc.TypeBind, "samr"))}
@@ -191,7 +202,7 @@ func TestPipeTricks(t *testing.T) {
 			a := packet(w.t, dcerpc.TypeRequest, dcerpc.FlagFirst, &dcerpc.Request{Opnum: 15, Stub: make([]byte, 8)})
 			b := packet(w.t, dcerpc.TypeRequest, dcerpc.FlagLast, &dcerpc.Request{Opnum: 15, Stub: make([]byte, 8)})
 			return []status.NTStatus{first, w.write(id, a), w.write(id, b)}
-		}, []status.NTStatus{ok, no, no}}, // each fragment names the call
+		}, []status.NTStatus{ok, no, no}}, // each fragment contains the call
 		{"fragments that disagree", func(w *ipc) []status.NTStatus {
 			_, id := w.open("lsarpc")
 			first := w.transceive(id, bindTo(w.t, dcerpc.TypeBind, "lsarpc"))
@@ -204,15 +215,20 @@ func TestPipeTricks(t *testing.T) {
 			return []status.NTStatus{w.write(id, []byte("something else altogether"))}
 		}, []status.NTStatus{no}},
 		{"the list of the server's addresses", func(w *ipc) []status.NTStatus {
-			st, _ := w.ask(w.message(smb2.IOCTL, &smb2.IOCTLRequest{CtlCode: 0x001401FC, FileID: smb2.RelatedFileID, MaxOutputResponse: 4096, Flags: 1}, w.in))
+			st, _ := w.ask(w.message(smb2.IOCTL,
+				&smb2.IOCTLRequest{CtlCode: 0x001401FC, FileID: smb2.RelatedFileID, MaxOutputResponse: 4096, Flags: 1},
+				w.in))
 			return []status.NTStatus{st}
 		}, []status.NTStatus{no}},
 		{"signed, with the key that everybody can make", func(w *ipc) []status.NTStatus {
-			st, _ := w.ask(w.message(smb2.QueryDirectory, &smb2.QueryDirectoryRequest{}, w.in, func(m *smb2.Message) { m.Header.Flags |= smb2.FlagSigned }))
+			st, _ := w.ask(w.message(smb2.QueryDirectory, &smb2.QueryDirectoryRequest{}, w.in, func(m *smb2.Message) {
+				m.Header.Flags |= smb2.FlagSigned
+			}))
 			return []status.NTStatus{st}
 		}, []status.NTStatus{closedInstead}},
 		{"a share by another name", func(w *ipc) []status.NTStatus {
-			st, _ := w.ask(w.message(smb2.TreeConnect, &smb2.TreeConnectRequest{Path: smb2.EncodeText(`\\server\public`)}))
+			st, _ := w.ask(w.message(smb2.TreeConnect,
+				&smb2.TreeConnectRequest{Path: smb2.EncodeText(`\\server\public`)}))
 			return []status.NTStatus{st}
 		}, []status.NTStatus{no}},
 		{"many pipes at once", func(w *ipc) (out []status.NTStatus) {
@@ -244,8 +260,14 @@ func TestPolicy(t *testing.T) {
 		"no name":           {Allow: somePipes, Pipes: []Pipe{{Pipe: `a\b`}}},
 		"twice":             {Allow: somePipes, Pipes: []Pipe{{Pipe: "srvsvc"}, {Pipe: "SRVSVC"}}},
 		"unknown pipe":      {Allow: somePipes, Pipes: []Pipe{{Pipe: "whatever"}}},
-		"unknown interface": {Allow: somePipes, Pipes: []Pipe{{Pipe: "x", Interfaces: []Interface{{Interface: "whatever"}}}}},
-		"unknown call":      {Allow: somePipes, Pipes: []Pipe{{Pipe: "srvsvc", Interfaces: []Interface{{"srvsvc", []string{"Whatever"}}}}}},
+		"unknown interface": {
+			Allow: somePipes,
+			Pipes: []Pipe{{Pipe: "x", Interfaces: []Interface{{Interface: "whatever"}}}},
+		},
+		"unknown call": {
+			Allow: somePipes,
+			Pipes: []Pipe{{Pipe: "srvsvc", Interfaces: []Interface{{"srvsvc", []string{"Whatever"}}}}},
+		},
 	} {
 		p := Policy{Strangers: []Exception{e}}
 		if err := p.Check(); err == nil {
@@ -258,14 +280,15 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// FuzzPipe puts anything into a pipe, in two pieces: into a stranger's, and into that of a user who is denied some of it.
-// What a server would make of all that passed is never a bind or a call that the policy does not have, or denies.
+// FuzzPipe sends any data in two pieces to a stranger's pipe, and to that of a user with denials. A server must never
+// see a bind or a call in the passed data that the policy does not allow, or denies.
 func FuzzPipe(f *testing.F) {
 	f.Add(bindTo(f, dcerpc.TypeBind, "lsarpc"), packet(f, dcerpc.TypeRequest, whole, &dcerpc.Request{Opnum: 15}))
 	f.Add(bindTo(f, dcerpc.TypeBind, "samr"), []byte{})
 	f.Add(bindTo(f, dcerpc.TypeBind, "samr"), packet(f, dcerpc.TypeRequest, whole, &dcerpc.Request{Opnum: 13}))
 	f.Add(packet(f, dcerpc.TypeRequest, 0, &dcerpc.Request{Opnum: 0}), bindTo(f, dcerpc.TypeBind, "samr"))
-	f.Add(append(bindTo(f, dcerpc.TypeBind, "lsarpc"), packet(f, dcerpc.TypeRequest, dcerpc.FlagFirst, &dcerpc.Request{Opnum: 0})...),
+	f.Add(append(bindTo(f, dcerpc.TypeBind, "lsarpc"),
+		packet(f, dcerpc.TypeRequest, dcerpc.FlagFirst, &dcerpc.Request{Opnum: 0})...),
 		packet(f, dcerpc.TypeRequest, dcerpc.FlagLast, &dcerpc.Request{Opnum: 15}))
 	allowing, denying := somePolicy(), denyingPolicy()
 	for _, p := range []*Policy{&allowing, &denying} {
@@ -292,17 +315,19 @@ func FuzzPipe(f *testing.F) {
 	})
 }
 
-// reaches puts pieces into a pipe, each when the one before was answered, and judges what a server makes of those that
-// pass: a bind, or a call of an interface that was bound.
-func reaches(t *testing.T, data func([]byte) (*waiting, *denial), may func(i dcerpc.UUID, call int) bool, pieces ...[]byte) {
+// reaches sends pieces to a pipe, each after the response to the previous one, and judges what a server sees in those
+// that pass: a bind, or a call of a bound interface.
+func reaches(
+	t *testing.T, data func([]byte) (*waiting, *denial), may func(i dcerpc.UUID, call int) bool, pieces ...[]byte,
+) {
 	t.Helper()
 	server, bound := dcerpc.NewReassembler(dcerpc.Limits{}), map[uint16]dcerpc.UUID{}
 	for _, piece := range pieces {
 		wait, why := data(slices.Clone(piece))
 		switch {
-		case why != nil && why.fault != nil: // the pipe stays as it was
+		case why != nil && why.fault != nil: // the pipe stays usable
 			continue
-		case why != nil: // the connection ends, or the pipe is shut
+		case why != nil: // the connection ends, or the pipe is closed
 			return
 		}
 		if wait != nil {

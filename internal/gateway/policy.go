@@ -12,28 +12,30 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Policy says what strangers may do, and users not. The zero value lets strangers do nothing, and users everything.
+// Policy lists what strangers may do, and what users may not. The zero value allows strangers nothing and users
+// everything.
 type Policy struct {
 	Strangers []Exception `json:"strangers,omitempty"`
 	Users     []Refusal   `json:"users,omitempty"` // what users may not do
 }
 
-// Exception lets some strangers in.
+// Exception admits some strangers.
 type Exception struct {
-	Clients Networks         `json:"clients,omitempty"` // from these addresses; from any where there is none
-	Servers []string         `json:"servers,omitempty"` // to these, as the listeners name them; to any where there is none
-	As      []model.Identity `json:"as,omitempty"`      // who come in as these; any stranger where there is none
-	Allow   string           `json:"allow"`             // "everything", as users; or "pipes": those of Pipes
+	Clients Networks `json:"clients,omitempty"` // from these addresses; empty is any
+	// To these servers, as the listeners name them; empty is any.
+	Servers []string         `json:"servers,omitempty"`
+	As      []model.Identity `json:"as,omitempty"` // identities; empty is any stranger
+	Allow   string           `json:"allow"`        // "everything", like users, or "pipes": those in Pipes
 	Pipes   []Pipe           `json:"pipes,omitempty"`
 	Why     string           `json:"why,omitempty"` // for people
 
-	rules rules // of Pipes, once they were checked
+	rules rules // of Pipes, after Check
 }
 
-// Networks are where clients are. A policy may write a single address without the length of its prefix.
+// Networks are the addresses of clients. A policy may write a single address without a prefix length.
 type Networks []netip.Prefix
 
-// UnmarshalJSON takes addresses and networks.
+// UnmarshalJSON accepts addresses and networks.
 func (n *Networks) UnmarshalJSON(b []byte) error {
 	var list []string
 	if json.Unmarshal(b, &list) != nil {
@@ -53,13 +55,13 @@ func (n *Networks) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// The words of Exception.Allow.
+// The values of Exception.Allow.
 const (
 	everything = "everything"
 	somePipes  = "pipes"
 )
 
-// Check refuses a policy that says something that cannot be enforced, and makes the others ready to be asked.
+// Check returns an error if the policy cannot be enforced, and compiles it otherwise.
 func (p *Policy) Check() error {
 	for i := range p.Strangers {
 		e := &p.Strangers[i]
@@ -79,14 +81,15 @@ func (p *Policy) Check() error {
 		}
 		for _, id := range e.As {
 			if !id.IsStranger() {
-				return fmt.Errorf("gateway: strangers, entry %d: %q is no stranger: %s", i+1, id, strings.Join(strangers(), ", "))
+				return fmt.Errorf("gateway: strangers, entry %d: %q is no stranger: %s",
+					i+1, id, strings.Join(strangers(), ", "))
 			}
 		}
 	}
 	return p.checkUsers()
 }
 
-// checkWhere refuses clients and servers that nobody could be.
+// checkWhere refuses clients and servers that match nothing.
 func checkWhere(clients []netip.Prefix, servers []string) error {
 	for _, c := range clients {
 		if !c.IsValid() || c.Addr().Is4In6() {
@@ -95,7 +98,8 @@ func checkWhere(clients []netip.Prefix, servers []string) error {
 	}
 	for _, s := range servers {
 		if _, port, err := net.SplitHostPort(s); err != nil || port == "" {
-			return fmt.Errorf("servers: %q: name it with its port, as %q", s, net.JoinHostPort(strings.Trim(s, "[]"), "445"))
+			return fmt.Errorf("servers: %q: name it with its port, as %q",
+				s, net.JoinHostPort(strings.Trim(s, "[]"), "445"))
 		}
 	}
 	return nil
@@ -115,10 +119,10 @@ type leave struct {
 	rules rules // these pipes
 }
 
-// any tells whether the caller may come in at all.
+// any reports whether the caller may log on at all.
 func (l leave) any() bool { return l.all || len(l.rules) > 0 }
 
-// lets tells what a caller may do.
+// lets returns what a caller may do.
 func (p *Policy) lets(c caller, client netip.Addr, server string) leave {
 	l := leave{all: !c.stranger()}
 	for i := range p.Strangers {
@@ -135,12 +139,15 @@ func (e *Exception) covers(who model.Identity, client netip.Addr, server string)
 		here(e.Clients, e.Servers, client, server)
 }
 
-// here tells whether a client and a server are among those of an entry.
+// here reports whether an entry applies to a client and a server.
 func here(clients []netip.Prefix, servers []string, client netip.Addr, server string) bool {
 	client = nameable(client)
-	return (len(servers) == 0 || slices.ContainsFunc(servers, func(s string) bool { return strings.EqualFold(s, server) })) &&
+	return (len(servers) == 0 || slices.ContainsFunc(servers, func(s string) bool {
+		return strings.EqualFold(s, server)
+	})) &&
 		(len(clients) == 0 || slices.ContainsFunc(clients, func(p netip.Prefix) bool { return p.Contains(client) }))
 }
 
-// nameable is an address as a policy can name it: no IPv4 inside IPv6, and no zone, in which no network is.
+// nameable returns an address in the form of a policy: without IPv4 inside IPv6, and without a zone, which no network
+// contains.
 func nameable(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }

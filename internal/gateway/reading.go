@@ -7,23 +7,23 @@ import (
 	"ipcguard/internal/model"
 )
 
-// reading is what goes into a pipe, cut as the server cuts it: a packet may come in many pieces, and a piece may hold many
-// packets. Each fragment of a call is judged by itself, so nothing is kept but the beginning of one packet, of 64 KiB at
-// most.
+// reading reassembles the RPC packets that go into a pipe, as the server does: a packet may come in many pieces, and a
+// piece may hold many packets. Each fragment of a call is judged by itself, so only the start of one packet is kept, at
+// most 64 KiB.
 type reading struct {
 	name     string
 	requests *dcerpc.Reassembler
-	flying   atomic.Int32 // requests with data that the server has not answered
+	flying   atomic.Int32 // requests with data that the server has not answered yet
 }
 
 func newReading(name string) reading {
 	return reading{name: name, requests: dcerpc.NewReassembler(dcerpc.Limits{})}
 }
 
-// take judges every packet that is whole with these bytes, until one is denied. The bytes are under way from then on.
+// take judges every packet that these bytes complete, until one is denied. From then on the bytes are in transit.
 //
-// A server may take two requests that are under way at once in either order. So a packet in pieces is not sent faster
-// than the pieces are answered: put together in another order they would be another packet.
+// A server may process two concurrent requests in either order. So the pieces of a packet are sent only after the
+// previous ones were answered: in another order they would form another packet.
 func (r *reading) take(b []byte, judge func(*dcerpc.PDU) *denial) *denial {
 	partial := r.requests.Partial()
 	r.requests.Push(b)
@@ -36,7 +36,10 @@ func (r *reading) take(b []byte, judge func(*dcerpc.PDU) *denial) *denial {
 		case whole:
 			why = judge(&p)
 		case r.flying.Load() > 0 && (partial || r.requests.Partial()):
-			why = &denial{layer: model.LayerCall, what: "a packet in pieces, sent before the data ahead of it were answered"}
+			why = &denial{
+				layer: model.LayerCall,
+				what:  "a packet in pieces, sent before the data ahead of it were answered",
+			}
 		default:
 			r.flying.Add(1)
 			return nil

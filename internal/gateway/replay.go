@@ -11,17 +11,17 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Replayed is one observed use, and what a gateway would make of it: allowed, denied, or inconclusive where the row
-// does not say enough.
+// Replayed is one observed use with the gateway's decision: allowed, denied, or inconclusive if the row does not say
+// enough.
 type Replayed struct {
 	Use     model.Use     `json:"use"`
 	Outcome model.Outcome `json:"outcome"`
 	Why     string        `json:"why"`
 }
 
-// Replay asks a checked policy again about every use that was allowed: those of strangers, and those of users that it
-// denies something to. To is the server as the listener names it; empty takes port 445 of the server in the row. Users
-// of whom nothing is denied are left out: they pass.
+// Replay applies a checked policy to every use that was allowed: those of strangers, and those of users that it denies
+// something to. to is the server as the listener names it; empty is port 445 of the server in the row. Other uses of
+// users are left out: they pass.
 func (p *Policy) Replay(uses []model.Use, to string) []Replayed {
 	var out []Replayed
 	for i := range uses {
@@ -47,8 +47,8 @@ func (p *Policy) Replay(uses []model.Use, to string) []Replayed {
 	return out
 }
 
-// Stranger judges a use of a stranger from an address as the gateway would, whatever became of it. The policy is a checked one,
-// the server as the listener names it.
+// Stranger returns the gateway's decision on a stranger's use, whatever its outcome was. The policy must be checked;
+// server is the name that the listener uses.
 func (p *Policy) Stranger(u *model.Use, client netip.Addr, server string) (model.Outcome, string) {
 	may := p.lets(caller{who: u.Identity}, client, server)
 	if may.all {
@@ -93,7 +93,7 @@ func (p *Policy) Stranger(u *model.Use, client netip.Addr, server string) (model
 	return model.Denied, "not one of the calls that may be made"
 }
 
-// replayUser says what becomes of a use that is denied to users; an empty why is of one that is not.
+// replayUser returns the decision on a use that is denied to users; why is empty if it is not denied.
 func (p *Policy) replayUser(u *model.Use, client netip.Addr, server string) (model.Outcome, string) {
 	switch d := p.denies(client, server); {
 	case d == nil || !d.covers(u):
@@ -106,7 +106,7 @@ func (p *Policy) replayUser(u *model.Use, client netip.Addr, server string) (mod
 	return model.Denied, "denied to users: the connection is closed"
 }
 
-// covers tells whether a use is among what is denied. Whatever is done on a pipe that is denied begins with opening it.
+// covers reports whether a use is denied. Every use of a denied pipe is, since it begins with opening it.
 func (d *denials) covers(u *model.Use) bool {
 	if d.pipes[plainPipe(u.Pipe)] {
 		return true
@@ -119,8 +119,8 @@ func (d *denials) covers(u *model.Use) bool {
 	return ok && (of == nil || u.Layer == model.LayerCall && u.Opnum >= 0 && of[uint16(u.Opnum)])
 }
 
-// Keep adds an exception for a pipe that strangers need, for every client: these interfaces on it, or all that are known
-// to live there.
+// Keep adds an exception for all clients for a pipe that strangers need: some interfaces on it, or all that are known
+// on it.
 func (p *Policy) Keep(pipe string, interfaces []string, why string) error {
 	on := Pipe{Pipe: pipe}
 	for _, name := range interfaces {
@@ -130,14 +130,16 @@ func (p *Policy) Keep(pipe string, interfaces []string, why string) error {
 	if _, err := compile(e.Pipes); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(p.Strangers, func(x Exception) bool { return x.Why == why && len(x.Pipes) == 1 && x.Pipes[0].Pipe == pipe }) {
+	if slices.ContainsFunc(p.Strangers, func(x Exception) bool {
+		return x.Why == why && len(x.Pipes) == 1 && x.Pipes[0].Pipe == pipe
+	}) {
 		return nil
 	}
 	p.Strangers = append(p.Strangers, e)
 	return nil
 }
 
-// String is one line.
+// String returns one line.
 func (r Replayed) String() string {
 	u := &r.Use
 	what := string(u.Layer)
@@ -149,5 +151,6 @@ func (r Replayed) String() string {
 	case u.Share != "":
 		what = string(u.Layer) + " " + u.Share
 	}
-	return fmt.Sprintf("%-12s %s to %s as %s: %s (%d times): %s", r.Outcome, u.Client, u.Server, u.Identity, what, u.Count, r.Why)
+	return fmt.Sprintf("%-12s %s to %s as %s: %s (%d times): %s",
+		r.Outcome, u.Client, u.Server, u.Identity, what, u.Count, r.Why)
 }

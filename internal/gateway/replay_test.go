@@ -16,19 +16,21 @@ func TestReplay(t *testing.T) {
 	const lsa, sam = "12345778-1234-abcd-ef00-0123456789ab", "12345778-1234-abcd-ef00-0123456789ac"
 	use := func(who model.Identity, layer model.Layer, share, pipe, uuid string, opnum int) model.Use {
 		return model.Use{
-			Client: "192.0.2.7", Server: "192.0.2.20", Identity: who, Layer: layer, Outcome: model.Allowed, Share: share, Pipe: pipe, UUID: uuid, Opnum: opnum,
+			Client: "192.0.2.7", Server: "192.0.2.20", Identity: who, Layer: layer,
+			Outcome: model.Allowed, Share: share, Pipe: pipe, UUID: uuid, Opnum: opnum,
 		}
 	}
 	name := use(model.Anonymous, model.LayerSession, "", "", "", -1)
 	name.Client = "somehost"
 	refused := use(model.Guest, model.LayerSession, "", "", "", -1)
 	refused.Outcome = model.Denied
-	encrypted, old := use(model.User, model.LayerCall, "IPC$", "samr", sam, 13), use(model.User, model.LayerCall, "IPC$", "samr", sam, 13)
+	encrypted, old := use(model.User, model.LayerCall, "IPC$", "samr", sam,
+		13), use(model.User, model.LayerCall, "IPC$", "samr", sam, 13)
 	encrypted.Encrypted, old.Dialect = model.True, dialectSMB1
 	for _, c := range []struct {
 		what string
 		use  model.Use
-		want model.Outcome // empty: it is not in the answer
+		want model.Outcome // empty: not in the result
 	}{
 		{"a null session", use(model.Anonymous, model.LayerSession, "", "", "", -1), model.Allowed},
 		{"a guest", use(model.Guest, model.LayerSession, "", "", "", -1), model.Denied},
@@ -42,13 +44,17 @@ func TestReplay(t *testing.T) {
 		{"another interface", use(model.Anonymous, model.LayerBind, "IPC$", "lsarpc", sam, -1), model.Denied},
 		{"a call", use(model.Anonymous, model.LayerCall, "IPC$", "lsarpc", lsa, 6), model.Allowed},
 		{"another call", use(model.Anonymous, model.LayerCall, "IPC$", "lsarpc", lsa, 15), model.Denied},
-		{"a call without a number", use(model.Anonymous, model.LayerCall, "IPC$", "lsarpc", lsa, -1), model.Inconclusive},
-		{"an interface without a name", use(model.Anonymous, model.LayerCall, "IPC$", "lsarpc", "", 6), model.Inconclusive},
-		{"a logon that was not seen", use(model.Unknown, model.LayerCall, "IPC$", "lsarpc", lsa, 6), model.Inconclusive},
+		{"a call without a number", use(model.Anonymous, model.LayerCall, "IPC$", "lsarpc", lsa,
+			-1), model.Inconclusive},
+		{"an interface without a name", use(model.Anonymous, model.LayerCall, "IPC$", "lsarpc", "",
+			6), model.Inconclusive},
+		{"a logon that was not seen", use(model.Unknown, model.LayerCall, "IPC$", "lsarpc", lsa,
+			6), model.Inconclusive},
 		{"a user", use(model.User, model.LayerSession, "", "", "", -1), ""},
 		{"a user's call", use(model.User, model.LayerCall, "IPC$", "samr", sam, 8), ""},
 		{"a user's call that is denied", use(model.User, model.LayerCall, "IPC$", "samr", sam, 13), model.Denied},
-		{"a machine's pipe that is denied", use(model.Machine, model.LayerOpen, "IPC$", `\PIPE\SpoolSS`, "", -1), model.Denied},
+		{"a machine's pipe that is denied", use(model.Machine, model.LayerOpen, "IPC$", `\PIPE\SpoolSS`, "",
+			-1), model.Denied},
 		{"a call on a pipe that is denied", use(model.User, model.LayerCall, "IPC$", "spoolss", "", -1), model.Denied},
 		{"the same, encrypted", encrypted, model.Allowed},
 		{"the same over SMB1", old, model.Allowed},

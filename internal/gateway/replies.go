@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// reply moves the server's next frame, and takes the answers that something waits for.
+// reply forwards the server's next frame, and handles the responses that are waited for.
 func (c *conn) reply() error {
 	n, err := c.down.frame()
 	if err != nil {
@@ -47,8 +47,8 @@ func (c *conn) reply() error {
 	return c.answer(&h, w, n)
 }
 
-// answers takes the answers of a compound, of which the first waits for w. Those of one that is too long for the room are
-// left unseen: what was not seen to be opened is then no pipe that anything may be sent to.
+// answers handles the responses of a compound, the first of which belongs to w. It skips a compound that is too long
+// for the buffer: data for a pipe that was not seen opened is then refused.
 func (c *conn) answers(h *smb2.Header, w waiting, n int) error {
 	if n+nbss.HeaderLen > roomLen {
 		return c.down.passRest()
@@ -75,10 +75,10 @@ func (c *conn) answers(h *smb2.Header, w waiting, n int) error {
 	return c.down.passRest()
 }
 
-// judged tells whether the request is one of a session whose requests are judged.
+// judged reports whether the request belongs to a session whose requests are judged.
 func (w *waiting) judged() bool { return w.connected != nil || w.opened != nil || w.data != nil }
 
-// settle takes the server's answer to such a request.
+// settle handles the server's response to such a request.
 func (w *waiting) settle(h *smb2.Header, msg []byte) error {
 	switch st := status.NTStatus(h.Status); {
 	case st == status.Pending:
@@ -101,7 +101,7 @@ func (w *waiting) settle(h *smb2.Header, msg []byte) error {
 	return nil
 }
 
-// whole is an answer of n bytes in full, which stays unread.
+// whole returns a response of n bytes in full and leaves it unread.
 func (c *conn) whole(command fmt.Stringer, n int) ([]byte, error) {
 	if n+nbss.HeaderLen > roomLen {
 		return nil, refusal{ReasonTooMuch, fmt.Sprintf("an answer to %v of %d bytes", command, n)}
@@ -112,14 +112,14 @@ func (c *conn) whole(command fmt.Stringer, n int) ([]byte, error) {
 	return c.down.unread()[nbss.HeaderLen:][:n], nil
 }
 
-// answer takes an answer that something waits for.
+// answer handles a response that is waited for.
 func (c *conn) answer(h *smb2.Header, w waiting, n int) error {
 	switch {
 	case w.refused != nil:
 		if err := c.down.dropRest(); err != nil {
 			return err
 		}
-		if status.NTStatus(h.Status) == status.Pending { // the answer is still to come
+		if status.NTStatus(h.Status) == status.Pending { // the final response follows
 			return nil
 		}
 		return c.toClient.send(w.refused.answer(h.Credits))

@@ -9,24 +9,24 @@ import (
 )
 
 const (
-	// maxFrame is the longest frame of a client, in bytes: a WRITE of 8 MiB, the most that servers offer, with its
+	// maxFrame is the longest frame of a client in bytes: a WRITE of 8 MiB, the maximum that servers offer, with its
 	// headers. See [MS-SMB2] 3.3.5.4, <250>.
 	maxFrame = 8<<20 + 64<<10
 
-	// relatedSession stands in a related message for the session of the one before.
+	// relatedSession is the SessionId of a related message: the session of the previous one.
 	relatedSession = 1<<64 - 1
 
-	// relatedTree stands there for the tree of the one before.
+	// relatedTree is its TreeId: the tree of the previous one.
 	relatedTree = 1<<32 - 1
 )
 
-// request judges the client's next frame and moves it.
+// request judges the client's next frame and forwards it.
 func (c *conn) request() error {
 	n, err := c.begin()
 	if err != nil {
 		return err
 	}
-	if n == 0 || c.up.unread()[0] != nbss.SessionMessage { // keeps the connection alive, or calls for the session
+	if n == 0 || c.up.unread()[0] != nbss.SessionMessage { // a keep-alive or a session request
 		return c.up.passRest()
 	}
 	limit := roomLen - nbss.HeaderLen
@@ -57,12 +57,12 @@ func (c *conn) request() error {
 		return c.smb1(b, n)
 	}
 	if spoken, _ := c.table.state(); spoken == dialectSMB1 && c.table.known() {
-		return c.up.passRest() // the data of a WRITE_RAW, which have no header
+		return c.up.passRest() // the data of a WRITE_RAW, which has no header
 	}
 	return refusal{ReasonProtocol, fmt.Sprintf("a frame that starts with % X", b[:min(4, len(b))])}
 }
 
-// encrypted judges by the session whose key the frame is encrypted with. See [MS-SMB2] 2.2.41.
+// encrypted judges a frame by the session whose key encrypts it. See [MS-SMB2] 2.2.41.
 func (c *conn) encrypted(b []byte) error {
 	if len(b) < smb2.TransformLen {
 		return refusal{ReasonMalformed, "a transform header that is cut off"}
@@ -105,7 +105,7 @@ func (c *conn) plain(b []byte, n int) error {
 	return c.ordinary(&h, n)
 }
 
-// ordinary judges a message that is neither NEGOTIATE nor SESSION_SETUP, and alone in its frame.
+// ordinary judges a message other than NEGOTIATE and SESSION_SETUP that is alone in its frame.
 func (c *conn) ordinary(h *smb2.Header, n int) error {
 	s := c.table.find(h.SessionID)
 	switch {
@@ -126,10 +126,10 @@ func (c *conn) ordinary(h *smb2.Header, n int) error {
 		return c.stranger(h, s, n)
 	case h.SessionID == 0 && h.Command == smb2.Echo:
 		return c.up.passRest()
-	case h.Command == smb2.Cancel: // it gets no answer, and nothing of the session was let pass
+	case h.Command == smb2.Cancel: // it gets no response, and no request of the session was forwarded
 		return c.up.dropRest()
 	case s == nil && c.observing():
-		return c.up.passRest() // the server knows best
+		return c.up.passRest() // the server decides
 	case s == nil:
 		return c.refuse(&refused{request: *h, status: status.UserSessionDeleted},
 			refusal{ReasonSession, fmt.Sprintf("%v in a session that is not here", h.Command)})
@@ -138,10 +138,10 @@ func (c *conn) ordinary(h *smb2.Header, n int) error {
 		refusal{s.refused, fmt.Sprintf("%v in a session that was refused", h.Command)})
 }
 
-// refuse answers a request in the server's place: something without effect goes to the server for it.
+// refuse answers a request in place of the server, which gets a request without effect instead.
 func (c *conn) refuse(r *refused, why refusal) error {
 	if c.observing() {
-		return why // pump counts it and lets it pass
+		return why // pump counts it and forwards the frame
 	}
 	c.tell(why)
 	if err := c.up.dropRest(); err != nil {
@@ -156,8 +156,8 @@ func (c *conn) refuse(r *refused, why refusal) error {
 	return c.toBack.send(r.standIn())
 }
 
-// chain judges each message of a compound, and passes it while the next is read. The server acts when it has the whole
-// frame: to close the connection at a later message undoes the earlier ones.
+// chain judges each message of a compound, and forwards it while it reads the next. The server acts when it has the
+// whole frame: closing the connection at a later message cancels the earlier ones.
 func (c *conn) chain(first *smb2.Header, n int) error {
 	h, at := *first, member{}
 	for i := 0; ; i++ {
@@ -205,8 +205,8 @@ func (c *conn) chain(first *smb2.Header, n int) error {
 	}
 }
 
-// member judges one message of a compound: it must be a user's by its own header and by the message before, whichever
-// the server goes by. It returns the session that it is in.
+// member judges one message of a compound: it must belong to a user by its own header and by the previous message,
+// since servers use either. It returns the message's session.
 func (c *conn) member(h *smb2.Header, before uint64, i int) (uint64, error) {
 	id := h.SessionID
 	if h.Flags&smb2.FlagRelated != 0 && i > 0 {

@@ -12,21 +12,22 @@ import (
 	"ipcguard/internal/status"
 )
 
-// before starts a gateway before a server, and returns its address.
+// before starts a gateway in front of a server, and returns its address.
 func before(t *testing.T, to string) string {
 	t.Helper()
 	_, address := local(t, Options{Log: testLog(t)}, Route{To: to})
 	return address
 }
 
-// TestServers stands before servers that are not Samba: impacket's, and the practice server as the documents say that
-// each product behaves. In every dialect that a server has, a null session is refused and a user comes in.
+// TestServers uses servers other than Samba: impacket's, and the practice server in the documented behaviour of each
+// product. In every dialect of a server, a null session is refused and a user can log on.
 func TestServers(t *testing.T) {
 	type server struct{ name, address, user string }
 	var servers []server
 	peer.Need(t, "impacket")
 	closed, open := peer.StartImpacket(t, "127.21.4.1", "alice"), peer.StartImpacket(t, "127.21.4.2")
-	servers = append(servers, server{"impacket", closed.Addr(), "alice"}, server{"impacket, open to anybody", open.Addr(), ""})
+	servers = append(servers, server{"impacket", closed.Addr(), "alice"},
+		server{"impacket, open to anybody", open.Addr(), ""})
 	for _, profile := range smbtest.Profiles() {
 		host, err := smbtest.NewHost(profile, "PRACTICE1")
 		if err != nil {
@@ -45,10 +46,11 @@ func TestServers(t *testing.T) {
 			tried := 0
 			for _, d := range []smb.Dialect{smb.SMB1, smb.SMB202, smb.SMB210, smb.SMB300, smb.SMB302, smb.SMB311} {
 				if _, err := logOn(t, s.address, d, ntlm.NewAnonymous(ntlm.Options{})); isTransport(err) {
-					continue // the server does not speak it
+					continue // the server does not support it
 				}
 				tried++
-				if _, err := logOn(t, through, d, ntlm.NewAnonymous(ntlm.Options{})); !errors.Is(err, status.AccessDenied) {
+				if _, err := logOn(t, through, d,
+					ntlm.NewAnonymous(ntlm.Options{})); !errors.Is(err, status.AccessDenied) {
 					t.Errorf("a null session of %v: %v", d, err)
 				}
 				if s.user == "" {
@@ -84,7 +86,7 @@ func logOn(t *testing.T, address string, d smb.Dialect, a smb.Authenticator) (*s
 	return c, err
 }
 
-// isTransport tells that no dialect was agreed on.
+// isTransport reports that no dialect was negotiated.
 func isTransport(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "negotiate"

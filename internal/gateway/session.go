@@ -9,65 +9,65 @@ import (
 	"ipcguard/internal/status"
 )
 
-// Bounds of one connection.
+// Limits of one connection.
 const (
-	// maxSetups is how many logons may be under way at once; a client makes one after the other.
+	// maxSetups bounds concurrent logons; a client makes one after the other.
 	maxSetups = 64
 
-	// maxSessions is how many sessions a connection may hold: a terminal server's clients share one, and a session that
-	// ends inside encryption is not seen to end.
+	// maxSessions bounds the sessions of a connection: a terminal server's clients share one, and the logoff of an
+	// encrypted session is not visible.
 	maxSessions = 1 << 16
 
-	// maxWaiting is how many answers may be due that the gateway has to see. No server grants more credits than 8192.
-	// Before anybody has come in, a client has one request under way, or two.
+	// maxWaiting bounds the pending responses that the gateway must see. No server grants more than 8192 credits.
+	// Before a logon, a client has one or two pending requests.
 	maxWaiting       = 8192
 	maxWaitingNobody = 128
 )
 
-// session is a logon that a server has accepted.
+// session is a session that the server has accepted.
 type session struct {
 	caller
 
-	// refused is why nothing of it may pass, and ended that the server was told to end it.
+	// refused is why its requests are refused, and ended says that the server was told to end it.
 	refused Reason
 	ended   bool
 
-	// open is of a stranger who may use some pipes: every request is judged.
+	// open is set for a stranger who may use some pipes: every request is judged.
 	open *conversation
 
-	// watch is of a user who may not do everything.
+	// watch is set for a user who is denied something.
 	watch *watch
 }
 
-// user tells whether what the session sends passes.
+// user reports whether the session's requests pass.
 func (s *session) user() bool { return s != nil && s.refused == "" && s.open == nil }
 
-// judged tells whether the requests of the session are looked at one by one.
+// judged reports whether the session's requests are judged one by one.
 func (s *session) judged() bool { return s != nil && s.refused == "" && s.open != nil }
 
-// waiting is a request whose answer the gateway has to see: one of these.
+// waiting is a request whose response the gateway must see. One field is set.
 type waiting struct {
-	refused   *refused // an ECHO went instead
+	refused   *refused // an ECHO was sent instead
 	logon     *logon   // a SESSION_SETUP
 	logoff    uint64   // a LOGOFF of this session
 	negotiate bool
 
-	// Of a session whose requests are judged: a TREE_CONNECT, a CREATE, or data for a pipe.
+	// For a session whose requests are judged: a TREE_CONNECT, a CREATE, or data for a pipe.
 	connected func(tree uint32, pipes bool) error
 	opened    func(smb2.FileID)
 	data      *reading
 }
 
-// table is what a connection's two directions know of it.
+// table is the state that both directions of a connection share.
 type table struct {
 	mu         sync.Mutex
 	dialect    string
 	negotiated bool                // a NEGOTIATE was sent
 	sessions   map[uint64]*session // by SessionId
-	setups     map[uint64]*logon   // under way, by SessionId
+	setups     map[uint64]*logon   // in progress, by SessionId
 	waiting    map[uint64]waiting  // by MessageId
-	users      int                 // sessions of which everything passes
-	came       bool                // there was one
+	users      int                 // sessions whose requests all pass
+	came       bool                // there has been a user
 	strangers  int                 // sessions that are judged
 }
 
@@ -75,7 +75,7 @@ func newTable() *table {
 	return &table{sessions: map[uint64]*session{}, setups: map[uint64]*logon{}, waiting: map[uint64]waiting{}}
 }
 
-// wait notes that the answer to a request has to be seen.
+// wait records that the response to a request must be seen.
 func (t *table) wait(id uint64, w waiting) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -93,14 +93,14 @@ func (t *table) wait(id uint64, w waiting) error {
 	return nil
 }
 
-// waits tells whether any answer has to be seen.
+// waits reports whether any response must be seen.
 func (t *table) waits() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.waiting) > 0
 }
 
-// due finds what waits for an answer. Interim answers are not the last.
+// due returns what waits for a response. After an interim response it keeps waiting.
 func (t *table) due(h *smb2.Header) (waiting, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -111,7 +111,7 @@ func (t *table) due(h *smb2.Header) (waiting, bool) {
 	return w, ok
 }
 
-// unanswered takes every refused request that the server has not answered.
+// unanswered removes and returns the refused requests that the server has not answered.
 func (t *table) unanswered() []*refused {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -125,35 +125,35 @@ func (t *table) unanswered() []*refused {
 	return out
 }
 
-// find is the session with an id; nil where the connection has none.
+// find returns the session with an id; nil if the connection has none.
 func (t *table) find(id uint64) *session {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.sessions[id]
 }
 
-// known tells whether a user has come in on the connection.
+// known reports whether a user is logged on.
 func (t *table) known() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.users > 0
 }
 
-// some tells whether a stranger has come in who may use some pipes.
+// some reports whether a stranger who may use some pipes is logged on.
 func (t *table) some() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.strangers > 0
 }
 
-// used tells whether a user has ever come in on the connection.
+// used reports whether a user has ever logged on.
 func (t *table) used() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.came
 }
 
-// setup finds or begins the logon that a SESSION_SETUP goes on with.
+// setup returns the logon that a SESSION_SETUP continues, or a new one.
 func (t *table) setup(id uint64) *logon {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -163,7 +163,7 @@ func (t *table) setup(id uint64) *logon {
 	return &logon{session: id}
 }
 
-// underway keeps a logon that goes on.
+// underway stores a logon that continues.
 func (t *table) underway(id uint64, l *logon) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -174,14 +174,14 @@ func (t *table) underway(id uint64, l *logon) error {
 	return nil
 }
 
-// failed ends a logon that the server refused.
+// failed removes a logon that the server refused.
 func (t *table) failed(id uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.setups, id)
 }
 
-// come ends a logon that the server accepted.
+// come replaces a logon by the session that the server accepted.
 func (t *table) come(id uint64, s *session) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -197,7 +197,7 @@ func (t *table) come(id uint64, s *session) error {
 	return nil
 }
 
-// left ends a session.
+// left removes a session.
 func (t *table) left(id uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -205,7 +205,7 @@ func (t *table) left(id uint64) {
 	delete(t.sessions, id)
 }
 
-// watching are the sessions whose users may not do everything.
+// watching returns the sessions of users who are denied something.
 func (t *table) watching() (out []*session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -217,7 +217,7 @@ func (t *table) watching() (out []*session) {
 	return out
 }
 
-// count counts a session as one more, or one less.
+// count adjusts the counters for a session by n.
 func (t *table) count(s *session, n int) {
 	switch {
 	case s.user():
@@ -227,7 +227,7 @@ func (t *table) count(s *session, n int) {
 	}
 }
 
-// end tells, once, that the server is to be told to end a refused session.
+// end reports, once, that the server must end a refused session.
 func (t *table) end(s *session) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -236,22 +236,22 @@ func (t *table) end(s *session) bool {
 	return first
 }
 
-// dialectSMB1 is the one dialect of SMB1 that is let through.
+// dialectSMB1 is the only SMB1 dialect that is allowed.
 const dialectSMB1 = "NT LM 0.12"
 
-// speaks notes the dialect that the server chose.
+// speaks records the dialect that the server chose.
 func (t *table) speaks(dialect string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.dialect = dialect
 }
 
-// state is what the rows of a connection carry.
+// state returns the fields of a connection's rows.
 func (t *table) state() (dialect string, negotiated bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.dialect, t.negotiated
 }
 
-// stranger tells whether a caller is nobody that the server knows by name.
+// stranger reports whether the server does not know the caller by name.
 func (c caller) stranger() bool { return c.who.IsStranger() || c.who == model.Unknown }

@@ -13,11 +13,11 @@ import (
 
 var le = binary.LittleEndian
 
-// setupFixed is where the token of a SESSION_SETUP begins: clients put it there, and servers differ in what they make
-// of another place. See [MS-SMB2] 2.2.5.
+// setupFixed is the offset of the token in a SESSION_SETUP: clients use it, and servers interpret others differently.
+// See [MS-SMB2] 2.2.5.
 const setupFixed = smb2.HeaderLen + 24
 
-// setup judges a SESSION_SETUP by what its token says, and passes it as it is or answers it.
+// setup judges a SESSION_SETUP by its token, and forwards it unchanged or answers it.
 func (c *conn) setup(h *smb2.Header, n int) error {
 	if n+nbss.HeaderLen > roomLen {
 		return refusal{ReasonTooMuch, fmt.Sprintf("a SESSION_SETUP of %d bytes", n)}
@@ -50,8 +50,8 @@ func (c *conn) setup(h *smb2.Header, n int) error {
 	return c.up.passRest()
 }
 
-// refusal is why a logon need not be shown to the server at all. Renewed is the session that it renews, or nil: Samba
-// makes a guest of a user who renews a session by another name, and does not say so.
+// refusal returns why a logon need not reach the server. renewed is the session that it renews, or nil: Samba makes a
+// user who renews a session under another name a guest without saying so.
 func (l *logon) refusal(claim caller, renewed *session) (refusal, bool) {
 	switch {
 	case l.damaged != "":
@@ -71,10 +71,10 @@ func sameName(a, b string) bool {
 	return strings.EqualFold(a[strings.LastIndexByte(a, '\\')+1:], b[strings.LastIndexByte(b, '\\')+1:])
 }
 
-// lets asks the policy.
+// lets returns what the policy allows a caller.
 func (c *conn) lets(who caller) leave { return c.way.Route().Policy.lets(who, c.client, c.to) }
 
-// setupAnswer judges the server's answer to a SESSION_SETUP: who has come in is known from it alone.
+// setupAnswer judges the server's response to a SESSION_SETUP: only the response says who has logged on.
 func (c *conn) setupAnswer(h *smb2.Header, msg []byte, l *logon) error {
 	st := status.NTStatus(h.Status)
 	switch {
@@ -104,7 +104,7 @@ func (c *conn) setupAnswer(h *smb2.Header, msg []byte, l *logon) error {
 	return c.cameIn(h, who)
 }
 
-// denied is what a server's refusal of a logon says.
+// denied returns the outcome that a server's refusal of a logon means.
 func denied(st status.NTStatus) model.Outcome {
 	if st.Answer() == status.No {
 		return model.Denied
@@ -112,9 +112,9 @@ func denied(st status.NTStatus) model.Outcome {
 	return model.Inconclusive
 }
 
-// cameIn lets a session begin, or turns the server's yes into a no. The server then holds a session that nobody may
-// use: it is told to end it in place of the first request that comes in it, and where no user has come in on the
-// connection, which would suffer, the connection ends.
+// cameIn starts a session, or turns the server's success into a refusal. The server then has a session that is not
+// used: the first request in it is replaced by a LOGOFF. If no user is logged on, who would be affected, it ends the
+// connection.
 func (c *conn) cameIn(h *smb2.Header, who caller) error {
 	if may := c.lets(who); may.any() || c.observing() {
 		if may.all {
@@ -141,7 +141,7 @@ func (c *conn) cameIn(h *smb2.Header, who caller) error {
 	return nil
 }
 
-// letIn lets a session begin.
+// letIn starts a session.
 func (c *conn) letIn(id uint64, who caller, may leave) error {
 	if !may.any() {
 		c.tell(refusal{reasonOf(who), who.basis})

@@ -11,13 +11,13 @@ import (
 )
 
 // SMB1 has no window of MessageIds, so a refused request is answered without the server. Its signatures are numbered
-// over the whole connection: an answer of the gateway would break those of all sessions, so once a user has come in the
-// connection is closed instead. See [MS-CIFS] 3.1.4.1.
+// over the whole connection: a response of the gateway would break those of all sessions, so once a user has logged on,
+// the connection is closed instead. See [MS-CIFS] 3.1.4.1.
 
-// badUID is what servers answer to a request of a session that is not there. See [MS-CIFS] 2.2.2.4.
+// badUID is the status of a request in a session that does not exist. See [MS-CIFS] 2.2.2.4.
 const badUID status.NTStatus = 0x005B0002
 
-// securityPackage is SMB_COM_SECURITY_PACKAGE_ANDX, an older way to log on. See [MS-CIFS] 2.2.4.55.
+// securityPackage is SMB_COM_SECURITY_PACKAGE_ANDX, an older logon. See [MS-CIFS] 2.2.4.55.
 const securityPackage smb1.Command = 0x7E
 
 // smb1 judges a frame of SMB1.
@@ -62,8 +62,8 @@ func (c *conn) smb1(b []byte, n int) error {
 	return c.refuse1(&h, refusal{ReasonSession, h.Command.String() + " in a session that is not here"}, badUID)
 }
 
-// chain1 looks for a logon behind another command of the same frame. Servers take chains that the specification does
-// not have.
+// chain1 looks for a logon after another command of the same frame. Servers accept chains that the specification does
+// not allow.
 func (c *conn) chain1(h *smb1.Header, n int) error {
 	if !h.Command.AndX() || n < smb1.HeaderLen+2 {
 		return nil
@@ -81,7 +81,7 @@ func (c *conn) chain1(h *smb1.Header, n int) error {
 	return noLogon(m.Blocks)
 }
 
-// noLogon refuses a chain with a logon behind its first command.
+// noLogon refuses a chain with a logon after its first command.
 func noLogon(blocks []smb1.Block) error {
 	for _, b := range blocks[1:] {
 		if b.Command == smb1.SessionSetupAndX || b.Command == securityPackage || b.Command == smb1.Negotiate {
@@ -91,7 +91,7 @@ func noLogon(blocks []smb1.Block) error {
 	return nil
 }
 
-// whole1 reads a message of the client to its end, without moving it.
+// whole1 reads a message of the client in full without forwarding it.
 func (c *conn) whole1(n int) (*smb1.Message, error) {
 	if n+nbss.HeaderLen > roomLen {
 		return nil, refusal{ReasonTooMuch, fmt.Sprintf("a chain of %d bytes", n)}
@@ -106,7 +106,7 @@ func (c *conn) whole1(n int) (*smb1.Message, error) {
 	return m, nil
 }
 
-// setup1 judges a logon, and what is chained to it.
+// setup1 judges a logon and what is chained to it.
 func (c *conn) setup1(h *smb1.Header, n int) error {
 	m, err := c.whole1(n)
 	if err != nil {
@@ -144,10 +144,10 @@ func (c *conn) setup1(h *smb1.Header, n int) error {
 	return c.up.passRest()
 }
 
-// plainly reads a logon without extended security. Who proves nothing is nobody, whatever name stands there: two
-// servers may look for it in two places.
+// plainly reads a logon without extended security. Without a proof it is anonymous, whatever its name: two servers may
+// look for the name in two places.
 func plainly(r *smb1.SessionSetupRequest) *caller {
-	const proof = 2 // bytes of an empty password in Unicode, which proves nothing
+	const proof = 2 // length of an empty password in Unicode, which proves nothing
 	if r.AccountName == "" || len(r.OEMPassword) <= proof && len(r.UnicodePassword) <= proof {
 		return &caller{who: model.Anonymous, basis: "SMB1 logon without name or password", with: model.PackageAnonymous}
 	}
@@ -158,7 +158,7 @@ func plainly(r *smb1.SessionSetupRequest) *caller {
 	return &caller{who: model.User, account: name, basis: "SMB1 logon by name", with: model.PackageUnknown}
 }
 
-// refuse1 answers a request, or closes the connection where an answer would break the signatures of a user.
+// refuse1 answers a request, or closes the connection if a response would break a user's signatures.
 func (c *conn) refuse1(h *smb1.Header, why refusal, st status.NTStatus) error {
 	if c.observing() || c.table.used() {
 		return why
@@ -170,13 +170,14 @@ func (c *conn) refuse1(h *smb1.Header, why refusal, st status.NTStatus) error {
 	return c.toClient.send(answer1(h, st))
 }
 
-// answer1 is an answer that says nothing but its status.
+// answer1 returns a response with only a status.
 func answer1(request *smb1.Header, st status.NTStatus) []byte {
 	h := *request
 	h.Flags |= smb1.FlagsReply
 	h.Signature = [8]byte{}
 	h.SetStatus(st)
-	b, err := smb1.Append(make([]byte, nbss.HeaderLen, nbss.HeaderLen+smb1.HeaderLen+3), &h, &smb1.Generic{Code: h.Command})
+	b, err := smb1.Append(make([]byte, nbss.HeaderLen, nbss.HeaderLen+smb1.HeaderLen+3), &h,
+		&smb1.Generic{Code: h.Command})
 	if err != nil {
 		return nil // one command without words always fits
 	}
@@ -184,7 +185,7 @@ func answer1(request *smb1.Header, st status.NTStatus) []byte {
 	return b
 }
 
-// reply1 takes the server's SMB1 answers that something waits for.
+// reply1 handles SMB1 responses that are waited for.
 func (c *conn) reply1(b []byte, n int) error {
 	h, err := smb1.ParseHeader(b)
 	if err != nil {
@@ -224,7 +225,7 @@ func (c *conn) reply1(b []byte, n int) error {
 	return c.setupAnswer1(m, w.logon)
 }
 
-// negotiated1 looks at what was agreed on. A server that asks passwords of shares never learns who comes.
+// negotiated1 checks the negotiated protocol. A server with share-level security never learns who the user is.
 func (c *conn) negotiated1(m *smb1.Message) error {
 	const userLevel = 0x01 // See [MS-CIFS] 2.2.4.52.2, SecurityMode.
 	body, err := m.Decode(0)
@@ -249,7 +250,7 @@ func (c *conn) negotiated1(m *smb1.Message) error {
 	return c.down.passRest()
 }
 
-// setupAnswer1 judges the server's answer to a logon.
+// setupAnswer1 judges the server's response to a logon.
 func (c *conn) setupAnswer1(m *smb1.Message, l *logon) error {
 	uid, st := uint64(m.UID), m.NTStatus()
 	body, err := m.Decode(0)
@@ -269,7 +270,7 @@ func (c *conn) setupAnswer1(m *smb1.Message, l *logon) error {
 		return refusal{ReasonMalformed, "the server's SESSION_SETUP_ANDX does not decode"}
 	}
 	who := l.come(r.Action&smb1.SetupGuest != 0, false)
-	if may := c.lets(who); may.all || c.observing() { // single pipes are for strangers of SMB2 alone
+	if may := c.lets(who); may.all || c.observing() { // single pipes are allowed to strangers of SMB2 only
 		may.rules = nil
 		return c.letIn(uid, who, may)
 	}
@@ -282,5 +283,5 @@ func (c *conn) setupAnswer1(m *smb1.Message, l *logon) error {
 			return err
 		}
 	}
-	return refusal{reasonOf(who), who.basis} // closing ends the server's session, too
+	return refusal{reasonOf(who), who.basis} // closing also ends the server's session
 }

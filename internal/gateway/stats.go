@@ -8,19 +8,22 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Stats is what a gateway has counted since it began.
+// Stats are a gateway's counters since its start.
 type Stats struct {
 	Since       time.Time                `json:"since"`
-	Open        int                      `json:"open"`        // connections now
-	Connections int64                    `json:"connections"` // that were taken
-	Sessions    map[model.Identity]int64 `json:"sessions"`    // that came in, by identity
-	Refused     map[Reason]int64         `json:"refused"`     // by reason; with ObserveOnly, what would have been
-	Unread      int64                    `json:"unread"`      // sessions of users who are denied something that could not be read
-	Encrypted   int64                    `json:"encrypted"`   // of them, those that the server has encrypted from the logon on
-	Added       Latency                  `json:"added"`       // by the gateway, each way
+	Open        int                      `json:"open"`        // open connections
+	Connections int64                    `json:"connections"` // accepted connections
+	Sessions    map[model.Identity]int64 `json:"sessions"`    // accepted sessions, by identity
+	// By reason; with ObserveOnly, what would have been refused.
+	Refused map[Reason]int64 `json:"refused"`
+	// Sessions of users with denials that could not be read.
+	Unread int64 `json:"unread"`
+	// Those of them that are encrypted since the logon.
+	Encrypted int64   `json:"encrypted"`
+	Added     Latency `json:"added"` // by the gateway, each way
 }
 
-// stats counts. Both maps have closed lists of keys.
+// stats counts. The keys of both maps are closed lists.
 type stats struct {
 	added latency
 

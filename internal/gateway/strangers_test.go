@@ -16,8 +16,8 @@ import (
 	"ipcguard/internal/status"
 )
 
-// TestRenewedStranger lets nobody make a user of a stranger's session: Samba makes a guest of a made-up name there and
-// does not say so, as the control shows.
+// TestRenewedStranger: a stranger's session cannot become a user's. Samba makes a made-up name there a guest and does
+// not say so, as the control shows.
 func TestRenewedStranger(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces")
 	l := startLab(t, peer.Config{Global: []string{"map to guest = bad user"}}, Route{Policy: somePolicy()})
@@ -58,7 +58,7 @@ func TestRenewedStranger(t *testing.T) {
 	}
 }
 
-// piped is a stranger who has a pipe open that has two interfaces, one of them with one call alone.
+// piped returns a stranger's open pipe with two interfaces, one of them with only one call.
 func piped(t *testing.T) (*conversation, smb2.FileID, *open) {
 	t.Helper()
 	p := Policy{Strangers: []Exception{{Allow: somePipes, Pipes: []Pipe{{
@@ -74,8 +74,8 @@ func piped(t *testing.T) (*conversation, smb2.FileID, *open) {
 	return &conversation{opens: map[smb2.FileID]*open{id: o}}, id, o
 }
 
-// TestOneNumberOneInterface refuses a second interface under the number of another: which of them a server then calls
-// is not known.
+// TestOneNumberOneInterface refuses a second interface under the same id: it is unknown which of them a server then
+// calls.
 func TestOneNumberOneInterface(t *testing.T) {
 	v, id, _ := piped(t)
 	if _, why := v.data(id, bindTo(t, dcerpc.TypeBind, "lsarpc")); why != nil {
@@ -90,8 +90,7 @@ func TestOneNumberOneInterface(t *testing.T) {
 	}
 }
 
-// TestPiecesInOrder refuses pieces of a packet that are under way at once, which a server may put together in another
-// order.
+// TestPiecesInOrder refuses concurrent pieces of a packet, which a server may reassemble in another order.
 func TestPiecesInOrder(t *testing.T) {
 	b := bindTo(t, dcerpc.TypeBind, "lsarpc")
 	for _, answered := range []bool{true, false} {
@@ -111,7 +110,7 @@ func TestPiecesInOrder(t *testing.T) {
 	}
 }
 
-// TestFragments lets a call be as long as it likes, keeps nothing of it, and judges each fragment by itself.
+// TestFragments allows calls of any length, stores nothing of them, and judges each fragment by itself.
 func TestFragments(t *testing.T) {
 	v, id, o := piped(t)
 	if _, why := v.data(id, bindTo(t, dcerpc.TypeBind, "lsarpc")); why != nil {
@@ -137,7 +136,7 @@ func TestFragments(t *testing.T) {
 	}
 }
 
-// TestWaitingNobody bounds what a client can make the gateway keep before anybody has come in.
+// TestWaitingNobody bounds what a client can make the gateway store before a logon.
 func TestWaitingNobody(t *testing.T) {
 	table := newTable()
 	for id := range uint64(maxWaitingNobody) {
@@ -157,7 +156,7 @@ func TestWaitingNobody(t *testing.T) {
 	}
 }
 
-// TestDeafClient ends the connection of a client that asks and asks and reads no answer.
+// TestDeafClient ends the connection of a client that sends requests and reads no response.
 func TestDeafClient(t *testing.T) {
 	g, address := local(t, Options{Limits: Limits{Logon: 300 * time.Millisecond}}, Route{})
 	nc, err := net.Dial("tcp", address)
@@ -170,18 +169,19 @@ func TestDeafClient(t *testing.T) {
 	}
 	w := &wire{t: t, nc: nc}
 	w.negotiate(smb2.Dialect210)
-	for err == nil { // until its own and the gateway's buffers are full, and then until the gateway resets it
+	for err == nil { // until its own and the gateway's buffers are full, and the gateway resets it
 		m := w.message(smb2.Echo, new(smb2.Empty))
 		_, err = nc.Write(append([]byte{0, 0, 0, byte(len(m))}, m...))
 	}
-	for end := time.Now().Add(time.Minute); g.Stats().Open > 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); g.Stats().Open > 0 &&
+		time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 	}
 	if s := g.Stats(); s.Open != 0 || s.Refused[ReasonIdle] != 1 {
 		t.Errorf("%+v", s)
 	}
 }
 
-// TestNetworks reads addresses and networks, and refuses the rest in a policy's words.
+// TestNetworks parses addresses and networks, and refuses others.
 func TestNetworks(t *testing.T) {
 	var n Networks
 	if err := json.Unmarshal([]byte(`["192.0.2.7","198.51.100.0/24","fe80::1%lan"]`), &n); err != nil {
@@ -200,7 +200,7 @@ func TestNetworks(t *testing.T) {
 	}
 }
 
-// TestWhere refuses clients and servers that nobody could be.
+// TestWhere refuses clients and servers that match nothing.
 func TestWhere(t *testing.T) {
 	for _, e := range []Exception{
 		{Allow: everything, Servers: []string{"192.0.2.20"}},

@@ -13,33 +13,32 @@ import (
 )
 
 const (
-	// restLen is the buffer of a stream at rest, in bytes. A READ or CLOSE request fits.
+	// restLen is the size of an idle stream's buffer in bytes. A READ or CLOSE request fits.
 	restLen = 128
 
-	// roomLen is the buffer of a stream with more to read, in bytes: a whole SESSION_SETUP, whose token has a length of
-	// 16 bits, fits, and so does a READ or WRITE of 64 KiB.
+	// roomLen is the size of an active stream's buffer in bytes: a SESSION_SETUP fits, whose token has a 16-bit length,
+	// and so does a READ or WRITE of 64 KiB.
 	roomLen = 72 << 10
 
-	// stallAfter is how long one piece of a frame that has begun may take. Windows' own limit for a request is 60 s.
+	// stallAfter is the timeout for one piece of a frame. Windows' own limit for a request is 60 s.
 	stallAfter = 2 * time.Minute
 
-	// pieceLen is what has to move within stallAfter, in bytes: some 9 KiB/s.
+	// pieceLen is the size of a piece in bytes, which makes about 9 KiB/s.
 	pieceLen = 1 << 20
 
-	// spliceFrom is how much of a frame has to be left for the kernel to splice it, in bytes. What is less goes through
-	// the buffer: reading and writing then overlap, which the benchmark shows to be the quicker way for a READ of 1
-	// MiB.
+	// spliceFrom is the remaining size of a frame from which the kernel splices it, in bytes. Smaller ones go through
+	// the buffer: reading and writing then overlap, which according to the benchmark is faster for a READ of 1 MiB.
 	spliceFrom = 2 << 20
 )
 
-// rooms lends buffers to streams that have more to read than fits into their own. A stream that has read all gives its
-// buffer back, unless few are lent: a busy one then needs no second read for a frame.
+// rooms lends buffers to streams that have more to read than fits their own. A stream that has read everything returns
+// its buffer, unless few are lent: a busy stream then reads a frame at once.
 type rooms struct {
 	pool sync.Pool
 	kept atomic.Int32
 }
 
-// maxKept is how many streams may keep a buffer while nothing is there to read: 18 MiB of them.
+// maxKept bounds the idle streams that keep a buffer: 18 MiB in total.
 const maxKept = 256
 
 func (r *rooms) get() *[roomLen]byte {
@@ -49,7 +48,7 @@ func (r *rooms) get() *[roomLen]byte {
 	return new([roomLen]byte)
 }
 
-// keep asks whether a stream may keep its buffer.
+// keep reports whether a stream may keep its buffer.
 func (r *rooms) keep() bool {
 	if r.kept.Add(1) <= maxKept {
 		return true
@@ -58,7 +57,7 @@ func (r *rooms) keep() bool {
 	return false
 }
 
-// stream is one direction of a connection: bytes come from one side, are looked at, and go to the other.
+// stream is one direction of a connection: bytes are read from one side, judged, and written to the other.
 //
 //	buf   | passed, to be written | not judged yet |     |
 //	      p                       r                w     len
@@ -68,20 +67,20 @@ type stream struct {
 
 	rest    [restLen]byte
 	rooms   *rooms
-	room    *[roomLen]byte // lent while there is more than fits into rest
-	kept    bool           // the room is one of those that are kept
+	room    *[roomLen]byte // lent while there is more than fits rest
+	kept    bool           // the room counts as kept
 	buf     []byte
 	p, r, w int
 
-	added *latency  // how long bytes stayed here; nil: nobody asks
-	read  time.Time // when the last of them came
+	added *latency  // nil: not measured
+	read  time.Time // when its last bytes were read
 
-	left    int  // bytes of the present frame that were not passed or dropped
+	left    int  // bytes of the current frame not passed or dropped yet
 	limited bool // a deadline is set
-	calling bool // the next frame may open a NetBIOS session, or answer that
+	calling bool // the next frame may be a NetBIOS session request or its response
 }
 
-// side is the end that a stream writes to. Both pumps of a connection may write to it, each whole frames.
+// side is the end that a stream writes to. Both pumps of a connection may write whole frames to it.
 type side struct {
 	net.Conn
 	mu sync.Mutex
@@ -94,10 +93,10 @@ func (s *side) send(b []byte) error {
 	return err
 }
 
-// unread is what was read and not judged.
+// unread returns the bytes that were read and not judged yet.
 func (s *stream) unread() []byte { return s.buf[s.r:s.w] }
 
-// fill reads until n bytes, at most roomLen, are there unjudged. io.EOF means that the frame did not begin,
+// fill reads until n bytes, at most roomLen, are unjudged. io.EOF means that the frame did not begin,
 // io.ErrUnexpectedEOF that it ended early.
 func (s *stream) fill(n int) error {
 	for s.w-s.r < n {
@@ -118,8 +117,8 @@ func (s *stream) fill(n int) error {
 	return nil
 }
 
-// makeRoom makes a place to read to: the stream's own few bytes where nothing waits, a lent buffer otherwise. All that
-// was passed is written.
+// makeRoom provides a buffer for reading: the stream's own if nothing is pending, a lent one otherwise. All passed
+// bytes must be written.
 func (s *stream) makeRoom(n int) {
 	switch {
 	case s.r == s.w && s.room != nil && (s.kept || s.rooms.keep()):
@@ -137,7 +136,7 @@ func (s *stream) makeRoom(n int) {
 	}
 }
 
-// release gives a lent buffer back.
+// release returns a lent buffer.
 func (s *stream) release() {
 	if s.room != nil {
 		s.rooms.pool.Put(s.room)
@@ -150,7 +149,7 @@ func (s *stream) release() {
 	s.p, s.r, s.w, s.buf = 0, 0, 0, s.rest[:]
 }
 
-// flush writes what was passed.
+// flush writes the passed bytes.
 func (s *stream) flush() error {
 	if s.p == s.r {
 		return nil
@@ -164,8 +163,8 @@ func (s *stream) flush() error {
 	return err
 }
 
-// pass moves n bytes on. Those that are here, or fit, are written with the next flush; of longer ones the rest follows
-// without being looked at.
+// pass forwards n bytes. Bytes that are in the buffer, or fit, are written with the next flush; the rest of longer ones
+// is forwarded unread.
 func (s *stream) pass(n int) error {
 	if n > s.w-s.r && n <= roomLen {
 		if err := s.fill(n); err != nil {
@@ -192,7 +191,7 @@ func (s *stream) pass(n int) error {
 	return s.move(n)
 }
 
-// move moves n bytes that were not read, piece by piece, each within its time.
+// move forwards n unread bytes, piece by piece, each with its own timeout.
 func (s *stream) move(n int) error {
 	move := s.copy
 	if n >= spliceFrom {
@@ -211,13 +210,13 @@ func (s *stream) move(n int) error {
 	return nil
 }
 
-// splice moves bytes inside the kernel, where it can.
+// splice moves bytes inside the kernel if possible.
 func (s *stream) splice(n int) error {
 	_, err := io.CopyN(s.to.Conn, s.from, int64(n))
 	return err
 }
 
-// copy moves bytes through the buffer, of which all is written.
+// copy moves bytes through the buffer and writes all of them.
 func (s *stream) copy(n int) error {
 	for n > 0 {
 		m, err := s.from.Read(s.room[:min(n, roomLen)])
@@ -232,7 +231,7 @@ func (s *stream) copy(n int) error {
 	return nil
 }
 
-// deadline sets when reading ends; zero is never.
+// deadline sets the read deadline; zero is none.
 func (s *stream) deadline(t time.Time) error {
 	if t.IsZero() && !s.limited {
 		return nil
@@ -241,10 +240,10 @@ func (s *stream) deadline(t time.Time) error {
 	return s.from.SetReadDeadline(t)
 }
 
-// passRest moves on what is left of the frame.
+// passRest forwards the rest of the frame.
 func (s *stream) passRest() error { return s.pass(s.left) }
 
-// through moves everything on until the other end has no more.
+// through forwards everything until the other end closes.
 func (s *stream) through() error {
 	s.r = s.w
 	if err := s.flush(); err != nil {
@@ -260,7 +259,7 @@ func (s *stream) through() error {
 	return io.EOF
 }
 
-// dropRest passes over what is left of the frame without moving it on.
+// dropRest discards the rest of the frame.
 func (s *stream) dropRest() error {
 	if err := s.flush(); err != nil {
 		return err
@@ -279,7 +278,8 @@ func (s *stream) dropRest() error {
 	return nil
 }
 
-// frame reads the header of the next frame: how many bytes follow it. Its type is the first byte that is unread.
+// frame reads the header of the next frame and returns the number of bytes that follow. The first unread byte is its
+// type.
 func (s *stream) frame() (int, error) {
 	if err := s.fill(nbss.HeaderLen); err != nil {
 		return 0, err
@@ -299,7 +299,7 @@ func (s *stream) frame() (int, error) {
 	return 0, refusal{ReasonProtocol, fmt.Sprintf("a NetBIOS packet of type 0x%02X, where none is due", typ)}
 }
 
-// maxCall is the longest packet that opens a NetBIOS session, in bytes: two names of 255. See RFC 1002 4.3.2.
+// maxCall is the longest NetBIOS session request in bytes: two names of 255. See RFC 1002 4.3.2.
 const maxCall = 2 * 255
 
 func unexpected(err error) error {

@@ -11,8 +11,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// suites are those of smbtorture that try what a gateway may break: sequence numbers, credits, compounds, several
-// sessions, and what outlives a connection. CI runs the quick ones.
+// suites are smbtorture's suites for what a gateway may break: sequence numbers, credits, compounds, several sessions,
+// and state that outlives a connection. CI runs the quick ones.
 var (
 	quickSuites = []string{"smb2.connect", "smb2.credits", "smb2.compound"}
 	longSuites  = []string{
@@ -21,7 +21,7 @@ var (
 	}
 )
 
-// TestTorture runs Samba's own torture tests through the gateway and directly: each must end in the same way.
+// TestTorture runs Samba's own torture tests through the gateway and directly: each must have the same result.
 func TestTorture(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "smbtorture")
 	l := startLab(t, peer.Config{Global: []string{"kernel oplocks = no", "durable handles = yes"}, Shares: []peer.Share{
@@ -61,8 +61,7 @@ func TestTorture(t *testing.T) {
 	}
 }
 
-// agree runs one test again, on both ways: some of Samba's own depend on how fast the machine is, and end in one way or the
-// other on each of them.
+// agree repeats one test both ways: the result of some of Samba's tests depends on the speed of the machine.
 func agree(t *testing.T, name string, directly, throughIt func() map[string]string) bool {
 	t.Helper()
 	direct, through := map[string]bool{}, map[string]bool{}
@@ -75,7 +74,8 @@ func agree(t *testing.T, name string, directly, throughIt func() map[string]stri
 		}
 		for result := range direct {
 			if through[result] {
-				t.Logf("%s does not always end in the same way: %v directly, %v through the gateway", name, direct, through)
+				t.Logf("%s does not always end in the same way: %v directly, %v through the gateway",
+					name, direct, through)
 				return true
 			}
 		}
@@ -83,8 +83,8 @@ func agree(t *testing.T, name string, directly, throughIt func() map[string]stri
 	return false
 }
 
-// TestAgree shows that a test which always ends in another way through the gateway is a difference, and one that ends in
-// either way on both is not.
+// TestAgree: a test with a different result through the gateway every time is a difference, and one whose results vary
+// both ways is not.
 func TestAgree(t *testing.T) {
 	always := func(results ...string) func() map[string]string {
 		n := 0
@@ -106,7 +106,7 @@ func TestAgree(t *testing.T) {
 
 var tortureResult = regexp.MustCompile(`(?m)^(success|failure|error|skip): (\S+)`)
 
-// torture runs a suite and returns how each of its tests ended.
+// torture runs a suite and returns the result of each of its tests.
 func torture(t *testing.T, s *peer.Samba, address, suite string) map[string]string {
 	t.Helper()
 	cmd := s.Command(t.Context(), "smbtorture", "//"+address+"/torture", "-U", "labadmin%"+peer.Password,

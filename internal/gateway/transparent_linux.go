@@ -7,19 +7,21 @@ import (
 	"syscall"
 )
 
-// Mark is what the firewall knows the gateway's own connections to servers by, so that they are not led to the gateway
+// Mark is the firewall mark of the gateway's own connections to servers, which must not be redirected to the gateway
 // again.
 const Mark = 445
 
-// ListenTransparent listens for connections that the firewall leads here although they are for others (TPROXY): the
-// local address of each is the server that the client meant. It takes CAP_NET_ADMIN. See Linux,
+// ListenTransparent listens for connections to other addresses that the firewall redirects (TPROXY): the local address
+// of each is the server that the client dialled. It requires CAP_NET_ADMIN. See Linux,
 // Documentation/networking/tproxy.rst.
 func ListenTransparent(ctx context.Context, address string) (net.Listener, error) {
-	l := net.ListenConfig{KeepAlive: -1, Control: func(network, _ string, c syscall.RawConn) error { return transparent(network, c) }}
+	l := net.ListenConfig{KeepAlive: -1, Control: func(network, _ string, c syscall.RawConn) error {
+		return transparent(network, c)
+	}}
 	return l.Listen(ctx, "tcp", address)
 }
 
-// dialTransparent connects to a server in the client's own name. The answers must come back through this machine.
+// dialTransparent connects to a server from the client's address. The responses must be routed through this machine.
 func dialTransparent(ctx context.Context, client netip.Addr, server netip.AddrPort) (net.Conn, error) {
 	d := net.Dialer{
 		KeepAlive: -1,

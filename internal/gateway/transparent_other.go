@@ -11,7 +11,7 @@ import (
 
 var errTransparent = errors.New("gateway: only Linux leads connections for others to a program (TPROXY)")
 
-// ListenTransparent is of Linux.
+// ListenTransparent is only supported on Linux.
 func ListenTransparent(context.Context, string) (net.Listener, error) { return nil, errTransparent }
 
 func dialTransparent(context.Context, netip.Addr, netip.AddrPort) (net.Conn, error) {

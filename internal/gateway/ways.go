@@ -19,8 +19,8 @@ import (
 	"ipcguard/internal/status"
 )
 
-// Found is one way to a server, and whether it leads around the gateway: allowed, denied (somebody said no), or
-// inconclusive (nobody said anything, as a firewall does, or a server that is down).
+// Found is one way to a server, and whether it leads around the gateway: allowed, denied (it was refused), or
+// inconclusive (no answer, because of a firewall or a server that is down).
 type Found struct {
 	Way     string        `json:"way"`
 	Address string        `json:"address"`
@@ -29,19 +29,19 @@ type Found struct {
 	Look    model.Look    `json:"look"`
 }
 
-// Around is what is to be looked at.
+// Around configures a check.
 type Around struct {
-	Gateway string       // host:port of the gateway; empty where it is transparent
+	Gateway string       // host:port of the gateway; empty if it is transparent
 	Server  []netip.Addr // every known address of the server
-	Port    uint16       // of SMB there
+	Port    uint16       // its SMB port
 	Wait    time.Duration
 
-	// As makes a logon at an address; nil: the server's list of its own addresses, which it tells users alone, is not
-	// asked for.
+	// As returns a logon for an address; nil: do not ask for the server's list of its own addresses, which it gives
+	// only to users.
 	As func(address string) (smb.Authenticator, error)
 }
 
-// Check looks for ways around a gateway, from where it runs: that is where clients should stand.
+// Check looks for ways around a gateway from where it runs, which should be where clients are.
 func Check(ctx context.Context, a Around) []Found {
 	a.Wait = cmp.Or(a.Wait, 5*time.Second)
 	a.Port = cmp.Or(a.Port, 445)
@@ -57,7 +57,8 @@ func Check(ctx context.Context, a Around) []Found {
 			out = append(out, a.tcp(ctx, "SMB past the gateway", at(a.Port)))
 		}
 		out = append(out, a.tcp(ctx, "SMB over NetBIOS", at(139)),
-			a.tcp(ctx, "RPC's endpoint mapper, which leads to ports of SAMR and LSA without a pipe", at(135)), a.quic(ctx, at(443)))
+			a.tcp(ctx, "RPC's endpoint mapper, which leads to ports of SAMR and LSA without a pipe", at(135)),
+			a.quic(ctx, at(443)))
 	}
 	through := a.Gateway
 	if through == "" && len(a.Server) > 0 {
@@ -68,8 +69,7 @@ func Check(ctx context.Context, a Around) []Found {
 	}
 	up := a.channels(ctx, through)
 	for i := range out {
-		// Silence says nothing of a server that is down. Of one that answers through the gateway it says: not from
-		// here.
+		// No answer means nothing if the server is down. If it answers through the gateway, it means: not from here.
 		if f := &out[i]; up.Outcome != model.Inconclusive && f.Says == noAnswer {
 			f.Outcome, f.Says = model.Denied, noAnswer+", though the server answers through the gateway"
 		}
@@ -81,15 +81,15 @@ func Check(ctx context.Context, a Around) []Found {
 	return out
 }
 
-// lister is a tree of SMB 3.
+// lister is an SMB 3 tree.
 type lister interface {
 	NetworkInterfaces(ctx context.Context) ([]smb2.NetworkInterface, error)
 }
 
-// invalidDeviceRequest is what servers answer to a control code that they do not know. See [MS-SMB2] 3.3.5.15.
+// invalidDeviceRequest is the status for a control code that a server does not know. See [MS-SMB2] 3.3.5.15.
 const invalidDeviceRequest status.NTStatus = 0xC0000010
 
-// told asks the server, as a user, for the addresses that its clients open further channels to, and tries each.
+// told asks the server, as a user, for the addresses of its further channels, and tries each.
 func (a *Around) told(ctx context.Context, address string) []Found {
 	const way, asked = "the server's list of its own addresses", "FSCTL_QUERY_NETWORK_INTERFACE_INFO"
 	fail := func(err error) []Found {
@@ -101,7 +101,8 @@ func (a *Around) told(ctx context.Context, address string) []Found {
 	switch {
 	case errors.As(err, &st) && st.Answer() == status.No:
 		return []Found{found(way, address, asked, model.User, model.Inconclusive, "the user was refused: "+st.String())}
-	case errors.Is(err, status.NotSupported), errors.Is(err, invalidDeviceRequest): // a server of one channel does not know the question
+	// A server without multichannel does not know the request.
+	case errors.Is(err, status.NotSupported), errors.Is(err, invalidDeviceRequest):
 		return []Found{found(way, address, asked, model.User, model.Denied, "the server has none: "+err.Error())}
 	case err != nil:
 		return fail(err)
@@ -111,13 +112,15 @@ func (a *Around) told(ctx context.Context, address string) []Found {
 	for _, i := range list {
 		to := netip.AddrPortFrom(i.Address, a.Port).String()
 		if i.Capabilities&smb2.InterfaceRDMA != 0 {
-			out = append(out, found("RDMA, which no gateway of TCP sees", to, asked, model.User, model.Allowed, "the server offers it at this address"))
+			out = append(out,
+				found("RDMA, which no gateway of TCP sees", to, asked, model.User, model.Allowed,
+					"the server offers it at this address"))
 		}
 		if !i.Address.IsValid() || i.Address.IsLoopback() || seen[i.Address] || to == a.Gateway {
 			continue
 		}
 		seen[i.Address] = true
-		if a.Gateway == "" { // the way leads through the gateway, if it refuses strangers
+		if a.Gateway == "" { // the way leads through the gateway if it refuses strangers
 			out = append(out, a.stranger(ctx, "a null session, at an address that the server tells its users", to))
 		} else {
 			out = append(out, a.tcp(ctx, "SMB past the gateway, at an address that the server tells its users", to))
@@ -153,14 +156,14 @@ func (a *Around) list(ctx context.Context, address string) ([]smb2.NetworkInterf
 
 const noAnswer = "no answer"
 
-// found makes a finding of one question.
+// found returns the result of one question.
 func found(way, address, asked string, as model.Identity, outcome model.Outcome, says string) Found {
 	now := time.Now().UTC()
 	look := model.Look{Asked: asked, Of: address, As: as, Times: 1, First: now, Last: now, Answer: says}
 	return Found{way, address, outcome, says, look}
 }
 
-// silence is what a failed connection says of a way.
+// silence returns what a failed connection says about a way.
 func silence(err error) (model.Outcome, string) {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -210,7 +213,7 @@ func (a *Around) options() smb.Options {
 	return smb.Options{Timeouts: smb.Timeouts{Connect: a.Wait, Negotiate: a.Wait, Session: a.Wait}}
 }
 
-// channels asks whether the server tells its clients of several channels: they then go to its other addresses.
+// channels asks whether the server supports multichannel: clients then connect to its other addresses.
 func (a *Around) channels(ctx context.Context, address string) Found {
 	const way, asked = "addresses that the server tells its users (multichannel)", "NEGOTIATE"
 	conn, err := smb.Dial(ctx, address, a.options())
@@ -223,10 +226,11 @@ func (a *Around) channels(ctx context.Context, address string) Found {
 	if n.Dialect < smb.SMB300 || n.Capabilities&smb2.CapMultiChannel == 0 {
 		return found(way, address, asked, "", model.Denied, "the server offers one channel")
 	}
-	return found(way, address, asked, "", model.Allowed, "the server offers several channels, and tells its users where")
+	return found(way, address, asked, "", model.Allowed,
+		"the server offers several channels, and tells its users where")
 }
 
-// quic sends a packet of a version that there is not: a server of QUIC answers with those that it has. See RFC 9000
+// quic sends a packet of a nonexistent version: a QUIC server answers with the versions that it supports. See RFC 9000
 // 6.1.
 func (a *Around) quic(ctx context.Context, address string) Found {
 	const way, asked = "SMB over QUIC, or another service of QUIC", "QUIC version"
@@ -236,7 +240,7 @@ func (a *Around) quic(ctx context.Context, address string) Found {
 		return found(way, address, asked, "", outcome, says)
 	}
 	defer nc.Close()
-	packet := make([]byte, 1200) // shorter ones are not answered
+	packet := make([]byte, 1200) // shorter packets are not answered
 	copy(packet, []byte{0xC0, 0x1A, 0x2A, 0x3A, 0x4A, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0})
 	_ = nc.SetDeadline(time.Now().Add(a.Wait))
 	if _, err := nc.Write(packet); err == nil {
@@ -251,7 +255,7 @@ func (a *Around) quic(ctx context.Context, address string) Found {
 	return found(way, address, asked, "", outcome, says)
 }
 
-// Sum is what a check says as a whole.
+// Sum summarizes a check.
 func Sum(list []Found) (open, unknown int) {
 	for _, f := range list {
 		switch f.Outcome {
@@ -265,7 +269,7 @@ func Sum(list []Found) (open, unknown int) {
 	return open, unknown
 }
 
-// String is one line.
+// String returns one line.
 func (f Found) String() string {
 	return fmt.Sprintf("%-12s %-24s %s: %s", f.Outcome, strconv.Quote(f.Address), f.Way, f.Says)
 }

@@ -11,17 +11,18 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// TestTold asks a real server that offers several channels for its addresses, as a user does, through a gateway: those
-// that lead around it are found. A server of one channel has no list.
+// TestTold asks a real server with multichannel for its addresses, as a user through a gateway: those that lead around
+// it are found. A server without multichannel has no list.
 func TestTold(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "ip")
 	for _, c := range []struct {
 		channels string
-		open     int // ways around that the list shows
+		open     int // ways around in the list
 	}{{"yes", 1}, {"no", 0}} {
 		t.Run("channels: "+c.channels, func(t *testing.T) {
 			s := peer.StartManyHosts(t, peer.Config{Global: []string{
-				"server multi channel support = " + c.channels, `interfaces = "127.21.8.1;capability=RSS" "10.21.8.1;speed=1000,capability=RSS"`,
+				"server multi channel support = " + c.channels,
+				`interfaces = "127.21.8.1;capability=RSS" "10.21.8.1;speed=1000,capability=RSS"`,
 			}})
 			s.Machine.Do(t, "ip", "addr", "add", "10.21.8.1/24", "dev", "lo")
 			s.Restart(t)
@@ -30,7 +31,8 @@ func TestTold(t *testing.T) {
 				a := Around{Gateway: "127.21.8.2:445", Port: 445, Wait: time.Minute, As: func(string) (smb.Authenticator, error) {
 					return ntlm.NewUser("labadmin", "", peer.Password, ntlm.Options{}), nil
 				}}
-				list = a.told(t.Context(), "127.21.8.2:445") // it answers at every address, so no gateway is needed to be asked through
+				// It answers at every address, so the request needs no gateway.
+				list = a.told(t.Context(), "127.21.8.2:445")
 				return nil
 			}); err != nil {
 				t.Fatal(err)

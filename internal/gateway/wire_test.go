@@ -16,14 +16,14 @@ import (
 	"ipcguard/internal/status"
 )
 
-// wire is a client that says what it likes, and nothing that it was not told to say.
+// wire is a client that sends exactly what a test says.
 type wire struct {
 	t       testing.TB
 	nc      net.Conn
 	id      uint64 // the next MessageId
 	session uint64
 	in      bool // a session began, or a share or pipe was opened
-	users   bool // sessions begin for users here, and are no success
+	users   bool // sessions of users are expected and do not count as success
 }
 
 // dialWith connects through a dialer.
@@ -34,17 +34,23 @@ func dialWith(t testing.TB, dial func(context.Context, string, string) (net.Conn
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	// A peer that says nothing any more is given up: it never decides whether a test passes.
+	// The deadline ends a test whose peer is silent; it does not decide whether the test passes.
 	if err := nc.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return &wire{t: t, nc: nc}
 }
 
-// message is a request of the present session with the next MessageId.
+// message returns a request of the current session with the next MessageId.
 func (w *wire) message(command smb2.Command, body smb2.Body, change ...func(*smb2.Message)) []byte {
 	m := &smb2.Message{
-		Header: smb2.Header{CreditCharge: 1, Command: command, Credits: 8, MessageID: w.id, SessionID: w.session}, Body: body,
+		Header: smb2.Header{
+			CreditCharge: 1,
+			Command:      command,
+			Credits:      8,
+			MessageID:    w.id,
+			SessionID:    w.session,
+		}, Body: body,
 	}
 	for _, f := range change {
 		f(m)
@@ -53,10 +59,10 @@ func (w *wire) message(command smb2.Command, body smb2.Body, change ...func(*smb
 	return m.AppendMarshal(nil)
 }
 
-// raw sends bytes. A peer that has closed the connection is no failure: that is what many tests are about.
+// raw sends bytes. Errors are ignored: in many tests the peer closes the connection.
 func (w *wire) raw(b []byte) { _, _ = w.nc.Write(b) }
 
-// send sends a frame of these messages, one behind the other.
+// send sends a frame of these messages.
 func (w *wire) send(messages ...[]byte) {
 	b := make([]byte, nbss.HeaderLen)
 	for _, m := range messages {
@@ -68,7 +74,7 @@ func (w *wire) send(messages ...[]byte) {
 
 var errClosed = errors.New("closed")
 
-// receive reads one frame, and notes what it lets the client have.
+// receive reads one frame and records what the client was granted.
 func (w *wire) receive() (smb2.Header, []byte, error) {
 	var h smb2.Header
 	_, msg, err := nbss.ReadFrame(w.nc, nil, nbss.MaxLen)
@@ -88,12 +94,12 @@ func (w *wire) receive() (smb2.Header, []byte, error) {
 	return h, msg, h.Unmarshal(msg)
 }
 
-// ask sends a message and reads its answer. The status is 0xFFFFFFFF where the connection was closed instead.
+// ask sends a message and reads its response. The status is 0xFFFFFFFF if the connection was closed instead.
 func (w *wire) ask(message []byte) (status.NTStatus, []byte) {
 	w.t.Helper()
 	w.send(message)
 	h, msg, err := w.receive()
-	for err == nil && h.IsAsync() && status.NTStatus(h.Status) == status.Pending { // the answer is still to come
+	for err == nil && h.IsAsync() && status.NTStatus(h.Status) == status.Pending { // the final response follows
 		h, msg, err = w.receive()
 	}
 	if err != nil {
@@ -107,7 +113,7 @@ func (w *wire) ask(message []byte) (status.NTStatus, []byte) {
 
 const closedInstead status.NTStatus = 0xFFFFFFFF
 
-// negotiate agrees on a dialect. In 2.1 nothing has to be signed.
+// negotiate negotiates a dialect. 2.1 does not require signing.
 func (w *wire) negotiate(dialects ...uint16) {
 	w.t.Helper()
 	body := &smb2.NegotiateRequest{SecurityMode: smb2.SigningEnabled, Dialects: dialects, ClientGUID: [16]byte{21}}
@@ -126,7 +132,7 @@ func (w *wire) setup(token []byte, change ...func(*smb2.Message)) (status.NTStat
 	return w.ask(w.message(smb2.SessionSetup, setupOf(token), change...))
 }
 
-// begin begins a logon and returns the CHALLENGE. wrap is how tokens are wrapped.
+// begin starts a logon and returns the CHALLENGE. wrap wraps the tokens.
 func (w *wire) begin(c *ntlm.Client, wrap func(first bool, token []byte) []byte) []byte {
 	w.t.Helper()
 	first, err := c.Start(w.t.Context())
@@ -148,7 +154,7 @@ func (w *wire) begin(c *ntlm.Client, wrap func(first bool, token []byte) []byte)
 	return t.MechToken()
 }
 
-// proof is the AUTHENTICATE of a logon, changed.
+// proof returns the modified AUTHENTICATE of a logon.
 func (w *wire) proof(c *ntlm.Client, challenge []byte, change func(*ntlm.Authenticate)) []byte {
 	w.t.Helper()
 	b, err := c.Next(w.t.Context(), challenge)
@@ -179,15 +185,17 @@ func wrapped(first bool, token []byte) []byte {
 
 func bare(_ bool, token []byte) []byte { return token }
 
-// null makes a null session whose AUTHENTICATE is changed.
-func (w *wire) null(wrap func(bool, []byte) []byte, change func(*ntlm.Authenticate), message ...func(*smb2.Message)) status.NTStatus {
+// null logs on as a null session with a modified AUTHENTICATE.
+func (w *wire) null(
+	wrap func(bool, []byte) []byte, change func(*ntlm.Authenticate), message ...func(*smb2.Message),
+) status.NTStatus {
 	w.t.Helper()
 	c := ntlm.NewAnonymous(ntlm.Options{})
 	st, _ := w.setup(wrap(false, w.proof(c, w.begin(c, wrap), change)), message...)
 	return st
 }
 
-// user logs on as somebody whom the server knows.
+// user logs on as a user of the server.
 func (w *wire) user() status.NTStatus {
 	w.t.Helper()
 	w.users = true
