@@ -384,6 +384,7 @@ var withoutFiles = map[string]string{
 // TestBombs runs the command line over files that were made to cost much, each in a process of its own, and holds its
 // peak of memory and its time on the processor against the bounds. -v shows what each cost.
 func TestBombs(t *testing.T) {
+	t.Parallel()
 	list := append(sources(), documents()...)
 	seen := map[string]bool{}
 	for _, b := range list {

@@ -32,6 +32,7 @@ import (
 // weak while it is watched, and a domain controller in a network of its own that only a second worker reaches. The event,
 // the notification, the page and the plan tell of it; the plan is applied with the program, and the page says closed.
 func TestFleet(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short: a domain controller takes half a minute")
 	}

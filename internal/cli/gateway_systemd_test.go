@@ -18,6 +18,7 @@ import (
 // listens on port 445 with one capability, keeps rows, reads its policy again, hands over to a new process that systemd
 // takes for the service, and stops.
 func TestGatewayUnit(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd", "namespaces", "systemd", "rpcclient")
 	text, err := os.ReadFile("../../docs/ipcguard-gateway.service")
 	if err != nil {

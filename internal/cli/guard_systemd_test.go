@@ -17,6 +17,7 @@ import (
 // TestGuardOfSystemd arms the guard where systemd is the first process, with a real Samba server as one of its services,
 // and pulls the plug: the guard comes back with the next boot, and takes back what nobody confirmed.
 func TestGuardOfSystemd(t *testing.T) {
+	t.Parallel()
 	samba := peer.StartSamba(t, peer.Config{Address: "127.41.3.1"})
 	samba.Stop(t) // systemd starts it from here on
 	system := peer.StartSystem(t, samba.Machine, map[string]string{

@@ -72,6 +72,7 @@ func findingsOf(s *model.Scan) (out []string) {
 // TestCtrlC types Ctrl-C in the middle of a real host, whose answers stopped coming. What anonymous was given by then stays,
 // as partial; --resume asks that host alone again, and the file has each host once, as if nobody had come between.
 func TestCtrlC(t *testing.T) {
+	t.Parallel()
 	done := peer.StartSamba(t, peer.Config{Address: "127.76.2.1", Global: []string{"restrict anonymous = 2"}})
 	s := peer.StartSamba(t, peer.Config{Address: "127.76.2.2"})
 	bad := &peer.Badnet{Hold: 6000}

@@ -130,6 +130,7 @@ func hold(t *testing.T, file, address string, client netip.Addr, o scan.Options)
 // scanned and compared cell by cell. Two servers share the work. A server that still answers by the configuration before
 // (its helpers take a signal when they come to it) is started anew and asked again: that answer counts.
 func TestModelAgainstSamba(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd")
 	all := configurations(44)
 	switch {

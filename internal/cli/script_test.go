@@ -41,6 +41,7 @@ func yardstick() {
 //	listener NAME          open a port that never answers; $NAME is its address
 //	waitfor FILE           wait until a file is there and stays as it is
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){

@@ -34,6 +34,7 @@ func TestDescriptors(t *testing.T) {
 // TestServeFewDescriptors: a server that may open 256 files, with more slow clients on its page than that, scans as many hosts at once as it may and
 // keeps answering whoever is logged in.
 func TestServeFewDescriptors(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	program := buildProgram(t, dir)
 	few := filepath.Join(dir, "few")

@@ -20,6 +20,7 @@ import (
 // TestServeUnit runs the fleet's server from its own unit, under a real systemd with all that the unit takes away: it
 // scans, keeps its state over a restart, and has no right that it does not need.
 func TestServeUnit(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../docs/ipcguard-serve.service")
 	if err != nil {
 		t.Fatal(err)
@@ -117,6 +118,7 @@ func TestServeUnit(t *testing.T) {
 // TestWorkerUnit runs a worker from its own unit, under a real systemd: it joins as the unit's comments say, scans, goes on after kill -9
 // without joining again, gives back what it has when told to stop, and has no right that it does not need.
 func TestWorkerUnit(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../docs/ipcguard-worker@.service")
 	if err != nil {
 		t.Fatal(err)

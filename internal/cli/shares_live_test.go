@@ -367,6 +367,7 @@ func changesOf(p *model.Plan) (out []string) {
 // TestSharesAgainstSamba holds the model of who enters a share against real servers, cell by cell, and what a plan
 // promises against what the server does once it is applied.
 func TestSharesAgainstSamba(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd")
 	most := uint64(200)
 	switch {

@@ -18,6 +18,7 @@ import (
 // TestLostAnswerInJoin: a configuration that is held against a scan with a lost answer has no difference that the whole
 // scan does not show.
 func TestLostAnswerInJoin(t *testing.T) {
+	t.Parallel()
 	host, err := smbtest.NewHost("samba", "PRACTICE1")
 	if err != nil {
 		t.Fatal(err)
