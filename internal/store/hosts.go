@@ -125,8 +125,10 @@ func (q *Queries) Hosts(ctx context.Context, f HostFilter, p Page) ([]Host, int,
 	}
 	w := f.where(q.pg)
 	var total int
-	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM hosts h`+w.String(), w.args...); err != nil {
-		return nil, 0, err
+	if !p.Uncounted {
+		if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM hosts h`+w.String(), w.args...); err != nil {
+			return nil, 0, err
+		}
 	}
 	// What is skipped is skipped in the index: the rows of hosts are read for the page alone.
 	all, err := list(ctx, q, scanHost, hostColumns+` WHERE h.id IN (SELECT h.id FROM hosts h`+w.String()+order+p.limits(w)+`)`+order, w.args...)
@@ -198,20 +200,24 @@ func (q *Queries) Counts(ctx context.Context, f HostFilter) (Counts, error) {
 		if err := r.Scan(&verdict, &n); err != nil {
 			return err
 		}
-		c.Hosts += n
-		switch verdict {
-		case model.Exposed:
-			c.Exposed += n
-		case model.Limited:
-			c.Limited += n
-		case model.Closed:
-			c.Closed += n
-		default:
-			c.Unknown += n
-		}
+		c.add(verdict, n)
 		return nil
 	}, `SELECT h.verdict, count(*) FROM hosts h`+w.String()+` GROUP BY `+w.group("h.verdict"), w.args...)
 	return c, err
+}
+
+func (c *Counts) add(verdict model.Verdict, n int) {
+	c.Hosts += n
+	switch verdict {
+	case model.Exposed:
+		c.Exposed += n
+	case model.Limited:
+		c.Limited += n
+	case model.Closed:
+		c.Closed += n
+	default:
+		c.Unknown += n
+	}
 }
 
 // LastSeenBySite is when each site with hosts had its last result.

@@ -19,6 +19,14 @@ type Standing struct {
 // Exposed tells whether these hosts are exposed.
 func (s Standing) Exposed() bool { return s.Verdict == model.Exposed }
 
+// CountsOf adds standings up by their verdict, as [Queries.Counts] counts hosts.
+func CountsOf(all []Standing) (c Counts) {
+	for _, s := range all {
+		c.add(s.Verdict, s.Hosts)
+	}
+	return c
+}
+
 // Standings counts the hosts that a filter takes by site, owner and verdict.
 func (q *Queries) Standings(ctx context.Context, f HostFilter) ([]Standing, error) {
 	w := f.where(q.pg)

@@ -519,6 +519,8 @@ type Page struct {
 	Offset int
 	Size   int
 	Sort   string // a column's name; "-" before it turns the order round
+
+	Uncounted bool // of hosts: nobody asks how many there are, and 0 is said
 }
 
 // MaxPage bounds one page: what a browser still shows at once, and what a program may ask for in one call.

@@ -87,6 +87,9 @@ func TestHostAges(t *testing.T) {
 		same(s, "standings", standings, []Standing{
 			{s.site.Name, "", model.Closed, 1, ago(0)}, {s.site.Name, "", model.Limited, 1, ago(10)}, {s.site.Name, "", model.Exposed, 2, ago(40)},
 		})
+		counts, err := s.Counts(s.ctx, HostFilter{})
+		s.ok(err)
+		same(s, "the standings added up", CountsOf(standings), counts)
 		since, err := s.OpenSince(s.ctx, HostFilter{IDs: []int64{1, 2, 4}})
 		s.ok(err)
 		same(s, "open since", since, map[int64]time.Time{2: ago(40), 4: ago(0)})

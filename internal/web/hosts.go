@@ -1,9 +1,11 @@
 package web
 
 import (
+	"html/template"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
@@ -18,7 +20,6 @@ type hosts struct {
 	Filter  hostsFilter
 	Columns []cellHead
 	Heads   []head
-	Kinds   []string // of data, in words, in the order of a row's cells
 	Views   views
 	Rows    []hostRow
 	Pager   pager
@@ -63,7 +64,39 @@ var moreHostColumns = func() []column {
 
 type hostRow struct {
 	store.Host
-	Shown []cell
+	Shown template.HTML // what strangers get: a cell of the table for each kind
+}
+
+// hostRows are hosts as a matrix shows them. named has the cells name their kind, for a telephone. Hosts that look alike share their
+// cells, which are written once: a template takes as long for them as for the rest of the page.
+func hostRows(list []store.Host, named bool) []hostRow {
+	out, known := make([]hostRow, len(list)), map[store.Cells]template.HTML{}
+	for i, h := range list {
+		shown, ok := known[h.Cells]
+		if !ok {
+			shown = cellsHTML(h.Cells, named)
+			known[h.Cells] = shown
+		}
+		out[i] = hostRow{h, shown}
+	}
+	return out
+}
+
+// cellsHTML writes a host's cells. Nothing in it comes from outside: letters choose among words of ours.
+func cellsHTML(c store.Cells, named bool) template.HTML {
+	var b strings.Builder
+	for i, x := range cellsOf(c) {
+		b.WriteString(`<td class="cell ` + x.Class + `"`)
+		if named && (x.Class == "allowed" || x.Class == "limited") {
+			b.WriteString(` data-what="` + template.HTMLEscapeString(words(model.Disclosures()[i])) + `"`)
+		}
+		if x.Long != "" {
+			b.WriteString(`><span aria-hidden="true">` + x.Mark + `</span><span class="hidden-label">` + x.Long + `</span></td>`)
+		} else {
+			b.WriteString(`>` + x.Mark + `</td>`)
+		}
+	}
+	return template.HTML(b.String())
 }
 
 // cell is what strangers get of one kind, in a word, a class, and in full for those who do not see it.
@@ -116,14 +149,11 @@ func hostsPage(v *visit) error {
 	}
 	d.Heads = v.heads(byParam, page.Sort, columns)
 	for _, kind := range model.Disclosures() {
-		d.Kinds = append(d.Kinds, words(kind))
 		d.Columns = append(d.Columns, cellHead{
 			head: v.head(byParam, page.Sort, column{store.GivesSort(kind), words(kind), "cell", true}), Hosts: cells[kind], Only: v.with("discloses", string(kind), "offset", "", "page", ""),
 		})
 	}
-	for _, h := range list {
-		d.Rows = append(d.Rows, hostRow{h, cellsOf(h.Cells)})
-	}
+	d.Rows = hostRows(list, true)
 	if d.Filter.choices, err = v.choices(q); err != nil {
 		return err
 	}

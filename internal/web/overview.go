@@ -83,9 +83,11 @@ func overviewPage(v *visit) error {
 	}
 	d.Sites = options(d.Site, "every site", names)
 	filter := store.HostFilter{Site: d.Site}
-	if d.Counts, err = v.store.Counts(ctx, filter); err != nil {
+	standings, err := v.store.Standings(ctx, filter) // who counts these counts all
+	if err != nil {
 		return err
 	}
+	d.Counts = store.CountsOf(standings)
 	d.Empty = d.Counts.Hosts == 0
 	if d.Problems, err = v.problems(names, d.Site); err != nil {
 		return err
@@ -101,10 +103,6 @@ func overviewPage(v *visit) error {
 	}
 	d.Told = oneEach(events)
 	if d.Hosts, err = v.worstHosts(d.Site); err != nil {
-		return err
-	}
-	standings, err := v.store.Standings(ctx, filter)
-	if err != nil {
 		return err
 	}
 	if len(names) > 1 && d.Site == "" {

@@ -64,9 +64,7 @@ func reportPage(v *visit) error {
 	slices.SortStableFunc(list, func(a, b store.Host) int {
 		return cmp.Or(b.Severity.Rank()-a.Severity.Rank(), slices.Index(worstFirst, a.Verdict)-slices.Index(worstFirst, b.Verdict))
 	})
-	for _, h := range list {
-		d.Hosts = append(d.Hosts, hostRow{h, cellsOf(h.Cells)})
-	}
+	d.Hosts = hostRows(list, false)
 	d.More = total - len(list)
 	exceptions, err := v.store.Exceptions(ctx, false)
 	if err != nil {

@@ -192,7 +192,7 @@ type openHost struct {
 
 // worstHosts are the exposed ones with the worst findings.
 func (v *visit) worstHosts(site string) ([]openHost, error) {
-	list, _, err := v.store.Hosts(v.ctx(), store.HostFilter{Site: site, Verdict: "exposed"}, store.Page{Size: mostWorst, Sort: "-severity"})
+	list, _, err := v.store.Hosts(v.ctx(), store.HostFilter{Site: site, Verdict: "exposed"}, store.Page{Size: mostWorst, Sort: "-severity", Uncounted: true})
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
