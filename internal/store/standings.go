@@ -9,15 +9,25 @@ import (
 
 // Standing is how many hosts of an owner at a site have a verdict, and when the one that has not changed for longest did.
 type Standing struct {
-	Site    string
-	Owner   string
-	Verdict model.Verdict
-	Hosts   int
-	Oldest  time.Time
+	Site    string        `json:"site"`
+	Owner   string        `json:"owner"`
+	Verdict model.Verdict `json:"verdict"`
+	Hosts   int           `json:"hosts"`
+	Oldest  time.Time     `json:"oldest"`
 }
 
 // Exposed tells whether these hosts are exposed.
 func (s Standing) Exposed() bool { return s.Verdict == model.Exposed }
+
+// Score is the share of hosts that are closed, of a hundred, rounded down, so that 100 is every host: one that is limited counts half. What is
+// exposed counts nothing, and neither does what is not known: nobody has seen that it is closed. There is none without hosts.
+func (c Counts) Score() (n int, ok bool) {
+	all := c.Exposed + c.Limited + c.Closed + c.Unknown
+	if all <= 0 {
+		return 0, false
+	}
+	return (2*c.Closed + c.Limited) * 100 / (2 * all), true
+}
 
 // CountsOf adds standings up by their verdict, as [Queries.Counts] counts hosts.
 func CountsOf(all []Standing) (c Counts) {

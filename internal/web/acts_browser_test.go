@@ -193,6 +193,20 @@ func TestBrowser(t *testing.T) {
 	p.unfold()
 	p.says("The plan is made.", "ipcguard apply plan-", "--confirm-within 10m", "What stops")
 
+	// one plan for every host that a filter takes; the one that was audited has changes, the others are audited first
+	p.open("/hosts?verdict=exposed")
+	p.set("which", "all")
+	p.set("do", "plan")
+	p.press("fieldset.bulk button.main")
+	p.says("Plan for many hosts", "verdict exposed")
+	p.press("main form.fields button.main")
+	p.do(chromedp.Poll[chromedp.Void](`!document.querySelector('#progress[hx-get]') || document.querySelector('#progress').textContent.includes('Show the plan')`, chromedp.WithPollingTimeout(time.Minute)))
+	p.open(p.where())
+	p.says("to change", "to audit first", "restrict anonymous", "What it would stop", "group of hosts")
+	if links := eval[int](p, `document.querySelectorAll('a[href$="/files.zip"], a[href*="/tickets/"]').length`); links != 4 {
+		t.Errorf("%d files are handed over", links)
+	}
+
 	p.open("/schedules/new")
 	p.set("name", "every night")
 	p.press("main button.main")
@@ -230,7 +244,12 @@ func TestBrowser(t *testing.T) {
 		t.Error("the theme does not stay")
 	}
 
-	// the keyboard: the first stop leads to the content
+	// the keyboard: / leads to the search, and the first stop to the content
+	p.open("/findings")
+	p.do(chromedp.KeyEvent("/"))
+	if got := eval[string](p, `document.activeElement.type`); got != "search" {
+		t.Errorf("/ leads to %q", got)
+	}
 	p.open("/hosts")
 	p.do(chromedp.KeyEvent("\t"))
 	if got := eval[string](p, `document.activeElement.textContent`); got != "Skip to the content" {

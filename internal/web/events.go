@@ -10,7 +10,6 @@ type events struct {
 	Rows            []store.Event
 	Pager           pager
 	Heads           []head
-	Views           views
 	Sites, Kinds    []option
 	Least           []option
 	Since, Until    string
@@ -38,9 +37,6 @@ func eventsPage(v *visit) error {
 		return err
 	}
 	d.Rows, d.Pager = list, v.pager(page, len(list), total)
-	if d.Views, err = v.views(); err != nil {
-		return err
-	}
 	c, err := v.choices(q)
 	if err != nil {
 		return err

@@ -18,7 +18,6 @@ type findings struct {
 	Rows    []store.HostFinding
 	Heads   []head
 	ByKind  []head // of the kinds
-	Views   views
 	Pager   pager
 	Exports []export
 	One     *findingKind // where one kind is asked for
@@ -68,9 +67,6 @@ func findingsPage(v *visit) error {
 		"severity": by(func(k findingKind) int { return k.Severity.Rank() }), "title": by(func(k findingKind) string { return k.Title }),
 		"hosts": by(func(k findingKind) int { return k.Hosts }), "excepted": by(func(k findingKind) int { return k.Excepted }),
 	})
-	if d.Views, err = v.views(); err != nil {
-		return err
-	}
 	if d.Filter, err = v.choices(q); err != nil {
 		return err
 	}

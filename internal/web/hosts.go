@@ -20,7 +20,6 @@ type hosts struct {
 	Filter  hostsFilter
 	Columns []cellHead
 	Heads   []head
-	Views   views
 	Rows    []hostRow
 	Pager   pager
 	Exports []export
@@ -162,9 +161,6 @@ func hostsPage(v *visit) error {
 	}
 	d.Filter.Severities = options(q.Get("least"), "any severity", view.Severities)
 	d.Filter.Unchanged, d.Filter.Unseen = ageOptions(q.Get("unchanged")), ageOptions(q.Get("unseen"))
-	if d.Views, err = v.views(); err != nil {
-		return err
-	}
 	d.Filter.Verdicts = options(q.Get("verdict"), "every verdict", view.Verdicts)
 	d.Filter.Criticalities = options(q.Get("criticality"), "any", view.Criticalities)
 	d.Filter.Discloses = wordOptions(q.Get("discloses"), "anything", texts(model.Disclosures()...))

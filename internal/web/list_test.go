@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/store"
 )
 
@@ -94,6 +95,11 @@ func TestViews(t *testing.T) {
 	a := viewer.post("/views", "name", "bad & open", "path", "/hosts", "query", "verdict=exposed&sort=-last_seen&offset=100")
 	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/hosts?sort=-last_seen&verdict=exposed" {
 		t.Fatalf("%d %s", a.status, a.header.Get("Location"))
+	}
+	for _, path := range acts.Lists() {
+		if body := viewer.ok(path); !strings.Contains(body, `<input type="hidden" name="path" value="`+path+`">`) {
+			t.Errorf("%s cannot be saved as a view", path)
+		}
 	}
 	page := viewer.ok("/hosts?sort=-last_seen&verdict=exposed")
 	if !strings.Contains(page, `href="/hosts?sort=-last_seen&amp;verdict=exposed" aria-current="true">bad &amp; open</a>`) {

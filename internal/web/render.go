@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,7 @@ type frame struct {
 	Back    string // where the switch of the theme returns to
 	Text    string // that is searched for
 	Notice  string // of the last act
+	Views   views  // of a list
 	Version string
 	Now     time.Time
 	Data    any
@@ -187,6 +189,12 @@ func (v *visit) renderStatus(status int, name, title string, data any) error {
 		f.Whole, f.Roles = v.whom.Can(store.RoleAdmin), rolesOf(&v.user)
 		f.Menu = menuFor(v.whom, v.here)
 		f.Notice = v.sessions.PopString(v.r.Context(), keyNotice)
+		if status == http.StatusOK && slices.Contains(acts.Lists(), v.r.URL.Path) {
+			var err error
+			if f.Views, err = v.views(); err != nil {
+				return err
+			}
+		}
 	}
 	return v.write(status, name, "layout.html", f)
 }

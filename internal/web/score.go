@@ -8,17 +8,9 @@ import (
 	"ipcguard/internal/store"
 )
 
-// The score is the share of hosts that are closed, of a hundred; one that is limited counts half. What is exposed counts
-// nothing, and neither does what is not known: nobody has seen that it is closed. So it rises when a host becomes better, and
-// falls when one becomes worse or is lost from sight.
-
-// scoreOf is the score of a day, rounded down, so that 100 is every host; none without hosts.
+// scoreOf is the score of a day; so it rises when a host becomes better, and falls when one becomes worse or is lost from sight.
 func scoreOf(p store.TrendPoint) (n int, ok bool) {
-	all := p.Exposed + p.Limited + p.Closed + p.Unknown
-	if all <= 0 {
-		return 0, false
-	}
-	return (2*p.Closed + p.Limited) * 100 / (2 * all), true
+	return store.Counts{Exposed: p.Exposed, Limited: p.Limited, Closed: p.Closed, Unknown: p.Unknown}.Score()
 }
 
 // score is the score now, how it came to be, and where it was.

@@ -23,7 +23,6 @@ type settings struct {
 	Filter choices
 	Table  settingTable
 	One    *settingOne
-	Views  views
 	Total  int
 }
 
@@ -86,9 +85,6 @@ func settingsPage(v *visit) error {
 		"hosts": by(func(r settingRow) int { return r.Hosts }),
 	})
 	d.Table = settingTable{v.heads(byParam, order, settingColumns), rows}
-	if d.Views, err = v.views(); err != nil {
-		return err
-	}
 	if d.Filter, err = v.choices(q); err != nil {
 		return err
 	}

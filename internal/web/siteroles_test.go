@@ -147,7 +147,7 @@ func (s *alike) seesNothing(who store.Role) {
 	now := time.Now().UTC()
 	between := "from=" + now.AddDate(0, 0, -7).Format(time.RFC3339) + "&to=" + now.Format(time.RFC3339)
 	for _, path := range []string{
-		"/hosts", "/hosts/1", "/hosts/1/spans", "/hosts/1/results", "/hosts/1/documents/scan", "/findings", "/clients", "/exports/clients?format=csv", "/findings/counts", "/settings", "/events", "/sites", "/workers", "/targets", "/targets/1",
+		"/standings", "/hosts", "/hosts/1", "/hosts/1/spans", "/hosts/1/results", "/hosts/1/documents/scan", "/findings", "/clients", "/exports/clients?format=csv", "/findings/counts", "/settings", "/events", "/sites", "/workers", "/targets", "/targets/1",
 		"/tags", "/owners", "/runs", "/runs/1", "/runs/1/units", "/rollouts", "/rollouts/1", "/rollouts/1/groups", "/rollouts/1/hosts", "/rollouts/1/stops", "/schedules", "/exceptions?all=true", "/exports/hosts?format=csv", "/exports/findings?format=json", "/targets/export.csv", "/compare?" + between, "/acts", "/users", "/channels", "/credentials", "/workers/enrolled",
 	} {
 		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, p.base+"/api/v1"+path, nil)

@@ -19,7 +19,7 @@ type ViewChange struct {
 
 // Lists are the paths of the pages whose views can be saved.
 func Lists() []string {
-	return []string{"/hosts", "/findings", "/settings", "/events", "/targets", "/compare", "/runs", "/exceptions"}
+	return []string{"/hosts", "/findings", "/settings", "/events", "/targets", "/compare", "/runs", "/exceptions", "/clients", "/rollouts"}
 }
 
 // maxQuery bounds the query of a view in bytes: all filters with the longest values that they take.

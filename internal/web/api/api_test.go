@@ -106,13 +106,21 @@ func TestEverything(t *testing.T) {
 		return out
 	}
 	for _, path := range []string{
-		"/openapi.json", "/me", "/overview", "/overview?site=default&verdict=exposed", "/hosts", "/hosts?q=srv&sort=-last_seen&limit=1&offset=1", "/hosts/1", "/hosts/1/spans",
+		"/openapi.json", "/me", "/overview", "/overview?site=default&verdict=exposed", "/overview?owner=nobody", "/standings", "/standings?owner=ops", "/hosts", "/hosts?q=srv&sort=-last_seen&limit=1&offset=1", "/hosts/1", "/hosts/1/spans",
 		"/hosts/1/spans?kind=scan", "/hosts/1/results", "/hosts/1/documents/scan", "/clients", "/clients?logon=broken&client=c&sort=-hosts", "/hosts?logon=unsigned&sort=-logon", "/findings", "/findings?sort=-severity&discloses=accounts", "/findings/counts", "/settings", "/events",
 		"/events?kind=became-exposed&least=high&since=2020-01-01&open=true", "/trend", "/trend?from=2026-11-01&to=2026-11-22T00:00:00Z", "/sites", "/workers",
 		"/compare?from=2026-01-01&to=" + time.Now().UTC().Format("2006-01-02T15:04:05Z"), "/targets", "/targets?tag=LAB&enabled=true", "/targets/1", "/tags", "/owners", "/runs", "/runs/1", "/runs/1/units",
 		"/runs/1/units?state=done", "/schedules", "/exceptions", "/exceptions?all=true", "/me/tokens", "/me/views", "/search?q=srv", "/hosts?least=low&unchanged=1&unseen=1", "/hosts?sort=-gives-accounts", "/targets/export.csv",
 	} {
 		c.ask(v, http.MethodGet, path, nil, http.StatusOK)
+	}
+	var standings list[store.Standing]
+	c.ask(v, http.MethodGet, "/standings", nil, http.StatusOK).into(&standings)
+	if len(standings.Items) != 1 || standings.Items[0].Hosts != 3 || standings.Items[0].Owner != "ops" || standings.Items[0].Verdict != model.Exposed {
+		t.Errorf("%+v", standings)
+	}
+	if s := c.ask(v, http.MethodGet, "/overview", nil, http.StatusOK).Body.String(); !strings.Contains(s, `"score":0`) {
+		t.Errorf("three exposed hosts: %s", s)
 	}
 	var hosts list[store.Host]
 	c.ask(v, http.MethodGet, "/hosts?q=srv&sort=-name&limit=1", nil, http.StatusOK).into(&hosts)

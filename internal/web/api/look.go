@@ -37,7 +37,8 @@ func document(c *call) (any, error) { return json.RawMessage(c.doc), nil }
 // overview is the first thing that somebody wants to know.
 type overview struct {
 	Counts    store.Counts             `json:"counts"`
-	Discloses map[model.Disclosure]int `json:"discloses"` // how many hosts give it to strangers
+	Score     *int                     `json:"score,omitempty"` // of a hundred: closed hosts count whole, limited ones half; none without hosts
+	Discloses map[model.Disclosure]int `json:"discloses"`       // how many hosts give it to strangers
 }
 
 func getOverview(c *call) (any, error) {
@@ -46,7 +47,15 @@ func getOverview(c *call) (any, error) {
 		return nil, err
 	}
 	cells, err := c.store.CellCounts(c.ctx(), view.Hosts(c.query, c.now()))
-	return overview{counts, cells}, err
+	out := overview{Counts: counts, Discloses: cells}
+	if n, ok := counts.Score(); ok {
+		out.Score = &n
+	}
+	return out, err
+}
+
+func listStandings(c *call) (any, error) {
+	return all(c.store.Standings(c.ctx(), view.Hosts(c.query, c.now())))
 }
 
 func search(c *call) (any, error) {

@@ -117,7 +117,8 @@ func routes() []route {
 		{method: post, path: "/me/views", role: look, id: "saveView", summary: "Save a view under a name; one's own of that name is replaced", in: acts.ViewChange{}, out: store.SavedView{}, status: created, do: saveView},
 		{method: del, path: "/me/views/{id}", role: look, id: "deleteView", summary: "Remove one of one's own views", do: deleteView},
 
-		{method: get, path: "/overview", role: look, id: "overview", summary: "How many hosts are exposed, limited, closed and unknown, and what strangers get", query: view.HostFilter, out: overview{}, do: getOverview},
+		{method: get, path: "/overview", role: look, id: "overview", summary: "How many hosts are exposed, limited, closed and unknown, the score, and what strangers get", query: view.HostFilter, out: overview{}, do: getOverview},
+		{method: get, path: "/standings", role: look, id: "listStandings", summary: "How many hosts of each site and owner have each verdict, and since when the one that has not changed for longest is so", query: view.HostFilter, out: list[store.Standing]{}, do: listStandings},
 		{method: get, path: "/hosts", role: look, id: "listHosts", summary: "Hosts as last seen", query: with(view.HostFilter, paging, []view.Param{hostSorts}), out: list[store.Host]{}, do: listHosts},
 		{method: get, path: "/hosts/{id}", role: look, id: "getHost", summary: "A host with its names, open findings and ended ones", out: hostDetail{}, do: getHost},
 		{method: get, path: "/hosts/{id}/spans", role: look, id: "listSpans", summary: "The host's history: stretches in which nothing changed", query: []view.Param{ofKind}, out: list[store.Span]{}, do: listSpans},
