@@ -90,9 +90,9 @@ func TestPolicies(t *testing.T) {
 		"needs: " + strings.Repeat("[", 30_000): "line 1: more than 8 levels",
 		strings.Repeat("- ", 20_000) + "a":      "line 1: more than 8 levels",
 		"a:\n b:\n  c:\n   d:\n    e:\n     f:\n      g:\n       h:\n        i: 1\n": "more than 8 levels",
-		"nonsense: 1":     `unknown field "nonsense"`,
+		"nonsense: 1":     `unknown key "nonsense"`,
 		"needs: [\x1b[2J": "1:",
-		"\x1b]0;x\x07: 1": "unknown field",
+		"\x1b]0;x\x07: 1": "unknown key",
 		"needs: [1]":      "needs",
 	} {
 		_, err := parsePolicy([]byte(text))
