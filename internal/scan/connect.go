@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"syscall"
 	"time"
@@ -65,10 +66,32 @@ func (h *host) options(m *meter, dialects []smb.Dialect, t smb.Timeouts, dial di
 		Dialects: dialects,
 		NetBIOS:  h.o.NetBIOS || h.target.Addr.Port() == 139,
 		Timeouts: t,
-		Dial:     dial,
+		Dial:     h.timed(dial),
 		Counters: &m.Counters,
 	}
 }
+
+// timed notes how long the quickest connection took to make, which is the time of one round trip.
+func (h *host) timed(dial dialer) dialer {
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		began := time.Now()
+		c, err := dial(ctx, network, address)
+		if took := int64(time.Since(began)); err == nil {
+			for old := h.distance.Load(); (old == 0 || took < old) && !h.distance.CompareAndSwap(old, took); old = h.distance.Load() {
+			}
+		}
+		return c, err
+	}
+}
+
+// farAway is a round trip over which a scan waits for the way and not for the server.
+const farAway = 20 * time.Millisecond
+
+// far tells whether the server is that far away.
+func (h *host) far() bool { return time.Duration(h.distance.Load()) >= farAway }
 
 func (h *host) dialWith(ctx context.Context, o smb.Options) (*smb.Conn, error) {
 	if err := h.o.Pace.Wait(ctx); err != nil {

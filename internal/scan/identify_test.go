@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -165,6 +166,49 @@ func TestMissingPipe(t *testing.T) {
 		j := &job{ladder: &ladder{host: h}}
 		if got := j.opened(status.InvalidParameter); got.Outcome != want {
 			t.Errorf("%s: %+v", version, got)
+		}
+	}
+}
+
+// An answer to the negotiate of SMB1 that is none settles it for ksmbd, which has no SMB1, and for nobody else.
+func TestGarbledSMB1(t *testing.T) {
+	scanner, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, want := range map[string]int{"none": 0, "samba": 1} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				// What Linux 6.12 sends, as far as it sends it.
+				_, _ = c.Write([]byte("\x00\x00\x00\x25\x00\x00\x00\x25\xffSMBr\x00\x00\x00\x00\x80\x40\xc8" + strings.Repeat("\x00", 12) + "\x00\x00\xfe\xff\x00\x00\x00\x00\x01"))
+			}
+		}()
+		h := scanner.once(t.Context(), at(t, "127.0.0.1:1"), nil)
+		h.target = at(t, l.Addr().String())
+		h.result.Server.Undecided = nil
+		h.hearing.heard = true
+		h.hearing.target.NetBIOSComputer, h.hearing.target.NetBIOSDomain, h.hearing.target.DNSDomain = "K", "K", "K"
+		h.hearing.offered.Dialect, h.dialect = smb.SMB311, smb.SMB311
+		if version == "samba" {
+			h.hearing.target.HasVersion, h.hearing.target.Version.Major, h.hearing.target.Version.Minor = true, 6, 1
+		}
+		err = h.speaks(t.Context(), h.meter(0), smb.SMB1)
+		if err == nil || dropped(err) {
+			t.Fatalf("%s: %v", version, err)
+		}
+		h.undecided(smb.SMB1, err)
+		h.describe()
+		if got := h.result.Server.Undecided; len(got) != want {
+			t.Errorf("%s: %v (%v)", version, got, err)
 		}
 	}
 }

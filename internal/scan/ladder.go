@@ -63,6 +63,9 @@ func (l *ladder) climb(ctx context.Context, conn *link) {
 		l.turn.Lock()
 		defer l.turn.Unlock()
 	}
+	if !compounds(l.system()) {
+		l.apart.Store(true)
+	}
 	info := l.session.Info()
 	r.Dialect = l.conn.Negotiated().Dialect.String()
 	l.encryptRequired = info.EncryptRequired
@@ -81,6 +84,12 @@ func (l *ladder) climb(ctx context.Context, conn *link) {
 	}
 	l.later(func() { l.shares(ctx, l.session, l.named()) })
 	l.everything(ctx)
+}
+
+// compounds tells whether servers of a kind are known to take an open and the first message on the pipe in one frame. Small
+// servers answer the first request of a frame and drop the rest.
+func compounds(system string) bool {
+	return system == "samba" || system == "windows" || system == "ksmbd"
 }
 
 // beside is what can still be asked where IPC$ is refused: disk shares that were named.
@@ -187,9 +196,10 @@ const namesAtOnce = 16
 // more. See docs/scanning.md for what a scan costs a server.
 const fewPipes = 2
 
-// pipesAtOnce is how many pipes are open at a time.
+// pipesAtOnce is how many pipes are open at a time. At a distance a scan waits for the way, and the pipes are open for as
+// long as many waits take: fewer at a time would keep the server's helpers no less.
 func (l *ladder) pipesAtOnce() int {
-	if l.small() {
+	if l.small() && !l.far() {
 		return fewPipes
 	}
 	return len(l.pipes)
@@ -199,7 +209,7 @@ func (l *ladder) pipesAtOnce() int {
 func (h *host) small() bool { return h.system() != "windows" }
 
 // everything asks for every pipe, side by side on the one connection. Pipes are opened and bound together, but the
-// first call of all says who the server thinks the caller is. Names behind which nothing is asked come last: a server
+// first call of all says who the server thinks the caller is, unless that would cost a wait for a long way. Names behind which nothing is asked come last: a server
 // may be slow with those that it does not know.
 func (l *ladder) everything(ctx context.Context) {
 	jobs := make([]*job, len(l.pipes))
@@ -217,7 +227,9 @@ func (l *ladder) everything(ctx context.Context) {
 			j.first = sync.OnceFunc(func() { close(known) })
 			asked = append([]*job{j}, asked...)
 		case len(p.interfaces) > 0:
-			j.wait = known
+			if !l.far() {
+				j.wait = known
+			}
 			asked = append(asked, j)
 		default:
 			named = append(named, j)

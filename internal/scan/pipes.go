@@ -139,36 +139,54 @@ func (j *job) run(ctx context.Context) {
 		return
 	}
 	groups := j.groups()
-	pipes, errs := make([]smb.Pipe, len(groups)), make([]error, len(groups))
-	j.parallel(len(groups), func(i int) { pipes[i], errs[i] = j.openPipe(ctx) })
-	j.open = j.opened(errs[0])
-	for i, err := range errs {
-		if err == nil {
+	list := make([]*conversation, len(groups))
+	j.parallel(len(groups), func(i int) { list[i] = j.begin(ctx, groups[i]) })
+	j.open = j.opened(list[0].pipe.closed)
+	for i, c := range list {
+		if c.pipe.closed == nil {
 			continue
 		}
-		j.lose(err)
+		j.lose(c.pipe.closed)
 		if i > 0 { // no second instance: the first serves for both
-			groups[0] = append(groups[0], groups[i]...)
-			groups[i] = nil
+			list[0].more = append(list[0].more, c.talks...)
 		}
 	}
-	if errs[0] != nil {
+	if list[0].pipe.closed != nil {
 		j.talks = nil
 		return
 	}
-	j.parallel(len(groups), func(i int) {
-		if pipes[i] != nil && j.converse(ctx, pipes[i], groups[i]) {
-			j.leave(ctx, pipes[i])
+	j.parallel(len(list), func(i int) {
+		if c := list[i]; c.pipe.closed == nil && j.converse(ctx, c) {
+			j.leave(ctx, c.pipe)
 		}
 	})
 }
 
-func (j *job) openPipe(ctx context.Context) (smb.Pipe, error) {
-	p, err := j.tree.OpenPipe(ctx, j.pipe.name)
-	if err != nil {
-		return nil, err
+// conversation is what is said on one instance of a pipe.
+type conversation struct {
+	pipe    *renewing
+	client  *dcerpc.Client
+	talks   []*talk
+	results []dcerpc.ContextResult // of the bind, one for each talk
+	err     error                  // of the bind
+	more    []*talk                // those that got no instance of their own
+}
+
+// begin opens an instance of the pipe and binds talks on it.
+func (j *job) begin(ctx context.Context, talks []*talk) *conversation {
+	c := &conversation{pipe: &renewing{host: j.host, tree: j.tree, name: j.pipe.name}, talks: talks}
+	if len(talks) == 0 {
+		_ = c.pipe.open(ctx) // the pipe keeps why not
+		return c
 	}
-	return &renewing{Pipe: p, tree: j.tree, name: j.pipe.name}, nil
+	c.client = dcerpc.NewClient(c.pipe)
+	syntaxes := make([]dcerpc.SyntaxID, len(talks))
+	for i, t := range talks {
+		t.client = c.client
+		syntaxes[i] = t.iface.syntax
+	}
+	c.results, c.err = c.client.Bind(ctx, syntaxes...)
+	return c
 }
 
 // opened judges an open. The Linux kernel's server says STATUS_INVALID_PARAMETER of every name that it has no pipe for,
@@ -191,7 +209,7 @@ func (j *job) groups() [][]*talk {
 		t := &talk{job: j, iface: i, bind: model.Step{Outcome: model.NotTested}}
 		j.talks = append(j.talks, t)
 		if i.probe != nil && i.entry.ID != mgmt {
-			if called && !j.single && !j.small() {
+			if called && j.sideBySide() {
 				groups = append(groups, []*talk{t})
 				continue
 			}
@@ -204,6 +222,9 @@ func (j *job) groups() [][]*talk {
 	}
 	return groups
 }
+
+// sideBySide tells whether a pipe gets an instance for each interface that is called.
+func (j *job) sideBySide() bool { return !j.single && (!j.small() || j.far()) }
 
 // leave closes a pipe without waiting for the answer: a server has few places for clients of its pipes, and the pipes
 // still to come want them.
@@ -218,34 +239,31 @@ func (j *job) leave(ctx context.Context, p smb.Pipe) {
 	j.closing.Go(func() { _ = p.Close(ctx) }) // a pipe that does not close ends with the connection
 }
 
-// converse binds talks on a pipe and calls behind those that were accepted. A server that refuses the whole bind because
-// of one of several interfaces is asked for each of them alone. It tells whether the pipe is still open.
-func (j *job) converse(ctx context.Context, p smb.Pipe, talks []*talk) (open bool) {
+// converse calls behind the interfaces that were accepted. A server that refuses the whole bind because of one of several
+// interfaces is asked for each of them alone. It tells whether the pipe is still open.
+func (j *job) converse(ctx context.Context, c *conversation) (open bool) {
+	talks := append(c.talks, c.more...)
 	if len(talks) == 0 {
 		return true
 	}
-	client := dcerpc.NewClient(p)
-	syntaxes := make([]dcerpc.SyntaxID, len(talks))
-	for i, t := range talks {
-		t.client = client
-		syntaxes[i] = t.iface.syntax
-	}
-	results, err := client.Bind(ctx, syntaxes...)
-	if err != nil {
-		j.lose(err)
-		if len(talks) > 1 && !lost(err) {
-			_ = p.Close(ctx) // first: some servers have one place for each pipe
+	if c.err != nil {
+		j.lose(c.err)
+		if len(talks) > 1 && !lost(c.err) {
+			_ = c.pipe.Close(ctx) // first: some servers have one place for each pipe
 			j.separately(ctx, talks)
 			return false
 		}
 		for _, t := range talks {
-			t.bind = bindError(err)
+			t.bind = bindError(c.err)
 		}
 		return true
 	}
 	<-j.wait
 	for i, t := range talks {
-		if t.bind = bindStep(results[i]); oneAtATime(results[i]) && len(talks) > 1 {
+		if i >= len(c.results) {
+			t.client = c.client
+			t.alter(ctx)
+		} else if t.bind = bindStep(c.results[i]); oneAtATime(c.results[i]) && len(talks) > 1 {
 			t.alter(ctx)
 		}
 		if t.bind.Outcome == model.Allowed && t.iface.probe != nil && t.lost == nil {
@@ -283,14 +301,14 @@ func (t *talk) alter(ctx context.Context) {
 
 func (j *job) separately(ctx context.Context, talks []*talk) {
 	for _, t := range talks {
-		p, err := j.openPipe(ctx)
-		if err != nil {
+		c := j.begin(ctx, []*talk{t})
+		if err := c.pipe.closed; err != nil {
 			j.lose(err)
 			t.bind = model.Step{Outcome: model.Inconclusive, Detail: "the pipe could not be opened again: " + plain(err)}
 			continue
 		}
-		j.converse(ctx, p, []*talk{t})
-		_ = p.Close(ctx)
+		j.converse(ctx, c)
+		_ = c.pipe.Close(ctx)
 	}
 }
 

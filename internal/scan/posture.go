@@ -87,7 +87,7 @@ func (h *host) posture(ctx context.Context, m *meter) (unsure []smb.Dialect) {
 		case dropped(err):
 			unsure = append(unsure, d)
 		case err != nil:
-			h.result.Server.Undecided = append(h.result.Server.Undecided, d.String())
+			h.undecided(d, err)
 		}
 	})
 	slices.Sort(unsure)
@@ -101,22 +101,34 @@ const (
 	settle      = 500 * time.Millisecond
 )
 
-// alone offers dialects again while nothing else of ours is open. One over which the server drops the connection each
-// time, while it answers others, is not spoken. One without an answer is undecided.
+// alone offers dialects again while nothing else of ours is open, and twice where more than one was dropped. One over which
+// the server drops the connection each time, while it answers others, is not spoken. One without an answer is undecided.
 func (h *host) alone(ctx context.Context, dialects []smb.Dialect) {
 	m, wait := h.meter(h.waited()), shortSettle
 	if len(dialects) > 1 || slices.ContainsFunc(h.ladders, func(l *ladder) bool { return l.unmet != nil }) {
 		wait = settle
 	}
 	for _, d := range dialects {
+		_ = sleep(ctx, wait) // where the time ends, so does the question
 		err := h.speaks(ctx, m, d)
-		if dropped(err) && sleep(ctx, wait) == nil {
+		if dropped(err) && wait == settle && sleep(ctx, wait) == nil {
 			err = h.speaks(ctx, m, d)
 		}
 		if err != nil && !dropped(err) {
-			h.result.Server.Undecided = append(h.result.Server.Undecided, d.String())
+			h.undecided(d, err)
 		}
 	}
+}
+
+// undecided keeps a dialect over which nothing was settled. What an answer to SMB1 that is none means is for those to say
+// who know what the server is.
+func (h *host) undecided(d smb.Dialect, err error) {
+	var t *smb.TransportError
+	if d == smb.SMB1 && errors.As(err, &t) && t.NotSMB() {
+		h.garbled = true
+		return
+	}
+	h.result.Server.Undecided = append(h.result.Server.Undecided, d.String())
 }
 
 // speaks settles one dialect, or returns why it could not.
@@ -193,12 +205,16 @@ func (h *host) describe() {
 	rank := func(name string) int {
 		return slices.IndexFunc(order, func(d smb.Dialect) bool { return d.String() == name })
 	}
-	slices.SortFunc(s.Dialects, func(a, b string) int { return rank(a) - rank(b) })
-	slices.SortFunc(s.Undecided, func(a, b string) int { return rank(a) - rank(b) })
-	slices.Sort(s.Ciphers)
 	h.lock.Lock()
 	who := h.identify()
 	h.lock.Unlock()
+	// ksmbd has no SMB1, and answers its negotiate with the length written twice. [M] ksmbd-6.12
+	if h.garbled && systemOf(who) != "ksmbd" {
+		s.Undecided = append(s.Undecided, smb.SMB1.String())
+	}
+	slices.SortFunc(s.Dialects, func(a, b string) int { return rank(a) - rank(b) })
+	slices.SortFunc(s.Undecided, func(a, b string) int { return rank(a) - rank(b) })
+	slices.Sort(s.Ciphers)
 	s.System, s.OS, s.Product, s.Basis = systemOf(who), titleOf(who), who.Product, who.Basis
 	if who.Kind != nil {
 		s.Decoy = who.Kind.Decoy

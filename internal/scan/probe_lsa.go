@@ -47,6 +47,7 @@ func probeLSA(ctx context.Context, t *talk) {
 		return
 	}
 	a.gave(1)
+	defer t.giveBack(func() error { _, err := lsa.Close(ctx, policy.Handle); return err })
 	domain := t.lsaDomain(ctx, lsa, policy.Handle)
 	if t.lost != nil {
 		return

@@ -34,6 +34,7 @@ func probeSAMR(ctx context.Context, t *talk) {
 	if !ok {
 		return
 	}
+	defer t.giveBack(func() error { _, err := sam.CloseHandle(ctx, server); return err })
 	var domains []string
 	sum, err := pages(func(resume uint32) (page, error) {
 		r, err := sam.EnumerateDomains(ctx, server, resume)
@@ -77,6 +78,7 @@ func probeSAMR(ctx context.Context, t *talk) {
 		return
 	}
 	a.gave(1)
+	defer t.giveBack(func() error { _, err := sam.CloseHandle(ctx, domain.Handle); return err })
 	t.samDomain(ctx, sam, domain.Handle)
 }
 

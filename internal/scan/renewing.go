@@ -9,15 +9,55 @@ import (
 	"ipcguard/internal/status"
 )
 
-// renewing is a pipe that is opened anew, and bound as before, after a call that the server's program does not have. The
+// renewing is a pipe that is opened by its first message, where the server takes both in one frame, and before it where
+// not. It is opened anew, and bound as before, after a call that the server's program does not have. The
 // Linux kernel's server answers such a call with STATUS_NOT_SUPPORTED in the place of a fault, and every call after it on
 // the same pipe likewise, those that it has among them. [M] ksmbd-6.12
 type renewing struct {
-	smb.Pipe
-	tree  smb.Tree
-	name  string
-	binds [][]byte // the messages that made the association, in their order
-	stale bool
+	smb.Pipe // nil before it is open
+	host     *host
+	tree     smb.Tree
+	name     string
+	closed   error    // why it could not be opened
+	binds    [][]byte // the messages that made the association, in their order
+	stale    bool
+}
+
+// open opens the pipe by itself.
+func (r *renewing) open(ctx context.Context) error {
+	r.Pipe, r.closed = r.tree.OpenPipe(ctx, r.name)
+	return r.closed
+}
+
+// begin opens the pipe and sends its first message. An answer that comes only when the message is sent by itself shows
+// that the server does not like the two together; where there is none, they are apart from then on, too.
+func (r *renewing) begin(ctx context.Context, in []byte, most int) ([]byte, error) {
+	if r.host == nil || r.host.apart.Load() {
+		if err := r.open(ctx); err != nil {
+			return nil, err
+		}
+		return r.Pipe.Transact(ctx, in, most)
+	}
+	p, out, err := r.tree.OpenTransact(ctx, r.name, in, most)
+	if p == nil {
+		if r.closed = err; lost(err) {
+			r.host.apart.Store(true)
+		}
+		return nil, err
+	}
+	r.Pipe = p
+	var nt status.NTStatus
+	switch {
+	case lost(err):
+		r.host.apart.Store(true)
+	case errors.As(err, &nt) && len(out) == 0:
+		alone, second := p.Transact(ctx, in, most)
+		if second == nil {
+			r.host.apart.Store(true)
+		}
+		return alone, second
+	}
+	return out, err
 }
 
 // The types of messages that make an association: bind and alter_context. See [C706] 12.6.4.
@@ -30,7 +70,11 @@ func (r *renewing) Transact(ctx context.Context, in []byte, most int) ([]byte, e
 			return nil, err
 		}
 	}
-	out, err := r.Pipe.Transact(ctx, in, most)
+	transact := r.begin
+	if r.Pipe != nil {
+		transact = r.Pipe.Transact
+	}
+	out, err := transact(ctx, in, most)
 	var nt status.NTStatus
 	switch {
 	case err == nil && len(in) > 2 && slices.Contains(associating, in[2]):

@@ -21,6 +21,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ipcguard/internal/catalog"
@@ -166,6 +167,10 @@ type host struct {
 	refused model.Identity // whose logon was refused last
 	logons  int            // that were answered
 	dialect smb.Dialect
+
+	garbled  bool         // an answer to the negotiate of SMB1 was none
+	apart    atomic.Bool  // pipes are opened and bound in two frames
+	distance atomic.Int64 // the shortest time that a connection took to make, in nanoseconds
 
 	turn      sync.Mutex // held by the identity that is asking, where a server is asked by one at a time
 	lock      sync.Mutex

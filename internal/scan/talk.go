@@ -125,5 +125,16 @@ func (a *answer) more(yes bool) {
 	}
 }
 
+// giveBack closes a handle where the end of the pipe does not. The Linux kernel's server keeps it, and refuses to open
+// another on a later pipe of the same number. [M] ksmbd-6.12
+func (t *talk) giveBack(closing func() error) {
+	if t.lost != nil || t.system() != "ksmbd" {
+		return
+	}
+	if err := closing(); lost(err) {
+		t.lost = err
+	}
+}
+
 // ends says that the calls which would have come behind this one could not be made, where it was refused.
 func (a *answer) ends() { a.Ends = a.denied() }

@@ -14,6 +14,7 @@ type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 // inTwoWays asks for a dialect with the SMB1 question that opens the door to every dialect. What does not like it (a
 // filter on the way, a server of one dialect) gets a plain SMB2 negotiate: at once where it refused the first question,
 // and beside it where half the wait has brought nothing. Both together take no longer than the wait for one answer.
+// The null-session question alone begins with the plain negotiate, which saves a request at all but the oldest servers.
 func (h *host) inTwoWays(ctx context.Context, m *meter) (*link, error) {
 	wait := patient(h.o.Timeouts).WithDefaults()
 	half := wait.Negotiate / 2
@@ -21,8 +22,12 @@ func (h *host) inTwoWays(ctx context.Context, m *meter) (*link, error) {
 		wait.Negotiate = half
 	}
 	connected := make(chan struct{})
+	first, second := smb.AllDialects(), modern()
+	if h.o.Quick && !h.options(m, nil, wait, nil).NetBIOS {
+		first, second = second, first
+	}
 	older := ask(ctx, func(ctx context.Context) (*link, error) {
-		c, err := h.dialWith(ctx, h.options(m, smb.AllDialects(), wait, telling(h.o.Dial, connected)))
+		c, err := h.dialWith(ctx, h.options(m, first, wait, telling(h.o.Dial, connected)))
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +39,7 @@ func (h *host) inTwoWays(ctx context.Context, m *meter) (*link, error) {
 	}
 	brief, cancel := context.WithTimeout(ctx, half)
 	defer cancel()
-	newer := ask(brief, func(ctx context.Context) (*link, error) { return h.connect(ctx, m, modern()) })
+	newer := ask(brief, func(ctx context.Context) (*link, error) { return h.connect(ctx, m, second) })
 	if over {
 		if second := <-newer.answer; second.err == nil {
 			return second.link, nil

@@ -64,6 +64,12 @@ func (s *Server) Close() error {
 	return err
 }
 
+// Serve speaks with the client at the other end of a connection, such as one of [net.Pipe], until either side ends it.
+func Serve(nc net.Conn, h *Host) {
+	defer nc.Close()
+	serve(nc, h)
+}
+
 func (s *Server) accept() {
 	defer s.wg.Done()
 	for {

@@ -27,6 +27,9 @@ type Tree interface {
 	Info() TreeInfo
 	// OpenPipe opens a named pipe; name comes without \pipe\.
 	OpenPipe(ctx context.Context, name string) (Pipe, error)
+	// OpenTransact opens a named pipe and writes in, where it can in one frame with the open. Without a Pipe the error is
+	// that of the open; with one it is that of the transaction, as of [Pipe.Transact].
+	OpenTransact(ctx context.Context, name string, in []byte, max int) (Pipe, []byte, error)
 	// OpenRoot opens the share's root folder for listing, which proves that it may be read. Nothing is ever written.
 	OpenRoot(ctx context.Context) (File, error)
 	// Disconnect ends the tree connect on the server.

@@ -118,6 +118,16 @@ func (t *tree) OpenPipe(ctx context.Context, name string) (dialect.Pipe, error) 
 	return &pipe{t, fid}, nil
 }
 
+// OpenTransact implements dialect.Tree. SMB1 has no way to do both in one frame.
+func (t *tree) OpenTransact(ctx context.Context, name string, in []byte, max int) (dialect.Pipe, []byte, error) {
+	p, err := t.OpenPipe(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := p.Transact(ctx, in, max)
+	return p, out, err
+}
+
 func (t *tree) create(ctx context.Context, r request, body *smb1.NTCreateRequest) (fid uint16, err error) {
 	got, err := t.s.c.exchange(ctx, r, body)
 	if err != nil {

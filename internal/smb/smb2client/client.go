@@ -80,12 +80,7 @@ func (c *Client) exchange(ctx context.Context, r request) ([]answer, error) {
 	}
 	answers := make([]answer, n)
 	for i, one := range sent {
-		got, err := c.conn.Wait(ctx, one, r.layer, r.deadline)
-		if err == nil {
-			answers[i].msg = got.Message
-			err = c.check(&answers[i], r, got.Encrypted)
-		}
-		if err != nil {
+		if answers[i], err = c.await(ctx, one, r); err != nil {
 			for _, rest := range sent[i+1:] {
 				c.conn.Abandon(rest)
 			}
@@ -93,6 +88,16 @@ func (c *Client) exchange(ctx context.Context, r request) ([]answer, error) {
 		}
 	}
 	return answers, nil
+}
+
+// await is the answer to a request that was sent.
+func (c *Client) await(ctx context.Context, one *transport.Request, r request) (a answer, err error) {
+	got, err := c.conn.Wait(ctx, one, r.layer, r.deadline)
+	if err != nil {
+		return a, err
+	}
+	a.msg = got.Message
+	return a, c.check(&a, r, got.Encrypted)
 }
 
 // send builds the frame, registers its requests and writes it.

@@ -60,6 +60,13 @@ func (c *credits) take(ctx context.Context, n int, conn *transport.Conn, layer s
 	return <-w.id, uint16(n), nil // granted in this moment
 }
 
+// has tells whether n requests can be sent now.
+func (c *credits) has(n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.waiting) == 0 && c.free >= n
+}
+
 // spend is called with the lock held.
 func (c *credits) spend(n int) (id uint64, ask uint16) {
 	id = c.next

@@ -149,14 +149,68 @@ func (t *tree) create(ctx context.Context, body *smb2.CreateRequest) (*pipe, err
 
 // OpenPipe implements dialect.Tree.
 func (t *tree) OpenPipe(ctx context.Context, name string) (dialect.Pipe, error) {
-	p, err := t.create(ctx, &smb2.CreateRequest{
-		ImpersonationLevel: smb2.Impersonation, DesiredAccess: smb2.PipeAccess,
-		ShareAccess: smb2.FileShareRead | smb2.FileShareWrite, CreateDisposition: smb2.FileOpen, Name: smb2.EncodeText(name),
-	})
+	p, err := t.create(ctx, named(name))
 	if err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// named asks for a pipe.
+func named(name string) *smb2.CreateRequest {
+	return &smb2.CreateRequest{
+		ImpersonationLevel: smb2.Impersonation, DesiredAccess: smb2.PipeAccess,
+		ShareAccess: smb2.FileShareRead | smb2.FileShareWrite, CreateDisposition: smb2.FileOpen, Name: smb2.EncodeText(name),
+	}
+}
+
+// OpenTransact implements dialect.Tree, with a compound of related requests. See [MS-SMB2] 3.2.4.1.4.
+func (t *tree) OpenTransact(ctx context.Context, name string, in []byte, max int) (dialect.Pipe, []byte, error) {
+	c := t.s.c
+	if err := ctx.Err(); err != nil {
+		return nil, nil, transport.NetError(transport.LayerOpen, err)
+	}
+	if !c.credits.has(2) { // a server that grants one at a time would never let two go
+		p, err := t.create(ctx, named(name))
+		if err != nil {
+			return nil, nil, err
+		}
+		out, err := p.Transact(ctx, in, max)
+		return p, out, err
+	}
+	p := &pipe{t, smb2.RelatedFileID}
+	open := t.s.request(ctx, transport.LayerOpen, t)
+	open.messages = []*smb2.Message{
+		{Header: smb2.Header{Command: smb2.Create}, Body: named(name)},
+		{Header: smb2.Header{Command: smb2.IOCTL}, Body: p.transceive(in, max)},
+	}
+	id, ask, err := c.credits.take(ctx, len(open.messages), c.conn, open.layer, open.deadline)
+	if err != nil {
+		return nil, nil, err
+	}
+	sent, err := c.send(open, id, ask)
+	if err != nil {
+		return nil, nil, err
+	}
+	got, err := c.await(ctx, sent[0], open)
+	if err == nil {
+		err = got.status(transport.LayerOpen)
+	}
+	var opened smb2.CreateResponse
+	if err == nil {
+		err = got.body(transport.LayerOpen, &opened)
+	}
+	if err != nil {
+		c.conn.Abandon(sent[1]) // it fails for the same reason
+		return nil, nil, err
+	}
+	p.id = opened.FileID
+	call := t.s.request(ctx, transport.LayerCall, t)
+	if got, err = c.await(ctx, sent[1], call); err != nil {
+		return p, nil, err
+	}
+	out, err := p.transacted(ctx, &got, max)
+	return p, out, err
 }
 
 // OpenRoot implements dialect.Tree.
