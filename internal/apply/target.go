@@ -14,7 +14,7 @@ type Target interface {
 	// Spec names the target so that it can be opened again from a journal: samba:/etc/samba/smb.conf, windows:,
 	// winreg://host:445.
 	Spec() string
-	// System is the plan's name of the system: samba or windows.
+	// System is the plan's name of the system: samba, ksmbd or windows.
 	System() string
 	// Host identifies the host, so that a journal is never applied to another.
 	Host(ctx context.Context) (Host, error)

@@ -19,7 +19,7 @@ func (o *Options) smbConf(path string) (*facts, error) {
 		system = "ksmbd"
 	}
 	f := newFacts("smbconf", path, system)
-	c, err := smbconf.Load(path, smbconf.Options{Copied: true, ReadFile: copied})
+	c, err := smbconf.Load(path, smbconf.Options{Copied: true, ReadFile: copied, Ksmbd: system == "ksmbd"})
 	if err != nil {
 		return nil, err
 	}

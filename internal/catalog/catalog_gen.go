@@ -344,7 +344,7 @@ var generated = Catalog{
 		}, Wanted: []Wanted{
 			{Value: 1, Compare: "at-least", Why: "Keeps strangers off IPC$."},
 		}, TakesEffect: []Effect{
-			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+			{When: "service-restart", How: "ksmbd.control --shutdown, then ksmbd.mountd; a reload reads the shares again and not [global]", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Governs: Governs{Tree: true, Pipes: []string{"*"}}, Reach: "anonymous", Related: []string{"restrict anonymous"}, Sources: []string{"S ksmbd-tools"}},
 		{ID: "ksmbd:map to guest", Title: "Turn failed logons into guests (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] map to guest", Type: "enum", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Never or bad user.", Values: []Meaning{
 			{Value: "never", Means: "A failed logon fails."},
@@ -354,52 +354,52 @@ var generated = Catalog{
 		}, Wanted: []Wanted{
 			{Value: "never", Compare: "equal", Why: "A mistyped name should not be a way in."},
 		}, TakesEffect: []Effect{
-			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+			{When: "service-restart", How: "ksmbd.control --shutdown, then ksmbd.mountd; a reload reads the shares again and not [global]", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Governs: Governs{Session: true}, Reach: "anonymous", Related: []string{"map to guest"}, Sources: []string{"S ksmbd-tools"}},
 		{ID: "ksmbd:guest account", Title: "The account of strangers (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] guest account", Type: "string", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Strangers work under this account.", Defaults: []Default{
 			{Value: "nobody", Sources: []string{"S ksmbd-tools"}},
 		}, TakesEffect: []Effect{
-			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+			{When: "service-restart", How: "ksmbd.control --shutdown, then ksmbd.mountd; a reload reads the shares again and not [global]", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Reach: "anonymous", Sources: []string{"S ksmbd-tools"}},
 		{ID: "ksmbd:guest ok", Title: "A share that takes strangers (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [SHARE] guest ok", Type: "bool", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "A disk share with it is readable without credentials.", Defaults: []Default{
 			{Value: false, Sources: []string{"S ksmbd-tools"}},
 		}, TakesEffect: []Effect{
-			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
 		{ID: "ksmbd:invalid users", Title: "Users that a share refuses (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [SHARE] invalid users", Type: "list", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Refuses the users named.", Defaults: []Default{
 			{Value: []interface{}{}, Sources: []string{"S ksmbd-tools"}},
 		}, TakesEffect: []Effect{
-			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
 		{ID: "ksmbd:valid users", Title: "Users that a share takes (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [SHARE] valid users", Type: "list", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Takes only the users named.", Defaults: []Default{
 			{Value: []interface{}{}, Sources: []string{"S ksmbd-tools"}},
 		}, TakesEffect: []Effect{
-			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
 		{ID: "ksmbd:server min protocol", Title: "Lowest dialect of the server (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] server min protocol", Type: "enum", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Refuses older dialects.", Defaults: []Default{
 			{Value: "SMB2_10", Sources: []string{"S ksmbd-tools"}},
 		}, TakesEffect: []Effect{
-			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+			{When: "service-restart", How: "ksmbd.control --shutdown, then ksmbd.mountd; a reload reads the shares again and not [global]", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
 		{ID: "ksmbd:server signing", Title: "Signed messages (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] server signing", Type: "enum", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Whether messages are signed.", Defaults: []Default{
 			{Value: "disabled", Sources: []string{"S ksmbd-tools"}},
 		}, TakesEffect: []Effect{
-			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+			{When: "service-restart", How: "ksmbd.control --shutdown, then ksmbd.mountd; a reload reads the shares again and not [global]", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
 		{ID: "ksmbd:smb3 encryption", Title: "Encrypted sessions (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] smb3 encryption", Type: "bool", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Whether SMB3 sessions are encrypted.", Defaults: []Default{
 			{Value: false, Sources: []string{"S ksmbd-tools"}},
 		}, TakesEffect: []Effect{
-			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+			{When: "service-restart", How: "ksmbd.control --shutdown, then ksmbd.mountd; a reload reads the shares again and not [global]", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
 		{ID: "ksmbd:hosts allow", Title: "Addresses that may connect (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] hosts allow", Type: "list", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Named in the manual page but not supported by the version read.", Defaults: []Default{
 			{Value: []interface{}{}, Sources: []string{"S ksmbd-tools"}},
 		}, TakesEffect: []Effect{
-			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+			{When: "service-restart", How: "ksmbd.control --shutdown, then ksmbd.mountd; a reload reads the shares again and not [global]", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
 		{ID: "ksmbd:hosts deny", Title: "Addresses that may not connect (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] hosts deny", Type: "list", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Named in the manual page but not supported by the version read.", Defaults: []Default{
 			{Value: []interface{}{}, Sources: []string{"S ksmbd-tools"}},
 		}, TakesEffect: []Effect{
-			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"S ksmbd-tools"}},
+			{When: "service-restart", How: "ksmbd.control --shutdown, then ksmbd.mountd; a reload reads the shares again and not [global]", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
 		{ID: "server schannel", Title: "Netlogon insists on its secure channel", System: "samba", Where: "[global] server schannel", Type: "enum", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "Anything but yes lets a computer account speak Netlogon without it, which Zerologon uses. Exceptions by account are lines of their own.", Values: []Meaning{
 			{Value: "yes", Means: "Required."},
@@ -2285,18 +2285,22 @@ var generated = Catalog{
 		}}, Settings: []string{"NullSessionPipes", "NullSessionShares", "restrict anonymous", "server smb encrypt", "ksmbd:restrict anonymous"}, Refs: []string{"CVE-1999-0519", "Nessus 26920"}, Sources: []string{"D KB3034016", "D ms-blog"}},
 		{ID: "guest-session-accepted", Title: "Guests are let in", Kind: "scan", Identity: "guest", Severity: []Grade{
 			{Level: "low"},
-		}, Meaning: "A caller without valid credentials gets a session that the server calls guest.", Fix: Advice{"samba": {
+		}, Meaning: "A caller without valid credentials gets a session that the server calls guest.", Fix: Advice{"ksmbd": {
+			{Say: "map to guest = never."},
+		}, "samba": {
 			{Say: "map to guest = never."},
 		}, "windows": {
 			{Say: "Disable the guest account."},
-		}}, Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"D SPS accounts-guest-account-status", "S samba"}},
+		}}, Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest", "ksmbd:map to guest"}, Sources: []string{"D SPS accounts-guest-account-status", "S samba"}},
 		{ID: "unknown-user-becomes-guest", Title: "A made-up name is let in as guest", Kind: "scan", Identity: "unknown-user", Severity: []Grade{
 			{Level: "medium"},
-		}, Meaning: "Any name works. Credentials prove nothing here, and scanners that try passwords see every one succeed.", Fix: Advice{"samba": {
+		}, Meaning: "Any name works. Credentials prove nothing here, and scanners that try passwords see every one succeed.", Fix: Advice{"ksmbd": {
+			{Say: "map to guest = never."},
+		}, "samba": {
 			{Say: "map to guest = never."},
 		}, "windows": {
 			{Say: "Disable the guest account."},
-		}}, Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		}}, Settings: []string{"EnableGuestAccount", "ForceGuest", "map to guest", "ksmbd:map to guest"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "unknown-user-accepted", Title: "A made-up name is let in as a user", Kind: "scan", Identity: "unknown-user", Severity: []Grade{
 			{Level: "high"},
 		}, Meaning: "The server took a name that does not exist and did not say guest. It may hide the guest flag, or check nobody.", Fix: Advice{"any": {
@@ -2331,11 +2335,13 @@ var generated = Catalog{
 		{ID: "unsigned-request-accepted", Title: "An unsigned request of a user is served", Kind: "scan", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "Somebody on the way can change what users ask and read, and a logon relayed to this server is of use.", Fix: Advice{"samba": {
+		}, Meaning: "Somebody on the way can change what users ask and read, and a logon relayed to this server is of use.", Fix: Advice{"ksmbd": {
+			{Say: "server signing = mandatory."},
+		}, "samba": {
 			{Say: "server signing = mandatory."},
 		}, "windows": {
 			{Say: "RequireSecuritySignature = 1."},
-		}}, Settings: []string{"RequireSecuritySignature", "server signing"}, Refs: []string{"ATT&CK T1557.001"}, Sources: []string{"D WSD smb-signing"}},
+		}}, Settings: []string{"RequireSecuritySignature", "server signing", "ksmbd:server signing"}, Refs: []string{"ATT&CK T1557.001"}, Sources: []string{"D WSD smb-signing"}},
 		{ID: "clear-text-accepted", Title: "The server wants encryption and serves clear text", Kind: "scan", Severity: []Grade{
 			{Level: "medium"},
 		}, Meaning: "Encryption is switched on, and who does not encrypt is served all the same, so that somebody on the way can read along.", Fix: Advice{"samba": {
@@ -2346,9 +2352,13 @@ var generated = Catalog{
 		{ID: "coercion-interface-open", Title: "A stranger reaches an interface that can be made to log on elsewhere", Kind: "scan", Identity: "anonymous", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "high"},
 			{Level: "medium"},
-		}, Meaning: "The bind was accepted; no call was sent. Calls behind it are known to make servers authenticate to others.", Fix: Advice{"any": {
+		}, Meaning: "The bind was accepted; no call was sent. Calls behind it are known to make servers authenticate to others.", Fix: Advice{"ksmbd": {
+			{Say: "restrict anonymous = 1."},
+		}, "samba": {
+			{Say: "restrict anonymous = 2."},
+		}, "windows": {
 			{Say: "Close the pipe to strangers and install current updates."},
-		}}, Settings: []string{"NullSessionPipes"}, Pipes: []string{"efsrpc", "lsarpc", "samr", "netlogon", "lsass", "spoolss"}, Refs: []string{"ATT&CK T1187", "CVE-2022-26925"}, Sources: []string{"D MS-EFSR 3.1.4", "3 coercer"}},
+		}}, Settings: []string{"NullSessionPipes", "restrict anonymous", "ksmbd:restrict anonymous"}, Pipes: []string{"efsrpc", "lsarpc", "samr", "netlogon", "lsass", "spoolss"}, Refs: []string{"ATT&CK T1187", "CVE-2022-26925"}, Sources: []string{"D MS-EFSR 3.1.4", "3 coercer"}},
 	},
 	Claims: []Claim{
 		{ID: "autoshare-removes-ipc", Claim: "AutoShareServer or AutoShareWks set to 0 removes IPC$", Verdict: "false", Why: "They stop Windows from making the drive shares and ADMIN$. Microsoft's own article says in as many words that IPC$ is not among them. It is also not made unreachable.", Against: "One article about NT 4.0 (Q245117) lists IPC$ among the shares that may not be displayed then.", Settings: []string{"AutoShareServer", "AutoShareWks"}, Aliases: []string{"AutoShareServer removes IPC$", "AutoShareWks removes IPC$", "AutoShareServer = 0 removes IPC$", "disable admin shares closes IPC$"}, Sources: []string{"D KB954422", "D Q245117"}},

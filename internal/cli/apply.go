@@ -37,6 +37,7 @@ waits for it. The guard survives this terminal and, as a systemd service or sche
 
 Targets:
   samba:PATH             the Samba server on this machine whose configuration is PATH (default: /etc/samba/smb.conf)
+  ksmbd:PATH             the Linux kernel's server on this machine (default: /etc/ksmbd/ksmbd.conf)
   windows:               this Windows machine
   winreg://HOST[:PORT]   a remote Windows machine, through its winreg pipe; only changes that cannot cut off that pipe
 
@@ -86,7 +87,7 @@ func (a *app) apply() *cobra.Command {
 	}
 	s := c.Flags()
 	s.SortFlags = false
-	s.StringVar(&f.target, "target", "", "samba:PATH, windows: or winreg://HOST (default: this machine)")
+	s.StringVar(&f.target, "target", "", "samba:PATH, ksmbd:PATH, windows: or winreg://HOST (default: this machine)")
 	s.BoolVar(&f.dryRun, "dry-run", false, "show every write and make none")
 	s.BoolVarP(&f.yes, "yes", "y", false, "do not ask; make the writes that --dry-run shows")
 	s.StringVar(&f.madeFor, "made-for", "", "with --yes: accept a plan that was made for a host of this name")

@@ -405,8 +405,8 @@ func TestRoundTripSamba(t *testing.T) {
 	}
 }
 
-// untouched are parameters that would make it another server, and one of ksmbd that the reader of smb.conf does not know.
-var untouched = []string{"config backend", "registry shares", "path", "smb3 encryption"}
+// untouched are parameters that would make it another server.
+var untouched = []string{"config backend", "registry shares", "path"}
 
 func roundTripSamba(t *testing.T, c *catalog.Catalog, system, written string) {
 	p := &model.Plan{Schema: model.SchemaPlan, Platform: model.Platform{System: system, Role: model.Standalone}, Strategy: plan.Restrict}
@@ -481,7 +481,7 @@ func roundTripSamba(t *testing.T, c *catalog.Catalog, system, written string) {
 	}
 	look := func(what string, conf []byte, after bool) {
 		t.Helper()
-		read, err := smbconf.Load(name, smbconf.Options{ReadFile: func(string) ([]byte, error) { return conf, nil }})
+		read, err := smbconf.Load(name, smbconf.Options{Ksmbd: system == "ksmbd", ReadFile: func(string) ([]byte, error) { return conf, nil }})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -50,6 +50,8 @@ func (a *app) openTarget(ctx context.Context, spec string, logon logonMaker) (ap
 	switch {
 	case strings.HasPrefix(spec, "samba:"):
 		return target.OpenSamba(strings.TrimPrefix(spec, "samba:"))
+	case strings.HasPrefix(spec, "ksmbd:"):
+		return target.OpenKsmbd(strings.TrimPrefix(spec, "ksmbd:"))
 	case spec == "windows:":
 		return target.OpenWindows()
 	case strings.HasPrefix(spec, "winreg://"):
@@ -69,7 +71,7 @@ func (a *app) openTarget(ctx context.Context, spec string, logon logonMaker) (ap
 		}
 		return t, nil
 	}
-	return nil, usage("--target %q: want samba:PATH, windows: or winreg://HOST", spec)
+	return nil, usage("--target %q: want samba:PATH, ksmbd:PATH, windows: or winreg://HOST", spec)
 }
 
 // targetSpec is the target that was named, or this machine.
@@ -77,10 +79,14 @@ func targetSpec(named string, p *model.Plan) (string, error) {
 	switch {
 	case named == "samba:":
 		return "samba:" + target.DefaultConfig, nil
+	case named == "ksmbd:":
+		return "ksmbd:" + target.DefaultKsmbdConfig, nil
 	case named != "":
 		return named, nil
 	case p.Platform.System == "samba":
 		return "samba:" + target.DefaultConfig, nil
+	case p.Platform.System == "ksmbd":
+		return "ksmbd:" + target.DefaultKsmbdConfig, nil
 	case p.Platform.System == "windows" && runtime.GOOS == "windows":
 		return "windows:", nil
 	case p.Platform.System == "windows":

@@ -30,7 +30,7 @@ func sambaConf(r *Result, list []*item, o Options) error {
 	if read == nil {
 		read = fromDisk
 	}
-	so := smbconf.Options{ReadFile: read}
+	so := smbconf.Options{ReadFile: read, Ksmbd: len(list) > 0 && list[0].Place.Kind == change.KsmbdParameter}
 	c, err := smbconf.Load(o.Source, so)
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
@@ -58,6 +58,10 @@ func sambaConf(r *Result, list []*item, o Options) error {
 		File{name, after}, File{name + ".undo", original},
 		File{"apply.diff", diff.Unified(name, original, after)}, File{"undo.diff", diff.Unified(name, after, original)},
 	)
+	if so.Ksmbd {
+		r.Notes = append(r.Notes, "after copying it: ksmbd.control --reload for what stands in a share; what stands in [global] takes a restart of ksmbd")
+		return nil
+	}
 	r.Notes = append(r.Notes, "after copying it: testparm -s, smbcontrol smbd reload-config, a HUP for the rpcd_* workers, smbcontrol smbd close-share 'IPC$'")
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/peer"
@@ -50,6 +51,16 @@ func (m Machine) Named(pid int) string {
 	return strings.TrimSpace(string(out))
 }
 
+// Began implements target.System.
+func (m Machine) Began(pid int) (time.Time, error) {
+	out, err := m.Command(context.Background(), "ps", "-o", "etimes=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil {
+		return time.Time{}, err
+	}
+	seconds, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	return time.Now().Add(-time.Duration(seconds) * time.Second), err
+}
+
 // Reread implements target.System.
 func (m Machine) Reread(pid int) error {
 	return m.Command(context.Background(), "kill", "-HUP", strconv.Itoa(pid)).Run()
@@ -68,6 +79,9 @@ func (Quiet) Run(_ context.Context, name string, _ ...string) (string, error) {
 
 // Named implements target.System.
 func (Quiet) Named(int) string { return "" }
+
+// Began implements target.System.
+func (Quiet) Began(int) (time.Time, error) { return time.Time{}, errors.New("no such process") }
 
 // Reread implements target.System.
 func (Quiet) Reread(int) error { return nil }

@@ -52,16 +52,21 @@ func (s *Samba) Owns(p apply.Place) error {
 		}
 		return refuse("this is no setting of Samba that this program writes")
 	case apply.File:
-		path, err := s.file()
-		if err != nil {
-			return err
-		}
-		if path != p.Path {
-			return refuse(fmt.Sprintf("%s is not this file, it reads %s", s.Spec(), path))
-		}
-		return nil
+		return s.ownsFile(s.Spec(), p)
 	}
 	return refuse("a Samba server has no such place")
+}
+
+// ownsFile refuses files other than the one that the server reads.
+func (s *Samba) ownsFile(spec string, p apply.Place) error {
+	path, err := s.file()
+	if err != nil {
+		return err
+	}
+	if path != p.Path {
+		return &apply.RefusedError{Where: p.String(), Why: fmt.Sprintf("%s is not this file, it reads %s", spec, path)}
+	}
+	return nil
 }
 
 // Lock implements Target: it locks the file that the server reads, by whichever name it was given.

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 
 	"ipcguard/internal/format/smbconf"
 )
@@ -54,6 +55,9 @@ func (p *practiceSystem) Run(_ context.Context, name string, args ...string) (st
 }
 
 func (p *practiceSystem) Named(int) string { return "" }
+func (p *practiceSystem) Began(int) (time.Time, error) {
+	return time.Time{}, errors.New("the practice server is no process of its own")
+}
 func (p *practiceSystem) Reread(int) error { return nil }
 
 // List returns nothing: the practice server is one process without helpers.

@@ -30,6 +30,7 @@ const DefaultConfig = "/etc/samba/smb.conf"
 type Samba struct {
 	config string // as given; a symbolic link stays one
 	system System
+	kind   change.Kind // of its parameters
 
 	// Fault is called at every point at which a process may be killed. Tests end the process, or unwind, there.
 	Fault func(point string)
@@ -52,7 +53,9 @@ func OpenSamba(config string) (*Samba, error) {
 }
 
 // OpenSambaOn opens the server of a configuration file on another system than this one.
-func OpenSambaOn(config string, system System) *Samba { return &Samba{config: config, system: system} }
+func OpenSambaOn(config string, system System) *Samba {
+	return &Samba{config: config, system: system, kind: change.Parameter}
+}
 
 func (s *Samba) at(point string) {
 	if s.Fault != nil {
@@ -142,9 +145,9 @@ func (s *Samba) effective(ctx context.Context, section, name string) string {
 }
 
 // parameterPlace returns the section and the name of a change of smb.conf. It never creates a share.
-func parameterPlace(c *smbconf.Config, ch *change.Change) (section, name string, err error) {
+func (s *Samba) parameterPlace(c *smbconf.Config, ch *change.Change) (section, name string, err error) {
 	switch {
-	case ch.Place.Kind != change.Parameter:
+	case ch.Place.Kind != s.kind:
 		return "", "", &apply.RefusedError{Where: ch.Where, Why: "this is no parameter of smb.conf"}
 	case ch.OfShare() && c.Section(ch.Place.Key) == nil:
 		return "", "", &apply.RefusedError{Where: ch.Where, Why: "the server has no share of this name"}
@@ -186,7 +189,7 @@ func (s *Samba) resolveFile(ctx context.Context, c *smbconf.Config, changes []*c
 	if err := editable(path, before); err != nil {
 		return nil, err
 	}
-	o := smbconf.Options{ReadFile: func(name string) ([]byte, error) {
+	o := smbconf.Options{Ksmbd: s.kind == change.KsmbdParameter, ReadFile: func(name string) ([]byte, error) {
 		if filepath.Clean(name) == path {
 			return before.Data, nil
 		}
@@ -194,7 +197,7 @@ func (s *Samba) resolveFile(ctx context.Context, c *smbconf.Config, changes []*c
 	}}
 	list := make([]smbconf.Assign, len(changes))
 	for i, ch := range changes {
-		section, name, err := startOf(c, ch)
+		section, name, err := s.startOf(c, ch)
 		if err != nil {
 			return nil, err
 		}
@@ -246,7 +249,7 @@ func (s *Samba) needs(c *smbconf.Config, changes []*change.Change) []string {
 		return nil
 	}
 	for _, ch := range changes {
-		section, name, err := parameterPlace(c, ch)
+		section, name, err := s.parameterPlace(c, ch)
 		if err != nil || !strings.EqualFold(section, "global") {
 			continue
 		}
@@ -260,8 +263,8 @@ func (s *Samba) needs(c *smbconf.Config, changes []*change.Change) []string {
 }
 
 // startOf returns where a change is made, if the place still holds the plan's start value.
-func startOf(c *smbconf.Config, ch *change.Change) (section, name string, err error) {
-	if section, name, err = parameterPlace(c, ch); err == nil {
+func (s *Samba) startOf(c *smbconf.Config, ch *change.Change) (section, name string, err error) {
+	if section, name, err = s.parameterPlace(c, ch); err == nil {
 		err = startsFrom(c, section, name, ch.Where, ch.From)
 	}
 	return section, name, err
@@ -286,9 +289,18 @@ func (s *Samba) StillTrue(ctx context.Context, facts ...model.Fact) error {
 	if err != nil {
 		return err
 	}
+	return stillTrue(c, s.kind, facts)
+}
+
+// stillTrue checks facts about parameters of a kind.
+func stillTrue(c *smbconf.Config, kind change.Kind, facts []model.Fact) error {
+	system := "samba"
+	if kind == change.KsmbdParameter {
+		system = "ksmbd"
+	}
 	for _, f := range facts {
-		at, err := change.Locate("samba", f.Where)
-		if err != nil || at.Kind != change.Parameter || at.Key == "SHARE" {
+		at, err := change.Locate(system, f.Where)
+		if err != nil || at.Kind != kind || at.Key == "SHARE" {
 			continue // not a parameter, or a per-share one
 		}
 		if err := startsFrom(c, at.Key, at.Name, f.Where, f.Value); err != nil {
@@ -347,16 +359,7 @@ func firstComplaint(out string) string {
 // helpers that serve pipes (rpcd_*) keep the old configuration until they are told to reload; and open connections to
 // IPC$ keep their pipes until the share is closed.
 func (s *Samba) Settle(ctx context.Context, writes []apply.Write) ([]string, error) {
-	var notes []string
-	for _, w := range writes {
-		if w.Place.Kind == apply.File {
-			for _, name := range sweep(w.Place.Path, w.Before, w.After) {
-				notes = append(notes,
-					fmt.Sprintf("%s was left by a run that was killed, and holds what somebody else wrote: look at it",
-						name))
-			}
-		}
-	}
+	notes := s.swept(writes)
 	if err := s.testparm(ctx); err != nil {
 		return notes, err
 	}
@@ -393,6 +396,18 @@ func (s *Samba) Settle(ctx context.Context, writes []apply.Write) ([]string, err
 	}
 	s.at("samba:closed")
 	return notes, nil
+}
+
+// swept removes what an earlier run left beside the files, and tells what it left where it is.
+func (s *Samba) swept(writes []apply.Write) (notes []string) {
+	for _, w := range writes {
+		if w.Place.Kind == apply.File {
+			for _, name := range sweep(w.Place.Path, w.Before, w.After) {
+				notes = append(notes, fmt.Sprintf("%s was left by a run that was killed, and holds what somebody else wrote: look at it", name))
+			}
+		}
+	}
+	return notes
 }
 
 func (s *Samba) control(ctx context.Context, message ...string) error {

@@ -64,7 +64,7 @@ func (s *Samba) resolveParameters(ctx context.Context, c *smbconf.Config, change
 ) {
 	var out []apply.Write
 	for _, ch := range changes {
-		section, name, err := startOf(c, ch)
+		section, name, err := s.startOf(c, ch)
 		if err != nil {
 			return nil, err
 		}

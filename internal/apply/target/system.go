@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"ipcguard/internal/apply/program"
 )
@@ -17,6 +18,7 @@ type System interface {
 	Run(ctx context.Context, name string, args ...string) (output string, err error)
 	// Named returns the name of a process, or an empty string.
 	Named(pid int) string
+	Began(pid int) (time.Time, error)  // when a process was started
 	Reread(pid int) error              // makes it reload its configuration
 	List(dir string) ([]string, error) // the names in a folder
 }
@@ -47,6 +49,36 @@ func (local) Named(pid int) string {
 		return ""
 	}
 	return strings.TrimSpace(string(b))
+}
+
+// ticks are the clock ticks in a second that the kernel counts in: sysconf(_SC_CLK_TCK), 100 on every Linux that Go runs on.
+const ticks = 100
+
+// Began is part of System. See proc_pid_stat(5), field 22, and proc_uptime(5).
+func (local) Began(pid int) (time.Time, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return time.Time{}, err
+	}
+	up, err := os.ReadFile("/proc/uptime")
+	if err != nil {
+		return time.Time{}, err
+	}
+	_, rest, _ := strings.Cut(string(b[strings.LastIndexByte(string(b), ')')+1:]), " ") // a name may hold anything
+	fields := strings.Fields(rest)                                                      // from field 3 on
+	var started uint64
+	var seconds float64
+	if len(fields) < 20 {
+		return time.Time{}, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields)+2)
+	}
+	if _, err := fmt.Sscan(fields[19], &started); err != nil {
+		return time.Time{}, err
+	}
+	if _, err := fmt.Sscan(string(up), &seconds); err != nil {
+		return time.Time{}, err
+	}
+	ago := time.Duration((seconds - float64(started)/ticks) * float64(time.Second))
+	return time.Now().Add(-ago), nil
 }
 
 func (local) Reread(pid int) error {

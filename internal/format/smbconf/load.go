@@ -26,6 +26,8 @@ type Options struct {
 	// Registry is what "net conf list" says on the configuration's own host; nil is not known. It is read where Samba
 	// reads its registry.
 	Registry []byte
+	// Ksmbd says that the configuration is that of the Linux kernel's server, which has parameters of its own.
+	Ksmbd bool
 
 	once bool // read once, as testparm does, which the tests hold the first reading against
 }
@@ -332,7 +334,7 @@ func (r *reader) param(file string, l logical, depth int) string {
 		return "a line that starts with ="
 	}
 	p := Param{Name: trimOne(name), Written: trimOne(name), Value: trimOne(value), File: file, Line: l.number}
-	k, known := Lookup(p.Name)
+	k, known := r.o.lookup(p.Name)
 	if !known && !strings.Contains(p.Name, ":") {
 		r.c.knows--
 	}

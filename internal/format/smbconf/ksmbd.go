@@ -1,0 +1,27 @@
+package smbconf
+
+// ofKsmbd are the parameters that the Linux kernel's server has and Samba has not. See ksmbd.conf(5).
+var ofKsmbd = func() map[string]Parameter {
+	out := map[string]Parameter{}
+	for _, p := range []Parameter{
+		{Name: "ipc timeout", Type: "integer"},
+		{Name: "kerberos keytab file", Type: "string"},
+		{Name: "kerberos service name", Type: "string"},
+		{Name: "max active sessions", Type: "integer"},
+		{Name: "smb3 encryption", Type: "string"}, // no, yes, or mandatory
+		{Name: "smbd max io size", Type: "bytes"},
+		{Name: "tcp port", Type: "integer"},
+	} {
+		out[fold(p.Name)] = p
+	}
+	return out
+}()
+
+// lookup is Lookup for the server that the configuration is of.
+func (o *Options) lookup(name string) (Parameter, bool) {
+	p, ok := Lookup(name)
+	if !ok && o.Ksmbd {
+		p, ok = ofKsmbd[fold(name)]
+	}
+	return p, ok
+}
