@@ -72,6 +72,9 @@ func deeds() []deed {
 	rollout := func(name string, in m, form ...string) deed {
 		return deed{name: "rollout: " + name, role: o, page: "/rollouts", form: form, method: "POST", path: "/rollouts", body: in}
 	}
+	view := func(name string, in m, form ...string) deed {
+		return deed{name: "view: " + name, role: store.RoleViewer, page: "/views", form: form, whole: true, method: "POST", path: "/me/views", body: in}
+	}
 	remove := func(role store.Role, what string) deed {
 		return deed{name: "remove " + what, role: role, page: what + "/delete", method: "DELETE", path: what}
 	}
@@ -199,6 +202,12 @@ func deeds() []deed {
 		{name: "rollout: plan again", role: o, page: "/rollouts/{rollout}/plan", method: "POST", path: "/rollouts/{rollout}/plan"},
 		{name: "rollout: plan nothing", role: o, page: "/rollouts/9999/plan", method: "POST", path: "/rollouts/9999/plan"},
 		remove(o, "/rollouts/{rollout}"), remove(o, "/rollouts/9999"),
+		view("good", m{"name": "mine", "path": "/hosts", "query": "verdict=exposed&offset=7"}, "name", "mine", "path", "/hosts", "query", "verdict=exposed&offset=7"),
+		view("the same name", m{"name": "mine", "path": "/runs"}, "name", "mine", "path", "/runs"),
+		view("no name", m{"name": " ", "path": "/runs"}, "name", " ", "path", "/runs"),
+		view("elsewhere", m{"name": "x", "path": "//evil.example"}, "name", "x", "path", "//evil.example"),
+		{name: "view: remove", role: store.RoleViewer, page: "/views/{view}/delete", method: "DELETE", path: "/me/views/{view}"},
+		{name: "view: remove nothing", role: store.RoleViewer, page: "/views/9999/delete", method: "DELETE", path: "/me/views/9999"},
 		file("journal: good", "/hosts/2/journal", "/hosts/2/journal", `[{"id":"20261101-1"}]`, "application/json"),
 		atHead(file("journal: none", "/hosts/2/journal", "/hosts/2/journal", `[]`, "application/json")),
 		file("journal: no host", "/hosts/9999/journal", "/hosts/9999/journal", `[{"id":"x"}]`, "application/json"),
@@ -365,12 +374,24 @@ func (s *alike) last() *strings.Replacer {
 	if err != nil || len(rollouts) == 0 {
 		s.t.Fatal("no rollout", err)
 	}
-	return strings.NewReplacer("{rollout}", fmt.Sprint(rollouts[0].ID), "{run}", fmt.Sprint(run), "{site}", fmt.Sprint(site), "{channel}", fmt.Sprint(channel), "{credential}", fmt.Sprint(credential))
+	viewer, err := s.st.UserByName(ctx, string(store.RoleViewer))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	views, err := s.st.Views(ctx, viewer.ID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	view := int64(9999)
+	for _, x := range views {
+		view = x.ID
+	}
+	return strings.NewReplacer("{view}", fmt.Sprint(view), "{rollout}", fmt.Sprint(rollouts[0].ID), "{run}", fmt.Sprint(run), "{site}", fmt.Sprint(site), "{channel}", fmt.Sprint(channel), "{credential}", fmt.Sprint(credential))
 }
 
 var (
 	fieldWords = regexp.MustCompile(`<span class="problem" id="w-([a-z_]+)">([^<]*)</span>`)
-	wholeWords = regexp.MustCompile(`<p class="(?:problem" role="alert|note good" role="status)">([^<]*)</p>`)
+	wholeWords = regexp.MustCompile(`<p class="(?:problem" role="alert|note good" role="status|note bad)">([^<]*)</p>`)
 )
 
 // byPage sends the form, follows where it leads, and reads what is said there.
@@ -499,6 +520,9 @@ func (s *alike) viewer(by func(deed, store.Role) (int, map[string]string)) {
 	s.t.Helper()
 	before := s.estate()
 	for _, d := range deeds() {
+		if d.role == store.RoleViewer { // everybody's own
+			continue
+		}
 		last := s.last()
 		d.page, d.path = last.Replace(d.page), last.Replace(d.path)
 		if status, _ := by(d, store.RoleViewer); status != http.StatusForbidden {
@@ -536,6 +560,10 @@ func (s *alike) estate() map[string]any {
 	keep("runs", runs, err)
 	rollouts, _, err := s.st.Rollouts(ctx, nil, store.Page{Size: 100})
 	keep("rollouts", rollouts, err)
+	viewer, err := s.st.UserByName(ctx, string(store.RoleViewer))
+	keep("viewer", viewer.ID, err)
+	views, err := s.st.Views(ctx, viewer.ID)
+	keep("views", views, err)
 	sites, err := s.st.Sites(ctx)
 	keep("sites", sites, err)
 	schedules, err := s.st.Schedules(ctx)

@@ -42,6 +42,9 @@ func TestSiteRoles(t *testing.T) {
 					by := s.ways()[way]
 					before := s.estate()
 					for _, d := range deeds() {
+						if d.role == store.RoleViewer { // everybody's own
+							continue
+						}
 						last := s.last()
 						d.page, d.path = last.Replace(d.page), last.Replace(d.path)
 						by(d, who)
