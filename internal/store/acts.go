@@ -12,19 +12,19 @@ import (
 	"time"
 )
 
-// The audit log is a chain:
+// The audit log is a hash chain:
 //
 //	hash of a line = SHA-256(hash of the line before, its fields with their lengths)
 //
-// meta holds the hash of the last line (actsHead) and of the last line that was pruned (actsAnchor), so that what is missing at
-// either end shows as what is missing in the middle does. Who may write to the database can reckon a whole chain anew: the
-// hashes that went to the log and to syslog are what tells then.
+// meta stores the hash of the last entry (actsHead) and of the last pruned entry (actsAnchor), so that entries missing
+// at either end are detected like those missing in the middle. Whoever can write to the database can recompute the
+// whole chain: then only the hashes in the log and in syslog reveal it.
 const (
 	actsHead   = "acts.head"
 	actsAnchor = "acts.anchor"
 )
 
-// link is the hash of a line after another.
+// link returns the hash of an entry that follows another.
 func (a *Act) link(before []byte) []byte {
 	h := sha256.New()
 	h.Write([]byte("ipcguard act 1\n"))
@@ -40,19 +40,20 @@ func (a *Act) link(before []byte) []byte {
 	return h.Sum(nil)
 }
 
-// searched is the text in which a search finds the line. It is not under the chain, because it is made of what is.
+// searched returns the text that a search matches. The chain does not cover it, because it is derived from what the
+// chain covers.
 func (a *Act) searched() string {
 	return strings.ToLower(strings.Join([]string{a.Who, a.From, a.Action, a.Subject, a.Detail}, "\n"))
 }
 
-// AddAct writes a line of the audit log, and gives it its number and hash. Lines are never changed; PruneActs removes old
-// ones. On PostgreSQL the transactions that write lines end one after the other, as the chain needs it.
+// AddAct adds an entry to the audit log and sets its id and hash. Entries are never changed; PruneActs removes old
+// ones. On PostgreSQL the transactions that add entries commit one after the other, as the chain requires.
 func (q *Queries) AddAct(ctx context.Context, a *Act) error {
 	if a.At.IsZero() {
 		a.At = q.now()
 	}
 	for _, s := range []*string{&a.Who, &a.From, &a.Action, &a.Subject, &a.Detail} {
-		*s = clean(*s) // as it is stored
+		*s = clean(*s) // in its stored form
 	}
 	return q.atomic(ctx, func(q *Queries) error {
 		if q.pg {
@@ -65,7 +66,8 @@ func (q *Queries) AddAct(ctx context.Context, a *Act) error {
 			return err
 		}
 		a.Hash = a.link(before)
-		if err := q.insert(ctx, &a.ID, `INSERT INTO acts (at, who, origin, action, subject, detail, search, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
+		if err := q.insert(ctx, &a.ID,
+			`INSERT INTO acts (at, who, origin, action, subject, detail, search, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
 			a.At, a.Who, a.From, a.Action, a.Subject, a.Detail, a.searched(), a.Hash); err != nil {
 			return err
 		}
@@ -91,7 +93,7 @@ func scanAct(r row, a *Act) error {
 	return r.Scan(&a.ID, &a.At, &a.Who, &a.From, &a.Action, &a.Subject, &a.Detail, &a.Hash)
 }
 
-// Acts lists a page of the lines that hold the text, the last first, and says how many there are.
+// Acts returns a page of the entries that contain the text, the last first, and their total number.
 func (q *Queries) Acts(ctx context.Context, text string, p Page) ([]Act, int, error) {
 	order, err := p.order(map[string]string{
 		"id": "id", "who": "who", "from": "origin", "action": "action", "subject": "subject", "detail": "detail",
@@ -111,20 +113,21 @@ func (q *Queries) Acts(ctx context.Context, text string, p Page) ([]Act, int, er
 	return all, total, err
 }
 
-// ActsAfter lists the lines after a number, the first first: [MaxPage] at most.
+// ActsAfter returns the entries after an id in order, at most [MaxPage].
 func (q *Queries) ActsAfter(ctx context.Context, id int64) ([]Act, error) {
 	return list(ctx, q, scanAct, actColumns+` WHERE id > $1 ORDER BY id LIMIT $2`, id, MaxPage)
 }
 
-// PruneActs removes the lines of the audit log from before a time. It stops at the first that is not: the chain stays whole,
-// and goes on from the last that went.
+// PruneActs removes entries of the audit log older than a time, up to the first newer one: the chain stays complete and
+// continues from the last removed entry.
 func (s *Store) PruneActs(ctx context.Context, olderThan time.Time) (int64, error) {
 	var total int64
 	for {
 		var n int64
 		err := s.InTx(ctx, func(tx *Tx) error {
 			n = 0
-			old, err := list(ctx, &tx.Queries, scanAct, actColumns+` WHERE id < COALESCE((SELECT min(id) FROM acts WHERE at >= $1), $2) ORDER BY id LIMIT $3`,
+			old, err := list(ctx, &tx.Queries, scanAct,
+				actColumns+` WHERE id < COALESCE((SELECT min(id) FROM acts WHERE at >= $1), $2) ORDER BY id LIMIT $3`,
 				olderThan, int64(1)<<62, MaxPage)
 			if err != nil || len(old) == 0 {
 				return err
@@ -142,35 +145,36 @@ func (s *Store) PruneActs(ctx context.Context, olderThan time.Time) (int64, erro
 	}
 }
 
-// keptAct is a line with all that is kept of it.
+// keptAct is an entry with all its stored fields.
 type keptAct struct {
 	Act
 	search string
 }
 
-// keptActs lists the lines after a number, the first first: [MaxPage] at most.
+// keptActs returns the entries after an id in order, at most [MaxPage].
 func (q *Queries) keptActs(ctx context.Context, id int64) ([]keptAct, error) {
 	return list(ctx, q, func(r row, a *keptAct) error {
 		return r.Scan(&a.ID, &a.At, &a.Who, &a.From, &a.Action, &a.Subject, &a.Detail, &a.Hash, &a.search)
-	}, `SELECT id, at, who, origin, action, subject, detail, hash, search FROM acts WHERE id > $1 ORDER BY id LIMIT $2`, id, MaxPage)
+	}, `SELECT id, at, who, origin, action, subject, detail, hash, search FROM acts WHERE id > $1 ORDER BY id LIMIT $2`,
+		id, MaxPage)
 }
 
-// ActsCheck says whether the audit log is as it was written.
+// ActsCheck says whether the audit log is unchanged.
 type ActsCheck struct {
-	Lines   int64  // that are under the chain
-	Before  int64  // from a version that had no chain
-	Broken  string // what is wrong, in words; empty is nothing
-	At      int64  // the number of the line where it shows, 0 for the end
-	Witness bool   // the hash that was asked for is in the chain
-	Head    []byte // of the last line
+	Lines   int64  // covered by the chain
+	Before  int64  // from a version without a chain
+	Broken  string // what is wrong; empty is nothing
+	At      int64  // the id of the entry where it shows, 0 for the end
+	Witness bool   // the given hash is in the chain
+	Head    []byte // of the last entry
 }
 
-// CheckActs reckons the chain of the audit log anew. witness is a hash that was written down elsewhere, or nil. It reads in one
-// transaction: what is written meanwhile is not looked at.
+// CheckActs recomputes the chain of the audit log. witness is a hash that was recorded elsewhere, or nil. It reads in
+// one transaction and ignores what is written meanwhile.
 func (s *Store) CheckActs(ctx context.Context, witness []byte) (c ActsCheck, err error) {
 	err = s.InTx(ctx, func(tx *Tx) error {
 		c = ActsCheck{}
-		if tx.pg { // writers wait: the end of the chain is in another table than its lines
+		if tx.pg { // writers wait: the end of the chain is in another table than its entries
 			if _, err := tx.exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockActs); err != nil {
 				return err
 			}

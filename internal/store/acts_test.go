@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestActsChain changes a line, takes lines away in the middle and at both ends, and puts one in: each shows. What is pruned does
-// not, and lines that are written at once make one chain.
+// TestActsChain changes an entry, removes entries in the middle and at both ends, and inserts one: all are detected.
+// Pruning is not reported, and entries written concurrently form one chain.
 func TestActsChain(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		check := func(want string) ActsCheck {
@@ -22,13 +22,20 @@ func TestActsChain(t *testing.T) {
 			return c
 		}
 		check("")
-		_, err := s.exec(s.ctx, `INSERT INTO acts (at, who, origin, action, subject, detail, search) VALUES (1, 'old', '', 'a', '', '', '')`)
+		_, err := s.exec(s.ctx,
+			`INSERT INTO acts (at, who, origin, action, subject, detail, search) VALUES (1, 'old', '', 'a', '', '', '')`)
 		s.ok(err) // from before there was a chain
 		var all sync.WaitGroup
 		for i := range 40 {
 			all.Go(func() {
 				s.advance(time.Second)
-				s.ok(s.AddAct(s.ctx, &Act{Who: "eve\x00", From: "192.0.2.1", Action: "target.add", Subject: fmt.Sprint(i), Detail: "a\xff"}))
+				s.ok(s.AddAct(s.ctx, &Act{
+					Who:     "eve\x00",
+					From:    "192.0.2.1",
+					Action:  "target.add",
+					Subject: fmt.Sprint(i),
+					Detail:  "a\xff",
+				}))
 			})
 		}
 		all.Wait()
@@ -45,8 +52,12 @@ func TestActsChain(t *testing.T) {
 			s.Errorf("a line that never was: %+v %v", c, err)
 		}
 		for name, x := range map[string]struct{ do, undo, want string }{
-			"a field":               {`UPDATE acts SET who = 'bob' WHERE id = $1`, `UPDATE acts SET who = 'eve�' WHERE id = $1`, "changed"},
-			"a time":                {`UPDATE acts SET at = at + 1 WHERE id = $1`, `UPDATE acts SET at = at - 1 WHERE id = $1`, "changed"},
+			"a field": {
+				`UPDATE acts SET who = 'bob' WHERE id = $1`, `UPDATE acts SET who = 'eve�' WHERE id = $1`, "changed",
+			},
+			"a time": {
+				`UPDATE acts SET at = at + 1 WHERE id = $1`, `UPDATE acts SET at = at - 1 WHERE id = $1`, "changed",
+			},
 			"its text for searches": {`UPDATE acts SET search = '' WHERE id = $1`, "", "hidden"},
 			"its own hash":          {`UPDATE acts SET hash = substr(hash, 2) WHERE id = $1`, ``, "changed"},
 		} {
@@ -56,7 +67,8 @@ func TestActsChain(t *testing.T) {
 				s.Errorf("%s: told of line %d, want %d", name, c.At, middle.ID)
 			}
 			if x.undo == "" {
-				_, err = s.exec(s.ctx, `UPDATE acts SET hash = $2, search = $3 WHERE id = $1`, middle.ID, middle.Hash, middle.searched())
+				_, err = s.exec(s.ctx, `UPDATE acts SET hash = $2, search = $3 WHERE id = $1`,
+					middle.ID, middle.Hash, middle.searched())
 			} else {
 				_, err = s.exec(s.ctx, x.undo, middle.ID)
 			}
@@ -68,7 +80,8 @@ func TestActsChain(t *testing.T) {
 			_, err := s.exec(s.ctx, `DELETE FROM acts WHERE id = $1`, a.ID)
 			s.ok(err)
 			check(want)
-			_, err = s.exec(s.ctx, `INSERT INTO acts (id, at, who, origin, action, subject, detail, search, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $9, $8)`,
+			_, err = s.exec(s.ctx,
+				`INSERT INTO acts (id, at, who, origin, action, subject, detail, search, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $9, $8)`,
 				a.ID, a.At, a.Who, a.From, a.Action, a.Subject, a.Detail, a.Hash, a.searched())
 			s.ok(err)
 			check("")
@@ -76,7 +89,8 @@ func TestActsChain(t *testing.T) {
 		gone(middle, "removed")
 		gone(last, "last lines")
 		gone(list[len(list)-2], "removed") // the first of the chain
-		_, err = s.exec(s.ctx, `INSERT INTO acts (at, who, origin, action, subject, detail, search, hash) VALUES (1, 'x', '', 'a', '', '', '', $1)`, last.Hash)
+		_, err = s.exec(s.ctx,
+			`INSERT INTO acts (at, who, origin, action, subject, detail, search, hash) VALUES (1, 'x', '', 'a', '', '', '', $1)`, last.Hash)
 		s.ok(err)
 		check("added")
 		_, err = s.exec(s.ctx, `DELETE FROM acts WHERE who = 'x'`)

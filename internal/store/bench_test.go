@@ -14,7 +14,7 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// The size that the fleet is made for. IPCGUARD_BENCH_HOSTS makes it smaller.
+// The size that the fleet is made for. IPCGUARD_BENCH_HOSTS reduces it.
 const (
 	benchHosts = 50_000
 	benchWeeks = 52
@@ -35,11 +35,11 @@ func benchSize(b *testing.B) int {
 	return n
 }
 
-// BenchmarkYear fills a database with 52 weekly scans of every host, and then asks what the pages ask.
+// BenchmarkYear fills a database with 52 weekly scans of every host, and then runs the pages' queries.
 //
-// Every result of the first week, and every later one of a host that changed (one in fifty each week) or whose document is
-// one of the last two, is recorded as a run records it. Those in between, which say the same once more, are written in
-// bulk: rows and sizes are the same, and 2.6 million recordings would take the better part of an hour.
+// Every result of the first week, and every later one of a host that changed (one in fifty each week) or whose document
+// is one of the last two, is recorded as in a run. The others, which repeat the previous week, are written in bulk:
+// rows and sizes are the same, and recording 2.6 million results would take most of an hour.
 func BenchmarkYear(b *testing.B) {
 	for _, kind := range []string{KindSQLite, KindPostgres} {
 		b.Run(kind, func(b *testing.B) {
@@ -48,7 +48,9 @@ func BenchmarkYear(b *testing.B) {
 			if kind == KindPostgres {
 				dsn = peer.Postgres(b)
 			}
-			st, err := Open(ctx, dsn, Options{Clock: func() time.Time { return benchStart.AddDate(0, 0, 7*benchWeeks) }})
+			st, err := Open(ctx, dsn, Options{Clock: func() time.Time {
+				return benchStart.AddDate(0, 0, 7*benchWeeks)
+			}})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -73,7 +75,7 @@ type year struct {
 	hosts   int
 	e       *estate
 	targets []Target
-	metrics map[string]float64 // of the filling, which is done and measured once
+	metrics map[string]float64 // of filling the database, which is measured once
 }
 
 func (y *year) fill(b *testing.B) {
@@ -85,7 +87,7 @@ func (y *year) fill(b *testing.B) {
 		b.ReportMetric(0, "ns/op")
 	}()
 	if y.metrics != nil {
-		return // the file is there; the first time was measured
+		return // the file exists; filling it was measured the first time
 	}
 	y.metrics = map[string]float64{}
 	must := func(err error) {
@@ -139,7 +141,12 @@ func (y *year) fill(b *testing.B) {
 			}
 			r := y.e.result(&run, y.targets[i].ID, i, at.Add(time.Duration(i)*time.Millisecond), whole)
 			if changed {
-				r.Events = []Event{{At: r.At, Kind: EventSettingChanged, Severity: model.Medium, Subject: "setting-01", Text: "A setting of this host was changed."}}
+				r.Events = []Event{
+					{
+						At: r.At, Kind: EventSettingChanged, Severity: model.Medium,
+						Subject: "setting-01", Text: "A setting of this host was changed.",
+					},
+				}
 			}
 			if batch = append(batch, r); len(batch) == 500 {
 				flush()
@@ -165,7 +172,7 @@ func (y *year) fill(b *testing.B) {
 	y.metrics["MB"] = float64(size) / 1e6
 }
 
-// repeat writes what the results of the units that are still open say, which is the same as the week before.
+// repeat writes the results of the open units, which are those of the previous week.
 func (y *year) repeat(ctx context.Context, run int64, at time.Time) error {
 	return y.st.InTx(ctx, func(tx *Tx) error {
 		for _, step := range []struct {
@@ -178,7 +185,10 @@ func (y *year) repeat(ctx context.Context, run int64, at time.Time) error {
 				JOIN spans s ON s.host_id = h.id AND s.kind = 1 AND s.until = 0 WHERE u.run_id = $2 AND u.state = 0`, []any{at, run}},
 			{`UPDATE spans SET last_at = CAST($1 AS BIGINT) + host_id * 1000, findings_at = CAST($1 AS BIGINT) + host_id * 1000, results = results + 1
 				WHERE until = 0 AND host_id IN (SELECT t.host_id FROM units u JOIN targets t ON t.id = u.target_id WHERE u.run_id = $2 AND u.state = 0)`, []any{at, run}},
-			{`UPDATE units SET state = 2, attempt = 1, started = $1, ended = $1, worker = 'worker-1-4711-abcdef' WHERE run_id = $2 AND state = 0`, []any{at, run}},
+			{
+				`UPDATE units SET state = 2, attempt = 1, started = $1, ended = $1, worker = 'worker-1-4711-abcdef' WHERE run_id = $2 AND state = 0`,
+				[]any{at, run},
+			},
 		} {
 			if _, err := tx.exec(ctx, step.query, step.args...); err != nil {
 				return err
@@ -193,7 +203,7 @@ type benchQuery struct {
 	ask  func(ctx context.Context, n int) error
 }
 
-// queries are what the pages ask for, one by one.
+// queries returns the pages' queries.
 func (y *year) queries() []benchQuery {
 	st := y.st
 	year := func(n int) time.Time { return benchStart.AddDate(0, 0, 7*n) }
@@ -220,7 +230,8 @@ func (y *year) queries() []benchQuery {
 		hosts("discloses", HostFilter{Discloses: model.DisclosesShares}, Page{Sort: "-last_changed"}),
 		hosts("finding", HostFilter{Finding: "finding-07"}, Page{Sort: "-severity"}),
 		hosts("setting", HostFilter{Setting: "setting-07"}, Page{Sort: "site"}),
-		hosts("verdict-text", HostFilter{Verdict: model.Exposed, Text: "srv0", Tag: "production"}, Page{Sort: "-findings"}),
+		hosts("verdict-text", HostFilter{Verdict: model.Exposed, Text: "srv0", Tag: "production"},
+			Page{Sort: "-findings"}),
 		hosts("export-page", HostFilter{}, Page{Size: MaxPage}),
 	}
 	for sort := range hostSorts {
@@ -234,8 +245,10 @@ func (y *year) queries() []benchQuery {
 		one("counts/"+name, func(ctx context.Context, _ int) error { _, err := st.Counts(ctx, f); return err })
 		one("cells/"+name, func(ctx context.Context, _ int) error { _, err := st.CellCounts(ctx, f); return err })
 		one("settings/"+name, func(ctx context.Context, _ int) error { _, err := st.SettingCounts(ctx, f); return err })
-		one("finding-counts/"+name, func(ctx context.Context, _ int) error { _, err := st.FindingCounts(ctx, f); return err })
-		one("findings/"+name, func(ctx context.Context, _ int) error { _, _, err := st.Findings(ctx, f, Page{Size: 100}); return err })
+		one("finding-counts/"+name,
+			func(ctx context.Context, _ int) error { _, err := st.FindingCounts(ctx, f); return err })
+		one("findings/"+name,
+			func(ctx context.Context, _ int) error { _, _, err := st.Findings(ctx, f, Page{Size: 100}); return err })
 	}
 	one("findings/setting", func(ctx context.Context, _ int) error {
 		_, _, err := st.Findings(ctx, HostFilter{Setting: "setting-03"}, Page{Size: 100})
@@ -249,7 +262,8 @@ func (y *year) queries() []benchQuery {
 		_, _, err := st.Results(ctx, host(n), Page{Size: 60})
 		return err
 	})
-	one("host/document", func(ctx context.Context, n int) error { _, _, err := st.Document(ctx, host(n), "scan"); return err })
+	one("host/document",
+		func(ctx context.Context, n int) error { _, _, err := st.Document(ctx, host(n), "scan"); return err })
 	one("host/events", func(ctx context.Context, n int) error {
 		_, _, err := st.Events(ctx, EventFilter{HostID: host(n)}, Page{Size: 50})
 		return err
@@ -263,7 +277,8 @@ func (y *year) queries() []benchQuery {
 		return err
 	})
 	one("events/kind", func(ctx context.Context, _ int) error {
-		_, _, err := st.Events(ctx, EventFilter{Kinds: []EventKind{EventSettingChanged}, NotExcepted: true}, Page{Size: 100})
+		_, _, err := st.Events(ctx, EventFilter{Kinds: []EventKind{EventSettingChanged}, NotExcepted: true},
+			Page{Size: 100})
 		return err
 	})
 	one("trend", func(ctx context.Context, _ int) error { _, err := st.Trend(ctx, year(0), year(52), ""); return err })
@@ -294,7 +309,7 @@ func (y *year) queries() []benchQuery {
 	return out
 }
 
-// measure reports the median and the worst of a hundred.
+// measure reports the median and the maximum of a hundred runs.
 func measure(b *testing.B, ask func(ctx context.Context, n int) error) {
 	var times []time.Duration
 	for n := 0; b.Loop(); n++ {

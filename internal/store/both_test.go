@@ -16,10 +16,10 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// began is when the clock of every test starts.
+// began is the initial time of every test's clock.
 var began = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
-// suite is an empty database with a clock that stands still until the test moves it.
+// suite is an empty database with a manual clock.
 type suite struct {
 	complaints
 	t testing.TB
@@ -29,7 +29,7 @@ type suite struct {
 	site  Site
 }
 
-// complaints is how a test says that something is wrong; a generated test has its own.
+// complaints is how a test reports failures; generated tests have their own.
 type complaints interface {
 	Helper()
 	Error(...any)
@@ -41,7 +41,7 @@ type complaints interface {
 func (s *suite) clock() time.Time        { return began.Add(time.Duration(s.micro.Load()) * time.Microsecond) }
 func (s *suite) advance(d time.Duration) { s.micro.Add(d.Microseconds()) }
 
-// onBoth runs a test on SQLite and on PostgreSQL: the same answers are expected of both.
+// onBoth runs a test on SQLite and on PostgreSQL: both must give the same results.
 func onBoth(t *testing.T, test func(s *suite)) {
 	t.Parallel()
 	for _, kind := range []string{KindSQLite, KindPostgres} {
@@ -65,7 +65,7 @@ func newSuite(t testing.TB, kind string) *suite {
 	return s
 }
 
-// suiteOn works on an empty database.
+// suiteOn returns a suite on an empty database.
 func suiteOn(t testing.TB, dsn string) *suite {
 	t.Helper()
 	s := &suite{complaints: t, t: t, ctx: t.Context()}
@@ -95,7 +95,7 @@ func (s *suite) ok(err error) {
 	}
 }
 
-// fails holds that an error is the wanted one.
+// fails checks that err is the wanted error.
 func (s *suite) fails(err, want error) {
 	s.Helper()
 	if !errors.Is(err, want) {
@@ -103,7 +103,7 @@ func (s *suite) fails(err, want error) {
 	}
 }
 
-// same holds that an answer is the wanted one. No list and an empty one are the same.
+// same checks that a result is the wanted one. Nil and empty lists are equal.
 func same[T any](s *suite, what string, got, want T) {
 	s.Helper()
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
@@ -111,7 +111,7 @@ func same[T any](s *suite, what string, got, want T) {
 	}
 }
 
-// number asks the database for one number, past the store's own methods.
+// number queries one number directly.
 func (s *suite) number(query string, args ...any) int64 {
 	s.Helper()
 	var n int64
@@ -119,7 +119,7 @@ func (s *suite) number(query string, args ...any) int64 {
 	return n
 }
 
-// targets saves hosts of the site with these specs.
+// targets saves targets of the site with these specs.
 func (s *suite) targets(specs ...string) []Target {
 	s.Helper()
 	var all []Target
@@ -145,16 +145,22 @@ func (s *suite) run(kind RunKind) Run {
 	return r
 }
 
-// scan is a result of a host 10.0.0.n with these findings, each with a setting of its own.
+// scan returns a result of host 10.0.0.n with these findings, each with its own setting.
 func (s *suite) scan(run Run, target Target, n int, v model.Verdict, findings ...string) *Result {
 	cells := Cells("dd")
 	if v == model.Exposed {
 		cells = "ad"
 	}
 	r := &Result{
-		RunID: run.ID, TargetID: target.ID, Kind: RunScan, At: s.clock(), Verdict: v, Worker: "w1", Requests: 10, DurationMS: 20,
+		RunID: run.ID, TargetID: target.ID, Kind: RunScan, At: s.clock(), Verdict: v, Worker: "w1",
+		Requests: 10, DurationMS: 20,
 		Snapshot: Snapshot{Verdict: v, Cells: cells, Findings: findings}, Findings: []HostFinding{},
-		Host:  Host{Address: fmt.Sprintf("10.0.0.%d:445", n), Name: fmt.Sprintf("HOST%d", n), Cells: cells, System: "windows"},
+		Host: Host{
+			Address: fmt.Sprintf("10.0.0.%d:445", n),
+			Name:    fmt.Sprintf("HOST%d", n),
+			Cells:   cells,
+			System:  "windows",
+		},
 		Names: []HostName{{Name: target.Spec, Kind: "target"}},
 	}
 	if target.ID == 0 {
@@ -163,13 +169,14 @@ func (s *suite) scan(run Run, target Target, n int, v model.Verdict, findings ..
 	}
 	for _, f := range findings {
 		r.Findings = append(r.Findings, HostFinding{
-			Finding: f, Severity: model.High, Identity: model.Anonymous, Pipe: "samr", Evidence: "seen", Settings: []string{"set-" + f, "shared"},
+			Finding: f, Severity: model.High, Identity: model.Anonymous, Pipe: "samr",
+			Evidence: "seen", Settings: []string{"set-" + f, "shared"},
 		})
 	}
 	return r
 }
 
-// record records one result that has to be new.
+// record records one result, which must be new.
 func (s *suite) record(r *Result) Host {
 	s.Helper()
 	done, err := s.RecordResult(s.ctx, r)

@@ -13,20 +13,21 @@ func scanCredential(r row, c *Credential) error {
 	return r.Scan(&c.ID, &c.Name, &c.Kind, &c.Account, &c.Sealed, &c.Created, &c.Used)
 }
 
-// Credentials lists all by name.
+// Credentials returns all credentials by name.
 func (q *Queries) Credentials(ctx context.Context) ([]Credential, error) {
 	return list(ctx, q, scanCredential, credentialColumns+` ORDER BY name`)
 }
 
-// Credential finds a credential.
+// Credential returns a credential.
 func (q *Queries) Credential(ctx context.Context, id int64) (Credential, error) {
 	return get(ctx, q, scanCredential, credentialColumns+` WHERE id = $1`, id)
 }
 
-// SaveCredential makes a credential where its ID is 0, or changes it; where Sealed is nil it keeps the secret that it has.
+// SaveCredential creates a credential if its ID is 0, or updates it; if Sealed is nil, it keeps its secret.
 func (q *Queries) SaveCredential(ctx context.Context, c *Credential) error {
 	if c.ID != 0 {
-		return q.must(ctx, `UPDATE credentials SET name = $2, kind = $3, account = $4, sealed = COALESCE($5, sealed), used = $6 WHERE id = $1`,
+		return q.must(ctx,
+			`UPDATE credentials SET name = $2, kind = $3, account = $4, sealed = COALESCE($5, sealed), used = $6 WHERE id = $1`,
 			c.ID, c.Name, c.Kind, c.Account, orNothing(c.Sealed), c.Used)
 	}
 	if c.Sealed == nil {
@@ -35,7 +36,8 @@ func (q *Queries) SaveCredential(ctx context.Context, c *Credential) error {
 	if c.Created.IsZero() {
 		c.Created = q.now()
 	}
-	return q.insert(ctx, &c.ID, `INSERT INTO credentials (name, kind, account, sealed, created, used) VALUES ($1, $2, $3, $4, $5, $6)
+	return q.insert(ctx, &c.ID,
+		`INSERT INTO credentials (name, kind, account, sealed, created, used) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT DO NOTHING RETURNING id`, c.Name, c.Kind, c.Account, c.Sealed, c.Created, c.Used)
 }
 
@@ -46,11 +48,12 @@ func orNothing(b []byte) any {
 	return b
 }
 
-// DeleteCredential removes a credential. One that a target uses is [ErrConflict].
+// DeleteCredential deletes a credential. It returns [ErrConflict] if a target uses it.
 func (q *Queries) DeleteCredential(ctx context.Context, id int64) error {
 	return q.atomic(ctx, func(q *Queries) error {
 		var used int
-		if err := q.one(ctx, []any{&used}, `SELECT count(*) FROM (SELECT 1 FROM targets WHERE credential = $1 LIMIT 1) t`, id); err != nil {
+		if err := q.one(ctx, []any{&used},
+			`SELECT count(*) FROM (SELECT 1 FROM targets WHERE credential = $1 LIMIT 1) t`, id); err != nil {
 			return err
 		}
 		if used > 0 {
@@ -63,28 +66,31 @@ func (q *Queries) DeleteCredential(ctx context.Context, id int64) error {
 const channelColumns = `SELECT id, name, kind, config, sealed, kinds, least, acts, digest, quiet, zone, enabled, created, last_ok, last_fail FROM channels`
 
 func scanChannel(r row, c *Channel) error {
-	return r.Scan(&c.ID, &c.Name, &c.Kind, &c.Config, &c.Sealed, &c.Kinds, &c.Least, &c.Acts, &c.Digest, &c.Quiet, &c.Zone, &c.Enabled, &c.Created, &c.LastOK, &c.LastFail)
+	return r.Scan(&c.ID, &c.Name, &c.Kind, &c.Config, &c.Sealed, &c.Kinds, &c.Least, &c.Acts, &c.Digest, &c.Quiet,
+		&c.Zone, &c.Enabled, &c.Created, &c.LastOK, &c.LastFail)
 }
 
-// Channels lists all by name.
+// Channels returns all channels by name.
 func (q *Queries) Channels(ctx context.Context) ([]Channel, error) {
 	return list(ctx, q, scanChannel, channelColumns+` ORDER BY name`)
 }
 
-// Channel finds a channel.
+// Channel returns a channel.
 func (q *Queries) Channel(ctx context.Context, id int64) (Channel, error) {
 	return get(ctx, q, scanChannel, channelColumns+` WHERE id = $1`, id)
 }
 
-// SaveChannel makes a channel where its ID is 0, or changes it; where Sealed is nil it keeps the secrets that it has.
+// SaveChannel creates a channel if its ID is 0, or updates it; if Sealed is nil, it keeps its secrets.
 func (q *Queries) SaveChannel(ctx context.Context, c *Channel) error {
 	if c.Kinds == nil {
 		c.Kinds = []EventKind{}
 	}
 	if c.ID != 0 {
-		return q.must(ctx, `UPDATE channels SET name = $2, kind = $3, config = $4, sealed = COALESCE($5, sealed), kinds = $6, least = $7,
+		return q.must(ctx,
+			`UPDATE channels SET name = $2, kind = $3, config = $4, sealed = COALESCE($5, sealed), kinds = $6, least = $7,
 			acts = $8, digest = $9, quiet = $10, zone = $11, enabled = $12, last_ok = $13, last_fail = $14 WHERE id = $1`,
-			c.ID, c.Name, c.Kind, c.Config, orNothing(c.Sealed), c.Kinds, c.Least, c.Acts, c.Digest, c.Quiet, c.Zone, c.Enabled, c.LastOK, c.LastFail)
+			c.ID, c.Name, c.Kind, c.Config, orNothing(c.Sealed), c.Kinds, c.Least, c.Acts, c.Digest, c.Quiet, c.Zone,
+			c.Enabled, c.LastOK, c.LastFail)
 	}
 	if c.Sealed == nil {
 		c.Sealed = []byte{}
@@ -92,17 +98,20 @@ func (q *Queries) SaveChannel(ctx context.Context, c *Channel) error {
 	if c.Created.IsZero() {
 		c.Created = q.now()
 	}
-	return q.insert(ctx, &c.ID, `INSERT INTO channels (name, kind, config, sealed, kinds, least, acts, digest, quiet, zone, enabled, created, last_ok, last_fail)
+	return q.insert(ctx, &c.ID,
+		`INSERT INTO channels (name, kind, config, sealed, kinds, least, acts, digest, quiet, zone, enabled, created, last_ok, last_fail)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING RETURNING id`,
-		c.Name, c.Kind, c.Config, c.Sealed, c.Kinds, c.Least, c.Acts, c.Digest, c.Quiet, c.Zone, c.Enabled, c.Created, c.LastOK, c.LastFail)
+		c.Name, c.Kind, c.Config, c.Sealed, c.Kinds, c.Least, c.Acts, c.Digest, c.Quiet, c.Zone, c.Enabled, c.Created,
+		c.LastOK, c.LastFail)
 }
 
-// DeleteChannel removes a channel with its deliveries.
+// DeleteChannel deletes a channel with its deliveries.
 func (q *Queries) DeleteChannel(ctx context.Context, id int64) error {
 	return q.must(ctx, `DELETE FROM channels WHERE id = $1`, id)
 }
 
-// AddDelivery plans a message. A channel that was given its key before is [ErrConflict]: it is sent once.
+// AddDelivery adds a message to send. It returns [ErrConflict] if the channel already has one with this key, which is
+// sent once.
 func (q *Queries) AddDelivery(ctx context.Context, d *Delivery) error {
 	if d.Events == nil {
 		d.Events = []int64{}
@@ -110,12 +119,14 @@ func (q *Queries) AddDelivery(ctx context.Context, d *Delivery) error {
 	if d.Acts == nil {
 		d.Acts = []int64{}
 	}
-	return q.insert(ctx, &d.ID, `INSERT INTO deliveries (channel, key, events, acts, due, sent, tries, error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (channel, key) DO NOTHING RETURNING id`, d.Channel, d.Key, d.Events, d.Acts, d.Due, d.Sent, d.Tries, d.Error)
+	return q.insert(ctx, &d.ID,
+		`INSERT INTO deliveries (channel, key, events, acts, due, sent, tries, error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (channel, key) DO NOTHING RETURNING id`, d.Channel, d.Key, d.Events, d.Acts, d.Due, d.Sent, d.Tries,
+		d.Error)
 }
 
-// DueDeliveries lists what should be sent by now, in the order in which it was made, at most limit. A channel's messages wait
-// for those before them: one that was refused and is due again later holds the rest back.
+// DueDeliveries returns at most limit messages that are due, in the order in which they were created. A channel's
+// messages wait for earlier ones: a failed one that is due later holds back the rest.
 func (q *Queries) DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error) {
 	return list(ctx, q, scanDelivery, `SELECT id, channel, key, events, acts, due, sent, tries, error FROM (
 			SELECT *, min(CASE WHEN due > $1 THEN id END) OVER (PARTITION BY channel) AS waits FROM deliveries WHERE sent = 0 AND tries < $3
@@ -129,7 +140,7 @@ func scanDelivery(r row, d *Delivery) error {
 	return r.Scan(&d.ID, &d.Channel, &d.Key, &d.Events, &d.Acts, &d.Due, &d.Sent, &d.Tries, &d.Error)
 }
 
-// Deliveries lists a page of a channel's, the last first, and says how many there are.
+// Deliveries returns a page of a channel's deliveries, the last first, and their total number.
 func (q *Queries) Deliveries(ctx context.Context, channel int64, p Page) ([]Delivery, int, error) {
 	order, err := p.order(map[string]string{"id": "id"}, "-id", "id")
 	if err != nil {
@@ -145,17 +156,17 @@ func (q *Queries) Deliveries(ctx context.Context, channel int64, p Page) ([]Deli
 	return all, total, err
 }
 
-// A message that could not be sent is tried again after a minute, then two, four and so on up to six hours, and is given up
-// after twelve tries, which is about a day and a half.
+// A failed message is retried after a minute, then two, four and so on up to six hours, and given up after twelve
+// attempts, which is about a day and a half.
 const (
 	firstRetry = time.Minute
 	lastRetry  = 6 * time.Hour
 
-	// MaxTries is how often a message is tried before it is given up.
+	// MaxTries is the number of attempts before a message is given up.
 	MaxTries = 12
 )
 
-// DeliveryDone writes that a message was sent, or (with a text) why not; then it is due again later, or given up.
+// DeliveryDone records that a message was sent, or (with a text) why not; then it is due again later, or given up.
 func (q *Queries) DeliveryDone(ctx context.Context, id int64, errText string) error {
 	return q.atomic(ctx, func(q *Queries) error {
 		d, err := get(ctx, q, scanDelivery, deliveryColumns+` WHERE id = $1`, id)
@@ -164,14 +175,16 @@ func (q *Queries) DeliveryDone(ctx context.Context, id int64, errText string) er
 		}
 		now := q.now()
 		if errText == "" {
-			if err := q.must(ctx, `UPDATE deliveries SET sent = $2, tries = tries + 1, error = '' WHERE id = $1`, id, now); err != nil {
+			if err := q.must(ctx, `UPDATE deliveries SET sent = $2, tries = tries + 1, error = '' WHERE id = $1`,
+				id, now); err != nil {
 				return err
 			}
 			return q.must(ctx, `UPDATE channels SET last_ok = $2, last_fail = '' WHERE id = $1`, d.Channel, now)
 		}
 		d.Tries++
 		due := now.Add(min(firstRetry<<min(d.Tries-1, 20), lastRetry))
-		if err := q.must(ctx, `UPDATE deliveries SET due = $2, tries = $3, error = $4 WHERE id = $1`, id, due, d.Tries, errText); err != nil {
+		if err := q.must(ctx, `UPDATE deliveries SET due = $2, tries = $3, error = $4 WHERE id = $1`,
+			id, due, d.Tries, errText); err != nil {
 			return err
 		}
 		return q.must(ctx, `UPDATE channels SET last_fail = $2 WHERE id = $1`, d.Channel, errText)

@@ -11,19 +11,23 @@ import (
 	"ipcguard/internal/model"
 )
 
-// The words that are stored as small numbers: 0 is none, and more is worse or later, so that sorting by the column sorts
-// by meaning. Words may be added at the end only.
+// The words that are stored as small numbers: 0 is none, and a larger number is worse or later, so that sorting by the
+// column sorts by meaning. Words may only be added at the end.
 var (
-	verdicts   = []model.Verdict{"", model.Closed, model.Unreachable, model.VerdictInconclusive, model.Limited, model.Exposed}
+	verdicts = []model.Verdict{
+		"", model.Closed, model.Unreachable, model.VerdictInconclusive, model.Limited, model.Exposed,
+	}
 	severities = []model.Severity{"", model.Info, model.Low, model.Medium, model.High, model.Critical}
 	strengths  = []model.Strength{
-		"", model.StrengthStrong, model.StrengthNTLM, model.StrengthUnsigned, model.StrengthUnknown, model.StrengthOld, model.StrengthNone, model.StrengthBroken,
+		"", model.StrengthStrong, model.StrengthNTLM, model.StrengthUnsigned, model.StrengthUnknown, model.StrengthOld,
+		model.StrengthNone, model.StrengthBroken,
 	}
 	criticalities = []Criticality{"", CriticalityLow, CriticalityNormal, CriticalityHigh}
 	runKinds      = []RunKind{"", RunScan, RunAudit, RunDiscover}
 	unitStates    = []UnitState{UnitWaiting, UnitRunning, UnitDone, UnitFailed, UnitSkipped}
 	rolloutStates = []RolloutState{
-		RolloutWaiting, RolloutOpen, RolloutClosed, RolloutGone, RolloutUnwatched, RolloutUnaudited, RolloutNothing, RolloutQuestion, RolloutRefused, RolloutFailed,
+		RolloutWaiting, RolloutOpen, RolloutClosed, RolloutGone, RolloutUnwatched, RolloutUnaudited, RolloutNothing,
+		RolloutQuestion, RolloutRefused, RolloutFailed,
 	}
 )
 
@@ -34,9 +38,9 @@ func code[T ~string](words []T, word T) (any, error) {
 	return nil, fmt.Errorf("no word of the store: %q", word)
 }
 
-// encode turns a Go value into what both databases store: times are Unix microseconds and the zero time 0, truths 0 and 1,
-// words of a fixed list small numbers, lists and selectors JSON. Text is made valid UTF-8 without NUL, which PostgreSQL
-// would refuse: names come from hosts, and may hold anything.
+// encode converts a Go value to what both databases store: times to Unix microseconds with 0 for the zero time,
+// booleans to 0 and 1, words of a fixed list to small numbers, lists and selectors to JSON. Text becomes valid UTF-8
+// without NUL, which PostgreSQL refuses: names come from hosts and may contain anything.
 func encode(v any) (any, error) {
 	switch v := v.(type) {
 	case nil, int64, []byte, float64:
@@ -109,7 +113,7 @@ func fromMicros(n int64) time.Time {
 	return time.UnixMicro(n).UTC()
 }
 
-// decode wraps a destination whose type is not one of the databases' own; it is the inverse of encode.
+// decode wraps a destination whose type the databases do not have; it is the inverse of encode.
 func decode(dest any) any {
 	switch p := dest.(type) {
 	case *time.Time:
@@ -155,13 +159,13 @@ func decodeAll(dests []any) []any {
 	return dests
 }
 
-// scanner is a function as an [sql.Scanner].
+// scanner is a function that implements [sql.Scanner].
 type scanner func(any) error
 
 // Scan implements [sql.Scanner].
 func (s scanner) Scan(v any) error { return s(v) }
 
-// number hands a stored number on; a missing one (of an outer join) is 0.
+// number passes on a stored number; NULL (from an outer join) is 0.
 func number(v any, set func(int64)) error {
 	switch v := v.(type) {
 	case nil:

@@ -13,9 +13,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// conn is what both databases can do, inside a transaction or outside. Placeholders are $1, $2 … on both.
+// conn is the interface to both databases, inside a transaction or outside. Placeholders are $1, $2 … on both.
 type conn interface {
-	// exec runs a statement and says how many rows it touched.
+	// exec runs a statement and returns the number of affected rows.
 	exec(ctx context.Context, query string, args ...any) (int64, error)
 	// read runs a statement that changes nothing.
 	read(ctx context.Context, query string, args ...any) (rows, error)
@@ -23,12 +23,12 @@ type conn interface {
 	write(ctx context.Context, query string, args ...any) (rows, error)
 }
 
-// row is one row of an answer.
+// row is one row of a result.
 type row interface {
 	Scan(dest ...any) error
 }
 
-// rows is an answer. It is closed by [each] alone.
+// rows is the result of a statement. Only [each] closes it.
 type rows interface {
 	row
 	Next() bool
@@ -36,7 +36,7 @@ type rows interface {
 	close()
 }
 
-// Queries are all questions and changes. [Store] runs each by itself, [Tx] in its transaction.
+// Queries are all reads and writes. [Store] runs each by itself, [Tx] in its transaction.
 type Queries struct {
 	c    conn
 	st   *Store
@@ -45,7 +45,7 @@ type Queries struct {
 	sqtx *sql.Tx
 }
 
-// atomic runs several statements as one: in the transaction that there is, or in a new one.
+// atomic runs several statements as one: in the current transaction, or in a new one.
 func (q *Queries) atomic(ctx context.Context, f func(q *Queries) error) error {
 	if q.inTx() {
 		return f(q)
@@ -64,7 +64,7 @@ func (q *Queries) exec(ctx context.Context, query string, args ...any) (int64, e
 	return n, classify(err)
 }
 
-// must runs a statement that has to touch a row.
+// must runs a statement that has to affect a row.
 func (q *Queries) must(ctx context.Context, query string, args ...any) error {
 	n, err := q.exec(ctx, query, args...)
 	if err == nil && n == 0 {
@@ -73,8 +73,8 @@ func (q *Queries) must(ctx context.Context, query string, args ...any) error {
 	return err
 }
 
-// insert runs INSERT … ON CONFLICT DO NOTHING RETURNING id: no answer is a conflict. The statement does not fail, since that
-// would end a transaction of PostgreSQL.
+// insert runs INSERT … ON CONFLICT DO NOTHING RETURNING id: no row is a conflict. The statement must not fail, since
+// that would abort a transaction of PostgreSQL.
 func (q *Queries) insert(ctx context.Context, id *int64, query string, args ...any) error {
 	args, err := encodeAll(args)
 	if err != nil {
@@ -95,7 +95,7 @@ func (q *Queries) insert(ctx context.Context, id *int64, query string, args ...a
 	return err
 }
 
-// each hands every row to f, and closes the answer.
+// each passes every row to f, and closes the result.
 func each(answer rows, f func(row) error) error {
 	defer answer.close()
 	for answer.Next() {
@@ -106,7 +106,7 @@ func each(answer rows, f func(row) error) error {
 	return classify(answer.Err())
 }
 
-// decoding is a row whose destinations may be any of the store's types.
+// decoding is a row whose destinations may have any of the store's types.
 type decoding struct{ row }
 
 func (d decoding) Scan(dest ...any) error {
@@ -128,7 +128,7 @@ func (q *Queries) each(ctx context.Context, f func(row) error, query string, arg
 	return each(answer, f)
 }
 
-// one reads the only row into dest, or says ErrNotFound.
+// one reads the only row into dest, or returns ErrNotFound.
 func (q *Queries) one(ctx context.Context, dest []any, query string, args ...any) error {
 	found := false
 	err := q.each(ctx, func(r row) error {
@@ -173,12 +173,12 @@ func get[T any](ctx context.Context, q *Queries, scan func(row, *T) error, query
 	return all[0], nil
 }
 
-// lite is SQLite outside a transaction: reading goes to the readers, writing to the one writer.
+// lite is SQLite outside a transaction: reads use the readers, writes the only writer.
 type lite struct{ reader, writer *sql.DB }
 
 type liteRows struct{ *sql.Rows }
 
-func (r liteRows) close() { _ = r.Close() } // what went wrong is in Err
+func (r liteRows) close() { _ = r.Close() } // errors are in Err
 
 func (l lite) exec(ctx context.Context, query string, args ...any) (int64, error) {
 	return affected(l.writer.ExecContext(ctx, query, args...))
@@ -205,10 +205,10 @@ func (l lite) write(ctx context.Context, query string, args ...any) (rows, error
 type liteTx struct {
 	tx       *sql.Tx
 	prepared *prepared
-	known    map[string]*sql.Stmt // of this transaction; nil where the statement came once and is not prepared
+	known    map[string]*sql.Stmt // of this transaction; nil for a statement that ran once and is not prepared
 }
 
-// prepare returns a statement to run, or nil where it is not worth preparing: it comes for the first time.
+// prepare returns a prepared statement, or nil the first time, when preparing it is not worthwhile.
 func (l *liteTx) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	stmt, seen := l.known[query]
 	if stmt != nil {
@@ -226,26 +226,25 @@ func (l *liteTx) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	return stmt, err
 }
 
-// prepared are the statements of SQLite's writer that come again and again. Preparing one takes longer than running most.
+// prepared caches the repeated statements of SQLite's writer. Preparing one takes longer than running most.
 type prepared struct {
 	mu   sync.Mutex
 	kept map[string]*sql.Stmt
-	seen map[string]bool // once or more, and not prepared yet
-	due  []string        // twice: prepared before the next transaction begins
+	seen map[string]bool // seen, and not prepared yet
+	due  []string        // seen twice: prepared before the next transaction begins
 }
 
-// maxPrepared bounds the statements that are kept, by a transaction or by the writer: the store has fewer that are always the
-// same.
+// maxPrepared bounds the statements that a transaction or the writer caches: the store has fewer with a constant text.
 const maxPrepared = 200
 
-// take returns a statement that is prepared. One that is not is remembered, and prepared when it was asked for twice.
+// take returns a prepared statement. Otherwise it records the request; a statement is prepared after its second one.
 func (p *prepared) take(query string) *sql.Stmt {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if stmt := p.kept[query]; stmt != nil {
 		return stmt
 	}
-	if len(p.seen) >= maxPrepared { // most of them never come again
+	if len(p.seen) >= maxPrepared { // most of them never occur again
 		clear(p.seen)
 	}
 	if p.seen[query] && len(p.kept)+len(p.due) < maxPrepared && !slices.Contains(p.due, query) {
@@ -255,8 +254,8 @@ func (p *prepared) take(query string) *sql.Stmt {
 	return nil
 }
 
-// catchUp prepares what is due, before a transaction: there is one writer. What cannot be prepared runs without, and says itself
-// what is wrong.
+// catchUp prepares what is due, before a transaction: there is only one writer. A statement that cannot be prepared
+// runs unprepared and reports its error then.
 func (p *prepared) catchUp(ctx context.Context, writer *sql.DB) {
 	p.mu.Lock()
 	due := p.due

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// tables are those of the store, in an order in which each row's references are there before it. A table with an id has a
-// sequence.
+// tables lists the store's tables, in an order in which references precede the rows that have them. A table with an id
+// has a sequence.
 var tables = []struct{ name, key string }{
 	{"meta", "key"},
 	{"leases", "name"},
@@ -66,11 +66,11 @@ var tables = []struct{ name, key string }{
 // copyBatch is how many rows are read and written at a time.
 const copyBatch = 1000
 
-// Copy carries everything from one database into an empty one, of either kind; both have this program's schema. It runs in one
-// transaction: when it fails, the new one is as empty as before. Nothing else may write to from meanwhile. progress, where it
-// is not nil, hears how many rows of which table are done.
+// Copy copies everything from one database to an empty one, of either kind; both must have this program's schema. It
+// runs in one transaction: if it fails, the new database stays empty. Nothing else may write to from meanwhile. If
+// progress is not nil, it is called with the number of copied rows of a table.
 //
-// Jobs are not copied: they belong to the queue, and what was open is planned anew from the runs' units.
+// It does not copy jobs: they belong to the queue, and open work is planned again from the runs' units.
 func Copy(ctx context.Context, from, to *Store, progress func(table string, rows int64)) error {
 	for _, s := range []*Store{from, to} {
 		if err := s.CheckSchema(ctx); err != nil {
@@ -139,7 +139,7 @@ func copyTable(ctx context.Context, from, to *Queries, table, key string, progre
 	return to.setGiven(ctx, table, given)
 }
 
-// lastGiven is the last number that a table gave to a row, which may be gone.
+// lastGiven returns the last id that a table assigned, even if its row is gone.
 func (q *Queries) lastGiven(ctx context.Context, table string) (int64, error) {
 	query := `SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = $1), 0)`
 	if q.pg {
@@ -153,7 +153,7 @@ func (q *Queries) lastGiven(ctx context.Context, table string) (int64, error) {
 	return max(given, highest), err
 }
 
-// setGiven lets a table go on after a number.
+// setGiven makes a table continue after an id.
 func (q *Queries) setGiven(ctx context.Context, table string, given int64) error {
 	if q.pg {
 		_, err := q.exec(ctx, `SELECT setval(pg_get_serial_sequence('`+table+`', 'id'), $1, false)`, given+1)
@@ -168,7 +168,7 @@ func (q *Queries) setGiven(ctx context.Context, table string, given int64) error
 	return err
 }
 
-// columns are a table's, in the order of the schema, which both kinds share.
+// columns returns a table's columns in the order of the schema, which is the same in both databases.
 func (q *Queries) columns(ctx context.Context, table string) ([]string, error) {
 	query := `SELECT name FROM pragma_table_info($1) ORDER BY cid`
 	if q.pg {
@@ -181,7 +181,7 @@ func (q *Queries) columns(ctx context.Context, table string) ([]string, error) {
 	return columns, err
 }
 
-// page reads the rows of a table that come after a key.
+// page reads the rows of a table after a key.
 func (q *Queries) page(ctx context.Context, table string, columns, keys []string, after []any) ([][]any, error) {
 	w := &where{pg: q.pg}
 	if after != nil {
@@ -193,7 +193,7 @@ func (q *Queries) page(ctx context.Context, table string, columns, keys []string
 		dest := make([]any, len(columns))
 		for i := range dest {
 			dest[i] = scanner(func(v any) error {
-				if b, ok := v.([]byte); ok { // the driver's own memory
+				if b, ok := v.([]byte); ok { // the driver reuses its memory
 					v = append([]byte{}, b...)
 				}
 				(*out)[i] = v
@@ -204,7 +204,8 @@ func (q *Queries) page(ctx context.Context, table string, columns, keys []string
 	}, `SELECT `+strings.Join(columns, ", ")+` FROM `+table+w.String()+order, w.args...)
 }
 
-// insertRows writes rows as they were read. PostgreSQL takes them in a stream: millions of round trips take many minutes.
+// insertRows writes rows as they were read. PostgreSQL gets them as a stream: millions of round trips would take many
+// minutes.
 func (q *Queries) insertRows(ctx context.Context, table string, columns []string, rows [][]any) error {
 	if q.pg {
 		for i, row := range rows {
@@ -220,7 +221,8 @@ func (q *Queries) insertRows(ctx context.Context, table string, columns []string
 	for i := range marks {
 		marks[i] = fmt.Sprintf("$%d", i+1)
 	}
-	query := `INSERT INTO ` + table + ` (` + strings.Join(columns, ", ") + `) VALUES (` + strings.Join(marks, ", ") + `)`
+	query := `INSERT INTO ` + table + ` (` + strings.Join(columns, ", ") + `) VALUES (` + strings.Join(marks, ", ") +
+		`)`
 	for _, row := range rows {
 		if _, err := q.exec(ctx, query, row...); err != nil {
 			return err

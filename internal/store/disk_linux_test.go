@@ -13,7 +13,7 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestFullDisk runs itself again among mounts of its own, where PostgreSQL's disk can be small.
+// TestFullDisk runs itself again in a mount namespace of its own, where PostgreSQL's disk can be small.
 func TestFullDisk(t *testing.T) {
 	const inside = "IPCGUARD_TEST_SMALL_DISK"
 	if os.Getenv(inside) == "" {
@@ -24,7 +24,8 @@ func TestFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		cmd := exec.CommandContext(t.Context(), "unshare", "--mount", "--propagation", "private", os.Args[0], "-test.run=^TestFullDisk$")
+		cmd := exec.CommandContext(t.Context(), "unshare", "--mount", "--propagation", "private", os.Args[0],
+			"-test.run=^TestFullDisk$")
 		cmd.Env = append(os.Environ(), inside+"="+dir, "TMPDIR="+dir)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
@@ -32,7 +33,8 @@ func TestFullDisk(t *testing.T) {
 		return
 	}
 	dir := os.Getenv(inside)
-	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "mode=755,size=160m", "tmpfs", dir).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "mode=755,size=160m", "tmpfs",
+		dir).CombinedOutput(); err != nil {
 		t.Fatalf("mount: %v: %s", err, out)
 	}
 	server := peer.StartPostgres(t, peer.PostgresOptions{Durable: true})
@@ -43,8 +45,8 @@ func TestFullDisk(t *testing.T) {
 	ballast := filepath.Join(dir, "ballast")
 	n, recorded := 0, int64(0)
 	for round := range 3 {
-		// All but a little of what is free goes. What is missing then, room for a table or for the write-ahead log, which
-		// takes the whole server down, is up to PostgreSQL.
+		// Use up almost all free space. PostgreSQL then lacks room for a table or for the write-ahead log, which stops
+		// the whole server.
 		free := s.free(dir)
 		s.ok(exec.CommandContext(s.ctx, "fallocate", "-l", fmt.Sprint(free-int64(1+5*round)<<20), ballast).Run())
 		var err error
@@ -61,9 +63,9 @@ func TestFullDisk(t *testing.T) {
 		}
 		t.Logf("after %d results: %v", recorded, err)
 		s.ok(os.Remove(ballast))
-		server.Kill(t) // it may be down already, and may not
+		server.Kill(t) // it may or may not be down already
 		server.Start(t)
-		for range 8 { // the pool finds out that its connections are dead
+		for range 8 { // the pool finds its connections dead
 			_, err := s.Sites(s.ctx)
 			if err == nil {
 				break
@@ -74,7 +76,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		s.consistent()
 		if errors.Is(err, ErrUnavailable) && s.number(`SELECT count(*) FROM hosts`) == recorded+1 {
-			recorded++ // it was written down, and the server died before it said so
+			recorded++ // it was written, and the server died before it answered
 		}
 		for _, table := range []string{"hosts", "results", "documents", "addresses"} {
 			if got := s.number(`SELECT count(*) FROM ` + table); got != recorded {
@@ -85,7 +87,7 @@ func TestFullDisk(t *testing.T) {
 	s.record(s.scan(Run{}, Target{}, n, model.Exposed, "f1"))
 }
 
-// free is the room in a file system, in bytes.
+// free returns the free space of a file system in bytes.
 func (s *suite) free(dir string) int64 {
 	s.Helper()
 	out, err := exec.CommandContext(s.ctx, "stat", "-f", "-c", "%a %S", dir).Output()
@@ -96,7 +98,7 @@ func (s *suite) free(dir string) int64 {
 	return blocks * size
 }
 
-// noise is text that does not get shorter when it is packed.
+// noise returns text that does not compress.
 func noise(seed, size int) string {
 	var b strings.Builder
 	for x := uint64(seed) + 1; b.Len() < size; x ^= x << 17 {

@@ -16,15 +16,23 @@ func TestEnrolled(t *testing.T) {
 		s.fails(err, ErrNotFound)
 		s.ok(s.AddJoin(s.ctx, j))
 		s.advance(time.Hour)
-		_, err = s.TakeJoin(s.ctx, "abc") // it has ended
+		_, err = s.TakeJoin(s.ctx, "abc") // it has expired
 		s.fails(err, ErrNotFound)
 
-		e := Enrolled{Name: "w1", SiteID: s.site.ID, Serial: "a", Until: s.clock().Add(time.Hour), Renewed: s.clock(), Origin: "192.0.2.1", Protocol: 1}
+		e := Enrolled{
+			Name:     "w1",
+			SiteID:   s.site.ID,
+			Serial:   "a",
+			Until:    s.clock().Add(time.Hour),
+			Renewed:  s.clock(),
+			Origin:   "192.0.2.1",
+			Protocol: 1,
+		}
 		s.ok(s.AddEnrolled(s.ctx, &e))
 		e.Site = s.site.Name
 		s.fails(s.AddEnrolled(s.ctx, &Enrolled{Name: "w1", SiteID: s.site.ID}), ErrConflict)
 		s.ok(s.SetCertificate(s.ctx, e.ID, "b", "a", e.Until, s.clock()))
-		s.ok(s.CertificateUsed(s.ctx, e.ID, "a")) // the old one: the new one has not been shown
+		s.ok(s.CertificateUsed(s.ctx, e.ID, "a")) // the old one: the new one was not used yet
 		s.ok(s.SetOrigin(s.ctx, e.ID, "192.0.2.2", 2))
 		e.Serial, e.Earlier, e.Origin, e.Protocol = "b", "a", "192.0.2.2", 2
 		now, err := s.EnrolledWorker(s.ctx, e.ID)
@@ -36,7 +44,7 @@ func TestEnrolled(t *testing.T) {
 		s.ok(err)
 		same(s, "enrolled", all, []Enrolled{e})
 
-		// What an enrolled worker has in hand is not taken over while it lives.
+		// Units of an enrolled worker are not taken over while it lives.
 		targets := s.targets("a", "b", "c")
 		run := s.run(RunScan)
 		ids, err := s.WaitingTargets(s.ctx, run.ID, s.site.ID, 2)
@@ -59,7 +67,8 @@ func TestEnrolled(t *testing.T) {
 		s.ok(err)
 		same(s, "handout", back, h)
 		whole := []int64{targets[0].ID, targets[1].ID, targets[2].ID}
-		if units, err = s.TakeUnits(s.ctx, run.ID, whole, "server"); err != nil || len(units) != 1 || units[0].TargetID != targets[2].ID {
+		if units, err = s.TakeUnits(s.ctx, run.ID, whole, "server"); err != nil || len(units) != 1 ||
+			units[0].TargetID != targets[2].ID {
 			s.Errorf("%+v %v", units, err)
 		}
 		has, err := s.RunningUnits(s.ctx, "w1")
@@ -71,7 +80,7 @@ func TestEnrolled(t *testing.T) {
 		s.ok(s.RevokeEnrolled(s.ctx, e.ID))
 		s.fails(s.RevokeEnrolled(s.ctx, e.ID), ErrNotFound)
 		again := Enrolled{Name: "w1", SiteID: s.site.ID}
-		s.ok(s.AddEnrolled(s.ctx, &again)) // the name of one that was revoked is free
+		s.ok(s.AddEnrolled(s.ctx, &again)) // the name of a revoked worker is free
 		if has, err := s.RecentHandouts(s.ctx, e.ID, time.Time{}); err != nil || len(has) != 0 {
 			s.Errorf("jobs of a worker that is gone: %+v %v", has, err)
 		}

@@ -17,24 +17,24 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// What callers tell apart. Everything that the store returns wraps one of them or is a mistake in the program.
+// The errors that callers distinguish. Every error of the store wraps one of them or is a bug.
 var (
 	ErrNotFound    = errors.New("store: not found")
 	ErrConflict    = errors.New("store: it is there already")
 	ErrBusy        = errors.New("store: in use by another server")
-	ErrUnavailable = errors.New("store: the database does not answer") // callers try again later
+	ErrUnavailable = errors.New("store: the database does not answer") // callers retry later
 	ErrFull        = errors.New("store: no space left for the database")
 	ErrNewer       = errors.New("store: the database was made by a newer ipcguard")
-	ErrAsked       = errors.New("store: this cannot be answered") // the question is wrong, and says how
+	ErrAsked       = errors.New("store: this cannot be answered") // the query is invalid; the error says why
 	ErrOlder       = errors.New("store: the database was made by an older ipcguard and is not migrated yet")
 )
 
 var errTooLarge = errors.New("store: a document of more than 64 MB")
 
-// errAgain marks what the same transaction may well succeed in when it is run again at once.
+// errAgain marks errors after which an immediate retry of the transaction may succeed.
 var errAgain = errors.New("try again")
 
-// classify wraps what a driver said into the store's own errors.
+// classify translates a driver's error to the store's errors.
 func classify(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -55,7 +55,8 @@ func classify(err error) error {
 	}
 	var connecting *pgconn.ConnectError
 	var network net.Error
-	if errors.As(err, &connecting) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	if errors.As(err, &connecting) || errors.As(err, &network) || errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, net.ErrClosed) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, syscall.ECONNRESET) ||
 		errors.Is(err, syscall.EPIPE) || pgconn.SafeToRetry(err) || strings.Contains(err.Error(), "conn closed") {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -92,7 +93,8 @@ func classifyPostgres(err *pgconn.PgError) error {
 		return fmt.Errorf("%w: %w: %w", ErrUnavailable, errAgain, err)
 	case "53100": // disk_full
 		return fmt.Errorf("%w: %w", ErrFull, err)
-	case "53300", "57P01", "57P02", "57P03", "57P05", "25006": // too many connections, shutting down, starting up, read only
+	// Too many connections, shutting down, starting up, read only.
+	case "53300", "57P01", "57P02", "57P03", "57P05", "25006":
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	if strings.HasPrefix(err.Code, "08") || strings.HasPrefix(err.Code, "58") { // connection exceptions, system errors

@@ -5,15 +5,16 @@ import (
 	"slices"
 )
 
-// RemoveEvent removes what a result of a host told, by its kind, subject, and what was before and after.
+// RemoveEvent deletes an event of a host's result, by its kind, subject, and the values before and after.
 func (q *Queries) RemoveEvent(ctx context.Context, e Event) error {
-	_, err := q.exec(ctx, `DELETE FROM events WHERE host_id = $1 AND run_id = $2 AND at = $3 AND kind = $4 AND subject = $5 AND was = $6 AND became = $7`,
+	_, err := q.exec(ctx,
+		`DELETE FROM events WHERE host_id = $1 AND run_id = $2 AND at = $3 AND kind = $4 AND subject = $5 AND was = $6 AND became = $7`,
 		e.HostID, e.RunID, e.At, e.Kind, e.Subject, e.Before, e.After)
 	return err
 }
 
-// AddEvents writes events. Their IDs grow in the order in which they can be read, which a reader that asks for what comes
-// AfterID counts on: on PostgreSQL the transactions that write events therefore end one after the other, and write them last.
+// AddEvents writes events. A reader that asks for events AfterID relies on ids that become visible in order: on
+// PostgreSQL the transactions that write events therefore commit one after the other, and write them last.
 func (q *Queries) AddEvents(ctx context.Context, events []Event) error {
 	if len(events) == 0 {
 		return nil
@@ -40,9 +41,11 @@ func (q *Queries) AddEvents(ctx context.Context, events []Event) error {
 				}
 				site, sites[e.Site] = s.ID, s.ID
 			}
-			v.add(e.At, e.HostID, site, e.RunID, e.Severity, e.Excepted, e.Exception, e.Kind, e.Host, e.Subject, e.Before, e.After, e.Text)
+			v.add(e.At, e.HostID, site, e.RunID, e.Severity, e.Excepted, e.Exception, e.Kind, e.Host, e.Subject,
+				e.Before, e.After, e.Text)
 		}
-		ids, err := q.insertAll(ctx, v, `INSERT INTO events (at, host_id, site_id, run_id, severity, excepted, exception, kind, host,
+		ids, err := q.insertAll(ctx, v,
+			`INSERT INTO events (at, host_id, site_id, run_id, severity, excepted, exception, kind, host,
 			subject, was, became, text) SELECT v.at, v.host, v.site, v.run, v.severity, v.excepted, v.exception, v.kind, v.name,
 			v.subject, v.was, v.became, v.text FROM v ORDER BY v.n RETURNING id`)
 		for i, id := range ids {
@@ -98,10 +101,11 @@ func anys[T any](all []T) []any {
 	return out
 }
 
-// Events lists a page, the last first unless Sort is "id", and says how many there are.
+// Events returns a page of events, the last first unless Sort is "id", and their total number.
 func (q *Queries) Events(ctx context.Context, f EventFilter, p Page) ([]Event, int, error) {
 	order, err := p.order(map[string]string{
-		"id": "e.id", "at": "e.at", "severity": "e.severity", "kind": "e.kind", "host": "e.host", "text": "e.text", "before": "e.was", "after": "e.became",
+		"id": "e.id", "at": "e.at", "severity": "e.severity", "kind": "e.kind", "host": "e.host",
+		"text": "e.text", "before": "e.was", "after": "e.became",
 	}, "-id", "e.id")
 	if err != nil {
 		return nil, 0, err
@@ -112,9 +116,11 @@ func (q *Queries) Events(ctx context.Context, f EventFilter, p Page) ([]Event, i
 		return nil, 0, err
 	}
 	all, err := list(ctx, q, func(r row, e *Event) error {
-		return r.Scan(&e.ID, &e.At, &e.Kind, &e.HostID, &e.Host, &e.Site, &e.RunID, &e.Severity, &e.Subject, &e.Before, &e.After, &e.Text,
+		return r.Scan(&e.ID, &e.At, &e.Kind, &e.HostID, &e.Host, &e.Site, &e.RunID, &e.Severity, &e.Subject, &e.Before,
+			&e.After, &e.Text,
 			&e.Excepted, &e.Exception)
 	}, `SELECT e.id, e.at, e.kind, e.host_id, e.host, COALESCE(s.name, ''), e.run_id, e.severity, e.subject, e.was, e.became, e.text,
-		e.excepted, e.exception FROM events e LEFT JOIN sites s ON s.id = e.site_id`+w.String()+order+p.limits(w), w.args...)
+		e.excepted, e.exception FROM events e LEFT JOIN sites s ON s.id = e.site_id`+w.String()+order+
+		p.limits(w), w.args...)
 	return all, total, err
 }

@@ -9,15 +9,16 @@ import (
 
 const exceptionColumns = `SELECT id, finding, host_id, tag, reason, owner, until, created, by_whom, withdrew, withdrew_by FROM exceptions`
 
-// inForce is the condition for an exception that covers findings. One whose end has come counts until ExpireExceptions ends
-// it, so that what is covered, what is counted and what was told always agree.
+// inForce is the condition for an active exception. An expired one counts until ExpireExceptions ends it, so that what
+// is covered, counted and reported always agrees.
 const inForce = `withdrew = 0 AND ended = 0`
 
 func scanException(r row, e *Exception) error {
-	return r.Scan(&e.ID, &e.Finding, &e.HostID, &e.Tag, &e.Reason, &e.Owner, &e.Until, &e.Created, &e.By, &e.Withdrew, &e.WithdrewBy)
+	return r.Scan(&e.ID, &e.Finding, &e.HostID, &e.Tag, &e.Reason, &e.Owner, &e.Until, &e.Created, &e.By, &e.Withdrew,
+		&e.WithdrewBy)
 }
 
-// Exceptions lists those in force, or all, the first to end first: 1000 at most.
+// Exceptions returns the active exceptions, or all, the first to end first: at most 1000.
 func (q *Queries) Exceptions(ctx context.Context, all bool) ([]Exception, error) {
 	only := ` WHERE ` + inForce
 	if all {
@@ -26,13 +27,13 @@ func (q *Queries) Exceptions(ctx context.Context, all bool) ([]Exception, error)
 	return list(ctx, q, scanException, exceptionColumns+only+` ORDER BY until, id LIMIT 1000`)
 }
 
-// Exception finds an exception.
+// Exception returns an exception.
 func (q *Queries) Exception(ctx context.Context, id int64) (Exception, error) {
 	return get(ctx, q, scanException, exceptionColumns+` WHERE id = $1`, id)
 }
 
-// SaveException makes an exception where its ID is 0, or changes reason, owner, end, host and tag of one in force. What it
-// covers is covered from now on.
+// SaveException creates an exception if its ID is 0, or changes reason, owner, end, host and tag of an active one. It
+// covers findings from now on.
 func (q *Queries) SaveException(ctx context.Context, e *Exception) error {
 	e.Tag = normalTag(e.Tag)
 	switch {
@@ -51,7 +52,8 @@ func (q *Queries) SaveException(ctx context.Context, e *Exception) error {
 			if e.Created.IsZero() {
 				e.Created = q.now()
 			}
-			if err := q.insert(ctx, &e.ID, `INSERT INTO exceptions (finding, host_id, tag, reason, owner, until, created, by_whom, withdrew,
+			if err := q.insert(ctx, &e.ID,
+				`INSERT INTO exceptions (finding, host_id, tag, reason, owner, until, created, by_whom, withdrew,
 				withdrew_by, ended) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, '', 0) RETURNING id`,
 				e.Finding, e.HostID, e.Tag, e.Reason, e.Owner, e.Until, e.Created, e.By); err != nil {
 				return err
@@ -59,13 +61,15 @@ func (q *Queries) SaveException(ctx context.Context, e *Exception) error {
 			return q.coverAll(ctx, e.Finding)
 		}
 		var finding string
-		if err := q.one(ctx, []any{&finding}, `SELECT finding FROM exceptions WHERE id = $1 AND `+inForce, e.ID); err != nil {
+		if err := q.one(ctx, []any{&finding}, `SELECT finding FROM exceptions WHERE id = $1 AND `+inForce,
+			e.ID); err != nil {
 			return err
 		}
 		if finding != e.Finding {
 			return errors.New("store: an exception stays with its finding")
 		}
-		if err := q.must(ctx, `UPDATE exceptions SET host_id = $2, tag = $3, reason = $4, owner = $5, until = $6 WHERE id = $1`,
+		if err := q.must(ctx,
+			`UPDATE exceptions SET host_id = $2, tag = $3, reason = $4, owner = $5, until = $6 WHERE id = $1`,
 			e.ID, e.HostID, e.Tag, e.Reason, e.Owner, e.Until); err != nil {
 			return err
 		}
@@ -73,7 +77,7 @@ func (q *Queries) SaveException(ctx context.Context, e *Exception) error {
 	})
 }
 
-// WithdrawException ends an exception now; one that has ended is [ErrNotFound].
+// WithdrawException ends an exception now; it returns [ErrNotFound] for one that has ended.
 func (q *Queries) WithdrawException(ctx context.Context, id int64, by string) error {
 	return q.atomic(ctx, func(q *Queries) error {
 		if err := q.lockExceptions(ctx); err != nil {
@@ -91,7 +95,7 @@ func (q *Queries) WithdrawException(ctx context.Context, id int64, by string) er
 	})
 }
 
-// ExpireExceptions ends those whose end has come, and returns them: each once, whoever asks.
+// ExpireExceptions ends the expired exceptions and returns them: each only once, whoever calls.
 func (q *Queries) ExpireExceptions(ctx context.Context, now time.Time) ([]Exception, error) {
 	var ended []Exception
 	err := q.atomic(ctx, func(q *Queries) error {
@@ -99,7 +103,8 @@ func (q *Queries) ExpireExceptions(ctx context.Context, now time.Time) ([]Except
 			return err
 		}
 		var err error
-		if ended, err = list(ctx, q, scanException, exceptionColumns+` WHERE `+inForce+` AND until <= $1 ORDER BY id`, now); err != nil {
+		if ended, err = list(ctx, q, scanException, exceptionColumns+` WHERE `+inForce+` AND until <= $1 ORDER BY id`,
+			now); err != nil {
 			return err
 		}
 		var findings []string
@@ -120,8 +125,8 @@ func (q *Queries) ExpireExceptions(ctx context.Context, now time.Time) ([]Except
 	return ended, err
 }
 
-// lockExceptions lets one transaction at a time change exceptions. Those that record findings look at them without waiting;
-// the lock on hosts that both take puts them in an order.
+// lockExceptions lets one transaction at a time change exceptions. Transactions that record findings read them without
+// waiting; the lock on hosts that both take orders them.
 func (q *Queries) lockExceptions(ctx context.Context) error {
 	if !q.pg {
 		return nil
@@ -130,14 +135,14 @@ func (q *Queries) lockExceptions(ctx context.Context) error {
 	return err
 }
 
-// The locks of PostgreSQL that transactions take: numbers that only have to differ from those of others.
+// The advisory locks of PostgreSQL: numbers that only have to be distinct.
 const (
 	lockExceptions int64 = 0x697063_0001
 	lockEvents     int64 = 0x697063_0002
 	lockActs       int64 = 0x697063_0003
 )
 
-// match is the condition for a finding f that an exception covers.
+// match adds the condition for a finding f that an exception covers.
 func (e *Exception) match(w *where) {
 	switch {
 	case e.HostID != 0:
@@ -147,10 +152,11 @@ func (e *Exception) match(w *where) {
 	}
 }
 
-// coverAll goes over all open findings of one name: each is covered by the oldest exception in force that fits, or by none.
-// It is a few statements over many rows and then one for each posture, since an exception may be for 50,000 hosts.
+// coverAll updates all open findings of one name: the oldest active exception that matches covers each. It runs a few
+// statements over many rows and then one for each posture, since an exception may apply to 50,000 hosts.
 func (q *Queries) coverAll(ctx context.Context, finding string) error {
-	fitting, err := list(ctx, q, scanException, exceptionColumns+` WHERE finding = $1 AND `+inForce+` ORDER BY id`, finding)
+	fitting, err := list(ctx, q, scanException, exceptionColumns+` WHERE finding = $1 AND `+inForce+` ORDER BY id`,
+		finding)
 	if err != nil {
 		return err
 	}
@@ -180,7 +186,7 @@ func (q *Queries) coverAll(ctx context.Context, finding string) error {
 	return q.repose(ctx, finding)
 }
 
-// repose moves the hosts with a finding to the posture in which it is covered, or not.
+// repose moves the hosts with a finding to the posture in which it is covered or not.
 func (q *Queries) repose(ctx context.Context, finding string) error {
 	type line struct {
 		posture int64
@@ -229,7 +235,8 @@ func (q *Queries) repose(ctx context.Context, finding string) error {
 				condition = `NOT ` + covered
 			}
 			if _, err := q.exec(ctx, `UPDATE hosts SET posture_id = $2, severity = $3, findings = $4, excepted = $5
-				WHERE posture_id = $1 AND `+condition, was, p.id, p.severity, p.findings, p.excepted, finding); err != nil {
+				WHERE posture_id = $1 AND `+condition, was, p.id, p.severity, p.findings, p.excepted,
+				finding); err != nil {
 				return err
 			}
 		}
@@ -238,7 +245,7 @@ func (q *Queries) repose(ctx context.Context, finding string) error {
 	return nil
 }
 
-// coverFindings looks for each open finding of one host for the oldest exception in force that fits.
+// coverFindings sets for each open finding of one host the oldest active exception that matches.
 func (q *Queries) coverFindings(ctx context.Context, hostID int64) error {
 	const fits = `COALESCE((SELECT min(e.id) FROM exceptions e WHERE e.finding = findings.finding AND e.withdrew = 0 AND e.ended = 0
 		AND (e.host_id = findings.host_id OR (e.host_id = 0 AND (e.tag = '' OR e.tag IN (SELECT tag FROM host_tags WHERE host_id = $1))))), 0)`
@@ -246,7 +253,7 @@ func (q *Queries) coverFindings(ctx context.Context, hostID int64) error {
 	return err
 }
 
-// cover is [Queries.coverFindings], and counts anew.
+// cover runs [Queries.coverFindings] and recounts.
 func (q *Queries) cover(ctx context.Context, hostID int64) error {
 	if err := q.coverFindings(ctx, hostID); err != nil {
 		return err

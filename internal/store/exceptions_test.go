@@ -84,7 +84,14 @@ func TestExceptions(t *testing.T) {
 			s.Errorf("ever: %+v", ever)
 		}
 		s.fails(s.WithdrawException(s.ctx, byTag.ID, "eve"), ErrNotFound)
-		s.fails(s.SaveException(s.ctx, &Exception{ID: byTag.ID, Finding: "f1", Reason: "r", Owner: "o", Until: s.clock().Add(time.Hour)}), ErrNotFound)
+		s.fails(s.SaveException(s.ctx,
+			&Exception{
+				ID:      byTag.ID,
+				Finding: "f1",
+				Reason:  "r",
+				Owner:   "o",
+				Until:   s.clock().Add(time.Hour),
+			}), ErrNotFound)
 		for _, bad := range []Exception{
 			{Reason: "r", Owner: "o", Until: until.Add(48 * time.Hour)},
 			{Finding: "f", Owner: "o", Until: until.Add(48 * time.Hour)},

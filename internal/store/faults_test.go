@@ -16,7 +16,7 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestTwoServers holds that an SQLite file has one server, and that one that is gone does not keep others out.
+// TestTwoServers checks that an SQLite file has one server, and that a dead one does not keep others out.
 func TestTwoServers(t *testing.T) {
 	t.Parallel()
 	s := newSuite(t, KindSQLite)
@@ -37,11 +37,11 @@ func TestTwoServers(t *testing.T) {
 	s.ok(again.Close())
 }
 
-// TestSchema holds that a database of another version is told, and left alone.
+// TestSchema checks that a database of another version is reported and stays unchanged.
 func TestSchema(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		s.ok(s.CheckSchema(s.ctx))
-		s.ok(s.Migrate(s.ctx)) // again is nothing
+		s.ok(s.Migrate(s.ctx)) // again does nothing
 		applied := `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, $1)`
 		var err error
 		if s.pg {
@@ -58,7 +58,8 @@ func TestSchema(t *testing.T) {
 	})
 }
 
-// TestFull lets the database grow to a bound: what does not fit fails as a whole, what was there stays, and with room it goes on.
+// TestFull lets the database grow to a bound: what does not fit fails as a whole, existing data stays, and with more
+// room it continues.
 func TestFull(t *testing.T) {
 	t.Parallel()
 	s := newSuite(t, KindSQLite)
@@ -86,7 +87,7 @@ func TestFull(t *testing.T) {
 	s.consistent()
 }
 
-// TestGone stops and kills PostgreSQL under an open store, which says so and works again by itself when it is back.
+// TestGone stops and kills PostgreSQL under an open store, which reports it and recovers by itself.
 func TestGone(t *testing.T) {
 	t.Parallel()
 	server := peer.StartPostgres(t, peer.PostgresOptions{Durable: true})
@@ -104,7 +105,7 @@ func TestGone(t *testing.T) {
 		_, err := Open(s.ctx, dsn, Options{})
 		s.fails(err, ErrUnavailable)
 		server.Start(t)
-		got, err := s.Host(s.ctx, h.ID) // at once: a connection that is dead is not handed out
+		got, err := s.Host(s.ctx, h.ID) // at once: a dead connection is not used
 		s.ok(err)
 		same(s, "host", got, h)
 		s.record(s.scan(Run{}, Target{}, i+10, model.Exposed))
@@ -112,8 +113,8 @@ func TestGone(t *testing.T) {
 	}
 }
 
-// TestChaos kills PostgreSQL with SIGKILL while three workers record: whoever is told that the database does not answer says it
-// again, and in the end every result is there once.
+// TestChaos kills PostgreSQL with SIGKILL while three workers record. They retry when the database does not answer, and
+// in the end every result is there once.
 func TestChaos(t *testing.T) {
 	t.Parallel()
 	const hosts, workers, kills = 300, 3, 3
@@ -129,7 +130,7 @@ func TestChaos(t *testing.T) {
 	var group errgroup
 	for w := range workers {
 		group.Go(func() error {
-			for i := range targets { // every worker has every result, each in an order of its own
+			for i := range targets { // every worker has every result, each in a different order
 				i = (i*7 + w*100) % hosts
 				r := s.scan(run, targets[i], i, model.Exposed, "f1", "f2")
 				r.Worker, r.Document = fmt.Sprint("w", w), []byte("document")
@@ -164,7 +165,7 @@ func TestChaos(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.consistent()
-	// A commit whose answer was lost counts as done though nobody was told.
+	// A commit whose answer was lost counts as done though nobody knows.
 	if n := recorded.Load(); n > hosts || n < hosts-kills*workers {
 		t.Errorf("%d results were confirmed of %d", n, hosts)
 	}
@@ -213,7 +214,7 @@ func (g *errgroup) Wait() error {
 	return g.err
 }
 
-// TestCancelled holds that a context that ends leaves nothing behind.
+// TestCancelled checks that a cancelled context leaves nothing behind.
 func TestCancelled(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		ctx, cancel := context.WithCancel(s.ctx)
@@ -241,11 +242,11 @@ func TestCancelled(t *testing.T) {
 	})
 }
 
-// recorder is the environment variable that makes this test binary the process that is killed.
+// recording is the environment variable that makes this test binary the process that is killed.
 const recording = "IPCGUARD_TEST_RECORD"
 
-// TestKilled kills a process that records results again and again, wherever it is. Every transaction is there as a whole or not
-// at all, nothing that was answered is lost, and going on records every unit once.
+// TestKilled kills a process that records results, at random moments. Every transaction is there as a whole or not at
+// all, no confirmed result is lost, and the continuation records every unit once.
 func TestKilled(t *testing.T) {
 	if dsn := os.Getenv(recording); dsn != "" {
 		recordUntilKilled(t, dsn)
@@ -263,7 +264,7 @@ func TestKilled(t *testing.T) {
 		if s.pg {
 			dsn = s.pool.Config().ConnString()
 		} else {
-			s.ok(s.Store.Close()) // it is the other's now
+			s.ok(s.Store.Close()) // the other process has it now
 		}
 		confirmed := 0
 		for i := range kills {
@@ -272,7 +273,7 @@ func TestKilled(t *testing.T) {
 			out, err := cmd.StdoutPipe()
 			s.ok(err)
 			s.ok(cmd.Start())
-			// It is killed after it has said so often that a result is recorded, which is somewhere in the next ones.
+			// It is killed after a number of confirmed results, somewhere in the next ones.
 			lines := readLines(out, 10+i*7, func(line string) { fmt.Sscanf(line, "recorded %d", &confirmed) })
 			s.ok(cmd.Process.Kill())
 			_ = cmd.Wait()
@@ -350,5 +351,5 @@ func recordUntilKilled(t *testing.T, dsn string) {
 		}
 		return err
 	}))
-	select {} // wait to be killed
+	select {} // wait for the kill
 }

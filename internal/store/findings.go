@@ -13,7 +13,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// findingKey is what makes two findings of a host and kind the same one.
+// findingKey identifies a finding of a host and kind.
 type findingKey struct {
 	finding  string
 	identity model.Identity
@@ -24,8 +24,8 @@ func keyOf(f *HostFinding) findingKey {
 	return findingKey{clean(f.Finding), model.Identity(clean(string(f.Identity))), clean(f.Pipe)}
 }
 
-// findingsHash tells whether the findings of a result are those of the one before. A partial result's are never: it does
-// not have all, and the next whole one is compared with the rows.
+// findingsHash returns a hash by which a result's findings are compared with the previous one's. It is 0 for a partial
+// result, which does not have all: the next complete one is compared with the rows.
 func findingsHash(r *Result) int64 {
 	if r.Partial {
 		return 0
@@ -39,11 +39,11 @@ func findingsHash(r *Result) int64 {
 	return int64(binary.BigEndian.Uint64(sum[:8]) | 1) // never 0
 }
 
-// openOf is the condition for the open findings of a host. It means ended = 0, and does not say so: PostgreSQL, as long as it has not
-// counted the rows of a new table, would walk a whole partial index of open findings for the few of one host.
+// openOf is the condition for the open findings of a host. It means ended = 0, but does not say so: until PostgreSQL
+// has statistics of a new table, it would scan a whole partial index of open findings for the few of one host.
 const openOf = `host_id = $1 AND ended <= 0`
 
-// openFinding is a row of an open finding, as far as a result may change it.
+// openFinding is the part of an open finding's row that a result may change.
 type openFinding struct {
 	id       int64
 	key      findingKey
@@ -52,8 +52,9 @@ type openFinding struct {
 	evidence string
 }
 
-// recordFindings opens, keeps and ends the host's findings of the result's kind. told is when they were last told, which
-// is when one that ends now was last seen; the first result of its kind finds none that is open.
+// recordFindings opens, keeps and ends the host's findings of the result's kind. told is when they were last reported:
+// a finding that ends now was last seen then. first says that the result is the first of its kind, which finds none
+// open.
 func (rec *recorder) recordFindings(ctx context.Context, r *Result, told time.Time, first bool) error {
 	var rows []openFinding
 	if !first {
@@ -83,14 +84,16 @@ func (rec *recorder) recordFindings(ctx context.Context, r *Result, told time.Ti
 			if was.severity == f.Severity && was.set == set && was.evidence == clean(f.Evidence) {
 				continue
 			}
-			if _, err := rec.exec(ctx, `UPDATE findings SET severity = $2, set_id = $3, evidence = $4 WHERE id = $1`, was.id, f.Severity, set, f.Evidence); err != nil {
+			if _, err := rec.exec(ctx, `UPDATE findings SET severity = $2, set_id = $3, evidence = $4 WHERE id = $1`,
+				was.id, f.Severity, set, f.Evidence); err != nil {
 				return err
 			}
 			continue
 		}
 		opened.add(r.HostID, r.Kind, f.Severity, set, r.At, k.finding, k.identity, k.pipe, f.Evidence)
 	}
-	if err := rec.change(ctx, opened, `INSERT INTO findings (host_id, kind, severity, set_id, exception, first_seen, last_seen, ended, finding,
+	if err := rec.change(ctx, opened,
+		`INSERT INTO findings (host_id, kind, severity, set_id, exception, first_seen, last_seen, ended, finding,
 		identity, pipe, evidence) SELECT v.host, v.kind, v.severity, v.setting, 0, v.at, v.at, 0, v.finding, v.identity, v.pipe, v.evidence
 		FROM v ORDER BY v.n`); err != nil {
 		return err
@@ -100,7 +103,8 @@ func (rec *recorder) recordFindings(ctx context.Context, r *Result, told time.Ti
 			if seen[f.key] {
 				continue
 			}
-			if _, err := rec.exec(ctx, `UPDATE findings SET ended = $2, last_seen = $3, exception = 0 WHERE id = $1`, f.id, r.At, told); err != nil {
+			if _, err := rec.exec(ctx, `UPDATE findings SET ended = $2, last_seen = $3, exception = 0 WHERE id = $1`,
+				f.id, r.At, told); err != nil {
 				return err
 			}
 		}
@@ -116,7 +120,8 @@ func (rec *recorder) recordFindings(ctx context.Context, r *Result, told time.Ti
 func (rec *recorder) openFindings(ctx context.Context, r *Result) ([]openFinding, error) {
 	return list(ctx, rec.Queries, func(row row, f *openFinding) error {
 		return row.Scan(&f.id, &f.key.finding, &f.key.identity, &f.key.pipe, &f.severity, &f.set, &f.evidence)
-	}, `SELECT id, finding, identity, pipe, severity, set_id, evidence FROM findings WHERE `+openOf+` AND kind = $2 ORDER BY id`,
+	}, `SELECT id, finding, identity, pipe, severity, set_id, evidence FROM findings WHERE `+openOf+
+		` AND kind = $2 ORDER BY id`,
 		r.HostID, r.Kind)
 }
 
@@ -148,7 +153,8 @@ func (rec *recorder) saveSet(ctx context.Context, settings []string) (int64, err
 		for _, setting := range settings {
 			v.add(setting, id)
 		}
-		if err := rec.change(ctx, v, `INSERT INTO set_settings (setting, set_id) SELECT v.setting, v.id FROM v`); err != nil {
+		if err := rec.change(ctx, v,
+			`INSERT INTO set_settings (setting, set_id) SELECT v.setting, v.id FROM v`); err != nil {
 			return 0, err
 		}
 	}
@@ -156,7 +162,8 @@ func (rec *recorder) saveSet(ctx context.Context, settings []string) (int64, err
 	return id, nil
 }
 
-// posture is what a host's open findings come to: hosts with the same findings, severities, settings and exceptions share one.
+// posture summarizes a host's open findings: hosts with the same findings, severities, settings and exceptions share
+// one.
 type posture struct {
 	id       int64
 	severity model.Severity
@@ -164,7 +171,7 @@ type posture struct {
 	excepted int
 }
 
-// postureLine is how many open findings of a kind a posture has, and how many of them an exception covers.
+// postureLine is the number of a posture's open findings of one kind, and how many of them an exception covers.
 type postureLine struct {
 	finding     string
 	set         int64
@@ -172,9 +179,11 @@ type postureLine struct {
 	n, excepted int
 }
 
-// setPosture counts a host's open findings anew.
+// setPosture recounts a host's open findings.
 func (q *Queries) setPosture(ctx context.Context, hostID int64, known map[[16]byte]posture) error {
-	lines, err := list(ctx, q, func(r row, l *postureLine) error { return r.Scan(&l.finding, &l.set, &l.severity, &l.n, &l.excepted) },
+	lines, err := list(ctx, q, func(r row, l *postureLine) error {
+		return r.Scan(&l.finding, &l.set, &l.severity, &l.n, &l.excepted)
+	},
 		`SELECT finding, set_id, severity, count(*), CAST(sum(CASE WHEN exception <> 0 THEN 1 ELSE 0 END) AS BIGINT) FROM findings
 		WHERE `+openOf+` GROUP BY finding, set_id, severity ORDER BY finding, set_id, severity`, hostID)
 	if err != nil {
@@ -211,7 +220,8 @@ func (q *Queries) savePosture(ctx context.Context, lines []postureLine, known ma
 	var err error
 	var made bool
 	if p.id, made, err = q.findOrInsert(ctx, `SELECT id FROM postures WHERE hash = $1`,
-		`INSERT INTO postures (hash) VALUES ($1) ON CONFLICT (hash) DO NOTHING RETURNING id`, hash[:], nil); err != nil {
+		`INSERT INTO postures (hash) VALUES ($1) ON CONFLICT (hash) DO NOTHING RETURNING id`, hash[:],
+		nil); err != nil {
 		return p, err
 	}
 	if made {
@@ -234,19 +244,21 @@ const findingColumns = `SELECT f.host_id, h.name, f.kind, f.finding, f.severity,
 	LEFT JOIN spans sp ON sp.host_id = f.host_id AND sp.kind = f.kind AND sp.until = 0`
 
 func scanFinding(r row, f *HostFinding) error {
-	return r.Scan(&f.HostID, &f.Host, &f.Kind, &f.Finding, &f.Severity, &f.Identity, &f.Pipe, &f.Evidence, &f.Settings, &f.FirstSeen,
+	return r.Scan(&f.HostID, &f.Host, &f.Kind, &f.Finding, &f.Severity, &f.Identity, &f.Pipe, &f.Evidence, &f.Settings,
+		&f.FirstSeen,
 		&f.LastSeen, &f.Ended, &f.Exception)
 }
 
-// HostFindings are the open findings of a host, the worst first, then the ended ones, the last ended first: 1000 at most.
+// HostFindings returns the open findings of a host, the worst first, then the ended ones, the last ended first: at most
+// 1000.
 func (q *Queries) HostFindings(ctx context.Context, hostID int64) ([]HostFinding, error) {
 	return list(ctx, q, scanFinding, findingColumns+` WHERE f.host_id = $1
 		ORDER BY CASE WHEN f.ended = 0 THEN 0 ELSE 1 END, f.ended DESC, f.severity DESC, f.finding, f.identity, f.pipe, f.kind, f.id
 		LIMIT $2`, hostID, MaxPage)
 }
 
-// OpenFindings are the open findings of a kind of many hosts, at most [MaxPage], each host's own in no order; a host without
-// any is not in the answer.
+// OpenFindings returns the open findings of a kind of at most [MaxPage] hosts, unsorted; hosts without any are left
+// out.
 func (q *Queries) OpenFindings(ctx context.Context, hostIDs []int64, kind RunKind) (map[int64][]HostFinding, error) {
 	if len(hostIDs) > MaxPage {
 		return nil, fmt.Errorf("store: findings of %d hosts at once, at most %d", len(hostIDs), MaxPage)
@@ -261,11 +273,12 @@ func (q *Queries) OpenFindings(ctx context.Context, hostIDs []int64, kind RunKin
 	return out, err
 }
 
-// Findings lists a page of the open findings of the hosts that the filter takes, and says how many there are. Where the
-// filter names a finding or setting, only those findings are listed.
+// Findings returns a page of the open findings of the matching hosts, and their total number. If the filter has a
+// finding or a setting, only those findings are returned.
 func (q *Queries) Findings(ctx context.Context, f HostFilter, p Page) ([]HostFinding, int, error) {
 	order, err := p.order(map[string]string{
-		"severity": "f.severity", "finding": "f.finding", "first_seen": "f.first_seen", "host": "f.host_id", "identity": "f.identity; f.pipe",
+		"severity": "f.severity", "finding": "f.finding", "first_seen": "f.first_seen",
+		"host": "f.host_id", "identity": "f.identity; f.pipe",
 		"evidence": "f.evidence", "name": "(SELECT n.sort_name FROM hosts n WHERE n.id = f.host_id)",
 	}, "-severity", "f.id")
 	if err != nil {
@@ -283,20 +296,22 @@ func (q *Queries) Findings(ctx context.Context, f HostFilter, p Page) ([]HostFin
 	if f.Setting != "" {
 		w.and(`f.set_id IN (SELECT set_id FROM set_settings WHERE setting = ?)`, f.Setting)
 	}
-	f.Finding, f.Setting = "", "" // a host with such a finding has it
+	f.Finding, f.Setting = "", "" // a host with such a finding matches
 	if hosts := f.append(&where{pg: q.pg, args: w.args}); len(hosts.parts) > 0 {
 		w.args = hosts.args
 		w.parts = append(w.parts, `+f.host_id IN (SELECT h.id FROM hosts h`+hosts.String()+`)`)
 	}
-	// The plus keeps SQLite from reading all findings of these hosts to sort them: it goes along the order, and stops.
-	// The page is found among the findings alone, and joined with the rest after that.
-	all, err := list(ctx, q, scanFinding, findingColumns+` WHERE f.id IN (SELECT f.id FROM findings f`+w.String()+order+p.limits(w)+`)`+order, w.args...)
+	// The plus keeps SQLite from reading and sorting all findings of these hosts: it follows the index and stops. The
+	// page is selected from the findings only and then joined with the rest.
+	all, err := list(ctx, q, scanFinding,
+		findingColumns+` WHERE f.id IN (SELECT f.id FROM findings f`+w.String()+order+p.limits(w)+`)`+order, w.args...)
 	return all, total, err
 }
 
-// byPosture counts the hosts of each posture, which are few, and joins what these have.
+// byPosture counts the hosts of each posture, of which there are few, and joins the postures' findings.
 func byPosture(w *where) string {
-	return ` FROM (SELECT h.posture_id, count(*) AS hosts FROM hosts h` + w.String() + ` GROUP BY ` + w.group("h.posture_id") + `) g
+	return ` FROM (SELECT h.posture_id, count(*) AS hosts FROM hosts h` + w.String() + ` GROUP BY ` +
+		w.group("h.posture_id") + `) g
 		JOIN posture_findings p ON p.posture_id = g.posture_id`
 }
 
@@ -311,14 +326,16 @@ func (q *Queries) countFindings(ctx context.Context, f HostFilter) (int, error) 
 		only.and(`p.set_id IN (SELECT set_id FROM set_settings WHERE setting = ?)`, f.Setting)
 	}
 	var total int
-	err := q.one(ctx, []any{&total}, `SELECT CAST(COALESCE(sum(g.hosts * p.n), 0) AS BIGINT)`+query+only.String(), only.args...)
+	err := q.one(ctx, []any{&total}, `SELECT CAST(COALESCE(sum(g.hosts * p.n), 0) AS BIGINT)`+query+only.String(),
+		only.args...)
 	return total, err
 }
 
-// FindingCounts says for each open finding of the hosts that the filter takes how many hosts have it, the most first.
+// FindingCounts returns for each open finding of the matching hosts the number of hosts with it, the most frequent
+// first.
 func (q *Queries) FindingCounts(ctx context.Context, f HostFilter) ([]FindingCount, error) {
 	w := f.where(q.pg)
-	// A posture may have one finding in several lines, and its hosts count once.
+	// A posture may have a finding in several rows; its hosts count once.
 	return list(ctx, q, func(r row, c *FindingCount) error {
 		return r.Scan(&c.Finding, &c.Hosts, &c.Findings, &c.Excepted, &c.Severity)
 	}, `SELECT finding, CAST(sum(hosts) AS BIGINT), CAST(sum(n) AS BIGINT), CAST(sum(excepted) AS BIGINT), max(severity)
@@ -326,7 +343,8 @@ func (q *Queries) FindingCounts(ctx context.Context, f HostFilter) ([]FindingCou
 		byPosture(w)+` GROUP BY p.finding, g.posture_id, g.hosts) c GROUP BY finding ORDER BY 2 DESC, 5 DESC, finding`, w.args...)
 }
 
-// SettingCounts says for each setting how many hosts have an open finding that it would close, the most first.
+// SettingCounts returns for each setting the number of hosts with an open finding that it would close, the most
+// frequent first.
 func (q *Queries) SettingCounts(ctx context.Context, f HostFilter) ([]SettingCount, error) {
 	w := f.where(q.pg)
 	return list(ctx, q, func(r row, c *SettingCount) error {

@@ -5,14 +5,17 @@ import (
 	"testing"
 )
 
-// FuzzSnapshot reads any bytes as a stored snapshot, packed or not; what was read is stored and read as itself.
+// FuzzSnapshot reads any bytes as a stored snapshot, compressed or not; what was read is stored and read back.
 func FuzzSnapshot(f *testing.F) {
 	p, err := newPacker()
 	if err != nil {
 		f.Fatal(err)
 	}
 	q := &Queries{st: &Store{packer: p}}
-	for _, seed := range []string{`{"verdict":"exposed","cells":{},"pipes":{"anonymous/samr":"allowed"},"findings":["a"]}`, "{}", "\x28\xb5\x2f\xfd"} {
+	for _, seed := range []string{
+		`{"verdict":"exposed","cells":{},"pipes":{"anonymous/samr":"allowed"},"findings":["a"]}`, "{}",
+		"\x28\xb5\x2f\xfd",
+	} {
 		f.Add([]byte(seed), true)
 		f.Add([]byte(seed), false)
 	}

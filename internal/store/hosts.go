@@ -11,26 +11,31 @@ import (
 	"ipcguard/internal/model"
 )
 
-// The site's name is looked up for each row of the page: a join lets SQLite begin with the sites, and then sort all hosts.
+// The site's name is a subquery for each row of the page: with a join SQLite may start with the sites and then sort all
+// hosts.
 const hostColumns = `SELECT h.id, h.site_id, (SELECT s.name FROM sites s WHERE s.id = h.site_id), h.address, h.name, h.identity, h.same_as, h.tags, h.owner, h.criticality, h.system,
 	h.os, h.verdict, h.cells, h.smb1, h.signing, h.severity, h.findings, h.excepted, h.first_seen, h.last_seen, h.last_changed,
 	h.last_audit, h.logon, h.retired FROM hosts h`
 
 func scanHost(r row, h *Host) error {
-	return r.Scan(&h.ID, &h.SiteID, &h.Site, &h.Address, &h.Name, &h.Identity, &h.SameAs, &h.Tags, &h.Owner, &h.Criticality, &h.System,
-		&h.OS, &h.Verdict, &h.Cells, &h.SMB1, &h.Signing, &h.Severity, &h.Findings, &h.Excepted, &h.FirstSeen, &h.LastSeen,
+	return r.Scan(&h.ID, &h.SiteID, &h.Site, &h.Address, &h.Name, &h.Identity, &h.SameAs, &h.Tags, &h.Owner,
+		&h.Criticality, &h.System,
+		&h.OS, &h.Verdict, &h.Cells, &h.SMB1, &h.Signing, &h.Severity, &h.Findings, &h.Excepted, &h.FirstSeen,
+		&h.LastSeen,
 		&h.LastChanged, &h.LastAudit, &h.Logon, &h.Retired)
 }
 
-// hostSorts are the columns that hosts can be sorted by: each has an index. Verdict, severity and logon sort by how bad they are, and
-// hosts of one severity by their verdict and by how many findings they have, so that "-severity" puts the worst first.
+// hostSorts are the columns by which hosts can be sorted: each has an index. Verdict, severity and logon sort by how
+// bad they are, and hosts of one severity by verdict and number of findings, so that "-severity" starts with the worst.
 var hostSorts = map[string]string{
-	"id": "h.id", "name": "h.sort_name", "site": "h.site_id", "verdict": "h.verdict", "severity": "h.severity; h.verdict; h.findings", "findings": "h.findings",
-	"owner": "h.owner", "criticality": "h.criticality", "cells": "h.cells", "last_seen": "h.last_seen", "last_changed": "h.last_changed",
+	"id": "h.id", "name": "h.sort_name", "site": "h.site_id", "verdict": "h.verdict",
+	"severity": "h.severity; h.verdict; h.findings", "findings": "h.findings",
+	"owner": "h.owner", "criticality": "h.criticality", "cells": "h.cells",
+	"last_seen": "h.last_seen", "last_changed": "h.last_changed",
 	"logon": "h.logon",
 }
 
-// GivesSort is the column by which hosts sort by whether strangers are given one kind of data; it has no index.
+// GivesSort returns the column that sorts hosts by whether strangers get one kind of data; it has no index.
 func GivesSort(d model.Disclosure) string { return "gives-" + string(d) }
 
 func hostOrder(p Page) (string, error) {
@@ -41,7 +46,7 @@ func hostOrder(p Page) (string, error) {
 	return p.order(sorts, "name", "h.id")
 }
 
-// where is for questions about hosts alone: of the fleet, or of those that have left it.
+// where returns the conditions for queries about hosts only: in the fleet, or retired.
 func (f HostFilter) where(pg bool) *where {
 	w := &where{pg: pg}
 	if f.Retired {
@@ -75,7 +80,7 @@ func (f HostFilter) append(w *where) *where {
 		w.and(`h.verdict = ?`, f.Verdict)
 	}
 	if f.Discloses != "" {
-		// A kind that is not in the list is at place 0, where nothing is.
+		// An unknown kind has index 0, where no cell is.
 		w.and(`substr(h.cells, ?, 1) = 'a'`, slices.Index(model.Disclosures(), f.Discloses)+1)
 	}
 	if f.Finding != "" {
@@ -117,7 +122,7 @@ func (f HostFilter) append(w *where) *where {
 	return w
 }
 
-// Hosts lists a page, and says how many there are.
+// Hosts returns a page of hosts and their total number.
 func (q *Queries) Hosts(ctx context.Context, f HostFilter, p Page) ([]Host, int, error) {
 	order, err := hostOrder(p)
 	if err != nil {
@@ -130,17 +135,18 @@ func (q *Queries) Hosts(ctx context.Context, f HostFilter, p Page) ([]Host, int,
 			return nil, 0, err
 		}
 	}
-	// What is skipped is skipped in the index: the rows of hosts are read for the page alone.
-	all, err := list(ctx, q, scanHost, hostColumns+` WHERE h.id IN (SELECT h.id FROM hosts h`+w.String()+order+p.limits(w)+`)`+order, w.args...)
+	// The offset is skipped in the index: only the rows of the page are read.
+	all, err := list(ctx, q, scanHost,
+		hostColumns+` WHERE h.id IN (SELECT h.id FROM hosts h`+w.String()+order+p.limits(w)+`)`+order, w.args...)
 	return all, total, err
 }
 
-// EachHost calls f for every host, by ID. f may use the store: a thousand are read at a time.
+// EachHost calls do for every host, ordered by ID. do may use the store: a thousand hosts are read at a time.
 func (q *Queries) EachHost(ctx context.Context, f HostFilter, do func(Host) error) error {
 	after := int64(0)
 	for {
 		w := f.where(q.pg)
-		w.parts[0] = "+" + w.parts[0] // keeps SQLite from sorting the fleet for each part: it goes along the rows
+		w.parts[0] = "+" + w.parts[0] // keeps SQLite from sorting the fleet for each part: it follows the rows
 		w.and(`h.id > ?`, after)
 		part, err := list(ctx, q, scanHost, hostColumns+w.String()+` ORDER BY h.id`+Page{}.limits(w), w.args...)
 		if err != nil {
@@ -158,39 +164,41 @@ func (q *Queries) EachHost(ctx context.Context, f HostFilter, do func(Host) erro
 	}
 }
 
-// Host finds a host.
+// Host returns a host.
 func (q *Queries) Host(ctx context.Context, id int64) (Host, error) {
 	return get(ctx, q, scanHost, hostColumns+` WHERE h.id = $1`, id)
 }
 
-// HostByAddress finds the host that has, or was merged with the one that had, an address.
+// HostByAddress returns the host that has an address, or was merged with the one that had it.
 func (q *Queries) HostByAddress(ctx context.Context, siteID int64, address string) (Host, error) {
-	return get(ctx, q, scanHost, hostColumns+` JOIN addresses a ON a.host_id = h.id WHERE a.site_id = $1 AND a.address = $2`, siteID, address)
+	return get(ctx, q, scanHost,
+		hostColumns+` JOIN addresses a ON a.host_id = h.id WHERE a.site_id = $1 AND a.address = $2`, siteID, address)
 }
 
-// HostsByIdentity lists the hosts of a site that say they are the same machine, at most ten.
+// HostsByIdentity returns at most ten hosts of a site with the same identity.
 func (q *Queries) HostsByIdentity(ctx context.Context, siteID int64, identity string) ([]Host, error) {
 	if identity == "" {
 		return nil, nil
 	}
-	return list(ctx, q, scanHost, hostColumns+` WHERE h.identity = $2 AND h.site_id = $1 ORDER BY h.id LIMIT 10`, siteID, identity)
+	return list(ctx, q, scanHost, hostColumns+` WHERE h.identity = $2 AND h.site_id = $1 ORDER BY h.id LIMIT 10`,
+		siteID, identity)
 }
 
-// HostNames lists the names of a host, the last seen first.
+// HostNames returns the names of a host, the last seen first.
 func (q *Queries) HostNames(ctx context.Context, hostID int64) ([]HostName, error) {
 	return list(ctx, q, func(r row, n *HostName) error { return r.Scan(&n.Name, &n.Kind, &n.FirstSeen, &n.LastSeen) },
 		`SELECT name, kind, first_seen, last_seen FROM host_names WHERE host_id = $1 ORDER BY last_seen DESC, kind, name LIMIT 1000`, hostID)
 }
 
-// SetSameAs says that a host looks like another one; 0 takes it back.
+// SetSameAs records that a host looks like another one; 0 removes it.
 func (q *Queries) SetSameAs(ctx context.Context, hostID, other int64) error {
 	return q.must(ctx, `UPDATE hosts SET same_as = $2 WHERE id = $1`, hostID, other)
 }
 
-// VerdictUnknown takes, in a filter, the hosts that [Counts] counts as unknown.
+// VerdictUnknown matches, in a filter, the hosts that [Counts] counts as unknown.
 const VerdictUnknown model.Verdict = "unknown"
 
-// Counts says how many hosts have each verdict. Inconclusive and unreachable ones are unknown.
+// Counts returns the number of hosts with each verdict. Inconclusive and unreachable ones are unknown.
 func (q *Queries) Counts(ctx context.Context, f HostFilter) (Counts, error) {
 	w := f.where(q.pg)
 	var c Counts
@@ -220,7 +228,7 @@ func (c *Counts) add(verdict model.Verdict, n int) {
 	}
 }
 
-// LastSeenBySite is when each site with hosts had its last result.
+// LastSeenBySite returns the time of the last result of each site with hosts.
 func (q *Queries) LastSeenBySite(ctx context.Context) (map[string]time.Time, error) {
 	out := map[string]time.Time{}
 	err := q.each(ctx, func(r row) error {
@@ -233,7 +241,7 @@ func (q *Queries) LastSeenBySite(ctx context.Context) (map[string]time.Time, err
 	return out, err
 }
 
-// CellCounts says how many hosts give each kind of thing to strangers.
+// CellCounts returns the number of hosts that give strangers each kind of data.
 func (q *Queries) CellCounts(ctx context.Context, f HostFilter) (map[model.Disclosure]int, error) {
 	w := f.where(q.pg)
 	counts := map[model.Disclosure]int{}
@@ -253,7 +261,7 @@ func (q *Queries) CellCounts(ctx context.Context, f HostFilter) (map[model.Discl
 	return counts, err
 }
 
-// locked is the end of a question about rows of a table that nobody else shall change until the transaction ends. SQLite has
+// locked returns the end of a query for rows that no other transaction may change until this one ends. SQLite has only
 // one writer.
 func (q *Queries) locked(table string) string {
 	if !q.pg {
@@ -262,8 +270,9 @@ func (q *Queries) locked(table string) string {
 	return " FOR NO KEY UPDATE OF " + table
 }
 
-// lockHosts lets nobody else record for hosts until the transaction ends. Whoever changes more of a host than its own row, as
-// its spans and findings, locks it first; hosts are locked in the order of their IDs. Then nobody waits in a circle.
+// lockHosts keeps others from recording for hosts until the transaction ends. A transaction that changes more of a host
+// than its own row, such as its spans and findings, locks it first; hosts are locked in the order of their IDs, which
+// prevents deadlocks.
 func (q *Queries) lockHosts(ctx context.Context, which string, args ...any) error {
 	if !q.pg {
 		return nil
@@ -272,8 +281,8 @@ func (q *Queries) lockHosts(ctx context.Context, which string, args ...any) erro
 	return err
 }
 
-// refreshHost takes over what a host's targets say of it: all tags, the first owner, the highest criticality. A host that
-// no target leads to keeps what it has.
+// refreshHost updates what a host takes from its targets: all tags, the first owner, the highest criticality. A host
+// without targets keeps what it has.
 func (q *Queries) refreshHost(ctx context.Context, hostID int64) error {
 	h, err := q.Host(ctx, hostID)
 	if err != nil {
@@ -302,7 +311,8 @@ func (q *Queries) refreshHost(ctx context.Context, hostID int64) error {
 	if n == 0 || (slices.Equal(tags, h.Tags) && owner == h.Owner && criticality == h.Criticality) {
 		return nil
 	}
-	if _, err := q.exec(ctx, `UPDATE hosts SET tags = $2, owner = $3, criticality = $4 WHERE id = $1`, hostID, tags, owner, criticality); err != nil {
+	if _, err := q.exec(ctx, `UPDATE hosts SET tags = $2, owner = $3, criticality = $4 WHERE id = $1`,
+		hostID, tags, owner, criticality); err != nil {
 		return err
 	}
 	if slices.Equal(tags, h.Tags) {
@@ -311,17 +321,18 @@ func (q *Queries) refreshHost(ctx context.Context, hostID int64) error {
 	if err := q.setHostTags(ctx, hostID, tags); err != nil {
 		return err
 	}
-	return q.cover(ctx, hostID) // exceptions may go by tag
+	return q.cover(ctx, hostID) // exceptions may depend on tags
 }
 
 func (q *Queries) setHostTags(ctx context.Context, hostID int64, tags []string) error {
 	if _, err := q.exec(ctx, `DELETE FROM host_tags WHERE host_id = $1`, hostID); err != nil {
 		return err
 	}
-	return q.insertTags(ctx, `INSERT INTO host_tags (tag, host_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, hostID, tags)
+	return q.insertTags(ctx, `INSERT INTO host_tags (tag, host_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+		hostID, tags)
 }
 
-// sortName and searchText are what hosts are sorted and searched by.
+// sortName returns the key by which hosts are sorted.
 func sortName(h *Host) string { return strings.ToLower(h.Name) }
 
 func searchText(h *Host, names []string) string {
@@ -334,8 +345,8 @@ func searchText(h *Host, names []string) string {
 	return strings.Join(words, "\n")
 }
 
-// maxSearchNames bounds what a search looks through for each host: a host with more names than this is a load balancer or
-// a liar, and is found by the first ones.
+// maxSearchNames bounds the names of a host that a search looks through: a host with more is a load balancer or lies,
+// and is found by the first ones.
 const maxSearchNames = 20
 
 func day(t time.Time) int64 {

@@ -8,13 +8,16 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestHosts asks for a small estate with every filter and every order.
+// TestHosts queries a small estate with every filter and every order.
 func TestHosts(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		branch := Site{Name: "branch"}
 		s.ok(s.SaveSite(s.ctx, &branch))
 		targets := []Target{
-			{SiteID: s.site.ID, Spec: "alpha", Enabled: true, Tags: []string{"web", "dmz"}, Owner: "Web", Criticality: CriticalityHigh},
+			{
+				SiteID: s.site.ID, Spec: "alpha", Enabled: true, Tags: []string{"web", "dmz"},
+				Owner: "Web", Criticality: CriticalityHigh,
+			},
 			{SiteID: s.site.ID, Spec: "beta", Enabled: true, Tags: []string{"web"}, Owner: "Web"},
 			{SiteID: branch.ID, Spec: "gamma", Enabled: true, Owner: "Files", Criticality: CriticalityLow},
 			{SiteID: branch.ID, Spec: "delta", Enabled: true},
@@ -34,7 +37,13 @@ func TestHosts(t *testing.T) {
 		add(1, model.Closed, "dddd", false)
 		add(2, model.Exposed, "addd", false, "f1")
 		add(3, model.Unreachable, "", false)
-		s.ok(s.SaveException(s.ctx, &Exception{Finding: "f2", Tag: "dmz", Reason: "r", Owner: "o", Until: s.clock().Add(time.Hour)}))
+		s.ok(s.SaveException(s.ctx, &Exception{
+			Finding: "f2",
+			Tag:     "dmz",
+			Reason:  "r",
+			Owner:   "o",
+			Until:   s.clock().Add(time.Hour),
+		}))
 
 		ask := func(f HostFilter, sort string) string {
 			s.Helper()
@@ -92,7 +101,20 @@ func TestHosts(t *testing.T) {
 			{HostFilter{IDs: []int64{2, 3, 99}}, "", "beta gamma"},
 			{HostFilter{IDs: []int64{}}, "", ""},
 			{
-				HostFilter{Site: "main", Tag: "dmz", Owner: "Web", Criticality: CriticalityHigh, Verdict: model.Exposed, Discloses: "accounts", Finding: "f1", Setting: "shared", Text: "a", SMB1: true, Excepted: true, IDs: []int64{1}},
+				HostFilter{
+					Site:        "main",
+					Tag:         "dmz",
+					Owner:       "Web",
+					Criticality: CriticalityHigh,
+					Verdict:     model.Exposed,
+					Discloses:   "accounts",
+					Finding:     "f1",
+					Setting:     "shared",
+					Text:        "a",
+					SMB1:        true,
+					Excepted:    true,
+					IDs:         []int64{1},
+				},
 				"-last_seen", "alpha",
 			},
 		} {
@@ -129,7 +151,13 @@ func TestHosts(t *testing.T) {
 		for _, test := range []struct {
 			filter HostFilter
 			want   int
-		}{{HostFilter{}, 4}, {HostFilter{Finding: "f1"}, 2}, {HostFilter{Setting: "shared", Tag: "web"}, 3}, {HostFilter{Setting: "set-f2"}, 1}, {HostFilter{SMB1: true}, 3}} {
+		}{
+			{HostFilter{}, 4},
+			{HostFilter{Finding: "f1"}, 2},
+			{HostFilter{Setting: "shared", Tag: "web"}, 3},
+			{HostFilter{Setting: "set-f2"}, 1},
+			{HostFilter{SMB1: true}, 3},
+		} {
 			all, total, err := s.Findings(s.ctx, test.filter, Page{})
 			s.ok(err)
 			if total != test.want || len(all) != test.want {
@@ -164,8 +192,9 @@ func TestMerge(t *testing.T) {
 
 		h, err := s.Host(s.ctx, keep.ID)
 		s.ok(err)
-		// Its own scan stays; the audit, of which it had none, is taken over with its finding.
-		if h.Verdict != model.Closed || h.Findings != 2 || h.SameAs != 0 || !h.LastAudit.Equal(gone.LastAudit) || !h.LastSeen.Equal(gone.LastSeen) {
+		// Its own scan stays; it had no audit, so that and its finding are taken over.
+		if h.Verdict != model.Closed || h.Findings != 2 || h.SameAs != 0 || !h.LastAudit.Equal(gone.LastAudit) ||
+			!h.LastSeen.Equal(gone.LastSeen) {
 			s.Errorf("merged: %+v", h)
 		}
 		same(s, "tags", h.Tags, []string{"t"})
@@ -188,9 +217,10 @@ func TestMerge(t *testing.T) {
 			s.Errorf("found by its other address %d times", len(found))
 		}
 		s.consistent()
-		// What answers at the other address is the same host from now on.
+		// Results from the other address belong to the same host from now on.
 		s.advance(time.Hour)
-		if h = s.record(s.scan(s.run(RunScan), targets[1], 2, model.Exposed, "f1")); h.ID != keep.ID || h.Verdict != model.Exposed {
+		if h = s.record(s.scan(s.run(RunScan), targets[1], 2, model.Exposed, "f1")); h.ID != keep.ID ||
+			h.Verdict != model.Exposed {
 			s.Errorf("the next result: %+v", h)
 		}
 		s.consistent()

@@ -12,11 +12,12 @@ import (
 	"modernc.org/sqlite"
 )
 
-// pruneBatch is how many rows are removed in one transaction, so that results that come in meanwhile do not wait.
+// pruneBatch is the number of rows deleted in one transaction, so that incoming results do not wait.
 const pruneBatch = 5000
 
-// Prune removes history that ended before a time: results, ended findings, spans, events, deliveries, the units of runs, runs and
-// rollouts. The audit log is PruneActs'. What is open or the latest stays however old it is. It says how many rows went.
+// Prune deletes history that ended before a time: results, ended findings, spans, events, deliveries, units of runs,
+// runs and rollouts. PruneActs prunes the audit log. Open and latest rows stay however old they are. It returns the
+// number of deleted rows.
 func (s *Store) Prune(ctx context.Context, olderThan time.Time) (int64, error) {
 	var total int64
 	for _, query := range []string{
@@ -48,7 +49,7 @@ func (s *Store) Prune(ctx context.Context, olderThan time.Time) (int64, error) {
 	return total + n, err
 }
 
-// pruneShared removes the snapshots and postures that nothing refers to any more.
+// pruneShared deletes snapshots and postures that nothing refers to.
 func (s *Store) pruneShared(ctx context.Context) (int64, error) {
 	var total int64
 	for _, query := range []string{
@@ -65,7 +66,7 @@ func (s *Store) pruneShared(ctx context.Context) (int64, error) {
 	return total, nil
 }
 
-// Size is what the database takes, in bytes.
+// Size returns the size of the database in bytes.
 func (s *Store) Size(ctx context.Context) (int64, error) {
 	if s.pg {
 		var n int64
@@ -85,11 +86,11 @@ func (s *Store) Size(ctx context.Context) (int64, error) {
 	return total, nil
 }
 
-// backupPages is how much is copied before others get a turn: 4 MB.
+// backupPages is how much is copied before others may write: 4 MB.
 const backupPages = 1024
 
-// Backup writes a copy of an SQLite database, as it is when the call begins, while it is in use. The path must not exist. It can be
-// opened like any other. For PostgreSQL there is pg_dump.
+// Backup writes a copy of an SQLite database in use, in its state when the call begins. The path must not exist. The
+// copy can be opened like any other database. For PostgreSQL use pg_dump.
 func (s *Store) Backup(ctx context.Context, path string) (err error) {
 	if s.pg {
 		return errors.New("store: PostgreSQL is backed up with pg_dump")
@@ -111,12 +112,12 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 		return fmt.Errorf("store: backup: %w", classify(err))
 	}
 	defer conn.Close()
-	// One reading transaction around it: without, every result that is recorded meanwhile would make it begin anew.
+	// A read transaction around the copy: without it, every recorded result would restart the backup.
 	if _, err := conn.ExecContext(ctx, `BEGIN`); err != nil {
 		return fmt.Errorf("store: backup: %w", classify(err))
 	}
 	defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), `ROLLBACK`) }()
-	var tables int64 // reading is what begins it
+	var tables int64 // a read starts the transaction
 	if err := conn.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master`).Scan(&tables); err != nil {
 		return fmt.Errorf("store: backup: %w", classify(err))
 	}
@@ -147,7 +148,7 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 	return syncFile(path)
 }
 
-// syncFile makes sure that the file and its name are on the disk.
+// syncFile syncs the file and its directory entry.
 func syncFile(path string) error {
 	for _, name := range []string{path, filepath.Dir(path)} {
 		f, err := os.Open(name)

@@ -14,7 +14,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// fill gives every table rows.
+// fill adds rows to every table.
 func (s *suite) fill() {
 	s.Helper()
 	targets := s.targets("a", "b", "c")
@@ -24,7 +24,8 @@ func (s *suite) fill() {
 	for week := range 3 {
 		run := s.run(RunScan)
 		for i := range targets {
-			r := s.scan(run, targets[i], i, []model.Verdict{model.Exposed, model.Closed}[(week+i)%2], fmt.Sprintf("f%d", (week+i)%3))
+			r := s.scan(run, targets[i], i, []model.Verdict{model.Exposed, model.Closed}[(week+i)%2],
+				fmt.Sprintf("f%d", (week+i)%3))
 			r.Document, r.Events = []byte("document"), []Event{{Kind: EventNewHost, Text: "new"}}
 			s.record(r)
 		}
@@ -41,11 +42,16 @@ func (s *suite) fill() {
 	channel := Channel{Name: "c", Sealed: []byte{0}}
 	for _, err := range []error{
 		s.SaveException(s.ctx, &Exception{Finding: "f1", Reason: "r", Owner: "o", Until: s.clock().Add(time.Hour)}),
-		s.SaveCredential(s.ctx, &Credential{Name: "c", Sealed: []byte{0, 255}}), s.SaveSchedule(s.ctx, &Schedule{Name: "n", Kind: RunScan}),
-		s.Heartbeat(s.ctx, Worker{Name: "w"}), s.SaveChannel(s.ctx, &channel), s.AddDelivery(s.ctx, &Delivery{Channel: channel.ID, Key: "k"}),
-		s.SaveUser(s.ctx, &user), s.SaveToken(s.ctx, &Token{Name: "t", UserID: user.ID, Hash: []byte{1}}), s.AddAct(s.ctx, &Act{Who: "eve", Detail: "ä\x00"}),
-		s.Sessions().CommitCtx(s.ctx, "t", []byte{1}, s.clock().Add(time.Hour)), s.AddFailure(s.ctx, "k", s.clock()), s.SetMeta(s.ctx, "k", "v"),
-		s.SetSiteRoles(s.ctx, user.ID, []SiteRole{{SiteID: s.site.ID, Role: RoleViewer}}), s.SetRecoveryCodes(s.ctx, user.ID, [][]byte{{1, 2}}),
+		s.SaveCredential(s.ctx, &Credential{Name: "c", Sealed: []byte{0, 255}}),
+		s.SaveSchedule(s.ctx, &Schedule{Name: "n", Kind: RunScan}),
+		s.Heartbeat(s.ctx, Worker{Name: "w"}), s.SaveChannel(s.ctx, &channel),
+		s.AddDelivery(s.ctx, &Delivery{Channel: channel.ID, Key: "k"}),
+		s.SaveUser(s.ctx, &user), s.SaveToken(s.ctx, &Token{Name: "t", UserID: user.ID, Hash: []byte{1}}),
+		s.AddAct(s.ctx, &Act{Who: "eve", Detail: "ä\x00"}),
+		s.Sessions().CommitCtx(s.ctx, "t", []byte{1}, s.clock().Add(time.Hour)), s.AddFailure(s.ctx, "k", s.clock()),
+		s.SetMeta(s.ctx, "k", "v"),
+		s.SetSiteRoles(s.ctx, user.ID, []SiteRole{{SiteID: s.site.ID, Role: RoleViewer}}),
+		s.SetRecoveryCodes(s.ctx, user.ID, [][]byte{{1, 2}}),
 		s.SaveView(s.ctx, &SavedView{UserID: user.ID, Name: "v", Path: "/hosts", Query: "verdict=exposed"}),
 		s.SavePasskey(s.ctx, &Passkey{UserID: user.ID, Name: "n", Credential: []byte{0, 1}, Body: "{}"}),
 	} {
@@ -55,7 +61,8 @@ func (s *suite) fill() {
 	o := Rollout{Name: "r", Strategy: "restrict"}
 	s.ok(s.AddRollout(s.ctx, &o, HostFilter{}))
 	s.ok(s.RecordPlanned(s.ctx, o.ID, []PlannedHost{{
-		HostID: 1, State: RolloutOpen, Changes: []byte("c"), Plan: &model.Plan{}, Closes: []string{"f1"}, Stops: []RolloutStop{{Certainty: "observed", Who: "w", What: "x"}},
+		HostID: 1, State: RolloutOpen, Changes: []byte("c"), Plan: &model.Plan{},
+		Closes: []string{"f1"}, Stops: []RolloutStop{{Certainty: "observed", Who: "w", What: "x"}},
 	}}))
 	_, err = s.Lease(s.ctx, "n", "h", time.Hour)
 	s.ok(err)
@@ -75,21 +82,21 @@ func (s *suite) dump(st *Store) map[string][][]any {
 	return all
 }
 
-// filled holds that there is a row in every table, or the test fills too little.
+// filled checks that every table has a row; otherwise fill is incomplete.
 func (s *suite) filled(all map[string][][]any) {
 	s.Helper()
 	for name, rows := range all {
-		if len(rows) < 2 { // the names of the columns are one
+		if len(rows) < 2 { // the first row contains the column names
 			s.Errorf("%s has no rows", name)
 		}
 	}
 }
 
-// TestCopy carries a database to the other kind and back, and compares every row of every table.
+// TestCopy copies a database to the other kind and back, and compares every row of every table.
 func TestCopy(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		s.fill()
-		s.ok(s.DeleteHost(s.ctx, 3)) // the last number must not be given again
+		s.ok(s.DeleteHost(s.ctx, 3)) // the last id must not be assigned again
 		other := KindPostgres
 		if s.Kind() == KindPostgres {
 			other = KindSQLite
@@ -116,7 +123,7 @@ func TestCopy(t *testing.T) {
 		if diff := cmp.Diff(want, s.dump(back.Store)); diff != "" {
 			s.Errorf("and back (-want +got):\n%s", diff)
 		}
-		// New rows get numbers that nobody had, and the rest goes on.
+		// New rows get new ids, and everything else works.
 		there.consistent()
 		h := there.record(there.scan(Run{}, Target{}, 77, model.Exposed))
 		if h.ID <= 3 {
@@ -148,14 +155,14 @@ func TestBackup(t *testing.T) {
 	}
 }
 
-// TestBackupInUse backs up while results are recorded all the time: it ends, and the copy is whole.
+// TestBackupInUse backs up while results are recorded all the time: the backup ends, and the copy is complete.
 func TestBackupInUse(t *testing.T) {
 	t.Parallel()
 	s := newSuite(t, KindSQLite)
 	record := func(i int) {
 		r := s.scan(Run{}, Target{}, i, model.Exposed, "f1")
 		r.Document = fmt.Appendf(nil, "%d %x", i, sha256.Sum256(fmt.Append(nil, i)))
-		for n := range 2000 { // what does not compress, so that the copy takes several steps
+		for n := range 2000 { // data that does not compress, so that the copy takes several steps
 			r.Document = append(r.Document, fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, i, n)))...)
 		}
 		s.record(r)
@@ -213,7 +220,8 @@ func TestPrune(t *testing.T) {
 		n, err := s.Prune(s.ctx, began.Add(time.Hour))
 		s.ok(err)
 		if n == 0 || s.number(`SELECT count(*) FROM results`) != 6 || s.number(`SELECT count(*) FROM runs`) != 3 {
-			s.Errorf("after the first week: %d rows went, results %d, runs %d", n, s.number(`SELECT count(*) FROM results`), s.number(`SELECT count(*) FROM runs`))
+			s.Errorf("after the first week: %d rows went, results %d, runs %d",
+				n, s.number(`SELECT count(*) FROM results`), s.number(`SELECT count(*) FROM runs`))
 		}
 		s.consistent()
 		_, err = s.Prune(s.ctx, s.clock().Add(1000*time.Hour))
@@ -222,7 +230,8 @@ func TestPrune(t *testing.T) {
 		s.ok(err)
 		same(s, "hosts", after, before)
 		for table, want := range map[string]int64{
-			"results": 0, "events": 0, "acts": 1, "runs": 1, "units": 3, "spans": 3, "snapshots": 3, "documents": 7, "exceptions": 0, "targets": 3, "sessions": 0, "rollouts": 0, "rollout_hosts": 0,
+			"results": 0, "events": 0, "acts": 1, "runs": 1, "units": 3, "spans": 3, "snapshots": 3,
+			"documents": 7, "exceptions": 0, "targets": 3, "sessions": 0, "rollouts": 0, "rollout_hosts": 0,
 		} {
 			if n := s.number(`SELECT count(*) FROM ` + table); n != want {
 				s.Errorf("%d rows are left in %s, want %d", n, table, want)

@@ -9,22 +9,23 @@ import (
 	"time"
 )
 
-// known is what a group of results needs to know of units, targets and hosts. It is asked for before the first of them is
-// recorded, in a few questions for all; each result then changes it as it will change the database, for those after it.
+// known is what a group of results needs to know of units, targets and hosts. It is read before the first result is
+// recorded, with a few queries for all; each result then updates it as it will update the database.
 //
-// On PostgreSQL the open units and then the hosts are locked, in the order of their IDs, before anything that depends on them
-// is read: nobody else records for them until the transaction ends, and two groups that share some do not wait in a circle.
+// On PostgreSQL the open units and then the hosts are locked, in the order of their IDs, before anything that depends
+// on them is read: no other transaction records for them until this one ends, and two groups that share some do not
+// deadlock.
 type known struct {
-	units     map[unit]bool     // those that are open
-	waiting   map[unit]bool     // of them, those that nobody is at
+	units     map[unit]bool     // the open ones
+	waiting   map[unit]bool     // the open ones that no worker has
 	targets   map[int64]*place  // by target
-	sites     map[int64]*place  // by site, for results whose target is not there
+	sites     map[int64]*place  // by site, for results whose target does not exist
 	at        map[address]int64 // hosts by address
-	hosts     map[int64]*Host   // what results change is up to date, what targets and findings say is not
+	hosts     map[int64]*Host   // with the changes of results, but not of targets and findings
 	spans     map[hostKind]*span
-	names     map[int64]map[hostName]time.Time // of a host, and when it was last called so
-	documents map[hostKind]int64               // the last one's number
-	results   map[hostKindTime]bool            // those that are there already
+	names     map[int64]map[hostName]time.Time // of a host, and when each was last seen
+	documents map[hostKind]int64               // number of the last one
+	results   map[hostKindTime]bool            // the existing ones
 	snapshots map[[16]byte]int64
 	canonical map[*Result]canonical
 }
@@ -48,7 +49,8 @@ type (
 
 func newKnown() known {
 	return known{
-		units: map[unit]bool{}, waiting: map[unit]bool{}, targets: map[int64]*place{}, sites: map[int64]*place{}, at: map[address]int64{}, hosts: map[int64]*Host{},
+		units: map[unit]bool{}, waiting: map[unit]bool{}, targets: map[int64]*place{},
+		sites: map[int64]*place{}, at: map[address]int64{}, hosts: map[int64]*Host{},
 		spans: map[hostKind]*span{}, names: map[int64]map[hostName]time.Time{}, documents: map[hostKind]int64{},
 		results: map[hostKindTime]bool{}, snapshots: map[[16]byte]int64{}, canonical: map[*Result]canonical{},
 	}
@@ -59,9 +61,12 @@ func (rec *recorder) lookUp(ctx context.Context, results []*Result) error {
 	if err := rec.findUnits(ctx, results); err != nil {
 		return err
 	}
-	results = slices.DeleteFunc(slices.Clone(results), func(r *Result) bool { return r.RunID != 0 && !rec.units[unitOf(r)] })
+	results = slices.DeleteFunc(slices.Clone(results), func(r *Result) bool {
+		return r.RunID != 0 && !rec.units[unitOf(r)]
+	})
 	for _, step := range []func(context.Context, []*Result) error{
-		rec.findSharing, rec.findTargets, rec.findSites, rec.findHosts, rec.findSpans, rec.findNames, rec.findDocuments, rec.findResults, rec.findSnapshots,
+		rec.findSharing, rec.findTargets, rec.findSites, rec.findHosts, rec.findSpans, rec.findNames, rec.findDocuments,
+		rec.findResults, rec.findSnapshots,
 	} {
 		if err := step(ctx, results); err != nil {
 			return err
@@ -89,13 +94,13 @@ func (rec *recorder) findUnits(ctx context.Context, results []*Result) error {
 		WHERE u.state < 2 ORDER BY u.run_id, u.target_id`+rec.locked("u"))
 }
 
-// place is where a result belongs.
+// place is the site and the target that a result belongs to.
 type place struct {
 	site     int64
 	siteName string
-	found    bool // the target is there
+	found    bool // the target exists
 
-	host        int64 // that the target has
+	host        int64 // the target's host
 	tags        []string
 	owner       string
 	criticality Criticality
@@ -144,7 +149,7 @@ func (rec *recorder) findHosts(ctx context.Context, results []*Result) error {
 	for _, a := range distinct(results, func(r *Result) (address, bool) {
 		p, err := rec.placeOf(r)
 		if err != nil {
-			return address{}, false // said when its turn comes
+			return address{}, false // reported when its turn comes
 		}
 		return address{p.site, clean(r.Host.Address)}, true
 	}) {
@@ -161,11 +166,13 @@ func (rec *recorder) findHosts(ctx context.Context, results []*Result) error {
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	all, err := list(ctx, rec.Queries, scanHost, hostColumns+` WHERE h.id `+rec.in("$1")+` ORDER BY h.id`+rec.locked("h"), rec.ids(slices.Sorted(maps.Keys(ids))))
+	all, err := list(ctx, rec.Queries, scanHost,
+		hostColumns+` WHERE h.id `+rec.in("$1")+` ORDER BY h.id`+rec.locked("h"),
+		rec.ids(slices.Sorted(maps.Keys(ids))))
 	if err != nil {
 		return err
 	}
-	if len(all) < len(ids) { // one was merged with another in this moment
+	if len(all) < len(ids) { // one was just merged with another
 		return fmt.Errorf("%w: %w", ErrUnavailable, errAgain)
 	}
 	for _, h := range all {
@@ -174,12 +181,12 @@ func (rec *recorder) findHosts(ctx context.Context, results []*Result) error {
 	return nil
 }
 
-// hostAt is the host that has, or was merged with the one that had, a result's address; nil where there is none.
+// hostAt returns the host that has a result's address, or was merged with the one that had it; nil if there is none.
 func (rec *recorder) hostAt(site int64, r *Result) *Host {
 	return rec.hosts[rec.at[address{site, clean(r.Host.Address)}]]
 }
 
-// knownHosts are the hosts of those results that ask.
+// knownHosts returns the hosts of the results that asks selects.
 func (rec *recorder) knownHosts(results []*Result, asks func(*Result) bool) []int64 {
 	return distinct(results, func(r *Result) (int64, bool) {
 		p, err := rec.placeOf(r)
@@ -241,10 +248,11 @@ func (rec *recorder) findDocuments(ctx context.Context, results []*Result) error
 		err := row.Scan(&host, &kind, &seq)
 		rec.documents[hostKind{host, RunKind(kind)}] = seq
 		return err
-	}, `SELECT host_id, kind, max(seq) FROM documents WHERE host_id `+rec.in("$1")+` GROUP BY host_id, kind`, rec.ids(hosts))
+	}, `SELECT host_id, kind, max(seq) FROM documents WHERE host_id `+rec.in("$1")+` GROUP BY host_id, kind`,
+		rec.ids(hosts))
 }
 
-// findResults asks which of the results that were made elsewhere are there already.
+// findResults reads which of the results from elsewhere exist already.
 func (rec *recorder) findResults(ctx context.Context, results []*Result) error {
 	v := &values{columns: "host bigint, kind bigint, at bigint"}
 	for _, r := range results {
@@ -290,7 +298,7 @@ func (rec *recorder) findSnapshots(ctx context.Context, results []*Result) error
 	}, `SELECT s.id, s.hash FROM v JOIN snapshots s ON s.hash = v.hash`)
 }
 
-// distinct are the keys that results have, sorted no way, each once.
+// distinct returns the distinct keys of results, unsorted.
 func distinct[K comparable](results []*Result, key func(*Result) (K, bool)) []K {
 	var out []K
 	seen := map[K]bool{}

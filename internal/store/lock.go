@@ -9,13 +9,14 @@ import (
 	"time"
 )
 
-// fileLock says that this process serves an SQLite file. The system gives it back when the process ends, however it does.
+// fileLock marks that this process serves an SQLite file. The system releases it when the process ends, however it
+// does.
 type fileLock struct{ f *os.File }
 
 var errLocked = errors.New("locked")
 
-// lockFile takes the lock, or says who has it. The file stays: removing it would let two processes lock two files of one
-// name.
+// lockFile takes the lock, or returns who has it. The lock file is never deleted: otherwise two processes could lock
+// two files of the same name.
 func lockFile(path string) (*fileLock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

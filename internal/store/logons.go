@@ -14,32 +14,32 @@ import (
 	"ipcguard/internal/model"
 )
 
-// KindObserve is the kind of a host's document that holds what was observed of it.
+// KindObserve is the kind of a host's document with observations.
 const KindObserve = "observe"
 
-// maxLogonText bounds in bytes what is kept of a client's name and of a protocol's: a name of DNS is shorter, and PostgreSQL takes no
-// row of an index beyond 2704 bytes.
+// maxLogonText bounds the stored names of a client and of a protocol in bytes: a DNS name is shorter, and PostgreSQL
+// accepts no index row over 2704 bytes.
 const maxLogonText = 255
 
-// ClientLogon is one way in which a client comes in, over all hosts that are asked for. What was refused alone is none.
+// ClientLogon is one way in which a client logs on, over all selected hosts. Ways that were only refused are left out.
 type ClientLogon struct {
 	Client    string         `json:"client"`
-	Agent     string         `json:"agent,omitempty"` // what the client says of itself
+	Agent     string         `json:"agent,omitempty"` // what the client says about itself
 	Strength  model.Strength `json:"strength"`
 	Package   string         `json:"package,omitempty"`
 	Dialect   string         `json:"dialect,omitempty"`
-	Hosts     int            `json:"hosts"` // to how many it comes in so
+	Hosts     int            `json:"hosts"` // the number of hosts it logs on to in this way
 	FirstSeen time.Time      `json:"first_seen,omitzero"`
 	LastSeen  time.Time      `json:"last_seen,omitzero"`
 }
 
-// clientWay is what tells one [ClientLogon] of a host from another.
+// clientWay identifies a [ClientLogon] of a host.
 type clientWay struct {
 	client, pkg, dialect string
 	strength             model.Strength
 }
 
-// clientLogons are the ways in which clients were let in.
+// clientLogons returns the ways in which clients successfully logged on.
 func clientLogons(o *model.Observation) []ClientLogon {
 	byWay := map[clientWay]*ClientLogon{}
 	for _, l := range model.Logons(o.Uses) {
@@ -49,7 +49,14 @@ func clientLogons(o *model.Observation) []ClientLogon {
 		w := clientWay{briefly(l.Client), briefly(l.Package), briefly(l.Dialect), l.Strength}
 		c := byWay[w]
 		if c == nil {
-			c = &ClientLogon{Client: w.client, Strength: w.strength, Package: w.pkg, Dialect: w.dialect, FirstSeen: l.First, LastSeen: l.Last}
+			c = &ClientLogon{
+				Client:    w.client,
+				Strength:  w.strength,
+				Package:   w.pkg,
+				Dialect:   w.dialect,
+				FirstSeen: l.First,
+				LastSeen:  l.Last,
+			}
 			byWay[w] = c
 		}
 		c.Agent = cmp.Or(c.Agent, briefly(l.Agent))
@@ -65,13 +72,14 @@ func clientLogons(o *model.Observation) []ClientLogon {
 		out = append(out, *c)
 	}
 	slices.SortFunc(out, func(a, b ClientLogon) int {
-		return cmp.Or(strings.Compare(a.Client, b.Client), slices.Index(strengths, b.Strength)-slices.Index(strengths, a.Strength),
+		return cmp.Or(strings.Compare(a.Client,
+			b.Client), slices.Index(strengths, b.Strength)-slices.Index(strengths, a.Strength),
 			strings.Compare(a.Package, b.Package), strings.Compare(a.Dialect, b.Dialect))
 	})
 	return out
 }
 
-// briefly is a text of others as it is stored, cut at a rune.
+// briefly returns a text from elsewhere as it is stored, cut at a rune.
 func briefly(s string) string {
 	if s = clean(s); len(s) <= maxLogonText {
 		return s
@@ -83,7 +91,7 @@ func briefly(s string) string {
 	return s[:n]
 }
 
-// saveLogons keeps who comes in how to a host, in place of what was kept: the document of an observation says it.
+// saveLogons replaces a host's stored logons by those of an observation's document.
 func (q *Queries) saveLogons(ctx context.Context, hostID int64, document []byte) error {
 	var o model.Observation
 	if err := json.Unmarshal(document, &o); err != nil {
@@ -103,20 +111,23 @@ func (q *Queries) saveLogons(ctx context.Context, hostID int64, document []byte)
 		}
 		v.add(hostID, l.Client, l.Strength, l.Package, l.Dialect, l.Agent, l.FirstSeen, l.LastSeen)
 	}
-	if err := q.change(ctx, v, `INSERT INTO logons (host_id, client, strength, package, dialect, agent, first_seen, last_seen)
+	if err := q.change(ctx, v,
+		`INSERT INTO logons (host_id, client, strength, package, dialect, agent, first_seen, last_seen)
 		SELECT v.host, v.client, v.strength, v.package, v.dialect, v.agent, v.first, v.last FROM v`); err != nil {
 		return err
 	}
 	return q.must(ctx, `UPDATE hosts SET logon = $2 WHERE id = $1`, hostID, weakest)
 }
 
-// metaLogons says, with logonsUnread, that the database is of before logons were kept, and that its observations are to be read.
+// metaLogons is set to logonsUnread if the database is older than the table of logons and its observations must still
+// be read.
 const (
 	metaLogons   = "logons"
 	logonsUnread = "unread"
 )
 
-// readLogons reads them from the observations of a database that was just migrated. A document that cannot be read tells nothing.
+// readLogons fills the table from the observations of a database that was just migrated. It skips documents that cannot
+// be read.
 func (s *Store) readLogons(ctx context.Context) error {
 	if state, err := s.Meta(ctx, metaLogons); err != nil || state != logonsUnread {
 		return ignoreMissing(err)
@@ -144,7 +155,7 @@ func (s *Store) readLogons(ctx context.Context) error {
 	return s.SetMeta(ctx, metaLogons, "")
 }
 
-// ignoreMissing takes it for no error that something is not there.
+// ignoreMissing returns nil for [ErrNotFound], and other errors unchanged.
 func ignoreMissing(err error) error {
 	if errors.Is(err, ErrNotFound) {
 		return nil
@@ -152,14 +163,15 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// clientSorts are the columns that ClientLogons can be sorted by. A stronger way has the smaller number.
+// clientSorts are the columns by which ClientLogons can be sorted. A stronger way has a smaller number.
 var clientSorts = map[string]string{
-	"client": "client", "strength": "strength", "hosts": "hosts", "package": "package", "dialect": "dialect", "first_seen": "first_seen",
+	"client": "client", "strength": "strength", "hosts": "hosts", "package": "package",
+	"dialect": "dialect", "first_seen": "first_seen",
 	"last_seen": "last_seen",
 }
 
-// ClientLogons lists which clients come in how to the hosts that a filter takes; its Logon, Client and Text choose
-// among the ways and the clients.
+// ClientLogons returns which clients log on to the matching hosts, and how; the filter's Logon, Client and Text select
+// ways and clients.
 func (q *Queries) ClientLogons(ctx context.Context, f HostFilter, p Page) ([]ClientLogon, int, error) {
 	order, err := p.order(clientSorts, "-strength", "client")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// came is an observation in which clients logged on.
+// came returns an observation in which clients logged on.
 func (s *suite) came(uses ...model.Use) []byte {
 	s.Helper()
 	for i := range uses {
@@ -29,7 +29,7 @@ func (s *suite) came(uses ...model.Use) []byte {
 	return b
 }
 
-// logonsOf are the hosts' weakest logons, and the clients' ways with the number of hosts.
+// logonsOf returns the hosts' weakest logons, and the clients' ways with the number of hosts.
 func (s *suite) logonsOf(f HostFilter) string {
 	s.Helper()
 	hosts, _, err := s.Hosts(s.ctx, f, Page{})
@@ -77,20 +77,23 @@ func TestClientLogons(t *testing.T) {
 		want("observed", HostFilter{}, all)
 		want("by logon", HostFilter{Logon: model.StrengthNTLM}, "h2=ntlm | c1:ntlm:ntlmv2:2")
 		want("by client", HostFilter{Client: "c1"}, "h1=broken h2=ntlm | c1:broken:ntlmv1:1 c1:ntlm:ntlmv2:2")
-		want("by client's logon", HostFilter{Client: "c1", Logon: model.StrengthNTLM}, "h1=broken h2=ntlm | c1:ntlm:ntlmv2:2")
+		want("by client's logon", HostFilter{Client: "c1", Logon: model.StrengthNTLM},
+			"h1=broken h2=ntlm | c1:ntlm:ntlmv2:2")
 		want("elsewhere", HostFilter{Within: Sites{}}, "|")
-		if hosts, _, err := s.Hosts(s.ctx, HostFilter{}, Page{Sort: "-logon"}); err != nil || hosts[0].Logon != model.StrengthBroken || hosts[2].Logon != "" {
+		if hosts, _, err := s.Hosts(s.ctx, HostFilter{}, Page{Sort: "-logon"}); err != nil ||
+			hosts[0].Logon != model.StrengthBroken || hosts[2].Logon != "" {
 			s.Errorf("the weakest first: %+v, %v", hosts, err)
 		}
 		same(s, "of no site", s.only(Sites{}), 0)
 		same(s, "of this site", s.only(Sites{s.site.ID}), 3)
-		if ways, total, err := s.ClientLogons(s.ctx, HostFilter{Text: "C2"}, Page{}); err != nil || total != 1 || ways[0].Client != "c2" {
+		if ways, total, err := s.ClientLogons(s.ctx, HostFilter{Text: "C2"}, Page{}); err != nil || total != 1 ||
+			ways[0].Client != "c2" {
 			s.Errorf("by text: %+v of %d, %v", ways, total, err)
 		}
 		s.fails(s.SaveDocument(s.ctx, ids[0], KindObserve, s.clock(), []byte("no JSON")), ErrAsked)
 		want("after what is no observation", HostFilter{}, all)
 
-		// A database of before keeps its documents, and learns the rest when it is migrated.
+		// An older database keeps its documents, and the migration derives the rest.
 		for _, query := range []string{`DELETE FROM logons`, `UPDATE hosts SET logon = 0`} {
 			_, err := s.exec(s.ctx, query)
 			s.ok(err)
@@ -112,7 +115,7 @@ func TestClientLogons(t *testing.T) {
 	})
 }
 
-// only counts the ways that somebody with some sites sees.
+// only counts the ways visible to a user with some sites.
 func (s *suite) only(sites Sites) int {
 	s.Helper()
 	_, total, err := Only(s.Store, sites, 0).ClientLogons(s.ctx, HostFilter{}, Page{})
@@ -120,15 +123,17 @@ func (s *suite) only(sites Sites) int {
 	return total
 }
 
-// Names come from clients, and may hold anything, at any length.
+// Names come from clients and may contain anything at any length.
 func TestHostileClientLogons(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		target := s.targets("a")[0]
 		host := s.record(s.scan(s.run(RunScan), target, 1, model.Closed))
 		long := strings.Repeat("€", 4000)
 		s.ok(s.SaveDocument(s.ctx, host.ID, KindObserve, s.clock(), s.came(
-			model.Use{Client: "\x00\x1b[31m<script>", Package: model.PackageNTLMv1, Dialect: long}, model.Use{Client: long + "1", Package: long},
-			model.Use{Client: long + "2", Package: long}, model.Use{Client: "%_\\", Package: model.PackageNTLMv2}, model.Use{Client: ""})))
+			model.Use{Client: "\x00\x1b[31m<script>", Package: model.PackageNTLMv1, Dialect: long},
+			model.Use{Client: long + "1", Package: long},
+			model.Use{Client: long + "2", Package: long}, model.Use{Client: "%_\\", Package: model.PackageNTLMv2},
+			model.Use{Client: ""})))
 		ways, total, err := s.ClientLogons(s.ctx, HostFilter{}, Page{})
 		s.ok(err)
 		if total != 4 {
@@ -147,7 +152,7 @@ func TestHostileClientLogons(t *testing.T) {
 	})
 }
 
-// What a file says of times and counts is its own: nothing of it stops the list, and no time stands that is none.
+// Times and counts come from a file: none of them breaks the list, and no invalid time is stored.
 func TestForgedClientLogons(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		target := s.targets("a")[0]

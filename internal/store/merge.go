@@ -5,10 +5,10 @@ import (
 	"errors"
 )
 
-// MergeHosts makes one of two hosts of a site that are the same machine. The addresses, names, targets, results, events and ended findings
-// of gone become keep's, and what answers at its addresses is keep from now on. Where keep has history of a kind, keep's
-// spans, open findings and documents stay and gone's open findings end; where it has none, gone's are taken over, with the state that
-// they describe.
+// MergeHosts merges two hosts of a site that are the same machine. keep gets the addresses, names, targets, results,
+// events and ended findings of gone, and future results from its addresses. If keep has history of a kind, keep's
+// spans, open findings and documents stay, and gone's open findings end; otherwise keep takes over gone's, with the
+// state that they describe.
 func (q *Queries) MergeHosts(ctx context.Context, keep, gone int64) error {
 	if keep == gone {
 		return errors.New("store: a host cannot be merged with itself")
@@ -59,10 +59,12 @@ func (q *Queries) merge(ctx context.Context, keep, gone Host) error {
 		run(`UPDATE rollout_stopped SET host_id = $1 WHERE host_id = $2 AND stop_id NOT IN (SELECT stop_id FROM rollout_stopped WHERE host_id = $1)`,
 			keep.ID, gone.ID),
 		run(`UPDATE hosts SET same_as = 0 WHERE same_as = $1 OR (id = $2 AND same_as = $1)`, gone.ID, keep.ID),
-		// The open findings of a kind of which keep has history end; they are seen for the last time when they last were.
+		// The open findings end for the kinds of which keep has history; their last_seen is when they were last
+		// reported.
 		run(`UPDATE findings SET ended = $3, exception = 0, last_seen = COALESCE((SELECT s.findings_at FROM spans s
 			WHERE s.host_id = findings.host_id AND s.kind = findings.kind AND s.until = 0), last_seen)
-			WHERE host_id = $2 AND ended = 0 AND kind IN (SELECT kind FROM spans WHERE host_id = $1)`, keep.ID, gone.ID, now),
+			WHERE host_id = $2 AND ended = 0 AND kind IN (SELECT kind FROM spans WHERE host_id = $1)`, keep.ID, gone.ID,
+			now),
 		run(`UPDATE findings SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
 		run(`UPDATE logons SET host_id = $1 WHERE host_id = $2 AND NOT EXISTS (SELECT 1 FROM documents WHERE host_id = $1 AND kind = $3)`,
 			keep.ID, gone.ID, KindObserve),
@@ -76,7 +78,8 @@ func (q *Queries) merge(ctx context.Context, keep, gone Host) error {
 		run(`UPDATE spans SET host_id = $1 WHERE host_id = $2 AND kind NOT IN (SELECT kind FROM spans WHERE host_id = $1)`, keep.ID, gone.ID))
 	merged := keep
 	var observed int
-	if err := q.one(ctx, []any{&observed}, `SELECT count(*) FROM documents WHERE host_id = $1 AND kind = $2`, keep.ID, KindObserve); err != nil {
+	if err := q.one(ctx, []any{&observed}, `SELECT count(*) FROM documents WHERE host_id = $1 AND kind = $2`,
+		keep.ID, KindObserve); err != nil {
 		return err
 	}
 	if observed == 0 {
@@ -95,18 +98,21 @@ func (q *Queries) merge(ctx context.Context, keep, gone Host) error {
 		merged.LastSeen = gone.LastSeen
 	}
 	merged.LastChanged = now
-	if gone.Retired.IsZero() { // one of the two is in the fleet, and they are one
+	if gone.Retired.IsZero() { // if one of the two is in the fleet, the merged host is
 		merged.Retired = gone.Retired
 	}
 	if merged.SameAs == gone.ID {
 		merged.SameAs = 0
 	}
-	merged.Identity, merged.System, merged.OS = orElse(keep.Identity, gone.Identity), orElse(keep.System, gone.System), orElse(keep.OS, gone.OS)
+	merged.Identity, merged.System, merged.OS = orElse(keep.Identity,
+		gone.Identity), orElse(keep.System, gone.System), orElse(keep.OS, gone.OS)
 	steps = append(steps,
 		run(`DELETE FROM hosts WHERE id = $1`, gone.ID),
 		run(`UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, signing = $5, first_seen = $6, last_seen = $7, last_changed = $8, last_audit = $9,
-			same_as = $10, identity = $11, system = $12, os = $13, retired = $14, logon = $15 WHERE id = $1`, keep.ID, merged.Verdict, merged.Cells, merged.SMB1, merged.Signing,
-			merged.FirstSeen, merged.LastSeen, merged.LastChanged, merged.LastAudit, merged.SameAs, merged.Identity, merged.System, merged.OS, merged.Retired, merged.Logon))
+			same_as = $10, identity = $11, system = $12, os = $13, retired = $14, logon = $15 WHERE id = $1`, keep.ID,
+			merged.Verdict, merged.Cells, merged.SMB1, merged.Signing,
+			merged.FirstSeen, merged.LastSeen, merged.LastChanged, merged.LastAudit, merged.SameAs, merged.Identity,
+			merged.System, merged.OS, merged.Retired, merged.Logon))
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -133,7 +139,7 @@ func (q *Queries) merge(ctx context.Context, keep, gone Host) error {
 	return q.cover(ctx, keep.ID)
 }
 
-// history says of which kinds a host has results.
+// history reports for which kinds a host has results.
 func (q *Queries) history(ctx context.Context, hostID int64) (scanned, audited bool, err error) {
 	err = q.each(ctx, func(r row) error {
 		var kind RunKind
@@ -146,7 +152,7 @@ func (q *Queries) history(ctx context.Context, hostID int64) (scanned, audited b
 	return scanned, audited, err
 }
 
-// DeleteHost forgets a host with everything that is known of it. Its targets stay.
+// DeleteHost deletes a host with everything that is known of it. Its targets stay.
 func (q *Queries) DeleteHost(ctx context.Context, id int64) error {
 	return q.atomic(ctx, func(q *Queries) error {
 		h, err := q.Host(ctx, id)
@@ -154,7 +160,8 @@ func (q *Queries) DeleteHost(ctx context.Context, id int64) error {
 			return err
 		}
 		for _, query := range []string{
-			`DELETE FROM results WHERE host_id = $1`, `DELETE FROM events WHERE host_id = $1`, `UPDATE hosts SET same_as = 0 WHERE same_as = $1`,
+			`DELETE FROM results WHERE host_id = $1`, `DELETE FROM events WHERE host_id = $1`,
+			`UPDATE hosts SET same_as = 0 WHERE same_as = $1`,
 			`DELETE FROM hosts WHERE id = $1`,
 		} {
 			if _, err := q.exec(ctx, query, id); err != nil {

@@ -16,7 +16,7 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// Migrate brings the database to this program's schema. One that is newer fails with [ErrNewer] and is left as it is.
+// Migrate upgrades the database to this program's schema. A newer database fails with [ErrNewer] and stays unchanged.
 func (s *Store) Migrate(ctx context.Context) error {
 	err := s.withGoose(func(p *goose.Provider) error {
 		if err := tooNew(ctx, p); err != nil {
@@ -33,7 +33,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return s.readLogons(ctx)
 }
 
-// CheckSchema says [ErrNewer] or [ErrOlder] where the database's schema is not this program's.
+// CheckSchema returns [ErrNewer] or [ErrOlder] if the database's schema is not this program's.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	return s.withGoose(func(p *goose.Provider) error {
 		if err := tooNew(ctx, p); err != nil {

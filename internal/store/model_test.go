@@ -14,8 +14,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// naive is the store as one would write it without a database: every answer is worked out from what was recorded, by going over
-// all of it. Hosts, targets and addresses have the same numbers 0 to 4.
+// naive is the store without a database: every answer is computed from everything that was recorded. Hosts, targets and
+// addresses have the numbers 0 to 4.
 type naive struct {
 	at         map[int]*naiveHost // by address
 	tags       [naiveHosts][]string
@@ -70,20 +70,21 @@ func (n *naive) hostTags(h *naiveHost) []string {
 	return normalTags(tags)
 }
 
-// cover is the place of the oldest exception that fits a finding, or -1.
+// cover returns the index of the oldest exception that matches a finding, or -1.
 func (n *naive) cover(h *naiveHost, finding string) int {
 	return slices.IndexFunc(n.exceptions, func(e *naiveException) bool {
-		return !e.over && e.finding == finding && (e.host < 0 && (e.tag == "" || slices.Contains(n.hostTags(h), e.tag)) || e.host >= 0 && n.at[e.host] == h)
+		return !e.over && e.finding == finding &&
+			(e.host < 0 && (e.tag == "" || slices.Contains(n.hostTags(h), e.tag)) || e.host >= 0 && n.at[e.host] == h)
 	})
 }
 
-// look is one result as the test makes it up.
+// look is one generated result.
 type look struct {
 	host     int
 	kind     RunKind
 	verdict  model.Verdict
 	findings []string
-	told     bool // whether it says anything of findings
+	told     bool // whether it says anything about findings
 	partial  bool
 }
 
@@ -91,7 +92,12 @@ func (n *naive) record(l look, now time.Time) {
 	h := n.at[l.host]
 	isNew := h == nil
 	if isNew {
-		h = &naiveHost{main: l.host, targets: map[int]bool{}, spans: map[RunKind][]naiveSpan{}, open: map[RunKind]map[string]bool{RunScan: {}, RunAudit: {}}}
+		h = &naiveHost{
+			main:    l.host,
+			targets: map[int]bool{},
+			spans:   map[RunKind][]naiveSpan{},
+			open:    map[RunKind]map[string]bool{RunScan: {}, RunAudit: {}},
+		}
 		n.at[l.host] = h
 	}
 	h.targets[l.host] = true
@@ -149,7 +155,7 @@ func (n *naive) merge(keep, gone *naiveHost, now time.Time) {
 	}
 }
 
-// answer is what both sides are asked.
+// answer is the answers of one side.
 type answer struct {
 	Hosts    []answerHost
 	Counts   Counts
@@ -178,7 +184,14 @@ func (n *naive) answer() answer {
 	}
 	findings, settings := map[string]*tallied{}, map[string]*tallied{}
 	for _, h := range n.hosts() {
-		out := answerHost{Address: naiveAddress(h.main), Verdict: h.verdict, LastSeen: h.last, Changed: h.changed, Tags: n.hostTags(h), Spans: map[RunKind][]naiveSpan{}}
+		out := answerHost{
+			Address:  naiveAddress(h.main),
+			Verdict:  h.verdict,
+			LastSeen: h.last,
+			Changed:  h.changed,
+			Tags:     n.hostTags(h),
+			Spans:    map[RunKind][]naiveSpan{},
+		}
 		seen := map[string]bool{}
 		for kind, open := range h.open {
 			for f := range open {
@@ -187,7 +200,10 @@ func (n *naive) answer() answer {
 				out.Findings++
 				severity := naiveSeverity(f)
 				out.Severity = worst(out.Severity, severity)
-				for in, names := range map[*map[string]*tallied][]string{&findings: {f}, &settings: {"set-" + f, "shared"}} {
+				for in, names := range map[*map[string]*tallied][]string{
+					&findings: {f},
+					&settings: {"set-" + f, "shared"},
+				} {
 					for _, name := range names {
 						t := (*in)[name]
 						if t == nil {
@@ -246,7 +262,7 @@ func worst(a, b model.Severity) model.Severity {
 	return severities[max(slices.Index(severities, a), slices.Index(severities, b))]
 }
 
-// answer asks a database; which is its place in the numbers of the exceptions.
+// answer queries a database; which is its index in the ids of the exceptions.
 func (s *suite) answer(n *naive, which int) answer {
 	s.Helper()
 	var a answer
@@ -254,14 +270,18 @@ func (s *suite) answer(n *naive, which int) answer {
 	s.ok(err)
 	for _, h := range hosts {
 		out := answerHost{
-			Address: h.Address, Verdict: h.Verdict, Severity: h.Severity, Findings: h.Findings, Excepted: h.Excepted, LastSeen: h.LastSeen,
+			Address: h.Address, Verdict: h.Verdict, Severity: h.Severity, Findings: h.Findings,
+			Excepted: h.Excepted, LastSeen: h.LastSeen,
 			Changed: h.LastChanged, Tags: h.Tags, Spans: map[RunKind][]naiveSpan{},
 		}
 		open, err := s.HostFindings(s.ctx, h.ID)
 		s.ok(err)
 		for _, f := range open {
 			if f.Ended.IsZero() {
-				out.Open = append(out.Open, fmt.Sprint(f.Kind, f.Finding, slices.IndexFunc(n.exceptions, func(e *naiveException) bool { return e.id[which] == f.Exception })))
+				out.Open = append(out.Open,
+					fmt.Sprint(f.Kind, f.Finding, slices.IndexFunc(n.exceptions, func(e *naiveException) bool {
+						return e.id[which] == f.Exception
+					})))
 			}
 		}
 		slices.Sort(out.Open)
@@ -270,7 +290,8 @@ func (s *suite) answer(n *naive, which int) answer {
 			s.ok(err)
 			for _, span := range spans {
 				out.Spans[kind] = append(out.Spans[kind], naiveSpan{
-					Since: span.From, Until: span.Until, Results: span.Results, Key: fmt.Sprint(span.Snapshot.Verdict, span.Snapshot.Findings),
+					Since: span.From, Until: span.Until, Results: span.Results,
+					Key: fmt.Sprint(span.Snapshot.Verdict, span.Snapshot.Findings),
 				})
 			}
 		}
@@ -288,10 +309,11 @@ func (s *suite) answer(n *naive, which int) answer {
 	return a
 }
 
-// TestModel runs random histories on both databases and on the naive store, and wants the same answers of all three.
+// TestModel runs random histories on both databases and on the naive store, and expects the same answers from all
+// three.
 func TestModel(t *testing.T) {
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
-		if err := checks.Value.Set("30"); err != nil { // each is some thousand statements
+		if err := checks.Value.Set("30"); err != nil { // each runs some thousand statements
 			t.Fatal(err)
 		}
 	}
@@ -338,15 +360,21 @@ func TestModel(t *testing.T) {
 				}
 			},
 			"time": func(rt *rapid.T) {
-				d := rapid.SampledFrom([]time.Duration{time.Microsecond, time.Minute, 7 * 24 * time.Hour, -time.Minute, -9 * 24 * time.Hour}).Draw(rt, "by")
+				d := rapid.SampledFrom([]time.Duration{
+					time.Microsecond, time.Minute, 7 * 24 * time.Hour, -time.Minute, -9 * 24 * time.Hour,
+				}).Draw(rt, "by")
 				each(func(_ int, s *suite) { s.advance(d) })
 			},
 			"record": func(rt *rapid.T) {
 				l := look{
-					host: rapid.IntRange(0, naiveHosts-1).Draw(rt, "host"), kind: rapid.SampledFrom([]RunKind{RunScan, RunScan, RunAudit}).Draw(rt, "kind"),
-					verdict:  rapid.SampledFrom([]model.Verdict{model.Exposed, model.Closed, model.Limited, model.Unreachable}).Draw(rt, "verdict"),
+					host: rapid.IntRange(0, naiveHosts-1).Draw(rt, "host"),
+					kind: rapid.SampledFrom([]RunKind{RunScan, RunScan, RunAudit}).Draw(rt, "kind"),
+					verdict: rapid.SampledFrom([]model.Verdict{
+						model.Exposed, model.Closed, model.Limited, model.Unreachable,
+					}).Draw(rt, "verdict"),
 					findings: rapid.SliceOfNDistinct(finding, 0, 3, rapid.ID).Draw(rt, "findings"),
-					told:     rapid.IntRange(0, 4).Draw(rt, "told") > 0, partial: rapid.IntRange(0, 5).Draw(rt, "partial") == 0,
+					told:     rapid.IntRange(0, 4).Draw(rt, "told") > 0,
+					partial:  rapid.IntRange(0, 5).Draw(rt, "partial") == 0,
 				}
 				slices.Sort(l.findings)
 				n.record(l, now())
@@ -374,7 +402,12 @@ func TestModel(t *testing.T) {
 				})
 			},
 			"except": func(rt *rapid.T) {
-				e := &naiveException{finding: finding.Draw(rt, "finding"), host: -1, until: now().Add(rapid.SampledFrom([]time.Duration{time.Second, 1000 * time.Hour}).Draw(rt, "for"))}
+				e := &naiveException{
+					finding: finding.Draw(rt, "finding"),
+					host:    -1,
+					until: now().Add(rapid.SampledFrom([]time.Duration{time.Second, 1000 * time.Hour}).Draw(rt,
+						"for")),
+				}
 				switch rapid.IntRange(0, 2).Draw(rt, "of") {
 				case 0:
 					e.host = known(rt, "host")
@@ -415,7 +448,9 @@ func TestModel(t *testing.T) {
 					s.ok(err)
 					var got []int
 					for _, x := range ended {
-						got = append(got, slices.IndexFunc(n.exceptions, func(e *naiveException) bool { return e.id[which] == x.ID }))
+						got = append(got, slices.IndexFunc(n.exceptions, func(e *naiveException) bool {
+							return e.id[which] == x.ID
+						}))
 					}
 					same(s, "ended", got, want)
 				})
@@ -436,7 +471,7 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// empty removes what a history left.
+// empty removes the rows of a history.
 func (s *suite) empty() {
 	s.Helper()
 	for _, t := range slices.Backward(tables) {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// SetRunState says that an open run waits or runs, and why. One that is over stays as it is, and is [ErrNotFound].
+// SetRunState records that an open run waits or runs, and why. For a run that has ended it returns [ErrNotFound].
 func (q *Queries) SetRunState(ctx context.Context, runID int64, state RunState, reason string) error {
 	if state != RunWaiting && state != RunRunning {
 		return fmt.Errorf("store: a run that is open waits or runs, and is not %s", state)
@@ -14,12 +14,12 @@ func (q *Queries) SetRunState(ctx context.Context, runID int64, state RunState, 
 	return q.must(ctx, `UPDATE runs SET state = $2, reason = $3 WHERE id = $1 AND ended = 0`, runID, state, reason)
 }
 
-// DoneUnit ends a unit well that has no host, such as a range that was searched.
+// DoneUnit completes a unit that has no host, such as a range that was searched.
 func (q *Queries) DoneUnit(ctx context.Context, runID, targetID int64, reason string) error {
 	return q.endUnit(ctx, runID, targetID, UnitDone, reason)
 }
 
-// SetTargetHost says which host answers where a target leads, and gives the host what the target says of it.
+// SetTargetHost records which host a target leads to, and updates what the host takes from the target.
 func (q *Queries) SetTargetHost(ctx context.Context, targetID, hostID int64) error {
 	return q.atomic(ctx, func(q *Queries) error {
 		if err := q.must(ctx, `UPDATE targets SET host_id = $2 WHERE id = $1`, targetID, hostID); err != nil {
@@ -29,8 +29,8 @@ func (q *Queries) SetTargetHost(ctx context.Context, targetID, hostID int64) err
 	})
 }
 
-// MoveHost gives a host a new address: results from there are its own from now on, and so are those from the ones that it
-// had. An address that another host has is [ErrConflict].
+// MoveHost changes a host's address: it gets the results from the new address from now on, and still those from the old
+// ones. If another host has the address, it returns [ErrConflict].
 func (q *Queries) MoveHost(ctx context.Context, hostID int64, address string) error {
 	return q.atomic(ctx, func(q *Queries) error {
 		h, err := q.Host(ctx, hostID)
@@ -44,7 +44,9 @@ func (q *Queries) MoveHost(ctx context.Context, hostID int64, address string) er
 		case err != nil && !errors.Is(err, ErrNotFound):
 			return err
 		}
-		if _, err := q.exec(ctx, `INSERT INTO addresses (site_id, address, host_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, h.SiteID, address, h.ID); err != nil {
+		if _, err := q.exec(ctx,
+			`INSERT INTO addresses (site_id, address, host_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, h.SiteID,
+			address, h.ID); err != nil {
 			return err
 		}
 		if err := q.must(ctx, `UPDATE hosts SET address = $2 WHERE id = $1`, h.ID, address); err != nil {
@@ -55,12 +57,12 @@ func (q *Queries) MoveHost(ctx context.Context, hostID int64, address string) er
 	})
 }
 
-// TargetBySpec finds a target.
+// TargetBySpec returns a target.
 func (q *Queries) TargetBySpec(ctx context.Context, siteID int64, spec string) (Target, error) {
 	return get(ctx, q, scanTarget, targetColumns+` WHERE t.site_id = $1 AND t.spec = $2`, siteID, spec)
 }
 
-// TargetsByID are the targets of a job, in no order; one that is gone is not in the answer. At most [MaxPage].
+// TargetsByID returns the targets of a job, unsorted and without deleted ones, at most [MaxPage].
 func (q *Queries) TargetsByID(ctx context.Context, targetIDs []int64) ([]Target, error) {
 	if len(targetIDs) > MaxPage {
 		return nil, fmt.Errorf("store: %d targets at once, at most %d", len(targetIDs), MaxPage)
@@ -68,8 +70,8 @@ func (q *Queries) TargetsByID(ctx context.Context, targetIDs []int64) ([]Target,
 	return list(ctx, q, scanTarget, targetColumns+` WHERE t.id `+q.in("$1"), q.ids(targetIDs))
 }
 
-// HostsByAddress are the hosts of a site at addresses, at most [MaxPage], by the address that was asked for; an address
-// without one is not in the answer.
+// HostsByAddress returns the hosts of a site at addresses, by the requested address, at most [MaxPage]; addresses
+// without a host are left out.
 func (q *Queries) HostsByAddress(ctx context.Context, siteID int64, addresses []string) (map[string]Host, error) {
 	if len(addresses) > MaxPage {
 		return nil, fmt.Errorf("store: hosts of %d addresses at once, at most %d", len(addresses), MaxPage)

@@ -16,8 +16,10 @@ func TestEvents(t *testing.T) {
 		var all []Event
 		for i := range 10 {
 			all = append(all, Event{
-				At: s.clock().Add(time.Duration(i) * time.Minute), Kind: []EventKind{EventNewHost, EventBecameExposed, EventVanished}[i%3], HostID: int64(i%2 + 1),
-				Host: "h", Site: []string{"main", "branch"}[i%2], Severity: severities[1+i%5], Subject: "s", Before: "b", After: "a", Text: "t", Excepted: i == 4,
+				At:   s.clock().Add(time.Duration(i) * time.Minute),
+				Kind: []EventKind{EventNewHost, EventBecameExposed, EventVanished}[i%3], HostID: int64(i%2 + 1),
+				Host: "h", Site: []string{"main", "branch"}[i%2], Severity: severities[1+i%5],
+				Subject: "s", Before: "b", After: "a", Text: "t", Excepted: i == 4,
 				Exception: int64(i % 5),
 			})
 		}
@@ -56,7 +58,16 @@ func TestEvents(t *testing.T) {
 
 func TestSchedules(t *testing.T) {
 	onBoth(t, func(s *suite) {
-		a := Schedule{Name: "nightly", Kind: RunScan, Cron: "0 2 * * *", Zone: "UTC", Window: "Mon-Fri 22:00-06:00", Selector: Selector{Tag: "x", Hosts: []int64{4}}, Quick: true, Enabled: true}
+		a := Schedule{
+			Name:     "nightly",
+			Kind:     RunScan,
+			Cron:     "0 2 * * *",
+			Zone:     "UTC",
+			Window:   "Mon-Fri 22:00-06:00",
+			Selector: Selector{Tag: "x", Hosts: []int64{4}},
+			Quick:    true,
+			Enabled:  true,
+		}
 		s.ok(s.SaveSchedule(s.ctx, &a))
 		s.fails(s.SaveSchedule(s.ctx, &Schedule{Name: "nightly"}), ErrConflict)
 		next := s.clock().Add(time.Hour)
@@ -135,7 +146,15 @@ func TestChannels(t *testing.T) {
 		s.ok(s.SaveCredential(s.ctx, &Credential{ID: c.ID, Name: "scan2", Kind: "hash", Account: "x", Used: s.clock()}))
 		got, err := s.Credential(s.ctx, c.ID)
 		s.ok(err)
-		same(s, "credential", got, Credential{ID: c.ID, Name: "scan2", Kind: "hash", Account: "x", Sealed: c.Sealed, Created: c.Created, Used: s.clock()})
+		same(s, "credential", got, Credential{
+			ID:      c.ID,
+			Name:    "scan2",
+			Kind:    "hash",
+			Account: "x",
+			Sealed:  c.Sealed,
+			Created: c.Created,
+			Used:    s.clock(),
+		})
 		target := Target{SiteID: s.site.ID, Spec: "t", Credential: c.ID}
 		s.ok(s.SaveTarget(s.ctx, &target))
 		s.fails(s.DeleteCredential(s.ctx, c.ID), ErrConflict)
@@ -143,7 +162,18 @@ func TestChannels(t *testing.T) {
 		s.ok(s.DeleteCredential(s.ctx, c.ID))
 		s.fails(s.SaveTarget(s.ctx, &Target{SiteID: s.site.ID, Spec: "u", Credential: 99}), ErrConflict)
 
-		ch := Channel{Name: "chat", Kind: "webhook", Config: "{}", Sealed: []byte("x"), Kinds: []EventKind{EventVanished}, Least: model.High, Digest: "@daily", Quiet: "22:00-07:00", Zone: "Europe/Berlin", Enabled: true}
+		ch := Channel{
+			Name:    "chat",
+			Kind:    "webhook",
+			Config:  "{}",
+			Sealed:  []byte("x"),
+			Kinds:   []EventKind{EventVanished},
+			Least:   model.High,
+			Digest:  "@daily",
+			Quiet:   "22:00-07:00",
+			Zone:    "Europe/Berlin",
+			Enabled: true,
+		}
 		s.ok(s.SaveChannel(s.ctx, &ch))
 		ch.Acts = TellActsToo
 		s.ok(s.SaveChannel(s.ctx, &ch))
@@ -175,7 +205,8 @@ func TestChannels(t *testing.T) {
 		same(s, "due on the other channel", due, []Delivery{free})
 		s.ok(s.DeleteChannel(s.ctx, other.ID))
 		s.advance(time.Minute)
-		if due, err = s.DueDeliveries(s.ctx, s.clock(), 10); err != nil || len(due) != 2 || due[0].Tries != 1 || due[0].Error != "refused" || !slices.Equal(due[1].Acts, later.Acts) {
+		if due, err = s.DueDeliveries(s.ctx, s.clock(), 10); err != nil || len(due) != 2 || due[0].Tries != 1 ||
+			due[0].Error != "refused" || !slices.Equal(due[1].Acts, later.Acts) {
 			s.Errorf("due after a minute: %+v, %v", due, err)
 		}
 		s.ok(s.DeliveryDone(s.ctx, later.ID, ""))
@@ -238,7 +269,13 @@ func TestAccounts(t *testing.T) {
 		s.ok(s.ClearFailures(s.ctx, "other"))
 
 		for i := range 5 {
-			s.ok(s.AddAct(s.ctx, &Act{Who: "eve", From: "127.0.0.1", Action: "target.add", Subject: fmt.Sprintf("Host%d", i), Detail: "100%"}))
+			s.ok(s.AddAct(s.ctx, &Act{
+				Who:     "eve",
+				From:    "127.0.0.1",
+				Action:  "target.add",
+				Subject: fmt.Sprintf("Host%d", i),
+				Detail:  "100%",
+			}))
 		}
 		for text, want := range map[string]int{"": 5, "HOST3": 1, "0%": 5, "_": 0, "target.": 5} {
 			acts, total, err := s.Acts(s.ctx, text, Page{})

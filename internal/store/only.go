@@ -8,15 +8,16 @@ import (
 	"ipcguard/internal/model"
 )
 
-// only answers of some sites what a Reader answers of all. It embeds nothing: a question that is added to Reader is not
-// answered here before somebody has thought of whom it tells.
+// only restricts a Reader to some sites. It embeds nothing: a query that is added to Reader does not compile here until
+// it has been decided what it may reveal.
 type only struct {
 	r     Reader
 	sites Sites
 	user  int64
 }
 
-// Only is a Reader that knows some sites, and of accounts the reader's own. What lies elsewhere is not there for it.
+// Only returns a Reader restricted to some sites, and among accounts to the reader's own. Everything else does not
+// exist for it.
 func Only(r Reader, sites Sites, user int64) Reader {
 	if sites == nil {
 		sites = Sites{}
@@ -24,14 +25,14 @@ func Only(r Reader, sites Sites, user int64) Reader {
 	return only{r, sites, user}
 }
 
-// noSite is a name that no site has: names are one line.
+// noSite is a name that no site has: names contain no line break.
 const noSite = "\n"
 
 var _ Reader = only{}
 
 func (o only) has(site int64) bool { return slices.Contains(o.sites, site) }
 
-// mine passes on what lies at a site that is known.
+// mine returns v if its site is allowed.
 func mine[T any](o only, v T, site int64, err error) (T, error) {
 	if err == nil && !o.has(site) {
 		err = ErrNotFound
@@ -43,7 +44,7 @@ func mine[T any](o only, v T, site int64, err error) (T, error) {
 	return v, nil
 }
 
-// kept passes on what a question keeps of a list.
+// kept filters a list.
 func kept[T any](list []T, err error, keep func(T) bool) ([]T, error) {
 	if err != nil {
 		return nil, err
@@ -51,7 +52,7 @@ func kept[T any](list []T, err error, keep func(T) bool) ([]T, error) {
 	return slices.DeleteFunc(list, func(v T) bool { return !keep(v) }), nil
 }
 
-// names are those of the sites.
+// names returns the names of the sites.
 func (o only) names(ctx context.Context) ([]string, error) {
 	sites, err := o.Sites(ctx)
 	var out []string
@@ -90,7 +91,7 @@ func (o only) Workers(ctx context.Context) ([]Worker, error) {
 	return kept(all, err, func(w Worker) bool { return slices.Contains(names, w.Site) })
 }
 
-// Hosts, and what is asked with a filter of hosts.
+// Hosts, and queries with a filter of hosts.
 
 func (o only) Host(ctx context.Context, id int64) (Host, error) {
 	h, err := o.r.Host(ctx, id)
@@ -143,7 +144,7 @@ func (o only) OpenSince(ctx context.Context, f HostFilter) (map[int64]time.Time,
 	return o.r.OpenSince(ctx, o.hosts(f))
 }
 
-// What is asked of one host.
+// Queries about one host.
 
 func (o only) HostFindings(ctx context.Context, hostID int64) ([]HostFinding, error) {
 	if _, err := o.Host(ctx, hostID); err != nil {
@@ -208,13 +209,13 @@ func (o only) Tags(ctx context.Context, _ Sites) ([]string, error) { return o.r.
 
 func (o only) Owners(ctx context.Context, _ Sites) ([]string, error) { return o.r.Owners(ctx, o.sites) }
 
-// Events that belong to no site are the server's own.
+// Events without a site are the server's own and left out.
 func (o only) Events(ctx context.Context, f EventFilter, p Page) ([]Event, int, error) {
 	f.Within = o.sites
 	return o.r.Events(ctx, f, p)
 }
 
-// Trend adds the sites up.
+// Trend adds up the sites.
 func (o only) Trend(ctx context.Context, from, to time.Time, site string) ([]TrendPoint, error) {
 	names, err := o.names(ctx)
 	if err != nil {
@@ -227,7 +228,7 @@ func (o only) Trend(ctx context.Context, from, to time.Time, site string) ([]Tre
 			names = []string{site}
 		}
 	}
-	// The days, and nothing on them.
+	// The days with empty counts.
 	sum, err := o.r.Trend(ctx, from, to, noSite)
 	if err != nil {
 		return nil, err
@@ -247,7 +248,7 @@ func (o only) Trend(ctx context.Context, from, to time.Time, site string) ([]Tre
 	return sum, nil
 }
 
-// Of a rollout the hosts at these sites are known, and what concerns them.
+// Of a rollout, only the hosts at these sites are visible, and what concerns them.
 
 func (o only) Rollout(ctx context.Context, id int64, _ Sites) (Rollout, error) {
 	return o.r.Rollout(ctx, id, o.sites)
@@ -270,8 +271,8 @@ func (o only) RolloutStops(ctx context.Context, id int64, _ Sites, p Page) ([]Ro
 	return o.r.RolloutStops(ctx, id, o.sites, p)
 }
 
-// A run is known where it was started for a site that is known, and a schedule alike. One over several sites counts what
-// lies in all of them.
+// A run is visible if it was started for an allowed site, and so is a schedule. A run over several sites counts the
+// results of all of them.
 
 func (o only) Run(ctx context.Context, id int64) (Run, error) {
 	r, err := o.r.Run(ctx, id)
@@ -324,7 +325,7 @@ func (o only) Schedules(ctx context.Context) ([]Schedule, error) {
 	return kept(all, err, func(s Schedule) bool { return slices.Contains(names, s.Selector.Site) })
 }
 
-// Exceptions are known where they are for a host that is; one for a tag or for every host is for those of these sites, too.
+// Exceptions are visible if their host is; one for a tag or for all hosts also applies to these sites.
 func (o only) Exceptions(ctx context.Context, all bool) ([]Exception, error) {
 	list, err := o.r.Exceptions(ctx, all)
 	if err != nil {
@@ -349,7 +350,7 @@ func (o only) Exceptions(ctx context.Context, all bool) ([]Exception, error) {
 	return kept(list, nil, func(e Exception) bool { return known[e.HostID] })
 }
 
-// Accounts: one's own. The audit log, channels and stored credentials belong to no site.
+// Accounts: only the reader's own. The audit log, channels and stored credentials belong to no site.
 
 func (o only) User(ctx context.Context, id int64) (User, error) {
 	if id != o.user {
@@ -410,5 +411,5 @@ func (o only) Deliveries(context.Context, int64, Page) ([]Delivery, int, error) 
 }
 func (o only) Ping(ctx context.Context) error { return o.r.Ping(ctx) }
 
-// Meta is nothing of a site's.
+// Meta returns nothing: it belongs to no site.
 func (o only) Meta(context.Context, string) (string, error) { return "", ErrNotFound }

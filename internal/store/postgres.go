@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// onlyTLS keeps the way to another machine encrypted: pgx, as libpq, goes on without TLS where a server offers none, or where
-// somebody on the way says so. sslmode=disable, written out in the address, is somebody's word that this is meant.
+// onlyTLS keeps connections to other machines encrypted: pgx, like libpq, falls back to plain text if a server, or an
+// attacker on the path, says that it does not support TLS. An explicit sslmode=disable in the address allows that.
 func onlyTLS(c *pgx.ConnConfig, dsn string) error {
 	u, err := url.Parse(dsn)
 	if err == nil && u.Query().Get("sslmode") == "disable" {
@@ -23,7 +23,8 @@ func onlyTLS(c *pgx.ConnConfig, dsn string) error {
 	}
 	local := func(host string) bool {
 		ip := net.ParseIP(host)
-		return host == "" || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || host == "localhost" || ip != nil && ip.IsLoopback()
+		return host == "" || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || host == "localhost" ||
+			ip != nil && ip.IsLoopback()
 	}
 	kept := []*pgconn.FallbackConfig{}
 	for _, f := range c.Fallbacks {
@@ -55,11 +56,11 @@ func (s *Store) openPostgres(ctx context.Context, dsn string, o Options) error {
 	config.MaxConnIdleTime = 5 * time.Minute
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
 	config.ConnConfig.RuntimeParams["application_name"] = "ipcguard"
-	// A process that is gone without a word must not keep locks: the server asks whether it is still there.
+	// A process that vanished must not keep locks: the server probes the connection.
 	config.ConnConfig.RuntimeParams["tcp_keepalives_idle"] = "30"
-	// One that hangs in the middle of a transaction neither.
+	// Nor may one that hangs inside a transaction.
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "60000"
-	// The pages' questions take milliseconds; compiling them first would take a tenth of a second.
+	// The pages' queries take milliseconds; compiling them first would take a tenth of a second.
 	config.ConnConfig.RuntimeParams["jit"] = "off"
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return fmt.Errorf("store: %w", classify(err))

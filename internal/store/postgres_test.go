@@ -6,8 +6,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Another machine is reached over TLS, whatever the mode, but for the one word that says otherwise; this machine as its address
-// says.
+// Another machine is reached over TLS in every mode except an explicit disable; this machine as its address says.
 func TestOnlyTLS(t *testing.T) {
 	for dsn, plain := range map[string]struct{ allowed, refused bool }{
 		"postgres://u@db.example/d":                          {false, false},
@@ -40,7 +39,7 @@ func TestOnlyTLS(t *testing.T) {
 			t.Errorf("%s: without TLS %v, want %v", dsn, ways, plain.allowed)
 		}
 	}
-	// The environment says so, and the address does not.
+	// The environment disables TLS, and the address does not.
 	t.Setenv("PGSSLMODE", "disable")
 	c, err := pgxpool.ParseConfig("postgres://u@db.example/d")
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Reader is every question that pages and programs ask, and no change: who holds a store as a Reader cannot write.
-// [Store] and [Tx] answer it.
+// Reader is every query of pages and programs, and no write: code that has only a Reader cannot write. [Store] and [Tx]
+// implement it.
 type Reader interface {
 	Acts(ctx context.Context, text string, p Page) ([]Act, int, error)
 	CellCounts(ctx context.Context, f HostFilter) (map[model.Disclosure]int, error)

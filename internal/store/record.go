@@ -9,37 +9,37 @@ import (
 	"time"
 )
 
-// recordBatch is how many results are recorded in one transaction: enough that its cost does not count, few enough that
-// nobody else waits for the writer longer than about a fifth of a second.
+// recordBatch is the number of results recorded in one transaction: enough to make its cost negligible, few enough that
+// nobody waits for the writer longer than about a fifth of a second.
 const recordBatch = 500
 
-// RecordResult records the answer of a unit with everything that follows from it, in one transaction. It says false, and
-// changes nothing, where the unit is done, failed or skipped already: the same result may be recorded again by whoever
-// is not sure that it was. A result with RunID 0, made elsewhere, is recorded once for its host, kind and time.
+// RecordResult records the result of a unit with everything that follows from it, in one transaction. If the unit is
+// already done, failed or skipped, it changes nothing and returns false: a caller that is not sure may record a result
+// again. A result with RunID 0, made elsewhere, is recorded once for its host, kind and time.
 //
-// r.Host.Address and (r.Host.SiteID or r.TargetID) say which host it is; a host of which nobody knew is made. Of r.Host:
+// r.Host.Address and (r.Host.SiteID or r.TargetID) identify the host; an unknown host is created. Of r.Host:
 //
-//   - a scan sets everything but what the store keeps itself (findings, severity, tags and the like of its targets, times); empty
-//     texts leave what was known, and a host that is unreachable keeps all but its verdict;
-//   - an audit sets what is empty yet, and never verdict, cells, SMB1 or signing.
+//   - a scan sets everything except what the store maintains itself (findings, severity, tags and the like of its
+//     targets, times); empty texts keep the old value, and an unreachable host keeps everything but its verdict;
+//   - an audit sets what is still empty, and never verdict, cells, SMB1 or signing.
 //
-// r.Findings are all that are open now of the result's kind: others end. Nil says that nothing is known of them, as where a host
-// did not answer, and leaves them; so does a result that is Partial for those that it does not have. Of two with the same
-// finding, identity and pipe the first counts.
+// r.Findings are all open findings of the result's kind: others end. Nil says that they are unknown, as when a host did
+// not answer, and keeps them; a Partial result also keeps those that it does not have. Of two with the same finding,
+// identity and pipe the first counts.
 //
-// What is recorded last counts as the latest, whatever its clock says: spans begin no earlier than the one before.
+// The result recorded last is the latest, whatever its clock says: a span begins no earlier than the previous one.
 func (q *Queries) RecordResult(ctx context.Context, r *Result) (bool, error) {
 	n, err := q.RecordResults(ctx, []*Result{r})
 	return n == 1, err
 }
 
-// RecordResults records many results like [Queries.RecordResult], 500 in a transaction, and says how many were recorded. IDs
-// and HostIDs are filled in for those. The same unit, target or host may come several times: it is as if they were recorded
-// one after the other, by address and, at one address, in their order.
+// RecordResults records many results like [Queries.RecordResult], 500 in a transaction, and returns the number
+// recorded, whose IDs and HostIDs it fills in. A unit, target or host may occur several times: the effect is as if they
+// were recorded one after the other, by address and, at one address, in order.
 func (q *Queries) RecordResults(ctx context.Context, results []*Result) (int, error) {
 	total := 0
 	for part := range slices.Chunk(results, recordBatch) {
-		// All transactions make hosts in one order: they wait for one another, but not in a circle.
+		// All transactions create hosts in the same order, which prevents deadlocks.
 		part = slices.Clone(part)
 		slices.SortStableFunc(part, func(a, b *Result) int { return strings.Compare(a.Host.Address, b.Host.Address) })
 		n := 0
@@ -56,25 +56,25 @@ func (q *Queries) RecordResults(ctx context.Context, results []*Result) (int, er
 	return total, nil
 }
 
-// recorder is one transaction of results. What they need to know is read at its beginning, for all of them; what most of
-// them write is kept until its end, and then written for all of them. What few write is written at once.
+// recorder is one transaction of results. What they need is read at its start, for all of them; most writes are queued
+// and executed at the end, for all of them. Rare writes are executed at once.
 type recorder struct {
 	*Queries
 	known
 	sets     map[string]int64
 	postures map[[16]byte]posture
 	runs     map[runShard]*tally
-	open     []sharing    // open runs, where there are several
-	offered  map[unit]int // units of others, with the number of the result that may end them
+	open     []sharing    // open runs, if there are several
+	offered  map[unit]int // units of other runs, with the index of the result that may end them
 	trend    map[trendKey]*tally
 
 	ended    values          // units
-	led      map[int64]int64 // targets whose host is another now
-	seen     map[int64]bool  // hosts, and those of them that were audited
+	led      map[int64]int64 // targets that lead to a different host now
+	seen     map[int64]bool  // hosts, with whether they were audited
 	audited  map[int64]bool
 	named    map[int64]map[hostName]calledSo
 	spanning []*span
-	kept     []numbered // with documents
+	kept     []numbered // results with documents
 	recorded []*Result
 	showed   []int64 // their snapshots
 	events   []Event
@@ -92,8 +92,10 @@ type trendKey struct {
 
 func newRecorder(q *Queries) *recorder {
 	return &recorder{
-		Queries: q, known: newKnown(), sets: map[string]int64{}, postures: map[[16]byte]posture{}, runs: map[runShard]*tally{}, offered: map[unit]int{},
-		trend: map[trendKey]*tally{}, seen: map[int64]bool{}, audited: map[int64]bool{}, named: map[int64]map[hostName]calledSo{},
+		Queries: q, known: newKnown(), sets: map[string]int64{}, postures: map[[16]byte]posture{},
+		runs: map[runShard]*tally{}, offered: map[unit]int{},
+		trend: map[trendKey]*tally{}, seen: map[int64]bool{}, audited: map[int64]bool{},
+		named: map[int64]map[hostName]calledSo{},
 		ended: values{columns: "run bigint, target bigint, at bigint, worker text"}, led: map[int64]int64{},
 	}
 }
@@ -103,7 +105,7 @@ func (rec *recorder) recordAll(ctx context.Context, results []*Result) (int, err
 		if r.Host.Address == "" || r.At.IsZero() {
 			return 0, fmt.Errorf("store: recording %q: a result needs an address and a time", r.Host.Address)
 		}
-		r.At = r.At.Truncate(time.Microsecond) // as the database keeps it: spans begin one after the other
+		r.At = r.At.Truncate(time.Microsecond) // the database's precision: spans begin one after the other
 	}
 	if err := rec.lookUp(ctx, results); err != nil {
 		return 0, fmt.Errorf("store: recording %d results: %w", len(results), err)
@@ -195,8 +197,8 @@ func orElse(a, b string) string {
 	return b
 }
 
-// lead says which host answers where the result's target leads, and gives the host what the target says of it. A new host has
-// that already.
+// lead records which host the result's target leads to, and updates what the host takes from the target. A new host
+// already has it.
 func (rec *recorder) lead(ctx context.Context, r *Result, target *place, isNew bool) error {
 	if !target.found || target.host == r.HostID {
 		return nil
@@ -212,10 +214,12 @@ func (rec *recorder) lead(ctx context.Context, r *Result, target *place, isNew b
 	return rec.refreshHost(ctx, r.HostID)
 }
 
-// flush writes what was kept. The counters are written in one order by all transactions, and the events last: see AddEvents.
+// flush executes the queued writes. All transactions write the counters in the same order, and the events last: see
+// AddEvents.
 func (rec *recorder) flush(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		rec.writeUnits, rec.share, rec.writeTargets, rec.writeHosts, rec.writeNames, rec.writeSpans, rec.writeDocuments, rec.writeResults, rec.writeCounters,
+		rec.writeUnits, rec.share, rec.writeTargets, rec.writeHosts, rec.writeNames, rec.writeSpans, rec.writeDocuments,
+		rec.writeResults, rec.writeCounters,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -242,9 +246,11 @@ func (rec *recorder) writeResults(ctx context.Context) error {
 	v := &values{columns: "host bigint, at bigint, run bigint, target bigint, kind bigint, verdict bigint, partial bigint, ms bigint, " +
 		"requests bigint, snapshot bigint, reason text"}
 	for i, r := range rec.recorded {
-		v.add(r.HostID, r.At, r.RunID, r.TargetID, r.Kind, r.Verdict, r.Partial, r.DurationMS, r.Requests, rec.showed[i], r.Reason)
+		v.add(r.HostID, r.At, r.RunID, r.TargetID, r.Kind, r.Verdict, r.Partial, r.DurationMS, r.Requests,
+			rec.showed[i], r.Reason)
 	}
-	ids, err := rec.insertAll(ctx, v, `INSERT INTO results (host_id, at, run_id, target_id, kind, verdict, partial, duration_ms, requests,
+	ids, err := rec.insertAll(ctx, v,
+		`INSERT INTO results (host_id, at, run_id, target_id, kind, verdict, partial, duration_ms, requests,
 		snapshot_id, reason) SELECT v.host, v.at, v.run, v.target, v.kind, v.verdict, v.partial, v.ms, v.requests, v.snapshot, v.reason
 		FROM v ORDER BY v.n RETURNING id`)
 	for i, id := range ids {
@@ -304,7 +310,8 @@ func (rec *recorder) writeCounters(ctx context.Context) error {
 }
 
 func (q *Queries) addTrend(ctx context.Context, k trendKey, t tally) error {
-	_, err := q.exec(ctx, `INSERT INTO trend AS t (day, site_id, shard, exposed, limited, closed, unknown) VALUES ($1, $2, $3, $4, $5, $6, $7)
+	_, err := q.exec(ctx,
+		`INSERT INTO trend AS t (day, site_id, shard, exposed, limited, closed, unknown) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (day, site_id, shard) DO UPDATE SET exposed = t.exposed + excluded.exposed, limited = t.limited + excluded.limited,
 		closed = t.closed + excluded.closed, unknown = t.unknown + excluded.unknown`,
 		k.day, k.site, k.shard, t.exposed, t.limited, t.closed, t.unknown)

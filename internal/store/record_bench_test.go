@@ -15,11 +15,12 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// rescanned is how many hosts BenchmarkRecord scans again: enough that a group never meets what is still in a cache of its own.
+// rescanned is the number of hosts that BenchmarkRecord scans again: enough that a group does not find the previous
+// one's rows cached.
 const rescanned = 2000
 
-// BenchmarkRecord records known hosts once more, each with its document and its names, in groups as the fleet's recorder
-// makes them. One iteration is a run over all hosts; making its units and results is not measured.
+// BenchmarkRecord records known hosts again, each with its document and its names, in groups like the fleet's recorder.
+// One iteration is a run over all hosts; creating its units and results is not measured.
 func BenchmarkRecord(b *testing.B) {
 	for _, kind := range []string{KindSQLite, KindPostgres} {
 		for _, group := range []int{32, 250} {
@@ -68,7 +69,8 @@ func benchmarkRecord(b *testing.B, kind string, group int) {
 		}))
 		var results []*Result
 		for i := range rescanned {
-			results = append(results, e.result(&run, targets[i].ID, i, at().Add(time.Duration(i)*time.Millisecond), true))
+			results = append(results,
+				e.result(&run, targets[i].ID, i, at().Add(time.Duration(i)*time.Millisecond), true))
 		}
 		before := costOf(b, st)
 		for part := range slices.Chunk(results, group) {
@@ -85,7 +87,7 @@ func benchmarkRecord(b *testing.B, kind string, group int) {
 		_, err := st.exec(ctx, `VACUUM ANALYZE`)
 		must(err)
 	}
-	scan() // statements are known, and the second document is there
+	scan() // statements are prepared, and the second document exists
 	spent = cost{}
 	for b.Loop() {
 		scan()
@@ -93,14 +95,14 @@ func benchmarkRecord(b *testing.B, kind string, group int) {
 	spent.report(b, st.pg)
 }
 
-// cost is what recording took.
+// cost is the cost of recording.
 type cost struct {
 	results            int
 	wall, own, server  time.Duration
 	mallocs, allocated uint64
 }
 
-// costOf reads the clocks. The server's is that of the one connection's process, in steps of 10 ms.
+// costOf reads the clocks. The server's is that of its one connection's process, in steps of 10 ms.
 func costOf(b *testing.B, st *Store) cost {
 	b.Helper()
 	var m runtime.MemStats
@@ -115,9 +117,10 @@ func costOf(b *testing.B, st *Store) cost {
 	}
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return c // not on Linux: not told
+		return c // not on Linux: unknown
 	}
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:])) // proc(5): after the name utime is the 12th
+	// proc(5): after the name utime is the 12th.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	for _, field := range fields[11:13] {
 		ticks, err := strconv.Atoi(field)
 		if err != nil {
@@ -129,11 +132,17 @@ func costOf(b *testing.B, st *Store) cost {
 }
 
 func (c cost) minus(d cost) cost {
-	return cost{c.results - d.results, c.wall - d.wall, c.own - d.own, c.server - d.server, c.mallocs - d.mallocs, c.allocated - d.allocated}
+	return cost{
+		c.results - d.results, c.wall - d.wall, c.own - d.own, c.server - d.server, c.mallocs - d.mallocs,
+		c.allocated - d.allocated,
+	}
 }
 
 func (c cost) plus(d cost, results int) cost {
-	return cost{c.results + results, c.wall + d.wall, c.own + d.own, c.server + d.server, c.mallocs + d.mallocs, c.allocated + d.allocated}
+	return cost{
+		c.results + results, c.wall + d.wall, c.own + d.own, c.server + d.server, c.mallocs + d.mallocs,
+		c.allocated + d.allocated,
+	}
 }
 
 func (c cost) report(b *testing.B, server bool) {

@@ -12,7 +12,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// with is the host after a result. What the store keeps itself stays as it was.
+// with returns the host after a result. What the store maintains itself stays unchanged.
 func (h Host) with(r *Result) Host {
 	n := r.Host
 	set := func(p *string, v string, overwrite bool) {
@@ -48,25 +48,27 @@ func (h Host) with(r *Result) Host {
 	return h
 }
 
-// insertHost makes the host of a result: what its target says of it counts, or what the result says where that is gone.
+// insertHost creates the host of a result with what its target says, or what the result says if the target was deleted.
 func (rec *recorder) insertHost(ctx context.Context, h *Host, target *place, r *Result) error {
 	h.Address = clean(r.Host.Address)
 	h.Name = orElse(h.Name, h.Address)
 	h.FirstSeen, h.LastChanged = r.At, r.At
 	h.Tags, h.Owner, h.Criticality = normalTags(r.Host.Tags), clean(r.Host.Owner), r.Host.Criticality
-	if target.found { // as refreshHost takes it over
+	if target.found { // as refreshHost does
 		h.Tags, h.Owner, h.Criticality = target.tags, target.owner, target.criticality
 	}
-	err := rec.insert(ctx, &h.ID, `INSERT INTO hosts (site_id, verdict, severity, findings, excepted, criticality, smb1, posture_id, cells,
+	err := rec.insert(ctx, &h.ID,
+		`INSERT INTO hosts (site_id, verdict, severity, findings, excepted, criticality, smb1, posture_id, cells,
 		first_seen, last_seen, last_changed, last_audit, owner, sort_name, search, address, name, identity, same_as, tags, system, os, signing)
 		VALUES ($1, $2, 0, 0, 0, $3, $4, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 		ON CONFLICT (site_id, address) DO NOTHING RETURNING id`,
-		h.SiteID, h.Verdict, h.Criticality, h.SMB1, h.Cells, h.FirstSeen, h.LastSeen, h.LastChanged, h.LastAudit, h.Owner, sortName(h),
+		h.SiteID, h.Verdict, h.Criticality, h.SMB1, h.Cells, h.FirstSeen, h.LastSeen, h.LastChanged, h.LastAudit,
+		h.Owner, sortName(h),
 		searchText(h, firstNames(r)), h.Address, h.Name, h.Identity, h.SameAs, h.Tags, h.System, h.OS, h.Signing)
 	if err == nil {
 		err = rec.insertAddress(ctx, h)
 	}
-	if errors.Is(err, ErrConflict) { // another worker made it in this moment
+	if errors.Is(err, ErrConflict) { // another worker has just created it
 		return fmt.Errorf("%w: %w", ErrUnavailable, errAgain)
 	}
 	if err != nil {
@@ -74,18 +76,21 @@ func (rec *recorder) insertHost(ctx context.Context, h *Host, target *place, r *
 	}
 	rec.at[address{h.SiteID, h.Address}] = h.ID
 	rec.names[h.ID] = map[hostName]time.Time{}
-	return rec.insertTags(ctx, `INSERT INTO host_tags (tag, host_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, h.ID, h.Tags)
+	return rec.insertTags(ctx, `INSERT INTO host_tags (tag, host_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+		h.ID, h.Tags)
 }
 
 func (rec *recorder) insertAddress(ctx context.Context, h *Host) error {
-	n, err := rec.exec(ctx, `INSERT INTO addresses (site_id, address, host_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, h.SiteID, h.Address, h.ID)
+	n, err := rec.exec(ctx,
+		`INSERT INTO addresses (site_id, address, host_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, h.SiteID,
+		h.Address, h.ID)
 	if err == nil && n == 0 {
 		return ErrConflict
 	}
 	return err
 }
 
-// firstNames are what searchable finds of a host that has no names but its first result's.
+// firstNames returns the searchable names of a host that has only those of its first result.
 func firstNames(r *Result) []string {
 	var names []string
 	for _, n := range namesIn(r) {
@@ -96,14 +101,15 @@ func firstNames(r *Result) []string {
 	return names[:min(len(names), maxSearchNames)]
 }
 
-// updateHost writes what differs; mostly that is when the host was last seen, which is kept for the end.
+// updateHost writes what differs; usually only the time when the host was last seen, which is queued.
 func (rec *recorder) updateHost(ctx context.Context, old, h *Host) error {
 	rec.seen[h.ID] = true
 	if h.LastAudit != old.LastAudit {
 		rec.audited[h.ID] = true
 	}
 	if h.Verdict != old.Verdict || h.Cells != old.Cells || h.SMB1 != old.SMB1 || !h.LastChanged.Equal(old.LastChanged) {
-		if _, err := rec.exec(ctx, `UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, last_changed = $5 WHERE id = $1`,
+		if _, err := rec.exec(ctx,
+			`UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, last_changed = $5 WHERE id = $1`,
 			h.ID, h.Verdict, h.Cells, h.SMB1, h.LastChanged); err != nil {
 			return err
 		}
@@ -113,14 +119,17 @@ func (rec *recorder) updateHost(ctx context.Context, old, h *Host) error {
 			return err
 		}
 	}
-	if h.Identity != old.Identity || h.SameAs != old.SameAs || h.System != old.System || h.OS != old.OS || h.Signing != old.Signing {
-		if _, err := rec.exec(ctx, `UPDATE hosts SET identity = $2, same_as = $3, system = $4, os = $5, signing = $6 WHERE id = $1`,
+	if h.Identity != old.Identity || h.SameAs != old.SameAs || h.System != old.System || h.OS != old.OS ||
+		h.Signing != old.Signing {
+		if _, err := rec.exec(ctx,
+			`UPDATE hosts SET identity = $2, same_as = $3, system = $4, os = $5, signing = $6 WHERE id = $1`,
 			h.ID, h.Identity, h.SameAs, h.System, h.OS, h.Signing); err != nil {
 			return err
 		}
 	}
 	if h.Name != old.Name {
-		if _, err := rec.exec(ctx, `UPDATE hosts SET name = $2, sort_name = $3 WHERE id = $1`, h.ID, h.Name, sortName(h)); err != nil {
+		if _, err := rec.exec(ctx, `UPDATE hosts SET name = $2, sort_name = $3 WHERE id = $1`,
+			h.ID, h.Name, sortName(h)); err != nil {
 			return err
 		}
 		return rec.findable(ctx, h)
@@ -128,7 +137,7 @@ func (rec *recorder) updateHost(ctx context.Context, old, h *Host) error {
 	return nil
 }
 
-// writeHosts writes when hosts were seen. The hosts are sorted for the sake of the pages that they are on.
+// writeHosts writes when hosts were seen, sorted by id for locality of the pages that they are on.
 func (rec *recorder) writeHosts(ctx context.Context) error {
 	seen, audited := &values{columns: "host bigint, at bigint"}, &values{columns: "host bigint, at bigint"}
 	for _, id := range slices.Sorted(maps.Keys(rec.seen)) {
@@ -143,10 +152,10 @@ func (rec *recorder) writeHosts(ctx context.Context) error {
 	return rec.change(ctx, audited, `UPDATE hosts SET last_audit = v.at FROM v WHERE hosts.id = v.host`)
 }
 
-// maxNames bounds the names that are kept of a host: more are a load balancer's, or a liar's. The oldest go.
+// maxNames bounds a host's stored names: a host with more is a load balancer or lies. The oldest are deleted.
 const maxNames = 100
 
-// namesIn are the names that a result brings, as they are kept.
+// namesIn returns the names in a result as they are stored.
 func namesIn(r *Result) []hostName {
 	var names []hostName
 	for _, n := range r.Names[:min(len(r.Names), maxNames)] {
@@ -157,10 +166,10 @@ func namesIn(r *Result) []hostName {
 	return names
 }
 
-// recordNames keeps the names of a result for the end. Where a host that was there has a new one it is written at once, with
-// all that are kept: which are too many, and which it is found by, goes by what is written.
+// recordNames queues the names of a result. If an existing host has a new one, all queued names are written at once:
+// which names are too many, and by which it is found, depends on what is written.
 func (rec *recorder) recordNames(ctx context.Context, h *Host, r *Result, isNew bool) error {
-	if len(r.Names) > 0 && rec.names[h.ID] == nil { // forgotten below
+	if len(r.Names) > 0 && rec.names[h.ID] == nil { // deleted below
 		if err := rec.namesOf(ctx, []int64{h.ID}); err != nil {
 			return err
 		}
@@ -183,7 +192,8 @@ func (rec *recorder) recordNames(ctx context.Context, h *Host, r *Result, isNew 
 			return err
 		}
 		if _, err := rec.exec(ctx, `DELETE FROM host_names WHERE host_id = $1 AND (kind, name) NOT IN
-			(SELECT kind, name FROM host_names WHERE host_id = $1 ORDER BY last_seen DESC, kind, name LIMIT $2)`, h.ID, maxNames); err != nil {
+			(SELECT kind, name FROM host_names WHERE host_id = $1 ORDER BY last_seen DESC, kind, name LIMIT $2)`, h.ID,
+			maxNames); err != nil {
 			return err
 		}
 		delete(rec.names, h.ID)
@@ -191,7 +201,7 @@ func (rec *recorder) recordNames(ctx context.Context, h *Host, r *Result, isNew 
 	return rec.findable(ctx, h)
 }
 
-// calledSo is a name that is kept for the end; first counts where it is new.
+// calledSo is a queued name; first is set if it is new.
 type calledSo struct{ first, last time.Time }
 
 func (rec *recorder) keepName(host int64, name hostName, at time.Time) {
@@ -223,7 +233,7 @@ func (n hostName) compare(m hostName) int {
 	return cmp.Or(cmp.Compare(n.kind, m.kind), cmp.Compare(n.name, m.name))
 }
 
-// findable writes the text that a host is found by, and before it the names that are in it.
+// findable writes the text that a search for a host matches, and before it the queued names that it contains.
 func (rec *recorder) findable(ctx context.Context, h *Host) error {
 	if err := rec.writeNames(ctx); err != nil {
 		return err
@@ -231,10 +241,11 @@ func (rec *recorder) findable(ctx context.Context, h *Host) error {
 	return rec.searchable(ctx, h)
 }
 
-// searchable writes the text that a host is found by.
+// searchable writes the text that a search for a host matches.
 func (q *Queries) searchable(ctx context.Context, h *Host) error {
 	names, err := q.strings(ctx, `SELECT name FROM (SELECT name, last_seen FROM host_names WHERE host_id = $1 UNION
-		SELECT address, 0 FROM addresses WHERE host_id = $1) n ORDER BY last_seen DESC, name LIMIT $2`, h.ID, maxSearchNames)
+		SELECT address, 0 FROM addresses WHERE host_id = $1) n ORDER BY last_seen DESC, name LIMIT $2`, h.ID,
+		maxSearchNames)
 	if err != nil {
 		return err
 	}

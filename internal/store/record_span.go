@@ -9,16 +9,19 @@ import (
 type span struct {
 	hostKind
 	since, until, last time.Time
-	results            int // that the group adds
+	results            int // added by the group
 	snapshot           int64
-	findings           int64 // the hash of those that were told last, and when that was
+	findings           int64 // the hash of those last reported, and when
 	told               time.Time
 	stored             bool // it is in the database
 	changed            bool
 }
 
-// recordSpan makes the open span longer, or ends it and begins another, and then the findings follow; a host that stays retired has none.
-func (rec *recorder) recordSpan(ctx context.Context, r *Result, snapshot int64, retired bool) (changed bool, err error) {
+// recordSpan extends the open span, or ends it and begins another, and then records the findings; a host that stays
+// retired has none.
+func (rec *recorder) recordSpan(
+	ctx context.Context, r *Result, snapshot int64, retired bool,
+) (changed bool, err error) {
 	key := hostKind{r.HostID, r.Kind}
 	open := rec.spans[key]
 	first := open == nil
@@ -74,10 +77,12 @@ func (rec *recorder) writeSpans(ctx context.Context) error {
 		}
 		v.add(s.host, s.kind, s.since, s.until, s.last, s.results, s.snapshot, s.findings, s.told)
 	}
-	if err := rec.change(ctx, longer, `UPDATE spans SET until = v.until, last_at = v.last, results = spans.results + v.results,
+	if err := rec.change(ctx, longer,
+		`UPDATE spans SET until = v.until, last_at = v.last, results = spans.results + v.results,
 		findings = v.findings, findings_at = v.told FROM v WHERE spans.host_id = v.host AND spans.kind = v.kind AND spans.since = v.since`); err != nil {
 		return err
 	}
-	return rec.change(ctx, begun, `INSERT INTO spans (host_id, kind, since, until, last_at, results, snapshot_id, findings, findings_at)
+	return rec.change(ctx, begun,
+		`INSERT INTO spans (host_id, kind, since, until, last_at, results, snapshot_id, findings, findings_at)
 		SELECT v.host, v.kind, v.since, v.until, v.last, v.results, v.snapshot, v.findings, v.told FROM v`)
 }

@@ -16,12 +16,16 @@ func TestRecord(t *testing.T) {
 		s.ok(s.SaveTarget(s.ctx, &targets[0]))
 		first := s.run(RunScan)
 		r := s.scan(first, targets[0], 1, model.Exposed, "f1", "f2")
-		r.Document, r.Events = []byte(`{"n":1}`), []Event{{Kind: EventNewHost, At: s.clock(), Severity: model.Info, Text: "A new host."}}
+		r.Document, r.Events = []byte(`{"n":1}`), []Event{
+			{Kind: EventNewHost, At: s.clock(), Severity: model.Info, Text: "A new host."},
+		}
 		start := s.clock()
 		h := s.record(r)
 		want := Host{
-			ID: r.HostID, SiteID: s.site.ID, Site: "main", Address: "10.0.0.1:445", Name: "HOST1", Tags: []string{"web"}, Owner: "Web team",
-			Criticality: CriticalityHigh, System: "windows", Verdict: model.Exposed, Cells: "ad", Severity: model.High, Findings: 2,
+			ID: r.HostID, SiteID: s.site.ID, Site: "main", Address: "10.0.0.1:445", Name: "HOST1",
+			Tags: []string{"web"}, Owner: "Web team",
+			Criticality: CriticalityHigh, System: "windows", Verdict: model.Exposed, Cells: "ad",
+			Severity: model.High, Findings: 2,
 			FirstSeen: start, LastSeen: start, LastChanged: start,
 		}
 		same(s, "host", h, want)
@@ -34,7 +38,7 @@ func TestRecord(t *testing.T) {
 			s.Errorf("the target leads to %d, want %d", target.HostID, h.ID)
 		}
 
-		// The next week it answers the same, and then another way.
+		// The next week the answers are the same, and then different.
 		s.advance(7 * 24 * time.Hour)
 		same2 := s.scan(s.run(RunScan), targets[0], 1, model.Exposed, "f1", "f2")
 		same2.Document = []byte(`{"n":2}`)
@@ -57,7 +61,8 @@ func TestRecord(t *testing.T) {
 		findings, err := s.HostFindings(s.ctx, h.ID)
 		s.ok(err)
 		base := HostFinding{
-			HostID: h.ID, Host: "HOST1", Kind: RunScan, Severity: model.High, Identity: model.Anonymous, Pipe: "samr", Evidence: "seen", FirstSeen: start,
+			HostID: h.ID, Host: "HOST1", Kind: RunScan, Severity: model.High,
+			Identity: model.Anonymous, Pipe: "samr", Evidence: "seen", FirstSeen: start,
 		}
 		f1, f2 := base, base
 		f2.Finding, f2.Settings, f2.LastSeen = "f2", []string{"set-f2", "shared"}, s.clock()
@@ -69,7 +74,8 @@ func TestRecord(t *testing.T) {
 			func() ([]byte, time.Time, error) { return s.PreviousDocument(s.ctx, h.ID, "scan") },
 		} {
 			b, at, err := ask()
-			if want := fmt.Sprintf(`{"n":%d}`, 3-i); err != nil || string(b) != want || !at.Equal(s.clock().Add(-time.Duration(i)*7*24*time.Hour)) {
+			if want := fmt.Sprintf(`{"n":%d}`, 3-i); err != nil || string(b) != want ||
+				!at.Equal(s.clock().Add(-time.Duration(i)*7*24*time.Hour)) {
 				s.Errorf("document %d back: %s of %v, %v", i, b, at, err)
 			}
 		}
@@ -78,7 +84,8 @@ func TestRecord(t *testing.T) {
 		}
 		results, total, err := s.Results(s.ctx, h.ID, Page{Size: 2})
 		s.ok(err)
-		if total != 3 || len(results) != 2 || results[0].Verdict != model.Closed || results[1].Snapshot.Verdict != model.Exposed || results[0].Worker != "w1" {
+		if total != 3 || len(results) != 2 || results[0].Verdict != model.Closed ||
+			results[1].Snapshot.Verdict != model.Exposed || results[0].Worker != "w1" {
 			s.Errorf("%d results: %+v", total, results)
 		}
 		last, at, err := s.LastSnapshot(s.ctx, h.ID, RunScan)
@@ -90,7 +97,8 @@ func TestRecord(t *testing.T) {
 		same(s, "last snapshots", many, map[int64]Snapshot{h.ID: closed.Snapshot})
 		events, total, err := s.Events(s.ctx, EventFilter{HostID: h.ID}, Page{})
 		s.ok(err)
-		if total != 1 || events[0].Host != "HOST1" || events[0].Site != "main" || events[0].RunID != first.ID || events[0].Text != "A new host." {
+		if total != 1 || events[0].Host != "HOST1" || events[0].Site != "main" || events[0].RunID != first.ID ||
+			events[0].Text != "A new host." {
 			s.Errorf("events: %+v", events)
 		}
 		if n := s.number(`SELECT count(*) FROM snapshots`); n != 2 {
@@ -100,7 +108,7 @@ func TestRecord(t *testing.T) {
 	})
 }
 
-// TestWhatIsKept holds what a result leaves of a host's state, and of its findings.
+// TestWhatIsKept checks what a result keeps of a host's state and of its findings.
 func TestWhatIsKept(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		target := s.targets("a")[0]
@@ -125,7 +133,8 @@ func TestWhatIsKept(t *testing.T) {
 		audit := s.scan(s.run(RunAudit), target, 1, model.Exposed, "f9")
 		audit.Kind, audit.Findings[0].Kind, audit.Host.Name, audit.Host.OS = RunAudit, RunAudit, "other", "Samba 4.17"
 		got = s.record(audit)
-		if got.Verdict != model.Closed || got.Name != "HOST1" || got.OS != "Samba 4.17" || got.Findings != 2 || !got.LastAudit.Equal(s.clock()) {
+		if got.Verdict != model.Closed || got.Name != "HOST1" || got.OS != "Samba 4.17" || got.Findings != 2 ||
+			!got.LastAudit.Equal(s.clock()) {
 			s.Errorf("after an audit: %+v", got)
 		}
 		if got = s.record(s.scan(s.run(RunScan), target, 1, model.Closed)); got.Findings != 1 {
@@ -135,12 +144,14 @@ func TestWhatIsKept(t *testing.T) {
 	})
 }
 
-// TestClock holds that history stays in order when the clock does not.
+// TestClock checks that history stays in order when the clock does not.
 func TestClock(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		target := s.targets("a")[0]
 		var h Host
-		for i, jump := range []time.Duration{0, time.Hour, -48 * time.Hour, 0, 0, 400 * 24 * time.Hour, -400 * 24 * time.Hour, time.Second} {
+		for i, jump := range []time.Duration{
+			0, time.Hour, -48 * time.Hour, 0, 0, 400 * 24 * time.Hour, -400 * 24 * time.Hour, time.Second,
+		} {
 			s.advance(jump)
 			verdict := []model.Verdict{model.Exposed, model.Closed, model.Exposed}[i%3]
 			h = s.record(s.scan(s.run(RunScan), target, 1, verdict, "f1"))
@@ -157,7 +168,7 @@ func TestClock(t *testing.T) {
 	})
 }
 
-// TestSameMicrosecond holds that two results within one microsecond, which is all that the database keeps, are both recorded.
+// TestSameMicrosecond checks that two results within one microsecond, the database's precision, are both recorded.
 func TestSameMicrosecond(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		target := s.targets("a")[0]
@@ -176,10 +187,13 @@ func TestSameMicrosecond(t *testing.T) {
 	})
 }
 
-// TestHostileNames holds that whatever a host calls itself is kept, found and told the same by both databases.
+// TestHostileNames checks that any name of a host is stored, found and returned the same by both databases.
 func TestHostileNames(t *testing.T) {
 	onBoth(t, func(s *suite) {
-		for i, name := range []string{"a\x00b", "\xff\xfe", `'; DROP TABLE hosts; --`, "<script>", strings.Repeat("x", 5000), "ÄÖ%_\\", "\u202etxt"} {
+		for i, name := range []string{
+			"a\x00b", "\xff\xfe", `'; DROP TABLE hosts; --`, "<script>", strings.Repeat("x", 5000), "ÄÖ%_\\",
+			"\u202etxt",
+		} {
 			r := s.scan(Run{}, Target{}, i, model.Exposed, "f"+name)
 			r.Host.Name, r.Host.OS, r.Reason = name, name, name
 			r.Names = []HostName{{Name: name, Kind: "netbios"}, {Name: name, Kind: "netbios"}, {Kind: "dns"}}
@@ -205,7 +219,7 @@ func TestHostileNames(t *testing.T) {
 	})
 }
 
-// TestImported holds that a result from elsewhere is recorded once, and that names are bounded.
+// TestImported checks that a result from elsewhere is recorded once, and that names are bounded.
 func TestImported(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		r := s.scan(Run{}, Target{}, 1, model.Exposed)

@@ -10,23 +10,24 @@ import (
 	"ipcguard/internal/model"
 )
 
-// ErrHistory says that a result cannot be taken back, because what is known of its host does not follow from its results alone: it was
-// retired or joined with another, or its older results were pruned.
+// ErrHistory says that a result cannot be removed, because its host's state does not follow from its results only: the
+// host was retired or merged, or older results were pruned.
 var ErrHistory = errors.New("store: what is known of the host does not follow from its results alone")
 
-// Removed is a result that was taken back, among the others of its host and kind.
+// Removed is a removed result, with the other results of its host and kind.
 type Removed struct {
-	Host   Host // as it was
+	Host   Host // before the removal
 	Result Result
-	Gone   bool       // there was no other result: the host is gone as well
-	Before []Snapshot // what the host showed until then, oldest first
-	After  []Result   // what came in later, in the order in which it did
+	Gone   bool       // there was no other result: the host was deleted too
+	Before []Snapshot // what earlier results of the host showed, oldest first
+	After  []Result   // the later results, in the order in which they were recorded
 }
 
-// RemoveResult takes a result back, as if it had never been recorded: what follows from a host's results is worked out again from the
-// others, in the order in which they came in. Spans, the host's state, the trend, open and ended findings and the last documents are those
-// of the others; events of the result go. What later events say is the caller's to judge anew. What a finding says that others found too
-// (its evidence and weight), and what the host is called, stays as it was said last. The run keeps its counts: it did take place.
+// RemoveResult removes a result as if it had never been recorded: everything that follows from a host's results is
+// recomputed from the others, in the order in which they were recorded. That covers spans, the host's state, the trend,
+// open and ended findings and the last documents; events of the result are deleted. The caller must recompute later
+// events. The evidence and severity of a finding that others found too, and the host's name, stay as last reported. The
+// run keeps its counts: it did take place.
 func (q *Queries) RemoveResult(ctx context.Context, id int64) (out Removed, err error) {
 	err = q.atomic(ctx, func(q *Queries) error {
 		var host, retired int64
@@ -40,7 +41,8 @@ func (q *Queries) RemoveResult(ctx context.Context, id int64) (out Removed, err 
 		if err != nil {
 			return err
 		}
-		if err := q.one(ctx, []any{&retired}, `SELECT count(*) FROM events WHERE host_id = $1 AND kind = $2`, host, EventRetired); err != nil {
+		if err := q.one(ctx, []any{&retired}, `SELECT count(*) FROM events WHERE host_id = $1 AND kind = $2`,
+			host, EventRetired); err != nil {
 			return err
 		}
 		if !h.Retired.IsZero() || retired > 0 {
@@ -56,7 +58,7 @@ func (q *Queries) RemoveResult(ctx context.Context, id int64) (out Removed, err 
 	return out, err
 }
 
-// held is a result as the table has it.
+// held is a stored result.
 type held struct {
 	Result
 	snapshot int64
@@ -64,14 +66,15 @@ type held struct {
 
 func (k *held) told() bool { return k.Verdict != model.Unreachable }
 
-// removal is one result that is taken back.
+// removal is the removal of one result.
 type removal struct {
 	*Queries
 	host Host
-	all  []held // of the host, in the order in which they came in
+	all  []held // all results of the host, in the order in which they were recorded
 	gone held
-	rest []held // all but that one
-	told values // when findings were told last before each later result: those that end with it were last seen then
+	rest []held // all except the removed one
+	// When findings were last reported before each later result, which is when those that end with it were last seen.
+	told values
 }
 
 func (rem *removal) read(ctx context.Context, id int64) error {
@@ -79,7 +82,8 @@ func (rem *removal) read(ctx context.Context, id int64) error {
 	var err error
 	rem.all, err = list(ctx, rem.Queries, func(r row, k *held) error {
 		var body []byte
-		if err := r.Scan(&k.ID, &k.RunID, &k.TargetID, &k.HostID, &k.Kind, &k.At, &k.Verdict, &k.Partial, &k.snapshot, &body); err != nil {
+		if err := r.Scan(&k.ID, &k.RunID, &k.TargetID, &k.HostID, &k.Kind, &k.At, &k.Verdict, &k.Partial, &k.snapshot,
+			&body); err != nil {
 			return err
 		}
 		var err error
@@ -106,7 +110,7 @@ func (rem *removal) read(ctx context.Context, id int64) error {
 
 func isScan(k *held) bool { return k.Kind != RunAudit }
 
-// last is the last of some results.
+// last returns the last result for which is returns true.
 func last(of []held, is func(*held) bool) *held {
 	for i := range slices.Backward(of) {
 		if is(&of[i]) {
@@ -128,8 +132,14 @@ func (rem *removal) do(ctx context.Context) (Removed, error) {
 		args  []any
 	}{
 		{`DELETE FROM results WHERE id = $1`, []any{rem.gone.ID}},
-		{`DELETE FROM events WHERE host_id = $1 AND run_id = $2 AND at = $3`, []any{rem.host.ID, rem.gone.RunID, rem.gone.At}},
-		{`DELETE FROM documents WHERE host_id = $1 AND kind = $2 AND at = $3`, []any{rem.host.ID, string(rem.gone.Kind), rem.gone.At}},
+		{
+			`DELETE FROM events WHERE host_id = $1 AND run_id = $2 AND at = $3`,
+			[]any{rem.host.ID, rem.gone.RunID, rem.gone.At},
+		},
+		{
+			`DELETE FROM documents WHERE host_id = $1 AND kind = $2 AND at = $3`,
+			[]any{rem.host.ID, string(rem.gone.Kind), rem.gone.At},
+		},
 	} {
 		if _, err := rem.exec(ctx, step.query, step.args...); err != nil {
 			return out, err
@@ -139,7 +149,10 @@ func (rem *removal) do(ctx context.Context) (Removed, error) {
 		return out, err
 	}
 	if out.Gone {
-		for _, query := range []string{`DELETE FROM events WHERE host_id = $1`, `UPDATE hosts SET same_as = 0 WHERE same_as = $1`, `DELETE FROM hosts WHERE id = $1`} {
+		for _, query := range []string{
+			`DELETE FROM events WHERE host_id = $1`, `UPDATE hosts SET same_as = 0 WHERE same_as = $1`,
+			`DELETE FROM hosts WHERE id = $1`,
+		} {
 			if _, err := rem.exec(ctx, query, rem.host.ID); err != nil {
 				return out, err
 			}
@@ -171,7 +184,7 @@ func (rem *removal) do(ctx context.Context) (Removed, error) {
 	return out, rem.cover(ctx, rem.host.ID)
 }
 
-// trend undoes what the result and the one after it added, and adds what the latter would have added.
+// trend undoes what the result and the next one added, and adds what the latter would have added.
 func (rem *removal) trend(ctx context.Context) error {
 	days := map[int64]*tally{}
 	count := func(results []held, n int64) {
@@ -209,17 +222,17 @@ func (rem *removal) trend(ctx context.Context) error {
 	return nil
 }
 
-// history is the spans of a kind with the results that made them.
+// history is the spans of a kind with their results.
 type history struct {
 	kind    RunKind
 	results []held
 	spans   []*span
 	bodies  []Snapshot // of the spans
 	of      []int      // the span of each result
-	older   int        // results of the first of these spans that were pruned
+	older   int        // pruned results of the first of these spans
 }
 
-// history reads the spans of a kind, and finds the results of each: the last results are the last spans'.
+// history reads the spans of a kind, and assigns the results: the last results belong to the last spans.
 func (rem *removal) history(ctx context.Context, kind RunKind) (*history, error) {
 	x := &history{kind: kind}
 	for _, k := range rem.all {
@@ -231,14 +244,16 @@ func (rem *removal) history(ctx context.Context, kind RunKind) (*history, error)
 	err := rem.each(ctx, func(r row) error {
 		s := &span{hostKind: hostKind{rem.host.ID, kind}}
 		var body []byte
-		if err := r.Scan(&s.since, &s.until, &s.last, &s.results, &s.snapshot, &s.findings, &s.told, &body); err != nil {
+		if err := r.Scan(&s.since, &s.until, &s.last, &s.results, &s.snapshot, &s.findings, &s.told,
+			&body); err != nil {
 			return err
 		}
 		b, err := shared.read(s.snapshot, body)
 		x.spans, x.bodies = append(x.spans, s), append(x.bodies, b)
 		return err
 	}, `SELECT s.since, s.until, s.last_at, s.results, s.snapshot_id, s.findings, s.findings_at, p.body FROM spans s
-		JOIN snapshots p ON p.id = s.snapshot_id WHERE s.host_id = $1 AND s.kind = $2 ORDER BY s.since`, rem.host.ID, kind)
+		JOIN snapshots p ON p.id = s.snapshot_id WHERE s.host_id = $1 AND s.kind = $2 ORDER BY s.since`, rem.host.ID,
+		kind)
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +280,7 @@ func (x *history) find(id int64) int {
 	return slices.IndexFunc(x.results, func(k held) bool { return k.ID == id })
 }
 
-// around is what was shown before a result, and what came after it.
+// around returns the snapshots before a result, and the results after it.
 func (x *history) around(id int64) (before []Snapshot, after []Result) {
 	i := x.find(id)
 	n := x.of[i]
@@ -278,7 +293,7 @@ func (x *history) around(id int64) (before []Snapshot, after []Result) {
 	return x.bodies[:n], after
 }
 
-// begins are the results with which spans begin.
+// begins returns the results with which spans begin.
 func (x *history) begins() []held {
 	var out []held
 	for i, k := range x.results {
@@ -289,12 +304,12 @@ func (x *history) begins() []held {
 	return out
 }
 
-// without writes the spans as they are without a result, and says which results begin one.
+// without writes the spans as they are without a result, and returns the results that begin one.
 func (x *history) without(ctx context.Context, rem *removal) (began []held, err error) {
 	i := x.find(rem.gone.ID)
 	from := x.of[i]
 	if i == 0 && (from > 0 || x.older > 0) {
-		return nil, ErrHistory // what was before it is only known as a span
+		return nil, ErrHistory // its predecessor is only known as a span
 	}
 	first := slices.Index(x.of, from)
 	var open *span
@@ -348,25 +363,34 @@ func (x *history) without(ctx context.Context, rem *removal) (began []held, err 
 		if !k.told() && open == nil {
 			told = time.Time{}
 		}
-		open = &span{hostKind: hostKind{rem.host.ID, x.kind}, since: at, last: at, results: 1, snapshot: k.snapshot, told: told}
+		open = &span{
+			hostKind: hostKind{rem.host.ID, x.kind},
+			since:    at,
+			last:     at,
+			results:  1,
+			snapshot: k.snapshot,
+			told:     told,
+		}
 		spans = append(spans, open)
 		began = append(began, k)
 	}
 	if open != nil {
 		open.findings = 0 // the next result is compared with the rows
 	}
-	if _, err := rem.exec(ctx, `DELETE FROM spans WHERE host_id = $1 AND kind = $2 AND since >= $3`, rem.host.ID, x.kind, since); err != nil {
+	if _, err := rem.exec(ctx, `DELETE FROM spans WHERE host_id = $1 AND kind = $2 AND since >= $3`,
+		rem.host.ID, x.kind, since); err != nil {
 		return nil, err
 	}
 	v := &values{columns: "host bigint, kind bigint, since bigint, until bigint, last bigint, results bigint, snapshot bigint, findings bigint, told bigint"}
 	for _, s := range spans {
 		v.add(s.host, s.kind, s.since, s.until, s.last, s.results, s.snapshot, s.findings, s.told)
 	}
-	return began, rem.change(ctx, v, `INSERT INTO spans (host_id, kind, since, until, last_at, results, snapshot_id, findings, findings_at)
+	return began, rem.change(ctx, v,
+		`INSERT INTO spans (host_id, kind, since, until, last_at, results, snapshot_id, findings, findings_at)
 		SELECT v.host, v.kind, v.since, v.until, v.last, v.results, v.snapshot, v.findings, v.told FROM v`)
 }
 
-// state writes how the host stands after the other results.
+// state writes the host's state after the other results.
 func (rem *removal) state(ctx context.Context, began []held) error {
 	h := rem.host
 	if isScan(&rem.gone) {
@@ -391,12 +415,14 @@ func (rem *removal) state(ctx context.Context, began []held) error {
 	if len(began) > 0 {
 		h.LastChanged = slices.MaxFunc(began, func(a, b held) int { return int(a.ID - b.ID) }).At
 	}
-	_, err := rem.exec(ctx, `UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, signing = $5, first_seen = $6, last_seen = $7, last_changed = $8,
-		last_audit = $9 WHERE id = $1`, h.ID, h.Verdict, h.Cells, h.SMB1, h.Signing, h.FirstSeen, h.LastSeen, h.LastChanged, h.LastAudit)
+	_, err := rem.exec(ctx,
+		`UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, signing = $5, first_seen = $6, last_seen = $7, last_changed = $8,
+		last_audit = $9 WHERE id = $1`, h.ID, h.Verdict, h.Cells, h.SMB1, h.Signing, h.FirstSeen, h.LastSeen,
+		h.LastChanged, h.LastAudit)
 	return err
 }
 
-// names gives names that the result told last, or first, the time of the result beside it: a time in the future would stay.
+// names corrects the times of names that the result reported first or last: a time in the future would stay.
 func (rem *removal) names(ctx context.Context) error {
 	i := slices.IndexFunc(rem.all, func(k held) bool { return k.ID == rem.gone.ID })
 	before, after := rem.all[max(i-1, 0)], rem.all[min(i+1, len(rem.all)-1)]
@@ -410,9 +436,18 @@ func (rem *removal) names(ctx context.Context) error {
 		query string
 		args  []any
 	}{
-		{`UPDATE host_names SET first_seen = $3 WHERE host_id = $1 AND first_seen = $2`, []any{rem.host.ID, rem.gone.At, after.At}},
-		{`UPDATE host_names SET last_seen = $3 WHERE host_id = $1 AND last_seen = $2`, []any{rem.host.ID, rem.gone.At, before.At}},
-		{`UPDATE host_names SET last_seen = first_seen WHERE host_id = $1 AND last_seen < first_seen`, []any{rem.host.ID}},
+		{
+			`UPDATE host_names SET first_seen = $3 WHERE host_id = $1 AND first_seen = $2`,
+			[]any{rem.host.ID, rem.gone.At, after.At},
+		},
+		{
+			`UPDATE host_names SET last_seen = $3 WHERE host_id = $1 AND last_seen = $2`,
+			[]any{rem.host.ID, rem.gone.At, before.At},
+		},
+		{
+			`UPDATE host_names SET last_seen = first_seen WHERE host_id = $1 AND last_seen < first_seen`,
+			[]any{rem.host.ID},
+		},
 	} {
 		if _, err := rem.exec(ctx, step.query, step.args...); err != nil {
 			return err
@@ -421,20 +456,21 @@ func (rem *removal) names(ctx context.Context) error {
 	return nil
 }
 
-// findingRow is a finding, as far as a result that is taken back may have made it.
+// findingRow is a finding that a removed result may have changed.
 type findingRow struct {
 	id               int64
 	key              findingKey
 	firstSeen, ended time.Time
 }
 
-// findings takes back what the result began and ended. after are the later ones of its kind.
+// findings undoes what the result began and ended. after are the later results of its kind.
 func (rem *removal) findings(ctx context.Context, after []Result) error {
 	at := rem.gone.At
 	rows, err := list(ctx, rem.Queries, func(r row, f *findingRow) error {
 		return r.Scan(&f.id, &f.key.finding, &f.key.identity, &f.key.pipe, &f.firstSeen, &f.ended)
 	}, `SELECT id, finding, identity, pipe, first_seen, ended FROM findings
-		WHERE host_id = $1 AND kind = $2 AND (first_seen = $3 OR ended = $3) ORDER BY id`, rem.host.ID, rem.gone.Kind, at)
+		WHERE host_id = $1 AND kind = $2 AND (first_seen = $3 OR ended = $3) ORDER BY id`, rem.host.ID, rem.gone.Kind,
+		at)
 	if err != nil {
 		return err
 	}
@@ -447,11 +483,12 @@ func (rem *removal) findings(ctx context.Context, after []Result) error {
 			return err
 		}
 	}
-	return rem.change(ctx, &rem.told, `UPDATE findings SET last_seen = CASE WHEN v.told > first_seen THEN v.told ELSE first_seen END FROM v
+	return rem.change(ctx, &rem.told,
+		`UPDATE findings SET last_seen = CASE WHEN v.told > first_seen THEN v.told ELSE first_seen END FROM v
 		WHERE findings.host_id = v.host AND findings.kind = v.kind AND findings.ended = v.at`)
 }
 
-// began: the next result that has the finding began it, unless it ended before.
+// began moves the start of a finding to the next result that has it, or deletes the finding if it ended before.
 func (rem *removal) began(ctx context.Context, f findingRow, after []Result) error {
 	for _, r := range after {
 		if r.At.Equal(f.ended) {
@@ -467,14 +504,17 @@ func (rem *removal) began(ctx context.Context, f findingRow, after []Result) err
 	return err
 }
 
-// ended: the finding goes on until the next result that does not have it; where one has it, what that began is the same finding.
+// ended reopens a finding until the next result that does not have it; if a later result has it, the finding that began
+// there is merged with it.
 func (rem *removal) ended(ctx context.Context, f findingRow, after []Result) error {
 	for _, r := range after {
 		switch {
 		case r.Verdict == model.Unreachable:
 		case slices.Contains(r.Snapshot.Findings, f.key.finding):
-			n, err := rem.exec(ctx, `UPDATE findings SET first_seen = $2 WHERE host_id = $1 AND kind = $3 AND first_seen = $4 AND finding = $5 AND identity = $6
-				AND pipe = $7`, rem.host.ID, f.firstSeen, rem.gone.Kind, r.At, f.key.finding, f.key.identity, f.key.pipe)
+			n, err := rem.exec(ctx,
+				`UPDATE findings SET first_seen = $2 WHERE host_id = $1 AND kind = $3 AND first_seen = $4 AND finding = $5 AND identity = $6
+				AND pipe = $7`, rem.host.ID, f.firstSeen, rem.gone.Kind, r.At, f.key.finding, f.key.identity,
+				f.key.pipe)
 			if err != nil {
 				return err
 			}

@@ -13,7 +13,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// seen is what anybody may be told of what results came to.
+// seen is everything that can be read about results.
 type seen struct {
 	Hosts  []Host
 	Spans  map[string][]Span
@@ -24,7 +24,7 @@ type seen struct {
 	Events []string
 }
 
-// tells reads everything that is told.
+// tells reads all of it.
 func (s *suite) tells(until time.Time) seen {
 	s.Helper()
 	out := seen{Spans: map[string][]Span{}, Open: map[string][]HostFinding{}, Ended: map[string][]string{}}
@@ -46,10 +46,12 @@ func (s *suite) tells(until time.Time) seen {
 		for _, f := range findings {
 			f.HostID = 0
 			if f.Ended.IsZero() {
-				f.LastSeen = time.Time{} // of one that is open it is the span's
+				f.LastSeen = time.Time{} // while it is open this is the span's
 				out.Open[h.Address] = append(out.Open[h.Address], f)
 			} else {
-				out.Ended[h.Address] = append(out.Ended[h.Address], fmt.Sprint(f.Kind, f.Finding, f.FirstSeen.UnixMicro(), " ", f.LastSeen.UnixMicro(), " ", f.Ended.UnixMicro()))
+				out.Ended[h.Address] = append(out.Ended[h.Address],
+					fmt.Sprint(f.Kind, f.Finding, f.FirstSeen.UnixMicro(), " ", f.LastSeen.UnixMicro(), " ",
+						f.Ended.UnixMicro()))
 			}
 		}
 		slices.Sort(out.Ended[h.Address])
@@ -69,17 +71,17 @@ func (s *suite) tells(until time.Time) seen {
 	return out
 }
 
-// TestRemovedIsNeverRecorded records random results in two databases, takes one back in the first that was never recorded in the second,
-// and looks whether both tell the same, then and after further results.
+// TestRemovedIsNeverRecorded records random results in two databases and removes one from the first that was never
+// recorded in the second. Both must return the same, then and after further results.
 func TestRemovedIsNeverRecorded(t *testing.T) {
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
-		if err := checks.Value.Set("60"); err != nil { // each is some hundred statements
+		if err := checks.Value.Set("60"); err != nil { // each runs some hundred statements
 			t.Fatal(err)
 		}
 	}
 	for _, kind := range []string{KindSQLite, KindPostgres} {
 		t.Run(kind, func(t *testing.T) {
-			both := [2]*suite{newSuite(t, kind), newSuite(t, kind)} // with it and taken back, without
+			both := [2]*suite{newSuite(t, kind), newSuite(t, kind)} // with the result removed, and without it
 			rapid.Check(t, func(rt *rapid.T) {
 				for _, s := range both {
 					s.complaints = rt
@@ -140,15 +142,20 @@ type seenResult struct {
 
 func drawSeen(rt *rapid.T) seenResult {
 	return seenResult{
-		Host:     rapid.IntRange(1, 2).Draw(rt, "host"),
-		Ahead:    rapid.SampledFrom([]time.Duration{0, 0, 0, -9 * time.Hour, 20 * time.Hour, 30 * 24 * time.Hour}).Draw(rt, "ahead"),
-		Verdict:  rapid.SampledFrom([]model.Verdict{model.Exposed, model.Closed, model.Unreachable}).Draw(rt, "verdict"),
-		Audit:    rapid.IntRange(0, 3).Draw(rt, "audit") == 0,
-		Findings: rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"f0", "f1", "f2"}), 0, 2, rapid.ID).Draw(rt, "findings"),
+		Host: rapid.IntRange(1, 2).Draw(rt, "host"),
+		Ahead: rapid.SampledFrom([]time.Duration{
+			0, 0, 0, -9 * time.Hour, 20 * time.Hour, 30 * 24 * time.Hour,
+		}).Draw(rt, "ahead"),
+		Verdict: rapid.SampledFrom([]model.Verdict{
+			model.Exposed, model.Closed, model.Unreachable,
+		}).Draw(rt, "verdict"),
+		Audit: rapid.IntRange(0, 3).Draw(rt, "audit") == 0,
+		Findings: rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"f0", "f1", "f2"}), 0, 2, rapid.ID).Draw(rt,
+			"findings"),
 	}
 }
 
-// result is the i-th: no two are of one microsecond.
+// result returns the i-th result: no two have the same microsecond.
 func (m seenResult) result(s *suite, i int) *Result {
 	slices.Sort(m.Findings)
 	r := s.scan(Run{}, Target{}, m.Host, m.Verdict, m.Findings...)
@@ -165,7 +172,7 @@ func (m seenResult) result(s *suite, i int) *Result {
 	return r
 }
 
-// TestRemoveRefused: where the results that are left do not say what came before them, nothing is taken back.
+// TestRemoveRefused: if the remaining results do not determine what came before, nothing is removed.
 func TestRemoveRefused(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		target := s.targets("a")[0]
@@ -185,7 +192,7 @@ func TestRemoveRefused(t *testing.T) {
 			s.fails(err, ErrHistory)
 			same(s, what, s.dump(s.Store), before)
 		}
-		_, err := s.Prune(s.ctx, began.Add(90*time.Minute)) // the first goes
+		_, err := s.Prune(s.ctx, began.Add(90*time.Minute)) // deletes the first
 		s.ok(err)
 		refused("the oldest that is left", ids[1])
 		_, err = s.RemoveResult(s.ctx, ids[2])

@@ -7,8 +7,9 @@ import (
 	"ipcguard/internal/model"
 )
 
-// RetireHost takes a host out of the fleet at a time: lists and counts leave it out, its open findings end, and the trend counts
-// it no more. Its history stays. A scan that it answers brings it back. It says false where it was retired already.
+// RetireHost removes a host from the fleet at a time: lists and counts leave it out, its open findings end, and the
+// trend no longer counts it. Its history stays. A scan that it answers brings it back. It returns false if the host was
+// already retired.
 func (q *Queries) RetireHost(ctx context.Context, id int64, at time.Time) (bool, error) {
 	retired := false
 	err := q.atomic(ctx, func(q *Queries) error {
@@ -30,7 +31,7 @@ func (q *Queries) RetireHost(ctx context.Context, id int64, at time.Time) (bool,
 				return err
 			}
 		}
-		// What the next scan finds is compared with the rows, and not with what was found last.
+		// The findings of the next scan are compared with the rows, not with the last hash.
 		if _, err := q.exec(ctx, `UPDATE spans SET findings = 0 WHERE until = 0 AND host_id = $1`, id); err != nil {
 			return err
 		}
@@ -41,8 +42,8 @@ func (q *Queries) RetireHost(ctx context.Context, id int64, at time.Time) (bool,
 	return retired, err
 }
 
-// StrayHosts are hosts of the fleet that no target leads to, by its link or by its name: at most [MaxPage]. among, where it is not
-// nil, is where they are looked for.
+// StrayHosts returns at most [MaxPage] hosts of the fleet to which no target leads, by its link or by its name. among,
+// if not nil, limits the search.
 func (q *Queries) StrayHosts(ctx context.Context, among []int64) ([]Host, error) {
 	w := &where{pg: q.pg}
 	w.and(`h.retired = 0`)
@@ -54,7 +55,7 @@ func (q *Queries) StrayHosts(ctx context.Context, among []int64) ([]Host, error)
 	return list(ctx, q, scanHost, hostColumns+w.String()+` ORDER BY h.id`+Page{}.limits(w), w.args...)
 }
 
-// SilentHosts are hosts of the fleet that were asked again and again for at least so long, and did not answer: at most [MaxPage].
+// SilentHosts returns at most [MaxPage] hosts of the fleet that were scanned for at least this long without an answer.
 func (q *Queries) SilentHosts(ctx context.Context, silent time.Duration) ([]Host, error) {
 	w := &where{pg: q.pg}
 	w.and(`h.retired = 0`)
@@ -63,7 +64,7 @@ func (q *Queries) SilentHosts(ctx context.Context, silent time.Duration) ([]Host
 	return list(ctx, q, scanHost, hostColumns+w.String()+` ORDER BY h.id`+Page{}.limits(w), w.args...)
 }
 
-// back tells whether a result brings a retired host back into the fleet.
+// back reports whether a result brings a retired host back into the fleet.
 func (h *Host) back(r *Result) bool {
 	return !h.Retired.IsZero() && r.Kind != RunAudit && r.Verdict != model.Unreachable
 }

@@ -7,11 +7,13 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestRetire takes hosts out of the fleet and brings them back: lists, counts, findings and the trend agree at every step.
+// TestRetire retires hosts and brings them back: lists, counts, findings and the trend agree at every step.
 func TestRetire(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		targets := []Target{
-			{SiteID: s.site.ID, Spec: "alpha", Enabled: true}, {SiteID: s.site.ID, Spec: "beta", Enabled: true}, {SiteID: s.site.ID, Spec: "gamma", Enabled: true},
+			{SiteID: s.site.ID, Spec: "alpha", Enabled: true},
+			{SiteID: s.site.ID, Spec: "beta", Enabled: true},
+			{SiteID: s.site.ID, Spec: "gamma", Enabled: true},
 		}
 		_, _, err := s.SaveTargets(s.ctx, targets)
 		s.ok(err)
@@ -36,8 +38,10 @@ func TestRetire(t *testing.T) {
 			trend, err := s.Trend(s.ctx, s.clock(), s.clock(), "")
 			s.ok(err)
 			last := trend[len(trend)-1]
-			if c.Exposed != exposed || c.Unknown != unknown || total != c.Hosts || len(list) != total || last.Exposed != exposed || last.Unknown != unknown {
-				s.Errorf("%s: counted %+v, listed %d, trend %+v; want %d exposed, %d unknown", what, c, total, last, exposed, unknown)
+			if c.Exposed != exposed || c.Unknown != unknown || total != c.Hosts || len(list) != total ||
+				last.Exposed != exposed || last.Unknown != unknown {
+				s.Errorf("%s: counted %+v, listed %d, trend %+v; want %d exposed, %d unknown",
+					what, c, total, last, exposed, unknown)
 			}
 			if n != findings || len(open) != findings {
 				s.Errorf("%s: %d findings, %d listed, want %d", what, n, len(open), findings)
@@ -72,7 +76,7 @@ func TestRetire(t *testing.T) {
 		}
 		agree("back", 3, 0, 3)
 
-		// The rule: asked for thirty days, and silent.
+		// The rule: scanned for thirty days without an answer.
 		look(second, 2, model.Unreachable)
 		s.advance(31 * 24 * time.Hour)
 		silent, err := s.SilentHosts(s.ctx, 30*24*time.Hour)
@@ -85,7 +89,7 @@ func TestRetire(t *testing.T) {
 			s.Errorf("silent: %+v, %v", silent, err)
 		}
 
-		// A host without a target is found, one that a name leads to is not.
+		// A host without a target is found; one to which a name leads is not.
 		strays, err := s.StrayHosts(s.ctx, nil)
 		s.ok(err)
 		if len(strays) != 0 {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The counters of a run are sums over shards: workers write different rows, and do not wait for one another.
+// The counters of a run are sums over shards: workers write different rows and do not wait for each other.
 const runColumns = `SELECT r.id, r.kind, r.state, COALESCE(r.schedule, 0), COALESCE(r.due, 0), r.selector, r.by_whom, r.created, r.ended,
 	r.total, r.reason, r.quick,
 	COALESCE(c.done, 0), COALESCE(c.exposed, 0), COALESCE(c.limited, 0), COALESCE(c.closed, 0), COALESCE(c.unknown, 0),
@@ -19,20 +19,22 @@ const runColumns = `SELECT r.id, r.kind, r.state, COALESCE(r.schedule, 0), COALE
 		CAST(sum(failed) AS BIGINT) AS failed, min(NULLIF(started, 0)) AS started, max(last_at) AS last_at
 		FROM run_counts GROUP BY run_id) c ON c.run_id = r.id`
 
-// runSorts are the columns that runs can be sorted by. One that nobody has begun has no counters.
+// runSorts are the columns by which runs can be sorted. A run that has not begun has no counters.
 var runSorts = map[string]string{
-	"id": "r.id", "kind": "r.kind", "state": "r.state", "created": "r.created", "by": "r.by_whom", "total": "r.total", "done": "COALESCE(c.done, 0)",
+	"id": "r.id", "kind": "r.kind", "state": "r.state", "created": "r.created", "by": "r.by_whom",
+	"total": "r.total", "done": "COALESCE(c.done, 0)",
 	"exposed": "COALESCE(c.exposed, 0)", "limited": "COALESCE(c.limited, 0)", "closed": "COALESCE(c.closed, 0)",
 	"unknown": "COALESCE(c.unknown, 0)", "failed": "COALESCE(c.failed, 0)",
 }
 
 func scanRun(r row, v *Run) error {
-	return r.Scan(&v.ID, &v.Kind, &v.State, &v.Schedule, &v.Due, &v.Selector, &v.By, &v.Created, &v.Ended, &v.Total, &v.Reason, &v.Quick,
+	return r.Scan(&v.ID, &v.Kind, &v.State, &v.Schedule, &v.Due, &v.Selector, &v.By, &v.Created, &v.Ended, &v.Total,
+		&v.Reason, &v.Quick,
 		&v.Done, &v.Exposed, &v.Limited, &v.Closed, &v.Unknown, &v.Failed, &v.Started, &v.LastResult)
 }
 
-// CreateRun makes a run that waits. One that its schedule already started for the same time is [ErrConflict]. Its units are
-// added in the same transaction: a run without units that are open is over.
+// CreateRun creates a waiting run. If its schedule has already started one for the same time, it returns [ErrConflict].
+// The units must be added in the same transaction: a run without open units has ended.
 func (q *Queries) CreateRun(ctx context.Context, r *Run) error {
 	if r.Created.IsZero() {
 		r.Created = q.now()
@@ -42,12 +44,13 @@ func (q *Queries) CreateRun(ctx context.Context, r *Run) error {
 	if r.Schedule != 0 {
 		schedule, due = r.Schedule, r.Due
 	}
-	return q.insert(ctx, &r.ID, `INSERT INTO runs (kind, state, schedule, due, selector, by_whom, created, ended, total, reason, quick)
+	return q.insert(ctx, &r.ID,
+		`INSERT INTO runs (kind, state, schedule, due, selector, by_whom, created, ended, total, reason, quick)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9) ON CONFLICT (schedule, due) DO NOTHING RETURNING id`,
 		r.Kind, r.State, schedule, due, r.Selector, r.By, r.Created, r.Reason, r.Quick)
 }
 
-// where chooses the targets of a selector for a kind of run: ranges for a discovery, hosts for the others.
+// where selects the targets of a selector for a kind of run: ranges for a discovery, hosts for the others.
 func (s Selector) where(pg bool, kind RunKind) *where {
 	w := &where{pg: pg}
 	w.and(`t.enabled = 1`)
@@ -74,7 +77,7 @@ func (s Selector) where(pg bool, kind RunKind) *where {
 	return w
 }
 
-// AddUnits gives a run a unit for each target that the selector takes, and says how many units it has then.
+// AddUnits gives a run a unit for each target that the selector matches, and returns its total number of units.
 func (q *Queries) AddUnits(ctx context.Context, runID int64, s Selector) (int, error) {
 	var total int
 	err := q.atomic(ctx, func(q *Queries) error {
@@ -87,7 +90,8 @@ func (q *Queries) AddUnits(ctx context.Context, runID int64, s Selector) (int, e
 		}
 		w := s.where(q.pg, r.Kind)
 		n, err := q.exec(ctx, `INSERT INTO units (run_id, target_id, state, attempt, started, ended, worker, reason)
-			SELECT CAST(`+w.arg(runID)+` AS BIGINT), t.id, 0, 0, 0, 0, '', '' FROM targets t`+w.String()+` ON CONFLICT DO NOTHING`, w.args...)
+			SELECT CAST(`+w.arg(runID)+` AS BIGINT), t.id, 0, 0, 0, 0, '', '' FROM targets t`+w.String()+
+			` ON CONFLICT DO NOTHING`, w.args...)
 		if err != nil {
 			return err
 		}
@@ -97,12 +101,12 @@ func (q *Queries) AddUnits(ctx context.Context, runID int64, s Selector) (int, e
 	return total, err
 }
 
-// Run finds a run.
+// Run returns a run.
 func (q *Queries) Run(ctx context.Context, id int64) (Run, error) {
 	return get(ctx, q, scanRun, runColumns+` WHERE r.id = $1`, id)
 }
 
-// Runs lists a page, the last first, and says how many there are.
+// Runs returns a page of runs, the last first, and their total number.
 func (q *Queries) Runs(ctx context.Context, p Page) ([]Run, int, error) {
 	order, err := p.order(runSorts, "-id", "r.id")
 	if err != nil {
@@ -117,7 +121,7 @@ func (q *Queries) Runs(ctx context.Context, p Page) ([]Run, int, error) {
 	return all, total, err
 }
 
-// RunsOf lists as [Queries.Runs] does, of the runs that were started for one of some sites, by name.
+// RunsOf is [Queries.Runs] for the runs that were started for one of some sites, given by name.
 func (q *Queries) RunsOf(ctx context.Context, sites []string, p Page) ([]Run, int, error) {
 	order, err := p.order(runSorts, "-id", "r.id")
 	if err != nil {
@@ -140,28 +144,30 @@ func (q *Queries) RunsOf(ctx context.Context, sites []string, p Page) ([]Run, in
 	return all, total, err
 }
 
-// OpenRuns lists the runs that are not over, at most [MaxPage].
+// OpenRuns returns the runs that have not ended, at most [MaxPage].
 func (q *Queries) OpenRuns(ctx context.Context) ([]Run, error) {
 	w := &where{pg: q.pg}
 	return list(ctx, q, scanRun, runColumns+` WHERE r.ended = 0 ORDER BY r.id`+Page{}.limits(w), w.args...)
 }
 
-// CancelRun ends a run at once: what was not done is skipped, and a result that still comes is not recorded. A run that is
-// over is [ErrConflict].
+// CancelRun ends a run at once: open units are skipped, and results that arrive later are not recorded. For a run that
+// has ended it returns [ErrConflict].
 func (q *Queries) CancelRun(ctx context.Context, id int64) error {
 	return q.atomic(ctx, func(q *Queries) error {
 		r, err := q.Run(ctx, id)
 		if err != nil {
 			return err
 		}
-		n, err := q.exec(ctx, `UPDATE runs SET state = $2, ended = $3 WHERE id = $1 AND ended = 0`, id, RunCancelled, q.now())
+		n, err := q.exec(ctx, `UPDATE runs SET state = $2, ended = $3 WHERE id = $1 AND ended = 0`,
+			id, RunCancelled, q.now())
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			return fmt.Errorf("%w: the run is over", ErrConflict)
 		}
-		skipped, err := q.exec(ctx, `UPDATE units SET state = $2, ended = $3 WHERE run_id = $1 AND state < 2`, id, UnitSkipped, q.now())
+		skipped, err := q.exec(ctx, `UPDATE units SET state = $2, ended = $3 WHERE run_id = $1 AND state < 2`,
+			id, UnitSkipped, q.now())
 		if err != nil {
 			return err
 		}
@@ -181,7 +187,8 @@ func (q *Queries) FinishRuns(ctx context.Context) ([]int64, error) {
 		}
 		really := ended[:0]
 		for _, id := range ended {
-			n, err := q.exec(ctx, `UPDATE runs SET state = $2, ended = $3 WHERE id = $1 AND ended = 0`, id, RunDone, q.now())
+			n, err := q.exec(ctx, `UPDATE runs SET state = $2, ended = $3 WHERE id = $1 AND ended = 0`,
+				id, RunDone, q.now())
 			if err != nil {
 				return err
 			}
@@ -203,7 +210,7 @@ type tally struct {
 	started, last                                   time.Time
 }
 
-// shards is how many workers may count at the same time without waiting for one another.
+// shards is the number of workers that can count at the same time without waiting for each other.
 const shards = 16
 
 func shardOf(worker string) int {
@@ -217,7 +224,8 @@ func (q *Queries) count(ctx context.Context, runID int64, worker string, t tally
 }
 
 func (q *Queries) countShard(ctx context.Context, runID int64, shard int, t tally) error {
-	_, err := q.exec(ctx, `INSERT INTO run_counts AS c (run_id, shard, done, exposed, limited, closed, unknown, failed, started, last_at)
+	_, err := q.exec(ctx,
+		`INSERT INTO run_counts AS c (run_id, shard, done, exposed, limited, closed, unknown, failed, started, last_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (run_id, shard) DO UPDATE SET
 		done = c.done + excluded.done, exposed = c.exposed + excluded.exposed, limited = c.limited + excluded.limited,
 		closed = c.closed + excluded.closed, unknown = c.unknown + excluded.unknown, failed = c.failed + excluded.failed,
@@ -231,13 +239,15 @@ const unitColumns = `SELECT u.run_id, u.target_id, COALESCE(t.spec, ''), COALESC
 	u.ended, u.reason FROM units u LEFT JOIN targets t ON t.id = u.target_id`
 
 func scanUnit(r row, u *Unit) error {
-	return r.Scan(&u.RunID, &u.TargetID, &u.Spec, &u.SiteID, &u.State, &u.Worker, &u.Attempt, &u.Started, &u.Ended, &u.Reason)
+	return r.Scan(&u.RunID, &u.TargetID, &u.Spec, &u.SiteID, &u.State, &u.Worker, &u.Attempt, &u.Started, &u.Ended,
+		&u.Reason)
 }
 
-// Units lists a page of a run's units by target, in one state or (with "") in all, and says how many there are.
+// Units returns a page of a run's units ordered by target, in one state or (with "") in all, and their total number.
 func (q *Queries) Units(ctx context.Context, runID int64, state UnitState, p Page) ([]Unit, int, error) {
 	order, err := p.order(map[string]string{
-		"target": "u.target_id", "spec": "t.spec", "state": "u.state", "worker": "u.worker", "attempt": "u.attempt", "ended": "u.ended", "reason": "u.reason",
+		"target": "u.target_id", "spec": "t.spec", "state": "u.state", "worker": "u.worker",
+		"attempt": "u.attempt", "ended": "u.ended", "reason": "u.reason",
 	}, "target", "u.target_id")
 	if err != nil {
 		return nil, 0, err
@@ -255,9 +265,11 @@ func (q *Queries) Units(ctx context.Context, runID int64, state UnitState, p Pag
 	return all, total, err
 }
 
-// EachBatch calls f with the targets of a run's waiting units, at most size of one site at a time. f may use the store, and
-// the transaction that this was called on.
-func (q *Queries) EachBatch(ctx context.Context, runID int64, size int, f func(siteID int64, targetIDs []int64) error) error {
+// EachBatch calls f with the targets of a run's waiting units, at most size of one site at a time. f may use the store,
+// and the transaction of q.
+func (q *Queries) EachBatch(
+	ctx context.Context, runID int64, size int, f func(siteID int64, targetIDs []int64) error,
+) error {
 	size = min(max(size, 1), MaxPage)
 	sites, err := q.Sites(ctx)
 	if err != nil {
@@ -285,19 +297,22 @@ func (q *Queries) EachBatch(ctx context.Context, runID int64, size int, f func(s
 	return nil
 }
 
-// TakeUnits marks those of the targets that are not done yet as running with a worker, and returns them. Units that another
-// worker has are taken over, and those that another run is at are left waiting for its result; an enrolled worker that is alive keeps its own: its jobs are not in the queue. At most [MaxPage] at a time.
+// TakeUnits marks the targets' open units as running with a worker, and returns them. It takes over units of other
+// workers, except those of an enrolled worker that is alive, whose jobs are not in the queue. Units whose host another
+// run is scanning stay waiting for that result. It accepts at most [MaxPage] targets.
 func (q *Queries) TakeUnits(ctx context.Context, runID int64, targetIDs []int64, worker string) ([]Unit, error) {
 	if len(targetIDs) > MaxPage {
 		return nil, fmt.Errorf("store: %d units at once, at most %d may be taken", len(targetIDs), MaxPage)
 	}
 	targetIDs = slices.Clone(targetIDs)
-	slices.Sort(targetIDs) // all workers lock in one order
+	slices.Sort(targetIDs) // all workers lock in the same order
 	var units []Unit
 	err := q.atomic(ctx, func(q *Queries) error {
 		n, err := q.exec(ctx, `UPDATE units AS u SET state = 1, attempt = attempt + 1, worker = $3, started = $4
-			WHERE run_id = $1 AND state < 2 AND target_id `+q.in("$2")+` AND (state = 0 AND`+notShared+` OR state = 1 AND worker NOT IN
-			(SELECT w.name FROM workers w JOIN enrolled e ON e.name = w.name))`, runID, q.ids(targetIDs), worker, q.now())
+			WHERE run_id = $1 AND state < 2 AND target_id `+q.in("$2")+` AND (state = 0 AND`+notShared+
+			` OR state = 1 AND worker NOT IN
+			(SELECT w.name FROM workers w JOIN enrolled e ON e.name = w.name))`, runID, q.ids(targetIDs), worker,
+			q.now())
 		if err != nil {
 			return err
 		}
@@ -305,25 +320,27 @@ func (q *Queries) TakeUnits(ctx context.Context, runID int64, targetIDs []int64,
 			units = nil
 			return nil
 		}
-		if _, err := q.exec(ctx, `UPDATE runs SET state = $2 WHERE id = $1 AND state = $3`, runID, RunRunning, RunWaiting); err != nil {
+		if _, err := q.exec(ctx, `UPDATE runs SET state = $2 WHERE id = $1 AND state = $3`,
+			runID, RunRunning, RunWaiting); err != nil {
 			return err
 		}
 		if err := q.count(ctx, runID, worker, tally{started: q.now()}); err != nil {
 			return err
 		}
-		units, err = list(ctx, q, scanUnit, unitColumns+` WHERE u.run_id = $1 AND u.state = 1 AND u.worker = $3 AND u.target_id `+q.in("$2")+
-			` ORDER BY u.target_id`, runID, q.ids(targetIDs), worker)
+		units, err = list(ctx, q, scanUnit,
+			unitColumns+` WHERE u.run_id = $1 AND u.state = 1 AND u.worker = $3 AND u.target_id `+q.in("$2")+
+				` ORDER BY u.target_id`, runID, q.ids(targetIDs), worker)
 		return err
 	})
 	return units, err
 }
 
-// FailUnit ends a unit without a result. One that has ended stays as it is.
+// FailUnit ends a unit without a result. A unit that has ended stays unchanged.
 func (q *Queries) FailUnit(ctx context.Context, runID, targetID int64, reason string) error {
 	return q.endUnit(ctx, runID, targetID, UnitFailed, reason)
 }
 
-// SkipUnit ends a unit that need not be done, such as one whose host was done under another name.
+// SkipUnit ends a unit that is not needed, such as one whose host was scanned under another name.
 func (q *Queries) SkipUnit(ctx context.Context, runID, targetID int64, reason string) error {
 	return q.endUnit(ctx, runID, targetID, UnitSkipped, reason)
 }
@@ -331,14 +348,16 @@ func (q *Queries) SkipUnit(ctx context.Context, runID, targetID int64, reason st
 func (q *Queries) endUnit(ctx context.Context, runID, targetID int64, state UnitState, reason string) error {
 	return q.atomic(ctx, func(q *Queries) error {
 		var worker string
-		err := q.one(ctx, []any{&worker}, `SELECT worker FROM units WHERE run_id = $1 AND target_id = $2 AND state < 2`, runID, targetID)
+		err := q.one(ctx, []any{&worker}, `SELECT worker FROM units WHERE run_id = $1 AND target_id = $2 AND state < 2`,
+			runID, targetID)
 		if errors.Is(err, ErrNotFound) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		n, err := q.exec(ctx, `UPDATE units SET state = $3, reason = $4, ended = $5 WHERE run_id = $1 AND target_id = $2 AND state < 2`,
+		n, err := q.exec(ctx,
+			`UPDATE units SET state = $3, reason = $4, ended = $5 WHERE run_id = $1 AND target_id = $2 AND state < 2`,
 			runID, targetID, state, reason, q.now())
 		if err != nil || n == 0 {
 			return err
@@ -351,18 +370,19 @@ func (q *Queries) endUnit(ctx context.Context, runID, targetID int64, state Unit
 	})
 }
 
-// ResetUnits lets the running units of a worker that is gone wait again, and returns them.
+// ResetUnits releases the running units of a worker that is gone, and returns them.
 func (q *Queries) ResetUnits(ctx context.Context, worker string) ([]Unit, error) {
 	var units []Unit
 	err := q.atomic(ctx, func(q *Queries) error {
 		var err error
-		if units, err = list(ctx, q, scanUnit, unitColumns+` WHERE u.worker = $1 AND u.state = 1 ORDER BY u.run_id, u.target_id`, worker); err != nil {
+		if units, err = list(ctx, q, scanUnit,
+			unitColumns+` WHERE u.worker = $1 AND u.state = 1 ORDER BY u.run_id, u.target_id`, worker); err != nil {
 			return err
 		}
 		kept := units[:0]
 		for _, u := range units {
-			n, err := q.exec(ctx, `UPDATE units SET state = 0, worker = '' WHERE run_id = $1 AND target_id = $2 AND state = 1 AND worker = $3`,
-				u.RunID, u.TargetID, worker)
+			n, err := q.exec(ctx,
+				`UPDATE units SET state = 0, worker = '' WHERE run_id = $1 AND target_id = $2 AND state = 1 AND worker = $3`, u.RunID, u.TargetID, worker)
 			if err != nil {
 				return err
 			}
@@ -377,7 +397,7 @@ func (q *Queries) ResetUnits(ctx context.Context, worker string) ([]Unit, error)
 	return units, err
 }
 
-// skipUnits ends what open runs still had to do of targets that are deleted.
+// skipUnits skips the open units of deleted targets.
 func (q *Queries) skipUnits(ctx context.Context, targetIDs []int64) error {
 	open, err := list(ctx, q, scanID, `SELECT id FROM runs WHERE ended = 0 ORDER BY id`)
 	if err != nil {

@@ -24,7 +24,8 @@ func TestRuns(t *testing.T) {
 		if n != len(targets) {
 			s.Fatalf("%d units, want those of the hosts that are enabled", n)
 		}
-		if n, err = s.AddUnits(s.ctx, r.ID, Selector{Targets: []int64{targets[0].ID}}); err != nil || n != len(targets) {
+		if n, err = s.AddUnits(s.ctx, r.ID, Selector{Targets: []int64{targets[0].ID}}); err != nil ||
+			n != len(targets) {
 			s.Fatalf("%d units after adding one twice, %v", n, err)
 		}
 		sweep := Run{Kind: RunDiscover}
@@ -52,13 +53,15 @@ func TestRuns(t *testing.T) {
 		s.ok(s.FailUnit(s.ctx, r.ID, targets[0].ID, "no route"))
 		s.ok(s.FailUnit(s.ctx, r.ID, targets[0].ID, "twice"))
 		s.record(s.scan(r, targets[1], 2, model.Exposed))
-		if units, err = s.TakeUnits(s.ctx, r.ID, batches[0], "w2"); err != nil || len(units) != 1 || units[0].Attempt != 2 || units[0].Worker != "w2" {
+		if units, err = s.TakeUnits(s.ctx, r.ID, batches[0], "w2"); err != nil || len(units) != 1 ||
+			units[0].Attempt != 2 || units[0].Worker != "w2" {
 			s.Fatalf("a second worker takes %+v, %v", units, err)
 		}
 		if units, err = s.ResetUnits(s.ctx, "w1"); err != nil || len(units) != 0 {
 			s.Fatalf("of the first worker are left %+v, %v", units, err)
 		}
-		if units, err = s.ResetUnits(s.ctx, "w2"); err != nil || len(units) != 1 || units[0].TargetID != targets[2].ID || units[0].State != UnitWaiting {
+		if units, err = s.ResetUnits(s.ctx, "w2"); err != nil || len(units) != 1 ||
+			units[0].TargetID != targets[2].ID || units[0].State != UnitWaiting {
 			s.Fatalf("of the second worker are left %+v, %v", units, err)
 		}
 		got, err := s.Run(s.ctx, r.ID)
@@ -80,7 +83,8 @@ func TestRuns(t *testing.T) {
 		if total != 1 || failed[0].Reason != "no route" {
 			s.Errorf("failed: %+v", failed)
 		}
-		if got, err = s.Run(s.ctx, r.ID); err != nil || got.State != RunDone || got.Done != 4 || !got.Ended.Equal(s.clock()) {
+		if got, err = s.Run(s.ctx, r.ID); err != nil || got.State != RunDone || got.Done != 4 ||
+			!got.Ended.Equal(s.clock()) {
 			s.Errorf("at the end %+v, %v", got, err)
 		}
 		s.fails(s.CancelRun(s.ctx, r.ID), ErrConflict)
@@ -100,7 +104,7 @@ func TestRuns(t *testing.T) {
 	})
 }
 
-// TestLateResult holds that a result for a run that was cancelled changes nothing.
+// TestLateResult checks that a result for a cancelled run changes nothing.
 func TestLateResult(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		targets := s.targets("a")
@@ -132,7 +136,7 @@ func TestRace(t *testing.T) {
 			wg.Go(func() {
 				var batch []*Result
 				for i := range targets {
-					i = (i + w*10) % len(targets) // each in another order, which would be a deadlock
+					i = (i + w*10) % len(targets) // each in a different order, which could deadlock
 					result := s.scan(r, targets[i], i, model.Exposed, "f1", "f2")
 					result.Worker = string(rune('A' + w))
 					result.Events = []Event{{Kind: EventNewHost, Text: "new"}}
@@ -174,7 +178,7 @@ func TestRace(t *testing.T) {
 	})
 }
 
-// consistent holds every counter against the rows that it counts.
+// consistent compares every counter with the rows that it counts.
 func (s *suite) consistent() {
 	s.Helper()
 	for what, query := range map[string]string{

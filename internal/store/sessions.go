@@ -8,7 +8,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// Sessions keeps the sessions of the web page, as scs asks for it.
+// Sessions stores the sessions of the web page. It implements the store interface of scs.
 type Sessions struct{ q *Queries }
 
 var (
@@ -16,10 +16,10 @@ var (
 	_ scs.IterableCtxStore = Sessions{}
 )
 
-// Sessions is the store's place for sessions.
+// Sessions returns the store of sessions.
 func (s *Store) Sessions() Sessions { return Sessions{&s.Queries} }
 
-// FindCtx returns a session that has not ended.
+// FindCtx returns a session that has not expired.
 func (s Sessions) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
 	var data []byte
 	err := s.q.one(ctx, []any{&data}, `SELECT data FROM sessions WHERE token = $1 AND until > $2`, token, s.q.now())
@@ -39,13 +39,14 @@ func (s Sessions) CommitCtx(ctx context.Context, token string, data []byte, unti
 	return err
 }
 
-// DeleteCtx ends a session.
+// DeleteCtx deletes a session.
 func (s Sessions) DeleteCtx(ctx context.Context, token string) error {
 	_, err := s.q.exec(ctx, `DELETE FROM sessions WHERE token = $1`, token)
 	return err
 }
 
-// AllCtx returns every session that has not ended, at most ten thousand: it serves "sign out everywhere" for local accounts.
+// AllCtx returns all sessions that have not expired, at most ten thousand: "sign out everywhere" for local accounts
+// uses it.
 func (s Sessions) AllCtx(ctx context.Context) (map[string][]byte, error) {
 	all := map[string][]byte{}
 	err := s.q.each(ctx, func(r row) error {

@@ -9,14 +9,14 @@ import (
 	"ipcguard/internal/model"
 )
 
-// notShared is a condition on units u of the run $1: nobody does the same for another open run at this moment, and began
-// after $1 was asked for. Such a unit waits, because the other's result ends it, too.
-// The open runs are few: SQLite takes CROSS JOIN as the order in which to look, and would else go through all running units.
+// notShared is a condition on units u of the run $1: no other open run is scanning the same target since $1 was
+// created. Otherwise the unit waits, because the other run's result ends it too. There are few open runs: CROSS JOIN
+// makes SQLite start with them, instead of scanning all running units.
 const notShared = ` NOT EXISTS (SELECT 1 FROM runs a CROSS JOIN runs b CROSS JOIN units o WHERE a.id = $1 AND b.ended = 0 AND b.id <> a.id
 	AND b.kind = a.kind AND (a.quick = 1 OR b.quick = 0) AND o.run_id = b.id AND o.target_id = u.target_id AND o.state = 1
 	AND o.started >= a.created)`
 
-// sharing is an open run as far as others' results may end its units.
+// sharing is an open run whose units may be ended by results of other runs.
 type sharing struct {
 	id      int64
 	kind    RunKind
@@ -24,19 +24,21 @@ type sharing struct {
 	created time.Time
 }
 
-// takes tells whether a run takes a result of another one. It takes none of a look that began before it was asked for, and a quick look
-// answers quick runs alone.
+// takes reports whether a run accepts a result of another run. It refuses a scan that began before the run was created;
+// a quick scan only serves quick runs.
 func (s *sharing) takes(r *Result, quick bool) bool {
 	began := r.At.Add(-time.Duration(r.DurationMS) * time.Millisecond)
 	return s.id != r.RunID && s.kind == r.Kind && (s.quick || !quick) && !began.Before(s.created)
 }
 
-// findSharing reads the open runs, where there are several.
+// findSharing reads the open runs, if there are several.
 func (rec *recorder) findSharing(ctx context.Context, results []*Result) error {
 	if !slices.ContainsFunc(results, func(r *Result) bool { return r.RunID != 0 }) {
 		return nil
 	}
-	open, err := list(ctx, rec.Queries, func(r row, s *sharing) error { return r.Scan(&s.id, &s.kind, &s.quick, &s.created) },
+	open, err := list(ctx, rec.Queries, func(r row, s *sharing) error {
+		return r.Scan(&s.id, &s.kind, &s.quick, &s.created)
+	},
 		`SELECT id, kind, quick, created FROM runs WHERE ended = 0 ORDER BY id`)
 	if err == nil && len(open) > 1 {
 		rec.open = open
@@ -44,7 +46,8 @@ func (rec *recorder) findSharing(ctx context.Context, results []*Result) error {
 	return err
 }
 
-// offer notes which units of other open runs end with a result. A result of such a unit itself, later in the group, comes too late.
+// offer records which units of other open runs end with a result. A later result of such a unit in the group comes too
+// late.
 func (rec *recorder) offer(i int, r *Result) {
 	if r.RunID == 0 || len(rec.open) == 0 {
 		return
@@ -62,14 +65,14 @@ func (rec *recorder) offer(i int, r *Result) {
 	}
 }
 
-// share ends the units of other open runs that wait for what was recorded just now: hosts are asked once for all of them.
+// share ends the units of other open runs that wait for what was just recorded: a host is scanned once for all of them.
 func (rec *recorder) share(ctx context.Context) error {
 	v := &values{columns: "run bigint, target bigint, result bigint"}
 	for u, i := range rec.offered {
 		v.add(u.run, u.target, i)
 	}
 	lock := ""
-	if rec.pg { // who has one has just taken it
+	if rec.pg { // the worker that runs one has just taken it
 		lock = ` FOR NO KEY UPDATE OF u SKIP LOCKED`
 	}
 	ended := &values{columns: "run bigint, target bigint, at bigint, worker text, reason text"}
@@ -91,7 +94,7 @@ func (rec *recorder) share(ctx context.Context) error {
 		WHERE units.run_id = v.run AND units.target_id = v.target`)
 }
 
-// countRun counts a unit that is done, and what came of it.
+// countRun counts a done unit and its verdict.
 func (rec *recorder) countRun(run int64, worker string, verdict model.Verdict, at time.Time) {
 	k := runShard{run, shardOf(worker)}
 	t := rec.runs[k]

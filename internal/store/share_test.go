@@ -7,7 +7,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestShare: runs that overlap share one look at a host, and each counts it.
+// TestShare: overlapping runs share one scan of a host, and each counts it.
 func TestShare(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		targets := s.targets("alpha", "beta", "gamma")
@@ -38,7 +38,8 @@ func TestShare(t *testing.T) {
 			r.DurationMS = r.At.Sub(began).Milliseconds()
 			s.record(r)
 		}
-		// One that is under way elsewhere is left waiting, and its result counts for every run that was asked for before it began.
+		// A unit in progress elsewhere waits, and the result counts for every run that was created before the scan
+		// began.
 		s.advance(time.Second)
 		if take(old, 0) != 1 || take(full, 0) != 0 || take(quick, 0) != 0 {
 			s.Error("a unit that another run is at was taken, or the first was not")
@@ -55,12 +56,12 @@ func TestShare(t *testing.T) {
 		if state(audit, 0) != UnitRunning {
 			s.Errorf("a scan ended an audit: %s", state(audit, 0))
 		}
-		// A look that began before a run was asked for is not its own.
+		// A scan that began before a run was created does not count for it.
 		look(old, 1, began)
 		if state(full, 1) != UnitWaiting {
 			s.Error("an older look was shared")
 		}
-		// A quick look answers no full run.
+		// A quick scan does not serve a full run.
 		if take(quick, 2) != 1 || take(full, 2) != 1 {
 			s.Error("a full run waits for a quick one")
 		}

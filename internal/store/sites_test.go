@@ -37,7 +37,8 @@ func TestSites(t *testing.T) {
 func TestTargets(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		web := Target{
-			SiteID: s.site.ID, Spec: "web.example:445", Tags: []string{"Prod ", "dmz", "prod"}, Owner: "Web", Criticality: CriticalityHigh,
+			SiteID: s.site.ID, Spec: "web.example:445", Tags: []string{"Prod ", "dmz", "prod"},
+			Owner: "Web", Criticality: CriticalityHigh,
 			Enabled: true, Note: "50% of sales_",
 		}
 		s.ok(s.SaveTarget(s.ctx, &web))
@@ -65,7 +66,7 @@ func TestTargets(t *testing.T) {
 			{TargetFilter{OnlyEnabled: true}, "web.example:445"},
 			{TargetFilter{Site: "main", Text: "WEB.ex"}, "web.example:445"},
 			{TargetFilter{Text: "0% of Sales_"}, "web.example:445"},
-			{TargetFilter{Text: "%"}, "web.example:445"}, // as itself: in the note
+			{TargetFilter{Text: "%"}, "web.example:445"}, // literally: in the note
 			{TargetFilter{Text: "_"}, "web.example:445"},
 			{TargetFilter{Text: `\`}, ""},
 			{TargetFilter{Site: "nowhere"}, ""},
@@ -98,7 +99,12 @@ func TestManyTargets(t *testing.T) {
 		const n = 1200
 		var all []Target
 		for i := range n {
-			all = append(all, Target{SiteID: s.site.ID, Spec: fmt.Sprintf("h%04d", i), Enabled: true, Tags: []string{fmt.Sprintf("t%d", i%3)}})
+			all = append(all, Target{
+				SiteID:  s.site.ID,
+				Spec:    fmt.Sprintf("h%04d", i),
+				Enabled: true,
+				Tags:    []string{fmt.Sprintf("t%d", i%3)},
+			})
 		}
 		counts := func(wantAdded, wantUpdated int) {
 			s.Helper()
@@ -123,7 +129,7 @@ func TestManyTargets(t *testing.T) {
 		seen := 0
 		s.ok(s.EachTarget(s.ctx, TargetFilter{Tag: "t1"}, func(t Target) error {
 			seen++
-			return s.SaveTarget(s.ctx, &t) // which may be done from inside
+			return s.SaveTarget(s.ctx, &t) // allowed from inside
 		}))
 		if want := n/3 - 1; seen != want && seen != n/3 {
 			s.Errorf("saw %d with the tag, want %d", seen, want)

@@ -15,14 +15,14 @@ import (
 	"ipcguard/internal/model"
 )
 
-// packer compresses and restores what is stored as zstd. Both ends may be used by many goroutines at once.
+// packer compresses and decompresses zstd data. It is safe for concurrent use.
 type packer struct {
 	enc *zstd.Encoder
 	dec *zstd.Decoder
 }
 
-// maxUnpacked bounds what one stored document may grow to: a hundred times the largest scan, and a file that was
-// tampered with must not fill the memory.
+// maxUnpacked bounds the size of a decompressed document: a hundred times the largest scan; a manipulated file must not
+// fill the memory.
 const maxUnpacked = 256 << 20
 
 func newPacker() (*packer, error) {
@@ -31,7 +31,8 @@ func newPacker() (*packer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxUnpacked), zstd.WithDecoderLowmem(true))
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxUnpacked),
+		zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
@@ -60,8 +61,8 @@ func (q *Queries) snapshotOf(body []byte) (Snapshot, error) {
 	return s, nil
 }
 
-// shared reads snapshots of one answer: hosts that look alike share one, which is unpacked once. Its maps are shared too,
-// and are for reading.
+// shared caches the snapshots of one query: hosts that look alike share one, which is decompressed once. Its maps are
+// shared and read-only.
 type shared struct {
 	q     *Queries
 	known map[int64]Snapshot
@@ -80,7 +81,7 @@ func (s *shared) read(id int64, body []byte) (Snapshot, error) {
 	return snapshot, err
 }
 
-// canonical is a snapshot as it is stored: equal ones have equal JSON, since encoding/json sorts maps by key.
+// canonical is a snapshot as stored: equal ones have equal JSON, since encoding/json sorts maps by key.
 type canonical struct {
 	hash  [16]byte
 	plain []byte
@@ -95,7 +96,7 @@ func canonicalOf(s Snapshot) (canonical, error) {
 	return canonical{[16]byte(sum[:16]), plain}, nil
 }
 
-// saveSnapshot finds or makes the row of a snapshot.
+// saveSnapshot returns the row of a snapshot, and creates it if needed.
 func (q *Queries) saveSnapshot(ctx context.Context, c canonical, known map[[16]byte]int64) (int64, error) {
 	if id := known[c.hash]; id != 0 {
 		return id, nil
@@ -109,10 +110,13 @@ func (q *Queries) saveSnapshot(ctx context.Context, c canonical, known map[[16]b
 	return id, err
 }
 
-// findOrInsert returns the ID of a row that many share, and whether it made it: what belongs to the row is written with it, in
-// one transaction. body, where it is not nil, is made for a new row alone.
-func (q *Queries) findOrInsert(ctx context.Context, find, insert string, key any, body func() any) (id int64, made bool, err error) {
-	for range 2 { // another transaction may make the row between the two; the insert waits for it, and finds it then
+// findOrInsert returns the ID of a shared row, and whether it was created: what belongs to the row is then written in
+// the same transaction. body, if not nil, is only called for a new row.
+func (q *Queries) findOrInsert(
+	ctx context.Context, find, insert string, key any, body func() any,
+) (id int64, made bool, err error) {
+	// Another transaction may create the row between the two statements; the insert waits for it and then finds it.
+	for range 2 {
 		err := q.one(ctx, []any{&id}, find, key)
 		if err == nil || !errors.Is(err, ErrNotFound) {
 			return id, false, err
@@ -128,11 +132,12 @@ func (q *Queries) findOrInsert(ctx context.Context, find, insert string, key any
 	return 0, false, fmt.Errorf("%w: %w: a shared row came and went", ErrUnavailable, errAgain)
 }
 
-// LastSnapshot is a host's latest of a kind, and when a result last showed it.
+// LastSnapshot returns a host's latest snapshot of a kind, and when a result last had it.
 func (q *Queries) LastSnapshot(ctx context.Context, hostID int64, kind RunKind) (Snapshot, time.Time, error) {
 	var body []byte
 	var at time.Time
-	if err := q.one(ctx, []any{&body, &at}, `SELECT p.body, s.last_at FROM spans s JOIN snapshots p ON p.id = s.snapshot_id
+	if err := q.one(ctx, []any{&body, &at},
+		`SELECT p.body, s.last_at FROM spans s JOIN snapshots p ON p.id = s.snapshot_id
 		WHERE s.host_id = $1 AND s.kind = $2 AND s.until = 0`, hostID, kind); err != nil {
 		return Snapshot{}, time.Time{}, err
 	}
@@ -140,7 +145,7 @@ func (q *Queries) LastSnapshot(ctx context.Context, hostID int64, kind RunKind) 
 	return s, at, err
 }
 
-// LastSnapshots are the latest of a kind of many hosts, at most [MaxPage]; a host without one is not in the answer.
+// LastSnapshots returns the latest snapshots of a kind of at most [MaxPage] hosts; hosts without one are left out.
 func (q *Queries) LastSnapshots(ctx context.Context, hostIDs []int64, kind RunKind) (map[int64]Snapshot, error) {
 	if len(hostIDs) > MaxPage {
 		return nil, fmt.Errorf("store: snapshots of %d hosts at once, at most %d", len(hostIDs), MaxPage)
@@ -160,10 +165,10 @@ func (q *Queries) LastSnapshots(ctx context.Context, hostIDs []int64, kind RunKi
 	return out, err
 }
 
-// maxSpans bounds a host's history in one answer: more changes than this are noise, and the latest count.
+// maxSpans bounds a host's returned history: more changes than this are noise, and the latest matter.
 const maxSpans = 1000
 
-// Spans is a host's history of a kind, oldest first: the last 1000 stretches.
+// Spans returns a host's history of a kind, oldest first: the last 1000 spans.
 func (q *Queries) Spans(ctx context.Context, hostID int64, kind RunKind) ([]Span, error) {
 	shared := q.shared()
 	out, err := list(ctx, q, func(r row, s *Span) error {
@@ -181,14 +186,14 @@ func (q *Queries) Spans(ctx context.Context, hostID int64, kind RunKind) ([]Span
 	return out, err
 }
 
-// Result is one, without its snapshot.
+// Result returns a result without its snapshot.
 func (q *Queries) Result(ctx context.Context, id int64) (r Result, err error) {
 	err = q.one(ctx, []any{&r.ID, &r.RunID, &r.TargetID, &r.HostID, &r.Kind, &r.At, &r.Verdict, &r.Reason},
 		`SELECT id, run_id, target_id, host_id, kind, at, verdict, reason FROM results WHERE id = $1`, id)
 	return r, err
 }
 
-// Results lists a page of a host's results, the last first, and says how many there are.
+// Results returns a page of a host's results, the last first, and their total number.
 func (q *Queries) Results(ctx context.Context, hostID int64, p Page) ([]Result, int, error) {
 	order, err := p.order(map[string]string{"at": "r.at"}, "-at", "r.id")
 	if err != nil {
@@ -204,7 +209,8 @@ func (q *Queries) Results(ctx context.Context, hostID int64, p Page) ([]Result, 
 	out, err := list(ctx, q, func(r row, v *Result) error {
 		var id int64
 		var body []byte
-		if err := r.Scan(&v.ID, &v.RunID, &v.TargetID, &v.HostID, &v.Kind, &v.At, &v.Verdict, &v.Reason, &v.Partial, &v.DurationMS,
+		if err := r.Scan(&v.ID, &v.RunID, &v.TargetID, &v.HostID, &v.Kind, &v.At, &v.Verdict, &v.Reason, &v.Partial,
+			&v.DurationMS,
 			&v.Requests, &v.Worker, &id, &body); err != nil {
 			return err
 		}
@@ -217,23 +223,28 @@ func (q *Queries) Results(ctx context.Context, hostID int64, p Page) ([]Result, 
 	return out, total, err
 }
 
-// few is up to how many changes the hosts that changed are looked up one by one; beyond that going over all spans is quicker.
+// few is the number of changes up to which changed hosts are looked up one by one; beyond it, scanning all spans is
+// faster.
 const few = 5000
 
-// Compare lists the hosts whose snapshot of a kind was not the same at two times, by host and kind. A host that was not
-// there yet has an empty snapshot with no verdict. Sorting by name or site takes longer than by id, which is the standard.
+// Compare returns the hosts whose snapshot of a kind differs between two times, by host and kind. A host that did not
+// exist at the first has an empty snapshot without a verdict. Sorting by name or site is slower than by id, the
+// default.
 func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter, p Page) ([]Difference, int, error) {
 	if to.Before(from) {
 		return nil, 0, fmt.Errorf("%w: the second time is before the first", ErrAsked)
 	}
 	order, err := p.order(map[string]string{
-		"id": "c.host_id", "name": "h.sort_name", "site": "h.site_id", "before": "COALESCE(c.x, 0)", "after": "c.y", // of two like states the hosts are together
+		// Hosts with the same change are adjacent when sorted by before or after.
+		"id": "c.host_id", "name": "h.sort_name", "site": "h.site_id", "before": "COALESCE(c.x, 0)", "after": "c.y",
 	}, "id", "c.host_id")
 	if err != nil {
 		return nil, 0, err
 	}
 	var begun int
-	if err := q.one(ctx, []any{&begun}, `SELECT count(*) FROM (SELECT 1 FROM spans WHERE since > $1 AND since <= $2 LIMIT $3) b`, from, to, few); err != nil {
+	if err := q.one(ctx, []any{&begun},
+		`SELECT count(*) FROM (SELECT 1 FROM spans WHERE since > $1 AND since <= $2 LIMIT $3) b`, from, to,
+		few); err != nil {
 		return nil, 0, err
 	}
 	w := &where{pg: q.pg}
@@ -245,7 +256,7 @@ func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter,
 		w.args = only.args
 		w.parts = append(w.parts, `host_id IN (SELECT h.id FROM hosts h`+only.String()+`)`)
 	}
-	if begun < few { // only a host of which a span began between the two can differ
+	if begun < few { // only hosts with a span that began between the two can differ
 		w.parts = append(w.parts, `host_id IN (SELECT host_id FROM spans WHERE since > `+a+` AND since <= `+b+`)`)
 	}
 	x, y := then(a), then(b)
@@ -255,7 +266,8 @@ func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter,
 	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM (`+changed+`) c`, w.args...); err != nil {
 		return nil, 0, err
 	}
-	page := changed + strings.ReplaceAll(order, "c.", "") + `, kind` // in the order in which they are found: it stops at the last of the page
+	// In index order: the query stops at the end of the page.
+	page := changed + strings.ReplaceAll(order, "c.", "") + `, kind`
 	if sort := strings.TrimPrefix(p.Sort, "-"); sort != "" && sort != "id" {
 		page = `SELECT c.* FROM (` + changed + `) c JOIN hosts h ON h.id = c.host_id` + order + `, c.kind`
 	}
@@ -276,12 +288,13 @@ func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter,
 		d.After, err = shared.read(y, after)
 		return err
 	}, `SELECT h.id, h.name, (SELECT s.name FROM sites s WHERE s.id = h.site_id), c.kind, COALESCE(c.x, 0), p.body, c.y, n.body FROM (`+page+`) c
-		JOIN hosts h ON h.id = c.host_id LEFT JOIN snapshots p ON p.id = c.x JOIN snapshots n ON n.id = c.y`+order+`, c.kind`, w.args...)
+		JOIN hosts h ON h.id = c.host_id LEFT JOIN snapshots p ON p.id = c.x JOIN snapshots n ON n.id = c.y`+order+
+		`, c.kind`, w.args...)
 	return out, total, err
 }
 
-// Trend is how many hosts of a site, or of all (""), had each verdict at the end of every day from a day to another, in
-// UTC. At most ten years.
+// Trend returns the number of hosts of a site, or of all (""), with each verdict at the end of every day of a period,
+// in UTC. The period is at most ten years.
 func (q *Queries) Trend(ctx context.Context, from, to time.Time, site string) ([]TrendPoint, error) {
 	first, last := time.UnixMicro(day(from)).UTC(), time.UnixMicro(day(to)).UTC()
 	if days := last.Sub(first) / (24 * time.Hour); days < 0 || days > 3660 {
@@ -296,7 +309,9 @@ func (q *Queries) Trend(ctx context.Context, from, to time.Time, site string) ([
 		day                               time.Time
 		exposed, limited, closed, unknown int
 	}
-	steps, err := list(ctx, q, func(r row, s *step) error { return r.Scan(&s.day, &s.exposed, &s.limited, &s.closed, &s.unknown) },
+	steps, err := list(ctx, q, func(r row, s *step) error {
+		return r.Scan(&s.day, &s.exposed, &s.limited, &s.closed, &s.unknown)
+	},
 		`SELECT day, CAST(sum(exposed) AS BIGINT), CAST(sum(limited) AS BIGINT), CAST(sum(closed) AS BIGINT), CAST(sum(unknown) AS BIGINT)
 		FROM trend`+w.String()+` GROUP BY day ORDER BY day`, w.args...)
 	if err != nil {
@@ -308,7 +323,8 @@ func (q *Queries) Trend(ctx context.Context, from, to time.Time, site string) ([
 		for len(steps) > 0 && !steps[0].day.After(d) {
 			s := steps[0]
 			steps = steps[1:]
-			now.Exposed, now.Limited, now.Closed, now.Unknown = now.Exposed+s.exposed, now.Limited+s.limited, now.Closed+s.closed, now.Unknown+s.unknown
+			now.Exposed, now.Limited, now.Closed, now.Unknown = now.Exposed+
+				s.exposed, now.Limited+s.limited, now.Closed+s.closed, now.Unknown+s.unknown
 		}
 		now.Day = d
 		points = append(points, now)
@@ -316,7 +332,7 @@ func (q *Queries) Trend(ctx context.Context, from, to time.Time, site string) ([
 	return points, nil
 }
 
-// verdictColumn says in which of the four counters a verdict falls.
+// add adds n to the counter of a verdict.
 func (t *tally) add(v model.Verdict, n int64) {
 	switch v {
 	case model.Exposed:

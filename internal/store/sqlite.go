@@ -14,8 +14,8 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// uriPath is an absolute path as it stands in a URI: what begins with a drive has a slash before it.
-// See https://sqlite.org/uri.html 3.1.
+// uriPath returns an absolute path as part of a URI: a path with a drive gets a leading slash. See
+// https://sqlite.org/uri.html 3.1.
 func uriPath(path string) string {
 	if !strings.HasPrefix(path, "/") {
 		return "/" + path
@@ -23,11 +23,11 @@ func uriPath(path string) string {
 	return path
 }
 
-// openSQLite opens the file with one writer and several readers, which in WAL mode do not wait for one another. Only the
-// process that holds the lock file writes, so a wait for a lock is short: checkpoints and a backup beside it.
+// openSQLite opens the file with one writer and several readers, which in WAL mode do not wait for each other. Only the
+// process that holds the lock file writes, so waits for a lock are short: checkpoints and a concurrent backup.
 //
-// synchronous=NORMAL: a killed process loses nothing; a machine that loses power may lose the last transactions, each
-// whole, and their units are then done again.
+// With synchronous=NORMAL a killed process loses nothing; after a power failure the last transactions may be missing,
+// each as a whole, and their units are then scanned again.
 func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 	if path == "" {
 		return errors.New("store: no database named")
@@ -42,7 +42,7 @@ func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 			return err
 		}
 	}
-	// Nobody else may read it: it knows which hosts are open, and who signs in.
+	// Other accounts must not read it: it contains which hosts are open, and who signs in.
 	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return fmt.Errorf("store: %w", err)
 	} else if err := f.Close(); err != nil {
@@ -73,7 +73,7 @@ func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 	if s.reader, err = open(o.Conns, "cache_size(-4096)", "query_only(1)", "mmap_size(1073741824)"); err != nil {
 		return err
 	}
-	// What readers hold of the file is given back when nobody looks at pages.
+	// The readers' caches are freed when nobody uses pages.
 	s.reader.SetConnMaxIdleTime(time.Minute)
 	s.reader.SetConnMaxLifetime(10 * time.Minute)
 	s.c = lite{reader: s.reader, writer: s.writer}

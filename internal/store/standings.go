@@ -7,7 +7,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Standing is how many hosts of an owner at a site have a verdict, and when the one that has not changed for longest did.
+// Standing is the number of hosts of an owner at a site with a verdict, and when the one that is unchanged for longest
+// changed.
 type Standing struct {
 	Site    string        `json:"site"`
 	Owner   string        `json:"owner"`
@@ -16,11 +17,11 @@ type Standing struct {
 	Oldest  time.Time     `json:"oldest"`
 }
 
-// Exposed tells whether these hosts are exposed.
+// Exposed reports whether these hosts are exposed.
 func (s Standing) Exposed() bool { return s.Verdict == model.Exposed }
 
-// Score is the share of hosts that are closed, of a hundred, rounded down, so that 100 is every host: one that is limited counts half. What is
-// exposed counts nothing, and neither does what is not known: nobody has seen that it is closed. There is none without hosts.
+// Score is the percentage of closed hosts, rounded down, so that 100 is every host. A limited host counts half; an
+// exposed or unknown one counts nothing, since nothing shows that it is closed. Without hosts there is no score.
 func (c Counts) Score() (n int, ok bool) {
 	all := c.Exposed + c.Limited + c.Closed + c.Unknown
 	if all <= 0 {
@@ -29,7 +30,7 @@ func (c Counts) Score() (n int, ok bool) {
 	return (2*c.Closed + c.Limited) * 100 / (2 * all), true
 }
 
-// CountsOf adds standings up by their verdict, as [Queries.Counts] counts hosts.
+// CountsOf adds up standings by verdict, like [Queries.Counts].
 func CountsOf(all []Standing) (c Counts) {
 	for _, s := range all {
 		c.add(s.Verdict, s.Hosts)
@@ -37,15 +38,17 @@ func CountsOf(all []Standing) (c Counts) {
 	return c
 }
 
-// Standings counts the hosts that a filter takes by site, owner and verdict.
+// Standings counts the matching hosts by site, owner and verdict.
 func (q *Queries) Standings(ctx context.Context, f HostFilter) ([]Standing, error) {
 	w := f.where(q.pg)
-	return list(ctx, q, func(r row, s *Standing) error { return r.Scan(&s.Site, &s.Owner, &s.Verdict, &s.Hosts, &s.Oldest) },
+	return list(ctx, q, func(r row, s *Standing) error {
+		return r.Scan(&s.Site, &s.Owner, &s.Verdict, &s.Hosts, &s.Oldest)
+	},
 		`SELECT s.name, g.owner, g.verdict, g.hosts, g.oldest FROM (SELECT h.site_id, h.owner, h.verdict, count(*) AS hosts, min(h.last_changed) AS oldest
 		FROM hosts h`+w.String()+` GROUP BY h.site_id, h.owner, h.verdict) g JOIN sites s ON s.id = g.site_id ORDER BY s.name, g.owner, g.verdict`, w.args...)
 }
 
-// OpenSince says of hosts since when the oldest of their open findings is open. Hosts without one are not in the answer.
+// OpenSince returns since when the oldest open finding of each host is open. Hosts without one are left out.
 func (q *Queries) OpenSince(ctx context.Context, f HostFilter) (map[int64]time.Time, error) {
 	w := f.where(q.pg)
 	out := map[int64]time.Time{}

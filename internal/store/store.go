@@ -13,18 +13,18 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Options of a store. The zero value serves one server.
+// Options configure a store. The zero value suits one server.
 type Options struct {
 	// Conns bounds the connections to PostgreSQL, or the readers of SQLite; 0 is 8: enough for the pages of a few
 	// people and the jobs of one process, and few enough for many workers on one PostgreSQL (100 by default).
 	Conns int
-	// Shared leaves the lock on an SQLite file alone: for reading beside a running server, such as a backup.
+	// Shared skips the lock on an SQLite file: for reading beside a running server, such as a backup.
 	Shared bool
-	// Clock is time.Now where it is nil.
+	// Clock returns the time; nil is time.Now.
 	Clock func() time.Time
 }
 
-// Store is an open database. It is safe for use by many goroutines.
+// Store is an open database. It is safe for concurrent use.
 type Store struct {
 	Queries
 	clock  func() time.Time
@@ -38,15 +38,15 @@ type Store struct {
 	prepared *prepared // of writer
 }
 
-// Tx is a transaction. Inside one, use its methods alone: on SQLite there is one writer, and a change through the [Store]
-// would wait for the transaction that it is called from.
+// Tx is a transaction. Inside one, use only its methods: SQLite has one writer, and a write through the [Store] would
+// wait for the transaction that calls it.
 type Tx struct {
 	Queries
 	after []func()
 }
 
-// AfterCommit has something done once the transaction has ended well: what is told outside must not be told of what was not
-// kept. It must not use the transaction.
+// AfterCommit calls do after the transaction has committed, so that only what was stored is reported elsewhere. do must
+// not use the transaction.
 func (tx *Tx) AfterCommit(do func()) { tx.after = append(tx.after, do) }
 
 func (tx *Tx) told(err error) error {
@@ -64,8 +64,8 @@ const (
 	KindPostgres = "postgres"
 )
 
-// Open opens a database: a path or sqlite:PATH (made when it is not there), or postgres://…. It does not migrate: see
-// [Store.Migrate]. Where another server has the SQLite file it fails with [ErrBusy], and says which.
+// Open opens a database: a path or sqlite:PATH (created if it does not exist), or postgres://…. It does not migrate:
+// see [Store.Migrate]. If another server has the SQLite file, it fails with [ErrBusy] and names it.
 func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -91,7 +91,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	return st, nil
 }
 
-// Close closes the database and gives its lock back. Closing again does nothing.
+// Close closes the database and releases its lock. Further calls do nothing.
 func (s *Store) Close() error {
 	var errs []error
 	if s.pool != nil {
@@ -109,7 +109,7 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// Kind is [KindSQLite] or [KindPostgres].
+// Kind returns [KindSQLite] or [KindPostgres].
 func (s *Store) Kind() string {
 	if s.pool != nil {
 		return KindPostgres
@@ -117,26 +117,26 @@ func (s *Store) Kind() string {
 	return KindSQLite
 }
 
-// Pool is PostgreSQL's, nil on SQLite.
+// Pool returns PostgreSQL's connection pool, nil on SQLite.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
-// DB is SQLite's one writing connection, nil on PostgreSQL.
+// DB returns SQLite's only write connection, nil on PostgreSQL.
 func (s *Store) DB() *sql.DB { return s.writer }
 
-// PGX is PostgreSQL's transaction, nil on SQLite.
+// PGX returns PostgreSQL's transaction, nil on SQLite.
 func (tx *Tx) PGX() pgx.Tx { return tx.pgtx }
 
-// SQL is SQLite's transaction, nil on PostgreSQL.
+// SQL returns SQLite's transaction, nil on PostgreSQL.
 func (tx *Tx) SQL() *sql.Tx { return tx.sqtx }
 
 func (q *Queries) now() time.Time { return q.st.clock() }
 
-// attempts bounds how often a transaction that met another one is run again: each time the wait grows, to about a second
-// altogether, after which the database is too busy to serve anybody.
+// attempts bounds the retries of a transaction that conflicted with another: the wait grows each time, to about a
+// second in total, after which the database is too busy to serve anybody.
 const attempts = 8
 
-// InTx runs f in a transaction, and commits when it returns nil. f may run several times, when the transaction met another
-// one, and must not change anything but the database.
+// InTx runs f in a transaction, and commits if it returns nil. f may run several times if the transaction conflicts
+// with another one, and must change nothing but the database.
 func (s *Store) InTx(ctx context.Context, f func(tx *Tx) error) error {
 	for i := 0; ; i++ {
 		err := s.try(ctx, f)
@@ -165,8 +165,12 @@ func (s *Store) trySQLite(ctx context.Context, f func(tx *Tx) error) (err error)
 	if err != nil {
 		return classify(err)
 	}
-	defer func() { _ = sqtx.Rollback() }() // after a commit it does nothing
-	tx := &Tx{Queries: Queries{c: &liteTx{tx: sqtx, prepared: s.prepared, known: map[string]*sql.Stmt{}}, st: s, sqtx: sqtx}}
+	defer func() { _ = sqtx.Rollback() }() // does nothing after a commit
+	tx := &Tx{Queries: Queries{
+		c:    &liteTx{tx: sqtx, prepared: s.prepared, known: map[string]*sql.Stmt{}},
+		st:   s,
+		sqtx: sqtx,
+	}}
 	if err := f(tx); err != nil {
 		return err
 	}
@@ -178,7 +182,7 @@ func (s *Store) tryPostgres(ctx context.Context, f func(tx *Tx) error) error {
 	if err != nil {
 		return classify(err)
 	}
-	defer func() { // also where ctx has ended; after a commit it does nothing
+	defer func() { // even if ctx has ended; does nothing after a commit
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		_ = pgtx.Rollback(ctx)
@@ -190,7 +194,7 @@ func (s *Store) tryPostgres(ctx context.Context, f func(tx *Tx) error) error {
 	return tx.told(classify(pgtx.Commit(ctx)))
 }
 
-// Ping asks the database whether it is there.
+// Ping checks that the database answers.
 func (q *Queries) Ping(ctx context.Context) error {
 	var n int
 	if err := q.one(ctx, []any{&n}, `SELECT 1`); err != nil {

@@ -16,9 +16,10 @@ func scanTarget(r row, t *Target) error {
 		&t.AuditSource, &t.Enabled, &t.FoundBy, &t.HostID, &t.Note, &t.Created)
 }
 
-// targetSorts are the columns that targets can be sorted by.
+// targetSorts are the columns by which targets can be sorted.
 var targetSorts = map[string]string{
-	"id": "t.id", "spec": "t.spec", "site": "t.site_id", "owner": "t.owner", "criticality": "t.criticality", "kind": "t.kind",
+	"id": "t.id", "spec": "t.spec", "site": "t.site_id", "owner": "t.owner",
+	"criticality": "t.criticality", "kind": "t.kind",
 	"created": "t.created", "tags": "t.tags", "host": "COALESCE(t.host_id, 0)", "note": "t.note",
 }
 
@@ -50,7 +51,7 @@ func (f TargetFilter) where(pg bool) *where {
 	return w
 }
 
-// Targets lists a page, and says how many there are.
+// Targets returns a page of targets and their total number.
 func (q *Queries) Targets(ctx context.Context, f TargetFilter, p Page) ([]Target, int, error) {
 	order, err := p.order(targetSorts, "spec", "t.id")
 	if err != nil {
@@ -65,12 +66,12 @@ func (q *Queries) Targets(ctx context.Context, f TargetFilter, p Page) ([]Target
 	return all, total, err
 }
 
-// Target finds a target.
+// Target returns a target.
 func (q *Queries) Target(ctx context.Context, id int64) (Target, error) {
 	return get(ctx, q, scanTarget, targetColumns+` WHERE t.id = $1`, id)
 }
 
-// EachTarget calls f for every target, by ID. f may use the store: a thousand are read at a time.
+// EachTarget calls do for every target, ordered by ID. do may use the store: a thousand targets are read at a time.
 func (q *Queries) EachTarget(ctx context.Context, f TargetFilter, do func(Target) error) error {
 	after := int64(0)
 	for {
@@ -106,7 +107,7 @@ func (t *Target) normalise() error {
 	return nil
 }
 
-// normalTags makes tags lower case, sorted, and once each.
+// normalTags returns tags in lower case, sorted and without duplicates.
 func normalTags(tags []string) []string {
 	out := make([]string, 0, len(tags))
 	for _, tag := range tags {
@@ -120,8 +121,9 @@ func normalTags(tags []string) []string {
 
 func normalTag(tag string) string { return clean(strings.ToLower(strings.TrimSpace(tag))) }
 
-// SaveTarget makes a target where its ID is 0, or changes it. Another one with its site and spec is [ErrConflict].
-// FoundBy, HostID and Created stay as they are when it is changed. One that goes to another site leads to no host: that is the other site's.
+// SaveTarget creates a target if its ID is 0, or updates it. If another one has its site and spec, it returns
+// [ErrConflict]. An update keeps FoundBy, HostID and Created. A target that moves to another site loses its host, which
+// belongs to the old site.
 func (q *Queries) SaveTarget(ctx context.Context, t *Target) error {
 	if err := t.normalise(); err != nil {
 		return err
@@ -131,8 +133,9 @@ func (q *Queries) SaveTarget(ctx context.Context, t *Target) error {
 			return q.insertTarget(ctx, t)
 		}
 		var taken int
-		if err := q.one(ctx, []any{&taken}, `SELECT count(*) FROM targets WHERE site_id = $1 AND spec = $2 AND id <> $3`,
-			t.SiteID, t.Spec, t.ID); err != nil {
+		if err := q.one(ctx, []any{&taken},
+			`SELECT count(*) FROM targets WHERE site_id = $1 AND spec = $2 AND id <> $3`, t.SiteID, t.Spec,
+			t.ID); err != nil {
 			return err
 		}
 		if taken > 0 {
@@ -141,16 +144,18 @@ func (q *Queries) SaveTarget(ctx context.Context, t *Target) error {
 		if err := q.leaveSite(ctx, t); err != nil {
 			return err
 		}
-		if err := q.must(ctx, `UPDATE targets SET site_id = $2, spec = $3, kind = $4, tags = $5, owner = $6, criticality = $7,
+		if err := q.must(ctx,
+			`UPDATE targets SET site_id = $2, spec = $3, kind = $4, tags = $5, owner = $6, criticality = $7,
 			credential = $8, audit_source = $9, enabled = $10, note = $11 WHERE id = $1`,
-			t.ID, t.SiteID, t.Spec, t.Kind, t.Tags, t.Owner, t.Criticality, orNull(t.Credential), t.AuditSource, t.Enabled, t.Note); err != nil {
+			t.ID, t.SiteID, t.Spec, t.Kind, t.Tags, t.Owner, t.Criticality, orNull(t.Credential), t.AuditSource,
+			t.Enabled, t.Note); err != nil {
 			return err
 		}
 		return q.targetChanged(ctx, t)
 	})
 }
 
-// leaveSite parts a target from its host where it goes to another site: who sees the one does not see the other.
+// leaveSite unlinks a target from its host if it moves to another site: whoever sees one must not see the other.
 func (q *Queries) leaveSite(ctx context.Context, t *Target) error {
 	before, err := q.Target(ctx, t.ID)
 	if err != nil || before.SiteID == t.SiteID || before.HostID == 0 {
@@ -162,7 +167,7 @@ func (q *Queries) leaveSite(ctx context.Context, t *Target) error {
 	return q.refreshHost(ctx, before.HostID)
 }
 
-// orNull is what refers to nothing.
+// orNull returns NULL for 0.
 func orNull(id int64) any {
 	if id == 0 {
 		return nil
@@ -174,14 +179,16 @@ func (q *Queries) insertTarget(ctx context.Context, t *Target) error {
 	if t.Created.IsZero() {
 		t.Created = q.now()
 	}
-	if err := q.insert(ctx, &t.ID, `INSERT INTO targets (site_id, spec, kind, tags, owner, criticality, credential, audit_source, enabled,
+	if err := q.insert(ctx, &t.ID,
+		`INSERT INTO targets (site_id, spec, kind, tags, owner, criticality, credential, audit_source, enabled,
 		found_by, host_id, note, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (site_id, spec) DO NOTHING RETURNING id`,
 		t.SiteID, t.Spec, t.Kind, t.Tags, t.Owner, t.Criticality, orNull(t.Credential), t.AuditSource, t.Enabled,
 		t.FoundBy, orNull(t.HostID), t.Note, t.Created); err != nil {
 		return err
 	}
-	if err := q.insertTags(ctx, `INSERT INTO target_tags (tag, target_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, t.ID, t.Tags); err != nil {
+	if err := q.insertTags(ctx, `INSERT INTO target_tags (tag, target_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+		t.ID, t.Tags); err != nil {
 		return err
 	}
 	if t.HostID != 0 {
@@ -199,16 +206,17 @@ func (q *Queries) insertTags(ctx context.Context, query string, id int64, tags [
 	return nil
 }
 
-// targetChanged writes a target's tags, and takes them over to its host.
+// targetChanged writes a target's tags and updates its host.
 func (q *Queries) targetChanged(ctx context.Context, t *Target) error {
 	if _, err := q.exec(ctx, `DELETE FROM target_tags WHERE target_id = $1`, t.ID); err != nil {
 		return err
 	}
-	if err := q.insertTags(ctx, `INSERT INTO target_tags (tag, target_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, t.ID, t.Tags); err != nil {
+	if err := q.insertTags(ctx, `INSERT INTO target_tags (tag, target_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+		t.ID, t.Tags); err != nil {
 		return err
 	}
-	if err := q.one(ctx, []any{&t.HostID, &t.FoundBy, &t.Created}, `SELECT COALESCE(host_id, 0), found_by, created FROM targets WHERE id = $1`,
-		t.ID); err != nil {
+	if err := q.one(ctx, []any{&t.HostID, &t.FoundBy, &t.Created},
+		`SELECT COALESCE(host_id, 0), found_by, created FROM targets WHERE id = $1`, t.ID); err != nil {
 		return err
 	}
 	if t.HostID == 0 {
@@ -217,12 +225,12 @@ func (q *Queries) targetChanged(ctx context.Context, t *Target) error {
 	return q.refreshHost(ctx, t.HostID)
 }
 
-// targetBatch is how many targets are saved in one transaction: enough that its cost does not count, few enough that the
-// results of a running scan wait for no longer than a tenth of a second.
+// targetBatch is the number of targets saved in one transaction: enough to make its cost negligible, few enough that
+// the results of a running scan wait no longer than a tenth of a second.
 const targetBatch = 500
 
-// SaveTargets makes or changes many targets by site and spec, and counts the new and the changed ones. It is many
-// transactions: an error leaves those before it saved. Inside a transaction it is a part of that. IDs are filled in.
+// SaveTargets creates or updates many targets by site and spec, and counts both. It uses many transactions: after an
+// error the earlier ones stay saved. Inside a transaction it is part of that. It fills in IDs.
 func (q *Queries) SaveTargets(ctx context.Context, targets []Target) (added, updated int, err error) {
 	for part := range slices.Chunk(targets, targetBatch) {
 		var plus, changed int
@@ -257,14 +265,17 @@ func (q *Queries) upsertTarget(ctx context.Context, t *Target) (isNew, differs b
 	if err = q.insertTarget(ctx, t); !errors.Is(err, ErrConflict) {
 		return true, false, err
 	}
-	n, err := q.exec(ctx, `UPDATE targets SET kind = $3, tags = $4, owner = $5, criticality = $6, credential = $7, audit_source = $8,
+	n, err := q.exec(ctx,
+		`UPDATE targets SET kind = $3, tags = $4, owner = $5, criticality = $6, credential = $7, audit_source = $8,
 		enabled = $9, note = $10 WHERE site_id = $1 AND spec = $2 AND (kind <> $3 OR tags <> $4 OR owner <> $5 OR criticality <> $6
 		OR COALESCE(credential, 0) <> $11 OR audit_source <> $8 OR enabled <> $9 OR note <> $10)`,
-		t.SiteID, t.Spec, t.Kind, t.Tags, t.Owner, t.Criticality, orNull(t.Credential), t.AuditSource, t.Enabled, t.Note, t.Credential)
+		t.SiteID, t.Spec, t.Kind, t.Tags, t.Owner, t.Criticality, orNull(t.Credential), t.AuditSource, t.Enabled,
+		t.Note, t.Credential)
 	if err != nil {
 		return false, false, err
 	}
-	if err := q.one(ctx, []any{&t.ID}, `SELECT id FROM targets WHERE site_id = $1 AND spec = $2`, t.SiteID, t.Spec); err != nil {
+	if err := q.one(ctx, []any{&t.ID}, `SELECT id FROM targets WHERE site_id = $1 AND spec = $2`,
+		t.SiteID, t.Spec); err != nil {
 		return false, false, err
 	}
 	if n == 0 {
@@ -273,7 +284,7 @@ func (q *Queries) upsertTarget(ctx context.Context, t *Target) (isNew, differs b
 	return false, true, q.targetChanged(ctx, t)
 }
 
-// DeleteTargets removes targets, at most [MaxPage] at a time. What a run still had to do of them is skipped; hosts stay.
+// DeleteTargets deletes targets, at most [MaxPage] at a time. Their open units are skipped; hosts stay.
 func (q *Queries) DeleteTargets(ctx context.Context, targetIDs []int64) error {
 	for part := range slices.Chunk(targetIDs, MaxPage) {
 		err := q.atomic(ctx, func(q *Queries) error {
@@ -302,13 +313,15 @@ func (q *Queries) DeleteTargets(ctx context.Context, targetIDs []int64) error {
 	return nil
 }
 
-// Tags lists every tag of a target or host of some sites.
+// Tags returns all tags of targets and hosts of some sites.
 func (q *Queries) Tags(ctx context.Context, within Sites) ([]string, error) {
 	if within != nil {
-		return q.strings(ctx, `SELECT g.tag FROM target_tags g JOIN targets t ON t.id = g.target_id WHERE t.site_id `+q.in("$1")+`
-			UNION SELECT g.tag FROM host_tags g JOIN hosts h ON h.id = g.host_id WHERE h.site_id `+q.in("$1")+` ORDER BY 1`, q.ids(within))
+		return q.strings(ctx,
+			`SELECT g.tag FROM target_tags g JOIN targets t ON t.id = g.target_id WHERE t.site_id `+q.in("$1")+`
+			UNION SELECT g.tag FROM host_tags g JOIN hosts h ON h.id = g.host_id WHERE h.site_id `+q.in("$1")+
+				` ORDER BY 1`, q.ids(within))
 	}
-	// Each step looks up the next tag in the index: a tag on a million targets costs one look.
+	// Each step looks up the next tag in the index: a tag on a million targets costs one lookup.
 	return q.strings(ctx, `WITH RECURSIVE
 		a (tag) AS (SELECT min(tag) FROM target_tags UNION ALL
 			SELECT (SELECT min(tag) FROM target_tags WHERE tag > a.tag) FROM a WHERE a.tag IS NOT NULL),
@@ -317,7 +330,7 @@ func (q *Queries) Tags(ctx context.Context, within Sites) ([]string, error) {
 		SELECT tag FROM a WHERE tag IS NOT NULL UNION SELECT tag FROM b WHERE tag IS NOT NULL ORDER BY 1`)
 }
 
-// Owners lists every owner of a target or host of some sites.
+// Owners returns all owners of targets and hosts of some sites.
 func (q *Queries) Owners(ctx context.Context, within Sites) ([]string, error) {
 	if within != nil {
 		return q.strings(ctx, `SELECT owner FROM targets WHERE owner <> '' AND site_id `+q.in("$1")+`

@@ -8,25 +8,27 @@ import (
 
 // Site is a part of the network that one server or its workers can reach. Targets belong to sites.
 type Site struct {
-	ID          int64     `json:"id"`
-	Name        string    `json:"name"`
-	Rate        float64   `json:"rate"`        // connections a second, all workers of the site together; 0 is no limit
-	Concurrency int       `json:"concurrency"` // hosts at a time for each worker; 0 is the scanner's own default
-	Window      string    `json:"window"`      // when scanning is allowed, such as "Mon-Fri 22:00-06:00"; empty is always
-	Zone        string    `json:"zone"`        // time zone of the window and of the site's schedules; empty is UTC
-	Created     time.Time `json:"created"`
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+	// Connections a second of all workers of the site together; 0 is no limit.
+	Rate        float64 `json:"rate"`
+	Concurrency int     `json:"concurrency"` // hosts at a time for each worker; 0 is the scanner's default
+	// When scanning is allowed, such as "Mon-Fri 22:00-06:00"; empty is always.
+	Window  string    `json:"window"`
+	Zone    string    `json:"zone"` // time zone of the window and of the site's schedules; empty is UTC
+	Created time.Time `json:"created"`
 }
 
-// TargetKind tells a host from a range of addresses.
+// TargetKind distinguishes a host from a range of addresses.
 type TargetKind string
 
-// The kinds of target. A range is never scanned itself: a discovery sweep makes host targets of what answers in it.
+// The kinds of target. A range itself is never scanned: a discovery creates host targets for the addresses that answer.
 const (
 	TargetHost  TargetKind = "host"
 	TargetRange TargetKind = "range"
 )
 
-// Criticality is how much an owner minds.
+// Criticality is how important a target is to its owner.
 type Criticality string
 
 // The criticalities, least first.
@@ -36,34 +38,34 @@ const (
 	CriticalityHigh   Criticality = "high"
 )
 
-// Target is what an administrator named. It is unique by site and spec.
+// Target is what an administrator named. Site and spec are unique together.
 type Target struct {
 	ID          int64       `json:"id"`
 	SiteID      int64       `json:"site_id"`
 	Site        string      `json:"site"` // read only: the site's name
-	Spec        string      `json:"spec"` // host[:port], CIDR or range, as scan takes it
+	Spec        string      `json:"spec"` // host[:port], CIDR or range, as for scan
 	Kind        TargetKind  `json:"kind"`
-	Tags        []string    `json:"tags"` // lower case, sorted, once each
+	Tags        []string    `json:"tags"` // lower case, sorted, distinct
 	Owner       string      `json:"owner"`
 	Criticality Criticality `json:"criticality"`
 	Credential  int64       `json:"credential,omitempty"` // for authenticated checks; 0 is none
 	AuditSource string      `json:"audit_source,omitempty"`
 	Enabled     bool        `json:"enabled"`
 	FoundBy     int64       `json:"found_by,omitempty"` // the range target whose sweep found it
-	HostID      int64       `json:"host_id,omitempty"`  // the host that answered here last
+	HostID      int64       `json:"host_id,omitempty"`  // the host that last answered here
 	Note        string      `json:"note,omitempty"`
 	Created     time.Time   `json:"created"`
 }
 
-// Host is one machine as last seen, under however many targets. It is unique by site and address.
+// Host is one machine as last seen, under any number of targets. Site and address are unique together.
 type Host struct {
 	ID          int64          `json:"id"`
 	SiteID      int64          `json:"site_id"`
 	Site        string         `json:"site"`
 	Address     string         `json:"address"` // IP:port
-	Name        string         `json:"name"`    // what it calls itself, else what the target calls it
+	Name        string         `json:"name"`    // its own name, else the target's
 	Identity    string         `json:"identity,omitempty"`
-	SameAs      int64          `json:"same_as,omitempty"` // another address of what looks like the same machine
+	SameAs      int64          `json:"same_as,omitempty"` // a host at another address that looks like the same machine
 	Tags        []string       `json:"tags"`
 	Owner       string         `json:"owner"`
 	Criticality Criticality    `json:"criticality"`
@@ -73,23 +75,24 @@ type Host struct {
 	Cells       Cells          `json:"cells"`
 	SMB1        bool           `json:"smb1"`
 	Signing     string         `json:"signing"`
-	Severity    model.Severity `json:"severity"` // the worst finding that is open; empty is none
-	Findings    int            `json:"findings"` // how many are open, exceptions included
-	Excepted    int            `json:"excepted"` // how many of them an exception covers
+	Severity    model.Severity `json:"severity"` // the worst open finding; empty is none
+	Findings    int            `json:"findings"` // open ones, including excepted ones
+	Excepted    int            `json:"excepted"` // open ones that an exception covers
 	FirstSeen   time.Time      `json:"first_seen"`
-	LastSeen    time.Time      `json:"last_seen"` // the last result of any verdict
+	LastSeen    time.Time      `json:"last_seen"` // the last result, whatever its verdict
 	LastChanged time.Time      `json:"last_changed"`
 	LastAudit   time.Time      `json:"last_audit,omitzero"`
-	Logon       model.Strength `json:"logon"`            // the weakest way in which somebody was let in, as last observed; empty is none that is known
-	Retired     time.Time      `json:"retired,omitzero"` // since when it is not in the fleet any more
+	// The weakest successful logon, as last observed; empty is none known.
+	Logon   model.Strength `json:"logon"`
+	Retired time.Time      `json:"retired,omitzero"` // since when it is no longer in the fleet
 }
 
-// Cells is what strangers get from a host: one letter for each of model.Disclosures(), in that order.
-// 'a' allowed, 'd' denied, 'n' absent, '?' inconclusive, '-' not tested. Of several unauthenticated identities the
-// one that gets most counts. It is empty for a host that was never answered by.
+// Cells is what strangers get from a host: one letter for each of model.Disclosures(), in that order. 'a' allowed, 'd'
+// denied, 'n' absent, '?' inconclusive, '-' not tested. Of several unauthenticated identities the one that gets most
+// counts. It is empty for a host that never answered.
 type Cells string
 
-// HostName is one name or address under which a host is known.
+// HostName is one name or address of a host.
 type HostName struct {
 	Name      string    `json:"name"`
 	Kind      string    `json:"kind"` // target, dns, netbios or address
@@ -107,7 +110,7 @@ const (
 	RunDiscover RunKind = "discover"
 )
 
-// RunState is where a run stands.
+// RunState is the state of a run.
 type RunState string
 
 // The states of a run.
@@ -118,12 +121,12 @@ const (
 	RunCancelled RunState = "cancelled"
 )
 
-// Run is one pass over a selection of targets. Its counters are kept by RecordResult and are the live progress.
+// Run is one pass over a selection of targets. RecordResult maintains its counters, which are the live progress.
 type Run struct {
 	ID         int64     `json:"id"`
 	Kind       RunKind   `json:"kind"`
 	State      RunState  `json:"state"`
-	Schedule   int64     `json:"schedule,omitempty"` // 0 is by hand
+	Schedule   int64     `json:"schedule,omitempty"` // 0 is a manual run
 	Due        time.Time `json:"due,omitzero"`       // of the schedule; unique with it
 	Selector   Selector  `json:"selector"`
 	Quick      bool      `json:"quick,omitempty"`
@@ -132,7 +135,7 @@ type Run struct {
 	Started    time.Time `json:"started,omitzero"`
 	Ended      time.Time `json:"ended,omitzero"`
 	Total      int       `json:"total"`
-	Done       int       `json:"done"` // units that have ended, however they did
+	Done       int       `json:"done"` // units that have ended in any way
 	Exposed    int       `json:"exposed"`
 	Limited    int       `json:"limited"`
 	Closed     int       `json:"closed"`
@@ -142,7 +145,7 @@ type Run struct {
 	LastResult time.Time `json:"last_result,omitzero"`
 }
 
-// Selector chooses targets. The empty one chooses all that are enabled; several fields must all hold.
+// Selector selects targets. The empty one selects all enabled targets; all set fields must match.
 type Selector struct {
 	Site    string  `json:"site,omitempty"`
 	Tag     string  `json:"tag,omitempty"`
@@ -151,7 +154,7 @@ type Selector struct {
 	Hosts   []int64 `json:"hosts,omitempty"`
 }
 
-// UnitState is where one target of a run stands.
+// UnitState is the state of one target of a run.
 type UnitState string
 
 // The states of a unit.
@@ -160,10 +163,10 @@ const (
 	UnitRunning UnitState = "running"
 	UnitDone    UnitState = "done"
 	UnitFailed  UnitState = "failed"
-	UnitSkipped UnitState = "skipped" // the run was cancelled, or the host was done under another name
+	UnitSkipped UnitState = "skipped" // the run was cancelled, or the host was scanned under another name
 )
 
-// Unit is one target of one run: unique by both.
+// Unit is one target of one run, unique by both.
 type Unit struct {
 	RunID    int64     `json:"run_id"`
 	TargetID int64     `json:"target_id"`
@@ -177,7 +180,7 @@ type Unit struct {
 	Reason   string    `json:"reason,omitempty"`
 }
 
-// Result is the answer of one unit. Snapshot and Document are stored once for equal contents.
+// Result is the result of one unit. Equal snapshots and documents are stored once.
 type Result struct {
 	ID         int64         `json:"id"`
 	RunID      int64         `json:"run_id"`
@@ -190,17 +193,18 @@ type Result struct {
 	Partial    bool          `json:"partial,omitempty"`
 	DurationMS int64         `json:"duration_ms"`
 	Requests   int           `json:"requests"`
-	Worker     string        `json:"worker,omitempty"` // kept as long as the run's units
+	Worker     string        `json:"worker,omitempty"` // stored as long as the run's units
 	Snapshot   Snapshot      `json:"snapshot"`
-	Document   []byte        `json:"-"` // the whole scan or audit as JSON; the last and the one before are kept for a host
-	Host       Host          `json:"-"` // the host's new state, found or made by site and address
-	Names      []HostName    `json:"-"`
-	Findings   []HostFinding `json:"-"` // all that are open now, of this result's kind
-	Events     []Event       `json:"-"` // written in the same transaction; HostID and RunID are filled in
+	// The whole scan or audit as JSON; a host's last two are stored.
+	Document []byte        `json:"-"`
+	Host     Host          `json:"-"` // the host's new state; found or created by site and address
+	Names    []HostName    `json:"-"`
+	Findings []HostFinding `json:"-"` // all open findings of this result's kind
+	Events   []Event       `json:"-"` // written in the same transaction; HostID and RunID are filled in
 }
 
-// Snapshot is what drift compares and history keeps: what strangers get and which settings are weak, with no
-// names, counts or times, so that hosts that look alike share one row.
+// Snapshot is what drift compares and history keeps: what strangers get and which settings are weak, without names,
+// counts or times, so that hosts that look alike share one row.
 type Snapshot struct {
 	Verdict  model.Verdict     `json:"verdict"`
 	Cells    Cells             `json:"cells,omitempty"`
@@ -212,7 +216,7 @@ type Snapshot struct {
 	Findings []string          `json:"findings,omitempty"` // ids, sorted
 }
 
-// Span is a stretch of time in which a host's snapshot of a kind stayed the same. Until is zero for the last.
+// Span is a period in which a host's snapshot of a kind stayed the same. Until is zero for the last one.
 type Span struct {
 	HostID   int64     `json:"host_id"`
 	Kind     RunKind   `json:"kind"`
@@ -226,7 +230,7 @@ type Span struct {
 type HostFinding struct {
 	HostID    int64          `json:"host_id"`
 	Host      string         `json:"host,omitempty"`
-	Kind      RunKind        `json:"kind"` // which check found it
+	Kind      RunKind        `json:"kind"` // the check that found it
 	Finding   string         `json:"finding"`
 	Severity  model.Severity `json:"severity"`
 	Identity  model.Identity `json:"identity,omitempty"`
@@ -236,10 +240,10 @@ type HostFinding struct {
 	FirstSeen time.Time      `json:"first_seen"`
 	LastSeen  time.Time      `json:"last_seen"`
 	Ended     time.Time      `json:"ended,omitzero"`
-	Exception int64          `json:"exception,omitempty"` // the one in force that covers it
+	Exception int64          `json:"exception,omitempty"` // the active one that covers it
 }
 
-// SettingCount says how many hosts have open findings that one setting would close.
+// SettingCount is the number of hosts with open findings that one setting would close.
 type SettingCount struct {
 	Setting  string         `json:"setting"`
 	Hosts    int            `json:"hosts"`
@@ -248,7 +252,7 @@ type SettingCount struct {
 	Severity model.Severity `json:"severity"`
 }
 
-// FindingCount says how many hosts have one finding open.
+// FindingCount is the number of hosts with one open finding.
 type FindingCount struct {
 	Finding  string         `json:"finding"`
 	Hosts    int            `json:"hosts"`
@@ -269,7 +273,7 @@ const (
 	EventPipeClosed      EventKind = "pipe-closed"
 	EventNullPipeGained  EventKind = "null-session-pipe-gained"
 	EventSettingChanged  EventKind = "setting-changed"
-	EventSettingReverted EventKind = "setting-reverted" // changed back to what it was before it was mended
+	EventSettingReverted EventKind = "setting-reverted" // back to the value before it was fixed
 	EventSMB1Returned    EventKind = "smb1-returned"
 	EventVanished        EventKind = "host-vanished"
 	EventReturned        EventKind = "host-returned"
@@ -280,7 +284,7 @@ const (
 	EventWeakLogon       EventKind = "new-weak-logon" // a client with NTLMv1 or worse that was not observed before
 	EventRetired         EventKind = "host-retired"
 
-	// Of the server itself; a run's has the run, the others no host.
+	// Events of the server itself; a run's has the run, the others no host.
 	EventWorkerSilent   EventKind = "worker-silent"
 	EventChannelFailing EventKind = "channel-failing"
 	EventRunFailed      EventKind = "run-failed"
@@ -289,7 +293,7 @@ const (
 	EventProblemEnded   EventKind = "problem-ended"
 )
 
-// Event is one change that a person may want to know of.
+// Event is one change that may interest a person.
 type Event struct {
 	ID        int64          `json:"id"`
 	At        time.Time      `json:"at"`
@@ -307,11 +311,11 @@ type Event struct {
 	Exception int64          `json:"exception,omitempty"`
 }
 
-// Exception accepts one finding for a while. It hides nothing of another kind.
+// Exception accepts one finding for a while. It hides no other finding.
 type Exception struct {
 	ID         int64     `json:"id"`
-	Finding    string    `json:"finding"`           // a finding's id, never empty
-	HostID     int64     `json:"host_id,omitempty"` // 0: every host that Selector takes
+	Finding    string    `json:"finding"`           // the id of a finding, never empty
+	HostID     int64     `json:"host_id,omitempty"` // 0: hosts by Tag
 	Tag        string    `json:"tag,omitempty"`     // hosts with this tag; empty with HostID 0 is all hosts
 	Reason     string    `json:"reason"`
 	Owner      string    `json:"owner"`
@@ -343,14 +347,14 @@ type Worker struct {
 	Name     string    `json:"name"` // host name, process id and a random part
 	Site     string    `json:"site"`
 	Version  string    `json:"version"`
-	Protocol int       `json:"protocol"` // of the jobs it understands
+	Protocol int       `json:"protocol"` // of the jobs it supports
 	Started  time.Time `json:"started"`
 	Seen     time.Time `json:"seen"`
 	Busy     int       `json:"busy"`
 	Done     int64     `json:"done"`
 }
 
-// Credential is for authenticated checks. Sealed is an age file; it leaves the store for workers alone.
+// Credential is for authenticated checks. Sealed is an age file; only workers get it.
 type Credential struct {
 	ID      int64     `json:"id"`
 	Name    string    `json:"name"`
@@ -361,7 +365,7 @@ type Credential struct {
 	Used    time.Time `json:"used,omitzero"`
 }
 
-// Channel is where notifications go. Sealed holds its secrets (URL, key, password) as an age file.
+// Channel is a destination of notifications. Sealed contains its secrets (URL, key, password) as an age file.
 type Channel struct {
 	ID       int64          `json:"id"`
 	Name     string         `json:"name"`
@@ -371,8 +375,8 @@ type Channel struct {
 	Kinds    []EventKind    `json:"kinds"` // empty is all
 	Least    model.Severity `json:"least"` // events below are not sent
 	Acts     TellActs       `json:"acts"`
-	Digest   string         `json:"digest"` // a cron line; empty is at once
-	Quiet    string         `json:"quiet"`  // when changes are held back: a window as a site's; empty is never
+	Digest   string         `json:"digest"` // a cron line; empty sends at once
+	Quiet    string         `json:"quiet"`  // when changes are held back: a window like a site's; empty is never
 	Zone     string         `json:"zone"`   // of Digest, Quiet and the times in messages; empty is UTC
 	Enabled  bool           `json:"enabled"`
 	Created  time.Time      `json:"created"`
@@ -380,23 +384,24 @@ type Channel struct {
 	LastFail string         `json:"last_fail,omitempty"`
 }
 
-// TellActs says whether a channel is told of acts: the lines of the audit log, every login among them.
+// TellActs says whether a channel gets acts: the entries of the audit log, including every login.
 type TellActs string
 
-// What a channel is told of.
+// What a channel gets.
 const (
-	TellNoActs   TellActs = ""     // events alone
+	TellNoActs   TellActs = ""     // only events
 	TellActsToo  TellActs = "also" // acts and events
 	TellActsOnly TellActs = "only" // acts and no events
 )
 
-// OfEvents tells whether the channel is told of events now.
+// OfEvents reports whether the channel gets events now.
 func (c *Channel) OfEvents() bool { return c.Enabled && c.Acts != TellActsOnly }
 
-// OfActs tells whether the channel is told of acts now.
+// OfActs reports whether the channel gets acts now.
 func (c *Channel) OfActs() bool { return c.Enabled && c.Acts != TellNoActs }
 
-// Delivery is one message to one channel, of events or of acts: unique by channel and key, so that nothing is sent twice.
+// Delivery is one message to one channel, of events or of acts. Channel and key are unique together, so that nothing is
+// sent twice.
 type Delivery struct {
 	ID      int64     `json:"id"`
 	Channel int64     `json:"channel"`
@@ -409,31 +414,32 @@ type Delivery struct {
 	Error   string    `json:"error,omitempty"`
 }
 
-// Role is what an account may do; each holds what is below it.
+// Role is what an account may do; each includes the lower ones.
 type Role string
 
-// The roles, least first.
+// The roles, lowest first.
 const (
 	RoleViewer   Role = "viewer"   // read
 	RoleOperator Role = "operator" // start runs, edit targets, schedules and exceptions, plan
-	RoleAdmin    Role = "admin"    // everywhere: accounts, credentials, channels, sites. At a site: its settings and workers
+	// For the whole fleet: accounts, credentials, channels, sites. At a site: its settings and workers.
+	RoleAdmin Role = "admin"
 )
 
-// User is an account: a local one, or of somebody whom a provider of identities knows.
+// User is an account: a local one, or that of a user of an identity provider.
 type User struct {
 	ID        int64      `json:"id"`
 	Name      string     `json:"name"`
-	Role      Role       `json:"role"`              // everywhere; empty is none
-	Sites     []SiteRole `json:"sites,omitempty"`   // at single sites, where that is more; read only: see SetSiteRoles
-	Password  string     `json:"-"`                 // argon2id, encoded with its parameters; empty where there is none
-	Subject   string     `json:"subject,omitempty"` // issuer and name of the provider; empty is a local account
-	Epoch     int64      `json:"-"`                 // another one ends all sessions
+	Role      Role       `json:"role"`              // for the whole fleet; empty is none
+	Sites     []SiteRole `json:"sites,omitempty"`   // at single sites, if higher; read only: see SetSiteRoles
+	Password  string     `json:"-"`                 // argon2id, encoded with its parameters; empty is none
+	Subject   string     `json:"subject,omitempty"` // issuer and subject at the provider; empty is a local account
+	Epoch     int64      `json:"-"`                 // changing it ends all sessions
 	TOTP      []byte     `json:"-"`                 // sealed; empty is none
-	TOTPStep  int64      `json:"-"`                 // of the last code that was taken: each is taken once
+	TOTPStep  int64      `json:"-"`                 // of the last accepted code: each is accepted once
 	Disabled  bool       `json:"disabled"`
 	Created   time.Time  `json:"created"`
 	LastLogin time.Time  `json:"last_login,omitzero"`
-	LastVisit time.Time  `json:"last_visit,omitzero"` // what "since your last visit" counts from
+	LastVisit time.Time  `json:"last_visit,omitzero"` // start of "since your last visit"
 }
 
 // SiteRole is what an account may do at one site.
@@ -443,18 +449,18 @@ type SiteRole struct {
 	Role   Role   `json:"role"`
 }
 
-// Scope is what a token is for. It never gives more than the account's roles.
+// Scope limits what a token may do. It never gives more than the account's roles.
 type Scope string
 
 // The scopes, narrowest first.
 const (
 	ScopeRead       Scope = "read"       // what a viewer sees
-	ScopeUpload     Scope = "upload"     // hand in results, and nothing else
+	ScopeUpload     Scope = "upload"     // only upload results
 	ScopeOperate    Scope = "operate"    // what an operator does
 	ScopeAdminister Scope = "administer" // sites, workers, channels and credentials; never accounts or tokens
 )
 
-// Token is for programs. Hash is SHA-256 of a secret that has 256 random bits, and was shown once.
+// Token is a credential for programs. Hash is SHA-256 of a secret with 256 random bits, which was shown once.
 type Token struct {
 	ID      int64     `json:"id"`
 	Name    string    `json:"name"`
@@ -466,7 +472,7 @@ type Token struct {
 	Used    time.Time `json:"used,omitzero"`
 }
 
-// Passkey is a WebAuthn credential of an account. Body is what the library keeps of it, as JSON; it holds no secret.
+// Passkey is a WebAuthn credential of an account. Body is the library's data as JSON; it contains no secret.
 type Passkey struct {
 	ID         int64     `json:"id"`
 	UserID     int64     `json:"user_id"`
@@ -477,7 +483,7 @@ type Passkey struct {
 	Used       time.Time `json:"used,omitzero"`
 }
 
-// Act is one line of the audit log: who did what, when, from where.
+// Act is one entry of the audit log: who did what, when, from where.
 type Act struct {
 	ID      int64     `json:"id"`
 	At      time.Time `json:"at"`
@@ -486,16 +492,17 @@ type Act struct {
 	Action  string    `json:"action"` // such as target.add, run.start, login.failed
 	Subject string    `json:"subject,omitempty"`
 	Detail  string    `json:"detail,omitempty"` // never a secret
-	Hash    []byte    `json:"-"`                // the line's place in the chain; empty for lines of versions that had none
+	// The entry's place in the chain; empty for entries of versions without a chain.
+	Hash []byte `json:"-"`
 }
 
-// Acts that more than one room knows by name.
+// Acts that several rooms know by name.
 const (
 	ActLogin       = "login"
 	ActLoginFailed = "login.failed"
 )
 
-// TrendPoint is how many hosts had each verdict at the end of a day.
+// TrendPoint is the number of hosts with each verdict at the end of a day.
 type TrendPoint struct {
 	Day     time.Time `json:"day"`
 	Exposed int       `json:"exposed"`
@@ -504,32 +511,32 @@ type TrendPoint struct {
 	Unknown int       `json:"unknown"`
 }
 
-// Difference is one host that is not the same at two dates.
+// Difference is one host that differs between two dates.
 type Difference struct {
 	HostID int64    `json:"host_id"`
 	Host   string   `json:"host"`
 	Site   string   `json:"site"`
-	Kind   RunKind  `json:"kind"` // of the results that differ: a scan's or an audit's
+	Kind   RunKind  `json:"kind"` // of the differing results: scan or audit
 	Before Snapshot `json:"before"`
 	After  Snapshot `json:"after"`
 }
 
-// Page asks for a part of a list. Size is bounded by MaxPage.
+// Page selects a part of a list. Size is bounded by MaxPage.
 type Page struct {
 	Offset int
 	Size   int
-	Sort   string // a column's name; "-" before it turns the order round
+	Sort   string // the name of a column; a leading "-" reverses the order
 
-	Uncounted bool // of hosts: nobody asks how many there are, and 0 is said
+	Uncounted bool // of hosts: do not count them, and return a total of 0
 }
 
-// MaxPage bounds one page: what a browser still shows at once, and what a program may ask for in one call.
+// MaxPage bounds one page: what a browser can still show, and what a program may request in one call.
 const MaxPage = 1000
 
-// Sites bounds what is asked for to some sites, by number; nil is all of them, and an empty list none.
+// Sites limits a query to some sites, by id; nil is all, and an empty list none.
 type Sites []int64
 
-// HostFilter chooses hosts; empty fields choose all.
+// HostFilter selects hosts; empty fields match all.
 type HostFilter struct {
 	Within      Sites
 	Site        string
@@ -537,22 +544,23 @@ type HostFilter struct {
 	Owner       string
 	Criticality Criticality
 	Verdict     model.Verdict
-	Discloses   model.Disclosure // strangers are given it
+	Discloses   model.Disclosure // strangers get it
 	Finding     string
-	Setting     string         // an open finding that this setting would close
-	Least       model.Severity // the worst open finding is at least as bad
-	Unchanged   time.Time      // they have not changed since then
-	Unseen      time.Time      // they had no result since then
+	Setting     string         // with an open finding that this setting would close
+	Least       model.Severity // the minimum severity of the worst open finding
+	Unchanged   time.Time      // hosts that have not changed since then
+	Unseen      time.Time      // hosts without a result since then
 	Text        string         // part of a name or address
 	SMB1        bool
-	Logon       model.Strength // it is the weakest way in which somebody was let in, or, with Client, one of the client's ways
-	Client      string         // it was let in
-	Excepted    bool           // only hosts with an exception in force
-	Retired     bool           // those that have left the fleet, instead of those in it
-	IDs         []int64
+	// The weakest successful logon or, with Client, one of the client's ways.
+	Logon    model.Strength
+	Client   string // a client that logged on
+	Excepted bool   // only hosts with an active exception
+	Retired  bool   // hosts that have left the fleet, instead of those in it
+	IDs      []int64
 }
 
-// TargetFilter chooses targets; empty fields choose all.
+// TargetFilter selects targets; empty fields match all.
 type TargetFilter struct {
 	Within                 Sites
 	Site, Tag, Owner, Text string
@@ -561,7 +569,7 @@ type TargetFilter struct {
 	OnlyEnabled            bool
 }
 
-// EventFilter chooses events; empty fields choose all.
+// EventFilter selects events; empty fields match all.
 type EventFilter struct {
 	Within       Sites
 	Site         string
@@ -574,7 +582,7 @@ type EventFilter struct {
 	NotExcepted  bool
 }
 
-// Counts is the overview's first line.
+// Counts is the first line of the overview.
 type Counts struct {
 	Hosts   int `json:"hosts"`
 	Exposed int `json:"exposed"`

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// values are rows of the program that a statement has as its table v, all of them at once: PostgreSQL takes an array for each
-// column, SQLite takes JSON. columns name them with their type, which is bigint, text or bytea: "host bigint, name text". The
-// column n counts the rows in their order.
+// values are rows that a statement reads as a table v, all of them at once: PostgreSQL gets an array for each column,
+// SQLite gets JSON. columns gives names and types, which are bigint, text or bytea: "host bigint, name text". The
+// column n numbers the rows in order.
 type values struct {
 	columns string
 	rows    [][]any
@@ -30,10 +30,10 @@ func (v *values) all() []valueColumn {
 	return all
 }
 
-// array is a column of [values], as pgx takes it.
+// array is a column of [values] in the form that pgx expects.
 type array struct{ of any }
 
-// with puts the table v before a statement.
+// with prepends the table v to a statement.
 func (q *Queries) with(v *values, statement string) (string, []any, error) {
 	var names, parts []string
 	var args []any
@@ -105,11 +105,11 @@ func (v *values) json() (string, error) {
 	return string(b), err
 }
 
-// oneByOne is up to how many rows SQLite takes one by one, since that is quicker than JSON.
+// oneByOne is the number of rows up to which SQLite gets them one by one, since that is faster than JSON.
 const oneByOne = 4
 
-// change runs a statement that writes what v holds. SQLite takes few rows one by one, and so rows with bytes, which may be large
-// and would be copied often on their way through JSON: it is not behind a network.
+// change runs a statement that writes what v contains. SQLite gets few rows one by one, and also rows with bytes, which
+// may be large and would be copied several times in JSON: SQLite needs no network round trips.
 func (q *Queries) change(ctx context.Context, v *values, statement string) error {
 	if len(v.rows) == 0 {
 		return nil
@@ -131,7 +131,8 @@ func (q *Queries) changeEach(ctx context.Context, v *values, statement string) e
 	for _, c := range v.all() {
 		names, places = append(names, c.name), append(places, w.arg(nil))
 	}
-	statement = "WITH v (" + strings.Join(names, ", ") + ", n) AS (SELECT " + strings.Join(places, ", ") + ", 0) " + statement
+	statement = "WITH v (" + strings.Join(names, ", ") + ", n) AS (SELECT " + strings.Join(places, ", ") + ", 0) " +
+		statement
 	for _, row := range v.rows {
 		if _, err := q.exec(ctx, statement, row...); err != nil {
 			return err
@@ -140,7 +141,7 @@ func (q *Queries) changeEach(ctx context.Context, v *values, statement string) e
 	return nil
 }
 
-// find hands every row of an answer about v to f.
+// find passes every row of a query about v to f.
 func (q *Queries) find(ctx context.Context, v *values, f func(row) error, statement string) error {
 	if len(v.rows) == 0 {
 		return nil
@@ -180,6 +181,6 @@ func (q *Queries) insertAll(ctx context.Context, v *values, statement string) ([
 	if len(ids) != len(v.rows) {
 		return nil, fmt.Errorf("store: %d rows inserted of %d", len(ids), len(v.rows))
 	}
-	slices.Sort(ids) // each is more than the one before; in which order they are told nobody promises
+	slices.Sort(ids) // ids increase, but the order in which they are returned is not guaranteed
 	return ids, nil
 }

@@ -8,7 +8,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// A view belongs to its account: it is listed, replaced by its name, and removed for that account alone, and goes with it.
+// A view belongs to its account: only that account can list it and replace it by name, and it is deleted with the
+// account.
 func TestViews(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		ada, bo := User{Name: "ada", Role: RoleViewer}, User{Name: "bo", Role: RoleViewer}
@@ -44,17 +45,33 @@ func TestHostAges(t *testing.T) {
 			severity model.Severity
 			gives    byte
 			days     int
-		}{{model.Closed, "", 'd', 0}, {model.Exposed, model.High, 'a', 40}, {model.Limited, model.Low, '?', 10}, {model.Exposed, model.Low, 'a', 0}} {
+		}{
+			{model.Closed, "", 'd', 0},
+			{model.Exposed, model.High, 'a', 40},
+			{model.Limited, model.Low, '?', 10},
+			{model.Exposed, model.Low, 'a', 0},
+		} {
 			cells := []byte{h.gives}
 			for range model.Disclosures()[1:] {
 				cells = append(cells, 'd')
 			}
 			r := &Result{
-				Kind: RunScan, At: s.clock().AddDate(0, 0, -h.days), Verdict: h.verdict, Snapshot: Snapshot{Verdict: h.verdict, Cells: Cells(cells)}, Findings: []HostFinding{},
-				Host: Host{SiteID: s.site.ID, Address: fmt.Sprintf("10.0.0.%d:445", i+1), Name: fmt.Sprintf("h%d", i+1), Cells: Cells(cells)},
+				Kind: RunScan, At: s.clock().AddDate(0, 0, -h.days), Verdict: h.verdict,
+				Snapshot: Snapshot{Verdict: h.verdict, Cells: Cells(cells)}, Findings: []HostFinding{},
+				Host: Host{
+					SiteID:  s.site.ID,
+					Address: fmt.Sprintf("10.0.0.%d:445", i+1),
+					Name:    fmt.Sprintf("h%d", i+1),
+					Cells:   Cells(cells),
+				},
 			}
 			if h.severity != "" {
-				r.Findings = append(r.Findings, HostFinding{Kind: RunScan, Finding: "f", Severity: h.severity, Identity: model.Anonymous})
+				r.Findings = append(r.Findings, HostFinding{
+					Kind:     RunScan,
+					Finding:  "f",
+					Severity: h.severity,
+					Identity: model.Anonymous,
+				})
 			}
 			n, err := s.RecordResults(s.ctx, []*Result{r})
 			s.ok(err)
@@ -85,7 +102,9 @@ func TestHostAges(t *testing.T) {
 		standings, err := s.Standings(s.ctx, HostFilter{})
 		s.ok(err)
 		same(s, "standings", standings, []Standing{
-			{s.site.Name, "", model.Closed, 1, ago(0)}, {s.site.Name, "", model.Limited, 1, ago(10)}, {s.site.Name, "", model.Exposed, 2, ago(40)},
+			{s.site.Name, "", model.Closed, 1, ago(0)},
+			{s.site.Name, "", model.Limited, 1, ago(10)},
+			{s.site.Name, "", model.Exposed, 2, ago(40)},
 		})
 		counts, err := s.Counts(s.ctx, HostFilter{})
 		s.ok(err)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// where collects conditions that must all hold. Text of others only ever becomes an argument.
+// where collects conditions that must all hold. Text from elsewhere is only ever an argument.
 type where struct {
 	pg    bool
 	parts []string
@@ -34,24 +34,24 @@ func (w *where) arg(v any) string {
 	return "$" + strconv.Itoa(len(w.args))
 }
 
-// in adds that a column is one of many numbers.
+// in adds the condition that a column is one of many numbers.
 func (w *where) in(column string, numbers []int64) {
 	w.parts = append(w.parts, column+" "+inIDs(w.pg, w.arg(ids{w.pg, numbers})))
 }
 
-// within adds that a column is one of some sites, unless all are meant.
+// within adds the condition that a column is one of some sites, unless all are selected.
 func (w *where) within(column string, sites Sites) {
 	if sites != nil {
 		w.in(column, sites)
 	}
 }
 
-// like adds that a lower-case column holds the text.
+// like adds the condition that a lower-case column contains the text.
 func (w *where) like(column, text string) {
 	w.and(column+` LIKE ? ESCAPE '\'`, "%"+escapeLike(strings.ToLower(text))+"%")
 }
 
-// String is the WHERE clause, or nothing.
+// String returns the WHERE clause, or an empty string.
 func (w *where) String() string {
 	if len(w.parts) == 0 {
 		return ""
@@ -59,8 +59,8 @@ func (w *where) String() string {
 	return " WHERE " + strings.Join(w.parts, " AND ")
 }
 
-// group is what to group hosts by: the column, whose index answers by itself where the whole fleet counts. Where only some do, SQLite must not
-// follow that index from row to row, for which it takes twice as long as for reading the table in its own order.
+// group returns the column to group hosts by. Its index suffices if the whole fleet counts. With conditions, SQLite
+// must not follow that index from row to row, which takes twice as long as reading the table in its own order.
 func (w *where) group(column string) string {
 	if len(w.parts) <= 1 || w.pg {
 		return column
@@ -72,7 +72,7 @@ var escaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 func escapeLike(text string) string { return escaper.Replace(text) }
 
-// ids is one argument that holds many numbers.
+// ids is one argument that contains many numbers.
 type ids struct {
 	pg      bool
 	numbers []int64
@@ -89,7 +89,7 @@ func (i ids) encoded() (any, error) {
 	return string(b), err
 }
 
-// inIDs is the right side of "column IN …" for an argument made with [ids].
+// inIDs returns the right side of "column IN …" for an argument made with [ids].
 func inIDs(pg bool, placeholder string) string {
 	if pg {
 		return "= ANY (" + placeholder + "::bigint[])"
@@ -101,8 +101,8 @@ func (q *Queries) in(placeholder string) string { return inIDs(q.pg, placeholder
 
 func (q *Queries) ids(numbers []int64) ids { return ids{q.pg, numbers} }
 
-// order is the end of a paged list: only columns of the table may be sorted by, and the id makes the order whole. The
-// table's entry may hold several columns with "; " between them, each of which is turned round by "-".
+// order returns the end of a paged query: it sorts only by columns of the list, and then by id to make the order total.
+// A list entry may contain several columns separated by "; ", each of which "-" reverses.
 func (p Page) order(columns map[string]string, standard, id string) (string, error) {
 	sort := p.Sort
 	if sort == "" {
@@ -123,7 +123,7 @@ func (p Page) order(columns map[string]string, standard, id string) (string, err
 	return " ORDER BY " + strings.Join(append(strings.Split(column, "; "), id), way+", ") + way, nil
 }
 
-// limits is the page's LIMIT and OFFSET. A size of 0 or beyond the bound is [MaxPage].
+// limits returns the page's LIMIT and OFFSET. A size of 0 or beyond the bound is [MaxPage].
 func (p Page) limits(w *where) string {
 	size := p.Size
 	if size <= 0 || size > MaxPage {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Heartbeat writes that a worker is there, and what it does.
+// Heartbeat records that a worker is alive, and what it does.
 func (q *Queries) Heartbeat(ctx context.Context, w Worker) error {
 	if w.Seen.IsZero() {
 		w.Seen = q.now()
@@ -13,28 +13,29 @@ func (q *Queries) Heartbeat(ctx context.Context, w Worker) error {
 	if w.Started.IsZero() {
 		w.Started = w.Seen
 	}
-	_, err := q.exec(ctx, `INSERT INTO workers (name, site, version, protocol, started, seen, busy, done) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+	_, err := q.exec(ctx,
+		`INSERT INTO workers (name, site, version, protocol, started, seen, busy, done) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (name) DO UPDATE SET site = excluded.site, version = excluded.version, protocol = excluded.protocol,
 		started = excluded.started, seen = excluded.seen, busy = excluded.busy, done = excluded.done`,
 		w.Name, w.Site, w.Version, w.Protocol, w.Started, w.Seen, w.Busy, w.Done)
 	return err
 }
 
-// Workers lists the first thousand by site and name.
+// Workers returns the first thousand by site and name.
 func (q *Queries) Workers(ctx context.Context) ([]Worker, error) {
 	return list(ctx, q, func(r row, w *Worker) error {
 		return r.Scan(&w.Name, &w.Site, &w.Version, &w.Protocol, &w.Started, &w.Seen, &w.Busy, &w.Done)
 	}, `SELECT name, site, version, protocol, started, seen, busy, done FROM workers ORDER BY site, name LIMIT 1000`)
 }
 
-// RemoveWorker forgets a worker that has left.
+// RemoveWorker removes a worker that has left.
 func (q *Queries) RemoveWorker(ctx context.Context, name string) error {
 	_, err := q.exec(ctx, `DELETE FROM workers WHERE name = $1`, name)
 	return err
 }
 
-// Lease takes, or makes longer, the right to be the only one of a name: for the one server that plans. It says whether holder
-// has it now, until ttl from now. A holder that is gone loses it when that has passed.
+// Lease acquires or extends an exclusive right by name, such as that of the one server that plans. It reports whether
+// holder has it now, until ttl from now. A holder that is gone loses it after that.
 func (q *Queries) Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error) {
 	now := q.now()
 	n, err := q.exec(ctx, `INSERT INTO leases AS l (name, holder, until) VALUES ($1, $2, $3)
@@ -43,25 +44,27 @@ func (q *Queries) Lease(ctx context.Context, name, holder string, ttl time.Durat
 	return n == 1, err
 }
 
-// ReleaseLease gives a lease back early.
+// ReleaseLease releases a lease early.
 func (q *Queries) ReleaseLease(ctx context.Context, name, holder string) error {
 	_, err := q.exec(ctx, `DELETE FROM leases WHERE name = $1 AND holder = $2`, name, holder)
 	return err
 }
 
-// Meta is a single remembered value, such as the set-up token's hash; ErrNotFound where it was never set.
+// Meta returns a single stored value, such as the set-up token's hash; ErrNotFound if it was never set.
 func (q *Queries) Meta(ctx context.Context, key string) (string, error) {
 	var value string
 	err := q.one(ctx, []any{&value}, `SELECT value FROM meta WHERE key = $1`, key)
 	return value, err
 }
 
-// SetMeta remembers a value; the empty one forgets it.
+// SetMeta stores a value; an empty one deletes it.
 func (q *Queries) SetMeta(ctx context.Context, key, value string) error {
 	if value == "" {
 		_, err := q.exec(ctx, `DELETE FROM meta WHERE key = $1`, key)
 		return err
 	}
-	_, err := q.exec(ctx, `INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, key, value)
+	_, err := q.exec(ctx,
+		`INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, key,
+		value)
 	return err
 }
