@@ -8,21 +8,21 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Advice is what to do about a finding, by system: windows, samba, ksmbd, or "any" for every system that has no entry of
-// its own. Of the entries of a system the first whose scope fits counts. In the YAML it is a text where all systems are
-// told the same, else a map from systems to a text or to a list of texts with their scopes.
+// Advice is what to do about a finding, by system: windows, samba, ksmbd, or "any" for every system without an entry of
+// its own. Of a system's entries the first whose scope fits counts. In the YAML it is a text if all systems get the
+// same advice, else a map from systems to a text or to a list of texts with their scopes.
 type Advice map[string][]Hint
 
-// Hint is one piece of advice and where it holds.
+// Hint is one piece of advice and its scope.
 type Hint struct {
 	Scope
 	Say string `json:"say"`
 }
 
-// Systems lists the systems that products belong to.
+// Systems lists the systems of products.
 func Systems() []string { return []string{"windows", "samba", "ksmbd"} }
 
-// SystemTitle is a system's name for a person; empty for none of Systems.
+// SystemTitle returns a system's display name, or an empty string for an unknown system.
 func SystemTitle(system string) string {
 	switch system {
 	case "windows":
@@ -38,8 +38,8 @@ func SystemTitle(system string) string {
 // anySystem is the key of the advice for systems without an entry of their own.
 const anySystem = "any"
 
-// Fix is what to do about a finding on this platform. Where the system is not known, or the catalog has nothing for it,
-// it is the advice for every system with its name before it.
+// Fix returns what to do about a finding on this platform. If the system is unknown, or the catalog has nothing for it,
+// it returns the advice for every system, preceded by the system's name.
 func (c *Catalog) Fix(f *Finding, p model.Platform) string {
 	hints, ok := f.Fix[p.System]
 	if !ok {
@@ -50,7 +50,7 @@ func (c *Catalog) Fix(f *Finding, p model.Platform) string {
 		switch c.fits(h.Scope, p) {
 		case yes:
 			return h.Say
-		case maybe: // the more general ones come later
+		case maybe: // more general ones follow
 			say = h.Say
 		}
 	}
@@ -60,8 +60,8 @@ func (c *Catalog) Fix(f *Finding, p model.Platform) string {
 	return f.Fix.Text()
 }
 
-// Text is the whole of the advice, with the name of the system before each part that is for one. Of several hints for
-// one system it is the last, which is the most general one.
+// Text returns the whole advice, with the name of the system before each part that is for one. Of several hints for one
+// system it is the last, which is the most general one.
 func (a Advice) Text() string {
 	var parts []string
 	if hints := a[anySystem]; len(hints) > 0 {
@@ -75,10 +75,10 @@ func (a Advice) Text() string {
 	return strings.Join(parts, " ")
 }
 
-// MarshalJSON writes the whole advice as one text: that is what the field fix of a finding has always been.
+// MarshalJSON writes the whole advice as one text, as the field fix of a finding has always been.
 func (a Advice) MarshalJSON() ([]byte, error) { return json.Marshal(a.Text()) }
 
-// UnmarshalJSON reads the forms of the YAML, which reach it as JSON.
+// UnmarshalJSON reads the forms of the YAML, converted to JSON.
 func (a *Advice) UnmarshalJSON(b []byte) error {
 	var say string
 	if json.Unmarshal(b, &say) == nil {

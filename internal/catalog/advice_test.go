@@ -8,13 +8,16 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestAdvice: each system is told what works on it, and nothing of the others.
+// TestAdvice: each system gets only the advice that works on it.
 func TestAdvice(t *testing.T) {
 	c := mustLoad(t)
 	for _, tt := range []struct{ finding, system, want string }{
 		{"anonymous-lists-shares", "windows", "RestrictAnonymous = 1 and no srvsvc in NullSessionPipes."},
 		{"anonymous-lists-shares", "samba", "restrict anonymous = 2."},
-		{"anonymous-lists-shares", "", "Windows: RestrictAnonymous = 1 and no srvsvc in NullSessionPipes. Samba: restrict anonymous = 2. ksmbd: restrict anonymous = 1."},
+		{
+			"anonymous-lists-shares", "",
+			"Windows: RestrictAnonymous = 1 and no srvsvc in NullSessionPipes. Samba: restrict anonymous = 2. ksmbd: restrict anonymous = 1.",
+		},
 		{"anonymous-lists-shares", "ksmbd", "restrict anonymous = 1."},
 		{"guest-lists-shares", "samba", "Set map to guest = never first. Then: restrict anonymous = 2."},
 		{"weak-setting", "ksmbd", "Set the wanted value; see the setting."},
@@ -41,10 +44,14 @@ func TestAdvice(t *testing.T) {
 func TestAdviceByScope(t *testing.T) {
 	c := mustLoad(t)
 	var f Finding
-	if err := json.Unmarshal([]byte(`{"fix":{"windows":[{"until":"win2000","say":"Old."},{"say":"New."}],"any":"Other."}}`), &f); err != nil {
+	if err := json.Unmarshal([]byte(
+		`{"fix":{"windows":[{"until":"win2000","say":"Old."},{"say":"New."}],"any":"Other."}}`), &f); err != nil {
 		t.Fatal(err)
 	}
-	for product, want := range map[string]string{"nt4": "Old.", "win2000": "Old.", "win2019": "New.", "samba": "Other."} {
+	for product, want := range map[string]string{
+		"nt4": "Old.", "win2000": "Old.", "win2019": "New.",
+		"samba": "Other.",
+	} {
 		p := model.Platform{System: c.Product(product).System, Product: product}
 		if got := c.Fix(&f, p); got != want {
 			t.Errorf("%s: %q", product, got)

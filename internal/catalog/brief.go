@@ -8,8 +8,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Brief is the answer in three lines: what it is, what it does, and what to know or do about it. The last line follows
-// the question where it asked for more than the entry.
+// Brief returns the answer in three lines: what it is, what it does, and what to know or do about it. The last line
+// answers the question if it asked for more than the entry.
 func (c *Catalog) Brief(t Topic) []string {
 	b := &briefing{c, t}
 	var lines []string
@@ -78,7 +78,7 @@ func (b *briefing) setting(s *Setting) []string {
 	return []string{b.head(s.ID+" = "+b.t.Value, s.Title, kind), line, b.further(s)}
 }
 
-// on names the products of a statement, before it.
+// on returns the products of a statement, as its prefix.
 func (b *briefing) on(s Scope) string {
 	if text := b.c.ScopeText(s); text != "" {
 		return text + ": "
@@ -86,8 +86,8 @@ func (b *briefing) on(s Scope) string {
 	return ""
 }
 
-// further is the sentence about a setting that has most of what else was asked; without a question it is the wanted
-// value and the default.
+// further returns the sentence about a setting that best matches the rest of the question; without a question, the
+// wanted value and the default.
 func (b *briefing) further(s *Setting) string {
 	asked := words(b.t.Focus)
 	best, most := "", 0
@@ -103,7 +103,8 @@ func (b *briefing) further(s *Setting) string {
 			best, most = sentence, n
 		}
 	}
-	breaks := strings.Contains(b.t.Focus, "break") || strings.Contains(b.t.Focus, "stop") || strings.Contains(b.t.Focus, "fail")
+	breaks := strings.Contains(b.t.Focus, "break") || strings.Contains(b.t.Focus, "stop") ||
+		strings.Contains(b.t.Focus, "fail")
 	for _, k := range s.Breaks {
 		if b.t.Value != "" && k.Value != nil && !same(k.Value, b.t.Value) {
 			continue
@@ -125,7 +126,7 @@ func (b *briefing) further(s *Setting) string {
 		take(n, "")
 	}
 	for _, v := range s.Values {
-		if b.t.Value == "" { // else it is told already
+		if b.t.Value == "" { // else it is already mentioned
 			take(fmt.Sprintf("At %s: %s%s", model.Text(v.Value), b.on(v.Scope), v.Means), "")
 		}
 	}
@@ -154,7 +155,7 @@ func (b *briefing) further(s *Setting) string {
 	return strings.Join(parts, " ")
 }
 
-// newest is the latest product that reads a setting, as a member of a domain where the setting is for those.
+// newest returns the latest product that reads a setting, as a domain member if the setting is for those.
 func (b *briefing) newest(s *Setting) model.Platform {
 	for i := len(b.c.Products) - 1; i >= 0; i-- {
 		q := &b.c.Products[i]
@@ -174,8 +175,10 @@ func (b *briefing) wanted(w Wanted) string {
 
 func (b *briefing) service(s *Service) []string {
 	needs := map[string]string{
-		"none": "It signs in: restricting strangers leaves it alone.", "legacy": "Old clients came without credentials.",
-		"dc": "A domain controller offers it to strangers by design.", "unknown": "Whether it needs strangers let in is not known.",
+		"none":    "It signs in: restricting strangers leaves it alone.",
+		"legacy":  "Old clients came without credentials.",
+		"dc":      "A domain controller offers it to strangers by design.",
+		"unknown": "Whether it needs strangers let in is not known.",
 	}[s.Anonymous]
 	var stops []string
 	for _, x := range [][2]string{{"anonymous restricted", s.Breaks.Restrict}, {"IPC$ blocked", s.Breaks.Block}} {
@@ -215,7 +218,8 @@ func (b *briefing) pipe(p *Pipe) []string {
 	}
 	third := "Windows opens it to anonymous callers by default on no release; NullSessionPipes would."
 	if open != nil {
-		third = "Open to anonymous callers by default on " + strings.Join(open, "; ") + ", and where NullSessionPipes lists it."
+		third = "Open to anonymous callers by default on " + strings.Join(open, "; ") +
+			", and where NullSessionPipes lists it."
 	}
 	return []string{b.head(`\pipe\`+p.Name, p.Title, "pipe"), second, third}
 }
@@ -242,7 +246,10 @@ func (b *briefing) rpc(i *Interface) []string {
 }
 
 func (b *briefing) claim(k *Claim) []string {
-	word := map[string]string{"true": "TRUE", "false": "FALSE", "partly": "PARTLY TRUE", "unknown": "NOT KNOWN"}[k.Verdict]
+	word := map[string]string{
+		"true": "TRUE", "false": "FALSE", "partly": "PARTLY TRUE",
+		"unknown": "NOT KNOWN",
+	}[k.Verdict]
 	last := ""
 	if k.Against != "" {
 		last = "Said otherwise: " + k.Against
@@ -257,14 +264,18 @@ func (b *briefing) product(p *Product) []string {
 	if p.Family == "client" {
 		role = model.Workstation
 	}
-	a := b.c.Evaluate(Config{Platform: model.Platform{System: p.System, Product: p.ID, Build: p.Builds[1], Role: role}, Complete: true}, model.Anonymous)[model.Anonymous]
+	a := b.c.Evaluate(Config{
+		Platform: model.Platform{System: p.System, Product: p.ID, Build: p.Builds[1], Role: role},
+		Complete: true,
+	}, model.Anonymous)[model.Anonymous]
 	var given []model.Disclosure
 	for _, d := range model.Disclosures() {
 		if a.Discloses[d] == model.Allowed {
 			given = append(given, d)
 		}
 	}
-	second := fmt.Sprintf("With every setting at its default an anonymous caller's session is %s and IPC$ is %s.", a.Session, a.Tree)
+	second := fmt.Sprintf("With every setting at its default an anonymous caller's session is %s and IPC$ is %s.",
+		a.Session, a.Tree)
 	third := "He is given nothing."
 	if given != nil {
 		third = "He is given " + model.Nouns(given) + "."

@@ -1,17 +1,17 @@
-// Package catalog is the knowledge base: what is true of settings, services, pipes, interfaces, findings, controls
-// and claims, as data, and the access model that follows from it.
+// Package catalog is the knowledge base: facts about settings, services, pipes, interfaces, findings, controls and
+// claims, as data, and the access model that follows from them.
 //
-// The rules of the room:
+// The rules of the package:
 //
-//   - Knowledge lives in data/*.yaml. A new setting or service is one entry there, with a source, and no Go.
-//     `go generate` turns the files into a Go table, so that nothing is parsed when the program starts; a test
-//     fails when the two differ.
-//   - Every statement carries sources, written "TAG KEY place": the tag says how good it is (D document, S source
-//     code, M measured, 3 third party, I inference, U unverified), the key is an entry of sources.yaml.
+//   - Knowledge is in data/*.yaml. A new setting or service is one entry there, with a source, and no Go code. `go
+//     generate` turns the files into a Go table, so that nothing is parsed when the program starts; a test fails if the
+//     two differ.
+//   - Every statement has sources, written "TAG KEY place": the tag is the quality (D document, S source code, M
+//     measured, 3 third party, I inference, U unverified), the key is an entry of sources.yaml.
 //   - What no source settles is `unknown`, with what would settle it. The model never guesses.
 //
-// The model has two steps, both pure: Resolve says which value each setting has in effect and on what basis,
-// Evaluate says what each identity may do because of it.
+// The model has two pure steps: Resolve determines the effective value of each setting and its basis; Evaluate
+// determines what each identity may do because of it.
 package catalog
 
 import (
@@ -20,7 +20,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Catalog is the whole knowledge base. It is shared and must not be changed; it is safe for concurrent use.
+// Catalog is the whole knowledge base. It is shared and must not be modified; it is safe for concurrent use.
 type Catalog struct {
 	Products   []Product    `json:"products"`
 	Settings   []Setting    `json:"settings"`
@@ -44,13 +44,13 @@ type Catalog struct {
 	index
 }
 
-// Product is one release whose defaults are known apart from others. The order of the list is the order of release.
+// Product is one release with known defaults of its own. Products are listed in the order of their release.
 type Product struct {
 	ID       string       `json:"id"`
 	Title    string       `json:"title"`
 	System   string       `json:"system"` // windows, samba or ksmbd
 	Family   string       `json:"family"` // client, server, or both
-	Builds   [2]int       `json:"builds"` // first and last build number, both included; 0 where there is none
+	Builds   [2]int       `json:"builds"` // first and last build number, both included; 0 if there is none
 	Roles    []model.Role `json:"roles,omitempty"`
 	Aliases  []string     `json:"aliases,omitempty"`
 	Notes    string       `json:"notes,omitempty"`
@@ -58,7 +58,7 @@ type Product struct {
 	position int
 }
 
-// Scope says where a statement holds. An empty field does not narrow it.
+// Scope says where a statement applies. An empty field does not narrow it.
 type Scope struct {
 	Products []string     `json:"products,omitempty"`
 	Since    string       `json:"since,omitempty"` // a product, this one and later
@@ -69,19 +69,22 @@ type Scope struct {
 
 // Setting is one configuration value that governs access.
 type Setting struct {
-	ID          string     `json:"id"`
-	Title       string     `json:"title"`
-	System      string     `json:"system"`
-	Where       string     `json:"where"`            // registry path with the value's name, or a section and parameter
-	Policy      string     `json:"policy,omitempty"` // the name in the group policy editor
-	GptTmpl     string     `json:"gpttmpl,omitempty"`
-	PowerShell  string     `json:"powershell,omitempty"`   // the property of Get-SmbServerConfiguration that shows it
-	AuditPolicy string     `json:"audit_policy,omitempty"` // the GUID of the subcategory of the audit policy that it is
-	Aliases     []string   `json:"aliases,omitempty"`      // other names of the same value: synonyms, registry and policy names
-	Closed      bool       `json:"closed,omitempty"`       // Values lists every value there is; what others do is not documented
-	Type        string     `json:"type"`                   // REG_DWORD, REG_MULTI_SZ, REG_SZ, REG_BINARY, bool, int, enum, string, list, members, policy
-	Since       string     `json:"since,omitempty"`        // the first release of Samba that knows it by this name
-	Before      string     `json:"before,omitempty"`       // the name by which releases before Since know the same
+	ID          string `json:"id"`
+	Title       string `json:"title"`
+	System      string `json:"system"`
+	Where       string `json:"where"`            // registry path with the value's name, or a section and parameter
+	Policy      string `json:"policy,omitempty"` // the name in the group policy editor
+	GptTmpl     string `json:"gpttmpl,omitempty"`
+	PowerShell  string `json:"powershell,omitempty"`   // the property of Get-SmbServerConfiguration that shows it
+	AuditPolicy string `json:"audit_policy,omitempty"` // the GUID of the subcategory of the audit policy that it is
+	// Other names of the same value: synonyms, registry and policy names.
+	Aliases []string `json:"aliases,omitempty"`
+	// Values is complete; the effect of any other value is undocumented.
+	Closed bool `json:"closed,omitempty"`
+	// REG_DWORD, REG_MULTI_SZ, REG_SZ, REG_BINARY, bool, int, enum, string, list, members, policy
+	Type        string     `json:"type"`
+	Since       string     `json:"since,omitempty"`  // the first release of Samba that knows it by this name
+	Before      string     `json:"before,omitempty"` // the name by which releases before Since know the same
 	Applies     Scope      `json:"applies,omitzero"`
 	Summary     string     `json:"summary"`
 	Values      []Meaning  `json:"values,omitempty"`
@@ -90,44 +93,45 @@ type Setting struct {
 	TakesEffect []Effect   `json:"takes_effect"`
 	Breaks      []Breakage `json:"breaks,omitempty"`
 	Ends        []End      `json:"ends,omitempty"`
-	Audits      []Listen   `json:"audits,omitempty"` // what names those whom a stricter value would refuse
+	Audits      []Listen   `json:"audits,omitempty"` // what logs the clients that a stricter value would refuse
 	Governs     Governs    `json:"governs,omitzero"`
 	Side        string     `json:"side,omitempty"`       // server (default) or client
 	Reach       string     `json:"reach,omitempty"`      // who is affected: anonymous, everyone
 	CoveredBy   []Cover    `json:"covered_by,omitempty"` // other settings that do what the wanted value is for
-	Finding     string     `json:"finding,omitempty"`    // the finding that a weak value is, where it has one of its own
-	Unsuited    string     `json:"unsuited,omitempty"`   // why it is the wrong one to reach for when strangers are meant
+	Finding     string     `json:"finding,omitempty"`    // the finding of a weak value, if it has its own
+	Unsuited    string     `json:"unsuited,omitempty"`   // why it is the wrong setting to use against strangers
 	Afar        *Afar      `json:"afar,omitempty"`       // whether it may be changed over the network; nil: never
-	SmbdAlone   bool       `json:"smbd_alone,omitempty"` // of Samba: smbd alone obeys it, on a domain controller too, and reads it again when told
-	Notes       []string   `json:"notes,omitempty"`
-	Unknown     []string   `json:"unknown,omitempty"` // what no source settles
-	Related     []string   `json:"related,omitempty"`
-	Sources     []string   `json:"sources"`
+	// Of Samba: only smbd uses it, also on a domain controller, and rereads it on request.
+	SmbdAlone bool     `json:"smbd_alone,omitempty"`
+	Notes     []string `json:"notes,omitempty"`
+	Unknown   []string `json:"unknown,omitempty"` // what no source settles
+	Related   []string `json:"related,omitempty"`
+	Sources   []string `json:"sources"`
 
 	position int
 }
 
-// Meaning is what one value does.
+// Meaning is the effect of one value.
 type Meaning struct {
 	Scope
 	Value any    `json:"value"`
 	Means string `json:"means"`
 
-	NotHere   bool   `json:"not_here,omitempty"`   // it does nothing that another value does not, so that no plan sets it
-	OnRequest string `json:"on_request,omitempty"` // why a plan sets it only when it is asked to
+	NotHere   bool   `json:"not_here,omitempty"`   // its effect equals that of another value here, so no plan sets it
+	OnRequest string `json:"on_request,omitempty"` // why a plan sets it only on request
 }
 
-// Default is the value in effect when nothing is configured. The first entry whose scope fits counts.
+// Default is the effective value if nothing is configured. The first entry whose scope fits counts.
 type Default struct {
 	Scope
 	Value   any      `json:"value"`
 	Before  string   `json:"before,omitempty"`  // of Samba's releases before this one
 	From    string   `json:"from,omitempty"`    // of Samba's releases from this one on
-	Unknown string   `json:"unknown,omitempty"` // what would settle it; then Value says nothing
+	Unknown string   `json:"unknown,omitempty"` // what would settle it; then Value has no meaning
 	Sources []string `json:"sources"`
 }
 
-// Wanted is the value that closes the door, and how to compare with it.
+// Wanted is the value that closes the exposure, and how to compare with it.
 type Wanted struct {
 	Scope
 	Value   any    `json:"value"`
@@ -135,7 +139,7 @@ type Wanted struct {
 	Why     string `json:"why"`
 }
 
-// Text says which values are wanted.
+// Text describes the wanted values.
 func (w *Wanted) Text() string {
 	v := model.Text(w.Value)
 	switch w.Compare {
@@ -157,14 +161,14 @@ func (w *Wanted) Text() string {
 	return v
 }
 
-// Cover is another setting with the values at which this one need not be as wanted, and why.
+// Cover is another setting, with the values at which this one need not have its wanted value, and why.
 type Cover struct {
 	Setting string `json:"setting"`
 	Values  []any  `json:"values"`
 	Why     string `json:"why"`
 }
 
-// Effect says when a change counts.
+// Effect says when a change takes effect.
 type Effect struct {
 	Scope
 	When    string   `json:"when"` // now, new-connections, service-restart, reboot, unknown
@@ -183,35 +187,35 @@ type Breakage struct {
 	Sources   []string `json:"sources"`
 }
 
-// Listen is a setting at which a host logs whom another one would refuse.
+// Listen is a setting that makes a host log the clients that another setting would refuse.
 type Listen struct {
 	Setting string `json:"setting"`
 	Value   any    `json:"value"`
 	Tells   string `json:"tells"`
 }
 
-// End is a way to come in that a setting's value takes away. Every condition that is given has to hold.
+// End is a kind of logon that a setting's value disables. All given conditions must hold.
 type End struct {
 	Scope
-	Values  []any `json:"values,omitempty"`   // at which it does
-	AtLeast int   `json:"at_least,omitempty"` // of a number: at this value and above
-	Bits    int   `json:"bits,omitempty"`     // of a number: where all of these bits are set
+	Values  []any `json:"values,omitempty"`   // the values that do
+	AtLeast int   `json:"at_least,omitempty"` // of a number: this value and above
+	Bits    int   `json:"bits,omitempty"`     // of a number: all of these bits set
 
-	Who         []model.Identity `json:"who,omitempty"`         // empty is whoever signs in
-	Packages    []string         `json:"packages,omitempty"`    // the logon is made with one of these
-	Raw         bool             `json:"raw,omitempty"`         // and comes outside NTLMSSP
-	Older       string           `json:"older,omitempty"`       // the newest dialect that the client speaks is older than this
+	Who         []model.Identity `json:"who,omitempty"`         // empty: any user
+	Packages    []string         `json:"packages,omitempty"`    // the logon uses one of these protocols
+	Raw         bool             `json:"raw,omitempty"`         // and comes without NTLMSSP
+	Older       string           `json:"older,omitempty"`       // the newest dialect of the client is older than this
 	NotOlder    string           `json:"not_older,omitempty"`   // and is not older than this
-	NoName      bool             `json:"no_name,omitempty"`     // the client does not say which service it means
-	Named       bool             `json:"named,omitempty"`       // it does
-	IPC         bool             `json:"ipc,omitempty"`         // at IPC$, and not at the logon
-	Interface   string           `json:"interface,omitempty"`   // at this RPC interface, and not at the logon
-	Unsigned    bool             `json:"unsigned,omitempty"`    // the client does not offer to sign
-	Unencrypted bool             `json:"unencrypted,omitempty"` // the client does not offer to encrypt
+	NoName      bool             `json:"no_name,omitempty"`     // the client does not name the service
+	Named       bool             `json:"named,omitempty"`       // the client names the service
+	IPC         bool             `json:"ipc,omitempty"`         // at IPC$, not at the logon
+	Interface   string           `json:"interface,omitempty"`   // at this RPC interface, not at the logon
+	Unsigned    bool             `json:"unsigned,omitempty"`    // the client does not offer signing
+	Unencrypted bool             `json:"unencrypted,omitempty"` // the client does not offer encryption
 
-	Except        string   `json:"except,omitempty"`         // the setting with the servers at which it does not
-	ExceptLine    string   `json:"except_line,omitempty"`    // the setting of which each account that it does not meet has a line
-	Domain        bool     `json:"domain,omitempty"`         // at every server of the domain, and not at this host alone
+	Except        string   `json:"except,omitempty"`         // the setting that lists the exempt servers
+	ExceptLine    string   `json:"except_line,omitempty"`    // the setting with one line for each exempt account
+	Domain        bool     `json:"domain,omitempty"`         // at every server of the domain, not only at this host
 	While         []Cover  `json:"while,omitempty"`          // only while these settings have one of these values
 	Maybe         string   `json:"maybe,omitempty"`          // why it is not certain
 	WrongPassword bool     `json:"wrong_password,omitempty"` // the refusal is that of a wrong password
@@ -219,7 +223,7 @@ type End struct {
 	Sources       []string `json:"sources"`
 }
 
-// Governs links a setting to what it opens or closes.
+// Governs links a setting to what it controls.
 type Governs struct {
 	Session   bool               `json:"session,omitempty"`
 	Tree      bool               `json:"tree,omitempty"`
@@ -235,9 +239,10 @@ type Pipe struct {
 	Interfaces []Bound  `json:"interfaces,omitempty"` // what to probe behind it, in order
 	Probe      string   `json:"probe"`                // call, bind-only, open-only, never
 	Systems    []string `json:"systems,omitempty"`
-	Windows    string   `json:"windows,omitempty"` // always there, or the setting that starts its service; empty is not known
-	Notes      string   `json:"notes,omitempty"`
-	Sources    []string `json:"sources"`
+	// Always there, or the setting that starts its service; empty is not known.
+	Windows string   `json:"windows,omitempty"`
+	Notes   string   `json:"notes,omitempty"`
+	Sources []string `json:"sources"`
 }
 
 // Bound is an interface behind a pipe with the pipe's own probe policy.
@@ -252,8 +257,8 @@ type PipeTable struct {
 	Scope       Scope    `json:"scope"`
 	Builtin     []string `json:"builtin"`                // what the release opens by default, hard-coded names included
 	Registry    []string `json:"registry"`               // what its NullSessionPipes value holds by default
-	Unsure      []string `json:"unsure,omitempty"`       // names that the documents contradict each other about
-	UnsureBuild int      `json:"unsure_build,omitempty"` // the last build about which they do; 0 is all
+	Unsure      []string `json:"unsure,omitempty"`       // names about which the documents disagree
+	UnsureBuild int      `json:"unsure_build,omitempty"` // the last build about which they disagree; 0 is all
 	Known       bool     `json:"known"`                  // whether Registry is documented
 	Hard        []string `json:"hard"`                   // open even when the registry value is emptied
 	Notes       string   `json:"notes,omitempty"`
@@ -269,7 +274,7 @@ type Interface struct {
 	Doc     string   `json:"doc"`
 	Probe   string   `json:"probe"` // call, bind-only or never
 	Why     string   `json:"why,omitempty"`
-	Coerces bool     `json:"coerces,omitempty"` // its calls make a server log on elsewhere
+	Coerces bool     `json:"coerces,omitempty"` // its calls make a server authenticate to another host
 	Calls   []Call   `json:"calls,omitempty"`
 	Aliases []string `json:"aliases,omitempty"`
 	Sources []string `json:"sources"`
@@ -281,11 +286,13 @@ type Call struct {
 	Opnum     int              `json:"opnum"`
 	Discloses model.Disclosure `json:"discloses,omitempty"`
 	Avoid     string           `json:"avoid,omitempty"` // why it is never called
-	Free      bool             `json:"free,omitempty"`  // needs no handle of a call before it, so that no refusal there stands for it
-	Spare     bool             `json:"spare,omitempty"` // never called by the probes, because another call asks the server for the same
+	// Needs no handle of an earlier call, so a refusal of that call does not settle this one.
+	Free bool `json:"free,omitempty"`
+	// Never called by the probes, because another call requests the same.
+	Spare bool `json:"spare,omitempty"`
 }
 
-// Service is something that lives on pipes.
+// Service is something that uses pipes.
 type Service struct {
 	ID         string       `json:"id"`
 	Title      string       `json:"title"`
@@ -302,14 +309,14 @@ type Service struct {
 	Sources    []string     `json:"sources"`
 }
 
-// Detect is how to see that a service is there.
+// Detect says how to recognize a service.
 type Detect struct {
 	Services []string `json:"services,omitempty"` // Windows service names; a trailing * matches any rest
 	Shares   []string `json:"shares,omitempty"`
 	Ports    []int    `json:"ports,omitempty"`
 }
 
-// ServiceBreak is what stops a service. Empty means that nothing is documented.
+// ServiceBreak says what breaks a service. Empty means that nothing is documented.
 type ServiceBreak struct {
 	Restrict string `json:"restrict,omitempty"` // anonymous restricted
 	Block    string `json:"block,omitempty"`    // IPC$ or the Server service blocked
@@ -328,17 +335,17 @@ type Benchmark struct {
 	Source   string       `json:"source"`
 }
 
-// CCI is one of DISA's identifiers and what it stands for in NIST SP 800-53.
+// CCI is one of DISA's identifiers and its meaning in NIST SP 800-53.
 type CCI struct {
 	ID   string `json:"id"`
 	NIST string `json:"nist"`
 }
 
-// ControlRow is one setting's place in every benchmark that has it.
+// ControlRow is one setting in every benchmark that contains it.
 type ControlRow struct {
 	Setting string                  `json:"setting"`
 	Value   string                  `json:"value"`
-	Roles   map[string][]model.Role `json:"roles,omitempty"` // benchmark family: the roles it is limited to
+	Roles   map[string][]model.Role `json:"roles,omitempty"` // benchmark family: the roles to which it is limited
 	IDs     map[string]string       `json:"ids"`             // benchmark: id
 	CCI     []string                `json:"cci,omitempty"`
 	Attack  []string                `json:"attack,omitempty"`
@@ -347,7 +354,7 @@ type ControlRow struct {
 	Sources []string                `json:"sources"`
 }
 
-// Finding is one thing worth an administrator's attention.
+// Finding is one result that needs an administrator's attention.
 type Finding struct {
 	ID        string           `json:"id"`
 	Title     string           `json:"title"`
@@ -363,26 +370,26 @@ type Finding struct {
 	Sources   []string         `json:"sources"`
 }
 
-// Grade is a severity and where it holds.
+// Grade is a severity and its scope.
 type Grade struct {
 	Scope
 	Level model.Severity `json:"level"`
 }
 
-// Claim is something people say, checked.
+// Claim is a common claim, checked.
 type Claim struct {
 	ID       string   `json:"id"`
 	Claim    string   `json:"claim"`
 	Verdict  string   `json:"verdict"` // true, false, partly or unknown
 	Why      string   `json:"why"`
-	Against  string   `json:"against,omitempty"` // a source that says otherwise
+	Against  string   `json:"against,omitempty"` // a source that contradicts it
 	Settings []string `json:"settings,omitempty"`
 	Services []string `json:"services,omitempty"`
 	Aliases  []string `json:"aliases,omitempty"`
 	Sources  []string `json:"sources"`
 }
 
-// Note explains a word of the field that is no setting, pipe or service.
+// Note explains a term that is not a setting, pipe or service.
 type Note struct {
 	ID      string   `json:"id"`
 	Title   string   `json:"title"`
@@ -394,47 +401,49 @@ type Note struct {
 
 // Rule says who gets one kind of disclosure from one interface of a Samba or ksmbd server.
 type Rule struct {
-	Discloses  model.Disclosure `json:"discloses"`
-	Pipe       string           `json:"pipe"`
-	Interface  string           `json:"interface"`
-	Call       string           `json:"call"` // where one call is answered otherwise than the rest of its kind; empty: the kind
-	Systems    []string         `json:"systems"`
-	Standalone string           `json:"standalone"` // anyone, unrestricted, user, administrator, absent or unknown
-	DC         string           `json:"dc"`
-	Why        string           `json:"why"`
-	Sources    []string         `json:"sources"`
+	Discloses model.Disclosure `json:"discloses"`
+	Pipe      string           `json:"pipe"`
+	Interface string           `json:"interface"`
+	// If one call is answered differently than the rest of its kind; empty: the kind.
+	Call       string   `json:"call"`
+	Systems    []string `json:"systems"`
+	Standalone string   `json:"standalone"` // anyone, unrestricted, user, administrator, absent or unknown
+	DC         string   `json:"dc"`
+	Why        string   `json:"why"`
+	Sources    []string `json:"sources"`
 }
 
-// Presence lists the pipes that a server of this kind has at all.
+// Presence lists the pipes that exist on this kind of server.
 type Presence struct {
 	System  string       `json:"system"`
 	Roles   []model.Role `json:"roles"`
 	Pipes   []string     `json:"pipes"`
-	Later   []Later      `json:"later,omitempty"` // which of them older releases have not
+	Later   []Later      `json:"later,omitempty"` // pipes that older releases lack
 	Sources []string     `json:"sources"`
 }
 
-// Later is when pipes came: the last release that was seen without them, and the first that was seen with them.
+// Later says when pipes were added: the last release that was seen without them, and the first that was seen with them.
 type Later struct {
 	Pipes   []string `json:"pipes"`
 	Without string   `json:"without"`
 	With    string   `json:"with"`
 }
 
-// Client is a kind of client by what it says of itself.
+// Client is a kind of client, recognized by what it says of itself.
 type Client struct {
-	Says    string   `json:"says"` // somewhere in it
+	Says    string   `json:"says"` // contained in it
 	Kind    string   `json:"kind"`
 	Sources []string `json:"sources"`
 }
 
 // Source is a document, a repository or a measurement.
 type Source struct {
-	ID    string            `json:"id"`
-	Title string            `json:"title"`
-	Where string            `json:"where,omitempty"`
-	Page  string            `json:"page,omitempty"`  // the address of one page of it; {key}, {lower}, {place} and {thousand} are filled in
-	Pages map[string]string `json:"pages,omitempty"` // the addresses of pages that no rule gives, by "KEY place"
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	Where string `json:"where,omitempty"`
+	// URL template of one page; {key}, {lower}, {place} and {thousand} are replaced.
+	Page  string            `json:"page,omitempty"`
+	Pages map[string]string `json:"pages,omitempty"` // URLs of pages that no template gives, by "KEY place"
 }
 
 //go:generate go test . -tags generating -run TestGeneratedIsCurrent -update
@@ -445,6 +454,6 @@ var load = sync.OnceValue(func() *Catalog {
 	return c
 })
 
-// Load returns the catalog. The first call builds the indexes; nothing is parsed, so that it takes under a
-// millisecond. The error is for catalogs that come from elsewhere one day; the built-in one never fails.
+// Load returns the catalog. The first call builds the indexes; nothing is parsed, so it takes under a millisecond. The
+// error is reserved for external catalogs; the built-in one never fails.
 func Load() (*Catalog, error) { return load(), nil }

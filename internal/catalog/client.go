@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// ClientKind is what a client likely is, by what it says of itself (model.Use's Agent); empty where nothing is known.
+// ClientKind returns what a client probably is, by what it says of itself (model.Use's Agent); empty if unknown.
 func (c *Catalog) ClientKind(agent string) string {
 	for _, x := range c.Clients {
 		if strings.Contains(agent, x.Says) {

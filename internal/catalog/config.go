@@ -10,37 +10,37 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Config is what is known of one host: the input of the access model.
+// Config is what is known about one host: the input of the access model.
 type Config struct {
 	Platform model.Platform
 
-	// Settings by id or other name. A setting with Present false was looked for and is absent; one that is missing
-	// from the map was not looked for, so that its value is unknown, unless Complete is set.
+	// Settings by ID or other name. A setting with Present false was looked for and is absent; one that is missing from
+	// the map was not looked for, so its value is unknown, unless Complete is set.
 	Settings map[string]model.Value
 
-	// Complete says that the whole configuration was read: what Settings does not have is absent.
+	// Complete says that the whole configuration was read: what is not in Settings is absent.
 	Complete bool
 
-	// Shares are the disk shares; nil means that they are not known.
+	// Shares are the disk shares; nil if they are unknown.
 	Shares []model.Share
 
-	// Unread says why there may be more in the configuration than was read; empty where there is not.
+	// Unread says why the configuration may contain more than was read; empty if it does not.
 	Unread string
 
-	// EveryShare says that Shares has those that the configuration does not show, too: usershares and the registry's.
+	// EveryShare says that Shares includes those that the configuration does not show: usershares and registry shares.
 	EveryShare bool
 
-	// Defaults are what a share of Samba that is made now begins with; nil is not known.
+	// Defaults are the settings that a new Samba share starts with; nil is unknown.
 	Defaults *model.Share
 
-	// AccountLines are the lines about one computer account each; nil is not read.
+	// AccountLines are the lines about single computer accounts; nil if they were not read.
 	AccountLines []model.AccountLine
 
-	// Client is the caller's address, for rules about addresses. The zero value means any.
+	// Client is the client's address, for rules about addresses. The zero value means any.
 	Client netip.Addr
 }
 
-// list is a list of names without the empty entries that registry lists end with.
+// list returns a list of names without the empty entries that end registry lists.
 func list(v any) ([]string, bool) {
 	names, ok := model.List(v)
 	out := make([]string, 0, len(names))
@@ -67,7 +67,7 @@ func kindOf(typ string) string {
 	return "text"
 }
 
-// normal turns a configured value into the shape that its setting has. ok is false where it does not fit the type.
+// normal converts a configured value to the type of its setting. ok is false if it does not fit.
 func normal(s *Setting, v model.Value) (any, bool) {
 	if strings.HasPrefix(s.Type, "REG_") && v.Type != "" && v.Type != s.Type &&
 		!(s.Type == "REG_SZ" && v.Type == "REG_EXPAND_SZ") {

@@ -8,7 +8,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestCorrected: statements that were wrong once, each with the source that corrects it.
+// TestCorrected: statements that were once wrong, each with the source that corrects it.
 func TestCorrected(t *testing.T) {
 	c := mustLoad(t)
 	const account = "S-1-5-21-1004336348-1177238915-682003330-1137"
@@ -20,14 +20,33 @@ func TestCorrected(t *testing.T) {
 		state               model.State
 		effective           any // nil: not compared
 	}{
-		{"defender-identity: its account beside administrators", "RestrictRemoteSAM", "win2019", m, "O:BAG:BAD:(A;;RC;;;BA)(A;;RC;;;" + account + ")", model.StateOK, nil},
-		{"MS-DTYP: domain users are many", "RestrictRemoteSAM", "win2019", m, "O:BAG:BAD:(A;;RC;;;BA)(A;;RC;;;S-1-5-21-1-2-3-513)", model.StateWeak, nil},
+		{
+			"defender-identity: its account beside administrators", "RestrictRemoteSAM", "win2019", m,
+			"O:BAG:BAD:(A;;RC;;;BA)(A;;RC;;;" + account + ")", model.StateOK, nil,
+		},
+		{
+			"MS-DTYP: domain users are many", "RestrictRemoteSAM", "win2019", m,
+			"O:BAG:BAD:(A;;RC;;;BA)(A;;RC;;;S-1-5-21-1-2-3-513)", model.StateWeak, nil,
+		},
 		{"MS-DTYP: everyone", "RestrictRemoteSAM", "win2019", m, "O:BAG:BAD:(A;;RC;;;WD)", model.StateWeak, nil},
-		{"MS-DTYP: every signed-in user", "RestrictRemoteSAM", "win2019", m, "O:BAG:BAD:(A;;RC;;;AU)", model.StateWeak, nil},
-		{"MS-DTYP: no access list lets everybody in", "RestrictRemoteSAM", "win2019", m, "O:BAG:BA", model.StateWeak, nil},
-		{"defender-identity 434: a filter on a controller", "RestrictRemoteSAM", "win2019", dc, "O:BAG:BAD:(A;;RC;;;BA)", model.StateWeak, nil},
+		{
+			"MS-DTYP: every signed-in user", "RestrictRemoteSAM", "win2019", m, "O:BAG:BAD:(A;;RC;;;AU)",
+			model.StateWeak,
+			nil,
+		},
+		{
+			"MS-DTYP: no access list lets everybody in", "RestrictRemoteSAM", "win2019", m, "O:BAG:BA", model.StateWeak,
+			nil,
+		},
+		{
+			"defender-identity 434: a filter on a controller", "RestrictRemoteSAM", "win2019", dc,
+			"O:BAG:BAD:(A;;RC;;;BA)", model.StateWeak, nil,
+		},
 		{"none there", "RestrictRemoteSAM", "win2019", dc, nil, model.StateOK, ""},
-		{"SPS: not for Vista", "RestrictRemoteSAM", "vista", w, "O:BAG:BAD:(A;;RC;;;BA)", model.StateNotApplicable, nil},
+		{
+			"SPS: not for Vista", "RestrictRemoteSAM", "vista", w, "O:BAG:BAD:(A;;RC;;;BA)", model.StateNotApplicable,
+			nil,
+		},
 		{"SPS: not for Server 2008", "RestrictRemoteSAM", "win2008", m, nil, model.StateNotApplicable, nil},
 		{"SPS: 5 is the strictest", "LmCompatibilityLevel", "win2019", m, 5, model.StateOK, 5},
 		{"SPS: there is no 9", "LmCompatibilityLevel", "win2019", m, 9, model.StateUnknown, nil},
@@ -36,7 +55,11 @@ func TestCorrected(t *testing.T) {
 		{"SPS: on or off", "EveryoneIncludesAnonymous", "win2019", m, 2, model.StateUnknown, nil},
 		{"SPS: on or off", "RestrictAnonymousSAM", "win2019", m, 2, model.StateUnknown, nil},
 		{"SPS spn: three levels", "SmbServerNameHardeningLevel", "win2019", m, 3, model.StateUnknown, nil},
-		{"MS-LSAD <55>: any other value turns the block off", "TurnOffAnonymousBlock", "win2019", m, 2, model.StateWeak, 2},
+		{
+			"MS-LSAD <55>: any other value turns the block off", "TurnOffAnonymousBlock", "win2019", m, 2,
+			model.StateWeak,
+			2,
+		},
 		{"Q143474: 1", "RestrictAnonymous", "win2019", m, 1, model.StateOK, 1},
 		{"SPS spn: off by default", "SmbServerNameHardeningLevel", "win2019", m, nil, model.StateWeak, 0},
 		{"SPS paths: three by default", "AllowedExactPaths", "win2019", m, nil, model.StateOK, nil},
@@ -55,7 +78,10 @@ func TestCorrected(t *testing.T) {
 		{"samba: NT1 is SMB1", "server min protocol", "samba", m, "NT1", model.StateWeak, nil},
 		{"samba: LANMAN1, too", "server min protocol", "samba", m, "LANMAN1", model.StateWeak, nil},
 		{"samba-4.17.12: the default", "server min protocol", "samba", m, nil, model.StateOK, nil},
-		{"samba: off over SMB1 outside an AD controller", "server signing", "samba", m, nil, model.StateWeak, "disabled"},
+		{
+			"samba: off over SMB1 outside an AD controller", "server signing", "samba", m, nil, model.StateWeak,
+			"disabled",
+		},
 		{"samba: mandatory on one", "server signing", "samba", dc, nil, model.StateOK, "mandatory"},
 		{"samba-4.17.12: Zerologon", "server schannel", "samba", dc, "auto", model.StateWeak, nil},
 		{"samba-4.17.12: yes by default", "server schannel", "samba", dc, nil, model.StateOK, nil},
@@ -69,7 +95,10 @@ func TestCorrected(t *testing.T) {
 		{"per interface", "allow dcerpc auth level connect:samr", "samba", m, true, model.StateWeak, nil},
 	} {
 		p := c.Product(tt.product)
-		in := Config{Platform: model.Platform{System: p.System, Product: p.ID, Build: p.Builds[1], Role: tt.role}, Complete: true, Settings: map[string]model.Value{}}
+		in := Config{
+			Platform: model.Platform{System: p.System, Product: p.ID, Build: p.Builds[1], Role: tt.role},
+			Complete: true, Settings: map[string]model.Value{},
+		}
 		s := c.setting[tt.id]
 		if s == nil {
 			t.Errorf("%s: no setting %s", tt.source, tt.id)
@@ -79,14 +108,16 @@ func TestCorrected(t *testing.T) {
 			in.Settings[tt.id] = model.Value{Present: true, Type: s.Type, Data: tt.value}
 		}
 		for _, got := range c.Resolve(in) {
-			if got.ID == tt.id && (got.State != tt.state || tt.effective != nil && !equal(got.Effective, tt.effective)) {
-				t.Errorf("%s: %s = %v on %s is %v, %s (%s)", tt.source, tt.id, tt.value, tt.product, got.Effective, got.State, got.Why)
+			if got.ID == tt.id && (got.State != tt.state ||
+				tt.effective != nil && !equal(got.Effective, tt.effective)) {
+				t.Errorf("%s: %s = %v on %s is %v, %s (%s)", tt.source, tt.id, tt.value, tt.product, got.Effective,
+					got.State, got.Why)
 			}
 		}
 	}
 }
 
-// What a descriptor lets in is said in words.
+// TestFilterInWords: the accounts that a descriptor admits are named in words.
 func TestFilterInWords(t *testing.T) {
 	c := mustLoad(t)
 	in := host("windows", "win2019", model.Member, "RestrictRemoteSAM", "O:BAG:BAD:(A;;RC;;;BA)(A;;RC;;;AU)")
@@ -97,7 +128,7 @@ func TestFilterInWords(t *testing.T) {
 	}
 }
 
-// Signing is not asked for where every session is encrypted, which protects each message as well.
+// TestCoveredBy: signing is not asked for if every session is encrypted, which also protects each message.
 func TestCoveredBy(t *testing.T) {
 	c := mustLoad(t)
 	for _, tt := range []struct {
@@ -118,7 +149,7 @@ func TestCoveredBy(t *testing.T) {
 	}
 }
 
-// Shares that the configuration does not show leave open whether files are given.
+// TestHiddenShares: shares that the configuration does not show leave open whether files are disclosed.
 func TestHiddenShares(t *testing.T) {
 	c := mustLoad(t)
 	for _, tt := range []struct {
@@ -145,27 +176,34 @@ func TestHiddenShares(t *testing.T) {
 	}
 }
 
-// TestCorrectedWords: what the entries say, where the fault was in the words.
+// TestCorrectedWords: entries whose wording was wrong once.
 func TestCorrectedWords(t *testing.T) {
 	c := mustLoad(t)
 	rrc := c.Setting("RestrictRemoteClients")
-	if !slices.Contains(rrc.Sources, "D cc781010") || !strings.HasPrefix(rrc.Values[2].Means, "Contradictory") || rrc.TakesEffect[0].When != "reboot" || len(rrc.Governs.Pipes) > 0 {
+	if !slices.Contains(rrc.Sources, "D cc781010") || !strings.HasPrefix(rrc.Values[2].Means, "Contradictory") ||
+		rrc.TakesEffect[0].When != "reboot" || len(rrc.Governs.Pipes) > 0 {
 		t.Errorf("RestrictRemoteClients: %+v", rrc)
 	}
 	for _, v := range c.Setting("LmCompatibilityLevel").Values {
-		if certain, _ := c.Fit(v.Scope, model.Platform{System: "windows", Product: "win2025"}); certain && v.Value == 3 {
+		if certain, _ := c.Fit(v.Scope, model.Platform{System: "windows", Product: "win2025"}); certain &&
+			v.Value == 3 {
 			if strings.Contains(v.Means, "everything") {
 				t.Errorf("level 3 on 2025: %s", v.Means)
 			}
 			break
 		}
 	}
-	for _, id := range []string{"RequireSecuritySignature", "SmbServerNameHardeningLevel", "AllowedExactPaths", "RestrictRemoteSamEventThrottlingWindow"} {
-		if e := c.Effect(c.Setting(id), model.Platform{System: "windows", Product: "win2019"}); e.When != "now" || len(e.Sources) == 0 {
+	for _, id := range []string{
+		"RequireSecuritySignature", "SmbServerNameHardeningLevel", "AllowedExactPaths",
+		"RestrictRemoteSamEventThrottlingWindow",
+	} {
+		if e := c.Effect(c.Setting(id), model.Platform{System: "windows", Product: "win2019"}); e.When != "now" ||
+			len(e.Sources) == 0 {
 			t.Errorf("%s takes effect %+v", id, e)
 		}
 	}
-	if v := c.Setting("SmbServerNameHardeningLevel").Values; len(v) != 3 || !strings.Contains(v[1].Means, "let through") {
+	if v := c.Setting("SmbServerNameHardeningLevel").Values; len(v) != 3 ||
+		!strings.Contains(v[1].Means, "let through") {
 		t.Errorf("SmbServerNameHardeningLevel: %+v", v)
 	}
 	if n := len(c.Setting("AllowedExactPaths").Defaults[0].Value.([]any)); n != 3 {

@@ -6,7 +6,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// cell is one answer of the model with the reasons that led to it.
+// cell is one answer of the model and its reasons.
 type cell struct {
 	outcome model.Outcome
 	why     []string
@@ -17,7 +17,7 @@ func denied(why ...string) cell  { return cell{model.Denied, why} }
 func absent(why ...string) cell  { return cell{model.Absent, why} }
 func unknown(why ...string) cell { return cell{model.OutcomeUnknown, why} }
 
-// quiet drops the reasons of a gate that is open, so that the answers behind it give their own.
+// quiet drops the reasons of an open gate, so that the answers behind it give their own.
 func (c cell) quiet() cell {
 	if c.outcome == model.Allowed {
 		c.why = nil
@@ -25,11 +25,11 @@ func (c cell) quiet() cell {
 	return c
 }
 
-// shut tells whether nothing that comes after this gate matters.
+// shut reports whether nothing behind this gate matters.
 func (c cell) shut() bool { return c.outcome == model.Denied || c.outcome == model.Absent }
 
-// all is the answer behind several gates in a row: the first one that is shut decides, whatever comes after it; an open
-// question at a gate leaves the whole open unless another gate is shut. Reasons of every gate that was open are kept.
+// all combines several gates in a row: the first closed one decides, whatever comes after it; an unknown gate makes the
+// result unknown unless another gate is closed. The reasons of all open gates are kept.
 func all(gates ...cell) cell {
 	for _, g := range gates {
 		if g.shut() {
@@ -55,7 +55,7 @@ func all(gates ...cell) cell {
 	return cell{want, unique(why)}
 }
 
-// anyOf is the answer where several ways lead to the same thing: one open way is enough.
+// anyOf combines several ways to the same thing: one open way is enough.
 func anyOf(ways ...cell) cell {
 	for _, want := range []model.Outcome{model.Allowed, model.OutcomeUnknown, model.Denied, model.Absent} {
 		var why []string
@@ -73,7 +73,7 @@ func anyOf(ways ...cell) cell {
 	return unknown("nothing in the catalog leads to it")
 }
 
-// agree is the answer where the platform may be one of several: they have to agree.
+// agree returns the answer for a platform that may be one of several: they must agree.
 func agree(cells ...cell) cell {
 	for _, c := range cells[1:] {
 		if c.outcome != cells[0].outcome {
@@ -96,20 +96,20 @@ func unique(in []string) []string {
 	return out
 }
 
-// rules is what one system has to say. Each answer presupposes the ones before it; Evaluate puts the gates in a row.
+// rules are the rules of one system. Each answer presupposes the ones before it; Evaluate combines the gates.
 type rules interface {
 	session(model.Identity) cell
 	tree(model.Identity) cell
 	pipe(model.Identity, *Pipe) cell
 	// discloses answers for one kind of data, given the answers for the pipes.
 	discloses(model.Identity, model.Disclosure, func(pipe string) cell) cell
-	// on are the same rules for the same host with other settings.
+	// on returns the same rules for the same host with other settings.
 	on(*facts) rules
 }
 
-// Evaluate is the second step of the model: what each identity may do because of the settings in effect. user is an
-// ordinary user with valid credentials, no administrator. It is pure: the same input gives the same answer.
-// It answers for the identities named, or for all of model.Identities.
+// Evaluate is the second step of the model: it returns what each identity may do because of the effective settings.
+// user is an ordinary user with valid credentials, not an administrator. It is pure: the same input gives the same
+// answer. It answers for the given identities, or for all of model.Identities.
 func (c *Catalog) Evaluate(in Config, ids ...model.Identity) map[model.Identity]model.Access {
 	if len(ids) == 0 {
 		ids = model.Identities()
@@ -145,7 +145,7 @@ func (v *View) access(id model.Identity) model.Access {
 	return a
 }
 
-// nobody knows nothing: the rules of a system that is not known.
+// nobody has the rules of an unknown system: everything is unknown.
 type nobody struct{}
 
 func (nobody) on(*facts) rules                 { return nobody{} }
@@ -156,7 +156,7 @@ func (nobody) discloses(model.Identity, model.Disclosure, func(string) cell) cel
 	return unknown("the system is not known")
 }
 
-// number is a setting's effective number and whether it is known. A setting that does not apply counts as not known.
+// number returns a setting's effective number and whether it is known. A setting that does not apply counts as unknown.
 func (f *facts) number(id string) (int, bool) {
 	if r := f.get(id); r.known {
 		return model.Whole(r.value)
@@ -164,7 +164,7 @@ func (f *facts) number(id string) (int, bool) {
 	return 0, false
 }
 
-// names is a setting's effective list and whether it is known.
+// names returns a setting's effective list and whether it is known.
 func (f *facts) names(id string) ([]string, bool) {
 	if r := f.get(id); r.known {
 		return list(r.value)
@@ -186,7 +186,7 @@ func (f *facts) flag(id string) (value, known bool) {
 	return false, false
 }
 
-// why says in one clause what a setting is and on what basis.
+// why describes a setting's value and its basis in one clause.
 func (f *facts) why(id string) string {
 	r := f.get(id)
 	if r.said == "" {
@@ -207,5 +207,5 @@ func (r *resolved) say() string {
 	return r.ID + " is " + model.Text(r.value)
 }
 
-// is tells whether the platform lies in a scope.
+// is reports whether the platform is in a scope.
 func (f *facts) is(s Scope) fit { return f.c.fitsOneOf(s, f.p, f.may) }

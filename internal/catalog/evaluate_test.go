@@ -8,7 +8,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// set makes the settings of a test from pairs.
+// set builds the settings of a test from pairs.
 func set(pairs ...any) map[string]model.Value {
 	out := map[string]model.Value{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -18,10 +18,13 @@ func set(pairs ...any) map[string]model.Value {
 }
 
 func host(system, product string, role model.Role, pairs ...any) Config {
-	return Config{Platform: model.Platform{System: system, Product: product, Role: role}, Settings: set(pairs...), Complete: true}
+	return Config{
+		Platform: model.Platform{System: system, Product: product, Role: role}, Settings: set(pairs...),
+		Complete: true,
+	}
 }
 
-// ask reads one cell: session, tree, pipe:NAME or a kind of disclosure.
+// ask returns one cell: session, tree, pipe:NAME or a kind of disclosure.
 func ask(a model.Access, what string) model.Outcome {
 	switch {
 	case what == "session":
@@ -77,76 +80,294 @@ func TestWindowsModel(t *testing.T) {
 		return c
 	}
 	check(t, []expectation{
-		{"MS-SRVS <38>, Q143474: NT 4.0 out of the box", host("windows", "nt4", m), model.Anonymous, want{"session": yesO, "tree": yesO, "pipe:samr": yesO, "pipe:srvsvc": yesO, "pipe:LLSRPC": open, "pipe:winreg": noO, "accounts": yesO, "shares": yesO, "sids": yesO, "identity": yesO}},
-		{"Q143474: RestrictAnonymous 1 on NT 4.0 leaves name lookup", host("windows", "nt4", m, "RestrictAnonymous", 1), model.Anonymous, want{"tree": yesO, "accounts": noO, "shares": noO, "sids": yesO, "groups": open, "password-policy": open}},
-		{"2 is not a value of NT 4.0, which does not say what it makes of it; IPC$ connects", host("windows", "nt4", m, "RestrictAnonymous", 2), model.Anonymous, want{"tree": yesO, "accounts": open}},
-		{"hard-coded hint: emptying the list leaves samr open on NT 4.0", host("windows", "nt4", m, "NullSessionPipes", []string{}), model.Anonymous, want{"pipe:samr": yesO, "pipe:srvsvc": yesO, "pipe:spoolss": noO, "pipe:COMNAP": noO}},
-		{"MS-SRVS <38>: Windows 2000", host("windows", "win2000", m), model.Anonymous, want{"tree": yesO, "pipe:samr": yesO, "accounts": yesO, "shares": yesO}},
-		{"KB3034016, cc963223: Windows 2000 with RestrictAnonymous 2", host("windows", "win2000", m, "RestrictAnonymous", 2), model.Anonymous, want{"tree": noO, "pipe:samr": noO, "accounts": noO, "shares": noO, "identity": noO}},
-		{"KB3034016: 2003 no longer closes IPC$ at 2", host("windows", "win2003", m, "RestrictAnonymous", 2), model.Anonymous, want{"session": yesO, "tree": yesO}},
-		{"MS-SRVS <38>, SPS: Windows Server 2003", host("windows", "win2003", m), model.Anonymous, want{"tree": yesO, "pipe:samr": yesO, "pipe:lsarpc": yesO, "identity": yesO, "accounts": noO, "sids": noO, "pipe:srvsvc": open, "pipe:spoolss": yesO, "pipe:COMNAP": open, "pipe:winreg": noO}},
-		{"2003: which names are hard-coded is not documented", host("windows", "win2003", m, "NullSessionPipes", []string{"spoolss"}), model.Anonymous, want{"pipe:spoolss": yesO, "pipe:samr": open, "pipe:winreg": noO}},
-		{"MS-SRVS <38> against MS-SAMR <9>: samr on XP is contradictory", host("windows", "winxp", w), model.Anonymous, want{"tree": yesO, "pipe:samr": open, "pipe:srvsvc": noO, "accounts": noO}},
-		{"MS-SAMR <9>: Vista before SP1 is contradictory", vista(6000), model.Anonymous, want{"pipe:samr": open, "pipe:srvsvc": noO}},
-		{"MS-SAMR <9>: Vista SP1 dropped samr", vista(6001), model.Anonymous, want{"pipe:samr": noO, "pipe:lsarpc": noO, "accounts": noO, "tree": yesO}},
-		{"MS-SRVS <38>: Windows 7 opens nothing, IPC$ still connects", host("windows", "win7", w), model.Anonymous, want{"session": yesO, "tree": yesO, "pipe:samr": noO, "pipe:lsarpc": noO, "pipe:srvsvc": noO, "pipe:browser": noO, "accounts": noO, "shares": noO, "identity": noO, "files": noO}},
-		{"KB3034016: 2012 and later refuse the session when nothing is marked", host("windows", "win2019", m), model.Anonymous, want{"session": noO, "tree": noO, "pipe:samr": noO, "accounts": noO, "files": noO}},
-		{"KB3034016: a marked pipe lets the session in", host("windows", "win2019", m, "NullSessionPipes", []string{"SRVSVC"}), model.Anonymous, want{"session": yesO, "tree": yesO, "pipe:srvsvc": yesO, "pipe:samr": noO, "shares": yesO}},
-		{"SPS: RestrictAnonymous 1 closes share lists on a member", host("windows", "win2019", m, "NullSessionPipes", []string{"srvsvc"}, "RestrictAnonymous", 1), model.Anonymous, want{"pipe:srvsvc": yesO, "shares": noO}},
-		{"MS-SRVS 3.1.6.17: names count without \\pipe\\ and case", host("windows", "win2019", m, "NullSessionPipes", []string{`\PIPE\SamR`}), model.Anonymous, want{"pipe:samr": yesO}},
-		{"SPS: RestrictAnonymousSAM is 1 by default and holds on a member", host("windows", "win2012r2", m, "NullSessionPipes", []string{"samr"}), model.Anonymous, want{"pipe:samr": yesO, "accounts": noO}},
-		{"SPS: 0 does not restrict (the reversed claim)", host("windows", "win2012r2", m, "NullSessionPipes", []string{"samr"}, "RestrictAnonymousSAM", 0), model.Anonymous, want{"accounts": yesO}},
-		{"SPS remote calls to SAM: 2016 members let administrators in alone", host("windows", "win2016", m, "NullSessionPipes", []string{"samr"}, "RestrictAnonymousSAM", 0), model.Anonymous, want{"pipe:samr": yesO, "accounts": noO}},
-		{"SPS: 2016 members refuse ordinary users too", host("windows", "win2016", m), model.User, want{"tree": yesO, "pipe:samr": yesO, "accounts": noO, "shares": yesO, "identity": yesO}},
+		{
+			"MS-SRVS <38>, Q143474: NT 4.0 out of the box", host("windows", "nt4", m), model.Anonymous,
+			want{
+				"session": yesO, "tree": yesO, "pipe:samr": yesO, "pipe:srvsvc": yesO, "pipe:LLSRPC": open,
+				"pipe:winreg": noO, "accounts": yesO, "shares": yesO, "sids": yesO, "identity": yesO,
+			},
+		},
+		{
+			"Q143474: RestrictAnonymous 1 on NT 4.0 leaves name lookup",
+			host("windows", "nt4", m, "RestrictAnonymous", 1),
+			model.Anonymous,
+			want{
+				"tree": yesO, "accounts": noO, "shares": noO, "sids": yesO, "groups": open,
+				"password-policy": open,
+			},
+		},
+		{
+			"2 is not a value of NT 4.0, which does not say what it makes of it; IPC$ connects",
+			host("windows", "nt4", m, "RestrictAnonymous", 2), model.Anonymous,
+			want{"tree": yesO, "accounts": open},
+		},
+		{
+			"hard-coded hint: emptying the list leaves samr open on NT 4.0",
+			host("windows", "nt4", m, "NullSessionPipes", []string{}), model.Anonymous,
+			want{"pipe:samr": yesO, "pipe:srvsvc": yesO, "pipe:spoolss": noO, "pipe:COMNAP": noO},
+		},
+		{
+			"MS-SRVS <38>: Windows 2000", host("windows", "win2000", m), model.Anonymous,
+			want{"tree": yesO, "pipe:samr": yesO, "accounts": yesO, "shares": yesO},
+		},
+		{
+			"KB3034016, cc963223: Windows 2000 with RestrictAnonymous 2",
+			host("windows", "win2000", m, "RestrictAnonymous", 2), model.Anonymous,
+			want{"tree": noO, "pipe:samr": noO, "accounts": noO, "shares": noO, "identity": noO},
+		},
+		{
+			"KB3034016: 2003 no longer closes IPC$ at 2", host("windows", "win2003", m, "RestrictAnonymous", 2),
+			model.Anonymous,
+			want{"session": yesO, "tree": yesO},
+		},
+		{
+			"MS-SRVS <38>, SPS: Windows Server 2003", host("windows", "win2003", m), model.Anonymous,
+			want{
+				"tree": yesO, "pipe:samr": yesO, "pipe:lsarpc": yesO, "identity": yesO, "accounts": noO, "sids": noO,
+				"pipe:srvsvc": open, "pipe:spoolss": yesO, "pipe:COMNAP": open, "pipe:winreg": noO,
+			},
+		},
+		{
+			"2003: which names are hard-coded is not documented",
+			host("windows", "win2003", m, "NullSessionPipes", []string{"spoolss"}), model.Anonymous,
+			want{"pipe:spoolss": yesO, "pipe:samr": open, "pipe:winreg": noO},
+		},
+		{
+			"MS-SRVS <38> against MS-SAMR <9>: samr on XP is contradictory", host("windows", "winxp", w),
+			model.Anonymous,
+			want{"tree": yesO, "pipe:samr": open, "pipe:srvsvc": noO, "accounts": noO},
+		},
+		{
+			"MS-SAMR <9>: Vista before SP1 is contradictory", vista(6000), model.Anonymous,
+			want{"pipe:samr": open, "pipe:srvsvc": noO},
+		},
+		{
+			"MS-SAMR <9>: Vista SP1 dropped samr", vista(6001), model.Anonymous,
+			want{"pipe:samr": noO, "pipe:lsarpc": noO, "accounts": noO, "tree": yesO},
+		},
+		{
+			"MS-SRVS <38>: Windows 7 opens nothing, IPC$ still connects", host("windows", "win7", w), model.Anonymous,
+			want{
+				"session": yesO, "tree": yesO, "pipe:samr": noO, "pipe:lsarpc": noO, "pipe:srvsvc": noO,
+				"pipe:browser": noO, "accounts": noO, "shares": noO, "identity": noO, "files": noO,
+			},
+		},
+		{
+			"KB3034016: 2012 and later refuse the session when nothing is marked", host("windows", "win2019", m),
+			model.Anonymous,
+			want{"session": noO, "tree": noO, "pipe:samr": noO, "accounts": noO, "files": noO},
+		},
+		{
+			"KB3034016: a marked pipe lets the session in",
+			host("windows", "win2019", m, "NullSessionPipes", []string{"SRVSVC"}), model.Anonymous,
+			want{"session": yesO, "tree": yesO, "pipe:srvsvc": yesO, "pipe:samr": noO, "shares": yesO},
+		},
+		{
+			"SPS: RestrictAnonymous 1 closes share lists on a member",
+			host("windows", "win2019", m, "NullSessionPipes", []string{"srvsvc"}, "RestrictAnonymous", 1),
+			model.Anonymous,
+			want{"pipe:srvsvc": yesO, "shares": noO},
+		},
+		{
+			"MS-SRVS 3.1.6.17: names count without \\pipe\\ and case",
+			host("windows", "win2019", m, "NullSessionPipes", []string{`\PIPE\SamR`}), model.Anonymous,
+			want{"pipe:samr": yesO},
+		},
+		{
+			"SPS: RestrictAnonymousSAM is 1 by default and holds on a member",
+			host("windows", "win2012r2", m, "NullSessionPipes", []string{"samr"}), model.Anonymous,
+			want{"pipe:samr": yesO, "accounts": noO},
+		},
+		{
+			"SPS: 0 does not restrict (the reversed claim)",
+			host("windows", "win2012r2", m, "NullSessionPipes", []string{"samr"}, "RestrictAnonymousSAM", 0),
+			model.Anonymous,
+			want{"accounts": yesO},
+		},
+		{
+			"SPS remote calls to SAM: 2016 members let administrators in alone",
+			host("windows", "win2016", m, "NullSessionPipes", []string{"samr"}, "RestrictAnonymousSAM", 0),
+			model.Anonymous,
+			want{"pipe:samr": yesO, "accounts": noO},
+		},
+		{
+			"SPS: 2016 members refuse ordinary users too", host("windows", "win2016", m), model.User,
+			want{"tree": yesO, "pipe:samr": yesO, "accounts": noO, "shares": yesO, "identity": yesO},
+		},
 		{"SPS: before 1607 there is no check", host("windows", "win2012r2", m), model.User, want{"accounts": yesO}},
-		{"SPS: audit mode refuses nobody", host("windows", "win2016", m, "RestrictRemoteSamAuditOnlyMode", 1), model.User, want{"accounts": yesO}},
-		{"SPS, MS-SAMR <42>: a 2022 domain controller opens three pipes and gives no accounts", host("windows", "win2022", dc), model.Anonymous, want{"session": yesO, "tree": yesO, "pipe:netlogon": yesO, "pipe:samr": yesO, "pipe:lsarpc": yesO, "pipe:srvsvc": noO, "accounts": noO, "shares": noO, "identity": yesO}},
-		{"MS-SAMR <42>: Anonymous Logon in the legacy group", host("windows", "win2022", dc, "PreWindows2000Members", []string{"S-1-5-7", "S-1-5-11"}), model.Anonymous, want{"accounts": yesO, "groups": yesO}},
-		{"MS-SAMR <42>: Everyone alone is not settled while he excludes anonymous", host("windows", "win2022", dc, "PreWindows2000Members", []string{"S-1-1-0"}), model.Anonymous, want{"accounts": open}},
-		{"SPS: Everyone with EveryoneIncludesAnonymous", host("windows", "win2022", dc, "PreWindows2000Members", []string{"S-1-1-0"}, "EveryoneIncludesAnonymous", 1), model.Anonymous, want{"accounts": yesO}},
-		{"SPS: RestrictAnonymous has no effect on a domain controller", host("windows", "win2022", dc, "PreWindows2000Members", []string{"S-1-5-7"}, "RestrictAnonymous", 1, "RestrictAnonymousSAM", 1), model.Anonymous, want{"accounts": yesO}},
-		{"MS-SAMR <42>: a 2003 domain controller asks at promotion", host("windows", "win2003", dc), model.Anonymous, want{"accounts": open}},
-		{"cc957461: RestrictNullSessAccess 0 opens every pipe", host("windows", "win7", w, "RestrictNullSessAccess", 0), model.Anonymous, want{"pipe:samr": yesO, "pipe:svcctl": yesO, "shares": yesO, "accounts": noO, "files": open}},
-		{"cc957461: what 2 does is not documented", host("windows", "win7", w, "RestrictNullSessAccess", 2), model.Anonymous, want{"pipe:svcctl": open, "files": open}},
-		{"the same, with a pipe that is listed", host("windows", "win7", w, "RestrictNullSessAccess", 2, "NullSessionPipes", []string{"svcctl"}), model.Anonymous, want{"pipe:svcctl": yesO, "session": yesO}},
-		{"whether Everyone takes strangers in is not known at 2", host("windows", "win2016", m, "NullSessionPipes", []string{"samr"}, "RestrictAnonymousSAM", 0, "EveryoneIncludesAnonymous", 2, "RestrictRemoteSAM", "O:BAG:BAD:(A;;RC;;;WD)"), model.Anonymous, want{"pipe:samr": yesO, "accounts": open}},
-		{"MS-LSAD <55>: the block is on by default and holds off domain controllers", host("windows", "win7", w, "NullSessionPipes", []string{"lsarpc"}), model.Anonymous, want{"pipe:lsarpc": yesO, "sids": noO, "trusts": noO, "identity": yesO}},
-		{"MS-LSAD <55>: any other value turns the block off", host("windows", "win7", w, "NullSessionPipes", []string{"lsarpc"}, "TurnOffAnonymousBlock", 1, "LSAAnonymousNameLookup", 1), model.Anonymous, want{"sids": yesO}},
-		{"SPS against MS-LSAD: lookup on, block on", host("windows", "win7", w, "NullSessionPipes", []string{"lsarpc"}, "LSAAnonymousNameLookup", 1), model.Anonymous, want{"sids": open}},
-		{"HSC 4.7.8: the pipe firewall of XP refuses users too", host("windows", "winxp", w, "PipeFirewallActive", 1), model.User, want{"tree": yesO, "pipe:samr": noO, "pipe:srvsvc": noO}},
-		{"KB925890: support on Vista and later is not known", host("windows", "win10-22H2", w, "PipeFirewallActive", 1, "AllowedPipes", []string{"srvsvc"}), model.User, want{"pipe:samr": open, "pipe:srvsvc": yesO}},
-		{"KB3034016: no Server service, no IPC$", host("windows", "win2022", m, "LanmanServer.Start", 4), model.User, want{"session": noO, "tree": noO, "pipe:samr": noO}},
-		{"KB954422: AutoShareServer does not remove IPC$", host("windows", "win2022", m, "AutoShareServer", 0), model.User, want{"tree": yesO, "pipe:srvsvc": yesO}},
-		{"SPS: the guest account is disabled by default", host("windows", "win2019", m), model.Guest, want{"session": noO, "tree": noO}},
-		{"SPS: an enabled guest account", host("windows", "win2012r2", m, "EnableGuestAccount", 1), model.Guest, want{"session": yesO, "tree": yesO, "pipe:samr": yesO, "accounts": open}},
-		{"WSD smb-signing: required signing refuses guests", host("windows", "win2012r2", m, "EnableGuestAccount", 1, "RequireSecuritySignature", 1), model.Guest, want{"session": noO}},
-		{"MS-SMB2 3.3.5.5.3: signing does not stop null sessions", host("windows", "win2012r2", m, "NullSessionPipes", []string{"lsarpc"}, "RequireSecuritySignature", 1), model.Anonymous, want{"session": yesO, "pipe:lsarpc": yesO}},
-		{"MS-EVEN 3.1.1: logs keep strangers out by default", host("windows", "win7", w, "RestrictNullSessAccess", 0), model.Anonymous, want{"pipe:eventlog": yesO, "logs": noO}},
-		{"print-rpc: the spooler of 11 22H2 listens on TCP", host("windows", "win11-22H2", w), model.User, want{"pipe:spoolss": gone, "printers": gone}},
-		{"print-rpc: 7 brings the pipe back", host("windows", "win11-22H2", w, "RpcProtocols", 7), model.User, want{"pipe:spoolss": yesO}},
-		{"print-rpc: Windows 10 22H2 is older", host("windows", "win10-22H2", w), model.User, want{"pipe:spoolss": yesO}},
-		{"rpc-interface-restrict: RestrictRemoteClients 1 does not protect pipes", host("windows", "win2012r2", m, "NullSessionPipes", []string{"srvsvc", "epmapper"}, "RestrictRemoteClients", 1), model.Anonymous, want{"pipe:srvsvc": yesO, "shares": yesO, "endpoints": yesO}},
-		{"rpc-interface-restrict against MS-RPCE: nor does 2, as far as is counted", host("windows", "win2012r2", m, "NullSessionPipes", []string{"srvsvc", "epmapper"}, "RestrictRemoteClients", 2), model.Anonymous, want{"pipe:srvsvc": yesO, "shares": yesO, "endpoints": yesO}},
+		{
+			"SPS: audit mode refuses nobody", host("windows", "win2016", m, "RestrictRemoteSamAuditOnlyMode", 1),
+			model.User,
+			want{"accounts": yesO},
+		},
+		{
+			"SPS, MS-SAMR <42>: a 2022 domain controller opens three pipes and gives no accounts",
+			host("windows", "win2022", dc), model.Anonymous,
+			want{
+				"session": yesO, "tree": yesO, "pipe:netlogon": yesO, "pipe:samr": yesO, "pipe:lsarpc": yesO,
+				"pipe:srvsvc": noO, "accounts": noO, "shares": noO, "identity": yesO,
+			},
+		},
+		{
+			"MS-SAMR <42>: Anonymous Logon in the legacy group",
+			host("windows", "win2022", dc, "PreWindows2000Members", []string{"S-1-5-7", "S-1-5-11"}), model.Anonymous,
+			want{"accounts": yesO, "groups": yesO},
+		},
+		{
+			"MS-SAMR <42>: Everyone alone is not settled while he excludes anonymous",
+			host("windows", "win2022", dc, "PreWindows2000Members", []string{"S-1-1-0"}), model.Anonymous,
+			want{"accounts": open},
+		},
+		{
+			"SPS: Everyone with EveryoneIncludesAnonymous",
+			host("windows", "win2022", dc, "PreWindows2000Members", []string{"S-1-1-0"}, "EveryoneIncludesAnonymous",
+				1), model.Anonymous,
+			want{"accounts": yesO},
+		},
+		{
+			"SPS: RestrictAnonymous has no effect on a domain controller",
+			host("windows", "win2022", dc, "PreWindows2000Members", []string{"S-1-5-7"}, "RestrictAnonymous", 1,
+				"RestrictAnonymousSAM", 1), model.Anonymous,
+			want{"accounts": yesO},
+		},
+		{
+			"MS-SAMR <42>: a 2003 domain controller asks at promotion", host("windows", "win2003", dc), model.Anonymous,
+			want{"accounts": open},
+		},
+		{
+			"cc957461: RestrictNullSessAccess 0 opens every pipe",
+			host("windows", "win7", w, "RestrictNullSessAccess", 0),
+			model.Anonymous,
+			want{
+				"pipe:samr": yesO, "pipe:svcctl": yesO, "shares": yesO, "accounts": noO,
+				"files": open,
+			},
+		},
+		{
+			"cc957461: what 2 does is not documented", host("windows", "win7", w, "RestrictNullSessAccess", 2),
+			model.Anonymous,
+			want{"pipe:svcctl": open, "files": open},
+		},
+		{
+			"the same, with a pipe that is listed",
+			host("windows", "win7", w, "RestrictNullSessAccess", 2, "NullSessionPipes", []string{"svcctl"}),
+			model.Anonymous,
+			want{"pipe:svcctl": yesO, "session": yesO},
+		},
+		{
+			"whether Everyone takes strangers in is not known at 2",
+			host("windows", "win2016", m, "NullSessionPipes", []string{"samr"}, "RestrictAnonymousSAM", 0,
+				"EveryoneIncludesAnonymous", 2, "RestrictRemoteSAM", "O:BAG:BAD:(A;;RC;;;WD)"), model.Anonymous,
+			want{"pipe:samr": yesO, "accounts": open},
+		},
+		{
+			"MS-LSAD <55>: the block is on by default and holds off domain controllers",
+			host("windows", "win7", w, "NullSessionPipes", []string{"lsarpc"}), model.Anonymous,
+			want{"pipe:lsarpc": yesO, "sids": noO, "trusts": noO, "identity": yesO},
+		},
+		{
+			"MS-LSAD <55>: any other value turns the block off",
+			host("windows", "win7", w, "NullSessionPipes", []string{"lsarpc"}, "TurnOffAnonymousBlock", 1,
+				"LSAAnonymousNameLookup", 1), model.Anonymous,
+			want{"sids": yesO},
+		},
+		{
+			"SPS against MS-LSAD: lookup on, block on",
+			host("windows", "win7", w, "NullSessionPipes", []string{"lsarpc"}, "LSAAnonymousNameLookup", 1),
+			model.Anonymous,
+			want{"sids": open},
+		},
+		{
+			"HSC 4.7.8: the pipe firewall of XP refuses users too",
+			host("windows", "winxp", w, "PipeFirewallActive", 1),
+			model.User,
+			want{"tree": yesO, "pipe:samr": noO, "pipe:srvsvc": noO},
+		},
+		{
+			"KB925890: support on Vista and later is not known",
+			host("windows", "win10-22H2", w, "PipeFirewallActive", 1, "AllowedPipes", []string{"srvsvc"}), model.User,
+			want{"pipe:samr": open, "pipe:srvsvc": yesO},
+		},
+		{
+			"KB3034016: no Server service, no IPC$", host("windows", "win2022", m, "LanmanServer.Start", 4), model.User,
+			want{"session": noO, "tree": noO, "pipe:samr": noO},
+		},
+		{
+			"KB954422: AutoShareServer does not remove IPC$", host("windows", "win2022", m, "AutoShareServer", 0),
+			model.User,
+			want{"tree": yesO, "pipe:srvsvc": yesO},
+		},
+		{
+			"SPS: the guest account is disabled by default", host("windows", "win2019", m), model.Guest,
+			want{"session": noO, "tree": noO},
+		},
+		{
+			"SPS: an enabled guest account", host("windows", "win2012r2", m, "EnableGuestAccount", 1), model.Guest,
+			want{"session": yesO, "tree": yesO, "pipe:samr": yesO, "accounts": open},
+		},
+		{
+			"WSD smb-signing: required signing refuses guests",
+			host("windows", "win2012r2", m, "EnableGuestAccount", 1, "RequireSecuritySignature", 1), model.Guest,
+			want{"session": noO},
+		},
+		{
+			"MS-SMB2 3.3.5.5.3: signing does not stop null sessions",
+			host("windows", "win2012r2", m, "NullSessionPipes", []string{"lsarpc"}, "RequireSecuritySignature", 1),
+			model.Anonymous,
+			want{"session": yesO, "pipe:lsarpc": yesO},
+		},
+		{
+			"MS-EVEN 3.1.1: logs keep strangers out by default",
+			host("windows", "win7", w, "RestrictNullSessAccess", 0),
+			model.Anonymous,
+			want{"pipe:eventlog": yesO, "logs": noO},
+		},
+		{
+			"print-rpc: the spooler of 11 22H2 listens on TCP", host("windows", "win11-22H2", w), model.User,
+			want{"pipe:spoolss": gone, "printers": gone},
+		},
+		{
+			"print-rpc: 7 brings the pipe back", host("windows", "win11-22H2", w, "RpcProtocols", 7), model.User,
+			want{"pipe:spoolss": yesO},
+		},
+		{
+			"print-rpc: Windows 10 22H2 is older", host("windows", "win10-22H2", w), model.User,
+			want{"pipe:spoolss": yesO},
+		},
+		{
+			"rpc-interface-restrict: RestrictRemoteClients 1 does not protect pipes",
+			host("windows", "win2012r2", m, "NullSessionPipes", []string{"srvsvc", "epmapper"}, "RestrictRemoteClients",
+				1), model.Anonymous,
+			want{"pipe:srvsvc": yesO, "shares": yesO, "endpoints": yesO},
+		},
+		{
+			"rpc-interface-restrict against MS-RPCE: nor does 2, as far as is counted",
+			host("windows", "win2012r2", m, "NullSessionPipes", []string{"srvsvc", "epmapper"}, "RestrictRemoteClients",
+				2), model.Anonymous,
+			want{"pipe:srvsvc": yesO, "shares": yesO, "endpoints": yesO},
+		},
 	})
 }
 
-// TestUnreadIsUnknown: what was not read is never taken for absent.
+// TestUnreadIsUnknown: what was not read never counts as absent.
 func TestUnreadIsUnknown(t *testing.T) {
 	in := host("windows", "win2019", model.Member, "RestrictAnonymous", 1)
 	in.Complete = false
 	a := mustLoad(t).Evaluate(in)[model.Anonymous]
 	if a.Session != open || a.Pipes["samr"] != open || a.Discloses["accounts"] != open {
-		t.Errorf("got session %s, samr %s, accounts %s; want unknown", a.Session, a.Pipes["samr"], a.Discloses["accounts"])
+		t.Errorf("got session %s, samr %s, accounts %s; want unknown", a.Session, a.Pipes["samr"],
+			a.Discloses["accounts"])
 	}
 }
 
-// TestUnknownRole: the answer is unknown where roles differ and known where they agree.
+// TestUnknownRole: the answer is unknown if roles differ and known if they agree.
 func TestUnknownRole(t *testing.T) {
 	a := mustLoad(t).Evaluate(host("windows", "win2022", model.UnknownRole))[model.Anonymous]
 	if a.Pipes["samr"] != open || a.Session != open {
 		t.Errorf("samr %s, session %s; want unknown", a.Pipes["samr"], a.Session)
 	}
-	a = mustLoad(t).Evaluate(host("windows", "win2022", model.UnknownRole, "NullSessionPipes", []string{}))[model.Anonymous]
+	a = mustLoad(t).Evaluate(host("windows", "win2022", model.UnknownRole, "NullSessionPipes",
+		[]string{}))[model.Anonymous]
 	if a.Session != noO {
 		t.Errorf("session %s, want denied: an empty list closes it in every role", a.Session)
 	}
@@ -163,52 +384,203 @@ func TestSambaModel(t *testing.T) {
 	withShares := func(c Config, s []model.Share) Config { c.Shares = s; return c }
 	from := func(c Config, a string) Config { c.Client = netip.MustParseAddr(a); return c }
 	closed := want{"session": yesO, "tree": noO, "pipe:samr": noO, "accounts": noO, "services": noO, "identity": noO}
-	all := want{"session": yesO, "tree": yesO, "pipe:lsarpc": yesO, "pipe:netlogon": gone, "pipe:atsvc": gone, "pipe:winreg": yesO, "identity": yesO, "accounts": yesO, "groups": yesO, "password-policy": yesO, "sids": yesO, "trusts": gone, "shares": yesO, "services": yesO, "registry": yesO, "printers": yesO, "dfs": yesO, "endpoints": yesO, "host-info": yesO, "sessions": noO, "jobs": gone, "logs": gone}
-	one := want{"tree": yesO, "identity": yesO, "accounts": noO, "groups": noO, "password-policy": noO, "shares": noO, "sids": yesO, "trusts": gone, "services": yesO, "registry": yesO, "printers": yesO, "dfs": yesO, "endpoints": yesO, "host-info": yesO, "sessions": noO}
+	all := want{
+		"session": yesO, "tree": yesO, "pipe:lsarpc": yesO, "pipe:netlogon": gone, "pipe:atsvc": gone,
+		"pipe:winreg": yesO, "identity": yesO, "accounts": yesO, "groups": yesO, "password-policy": yesO, "sids": yesO,
+		"trusts": gone, "shares": yesO, "services": yesO, "registry": yesO, "printers": yesO, "dfs": yesO,
+		"endpoints": yesO, "host-info": yesO, "sessions": noO, "jobs": gone, "logs": gone,
+	}
+	one := want{
+		"tree": yesO, "identity": yesO, "accounts": noO, "groups": noO, "password-policy": noO, "shares": noO,
+		"sids": yesO, "trusts": gone, "services": yesO, "registry": yesO, "printers": yesO, "dfs": yesO,
+		"endpoints": yesO, "host-info": yesO, "sessions": noO,
+	}
 	const M = "measured on Samba 4.17.12: "
 	tests := []expectation{
 		{M + "defaults", host("samba", "samba", alone), model.Anonymous, all},
 		{M + "member server", host("samba", "samba", model.Member), model.Anonymous, all},
 		{M + "restrict anonymous 1", host("samba", "samba", alone, "restrict anonymous", 1), model.Anonymous, one},
 		{M + "restrict anonymous 2", host("samba", "samba", alone, "restrict anonymous", "2"), model.Anonymous, closed},
-		{M + "2 keeps users", host("samba", "samba", alone, "restrict anonymous", 2), model.User, want{"tree": yesO, "accounts": yesO, "shares": yesO, "sessions": noO}},
-		{M + "a guest share beside 2 stays readable, IPC$ closed", withShares(host("samba", "samba", alone, "restrict anonymous", 2, "IPC$:guest ok", true), public), model.Anonymous, want{"tree": noO, "files": yesO}},
-		{M + "no guest share", withShares(host("samba", "samba", alone), []model.Share{{Name: "finance"}}), model.Anonymous, want{"files": noO}},
-		{M + "guest ok = no in [IPC$] is ignored", host("samba", "samba", alone, "IPC$:guest ok", false), model.Anonymous, want{"tree": yesO, "accounts": yesO}},
-		{M + "available = no in [IPC$] is ignored", host("samba", "samba", alone, "IPC$:available", false), model.Anonymous, want{"tree": yesO}},
-		{M + "hosts deny ALL in [IPC$]", withShares(host("samba", "samba", alone, "IPC$:hosts deny", "ALL"), public), model.Anonymous, want{"session": yesO, "tree": noO, "files": yesO}},
-		{M + "hosts deny ALL in [IPC$], user", host("samba", "samba", alone, "IPC$:hosts deny", "ALL"), model.User, want{"tree": noO}},
-		{M + "hosts allow elsewhere, from loopback", from(host("samba", "samba", alone, "IPC$:hosts allow", "10.0.0.0/8"), "127.0.0.1"), model.Anonymous, want{"tree": yesO}},
-		{M + "hosts allow elsewhere and deny ALL, from loopback", from(host("samba", "samba", alone, "IPC$:hosts allow", "10.0.0.0/8", "IPC$:hosts deny", "ALL"), "127.0.0.1"), model.Anonymous, want{"tree": noO}},
-		{"access.c: hosts allow alone, from elsewhere", from(host("samba", "samba", alone, "IPC$:hosts allow", "10.0.0.0/255.0.0.0 192.168."), "172.16.0.1"), model.Anonymous, want{"tree": noO}},
-		{"access.c: hosts allow, from inside", from(host("samba", "samba", alone, "IPC$:hosts allow", "10.0.0.0/255.0.0.0 192.168."), "192.168.3.4"), model.Anonymous, want{"tree": yesO}},
-		{"hosts allow with the caller's address not known", host("samba", "samba", alone, "IPC$:hosts allow", "10."), model.Anonymous, want{"tree": open, "accounts": open}},
-		{M + "hosts deny ALL in [global]", host("samba", "samba", alone, "hosts deny", "ALL"), model.User, want{"session": noO}},
-		{M + "valid users = bob", host("samba", "samba", alone, "IPC$:valid users", "bob"), model.Anonymous, want{"tree": noO}},
-		{M + "valid users = nobody", host("samba", "samba", alone, "IPC$:valid users", "nobody"), model.Anonymous, want{"tree": yesO}},
-		{M + "invalid users = nobody", host("samba", "samba", alone, "IPC$:invalid users", "nobody"), model.Anonymous, closed},
-		{M + "invalid users = nobody on a domain controller, which knows nobody as a user", host("samba", "samba", dc, "IPC$:invalid users", "nobody"), model.Anonymous, want{"tree": yesO}},
-		{M + "invalid users = alice", host("samba", "samba", alone, "IPC$:invalid users", "alice"), model.Anonymous, want{"tree": yesO}},
-		{M + "guest account games, invalid users = nobody", host("samba", "samba", alone, "guest account", "games", "IPC$:invalid users", "nobody"), model.Anonymous, want{"tree": yesO}},
-		{M + "guest account bob of the password database: it depends", host("samba", "samba", alone, "guest account", "bob", "IPC$:invalid users", "bob"), model.Anonymous, want{"tree": open}},
-		{M + "encryption required on [IPC$] alone", withShares(host("samba", "samba", alone, "IPC$:server smb encrypt", "required"), public), model.Anonymous, want{"session": yesO, "tree": noO, "files": yesO}},
-		{M + "encryption required on [IPC$], user", host("samba", "samba", alone, "IPC$:server smb encrypt", "required"), model.User, want{"tree": yesO, "accounts": yesO}},
-		{M + "encryption required", withShares(host("samba", "samba", alone, "server smb encrypt", "required"), public), model.Anonymous, want{"session": noO, "tree": noO, "files": noO}},
-		{M + "nt pipe support = no", host("samba", "samba", alone, "nt pipe support", "no"), model.User, want{"tree": yesO, "pipe:samr": noO, "pipe:netlogon": noO, "accounts": noO}},
-		{M + "no helpers", host("samba", "samba", alone, "rpc start on demand helpers", "no"), model.Anonymous, want{"tree": yesO, "pipe:samr": gone, "accounts": gone}},
-		{M + "signing mandatory changes nothing", host("samba", "samba", alone, "server signing", "mandatory"), model.Anonymous, all},
-		{M + "map to guest never", host("samba", "samba", alone), model.UnknownUser, want{"session": noO, "tree": noO, "accounts": noO}},
-		{M + "map to guest Bad User", host("samba", "samba", alone, "map to guest", "Bad User"), model.UnknownUser, all},
-		{M + "a domain controller makes nobody a guest", host("samba", "samba", dc, "map to guest", "Bad User"), model.UnknownUser, want{"session": noO, "accounts": noO}},
-		{M + "map to guest Bad Uid", host("samba", "samba", alone, "map to guest", "bad uid"), model.UnknownUser, want{"session": noO}},
-		{M + "a guest at restrict anonymous 1", host("samba", "samba", alone, "map to guest", "Bad Password", "restrict anonymous", 1), model.Guest, one},
-		{M + "a guest at restrict anonymous 2", host("samba", "samba", alone, "map to guest", "Bad User", "restrict anonymous", 2), model.Guest, closed},
-		{M + "domain controller", host("samba", "samba", dc), model.Anonymous, want{"tree": yesO, "pipe:netlogon": yesO, "pipe:protected_storage": yesO, "pipe:dnsserver": yesO, "pipe:FssagentRpc": gone, "accounts": yesO, "shares": yesO, "sids": yesO, "identity": yesO, "services": yesO, "registry": yesO, "sessions": open}},
-		{M + "domain controller at 1 still gives accounts", host("samba", "samba", dc, "restrict anonymous", 1), model.Anonymous, want{"accounts": yesO, "groups": yesO, "password-policy": yesO, "shares": noO, "registry": yesO}},
+		{
+			M + "2 keeps users", host("samba", "samba", alone, "restrict anonymous", 2), model.User,
+			want{"tree": yesO, "accounts": yesO, "shares": yesO, "sessions": noO},
+		},
+		{
+			M + "a guest share beside 2 stays readable, IPC$ closed",
+			withShares(host("samba", "samba", alone, "restrict anonymous", 2, "IPC$:guest ok", true), public),
+			model.Anonymous,
+			want{"tree": noO, "files": yesO},
+		},
+		{
+			M + "no guest share", withShares(host("samba", "samba", alone), []model.Share{{Name: "finance"}}),
+			model.Anonymous,
+			want{"files": noO},
+		},
+		{
+			M + "guest ok = no in [IPC$] is ignored", host("samba", "samba", alone, "IPC$:guest ok", false),
+			model.Anonymous,
+			want{"tree": yesO, "accounts": yesO},
+		},
+		{
+			M + "available = no in [IPC$] is ignored", host("samba", "samba", alone, "IPC$:available", false),
+			model.Anonymous,
+			want{"tree": yesO},
+		},
+		{
+			M + "hosts deny ALL in [IPC$]", withShares(host("samba", "samba", alone, "IPC$:hosts deny", "ALL"), public),
+			model.Anonymous,
+			want{"session": yesO, "tree": noO, "files": yesO},
+		},
+		{
+			M + "hosts deny ALL in [IPC$], user", host("samba", "samba", alone, "IPC$:hosts deny", "ALL"), model.User,
+			want{"tree": noO},
+		},
+		{
+			M + "hosts allow elsewhere, from loopback",
+			from(host("samba", "samba", alone, "IPC$:hosts allow", "10.0.0.0/8"), "127.0.0.1"), model.Anonymous,
+			want{"tree": yesO},
+		},
+		{
+			M + "hosts allow elsewhere and deny ALL, from loopback",
+			from(host("samba", "samba", alone, "IPC$:hosts allow", "10.0.0.0/8", "IPC$:hosts deny", "ALL"),
+				"127.0.0.1"), model.Anonymous,
+			want{"tree": noO},
+		},
+		{
+			"access.c: hosts allow alone, from elsewhere",
+			from(host("samba", "samba", alone, "IPC$:hosts allow", "10.0.0.0/255.0.0.0 192.168."), "172.16.0.1"),
+			model.Anonymous,
+			want{"tree": noO},
+		},
+		{
+			"access.c: hosts allow, from inside",
+			from(host("samba", "samba", alone, "IPC$:hosts allow", "10.0.0.0/255.0.0.0 192.168."), "192.168.3.4"),
+			model.Anonymous,
+			want{"tree": yesO},
+		},
+		{
+			"hosts allow with the caller's address not known", host("samba", "samba", alone, "IPC$:hosts allow", "10."),
+			model.Anonymous,
+			want{"tree": open, "accounts": open},
+		},
+		{
+			M + "hosts deny ALL in [global]", host("samba", "samba", alone, "hosts deny", "ALL"), model.User,
+			want{"session": noO},
+		},
+		{
+			M + "valid users = bob", host("samba", "samba", alone, "IPC$:valid users", "bob"), model.Anonymous,
+			want{"tree": noO},
+		},
+		{
+			M + "valid users = nobody", host("samba", "samba", alone, "IPC$:valid users", "nobody"), model.Anonymous,
+			want{"tree": yesO},
+		},
+		{
+			M + "invalid users = nobody", host("samba", "samba", alone, "IPC$:invalid users", "nobody"),
+			model.Anonymous,
+			closed,
+		},
+		{
+			M + "invalid users = nobody on a domain controller, which knows nobody as a user",
+			host("samba", "samba", dc, "IPC$:invalid users", "nobody"), model.Anonymous,
+			want{"tree": yesO},
+		},
+		{
+			M + "invalid users = alice", host("samba", "samba", alone, "IPC$:invalid users", "alice"), model.Anonymous,
+			want{"tree": yesO},
+		},
+		{
+			M + "guest account games, invalid users = nobody",
+			host("samba", "samba", alone, "guest account", "games", "IPC$:invalid users", "nobody"), model.Anonymous,
+			want{"tree": yesO},
+		},
+		{
+			M + "guest account bob of the password database: it depends",
+			host("samba", "samba", alone, "guest account", "bob", "IPC$:invalid users", "bob"), model.Anonymous,
+			want{"tree": open},
+		},
+		{
+			M + "encryption required on [IPC$] alone",
+			withShares(host("samba", "samba", alone, "IPC$:server smb encrypt", "required"), public), model.Anonymous,
+			want{"session": yesO, "tree": noO, "files": yesO},
+		},
+		{
+			M + "encryption required on [IPC$], user",
+			host("samba", "samba", alone, "IPC$:server smb encrypt", "required"), model.User,
+			want{"tree": yesO, "accounts": yesO},
+		},
+		{
+			M + "encryption required", withShares(host("samba", "samba", alone, "server smb encrypt", "required"),
+				public),
+			model.Anonymous,
+			want{"session": noO, "tree": noO, "files": noO},
+		},
+		{
+			M + "nt pipe support = no", host("samba", "samba", alone, "nt pipe support", "no"), model.User,
+			want{"tree": yesO, "pipe:samr": noO, "pipe:netlogon": noO, "accounts": noO},
+		},
+		{
+			M + "no helpers", host("samba", "samba", alone, "rpc start on demand helpers", "no"), model.Anonymous,
+			want{"tree": yesO, "pipe:samr": gone, "accounts": gone},
+		},
+		{
+			M + "signing mandatory changes nothing", host("samba", "samba", alone, "server signing", "mandatory"),
+			model.Anonymous, all,
+		},
+		{
+			M + "map to guest never", host("samba", "samba", alone), model.UnknownUser,
+			want{"session": noO, "tree": noO, "accounts": noO},
+		},
+		{
+			M + "map to guest Bad User", host("samba", "samba", alone, "map to guest", "Bad User"), model.UnknownUser,
+			all,
+		},
+		{
+			M + "a domain controller makes nobody a guest", host("samba", "samba", dc, "map to guest", "Bad User"),
+			model.UnknownUser,
+			want{"session": noO, "accounts": noO},
+		},
+		{
+			M + "map to guest Bad Uid", host("samba", "samba", alone, "map to guest", "bad uid"), model.UnknownUser,
+			want{"session": noO},
+		},
+		{
+			M + "a guest at restrict anonymous 1",
+			host("samba", "samba", alone, "map to guest", "Bad Password", "restrict anonymous", 1), model.Guest, one,
+		},
+		{
+			M + "a guest at restrict anonymous 2",
+			host("samba", "samba", alone, "map to guest", "Bad User", "restrict anonymous", 2), model.Guest, closed,
+		},
+		{
+			M + "domain controller", host("samba", "samba", dc), model.Anonymous,
+			want{
+				"tree": yesO, "pipe:netlogon": yesO, "pipe:protected_storage": yesO, "pipe:dnsserver": yesO,
+				"pipe:FssagentRpc": gone, "accounts": yesO, "shares": yesO, "sids": yesO, "identity": yesO,
+				"services": yesO, "registry": yesO, "sessions": open,
+			},
+		},
+		{
+			M + "domain controller at 1 still gives accounts", host("samba", "samba", dc, "restrict anonymous", 1),
+			model.Anonymous,
+			want{
+				"accounts": yesO, "groups": yesO, "password-policy": yesO, "shares": noO,
+				"registry": yesO,
+			},
+		},
 		{M + "domain controller at 2", host("samba", "samba", dc, "restrict anonymous", 2), model.Anonymous, closed},
-		{"endpoint servers without samr", host("samba", "samba", dc, "dcerpc endpoint servers", "epmapper, wkssvc, netlogon, lsarpc"), model.Anonymous, want{"accounts": open, "shares": yesO}},
-		{"ksmbd.conf(5): 1 closes IPC$", host("ksmbd", "ksmbd", alone, "ksmbd:restrict anonymous", 1), model.Anonymous, want{"tree": noO, "accounts": noO}},
-		{"measured: at 0 it depends on the tools' release, and accounts ksmbd has no call for", host("ksmbd", "ksmbd", alone), model.Anonymous, want{"tree": open, "accounts": gone, "sids": open}},
+		{"endpoint servers without samr", host("samba", "samba", dc, "dcerpc endpoint servers",
+			"epmapper, wkssvc, netlogon, lsarpc"), model.Anonymous, want{"accounts": open, "shares": yesO}},
+		{
+			"ksmbd.conf(5): 1 closes IPC$", host("ksmbd", "ksmbd", alone, "ksmbd:restrict anonymous", 1),
+			model.Anonymous,
+			want{"tree": noO, "accounts": noO},
+		},
+		{
+			"measured: at 0 it depends on the tools' release, and accounts ksmbd has no call for",
+			host("ksmbd", "ksmbd", alone), model.Anonymous,
+			want{"tree": open, "accounts": gone, "sids": open},
+		},
 	}
 	check(t, tests)
 }
@@ -217,13 +589,17 @@ func TestSambaModel(t *testing.T) {
 func TestResolveHives(t *testing.T) {
 	c := mustLoad(t)
 	values := set("RestrictAnonymous", 0, "RestrictAnonymousSAM", 1, "EveryoneIncludesAnonymous", 0, "ForceGuest", 0,
-		"RestrictNullSessAccess", 1, "NullSessionPipes", []string{""}, "RequireSecuritySignature", 0, "PreviousAnonymousRestriction", 0)
+		"RestrictNullSessAccess", 1, "NullSessionPipes", []string{""}, "RequireSecuritySignature", 0,
+		"PreviousAnonymousRestriction", 0)
 	for _, tt := range []struct {
 		product string
 		build   int
 		session model.Outcome
 	}{{"win7", 7601, yesO}, {"win10-1709", 16299, noO}} {
-		in := Config{Platform: model.Platform{System: "windows", Product: tt.product, Build: tt.build, Role: model.Workstation}, Settings: values, Complete: true}
+		in := Config{Platform: model.Platform{
+			System: "windows", Product: tt.product, Build: tt.build,
+			Role: model.Workstation,
+		}, Settings: values, Complete: true}
 		got := map[string]model.Setting{}
 		for _, s := range c.Resolve(in) {
 			got[s.ID] = s
@@ -261,23 +637,73 @@ func TestResolveTraps(t *testing.T) {
 		config   Config
 		state    model.State
 	}{
-		{"an extra evil pipe on a domain controller is not passed", "NullSessionPipes", host("windows", "win2025", model.DomainController, "NullSessionPipes", []string{"lsarpc", "netlogon", "samr", "evilpipe"}), model.StateWeak},
-		{"an extra pipe on a member is not passed", "NullSessionPipes", host("windows", "win2025", model.Member, "NullSessionPipes", []string{"BROWSER", "evilpipe", "srvsvc", "spoolss"}), model.StateWeak},
-		{"order and case do not matter", "NullSessionPipes", host("windows", "win2025", model.DomainController, "NullSessionPipes", []string{"LSARPC", "NETLOGON", "SAMR"}), model.StateOK},
-		{"EveryoneIncludesAnonymous 1 is weak whatever a profile says", "EveryoneIncludesAnonymous", host("windows", "win2019", model.Member, "EveryoneIncludesAnonymous", 1), model.StateWeak},
-		{"a descriptor that begins as recommended and goes on is not passed", "RestrictRemoteSAM", host("windows", "win2019", model.Member, "RestrictRemoteSAM", "O:BAG:BAD:(A;;RC;;;BA)(A;;RC;;;WD)"), model.StateWeak},
-		{"the recommended descriptor", "RestrictRemoteSAM", host("windows", "win2019", model.Member, "RestrictRemoteSAM", "O:BAG:BAD:(A;;RC;;;BA)"), model.StateOK},
-		{"the default descriptor differs by owner alone", "RestrictRemoteSAM", host("windows", "win2019", model.Member), model.StateOK},
-		{"nobody asks it of a domain controller", "RestrictRemoteSAM", host("windows", "win2019", model.DomainController), model.StateOK},
+		{
+			"an extra evil pipe on a domain controller is not passed", "NullSessionPipes",
+			host("windows", "win2025", model.DomainController, "NullSessionPipes",
+				[]string{"lsarpc", "netlogon", "samr", "evilpipe"}), model.StateWeak,
+		},
+		{
+			"an extra pipe on a member is not passed", "NullSessionPipes",
+			host("windows", "win2025", model.Member, "NullSessionPipes",
+				[]string{"BROWSER", "evilpipe", "srvsvc", "spoolss"}), model.StateWeak,
+		},
+		{
+			"order and case do not matter", "NullSessionPipes",
+			host("windows", "win2025", model.DomainController, "NullSessionPipes",
+				[]string{"LSARPC", "NETLOGON", "SAMR"}), model.StateOK,
+		},
+		{
+			"EveryoneIncludesAnonymous 1 is weak whatever a profile says", "EveryoneIncludesAnonymous",
+			host("windows", "win2019", model.Member, "EveryoneIncludesAnonymous", 1), model.StateWeak,
+		},
+		{
+			"a descriptor that begins as recommended and goes on is not passed", "RestrictRemoteSAM",
+			host("windows", "win2019", model.Member, "RestrictRemoteSAM", "O:BAG:BAD:(A;;RC;;;BA)(A;;RC;;;WD)"),
+			model.StateWeak,
+		},
+		{
+			"the recommended descriptor", "RestrictRemoteSAM",
+			host("windows", "win2019", model.Member, "RestrictRemoteSAM", "O:BAG:BAD:(A;;RC;;;BA)"), model.StateOK,
+		},
+		{
+			"the default descriptor differs by owner alone", "RestrictRemoteSAM",
+			host("windows", "win2019", model.Member),
+			model.StateOK,
+		},
+		{
+			"nobody asks it of a domain controller", "RestrictRemoteSAM",
+			host("windows", "win2019", model.DomainController), model.StateOK,
+		},
 		{"SMB1 absent on Windows 7 means on", "SMB1", host("windows", "win7", model.Workstation), model.StateWeak},
-		{"SMB1 absent on 1709 is not decided without the driver", "SMB1", host("windows", "win10-1709", model.Workstation), model.StateUnknown},
+		{
+			"SMB1 absent on 1709 is not decided without the driver", "SMB1",
+			host("windows", "win10-1709", model.Workstation), model.StateUnknown,
+		},
 		{"SMB1 absent on 2019 means off", "SMB1", host("windows", "win2019", model.Member), model.StateOK},
-		{"a turned-off block is weak", "TurnOffAnonymousBlock", host("windows", "win2019", model.Member, "TurnOffAnonymousBlock", 1), model.StateWeak},
-		{"RestrictAnonymous is not asked of a domain controller", "RestrictAnonymous", host("windows", "win2019", model.DomainController), model.StateOK},
-		{"RestrictAnonymous 0 on a member", "RestrictAnonymous", host("windows", "win2019", model.Member), model.StateWeak},
-		{"RestrictAnonymousSAM does not exist on Windows 2000", "RestrictAnonymousSAM", host("windows", "win2000", model.Member), model.StateNotApplicable},
-		{"Samba restrict anonymous 1 is weak", "restrict anonymous", host("samba", "samba", model.Standalone, "restrict anonymous", "1"), model.StateWeak},
-		{"ksmbd restrict anonymous 1 is enough", "ksmbd:restrict anonymous", host("ksmbd", "ksmbd", model.Standalone, "ksmbd:restrict anonymous", "1"), model.StateOK},
+		{
+			"a turned-off block is weak", "TurnOffAnonymousBlock",
+			host("windows", "win2019", model.Member, "TurnOffAnonymousBlock", 1), model.StateWeak,
+		},
+		{
+			"RestrictAnonymous is not asked of a domain controller", "RestrictAnonymous",
+			host("windows", "win2019", model.DomainController), model.StateOK,
+		},
+		{
+			"RestrictAnonymous 0 on a member", "RestrictAnonymous", host("windows", "win2019", model.Member),
+			model.StateWeak,
+		},
+		{
+			"RestrictAnonymousSAM does not exist on Windows 2000", "RestrictAnonymousSAM",
+			host("windows", "win2000", model.Member), model.StateNotApplicable,
+		},
+		{
+			"Samba restrict anonymous 1 is weak", "restrict anonymous",
+			host("samba", "samba", model.Standalone, "restrict anonymous", "1"), model.StateWeak,
+		},
+		{
+			"ksmbd restrict anonymous 1 is enough", "ksmbd:restrict anonymous",
+			host("ksmbd", "ksmbd", model.Standalone, "ksmbd:restrict anonymous", "1"), model.StateOK,
+		},
 	} {
 		for _, s := range c.Resolve(tt.config) {
 			if s.ID == tt.id && s.State != tt.state {
@@ -309,7 +735,8 @@ func TestSamePipe(t *testing.T) {
 		{"samr", "lsarpc", false},
 		{"pipe", `\pipe\`, true},
 	} {
-		if samePipe(tt.a, tt.b) != tt.want || samePipe(tt.b, tt.a) != tt.want || tt.want != (PipeName(tt.a) == PipeName(tt.b)) {
+		if samePipe(tt.a, tt.b) != tt.want || samePipe(tt.b, tt.a) != tt.want ||
+			tt.want != (PipeName(tt.a) == PipeName(tt.b)) {
 			t.Errorf("samePipe(%q, %q) is not %v", tt.a, tt.b, tt.want)
 		}
 	}
@@ -344,7 +771,8 @@ func TestCallApart(t *testing.T) {
 			t.Errorf("at %d nothing of the host is told at all", n)
 		}
 	}
-	if _, ok := c.View(host("windows", "server-2019", model.Member)).Call(model.Anonymous, "srvsvc", "NetrServerGetInfo"); ok {
+	if _, ok := c.View(host("windows", "server-2019", model.Member)).Call(model.Anonymous, "srvsvc",
+		"NetrServerGetInfo"); ok {
 		t.Error("Samba's answer is Windows'")
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// What a stranger gets follows from the settings, the product and the role; nothing on a host is asked. Here the whole of
-// a Samba configuration was read, first with its defaults and then with one line more.
+// What a stranger gets follows from the settings, the product and the role; no host is contacted. Here the whole of a
+// Samba configuration was read, first with its defaults and then with one more line.
 func ExampleCatalog_Evaluate() {
 	c, err := catalog.Load()
 	if err != nil {

@@ -14,14 +14,17 @@ import (
 type asking struct {
 	c    *Catalog
 	all  []entry
-	text string   // folded, without quotes and a question mark
-	said []string // its words, small ones left out
+	text string   // case folded, without quotes and a question mark
+	said []string // its words without small ones
 }
 
-// find goes from what is certain to what is likely: the name of an entry, a name with a value, a number, a control, a
-// name among other words, and at last the entry that has most of the words.
+// find tries certain matches before likely ones: the name of an entry, a name with a value, a number, a control, a name
+// among other words, and finally the entry that matches most of the words.
 func (a *asking) find() (Topic, bool) {
-	for _, step := range []func() (Topic, bool){a.byName, a.byControl, a.byValue, a.byNumber, a.byClaim, a.byPart, a.byWords, a.byPattern, a.byIPC} {
+	for _, step := range []func() (Topic, bool){
+		a.byName, a.byControl, a.byValue, a.byNumber, a.byClaim, a.byPart,
+		a.byWords, a.byPattern, a.byIPC,
+	} {
 		if t, ok := step(); ok {
 			return t, true
 		}
@@ -40,7 +43,7 @@ func (a *asking) byName() (Topic, bool) {
 	return a.c.topic(a.all, hits), true
 }
 
-// byControl takes an id with or without the name of its benchmark before it: 2.3.10.7, CIS 2.3.10.7, STIG V-254467.
+// byControl takes an ID with or without the name of its benchmark before it: 2.3.10.7, CIS 2.3.10.7, STIG V-254467.
 func (a *asking) byControl() (Topic, bool) {
 	id := a.text
 	for _, before := range []string{"cis ", "stig ", "disa ", "control ", "rule ", "id "} {
@@ -82,7 +85,7 @@ func (a *asking) byValue() (Topic, bool) {
 	return Topic{}, false
 }
 
-// valued is a setting with a value. Words behind a value that is documented are a further question, which a claim may
+// valued returns a setting with a value. Words after a documented value are a further question, which a claim may
 // answer.
 func (a *asking) valued(s *Setting, value string) (Topic, bool) {
 	rest := ""
@@ -121,7 +124,7 @@ func (a *asking) setting(name string) *Setting {
 	return nil
 }
 
-// of opens an entry by its id.
+// of returns an entry by its ID.
 func (a *asking) of(id string) Topic {
 	hits := named(a.all, fold(id), fold)
 	if i := slices.IndexFunc(hits, func(e entry) bool { return e.ID == id && e.Kind == "setting" }); i > 0 {
@@ -130,7 +133,7 @@ func (a *asking) of(id string) Topic {
 	return a.c.topic(a.all, hits)
 }
 
-// meaning is what the catalog says of a value of this setting, or nil.
+// meaning returns what the catalog says about a value of this setting, or nil.
 func (s *Setting) meaning(value string) *Meaning {
 	for i := range s.Values {
 		if same(s.Values[i].Value, value) {
@@ -140,7 +143,7 @@ func (s *Setting) meaning(value string) *Meaning {
 	return nil
 }
 
-// meanings are all that it says of it, each with the products where it holds.
+// meanings returns everything that the catalog says about a value, each with its products.
 func (s *Setting) meanings(value string) (out []Meaning) {
 	for _, m := range s.Values {
 		if same(m.Value, value) {
@@ -152,7 +155,10 @@ func (s *Setting) meanings(value string) (out []Meaning) {
 
 func same(value any, typed string) bool {
 	if b, ok := value.(bool); ok {
-		said, known := map[string]bool{"yes": true, "true": true, "1": true, "on": true, "no": false, "false": false, "0": false, "off": false}[fold(typed)]
+		said, known := map[string]bool{
+			"yes": true, "true": true, "1": true, "on": true, "no": false, "false": false,
+			"0": false, "off": false,
+		}[fold(typed)]
 		return known && said == b
 	}
 	if n, ok := model.Whole(typed); ok {
@@ -164,14 +170,14 @@ func same(value any, typed string) bool {
 }
 
 var (
-	// prefixed is a word that says what the number after it is.
+	// prefixed matches a word that says what the number after it is.
 	prefixed  = regexp.MustCompile(`\b(system error|win32|winerror|werr|error|errno|code|event id|eventid|event|id|tcp port|udp port|port|tcp|udp|ntstatus|status|kb)[ :=/#-]*(0x[0-9a-f]+|-?\d+)\b`)
 	loneHex   = regexp.MustCompile(`\b0x[0-9a-f]{1,8}\b`)
 	loneLong  = regexp.MustCompile(`(^|\s)(-?\d{9,10})\b`)
 	statusish = regexp.MustCompile(`\b(?:nt_)?(status_[a-z0-9_]+)\b|\b((?:werr|error|rpc_s|ept_s)_[a-z0-9_]+)\b`)
 )
 
-// byNumber takes a status or error by name or number in every spelling, an event by its id, and a port.
+// byNumber finds a status or error by name or number in any notation, an event by its ID, and a port.
 func (a *asking) byNumber() (Topic, bool) {
 	for _, m := range statusish.FindAllStringSubmatch(a.text, -1) {
 		name := strings.ToUpper(m[1] + m[2])
@@ -189,13 +195,17 @@ func (a *asking) byNumber() (Topic, bool) {
 		}
 		switch kind := m[1]; {
 		case strings.HasPrefix(kind, "event") || kind == "id":
-			if hits := named(a.all, strconv.FormatInt(n, 10), fold); len(hits) > 0 && strings.HasPrefix(hits[0].ID, "event ") {
+			if hits := named(a.all, strconv.FormatInt(n, 10), fold); len(hits) > 0 &&
+				strings.HasPrefix(hits[0].ID, "event ") {
 				return a.c.topic(a.all, hits), true
 			}
 			if kind != "id" {
 				return Topic{Name: m[0], Note: &Note{
 					ID: m[0], Title: "no event that is known here",
-					Text:    []string{"The catalog knows of no tie between it and access to IPC$.", "Who came through IPC$ the Security log tells with 4624, 5140 and 5145, and SMBServer with its own logs."},
+					Text: []string{
+						"The catalog knows of no tie between it and access to IPC$.",
+						"Who came through IPC$ the Security log tells with 4624, 5140 and 5145, and SMBServer with its own logs.",
+					},
 					Sources: []string{"K ours"}, Related: []string{"event 5145", "event 4624"},
 				}}, true
 			}
@@ -224,8 +234,8 @@ func (a *asking) byNumber() (Topic, bool) {
 	return a.code(n)
 }
 
-// code is a number as an NTSTATUS, an HRESULT that wraps a Win32 error (0x8007xxxx), or a Win32 error. Negative numbers
-// are the same bits as a signed one.
+// code finds a number as an NTSTATUS, an HRESULT that wraps a Win32 error (0x8007xxxx), or a Win32 error. A negative
+// number is the signed form of the same bits.
 func (a *asking) code(n int64) (Topic, bool) {
 	v := uint32(n)
 	if v&0xffff0000 == 0x80070000 {
@@ -258,9 +268,12 @@ func hex(v uint32) string { return "0x" + strings.ToUpper(zeros(strconv.FormatUi
 
 func zeros(digits string) string { return strings.Repeat("0", max(0, 8-len(digits))) + digits }
 
-// status finds an entry by a status name; ERROR_ and WERR_ are two spellings of one.
+// status finds an entry by a status name; ERROR_ and WERR_ are two prefixes of the same name.
 func (a *asking) status(name string) (Topic, bool) {
-	for _, n := range []string{name, "WERR_" + strings.TrimPrefix(name, "ERROR_"), "ERROR_" + strings.TrimPrefix(name, "WERR_")} {
+	for _, n := range []string{
+		name, "WERR_" + strings.TrimPrefix(name, "ERROR_"),
+		"ERROR_" + strings.TrimPrefix(name, "WERR_"),
+	} {
 		if hits := named(a.all, fold(n), fold); len(hits) > 0 {
 			return a.c.topic(a.all, hits), true
 		}
@@ -268,7 +281,7 @@ func (a *asking) status(name string) (Topic, bool) {
 	return Topic{}, false
 }
 
-// plain names a number about which the catalog knows no more.
+// plain returns a topic for a number about which the catalog has nothing else.
 func plain(name, number string) Topic {
 	return Topic{Name: name, Note: &Note{
 		ID: name, Title: number, Text: []string{
@@ -280,12 +293,13 @@ func plain(name, number string) Topic {
 
 // kinds are words that say which kind of entry is meant.
 var kinds = map[string]string{
-	"pipe": "pipe", "service": "service", "interface": "interface", "setting": "setting", "parameter": "setting", "policy": "setting",
+	"pipe": "pipe", "service": "service", "interface": "interface", "setting": "setting", "parameter": "setting",
+	"policy":  "setting",
 	"finding": "finding", "product": "product",
 }
 
-// byPart finds the longest name of an entry among other words. A word for a kind decides between entries of one name;
-// what is left of the question picks the sentence that answers it.
+// byPart finds the longest name of an entry among other words. A word for a kind chooses between entries of the same
+// name; the rest of the question selects the sentence that answers it.
 func (a *asking) byPart() (Topic, bool) {
 	tokens := split(a.text)
 	if len(tokens) < 2 {
@@ -298,7 +312,7 @@ func (a *asking) byPart() (Topic, bool) {
 		}
 	}
 	best, from, to := a.longest(tokens, func(e entry) bool { return e.Kind != "product" })
-	if best == nil { // a product among the words says where, and is what is asked about where nothing else is named
+	if best == nil { // a product among the words is the scope; it is the topic only if nothing else is named
 		best, from, to = a.longest(tokens, func(entry) bool { return true })
 	}
 	if best == nil {
@@ -312,7 +326,7 @@ func (a *asking) byPart() (Topic, bool) {
 	return t, true
 }
 
-// longest are the entries with the longest name among the words, and where it stands.
+// longest returns the entries with the longest name among the words, and its position.
 func (a *asking) longest(tokens []string, ofKind func(entry) bool) (best []entry, from, to int) {
 	length := 0
 	for _, e := range a.all {
@@ -334,7 +348,7 @@ func (a *asking) longest(tokens []string, ofKind func(entry) bool) (best []entry
 			}
 		}
 	}
-	// a short name among many words says little
+	// A short name among many words is a weak match.
 	if length*3 < len(strings.Join(tokens, "")) && length < 8 {
 		return nil, 0, 0
 	}
@@ -342,16 +356,19 @@ func (a *asking) longest(tokens []string, ofKind func(entry) bool) (best []entry
 }
 
 // vague are names of entries that are everyday words in a question.
-var vague = []string{"guest", "public", "cluster", "protocol", "server", "messenger", "path", "anonymous", "relay", "cert", "exchange", "browser"}
+var vague = []string{
+	"guest", "public", "cluster", "protocol", "server", "messenger", "path", "anonymous", "relay",
+	"cert", "exchange", "browser",
+}
 
-// split cuts a text into words; what belongs to names of pipes, places and numbers stays in them.
+// split cuts a text into words; pipe names, registry paths and numbers stay whole.
 func split(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune(`$_\.:-`, r))
 	})
 }
 
-// within is where a run of words stands in another, or -1.
+// within returns the index of a sequence of words in another, or -1.
 func within(all, part []string) int {
 	for i := 0; len(part) > 0 && i+len(part) <= len(all); i++ {
 		if slices.Equal(all[i:i+len(part)], part) {
@@ -361,16 +378,18 @@ func within(all, part []string) int {
 	return -1
 }
 
-// byClaim takes a claim or a topic that has every word of a sentence, before a name among the words is looked for.
+// byClaim finds a claim or a topic that contains every word of a sentence, before names among the words are looked for.
 func (a *asking) byClaim() (Topic, bool) {
 	if len(a.said) < 3 {
 		return Topic{}, false
 	}
-	sayings := slices.DeleteFunc(slices.Clone(a.all), func(e entry) bool { return e.Kind != "claim" && e.Kind != "topic" })
+	sayings := slices.DeleteFunc(slices.Clone(a.all), func(e entry) bool {
+		return e.Kind != "claim" && e.Kind != "topic"
+	})
 	return a.among(sayings, 0.95)
 }
 
-// byWords takes the entry that has most of the words, where it has nearly all of them. A single word is a name.
+// byWords finds the entry that contains most of the words, if it contains nearly all. A single word is a name.
 func (a *asking) byWords() (Topic, bool) {
 	if len(a.said) < 2 || !strings.Contains(a.text, " ") {
 		return Topic{}, false
@@ -392,10 +411,11 @@ func (a *asking) among(all []entry, least float64) (Topic, bool) {
 
 // weight orders kinds by how directly they answer a sentence.
 func weight(kind string) int {
-	return slices.Index([]string{"claim", "topic", "setting", "service", "finding", "pipe", "interface", "product"}, kind)
+	return slices.Index([]string{"claim", "topic", "setting", "service", "finding", "pipe", "interface", "product"},
+		kind)
 }
 
-// byIPC answers a sentence about IPC$ that fits nothing else with what IPC$ is.
+// byIPC answers a sentence about IPC$ that matches nothing else with what IPC$ is.
 func (a *asking) byIPC() (Topic, bool) {
 	if !slices.Contains(a.said, "ipc$") {
 		return Topic{}, false
@@ -408,7 +428,7 @@ var (
 	cisID  = regexp.MustCompile(`^\d+(\.\d+){2,}$`)
 )
 
-// byPattern answers for an id of a benchmark that the catalog does not have: which ones it does.
+// byPattern answers for a benchmark ID that the catalog does not have, with those that it has.
 func (a *asking) byPattern() (Topic, bool) {
 	id := a.text
 	for _, before := range []string{"cis ", "stig ", "disa ", "control ", "rule "} {
@@ -425,12 +445,14 @@ func (a *asking) byPattern() (Topic, bool) {
 	}
 	var have []string
 	for _, b := range a.c.Benchmarks {
-		if name := strings.TrimSpace(b.Title + " " + b.Version); (b.Family == "stig") == stigID.MatchString(id) && (b.Family == "stig" || b.Family == "cis") && !slices.Contains(have, name) {
+		if name := strings.TrimSpace(b.Title + " " + b.Version); (b.Family == "stig") == stigID.MatchString(id) &&
+			(b.Family == "stig" || b.Family == "cis") && !slices.Contains(have, name) {
 			have = append(have, name)
 		}
 	}
 	return Topic{Name: strings.ToUpper(id), Note: &Note{
-		ID: strings.ToUpper(id), Title: "no control that is known here", Text: []string{about, "Known are: " + strings.Join(have, ", ") + "."},
+		ID: strings.ToUpper(id), Title: "no control that is known here",
+		Text:    []string{about, "Known are: " + strings.Join(have, ", ") + "."},
 		Sources: []string{"M powerstig", "M HK"},
 	}}, true
 }

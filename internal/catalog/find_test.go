@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// asked are phrases as people type them, each with the entry that answers it and words that its three lines hold.
+// asked are phrases as people type them, each with the entry that answers it and words of its three lines.
 var asked = []struct{ phrase, entry, says string }{
-	// of the public questions (cases, reports/16)
+	// From the public questions (cases, reports/16).
 	{"is null session dangerous", "topic is a null session dangerous", "every release"},
 	{"restrictanonymous 2", "setting RestrictAnonymous", "Windows 2000: Anonymous callers get nothing"},
 	{"AutoShareWks", "setting AutoShareWks", "IPC$ stays"},
@@ -65,7 +65,10 @@ var asked = []struct{ phrase, entry, says string }{
 	{"V-254467", "control RestrictAnonymous", "RestrictAnonymous, wanted 1"},
 	{"V-73675", "topic V-73675", "renumbering of 2020"},
 	{"zerologon", "topic Zerologon", "netlogon pipe"},
-	{"print server stops working after restrictanonymous", "setting RestrictAnonymous", "printers are no longer listed"},
+	{
+		"print server stops working after restrictanonymous", "setting RestrictAnonymous",
+		"printers are no longer listed",
+	},
 	{"RPC over named pipes RestrictRemoteClients", "claim rrc-protects-ipc", "exempt named pipes"},
 	{"can I delete IPC$ share", "claim net-share-delete", "came back at the next start"},
 	{"guest access blocked Windows 11 24H2", "topic ERROR_SMB_GUEST_LOGON_BLOCKED", "24H2"},
@@ -77,7 +80,7 @@ var asked = []struct{ phrase, entry, says string }{
 	{`sql\query`, `pipe sql\query`, "Windows 2000"},
 	{"LSAAnonymousNameLookup", "setting LSAAnonymousNameLookup", "every account name"},
 	{"TurnOffAnonymousBlock", "setting TurnOffAnonymousBlock", "upside down"},
-	// our own
+	// Our own.
 	{"RestrictNullSessAccess=0", "setting RestrictNullSessAccess", "Every pipe and share takes anonymous callers"},
 	{"NT_STATUS_ACCESS_DENIED", "topic STATUS_ACCESS_DENIED", "refused"},
 	{"-1073741790", "topic STATUS_ACCESS_DENIED", "refused"},
@@ -98,7 +101,10 @@ var asked = []struct{ phrase, entry, says string }{
 	{"RestrictAnonymous is 3", "setting RestrictAnonymous", "3 is no value that is documented"},
 	{"is C$ the same as IPC$", "topic administrative shares", "IPC$ is not one of them"},
 	{"how to find out who uses IPC$", "topic who uses IPC$", "5145"},
-	{"restrict anonymous = 1 domain controller", "setting restrict anonymous", "On a domain controller samr answers too"},
+	{
+		"restrict anonymous = 1 domain controller", "setting restrict anonymous",
+		"On a domain controller samr answers too",
+	},
 	{"scan to folder printer fails after NTLMv1", "topic NTLMv1", "scan to a folder"},
 	{"Windows 2000 RestrictAnonymous 2 trust", "setting RestrictAnonymous", "trusts with NT 4.0"},
 	{"what does HardenedPaths do", "setting HardenedPaths.NETLOGON", "mutual authentication"},
@@ -115,7 +121,7 @@ var asked = []struct{ phrase, entry, says string }{
 	{"TurnOffAnonymousBlock = 1", "setting TurnOffAnonymousBlock", "The block is off"},
 }
 
-// TestAsked: what people type is found, and answered in three lines.
+// TestAsked: phrases that people type are found, and answered in three lines.
 func TestAsked(t *testing.T) {
 	c := mustLoad(t)
 	for _, tt := range asked {
@@ -131,7 +137,8 @@ func TestAsked(t *testing.T) {
 		if len(lines) < 2 || len(lines) > 3 {
 			t.Errorf("%q is answered in %d lines", tt.phrase, len(lines))
 		}
-		if text := strings.Join(lines, "\n"); !strings.Contains(text, tt.says) || strings.Contains(text, "<nil>") || strings.Contains(text, "%!") {
+		if text := strings.Join(lines, "\n"); !strings.Contains(text, tt.says) || strings.Contains(text, "<nil>") ||
+			strings.Contains(text, "%!") {
 			t.Errorf("%q is answered without %q:\n%s", tt.phrase, tt.says, text)
 		}
 	}
@@ -159,13 +166,13 @@ func TestPublicPhrases(t *testing.T) {
 	}
 }
 
-// Every entry has an answer of two or three lines.
+// TestEveryBrief: every entry has an answer of two or three lines.
 func TestEveryBrief(t *testing.T) {
 	c := mustLoad(t)
 	for _, e := range c.entries() {
 		got, _, ok := c.Topic(e.ID)
 		if !ok {
-			continue // TestEveryIDIsATopic says so
+			continue // TestEveryIDIsATopic reports it
 		}
 		if lines := c.Brief(got); len(lines) < 2 || len(lines) > 3 {
 			t.Errorf("%s %s is answered in %d lines: %q", e.Kind, e.ID, len(lines), lines)
@@ -173,7 +180,7 @@ func TestEveryBrief(t *testing.T) {
 	}
 }
 
-// Suggestions name each thing once.
+// TestSuggestionsOnce: suggestions name each entry once.
 func TestSuggestionsOnce(t *testing.T) {
 	c := mustLoad(t)
 	for _, asked := range []string{"netlogn", "spolss", "winrge", "RestictAnonymous", "lsarcp"} {
@@ -191,7 +198,7 @@ func TestSuggestionsOnce(t *testing.T) {
 	}
 }
 
-// FuzzTopic: whatever is typed is found or not, and what is found has an answer.
+// FuzzTopic: any input is found or not, and every topic that is found has an answer.
 func FuzzTopic(f *testing.F) {
 	for _, tt := range asked {
 		f.Add(tt.phrase)
@@ -211,7 +218,10 @@ func FuzzTopic(f *testing.F) {
 
 func BenchmarkTopic(b *testing.B) {
 	c := mustLoad(b)
-	for _, asked := range []string{"RestrictAnonymous", "event 5145", "can I delete IPC$ share", strings.Repeat("abcdefgh ", 44)} {
+	for _, asked := range []string{
+		"RestrictAnonymous", "event 5145", "can I delete IPC$ share",
+		strings.Repeat("abcdefgh ", 44),
+	} {
 		b.Run(asked[:min(len(asked), 12)], func(b *testing.B) {
 			for b.Loop() {
 				c.Topic(asked)

@@ -52,7 +52,7 @@ func fromYAML(t *testing.T) *Catalog {
 	return whole
 }
 
-// literal writes a value as Go source, leaving out what is zero.
+// literal writes a value as Go source without zero fields.
 func literal(b *strings.Builder, v reflect.Value, typed bool) {
 	name := func() {
 		if typed {
@@ -108,7 +108,7 @@ func literal(b *strings.Builder, v reflect.Value, typed bool) {
 		literal(b, v.Elem(), true)
 	case reflect.String:
 		fmt.Fprintf(b, "%q", v.String())
-	case reflect.Float64: // a number inside an any; settings have whole ones alone
+	case reflect.Float64: // a number inside an any; settings have only whole numbers
 		fmt.Fprintf(b, "%d", int(v.Float()))
 	default:
 		fmt.Fprintf(b, "%v", v)

@@ -2,5 +2,5 @@
 
 package catalog
 
-// generated is empty while the table is made: the old one may not fit the types any more.
+// generated is empty during generation, because the old table may not fit the new types.
 var generated Catalog

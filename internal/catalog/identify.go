@@ -6,52 +6,53 @@ import (
 	"strings"
 )
 
-// Kind is an implementation of a server and what it is known by.
+// Kind is a server implementation and how to recognize it.
 type Kind struct {
-	ID       string         `json:"id"`
-	Title    string         `json:"title"`
-	System   string         `json:"system,omitempty"`   // windows, samba or ksmbd, where settings of one of them are its own
-	Decoy    string         `json:"decoy,omitempty"`    // why there is nothing to advise: it pretends
-	Dialects map[string]int `json:"dialects,omitempty"` // the first build that speaks a dialect
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	// windows, samba or ksmbd, if it has the settings of one of them.
+	System   string         `json:"system,omitempty"`
+	Decoy    string         `json:"decoy,omitempty"`    // why no advice is given: it only pretends to be a server
+	Dialects map[string]int `json:"dialects,omitempty"` // by dialect: the first build that supports it
 	Clues    []Clue         `json:"clues"`
 	Sources  []string       `json:"sources"`
 }
 
-// Clue is what a server may show. If holds facts by name, which all have to be so; a value that ends in * stands for every
-// beginning like it. The facts, none of which is there where it was not seen:
+// Clue is one thing that a server may show. If maps facts to values, which must all match; a value that ends in *
+// matches every value with that prefix. The facts, each of which is absent if it was not seen:
 //
 //	native_os, native_lanman   what it calls itself over SMB1
 //	comment                    of NetrServerGetInfo
 //	name                       the computer's, from the NTLM challenge
-//	domain                     "name" where the challenge names the computer in the place of its domain
-//	version                    of the challenge, as 10.0.20348; "none" where it names none
+//	domain                     "name" if the challenge has the computer's name in the place of its domain
+//	version                    of the challenge, as 10.0.20348; "none" if it has none
 //	build, windows             a version that Windows may have: its build, and the products that have it
 //	guid, guid_kind            the server's GUID as on the wire; "zero", "name" (it spells the name) or "letters"
 //	dialect                    the best one of all that were offered
 //	signing                    how messages are signed at that dialect
 //	max_transact               in bytes, from 2.1 on
 //	hint                       the name in the first token of the logon
-//	null_session               "guest" where the server calls a null session a guest's
-//	started                    "now" where it was started in the second of its answer
+//	null_session               "guest" if the server calls a null session a guest's
+//	started                    "now" if it was started in the second of its answer
 type Clue struct {
 	If    map[string]string `json:"if"`
-	Says  string            `json:"says"`            // what was seen, as the part of a sentence
-	Tells string            `json:"tells,omitempty"` // the fact that is the product's own name
-	Guess bool              `json:"guess,omitempty"` // what Tells is, is ours and not the server's own word
-	Weak  bool              `json:"weak,omitempty"`  // others show it, too: it only joins what decides
+	Says  string            `json:"says"`            // what was seen, as a part of a sentence
+	Tells string            `json:"tells,omitempty"` // the fact that holds the product's name
+	Guess bool              `json:"guess,omitempty"` // Tells is our inference, not the server's own statement
+	Weak  bool              `json:"weak,omitempty"`  // others show it too: it only supports a deciding clue
 	Since string            `json:"since,omitempty"` // the first release that shows it
 }
 
 // Identified is what a server is taken for, and why.
 type Identified struct {
-	Kind    *Kind // nil where nothing decides
+	Kind    *Kind // nil if nothing decides
 	Product string
-	Basis   []string // what speaks for it, the deciding first; then what speaks against it
-	Sure    bool     // the product's name is the server's own word
-	Against bool     // something speaks against it: it is not what it claims to be
+	Basis   []string // the evidence for it, the deciding first; then the evidence against it
+	Sure    bool     // the product's name is the server's own statement
+	Against bool     // there is evidence against it: it is not what it claims to be
 }
 
-// Identify finds what a server is by what it shows; see Clue for the facts.
+// Identify identifies a server by what it shows; see Clue for the facts.
 func (c *Catalog) Identify(facts map[string]string) Identified {
 	var out Identified
 	for i := range c.Servers {
@@ -79,7 +80,7 @@ func (c *Catalog) Identify(facts map[string]string) Identified {
 	return out
 }
 
-// shown gathers what a server shows of a kind.
+// shown collects the clues of a kind that a server shows.
 func (k *Kind) shown(facts map[string]string) (basis []string, product string, sure, decides bool) {
 	since := ""
 	var weak []string
@@ -119,7 +120,7 @@ func (c *Clue) fits(facts map[string]string) bool {
 	return len(c.If) > 0
 }
 
-// impossible says which of the server's own words do not go together.
+// impossible says which of the server's own statements contradict each other.
 func (k *Kind) impossible(facts map[string]string) string {
 	build, err := strconv.Atoi(facts["build"])
 	first, known := k.Dialects[facts["dialect"]]
@@ -127,7 +128,8 @@ func (k *Kind) impossible(facts map[string]string) string {
 		return ""
 	}
 	if build < first {
-		return fmt.Sprintf("it speaks SMB %s, which %s does not before build %d, and names build %d", facts["dialect"], k.Title, first, build)
+		return fmt.Sprintf("it speaks SMB %s, which %s does not before build %d, and names build %d", facts["dialect"],
+			k.Title, first, build)
 	}
 	return ""
 }

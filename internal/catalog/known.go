@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Words are the values that a setting takes, where they are a list that is known as a whole: an enumeration of Samba as its own
-// table spells it, or every value of the registry that has a meaning. It is nil where other values may have one, too.
+// Words returns the values of a setting if they are a complete list: an enumeration of Samba as its own table spells
+// it, or every registry value that has a meaning. It is nil if other values may have a meaning, too.
 func (s *Setting) Words() (out []string) {
 	switch {
 	case s.System == "samba" && s.Type == "enum":
@@ -25,7 +25,7 @@ func (s *Setting) Words() (out []string) {
 	return out
 }
 
-// Takes tells whether a value is one of those that the setting has.
+// Takes reports whether a setting has a value.
 func (s *Setting) Takes(data any) bool {
 	words := s.Words()
 	return words == nil || slices.ContainsFunc(words, func(w string) bool {
@@ -33,27 +33,28 @@ func (s *Setting) Takes(data any) bool {
 	})
 }
 
-// blanks takes white space out, which Samba does not look at where it compares names and words.
+// blanks removes white space, which Samba ignores when it compares names and words.
 var blanks = strings.NewReplacer(" ", "", "\t", "")
 
-// perAccount ends the place of a setting that has a line of its own for each computer account, whose name stands there.
+// perAccount ends the place of a setting that has one line for each computer account, with the account's name there.
 const perAccount = ":ACCOUNT"
 
-// PerAccount tells whether each computer account has a line of its own for this setting. The first of its values is the
-// exception that the line makes.
+// PerAccount reports whether each computer account has a line of its own for this setting. The first of its values is
+// the exception that the line makes.
 func (s *Setting) PerAccount() bool { return strings.HasSuffix(s.Where, perAccount) }
 
-// LineFor is the place of an account's line.
+// LineFor returns the place of an account's line.
 func (s *Setting) LineFor(account string) string {
 	return strings.TrimSuffix(s.Where, perAccount) + ":" + account
 }
 
-// maxAccount bounds the name of a computer account: [MS-SAMR] 3.1.1.6 lets a computer's name have 20 characters; the names of trusts,
-// which sign in to Netlogon, too, are those of domains, of which a part has 63. One more is the $ behind it.
+// maxAccount bounds the name of a computer account: [MS-SAMR] 3.1.1.6 allows 20 characters for a computer's name;
+// trusts, which also sign in to Netlogon, have the names of domains, whose labels have up to 63. One more is the final
+// $.
 const maxAccount = 64
 
-// IsAccount tells whether a name is one of a computer account that may stand in a line of smb.conf: letters, digits and what
-// names of hosts have beside them, and a $ at its end.
+// IsAccount reports whether a name is one of a computer account that a line of smb.conf may contain: letters, digits,
+// the other characters of host names, and a final $.
 func IsAccount(name string) bool {
 	bare, ok := strings.CutSuffix(name, "$")
 	return ok && bare != "" && len(name) <= maxAccount && !strings.ContainsFunc(bare, func(r rune) bool {
@@ -61,15 +62,16 @@ func IsAccount(name string) bool {
 	})
 }
 
-// Account is the account whose line a parameter of [global] is.
+// Account returns the account whose line a parameter of [global] is.
 func (s *Setting) Account(parameter string) (account string, ok bool) {
 	kind := strings.TrimSuffix(s.parameter(), perAccount)
 	name, account, ok := strings.Cut(parameter, ":")
 	account = strings.TrimSpace(account)
-	return account, ok && s.PerAccount() && account != "" && strings.EqualFold(blanks.Replace(name), blanks.Replace(kind))
+	return account, ok && s.PerAccount() && account != "" &&
+		strings.EqualFold(blanks.Replace(name), blanks.Replace(kind))
 }
 
-// Excepts tells whether the line of an account makes the exception.
+// Excepts reports whether the line of an account makes the exception.
 func (s *Setting) Excepts(l *model.AccountLine, account string) bool {
 	if l.Setting != s.ID || !strings.EqualFold(l.Account, account) || len(s.Values) == 0 {
 		return false
@@ -78,14 +80,14 @@ func (s *Setting) Excepts(l *model.AccountLine, account string) bool {
 	return ok && s.Same(data, s.Values[0].Value)
 }
 
-// parameter is the name of a parameter of smb.conf: what stands behind the section.
+// parameter returns the name of the smb.conf parameter, after the section.
 func (s *Setting) parameter() string {
 	_, name, _ := strings.Cut(s.Where, "]")
 	return strings.TrimSpace(name)
 }
 
-// Known are the values that the catalog knows of a setting: what they mean, what is wanted, the defaults, what breaks
-// something, and what ways to block set. No plan sets another.
+// Known returns the values that the catalog knows of a setting: those with a meaning, the wanted ones, the defaults,
+// those that break something, and those that ways to block set. No plan sets another.
 func (c *Catalog) Known(s *Setting) []any {
 	var out []any
 	for _, x := range s.Values {
@@ -118,8 +120,8 @@ func (c *Catalog) Known(s *Setting) []any {
 	return out
 }
 
-// ExportOnly tells whether every way to block that sets this one is for export alone. What a policy wants for a reason of
-// its own is no such setting.
+// ExportOnly reports whether every way to block that sets this setting can only be exported. A setting with a wanted
+// value of its own is never export-only.
 func (c *Catalog) ExportOnly(s *Setting) bool {
 	only := false
 	for _, w := range c.WaysFor(s.System) {

@@ -8,13 +8,14 @@ import (
 	"ipcguard/internal/model"
 )
 
-// ksmbd holds the rules of the kernel's server, measured on Linux 6.12 with tools 3.5.3 and on Linux 7.2 with tools 3.5.7
-// (docs/measured), and else from its manual page. A version is that of the tools, which decide about sessions and trees.
+// ksmbd holds the rules of the kernel's server, measured on Linux 6.12 with tools 3.5.3 and on Linux 7.2 with tools
+// 3.5.7 (docs/measured), otherwise from its manual page. A version is that of the tools, which decide about sessions
+// and trees.
 type ksmbd struct{ *facts }
 
 func (k *ksmbd) on(f *facts) rules { return &ksmbd{f} }
 
-// session: a null session is let in whatever the configuration says, also where encryption is mandatory. [M]
+// session: a null session always succeeds, even if encryption is mandatory. [M]
 func (k *ksmbd) session(id model.Identity) cell {
 	switch id {
 	case model.User:
@@ -29,25 +30,27 @@ func (k *ksmbd) session(id model.Identity) cell {
 	case squeeze(v) == "never":
 		return denied("map to guest is never, so a failed logon fails")
 	case k.encrypts():
-		return unknown("smb3 encryption is mandatory, and a guest has no key to encrypt with; what he then gets was not seen")
+		return unknown(
+			"smb3 encryption is mandatory, and a guest has no key to encrypt with; what he then gets was not seen")
 	}
 	return allowed("map to guest is " + v + ", so a made-up name becomes guest")
 }
 
-// encrypts tells whether encryption may be demanded.
+// encrypts reports whether encryption may be required.
 func (k *ksmbd) encrypts() bool {
 	v, ok := k.text("ksmbd:smb3 encryption")
 	return !ok || !slices.Contains([]string{"no", "false", "0", "disabled", "auto", "yes", "true", "1"}, fold(v))
 }
 
-// The newest tools that were seen to let strangers to IPC$ at restrict anonymous 0, and the oldest that were not. [M]
+// The newest tools that were seen to let strangers connect to IPC$ at restrict anonymous 0, and the oldest that were
+// seen to refuse. [M]
 const (
 	toolsThatLetIn  = "3.5.3"
 	toolsThatRefuse = "3.5.7"
 )
 
-// tree: restrict anonymous 1 and 2 both close IPC$ to whoever comes without an account, guests too; the tools 3.5.7 do so
-// at 0. [M]
+// tree: restrict anonymous 1 and 2 both close IPC$ to callers without an account, guests too; the tools 3.5.7 do so at
+// 0. [M]
 func (k *ksmbd) tree(id model.Identity) cell {
 	if id == model.User {
 		return allowed("the credentials are valid")
@@ -64,10 +67,11 @@ func (k *ksmbd) tree(id model.Identity) cell {
 	case version != "" && !olderRelease(toolsThatLetIn, version):
 		return allowed(k.why("ksmbd:restrict anonymous"))
 	}
-	return unknown(fmt.Sprintf("restrict anonymous is 0: ksmbd-tools %s let strangers to IPC$ then and %s do not; ksmbd.mountd --version tells which it is", toolsThatLetIn, toolsThatRefuse))
+	return unknown(
+		fmt.Sprintf("restrict anonymous is 0: ksmbd-tools %s let strangers to IPC$ then and %s do not; ksmbd.mountd --version tells which it is", toolsThatLetIn, toolsThatRefuse))
 }
 
-// ksmbdPipes are all that there are. [M]
+// ksmbdPipes are all pipes of ksmbd. [M]
 var ksmbdPipes = []string{"lsarpc", "samr", "srvsvc", "wkssvc"}
 
 func (k *ksmbd) pipe(_ model.Identity, p *Pipe) cell {
@@ -77,7 +81,7 @@ func (k *ksmbd) pipe(_ model.Identity, p *Pipe) cell {
 	return absent("ksmbd has no such pipe")
 }
 
-// ksmbdGives is what its pipes answer, and which. It has no call for anything else. [M]
+// ksmbdGives maps each disclosure to the pipe that gives it. ksmbd implements no other calls. [M]
 var ksmbdGives = map[model.Disclosure]string{
 	model.DisclosesSIDs: "lsarpc", model.DisclosesShares: "srvsvc", model.DisclosesHostInfo: "wkssvc",
 }

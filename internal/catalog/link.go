@@ -2,8 +2,8 @@ package catalog
 
 import "strings"
 
-// Link is the address of the very page, and where it can be named the section, that a citation "TAG KEY place" is about;
-// empty where it is in no place that a browser reaches.
+// Link returns the URL of the page, and the section if possible, of a citation "TAG KEY place"; empty if no browser can
+// reach it.
 func (c *Catalog) Link(cited string) string {
 	fields := strings.SplitN(cited, " ", 3)
 	if len(fields) < 2 {
@@ -21,7 +21,8 @@ func (c *Catalog) Link(cited string) string {
 		return page
 	}
 	if s.Page != "" && (place != "" || !strings.Contains(s.Page, "{place}")) {
-		r := strings.NewReplacer("{key}", key, "{lower}", strings.ToLower(key), "{place}", place, "{thousand}", thousand(key))
+		r := strings.NewReplacer("{key}", key, "{lower}", strings.ToLower(key), "{place}", place, "{thousand}",
+			thousand(key))
 		return r.Replace(s.Page)
 	}
 	if !strings.HasPrefix(s.Where, "https://") || strings.Contains(s.Where, " ") {
@@ -30,7 +31,7 @@ func (c *Catalog) Link(cited string) string {
 	return s.Where
 }
 
-// thousand is the number of a key without its last three digits, as archives sort by it: 143 of Q143474.
+// thousand returns a key's number without its last three digits, by which archives group articles: 143 for Q143474.
 func thousand(key string) string {
 	n := strings.TrimLeft(key, "Q")
 	if len(n) < 4 {
@@ -40,12 +41,13 @@ func thousand(key string) string {
 	return strings.Repeat("0", max(0, 3-len(n))) + n
 }
 
-// SettingLink is where a setting is documented: its own place in smb.conf(5), else the first of its sources that has an
-// address.
+// SettingLink returns the URL of a setting's documentation: its own entry in smb.conf(5), else the first of its sources
+// that has a URL.
 func (c *Catalog) SettingLink(s *Setting) string {
 	if s.System == "samba" {
-		name, _, _ := strings.Cut(strings.TrimPrefix(s.ID, "IPC$:"), ":") // what follows is the interface that it is for
-		return "https://www.samba.org/samba/docs/current/man-html/smb.conf.5.html#" + strings.ToUpper(strings.ReplaceAll(name, " ", ""))
+		name, _, _ := strings.Cut(strings.TrimPrefix(s.ID, "IPC$:"), ":") // the suffix is the interface that it is for
+		return "https://www.samba.org/samba/docs/current/man-html/smb.conf.5.html#" +
+			strings.ToUpper(strings.ReplaceAll(name, " ", ""))
 	}
 	for _, cited := range s.Sources {
 		if link := c.Link(cited); link != "" {
@@ -55,7 +57,7 @@ func (c *Catalog) SettingLink(s *Setting) string {
 	return ""
 }
 
-// RefLink is the page of a reference of another list: a CVE, a Nessus plugin, a technique of ATT&CK.
+// RefLink returns the URL of an external reference: a CVE, a Nessus plugin, an ATT&CK technique.
 func RefLink(ref string) string {
 	switch list, id, _ := strings.Cut(ref, " "); {
 	case strings.HasPrefix(ref, "CVE-"):

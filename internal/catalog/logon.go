@@ -10,17 +10,18 @@ import (
 	"ipcguard/internal/model"
 )
 
-// dialects are the dialects in the order of their age, as model.Use names them.
+// dialects are the dialects from oldest to newest, as model.Use names them.
 var dialects = []string{"NT LM 0.12", "2.0.2", "2.1", "3.0", "3.0.2", "3.1.1"}
 
-// SignIn says whether somebody may still come in as he was seen to: with that package and dialect, signing and encrypting as
-// his client offers to. It presupposes that he came in, and is allowed where no setting ends that way; with settings it asks
-// those alone, by their ids.
+// SignIn reports whether a client may still log on as it was seen to: with that protocol and dialect, and the signing
+// and encryption that it offers. It presupposes that the logon succeeded, and returns allowed if no setting disables
+// it; if settings is given, it checks only those, by their IDs.
 func (v *View) SignIn(u *model.Use, settings []string) (model.Outcome, []string) {
 	var gates []cell
 	for i := range v.c.Settings {
 		s := &v.c.Settings[i]
-		if len(s.Ends) == 0 || s.System != v.facts.p.System || (s.Side == "client") != u.Outgoing() || settings != nil && !slices.Contains(settings, s.ID) {
+		if len(s.Ends) == 0 || s.System != v.facts.p.System || (s.Side == "client") != u.Outgoing() ||
+			settings != nil && !slices.Contains(settings, s.ID) {
 			continue
 		}
 		for j := range s.Ends {
@@ -36,7 +37,7 @@ func (v *View) SignIn(u *model.Use, settings []string) (model.Outcome, []string)
 	return c.outcome, c.why
 }
 
-// Changed are the settings that end a way to sign in and have another effect than in the view before, by their ids.
+// Changed returns the IDs of the settings that disable a kind of logon and have another effect than in the view before.
 func (v *View) Changed(before *View) []string {
 	out := []string{}
 	for i := range v.c.Settings {
@@ -52,7 +53,7 @@ func (v *View) Changed(before *View) []string {
 	return out
 }
 
-// end judges one way that a setting may take away.
+// end checks one kind of logon that a setting may disable.
 func (v *View) end(s *Setting, e *End, u *model.Use) cell {
 	meets := least(e.who(u.Identity), e.way(u))
 	if meets == no {
@@ -86,13 +87,14 @@ func (v *View) end(s *Setting, e *End, u *model.Use) cell {
 	return denied(why)
 }
 
-// spared tells whether an account has a line that excepts it, or a server is on the list of exceptions, and why that is in doubt. The list has names as callers use
-// them, so that an address, and a name of which only the first part fits, may be on it or not.
-// [D] SPS network-security-restrict-ntlm-add-server-exceptions-in-this-domain
+// spared reports whether an account has a line that exempts it, or a server is on the list of exceptions, and why that
+// is in doubt. The list has names as clients use them, so an address, or a name of which only the first label matches,
+// may be on it or not. [D] SPS network-security-restrict-ntlm-add-server-exceptions-in-this-domain
 func (v *View) spared(e *End, u *model.Use) (f fit, doubt string) {
 	if s := v.c.setting[e.ExceptLine]; s != nil {
 		account := u.Account[strings.LastIndexByte(u.Account, '\\')+1:]
-		if slices.ContainsFunc(v.facts.cfg.AccountLines, func(l model.AccountLine) bool { return s.Excepts(&l, account) }) {
+		if slices.ContainsFunc(v.facts.cfg.AccountLines,
+			func(l model.AccountLine) bool { return s.Excepts(&l, account) }) {
 			return yes, ""
 		}
 	}
@@ -114,8 +116,8 @@ func (v *View) spared(e *End, u *model.Use) (f fit, doubt string) {
 	return f, doubt
 }
 
-// fitsServer tells whether an entry of a list of exceptions means a server: a star stands for any characters at its beginning
-// or its end.
+// fitsServer reports whether an entry of a list of exceptions matches a server: a star at its beginning or end matches
+// any characters.
 func fitsServer(pattern, server string) fit {
 	pattern, server = strings.ToLower(strings.TrimSpace(pattern)), strings.ToLower(server)
 	core, ahead := strings.CutPrefix(pattern, "*")
@@ -137,12 +139,12 @@ func fitsServer(pattern, server string) fit {
 	}
 	name := func(s string) string { first, _, _ := strings.Cut(s, "."); return first }
 	if name(core) == name(server) {
-		return maybe // one by its full name, and the other by its short one
+		return maybe // one is a full name, the other a short one
 	}
 	return no
 }
 
-// while tells whether the other settings are as they have to be.
+// while reports whether the other settings have the required values.
 func (v *View) while(e *End) fit {
 	meets := yes
 	for _, x := range e.While {
@@ -157,7 +159,7 @@ func (v *View) while(e *End) fit {
 	return meets
 }
 
-// takesWrongPasswords tells whether a server of Samba may make a guest of who has a wrong password.
+// takesWrongPasswords reports whether a Samba server may map a logon with a wrong password to guest.
 func (v *View) takesWrongPasswords() bool {
 	if v.facts.p.System != "samba" {
 		return false
@@ -166,7 +168,7 @@ func (v *View) takesWrongPasswords() bool {
 	return !ok || squeeze(word) == "badpassword"
 }
 
-// At tells whether the way ends at a value.
+// At reports whether a value disables the kind of logon.
 func (e *End) At(s *Setting, value any) bool {
 	if n, ok := model.Whole(value); ok && (e.AtLeast > 0 || e.Bits > 0) {
 		return e.AtLeast > 0 && n >= e.AtLeast || e.Bits > 0 && n&e.Bits == e.Bits
@@ -177,7 +179,8 @@ func (e *End) At(s *Setting, value any) bool {
 	})
 }
 
-// who tells whether it is about an identity. A machine signs in, and so does whoever encrypts, who has a key.
+// who reports whether the end is about an identity. A machine account logs on like a user, and so does an identity that
+// encrypts, because it has a key.
 func (e *End) who(id model.Identity) fit {
 	if len(e.Who) > 0 {
 		if slices.Contains(e.Who, id) {
@@ -192,7 +195,7 @@ func (e *End) who(id model.Identity) fit {
 	return unseen(id)
 }
 
-// unseen is no, but of somebody whose logon was not seen.
+// unseen returns no, except for an identity whose logon was not seen.
 func unseen(id model.Identity) fit {
 	if id == model.Unknown {
 		return maybe
@@ -200,7 +203,7 @@ func unseen(id model.Identity) fit {
 	return no
 }
 
-// way tells whether the client came in the way that ends, and could come in no other.
+// way reports whether the client used the logon that is disabled, and could use no other.
 func (e *End) way(u *model.Use) fit {
 	if e.IPC && (u.Layer == model.LayerSession || u.Layer == model.LayerNegotiate) {
 		return no
@@ -210,7 +213,7 @@ func (e *End) way(u *model.Use) fit {
 		switch {
 		case strings.EqualFold(u.Interface, e.Interface):
 		case u.Interface == "" && strings.EqualFold(u.Pipe, e.Interface):
-			meets = maybe // the pipe may carry others
+			meets = maybe // the pipe may carry other interfaces
 		default:
 			return no
 		}
@@ -249,7 +252,7 @@ func (e *End) way(u *model.Use) fit {
 	return meets
 }
 
-// someNTLM tells whether packages have an NTLM of which the version was not told.
+// someNTLM reports whether packages include NTLM of an unknown version.
 func someNTLM(packages []string) fit {
 	all := []string{model.PackageLM, model.PackageNTLMv1, model.PackageNTLMv1ESS, model.PackageNTLMv2}
 	has := func(p string) bool { return slices.Contains(packages, p) }
@@ -274,8 +277,8 @@ func fitOf(t model.Tristate) fit {
 	return maybe
 }
 
-// olderThan tells whether a client speaks nothing that is as new as a dialect. What it spoke says that where it is new
-// enough; where it is not, the server may have chosen it.
+// olderThan reports whether a client supports only dialects older than the given one. A newer negotiated dialect
+// settles it; an older one does not, because the server may have chosen it.
 func olderThan(u *model.Use, dialect string) fit {
 	want := slices.Index(dialects, dialect)
 	if u.Offers != "" {
@@ -290,7 +293,8 @@ func olderThan(u *model.Use, dialect string) fit {
 	return maybe
 }
 
-// asksByName tells whether a client says which service it means. NTLM before version 2 has no room for it, and logs do not tell.
+// asksByName reports whether a client names the service. NTLM before version 2 has no field for it, and logs do not
+// contain it.
 func asksByName(u *model.Use) fit {
 	switch {
 	case u.SPN != "":
@@ -326,14 +330,14 @@ func cannotEncrypt(u *model.Use) fit {
 	return maybe
 }
 
-// WeakWay is a weak way in that a value of a setting ends, named as in model.WeakWay.
+// WeakWay is a weak way in that a setting's value closes, named as in model.WeakWay.
 type WeakWay struct {
 	Way string
-	// Maybe is why somebody may come in that way all the same.
+	// Maybe says why the way in may still work.
 	Maybe string
 }
 
-// WeakWays are the weak ways in that a value of a setting ends on a platform.
+// WeakWays returns the weak ways in that a setting's value closes on a platform.
 func (c *Catalog) WeakWays(s *Setting, value any, p model.Platform) (out []WeakWay) {
 	add := func(way, maybe string) {
 		if i := slices.IndexFunc(out, func(w WeakWay) bool { return w.Way == way }); i < 0 {
@@ -345,7 +349,8 @@ func (c *Catalog) WeakWays(s *Setting, value any, p model.Platform) (out []WeakW
 	for i := range s.Ends {
 		e := &s.Ends[i]
 		certain, possible := c.Fit(e.Scope, p)
-		if !possible || s.Side == "client" || !e.At(s, value) || len(e.Who) > 0 && !slices.Contains(e.Who, model.User) || e.NoName || e.Named || e.Raw {
+		if !possible || s.Side == "client" || !e.At(s, value) ||
+			len(e.Who) > 0 && !slices.Contains(e.Who, model.User) || e.NoName || e.Named || e.Raw {
 			continue
 		}
 		maybe := e.Maybe

@@ -7,12 +7,12 @@ import (
 	"ipcguard/internal/model"
 )
 
-// index finds entries by id and by every other name. It is built once by Load.
+// index finds entries by ID and by every other name. Load builds it once.
 type index struct {
 	products   map[string]*Product
-	release    map[string]*Product // by exact id alone
+	release    map[string]*Product // only by exact ID
 	settings   map[string]*Setting
-	setting    map[string]*Setting // by exact id alone
+	setting    map[string]*Setting // only by exact ID
 	pipes      map[string]*Pipe
 	interfaces map[string]*Interface
 	services   map[string]*Service
@@ -28,10 +28,10 @@ type disclosureKey struct {
 	discloses model.Disclosure
 }
 
-// fold makes names comparable: case does not matter, nor do blanks around.
+// fold normalizes names for comparison: case and surrounding blanks do not matter.
 func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
-// put adds a name without taking one that is there: ids are added before aliases and so win.
+// put adds a name unless it exists: IDs are added before aliases and so win.
 func put[T any](m map[string]*T, v *T, names ...string) {
 	for _, n := range names {
 		if _, taken := m[fold(n)]; !taken && n != "" {
@@ -42,8 +42,9 @@ func put[T any](m map[string]*T, v *T, names ...string) {
 
 func (c *Catalog) build() {
 	c.index = index{
-		products: map[string]*Product{}, release: map[string]*Product{}, settings: map[string]*Setting{}, setting: map[string]*Setting{},
-		pipes: map[string]*Pipe{}, interfaces: map[string]*Interface{}, services: map[string]*Service{},
+		products: map[string]*Product{}, release: map[string]*Product{}, settings: map[string]*Setting{},
+		setting: map[string]*Setting{},
+		pipes:   map[string]*Pipe{}, interfaces: map[string]*Interface{}, services: map[string]*Service{},
 		findings: map[string]*Finding{}, benchmarks: map[string]*Benchmark{}, sources: map[string]*Source{},
 		controls: map[string]*ControlRow{}, disclosed: map[disclosureKey]*Finding{},
 	}
@@ -94,10 +95,10 @@ func (c *Catalog) build() {
 	}
 }
 
-// Product finds a product by id, title or other name, or returns nil.
+// Product returns a product by ID, title or other name, or nil.
 func (c *Catalog) Product(name string) *Product { return c.products[fold(name)] }
 
-// ScopeText says in words where a statement holds, or nothing where it holds everywhere.
+// ScopeText describes a scope in words; it is empty for an unlimited one.
 func (c *Catalog) ScopeText(s Scope) string {
 	name := func(id string) string {
 		if p := c.Product(id); p != nil {
@@ -133,24 +134,24 @@ func (c *Catalog) ScopeText(s Scope) string {
 	return strings.Join(parts, "; ")
 }
 
-// Setting finds a setting by id, place, policy name or synonym, or returns nil.
+// Setting returns a setting by ID, place, policy name or synonym, or nil.
 func (c *Catalog) Setting(name string) *Setting { return c.settings[fold(name)] }
 
-// Pipe finds a pipe by name, with or without \pipe\ before it, or returns nil.
+// Pipe returns a pipe by name, with or without \pipe\, or nil.
 func (c *Catalog) Pipe(name string) *Pipe { return c.pipes[PipeName(name)] }
 
-// Interface finds an interface by id or UUID, or returns nil.
+// Interface returns an interface by ID or UUID, or nil.
 func (c *Catalog) Interface(name string) *Interface {
 	return c.interfaces[strings.Trim(fold(name), "{}")]
 }
 
-// Service finds a service by id or other name, or returns nil.
+// Service returns a service by ID or other name, or nil.
 func (c *Catalog) Service(name string) *Service { return c.services[fold(name)] }
 
-// Finding finds a finding by id, or returns nil.
+// Finding returns a finding by ID, or nil.
 func (c *Catalog) Finding(id string) *Finding { return c.findings[fold(id)] }
 
-// PipeName is a pipe's name as names are compared: in lower case and without \pipe\. See [MS-SRVS] 3.1.6.17.
+// PipeName normalizes a pipe's name for comparison: lower case, without \pipe\. See [MS-SRVS] 3.1.6.17.
 func PipeName(name string) string {
 	n := strings.Trim(strings.ReplaceAll(fold(name), "/", `\`), `\`)
 	if rest, ok := strings.CutPrefix(n, `pipe\`); ok {
@@ -162,13 +163,14 @@ func PipeName(name string) string {
 // plainless are the characters that PipeName changes, besides case.
 const plainless = "\\/ \t\r\n"
 
-// samePipe compares two names as PipeName does, and faster where they are plain.
+// samePipe compares two names as PipeName does, and faster if they are plain.
 func samePipe(a, b string) bool {
-	return strings.EqualFold(a, b) || (strings.ContainsAny(a, plainless) || strings.ContainsAny(b, plainless)) && PipeName(a) == PipeName(b)
+	return strings.EqualFold(a, b) || (strings.ContainsAny(a, plainless) || strings.ContainsAny(b, plainless)) &&
+		PipeName(a) == PipeName(b)
 }
 
-// FindingFor is the finding for data of one kind given to one identity. A made-up user who was let in is a guest as
-// far as data goes. It is nil where giving the data is no finding.
+// FindingFor returns the finding for one kind of data given to one identity. A made-up user who was let in counts as a
+// guest. It is nil if giving the data is no finding.
 func (c *Catalog) FindingFor(i model.Identity, d model.Disclosure) *Finding {
 	if i == model.UnknownUser {
 		i = model.Guest
@@ -176,8 +178,8 @@ func (c *Catalog) FindingFor(i model.Identity, d model.Disclosure) *Finding {
 	return c.disclosed[disclosureKey{i, d}]
 }
 
-// Severity is how bad a finding is on this platform. An unknown role or product takes the highest grade that may fit,
-// so that nothing is played down for want of knowledge.
+// Severity returns the severity of a finding on this platform. For an unknown role or product it is the highest that
+// may apply, so that nothing is understated.
 func (c *Catalog) Severity(f *Finding, p model.Platform) model.Severity {
 	worst := model.Severity("")
 	for _, g := range f.Severity {
@@ -199,8 +201,8 @@ func (c *Catalog) Severity(f *Finding, p model.Platform) model.Severity {
 	return worst
 }
 
-// ControlsFor lists the controls that ask for these settings, for the product and role where they are known. Each
-// setting also brings the NIST control behind DISA's identifiers and our own ATT&CK mapping.
+// ControlsFor lists the controls that require these settings, for the product and role if they are known. Each setting
+// also brings the NIST control behind DISA's identifiers and our own ATT&CK mapping.
 func (c *Catalog) ControlsFor(p model.Platform, settings ...string) []model.Control {
 	var out []model.Control
 	add := func(k model.Control) {
@@ -213,7 +215,7 @@ func (c *Catalog) ControlsFor(p model.Platform, settings ...string) []model.Cont
 		if row == nil {
 			continue
 		}
-		for i := range c.Benchmarks { // in the order of the list, so that the answer never varies
+		for i := range c.Benchmarks { // in list order, so that the result is stable
 			b := &c.Benchmarks[i]
 			control, ok := row.IDs[b.ID]
 			if !ok {
@@ -241,7 +243,7 @@ func (c *Catalog) ControlsFor(p model.Platform, settings ...string) []model.Cont
 	return out
 }
 
-// ProductsByBuild lists the Windows products with this build number; several share one. family narrows it to client
+// ProductsByBuild lists the Windows products with this build number; several may share one. family limits it to client
 // or server and may be empty.
 func (c *Catalog) ProductsByBuild(build int, family string) []*Product {
 	var out []*Product
@@ -255,7 +257,7 @@ func (c *Catalog) ProductsByBuild(build int, family string) []*Product {
 	return out
 }
 
-// Source finds a source by its key, families of documents such as MS-* included, or returns nil.
+// Source returns a source by its key, also of a family of documents such as MS-*, or nil.
 func (c *Catalog) Source(key string) *Source {
 	if s := c.sources[fold(key)]; s != nil {
 		return s

@@ -2,13 +2,13 @@ package catalog
 
 import "ipcguard/internal/model"
 
-// Fit says whether a statement holds on a platform: certainly, or possibly where the platform is not known well enough.
+// Fit reports whether a statement applies on a platform: certainly, or possibly if too little is known of the platform.
 func (c *Catalog) Fit(s Scope, p model.Platform) (certain, possible bool) {
 	how := c.fits(s, p)
 	return how == yes, how != no
 }
 
-// Effect says when a change of this setting counts on this platform. When is empty where nothing is documented.
+// Effect says when a change of this setting takes effect on this platform. When is empty if that is not documented.
 func (c *Catalog) Effect(s *Setting, p model.Platform) Effect {
 	for _, e := range s.TakesEffect {
 		if c.fits(e.Scope, p) != no {
@@ -18,10 +18,13 @@ func (c *Catalog) Effect(s *Setting, p model.Platform) Effect {
 	return Effect{How: "not documented"}
 }
 
-// ConfigOf is the configuration that an audit judged: what it read, what it looked for and did not find, and nothing
-// about what it did not look for.
+// ConfigOf returns the configuration that an audit judged: what it read, and what it looked for and did not find, but
+// nothing that it did not look for.
 func ConfigOf(a *model.Audit) Config {
-	in := Config{Platform: a.Platform, Settings: make(map[string]model.Value, len(a.Settings)), Shares: a.Shares, Unread: a.Unread, EveryShare: a.EveryShare, Defaults: a.Defaults, AccountLines: a.AccountLines}
+	in := Config{
+		Platform: a.Platform, Settings: make(map[string]model.Value, len(a.Settings)), Shares: a.Shares,
+		Unread: a.Unread, EveryShare: a.EveryShare, Defaults: a.Defaults, AccountLines: a.AccountLines,
+	}
 	for i := range a.Settings {
 		s := &a.Settings[i]
 		if s.NotRead {
@@ -32,9 +35,9 @@ func ConfigOf(a *model.Audit) Config {
 	return in
 }
 
-// AnonymousPipes are the pipes that a Windows host opens to anonymous callers by list: those of NullSessionPipes or, where
-// it is absent, those of the release. hard are the names that the release opens whatever the list says. known is false
-// where neither is settled. It does not look at RestrictNullSessAccess, which can open every pipe.
+// AnonymousPipes returns the pipes that a Windows host opens to anonymous callers by list: those of NullSessionPipes
+// or, if it is absent, those of the release. hard are the names that the release opens regardless of the list. known is
+// false if neither is settled. It ignores RestrictNullSessAccess, which can open every pipe.
 func (v *View) AnonymousPipes() (names, hard []string, known bool) {
 	w, ok := v.rules.(*windows)
 	if !ok {
@@ -51,8 +54,8 @@ func (v *View) AnonymousPipes() (names, hard []string, known bool) {
 	return names, hard, known
 }
 
-// Value is a configured value in the shape that its setting has: int, []string, bool or string. ok is false where the
-// value does not fit the type.
+// Value converts a configured value to the type of its setting: int, []string, bool or string. ok is false if the value
+// does not fit.
 func (s *Setting) Value(v model.Value) (data any, ok bool) {
 	if !v.Present {
 		return nil, false

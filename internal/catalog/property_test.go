@@ -54,7 +54,10 @@ func drawPlatform(t *rapid.T, c *Catalog) model.Platform {
 }
 
 func drawConfig(t *rapid.T, c *Catalog) Config {
-	in := Config{Platform: drawPlatform(t, c), Settings: map[string]model.Value{}, Complete: rapid.Bool().Draw(t, "complete")}
+	in := Config{
+		Platform: drawPlatform(t, c), Settings: map[string]model.Value{},
+		Complete: rapid.Bool().Draw(t, "complete"),
+	}
 	for _, k := range knobs {
 		if k.system == in.Platform.System && rapid.Bool().Draw(t, k.id) {
 			in.Settings[k.id] = model.Value{Present: true, Data: rapid.SampledFrom(k.values).Draw(t, k.id+" value")}
@@ -66,7 +69,7 @@ func drawConfig(t *rapid.T, c *Catalog) Config {
 	return in
 }
 
-// cells lists every answer of an access by name.
+// cells returns every answer of an access by name.
 func cells(a model.Access) map[string]model.Outcome {
 	out := map[string]model.Outcome{"session": a.Session, "tree": a.Tree}
 	for p, o := range a.Pipes {
@@ -78,8 +81,8 @@ func cells(a model.Access) map[string]model.Outcome {
 	return out
 }
 
-// TestStricterNeverAllowsMore: tightening one knob turns nothing into allowed for a stranger, and what was refused
-// stays so. Unknown may become known either way.
+// TestStricterNeverAllowsMore: tightening one knob makes nothing allowed for a stranger, and what was refused stays
+// refused. Unknown may become known either way.
 func TestStricterNeverAllowsMore(t *testing.T) {
 	c := mustLoad(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -96,21 +99,29 @@ func TestStricterNeverAllowsMore(t *testing.T) {
 		for _, id := range []model.Identity{model.Anonymous, model.Guest, model.UnknownUser} {
 			b := cells(before[id])
 			for what, o := range cells(after[id]) {
-				if o == model.Allowed && (b[what] == model.Denied || b[what] == model.Absent || b[what] == model.OutcomeUnknown) {
-					t.Fatalf("%s %s: %s from %v to %v made %s of %s", in.Platform.Product, id, k.id, k.values[i], k.values[j], o, b[what])
+				if o == model.Allowed && (b[what] == model.Denied || b[what] == model.Absent ||
+					b[what] == model.OutcomeUnknown) {
+					t.Fatalf("%s %s: %s from %v to %v made %s of %s", in.Platform.Product, id, k.id, k.values[i],
+						k.values[j], o, b[what])
 				}
 			}
 		}
 	})
 }
 
-// TestUnrelatedChangesNothing: a setting that governs nothing of this kind turns no answer around.
+// TestUnrelatedChangesNothing: a setting that governs nothing of this kind reverses no answer.
 func TestUnrelatedChangesNothing(t *testing.T) {
 	c := mustLoad(t)
 	idle := map[string][]any{
-		"windows": {"AutoShareServer", 0, "AutoShareWks", 0, "EnableSecuritySignature", 1, "LmCompatibilityLevel", 5, "SMB1", 0, "AllowNullSessionFallback", 1, "AllowInsecureGuestAuth", 1, "PreviousAnonymousRestriction", 1},
-		"samba":   {"IPC$:guest ok", true, "IPC$:available", false, "IPC$:path", "/nonexistent", "server signing", "mandatory", "ntlm auth", "disabled", "null passwords", true},
-		"ksmbd":   {"ksmbd:server signing", "mandatory"},
+		"windows": {
+			"AutoShareServer", 0, "AutoShareWks", 0, "EnableSecuritySignature", 1, "LmCompatibilityLevel", 5,
+			"SMB1", 0, "AllowNullSessionFallback", 1, "AllowInsecureGuestAuth", 1, "PreviousAnonymousRestriction", 1,
+		},
+		"samba": {
+			"IPC$:guest ok", true, "IPC$:available", false, "IPC$:path", "/nonexistent", "server signing",
+			"mandatory", "ntlm auth", "disabled", "null passwords", true,
+		},
+		"ksmbd": {"ksmbd:server signing", "mandatory"},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawConfig(t, c)
@@ -128,8 +139,8 @@ func TestUnrelatedChangesNothing(t *testing.T) {
 	})
 }
 
-// TestReadingMoreNeverContradicts: an answer that was known from part of the settings stays when the rest is read as
-// absent or anything else.
+// TestReadingMoreNeverContradicts: an answer that was known from a part of the settings stays the same if the rest is
+// read as absent or anything else.
 func TestReadingMoreNeverContradicts(t *testing.T) {
 	c := mustLoad(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -139,8 +150,12 @@ func TestReadingMoreNeverContradicts(t *testing.T) {
 		more := in
 		more.Settings = maps.Clone(in.Settings)
 		for _, k := range knobs {
-			if _, ok := more.Settings[k.id]; !ok && k.system == in.Platform.System && k.id != "LanmanServer.Start" && rapid.Bool().Draw(t, "read "+k.id) {
-				more.Settings[k.id] = model.Value{Present: true, Data: rapid.SampledFrom(k.values).Draw(t, "read value")}
+			if _, ok := more.Settings[k.id]; !ok && k.system == in.Platform.System && k.id != "LanmanServer.Start" &&
+				rapid.Bool().Draw(t, "read "+k.id) {
+				more.Settings[k.id] = model.Value{
+					Present: true,
+					Data:    rapid.SampledFrom(k.values).Draw(t, "read value"),
+				}
 			}
 		}
 		more.Complete = rapid.Bool().Draw(t, "then complete")
@@ -149,14 +164,15 @@ func TestReadingMoreNeverContradicts(t *testing.T) {
 			after := cells(rest[id])
 			for what, o := range cells(part[id]) {
 				if o != model.OutcomeUnknown && closed(after[what]) != closed(o) {
-					t.Fatalf("%s %s of %s was %s (%v) and is %s (%v)", in.Platform.Product, what, id, o, part[id].Why[what], after[what], rest[id].Why[what])
+					t.Fatalf("%s %s of %s was %s (%v) and is %s (%v)", in.Platform.Product, what, id, o,
+						part[id].Why[what], after[what], rest[id].Why[what])
 				}
 			}
 		}
 	})
 }
 
-// closed puts denied and absent together: which of the two is said first depends on what is known.
+// closed merges denied and absent: which of the two comes first depends on what is known.
 func closed(o model.Outcome) model.Outcome {
 	if o == model.Absent {
 		return model.Denied
@@ -164,7 +180,7 @@ func closed(o model.Outcome) model.Outcome {
 	return o
 }
 
-// TestGatesHold: nothing is allowed behind a shut gate, and every answer has a reason.
+// TestGatesHold: nothing is allowed behind a closed gate, and every answer has a reason.
 func TestGatesHold(t *testing.T) {
 	c := mustLoad(t)
 	rapid.Check(t, func(t *rapid.T) {

@@ -14,7 +14,7 @@ import (
 	"ipcguard/internal/catalog"
 )
 
-// literals are the texts that the code of some rooms holds.
+// literals returns the string literals in the code of some packages.
 func literals(t *testing.T, rooms ...string) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
@@ -48,8 +48,7 @@ func literals(t *testing.T, rooms ...string) map[string]bool {
 	return out
 }
 
-// TestEverythingCanBeRaised: a finding that no code raises, a service that nothing finds and a rule that nothing asks for
-// are promises that nobody keeps.
+// TestEverythingCanBeRaised: every finding is raised by code, every service can be detected, and every rule is used.
 func TestEverythingCanBeRaised(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -67,8 +66,11 @@ func TestEverythingCanBeRaised(t *testing.T) {
 			t.Errorf("finding %s: no code raises it", f.ID)
 		}
 	}
-	// These leave nothing in a configuration: who has them says so with --needs.
-	declared := []string{"print_async_par", "witness_swn", "exchange_nspi", "localsystem_services_generic", "lmhosts_include"}
+	// These leave no trace in a configuration: the user declares them with --needs.
+	declared := []string{
+		"print_async_par", "witness_swn", "exchange_nspi", "localsystem_services_generic",
+		"lmhosts_include",
+	}
 	for i := range c.Services {
 		s := &c.Services[i]
 		d := s.Detect

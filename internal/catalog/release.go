@@ -8,11 +8,11 @@ import (
 
 var dotted = regexp.MustCompile(`^\d+(\.\d+)*`)
 
-// olderRelease tells whether release a comes before b; both are numbers with dots, and what follows them does not count.
+// olderRelease reports whether release a is older than b; both are numbers with dots, and any suffix is ignored.
 func olderRelease(a, b string) bool {
 	x, y := strings.Split(dotted.FindString(a), "."), strings.Split(dotted.FindString(b), ".")
 	for i := range max(len(x), len(y)) {
-		var m, n int // where there is no number it is 0
+		var m, n int // a missing number is 0
 		if i < len(x) {
 			m, _ = strconv.Atoi(x[i])
 		}
@@ -26,8 +26,8 @@ func olderRelease(a, b string) bool {
 	return false
 }
 
-// ProductRelease finds a product by its name or, where releases of a product are no products of their own, by its name and
-// a release of it: samba-4.13.
+// ProductRelease finds a product by its name or, if its releases are not separate products, by its name and a release:
+// samba-4.13.
 func (c *Catalog) ProductRelease(name string) (p *Product, release string) {
 	if p := c.Product(name); p != nil {
 		return p, ""
@@ -39,8 +39,8 @@ func (c *Catalog) ProductRelease(name string) (p *Product, release string) {
 	return p, release
 }
 
-// UnknownTo tells why a release does not know a setting by the name under which it is written, or nothing where it does, or
-// where it is not known which release it is. An older name of the same setting is known to older releases, too.
+// UnknownTo says why a release does not know a setting by the name under which it is written; it is empty if the
+// release knows it or is itself unknown. Older releases also know an older name of the same setting.
 func (s *Setting) UnknownTo(release, written string) string {
 	if s.Since == "" || release == "" || !olderRelease(release, s.Since) || fold(written) != fold(s.bareName()) {
 		return ""
@@ -48,8 +48,8 @@ func (s *Setting) UnknownTo(release, written string) string {
 	return "it is a parameter from " + s.Since + " on; " + release + " does not know it, and ignores the line"
 }
 
-// MissingIn tells why a release would make nothing of a setting under the name that it has today, and by which name it knows
-// the same; nothing where it does know it, or where it is not known which release it is.
+// MissingIn says why a release would ignore a setting under its current name, and by which name the release knows it;
+// it is empty if the release knows it or is itself unknown.
 func (s *Setting) MissingIn(release string) string {
 	why := s.UnknownTo(release, s.bareName())
 	if why != "" && s.Before != "" {
@@ -58,7 +58,7 @@ func (s *Setting) MissingIn(release string) string {
 	return why
 }
 
-// bareName is the setting's name without its section.
+// bareName returns the setting's name without its section.
 func (s *Setting) bareName() string {
 	if section, name, ok := strings.Cut(s.ID, ":"); ok && section == "IPC$" {
 		return name
@@ -66,8 +66,8 @@ func (s *Setting) bareName() string {
 	return s.ID
 }
 
-// holds tells whether the default is that of a release. Where the release is not known, those that every current one has
-// hold.
+// holds reports whether the default is that of a release. For an unknown release, the defaults that every current
+// release has apply.
 func (d *Default) holds(release string) bool {
 	switch {
 	case d.Before != "":

@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// resolved is one setting with its effective value; known is false where nothing settles it.
+// resolved is one setting with its effective value; known is false if nothing settles it.
 type resolved struct {
 	*Setting
 	value      any
@@ -18,35 +18,38 @@ type resolved struct {
 	present    bool
 	configured any
 	raw        model.Hex
-	typ        string // as written, where it is not the setting's
+	typ        string // as written, if it is not the setting's
 	notRead    bool
 	why        string
-	said       string // what reasons say of it, written once
+	said       string // its wording in reasons, cached
 	applies    fit
 }
 
-// facts are the settings of a host's system, each resolved when it is first asked for.
+// facts holds the settings of a host's system, each resolved on first use.
 type facts struct {
 	c     *Catalog
 	cfg   Config
 	p     model.Platform
 	may   []*Product               // the products that the platform may be
-	named map[*Setting]model.Value // those that cfg.Settings has by another name than the id
+	named map[*Setting]model.Value // settings that cfg.Settings has by another name than the ID
 	known []*resolved              // by the setting's position
 
-	// of a host that differs from another in some settings: the rest is resolved there, once for both
+	// Set if the host differs from another in some settings: base resolves the rest, once for both.
 	base *facts
 	over []Override
 }
 
-// Override is a setting, by its id, as it would be.
+// Override is a setting, by its ID, with a hypothetical value.
 type Override struct {
 	ID    string
 	Value model.Value
 }
 
 func (c *Catalog) facts(in Config) *facts {
-	f := &facts{c: c, cfg: in, p: in.Platform, may: c.candidates(in.Platform), known: make([]*resolved, len(c.Settings))}
+	f := &facts{
+		c: c, cfg: in, p: in.Platform, may: c.candidates(in.Platform),
+		known: make([]*resolved, len(c.Settings)),
+	}
 	for name, v := range in.Settings {
 		if c.setting[name] != nil {
 			continue
@@ -61,14 +64,14 @@ func (c *Catalog) facts(in Config) *facts {
 	return f
 }
 
-// with are the facts of the same host with some settings, and its shares, as they would be.
+// with returns the facts of the same host with some settings and shares changed.
 func (f *facts) with(shares []model.Share, defaults *model.Share, over []Override) *facts {
 	cfg := f.cfg
 	cfg.Shares, cfg.Defaults = shares, defaults
 	return &facts{c: f.c, cfg: cfg, p: f.p, may: f.may, known: make([]*resolved, len(f.known)), base: f, over: over}
 }
 
-// configured is what the configuration says of a setting. read is false where it was not looked for.
+// configured returns a setting's configured value. read is false if it was not looked for.
 func (f *facts) configured(s *Setting) (v model.Value, read bool) {
 	if v, read = f.cfg.Settings[s.ID]; !read {
 		v, read = f.named[s]
@@ -76,7 +79,7 @@ func (f *facts) configured(s *Setting) (v model.Value, read bool) {
 	return v, read || f.cfg.Complete
 }
 
-// get resolves a setting by its id; the rules name none that the catalog does not have, as the tests check.
+// get resolves a setting by its ID, which must exist; tests check the IDs of all rules.
 func (f *facts) get(id string) *resolved {
 	s := f.c.setting[id]
 	r := f.known[s.position]
@@ -100,7 +103,7 @@ func (f *facts) find(s *Setting) *resolved {
 	return f.resolve(s, v, read)
 }
 
-// resolve is the first step of the model: which value one setting has in effect, and on what basis.
+// resolve is the first step of the model: it determines the effective value of one setting and its basis.
 func (f *facts) resolve(s *Setting, v model.Value, read bool) *resolved {
 	r := &resolved{Setting: s, basis: model.BasisUnknown, applies: f.is(s.Applies), present: v.Present}
 	if v.Present {
@@ -127,7 +130,8 @@ func (f *facts) resolve(s *Setting, v model.Value, read bool) *resolved {
 		}
 		r.value, r.known, r.basis, r.why = value, true, model.BasisConfigured, "as configured"
 		if r.applies == maybe {
-			r.known, r.basis, r.why = false, model.BasisUnknown, "configured, but whether this product or role reads it depends on what it is"
+			r.known, r.basis, r.why = false, model.BasisUnknown,
+				"configured, but whether this product or role reads it depends on what it is"
 		}
 	default:
 		f.byDefault(r)
@@ -135,17 +139,18 @@ func (f *facts) resolve(s *Setting, v model.Value, read bool) *resolved {
 	return r
 }
 
-// misfit says why a value means nothing to its setting.
+// misfit says why a value is invalid for its setting.
 func misfit(s *Setting, v model.Value) string {
 	is := orWord(v.Type, "another type")
 	if v.Type == s.Type {
 		is = v.String()
 	}
-	return fmt.Sprintf("it is written as %s and has to be %s; what the system makes of that is not documented", is, s.Type)
+	return fmt.Sprintf("it is written as %s and has to be %s; what the system makes of that is not documented", is,
+		s.Type)
 }
 
-// byDefault takes the first default whose scope fits. Where the platform is not known well enough, every default that
-// may hold has to say the same.
+// byDefault uses the first default whose scope fits. If too little is known of the platform, all defaults that may
+// apply must agree.
 func (f *facts) byDefault(r *resolved) {
 	r.why = "no default is documented for this product and role"
 	var found *Default
@@ -179,8 +184,8 @@ func (f *facts) byDefault(r *resolved) {
 	}
 }
 
-// Resolve is the first step of the model: every setting of the host's system with its effective value, the basis for
-// it, and how it stands against the wanted value.
+// Resolve is the first step of the model: it returns every setting of the host's system with its effective value, its
+// basis, and its state compared with the wanted value.
 func (c *Catalog) Resolve(in Config) []model.Setting {
 	f := c.facts(in)
 	var out []model.Setting
@@ -190,7 +195,8 @@ func (c *Catalog) Resolve(in Config) []model.Setting {
 		}
 		r := f.get(c.Settings[i].ID)
 		m := model.Setting{
-			ID: r.ID, Where: r.Where, Type: r.Type, Present: r.present, Configured: r.configured, ConfiguredType: r.typ, Raw: r.raw, NotRead: r.notRead,
+			ID: r.ID, Where: r.Where, Type: r.Type, Present: r.present, Configured: r.configured, ConfiguredType: r.typ,
+			Raw: r.raw, NotRead: r.notRead,
 			Effective: r.value, Basis: r.basis, Why: r.why, TakesEffect: c.TakesEffect(r.Setting, in.Platform),
 		}
 		m.State, m.Why = f.judge(r)
@@ -205,9 +211,10 @@ func (f *facts) judge(r *resolved) (model.State, string) {
 		return model.StateNotApplicable, r.why
 	}
 	good, bad, said := "", "", ""
-	sure := false // that one of the wanted values is meant for this platform
+	sure := false // a wanted value certainly applies to this platform
 	for _, cover := range r.CoveredBy {
-		if by := f.get(cover.Setting); by.known && slices.ContainsFunc(cover.Values, func(v any) bool { return equal(by.value, v) }) {
+		if by := f.get(cover.Setting); by.known &&
+			slices.ContainsFunc(cover.Values, func(v any) bool { return equal(by.value, v) }) {
 			return model.StateOK, r.why + "; " + f.why(cover.Setting) + ", and " + cover.Why
 		}
 	}
@@ -249,7 +256,7 @@ func (f *facts) judge(r *resolved) (model.State, string) {
 	return model.StateOK, r.why + said
 }
 
-// whoMay says in words whom a descriptor lets in.
+// whoMay says in words whom a descriptor admits.
 func whoMay(value any) string {
 	t, _ := model.Word(value)
 	if t == "" {
@@ -294,7 +301,7 @@ func meets(value any, w *Wanted) bool {
 	return equal(value, w.Value)
 }
 
-// TakesEffect says when a change of this setting counts on this platform.
+// TakesEffect says when a change of this setting takes effect on this platform.
 func (c *Catalog) TakesEffect(s *Setting, p model.Platform) string {
 	for _, e := range s.TakesEffect {
 		if c.fits(e.Scope, p) != no {
@@ -320,7 +327,9 @@ func lower(s string) string {
 	return s
 }
 
-// documented tells whether a value is one that the setting may have on this platform.
+// documented reports whether a value is one that the setting may have on this platform.
 func (c *Catalog) documented(s *Setting, value any, p model.Platform) bool {
-	return !s.Closed || slices.ContainsFunc(s.Values, func(m Meaning) bool { return equal(value, m.Value) && c.fits(m.Scope, p) != no })
+	return !s.Closed || slices.ContainsFunc(s.Values, func(m Meaning) bool {
+		return equal(value, m.Value) && c.fits(m.Scope, p) != no
+	})
 }

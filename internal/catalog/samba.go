@@ -11,7 +11,7 @@ import (
 )
 
 // samba holds the rules of smbd and of the AD domain controller, measured on 4.17.12. What each interface gives away is
-// the table in data/rules.yaml. Anonymous sessions and every session that smbd made a guest are treated alike. [M]
+// the table in data/rules.yaml. Anonymous sessions and guest sessions are treated alike. [M]
 type samba struct {
 	*facts
 	dc fit
@@ -33,8 +33,8 @@ func (s *samba) session(id model.Identity) cell {
 	return all(gates...)
 }
 
-// spoken: smbd takes a highest dialect that lies below the lowest one, and then answers nobody. A release before 4.11 has
-// NT1 for the lowest where no line says another, so there the configuration of an unknown release leaves it open. [M]
+// spoken: smbd accepts a maximum dialect below the minimum, and then answers no client. Releases before 4.11 have NT1
+// as the default minimum, so for an unknown release the result is unknown. [M]
 func (s *samba) spoken() cell {
 	low, ok1 := s.text("server min protocol")
 	high, ok2 := s.text("server max protocol")
@@ -42,13 +42,15 @@ func (s *samba) spoken() cell {
 	case !ok1, !ok2, fold(low) == "default", fold(high) == "default", Dialect(high) >= Dialect(low):
 		return allowed()
 	case !s.get("server min protocol").present && s.p.Version == "":
-		return unknown(s.why("server max protocol") + ": from Samba 4.11 on nothing is spoken that low unless server min protocol says so, and every client is refused; which release it is is not known")
+		return unknown(s.why("server max protocol") +
+			": from Samba 4.11 on nothing is spoken that low unless server min protocol says so, and every client is refused; which release it is is not known")
 	}
-	return denied(s.why("server max protocol") + ", which lies below server min protocol, " + low + ": no dialect is left, and every client is refused")
+	return denied(s.why("server max protocol") + ", which lies below server min protocol, " + low +
+		": no dialect is left, and every client is refused")
 }
 
-// Dialect orders the names that smb.conf has for dialects: those of SMB1 come before all, and a family's bare name is its
-// newest. [S] samba, smb.conf(5)
+// Dialect orders smb.conf's names of dialects: those of SMB1 come first, and a family's bare name is its newest
+// dialect. [S] samba, smb.conf(5)
 func Dialect(name any) int {
 	text := fold(model.Text(name))
 	if family, bare := map[string]string{"smb2": "smb2_10", "smb3": "smb3_11"}[text]; bare {
@@ -69,7 +71,8 @@ func (s *samba) mapped() cell {
 		case yes:
 			return denied("a domain controller makes nobody a guest, although map to guest is " + v)
 		case maybe:
-			return unknown("map to guest is " + v + "; a domain controller would make nobody a guest, and the role is not known")
+			return unknown("map to guest is " + v +
+				"; a domain controller would make nobody a guest, and the role is not known")
 		}
 		return allowed("map to guest is " + v + ", so a made-up name becomes guest")
 	}
@@ -79,8 +82,8 @@ func (s *samba) mapped() cell {
 	return unknown("map to guest has a value that is not known: " + v)
 }
 
-// hashed: without encrypt passwords smbd speaks no NTLM, so that nobody with a name comes in; over SMB1 a client may send
-// its password as it is. [M] samba-4.17.12 over SMB2 and later
+// hashed: without encrypt passwords smbd does not support NTLM, so no named user can log on; over SMB1 a client may
+// send its password in clear text. [M] samba-4.17.12 over SMB2 and later
 func (s *samba) hashed() cell {
 	on, ok := s.flag("encrypt passwords")
 	low, known := s.text("server min protocol")
@@ -95,11 +98,11 @@ func (s *samba) hashed() cell {
 	return unknown("encrypt passwords is off, so every logon with a name fails, except perhaps over SMB1")
 }
 
-// demanded are the words for encryption that nobody comes in without.
+// demanded are the values that make encryption mandatory.
 var demanded = []string{"required", "mandatory", "force", "forced", "enforced", "require"}
 
-// unencrypted: a session without a key is refused where encryption is required, by the server or by [IPC$] alone.
-// [S] smb2_sesssetup.c, [M]
+// unencrypted: a session without a key is refused if encryption is required, by the server or only by [IPC$]. [S]
+// smb2_sesssetup.c, [M]
 func (s *samba) unencrypted(id string) cell {
 	v, ok := s.text(id)
 	switch {
@@ -111,12 +114,13 @@ func (s *samba) unencrypted(id string) cell {
 	return allowed()
 }
 
-// wished: with desired smbd gives a stranger a session and asks him to encrypt without a key. Samba's own clients give
-// up then; what another client gets was not measured.
+// wished: with desired smbd gives a stranger a session and asks it to encrypt without a key. Samba's own clients give
+// up then; other clients were not measured.
 func (s *samba) wished() cell {
 	v, ok := s.text("server smb encrypt")
 	if ok && fold(v) == "desired" {
-		return unknown("server smb encrypt is desired: Samba's own clients give up on an anonymous session then, others may not")
+		return unknown(
+			"server smb encrypt is desired: Samba's own clients give up on an anonymous session then, others may not")
 	}
 	return allowed()
 }
@@ -135,17 +139,20 @@ func (s *samba) tree(id model.Identity) cell {
 	return all(gates...)
 }
 
-// ipcLists are the lists of [IPC$] in the shape of a share's; ok is false where one of them is not known.
+// ipcLists returns the lists of [IPC$] as those of a share; ok is false if one of them is unknown.
 func (s *samba) ipcLists() (sh *model.Share, ok bool) {
 	sh, ok = &model.Share{Name: "IPC$"}, true
-	for id, to := range map[string]*[]string{"IPC$:hosts allow": &sh.HostsAllow, "IPC$:hosts deny": &sh.HostsDeny, "IPC$:valid users": &sh.ValidUsers, "IPC$:invalid users": &sh.InvalidUsers} {
+	for id, to := range map[string]*[]string{
+		"IPC$:hosts allow": &sh.HostsAllow, "IPC$:hosts deny": &sh.HostsDeny,
+		"IPC$:valid users": &sh.ValidUsers, "IPC$:invalid users": &sh.InvalidUsers,
+	} {
 		names, known := s.names(id)
 		*to, ok = names, ok && known
 	}
 	return sh, ok
 }
 
-// restricted: restrict anonymous 2 takes guest ok from IPC$, whatever the section says. [S] loadparm.c, [M]
+// restricted: restrict anonymous 2 removes guest ok from IPC$, whatever the section says. [S] loadparm.c, [M]
 func (s *samba) restricted(id model.Identity) cell {
 	if !id.IsStranger() {
 		return allowed()
@@ -160,9 +167,9 @@ func (s *samba) restricted(id model.Identity) cell {
 	return allowed(s.why("restrict anonymous"))
 }
 
-// users: valid users and invalid users of a share, [IPC$] among them, are held to who logged on, whatever guest only and
-// force user make of him then. [M] A name that is the guest account's counts for strangers, unless Samba's own password
-// database knows the account too: then it does not meet them.
+// users: valid users and invalid users of a share, including [IPC$], are compared with the identity that logged on,
+// whatever guest only and force user turn it into later. [M] The guest account's name applies to strangers, unless
+// Samba's password database also has that account: then it does not.
 func (s *samba) users(id model.Identity, sh *model.Share) cell {
 	if len(sh.InvalidUsers) == 0 && len(sh.ValidUsers) == 0 {
 		return allowed()
@@ -177,11 +184,13 @@ func (s *samba) users(id model.Identity, sh *model.Share) cell {
 	inInvalid, openInvalid := listedUser(sh.InvalidUsers, account)
 	inValid, openValid := listedUser(sh.ValidUsers, account)
 	usual := fold(account) == "nobody" && s.dc == no
-	unusual := unknown("the guest account is " + account + "; whether the list meets strangers depends on whether Samba's password database has the account too")
+	unusual := unknown("the guest account is " + account +
+		"; whether the list meets strangers depends on whether Samba's password database has the account too")
 	const notKnown = " names groups, domains or macros; whom it means is not known"
 	switch {
 	case inInvalid && fold(account) == "nobody" && s.dc == yes: // whose database knows nobody [M]
-		return allowed("[" + sh.Name + "] invalid users names the guest account, which a domain controller knows as a user, so that it does not meet strangers")
+		return allowed("[" + sh.Name +
+			"] invalid users names the guest account, which a domain controller knows as a user, so that it does not meet strangers")
 	case inInvalid && usual:
 		return denied("[" + sh.Name + "] invalid users names the guest account")
 	case inInvalid:
@@ -202,13 +211,14 @@ func (s *samba) users(id model.Identity, sh *model.Share) cell {
 	return denied("[" + sh.Name + "] valid users does not name the guest account")
 }
 
-// listedUser tells whether a list names an account by itself, and whether it has entries that may mean it: groups,
+// listedUser reports whether a list names an account by itself, and whether it has entries that may mean it: groups,
 // security identifiers, macros, and names with a domain, which smbd does not take for the bare one. [M]
 func listedUser(names []string, account string) (named, open bool) {
 	for _, n := range names {
 		switch {
 		case n == "":
-		case strings.ContainsAny(n[:1], "@+&"), strings.ContainsAny(n, `%\/`), len(n) > 2 && strings.EqualFold(n[:2], "S-"):
+		case strings.ContainsAny(n[:1], "@+&"), strings.ContainsAny(n, `%\/`),
+			len(n) > 2 && strings.EqualFold(n[:2], "S-"):
 			open = true
 		case strings.EqualFold(n, account):
 			named = true
@@ -242,7 +252,8 @@ func (s *samba) from(allow, deny []string, where string) cell {
 		return denied(where + "hosts deny is ALL")
 	}
 	if !s.cfg.Client.IsValid() {
-		return unknown("it depends on the caller's address: " + where + "hosts allow is " + model.Text(allow) + ", hosts deny is " + model.Text(deny))
+		return unknown("it depends on the caller's address: " + where + "hosts allow is " + model.Text(allow) +
+			", hosts deny is " + model.Text(deny))
 	}
 	inAllow, sure1 := matches(allow, s.cfg.Client)
 	inDeny, sure2 := matches(deny, s.cfg.Client)
@@ -317,7 +328,8 @@ func (s *samba) pipe(id model.Identity, p *Pipe) cell {
 	if on, ok := s.flag("rpc start on demand helpers"); !ok {
 		gates = append(gates, unknown(s.why("rpc start on demand helpers")))
 	} else if !on {
-		gates = append(gates, absent("rpc start on demand helpers is off, so no pipe exists unless samba-dcerpcd runs by itself"))
+		gates = append(gates,
+			absent("rpc start on demand helpers is off, so no pipe exists unless samba-dcerpcd runs by itself"))
 	}
 	return all(gates...)
 }
@@ -349,7 +361,8 @@ func (s *samba) came(t *Presence, p *Pipe) cell {
 		case !olderRelease(l.Without, version):
 			return absent("Samba " + version + " has no such pipe")
 		default:
-			return unknown("Samba " + l.Without + " has no such pipe and " + l.With + " has it; which of the two holds for " + version + " was not measured")
+			return unknown("Samba " + l.Without + " has no such pipe and " + l.With +
+				" has it; which of the two holds for " + version + " was not measured")
 		}
 	}
 	return allowed()
@@ -381,7 +394,8 @@ func (s *samba) endpoint(bound []Bound) cell {
 	def, _ := list(r.Defaults[0].Value)
 	for _, b := range bound {
 		if has(def, b.ID) && !has(names, b.ID) {
-			return unknown("dcerpc endpoint servers does not list " + b.ID + "; what the pipe then answers was not measured")
+			return unknown("dcerpc endpoint servers does not list " + b.ID +
+				"; what the pipe then answers was not measured")
 		}
 	}
 	return allowed()
@@ -423,7 +437,8 @@ func (s *samba) row(id model.Identity, r *Rule) cell {
 // call answers for a call that the table knows apart from its kind.
 func (s *samba) call(id model.Identity, iface, call string) (cell, bool) {
 	for i := range s.c.Rules {
-		if r := &s.c.Rules[i]; r.Call != "" && r.Call == call && r.Interface == iface && slices.Contains(r.Systems, "samba") {
+		if r := &s.c.Rules[i]; r.Call != "" && r.Call == call && r.Interface == iface &&
+			slices.Contains(r.Systems, "samba") {
 			return s.row(id, r), true
 		}
 	}
@@ -521,8 +536,8 @@ func (s *samba) share(id model.Identity, sh *model.Share) cell {
 	return c
 }
 
-// guests: the lines that let strangers in. What a usershare says of them counts while usershare allow guests does; else it
-// has what [global] gives. [M]
+// guests: the lines that let strangers in. What a usershare says of them counts while usershare allow guests does; else
+// it has what [global] gives. [M]
 func (s *samba) guests(sh *model.Share) cell {
 	line := "guest ok"
 	switch {

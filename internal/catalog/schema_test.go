@@ -54,12 +54,14 @@ func TestSources(t *testing.T) {
 		}
 		for _, e := range s.Ends {
 			check("end of "+s.ID, e.Sources)
-			if list := c.Setting(e.Except); e.Except != "" && (list == nil || list.Type != "REG_MULTI_SZ" || list.System != s.System) {
+			if list := c.Setting(e.Except); e.Except != "" &&
+				(list == nil || list.Type != "REG_MULTI_SZ" || list.System != s.System) {
 				t.Errorf("end of %s: its exceptions %q are no list of this system", s.ID, e.Except)
 			}
 		}
 		for _, e := range s.Ends {
-			if line := c.Setting(e.ExceptLine); e.ExceptLine != "" && (line == nil || !line.PerAccount() || len(line.Values) == 0 || line.System != s.System) {
+			if line := c.Setting(e.ExceptLine); e.ExceptLine != "" &&
+				(line == nil || !line.PerAccount() || len(line.Values) == 0 || line.System != s.System) {
 				t.Errorf("end of %s: %q is no line of an account that excepts it", s.ID, e.ExceptLine)
 			}
 		}
@@ -107,7 +109,7 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// TestIDs checks that ids are unique and that no two names differ by case or punctuation alone within one kind.
+// TestIDs checks that IDs are unique and that within one kind no two names differ only by case or punctuation.
 func TestIDs(t *testing.T) {
 	c := mustLoad(t)
 	kinds := map[string][]string{}
@@ -159,7 +161,7 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// TestReferences checks that whatever an entry names exists.
+// TestReferences checks that everything an entry refers to exists.
 func TestReferences(t *testing.T) {
 	c := mustLoad(t)
 	need := func(ok bool, what, name string) {
@@ -186,7 +188,10 @@ func TestReferences(t *testing.T) {
 			}
 		}
 		for _, r := range s.Roles {
-			need(slices.Contains([]model.Role{model.Workstation, model.Member, model.Standalone, model.DomainController}, r), what, string(r))
+			need(slices.Contains([]model.Role{
+				model.Workstation, model.Member, model.Standalone,
+				model.DomainController,
+			}, r), what, string(r))
 		}
 		need(slices.Contains([]string{"", "client", "server"}, s.Family), what, s.Family)
 	}
@@ -205,7 +210,10 @@ func TestReferences(t *testing.T) {
 		}
 		for _, v := range s.Wanted {
 			scope(w, v.Scope)
-			need(slices.Contains([]string{"any", "equal", "at-least", "at-most", "subset", "one-of", "sddl", "no-filter", "not-root"}, v.Compare), w, v.Compare)
+			need(slices.Contains([]string{
+				"any", "equal", "at-least", "at-most", "subset", "one-of", "sddl",
+				"no-filter", "not-root",
+			}, v.Compare), w, v.Compare)
 		}
 		for _, v := range s.Values {
 			scope(w, v.Scope)
@@ -215,7 +223,8 @@ func TestReferences(t *testing.T) {
 		}
 		for _, e := range s.TakesEffect {
 			scope(w, e.Scope)
-			need(slices.Contains([]string{"now", "new-connections", "service-restart", "reboot", "unknown"}, e.When), w, e.When)
+			need(slices.Contains([]string{"now", "new-connections", "service-restart", "reboot", "unknown"}, e.When), w,
+				e.When)
 		}
 		for _, b := range s.Breaks {
 			scope(w, b.Scope)
@@ -234,7 +243,8 @@ func TestReferences(t *testing.T) {
 			need(anything(r), w, r)
 		}
 		need(s.Reach == "anonymous" || s.Reach == "everyone", w, "reach "+s.Reach)
-		if s.System != "windows" && strings.HasPrefix(s.Type, "REG_") || s.Summary == "" || s.Title == "" || s.Where == "" {
+		if s.System != "windows" && strings.HasPrefix(s.Type, "REG_") || s.Summary == "" || s.Title == "" ||
+			s.Where == "" {
 			t.Errorf("%s is not complete", w)
 		}
 	}
@@ -342,12 +352,13 @@ func TestReferences(t *testing.T) {
 		w := "rule " + r.Interface
 		need(c.Pipe(r.Pipe) != nil && c.Interface(r.Interface) != nil, w, r.Pipe)
 		for _, word := range []string{r.Standalone, r.DC} {
-			need(slices.Contains([]string{"anyone", "unrestricted", "user", "administrator", "absent", "unknown"}, word), w, word)
+			need(slices.Contains([]string{"anyone", "unrestricted", "user", "administrator", "absent", "unknown"},
+				word), w, word)
 		}
 	}
 }
 
-// TestEveryDisclosureHasFindings: whatever counts as an exposure is a finding for anonymous, guest and made-up users.
+// TestEveryDisclosureHasFindings: every exposure is a finding for anonymous, guest and made-up users.
 func TestEveryDisclosureHasFindings(t *testing.T) {
 	c := mustLoad(t)
 	for _, d := range model.Disclosures() {
@@ -368,14 +379,15 @@ func TestDefaultsAreTotal(t *testing.T) {
 			if p.System != s.System || c.fits(s.Applies, p) != yes {
 				continue
 			}
-			if r := c.facts(Config{Platform: p}).resolve(s, model.Value{}, true); !r.known && r.why == "no default is documented for this product and role" {
+			if r := c.facts(Config{Platform: p}).resolve(s, model.Value{}, true); !r.known &&
+				r.why == "no default is documented for this product and role" {
 				t.Errorf("%s has neither a default nor an unknown for %s as %s", s.ID, p.Product, p.Role)
 			}
 		}
 	}
 }
 
-// everyPlatform is every product in every role that it can have.
+// everyPlatform returns every product in every role that it can have.
 func everyPlatform(c *Catalog) []model.Platform {
 	var out []model.Platform
 	for _, p := range c.Products {

@@ -6,7 +6,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// fit answers whether a statement holds on a platform. maybe means that the platform is not known well enough.
+// fit says whether a statement applies on a platform. maybe means that too little is known of the platform.
 type fit int
 
 const (
@@ -15,21 +15,20 @@ const (
 	yes
 )
 
-// empty tells whether a statement holds everywhere.
+// empty reports whether a statement applies everywhere.
 func (s Scope) empty() bool {
 	return len(s.Products) == 0 && s.Since == "" && s.Until == "" && s.Family == "" && len(s.Roles) == 0
 }
 
-// empty tells whether a setting opens and closes nothing.
+// empty reports whether a setting controls nothing.
 func (g Governs) empty() bool {
 	return !g.Session && !g.Tree && len(g.Pipes) == 0 && len(g.Discloses) == 0
 }
 
-// fits compares a scope with a platform. A product or role that is not known makes the answer maybe where the scope
-// asks for one.
+// fits compares a scope with a platform. If the scope needs an unknown product or role, the answer is maybe.
 func (c *Catalog) fits(s Scope, p model.Platform) fit { return c.fitsOneOf(s, p, nil) }
 
-// fitsOneOf is fits with the products that the platform may be, where they are known already.
+// fitsOneOf is fits with the products that the platform may be, if they are already known.
 func (c *Catalog) fitsOneOf(s Scope, p model.Platform, candidates []*Product) fit {
 	answer := yes
 	if len(s.Roles) > 0 {
@@ -85,7 +84,7 @@ func (c *Catalog) holds(s Scope, p *Product, role model.Role) fit {
 	if p.Family != "both" {
 		return no
 	}
-	// NT 4.0 and Windows 2000 are one product here: which edition it is follows from the role
+	// NT 4.0 and Windows 2000 are one product here; the role determines the edition.
 	switch family := familyOf(role); family {
 	case "":
 		return maybe
@@ -95,7 +94,7 @@ func (c *Catalog) holds(s Scope, p *Product, role model.Role) fit {
 	return no
 }
 
-// familyOf is the product family that goes with a role; empty where the role is not known.
+// familyOf returns the product family for a role; empty if the role is unknown.
 func familyOf(role model.Role) string {
 	switch role {
 	case model.Workstation:
@@ -106,8 +105,8 @@ func familyOf(role model.Role) string {
 	return ""
 }
 
-// candidates are the products that a platform may be: one where it is named, several where a build number or nothing
-// but the system is known.
+// candidates returns the products that a platform may be: one if it is named, several if only a build number or the
+// system is known.
 func (c *Catalog) candidates(p model.Platform) []*Product {
 	if q := c.products[fold(p.Product)]; q != nil {
 		return []*Product{q}

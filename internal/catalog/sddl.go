@@ -7,11 +7,11 @@ import (
 	"ipcguard/internal/format/sddl"
 )
 
-// manyPeople are the last numbers of a domain's groups that everybody or every machine is in: Domain Users, Guests,
-// Computers, and the guest account.
+// manyPeople are the RIDs of a domain's groups that contain all users or machines: Domain Users, Guests, Computers; and
+// of the guest account.
 var manyPeople = []string{"513", "514", "515", "501"}
 
-// broad are the trustees that a filter on remote account calls lets in and that are more than administrators, the
+// broad returns the trustees that a filter on remote account calls admits and that are more than administrators, the
 // system and single accounts or groups of a domain. Microsoft Defender for Identity needs its own account there.
 func broad(d *sddl.Descriptor) []sddl.SID {
 	if d.DACL == nil {
@@ -24,7 +24,8 @@ func broad(d *sddl.Descriptor) []sddl.SID {
 		}
 		id := string(e.Trustee)
 		number := id[strings.LastIndexByte(id, '-')+1:]
-		domain := strings.HasPrefix(id, "S-1-5-21-") || strings.HasPrefix(id, "DOMAIN-") || strings.HasPrefix(id, "ROOT-")
+		domain := strings.HasPrefix(id, "S-1-5-21-") || strings.HasPrefix(id, "DOMAIN-") ||
+			strings.HasPrefix(id, "ROOT-")
 		if !domain || slices.Contains(manyPeople, number) {
 			out = append(out, e.Trustee)
 		}

@@ -9,12 +9,12 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Seen is what a scan shows about one kind of data for one identity. Every room that holds a scan against something else
-// judges it here, so that all of them say the same.
+// Seen is what a scan shows about one kind of data for one identity. Every package that compares a scan with something
+// else uses it, so that all agree.
 //
-// Outcome is Allowed where the data was given, Denied where every way to it was tried and the server refused, Absent where
-// every way was tried and is not there, Inconclusive where a way gave no answer, and NotTested where a way was not tried, or
-// was answered with nothing in it: who was shown an empty list was neither given anything nor refused.
+// Outcome is Allowed if the data was given, Denied if every way to it was tried and the server refused, Absent if every
+// way was tried and does not exist, Inconclusive if a way gave no answer, and NotTested if a way was not tried, or
+// returned nothing: an empty list neither discloses nor refuses anything.
 type Seen struct {
 	Outcome model.Outcome
 	By      string // the call or layer that decided, with its status
@@ -44,7 +44,7 @@ func (c *Catalog) Seen(s *model.Scan, r *model.IdentityResult, d model.Disclosur
 	return w.pipes()
 }
 
-// answered keeps an answer; none is a question that was not put.
+// answered returns an outcome; an empty one means that no request was sent.
 func answered(o model.Outcome) model.Outcome {
 	if o == "" {
 		return model.NotTested
@@ -54,7 +54,7 @@ func answered(o model.Outcome) model.Outcome {
 
 func said(s model.Step) string { return strings.TrimSpace(s.Status + " " + s.Detail) }
 
-// seeing is the work on one question.
+// seeing is the state while one kind of data is judged.
 type seeing struct {
 	catalog *Catalog
 	scan    *model.Scan
@@ -62,7 +62,7 @@ type seeing struct {
 	kind    model.Disclosure
 	looks   []model.Look
 
-	refused, missing, silent, untried string // the first way of each sort
+	refused, missing, silent, untried string // the first way of each kind
 	empty                             bool
 }
 
@@ -74,9 +74,12 @@ func (w *seeing) look(asked string, s model.Step) {
 	w.looks = append(w.looks, LookOf(w.scan, w.result, asked, s))
 }
 
-// LookOf is one question of a scan and its answer.
+// LookOf returns one request of a scan and its answer as a Look.
 func LookOf(s *model.Scan, r *model.IdentityResult, asked string, step model.Step) model.Look {
-	l := model.Look{Asked: asked, Of: s.Address, As: r.Identity, Times: 1, First: s.Started, Last: s.Started.Add(time.Duration(s.DurationMS) * time.Millisecond), Answer: said(step)}
+	l := model.Look{
+		Asked: asked, Of: s.Address, As: r.Identity, Times: 1, First: s.Started,
+		Last: s.Started.Add(time.Duration(s.DurationMS) * time.Millisecond), Answer: said(step),
+	}
 	if l.Answer == "" {
 		l.Answer = string(step.Outcome)
 	}
@@ -84,7 +87,7 @@ func LookOf(s *model.Scan, r *model.IdentityResult, asked string, step model.Ste
 	return l
 }
 
-// way notes one way to the data that did not give it.
+// way records one way to the data that did not give it.
 func (w *seeing) way(asked string, s model.Step) {
 	w.look(asked, s)
 	put := func(to *string) {
@@ -104,7 +107,7 @@ func (w *seeing) way(asked string, s model.Step) {
 	}
 }
 
-// sum is what all ways come to, none of which gave the data.
+// sum combines all ways, none of which gave the data.
 func (w *seeing) sum() Seen {
 	switch {
 	case w.silent != "":
@@ -121,7 +124,7 @@ func (w *seeing) sum() Seen {
 	return w.end(model.NotTested, "nothing was asked that gives it")
 }
 
-// files are the disk shares: refused where every share that was listed or named was tried and refused.
+// files judges the disk shares: refused if every share that was listed or named was requested and refused.
 func (w *seeing) files() Seen {
 	for _, s := range w.result.Shares {
 		if s.Open.Outcome == model.Allowed {
@@ -144,7 +147,7 @@ func (w *seeing) files() Seen {
 	return w.sum()
 }
 
-// pipes are the calls that give the data, behind every pipe of the catalog that leads to one.
+// pipes judges the calls that give the data, behind every pipe of the catalog that leads to one.
 func (w *seeing) pipes() Seen {
 	for i := range w.catalog.Pipes {
 		p := &w.catalog.Pipes[i]
@@ -163,19 +166,21 @@ func (w *seeing) pipes() Seen {
 	return w.sum()
 }
 
-// onSystem tells whether a server of this kind has the pipe, as far as its kind is known.
+// onSystem reports whether this kind of server has the pipe, as far as its kind is known.
 func (w *seeing) onSystem(p *Pipe) bool {
 	s := w.scan.Server.System
 	return len(p.Systems) == 0 || s != "samba" && s != "windows" || slices.Contains(p.Systems, s)
 }
 
-// leads tells whether the probes ask an interface for the data.
+// leads reports whether the probes request the data from an interface.
 func (w *seeing) leads(b Bound) bool {
 	i := w.catalog.Interface(b.ID)
-	return i != nil && b.Probe == "call" && i.Probe == "call" && slices.ContainsFunc(i.Calls, func(k Call) bool { return k.Discloses == w.kind && k.Avoid == "" })
+	return i != nil && b.Probe == "call" && i.Probe == "call" && slices.ContainsFunc(i.Calls, func(k Call) bool {
+		return k.Discloses == w.kind && k.Avoid == ""
+	})
 }
 
-// pipe asks what lies behind one pipe; it returns the call that gave the data.
+// pipe judges one pipe; it returns the call that gave the data.
 func (w *seeing) pipe(p *Pipe, r *model.PipeResult) (given string) {
 	if r.Open.Outcome != model.Allowed {
 		w.way("open "+p.Name, r.Open)
@@ -185,7 +190,9 @@ func (w *seeing) pipe(p *Pipe, r *model.PipeResult) (given string) {
 		if !w.leads(b) {
 			continue
 		}
-		at := slices.IndexFunc(r.Interfaces, func(x model.InterfaceResult) bool { return strings.EqualFold(x.Interface, b.ID) })
+		at := slices.IndexFunc(r.Interfaces, func(x model.InterfaceResult) bool {
+			return strings.EqualFold(x.Interface, b.ID)
+		})
 		if at < 0 {
 			w.way("bind "+b.ID, model.Step{Outcome: model.NotTested})
 			continue
@@ -202,8 +209,8 @@ func (w *seeing) pipe(p *Pipe, r *model.PipeResult) (given string) {
 	return ""
 }
 
-// calls are those of one interface. A call that was refused and with it all that comes behind stands for the calls that
-// could not be made; any other that is missing was a way that nobody tried.
+// calls judges the calls of one interface. A refused call that ends the sequence stands for the calls that could not be
+// made after it; any other missing call is an untried way.
 func (w *seeing) calls(name string, i *model.InterfaceResult) (given string) {
 	for _, k := range i.Calls {
 		step := model.Step{Outcome: k.Outcome, Status: k.Status, Detail: k.Detail}
@@ -238,7 +245,7 @@ func (w *seeing) calls(name string, i *model.InterfaceResult) (given string) {
 	return ""
 }
 
-// waysOf are the calls of an interface that the probes make for the data.
+// waysOf returns the calls of an interface that the probes make for the data.
 func (w *seeing) waysOf(name string) (out []Call) {
 	i := w.catalog.Interface(name)
 	if i == nil {
@@ -252,7 +259,7 @@ func (w *seeing) waysOf(name string) (out []Call) {
 	return out
 }
 
-// kindOf is what a call gives away when it is answered.
+// kindOf returns what a call discloses when it succeeds.
 func (w *seeing) kindOf(name, call string) model.Disclosure {
 	if i := w.catalog.Interface(name); i != nil {
 		for _, k := range i.Calls {

@@ -7,7 +7,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// One of two ways to the same data was refused: that says nothing of the other, unless what refused stands before both.
+// TestSeenWantsEveryWay: the refusal of one of two ways to the same data says nothing about the other, unless the
+// refused call precedes both.
 func TestSeenWantsEveryWay(t *testing.T) {
 	c, err := Load()
 	if err != nil {
@@ -23,13 +24,44 @@ func TestSeenWantsEveryWay(t *testing.T) {
 		calls []model.CallResult
 		want  model.Outcome
 	}{
-		{"both", model.DisclosesPasswordPolicy, []model.CallResult{refused("SamrGetDomainPasswordInformation", false), refused("SamrQueryInformationDomain", false)}, model.Denied},
-		{"the second alone", model.DisclosesPasswordPolicy, []model.CallResult{refused("SamrQueryInformationDomain", false)}, model.NotTested},
-		{"the first alone", model.DisclosesPasswordPolicy, []model.CallResult{refused("SamrGetDomainPasswordInformation", false)}, model.NotTested},
-		{"the first, and what the second needs", model.DisclosesPasswordPolicy, []model.CallResult{refused("SamrGetDomainPasswordInformation", false), refused("SamrConnect5", true)}, model.Denied},
-		{"what the second needs", model.DisclosesPasswordPolicy, []model.CallResult{refused("SamrConnect5", true)}, model.NotTested},
-		{"one list of accounts", model.DisclosesAccounts, []model.CallResult{refused("SamrEnumerateUsersInDomain", false)}, model.NotTested},
-		{"what all lists need", model.DisclosesAccounts, []model.CallResult{refused("SamrConnect5", true)}, model.Denied},
+		{
+			"both", model.DisclosesPasswordPolicy,
+			[]model.CallResult{
+				refused("SamrGetDomainPasswordInformation", false),
+				refused("SamrQueryInformationDomain", false),
+			},
+			model.Denied,
+		},
+		{
+			"the second alone", model.DisclosesPasswordPolicy,
+			[]model.CallResult{refused("SamrQueryInformationDomain", false)},
+			model.NotTested,
+		},
+		{
+			"the first alone", model.DisclosesPasswordPolicy,
+			[]model.CallResult{refused("SamrGetDomainPasswordInformation", false)},
+			model.NotTested,
+		},
+		{
+			"the first, and what the second needs", model.DisclosesPasswordPolicy,
+			[]model.CallResult{refused("SamrGetDomainPasswordInformation", false), refused("SamrConnect5", true)},
+			model.Denied,
+		},
+		{
+			"what the second needs", model.DisclosesPasswordPolicy,
+			[]model.CallResult{refused("SamrConnect5", true)},
+			model.NotTested,
+		},
+		{
+			"one list of accounts", model.DisclosesAccounts,
+			[]model.CallResult{refused("SamrEnumerateUsersInDomain", false)},
+			model.NotTested,
+		},
+		{
+			"what all lists need", model.DisclosesAccounts,
+			[]model.CallResult{refused("SamrConnect5", true)},
+			model.Denied,
+		},
 		{"nothing", model.DisclosesAccounts, nil, model.NotTested},
 	} {
 		r := &model.IdentityResult{Identity: model.Anonymous, Session: yes, Tree: yes}

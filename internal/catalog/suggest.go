@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// scored is an entry with how well it fits what was asked, from 0 to 1.
+// scored is an entry with its match with the question, from 0 to 1.
 type scored struct {
 	entry
 	score float64
 }
 
 // maxWords bounds how many words of a question are compared with those of every entry: a sentence has fewer, and each
-// costs a comparison with some thousand words.
+// costs a comparison with a few thousand words.
 const maxWords = 24
 
-// rank orders entries by likeness: names that are a slip or two away, names that hold what was asked, and phrases that
-// share most of its words. What is hardly alike is left out.
+// rank orders entries by similarity: names with one or two typing errors, names that contain the question, and phrases
+// that share most of its words. Poor matches are dropped.
 func rank(all []entry, asked string) []scored {
 	var out []scored
 	want, b := words(asked), bare(asked)
@@ -51,7 +51,7 @@ func rank(all []entry, asked string) []scored {
 	return out
 }
 
-// likeness of two names, from 0 to 1.
+// likeness returns the similarity of two names, from 0 to 1.
 func likeness(a, b string) float64 {
 	long, short := max(len(a), len(b)), min(len(a), len(b))
 	if long == 0 || short*2 < long && !strings.HasPrefix(b, a) {
@@ -63,14 +63,15 @@ func likeness(a, b string) float64 {
 	return 1 - float64(distance(a, b))/float64(long)
 }
 
-// closest is how well one word is met by a list of words.
+// closest returns the best similarity of a word to those in a list.
 func closest(w string, in []string) float64 {
 	best := 0.0
 	for _, x := range in {
 		switch {
 		case x == w:
 			return 1
-		case len(w) > 3 && len(x) > 3 && max(len(w)-len(x), len(x)-len(w)) <= 1+len(w)/8 && distance(w, x) <= 1+len(w)/8:
+		case len(w) > 3 && len(x) > 3 && max(len(w)-len(x), len(x)-len(w)) <= 1+len(w)/8 &&
+			distance(w, x) <= 1+len(w)/8:
 			best = max(best, 0.8)
 		case len(w) > 4 && strings.HasPrefix(x, w):
 			best = max(best, 0.7)
@@ -79,8 +80,13 @@ func closest(w string, in []string) float64 {
 	return best
 }
 
-// small words say nothing about what is meant.
-var small = []string{"a", "an", "and", "are", "does", "do", "for", "from", "in", "is", "it", "of", "on", "or", "the", "to", "with", "by", "what", "how", "i", "my", "me", "you", "your", "can", "after", "when", "why", "stop", "stops", "stopped", "working", "work", "works", "not", "be", "should", "will", "has", "have", "this", "that", "there", "if", "use", "at", "over", "need", "get", "set", "value", "name", "about"}
+// small are words without meaning for the search.
+var small = []string{
+	"a", "an", "and", "are", "does", "do", "for", "from", "in", "is", "it", "of", "on", "or", "the",
+	"to", "with", "by", "what", "how", "i", "my", "me", "you", "your", "can", "after", "when", "why", "stop", "stops",
+	"stopped", "working", "work", "works", "not", "be", "should", "will", "has", "have", "this", "that", "there", "if",
+	"use", "at", "over", "need", "get", "set", "value", "name", "about",
+}
 
 func words(s string) []string {
 	f := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
@@ -89,8 +95,8 @@ func words(s string) []string {
 	return slices.DeleteFunc(f, func(w string) bool { return slices.Contains(small, w) })
 }
 
-// distance counts the slips between two words: a letter too many, too few, wrong, or two swapped. Words come from a
-// command line or the catalog; beyond 64 letters the rest is ignored, so that a long argument stays cheap.
+// distance counts the typing errors between two words: a letter missing, extra or wrong, or two swapped. Words come
+// from a command line or the catalog; only 64 letters are compared, so that a long argument stays cheap.
 func distance(a, b string) int {
 	a, b = a[:min(len(a), 64)], b[:min(len(b), 64)]
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Topic is what the catalog has on one word or phrase: the entry itself, exactly one of the pointers or lists, and what
-// else goes by the name.
+// Topic is what the catalog has for one word or phrase: the entry itself, in exactly one of the pointers or lists, and
+// related entries.
 type Topic struct {
 	Name      string
 	Setting   *Setting
@@ -17,10 +17,10 @@ type Topic struct {
 	Claim     *Claim
 	Product   *Product
 	Note      *Note
-	Control   []ControlRow // every setting that a control id stands for
-	Value     string       // of the setting, where one was asked for
-	Focus     string       // what else was asked, in its words
-	Related   []Ref        // other entries, the ones of the same name first
+	Control   []ControlRow // every setting of a control ID
+	Value     string       // of the setting, if one was asked for
+	Focus     string       // the rest of the question
+	Related   []Ref        // other entries, those of the same name first
 }
 
 // Ref names another entry.
@@ -38,11 +38,15 @@ type entry struct {
 	open  func(*Topic)
 }
 
-// entries lists all that can be explained, in the order in which a name that means several is read.
+// entries lists everything that can be explained, in order of precedence for ambiguous names.
 func (c *Catalog) entries() []entry {
 	var out []entry
 	add := func(kind, id, title, prose string, open func(*Topic), names ...string) {
-		out = append(out, entry{Ref{kind, id, title}, append([]string{id}, names...), words(strings.Join(append(names, id, title, prose), " ")), open})
+		out = append(out, entry{
+			Ref{kind, id, title},
+			append([]string{id}, names...),
+			words(strings.Join(append(names, id, title, prose), " ")), open,
+		})
 	}
 	for i := range c.Topics {
 		v := &c.Topics[i]
@@ -84,8 +88,8 @@ func (c *Catalog) entries() []entry {
 	return out
 }
 
-// Topic finds what a person asks for: a setting, service, pipe, interface (its UUID too), finding, product, control id,
-// or a claim in free words. Without a hit it returns suggestions, the likeliest first.
+// Topic finds what a person asks for: a setting, service, pipe, interface (also by UUID), finding, product, control ID,
+// or a claim in free words. Without a match it returns suggestions, the likeliest first.
 func (c *Catalog) Topic(name string) (t Topic, suggestions []Ref, ok bool) {
 	key := strings.TrimSpace(strings.Trim(fold(name), "{}\"'?! \t"))
 	if key == "" || len(key) > maxAsked {
@@ -108,7 +112,7 @@ func (c *Catalog) Topic(name string) (t Topic, suggestions []Ref, ok bool) {
 
 const (
 	mostSuggested = 5
-	// maxAsked bounds a question: the longest message that people paste is some 130 letters.
+	// maxAsked bounds a question: the longest message that people paste has some 130 letters.
 	maxAsked = 400
 )
 
@@ -125,7 +129,7 @@ func named(all []entry, key string, norm func(string) string) []entry {
 	return append(first, rest...)
 }
 
-// bare drops everything but letters, digits and $, so that RestrictAnonymous and "restrict anonymous" meet.
+// bare keeps only letters, digits and $, so that RestrictAnonymous and "restrict anonymous" match.
 func bare(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '$' {
@@ -135,7 +139,7 @@ func bare(s string) string {
 	}, fold(s))
 }
 
-// topic opens the first of the hits and relates it to the others and to what it names itself.
+// topic returns the first match, with the others and the entries that it refers to as related.
 func (c *Catalog) topic(all, hits []entry) Topic {
 	t := Topic{Name: hits[0].ID}
 	hits[0].open(&t)
@@ -155,13 +159,15 @@ func (c *Catalog) topic(all, hits []entry) Topic {
 	}
 	for i := range c.Claims {
 		k := &c.Claims[i]
-		if t.Setting != nil && slices.Contains(k.Settings, t.Setting.ID) || t.Service != nil && slices.Contains(k.Services, t.Service.ID) {
+		if t.Setting != nil && slices.Contains(k.Settings, t.Setting.ID) ||
+			t.Service != nil && slices.Contains(k.Services, t.Service.ID) {
 			add(Ref{"claim", k.ID, k.Claim})
 		}
 	}
 	for i := range c.Findings {
 		f := &c.Findings[i]
-		if t.Setting != nil && slices.Contains(f.Settings, t.Setting.ID) || t.Pipe != nil && slices.Contains(f.Pipes, t.Pipe.Name) {
+		if t.Setting != nil && slices.Contains(f.Settings, t.Setting.ID) ||
+			t.Pipe != nil && slices.Contains(f.Pipes, t.Pipe.Name) {
 			add(Ref{"finding", f.ID, f.Title})
 		}
 	}
@@ -175,7 +181,7 @@ func (c *Catalog) topic(all, hits []entry) Topic {
 	return t
 }
 
-// names lists the entries that the topic itself names.
+// names lists the entries that the topic refers to.
 func (t *Topic) names() []string {
 	switch {
 	case t.Note != nil:
@@ -198,7 +204,7 @@ func (t *Topic) names() []string {
 	return nil
 }
 
-// ref names an entry by its id.
+// ref returns an entry's reference by its ID.
 func (c *Catalog) ref(id string) Ref {
 	if s := c.Setting(id); s != nil && s.ID == id {
 		return Ref{"setting", s.ID, s.Title}
@@ -228,7 +234,7 @@ func (c *Catalog) ref(id string) Ref {
 	return Ref{}
 }
 
-// controlsByID finds the settings behind a control id such as 2.3.10.7 or V-254467.
+// controlsByID finds the settings of a control ID such as 2.3.10.7 or V-254467.
 func (c *Catalog) controlsByID(key string) []ControlRow {
 	var out []ControlRow
 	for _, r := range c.Controls {

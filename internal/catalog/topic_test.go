@@ -100,7 +100,7 @@ func TestTopicNearMisses(t *testing.T) {
 	}
 }
 
-// TestEveryIDIsATopic: whatever has an id can be asked for by it.
+// TestEveryIDIsATopic: every ID can be looked up.
 func TestEveryIDIsATopic(t *testing.T) {
 	c := mustLoad(t)
 	for _, e := range c.entries() {

@@ -6,30 +6,30 @@ import (
 	"ipcguard/internal/model"
 )
 
-// View answers single questions of the access model for one host, each when it is asked, so that whoever compares many
-// configurations pays for what he asks alone. Its answers are those of Evaluate. It is not safe for concurrent use.
+// View answers single questions of the access model for one host lazily, so that a caller that compares many
+// configurations pays only for what it asks. Its answers are those of Evaluate. It is not safe for concurrent use.
 type View struct {
 	c     *Catalog
 	facts *facts
 	rules rules
-	gates []*gates // of whom somebody asked for
+	gates []*gates // of the identities asked for
 }
 
-// gates are what an identity passes before it reaches a pipe, and the pipes that were asked for.
+// gates holds what an identity passes before it reaches a pipe, and the pipes asked for.
 type gates struct {
 	of            model.Identity
-	session, tree cell // as they are answered
-	inside, open  cell // the same without the reasons of a gate that is open
+	session, tree cell // with their reasons
+	inside, open  cell // without the reasons of an open gate
 	pipes         []pipeCell
 }
 
-// pipeCell is the answer for a pipe. Somebody who wants to know about data asks for a dozen of them.
+// pipeCell is the cached answer for a pipe. A question about data needs a dozen of them.
 type pipeCell struct {
 	pipe *Pipe
 	cell cell
 }
 
-// View opens a view of the model. The configuration must not be changed while it is used.
+// View creates a view of the model. The configuration must not be changed while the view is used.
 func (c *Catalog) View(in Config) *View {
 	f := c.facts(in)
 	v := &View{c: c, facts: f}
@@ -46,14 +46,14 @@ func (c *Catalog) View(in Config) *View {
 	return v
 }
 
-// With is the view of the same host with some settings, its disk shares and their defaults as they would be: the rest is resolved in this
-// view, once for all. Neither may be used while the other is.
+// With returns a view of the same host with some settings, its disk shares and their defaults changed; the rest is
+// resolved in this view, once for both. The two views must not be used concurrently.
 func (v *View) With(shares []model.Share, defaults *model.Share, over ...Override) *View {
 	f := v.facts.with(shares, defaults, over)
 	return &View{c: v.c, facts: f, rules: v.rules.on(f)}
 }
 
-// Without is the view of the same host without some of its disk shares.
+// Without returns a view of the same host without some of its disk shares.
 func (v *View) Without(not func(share string) bool) *View {
 	shares := slices.DeleteFunc(slices.Clone(v.facts.cfg.Shares), func(s model.Share) bool { return not(s.Name) })
 	return v.With(shares, v.facts.cfg.Defaults)
@@ -83,8 +83,8 @@ func (v *View) at(id model.Identity, g *gates, p *Pipe) cell {
 	return cl
 }
 
-// Call answers for one call of an interface, both by name, where it is known apart from its kind of data; false where it is not.
-// It presupposes that the pipe is open to the identity.
+// Call answers for one call of an interface, both by name, if the call has a rule of its own; otherwise ok is false. It
+// presupposes that the pipe is open to the identity.
 func (v *View) Call(id model.Identity, iface, call string) (model.Outcome, bool) {
 	s, ok := v.rules.(*samba)
 	if !ok {
@@ -107,8 +107,8 @@ func (v *View) discloses(id model.Identity, d model.Disclosure) cell {
 	}))
 }
 
-// JudgeShares notes at each share of the configuration what strangers get there at most: at a share of Samba it is known
-// one by one.
+// JudgeShares sets for each share of the configuration the most that strangers get there; for Samba each share is
+// judged separately.
 func (v *View) JudgeShares() {
 	s, ok := v.rules.(*samba)
 	if !ok {
@@ -118,15 +118,16 @@ func (v *View) JudgeShares() {
 		sh := &v.facts.cfg.Shares[i]
 		sh.Strangers = ""
 		for _, id := range model.Strangers() {
-			if o := all(v.gate(id).inside, s.share(id, sh)).outcome; sh.Strangers == "" || o == model.Allowed || o == model.OutcomeUnknown && sh.Strangers != model.Allowed {
+			if o := all(v.gate(id).inside, s.share(id, sh)).outcome; sh.Strangers == "" || o == model.Allowed ||
+				o == model.OutcomeUnknown && sh.Strangers != model.Allowed {
 				sh.Strangers = o
 			}
 		}
 	}
 }
 
-// Share says whether an identity connects to a disk share of Samba. ok is false for other systems, whose shares are not
-// known one by one.
+// Share reports whether an identity can connect to a Samba disk share. ok is false for other systems, whose shares
+// cannot be judged separately.
 func (v *View) Share(id model.Identity, sh *model.Share) (o model.Outcome, ok bool) {
 	s, ok := v.rules.(*samba)
 	if !ok {
@@ -135,18 +136,18 @@ func (v *View) Share(id model.Identity, sh *model.Share) (o model.Outcome, ok bo
 	return all(v.gate(id).inside, s.share(id, sh)).outcome, true
 }
 
-// Session says whether an identity is let in.
+// Session reports whether an identity can log on.
 func (v *View) Session(id model.Identity) model.Outcome { return v.gate(id).session.outcome }
 
-// Tree says whether IPC$ connects for an identity.
+// Tree reports whether an identity can connect to IPC$.
 func (v *View) Tree(id model.Identity) model.Outcome { return v.gate(id).tree.outcome }
 
-// Discloses says whether an identity is given one kind of data.
+// Discloses reports whether an identity is given one kind of data.
 func (v *View) Discloses(id model.Identity, d model.Disclosure) model.Outcome {
 	return v.discloses(id, d).outcome
 }
 
-// Pipe says whether an identity opens a pipe. A name that the catalog does not have is unknown where IPC$ connects.
+// Pipe reports whether an identity can open a pipe. A name that the catalog does not have is unknown if IPC$ is open.
 func (v *View) Pipe(id model.Identity, name string) model.Outcome {
 	g := v.gate(id)
 	p := v.c.Pipe(name)
@@ -156,8 +157,8 @@ func (v *View) Pipe(id model.Identity, name string) model.Outcome {
 	return v.at(id, g, p).outcome
 }
 
-// Why says what the answer for one kind of data rests on.
+// Why returns the reasons of the answer for one kind of data.
 func (v *View) Why(id model.Identity, d model.Disclosure) []string { return v.discloses(id, d).why }
 
-// WhySession says what the answer about being let in rests on.
+// WhySession returns the reasons of the answer for the session.
 func (v *View) WhySession(id model.Identity) []string { return v.gate(id).session.why }

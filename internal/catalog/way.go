@@ -2,12 +2,12 @@ package catalog
 
 import "ipcguard/internal/model"
 
-// Way is one way to block IPC$ on a system, with what it takes and what it leaves. See data/ways.yaml for the fields.
+// Way is one way to block IPC$ on a system, with its price and what it leaves open. See data/ways.yaml for the fields.
 type Way struct {
 	ID         string   `json:"id"`
 	System     string   `json:"system"`
 	Sets       []WaySet `json:"sets,omitempty"`
-	Ports      []string `json:"ports,omitempty"` // of a rule of the host's firewall, which is no setting
+	Ports      []string `json:"ports,omitempty"` // of a host firewall rule, which is not a setting
 	Takes      string   `json:"takes"`
 	Leaves     string   `json:"leaves"`
 	Spares     string   `json:"spares,omitempty"`
@@ -15,21 +15,21 @@ type Way struct {
 	KeepsIPC   bool     `json:"keeps_ipc,omitempty"`
 	ByList     bool     `json:"by_list,omitempty"`
 	OnlyExport bool     `json:"only_export,omitempty"`
-	Note       string   `json:"note,omitempty"` // what has to be known before choosing it
+	Note       string   `json:"note,omitempty"` // what to know before choosing it
 	Sources    []string `json:"sources"`
 }
 
-// WaySet is one setting of a way and the value that it gets.
+// WaySet is one setting of a way and its value.
 type WaySet struct {
 	Scope
 	Setting string `json:"setting"`
 	Value   any    `json:"value"`
 }
 
-// NeededPipes is the value of a setting that gets the pipes which are needed on the host.
+// NeededPipes stands for the list of the pipes that the host needs.
 const NeededPipes = "needed-pipes"
 
-// WaysFor lists the ways to block a system, the one taken by default first.
+// WaysFor returns the ways to block on a system, the default first.
 func (c *Catalog) WaysFor(system string) []*Way {
 	var out []*Way
 	for i := range c.Ways {
@@ -40,8 +40,8 @@ func (c *Catalog) WaysFor(system string) []*Way {
 	return out
 }
 
-// SetsOn are the settings that a way changes on this platform, and those that it would change on another. Of settings
-// with a scope the first that may fit counts.
+// SetsOn returns the settings that a way changes on this platform, and those that it would change on others. Of
+// settings with a scope the first that may fit counts.
 func (c *Catalog) SetsOn(w *Way, p model.Platform) (sets []WaySet, others []string) {
 	scoped := false
 	for _, s := range w.Sets {
@@ -57,14 +57,14 @@ func (c *Catalog) SetsOn(w *Way, p model.Platform) (sets []WaySet, others []stri
 	return sets, others
 }
 
-// Afar says whether a change of a setting may be written over the connection of an administrator that it would change:
-// what is not known to leave that connection alone is never written from afar.
+// Afar says whether a change of a setting may be written over an administrator's connection that the change could
+// affect: a setting that is not known to leave that connection alone is never written remotely.
 type Afar struct {
-	Values  []any  `json:"values,omitempty"`   // only these leave it alone; none: every value does
-	NotOver string `json:"not_over,omitempty"` // unless the connection speaks this dialect
+	Values  []any  `json:"values,omitempty"`   // only these values are safe; none: every value is
+	NotOver string `json:"not_over,omitempty"` // unless the connection uses this dialect
 }
 
-// SafeFromAfar tells whether writing a value of this setting cannot cut the connection that it travels on: signed-in,
+// SafeFromAfar reports whether writing a value of this setting cannot cut the connection used for it: authenticated,
 // over a pipe, in this dialect ("NT LM 0.12" for SMB1, "3.1.1" …).
 func (s *Setting) SafeFromAfar(v model.Value, dialect string) bool {
 	if s.Afar == nil || s.Afar.NotOver != "" && s.Afar.NotOver == dialect {

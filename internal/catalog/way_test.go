@@ -11,7 +11,8 @@ func TestWays(t *testing.T) {
 	seen := map[string]bool{}
 	for i := range c.Ways {
 		w := &c.Ways[i]
-		if seen[w.System+w.ID] || w.Takes == "" || w.Leaves == "" || len(w.Sources) == 0 || (len(w.Ports) == 0) == (len(w.Sets) == 0) {
+		if seen[w.System+w.ID] || w.Takes == "" || w.Leaves == "" || len(w.Sources) == 0 ||
+			(len(w.Ports) == 0) == (len(w.Sets) == 0) {
 			t.Errorf("%s of %s is not complete, or comes twice", w.ID, w.System)
 		}
 		seen[w.System+w.ID] = true
@@ -31,7 +32,7 @@ func TestWays(t *testing.T) {
 	}
 }
 
-// TestSafeFromAfar: what is on the list may travel, whatever is not may not.
+// TestSafeFromAfar: exactly the listed settings may be written remotely.
 func TestSafeFromAfar(t *testing.T) {
 	c := mustLoad(t)
 	for _, tt := range []struct {

@@ -6,17 +6,20 @@ import (
 	"ipcguard/internal/model"
 )
 
-// windows holds the rules of Windows NT 4.0 to 2025. None was measured: each rests on a document, named beside it, and
-// what no document says is unknown.
+// windows holds the rules of Windows NT 4.0 to 2025. None was measured: each is based on the document cited with it,
+// and what no document says is unknown.
 type windows struct {
 	*facts
 	dc     fit          // a domain controller
 	old    fit          // NT 4.0 or Windows 2000
-	tables []*PipeTable // the default lists of pipes that may hold here
+	tables []*PipeTable // the default lists of pipes that may apply
 }
 
 func newWindows(f *facts) *windows {
-	w := &windows{facts: f, dc: f.is(Scope{Roles: []model.Role{model.DomainController}}), old: f.is(Scope{Until: "win2000"})}
+	w := &windows{
+		facts: f, dc: f.is(Scope{Roles: []model.Role{model.DomainController}}),
+		old: f.is(Scope{Until: "win2000"}),
+	}
 	for i := range f.c.PipeTables {
 		t := &f.c.PipeTables[i]
 		is := f.is(t.Scope)
@@ -36,7 +39,7 @@ func (w *windows) on(f *facts) rules {
 	return &other
 }
 
-// serverRuns: the Server service makes IPC$. See KB3034016. Where its start was not read it is taken to run: the
+// serverRuns: the Server service creates IPC$. See KB3034016. If its start was not read, it is assumed to run: the
 // question is what a server gives away.
 func (w *windows) serverRuns() cell {
 	if n, ok := w.number("LanmanServer.Start"); ok && n == 4 {
@@ -61,8 +64,8 @@ func (w *windows) session(id model.Identity) cell {
 	return all(w.serverRuns(), allowed("the credentials are valid"))
 }
 
-// nullSession: from Windows 8 on the server lets anonymous in only when a pipe or share is marked for him. See
-// KB3034016 and [MS-SMB2] 3.3.5.2.9.
+// nullSession: from Windows 8 on the server admits anonymous only if a pipe or share is opened to it. See KB3034016 and
+// [MS-SMB2] 3.3.5.2.9.
 func (w *windows) nullSession() cell {
 	since8 := w.is(Scope{Since: "win8"})
 	if since8 == no {
@@ -103,7 +106,8 @@ func (w *windows) marked() cell {
 	case !sure:
 		return unknown(w.why("RestrictNullSessAccess"))
 	case restrict == 0:
-		return unknown("RestrictNullSessAccess is 0 and nothing is listed; whether that counts as marked is not documented")
+		return unknown(
+			"RestrictNullSessAccess is 0 and nothing is listed; whether that counts as marked is not documented")
 	}
 	return denied("no pipe and no share is open to anonymous callers, so null sessions are refused or dropped")
 }
@@ -127,7 +131,7 @@ func (w *windows) guestSession() cell {
 	return allowed(w.why("EnableGuestAccount"))
 }
 
-// tree: IPC$ lets everybody connect ([MS-SMB2] 3.3.4.13), but for RestrictAnonymous 2 on Windows 2000 (KB3034016).
+// tree: everyone can connect to IPC$ ([MS-SMB2] 3.3.4.13), except at RestrictAnonymous 2 on Windows 2000 (KB3034016).
 func (w *windows) tree(id model.Identity) cell {
 	if id != model.Anonymous {
 		return allowed("the descriptor of IPC$ lets everybody connect")
@@ -147,8 +151,8 @@ func (w *windows) tree(id model.Identity) cell {
 	return allowed("the descriptor of IPC$ lets everybody connect")
 }
 
-// pipe: the list decides for anonymous alone and before every other check ([MS-SMB2] 3.3.5.9, [MS-SAMR] 2.1); the pipe
-// firewall for everybody (KB925890); then the pipe has to be there.
+// pipe: for anonymous the list decides, before every other check ([MS-SMB2] 3.3.5.9, [MS-SAMR] 2.1); then the pipe
+// firewall for everyone (KB925890); then the pipe must exist.
 func (w *windows) pipe(id model.Identity, p *Pipe) cell {
 	if len(p.Systems) > 0 && !slices.Contains(p.Systems, "windows") {
 		return absent("Windows has no such pipe")
@@ -211,7 +215,7 @@ func (w *windows) exists(p *Pipe) cell {
 	return unknown("its service starts when asked: " + w.why(p.Windows))
 }
 
-// listed tells whether anonymous may open a pipe.
+// listed reports whether anonymous may open a pipe.
 func (w *windows) listed(p *Pipe) cell {
 	restrict, sure := w.number("RestrictNullSessAccess")
 	if sure && restrict == 0 {
@@ -245,7 +249,8 @@ func (w *windows) listedBy(t *PipeTable, p *Pipe) cell {
 		case unsure:
 			return unknown("NullSessionPipes does not list it; the documents disagree on whether this release opens it all the same")
 		case has(t.Builtin, p.Name) && !t.Known:
-			return unknown("NullSessionPipes does not list it; whether this release opens it all the same is not documented")
+			return unknown(
+				"NullSessionPipes does not list it; whether this release opens it all the same is not documented")
 		}
 		return denied("NullSessionPipes does not list it")
 	case !r.known && (r.present || r.why == "not read"):
@@ -261,7 +266,7 @@ func (w *windows) listedBy(t *PipeTable, p *Pipe) cell {
 	return denied("this release does not open it to anonymous callers by default, and NullSessionPipes is absent")
 }
 
-// openPipes are the names that are certainly open to anonymous by list, and whether the list is known.
+// openPipes returns the names that are certainly open to anonymous by list, and whether the list is known.
 func (w *windows) openPipes() ([]string, bool) {
 	r := w.get("NullSessionPipes")
 	if r.present && r.known {
@@ -282,7 +287,7 @@ func (w *windows) openPipes() ([]string, bool) {
 	return w.tables[0].Builtin, true
 }
 
-// has tells whether a list of pipes names this one, without regard to case. See [MS-SRVS] 3.1.6.17.
+// has reports whether a list contains a pipe, without regard to case. See [MS-SRVS] 3.1.6.17.
 func has(names []string, pipe string) bool {
 	for _, n := range names {
 		if samePipe(n, pipe) {

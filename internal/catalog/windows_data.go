@@ -7,14 +7,15 @@ import (
 	"ipcguard/internal/model"
 )
 
-// way is one road to a kind of data on Windows: a pipe, and the check behind it.
+// way is one path to a kind of data on Windows: a pipe, and the check behind it.
 type way struct {
 	discloses model.Disclosure
 	pipe      string
 	check     func(*windows, model.Identity) cell
 }
 
-// windowsWays is the rule table: which pipes lead to which data, and who then decides. A check that is open says so.
+// windowsWays is the rule table: which pipes lead to which data, and the check that decides. An unchecked way has a
+// check that allows.
 var windowsWays = []way{
 	{model.DisclosesIdentity, "lsarpc", (*windows).free},
 	{model.DisclosesAccounts, "samr", (*windows).accounts},
@@ -65,7 +66,7 @@ func (w *windows) open(model.Identity) cell {
 	return unknown("what the interface grants this caller is not documented")
 }
 
-// accounts: RestrictRemoteSAM for everybody, then RestrictAnonymousSAM and RestrictAnonymous off domain controllers,
+// accounts: RestrictRemoteSAM for everyone, then RestrictAnonymousSAM and RestrictAnonymous off domain controllers,
 // Pre-Windows 2000 Compatible Access on them. See SPS, [MS-SAMR] 2.2.1 and Q143474.
 func (w *windows) accounts(id model.Identity) cell {
 	remote := w.remoteSAM(id)
@@ -88,7 +89,8 @@ func (w *windows) accounts(id model.Identity) cell {
 	return all(remote, w.restrictAnonymous(allowed(w.why("RestrictAnonymousSAM")), denied(w.why("RestrictAnonymous"))))
 }
 
-// groups: the documents speak of accounts; what RestrictAnonymous 1 does to groups and policy is open (Q278836, Q129457).
+// groups: the documents are about accounts; the effect of RestrictAnonymous 1 on groups and policy is unknown (Q278836,
+// Q129457).
 func (w *windows) groups(id model.Identity) cell {
 	remote := w.remoteSAM(id)
 	if id != model.Anonymous {
@@ -110,7 +112,7 @@ func (w *windows) groups(id model.Identity) cell {
 	return all(remote, w.restrictAnonymous(allowed("nothing holds it back"), left))
 }
 
-// legacyOrDC decides for NT 4.0 and Windows 2000 by RestrictAnonymous alone, and for later domain controllers by the
+// legacyOrDC decides for NT 4.0 and Windows 2000 only by RestrictAnonymous, and for later domain controllers by the
 // legacy group. decided is false for every other host.
 func (w *windows) legacyOrDC() (cell, bool) {
 	switch {
@@ -126,7 +128,7 @@ func (w *windows) legacyOrDC() (cell, bool) {
 	return cell{}, false
 }
 
-// restrictAnonymous picks by the value; a value that is not known picks nothing unless both are the same.
+// restrictAnonymous chooses by the value; an unknown value chooses nothing unless both are the same.
 func (w *windows) restrictAnonymous(zero, more cell) cell {
 	n, ok := w.number("RestrictAnonymous")
 	switch {
@@ -138,7 +140,7 @@ func (w *windows) restrictAnonymous(zero, more cell) cell {
 	return more
 }
 
-// legacyGroup: Pre-Windows 2000 Compatible Access. Everyone counts for anonymous where his token has it.
+// legacyGroup: Pre-Windows 2000 Compatible Access. Everyone includes anonymous if its token has it.
 func (w *windows) legacyGroup() cell {
 	members, ok := w.names("PreWindows2000Members")
 	if !ok {
@@ -163,7 +165,7 @@ func (w *windows) legacyGroup() cell {
 	return denied("Pre-Windows 2000 Compatible Access has neither Everyone nor Anonymous Logon")
 }
 
-// remoteSAM: a descriptor that every remote caller has to pass. See SPS network-access-restrict-clients.
+// remoteSAM: a descriptor that every remote caller must pass. See SPS network-access-restrict-clients.
 func (w *windows) remoteSAM(id model.Identity) cell {
 	r := w.get("RestrictRemoteSAM")
 	if r.applies == no {
@@ -238,7 +240,7 @@ func (w *windows) sids(id model.Identity) cell {
 	}
 	policy := w.policy()
 	if w.old == yes {
-		// single names stay translatable at RestrictAnonymous 1 (Q143474); what 2 does behind the tree is moot
+		// Single names stay translatable at RestrictAnonymous 1 (Q143474); at 2 the tree is closed anyway.
 		return all(policy, allowed("this release translates names for anonymous callers"))
 	}
 	lookup, ok := w.number("LSAAnonymousNameLookup")
@@ -250,7 +252,8 @@ func (w *windows) sids(id model.Identity) cell {
 	case lookup == 1:
 		return all(policy, allowed(w.why("LSAAnonymousNameLookup")))
 	}
-	return all(policy, unknown("LSAAnonymousNameLookup is 0; whether the domain's own SID is still given is not documented"))
+	return all(policy,
+		unknown("LSAAnonymousNameLookup is 0; whether the domain's own SID is still given is not documented"))
 }
 
 func (w *windows) trusts(id model.Identity) cell {
@@ -275,7 +278,7 @@ func (w *windows) shares(id model.Identity) cell {
 	return w.restrictAnonymous(allowed(w.why("RestrictAnonymous")), more)
 }
 
-// logs: RestrictGuestAccess is 1 by default and keeps guests and anonymous out. See [MS-EVEN] 3.1.1.
+// logs: RestrictGuestAccess is 1 by default and refuses guests and anonymous. See [MS-EVEN] 3.1.1.
 func (w *windows) logs(id model.Identity) cell {
 	n, ok := w.number("RestrictGuestAccess")
 	if id != model.User && ok && n == 1 {
@@ -284,11 +287,11 @@ func (w *windows) logs(id model.Identity) cell {
 	return w.open(id)
 }
 
-// endpoints: the pipe of the endpoint mapper answers everybody. RestrictRemoteClients exempts pipes, at 1 by every
-// document and at 2 by Microsoft's own pages, so that no protection is counted.
+// endpoints: the endpoint mapper's pipe answers everyone. RestrictRemoteClients exempts pipes, at 1 by every document
+// and at 2 by Microsoft's own pages, so it does not count as protection.
 func (w *windows) endpoints(model.Identity) cell { return allowed("the endpoint map is for everybody") }
 
-// files: NullSessionShares for anonymous, then permissions that the model does not see.
+// files: NullSessionShares for anonymous, then permissions that the model does not know.
 func (w *windows) files(id model.Identity) cell {
 	if id != model.Anonymous {
 		return unknown("the permissions of each share and folder decide")
