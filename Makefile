@@ -30,7 +30,7 @@ export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 
 ARCHES = amd64 arm64
 RELEASE = ARCHES="$(ARCHES)" GO="$(GO)" VERSION="$(SHOWN)" DIST="$(DIST)"
 
-.PHONY: help build binary binaries release packages windows changelog test test-long bench measure site lint demo fuzz setup clean
+.PHONY: help build binary binaries release packages windows changelog test test-long bench measure site lint vet-linux vet-windows demo fuzz setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,9 +89,7 @@ site: ## write SITE/index.html and explained.html: what was measured, and every 
 fuzz: ## run every fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)
 
-lint: ## vet, staticcheck, dead code, formatting, change files, go.mod
-	$(GO) vet ./...
-	GOOS=windows $(GO) vet ./...
+lint: vet-linux vet-windows ## vet, staticcheck, dead code, formatting, change files, go.mod
 	GOOS=darwin $(GO) vet ./internal/apply/... ./internal/audit/... ./internal/observe/... ./internal/scan/... # the rest is alike; make build makes it all
 	$(GO) tool staticcheck ./...
 	@unformatted=$$($(GO) tool gofumpt -l cmd internal scripts packaging); [ -z "$$unformatted" ] || { echo "not formatted by gofumpt:" $$unformatted; exit 1; }
@@ -101,6 +99,9 @@ lint: ## vet, staticcheck, dead code, formatting, change files, go.mod
 	$(GO) mod tidy -diff
 	$(GO) -C packaging mod tidy -diff
 	$(GO) -C packaging vet ./...
+
+vet-linux vet-windows: # every package for a system
+	GOOS=$(@:vet-%=%) $(GO) vet ./...
 
 changelog: ## join changelog/unreleased into CHANGELOG.md, as VERSION=1.2.0
 	$(GO) run ./scripts/changelog release "$(VERSION)"
