@@ -95,6 +95,9 @@ func (b *Bytes) Share() float64 {
 	return float64(b.Readable) / float64(b.Total())
 }
 
+// NoticeClocks is the notice of sources whose clocks differ, so that silence in them counts for nothing.
+const NoticeClocks = "clocks-differ"
+
 // NoticeSchannel is the notice about a computer account whose Netlogon is too weak for a Samba domain controller.
 const NoticeSchannel = "samba-weak-netlogon"
 

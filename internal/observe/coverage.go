@@ -24,6 +24,7 @@ type Coverage struct {
 
 	heard  map[heardKey]int // places in Heard
 	unread int              // files that could not be read
+	clocks clocks
 }
 
 // Notice is one thing found on the way.

@@ -94,6 +94,7 @@ func NewTraffic(agg *Aggregator, cov *Coverage, o TrafficOptions) *Traffic {
 	}
 	agg.LimitBytes(memory * 3 / 10)
 	t.follower = conversation.NewFollower(agg, memory/shareState)
+	t.follower.Met = cov.LogonOnWire
 	limits := flow.Limits{Flows: memory / shareState / flowBytes, Held: memory / shareHeld, PerSide: flow.DefaultLimits.PerSide}
 	t.table = flow.NewTable(limits, func(port uint16) bool { return t.ports[port] }, t.follower.Open)
 	// Answers of Kerberos servers are short: some of them at a time, and little behind holes, is enough.

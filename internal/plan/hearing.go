@@ -95,12 +95,24 @@ func Weigh(o *Observed, minDays float64, layers ...model.Layer) Weight {
 	switch {
 	case deaf != nil:
 		out.Why = fmt.Sprintf("%s (%.0f days are asked for): who comes more rarely, or in another way, was not seen", strings.Join(deaf, "; "), minDays)
+	case o.clocksDiffer() != "":
+		out.Why = o.clocksDiffer()
 	case out.Readable < minReadable:
 		out.Why = fmt.Sprintf("%.0f%% of the records could be read, %.0f%% are asked for", 100*out.Readable, 100*minReadable)
 	default:
 		out.Enough, out.Why = true, fmt.Sprintf("%s; %.0f%% of the records could be read", strings.Join(heard, "; "), 100*out.Readable)
 	}
 	return out
+}
+
+// clocksDiffer is what was told of sources whose clocks differ; nothing where they agree.
+func (o *Observed) clocksDiffer() string {
+	for i := range o.Notices {
+		if n := &o.Notices[i]; n.ID == model.NoticeClocks {
+			return strings.TrimSpace(n.Host + ": " + n.What)
+		}
+	}
+	return ""
 }
 
 // weighFor weighs for settings. Where one ends a way to sign in that logs do not tell, such as an unsigned session, packets

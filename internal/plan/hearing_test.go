@@ -70,6 +70,18 @@ func TestSilenceOnlyWeakens(t *testing.T) {
 	}
 }
 
+// TestClocksThatDiffer: silence counts for nothing where the sources' clocks differ.
+func TestClocksThatDiffer(t *testing.T) {
+	o := month()
+	if g := Weigh(o, 0); !g.Enough {
+		t.Fatalf("a month is not enough: %s", g.Why)
+	}
+	o.Notices = []model.Notice{{ID: model.NoticeClocks, Host: "srv", What: "its log is 1h0m0s ahead of the packets"}}
+	if g := Weigh(o, 0); g.Enough || !strings.Contains(g.Why, "srv: its log is 1h0m0s ahead") {
+		t.Errorf("enough %t: %s", g.Enough, g.Why)
+	}
+}
+
 // TestWhatIfKnowsUsers: what reaches those who sign in is not said to go on as before.
 func TestWhatIfKnowsUsers(t *testing.T) {
 	h := host{system: "windows", product: "win2019", role: model.Member, settings: map[string]any{"RestrictRemoteSAM": "O:BAG:BAD:(A;;RC;;;WD)", "SMB1": 1}}

@@ -17,6 +17,7 @@
 package conversation
 
 import (
+	"net/netip"
 	"time"
 
 	"ipcguard/internal/model"
@@ -88,6 +89,9 @@ type Counts struct {
 type Follower struct {
 	// Source names where the packets come from; rows carry it.
 	Source string
+
+	// Met is told of each logon that was answered, where it is not nil.
+	Met func(client netip.AddrPort, at time.Time)
 
 	sink    Sink
 	limit   int

@@ -1,6 +1,7 @@
 package conversation
 
 import (
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -58,6 +59,9 @@ func (c *Conversation) tellLogon(who identity, at time.Time, st status.NTStatus)
 	u := c.use(who, model.LayerSession, at)
 	u.Outcome, u.Status = smbOutcome(model.LayerSession, st), st.String()
 	c.f.sink.Add(u)
+	if c.f.Met != nil {
+		c.f.Met(netip.AddrPortFrom(netip.AddrFrom16(c.conn.Client.IP).Unmap(), c.conn.Client.Port), at)
+	}
 }
 
 func (c *Conversation) treeUse(s *session, at time.Time) model.Use {

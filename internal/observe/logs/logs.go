@@ -55,6 +55,7 @@ func (l *Reader) add(u model.Use) {
 func (l *Reader) Close() {
 	l.windows.close()
 	l.samba.close()
+	l.cov.CompareClocks()
 	l.cov.Complete(l.agg)
 }
 

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -77,6 +79,11 @@ func (s *sambaLog) auth(m map[string]any) {
 		Outcome: model.Allowed, Status: "STATUS_SUCCESS", Opnum: -1, Count: 1, First: t, Last: t, Source: s.source,
 	}
 	s.cov.Hear(u.Server, model.LayerSession, "Samba "+kind+" records", t)
+	if kind == "Authentication" {
+		if client, ok := sambaPeer(text("remoteAddress")); ok {
+			s.cov.LogonInLog(u.Server, s.source, client, t)
+		}
+	}
 	if service == "SMB" { // and "SMB2" for whatever is newer
 		u.Dialect = dialectSMB1
 	}
@@ -125,6 +132,18 @@ func (s *sambaLog) auth(m map[string]any) {
 		u.Outcome = model.Denied
 	}
 	s.add(u)
+}
+
+// sambaPeer is an address with its port as Samba writes it: ipv4:192.0.2.1:49152.
+func sambaPeer(s string) (netip.AddrPort, bool) {
+	_, rest, _ := strings.Cut(s, ":")
+	i := strings.LastIndexByte(rest, ':')
+	if i < 0 {
+		return netip.AddrPort{}, false
+	}
+	addr, err := netip.ParseAddr(rest[:i])
+	port, perr := strconv.ParseUint(rest[i+1:], 10, 16)
+	return netip.AddrPortFrom(addr.WithZone(""), uint16(port)), err == nil && perr == nil
 }
 
 func (s *sambaLog) countAnonymous(u model.Use) {

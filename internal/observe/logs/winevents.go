@@ -3,6 +3,8 @@ package logs
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -218,6 +220,11 @@ func (w *windowsLog) logon(e winEvent) {
 	u.Package = packageOf(u.Identity, e.Text("LmPackageName"), e.Text("AuthenticationPackageName"))
 	u.Account = accountName(u.Identity, e.Text("TargetDomainName"), e.Text("TargetUserName"))
 	u.Client = cleanAddress(e.Text("IpAddress"))
+	if port, err := strconv.ParseUint(e.Text("IpPort"), 10, 16); err == nil && port != 0 {
+		if addr, err := netip.ParseAddr(u.Client); err == nil {
+			w.cov.LogonInLog(e.Computer(), w.source, netip.AddrPortFrom(addr.WithZone(""), uint16(port)), e.Time())
+		}
+	}
 	w.joinLogon(e, u, e.Text("TargetLogonId"), cleanAddress(e.Text("WorkstationName")))
 }
 
