@@ -11,8 +11,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// ansible writes two task files, to be included in a play: registry values through win_regedit, policies and groups
-// through their own modules, smb.conf through ini_file with testparm before the reload.
+// ansible writes two task files to include in a play: registry values with win_regedit, policies and groups with their
+// own modules, smb.conf with ini_file and testparm before the reload.
 func ansible(r *Result, p *model.Plan, list []*item) error {
 	apply, undo := &tasks{}, &tasks{}
 	for _, i := range list {
@@ -31,10 +31,13 @@ func ansible(r *Result, p *model.Plan, list []*item) error {
 	}
 	apply.reload()
 	undo.reload()
-	head := "---\n# Tasks that %s an ipcguard plan, " + comment(p.Hash) + "\n# for " + comment(p.Target) + ". Include them in a play; --check shows what they would do.\n"
-	r.Files = append(r.Files, File{"apply.yml", []byte(fmt.Sprintf(head, "make the changes of") + apply.String())}, File{"undo.yml", []byte(fmt.Sprintf(head, "take back the changes of") + undo.String())})
+	head := "---\n# Tasks that %s an ipcguard plan, " + comment(p.Hash) + "\n# for " + comment(p.Target) +
+		". Include them in a play; --check shows what they would do.\n"
+	r.Files = append(r.Files, File{"apply.yml", []byte(fmt.Sprintf(head, "make the changes of") + apply.String())},
+		File{"undo.yml", []byte(fmt.Sprintf(head, "take back the changes of") + undo.String())})
 	if apply.samba {
-		r.Notes = append(r.Notes, "ini_file knows parameters by one spelling: where smb.conf has another (public for guest ok) or an include decides, use --as smbconf")
+		r.Notes = append(r.Notes,
+			"ini_file knows parameters by one spelling: where smb.conf has another (public for guest ok) or an include decides, use --as smbconf")
 	}
 	return nil
 }
@@ -57,7 +60,7 @@ type tasks struct {
 	strings.Builder
 	n       int
 	samba   bool
-	changed []string // what tells that smb.conf was changed
+	changed []string // the registered results that say whether smb.conf changed
 }
 
 // task starts a task of a module.
@@ -93,7 +96,8 @@ func (t *tasks) item(i *item, forward bool) {
 			if len(x.list) == 0 {
 				continue
 			}
-			t.task("Keep members of Pre-Windows 2000 Compatible Access "+x.state, "ansible.windows.win_group_membership")
+			t.task("Keep members of Pre-Windows 2000 Compatible Access "+x.state,
+				"ansible.windows.win_group_membership")
 			t.arg("name", "S-1-5-32-554")
 			t.arg("members", quotedList(x.list))
 			t.arg("state", x.state)
@@ -145,10 +149,10 @@ func (t *tasks) item(i *item, forward bool) {
 	}
 }
 
-// sambaConfig is the file of Samba's configuration, as whoever runs the tasks names it.
+// sambaConfig is the path of smb.conf, which the user of the tasks can set.
 const sambaConfig = `"{{ ipcguard_smb_conf | default('/etc/samba/smb.conf') }}"`
 
-// share stops at a share that the server does not have: ini_file would make it.
+// share fails on a share that the server does not have: ini_file would create it.
 func (t *tasks) share(name string) {
 	t.task("Find the share ["+name+"]", "ansible.builtin.command")
 	t.arg("argv", "[testparm, -s, "+quoted("--section-name="+name)+", --parameter-name=path, "+sambaConfig+"]")
@@ -195,7 +199,7 @@ func (t *tasks) registry(i *item, forward bool) {
 	}
 }
 
-// reload makes Samba read its configuration, after testparm found it good, and cuts what is open.
+// reload reloads Samba's configuration after testparm, and closes open connections.
 func (t *tasks) reload() {
 	if !t.samba {
 		return
@@ -221,8 +225,8 @@ func (t *tasks) reload() {
 ` + when)
 }
 
-// quoted writes a text as a YAML scalar in double quotes, in which JSON's escapes hold too. What Ansible would take for a
-// template is marked as none.
+// quoted returns a text as a YAML scalar in double quotes, in which JSON's escapes are valid. Text that Ansible would
+// take for a template is marked as unsafe.
 func quoted(s string) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

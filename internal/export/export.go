@@ -1,16 +1,16 @@
-// Package export turns a plan into files for people whose changes go through other hands: a .reg file, a PowerShell
-// script, a group policy backup, Ansible tasks, an edited smb.conf. Each comes with its undo twin, which brings back what
-// was there: values with their type, and absence where there was nothing.
+// Package export writes a plan as files for people who make changes with other tools: a .reg file, a PowerShell script,
+// a group policy backup, Ansible tasks, an edited smb.conf. Each comes with its undo, which restores the previous
+// state: values with their types, and their absence.
 //
 //	plan ─► change (place, before, after) ─► one writer a form ─► files in memory
 //
 // The rules of the room:
 //
-//   - What a form cannot say is left out and told, never written in a way that does something else.
-//   - A plan that holds a change which is none of the catalog's is refused whole.
-//   - A name or value of a plan is data. In a script it stands quoted, whatever it holds.
-//   - The same plan gives the same bytes, but for the time that a group policy backup has to carry.
-//   - Nothing is written to a disk here and nothing is changed; only the smb.conf to be edited is read.
+//   - What a form cannot express is left out and reported, never written in a way that does something else.
+//   - A plan with a change that the catalog does not have is refused as a whole.
+//   - A name or value of a plan is data. Scripts contain it quoted, whatever it is.
+//   - The same plan gives the same bytes, except for the time that a group policy backup must contain.
+//   - Nothing is written to disk or changed; only the smb.conf to edit is read.
 package export
 
 import (
@@ -26,7 +26,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Forms lists what a plan can be exported as.
+// Forms returns the export forms.
 func Forms() []string { return []string{"reg", "powershell", "gpo", "ansible", "smbconf"} }
 
 // File is one file of an export. Name is relative, with slashes.
@@ -35,18 +35,18 @@ type File struct {
 	Data []byte
 }
 
-// Result is an export: its files, and what the form could not say.
+// Result is an export: its files, and what the form cannot express.
 type Result struct {
 	Files   []File
 	LeftOut []string // one sentence a change
 	Notes   []string // what to know before using the files
 }
 
-// Options say what a plan alone does not.
+// Options contain what is not in a plan.
 type Options struct {
-	Source string    // of smbconf: the path of the smb.conf to edit
-	Time   time.Time // of gpo: when the backup was made; zero is the year 2000
-	Read   ReadFile  // of smbconf; nil reads from the disk
+	Source string    // smbconf: the path of the smb.conf to edit
+	Time   time.Time // gpo: the time of the backup; zero is the year 2000
+	Read   ReadFile  // smbconf: nil reads from disk
 }
 
 // ReadFile reads a file of a configuration.
@@ -59,7 +59,7 @@ var (
 	ErrNothing = errors.New("export: nothing of this plan can be said in this form")
 )
 
-// Export writes a plan in one form.
+// Export exports a plan in one form.
 func Export(p *model.Plan, form string, o Options) (*Result, error) {
 	if !slices.Contains(Forms(), form) {
 		return nil, fmt.Errorf("%w as %q: want one of %s", ErrForm, form, strings.Join(Forms(), ", "))
@@ -78,11 +78,11 @@ func Export(p *model.Plan, form string, o Options) (*Result, error) {
 	return write(c, p, list, form, o)
 }
 
-// write writes changes that were checked.
+// write writes checked changes.
 func write(c *catalog.Catalog, p *model.Plan, list []*item, form string, o Options) (*Result, error) {
 	var err error
 	r := &Result{}
-	until := func(product string) bool { // tells whether the host is this product or an earlier one
+	until := func(product string) bool { // reports whether the host is this product or an earlier one
 		certain, _ := c.Fit(catalog.Scope{Until: product}, p.Platform)
 		return certain && p.Platform.Product != ""
 	}
@@ -115,13 +115,13 @@ func write(c *catalog.Catalog, p *model.Plan, list []*item, form string, o Optio
 	return r, nil
 }
 
-// item is one change on its way into a form.
+// item is one change to export.
 type item struct {
 	*change.Change
-	linux bool // of a firewall rule: the host is no Windows
+	linux bool // of a firewall rule: the host is not Windows
 }
 
-// items checks every change against the catalog.
+// items checks all changes against the catalog.
 func items(c *catalog.Catalog, p *model.Plan) ([]*item, error) {
 	list, err := change.All(c, p)
 	if err != nil {
@@ -134,13 +134,13 @@ func items(c *catalog.Catalog, p *model.Plan) ([]*item, error) {
 	return out, nil
 }
 
-// value is a state of a registry value, at its place.
+// value returns a state as a registry value.
 func (i *item) value(s change.State) registry.Value {
 	return registry.Value{Key: i.Place.Key, Name: i.Place.Name, Type: s.Type, Data: s.Data}
 }
 
-// says tells whether a form that writes values by their meaning can say both states of a registry value, and notes it
-// where it cannot: what is odd has to come back byte for byte.
+// says reports whether a form that writes values by their meaning can express both states of a registry value, and
+// notes it if not: an unusual value must be restored byte for byte.
 func (i *item) says(r *Result, types ...registry.Type) bool {
 	for _, s := range []change.State{i.Before, i.After} {
 		if !s.Present {
@@ -154,12 +154,12 @@ func (i *item) says(r *Result, types ...registry.Type) bool {
 	return true
 }
 
-// members are those that join a group, and those that leave it.
+// members returns those that join a group, and those that leave it.
 func (i *item) members() (added, withdrawn []string) {
 	return minus(i.After.Names, i.Before.Names), minus(i.Before.Names, i.After.Names)
 }
 
-// leave notes a change that a form cannot say.
+// leave notes a change that a form cannot express.
 func (r *Result) leave(i *item, why string) {
 	r.LeftOut = append(r.LeftOut, fmt.Sprintf("%s (%s): %s", i.Setting, i.Where, why))
 }
@@ -174,7 +174,7 @@ func minus(a, b []string) []string {
 	return out
 }
 
-// reversed is the order of undoing.
+// reversed returns the changes in undo order.
 func reversed(list []*item) []*item {
 	out := slices.Clone(list)
 	slices.Reverse(out)

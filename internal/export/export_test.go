@@ -30,29 +30,55 @@ const (
 	lms = `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`
 )
 
-func dword(n int) model.Value { return model.Value{Present: true, Type: "REG_DWORD", Data: float64(n)} } // as JSON reads it
+// As JSON reads it.
+func dword(n int) model.Value { return model.Value{Present: true, Type: "REG_DWORD", Data: float64(n)} }
 
 func multi(names ...string) model.Value {
 	return model.Value{Present: true, Type: "REG_MULTI_SZ", Data: append([]string{}, names...)}
 }
 
-// windows is a plan with every kind of change that Windows has.
+// windows returns a plan with every kind of change for Windows.
 func windows() *model.Plan {
 	return &model.Plan{
-		Schema: model.SchemaPlan, Target: "srv1'; Remove-Item C:\\ #\u2019\n", Platform: model.Platform{System: "windows"}, Hash: "sha256:0123456789abcdef",
+		Schema: model.SchemaPlan, Target: "srv1'; Remove-Item C:\\ #\u2019\n",
+		Platform: model.Platform{System: "windows"}, Hash: "sha256:0123456789abcdef",
 		Changes: []model.Change{
-			{ID: "1", Setting: "NullSessionPipes", Where: lms + `\NullSessionPipes`, From: multi("samr", `sql\query`, "O'Brien", "\u2018curly\u2019", "{{ lookup }}"), To: multi()},
-			{ID: "2", Setting: "RestrictNullSessAccess", Where: lms + `\RestrictNullSessAccess`, From: dword(0), To: dword(1)},
+			{
+				ID: "1", Setting: "NullSessionPipes", Where: lms + `\NullSessionPipes`,
+				From: multi("samr", `sql\query`, "O'Brien", "\u2018curly\u2019", "{{ lookup }}"), To: multi(),
+			},
+			{
+				ID: "2", Setting: "RestrictNullSessAccess", Where: lms + `\RestrictNullSessAccess`,
+				From: dword(0), To: dword(1),
+			},
 			{ID: "3", Setting: "RestrictAnonymous", Where: lsa + `\RestrictAnonymous`, To: dword(1)},
-			{ID: "4", Setting: "TurnOffAnonymousBlock", Where: lsa + `\TurnOffAnonymousBlock`, From: dword(0xffffffff), To: dword(0)},
-			{ID: "5", Setting: "NullSessionShares", Where: lms + `\NullSessionShares`, From: model.Value{Present: true, Type: "REG_SZ", Data: "docs"}, To: multi()},
-			{ID: "6", Setting: "LSAAnonymousNameLookup", Where: "[System Access] LSAAnonymousNameLookup", From: model.Value{Present: true, Type: "policy", Data: float64(1)}, To: model.Value{Present: true, Type: "policy", Data: float64(0)}},
-			{ID: "7", Setting: "PreWindows2000Members", Where: "the members of S-1-5-32-554", From: model.Value{Present: true, Type: "members", Data: []string{"S-1-1-0", "S-1-5-7"}}, To: model.Value{Present: true, Type: "members", Data: []string{"S-1-5-11"}}},
+			{
+				ID: "4", Setting: "TurnOffAnonymousBlock", Where: lsa + `\TurnOffAnonymousBlock`,
+				From: dword(0xffffffff), To: dword(0),
+			},
+			{
+				ID: "5", Setting: "NullSessionShares", Where: lms + `\NullSessionShares`,
+				From: model.Value{Present: true, Type: "REG_SZ", Data: "docs"}, To: multi(),
+			},
+			{
+				ID: "6", Setting: "LSAAnonymousNameLookup",
+				Where: "[System Access] LSAAnonymousNameLookup",
+				From:  model.Value{Present: true, Type: "policy", Data: float64(1)},
+				To:    model.Value{Present: true, Type: "policy", Data: float64(0)},
+			},
+			{
+				ID: "7", Setting: "PreWindows2000Members", Where: "the members of S-1-5-32-554",
+				From: model.Value{
+					Present: true,
+					Type:    "members",
+					Data:    []string{"S-1-1-0", "S-1-5-7"},
+				}, To: model.Value{Present: true, Type: "members", Data: []string{"S-1-5-11"}},
+			},
 		},
 	}
 }
 
-// tree is the registry that a plan starts from, with a neighbour that nothing may touch.
+// tree returns the registry that a plan starts from, with a value beside it that must not change.
 func tree(t testing.TB, p *model.Plan) *registry.Tree {
 	t.Helper()
 	out := &registry.Tree{}
@@ -74,7 +100,7 @@ func tree(t testing.TB, p *model.Plan) *registry.Tree {
 	return out
 }
 
-// dump is everything in a registry, for comparison.
+// dump returns the whole registry for comparison.
 func dump(t testing.TB, r *registry.Tree) string {
 	t.Helper()
 	var b strings.Builder
@@ -114,7 +140,7 @@ func file(t testing.TB, files map[string][]byte, name string) []byte {
 	return nil
 }
 
-// TestRegFile: the file makes the changes, and its undo brings back the same registry, types and absence included.
+// TestRegFile: the file makes the changes, and its undo restores the same registry, with types and absent values.
 func TestRegFile(t *testing.T) {
 	p := windows()
 	files := export(t, p, "reg", Options{})
@@ -127,7 +153,10 @@ func TestRegFile(t *testing.T) {
 		}
 		f.Apply(r)
 		if name == "apply.reg" {
-			for _, want := range []string{`NullSessionPipes REG_MULTI_SZ 0000`, `RestrictAnonymous REG_DWORD 01000000`, `NullSessionShares REG_MULTI_SZ 0000`} {
+			for _, want := range []string{
+				`NullSessionPipes REG_MULTI_SZ 0000`, `RestrictAnonymous REG_DWORD 01000000`,
+				`NullSessionShares REG_MULTI_SZ 0000`,
+			} {
 				if !strings.Contains(dump(t, r), want) {
 					t.Errorf("no %q after it:\n%s", want, dump(t, r))
 				}
@@ -139,8 +168,8 @@ func TestRegFile(t *testing.T) {
 	}
 }
 
-// TestUndoIsIdentity: on registries at random, what is applied and undone leaves every byte as it was, through .reg files
-// and through policies.
+// TestUndoIsIdentity: on random registries, apply and undo leave every byte unchanged, through .reg files and through
+// policies.
 func TestUndoIsIdentity(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		p := windows()
@@ -210,20 +239,24 @@ func carryOut(t testing.TB, r *registry.Tree, files map[string][]byte, word stri
 	return joined
 }
 
-// TestGroupPolicy: a backup is read back as a policy console would, with its names, values and security options.
+// TestGroupPolicy reads a backup as a policy console would, with its names, values and security options.
 func TestGroupPolicy(t *testing.T) {
 	p := windows()
 	files := export(t, p, "gpo", Options{Time: time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)})
 	r := tree(t, p)
 	before := dump(t, r)
 	g := carryOut(t, r, files, "apply")
-	if v, from, ok := g.Get("System Access", "LSAAnonymousNameLookup"); !ok || v != "0" || from.Name != "ipcguard apply 01234567" || from.Backup != "2026-05-04T03:02:01" {
+	if v, from, ok := g.Get("System Access", "LSAAnonymousNameLookup"); !ok || v != "0" ||
+		from.Name != "ipcguard apply 01234567" || from.Backup != "2026-05-04T03:02:01" {
 		t.Errorf("LSAAnonymousNameLookup = %q of %+v", v, from)
 	}
 	if v, _, ok := g.Get("Group Membership", "*S-1-5-32-554__Members"); !ok || v != "*S-1-5-11" {
 		t.Errorf("members %q", v)
 	}
-	for _, want := range []string{`NullSessionPipes REG_MULTI_SZ 0000`, `RestrictAnonymous REG_DWORD 01000000`, `TurnOffAnonymousBlock REG_DWORD 00000000`} {
+	for _, want := range []string{
+		`NullSessionPipes REG_MULTI_SZ 0000`, `RestrictAnonymous REG_DWORD 01000000`,
+		`TurnOffAnonymousBlock REG_DWORD 00000000`,
+	} {
 		if !strings.Contains(dump(t, r), want) {
 			t.Errorf("no %q after it:\n%s", want, dump(t, r))
 		}
@@ -235,10 +268,11 @@ func TestGroupPolicy(t *testing.T) {
 	}
 }
 
-// TestPowerShellQuotes: whatever a name holds, the expression is plain ASCII, one token, and nothing but the name.
+// TestPowerShellQuotes: whatever a name contains, the expression is plain ASCII, one token, and only the name.
 func TestPowerShellQuotes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		s := rapid.StringOf(rapid.OneOf(rapid.Rune(), rapid.RuneFrom([]rune("'\"`$();#{}\u2018\u2019\u201a\u201b\n\r ")))).Draw(rt, "text")
+		s := rapid.StringOf(rapid.OneOf(rapid.Rune(),
+			rapid.RuneFrom([]rune("'\"`$();#{}\u2018\u2019\u201a\u201b\n\r ")))).Draw(rt, "text")
 		s = strings.ToValidUTF8(s, "")
 		got, err := unquotePS(psQuote(s))
 		if err != nil || got != s {
@@ -247,7 +281,7 @@ func TestPowerShellQuotes(t *testing.T) {
 	})
 }
 
-// unquotePS reads the two forms that psQuote writes as PowerShell's grammar has them.
+// unquotePS parses the two forms that psQuote writes, according to PowerShell's grammar.
 func unquotePS(expr string) (string, error) {
 	for _, c := range expr {
 		if c < ' ' || c > '~' {
@@ -291,14 +325,15 @@ func unquotePS(expr string) (string, error) {
 	return registry.DecodeUTF16(b), nil
 }
 
-// TestPowerShell holds the scripts: every change and its undo, and nothing of a name outside quotes. What parsers say is in
-// peers_test.go.
+// TestPowerShell checks the scripts: every change and its undo, and no part of a name outside quotes. peers_test.go
+// runs parsers on them.
 func TestPowerShell(t *testing.T) {
 	files := export(t, windows(), "powershell", Options{})
 	apply, undo := string(file(t, files, "apply.ps1")), string(file(t, files, "undo.ps1"))
 	for _, want := range []string{
 		`Set-IpcguardValue -Key 'SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters' -Name 'NullSessionPipes' -Kind MultiString -Data ([string[]]@())`,
-		`-Name 'RestrictAnonymous' -Kind DWord -Data ([int]1)`, `Set-IpcguardPolicy -Name 'LSAAnonymousNameLookup' -Value '0'`,
+		`-Name 'RestrictAnonymous' -Kind DWord -Data ([int]1)`,
+		`Set-IpcguardPolicy -Name 'LSAAnonymousNameLookup' -Value '0'`,
 		`Set-IpcguardMember -Member 'S-1-5-7' -Present $false`, "Set-StrictMode", "SupportsShouldProcess",
 	} {
 		if !strings.Contains(apply, want) {
@@ -307,7 +342,8 @@ func TestPowerShell(t *testing.T) {
 	}
 	for _, want := range []string{
 		`Remove-IpcguardValue -Key 'SYSTEM\CurrentControlSet\Control\Lsa' -Name 'RestrictAnonymous'`,
-		`-Kind MultiString -Data ([string[]]@('samr', 'sql\query', 'O''Brien', (-join [char[]]@(8216, `, `-Kind String -Data 'docs'`, `([int]-1)`,
+		`-Kind MultiString -Data ([string[]]@('samr', 'sql\query', 'O''Brien', (-join [char[]]@(8216, `,
+		`-Kind String -Data 'docs'`, `([int]-1)`,
 		`Set-IpcguardMember -Member 'S-1-1-0' -Present $true`,
 	} {
 		if !strings.Contains(undo, want) {
@@ -323,7 +359,7 @@ func TestPowerShell(t *testing.T) {
 	}
 }
 
-// TestAnsible: the tasks are YAML with the values of the plan, and nothing in them is a template but the path.
+// TestAnsible: the tasks are YAML with the values of the plan, and the path is the only template in them.
 func TestAnsible(t *testing.T) {
 	for _, p := range []*model.Plan{windows(), samba()} {
 		files := export(t, p, "ansible", Options{})
@@ -337,9 +373,10 @@ func TestAnsible(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"apply.yml", "undo.yml"} { // ini_file makes a section that is not there
+	for _, name := range []string{"apply.yml", "undo.yml"} { // ini_file creates a missing section
 		text := string(file(t, export(t, samba(), "ansible", Options{}), name))
-		found, set := strings.Index(text, `[testparm, -s, "--section-name=public"`), strings.Index(text, `"Set guest ok of [public]"`)
+		found, set := strings.Index(text,
+			`[testparm, -s, "--section-name=public"`), strings.Index(text, `"Set guest ok of [public]"`)
 		if found < 0 || set < found || strings.Count(text, "--section-name") != 1 {
 			t.Errorf("%s does not look for the share first:\n%s", name, text)
 		}
@@ -356,10 +393,28 @@ func samba() *model.Plan {
 	return &model.Plan{
 		Schema: model.SchemaPlan, Target: "nas", Platform: model.Platform{System: "samba"}, Hash: "sha256:aa",
 		Changes: []model.Change{
-			{ID: "1", Setting: "restrict anonymous", Where: "[global] restrict anonymous", To: model.Value{Present: true, Type: "int", Data: float64(2)}},
-			{ID: "2", Setting: "map to guest", Where: "[global] map to guest", From: model.Value{Present: true, Type: "enum", Data: "bad user"}, To: model.Value{Present: true, Type: "enum", Data: "never"}},
-			{ID: "3", Setting: "guest ok", Where: "[public] guest ok", From: model.Value{Present: true, Type: "bool", Data: true}, To: model.Value{Present: true, Type: "bool", Data: false}},
-			{ID: "4", Setting: "IPC$:hosts deny", Where: "[IPC$] hosts deny", To: model.Value{Present: true, Type: "list", Data: []string{"ALL"}}},
+			{
+				ID:      "1",
+				Setting: "restrict anonymous",
+				Where:   "[global] restrict anonymous",
+				To:      model.Value{Present: true, Type: "int", Data: float64(2)},
+			},
+			{
+				ID: "2", Setting: "map to guest", Where: "[global] map to guest",
+				From: model.Value{Present: true, Type: "enum", Data: "bad user"},
+				To:   model.Value{Present: true, Type: "enum", Data: "never"},
+			},
+			{
+				ID: "3", Setting: "guest ok", Where: "[public] guest ok",
+				From: model.Value{Present: true, Type: "bool", Data: true},
+				To:   model.Value{Present: true, Type: "bool", Data: false},
+			},
+			{
+				ID:      "4",
+				Setting: "IPC$:hosts deny",
+				Where:   "[IPC$] hosts deny",
+				To:      model.Value{Present: true, Type: "list", Data: []string{"ALL"}},
+			},
 		},
 	}
 }
@@ -382,8 +437,8 @@ const conf = `# kept
 	public = yes
 	comment = last line without an end`
 
-// TestSambaConf: the edited file differs in the lines of the plan alone, patch makes one of the other by the differences,
-// and the undo is the original to the byte.
+// TestSambaConf: the edited file differs only in the lines of the plan, patch turns each file into the other, and the
+// undo is the original to the byte.
 func TestSambaConf(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "smb.conf")
@@ -395,7 +450,9 @@ func TestSambaConf(t *testing.T) {
 	if string(file(t, files, "smb.conf.undo")) != conf {
 		t.Error("the undo is not the original")
 	}
-	for _, want := range []string{"# kept", "; also kept", "restrict anonymous = 2", "never", "[IPC$]", "hosts deny = ALL", "workgroup = LAB"} {
+	for _, want := range []string{
+		"# kept", "; also kept", "restrict anonymous = 2", "never", "[IPC$]", "hosts deny = ALL", "workgroup = LAB",
+	} {
 		if !strings.Contains(after, want) {
 			t.Errorf("no %q in\n%s", want, after)
 		}
@@ -429,13 +486,20 @@ func TestSambaConf(t *testing.T) {
 	}
 }
 
-// TestFirewall: a rule is written for the system that the host has, and for no other.
+// TestFirewall: a rule is written for the host's system only.
 func TestFirewall(t *testing.T) {
-	rule := model.Change{ID: "1", Setting: "host-firewall", Where: "inbound TCP 139, 445", To: model.Value{Present: true, Type: "firewall-rule", Data: []string{"139", "445"}}, ExportOnly: true}
+	rule := model.Change{
+		ID:         "1",
+		Setting:    "host-firewall",
+		Where:      "inbound TCP 139, 445",
+		To:         model.Value{Present: true, Type: "firewall-rule", Data: []string{"139", "445"}},
+		ExportOnly: true,
+	}
 	for system, want := range map[string]string{"windows": "win_firewall_rule", "samba": "ansible.builtin.iptables"} {
 		p := &model.Plan{Platform: model.Platform{System: system}, Changes: []model.Change{rule}}
 		files := export(t, p, "ansible", Options{})
-		if b := string(file(t, files, "apply.yml")); !strings.Contains(b, want) || !strings.Contains(b, "state: present") {
+		if b := string(file(t, files, "apply.yml")); !strings.Contains(b, want) ||
+			!strings.Contains(b, "state: present") {
 			t.Errorf("%s: %s", system, b)
 		}
 		if b := string(file(t, files, "undo.yml")); !strings.Contains(b, "state: absent") {
@@ -448,7 +512,7 @@ func TestFirewall(t *testing.T) {
 	}
 }
 
-// TestLeftOut: what a form cannot say is told and not written.
+// TestLeftOut: what a form cannot express is reported and not written.
 func TestLeftOut(t *testing.T) {
 	r, err := Export(windows(), "reg", Options{})
 	if err != nil {
@@ -476,9 +540,15 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
-// TestOldReleases: what a form takes on the host is there on its release, or the form says that it is not.
+// TestOldReleases: what a form needs exists in the host's release, or the form reports that it does not.
 func TestOldReleases(t *testing.T) {
-	rule := model.Change{ID: "9", Setting: "host-firewall", Where: "inbound TCP 139, 445", To: model.Value{Present: true, Type: "firewall-rule", Data: []string{"139", "445"}}, ExportOnly: true}
+	rule := model.Change{
+		ID:         "9",
+		Setting:    "host-firewall",
+		Where:      "inbound TCP 139, 445",
+		To:         model.Value{Present: true, Type: "firewall-rule", Data: []string{"139", "445"}},
+		ExportOnly: true,
+	}
 	for _, tt := range []struct{ product, note, left string }{
 		{"win2000", "this release never had", "has no rules that block"},
 		{"win2003", "this release never had", "has no rules that block"},
@@ -508,7 +578,8 @@ func TestOldReleases(t *testing.T) {
 		if left := strings.Join(r.LeftOut, "\n"); tt.left == "" && left != "" || !strings.Contains(left, tt.left) {
 			t.Errorf("%s: left out %q", tt.product, left)
 		}
-		if notes := strings.Join(r.Notes, "\n"); strings.Contains(notes, "PowerShell 3") != (tt.note != "") || !strings.Contains(notes, tt.note) {
+		if notes := strings.Join(r.Notes, "\n"); strings.Contains(notes, "PowerShell 3") != (tt.note != "") ||
+			!strings.Contains(notes, tt.note) {
 			t.Errorf("%s: notes %q", tt.product, notes)
 		}
 	}

@@ -16,8 +16,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// The client extensions that work through the two parts, and the editors that show them. See [MS-GPREG] 1.9 and
-// [MS-GPSB] 1.9.
+// The client extensions that process the two parts, and the editors that show them. See [MS-GPREG] 1.9 and [MS-GPSB]
+// 1.9.
 const (
 	registryExtension = "{35378EAC-683F-11D2-A89A-00C04FBBCFA2}"
 	registryTool      = "{D02B1F72-3407-48AE-BA88-E8213C6761F1}"
@@ -25,19 +25,19 @@ const (
 	securityTool      = "{803E14A0-B4FB-11D0-A0D0-00A0C90F574B}"
 )
 
-// object is one group policy object on its way out.
+// object is one group policy object to write.
 type object struct {
 	name, comment string
 	id, backup    string // GUIDs
 	time          time.Time
 	pol           []regpol.Instruction
 	template      *inf.File
-	secured       bool // the template says something
+	secured       bool // the template is not empty
 }
 
-// groupPolicy writes two backups beside one another: apply/ and undo/, each a folder that the policy console imports.
-// What the console shows as a security option goes into the template, everything else into registry.pol. A template
-// cannot take a value away, so the undo of what was absent is in registry.pol in any case.
+// groupPolicy writes two backups: apply/ and undo/, each a folder that the policy console imports. What the console
+// shows as a security option is in the template, everything else in registry.pol. A template cannot delete a value, so
+// the undo of an absent value is always in registry.pol.
 func groupPolicy(r *Result, p *model.Plan, list []*item, o Options) error {
 	when := o.Time
 	if when.IsZero() {
@@ -45,7 +45,8 @@ func groupPolicy(r *Result, p *model.Plan, list []*item, o Options) error {
 	}
 	start := func(word string) *object {
 		return &object{
-			name: "ipcguard " + word + " " + short(p.Hash), comment: "made by ipcguard from plan " + p.Hash, template: inf.New(), time: when.UTC(),
+			name:    "ipcguard " + word + " " + short(p.Hash),
+			comment: "made by ipcguard from plan " + p.Hash, template: inf.New(), time: when.UTC(),
 			id: guid(p.Hash, word+" object"), backup: guid(p.Hash, word+" backup"),
 		}
 	}
@@ -91,7 +92,8 @@ func groupPolicy(r *Result, p *model.Plan, list []*item, o Options) error {
 	if said == 0 {
 		return nil
 	}
-	r.Notes = append(r.Notes, "a policy's values stay when it is unlinked: to go back, unlink the first object and link the undo object until every host has read it")
+	r.Notes = append(r.Notes,
+		"a policy's values stay when it is unlinked: to go back, unlink the first object and link the undo object until every host has read it")
 	for word, g := range map[string]*object{"apply": apply, "undo": undo} {
 		files, err := g.files(word)
 		if err != nil {
@@ -104,17 +106,17 @@ func groupPolicy(r *Result, p *model.Plan, list []*item, o Options) error {
 }
 
 func sortFiles(files []File) {
-	for i := range files { // few files: insertion keeps it plain
+	for i := range files { // few files: insertion sort is simple
 		for j := i; j > 0 && files[j].Name < files[j-1].Name; j-- {
 			files[j], files[j-1] = files[j-1], files[j]
 		}
 	}
 }
 
-// policyTypes are those that registry.pol and Samba's XML of it both hold, and that Ansible writes.
+// policyTypes are the types that registry.pol and Samba's XML form of it support, and that Ansible writes.
 var policyTypes = []registry.Type{registry.DWord, registry.MultiSZ, registry.SZ, registry.ExpandSZ, registry.Binary}
 
-// set puts a value where the policy editor would, or takes it away, which registry.pol alone can say.
+// set sets a value as the policy editor would, or deletes it, which only registry.pol can express.
 func (g *object) set(i *item, s change.State) {
 	v := i.value(s)
 	if !s.Present {
@@ -127,7 +129,7 @@ func (g *object) set(i *item, s change.State) {
 		if g.template.SetRegistryValue(t) == nil {
 			g.secured = true
 			return
-		} // a text that a template cannot hold goes the other way
+		} // a text that a template cannot contain goes into registry.pol
 	}
 	v.Key = below(v.Key)
 	g.pol = append(g.pol, regpol.Set(v))
@@ -137,7 +139,7 @@ func templateType(t registry.Type) bool {
 	return t == registry.DWord || t == registry.MultiSZ || t == registry.SZ
 }
 
-// members makes the whole membership of the legacy group. See [MS-GPSB] 2.2.
+// members sets the whole membership of the legacy group. See [MS-GPSB] 2.2.
 func (g *object) members(list []string) {
 	out := make([]string, len(list))
 	for i, m := range list {
@@ -159,8 +161,15 @@ func (g *object) files(folder string) ([]File, error) {
 	root := folder + "/" + g.backup + "/"
 	info := g.info()
 	out := []File{
-		{folder + "/manifest.xml", []byte(`<Backups xmlns="http://www.microsoft.com/GroupPolicy/GPOOperations/Manifest" xmlns:mfst="http://www.microsoft.com/GroupPolicy/GPOOperations/Manifest" mfst:version="1.0">` + info + "</Backups>\r\n")},
-		{root + "bkupInfo.xml", []byte(strings.Replace(info, "<BackupInst>", `<BackupInst xmlns="http://www.microsoft.com/GroupPolicy/GPOOperations/Manifest">`, 1) + "\r\n")},
+		{
+			folder + "/manifest.xml",
+			[]byte(`<Backups xmlns="http://www.microsoft.com/GroupPolicy/GPOOperations/Manifest" xmlns:mfst="http://www.microsoft.com/GroupPolicy/GPOOperations/Manifest" mfst:version="1.0">` + info + "</Backups>\r\n"),
+		},
+		{
+			root + "bkupInfo.xml",
+			[]byte(strings.Replace(info, "<BackupInst>",
+				`<BackupInst xmlns="http://www.microsoft.com/GroupPolicy/GPOOperations/Manifest">`, 1) + "\r\n"),
+		},
 		{root + "Backup.xml", []byte(g.backupXML())},
 	}
 	if len(g.pol) > 0 {
@@ -196,7 +205,7 @@ func (g *object) info() string {
 	return b.String()
 }
 
-// extensions is the value of gPCMachineExtensionNames: the extensions sorted by their GUID.
+// extensions returns the value of gPCMachineExtensionNames: the extensions sorted by GUID.
 func (g *object) extensions() string {
 	out := ""
 	if len(g.pol) > 0 {
@@ -212,11 +221,13 @@ func (g *object) backupXML() string {
 	var b strings.Builder
 	b.WriteString(`<?xml version="1.0" encoding="utf-8"?>` + "\r\n")
 	b.WriteString(`<GroupPolicyBackupScheme bkp:version="2.0" bkp:type="GroupPolicyBackupTemplate" xmlns:bkp="http://www.microsoft.com/GroupPolicy/GPOOperations" xmlns="http://www.microsoft.com/GroupPolicy/GPOOperations">` + "\r\n<GroupPolicyObject><SecurityGroups/><FilePaths/>")
-	fmt.Fprintf(&b, "<GroupPolicyCoreSettings><ID>%s</ID><Domain>ipcguard.invalid</Domain><SecurityDescriptor>%s</SecurityDescriptor><DisplayName>%s</DisplayName><Options>1</Options><UserVersionNumber>0</UserVersionNumber><MachineVersionNumber>65537</MachineVersionNumber><MachineExtensionGuids>%s</MachineExtensionGuids><UserExtensionGuids/><WMIFilter/></GroupPolicyCoreSettings>\r\n",
+	fmt.Fprintf(&b,
+		"<GroupPolicyCoreSettings><ID>%s</ID><Domain>ipcguard.invalid</Domain><SecurityDescriptor>%s</SecurityDescriptor><DisplayName>%s</DisplayName><Options>1</Options><UserVersionNumber>0</UserVersionNumber><MachineVersionNumber>65537</MachineVersionNumber><MachineExtensionGuids>%s</MachineExtensionGuids><UserExtensionGuids/><WMIFilter/></GroupPolicyCoreSettings>\r\n",
 		xmlText(g.id), hexBytes(descriptor()), xmlText(g.name), xmlText(g.extensions()))
 	part := func(id, name, path, more string) {
 		windows := strings.ReplaceAll(path, "/", `\`)
-		fmt.Fprintf(&b, `<GroupPolicyExtension bkp:ID="%s" bkp:DescName="%s"><FSObjectFile bkp:Path="%%GPO_MACH_FSPATH%%\%s" bkp:SourceExpandedPath="\\dc.ipcguard.invalid\sysvol\ipcguard.invalid\Policies\%s\%s"%s bkp:Location="DomainSysvol\GPO\%s"/></GroupPolicyExtension>`+"\r\n",
+		fmt.Fprintf(&b,
+			`<GroupPolicyExtension bkp:ID="%s" bkp:DescName="%s"><FSObjectFile bkp:Path="%%GPO_MACH_FSPATH%%\%s" bkp:SourceExpandedPath="\\dc.ipcguard.invalid\sysvol\ipcguard.invalid\Policies\%s\%s"%s bkp:Location="DomainSysvol\GPO\%s"/></GroupPolicyExtension>`+"\r\n",
 			id, name, strings.TrimPrefix(windows, `Machine\`), g.id, windows, more, windows)
 	}
 	if len(g.pol) > 0 {
@@ -232,16 +243,16 @@ func (g *object) backupXML() string {
 func xmlText(s string) string {
 	var b bytes.Buffer
 	if err := xml.EscapeText(&b, []byte(s)); err != nil {
-		return "" // a buffer takes everything
+		return "" // a buffer never fails
 	}
 	return b.String()
 }
 
-// descriptor lets the system do everything with the object and signed-in users read it. An import takes the one of the
-// object it is imported into; the backup format wants one all the same. See [MS-DTYP] 2.4.6.
+// descriptor gives the system full access to the object, and authenticated users read access. An import keeps the
+// descriptor of the object into which it imports; the format still requires one. See [MS-DTYP] 2.4.6.
 func descriptor() []byte {
 	ace := func(mask uint32, sid []byte) []byte {
-		b := []byte{0, 2, 0, 0} // allowed, inherited by what is below
+		b := []byte{0, 2, 0, 0} // allowed, inherited by children
 		b = binary.LittleEndian.AppendUint32(b, mask)
 		b = append(b, sid...)
 		binary.LittleEndian.PutUint16(b[2:], uint16(len(b)))
@@ -253,21 +264,21 @@ func descriptor() []byte {
 	binary.LittleEndian.PutUint16(acl[2:], uint16(len(acl)+len(aces)))
 	head := make([]byte, 20)
 	head[0] = 1
-	binary.LittleEndian.PutUint16(head[2:], 0x8004) // self-relative, with an access list
+	binary.LittleEndian.PutUint16(head[2:], 0x8004) // self-relative, with an access control list
 	binary.LittleEndian.PutUint32(head[16:], 20)
 	return append(append(head, acl...), aces...)
 }
 
 func hexBytes(b []byte) string { return fmt.Sprintf("% x", b) }
 
-// guid makes the same identifier from the same plan, in the form of a version 8 UUID (RFC 9562).
+// guid derives an identifier from a plan, always the same, in the form of a version 8 UUID (RFC 9562).
 func guid(parts ...string) string {
 	h := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	h[6], h[8] = h[6]&0x0f|0x80, h[8]&0x3f|0x80
 	return fmt.Sprintf("{%X-%X-%X-%X-%X}", h[0:4], h[4:6], h[6:8], h[8:10], h[10:16])
 }
 
-// short is enough of a hash to tell plans apart by eye.
+// short returns enough of a hash to distinguish plans by eye.
 func short(hash string) string {
 	_, hex, _ := strings.Cut(hash, ":")
 	return hex[:min(8, len(hex))]

@@ -15,8 +15,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// outline tells of PowerShell scripts whether they parse, and which commands stand in them: the tree of tree-sitter's
-// grammar, which others wrote.
+// outline reports whether PowerShell scripts parse, and the commands in them, by the syntax tree of the independent
+// tree-sitter grammar.
 const outline = `
 const fs = require("fs");
 const { Parser, Language } = require(process.argv[1] + "/web-tree-sitter.cjs");
@@ -39,8 +39,8 @@ const { Parser, Language } = require(process.argv[1] + "/web-tree-sitter.cjs");
 })();
 `
 
-// TestPowerShellParses: a parser finds no error in the scripts, and the same commands whatever the names and values are: no
-// text of a plan becomes code. PowerShell's own parser is asked as well where it is installed.
+// TestPowerShellParses: a parser finds no error in the scripts, and the same commands whatever the names and values
+// are: no text of a plan becomes code. It also runs PowerShell's own parser if it is installed.
 func TestPowerShellParses(t *testing.T) {
 	peer.Need(t, "node")
 	runtime, grammar := peer.Npm(t, "web-tree-sitter-0.27.1"), peer.Npm(t, "tree-sitter-powershell-0.26.4")
@@ -54,12 +54,15 @@ func TestPowerShellParses(t *testing.T) {
 		names = append(names, path)
 	}
 	for i, text := range []string{
-		"plain", "it's", `"`, "$(Remove-Item C:)", "`n", "'; Remove-Item C:\\ -Recurse #", "\u2018; Get-Process; \u2019", "@'\n'@", "#>", "<#", "\r\nGet-Date\r\n",
+		"plain", "it's", `"`, "$(Remove-Item C:)", "`n", "'; Remove-Item C:\\ -Recurse #",
+		"\u2018; Get-Process; \u2019", "@'\n'@", "#>", "<#", "\r\nGet-Date\r\n",
 		"{ }", "| & ;", "漢字", "\u2028Get-Date", "",
 	} {
 		p := windows()
 		p.Target = "srv" + text
-		p.Changes[0].From = multi(slices.DeleteFunc([]string{"samr", text, "x" + text}, func(s string) bool { return s == "" })...)
+		p.Changes[0].From = multi(slices.DeleteFunc([]string{"samr", text, "x" + text}, func(s string) bool {
+			return s == ""
+		})...)
 		p.Changes[4].From = model.Value{Present: true, Type: "REG_SZ", Data: text}
 		for n, b := range export(t, p, "powershell", Options{}) {
 			write(fmt.Sprintf("%d-%s", i, n), b)
@@ -67,7 +70,7 @@ func TestPowerShellParses(t *testing.T) {
 	}
 	good := len(names)
 	write("broken.ps1", []byte("function X {\n if ($a { }\n"))
-	// The grammar is large: without the optimising compiler it is ready in a third of a second instead of ten.
+	// The grammar is large: without the optimizing compiler it loads in a third of a second instead of ten.
 	args := append([]string{"--liftoff-only", "-e", outline, runtime, grammar}, names...)
 	out, err := exec.Command("node", args...).Output()
 	if err != nil {
@@ -101,25 +104,27 @@ func TestPowerShellParses(t *testing.T) {
 		t.Log("PowerShell's own parser is not here: neither Debian nor npm has it")
 		return
 	}
-	out, err = exec.Command(pwsh, "-NoProfile", "-Command", "$n=0;foreach($f in $args){$e=$null;[void][Management.Automation.Language.Parser]::ParseFile($f,[ref]$null,[ref]$e);$n+=$e.Count};$n", names[0], names[1]).CombinedOutput()
+	out, err = exec.Command(pwsh, "-NoProfile", "-Command",
+		"$n=0;foreach($f in $args){$e=$null;[void][Management.Automation.Language.Parser]::ParseFile($f,[ref]$null,[ref]$e);$n+=$e.Count};$n", names[0], names[1]).CombinedOutput()
 	if err != nil || strings.TrimSpace(string(out)) != "0" {
 		t.Errorf("PowerShell finds errors: %s %v", out, err)
 	}
 }
 
-// playbook runs ansible-playbook on this machine, without its colours and its user's settings.
+// playbook runs ansible-playbook on this machine, without colours and the user's settings.
 func playbook(t *testing.T, dir string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.Command("ansible-playbook", append([]string{"-i", "localhost,", "-c", "local"}, args...)...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_CONFIG="+filepath.Join(dir, "ansible.cfg"), "ANSIBLE_LOCALHOST_WARNING=False", "HOME="+dir, "LC_ALL=C.UTF-8")
+	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_CONFIG="+filepath.Join(dir, "ansible.cfg"),
+		"ANSIBLE_LOCALHOST_WARNING=False", "HOME="+dir, "LC_ALL=C.UTF-8")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
-// TestAnsibleTakesTasks: Ansible finds nothing wrong with the tasks and knows every module and argument of them; on a
-// configuration of Samba --check tells what would change and changes nothing, the tasks make the plan's changes once and
-// none the second time, and the undo takes them back.
+// TestAnsibleTakesTasks: Ansible accepts the tasks and knows all their modules and arguments; on a Samba configuration
+// --check reports the changes without making them, the tasks make the plan's changes the first time and none the second
+// time, and the undo reverts them.
 func TestAnsibleTakesTasks(t *testing.T) {
 	peer.Long(t, "Ansible is large, and slow to start")
 	peer.Need(t, "ansible-playbook", "testparm")
@@ -142,7 +147,7 @@ func TestAnsibleTakesTasks(t *testing.T) {
 		files := export(t, p, "ansible", Options{})
 		for _, word := range []string{"apply", "undo"} {
 			text := string(file(t, files, word+".yml"))
-			if kind == "samba" { // no Samba runs here: what tells it is left out, and all before it stays
+			if kind == "samba" { // no Samba runs here: skip the task that reloads it, and keep those before
 				text, _, _ = strings.Cut(text, "\n- name: \"Check the configuration\"")
 			}
 			put(kind+"-"+word+".yml", text+"\n")

@@ -10,8 +10,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// powershell writes a script and its undo twin, for PowerShell 3 and later. They are idempotent, stop at the first error
-// and know -WhatIf.
+// powershell writes a script and its undo, for PowerShell 3 and later. They are idempotent, stop at the first error and
+// support -WhatIf.
 func powershell(r *Result, p *model.Plan, list []*item, until func(product string) bool) error {
 	var apply, undo []string
 	for _, i := range list {
@@ -27,8 +27,10 @@ func powershell(r *Result, p *model.Plan, list []*item, until func(product strin
 				r.leave(i, "its value before is not known, so there would be no way back")
 				continue
 			}
-			apply = append(apply, fmt.Sprintf("Set-IpcguardPolicy -Name %s -Value %s", psQuote(i.Place.Name), psQuote(i.After.Text)))
-			undo = append(undo, fmt.Sprintf("Set-IpcguardPolicy -Name %s -Value %s", psQuote(i.Place.Name), psQuote(i.Before.Text)))
+			apply = append(apply,
+				fmt.Sprintf("Set-IpcguardPolicy -Name %s -Value %s", psQuote(i.Place.Name), psQuote(i.After.Text)))
+			undo = append(undo,
+				fmt.Sprintf("Set-IpcguardPolicy -Name %s -Value %s", psQuote(i.Place.Name), psQuote(i.Before.Text)))
 		case change.Group:
 			added, withdrawn := i.members()
 			for _, m := range added {
@@ -59,14 +61,17 @@ func powershell(r *Result, p *model.Plan, list []*item, until func(product strin
 	}
 	switch {
 	case until("vista"):
-		r.Notes = append(r.Notes, "the scripts need PowerShell 3, which this release never had: --as reg is the form for it")
+		r.Notes = append(r.Notes,
+			"the scripts need PowerShell 3, which this release never had: --as reg is the form for it")
 	case until("win2008r2"):
-		r.Notes = append(r.Notes, "the scripts need PowerShell 3: here it comes with Windows Management Framework 3.0; --as reg needs nothing")
+		r.Notes = append(r.Notes,
+			"the scripts need PowerShell 3: here it comes with Windows Management Framework 3.0; --as reg needs nothing")
 	}
 	for a, b := 0, len(undo)-1; a < b; a, b = a+1, b-1 {
 		undo[a], undo[b] = undo[b], undo[a]
 	}
-	r.Files = append(r.Files, File{"apply.ps1", psScript(p, "makes the changes of", apply)}, File{"undo.ps1", psScript(p, "takes back the changes of", undo)})
+	r.Files = append(r.Files, File{"apply.ps1", psScript(p, "makes the changes of", apply)},
+		File{"undo.ps1", psScript(p, "takes back the changes of", undo)})
 	return nil
 }
 
@@ -74,7 +79,11 @@ func psScript(p *model.Plan, does string, lines []string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, psHead, does, comment(p.Hash), comment(p.Target))
 	for _, f := range []struct{ word, text string }{
-		{"Set-IpcguardValue", psValue}, {"Remove-IpcguardValue", psRemove}, {"Set-IpcguardPolicy", psPolicy}, {"Set-IpcguardMember", psMember}, {"Set-IpcguardFirewall", psFirewall},
+		{"Set-IpcguardValue", psValue},
+		{"Remove-IpcguardValue", psRemove},
+		{"Set-IpcguardPolicy", psPolicy},
+		{"Set-IpcguardMember", psMember},
+		{"Set-IpcguardFirewall", psFirewall},
 	} {
 		for _, l := range lines {
 			if strings.HasPrefix(l, f.word+" ") {
@@ -87,7 +96,7 @@ func psScript(p *model.Plan, does string, lines []string) []byte {
 	return []byte(strings.ReplaceAll(b.String(), "\n", "\r\n"))
 }
 
-// comment makes a text fit for a line of comment.
+// comment returns a text as one comment line.
 func comment(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
@@ -204,16 +213,18 @@ function Set-IpcguardFirewall {
 }
 `
 
-// below drops the root of a key.
+// below removes the root from a key.
 func below(key string) string {
 	_, rest, _ := strings.Cut(key, `\`)
 	return rest
 }
 
-// scriptTypes are those that .NET writes by their meaning.
-var scriptTypes = []registry.Type{registry.DWord, registry.QWord, registry.MultiSZ, registry.SZ, registry.ExpandSZ, registry.Binary}
+// scriptTypes are the types that .NET writes by their meaning.
+var scriptTypes = []registry.Type{
+	registry.DWord, registry.QWord, registry.MultiSZ, registry.SZ, registry.ExpandSZ, registry.Binary,
+}
 
-// psValue makes a value hold a state.
+// psValue writes a state to a value.
 func (i *item) psValue(s change.State) string {
 	if !s.Present {
 		return fmt.Sprintf("Remove-IpcguardValue -Key %s -Name %s", psQuote(below(i.Place.Key)), psQuote(i.Place.Name))
@@ -226,7 +237,7 @@ func psSet(v registry.Value) string {
 	switch v.Type {
 	case registry.DWord:
 		n, _ := v.DWord()
-		// the API takes a signed number; the bits are the same
+		// the API takes a signed number with the same bits
 		kind, data = "DWord", fmt.Sprintf("([int]%d)", int32(n))
 	case registry.QWord:
 		n, _ := v.QWord()
@@ -251,11 +262,12 @@ func psSet(v registry.Value) string {
 		}
 		kind, data = "Binary", "([byte[]]@("+strings.Join(bytes, ", ")+"))"
 	}
-	return fmt.Sprintf("Set-IpcguardValue -Key %s -Name %s -Kind %s -Data %s", psQuote(below(v.Key)), psQuote(v.Name), kind, data)
+	return fmt.Sprintf("Set-IpcguardValue -Key %s -Name %s -Kind %s -Data %s",
+		psQuote(below(v.Key)), psQuote(v.Name), kind, data)
 }
 
-// psQuote writes a text as an expression that is nothing but this text. Inside single quotes only a quote is special, and
-// PowerShell takes four typographic quotes for one as well; whatever is not plain ASCII is therefore spelt as numbers.
+// psQuote returns an expression whose value is exactly s. Inside single quotes only a quote is special, and PowerShell
+// also accepts four typographic quotes as one; so everything that is not plain ASCII is written as numbers.
 func psQuote(s string) string {
 	plain := true
 	for _, r := range s {

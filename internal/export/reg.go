@@ -5,7 +5,7 @@ import (
 	"ipcguard/internal/format/regfile"
 )
 
-// regFile writes a .reg file and the one that brings back what was there.
+// regFile writes a .reg file and the one that restores the previous state.
 func regFile(r *Result, list []*item) error {
 	apply, undo := &regfile.File{Version: 5}, &regfile.File{Version: 5}
 	for _, i := range list {
@@ -27,7 +27,7 @@ func regFile(r *Result, list []*item) error {
 	return nil
 }
 
-// regOp makes a value hold a state: any type and any bytes can be said.
+// regOp writes a state to a value. A .reg file can express any type and any bytes.
 func (i *item) regOp(s change.State) regfile.Op {
 	if !s.Present {
 		return regfile.Op{Kind: regfile.DeleteValue, Value: i.value(change.State{})}

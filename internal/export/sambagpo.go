@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/format/regpol"
 )
 
-// samba writes the same object in the form that "samba-tool gpo restore" takes: each part as XML, with its bytes beside it,
-// and the names of the extensions.
+// samba writes the same object in the form of "samba-tool gpo restore": each part as XML with its bytes, and the names
+// of the extensions.
 func (g *object) samba(root string) ([]File, error) {
 	var out []File
 	if len(g.pol) > 0 {
@@ -22,7 +22,8 @@ func (g *object) samba(root string) ([]File, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, File{root + "Machine/Registry.pol.SAMBABACKUP", b}, File{root + "Machine/Registry.pol.xml", []byte(text)})
+		out = append(out, File{root + "Machine/Registry.pol.SAMBABACKUP", b},
+			File{root + "Machine/Registry.pol.xml", []byte(text)})
 	}
 	if g.secured {
 		at := root + "Machine/Microsoft/Windows NT/SecEdit/GptTmpl.inf"
@@ -33,7 +34,7 @@ func (g *object) samba(root string) ([]File, error) {
 
 const xmlHead = `<?xml version="1.0" encoding="utf-8"?>`
 
-// polXML is registry.pol as Samba spells it, commands such as **del. as plain names included.
+// polXML returns registry.pol in Samba's XML form, with commands such as **del. as plain names.
 func (g *object) polXML() (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, `%s<PolFile num_entries="%d" signature="PReg" version="1">`, xmlHead, len(g.pol))
@@ -42,7 +43,8 @@ func (g *object) polXML() (string, error) {
 		if i.Kind == regpol.DeleteValue {
 			name, v.Type, v.Data = "**del."+name, registry.SZ, registry.NewText("", "", " ").Data
 		}
-		fmt.Fprintf(&b, `<Entry type="%d" type_name="%s"><Key>%s</Key><ValueName>%s</ValueName>`, v.Type, v.Type, xmlText(v.Key), xmlText(name))
+		fmt.Fprintf(&b, `<Entry type="%d" type_name="%s"><Key>%s</Key><ValueName>%s</ValueName>`,
+			v.Type, v.Type, xmlText(v.Key), xmlText(name))
 		switch v.Type {
 		case registry.DWord:
 			n, err := v.DWord()
@@ -88,13 +90,15 @@ func (g *object) templateXML() string {
 				fmt.Fprintf(&b, "<Parameter><Value>%s</Value></Parameter>", xmlText(l.Key+"="+l.Value))
 			case "Group Membership":
 				group, kind, _ := strings.Cut(l.Key, "__")
-				fmt.Fprintf(&b, `<Parameter><Key member_type="%s" user_id="TRUE">%s</Key>`, xmlText(kind), xmlText(group))
+				fmt.Fprintf(&b, `<Parameter><Key member_type="%s" user_id="TRUE">%s</Key>`,
+					xmlText(kind), xmlText(group))
 				for _, m := range strings.Split(l.Value, ",") {
 					fmt.Fprintf(&b, `<Value user_id="TRUE">%s</Value>`, xmlText(m))
 				}
 				b.WriteString("</Parameter>")
 			default:
-				fmt.Fprintf(&b, "<Parameter><Key>%s</Key><Value>%s</Value></Parameter>", xmlText(l.Key), xmlText(l.Value))
+				fmt.Fprintf(&b, "<Parameter><Key>%s</Key><Value>%s</Value></Parameter>",
+					xmlText(l.Key), xmlText(l.Value))
 			}
 		}
 		b.WriteString("</Section>")

@@ -11,16 +11,16 @@ import (
 	"ipcguard/internal/format/smbconf"
 )
 
-// ErrSource says that the smb.conf to edit is missing.
+// ErrSource says that the smb.conf to edit was not given.
 var ErrSource = errors.New("export: which smb.conf to edit was not said")
 
-// ErrOther says that a file is not the one that the plan was made from.
+// ErrOther says that a file is not the one from which the plan was made.
 var ErrOther = errors.New("export: this smb.conf is not the one that the plan was made from")
 
-// maxConfig bounds a file that is read, as smbconf itself does.
+// maxConfig bounds a file that is read, like package smbconf.
 const maxConfig = 16 << 20
 
-// sambaConf edits a copy of smb.conf in memory, every other byte kept, and writes it with the difference in both
+// sambaConf edits a copy of smb.conf in memory, keeps all other bytes, and writes it with the differences in both
 // directions. The original is the undo.
 func sambaConf(r *Result, list []*item, o Options) error {
 	if o.Source == "" {
@@ -44,7 +44,12 @@ func sambaConf(r *Result, list []*item, o Options) error {
 		if err := i.same(c); err != nil {
 			return err
 		}
-		changes = append(changes, smbconf.Assign{Section: i.Place.Key, Name: i.Place.Name, Value: i.After.Text, Remove: !i.After.Present})
+		changes = append(changes, smbconf.Assign{
+			Section: i.Place.Key,
+			Name:    i.Place.Name,
+			Value:   i.After.Text,
+			Remove:  !i.After.Present,
+		})
 	}
 	if changes == nil {
 		return nil
@@ -59,10 +64,12 @@ func sambaConf(r *Result, list []*item, o Options) error {
 		File{"apply.diff", diff.Unified(name, original, after)}, File{"undo.diff", diff.Unified(name, after, original)},
 	)
 	if so.Ksmbd {
-		r.Notes = append(r.Notes, "after copying it: ksmbd.control --reload for what stands in a share; what stands in [global] takes a restart of ksmbd")
+		r.Notes = append(r.Notes,
+			"after copying it: ksmbd.control --reload for what stands in a share; what stands in [global] takes a restart of ksmbd")
 		return nil
 	}
-	r.Notes = append(r.Notes, "after copying it: testparm -s, smbcontrol smbd reload-config, a HUP for the rpcd_* workers, smbcontrol smbd close-share 'IPC$'")
+	r.Notes = append(r.Notes,
+		"after copying it: testparm -s, smbcontrol smbd reload-config, a HUP for the rpcd_* workers, smbcontrol smbd close-share 'IPC$'")
 	return nil
 }
 
@@ -77,7 +84,7 @@ func fromDisk(name string) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// same checks that the parameter is in the file what it was when the plan was made.
+// same checks that the parameter in the file is unchanged since the plan was made.
 func (i *item) same(c *smbconf.Config) error {
 	if c.Section(i.Place.Key) == nil && i.OfShare() {
 		return fmt.Errorf("%w: it has no share %s", ErrOther, i.Place.Key)

@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// checkedCache walks a credential cache and holds every length and count against the bytes that are there. The library
-// believes them: a file of a few bytes would take all the memory. It also reads the header in a way of its own, so the
-// cache comes back without one.
+// checkedCache walks a credential cache and checks every length and count against the remaining bytes. The library
+// trusts them: a file of a few bytes would exhaust the memory. The library also parses the header incorrectly, so the
+// result has none.
 //
 //	05 04 · header: length (2), fields        version 3 has no header
 //	principal                                 name type (4), components (4), realm, each component; lengths are 4 bytes
@@ -44,7 +44,7 @@ func checkedCache(b []byte) ([]byte, error) {
 	return b, w.err
 }
 
-// cacheWalk is what is left of a cache.
+// cacheWalk is the unread part of a cache.
 type cacheWalk struct {
 	b   []byte
 	err error

@@ -27,7 +27,7 @@ const (
 	checksumFlags = 0x02 | 0x04 | 0x08 | 0x10 | 0x20 // mutual, replay, sequence, confidentiality, integrity
 )
 
-// Client is one logon at one service. It serves one logon and is not safe for concurrent use.
+// Client is one logon to one service. It is not safe for concurrent use.
 type Client struct {
 	credentials *Credentials
 	service     string
@@ -38,24 +38,24 @@ type Client struct {
 	started, done bool
 }
 
-// Client prepares a logon at a service, such as cifs/server.example.
+// Client prepares a logon to a service, such as cifs/server.example.
 func (c *Credentials) Client(service string) *Client {
 	return &Client{credentials: c, service: service}
 }
 
-// String names the principal and nothing that is secret.
+// String returns the principal and no secret.
 func (c *Client) String() string { return c.credentials.String() }
 
-// GoString is String, so that no way of printing shows a key.
+// GoString returns String, so that no format verb shows a key.
 func (c *Client) GoString() string { return c.String() }
 
-// Mechanism is Kerberos.
+// Mechanism returns the Kerberos OID.
 func (c *Client) Mechanism() asn1.ObjectIdentifier { return spnego.OIDKerberos }
 
 var errOrder = errors.New("kerberos: tokens out of order")
 
-// Start fetches the ticket, from the cache or from the realm, and returns the AP-REQ. The library cannot be interrupted;
-// it gives up on a silent server after five seconds.
+// Start gets the ticket, from the cache or from the realm, and returns the AP-REQ. The library cannot be cancelled; it
+// times out after five seconds without a response.
 func (c *Client) Start(ctx context.Context) (token []byte, err error) {
 	defer guard(&err)
 	if c.started {
@@ -99,7 +99,7 @@ func (c *Client) Start(ctx context.Context) (token []byte, err error) {
 	return spnego.Frame(spnego.OIDKerberos, append(binary.BigEndian.AppendUint16(nil, tokenRequest), b...)), nil
 }
 
-// Next checks the AP-REP. There is nothing to answer.
+// Next checks the AP-REP. It returns no token.
 func (c *Client) Next(_ context.Context, token []byte) (_ []byte, err error) {
 	defer guard(&err)
 	if !c.started || c.done {
@@ -126,7 +126,7 @@ func (c *Client) Next(_ context.Context, token []byte) (_ []byte, err error) {
 	}
 }
 
-// reply proves that the service read our authenticator, and takes its key. See RFC 4120 3.2.4.
+// reply verifies that the service decrypted our authenticator, and stores its key. See RFC 4120 3.2.4.
 func (c *Client) reply(b []byte) error {
 	var r messages.APRep
 	if err := r.Unmarshal(b); err != nil {
@@ -150,7 +150,7 @@ func (c *Client) reply(b []byte) error {
 	return nil
 }
 
-// SessionKey is the key of the session, 16 bytes or 32; nil before the service has proved itself.
+// SessionKey returns the session key, 16 or 32 bytes; nil before the service is authenticated.
 func (c *Client) SessionKey() []byte {
 	if !c.done {
 		return nil
@@ -158,12 +158,16 @@ func (c *Client) SessionKey() []byte {
 	return c.sessionKey.KeyValue
 }
 
-// MIC signs the list of mechanisms for SPNEGO; nil before the service has proved itself.
+// MIC signs the mechanism list for SPNEGO; nil before the service is authenticated.
 func (c *Client) MIC(mechTypes []byte) []byte {
 	if !c.done {
 		return nil
 	}
-	m := gssapi.MICToken{Flags: gssapi.MICTokenFlagAcceptorSubkey, SndSeqNum: uint64(c.authenticator.SeqNumber), Payload: mechTypes}
+	m := gssapi.MICToken{
+		Flags:     gssapi.MICTokenFlagAcceptorSubkey,
+		SndSeqNum: uint64(c.authenticator.SeqNumber),
+		Payload:   mechTypes,
+	}
 	if err := m.SetChecksum(c.sessionKey, keyusage.GSSAPI_INITIATOR_SIGN); err != nil {
 		return nil
 	}
@@ -174,7 +178,7 @@ func (c *Client) MIC(mechTypes []byte) []byte {
 	return b
 }
 
-// VerifyMIC checks the service's signature of the list of mechanisms.
+// VerifyMIC checks the service's signature of the mechanism list.
 func (c *Client) VerifyMIC(mechTypes, mic []byte) (err error) {
 	defer guard(&err)
 	if !c.done {

@@ -14,19 +14,19 @@ import (
 	"github.com/jcmturner/gokrb5/v8/keytab"
 )
 
-// Credentials are somebody's tickets or key. They serve any number of logons at once.
+// Credentials are the tickets or the key of a principal. They can be used for any number of logons at once.
 type Credentials struct {
 	client *client.Client
 	name   string
 }
 
-// String is the principal.
+// String returns the principal.
 func (c *Credentials) String() string { return c.name }
 
-// GoString is String, so that no way of printing shows a key.
+// GoString returns String, so that no format verb shows a key.
 func (c *Credentials) GoString() string { return c.name }
 
-// CacheName is the credential cache that the environment names, or the usual one. See krb5.conf(5).
+// CacheName returns the credential cache named by the environment, or the default one. See krb5.conf(5).
 func CacheName() string {
 	if name := os.Getenv("KRB5CCNAME"); name != "" {
 		return name
@@ -34,7 +34,7 @@ func CacheName() string {
 	return "/tmp/krb5cc_" + strconv.Itoa(os.Getuid())
 }
 
-// configuration reads krb5.conf; one that is not there leaves the realm's servers to DNS.
+// configuration reads krb5.conf; without one, DNS gives the realm's servers.
 func configuration() (*config.Config, error) {
 	name := os.Getenv("KRB5_CONFIG")
 	if name == "" && runtime.GOOS != "windows" {
@@ -43,7 +43,7 @@ func configuration() (*config.Config, error) {
 	cfg, err := config.Load(name)
 	var unsupported config.UnsupportedDirective
 	if errors.As(err, &unsupported) {
-		err = nil // a directive that this library leaves alone, such as an include
+		err = nil // a directive that this library does not support, such as an include
 	}
 	if errors.Is(err, os.ErrNotExist) || name == "" {
 		cfg, err = config.New(), nil
@@ -55,7 +55,7 @@ func configuration() (*config.Config, error) {
 	return cfg, nil
 }
 
-// FromCache reads a credential cache: a path, or FILE: and a path.
+// FromCache reads a credential cache, given as a path or as FILE: and a path.
 func FromCache(name string) (_ *Credentials, err error) {
 	defer guard(&err)
 	path, _ := strings.CutPrefix(name, "FILE:")
@@ -73,7 +73,7 @@ func FromCache(name string) (_ *Credentials, err error) {
 	return fromCache(b, cfg)
 }
 
-// maxCache bounds a credential cache: a ticket has 64 KiB at most, and a user some dozens.
+// maxCache bounds a credential cache: a ticket has at most 64 KiB, and a user some dozens.
 const maxCache = 16 << 20
 
 func readCache(path string) ([]byte, error) {
@@ -106,7 +106,7 @@ func fromCache(b []byte, cfg *config.Config) (_ *Credentials, err error) {
 // maxKeytab bounds a keytab: one with thousands of entries fits.
 const maxKeytab = 1 << 20
 
-// FromKeytab takes the key of a principal, user@REALM, from the contents of a keytab file, and fetches its first ticket.
+// FromKeytab reads the key of a principal, user@REALM, from the contents of a keytab file, and gets its first ticket.
 func FromKeytab(b []byte, principal string) (_ *Credentials, err error) {
 	defer guard(&err)
 	if len(b) > maxKeytab {
@@ -140,7 +140,7 @@ func readKeytab(b []byte) (_ *keytab.Keytab, err error) {
 	return kt, nil
 }
 
-// FromPassword fetches the first ticket of a principal, user@REALM, with its password.
+// FromPassword gets the first ticket of a principal, user@REALM, with its password.
 func FromPassword(user, realm, password string) (_ *Credentials, err error) {
 	defer guard(&err)
 	cfg, err := configuration()
@@ -154,7 +154,7 @@ func FromPassword(user, realm, password string) (_ *Credentials, err error) {
 	return &Credentials{cl, user + "@" + strings.ToUpper(realm)}, nil
 }
 
-// Close forgets tickets and keys.
+// Close discards tickets and keys.
 func (c *Credentials) Close() { c.client.Destroy() }
 
 // guard turns a panic of the library on malformed bytes into an error.

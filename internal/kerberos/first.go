@@ -9,15 +9,15 @@ import (
 	"ipcguard/internal/ntlm"
 )
 
-// First is a logon that takes Kerberos where there is a ticket, and NTLM where there is none. Like both it serves one
-// logon. A wrong password ends it: a second try in the other protocol would count against the account once more.
+// First is a logon that uses Kerberos if a ticket is available, and NTLM otherwise. It can be used once. A wrong
+// password ends it: a second attempt with the other protocol would count against the account again.
 type First struct {
 	mechanism
 	ticket func(context.Context) (*Client, error)
 	ntlm   *ntlm.Client
 }
 
-// mechanism is what *Client and *ntlm.Client have in common.
+// mechanism is the common interface of *Client and *ntlm.Client.
 type mechanism interface {
 	Mechanism() asn1.ObjectIdentifier
 	Start(ctx context.Context) ([]byte, error)
@@ -27,12 +27,12 @@ type mechanism interface {
 	VerifyMIC(mechTypes, mic []byte) error
 }
 
-// NewFirst prepares a logon with the ticket that the function gets, or else with NTLM.
+// NewFirst prepares a logon with the ticket that the function returns, or else with NTLM.
 func NewFirst(ticket func(context.Context) (*Client, error), second *ntlm.Client) *First {
 	return &First{mechanism: second, ticket: ticket, ntlm: second}
 }
 
-// Start makes the first token and settles which of the two it is.
+// Start chooses the mechanism and returns the first token.
 func (f *First) Start(ctx context.Context) ([]byte, error) {
 	c, err := f.ticket(ctx)
 	if err == nil {
@@ -48,33 +48,35 @@ func (f *First) Start(ctx context.Context) ([]byte, error) {
 	return f.ntlm.Start(ctx)
 }
 
-// refused are the answers of a realm's server that speak of the account itself. The library hands them on as text alone.
+// refused are the error codes of a realm's server about the account itself. The library returns them only as text.
 var refused = []string{"KDC_ERR_PREAUTH_FAILED", "KDC_ERR_CLIENT_REVOKED", "KDC_ERR_KEY_EXPIRED"}
 
-// wrongPassword tells whether the realm's server knows the account and refuses its password, or the account.
+// wrongPassword reports whether the realm's server knows the account and refuses its password, or the account.
 func wrongPassword(err error) bool {
-	return err != nil && slices.ContainsFunc(refused, func(word string) bool { return strings.Contains(err.Error(), word) })
+	return err != nil && slices.ContainsFunc(refused, func(word string) bool {
+		return strings.Contains(err.Error(), word)
+	})
 }
 
-// Bound tells whether the answer is NTLM's, and is given only to a server that can be held to it.
+// Bound reports whether the response is NTLM's and bound to the server.
 func (f *First) Bound() bool { return f.mechanism == mechanism(f.ntlm) && f.ntlm.Bound() }
 
-// Expect is ntlm.Client's.
+// Expect calls the method of ntlm.Client.
 func (f *First) Expect(serverName string) { f.ntlm.Expect(serverName) }
 
-// Challenge is what the server said about itself in NTLM, nil where Kerberos was spoken.
+// Challenge returns what the server said about itself in NTLM, nil if Kerberos was used.
 func (f *First) Challenge() *ntlm.Challenge { return f.ntlm.Challenge() }
 
-// GuestSessionKey is the key where a server took an NTLM logon for a guest's.
+// GuestSessionKey returns the session key for an NTLM logon that the server treats as guest.
 func (f *First) GuestSessionKey() []byte { return f.ntlm.GuestSessionKey() }
 
-// Legacy answers a server without extended security, which knows no Kerberos.
+// Legacy answers a server without extended security, which does not support Kerberos.
 func (f *First) Legacy(challenge [8]byte, targetName string) (account, domain string, lm, nt []byte, err error) {
 	return f.ntlm.Legacy(challenge, targetName)
 }
 
-// String names the account and nothing that is secret.
+// String returns the account and no secret.
 func (f *First) String() string { return f.ntlm.String() }
 
-// GoString is String, so that no way of printing shows a key.
+// GoString returns String, so that no format verb shows a key.
 func (f *First) GoString() string { return f.String() }

@@ -21,8 +21,8 @@ import (
 	"ipcguard/internal/ntlm/spnego"
 )
 
-// The library panics on some malformed bytes; what stands here is that nothing passes this package, and that no length in
-// a file makes it take memory that the file does not have.
+// The library panics on some malformed input. These tests check that no panic leaves this package, and that no length
+// in a file makes it allocate more memory than the file has bytes.
 
 func FuzzCache(f *testing.F) {
 	header := "\x05\x04\x00\x0c\x00\x01\x00\x08\xff\xff\xff\xff\x00\x00\x00\x00"
@@ -48,7 +48,7 @@ func FuzzKeytab(f *testing.F) {
 	})
 }
 
-// FuzzReply answers a request with any token, and with any text that was encrypted with the key of the ticket.
+// FuzzReply answers a request with any token, and with any text encrypted with the ticket's key.
 func FuzzReply(f *testing.F) {
 	key := types.EncryptionKey{KeyType: etypeID.AES128_CTS_HMAC_SHA1_96, KeyValue: []byte("0123456789abcdef")}
 	at := time.Unix(1_700_000_000, 0).UTC()
@@ -79,11 +79,11 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
-// sealedReply is an AP-REP with any text inside.
+// sealedReply returns an AP-REP with any content.
 func sealedReply(t *testing.T, key types.EncryptionKey, plain []byte) []byte {
 	sealed, err := crypto.GetEncryptedData(plain, key, keyusage.AP_REP_ENCPART, 0)
 	if err != nil {
-		t.Skip(err) // the library does not encrypt it
+		t.Skip(err) // the library cannot encrypt it
 	}
 	b, err := asn1.Marshal(messages.APRep{PVNO: 5, MsgType: 15, EncPart: sealed})
 	if err != nil {
@@ -93,7 +93,7 @@ func sealedReply(t *testing.T, key types.EncryptionKey, plain []byte) []byte {
 	return spnego.Frame(spnego.OIDKerberos, append(binary.BigEndian.AppendUint16(nil, tokenReply), b...))
 }
 
-// TestCacheCounts refuses a cache whose credential announces two thousand million addresses.
+// TestCacheCounts refuses a cache with a credential that claims two thousand million addresses.
 func TestCacheCounts(t *testing.T) {
 	principal := "\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x03LAB\x00\x00\x00\x04anna"
 	credential := principal + principal + "\x00\x17\x00\x00\x00\x01k" + strings.Repeat("\x00", 21)
@@ -107,7 +107,7 @@ func TestCacheCounts(t *testing.T) {
 	}
 }
 
-// TestLargeCache refuses a cache that is none, before it is read.
+// TestLargeCache refuses a file that is too large for a cache before reading it.
 func TestLargeCache(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache")
 	if err := os.WriteFile(path, make([]byte, maxCache+1), 0o600); err != nil {

@@ -2,7 +2,7 @@ package ntlm
 
 import "encoding/binary"
 
-// Sizes of the fixed part of AUTHENTICATE_MESSAGE: names alone, with key and flags, with the version, with the MIC.
+// Sizes of the fixed part of AUTHENTICATE_MESSAGE: only names, with key and flags, with the version, with the MIC.
 const (
 	authenticateHeaderShort   = 52
 	authenticateHeaderFlags   = 64
@@ -10,7 +10,7 @@ const (
 	authenticateHeaderMIC     = 88
 )
 
-// Authenticate ends a logon: who the client says it is, and the proof.
+// Authenticate is the last message of a logon: who the client claims to be, and the proof.
 //
 // See [MS-NLMP] 2.2.1.3.
 type Authenticate struct {
@@ -23,8 +23,8 @@ type Authenticate struct {
 	Flags                     Flags
 	Version                   Version
 	MIC                       [16]byte
-	// HeaderLen is the size of the fixed part: 52 (no key and no flags), 64, 72 (version) or 88 (version and MIC);
-	// 0 stands for 88 when it is written. 88 means that there is room for a MIC, not that it holds one; see HasMIC.
+	// HeaderLen is the size of the fixed part: 52 (no key and no flags), 64, 72 (version) or 88 (version and MIC); 0
+	// means 88 when it is written. 88 means that there is room for a MIC, not that there is one; see HasMIC.
 	HeaderLen int
 
 	placing *placing
@@ -61,7 +61,7 @@ func ParseAuthenticate(b []byte) (*Authenticate, error) {
 		}
 	}
 	if l.lowest < authenticateHeaderFlags {
-		// NT 4 and older: no flags were agreed on; such clients write Unicode names.
+		// NT 4 and older negotiate no flags; such clients write Unicode names.
 		m.HeaderLen, m.Flags = authenticateHeaderShort, NegotiateUnicode|NegotiateNTLM
 		l.fields = 5
 		m.placing = l.place()
@@ -83,7 +83,7 @@ func ParseAuthenticate(b []byte) (*Authenticate, error) {
 	return m, nil
 }
 
-// Append writes the message. It fails when a field is longer than 65535 bytes.
+// Append writes the message. It fails if a field is longer than 65535 bytes.
 func (m *Authenticate) Append(b []byte) ([]byte, error) {
 	header := m.HeaderLen
 	switch header {
@@ -94,7 +94,10 @@ func (m *Authenticate) Append(b []byte) ([]byte, error) {
 		return nil, malformed("no AUTHENTICATE has a fixed part of %d bytes", header)
 	}
 	w := newWriter(b, TypeAuthenticate, header)
-	data := [][]byte{m.LmChallengeResponse, m.NtChallengeResponse, m.DomainName, m.UserName, m.Workstation, m.EncryptedRandomSessionKey}
+	data := [][]byte{
+		m.LmChallengeResponse, m.NtChallengeResponse, m.DomainName, m.UserName, m.Workstation,
+		m.EncryptedRandomSessionKey,
+	}
 	place := m.placing
 	if place == nil {
 		place = &placing{order: authenticateOrder}
@@ -112,23 +115,23 @@ func (m *Authenticate) Append(b []byte) ([]byte, error) {
 	return w.b, w.fields(place, authenticateFields, data)
 }
 
-// Domain is the domain name as a string.
+// Domain returns the domain name as a string.
 func (m *Authenticate) Domain() string { return DecodeText(m.DomainName, m.Flags) }
 
-// User is the user name as a string.
+// User returns the user name as a string.
 func (m *Authenticate) User() string { return DecodeText(m.UserName, m.Flags) }
 
-// Host is the workstation name as a string.
+// Host returns the workstation name as a string.
 func (m *Authenticate) Host() string { return DecodeText(m.Workstation, m.Flags) }
 
-// Response reads the NT response as NTLMv2; ok is false for NTLMv1, for none, and for one that cannot be read.
+// Response parses the NT response as NTLMv2; ok is false for NTLMv1, a missing and an invalid response.
 func (m *Authenticate) Response() (r *V2Response, ok bool) {
 	r, err := ParseV2Response(m.NtChallengeResponse)
 	return r, err == nil
 }
 
-// HasMIC tells whether the client says that the MIC field holds a message integrity code: bit 2 of MsvAvFlags in the
-// NTLMv2 response. See [MS-NLMP] 3.2.5.1.2.
+// HasMIC reports whether the client says that the MIC field contains a message integrity code: bit 2 of MsvAvFlags in
+// the NTLMv2 response. See [MS-NLMP] 3.2.5.1.2.
 func (m *Authenticate) HasMIC() bool {
 	if m.HeaderLen != authenticateHeaderMIC {
 		return false
@@ -137,18 +140,18 @@ func (m *Authenticate) HasMIC() bool {
 	return ok && r.Pairs.Flags()&AvFlagMIC != 0
 }
 
-// Class is what an AUTHENTICATE message alone says about the caller. The server's answer may still turn it into guest.
+// Class is what an AUTHENTICATE message says about the caller. The server may still make it a guest.
 type Class uint8
 
 // The classes.
 const (
-	ClassUser      Class = iota // a name or a response is there
+	ClassUser      Class = iota // it has a name or a response
 	ClassAnonymous              // a null session
 )
 
 // Classify applies the rule of [MS-NLMP] 3.2.5.1.2: a null session has no user name, no NT response, and an LM response
-// that is empty or one byte. The flag NEGOTIATE_ANONYMOUS plays no part: clients in the field leave it out. An empty
-// name alone is not enough either: with a response behind it the server decides, and may answer "guest".
+// of zero or one byte. The flag NEGOTIATE_ANONYMOUS does not count: some clients omit it. An empty name is not
+// sufficient: with a response the server decides, and may answer "guest".
 func Classify(m *Authenticate) Class {
 	if len(m.UserName) == 0 && len(m.NtChallengeResponse) == 0 && len(m.LmChallengeResponse) <= 1 {
 		return ClassAnonymous

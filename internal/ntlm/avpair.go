@@ -4,10 +4,10 @@ import (
 	"encoding/binary"
 )
 
-// AvID names an attribute. See [MS-NLMP] 2.2.2.1.
+// AvID identifies an attribute. See [MS-NLMP] 2.2.2.1.
 type AvID uint16
 
-// The attributes, named as the specification names them without the Msv prefix.
+// The attributes, named as in the specification without the Msv prefix.
 const (
 	AvEOL             AvID = 0
 	AvNbComputerName  AvID = 1
@@ -27,10 +27,10 @@ const (
 	AvFlagConstrained  uint32 = 1
 	AvFlagMIC          uint32 = 2
 	AvFlagUntrustedSPN uint32 = 4
-	maxAVPairs                = 64 // eleven are defined; each takes four bytes at least of a 16-bit length
+	maxAVPairs                = 64 // eleven are defined; each takes at least four bytes of a 16-bit length
 )
 
-// AVPair is one attribute; Value is raw, text in it is UTF-16LE.
+// AVPair is one attribute; Value is raw, and text in it is UTF-16LE.
 //
 // See [MS-NLMP] 2.2.2.1.
 type AVPair struct {
@@ -38,11 +38,11 @@ type AVPair struct {
 	Value []byte
 }
 
-// AVPairs are the attributes in the order in which they were sent, without the end mark.
+// AVPairs are the attributes in the order sent, without the end mark.
 type AVPairs []AVPair
 
-// ParseAVPairs reads attributes up to the end mark; values alias b. What follows the end mark is not read. An empty b
-// holds no attributes, which NT 4 sends.
+// ParseAVPairs parses attributes up to the end mark; values alias b. It ignores what follows. An empty b has no
+// attributes; NT 4 sends that.
 func ParseAVPairs(b []byte) (AVPairs, error) {
 	pairs, _, err := parseAVPairs(b)
 	return pairs, err
@@ -73,7 +73,7 @@ func parseAVPairs(b []byte) (AVPairs, []byte, error) {
 	}
 }
 
-// Append writes the attributes and the end mark. Values longer than 65535 bytes are cut.
+// Append writes the attributes and the end mark. Values longer than 65535 bytes are truncated.
 func (p AVPairs) Append(b []byte) []byte {
 	for _, a := range p {
 		v := a.Value
@@ -87,7 +87,7 @@ func (p AVPairs) Append(b []byte) []byte {
 	return append(b, 0, 0, 0, 0)
 }
 
-// Get is the value of the first attribute with this id, nil when there is none.
+// Get returns the value of the first attribute with this id, nil if there is none.
 func (p AVPairs) Get(id AvID) []byte {
 	for _, a := range p {
 		if a.ID == id {
@@ -97,7 +97,7 @@ func (p AVPairs) Get(id AvID) []byte {
 	return nil
 }
 
-// Has tells whether an attribute is there, be it empty.
+// Has reports whether an attribute is present, even if it is empty.
 func (p AVPairs) Has(id AvID) bool {
 	for _, a := range p {
 		if a.ID == id {
@@ -107,10 +107,10 @@ func (p AVPairs) Has(id AvID) bool {
 	return false
 }
 
-// Text is the value as a string.
+// Text returns the value as a string.
 func (p AVPairs) Text(id AvID) string { return decodeUTF16(p.Get(id)) }
 
-// Flags is the value of MsvAvFlags, 0 when there is none.
+// Flags returns the value of MsvAvFlags, 0 if there is none.
 func (p AVPairs) Flags() uint32 {
 	if v := p.Get(AvFlags); len(v) == 4 {
 		return binary.LittleEndian.Uint32(v)
@@ -118,7 +118,7 @@ func (p AVPairs) Flags() uint32 {
 	return 0
 }
 
-// with sets an attribute in place, or adds it at the end.
+// with sets an attribute in place, or appends it.
 func (p AVPairs) with(id AvID, value []byte) AVPairs {
 	for i, a := range p {
 		if a.ID == id {

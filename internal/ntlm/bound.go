@@ -5,25 +5,25 @@ import (
 	"strings"
 )
 
-// WithheldError says that no answer was given: the server has no proof that the client means it, and has learned
-// nothing from which one could be made.
+// WithheldError says that no response was sent: the server did not prove that the client means it, and has learned
+// nothing that could serve as a proof elsewhere.
 type WithheldError struct{ Reason string }
 
-// Error is one line.
+// Error implements error.
 func (e *WithheldError) Error() string { return "ntlm: no answer was given: " + e.Reason }
 
-// Bound tells whether the answer is given only to a server that can be held to it: see Options.Bound.
+// Bound reports whether the response is bound to the server: see Options.Bound.
 func (c *Client) Bound() bool { return c.options.Bound && !c.anonymous && !c.options.V1 }
 
-// Expect holds a client that is Bound and was given no ServerName to one that the server has named before, in another
-// logon: a host whose name changes with who asks is not answered.
+// Expect requires the server name of an earlier logon from a client that is Bound and has no ServerName: a host whose
+// name changes between logons gets no response.
 func (c *Client) Expect(serverName string) {
 	if c.options.ServerName == "" {
 		c.options.ServerName = serverName
 	}
 }
 
-// hold decides whether a challenge may be answered by a client that is Bound.
+// hold decides whether a Bound client may answer a challenge.
 func (c *Client) hold(ch *Challenge) error {
 	if !c.Bound() {
 		return nil
@@ -41,21 +41,21 @@ func (c *Client) hold(ch *Challenge) error {
 	return nil
 }
 
-// called is the name that a challenge gives its server.
+// called returns the server's name in a challenge.
 func (t Target) called() string {
 	for _, name := range []string{t.DNSComputer, t.NetBIOSComputer, t.Name} {
 		if name != "" {
-			return fmt.Sprintf("%q", name) // it is the peer's text
+			return fmt.Sprintf("%q", name) // the peer's text
 		}
 	}
 	return "nothing"
 }
 
-// netBIOSLen is how much of a host's name its NetBIOS name keeps.
+// netBIOSLen is the length of a NetBIOS name, to which host names are truncated.
 const netBIOSLen = 15
 
-// SameHost tells whether a server that calls itself by these names may be the host that is meant by name. A name without
-// a domain matches in every domain; two domains must be the same.
+// SameHost reports whether a server with these names may be the host called name. A name without a domain matches in
+// every domain; two domains must be equal.
 func SameHost(name, dns, netBIOS string) bool {
 	host, domain, _ := strings.Cut(strings.TrimSuffix(name, "."), ".")
 	h, d, _ := strings.Cut(strings.TrimSuffix(dns, "."), ".")

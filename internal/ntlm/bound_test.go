@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A client that is bound answers no challenge that its answer could not be tied to, and says why.
+// A bound client answers no challenge to which its response cannot be bound, and says why.
 func TestBound(t *testing.T) {
 	named := Options{Bound: true, TargetName: "cifs/srv1", ServerName: "srv1.lab.example"}
 	old := testServer()
@@ -18,16 +18,24 @@ func TestBound(t *testing.T) {
 		options Options
 		server  *Server
 		change  func(*Challenge)
-		want    string // of the reason; empty is an answer
+		want    string // the reason; empty is a response
 	}{
 		{"the server that is meant", named, testServer(), nil, ""},
 		{"nobody knows its name", Options{Bound: true, TargetName: "cifs/10.0.0.1"}, testServer(), nil, ""},
 		{"without a timestamp the answer has a MIC all the same", named, old, nil, ""},
-		{"another server", Options{Bound: true, ServerName: "files.lab.example"}, testServer(), nil, `calls itself "srv1.lab.example", not files.lab.example`},
+		{
+			"another server",
+			Options{Bound: true, ServerName: "files.lab.example"},
+			testServer(),
+			nil,
+			`calls itself "srv1.lab.example", not files.lab.example`,
+		},
 		{"another domain", Options{Bound: true, ServerName: "srv1.other.example"}, testServer(), nil, "calls itself"},
 		{"no names at all", named, testServer(), func(c *Challenge) { c.TargetInfo = nil }, "names no server"},
 		{"no signing", named, testServer(), func(c *Challenge) { c.Flags &^= NegotiateSign }, "does not offer signing"},
-		{"no extended security", named, testServer(), func(c *Challenge) { c.Flags &^= NegotiateExtendedSecurity }, "does not offer signing"},
+		{"no extended security", named, testServer(), func(c *Challenge) {
+			c.Flags &^= NegotiateExtendedSecurity
+		}, "does not offer signing"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := NewUser("alice", "LAB", password, tc.options)
@@ -84,7 +92,8 @@ func TestBound(t *testing.T) {
 
 func TestBoundLegacy(t *testing.T) {
 	var withheld *WithheldError
-	if _, _, _, _, err := NewUser("alice", "", password, Options{Bound: true}).Legacy([8]byte{1}, "LAB"); !errors.As(err, &withheld) {
+	if _, _, _, _, err := NewUser("alice", "", password, Options{Bound: true}).Legacy([8]byte{1},
+		"LAB"); !errors.As(err, &withheld) {
 		t.Errorf("an answer to a bare challenge: %v", err)
 	}
 	if _, _, _, _, err := NewAnonymous(Options{Bound: true}).Legacy([8]byte{1}, "LAB"); err != nil {
@@ -102,7 +111,7 @@ func TestSameHost(t *testing.T) {
 		{"fs1.corp.example.", "fs1.corp.example", "", true},
 		{"fs1.corp.example", "fs1", "FS1", true},
 		{"fs1.corp.example", "", "FS1", true},
-		{"labhost", "build7", "LABHOST", true}, // Samba with a netbios name of its own
+		{"labhost", "build7", "LABHOST", true}, // Samba with a separate netbios name
 		{"averyveryverylongname", "", "AVERYVERYVERYLO", true},
 		{"fs1.corp.example", "fs1.evil.example", "FS1", false},
 		{"fs1", "dc1.corp.example", "DC1", false},

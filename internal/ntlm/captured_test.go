@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// captured is what stands behind each NTLMSSP signature in the shared captures: seeds for fuzzing, cut roughly. The
-// messages themselves are tested beside smb1, where frames are put together.
+// captured returns the bytes after each NTLMSSP signature in the shared captures, roughly cut: seeds for fuzzing. The
+// messages themselves are tested in smb1, where frames are reassembled.
 func captured(tb testing.TB) [][]byte {
 	tb.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "..", "..", "shared", "captures", "*", "*.pcap"))

@@ -2,24 +2,24 @@ package ntlm
 
 import "encoding/binary"
 
-// Sizes of the fixed part of CHALLENGE_MESSAGE: as of NT 4, with target information, with the version.
+// Sizes of the fixed part of CHALLENGE_MESSAGE: NT 4, with target information, with the version.
 const (
 	challengeHeaderShort   = 32
 	challengeHeaderInfo    = 48
 	challengeHeaderVersion = 56
 )
 
-// Challenge is the server's answer to NEGOTIATE, and tells anybody who asks what the server is called.
+// Challenge is the server's response to NEGOTIATE. It tells any client the server's names.
 //
 // See [MS-NLMP] 2.2.1.2.
 type Challenge struct {
 	Flags           Flags
 	ServerChallenge [8]byte
 	Reserved        [8]byte
-	TargetName      []byte // in the character set that Flags chose
+	TargetName      []byte // in the character set that Flags select
 	TargetInfo      []byte // AV pairs; see ParseAVPairs
 	Version         Version
-	// HeaderLen is the size of the fixed part: 32, 48 or 56; 0 stands for 56 when it is written.
+	// HeaderLen is the size of the fixed part: 32, 48 or 56; 0 means 56 when it is written.
 	HeaderLen int
 
 	placing *placing
@@ -56,7 +56,7 @@ func ParseChallenge(b []byte) (*Challenge, error) {
 	return m, nil
 }
 
-// Append writes the message. It fails when a field is longer than 65535 bytes.
+// Append writes the message. It fails if a field is longer than 65535 bytes.
 func (m *Challenge) Append(b []byte) ([]byte, error) {
 	header := m.HeaderLen
 	switch header {
@@ -83,9 +83,9 @@ func (m *Challenge) Append(b []byte) ([]byte, error) {
 	return w.b, w.fields(place, challengeFields, [][]byte{m.TargetName, m.TargetInfo})
 }
 
-// Target is what a challenge says about its server, all in plain strings; what was not sent is empty.
+// Target is what a challenge says about its server as plain strings; what was not sent is empty.
 type Target struct {
-	Name            string // TargetName: the domain, or the server itself where it is in none
+	Name            string // TargetName: the domain, or the server itself if it is in none
 	NetBIOSComputer string
 	NetBIOSDomain   string
 	DNSComputer     string
@@ -96,7 +96,7 @@ type Target struct {
 	HasVersion      bool
 }
 
-// Target gathers the names of the server. A target information that cannot be read is left out.
+// Target returns the names of the server. It ignores target information that cannot be parsed.
 func (m *Challenge) Target() Target {
 	t := Target{
 		Name:       DecodeText(m.TargetName, m.Flags),

@@ -10,33 +10,34 @@ import (
 	"time"
 )
 
-// OID is the object identifier of NTLMSSP among the mechanisms of SPNEGO. See [MS-NLMP] 1.9.
+// OID returns the object identifier of NTLMSSP among the mechanisms of SPNEGO. See [MS-NLMP] 1.9.
 func OID() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 2, 10} }
 
-// Options are what a client says besides its name; the zero value is fine.
+// Options configure a client; the zero value is valid.
 type Options struct {
 	Workstation string
-	// TargetName is the service that is meant, such as "cifs/server"; it goes into the proof. Empty leaves the
-	// attribute empty, as the specification wants.
+	// TargetName is the intended service, such as "cifs/server"; it is part of the proof. Empty leaves the attribute
+	// empty, as the specification requires.
 	TargetName string
 	// UntrustedTarget marks a TargetName that came from an untrusted source.
 	UntrustedTarget bool
-	// ChannelBindings is the MD5 hash of the gss_channel_bindings_struct, nil where no secure channel lies below.
+	// ChannelBindings is the MD5 hash of the gss_channel_bindings_struct, nil without a secure channel.
 	ChannelBindings []byte
 	Version         Version
-	// Bound gives the answer only where it is tied to this server and this logon: the challenge has target information,
-	// which the answer repeats together with TargetName and a MIC over all three messages, and the session can be
-	// signed. Anybody else gets a WithheldError. Whoever carries the logon must ask for a signed session.
+	// Bound sends the response only if it is bound to this server and this logon: the challenge has target information,
+	// which the response repeats with TargetName and a MIC over all three messages, and the session can be signed.
+	// Otherwise the result is a WithheldError. The caller must request a signed session.
 	Bound bool
-	// ServerName is the name that the server must call itself in its challenge, where Bound; empty is any.
+	// ServerName is the name that a Bound client requires in the challenge; empty is any.
 	ServerName string
-	// V1 answers in NTLMv1. Whoever sees such an answer finds the account's hash, and nothing ties it to a server or a
-	// logon, so it is never Bound: it is for finding out whether a server takes it, with an account made for that.
+	// V1 answers with NTLMv1. Whoever sees such a response can recover the account's hash, and nothing binds it to a
+	// server or a logon, so it is never Bound. It is for testing whether a server accepts NTLMv1, with an account made
+	// for that.
 	V1 bool
 }
 
-// Client is one logon, from the client's side. It makes the tokens and afterwards holds the keys; it serves one logon
-// and is not safe for concurrent use.
+// Client is the client's side of one logon. It creates the tokens and then holds the keys. It can be used once and is
+// not safe for concurrent use.
 type Client struct {
 	secret    Secret
 	anonymous bool
@@ -46,7 +47,7 @@ type Client struct {
 	challenge    *Challenge
 	authenticate *Authenticate
 	key          []byte
-	// for tests: the source of nonces and the clock
+	// For tests: the source of nonces and the clock.
 	random func([]byte) error
 	now    func() time.Time
 }
@@ -59,7 +60,7 @@ func NewAnonymous(o Options) *Client {
 // NewGuest prepares a logon as the account Guest with an empty password.
 func NewGuest(o Options) *Client { return NewHash("Guest", "", NTHash(""), o) }
 
-// NewUser prepares a logon with a password. An empty domain lets the server look in its own accounts.
+// NewUser prepares a logon with a password. With an empty domain the server uses its own accounts.
 func NewUser(user, domain, password string, o Options) *Client {
 	return NewHash(user, domain, NTHash(password), o)
 }
@@ -74,7 +75,7 @@ func readRandom(b []byte) error {
 	return err
 }
 
-// String names the account and nothing that is secret.
+// String returns the account and no secret.
 func (c *Client) String() string {
 	switch {
 	case c.anonymous:
@@ -85,13 +86,13 @@ func (c *Client) String() string {
 	return c.secret.User
 }
 
-// GoString is String, so that no way of printing shows the hash.
+// GoString returns String, so that no format verb shows the hash.
 func (c *Client) GoString() string { return c.String() }
 
-// Anonymous tells whether this is a null session.
+// Anonymous reports whether this is a null session.
 func (c *Client) Anonymous() bool { return c.anonymous }
 
-// Mechanism is the SPNEGO mechanism, NTLMSSP.
+// Mechanism returns the SPNEGO mechanism, NTLMSSP.
 func (c *Client) Mechanism() asn1.ObjectIdentifier { return OID() }
 
 var (
@@ -112,7 +113,7 @@ func (c *Client) Start(context.Context) ([]byte, error) {
 
 func (c *Client) version() Version {
 	if c.options.Version == (Version{}) {
-		// What Windows 10 1809 and Server 2019 say; revision 15 says that the structure is as Windows writes it.
+		// Windows 10 1809 and Server 2019 send this; revision 15 says that the structure is that of Windows.
 		return Version{Major: 10, Build: 17763, Revision: 15}
 	}
 	return c.options.Version
@@ -173,8 +174,8 @@ func (c *Client) Next(_ context.Context, challenge []byte) ([]byte, error) {
 
 // respond computes the responses. See [MS-NLMP] 3.1.5.1.2 and 3.3.2.
 //
-// The specification lets a client give up when the server leaves its NetBIOS names out. Small servers do leave them
-// out, and nothing in the proof depends on them, so this client goes on.
+// The specification allows a client to give up if the server sends no NetBIOS names. Small servers do that, and nothing
+// in the proof depends on the names, so this client continues.
 func (c *Client) respond(ch *Challenge) (nt, lm, key []byte, mic bool, err error) {
 	if c.options.V1 {
 		var nonce [8]byte
@@ -216,12 +217,13 @@ func (c *Client) respond(ch *Challenge) (nt, lm, key []byte, mic bool, err error
 	r.Pairs = pairs
 	nt, lm, key = c.secret.Answer(ch.ServerChallenge, r)
 	if mic {
-		lm = make([]byte, lmv2Len) // the weaker response is left out where the timestamp protects the stronger one
+		// The weaker response is omitted if the timestamp protects the stronger one.
+		lm = make([]byte, lmv2Len)
 	}
 	return nt, lm, key, mic, nil
 }
 
-// exchange settles the session key and writes the encrypted random key where one is due.
+// exchange computes the session key, and encrypts the random key if key exchange was negotiated.
 func (c *Client) exchange(m *Authenticate, keyExchangeKey [16]byte) ([]byte, error) {
 	if !m.Flags.Has(NegotiateKeyExchange) || m.Flags&signOrSeal == 0 {
 		return keyExchangeKey[:], nil
@@ -234,8 +236,8 @@ func (c *Client) exchange(m *Authenticate, keyExchangeKey [16]byte) ([]byte, err
 	return key, nil
 }
 
-// Legacy answers the bare 8-byte challenge of an SMB1 server without extended security. targetName is the domain that
-// the server named. A null session answers with nothing at all. See [MS-CIFS] 2.2.4.53.1 and [MS-NLMP] 3.3.2.
+// Legacy answers the 8-byte challenge of an SMB1 server without extended security. targetName is the domain that the
+// server sent. A null session has empty responses. See [MS-CIFS] 2.2.4.53.1 and [MS-NLMP] 3.3.2.
 func (c *Client) Legacy(challenge [8]byte, targetName string) (account, domain string, lm, nt []byte, err error) {
 	if c.negotiate != nil || c.key != nil {
 		return "", "", nil, nil, errOrder
@@ -262,12 +264,11 @@ func (c *Client) Legacy(challenge [8]byte, targetName string) (account, domain s
 	return c.secret.User, c.secret.Domain, lm, nt, nil
 }
 
-// SessionKey is the exported session key, 16 bytes; nil before the logon has come so far.
+// SessionKey returns the exported session key, 16 bytes; nil before Next.
 func (c *Client) SessionKey() []byte { return c.key }
 
-// GuestSessionKey is the session key that the server uses when it took this logon as the guest account although another
-// account was named: it derives the key from zeros, not from the password. nil before the logon has come so far.
-// See [MS-NLMP] 3.2.5.1.2.
+// GuestSessionKey returns the session key of a server that made this logon a guest although another account was named:
+// the server derives the key from zeros, not from the password. It is nil before Next. See [MS-NLMP] 3.2.5.1.2.
 func (c *Client) GuestSessionKey() []byte {
 	if c.authenticate == nil {
 		return nil
@@ -275,10 +276,10 @@ func (c *Client) GuestSessionKey() []byte {
 	return ExportedSessionKey([16]byte{}, c.authenticate)
 }
 
-// Challenge is what the server said, nil before it did.
+// Challenge returns the server's challenge, nil before it arrived.
 func (c *Client) Challenge() *Challenge { return c.challenge }
 
-// Security begins to sign and seal with the keys of a finished logon.
+// Security returns the state for signing and sealing with the keys of a finished logon.
 func (c *Client) Security() (*Security, error) {
 	if c.authenticate == nil {
 		return nil, errOrder
@@ -286,7 +287,7 @@ func (c *Client) Security() (*Security, error) {
 	return NewSecurity(c.authenticate.Flags, c.key, true)
 }
 
-// MIC signs the list of mechanisms for SPNEGO; nil for a null session, whose key is public.
+// MIC signs the mechanism list for SPNEGO; nil for a null session, whose key is public.
 func (c *Client) MIC(mechTypes []byte) []byte {
 	if c.anonymous || c.authenticate == nil || !c.authenticate.Flags.Has(NegotiateSign|NegotiateExtendedSecurity) {
 		return nil
@@ -299,8 +300,8 @@ func (c *Client) MIC(mechTypes []byte) []byte {
 	return sig[:]
 }
 
-// VerifyMIC checks the server's signature of the list of mechanisms. Of a null session it proves nothing, and nothing
-// is checked.
+// VerifyMIC checks the server's signature of the mechanism list. For a null session the signature proves nothing and is
+// not checked.
 func (c *Client) VerifyMIC(mechTypes, mic []byte) error {
 	if c.anonymous {
 		return nil

@@ -28,7 +28,7 @@ func testServer() *Server {
 	}
 }
 
-// logon carries the tokens from one end to the other.
+// logon passes the tokens between both ends.
 func logon(t *testing.T, c *Client, s *Server) (*Accepted, error) {
 	t.Helper()
 	n, err := c.Start(context.Background())
@@ -61,9 +61,15 @@ func TestLogon(t *testing.T) {
 	}{
 		{"user", NewUser("alice", "LAB", password, Options{TargetName: "cifs/srv1"}), testServer(), KindUser, false},
 		{"user in capitals", NewUser("ALICE", "", password, Options{}), testServer(), KindUser, false},
-		{"user beyond ASCII", NewUser("Zoë", "LAB", password, Options{Workstation: "WS"}), testServer(), KindUser, false},
+		{
+			"user beyond ASCII", NewUser("Zoë", "LAB", password, Options{Workstation: "WS"}), testServer(), KindUser,
+			false,
+		},
 		{"old server", NewUser("alice", "LAB", password, Options{}), old, KindUser, false},
-		{"hash", NewHash("alice", "LAB", NTHash(password), Options{UntrustedTarget: true, TargetName: "x"}), testServer(), KindUser, false},
+		{
+			"hash", NewHash("alice", "LAB", NTHash(password), Options{UntrustedTarget: true, TargetName: "x"}),
+			testServer(), KindUser, false,
+		},
 		{"wrong password", NewUser("alice", "LAB", "wrong", Options{}), testServer(), 0, true},
 		{"unknown", NewUser("mallory", "LAB", password, Options{}), testServer(), 0, true},
 		{"unknown as guest", NewUser("mallory", "LAB", password, Options{}), guests, KindGuest, false},
@@ -188,7 +194,7 @@ func TestTamperedMessagesAreRefused(t *testing.T) {
 		b := bytes.Clone(a)
 		b[i] ^= 1
 		if got, err := l.Authenticate(b); err == nil {
-			// The only message that may pass with a changed byte is one that names the same account.
+			// A message with a changed byte may only pass if it names the same account.
 			t.Errorf("byte %d changed and the logon passes as %v", i, got)
 		}
 	}
@@ -256,7 +262,10 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	for _, v := range []any{c, *a, a, hash, c.secret} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 			s := fmt.Sprintf(verb, v)
-			for _, secret := range []string{password, fmt.Sprintf("%x", hash[:]), fmt.Sprint(hash[:]), fmt.Sprintf("%#v", hash[:]), fmt.Sprint(a.SessionKey)} {
+			for _, secret := range []string{
+				password, fmt.Sprintf("%x", hash[:]), fmt.Sprint(hash[:]), fmt.Sprintf("%#v", hash[:]),
+				fmt.Sprint(a.SessionKey),
+			} {
 				if strings.Contains(s, secret) {
 					t.Errorf("%s of %T shows a secret", verb, v)
 				}

@@ -8,7 +8,7 @@ import (
 // Flags are the negotiate flags that every message carries. See [MS-NLMP] 2.2.2.5.
 type Flags uint32
 
-// The flags, named as the specification names them without the NTLMSSP_ prefix.
+// The flags, named as in the specification without the NTLMSSP_ prefix.
 const (
 	NegotiateUnicode          Flags = 1 << 0
 	NegotiateOEM              Flags = 1 << 1
@@ -64,10 +64,10 @@ var flagNames = []struct {
 	{Negotiate56, "56"},
 }
 
-// Has tells whether all bits of want are set.
+// Has reports whether all bits of want are set.
 func (f Flags) Has(want Flags) bool { return f&want == want }
 
-// String lists the names of the set bits, and the rest in hexadecimal.
+// String returns the names of the set bits, and the rest in hexadecimal.
 func (f Flags) String() string {
 	var names []string
 	for _, n := range flagNames {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// canonical reads a message, writes it, and reads it again: the second and third bytes must agree.
+// canonical parses a message, writes it, parses and writes it again: both outputs must be equal.
 func canonical[M interface{ Append([]byte) ([]byte, error) }](t *testing.T, parse func([]byte) (M, error), b []byte) {
 	m, err := parse(b)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"crypto/rc4"
 )
 
-// The constants of [MS-NLMP] 3.4.5.2 and 3.4.5.3, with the zero byte that ends them.
+// The constants of [MS-NLMP] 3.4.5.2 and 3.4.5.3, with their final zero byte.
 const (
 	signClient = "session key to client-to-server signing key magic constant\x00"
 	signServer = "session key to server-to-client signing key magic constant\x00"
@@ -21,7 +21,7 @@ func md5Of(parts ...[]byte) []byte {
 	return h.Sum(nil)
 }
 
-// rc4k encrypts or decrypts data under a key that is used for it alone. Keys here are 16 bytes, so it cannot fail.
+// rc4k encrypts or decrypts data with a key that is used once. Keys have 16 bytes here, so it cannot fail.
 func rc4k(key, data []byte) []byte {
 	c, err := rc4.NewCipher(key)
 	if err != nil {
@@ -32,10 +32,10 @@ func rc4k(key, data []byte) []byte {
 	return out
 }
 
-// ExportedSessionKey is the key of the session, given the key exchange key and what the client sent: the client's
-// random key under RC4 where a key was exchanged, the key exchange key itself elsewhere. For a null session and for a
-// guest the key exchange key is 16 zero bytes, so anybody who saw the logon can compute the rest.
-// See [MS-NLMP] 3.2.5.1.2. It is nil when a key exchange was agreed on and the message holds none.
+// ExportedSessionKey returns the session key, given the key exchange key and the client's message: the client's random
+// key under RC4 if key exchange was negotiated, else the key exchange key itself. For a null session and for a guest
+// the key exchange key is 16 zero bytes, so anybody who saw the logon can compute the rest. See [MS-NLMP] 3.2.5.1.2. It
+// is nil if key exchange was negotiated and the message has no key.
 func ExportedSessionKey(keyExchangeKey [16]byte, m *Authenticate) []byte {
 	if !m.Flags.Has(NegotiateKeyExchange) || m.Flags&signOrSeal == 0 {
 		return keyExchangeKey[:]

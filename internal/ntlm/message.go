@@ -8,7 +8,7 @@ import (
 
 const signature = "NTLMSSP\x00"
 
-// MessageType tells the three messages apart.
+// MessageType identifies one of the three messages.
 type MessageType uint32
 
 // The message types. See [MS-NLMP] 2.2.1.
@@ -18,8 +18,8 @@ const (
 	TypeAuthenticate MessageType = 3
 )
 
-// MaxMessage is the longest message that is read or written. Every field length is 16 bits wide and a message has at
-// most six fields; real messages stay below 4 KiB.
+// MaxMessage is the maximum length of a message. Every field length has 16 bits and a message has at most six fields;
+// real messages are shorter than 4 KiB.
 const MaxMessage = 6*0xFFFF + authenticateHeaderMIC
 
 var errMessage = errors.New("ntlm: malformed message")
@@ -28,7 +28,7 @@ func malformed(format string, a ...any) error {
 	return fmt.Errorf("%w: %s", errMessage, fmt.Sprintf(format, a...))
 }
 
-// TypeOf reads a message's type, and tells by ok whether b begins as an NTLMSSP message at all.
+// TypeOf returns a message's type; ok is false if b does not begin like an NTLMSSP message.
 func TypeOf(b []byte) (t MessageType, ok bool) {
 	if len(b) < 12 || string(b[:8]) != signature {
 		return 0, false
@@ -51,7 +51,7 @@ func checkHeader(b []byte, want MessageType, min int) error {
 	return nil
 }
 
-// A Version is the operating system's version as NTLM peers report it. See [MS-NLMP] 2.2.2.10.
+// A Version is the operating system's version as reported by NTLM peers. See [MS-NLMP] 2.2.2.10.
 type Version struct {
 	Major, Minor uint8
 	Build        uint16
@@ -59,7 +59,7 @@ type Version struct {
 	Revision     uint8 // 15 from every Windows since XP SP2
 }
 
-// String is "10.0 build 17763".
+// String returns a text such as "10.0 build 17763".
 func (v Version) String() string { return fmt.Sprintf("%d.%d build %d", v.Major, v.Minor, v.Build) }
 
 func (v Version) append(b []byte) []byte {
@@ -71,11 +71,11 @@ func parseVersion(b []byte) Version {
 	return Version{b[0], b[1], binary.LittleEndian.Uint16(b[2:]), [3]byte(b[4:7]), b[7]}
 }
 
-// layout follows the payload of one message while it is read: how far down it begins, and in which order its fields
-// stand. Clients differ in the order, and a message that is written again must come out as it was.
+// layout records the payload of a message while it is parsed: where it begins, and the order of its fields. Clients
+// differ in the order, and a message that is written again must be unchanged.
 type layout struct {
 	lowest int
-	at     [maxFields]uint32 // offset of each field, by field number, as it was sent
+	at     [maxFields]uint32 // offset of each field as sent, by field number
 	last   [maxFields]uint32 // end of each field
 	fields int
 }
@@ -84,19 +84,20 @@ const maxFields = 6
 
 func newLayout(total, fields int) *layout { return &layout{lowest: total, fields: fields} }
 
-// placing is what of a layout is kept with a message: the order of the fields, and where the empty ones pointed.
+// placing is the part of a layout that is stored with a message: the order of the fields, and where the empty ones
+// pointed.
 type placing struct {
 	order [maxFields]uint8
 	at    [maxFields]uint32
-	seen  bool // at holds offsets that a peer wrote
+	seen  bool // at contains a peer's offsets
 }
 
-// field reads the descriptor at b[pos:] and returns what it points to, aliasing b.
+// field parses the descriptor at b[pos:] and returns its data, aliasing b.
 func (l *layout) field(b []byte, number, pos, floor int, name string) ([]byte, error) {
 	n := int(binary.LittleEndian.Uint16(b[pos:]))
 	off := binary.LittleEndian.Uint32(b[pos+4:])
 	if n == 0 {
-		// The offset of an empty field says nothing; some peers write 0.
+		// The offset of an empty field is meaningless; some peers write 0.
 		l.at[number], l.last[number] = off, off
 		return nil, nil
 	}
@@ -111,7 +112,7 @@ func (l *layout) field(b []byte, number, pos, floor int, name string) ([]byte, e
 	return b[off : int(off)+n : int(off)+n], nil
 }
 
-// header is the largest of the known fixed sizes that fits below the payload.
+// header returns the largest known fixed size that fits before the payload.
 func (l *layout) header(sizes ...int) int {
 	best := sizes[0]
 	for _, s := range sizes {
@@ -122,7 +123,7 @@ func (l *layout) header(sizes ...int) int {
 	return best
 }
 
-// place sorts the field numbers by rising offset; an empty field comes before the field that begins where it points.
+// place sorts the field numbers by offset; an empty field precedes the field that begins where it points.
 func (l *layout) place() *placing {
 	p := &placing{at: l.at, seen: true}
 	for n := range l.fields {
@@ -143,7 +144,7 @@ func (l *layout) place() *placing {
 	return p
 }
 
-// writer lays out a message: the descriptors at known places, the payload after the fixed part.
+// writer writes a message: the descriptors at given positions, the payload after the fixed part.
 type writer struct {
 	b     []byte
 	start int
@@ -170,7 +171,7 @@ func (w *writer) field(pos int, data []byte) error {
 	return nil
 }
 
-// fields writes the payload in the order of p; where p came from a message, its empty fields point where they did.
+// fields writes the payload in the order of p; if p came from a message, its empty fields point where they did.
 func (w *writer) fields(p *placing, positions []int, data [][]byte) error {
 	for _, n := range p.order[:len(data)] {
 		if err := w.field(positions[n], data[n]); err != nil {

@@ -2,14 +2,14 @@ package ntlm
 
 import "encoding/binary"
 
-// Sizes of the fixed part of NEGOTIATE_MESSAGE: flags alone, with names, with the version.
+// Sizes of the fixed part of NEGOTIATE_MESSAGE: only flags, with names, with the version.
 const (
 	negotiateHeaderShort   = 16
 	negotiateHeaderNames   = 32
 	negotiateHeaderVersion = 40
 )
 
-// Negotiate opens a logon.
+// Negotiate is the first message of a logon.
 //
 // See [MS-NLMP] 2.2.1.1.
 type Negotiate struct {
@@ -17,7 +17,7 @@ type Negotiate struct {
 	Domain      []byte // always in the OEM character set
 	Workstation []byte // always in the OEM character set
 	Version     Version
-	// HeaderLen is the size of the fixed part: 16, 32 or 40; 0 stands for 40 when it is written.
+	// HeaderLen is the size of the fixed part: 16, 32 or 40; 0 means 40 when it is written.
 	HeaderLen int
 
 	placing *placing
@@ -49,7 +49,7 @@ func ParseNegotiate(b []byte) (*Negotiate, error) {
 	return m, nil
 }
 
-// Append writes the message. It fails only when a name is longer than 65535 bytes.
+// Append writes the message. It fails only if a name is longer than 65535 bytes.
 func (m *Negotiate) Append(b []byte) ([]byte, error) {
 	header := m.HeaderLen
 	switch header {

@@ -11,12 +11,12 @@ import (
 // SignatureLen is the size of a message signature. See [MS-NLMP] 2.2.2.9.
 const SignatureLen = 16
 
-// ErrSignature reports a message whose signature is not the one that the session's keys give.
+// ErrSignature reports a message whose signature does not match the session's keys.
 var ErrSignature = errors.New("ntlm: wrong signature")
 
 var errKey = errors.New("ntlm: a session key of 16 bytes is due")
 
-// Security signs and seals messages after a logon, one state for each direction. It is not safe for concurrent use,
+// Security signs and seals messages after a logon, with a state for each direction. It is not safe for concurrent use,
 // because the order of messages is part of the protocol.
 //
 // See [MS-NLMP] 3.4.
@@ -55,14 +55,14 @@ func NewSecurity(f Flags, sessionKey []byte, client bool) (*Security, error) {
 	return s, nil
 }
 
-// Sign makes the signature of a message that is to be sent.
+// Sign returns the signature of a message to send.
 func (s *Security) Sign(message []byte) [SignatureLen]byte { return s.Seal(message, nil) }
 
-// Verify checks the signature of a message that was received.
+// Verify checks the signature of a received message.
 func (s *Security) Verify(message, signature []byte) error { return s.Unseal(message, nil, signature) }
 
-// Seal encrypts part in place and returns the signature of the message. The signature covers message as it reads before
-// encryption; part is commonly a slice of message, as the stub is of an RPC fragment, or message itself.
+// Seal encrypts part in place and returns the signature of the message. The signature covers the unencrypted message;
+// part is usually a slice of message, such as the stub of an RPC fragment, or message itself.
 func (s *Security) Seal(message, part []byte) [SignatureLen]byte {
 	if !s.flags.Has(NegotiateExtendedSecurity) {
 		sum := crc32.ChecksumIEEE(message)
@@ -74,8 +74,8 @@ func (s *Security) Seal(message, part []byte) [SignatureLen]byte {
 	return s.send.mac(s.flags, sum)
 }
 
-// Unseal decrypts part in place and checks the signature of the message, which must hold part decrypted (commonly part
-// is a slice of it).
+// Unseal decrypts part in place and checks the signature of the message, which must contain the decrypted part (usually
+// part is a slice of it).
 func (s *Security) Unseal(message, part, signature []byte) error {
 	h := &s.receive
 	h.seal.XORKeyStream(part, part)
@@ -100,7 +100,7 @@ func (h *half) digest(message []byte) []byte {
 	return hmacMD5(h.sign, n[:], message)[:8]
 }
 
-// mac is the signature with extended session security. See [MS-NLMP] 3.4.4.2.
+// mac returns the signature with extended session security. See [MS-NLMP] 3.4.4.2.
 func (h *half) mac(f Flags, sum []byte) (out [SignatureLen]byte) {
 	out[0] = 1
 	if f.Has(NegotiateKeyExchange) {
@@ -112,7 +112,7 @@ func (h *half) mac(f Flags, sum []byte) (out [SignatureLen]byte) {
 	return out
 }
 
-// oldMAC is the signature without extended session security. See [MS-NLMP] 3.4.4.1.
+// oldMAC returns the signature without extended session security. See [MS-NLMP] 3.4.4.1.
 func (h *half) oldMAC(sum uint32) (out [SignatureLen]byte) {
 	var b [12]byte // random pad, checksum, sequence number: all encrypted, then the number mixed in
 	binary.LittleEndian.PutUint32(b[4:], sum)
@@ -124,7 +124,7 @@ func (h *half) oldMAC(sum uint32) (out [SignatureLen]byte) {
 	return out
 }
 
-// micOf is the message integrity code over the three messages of a logon, the third with zeros in its place.
+// micOf returns the message integrity code over the three messages of a logon, with zeros in its place in the third.
 func micOf(sessionKey, negotiate, challenge, authenticate []byte) [16]byte {
 	return [16]byte(hmacMD5(sessionKey, negotiate, challenge, authenticate))
 }

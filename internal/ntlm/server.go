@@ -11,24 +11,24 @@ import (
 	"ipcguard/internal/status"
 )
 
-// Accounts finds the NT hash of an account; ok is false when there is no such account. Names come as the client wrote
-// them and are to be compared without regard to case.
+// Accounts returns the NT hash of an account; ok is false if there is no such account. Names are as the client sent
+// them and must be compared case-insensitively.
 type Accounts func(user, domain string) (hash Hash, ok bool)
 
-// Server is the other end: what a server calls itself and whom it knows. It is not changed after it is made and may
-// serve any number of logons at once.
+// Server is the server's end: its names and accounts. It must not be changed after its first use, and may serve any
+// number of logons at once.
 type Server struct {
 	NetBIOSComputer, NetBIOSDomain  string
 	DNSComputer, DNSDomain, DNSTree string
 	InDomain                        bool // TargetName is the domain, not the computer
 	Version                         Version
-	NoTimestamp                     bool // as servers before Windows Vista: no MsvAvTimestamp, so clients send no MIC
+	NoTimestamp                     bool // like servers before Windows Vista: no MsvAvTimestamp, so clients send no MIC
 	Accounts                        Accounts
-	// GuestForUnknown takes an unknown account as guest, as the guest account without a password does.
+	// GuestForUnknown accepts an unknown account as guest, like the guest account without a password.
 	GuestForUnknown bool
 }
 
-// Kind says as whom a logon was accepted.
+// Kind is the identity as which a logon was accepted.
 type Kind uint8
 
 // The kinds.
@@ -46,7 +46,7 @@ type Accepted struct {
 	Flags                     Flags
 }
 
-// String names the account and nothing that is secret.
+// String returns the account and no secret.
 func (a Accepted) String() string {
 	switch a.Kind {
 	case KindAnonymous:
@@ -57,13 +57,13 @@ func (a Accepted) String() string {
 	return a.Domain + `\` + a.User
 }
 
-// GoString is String, so that no way of printing shows the key.
+// GoString returns String, so that no format verb shows the key.
 func (a Accepted) GoString() string { return a.String() }
 
-// Security begins to sign and seal as the server.
+// Security returns the server's state for signing and sealing.
 func (a *Accepted) Security() (*Security, error) { return NewSecurity(a.Flags, a.SessionKey, false) }
 
-// Logon is one logon from the server's side.
+// Logon is the server's side of one logon.
 type Logon struct {
 	server               *Server
 	negotiate, challenge []byte
@@ -71,7 +71,7 @@ type Logon struct {
 	flags                Flags
 }
 
-// NewLogon begins a logon.
+// NewLogon starts a logon.
 func (s *Server) NewLogon() *Logon { return &Logon{server: s} }
 
 var errLogon = errors.New("ntlm: logon refused")
@@ -128,8 +128,8 @@ func (l *Logon) Challenge(negotiate []byte) ([]byte, error) {
 	return b, nil
 }
 
-// Authenticate judges AUTHENTICATE_MESSAGE. A null session is accepted here; whether it may come in is the caller's
-// policy. A refused logon is an error that wraps a status.NTStatus. See [MS-NLMP] 3.2.5.1.2.
+// Authenticate checks AUTHENTICATE_MESSAGE. It accepts a null session; whether to admit it is the caller's policy. A
+// refused logon is an error that wraps a status.NTStatus. See [MS-NLMP] 3.2.5.1.2.
 func (l *Logon) Authenticate(authenticate []byte) (*Accepted, error) {
 	if l.challenge == nil {
 		return nil, errOrder
@@ -163,7 +163,7 @@ func (l *Logon) Authenticate(authenticate []byte) (*Accepted, error) {
 	return a, nil
 }
 
-// verify looks the account up, and tries the empty domain as well: some clients compute the proof with it.
+// verify looks up the account, and also tries the empty domain, with which some clients compute the proof.
 func (l *Logon) verify(a *Accepted, r *V2Response, v2 bool) (key []byte, known bool) {
 	if l.server.Accounts == nil {
 		return nil, false

@@ -6,8 +6,8 @@ import (
 	"unicode/utf16"
 )
 
-// EncodeText writes s in the character set that the flags chose: UTF-16LE, or one byte a character. The OEM code page
-// is not on the wire; characters up to U+00FF are written as that byte and others as '?'.
+// EncodeText encodes s in the character set that the flags select: UTF-16LE, or one byte a character. The protocol does
+// not transmit the OEM code page; characters up to U+00FF are written as that byte and others as '?'.
 func EncodeText(s string, f Flags) []byte {
 	if f&NegotiateUnicode != 0 {
 		return encodeUTF16(s)
@@ -22,7 +22,7 @@ func EncodeText(s string, f Flags) []byte {
 	return b
 }
 
-// DecodeText reads what EncodeText writes. A byte that is left over in UTF-16 is dropped.
+// DecodeText is the inverse of EncodeText. An odd last byte of UTF-16 is ignored.
 func DecodeText(b []byte, f Flags) string {
 	if f&NegotiateUnicode != 0 {
 		return decodeUTF16(b)

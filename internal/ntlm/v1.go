@@ -7,8 +7,8 @@ import (
 	"golang.org/x/crypto/md4"
 )
 
-// desl encrypts 8 bytes under a hash, in three parts of which the last has two bytes of key alone. That is why whoever sees
-// the result finds the hash. See DESL in [MS-NLMP] 6.
+// desl encrypts 8 bytes with a hash, in three parts of which the last has only two bytes of key. That is why the result
+// reveals the hash. See DESL in [MS-NLMP] 6.
 func desl(hash Hash, data []byte) []byte {
 	var key [21]byte
 	copy(key[:], hash[:])
@@ -25,7 +25,7 @@ func desl(hash Hash, data []byte) []byte {
 	return out
 }
 
-// spread makes a DES key of 56 bits: seven to a byte, and one of parity, which nobody looks at.
+// spread expands 56 bits to a DES key: seven in each byte, and a parity bit that is ignored.
 func spread(b []byte) []byte {
 	key := make([]byte, 8)
 	for i := range key {
@@ -42,8 +42,8 @@ func spread(b []byte) []byte {
 	return key
 }
 
-// respondV1 computes the NTLMv1 responses, with extended session security where both sides want it. See [MS-NLMP] 3.3.1 for
-// the responses, and 3.4.5.1 for the key.
+// respondV1 computes the NTLMv1 responses, with extended session security if negotiated. See [MS-NLMP] 3.3.1 for the
+// responses, and 3.4.5.1 for the key.
 func (s Secret) respondV1(challenge [8]byte, extended bool, nonce [8]byte) (nt, lm, key []byte) {
 	h := md4.New()
 	h.Write(s.Hash[:])

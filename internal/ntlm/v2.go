@@ -12,7 +12,7 @@ import (
 	"golang.org/x/crypto/md4"
 )
 
-// A Hash is the NT hash of a password, which is as good as the password.
+// A Hash is the NT hash of a password, which is equivalent to the password.
 type Hash [16]byte
 
 // String hides the hash.
@@ -28,7 +28,8 @@ func NTHash(password string) Hash {
 	return Hash(h.Sum(nil))
 }
 
-// ntowf2 is the key of the NTLMv2 responses: the user in capitals, the domain as given. See [MS-NLMP] 3.3.2.
+// ntowf2 returns the key of the NTLMv2 responses, from the user in upper case and the domain as given. See [MS-NLMP]
+// 3.3.2.
 func ntowf2(hash Hash, user, domain string) []byte {
 	upper := make([]rune, 0, len(user))
 	for _, r := range user {
@@ -53,16 +54,16 @@ type V2Response struct {
 	Timestamp       uint64 // FILETIME
 	ClientChallenge [8]byte
 	Pairs           AVPairs
-	// Tail is what follows the end mark of the attributes; Windows and Samba write four zero bytes.
+	// Tail follows the end mark of the attributes; Windows and Samba write four zero bytes.
 	Tail []byte
 
-	blob []byte // everything behind Proof, as it was sent
+	blob []byte // everything after Proof, as sent
 }
 
 const (
 	v2ProofLen  = 16
 	v2FixedLen  = 28                      // versions, reserved, timestamp, client challenge, reserved
-	v2MinLen    = v2ProofLen + v2FixedLen // attributes may be missing where the server sent none
+	v2MinLen    = v2ProofLen + v2FixedLen // attributes may be missing if the server sent none
 	v1Len       = 24
 	lmv2Len     = 24
 	maxV2Length = 0xFFFF // the length of the field that carries it
@@ -104,13 +105,13 @@ func (r *V2Response) appendBlob(b []byte) []byte {
 	return append(r.Pairs.Append(b), r.Tail...)
 }
 
-// A Secret is what an NTLMv2 responder knows: the account and the hash of its password.
+// A Secret is what the responder of NTLMv2 knows: the account and the hash of its password.
 type Secret struct {
 	User, Domain string
 	Hash         Hash
 }
 
-// Answer computes both NTLMv2 responses and the session base key for a server's challenge; r's Proof is filled in.
+// Answer computes both NTLMv2 responses and the session base key for a server's challenge; it fills in r.Proof.
 func (s Secret) Answer(serverChallenge [8]byte, r *V2Response) (nt, lm, sessionBaseKey []byte) {
 	key := ntowf2(s.Hash, s.User, s.Domain)
 	blob := r.appendBlob(nil)
@@ -134,7 +135,7 @@ func (s Secret) Verify(serverChallenge [8]byte, r *V2Response) (sessionBaseKey [
 	return hmacMD5(key, proof), true
 }
 
-// Filetime counts 100 ns steps since 1601, as the protocol does. See [MS-DTYP] 2.3.3.
+// Filetime returns t in steps of 100 ns since 1601, as in the protocol. See [MS-DTYP] 2.3.3.
 func Filetime(t time.Time) uint64 {
 	const epoch = 11644473600 // seconds from 1601 to 1970
 	return uint64((t.Unix()+epoch)*1e7) + uint64(t.Nanosecond()/100)

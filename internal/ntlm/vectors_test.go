@@ -42,7 +42,8 @@ func TestVectorsNTLMv2(t *testing.T) {
 	if want := unhex(t, "a4f49c406510bdcab6824ee7c30fd852"); !bytes.Equal(secret.Hash[:], want) {
 		t.Errorf("NTOWFv1 %x, want %x", secret.Hash[:], want)
 	}
-	if got, want := ntowf2(secret.Hash, "User", "Domain"), unhex(t, "0c868a403bfd7a93a3001ef22ef02e3f"); !bytes.Equal(got, want) {
+	if got, want := ntowf2(secret.Hash, "User",
+		"Domain"), unhex(t, "0c868a403bfd7a93a3001ef22ef02e3f"); !bytes.Equal(got, want) {
 		t.Errorf("NTOWFv2 %x, want %x", got, want)
 	}
 	ch, err := ParseChallenge(unhex(t, vectorChallenge))
@@ -53,8 +54,10 @@ func TestVectorsNTLMv2(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if auth.User() != "User" || auth.Domain() != "Domain" || auth.Host() != "COMPUTER" || auth.HeaderLen != 72 || auth.HasMIC() {
-		t.Errorf("read as %q %q %q, header %d, mic %v", auth.Domain(), auth.User(), auth.Host(), auth.HeaderLen, auth.HasMIC())
+	if auth.User() != "User" || auth.Domain() != "Domain" || auth.Host() != "COMPUTER" || auth.HeaderLen != 72 ||
+		auth.HasMIC() {
+		t.Errorf("read as %q %q %q, header %d, mic %v",
+			auth.Domain(), auth.User(), auth.Host(), auth.HeaderLen, auth.HasMIC())
 	}
 	r, ok := auth.Response()
 	if !ok {
@@ -64,7 +67,11 @@ func TestVectorsNTLMv2(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nt, lm, key := secret.Answer(ch.ServerChallenge, &V2Response{ClientChallenge: r.ClientChallenge, Pairs: pairs, Tail: []byte{0, 0, 0, 0}})
+	nt, lm, key := secret.Answer(ch.ServerChallenge, &V2Response{
+		ClientChallenge: r.ClientChallenge,
+		Pairs:           pairs,
+		Tail:            []byte{0, 0, 0, 0},
+	})
 	if !bytes.Equal(nt, auth.NtChallengeResponse) {
 		t.Errorf("NT response\n%x, want\n%x", nt, auth.NtChallengeResponse)
 	}
@@ -86,7 +93,8 @@ func TestVectorsNTLMv2(t *testing.T) {
 	}
 	// 4.2.4.4
 	flags := ch.Flags
-	if got, want := sealKey(flags, exported, true), unhex(t, "59f600973cc4960a25480a7c196e4c58"); !bytes.Equal(got, want) {
+	if got, want := sealKey(flags, exported,
+		true), unhex(t, "59f600973cc4960a25480a7c196e4c58"); !bytes.Equal(got, want) {
 		t.Errorf("sealing key %x, want %x", got, want)
 	}
 	if got, want := signKey(exported, true), unhex(t, "4788dc861b4782f35d43fd98fe1a2d39"); !bytes.Equal(got, want) {
@@ -150,9 +158,10 @@ func TestVectorsRoundTrip(t *testing.T) {
 	}
 }
 
-// TestClientMakesTheVector drives the client with the specification's nonces and expects its very message.
+// TestClientMakesTheVector runs the client with the specification's nonces and expects exactly its message.
 func TestClientMakesTheVector(t *testing.T) {
-	c := NewUser("User", "Domain", "Password", Options{Workstation: "COMPUTER", Version: Version{5, 1, 2600, [3]byte{}, 15}})
+	c := NewUser("User", "Domain", "Password",
+		Options{Workstation: "COMPUTER", Version: Version{5, 1, 2600, [3]byte{}, 15}})
 	fill := byte(0xAA)
 	c.random = func(b []byte) error {
 		for i := range b {
@@ -178,7 +187,7 @@ func TestClientMakesTheVector(t *testing.T) {
 	if !ok {
 		t.Fatal("no NTLMv2 response")
 	}
-	// The example predates channel bindings and target names; without them the rest must agree.
+	// The example is older than channel bindings and target names; without them the rest must agree.
 	r2, _ := want.Response()
 	if r.ClientChallenge != r2.ClientChallenge || r.Timestamp != r2.Timestamp || len(r.Pairs) != len(r2.Pairs)+2 {
 		t.Errorf("response %+v, want %+v", r, r2)
@@ -209,8 +218,14 @@ func TestVectorsNTLMv1(t *testing.T) {
 		extended   bool
 		nt, lm, kx string
 	}{
-		{false, "67c43011f30298a2ad35ece64f16331c44bdbed927841f94", "67c43011f30298a2ad35ece64f16331c44bdbed927841f94", "d87262b0cde4b1cb7499becccdf10784"},
-		{true, "7537f803ae367128ca458204bde7caf81e97ed2683267232", "aaaaaaaaaaaaaaaa00000000000000000000000000000000", "eb93429a8bd952f8b89c55b87f475edc"},
+		{
+			false, "67c43011f30298a2ad35ece64f16331c44bdbed927841f94",
+			"67c43011f30298a2ad35ece64f16331c44bdbed927841f94", "d87262b0cde4b1cb7499becccdf10784",
+		},
+		{
+			true, "7537f803ae367128ca458204bde7caf81e97ed2683267232",
+			"aaaaaaaaaaaaaaaa00000000000000000000000000000000", "eb93429a8bd952f8b89c55b87f475edc",
+		},
 	} {
 		nt, lm, key := secret.respondV1(challenge, c.extended, nonce)
 		if !bytes.Equal(nt, unhex(t, c.nt)) || !bytes.Equal(lm, unhex(t, c.lm)) || !bytes.Equal(key, unhex(t, c.kx)) {

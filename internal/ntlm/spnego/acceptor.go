@@ -2,8 +2,7 @@ package spnego
 
 import "encoding/asn1"
 
-// Acceptor carries one logon through SPNEGO from the server's side. It answers in the form the client chose: SPNEGO or
-// raw tokens.
+// Acceptor is the server's side of one SPNEGO logon. It answers in the client's form: SPNEGO or raw tokens.
 type Acceptor struct {
 	mechs    []asn1.ObjectIdentifier
 	raw      bool
@@ -11,16 +10,16 @@ type Acceptor struct {
 	mechList []byte
 }
 
-// NewAcceptor serves these mechanisms, the best first.
+// NewAcceptor offers these mechanisms, the best first.
 func NewAcceptor(mechs ...asn1.ObjectIdentifier) *Acceptor { return &Acceptor{mechs: mechs} }
 
-// Hello is the token of the SMB NEGOTIATE answer.
+// Hello returns the token of the SMB NEGOTIATE response.
 func (a *Acceptor) Hello() []byte {
 	return (&Init{MechTypes: a.mechs, Hints: &Hints{Name: []byte(notDefinedHint)}}).Append(nil)
 }
 
-// Accept unwraps a client's token. An empty mechToken means that the client guessed another mechanism than ours, and
-// Answer with an empty token asks for ours.
+// Accept unwraps a client's token. An empty mechToken means that the client guessed a different mechanism; then Answer
+// with an empty token requests ours.
 func (a *Acceptor) Accept(token []byte) (mechToken, mic []byte, err error) {
 	t, err := Parse(token)
 	if err != nil {
@@ -44,10 +43,10 @@ func (a *Acceptor) serves(oid asn1.ObjectIdentifier) bool {
 	return len(a.mechs) > 0 && oid.Equal(a.mechs[0])
 }
 
-// MechList is what the client's and the server's codes sign; nil for raw tokens.
+// MechList returns what client and server sign; nil for raw tokens.
 func (a *Acceptor) MechList() []byte { return a.mechList }
 
-// Answer wraps the server's token; the first answer names the mechanism.
+// Answer wraps the server's token; the first response names the mechanism.
 func (a *Acceptor) Answer(state State, mechToken, mic []byte) []byte {
 	if a.raw {
 		return mechToken

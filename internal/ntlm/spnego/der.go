@@ -24,7 +24,7 @@ const (
 	tagContext0      = 0xA0
 )
 
-// element reads one element with a one-byte tag and a definite length.
+// element parses one element with a one-byte tag and a definite length.
 func element(b []byte) (tag byte, content, rest []byte, err error) {
 	if len(b) < 2 {
 		return 0, nil, nil, malformed("an element of %d bytes", len(b))
@@ -55,7 +55,7 @@ func element(b []byte) (tag byte, content, rest []byte, err error) {
 	return tag, b[:n:n], b[n:], nil
 }
 
-// only reads an element that fills b and has the tag that is due.
+// only parses an element that fills b and has the wanted tag.
 func only(b []byte, want byte) ([]byte, error) {
 	tag, content, rest, err := element(b)
 	switch {

@@ -2,28 +2,28 @@ package spnego
 
 import "encoding/asn1"
 
-// Init is the first token: what the sender can do, and perhaps the first token of the mechanism it likes best. A server
-// sends one in its SMB NEGOTIATE answer, with hints.
+// Init is the first token: the mechanisms of the sender, and optionally the first token of the preferred one. A server
+// sends one in its SMB NEGOTIATE response, with hints.
 //
 // See RFC 4178 4.2.1 and [MS-SPNG] 2.2.1.
 type Init struct {
 	MechTypes   []asn1.ObjectIdentifier
-	ReqFlags    []byte // the bit string's content, nil = absent
+	ReqFlags    []byte // content of the bit string, nil = absent
 	MechToken   []byte // nil = absent
 	Hints       *Hints
 	MechListMIC []byte // nil = absent
 	Bare        bool   // without the outer frame and its object identifier
 
-	mechTypes []byte // the list as it was sent
+	mechTypes []byte // the list as sent
 }
 
-// Hints are what servers put into NegTokenInit2.
+// Hints are the hints in a server's NegTokenInit2.
 type Hints struct {
 	Name    []byte // nil = absent; "not_defined_in_RFC4178@please_ignore" or, before Vista, the server's principal
 	Address []byte // nil = absent
 }
 
-// Named elements of a SEQUENCE must be told from absent ones, so that an empty string is written again as one.
+// present keeps an empty element distinct from an absent one, so that it is written again.
 func present(b []byte) []byte {
 	if b == nil {
 		return []byte{}
@@ -59,7 +59,7 @@ func parseInit(b []byte) (*Init, error) {
 			t.MechToken, err = only(content, tagOctetString)
 			t.MechToken = present(t.MechToken)
 		case tagContext0 + 3:
-			// RFC 4178 keeps the MIC here, [MS-SPNG] the hints.
+			// RFC 4178 has the MIC here, [MS-SPNG] the hints.
 			if len(content) > 0 && content[0] == tagSequence {
 				t.Hints, err = parseHints(content)
 				break
@@ -72,7 +72,7 @@ func parseInit(b []byte) (*Init, error) {
 			}
 			t.MechListMIC, err = only(content, tagOctetString)
 			t.MechListMIC = present(t.MechListMIC)
-		default: // RFC 4178 leaves room for more
+		default: // RFC 4178 allows extensions
 		}
 		if err != nil {
 			return nil, err
@@ -131,7 +131,7 @@ func parseHints(b []byte) (*Hints, error) {
 	return h, nil
 }
 
-// MechList is the list of mechanisms as it is signed: the bytes that were sent, or that Append will write.
+// MechList returns the mechanism list as it is signed: the bytes that were sent, or that Append will write.
 func (t *Init) MechList() []byte {
 	if t.mechTypes != nil {
 		return t.mechTypes

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// Mechanism makes and reads the tokens of one mechanism on the client's side. ntlm.Client is one.
+// Mechanism is the client's side of one mechanism, such as ntlm.Client.
 type Mechanism interface {
 	Mechanism() asn1.ObjectIdentifier
 	Start(ctx context.Context) ([]byte, error)
@@ -16,24 +16,24 @@ type Mechanism interface {
 	VerifyMIC(mechTypes, mic []byte) error
 }
 
-// ErrMIC reports that the server's signature of the mechanism list is wrong. After a logon that the server turned into
-// guest this says nothing, because the server had no key to sign with.
+// ErrMIC reports that the server's signature of the mechanism list is wrong. After a logon that the server made a guest
+// it means nothing, because the server had no key to sign with.
 var ErrMIC = errors.New("spnego: the server's signature of the mechanism list is wrong")
 
 // ErrReject reports that the server refused the mechanism.
 var ErrReject = errors.New("spnego: the server rejects the mechanism")
 
-// Initiator carries one logon through SPNEGO from the client's side.
+// Initiator is the client's side of one SPNEGO logon.
 type Initiator struct {
 	mech     Mechanism
 	raw      bool
 	mechList []byte
 }
 
-// NewInitiator wraps the tokens of a mechanism; raw sends them as they are, to servers without SPNEGO.
+// NewInitiator wraps the tokens of a mechanism; raw sends them unwrapped, to servers without SPNEGO.
 func NewInitiator(m Mechanism, raw bool) *Initiator { return &Initiator{mech: m, raw: raw} }
 
-// Start makes the first token.
+// Start returns the first token.
 func (i *Initiator) Start(ctx context.Context) ([]byte, error) {
 	token, err := i.mech.Start(ctx)
 	if err != nil || i.raw {
@@ -44,7 +44,7 @@ func (i *Initiator) Start(ctx context.Context) ([]byte, error) {
 	return t.Append(nil), nil
 }
 
-// Next answers a token of the server that is not its last. It also returns the mechanism's own token inside.
+// Next answers a token of the server other than its last. It also returns the mechanism's token inside.
 func (i *Initiator) Next(ctx context.Context, token []byte) (answer, challenge []byte, err error) {
 	t, err := Parse(token)
 	if err != nil {
@@ -57,7 +57,7 @@ func (i *Initiator) Next(ctx context.Context, token []byte) (answer, challenge [
 	case t.Kind == KindInit:
 		return nil, nil, malformed("a first token in the middle")
 	case len(challenge) == 0 && t.Kind == KindResp:
-		// The server wants our mechanism and has not seen its token, or wants the list signed.
+		// The server wants our mechanism and has not seen its token, or requests a signature of the list.
 		if t.Resp.SupportedMech != nil && !t.Resp.SupportedMech.Equal(i.mech.Mechanism()) {
 			return nil, nil, fmt.Errorf("%w: it wants %v", ErrReject, t.Resp.SupportedMech)
 		}
@@ -75,10 +75,14 @@ func (i *Initiator) Next(ctx context.Context, token []byte) (answer, challenge [
 		i.raw = true
 		return out, challenge, nil
 	}
-	return (&Resp{State: StateAbsent, ResponseToken: out, MechListMIC: i.mech.MIC(i.mechList)}).Append(nil), challenge, nil
+	return (&Resp{
+		State:         StateAbsent,
+		ResponseToken: out,
+		MechListMIC:   i.mech.MIC(i.mechList),
+	}).Append(nil), challenge, nil
 }
 
-// Finish reads the token that came with the server's success; an empty one is fine. ErrMIC is for the caller to judge.
+// Finish reads the token of the server's success response; it may be empty. The caller decides about ErrMIC.
 func (i *Initiator) Finish(ctx context.Context, token []byte) error {
 	if len(token) == 0 {
 		return nil
@@ -99,7 +103,7 @@ func (i *Initiator) Finish(ctx context.Context, token []byte) error {
 			return err
 		}
 	}
-	// Windows 2000 repeats the token where the code belongs. See [MS-SPNG] 3.1.5.1.
+	// Windows 2000 repeats the token in place of the MIC. See [MS-SPNG] 3.1.5.1.
 	if len(mic) == 0 || string(mic) == string(t.Resp.ResponseToken) {
 		return nil
 	}

@@ -2,10 +2,10 @@ package spnego
 
 import "encoding/asn1"
 
-// State is how far a negotiation has come. See RFC 4178 4.2.2.
+// State is the state of a negotiation. See RFC 4178 4.2.2.
 type State int8
 
-// The states; StateAbsent stands for a token that names none.
+// The states; StateAbsent is a token without one.
 const (
 	StateAbsent          State = -1
 	StateAcceptCompleted State = 0

@@ -23,7 +23,16 @@ func unhex(t testing.TB, s string) []byte {
 }
 
 func TestOID(t *testing.T) {
-	for _, oid := range []asn1.ObjectIdentifier{OIDSPNEGO, OIDNTLM, OIDNegoEx, OIDKerberos, OIDKerberosMS, OIDKerberosUser2U, {2, 999, 1}, {0, 0}} {
+	for _, oid := range []asn1.ObjectIdentifier{
+		OIDSPNEGO,
+		OIDNTLM,
+		OIDNegoEx,
+		OIDKerberos,
+		OIDKerberosMS,
+		OIDKerberosUser2U,
+		{2, 999, 1},
+		{0, 0},
+	} {
 		want, err := asn1.Marshal(oid)
 		if err != nil {
 			t.Fatal(err)
@@ -46,13 +55,39 @@ func TestOID(t *testing.T) {
 func TestTokens(t *testing.T) {
 	long := bytes.Repeat([]byte{7}, 70000)
 	for name, tok := range map[string]*Token{
-		"hello":        {Kind: KindInit, Init: &Init{MechTypes: []asn1.ObjectIdentifier{OIDKerberosMS, OIDKerberos, OIDNTLM}, Hints: &Hints{Name: []byte(notDefinedHint)}}},
-		"init":         {Kind: KindInit, Init: &Init{MechTypes: []asn1.ObjectIdentifier{OIDNTLM}, MechToken: []byte("NTLMSSP\x00\x01\x00\x00\x00")}},
-		"flags, mic":   {Kind: KindInit, Init: &Init{MechTypes: []asn1.ObjectIdentifier{OIDNTLM}, ReqFlags: []byte{1, 6}, MechToken: long, MechListMIC: []byte("mic")}},
-		"hints, mic":   {Kind: KindInit, Init: &Init{Hints: &Hints{Name: []byte{}, Address: []byte("a")}, MechListMIC: []byte{}}},
-		"bare":         {Kind: KindInit, Init: &Init{MechTypes: []asn1.ObjectIdentifier{OIDNTLM}, Bare: true}},
-		"resp":         {Kind: KindResp, Resp: &Resp{State: StateAcceptMore, SupportedMech: OIDNTLM, ResponseToken: long[:200]}},
-		"resp, mic":    {Kind: KindResp, Resp: &Resp{State: StateAbsent, ResponseToken: long[:300], MechListMIC: []byte("0123456789abcdef")}},
+		"hello": {
+			Kind: KindInit,
+			Init: &Init{
+				MechTypes: []asn1.ObjectIdentifier{OIDKerberosMS, OIDKerberos, OIDNTLM},
+				Hints:     &Hints{Name: []byte(notDefinedHint)},
+			},
+		},
+		"init": {
+			Kind: KindInit,
+			Init: &Init{MechTypes: []asn1.ObjectIdentifier{OIDNTLM}, MechToken: []byte("NTLMSSP\x00\x01\x00\x00\x00")},
+		},
+		"flags, mic": {
+			Kind: KindInit,
+			Init: &Init{
+				MechTypes:   []asn1.ObjectIdentifier{OIDNTLM},
+				ReqFlags:    []byte{1, 6},
+				MechToken:   long,
+				MechListMIC: []byte("mic"),
+			},
+		},
+		"hints, mic": {
+			Kind: KindInit,
+			Init: &Init{Hints: &Hints{Name: []byte{}, Address: []byte("a")}, MechListMIC: []byte{}},
+		},
+		"bare": {Kind: KindInit, Init: &Init{MechTypes: []asn1.ObjectIdentifier{OIDNTLM}, Bare: true}},
+		"resp": {
+			Kind: KindResp,
+			Resp: &Resp{State: StateAcceptMore, SupportedMech: OIDNTLM, ResponseToken: long[:200]},
+		},
+		"resp, mic": {
+			Kind: KindResp,
+			Resp: &Resp{State: StateAbsent, ResponseToken: long[:300], MechListMIC: []byte("0123456789abcdef")},
+		},
 		"completed":    {Kind: KindResp, Resp: &Resp{State: StateAcceptCompleted}},
 		"empty answer": {Kind: KindResp, Resp: &Resp{State: StateAbsent}},
 	} {
@@ -108,8 +143,11 @@ func TestRawTokens(t *testing.T) {
 	if err != nil || !tok.Kerberos() {
 		t.Errorf("wrapped Kerberos: %+v, %v", tok, err)
 	}
-	// The magic inside another mechanism's token makes no NTLM of it.
-	tok, err = Parse((&Init{MechTypes: []asn1.ObjectIdentifier{OIDKerberosMS}, MechToken: append(ap, b...)}).Append(nil))
+	// NTLM's signature inside another mechanism's token does not make it NTLM.
+	tok, err = Parse((&Init{
+		MechTypes: []asn1.ObjectIdentifier{OIDKerberosMS},
+		MechToken: append(ap, b...),
+	}).Append(nil))
 	if _, ntlm := tok.NTLM(); err != nil || ntlm {
 		t.Errorf("a planted NTLM message is believed: %v", err)
 	}
@@ -216,8 +254,18 @@ func TestReject(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(NewAcceptor(OIDKerberosMS, OIDNTLM).Hello())
-	f.Add((&Resp{State: StateAcceptMore, SupportedMech: OIDNTLM, ResponseToken: []byte("NTLMSSP\x00"), MechListMIC: []byte{1}}).Append(nil))
-	f.Add((&Init{MechTypes: []asn1.ObjectIdentifier{OIDNTLM}, ReqFlags: []byte{0, 1}, MechToken: []byte{1}, MechListMIC: []byte{2}}).Append(nil))
+	f.Add((&Resp{
+		State:         StateAcceptMore,
+		SupportedMech: OIDNTLM,
+		ResponseToken: []byte("NTLMSSP\x00"),
+		MechListMIC:   []byte{1},
+	}).Append(nil))
+	f.Add((&Init{
+		MechTypes:   []asn1.ObjectIdentifier{OIDNTLM},
+		ReqFlags:    []byte{0, 1},
+		MechToken:   []byte{1},
+		MechListMIC: []byte{2},
+	}).Append(nil))
 	f.Add([]byte("NTLMSSP\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tok, err := Parse(b)

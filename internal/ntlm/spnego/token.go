@@ -10,14 +10,14 @@ var (
 	OIDNTLM               = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 2, 10}
 	OIDNegoEx             = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 2, 30}
 	OIDKerberos           = asn1.ObjectIdentifier{1, 2, 840, 113554, 1, 2, 2}
-	OIDKerberosMS         = asn1.ObjectIdentifier{1, 2, 840, 48018, 1, 2, 2} // Windows 2000 cut an arc to 16 bits
+	OIDKerberosMS         = asn1.ObjectIdentifier{1, 2, 840, 48018, 1, 2, 2} // Windows 2000 truncated an arc to 16 bits
 	OIDKerberosUser2U     = asn1.ObjectIdentifier{1, 2, 840, 113554, 1, 2, 2, 3}
 	ntlmsspMagic          = "NTLMSSP\x00"
 	notDefinedHint        = "not_defined_in_RFC4178@please_ignore"
-	maxMechanisms     int = 64 // servers offer five at most; the list is also part of what is signed
+	maxMechanisms     int = 64 // servers offer at most five; the list is also part of what is signed
 )
 
-// Kind tells what a token is.
+// Kind is the kind of a token.
 type Kind uint8
 
 // The kinds.
@@ -28,17 +28,17 @@ const (
 	KindMechanism                 // another mechanism's first token without SPNEGO; Mechanism names it
 )
 
-// Token is one GSS token, whatever form it came in.
+// Token is one GSS token in any form.
 type Token struct {
 	Kind      Kind
 	Init      *Init                 // of KindInit
 	Resp      *Resp                 // of KindResp
 	Mechanism asn1.ObjectIdentifier // the mechanism of KindNTLM and KindMechanism
 	Raw       []byte                // the whole mechanism token of KindNTLM and KindMechanism
-	Trailing  []byte                // bytes behind the token, which no peer has a reason to send
+	Trailing  []byte                // bytes after the token, which no peer needs to send
 }
 
-// MechToken is the token of the mechanism itself, unwrapped from whatever is around it; nil when there is none.
+// MechToken returns the mechanism's own token without any wrapping; nil if there is none.
 func (t *Token) MechToken() []byte {
 	switch t.Kind {
 	case KindInit:
@@ -49,7 +49,7 @@ func (t *Token) MechToken() []byte {
 	return t.Raw
 }
 
-// NTLM is the NTLMSSP message inside; ok is false when there is none.
+// NTLM returns the NTLMSSP message inside; ok is false if there is none.
 func (t *Token) NTLM() (message []byte, ok bool) {
 	m := t.MechToken()
 	return m, isNTLM(m)
@@ -59,7 +59,7 @@ func isNTLM(b []byte) bool {
 	return len(b) >= len(ntlmsspMagic) && string(b[:len(ntlmsspMagic)]) == ntlmsspMagic
 }
 
-// Kerberos tells whether the token inside is a Kerberos one, raw or wrapped.
+// Kerberos reports whether the token inside is a Kerberos token, raw or wrapped.
 func (t *Token) Kerberos() bool {
 	if t.Kind == KindMechanism {
 		return isKerberos(t.Mechanism)
@@ -88,7 +88,7 @@ func leadingOID(b []byte) (oid asn1.ObjectIdentifier, rest []byte, err error) {
 	return oid, rest, err
 }
 
-// Parse reads a token of any kind; its byte slices alias b.
+// Parse parses a token of any kind; its byte slices alias b.
 func Parse(b []byte) (*Token, error) {
 	if isNTLM(b) {
 		return &Token{Kind: KindNTLM, Mechanism: OIDNTLM, Raw: b}, nil
@@ -114,7 +114,7 @@ func Parse(b []byte) (*Token, error) {
 		t.Kind = KindInit
 		t.Init, err = parseInit(content)
 		return t, err
-	case tagContext0: // without the outer frame, which some clients leave out
+	case tagContext0: // without the outer frame, which some clients omit
 		t.Kind = KindInit
 		if t.Init, err = parseInit(content); err == nil {
 			t.Init.Bare = true
@@ -128,12 +128,12 @@ func Parse(b []byte) (*Token, error) {
 	return nil, malformed("tag 0x%02X begins no token", tag)
 }
 
-// Frame puts a mechanism's first token into the frame that RFC 2743 3.1 gives it.
+// Frame wraps a mechanism's first token in the frame of RFC 2743 3.1.
 func Frame(oid asn1.ObjectIdentifier, inner []byte) []byte {
 	return appendElement(nil, tagApplication0, append(appendOID(nil, oid), inner...))
 }
 
-// Unframe is the opposite of Frame; inner aliases b.
+// Unframe is the inverse of Frame; inner aliases b.
 func Unframe(b []byte) (oid asn1.ObjectIdentifier, inner []byte, err error) {
 	content, err := only(b, tagApplication0)
 	if err != nil {
