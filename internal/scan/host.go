@@ -134,6 +134,10 @@ func (h *host) atMost(most, n int, f func(i int)) {
 	if h.single {
 		most = 1
 	}
+	if n == 1 { // a goroutine would have to grow a stack of its own
+		f(0)
+		return
+	}
 	var wg sync.WaitGroup
 	free := make(chan struct{}, max(most, 1))
 	for i := range n {

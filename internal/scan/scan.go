@@ -92,6 +92,7 @@ type Scanner struct {
 	room    *Room
 	hosts   int
 	pipes   []pipe
+	matters map[string]bool // the pipes behind which something is asked
 	tarpits tarpits
 	weak    *oneTurn
 }
@@ -121,6 +122,10 @@ func New(o Options) (*Scanner, error) {
 	s.hosts = min(s.o.Concurrency, s.room.hosts)
 	var err error
 	s.pipes, err = pipesOf(s.catalog, s.o.Pipes)
+	s.matters = make(map[string]bool, len(s.pipes))
+	for _, p := range s.pipes {
+		s.matters[p.name] = p.calls
+	}
 	return s, err
 }
 

@@ -230,16 +230,12 @@ func (h *host) standing(l *ladder) (in bool, doubt string) {
 	case r.Tree.Outcome != model.Allowed:
 		return false, doubtful("tree connect", r.Tree)
 	}
-	matters := map[string]bool{}
-	for _, p := range h.pipes {
-		matters[p.name] = p.calls
-	}
 	tested := 0
 	var doubts []string
 	for _, p := range r.Pipes {
 		tested++
 		in = in || p.Open.Outcome == model.Allowed
-		if matters[p.Pipe] {
+		if h.matters[p.Pipe] {
 			if d := pipeDoubt(p); d != "" {
 				doubts = append(doubts, d)
 			}

@@ -160,7 +160,7 @@ func (s *session) newSigner(key []byte, preauth *smbcrypt.Preauth) (*smbcrypt.Si
 		copy(short, key)
 		return smbcrypt.NewSigner(smbcrypt.HMACSHA256, short)
 	}
-	return smbcrypt.NewSigner(s.c.signing, smbcrypt.DeriveKeys(s.c.dialect, s.c.cipher, key, preauth).Signing)
+	return smbcrypt.NewSigner(s.c.signing, smbcrypt.DeriveSigning(s.c.dialect, key, preauth))
 }
 
 func (s *session) prepareEncryption(key []byte, preauth *smbcrypt.Preauth) (err error) {

@@ -54,16 +54,26 @@ func DeriveKeys(dialect uint16, cipher Cipher, key []byte, preauth *Preauth) Key
 	}
 	if dialect < dialect311 {
 		return Keys{
-			Signing:      Derive(short, []byte("SMB2AESCMAC\x00"), []byte("SmbSign\x00"), 128),
+			Signing:      DeriveSigning(dialect, key, preauth),
 			ClientCipher: Derive(short, []byte("SMB2AESCCM\x00"), []byte("ServerIn \x00"), 128),
 			ServerCipher: Derive(short, []byte("SMB2AESCCM\x00"), []byte("ServerOut\x00"), 128),
 			Application:  Derive(short, []byte("SMB2APP\x00"), []byte("SmbRpc\x00"), 128),
 		}
 	}
 	return Keys{
-		Signing:      Derive(short, []byte("SMBSigningKey\x00"), preauth[:], 128),
+		Signing:      DeriveSigning(dialect, key, preauth),
 		ClientCipher: Derive(full, []byte("SMBC2SCipherKey\x00"), preauth[:], bits),
 		ServerCipher: Derive(full, []byte("SMBS2CCipherKey\x00"), preauth[:], bits),
 		Application:  Derive(short, []byte("SMBAppKey\x00"), preauth[:], 128),
 	}
+}
+
+// DeriveSigning derives the signing key alone, which is all that a session without encryption uses.
+func DeriveSigning(dialect uint16, key []byte, preauth *Preauth) []byte {
+	short := make([]byte, 16)
+	copy(short, key)
+	if dialect < dialect311 {
+		return Derive(short, []byte("SMB2AESCMAC\x00"), []byte("SmbSign\x00"), 128)
+	}
+	return Derive(short, []byte("SMBSigningKey\x00"), preauth[:], 128)
 }
