@@ -585,7 +585,7 @@ func TestSambaModel(t *testing.T) {
 	check(t, tests)
 }
 
-// TestResolveHives gives the values that three real SYSTEM hives hold, as reglookup prints them.
+// TestResolveHives: the values in three real SYSTEM hives, as reglookup prints them.
 func TestResolveHives(t *testing.T) {
 	c := mustLoad(t)
 	values := set("RestrictAnonymous", 0, "RestrictAnonymousSAM", 1, "EveryoneIncludesAnonymous", 0, "ForceGuest", 0,
@@ -629,7 +629,7 @@ func TestResolveHives(t *testing.T) {
 	}
 }
 
-// TestResolveTraps: what today's auditors get wrong. See controls.md and complaints.md.
+// TestResolveTraps: what common auditors get wrong. See controls.md and complaints.md.
 func TestResolveTraps(t *testing.T) {
 	c := mustLoad(t)
 	for _, tt := range []struct {
@@ -711,7 +711,7 @@ func TestResolveTraps(t *testing.T) {
 			}
 		}
 	}
-	// a list written as plain text is neither taken nor passed
+	// A list written as plain text is neither used nor ignored.
 	in := host("windows", "win2019", model.Member)
 	in.Settings["NullSessionShares"] = model.Value{Present: true, Type: "REG_SZ", Data: "docs"}
 	for _, s := range c.Resolve(in) {
@@ -742,7 +742,7 @@ func TestSamePipe(t *testing.T) {
 	}
 }
 
-// TestRulesNameSettings: a rule that asks for a setting which the catalog does not have would not get past this.
+// TestRulesNameSettings: every setting that a rule uses is in the catalog.
 func TestRulesNameSettings(t *testing.T) {
 	c := mustLoad(t)
 	for _, p := range everyPlatform(c) {
@@ -751,7 +751,7 @@ func TestRulesNameSettings(t *testing.T) {
 	}
 }
 
-// A call that Samba answers otherwise than the rest of its kind of data.
+// TestCallApart: a call that Samba answers differently than the rest of its kind of data.
 func TestCallApart(t *testing.T) {
 	c := mustLoad(t)
 	for n, want := range map[int]model.Outcome{0: model.Allowed, 1: model.Denied} {

@@ -227,7 +227,7 @@ func listedUser(names []string, account string) (named, open bool) {
 	return named, open
 }
 
-// address is the first gate of all: hosts allow and hosts deny of the whole server.
+// address is the first gate: hosts allow and hosts deny of the whole server.
 func (s *samba) address(allowID, denyID string) cell {
 	allow, ok1 := s.names(allowID)
 	deny, ok2 := s.names(denyID)
@@ -237,13 +237,13 @@ func (s *samba) address(allowID, denyID string) cell {
 	return s.from(allow, deny, "")
 }
 
-// hosts are the same lists of a share.
+// hosts checks the same lists of a share.
 func (s *samba) hosts(sh *model.Share) cell {
 	return s.from(sh.HostsAllow, sh.HostsDeny, "["+sh.Name+"] ")
 }
 
-// from: who is in allow comes in, who is in deny stays out; who is in neither comes in unless there is an allow list
-// alone. 127.0.0.1 comes in unless denied. [S] lib/util/access.c, [M] from loopback.
+// from: a client in allow is admitted, a client in deny is refused; a client in neither is admitted unless there is
+// only an allow list. 127.0.0.1 is admitted unless denied. [S] lib/util/access.c, [M] from loopback.
 func (s *samba) from(allow, deny []string, where string) cell {
 	if len(allow) == 0 && len(deny) == 0 {
 		return allowed()
@@ -271,8 +271,8 @@ func (s *samba) from(allow, deny []string, where string) cell {
 	return denied("the caller's address is not in " + where + "hosts allow")
 }
 
-// matches reads addresses, networks as 10.0.0.0/8 and 10.0.0.0/255.0.0.0, beginnings as 10.1., and ALL. sure is false
-// where a host name, a netgroup or EXCEPT leaves it open.
+// matches understands addresses, networks as 10.0.0.0/8 and 10.0.0.0/255.0.0.0, prefixes as 10.1., and ALL. sure is
+// false if a host name, a netgroup or EXCEPT leaves it open.
 func matches(entries []string, client netip.Addr) (in, sure bool) {
 	sure = true
 	for _, e := range entries {
@@ -352,7 +352,7 @@ func (s *samba) exists(p *Pipe) cell {
 	return agree(answers...)
 }
 
-// came: pipes that older releases have not. Where the release is not known, it is taken for a current one.
+// came handles pipes that older releases lack. An unknown release is treated as a current one.
 func (s *samba) came(t *Presence, p *Pipe) cell {
 	version := s.p.Version
 	for _, l := range t.Later {
@@ -368,7 +368,7 @@ func (s *samba) came(t *Presence, p *Pipe) cell {
 	return allowed()
 }
 
-// configuredIn: parameters that take single pipes away.
+// configuredIn handles parameters that remove single pipes.
 func (s *samba) configuredIn(p *Pipe) cell {
 	if p.Name == "spoolss" {
 		if off, ok := s.flag("disable spoolss"); !ok {
@@ -380,8 +380,8 @@ func (s *samba) configuredIn(p *Pipe) cell {
 	return s.endpoint(p.Interfaces)
 }
 
-// endpoint: on a domain controller the list of endpoint servers takes interfaces away. What a pipe answers without its
-// interface was not measured, so a shortened list leaves the pipe open.
+// endpoint: on a domain controller the list of endpoint servers can remove interfaces. What a pipe without its
+// interface answers was not measured, so a shortened list makes the pipe unknown.
 func (s *samba) endpoint(bound []Bound) cell {
 	r := s.get("dcerpc endpoint servers")
 	if s.dc == no || !r.present {
@@ -401,7 +401,7 @@ func (s *samba) endpoint(bound []Bound) cell {
 	return allowed()
 }
 
-// discloses reads the table in data/rules.yaml.
+// discloses evaluates the table in data/rules.yaml.
 func (s *samba) discloses(id model.Identity, d model.Disclosure, at func(string) cell) cell {
 	if d == model.DisclosesFiles {
 		return s.files(id)
@@ -422,7 +422,7 @@ func (s *samba) discloses(id model.Identity, d model.Disclosure, at func(string)
 	return anyOf(ways...)
 }
 
-// row is what a row of the table says by the host's role.
+// row returns the entry of a table row for the host's role.
 func (s *samba) row(id model.Identity, r *Rule) cell {
 	who := s.given(id, r.Standalone, r.Why)
 	switch s.dc {
@@ -434,7 +434,7 @@ func (s *samba) row(id model.Identity, r *Rule) cell {
 	return who
 }
 
-// call answers for a call that the table knows apart from its kind.
+// call answers for a call that has its own row in the table.
 func (s *samba) call(id model.Identity, iface, call string) (cell, bool) {
 	for i := range s.c.Rules {
 		if r := &s.c.Rules[i]; r.Call != "" && r.Call == call && r.Interface == iface &&
@@ -445,7 +445,7 @@ func (s *samba) call(id model.Identity, iface, call string) (cell, bool) {
 	return cell{}, false
 }
 
-// given reads one word of the table.
+// given evaluates one word of the table.
 func (s *samba) given(id model.Identity, who, why string) cell {
 	switch who {
 	case "anyone":
@@ -475,7 +475,7 @@ func (s *samba) given(id model.Identity, who, why string) cell {
 	return unknown(why)
 }
 
-// files are given by any disk share that lets the identity in.
+// files are disclosed by any disk share that admits the identity.
 func (s *samba) files(id model.Identity) cell {
 	if s.cfg.Shares == nil {
 		return unknown("the shares are not known")
@@ -510,8 +510,8 @@ func (s *samba) files(id model.Identity) cell {
 	return best
 }
 
-// share says whether an identity that has a session connects to a disk share. What is in its folder the folder's own
-// permissions decide. A share with guest ok or guest only takes strangers at every value of restrict anonymous. [M]
+// share reports whether an identity with a session can connect to a disk share. The folder's permissions decide about
+// its contents. A share with guest ok or guest only admits strangers at every value of restrict anonymous. [M]
 func (s *samba) share(id model.Identity, sh *model.Share) cell {
 	switch {
 	case sh.Off != "":
@@ -561,7 +561,7 @@ func (s *samba) guests(sh *model.Share) cell {
 	return allowed("share " + sh.Name + " has " + line + "; " + s.decides(sh))
 }
 
-// decides says what decides about the single files of a share that lets strangers in.
+// decides says what decides about the single files of a share that admits strangers.
 func (s *samba) decides(sh *model.Share) string {
 	account, _ := s.text("guest account")
 	switch {
@@ -573,7 +573,7 @@ func (s *samba) decides(sh *model.Share) string {
 	return "the permissions of its folder decide about single files"
 }
 
-// forStrangers: a share that wants encryption takes nobody without a key. [M]
+// forStrangers: a share that requires encryption refuses callers without a key. [M]
 func (s *samba) forStrangers(sh *model.Share) cell {
 	if slices.Contains(demanded, sh.Encrypt) {
 		return denied("share " + sh.Name + " wants encryption, which a session without a key cannot meet")
@@ -581,7 +581,7 @@ func (s *samba) forStrangers(sh *model.Share) cell {
 	return allowed()
 }
 
-// forUsers: a share that wants encryption takes nobody where the server offers none. [M]
+// forUsers: a share that requires encryption refuses everyone if the server does not support it. [M]
 func (s *samba) forUsers(sh *model.Share) cell {
 	if !slices.Contains(demanded, sh.Encrypt) {
 		return allowed("share " + sh.Name + " takes users")
@@ -623,5 +623,5 @@ func (s *samba) hidden() string {
 	return ""
 }
 
-// squeeze drops blanks, as Samba does when it compares words.
+// squeeze removes blanks, as Samba does when it compares words.
 func squeeze(s string) string { return strings.ReplaceAll(fold(s), " ", "") }
