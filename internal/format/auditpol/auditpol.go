@@ -1,4 +1,4 @@
-// Package auditpol reads which events a Windows host writes, as auditpol tells it.
+// Package auditpol parses the audit policy of a Windows host, as auditpol writes it.
 //
 //	auditpol /get /category:*                     text, in the language of the system
 //	  Object Access
@@ -8,9 +8,9 @@
 //	  Machine Name,Policy Target,Subcategory,Subcategory GUID,Inclusion Setting,Exclusion Setting,Setting Value
 //	  SRV1,System,File Share,{0CCE9224-69AE-11D9-BED3-505054503030},Success and Failure,,3
 //
-// A table tells a subcategory by its GUID and, where it has that column, its setting by a number: both are the same in
-// every language. Words are understood in English and German, the names of subcategories in French as well; what is not
-// understood is told, never guessed. See [MS-GPAC] 2.2.1.
+// A table identifies a subcategory by its GUID and, if it has that column, its setting by a number: both are the same
+// in every language. Words are understood in English and German, the names of subcategories in French too; anything
+// else is reported, never guessed. See [MS-GPAC] 2.2.1.
 package auditpol
 
 import (
@@ -21,7 +21,7 @@ import (
 	"strings"
 )
 
-// Setting is which events of a subcategory are written: a bit for success and one for failure.
+// Setting says which events of a subcategory are logged: a bit for success and one for failure.
 type Setting int
 
 // The settings. See [MS-GPAC] 2.2.1.1.
@@ -35,37 +35,38 @@ const (
 // Policy is one host's audit policy, or a group policy's.
 type Policy struct {
 	Host     string
-	Settings map[string]Setting // by GUID in capitals, without braces
-	Unknown  []string           // lines that were not understood, of subcategories that are known
+	Settings map[string]Setting // by GUID in upper case, without braces
+	Unknown  []string           // lines of known subcategories that were not understood
 }
 
-// The subcategories that tell of IPC$, by GUID. See [MS-GPAC] 2.2.1.2.
+// The subcategories that log the use of IPC$, by GUID. See [MS-GPAC] 2.2.1.2.
 const (
 	Logon             = "0CCE9215-69AE-11D9-BED3-505054503030"
 	FileShare         = "0CCE9224-69AE-11D9-BED3-505054503030"
 	DetailedFileShare = "0CCE9244-69AE-11D9-BED3-505054503030"
 )
 
-// names are what auditpol calls them.
+// names maps auditpol's names of the subcategories to their GUIDs.
 var names = map[string]string{
 	"logon": Logon, "anmelden": Logon,
 	"file share": FileShare, "dateifreigabe": FileShare, "partage de fichiers": FileShare,
-	"detailed file share": DetailedFileShare, "detaillierte dateifreigabe": DetailedFileShare, "partage de fichiers détaillé": DetailedFileShare,
+	"detailed file share": DetailedFileShare, "detaillierte dateifreigabe": DetailedFileShare,
+	"partage de fichiers détaillé": DetailedFileShare,
 }
 
-// words are what it calls the settings.
+// words maps auditpol's words for the settings.
 var words = map[string]Setting{
 	"no auditing": NoAuditing, "success": Success, "failure": Failure, "success and failure": Both,
 	"keine überwachung": NoAuditing, "erfolg": Success, "fehler": Failure, "erfolg und fehler": Both,
 }
 
-// ErrNone says that a text is no audit policy.
+// ErrNone means that a text is not an audit policy.
 var ErrNone = errors.New("no audit policy as auditpol prints it")
 
 // maxLines bounds a policy: there are some sixty subcategories.
 const maxLines = 10_000
 
-// Is tells whether a text is auditpol's: a table with the GUIDs of subcategories, or lines with their names.
+// Is reports whether a text is auditpol's: a table with the GUIDs of subcategories, or lines with their names.
 func Is(head string) bool {
 	lower := strings.ToLower(head)
 	if strings.Contains(lower, "-69ae-11d9-bed3-505054503030}") {
@@ -107,7 +108,7 @@ func (p *Policy) text(text string) error {
 	return nil
 }
 
-// textLine reads one line of a subcategory that is known: name and setting, two blanks or more between.
+// textLine parses one line of a known subcategory: name and setting, separated by two or more blanks.
 func textLine(line string) (id, word string, ok bool) {
 	name, word, cut := strings.Cut(strings.TrimSpace(line), "  ")
 	if !cut {
@@ -147,8 +148,8 @@ func (p *Policy) table(text string) error {
 	}
 }
 
-// take reads a setting by its number or, where there is none, by its words. In a group policy 0 leaves it as it is, and 4
-// switches it off; auditpol itself writes 0 for off.
+// take reads a setting by its number or, if there is none, by its words. In a group policy 0 means not configured, and
+// 4 means off; auditpol itself writes 0 for off.
 func (p *Policy) take(id, word, value, line string) {
 	word = strings.ToLower(strings.TrimSpace(word))
 	s, ok := words[word]

@@ -1,9 +1,10 @@
 // Package diff finds the lines in which two texts differ.
 //
-// The lines that both begin and end with are taken off. What is left is matched by a table of the longest common lines, which
-// gives the smallest difference; where that table would be large, the lines that stand once in either text are matched first,
-// in the longest order that both have, and what lies between two of them is a smaller question of the same kind. So the edits
-// of a plan are told line by line whatever the size of the file, in time that grows with the lines.
+// It removes the common lines at the beginning and the end. The rest is matched by a table of the longest common
+// subsequence, which gives the smallest difference. If that table would be too large, the lines that occur exactly once
+// in both texts are matched first, in the longest common order, and what lies between two of them is a smaller problem
+// of the same kind. So the edits of a plan are shown line by line whatever the size of the file, in time that grows
+// with the lines.
 package diff
 
 import (
@@ -12,10 +13,10 @@ import (
 	"strings"
 )
 
-// Line is one line of the difference, and how many lines of each text stand before it.
+// Line is one line of the difference, and the number of lines before it in each text.
 type Line struct {
-	Sign     byte   // ' ' is in both, '-' in the first alone, '+' in the second alone
-	Text     string // with its end
+	Sign     byte   // ' ' is in both, '-' only in the first, '+' only in the second
+	Text     string // including its line end
 	Old, New int
 }
 
@@ -79,7 +80,7 @@ func (d *differ) match(x, y []string) {
 	d.add(' ', x[len(x)-tail:]...)
 }
 
-// exact finds the longest common lines.
+// exact finds the longest common subsequence of lines.
 func (d *differ) exact(x, y []string) {
 	best := make([][]int32, len(x)+1)
 	for i := range best {
@@ -110,7 +111,7 @@ func (d *differ) exact(x, y []string) {
 	}
 }
 
-// anchored matches the lines that stand once in either text, and what lies between them by itself.
+// anchored matches the lines that occur exactly once in both texts, and then each part between them.
 func (d *differ) anchored(x, y []string) {
 	pairs := longest(once(x, y))
 	if len(pairs) == 0 {
@@ -127,7 +128,7 @@ func (d *differ) anchored(x, y []string) {
 	d.match(x[i:], y[j:])
 }
 
-// once lists where lines stand that are in each text once, in the order of the first.
+// once returns the positions of the lines that occur exactly once in each text, in the order of the first.
 func once(x, y []string) [][2]int {
 	type places struct{ inX, inY, countX, countY int }
 	seen := make(map[string]places, len(x))
@@ -151,7 +152,7 @@ func once(x, y []string) [][2]int {
 	return out
 }
 
-// longest keeps the most pairs whose second numbers rise.
+// longest keeps the most pairs whose second numbers increase.
 func longest(pairs [][2]int) [][2]int {
 	if len(pairs) == 0 {
 		return nil

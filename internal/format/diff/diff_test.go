@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestDiff: patch makes b of a by Unified(a, b), for lines at random.
+// TestDiff: patch turns a into b with Unified(a, b), for random lines.
 func TestDiff(t *testing.T) {
 	patch, err := exec.LookPath("patch")
 	if err != nil {
@@ -24,7 +24,8 @@ func TestDiff(t *testing.T) {
 			return
 		}
 		text := func(label string) []byte {
-			s := strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "", "long line"}), 0, 30).Draw(rt, label), "\n")
+			s := strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "", "long line"}), 0,
+				30).Draw(rt, label), "\n")
 			if s != "" && rapid.Bool().Draw(rt, label+" end") {
 				s += "\n"
 			}
@@ -50,7 +51,7 @@ func TestDiff(t *testing.T) {
 	})
 }
 
-// changed counts the lines that a difference takes out and puts in, and rebuilds both texts from it.
+// changed counts the lines that a difference removes and adds, and rebuilds both texts from it.
 func changed(t testing.TB, a, b string) (out, in int) {
 	t.Helper()
 	var x, y strings.Builder
@@ -74,7 +75,7 @@ func changed(t testing.TB, a, b string) (out, in int) {
 	return out, in
 }
 
-// TestFewEdits: the first line, the last and every hundredth of a large file are told, and nothing else.
+// TestFewEdits: the first line, the last and every hundredth of a large file are reported, and nothing else.
 func TestFewEdits(t *testing.T) {
 	for _, shares := range []int{3, 400, 20_000} {
 		var a, b strings.Builder

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// contextLines is how many unchanged lines stand around a change, as diff -u has them.
+// contextLines is the number of unchanged lines around a change, as in diff -u.
 const contextLines = 3
 
-// Unified writes the difference of two texts for patch(1), as diff -u has it.
+// Unified returns the difference of two texts for patch(1), in the format of diff -u.
 func Unified(name string, a, b []byte) []byte {
 	ops := Lines(a, b)
 	var out bytes.Buffer
@@ -53,7 +53,7 @@ func hunk(out *bytes.Buffer, ops []Line, from, to int) {
 			news++
 		}
 	}
-	begin := func(n, count int) int { // a range without lines stands behind the line before it
+	begin := func(n, count int) int { // an empty range refers to the line before it
 		if count == 0 {
 			return n
 		}

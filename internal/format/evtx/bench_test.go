@@ -72,12 +72,12 @@ func BenchmarkFields(b *testing.B) {
 	})
 }
 
-// BenchmarkFilter looks at each event's number alone, as observe does with most events.
+// BenchmarkFilter reads only each event's number, as observe does with most events.
 func BenchmarkFilter(b *testing.B) {
 	benchmarkReader(b, func(e *Event) { _ = e.ID() })
 }
 
-// BenchmarkXML writes every event as XML: what the two others below do.
+// BenchmarkXML writes every event as XML, like the two other tools below.
 func BenchmarkXML(b *testing.B) {
 	var buf []byte
 	benchmarkReader(b, func(e *Event) {
@@ -88,7 +88,7 @@ func BenchmarkXML(b *testing.B) {
 	})
 }
 
-// benchmarkTool runs another reader on the same log, its start on the smallest log taken off.
+// benchmarkTool runs another reader on the same log, and subtracts its start-up time, measured on the smallest log.
 func benchmarkTool(b *testing.B, copies int, name string, args ...string) {
 	if _, err := exec.LookPath(name); err != nil {
 		b.Skip(err)

@@ -60,7 +60,7 @@ const (
 	partPI
 )
 
-// part is a piece of content: text, a value's place, an element, or a processing instruction, which is passed over.
+// part is a piece of content: text, a value, an element, or a processing instruction, which is skipped.
 type part struct {
 	kind    partKind
 	binxml  bool // partSubst: the value is expected to be elements
@@ -80,7 +80,7 @@ type parser struct {
 	c   *chunk
 	pos int
 	end int
-	dep bool // elements carry a dependency id: those of template definitions do
+	dep bool // elements have a dependency ID, as in template definitions
 }
 
 func (p *parser) take(n int) ([]byte, error) {
@@ -116,7 +116,7 @@ func (p *parser) u32() (uint32, error) {
 	return binary.LittleEndian.Uint32(b), nil
 }
 
-// peek is the next token without its more flag; EOF at the end.
+// peek returns the next token without its more flag; EOF at the end.
 func (p *parser) peek() byte {
 	if p.pos >= p.end {
 		return tokenEOF
@@ -124,7 +124,7 @@ func (p *parser) peek() byte {
 	return p.c.data[p.pos] &^ tokenMore
 }
 
-// name reads a name's offset, and passes the name itself where it stands here.
+// name reads a name's offset, and skips the name itself if it is stored here.
 func (p *parser) name() (string, error) {
 	off, err := p.u32()
 	if err != nil {
@@ -155,7 +155,7 @@ func (p *parser) text() (string, error) {
 	return string(appendUTF16(nil, trimNUL(b, 2))), nil
 }
 
-// fragmentHeaders passes any fragment headers.
+// fragmentHeaders skips any fragment headers.
 func (p *parser) fragmentHeaders() error {
 	for p.peek() == tokenFragment {
 		if _, err := p.take(fragmentTokenSize); err != nil {
@@ -174,8 +174,8 @@ func (p *parser) fragment(vals []Value) (*template, []Value, error) {
 	case tokenTemplate:
 		return p.instance(vals)
 	case tokenOpenElement:
-		// An element outside a template has no dependency id in its specification, but some writers give one: the
-		// element's own length tells.
+		// By the specification an element outside a template has no dependency ID, but some writers add one: the
+		// element's own length settles it.
 		p.dep = !p.plainElement()
 		root, err := p.element(0)
 		if err != nil {
@@ -188,7 +188,7 @@ func (p *parser) fragment(vals []Value) (*template, []Value, error) {
 	return nil, vals, fmt.Errorf("%w 0x%02x at the start of a fragment", errToken, p.peek())
 }
 
-// plainElement tells whether the element here, read without a dependency id, ends where its fragment does.
+// plainElement reports whether the element here, read without a dependency ID, ends where its fragment does.
 func (p *parser) plainElement() bool {
 	if p.pos+5 > p.end {
 		return false
@@ -197,7 +197,7 @@ func (p *parser) plainElement() bool {
 	return size <= int64(p.end-p.pos-5)
 }
 
-// instance reads a template instance: version u8, id u32, definition offset u32, the definition where it stands here,
+// instance reads a template instance: version u8, ID u32, definition offset u32, the definition if it is stored here,
 // then the number of values, their sizes and types, and the values.
 func (p *parser) instance(vals []Value) (*template, []Value, error) {
 	if _, err := p.take(1 + 1 + 4); err != nil {
@@ -238,7 +238,7 @@ func (p *parser) instance(vals []Value) (*template, []Value, error) {
 	return t, vals, nil
 }
 
-// template returns the compiled definition at a chunk offset, and how many bytes it takes where it stands in a record.
+// template returns the compiled definition at a chunk offset, and the number of bytes that it takes in a record.
 func (c *chunk) template(off uint32) (*template, int, error) {
 	if uint64(off)+templateHeader > uint64(len(c.data)) {
 		return nil, 0, fmt.Errorf("evtx: template definition at %d is outside its chunk", off)
@@ -402,7 +402,7 @@ func (p *parser) part(depth int) (part, error) {
 		if err != nil {
 			return part{}, err
 		}
-		expected, err := p.u8() // the value carries its own
+		expected, err := p.u8() // the value has its own type
 		return part{kind: partSubst, index: i, binxml: Type(expected) == TypeBinXML}, err
 	}
 	return part{}, fmt.Errorf("%w 0x%02x in content", errToken, token)

@@ -6,7 +6,7 @@ import (
 	"unicode/utf16"
 )
 
-// builder makes a log file of one chunk: the cases that no real log at hand has.
+// builder builds a log file of one chunk, for cases that no available real log has.
 type builder struct{ b []byte }
 
 func newBuilder() *builder { return &builder{b: make([]byte, chunkHeaderSize)} }
@@ -26,7 +26,7 @@ func encode16(s string) (out []byte) {
 	return out
 }
 
-// name writes a name where it is used.
+// name writes a name inline.
 func (w *builder) name(s string) {
 	w.u32(uint32(w.here() + 4))
 	w.u32(0)
@@ -81,7 +81,7 @@ func (w *builder) sub(index int, t Type) {
 	w.u8(byte(t))
 }
 
-// template writes a template instance with its definition, made by body, and its values.
+// template writes a template instance with its definition, written by body, and its values.
 func (w *builder) template(vals []Value, body func()) {
 	w.u8(tokenFragment, 1, 1, 0, tokenTemplate, 1)
 	w.u32(1)
@@ -123,7 +123,7 @@ func (w *builder) record(id uint64, body func()) {
 	w.set(uint32(w.here()-4), size)
 }
 
-// file closes the chunk and puts a file header before it.
+// file closes the chunk and prepends a file header.
 func (w *builder) file() []byte {
 	c := make([]byte, chunkSize)
 	free := copy(c, w.b)
@@ -168,7 +168,10 @@ func everyType() []byte {
 		{Type: TypeReal64, Data: []byte{0, 0, 0, 0, 0, 0, 0x04, 0xc0}},
 		{Type: TypeBool, Data: []byte{1, 0, 0, 0}},
 		{Type: TypeBinary, Data: []byte{0xde, 0xad}},
-		{Type: TypeGUID, Data: []byte{0xd2, 0x81, 0x4d, 0x2d, 0xbd, 0x94, 0x67, 0x46, 0xa2, 0xaf, 0x23, 0x43, 0xf9, 0xd8, 0x34, 0x62}},
+		{Type: TypeGUID, Data: []byte{
+			0xd2, 0x81, 0x4d, 0x2d, 0xbd, 0x94, 0x67, 0x46, 0xa2, 0xaf, 0x23, 0x43, 0xf9,
+			0xd8, 0x34, 0x62,
+		}},
 		{Type: TypeSizeT, Data: seven},
 		{Type: TypeFileTime, Data: ft},
 		{Type: TypeSystemTime, Data: []byte{0xe4, 7, 9, 0, 2, 0, 22, 0, 7, 0, 45, 0, 38, 0, 207, 0}},
@@ -182,7 +185,7 @@ func everyType() []byte {
 		{Type: TypeArray | TypeHexInt32, Data: append(append([]byte{}, seven[:4]...), seven[:4]...)},
 		{Type: TypeBool, Data: []byte{0, 0, 0, 0}},
 		{Type: TypeUint16, Data: []byte{0x10, 0x12}},
-		{Type: TypeInt32, Data: []byte{1, 2, 3}}, // a size that is not its type's
+		{Type: TypeInt32, Data: []byte{1, 2, 3}}, // a size that does not match its type
 	}
 	w.record(7, func() {
 		w.template(vals, func() {

@@ -25,7 +25,7 @@ type chunk struct {
 	data      []byte
 	pos       int // of the next record
 	end       int // of the records
-	free      int // the header's end of the records; beyond it a dirty file may hold more
+	free      int // the header's end of the records; a dirty file may hold more after it
 	lastID    uint64
 	dirty     bool
 	badHeader bool
@@ -81,7 +81,7 @@ func (c *chunk) cut(n int) {
 	c.pos = min(c.pos, n)
 }
 
-// next finds the next record. A place where one should be and is not is passed to the next signature.
+// next finds the next record. If there is none at the expected position, it skips to the next signature.
 func (c *chunk) next(stats *Stats) (record, bool) {
 	for c.pos < c.free {
 		if rec, ok := c.recordAt(c.pos); ok {
@@ -100,8 +100,8 @@ func (c *chunk) next(stats *Stats) (record, bool) {
 	if !c.dirty || c.lastID == 0 {
 		return record{}, false
 	}
-	// A file that was not closed: records follow that the header does not count yet. They go on by number; what an
-	// older use of the space left does not.
+	// In a file that was not closed, records follow that the header does not count yet. They continue the numbering;
+	// remains of an older use of the space do not.
 	if rec, ok := c.recordAt(c.pos); ok && rec.id == c.lastID+1 {
 		c.lastID = rec.id
 		return rec, true
@@ -132,7 +132,7 @@ func (c *chunk) recordAt(at int) (record, bool) {
 	}, true
 }
 
-// resync moves to the next place that frames a record.
+// resync moves to the next position that frames a record.
 func (c *chunk) resync() bool {
 	for at := c.pos + 1; ; {
 		if at >= c.free {
@@ -162,8 +162,8 @@ func allZero(b []byte) bool {
 	return true
 }
 
-// name reads the name at a chunk offset: next u32, hash u16, characters u16, UTF-16, NUL. size is how many bytes it
-// takes where it stands in a record.
+// name reads the name at a chunk offset: next u32, hash u16, characters u16, UTF-16, NUL. size is the number of bytes
+// that it takes in a record.
 func (c *chunk) name(off uint32) (s string, size int, err error) {
 	if uint64(off)+8 > uint64(len(c.data)) {
 		return "", 0, fmt.Errorf("%w: offset %d", errName, off)
@@ -192,14 +192,15 @@ func (c *chunk) name(off uint32) (s string, size int, err error) {
 	return s, size, nil
 }
 
-// validName tells whether s can stand as a name in XML without making other XML of it.
+// validName reports whether s can be a name in XML without becoming other XML.
 func validName(s string) bool {
 	if s == "" {
 		return false
 	}
 	for i, r := range s {
 		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r == '_', r == ':', r >= 0xc0 && r != 0xd7 && r != 0xf7 && r != utf8.RuneError && r < 0x2000:
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r == '_', r == ':',
+			r >= 0xc0 && r != 0xd7 && r != 0xf7 && r != utf8.RuneError && r < 0x2000:
 		case i > 0 && (r >= '0' && r <= '9' || r == '-' || r == '.'):
 		default:
 			return false
@@ -208,7 +209,7 @@ func validName(s string) bool {
 	return true
 }
 
-// appendUTF16 appends little-endian UTF-16 as UTF-8; a half of a pair becomes U+FFFD.
+// appendUTF16 appends little-endian UTF-16 as UTF-8; an unpaired surrogate becomes U+FFFD.
 func appendUTF16(dst, b []byte) []byte {
 	for i := 0; i+1 < len(b); i += 2 {
 		u := uint16(b[i]) | uint16(b[i+1])<<8

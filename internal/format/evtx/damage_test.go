@@ -47,7 +47,8 @@ func TestEveryType(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, part := range []string{
-		`<Data Name="A"/>`, `<Data Name="B">a&lt;b&gt;&amp;&quot;ü` + "\U0001F600</Data>", `<Data Name="W">one</Data><Data Name="W">two</Data>`,
+		`<Data Name="A"/>`, `<Data Name="B">a&lt;b&gt;&amp;&quot;ü` + "\U0001F600</Data>",
+		`<Data Name="W">one</Data><Data Name="W">two</Data>`,
 		`<Data Name="Y">1</Data><Data Name="Y">2</Data>`, `<Computer>host.&amp;</Computer>`, `<Data Name="missing"/>`,
 	} {
 		if !strings.Contains(string(text), part) {
@@ -65,7 +66,7 @@ func TestEveryType(t *testing.T) {
 	}
 }
 
-// The fields read without XML are those that the XML shows.
+// TestFieldsAreXML: the fields read without XML are those in the XML.
 func TestFieldsAreXML(t *testing.T) {
 	for name, data := range sharedLogs(t) {
 		rd := NewReader(bytes.NewReader(data))
@@ -101,7 +102,7 @@ func TestFieldsAreXML(t *testing.T) {
 			for _, f := range e.Fields() {
 				for item := range f.Value.Items {
 					if s := canonical(item.String()); s != "" {
-						// Control characters are U+FFFD in XML alone.
+						// Control characters are U+FFFD only in XML.
 						got = append(got, f.Name+"="+strings.Map(func(r rune) rune {
 							if r < ' ' && r != '\t' && r != '\n' && r != '\r' {
 								return 0xfffd
@@ -118,7 +119,7 @@ func TestFieldsAreXML(t *testing.T) {
 	}
 }
 
-// damaged reads a damaged copy of a log and gives the record ids found.
+// damaged reads a damaged copy of a log and returns the record IDs found.
 func damaged(t *testing.T, data []byte) ([]uint64, Stats) {
 	t.Helper()
 	rd := NewReader(bytes.NewReader(data))
@@ -152,17 +153,36 @@ func TestDamagedFiles(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		data []byte
-		lost int // records that cannot be had
+		lost int // records that cannot be recovered
 		ok   func(Stats) bool
 	}{
 		{"no file header", data[4096:], 0, func(s Stats) bool { return s.BadFileHeader && s.CarvedChunks == s.Chunks }},
-		{"wrong file checksum", edit(func(b []byte) []byte { b[8]++; return b }), 0, func(s Stats) bool { return s.BadFileHeader }},
-		{"sectors lost before the first chunk", edit(func(b []byte) []byte { return append(b[:1024:1024], b[4096:]...) }), 0, func(s Stats) bool { return s.CarvedChunks == s.Chunks }},
-		{"wrong chunk header checksum", edit(func(b []byte) []byte { b[4096+124]++; return b }), 0, func(s Stats) bool { return s.BadHeaders == 1 && s.Truncated == 0 }},
-		{"wrong record checksum", edit(func(b []byte) []byte { b[4096+512+16]++; return b }), 0, func(s Stats) bool { return s.BadData == 1 }},
-		{"first record's frame gone", edit(func(b []byte) []byte { b[4096+512] = 0; return b }), 1, func(s Stats) bool { return s.Damaged > 0 }},
-		{"first chunk overwritten", edit(func(b []byte) []byte { clear(b[4096 : 4096+chunkSize]); return b }), firstChunk, func(s Stats) bool { return s.SkippedBytes == 0 }},
-		{"text before the file", append(bytes.Repeat([]byte("x"), 512), data...), 0, func(s Stats) bool { return s.SkippedBytes > 512 }},
+		{
+			"wrong file checksum", edit(func(b []byte) []byte { b[8]++; return b }), 0,
+			func(s Stats) bool { return s.BadFileHeader },
+		},
+		{"sectors lost before the first chunk", edit(func(b []byte) []byte {
+			return append(b[:1024:1024], b[4096:]...)
+		}), 0, func(s Stats) bool { return s.CarvedChunks == s.Chunks }},
+		{"wrong chunk header checksum", edit(func(b []byte) []byte { b[4096+124]++; return b }), 0, func(s Stats) bool {
+			return s.BadHeaders == 1 && s.Truncated == 0
+		}},
+		{
+			"wrong record checksum", edit(func(b []byte) []byte { b[4096+512+16]++; return b }), 0,
+			func(s Stats) bool { return s.BadData == 1 },
+		},
+		{
+			"first record's frame gone", edit(func(b []byte) []byte { b[4096+512] = 0; return b }), 1,
+			func(s Stats) bool { return s.Damaged > 0 },
+		},
+		{
+			"first chunk overwritten", edit(func(b []byte) []byte { clear(b[4096 : 4096+chunkSize]); return b }),
+			firstChunk, func(s Stats) bool { return s.SkippedBytes == 0 },
+		},
+		{
+			"text before the file", append(bytes.Repeat([]byte("x"), 512), data...), 0,
+			func(s Stats) bool { return s.SkippedBytes > 512 },
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ids, stats := damaged(t, tt.data)
@@ -178,7 +198,7 @@ func TestDamagedFiles(t *testing.T) {
 	t.Run("sectors lost inside the second chunk", func(t *testing.T) {
 		second := 4096 + chunkSize
 		ids, stats := damaged(t, append(data[:second+10*512:second+10*512], data[second+40*512:]...))
-		// Everything of the third chunk on is there although it stands away from its place.
+		// The records of the third chunk and later are found, although the chunks are displaced.
 		third := binary.LittleEndian.Uint64(data[4096+2*chunkSize+24:])
 		i := slices.Index(ids, third)
 		if i < 0 || len(ids)-i != len(whole)-slices.Index(whole, third) {
@@ -200,7 +220,7 @@ func TestDamagedFiles(t *testing.T) {
 	})
 }
 
-// A dirty file: the chunk header does not count the newest records yet.
+// TestDirtyFile: the chunk header does not count the newest records yet.
 func TestDirtyFile(t *testing.T) {
 	w := newBuilder()
 	for id := range uint64(3) {
@@ -242,7 +262,7 @@ func reseal(data []byte) {
 	copy(data[4096:4096+chunkHeaderSize], w.file()[4096:4096+chunkHeaderSize])
 }
 
-// Values that name BinXML again and again end at a bound, not at the end of memory.
+// TestNestingIsBounded: values that refer to BinXML again and again end at a bound, before memory is exhausted.
 func TestNestingIsBounded(t *testing.T) {
 	for _, levels := range []int{1, 6, 40} {
 		rd := NewReader(bytes.NewReader(nestedLog(levels)))

@@ -39,7 +39,7 @@ var sysPaths = map[[2]string]sysField{
 	{"Security", "UserID"}: sysUser,
 }
 
-// slot is one place of a template where a field's value is: either a field of System, or a named datum.
+// slot is one position of a template that holds a field's value: either a field of System, or a named datum.
 type slot struct {
 	sys   sysField
 	name  string
@@ -97,14 +97,14 @@ func (t *template) addSlots(e *element, parent string, system bool, deps []int) 
 	}
 }
 
-// Field is one datum of an event, named by its Name attribute or else by its element. Windows' older events have data
-// without names, whose order alone tells them apart.
+// Field is one datum of an event, named by its Name attribute or else by its element. Older Windows events have unnamed
+// data, which only their order distinguishes.
 type Field struct {
 	Name  string
 	Value Value
 }
 
-// Event is one event record. It and what it returns is valid until the Reader's next event, save strings.
+// Event is one event record. It and everything it returns, except strings, is valid until the Reader's next event.
 type Event struct {
 	RecordID uint64 // of the record's frame
 	chunk    *chunk
@@ -113,13 +113,13 @@ type Event struct {
 	vals     []Value // the root template's
 	sys      [sysCount]Value
 	fields   []Field
-	pending  bool // nested BinXML is not read yet
+	pending  bool // nested BinXML has not been read yet
 	steps    int
 	err      error
 	nested   []Value // scratch
 }
 
-// reset reads the record's System fields and leaves its data for later.
+// reset reads the record's System fields and defers its data.
 func (e *Event) reset(c *chunk, rec record) error {
 	*e = Event{
 		RecordID: rec.id, chunk: c, rec: rec,
@@ -145,7 +145,7 @@ func (e *Event) reset(c *chunk, rec record) error {
 	return nil
 }
 
-// value is the slot's value in an instance of its template.
+// value returns the slot's value in an instance of its template.
 func (e *Event) value(s *slot, vals []Value) (Value, error) {
 	if e.steps++; e.steps > maxSteps {
 		return Value{}, errSteps
@@ -183,8 +183,7 @@ func (e *Event) value(s *slot, vals []Value) (Value, error) {
 	return Value{Type: TypeString, text: string(text)}, nil
 }
 
-// Fields are the event's data in their order, System excluded; null values are left out. Damage inside the data is
-// told by Err afterwards.
+// Fields returns the event's data in order, without System and null values. Err then reports damage inside the data.
 func (e *Event) Fields() []Field {
 	if e.pending {
 		e.pending = false
@@ -193,7 +192,7 @@ func (e *Event) Fields() []Field {
 	return e.fields
 }
 
-// Err is the damage that Fields, Get or AppendXML met.
+// Err returns the damage that Fields, Get or AppendXML found.
 func (e *Event) Err() error { return e.err }
 
 func (e *Event) collect(t *template, vals []Value, depth int) error {
@@ -240,7 +239,7 @@ func (e *Event) descend(v Value, depth int) error {
 	return err
 }
 
-// Get is the first datum of the name.
+// Get returns the first datum of the name.
 func (e *Event) Get(name string) (Value, bool) {
 	for _, f := range e.Fields() {
 		if f.Name == name {
@@ -250,13 +249,13 @@ func (e *Event) Get(name string) (Value, bool) {
 	return Value{}, false
 }
 
-// Text is the first datum of the name as text, "" where there is none.
+// Text returns the first datum of the name as text, or an empty string.
 func (e *Event) Text(name string) string {
 	v, _ := e.Get(name)
 	return v.String()
 }
 
-// ID is the event's number, and with its provider its meaning; -1 where there is none.
+// ID returns the event's number, which has a meaning only with its provider; -1 if there is none.
 func (e *Event) ID() int {
 	if n, ok := e.sys[sysEventID].Uint(); ok && n < 1<<32 {
 		return int(n)
@@ -264,34 +263,34 @@ func (e *Event) ID() int {
 	return -1
 }
 
-// Version is the version of the event's layout.
+// Version returns the version of the event's layout.
 func (e *Event) Version() int {
 	n, _ := e.sys[sysVersion].Uint()
 	return int(n & 0xff)
 }
 
-// Provider is who wrote the event. An older event source is known by its own name, not by its manifest's.
+// Provider returns who wrote the event. An older event source has its own name, not its manifest's.
 func (e *Event) Provider() string { return e.sys[sysProvider].String() }
 
-// EventSource is the name of the older source that wrote the event, mostly "".
+// EventSource returns the name of the older source that wrote the event, mostly "".
 func (e *Event) EventSource() string { return e.sys[sysEventSource].String() }
 
-// Channel is the log.
+// Channel returns the name of the log.
 func (e *Event) Channel() string { return e.sys[sysChannel].String() }
 
-// Computer is the host that wrote the event.
+// Computer returns the host that wrote the event.
 func (e *Event) Computer() string { return e.sys[sysComputer].String() }
 
-// UserID is the SID that the event was written as.
+// UserID returns the SID of the account that wrote the event.
 func (e *Event) UserID() string { return e.sys[sysUser].String() }
 
-// Keywords is the event's bit set.
+// Keywords returns the event's bit set.
 func (e *Event) Keywords() uint64 {
 	n, _ := e.sys[sysKeywords].Uint()
 	return n
 }
 
-// EventRecordID is the record's number as the event tells it; an exported log may renumber its frames.
+// EventRecordID returns the record's number in the event itself; an exported log may renumber its frames.
 func (e *Event) EventRecordID() uint64 {
 	if n, ok := e.sys[sysRecordID].Uint(); ok {
 		return n
@@ -299,7 +298,7 @@ func (e *Event) EventRecordID() uint64 {
 	return e.RecordID
 }
 
-// Time is when the event happened: TimeCreated, or else when its record was written.
+// Time returns when the event happened: TimeCreated, or else when its record was written.
 func (e *Event) Time() time.Time {
 	if t, ok := e.sys[sysTime].Time(); ok {
 		return t

@@ -1,5 +1,5 @@
-// Package evtx reads Windows event log files (EVTX): the file and its chunks, event records, and the binary XML in
-// which an event is kept. It knows file bytes alone and nothing of what an event means.
+// Package evtx reads Windows event log files (EVTX): the file and its chunks, event records, and the binary XML of an
+// event. It knows only the file format, not the meaning of events.
 //
 //	file:   "ElfFile\0" header, 4096 bytes; then chunks of 64 KiB each
 //	chunk:  "ElfChnk\0" header, 512 bytes: record numbers, checksums, 64 name and 32 template buckets; then records
@@ -7,12 +7,12 @@
 //	BinXML: fragment header 0f 01 01 00 | template instance 0c | template definition (the first time) | values
 //
 // BinXML's tokens and types are those of [MS-EVEN6] 2.2.12 with two differences on disk: a name and a template
-// definition stand at an offset from the start of their chunk, written there by the first record that uses them, and
-// both may be used by any later record of the same chunk. So a chunk is complete in itself, which is why a damaged
-// file is read chunk by chunk wherever a chunk's signature stands at a multiple of 512 bytes.
+// definition have an offset from the start of their chunk. The first record that uses them contains them, and any later
+// record of the same chunk may refer to them. So a chunk is complete in itself, and a damaged file is read chunk by
+// chunk wherever a chunk's signature is at a multiple of 512 bytes.
 //
-// An [Event] is given as named fields without building XML text; [Event.AppendXML] makes the text where somebody
-// wants it. Nothing in a file is trusted: each bound stands beside its reason in limits.go.
+// An [Event] has named fields, which are read without building XML; [Event.AppendXML] builds the XML on request.
+// Nothing in a file is trusted: limits.go has each bound with its reason.
 package evtx
 
 import (
@@ -29,7 +29,7 @@ const (
 	chunkSignature = "ElfChnk\x00"
 	fileHeaderSize = 128
 	chunkSize      = 64 << 10
-	sector         = 512 // chunks of a damaged file are looked for at multiples of it: what disks and carvers cut by
+	sector         = 512 // chunks of a damaged file are searched at multiples of this, the unit of disks and carvers
 )
 
 // File flags.
@@ -38,26 +38,25 @@ const (
 	flagFull  = 2
 )
 
-// ErrNotEVTX says that a whole stream held neither a file header nor a chunk.
+// ErrNotEVTX means that a stream contained neither a file header nor a chunk.
 var ErrNotEVTX = errors.New("evtx: no file header and no chunk found")
 
-// Stats counts what was read and what could not be.
+// Stats counts what was read and what could not be read.
 type Stats struct {
 	Dirty         bool  // the file was not closed: its last chunk may be ahead of its headers
 	Full          bool  // the log was full
 	BadFileHeader bool  // missing, or its checksum is wrong
 	Chunks        int   // chunks read
-	CarvedChunks  int   // of them, found away from their place
+	CarvedChunks  int   // of those, found out of place
 	BadHeaders    int   // chunks whose header checksum is wrong
 	BadData       int   // chunks whose record checksum is wrong
 	Truncated     int   // chunks cut short, by the end of the file or by the next chunk
 	Records       int   // events given
-	Damaged       int   // records, or places in a chunk where one should be, that could not be read
+	Damaged       int   // records, or positions of records, that could not be read
 	SkippedBytes  int64 // bytes outside chunks that are neither zero nor the file header
 }
 
-// Reader reads the events of one stream, in the order in which they stand in it. It needs no seeking and keeps one
-// chunk in memory.
+// Reader reads the events of one stream in order. It needs no seeking and keeps one chunk in memory.
 type Reader struct {
 	r      io.Reader
 	buf    []byte // what was read and not yet used
@@ -65,7 +64,7 @@ type Reader struct {
 	eof    bool
 	err    error
 	header bool // a file header was seen
-	first  bool // the first block was looked at
+	first  bool // the first block was examined
 	stats  Stats
 	chunk  chunk
 	event  Event
@@ -80,7 +79,7 @@ func NewReader(r io.Reader) *Reader {
 	return rd
 }
 
-// Stats is what was counted so far.
+// Stats returns the counts so far.
 func (r *Reader) Stats() Stats { return r.stats }
 
 // Next returns the next event, or io.EOF. The event is valid until the next call. Damage in the file is skipped and
@@ -128,7 +127,7 @@ func (r *Reader) nextChunk() error {
 	}
 }
 
-// fileHeader looks at the stream's first block.
+// fileHeader examines the stream's first block.
 func (r *Reader) fileHeader() {
 	r.first = true
 	if len(r.buf) < fileHeaderSize || string(r.buf[:8]) != fileSignature {
@@ -144,7 +143,7 @@ func (r *Reader) fileHeader() {
 	r.discard(min(sector, len(r.buf)))
 }
 
-// skip passes one sector that starts no chunk.
+// skip skips one sector that starts no chunk.
 func (r *Reader) skip() {
 	n := min(sector, len(r.buf))
 	for _, b := range r.buf[:n] {
@@ -155,8 +154,8 @@ func (r *Reader) skip() {
 	r.discard(n)
 }
 
-// load hands the chunk at the front of the buffer over. A chunk whose records do not match their checksum may have
-// lost its end to the chunk after it: then the signature of that one stands inside.
+// load passes on the chunk at the front of the buffer. If its records do not match their checksum, the next chunk may
+// have overwritten its end: then the signature of that one is inside.
 func (r *Reader) load() {
 	if !r.first {
 		r.first, r.stats.BadFileHeader = true, true
@@ -187,7 +186,7 @@ func (r *Reader) load() {
 	r.discard(n)
 }
 
-// fill makes at least n bytes ready, or as many as are left.
+// fill buffers at least n bytes, or as many as are left.
 func (r *Reader) fill(n int) error {
 	if r.err != nil {
 		return r.err

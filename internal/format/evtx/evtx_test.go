@@ -19,7 +19,7 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// sharedLogs are the real logs beside the module, read where they are.
+// sharedLogs returns the real logs next to the module.
 func sharedLogs(tb testing.TB) map[string][]byte {
 	tb.Helper()
 	logs := findLogs(tb)
@@ -53,7 +53,7 @@ func findLogs(tb testing.TB) map[string][]byte {
 	return logs
 }
 
-// readAll gives every event of a log as XML.
+// readAll returns every event of a log as XML.
 func readAll(tb testing.TB, r io.Reader) ([]string, Stats) {
 	tb.Helper()
 	rd := NewReader(r)
@@ -87,8 +87,8 @@ var (
 	guid      = regexp.MustCompile(`^\{[0-9A-Fa-f-]{36}\}$`)
 )
 
-// canonical makes two ways of writing one value the same: evtxexport pads 64-bit hexadecimals with zeros and writes
-// GUIDs in capitals, [MS-EVEN6] 3.1.4.7.3 does neither. Indentation is evtxexport's own.
+// canonical normalizes two spellings of a value: evtxexport pads 64-bit hexadecimals with zeros and writes GUIDs in
+// upper case, [MS-EVEN6] 3.1.4.7.3 does neither. The indentation is evtxexport's own.
 func canonical(s string) string {
 	s = strings.ReplaceAll(strings.TrimSpace(s), "\r\n", "\n")
 	if m := paddedHex.FindStringSubmatch(s); m != nil {
@@ -146,7 +146,7 @@ func evtxexport(tb testing.TB, file string) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	// It passes control characters on, which no XML can hold; ours are U+FFFD.
+	// It passes on control characters, which XML cannot contain; ours are U+FFFD.
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\t' && r != '\n' && r != '\r' {
 			return utf8.RuneError
@@ -155,7 +155,7 @@ func evtxexport(tb testing.TB, file string) string {
 	}, string(out))
 }
 
-// The same records and values as libevtx, in every real log.
+// TestAgainstEvtxexport: the same records and values as libevtx, in every real log.
 func TestAgainstEvtxexport(t *testing.T) {
 	for name, data := range sharedLogs(t) {
 		t.Run(name, func(t *testing.T) {

@@ -41,7 +41,7 @@ const (
 	TypeArray      Type = 0x80
 )
 
-// Value is one value as it stands in the file. It is valid as long as its event is.
+// Value is one value as stored in the file. It is valid as long as its event.
 type Value struct {
 	Type Type
 	Data []byte
@@ -49,10 +49,10 @@ type Value struct {
 	at   int    // offset of Data in its chunk
 }
 
-// IsNull tells whether there is no value.
+// IsNull reports whether there is no value.
 func (v Value) IsNull() bool { return v.Type == TypeNull }
 
-// String is the value's canonical text. See [MS-EVEN6] 3.1.4.7.3. Items of an array are separated by a space.
+// String returns the value's canonical text. See [MS-EVEN6] 3.1.4.7.3. Items of an array are separated by a space.
 func (v Value) String() string {
 	if v.Type == TypeString && v.Data == nil {
 		return v.text
@@ -76,7 +76,7 @@ func (v Value) AppendText(dst []byte) []byte {
 	return dst
 }
 
-// Uint is the value of any integer or boolean type, or of a decimal or 0x text.
+// Uint returns the value of any integer or boolean type, or of a decimal or 0x text.
 func (v Value) Uint() (uint64, bool) {
 	switch v.Type {
 	case TypeInt8, TypeUint8, TypeInt16, TypeUint16, TypeInt32, TypeUint32, TypeInt64, TypeUint64, TypeBool, TypeSizeT,
@@ -89,7 +89,7 @@ func (v Value) Uint() (uint64, bool) {
 	return 0, false
 }
 
-// Time is the value of a FILETIME or SYSTEMTIME, in UTC.
+// Time returns the value of a FILETIME or SYSTEMTIME, in UTC.
 func (v Value) Time() (time.Time, bool) {
 	switch {
 	case v.Type == TypeFileTime && len(v.Data) == 8:
@@ -138,7 +138,8 @@ func (v Value) Items(yield func(Value) bool) {
 	}
 }
 
-// itemSize is the size of the array item at the front of b, and with its terminator; 0 where b holds no whole item.
+// itemSize returns the size of the array item at the front of b, without and with its terminator; 0 if b holds no whole
+// item.
 func itemSize(t Type, b []byte, total int) (n, next int) {
 	fixed := func(n int) (int, int) {
 		if n > len(b) {
@@ -201,7 +202,7 @@ func (v Value) appendScalar(dst []byte) []byte {
 		return appendUTF16(dst, trimNUL(v.Data, 2))
 	case TypeANSI:
 		for _, b := range trimNUL(v.Data, 1) {
-			// The code page is not in the file; a byte beyond ASCII stands for its Latin-1 character.
+			// The code page is not in the file; a byte beyond ASCII is read as Latin-1.
 			dst = appendUTF16(dst, []byte{b, 0})
 		}
 		return dst
@@ -223,7 +224,8 @@ func (v Value) appendScalar(dst []byte) []byte {
 		}
 	case TypeReal32:
 		if len(v.Data) == 4 {
-			return strconv.AppendFloat(dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(v.Data))), 'g', -1, 32)
+			return strconv.AppendFloat(dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(v.Data))), 'g', -1,
+				32)
 		}
 	case TypeReal64:
 		if len(v.Data) == 8 {
@@ -237,7 +239,7 @@ func (v Value) appendScalar(dst []byte) []byte {
 	return appendHex(dst, v.Data)
 }
 
-// appendHex is the text of binary data, of types that have none, and of sizes that do not belong to their type.
+// appendHex appends the text of binary data, of types without a text form, and of values with a wrong size.
 func appendHex(dst, b []byte) []byte {
 	const digits = "0123456789ABCDEF"
 	for _, x := range b {
@@ -261,7 +263,7 @@ func (v Value) appendInt(dst []byte, n uint64) []byte {
 	return appendHex(dst, v.Data)
 }
 
-// trimNUL drops the terminators that some providers count into a string.
+// trimNUL removes the terminators that some providers count into a string.
 func trimNUL(b []byte, width int) []byte {
 	for len(b) >= width && b[len(b)-1] == 0 && (width == 1 || b[len(b)-2] == 0) {
 		b = b[:len(b)-width]

@@ -2,7 +2,7 @@ package evtx
 
 import "unicode/utf8"
 
-// AppendXML appends the event as XML text, on one line. Processing instructions, which carry no value, are left out.
+// AppendXML appends the event as XML text, on one line. Processing instructions, which carry no value, are omitted.
 func (e *Event) AppendXML(dst []byte) ([]byte, error) {
 	w := xmlWriter{e: e, out: dst, limit: len(dst) + maxText, nested: e.nested[:0]}
 	err := w.element(e.root.root, e.vals, nil, 0)
@@ -29,7 +29,7 @@ func (w *xmlWriter) step() error {
 	return nil
 }
 
-// subst is the value of a substitution.
+// subst returns the value of a substitution.
 func subst(p *part, vals []Value) Value {
 	if p.index < len(vals) {
 		return vals[p.index]
@@ -109,7 +109,7 @@ func (w *xmlWriter) repeat(e *element, array Value, vals []Value, level int) err
 	return nil
 }
 
-// attribute writes an attribute, or nothing where it has no text. See [MS-EVEN6] 2.2.12.2.
+// attribute writes an attribute, or nothing if it has no text. See [MS-EVEN6] 2.2.12.2.
 func (w *xmlWriter) attribute(a *attr, vals []Value) error {
 	w.text = w.text[:0]
 	for i := range a.parts {
@@ -161,7 +161,7 @@ func (w *xmlWriter) value(v Value, level int) error {
 	return err
 }
 
-// appendEscaped appends text so that XML reads the same text back. What XML 1.0 cannot hold becomes U+FFFD.
+// appendEscaped appends text so that an XML parser reads the same text. What XML 1.0 cannot contain becomes U+FFFD.
 func appendEscaped(dst, text []byte) []byte {
 	for len(text) > 0 {
 		b := text[0]

@@ -1,16 +1,16 @@
-// Package gpo reads group policy objects from a folder, in the two layouts in which they lie on a disk, and joins
-// several in their order of precedence.
+// Package gpo reads group policy objects from a folder, in both layouts on disk, and joins several in their order of
+// precedence.
 //
 //	backup                                    SYSVOL
 //	{ID}/bkupInfo.xml, Backup.xml             {GUID}/GPT.INI
 //	{ID}/DomainSysvol/GPO/Machine/…           {GUID}/Machine/…
 //	manifest.xml beside several {ID}          Policies/ with several {GUID}
 //
-// Below Machine (and User) lie registry.pol and Microsoft/Windows NT/SecEdit/GptTmpl.inf. Names on disk come in any
-// case, since Windows does not mind. A part that is missing is normal; a part that cannot be read is a problem that is
-// told, and the rest is read all the same.
+// Machine (and User) contain registry.pol and Microsoft/Windows NT/SecEdit/GptTmpl.inf. Names on disk may have any
+// case, because Windows ignores it. A missing part is normal; an unreadable part is reported as a problem, and the rest
+// is still read.
 //
-// See [MS-GPOL] 2.2, [MS-GPREG], [MS-GPSB] and [MS-GPOD] for where the parts come from.
+// See [MS-GPOL] 2.2, [MS-GPREG], [MS-GPSB] and [MS-GPOD] for the origin of the parts.
 package gpo
 
 import (
@@ -28,8 +28,8 @@ import (
 	"ipcguard/internal/format/regpol"
 )
 
-// Limits: a policy's parts are some tens of KiB, and no domain applies more than 999 objects to one machine. Parsed, a
-// part takes up to five times its size.
+// Limits: a policy's parts have a few tens of KiB, and no domain applies more than 999 objects to one machine. Parsed,
+// a part takes up to five times its size.
 const (
 	maxPart = 64 << 20
 	maxGPOs = 10_000
@@ -38,7 +38,7 @@ const (
 
 // GPO is one group policy object.
 type GPO struct {
-	Name   string // as administrators know it; the folder's name when nothing tells
+	Name   string // the display name, else the folder's name
 	ID     string // its GUID, {…}
 	Domain string
 	Backup string // when the backup was made, as written; empty for SYSVOL
@@ -49,23 +49,23 @@ type GPO struct {
 	Template *inf.File            // GptTmpl.inf, or nil
 	Audit    *auditpol.Policy     // audit.csv, or nil
 	Parts    []string             // the files that were read
-	Problems []string             // what could not be read, with the file and the place
+	Problems []string             // what could not be read, with file and position
 
-	budget *int64 // bytes that may still be read
+	budget *int64 // remaining bytes that may be read
 }
 
-// Setting is one registry value that policies set, and from where.
+// Setting is one registry value that policies set, and its origin.
 type Setting struct {
 	Value registry.Value
 	GPO   *GPO
 	Part  string // registry.pol or GptTmpl.inf
 }
 
-// ErrNone says that a folder holds no group policy object.
+// ErrNone means that a folder holds no group policy object.
 var ErrNone = errors.New("no group policy object here")
 
-// Read finds every object at a folder of fsys: the folder itself, or those in it, of either layout. Objects in a folder
-// come in the order of manifest.xml where there is one, and of their names else, which is not their precedence.
+// Read finds every object in a folder of fsys: the folder itself, or those in it, of either layout. Objects in a folder
+// come in the order of manifest.xml, or else by name, which is not their precedence.
 func Read(fsys fs.FS, folder string) ([]*GPO, error) {
 	left := int64(maxAll)
 	g, err := readOne(fsys, folder, &left)
@@ -98,7 +98,7 @@ func Read(fsys fs.FS, folder string) ([]*GPO, error) {
 	return out, nil
 }
 
-// readOne reads the object whose own folder this is.
+// readOne reads the object in its own folder.
 func readOne(fsys fs.FS, folder string, budget *int64) (*GPO, error) {
 	g := &GPO{Folder: folder, Name: path.Base(folder), budget: budget}
 	base := ""
@@ -106,7 +106,7 @@ func readOne(fsys fs.FS, folder string, budget *int64) (*GPO, error) {
 		base = p
 	}
 	isBackup := base != ""
-	for _, info := range []string{"Backup.xml", "bkupInfo.xml"} { // the second is the shorter and knows the time
+	for _, info := range []string{"Backup.xml", "bkupInfo.xml"} { // the second is shorter and has the time
 		if p, ok := find(fsys, folder, info); ok {
 			isBackup = true
 			g.backupInfo(fsys, p)
@@ -132,7 +132,7 @@ func readOne(fsys fs.FS, folder string, budget *int64) (*GPO, error) {
 	if p, ok := find(fsys, base, "Machine", "Microsoft", "Windows NT", "Audit", "audit.csv"); ok {
 		if b := g.read(fsys, p); len(b) > 0 {
 			var err error
-			text, _ := registry.ReadText(bytes.NewReader(b), maxPart) // what was cut is told by what it lacks
+			text, _ := registry.ReadText(bytes.NewReader(b), maxPart) // truncation shows in what is missing
 			if g.Audit, err = auditpol.Parse(text); err != nil && !errors.Is(err, auditpol.ErrNone) {
 				g.problem(p, err)
 			}
@@ -197,7 +197,7 @@ func (g *GPO) template(fsys fs.FS, p string) {
 	g.Template = f
 }
 
-// find walks down names in any case.
+// find descends by names in any case.
 func find(fsys fs.FS, dir string, names ...string) (string, bool) {
 	for _, name := range names {
 		exact := path.Join(dir, name)
@@ -218,14 +218,16 @@ func find(fsys fs.FS, dir string, names ...string) (string, bool) {
 	return dir, true
 }
 
-// Result is what several objects together set on a machine.
+// Result is the combined settings of several objects for a machine.
 type Result struct {
-	Registry registry.Tree               // HKLM (and HKCU for the User parts)
-	Origin   map[string]Setting          // by Key: the setting in force
-	Lost     map[string][]Setting        // by Key: settings that a later one replaced, in order
-	Removed  map[string]*GPO             // by Key, of values and whole keys: taken away by a **del. of this object, and not set again
-	Soft     map[string]bool             // by Key: set by **soft. alone, so that a value that was there before these objects stays
-	Security map[string]map[string]Entry // of templates: section, setting (both in lower case), without [Registry Values]
+	Registry registry.Tree        // HKLM (and HKCU for the User parts)
+	Origin   map[string]Setting   // by Key: the effective setting
+	Lost     map[string][]Setting // by Key: settings that a later one replaced, in order
+	// By Key, of values and whole keys: removed by a **del. of this object, and not set again.
+	Removed map[string]*GPO
+	Soft    map[string]bool // by Key: set only by **soft., so that an existing value stays
+	// Of templates: section, setting (both in lower case), without [Registry Values].
+	Security map[string]map[string]Entry
 }
 
 // Entry is one line of a template's other sections.
@@ -234,7 +236,7 @@ type Entry struct {
 	GPO  *GPO
 }
 
-// removed notes what an instruction takes away: values by name, or all of a key.
+// removed records what an instruction removes: values by name, or all of a key.
 func (r *Result) removed(g *GPO, in regpol.Instruction, v registry.Value) {
 	switch in.Kind {
 	case regpol.DeleteValue:
@@ -252,7 +254,7 @@ func (r *Result) removed(g *GPO, in regpol.Instruction, v registry.Value) {
 	}
 }
 
-// Removes tells whether the policies take a value away, and which one does. A value that is not set is not removed.
+// Removes reports whether the policies remove a value, and which one does. A value that is set is not removed.
 func (r *Result) Removes(key, name string) (*GPO, bool) {
 	if _, err := r.Registry.Value(key, name); err == nil {
 		return nil, false
@@ -270,10 +272,10 @@ func (r *Result) Removes(key, name string) (*GPO, bool) {
 	return nil, false
 }
 
-// wholeKey identifies a key that goes with all below it, in Removed; no value's Key ends so.
+// wholeKey returns the key in Removed for a registry key with everything below it; no value's Key ends like this.
 func wholeKey(key string) string { return Key(key, "") + `\` }
 
-// soft notes whether a value that is being set gives way to one that was there before.
+// soft records whether a value that is being set yields to an existing one.
 func (r *Result) soft(in regpol.Instruction, v registry.Value) {
 	k := Key(v.Key, v.Name)
 	_, set := r.Origin[k]
@@ -286,14 +288,17 @@ func (r *Result) soft(in regpol.Instruction, v registry.Value) {
 	}
 }
 
-// Key identifies a value in Result.
+// Key returns the map key of a value in Result.
 func Key(key, name string) string { return registry.Fold(registry.Canonical(key) + `\` + name) }
 
 // Join applies objects one after another: the last has the highest precedence, as Windows applies them. Within one
-// object the template comes after registry.pol; both rarely set the same value, and the order in which the two client
-// extensions run is theirs ([MS-GPOL] 3.2.5.1.10 leaves it to the extensions' registration).
+// object the template comes after registry.pol; both rarely set the same value, and the order of the two client
+// extensions depends on their registration ([MS-GPOL] 3.2.5.1.10).
 func Join(gpos ...*GPO) *Result {
-	r := &Result{Origin: map[string]Setting{}, Lost: map[string][]Setting{}, Removed: map[string]*GPO{}, Soft: map[string]bool{}, Security: map[string]map[string]Entry{}}
+	r := &Result{
+		Origin: map[string]Setting{}, Lost: map[string][]Setting{}, Removed: map[string]*GPO{},
+		Soft: map[string]bool{}, Security: map[string]map[string]Entry{},
+	}
 	for _, g := range gpos {
 		r.policy(g, "HKLM", g.Policy)
 		r.policy(g, "HKCU", g.User)
@@ -333,7 +338,8 @@ func (r *Result) policy(g *GPO, root string, ins []regpol.Instruction) {
 		regpol.Apply(&r.Registry, root, []regpol.Instruction{in})
 		switch in.Kind {
 		case regpol.SetValue, regpol.SetIfAbsent:
-			if now, err := r.Registry.Value(v.Key, v.Name); err == nil && now.Type == v.Type && string(now.Data) == string(v.Data) {
+			if now, err := r.Registry.Value(v.Key, v.Name); err == nil && now.Type == v.Type &&
+				string(now.Data) == string(v.Data) {
 				r.won(Setting{v, g, "registry.pol"})
 			}
 		case regpol.DeleteValue, regpol.DeleteValues, regpol.DeleteAll, regpol.DeleteKeys:
@@ -341,7 +347,8 @@ func (r *Result) policy(g *GPO, root string, ins []regpol.Instruction) {
 			r.removed(g, in, v)
 		}
 	}
-	if deleted { // once is enough: a value that is set again after it was deleted replaces its setting, which is lost either way
+	// Once is enough: a value that is set again after its deletion replaces its setting, which is lost either way.
+	if deleted {
 		r.forget()
 	}
 }
@@ -364,7 +371,7 @@ func (r *Result) forget() {
 	}
 }
 
-// Get finds a setting of a template, such as LSAAnonymousNameLookup in System Access, without its quotes.
+// Get returns a setting of a template, such as LSAAnonymousNameLookup in System Access, without its quotes.
 func (r *Result) Get(section, key string) (value string, from *GPO, ok bool) {
 	e, ok := r.Security[strings.ToLower(section)][strings.ToLower(key)]
 	return strings.Trim(e.Line.Value, `"`), e.GPO, ok

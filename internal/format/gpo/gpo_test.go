@@ -44,17 +44,21 @@ func TestBackupsWithPrecedence(t *testing.T) {
 		"b/manifest.xml":     text(`<Backups xmlns="x"><BackupInst><ID><![CDATA[{B}]]></ID></BackupInst><BackupInst><ID>{A}</ID></BackupInst></Backups>`),
 		"b/{A}/bkupInfo.xml": text(`<BackupInst xmlns="x"><GPOGuid>{1}</GPOGuid><GPODomain>d</GPODomain><BackupTime>2020-01-01T00:00:00</BackupTime><GPODisplayName><![CDATA[First & only]]></GPODisplayName></BackupInst>`),
 		"b/{A}/domainsysvol/gpo/MACHINE/microsoft/windows nt/secedit/gpttmpl.INF": template(t, 1, "0"),
-		"b/{A}/domainsysvol/gpo/MACHINE/Registry.POL":                             policy(t, regpol.Set(registry.NewDWord(`Software\P`, "x", 1)), regpol.Set(registry.NewDWord(`Software\P`, "y", 1))),
+		"b/{A}/domainsysvol/gpo/MACHINE/Registry.POL": policy(t,
+			regpol.Set(registry.NewDWord(`Software\P`, "x", 1)), regpol.Set(registry.NewDWord(`Software\P`, "y", 1))),
 		"b/{B}/Backup.xml": text(`<GroupPolicyBackupScheme xmlns="y"><GroupPolicyObject><GroupPolicyCoreSettings><ID>{2}</ID><Domain>e</Domain><DisplayName>Second</DisplayName></GroupPolicyCoreSettings></GroupPolicyObject></GroupPolicyBackupScheme>`),
 		"b/{B}/DomainSysvol/GPO/Machine/microsoft/windows nt/SecEdit/GptTmpl.inf": template(t, 0, "1"),
-		"b/{B}/DomainSysvol/GPO/Machine/registry.pol":                             policy(t, regpol.Delete(`Software\P`, "x"), regpol.Instruction{Kind: regpol.SetValue, Value: registry.NewDWord(`Software\P`, "", 2)}),
+		"b/{B}/DomainSysvol/GPO/Machine/registry.pol": policy(t,
+			regpol.Delete(`Software\P`, "x"),
+			regpol.Instruction{Kind: regpol.SetValue, Value: registry.NewDWord(`Software\P`, "", 2)}),
 		"b/readme.txt": text("x"),
 	}
 	gs, err := Read(fsys, "b")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(gs) != 2 || gs[0].Name != "Second" || gs[1].Name != "First & only" || gs[1].ID != "{1}" || gs[0].Domain != "e" || gs[1].Backup == "" {
+	if len(gs) != 2 || gs[0].Name != "Second" || gs[1].Name != "First & only" || gs[1].ID != "{1}" ||
+		gs[0].Domain != "e" || gs[1].Backup == "" {
 		t.Fatalf("%+v %+v", gs[0], gs[1])
 	}
 	for _, g := range gs {
@@ -104,7 +108,8 @@ func TestSysvol(t *testing.T) {
 	if gs[0].Name != "Named" || gs[0].ID != "{1}" || len(gs[0].User) != 1 || gs[1].Name != "{2}" {
 		t.Errorf("%+v %+v", gs[0], gs[1])
 	}
-	if len(gs[1].Problems) != 1 || !strings.Contains(gs[1].Problems[0], "Policies/{2}/Machine/Registry.pol: registry.pol: at offset") {
+	if len(gs[1].Problems) != 1 || !strings.Contains(gs[1].Problems[0],
+		"Policies/{2}/Machine/Registry.pol: registry.pol: at offset") {
 		t.Errorf("problems %q", gs[1].Problems)
 	}
 	if one, err := Read(fsys, "Policies/{1}"); err != nil || len(one) != 1 {
@@ -120,7 +125,8 @@ func TestFoldersWithoutTheirParts(t *testing.T) {
 		"empty/x/y":         text(""),
 		"bare/bkupInfo.xml": text("<BackupInst/>"),
 		"bad/Backup.xml":    text("<a><b>"),
-		"bad/DomainSysvol/GPO/Machine/Microsoft/Windows NT/SecEdit/GptTmpl.inf": text("[Registry Values]\nMACHINE\\x\\y=4,z\n"),
+		"bad/DomainSysvol/GPO/Machine/Microsoft/Windows NT/SecEdit/GptTmpl.inf": text(
+			"[Registry Values]\nMACHINE\\x\\y=4,z\n"),
 	}
 	if _, err := Read(fsys, "empty"); !errors.Is(err, ErrNone) {
 		t.Errorf("empty: %v", err)
@@ -138,7 +144,7 @@ func TestFoldersWithoutTheirParts(t *testing.T) {
 	}
 }
 
-// report is what Microsoft's own tool says about the backup in the shared folder.
+// report is the report of Microsoft's tool about the backup in the shared folder.
 type report struct {
 	Extensions []struct {
 		Accounts []struct {
@@ -170,8 +176,8 @@ type report struct {
 	} `xml:"Computer>ExtensionData>Extension"`
 }
 
-// TestEqualsItsReport compares every setting of a real backup with the report that lies beside it. Policies of
-// registry.pol are named there by their titles only, so of those the numbers and list elements are looked for.
+// TestEqualsItsReport compares every setting of a real backup with its report. The report names policies of
+// registry.pol only by their titles, so for those it looks for the numbers and list elements.
 func TestEqualsItsReport(t *testing.T) {
 	dir := filepath.Join("..", "..", "..", "..", "shared", "gpo", "nsacyber-windows")
 	b, err := os.ReadFile(filepath.Join(dir, "gpreport.xml"))
@@ -187,7 +193,8 @@ func TestEqualsItsReport(t *testing.T) {
 		t.Fatalf("%v, %v", gs, err)
 	}
 	g := gs[0]
-	if g.Name != "DoD Windows 10 STIG - Computer (SHB v10.1.0)" || g.ID != "{356FB116-26CD-4FBF-830B-6D736B802FD7}" || g.Domain != "idl.local" || len(g.Problems) != 0 || len(g.Parts) != 5 {
+	if g.Name != "DoD Windows 10 STIG - Computer (SHB v10.1.0)" || g.ID != "{356FB116-26CD-4FBF-830B-6D736B802FD7}" ||
+		g.Domain != "idl.local" || len(g.Problems) != 0 || len(g.Parts) != 5 {
 		t.Errorf("%q %q %q %v %q", g.Name, g.ID, g.Domain, g.Problems, g.Parts)
 	}
 	r := Join(g)
@@ -267,9 +274,10 @@ func TestEqualsItsReport(t *testing.T) {
 		}
 	}
 	if accounts != 9 || options != 45 || rights != 27 || numbers != 7 {
-		t.Errorf("compared %d accounts, %d options, %d rights, %d registry policies", accounts, options, rights, numbers)
+		t.Errorf("compared %d accounts, %d options, %d rights, %d registry policies", accounts, options, rights,
+			numbers)
 	}
-	// The other way round: what the template sets is in the report.
+	// Conversely: what the template sets is in the report.
 	vs, _ := g.Template.RegistryValues()
 	if len(vs) != 41 {
 		t.Errorf("the template has %d registry values, the report 41", len(vs))
@@ -287,11 +295,12 @@ func FuzzBackupInfo(f *testing.F) {
 	})
 }
 
-// TestManyDeletions joins a policy that sets and deletes values in turn, which took time by the square.
+// TestManyDeletions joins a policy that sets and deletes values in turn, which once took quadratic time.
 func TestManyDeletions(t *testing.T) {
 	var ins []regpol.Instruction
 	for i := range 40_000 {
-		ins = append(ins, regpol.Set(registry.NewDWord(`HKLM\K`, strconv.Itoa(i), 1)), regpol.Delete(`HKLM\K`, strconv.Itoa(i-1)))
+		ins = append(ins, regpol.Set(registry.NewDWord(`HKLM\K`, strconv.Itoa(i), 1)),
+			regpol.Delete(`HKLM\K`, strconv.Itoa(i-1)))
 	}
 	r := Join(&GPO{Name: "g", Policy: ins})
 	if len(r.Origin) != 1 || len(r.Lost) != 39_999 {
@@ -299,7 +308,7 @@ func TestManyDeletions(t *testing.T) {
 	}
 }
 
-// TestLargeFolder reads no more of a folder of policies than its bound.
+// TestLargeFolder: a folder of policies is read only up to its bound.
 func TestLargeFolder(t *testing.T) {
 	fsys := fstest.MapFS{}
 	part := append([]byte("PReg\x01\x00\x00\x00"), make([]byte, 50<<20)...)

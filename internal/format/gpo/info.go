@@ -13,7 +13,7 @@ import (
 	"unicode/utf16"
 )
 
-// newDecoder reads XML in UTF-8 or UTF-16; the decoder of the standard library refuses any other declaration.
+// newDecoder decodes XML in UTF-8 or UTF-16; the standard library's decoder refuses any other declaration than UTF-8.
 func newDecoder(b []byte) *xml.Decoder {
 	var o binary.ByteOrder
 	switch {
@@ -39,7 +39,7 @@ func newDecoder(b []byte) *xml.Decoder {
 	return d
 }
 
-// backupInfo takes the names from bkupInfo.xml or Backup.xml, whose elements differ.
+// backupInfo reads the names from bkupInfo.xml or Backup.xml, whose elements differ.
 //
 //	bkupInfo.xml: BackupInst > GPOGuid, GPODomain, BackupTime, ID, GPODisplayName
 //	Backup.xml:   GroupPolicyBackupScheme > GroupPolicyObject > GroupPolicyCoreSettings > ID, Domain, DisplayName
@@ -76,7 +76,7 @@ func (g *GPO) backupInfo(fsys fs.FS, p string) {
 	set(&g.Backup, info.Time)
 }
 
-// gptIni takes the name from GPT.INI, which seldom has it.
+// gptIni reads the name from GPT.INI, which rarely has it.
 func (g *GPO) gptIni(fsys fs.FS, p string) {
 	b := g.read(fsys, p)
 	g.ID = path.Base(g.Folder)
@@ -88,7 +88,7 @@ func (g *GPO) gptIni(fsys fs.FS, p string) {
 	}
 }
 
-// sortByManifest puts backups in the order in which manifest.xml lists them.
+// sortByManifest sorts backups in the order of manifest.xml.
 func sortByManifest(fsys fs.FS, folder string, gpos []*GPO) {
 	p, ok := find(fsys, folder, "manifest.xml")
 	if !ok {

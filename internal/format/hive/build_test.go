@@ -7,7 +7,7 @@ import (
 	"ipcguard/internal/format/registry"
 )
 
-// builder makes small hives, good and bad, cell by cell.
+// builder builds small hives, good and bad, cell by cell.
 type builder struct {
 	data []byte // of the only bin, its header included
 }
@@ -60,8 +60,10 @@ func (b *builder) key(name string, kids, count uint32, values ...uint32) uint32 
 	if len(values) > 0 {
 		list = b.add(values)
 	}
-	return b.add("nk", uint16(0x20), uint64(0x1d0000000000000), uint32(0), uint32(0), count, uint32(0), kids, uint32(noOffset),
-		uint32(len(values)), list, uint32(noOffset), uint32(noOffset), make([]byte, 20), uint16(len(name)), uint16(0), name)
+	return b.add("nk", uint16(0x20), uint64(0x1d0000000000000), uint32(0), uint32(0), count, uint32(0), kids,
+		uint32(noOffset),
+		uint32(len(values)), list, uint32(noOffset), uint32(noOffset), make([]byte, 20), uint16(len(name)), uint16(0),
+		name)
 }
 
 // lh adds a list of subkeys with their hashes.

@@ -14,12 +14,12 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// Windows limits the SYSTEM hive to 400 MB; what unpacks to more than this is no hive worth an audit.
+// Windows limits the SYSTEM hive to 400 MB; larger ones are not audited.
 const maxUnpacked = 512 << 20
 
-// OpenFile opens a hive by its path, packed with xz or gzip or plain, together with the transaction logs that lie
-// beside it (NAME.LOG1, NAME.LOG2, NAME.LOG in any case, each packed or plain). Packed files are unpacked into
-// temporary files that Close removes.
+// OpenFile opens a hive by its path, packed with xz or gzip or plain, together with its transaction logs (NAME.LOG1,
+// NAME.LOG2, NAME.LOG in any case, each packed or plain). Packed files are unpacked into temporary files that Close
+// removes.
 func OpenFile(path string) (*Hive, error) {
 	var open files
 	h, err := open.hive(path)
@@ -30,7 +30,7 @@ func OpenFile(path string) (*Hive, error) {
 	return h, nil
 }
 
-// files are what one OpenFile has to close and remove.
+// files is what Close has to close and remove.
 type files []func() error
 
 func (fs *files) close() error {
@@ -73,7 +73,7 @@ func (fs *files) hive(path string) (*Hive, error) {
 	return h, err
 }
 
-// besides lists the logs that lie beside a hive, LOG1 first.
+// besides returns the logs of a hive, LOG1 first.
 func besides(path string) []string {
 	dir, name := filepath.Split(path)
 	if dir == "" {
@@ -142,7 +142,7 @@ func (fs *files) open(path string) (io.ReaderAt, int64, error) {
 	return fs.unpack(z)
 }
 
-// unpack writes a packed hive to a temporary file. It looks at the first bytes before it goes on: a small file can
+// unpack writes a packed hive to a temporary file. It checks the first bytes before it continues: a small file can
 // unpack to gigabytes of zeros.
 func (fs *files) unpack(z io.Reader) (io.ReaderAt, int64, error) {
 	var sig [4]byte
@@ -167,12 +167,12 @@ func (fs *files) unpack(z io.Reader) (io.ReaderAt, int64, error) {
 	return t, n, nil
 }
 
-// checkWindow refuses an xz file whose first block asks for a larger window than xz -9 does (64 MiB): the decoder would
-// allocate whatever the file names, up to 4 GiB. The window is one byte of the LZMA2 filter's properties: twice that
-// number of bits, 2 or 3 in front.
+// checkWindow refuses an xz file whose first block needs a larger window than xz -9 does (64 MiB): the decoder would
+// allocate whatever the file says, up to 4 GiB. The window is one byte of the LZMA2 filter's properties: 2 or 3,
+// shifted left by half of it.
 func checkWindow(r io.ReaderAt) error {
 	var b [64]byte
-	n, _ := r.ReadAt(b[:], 12) // behind the stream header
+	n, _ := r.ReadAt(b[:], 12) // after the stream header
 	i := bytes.Index(b[:n], []byte{0x21, 1})
 	if i < 0 || i+2 >= n {
 		return errors.New("xz: no LZMA2 filter in the first block")

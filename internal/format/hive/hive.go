@@ -1,5 +1,5 @@
-// Package hive reads registry hives (regf) that may be dirty, truncated, corrupted or hostile, and reads only what it
-// is asked for: a lookup touches the cells on its path, never the whole file.
+// Package hive reads registry hives (regf) that may be dirty, truncated, corrupted or hostile. It reads only what it is
+// asked for: a lookup reads the cells on its path, never the whole file.
 //
 //	base block (4096 bytes)                       hive bins data (offsets below count from here)
 //	+0   "regf"                                   +0  "hbin" header, 32 bytes
@@ -10,12 +10,12 @@
 //	+36  offset of the root key, +40 size of the bins, +44 sector size / 512
 //	+508 XOR of the 127 words before
 //
-// Layout as described in Maxim Suhanov's "Windows registry file format specification" and in libregf's notes.
+// The layout is described in Maxim Suhanov's "Windows registry file format specification" and in libregf's notes.
 //
-// Why not a library: www.velocidex.com/golang/regparser was tried. An index root that lists itself makes it recurse
-// until the stack is exhausted, which no recover can stop; it reads every list element and data byte with its own call
-// on the file; it refuses the old log format, and checks neither the hashes nor the order of new log entries. A file
-// that strangers hand in needs bounds in every step, so the format is read here.
+// Why not a library: www.velocidex.com/golang/regparser was tried. With an index root that lists itself, it recurses
+// until the stack is exhausted, from which it cannot recover; it reads every list element and data byte with a separate
+// call; it refuses the old log format, and checks neither the hashes nor the order of new log entries. Untrusted files
+// need bounds in every step, so this package reads the format itself.
 package hive
 
 import (
@@ -34,7 +34,7 @@ const (
 	// The largest allocation for one cell: a list of 65,535 hashed subkeys takes 512 KiB, and value data beyond
 	// 16,344 bytes is cut into segments since minor version 4; older hives keep up to 1 MiB in a cell.
 	maxCell = 4 << 20
-	// Windows refuses values larger than memory allows; nothing an audit reads is larger than this.
+	// No value that an audit reads is larger than this.
 	maxData = 16 << 20
 	// Windows allows 512 levels of keys.
 	maxDepth = 512
@@ -42,26 +42,26 @@ const (
 	minKeyCell, minValueCell = 80, 24
 )
 
-// FormatError says where in the file something is not as the format wants it.
+// FormatError reports a format violation and its position in the file.
 type FormatError struct {
 	Offset int64 // from the start of the (uncompressed) file
 	Why    string
 }
 
-// Error names the offset and what is wrong there.
+// Error implements error.
 func (e *FormatError) Error() string { return fmt.Sprintf("hive: at offset %#x: %s", e.Offset, e.Why) }
 
-// Info is what the base block says, after any replay of logs.
+// Info is the content of the base block, after any replay of logs.
 type Info struct {
-	Name               string // the file's own partial path, as its writer noted it
+	Name               string // the file's own partial path, as its writer stored it
 	Primary, Secondary uint32 // sequence numbers
 	Minor              uint32
-	Dirty              bool     // the file alone was not consistent: a write had begun and not ended
+	Dirty              bool     // the file by itself was inconsistent: a write had begun and not ended
 	Replayed           int      // log entries (new format) or logs (old format) that were applied
-	Problems           []string // what was wrong and could be lived with; a reader must call the result partial
+	Problems           []string // tolerated errors; a caller must treat the result as partial
 }
 
-// Hive is one open hive. It may be used by several goroutines.
+// Hive is one open hive. It is safe for concurrent use.
 type Hive struct {
 	info Info
 	root uint32
@@ -69,7 +69,7 @@ type Hive struct {
 	src  *pages
 
 	mu   sync.Mutex
-	ccs  string // the control set that CurrentControlSet stands for, once looked up
+	ccs  string // the control set of CurrentControlSet, once looked up
 	done bool
 
 	close func() error
@@ -104,7 +104,7 @@ func parseBase(b []byte) (base, error) {
 	return h, nil
 }
 
-// checksum is the XOR of the first 508 bytes as words; the two values that would look like no checksum are avoided.
+// checksum returns the XOR of the first 508 bytes as words; the two values that mean no checksum are avoided.
 func checksum(b []byte) uint32 {
 	var c uint32
 	for i := 0; i < 508; i += 4 {
@@ -119,8 +119,8 @@ func checksum(b []byte) uint32 {
 	return c
 }
 
-// Open reads a hive of size bytes. The logs are its transaction logs, LOG1 before LOG2; they are used only when the
-// hive is dirty. A hive that cannot be read at all is an error; one that is odd is opened and says so in Info.
+// Open opens a hive of size bytes. The logs are its transaction logs, LOG1 before LOG2; they are used only if the hive
+// is dirty. An unreadable hive is an error; an unusual one is opened and has problems in Info.
 func Open(r io.ReaderAt, size int64, logs ...Log) (*Hive, error) {
 	if size > maxHive+baseSize {
 		size = maxHive + baseSize
@@ -163,7 +163,7 @@ func Open(r io.ReaderAt, size int64, logs ...Log) (*Hive, error) {
 	return h, nil
 }
 
-// Info tells what was found when the hive was opened.
+// Info returns what was found when the hive was opened.
 func (h *Hive) Info() Info { return h.info }
 
 // Close releases the file that OpenFile opened.
@@ -203,7 +203,7 @@ func (h *Hive) cell(off uint32) ([]byte, error) {
 	return b, nil
 }
 
-// record is cell for the ones that start with a signature.
+// record is cell for cells that start with a signature.
 func (h *Hive) record(off uint32, sig string, least int) ([]byte, error) {
 	b, err := h.cell(off)
 	if err != nil {

@@ -24,7 +24,8 @@ func openBytes(b []byte, logs ...Log) (*Hive, error) {
 
 func readAnonymous(t *testing.T, h *Hive) uint32 {
 	t.Helper()
-	v, err := h.Mount(`HKLM\SYSTEM`).Value(`HKEY_LOCAL_MACHINE\System\CurrentControlSet\CONTROL\lsa`, "restrictanonymous")
+	v, err := h.Mount(`HKLM\SYSTEM`).Value(`HKEY_LOCAL_MACHINE\System\CurrentControlSet\CONTROL\lsa`,
+		"restrictanonymous")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,10 @@ func TestSmallHive(t *testing.T) {
 	if err != nil || !slices.Equal(kids, []string{"ControlSet002", "Select"}) {
 		t.Errorf("subkeys %q, %v", kids, err)
 	}
-	for _, absent := range []string{`HKLM\SYSTEM\Nope`, `HKLM\SOFTWARE`, `HKLM\SYSTEMX\Select`, `HKLM\SYSTEM\CurrentControlSet\Control\Lsa\x`} {
+	for _, absent := range []string{
+		`HKLM\SYSTEM\Nope`, `HKLM\SOFTWARE`, `HKLM\SYSTEMX\Select`,
+		`HKLM\SYSTEM\CurrentControlSet\Control\Lsa\x`,
+	} {
 		if _, err := h.Mount(`HKLM\SYSTEM`).Values(absent); !errors.Is(err, registry.ErrNotExist) {
 			t.Errorf("%s: %v", absent, err)
 		}
@@ -97,7 +101,7 @@ func TestPackedFiles(t *testing.T) {
 	}
 }
 
-// TestBadFiles shows that each kind of broken file gives one clear error, or is opened with its problem named.
+// TestBadFiles: each kind of broken file gives one clear error, or is opened with its problem named.
 func TestBadFiles(t *testing.T) {
 	good := small(1)
 	edit := func(at int, b ...byte) []byte {
@@ -141,8 +145,8 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// TestCircles shows that a hive that contains itself is an error or ends, never a hang: the file that makes the
-// library this package replaces exhaust its stack.
+// TestCircles: a hive that contains itself is an error or ends, and never hangs: it is the file that makes the library
+// exhaust its stack.
 func TestCircles(t *testing.T) {
 	b := newBuilder()
 	at := uint32(len(b.data))
@@ -206,7 +210,7 @@ func TestTwoGigabytesOfZeros(t *testing.T) {
 	if _, err := OpenFile(p); !errors.As(err, &fe) {
 		t.Errorf("got %v", err)
 	}
-	// The same behind a good base block: the root key is zeros.
+	// The same with a good base block: the root key is zeros.
 	if _, err := f.WriteAt(small(1)[:4096], 0); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +219,7 @@ func TestTwoGigabytesOfZeros(t *testing.T) {
 	}
 }
 
-// TestOldLog makes the log that Windows before 8.1 leaves when it stops in the middle of a write.
+// TestOldLog uses the log that Windows before 8.1 leaves when it stops in the middle of a write.
 func TestOldLog(t *testing.T) {
 	before, after := small(0), small(1)
 	if len(before) != len(after) {
@@ -264,7 +268,7 @@ func TestOldLog(t *testing.T) {
 	if n := readAnonymous(t, h); n != 1 || h.Info().Replayed != 1 {
 		t.Errorf("RestrictAnonymous = %d with a recovered base block", n)
 	}
-	// A log of another moment is refused.
+	// A log of another state is refused.
 	log[12]++
 	binary.LittleEndian.PutUint32(log[508:], checksum(log))
 	if h, err = openBytes(before, l); err != nil {
@@ -275,7 +279,8 @@ func TestOldLog(t *testing.T) {
 	}
 }
 
-// newLog makes a log of the new format that turns one hive into another, an entry for each given sequence number.
+// newLog returns a log of the new format that turns one hive into another, with an entry for each given sequence
+// number.
 func newLog(before, after []byte, seqs ...uint32) []byte {
 	log := bytes.Clone(before[:512])
 	log[28] = 6
@@ -312,9 +317,9 @@ func TestNewLogs(t *testing.T) {
 	asLog := func(name string, b []byte) Log { return Log{name, bytes.NewReader(b), int64(len(b))} }
 	first, second := newLog(zero, one, 7, 8), newLog(zero, two, 9)
 	bad := bytes.Clone(first)
-	bad[len(bad)-1] ^= 1 // the hash of the second entry no longer fits
+	bad[len(bad)-1] ^= 1 // the hash of the second entry no longer matches
 	broken := bytes.Clone(zero)
-	broken[100] ^= 0xff // the base block's checksum no longer fits
+	broken[100] ^= 0xff // the base block's checksum no longer matches
 	for _, c := range []struct {
 		name     string
 		hive     []byte
@@ -330,7 +335,12 @@ func TestNewLogs(t *testing.T) {
 		{"an empty one", zero, []Log{{"LOG1", bytes.NewReader(nil), 0}, asLog("LOG2", first)}, 1, 2, 0},
 		{"a bad entry and what follows", zero, []Log{asLog("LOG1", bad), asLog("LOG2", second)}, 1, 1, 1},
 		{"older than the hive", zero, []Log{asLog("LOG1", newLog(zero, two, 3, 4))}, 0, 0, 1},
-		{"broken base block: the latest log alone", broken, []Log{asLog("LOG1", first), asLog("LOG2", second)}, 2, 1, 2},
+		{
+			"broken base block: the latest log alone", broken,
+			[]Log{asLog("LOG1", first), asLog("LOG2", second)},
+			2, 1,
+			2,
+		},
 		{"not a log", zero, []Log{asLog("LOG1", make([]byte, 4096))}, 0, 0, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -349,10 +359,10 @@ func TestNewLogs(t *testing.T) {
 	}
 }
 
-// TestEditedWithHivexsh lets another program write into a hive of ours and reads back what it wrote.
+// TestEditedWithHivexsh lets another program write into one of our hives and reads the result.
 func TestEditedWithHivexsh(t *testing.T) {
 	peer.Need(t, "hivexsh")
-	// hivex wants a security record to copy for new keys.
+	// hivex needs a security record to copy for new keys.
 	b := newBuilder()
 	at := uint32(len(b.data))
 	b.add("sk", uint16(0), at, at, uint32(1), uint32(20), []byte{1, 0, 0, 0x80}, make([]byte, 16))
@@ -366,7 +376,8 @@ func TestEditedWithHivexsh(t *testing.T) {
 	cmd.Stdin = strings.NewReader(strings.Join([]string{
 		"add Select", "cd Select", "setval 1", "Current", "dword:1", `cd \`,
 		"add ControlSet001", "cd ControlSet001", "add Control", "cd Control", "add Lsa", "cd Lsa",
-		"setval 4", "RestrictAnonymous", "dword:2", "@", "string:default", "NullSessionPipes", "hex:7:73,00,00,00,00,00",
+		"setval 4", "RestrictAnonymous", "dword:2", "@", "string:default", "NullSessionPipes",
+		"hex:7:73,00,00,00,00,00",
 		"Sddl", "string:O:BAG:BAD:(A;;RC;;;BA)", `cd \`, "commit", "quit", "",
 	}, "\n"))
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -384,7 +395,8 @@ func TestEditedWithHivexsh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v, err := k.Value("NullSessionPipes"); err != nil || v.Type != registry.MultiSZ || len(v.Oddities(registry.MultiSZ)) != 0 {
+	if v, err := k.Value("NullSessionPipes"); err != nil || v.Type != registry.MultiSZ ||
+		len(v.Oddities(registry.MultiSZ)) != 0 {
 		t.Errorf("list %v, %v", v, err)
 	}
 	for name, want := range map[string]string{"": "default", "Sddl": "O:BAG:BAD:(A;;RC;;;BA)"} {
@@ -419,7 +431,7 @@ func FuzzHive(f *testing.F) {
 			_, _ = k.Values()
 			_, _ = k.Security()
 		}
-		// A hostile tree may be wide and circular at once: what a caller reads is what bounds it.
+		// A hostile tree may be wide and circular at once: the caller bounds what it reads.
 		n, stop := 0, errors.New("enough")
 		root, err := h.Root()
 		if err != nil {

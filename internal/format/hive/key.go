@@ -38,7 +38,10 @@ func (h *Hive) key(off uint32, depth int) (*Key, error) {
 		return nil, err
 	}
 	if depth > maxDepth {
-		return nil, &FormatError{baseSize + int64(off), "keys are nested deeper than Windows allows, probably in a circle"}
+		return nil, &FormatError{
+			baseSize + int64(off),
+			"keys are nested deeper than Windows allows, probably in a circle",
+		}
 	}
 	le := binary.LittleEndian
 	n := int(le.Uint16(b[72:]))
@@ -88,10 +91,10 @@ func filetime(n uint64) time.Time {
 	return time.Unix(d/1e7, d%1e7*100).UTC()
 }
 
-// Root is the hive's own key, which a machine mounts under a name such as HKLM\SYSTEM.
+// Root returns the hive's root key, which a machine mounts under a name such as HKLM\SYSTEM.
 func (h *Hive) Root() (*Key, error) { return h.key(h.root, 0) }
 
-// Key looks a path up, from the root downwards. CurrentControlSet stands for the control set that Select\Current names.
+// Key looks up a path from the root. CurrentControlSet is replaced by the control set that Select\Current names.
 func (h *Hive) Key(path string) (*Key, error) {
 	k, err := h.Root()
 	if err != nil {
@@ -113,7 +116,8 @@ func (h *Hive) Key(path string) (*Key, error) {
 	return k, nil
 }
 
-// ControlSet is the name of the control set in force, such as ControlSet001. Select\Current names it, and it has to be there.
+// ControlSet returns the name of the control set in force, such as ControlSet001. Select\Current names it, and it must
+// exist.
 func (h *Hive) ControlSet() (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -140,10 +144,10 @@ func (h *Hive) ControlSet() (string, error) {
 	return set, nil
 }
 
-// Path is the key's path under the root.
+// Path returns the key's path below the root.
 func (k *Key) Path() string { return k.path }
 
-// Subkey finds a direct subkey by name, using the hints and hashes that Windows itself looks at.
+// Subkey finds a direct subkey by name, using the same hints and hashes as Windows.
 func (k *Key) Subkey(name string) (*Key, error) {
 	want := registry.Fold(name)
 	hash, hint, plain := hints(want)
@@ -175,7 +179,7 @@ func (k *Key) Subkey(name string) (*Key, error) {
 	return found, nil
 }
 
-// Subkeys lists the direct subkeys. Those that cannot be read are left out and named in the error.
+// Subkeys lists the direct subkeys. Unreadable ones are omitted and named in the error.
 func (k *Key) Subkeys() ([]*Key, error) {
 	var out []*Key
 	var bad []error
@@ -201,9 +205,9 @@ func join(path, name string) string {
 	return path + `\` + name
 }
 
-// each calls f with every element of the subkeys list: its key's offset, the kind of its list ('i', 'f' or 'h') and
-// the hint or hash beside it. An index root may hold leaves only, so that no list can contain itself, and all lists
-// together may not hold more keys than fit the hive.
+// each calls f with every element of the subkeys list: its key's offset, the kind of its list ('i', 'f' or 'h') and its
+// hint or hash. An index root may contain only leaves, so that no list can contain itself, and all lists together may
+// not hold more keys than fit the hive.
 func (k *Key) each(f func(off uint32, kind byte, mark uint32) (bool, error)) error {
 	if k.kids == 0 || k.kidList == noOffset {
 		return nil
@@ -267,8 +271,8 @@ func (k *Key) leaf(off uint32, b []byte, left *int64, f func(uint32, byte, uint3
 	return true, nil
 }
 
-// hints gives the hash and the four-byte hint of an upper-case name, and whether both can be relied on: beyond ASCII
-// the writer's upper-casing may differ from ours, and then every name is compared.
+// hints returns the hash and the four-byte hint of an upper-case name, and whether both are reliable: beyond ASCII the
+// writer's upper-casing may differ from ours, and then every name is compared.
 func hints(upper string) (hash, hint uint32, ok bool) {
 	for _, u := range utf16.Encode([]rune(upper)) {
 		if u >= 0x80 {
@@ -282,7 +286,7 @@ func hints(upper string) (hash, hint uint32, ok bool) {
 	return hash, hint, true
 }
 
-// foldHint upper-cases a hint, which keeps the name's own case.
+// foldHint converts a hint to upper case; hints keep the name's case.
 func foldHint(n uint32) uint32 {
 	for i := 0; i < 32; i += 8 {
 		if c := byte(n >> i); c >= 'a' && c <= 'z' {
@@ -292,7 +296,7 @@ func foldHint(n uint32) uint32 {
 	return n
 }
 
-// Security is the key's self-relative security descriptor.
+// Security returns the key's self-relative security descriptor.
 //
 //	+0 "sk" · +4 next · +8 previous · +12 reference count · +16 size · +20 descriptor
 func (k *Key) Security() ([]byte, error) {

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Log is one transaction log beside a hive.
+// Log is one transaction log of a hive.
 type Log struct {
 	Name string // for messages
 	R    io.ReaderAt
@@ -15,7 +15,7 @@ type Log struct {
 }
 
 const (
-	// Windows starts a fresh log long before this; it bounds what one hash has to read.
+	// Windows starts a new log long before this; it bounds what one hash covers.
 	maxEntry = 256 << 20
 	// An entry notes each dirty page of a hive once, and pages are 4 KiB.
 	maxDirty = maxHive / pageSize
@@ -34,7 +34,7 @@ type entry struct {
 
 type run struct{ at, from, n int64 } // where in the hive, where in the log, how many bytes
 
-// replay makes the hive consistent with what its logs hold, and updates the base block accordingly.
+// replay makes the hive consistent by its logs, and updates the base block accordingly.
 func (h *Hive) replay(b *base, logs []Log) {
 	var fresh []journal
 	for _, l := range logs {
@@ -72,7 +72,7 @@ func (h *Hive) replay(b *base, logs []Log) {
 	}
 }
 
-// journal is a log of the new format with its valid entries, whose sequence numbers follow on one another.
+// journal is a log of the new format with its valid entries, which have consecutive sequence numbers.
 type journal struct {
 	log     Log
 	head    base
@@ -80,7 +80,7 @@ type journal struct {
 }
 
 // replayNew applies the entries of both logs in the order of their sequence numbers. With a broken base block only the
-// log with the latest entries can be used, because where the hive stands is known from that log alone.
+// log with the latest entries can be used, because only that log shows the state of the hive.
 func (h *Hive) replayNew(b *base, js []journal) {
 	last := func(j journal) uint32 { return j.entries[len(j.entries)-1].seq }
 	if !b.sumOK && len(js) > 0 {
@@ -108,8 +108,7 @@ func (h *Hive) replayNew(b *base, js []journal) {
 	}
 }
 
-// readJournal collects the entries up to the first that is not valid: what follows was not written in full, or is left
-// from earlier.
+// readJournal reads the entries up to the first invalid one: the rest is incomplete or old.
 func readJournal(l Log, head base) journal {
 	j := journal{log: l, head: head}
 	next := head.primary
@@ -138,7 +137,8 @@ func readEntry(l Log, at int64) (entry, int64, bool) {
 		return entry{}, 0, false
 	}
 	body := newMarvin()
-	if _, err := io.Copy(body, io.NewSectionReader(l.R, at+40, size-40)); err != nil || body.sum() != le.Uint64(head[24:]) {
+	if _, err := io.Copy(body, io.NewSectionReader(l.R, at+40, size-40)); err != nil ||
+		body.sum() != le.Uint64(head[24:]) {
 		return entry{}, 0, false
 	}
 	refs := make([]byte, 8*n)

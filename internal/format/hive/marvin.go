@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// marvin32 is the Marvin hash with the seed that log entries use, fed in pieces.
+// marvin32 is the Marvin hash with the seed of log entries, computed incrementally.
 type marvin32 struct {
 	a, b uint32
 	rest [4]byte
@@ -14,7 +14,7 @@ type marvin32 struct {
 
 func newMarvin() *marvin32 { return &marvin32{a: seedLow, b: seedHigh} }
 
-// marvin is the hash of one piece: the low word first.
+// marvin returns the hash of one piece: the low word first.
 func marvin(p []byte) uint64 {
 	m := newMarvin()
 	m.Write(p)
@@ -52,7 +52,7 @@ func (m *marvin32) mix() {
 	m.b = bits.RotateLeft32(m.b, 19)
 }
 
-// sum ends the hash: what is left over of a word, then 0x80.
+// sum ends the hash: the remaining bytes of a word, then 0x80.
 func (m *marvin32) sum() uint64 {
 	var w [4]byte
 	copy(w[:], m.rest[:m.n])

@@ -8,7 +8,7 @@ import (
 	"ipcguard/internal/format/registry"
 )
 
-// Mounted is a hive seen at its place in a machine's registry.
+// Mounted is a hive at its key in a machine's registry.
 type Mounted struct {
 	*Hive
 	at string
@@ -16,7 +16,7 @@ type Mounted struct {
 
 var _ registry.Reader = (*Mounted)(nil)
 
-// Mount puts the hive at a path such as HKLM\SYSTEM, so that it answers whole paths as a registry.Reader.
+// Mount mounts the hive at a path such as HKLM\SYSTEM, so that it is a registry.Reader for whole paths.
 func (h *Hive) Mount(at string) *Mounted { return &Mounted{h, registry.Canonical(at)} }
 
 func (m *Mounted) open(key string) (*Key, error) {
@@ -28,7 +28,7 @@ func (m *Mounted) open(key string) (*Key, error) {
 	return m.Key(whole[len(m.at):])
 }
 
-// Value is part of registry.Reader.
+// Value implements registry.Reader.
 func (m *Mounted) Value(key, name string) (registry.Value, error) {
 	k, err := m.open(key)
 	if err != nil {
@@ -39,7 +39,7 @@ func (m *Mounted) Value(key, name string) (registry.Value, error) {
 	return v, err
 }
 
-// Values is part of registry.Reader.
+// Values implements registry.Reader.
 func (m *Mounted) Values(key string) ([]registry.Value, error) {
 	k, err := m.open(key)
 	if err != nil {
@@ -52,7 +52,7 @@ func (m *Mounted) Values(key string) ([]registry.Value, error) {
 	return vs, err
 }
 
-// Subkeys is part of registry.Reader.
+// Subkeys implements registry.Reader.
 func (m *Mounted) Subkeys(key string) ([]string, error) {
 	k, err := m.open(key)
 	if err != nil {
@@ -66,7 +66,7 @@ func (m *Mounted) Subkeys(key string) ([]string, error) {
 	return names, err
 }
 
-// Security is the descriptor of a key.
+// Security returns the descriptor of a key.
 func (m *Mounted) Security(key string) ([]byte, error) {
 	k, err := m.open(key)
 	if err != nil {

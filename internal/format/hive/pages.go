@@ -10,15 +10,14 @@ import (
 const (
 	pageSize   = 4096
 	sectorSize = 512
-	// 2,048 pages are 8 MiB: more than an audit touches, and far under its 32 MiB.
+	// 2,048 pages are 8 MiB: more than an audit reads, and far below its 32 MiB.
 	maxPages = 2048
 )
 
-// pages gives the file's bytes with the sectors that logs replace laid over them, and keeps what it has read: an
-// audit's lookups share most of their path.
+// pages reads the file with the sectors that logs replace, and caches it: an audit's lookups share most of their path.
 type pages struct {
 	r    io.ReaderAt
-	size int64 // where reading ends, the replayed sectors included
+	size int64 // end of the data, including replayed sectors
 	file int64 // the file's own length
 
 	over map[int64]sector // by sector number in the file
@@ -27,7 +26,7 @@ type pages struct {
 	page map[int64][]byte
 }
 
-// sector says where a log keeps the newer contents of one sector.
+// sector is the position of one sector's newer contents in a log.
 type sector struct {
 	log io.ReaderAt
 	at  int64
@@ -37,7 +36,7 @@ func newPages(r io.ReaderAt, size int64) *pages {
 	return &pages{r: r, size: size, file: size, page: map[int64][]byte{}}
 }
 
-// lay puts a dirty run of a log over the file; at, from and n count bytes, in whole sectors.
+// lay overlays the file with a dirty run of a log; at, from and n count bytes, in whole sectors.
 func (p *pages) lay(log io.ReaderAt, from, at, n int64) {
 	if p.over == nil {
 		p.over = map[int64]sector{}

@@ -19,12 +19,12 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// isKey marks the entry of a key itself, which no value's name can be.
+// isKey marks the entry of a key itself; no value can have this name.
 const isKey = "\x00key"
 
 var realHives = []string{"SYSTEM", "SYSTEM_B", "SYSTEM_WIN_10_1709"}
 
-// unpackTo writes the bytes a hive is read from, logs applied and the base block renewed, to a file.
+// unpackTo writes a hive's bytes to a file, with logs applied and the base block updated.
 func unpackTo(t testing.TB, h *Hive) string {
 	t.Helper()
 	b := make([]byte, h.src.size)
@@ -42,7 +42,7 @@ func unpackTo(t testing.TB, h *Hive) string {
 	return p
 }
 
-// walk visits every key of a hive. The depth is bounded by Key itself.
+// walk calls visit for every key of a hive. Key itself bounds the depth.
 func walk(k *Key, visit func(*Key) error) error {
 	if err := visit(k); err != nil {
 		return err
@@ -59,11 +59,12 @@ func walk(k *Key, visit func(*Key) error) error {
 	return nil
 }
 
-// text renders a value as hivexml does: its type's word and its data.
+// text formats a value as hivexml does: its type's word and its data.
 func text(v registry.Value) string {
 	words := map[registry.Type]string{
 		registry.None: "none", registry.SZ: "string", registry.ExpandSZ: "expand", registry.Binary: "binary",
-		registry.DWord: "int32", registry.DWordBigEndian: "int32", registry.Link: "link", registry.MultiSZ: "string-list",
+		registry.DWord: "int32", registry.DWordBigEndian: "int32", registry.Link: "link",
+		registry.MultiSZ:      "string-list",
 		registry.ResourceList: "resource-list", registry.FullResourceDescriptor: "full-resource-descriptor",
 		registry.ResourceRequirementsList: "resource-requirements", registry.QWord: "int64",
 	}
@@ -94,7 +95,7 @@ func text(v registry.Value) string {
 	return w + ":" + base64.StdEncoding.EncodeToString(v.Data)
 }
 
-// hivexmlValues reads hivexml's answer: path and name to type and data.
+// hivexmlValues parses hivexml's output: path and name to type and data.
 func hivexmlValues(t *testing.T, file string) map[string]string {
 	t.Helper()
 	peer.Need(t, "hivexml")
@@ -189,7 +190,7 @@ func TestValuesEqualHivexml(t *testing.T) {
 			check := func(k, got string) {
 				seen++
 				if strings.ContainsFunc(got, func(r rune) bool { return r != 0 && (r < 0x20 || r > 0x7e) }) {
-					return // XML cannot carry control characters, and hivexml's conversion of broken UTF-16 is its own
+					return // XML cannot contain control characters, and hivexml converts broken UTF-16 in its own way
 				}
 				if want[k] != got {
 					if wrong++; wrong < 10 {
@@ -231,7 +232,10 @@ func TestValuesEqualReglookup(t *testing.T) {
 				t.Fatal(err)
 			}
 			n := 0
-			for _, key := range []string{`Control\Lsa`, `Services\LanmanServer\Parameters`, `Services\LanmanServer\DefaultSecurity`} {
+			for _, key := range []string{
+				`Control\Lsa`, `Services\LanmanServer\Parameters`,
+				`Services\LanmanServer\DefaultSecurity`,
+			} {
 				path := "/" + set + "/" + strings.ReplaceAll(key, `\`, "/")
 				peer.Need(t, "reglookup")
 				out, err := exec.Command("reglookup", "-p", path, file).Output()
@@ -240,10 +244,12 @@ func TestValuesEqualReglookup(t *testing.T) {
 				}
 				for _, line := range strings.Split(string(out), "\n") {
 					f := strings.Split(line, ",")
-					if len(f) < 3 || f[1] == "KEY" || !strings.HasPrefix(f[0], path+"/") || strings.Count(f[0], "/") != strings.Count(path, "/")+1 {
+					if len(f) < 3 || f[1] == "KEY" || !strings.HasPrefix(f[0], path+"/") ||
+						strings.Count(f[0], "/") != strings.Count(path, "/")+1 {
 						continue
 					}
-					v, err := h.Mount(`HKLM\SYSTEM`).Value(`HKLM\SYSTEM\CurrentControlSet\`+key, unquote(t, f[0][len(path)+1:]))
+					v, err := h.Mount(`HKLM\SYSTEM`).Value(`HKLM\SYSTEM\CurrentControlSet\`+key,
+						unquote(t, f[0][len(path)+1:]))
 					if err != nil {
 						t.Error(err)
 						continue
@@ -300,13 +306,14 @@ func TestLogsAreReplayed(t *testing.T) {
 	info := h.Info()
 	// LOG1 holds the entries 0x83b to 0x83e and LOG2 goes on to 0x852; every hash was checked on the way, and the
 	// last ones grow the hive from 0xbd3000 to 0xc02000 bytes.
-	if !info.Dirty || info.Replayed != 24 || info.Primary != 0x852 || info.Secondary != 0x852 || len(info.Problems) != 0 {
+	if !info.Dirty || info.Replayed != 24 || info.Primary != 0x852 || info.Secondary != 0x852 ||
+		len(info.Problems) != 0 {
 		t.Errorf("info %+v", info)
 	}
 	if h.size != 0xc02000 {
 		t.Errorf("size %#x", h.size)
 	}
-	// Every bin must start where the one before it ends, which only holds when all pages were laid right.
+	// Every bin must start where the previous one ends, which holds only if all pages were placed correctly.
 	for off := int64(0); off < int64(h.size); {
 		var head [32]byte
 		if err := h.src.read(head[:], baseSize+off); err != nil {
@@ -317,7 +324,7 @@ func TestLogsAreReplayed(t *testing.T) {
 		}
 		off += int64(binary.LittleEndian.Uint32(head[8:]))
 	}
-	// Without the logs the hive is read as it lies there, and says so.
+	// Without the logs the hive is read as it is, and reported as dirty.
 	raw, err := Open(h.src.r, h.src.file)
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 	"ipcguard/internal/format/registry"
 )
 
-// rawValue is a value record whose data was not fetched yet.
+// rawValue is a value record without its data.
 type rawValue struct {
 	off  uint32
 	name string
@@ -37,7 +37,7 @@ func (k *Key) Value(name string) (registry.Value, error) {
 	return k.load(*found)
 }
 
-// Values lists a key's values. Those that cannot be read are left out and named in the error.
+// Values lists a key's values. Unreadable ones are omitted and named in the error.
 func (k *Key) Values() ([]registry.Value, error) {
 	var out []registry.Value
 	var bad []error
@@ -61,7 +61,7 @@ func (k *Key) Values() ([]registry.Value, error) {
 	return out, errors.Join(append(bad, err)...)
 }
 
-// eachValue calls f with every value record, or with why it cannot be read.
+// eachValue calls f with every value record, or with the error of reading it.
 func (k *Key) eachValue(f func(rawValue, error) bool) error {
 	if k.values == 0 || k.valList == noOffset {
 		return nil
@@ -142,7 +142,7 @@ func (k *Key) load(v rawValue) (registry.Value, error) {
 	return out, nil
 }
 
-// bigData joins the segments of a value larger than one cell may be.
+// bigData joins the segments of a value that is larger than a cell.
 //
 //	+0 "db" · +2 number of segments · +4 the list of their offsets
 func (h *Hive) bigData(v rawValue, b []byte) ([]byte, error) {

@@ -30,28 +30,28 @@ type File struct {
 	Sections []Section
 }
 
-// Section is one section with its lines in order. A section that comes twice in a file is kept twice.
+// Section is one section with its lines in order. A repeated section is kept as two.
 type Section struct {
 	Name  string
 	Lines []Line
 }
 
-// Line is one line of a section: KEY = VALUE, or a value alone with an empty key.
+// Line is one line of a section: KEY = VALUE, or only a value with an empty key.
 type Line struct {
-	Key, Value string // without the spaces around them; quotes are kept
-	Number     int    // in the file, from 1; 0 when made by a program
+	Key, Value string // without surrounding spaces; quotes are kept
+	Number     int    // in the file, from 1; 0 if it was added by a program
 }
 
-// Error says where a file is not as the format wants it.
+// Error reports a format violation and its line.
 type Error struct {
 	Line int
 	Why  string
 }
 
-// Error names the place.
+// Error implements error.
 func (e *Error) Error() string { return fmt.Sprintf("security template: line %d: %s", e.Line, e.Why) }
 
-// Lines lists the lines of all sections with a name.
+// Lines returns the lines of all sections with a name.
 func (f *File) Lines(section string) []Line {
 	var out []Line
 	for _, s := range f.Sections {
@@ -62,7 +62,8 @@ func (f *File) Lines(section string) []Line {
 	return out
 }
 
-// Get finds a setting, such as EnableGuestAccount in System Access; the last one wins. Quotes around it are removed.
+// Get returns a setting, such as EnableGuestAccount in System Access; the last one wins. Surrounding quotes are
+// removed.
 func (f *File) Get(section, key string) (string, bool) {
 	v, ok := "", false
 	for _, l := range f.Lines(section) {
@@ -80,7 +81,7 @@ func unquote(s string) string {
 	return s
 }
 
-// Set changes a setting or adds it, and its section when that is missing.
+// Set changes a setting or adds it, with its section if necessary.
 func (f *File) Set(section, key, value string) {
 	at := -1
 	for i := range f.Sections {
@@ -103,8 +104,8 @@ func (f *File) Set(section, key, value string) {
 	f.Sections[at].Lines = append(f.Sections[at].Lines, Line{Key: key, Value: value})
 }
 
-// RegistryValues reads the section [Registry Values]. Lines that cannot be read are left out and told, the first of them
-// at least.
+// RegistryValues reads the section [Registry Values]. Invalid lines are omitted and reported, at least the first of
+// them.
 func (f *File) RegistryValues() ([]registry.Value, []error) {
 	var out []registry.Value
 	var bad []error
@@ -135,7 +136,7 @@ func (f *File) SetRegistryValue(v registry.Value) error {
 	return nil
 }
 
-// New is an empty template, with the two sections that every template has.
+// New returns an empty template, with the two sections that every template has.
 func New() *File {
 	return &File{Sections: []Section{
 		{Name: "Unicode", Lines: []Line{{Key: "Unicode", Value: "yes"}}},

@@ -37,7 +37,10 @@ MACHINE\System\Late\One=4,4294967295
 `
 
 func TestParse(t *testing.T) {
-	for name, b := range map[string][]byte{"UTF-8": []byte(sample), "UTF-16": append([]byte{0xff, 0xfe}, registry.EncodeUTF16(strings.ReplaceAll(sample, "\n", "\r\n"))...)} {
+	for name, b := range map[string][]byte{
+		"UTF-8":  []byte(sample),
+		"UTF-16": append([]byte{0xff, 0xfe}, registry.EncodeUTF16(strings.ReplaceAll(sample, "\n", "\r\n"))...),
+	} {
 		t.Run(name, func(t *testing.T) {
 			f, err := Parse(b)
 			if err != nil {
@@ -53,13 +56,17 @@ func TestParse(t *testing.T) {
 			if len(bad) != 0 || len(vs) != 9 {
 				t.Fatalf("%d values, %v", len(vs), bad)
 			}
-			if !reflect.DeepEqual(vs[0], registry.NewDWord(`HKLM\System\CurrentControlSet\Control\Lsa`, "RestrictAnonymous", 1)) {
+			if !reflect.DeepEqual(vs[0], registry.NewDWord(`HKLM\System\CurrentControlSet\Control\Lsa`,
+				"RestrictAnonymous", 1)) {
 				t.Errorf("got %v", vs[0])
 			}
 			if n, _ := vs[1].DWord(); vs[1].Name != "A=B" || n != 16 {
 				t.Errorf("got %v", vs[1])
 			}
-			for i, want := range map[int][]string{2: {"samr", "a,b", "lsarpc"}, 3: {"Hello,world", "second line"}, 4: {}} {
+			for i, want := range map[int][]string{
+				2: {"samr", "a,b", "lsarpc"}, 3: {"Hello,world", "second line"},
+				4: {},
+			} {
 				if l, err := vs[i].Strings(); !slices.Equal(l, want) || err != nil {
 					t.Errorf("%s: %q, %v", vs[i].Name, l, err)
 				}
@@ -110,7 +117,8 @@ func TestErrors(t *testing.T) {
 func TestWrittenValuesReadBack(t *testing.T) {
 	text := rapid.StringMatching(`[A-Za-z0-9,;:=()é%\\-]([A-Za-z0-9 ,;:=()é%\\-]{0,20}[A-Za-z0-9,])?`)
 	rapid.Check(t, func(t *rapid.T) {
-		key, name := `HKLM\System\`+rapid.StringMatching(`[A-Za-z0-9]{1,9}`).Draw(t, "key"), rapid.StringMatching(`[A-Za-z0-9_]{1,9}`).Draw(t, "name")
+		key, name := `HKLM\System\`+rapid.StringMatching(`[A-Za-z0-9]{1,9}`).Draw(t, "key"),
+			rapid.StringMatching(`[A-Za-z0-9_]{1,9}`).Draw(t, "name")
 		var v registry.Value
 		switch rapid.IntRange(0, 3).Draw(t, "kind") {
 		case 0:
@@ -120,7 +128,10 @@ func TestWrittenValuesReadBack(t *testing.T) {
 		case 2:
 			v = registry.NewStrings(key, name, rapid.SliceOf(text).Draw(t, "l"))
 		default:
-			v = registry.Value{Key: key, Name: name, Type: registry.Binary, Data: append([]byte{}, rapid.SliceOf(rapid.Byte()).Draw(t, "b")...)}
+			v = registry.Value{
+				Key: key, Name: name, Type: registry.Binary,
+				Data: append([]byte{}, rapid.SliceOf(rapid.Byte()).Draw(t, "b")...),
+			}
 		}
 		f := New()
 		for range 2 { // the second time it is changed in place
@@ -139,7 +150,8 @@ func TestWrittenValuesReadBack(t *testing.T) {
 	})
 	f := New()
 	for _, v := range []registry.Value{
-		registry.NewText(`HKLM\x`, "q", `a"b`), registry.NewDWord(`HKCU\x`, "q", 1), {Key: `HKLM\x`, Type: registry.QWord},
+		registry.NewText(`HKLM\x`, "q", `a"b`), registry.NewDWord(`HKCU\x`, "q", 1),
+		{Key: `HKLM\x`, Type: registry.QWord},
 	} {
 		if err := f.SetRegistryValue(v); err == nil {
 			t.Errorf("%v was written", v)
@@ -148,7 +160,8 @@ func TestWrittenValuesReadBack(t *testing.T) {
 }
 
 func realTemplate() ([]byte, error) {
-	return os.ReadFile(filepath.Join("..", "..", "..", "..", "shared", "gpo", "nsacyber-windows", "DomainSysvol", "GPO", "Machine", "microsoft", "windows nt", "SecEdit", "GptTmpl.inf"))
+	return os.ReadFile(filepath.Join("..", "..", "..", "..", "shared", "gpo", "nsacyber-windows", "DomainSysvol", "GPO",
+		"Machine", "microsoft", "windows nt", "SecEdit", "GptTmpl.inf"))
 }
 
 func TestRealTemplateReadsAndWritesTheSame(t *testing.T) {
@@ -189,7 +202,8 @@ func FuzzParse(f *testing.F) {
 
 func TestManyLines(t *testing.T) {
 	f, err := Parse([]byte("[Registry Values]\n" + strings.Repeat("x\n", maxLines+10)))
-	if err == nil || !strings.Contains(err.Error(), "more than 200000 lines") || len(f.Sections[0].Lines) != maxLines-1 {
+	if err == nil || !strings.Contains(err.Error(), "more than 200000 lines") ||
+		len(f.Sections[0].Lines) != maxLines-1 {
 		t.Errorf("%v", err)
 	}
 	if _, bad := f.RegistryValues(); len(bad) != maxErrors {

@@ -9,11 +9,11 @@ import (
 	"ipcguard/internal/format/registry"
 )
 
-// Limits: templates are some tens of KiB, of a domain with very many rights some thousand lines.
+// Limits: templates have a few tens of KiB; those of a domain with very many rights have a few thousand lines.
 const (
 	maxFile   = 64 << 20
 	maxLines  = 200_000
-	maxErrors = 20 // enough to show that this is no template
+	maxErrors = 20 // enough to show that this is not a template
 )
 
 // Parse reads a template in UTF-16, UTF-8, or a single-byte text (read as Latin-1). What could
@@ -73,14 +73,15 @@ func (f *File) line(n int, s string) error {
 	return nil
 }
 
-// Bytes writes the template as UTF-16 with a byte order mark and CRLF, as the group policy editor does. The settings
-// with spaces around the equals sign are those that the editor writes so.
+// Bytes writes the template as UTF-16 with a byte order mark and CRLF, as the group policy editor does. It writes
+// spaces around the equals sign for the same settings as the editor.
 func (f *File) Bytes() []byte {
 	var b strings.Builder
 	for _, s := range f.Sections {
 		b.WriteString("[" + s.Name + "]\r\n")
 		eq := " = "
-		if strings.EqualFold(s.Name, "Registry Values") || strings.EqualFold(s.Name, "Unicode") || strings.EqualFold(s.Name, "Version") {
+		if strings.EqualFold(s.Name, "Registry Values") || strings.EqualFold(s.Name, "Unicode") ||
+			strings.EqualFold(s.Name, "Version") {
 			eq = "="
 		}
 		for _, l := range s.Lines {

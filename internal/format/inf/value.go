@@ -62,7 +62,7 @@ func parseValue(l Line) (registry.Value, error) {
 	return v, nil
 }
 
-// splitList cuts a list at its commas. Quotes hide a comma and are themselves dropped.
+// splitList splits a list at its commas. Quotes protect a comma and are themselves removed.
 func splitList(s string) ([]string, bool) {
 	var out []string
 	var b strings.Builder

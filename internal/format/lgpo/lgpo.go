@@ -1,4 +1,4 @@
-// Package lgpo reads the text into which LGPO.exe takes a registry.pol apart (LGPO /parse), and from which it makes one.
+// Package lgpo parses the text form of a registry.pol, which LGPO.exe writes (LGPO /parse) and reads.
 //
 //	; PARSING Computer POLICY                comment
 //	Computer                                 or User, User:Administrators, …
@@ -6,7 +6,7 @@
 //	RestrictAnonymous                        * for all values of the key
 //	DWORD:1                                  SZ:, EXSZ:, MULTISZ: with \0 between, QWORD:, BINARY:, DELETE, DELETEALLVALUES, …
 //
-// Four lines are an instruction; blank lines stand between. What a policy for users says is passed over.
+// An instruction has four lines; blank lines separate instructions. Policies for users are skipped.
 package lgpo
 
 import (
@@ -21,22 +21,22 @@ import (
 	"ipcguard/internal/format/regpol"
 )
 
-// Error says which line is not as LGPO writes it.
+// Error reports an invalid line.
 type Error struct {
 	Line int
 	Why  string
 }
 
-// Error names the line.
+// Error implements error.
 func (e *Error) Error() string { return fmt.Sprintf("LGPO text: line %d: %s", e.Line, e.Why) }
 
-// Limits: a policy is some hundred instructions.
+// Limits: a policy has a few hundred instructions.
 const (
 	maxInstructions = 100_000
 	maxErrors       = 20
 )
 
-// Is tells whether a text begins as LGPO's does: comments, then a line that says whose policy it is, then a key.
+// Is reports whether a text begins as LGPO's does: comments, then a line that says whose policy it is, then a key.
 func Is(head string) bool {
 	comment := false
 	var lines []string
@@ -60,7 +60,7 @@ func Is(head string) bool {
 	return machine != "" && (len(lines) < 2 && comment || len(lines) > 1 && strings.Contains(lines[1], `\`))
 }
 
-// whose tells the line that says whose policy follows.
+// whose parses the line that says whose policy follows.
 func whose(line string) (computer bool, kind string) {
 	word, _, _ := strings.Cut(line, ":")
 	switch {
@@ -72,11 +72,11 @@ func whose(line string) (computer bool, kind string) {
 	return false, ""
 }
 
-// Parse reads the instructions for the computer. What could be read comes with the errors, which are joined *Error; user
-// counts the instructions for users.
+// Parse returns the instructions for the computer. It returns what could be parsed along with the errors, which are
+// joined *Error; user counts the instructions for users.
 func Parse(text string) (ins []regpol.Instruction, user int, err error) {
 	var errs []error
-	var lines []string // of the instruction that is being read
+	var lines []string // of the current instruction
 	n, start := 0, 0
 	take := func() bool {
 		if len(lines) == 0 {
@@ -89,7 +89,10 @@ func Parse(text string) (ins []regpol.Instruction, user int, err error) {
 		case !computer:
 			user++
 		case len(ins) == maxInstructions:
-			errs = append(errs, &Error{start, fmt.Sprintf("more than %d instructions; the rest is not read", maxInstructions)})
+			errs = append(errs, &Error{
+				start,
+				fmt.Sprintf("more than %d instructions; the rest is not read", maxInstructions),
+			})
 			return false
 		default:
 			ins = append(ins, in)
@@ -111,7 +114,10 @@ func Parse(text string) (ins []regpol.Instruction, user int, err error) {
 		}
 	}
 	if len(lines) > 0 {
-		errs = append(errs, &Error{start, "an instruction has four lines: whose it is, the key, the value's name, and what to do"})
+		errs = append(errs, &Error{
+			start,
+			"an instruction has four lines: whose it is, the key, the value's name, and what to do",
+		})
 	}
 	return ins, user, errors.Join(errs...)
 }

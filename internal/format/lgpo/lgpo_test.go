@@ -26,7 +26,10 @@ func TestParse(t *testing.T) {
 	}
 	tree := &registry.Tree{}
 	regpol.Apply(tree, "HKLM", ins)
-	for key, want := range map[string]string{`Control\Lsa`: "RestrictAnonymous", `Services\LanmanServer\Parameters`: "NullSessionPipes"} {
+	for key, want := range map[string]string{
+		`Control\Lsa`:                      "RestrictAnonymous",
+		`Services\LanmanServer\Parameters`: "NullSessionPipes",
+	} {
 		v, err := tree.Value(`HKLM\SYSTEM\CurrentControlSet\`+key, want)
 		if err != nil {
 			t.Error(err)
@@ -55,8 +58,9 @@ func TestErrors(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]bool{
-		"Computer\nSOFTWARE\\X\n": true, "User:Administrators\nSOFTWARE\\X\n": true, "; PARSING Computer POLICY\n": true,
-		"": false, "Computer\nis broken\n": false, "; nothing\n": false, "[global]\n": false,
+		"Computer\nSOFTWARE\\X\n": true, "User:Administrators\nSOFTWARE\\X\n": true,
+		"; PARSING Computer POLICY\n": true,
+		"":                            false, "Computer\nis broken\n": false, "; nothing\n": false, "[global]\n": false,
 	} {
 		if Is(text) != want {
 			t.Errorf("%q: %v", text, !want)
@@ -65,12 +69,13 @@ func TestErrors(t *testing.T) {
 	if _, _, err := Parse(strings.Repeat("x\n", 4000)); err == nil || strings.Count(err.Error(), "\n") != maxErrors-1 {
 		t.Errorf("%v", err)
 	}
-	if ins, _, err := Parse(strings.Repeat("Computer\nK\nV\nDELETE\n", maxInstructions+1)); len(ins) != maxInstructions || err == nil {
+	if ins, _, err := Parse(strings.Repeat("Computer\nK\nV\nDELETE\n", maxInstructions+1)); len(
+		ins) != maxInstructions || err == nil {
 		t.Errorf("%d instructions, %v", len(ins), err)
 	}
 }
 
-// FuzzParse: what was read can be written as a registry.pol.
+// FuzzParse: parsed instructions can be written as a registry.pol.
 func FuzzParse(f *testing.F) {
 	f.Add(sample)
 	f.Add("Computer\nK\n*\nDELETEALLVALUES\nComputer\nK\nV\nMULTISZ:\\0a\n")

@@ -1,5 +1,4 @@
-// Package psobject reads objects as PowerShell prints and converts them: what an administrator has who ran a cmdlet and
-// kept its output.
+// Package psobject parses objects as PowerShell prints and converts them, from the saved output of a cmdlet.
 //
 //	EncryptData              : False         Format-List; a long value goes on in the next line, under the first
 //	NullSessionPipes         : netlogon,samr
@@ -12,7 +11,7 @@
 //	<Objs …><Obj RefId="0"><Props>           Export-Clixml
 //	"EncryptData","NullSessionPipes"         ConvertTo-Csv, Export-Csv; maybe behind a #TYPE line, maybe with semicolons
 //
-// The names of properties are the same in every language. Values are kept as texts; a list is joined with commas.
+// The names of properties are the same in every language. Values are kept as text; a list is joined with commas.
 package psobject
 
 import (
@@ -43,11 +42,11 @@ func (o Object) Get(name string) (string, bool) {
 	return "", false
 }
 
-// Limits: a file server has some thousand shares, and an object of CIM some sixty properties.
+// Limits: a file server has a few thousand shares, and a CIM object some sixty properties.
 const (
 	maxObjects    = 50_000
 	maxProperties = 1000
-	maxDepth      = 16 // of JSON; ConvertTo-Json goes 2 deep unless asked
+	maxDepth      = 16 // of JSON; ConvertTo-Json goes 2 deep by default
 )
 
 // Errors of Parse.
@@ -56,7 +55,7 @@ var (
 	ErrLimits = errors.New("more objects or properties than are read")
 )
 
-// Parse reads the objects of a text, in whichever form.
+// Parse parses the objects of a text in any of the forms.
 func Parse(text string) ([]Object, error) {
 	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
 	var out []Object
@@ -113,10 +112,10 @@ func fromJSON(text string) ([]Object, error) {
 	return out, nil
 }
 
-// fromXML reads what Export-Clixml wrote, without the objects within objects. See [MS-PSRP] 2.2.5.
+// fromXML parses the output of Export-Clixml, without nested objects. See [MS-PSRP] 2.2.5.
 func fromXML(text string) ([]Object, error) {
 	var out []Object
-	var path []string // the elements around, each with the property that it is
+	var path []string // the open elements, each with its property
 	d := xml.NewDecoder(strings.NewReader(text))
 	for {
 		t, err := d.Token()
@@ -139,7 +138,7 @@ func fromXML(text string) ([]Object, error) {
 			}
 			if len(path) == 4 && len(out) > 0 && (path[2] == "Props " || path[2] == "MS ") && t.Name.Local != "Obj" {
 				_, property, _ := strings.Cut(name, " ")
-				out[len(out)-1][property] = "" // until its text comes, if any does
+				out[len(out)-1][property] = "" // until its text comes, if any
 			}
 		case xml.EndElement:
 			path = path[:len(path)-1]
@@ -149,7 +148,8 @@ func fromXML(text string) ([]Object, error) {
 			}
 			kind, property, _ := strings.Cut(path[3], " ")
 			value := string(t)
-			if len(path) > 4 && (len(path) != 6 || path[4] != "LST ") || kind == "Obj" && strings.TrimSpace(value) == "" {
+			if len(path) > 4 && (len(path) != 6 || path[4] != "LST ") ||
+				kind == "Obj" && strings.TrimSpace(value) == "" {
 				continue
 			}
 			o := out[len(out)-1]
@@ -193,7 +193,7 @@ func shallow(text string) error {
 	return nil
 }
 
-// scalar writes a value as PowerShell prints it; false for objects within an object.
+// scalar formats a value as PowerShell prints it; false for nested objects.
 func scalar(v any) (string, bool) {
 	switch v := v.(type) {
 	case nil:
@@ -260,13 +260,13 @@ func fromCSV(text string) ([]Object, error) {
 	}
 }
 
-// property is a line of Format-List.
+// property matches a line of Format-List.
 var property = regexp.MustCompile(`^([A-Za-z_]\w*) *: ?(.*)$`)
 
 func fromList(text string) ([]Object, error) {
 	var out []Object
 	var o Object
-	last, at := "", 0 // the property that a line may go on with, and where its values stand
+	last, at := "", 0 // the property that a line may continue, and the column of its values
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
 		switch m := property.FindStringSubmatch(line); {
@@ -293,7 +293,7 @@ func fromList(text string) ([]Object, error) {
 	return out, nil
 }
 
-// dashes is the line of Format-Table under the names of the columns.
+// dashes matches the line of Format-Table below the names of the columns.
 var dashes = regexp.MustCompile(`(?m)^-+(?: +-+)+ *\r?$`)
 
 func fromTable(text string) ([]Object, error) {
@@ -325,7 +325,7 @@ func fromTable(text string) ([]Object, error) {
 	return out, nil
 }
 
-// columns are the places where the groups of dashes begin.
+// columns returns the positions at which the groups of dashes begin.
 func columns(line string) []int {
 	var out []int
 	for i := range len(line) {
@@ -336,7 +336,7 @@ func columns(line string) []int {
 	return out
 }
 
-// cells cuts a line at the columns, which count characters.
+// cells splits a line at the columns, which count characters.
 func cells(line string, at []int) []string {
 	r := []rune(line)
 	out := make([]string, len(at))

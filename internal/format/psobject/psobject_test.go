@@ -11,22 +11,38 @@ func TestParse(t *testing.T) {
 		text string
 		want []Object
 	}{
-		"list":                     {"\r\n\r\nEncryptData      : False\r\nNullSessionPipes : ,netlogon,samr\r\nEmpty            : \r\n\r\n", []Object{{"EncryptData": "False", "NullSessionPipes": ",netlogon,samr", "Empty": ""}}},
-		"a value that goes on":     {"Name : a\nPipes : netlogon,\n        samr\nLast : 1\n", []Object{{"Name": "a", "Pipes": "netlogon,samr", "Last": "1"}}},
+		"list": {
+			"\r\n\r\nEncryptData      : False\r\nNullSessionPipes : ,netlogon,samr\r\nEmpty            : \r\n\r\n",
+			[]Object{{"EncryptData": "False", "NullSessionPipes": ",netlogon,samr", "Empty": ""}},
+		},
+		"a value that goes on": {
+			"Name : a\nPipes : netlogon,\n        samr\nLast : 1\n",
+			[]Object{{"Name": "a", "Pipes": "netlogon,samr", "Last": "1"}},
+		},
 		"a value with a colon":     {"Path : C:\\Windows\n", []Object{{"Path": `C:\Windows`}}},
 		"two objects":              {"A : 1\n\nA : 2\n", []Object{{"A": "1"}, {"A": "2"}}},
 		"two without a blank line": {"A : 1\nA : 2\n", []Object{{"A": "1"}, {"A": "2"}}},
-		"JSON":                     {"{\"A\": true, \"B\": null, \"C\": 12, \"D\": [\"x\", \"y\"], \"E\": {\"f\": 1}}", []Object{{"A": "True", "B": "", "C": "12", "D": "x,y"}}},
-		"JSON, several":            {"[{\"A\": \"1\"}, {\"A\": \"2\"}]", []Object{{"A": "1"}, {"A": "2"}}},
+		"JSON": {
+			"{\"A\": true, \"B\": null, \"C\": 12, \"D\": [\"x\", \"y\"], \"E\": {\"f\": 1}}",
+			[]Object{{"A": "True", "B": "", "C": "12", "D": "x,y"}},
+		},
+		"JSON, several": {"[{\"A\": \"1\"}, {\"A\": \"2\"}]", []Object{{"A": "1"}, {"A": "2"}}},
 		"CLIXML": {
 			`<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04"><Obj RefId="0"><TN RefId="0"><T>x</T></TN><ToString>y</ToString><Props><S N="A">1</S><B N="B">false</B><Obj N="C" RefId="1"><LST><S>x</S><S>y</S></LST></Obj><Obj N="E" RefId="2"><Props><S N="F">no</S></Props></Obj></Props></Obj><Obj RefId="3"><Props><S N="A">2</S></Props></Obj></Objs>`,
 			[]Object{{"A": "1", "B": "False", "C": "x,y"}, {"A": "2"}},
 		},
-		"CSV":                 {"#TYPE Some.Type\r\n\"A\",\"B\"\r\n\"1\",\"x, y\"\r\n", []Object{{"A": "1", "B": "x, y"}}},
+		"CSV": {
+			"#TYPE Some.Type\r\n\"A\",\"B\"\r\n\"1\",\"x, y\"\r\n",
+			[]Object{{"A": "1", "B": "x, y"}},
+		},
 		"CSV with semicolons": {"\"A\";\"B\"\n\"1\";\"2\"\n", []Object{{"A": "1", "B": "2"}}},
 		"table": {
 			"\nName   ScopeName Path       Description\n----   --------- ----       -----------\nADMIN$ *         C:\\Windows Remoteverwaltung\nIPC$   *                    Remote-IPC\nBüro   *         C:\\B       \n",
-			[]Object{{"Name": "ADMIN$", "ScopeName": "*", "Path": `C:\Windows`, "Description": "Remoteverwaltung"}, {"Name": "IPC$", "ScopeName": "*", "Path": "", "Description": "Remote-IPC"}, {"Name": "Büro", "ScopeName": "*", "Path": `C:\B`, "Description": ""}},
+			[]Object{
+				{"Name": "ADMIN$", "ScopeName": "*", "Path": `C:\Windows`, "Description": "Remoteverwaltung"},
+				{"Name": "IPC$", "ScopeName": "*", "Path": "", "Description": "Remote-IPC"},
+				{"Name": "Büro", "ScopeName": "*", "Path": `C:\B`, "Description": ""},
+			},
 		},
 	} {
 		got, err := Parse(tt.text)
@@ -49,8 +65,9 @@ func TestParse(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for name, text := range map[string]string{
-		"nothing": "", "text": "some text\n", "a sentence with a colon": "not this: x\n", "an array of texts": `["a"]`, "broken JSON": `{"A":`,
-		"deep JSON": `{"A":` + strings.Repeat("[", 20) + strings.Repeat("]", 20) + "}", "no objects": "[]",
+		"nothing": "", "text": "some text\n", "a sentence with a colon": "not this: x\n", "an array of texts": `["a"]`,
+		"broken JSON": `{"A":`,
+		"deep JSON":   `{"A":` + strings.Repeat("[", 20) + strings.Repeat("]", 20) + "}", "no objects": "[]",
 	} {
 		if out, err := Parse(text); err == nil {
 			t.Errorf("%s: %q", name, out)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestBombs holds lines without an end to their bounds. The second of two equal ones says that reading goes on.
+// TestBombs: endless lines meet their bounds. The second of two equal lines shows that reading continues.
 func TestBombs(t *testing.T) {
 	const head = "REGEDIT4\n[HKEY_LOCAL_MACHINE\\K]\n"
 	for _, c := range []struct{ name, line, want string }{
@@ -26,16 +26,17 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-// TestReadEnds shows that an error of the caller ends the reading.
+// TestReadEnds: an error of the callback ends the reading.
 func TestReadEnds(t *testing.T) {
 	enough := errors.New("enough")
 	seen := 0
-	version, err := Read(strings.NewReader("REGEDIT4\n"+strings.Repeat("[HKEY_LOCAL_MACHINE\\K]\n", 100)), func(Op) error {
-		if seen++; seen == 3 {
-			return enough
-		}
-		return nil
-	})
+	version, err := Read(strings.NewReader("REGEDIT4\n"+strings.Repeat("[HKEY_LOCAL_MACHINE\\K]\n", 100)),
+		func(Op) error {
+			if seen++; seen == 3 {
+				return enough
+			}
+			return nil
+		})
 	if version != 4 || !errors.Is(err, enough) || seen != 3 {
 		t.Errorf("version %d, %d operations, %v", version, seen, err)
 	}

@@ -12,9 +12,9 @@ import (
 	"ipcguard/internal/format/registry"
 )
 
-// Limits. A whole registry exported has some hundred MiB; a mistake repeated on every line need not be told more than 20
-// times. A key has at most 512 levels of 255 characters and a value name 16,383 characters; no value of a real registry
-// comes near 32 MiB.
+// Limits. An export of a whole registry has a few hundred MiB; an error that repeats on every line need not be reported
+// more than 20 times. A key has at most 512 levels of 255 characters and a value name 16,383 characters; no value of a
+// real registry comes near 32 MiB.
 const (
 	maxFile   = 256 << 20
 	maxErrors = 20
@@ -34,8 +34,8 @@ func Parse(b []byte) (*File, error) {
 	return f, err
 }
 
-// Read is Parse for a file of any size: it hands on one operation after another, and keeps none. An error of do ends it
-// and is its error.
+// Read is Parse for a file of any size: it passes one operation after another to do and keeps none. An error of do ends
+// the reading and is returned.
 func Read(r io.Reader, do func(Op) error) (version int, err error) {
 	text, err := registry.ReadText(r, maxFile)
 	switch {
@@ -61,7 +61,7 @@ type parser struct {
 	start int // of the line
 	line  int
 	key   string
-	gone  bool // the key is one that is deleted: no values may follow
+	gone  bool // the key is being deleted: no values may follow
 	errs  []error
 
 	version int
@@ -69,10 +69,10 @@ type parser struct {
 	end     error // of do
 }
 
-// op hands an operation on.
+// op passes an operation on.
 func (p *parser) op(op Op) { p.end = p.do(op) }
 
-// fail notes an error at a place in the current line.
+// fail records an error at a position in the current line.
 func (p *parser) fail(at int, why string) {
 	col := utf8.RuneCountInString(p.text[min(p.start, at):at]) + 1
 	p.errs = append(p.errs, &Error{p.line, col, why})
@@ -225,7 +225,7 @@ func (p *parser) valueLine() {
 	p.skipLine()
 }
 
-// quoted reads a string of at most so many bytes. It may run over line ends, as regedit writes it.
+// quoted reads a string of at most so many bytes. It may span lines, as regedit writes it.
 func (p *parser) quoted(most int) (string, bool) {
 	first := p.at
 	var b strings.Builder
@@ -324,7 +324,7 @@ func isHex(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
-// hex reads bytes with commas between; a backslash at the end of a line goes on in the next one, past comments.
+// hex reads bytes separated by commas; a backslash at the end of a line continues on the next one, past comments.
 func (p *parser) hex(v *registry.Value) bool {
 	v.Data = []byte{}
 	for comma := false; ; {
@@ -373,7 +373,7 @@ func (p *parser) hex(v *registry.Value) bool {
 	}
 }
 
-// widen turns single-byte characters into UTF-16. The file's code page is not known: beyond ASCII this reads Latin-1.
+// widen converts single-byte characters to UTF-16. The file's code page is unknown: beyond ASCII it assumes Latin-1.
 func widen(b []byte) []byte {
 	out := make([]byte, 0, 2*len(b))
 	for _, c := range b {

@@ -2,7 +2,7 @@
 //
 //	Windows Registry Editor Version 5.00          or REGEDIT4, which keeps hex(2) and hex(7) in bytes, not UTF-16
 //
-//	[HKEY_LOCAL_MACHINE\Key]                      makes the key · [-HKEY_…] removes it with all below
+//	[HKEY_LOCAL_MACHINE\Key]                      creates the key · [-HKEY_…] removes it with all below
 //	@="default"                                   strings escape \\ and \" and may run over several lines
 //	"Number"=dword:00000001
 //	"List"=hex(7):73,00,61,00,\                   hex(type): bytes; a backslash continues on the next line
@@ -10,8 +10,8 @@
 //	"Gone"=-                                      removes the value
 //	; comment
 //
-// A file is an ordered list of operations, because that is what importing it does: a value set and then deleted is
-// deleted. What cannot be read is an error with its line and column, and everything around it is still returned.
+// A file is an ordered list of operations, as importing it performs them: a value that is set and then deleted is
+// deleted. An invalid part is an error with its line and column; the rest is still returned.
 package regfile
 
 import (
@@ -20,7 +20,7 @@ import (
 	"ipcguard/internal/format/registry"
 )
 
-// Kind is what an operation does.
+// Kind is the kind of an operation.
 type Kind int
 
 // The operations.
@@ -35,7 +35,7 @@ const (
 type Op struct {
 	Kind  Kind
 	Value registry.Value
-	Line  int // of its first character, from 1; 0 when made by a program
+	Line  int // of its first character, from 1; 0 if it was added by a program
 }
 
 // File is a .reg file.
@@ -44,18 +44,18 @@ type File struct {
 	Ops     []Op
 }
 
-// Error says where a file is not as the format wants it.
+// Error reports a format violation and its position.
 type Error struct {
 	Line, Column int // from 1; columns count characters
 	Why          string
 }
 
-// Error names the place.
+// Error implements error.
 func (e *Error) Error() string {
 	return fmt.Sprintf("reg file: line %d, column %d: %s", e.Line, e.Column, e.Why)
 }
 
-// Apply carries the operations out on a registry in memory.
+// Apply applies the operations to a registry in memory.
 func (f *File) Apply(t *registry.Tree) {
 	for _, op := range f.Ops {
 		switch op.Kind {

@@ -54,7 +54,10 @@ func TestParse(t *testing.T) {
 		for i := 0; i+1 < len(be); i += 2 {
 			be[i], be[i+1] = be[i+1], be[i]
 		}
-		for name, b := range map[string][]byte{"UTF-8": []byte(text), "BOM": append([]byte{0xef, 0xbb, 0xbf}, text...), "LE": le, "BE": be} {
+		for name, b := range map[string][]byte{
+			"UTF-8": []byte(text), "BOM": append([]byte{0xef, 0xbb, 0xbf}, text...),
+			"LE": le, "BE": be,
+		} {
 			t.Run(name, func(t *testing.T) {
 				f, err := Parse(b)
 				if err != nil {
@@ -62,14 +65,17 @@ func TestParse(t *testing.T) {
 				}
 				var tr registry.Tree
 				f.Apply(&tr)
-				lsa, lms := `HKLM\SYSTEM\CurrentControlSet\Control\Lsa`, `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`
-				if v, _ := tr.Value(lsa, "RestrictAnonymous"); !reflect.DeepEqual(v, registry.NewDWord(lsa, "RestrictAnonymous", 1)) {
+				lsa, lms := `HKLM\SYSTEM\CurrentControlSet\Control\Lsa`,
+					`HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`
+				if v, _ := tr.Value(lsa, "RestrictAnonymous"); !reflect.DeepEqual(v,
+					registry.NewDWord(lsa, "RestrictAnonymous", 1)) {
 					t.Errorf("got %v", v)
 				}
 				if s, err := must(t, &tr, lsa, "").Text(); s != `say "hi" to C:\` || err != nil {
 					t.Errorf("default %q, %v", s, err)
 				}
-				if l, err := must(t, &tr, lms, "NullSessionPipes").Strings(); len(l) != 2 || l[0] != "samr" || l[1] != "lsa" || err != nil {
+				if l, err := must(t, &tr, lms, "NullSessionPipes").Strings(); len(l) != 2 || l[0] != "samr" ||
+					l[1] != "lsa" || err != nil {
 					t.Errorf("list %q, %v", l, err)
 				}
 				if v := must(t, &tr, lms, "Empty"); len(v.Data) != 0 || v.Type != registry.MultiSZ {
@@ -109,7 +115,7 @@ func TestRegedit4(t *testing.T) {
 	}
 }
 
-// TestErrors shows that a mistake is named with its place, and that what stands around it is kept.
+// TestErrors: an error has its position, and the lines around it are kept.
 func TestErrors(t *testing.T) {
 	const head = "Windows Registry Editor Version 5.00\n[HKLM\\A]\n"
 	for _, c := range []struct {
@@ -187,7 +193,8 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatalf("got %+v\nwant %+v\n%s", got.Ops, f.Ops, f.Text())
 		}
 		for _, line := range strings.Split(f.Text(), "\r\n") {
-			if strings.Contains(line, ",") && !strings.HasPrefix(line, "\"") && !strings.HasPrefix(line, "@") && len(line) > 80 {
+			if strings.Contains(line, ",") && !strings.HasPrefix(line, "\"") && !strings.HasPrefix(line, "@") &&
+				len(line) > 80 {
 				t.Fatalf("line too long: %q", line)
 			}
 		}
@@ -213,7 +220,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestExportedByReged reads what another program wrote from a real hive and compares it with the hive itself.
+// TestExportedByReged reads what another program exported from a real hive and compares it with the hive itself.
 func TestExportedByReged(t *testing.T) {
 	reged, err := exec.LookPath("reged")
 	if err != nil {
@@ -247,8 +254,9 @@ func TestExportedByReged(t *testing.T) {
 	}
 	plain.Close()
 	reg := filepath.Join(dir, "out.reg")
-	// reged ends with 2 when it changed nothing.
-	_ = exec.Command(reged, "-x", plain.Name(), `HKEY_LOCAL_MACHINE\SYSTEM`, `ControlSet001\services\LanmanServer`, reg).Run()
+	// reged exits with 2 if it changed nothing.
+	_ = exec.Command(reged, "-x", plain.Name(), `HKEY_LOCAL_MACHINE\SYSTEM`, `ControlSet001\services\LanmanServer`,
+		reg).Run()
 	b, err := os.ReadFile(reg)
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"ipcguard/internal/format/registry"
 )
 
-// Text is the file in its canonical form: version 5, long root names, one blank line before each key, CRLF, and no
+// Text returns the file in canonical form: version 5, long root names, one blank line before each key, CRLF, and no
 // line longer than 80 characters in hexadecimal data, as regedit writes it.
 func (f *File) Text() string {
 	var b strings.Builder
@@ -42,7 +42,8 @@ func (f *File) Text() string {
 	return b.String()
 }
 
-// Bytes is Text in UTF-16 with a byte order mark, the only form that old and new regedit both read whatever the names.
+// Bytes returns Text in UTF-16 with a byte order mark, the only form that old and new regedit both read whatever the
+// names.
 func (f *File) Bytes() []byte {
 	return append([]byte{0xff, 0xfe}, registry.EncodeUTF16(f.Text())...)
 }
@@ -56,8 +57,9 @@ func writeData(b *strings.Builder, col int, v registry.Value) {
 		fmt.Fprintf(b, "dword:%08x\r\n", n)
 		return
 	}
-	// Only a string that reads back to the same bytes is written as one.
-	if s, err := v.Text(); err == nil && v.Type == registry.SZ && v.Oddities(registry.SZ) == nil && !strings.ContainsFunc(s, unsafe) {
+	// Write a value as a string only if it reads back as the same bytes.
+	if s, err := v.Text(); err == nil && v.Type == registry.SZ && v.Oddities(registry.SZ) == nil &&
+		!strings.ContainsFunc(s, unsafe) {
 		b.WriteString(quote(s) + "\r\n")
 		return
 	}
@@ -82,5 +84,5 @@ func writeData(b *strings.Builder, col int, v registry.Value) {
 	b.WriteString("\r\n")
 }
 
-// unsafe tells characters that readers treat differently inside quotes, or that stand for broken UTF-16.
+// unsafe reports characters that readers treat differently inside quotes, or that result from broken UTF-16.
 func unsafe(r rune) bool { return r < 0x20 || r == 0x7f || r == 0xfffd }

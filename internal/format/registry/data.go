@@ -7,26 +7,26 @@ import (
 	"unicode/utf8"
 )
 
-// TypeError says that a value has another type than its meaning needs. The data may still be readable; what Windows
-// makes of it is another question.
+// TypeError means that a value has another type than its meaning needs. The data may still be readable; how Windows
+// interprets it is another question.
 type TypeError struct {
 	Name       string
 	Want, Have Type
 }
 
-// Error names both types.
+// Error implements error.
 func (e *TypeError) Error() string {
 	return fmt.Sprintf("registry: %s is %s, not %s", display(e.Name), e.Have, e.Want)
 }
 
-// DataError says that a value's bytes do not fit its type.
+// DataError means that a value's bytes do not fit its type.
 type DataError struct {
 	Name string
 	Type Type
 	Why  string
 }
 
-// Error names the value, its type and what is wrong.
+// Error implements error.
 func (e *DataError) Error() string {
 	return fmt.Sprintf("registry: %s (%s): %s", display(e.Name), e.Type, e.Why)
 }
@@ -38,7 +38,7 @@ func display(name string) string {
 	return fmt.Sprintf("value %.80q", name)
 }
 
-// DWord reads a REG_DWORD of exactly four bytes. Any other type is a *TypeError, any other length a *DataError.
+// DWord returns a REG_DWORD of exactly four bytes. Any other type is a *TypeError, any other length a *DataError.
 func (v Value) DWord() (uint32, error) {
 	if v.Type != DWord {
 		return 0, &TypeError{v.Name, DWord, v.Type}
@@ -49,7 +49,7 @@ func (v Value) DWord() (uint32, error) {
 	return binary.LittleEndian.Uint32(v.Data), nil
 }
 
-// QWord reads a REG_QWORD of exactly eight bytes.
+// QWord returns a REG_QWORD of exactly eight bytes.
 func (v Value) QWord() (uint64, error) {
 	if v.Type != QWord {
 		return 0, &TypeError{v.Name, QWord, v.Type}
@@ -60,8 +60,8 @@ func (v Value) QWord() (uint64, error) {
 	return binary.LittleEndian.Uint64(v.Data), nil
 }
 
-// Text reads a REG_SZ or REG_EXPAND_SZ up to its terminator. Any other type is a *TypeError. A missing terminator
-// or an odd last byte is no error (Windows itself writes both); Oddities names them.
+// Text returns a REG_SZ or REG_EXPAND_SZ up to its terminator. Any other type is a *TypeError. A missing terminator or
+// an odd last byte is not an error (Windows itself writes both); Oddities reports them.
 func (v Value) Text() (string, error) {
 	if v.Type != SZ && v.Type != ExpandSZ {
 		return "", &TypeError{v.Name, SZ, v.Type}
@@ -70,10 +70,10 @@ func (v Value) Text() (string, error) {
 	return s, nil
 }
 
-// Strings reads a REG_MULTI_SZ: strings up to an empty one or the end of the data. Blank entries before the first name
-// are passed over: the NullSessionPipes that domain controllers ship with begins with one, and its names count. An empty
-// list is empty, not nil. A REG_SZ gives its text as the only string together with a *TypeError, so that the caller can
-// name both.
+// Strings returns a REG_MULTI_SZ: strings up to an empty one or the end of the data. It skips blank entries before the
+// first name: the default NullSessionPipes of domain controllers begins with one, and its names count. An empty list is
+// empty, not nil. For a REG_SZ it returns the text as the only string and a *TypeError, so that the caller can name
+// both.
 func (v Value) Strings() ([]string, error) {
 	if v.Type == SZ || v.Type == ExpandSZ {
 		list := []string{}
@@ -97,7 +97,7 @@ func (v Value) Strings() ([]string, error) {
 	return list, nil
 }
 
-// blank is how many bytes the blank entries take with which a list begins; 0 where nothing but blanks follows.
+// blank returns the size of the blank entries at the beginning of a list; 0 if only blanks follow.
 func blank(b []byte) int {
 	at := 0
 	for at+1 < len(b) && b[at] == 0 && b[at+1] == 0 {
@@ -110,7 +110,7 @@ func blank(b []byte) int {
 }
 
 // Oddities lists what a careful writer would not have written into a value whose meaning needs the type want: a wrong
-// type, a wrong length, missing terminators, data behind the end. Nil means nothing odd.
+// type, a wrong length, missing terminators, data after the end. Nil means no anomalies.
 func (v Value) Oddities(want Type) []string {
 	var odd []string
 	if v.Type != want && !(want == SZ && v.Type == ExpandSZ) {
@@ -172,8 +172,8 @@ func oddList(b []byte) []string {
 	return append(odd, "has no final terminator")
 }
 
-// cutString reads UTF-16LE up to a terminator or the end of an even number of bytes and says how many bytes that took,
-// the terminator included.
+// cutString decodes UTF-16LE up to a terminator or the end of an even number of bytes, and returns the number of bytes
+// including the terminator.
 func cutString(b []byte) (string, int) {
 	var units []uint16
 	for i := 0; i+1 < len(b); i += 2 {
@@ -186,7 +186,7 @@ func cutString(b []byte) (string, int) {
 	return string(utf16.Decode(units)), len(b)
 }
 
-// DecodeUTF16 reads little-endian UTF-16 as it is, terminators included. An odd last byte is dropped.
+// DecodeUTF16 decodes little-endian UTF-16 as it is, including terminators. An odd last byte is dropped.
 func DecodeUTF16(b []byte) string {
 	units := make([]uint16, len(b)/2)
 	for i := range units {
@@ -195,7 +195,7 @@ func DecodeUTF16(b []byte) string {
 	return string(utf16.Decode(units))
 }
 
-// EncodeUTF16 writes s as little-endian UTF-16 without a terminator.
+// EncodeUTF16 encodes s as little-endian UTF-16 without a terminator.
 func EncodeUTF16(s string) []byte {
 	b := make([]byte, 0, 2*len(s))
 	for _, r := range s {
@@ -208,23 +208,23 @@ func EncodeUTF16(s string) []byte {
 	return b
 }
 
-// NewDWord makes a REG_DWORD.
+// NewDWord returns a REG_DWORD.
 func NewDWord(key, name string, n uint32) Value {
 	return Value{key, name, DWord, binary.LittleEndian.AppendUint32(nil, n)}
 }
 
-// NewQWord makes a REG_QWORD.
+// NewQWord returns a REG_QWORD.
 func NewQWord(key, name string, n uint64) Value {
 	return Value{key, name, QWord, binary.LittleEndian.AppendUint64(nil, n)}
 }
 
-// NewText makes a REG_SZ with its terminator.
+// NewText returns a REG_SZ with its terminator.
 func NewText(key, name, s string) Value {
 	return Value{key, name, SZ, append(EncodeUTF16(s), 0, 0)}
 }
 
-// NewStrings makes a REG_MULTI_SZ: each string terminated, and a last terminator. An empty list is that last one alone.
-// Empty strings cannot be stored in a list and are left out.
+// NewStrings returns a REG_MULTI_SZ: each string terminated, and a last terminator, which is all of an empty list.
+// Empty strings cannot be stored in a list and are omitted.
 func NewStrings(key, name string, list []string) Value {
 	b := []byte{}
 	for _, s := range list {
@@ -235,8 +235,8 @@ func NewStrings(key, name string, list []string) Value {
 	return Value{key, name, MultiSZ, append(b, 0, 0)}
 }
 
-// ListData makes the bytes of a REG_MULTI_SZ as a text shows it: the blank entries before the first name stay, as Windows
-// keeps them; others end a list and are left out.
+// ListData returns the bytes of a REG_MULTI_SZ for a list from a text: blank entries before the first name stay, as
+// Windows keeps them; others would end the list and are omitted.
 func ListData(list []string) []byte {
 	b := NewStrings("", "", list).Data
 	if len(b) == 2 {

@@ -2,7 +2,7 @@ package registry
 
 import "testing"
 
-// FuzzValue reads bytes from anywhere as a value of every type: what one reading accepts, written again, reads the same.
+// FuzzValue: bytes as a value of every type: what one reading accepts, written again, reads the same.
 func FuzzValue(f *testing.F) {
 	f.Add(uint32(1), []byte{'a', 0, 0, 0})
 	f.Add(uint32(4), []byte{1, 0, 0, 0})

@@ -1,10 +1,10 @@
-// Package registry holds what every registry file format has in common: a value as raw bytes with its type, the
-// strict readings of those bytes, key paths that compare as Windows compares them, and a small tree in memory that
-// answers like a registry does. It reads no file itself: hive, regfile, regpol and inf do, and hand out these types.
+// Package registry holds what all registry file formats have in common: a value as raw bytes with its type, strict
+// decoding of those bytes, key paths that compare as in Windows, and a small registry in memory. It reads no files;
+// hive, regfile, regpol and inf do, and use these types.
 //
-// Rules of the room: bytes are kept as they were read, a reading never guesses, and everything strange about a
-// value (a wrong type, a missing terminator) can be asked for with Oddities, because each of these has misled
-// somebody: NullSessionShares written as REG_SZ, lists joined by spaces, an empty list without its terminator.
+// Rules of the package: bytes are kept as they were read, decoding never guesses, and Oddities reports everything
+// unusual about a value (a wrong type, a missing terminator), because each has misled users: NullSessionShares written
+// as REG_SZ, lists joined by spaces, an empty list without its terminator.
 package registry
 
 import (
@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// ErrNotExist says that a key or value is not there. It is an answer, not a failure.
+// ErrNotExist means that a key or value does not exist. It is an answer, not a failure.
 var ErrNotExist = errors.New("no such registry key or value")
 
 // Type is the type of a value's data.
@@ -43,7 +43,7 @@ var typeNames = [...]string{
 	"REG_MULTI_SZ", "REG_RESOURCE_LIST", "REG_FULL_RESOURCE_DESCRIPTOR", "REG_RESOURCE_REQUIREMENTS_LIST", "REG_QWORD",
 }
 
-// String is the type's name in the documents, such as REG_DWORD, or its number in hexadecimal.
+// String returns the type's documented name, such as REG_DWORD, or its number in hexadecimal.
 func (t Type) String() string {
 	if int64(t) < int64(len(typeNames)) {
 		return typeNames[t]
@@ -73,8 +73,8 @@ type Value struct {
 	Data []byte // as stored, little-endian, strings in UTF-16
 }
 
-// Reader is a registry that can be asked: a hive, a .reg file, a policy, a live machine. Paths start with a root as
-// in HKLM\SYSTEM; a name that is not there gives an error that wraps ErrNotExist.
+// Reader is a readable registry: a hive, a .reg file, a policy, a live machine. Paths start with a root as in
+// HKLM\SYSTEM; the error for a missing name wraps ErrNotExist.
 type Reader interface {
 	Value(key, name string) (Value, error)
 	Values(key string) ([]Value, error)
@@ -90,7 +90,7 @@ var roots = [...][2]string{
 	{"HKEY_CURRENT_CONFIG", "HKCC"},
 }
 
-// SplitPath cuts a key path into its names. Empty names (doubled or trailing backslashes) are dropped.
+// SplitPath splits a key path into its names. Empty names (doubled or trailing backslashes) are dropped.
 func SplitPath(key string) []string {
 	parts := strings.Split(key, `\`)
 	out := parts[:0]
@@ -102,7 +102,7 @@ func SplitPath(key string) []string {
 	return out
 }
 
-// Canonical writes a key path with the short root name (HKLM) and without empty names. HKLM:\, MACHINE\ and
+// Canonical returns a key path with the short root name (HKLM) and without empty names. HKLM:\, MACHINE\ and
 // HKEY_LOCAL_MACHINE\ all become HKLM\. The names keep their case.
 func Canonical(key string) string {
 	parts := SplitPath(key)
@@ -121,7 +121,8 @@ func Canonical(key string) string {
 	return strings.Join(parts, `\`)
 }
 
-// SplitValue cuts the path of a value into its key and its name. The name of a hardened path is a path itself: \\*\NETLOGON.
+// SplitValue splits the path of a value into its key and its name. The name of a hardened path is itself a path:
+// \\*\NETLOGON.
 func SplitValue(path string) (key, name string) {
 	if key, name, ok := strings.Cut(path, `\\\*\`); ok {
 		return key, `\\*\` + name
@@ -133,7 +134,7 @@ func SplitValue(path string) (key, name string) {
 	return path[:at], path[at+1:]
 }
 
-// LongRoot is Canonical with the root name spelt out, as .reg files want it, and whether the root is known.
+// LongRoot is Canonical with the long root name, as in .reg files; it also reports whether the root is known.
 func LongRoot(key string) (string, bool) {
 	root, rest, _ := strings.Cut(Canonical(key), `\`)
 	for _, r := range roots {
@@ -147,5 +148,5 @@ func LongRoot(key string) (string, bool) {
 	return key, false
 }
 
-// Fold gives names that Windows holds equal the same form. Windows compares by simple upper-casing of each character.
+// Fold gives names that are equal in Windows the same form. Windows compares by simple upper-casing of each character.
 func Fold(s string) string { return strings.ToUpper(s) }

@@ -18,9 +18,10 @@ var (
 	ErrCut      = errors.New("UTF-16 with an odd number of bytes: the file was cut")
 )
 
-// ReadText reads a text file of Windows, in UTF-16, in UTF-8, or in a single-byte code page, which is read as Latin-1.
-// UTF-16 is told by its byte order mark or, where a tool left that out, by the zero bytes of its first characters. It holds the text once: a file of most bytes takes at most three times as many, for a moment. What
-// was read comes with ErrCut as well.
+// ReadText reads a Windows text file in UTF-16, in UTF-8, or in a single-byte code page, which is read as Latin-1.
+// UTF-16 is recognized by its byte order mark or, if that is missing, by the zero bytes of its first characters. It
+// holds the text once: a file of most bytes briefly takes at most three times as much. With ErrCut it returns what was
+// read.
 func ReadText(r io.Reader, most int64) (string, error) {
 	in := &counted{r: r, left: most}
 	b := bufio.NewReaderSize(in, 64<<10)
@@ -56,8 +57,8 @@ func ReadText(r io.Reader, most int64) (string, error) {
 	return latin1(out.String()), err
 }
 
-// zeroEverySecond tells UTF-16 of ASCII characters: of the first bytes those at odd places (from 1) or even ones are zero,
-// and no other. Two characters are the least that tell it from a text that happens to hold a zero.
+// zeroEverySecond recognizes UTF-16 of ASCII characters: of the first bytes exactly those at odd positions (from 1) or
+// at even ones are zero. It takes at least two characters to distinguish it from a text that happens to contain a zero.
 func zeroEverySecond(head []byte, from int) bool {
 	if len(head) < 4 {
 		return false
@@ -70,7 +71,7 @@ func zeroEverySecond(head []byte, from int) bool {
 	return true
 }
 
-// size is what a reader has, where it can be known: text that grows is copied again and again.
+// size returns the size of a reader if it is known: growing text is copied repeatedly.
 func size(r io.Reader) int64 {
 	switch r := r.(type) {
 	case interface{ Len() int }:
@@ -89,7 +90,7 @@ type counted struct {
 	left int64
 }
 
-// Read is part of io.Reader.
+// Read implements io.Reader.
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	if c.left -= int64(n); c.left < 0 {
@@ -133,7 +134,7 @@ func readUTF16(out *strings.Builder, r *bufio.Reader, o binary.ByteOrder) error 
 		case c >= 0xd800 && c < 0xdc00:
 			high = c
 		default:
-			out.WriteRune(c) // a low surrogate alone becomes U+FFFD
+			out.WriteRune(c) // an unpaired low surrogate becomes U+FFFD
 		}
 	}
 }

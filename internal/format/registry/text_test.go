@@ -40,7 +40,8 @@ func TestReadText(t *testing.T) {
 		{"mark alone", "\xff\xfe", "", nil},
 		{"too large", strings.Repeat("x", 101), "", ErrTooLarge},
 	} {
-		if got, err := ReadText(strings.NewReader(c.in), 100); got != c.want || !errors.Is(err, c.err) || c.err == nil && err != nil {
+		if got, err := ReadText(strings.NewReader(c.in), 100); got != c.want || !errors.Is(err, c.err) ||
+			c.err == nil && err != nil {
 			t.Errorf("%s: %q, %v; want %q, %v", c.name, got, err, c.want, c.err)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Tree is a registry in memory. Keys and names compare as Windows compares them and keep the case they first had.
-// The zero Tree is empty and ready.
+// Tree is a registry in memory. Keys and names compare as in Windows and keep their first case. The zero Tree is empty
+// and ready to use.
 type Tree struct {
 	root node
 }
@@ -18,7 +18,7 @@ type node struct {
 	values map[string]Value
 }
 
-// Set stores a value, making its key and the keys above it.
+// Set stores a value, creating its key and the keys above it.
 func (t *Tree) Set(v Value) {
 	v.Key = Canonical(v.Key)
 	n := t.make(v.Key)
@@ -28,24 +28,24 @@ func (t *Tree) Set(v Value) {
 	n.values[Fold(v.Name)] = v
 }
 
-// AddKey makes a key and the keys above it.
+// AddKey creates a key and the keys above it.
 func (t *Tree) AddKey(key string) { t.make(key) }
 
-// DeleteValue removes a value, if it is there.
+// DeleteValue removes a value if it exists.
 func (t *Tree) DeleteValue(key, name string) {
 	if n := t.find(key); n != nil {
 		delete(n.values, Fold(name))
 	}
 }
 
-// DeleteValues removes every value of a key and leaves the key.
+// DeleteValues removes every value of a key and keeps the key.
 func (t *Tree) DeleteValues(key string) {
 	if n := t.find(key); n != nil {
 		clear(n.values)
 	}
 }
 
-// DeleteKey removes a key with all below it, if it is there.
+// DeleteKey removes a key with everything below it, if it exists.
 func (t *Tree) DeleteKey(key string) {
 	parts := SplitPath(Canonical(key))
 	if len(parts) == 0 {
@@ -57,7 +57,7 @@ func (t *Tree) DeleteKey(key string) {
 	}
 }
 
-// Value is part of Reader.
+// Value implements Reader.
 func (t *Tree) Value(key, name string) (Value, error) {
 	if n := t.find(key); n != nil {
 		if v, ok := n.values[Fold(name)]; ok {
@@ -67,7 +67,7 @@ func (t *Tree) Value(key, name string) (Value, error) {
 	return Value{}, fmt.Errorf("registry: %s\\%s: %w", key, name, ErrNotExist)
 }
 
-// Values is part of Reader: the values sorted by name.
+// Values implements Reader: the values sorted by name.
 func (t *Tree) Values(key string) ([]Value, error) {
 	n := t.find(key)
 	if n == nil {
@@ -81,7 +81,7 @@ func (t *Tree) Values(key string) ([]Value, error) {
 	return out, nil
 }
 
-// Subkeys is part of Reader: the names sorted.
+// Subkeys implements Reader: the names sorted.
 func (t *Tree) Subkeys(key string) ([]string, error) {
 	n := t.find(key)
 	if n == nil {

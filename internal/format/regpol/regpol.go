@@ -3,9 +3,9 @@
 //	"PReg" · 01 00 00 00 · instructions:
 //	[ key NUL ; value NUL ; type (4 bytes) ; size (4 bytes) ; data ]
 //
-// Brackets, semicolons, names and NULs are UTF-16, little-endian, without padding. The key carries no root: the folder
-// the file lies in (Machine or User) says HKLM or HKCU. Some value names are commands to the client; they are decoded
-// into Kind. The order of the instructions matters.
+// Brackets, semicolons, names and NULs are UTF-16, little-endian, without padding. The key has no root: the folder of
+// the file (Machine or User) implies HKLM or HKCU. Some value names are commands to the client; they are decoded into
+// Kind. The order of the instructions matters.
 //
 // See [MS-GPREG] 2.2.1 and 3.2.5.1.
 package regpol
@@ -20,7 +20,7 @@ import (
 	"ipcguard/internal/format/registry"
 )
 
-// Kind is what an instruction does.
+// Kind is the kind of an instruction.
 type Kind int
 
 // The kinds of instruction.
@@ -32,37 +32,37 @@ const (
 	DeleteAll                // **delvals.: every value of the key
 	DeleteKeys               // **DeleteKeys: the subkeys in Names
 	SecureKey                // **SecureKey: the access of the key, not its contents
-	AddKey                   // an empty value name with no data: the key alone
+	AddKey                   // an empty value name with no data: only the key
 	Comment                  // **Comment:… : nothing
 )
 
-// Instruction is one instruction with its meaning. Value.Name is the name of the value it is about, not the command.
+// Instruction is one decoded instruction. Value.Name is the name of the value concerned, not the command.
 type Instruction struct {
 	Kind  Kind
 	Value registry.Value // Key without a root
 	Names []string
 	raw   string // the value name as written, so that writing gives the same bytes
-	At    int64  // offset in the file; 0 when made by a program
+	At    int64  // offset in the file; 0 if it was added by a program
 }
 
-// Error says where a file is not as the format wants it.
+// Error reports a format violation and its offset.
 type Error struct {
 	Offset int64
 	Why    string
 }
 
-// Error names the place.
+// Error implements error.
 func (e *Error) Error() string {
 	return fmt.Sprintf("registry.pol: at offset %#x: %s", e.Offset, e.Why)
 }
 
-// Limits: a policy is some hundred instructions; the client itself reads no file over 100 MB.
+// Limits: a policy has a few hundred instructions; the client itself reads no file over 100 MB.
 const (
 	maxFile         = 100 << 20
 	maxInstructions = 100_000
 )
 
-// Parse reads a file. What was read before an error is returned with it.
+// Parse parses a file. It also returns what was read before an error.
 func Parse(b []byte) ([]Instruction, error) {
 	if len(b) < 8 || string(b[:4]) != "PReg" {
 		return nil, &Error{0, "not a registry policy (no PReg signature)"}
@@ -166,7 +166,7 @@ func (r *reader) instruction() (Instruction, error) {
 	return in, nil
 }
 
-// interpret finds the command in a value name.
+// interpret decodes the command in a value name.
 //
 // See [MS-GPREG] 3.2.5.1.
 func (in *Instruction) interpret() {
@@ -212,7 +212,7 @@ func (in *Instruction) list() []string {
 	return out
 }
 
-// Apply carries instructions out on a registry in memory, under a root such as HKLM.
+// Apply applies instructions to a registry in memory, under a root such as HKLM.
 func Apply(t *registry.Tree, root string, ins []Instruction) {
 	for _, in := range ins {
 		v := in.Value
@@ -243,13 +243,13 @@ func Apply(t *registry.Tree, root string, ins []Instruction) {
 	}
 }
 
-// Set makes an instruction that sets a value; its key may carry a root, which is dropped.
+// Set returns an instruction that sets a value; its key may have a root, which is dropped.
 func Set(v registry.Value) Instruction {
 	v.Key = bare(v.Key)
 	return Instruction{Kind: SetValue, Value: v, raw: v.Name}
 }
 
-// Delete makes an instruction that removes a value.
+// Delete returns an instruction that removes a value.
 func Delete(key, name string) Instruction {
 	v := registry.NewText(bare(key), name, " ")
 	return Instruction{Kind: DeleteValue, Value: v, raw: "**del." + name}
@@ -263,7 +263,7 @@ func bare(key string) string {
 	return key
 }
 
-// Bytes writes a file. It is the reverse of Parse. Names with a NUL cannot be written.
+// Bytes writes a file. It is the inverse of Parse. Names with a NUL cannot be written.
 func Bytes(ins []Instruction) ([]byte, error) {
 	b := append([]byte("PReg"), 1, 0, 0, 0)
 	for _, in := range ins {

@@ -28,13 +28,14 @@ func mustBytes(t testing.TB, ins ...Instruction) []byte {
 	return b
 }
 
-// TestCommands carries out every special name.
+// TestCommands applies every special name.
 func TestCommands(t *testing.T) {
 	const key = `Software\Policies\X`
 	ins, err := Parse(mustBytes(t,
 		Set(registry.NewDWord(`HKLM\`+key, "keep", 1)), Set(registry.NewDWord(key, "soft", 1)),
 		Set(registry.NewDWord(key, "a", 1)), Set(registry.NewDWord(key, "b", 1)), Set(registry.NewDWord(key, "c", 1)),
-		Set(registry.NewDWord(key+`\k1`, "x", 1)), Set(registry.NewDWord(key+`\k2`, "x", 1)), Set(registry.NewDWord(key+`\k3`, "x", 1)),
+		Set(registry.NewDWord(key+`\k1`, "x", 1)), Set(registry.NewDWord(key+`\k2`, "x", 1)),
+		Set(registry.NewDWord(key+`\k3`, "x", 1)),
 		Instruction{Value: registry.NewDWord(key, "", 9), raw: "**soft.soft"},
 		Instruction{Value: registry.NewDWord(key, "", 9), raw: "**Soft.new"},
 		Delete(key, "A"), named(key, "**DeleteValues", "b; C"), named(key, "**DeleteKeys", "K1"),
@@ -135,16 +136,18 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatalf("%x\n%x, %v", b, again, err)
 		}
 		for i := range got {
-			if got[i].Kind != ins[i].Kind || got[i].Value.Name != ins[i].Value.Name || !bytes.Equal(got[i].Value.Data, ins[i].Value.Data) {
+			if got[i].Kind != ins[i].Kind || got[i].Value.Name != ins[i].Value.Name ||
+				!bytes.Equal(got[i].Value.Data, ins[i].Value.Data) {
 				t.Fatalf("got %+v, want %+v", got[i], ins[i])
 			}
 		}
 	})
 }
 
-// realPolicy is a policy that a group policy editor wrote.
+// realPolicy returns a policy that a group policy editor wrote.
 func realPolicy() ([]byte, error) {
-	return os.ReadFile(filepath.Join("..", "..", "..", "..", "shared", "gpo", "nsacyber-windows", "DomainSysvol", "GPO", "Machine", "registry.pol"))
+	return os.ReadFile(filepath.Join("..", "..", "..", "..", "shared", "gpo", "nsacyber-windows", "DomainSysvol", "GPO",
+		"Machine", "registry.pol"))
 }
 
 func TestRealPolicyReadsAndWritesTheSame(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package regquery reads what reg query prints.
+// Package regquery parses the output of reg query.
 //
 //	HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\Lsa
 //	    restrictanonymous    REG_DWORD    0x1                       four blanks between, or tabs before Vista
@@ -6,8 +6,8 @@
 //	    SecureBoot    REG_BINARY    01                              bytes without blanks
 //	    (Default)    REG_SZ    text                                 in the language of the system
 //
-// The names of types are the same in every language. Beside keys and values there are lines about errors and, after /s or
-// /f, a last line that counts; they are told, the last line is not.
+// The names of types are the same in every language. Besides keys and values there are error lines, which are reported,
+// and after /s or /f a last line with a count, which is not.
 package regquery
 
 import (
@@ -22,16 +22,16 @@ import (
 	"ipcguard/internal/format/registry"
 )
 
-// Error says which line is not as reg query prints it.
+// Error reports an invalid line.
 type Error struct {
 	Line int
 	Why  string
 }
 
-// Error names the line.
+// Error implements error.
 func (e *Error) Error() string { return fmt.Sprintf("reg query: line %d: %s", e.Line, e.Why) }
 
-// Limits. The output for all of HKLM has some million values, which nobody hands over; a key has some hundred.
+// Limits. The output for all of HKLM has a few million values and is not expected; a key has a few hundred.
 const (
 	maxValues = 100_000
 	maxErrors = 20 // enough to show that this is something else
@@ -42,7 +42,7 @@ var (
 	countLine = regexp.MustCompile(`^\S.*\d`) // End of search: 3 match(es) found.
 )
 
-// Is tells whether a text begins as reg query's output does: with a key, maybe behind a heading or an error.
+// Is reports whether a text begins like reg query's output: with a key, possibly after a heading or an error.
 func Is(head string) bool {
 	for line := range strings.Lines(head) {
 		if isKey(strings.TrimRight(line, "\r\n")) {
@@ -52,13 +52,14 @@ func Is(head string) bool {
 	return false
 }
 
-// isKey tells the line of a key: the whole path, from its root's long name.
+// isKey reports whether a line is a key: the whole path, from its root's long name.
 func isKey(line string) bool {
 	_, known := registry.LongRoot(line)
 	return known && strings.HasPrefix(line, "HKEY_")
 }
 
-// Parse reads the values of an output, each with its key. What could be read comes with the errors, which are joined *Error.
+// Parse returns the values of an output, each with its key. It returns what could be parsed along with the errors,
+// which are joined *Error.
 func Parse(text string) ([]registry.Value, error) {
 	var out []registry.Value
 	var errs []error
@@ -85,7 +86,8 @@ func Parse(text string) ([]registry.Value, error) {
 		case err != nil:
 			last = &Error{n, err.Error()}
 		case len(out) == maxValues:
-			return out, errors.Join(append(errs, &Error{n, fmt.Sprintf("more than %d values; the rest is not read", maxValues)})...)
+			return out, errors.Join(append(errs,
+				&Error{n, fmt.Sprintf("more than %d values; the rest is not read", maxValues)})...)
 		default:
 			out = append(out, v)
 		}
@@ -96,7 +98,7 @@ func Parse(text string) ([]registry.Value, error) {
 	return out, errors.Join(errs...)
 }
 
-// lastLine is the last line that is not blank.
+// lastLine returns the last line that is not blank.
 func lastLine(text string) string {
 	text = strings.TrimRight(text, "\r\n \t")
 	return text[strings.LastIndexByte(text, '\n')+1:]
@@ -116,7 +118,7 @@ func value(key, line string) (registry.Value, error) {
 	}
 	name, data := m[1], m[3]
 	if strings.HasPrefix(name, "(") && strings.HasSuffix(name, ")") && !strings.ContainsAny(name[1:len(name)-1], "()") {
-		name = "" // (Default), (Standard), (par défaut): parentheses are of no setting's name
+		name = "" // (Default), (Standard), (par défaut): no setting's name has parentheses
 	}
 	v := registry.Value{Key: key, Name: name, Type: kind}
 	switch kind {

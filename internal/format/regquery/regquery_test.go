@@ -58,12 +58,27 @@ func TestOthers(t *testing.T) {
 		errors     []string
 	}{
 		{"tabs, as XP prints", "! REG.EXE VERSION 3.0\n\n" + key + "\tName\tREG_DWORD\t0x2\n", 1, []string{"line 1"}},
-		{"a count at the end", key + "    Name    REG_DWORD    0x2\n\nEnde der Suche: 1 Übereinstimmung(en) gefunden.\n", 1, nil},
-		{"an error", "ERROR: Access is denied.\n" + key + "    Name    REG_DWORD    0x2\n", 1, []string{"line 1", "Access is denied"}},
+		{
+			"a count at the end",
+			key + "    Name    REG_DWORD    0x2\n\nEnde der Suche: 1 Übereinstimmung(en) gefunden.\n", 1, nil,
+		},
+		{
+			"an error", "ERROR: Access is denied.\n" + key + "    Name    REG_DWORD    0x2\n", 1,
+			[]string{"line 1", "Access is denied"},
+		},
 		{"an error at the end", key + "ERROR: Access is denied.\n", 0, []string{"line 2"}},
-		{"a value without a key", "    Name    REG_DWORD    0x2\n" + key, 0, []string{"line 1", "before the first key"}},
-		{"a number that is none", key + "    Name    REG_DWORD    one\n    A    REG_DWORD    0x1\n", 1, []string{"line 2", "no hexadecimal number"}},
-		{"too large a number", key + "    Name    REG_DWORD    0x100000000\n    A    REG_DWORD    0x1\n", 1, []string{"line 2"}},
+		{
+			"a value without a key", "    Name    REG_DWORD    0x2\n" + key, 0,
+			[]string{"line 1", "before the first key"},
+		},
+		{
+			"a number that is none", key + "    Name    REG_DWORD    one\n    A    REG_DWORD    0x1\n", 1,
+			[]string{"line 2", "no hexadecimal number"},
+		},
+		{
+			"too large a number", key + "    Name    REG_DWORD    0x100000000\n    A    REG_DWORD    0x1\n", 1,
+			[]string{"line 2"},
+		},
 		{"bytes that are none", key + "    Name    REG_BINARY    0g\n\n" + key, 0, []string{"line 2", "no bytes"}},
 		{"a type that is none", key + "    Name    REG_XY    0\n\n" + key, 0, []string{"no type"}},
 	} {
@@ -78,7 +93,10 @@ func TestOthers(t *testing.T) {
 			}
 		}
 	}
-	for _, text := range []string{"", "Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\X]\n", "HKLM\\X\n", "[global]\n", "HKEY_X\\Y\n"} {
+	for _, text := range []string{
+		"", "Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\X]\n", "HKLM\\X\n",
+		"[global]\n", "HKEY_X\\Y\n",
+	} {
 		if Is(text) {
 			t.Errorf("%q is none", text)
 		}
@@ -86,12 +104,13 @@ func TestOthers(t *testing.T) {
 	if _, err := Parse(strings.Repeat("x\n", 1000)); err == nil || strings.Count(err.Error(), "\n") != maxErrors-1 {
 		t.Errorf("%v", err)
 	}
-	if vs, err := Parse(key + strings.Repeat("    N    REG_DWORD    0x1\n", maxValues+1)); len(vs) != maxValues || err == nil {
+	if vs, err := Parse(key + strings.Repeat("    N    REG_DWORD    0x1\n", maxValues+1)); len(vs) != maxValues ||
+		err == nil {
 		t.Errorf("%d values, %v", len(vs), err)
 	}
 }
 
-// FuzzParse: a text that is read gives values that Windows could hold, and none without a key.
+// FuzzParse: a parsed text gives values that Windows could hold, and none without a key.
 func FuzzParse(f *testing.F) {
 	f.Add(sample)
 	f.Add("HKEY_USERS\\x\n\tA\tREG_MULTI_SZ\t\\0\\0b\n")

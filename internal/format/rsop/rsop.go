@@ -1,5 +1,5 @@
-// Package rsop reads reports of group policy as XML: what gpresult /x writes of one machine (Rsop), and what Get-GPOReport
-// writes of one policy (GPO).
+// Package rsop parses reports of group policy as XML: what gpresult /x writes about one machine (Rsop), and what
+// Get-GPOReport writes about one policy (GPO).
 //
 //	<Rsop><ComputerResults>
 //	  <Name>DOMAIN\HOST$</Name>
@@ -11,9 +11,9 @@
 //	      <q1:SettingNumber>1</q1:SettingNumber>
 //	    </q1:SecurityOptions>
 //
-// Elements are told by their local names, as the prefixes are numbered anew in each report. Administrative templates show
-// their names and states alone, in the language of the system, and never which values they set: they are counted. The user's
-// half is passed over.
+// Elements are recognized by their local names, because the prefixes are numbered anew in each report. Administrative
+// templates appear only with their names and states, in the language of the system, and without the values they set:
+// they are counted. The user's half is skipped.
 package rsop
 
 import (
@@ -27,16 +27,16 @@ import (
 	"ipcguard/internal/format/registry"
 )
 
-// Report is what a report says of a computer.
+// Report is a report's content about a computer.
 type Report struct {
-	Host     string // its name without the domain, where the report is of a machine
+	Host     string // its name without the domain, if the report is about a machine
 	Policies []string
-	Values   []registry.Value             // in the order of the report; of several policies the one in force
+	Values   []registry.Value             // in the order of the report; of several policies the effective one
 	Security map[string]map[string]string // of templates: section, setting, value as a template writes it
 	Unshown  int                          // administrative templates whose values the report does not show
 }
 
-// Limits: a report of a machine with many policies has some MiB, and XML of it is some twenty deep.
+// Limits: a report of a machine with many policies has a few MiB, and its XML is some twenty levels deep.
 const (
 	maxDepth    = 64
 	maxSettings = 100_000
@@ -50,19 +50,21 @@ var (
 	ErrLimits = errors.New("larger than any report")
 )
 
-// Is tells whether a text begins as a report does.
+// Is reports whether a text begins like a report.
 func Is(head string) bool {
-	return strings.Contains(head, "http://www.microsoft.com/GroupPolicy/Rsop") || strings.Contains(head, "http://www.microsoft.com/GroupPolicy/Settings")
+	return strings.Contains(head, "http://www.microsoft.com/GroupPolicy/Rsop") ||
+		strings.Contains(head, "http://www.microsoft.com/GroupPolicy/Settings")
 }
 
-// element is one element with what is in it.
+// element is one element and its content.
 type element struct {
 	name string
 	text string
 	kids []*element
 }
 
-// Parse reads a report. text is UTF-8, whatever its XML declaration says. What could be read comes with an error.
+// Parse parses a report. text is UTF-8, whatever its XML declaration says. It returns what could be parsed along with
+// an error.
 func Parse(text string) (*Report, error) {
 	d := xml.NewDecoder(strings.NewReader(text))
 	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil } // decoded already
@@ -109,7 +111,7 @@ func Parse(text string) (*Report, error) {
 	return r, nil
 }
 
-// wanted tells the elements that are read whole: names, policies, and the settings of the computer's half.
+// wanted reports whether an element is read whole: names, policies, and the settings of the computer's half.
 func (r *Report) wanted(root string, path []string, name string) bool {
 	computer := map[string]string{"Rsop": "ComputerResults", "GPO": "Computer"}[root]
 	switch {
@@ -154,7 +156,7 @@ func read(d *xml.Decoder, name string, depth int) (*element, error) {
 	}
 }
 
-// get finds what an element holds directly, and whether it is there.
+// get returns a direct child of an element, and whether it exists.
 func (e *element) get(name string) (*element, bool) {
 	for _, k := range e.kids {
 		if k.name == name {
@@ -169,7 +171,7 @@ func (e *element) word(name string) string {
 	return k.text
 }
 
-// words are the texts of all that an element holds under a name.
+// words returns the texts of all children with a name.
 func (e *element) words(name string) []string {
 	var out []string
 	for _, k := range e.kids {
@@ -180,7 +182,7 @@ func (e *element) words(name string) []string {
 	return out
 }
 
-// take reads one element.
+// take processes one element.
 func (r *Report) take(path []string, e *element) {
 	if len(path) < 4 {
 		switch {
@@ -210,7 +212,10 @@ func (r *Report) take(path []string, e *element) {
 	case "RegistrySetting":
 		r.registry(e)
 	case "SystemServices":
-		if start := map[string]string{"Automatic": "2", "Manual": "3", "Disabled": "4"}[e.word("StartupMode")]; start != "" {
+		if start := map[string]string{
+			"Automatic": "2", "Manual": "3",
+			"Disabled": "4",
+		}[e.word("StartupMode")]; start != "" {
 			r.set("Service General Setting", e.word("Name"), start)
 		}
 	case "Policy":
@@ -248,7 +253,7 @@ func (r *Report) registry(e *element) {
 	}
 }
 
-// value takes a value in: Number, String or Strings, maybe with Setting before.
+// value takes a value: Number, String or Strings, with an optional prefix Setting.
 func (r *Report) value(key, name string, e *element, before string) {
 	if n, ok := e.get(before + "Number"); ok {
 		if u, err := strconv.ParseUint(n.text, 10, 32); err == nil {
@@ -261,7 +266,10 @@ func (r *Report) value(key, name string, e *element, before string) {
 		return
 	}
 	if s, ok := e.get(before + "Strings"); ok {
-		r.Values = append(r.Values, registry.Value{Key: key, Name: name, Type: registry.MultiSZ, Data: registry.ListData(s.words("Value"))})
+		r.Values = append(r.Values, registry.Value{
+			Key: key, Name: name, Type: registry.MultiSZ,
+			Data: registry.ListData(s.words("Value")),
+		})
 		return
 	}
 	if s, ok := e.get(before + "String"); ok {
@@ -269,7 +277,7 @@ func (r *Report) value(key, name string, e *element, before string) {
 	}
 }
 
-// number is what a template would write of a setting.
+// number returns a setting as a template would write it.
 func number(e *element) string {
 	switch b := e.word("SettingBoolean"); b {
 	case "true":
@@ -283,7 +291,7 @@ func number(e *element) string {
 	return e.word("SettingNumber")
 }
 
-// members are those of a right: by identifier where the report has it, which is the same in every language.
+// members returns the members of a right: by SID if the report has it, because it is the same in every language.
 func members(e *element) []string {
 	var out []string
 	for _, k := range e.kids {

@@ -11,7 +11,7 @@ import (
 
 const base = `<GPO xmlns="http://www.microsoft.com/GroupPolicy/Settings/Base"><Identifier xmlns="http://www.microsoft.com/GroupPolicy/Types">{1}</Identifier></GPO><Precedence xmlns="http://www.microsoft.com/GroupPolicy/Settings/Base">`
 
-// sample has the shape of what gpresult /x writes, with made values.
+// sample has the form of gpresult /x's output, with invented values.
 const sample = `<?xml version="1.0" encoding="utf-16"?>
 <Rsop xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns="http://www.microsoft.com/GroupPolicy/Rsop">
   <ReadTime>2026-01-01T00:00:00Z</ReadTime><DataType>LoggedData</DataType>
@@ -45,7 +45,8 @@ const sample = `<?xml version="1.0" encoding="utf-16"?>
 
 func TestParse(t *testing.T) {
 	r, err := Parse(sample)
-	if err != nil || !Is(sample) || r.Host != "SRV1" || r.Unshown != 1 || !slices.Equal(r.Policies, []string{"Default Domain Policy", "Servers"}) {
+	if err != nil || !Is(sample) || r.Host != "SRV1" || r.Unshown != 1 ||
+		!slices.Equal(r.Policies, []string{"Default Domain Policy", "Servers"}) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	tree := &registry.Tree{}
@@ -64,7 +65,9 @@ func TestParse(t *testing.T) {
 		t.Errorf("%q, %v", list, err)
 	}
 	for section, want := range map[string][2]string{
-		"System Access": {"LSAAnonymousNameLookup", "0"}, "Privilege Rights": {"SeNetworkLogonRight", "*S-1-5-32-544,Guests"}, "Service General Setting": {"Spooler", "4"},
+		"System Access":           {"LSAAnonymousNameLookup", "0"},
+		"Privilege Rights":        {"SeNetworkLogonRight", "*S-1-5-32-544,Guests"},
+		"Service General Setting": {"Spooler", "4"},
 	} {
 		if got := r.Security[section][want[0]]; got != want[1] {
 			t.Errorf("%s: %q", section, got)
@@ -98,7 +101,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// FuzzParse: what is read has a place, and is no larger than the report.
+// FuzzParse: every parsed value has a place, and the result is no larger than the report.
 func FuzzParse(f *testing.F) {
 	f.Add(sample)
 	f.Add("<GPO><Computer><a><Extension><SecurityOptions><KeyName>MACHINE\\a\\b</KeyName><SettingStrings><Value/></SettingStrings></SecurityOptions>")

@@ -17,7 +17,7 @@ const (
 	daclProtected   = 0x1000
 	saclProtected   = 0x2000
 	selfRelative    = 0x8000
-	maxBinary       = 256 << 10 // two lists of 64 KiB and two identifiers fit with room to spare
+	maxBinary       = 256 << 10 // two lists of 64 KiB and two SIDs fit with room to spare
 	aclHead         = 8
 	smallestACE     = 8
 	objectPresent   = 1
@@ -28,8 +28,8 @@ func bad(format string, args ...any) error {
 	return fmt.Errorf("sddl: binary descriptor: "+format, args...)
 }
 
-// ParseBinary reads a self-relative descriptor, as registry values and key records hold it. Bytes behind its parts are
-// ignored, as Windows does.
+// ParseBinary parses a self-relative descriptor, as registry values and key records hold it. Bytes after its parts are
+// ignored, as in Windows.
 func ParseBinary(b []byte) (*Descriptor, error) {
 	if len(b) < 20 || len(b) > maxBinary {
 		return nil, bad("%d bytes", len(b))
@@ -62,13 +62,15 @@ func ParseBinary(b []byte) (*Descriptor, error) {
 		if d.SACL, err = readACL(b, off); err != nil {
 			return nil, err
 		}
-		d.SACL.Protected, d.SACL.AutoInherited, d.SACL.AutoInheritReq = control&saclProtected != 0, control&saclInherited != 0, control&saclInheritReq != 0
+		d.SACL.Protected, d.SACL.AutoInherited, d.SACL.AutoInheritReq = control&saclProtected != 0,
+			control&saclInherited != 0, control&saclInheritReq != 0
 	}
 	if off := le.Uint32(b[16:]); control&daclPresent != 0 && off != 0 {
 		if d.DACL, err = readACL(b, off); err != nil {
 			return nil, err
 		}
-		d.DACL.Protected, d.DACL.AutoInherited, d.DACL.AutoInheritReq = control&daclProtected != 0, control&daclInherited != 0, control&daclInheritReq != 0
+		d.DACL.Protected, d.DACL.AutoInherited, d.DACL.AutoInheritReq = control&daclProtected != 0,
+			control&daclInherited != 0, control&daclInheritReq != 0
 	}
 	return d, nil
 }
@@ -150,8 +152,8 @@ func appendGUID(b []byte, s string) ([]byte, error) {
 	return append(b, raw[8:]...), nil
 }
 
-// Binary writes the self-relative form. Identifiers of an unknown domain and conditions that were read as text have no
-// bytes, which is an error.
+// Binary returns the self-relative form. SIDs of an unknown domain and conditions that were parsed from text have no
+// binary form, which is an error.
 func (d *Descriptor) Binary() ([]byte, error) {
 	le := binary.LittleEndian
 	b := make([]byte, 20)

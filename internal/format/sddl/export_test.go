@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// What follows, the tests alone need: whether descriptors mean the same, and short forms.
+// Only the tests need the following: equality of descriptors by meaning, and short forms.
 
-// Same tells whether two descriptors mean the same: same owner and group, and lists that let in and keep out alike. The
-// order of entries counts only between an entry that denies and one that allows; rights of one trustee are joined;
-// inheritance marks of history (ID, AI, AR) do not count. SACLs are compared in the same way.
+// Same reports whether two descriptors mean the same: same owner and group, and lists that grant and deny alike. The
+// order of entries counts only between a deny and an allow entry; rights of one trustee are joined; inheritance marks
+// of history (ID, AI, AR) do not count. SACLs are compared in the same way.
 func Same(a, b *Descriptor) bool { return a.Canonical() == b.Canonical() }
 
-// Canonical writes what a descriptor means: equal texts mean equal descriptors.
+// Canonical returns a canonical text: equal texts mean equal descriptors.
 func (d *Descriptor) Canonical() string {
 	var s strings.Builder
 	if d.Owner != "" {
@@ -43,7 +43,8 @@ func (a *ACL) canonical(s *strings.Builder, head string) {
 		}
 		sets := map[string]uint32{}
 		for _, e := range rest[:n] {
-			id := fmt.Sprintf("%x;%x;%s;%s;%s;%s", e.Type, e.Flags&^inherited, e.Object, e.Inherited, e.Trustee.meaning(), e.Extra)
+			id := fmt.Sprintf("%x;%x;%s;%s;%s;%s", e.Type, e.Flags&^inherited, e.Object, e.Inherited,
+				e.Trustee.meaning(), e.Extra)
 			sets[id] |= e.Mask
 		}
 		var lines []string
@@ -58,10 +59,10 @@ func (a *ACL) canonical(s *strings.Builder, head string) {
 	}
 }
 
-// String is the answer as a word.
+// String returns the answer as a word.
 func (a Answer) String() string { return [...]string{"refused", "granted", "depends"}[a] }
 
-// Grants tells whether one identifier alone is given every bit of a mask.
+// Grants reports whether one SID by itself is granted every bit of a mask.
 func (d *Descriptor) Grants(s SID, mask uint32) bool {
 	return d.Check(Token{s}, mask, Generic{}) == Granted
 }

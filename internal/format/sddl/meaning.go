@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Generic tells what the generic rights stand for on one kind of object.
+// Generic maps the generic rights to the specific rights of one kind of object.
 type Generic struct{ Read, Write, Execute, All uint32 }
 
 // What generic rights mean: [MS-DTYP] 2.4.3 for files and pipes, [MS-RRP] 2.2.3 for registry keys. The SAM and srvsvc
@@ -16,7 +16,12 @@ var (
 )
 
 func (g Generic) spell(mask uint32) uint32 {
-	for _, m := range []struct{ bit, set uint32 }{{GenericRead, g.Read}, {GenericWrite, g.Write}, {GenericExecute, g.Execute}, {GenericAll, g.All}} {
+	for _, m := range []struct{ bit, set uint32 }{
+		{GenericRead, g.Read},
+		{GenericWrite, g.Write},
+		{GenericExecute, g.Execute},
+		{GenericAll, g.All},
+	} {
 		if mask&m.bit != 0 && m.set != 0 {
 			mask = mask&^m.bit | m.set
 		}
@@ -26,25 +31,25 @@ func (g Generic) spell(mask uint32) uint32 {
 
 func denies(t byte) bool { return t == Denied || t == DeniedObject || t == DeniedCallback || t == 0xc }
 
-// Denies tells whether the entry takes rights instead of giving them.
+// Denies reports whether the entry denies rights instead of granting them.
 func (e ACE) Denies() bool { return denies(e.Type) }
 
 func allows(t byte) bool { return t == Allowed || t == AllowedObject }
 
-// Answer is what a descriptor says to a token.
+// Answer is the result of an access check.
 type Answer int
 
 // The answers.
 const (
 	Refused Answer = iota
 	Granted
-	Depends // on a condition, which needs more than identifiers to be decided
+	Depends // on a condition, which SIDs by themselves cannot decide
 )
 
-// Token is the set of identifiers of a caller.
+// Token is the set of a caller's SIDs.
 type Token []SID
 
-// AnonymousToken is a null session's: Everyone belongs to it only where EveryoneIncludesAnonymous is set.
+// AnonymousToken returns the token of a null session: Everyone is included only with EveryoneIncludesAnonymous.
 func AnonymousToken(everyone bool) Token {
 	t := Token{Anonymous, Network}
 	if everyone {
@@ -53,21 +58,21 @@ func AnonymousToken(everyone bool) Token {
 	return t
 }
 
-// GuestToken is that of a guest logon over the network.
+// GuestToken returns the token of a guest logon over the network.
 func GuestToken() Token {
 	return Token{LocalGuest, DomainGuests, BuiltinGuests, Everyone, Network}
 }
 
-// UserToken is that of a user without any privilege.
+// UserToken returns the token of a user without any privilege.
 func UserToken() Token {
 	return Token{Everyone, AuthenticatedUsers, BuiltinUsers, Network}
 }
 
 func (t Token) has(s SID) bool { return slices.ContainsFunc(t, s.Equal) }
 
-// Check tells whether a descriptor gives a token every bit of a mask: entries in their order, the first that speaks
-// about a bit decides it. Without a DACL everything is granted. Entries about single types of object are left out,
-// since the object itself is asked for.
+// Check reports whether a descriptor grants a token every bit of a mask: of the entries in order, the first with a bit
+// decides it. Without a DACL everything is granted. Entries about single types of object are ignored, because the
+// request is for the object itself.
 //
 // See [MS-DTYP] 2.5.3.2.
 func (d *Descriptor) Check(t Token, mask uint32, g Generic) Answer {
@@ -78,7 +83,9 @@ func (d *Descriptor) Check(t Token, mask uint32, g Generic) Answer {
 	if left == 0 {
 		return Refused
 	}
-	if d.Owner != "" && t.has(d.Owner) && !slices.ContainsFunc(d.DACL.ACEs, func(e ACE) bool { return e.Trustee == OwnerRights && e.Flags&inheritOnly == 0 }) {
+	if d.Owner != "" && t.has(d.Owner) && !slices.ContainsFunc(d.DACL.ACEs, func(e ACE) bool {
+		return e.Trustee == OwnerRights && e.Flags&inheritOnly == 0
+	}) {
 		left &^= ReadControl | WriteDAC
 	}
 	var mayAllow, mayDeny uint32 // bits that a condition decides
@@ -113,14 +120,15 @@ func (d *Descriptor) Check(t Token, mask uint32, g Generic) Answer {
 	return Granted
 }
 
-// Judge tells whether a token is given every bit of a mask, and whether that is certain. It is not where a condition
-// decides, and where a refusal or an account is named that the caller may belong to without the token saying so.
+// Judge reports whether a token is granted every bit of a mask, and whether that is certain. It is not if a condition
+// decides, or if a deny entry or an account could apply to the caller although the token does not contain it.
 func (d *Descriptor) Judge(t Token, mask uint32) (granted, certain bool) {
 	answer := d.Check(t, mask, Generic{})
 	certain = answer != Depends
 	if d.DACL != nil {
 		for _, e := range d.DACL.ACEs {
-			if e.Flags&inheritOnly == 0 && !t.has(e.Trustee) && (denies(e.Type) || strings.HasPrefix(string(e.Trustee), "S-1-5-21-")) {
+			if e.Flags&inheritOnly == 0 && !t.has(e.Trustee) &&
+				(denies(e.Type) || strings.HasPrefix(string(e.Trustee), "S-1-5-21-")) {
 				certain = false
 			}
 		}
@@ -128,7 +136,7 @@ func (d *Descriptor) Judge(t Token, mask uint32) (granted, certain bool) {
 	return answer == Granted, certain
 }
 
-// OnlyAdministrators tells whether nobody but administrators and the system is let in, whatever for.
+// OnlyAdministrators reports whether only administrators and the system are granted any access.
 func (d *Descriptor) OnlyAdministrators() bool {
 	if d.DACL == nil {
 		return false
@@ -141,17 +149,22 @@ func (d *Descriptor) OnlyAdministrators() bool {
 	return true
 }
 
-// words names the identifiers that a person meets in access lists.
+// words names common SIDs in access lists.
 var words = map[SID]string{
-	System: "the system", Administrators: "administrators", Everyone: "everyone", Network: "whoever comes over the network",
-	Anonymous: "anonymous callers", AuthenticatedUsers: "every signed-in user", BuiltinUsers: "users", BuiltinGuests: "guests",
-	PreWindows2000: "Pre-Windows 2000 Compatible Access", LocalGuest: "the guest account", DomainGuests: "domain guests",
-	OwnerRights: "the owner", "S-1-5-4": "interactive users", "S-1-5-6": "services", "S-1-5-3": "batch jobs", "S-1-5-19": "local service",
-	"S-1-5-20": "network service", "S-1-5-32-547": "power users", "S-1-5-32-549": "server operators", "DOMAIN-512": "domain admins",
+	System: "the system", Administrators: "administrators", Everyone: "everyone",
+	Network:   "whoever comes over the network",
+	Anonymous: "anonymous callers", AuthenticatedUsers: "every signed-in user", BuiltinUsers: "users",
+	BuiltinGuests:  "guests",
+	PreWindows2000: "Pre-Windows 2000 Compatible Access", LocalGuest: "the guest account",
+	DomainGuests: "domain guests",
+	OwnerRights:  "the owner", "S-1-5-4": "interactive users", "S-1-5-6": "services", "S-1-5-3": "batch jobs",
+	"S-1-5-19": "local service",
+	"S-1-5-20": "network service", "S-1-5-32-547": "power users", "S-1-5-32-549": "server operators",
+	"DOMAIN-512": "domain admins",
 	"DOMAIN-513": "domain users", "DOMAIN-515": "domain computers",
 }
 
-// Words names an identifier for a person; one without a name is itself.
+// Words returns the display name of a SID, or the SID itself.
 func (s SID) Words() string {
 	if w, ok := words[s]; ok {
 		return w
@@ -164,7 +177,7 @@ func (s SID) Words() string {
 	return string(s)
 }
 
-// Who names those whom the access list lets in for anything, and those whom it refuses, in its order.
+// Who names the trustees that the access list grants any right, and those that it denies, in its order.
 func (d *Descriptor) Who() string {
 	if d.DACL == nil {
 		return "everyone: there is no access list"

@@ -1,5 +1,5 @@
 // Package sddl reads and writes security descriptors, as text (SDDL) and as bytes (self-relative), compares them by
-// what they mean and answers whom they let in.
+// meaning and checks access.
 //
 //	O:owner G:group D:flags(type;flags;rights;object;inherited object;trustee)… S:flags(…)…
 //
@@ -7,7 +7,7 @@
 //	ACL: +0 revision · +2 size · +4 number of entries · +8 entries
 //	ACE: +0 type · +1 flags · +2 size · +4 mask · [+8 object flags, object types] · trustee · [condition]
 //
-// A descriptor without a DACL lets everybody in; one with an empty DACL lets nobody in.
+// A descriptor without a DACL grants everyone access; one with an empty DACL grants no one.
 //
 // See [MS-DTYP] 2.4 and 2.5.1.
 package sddl
@@ -29,11 +29,11 @@ type ACE struct {
 	Type      byte
 	Flags     byte
 	Mask      uint32
-	Object    string // type of object it is about, a GUID in upper case; empty: all
+	Object    string // object type to which it applies, a GUID in upper case; empty: all
 	Inherited string // type of object that inherits it
 	Trustee   SID
-	// Extra is what follows: a condition or a claim. As text in parentheses when it was read from SDDL, as bytes when it
-	// was read from the binary form; it is compared, not understood.
+	// Extra is what follows: a condition or a claim, as text in parentheses if it was parsed from SDDL, as bytes if it
+	// was parsed from the binary form. It is compared, not interpreted.
 	Extra string
 }
 
@@ -114,7 +114,7 @@ type namedMask struct {
 	mask uint32
 }
 
-// Whole sets first, so that they are written where they fit; then single bits.
+// Whole sets first, so that they are used if they fit; then single bits.
 var rights = []namedMask{
 	{"FA", 0x001f01ff},
 	{"FX", 0x001200a0},
@@ -142,5 +142,5 @@ var rights = []namedMask{
 	{"CR", 0x100},
 }
 
-// KX is KR under another name; mandatory labels have letters of their own.
+// KX is another name of KR; mandatory labels have letters of their own.
 var readOnlyRights = []namedMask{{"KX", 0x00020019}, {"NW", 1}, {"NR", 2}, {"NX", 4}}

@@ -139,9 +139,15 @@ func TestCheck(t *testing.T) {
 }
 
 var (
-	genSID   = rapid.SampledFrom([]string{"BA", "SY", "AU", "AN", "WD", "BU", "IU", "SU", "LS", "NS", "RD", "BG", "RU", "S-1-5-21-1-2-3-1000", "S-1-16-4096", "S-1-0-0", "CO", "OW", "NU", "PU"})
+	genSID = rapid.SampledFrom([]string{
+		"BA", "SY", "AU", "AN", "WD", "BU", "IU", "SU", "LS", "NS", "RD", "BG", "RU",
+		"S-1-5-21-1-2-3-1000", "S-1-16-4096", "S-1-0-0", "CO", "OW", "NU", "PU",
+	})
 	genFlags = rapid.SampledFrom([]string{"", "OI", "CI", "OICI", "OICIIO", "NP", "ID"})
-	genMask  = rapid.SampledFrom([]string{"RC", "CC", "CCDCLC", "GA", "GR", "FA", "KA", "0x1", "0x120089", "WDWO", "SDRC", "CR", "0x2000000"})
+	genMask  = rapid.SampledFrom([]string{
+		"RC", "CC", "CCDCLC", "GA", "GR", "FA", "KA", "0x1", "0x120089", "WDWO",
+		"SDRC", "CR", "0x2000000",
+	})
 )
 
 func genText(t *rapid.T) string {
@@ -158,7 +164,8 @@ func genText(t *rapid.T) string {
 		if rapid.IntRange(0, 4).Draw(t, "object") == 0 {
 			kind, object = "O"+kind, "bf967a86-0de6-11d0-a285-00aa003049e2"
 		}
-		b.WriteString("(" + kind + ";" + genFlags.Draw(t, "flags") + ";" + genMask.Draw(t, "mask") + ";" + object + ";;" + genSID.Draw(t, "sid") + ")")
+		b.WriteString("(" + kind + ";" + genFlags.Draw(t, "flags") + ";" + genMask.Draw(t, "mask") + ";" + object +
+			";;" + genSID.Draw(t, "sid") + ")")
 	}
 	return b.String()
 }
@@ -191,7 +198,7 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
-// samba reads SDDL lines and answers each with the bytes that Samba makes of it and the text it prints.
+// samba reads SDDL lines and answers each with Samba's bytes and text.
 const samba = `
 import sys
 from samba.dcerpc import security
@@ -202,7 +209,7 @@ for line in sys.stdin:
     print(ndr_pack(d).hex(), d.as_sddl(dom))
 `
 
-// TestAgreesWithSamba makes descriptors from text here and there, and reads the other's bytes.
+// TestAgreesWithSamba builds descriptors from text in both programs, and each reads the other's bytes.
 func TestAgreesWithSamba(t *testing.T) {
 	const python = "/usr/bin/python3"
 	if err := exec.Command(python, "-c", "import samba.dcerpc.security").Run(); err != nil {
@@ -278,7 +285,8 @@ func TestRealDescriptors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again, err := ParseBinary(b); err != nil || !Same(d, again) || again.String() != parse(t, d.String()).String() {
+			if again, err := ParseBinary(b); err != nil || !Same(d, again) ||
+				again.String() != parse(t, d.String()).String() {
 				t.Errorf("%s: %s became %s, %v", v.Name, d, again, err)
 			}
 		}
@@ -306,7 +314,8 @@ func FuzzParse(f *testing.F) {
 }
 
 func FuzzParseBinary(f *testing.F) {
-	b, err := parse(f, "O:BAG:BAD:PAI(A;OICI;RC;;;BA)(OA;;RP;bf967a86-0de6-11d0-a285-00aa003049e2;;PS)S:(AU;SA;WD;;;WD)").Binary()
+	b, err := parse(f,
+		"O:BAG:BAD:PAI(A;OICI;RC;;;BA)(OA;;RP;bf967a86-0de6-11d0-a285-00aa003049e2;;PS)S:(AU;SA;WD;;;WD)").Binary()
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// SID is a security identifier in its text form S-1-…, or a symbolic one of a domain that is not known, such as DOMAIN-512
-// (Domain Admins, SDDL DA): its meaning is kept though its number is not known.
+// SID is a security identifier in its text form S-1-…, or a symbolic one of an unknown domain, such as DOMAIN-512
+// (Domain Admins, SDDL DA): its meaning is kept although its number is unknown.
 type SID string
 
-// Identifiers that name who a stranger is, and who is none.
+// SIDs that distinguish strangers from others.
 const (
 	System             SID = "S-1-5-18"
 	Administrators     SID = "S-1-5-32-544"
@@ -31,16 +31,20 @@ const (
 //
 // See [MS-DTYP] 2.5.1.1 and 2.4.2.4.
 var aliases = map[string]SID{
-	"DA": "DOMAIN-512", "DG": "DOMAIN-514", "DU": "DOMAIN-513", "DD": "DOMAIN-516", "DC": "DOMAIN-515", "LA": "DOMAIN-500",
-	"LG": "DOMAIN-501", "CA": "DOMAIN-517", "RS": "DOMAIN-553", "PA": "DOMAIN-520", "CN": "DOMAIN-522", "AP": "DOMAIN-525",
+	"DA": "DOMAIN-512", "DG": "DOMAIN-514", "DU": "DOMAIN-513", "DD": "DOMAIN-516", "DC": "DOMAIN-515",
+	"LA": "DOMAIN-500",
+	"LG": "DOMAIN-501", "CA": "DOMAIN-517", "RS": "DOMAIN-553", "PA": "DOMAIN-520", "CN": "DOMAIN-522",
+	"AP": "DOMAIN-525",
 	"KA": "DOMAIN-526", "EK": "DOMAIN-527", "EA": "ROOT-519", "SA": "ROOT-518", "RO": "ROOT-498",
 	"ED": "S-1-5-9", "BA": "S-1-5-32-544", "BU": "S-1-5-32-545", "BG": "S-1-5-32-546", "PU": "S-1-5-32-547",
 	"AO": "S-1-5-32-548", "SO": "S-1-5-32-549", "PO": "S-1-5-32-550", "BO": "S-1-5-32-551", "RE": "S-1-5-32-552",
 	"RU": "S-1-5-32-554", "RD": "S-1-5-32-555", "NO": "S-1-5-32-556", "MU": "S-1-5-32-558", "LU": "S-1-5-32-559",
 	"IS": "S-1-5-32-568", "CY": "S-1-5-32-569", "ER": "S-1-5-32-573", "CD": "S-1-5-32-574", "RA": "S-1-5-32-575",
 	"ES": "S-1-5-32-576", "MS": "S-1-5-32-577", "HA": "S-1-5-32-578", "AA": "S-1-5-32-579", "RM": "S-1-5-32-580",
-	"AU": "S-1-5-11", "PS": "S-1-5-10", "CO": "S-1-3-0", "CG": "S-1-3-1", "OW": "S-1-3-4", "SY": "S-1-5-18", "WD": "S-1-1-0",
-	"IU": "S-1-5-4", "NU": "S-1-5-2", "SU": "S-1-5-6", "RC": "S-1-5-12", "WR": "S-1-5-33", "AN": "S-1-5-7", "LS": "S-1-5-19",
+	"AU": "S-1-5-11", "PS": "S-1-5-10", "CO": "S-1-3-0", "CG": "S-1-3-1", "OW": "S-1-3-4", "SY": "S-1-5-18",
+	"WD": "S-1-1-0",
+	"IU": "S-1-5-4", "NU": "S-1-5-2", "SU": "S-1-5-6", "RC": "S-1-5-12", "WR": "S-1-5-33", "AN": "S-1-5-7",
+	"LS": "S-1-5-19",
 	"NS": "S-1-5-20", "AC": "S-1-15-2-1", "UD": "S-1-5-84-0-0-0-0-0", "AS": "S-1-18-1", "SS": "S-1-18-2",
 	"LW": "S-1-16-4096", "ME": "S-1-16-8192", "MP": "S-1-16-8448", "HI": "S-1-16-12288", "SI": "S-1-16-16384",
 }
@@ -53,7 +57,7 @@ var aliasOf = func() map[SID]string {
 	return m
 }()
 
-// String is the alias where there is one, and the text form else.
+// String returns the alias if there is one, else the text form.
 func (s SID) String() string {
 	if a, ok := aliasOf[s]; ok {
 		return a
@@ -61,11 +65,11 @@ func (s SID) String() string {
 	return string(s)
 }
 
-// Equal tells whether two identifiers are the same one, as far as can be known: a symbolic one equals every identifier
-// of a domain with the same last number.
+// Equal reports whether two SIDs are the same as far as is known: a symbolic one equals every SID of a domain with the
+// same RID.
 func (s SID) Equal(o SID) bool { return s.meaning() == o.meaning() }
 
-// meaning is what identifiers of any domain have in common. Root-domain groups and domain groups share no numbers.
+// meaning returns what SIDs of any domain have in common. Root-domain groups and domain groups share no RIDs.
 func (s SID) meaning() string {
 	for _, p := range []string{"DOMAIN-", "ROOT-"} {
 		if rest, ok := strings.CutPrefix(string(s), p); ok {
@@ -87,7 +91,7 @@ func (s SID) meaning() string {
 // maxSubs is the number of sub-authorities that fit an identifier ([MS-DTYP] 2.4.2.2).
 const maxSubs = 15
 
-// parseSID reads an alias or the text form, and gives the canonical text.
+// parseSID parses an alias or the text form, and returns the canonical text.
 func parseSID(s string) (SID, error) {
 	up := strings.ToUpper(s)
 	if sid, ok := aliases[up]; ok {
@@ -111,7 +115,7 @@ func parseSID(s string) (SID, error) {
 	return SID(strings.Join(f, "-")), nil
 }
 
-// readSID reads the binary form and says how long it is.
+// readSID parses the binary form and returns its length.
 //
 //	+0 revision 1 · +1 number of sub-authorities · +2 authority, 6 bytes big-endian · +8 sub-authorities
 //
@@ -130,7 +134,7 @@ func readSID(b []byte) (SID, int, error) {
 	return SID(s.String()), n, nil
 }
 
-// appendSID writes the binary form. A symbolic identifier has none.
+// appendSID writes the binary form. A symbolic SID has none.
 func appendSID(b []byte, s SID) ([]byte, error) {
 	f := strings.Split(string(s), "-")
 	if f[0] != "S" {
@@ -143,7 +147,8 @@ func appendSID(b []byte, s SID) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b = append(b, 1, byte(len(f)-3), byte(auth>>40), byte(auth>>32), byte(auth>>24), byte(auth>>16), byte(auth>>8), byte(auth))
+	b = append(b, 1, byte(len(f)-3), byte(auth>>40), byte(auth>>32), byte(auth>>24), byte(auth>>16), byte(auth>>8),
+		byte(auth))
 	for _, p := range f[3:] {
 		n, err := strconv.ParseUint(p, 10, 32)
 		if err != nil {

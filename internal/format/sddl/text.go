@@ -12,13 +12,13 @@ const (
 	maxACEs = 65536 / 16
 )
 
-// Error says where in a text something is not as SDDL wants it.
+// Error reports an SDDL syntax error and its position.
 type Error struct {
 	At  int // bytes from the start
 	Why string
 }
 
-// Error names the place.
+// Error implements error.
 func (e *Error) Error() string { return fmt.Sprintf("sddl: at character %d: %s", e.At+1, e.Why) }
 
 type parser struct {
@@ -125,7 +125,7 @@ flags:
 	return a, nil
 }
 
-// ace reads one entry. Its last field may hold parentheses and quotes of its own.
+// ace parses one entry. Its last field may contain parentheses and quotes.
 func (p *parser) ace() (ACE, error) {
 	start := p.at
 	depth, quoted, end := 0, false, -1
@@ -304,7 +304,8 @@ func (a ACE) String() string {
 			flags += f.name
 		}
 	}
-	s := "(" + kind + ";" + flags + ";" + rightsText(a.Mask) + ";" + a.Object + ";" + a.Inherited + ";" + a.Trustee.String()
+	s := "(" + kind + ";" + flags + ";" + rightsText(a.Mask) + ";" + a.Object + ";" + a.Inherited + ";" +
+		a.Trustee.String()
 	if a.Extra != "" {
 		s += ";" + a.Extra
 	}

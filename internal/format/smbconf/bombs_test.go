@@ -11,8 +11,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestBombs holds files that once took gigabytes or minutes to the bound that each meets; what is large but meets none is
-// read. The harness of the command line measures what they cost.
+// TestBombs: files that once took gigabytes or minutes meet a bound; large files within all bounds are read. The
+// harness of the command line measures their cost.
 func TestBombs(t *testing.T) {
 	var sections, chain, globals strings.Builder
 	for i := range 100_000 {
@@ -49,18 +49,20 @@ func TestBombs(t *testing.T) {
 			if !errors.Is(err, ErrLimit) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
-			if _, err := Set("smb.conf", Options{ReadFile: fsys.read}, "global", "restrict anonymous", "2"); !errors.Is(err, ErrLimit) {
+			if _, err := Set("smb.conf", Options{ReadFile: fsys.read}, "global", "restrict anonymous",
+				"2"); !errors.Is(err, ErrLimit) {
 				t.Errorf("editing it: %v", err)
 			}
 		})
 	}
 	c := mustLoad(t, files{"smb.conf": strings.Repeat("a\n", 5000)}, Options{})
-	if last := c.Problems[len(c.Problems)-1].String(); len(c.Problems) != maxProblems+1 || !strings.Contains(last, "4000 more problems") {
+	if last := c.Problems[len(c.Problems)-1].String(); len(c.Problems) != maxProblems+1 ||
+		!strings.Contains(last, "4000 more problems") {
 		t.Errorf("%d problems, the last is %s", len(c.Problems), last)
 	}
 }
 
-// TestCopyChain reads the chain that took 2 GiB.
+// TestCopyChain reads the chain that once took 2 GiB.
 func TestCopyChain(t *testing.T) {
 	path := filepath.Join(peer.ModuleRoot(t), "../shared/cases/hostile/05-smbconf-bombs/copychain.conf")
 	if _, err := os.Stat(path); err != nil {
@@ -71,9 +73,10 @@ func TestCopyChain(t *testing.T) {
 	}
 }
 
-// TestDefaults shows that shares that have [global]'s defaults in common keep them apart from what is set later.
+// TestDefaults: shares that share [global]'s defaults keep them separate from later settings.
 func TestDefaults(t *testing.T) {
-	c := mustLoad(t, files{"smb.conf": "guest ok = yes\n[a]\n[b]\nguest ok = no\n[c]\nx:y = 1\n[global]\ncomment = late\n[d]\n[c]\n[e]\ncopy = b\n"}, Options{})
+	c := mustLoad(t,
+		files{"smb.conf": "guest ok = yes\n[a]\n[b]\nguest ok = no\n[c]\nx:y = 1\n[global]\ncomment = late\n[d]\n[c]\n[e]\ncopy = b\n"}, Options{})
 	for _, want := range []struct {
 		share, name, value string
 	}{
@@ -91,8 +94,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// FuzzEdit changes and removes a parameter of any configuration: the change is in force and can be taken back by its
-// bytes, and nothing is written into a file that Samba would not read.
+// FuzzEdit changes and removes a parameter of any configuration: the change is in force, its bytes undo it, and a file
+// that Samba would not read is not changed.
 func FuzzEdit(f *testing.F) {
 	f.Add([]byte("[global]\nrestrict anonymous = 0\n[s]\npath=/s\n"), "s", "guest ok", "no")
 	f.Add([]byte("[S]\r\npublic = yes\r\ninclude = smb.conf\r\n"), "s", "guest ok", "yes")

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Assign is one change of a parameter: a new value, or with Remove none of its own any more.
+// Assign is one change of a parameter: a new value, or with Remove no value of its own.
 type Assign struct {
 	Section, Name, Value string
 	Remove               bool
@@ -20,17 +20,17 @@ type AssignError struct {
 	Err   error
 }
 
-// Error is that of the change.
+// Error returns the change's error.
 func (e *AssignError) Error() string { return e.Err.Error() }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *AssignError) Unwrap() error { return e.Err }
 
-// Change makes several changes of a configuration one file, as Set and Remove make them one after another, and says which of
-// them were needed. The error is an *AssignError where one of them cannot be made.
+// Change combines several changes of a configuration in one file, with the result of Set and Remove one after another,
+// and returns which of them were needed. The error is an *AssignError if one of them cannot be made.
 //
-// Changes of parameters in sections that are there, which is what plans are made of, are made and proved all at once: the
-// cost is that of reading the file a few times, however many they are.
+// Changes of parameters in existing sections, as plans have them, are made and verified all at once: this reads the
+// file only a few times, however many changes there are.
 func Change(path string, o Options, list []Assign) (e *Edit, needed []int, err error) {
 	if o.ReadFile == nil {
 		o.ReadFile = ReadFile
@@ -61,7 +61,7 @@ func Change(path string, o Options, list []Assign) (e *Edit, needed []int, err e
 	return &Edit{path, before, now}, needed, nil
 }
 
-// instead reads a file as it is to be.
+// instead reads other content in place of a file.
 func (o Options) instead(path string, content func() []byte) Options {
 	read := o.ReadFile
 	o.ReadFile = func(name string) ([]byte, error) {
@@ -76,8 +76,8 @@ func (o Options) instead(path string, content func() []byte) Options {
 // at is a parameter of a section, both folded.
 type at struct{ section, name string }
 
-// together makes the smallest change for each of several at once. ok is false where one needs another, or a look at what the
-// ones before it did.
+// together makes the smallest change for each of several at once. ok is false if one depends on another, or on the
+// effect of earlier ones.
 func together(path string, o Options, before []byte, list []Assign) (after []byte, needed []int, ok bool) {
 	was, err := load(path, o)
 	if err != nil || was.Broken != nil {
@@ -89,7 +89,8 @@ func together(path string, o Options, before []byte, list []Assign) (after []byt
 		if isGlobal(a.Section) {
 			p.section = foldName(was.Global.Name)
 		}
-		if a.Remove || places[p] != nil || was.Section(a.Section) == nil || unwritable(a.Section, a.Name, a.Value) != "" {
+		if a.Remove || places[p] != nil || was.Section(a.Section) == nil ||
+			unwritable(a.Section, a.Name, a.Value) != "" {
 			return nil, nil, false
 		}
 		places[p], names[p.name] = &place{section: p.section, name: p.name}, true
@@ -117,7 +118,7 @@ func together(path string, o Options, before []byte, list []Assign) (after []byt
 		}
 		here := places[p]
 		here.any, here.end = lines, ends[p.section]
-		if here.end == nil { // the section is in a file that is included
+		if here.end == nil { // the section is in an included file
 			return nil, nil, false
 		}
 		first := here.patches(before, true, a.Section, a.Name, a.Value)[0]
@@ -129,7 +130,7 @@ func together(path string, o Options, before []byte, list []Assign) (after []byt
 	return after, needed, ok && workTogether(path, o, after, was, list, names)
 }
 
-// spliceAll makes all changes of one text; those of one place in their order. False where two meet.
+// spliceAll applies all changes to a text; those at one position in their order. It returns false if two overlap.
 func spliceAll(b []byte, patches []patch) ([]byte, bool) {
 	slices.SortStableFunc(patches, func(x, y patch) int { return x.from - y.from })
 	var out []byte
@@ -157,7 +158,7 @@ func workTogether(path string, o Options, after []byte, was *Config, list []Assi
 	})
 }
 
-// IndexOf is the change that an error of Change is about; false where it is about the file.
+// IndexOf returns the index of the change that an error of Change is about; false if it is about the file.
 func IndexOf(err error) (int, bool) {
 	var e *AssignError
 	if errors.As(err, &e) {

@@ -11,7 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestChange holds many changes at once against the same ones made one after another: the same bytes, or no change at all.
+// TestChange compares many changes at once with the same ones made one after another: the same bytes, or no change at
+// all.
 func TestChange(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "smb.conf")
 	atOnce := 0
@@ -39,7 +40,8 @@ func TestChange(t *testing.T) {
 		want, at := text, -1
 		var cause error
 		for i, a := range list {
-			e, err := edit(path, Options{ReadFile: func(string) ([]byte, error) { return want, nil }}, a.Section, a.Name, map[bool]*string{false: &a.Value}[a.Remove])
+			e, err := edit(path, Options{ReadFile: func(string) ([]byte, error) { return want, nil }}, a.Section,
+				a.Name, map[bool]*string{false: &a.Value}[a.Remove])
 			if err != nil {
 				at, cause = i, err
 				break
@@ -48,7 +50,7 @@ func TestChange(t *testing.T) {
 		}
 		e, _, err := Change(path, Options{}, list)
 		if i, one := IndexOf(err); cause != nil && (!one || i != at || err.Error() != cause.Error()) {
-			if err != nil || e == nil { // all at once may do what one after another cannot
+			if err != nil || e == nil { // all at once may succeed when one after another fails
 				t.Fatalf("%v, want change %d: %v\n%s", err, at, cause, text)
 			}
 			return
@@ -65,7 +67,7 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// manyGuests is a configuration of n shares that are open to guests, and the changes that close them.
+// manyGuests returns a configuration of n shares that are open to guests, and the changes that close them.
 func manyGuests(n int) (text string, list []Assign) {
 	var b strings.Builder
 	b.WriteString("[global]\n\tmap to guest = bad user\n")
@@ -76,12 +78,13 @@ func manyGuests(n int) (text string, list []Assign) {
 	return b.String(), append(list, Assign{Section: "global", Name: "restrict anonymous", Value: "2"})
 }
 
-// TestChangeAtOnce shows that what plans are made of is made at once: one after another, 2,000 changes read the file 6,000
+// TestChangeAtOnce: changes of a plan are made at once: one after another, 2,000 changes would read the file 6,000
 // times.
 func TestChangeAtOnce(t *testing.T) {
 	text, list := manyGuests(2000)
 	reads := 0
-	e, needed, err := Change("smb.conf", Options{ReadFile: func(string) ([]byte, error) { reads++; return []byte(text), nil }}, list)
+	e, needed, err := Change("smb.conf",
+		Options{ReadFile: func(string) ([]byte, error) { reads++; return []byte(text), nil }}, list)
 	if err != nil || len(needed) != len(list) || reads > 3 {
 		t.Fatalf("%v, %d of %d needed, %d reads", err, len(needed), len(list), reads)
 	}

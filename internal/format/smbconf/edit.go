@@ -7,17 +7,16 @@ import (
 	"strings"
 )
 
-// Edit is a change of one file that keeps every other byte: comments, order, white space, line ends. Before is the way
-// back.
+// Edit is a change of one file that keeps every other byte: comments, order, white space, line ends. Before undoes it.
 type Edit struct {
 	File          string
 	Before, After []byte
 }
 
-// Set makes a parameter have a value in a section of a configuration, by changing the main file alone. The change is
-// the smallest that works: the assignment in force is rewritten in place, or a line is added to the section, or the
-// section is added. Whether it works is proved by reading the result as Samba would: an include further down that decides
-// otherwise is an error and not a surprise, and so is a change that would give any other parameter another value.
+// Set gives a parameter a value in a section of a configuration, by changing only the main file. The change is the
+// smallest that works: the effective assignment is rewritten in place, or a line is added to the section, or the
+// section is added. The result is verified by reading it as Samba would: a later include that overrides it is an error,
+// and so is a change that would give any other parameter another value.
 func Set(path string, o Options, section, name, value string) (*Edit, error) {
 	if why := unwritable(section, name, value); why != "" {
 		return nil, fmt.Errorf("smb.conf: [%s] %s: %s", section, name, why)
@@ -25,8 +24,8 @@ func Set(path string, o Options, section, name, value string) (*Edit, error) {
 	return edit(path, o, section, name, &value)
 }
 
-// Remove takes every assignment to a parameter out of a section of the main file. What is left may still be set by an
-// include; then that is an error.
+// Remove removes every assignment to a parameter from a section of the main file. If an include still sets it, that is
+// an error.
 func Remove(path string, o Options, section, name string) (*Edit, error) {
 	return edit(path, o, section, name, nil)
 }
@@ -45,13 +44,13 @@ func unwritable(section, name, value string) string {
 	return ""
 }
 
-// place is what an edit needs to know of the lines of the main file in one section.
+// place describes the lines of the main file in one section, for an edit.
 type place struct {
 	section string
 	name    string
-	any     bool      // the file has a line that is no comment
+	any     bool      // the file has a line that is not a comment
 	end     *logical  // the section's last line
-	params  []logical // those that assign to the parameter; their text is left out
+	params  []logical // those that assign to the parameter; their text is omitted
 }
 
 func (p *place) saw(l logical, s *Section) {
@@ -104,10 +103,11 @@ func edit(path string, o Options, section, name string, value *string) (*Edit, e
 			return &Edit{path, before, after}, nil
 		}
 	}
-	return nil, fmt.Errorf("smb.conf: [%s] %s: no change of %s has this effect and no other: another file that it includes decides, or its last line goes on", section, name, path)
+	return nil,
+		fmt.Errorf("smb.conf: [%s] %s: no change of %s has this effect and no other: another file that it includes decides, or its last line goes on", section, name, path)
 }
 
-// works reads the changed configuration, and looks at the value in force and at everything else.
+// works reads the changed configuration, and checks the effective value and everything else.
 func works(path string, o Options, after []byte, now *Config, section, name string, value *string) bool {
 	c, err := load(path, o.instead(path, func() []byte { return after }))
 	if err != nil || c.Broken != nil || !keepsTheRest(now, c, section, name) {
@@ -125,8 +125,8 @@ func works(path string, o Options, after []byte, now *Config, section, name stri
 	return ok && p.Value == *value && p.Inverse == k.Inverse
 }
 
-// keepsTheRest tells whether two configurations have the same sections, and in them the same values of all parameters but
-// one. That one may differ in other sections too: shares take it from [global] and from one another.
+// keepsTheRest reports whether two configurations have the same sections, and in them the same values of all parameters
+// but one. That one may differ in other sections too: shares inherit it from [global] and from one another.
 func keepsTheRest(was, is *Config, section, name string) bool {
 	return keepsAllBut(was, is, section, map[string]bool{key(name): true})
 }
@@ -135,7 +135,8 @@ func keepsTheRest(was, is *Config, section, name string) bool {
 func keepsAllBut(was, is *Config, section string, names map[string]bool) bool {
 	all := func(c *Config) []*Section {
 		return slices.DeleteFunc(append([]*Section{c.Global}, c.Shares...), func(s *Section) bool {
-			return was.Section(section) == nil && foldName(s.Name) == foldName(section) // a section that the change makes
+			// A section that the change adds.
+			return was.Section(section) == nil && foldName(s.Name) == foldName(section)
 		})
 	}
 	rest := func(s *Section) []Param {
@@ -155,7 +156,7 @@ type patch struct {
 	text     string
 }
 
-// attempts lists changed files, the smallest change first.
+// attempts returns changed files, the smallest change first.
 func (p *place) attempts(b []byte, there bool, section, name, value string) [][]byte {
 	var out [][]byte
 	for _, x := range p.patches(b, there, section, name, value) {
@@ -164,7 +165,8 @@ func (p *place) attempts(b []byte, there bool, section, name, value string) [][]
 	return out
 }
 
-// patches lists changes of a file that may do, the smallest first. There tells whether the configuration has the section.
+// patches returns possible changes of a file, the smallest first. there reports whether the configuration has the
+// section.
 func (p *place) patches(b []byte, there bool, section, name, value string) (out []patch) {
 	eol := "\n"
 	if bytes.Contains(b, []byte("\r\n")) {
@@ -194,7 +196,7 @@ func (p *place) patches(b []byte, there bool, section, name, value string) (out 
 			out = append(out, patch{at, at, eol + add})
 		} else {
 			if at < len(b) && end != nil {
-				at++ // behind the newline
+				at++ // after the newline
 			}
 			out = append(out, patch{at, at, add + eol})
 		}

@@ -9,13 +9,15 @@ import (
 	"pgregory.net/rapid"
 )
 
-// tails end a file in ways in which a line that is added may become part of another.
+// tails are ends of files after which an added line may become part of another.
 var tails = []string{
-	"", "comment = a \\", "comment = x\\\n", "[one]", "[one]\n comment = x\\\n\\\n", "# foo", "foo", "\\", "guest ok\\\n = yes\n",
+	"", "comment = a \\", "comment = x\\\n", "[one]", "[one]\n comment = x\\\n\\\n", "# foo", "foo", "\\",
+	"guest ok\\\n = yes\n",
 	"[one\\\n]\n", "[global] \\\n x\n", "comment=a\\\n\n\nguest ok=yes",
 }
 
-// TestEditsKeepTheRest changes and removes a parameter of any configuration, and asks testparm what else is different: nothing.
+// TestEditsKeepTheRest changes and removes a parameter of any configuration, and checks with testparm that nothing else
+// differs.
 func TestEditsKeepTheRest(t *testing.T) {
 	bin := findTestparm(t)
 	dir := t.TempDir()
@@ -35,8 +37,14 @@ func TestEditsKeepTheRest(t *testing.T) {
 		if err != nil || c.Broken != nil {
 			return
 		}
-		name := rapid.SampledFrom([]string{"guest ok", "read only", "hosts allow", "restrict anonymous", "map to guest"}).Draw(t, "name")
-		value := map[string]string{"guest ok": "no", "read only": "yes", "hosts allow": "10.0.0.1 127.", "restrict anonymous": "2", "map to guest": "Never"}[name]
+		name := rapid.SampledFrom([]string{
+			"guest ok", "read only", "hosts allow", "restrict anonymous",
+			"map to guest",
+		}).Draw(t, "name")
+		value := map[string]string{
+			"guest ok": "no", "read only": "yes", "hosts allow": "10.0.0.1 127.",
+			"restrict anonymous": "2", "map to guest": "Never",
+		}[name]
 		section := "global"
 		if k, _ := Lookup(name); k.Share && len(c.Shares) > 0 && rapid.Bool().Draw(t, "of a share") {
 			section = rapid.SampledFrom(c.Shares).Draw(t, "share").Name
@@ -61,7 +69,8 @@ func TestEditsKeepTheRest(t *testing.T) {
 			delete(params, name)
 			delete(after[s], name)
 			if fmt.Sprint(params) != fmt.Sprint(after[s]) {
-				t.Fatalf("[%s] %s changed [%s] from %v\nto %v\n%q\n%q", section, name, s, params, after[s], e.Before, e.After)
+				t.Fatalf("[%s] %s changed [%s] from %v\nto %v\n%q\n%q", section, name, s, params, after[s], e.Before,
+					e.After)
 			}
 		}
 		edits++
@@ -69,7 +78,7 @@ func TestEditsKeepTheRest(t *testing.T) {
 	t.Logf("%d edits", edits)
 }
 
-// TestEditAtALineThatGoesOn refuses what would become part of the last line of a file.
+// TestEditAtALineThatGoesOn: an edit that would become part of the last line of a file is refused.
 func TestEditAtALineThatGoesOn(t *testing.T) {
 	for _, text := range []string{"[s]\npath = /s\ncomment = a \\", "[s]\npath = /s\ncomment = a\\\n\\"} {
 		o := Options{ReadFile: files{"smb.conf": text}.read}

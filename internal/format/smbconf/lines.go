@@ -5,16 +5,16 @@ import (
 	"iter"
 )
 
-// logical is one line as Samba sees it, with its place in the file.
+// logical is one line as Samba sees it, and its position in the file.
 type logical struct {
 	text       string // continued, white space joined
 	number     int    // of its first physical line, from 1
-	start, end int    // bytes: from the first that counts to before the newline that ends it
+	start, end int    // bytes: from the first significant one to before the newline that ends it
 	lineStart  int    // the first byte of its first physical line
 }
 
-// split cuts a file into logical lines; comments and blank lines are not among them. A line that is longer than maxLine
-// comes cut off, and is the last.
+// split splits a file into logical lines without comments and blank lines. A line that is longer than maxLine is
+// truncated, and is the last.
 func split(b []byte) iter.Seq[logical] {
 	return func(yield func(logical) bool) { splitTo(b, yield) }
 }
@@ -70,7 +70,7 @@ func splitTo(b []byte, yield func(logical) bool) {
 	}
 }
 
-// trimOne removes one space on either side, which is all that can be there.
+// trimOne removes one space on either side; there cannot be more.
 func trimOne(s string) string {
 	if s != "" && isSpace(s[0]) {
 		s = s[1:]

@@ -11,32 +11,32 @@ import (
 	"strings"
 )
 
-// Options say what a file alone does not.
+// Options holds what the file itself does not say.
 type Options struct {
-	// Macros are the values of %-macros that are known, such as 'L' or 'h'. Other macros in a path that is included are
-	// reported and not followed: Samba gives them their value when a client connects.
+	// Macros are the values of known %-macros, such as 'L' or 'h'. Other macros in an include path are reported and not
+	// followed: Samba expands them when a client connects.
 	Macros map[byte]string
-	// Copied says that the configuration may have come from another machine. A file that it includes from another folder and
-	// that is not here is then not read, rather than not there.
+	// Copied says that the configuration may come from another machine. A missing include from another folder then
+	// counts as not read, rather than as missing.
 	Copied bool
-	// Root is put in front of absolute paths, for a configuration of another machine.
+	// Root is prepended to absolute paths, for a configuration of another machine.
 	Root string
 	// ReadFile reads a file; nil is the function of this name.
 	ReadFile func(name string) ([]byte, error)
-	// Registry is what "net conf list" says on the configuration's own host; nil is not known. It is read where Samba
+	// Registry is the output of "net conf list" on the configuration's host; nil is unknown. It is read where Samba
 	// reads its registry.
 	Registry []byte
 	// Ksmbd says that the configuration is that of the Linux kernel's server, which has parameters of its own.
 	Ksmbd bool
 
-	once bool // read once, as testparm does, which the tests hold the first reading against
+	once bool // read once, like testparm, for tests of the first reading
 }
 
-// RegistryFile stands in a Param's File for Samba's own registry.
+// RegistryFile is the File of a Param from Samba's registry.
 const RegistryFile = "Samba's registry"
 
-// Load reads a configuration and everything it includes. The error is only about the file itself: what is wrong inside
-// is in the Config, which is never nil when the error is.
+// Load reads a configuration and everything it includes. The error is only about the file itself: errors inside are in
+// the Config, which is never nil if the error is.
 func Load(path string, o Options) (*Config, error) {
 	if o.ReadFile == nil {
 		o.ReadFile = ReadFile
@@ -45,7 +45,7 @@ func Load(path string, o Options) (*Config, error) {
 	if err != nil || c.Broken != nil {
 		return c, err
 	}
-	// "config file" names the file to use instead; smbd reads it afresh, once.
+	// "config file" names the file to use instead; smbd reads it from the start, once.
 	p, ok := c.Global.Get("config file")
 	if !ok || p.Value == "" {
 		return c, nil
@@ -57,7 +57,8 @@ func Load(path string, o Options) (*Config, error) {
 	}
 	next, err := load(filepath.Join(o.Root, other), o)
 	if errors.Is(err, fs.ErrNotExist) && o.elsewhere(path, other) {
-		c.unread(p, false, fmt.Sprintf("config file: %s is not here and was not read; smbd uses it instead of this file", other))
+		c.unread(p, false,
+			fmt.Sprintf("config file: %s is not here and was not read; smbd uses it instead of this file", other))
 		return c, nil
 	}
 	if err != nil {
@@ -91,11 +92,14 @@ func load(path string, o Options) (*Config, error) {
 }
 
 func newReader(path string, o Options) *reader {
-	c := &Config{Global: &Section{Name: "global", File: path, Line: 1, set: map[string]Param{}}, byName: map[string]*Section{}}
+	c := &Config{
+		Global: &Section{Name: "global", File: path, Line: 1, set: map[string]Param{}},
+		byName: map[string]*Section{},
+	}
 	return &reader{c: c, o: o, section: c.Global}
 }
 
-// backend forgets what the file says, as Samba does, and reads the registry instead.
+// backend discards what the file says, as Samba does, and reads the registry instead.
 func (r *reader) backend(p Param) {
 	kept := map[string]Param{fold(p.Name): p}
 	r.c = &Config{
@@ -112,7 +116,7 @@ func (r *reader) backend(p Param) {
 	r.endSection()
 }
 
-// ReadFile reads a file of at most as many bytes as a configuration has.
+// ReadFile reads a file up to the maximum size of a configuration.
 func ReadFile(name string) ([]byte, error) {
 	st, err := os.Stat(name)
 	if err != nil {
@@ -135,25 +139,29 @@ func (c *Config) problem(file string, line int, why string) {
 	c.Problems = append(c.Problems, Problem{file, line, why})
 }
 
-// unread notes a place whose contents were not read. What a config file or backend holds replaces all there is.
+// unread records a place whose contents were not read. A config file or backend replaces everything.
 func (c *Config) unread(p Param, registry bool, why string) {
 	c.Partial = true
 	c.problem(p.File, p.Line, why)
 	c.gaps = append(c.gaps, gap{Problem{p.File, p.Line, why}, math.MaxInt, registry})
 }
 
-// elsewhere tells whether a file is from another folder than the one that names it, in a configuration that may be a copy.
+// elsewhere reports whether a file is from another folder than the one that names it, in a configuration that may be a
+// copy.
 func (o *Options) elsewhere(file, named string) bool {
 	a, err1 := filepath.Abs(filepath.Dir(file))
 	b, err2 := filepath.Abs(filepath.Dir(named))
 	return o.Copied && (err1 != nil || err2 != nil || a != b)
 }
 
-// countUntold says how many problems are not in the list.
+// countUntold returns how many problems are not in the list.
 func (c *Config) countUntold() {
 	if c.untold > 0 {
 		last := c.Problems[len(c.Problems)-1]
-		c.Problems = append(c.Problems, Problem{last.File, last.Line, fmt.Sprintf("%d more problems behind this line are not told", c.untold)})
+		c.Problems = append(c.Problems, Problem{
+			last.File, last.Line,
+			fmt.Sprintf("%d more problems behind this line are not told", c.untold),
+		})
 	}
 }
 
@@ -161,36 +169,37 @@ type reader struct {
 	c       *Config
 	o       Options
 	section *Section
-	// defaults are what the next share begins with; nil when [global] has changed since they were taken from it.
+	// defaults are the initial values of the next share; nil if [global] has changed since they were computed.
 	defaults map[string]Param
-	// What was read so far, and the error when it was too much.
+	// What was read so far, and the error if it was too much.
 	bytes, params, copied int
 	limit                 error
-	// order is what was read of all files, for the second reading; reopened says that there is something for it to find.
+	// order is what was read of all files, for the second reading; reopened says that the second reading may find
+	// something.
 	order            []step
 	reopened, second bool
-	// seen, when set, is told each logical line of the main file with the section it belongs to, for the editor.
+	// seen, if set, is called with each logical line of the main file and its section, for the editor.
 	seen func(l logical, s *Section)
 }
 
-// step is the start of a section, or the assignment of that number in it.
+// step is the start of a section, or one of its assignments.
 type step struct {
 	s     *Section
 	param int // in s.Params; -1 is the start
 }
 
-// enter goes on in a section.
+// enter continues in a section.
 func (r *reader) enter(s *Section) {
 	r.section = s
 	r.order = append(r.order, step{s, -1})
 }
 
-// again reads everything a second time on top of the first, as smbd does in each connection once somebody has logged on, for
-// the sake of %U: the shares are there already, with what they took from [global] then, and a copy now takes what the other
-// share has in the end. So a line far below reaches copies above it, which testparm, with its one reading, does not show.
-// See auth3_check_password and lp_load_ex in source3; [M] samba-4.17.12.
+// again reads everything a second time on top of the first, as smbd does in each connection after a logon, for %U: the
+// shares already exist, with what they inherited from [global] then, and a copy now takes the final values of the other
+// share. So a line far below affects copies above it, which testparm, with its one reading, does not show. See
+// auth3_check_password and lp_load_ex in source3; [M] samba-4.17.12.
 func (r *reader) again() {
-	if !r.reopened { // then nothing is below that was not known above
+	if !r.reopened { // then nothing below was unknown above
 		return
 	}
 	r.section, r.second = r.c.Global, true
@@ -202,18 +211,19 @@ func (r *reader) again() {
 			continue
 		}
 		p := at.s.Params[at.param]
-		if at.s == r.c.Global || isOption(fold(p.Name), p) { // options do not decide who enters: they stay as testparm has them
+		// Options do not decide about access: they stay as testparm has them.
+		if at.s == r.c.Global || isOption(fold(p.Name), p) {
 			continue
 		}
 		if p.Name == "copy" && r.copy(p) != "" {
-			return // smbd gives this reading up here, and what it read before stays
+			return // smbd gives up this reading here, and keeps what it read before
 		}
 		at.s.set[fold(p.Name)] = p
 	}
 	r.endSection()
 }
 
-// read handles one file; false means that Samba gives up.
+// read processes one file; false means that Samba gives up.
 func (r *reader) read(file string, b []byte, depth int) bool {
 	r.c.Files = append(r.c.Files, file)
 	if r.bytes += len(b); r.bytes > maxBytes {
@@ -236,7 +246,8 @@ func (r *reader) read(file string, b []byte, depth int) bool {
 		}
 		if why != "" {
 			r.c.Broken = &Problem{file, l.number, why}
-			r.c.problem(file, l.number, why+": Samba stops here: it does not start with this configuration, or keeps the one that it had")
+			r.c.problem(file, l.number,
+				why+": Samba stops here: it does not start with this configuration, or keeps the one that it had")
 			r.c.Partial = true
 			return false
 		}
@@ -262,7 +273,10 @@ func (r *reader) header(file string, l logical) string {
 	}
 	share := r.c.Share(name)
 	if share == nil {
-		r.enter(&Section{Name: name, File: file, Line: l.number, set: map[string]Param{}, inherits: r.shareDefaults(file, l.number)})
+		r.enter(&Section{
+			Name: name, File: file, Line: l.number, set: map[string]Param{},
+			inherits: r.shareDefaults(file, l.number),
+		})
 		r.c.Shares = append(r.c.Shares, r.section)
 		r.c.byName[foldName(name)] = r.section
 		if len(r.c.Shares) > maxSections {
@@ -272,7 +286,7 @@ func (r *reader) header(file string, l logical) string {
 		r.enter(share)
 		r.reopened = true
 		r.section.Name = name // Samba shows the last spelling
-		// A share that comes again keeps its parameters and loses its parametric options.
+		// A repeated share keeps its parameters and loses its parametric options.
 		maps.DeleteFunc(r.section.set, isOption)
 		if anyOption(r.section.inherits) {
 			r.take(len(r.section.inherits), file, l.number)
@@ -283,8 +297,8 @@ func (r *reader) header(file string, l logical) string {
 	return ""
 }
 
-// endSection does what Samba does where a share's section ends: a share without a path is taken from everybody, and
-// [printers] is made printable. See service_ok in source3/param/loadparm.c.
+// endSection does what Samba does at the end of a share's section: a share without a path becomes unavailable, and
+// [printers] printable. See service_ok in source3/param/loadparm.c.
 func (r *reader) endSection() {
 	s := r.section
 	if s == r.c.Global {
@@ -293,7 +307,10 @@ func (r *reader) endSection() {
 	empty := func(name string) bool { p, ok := s.Get(name); return !ok || p.Value == "" }
 	put := func(name, value string) {
 		old, written := s.set[fold(name)]
-		s.set[fold(name)] = Param{Name: name, Written: name, Value: value, Known: true, File: s.File, Line: s.Line, Made: !written || old.Made}
+		s.set[fold(name)] = Param{
+			Name: name, Written: name, Value: value, Known: true, File: s.File, Line: s.Line,
+			Made: !written || old.Made,
+		}
 	}
 	if strings.EqualFold(s.Name, "printers") {
 		put("printable", "yes")
@@ -303,7 +320,7 @@ func (r *reader) endSection() {
 	}
 }
 
-// shareDefaults are the share parameters that [global] has now.
+// shareDefaults returns the current share parameters of [global].
 func (r *reader) shareDefaults(file string, line int) map[string]Param {
 	if r.defaults == nil {
 		r.defaults = map[string]Param{}
@@ -317,7 +334,7 @@ func (r *reader) shareDefaults(file string, line int) map[string]Param {
 	return r.defaults
 }
 
-// take counts assignments that a share takes over.
+// take counts assignments that a share inherits.
 func (r *reader) take(n int, file string, line int) {
 	if r.copied += n; r.copied > maxCopied {
 		r.limit = limit(file, line, "%d assignments that shares take over from others", maxCopied)
@@ -347,7 +364,8 @@ func (r *reader) param(file string, l logical, depth int) string {
 		r.c.problem(file, l.number, fmt.Sprintf("unknown parameter %.80q is ignored", p.Name))
 		return ""
 	case known && !k.Share && r.section != r.c.Global:
-		r.c.problem(file, l.number, fmt.Sprintf("the global parameter %q has no effect in [%s]", p.Name, r.section.Name))
+		r.c.problem(file, l.number, fmt.Sprintf("the global parameter %q has no effect in [%s]", p.Name,
+			r.section.Name))
 		return ""
 	case known:
 		if why := refusal(k.Type, p); why != "" {
@@ -381,7 +399,7 @@ func (r *reader) param(file string, l logical, depth int) string {
 	return ""
 }
 
-// copy takes a share's values over, but for those already set here.
+// copy copies a share's values, except those already set here.
 func (r *reader) copy(p Param) string {
 	from := r.c.Share(p.Value)
 	if from != nil {
@@ -413,10 +431,10 @@ func (r *reader) copy(p Param) string {
 		}
 		all[k] = v
 		if isOption(k, v) {
-			delete(r.section.set, k) // an option is taken over even when it was set here
+			delete(r.section.set, k) // an option is copied even if it was set here
 		}
 	}
-	maps.DeleteFunc(r.section.set, func(_ string, p Param) bool { return p.Made }) // nobody has set it here
+	maps.DeleteFunc(r.section.set, func(_ string, p Param) bool { return p.Made }) // it was not set explicitly here
 	r.take(len(r.section.inherits), p.File, p.Line)
 	for k, v := range r.section.inherits {
 		if _, ok := all[k]; !ok && isOption(k, v) {
@@ -436,10 +454,10 @@ func anyOption(m map[string]Param) bool {
 	return false
 }
 
-// isOption tells parametric options, such as full_audit:prefix, from parameters.
+// isOption distinguishes parametric options, such as full_audit:prefix, from parameters.
 func isOption(key string, _ Param) bool { return strings.Contains(key, ":") }
 
-// include reads another file at this place.
+// include reads another file at this point.
 func (r *reader) include(p Param, depth int) {
 	gapped := func(registry bool, why string) {
 		r.c.unread(p, registry, "include: "+why)
@@ -466,9 +484,10 @@ func (r *reader) include(p Param, depth int) {
 		fail(fmt.Sprintf("%.200q has a macro that is not known here, so the file was not read", p.Value))
 		return
 	case depth+1 >= maxDepth:
-		// Samba stops here, too: nothing is unread
+		// Samba stops here, too: nothing remains unread.
 		r.c.Partial = true
-		r.c.problem(p.File, p.Line, fmt.Sprintf("include: %d files within one another: probably one that includes itself", maxDepth))
+		r.c.problem(p.File, p.Line,
+			fmt.Sprintf("include: %d files within one another: probably one that includes itself", maxDepth))
 		return
 	case len(r.c.Files) >= maxFiles:
 		fail(fmt.Sprintf("more than %d files", maxFiles))
@@ -490,7 +509,7 @@ func (r *reader) include(p Param, depth int) {
 	}
 }
 
-// expand replaces macros whose value is known.
+// expand replaces macros with a known value.
 func expand(s string, macros map[byte]string) (string, bool) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {

@@ -1,27 +1,28 @@
-// Package smbconf reads smb.conf as Samba reads it, says of every value from which file and line it comes, and changes
-// one parameter in place.
+// Package smbconf reads smb.conf as Samba reads it, records the file and line of every value, and changes one parameter
+// in place.
 //
 // How Samba reads (and so does this package):
-//   - a line ends at a newline unless a backslash, or a backslash and a space, stands before it; runs of white space
-//     count as one space; a line that starts with # or ; is a comment and is never continued
-//   - [name] starts a section at the first ]; a section that comes again goes on where it was, but a share loses its
+//   - a line ends at a newline unless a backslash, or a backslash and a space, precedes it; runs of white space count
+//     as one space; a line that starts with # or ; is a comment and is never continued
+//   - [name] starts a section at the first ]; a repeated section continues the first one, but a share loses its
 //     parametric options (names with a colon)
 //   - a line without = is ignored; so is a name that Samba does not know
-//   - parameter names compare without case and white space, section names without case; [global] and [globals] are one
-//   - what stands before the first section belongs to [global]
+//   - parameter names compare without case and white space, section names without case; [global] and [globals] are the
+//     same
+//   - lines before the first section belong to [global]
 //   - the last assignment wins; a share parameter in [global] is the default for shares that start AFTER it
 //   - a global parameter in a share is ignored, with a warning
-//   - "include = FILE" reads the file at that place, and leaves the reader in the section the file ended in; a file
-//     that is not there is skipped without a word, which says nothing where the configuration is a copy: Options.Copied
-//   - "copy = SHARE" takes over what the share above has, except for what was already set here; the
-//     other share's parametric options win
-//   - smbd reads everything once more when somebody has logged on, on top of the first time: a copy then takes what the other
-//     share has in the end, lines far below included (testparm reads once)
-//   - a share without a path is taken from everybody where its section ends, and a share that copies it is, too;
+//   - "include = FILE" reads the file at that point, and the section at its end continues after it; a missing file is
+//     silently skipped, which proves nothing if the configuration is a copy: Options.Copied
+//   - "copy = SHARE" copies the values of a share above, except those already set here; the other share's parametric
+//     options win
+//   - smbd reads everything again after a logon, on top of the first time: a copy then takes the final values of the
+//     other share, lines far below included (testparm reads once)
+//   - a share without a path becomes unavailable at the end of its section, and so does a share that copies it;
 //     [printers] is printable whatever it says
-//   - [IPC$] need not be there: Samba makes it at the end, of what [global] has then
-//   - a line that starts with =, a section without ] or without a name, a boolean, an enumeration or a size that is none,
-//     a copy of what is not there: Samba gives up, and refuses to start or keeps what it had. Broken says so
+//   - [IPC$] need not exist: Samba creates it at the end, from the values of [global] at that point
+//   - a line that starts with =, a section without ] or without a name, an invalid boolean, enumeration or size, a copy
+//     of a missing share: Samba gives up, and refuses to start or keeps its old configuration. Broken reports this
 package smbconf
 
 import (
@@ -38,12 +39,12 @@ import (
 // Type is the type of a parameter as Samba names it in lower case: bool, string, cmdlist, integer, enum, …
 type Type string
 
-// Parameter is what is known about one parameter.
+// Parameter describes one parameter.
 type Parameter struct {
 	Name    string // the preferred name
 	Type    Type
-	Share   bool // may stand in a share
-	Inverse bool // this name is the opposite of the preferred one, such as writeable
+	Share   bool // allowed in a share
+	Inverse bool // this name is the inverse of the preferred one, such as writeable
 }
 
 //go:embed params.txt
@@ -71,7 +72,7 @@ func Lookup(name string) (Parameter, bool) {
 	return p, ok
 }
 
-// fold makes parameter names comparable: no case, no white space.
+// fold normalizes parameter names: no case, no white space.
 func fold(s string) string {
 	return strings.ToLower(strings.Map(func(r rune) rune {
 		if r < 0x80 && isSpace(byte(r)) {
@@ -87,23 +88,23 @@ type Param struct {
 	Written string // the name as written
 	Value   string // as written, white space joined; see Bool and List
 	Known   bool
-	Inverse bool   // written under a name that is the opposite of Name
-	File    string // where it stands
+	Inverse bool   // written under a name that is the inverse of Name
+	File    string // its position
 	Line    int
 	Copied  string // the share that "copy" took it from
-	Made    bool   // not written: Samba sets it where the section ends
+	Made    bool   // not written: Samba sets it at the end of the section
 
-	at int // its place in the order in which the configuration was read
+	at int // its index in reading order
 }
 
-// Problem is something a reader of the configuration must know.
+// Problem is something that a reader of the configuration must know.
 type Problem struct {
 	File string
 	Line int
 	Why  string
 }
 
-// String names the place and the problem.
+// String returns the position and the problem.
 func (p Problem) String() string { return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Why) }
 
 // Config is a configuration with all its includes.
@@ -112,30 +113,31 @@ type Config struct {
 	Global   *Section
 	Shares   []*Section
 	Problems []Problem
-	Registry bool // "include = registry" or a registry backend: settings are in Samba's own registry, see Options.Registry
-	Partial  bool // something was not read: a macro that only a connection gives, the registry, a file without permission
-	Broken   *Problem
+	Registry bool // "include = registry" or a registry backend: settings are in Samba's registry, see Options.Registry
+	// Something was not read: a macro that only a connection defines, the registry, a file without permission.
+	Partial bool
+	Broken  *Problem
 
 	gaps   []gap
-	global bool                // a [global] stands in it
-	knows  int                 // assignments to parameters that Samba knows, less those to others
+	global bool                // it contains a [global]
+	knows  int                 // assignments to known parameters, minus those to unknown ones
 	byName map[string]*Section // the shares, by their folded names
 	untold int                 // problems beyond maxProblems
 }
 
-// Known tells whether this is a configuration of Samba's at all: it has a [global], or most of its parameters are Samba's.
-// Samba itself takes any text.
+// Known reports whether this is a Samba configuration at all: it has a [global], or most of its parameters are Samba's.
+// Samba itself accepts any text.
 func (c *Config) Known() bool { return c.global || c.knows > 0 }
 
-// gap is a place whose contents were not read: it may set anything, and replaces what stands before it.
+// gap is a place whose contents were not read: it may set anything, and overrides what precedes it.
 type gap struct {
 	Problem
 	at       int  // in the order of the assignments
 	registry bool // Samba's registry, which its own programs show
 }
 
-// Unread lists the places whose contents were not read. While there is one, what the configuration does not say may be said
-// there, and so may further shares.
+// Unread lists the places whose contents were not read. If there are any, they may contain settings and shares that the
+// rest of the configuration does not.
 func (c *Config) Unread() []Problem {
 	var out []Problem
 	for _, g := range c.gaps {
@@ -144,7 +146,7 @@ func (c *Config) Unread() []Problem {
 	return out
 }
 
-// MayReplace is the first place behind an assignment whose contents were not read and may assign something else.
+// MayReplace returns the first unread place after an assignment that may override it.
 func (c *Config) MayReplace(p Param) (Problem, bool) {
 	for _, g := range c.gaps {
 		if g.at >= p.at {
@@ -154,7 +156,7 @@ func (c *Config) MayReplace(p Param) (Problem, bool) {
 	return Problem{}, false
 }
 
-// RegistryKnown says that somebody else answers for Samba's registry: it is no place any more that was not read.
+// RegistryKnown says that Samba's registry was read by other means: it no longer counts as unread.
 func (c *Config) RegistryKnown() {
 	c.gaps = slices.DeleteFunc(c.gaps, func(g gap) bool { return g.registry })
 	c.Registry, c.Partial = false, len(c.gaps) > 0
@@ -167,16 +169,17 @@ type Section struct {
 	Line   int
 	Params []Param // every assignment in order, also those that a later one replaces
 
-	set      map[string]Param // the assignment in force, by folded name
-	inherits map[string]Param // what it began with: [global]'s defaults, or another share's values; never changed, as shares have it in common
+	set map[string]Param // the assignment in force, by folded name
+	// Its initial values: [global]'s defaults, or another share's values; shared between shares, so never changed.
+	inherits map[string]Param
 }
 
-// Share finds a section by its name, or nil.
+// Share returns a section by its name, or nil.
 func (c *Config) Share(name string) *Section {
 	return c.byName[foldName(name)]
 }
 
-// foldName gives section names that differ in case alone the same form, as strings.EqualFold compares them.
+// foldName gives section names that differ only in case the same form, as strings.EqualFold compares them.
 func foldName(s string) string {
 	return strings.Map(func(r rune) rune {
 		least := r
@@ -187,8 +190,8 @@ func foldName(s string) string {
 	}, s)
 }
 
-// Fresh is a share that begins where the configuration ends: it has [global]'s defaults, or what the share of that name has.
-// It is nil where there is no such share.
+// Fresh returns a new share as of the end of the configuration: it has [global]'s defaults, or the values of the
+// template share. It is nil if that share does not exist.
 func (c *Config) Fresh(template string) *Section {
 	s := &Section{File: c.Global.File, Line: c.Global.Line, set: map[string]Param{}, inherits: map[string]Param{}}
 	if template != "" {
@@ -208,7 +211,7 @@ func (c *Config) Fresh(template string) *Section {
 	return s
 }
 
-// Section finds [global] or a share, or nil.
+// Section returns [global] or a share, or nil.
 func (c *Config) Section(name string) *Section {
 	if isGlobal(name) {
 		return c.Global
@@ -218,8 +221,8 @@ func (c *Config) Section(name string) *Section {
 
 func isGlobal(name string) bool { n := fold(name); return n == "global" || n == "globals" }
 
-// Get finds the assignment in force for a parameter under any of its names. False means that nothing is configured and
-// Samba's default holds.
+// Get returns the effective assignment of a parameter under any of its names. False means that nothing is configured
+// and Samba's default applies.
 func (s *Section) Get(name string) (Param, bool) {
 	k := key(name)
 	if p, ok := s.set[k]; ok {
@@ -235,18 +238,19 @@ func (s *Section) Own(name string) (Param, bool) {
 	return p, ok
 }
 
-// IPC is the share that carries the pipes, which Samba makes by itself.
+// IPC is the share of the pipes, which Samba creates by itself.
 const IPC = "IPC$"
 
-// forced are the parameters of [IPC$] that Samba sets, whatever stands there. See lp_add_ipc in source3/param/loadparm.c.
+// forced are the parameters of [IPC$] that Samba sets regardless of the configuration. See lp_add_ipc in
+// source3/param/loadparm.c.
 var forced = map[string]bool{"guestok": true, "guestonly": true, "available": true, "path": true, "printable": true}
 
-// Forced tells whether Samba sets a parameter of [IPC$] by itself.
+// Forced reports whether Samba sets a parameter of [IPC$] by itself.
 func Forced(name string) bool { return forced[key(name)] }
 
-// Get finds the assignment in force for a parameter in a section, by any of its names: the section's own, or what it took
-// from [global] or by copy. [IPC$] need not be there; of what Samba sets there, its own line alone is found, as what is
-// written and without effect. False means that nothing is configured.
+// Get returns the effective assignment of a parameter in a section, by any of its names: the section's own, inherited
+// from [global], or copied. [IPC$] need not exist; for a parameter that Samba sets there, only its own line is
+// returned, which has no effect. False means that nothing is configured.
 func (c *Config) Get(section, name string) (Param, bool) {
 	s := c.Section(section)
 	ipc := strings.EqualFold(section, IPC)
@@ -263,7 +267,7 @@ func (c *Config) Get(section, name string) (Param, bool) {
 	return s.Get(name)
 }
 
-// All lists the assignments in force, inherited ones too, by name.
+// All returns the effective assignments, including inherited ones, by name.
 func (s *Section) All() []Param {
 	m := maps.Clone(s.inherits)
 	if m == nil {
@@ -273,7 +277,7 @@ func (s *Section) All() []Param {
 	return slices.SortedFunc(maps.Values(m), func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// key is what assignments to the same parameter have in common.
+// key returns what assignments to the same parameter have in common.
 func key(name string) string {
 	if p, ok := Lookup(name); ok {
 		return fold(p.Name)
@@ -281,7 +285,7 @@ func key(name string) string {
 	return fold(name)
 }
 
-// Bool reads the value of a boolean, turned round where the name was an inverse one; false when it is none.
+// Bool returns the value of a boolean, negated if the name is an inverse one; ok is false if it is not a boolean.
 func (p Param) Bool() (value, ok bool) {
 	b, ok := parseBool(p.Value)
 	return b != p.Inverse, ok
@@ -297,8 +301,8 @@ func parseBool(s string) (value, ok bool) {
 	return false, false
 }
 
-// Int reads a number as Samba does: in base 16 behind 0x and in base 8 behind 0, up to what is no digit. Nothing at all is
-// -1, and what is no number is 0, so there always is one.
+// Int parses a number as Samba does: base 16 after 0x, base 8 after 0, up to the first character that is not a digit.
+// An empty text is -1 and an invalid one is 0, so there always is a number.
 func (p Param) Int() (int, bool) {
 	s := strings.TrimSpace(p.Value)
 	if s == "" {
@@ -307,7 +311,7 @@ func (p Param) Int() (int, bool) {
 	return strtol(s), true
 }
 
-// List cuts a value at spaces, commas and semicolons; quotes keep what is in them together.
+// List splits a value at spaces, commas and semicolons; quotes keep their content together.
 func (p Param) List() []string {
 	var out []string
 	for s := p.Value; ; {

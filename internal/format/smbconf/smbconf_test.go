@@ -94,7 +94,8 @@ func TestProblems(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := mustLoad(t, files{"smb.conf": c.text}, Options{})
-			if len(got.Problems) == 0 || !strings.Contains(got.Problems[len(got.Problems)-1].String(), c.want) || !strings.HasPrefix(got.Problems[0].String(), "smb.conf:") {
+			if len(got.Problems) == 0 || !strings.Contains(got.Problems[len(got.Problems)-1].String(), c.want) ||
+				!strings.HasPrefix(got.Problems[0].String(), "smb.conf:") {
 				t.Errorf("problems %v, want %q", got.Problems, c.want)
 			}
 			if got.Partial != c.partial || (got.Broken != nil) != c.broken {
@@ -110,11 +111,13 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// TestRegistry reads Samba's registry where Samba does: at the include, or instead of the file.
+// TestRegistry: Samba's registry is read where Samba reads it: at the include, or instead of the file.
 func TestRegistry(t *testing.T) {
 	stored := []byte("[global]\n\trestrict anonymous = 1\n\tmap to guest = Bad User\n[share]\n\tpath = /x\n")
-	include := mustLoad(t, files{"smb.conf": "[global]\nrestrict anonymous = 2\ninclude = registry\nmap to guest = Never\nworkgroup = A\n"}, Options{Registry: stored})
-	backend := mustLoad(t, files{"smb.conf": "[global]\nrestrict anonymous = 2\nserver role = member server\nconfig backend = registry\n[old]\npath = /y\n"}, Options{Registry: stored})
+	include := mustLoad(t,
+		files{"smb.conf": "[global]\nrestrict anonymous = 2\ninclude = registry\nmap to guest = Never\nworkgroup = A\n"}, Options{Registry: stored})
+	backend := mustLoad(t,
+		files{"smb.conf": "[global]\nrestrict anonymous = 2\nserver role = member server\nconfig backend = registry\n[old]\npath = /y\n"}, Options{Registry: stored})
 	for _, c := range []struct {
 		in                *Config
 		name, value, file string
@@ -136,12 +139,13 @@ func TestRegistry(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}
-	if c := mustLoad(t, files{"smb.conf": "restrict anonymous = 2\nconfig backend = registry\n"}, Options{}); !c.Partial || len(c.Global.All()) != 1 {
+	if c := mustLoad(t, files{"smb.conf": "restrict anonymous = 2\nconfig backend = registry\n"},
+		Options{}); !c.Partial || len(c.Global.All()) != 1 {
 		t.Errorf("without the registry: %+v", c)
 	}
 }
 
-// TestManyIncludes shows that files that include two others each end.
+// TestManyIncludes: files that include two others each come to an end.
 func TestManyIncludes(t *testing.T) {
 	c := mustLoad(t, files{"smb.conf": "include = smb.conf\ninclude = smb.conf\n"}, Options{})
 	if len(c.Files) > maxFiles || !c.Partial {
@@ -158,18 +162,37 @@ func TestConfigFile(t *testing.T) {
 
 func TestSet(t *testing.T) {
 	for _, c := range []struct{ name, before, section, param, value, after string }{
-		{"in place", "# c\n[global]\n\tRestrict  Anonymous=0   \n# d\n", "global", "restrict anonymous", "2", "# c\n[global]\n\trestrict anonymous = 2\n# d\n"},
-		{"the last one", "[global]\nrestrict anonymous=0\nrestrict anonymous=1\n", "global", "restrict anonymous", "2", "[global]\nrestrict anonymous=0\nrestrict anonymous = 2\n"},
+		{
+			"in place", "# c\n[global]\n\tRestrict  Anonymous=0   \n# d\n", "global", "restrict anonymous", "2",
+			"# c\n[global]\n\trestrict anonymous = 2\n# d\n",
+		},
+		{
+			"the last one", "[global]\nrestrict anonymous=0\nrestrict anonymous=1\n", "global", "restrict anonymous",
+			"2",
+			"[global]\nrestrict anonymous=0\nrestrict anonymous = 2\n",
+		},
 		{"a synonym", "[s]\npublic = yes\n", "s", "guest ok", "no", "[s]\nguest ok = no\n"},
 		{"an inverse synonym", "[s]\nwriteable = yes\n", "S", "read only", "yes", "[s]\nread only = yes\n"},
-		{"added", "[global]\n\tworkgroup = x\n\n[s]\n  path = /s\n# end\n", "s", "hosts deny", "ALL", "[global]\n\tworkgroup = x\n\n[s]\n  path = /s\n  hosts deny = ALL\n# end\n"},
+		{
+			"added", "[global]\n\tworkgroup = x\n\n[s]\n  path = /s\n# end\n", "s", "hosts deny", "ALL",
+			"[global]\n\tworkgroup = x\n\n[s]\n  path = /s\n  hosts deny = ALL\n# end\n",
+		},
 		{"to an empty section", "[s]\n[t]\n", "s", "comment", "x y", "[s]\n\tcomment = x y\n[t]\n"},
-		{"new section", "[global]\nworkgroup = x", "IPC$", "hosts deny", "ALL", "[global]\nworkgroup = x\n\n[IPC$]\n\thosts deny = ALL\n"},
-		{"DOS line ends", "[s]\r\npublic = yes\r\npath = /s\r\n", "s", "guest ok", "no", "[s]\r\nguest ok = no\r\npath = /s\r\n"},
+		{
+			"new section", "[global]\nworkgroup = x", "IPC$", "hosts deny", "ALL",
+			"[global]\nworkgroup = x\n\n[IPC$]\n\thosts deny = ALL\n",
+		},
+		{
+			"DOS line ends", "[s]\r\npublic = yes\r\npath = /s\r\n", "s", "guest ok", "no",
+			"[s]\r\nguest ok = no\r\npath = /s\r\n",
+		},
 		{"continued", "[s]\ncomment = a \\\n b\npath = /s\n", "s", "comment", "c", "[s]\ncomment = c\npath = /s\n"},
 		{"empty file", "", "global", "restrict anonymous", "2", "restrict anonymous = 2\n"},
 		{"no newline at the end", "[s]\n path=/s", "s", "comment", "c", "[s]\n path=/s\n comment = c"},
-		{"after an include that decides", "[global]\nrestrict anonymous = 1\ninclude = inc\n", "global", "restrict anonymous", "2", "[global]\nrestrict anonymous = 1\ninclude = inc\nrestrict anonymous = 2\n"},
+		{
+			"after an include that decides", "[global]\nrestrict anonymous = 1\ninclude = inc\n", "global",
+			"restrict anonymous", "2", "[global]\nrestrict anonymous = 1\ninclude = inc\nrestrict anonymous = 2\n",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := files{"smb.conf": c.before, "inc": "restrict anonymous = 0\n"}
@@ -183,7 +206,15 @@ func TestSet(t *testing.T) {
 		})
 	}
 	f := files{"smb.conf": "[global]\n", "broken": "[x\n"}
-	for _, bad := range [][3]string{{"s", "comment", "a\nb"}, {"s", "comment", `a\`}, {"s", "comment", " a"}, {"s]", "comment", "a"}, {"s", "a=b", "c"}, {"s", "guest ok", "maybe"}, {"s", "restrict anonymous", "2"}} {
+	for _, bad := range [][3]string{
+		{"s", "comment", "a\nb"},
+		{"s", "comment", `a\`},
+		{"s", "comment", " a"},
+		{"s]", "comment", "a"},
+		{"s", "a=b", "c"},
+		{"s", "guest ok", "maybe"},
+		{"s", "restrict anonymous", "2"},
+	} {
 		if e, err := Set("smb.conf", Options{ReadFile: f.read}, bad[0], bad[1], bad[2]); err == nil {
 			t.Errorf("%q was written: %q", bad, e.After)
 		}
@@ -194,7 +225,10 @@ func TestSet(t *testing.T) {
 }
 
 func TestRemove(t *testing.T) {
-	f := files{"smb.conf": "[s]\n# keep\n public = yes\npath = /s\nguest ok = no # c\n[t]\npublic=yes\n", "inc": "[s]\npublic=yes\n", "two": "[s]\npublic=no\ninclude=inc\n"}
+	f := files{
+		"smb.conf": "[s]\n# keep\n public = yes\npath = /s\nguest ok = no # c\n[t]\npublic=yes\n",
+		"inc":      "[s]\npublic=yes\n", "two": "[s]\npublic=no\ninclude=inc\n",
+	}
 	e, err := Remove("smb.conf", Options{ReadFile: f.read}, "s", "guest ok")
 	if err == nil {
 		t.Fatalf("a value that is no boolean was passed over: %q", e.After)
@@ -211,8 +245,8 @@ func TestRemove(t *testing.T) {
 	}
 }
 
-// TestEdits changes any configuration and holds the result against the promise: the value is in force, and nothing but
-// one run of bytes differs. Each is read by testparm too.
+// TestEdits changes any configuration and checks the contract: the value is in force, and only one run of bytes
+// differs. testparm reads each result too.
 func TestEdits(t *testing.T) {
 	bin := findTestparm(t)
 	path := filepath.Join(t.TempDir(), "smb.conf")
@@ -222,7 +256,13 @@ func TestEdits(t *testing.T) {
 			t.Fatal(err)
 		}
 		section := rapid.SampledFrom([]string{"global", "one", "IPC$", "new one"}).Draw(t, "section")
-		change := rapid.SampledFrom([][2]string{{"guest ok", "no"}, {"comment", "x y"}, {"hosts deny", "ALL"}, {"restrict anonymous", "2"}, {"map to guest", "Never"}}).Draw(t, "change")
+		change := rapid.SampledFrom([][2]string{
+			{"guest ok", "no"},
+			{"comment", "x y"},
+			{"hosts deny", "ALL"},
+			{"restrict anonymous", "2"},
+			{"map to guest", "Never"},
+		}).Draw(t, "change")
 		if p, _ := Lookup(change[0]); !p.Share {
 			section = "global"
 		}
@@ -238,7 +278,8 @@ func TestEdits(t *testing.T) {
 		for head < min(len(e.Before), len(e.After)) && e.Before[head] == e.After[head] {
 			head++
 		}
-		for tail < min(len(e.Before), len(e.After))-head && e.Before[len(e.Before)-1-tail] == e.After[len(e.After)-1-tail] {
+		for tail < min(len(e.Before), len(e.After))-head &&
+			e.Before[len(e.Before)-1-tail] == e.After[len(e.After)-1-tail] {
 			tail++
 		}
 		if gone := bytes.Count(e.Before[head:len(e.Before)-tail], []byte("\n")); gone > 2 {
@@ -289,7 +330,8 @@ func FuzzLoad(f *testing.F) {
 }
 
 func BenchmarkLoad(b *testing.B) {
-	fsys := files{"smb.conf": strings.Repeat("[global]\nrestrict anonymous = 2\n[IPC$]\nhosts deny = ALL\n[s]\n path = /s\n guest ok = yes\n", 20)}
+	fsys := files{"smb.conf": strings.Repeat(
+		"[global]\nrestrict anonymous = 2\n[IPC$]\nhosts deny = ALL\n[s]\n path = /s\n guest ok = yes\n", 20)}
 	for b.Loop() {
 		if _, err := Load("smb.conf", Options{ReadFile: fsys.read}); err != nil {
 			b.Fatal(err)
@@ -297,8 +339,8 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// A share without a path is nobody's, and so is one that copies it; a section that goes on and copies a share is as that
-// one is, for nobody has set it here.
+// TestWithoutPath: a share without a path is unavailable, and so is one that copies it; a repeated section that copies
+// a share is like that share, because nothing was set here.
 func TestWithoutPath(t *testing.T) {
 	text := "[t]\nguest ok = yes\n[a]\ncopy = t\npath = /a\n[b]\ncopy = t\navailable = yes\npath = /b\n[c]\nguest ok = yes\n[d]\npath = /d\n[c]\ncopy = d\n[printers]\nprintable = no\npath = /p\n"
 	c, err := Load("smb.conf", Options{ReadFile: func(string) ([]byte, error) { return []byte(text), nil }})
@@ -315,18 +357,36 @@ func TestWithoutPath(t *testing.T) {
 	}
 }
 
-// TestSecondReading holds what a connection to smbd 4.17.12 was seen to do with each of these: it reads its configuration
-// again on top of the first reading. The shares' folders were there.
+// TestSecondReading checks each case against smbd 4.17.12, which reads its configuration again on top of the first
+// reading. The shares' folders existed.
 func TestSecondReading(t *testing.T) {
 	for _, test := range []struct {
 		name, text, share, param, want string
 	}{
-		{"a later line opens the copy", "[a]\npath=/d\n[b]\ncopy=a\npath=/d\n[a]\nguest ok=yes\n", "b", "guest ok", "yes"},
-		{"a later line takes the copy away", "[a]\npath=/d\n[b]\ncopy=a\nguest ok=yes\npath=/d\n[a]\navailable=no\n", "b", "available", "no"},
-		{"and refuses users of it", "[a]\npath=/d\nguest ok=yes\n[b]\ncopy=a\npath=/d\n[a]\ninvalid users=nobody\n", "b", "invalid users", "nobody"},
-		{"a line of its own stays", "[a]\npath=/d\n[b]\ncopy=a\nguest ok=no\npath=/d\n[a]\nguest ok=yes\n", "b", "guest ok", "no"},
-		{"without copy nothing spreads", "[a]\npath=/d\n[b]\nguest ok=yes\npath=/d\n[a]\navailable=no\n", "b", "available", ""},
-		{"a default that comes late stays late", "[a]\npath=/d\n[b]\ncopy=a\npath=/d\n[global]\nguest ok=yes\n[a]\n", "b", "guest ok", ""},
+		{
+			"a later line opens the copy", "[a]\npath=/d\n[b]\ncopy=a\npath=/d\n[a]\nguest ok=yes\n", "b", "guest ok",
+			"yes",
+		},
+		{
+			"a later line takes the copy away", "[a]\npath=/d\n[b]\ncopy=a\nguest ok=yes\npath=/d\n[a]\navailable=no\n",
+			"b", "available", "no",
+		},
+		{
+			"and refuses users of it", "[a]\npath=/d\nguest ok=yes\n[b]\ncopy=a\npath=/d\n[a]\ninvalid users=nobody\n",
+			"b", "invalid users", "nobody",
+		},
+		{
+			"a line of its own stays", "[a]\npath=/d\n[b]\ncopy=a\nguest ok=no\npath=/d\n[a]\nguest ok=yes\n", "b",
+			"guest ok", "no",
+		},
+		{
+			"without copy nothing spreads", "[a]\npath=/d\n[b]\nguest ok=yes\npath=/d\n[a]\navailable=no\n", "b",
+			"available", "",
+		},
+		{
+			"a default that comes late stays late", "[a]\npath=/d\n[b]\ncopy=a\npath=/d\n[global]\nguest ok=yes\n[a]\n",
+			"b", "guest ok", "",
+		},
 		{"a path that comes late", "[a]\navailable=yes\n[b]\npath=/d\n[a]\npath=/d\n", "a", "available", "yes"},
 		{"a path that comes late, and nothing else", "[a]\n[b]\npath=/d\n[a]\npath=/d\n", "a", "available", "no"},
 	} {

@@ -15,7 +15,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// testparm runs the real thing. The sections come with every parameter that it prints; broken says that it gave up.
+// testparm runs Samba's testparm. The sections have every parameter that it prints; broken says that it failed.
 func testparm(t interface {
 	Helper()
 	Fatalf(string, ...any)
@@ -58,7 +58,7 @@ func findTestparm(t *testing.T) string {
 	return p
 }
 
-// normal gives two ways of writing one value the same form.
+// normal normalizes two spellings of a value.
 func normal(p Param) string {
 	k, _ := Lookup(p.Name)
 	switch k.Type {
@@ -89,22 +89,29 @@ func normal(p Param) string {
 	return p.Value
 }
 
-// sameEnum gives the names of one number of an enumeration one form: the alike of Samba's tables stand side by side.
+// sameEnum normalizes the names of one number of an enumeration: equal ones are adjacent in Samba's tables.
 func sameEnum(name, value string) string {
 	alike := map[string]string{
-		"smb3": "smb3_11", "smb2": "smb2_10", "false": "no", "0": "no", "off": "no", "disabled": "no", "true": "yes", "1": "yes", "on": "yes",
-		"enabled": "yes", "auto": "yes", "if_required": "yes", "required": "mandatory", "force": "mandatory", "forced": "mandatory", "enforced": "mandatory",
-		"core+": "coreplus", "perms": "permissions", "starttls": "start_tls", "standaloneserver": "standalone", "memberserver": "member",
-		"domaincontroller": "dc", "activedirectorydomaincontroller": "dc", "secretsonly": "default", "windowsandunix": "yes",
-		"secure": "secureonly", "signed": "secureonly", "nonsecure": "nonsecureandsecure", "ntlmv1-permitted": "yes", "ntlmv2-only": "no",
-		"default": "default",
+		"smb3": "smb3_11", "smb2": "smb2_10", "false": "no", "0": "no", "off": "no", "disabled": "no", "true": "yes",
+		"1": "yes", "on": "yes",
+		"enabled": "yes", "auto": "yes", "if_required": "yes", "required": "mandatory", "force": "mandatory",
+		"forced": "mandatory", "enforced": "mandatory",
+		"core+": "coreplus", "perms": "permissions", "starttls": "start_tls", "standaloneserver": "standalone",
+		"memberserver":     "member",
+		"domaincontroller": "dc", "activedirectorydomaincontroller": "dc", "secretsonly": "default",
+		"windowsandunix": "yes",
+		"secure":         "secureonly", "signed": "secureonly", "nonsecure": "nonsecureandsecure",
+		"ntlmv1-permitted": "yes",
+		"ntlmv2-only":      "no",
+		"default":          "default",
 	}
 	switch {
 	case name == "clientusekerberos" && (value == "required" || value == "yes"):
 		return "yes"
 	case name == "clientusekerberos" && (value == "auto" || value == "desired"):
 		return "desired"
-	case name == "ntlmauth" && value == "disabled", value == "auto" && !strings.Contains(name, "signing") && !strings.Contains(name, "encrypt"),
+	case name == "ntlmauth" && value == "disabled",
+		value == "auto" && !strings.Contains(name, "signing") && !strings.Contains(name, "encrypt"),
 		name == "cupsencrypt" && value == "auto", name == "smbdprofilinglevel", name == "ldapderef":
 		return value
 	}
@@ -114,7 +121,7 @@ func sameEnum(name, value string) string {
 	return value
 }
 
-// compare holds one configuration against testparm and gives the number of values that agreed.
+// compare compares one configuration with testparm and returns the number of values that agreed.
 func compare(t interface {
 	Helper()
 	Fatalf(string, ...any)
@@ -150,7 +157,7 @@ func compare(t interface {
 			if !ok && strings.Contains(p.Name, ":") {
 				have, ok = got[strings.ToLower(p.Name)]
 			}
-			if !ok { // a share's value is printed where it is not [global]'s
+			if !ok { // a share's value is printed if it differs from [global]'s
 				have, ok = want["global"][p.Name]
 			}
 			if !ok && len(p.List()) == 0 {
@@ -159,7 +166,8 @@ func compare(t interface {
 			q := p
 			q.Value, q.Inverse = have, false
 			if !ok || normal(p) != normal(q) {
-				t.Fatalf("[%s] %s = %q (from %s:%d); testparm says %q %v\n%s", s.Name, p.Name, p.Value, p.File, p.Line, have, ok, text)
+				t.Fatalf("[%s] %s = %q (from %s:%d); testparm says %q %v\n%s", s.Name, p.Name, p.Value, p.File, p.Line,
+					have, ok, text)
 			}
 			n++
 		}
@@ -174,7 +182,7 @@ func compare(t interface {
 
 func enumNames() []string { return slices.Sorted(maps.Keys(enums())) }
 
-// TestEveryEnumValue holds the table of values against testparm: each value of each enumeration is taken.
+// TestEveryEnumValue checks the table of values with testparm: each value of each enumeration is accepted.
 func TestEveryEnumValue(t *testing.T) {
 	bin := findTestparm(t)
 	most := 0
@@ -200,14 +208,15 @@ func TestEveryEnumValue(t *testing.T) {
 // enumValues lists the values of an enumeration.
 func enumValues(name string) []string { return Words(name) }
 
-// meansWhatIsShown holds each value of an enumeration against what testparm shows in its place: the two mean the same.
+// meansWhatIsShown checks that each value of an enumeration and the one that testparm shows for it mean the same.
 func meansWhatIsShown(t *testing.T, bin, path string) {
 	t.Helper()
 	c, err := Load(path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, _ := exec.Command(bin, "-s", "-v", "--suppress-prompt", path).Output() // it fails over values that contradict each other, and shows them
+	// It fails on values that contradict each other, and shows them.
+	out, _ := exec.Command(bin, "-s", "-v", "--suppress-prompt", path).Output()
 	seen := 0
 	for line := range strings.Lines(string(out)) {
 		name, shown, _ := strings.Cut(line, "=")
@@ -224,12 +233,14 @@ func meansWhatIsShown(t *testing.T, bin, path string) {
 	}
 }
 
-// TestRefused are single lines at which Samba stops: here as there, and every enumeration stops at a word that is none.
+// TestRefused: single lines at which Samba and this package stop, and an invalid word for every enumeration.
 func TestRefused(t *testing.T) {
 	bin := findTestparm(t)
 	lines := []string{
-		"map to guest = yes", "name resolve order = hosts bcast", "security = share", "max log size = 51200 # 50Mb", "max log size = 3G",
-		"max log size = -1", "smb ports = abc", "smb ports =", "smb ports = 445x", "smb ports = 445-446", "create mask = rw", "rpc server dynamic port range = 1", "server role = foo",
+		"map to guest = yes", "name resolve order = hosts bcast", "security = share", "max log size = 51200 # 50Mb",
+		"max log size = 3G",
+		"max log size = -1", "smb ports = abc", "smb ports =", "smb ports = 445x", "smb ports = 445-446",
+		"create mask = rw", "rpc server dynamic port range = 1", "server role = foo",
 		"-valid = no\n[b]\ncopy = a",
 	}
 	for _, name := range enumNames() {
@@ -255,7 +266,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// spelling changes how a name is written without changing what it means.
+// spelling changes the spelling of a name without changing its meaning.
 func spelling(t *rapid.T, s string) string {
 	switch rapid.IntRange(0, 3).Draw(t, "spelling") {
 	case 0:
@@ -273,14 +284,15 @@ var (
 	words = []string{"alice", "@staff", `"two words"`, "10.0.0.0/8", "c,d", "e;f", "+g"}
 )
 
-// genText writes a configuration with everything that the rules in the package comment name.
+// genText generates a configuration with everything that the rules in the package comment name.
 func genText(t *rapid.T, includes []string) string {
 	var b strings.Builder
 	shares := []string{}
 	for range rapid.IntRange(1, 25).Draw(t, "lines") {
 		pick := func(name string, of ...string) string { return rapid.SampledFrom(of).Draw(t, name) }
 		set := func(name, value string) {
-			fmt.Fprintf(&b, "%s%s%s=%s%s%s\n", pick("indent", "", "\t", "  "), spelling(t, name), pick("left", " ", "", "\t "), pick("right", " ", "", "   "), value, pick("end", "", " ", "\t", "\r"))
+			fmt.Fprintf(&b, "%s%s%s=%s%s%s\n", pick("indent", "", "\t", "  "), spelling(t, name),
+				pick("left", " ", "", "\t "), pick("right", " ", "", "   "), value, pick("end", "", " ", "\t", "\r"))
 		}
 		rarely := func() bool { return rapid.IntRange(0, 19).Draw(t, "refused") == 0 }
 		switch rapid.IntRange(0, 27).Draw(t, "line") {
@@ -291,7 +303,8 @@ func genText(t *rapid.T, includes []string) string {
 			shares = append(shares, name)
 			fmt.Fprintf(&b, "[%s]\n", pick("case", name, strings.ToUpper(name), strings.ReplaceAll(name, " ", "   ")))
 		case 5:
-			b.WriteString(pick("comment", "# a comment \\\n", "  ; another\n", "\n", "   \n", "#[one]\n", "no equals sign\n", "unknown thing = 1\n"))
+			b.WriteString(pick("comment", "# a comment \\\n", "  ; another\n", "\n", "   \n", "#[one]\n",
+				"no equals sign\n", "unknown thing = 1\n"))
 		case 6:
 			set(pick("bool", "guest ok", "public"), pick("v", bools...))
 		case 7:
@@ -299,9 +312,12 @@ func genText(t *rapid.T, includes []string) string {
 		case 8:
 			set("browseable", pick("v", bools...))
 		case 9:
-			set(pick("list", "valid users", "invalid users", "hosts allow", "deny hosts"), strings.Join(rapid.SliceOfN(rapid.SampledFrom(words), 0, 4).Draw(t, "words"), pick("sep", " ", ", ", ";")))
+			set(pick("list", "valid users", "invalid users", "hosts allow", "deny hosts"),
+				strings.Join(rapid.SliceOfN(rapid.SampledFrom(words), 0, 4).Draw(t, "words"),
+					pick("sep", " ", ", ", ";")))
 		case 10:
-			set("comment", pick("text", "plain", "with = sign", `"quoted  text"`, "a\\\n  b", "a \\ \nb", "# no comment", "", "x;y", "tab\there"))
+			set("comment", pick("text", "plain", "with = sign", `"quoted  text"`, "a\\\n  b", "a \\ \nb",
+				"# no comment", "", "x;y", "tab\there"))
 		case 11:
 			set("restrict anonymous", pick("n", "0", "1", "2", "2x"))
 		case 12:
@@ -333,7 +349,8 @@ func genText(t *rapid.T, includes []string) string {
 				set(name, pick("v", enumValues(name)...))
 			}
 		case 24:
-			set(pick("number", "deadtime", "restrict anonymous", "max connections"), pick("v", "0x10", "0X2", "010", "08", "15m", "", "abc", "-3", "+2", "2 # c", "0x", "99999999999"))
+			set(pick("number", "deadtime", "restrict anonymous", "max connections"),
+				pick("v", "0x10", "0X2", "010", "08", "15m", "", "abc", "-3", "+2", "2 # c", "0x", "99999999999"))
 		case 25:
 			if set("max log size", pick("v", "50", "50K", "5 m", "0")); rarely() {
 				set("max log size", pick("refused", "51200 # 50Mb", "50MB", "0x10", "", "-1", "3G"))
@@ -343,19 +360,21 @@ func genText(t *rapid.T, includes []string) string {
 		case 27:
 			set("name resolve order", pick("v", "host", "wins bcast", "lmhosts, host"))
 			if rarely() {
-				set(pick("list", "name resolve order", "smb ports", "rpc server dynamic port range", "create mask"), pick("v", "hosts bcast", "", "445 0", "abc", "50000-40000", "999"))
+				set(pick("list", "name resolve order", "smb ports", "rpc server dynamic port range", "create mask"),
+					pick("v", "hosts bcast", "", "445 0", "abc", "50000-40000", "999"))
 			}
 		case 22:
 			if rapid.IntRange(0, 9).Draw(t, "break") == 0 {
-				b.WriteString(pick("broken", "= x\n", "[open\n", "[]\n", "guest ok = banana\n", "copy = nobody there\n"))
+				b.WriteString(pick("broken", "= x\n", "[open\n", "[]\n", "guest ok = banana\n",
+					"copy = nobody there\n"))
 			}
 		}
 	}
 	return b.String()
 }
 
-// TestAgreesWithTestparm is the proof of this package: whatever is written, the values in force are those of Samba's own
-// reader. A hundred configurations, 400 in CI; -rapid.checks=1000 for more.
+// TestAgreesWithTestparm is the proof of this package: for any configuration, the effective values are those of Samba's
+// own reader. A hundred configurations, 400 in CI; -rapid.checks=1000 for more.
 func TestAgreesWithTestparm(t *testing.T) {
 	bin := findTestparm(t)
 	dir := t.TempDir()

@@ -16,7 +16,7 @@ var enumText string
 // enum is an enumeration of smb.conf.
 type enum struct {
 	words []string          // its values as Samba's table spells them
-	shown map[string]string // the same, folded, each with the one that testparm shows for it
+	shown map[string]string // the same, folded, each with the value that testparm shows for it
 }
 
 // enums are the enumerations by the parameter's folded name.
@@ -42,7 +42,7 @@ var enums = sync.OnceValue(func() map[string]*enum {
 	return out
 })
 
-// Words are the values that a parameter takes if it is an enumeration, else nil. They must not be changed.
+// Words returns the values of a parameter if it is an enumeration, else nil. The result must not be modified.
 func Words(name string) []string {
 	if e := enums()[fold(name)]; e != nil {
 		return e.words
@@ -50,8 +50,8 @@ func Words(name string) []string {
 	return nil
 }
 
-// Means tells whether another text would mean the same for the parameter: SMB2_10 is SMB2, and a server that signs when it
-// is "forced" does so when that is "required".
+// Means reports whether another text would mean the same for the parameter: SMB2_10 is SMB2, and for signing "forced"
+// is "required".
 func (p Param) Means(text string) bool {
 	if strings.EqualFold(strings.TrimSpace(p.Value), strings.TrimSpace(text)) {
 		return true
@@ -64,8 +64,8 @@ func (p Param) Means(text string) bool {
 	return known && have == e.shown[fold(text)]
 }
 
-// refusal says why Samba stops at an assignment, or nothing. Held against testparm by the tests. See set_variable_helper
-// in lib/param/loadparm.c.
+// refusal says why Samba stops at an assignment, or returns an empty string. Tests check it against testparm. See
+// set_variable_helper in lib/param/loadparm.c.
 func refusal(typ Type, p Param) string {
 	why := ""
 	switch typ {
@@ -107,12 +107,12 @@ func refusal(typ Type, p Param) string {
 	return fmt.Sprintf("%q = %.80q is %s", p.Written, p.Value, why)
 }
 
-// port tells whether Samba takes a text for a port: a number with nothing behind it.
+// port reports whether Samba accepts a text as a port: a number and nothing after it.
 func port(s string) bool {
 	return strings.Trim(s, "0123456789") == "" && strtol(s) >= 1 && strtol(s) <= 65535
 }
 
-// size tells whether Samba takes a text for a number of bytes.
+// size reports whether Samba accepts a text as a number of bytes.
 func size(s string) bool {
 	digits := strings.TrimLeft(s, "0123456789")
 	n, err := strconv.ParseInt(s[:len(s)-len(digits)], 10, 64)
@@ -134,7 +134,7 @@ func portRange(s string) bool {
 	return ok && a >= 1024 && b <= 65535 && a <= b
 }
 
-// reading says what Samba makes of a number that is not written as it is read: another base, or something behind it.
+// reading says how Samba reads a number that is not plain decimal: in another base, or with trailing text.
 func reading(typ Type, p Param) string {
 	n, _ := p.Int()
 	if typ != "integer" || strings.TrimPrefix(p.Value, "+") == strconv.Itoa(n) {
@@ -143,8 +143,8 @@ func reading(typ Type, p Param) string {
 	return fmt.Sprintf("%s = %.80q is read as %d", p.Name, p.Value, n)
 }
 
-// strtol reads a number as the C library does with base 0: 0x for base 16, 0 for base 8, and whatever stands behind it is
-// left out; what is no number is 0.
+// strtol parses a number like the C library with base 0: 0x for base 16, 0 for base 8, and trailing text is ignored; an
+// invalid number is 0.
 func strtol(s string) int {
 	s = strings.TrimLeft(s, " \t\n\v\f\r")
 	sign := 1

@@ -3,10 +3,10 @@ package xca
 const (
 	tableLen  = 256     // the code lengths of 512 symbols
 	longest   = 15      // bits of a code
-	blockSize = 1 << 16 // bytes that one table is good for
+	blockSize = 1 << 16 // bytes that one table covers
 )
 
-// LZ77Huffman undoes LZ77+Huffman into size bytes. See [MS-XCA] 2.2.4.
+// LZ77Huffman decompresses LZ77+Huffman to size bytes. See [MS-XCA] 2.2.4.
 func LZ77Huffman(src []byte, size int) ([]byte, error) {
 	out := newOutput(size, len(src))
 	var codes [1 << longest]uint16
@@ -26,7 +26,7 @@ func LZ77Huffman(src []byte, size int) ([]byte, error) {
 	return out.b, nil
 }
 
-// decodingTable gives every possible 15 bits their symbol. The lengths must fill it exactly.
+// decodingTable maps all 15-bit values to their symbols. The lengths must fill it exactly.
 func decodingTable(codes *[1 << longest]uint16, lengths []byte) bool {
 	at := 0
 	for bits := 1; bits <= longest; bits++ {
@@ -51,7 +51,7 @@ func codeLength(lengths []byte, symbol uint16) int {
 	return int(lengths[symbol/2]>>(symbol%2*4)) & 15
 }
 
-// huffmanBlock makes up to blockSize bytes; the last match may go beyond.
+// huffmanBlock decompresses up to blockSize bytes; the last match may exceed it.
 func huffmanBlock(out *output, codes *[1 << longest]uint16, r *bitReader) error {
 	lengths := r.src[:tableLen]
 	for end := len(out.b) + blockSize; len(out.b) < end && !out.full(); {
@@ -86,8 +86,8 @@ func huffmanBlock(out *output, codes *[1 << longest]uint16, r *bitReader) error 
 	return nil
 }
 
-// bitReader reads bits from 16-bit words and keeps at least 16 of them at hand, so that bytes between the words are where
-// the compressor left them.
+// bitReader reads bits from 16-bit words and buffers at least 16 of them, so that bytes between the words are where the
+// compressor put them.
 type bitReader struct {
 	src   []byte
 	at    int
@@ -103,7 +103,7 @@ func newBitReader(src []byte, at int) (*bitReader, bool) {
 	return &bitReader{src, at + 4, next, 16}, true
 }
 
-// take passes over n bits, at most 15.
+// take skips n bits, at most 15.
 func (r *bitReader) take(n int) bool {
 	r.next <<= n
 	r.extra -= n

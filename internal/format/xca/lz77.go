@@ -1,6 +1,6 @@
 package xca
 
-// LZ77 undoes Plain LZ77 into size bytes. See [MS-XCA] 2.4.4.
+// LZ77 decompresses Plain LZ77 to size bytes. See [MS-XCA] 2.4.4.
 func LZ77(src []byte, size int) ([]byte, error) {
 	out := newOutput(size, len(src))
 	var flags uint32
@@ -30,7 +30,7 @@ func LZ77(src []byte, size int) ([]byte, error) {
 		length := word & 7
 		if length == 7 {
 			switch {
-			case half >= 0: // the other half of the byte that an earlier match took a length from
+			case half >= 0: // the other half of the byte from which an earlier match took a length
 				length, half = int(src[half]>>4), -1
 			case at < len(src):
 				length, half = int(src[at]&15), at
@@ -54,8 +54,8 @@ func LZ77(src []byte, size int) ([]byte, error) {
 	return out.b, nil
 }
 
-// longLength reads a length of at least base: a byte above base, or 255 and the whole length in 16 bits, or these zero and
-// in 32 bits. n is how many bytes it takes.
+// longLength reads a length of at least base: a byte above base, or 255 and the whole length in 16 bits, or these zero
+// and in 32 bits. n is the number of bytes read.
 func longLength(b []byte, base int) (length, n int, ok bool) {
 	switch {
 	case len(b) < 1:

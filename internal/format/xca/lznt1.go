@@ -2,9 +2,9 @@ package xca
 
 import "math/bits"
 
-const chunkSize = 4096 // what a chunk of LZNT1 holds at most, plain
+const chunkSize = 4096 // maximum uncompressed size of a chunk
 
-// LZNT1 undoes LZNT1 into size bytes. See [MS-XCA] 2.5.
+// LZNT1 decompresses LZNT1 to size bytes. See [MS-XCA] 2.5.
 func LZNT1(src []byte, size int) ([]byte, error) {
 	out := newOutput(size, len(src))
 	for !out.full() {
@@ -13,7 +13,7 @@ func LZNT1(src []byte, size int) ([]byte, error) {
 		}
 		head := le.Uint16(src)
 		n := int(head&0xFFF) + 3
-		if head>>12&7 != 3 || n > len(src) { // a header of zero, the end, has another signature too
+		if head>>12&7 != 3 || n > len(src) { // a zero header, which means the end, has another signature too
 			return nil, ErrDamaged
 		}
 		chunk := src[2:n]
@@ -62,8 +62,8 @@ func lznt1Chunk(out *output, b []byte) error {
 	return nil
 }
 
-// displacementBits is how many bits of a word tell how far back a match is, after done bytes of the chunk: the largest of 4
-// to 12 of which 2 to the power of one less is below done.
+// displacementBits returns how many bits of a word are the distance of a match after done bytes of the chunk: the
+// largest of 4 to 12 for which 2 to the power of one less is below done.
 func displacementBits(done int) int {
 	return min(max(bits.Len(uint(max(done-1, 0))), 4), 12)
 }

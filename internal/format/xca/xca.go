@@ -6,8 +6,8 @@
 //
 // Rules of the room:
 //
-//   - Every function makes exactly as many bytes as it is asked for, or fails. It never makes more, whatever the input says,
-//     so that the caller's bound is the bound. Who needs the beginning alone asks for less than there is.
+//   - Every function makes exactly as many bytes as it is asked for, or fails. It never makes more, whatever the input
+//     says, so that the caller's bound is the bound. Who needs the beginning alone asks for less than there is.
 //   - An offset before the first byte, a code without a symbol, and input that ends too early are [ErrDamaged].
 //   - Nothing is compressed here.
 //
@@ -37,8 +37,8 @@ func newOutput(size, n int) *output {
 
 func (o *output) full() bool { return len(o.b) >= o.size }
 
-// match repeats length bytes from distance back, the last of which may be made by the match itself. What goes beyond the
-// size is cut. start is the first byte that may be repeated.
+// match repeats length bytes from distance back, the last of which may be made by the match itself. What goes beyond
+// the size is cut. start is the first byte that may be repeated.
 func (o *output) match(start, distance, length int) error {
 	from := len(o.b) - distance
 	if from < start {

@@ -55,7 +55,11 @@ func TestExamples(t *testing.T) {
 		{0, unhex(t, "ffffff1f 616263 1700 0f ff 2601"), abc},
 		{1, append(lengthsTable(t, map[int]string{48: "50 55 55 55 55 55 55 55 55 55 55 45 44 04", 128: "04"}),
 			unhex(t, "d8523ed794115be9195ff9d67cdf8d0400000000")...), alphabet},
-		{1, append(lengthsTable(t, map[int]string{48: "30 23", 128: "02", 143: "20"}), unhex(t, "a8dc0000ff2601")...), abc},
+		{
+			1, append(lengthsTable(t, map[int]string{48: "30 23", 128: "02", 143: "20"}),
+				unhex(t, "a8dc0000ff2601")...),
+			abc,
+		},
 		{
 			2, unhex(t, `38b08846232000204720410010a24701a045204400084501507900c04520052413880
 			5b4024a44ef0358028c09160148450 0be009e0004011890 00`),
@@ -157,7 +161,8 @@ func FuzzDecompress(f *testing.F) {
 		if err == nil && len(got) != int(size) || err != nil && got != nil {
 			t.Fatalf("%s: %d of %d bytes, %v", c.name, len(got), size, err)
 		}
-		if half, err2 := c.decompress(in, int(size)/2); err == nil && (err2 != nil || !bytes.Equal(half, got[:size/2])) {
+		if half, err2 := c.decompress(in, int(size)/2); err == nil &&
+			(err2 != nil || !bytes.Equal(half, got[:size/2])) {
 			t.Fatalf("%s: the first half differs: %v", c.name, err2)
 		}
 	})

@@ -1,5 +1,5 @@
-// Package xcatest compresses as [MS-XCA] says, for tests of what undoes it: simple and slow, but every form of a length and a
-// distance comes up.
+// Package xcatest compresses as [MS-XCA] says, for tests of what undoes it: simple and slow, but every form of a length
+// and a distance comes up.
 package xcatest
 
 import (
@@ -9,7 +9,8 @@ import (
 
 var le = binary.LittleEndian
 
-// match finds the longest repetition at a place, no farther back than far and no longer than most; none is shorter than 3.
+// match finds the longest repetition at a place, no farther back than far and no longer than most; none is shorter than
+// 3.
 func match(b []byte, at, start, far, most int) (distance, length int) {
 	for from := max(start, at-far); from < at; from++ {
 		n := 0
@@ -180,8 +181,8 @@ func huffmanBlock(items []item) []byte {
 	return w.out
 }
 
-// codeLengths gives every symbol that is used a length, so that all codes are taken: 1, 2, 3 … where they are few, so that
-// the longest come up, and almost alike where they are many.
+// codeLengths gives every symbol that is used a length, so that all codes are taken: 1, 2, 3 … where they are few, so
+// that the longest come up, and almost alike where they are many.
 func codeLengths(items []item) (lengths [512]int) {
 	var used []int
 	seen := map[int]bool{}
