@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
+	"ipcguard/internal/model"
 	"ipcguard/internal/peer"
 	"ipcguard/internal/store"
 )
@@ -162,6 +163,7 @@ func TestScreenshots(t *testing.T) {
 		x.fill(t, s.st)
 	} else {
 		fillYear(t, s.st, x.hosts)
+		s.planMany(x)
 	}
 	if len(paths) == 0 {
 		paths = append(s.pathsOf(), "/login")
@@ -185,6 +187,51 @@ func TestScreenshots(t *testing.T) {
 			}
 		}
 	}
+}
+
+// planMany makes a rollout over every exposed host, three of four of which were audited, and one in eight observed.
+func (s *testSite) planMany(x seed) {
+	s.t.Helper()
+	ctx, now, n := s.t.Context(), time.Now().UTC(), 0
+	o := store.Rollout{Name: "Every exposed host", Query: "verdict=exposed", Strategy: "restrict", Goal: "findings", By: "operator"}
+	err := s.st.EachHost(ctx, store.HostFilter{Verdict: model.Exposed}, func(h store.Host) error {
+		if n++; n%4 == 0 {
+			return nil
+		}
+		a := x.audit()
+		a.Host, a.Source = "LABHOST", model.Source{Kind: "winreg", Name: h.Name} // as their scans have it
+		a.Platform = model.Platform{System: "windows", Product: []string{"win2016", "win2019", "win2022"}[n%3], Role: []model.Role{model.Member, model.DomainController}[n/3%5/4]}
+		a.Settings, a.Findings = nil, []model.Finding{{ID: "anonymous-lists-accounts", Severity: model.High, Identity: model.Anonymous, Settings: []string{"RestrictAnonymousSAM"}}}
+		for i, id := range []string{"RestrictAnonymous", "RestrictAnonymousSAM", "RestrictNullSessAccess", "EveryoneIncludesAnonymous"} {
+			on := map[bool]int{true: 1}[n>>i&3 == 0]
+			a.Settings = append(a.Settings, model.Setting{
+				ID: id, Where: catalogOf().Setting(id).Where, Type: "REG_DWORD", Present: true, Configured: on, Effective: on, Basis: model.BasisConfigured, State: model.StateWeak,
+			})
+		}
+		s.document(h.ID, "audit", a)
+		if n%8 == 1 {
+			u := x.observation(now)
+			for i := range u.Uses {
+				u.Uses[i].Server, u.Uses[i].Client = strings.TrimSuffix(h.Address, ":445"), fmt.Sprintf("172.16.0.%d", 10+n%5)
+			}
+			s.document(h.ID, "observe", u)
+		}
+		return nil
+	})
+	if err == nil {
+		err = s.st.AddRollout(ctx, &o, store.HostFilter{Verdict: model.Exposed})
+	}
+	start := time.Now()
+	if err == nil {
+		err = s.fleet.PlanRollouts(ctx)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if o, err = s.st.Rollout(ctx, o.ID, nil); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Logf("%d hosts were planned in %v: %v", o.Hosts, time.Since(start).Round(time.Millisecond), o.States)
 }
 
 func replaceRules(rules string) string { return strings.Replace(axeRun, "RULES", rules, 1) }

@@ -92,6 +92,8 @@ func (s *Server) funcs() template.FuncMap {
 		"plural":   plural,
 		"shown":    model.Text,
 		"value":    valueText,
+		"bare":     bareText,
+		"section":  section,
 		"words":    words,
 		"source":   s.source,
 		"finding":  s.findingTitle,
@@ -122,6 +124,22 @@ func joined(v any, between string) string {
 }
 
 func valueText(v model.Value) string { return clip(v.String()) }
+
+// bareText is a value without its type.
+func bareText(v model.Value) string {
+	if !v.Present {
+		return "absent"
+	}
+	return brief(model.Text(v.Data))
+}
+
+// section is the part of a configuration that a setting stands in, where it is not the one for all.
+func section(where string) string {
+	if end := strings.IndexByte(where, ']'); strings.HasPrefix(where, "[") && end > 0 && !strings.EqualFold(where[:end+1], "[global]") {
+		return where[:end+1]
+	}
+	return ""
+}
 
 // sentence begins with a capital and ends with a full stop.
 func sentence(s string) string {

@@ -234,8 +234,8 @@ func (v *visit) rolloutOf() (*rollout, error) {
 
 // mostGroups and mostStops are how much of a rollout one page shows: the rest is in its files.
 const (
-	mostGroups = 25
-	mostStops  = 25
+	mostGroups = 12
+	mostStops  = 12
 )
 
 func rolloutPage(v *visit) error {
@@ -283,6 +283,9 @@ func rolloutPage(v *visit) error {
 		{"", "why no changes", "", false},
 	}
 	page := v.pageOf("host", columns)
+	if !q.Has("size") { // there is much above them
+		page.Size = 25
+	}
 	d.Heads = v.heads(byParam, page.Sort, columns)
 	hosts, n, err := v.store.RolloutHosts(ctx, d.ID, f, page)
 	if err != nil {
