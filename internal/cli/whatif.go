@@ -100,18 +100,18 @@ func told(a *plan.Answer) *report.WhatIf {
 		Target: a.Target, Platform: a.Platform, Changes: a.Changes, Unchanged: a.Unchanged, Breaks: a.Breaks,
 		Enough: a.Coverage.Enough, Coverage: a.Coverage.Why, Warnings: a.Warnings,
 	}
-	words := func(list []plan.Replay) []string {
+	words := func(list []plan.Replay, why bool) []string {
 		var out []string
 		for _, r := range list {
 			b := r.Break("", "")
 			text := fmt.Sprintf("%s %s", b.Who, b.What)
-			if r.Way {
+			if (why || r.Way) && r.Why != "" {
 				text += ": " + r.Why
 			}
 			out = append(out, text)
 		}
 		return out
 	}
-	out.Refused, out.Possible, out.Unjudged, out.NotKnown = words(a.Refused), words(a.Possible), words(a.Unjudged), words(a.NotKnown)
+	out.Refused, out.Possible, out.Unjudged, out.NotKnown = words(a.Refused, false), words(a.Possible, true), words(a.Unjudged, false), words(a.NotKnown, true)
 	return out
 }
