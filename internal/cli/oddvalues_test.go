@@ -68,7 +68,7 @@ func oddValuesUnderWine(t *testing.T, w *wineHost, server string) {
 	for _, round := range oddRounds() {
 		t.Run(round.name, func(t *testing.T) {
 			if !strings.HasSuffix(round.name, "odd bytes") { // which has every form of export
-				peer.Long(t, "each round waits its whole patience for an answer that does not come; from afar another one goes the whole way")
+				peer.Long(t, "each round starts some twenty programs, for which Wine takes its time; from afar another round goes the whole way")
 			}
 			f := &regfile.File{Version: 5}
 			for _, v := range round.values {
