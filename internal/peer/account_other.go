@@ -4,5 +4,5 @@ package peer
 
 import "os/exec"
 
-// runAs does nothing: peers are started on Linux only, and this lets the package be built elsewhere.
+// runAs does nothing: peers run only on Linux; this lets the package build elsewhere.
 func runAs(*exec.Cmd, account) {}

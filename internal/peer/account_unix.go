@@ -7,8 +7,11 @@ import (
 	"syscall"
 )
 
-// runAs starts a program as another account, in a group of its own: what interrupts the test does not end it before it has
-// cleared away.
+// runAs makes a command run as another account, in a process group of its own: an interrupt of the test must not end it
+// before the test has cleaned up.
 func runAs(cmd *exec.Cmd, a account) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}, Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)},
+		Setpgid:    true,
+	}
 }

@@ -9,19 +9,22 @@ import (
 	"time"
 )
 
-// Badnet is a network between a client and a server that behaves as bad ones do. Unlike a practice server with faults it
-// knows nothing of messages: it cuts wherever it is. The zero value passes everything on.
+// Badnet is an unreliable network between a client and a server. Unlike a practice server with faults it does not know
+// messages: it cuts connections anywhere. The zero value passes everything on.
 type Badnet struct {
-	Delay    time.Duration // of everything, each way
-	Rate     int           // bytes a second in each direction of each connection; 0 is no bound
-	CutAfter int           // each connection ends when the server has sent more bytes than these, which still arrive; 0 is never
-	Reset    bool          // it ends with a reset, and not in order
-	Hold     int           // a connection's answers wait for ever when the server has sent more bytes than these, until Release; 0 is never
-	MaxOpen  int           // connections beyond so many at a time are accepted and closed at once; 0 is no bound
-	Mute     bool          // connections are accepted, and nothing is ever answered
+	Delay time.Duration // of everything, each way
+	Rate  int           // bytes a second in each direction of each connection; 0 is no limit
+	// Each connection ends when the server has sent more bytes than these, which still arrive; 0 is never.
+	CutAfter int
+	Reset    bool // it ends with a reset instead of a close
+	// A connection's responses are held when the server has sent more bytes than these, until Release; 0 is never.
+	Hold    int
+	MaxOpen int  // more concurrent connections are accepted and closed at once; 0 is no limit
+	Mute    bool // connections are accepted and never answered
 
-	BanAfter     int  // the connection after so many brings a ban, as fail2ban's do: all are reset; 0 is never
-	BanOnFailure bool // the first STATUS_LOGON_FAILURE brings it, and is itself lost
+	// After so many connections the next ones are banned, as by fail2ban, and all are reset; 0 is never.
+	BanAfter     int
+	BanOnFailure bool // the first STATUS_LOGON_FAILURE causes the ban and is itself lost
 	Ban          BanMode
 
 	listener *net.TCPListener
@@ -36,20 +39,20 @@ type Badnet struct {
 	conns    map[*net.TCPConn]bool
 }
 
-// BanMode is what comes of connections after a ban.
+// BanMode is what happens to connections after a ban.
 type BanMode int
 
-// The ways to shut an address out.
+// The modes.
 const (
-	BanRefuses BanMode = iota // nobody listens any more
+	BanRefuses BanMode = iota // the port is closed
 	BanResets                 // accepted, and reset
 	BanIsMute                 // accepted, and never answered
 )
 
-// logonFailure is STATUS_LOGON_FAILURE as an answer carries it.
+// logonFailure is STATUS_LOGON_FAILURE as encoded in a response.
 var logonFailure = []byte{0x6D, 0, 0, 0xC0}
 
-// Start begins to listen on a free port of a loopback address, in front of a server, and returns host:port. It ends with the
+// Start listens on a free port of a loopback address in front of a server, and returns host:port. It stops with the
 // test.
 func (b *Badnet) Start(t testing.TB, address, upstream string) string {
 	t.Helper()
@@ -72,24 +75,24 @@ func (b *Badnet) Start(t testing.TB, address, upstream string) string {
 	return l.Addr().String()
 }
 
-// Connections is how many have come so far.
+// Connections returns the number of connections so far.
 func (b *Badnet) Connections() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.count
 }
 
-// Held is closed when answers wait for the first time.
+// Held is closed when responses are held for the first time.
 func (b *Badnet) Held() <-chan struct{} { return b.held }
 
-// Release lets every later connection through whole.
+// Release stops holding responses.
 func (b *Badnet) Release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.released = true
 }
 
-// hold tells whether answers wait from here on.
+// hold reports whether responses are held from here on.
 func (b *Badnet) hold(sent int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -142,7 +145,7 @@ func (b *Badnet) accept() {
 	}
 }
 
-// ban shuts everybody out. The lock is held.
+// ban bans all clients. The lock must be held.
 func (b *Badnet) ban() {
 	if b.banned {
 		return
@@ -169,7 +172,7 @@ func (b *Badnet) serve(c *net.TCPConn) {
 	s := up.(*net.TCPConn)
 	defer s.Close()
 	var wg sync.WaitGroup
-	left := make(chan struct{}) // the client has
+	left := make(chan struct{}) // closed when the client has gone
 	wg.Go(func() {
 		b.pass(c, s, nil)
 		s.Close()
@@ -184,17 +187,17 @@ func (b *Badnet) serve(c *net.TCPConn) {
 	wg.Wait()
 }
 
-// chunk is what was read at once, and when it may go on.
+// chunk is the data of one read, and when it is forwarded.
 type chunk struct {
 	due  time.Time
 	data []byte
 }
 
-// pass carries one direction until either end is gone, or the connection has had what it gets. Only answers have a client to
-// wait for.
+// pass forwards one direction until either end is closed, or the connection's limit is reached. left is only set for
+// responses, whose client may go.
 func (b *Badnet) pass(from, to *net.TCPConn, left <-chan struct{}) {
 	answers := left != nil
-	way := make(chan chunk, 1024) // more than anybody sends within a delay; a full one only holds the sender up
+	way := make(chan chunk, 1024) // more than a sender sends within a delay; a full one only blocks the sender
 	gone := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {

@@ -19,35 +19,36 @@ import (
 // Client runs Samba's command line clients. The zero value is an anonymous client on this system.
 type Client struct {
 	From           *Machine // nil is this system
-	User, Password string   // no user is the true null session
+	User, Password string   // no user is a null session
 	Domain         string
 	MaxProtocol    string   // such as "NT1", "SMB2_02", "SMB3_11"; "SMB3_11" when empty
 	Options        []string // further lines of the client's own smb.conf
 }
 
-// Answer is what a client printed and how it ended.
+// Answer is a client's output and exit.
 type Answer struct {
-	Text   string        // standard output and error, as they came
-	Exit   int           // -1 is a client that ended with the connection, by SIGPIPE
-	Status string        // the first status in the text other than success, by its field name: STATUS_ACCESS_DENIED, WERR_ACCESS_DENIED
+	Text string // standard output and error, interleaved
+	Exit int    // -1: ended by SIGPIPE with the connection
+	// The first status in the text other than success, by name: STATUS_ACCESS_DENIED, WERR_ACCESS_DENIED.
+	Status string
 	CPU    time.Duration // spent by the client, user and system
 }
 
-// OK says whether the client ended well and named no bad status.
+// OK reports whether the client succeeded and printed no error status.
 func (a Answer) OK() bool { return a.Exit == 0 && a.Status == "" }
 
 func (a Answer) String() string {
 	return fmt.Sprintf("exit %d, %s:\n%s", a.Exit, a.Status, a.Text)
 }
 
-// RPC runs rpcclient with these commands, one after the other, on one connection.
+// RPC runs these rpcclient commands in order on one connection.
 func (c Client) RPC(t testing.TB, address string, commands ...string) Answer {
 	t.Helper()
 	host, port := splitAddress(t, address)
 	return c.run(t, "rpcclient", "--port", port, "--command", strings.Join(commands, ";"), host)
 }
 
-// List runs smbclient -L: the share list.
+// List runs smbclient -L, which lists shares.
 func (c Client) List(t testing.TB, address string) Answer {
 	t.Helper()
 	host, port := splitAddress(t, address)
@@ -76,7 +77,7 @@ func (c Client) command(t testing.TB, program string, args ...string) *exec.Cmd 
 	t.Helper()
 	parent := ""
 	if c.From != nil {
-		parent = c.From.Dir // gone with the machine, even when the test is killed
+		parent = c.From.Dir // deleted with the machine, even if the test is killed
 	}
 	dir, err := os.MkdirTemp(parent, "ipcguard-client-")
 	if err != nil {
@@ -91,7 +92,7 @@ func (c Client) command(t testing.TB, program string, args ...string) *exec.Cmd 
 	if protocol == "NT1" {
 		oldest = "NT1"
 	}
-	// A client of its own: neither the system's smb.conf nor its caches are read or written.
+	// A private configuration: the client neither reads nor writes the system's smb.conf and caches.
 	lines := []string{
 		"[global]",
 		"client min protocol = " + oldest,
@@ -135,16 +136,18 @@ func splitAddress(t testing.TB, address string) (host, port string) {
 	return host, port
 }
 
-// statusName finds a status as Samba's and impacket's programs print it.
+// statusName matches a status as printed by Samba's and impacket's programs.
 var statusName = regexp.MustCompile(`\b(?:NT_)?(STATUS_[A-Z0-9_]+|WERR_[A-Z0-9_]+)\b`)
 
-// Run runs a client and reads its answer. An error is a program that did not run; a client that was refused is not.
+// Run runs a client and collects its output. It returns an error if the program did not run, not if the server refused
+// it.
 func Run(cmd *exec.Cmd) (Answer, error) {
 	out, err := cmd.CombinedOutput()
 	answer := Answer{Text: string(out), CPU: CPU(cmd)}
 	var exit *exec.ExitError
 	switch {
-	case errors.As(err, &exit) && (exit.ExitCode() >= 0 || exit.String() == "signal: broken pipe"): // it wrote when the server had gone
+	// It wrote when the server had gone.
+	case errors.As(err, &exit) && (exit.ExitCode() >= 0 || exit.String() == "signal: broken pipe"):
 		answer.Exit = exit.ExitCode()
 	case err != nil:
 		return answer, fmt.Errorf("%w: %s", err, lastLine(out))
@@ -158,7 +161,7 @@ func Run(cmd *exec.Cmd) (Answer, error) {
 	return answer, nil
 }
 
-// CPU is the processor time, user and system, of a command that has ended and of the children it waited for.
+// CPU returns the processor time, user and system, of a command that has ended and of the children it waited for.
 func CPU(cmd *exec.Cmd) time.Duration {
 	if cmd.ProcessState == nil {
 		return 0
@@ -166,15 +169,15 @@ func CPU(cmd *exec.Cmd) time.Duration {
 	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
-// Tshark runs tshark and gives its standard output. A capture that ends in the middle of a packet is no failure.
+// Tshark runs tshark and returns its standard output. A capture that ends inside a packet is no failure.
 func Tshark(t testing.TB, args ...string) string {
 	t.Helper()
 	Need(t, "tshark")
 	return tshark(t, t.Context(), args)
 }
 
-// Fields reads the named fields of every frame of a capture that the filter lets through, one row a frame. A field that
-// occurs several times in a frame has its values joined by commas.
+// Fields returns the named fields of every frame of a capture that matches the filter, one row a frame. Several values
+// of a field in a frame are joined by commas.
 func Fields(t testing.TB, capture, filter string, fields ...string) [][]string {
 	t.Helper()
 	args := []string{"-r", capture, "-T", "fields", "-E", "separator=/t"}
@@ -193,7 +196,7 @@ func Fields(t testing.TB, capture, filter string, fields ...string) [][]string {
 
 func tshark(t testing.TB, ctx context.Context, args []string) string {
 	t.Helper()
-	// -n: names are never looked up.
+	// -n: never resolve names.
 	cmd := (*Machine)(nil).Command(ctx, "tshark", append([]string{"-n"}, args...)...)
 	var complaint tail
 	cmd.Stderr = &complaint
@@ -204,14 +207,14 @@ func tshark(t testing.TB, ctx context.Context, args []string) string {
 	return string(out)
 }
 
-// Shell is an rpcclient that stays connected and takes one command after the other.
+// Shell is a connected rpcclient that runs one command after the other.
 type Shell struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// RPCShell connects an rpcclient that lasts until it is closed.
+// RPCShell connects an rpcclient that runs until it is closed.
 func (c Client) RPCShell(t testing.TB, address string) *Shell {
 	t.Helper()
 	Need(t, "rpcclient")
@@ -233,7 +236,7 @@ func (c Client) RPCShell(t testing.TB, address string) *Shell {
 	return s
 }
 
-// Do runs a command and waits for a line of its answer that has this text.
+// Do runs a command and waits for a line of its output that contains this text.
 func (s *Shell) Do(t testing.TB, command, text string) {
 	t.Helper()
 	if _, err := io.WriteString(s.in, command+"\n"); err != nil {

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// ProcessCPU is the processor time, user and system, that another process has spent so far. Where there is no /proc the test is skipped.
+// ProcessCPU returns the processor time, user and system, of another process so far. It skips the test if there is no
+// /proc.
 func ProcessCPU(t testing.TB, pid int) time.Duration {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// SelfCPU is not told here: the test is skipped.
+// SelfCPU is not supported here: it skips the test.
 func SelfCPU(t testing.TB) time.Duration {
 	t.Helper()
 	t.Skip("the processor time of this process is not told on this system")

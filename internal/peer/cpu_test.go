@@ -8,7 +8,7 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestCPU spends processor time until it shows, here and in a child, and sleeps where it must not show.
+// TestCPU uses processor time until it shows, here and in a child, and sleeps where it must not show.
 func TestCPU(t *testing.T) {
 	peer.Need(t, "sh", "sleep")
 	before := peer.SelfCPU(t)

@@ -9,8 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SelfCPU is the processor time, user and system, that this process has spent so far, all threads together: the
-// difference of two readings is what lay between them. Commands that were run are not in it.
+// SelfCPU returns the processor time, user and system, of all threads of this process so far, without child processes.
 func SelfCPU(t testing.TB) time.Duration {
 	t.Helper()
 	var usage unix.Rusage

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// What every domain controller of this package is called.
+// The names of every domain controller of this package.
 const (
 	Realm         = "LAB.EXAMPLE"
 	Domain        = "LAB"
@@ -25,26 +25,27 @@ const (
 )
 
 // DC is a running Active Directory domain controller of Samba, with users alice and bob (Password) and Administrator
-// (AdminPassword). It is alone in its network with Client, a second machine, whose name server and Kerberos it is.
+// (AdminPassword). Its network has only one other machine, Client, which uses it for DNS and Kerberos.
 type DC struct {
 	*Machine
 	Client *Machine // clients run here: DC.Client.Dial, DC.Client.Command, Client{From: DC.Client}
 
 	ConfigFile string
 	globals    []string
-	pristine   string // smb.conf as provisioned
+	pristine   string // smb.conf after provisioning
 	daemon     *daemon
 }
 
 // StartDC starts a domain controller with these further [global] lines and waits until its RPC services answer. The
-// provisioned state is made once (20 s) and kept in the user's cache directory.
+// provisioned state is created once (20 s) and stored in the user's cache directory.
 func StartDC(t testing.TB, globals ...string) *DC {
 	t.Helper()
 	Need(t, "samba-dc")
 	files := map[string]string{
 		"/etc/resolv.conf": "search lab.example\nnameserver " + DCAddress + "\n",
 		"/etc/hosts":       "127.0.0.1 localhost\n" + DCAddress + " " + DCName + " dc1\n",
-		"/etc/krb5.conf":   "[libdefaults]\n default_realm = " + Realm + "\n dns_lookup_kdc = true\n dns_lookup_realm = false\n rdns = false\n",
+		"/etc/krb5.conf": "[libdefaults]\n default_realm = " + Realm +
+			"\n dns_lookup_kdc = true\n dns_lookup_realm = false\n rdns = false\n",
 	}
 	d := &DC{
 		Machine: NewMachine(t, MachineOptions{Hostname: "dc1", Network: true, Files: files}),
@@ -70,10 +71,10 @@ func StartDC(t testing.TB, globals ...string) *DC {
 	return d
 }
 
-// Addr is where the domain controller answers, in its network.
+// Addr returns the domain controller's address in its network.
 func (d *DC) Addr() string { return net.JoinHostPort(DCAddress, "445") }
 
-// Restart ends the domain controller and starts it again with these [global] lines instead of the earlier ones.
+// Restart restarts the domain controller with these [global] lines instead of the earlier ones.
 func (d *DC) Restart(t testing.TB, globals ...string) {
 	t.Helper()
 	if err := d.endAll(); err != nil {
@@ -85,7 +86,7 @@ func (d *DC) Restart(t testing.TB, globals ...string) {
 	}
 }
 
-// RestartAsIs ends the domain controller and starts it again with its configuration as it stands.
+// RestartAsIs restarts the domain controller with its current configuration.
 func (d *DC) RestartAsIs(t testing.TB) {
 	t.Helper()
 	if err := d.endAll(); err != nil {
@@ -119,8 +120,8 @@ func (d *DC) run(ctx context.Context) error {
 	return d.daemon.await(ctx, d.answers)
 }
 
-// answers asks what only a domain controller whose services have all started answers. An administrator asks, because
-// the configuration may refuse everybody else.
+// answers asks a question that is only answered when all services of a domain controller have started. It logs on as
+// administrator, because the configuration may refuse everybody else.
 func (d *DC) answers(ctx context.Context) error {
 	for _, port := range []string{"445", "88", "389", "53"} {
 		conn, err := d.Client.Dial(ctx, "tcp", net.JoinHostPort(DCAddress, port))
@@ -129,12 +130,13 @@ func (d *DC) answers(ctx context.Context) error {
 		}
 		_ = conn.Close()
 	}
-	cmd := d.Command(ctx, "rpcclient", "--user", "LAB/Administrator", "--command", "querydominfo;lsaquery;srvinfo", DCAddress)
+	cmd := d.Command(ctx, "rpcclient", "--user", "LAB/Administrator", "--command", "querydominfo;lsaquery;srvinfo",
+		DCAddress)
 	cmd.Env = append(os.Environ(), "PASSWD="+AdminPassword)
 	switch answer, err := Run(cmd); {
 	case err != nil:
 		return err
-	case answer.Status == "STATUS_NTLM_BLOCKED": // it is told to refuse whoever comes without a ticket
+	case answer.Status == "STATUS_NTLM_BLOCKED": // the configuration refuses NTLM
 		return nil
 	case !answer.OK():
 		return errors.New(answer.String())
@@ -142,7 +144,7 @@ func (d *DC) answers(ctx context.Context) error {
 	return nil
 }
 
-// provision makes the domain, or unpacks the one that was made before.
+// provision creates the domain, or unpacks the stored state.
 func (d *DC) provision(ctx context.Context) error {
 	cached, err := d.cacheFile(ctx)
 	if err != nil {
@@ -162,8 +164,8 @@ func (d *DC) provision(ctx context.Context) error {
 	}
 	text, err := os.ReadFile(d.ConfigFile)
 	for line := range strings.Lines(string(text)) {
-		// Provisioning takes the machine's own name server, itself, for the one to ask about other names: each of them
-		// would go round until it times out.
+		// Provisioning makes the machine's name server, which is itself, the forwarder for other names: such queries
+		// would loop until they time out.
 		if !strings.Contains(line, "dns forwarder") {
 			d.pristine += line
 		}
@@ -174,7 +176,8 @@ func (d *DC) provision(ctx context.Context) error {
 var provisionSteps = [][]string{
 	{
 		"domain", "provision", "--server-role=dc", "--use-rfc2307", "--dns-backend=SAMBA_INTERNAL",
-		"--realm=" + Realm, "--domain=" + Domain, "--host-name=dc1", "--host-ip=" + DCAddress, "--adminpass=" + AdminPassword,
+		"--realm=" + Realm, "--domain=" + Domain, "--host-name=dc1", "--host-ip=" + DCAddress,
+		"--adminpass=" + AdminPassword,
 	},
 	{"user", "create", "alice", Password},
 	{"user", "create", "bob", Password},
@@ -189,7 +192,7 @@ func (d *DC) provisionAnew(ctx context.Context) error {
 	return nil
 }
 
-// cacheFile names the kept state by what it depends on: Samba's version and the steps above. It is empty where the user
+// cacheFile names the stored state by what it depends on: Samba's version and the steps above. It is empty if the user
 // has no cache directory.
 func (d *DC) cacheFile(ctx context.Context) (string, error) {
 	dir, err := os.UserCacheDir()
@@ -220,7 +223,7 @@ func (d *DC) pack(ctx context.Context, file string) error {
 	return os.Rename(draft.Name(), file)
 }
 
-// tar keeps what Windows calls security descriptors: Samba stores them as extended attributes.
+// tar includes the extended attributes in which Samba stores security descriptors.
 func tar(ctx context.Context, args ...string) error {
 	args = append([]string{"--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner"}, args...)
 	if out, err := exec.CommandContext(ctx, "tar", args...).CombinedOutput(); err != nil {
@@ -229,7 +232,7 @@ func tar(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// connect joins two machines by a wire of their own, on which they have these addresses.
+// connect connects two machines by a network of their own, on which they have these addresses.
 func connect(ctx context.Context, a *Machine, addressA string, b *Machine, addressB string) error {
 	wire := func(m *Machine, args ...string) error {
 		enter := []string{"--target", fmt.Sprint(m.holder.Process.Pid), "--net", "--", "ip"}
@@ -239,7 +242,8 @@ func connect(ctx context.Context, a *Machine, addressA string, b *Machine, addre
 		return nil
 	}
 	return errors.Join(
-		wire(a, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", fmt.Sprint(b.holder.Process.Pid)),
+		wire(a, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns",
+			fmt.Sprint(b.holder.Process.Pid)),
 		wire(a, "addr", "add", addressA+"/24", "dev", "eth0"),
 		wire(b, "addr", "add", addressB+"/24", "dev", "eth0"),
 		wire(a, "link", "set", "eth0", "up"),

@@ -11,17 +11,21 @@ import (
 	"time"
 )
 
-// Dumpcap writes what passes between a server and clients on its machine's loopback into a file, from when it returns until
-// it is stopped. Connections without a logon, of its own, tell it where it begins and ends.
+// Dumpcap captures the traffic between a server and clients on its machine's loopback to a file, from its return until
+// it is stopped. Its own connections without a logon mark the beginning and the end.
 func Dumpcap(t testing.TB, s *Samba) (file string, stop func()) {
 	t.Helper()
-	return dumpcap(t, s.Machine, "lo", "tcp port 445", func() (net.Conn, error) { return s.Dial(t.Context(), "tcp", s.Addr()) })
+	return dumpcap(t, s.Machine, "lo", "tcp port 445", func() (net.Conn, error) {
+		return s.Dial(t.Context(), "tcp", s.Addr())
+	})
 }
 
-// DumpcapDC does the same on the wire between a domain controller and its client, Kerberos included.
+// DumpcapDC does the same between a domain controller and its client, including Kerberos.
 func DumpcapDC(t testing.TB, d *DC) (file string, stop func()) {
 	t.Helper()
-	return dumpcap(t, d.Machine, "eth0", "tcp port 445 or port 88", func() (net.Conn, error) { return d.Client.Dial(t.Context(), "tcp", d.Addr()) })
+	return dumpcap(t, d.Machine, "eth0", "tcp port 445 or port 88", func() (net.Conn, error) {
+		return d.Client.Dial(t.Context(), "tcp", d.Addr())
+	})
 }
 
 func dumpcap(t testing.TB, m *Machine, iface, filter string, dial func() (net.Conn, error)) (file string, stop func()) {
@@ -38,7 +42,7 @@ func dumpcap(t testing.TB, m *Machine, iface, filter string, dial func() (net.Co
 		}
 		return info.Size()
 	}
-	for tries := 0; size() < 2048; tries++ { // until it captures; a connection without a logon is no use
+	for tries := 0; size() < 2048; tries++ { // until it captures; a connection without a logon is not counted
 		if tries == 200 {
 			t.Fatal("dumpcap does not capture")
 		}
@@ -48,7 +52,7 @@ func dumpcap(t testing.TB, m *Machine, iface, filter string, dial func() (net.Co
 		time.Sleep(50 * time.Millisecond)
 	}
 	return file, func() {
-		// dumpcap writes behind, and in order: what passed before a mark that it has written is in the file.
+		// dumpcap writes late, but in order: everything before a mark in the file is in the file too.
 		mark := fmt.Appendf(nil, "\x00\x00\x00\x20the end of %d", time.Now().UnixNano())
 		for tries := 0; ; tries++ {
 			b, err := os.ReadFile(file)

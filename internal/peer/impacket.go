@@ -15,8 +15,8 @@ import (
 //go:embed impacket_server.py
 var impacketServer string
 
-// Impacket is a running server of the impacket library: a second, independent reading of the protocol. It knows srvsvc
-// and wkssvc only, and has the disk share FILES.
+// Impacket is a running server of the impacket library: an independent implementation of the protocol. It has only
+// srvsvc and wkssvc, and the disk share FILES.
 type Impacket struct {
 	*Machine
 	Address string
@@ -26,13 +26,13 @@ type Impacket struct {
 }
 
 // StartImpacket starts impacket's server on a free port of a loopback address and waits until it answers. Without users
-// anybody is let in; with them (each with Password) nobody else is.
+// it admits everybody; otherwise only them (each with Password).
 func StartImpacket(t testing.TB, address string, users ...string) *Impacket {
 	t.Helper()
 	return startImpacket(t, address, nil, users)
 }
 
-// StartImpacketPipe is StartImpacket with one more pipe, whose bytes it hands on to a TCP address and back.
+// StartImpacketPipe is StartImpacket with one more pipe, which it connects to a TCP address.
 func StartImpacketPipe(t testing.TB, address, pipe, to string, users ...string) *Impacket {
 	t.Helper()
 	return startImpacket(t, address, []string{"IMPACKET_PIPE=" + pipe, "IMPACKET_PIPE_TO=" + to}, users)
@@ -46,7 +46,7 @@ func startImpacket(t testing.TB, address string, env, users []string) *Impacket 
 	if err := os.Mkdir(files, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// -I: a file of the test's directory must not pass for a module.
+	// -I: a file in the test's directory must not be imported as a module.
 	args := append([]string{"-I", "-c", impacketServer, address, strconv.Itoa(s.Port), files}, users...)
 	cmd := s.Command(context.WithoutCancel(t.Context()), python, args...)
 	cmd.Env = slices.Concat(os.Environ(), env, []string{"IMPACKET_PASSWORD=" + Password, "PYTHONDONTWRITEBYTECODE=1"})
@@ -54,7 +54,7 @@ func startImpacket(t testing.TB, address string, env, users []string) *Impacket 
 	if s.daemon, err = startDaemon(cmd); err != nil {
 		t.Fatalf("peer: starting impacket: %v", err)
 	}
-	t.Cleanup(func() { // where there are no namespaces, the pipe's end is what ends it
+	t.Cleanup(func() { // without namespaces, closing the pipe stops it
 		_ = s.daemon.leash.Close()
 		<-s.daemon.ended
 		if t.Failed() {
@@ -75,10 +75,10 @@ func startImpacket(t testing.TB, address string, env, users []string) *Impacket 
 	return s
 }
 
-// Addr is host:port of the server.
+// Addr returns host:port of the server.
 func (s *Impacket) Addr() string { return net.JoinHostPort(s.Address, strconv.Itoa(s.Port)) }
 
-// Python runs a Python program with the interpreter that knows impacket.
+// Python runs a Python program with the interpreter that has impacket.
 func Python(t testing.TB, script string, args ...string) Answer {
 	t.Helper()
 	Need(t, "impacket")

@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// Load is what the processes of a machine hold, and have used.
+// Load is the resource use of a machine's processes.
 type Load struct {
 	Processes int
-	Memory    int64         // bytes, what several share divided between them (PSS)
-	CPU       time.Duration // of those that live, with their children that ended
+	Memory    int64         // bytes; shared memory is divided among its users (PSS)
+	CPU       time.Duration // of the running processes, with their ended children
 }
 
-// Load adds up the machine's processes. One that ends meanwhile is left out.
+// Load adds up the machine's processes. It ignores a process that ends meanwhile.
 func (m *Machine) Load() (Load, error) {
 	pids, err := m.processes()
 	if err != nil {
@@ -44,10 +44,10 @@ func (m *Machine) Load() (Load, error) {
 	return sum, nil
 }
 
-// tick is the unit of times in proc_pid_stat(5): 1/100 s on every architecture that Go knows.
+// tick is the unit of times in proc_pid_stat(5): 1/100 s on every architecture that Go supports.
 const tick = 10 * time.Millisecond
 
-// cpuOf reads fields 14 to 17 of proc_pid_stat(5): utime, stime, and those of children.
+// cpuOf adds fields 14 to 17 of proc_pid_stat(5): utime, stime, and those of children.
 func cpuOf(stat []byte) time.Duration {
 	_, rest, _ := bytes.Cut(stat, []byte(") "))
 	var sum time.Duration
@@ -60,8 +60,8 @@ func cpuOf(stat []byte) time.Duration {
 	return sum
 }
 
-// Costs runs f and returns what it cost the machine: the most processes and the most memory beyond those before, and the
-// processor time.
+// Costs runs f and returns its cost on the machine: the maximum number of additional processes and additional memory,
+// and the processor time.
 func (m *Machine) Costs(t testing.TB, f func()) Load {
 	t.Helper()
 	before, err := m.Load()

@@ -19,20 +19,20 @@ import (
 	"time"
 )
 
-// MachineOptions say what a machine has of its own besides processes, mounts and accounts.
+// MachineOptions configure a machine.
 type MachineOptions struct {
 	Hostname string   // "labhost" when empty
-	Network  bool     // its own network, with nothing but lo
+	Network  bool     // a network of its own, with only lo
 	Accounts []string // added to the machine's own /etc/passwd
 	Files    map[string]string
 }
 
-// Machine is a small private machine inside this one: namespaces held open by one process. The process ends when the
-// pipe to it closes, which it does when the test process ends in any way at all, and the kernel then ends every other
-// process of the machine.
+// Machine is a small private machine inside this one: namespaces held open by one process. The process ends when its
+// pipe closes, which happens however the test process ends, and then the kernel ends all other processes of the
+// machine.
 //
-// Where namespaces are refused (a container without the right to make them), a machine without Network is an ordinary
-// directory, its accounts are added to the system, and its processes are found by the files they hold open.
+// If namespaces are not permitted (as in an unprivileged container), a machine without Network is an ordinary
+// directory, its accounts are added to the system, and its processes are found by their open files.
 type Machine struct {
 	Dir string // private directory, removed at the end; the same path inside and outside
 
@@ -43,9 +43,9 @@ type Machine struct {
 	once     sync.Once
 }
 
-// holderScript is the machine's first process: DIR HOSTNAME NETWORK [FROM TO]... It makes the mounts, says "ready", and
-// then reads until the pipe closes. bash reaps the orphans that Samba's helpers become. When the test died and cannot do
-// so, it ends the others and removes the directory.
+// holderScript is the machine's first process: DIR HOSTNAME NETWORK [FROM TO]... It mounts, prints "ready", and then
+// reads until the pipe closes. bash reaps the orphans that Samba's helpers become. If the test died and cannot do so,
+// it ends the other processes and removes the directory.
 const holderScript = `
 set -e
 dir=$1; shift
@@ -69,7 +69,7 @@ kill -KILL -1 2>/dev/null
 rm -rf "$dir"
 `
 
-// NewMachine makes a machine that lasts until the test ends.
+// NewMachine returns a machine that lasts until the test ends.
 func NewMachine(t testing.TB, o MachineOptions) *Machine {
 	t.Helper()
 	if reason := firstMissing("bash"); reason != "" {
@@ -101,7 +101,7 @@ func newMachine(o MachineOptions) (_ *Machine, err error) {
 			err = errors.Join(err, m.close())
 		}
 	}()
-	// Guests must be able to walk to the shares below.
+	// The guest account needs access to the shares below.
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -128,8 +128,9 @@ func (m *Machine) hold(o MachineOptions) error {
 		return err
 	}
 	if _, err := os.Stat("/etc/resolv.conf"); err == nil {
-		// smbd asks for its clients' names where a list may hold one. A name server that does not answer, which a test's
-		// machine may have, would hold each connection up for seconds; at an address of this machine nobody refuses at once.
+		// smbd resolves its clients' names if a list may contain one. A name server that does not answer, which the
+		// test's system may have, would delay each connection by seconds; at an address of this machine the refusal is
+		// immediate.
 		files["/etc/resolv.conf"] = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
 	}
 	for path, text := range o.Files {
@@ -149,8 +150,9 @@ func (m *Machine) hold(o MachineOptions) error {
 	if o.Network {
 		network = "network"
 	}
-	m.holder = exec.Command("bash", append([]string{"-c", holderScript, "holder", m.Dir, hostname, network}, mounts...)...)
-	m.holder.Dir = "/" // where Command's commands start
+	m.holder = exec.Command("bash",
+		append([]string{"-c", holderScript, "holder", m.Dir, hostname, network}, mounts...)...)
+	m.holder.Dir = "/" // the initial directory of Command's programs
 	unshare(m.holder, o.Network)
 	var complaint bytes.Buffer
 	m.holder.Stderr = &complaint
@@ -173,7 +175,7 @@ func (m *Machine) hold(o MachineOptions) error {
 	return nil
 }
 
-// accountFiles are the system's own account files with the wanted accounts added, so that a Samba user needs no account
+// accountFiles returns the system's account files with the wanted accounts added, so that a Samba user needs no account
 // on the real system.
 func accountFiles(names []string) (map[string]string, error) {
 	passwd, err := os.ReadFile("/etc/passwd")
@@ -189,15 +191,15 @@ func accountFiles(names []string) (map[string]string, error) {
 		if strings.HasPrefix(users, name+":") || strings.Contains(users, "\n"+name+":") {
 			continue
 		}
-		id := 61000 + i // above what distributions give to people and below the dynamic range of systemd
+		id := 61000 + i // above the range of people's accounts and below the dynamic range of systemd
 		users += fmt.Sprintf("%s:x:%d:%d::/nonexistent:/usr/sbin/nologin\n", name, id, id)
 		groups += fmt.Sprintf("%s:x:%d:\n", name, id)
 	}
 	return map[string]string{"/etc/passwd": users, "/etc/group": groups}, nil
 }
 
-// addAccounts is for systems without namespaces: the accounts stay, locked and without a home. Tests of other packages
-// may be adding the same ones at this moment.
+// addAccounts adds accounts on systems without namespaces: they remain, locked and without a home. Tests of other
+// packages may add the same accounts at the same time.
 func addAccounts(names []string) error {
 	for _, name := range names {
 		err := eventually(context.Background(), func(ctx context.Context) error {
@@ -217,11 +219,11 @@ func addAccounts(names []string) error {
 	return nil
 }
 
-// Isolated says whether the machine has its own processes, mounts and accounts.
+// Isolated reports whether the machine has its own processes, mounts and accounts.
 func (m *Machine) Isolated() bool { return m.isolated }
 
-// Command makes a command that runs inside the machine, from its root directory. When ctx ends, the command and what it
-// started are killed. A nil machine is this system itself.
+// Command returns a command that runs inside the machine, in its root directory. When ctx ends, the command and its
+// children are killed. A nil machine is this system itself.
 func (m *Machine) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	if path, err := findProgram(name); err == nil {
 		name = path
@@ -242,7 +244,7 @@ func (m *Machine) Command(ctx context.Context, name string, args ...string) *exe
 	return cmd
 }
 
-// Dial connects from inside the machine's network. It has the shape of net.Dialer's DialContext.
+// Dial connects from inside the machine's network. It has the signature of net.Dialer's DialContext.
 func (m *Machine) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
 	if m == nil || !m.network {
@@ -269,8 +271,8 @@ func (m *Machine) Listen(network, address string) (net.Listener, error) {
 	return l, err
 }
 
-// processes lists the machine's processes by their ids outside, without its first. Those that have ended and that nobody has
-// asked about yet (zombies, which stay for seconds where the parent is busy) hold nothing any more and do not count.
+// processes returns the machine's processes by their ids outside, without the first one. It leaves out zombies, which
+// hold no resources and may stay for seconds while their parent is busy.
 func (m *Machine) processes() ([]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -296,17 +298,17 @@ func (m *Machine) processes() ([]int, error) {
 	return pids, nil
 }
 
-// ended says whether a process is a zombie.
+// ended reports whether a process is a zombie.
 func ended(pid int) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return errors.Is(err, os.ErrNotExist)
 	}
-	name := bytes.LastIndexByte(b, ')') // a name may hold anything
+	name := bytes.LastIndexByte(b, ')') // a name may contain anything
 	return bytes.HasPrefix(b[name+1:], []byte(" Z"))
 }
 
-// holdsOurFiles knows a Samba process by its databases: it rewrites its arguments and its environment.
+// holdsOurFiles recognizes a Samba process by its databases, because it overwrites its arguments and its environment.
 func (m *Machine) holdsOurFiles(pid int) bool {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	fds, err := os.ReadDir(dir)
@@ -343,7 +345,7 @@ func (m *Machine) signal(prefix string, signal syscall.Signal) error {
 	return nil
 }
 
-// endAll ends every process of the machine but its first, politely and then not.
+// endAll ends every process of the machine except the first, first with SIGTERM and then with SIGKILL.
 func (m *Machine) endAll() error {
 	gone := func(context.Context) error {
 		pids, err := m.processes()
@@ -352,14 +354,14 @@ func (m *Machine) endAll() error {
 		}
 		return err
 	}
-	ctx := context.Background() // a test's own context has ended when it cleans up
+	ctx := context.Background() // a test's context has ended during cleanup
 	if err := m.signal("", syscall.SIGTERM); err != nil {
 		return err
 	}
 	if within(ctx, 3*time.Second, gone) == nil {
 		return nil
 	}
-	// A helper that was starting when the signal came may appear late: kill until none is left.
+	// A helper that was starting at the time of the signal may appear late: repeat until none is left.
 	return eventually(ctx, func(ctx context.Context) error {
 		if err := m.signal("", syscall.SIGKILL); err != nil {
 			return err
@@ -372,7 +374,7 @@ func (m *Machine) close() (err error) {
 	m.once.Do(func() {
 		switch {
 		case m.holder != nil && m.holder.Process != nil:
-			// No manners needed: nothing in the machine outlives its first process, and nothing in it is kept.
+			// Nothing survives the machine's first process, so SIGKILL is enough.
 			_ = m.leash.Close()
 			_ = m.holder.Process.Kill()
 			_ = m.holder.Wait()
@@ -384,7 +386,7 @@ func (m *Machine) close() (err error) {
 	return err
 }
 
-// lastLine is the last line of a program's output, for an error message.
+// lastLine returns the last line of a program's output, for an error message.
 func lastLine(out []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	return lines[len(lines)-1]

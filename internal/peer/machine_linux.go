@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// canIsolate tries once whether this process may make the namespaces of a machine and mount in them.
+// canIsolate tries once whether this process may create the namespaces of a machine and mount in them.
 var canIsolate = sync.OnceValue(func() error {
 	if os.Geteuid() != 0 {
 		return errors.New("only root may make them here")
@@ -22,7 +22,8 @@ var canIsolate = sync.OnceValue(func() error {
 			return err
 		}
 	}
-	cmd := exec.Command("bash", "-c", "mount --make-rprivate / && mount -t proc proc /proc && mount -t tmpfs tmpfs /run")
+	cmd := exec.Command("bash", "-c",
+		"mount --make-rprivate / && mount -t proc proc /proc && mount -t tmpfs tmpfs /run")
 	unshare(cmd, true)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w %s", err, lastLine(out))
@@ -30,7 +31,7 @@ var canIsolate = sync.OnceValue(func() error {
 	return nil
 })
 
-// unshare gives the command's process new process, mount and host name namespaces, and a network when asked for.
+// unshare gives the command new process, mount and host name namespaces, and a network if requested.
 func unshare(cmd *exec.Cmd, network bool) {
 	flags := uintptr(unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS)
 	if network {
@@ -39,7 +40,7 @@ func unshare(cmd *exec.Cmd, network bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
 }
 
-// ownGroup lets a cancelled command take its children along: nsenter waits for the program it started.
+// ownGroup makes a cancelled command end with its children: nsenter waits for the program it started.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error {
@@ -51,8 +52,8 @@ func ownGroup(cmd *exec.Cmd) {
 	}
 }
 
-// InNetwork runs f on a thread that is inside the machine's network. What f opens stays in that network; goroutines
-// that f starts do not. f must not need names resolved.
+// InNetwork runs f on a thread inside the machine's network. Sockets that f opens stay in that network; goroutines that
+// f starts do not. f must not resolve names.
 func (m *Machine) InNetwork(f func() error) error {
 	runtime.LockOSThread()
 	home, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
@@ -73,7 +74,7 @@ func (m *Machine) InNetwork(f func() error) error {
 	}
 	err = f()
 	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
-		// The thread stays locked, so that it ends with its goroutine and nobody else runs in the wrong network.
+		// The thread stays locked, so that it ends with its goroutine and no other goroutine runs in the wrong network.
 		return errors.Join(err, fmt.Errorf("leaving the machine's network: %w", back))
 	}
 	runtime.UnlockOSThread()

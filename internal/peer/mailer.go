@@ -28,7 +28,7 @@ type Mailer struct {
 	rest []byte
 }
 
-// Mail is one message as the server and Python's e-mail package understood it.
+// Mail is one message as parsed by the server and Python's email package.
 type Mail struct {
 	From    string            `json:"from"`
 	To      []string          `json:"to"`
@@ -38,21 +38,22 @@ type Mail struct {
 	Names   []string          `json:"names"` // of the headers, in order
 	Parts   map[string]string `json:"parts"` // by content type
 	Defects []string          `json:"defects"`
-	Longest int               `json:"longest"` // line, in bytes
+	Longest int               `json:"longest"` // the longest line, in bytes
 }
 
-// MailOptions say how a mail server is run.
+// MailOptions configure a mail server.
 type MailOptions struct {
 	Security  string // starttls, tls or none
-	Login     bool   // a password is wanted
-	LoginOnly bool   // it offers LOGIN and not PLAIN
+	Login     bool   // require a password
+	LoginOnly bool   // offer only LOGIN, not PLAIN
 	Cert, Key []byte // PEM
 }
 
 var importsMail = sync.OnceValue(func() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if out, err := exec.CommandContext(ctx, python, "-I", "-c", "import aiosmtpd.controller").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, python, "-I", "-c",
+		"import aiosmtpd.controller").CombinedOutput(); err != nil {
 		return fmt.Errorf("%s cannot import aiosmtpd: %w: %s", python, err, lastLine(out))
 	}
 	return nil
@@ -71,7 +72,8 @@ func StartMailer(t testing.TB, address string, o MailOptions) *Mailer {
 	}
 	port := FreePort(t, address)
 	s := &Mailer{Addr: net.JoinHostPort(address, strconv.Itoa(port))}
-	cmd := (*Machine)(nil).Command(context.WithoutCancel(t.Context()), python, "-I", "-c", mailServer, address, strconv.Itoa(port), o.Security, cert, key)
+	cmd := (*Machine)(nil).Command(context.WithoutCancel(t.Context()), python, "-I", "-c", mailServer, address,
+		strconv.Itoa(port), o.Security, cert, key)
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 	if o.Login {
 		cmd.Env = append(cmd.Env, "MAIL_PASSWORD="+Password)
@@ -109,7 +111,7 @@ func StartMailer(t testing.TB, address string, o MailOptions) *Mailer {
 	return s
 }
 
-// Write takes in what the server prints.
+// Write receives the server's output.
 func (s *Mailer) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,7 +130,7 @@ func (s *Mailer) Write(p []byte) (int, error) {
 	}
 }
 
-// Mail waits until the server has taken so many messages, and returns them.
+// Mail waits until the server has received a number of messages, and returns them.
 func (s *Mailer) Mail(t testing.TB, atLeast int) []Mail {
 	t.Helper()
 	var out []Mail

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Npm is the directory of a package of npm that scripts/fetch.sh has put into the user's cache, such as
-// "web-tree-sitter-0.27.1". One that is missing fails the test when CI=true and skips it elsewhere, as [Need] does.
+// Npm returns the directory of an npm package that scripts/fetch.sh has put into the user's cache, such as
+// "web-tree-sitter-0.27.1". If it is missing, the test fails when CI=true and is skipped elsewhere, as with [Need].
 func Npm(t testing.TB, name string) string {
 	t.Helper()
 	dir, err := os.UserCacheDir()

@@ -1,14 +1,14 @@
-// Package peer starts real servers and clients for tests, benchmarks and nothing else: Samba standalone servers and
-// domain controllers, impacket's server, a booted systemd, rpcclient, smbclient and tshark; rsyslog
-// and a mail server, which take notifications.
+// Package peer starts real servers and clients, only for tests and benchmarks: Samba standalone servers and domain
+// controllers, impacket's server, a booted systemd, rpcclient, smbclient and tshark, and rsyslog and a mail server,
+// which receive notifications.
 //
 // Rules of the room:
 //
 //   - Only tests import it, and it imports nothing of the product.
-//   - Every peer lives in a [Machine] of its own: a process table, mounts, accounts and, when asked for, a network that
-//     nobody else sees. When the test ends, or dies, the kernel ends everything in it. Nothing outside is changed.
-//   - Readiness is found by asking the peer, never by waiting a fixed time.
-//   - A peer that cannot be had fails the test when CI=true and skips it, with the reason, elsewhere: see [Need].
+//   - Every peer runs in a [Machine] of its own: a private process table, mounts, accounts and, if requested, network.
+//     When the test ends or dies, the kernel ends everything in it. Nothing outside is changed.
+//   - Readiness is determined by asking the peer, never by waiting a fixed time.
+//   - A missing peer fails the test when CI=true, and skips it with the reason elsewhere: see [Need].
 package peer
 
 import (
@@ -23,11 +23,11 @@ import (
 	"time"
 )
 
-// Need ends the test unless every named peer can be had here: with t.Skip and the reason, or with t.Fatal when CI=true.
+// Need ends the test unless every named peer is available: with t.Skip and the reason, or with t.Fatal when CI=true.
 //
-// Names are "smbd" (a Samba server may be started), "samba-dc" (a domain controller may), "namespaces" (machines of
-// their own network may be made), "systemd" (a machine may boot it), "impacket", "ntlmrelayx", "aiosmtpd" (Python's mail
-// server), "rsyslog-gnutls" (rsyslog with TLS), or any program's name.
+// Names are "smbd" (permission to start a Samba server), "samba-dc" (a domain controller), "namespaces" (machines with
+// a network of their own), "systemd" (booting systemd in a machine), "impacket", "ntlmrelayx", "aiosmtpd" (Python's
+// mail server), "rsyslog-gnutls" (rsyslog with TLS), or any program's name.
 func Need(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -40,8 +40,8 @@ func Need(t testing.TB, names ...string) {
 	}
 }
 
-// Long skips a variant of a test whose first variant always runs, unless IPCGUARD_LONG is set: real servers take their
-// time, and all of it together must end while somebody waits. `make test-long` sets it.
+// Long skips a variant of a test whose first variant always runs, unless IPCGUARD_LONG is set: real servers are slow,
+// and the usual test run must stay short. `make test-long` sets it.
 func Long(t testing.TB, why string) {
 	t.Helper()
 	if os.Getenv("IPCGUARD_LONG") == "" {
@@ -49,7 +49,7 @@ func Long(t testing.TB, why string) {
 	}
 }
 
-// missing says in plain words why a peer cannot be had, or nothing when it can.
+// missing returns why a peer is not available, or an empty string.
 func missing(name string) string {
 	switch name {
 	case "smbd":
@@ -115,7 +115,7 @@ func firstMissing(programs ...string) string {
 	return ""
 }
 
-// findProgram looks where a login shell of root would look, whatever PATH the test was given.
+// findProgram searches where a login shell of root would, whatever PATH the test has.
 func findProgram(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
@@ -129,21 +129,22 @@ func findProgram(name string) (string, error) {
 	return "", fmt.Errorf("no program %s on this system", name)
 }
 
-// python is the distribution's interpreter: impacket is a package of the distribution, and another python3 that comes
-// first in PATH would not see it.
+// python is the distribution's interpreter: impacket is a package of the distribution, which another python3 in PATH
+// would not find.
 const python = "/usr/bin/python3"
 
 var importsImpacket = sync.OnceValue(func() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if out, err := exec.CommandContext(ctx, python, "-I", "-c", "import impacket.smbserver").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, python, "-I", "-c",
+		"import impacket.smbserver").CombinedOutput(); err != nil {
 		return fmt.Errorf("%s cannot import impacket.smbserver: %w: %s", python, err, lastLine(out))
 	}
 	return nil
 })
 
-// eventually asks until the answer is nil, the context ends or three minutes have passed: a domain controller starts in
-// five seconds alone, and was seen to take more than a minute on two cores that twenty others wanted.
+// eventually calls ask until it returns nil, the context ends or three minutes have passed: a domain controller starts
+// in five seconds on an idle machine, and took more than a minute on two cores shared by twenty others.
 func eventually(ctx context.Context, ask func(context.Context) error) error {
 	return within(ctx, 3*time.Minute, ask)
 }

@@ -15,7 +15,7 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// verdictTB records how a test would have ended.
+// verdictTB records how a test would end.
 type verdictTB struct {
 	testing.TB
 	verdict string
@@ -60,7 +60,7 @@ func TestNeed(t *testing.T) {
 
 const killedVariable = "IPCGUARD_PEER_TO_BE_KILLED"
 
-// TestKilled kills a test process that has a server running: nothing of it may be left.
+// TestKilled kills a test process with a running server: nothing may be left.
 func TestKilled(t *testing.T) {
 	if os.Getenv(killedVariable) != "" {
 		s := peer.StartSamba(t, peer.Config{Address: "127.46.0.6"})
@@ -107,7 +107,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestFields reads a capture that this test writes: one TCP segment.
+// TestFields reads a capture of one TCP segment that the test writes.
 func TestFields(t *testing.T) {
 	capture := filepath.Join(t.TempDir(), "one.pcap")
 	packet := []byte{

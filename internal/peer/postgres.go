@@ -20,29 +20,29 @@ import (
 	"time"
 )
 
-// PostgresServer is a PostgreSQL of the test's own: it listens on a socket in its own directory and nowhere else. When the
-// test's process ends, in any way, it ends too and its directory goes.
+// PostgresServer is a PostgreSQL of the test: it listens only on a socket in its own directory. When the test's process
+// ends in any way, it ends too and its directory is removed.
 type PostgresServer struct {
 	Dir string // of the socket and the data
 
 	bin      string
 	durable  bool
-	owner    *account // nil where the test is nobody special itself
+	owner    *account // nil if the test does not run as root
 	mu       sync.Mutex
-	keeper   *exec.Cmd // of a running server
+	keeper   *exec.Cmd // the parent of a running server
 	leash    io.Closer
 	words    *tail
 	database atomic.Int64
 }
 
-// PostgresOptions say how a server differs from one that is quick.
+// PostgresOptions configure a server.
 type PostgresOptions struct {
-	// Durable waits for the disk, as a server that people use does: for tests that pull its plug.
+	// Durable waits for the disk as a production server does: for tests that kill it.
 	Durable bool
 }
 
-// Databases are both kinds of database that a fleet may stand on, by the store's name for each: an empty one of the test's
-// own.
+// Databases returns both kinds of database by the store's names, each as a function that creates an empty one for the
+// test.
 func Databases() map[string]func(testing.TB) string {
 	return map[string]func(testing.TB) string{
 		"sqlite":   func(t testing.TB) string { return filepath.Join(t.TempDir(), "fleet.db") },
@@ -50,7 +50,7 @@ func Databases() map[string]func(testing.TB) string {
 	}
 }
 
-// Postgres returns the address of an empty database of the test's own, on one server for all tests of the binary. The
+// Postgres returns the address of an empty database for the test, on one server for all tests of the binary. The
 // database is dropped with the test.
 func Postgres(t testing.TB) string {
 	t.Helper()
@@ -62,7 +62,7 @@ func Postgres(t testing.TB) string {
 	return s.Database(t)
 }
 
-// sharedPostgres is started by the first test that asks, and ends with the process.
+// sharedPostgres is started by the first test that needs it, and ends with the process.
 var sharedPostgres = sync.OnceValues(func() (*PostgresServer, error) {
 	s, err := newPostgres(PostgresOptions{})
 	if err != nil {
@@ -71,7 +71,7 @@ var sharedPostgres = sync.OnceValues(func() (*PostgresServer, error) {
 	return s, s.start()
 })
 
-// StartPostgres starts a server for one test, which may stop, kill and start it again.
+// StartPostgres starts a server for one test, which may stop, kill and restart it.
 func StartPostgres(t testing.TB, o PostgresOptions) *PostgresServer {
 	t.Helper()
 	needPostgres(t)
@@ -100,7 +100,7 @@ func needPostgres(t testing.TB) {
 	Need(t, "psql")
 }
 
-// postgresBin is where the newest server's programs are: Debian keeps them out of PATH.
+// postgresBin returns the directory of the newest server's programs, which Debian keeps out of PATH.
 func postgresBin() (string, error) {
 	if path, err := exec.LookPath("postgres"); err == nil {
 		return filepath.Dir(path), nil
@@ -126,7 +126,7 @@ func newPostgres(o PostgresOptions) (*PostgresServer, error) {
 		return nil, err
 	}
 	s := &PostgresServer{Dir: dir, bin: bin, durable: o.Durable}
-	if os.Geteuid() == 0 { // which postgres refuses to run as
+	if os.Geteuid() == 0 { // postgres refuses to run as root
 		if s.owner, err = unprivileged(); err != nil {
 			return nil, err
 		}
@@ -136,7 +136,8 @@ func newPostgres(o PostgresOptions) (*PostgresServer, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	out, err := s.command(ctx, "initdb", "-D", s.data(), "-U", "ipcguard", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync").CombinedOutput()
+	out, err := s.command(ctx, "initdb", "-D", s.data(), "-U", "ipcguard", "-A", "trust", "-E", "UTF8",
+		"--locale=C.UTF-8", "--no-sync").CombinedOutput()
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("initdb: %w: %s", err, lastLine(out))
@@ -144,7 +145,7 @@ func newPostgres(o PostgresOptions) (*PostgresServer, error) {
 	return s, nil
 }
 
-// account is whom a program runs as.
+// account is the account that a program runs as.
 type account struct{ uid, gid int }
 
 func unprivileged() (*account, error) {
@@ -181,8 +182,9 @@ func (s *PostgresServer) own(cmd *exec.Cmd) {
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 }
 
-// keeperScript runs the server until the pipe that is its input closes: with the test's process, however that ends. Then
-// the directory goes too; "stop" and "kill" on the pipe end the server alone. $1 is the directory, the rest the server.
+// keeperScript runs the server until the pipe that is its input closes, which happens however the test's process ends.
+// Then it removes the directory; "stop" and "kill" on the pipe only end the server. $1 is the directory, the rest the
+// server.
 const keeperScript = `
 dir=$1; shift
 "$@" </dev/null &
@@ -207,8 +209,10 @@ func (s *PostgresServer) start() error {
 		return errors.New("it runs already")
 	}
 	args := []string{
-		"-c", keeperScript, "keeper", s.Dir, filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.Dir, "-c", "listen_addresses=",
-		"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "autovacuum_naptime=10s", "-c", "logging_collector=off",
+		"-c", keeperScript, "keeper", s.Dir, filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.Dir, "-c",
+		"listen_addresses=",
+		"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "autovacuum_naptime=10s", "-c",
+		"logging_collector=off",
 	}
 	if !s.durable {
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
@@ -234,11 +238,10 @@ func (s *PostgresServer) start() error {
 	return nil
 }
 
-// Start starts a server that was stopped or killed, and waits until it answers.
+// Start starts a stopped or killed server, and waits until it answers.
 func (s *PostgresServer) Start(t testing.TB) {
 	t.Helper()
-	// What a killed server left behind takes a moment to go: its children end when they notice, and until then no other
-	// server is let at the data.
+	// The children of a killed server need a moment to end, and until then no other server may open the data.
 	deadline := time.Now().Add(30 * time.Second)
 	for len(s.processes()) > 0 && time.Now().Before(deadline) {
 		time.Sleep(20 * time.Millisecond)
@@ -248,7 +251,7 @@ func (s *PostgresServer) Start(t testing.TB) {
 	}
 }
 
-// processes are those that have the data directory as their own, which PostgreSQL's do.
+// processes returns the processes whose working directory is the data directory, as with all of PostgreSQL's.
 func (s *PostgresServer) processes() (pids []int) {
 	all, _ := filepath.Glob("/proc/[0-9]*/cwd")
 	for _, link := range all {
@@ -262,14 +265,15 @@ func (s *PostgresServer) processes() (pids []int) {
 	return pids
 }
 
-// Stop ends the server in order: it writes down everything, and turns clients away. One that does not run stays so.
+// Stop shuts the server down cleanly: it writes everything and disconnects clients. It does nothing if the server does
+// not run.
 func (s *PostgresServer) Stop(t testing.TB) { s.end(t, "stop") }
 
-// childGrace is how long the children of a killed server have to notice, which takes them a moment. One that waits for a lock
-// never does when the lock's holder has gone first.
+// childGrace is how long the children of a killed server have to notice, which takes them a moment. A child that waits
+// for a lock never does if the holder of the lock ended first.
 const childGrace = 5 * time.Second
 
-// Kill ends the server with SIGKILL, as a crash does. Its children end by themselves soon after, or are killed, too.
+// Kill ends the server with SIGKILL, like a crash. Its children end by themselves soon after, or are killed too.
 func (s *PostgresServer) Kill(t testing.TB) { s.end(t, "kill") }
 
 func (s *PostgresServer) end(t testing.TB, word string) {
@@ -292,23 +296,23 @@ func (s *PostgresServer) end(t testing.TB, word string) {
 			}
 		}).Stop()
 	}
-	_ = s.keeper.Wait() // which process ended how is of no interest
+	_ = s.keeper.Wait() // the exit status does not matter
 	s.keeper = nil
 }
 
-// DSN is the address of a database of the server.
+// DSN returns the address of a database of the server.
 func (s *PostgresServer) DSN(database string) string {
 	return "postgres:///" + database + "?" + url.Values{"host": {s.Dir}, "user": {"ipcguard"}}.Encode()
 }
 
-// Database makes an empty database and returns its address. It is dropped with the test.
+// Database creates an empty database and returns its address. It is dropped with the test.
 func (s *PostgresServer) Database(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("test%d", s.database.Add(1))
 	if err := s.psql(t.Context(), "postgres", "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
 		t.Fatalf("peer: making a database: %v", err)
 	}
-	t.Cleanup(func() { // what a test that was killed leaves, the server's end takes
+	t.Cleanup(func() { // leftovers of a killed test are removed with the server
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		_ = s.psql(ctx, "postgres", "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
@@ -317,7 +321,8 @@ func (s *PostgresServer) Database(t testing.TB) string {
 }
 
 func (s *PostgresServer) psql(ctx context.Context, database, command string) error {
-	out, err := exec.CommandContext(ctx, "psql", "-XAtq", "-h", s.Dir, "-U", "ipcguard", "-d", database, "-c", command).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "psql", "-XAtq", "-h", s.Dir, "-U", "ipcguard", "-d", database, "-c",
+		command).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("psql: %w: %s", err, bytes.TrimSpace(out))
 	}

@@ -17,7 +17,8 @@ func psql(t *testing.T, dsn, command string) (string, error) {
 func TestPostgres(t *testing.T) {
 	t.Parallel()
 	a, b := peer.Postgres(t), peer.Postgres(t)
-	if out, err := psql(t, a, "CREATE TABLE x (n int); INSERT INTO x VALUES (7); SELECT n FROM x"); err != nil || out != "7" {
+	if out, err := psql(t, a, "CREATE TABLE x (n int); INSERT INTO x VALUES (7); SELECT n FROM x"); err != nil ||
+		out != "7" {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if out, err := psql(t, b, "SELECT n FROM x"); err == nil {
@@ -25,7 +26,7 @@ func TestPostgres(t *testing.T) {
 	}
 }
 
-// TestPostgresEnds holds that what was committed survives a kill, and that a stopped server is gone.
+// TestPostgresEnds checks that committed data survives a kill, and that a stopped server is gone.
 func TestPostgresEnds(t *testing.T) {
 	t.Parallel()
 	s := peer.StartPostgres(t, peer.PostgresOptions{Durable: true})
@@ -45,7 +46,7 @@ func TestPostgresEnds(t *testing.T) {
 	}
 }
 
-// TestPostgresIsStuck holds that a killed server is gone although one of its children does not notice.
+// TestPostgresIsStuck checks that a killed server is gone although one of its children does not notice.
 func TestPostgresIsStuck(t *testing.T) {
 	t.Parallel()
 	s := peer.StartPostgres(t, peer.PostgresOptions{Durable: true})

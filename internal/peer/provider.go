@@ -41,16 +41,16 @@ type providerConfig struct {
 	People   map[string]Claims `json:"people"`
 }
 
-// Claims are what a provider tells of somebody.
+// Claims are what a provider says about a user.
 type Claims struct {
 	Name   string   `json:"preferred_username,omitempty"`
 	Groups []string `json:"groups,omitempty"`
 }
 
-// ProviderOptions say how a provider is run.
+// ProviderOptions configure a provider.
 type ProviderOptions struct {
 	Base    string // of the page that people log in to
-	InToken bool   // the groups are in the ID token; else they are told by the user info alone
+	InToken bool   // the groups are in the ID token; otherwise only in the user info
 }
 
 // StartProvider starts a provider on a free port of a loopback address.
@@ -60,16 +60,24 @@ func StartProvider(t testing.TB, address string, o ProviderOptions) *Provider {
 	modules := Npm(t, "oidc-provider-9.13.3")
 	port := FreePort(t, address)
 	p := &Provider{
-		Issuer: "http://" + net.JoinHostPort(address, strconv.Itoa(port)), Secret: "the secret of a client of tests", t: t,
+		Issuer: "http://" + net.JoinHostPort(address, strconv.Itoa(port)),
+		Secret: "the secret of a client of tests", t: t,
 		config: filepath.Join(t.TempDir(), "config.json"),
 	}
-	p.known = providerConfig{o.Base + "/login/provider/back", o.Base + "/login", p.Secret, o.InToken, map[string]Claims{}}
+	p.known = providerConfig{
+		o.Base + "/login/provider/back",
+		o.Base + "/login",
+		p.Secret,
+		o.InToken,
+		map[string]Claims{},
+	}
 	p.write()
 	script := filepath.Join(filepath.Dir(p.config), "provider.mjs")
 	if err := os.WriteFile(script, []byte(providerScript), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := (*Machine)(nil).Command(context.WithoutCancel(t.Context()), "node", "--no-warnings", script, modules, address, strconv.Itoa(port), p.config)
+	cmd := (*Machine)(nil).Command(context.WithoutCancel(t.Context()), "node", "--no-warnings", script, modules,
+		address, strconv.Itoa(port), p.config)
 	words := &tail{}
 	cmd.Stdout, cmd.Stderr = words, words
 	leash, err := cmd.StdinPipe()
@@ -114,7 +122,7 @@ func StartProvider(t testing.TB, address string, o ProviderOptions) *Provider {
 	return p
 }
 
-// Person has the provider know somebody from now on, or know them otherwise.
+// Person adds or changes a user of the provider.
 func (p *Provider) Person(sub string, c Claims) {
 	p.t.Helper()
 	p.known.People[sub] = c
@@ -138,13 +146,15 @@ func (p *Provider) write() {
 	}
 }
 
-// Answer goes through the provider's pages as somebody, from where a login is begun, and gives what it answers to the page that
-// asked.
+// Answer goes through the provider's pages as a user, from the start of a login, and returns the response to the page
+// that asked.
 func (p *Provider) Answer(begin, sub string) url.Values {
 	p.t.Helper()
 	at := begin
-	jar, _ := cookiejar.New(nil) // it never fails
-	c := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	jar, _ := cookiejar.New(nil) // never fails
+	c := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	for range 20 {
 		u, err := url.Parse(at)
 		if err != nil {
@@ -166,7 +176,8 @@ func (p *Provider) Answer(begin, sub string) url.Values {
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		if answer.StatusCode == http.StatusOK { // a page of the provider's own: it asks who it is, or whether it may tell
+		// A page of the provider: it asks for the name, or for consent.
+		if answer.StatusCode == http.StatusOK {
 			form := url.Values{"prompt": {"consent"}}
 			if bytes.Contains(body, []byte(`name="login"`)) {
 				form = url.Values{"prompt": {"login"}, "login": {sub}, "password": {"any"}}

@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// relayProgram is Debian's place for impacket's own programs.
+// relayProgram is the path of impacket's program on Debian.
 const relayProgram = "/usr/share/doc/python3-impacket/examples/ntlmrelayx.py"
 
-// relayStart runs the program without the library of its attack on LDAP, which Debian does not ship.
+// relayStart runs the program without the library of its LDAP attack, which Debian does not have.
 const relayStart = `
 import runpy, sys
 from unittest.mock import MagicMock
@@ -33,15 +33,17 @@ type Relay struct {
 	daemon *daemon
 }
 
-// StartRelay starts a relay on a free port of a loopback address; target is an address of a server with its port, such as
-// 127.0.0.1:1445.
+// StartRelay starts a relay on a free port of a loopback address; target is the address of a server with its port, such
+// as 127.0.0.1:1445.
 func StartRelay(t testing.TB, address, target string) *Relay {
 	t.Helper()
 	Need(t, "ntlmrelayx")
 	r := &Relay{Machine: NewMachine(t, MachineOptions{}), Address: address, Port: FreePort(t, address)}
-	// -I: a file of the test's directory must not pass for a module. The program ends with its standard input.
-	cmd := r.Command(context.WithoutCancel(t.Context()), python, "-I", "-c", relayStart, relayProgram, "-t", "smb://"+target, "-smb2support",
-		"-ip", address, "--smb-port", strconv.Itoa(r.Port), "--no-http-server", "--no-wcf-server", "--no-raw-server", "-socks", "-debug")
+	// -I: a file in the test's directory must not be imported as a module. The program ends with its standard input.
+	cmd := r.Command(context.WithoutCancel(t.Context()), python, "-I", "-c", relayStart, relayProgram, "-t",
+		"smb://"+target, "-smb2support",
+		"-ip", address, "--smb-port", strconv.Itoa(r.Port), "--no-http-server", "--no-wcf-server", "--no-raw-server",
+		"-socks", "-debug")
 	cmd.Dir = r.Dir
 	var err error
 	if r.daemon, err = startDaemon(cmd); err != nil {
@@ -50,7 +52,7 @@ func StartRelay(t testing.TB, address, target string) *Relay {
 	t.Cleanup(func() {
 		_ = r.daemon.leash.Close()
 		if cmd.ProcessState == nil {
-			_ = cmd.Process.Kill() // the socks thread outlives its input; it is this test's own process
+			_ = cmd.Process.Kill() // the socks thread outlives its input; this is the test's own process
 		}
 		<-r.daemon.ended
 	})
@@ -68,17 +70,18 @@ func StartRelay(t testing.TB, address, target string) *Relay {
 	return r
 }
 
-// Addr is host:port of the relay.
+// Addr returns host:port of the relay.
 func (r *Relay) Addr() string { return net.JoinHostPort(r.Address, strconv.Itoa(r.Port)) }
 
-// Said is what the relay has written so far.
+// Said returns the relay's output so far.
 func (r *Relay) Said() string { return r.daemon.lastWords() }
 
-// Relayed tells whether the relay logged on to its target as an account.
+// Relayed reports whether the relay logged on to its target as an account.
 func (r *Relay) Relayed(account string) bool {
 	for line := range strings.Lines(r.Said()) {
 		l := strings.ToLower(line)
-		if strings.Contains(l, strings.ToLower(account)) && (strings.Contains(l, "succeed") || strings.Contains(l, "adding")) {
+		if strings.Contains(l, strings.ToLower(account)) &&
+			(strings.Contains(l, "succeed") || strings.Contains(l, "adding")) {
 			return true
 		}
 	}

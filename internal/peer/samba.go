@@ -18,27 +18,28 @@ import (
 // Password is the password of every account of a standalone server.
 const Password = "Passw0rd!"
 
-// Config says how a Samba server differs from its defaults. The zero value is Samba as it comes: anonymous is let in.
+// Config says how a Samba server differs from its defaults. The zero value is an unmodified Samba, which admits
+// anonymous.
 type Config struct {
-	// Address is where the server listens, such as 127.46.0.1; 127.0.0.1 when empty. "0.0.0.0" is every address of the
+	// Address is the address to listen on, such as 127.46.0.1; empty is 127.0.0.1. "0.0.0.0" is every address of the
 	// machine.
 	Address string
-	// Ports are 445 and 139 in a network of the server's own, one free port otherwise.
+	// Ports are the ports; the default is 445 and 139 in a network of the server's own, and one free port otherwise.
 	Ports []int
 	// Network gives the server a network of its own.
 	Network bool
-	// Global and IPC are further lines of [global] and, when there are any, of [IPC$].
+	// Global and IPC are additional lines of [global] and of [IPC$].
 	Global, IPC []string
-	// Shares are further shares beside finance (a password is needed) and public (guests are welcome).
+	// Shares are shares in addition to finance (requires a password) and public (allows guests).
 	Shares []Share
-	// Users are labadmin, alice and bob when nil.
+	// Users are the accounts; nil is labadmin, alice and bob.
 	Users []string
-	// Registry keeps the whole configuration in Samba's own registry: smb.conf says that alone. It takes namespaces,
-	// because the registry is then where Samba's programs look by default.
+	// Registry stores the whole configuration in Samba's registry, and smb.conf only says so. It requires namespaces,
+	// because the registry is then at the default path of Samba's programs.
 	Registry bool
 }
 
-// Share is a section of smb.conf. Its path is made when no line names one.
+// Share is a section of smb.conf. Its directory is created unless a line gives a path.
 type Share struct {
 	Name  string
 	Lines []string
@@ -93,15 +94,15 @@ func StartSamba(t testing.TB, c Config) *Samba {
 	return s
 }
 
-// StartManyHosts starts one server that answers on port 445 of every address 127.x.y.z of its own network: each address
-// is a real host to a client. Reach it through Dial or Command.
+// StartManyHosts starts one server that answers on port 445 of every address 127.x.y.z of its own network: to a client
+// each address is a real host. Reach it through Dial or Command.
 func StartManyHosts(t testing.TB, c Config) *Samba {
 	t.Helper()
 	c.Network, c.Address = true, "0.0.0.0"
 	return StartSamba(t, c)
 }
 
-// FreePort finds a TCP port of a loopback address that nobody listens on.
+// FreePort returns a free TCP port of a loopback address.
 func FreePort(t testing.TB, address string) int {
 	t.Helper()
 	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
@@ -112,7 +113,7 @@ func FreePort(t testing.TB, address string) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// Addr is host:port of the server. A server on every address is named by the first of them.
+// Addr returns host:port of the server. For a server on every address it returns the first one.
 func (s *Samba) Addr() string { return net.JoinHostPort(s.host(), strconv.Itoa(s.Port)) }
 
 func (s *Samba) host() string {
@@ -144,7 +145,7 @@ func (s *Samba) prepare(ctx context.Context) error {
 	return nil
 }
 
-// write makes the shares' directories and smb.conf, which appears whole.
+// write creates the shares' directories and writes smb.conf atomically.
 func (s *Samba) write(ctx context.Context) error {
 	shares := append([]Share{
 		{"finance", []string{"read only = no"}},
@@ -185,7 +186,7 @@ func (s *Samba) write(ctx context.Context) error {
 	return os.Rename(draft, s.ConfigFile)
 }
 
-// store puts a configuration into Samba's registry, and into smb.conf where to find it.
+// store writes a configuration to Samba's registry, and to smb.conf where to find it.
 func (s *Samba) store(ctx context.Context, text string) error {
 	if err := os.WriteFile(s.ConfigFile, []byte("[global]\n  config backend = registry\n"), 0o644); err != nil {
 		return err
@@ -194,13 +195,14 @@ func (s *Samba) store(ctx context.Context, text string) error {
 	if err := os.WriteFile(all, []byte(text), 0o644); err != nil {
 		return err
 	}
-	if out, err := s.Command(ctx, "net", "--configfile="+s.ConfigFile, "conf", "import", all).CombinedOutput(); err != nil {
+	if out, err := s.Command(ctx, "net", "--configfile="+s.ConfigFile, "conf", "import",
+		all).CombinedOutput(); err != nil {
 		return fmt.Errorf("net conf import: %w: %s", err, lastLine(out))
 	}
 	return os.Remove(all)
 }
 
-// globals are the lines that make the server private. None of them governs who may reach what.
+// globals returns the lines that make the server private. None of them controls access.
 func (s *Samba) globals() []string {
 	ports := make([]string, len(s.config.Ports))
 	for i, port := range s.config.Ports {
@@ -219,7 +221,7 @@ func (s *Samba) globals() []string {
 		"usershare path = " + filepath.Join(s.Dir, "usershares"),
 		"log file = " + filepath.Join(s.Dir, "log", "%m.log"),
 	}
-	if !s.config.Registry { // which Samba has to find before it can read them there: its own defaults are the machine's
+	if !s.config.Registry { // Samba must find the registry first; it uses its default paths on the machine
 		lines = append(lines,
 			"private dir = "+filepath.Join(s.Dir, "lib", "private"),
 			"lock directory = "+filepath.Join(s.Dir, "lock"),
@@ -230,14 +232,15 @@ func (s *Samba) globals() []string {
 		)
 	}
 	if s.Address != "0.0.0.0" {
-		// The mask matters: with /32 smbd binds 127.0.0.1, without any it finds no interface.
+		// The mask matters: with /32 smbd binds 127.0.0.1, without one it finds no interface.
 		lines = append(lines, "interfaces = "+s.Address+"/8", "bind interfaces only = yes")
 	}
 	return lines
 }
 
 func (s *Samba) start(ctx context.Context) error {
-	cmd := s.Command(context.WithoutCancel(ctx), "smbd", "--foreground", "--no-process-group", "--configfile", s.ConfigFile)
+	cmd := s.Command(context.WithoutCancel(ctx), "smbd", "--foreground", "--no-process-group", "--configfile",
+		s.ConfigFile)
 	var err error
 	if s.daemon, err = startDaemon(cmd); err != nil {
 		return err
@@ -251,7 +254,7 @@ func (s *Samba) start(ctx context.Context) error {
 	})
 }
 
-// Edit changes the configuration file and tells nobody: follow it with Reload or Restart, or watch what happens.
+// Edit changes only the configuration file: follow it with Reload or Restart, or watch what happens.
 func (s *Samba) Edit(t testing.TB, change func(*Config)) {
 	t.Helper()
 	change(&s.config)
@@ -260,16 +263,16 @@ func (s *Samba) Edit(t testing.TB, change func(*Config)) {
 	}
 }
 
-// Reload makes smbd read its configuration again, as an administrator would, and returns when it has. The helpers that
-// serve pipes (rpcd_*) go on with the old one: see ReloadHelpers.
+// Reload makes smbd reload its configuration, as an administrator would, and returns when it has done so. The helpers
+// that serve pipes (rpcd_*) keep the old one: see ReloadHelpers.
 func (s *Samba) Reload(t testing.TB) {
 	t.Helper()
-	// smbd takes its messages in order, so the answer to the ping follows the reload.
+	// smbd processes its messages in order, so the response to the ping follows the reload.
 	s.control(t, "reload-config")
 	s.control(t, "ping")
 }
 
-// Control sends smbd a message through smbcontrol, such as "close-share", "IPC$".
+// Control sends smbd a message with smbcontrol, such as "close-share", "IPC$".
 func (s *Samba) Control(t testing.TB, message ...string) {
 	t.Helper()
 	s.control(t, message...)
@@ -291,7 +294,8 @@ func (s *Samba) ReloadHelpers(t testing.TB) {
 	}
 }
 
-// Stop ends smbd and all its helpers, which otherwise go on and answer the next smbd's clients by the old configuration.
+// Stop ends smbd and all its helpers, which otherwise continue and answer the next smbd's clients with the old
+// configuration.
 func (s *Samba) Stop(t testing.TB) {
 	t.Helper()
 	if err := s.endAll(); err != nil {
@@ -299,7 +303,7 @@ func (s *Samba) Stop(t testing.TB) {
 	}
 }
 
-// Restart stops the server and starts it with the present configuration file.
+// Restart restarts the server with the current configuration file.
 func (s *Samba) Restart(t testing.TB) {
 	t.Helper()
 	s.Stop(t)
@@ -308,7 +312,7 @@ func (s *Samba) Restart(t testing.TB) {
 	}
 }
 
-// daemon is a server's process and what it printed.
+// daemon is a server's process and its output.
 type daemon struct {
 	output *tail
 	ended  chan struct{}
@@ -335,7 +339,7 @@ func startDaemon(cmd *exec.Cmd) (*daemon, error) {
 	return d, nil
 }
 
-// await asks until the answer is nil, or the daemon has ended.
+// await calls ask until it returns nil or the daemon has ended.
 func (d *daemon) await(ctx context.Context, ask func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestRestrictAnonymous starts a server by its defaults and restricts it step by step, live: each step is what Samba's
-// own client sees, with a positive control.
+// TestRestrictAnonymous starts a server with its defaults and restricts it step by step while it runs: each step is
+// checked with Samba's own client, with a positive control.
 func TestRestrictAnonymous(t *testing.T) {
 	t.Parallel()
 	s := peer.StartSamba(t, peer.Config{Address: "127.46.0.1"})
@@ -40,7 +40,7 @@ func TestRestrictAnonymous(t *testing.T) {
 	}
 	lists()
 
-	// The tree connect is decided by smbd alone: a reload is enough.
+	// Only smbd decides about the tree connect: a reload is enough.
 	s.Edit(t, func(c *peer.Config) { c.Global = append(c.Global, "restrict anonymous = 2") })
 	s.Reload(t)
 	if a := anonymous.Share(t, s.Addr(), "IPC$", "exit"); a.OK() || a.Status != "STATUS_ACCESS_DENIED" ||
@@ -53,7 +53,7 @@ func TestRestrictAnonymous(t *testing.T) {
 	lists()
 }
 
-// TestLiveHelpers holds the reason for ReloadHelpers against the real server: a helper that runs keeps the old setting.
+// TestLiveHelpers shows on the real server why ReloadHelpers is needed: a running helper keeps the old setting.
 func TestLiveHelpers(t *testing.T) {
 	t.Parallel()
 	s := peer.StartSamba(t, peer.Config{Address: "127.46.0.2"})
@@ -91,7 +91,7 @@ func TestClosedForGood(t *testing.T) {
 	}
 }
 
-// TestSettings starts servers side by side, each with lines of its own.
+// TestSettings starts servers in parallel, each with lines of its own.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -99,11 +99,27 @@ func TestSettings(t *testing.T) {
 		config       peer.Config
 		client       peer.Client
 	}{
-		{name: "SMB1", config: peer.Config{Global: []string{"server min protocol = NT1"}}, client: peer.Client{MaxProtocol: "NT1"}},
-		{name: "no SMB1 by default", client: peer.Client{MaxProtocol: "NT1"}, status: "STATUS_INVALID_NETWORK_RESPONSE"},
-		{name: "encryption required", config: peer.Config{Global: []string{"server smb encrypt = required"}}, status: "STATUS_ACCESS_DENIED"},
+		{
+			name:   "SMB1",
+			config: peer.Config{Global: []string{"server min protocol = NT1"}},
+			client: peer.Client{MaxProtocol: "NT1"},
+		},
+		{
+			name:   "no SMB1 by default",
+			client: peer.Client{MaxProtocol: "NT1"},
+			status: "STATUS_INVALID_NETWORK_RESPONSE",
+		},
+		{
+			name:   "encryption required",
+			config: peer.Config{Global: []string{"server smb encrypt = required"}},
+			status: "STATUS_ACCESS_DENIED",
+		},
 		{name: "hosts deny", config: peer.Config{IPC: []string{"hosts deny = ALL"}}, status: "STATUS_ACCESS_DENIED"},
-		{name: "helpers off", config: peer.Config{Global: []string{"rpc start on demand helpers = no"}}, status: "STATUS_OBJECT_NAME_NOT_FOUND"},
+		{
+			name:   "helpers off",
+			config: peer.Config{Global: []string{"rpc start on demand helpers = no"}},
+			status: "STATUS_OBJECT_NAME_NOT_FOUND",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// Shared finds real captures, hives, logs and policies: a file or folder of the folder shared beside the module, or that
-// folder itself for an empty name. They are other people's and no part of the module: where they are not, the test is
-// skipped.
+// Shared returns the path of real captures, hives, logs and policies: a file or folder of the folder shared beside the
+// module, or that folder itself for an empty name. They come from others and are no part of the module: if they are
+// missing, the test is skipped.
 func Shared(t testing.TB, name string) string {
 	t.Helper()
 	path := filepath.Join(filepath.Dir(ModuleRoot(t)), "shared", name)
@@ -18,7 +18,7 @@ func Shared(t testing.TB, name string) string {
 	return path
 }
 
-// ModuleRoot finds the folder of the module from wherever below it the test runs.
+// ModuleRoot returns the module's folder, wherever below it the test runs.
 func ModuleRoot(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// Syslogd is a running rsyslog daemon that takes messages over UDP, TCP and TLS, each on a port of one address.
+// Syslogd is a running rsyslog daemon that receives messages over UDP, TCP and TLS, each on a port of one address.
 type Syslogd struct {
 	*Machine
 	UDP, TCP, TLS string // host:port
@@ -21,7 +21,7 @@ type Syslogd struct {
 	daemon *daemon
 }
 
-// Syslog is one message as rsyslog understood it. Its numbers are texts.
+// Syslog is one message as parsed by rsyslog. Its numbers are strings.
 type Syslog struct {
 	Input    string `json:"input"`
 	PRI      string `json:"pri"`
@@ -38,8 +38,8 @@ type Syslog struct {
 	Facility string `json:"facility"`
 }
 
-// syslogdConfig takes messages in and writes each as one line of JSON. %[1]s is the machine's directory, %[2]s the address,
-// then come the ports of UDP, TCP and TLS.
+// syslogdConfig receives messages and writes each as one line of JSON. %[1]s is the machine's directory, %[2]s the
+// address, followed by the ports of UDP, TCP and TLS.
 const syslogdConfig = `
 global(workDirectory="%[1]s/run" defaultNetstreamDriverCAFile="%[1]s/etc/cert.pem"
   defaultNetstreamDriverCertFile="%[1]s/etc/cert.pem" defaultNetstreamDriverKeyFile="%[1]s/etc/key.pem")
@@ -78,14 +78,16 @@ func StartSyslogd(t testing.TB, address string, cert, key []byte) *Syslogd {
 	s.UDP, s.TCP, s.TLS = at(udp), at(tcp), at(tls)
 	config := filepath.Join(s.Dir, "etc", "rsyslog.conf")
 	for path, content := range map[string][]byte{
-		config: fmt.Appendf(nil, syslogdConfig, s.Dir, address, udp, tcp, tls), filepath.Join(s.Dir, "etc", "cert.pem"): cert, filepath.Join(s.Dir, "etc", "key.pem"): key,
+		config:                                  fmt.Appendf(nil, syslogdConfig, s.Dir, address, udp, tcp, tls),
+		filepath.Join(s.Dir, "etc", "cert.pem"): cert, filepath.Join(s.Dir, "etc", "key.pem"): key,
 	} {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var err error
-	cmd := s.Command(context.WithoutCancel(t.Context()), "rsyslogd", "-n", "-f", config, "-i", filepath.Join(s.Dir, "run", "pid"))
+	cmd := s.Command(context.WithoutCancel(t.Context()), "rsyslogd", "-n", "-f", config, "-i",
+		filepath.Join(s.Dir, "run", "pid"))
 	if s.daemon, err = startDaemon(cmd); err != nil {
 		t.Fatalf("peer: starting rsyslogd: %v", err)
 	}
@@ -114,7 +116,7 @@ func StartSyslogd(t testing.TB, address string, cert, key []byte) *Syslogd {
 	return s
 }
 
-// Messages waits until the daemon has written so many messages down, and returns all that it has.
+// Messages waits until the daemon has written a number of messages, and returns all of them.
 func (s *Syslogd) Messages(t testing.TB, atLeast int) []Syslog {
 	t.Helper()
 	var out []Syslog

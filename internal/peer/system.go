@@ -15,25 +15,26 @@ import (
 	"testing"
 )
 
-// System is systemd as the first process of a machine inside a machine. The units that it knows are the ones it was
-// given and the targets that every service stands on: none of this system's own, which would tidy up, log and set clocks.
+// System is systemd as the first process of a machine inside a machine. It has only the given units and the targets
+// that every service depends on: none of this system's own, which would clean up, log and set clocks.
 //
-// What a careless service could reach is not there: /run, /tmp and /var are its own and empty, everything else but the
-// machine's directory can only be read, its kernel settings too, and the control groups that it sees begin at its own.
+// It is isolated against careless services: /run, /tmp and /var are its own and empty, everything else except the
+// machine's directory is read-only, including kernel settings, and it sees only its own control groups.
 type System struct {
 	Machine *Machine
-	Units   string // the directory that is its /etc/systemd/system
+	Units   string // its /etc/systemd/system
 
-	root   string // of a system that has its own files, see StartRoot
+	root   string // of a system with files of its own, see StartRoot
 	boots  int
-	group  string // of control groups, as this system sees it
-	first  string // the process id of systemd in the outer machine
+	group  string // its control group as seen by this system
+	first  string // the id of systemd in the outer machine
 	daemon *daemon
 
 	lastWords string
 }
 
-// systemScript is the outer half: DIR GROUP BOOTID PIDFILE INNER ROOT. It joins a group of its own and makes the namespaces.
+// systemScript is the outer half: DIR GROUP BOOTID PIDFILE INNER ROOT. It joins its own control group and creates the
+// namespaces.
 const systemScript = `
 set -e
 mkdir -p "$2"
@@ -41,7 +42,7 @@ echo $$ > "$2/cgroup.procs"
 exec unshare --pid --mount --cgroup --fork --kill-child bash -c "$5" inner "$1" "$3" "$4" "$6"
 `
 
-// innerScript is the inner half: DIR BOOTID PIDFILE. What it makes writable is what it mounts itself.
+// innerScript is the inner half: DIR BOOTID PIDFILE. Only its own mounts are writable.
 const innerScript = `
 set -e
 dir=$1
@@ -78,11 +79,14 @@ export container=ipcguard SYSTEMD_UNIT_PATH=/etc/systemd/system
 exec /lib/systemd/systemd --system --unit=multi-user.target --log-target=console --log-level=notice
 `
 
-// standing are the targets that a service stands on, as this system has them.
-var standing = []string{"multi-user.target", "basic.target", "sysinit.target", "shutdown.target", "network.target", "paths.target", "sockets.target", "slices.target", "timers.target"}
+// standing are the targets that services depend on, taken from this system.
+var standing = []string{
+	"multi-user.target", "basic.target", "sysinit.target", "shutdown.target", "network.target", "paths.target",
+	"sockets.target", "slices.target", "timers.target",
+}
 
-// rootScript is the inner half for a system with files of its own: DIR BOOTID PIDFILE ROOT. It sees its root and nothing
-// of what this system has mounted; its devices are those that every program expects.
+// rootScript is the inner half for a system with files of its own: DIR BOOTID PIDFILE ROOT. It sees only its root and
+// nothing that this system has mounted; it has the usual devices.
 const rootScript = `
 set -e
 read -r pid _ < /proc/self/stat # this is the /proc of the outer machine still
@@ -111,13 +115,15 @@ export container=ipcguard
 exec chroot . /lib/systemd/systemd --system --unit=multi-user.target --log-target=console --log-level=notice
 `
 
-// StartRoot boots the system that a directory below the machine's holds, such as one that debootstrap made. It starts
-// what that system starts, but for terminals.
+// StartRoot boots the system in a directory below the machine's, such as one from debootstrap. It starts everything
+// that the system starts except terminals.
 func StartRoot(t testing.TB, m *Machine, root string) *System {
 	t.Helper()
 	Need(t, "namespaces", "systemd")
 	s := &System{Machine: m, Units: filepath.Join(root, "etc/systemd/system"), root: root}
-	for _, name := range []string{"getty.target", "console-getty.service", "proc-sys-fs-binfmt_misc.automount", "systemd-binfmt.service"} {
+	for _, name := range []string{
+		"getty.target", "console-getty.service", "proc-sys-fs-binfmt_misc.automount", "systemd-binfmt.service",
+	} {
 		if err := os.Symlink("/dev/null", filepath.Join(s.Units, name)); err != nil {
 			t.Fatalf("peer: systemd: %v", err)
 		}
@@ -126,7 +132,7 @@ func StartRoot(t testing.TB, m *Machine, root string) *System {
 	return s
 }
 
-// StartSystem boots systemd on a machine, with these further units, by name. Each of them is started at every boot.
+// StartSystem boots systemd on a machine with these additional units, by name. Each of them is started at every boot.
 func StartSystem(t testing.TB, m *Machine, units map[string]string) *System {
 	t.Helper()
 	Need(t, "namespaces", "systemd")
@@ -135,7 +141,7 @@ func StartSystem(t testing.TB, m *Machine, units map[string]string) *System {
 	return s
 }
 
-// start boots what has been prepared, and ends it with the test.
+// start boots the prepared system, and ends it with the test.
 func (s *System) start(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -177,9 +183,9 @@ func (s *System) prepare(units map[string]string) error {
 	return s.groups()
 }
 
-// groups chooses where the system's control groups are.
+// groups chooses the location of the system's control groups.
 func (s *System) groups() error {
-	groups := "/sys/fs/cgroup/unified" // beside the older kind
+	groups := "/sys/fs/cgroup/unified" // with cgroup v1 beside it
 	if _, err := os.Stat(groups); err != nil {
 		groups = "/sys/fs/cgroup"
 	}
@@ -190,7 +196,7 @@ func (s *System) groups() error {
 	return nil
 }
 
-// Boot starts the system, under a boot id of its own, and returns when systemd has started everything.
+// Boot starts the system with a new boot id, and returns when systemd has started everything.
 func (s *System) Boot(t testing.TB) {
 	t.Helper()
 	s.boots++
@@ -208,7 +214,8 @@ func (s *System) Boot(t testing.TB) {
 	if s.root != "" {
 		script = rootScript
 	}
-	cmd := s.Machine.Command(context.WithoutCancel(t.Context()), "bash", "-c", systemScript, "outer", s.Machine.Dir, s.group, bootID, pidFile, script, s.root)
+	cmd := s.Machine.Command(context.WithoutCancel(t.Context()), "bash", "-c", systemScript, "outer", s.Machine.Dir,
+		s.group, bootID, pidFile, script, s.root)
 	var err error
 	if s.daemon, err = startDaemon(cmd); err != nil {
 		t.Fatalf("peer: systemd: %v", err)
@@ -230,7 +237,7 @@ func (s *System) Boot(t testing.TB) {
 	}
 }
 
-// Command makes a command that runs inside the system.
+// Command returns a command that runs inside the system.
 func (s *System) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	if path, err := findProgram(name); err == nil {
 		name = path
@@ -243,7 +250,7 @@ func (s *System) Command(ctx context.Context, name string, args ...string) *exec
 	return s.Machine.Command(ctx, "nsenter", append(enter, args...)...)
 }
 
-// PowerCut ends every process of the system at once, as a power cut does. Boot starts it again.
+// PowerCut ends every process of the system at once, as a power failure does. Boot restarts it.
 func (s *System) PowerCut(t testing.TB) {
 	t.Helper()
 	if err := s.off(); err != nil {
@@ -255,9 +262,9 @@ func (s *System) off() error {
 	if s.daemon == nil {
 		return nil
 	}
-	ctx := context.Background() // a test's own context has ended when it cleans up
+	ctx := context.Background() // a test's context has ended during cleanup
 	if pid, err := strconv.Atoi(s.first); err == nil && pid > 1 {
-		// The kernel ends what is left when the first process of the namespace does.
+		// The kernel ends the remaining processes when the first process of the namespace ends.
 		_ = s.Machine.Command(ctx, "kill", "-KILL", s.first).Run() // it may have ended by itself
 	}
 	s.lastWords = s.daemon.lastWords()
@@ -275,7 +282,7 @@ func (s *System) off() error {
 	return err
 }
 
-// removeGroups removes empty control groups, the lowest first.
+// removeGroups removes empty control groups, innermost first.
 func removeGroups(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {

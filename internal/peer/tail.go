@@ -2,7 +2,7 @@ package peer
 
 import "sync"
 
-// tail keeps the last bytes written to it: a server that complains for hours costs no more than this.
+// tail keeps the last bytes written to it, so that a server that logs for hours needs no more memory.
 type tail struct {
 	mu  sync.Mutex
 	buf []byte

@@ -13,14 +13,15 @@ import (
 	"time"
 )
 
-// Wine runs programs of Windows on an implementation of its API that is not ours, with a registry and a drive of its own.
+// Wine runs Windows programs on an independent implementation of its API, with a registry and a drive of its own.
 type Wine struct{ Prefix string }
 
-// StartWine makes an empty Windows, which takes half a minute, and removes it when the test ends.
+// StartWine creates an empty Windows, which takes half a minute, and removes it when the test ends.
 func StartWine(t testing.TB) *Wine {
 	t.Helper()
 	Need(t, "wine")
-	prefix, err := os.MkdirTemp("", "ipcguard-wine-") // Wine goes on writing while it ends: t.TempDir would fail the test
+	// Wine still writes while it ends: t.TempDir would fail the test.
+	prefix, err := os.MkdirTemp("", "ipcguard-wine-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,12 +31,12 @@ func StartWine(t testing.TB) *Wine {
 		defer cancel()
 		stop := exec.CommandContext(ctx, "wineserver", "-k")
 		stop.Env = w.env()
-		_ = stop.Run() // there may be none any more
+		_ = stop.Run() // there may be none left
 		_ = os.RemoveAll(prefix)
 	})
 	w.Run(t, "wineboot", "-i")
-	// A service manager that wineboot has started may still be ending when the next program starts another: programs that
-	// reach now the one, now the other, see services come and go.
+	// A service manager that wineboot has started may still be ending when the next program starts another: programs
+	// that reach both in turn see services appear and disappear.
 	ended, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	wait := exec.CommandContext(ended, "wineserver", "-w")
@@ -43,7 +44,7 @@ func StartWine(t testing.TB) *Wine {
 	if err := wait.Run(); err != nil {
 		t.Fatalf("peer: Wine does not end after its set-up: %v", err)
 	}
-	// While a program runs, the services that every one of them needs do not end and start again.
+	// While a program runs, the services that all programs need do not restart.
 	keeper := w.Command(context.WithoutCancel(t.Context()), "cmd")
 	leash, err := keeper.StdinPipe()
 	if err == nil {
@@ -54,21 +55,23 @@ func StartWine(t testing.TB) *Wine {
 	}
 	t.Cleanup(func() {
 		_ = leash.Close()
-		_ = keeper.Wait() // that it is gone is all that matters
+		_ = keeper.Wait() // only its end matters
 	})
-	// Go's programs want bcryptprimitives.dll, which Wine 8 has not; a forwarder to what it has instead does.
+	// Go's programs need bcryptprimitives.dll, which Wine 8 does not have; a forwarder to its replacement is enough.
 	dll := w.Path(`C:\windows\system32\bcryptprimitives.dll`)
 	if _, err := os.Stat(dll); err != nil {
-		if err := os.WriteFile(dll, forwarder("bcryptprimitives.dll", "ProcessPrng", "advapi32.SystemFunction036"), 0o600); err != nil {
+		if err := os.WriteFile(dll, forwarder("bcryptprimitives.dll", "ProcessPrng", "advapi32.SystemFunction036"),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return w
 }
 
-// Path is where a file of drive C lies.
+// Path returns the path of a file on drive C.
 func (w *Wine) Path(name string) string {
-	return filepath.Join(w.Prefix, "drive_c", filepath.FromSlash(strings.ReplaceAll(strings.TrimPrefix(name, `C:\`), `\`, "/")))
+	return filepath.Join(w.Prefix, "drive_c",
+		filepath.FromSlash(strings.ReplaceAll(strings.TrimPrefix(name, `C:\`), `\`, "/")))
 }
 
 func (w *Wine) env() []string {
@@ -78,30 +81,30 @@ func (w *Wine) env() []string {
 	return append(env, "WINEPREFIX="+w.Prefix, "WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree,mshtml=")
 }
 
-// Command makes a command that runs a program of Windows, from the root of drive C.
+// Command returns a command that runs a Windows program in the root of drive C.
 func (w *Wine) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "wine", args...)
 	cmd.Env, cmd.Dir = w.env(), w.Path(`C:\`)
 	if _, err := os.Stat(cmd.Dir); err != nil {
-		cmd.Dir = w.Prefix // it is not made yet
+		cmd.Dir = w.Prefix // not created yet
 	}
 	cmd.WaitDelay = 5 * time.Second
 	return cmd
 }
 
-// wineLimit ends what hangs. The tests of a package under Wine were seen to take four minutes on two cores that thirty others
-// wanted.
+// wineLimit is a timeout for programs that hang. The tests of a package under Wine took four minutes on two cores
+// shared by thirty others.
 const wineLimit = 12 * time.Minute
 
-// Run runs a program and gives its standard output and exit code. Only what could not be started, or took too long, ends
-// the test; and Windows' own reg, which has to work. Output goes through files: Wine's services, which a program may start,
-// would hold pipes open long after it.
+// Run runs a program and returns its standard output and exit code. It fails the test only if the program could not be
+// started or timed out, or if it is Windows' own reg, which must succeed. Output goes to files: Wine's services, which
+// a program may start, would hold pipes open long after it.
 func (w *Wine) Run(t testing.TB, args ...string) (string, int) {
 	t.Helper()
-	return w.try(t, 3, args) // Wine itself now and then cannot start a program, and can the next time
+	return w.try(t, 3, args) // Wine sometimes cannot start a program, and can the next time
 }
 
-// try runs a program, and again where Wine says that it was never started.
+// try runs a program, and repeats it if Wine reports that it was never started.
 func (w *Wine) try(t testing.TB, left int, args []string) (string, int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), wineLimit)
@@ -124,7 +127,7 @@ func (w *Wine) try(t testing.TB, left int, args []string) (string, int) {
 	return text(t, out), code
 }
 
-// RunOnTerminal runs a program as a prompt would, with a console: what it writes comes with the console's cursor moves.
+// RunOnTerminal runs a program with a console: its output contains the console's cursor movements.
 func (w *Wine) RunOnTerminal(t testing.TB, args ...string) (string, int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), wineLimit)
@@ -136,7 +139,8 @@ func (w *Wine) RunOnTerminal(t testing.TB, args ...string) (string, int) {
 	for i, a := range wine.Args {
 		words[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 	}
-	cmd := exec.CommandContext(ctx, "script", "--quiet", "--return", "--command", strings.Join(words, " "), "/dev/null") // util-linux
+	// util-linux
+	cmd := exec.CommandContext(ctx, "script", "--quiet", "--return", "--command", strings.Join(words, " "), "/dev/null")
 	cmd.Env, cmd.Dir, cmd.WaitDelay, cmd.Stdout = wine.Env, wine.Dir, wine.WaitDelay, out
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil || ctx.Err() != nil {
 		t.Fatalf("wine %v on a terminal: %v", args, err)
@@ -144,7 +148,7 @@ func (w *Wine) RunOnTerminal(t testing.TB, args ...string) (string, int) {
 	return text(t, out), cmd.ProcessState.ExitCode()
 }
 
-// capture is a file for a program's output, which has no name any more.
+// capture returns a file for a program's output, which is already unlinked.
 func (w *Wine) capture(t testing.TB) *os.File {
 	t.Helper()
 	f, err := os.CreateTemp(w.Prefix, "output-")
@@ -166,7 +170,7 @@ func text(t testing.TB, f *os.File) string {
 	return string(b)
 }
 
-// forwarder makes a 64-bit DLL without code whose one export is another DLL's function.
+// forwarder returns a 64-bit DLL without code whose only export is another DLL's function.
 //
 //	0x000 DOS header · 0x040 PE header and optional header · section header · 0x200 export directory, table, names
 func forwarder(name, export, to string) []byte {
@@ -175,10 +179,12 @@ func forwarder(name, export, to string) []byte {
 	names := 52 + len(name) + 1
 	table := 40
 	d := le.AppendUint32(nil, 0)
-	for _, v := range []uint32{0, 0, rva + 52, 1, 1, 1, rva + uint32(table), rva + 44, rva + 48} { // after 4 bytes of characteristics
+	// After 4 bytes of characteristics.
+	for _, v := range []uint32{0, 0, rva + 52, 1, 1, 1, rva + uint32(table), rva + 44, rva + 48} {
 		d = le.AppendUint32(d, v)
 	}
-	d = le.AppendUint32(d, rva+uint32(names+len(export)+1)) // where the export leads: a name, since it lies in the directory
+	// The target of the export: a name, since it lies inside the directory.
+	d = le.AppendUint32(d, rva+uint32(names+len(export)+1))
 	d = le.AppendUint32(d, rva+uint32(names))
 	d = append(d, 0, 0, 0, 0) // ordinal 0, padding
 	for _, s := range []string{name, export, to} {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Join lays a cable between two machines with networks of their own: each end has a name of at most 15 bytes and an
-// address with its prefix, such as "10.0.0.1/24".
+// Join connects two machines with networks of their own: each end has a name of at most 15 bytes and an address with
+// its prefix, such as "10.0.0.1/24".
 func Join(t testing.TB, a *Machine, aName, aAddress string, b *Machine, bName, bAddress string) {
 	t.Helper()
 	Need(t, "namespaces")
@@ -24,7 +24,7 @@ func Join(t testing.TB, a *Machine, aName, aAddress string, b *Machine, bName, b
 	b.Do(t, "ip", "link", "set", bName, "up")
 }
 
-// Do runs a command in the machine, which must end well.
+// Do runs a command in the machine, which must succeed.
 func (m *Machine) Do(t testing.TB, name string, args ...string) {
 	t.Helper()
 	if out, err := m.Command(t.Context(), name, args...).CombinedOutput(); err != nil {
@@ -32,7 +32,7 @@ func (m *Machine) Do(t testing.TB, name string, args ...string) {
 	}
 }
 
-// inside is the number of a process that is in the machine's network, for as long as the test runs.
+// inside returns the id of a process in the machine's network that lives as long as the test.
 func inside(t testing.TB, m *Machine) string {
 	t.Helper()
 	cmd := m.Command(t.Context(), "sh", "-c", "echo in; read line")

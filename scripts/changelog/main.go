@@ -1,5 +1,5 @@
-// Changelog joins the changes that users see into CHANGELOG.md at a release. Each is a file of its own below
-// changelog/unreleased, so that changes made side by side never meet in one text:
+// Changelog joins the user-visible changes into CHANGELOG.md at a release. Each is a separate file below
+// changelog/unreleased, so that concurrent changes do not conflict:
 //
 //	Fixed
 //
@@ -29,7 +29,7 @@ const (
 	folder   = "changelog/unreleased"
 )
 
-// kinds are in the order in which a release tells them.
+// kinds lists the kinds in the order of a release's sections.
 var kinds = []string{"Added", "Changed", "Fixed", "Removed", "Security"}
 
 // change is one file.
@@ -100,10 +100,11 @@ func read(dir string) (list []change, names []string, err error) {
 	return list, names, nil
 }
 
-// sentence is the end of one: a full stop, colon or question mark before a space and a capital, or at the end.
+// sentence matches the end of a sentence: a full stop, exclamation mark or question mark before a space and a capital,
+// or at the end.
 var sentence = regexp.MustCompile("[.!?][`)\"]?(?: [A-Z`\"]|$)")
 
-// parse reads one file.
+// parse parses one file.
 func parse(text string) (change, error) {
 	text = strings.TrimRight(text, "\n")
 	kind, rest, _ := strings.Cut(text, "\n")
@@ -126,10 +127,11 @@ func parse(text string) (change, error) {
 	return change{kind, body}, nil
 }
 
-// version is one of semantic versioning.
+// version matches a semantic version.
 var version = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?$`)
 
-// join puts a section for a release before that of the last one. What stands below "## Unreleased" already joins it.
+// join inserts a release's section before the previous one. Text that is already below "## Unreleased" becomes part of
+// it.
 func join(old, name string, now time.Time, list []change) (string, error) {
 	if !version.MatchString(name) {
 		return "", fmt.Errorf("%q is no version such as 1.2.0", name)

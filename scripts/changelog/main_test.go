@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestEveryFile holds the files of the next release to the form.
+// TestEveryFile checks the format of the next release's files.
 func TestEveryFile(t *testing.T) {
 	t.Chdir("../..")
 	if _, _, err := read(folder); err != nil {
@@ -49,7 +49,8 @@ func TestRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		document: before, folder + "/a.md": "Fixed\n\nA.\n", folder + "/b.md": "Changed\n\nB.\n", folder + "/c.md": "Fixed\n\nC.\n",
+		document: before, folder + "/a.md": "Fixed\n\nA.\n", folder + "/b.md": "Changed\n\nB.\n",
+		folder + "/c.md": "Fixed\n\nC.\n",
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			t.Fatal(err)

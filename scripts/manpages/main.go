@@ -1,4 +1,4 @@
-// Command manpages writes a manual page for every verb into a directory: manpages DIRECTORY VERSION.
+// Command manpages writes a manual page for every verb to a directory: manpages DIRECTORY VERSION.
 //
 // The pages carry the date of SOURCE_DATE_EPOCH, in seconds since 1970, so that the same commit gives the same bytes.
 package main
@@ -36,14 +36,14 @@ func run(args []string, epoch string) error {
 		return err
 	}
 	commands := cli.Commands()
-	commands.DisableAutoGenTag = true // the date stands in the header
+	commands.DisableAutoGenTag = true // the header has the date
 	indent(commands)
 	header := &doc.GenManHeader{Section: "1", Date: &date, Source: "ipcguard " + args[1], Manual: "ipcguard"}
 	return doc.GenManTree(commands, header, args[0])
 }
 
-// indent makes the tables of the help texts, which begin with two spaces, what Markdown keeps line by line: a block of
-// its own, four spaces in.
+// indent turns the tables of the help texts, which begin with two spaces, into Markdown blocks that keep their lines,
+// which are indented by four spaces.
 func indent(c *cobra.Command) {
 	var b strings.Builder
 	inside := false

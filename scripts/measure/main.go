@@ -1,4 +1,4 @@
-// Measure joins what scripts/measure.sh left in a folder into docs/measured: measured.json and a table to read.
+// Measure joins the results of scripts/measure.sh in a folder into docs/measured: measured.json and a table to read.
 //
 //	go run ./scripts/measure RESULTS docs/measured
 package main
@@ -90,7 +90,11 @@ func server(dir string) (*measured.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &measured.Server{System: "samba", Version: strings.TrimPrefix(strings.TrimSpace(string(version)), "Version "), Date: strings.TrimSpace(string(date))}
+	s := &measured.Server{
+		System:  "samba",
+		Version: strings.TrimPrefix(strings.TrimSpace(string(version)), "Version "),
+		Date:    strings.TrimSpace(string(date)),
+	}
 	if strings.Contains(s.Version, "ksmbd") {
 		s.System = "ksmbd"
 	}
@@ -98,7 +102,7 @@ func server(dir string) (*measured.Server, error) {
 	return s, nil
 }
 
-// add reads one scan and the configuration beside it.
+// add reads one scan and its configuration.
 func add(t *measured.Table, c *catalog.Catalog, s *measured.Server, name string) error {
 	b, err := os.ReadFile(name)
 	if err != nil {
@@ -113,7 +117,11 @@ func add(t *measured.Table, c *catalog.Catalog, s *measured.Server, name string)
 	if err != nil {
 		return err
 	}
-	k := measured.Configuration{Name: strings.TrimSuffix(filepath.Base(name), ".json"), System: s.System, Text: string(text)}
+	k := measured.Configuration{
+		Name:   strings.TrimSuffix(filepath.Base(name), ".json"),
+		System: s.System,
+		Text:   string(text),
+	}
 	if !slices.Contains(t.Configurations, k) {
 		t.Configurations = append(t.Configurations, k)
 	}
@@ -121,7 +129,7 @@ func add(t *measured.Table, c *catalog.Catalog, s *measured.Server, name string)
 	return nil
 }
 
-// defaults reads what testparm prints of an empty file.
+// defaults parses testparm's output for an empty file.
 func defaults(all map[string]map[string]string, release, file string) error {
 	b, err := os.ReadFile(file)
 	if os.IsNotExist(err) {
@@ -144,7 +152,8 @@ func defaults(all map[string]map[string]string, release, file string) error {
 	return nil
 }
 
-// differing keeps the parameters that not every release has with the same default. Places on the disk are the packager's.
+// differing returns the parameters whose default differs between releases. Paths are left out: the packager chooses
+// them.
 func differing(all map[string]map[string]string) (out []measured.Parameter) {
 	releases := map[string]bool{}
 	for _, d := range all {
@@ -181,12 +190,13 @@ func order(t *measured.Table) {
 		slices.SortFunc(t.Rows[i].Releases, byRelease)
 	}
 	slices.SortFunc(t.Rows, func(a, b measured.Row) int {
-		return cmp.Or(-cmp.Compare(a.System, b.System), cmp.Compare(a.Configuration, b.Configuration), cmp.Compare(a.Identity, b.Identity),
+		return cmp.Or(-cmp.Compare(a.System,
+			b.System), cmp.Compare(a.Configuration, b.Configuration), cmp.Compare(a.Identity, b.Identity),
 			byRelease(a.Releases[0], b.Releases[0]))
 	})
 }
 
-// page is the table for people: a line for each configuration and identity, and more where releases differ.
+// page returns the table for people: a line for each configuration and identity, and more if releases differ.
 func page(t *measured.Table) []byte {
 	var b bytes.Buffer
 	b.WriteString("# What real servers gave to strangers\n\nMade by `make measure`; do not edit. `measured.json` has every cell. " +
@@ -195,10 +205,12 @@ func page(t *measured.Table) []byte {
 		fmt.Fprintf(&b, "| %s %s | %s | %s |\n", s.System, s.Release, s.Version, s.Date)
 	}
 	for _, system := range []string{"samba", "ksmbd"} {
-		fmt.Fprintf(&b, "\n## %s\n\n| configuration | who | releases | what he got |\n|---|---|---|---|\n", catalog.SystemTitle(system))
+		fmt.Fprintf(&b, "\n## %s\n\n| configuration | who | releases | what he got |\n|---|---|---|---|\n",
+			catalog.SystemTitle(system))
 		for _, r := range t.Rows {
 			if r.System == system {
-				fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.Configuration, r.Identity, strings.Join(r.Releases, ", "), r.Given())
+				fmt.Fprintf(&b, "| %s | %s | %s | %s |\n",
+					r.Configuration, r.Identity, strings.Join(r.Releases, ", "), r.Given())
 			}
 		}
 	}

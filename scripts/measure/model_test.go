@@ -14,7 +14,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// The access model says of every release that was measured what its server did: docs/measured, cell by cell.
+// For every measured release, the access model must predict what its server did: docs/measured, cell by cell.
 func TestMeasured(t *testing.T) {
 	f, err := os.Open(filepath.Join("..", "..", "docs", "measured", "measured.json"))
 	if err != nil {
@@ -63,7 +63,8 @@ func holdModel(t *testing.T, table *measured.Table) map[string]int {
 					open++
 				case said != seen:
 					compared[of]++
-					different[fmt.Sprintf("%s, %s, %s: %s: predicted %s because %v, was %s", of, row.Configuration, row.Identity, what, said, a.Access[row.Identity].Why[what], seen)] = true
+					different[fmt.Sprintf("%s, %s, %s: %s: predicted %s because %v, was %s",
+						of, row.Configuration, row.Identity, what, said, a.Access[row.Identity].Why[what], seen)] = true
 				default:
 					compared[of]++
 				}
@@ -79,7 +80,7 @@ func holdModel(t *testing.T, table *measured.Table) map[string]int {
 
 var audits = map[string]*model.Audit{}
 
-// judged is the audit of a configuration on one release.
+// judged returns the audit of a configuration on one release.
 func judged(t *testing.T, system, release, text string) *model.Audit {
 	t.Helper()
 	key := system + release + text
@@ -101,7 +102,7 @@ func judged(t *testing.T, system, release, text string) *model.Audit {
 	return list[0]
 }
 
-// predicted is a cell of the model, by the name that measured gives it.
+// predicted returns a cell of the model, by its name in package measured.
 func predicted(a *model.Audit, id model.Identity, what string) model.Outcome {
 	access, ok := a.Access[id]
 	if !ok {
@@ -119,7 +120,7 @@ func predicted(a *model.Audit, id model.Identity, what string) model.Outcome {
 	}
 }
 
-// settled tells outcomes that can be compared from those that leave it open.
+// settled reports whether an outcome can be compared.
 func settled(o model.Outcome) bool {
 	return o == model.Allowed || o == model.Denied || o == model.Absent
 }

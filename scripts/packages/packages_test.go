@@ -1,4 +1,4 @@
-// Package packages holds the test of what a release publishes for Linux: see scripts/linux.sh.
+// Package packages tests what a release publishes for Linux: see scripts/linux.sh.
 package packages
 
 import (
@@ -15,7 +15,7 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// host is a Debian system that was booted from a root of its own.
+// host is a Debian system booted from a root of its own.
 type host struct {
 	*peer.System
 	t    *testing.T
@@ -36,7 +36,7 @@ func (h *host) do(name string, args ...string) string {
 	return out
 }
 
-// file is a path of the host as this system sees it.
+// file returns a path of the host as seen by this system.
 func (h *host) file(path string) string { return filepath.Join(h.root, path) }
 
 func (h *host) is(path string) bool {
@@ -44,8 +44,8 @@ func (h *host) is(path string) bool {
 	return err == nil
 }
 
-// TestPackages makes a release of two versions, and has a Debian system install, upgrade and remove the first as a deb
-// and as an rpm, with the fleet's server running; the image is read by tools that we did not write.
+// TestPackages makes a release of two versions. A Debian system installs, upgrades and removes the first as deb and as
+// rpm, with the fleet's server running. Independent tools read the image.
 func TestPackages(t *testing.T) {
 	peer.Long(t, "it makes a Debian root and two releases")
 	peer.Need(t, "namespaces", "systemd", "debootstrap", "rpm", "skopeo", "umoci", "mandoc")
@@ -55,7 +55,8 @@ func TestPackages(t *testing.T) {
 	arch := runtime.GOARCH
 	make := func(target, version string) {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), "make", target, "DIST="+dist, "SHOWN="+version, "PLATFORMS=linux/"+arch, "ARCHES="+arch)
+		cmd := exec.CommandContext(t.Context(), "make", target, "DIST="+dist, "SHOWN="+version, "PLATFORMS=linux/"+arch,
+			"ARCHES="+arch)
 		cmd.Dir = peer.ModuleRoot(t)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("make %s: %v: %s", target, err, out)
@@ -77,13 +78,18 @@ func TestPackages(t *testing.T) {
 	make("packages", second)
 
 	base := filepath.Join(machine.Dir, "base")
-	if out, err := exec.CommandContext(t.Context(), "debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,rpm", "bookworm", base).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "debootstrap", "--variant=minbase",
+		"--include=systemd,systemd-sysv,rpm", "bookworm", base).CombinedOutput(); err != nil {
 		t.Fatalf("debootstrap: %v: %s", err, out)
 	}
 	for form, c := range map[string]struct{ install, upgrade, remove []string }{
 		"deb": {[]string{"dpkg", "--install"}, []string{"dpkg", "--install"}, []string{"dpkg", "--remove", "ipcguard"}},
-		// This root's own packages are not in rpm's database.
-		"rpm": {[]string{"rpm", "--install", "--nodeps"}, []string{"rpm", "--upgrade", "--nodeps"}, []string{"rpm", "--erase", "ipcguard"}},
+		// rpm's database does not contain this root's own packages.
+		"rpm": {
+			[]string{"rpm", "--install", "--nodeps"},
+			[]string{"rpm", "--upgrade", "--nodeps"},
+			[]string{"rpm", "--erase", "ipcguard"},
+		},
 	} {
 		t.Run(form, func(t *testing.T) {
 			root := filepath.Join(machine.Dir, form)
@@ -114,7 +120,7 @@ func TestPackages(t *testing.T) {
 	}
 }
 
-// installed looks at what came with the package. Nothing was started.
+// installed checks the files of the package. Nothing was started.
 func (h *host) installed() {
 	h.t.Helper()
 	if out := h.do("ipcguard", "version"); !strings.HasPrefix(out, "ipcguard ") {
@@ -123,7 +129,10 @@ func (h *host) installed() {
 	if out := h.do("getent", "passwd", "ipcguard"); !strings.HasSuffix(out, "/nologin") {
 		h.t.Errorf("the account: %s", out)
 	}
-	for _, path := range []string{"/usr/share/man/man1/ipcguard.1.gz", "/usr/share/ipcguard/grafana/ipcguard.json", "/usr/share/doc/ipcguard/copyright", "/etc/ipcguard"} {
+	for _, path := range []string{
+		"/usr/share/man/man1/ipcguard.1.gz", "/usr/share/ipcguard/grafana/ipcguard.json",
+		"/usr/share/doc/ipcguard/copyright", "/etc/ipcguard",
+	} {
 		if !h.is(path) {
 			h.t.Errorf("no %s", path)
 		}
@@ -132,8 +141,9 @@ func (h *host) installed() {
 	if err != nil || len(pages) < 20 {
 		h.t.Fatalf("%d manual pages, %v", len(pages), err)
 	}
-	for _, page := range pages { // mandoc unpacks only what it looks for itself
-		if out, err := exec.CommandContext(h.t.Context(), "bash", "-o", "pipefail", "-c", "zcat <$0 | mandoc -T lint -W error", page).CombinedOutput(); err != nil {
+	for _, page := range pages { // mandoc decompresses only pages that it finds itself
+		if out, err := exec.CommandContext(h.t.Context(), "bash", "-o", "pipefail", "-c",
+			"zcat <$0 | mandoc -T lint -W error", page).CombinedOutput(); err != nil {
 			h.t.Errorf("%s: %v: %s", filepath.Base(page), err, out)
 		}
 	}
@@ -158,7 +168,7 @@ func (h *host) installed() {
 	}
 }
 
-// serve starts the fleet's server and gives the number of its process.
+// serve starts the fleet's server and returns its process id.
 func (h *host) serve() string {
 	h.t.Helper()
 	h.do("systemctl", "enable", "--now", "ipcguard-serve")
@@ -170,13 +180,14 @@ func (h *host) serve() string {
 	return main
 }
 
-// await waits until the server has said something, this time or before.
+// await waits until the server has logged a text, in this or an earlier run.
 func (h *host) await(text string) {
 	h.t.Helper()
-	h.do("bash", "-c", fmt.Sprintf(`for i in {1..600}; do journalctl -u ipcguard-serve | grep -q %q && exit; sleep .1; done; journalctl -u ipcguard-serve; exit 1`, text))
+	h.do("bash", "-c",
+		fmt.Sprintf(`for i in {1..600}; do journalctl -u ipcguard-serve | grep -q %q && exit; sleep .1; done; journalctl -u ipcguard-serve; exit 1`, text))
 }
 
-// upgraded looks whether the new version runs, with the state of the one before.
+// upgraded checks that the new version runs with the previous one's state.
 func (h *host) upgraded(before string) {
 	h.t.Helper()
 	if now := h.do("systemctl", "show", "--value", "-p", "MainPID", "ipcguard-serve"); now == before || now == "0" {
@@ -190,7 +201,7 @@ func (h *host) upgraded(before string) {
 	}
 }
 
-// removed removes the package: not while a change waits for its confirmation, and not its data.
+// removed removes the package: it refuses while a change waits for its confirmation, and it keeps the data.
 func (h *host) removed(remove func() (string, error)) {
 	h.t.Helper()
 	guard := h.file("/etc/systemd/system/ipcguard-20260102-030405-abcdef.service")
@@ -218,7 +229,7 @@ func (h *host) removed(remove func() (string, error)) {
 	}
 }
 
-// image reads the container image with skopeo and umoci, and starts its program as its account.
+// image reads the container image with skopeo and umoci, and runs its program as its account.
 func image(t *testing.T, machine *peer.Machine, dist, version string) {
 	run := func(name string, args ...string) string {
 		t.Helper()
@@ -229,7 +240,8 @@ func image(t *testing.T, machine *peer.Machine, dist, version string) {
 		return string(out)
 	}
 	layout, unpacked := filepath.Join(machine.Dir, "layout"), filepath.Join(machine.Dir, "unpacked")
-	run("skopeo", "--insecure-policy", "copy", "oci-archive:"+filepath.Join(dist, "ipcguard-"+version+"-image.tar"), "oci:"+layout+":it")
+	run("skopeo", "--insecure-policy", "copy", "oci-archive:"+filepath.Join(dist, "ipcguard-"+version+"-image.tar"),
+		"oci:"+layout+":it")
 	run("umoci", "unpack", "--image", layout+":it", unpacked)
 	config, err := os.ReadFile(filepath.Join(unpacked, "config.json"))
 	if err != nil {
@@ -248,15 +260,17 @@ func image(t *testing.T, machine *peer.Machine, dist, version string) {
 		t.Errorf("it starts %v as %v", c.Process.Args, c.Process.User)
 	}
 	root := filepath.Join(unpacked, "rootfs")
-	if out := run("chroot", "--userspec=65532:65532", root, "/ipcguard", "serve", "--help"); !strings.Contains(out, "--listen") {
+	if out := run("chroot", "--userspec=65532:65532", root, "/ipcguard", "serve",
+		"--help"); !strings.Contains(out, "--listen") {
 		t.Errorf("it says %s", out)
 	}
-	if out := run("openssl", "storeutl", "-noout", "-certs", filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")); !strings.Contains(out, "Total found: 1") {
+	if out := run("openssl", "storeutl", "-noout", "-certs",
+		filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")); !strings.Contains(out, "Total found: 1") {
 		t.Errorf("roots: %s", out) // a hundred and some
 	}
 }
 
-// materials looks whether the list names what the program is made of, as the program itself tells it.
+// materials checks that the list names the program's modules, as the program itself reports them.
 func materials(t *testing.T, dist, version string) {
 	file := filepath.Join(dist, "ipcguard-"+version+"-linux-"+runtime.GOARCH+".cdx.json")
 	b, err := os.ReadFile(file)
@@ -273,7 +287,8 @@ func materials(t *testing.T, dist, version string) {
 	for _, c := range bom.Components {
 		listed[c.Name+" "+c.Version] = true
 	}
-	out, err := exec.CommandContext(t.Context(), "go", "version", "-m", filepath.Join(dist, "ipcguard-linux-"+runtime.GOARCH)).Output()
+	out, err := exec.CommandContext(t.Context(), "go", "version", "-m",
+		filepath.Join(dist, "ipcguard-linux-"+runtime.GOARCH)).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +305,7 @@ func materials(t *testing.T, dist, version string) {
 	}
 }
 
-// digests are the checksums of the packages.
+// digests returns the checksums of the packages.
 func digests(t *testing.T, dist string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dist, "ipcguard-*.*"))

@@ -1,5 +1,5 @@
-// Site writes two static pages, which need no server and no script: what real servers of several releases gave to strangers
-// (docs/measured), and every entry of the catalog with the text of `ipcguard explain`.
+// Site writes two static pages, which need no server and no script: what real servers of several releases gave to
+// strangers (docs/measured), and every entry of the catalog with the text of `ipcguard explain`.
 //
 //	go run ./scripts/site docs/measured/measured.json FOLDER
 package main
@@ -49,7 +49,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	},
 }).Parse(source))
 
-// site is what both pages show.
+// site is the content of both pages.
 type site struct {
 	Table   *measured.Table
 	Systems []system
@@ -57,7 +57,7 @@ type site struct {
 	Groups  []group
 }
 
-// system is one server's configurations, with what was measured of each.
+// system is one server with the measurements of each of its configurations.
 type system struct {
 	Name           string
 	Configurations []configuration
@@ -71,7 +71,7 @@ type configuration struct {
 
 type link struct{ Name, To string }
 
-// group is all entries of one kind.
+// group contains all entries of one kind.
 type group struct {
 	Title   string
 	Entries []entry
@@ -161,7 +161,7 @@ func configurations(c *catalog.Catalog, t *measured.Table, system string) (out [
 	return out
 }
 
-// anchor is an entry's name within the page.
+// anchor returns an entry's anchor within the page.
 func anchor(kind, id string) string {
 	return kind + "-" + strings.Map(func(r rune) rune {
 		switch {
@@ -170,16 +170,16 @@ func anchor(kind, id string) string {
 		case r >= 'A' && r <= 'Z':
 			return r + 'a' - 'A'
 		case r == '$':
-			return 's' // IPC$ and a setting of its own name must not meet
+			return 's' // the anchors of IPC$ and of a setting named IPC must differ
 		}
 		return '-'
 	}, id)
 }
 
-// width is that of the texts, in columns.
+// width is the width of the texts in columns.
 const width = 100
 
-// explained is every entry with its text. What is said of the subject comes first.
+// explained returns every entry with its text. Text about the subject comes first.
 func explained(c *catalog.Catalog) ([]group, error) {
 	var groups []group
 	var failed error
@@ -194,16 +194,22 @@ func explained(c *catalog.Catalog) ([]group, error) {
 			}
 			g.Entries = append(g.Entries, entry{id, name, anchor(kind, id), b.String()})
 		}
-		slices.SortFunc(g.Entries, func(a, b entry) int { return cmp.Compare(strings.ToLower(a.ID), strings.ToLower(b.ID)) })
+		slices.SortFunc(g.Entries, func(a, b entry) int {
+			return cmp.Compare(strings.ToLower(a.ID), strings.ToLower(b.ID))
+		})
 		groups = append(groups, g)
 	}
-	add("claim", "What people say, and whether it is so", topics(c.Claims, func(t *catalog.Topic, v *catalog.Claim) { t.Claim = v })...)
+	add("claim", "What people say, and whether it is so", topics(c.Claims, func(t *catalog.Topic, v *catalog.Claim) {
+		t.Claim = v
+	})...)
 	add("topic", "Words of the field", topics(c.Topics, func(t *catalog.Topic, v *catalog.Note) { t.Note = v })...)
 	add("setting", "Settings", topics(c.Settings, func(t *catalog.Topic, v *catalog.Setting) { t.Setting = v })...)
 	add("finding", "Findings", topics(c.Findings, func(t *catalog.Topic, v *catalog.Finding) { t.Finding = v })...)
 	add("service", "Services", topics(c.Services, func(t *catalog.Topic, v *catalog.Service) { t.Service = v })...)
 	add("pipe", "Pipes", topics(c.Pipes, func(t *catalog.Topic, v *catalog.Pipe) { t.Pipe = v })...)
-	add("interface", "Interfaces", topics(c.Interfaces, func(t *catalog.Topic, v *catalog.Interface) { t.Interface = v })...)
+	add("interface", "Interfaces", topics(c.Interfaces, func(t *catalog.Topic, v *catalog.Interface) {
+		t.Interface = v
+	})...)
 	add("product", "Products", topics(c.Products, func(t *catalog.Topic, v *catalog.Product) { t.Product = v })...)
 	return groups, failed
 }
@@ -216,7 +222,7 @@ func topics[T any](list []T, set func(*catalog.Topic, *T)) []catalog.Topic {
 	return out
 }
 
-// named is what an entry is called, and what it is about.
+// named returns an entry's name and title.
 func named(t catalog.Topic) (id, title string) {
 	switch {
 	case t.Claim != nil:

@@ -12,7 +12,7 @@ import (
 	"ipcguard/internal/measured"
 )
 
-// page is a page as a browser reads it.
+// page is a page as a browser parses it.
 type page struct {
 	ids   map[string]bool
 	links []string
@@ -53,7 +53,7 @@ func read(t *testing.T, name string) page {
 	return p
 }
 
-// The site has every configuration with what each identity got, every entry of the catalog, and no link to nowhere.
+// The site must have every configuration with what each identity got, every entry of the catalog, and no broken link.
 func TestSite(t *testing.T) {
 	dir, from := t.TempDir(), filepath.Join("..", "..", "docs", "measured", "measured.json")
 	if err := write(from, dir); err != nil {
@@ -95,7 +95,8 @@ func TestSite(t *testing.T) {
 			t.Errorf("%s %s is missing", k.System, k.Name)
 		}
 	}
-	if n := strings.Count(index.text, "pipes") + strings.Count(index.text, "logon ") + strings.Count(index.text, "IPC$ "); n < len(table.Rows) {
+	if n := strings.Count(index.text, "pipes") + strings.Count(index.text, "logon ") +
+		strings.Count(index.text, "IPC$ "); n < len(table.Rows) {
 		t.Errorf("%d lines of what somebody got, of %d", n, len(table.Rows))
 	}
 	if n := len(index.links); n < 20 { // nearly every configuration sets something that is explained
@@ -112,7 +113,8 @@ func TestSite(t *testing.T) {
 		}
 	}
 	for _, s := range c.Claims {
-		if !p.ids[anchor("claim", s.ID)] || !strings.Contains(strings.Join(strings.Fields(p.text), " "), strings.Join(strings.Fields(s.Why), " ")) {
+		if !p.ids[anchor("claim", s.ID)] ||
+			!strings.Contains(strings.Join(strings.Fields(p.text), " "), strings.Join(strings.Fields(s.Why), " ")) {
 			t.Errorf("%s is not explained", s.ID)
 		}
 	}
