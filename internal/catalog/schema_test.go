@@ -163,196 +163,249 @@ func TestIDs(t *testing.T) {
 
 // TestReferences checks that everything an entry refers to exists.
 func TestReferences(t *testing.T) {
-	c := mustLoad(t)
-	need := func(ok bool, what, name string) {
-		t.Helper()
-		if !ok {
-			t.Errorf("%s names %q, which is not in the catalog", what, name)
+	ref := &references{
+		T: t, c: mustLoad(t), known: map[string]bool{},
+		disclosures: append(model.Disclosures(), model.DisclosesNothing),
+	}
+	for _, n := range ref.c.Topics {
+		ref.known[n.ID] = true
+	}
+	for _, k := range ref.c.Claims {
+		ref.known[k.ID] = true
+	}
+	ref.settings()
+	ref.pipes()
+	ref.pipeTables()
+	ref.interfaces()
+	ref.services()
+	ref.findings()
+	ref.claims()
+	ref.topics()
+	ref.controls()
+	ref.rules()
+}
+
+// references checks that what one entry of the catalog names is there.
+type references struct {
+	*testing.T
+	c           *Catalog
+	known       map[string]bool // topics and claims
+	disclosures []model.Disclosure
+}
+
+func (ref *references) need(ok bool, what, name string) {
+	ref.Helper()
+	if !ok {
+		ref.Errorf("%s names %q, which is not in the catalog", what, name)
+	}
+}
+
+func (ref *references) anything(n string) bool {
+	return ref.known[n] || ref.c.Setting(n) != nil || ref.c.Service(n) != nil || ref.c.Pipe(n) != nil ||
+		ref.c.Finding(n) != nil
+}
+
+func (ref *references) scope(what string, s Scope) {
+	ref.Helper()
+	for _, p := range append(slices.Clone(s.Products), s.Since, s.Until) {
+		if q := ref.c.Product(p); p != "" && (q == nil || q.ID != p) {
+			ref.Errorf("%s: scope names product %q", what, p)
 		}
 	}
-	topics := map[string]bool{}
-	for _, n := range c.Topics {
-		topics[n.ID] = true
+	for _, r := range s.Roles {
+		ref.need(slices.Contains([]model.Role{
+			model.Workstation, model.Member, model.Standalone,
+			model.DomainController,
+		}, r), what, string(r))
 	}
-	for _, k := range c.Claims {
-		topics[k.ID] = true
-	}
-	anything := func(n string) bool {
-		return topics[n] || c.Setting(n) != nil || c.Service(n) != nil || c.Pipe(n) != nil || c.Finding(n) != nil
-	}
-	scope := func(what string, s Scope) {
-		t.Helper()
-		for _, p := range append(slices.Clone(s.Products), s.Since, s.Until) {
-			if q := c.Product(p); p != "" && (q == nil || q.ID != p) {
-				t.Errorf("%s: scope names product %q", what, p)
-			}
-		}
-		for _, r := range s.Roles {
-			need(slices.Contains([]model.Role{
-				model.Workstation, model.Member, model.Standalone,
-				model.DomainController,
-			}, r), what, string(r))
-		}
-		need(slices.Contains([]string{"", "client", "server"}, s.Family), what, s.Family)
-	}
-	disclosures := append(model.Disclosures(), model.DisclosesNothing)
-	for _, s := range c.Settings {
+	ref.need(slices.Contains([]string{"", "client", "server"}, s.Family), what, s.Family)
+}
+
+func (ref *references) settings() {
+	for _, s := range ref.c.Settings {
 		w := "setting " + s.ID
-		scope(w, s.Applies)
-		need(slices.Contains([]string{"windows", "samba", "ksmbd"}, s.System), w, s.System)
+		ref.scope(w, s.Applies)
+		ref.need(slices.Contains([]string{"windows", "samba", "ksmbd"}, s.System), w, s.System)
 		for _, d := range s.Defaults {
-			scope(w, d.Scope)
+			ref.scope(w, d.Scope)
 			if d.Unknown == "" {
 				if _, ok := normal(&s, model.Value{Present: true, Data: d.Value}); !ok {
-					t.Errorf("%s: default %v does not fit type %s", w, d.Value, s.Type)
+					ref.Errorf("%s: default %v does not fit type %s", w, d.Value, s.Type)
 				}
 			}
 		}
 		for _, v := range s.Wanted {
-			scope(w, v.Scope)
-			need(slices.Contains([]string{
+			ref.scope(w, v.Scope)
+			ref.need(slices.Contains([]string{
 				"any", "equal", "at-least", "at-most", "subset", "one-of", "sddl",
 				"no-filter", "not-root",
 			}, v.Compare), w, v.Compare)
 		}
 		for _, v := range s.Values {
-			scope(w, v.Scope)
+			ref.scope(w, v.Scope)
 		}
 		if len(s.TakesEffect) == 0 {
-			t.Errorf("%s does not say when it takes effect", w)
+			ref.Errorf("%s does not say when it takes effect", w)
 		}
 		for _, e := range s.TakesEffect {
-			scope(w, e.Scope)
-			need(slices.Contains([]string{"now", "new-connections", "service-restart", "reboot", "unknown"}, e.When), w,
+			ref.scope(w, e.Scope)
+			ref.need(slices.Contains([]string{"now", "new-connections", "service-restart", "reboot", "unknown"}, e.When), w,
 				e.When)
 		}
 		for _, b := range s.Breaks {
-			scope(w, b.Scope)
-			need(b.Certainty == "documented" || b.Certainty == "possible", w, b.Certainty)
+			ref.scope(w, b.Scope)
+			ref.need(b.Certainty == "documented" || b.Certainty == "possible", w, b.Certainty)
 			for _, v := range b.Services {
-				need(c.Service(v) != nil && c.Service(v).ID == v, w, v)
+				ref.need(ref.c.Service(v) != nil && ref.c.Service(v).ID == v, w, v)
 			}
 		}
 		for _, p := range s.Governs.Pipes {
-			need(p == "*" || c.Pipe(p) != nil, w, p)
+			ref.need(p == "*" || ref.c.Pipe(p) != nil, w, p)
 		}
 		for _, d := range s.Governs.Discloses {
-			need(slices.Contains(disclosures, d), w, string(d))
+			ref.need(slices.Contains(ref.disclosures, d), w, string(d))
 		}
 		for _, r := range s.Related {
-			need(anything(r), w, r)
+			ref.need(ref.anything(r), w, r)
 		}
-		need(s.Reach == "anonymous" || s.Reach == "everyone", w, "reach "+s.Reach)
+		ref.need(s.Reach == "anonymous" || s.Reach == "everyone", w, "reach "+s.Reach)
 		if s.System != "windows" && strings.HasPrefix(s.Type, "REG_") || s.Summary == "" || s.Title == "" ||
 			s.Where == "" {
-			t.Errorf("%s is not complete", w)
+			ref.Errorf("%s is not complete", w)
 		}
 	}
-	for _, p := range c.Pipes {
+}
+
+func (ref *references) pipes() {
+	for _, p := range ref.c.Pipes {
 		w := "pipe " + p.Name
-		need(slices.Contains([]string{"call", "bind-only", "open-only", "never"}, p.Probe), w, p.Probe)
+		ref.need(slices.Contains([]string{"call", "bind-only", "open-only", "never"}, p.Probe), w, p.Probe)
 		for _, i := range p.Interfaces {
-			need(c.Interface(i.ID) != nil, w, i.ID)
-			need(slices.Contains([]string{"call", "bind-only", "never"}, i.Probe), w, i.Probe)
+			ref.need(ref.c.Interface(i.ID) != nil, w, i.ID)
+			ref.need(slices.Contains([]string{"call", "bind-only", "never"}, i.Probe), w, i.Probe)
 		}
 		if (p.Probe == "call" || p.Probe == "bind-only") != (len(p.Interfaces) > 0) {
-			t.Errorf("%s: probe %s with %d interfaces", w, p.Probe, len(p.Interfaces))
+			ref.Errorf("%s: probe %s with %d interfaces", w, p.Probe, len(p.Interfaces))
 		}
-		need(p.Windows == "" || p.Windows == "always" || c.Setting(p.Windows) != nil, w, p.Windows)
+		ref.need(p.Windows == "" || p.Windows == "always" || ref.c.Setting(p.Windows) != nil, w, p.Windows)
 	}
-	for _, p := range c.PipeTables {
-		scope("pipe table "+p.ID, p.Scope)
+}
+
+func (ref *references) pipeTables() {
+	for _, p := range ref.c.PipeTables {
+		ref.scope("pipe table "+p.ID, p.Scope)
 		for _, n := range slices.Concat(p.Builtin, p.Registry, p.Hard, p.Unsure) {
-			need(c.Pipe(n) != nil, "pipe table "+p.ID, n)
+			ref.need(ref.c.Pipe(n) != nil, "pipe table "+p.ID, n)
 		}
 		if p.Known && !subset(p.Registry, p.Builtin) {
-			t.Errorf("pipe table %s: the registry list has names that the whole list lacks", p.ID)
+			ref.Errorf("pipe table %s: the registry list has names that the whole list lacks", p.ID)
 		}
 	}
+}
+
+func (ref *references) interfaces() {
 	uuid := regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	version := regexp.MustCompile(`^\d+\.\d+$`)
-	for _, i := range c.Interfaces {
+	for _, i := range ref.c.Interfaces {
 		w := "interface " + i.ID
 		if !uuid.MatchString(i.UUID) || !version.MatchString(i.Version) {
-			t.Errorf("%s: %s %s", w, i.UUID, i.Version)
+			ref.Errorf("%s: %s %s", w, i.UUID, i.Version)
 		}
-		need(slices.Contains([]string{"call", "bind-only", "never"}, i.Probe), w, i.Probe)
+		ref.need(slices.Contains([]string{"call", "bind-only", "never"}, i.Probe), w, i.Probe)
 		if i.Probe != "call" && i.Why == "" {
-			t.Errorf("%s does not say why it is not called", w)
+			ref.Errorf("%s does not say why it is not called", w)
 		}
 		opnums := map[int]bool{}
 		for _, k := range i.Calls {
 			if opnums[k.Opnum] {
-				t.Errorf("%s: opnum %d twice", w, k.Opnum)
+				ref.Errorf("%s: opnum %d twice", w, k.Opnum)
 			}
 			opnums[k.Opnum] = true
 			if (k.Avoid == "") == (k.Discloses == "") {
-				t.Errorf("%s: call %s discloses something or is avoided, one of the two", w, k.Name)
+				ref.Errorf("%s: call %s discloses something or is avoided, one of the two", w, k.Name)
 			}
-			need(k.Discloses == "" || slices.Contains(disclosures, k.Discloses), w, string(k.Discloses))
+			ref.need(k.Discloses == "" || slices.Contains(ref.disclosures, k.Discloses), w, string(k.Discloses))
 		}
 	}
-	for _, s := range c.Services {
+}
+
+func (ref *references) services() {
+	for _, s := range ref.c.Services {
 		w := "service " + s.ID
-		scope(w, s.Applies)
-		need(slices.Contains([]string{"none", "legacy", "dc", "unknown"}, s.Anonymous), w, s.Anonymous)
+		ref.scope(w, s.Applies)
+		ref.need(slices.Contains([]string{"none", "legacy", "dc", "unknown"}, s.Anonymous), w, s.Anonymous)
 		for _, p := range s.Pipes {
-			need(c.Pipe(p) != nil, w, p)
+			ref.need(ref.c.Pipe(p) != nil, w, p)
 		}
 		for _, i := range s.Interfaces {
-			need(c.Interface(i) != nil, w, i)
+			ref.need(ref.c.Interface(i) != nil, w, i)
 		}
 		if s.Anonymous == "unknown" && len(s.Unknown) == 0 {
-			t.Errorf("%s does not say what is unknown", w)
+			ref.Errorf("%s does not say what is unknown", w)
 		}
 	}
-	for _, f := range c.Findings {
+}
+
+func (ref *references) findings() {
+	for _, f := range ref.c.Findings {
 		w := "finding " + f.ID
-		need(slices.Contains([]string{"scan", "audit", "joined"}, f.Kind), w, f.Kind)
+		ref.need(slices.Contains([]string{"scan", "audit", "joined"}, f.Kind), w, f.Kind)
 		if len(f.Severity) == 0 || f.Meaning == "" || len(f.Fix) == 0 || f.Title == "" {
-			t.Errorf("%s is not complete", w)
+			ref.Errorf("%s is not complete", w)
 		}
 		for _, g := range f.Severity {
-			scope(w, g.Scope)
-			need(g.Level == model.Info || g.Level.Rank() > 0, w, string(g.Level))
+			ref.scope(w, g.Scope)
+			ref.need(g.Level == model.Info || g.Level.Rank() > 0, w, string(g.Level))
 		}
 		for _, s := range f.Settings {
-			need(c.Setting(s) != nil && c.Setting(s).ID == s, w, s)
+			ref.need(ref.c.Setting(s) != nil && ref.c.Setting(s).ID == s, w, s)
 		}
 		for _, p := range f.Pipes {
-			need(c.Pipe(p) != nil, w, p)
+			ref.need(ref.c.Pipe(p) != nil, w, p)
 		}
 	}
-	for _, k := range c.Claims {
+}
+
+func (ref *references) claims() {
+	for _, k := range ref.c.Claims {
 		w := "claim " + k.ID
-		need(slices.Contains([]string{"true", "false", "partly", "unknown"}, k.Verdict), w, k.Verdict)
+		ref.need(slices.Contains([]string{"true", "false", "partly", "unknown"}, k.Verdict), w, k.Verdict)
 		for _, s := range k.Settings {
-			need(c.Setting(s) != nil, w, s)
+			ref.need(ref.c.Setting(s) != nil, w, s)
 		}
 		for _, s := range k.Services {
-			need(c.Service(s) != nil, w, s)
+			ref.need(ref.c.Service(s) != nil, w, s)
 		}
 	}
-	for _, n := range c.Topics {
+}
+
+func (ref *references) topics() {
+	for _, n := range ref.c.Topics {
 		for _, r := range n.Related {
-			need(anything(r), "topic "+n.ID, r)
+			ref.need(ref.anything(r), "topic "+n.ID, r)
 		}
 	}
-	for _, r := range c.Controls {
+}
+
+func (ref *references) controls() {
+	for _, r := range ref.c.Controls {
 		w := "controls of " + r.Setting
-		need(c.Setting(r.Setting) != nil && c.Setting(r.Setting).ID == r.Setting, w, r.Setting)
+		ref.need(ref.c.Setting(r.Setting) != nil && ref.c.Setting(r.Setting).ID == r.Setting, w, r.Setting)
 		for b := range r.IDs {
-			need(c.benchmarks[b] != nil, w, b)
+			ref.need(ref.c.benchmarks[b] != nil, w, b)
 		}
 		for _, k := range r.CCI {
-			need(slices.ContainsFunc(c.CCI, func(x CCI) bool { return x.ID == k }), w, k)
+			ref.need(slices.ContainsFunc(ref.c.CCI, func(x CCI) bool { return x.ID == k }), w, k)
 		}
 	}
-	for _, r := range c.Rules {
+}
+
+func (ref *references) rules() {
+	for _, r := range ref.c.Rules {
 		w := "rule " + r.Interface
-		need(c.Pipe(r.Pipe) != nil && c.Interface(r.Interface) != nil, w, r.Pipe)
+		ref.need(ref.c.Pipe(r.Pipe) != nil && ref.c.Interface(r.Interface) != nil, w, r.Pipe)
 		for _, word := range []string{r.Standalone, r.DC} {
-			need(slices.Contains([]string{"anyone", "unrestricted", "user", "administrator", "absent", "unknown"},
+			ref.need(slices.Contains([]string{"anyone", "unrestricted", "user", "administrator", "absent", "unknown"},
 				word), w, word)
 		}
 	}
