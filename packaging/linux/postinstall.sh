@@ -1,13 +1,13 @@
 #!/bin/sh
-# After the files are there, for the first time or as an upgrade. Nothing is started or enabled that was not.
+# Runs after an installation or an upgrade. It starts and enables only what was started and enabled before.
 set -e
 
-# dpkg says "configure" and the version before it; rpm counts the versions there will be.
+# dpkg passes "configure" and the previous version; rpm passes the number of installed versions.
 case "${1:-}" in
 configure) [ -n "${2:-}" ] && upgrade=yes || upgrade= ;;
 1) upgrade= ;;
 [2-9]*) upgrade=yes ;;
-*) exit 0 ;; # an upgrade that dpkg takes back
+*) exit 0 ;; # an upgrade that dpkg reverts
 esac
 
 if command -v systemd-sysusers >/dev/null; then
@@ -21,8 +21,8 @@ fi
 [ -d /run/systemd/system ] || exit 0
 systemctl daemon-reload
 [ -n "$upgrade" ] || exit 0
-# The new version takes over what runs. The gateway hands its sockets over: its sessions go on. What fails to start again
-# is told by systemd, and does not undo the upgrade.
+# Restart running services with the new version. The gateway passes its sockets on: its sessions continue. systemd
+# reports a service that fails to restart; that does not revert the upgrade.
 if systemctl --quiet is-active ipcguard-gateway.service; then
   systemctl kill --signal=USR2 --kill-whom=main ipcguard-gateway.service || true
 fi

@@ -1,6 +1,6 @@
 #!/bin/sh
-# After the files went. Data stays, at a purge too: journals are the way back of changes that were applied, and the state
-# of the fleet's server is the only copy of its history and its key.
+# Runs after the files were removed. Data stays, even after a purge: journals are needed to undo applied changes, and
+# the state of the fleet's server is the only copy of its history and its key.
 set -e
 
 case "${1:-}" in

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Before the files go. An upgrade stops nothing: what runs goes on until the new version is there.
+# Runs before the files are removed. An upgrade stops nothing: services run until the new version is installed.
 set -e
 
 case "${1:-}" in
@@ -7,7 +7,7 @@ remove | 0) ;;
 *) exit 0 ;;
 esac
 
-# A change that waits for its confirmation is taken back by this program, if nobody confirms it.
+# This program rolls back a change that nobody confirms in time.
 for guard in /etc/systemd/system/ipcguard-[0-9]*.service; do
   [ -e "$guard" ] || continue
   id=${guard##*/ipcguard-}
