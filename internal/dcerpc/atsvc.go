@@ -2,7 +2,7 @@ package dcerpc
 
 import "context"
 
-// ATSVCClient calls the older half of [MS-TSCH] on a Client that is bound to ATSVC: jobs of the AT service, to look.
+// ATSVCClient calls the older half of [MS-TSCH] on a Client that is bound to ATSVC: jobs of the AT service, read-only.
 type ATSVCClient struct{ *Client }
 
 // The opnums of the calls below, of ATSVC and of TASKSCHED.
@@ -31,7 +31,7 @@ func (c *coder) jobs(j *[]Job) {
 	}, func(e *Job) { c.strBody(e.Command) })
 }
 
-// NetrJobEnumRequest asks for the jobs.
+// NetrJobEnumRequest lists the jobs.
 //
 // See [MS-TSCH] 3.2.5.2.3.
 type NetrJobEnumRequest struct {
@@ -48,7 +48,7 @@ func (r *NetrJobEnumRequest) ndr(c *coder) {
 	c.optU32(&r.Resume)
 }
 
-// NetrJobEnumResponse gives them. More tells whether to go on at Resume.
+// NetrJobEnumResponse holds the jobs. More reports whether to continue at Resume.
 type NetrJobEnumResponse struct {
 	Entries []Job
 	Total   uint32
@@ -77,7 +77,7 @@ type NoArguments struct{}
 
 func (*NoArguments) ndr(*coder) {}
 
-// HResult ends the answer of an interface that returns an HRESULT.
+// HResult ends the response of an interface that returns an HRESULT.
 type HResult struct{ Return uint32 }
 
 func (r *HResult) result(c *coder) { c.u32(&r.Return) }
@@ -89,7 +89,7 @@ func (r *HResult) refused() error {
 	return Returned{ReturnHResult, r.Return}.Err()
 }
 
-// SchRpcHighestVersionResponse gives the version of the protocol: major in the high half.
+// SchRpcHighestVersionResponse returns the version of the protocol: major in the high half.
 //
 // See [MS-TSCH] 3.2.5.4.1.
 type SchRpcHighestVersionResponse struct {
@@ -102,7 +102,7 @@ func (r *SchRpcHighestVersionResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// HighestVersion gives the version of the protocol.
+// HighestVersion returns the version of the protocol.
 func (t TaskSchedulerClient) HighestVersion(ctx context.Context) (*SchRpcHighestVersionResponse, error) {
 	return invoke[SchRpcHighestVersionResponse](ctx, t.Client, TASKSCHED, OpSchRpcHighestVersion, &NoArguments{})
 }

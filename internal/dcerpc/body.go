@@ -37,11 +37,11 @@ func (p *PDU) Request() (Request, error) {
 		r.Object = new(UUID)
 	}
 	c := coder{buf: p.Body, dec: true, big: p.BigEndian()}
-	r.code(&c) // not through decode: nothing must escape to the heap for each packet of a capture
+	r.code(&c) // not through decode: nothing may escape to the heap for each packet of a capture
 	return r, c.err
 }
 
-// Response is one fragment of an answer.
+// Response is one fragment of a response.
 //
 // See [C706] 12.6.4.10.
 type Response struct {
@@ -70,7 +70,7 @@ func (p *PDU) Response() (Response, error) {
 	return r, c.err
 }
 
-// FaultBody says that the server did not carry a call out.
+// FaultBody says that the server did not execute a call.
 //
 // See [C706] 12.6.4.7 and [MS-RPCE] 2.2.2.8.
 type FaultBody struct {
@@ -102,7 +102,7 @@ func (p *PDU) Fault() (FaultBody, error) {
 	return f, err
 }
 
-// rest codes everything up to the end of the body, without a copy.
+// rest codes the remaining bytes of the body, without a copy.
 func (c *coder) rest(b *[]byte) {
 	if c.dec {
 		*b = c.take(c.left())
@@ -111,7 +111,7 @@ func (c *coder) rest(b *[]byte) {
 	}
 }
 
-// Context offers one interface with the encodings that the client could use for it.
+// Context offers one interface with the encodings that the client supports for it.
 //
 // See [C706] 12.6.3.1 p_cont_elem_t.
 type Context struct {
@@ -134,7 +134,7 @@ func (x *Context) code(c *coder) {
 	}
 }
 
-// fits is n when n elements of size bytes are there to be read, else 0 and an error.
+// fits returns n if n elements of size bytes remain to be read, else 0 and an error.
 func (c *coder) fits(n, size int) int {
 	if c.err == nil && n*size > c.left() {
 		c.fail(fmt.Errorf("%w: %d elements of %d bytes in %d bytes", ErrTruncated, n, size, c.left()))
@@ -200,7 +200,7 @@ const (
 	ReasonLocalLimitExceeded   = 3
 )
 
-// String is "accepted" or the result and reason in the words of the specification.
+// String returns "accepted", or the result and reason in the specification's words.
 func (r ContextResult) String() string {
 	reason := fmt.Sprintf("reason %d", r.Reason)
 	switch r.Reason {
@@ -245,7 +245,8 @@ func (b *BindAck) code(c *coder) {
 		c.u16(&n)
 		b.Secondary = trimZero(string(c.take(int(n))))
 	} else {
-		// An empty name has length 0 in an alter_context_resp and 1 in a bind_ack of some servers; 0 is canonical here.
+		// Some servers send an empty name with length 0 in an alter_context_resp and 1 in a bind_ack; 0 is canonical
+		// here.
 		n := uint16(0)
 		if b.Secondary != "" {
 			n = uint16(len(b.Secondary) + 1)
@@ -278,7 +279,7 @@ func (p *PDU) BindAck() (BindAck, error) {
 	return b, err
 }
 
-// BindNak refuses a bind as a whole. It is the error that Client.Bind returns then.
+// BindNak refuses a bind as a whole. Client.Bind then returns it as its error.
 //
 // See [C706] 12.6.4.5 and [MS-RPCE] 2.2.2.9.
 type BindNak struct {
@@ -311,7 +312,7 @@ func (b *BindNak) code(c *coder) {
 	}
 }
 
-// Error names the reason.
+// Error returns the reason.
 func (b *BindNak) Error() string {
 	names := map[uint16]string{
 		NakNotSpecified: "reason_not_specified", NakTemporaryCongestion: "temporary_congestion",
@@ -331,7 +332,7 @@ func (p *PDU) BindNak() (BindNak, error) {
 	return b, err
 }
 
-// Padding is the four bytes without meaning that stand in an auth3.
+// Padding is the four meaningless bytes of an auth3.
 //
 // See [MS-RPCE] 2.2.2.10.
 type Padding struct{}

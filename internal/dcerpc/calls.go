@@ -7,8 +7,8 @@ import (
 	"ipcguard/internal/status"
 )
 
-// NTResult ends the answer of an interface that returns NTSTATUS. Warnings such as STATUS_MORE_ENTRIES stand here
-// and are no errors.
+// NTResult ends the response of an interface that returns NTSTATUS. Warnings such as STATUS_MORE_ENTRIES are stored
+// here and are not errors.
 type NTResult struct{ Return status.NTStatus }
 
 func (r *NTResult) result(c *coder) { num(c, &r.Return) }
@@ -20,10 +20,10 @@ func (r *NTResult) refused() error {
 	return nil
 }
 
-// More tells that an enumeration goes on at the resume handle of the same answer.
+// More reports whether an enumeration continues at the resume handle of the same response.
 func (r *NTResult) More() bool { return r.Return == status.MoreEntries }
 
-// WResult ends the answer of an interface that returns a Win32 error code.
+// WResult ends the response of an interface that returns a Win32 error code.
 type WResult struct{ Return status.WError }
 
 func (r *WResult) result(c *coder) { num(c, &r.Return) }
@@ -35,7 +35,7 @@ func (r *WResult) refused() error {
 	return nil
 }
 
-// More tells that there is more than fitted.
+// More reports whether there was more than fitted.
 func (r *WResult) More() bool { return r.Return == status.WerrMoreData }
 
 // answer is a response that ends with a status.
@@ -44,8 +44,8 @@ type answer interface {
 	refused() error
 }
 
-// invoke carries out one call. A status that refuses comes as an error that wraps status.NTStatus or status.WError,
-// together with the answer; any other error comes with nil.
+// invoke executes one call. A failing status is returned as an error that wraps status.NTStatus or status.WError,
+// together with the response; any other error is returned with nil.
 func invoke[R any, P interface {
 	*R
 	answer
@@ -111,26 +111,26 @@ func countedBody[T any](c *coder, s *[]T, n uint32, present bool, size int, head
 	elements(*s, head, body)
 }
 
-// sidPtr codes a SID that a pointer of the fixed part leads to.
+// sidPtr codes the SID that a pointer in the fixed part refers to.
 func (c *coder) sidBody(s *SID) {
 	if s != nil {
 		c.sid(s)
 	}
 }
 
-// optU32 codes a unique pointer to a number where nothing is deferred in between.
+// optU32 codes a unique pointer to a number if nothing is deferred in between.
 func (c *coder) optU32(v **uint32) {
 	if pointer(c, v) {
 		c.u32(*v)
 	}
 }
 
-// HandleRequest is the argument list of every call that takes a handle and nothing else.
+// HandleRequest is the argument list of every call that takes only a handle.
 type HandleRequest struct{ Handle Handle }
 
 func (r *HandleRequest) ndr(c *coder) { c.handle(&r.Handle) }
 
-// NTHandleResponse gives a handle: opened, or zero after a close.
+// NTHandleResponse returns a handle: opened, or zero after a close.
 type NTHandleResponse struct {
 	Handle Handle
 	NTResult
@@ -141,7 +141,7 @@ func (r *NTHandleResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// WHandleResponse gives a handle: opened, or zero after a close.
+// WHandleResponse returns a handle: opened, or zero after a close.
 type WHandleResponse struct {
 	Handle Handle
 	WResult
@@ -152,5 +152,5 @@ func (r *WHandleResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// The access mask that asks for whatever the caller may have. See [MS-DTYP] 2.4.3.
+// The access mask that requests everything that the caller is allowed. See [MS-DTYP] 2.4.3.
 const MaximumAllowed = 0x02000000

@@ -37,7 +37,7 @@ func frames(t testing.TB, name string) [][]byte {
 	case 0xD4C3B2A1, 0x4D3CB2A1:
 		order = binary.BigEndian
 	default:
-		return nil // pcapng: left to the observer's own reader
+		return nil // pcapng, which package observe reads itself
 	}
 	var list [][]byte
 	for b = b[24:]; len(b) >= 16; {
@@ -51,7 +51,7 @@ func frames(t testing.TB, name string) [][]byte {
 	return list
 }
 
-// packetsIn finds the packets that lie whole in a frame, wherever they begin: the test knows nothing of SMB.
+// packetsIn finds the packets that lie completely in a frame, wherever they begin: the test knows nothing about SMB.
 func packetsIn(frame []byte) (list []PDU) {
 	for i := 0; i+headerSize <= len(frame); i++ {
 		b := frame[i:]
@@ -68,7 +68,7 @@ func packetsIn(frame []byte) (list []PDU) {
 	return list
 }
 
-// tsharkPackets gives the types that tshark saw, by frame number from 1.
+// tsharkPackets returns the types that tshark decoded, by frame number from 1.
 func tsharkPackets(t testing.TB, name string) map[int]string {
 	t.Helper()
 	f, err := os.Open(name)
@@ -105,8 +105,8 @@ func tsharkPackets(t testing.TB, name string) map[int]string {
 	return types
 }
 
-// TestCaptures decodes every RPC packet that lies whole in one frame of the captures, encodes it again, and counts
-// against what tshark saw in the same frames.
+// TestCaptures decodes every RPC packet that lies completely in one frame of the captures, encodes it again, and
+// compares the counts with tshark's for the same frames.
 func TestCaptures(t *testing.T) {
 	shared := peer.Shared(t, "")
 	files, err := filepath.Glob(filepath.Join(shared, "captures", "*", "*.pcap*"))
@@ -140,16 +140,17 @@ func TestCaptures(t *testing.T) {
 				case ok && strings.Join(types, ",") == want:
 					agree++
 				case ok && len(types) < 1+strings.Count(want, ","):
-					spanning++ // tshark put together what spans frames
+					spanning++ // tshark reassembled packets that span frames
 				case ok:
 					t.Errorf("frame %d: %v, tshark saw %s", i+1, types, want)
 				case len(types) > 0:
-					alone++ // tshark did not see the pipe being opened, and took the bytes for a file's
+					alone++ // tshark did not see the pipe being opened, and took the bytes for those of a file
 				}
 			}
 		})
 	}
-	t.Logf("%d packets, %d of them requests; tshark agrees on %d frames, put %d together from several, took %d for data",
+	t.Logf(
+		"%d packets, %d of them requests; tshark agrees on %d frames, put %d together from several, took %d for data",
 		total, requests, agree, spanning, alone)
 	if total < 1000 || agree < 20*(spanning+alone) {
 		t.Error("too few packets found, or too little agreement with tshark")
@@ -169,8 +170,9 @@ func decodeCaptured(t *testing.T, frame int, p *PDU) {
 		t.Errorf("frame %d: %v", frame, err)
 		return
 	}
-	if p.Type == TypeBindAck || p.Type == TypeAlterContextReply || p.Type == TypeAuth3 || p.Type == TypeFault || p.Type == TypeBindNak {
-		q, _, err := Parse(got) // padding and reserved bytes may hold anything
+	if p.Type == TypeBindAck || p.Type == TypeAlterContextReply || p.Type == TypeAuth3 || p.Type == TypeFault ||
+		p.Type == TypeBindNak {
+		q, _, err := Parse(got) // padding and reserved bytes may have any value
 		if err != nil || q.Type != p.Type || q.FragLength != p.FragLength {
 			t.Errorf("frame %d: %v: %d bytes became %d: %v", frame, p.Type, p.FragLength, q.FragLength, err)
 		}

@@ -11,32 +11,32 @@ import (
 
 // Transport is an open pipe in message mode. smb.Pipe satisfies it.
 type Transport interface {
-	// Transact writes in and reads the answer, at most max bytes of it.
+	// Transact writes in and reads the response, at most max bytes of it.
 	Transact(ctx context.Context, in []byte, max int) ([]byte, error)
 	Write(ctx context.Context, b []byte) (int, error)
-	// Read reads at most max bytes; more tells that the same message goes on.
+	// Read reads at most max bytes; more reports whether the message continues.
 	Read(ctx context.Context, max int) (b []byte, more bool, err error)
 }
 
-// fragmentSize is what the client offers for both directions and never exceeds: what Windows clients offer over
-// TCP, and more than the 4,280 that Windows servers then choose over pipes.
+// fragmentSize is the limit that the client offers for both directions and never exceeds: what Windows clients offer
+// over TCP, and more than the 4,280 that Windows servers then choose over pipes.
 const fragmentSize = 5840
 
-// minFragment is the least that a peer may demand: [C706] 12.6.3.1 MustRecvFragSize.
+// minFragment is the minimum that a peer may require: [C706] 12.6.3.1 MustRecvFragSize.
 const minFragment = 1432
 
-// maxEmptyReads is how often a pipe may give nothing before the client stops asking: an honest server blocks.
+// maxEmptyReads bounds consecutive empty reads from a pipe: an honest server blocks instead.
 const maxEmptyReads = 3
 
 var errNoSignature = errors.New("dcerpc: answer without a signature on a signed association")
 
-// Client is the client end of one pipe. It may be used by several goroutines; calls go one after the other, since a
-// pipe carries one call at a time.
+// Client is the client end of one pipe. It is safe for concurrent use; calls are serialized, because a pipe carries one
+// call at a time.
 type Client struct {
 	mu       sync.Mutex
 	t        Transport
 	in       *Reassembler
-	contexts map[SyntaxID]uint16 // accepted ones
+	contexts map[SyntaxID]uint16 // accepted interfaces
 	nextID   uint16              // next context
 	callID   uint32
 	maxXmit  int
@@ -48,39 +48,39 @@ type Client struct {
 	secured  bool
 }
 
-// NewClient owns call ids, fragmentation and bounded reassembly on t.
+// NewClient returns a client that handles call IDs, fragmentation and bounded reassembly on t.
 func NewClient(t Transport) *Client {
 	c := &Client{t: t, contexts: map[SyntaxID]uint16{}, maxXmit: fragmentSize}
 	c.in = NewReassembler(Limits{Calls: 1})
 	return c
 }
 
-// SetLimits bounds answers; call it before Bind.
+// SetLimits bounds responses; call it before Bind.
 func (c *Client) SetLimits(l Limits) {
 	l.Calls = 1
 	c.in = NewReassembler(l)
 }
 
-// SetSecurity asks for packet security; call it before Bind.
+// SetSecurity enables packet security; call it before Bind.
 func (c *Client) SetSecurity(s Security) {
 	c.security = s
 	c.in.unwrap = c.open
 }
 
-// Endpoint is the server's own name for the pipe from the bind_ack, such as \PIPE\lsass.
+// Endpoint returns the server's own name for the pipe from the bind_ack, such as \PIPE\lsass.
 func (c *Client) Endpoint() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.endpoint
 }
 
-// Bind opens the association and offers each interface in a context of its own, with NDR20. The results stand in
-// the order of ifaces. A refusal of everything at once is a *BindNak.
+// Bind opens the association and offers each interface in a separate context, with NDR20. The results are in the order
+// of ifaces. A refusal of the whole bind is a *BindNak.
 func (c *Client) Bind(ctx context.Context, ifaces ...SyntaxID) ([]ContextResult, error) {
 	return c.negotiate(ctx, TypeBind, TypeBindAck, ifaces)
 }
 
-// AlterContext offers further interfaces on an association that is open.
+// AlterContext offers further interfaces on an open association.
 func (c *Client) AlterContext(ctx context.Context, ifaces ...SyntaxID) ([]ContextResult, error) {
 	return c.negotiate(ctx, TypeAlterContext, TypeAlterContextReply, ifaces)
 }
@@ -128,8 +128,10 @@ func (c *Client) negotiate(ctx context.Context, ask, answer PacketType, ifaces [
 	return ack.Results, nil
 }
 
-// exchangeBind sends a bind or alter_context with the next security token and reads the answer.
-func (c *Client) exchangeBind(ctx context.Context, ask, answer PacketType, body *Bind, challenge []byte) (BindAck, []byte, error) {
+// exchangeBind sends a bind or alter_context with the next security token and reads the response.
+func (c *Client) exchangeBind(ctx context.Context, ask, answer PacketType, body *Bind, challenge []byte) (BindAck,
+	[]byte, error,
+) {
 	var auth *Auth
 	h := Header{Type: ask, Flags: FlagFirst | FlagLast, CallID: c.id()}
 	if c.security != nil && !c.secured {
@@ -170,7 +172,7 @@ func (c *Client) exchangeBind(ctx context.Context, ask, answer PacketType, body 
 // maxSecurityRounds is enough for every mechanism: NTLM takes one more token, Kerberos with SPNEGO two.
 const maxSecurityRounds = 4
 
-// finishSecurity carries the token exchange to its end: NTLM with an auth3, which nobody answers, longer ones with
+// finishSecurity completes the token exchange: NTLM with an auth3, which has no response, longer exchanges with
 // alter_context. See [MS-RPCE] 3.3.1.5.2.2.
 func (c *Client) finishSecurity(ctx context.Context, body Bind, challenge []byte) error {
 	if c.security.Type() == AuthNTLM {
@@ -179,7 +181,8 @@ func (c *Client) finishSecurity(ctx context.Context, body Bind, challenge []byte
 			return err
 		}
 		auth := &Auth{Type: AuthNTLM, Level: c.security.Level(), ContextID: securityContext, Token: token}
-		packet, err := AppendPDU(nil, Header{Type: TypeAuth3, Flags: FlagFirst | FlagLast, CallID: c.callID}, &Padding{}, auth)
+		packet, err := AppendPDU(nil, Header{Type: TypeAuth3, Flags: FlagFirst | FlagLast, CallID: c.callID},
+			&Padding{}, auth)
 		if err != nil {
 			return err
 		}
@@ -203,7 +206,7 @@ func (c *Client) finishSecurity(ctx context.Context, body Bind, challenge []byte
 	return c.fail(fmt.Errorf("%w: the server's security tokens do not end", ErrLimit))
 }
 
-// Call sends the stub of a request and returns the stub of the answer. A fault is an error that wraps status.Fault;
+// Call sends the stub of a request and returns the stub of the response. A fault is an error that wraps status.Fault;
 // an interface that was not accepted is ErrNotBound.
 func (c *Client) Call(ctx context.Context, iface SyntaxID, opnum uint16, stub []byte) ([]byte, error) {
 	c.mu.Lock()
@@ -239,7 +242,7 @@ func (c *Client) Call(ctx context.Context, iface SyntaxID, opnum uint16, stub []
 	return nil, c.fail(fmt.Errorf("%w: %v answers a request", ErrMalformed, reply.PDU.Type))
 }
 
-// ErrNotBound says that an interface was not offered or not accepted.
+// ErrNotBound means that an interface was not offered or not accepted.
 var ErrNotBound = errors.New("dcerpc: interface not bound")
 
 func (c *Client) fault(reply Call) error {
@@ -255,7 +258,7 @@ func (c *Client) id() uint32 {
 	return c.callID
 }
 
-// fail marks the association as unusable: after an answer that makes no sense nobody knows what comes next.
+// fail marks the association as unusable: after an invalid response the state of the stream is unknown.
 func (c *Client) fail(err error) error {
 	if c.broken == nil {
 		c.broken = err
@@ -277,7 +280,10 @@ func (c *Client) send(ctx context.Context, callID uint32, context, opnum uint16,
 			h.Flags |= FlagLast
 		}
 		auth := c.authFor(n)
-		packet, err := AppendPDU(nil, h, &Request{AllocHint: uint32(len(stub)), ContextID: context, Opnum: opnum, Stub: stub[:n]}, auth)
+		packet, err := AppendPDU(nil, h, &Request{
+			AllocHint: uint32(len(stub)), ContextID: context, Opnum: opnum,
+			Stub: stub[:n],
+		}, auth)
 		if err != nil {
 			return nil, err
 		}
@@ -293,14 +299,14 @@ func (c *Client) send(ctx context.Context, callID uint32, context, opnum uint16,
 	}
 }
 
-// roundTrip sends the last or only packet of a message and collects the answer to callID.
+// roundTrip sends the last or only packet of a message and collects the response to callID.
 func (c *Client) roundTrip(ctx context.Context, packet []byte, callID uint32) (Call, error) {
 	if c.broken != nil {
 		return Call{}, c.broken
 	}
 	out, err := c.t.Transact(ctx, packet, MaxFragment)
 	if nt := status.NTStatus(0); errors.As(err, &nt) && nt == status.NotSupported {
-		return Call{}, err // ksmbd's word for a call that it does not have, in the place of a fault: the next may be answered
+		return Call{}, err // ksmbd sends this instead of a fault for a call that it lacks; the next call may succeed
 	}
 	if err != nil {
 		return Call{}, c.fail(err)
@@ -313,7 +319,8 @@ func (c *Client) roundTrip(ctx context.Context, packet []byte, callID uint32) (C
 		}
 		if ok {
 			if reply.PDU.CallID != callID {
-				return Call{}, c.fail(fmt.Errorf("%w: answer to call %d, not %d", ErrMalformed, reply.PDU.CallID, callID))
+				return Call{}, c.fail(fmt.Errorf("%w: answer to call %d, not %d", ErrMalformed, reply.PDU.CallID,
+					callID))
 			}
 			return reply, nil
 		}

@@ -51,7 +51,10 @@ func TestClientAndServer(t *testing.T) {
 			t.Fatalf("%d bytes came back as %d others", n, len(got))
 		}
 	}
-	for opnum, want := range map[uint16]status.Fault{1: status.FaultAccessDenied, 2: status.FaultNDR, 9: status.FaultOpRangeError} {
+	for opnum, want := range map[uint16]status.Fault{
+		1: status.FaultAccessDenied, 2: status.FaultNDR,
+		9: status.FaultOpRangeError,
+	} {
 		_, err := c.Call(ctx, SAMR, opnum, nil)
 		var f status.Fault
 		if !errors.As(err, &f) || f != want {

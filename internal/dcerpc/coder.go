@@ -13,24 +13,23 @@ var (
 	ErrMalformed = errors.New("dcerpc: malformed data")
 )
 
-// coder walks a layout in either direction: with dec set it reads buf into the fields it is handed, else it appends
-// the fields to buf. So a struct's layout is written down once, and what is encoded is what is decoded. The first
-// error sticks and everything after it reads as zero.
+// coder walks a layout in either direction: with dec set it reads buf into the given fields, else it appends the fields
+// to buf. So a struct's layout is written only once, and encoding and decoding agree. The first error sticks and
+// everything after it reads as zero.
 //
-// Both directions know both byte orders, so that the tests can hold them against each other; the package's own
-// packets are little endian.
+// Both directions support both byte orders, so that tests can compare them; the package itself sends little endian.
 //
 // NDR20 aligns every primitive to its own size, counted from the start of the stub. See [C706] chapter 14.
 type coder struct {
 	buf  []byte
-	off  int // decoding: next byte to read; encoding: where the alignment counts from
+	off  int // decoding: next byte to read; encoding: origin of the alignment
 	dec  bool
 	big  bool
 	err  error
 	refs uint32
 }
 
-// firstReferent and its step are what Windows sends; any non-zero number would do. See [C706] 14.3.10.
+// firstReferent and its step are those of Windows; any non-zero number would do. See [C706] 14.3.10.
 const firstReferent = 0x00020000
 
 func (c *coder) fail(err error) {
@@ -43,7 +42,7 @@ func (c *coder) malformed(format string, a ...any) {
 	c.fail(fmt.Errorf("%w: %s", ErrMalformed, fmt.Sprintf(format, a...)))
 }
 
-// left is how many bytes remain to be read.
+// left returns how many bytes remain to be read.
 func (c *coder) left() int { return len(c.buf) - c.off }
 
 func (c *coder) take(n int) []byte {
@@ -157,7 +156,7 @@ func (c *coder) hyper32(v *uint64) {
 	*v = uint64(high)<<32 | uint64(low)
 }
 
-// skip codes n bytes of no meaning.
+// skip codes n meaningless bytes.
 func (c *coder) skip(n int) {
 	if c.dec {
 		c.take(n)
@@ -193,7 +192,7 @@ func (c *coder) uuid(u *UUID) {
 	c.raw(w[:])
 }
 
-// turn changes the first three fields of a UUID between the printed and the little-endian order.
+// turn converts the first three fields of a UUID between the printed and the little-endian order.
 func turn(u *UUID) {
 	u[0], u[1], u[2], u[3] = u[3], u[2], u[1], u[0]
 	u[4], u[5] = u[5], u[4]
@@ -207,8 +206,8 @@ func (c *coder) syntax(s *SyntaxID) {
 	s.Major, s.Minor = uint16(version), uint16(version>>16)
 }
 
-// pointer codes the referent identifier of a unique pointer and tells whether data follows. When decoding, *p is a
-// fresh T or nil. The data itself is deferred: the caller codes it where [C706] 14.3.12.3 places it.
+// pointer codes the referent identifier of a unique pointer and reports whether data follows. When decoding, *p is a
+// new T or nil. The data itself is deferred: the caller codes it where [C706] 14.3.12.3 places it.
 func pointer[T any](c *coder, p **T) bool {
 	id := uint32(0)
 	if *p != nil {
@@ -224,8 +223,8 @@ func pointer[T any](c *coder, p **T) bool {
 	return *p != nil
 }
 
-// pointerIf codes the referent identifier of a pointer whose data lives in a plain field: present says whether there
-// is data when encoding, the result whether there is when decoding.
+// pointerIf codes the referent identifier of a pointer whose data is in a plain field: present says whether there is
+// data when encoding, the result whether there is when decoding.
 func (c *coder) pointerIf(present bool) bool {
 	id := uint32(0)
 	if present {
@@ -240,8 +239,8 @@ func (c *coder) referent() uint32 {
 	return firstReferent + 4*(c.refs-1)
 }
 
-// count codes an array's number of elements, each of which takes at least size bytes: a larger number than the bytes
-// left could hold is an error before anything is allocated.
+// count codes an array's number of elements, each of which takes at least size bytes: a number that the remaining bytes
+// cannot hold is an error before anything is allocated.
 func (c *coder) count(n int, size int) int {
 	v := uint32(n)
 	c.u32(&v)
@@ -256,7 +255,7 @@ func (c *coder) count(n int, size int) int {
 	return int(v)
 }
 
-// conformant codes the maximum count in front of a conformant array and, when decoding, makes the slice.
+// conformant codes the maximum count of a conformant array and, when decoding, allocates the slice.
 func conformant[T any](c *coder, s *[]T, size int) {
 	n := c.count(len(*s), size)
 	if c.dec {
@@ -270,8 +269,8 @@ func (c *coder) octets(b *[]byte) {
 	c.raw(*b)
 }
 
-// varying codes maximum count, offset and actual count, and gives the actual count. The maximum is what the sender
-// allocated and is never allocated here.
+// varying codes maximum count, offset and actual count, and returns the actual count. The maximum is the sender's
+// allocation; this package never allocates it.
 func (c *coder) varying(maximum, actual int, size int) int {
 	m, offset := uint32(maximum), uint32(0)
 	c.u32(&m)
@@ -326,7 +325,7 @@ func trimZero(s string) string {
 	return s
 }
 
-// optStr codes a unique pointer to a string where nothing is deferred in between: a top-level argument.
+// optStr codes a unique pointer to a string if nothing is deferred in between: a top-level argument.
 func (c *coder) optStr(s **string) {
 	if pointer(c, s) {
 		c.str(*s)

@@ -1,4 +1,4 @@
-// Package dcerpc speaks connection-oriented DCE/RPC as Windows uses it over named pipes: the packets, the NDR20
+// Package dcerpc implements connection-oriented DCE/RPC as Windows uses it over named pipes: the packets, the NDR20
 // encoding of arguments, a client, the server end of a pipe, and one file for each interface that ipcguard calls.
 //
 // Every packet (PDU) begins with 16 bytes. See [C706] 12.6.3.1 and [MS-RPCE] 2.2.2.
@@ -17,9 +17,9 @@
 //	| body … stub … pad | sec_trailer 8 | token (auth_length bytes)
 //	+-----------------------------------+
 //
-// The room's rules: each layout is written once and used in both directions (see coder), everything is decoded in
-// both byte orders and encoded in little endian, and no number from a peer is believed before it has been held
-// against the bytes that are there. The room knows the standard library and the names of statuses, nothing else; it
-// reads from a Transport that somebody else made. Calls that change something or make a server log on elsewhere have
-// names here (for those who watch) but no encoder.
+// The package's rules: each layout is written once and used in both directions (see coder); everything is decoded in
+// both byte orders and encoded in little endian; and a number from a peer is checked against the available bytes before
+// it is used. The package imports only the standard library and package status, and reads from a Transport of the
+// caller. Calls that change something or make a server authenticate to another host have names here (for observers) but
+// no encoder.
 package dcerpc

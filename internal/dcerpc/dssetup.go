@@ -5,13 +5,13 @@ import "context"
 // DSSetupClient calls [MS-DSSP] on a Client that is bound to DSSETUP: the computer's role in its domain.
 type DSSetupClient struct{ *Client }
 
-// OpDsRolerGetPrimaryDomainInformation is the one call of the interface.
+// OpDsRolerGetPrimaryDomainInformation is the only call of the interface.
 const OpDsRolerGetPrimaryDomainInformation = 0
 
-// DsRoleBasic is the level that is known here. See [MS-DSSP] 2.2.2.
+// DsRoleBasic is the only supported level. See [MS-DSSP] 2.2.2.
 const DsRoleBasic = 1
 
-// DsRolerRequest asks.
+// DsRolerRequest requests the role.
 //
 // See [MS-DSSP] 3.2.5.1.
 type DsRolerRequest struct{ Level uint16 }
@@ -22,13 +22,14 @@ func (r *DsRolerRequest) ndr(c *coder) { c.u16(&r.Level) }
 //
 // See [MS-DSSP] 2.2.3.
 type DsRole struct {
-	Role              uint16 // 0 workstation, 1 member workstation, 2 server, 3 member server, 4 backup DC, 5 primary DC
+	// 0 workstation, 1 member workstation, 2 server, 3 member server, 4 backup DC, 5 primary DC.
+	Role              uint16
 	Flags             uint32
 	Flat, DNS, Forest *string
 	GUID              UUID
 }
 
-// DsRolerResponse tells; nil when refused.
+// DsRolerResponse is the response; nil when refused.
 type DsRolerResponse struct {
 	Info *DsRole
 	WResult
@@ -57,7 +58,8 @@ func (r *DsRolerResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// GetPrimaryDomainInformation gives the computer's role.
+// GetPrimaryDomainInformation returns the computer's role.
 func (d DSSetupClient) GetPrimaryDomainInformation(ctx context.Context) (*DsRolerResponse, error) {
-	return invoke[DsRolerResponse](ctx, d.Client, DSSETUP, OpDsRolerGetPrimaryDomainInformation, &DsRolerRequest{DsRoleBasic})
+	return invoke[DsRolerResponse](ctx, d.Client, DSSETUP, OpDsRolerGetPrimaryDomainInformation,
+		&DsRolerRequest{DsRoleBasic})
 }

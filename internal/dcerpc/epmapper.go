@@ -6,10 +6,11 @@ import (
 	"ipcguard/internal/status"
 )
 
-// EpmapperClient calls the endpoint mapper on a Client that is bound to EPMAPPER: which interfaces answer where.
+// EpmapperClient calls the endpoint mapper on a Client that is bound to EPMAPPER: which interfaces answer at which
+// endpoint.
 type EpmapperClient struct{ *Client }
 
-// OpEptLookup is the one call that is known here; ept_insert and ept_delete change the map.
+// OpEptLookup is the only supported call; ept_insert and ept_delete change the map.
 const OpEptLookup = 2
 
 // InterfaceID is RPC_IF_ID: an interface with the version as two 16-bit numbers.
@@ -26,7 +27,7 @@ func (i *InterfaceID) code(c *coder) {
 	c.u16(&i.Minor)
 }
 
-// EptLookupRequest asks for the map, or the part of it that fits Interface or Object.
+// EptLookupRequest requests the map, or the part of it that matches Interface or Object.
 //
 // See [C706] appendix O and [MS-RPCE] 2.2.1.2.4.
 type EptLookupRequest struct {
@@ -34,7 +35,7 @@ type EptLookupRequest struct {
 	Object        *UUID
 	Interface     *InterfaceID
 	VersionOption uint32 // 1 all versions
-	Entry         Handle // zero at first, then what the last answer gave
+	Entry         Handle // zero at first, then from the last response
 	MaxEntries    uint32
 }
 
@@ -49,7 +50,7 @@ func (r *EptLookupRequest) ndr(c *coder) {
 	c.u32(&r.MaxEntries)
 }
 
-// EptEntry is one line of the map. The tower is laid out as [C706] appendix L says.
+// EptEntry is one entry of the map. The layout of the tower is in [C706] appendix L.
 //
 // See [MS-RPCE] 2.2.1.2.3.
 type EptEntry struct {
@@ -65,11 +66,11 @@ const maxEptEntries = 500
 // annotationSize is ept_max_annotation_size.
 const annotationSize = 64
 
-// EptLookupResponse gives entries; the map is at its end when the status is not zero or the entry handle is.
+// EptLookupResponse holds entries; the map is complete when the status is not zero or the entry handle is.
 type EptLookupResponse struct {
 	Entry   Handle
 	Count   uint32
-	Max     uint32 // as the request asked, on the wire in front of the entries
+	Max     uint32 // as in the request; precedes the entries on the wire
 	Entries []EptEntry
 	Return  status.Fault
 }
@@ -124,7 +125,7 @@ func (c *coder) annotation(s *string) {
 	c.buf = append(append(c.buf, *s...), 0)
 }
 
-// tower codes twr_t, a conformant structure: the count stands first, and again inside.
+// tower codes twr_t, a conformant structure: the count precedes it, and is repeated inside.
 func (c *coder) tower(t *[]byte) {
 	n := c.count(len(*t), 1)
 	again := uint32(n)
@@ -138,16 +139,16 @@ func (c *coder) tower(t *[]byte) {
 	c.raw(*t)
 }
 
-// Lookup gives the map, at most maximum entries of it, from an entry handle on.
+// Lookup returns the map, at most maximum entries of it, from an entry handle on.
 func (e EpmapperClient) Lookup(ctx context.Context, entry Handle, maximum uint32) (*EptLookupResponse, error) {
 	request := &EptLookupRequest{VersionOption: 1, Entry: entry, MaxEntries: min(maximum, maxEptEntries)}
 	return invoke[EptLookupResponse](ctx, e.Client, EPMAPPER, OpEptLookup, request)
 }
 
-// MgmtClient calls the management interface that every RPC server has, on a Client that is bound to MGMT.
+// MgmtClient calls the management interface of every RPC server, on a Client that is bound to MGMT.
 type MgmtClient struct{ *Client }
 
-// OpInqIfIDs is the one call that is known here.
+// OpInqIfIDs is the only supported call.
 const OpInqIfIDs = 0
 
 // InqIfIDsResponse lists the interfaces behind a pipe; nil when refused.

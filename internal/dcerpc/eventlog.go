@@ -2,8 +2,8 @@ package dcerpc
 
 import "context"
 
-// EventlogClient calls [MS-EVEN] on a Client that is bound to EVENTLOG. There is no encoder for ElfrOpenBELW: it
-// makes the server open a file elsewhere.
+// EventlogClient calls [MS-EVEN] on a Client that is bound to EVENTLOG. There is no encoder for ElfrOpenBELW: it makes
+// the server open a file on another host.
 type EventlogClient struct{ *Client }
 
 // The opnums of the calls below.
@@ -17,7 +17,7 @@ const (
 //
 // See [MS-EVEN] 3.1.4.3.
 type ElfrOpenELWRequest struct {
-	Server       *uint16 // the first character of a name that is not looked at
+	Server       *uint16 // the first character of a name that servers ignore
 	Module       *string
 	RegModule    *string
 	Major, Minor uint32

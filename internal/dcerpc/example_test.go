@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/status"
 )
 
-// Bind first, then call: LsarGetUserName says who the server thinks the caller is. The server here is the package's own,
-// joined to the client without a network; over a network the client takes an open smb.Pipe instead.
+// Bind first, then call: LsarGetUserName returns who the server thinks the caller is. The server here is the package's
+// own, connected to the client without a network; over a network the client takes an open smb.Pipe instead.
 func ExampleClient() {
 	ctx := context.Background()
 	endpoint := &dcerpc.Endpoint{Handlers: map[dcerpc.SyntaxID]dcerpc.Handler{dcerpc.LSARPC: whoAmI}}
@@ -29,7 +29,7 @@ func ExampleClient() {
 	}
 	fmt.Println("the server sees", who.User.Text())
 
-	// Refusals of the RPC layer are a status.Fault; those of a call are its own status.
+	// Refusals of the RPC layer are a status.Fault; those of a call have its own status.
 	_, err = lsa.OpenPolicy2(ctx, "", 0x02000000)
 	fmt.Println(err)
 	// Output:
@@ -38,7 +38,7 @@ func ExampleClient() {
 	// dcerpc: fault: nca_s_fault_access_denied
 }
 
-// whoAmI answers LsarGetUserName alone.
+// whoAmI answers only LsarGetUserName.
 func whoAmI(opnum uint16, _ []byte) ([]byte, error) {
 	if opnum != dcerpc.OpLsarGetUserName {
 		return nil, status.FaultAccessDenied

@@ -4,9 +4,9 @@ import (
 	"context"
 )
 
-// What follows, the tests alone need: the other direction of what the program reads or writes.
+// Only the tests need the following: the other direction of what the program reads or writes.
 
-// InterfaceByName finds an interface by its short name; nil when unknown.
+// InterfaceByName returns an interface by its short name, or nil.
 func InterfaceByName(name string) *Interface {
 	for _, i := range Interfaces() {
 		if i.Name == name {
@@ -16,9 +16,12 @@ func InterfaceByName(name string) *Interface {
 	return nil
 }
 
-// ShareGetInfo gives one share.
-func (s SRVSVCClient) ShareGetInfo(ctx context.Context, server, share string, level uint32) (*NetrShareGetInfoResponse, error) {
-	return invoke[NetrShareGetInfoResponse](ctx, s.Client, SRVSVC, OpNetrShareGetInfo, &NetrShareGetInfoRequest{&server, share, level})
+// ShareGetInfo returns one share.
+func (s SRVSVCClient) ShareGetInfo(ctx context.Context, server, share string, level uint32) (*NetrShareGetInfoResponse,
+	error,
+) {
+	return invoke[NetrShareGetInfoResponse](ctx, s.Client, SRVSVC, OpNetrShareGetInfo,
+		&NetrShareGetInfoRequest{&server, share, level})
 }
 
 // CloseServiceHandle closes a handle.

@@ -3,13 +3,13 @@ package dcerpc
 import "context"
 
 // FSRVPClient calls [MS-FSRVP] on a Client that is bound to FSRVP. There is no encoder for IsPathSupported and
-// IsPathShadowCopied: they make the server connect to the path that they name.
+// IsPathShadowCopied: they make the server connect to the path in the request.
 type FSRVPClient struct{ *Client }
 
-// OpGetSupportedVersion is the one call that is known here.
+// OpGetSupportedVersion is the only supported call.
 const OpGetSupportedVersion = 0
 
-// GetSupportedVersionResponse gives the versions of the protocol.
+// GetSupportedVersionResponse returns the versions of the protocol.
 //
 // See [MS-FSRVP] 3.1.4.1.
 type GetSupportedVersionResponse struct {
@@ -23,7 +23,7 @@ func (r *GetSupportedVersionResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// GetSupportedVersion gives the versions of the protocol.
+// GetSupportedVersion returns the versions of the protocol.
 func (f FSRVPClient) GetSupportedVersion(ctx context.Context) (*GetSupportedVersionResponse, error) {
 	return invoke[GetSupportedVersionResponse](ctx, f.Client, FSRVP, OpGetSupportedVersion, &NoArguments{})
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// seedPDUs are packets of each kind, as this package says them.
+// seedPDUs returns packets of each kind, encoded by this package.
 func seedPDUs(t testing.TB) [][]byte {
 	t.Helper()
 	object := UUID{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
@@ -24,16 +24,45 @@ func seedPDUs(t testing.TB) [][]byte {
 			{ID: 0, Abstract: SAMR, Transfer: []SyntaxID{NDR20, NDR64}},
 			{ID: 1, Abstract: SAMR, Transfer: []SyntaxID{FeatureSyntax(FeatureSecurityContextMultiplexing)}},
 		}}, nil},
-		{Header{Type: TypeAlterContext, Flags: whole, CallID: 1}, &Bind{Contexts: []Context{{ID: 2, Abstract: LSARPC, Transfer: []SyntaxID{NDR20}}}}, nil},
-		{Header{Type: TypeBindAck, Flags: whole, CallID: 1}, &BindAck{MaxXmit: 4280, MaxRecv: 4280, AssocGroup: 9, Secondary: `\PIPE\lsass`, Results: []ContextResult{{Accepted: true, Transfer: NDR20}, {Result: ResultNegotiateAck}}}, auth},
-		{Header{Type: TypeAlterContextReply, Flags: whole, CallID: 1}, &BindAck{Results: []ContextResult{{Accepted: true, Transfer: NDR20}}}, nil},
-		{Header{Type: TypeBindNak, Flags: whole, CallID: 1}, &BindNak{Reason: NakVersionNotSupported, Versions: [][2]uint8{{5, 0}, {5, 1}}}, nil},
+		{
+			Header{Type: TypeAlterContext, Flags: whole, CallID: 1},
+			&Bind{Contexts: []Context{{ID: 2, Abstract: LSARPC, Transfer: []SyntaxID{NDR20}}}}, nil,
+		},
+		{
+			Header{Type: TypeBindAck, Flags: whole, CallID: 1},
+			&BindAck{
+				MaxXmit: 4280, MaxRecv: 4280, AssocGroup: 9, Secondary: `\PIPE\lsass`,
+				Results: []ContextResult{{Accepted: true, Transfer: NDR20}, {Result: ResultNegotiateAck}},
+			}, auth,
+		},
+		{
+			Header{Type: TypeAlterContextReply, Flags: whole, CallID: 1},
+			&BindAck{Results: []ContextResult{{Accepted: true, Transfer: NDR20}}}, nil,
+		},
+		{
+			Header{Type: TypeBindNak, Flags: whole, CallID: 1},
+			&BindNak{Reason: NakVersionNotSupported, Versions: [][2]uint8{{5, 0}, {5, 1}}}, nil,
+		},
 		{Header{Type: TypeAuth3, Flags: whole, CallID: 1}, &Padding{}, auth},
-		{Header{Type: TypeRequest, Flags: FlagFirst, CallID: 2}, &Request{AllocHint: 8, Opnum: 64, Stub: []byte("half")}, nil},
-		{Header{Type: TypeRequest, Flags: FlagLast, CallID: 2}, &Request{AllocHint: 4, Opnum: 64, Stub: []byte("half")}, nil},
-		{Header{Type: TypeRequest, Flags: whole | FlagObject, CallID: 3}, &Request{Opnum: 1, Object: &object, Stub: []byte("stub")}, auth},
+		{
+			Header{Type: TypeRequest, Flags: FlagFirst, CallID: 2},
+			&Request{AllocHint: 8, Opnum: 64, Stub: []byte("half")}, nil,
+		},
+		{
+			Header{Type: TypeRequest, Flags: FlagLast, CallID: 2},
+			&Request{AllocHint: 4, Opnum: 64, Stub: []byte("half")},
+			nil,
+		},
+		{
+			Header{Type: TypeRequest, Flags: whole | FlagObject, CallID: 3},
+			&Request{Opnum: 1, Object: &object, Stub: []byte("stub")}, auth,
+		},
 		{Header{Type: TypeResponse, Flags: whole, CallID: 3}, &Response{Stub: []byte("answer")}, auth},
-		{Header{Type: TypeFault, Flags: whole | FlagDidNotExecute, CallID: 3}, &FaultBody{Status: 5, Stub: []byte{}}, nil},
+		{
+			Header{Type: TypeFault, Flags: whole | FlagDidNotExecute, CallID: 3},
+			&FaultBody{Status: 5, Stub: []byte{}},
+			nil,
+		},
 		{Header{Type: TypeCancel, Flags: whole, CallID: 3}, nil, nil},
 		{Header{Type: TypeOrphaned, Flags: whole, CallID: 3}, nil, nil},
 		{Header{Type: TypeShutdown, Flags: whole, CallID: 0}, nil, nil},
@@ -47,7 +76,7 @@ func seedPDUs(t testing.TB) [][]byte {
 	return list
 }
 
-// bodyOf reads whatever body a packet has.
+// bodyOf decodes the body of any packet.
 func bodyOf(p *PDU) (Body, error) {
 	switch p.Type {
 	case TypeBind, TypeAlterContext:
@@ -126,7 +155,7 @@ func FuzzPDU(f *testing.F) {
 	})
 }
 
-// collect pushes a stream in pieces and gives what came out as bytes.
+// collect pushes a stream in pieces and returns the output as bytes.
 func collect(b []byte, r *rand.Rand) (out []byte, end error) {
 	in := NewReassembler(Limits{Bytes: 1 << 16, Fragments: 16, Calls: 2})
 	for len(b) > 0 {
@@ -156,7 +185,7 @@ func collect(b []byte, r *rand.Rand) (out []byte, end error) {
 	return out, nil
 }
 
-// FuzzReassembler: how the bytes are cut into writes must not matter.
+// FuzzReassembler: how the bytes are split into writes must not matter.
 func FuzzReassembler(f *testing.F) {
 	f.Add(bytes.Join(seedPDUs(f), nil), uint64(1))
 	f.Fuzz(func(t *testing.T, b []byte, seed uint64) {
@@ -242,7 +271,7 @@ func (r *replay) Read(_ context.Context, max int) ([]byte, bool, error) {
 	return b, len(r.b) > 0, nil
 }
 
-// FuzzClient answers a client with any bytes: it must end, whatever they are.
+// FuzzClient answers a client with any bytes: the client must always return.
 func FuzzClient(f *testing.F) {
 	seeds := seedPDUs(f)
 	f.Add(append(append([]byte(nil), seeds[2]...), seeds[9]...), 64)

@@ -46,18 +46,17 @@ func goldenStubs(t testing.TB) []stub {
 	return list
 }
 
-// free lists what peers may say in more than one length: Samba leaves out a container that this package sends empty,
-// and fills padding.
+// free lists what peers may send in more than one length: Samba omits a container that this package sends empty, and
+// fills padding.
 var free = map[string]bool{
 	"NetrWkstaUserEnum request":           true,
 	"NetrWkstaUserEnum response":          true,
 	"ElfrOpenELW request":                 true,
-	"LsarQueryInformationPolicy response": true, // the server role, see there
+	"LsarQueryInformationPolicy response": true, // the server role; see there
 }
 
-// equivalent allows what NDR leaves to the sender: the numbers of referents, and buffers that have room for a
-// terminating zero behind a string without one (two bytes more in MaximumLength, one character more in the maximum
-// count).
+// equivalent allows what NDR leaves to the sender: referent numbers, and buffers with room for a terminating zero after
+// a string without one (two more bytes in MaximumLength, one more character in the maximum count).
 func equivalent(got, want []byte) bool {
 	if len(got) != len(want) {
 		return false
@@ -80,8 +79,8 @@ func equivalent(got, want []byte) bool {
 	return true
 }
 
-// TestGoldenStubs holds the layouts against what real peers send: each stub decodes, nothing is left over, and it
-// encodes to the same bytes, but for what is the sender's choice.
+// TestGoldenStubs checks the layouts with stubs of real peers: each stub decodes completely, and encodes to the same
+// bytes except for the sender's choices.
 func TestGoldenStubs(t *testing.T) {
 	calls := map[string]bool{}
 	for i, s := range goldenStubs(t) {

@@ -13,11 +13,11 @@ import (
 //go:embed opnums.txt
 var opnumText string
 
-// Interface is what is known about an RPC interface without speaking it.
+// Interface describes an RPC interface.
 type Interface struct {
 	Name     string // short name, such as samr
 	Syntax   SyntaxID
-	Pipes    []string // the pipes it is usually found on, lower or mixed case, without \pipe\
+	Pipes    []string // its usual pipes, lower or mixed case, without \pipe\
 	Document string   // such as MS-SAMR; "-" where no specification is public
 	Ops      []Op     // by opnum; gaps have an empty name
 }
@@ -28,7 +28,7 @@ type Op struct {
 	Return ReturnKind
 }
 
-// ReturnKind is the kind of status that ends an answer.
+// ReturnKind is the kind of status that ends a response.
 type ReturnKind byte
 
 // The kinds, as the letters of opnums.txt.
@@ -55,7 +55,7 @@ func (k ReturnKind) String() string {
 	return "none"
 }
 
-// OpName is the name of a call, or "opnum N".
+// OpName returns the name of a call, or "opnum N".
 func (i *Interface) OpName(opnum uint16) string {
 	if int(opnum) < len(i.Ops) && i.Ops[opnum].Name != "" {
 		return i.Ops[opnum].Name
@@ -95,17 +95,16 @@ var known = sync.OnceValue(func() *registry {
 	return r
 })
 
-// number reads a number of opnums.txt; the tests check the file.
+// number parses a number of opnums.txt; the tests check the file.
 func number(s string) uint16 {
 	n, _ := strconv.ParseUint(s, 10, 16)
 	return uint16(n)
 }
 
-// Interfaces lists every known interface. The list is shared: do not change it.
+// Interfaces returns every known interface. The list is shared: do not modify it.
 func Interfaces() []*Interface { return known().all }
 
-// LookupInterface finds an interface by its syntax, or by the UUID alone where the version is another one; nil when
-// unknown.
+// LookupInterface returns an interface by its syntax, or by its UUID if the version differs; nil if unknown.
 func LookupInterface(s SyntaxID) *Interface {
 	if i := known().bySyntax[s]; i != nil {
 		return i
@@ -113,7 +112,7 @@ func LookupInterface(s SyntaxID) *Interface {
 	return known().byUUID[s.UUID]
 }
 
-// CallName names a call for people: the interface's short name or UUID, and the call's name or "opnum N".
+// CallName returns the display name of a call: the interface's short name or UUID, and the call's name or "opnum N".
 func CallName(s SyntaxID, opnum uint16) (iface, call string) {
 	if i := LookupInterface(s); i != nil {
 		return i.Name, i.OpName(opnum)
@@ -121,13 +120,13 @@ func CallName(s SyntaxID, opnum uint16) (iface, call string) {
 	return s.UUID.String(), fmt.Sprintf("opnum %d", opnum)
 }
 
-// Returned is the status at the end of an answer.
+// Returned is the status at the end of a response.
 type Returned struct {
 	Kind ReturnKind
 	Code uint32
 }
 
-// Err is the status as an error of its kind, nil for none. Warnings (such as more entries) are errors here too.
+// Err returns the status as an error of its kind, or nil. Warnings (such as more entries) are errors here too.
 func (r Returned) Err() error {
 	switch {
 	case r.Kind == ReturnNone || r.Code == 0:

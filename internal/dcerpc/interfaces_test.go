@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestOpnumText reads the table strictly: the loader trusts it.
+// TestOpnumText parses the table strictly, because the loader trusts it.
 func TestOpnumText(t *testing.T) {
 	kinds := map[string]bool{"-": true, "N": true, "W": true, "H": true, "F": true}
 	expect := -1
@@ -32,8 +32,8 @@ func TestOpnumText(t *testing.T) {
 	}
 }
 
-// TestCallNames checks names and numbers that are printed in the specifications' own tables, and that every layout
-// and constant has the opnum that the table gives its name.
+// TestCallNames checks names and numbers that the specifications' own tables contain, and that every layout and
+// constant has the opnum of its name in the table.
 func TestCallNames(t *testing.T) {
 	for _, c := range []struct {
 		iface SyntaxID
@@ -84,18 +84,20 @@ func TestCallNames(t *testing.T) {
 			t.Errorf("%v is unknown", s)
 		}
 	}
-	if iface, call := CallName(SyntaxID{UUID: UUID{1}}, 7); iface != "01000000-0000-0000-0000-000000000000" || call != "opnum 7" {
+	if iface, call := CallName(SyntaxID{UUID: UUID{1}}, 7); iface != "01000000-0000-0000-0000-000000000000" ||
+		call != "opnum 7" {
 		t.Errorf("%s %s", iface, call)
 	}
 	for _, l := range layouts {
-		if name := InterfaceByName(l.iface).OpName(l.opnum); strings.HasPrefix(name, "opnum") || strings.Contains(name, "NotUsed") {
+		if name := InterfaceByName(l.iface).OpName(l.opnum); strings.HasPrefix(name, "opnum") ||
+			strings.Contains(name, "NotUsed") {
 			t.Errorf("%s %d is %s", l.iface, l.opnum, name)
 		}
 	}
 }
 
-// TestForbiddenCalls: what changes a server, asks for secrets or makes it log on elsewhere has no layout here, so
-// nobody can send it by mistake.
+// TestForbiddenCalls: a call that changes a server, requests secrets or makes the server authenticate to another host
+// has no layout here, so it cannot be sent by mistake.
 func TestForbiddenCalls(t *testing.T) {
 	for name, opnums := range map[string][]uint16{
 		"netlogon": {4, 5, 6, 15, 26, 29, 30}, "eventlog": {0, 9}, "FileServerVssAgent": {1, 2, 3, 8, 9},

@@ -17,7 +17,7 @@ func packet(t testing.TB, h Header, body Body) []byte {
 	return b
 }
 
-// endless answers the bind, and a request with fragments for ever.
+// endless answers the bind, and a request with endless fragments.
 type endless struct {
 	t    testing.TB
 	size int
@@ -35,7 +35,8 @@ func (e *endless) Transact(_ context.Context, in []byte, _ int) ([]byte, error) 
 		ack := &BindAck{MaxXmit: 5840, MaxRecv: 5840, Results: []ContextResult{{Transfer: NDR20}}}
 		return packet(e.t, Header{Type: TypeBindAck, Flags: FlagFirst | FlagLast, CallID: p.CallID}, ack), nil
 	}
-	return packet(e.t, Header{Type: TypeResponse, Flags: FlagFirst, CallID: p.CallID}, &Response{Stub: make([]byte, e.size)}), nil
+	return packet(e.t, Header{Type: TypeResponse, Flags: FlagFirst, CallID: p.CallID},
+		&Response{Stub: make([]byte, e.size)}), nil
 }
 
 func (e *endless) Write(_ context.Context, b []byte) (int, error) { return len(b), nil }
@@ -45,7 +46,7 @@ func (e *endless) Read(context.Context, int) ([]byte, bool, error) {
 	return packet(e.t, Header{Type: TypeResponse, CallID: 2}, &Response{Stub: make([]byte, e.size)}), false, nil
 }
 
-// TestEndlessFragments: by bytes and by number, a server that never ends an answer is left.
+// TestEndlessFragments: the client gives up on an endless response, by bytes and by fragments.
 func TestEndlessFragments(t *testing.T) {
 	for _, size := range []int{0, 8, 5000, 60000} {
 		e := &endless{t: t, size: size}
@@ -66,28 +67,32 @@ func TestEndlessFragments(t *testing.T) {
 	}
 }
 
-// TestWrongAnswers: each of these is an error and none is an answer.
+// TestWrongAnswers: each of these is an error, not a response.
 func TestWrongAnswers(t *testing.T) {
 	whole := FlagFirst | FlagLast
-	ack := packet(t, Header{Type: TypeBindAck, Flags: whole, CallID: 1}, &BindAck{MaxRecv: 5840, Results: []ContextResult{{Transfer: NDR20}}})
+	ack := packet(t, Header{Type: TypeBindAck, Flags: whole, CallID: 1},
+		&BindAck{MaxRecv: 5840, Results: []ContextResult{{Transfer: NDR20}}})
 	bigEndian := packet(t, Header{Type: TypeResponse, Flags: whole, CallID: 2}, &Response{})
 	bigEndian[4] = 0
 	for _, i := range []int{8, 10, 12} {
 		slicesReverse(bigEndian[i:min(i+2+2*(i/12), 16)])
 	}
 	for name, b := range map[string][]byte{
-		"another call":       packet(t, Header{Type: TypeResponse, Flags: whole, CallID: 3}, &Response{}),
-		"another context":    packet(t, Header{Type: TypeResponse, Flags: whole, CallID: 2}, &Response{ContextID: 1}),
-		"a request":          packet(t, Header{Type: TypeRequest, Flags: whole, CallID: 2}, &Request{}),
-		"a second bind_ack":  packet(t, Header{Type: TypeBindAck, Flags: whole, CallID: 2}, &BindAck{}),
-		"a middle fragment":  packet(t, Header{Type: TypeResponse, CallID: 2}, &Response{}),
-		"nothing":            nil,
-		"garbage":            bytes.Repeat([]byte("HTTP"), 10),
-		"the other order":    bigEndian,
-		"half a packet":      packet(t, Header{Type: TypeResponse, Flags: whole, CallID: 2}, &Response{Stub: make([]byte, 99)})[:50],
-		"a short fault":      packet(t, Header{Type: TypeFault, Flags: whole, CallID: 2}, &Padding{}),
-		"two first packets":  bytes.Repeat(packet(t, Header{Type: TypeResponse, Flags: FlagFirst, CallID: 2}, &Response{}), 2),
-		"context in between": append(packet(t, Header{Type: TypeResponse, Flags: FlagFirst, CallID: 2}, &Response{}), packet(t, Header{Type: TypeResponse, Flags: FlagLast, CallID: 2}, &Response{ContextID: 5})...),
+		"another call":      packet(t, Header{Type: TypeResponse, Flags: whole, CallID: 3}, &Response{}),
+		"another context":   packet(t, Header{Type: TypeResponse, Flags: whole, CallID: 2}, &Response{ContextID: 1}),
+		"a request":         packet(t, Header{Type: TypeRequest, Flags: whole, CallID: 2}, &Request{}),
+		"a second bind_ack": packet(t, Header{Type: TypeBindAck, Flags: whole, CallID: 2}, &BindAck{}),
+		"a middle fragment": packet(t, Header{Type: TypeResponse, CallID: 2}, &Response{}),
+		"nothing":           nil,
+		"garbage":           bytes.Repeat([]byte("HTTP"), 10),
+		"the other order":   bigEndian,
+		"half a packet": packet(t, Header{Type: TypeResponse, Flags: whole, CallID: 2},
+			&Response{Stub: make([]byte, 99)})[:50],
+		"a short fault": packet(t, Header{Type: TypeFault, Flags: whole, CallID: 2}, &Padding{}),
+		"two first packets": bytes.Repeat(packet(t, Header{Type: TypeResponse, Flags: FlagFirst, CallID: 2},
+			&Response{}), 2),
+		"context in between": append(packet(t, Header{Type: TypeResponse, Flags: FlagFirst, CallID: 2}, &Response{}),
+			packet(t, Header{Type: TypeResponse, Flags: FlagLast, CallID: 2}, &Response{ContextID: 5})...),
 	} {
 		c := NewClient(&replay{append(append([]byte(nil), ack...), b...), len(ack)})
 		if _, err := c.Bind(t.Context(), SAMR); err != nil {
@@ -118,14 +123,15 @@ func slicesReverse(b []byte) {
 	}
 }
 
-// TestInterleavedCalls: an observer keeps a bounded number of calls apart, and counts what it had to drop.
+// TestInterleavedCalls: an observer tracks a bounded number of calls, and counts those that it drops.
 func TestInterleavedCalls(t *testing.T) {
 	r := NewReassembler(Limits{Calls: 2, Bytes: 100})
 	var got []string
 	var dropped int
 	push := func(flags Flags, id uint32, stub string) {
 		t.Helper()
-		r.Push(packet(t, Header{Type: TypeRequest, Flags: flags, CallID: id}, &Request{Opnum: uint16(id), Stub: []byte(stub)}))
+		r.Push(packet(t, Header{Type: TypeRequest, Flags: flags, CallID: id},
+			&Request{Opnum: uint16(id), Stub: []byte(stub)}))
 		for {
 			call, ok, err := r.Next()
 			var one *FragmentError
@@ -160,7 +166,7 @@ func TestInterleavedCalls(t *testing.T) {
 	}
 }
 
-// TestCountsBeforeBytes: a number that promises more than is there allocates nothing.
+// TestCountsBeforeBytes: a count that exceeds the available bytes allocates nothing.
 func TestCountsBeforeBytes(t *testing.T) {
 	b := binary.LittleEndian.AppendUint32(nil, 0)       // resume
 	b = binary.LittleEndian.AppendUint32(b, 0x20000)    // buffer
@@ -178,10 +184,11 @@ func TestCountsBeforeBytes(t *testing.T) {
 	}
 }
 
-// TestZeroCopy: an observer runs over gigabytes; a packet that is whole costs no memory.
+// TestZeroCopy: an observer processes gigabytes; a complete packet allocates nothing.
 func TestZeroCopy(t *testing.T) {
 	r := NewReassembler(Limits{})
-	b := packet(t, Header{Type: TypeRequest, Flags: FlagFirst | FlagLast, CallID: 1}, &Request{Opnum: 15, Stub: make([]byte, 4000)})
+	b := packet(t, Header{Type: TypeRequest, Flags: FlagFirst | FlagLast, CallID: 1},
+		&Request{Opnum: 15, Stub: make([]byte, 4000)})
 	if n := testing.AllocsPerRun(100, func() {
 		r.Push(b)
 		if call, ok, err := r.Next(); !ok || err != nil || len(call.Stub) != 4000 || &call.Stub[0] != &b[24] {
@@ -197,7 +204,8 @@ func TestZeroCopy(t *testing.T) {
 
 func BenchmarkReassembler(b *testing.B) {
 	r := NewReassembler(Limits{})
-	p := packet(b, Header{Type: TypeRequest, Flags: FlagFirst | FlagLast, CallID: 1}, &Request{Opnum: 15, Stub: make([]byte, 400)})
+	p := packet(b, Header{Type: TypeRequest, Flags: FlagFirst | FlagLast, CallID: 1},
+		&Request{Opnum: 15, Stub: make([]byte, 400)})
 	b.SetBytes(int64(len(p)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -210,11 +218,12 @@ func BenchmarkReassembler(b *testing.B) {
 	}
 }
 
-// TestNextPacket gives fragments one by one, however the bytes are cut, and keeps none of them. What is no packet is an
-// error from then on.
+// TestNextPacket returns fragments one by one, however the bytes are split, and keeps none of them. After an invalid
+// packet every call is an error.
 func TestNextPacket(t *testing.T) {
-	r := NewReassembler(Limits{Bytes: 1, Fragments: 1, Calls: 1}) // bounds of what is put together
-	first := packet(t, Header{Type: TypeRequest, Flags: FlagFirst, CallID: 2}, &Request{Opnum: 7, Stub: make([]byte, 100)})
+	r := NewReassembler(Limits{Bytes: 1, Fragments: 1, Calls: 1}) // limits of reassembly
+	first := packet(t, Header{Type: TypeRequest, Flags: FlagFirst, CallID: 2},
+		&Request{Opnum: 7, Stub: make([]byte, 100)})
 	var got []uint16
 	for range 3 {
 		for i := range first {

@@ -2,7 +2,7 @@ package dcerpc
 
 import "context"
 
-// LSAClient calls [MS-LSAD] and [MS-LSAT] on a Client that is bound to LSARPC: who am I, policy, SIDs, trusts.
+// LSAClient calls [MS-LSAD] and [MS-LSAT] on a Client that is bound to LSARPC: the caller's name, policy, SIDs, trusts.
 type LSAClient struct{ *Client }
 
 // The opnums of the calls below.
@@ -23,7 +23,8 @@ const (
 	OpLsarLookupNames2              = 58
 )
 
-// LsarGetUserNameRequest asks who the server thinks the caller is. Both names are in and out; clients send them empty.
+// LsarGetUserNameRequest requests the caller's name as the server sees it. Both names are in and out; clients send them
+// empty.
 //
 // See [MS-LSAT] 3.1.4.2.
 type LsarGetUserNameRequest struct {
@@ -33,7 +34,7 @@ type LsarGetUserNameRequest struct {
 	Domain     *UnicodeString
 }
 
-// UnicodeString is an RPC_UNICODE_STRING behind a pointer of its own: both the pointer and the text may be missing.
+// UnicodeString is an RPC_UNICODE_STRING behind a pointer: both the pointer and the text may be missing.
 type UnicodeString struct{ Value *string }
 
 func (c *coder) ustrPtr(s **UnicodeString) {
@@ -42,7 +43,7 @@ func (c *coder) ustrPtr(s **UnicodeString) {
 	}
 }
 
-// Text is the text, "" for none.
+// Text returns the text, or an empty string.
 func (s *UnicodeString) Text() string {
 	if s == nil {
 		return ""
@@ -59,7 +60,7 @@ func (r *LsarGetUserNameRequest) ndr(c *coder) {
 	}
 }
 
-// LsarGetUserNameResponse tells.
+// LsarGetUserNameResponse holds the caller's name.
 type LsarGetUserNameResponse struct {
 	User      *UnicodeString
 	HasDomain bool // the request wanted it
@@ -76,13 +77,13 @@ func (r *LsarGetUserNameResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// GetUserName asks the server who it thinks the caller is.
+// GetUserName returns the caller's name as the server sees it.
 func (l LSAClient) GetUserName(ctx context.Context, server string) (*LsarGetUserNameResponse, error) {
 	request := &LsarGetUserNameRequest{SystemName: &server, WantDomain: true}
 	return invoke[LsarGetUserNameResponse](ctx, l.Client, LSARPC, OpLsarGetUserName, request)
 }
 
-// ObjectAttributes carries nothing that a server looks at, but for Root, which must be absent.
+// ObjectAttributes has nothing that servers check, except Root, which must be absent.
 //
 // See [MS-LSAD] 2.2.2.4.
 type ObjectAttributes struct {
@@ -100,7 +101,7 @@ type QualityOfService struct {
 }
 
 func (o *ObjectAttributes) code(c *coder) {
-	length := uint32(24) // the size of the structure, which nobody checks
+	length := uint32(24) // the size of the structure, which is not checked
 	var root, name, descriptor uint32
 	c.u32(&length)
 	c.u32(&root)
@@ -125,7 +126,7 @@ func (o *ObjectAttributes) code(c *coder) {
 	c.u8(&o.QoS.EffectiveOnly)
 }
 
-// LsarOpenPolicyRequest names the server by its first character alone, as the call was declared.
+// LsarOpenPolicyRequest has only the first character of the server's name, as the call was declared.
 //
 // See [MS-LSAD] 3.1.4.4.2.
 type LsarOpenPolicyRequest struct {
@@ -160,7 +161,8 @@ func (r *LsarOpenPolicy2Request) ndr(c *coder) {
 // OpenPolicy opens the policy object with the older call.
 func (l LSAClient) OpenPolicy(ctx context.Context, access uint32) (*NTHandleResponse, error) {
 	name := uint16('\\')
-	return invoke[NTHandleResponse](ctx, l.Client, LSARPC, OpLsarOpenPolicy, &LsarOpenPolicyRequest{&name, ObjectAttributes{}, access})
+	return invoke[NTHandleResponse](ctx, l.Client, LSARPC, OpLsarOpenPolicy,
+		&LsarOpenPolicyRequest{&name, ObjectAttributes{}, access})
 }
 
 // OpenPolicy2 opens the policy object.
@@ -187,7 +189,7 @@ func (r *LsarQuerySecurityRequest) ndr(c *coder) {
 	c.u32(&r.Information)
 }
 
-// LsarQuerySecurityResponse gives it in self-relative form; nil when refused.
+// LsarQuerySecurityResponse holds the descriptor in self-relative form; nil when refused.
 type LsarQuerySecurityResponse struct {
 	Descriptor *SecurityDescriptor
 	NTResult
@@ -218,7 +220,10 @@ func (c *coder) countedBytes(b *[]byte) {
 	}
 }
 
-// QuerySecurity gives the security descriptor of the policy object.
-func (l LSAClient) QuerySecurity(ctx context.Context, object Handle, information uint32) (*LsarQuerySecurityResponse, error) {
-	return invoke[LsarQuerySecurityResponse](ctx, l.Client, LSARPC, OpLsarQuerySecurityObject, &LsarQuerySecurityRequest{object, information})
+// QuerySecurity returns the security descriptor of the policy object.
+func (l LSAClient) QuerySecurity(ctx context.Context, object Handle, information uint32) (*LsarQuerySecurityResponse,
+	error,
+) {
+	return invoke[LsarQuerySecurityResponse](ctx, l.Client, LSARPC, OpLsarQuerySecurityObject,
+		&LsarQuerySecurityRequest{object, information})
 }

@@ -2,7 +2,7 @@ package dcerpc
 
 import "context"
 
-// TranslatedName is what a SID stands for. Flags travel in the Ex form (LookupSids2) only.
+// TranslatedName is the name of a SID. Flags are sent only in the Ex form (LookupSids2).
 //
 // See [MS-LSAT] 2.2.19 and 2.2.21.
 type TranslatedName struct {
@@ -12,7 +12,7 @@ type TranslatedName struct {
 	Flags       uint32
 }
 
-// TranslatedSID is what a name stands for. Flags travel in the Ex form (LookupNames2) only.
+// TranslatedSID is the SID of a name. Flags are sent only in the Ex form (LookupNames2).
 //
 // See [MS-LSAT] 2.2.13 and 2.2.17.
 type TranslatedSID struct {
@@ -76,7 +76,7 @@ func (c *coder) referenced(p **ReferencedDomains) {
 		func(d *PolicyDomain) { d.head(c) }, func(d *PolicyDomain) { d.body(c) })
 }
 
-// LsarLookupSidsRequest asks what SIDs stand for.
+// LsarLookupSidsRequest requests the names of SIDs.
 //
 // See [MS-LSAT] 3.1.4.11.
 type LsarLookupSidsRequest struct {
@@ -97,7 +97,7 @@ func (r *LsarLookupSidsRequest) code(c *coder, ex bool) {
 	c.u32(&r.Mapped)
 }
 
-// LsarLookupSidsResponse tells. Some of the SIDs may be unknown (STATUS_SOME_NOT_MAPPED, a success).
+// LsarLookupSidsResponse holds the names. Some of the SIDs may be unknown (STATUS_SOME_NOT_MAPPED, a success).
 type LsarLookupSidsResponse struct {
 	Domains *ReferencedDomains
 	Names   []TranslatedName
@@ -142,19 +142,19 @@ func pointers(sids []SID) []*SID {
 	return p
 }
 
-// LookupSIDs asks what SIDs stand for.
+// LookupSIDs returns the names of SIDs.
 func (l LSAClient) LookupSIDs(ctx context.Context, policy Handle, sids []SID) (*LsarLookupSidsResponse, error) {
 	request := &LsarLookupSidsRequest{Policy: policy, SIDs: pointers(sids), Level: 1}
 	return invoke[LsarLookupSidsResponse](ctx, l.Client, LSARPC, OpLsarLookupSids, request)
 }
 
-// LookupSIDs2 asks what SIDs stand for, with the newer call.
+// LookupSIDs2 returns the names of SIDs, with the newer call.
 func (l LSAClient) LookupSIDs2(ctx context.Context, policy Handle, sids []SID) (*LsarLookupSids2Response, error) {
 	request := &LsarLookupSids2Request{LsarLookupSidsRequest{Policy: policy, SIDs: pointers(sids), Level: 1}, 0, 2}
 	return invoke[LsarLookupSids2Response](ctx, l.Client, LSARPC, OpLsarLookupSids2, request)
 }
 
-// LsarLookupNamesRequest asks for the SIDs behind names.
+// LsarLookupNamesRequest requests the SIDs of names.
 //
 // See [MS-LSAT] 3.1.4.8.
 type LsarLookupNamesRequest struct {
@@ -180,7 +180,7 @@ func (r *LsarLookupNamesRequest) code(c *coder, ex bool) {
 	c.u32(&r.Mapped)
 }
 
-// LsarLookupNamesResponse gives them.
+// LsarLookupNamesResponse holds the SIDs.
 type LsarLookupNamesResponse struct {
 	Domains *ReferencedDomains
 	SIDs    []TranslatedSID
@@ -217,7 +217,7 @@ type LsarLookupNames2Response struct{ LsarLookupNamesResponse }
 
 func (r *LsarLookupNames2Response) ndr(c *coder) { r.code(c, true) }
 
-// LookupNames asks for the SIDs behind names.
+// LookupNames returns the SIDs of names.
 func (l LSAClient) LookupNames(ctx context.Context, policy Handle, names ...string) (*LsarLookupNamesResponse, error) {
 	request := &LsarLookupNamesRequest{Policy: policy, Level: 1}
 	for i := range names {

@@ -2,7 +2,7 @@ package dcerpc
 
 import "context"
 
-// The classes of QueryInformationPolicy that are known here. See [MS-LSAD] 2.2.4.1.
+// The supported classes of QueryInformationPolicy. See [MS-LSAD] 2.2.4.1.
 const (
 	PolicyPrimaryDomain = 3
 	PolicyAccountDomain = 5
@@ -62,7 +62,7 @@ func (p *PolicyDNS) code(c *coder) {
 	c.sidBody(p.SID)
 }
 
-// LsarQueryPolicyResponse holds the part that was asked for; all empty when refused.
+// LsarQueryPolicyResponse holds the requested part; all empty when refused.
 type LsarQueryPolicyResponse struct {
 	Class  uint16        // 0 for none
 	Domain *PolicyDomain // PolicyPrimaryDomain, PolicyAccountDomain
@@ -81,7 +81,8 @@ func (r *LsarQueryPolicyResponse) ndr(c *coder) {
 			d.body(c)
 		case PolicyServerRole:
 			c.u16(&r.Role)
-			if c.dec && r.Role == 0 && c.left() > 4 { // Samba sends the enumeration in 32 bits, against [MS-LSAD] 2.2.4.8
+			// Samba sends the enumeration in 32 bits, against [MS-LSAD] 2.2.4.8.
+			if c.dec && r.Role == 0 && c.left() > 4 {
 				var wide uint32
 				c.u32(&wide)
 				r.Role = uint16(wide)
@@ -96,14 +97,16 @@ func (r *LsarQueryPolicyResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// QueryPolicy gives one part of the policy.
+// QueryPolicy returns one part of the policy.
 func (l LSAClient) QueryPolicy(ctx context.Context, policy Handle, class uint16) (*LsarQueryPolicyResponse, error) {
-	return invoke[LsarQueryPolicyResponse](ctx, l.Client, LSARPC, OpLsarQueryInformationPolicy, &LsarQueryPolicyRequest{policy, class})
+	return invoke[LsarQueryPolicyResponse](ctx, l.Client, LSARPC, OpLsarQueryInformationPolicy,
+		&LsarQueryPolicyRequest{policy, class})
 }
 
-// QueryPolicy2 is QueryPolicy by the newer opnum 46, which Samba does not have.
+// QueryPolicy2 is QueryPolicy by the newer opnum 46, which Samba lacks.
 func (l LSAClient) QueryPolicy2(ctx context.Context, policy Handle, class uint16) (*LsarQueryPolicyResponse, error) {
-	return invoke[LsarQueryPolicyResponse](ctx, l.Client, LSARPC, OpLsarQueryInformationPolicy2, &LsarQueryPolicyRequest{policy, class})
+	return invoke[LsarQueryPolicyResponse](ctx, l.Client, LSARPC, OpLsarQueryInformationPolicy2,
+		&LsarQueryPolicyRequest{policy, class})
 }
 
 // LsarEnumerateRequest asks for accounts with privileges or for trusted domains.
@@ -121,7 +124,7 @@ func (r *LsarEnumerateRequest) ndr(c *coder) {
 	c.u32(&r.MaximumLength)
 }
 
-// LsarEnumerateAccountsResponse gives SIDs. More tells whether to go on at Resume.
+// LsarEnumerateAccountsResponse holds SIDs. More reports whether to continue at Resume.
 type LsarEnumerateAccountsResponse struct {
 	Resume uint32
 	SIDs   []*SID
@@ -134,12 +137,14 @@ func (r *LsarEnumerateAccountsResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// accountsLength is what the client asks for in one answer: Samba takes the field for a number of entries and refuses
+// accountsLength is the preferred length of one response: Samba takes the field for a number of entries and refuses
 // more than 8192 as badly encoded.
 const accountsLength = 8192
 
 // EnumerateAccounts lists the SIDs that hold privileges, from resume on.
-func (l LSAClient) EnumerateAccounts(ctx context.Context, policy Handle, resume uint32) (*LsarEnumerateAccountsResponse, error) {
+func (l LSAClient) EnumerateAccounts(ctx context.Context, policy Handle, resume uint32) (*LsarEnumerateAccountsResponse,
+	error,
+) {
 	request := &LsarEnumerateRequest{policy, resume, accountsLength}
 	return invoke[LsarEnumerateAccountsResponse](ctx, l.Client, LSARPC, OpLsarEnumerateAccounts, request)
 }
@@ -153,7 +158,7 @@ type TrustedDomain struct {
 	Direction, Type, Attributes uint32
 }
 
-// LsarEnumerateTrustsResponse gives them. More tells whether to go on at Resume.
+// LsarEnumerateTrustsResponse holds the domains. More reports whether to continue at Resume.
 type LsarEnumerateTrustsResponse struct {
 	Resume  uint32
 	Domains []TrustedDomain
@@ -178,12 +183,14 @@ func (r *LsarEnumerateTrustsResponse) ndr(c *coder) {
 }
 
 // EnumerateTrusts lists the trusted domains, from resume on.
-func (l LSAClient) EnumerateTrusts(ctx context.Context, policy Handle, resume uint32) (*LsarEnumerateTrustsResponse, error) {
+func (l LSAClient) EnumerateTrusts(ctx context.Context, policy Handle, resume uint32) (*LsarEnumerateTrustsResponse,
+	error,
+) {
 	request := &LsarEnumerateRequest{policy, resume, enumerateLength}
 	return invoke[LsarEnumerateTrustsResponse](ctx, l.Client, LSARPC, OpLsarEnumerateTrustedDomainsEx, request)
 }
 
-// LsarEnumerateTrustedDomainsResponse gives names and SIDs alone. More tells whether to go on at Resume.
+// LsarEnumerateTrustedDomainsResponse holds only names and SIDs. More reports whether to continue at Resume.
 //
 // See [MS-LSAD] 3.1.4.7.7.
 type LsarEnumerateTrustedDomainsResponse struct {
@@ -198,9 +205,11 @@ func (r *LsarEnumerateTrustedDomainsResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// EnumerateTrustedDomains lists the trusted domains by the older opnum 13, which a standalone Samba has and
-// EnumerateTrusts it has not. STATUS_NO_MORE_ENTRIES, a warning, is the answer when there are none.
-func (l LSAClient) EnumerateTrustedDomains(ctx context.Context, policy Handle, resume uint32) (*LsarEnumerateTrustedDomainsResponse, error) {
+// EnumerateTrustedDomains lists the trusted domains by the older opnum 13, which a standalone Samba supports, unlike
+// EnumerateTrusts. Without trusts the result is STATUS_NO_MORE_ENTRIES, a warning.
+func (l LSAClient) EnumerateTrustedDomains(ctx context.Context, policy Handle,
+	resume uint32,
+) (*LsarEnumerateTrustedDomainsResponse, error) {
 	request := &LsarEnumerateRequest{policy, resume, enumerateLength}
 	return invoke[LsarEnumerateTrustedDomainsResponse](ctx, l.Client, LSARPC, OpLsarEnumerateTrustedDomains, request)
 }

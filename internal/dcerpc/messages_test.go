@@ -15,7 +15,7 @@ func of[T any, P interface {
 	return func() Message { return P(new(T)) }
 }
 
-// layouts is every call that has an encoder. What is not here has a name only.
+// layouts lists every call with an encoder. All others have only a name.
 var layouts = []layout{
 	{"lsarpc", OpLsarClose, of[HandleRequest](), of[NTHandleResponse]()},
 	{"lsarpc", OpLsarQuerySecurityObject, of[LsarQuerySecurityRequest](), of[LsarQuerySecurityResponse]()},
@@ -47,7 +47,10 @@ var layouts = []layout{
 	{"samr", OpSamrQueryInformationUser2, of[SamrQueryUserRequest](), of[SamrQueryUserResponse]()},
 	{"samr", OpSamrQueryDisplayInformation2, of[SamrQueryDisplayRequest](), of[SamrQueryDisplayResponse]()},
 	{"samr", OpSamrQueryDisplayInformation3, of[SamrQueryDisplayRequest](), of[SamrQueryDisplayResponse]()},
-	{"samr", OpSamrGetDomainPasswordInformation, of[SamrGetDomainPasswordRequest](), of[SamrGetDomainPasswordResponse]()},
+	{
+		"samr", OpSamrGetDomainPasswordInformation, of[SamrGetDomainPasswordRequest](),
+		of[SamrGetDomainPasswordResponse](),
+	},
 	{"samr", OpSamrConnect2, of[SamrConnect2Request](), of[NTHandleResponse]()},
 	{"samr", OpSamrConnect4, of[SamrConnect4Request](), of[NTHandleResponse]()},
 	{"samr", OpSamrConnect5, of[SamrConnect5Request](), of[SamrConnect5Response]()},

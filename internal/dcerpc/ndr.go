@@ -9,16 +9,16 @@ import (
 // Message is the argument list of one call in one direction: an XRequest or an XResponse of an interface's file.
 type Message interface{ ndr(c *coder) }
 
-// AppendNDR appends the NDR20 encoding of m, which is the stub of a request or response, in little endian.
-// Alignment counts from the end of dst.
+// AppendNDR appends the little-endian NDR20 encoding of m, the stub of a request or response. Alignment counts from the
+// end of dst.
 func AppendNDR(dst []byte, m Message) []byte {
 	c := coder{buf: dst, off: len(dst)}
 	m.ndr(&c)
 	return c.buf
 }
 
-// UnmarshalNDR reads a stub. Bytes behind the last argument are allowed: verification trailers stand there
-// ([MS-RPCE] 2.2.2.13). An error wraps ErrTruncated or ErrMalformed.
+// UnmarshalNDR decodes a stub. Bytes after the last argument are allowed: verification trailers follow there ([MS-RPCE]
+// 2.2.2.13). An error wraps ErrTruncated or ErrMalformed.
 func UnmarshalNDR(stub []byte, bigEndian bool, m Message) error {
 	c := coder{buf: stub, dec: true, big: bigEndian}
 	m.ndr(&c)
@@ -28,7 +28,7 @@ func UnmarshalNDR(stub []byte, bigEndian bool, m Message) error {
 	return nil
 }
 
-// Handle is a context handle: what one call opened and the next one names. See [C706] 14.2.16.6.
+// Handle is a context handle, returned by one call and passed to later ones. See [C706] 14.2.16.6.
 type Handle [20]byte
 
 func (c *coder) handle(h *Handle) {
@@ -46,7 +46,7 @@ type SID struct {
 // maxSubAuthorities is the limit of [MS-DTYP] 2.4.2.
 const maxSubAuthorities = 15
 
-// sid codes the conformant structure: the count stands first, and again inside.
+// sid codes the conformant structure: the count precedes it, and is repeated inside.
 func (c *coder) sid(s *SID) {
 	n := c.count(len(s.SubAuthorities), 4)
 	c.u8(&s.Revision)
@@ -86,13 +86,13 @@ func (s SID) String() string {
 	return b.String()
 }
 
-// Child is s with one more sub-authority: an account of the domain s.
+// Child returns s with one more sub-authority: an account of the domain s.
 func (s SID) Child(rid uint32) SID {
 	s.SubAuthorities = append(append(make([]uint32, 0, len(s.SubAuthorities)+1), s.SubAuthorities...), rid)
 	return s
 }
 
-// NTSID makes S-1-5-subs…
+// NTSID returns S-1-5-subs…
 func NTSID(subs ...uint32) SID {
 	return SID{Revision: 1, Authority: [6]byte{5: 5}, SubAuthorities: subs}
 }
@@ -101,7 +101,7 @@ func NTSID(subs ...uint32) SID {
 // pointer. See [MS-DTYP] 2.3.10.
 func (c *coder) ustrHead(s **string) { c.ustrHeadExtra(s, 0) }
 
-// ustrHeadExtra leaves extra bytes of room behind the text, as STRING types that count a terminating zero do.
+// ustrHeadExtra leaves extra bytes of room after the text, as STRING types that count a terminating zero do.
 func (c *coder) ustrHeadExtra(s **string, extra uint16) {
 	var length, maximum uint16
 	if !c.dec && *s != nil {
@@ -130,13 +130,13 @@ func (c *coder) ustrBodyExtra(s *string, extra int) {
 	c.putChars(units)
 }
 
-// ustr codes an RPC_UNICODE_STRING that stands alone: nothing comes between head and characters.
+// ustr codes a separate RPC_UNICODE_STRING: nothing comes between head and characters.
 func (c *coder) ustr(s **string) {
 	c.ustrHead(s)
 	c.ustrBody(*s)
 }
 
-// Text is the string behind a pointer, or "" for none.
+// Text returns the string behind a pointer, or an empty one.
 func Text(s *string) string {
 	if s == nil {
 		return ""
@@ -144,5 +144,5 @@ func Text(s *string) string {
 	return *s
 }
 
-// Ptr makes a pointer to a string; "" stays a pointer to the empty string.
+// Ptr returns a pointer to a string, also for the empty string.
 func Ptr(s string) *string { return &s }

@@ -3,7 +3,7 @@ package dcerpc
 import "context"
 
 // NetlogonClient calls [MS-NRPC] on a Client that is bound to NETLOGON: the domain controller, its site, its trusts.
-// There is no encoder for NetrServerReqChallenge and what follows it: those calls touch machine accounts.
+// There is no encoder for NetrServerReqChallenge and the calls that follow it: they affect machine accounts.
 type NetlogonClient struct{ *Client }
 
 // The opnums of the calls below.
@@ -16,7 +16,7 @@ const (
 	OpDsrEnumerateDomainTrusts      = 40
 )
 
-// DsrGetDcNameRequest asks for a domain controller; SiteGUID is not looked at by servers.
+// DsrGetDcNameRequest requests a domain controller; servers ignore SiteGUID.
 //
 // See [MS-NRPC] 3.5.4.3.3.
 type DsrGetDcNameRequest struct {
@@ -57,7 +57,7 @@ func (r *DsrGetDcNameExRequest) ndr(c *coder) {
 	c.u32(&r.Flags)
 }
 
-// DsrGetDcNameEx2Request asks for a domain controller that has an account.
+// DsrGetDcNameEx2Request requests a domain controller that has an account.
 //
 // See [MS-NRPC] 3.5.4.3.1.
 type DsrGetDcNameEx2Request struct {
@@ -91,7 +91,7 @@ type DomainController struct {
 	Site, ClientSite *string
 }
 
-// DsrGetDcNameResponse gives it; nil when refused.
+// DsrGetDcNameResponse is the response; nil when refused.
 type DsrGetDcNameResponse struct {
 	Controller *DomainController
 	WResult
@@ -118,10 +118,11 @@ func (r *DsrGetDcNameResponse) ndr(c *coder) {
 
 // GetDcNameEx2 asks for a controller of the server's own domain.
 func (n NetlogonClient) GetDcNameEx2(ctx context.Context, server string) (*DsrGetDcNameResponse, error) {
-	return invoke[DsrGetDcNameResponse](ctx, n.Client, NETLOGON, OpDsrGetDcNameEx2, &DsrGetDcNameEx2Request{Computer: &server})
+	return invoke[DsrGetDcNameResponse](ctx, n.Client, NETLOGON, OpDsrGetDcNameEx2,
+		&DsrGetDcNameEx2Request{Computer: &server})
 }
 
-// DsrGetSiteNameResponse gives the site; nil when refused.
+// DsrGetSiteNameResponse returns the site; nil when refused.
 //
 // See [MS-NRPC] 3.5.4.3.6.
 type DsrGetSiteNameResponse struct {
@@ -194,7 +195,9 @@ const (
 )
 
 // EnumerateDomainTrusts lists trusts of the given kinds.
-func (n NetlogonClient) EnumerateDomainTrusts(ctx context.Context, server string, flags uint32) (*DomainTrustsResponse, error) {
+func (n NetlogonClient) EnumerateDomainTrusts(ctx context.Context, server string, flags uint32) (*DomainTrustsResponse,
+	error,
+) {
 	request := &DsrEnumerateDomainTrustsRequest{&server, flags}
 	return invoke[DomainTrustsResponse](ctx, n.Client, NETLOGON, OpDsrEnumerateDomainTrusts, request)
 }

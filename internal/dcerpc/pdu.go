@@ -92,16 +92,16 @@ type Header struct {
 	CallID     uint32
 }
 
-// BigEndian tells the byte order of the packet's integers and stub.
+// BigEndian reports the byte order of the packet's integers and stub.
 func (h *Header) BigEndian() bool { return h.DataRep[0]&drepLittle == 0 }
 
-// EBCDIC tells whether characters (not wide ones) are EBCDIC.
+// EBCDIC reports whether characters (not wide ones) are EBCDIC.
 func (h *Header) EBCDIC() bool { return h.DataRep[0]&drepEBCDIC != 0 }
 
 // LittleEndian is the data representation that this package sends: little endian, ASCII, IEEE.
 var LittleEndian = [4]byte{drepLittle}
 
-// ParseHeader reads the first 16 bytes of b and checks what can be checked without the rest.
+// ParseHeader parses the first 16 bytes of b and checks what can be checked without the rest.
 func ParseHeader(b []byte) (Header, error) {
 	var h Header
 	if len(b) < headerSize {
@@ -151,7 +151,7 @@ const (
 	AuthLevelPrivacy   = 6
 )
 
-// PDU is one packet, split but not copied: Body and the token point into the parsed bytes.
+// PDU is one parsed packet. Nothing is copied: Body and the token point into the parsed bytes.
 type PDU struct {
 	Header
 	Body    []byte // between header and security trailer, without the padding
@@ -159,8 +159,8 @@ type PDU struct {
 	Auth    Auth
 }
 
-// Parse splits the packet at the start of b and tells how many bytes it takes. The body is read by the method that
-// fits the type: Bind, Request, ….
+// Parse parses the packet at the start of b and returns its length. The method for its type decodes the body: Bind,
+// Request, ….
 func Parse(b []byte) (PDU, int, error) {
 	h, err := ParseHeader(b)
 	if err != nil {
@@ -181,7 +181,8 @@ func Parse(b []byte) (PDU, int, error) {
 	p.Auth.Token = b[at+trailerSize : n : n]
 	end := at - int(p.Auth.PadLength)
 	if end < headerSize {
-		return p, n, fmt.Errorf("%w: %d bytes of padding in a body of %d", ErrMalformed, p.Auth.PadLength, at-headerSize)
+		return p, n, fmt.Errorf("%w: %d bytes of padding in a body of %d", ErrMalformed, p.Auth.PadLength,
+			at-headerSize)
 	}
 	p.Body = b[headerSize:end:end]
 	return p, n, nil
@@ -195,13 +196,12 @@ func (a *Auth) code(c *coder) {
 	c.u32(&a.ContextID)
 }
 
-// Body is what stands between header and trailer: *Bind, *BindAck, *BindNak, *Request, *Response, *FaultBody, or
-// nil for the types that have none.
+// Body is the part between header and trailer: *Bind, *BindAck, *BindNak, *Request, *Response, *FaultBody, or nil for
+// types without one.
 type Body interface{ code(c *coder) }
 
-// AppendPDU appends a packet in little endian. The lengths of h and its data representation are filled in; auth may
-// be nil, and its PadLength bytes of zeros are put in front of the trailer. A packet that would not fit frag_length
-// is an error.
+// AppendPDU appends a packet in little endian. It fills in the lengths of h and its data representation; auth may be
+// nil, and its PadLength zeros precede the trailer. A packet that does not fit frag_length is an error.
 func AppendPDU(dst []byte, h Header, body Body, auth *Auth) ([]byte, error) {
 	start := len(dst)
 	dst = append(dst, 5, h.Minor, byte(h.Type), byte(h.Flags), drepLittle, h.DataRep[1], h.DataRep[2], h.DataRep[3])

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// fill gives every exported field of v a random value.
+// fill returns every exported field of v a random value.
 func fill(r *rand.Rand, v reflect.Value, depth int) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -45,7 +45,7 @@ func fill(r *rand.Rand, v reflect.Value, depth int) {
 
 func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 
-// constrain makes a filled message one that can be said: levels that exist, and one arm of each union.
+// constrain makes a randomly filled message encodable: existing levels, and one arm of each union.
 func constrain(r *rand.Rand, m Message) {
 	switch m := m.(type) {
 	case *SamrConnect5Request:
@@ -103,8 +103,8 @@ func encode(m Message, big bool) ([]byte, error) {
 	return c.buf, c.err
 }
 
-// TestRoundTrip fills every message with random values and holds encoding against decoding, in both byte orders. A
-// first decoding may drop what a level or arm does not carry; from then on nothing may change.
+// TestRoundTrip fills every message with random values and compares encoding with decoding, in both byte orders. A
+// first decoding may drop what a level or arm does not carry; after that nothing may change.
 func TestRoundTrip(t *testing.T) {
 	for _, l := range layouts {
 		for direction, fresh := range map[string]func() Message{"request": l.request, "response": l.answer} {
@@ -141,8 +141,9 @@ func roundTrip(t *testing.T, m, second, third Message, big bool) {
 	if err := UnmarshalNDR(again, big, third); err != nil || !reflect.DeepEqual(second, third) {
 		t.Fatalf("%+v\nand\n%+v: %v", second, third, err)
 	}
-	for cut := 0; cut < len(wire); cut += 1 + len(wire)/64 { // never a panic, never a success that needs what is not there
-		if UnmarshalNDR(wire[:cut], big, reflect.New(reflect.TypeOf(m).Elem()).Interface().(Message)) == nil && cut+3 < len(wire) {
+	for cut := 0; cut < len(wire); cut += 1 + len(wire)/64 { // never a panic, never a success without necessary data
+		if UnmarshalNDR(wire[:cut], big, reflect.New(reflect.TypeOf(m).Elem()).Interface().(Message)) == nil &&
+			cut+3 < len(wire) {
 			t.Fatalf("%d of %d bytes are enough for %+v", cut, len(wire), m)
 		}
 	}

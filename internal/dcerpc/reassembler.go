@@ -5,48 +5,48 @@ import (
 	"fmt"
 )
 
-// Limits bound what one peer can make a Reassembler keep.
+// Limits bound the memory that one peer can make a Reassembler use.
 type Limits struct {
 	Bytes     int // stub bytes of all unfinished calls together
 	Fragments int // fragments of one call
 	Calls     int // unfinished calls at a time
 }
 
-// DefaultLimits are generous for honest peers: the largest answer that ipcguard asks for (every share or account of a
+// DefaultLimits are generous for honest peers: the largest response that ipcguard requests (every share or account of a
 // server in pieces of 64 KiB or a few hundred entries) stays far below 4 MiB; 4 MiB in the smallest fragments that
-// [C706] 12.6.3.1 lets a peer ask for (1,432 bytes) are 2,929 fragments; and [MS-RPCE] lets calls interleave only with
+// [C706] 12.6.3.1 lets a peer require (1,432 bytes) are 2,929 fragments; and [MS-RPCE] lets calls interleave only with
 // concurrent multiplexing, which clients over pipes do not use.
 var DefaultLimits = Limits{Bytes: 4 << 20, Fragments: 4096, Calls: 4}
 
-// ErrLimit is wrapped by every error that says a bound was hit.
+// ErrLimit is wrapped by every error about an exceeded limit.
 var ErrLimit = errors.New("dcerpc: limit exceeded")
 
-// FragmentError is about one call: the reassembler drops the fragment or the call, and goes on with the next packet.
-// Any other error of Next means that the packets' borders are lost.
+// FragmentError is about one call: the reassembler drops the fragment or the call, and continues with the next packet.
+// Any other error of Next means that the packet boundaries are lost.
 type FragmentError struct {
 	CallID uint32
 	Err    error
 }
 
-// Error says which call and why.
+// Error names the call and the cause.
 func (e *FragmentError) Error() string { return fmt.Sprintf("call %d: %v", e.CallID, e.Err) }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *FragmentError) Unwrap() error { return e.Err }
 
-// Call is a whole message: a single packet, or the fragments of a request, response or fault put together.
+// Call is a complete message: a single packet, or the reassembled fragments of a request, response or fault.
 type Call struct {
-	PDU       PDU    // the packet, or the last of the fragments; its slices live until the next Next or Push
+	PDU       PDU    // the packet, or the last of the fragments; its slices are valid until the next Next or Push
 	ContextID uint16 // of requests and responses
 	Opnum     uint16 // of requests
 	Object    *UUID  // of requests, nil for none
-	Stub      []byte // of requests and responses, from all fragments; same life as PDU unless Fragments > 1
+	Stub      []byte // of requests and responses, from all fragments; valid as long as PDU unless Fragments > 1
 	Fragments int
 }
 
-// Reassembler turns the bytes of one direction of a pipe into whole messages. Borders of writes and reads mean
-// nothing: a packet may come in many pieces and one piece may hold many packets. It serves the client, the server and
-// a passive observer (who may also start in the middle: fragments without a beginning are FragmentErrors).
+// Reassembler turns the bytes of one direction of a pipe into complete messages. Boundaries of writes and reads do not
+// matter: a packet may come in many pieces and one piece may hold many packets. It is used by the client, the server
+// and a passive observer (who may also start in the middle: fragments without a beginning are FragmentErrors).
 //
 //	r.Push(data)
 //	for {
@@ -57,8 +57,8 @@ type Reassembler struct {
 	limits Limits
 	unwrap func(packet []byte, p *PDU, stub []byte) ([]byte, error) // packet security, nil for none
 
-	pending []byte // the beginning of a packet that is not whole yet
-	input   []byte // not yet looked at; belongs to the caller
+	pending []byte // the beginning of an incomplete packet
+	input   []byte // not processed yet; belongs to the caller
 	calls   []partial
 	bytes   int // in calls
 	dead    error
@@ -74,7 +74,7 @@ type partial struct {
 	fragments int
 }
 
-// NewReassembler makes one. Zero limits mean the defaults.
+// NewReassembler returns a Reassembler. Zero limits mean the defaults.
 func NewReassembler(l Limits) *Reassembler {
 	if l.Bytes == 0 {
 		l.Bytes = DefaultLimits.Bytes
@@ -88,8 +88,8 @@ func NewReassembler(l Limits) *Reassembler {
 	return &Reassembler{limits: l}
 }
 
-// Push hands over the next bytes. They are not copied unless a packet continues in the next Push, so the caller must
-// call Next until it says false before reusing b.
+// Push adds the next bytes. They are not copied unless a packet continues in the next Push, so the caller must call
+// Next until it returns false before reusing b.
 func (r *Reassembler) Push(b []byte) {
 	if len(r.input) > 0 {
 		r.pending = append(r.pending, r.input...)
@@ -97,20 +97,20 @@ func (r *Reassembler) Push(b []byte) {
 	r.input = b
 }
 
-// Idle tells that no packet and no call is waiting for more.
+// Idle reports whether no packet and no call is incomplete.
 func (r *Reassembler) Idle() bool {
 	return len(r.pending) == 0 && len(r.input) == 0 && len(r.calls) == 0
 }
 
-// Partial tells that a packet has begun and not ended.
+// Partial reports whether a packet is incomplete.
 func (r *Reassembler) Partial() bool { return len(r.pending) > 0 || len(r.input) > 0 }
 
-// Reset forgets everything, for a pipe that was opened again or a gap in a capture.
+// Reset discards all state, for a reopened pipe or a gap in a capture.
 func (r *Reassembler) Reset() {
 	*r = Reassembler{limits: r.limits, unwrap: r.unwrap, pending: r.pending[:0]}
 }
 
-// Next gives the next whole message; false when more bytes are needed. After a FragmentError it may be called again;
+// Next returns the next complete message; false if more bytes are needed. After a FragmentError it may be called again;
 // after any other error it repeats the error until Reset.
 func (r *Reassembler) Next() (Call, bool, error) {
 	for {
@@ -128,14 +128,14 @@ func (r *Reassembler) Next() (Call, bool, error) {
 	}
 }
 
-// NextPacket gives the next packet, be it a fragment: for those who judge packets one by one and keep nothing of them.
-// False and errors are those of Next. Whoever calls one of the two does not call the other.
+// NextPacket returns the next packet, even if it is a fragment, for callers that process packets one by one and keep
+// nothing of them. False and errors are those of Next. A caller must use only one of the two.
 func (r *Reassembler) NextPacket() (PDU, bool, error) {
 	packet, p, err := r.next()
 	return p, packet != nil && err == nil, err
 }
 
-// next cuts and decodes the next packet; nil when it is not all there.
+// next splits off and decodes the next packet; nil if it is incomplete.
 func (r *Reassembler) next() ([]byte, PDU, error) {
 	if r.dead != nil {
 		return nil, PDU{}, r.dead
@@ -152,7 +152,7 @@ func (r *Reassembler) next() ([]byte, PDU, error) {
 	return packet, p, err
 }
 
-// packet cuts the next packet, or nil when it is not all there. What is left over is never more than one packet.
+// packet splits off the next packet, or returns nil if it is incomplete. The rest is never more than one packet.
 func (r *Reassembler) packet() ([]byte, error) {
 	if len(r.pending) == 0 {
 		if len(r.input) < headerSize {
@@ -217,10 +217,10 @@ func (r *Reassembler) add(packet []byte, p PDU) (Call, bool, error) {
 		q, err = p.Response()
 		call.ContextID, call.Stub = q.ContextID, q.Stub
 	default:
-		return call, true, nil // binds and the like come whole, whatever their flags say
+		return call, true, nil // binds and the like are never fragmented, whatever their flags say
 	}
 	if err == nil && r.unwrap != nil {
-		own := p // the copy is what escapes to the heap, so that nothing does without packet security
+		own := p // only the copy escapes to the heap, so nothing does without packet security
 		call.Stub, err = r.unwrap(packet, &own, call.Stub)
 	}
 	if err != nil {
@@ -239,7 +239,10 @@ func (r *Reassembler) add(packet []byte, p PDU) (Call, bool, error) {
 		if len(r.calls) >= r.limits.Calls {
 			return call, false, fmt.Errorf("%w: more than %d calls in fragments at a time", ErrLimit, r.limits.Calls)
 		}
-		r.calls = append(r.calls, partial{id: p.CallID, kind: p.Type, context: call.ContextID, opnum: call.Opnum, object: call.Object})
+		r.calls = append(r.calls, partial{
+			id: p.CallID, kind: p.Type, context: call.ContextID, opnum: call.Opnum,
+			object: call.Object,
+		})
 		at = len(r.calls) - 1
 	}
 	if at < 0 {

@@ -29,7 +29,7 @@ const (
 	OpSamrConnect5                     = 64
 )
 
-// SamrConnectRequest names the server by its first character alone, as the call was declared.
+// SamrConnectRequest has only the first character of the server's name, as the call was declared.
 //
 // See [MS-SAMR] 3.1.5.1.4.
 type SamrConnectRequest struct {
@@ -86,7 +86,7 @@ func (r *SAMRRevision) code(c *coder) {
 	arm := r.Version
 	c.u32(&arm)
 	if arm == 0 && r.Version == 0 {
-		return // an answer that refuses may leave it empty
+		return // a response that refuses may leave it empty
 	}
 	if arm != 1 || r.Version != 1 {
 		c.malformed("SAMPR_REVISION_INFO version %d, arm %d", r.Version, arm)
@@ -111,7 +111,7 @@ func (r *SamrConnect5Request) ndr(c *coder) {
 	r.In.code(c)
 }
 
-// SamrConnect5Response gives the server handle.
+// SamrConnect5Response returns the server handle.
 type SamrConnect5Response struct {
 	Out    SAMRRevision
 	Handle Handle
@@ -164,7 +164,7 @@ func (r *SamrLookupDomainRequest) ndr(c *coder) {
 	c.ustr(&r.Name)
 }
 
-// SamrLookupDomainResponse gives it.
+// SamrLookupDomainResponse is the response.
 type SamrLookupDomainResponse struct {
 	SID *SID
 	NTResult
@@ -177,9 +177,10 @@ func (r *SamrLookupDomainResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// LookupDomain gives the SID of a domain that EnumerateDomains named.
+// LookupDomain returns the SID of a domain from EnumerateDomains.
 func (s SAMRClient) LookupDomain(ctx context.Context, server Handle, name string) (*SamrLookupDomainResponse, error) {
-	return invoke[SamrLookupDomainResponse](ctx, s.Client, SAMR, OpSamrLookupDomain, &SamrLookupDomainRequest{server, &name})
+	return invoke[SamrLookupDomainResponse](ctx, s.Client, SAMR, OpSamrLookupDomain,
+		&SamrLookupDomainRequest{server, &name})
 }
 
 // SamrOpenDomainRequest opens a domain object.

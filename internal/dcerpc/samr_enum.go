@@ -7,8 +7,8 @@ import "context"
 // See [MS-SAMR] 3.1.5.2.
 type SamrEnumerateRequest struct {
 	Handle        Handle
-	Resume        uint32 // 0 at first, then what the last answer gave
-	MaximumLength uint32 // bytes, a wish
+	Resume        uint32 // 0 at first, then from the last response
+	MaximumLength uint32 // preferred length in bytes
 }
 
 func (r *SamrEnumerateRequest) ndr(c *coder) {
@@ -42,7 +42,7 @@ type RIDName struct {
 	Name *string
 }
 
-// SamrEnumerateResponse answers all four enumerations. More tells whether to go on at Resume.
+// SamrEnumerateResponse is the response of all four enumerations. More reports whether to continue at Resume.
 type SamrEnumerateResponse struct {
 	Resume  uint32
 	Entries []RIDName
@@ -61,11 +61,13 @@ func (r *SamrEnumerateResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// enumerateLength is what the client asks for in one answer: what rpcclient asks for, and it fits 64 KiB.
+// enumerateLength is the preferred length of one response: the same as rpcclient's, and it fits 64 KiB.
 const enumerateLength = 0xFFFF
 
 // EnumerateDomains lists the domains of a server, from resume on.
-func (s SAMRClient) EnumerateDomains(ctx context.Context, server Handle, resume uint32) (*SamrEnumerateResponse, error) {
+func (s SAMRClient) EnumerateDomains(ctx context.Context, server Handle, resume uint32) (*SamrEnumerateResponse,
+	error,
+) {
 	return s.enumerate(ctx, OpSamrEnumerateDomains, server, resume)
 }
 
@@ -75,28 +77,34 @@ func (s SAMRClient) EnumerateGroups(ctx context.Context, domain Handle, resume u
 }
 
 // EnumerateAliases lists the local groups of a domain, from resume on.
-func (s SAMRClient) EnumerateAliases(ctx context.Context, domain Handle, resume uint32) (*SamrEnumerateResponse, error) {
+func (s SAMRClient) EnumerateAliases(ctx context.Context, domain Handle, resume uint32) (*SamrEnumerateResponse,
+	error,
+) {
 	return s.enumerate(ctx, OpSamrEnumerateAliases, domain, resume)
 }
 
-func (s SAMRClient) enumerate(ctx context.Context, opnum uint16, h Handle, resume uint32) (*SamrEnumerateResponse, error) {
+func (s SAMRClient) enumerate(ctx context.Context, opnum uint16, h Handle, resume uint32) (*SamrEnumerateResponse,
+	error,
+) {
 	return invoke[SamrEnumerateResponse](ctx, s.Client, SAMR, opnum, &SamrEnumerateRequest{h, resume, enumerateLength})
 }
 
 // EnumerateUsers lists the accounts of a domain, from resume on.
-func (s SAMRClient) EnumerateUsers(ctx context.Context, domain Handle, resume, control uint32) (*SamrEnumerateResponse, error) {
+func (s SAMRClient) EnumerateUsers(ctx context.Context, domain Handle, resume, control uint32) (*SamrEnumerateResponse,
+	error,
+) {
 	request := &SamrEnumerateUsersRequest{domain, resume, control, enumerateLength}
 	return invoke[SamrEnumerateResponse](ctx, s.Client, SAMR, OpSamrEnumerateUsers, request)
 }
 
-// The classes of QueryDisplayInformation that are known here. See [MS-SAMR] 2.2.8.12.
+// The supported classes of QueryDisplayInformation. See [MS-SAMR] 2.2.8.12.
 const (
 	DisplayUser    = 1
 	DisplayMachine = 2
 	DisplayGroup   = 3
 )
 
-// SamrQueryDisplayRequest asks for accounts as a list for people; it serves opnums 40, 48 and 51.
+// SamrQueryDisplayRequest requests accounts as a display list; it serves opnums 40, 48 and 51.
 //
 // See [MS-SAMR] 3.1.5.3.
 type SamrQueryDisplayRequest struct {
@@ -124,7 +132,7 @@ type DisplayEntry struct {
 	Name, Comment, FullName *string
 }
 
-// SamrQueryDisplayResponse gives them.
+// SamrQueryDisplayResponse is the response.
 type SamrQueryDisplayResponse struct {
 	TotalAvailable uint32 // bytes
 	TotalReturned  uint32 // bytes
@@ -162,7 +170,9 @@ func (r *SamrQueryDisplayResponse) ndr(c *coder) {
 }
 
 // QueryDisplay lists accounts or groups from index on; the next index is the last entry's.
-func (s SAMRClient) QueryDisplay(ctx context.Context, domain Handle, class uint16, index, count uint32) (*SamrQueryDisplayResponse, error) {
+func (s SAMRClient) QueryDisplay(ctx context.Context, domain Handle, class uint16, index,
+	count uint32,
+) (*SamrQueryDisplayResponse, error) {
 	request := &SamrQueryDisplayRequest{domain, class, index, count, enumerateLength}
 	return invoke[SamrQueryDisplayResponse](ctx, s.Client, SAMR, OpSamrQueryDisplayInformation, request)
 }

@@ -2,7 +2,7 @@ package dcerpc
 
 import "context"
 
-// The classes of QueryInformationDomain that are known here. See [MS-SAMR] 2.2.4.16.
+// The supported classes of QueryInformationDomain. See [MS-SAMR] 2.2.4.16.
 const (
 	DomainPassword = 1
 	DomainGeneral  = 2
@@ -83,7 +83,7 @@ func (l *DomainLockoutInfo) code(c *coder) {
 	c.u16(&l.Threshold)
 }
 
-// SamrQueryDomainResponse holds the one that was asked for; all nil when refused.
+// SamrQueryDomainResponse holds the requested class; all nil when refused.
 type SamrQueryDomainResponse struct {
 	Password *DomainPasswordInfo
 	General  *DomainGeneralInfo
@@ -121,7 +121,7 @@ func (r *SamrQueryDomainResponse) union(c *coder) {
 	}
 }
 
-// fresh makes the struct behind *p when decoding.
+// fresh allocates the struct behind *p when decoding.
 func fresh[T any](c *coder, p **T) *T {
 	if c.dec {
 		*p = new(T)
@@ -129,14 +129,16 @@ func fresh[T any](c *coder, p **T) *T {
 	return *p
 }
 
-// QueryDomain gives the attributes of one class: DomainPassword, DomainGeneral or DomainLockout.
+// QueryDomain returns the attributes of one class: DomainPassword, DomainGeneral or DomainLockout.
 func (s SAMRClient) QueryDomain(ctx context.Context, domain Handle, class uint16) (*SamrQueryDomainResponse, error) {
-	return invoke[SamrQueryDomainResponse](ctx, s.Client, SAMR, OpSamrQueryInformationDomain, &SamrQueryDomainRequest{domain, class})
+	return invoke[SamrQueryDomainResponse](ctx, s.Client, SAMR, OpSamrQueryInformationDomain,
+		&SamrQueryDomainRequest{domain, class})
 }
 
 // QueryDomain2 is QueryDomain by the newer opnum 46.
 func (s SAMRClient) QueryDomain2(ctx context.Context, domain Handle, class uint16) (*SamrQueryDomainResponse, error) {
-	return invoke[SamrQueryDomainResponse](ctx, s.Client, SAMR, OpSamrQueryInformationDomain2, &SamrQueryDomainRequest{domain, class})
+	return invoke[SamrQueryDomainResponse](ctx, s.Client, SAMR, OpSamrQueryInformationDomain2,
+		&SamrQueryDomainRequest{domain, class})
 }
 
 // SamrGetDomainPasswordRequest asks for the password policy of the account domain, without a handle.
@@ -154,7 +156,7 @@ func (r *SamrGetDomainPasswordRequest) ndr(c *coder) {
 	}
 }
 
-// SamrGetDomainPasswordResponse gives it.
+// SamrGetDomainPasswordResponse is the response.
 type SamrGetDomainPasswordResponse struct {
 	MinLength  uint16
 	Properties uint32
@@ -167,12 +169,13 @@ func (r *SamrGetDomainPasswordResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// GetDomainPassword gives the password policy of the account domain; no handle is needed.
+// GetDomainPassword returns the password policy of the account domain; no handle is needed.
 func (s SAMRClient) GetDomainPassword(ctx context.Context) (*SamrGetDomainPasswordResponse, error) {
-	return invoke[SamrGetDomainPasswordResponse](ctx, s.Client, SAMR, OpSamrGetDomainPasswordInformation, &SamrGetDomainPasswordRequest{})
+	return invoke[SamrGetDomainPasswordResponse](ctx, s.Client, SAMR, OpSamrGetDomainPasswordInformation,
+		&SamrGetDomainPasswordRequest{})
 }
 
-// UserGeneral is the one class of QueryInformationUser that is known here. See [MS-SAMR] 2.2.6.28.
+// UserGeneral is the only supported class of QueryInformationUser. See [MS-SAMR] 2.2.6.28.
 const UserGeneral = 1
 
 // SamrQueryUserRequest asks for attributes of an account; it serves opnums 36 and 47.
@@ -197,7 +200,7 @@ type UserGeneralInfo struct {
 	AdminComment, UserComment *string
 }
 
-// SamrQueryUserResponse gives it; nil when refused.
+// SamrQueryUserResponse is the response; nil when refused.
 type SamrQueryUserResponse struct {
 	General *UserGeneralInfo
 	NTResult
@@ -225,7 +228,8 @@ func (r *SamrQueryUserResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// QueryUser gives an account's names.
+// QueryUser returns an account's names.
 func (s SAMRClient) QueryUser(ctx context.Context, user Handle) (*SamrQueryUserResponse, error) {
-	return invoke[SamrQueryUserResponse](ctx, s.Client, SAMR, OpSamrQueryInformationUser, &SamrQueryUserRequest{user, UserGeneral})
+	return invoke[SamrQueryUserResponse](ctx, s.Client, SAMR, OpSamrQueryInformationUser,
+		&SamrQueryUserRequest{user, UserGeneral})
 }

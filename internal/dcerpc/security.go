@@ -2,26 +2,26 @@ package dcerpc
 
 import "context"
 
-// Security is packet security that some other room provides (NTLM, Kerberos): tokens for the bind, and a signature
-// or seal for each fragment. See [MS-RPCE] 3.3.1.5.2.
+// Security is packet security that another package implements (NTLM, Kerberos): tokens for the bind, and a signature or
+// seal for each fragment. See [MS-RPCE] 3.3.1.5.2.
 type Security interface {
 	// Type and Level are the fields of the security trailer: AuthNTLM, AuthLevelPrivacy, ….
 	Type() uint8
 	Level() uint8
-	// Token makes the next token for the server; in is nil at first, then what the server sent. No token and no
-	// error ends the exchange.
+	// Token returns the next token for the server; in is nil at first, then the server's token. No token and no error
+	// ends the exchange.
 	Token(ctx context.Context, in []byte) ([]byte, error)
 	// SignatureSize is the length of what Wrap returns.
 	SignatureSize() int
-	// Wrap signs packet, which is everything in front of the token with the final lengths filled in, and at the level
-	// privacy encrypts packet[from:to] (stub and padding) in place first or after, as the mechanism demands.
+	// Wrap signs packet, which is everything before the token with the final lengths, and at the level privacy encrypts
+	// packet[from:to] (stub and padding) in place before or after that, as the mechanism requires.
 	Wrap(packet []byte, from, to int) (signature []byte, err error)
 	// Unwrap checks the signature and decrypts packet[from:to] in place.
 	Unwrap(packet []byte, from, to int, signature []byte) error
 }
 
-// authAlign is the alignment of the stub in front of a trailer: [MS-RPCE] 2.2.2.11 demands 4, Windows and Samba pad
-// to 16, the block that 2.2.2.12 speaks of.
+// authAlign is the alignment of the stub before a trailer: [MS-RPCE] 2.2.2.11 requires 4, Windows and Samba pad to 16,
+// the block that 2.2.2.12 mentions.
 const authAlign = 16
 
 // securityContext is the auth_context_id of a pipe's one security context; any number would do.
@@ -37,7 +37,7 @@ func (c *Client) authFor(stub int) *Auth {
 	}
 }
 
-// seal puts the signature into a packet that was built with room for it.
+// seal puts the signature into a packet that has room for it.
 func (c *Client) seal(packet []byte, auth *Auth) error {
 	if auth == nil || auth.Level < AuthLevelIntegrity {
 		return nil
@@ -51,10 +51,10 @@ func (c *Client) seal(packet []byte, auth *Auth) error {
 	return nil
 }
 
-// requestHead is what stands between header and stub in a request without an object and in a response.
+// requestHead is the part between header and stub in a request without an object and in a response.
 const requestHead = 8
 
-// open is the Reassembler's unwrap: it decrypts a private copy, since the bytes belong to the transport.
+// open is the Reassembler's unwrap: it decrypts a private copy, because the bytes belong to the transport.
 func (c *Client) open(packet []byte, p *PDU, stub []byte) ([]byte, error) {
 	if !c.secured || c.security.Level() < AuthLevelIntegrity {
 		return stub, nil

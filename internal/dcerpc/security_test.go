@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// seal is packet security that anybody can undo: each byte turned, and a checksum over the packet.
+// seal is trivial packet security: each byte inverted, and a checksum over the packet.
 type seal struct {
 	kind   uint8
 	rounds int

@@ -8,54 +8,56 @@ import (
 	"ipcguard/internal/status"
 )
 
-// Handler carries out one call of an interface: it gets the stub of the request (little endian, NDR20) and gives the
-// stub of the answer. An error that wraps a status.Fault becomes that fault, ErrTruncated and ErrMalformed become a
-// bad stub (status.FaultNDR), any other error nca_s_fault_unspec's Windows form, status.FaultCantPerform. The stub is
-// the handler's only until it returns.
+// Handler executes one call of an interface: it gets the stub of the request (little endian, NDR20) and returns the
+// stub of the response. An error that wraps a status.Fault becomes that fault, ErrTruncated and ErrMalformed become
+// status.FaultNDR, and any other error becomes status.FaultCantPerform, the Windows form of nca_s_fault_unspec. The
+// handler must not use the stub after it returns.
 type Handler func(opnum uint16, stub []byte) ([]byte, error)
 
-// Endpoint says what answers on a pipe. It may serve many pipes at a time as long as its handlers may be called so.
+// Endpoint describes the server behind a pipe. It may serve several pipes concurrently if its handlers are safe for
+// concurrent use.
 type Endpoint struct {
 	Secondary string               // the name in the bind_ack, such as \PIPE\lsass
 	Handlers  map[SyntaxID]Handler // the interfaces
-	// Accept decides about an offered interface that has a handler; nil accepts. A refusal is ContextResult's Result
+	// Accept decides about an offered interface that has a handler; nil accepts. A refusal has ContextResult's Result
 	// and Reason.
 	Accept func(SyntaxID) ContextResult
-	// Refuse, when not nil, answers every bind.
+	// Refuse, if not nil, is the response to every bind.
 	Refuse *BindNak
-	// MaxFragment bounds the fragments of answers, besides the client's wish; 0 means 4,280, as Windows has it over pipes.
+	// MaxFragment bounds the fragments of responses, besides the client's limit; 0 means 4,280, as in Windows over
+	// pipes.
 	MaxFragment int
 	Limits      Limits
 }
 
-// Server is the server's end of one open pipe: bytes that the client writes go in, packets come out. It is not safe
-// for concurrent use.
+// Server is the server's end of one open pipe: it consumes the client's bytes and produces packets. It is not safe for
+// concurrent use.
 type Server struct {
 	e        *Endpoint
 	in       *Reassembler
 	contexts map[uint16]SyntaxID
 	bound    bool
 	maxXmit  int
-	out      [][]byte // whole packets, each a message of the pipe
+	out      [][]byte // complete packets, each a message of the pipe
 	queued   int
 	dead     error
 }
 
 const (
 	serverFragment = 4280
-	// maxContexts is how many presentation contexts a client may open on a pipe: far more than any client does.
+	// maxContexts bounds the presentation contexts of a pipe: far more than any client uses.
 	maxContexts = 64
-	// maxQueued bounds answers that a client asks for and never reads.
+	// maxQueued bounds responses that a client requests and never reads.
 	maxQueued = 16 << 20
 )
 
-// NewServer makes the server's end of a pipe that was just opened.
+// NewServer returns the server's end of a new pipe.
 func (e *Endpoint) NewServer() *Server {
 	return &Server{e: e, in: NewReassembler(e.Limits), contexts: map[uint16]SyntaxID{}, maxXmit: serverFragment}
 }
 
-// Write takes bytes that the client wrote. An error means that the client broke the protocol and the pipe should be
-// closed; answers queued before it can still be read.
+// Write processes bytes from the client. An error means that the client broke the protocol and the pipe should be
+// closed; queued responses can still be read.
 func (s *Server) Write(b []byte) error {
 	if s.dead != nil {
 		return s.dead
@@ -75,8 +77,8 @@ func (s *Server) Write(b []byte) error {
 	return s.dead
 }
 
-// Read gives at most max bytes of the first message; more tells that it goes on. No bytes means that there is no
-// answer (yet).
+// Read returns at most max bytes of the first message; more reports whether it continues. No bytes means that there is
+// no response (yet).
 func (s *Server) Read(max int) (b []byte, more bool) {
 	if len(s.out) == 0 || max <= 0 {
 		return nil, false
@@ -92,7 +94,7 @@ func (s *Server) Read(max int) (b []byte, more bool) {
 	return first, false
 }
 
-// Pending tells how many bytes wait to be read.
+// Pending returns how many bytes can be read.
 func (s *Server) Pending() int { return s.queued }
 
 func (s *Server) reply(h Header, body Body) error {
@@ -114,7 +116,7 @@ func (s *Server) serve(call Call) error {
 	case TypeRequest:
 		return s.request(call)
 	case TypeAuth3, TypeCancel, TypeOrphaned:
-		return nil // nobody answers these
+		return nil // these have no response
 	}
 	return fmt.Errorf("%w: a client sent %v", ErrMalformed, call.PDU.Type)
 }
@@ -159,7 +161,7 @@ func (s *Server) bind(p PDU) error {
 func (s *Server) consider(x Context) ContextResult {
 	if len(x.Transfer) == 1 {
 		if _, ok := x.Transfer[0].Features(); ok {
-			return ContextResult{Result: ResultNegotiateAck} // the bits that are granted: none
+			return ContextResult{Result: ResultNegotiateAck} // the granted bits: none
 		}
 	}
 	_, known := s.e.Handlers[x.Abstract]
@@ -191,7 +193,8 @@ func (s *Server) request(call Call) error {
 		return s.fault(call, status.FaultInvalidPresContext, FlagDidNotExecute)
 	}
 	if call.PDU.BigEndian() {
-		return s.fault(call, status.FaultNDR, FlagDidNotExecute) // handlers read little endian, as all of today's clients write
+		// Handlers read little endian, as all current clients write.
+		return s.fault(call, status.FaultNDR, FlagDidNotExecute)
 	}
 	stub, err := s.e.Handlers[iface](call.Opnum, call.Stub)
 	if err != nil {
@@ -201,14 +204,18 @@ func (s *Server) request(call Call) error {
 		}
 		return s.fault(call, code, 0)
 	}
-	room := (s.maxXmit - headerSize - requestHead) &^ 7 // [C706] 12.6.4.10: fragments of a multiple of eight, save the last
+	// [C706] 12.6.4.10: fragments of a multiple of eight, save the last.
+	room := (s.maxXmit - headerSize - requestHead) &^ 7
 	for first := FlagFirst; ; first = 0 {
 		n := min(room, len(stub))
 		h := Header{Type: TypeResponse, Flags: first, CallID: call.PDU.CallID}
 		if n == len(stub) {
 			h.Flags |= FlagLast
 		}
-		if err := s.reply(h, &Response{AllocHint: uint32(len(stub)), ContextID: call.ContextID, Stub: stub[:n]}); err != nil {
+		if err := s.reply(h, &Response{
+			AllocHint: uint32(len(stub)), ContextID: call.ContextID,
+			Stub: stub[:n],
+		}); err != nil {
 			return err
 		}
 		if stub = stub[n:]; len(stub) == 0 {
@@ -222,7 +229,7 @@ func (s *Server) fault(call Call, code status.Fault, extra Flags) error {
 	return s.reply(h, &FaultBody{AllocHint: 32, ContextID: call.ContextID, Status: code})
 }
 
-// Pipe joins a Client to a Server without a network: a Transport for tests and the practice server's own use.
+// Pipe connects a Client to a Server without a network: a Transport for tests and the practice server.
 func (e *Endpoint) Pipe() Transport { return &localPipe{e.NewServer()} }
 
 type localPipe struct{ s *Server }

@@ -2,8 +2,8 @@ package dcerpc
 
 import "context"
 
-// SpoolssClient calls [MS-RPRN] on a Client that is bound to SPOOLSS: printers. There is no encoder for the calls
-// that register for change notices: they make the server connect elsewhere.
+// SpoolssClient calls [MS-RPRN] on a Client that is bound to SPOOLSS: printers. There is no encoder for the calls that
+// register for change notifications: they make the server connect to another host.
 type SpoolssClient struct{ *Client }
 
 // The opnums of the calls below.
@@ -48,8 +48,8 @@ func (r *RpcEnumPrintersRequest) ndr(c *coder) {
 	c.u32(&r.Size)
 }
 
-// RpcEnumPrintersResponse gives the printers in the buffer, which is laid out as [MS-RPRN] 2.2.2 says, and their
-// number; or the number of bytes that are needed, with ERROR_INSUFFICIENT_BUFFER.
+// RpcEnumPrintersResponse holds the printers in the buffer, with the layout of [MS-RPRN] 2.2.2, and their number; or
+// the necessary number of bytes, with ERROR_INSUFFICIENT_BUFFER.
 type RpcEnumPrintersResponse struct {
 	Buffer   []byte
 	Needed   uint32
@@ -64,11 +64,11 @@ func (r *RpcEnumPrintersResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// maxPrinterBuffer bounds the buffer that the client sends on a server's word: it travels to the server and back.
+// maxPrinterBuffer bounds the buffer whose size the server requests: it is sent in both directions.
 const maxPrinterBuffer = 1 << 20
 
-// EnumPrinters lists the server's own printers at level 1. An ERROR_INSUFFICIENT_BUFFER with Needed comes back as
-// the error; ask again with a buffer of so many bytes.
+// EnumPrinters lists the server's own printers at level 1. An ERROR_INSUFFICIENT_BUFFER with Needed is returned as the
+// error; call again with a buffer of that size.
 func (s SpoolssClient) EnumPrinters(ctx context.Context, server string, size uint32) (*RpcEnumPrintersResponse, error) {
 	request := &RpcEnumPrintersRequest{Flags: PrinterEnumLocal, Name: &server, Level: 1}
 	if size > 0 {
@@ -128,7 +128,10 @@ func (r *RpcOpenPrinterExRequest) ndr(c *coder) {
 
 // OpenPrinterEx opens the print server with the least access.
 func (s SpoolssClient) OpenPrinterEx(ctx context.Context, server string, access uint32) (*WHandleResponse, error) {
-	request := &RpcOpenPrinterExRequest{Name: &server, DesiredAccess: access, Client: &SplClient{Size: 28, Machine: Ptr(""), User: Ptr("")}}
+	request := &RpcOpenPrinterExRequest{
+		Name: &server, DesiredAccess: access,
+		Client: &SplClient{Size: 28, Machine: Ptr(""), User: Ptr("")},
+	}
 	return invoke[WHandleResponse](ctx, s.Client, SPOOLSS, OpRpcOpenPrinterEx, request)
 }
 

@@ -14,8 +14,8 @@ const (
 	OpNetrRemoteTOD     = 28
 )
 
-// container codes what all the enumerations of [MS-SRVS] and [MS-WKST] carry in both directions: the level twice
-// (once as the union's), and a pointer to {count, pointer to the entries}.
+// container codes what all the enumerations of [MS-SRVS] and [MS-WKST] have in both directions: the level twice (once
+// as the union's), and a pointer to {count, pointer to the entries}.
 func container[T any](c *coder, level *uint32, s *[]T, size int, head, body func(*T)) {
 	c.u32(level)
 	arm := *level
@@ -28,7 +28,7 @@ func container[T any](c *coder, level *uint32, s *[]T, size int, head, body func
 	}
 }
 
-// ShareInfo holds the fields of the levels 0, 1, 2, 501 and 502; those that a level does not have stay empty.
+// ShareInfo holds the fields of the levels 0, 1, 2, 501 and 502; fields that a level lacks stay empty.
 //
 // See [MS-SRVS] 2.2.4.22.
 type ShareInfo struct {
@@ -52,7 +52,7 @@ const (
 	ShareSpecial = 0x80000000
 )
 
-// shareSize is the least that an entry takes, 0 for levels that are not known here.
+// shareSize is the minimum size of an entry, 0 for unsupported levels.
 func shareSize(level uint32) int {
 	return map[uint32]int{0: 4, 1: 12, 2: 32, 501: 16, 502: 40}[level]
 }
@@ -107,7 +107,7 @@ func (c *coder) strBody(s *string) {
 }
 
 func (c *coder) shares(level *uint32, s *[]ShareInfo) {
-	// The level is read inside container, before the first element is.
+	// The level is read inside container, before the first element.
 	if !c.dec && shareSize(*level) == 0 {
 		c.malformed("SHARE_ENUM_STRUCT level %d", *level)
 		return
@@ -140,7 +140,7 @@ func (r *NetrShareEnumRequest) ndr(c *coder) {
 	c.optU32(&r.Resume)
 }
 
-// NetrShareEnumResponse gives them. More tells whether to go on at Resume.
+// NetrShareEnumResponse is the response. More reports whether to continue at Resume.
 type NetrShareEnumResponse struct {
 	Level   uint32
 	Entries []ShareInfo
@@ -156,11 +156,13 @@ func (r *NetrShareEnumResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// preferAll is MAX_PREFERRED_LENGTH: the server shall send everything at once.
+// preferAll is MAX_PREFERRED_LENGTH: the server should send everything at once.
 const preferAll = 0xFFFFFFFF
 
 // ShareEnum lists the shares, from resume on, at level 0, 1, 2, 501 or 502.
-func (s SRVSVCClient) ShareEnum(ctx context.Context, server string, level, resume uint32) (*NetrShareEnumResponse, error) {
+func (s SRVSVCClient) ShareEnum(ctx context.Context, server string, level, resume uint32) (*NetrShareEnumResponse,
+	error,
+) {
 	request := &NetrShareEnumRequest{Server: &server, Level: level, MaximumLength: preferAll, Resume: &resume}
 	return invoke[NetrShareEnumResponse](ctx, s.Client, SRVSVC, OpNetrShareEnum, request)
 }
@@ -180,7 +182,7 @@ func (r *NetrShareGetInfoRequest) ndr(c *coder) {
 	c.u32(&r.Level)
 }
 
-// NetrShareGetInfoResponse gives it; nil when refused.
+// NetrShareGetInfoResponse is the response; nil when refused.
 type NetrShareGetInfoResponse struct {
 	Level uint32
 	Info  *ShareInfo

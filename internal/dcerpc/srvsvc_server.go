@@ -59,7 +59,7 @@ func (c *coder) sessions(level *uint32, s *[]SessionInfo) {
 	})
 }
 
-// NetrSessionEnumRequest asks who is connected.
+// NetrSessionEnumRequest lists the sessions.
 //
 // See [MS-SRVS] 3.1.4.5.
 type NetrSessionEnumRequest struct {
@@ -79,7 +79,7 @@ func (r *NetrSessionEnumRequest) ndr(c *coder) {
 	c.optU32(&r.Resume)
 }
 
-// NetrSessionEnumResponse tells. More tells whether to go on at Resume.
+// NetrSessionEnumResponse is the response. More reports whether to continue at Resume.
 type NetrSessionEnumResponse struct {
 	Level   uint32
 	Entries []SessionInfo
@@ -95,8 +95,10 @@ func (r *NetrSessionEnumResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// SessionEnum lists who is connected, at level 0, 1, 2, 10 or 502.
-func (s SRVSVCClient) SessionEnum(ctx context.Context, server string, level, resume uint32) (*NetrSessionEnumResponse, error) {
+// SessionEnum lists the sessions, at level 0, 1, 2, 10 or 502.
+func (s SRVSVCClient) SessionEnum(ctx context.Context, server string, level, resume uint32) (*NetrSessionEnumResponse,
+	error,
+) {
 	request := &NetrSessionEnumRequest{Server: &server, Level: level, MaximumLength: preferAll, Resume: &resume}
 	return invoke[NetrSessionEnumResponse](ctx, s.Client, SRVSVC, OpNetrSessionEnum, request)
 }
@@ -127,7 +129,7 @@ type ServerInfo struct {
 	UserPath                          *string
 }
 
-// NetrServerGetInfoResponse gives it; nil when refused.
+// NetrServerGetInfoResponse is the response; nil when refused.
 type NetrServerGetInfoResponse struct {
 	Level uint32
 	Info  *ServerInfo
@@ -170,12 +172,14 @@ func (i *ServerInfo) code(c *coder, level uint32) {
 	}
 }
 
-// ServerGetInfo gives the server's data at level 100, 101 or 102.
-func (s SRVSVCClient) ServerGetInfo(ctx context.Context, server string, level uint32) (*NetrServerGetInfoResponse, error) {
+// ServerGetInfo returns the server's data at level 100, 101 or 102.
+func (s SRVSVCClient) ServerGetInfo(ctx context.Context, server string, level uint32) (*NetrServerGetInfoResponse,
+	error,
+) {
 	return invoke[NetrServerGetInfoResponse](ctx, s.Client, SRVSVC, OpNetrServerGetInfo, &LevelRequest{&server, level})
 }
 
-// ServerNameRequest is the argument list of the calls that take the server's name and nothing else.
+// ServerNameRequest is the argument list of calls that take only the server's name.
 type ServerNameRequest struct{ Server *string }
 
 func (r *ServerNameRequest) ndr(c *coder) { c.optStr(&r.Server) }
@@ -193,7 +197,7 @@ type TimeOfDay struct {
 	Day, Month, Year, WeekDay uint32
 }
 
-// NetrRemoteTODResponse gives the time; nil when refused.
+// NetrRemoteTODResponse returns the time; nil when refused.
 type NetrRemoteTODResponse struct {
 	Time *TimeOfDay
 	WResult
@@ -212,7 +216,7 @@ func (r *NetrRemoteTODResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// RemoteTOD gives the server's time.
+// RemoteTOD returns the server's time.
 func (s SRVSVCClient) RemoteTOD(ctx context.Context, server string) (*NetrRemoteTODResponse, error) {
 	return invoke[NetrRemoteTODResponse](ctx, s.Client, SRVSVC, OpNetrRemoteTOD, &ServerNameRequest{&server})
 }

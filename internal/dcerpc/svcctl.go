@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 )
 
-// SVCCTLClient calls [MS-SCMR] on a Client that is bound to SVCCTL: the service control manager, to look only.
+// SVCCTLClient calls [MS-SCMR] on a Client that is bound to SVCCTL: the service control manager, read-only.
 type SVCCTLClient struct{ *Client }
 
 // The opnums of the calls below.
@@ -15,7 +15,7 @@ const (
 	OpROpenSCManagerW      = 15
 )
 
-// The rights that looking takes. See [MS-SCMR] 3.1.4.
+// The rights for reading. See [MS-SCMR] 3.1.4.
 const (
 	ScManagerConnect   = 0x0001
 	ScManagerEnumerate = 0x0004
@@ -37,7 +37,8 @@ func (r *ROpenSCManagerWRequest) ndr(c *coder) {
 
 // OpenSCManager opens the manager.
 func (s SVCCTLClient) OpenSCManager(ctx context.Context, server string, access uint32) (*WHandleResponse, error) {
-	return invoke[WHandleResponse](ctx, s.Client, SVCCTL, OpROpenSCManagerW, &ROpenSCManagerWRequest{&server, nil, access})
+	return invoke[WHandleResponse](ctx, s.Client, SVCCTL, OpROpenSCManagerW,
+		&ROpenSCManagerWRequest{&server, nil, access})
 }
 
 // REnumServicesStatusWRequest asks for the services into a buffer of Size bytes.
@@ -58,7 +59,7 @@ func (r *REnumServicesStatusWRequest) ndr(c *coder) {
 	c.optU32(&r.Resume)
 }
 
-// REnumServicesStatusWResponse gives them. More tells whether to go on at Resume.
+// REnumServicesStatusWResponse is the response. More reports whether to continue at Resume.
 type REnumServicesStatusWResponse struct {
 	Buffer   []byte // ENUM_SERVICE_STATUSW entries, and the strings that they point to by offset
 	Needed   uint32
@@ -86,7 +87,7 @@ type Service struct {
 // serviceEntry is the size of an ENUM_SERVICE_STATUSW: two offsets and the seven numbers of SERVICE_STATUS.
 const serviceEntry = 36
 
-// Services reads the buffer; entries that do not fit it are left out.
+// Services decodes the buffer; entries that do not fit it are omitted.
 func (r *REnumServicesStatusWResponse) Services() []Service {
 	var list []Service
 	for i := range min(int(r.Returned), len(r.Buffer)/serviceEntry) {
@@ -101,7 +102,7 @@ func (r *REnumServicesStatusWResponse) Services() []Service {
 	return list
 }
 
-// zeroEnded reads a UTF-16 string at an offset of a buffer, "" where there is none.
+// zeroEnded decodes a UTF-16 string at an offset of a buffer; empty if there is none.
 func zeroEnded(b []byte, at uint32) string {
 	if uint64(at) >= uint64(len(b)) {
 		return ""
@@ -120,7 +121,9 @@ func zeroEnded(b []byte, at uint32) string {
 const maxServiceName = 256
 
 // EnumServices lists all services into size bytes, from resume on.
-func (s SVCCTLClient) EnumServices(ctx context.Context, manager Handle, size, resume uint32) (*REnumServicesStatusWResponse, error) {
+func (s SVCCTLClient) EnumServices(ctx context.Context, manager Handle, size,
+	resume uint32,
+) (*REnumServicesStatusWResponse, error) {
 	const win32Services, allStates = 0x30, 0x03
 	request := &REnumServicesStatusWRequest{manager, win32Services, allStates, size, &resume}
 	return invoke[REnumServicesStatusWResponse](ctx, s.Client, SVCCTL, OpREnumServicesStatusW, request)

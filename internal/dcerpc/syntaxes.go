@@ -1,6 +1,6 @@
 package dcerpc
 
-// The interfaces that ipcguard asks for, named after the specifications' interfaces.
+// The interfaces that ipcguard uses, with the specifications' names.
 var (
 	LSARPC       = syntax("12345778-1234-abcd-ef00-0123456789ab", 0, 0) // [MS-LSAD], [MS-LSAT]
 	SAMR         = syntax("12345778-1234-abcd-ef00-0123456789ac", 1, 0) // [MS-SAMR]

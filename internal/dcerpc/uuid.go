@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// UUID holds the 16 bytes in the order in which they are printed. On the wire the first three fields turn with the
-// byte order of the packet.
+// UUID holds the 16 bytes in printed order. On the wire the first three fields depend on the packet's byte order.
 type UUID [16]byte
 
 // String prints 8-4-4-4-12 lower case hexadecimal digits.
@@ -22,7 +21,7 @@ func (u UUID) String() string {
 	return string(b[:])
 }
 
-// ParseUUID reads the printed form, with or without braces.
+// ParseUUID parses the printed form, with or without braces.
 func ParseUUID(s string) (UUID, error) {
 	var u UUID
 	t := strings.TrimSuffix(strings.TrimPrefix(s, "{"), "}")
@@ -78,7 +77,7 @@ const (
 	FeatureKeepConnectionOnOrphan      = 0x02
 )
 
-// Features tells whether s is a bind-time feature negotiation and which bits it offers.
+// Features reports whether s is a bind-time feature negotiation, and which bits it offers.
 func (s SyntaxID) Features() (bits uint8, ok bool) {
 	if [8]byte(s.UUID[:8]) != featurePrefix || s.Major != 1 {
 		return 0, false

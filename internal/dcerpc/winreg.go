@@ -23,13 +23,13 @@ const (
 	OpBaseRegGetVersion     = 26
 )
 
-// RegString is RRP_UNICODE_STRING, whose text counts its terminating zero. An empty text in a buffer with Room
-// travels without one: it is how a client offers the buffer.
+// RegString is RRP_UNICODE_STRING, whose text counts its terminating zero. An empty text in a buffer with Room is sent
+// without one: this is how a client offers the buffer.
 //
 // See [MS-RRP] 2.2.4.
 type RegString struct {
 	Value *string
-	Room  uint16 // bytes of the buffer where that is more than the text, else 0
+	Room  uint16 // bytes of the buffer if that is more than the text, else 0
 }
 
 func (r *RegString) units() []uint16 {
@@ -75,7 +75,7 @@ func (c *coder) reg(r *RegString) {
 	c.regBody(r)
 }
 
-// Reg makes the argument for a text.
+// Reg returns the argument for a text.
 func Reg(s string) RegString { return RegString{Value: &s} }
 
 // maxKeyName and maxValueName are the longest names in characters, with the zero. See [MS-RRP] 3.1.1.
@@ -141,7 +141,8 @@ func (r *BaseRegOpenKeyRequest) ndr(c *coder) {
 
 // OpenKey opens a key below another.
 func (w WinregClient) OpenKey(ctx context.Context, key Handle, path string, access uint32) (*WHandleResponse, error) {
-	return invoke[WHandleResponse](ctx, w.Client, WINREG, OpBaseRegOpenKey, &BaseRegOpenKeyRequest{key, Reg(path), 0, access})
+	return invoke[WHandleResponse](ctx, w.Client, WINREG, OpBaseRegOpenKey,
+		&BaseRegOpenKeyRequest{key, Reg(path), 0, access})
 }
 
 // BaseRegEnumKeyRequest asks for the name of one subkey.
@@ -175,7 +176,7 @@ func (r *BaseRegEnumKeyRequest) ndr(c *coder) {
 	c.optTime(&r.LastWrite)
 }
 
-// BaseRegEnumKeyResponse gives it; ERROR_NO_MORE_ITEMS ends the list.
+// BaseRegEnumKeyResponse returns it; ERROR_NO_MORE_ITEMS ends the list.
 type BaseRegEnumKeyResponse struct {
 	Name      RegString
 	Class     *RegString
@@ -190,7 +191,7 @@ func (r *BaseRegEnumKeyResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// EnumKey gives the name of the subkey at an index.
+// EnumKey returns the name of the subkey at an index.
 func (w WinregClient) EnumKey(ctx context.Context, key Handle, index uint32) (*BaseRegEnumKeyResponse, error) {
 	request := &BaseRegEnumKeyRequest{
 		Key: key, Index: index, Name: RegString{Ptr(""), 2 * maxKeyName},
@@ -199,7 +200,7 @@ func (w WinregClient) EnumKey(ctx context.Context, key Handle, index uint32) (*B
 	return invoke[BaseRegEnumKeyResponse](ctx, w.Client, WINREG, OpBaseRegEnumKey, request)
 }
 
-// BaseRegQueryInfoKeyRequest asks what a key holds.
+// BaseRegQueryInfoKeyRequest requests the number and sizes of a key's contents.
 //
 // See [MS-RRP] 3.1.5.16.
 type BaseRegQueryInfoKeyRequest struct {
@@ -212,7 +213,7 @@ func (r *BaseRegQueryInfoKeyRequest) ndr(c *coder) {
 	c.reg(&r.Class)
 }
 
-// BaseRegQueryInfoKeyResponse tells; lengths are in bytes.
+// BaseRegQueryInfoKeyResponse is the response; lengths are in bytes.
 type BaseRegQueryInfoKeyResponse struct {
 	Class                              RegString
 	SubKeys, MaxSubKey, MaxClass       uint32
@@ -224,19 +225,23 @@ type BaseRegQueryInfoKeyResponse struct {
 
 func (r *BaseRegQueryInfoKeyResponse) ndr(c *coder) {
 	c.reg(&r.Class)
-	for _, v := range []*uint32{&r.SubKeys, &r.MaxSubKey, &r.MaxClass, &r.Values, &r.MaxValueName, &r.MaxValueData, &r.DescriptorSize} {
+	for _, v := range []*uint32{
+		&r.SubKeys, &r.MaxSubKey, &r.MaxClass, &r.Values, &r.MaxValueName, &r.MaxValueData,
+		&r.DescriptorSize,
+	} {
 		c.u32(v)
 	}
 	c.hyper32(&r.LastWrite)
 	r.result(c)
 }
 
-// QueryInfoKey tells what a key holds.
+// QueryInfoKey returns the number and sizes of a key's contents.
 func (w WinregClient) QueryInfoKey(ctx context.Context, key Handle) (*BaseRegQueryInfoKeyResponse, error) {
-	return invoke[BaseRegQueryInfoKeyResponse](ctx, w.Client, WINREG, OpBaseRegQueryInfoKey, &BaseRegQueryInfoKeyRequest{key, RegString{Ptr(""), 0}})
+	return invoke[BaseRegQueryInfoKeyResponse](ctx, w.Client, WINREG, OpBaseRegQueryInfoKey,
+		&BaseRegQueryInfoKeyRequest{key, RegString{Ptr(""), 0}})
 }
 
-// BaseRegGetVersionResponse gives the version of the remote registry.
+// BaseRegGetVersionResponse returns the version of the remote registry.
 //
 // See [MS-RRP] 3.1.5.24.
 type BaseRegGetVersionResponse struct {
@@ -249,7 +254,7 @@ func (r *BaseRegGetVersionResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// GetVersion gives the version of the remote registry.
+// GetVersion returns the version of the remote registry.
 func (w WinregClient) GetVersion(ctx context.Context, key Handle) (*BaseRegGetVersionResponse, error) {
 	return invoke[BaseRegGetVersionResponse](ctx, w.Client, WINREG, OpBaseRegGetVersion, &HandleRequest{key})
 }
@@ -303,7 +308,7 @@ func (r *BaseRegGetKeySecurityRequest) ndr(c *coder) {
 	c.regDescriptor(&r.Descriptor)
 }
 
-// BaseRegGetKeySecurityResponse gives it.
+// BaseRegGetKeySecurityResponse is the response.
 type BaseRegGetKeySecurityResponse struct {
 	Descriptor RegDescriptor
 	WResult
@@ -314,8 +319,10 @@ func (r *BaseRegGetKeySecurityResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// GetKeySecurity gives a key's security descriptor, of at most size bytes.
-func (w WinregClient) GetKeySecurity(ctx context.Context, key Handle, information, size uint32) (*BaseRegGetKeySecurityResponse, error) {
+// GetKeySecurity returns a key's security descriptor, of at most size bytes.
+func (w WinregClient) GetKeySecurity(ctx context.Context, key Handle, information,
+	size uint32,
+) (*BaseRegGetKeySecurityResponse, error) {
 	request := &BaseRegGetKeySecurityRequest{key, information, RegDescriptor{[]byte{}, size}}
 	return invoke[BaseRegGetKeySecurityResponse](ctx, w.Client, WINREG, OpBaseRegGetKeySecurity, request)
 }

@@ -7,14 +7,14 @@ import (
 
 func units(s string) []uint16 { return append(utf16.Encode([]rune(s)), 0) }
 
-// RegData is the buffer of a value as the reading calls pass it in and out: four pointers that agree with each other.
+// RegData is the buffer of a value as the reading calls pass it in and out: four consistent pointers.
 //
 // See [MS-RRP] 3.1.5.17.
 type RegData struct {
 	Type *uint32
 	Data []byte  // nil for no buffer
-	Size *uint32 // bytes of the buffer; in an answer, bytes of the value
-	Len  *uint32 // bytes that travel
+	Size *uint32 // bytes of the buffer; in a response, bytes of the value
+	Len  *uint32 // bytes on the wire
 }
 
 func (d *RegData) code(c *coder) {
@@ -53,7 +53,7 @@ func (r *BaseRegQueryValueRequest) ndr(c *coder) {
 	r.Value.code(c)
 }
 
-// BaseRegQueryValueResponse gives it. With ERROR_MORE_DATA Size tells how large the buffer must be.
+// BaseRegQueryValueResponse is the response. With ERROR_MORE_DATA, Size is the necessary size of the buffer.
 type BaseRegQueryValueResponse struct {
 	Value RegData
 	WResult
@@ -68,8 +68,10 @@ func buffer(size uint32) RegData {
 	return RegData{Type: new(uint32), Data: []byte{}, Size: &size, Len: new(uint32)}
 }
 
-// QueryValue gives a value by name into size bytes.
-func (w WinregClient) QueryValue(ctx context.Context, key Handle, name string, size uint32) (*BaseRegQueryValueResponse, error) {
+// QueryValue returns a value by name into size bytes.
+func (w WinregClient) QueryValue(ctx context.Context, key Handle, name string, size uint32) (*BaseRegQueryValueResponse,
+	error,
+) {
 	request := &BaseRegQueryValueRequest{key, Reg(name), buffer(size)}
 	return invoke[BaseRegQueryValueResponse](ctx, w.Client, WINREG, OpBaseRegQueryValue, request)
 }
@@ -91,7 +93,7 @@ func (r *BaseRegEnumValueRequest) ndr(c *coder) {
 	r.Value.code(c)
 }
 
-// BaseRegEnumValueResponse gives it; ERROR_NO_MORE_ITEMS ends the list.
+// BaseRegEnumValueResponse returns it; ERROR_NO_MORE_ITEMS ends the list.
 type BaseRegEnumValueResponse struct {
 	Name  RegString
 	Value RegData
@@ -104,8 +106,10 @@ func (r *BaseRegEnumValueResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// EnumValue gives the value at an index into size bytes.
-func (w WinregClient) EnumValue(ctx context.Context, key Handle, index, size uint32) (*BaseRegEnumValueResponse, error) {
+// EnumValue returns the value at an index into size bytes.
+func (w WinregClient) EnumValue(ctx context.Context, key Handle, index, size uint32) (*BaseRegEnumValueResponse,
+	error,
+) {
 	request := &BaseRegEnumValueRequest{key, index, RegString{Ptr(""), 2*maxValueName - 2}, buffer(size)}
 	return invoke[BaseRegEnumValueResponse](ctx, w.Client, WINREG, OpBaseRegEnumValue, request)
 }

@@ -2,10 +2,11 @@ package dcerpc
 
 import "context"
 
-// WinregWriter calls what changes the registry. It is a type of its own so that nobody who only looks has it at hand.
+// WinregWriter has the calls that change the registry. It is a separate type, so that code that only reads cannot call
+// them.
 type WinregWriter struct{ *Client }
 
-// BaseRegCreateKeyRequest opens a key and makes it first when it is not there.
+// BaseRegCreateKeyRequest opens a key and creates it if necessary.
 //
 // See [MS-RRP] 3.1.5.7.
 type BaseRegCreateKeyRequest struct {
@@ -47,7 +48,7 @@ const (
 	RegOpenedExistingKey = 2
 )
 
-// BaseRegCreateKeyResponse gives the key.
+// BaseRegCreateKeyResponse returns the key.
 type BaseRegCreateKeyResponse struct {
 	Key         Handle
 	Disposition *uint32
@@ -60,9 +61,14 @@ func (r *BaseRegCreateKeyResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// CreateKey opens a key below another and makes it first when it is not there.
-func (w WinregWriter) CreateKey(ctx context.Context, key Handle, path string, access uint32) (*BaseRegCreateKeyResponse, error) {
-	request := &BaseRegCreateKeyRequest{Key: key, SubKey: Reg(path), Class: Reg(""), DesiredAccess: access, Disposition: new(uint32)}
+// CreateKey opens a key below another and creates it if necessary.
+func (w WinregWriter) CreateKey(ctx context.Context, key Handle, path string, access uint32) (*BaseRegCreateKeyResponse,
+	error,
+) {
+	request := &BaseRegCreateKeyRequest{
+		Key: key, SubKey: Reg(path), Class: Reg(""), DesiredAccess: access,
+		Disposition: new(uint32),
+	}
 	return invoke[BaseRegCreateKeyResponse](ctx, w.Client, WINREG, OpBaseRegCreateKey, request)
 }
 
@@ -88,14 +94,16 @@ func (r *BaseRegSetValueRequest) ndr(c *coder) {
 	}
 }
 
-// WStatusResponse is the answer of calls that return nothing but a Win32 error code.
+// WStatusResponse is the response of calls that return only a Win32 error code.
 type WStatusResponse struct{ WResult }
 
 func (r *WStatusResponse) ndr(c *coder) { r.result(c) }
 
-// SetValue writes a value. The types are those of [MS-RRP] 3.1.1.5: 1 REG_SZ, 3 REG_BINARY, 4 REG_DWORD, 7 REG_MULTI_SZ.
+// SetValue writes a value. The types are those of [MS-RRP] 3.1.1.5: 1 REG_SZ, 3 REG_BINARY, 4 REG_DWORD, 7
+// REG_MULTI_SZ.
 func (w WinregWriter) SetValue(ctx context.Context, key Handle, name string, kind uint32, data []byte) error {
-	_, err := invoke[WStatusResponse](ctx, w.Client, WINREG, OpBaseRegSetValue, &BaseRegSetValueRequest{key, Reg(name), kind, data})
+	_, err := invoke[WStatusResponse](ctx, w.Client, WINREG, OpBaseRegSetValue,
+		&BaseRegSetValueRequest{key, Reg(name), kind, data})
 	return err
 }
 
@@ -124,7 +132,7 @@ func (w WinregWriter) DeleteKey(ctx context.Context, key Handle, path string) er
 	return err
 }
 
-// FlushKey asks the server to write the key to its disk and returns when that is done.
+// FlushKey asks the server to write the key to disk and returns when that is done.
 func (w WinregWriter) FlushKey(ctx context.Context, key Handle) error {
 	_, err := invoke[WStatusResponse](ctx, w.Client, WINREG, OpBaseRegFlushKey, &HandleRequest{key})
 	return err

@@ -24,7 +24,7 @@ type WkstaInfo struct {
 	LoggedOnUsers uint32
 }
 
-// NetrWkstaGetInfoResponse gives it; nil when refused.
+// NetrWkstaGetInfoResponse is the response; nil when refused.
 type NetrWkstaGetInfoResponse struct {
 	Level uint32
 	Info  *WkstaInfo
@@ -59,7 +59,7 @@ func (r *NetrWkstaGetInfoResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// GetInfo gives the computer's data at level 100, 101 or 102.
+// GetInfo returns the computer's data at level 100, 101 or 102.
 func (w WKSSVCClient) GetInfo(ctx context.Context, server string, level uint32) (*NetrWkstaGetInfoResponse, error) {
 	return invoke[NetrWkstaGetInfoResponse](ctx, w.Client, WKSSVC, OpNetrWkstaGetInfo, &LevelRequest{&server, level})
 }
@@ -113,7 +113,7 @@ func (r *NetrWkstaUserEnumRequest) ndr(c *coder) {
 	c.optU32(&r.Resume)
 }
 
-// NetrWkstaUserEnumResponse tells. More tells whether to go on at Resume.
+// NetrWkstaUserEnumResponse is the response. More reports whether to continue at Resume.
 type NetrWkstaUserEnumResponse struct {
 	Level   uint32
 	Entries []WkstaUser
@@ -130,7 +130,9 @@ func (r *NetrWkstaUserEnumResponse) ndr(c *coder) {
 }
 
 // UserEnum lists who is logged on, at level 0 or 1.
-func (w WKSSVCClient) UserEnum(ctx context.Context, server string, level, resume uint32) (*NetrWkstaUserEnumResponse, error) {
+func (w WKSSVCClient) UserEnum(ctx context.Context, server string, level, resume uint32) (*NetrWkstaUserEnumResponse,
+	error,
+) {
 	request := &NetrWkstaUserEnumRequest{Server: &server, Level: level, MaximumLength: preferAll, Resume: &resume}
 	return invoke[NetrWkstaUserEnumResponse](ctx, w.Client, WKSSVC, OpNetrWkstaUserEnum, request)
 }
@@ -175,7 +177,7 @@ func (r *NetrWkstaTransportEnumRequest) ndr(c *coder) {
 	c.optU32(&r.Resume)
 }
 
-// NetrWkstaTransportEnumResponse gives them. More tells whether to go on at Resume.
+// NetrWkstaTransportEnumResponse is the response. More reports whether to continue at Resume.
 type NetrWkstaTransportEnumResponse struct {
 	Level   uint32
 	Entries []WkstaTransport
@@ -192,7 +194,9 @@ func (r *NetrWkstaTransportEnumResponse) ndr(c *coder) {
 }
 
 // TransportEnum lists the network transports with their addresses.
-func (w WKSSVCClient) TransportEnum(ctx context.Context, server string, resume uint32) (*NetrWkstaTransportEnumResponse, error) {
+func (w WKSSVCClient) TransportEnum(ctx context.Context, server string, resume uint32) (*NetrWkstaTransportEnumResponse,
+	error,
+) {
 	request := &NetrWkstaTransportEnumRequest{Server: &server, MaximumLength: preferAll, Resume: &resume}
 	return invoke[NetrWkstaTransportEnumResponse](ctx, w.Client, WKSSVC, OpNetrWkstaTransportEnum, request)
 }
@@ -210,7 +214,7 @@ func (r *NetrGetJoinInformationRequest) ndr(c *coder) {
 	c.optStr(&r.Name)
 }
 
-// NetrGetJoinInformationResponse gives it.
+// NetrGetJoinInformationResponse is the response.
 type NetrGetJoinInformationResponse struct {
 	Name *string
 	Type uint16 // 1 unjoined, 2 workgroup, 3 domain
@@ -223,7 +227,8 @@ func (r *NetrGetJoinInformationResponse) ndr(c *coder) {
 	r.result(c)
 }
 
-// GetJoinInformation gives the domain or workgroup.
+// GetJoinInformation returns the domain or workgroup.
 func (w WKSSVCClient) GetJoinInformation(ctx context.Context, server string) (*NetrGetJoinInformationResponse, error) {
-	return invoke[NetrGetJoinInformationResponse](ctx, w.Client, WKSSVC, OpNetrGetJoinInformation, &NetrGetJoinInformationRequest{Server: &server})
+	return invoke[NetrGetJoinInformationResponse](ctx, w.Client, WKSSVC, OpNetrGetJoinInformation,
+		&NetrGetJoinInformationRequest{Server: &server})
 }
