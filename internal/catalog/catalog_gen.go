@@ -1091,7 +1091,10 @@ var generated = Catalog{
 				{Setting: "EncryptData", Values: []interface{}{1}, Why: "every session is encrypted"},
 			}, Why: "who cannot encrypt is refused", Sources: []string{"D MS-SMB2 3.3.1.5"}},
 		}, Reach: "everyone", Related: []string{"EncryptData"}, Sources: []string{"D MS-SMB2 3.3.1.5"}},
-		{ID: "EncryptData", Title: "Encrypt every session", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EncryptData", PowerShell: "EncryptData", Type: "REG_DWORD", Applies: Scope{Since: "win8"}, Summary: "At 1 the server asks for SMB3 encryption on every session.", Defaults: []Default{
+		{ID: "EncryptData", Title: "Encrypt every session", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\\EncryptData", PowerShell: "EncryptData", Type: "REG_DWORD", Applies: Scope{Since: "win8"}, Summary: "At 1 the server asks for SMB3 encryption on every session.", Values: []Meaning{
+			{Value: 0, Means: "Sessions are encrypted where a share or the client asks for it."},
+			{Value: 1, Means: "Every session is encrypted; who cannot is refused while RejectUnencryptedAccess is 1."},
+		}, Defaults: []Default{
 			{Value: 0, Sources: []string{"D MS-SMB2 3.3.1.5"}},
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},

@@ -60,6 +60,11 @@ func TestSources(t *testing.T) {
 			}
 		}
 		for _, e := range s.Ends {
+			for _, v := range e.Values {
+				if strings.HasPrefix(s.Type, "REG_") && !slices.ContainsFunc(c.Known(&s), func(k any) bool { return equal(k, v) }) {
+					t.Errorf("end of %s at %v: no plan may set a value that is not told", s.ID, v)
+				}
+			}
 			if line := c.Setting(e.ExceptLine); e.ExceptLine != "" &&
 				(line == nil || !line.PerAccount() || len(line.Values) == 0 || line.System != s.System) {
 				t.Errorf("end of %s: %q is no line of an account that excepts it", s.ID, e.ExceptLine)
