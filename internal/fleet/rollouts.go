@@ -13,17 +13,17 @@ import (
 )
 
 const (
-	// planLease is held by the server that plans rollouts.
+	// planLease is the lease of the server that plans rollouts.
 	planLease = "plan"
-	// planAtOnce is how many hosts are planned between two transactions: some 2 ms each, so that others wait no longer than a fifth of a
-	// second for what was planned, and a server that stops loses no more.
+	// planAtOnce is the number of hosts planned in one transaction: about 2 ms each, so that others wait at most a
+	// fifth of a second for the result, and a server that stops loses no more.
 	planAtOnce = 100
-	// maxStops bounds what is listed of one host that its changes would stop: longer lists are scanners and management that ask every
-	// minute from another port, and say no more.
+	// maxStops bounds the listed uses of one host that its changes would stop: longer lists come from scanners and
+	// management tools that connect every minute from another port.
 	maxStops = 200
 )
 
-// PlanRollouts plans for the hosts of rollouts that wait for it, until none does. One server of all does it at a time.
+// PlanRollouts plans for the waiting hosts of rollouts until there are none. Only one server does it at a time.
 func (f *Fleet) PlanRollouts(ctx context.Context) error {
 	mine := false
 	for {
@@ -40,7 +40,8 @@ func (f *Fleet) PlanRollouts(ctx context.Context) error {
 		if mine, err = f.st.Lease(ctx, planLease, f.o.Name, silentFor*f.o.Heartbeat); err != nil || !mine {
 			return err
 		}
-		if err := f.planSome(ctx, due[0]); err != nil && !errors.Is(err, store.ErrNotFound) { // it was deleted meanwhile
+		// It was deleted meanwhile.
+		if err := f.planSome(ctx, due[0]); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 	}
@@ -65,10 +66,14 @@ func (f *Fleet) planSome(ctx context.Context, o store.Rollout) error {
 			planned = append(planned, p)
 		case ctx.Err() != nil || later(err):
 			return err
-		case errors.Is(err, store.ErrNotFound): // it was deleted meanwhile, and its row with it
+		case errors.Is(err, store.ErrNotFound): // it was deleted meanwhile with its row
 		default:
 			f.o.Log.Warn("a host of a rollout cannot be planned", "rollout", o.ID, "host", id, "err", err)
-			planned = append(planned, store.PlannedHost{HostID: id, State: store.RolloutFailed, Why: "what is stored of it cannot be read: audit and scan it again"})
+			planned = append(planned, store.PlannedHost{
+				HostID: id,
+				State:  store.RolloutFailed,
+				Why:    "what is stored of it cannot be read: audit and scan it again",
+			})
 		}
 	}
 	return f.st.RecordPlanned(ctx, o.ID, planned)
@@ -107,11 +112,20 @@ func (f *Fleet) planOne(ctx context.Context, id int64, wish Wish) (store.Planned
 	}
 	for i, b := range p.Breaks {
 		if i == maxStops {
-			out.Stops = append(out.Stops, store.RolloutStop{Certainty: "observed", Who: "further clients", What: fmt.Sprintf("uses beyond the %d that are listed of a host", maxStops)})
+			out.Stops = append(out.Stops, store.RolloutStop{
+				Certainty: "observed",
+				Who:       "further clients",
+				What:      fmt.Sprintf("uses beyond the %d that are listed of a host", maxStops),
+			})
 			break
 		}
 		b = plan.Alike(b)
-		s := store.RolloutStop{Certainty: b.Certainty, Who: shown(b.Who), What: shown(b.What), Because: shown(b.Because)}
+		s := store.RolloutStop{
+			Certainty: b.Certainty,
+			Who:       shown(b.Who),
+			What:      shown(b.What),
+			Because:   shown(b.Because),
+		}
 		if !slices.Contains(out.Stops, s) {
 			out.Stops = append(out.Stops, s)
 		}
@@ -119,8 +133,8 @@ func (f *Fleet) planOne(ctx context.Context, id int64, wish Wish) (store.Planned
 	return out, nil
 }
 
-// whyNothing says why a plan changes nothing: why not the setting that was asked for, or what it leaves first, else that there is nothing to
-// close.
+// whyNothing returns why a plan changes nothing: why not the requested setting, or the first thing it leaves out, else
+// that there is nothing to close.
 func whyNothing(p *model.Plan, setting string) string {
 	for _, r := range p.Rejected {
 		if r.Setting == setting {
@@ -133,7 +147,8 @@ func whyNothing(p *model.Plan, setting string) string {
 	return "there is nothing to close"
 }
 
-// ofGroup is what hosts of one group have in common: the bytes that make it, and a plan of the changes alone, which names no host.
+// ofGroup returns what the hosts of one group have in common: the bytes that identify it, and a plan with only the
+// changes, which names no host.
 func ofGroup(p *model.Plan) ([]byte, *model.Plan, error) {
 	type change struct {
 		Setting, Where, Policy string
@@ -157,7 +172,8 @@ func ofGroup(p *model.Plan) ([]byte, *model.Plan, error) {
 		Schema: p.Schema, Tool: p.Tool, By: p.By, Made: p.Made, Target: "several hosts",
 		Platform: model.Platform{System: p.Platform.System, Product: p.Platform.Product, Role: p.Platform.Role},
 		Strategy: p.Strategy, Means: p.Means, Changes: p.Changes,
-		Breaks: []model.Break{}, Keeps: []model.Keep{}, Rejected: []model.Rejected{}, Residual: []string{}, Warnings: []string{}, BasedOn: []model.Fact{},
+		Breaks: []model.Break{}, Keeps: []model.Keep{}, Rejected: []model.Rejected{},
+		Residual: []string{}, Warnings: []string{}, BasedOn: []model.Fact{},
 	}
 	common.Fingerprint = plan.Fingerprint(common.Platform, common.BasedOn)
 	common.Hash, err = plan.Hash(common)

@@ -1,5 +1,5 @@
-// Package acts is everything that people and programs do to the fleet: saving, deleting, importing, starting, excepting,
-// planning. Accounts and tokens have a room of their own, access.
+// Package acts implements everything that people and programs do to the fleet: saving, deleting, importing, starting,
+// excepting, planning. Accounts and tokens have a room of their own, access.
 //
 //	page ─┐                role? ─► fields ─► ┌ one transaction ────────────────┐
 //	      ├─► decoded ─►                      │ look, write, line in the log    │ ─► what was made
@@ -7,12 +7,12 @@
 //
 // The rules of the room:
 //
-//   - An act is one method. It takes who acts, checks the role everywhere or at the sites that it touches, and says what is wrong field by field, in words that page
-//     and API both show. A field is named as in the act's JSON.
-//   - What is written and the line of the audit log are one transaction: an act that cannot be logged is not done. A file
-//     with many rows or results is many transactions, each with its line.
-//   - Page and API hold a [store.Reader] and an [Acts]. Nothing else of theirs can change the fleet.
-//   - No line, error or log holds a secret.
+//   - An act is one method. It takes who acts, checks the role for the whole fleet or at the affected sites, and
+//     reports errors field by field, in words that page and API both show. Fields are named as in the act's JSON.
+//   - The write and its entry in the audit log are one transaction: an act that cannot be logged is not done. A file
+//     with many rows or results is many transactions, each with its entry.
+//   - Page and API have a [store.Reader] and an [Acts]. Nothing else that they have can change the fleet.
+//   - No entry, error or log contains a secret.
 package acts
 
 import (
@@ -27,7 +27,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Options of the acts.
+// Options configure the acts.
 type Options struct {
 	Key     secret.Key                                       // seals credentials and the secrets of channels
 	Test    func(ctx context.Context, c store.Channel) error // sends a test message; nil is none
@@ -35,7 +35,7 @@ type Options struct {
 	Clock   func() time.Time                                 // nil is time.Now
 }
 
-// Acts does what people and programs ask for. It is safe for use by many goroutines.
+// Acts does what people and programs request. It is safe for concurrent use.
 type Acts struct {
 	o      Options
 	st     *store.Store
@@ -43,7 +43,7 @@ type Acts struct {
 	access *access.Access
 }
 
-// New makes the acts on a fleet.
+// New returns the acts on a fleet.
 func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) (*Acts, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -60,23 +60,23 @@ func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) (*Acts, e
 
 func (a *Acts) now() time.Time { return a.o.Clock().UTC() }
 
-// line is what the audit log says of an act.
+// line is an act's entry in the audit log.
 type line struct {
 	action, subject, detail string
-	sites                   []int64 // where it is done; none is everywhere
+	sites                   []int64 // the affected sites; none is the whole fleet
 }
 
 func told(action, subject, detail string) line {
 	return line{action: action, subject: subject, detail: detail}
 }
 
-// at says at which sites an act is done.
+// at sets the sites that an act affects.
 func (l line) at(sites ...int64) line {
 	l.sites = sites
 	return l
 }
 
-// may is nil where a role everywhere holds what an act needs.
+// may returns nil if a role for the whole fleet includes the needed one.
 func may(who access.Who, needs store.Role) error {
 	if !who.Can(needs) {
 		return access.ErrForbidden
@@ -84,7 +84,8 @@ func may(who access.Who, needs store.Role) error {
 	return nil
 }
 
-// at is nil where somebody's role at a site holds what an act needs. Of a site that they cannot see they learn nothing.
+// at returns nil if a role at a site includes the needed one. It reveals nothing about a site that the account cannot
+// see.
 func at(who access.Who, needs store.Role, site int64) error {
 	switch {
 	case who.At(site, needs):
@@ -95,8 +96,8 @@ func at(who access.Who, needs store.Role, site int64) error {
 	return store.ErrNotFound
 }
 
-// do is one act that needs a role everywhere: the role first, then what do writes and the line that it returns, in one
-// transaction. do may run several times: it begins anew each time.
+// do runs one act that needs a role for the whole fleet: it checks the role, then runs the writes of do and adds the
+// entry that it returns, in one transaction. do may run several times and must start over each time.
 func (a *Acts) do(ctx context.Context, who access.Who, needs store.Role, do func(tx *store.Tx) (line, error)) error {
 	if err := may(who, needs); err != nil {
 		return err
@@ -104,8 +105,8 @@ func (a *Acts) do(ctx context.Context, who access.Who, needs store.Role, do func
 	return a.doAt(ctx, who, needs, do)
 }
 
-// doAt is do for acts that need a role at the sites that their line names. Whoever has it at no site is refused before
-// anything is read, and an act whose line names a site too many, or none, is not done.
+// doAt is do for acts that need a role at the sites of their entry. An account without the role at any site is refused
+// before anything is read, and an act whose entry has no site, or one that is not allowed, is rolled back.
 func (a *Acts) doAt(ctx context.Context, who access.Who, needs store.Role, do func(tx *store.Tx) (line, error)) error {
 	if !who.Somewhere(needs) {
 		return access.ErrForbidden
@@ -127,7 +128,7 @@ func (a *Acts) doAt(ctx context.Context, who access.Who, needs store.Role, do fu
 	})
 }
 
-// action is the word for adding or changing something.
+// action returns the audit log's word for adding or changing something.
 func action(of string, id int64) string {
 	if id == 0 {
 		return of + ".add"
@@ -135,7 +136,7 @@ func action(of string, id int64) string {
 	return of + ".change"
 }
 
-// taken is what a name that belongs to another one is refused with; other errors stay as they are.
+// taken replaces the error for a name that is in use by a refusal; other errors are unchanged.
 func taken(err error, field, text string) error {
 	if errors.Is(err, store.ErrConflict) {
 		return &Refusal{Kind: Conflict, Fields: []Field{{field, text}}}
@@ -143,7 +144,7 @@ func taken(err error, field, text string) error {
 	return err
 }
 
-// inUse is what something that others refer to is refused with; other errors stay as they are.
+// inUse replaces the error for something that is referenced by a refusal; other errors are unchanged.
 func inUse(err error, text string) error {
 	if errors.Is(err, store.ErrConflict) {
 		return &Refusal{Kind: Conflict, Text: text}

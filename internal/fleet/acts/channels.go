@@ -14,8 +14,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// ChannelChange is a channel as somebody wants it. What is left out of its secrets stays as it is, unless messages would
-// go elsewhere.
+// ChannelChange is the wanted state of a channel. Omitted secrets stay unchanged, unless messages would go elsewhere.
 type ChannelChange struct {
 	Name    string            `json:"name"`
 	Kind    string            `json:"kind" enum:"webhook,email,syslog"`
@@ -23,11 +22,11 @@ type ChannelChange struct {
 	Secrets *notify.Secrets   `json:"secrets,omitempty"`
 	Kinds   []store.EventKind `json:"kinds,omitempty"`
 	Least   model.Severity    `json:"least,omitempty"`
-	Acts    store.TellActs    `json:"acts,omitempty"`    // entries of the audit log; webhook and syslog alone
-	Digest  string            `json:"digest,omitempty"`  // a cron line or a sentence; empty is at once
+	Acts    store.TellActs    `json:"acts,omitempty"`    // entries of the audit log; only webhook and syslog
+	Digest  string            `json:"digest,omitempty"`  // a cron line or a sentence; empty sends at once
 	Quiet   string            `json:"quiet,omitempty"`   // when changes are held back, as "22:00-07:00; Sat,Sun"
 	Zone    string            `json:"zone,omitempty"`    // of digest, quiet and the times in messages; empty is UTC
-	Enabled *bool             `json:"enabled,omitempty"` // true where it is left out
+	Enabled *bool             `json:"enabled,omitempty"` // true if omitted
 }
 
 func (in *ChannelChange) check(old *store.Channel, now time.Time) error {
@@ -53,7 +52,7 @@ func (in *ChannelChange) check(old *store.Channel, now time.Time) error {
 	return k.err()
 }
 
-// checkTimes reads when messages are sent and when they are held back. A sentence becomes its cron line.
+// checkTimes checks when messages are sent and when they are held back. It replaces a sentence by its cron line.
 func (in *ChannelChange) checkTimes(k *checks, now time.Time) {
 	k.line("digest", &in.Digest)
 	k.line("quiet", &in.Quiet)
@@ -83,15 +82,19 @@ func (in *ChannelChange) checkTimes(k *checks, now time.Time) {
 	}
 }
 
-// sealed checks a channel's settings with its secrets, and seals these.
+// sealed checks a channel's settings with its secrets, and seals the secrets.
 func (a *Acts) sealed(in *ChannelChange, old *store.Channel) ([]byte, error) {
 	kept, err := notify.OpenSecrets(a.o.Key, old.Sealed)
 	if err != nil {
-		kept = notify.Secrets{} // sealed with a key that is gone: all of them are needed again
+		kept = notify.Secrets{} // sealed with a lost key: all of them must be entered again
 	}
 	kept = kept.Moved(old.Kind, old.Config, string(in.Config))
 	if s := in.Secrets; s != nil {
-		for _, part := range []struct{ to, from *string }{{&kept.URL, &s.URL}, {&kept.Key, &s.Key}, {&kept.Password, &s.Password}} {
+		for _, part := range []struct{ to, from *string }{
+			{&kept.URL, &s.URL},
+			{&kept.Key, &s.Key},
+			{&kept.Password, &s.Password},
+		} {
 			if *part.from != "" {
 				*part.to = *part.from
 			}
@@ -105,13 +108,15 @@ func (a *Acts) sealed(in *ChannelChange, old *store.Channel) ([]byte, error) {
 	}
 	b, err := notify.SealSecrets(a.o.Key, kept)
 	if b == nil {
-		b = []byte{} // none, rather than those that there were
+		b = []byte{} // none, instead of the old ones
 	}
 	return b, err
 }
 
-// SaveChannel adds a channel where id is 0, or changes one.
-func (a *Acts) SaveChannel(ctx context.Context, who access.Who, id int64, in ChannelChange) (c store.Channel, err error) {
+// SaveChannel adds a channel if id is 0, or changes one.
+func (a *Acts) SaveChannel(
+	ctx context.Context, who access.Who, id int64, in ChannelChange,
+) (c store.Channel, err error) {
 	err = a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
 		c = store.Channel{}
 		if id != 0 {
@@ -138,7 +143,7 @@ func (a *Acts) SaveChannel(ctx context.Context, who access.Who, id int64, in Cha
 	return c, err
 }
 
-// DeleteChannel removes a channel.
+// DeleteChannel deletes a channel.
 func (a *Acts) DeleteChannel(ctx context.Context, who access.Who, id int64) error {
 	return a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
 		c, err := tx.Channel(ctx, id)
@@ -152,8 +157,8 @@ func (a *Acts) DeleteChannel(ctx context.Context, who access.Who, id int64) erro
 // ErrNoTest says that this process sends no messages.
 var ErrNoTest = errors.New("acts: this server sends no notifications")
 
-// TestChannel sends a test message, after the line in the audit log is there. failed says why it did not arrive; err that
-// it was not tried.
+// TestChannel sends a test message after adding the entry to the audit log. failed says why the message did not arrive;
+// err says that it was not sent.
 func (a *Acts) TestChannel(ctx context.Context, who access.Who, id int64) (c store.Channel, failed, err error) {
 	err = a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
 		if c, err = tx.Channel(ctx, id); err != nil {

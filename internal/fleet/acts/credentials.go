@@ -17,7 +17,7 @@ type CredentialChange struct {
 	Keytab  []byte `json:"keytab,omitempty"`
 }
 
-// check says what is wrong with a credential, and which of its fields is the secret.
+// check returns what is wrong with a credential, and its secret.
 func (in *CredentialChange) check() ([]byte, error) {
 	var k checks
 	k.need("name", &in.Name)
@@ -37,8 +37,10 @@ func (in *CredentialChange) check() ([]byte, error) {
 	return secret, k.err()
 }
 
-// SaveCredential adds a credential where id is 0, or changes one with its secret.
-func (a *Acts) SaveCredential(ctx context.Context, who access.Who, id int64, in CredentialChange) (c store.Credential, err error) {
+// SaveCredential adds a credential if id is 0, or changes one with its secret.
+func (a *Acts) SaveCredential(
+	ctx context.Context, who access.Who, id int64, in CredentialChange,
+) (c store.Credential, err error) {
 	err = a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
 		c = store.Credential{Created: a.now()}
 		if id != 0 {
@@ -54,18 +56,20 @@ func (a *Acts) SaveCredential(ctx context.Context, who access.Who, id int64, in 
 		if c.Sealed, err = a.o.Key.Seal(secret); err != nil {
 			return line{}, err
 		}
-		return told(action("credential", id), c.Name, c.Kind), taken(tx.SaveCredential(ctx, &c), "name", "another credential has this name")
+		return told(action("credential", id), c.Name,
+			c.Kind), taken(tx.SaveCredential(ctx, &c), "name", "another credential has this name")
 	})
 	return c, err
 }
 
-// DeleteCredential removes a credential that no target uses.
+// DeleteCredential deletes a credential that no target uses.
 func (a *Acts) DeleteCredential(ctx context.Context, who access.Who, id int64) error {
 	return a.do(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
 		c, err := tx.Credential(ctx, id)
 		if err != nil {
 			return line{}, err
 		}
-		return told("credential.delete", c.Name, ""), inUse(tx.DeleteCredential(ctx, id), "targets use this credential: it stays")
+		return told("credential.delete", c.Name,
+			""), inUse(tx.DeleteCredential(ctx, id), "targets use this credential: it stays")
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// NewException accepts one finding for a while: of some hosts, of the hosts with a tag, or, where neither is named, of all.
+// NewException accepts one finding for a while: of some hosts, of the hosts with a tag, or of all if neither is given.
 type NewException struct {
 	Finding string    `json:"finding"`
 	HostID  int64     `json:"host_id,omitempty"`  // one host
@@ -23,9 +23,9 @@ type NewException struct {
 }
 
 const (
-	// longestException is how long a finding may be accepted at once: longer, and nobody who accepted it is there any more.
+	// longestException is how long a finding may be accepted at once: after longer, whoever accepted it may have left.
 	longestException = 2 * 366 * 24 * time.Hour
-	// MaxExcepted bounds the hosts that are excepted one by one; more are given a tag.
+	// MaxExcepted bounds the hosts that are excepted one by one; for more, use a tag.
 	MaxExcepted = 200
 )
 
@@ -58,7 +58,7 @@ func (a *Acts) checkException(in *NewException) error {
 	return k.err()
 }
 
-// Except accepts a finding, and gives the exceptions that were made: one, or one for each host.
+// Except accepts a finding, and returns the new exceptions: one, or one for each host.
 func (a *Acts) Except(ctx context.Context, who access.Who, in NewException) (made []store.Exception, err error) {
 	if in.HostID != 0 {
 		in.HostIDs = append([]int64{in.HostID}, in.HostIDs...)
@@ -68,11 +68,22 @@ func (a *Acts) Except(ctx context.Context, who access.Who, in NewException) (mad
 		if err := a.checkException(&in); err != nil {
 			return line{}, err
 		}
-		if len(in.HostIDs) == 0 && !who.Can(store.RoleOperator) { // hosts of other sites have the tag, too
-			return line{}, &Refusal{Kind: Forbidden, Fields: []Field{{"tag", "your role is for single sites: name hosts of yours"}}}
+		if len(in.HostIDs) == 0 && !who.Can(store.RoleOperator) { // hosts of other sites have the tag too
+			return line{}, &Refusal{
+				Kind:   Forbidden,
+				Fields: []Field{{"tag", "your role is for single sites: name hosts of yours"}},
+			}
 		}
 		sites := []int64{}
-		e := store.Exception{Finding: in.Finding, Tag: in.Tag, Reason: in.Reason, Owner: in.Owner, Until: in.Until.UTC(), By: who.Name(), Created: a.now()}
+		e := store.Exception{
+			Finding: in.Finding,
+			Tag:     in.Tag,
+			Reason:  in.Reason,
+			Owner:   in.Owner,
+			Until:   in.Until.UTC(),
+			By:      who.Name(),
+			Created: a.now(),
+		}
 		covers := "every host"
 		if in.Tag != "" {
 			covers = "hosts with the tag " + in.Tag
@@ -124,6 +135,7 @@ func (a *Acts) Withdraw(ctx context.Context, who access.Who, id int64) error {
 				return line{}, err
 			}
 		}
-		return told("exception.withdraw", "exception "+strconv.FormatInt(id, 10), "").at(sites...), tx.WithdrawException(ctx, id, who.Name())
+		return told("exception.withdraw", "exception "+strconv.FormatInt(id, 10),
+			"").at(sites...), tx.WithdrawException(ctx, id, who.Name())
 	})
 }

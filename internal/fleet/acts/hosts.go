@@ -7,8 +7,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// RetireHost takes a host out of the fleet: it counts no more, and the targets that lead to it are switched off. What is known of
-// it stays; a scan that it answers brings it back.
+// RetireHost removes a host from the fleet: it no longer counts, and its targets are disabled. Its history stays; a
+// scan that it answers brings it back.
 func (a *Acts) RetireHost(ctx context.Context, who access.Who, id int64) error {
 	return a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		h, targets, err := ledHost(ctx, tx, who, id)
@@ -31,7 +31,7 @@ func (a *Acts) RetireHost(ctx context.Context, who access.Who, id int64) error {
 	})
 }
 
-// RemoveHost forgets a host with everything that is known of it, and the targets that lead to it.
+// RemoveHost deletes a host with everything that is known of it, and its targets.
 func (a *Acts) RemoveHost(ctx context.Context, who access.Who, id int64) error {
 	return a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		h, targets, err := ledHost(ctx, tx, who, id)
@@ -45,15 +45,16 @@ func (a *Acts) RemoveHost(ctx context.Context, who access.Who, id int64) error {
 		if err := tx.DeleteTargets(ctx, ids); err != nil {
 			return line{}, err
 		}
-		return told("host.remove", h.Name, h.Address+", "+count(len(ids), "target", "targets")).at(h.SiteID), tx.DeleteHost(ctx, id)
+		return told("host.remove", h.Name,
+			h.Address+", "+count(len(ids), "target", "targets")).at(h.SiteID), tx.DeleteHost(ctx, id)
 	})
 }
 
-// ledHost is a host that somebody may operate, with the targets that lead to it.
+// ledHost returns a host that the account may operate, with the targets that lead to it.
 func ledHost(ctx context.Context, tx *store.Tx, who access.Who, id int64) (store.Host, []store.Target, error) {
 	h, err := tx.Host(ctx, id)
 	if err == nil {
-		err = at(who, store.RoleOperator, h.SiteID) // before anything of it is told
+		err = at(who, store.RoleOperator, h.SiteID) // before anything about it is revealed
 	}
 	if err != nil {
 		return store.Host{}, nil, err

@@ -17,23 +17,23 @@ type Kind int
 
 // The kinds of refusal.
 const (
-	Invalid   Kind = iota // what was sent cannot be taken
-	Conflict              // something else has the name, or refers to it
-	Forbidden             // the role allows the act, but not this of it
+	Invalid   Kind = iota // the input is not valid
+	Conflict              // the name is in use, or the object is referenced
+	Forbidden             // the role allows the act, but not with this content
 )
 
-// Field is what is wrong with one field.
+// Field is an error of one field.
 type Field struct{ Name, Text string }
 
-// Refusal is an act that was not done because of what was asked. Its words are for whoever asked: fragments that begin
-// with a small letter and end without a full stop, and hold no secret.
+// Refusal says that an act was not done because of the request. Its texts are for the requester: fragments that begin
+// with a small letter, end without a full stop, and contain no secret.
 type Refusal struct {
 	Kind   Kind
-	Text   string  // of the whole; empty where the fields say it
-	Fields []Field // in the order in which they were looked at, each once
+	Text   string  // of the whole request; empty if the fields say it
+	Fields []Field // in the order of the checks, each once
 }
 
-// Error says the first thing that is wrong.
+// Error implements error with the first error.
 func (r *Refusal) Error() string {
 	if r.Text == "" && len(r.Fields) > 0 {
 		return "acts: " + r.Fields[0].Name + ": " + r.Fields[0].Text
@@ -41,8 +41,8 @@ func (r *Refusal) Error() string {
 	return "acts: " + r.Text
 }
 
-// Words are an error's, on one line of bounded length, without the room that it comes from and without characters that
-// hide or turn text.
+// Words returns an error's text as one line of bounded length, without the package's prefix and without characters that
+// hide or reorder text.
 func Words(err error) string {
 	s := err.Error()
 	if room, rest, ok := strings.Cut(s, ": "); ok && slices.Contains(rooms, room) {
@@ -53,7 +53,7 @@ func Words(err error) string {
 
 var rooms = []string{"acts", "access", "csv", "fleet", "notify", "plan", "secret", "store", "when"}
 
-// maxWords bounds what is said of one thing, in characters.
+// maxWords bounds such a text, in characters.
 const maxWords = 400
 
 func plain(s string) string {
@@ -69,22 +69,22 @@ func plain(s string) string {
 	return s
 }
 
-// checks gathers what is wrong with the fields of an act.
+// checks collects the errors of an act's fields.
 type checks struct{ fields []Field }
 
-// wrong says what is wrong with a field; the first thing counts.
+// wrong adds an error of a field; the first one counts.
 func (k *checks) wrong(field, format string, args ...any) {
 	if k.right(field) {
 		k.fields = append(k.fields, Field{field, plain(fmt.Sprintf(format, args...))})
 	}
 }
 
-// right tells whether nothing is wrong with a field yet.
+// right reports whether a field has no error yet.
 func (k *checks) right(field string) bool {
 	return !slices.ContainsFunc(k.fields, func(f Field) bool { return f.Name == field })
 }
 
-// err is nil where nothing is wrong.
+// err returns nil if there is no error.
 func (k *checks) err() error {
 	if len(k.fields) == 0 {
 		return nil
@@ -92,13 +92,14 @@ func (k *checks) err() error {
 	return &Refusal{Fields: k.fields}
 }
 
-// Longest texts that are taken, in characters: a name is a line, a note is a page.
+// Maximum lengths of texts, in characters: a name is a line, a note is a page.
 const (
 	maxLine = 500
 	maxNote = 10_000
 )
 
-// line checks one line of text, need that there is one, note a text of several lines. Blanks around it go.
+// line checks one line of text, need also requires one, note checks a text of several lines. Surrounding blanks are
+// removed.
 func (k *checks) line(field string, s *string) { k.text(field, s, maxLine, false) }
 
 func (k *checks) need(field string, s *string) {
@@ -140,18 +141,21 @@ func joined[T ~string](all []T) string {
 	return strings.Join(words, ", ")
 }
 
-// Bounds of tags: as many and as long as a column of a table shows.
+// Bounds of tags: what a column of a table can show.
 const (
 	maxTag  = 60
 	maxTags = 50
 )
 
-// tags puts a list of tags into the form in which it is kept: small letters, sorted, each once.
+// tags normalizes a list of tags: lower case, sorted, distinct.
 func (k *checks) tags(field string, tags []string) []string {
 	out := []string{}
 	for _, t := range tags {
 		t = strings.ToLower(strings.TrimSpace(t))
-		if t == "" || utf8.RuneCountInString(t) > maxTag || strings.ContainsFunc(t, func(r rune) bool { return unicode.IsSpace(r) || r == ',' || !unicode.IsPrint(r) }) {
+		if t == "" || utf8.RuneCountInString(t) > maxTag ||
+			strings.ContainsFunc(t, func(r rune) bool {
+				return unicode.IsSpace(r) || r == ',' || !unicode.IsPrint(r)
+			}) {
 			k.wrong(field, "a tag has 1 to %d printable characters, no blanks and no commas", maxTag)
 			return nil
 		}
@@ -175,7 +179,7 @@ func (k *checks) clock(zone, window *string) {
 	}
 }
 
-// count says how many there are of something.
+// count returns a number with its noun.
 func count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

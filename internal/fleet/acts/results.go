@@ -16,21 +16,24 @@ import (
 	"ipcguard/internal/store"
 )
 
-// ImportResults takes in what scan, audit or observe made elsewhere, see [fleet.Fleet.Import]. Every result that is taken
-// has a line in the audit log. A file that cannot be read is a [Refusal]; what was taken before it broke stays.
+// ImportResults imports results that scan, audit or observe produced elsewhere, see [fleet.Fleet.Import]. Every
+// imported result has an entry in the audit log. A file that cannot be read is a [Refusal]; results before the error
+// stay imported.
 func (a *Acts) ImportResults(ctx context.Context, who access.Who, kind string, r io.Reader) (fleet.Imported, error) {
 	return a.importResults(ctx, who, kind, r, false)
 }
 
-// PreviewResults says what ImportResults would do, and keeps nothing of it.
+// PreviewResults returns what ImportResults would do, and stores nothing.
 func (a *Acts) PreviewResults(ctx context.Context, who access.Who, kind string, r io.Reader) (fleet.Imported, error) {
 	return a.importResults(ctx, who, kind, r, true)
 }
 
-// maxNamed is how many hosts of an import are named.
+// maxNamed bounds the hosts that the outcome of an import names.
 const maxNamed = 20
 
-func (a *Acts) importResults(ctx context.Context, who access.Who, kind string, r io.Reader, look bool) (fleet.Imported, error) {
+func (a *Acts) importResults(
+	ctx context.Context, who access.Who, kind string, r io.Reader, look bool,
+) (fleet.Imported, error) {
 	none := fleet.Imported{Problems: []string{}}
 	if !who.UploadsSomewhere() {
 		return none, access.ErrForbidden
@@ -54,12 +57,13 @@ func (a *Acts) importResults(ctx context.Context, who access.Who, kind string, r
 	return report, source.unreadable(err)
 }
 
-// RemoveResult takes a result of a host back, as if it had never been recorded; an administrator's of its site.
+// RemoveResult removes a host's result as if it had never been recorded. It requires an administrator of the host's
+// site.
 func (a *Acts) RemoveResult(ctx context.Context, who access.Who, host, result int64) error {
 	return a.doAt(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
 		h, err := tx.Host(ctx, host)
 		if err == nil {
-			err = at(who, store.RoleAdmin, h.SiteID) // before anything of it is told
+			err = at(who, store.RoleAdmin, h.SiteID) // before anything about it is revealed
 		}
 		if err != nil {
 			return line{}, err
@@ -94,7 +98,7 @@ func orNone(s string) string {
 // maxJournal bounds a journal as JSON in bytes: a hundred applies with a smb.conf in each.
 const maxJournal = 8 << 20
 
-// SaveJournal keeps what was applied on a host: the output of history --format json there.
+// SaveJournal stores what was applied on a host: the output of history --format json there.
 func (a *Acts) SaveJournal(ctx context.Context, who access.Who, host int64, r io.Reader) error {
 	if !who.Somewhere(store.RoleOperator) {
 		return access.ErrForbidden
@@ -113,15 +117,18 @@ func (a *Acts) SaveJournal(ctx context.Context, who access.Who, host int64, r io
 		}
 		switch {
 		case len(b) > maxJournal:
-			return line{}, &Refusal{Fields: []Field{{"file", fmt.Sprintf("more than %d bytes: this is longer than a journal is", maxJournal)}}}
+			return line{}, &Refusal{Fields: []Field{
+				{"file", fmt.Sprintf("more than %d bytes: this is longer than a journal is", maxJournal)},
+			}}
 		case !isJournal(b):
 			return line{}, &Refusal{Fields: []Field{{"file", "this is not what ipcguard history --format json writes"}}}
 		}
-		return told("result.import", h.Name, "journal").at(h.SiteID), tx.SaveDocument(ctx, h.ID, fleet.DocumentJournal, a.now(), b)
+		return told("result.import", h.Name,
+			"journal").at(h.SiteID), tx.SaveDocument(ctx, h.ID, fleet.DocumentJournal, a.now(), b)
 	})
 }
 
-// isJournal tells whether a document is a list of applies, or one.
+// isJournal reports whether a document is an apply or a list of them.
 func isJournal(b []byte) bool {
 	type apply struct {
 		ID string `json:"id"`
@@ -145,14 +152,15 @@ func isJournal(b []byte) bool {
 	return false
 }
 
-// NewPlan says what kind of plan is wanted.
+// NewPlan is the kind of plan that is wanted.
 type NewPlan struct {
-	Strategy string `json:"strategy,omitempty" enum:"restrict,block"`        // restrict where it is left out
-	Goal     string `json:"goal,omitempty" enum:"strangers,harden,findings"` // of restrict, how far it goes; strangers where it is left out
-	Accept   bool   `json:"accept_breakage,omitempty"`
+	Strategy string `json:"strategy,omitempty" enum:"restrict,block"` // restrict if omitted
+	// Of restrict, how far it goes; strangers if omitted.
+	Goal   string `json:"goal,omitempty" enum:"strangers,harden,findings"`
+	Accept bool   `json:"accept_breakage,omitempty"`
 }
 
-// Plan plans how a host is closed, from what is stored of it, and keeps the plan. Nothing is changed on the host.
+// Plan plans how to close a host, from what is stored of it, and stores the plan. It changes nothing on the host.
 func (a *Acts) Plan(ctx context.Context, who access.Who, host int64, in NewPlan) (*model.Plan, error) {
 	if !who.Somewhere(store.RoleOperator) {
 		return nil, access.ErrForbidden
@@ -175,7 +183,13 @@ func (a *Acts) Plan(ctx context.Context, who access.Who, host int64, in NewPlan)
 	if k.err() != nil {
 		return nil, k.err()
 	}
-	p, err := a.fleet.Plan(ctx, host, fleet.Wish{Strategy: in.Strategy, Goal: in.Goal, Accept: in.Accept, By: who.Name(), Made: a.now().UTC().Truncate(time.Second)})
+	p, err := a.fleet.Plan(ctx, host, fleet.Wish{
+		Strategy: in.Strategy,
+		Goal:     in.Goal,
+		Accept:   in.Accept,
+		By:       who.Name(),
+		Made:     a.now().UTC().Truncate(time.Second),
+	})
 	if errors.Is(err, fleet.ErrNoAudit) {
 		return nil, &Refusal{Text: Words(err)}
 	} else if err != nil {

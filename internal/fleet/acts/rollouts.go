@@ -13,25 +13,28 @@ import (
 	"ipcguard/internal/store"
 )
 
-// NewRollout says for which hosts a plan is wanted, and of which kind.
+// NewRollout selects the hosts of a rollout, and the kind of its plans.
 type NewRollout struct {
-	Name     string  `json:"name"`
-	Query    string  `json:"query,omitempty"`                                 // hosts by the filter of their list, as it stands behind the ? of its URL; with no hosts and no query every host
-	Hosts    []int64 `json:"hosts,omitempty"`                                 // or by number
-	Setting  string  `json:"setting,omitempty"`                               // change this one alone, on the hosts that have a finding which it closes
-	Strategy string  `json:"strategy,omitempty" enum:"restrict,block"`        // restrict where it is left out
-	Goal     string  `json:"goal,omitempty" enum:"strangers,harden,findings"` // of restrict, how far it goes; strangers where it is left out
-	Accept   bool    `json:"accept_breakage,omitempty"`
+	Name string `json:"name"`
+	// Hosts by the filter of their list, as in its URL after the ?; without hosts and query all hosts.
+	Query string  `json:"query,omitempty"`
+	Hosts []int64 `json:"hosts,omitempty"` // or by id
+	// Change only this setting, on the hosts that have a finding which it closes.
+	Setting  string `json:"setting,omitempty"`
+	Strategy string `json:"strategy,omitempty" enum:"restrict,block"` // restrict if omitted
+	// Of restrict, how far it goes; strangers if omitted.
+	Goal   string `json:"goal,omitempty" enum:"strangers,harden,findings"`
+	Accept bool   `json:"accept_breakage,omitempty"`
 
-	// Read reads the query, as page and API read that of their lists.
+	// Read parses the query as page and API parse those of their lists.
 	Read func(query string, now time.Time) (store.HostFilter, error) `json:"-"`
 }
 
-// maxRolloutHosts bounds the hosts of one rollout: twice the largest fleet that was measured. One that is larger is planned site by site.
+// maxRolloutHosts bounds the hosts of one rollout: twice the largest measured fleet. Plan a larger one site by site.
 const maxRolloutHosts = 100_000
 
-// StartRollout makes one plan for many hosts. The server plans for one host after another, from what is stored of them; nothing is changed
-// on any of them. Of hosts that whoever acts may not operate none is in it.
+// StartRollout creates one plan for many hosts. The server plans for one host after the other, from what is stored of
+// them; it changes none of them. Hosts that the account may not operate are left out.
 func (a *Acts) StartRollout(ctx context.Context, who access.Who, in NewRollout) (o store.Rollout, err error) {
 	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		f, err := a.checkRollout(&in)
@@ -65,17 +68,22 @@ func (a *Acts) StartRollout(ctx context.Context, who access.Who, in NewRollout) 
 		case counts.Hosts == 0:
 			return line{}, &Refusal{Text: "there is no such host: choose others"}
 		case counts.Hosts > maxRolloutHosts:
-			return line{}, &Refusal{Text: "these are " + strconv.Itoa(counts.Hosts) + " hosts, and a rollout has at most " + strconv.Itoa(maxRolloutHosts) + ": choose them site by site"}
+			return line{}, &Refusal{Text: "these are " + strconv.Itoa(counts.Hosts) +
+				" hosts, and a rollout has at most " + strconv.Itoa(maxRolloutHosts) + ": choose them site by site"}
 		}
 		open, err := tx.OpenRollouts(ctx)
 		if err != nil {
 			return line{}, err
 		}
 		if open >= store.MaxRollouts {
-			return line{}, &Refusal{Kind: Conflict, Text: strconv.Itoa(open) + " rollouts are followed already: end one first"}
+			return line{}, &Refusal{
+				Kind: Conflict,
+				Text: strconv.Itoa(open) + " rollouts are followed already: end one first",
+			}
 		}
 		o = store.Rollout{
-			Name: in.Name, Query: in.Query, Setting: in.Setting, Strategy: in.Strategy, Goal: in.Goal, Accept: in.Accept, By: who.Name(),
+			Name: in.Name, Query: in.Query, Setting: in.Setting, Strategy: in.Strategy,
+			Goal: in.Goal, Accept: in.Accept, By: who.Name(),
 		}
 		if err := tx.AddRollout(ctx, &o, f); err != nil {
 			return line{}, err
@@ -90,7 +98,7 @@ func (a *Acts) StartRollout(ctx context.Context, who access.Who, in NewRollout) 
 	return o, err
 }
 
-// checkRollout says which hosts are chosen.
+// checkRollout returns the filter of the selected hosts.
 func (a *Acts) checkRollout(in *NewRollout) (f store.HostFilter, err error) {
 	var k checks
 	k.need("name", &in.Name)
@@ -122,7 +130,7 @@ func (a *Acts) checkRollout(in *NewRollout) (f store.HostFilter, err error) {
 		case in.Strategy == plan.Block:
 			k.wrong("setting", "a single setting goes with restrict, and not with block")
 		default:
-			in.Setting, in.Goal = s.ID, plan.Findings // whatever the setting closes, it is asked for by name
+			in.Setting, in.Goal = s.ID, plan.Findings // the setting was named, so whatever it closes is wanted
 		}
 	}
 	if in.Strategy == plan.Block {
@@ -131,8 +139,8 @@ func (a *Acts) checkRollout(in *NewRollout) (f store.HostFilter, err error) {
 	return f, k.err()
 }
 
-// PlanAgain plans anew for the hosts of a rollout that are left: those that were audited since have a plan now, and the others one that
-// stands on what is known by now.
+// PlanAgain replans the remaining hosts of a rollout: those audited since then get a plan, and the others one based on
+// what is known now.
 func (a *Acts) PlanAgain(ctx context.Context, who access.Who, id int64) (o store.Rollout, err error) {
 	err = a.onRollout(ctx, who, id, func(tx *store.Tx, was store.Rollout) (line, error) {
 		if !was.Ended.IsZero() {
@@ -148,7 +156,7 @@ func (a *Acts) PlanAgain(ctx context.Context, who access.Who, id int64) (o store
 	return o, err
 }
 
-// EndRollout ends the following of a rollout: its hosts stay as they stand, and it is kept as long as history is.
+// EndRollout stops following a rollout: its hosts keep their state, and it is stored as long as history.
 func (a *Acts) EndRollout(ctx context.Context, who access.Who, id int64) (o store.Rollout, err error) {
 	err = a.onRollout(ctx, who, id, func(tx *store.Tx, was store.Rollout) (line, error) {
 		if err := tx.EndRollout(ctx, id); errors.Is(err, store.ErrConflict) {
@@ -157,7 +165,8 @@ func (a *Acts) EndRollout(ctx context.Context, who access.Who, id int64) (o stor
 			return line{}, err
 		}
 		o, err = tx.Rollout(ctx, id, nil)
-		return told("rollout.end", was.Name, count(was.States[store.RolloutClosed], "host", "hosts")+" of "+strconv.Itoa(was.Hosts)+" closed"), err
+		return told("rollout.end", was.Name,
+			count(was.States[store.RolloutClosed], "host", "hosts")+" of "+strconv.Itoa(was.Hosts)+" closed"), err
 	})
 	return o, err
 }
@@ -170,7 +179,9 @@ func (a *Acts) DeleteRollout(ctx context.Context, who access.Who, id int64) erro
 }
 
 // onRollout does something to a rollout as an operator of every site that its hosts lie at.
-func (a *Acts) onRollout(ctx context.Context, who access.Who, id int64, do func(tx *store.Tx, was store.Rollout) (line, error)) error {
+func (a *Acts) onRollout(
+	ctx context.Context, who access.Who, id int64, do func(tx *store.Tx, was store.Rollout) (line, error),
+) error {
 	return a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		was, err := tx.Rollout(ctx, id, nil)
 		if err != nil {

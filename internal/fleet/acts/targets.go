@@ -14,7 +14,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// TargetChange is a target as somebody wants it. Its site is named by its name.
+// TargetChange is the wanted state of a target. Its site is given by name.
 type TargetChange struct {
 	Spec        string            `json:"spec"`
 	Site        string            `json:"site"`
@@ -23,11 +23,11 @@ type TargetChange struct {
 	Criticality store.Criticality `json:"criticality,omitempty"`
 	Credential  int64             `json:"credential,omitempty"`
 	AuditSource string            `json:"audit_source,omitempty"`
-	Enabled     *bool             `json:"enabled,omitempty"` // true where it is left out
+	Enabled     *bool             `json:"enabled,omitempty"` // true if omitted
 	Note        string            `json:"note,omitempty"`
 }
 
-// onto checks a change and makes it to a target.
+// onto checks a change and applies it to a target.
 func (in TargetChange) onto(ctx context.Context, tx *store.Tx, who access.Who, t *store.Target) error {
 	old := *t
 	var k checks
@@ -74,11 +74,11 @@ func (in TargetChange) onto(ctx context.Context, tx *store.Tx, who access.Who, t
 	return k.err()
 }
 
-// SaveTarget adds a target where id is 0, or changes one.
+// SaveTarget adds a target if id is 0, or changes one.
 func (a *Acts) SaveTarget(ctx context.Context, who access.Who, id int64, in TargetChange) (t store.Target, err error) {
 	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		t = store.Target{}
-		sites, led := []int64{}, []int64{} // led: a host that no target may lead to afterwards
+		sites, led := []int64{}, []int64{} // led: hosts to which no target may lead afterwards
 		if id != 0 {
 			if t, err = tx.Target(ctx, id); err == nil {
 				err = at(who, store.RoleOperator, t.SiteID)
@@ -106,11 +106,11 @@ func (a *Acts) SaveTarget(ctx context.Context, who access.Who, id int64, in Targ
 	return t, err
 }
 
-// MaxChosen bounds what is named one by one; more is chosen by site, tag or owner.
+// MaxChosen bounds what is selected one by one; select more by site, tag or owner.
 const MaxChosen = 10_000
 
-// DeleteTargets removes targets; what is known of their hosts stays, and those that no other target leads to leave the fleet. Those that are gone already are passed over, but
-// one that is named alone has to be there.
+// DeleteTargets deletes targets. What is known of their hosts stays; hosts without other targets leave the fleet.
+// Targets that no longer exist are ignored, but a single one must exist.
 func (a *Acts) DeleteTargets(ctx context.Context, who access.Who, ids []int64) (n int, err error) {
 	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		var there []int64
@@ -142,25 +142,26 @@ func (a *Acts) DeleteTargets(ctx context.Context, who access.Who, ids []int64) (
 		if err := tx.DeleteTargets(ctx, there); err != nil {
 			return line{}, err
 		}
-		return told("target.delete", subject, "").at(slices.Collect(maps.Keys(sites))...), a.fleet.RetireStrays(ctx, tx, led)
+		return told("target.delete", subject,
+			"").at(slices.Collect(maps.Keys(sites))...), a.fleet.RetireStrays(ctx, tx, led)
 	})
 	return n, err
 }
 
-// TargetsChange does one thing to all targets that lead to some hosts.
+// TargetsChange is one change of all targets that lead to some hosts.
 type TargetsChange struct {
 	Hosts []int64 `json:"hosts"`
 	Do    string  `json:"do" enum:"tag,untag,owner,criticality"`
-	Value string  `json:"value"` // tags apart by blanks or commas, an owner, or low, normal or high
+	Value string  `json:"value"` // tags separated by blanks or commas, an owner, or low, normal or high
 }
 
-// Changed says what became of a [TargetsChange].
+// Changed is the outcome of a [TargetsChange].
 type Changed struct {
 	Targets int    `json:"targets"`
 	What    string `json:"what"` // in words
 }
 
-// change is what is done to each target, and how it is told.
+// change returns the change of each target, and its description.
 func (in *TargetsChange) change() (change func(*store.Target), what string, err error) {
 	var k checks
 	oneOf(&k, "do", in.Do, "tag", "untag", "owner", "criticality")
@@ -198,7 +199,7 @@ func (in *TargetsChange) change() (change func(*store.Target), what string, err 
 	return change, what, k.err()
 }
 
-// ChangeTargets does one thing to all targets that lead to some hosts.
+// ChangeTargets makes one change to all targets that lead to some hosts.
 func (a *Acts) ChangeTargets(ctx context.Context, who access.Who, in TargetsChange) (out Changed, err error) {
 	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		change, what, err := in.change()
@@ -221,7 +222,9 @@ func (a *Acts) ChangeTargets(ctx context.Context, who access.Who, in TargetsChan
 				}
 				change(&list[i])
 				if len(list[i].Tags) > maxTags {
-					return line{}, &Refusal{Fields: []Field{{"value", fmt.Sprintf("%s would have more than %d tags", plain(list[i].Spec), maxTags)}}}
+					return line{}, &Refusal{Fields: []Field{
+						{"value", fmt.Sprintf("%s would have more than %d tags", plain(list[i].Spec), maxTags)},
+					}}
 				}
 				if err := tx.SaveTarget(ctx, &list[i]); err != nil {
 					return line{}, err
@@ -234,7 +237,8 @@ func (a *Acts) ChangeTargets(ctx context.Context, who access.Who, in TargetsChan
 	return out, err
 }
 
-// sitesOf are the sites of some hosts, each once, where somebody's role allows an act. Hosts that are gone are passed over.
+// sitesOf returns the distinct sites of some hosts, if the account's role there allows the act. Hosts that no longer
+// exist are ignored.
 func sitesOf(ctx context.Context, tx *store.Tx, who access.Who, needs store.Role, hosts []int64) ([]int64, error) {
 	sites := map[int64]bool{}
 	for _, id := range hosts {
@@ -253,14 +257,14 @@ func sitesOf(ctx context.Context, tx *store.Tx, who access.Who, needs store.Role
 	return slices.Sorted(maps.Keys(sites)), nil
 }
 
-// ImportTargets adds and changes targets from a table, see [fleet.Fleet.ImportTargets]. Every group of rows that is saved
-// has a line in the audit log. A table that cannot be read is a [Refusal]; what was saved before it broke stays, and the
-// report tells it.
+// ImportTargets adds and changes targets from a table, see [fleet.Fleet.ImportTargets]. Every saved group of rows has
+// an entry in the audit log. A table that cannot be read is a [Refusal]; rows before the error stay saved, and the
+// report lists them.
 func (a *Acts) ImportTargets(ctx context.Context, who access.Who, r io.Reader) (fleet.ImportReport, error) {
 	return a.importTargets(ctx, who, r, false)
 }
 
-// PreviewTargets says what ImportTargets would do, and keeps nothing of it.
+// PreviewTargets returns what ImportTargets would do, and stores nothing.
 func (a *Acts) PreviewTargets(ctx context.Context, who access.Who, r io.Reader) (fleet.ImportReport, error) {
 	return a.importTargets(ctx, who, r, true)
 }
@@ -271,24 +275,26 @@ func (a *Acts) importTargets(ctx context.Context, who access.Who, r io.Reader, l
 	}
 	source := &reading{r: r}
 	here := func(site int64) bool { return who.At(site, store.RoleOperator) }
-	report, err := a.fleet.ImportTargets(ctx, source, who.Can(store.RoleAdmin), here, func(tx *store.Tx, s fleet.Saved) error {
-		if look {
-			return fleet.ErrLooked
-		}
-		subject := fmt.Sprintf("lines %d to %d", s.First, s.Last)
-		return a.access.ActIn(ctx, tx, who, "target.import", subject, fmt.Sprintf("%d added, %d changed", s.Added, s.Updated))
-	})
+	report, err := a.fleet.ImportTargets(ctx, source, who.Can(store.RoleAdmin), here,
+		func(tx *store.Tx, s fleet.Saved) error {
+			if look {
+				return fleet.ErrLooked
+			}
+			subject := fmt.Sprintf("lines %d to %d", s.First, s.Last)
+			return a.access.ActIn(ctx, tx, who, "target.import", subject,
+				fmt.Sprintf("%d added, %d changed", s.Added, s.Updated))
+		})
 	return report, source.unreadable(err)
 }
 
-// reading remembers why a file could not be read on, so that a connection that broke, or a file that is too large, is
-// told from a file that is no good.
+// reading records why reading a file failed, so that a broken connection or a file that is too large is distinguished
+// from an invalid file.
 type reading struct {
 	r   io.Reader
 	err error
 }
 
-// Read is part of io.Reader.
+// Read implements io.Reader.
 func (f *reading) Read(b []byte) (int, error) {
 	n, err := f.r.Read(b)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -297,14 +303,16 @@ func (f *reading) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// unreadable is a [Refusal] where a file is no good, and what happened elsewhere otherwise.
+// unreadable returns a [Refusal] for an invalid file, and other errors unchanged.
 func (f *reading) unreadable(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case f.err != nil:
 		return f.err
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrFull), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err,
+		store.ErrUnavailable), errors.Is(err,
+		store.ErrFull), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	}
 	return &Refusal{Fields: []Field{{"file", Words(err)}}}

@@ -10,22 +10,25 @@ import (
 	"ipcguard/internal/store"
 )
 
-// ViewChange is a list as somebody looks at it, and the name that they give it.
+// ViewChange is a list view with its name.
 type ViewChange struct {
 	Name  string `json:"name"`
 	Path  string `json:"path"`            // of the page, such as /hosts
-	Query string `json:"query,omitempty"` // as it stands behind the ? of its URL
+	Query string `json:"query,omitempty"` // as in its URL after the ?
 }
 
-// Lists are the paths of the pages whose views can be saved.
+// Lists returns the paths of the pages whose views can be saved.
 func Lists() []string {
-	return []string{"/hosts", "/findings", "/settings", "/events", "/targets", "/compare", "/runs", "/exceptions", "/clients", "/rollouts"}
+	return []string{
+		"/hosts", "/findings", "/settings", "/events", "/targets", "/compare", "/runs", "/exceptions", "/clients",
+		"/rollouts",
+	}
 }
 
-// maxQuery bounds the query of a view in bytes: all filters with the longest values that they take.
+// maxQuery bounds the query of a view in bytes: all filters with the longest accepted values.
 const maxQuery = 8 << 10
 
-// SaveView keeps a view for whoever acts, and for nobody else. One of theirs that has its name is replaced.
+// SaveView saves a view for the account only. It replaces the account's view of the same name.
 func (a *Acts) SaveView(ctx context.Context, who access.Who, in ViewChange) (v store.SavedView, err error) {
 	var k checks
 	k.need("name", &in.Name)
@@ -36,7 +39,7 @@ func (a *Acts) SaveView(ctx context.Context, who access.Who, in ViewChange) (v s
 	if err != nil || len(in.Query) > maxQuery {
 		k.wrong("query", "this is no query of a URL")
 	}
-	q.Del("offset") // a list begins at its top
+	q.Del("offset") // a view starts at the first row
 	v = store.SavedView{UserID: who.User.ID, Name: in.Name, Path: in.Path, Query: q.Encode()}
 	return v, a.own(ctx, who, func(tx *store.Tx) (line, error) {
 		if err := k.err(); err != nil {
@@ -46,14 +49,19 @@ func (a *Acts) SaveView(ctx context.Context, who access.Who, in ViewChange) (v s
 		if err != nil {
 			return line{}, err
 		}
-		if len(all) >= store.MaxViews && !slices.ContainsFunc(all, func(o store.SavedView) bool { return o.Name == in.Name }) {
-			return line{}, &Refusal{Kind: Conflict, Text: "you have " + count(len(all), "view", "views") + " already: remove one first"}
+		if len(all) >= store.MaxViews && !slices.ContainsFunc(all, func(o store.SavedView) bool {
+			return o.Name == in.Name
+		}) {
+			return line{}, &Refusal{
+				Kind: Conflict,
+				Text: "you have " + count(len(all), "view", "views") + " already: remove one first",
+			}
 		}
 		return told("view.save", in.Name, in.Path), tx.SaveView(ctx, &v)
 	})
 }
 
-// DeleteView removes a view of whoever acts.
+// DeleteView deletes a view of the account.
 func (a *Acts) DeleteView(ctx context.Context, who access.Who, id int64) error {
 	return a.own(ctx, who, func(tx *store.Tx) (line, error) {
 		v, err := tx.View(ctx, who.User.ID, id)
@@ -64,7 +72,7 @@ func (a *Acts) DeleteView(ctx context.Context, who access.Who, id int64) error {
 	})
 }
 
-// own is do for what belongs to an account alone, whatever its role and wherever.
+// own is do for what belongs only to the account, whatever its role.
 func (a *Acts) own(ctx context.Context, who access.Who, do func(tx *store.Tx) (line, error)) error {
 	if !who.Somewhere(store.RoleViewer) || who.User.ID == 0 {
 		return access.ErrForbidden

@@ -14,11 +14,11 @@ import (
 	"ipcguard/internal/store"
 )
 
-// NewRun says what is to be done, and over which targets.
+// NewRun is a run to start, with its targets.
 type NewRun struct {
 	Kind     store.RunKind  `json:"kind"`
 	Selector store.Selector `json:"selector,omitzero"`
-	Quick    bool           `json:"quick,omitempty"` // of a scan: the null-session question alone
+	Quick    bool           `json:"quick,omitempty"` // of a scan: only the null-session question
 }
 
 // kind checks a kind of run.
@@ -26,7 +26,7 @@ func (k *checks) kind(kind store.RunKind) {
 	oneOf(k, "kind", kind, store.RunScan, store.RunAudit, store.RunDiscover)
 }
 
-// selector checks which targets are chosen.
+// selector checks a selection of targets.
 func (k *checks) selector(s *store.Selector) {
 	k.line("selector.site", &s.Site)
 	k.line("selector.tag", &s.Tag)
@@ -37,7 +37,7 @@ func (k *checks) selector(s *store.Selector) {
 	}
 }
 
-// StartRun starts a run over the targets that are enabled and chosen.
+// StartRun starts a run over the selected targets that are enabled.
 func (a *Acts) StartRun(ctx context.Context, who access.Who, in NewRun) (r store.Run, err error) {
 	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		var k checks
@@ -56,7 +56,8 @@ func (a *Acts) StartRun(ctx context.Context, who access.Who, in NewRun) (r store
 		} else if err != nil {
 			return line{}, err
 		}
-		return told("run.start", runName(r.ID), string(r.Kind)+" of "+count(r.Total, "target", "targets")+": "+Chosen(in.Selector)).at(sites...), nil
+		return told("run.start", runName(r.ID),
+			string(r.Kind)+" of "+count(r.Total, "target", "targets")+": "+Chosen(in.Selector)).at(sites...), nil
 	})
 	if err == nil {
 		a.fleet.Began(r)
@@ -64,8 +65,8 @@ func (a *Acts) StartRun(ctx context.Context, who access.Who, in NewRun) (r store
 	return r, err
 }
 
-// chosenAt is the site that somebody's choice of targets lies at, where they may not choose from all: they name the site, or
-// hosts or targets of one, which names it.
+// chosenAt returns the sites of a selection for an account that may not select from all: it must name the site, or
+// hosts or targets of one site, which it then sets.
 func chosenAt(ctx context.Context, tx *store.Tx, who access.Who, s *store.Selector) ([]int64, error) {
 	if who.Can(store.RoleOperator) {
 		return nil, nil
@@ -103,8 +104,8 @@ func chosenAt(ctx context.Context, tx *store.Tx, who access.Who, s *store.Select
 	return []int64{site.ID}, err
 }
 
-// siteNamed is the number of a site that a run or schedule was made for, where somebody's role allows an act on it. What is
-// for all sites is for those whose role is.
+// siteNamed returns the id of the site of a run or schedule, if the account's role there allows an act on it. Runs and
+// schedules for all sites need a role for the whole fleet.
 func siteNamed(ctx context.Context, tx *store.Tx, who access.Who, name string) ([]int64, error) {
 	if who.Can(store.RoleOperator) {
 		return nil, nil
@@ -118,7 +119,7 @@ func siteNamed(ctx context.Context, tx *store.Tx, who access.Who, name string) (
 
 func runName(id int64) string { return "run " + strconv.FormatInt(id, 10) }
 
-// Chosen says in words which targets a selector takes.
+// Chosen describes the targets that a selector matches.
 func Chosen(s store.Selector) string {
 	var parts []string
 	for _, p := range [][2]string{{"site ", s.Site}, {"tag ", s.Tag}, {"owner ", s.Owner}} {
@@ -138,7 +139,7 @@ func Chosen(s store.Selector) string {
 	return strings.Join(parts, ", ")
 }
 
-// CancelRun ends a run: what is not done is skipped, and what is under way is not recorded.
+// CancelRun cancels a run: open units are skipped, and running ones are not recorded.
 func (a *Acts) CancelRun(ctx context.Context, who access.Who, id int64) (ended store.Run, err error) {
 	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		r, err := tx.Run(ctx, id)
@@ -161,7 +162,7 @@ func (a *Acts) CancelRun(ctx context.Context, who access.Who, id int64) (ended s
 	return ended, err
 }
 
-// ScheduleChange is a schedule as somebody wants it.
+// ScheduleChange is the wanted state of a schedule.
 type ScheduleChange struct {
 	Name     string         `json:"name"`
 	Kind     store.RunKind  `json:"kind"`
@@ -170,11 +171,13 @@ type ScheduleChange struct {
 	Window   string         `json:"window,omitempty"`
 	Selector store.Selector `json:"selector,omitzero"`
 	Quick    bool           `json:"quick,omitempty"`
-	Enabled  *bool          `json:"enabled,omitempty"` // true where it is left out
+	Enabled  *bool          `json:"enabled,omitempty"` // true if omitted
 }
 
-// SaveSchedule adds a schedule where id is 0, or changes one.
-func (a *Acts) SaveSchedule(ctx context.Context, who access.Who, id int64, in ScheduleChange) (s store.Schedule, err error) {
+// SaveSchedule adds a schedule if id is 0, or changes one.
+func (a *Acts) SaveSchedule(
+	ctx context.Context, who access.Who, id int64, in ScheduleChange,
+) (s store.Schedule, err error) {
 	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		s = store.Schedule{}
 		if id != 0 {
@@ -191,7 +194,7 @@ func (a *Acts) SaveSchedule(ctx context.Context, who access.Who, id int64, in Sc
 		k.kind(in.Kind)
 		k.selector(&in.Selector)
 		if k.right("cron") {
-			if line, zone, err := when.Read(in.Cron); err == nil { // what is wrong with it is said below
+			if line, zone, err := when.Read(in.Cron); err == nil { // errors are reported below
 				in.Cron, in.Zone = line, cmp.Or(zone, in.Zone)
 			} else {
 				k.wrong("cron", "%s", Words(err))
@@ -215,12 +218,13 @@ func (a *Acts) SaveSchedule(ctx context.Context, who access.Who, id int64, in Sc
 		}
 		s.Name, s.Kind, s.Cron, s.Zone, s.Window = in.Name, in.Kind, in.Cron, in.Zone, in.Window
 		s.Selector, s.Quick, s.Enabled = in.Selector, in.Quick, in.Enabled == nil || *in.Enabled
-		return told(action("schedule", id), s.Name, s.Cron).at(sites...), taken(tx.SaveSchedule(ctx, &s), "name", "another schedule has this name")
+		return told(action("schedule", id), s.Name,
+			s.Cron).at(sites...), taken(tx.SaveSchedule(ctx, &s), "name", "another schedule has this name")
 	})
 	return s, err
 }
 
-// DeleteSchedule removes a schedule; its runs stay.
+// DeleteSchedule deletes a schedule; its runs stay.
 func (a *Acts) DeleteSchedule(ctx context.Context, who access.Who, id int64) error {
 	return a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		s, err := tx.Schedule(ctx, id)

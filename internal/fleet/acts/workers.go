@@ -15,25 +15,25 @@ import (
 	"ipcguard/internal/store"
 )
 
-// NewWorker is the right to enrol one worker, as somebody wants it.
+// NewWorker is a new right to enrol one worker.
 type NewWorker struct {
 	Site string `json:"site"`
-	Name string `json:"name,omitempty"` // empty is what the worker calls itself
+	Name string `json:"name,omitempty"` // empty is the worker's own name
 }
 
-// JoinCode enrols one worker, once. It is shown here and never again.
+// JoinCode enrols one worker, once. It is shown only here.
 type JoinCode struct {
 	Code  string    `json:"code"`
 	Site  string    `json:"site"`
 	Until time.Time `json:"until"`
 }
 
-// codeLife is how long a join code may be used: somebody who carries it to a machine needs minutes.
+// codeLife is how long a join code is valid: carrying it to a machine takes minutes.
 const codeLife = time.Hour
 
 var workerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
-// AddWorker makes a join code for a worker of a site.
+// AddWorker creates a join code for a worker of a site.
 func (a *Acts) AddWorker(ctx context.Context, who access.Who, in NewWorker) (out JoinCode, err error) {
 	if !who.Somewhere(store.RoleAdmin) {
 		return out, access.ErrForbidden
@@ -63,14 +63,18 @@ func (a *Acts) AddWorker(ctx context.Context, who access.Who, in NewWorker) (out
 		if err := k.err(); err != nil {
 			return line{}, err
 		}
-		out = JoinCode{Code: wire.CodePrefix + secret + "-" + text.EncodeToString(print[:]), Site: site.Name, Until: a.now().Add(codeLife)}
+		out = JoinCode{
+			Code:  wire.CodePrefix + secret + "-" + text.EncodeToString(print[:]),
+			Site:  site.Name,
+			Until: a.now().Add(codeLife),
+		}
 		j := store.Join{Hash: gate.CodeHash(secret), SiteID: site.ID, Name: in.Name, By: who.Name(), Until: out.Until}
 		return told("worker.add", in.Name, "site "+site.Name).at(site.ID), tx.AddJoin(ctx, j)
 	})
 	return out, err
 }
 
-// RevokeWorker ends a worker's certificates from the next request on, and lets others do what it had in hand.
+// RevokeWorker revokes a worker's certificates from the next request on, and releases its units.
 func (a *Acts) RevokeWorker(ctx context.Context, who access.Who, id int64) error {
 	return a.doAt(ctx, who, store.RoleAdmin, func(tx *store.Tx) (line, error) {
 		e, err := tx.EnrolledWorker(ctx, id)

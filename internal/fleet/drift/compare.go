@@ -11,20 +11,19 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Look is one look at a host: what Compare holds against what was known.
+// Look is one result of a host, which Compare compares with what was known.
 type Look struct {
 	Kind     store.RunKind
-	Host     string // as people know it
-	New      bool   // nobody knew of the host before this look
+	Host     string // the name for people
+	New      bool   // the host was unknown before
 	Now      store.Snapshot
 	Severity map[string]model.Severity // of the findings in Now
-	Gone     map[string]model.Severity // of the findings known before, as far as they are at hand
+	Gone     map[string]model.Severity // of the findings known before, as far as available
 	Weak     map[string]bool           // settings that this audit judges weak
-	Catalog  *catalog.Catalog          // for titles; nil does without
+	Catalog  *catalog.Catalog          // for titles; may be nil
 }
 
-// Compare tells what changed between what is known and a look, worst first. Times, host and run are the caller's to fill
-// in.
+// Compare returns what changed between what is known and a look, worst first. The caller fills in times, host and run.
 func Compare(known Known, l Look) []store.Event {
 	c := &comparing{Look: l, known: known}
 	if l.Kind == store.RunAudit {
@@ -43,7 +42,9 @@ type comparing struct {
 	out   []store.Event
 }
 
-func (c *comparing) say(kind store.EventKind, severity model.Severity, subject, before, after, format string, args ...any) {
+func (c *comparing) say(
+	kind store.EventKind, severity model.Severity, subject, before, after, format string, args ...any,
+) {
 	c.out = append(c.out, store.Event{
 		Kind: kind, Severity: severity, Subject: subject, Before: before, After: after, Host: c.Host,
 		Text: c.Host + " " + fmt.Sprintf(format, args...) + ".",
@@ -56,7 +57,8 @@ func (c *comparing) reach() {
 	switch {
 	case now == model.Unreachable:
 		if c.known.Answered && was != model.Unreachable {
-			c.say(store.EventVanished, model.Low, "", string(was), string(now), "does not answer any more; it was %s", was)
+			c.say(store.EventVanished, model.Low, "", string(was), string(now), "does not answer any more; it was %s",
+				was)
 		}
 		return
 	case !c.known.Answered:
@@ -71,11 +73,14 @@ func (c *comparing) reach() {
 	}
 	switch before := c.known.Verdict; {
 	case now == model.Exposed && before != model.Exposed:
-		c.say(store.EventBecameExposed, max2(model.High, c.worst()), "", string(before), string(now), "became exposed: %s", c.given())
+		c.say(store.EventBecameExposed, max2(model.High, c.worst()), "", string(before), string(now),
+			"became exposed: %s", c.given())
 	case now == model.Closed && (before == model.Exposed || before == model.Limited):
-		c.say(store.EventBecameClosed, model.Info, "", string(before), string(now), "is closed now: strangers are refused; it was %s", before)
+		c.say(store.EventBecameClosed, model.Info, "", string(before), string(now),
+			"is closed now: strangers are refused; it was %s", before)
 	case now == model.VerdictInconclusive && was != model.VerdictInconclusive:
-		c.say(store.EventInconclusive, model.Low, "", string(was), string(now), "gave no answer that settles whether it is open; the last that did was %s", orNone(string(before)))
+		c.say(store.EventInconclusive, model.Low, "", string(was), string(now),
+			"gave no answer that settles whether it is open; the last that did was %s", orNone(string(before)))
 	}
 	c.pipes()
 	if c.known.SMB1 != nil && !*c.known.SMB1 && c.Now.SMB1 {
@@ -84,7 +89,7 @@ func (c *comparing) reach() {
 	c.findings()
 }
 
-// state says how a host stands, in words that go on after "is new and".
+// state describes a host's state, in words that follow "is new and".
 func (c *comparing) state() string {
 	switch c.Now.Verdict {
 	case model.Exposed:
@@ -97,7 +102,7 @@ func (c *comparing) state() string {
 	return "gave no answer that settles whether it is open"
 }
 
-// given names what strangers are given.
+// given lists what strangers get.
 func (c *comparing) given() string {
 	var kinds []string
 	for i, kind := range model.Disclosures() {
@@ -111,7 +116,7 @@ func (c *comparing) given() string {
 	return "strangers are given " + list(kinds)
 }
 
-// worst is the severity of the worst finding of now.
+// worst returns the severity of the worst current finding.
 func (c *comparing) worst() model.Severity {
 	worst := model.Info
 	for _, s := range c.Severity {
@@ -127,7 +132,7 @@ func max2(a, b model.Severity) model.Severity {
 	return a
 }
 
-// pipes compares which pipes strangers may open. A door that opened or shut is one event for everything behind it.
+// pipes compares which pipes strangers may open. A door that opened or closed is one event for everything behind it.
 func (c *comparing) pipes() {
 	const allowed = string(model.Allowed)
 	opened, shut := map[string][]string{}, map[string][]string{}
@@ -140,7 +145,8 @@ func (c *comparing) pipes() {
 		case now == allowed && knew && was != allowed:
 			opened[Door] = append(opened[Door], string(id))
 			for _, name := range slices.Sorted(maps.Keys(c.Now.Pipes)) {
-				if pipe, ok := strings.CutPrefix(name, string(id)+"/"); ok && pipe != Door && c.Now.Pipes[name] == allowed && !slices.Contains(behind[Door], pipe) {
+				if pipe, ok := strings.CutPrefix(name, string(id)+"/"); ok && pipe != Door &&
+					c.Now.Pipes[name] == allowed && !slices.Contains(behind[Door], pipe) {
 					behind[Door] = append(behind[Door], pipe)
 				}
 			}
@@ -181,14 +187,15 @@ func (c *comparing) pipes() {
 			c.say(store.EventPipeClosed, model.Info, pipe, who, "denied", "does not let %s in to IPC$ any more", who)
 			continue
 		}
-		c.say(store.EventPipeClosed, model.Info, pipe, who, "denied", "does not let %s open the pipe %s any more", who, pipe)
+		c.say(store.EventPipeClosed, model.Info, pipe, who, "denied", "does not let %s open the pipe %s any more",
+			who, pipe)
 	}
 }
 
-// nullPipes are the settings that list the pipes which strangers may open.
+// nullPipes are the settings that list the pipes open to strangers.
 var nullPipes = []string{"NullSessionPipes"}
 
-// settings compares values in effect.
+// settings compares effective values.
 func (c *comparing) settings() {
 	for _, id := range slices.Sorted(maps.Keys(c.Now.Settings)) {
 		before, knew := c.known.Settings[id]
@@ -199,7 +206,8 @@ func (c *comparing) settings() {
 		if slices.Contains(nullPipes, id) {
 			gained, lost := difference(before, after)
 			for _, pipe := range gained {
-				c.say(store.EventNullPipeGained, model.High, pipe, before, after, "opens one more pipe to null sessions: %s was added to %s", pipe, id)
+				c.say(store.EventNullPipeGained, model.High, pipe, before, after,
+					"opens one more pipe to null sessions: %s was added to %s", pipe, id)
 			}
 			if len(gained) > 0 && len(lost) == 0 {
 				continue
@@ -211,14 +219,16 @@ func (c *comparing) settings() {
 			severity, judged = model.Medium, ", which is weak"
 		}
 		if weak && slices.Contains(c.known.Earlier[id], after) {
-			c.say(store.EventSettingReverted, model.High, id, before, after, "has %s back at %s, as it was before it was mended to %s", id, after, before)
+			c.say(store.EventSettingReverted, model.High, id, before, after,
+				"has %s back at %s, as it was before it was mended to %s", id, after, before)
 			continue
 		}
-		c.say(store.EventSettingChanged, severity, id, before, after, "has %s changed from %s to %s%s", id, before, after, judged)
+		c.say(store.EventSettingChanged, severity, id, before, after, "has %s changed from %s to %s%s",
+			id, before, after, judged)
 	}
 }
 
-// difference tells which entries a list gained and lost.
+// difference returns the entries that a list gained and lost.
 func difference(before, after string) (gained, lost []string) {
 	a, b := entries(before), entries(after)
 	has := func(l []string, s string) bool {
@@ -244,7 +254,8 @@ func entries(list string) []string {
 	return strings.Split(list, ", ")
 }
 
-// findings compares which are open. What an unclear look did not see again is carried by its snapshot, and not ended.
+// findings compares the open findings. An unclear look carries over in its snapshot what it did not see again, so that
+// it does not end.
 func (c *comparing) findings() {
 	if !c.known.Seen {
 		return
@@ -277,7 +288,7 @@ func (c *comparing) title(id string) string {
 // maxListed bounds the names in one sentence.
 const maxListed = 8
 
-// list puts names into a sentence.
+// list joins names for a sentence.
 func list(names []string) string {
 	if n := len(names); n > maxListed {
 		return strings.Join(names[:maxListed], ", ") + fmt.Sprintf(" and %d more", n-maxListed)

@@ -1,4 +1,4 @@
-// Package drift says what changed on a host between two looks at it, as events that a person may want to know of.
+// Package drift computes what changed on a host between two results, as events that may interest a person.
 //
 //	model.Scan  ─┐                       spans of earlier snapshots ─► Known ─┐
 //	             ├─► store.Snapshot ──────────────────────────────────────────┴─► Compare ─► events
@@ -6,12 +6,12 @@
 //
 // The rules of the room, which is pure:
 //
-//   - Only an answer changes what is known. What got none (inconclusive, not tested, unreachable) is compared with
-//     nothing: it closes no pipe, ends no finding and makes nothing closed. When the answer comes back, it is compared
-//     with the last answer that there was, however long ago.
-//   - A snapshot holds no names, counts or times, so that hosts that look alike have equal snapshots.
-//   - One change is told once: a refused logon is one event and not one for each pipe behind it.
-//   - Every event is one plain sentence, and has a severity of its own.
+//   - Only an answer changes what is known. A question without one (inconclusive, not tested, unreachable) is not
+//     compared: it closes no pipe, ends no finding and makes nothing closed. The next answer is compared with the last
+//     one, however long ago that was.
+//   - A snapshot has no names, counts or times, so that hosts that look alike have equal snapshots.
+//   - One change is reported once: a refused logon is one event and not one for each pipe behind it.
+//   - Every event is one plain sentence and has its own severity.
 package drift
 
 import (
@@ -24,11 +24,11 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Door is the key's last part in Snapshot.Pipes that says whether an identity comes as far as the IPC$ share at all.
+// Door is the last part of the key in Snapshot.Pipes that says whether an identity reaches the IPC$ share at all.
 const Door = "IPC$"
 
-// SMB1 is the key in a scan's Snapshot.Settings that is there, with the value inconclusive, where it is not known
-// whether the server speaks SMB1.
+// SMB1 is the key in a scan's Snapshot.Settings that is set to inconclusive if it is unknown whether the server speaks
+// SMB1.
 const SMB1 = "SMB1"
 
 const inconclusive = string(model.Inconclusive)
@@ -36,12 +36,12 @@ const inconclusive = string(model.Inconclusive)
 // key joins the parts of a key of a snapshot's maps.
 func key(parts ...string) string { return strings.Join(parts, "/") }
 
-// Conclusive tells whether a verdict is an answer.
+// Conclusive reports whether a verdict is an answer.
 func Conclusive(v model.Verdict) bool {
 	return v == model.Exposed || v == model.Limited || v == model.Closed
 }
 
-// Settled tells whether a snapshot leaves no question open, so that it is all that is known.
+// Settled reports whether a snapshot leaves no question open, so that it is all that is known.
 func Settled(s *store.Snapshot) bool {
 	for _, o := range s.Pipes {
 		if o == inconclusive {
@@ -51,20 +51,20 @@ func Settled(s *store.Snapshot) bool {
 	return Conclusive(s.Verdict) && s.Settings[SMB1] == ""
 }
 
-// Known is what is known of a host by one kind of run: the last answer to every question.
+// Known is what one kind of run has found out about a host: the last answer to every question.
 type Known struct {
-	Seen     bool          // there was a result, of whatever kind
+	Seen     bool          // there was a result of any kind
 	Answered bool          // the host answered at least once
 	Last     model.Verdict // of the last result
-	Verdict  model.Verdict // the last that was an answer; empty is none
+	Verdict  model.Verdict // of the last answer; empty is none
 	SMB1     *bool
 	Pipes    map[string]string
 	Settings map[string]string
-	Earlier  map[string][]string // values that a setting had before the one in Settings
+	Earlier  map[string][]string // values that a setting had before the current one
 	Findings []string
 }
 
-// Fold gathers what is known from snapshots, oldest first.
+// Fold combines snapshots, oldest first.
 func Fold(history ...store.Snapshot) Known {
 	k := Known{Pipes: map[string]string{}, Settings: map[string]string{}, Earlier: map[string][]string{}}
 	for i := range history {
@@ -73,7 +73,7 @@ func Fold(history ...store.Snapshot) Known {
 	return k
 }
 
-// Add is what is known after one more snapshot.
+// Add adds one more snapshot.
 func (k *Known) Add(s *store.Snapshot) {
 	k.Seen, k.Last = true, s.Verdict
 	k.Answered = k.Answered || s.Verdict != model.Unreachable
@@ -110,8 +110,8 @@ func (k *Known) Add(s *store.Snapshot) {
 	}
 }
 
-// Quick lays the answers of a quick scan over the snapshot before it. A quick scan asks one question: whether anonymous
-// comes in. Where that is as it was, nothing is news; else only what hangs on it changes.
+// Quick combines a quick scan with the previous snapshot. A quick scan asks only whether anonymous gets in. If that is
+// unchanged, everything is; otherwise only what depends on it changes.
 func Quick(before *store.Snapshot, now store.Snapshot) store.Snapshot {
 	if before == nil || now.Verdict == model.Unreachable || !Conclusive(before.Verdict) {
 		return now
@@ -120,7 +120,8 @@ func Quick(before *store.Snapshot, now store.Snapshot) store.Snapshot {
 	out := *before
 	switch after := now.Pipes[key(anonymous, Door)]; after {
 	case before.Pipes[key(anonymous, Door)]:
-		if first := firstPipe(now.Pipes); first == "" || now.Pipes[first] == inconclusive || now.Pipes[first] == before.Pipes[first] {
+		if first := firstPipe(now.Pipes); first == "" || now.Pipes[first] == inconclusive ||
+			now.Pipes[first] == before.Pipes[first] {
 			return out
 		}
 		out.Pipes = maps.Clone(before.Pipes)
@@ -131,8 +132,10 @@ func Quick(before *store.Snapshot, now store.Snapshot) store.Snapshot {
 		maps.DeleteFunc(out.Pipes, gone)
 		maps.DeleteFunc(out.Calls, gone)
 		out.Pipes[key(anonymous, Door)] = after
-		if !slices.ContainsFunc(slices.Collect(maps.Keys(out.Calls)), func(name string) bool { return out.Calls[name] == string(model.Allowed) }) {
-			// Nobody else is given anything: what anonymous had is refused.
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(out.Calls)), func(name string) bool {
+			return out.Calls[name] == string(model.Allowed)
+		}) {
+			// No other identity gets anything: what anonymous had is refused.
 			out.Cells = store.Cells(strings.Map(func(r rune) rune {
 				if r == 'a' {
 					return 'd'
@@ -159,7 +162,7 @@ func Quick(before *store.Snapshot, now store.Snapshot) store.Snapshot {
 	return out
 }
 
-// firstPipe is the one pipe that a quick scan opened.
+// firstPipe returns the only pipe that a quick scan opened.
 func firstPipe(pipes map[string]string) string {
 	for name := range pipes {
 		if !strings.HasSuffix(name, "/"+Door) {
@@ -169,10 +172,12 @@ func firstPipe(pipes map[string]string) string {
 	return ""
 }
 
-// Keep chooses, of the findings that were open, those that a look could neither see again nor prove gone: what a stranger
-// might be given where there was no answer. about tells which kind of data a finding is about; empty is a finding about
-// the server's posture.
-func Keep(open []store.HostFinding, now *store.Snapshot, about func(finding string) model.Disclosure) []store.HostFinding {
+// Keep returns those of the open findings that a look could neither confirm nor disprove: what a stranger might get
+// where there was no answer. about returns the kind of data that a finding is about; empty is a finding about the
+// server's posture.
+func Keep(
+	open []store.HostFinding, now *store.Snapshot, about func(finding string) model.Disclosure,
+) []store.HostFinding {
 	kinds := model.Disclosures()
 	var out []store.HostFinding
 	for _, f := range open {
@@ -190,7 +195,8 @@ func Keep(open []store.HostFinding, now *store.Snapshot, about func(finding stri
 		}
 	}
 	slices.SortFunc(out, func(a, b store.HostFinding) int {
-		return cmp.Or(cmp.Compare(a.Finding, b.Finding), cmp.Compare(a.Identity, b.Identity), cmp.Compare(a.Pipe, b.Pipe))
+		return cmp.Or(cmp.Compare(a.Finding, b.Finding), cmp.Compare(a.Identity, b.Identity),
+			cmp.Compare(a.Pipe, b.Pipe))
 	})
 	return out
 }

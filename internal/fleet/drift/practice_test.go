@@ -40,7 +40,7 @@ func cell(s store.Snapshot, kind model.Disclosure) string {
 	return string(s.Cells[slices.Index(model.Disclosures(), kind)])
 }
 
-// TestSnapshot makes snapshots of real scans.
+// TestSnapshot takes snapshots of real scans.
 func TestSnapshot(t *testing.T) {
 	r := ReachOf(load(t))
 	for _, test := range []struct {
@@ -48,8 +48,29 @@ func TestSnapshot(t *testing.T) {
 		quick   bool
 		cells   map[model.Disclosure]string
 	}{
-		{"samba", false, map[model.Disclosure]string{model.DisclosesAccounts: "a", model.DisclosesShares: "a", model.DisclosesFiles: "d", model.DisclosesSessions: "d", model.DisclosesTrusts: "d", model.DisclosesJobs: "d", model.DisclosesIdentity: "a"}},
-		{"win2022", false, map[model.Disclosure]string{model.DisclosesAccounts: "d", model.DisclosesShares: "d", model.DisclosesIdentity: "d", model.DisclosesFiles: "d"}},
+		{
+			"samba",
+			false,
+			map[model.Disclosure]string{
+				model.DisclosesAccounts: "a",
+				model.DisclosesShares:   "a",
+				model.DisclosesFiles:    "d",
+				model.DisclosesSessions: "d",
+				model.DisclosesTrusts:   "d",
+				model.DisclosesJobs:     "d",
+				model.DisclosesIdentity: "a",
+			},
+		},
+		{
+			"win2022",
+			false,
+			map[model.Disclosure]string{
+				model.DisclosesAccounts: "d",
+				model.DisclosesShares:   "d",
+				model.DisclosesIdentity: "d",
+				model.DisclosesFiles:    "d",
+			},
+		},
 		{"winxp", false, map[model.Disclosure]string{model.DisclosesAccounts: "d", model.DisclosesPrinters: "a"}},
 		{"samba", true, map[model.Disclosure]string{model.DisclosesAccounts: "-", model.DisclosesIdentity: "a"}},
 		{"samba-2", true, map[model.Disclosure]string{model.DisclosesAccounts: "d"}},
@@ -65,7 +86,8 @@ func TestSnapshot(t *testing.T) {
 			h.World = smbtest.NewWorld("ANOTHER") // hosts that look alike have equal snapshots
 			h.World.Populate(7)
 		})); !slices.Equal(sorted(again), sorted(s)) {
-			t.Errorf("%s: another host of this kind has another snapshot:\n%v\n%v", test.profile, sorted(again), sorted(s))
+			t.Errorf("%s: another host of this kind has another snapshot:\n%v\n%v",
+				test.profile, sorted(again), sorted(s))
 		}
 		if events := Compare(Fold(s), Look{Kind: store.RunScan, Host: "srv1", Now: s}); len(events) > 0 {
 			t.Errorf("%s: %v", test.profile, kinds(events))
@@ -87,7 +109,7 @@ func sorted(s store.Snapshot) []string {
 	return out
 }
 
-// TestMended follows one practice host through its life.
+// TestMended follows one practice host through its changes.
 func TestMended(t *testing.T) {
 	c := load(t)
 	r := ReachOf(c)
@@ -98,7 +120,13 @@ func TestMended(t *testing.T) {
 		for _, f := range s.Findings {
 			severity[f.ID] = f.Severity
 		}
-		events := Compare(Fold(history...), Look{Kind: store.RunScan, Host: "srv1", Now: now, Severity: severity, Catalog: c})
+		events := Compare(Fold(history...), Look{
+			Kind:     store.RunScan,
+			Host:     "srv1",
+			Now:      now,
+			Severity: severity,
+			Catalog:  c,
+		})
 		history = append(history, now)
 		return events
 	}
@@ -106,10 +134,12 @@ func TestMended(t *testing.T) {
 		t.Errorf("first: %q", got)
 	}
 	worse := step(look(t, scan.Options{}, "samba", nil))
-	if worse[0].Kind != store.EventBecameExposed || worse[0].Severity.Rank() < model.High.Rank() || !strings.Contains(worse[0].Text, "accounts, groups") {
+	if worse[0].Kind != store.EventBecameExposed || worse[0].Severity.Rank() < model.High.Rank() ||
+		!strings.Contains(worse[0].Text, "accounts, groups") {
 		t.Errorf("worse: %+v", worse[0])
 	}
-	if !slices.Contains(kinds(worse), "new-finding:anonymous-lists-accounts") || !slices.Contains(kinds(worse), "pipe-opened:IPC$") {
+	if !slices.Contains(kinds(worse), "new-finding:anonymous-lists-accounts") ||
+		!slices.Contains(kinds(worse), "pipe-opened:IPC$") {
 		t.Errorf("worse: %q", kinds(worse))
 	}
 	if got := kinds(step(&model.Scan{Verdict: model.Unreachable})); !slices.Equal(got, []string{"host-vanished"}) {

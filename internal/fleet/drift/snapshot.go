@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Reach says which kinds of data lie behind each pipe, interface and call, so that what does not open refuses them all.
+// Reach says which kinds of data each pipe, interface and call gives access to, so that a refusal refuses them all.
 type Reach struct {
 	pipes, interfaces map[string][]model.Disclosure
 	calls             map[string]model.Disclosure // by interface/call
@@ -40,10 +40,10 @@ func ReachOf(c *catalog.Catalog) *Reach {
 	return r
 }
 
-// ranks orders the letters of a cell: of several answers the one that counts is first.
+// ranks orders the letters of a cell: of several answers the first in this order counts.
 const ranks = "a?dn-"
 
-// cells gathers letters.
+// cells collects letters.
 type cells map[model.Disclosure]byte
 
 func (c cells) put(kind model.Disclosure, letter byte) {
@@ -70,7 +70,7 @@ func (c cells) text() store.Cells {
 	return store.Cells(out)
 }
 
-// letter is how a cell shows an outcome.
+// letter returns the letter of an outcome.
 func letter(o model.Outcome) byte {
 	switch o {
 	case model.Allowed:
@@ -85,7 +85,7 @@ func letter(o model.Outcome) byte {
 	return '-'
 }
 
-// Scan makes the snapshot of a scan.
+// Scan returns the snapshot of a scan.
 func (r *Reach) Scan(s *model.Scan) store.Snapshot {
 	out := store.Snapshot{
 		Verdict: s.Verdict, SMB1: s.Server.SMB1, Signing: s.Server.Signing,
@@ -108,10 +108,10 @@ func (r *Reach) Scan(s *model.Scan) store.Snapshot {
 	return out
 }
 
-// unknown is every cell without an answer.
+// unknown is all cells without an answer.
 var unknown = store.Cells(strings.Repeat("?", len(model.Disclosures())))
 
-// identity adds what one stranger was answered.
+// identity adds the answers to one stranger.
 func (r *Reach) identity(out *store.Snapshot, c cells, verdict model.Verdict, id *model.IdentityResult) {
 	who := string(id.Identity)
 	door := id.Tree.Outcome
@@ -119,7 +119,7 @@ func (r *Reach) identity(out *store.Snapshot, c cells, verdict model.Verdict, id
 		door = id.Session.Outcome
 	}
 	if door == model.Inconclusive && verdict == model.Closed || door == model.Absent {
-		door = model.Denied // refused in a way that no status tells, which the scan proved
+		door = model.Denied // refused without a status, as the scan proved
 	}
 	if door != model.NotTested {
 		out.Pipes[key(who, Door)] = string(door)
@@ -159,11 +159,12 @@ func (r *Reach) pipe(out *store.Snapshot, c cells, who string, p *model.PipeResu
 		for _, call := range i.Calls {
 			note(out, who, p.Pipe, call)
 			kind := call.Discloses
-			if known := r.calls[key(i.Interface, call.Call)]; kind == "" || kind == model.DisclosesNothing && known != "" {
+			if known := r.calls[key(i.Interface, call.Call)]; kind == "" ||
+				kind == model.DisclosesNothing && known != "" {
 				if kind = known; kind == "" {
 					continue
 				}
-				if call.Outcome == model.Allowed { // it answered, and there was nothing to give
+				if call.Outcome == model.Allowed { // it answered with no data
 					c.put(kind, 'n')
 					continue
 				}
@@ -175,15 +176,16 @@ func (r *Reach) pipe(out *store.Snapshot, c cells, who string, p *model.PipeResu
 	}
 }
 
-// note keeps the outcome of a call; of several of one name the best for the caller counts.
+// note records the outcome of a call; of several with one name the best for the caller counts.
 func note(s *store.Snapshot, who, pipe string, call model.CallResult) {
 	name := key(who, pipe, call.Call)
-	if old, ok := s.Calls[name]; !ok || strings.IndexByte(ranks, letter(call.Outcome)) < strings.IndexByte(ranks, letter(model.Outcome(old))) {
+	if old, ok := s.Calls[name]; !ok || strings.IndexByte(ranks,
+		letter(call.Outcome)) < strings.IndexByte(ranks, letter(model.Outcome(old))) {
 		s.Calls[name] = string(call.Outcome)
 	}
 }
 
-// ids lists findings once each, sorted.
+// ids returns the distinct ids of findings, sorted.
 func ids(findings []model.Finding) []string {
 	var out []string
 	for _, f := range findings {
@@ -195,8 +197,8 @@ func ids(findings []model.Finding) []string {
 	return out
 }
 
-// Audit makes the snapshot of an audit: the values that are in effect, as far as they are known. Its verdict is by a scan's
-// definition, of what the configuration says instead of what a stranger got.
+// Audit returns the snapshot of an audit: the effective values, as far as known. Its verdict follows a scan's
+// definition, applied to the configuration instead of to what a stranger got.
 func Audit(a *model.Audit) store.Snapshot {
 	out := store.Snapshot{Verdict: a.Verdict(), Settings: map[string]string{}, Findings: ids(a.Findings)}
 	for _, s := range a.Settings {
@@ -208,7 +210,7 @@ func Audit(a *model.Audit) store.Snapshot {
 	return out
 }
 
-// maxValue bounds the text of one value: a list of a thousand pipe names, far above what a server holds.
+// maxValue bounds the text of one value: a list of a thousand pipe names, far more than a server has.
 const maxValue = 16 << 10
 
 func value(v any) string {
@@ -219,7 +221,7 @@ func value(v any) string {
 	return text
 }
 
-// Weak lists the settings that an audit judges weak.
+// Weak returns the settings that an audit judges weak.
 func Weak(a *model.Audit) map[string]bool {
 	out := map[string]bool{}
 	for _, s := range a.Settings {

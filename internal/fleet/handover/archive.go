@@ -17,15 +17,16 @@ import (
 	"ipcguard/internal/store"
 )
 
-// maxArchive bounds the files of an archive together, in bytes before they are packed: five hundred groups take some 50 MiB.
+// maxArchive bounds the total size of an archive's files before compression, in bytes: five hundred groups take about
+// 50 MiB.
 const maxArchive = 256 << 20
 
-// archive is a zip that is written as it is made.
+// archive is a zip that is written while its content is generated.
 type archive struct {
 	z    *zip.Writer
 	r    *Rollout
 	left int64    // bytes that may still be written
-	said []string // lines for the README: what was left out, and what to know
+	said []string // lines for the README: what was left out, and notes
 }
 
 // errFull says that the bound of an archive is reached.
@@ -43,7 +44,8 @@ func (r *Rollout) WriteArchive(w io.Writer) error {
 	for i := range r.Groups {
 		err := a.group(&r.Groups[i], &plays)
 		if errors.Is(err, errFull) {
-			a.say("The archive is full: the files of %s are not in it. Plan for fewer hosts at once.", count(len(r.Groups)-i, "group", "groups"))
+			a.say("The archive is full: the files of %s are not in it. Plan for fewer hosts at once.",
+				count(len(r.Groups)-i, "group", "groups"))
 			break
 		}
 		if err != nil {
@@ -51,7 +53,8 @@ func (r *Rollout) WriteArchive(w io.Writer) error {
 		}
 	}
 	if r.MoreGroups > 0 {
-		a.say("There are %d more groups than the %d that have files here: plan for fewer hosts at once.", r.MoreGroups, mostGroups)
+		a.say("There are %d more groups than the %d that have files here: plan for fewer hosts at once.",
+			r.MoreGroups, mostGroups)
 	}
 	for i, name := range []string{"ansible/apply.yml", "ansible/undo.yml"} {
 		if plays[i].Len() > 0 {
@@ -60,7 +63,7 @@ func (r *Rollout) WriteArchive(w io.Writer) error {
 			}
 		}
 	}
-	a.left = maxArchive // the README always has its place
+	a.left = maxArchive // the README is always written
 	if err := a.file("README.txt", a.readme()); err != nil {
 		return err
 	}
@@ -107,33 +110,39 @@ func (a *archive) hosts() error {
 	for _, g := range a.r.Groups {
 		names[g.ID] = g.Name
 	}
-	return a.table("hosts.csv", []string{"host", "address", "site", "owner", "group", "state", "since", "before", "now", "why"}, func(row func(...string) error) error {
-		for _, h := range a.r.Hosts {
-			if err := row(h.Host, h.Address, h.Site, h.Owner, names[h.Group], string(h.State), h.Since.UTC().Format("2006-01-02T15:04:05Z"), string(h.Before), string(h.Verdict), h.Why); err != nil {
-				return err
+	return a.table("hosts.csv",
+		[]string{"host", "address", "site", "owner", "group", "state", "since", "before", "now", "why"},
+		func(row func(...string) error) error {
+			for _, h := range a.r.Hosts {
+				if err := row(h.Host, h.Address, h.Site, h.Owner, names[h.Group], string(h.State),
+					h.Since.UTC().Format("2006-01-02T15:04:05Z"), string(h.Before), string(h.Verdict),
+					h.Why); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
 }
 
 func (a *archive) stops() error {
 	if a.r.MoreStops > 0 {
 		a.say("stops.csv has the first %d of %d lines.", len(a.r.Stops), len(a.r.Stops)+a.r.MoreStops)
 	}
-	return a.table("stops.csv", []string{"known from", "who", "what", "hosts", "because"}, func(row func(...string) error) error {
-		for _, s := range a.r.Stops {
-			if err := row(s.Certainty, s.Who, s.What, strconv.Itoa(s.Hosts), s.Because); err != nil {
-				return err
+	return a.table("stops.csv", []string{"known from", "who", "what", "hosts", "because"},
+		func(row func(...string) error) error {
+			for _, s := range a.r.Stops {
+				if err := row(s.Certainty, s.Who, s.What, strconv.Itoa(s.Hosts), s.Because); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
 }
 
 func (a *archive) tickets() error {
 	if _, more := a.r.tickets(); more > 0 {
-		a.say("%d more tickets than the %d of each file were not written: plan for fewer hosts at once.", more, mostTickets)
+		a.say("%d more tickets than the %d of each file were not written: plan for fewer hosts at once.",
+			more, mostTickets)
 	}
 	for _, shape := range Shapes() {
 		var b strings.Builder
@@ -147,10 +156,10 @@ func (a *archive) tickets() error {
 	return nil
 }
 
-// plainName is a name that Ansible takes for a host as it stands: in others it sees ranges and patterns.
+// plainName matches names that Ansible takes literally; in others it sees ranges and patterns.
 var plainName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$`)
 
-// inventory lists the hosts that are left, by group. Each is reached at the address at which it answered.
+// inventory lists the remaining hosts by group. Each has the address at which it answered.
 func (a *archive) inventory() error {
 	var b strings.Builder
 	b.WriteString("---\n# The hosts that are left, by group. How to log on is yours to say: ansible_connection, ansible_user and the like.\nall:\n  children:\n")
@@ -167,7 +176,8 @@ func (a *archive) inventory() error {
 				name = "host-" + strconv.FormatInt(h.HostID, 10)
 			}
 			known[name] = true
-			b.WriteString("        " + quoted(name) + ":\n          ansible_host: " + quoted(addressOf(h.Address)) + "\n          ipcguard_host: " + strconv.FormatInt(h.HostID, 10) + "\n")
+			b.WriteString("        " + quoted(name) + ":\n          ansible_host: " + quoted(addressOf(h.Address)) +
+				"\n          ipcguard_host: " + strconv.FormatInt(h.HostID, 10) + "\n")
 		}
 	}
 	if n == 0 {
@@ -176,7 +186,7 @@ func (a *archive) inventory() error {
 	return a.file("ansible/inventory.yml", []byte(b.String()))
 }
 
-// addressOf is an address without its port.
+// addressOf returns an address without its port.
 func addressOf(s string) string {
 	i := strings.LastIndexByte(s, ':')
 	if i < 0 {
@@ -185,7 +195,7 @@ func addressOf(s string) string {
 	return strings.Trim(s[:i], "[]")
 }
 
-// quoted writes a text as a YAML scalar in double quotes, in which JSON's escapes hold too.
+// quoted returns a text as a YAML scalar in double quotes, in which JSON's escapes are valid.
 func quoted(s string) string {
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -194,7 +204,7 @@ func quoted(s string) string {
 	return string(b)
 }
 
-// group writes the files of one group: in every form that can say its changes.
+// group writes the files of one group in every form that can express its changes.
 func (a *archive) group(g *Group, plays *[2]strings.Builder) error {
 	if len(g.Left) == 0 {
 		return nil
@@ -231,8 +241,10 @@ func (a *archive) group(g *Group, plays *[2]strings.Builder) error {
 		}
 		if form == "ansible" {
 			for i, file := range []string{"apply.yml", "undo.yml"} {
-				fmt.Fprintf(&plays[i], "\n- name: %s\n  hosts: %s\n  gather_facts: false\n  become: %t\n  tasks:\n    - name: %s\n      ansible.builtin.include_tasks: %s\n",
-					quoted(a.r.platform(g)), g.Name, g.System != "windows", quoted(strings.TrimSuffix(file, ".yml")), "../"+folder+"ansible/"+file)
+				fmt.Fprintf(&plays[i],
+					"\n- name: %s\n  hosts: %s\n  gather_facts: false\n  become: %t\n  tasks:\n    - name: %s\n      ansible.builtin.include_tasks: %s\n",
+					quoted(a.r.platform(g)), g.Name, g.System != "windows", quoted(strings.TrimSuffix(file, ".yml")),
+					"../"+folder+"ansible/"+file)
 			}
 		}
 	}
@@ -242,10 +254,14 @@ func (a *archive) group(g *Group, plays *[2]strings.Builder) error {
 func (a *archive) readme() []byte {
 	o := a.r.Rollout
 	var b strings.Builder
-	fmt.Fprintf(&b, "Rollout %q, planned by ipcguard for %s on %s.\n\n", shown(o.Name), shown(o.By), o.Created.UTC().Format("2006-01-02 15:04 UTC"))
-	fmt.Fprintf(&b, "%s: %d to change, %d closed, %d never audited, %d without changes.\n\n", count(o.Hosts, "host", "hosts"),
-		o.States[store.RolloutOpen]+o.States[store.RolloutUnwatched], o.States[store.RolloutClosed], o.States[store.RolloutUnaudited],
-		o.States[store.RolloutNothing]+o.States[store.RolloutQuestion]+o.States[store.RolloutRefused]+o.States[store.RolloutFailed])
+	fmt.Fprintf(&b, "Rollout %q, planned by ipcguard for %s on %s.\n\n",
+		shown(o.Name), shown(o.By), o.Created.UTC().Format("2006-01-02 15:04 UTC"))
+	fmt.Fprintf(&b, "%s: %d to change, %d closed, %d never audited, %d without changes.\n\n", count(o.Hosts, "host",
+		"hosts"),
+		o.States[store.RolloutOpen]+o.States[store.RolloutUnwatched], o.States[store.RolloutClosed],
+		o.States[store.RolloutUnaudited],
+		o.States[store.RolloutNothing]+o.States[store.RolloutQuestion]+o.States[store.RolloutRefused]+
+			o.States[store.RolloutFailed])
 	b.WriteString(strings.Join([]string{
 		"hosts.csv     every host, where it stands, and why it gets no changes",
 		"stops.csv     what the changes would stop, what was observed first",

@@ -1,5 +1,5 @@
-// Package handover makes of a rollout what other hands take: an archive with a group policy backup, Ansible tasks and scripts for each group
-// of hosts, and tickets for whoever owns them.
+// Package handover turns a rollout into files for other teams: an archive with a group policy backup, Ansible tasks and
+// scripts for each group of hosts, and tickets for the owners.
 //
 //	rollout ─► groups ─► export ─► groups/01-…/gpo, ansible, powershell, reg ─┐
 //	        ├► hosts that are left ─► hosts.csv, ansible/inventory.yml ────────┼► one zip, written as it is made
@@ -8,10 +8,10 @@
 //
 // The rules of the room:
 //
-//   - What is left of a rollout is handed over: hosts that are closed or gone are listed, and nothing is made for them.
-//   - A name of a host is data: it stands quoted in YAML, is no formula in a table, and is no part of a path.
-//   - Every count is bounded, and what a bound leaves out is said in the README of the archive.
-//   - It reads through the reader of whoever asks, and so holds what they may see and no more.
+//   - Only what remains of a rollout is handed over: closed hosts and hosts that are gone are listed, and get no files.
+//   - A host's name is data: it is quoted in YAML, is no formula in a table, and is not part of a path.
+//   - Every count is bounded, and the README of the archive says what a bound leaves out.
+//   - It reads through the requester's reader, and so contains only what they may see.
 package handover
 
 import (
@@ -27,38 +27,38 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Bounds of what is handed over.
+// Bounds of the output.
 const (
 	// mostGroups bounds the groups with files: each is a policy, and nobody links five hundred of them.
 	mostGroups = 500
-	// mostStops bounds the lines on what would be stopped: more than anybody goes through host by host.
+	// mostStops bounds the rows about what would stop: more than anybody reviews host by host.
 	mostStops = 10_000
-	// mostTickets bounds the tickets of one file, as Jira's own advice for an import does.
+	// mostTickets bounds the tickets of one file, following Jira's advice for imports.
 	mostTickets = 1500
 	// mostNamed bounds the hosts that a ticket names.
 	mostNamed = 100
 )
 
-// Rollout is a rollout as it is handed over.
+// Rollout is a rollout in the form that is handed over.
 type Rollout struct {
 	store.Rollout
 	Groups []Group
 	Hosts  []store.RolloutHost
 	Stops  []store.RolloutStop
 
-	MoreGroups, MoreStops int // that the bounds leave out
+	MoreGroups, MoreStops int // left out by the bounds
 
 	catalog *catalog.Catalog
 }
 
-// Group is a group with those of its hosts that are left.
+// Group is a group with its remaining hosts.
 type Group struct {
 	store.RolloutGroup
-	Name string // fit for a path and for the inventory of Ansible
+	Name string // usable in a path and as an Ansible group
 	Left []store.RolloutHost
 }
 
-// Read reads a rollout whole.
+// Read reads a whole rollout.
 func Read(ctx context.Context, st store.Reader, c *catalog.Catalog, id int64) (*Rollout, error) {
 	o, err := st.Rollout(ctx, id, nil)
 	if err != nil {
@@ -109,7 +109,8 @@ func Read(ctx context.Context, st store.Reader, c *catalog.Catalog, id int64) (*
 	return r, nil
 }
 
-// groupName is a group's number with its platform and role, of letters, digits and underscores alone: a folder, and a group of Ansible.
+// groupName returns a group's number with its platform and role, in letters, digits and underscores only: for a folder
+// and an Ansible group.
 func groupName(n int, g *store.RolloutGroup) string {
 	name := fmt.Sprintf("g%02d_%s_%s", n, cmp.Or(g.Product, g.System), g.Role)
 	return strings.Map(func(r rune) rune {
@@ -132,7 +133,7 @@ func (r *Rollout) platform(g *Group) string {
 	return name
 }
 
-// does says in a line each what a group's changes are.
+// does describes a group's changes, one a line.
 func (g *Group) does() []string {
 	var out []string
 	for _, c := range g.Changes {
@@ -145,7 +146,7 @@ func (g *Group) does() []string {
 	return out
 }
 
-// owners are the hosts of a group that are left, by owner; nobody's have the empty name.
+// owners returns the remaining hosts of a group by owner; hosts without an owner have the empty name.
 func (g *Group) owners() (names []string, of map[string][]store.RolloutHost) {
 	of = map[string][]store.RolloutHost{}
 	for _, h := range g.Left {
@@ -154,7 +155,7 @@ func (g *Group) owners() (names []string, of map[string][]store.RolloutHost) {
 	return slices.Sorted(maps.Keys(of)), of
 }
 
-// shown makes what hides or turns text in a text of others visible.
+// shown makes characters visible that hide or reorder text.
 func shown(s string) string {
 	return strings.Map(func(r rune) rune {
 		if model.Hidden(r) {
@@ -164,7 +165,7 @@ func shown(s string) string {
 	}, strings.ToValidUTF8(s, "?"))
 }
 
-// count says how many there are of something.
+// count returns a number with its noun.
 func count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -22,7 +22,7 @@ import (
 
 const hostile = "=cmd|' /C calc'!A1 [1:9] {{ lookup('pipe', 'id') }} \u202e\n- evil: true"
 
-// left is a rollout with a group of Windows, one of Samba, and one of which every host has closed.
+// left returns a rollout with a group of Windows, one of Samba, and one in which every host is closed.
 func left(t *testing.T) *Rollout {
 	t.Helper()
 	c, err := catalog.Load()
@@ -31,24 +31,66 @@ func left(t *testing.T) *Rollout {
 	}
 	value := func(kind string, data any) model.Value { return model.Value{Present: true, Type: kind, Data: data} }
 	windows := &model.Plan{
-		Schema: model.SchemaPlan, Target: "several hosts", Platform: model.Platform{System: "windows", Product: "win2019", Role: model.Member}, Strategy: "restrict", Hash: "sha256:0123456789abcdef",
-		Changes: []model.Change{{ID: "1", Setting: "RestrictAnonymous", Where: c.Setting("RestrictAnonymous").Where, From: value("REG_DWORD", 0), To: value("REG_DWORD", 1), Policy: "Default Domain Policy"}},
+		Schema: model.SchemaPlan, Target: "several hosts",
+		Platform: model.Platform{System: "windows", Product: "win2019", Role: model.Member},
+		Strategy: "restrict", Hash: "sha256:0123456789abcdef",
+		Changes: []model.Change{
+			{
+				ID: "1", Setting: "RestrictAnonymous", Where: c.Setting("RestrictAnonymous").Where,
+				From: value("REG_DWORD", 0), To: value("REG_DWORD", 1), Policy: "Default Domain Policy",
+			},
+		},
 	}
 	samba := &model.Plan{
-		Schema: model.SchemaPlan, Target: "several hosts", Platform: model.Platform{System: "samba", Product: "samba", Role: model.Standalone}, Strategy: "restrict", Hash: "sha256:fedcba9876543210",
-		Changes: []model.Change{{ID: "1", Setting: "restrict anonymous", Where: "[global] restrict anonymous", To: value("int", 2)}},
+		Schema: model.SchemaPlan, Target: "several hosts",
+		Platform: model.Platform{System: "samba", Product: "samba", Role: model.Standalone},
+		Strategy: "restrict", Hash: "sha256:fedcba9876543210",
+		Changes: []model.Change{
+			{ID: "1", Setting: "restrict anonymous", Where: "[global] restrict anonymous", To: value("int", 2)},
+		},
 	}
 	group := func(id int64, p *model.Plan) store.RolloutGroup {
-		return store.RolloutGroup{ID: id, System: p.Platform.System, Product: p.Platform.Product, Role: p.Platform.Role, Changes: p.Changes, Closes: []string{"anonymous-lists-accounts"}, Plan: p}
+		return store.RolloutGroup{
+			ID:      id,
+			System:  p.Platform.System,
+			Product: p.Platform.Product,
+			Role:    p.Platform.Role,
+			Changes: p.Changes,
+			Closes:  []string{"anonymous-lists-accounts"},
+			Plan:    p,
+		}
 	}
 	host := func(id, group int64, name, owner string, state store.RolloutState) store.RolloutHost {
-		return store.RolloutHost{HostID: id, Host: name, Address: "10.0.0." + string(rune('0'+id)) + ":445", Site: "main", Owner: owner, Group: group, State: state, Before: model.Exposed, Verdict: model.Exposed}
+		return store.RolloutHost{
+			HostID:  id,
+			Host:    name,
+			Address: "10.0.0." + string(rune('0'+id)) + ":445",
+			Site:    "main",
+			Owner:   owner,
+			Group:   group,
+			State:   state,
+			Before:  model.Exposed,
+			Verdict: model.Exposed,
+		}
 	}
 	st := reader{
-		o:      store.Rollout{ID: 7, Name: hostile, By: "eve", Created: time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC), Hosts: 6, States: map[store.RolloutState]int{store.RolloutOpen: 4, store.RolloutClosed: 1, store.RolloutUnaudited: 1}},
+		o: store.Rollout{
+			ID:      7,
+			Name:    hostile,
+			By:      "eve",
+			Created: time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC),
+			Hosts:   6,
+			States: map[store.RolloutState]int{
+				store.RolloutOpen:      4,
+				store.RolloutClosed:    1,
+				store.RolloutUnaudited: 1,
+			},
+		},
 		groups: []store.RolloutGroup{group(1, windows), group(2, samba), group(3, samba)},
 		hosts: []store.RolloutHost{
-			host(1, 1, "FILES1", "Anna", store.RolloutOpen), host(2, 1, hostile, "Bo", store.RolloutOpen), host(3, 1, "files1", "Bo", store.RolloutUnwatched), host(4, 2, "nas.example.org", hostile, store.RolloutOpen),
+			host(1, 1, "FILES1", "Anna", store.RolloutOpen), host(2, 1, hostile, "Bo", store.RolloutOpen),
+			host(3, 1, "files1", "Bo", store.RolloutUnwatched),
+			host(4, 2, "nas.example.org", hostile, store.RolloutOpen),
 			host(5, 3, "done", "", store.RolloutClosed), host(6, 0, "new", "", store.RolloutUnaudited),
 		},
 		stops: []store.RolloutStop{{Certainty: "observed", Who: `10.0.0.9 (LAB\ann)`, What: hostile, Hosts: 2}},
@@ -60,7 +102,7 @@ func left(t *testing.T) *Rollout {
 	return r
 }
 
-// reader answers what is asked of one rollout.
+// reader answers queries about one rollout.
 type reader struct {
 	store.Reader
 	o      store.Rollout
@@ -78,20 +120,26 @@ func (r reader) Rollout(_ context.Context, _ int64, _ store.Sites) (store.Rollou
 	return r.o, nil
 }
 
-func (r reader) RolloutGroups(_ context.Context, _ int64, _ store.Sites, p store.Page) ([]store.RolloutGroup, int, error) {
+func (r reader) RolloutGroups(
+	_ context.Context, _ int64, _ store.Sites, p store.Page,
+) ([]store.RolloutGroup, int, error) {
 	return page(r.groups, p)
 }
 
-func (r reader) RolloutHosts(_ context.Context, _ int64, _ store.RolloutFilter, p store.Page) ([]store.RolloutHost, int, error) {
+func (r reader) RolloutHosts(
+	_ context.Context, _ int64, _ store.RolloutFilter, p store.Page,
+) ([]store.RolloutHost, int, error) {
 	return page(r.hosts, p)
 }
 
-func (r reader) RolloutStops(_ context.Context, _ int64, _ store.Sites, p store.Page) ([]store.RolloutStop, int, error) {
+func (r reader) RolloutStops(
+	_ context.Context, _ int64, _ store.Sites, p store.Page,
+) ([]store.RolloutStop, int, error) {
 	return page(r.stops, p)
 }
 
-// TestArchive holds that an archive has the files of each group that has hosts left, that a name of a host is data in each, and that the
-// bounds are said where they cut.
+// TestArchive checks that an archive has the files of each group with remaining hosts, that a host's name is data in
+// each of them, and that the README reports what bounds cut off.
 func TestArchive(t *testing.T) {
 	r := left(t)
 	var b bytes.Buffer
@@ -100,9 +148,12 @@ func TestArchive(t *testing.T) {
 	}
 	files := unzip(t, b.Bytes())
 	for _, name := range []string{
-		"README.txt", "hosts.csv", "stops.csv", "tickets/csv.csv", "tickets/jira.csv", "tickets/servicenow.csv", "ansible/inventory.yml", "ansible/apply.yml", "ansible/undo.yml",
-		"groups/g01_win2019_member/powershell/apply.ps1", "groups/g01_win2019_member/powershell/undo.ps1", "groups/g01_win2019_member/ansible/apply.yml", "groups/g01_win2019_member/gpo/apply/manifest.xml",
-		"groups/g01_win2019_member/gpo/undo/manifest.xml", "groups/g01_win2019_member/reg/apply.reg", "groups/g02_samba_standalone/ansible/undo.yml", "groups/g02_samba_standalone/hosts.txt",
+		"README.txt", "hosts.csv", "stops.csv", "tickets/csv.csv", "tickets/jira.csv", "tickets/servicenow.csv",
+		"ansible/inventory.yml", "ansible/apply.yml", "ansible/undo.yml",
+		"groups/g01_win2019_member/powershell/apply.ps1", "groups/g01_win2019_member/powershell/undo.ps1",
+		"groups/g01_win2019_member/ansible/apply.yml", "groups/g01_win2019_member/gpo/apply/manifest.xml",
+		"groups/g01_win2019_member/gpo/undo/manifest.xml", "groups/g01_win2019_member/reg/apply.reg",
+		"groups/g02_samba_standalone/ansible/undo.yml", "groups/g02_samba_standalone/hosts.txt",
 	} {
 		if files[name] == "" {
 			t.Errorf("there is no %s", name)
@@ -112,18 +163,22 @@ func TestArchive(t *testing.T) {
 		if strings.Contains(name, "g03") {
 			t.Errorf("%s is of a group with nothing left", name)
 		}
-		if strings.Contains(text, "\u202e") || strings.HasSuffix(name, ".csv") && (strings.Contains(text, ",=cmd") || strings.HasPrefix(text, "=cmd")) {
+		if strings.Contains(text, "\u202e") ||
+			strings.HasSuffix(name, ".csv") && (strings.Contains(text, ",=cmd") || strings.HasPrefix(text, "=cmd")) {
 			t.Errorf("%s takes a name as it stands: %q", name, text)
 		}
 	}
 	inventory := files["ansible/inventory.yml"]
-	if strings.Contains(inventory, "lookup") || strings.Contains(inventory, "[1:9]") || !strings.Contains(inventory, `"host-2":`) || !strings.Contains(inventory, `"host-3":`) || !strings.Contains(inventory, `"files1":`) {
+	if strings.Contains(inventory, "lookup") || strings.Contains(inventory, "[1:9]") ||
+		!strings.Contains(inventory, `"host-2":`) || !strings.Contains(inventory, `"host-3":`) ||
+		!strings.Contains(inventory, `"files1":`) {
 		t.Errorf("the inventory:\n%s", inventory)
 	}
 	if strings.Contains(inventory, "done") || !strings.Contains(files["hosts.csv"], "done") {
 		t.Error("a host that has closed is among those that are left, or among none")
 	}
-	if !strings.Contains(files["README.txt"], "Default Domain Policy writes it") || !strings.Contains(files["README.txt"], "4 to change, 1 closed, 1 never audited") {
+	if !strings.Contains(files["README.txt"], "Default Domain Policy writes it") ||
+		!strings.Contains(files["README.txt"], "4 to change, 1 closed, 1 never audited") {
 		t.Errorf("the README:\n%s", files["README.txt"])
 	}
 	small := &archive{zip.NewWriter(io.Discard), r, 10, nil}
@@ -132,10 +187,15 @@ func TestArchive(t *testing.T) {
 	}
 }
 
-// TestTickets holds that there is a ticket for each owner of each group, in every shape as many, each with its way back.
+// TestTickets checks that there is a ticket for each owner of each group, the same number in every shape, each with its
+// undo.
 func TestTickets(t *testing.T) {
 	r := left(t)
-	for shape, heads := range map[string]string{Plain: "key,owner", Jira: "Summary,Issue Type,Priority,Labels,Labels", ServiceNow: "correlation_id,short_description,description"} {
+	for shape, heads := range map[string]string{
+		Plain:      "key,owner",
+		Jira:       "Summary,Issue Type,Priority,Labels,Labels",
+		ServiceNow: "correlation_id,short_description,description",
+	} {
 		var b bytes.Buffer
 		if err := r.WriteTickets(&b, shape); err != nil {
 			t.Fatal(err)
@@ -148,7 +208,10 @@ func TestTickets(t *testing.T) {
 			t.Fatalf("%s: %d tickets, want 3: %v", shape, len(rows)-1, err)
 		}
 		all := strings.Join(slices.Concat(rows...), "\n")
-		for _, want := range []string{"Set RestrictAnonymous = 1 on 2 hosts (Windows Server 2019", "Anna", "Bo", "undo", "A stranger lists accounts"} {
+		for _, want := range []string{
+			"Set RestrictAnonymous = 1 on 2 hosts (Windows Server 2019", "Anna", "Bo", "undo",
+			"A stranger lists accounts",
+		} {
 			if !strings.Contains(all, want) {
 				t.Errorf("%s does not say %q:\n%s", shape, want, all)
 			}
@@ -159,7 +222,7 @@ func TestTickets(t *testing.T) {
 	}
 }
 
-// TestAnsible has Ansible itself read the inventory and the plays.
+// TestAnsible reads the inventory and the plays with Ansible itself.
 func TestAnsible(t *testing.T) {
 	peer.Long(t, "Ansible is large, and slow to start")
 	peer.Need(t, "ansible-playbook")
@@ -182,8 +245,10 @@ func TestAnsible(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, play := range []string{"apply.yml", "undo.yml"} {
-		cmd := exec.CommandContext(t.Context(), "ansible-playbook", "-i", filepath.Join(dir, "ansible/inventory.yml"), "--list-hosts", filepath.Join(dir, "ansible", play))
-		cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "HOME="+dir, "ANSIBLE_CONFIG="+filepath.Join(dir, "ansible.cfg"))
+		cmd := exec.CommandContext(t.Context(), "ansible-playbook", "-i", filepath.Join(dir, "ansible/inventory.yml"),
+			"--list-hosts", filepath.Join(dir, "ansible", play))
+		cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "HOME="+dir,
+			"ANSIBLE_CONFIG="+filepath.Join(dir, "ansible.cfg"))
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", play, err, out)

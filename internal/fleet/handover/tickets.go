@@ -14,12 +14,13 @@ import (
 
 // The shapes of tickets.
 const (
-	Plain      = "csv"
-	Jira       = "jira"       // for Jira's import of CSV: the heads are the names of its own fields, without punctuation
-	ServiceNow = "servicenow" // for an import set of change_request: the heads are the names of its columns
+	Plain = "csv"
+	// For Jira's import of CSV: the header has the names of its own fields, without punctuation.
+	Jira       = "jira"
+	ServiceNow = "servicenow" // for an import set of change_request: the header has the names of its columns
 )
 
-// Shapes lists them.
+// Shapes returns the shapes.
 func Shapes() []string { return []string{Plain, Jira, ServiceNow} }
 
 // ticket is the work of one owner in one group.
@@ -30,7 +31,7 @@ type ticket struct {
 	severity                             model.Severity
 }
 
-// tickets are one for each owner of each group.
+// tickets returns a ticket for each owner of each group.
 func (r *Rollout) tickets() (out []ticket, more int) {
 	for i := range r.Groups {
 		g := &r.Groups[i]
@@ -41,15 +42,19 @@ func (r *Rollout) tickets() (out []ticket, more int) {
 				continue
 			}
 			t := ticket{
-				key: fmt.Sprintf("ipcguard-%d-%d-%d", r.ID, g.ID, of[owner][0].HostID), owner: owner, hosts: of[owner], does: strings.Join(g.does(), "\n"),
-				undo:  "the files of " + g.Name + " in the archive have an undo, which brings back the values from before",
+				key:   fmt.Sprintf("ipcguard-%d-%d-%d", r.ID, g.ID, of[owner][0].HostID),
+				owner: owner, hosts: of[owner], does: strings.Join(g.does(), "\n"),
+				undo: "the files of " + g.Name +
+					" in the archive have an undo, which brings back the values from before",
 				proof: "the next scan and audit of each host shows none of these findings any more; the rollout then counts it as closed",
 			}
 			var settings []string
 			for _, c := range g.Changes {
 				settings = append(settings, c.Setting+" = "+valueOf(c.To))
 			}
-			t.title = shown(clip(200, fmt.Sprintf("Set %s on %s (%s)", strings.Join(settings, ", "), count(len(t.hosts), "host", "hosts"), r.platform(g))))
+			t.title = shown(clip(200,
+				fmt.Sprintf("Set %s on %s (%s)",
+					strings.Join(settings, ", "), count(len(t.hosts), "host", "hosts"), r.platform(g))))
 			for _, id := range g.Closes {
 				f := r.catalog.Finding(id)
 				if f == nil {
@@ -66,7 +71,7 @@ func (r *Rollout) tickets() (out []ticket, more int) {
 	return out, more
 }
 
-// valueOf is a value without its type.
+// valueOf returns a value without its type.
 func valueOf(v model.Value) string {
 	if !v.Present {
 		return "absent"
@@ -74,7 +79,7 @@ func valueOf(v model.Value) string {
 	return model.Text(v.Data)
 }
 
-// clip cuts a text to so many bytes.
+// clip truncates a text to a number of bytes.
 func clip(most int, s string) string {
 	if len(s) <= most {
 		return s
@@ -82,7 +87,7 @@ func clip(most int, s string) string {
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
-// text is a ticket whole, for a description.
+// text returns a whole ticket, for a description.
 func (t *ticket) text(r *Rollout) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Rollout %q of ipcguard.\n", shown(r.Name))
@@ -107,7 +112,7 @@ func (t *ticket) text(r *Rollout) string {
 	return b.String()
 }
 
-// WriteTickets writes the tickets of what is left of a rollout in one of the [Shapes].
+// WriteTickets writes the tickets for what remains of a rollout in one of the [Shapes].
 func (r *Rollout) WriteTickets(w io.Writer, shape string) error {
 	out := csv.NewWriter(w)
 	row := func(cells ...string) error {
@@ -117,9 +122,12 @@ func (r *Rollout) WriteTickets(w io.Writer, shape string) error {
 		return out.Write(cells)
 	}
 	heads := map[string][]string{
-		Plain:      {"key", "owner", "severity", "hosts", "summary", "description"},
-		Jira:       {"Summary", "Issue Type", "Priority", "Labels", "Labels", "Owner", "External ID", "Description"},
-		ServiceNow: {"correlation_id", "short_description", "description", "type", "priority", "justification", "implementation_plan", "backout_plan", "test_plan"},
+		Plain: {"key", "owner", "severity", "hosts", "summary", "description"},
+		Jira:  {"Summary", "Issue Type", "Priority", "Labels", "Labels", "Owner", "External ID", "Description"},
+		ServiceNow: {
+			"correlation_id", "short_description", "description", "type", "priority", "justification",
+			"implementation_plan", "backout_plan", "test_plan",
+		},
 	}[shape]
 	if heads == nil {
 		return fmt.Errorf("handover: there are no tickets for %q", shape)
@@ -135,17 +143,24 @@ func (r *Rollout) WriteTickets(w io.Writer, shape string) error {
 		case Plain:
 			err = row(t.key, shown(t.owner), string(t.severity), strconv.Itoa(len(t.hosts)), t.title, t.text(r))
 		case Jira:
-			priority := map[model.Severity]string{model.Critical: "Highest", model.High: "High", model.Medium: "Medium", model.Low: "Low"}[t.severity]
+			priority := map[model.Severity]string{
+				model.Critical: "Highest",
+				model.High:     "High",
+				model.Medium:   "Medium",
+				model.Low:      "Low",
+			}[t.severity]
 			if priority == "" {
 				priority = "Lowest"
 			}
-			err = row(t.title, "Task", priority, "ipcguard", "rollout-"+strconv.FormatInt(r.ID, 10), shown(t.owner), t.key, t.text(r))
+			err = row(t.title, "Task", priority, "ipcguard", "rollout-"+strconv.FormatInt(r.ID, 10), shown(t.owner),
+				t.key, t.text(r))
 		case ServiceNow:
 			priority := map[model.Severity]string{model.Critical: "1", model.High: "2", model.Medium: "3"}[t.severity]
 			if priority == "" {
 				priority = "4"
 			}
-			err = row(t.key, t.title, t.text(r), "normal", priority, "Closes: "+strings.Join(t.closes, "; "), t.does, t.undo, t.proof)
+			err = row(t.key, t.title, t.text(r), "normal", priority, "Closes: "+strings.Join(t.closes, "; "), t.does,
+				t.undo, t.proof)
 		}
 		if err != nil {
 			return err
