@@ -1,21 +1,22 @@
 package status
 
-// Answer is what a status says about a question that was asked, for whoever judges servers by their answers.
+// Answer is the meaning of a status as the answer to a request, for code that judges servers by their responses.
 type Answer uint8
 
-// The answers. Unsettled is every status that nobody has shown to mean one of the others.
+// The answers. Unsettled is every status that is not known to mean one of the others.
 const (
 	Unsettled Answer = iota
-	Yes              // done
-	No               // refused: the caller may not
-	NotHere          // there is no such thing, or no such call
-	Nothing          // done, and there is nothing to give
+	Yes              // succeeded
+	No               // refused: the caller has no access
+	NotHere          // no such object, or no such call
+	Nothing          // succeeded without data
 )
 
-// Answer judges an NTSTATUS.
+// Answer classifies an NTSTATUS.
 func (s NTStatus) Answer() Answer {
 	switch s {
-	case AccessDenied, NetworkAccessDenied, LogonFailure, AccountRestriction, AccountDisabled, AccountLockedOut, PasswordExpired,
+	case AccessDenied, NetworkAccessDenied, LogonFailure, AccountRestriction, AccountDisabled, AccountLockedOut,
+		PasswordExpired,
 		WrongPassword, NoSuchUser, LogonTypeNotGranted,
 		0xC0000061, // STATUS_PRIVILEGE_NOT_HELD
 		0xC000006F, // STATUS_INVALID_LOGON_HOURS
@@ -27,7 +28,8 @@ func (s NTStatus) Answer() Answer {
 		0xC0000413, // STATUS_AUTHENTICATION_FIREWALL_FAILED
 		0xC0000418: // STATUS_NTLM_BLOCKED
 		return No
-	case ObjectNameNotFound, ObjectPathNotFound, ObjectNameInvalid, NoSuchFile, BadNetworkName, NotImplemented, InvalidInfoClass,
+	case ObjectNameNotFound, ObjectPathNotFound, ObjectNameInvalid, NoSuchFile, BadNetworkName, NotImplemented,
+		InvalidInfoClass,
 		NotFound,
 		0xC0000039, // STATUS_OBJECT_PATH_INVALID
 		0xC002002E: // RPC_NT_PROCNUM_OUT_OF_RANGE
@@ -40,9 +42,9 @@ func (s NTStatus) Answer() Answer {
 	return Unsettled
 }
 
-// Returned judges an NTSTATUS that a call returned, which is another question than whether the caller may come in: a server
-// that says of an account that it does not exist, is locked or has another password has carried the call out. Refused is
-// what says that the caller itself may not.
+// Returned classifies an NTSTATUS that a call returned, which is another question than whether the caller has access: a
+// server that reports that an account does not exist, is locked or has another password has executed the call. Refused
+// means that the caller itself has no access.
 func (s NTStatus) Returned() Answer {
 	switch s {
 	case AccessDenied, NetworkAccessDenied,
@@ -58,7 +60,7 @@ func (s NTStatus) Returned() Answer {
 	return Yes
 }
 
-// Returned judges a Win32 code that a call returned, those of the Remote Administration Protocol included; see
+// Returned classifies a Win32 code that a call returned, including those of the Remote Administration Protocol; see
 // NTStatus.Returned.
 func (s WError) Returned() Answer {
 	switch s {
@@ -76,7 +78,7 @@ func (s WError) Returned() Answer {
 	return Nothing
 }
 
-// Answer judges a Win32 code.
+// Answer classifies a Win32 code.
 func (s WError) Answer() Answer {
 	switch s {
 	case WerrAccessDenied,
@@ -100,7 +102,7 @@ func (s WError) Answer() Answer {
 	return Unsettled
 }
 
-// Answer judges the status of a fault packet.
+// Answer classifies the status of a fault packet.
 func (s Fault) Answer() Answer {
 	switch s {
 	case FaultAccessDenied, FaultSecPkgError:

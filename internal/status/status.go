@@ -4,8 +4,8 @@
 //	WERROR    32 bits, in the return value of SRVSVC, WINREG, SVCCTL, SPOOLSS …           WERR_ACCESS_DENIED
 //	fault     32 bits, in a DCE/RPC fault PDU                                             nca_s_fault_access_denied
 //
-// The room holds names and numbers, data in three text files, and what a status answers (answer.go). It imports nothing
-// of the project, so every decoder may use it.
+// The package holds names and numbers, as data in three text files, and the meaning of a status as an answer
+// (answer.go). It imports no other package of the project, so every decoder may use it.
 package status
 
 import (
@@ -34,7 +34,7 @@ var werrorText string
 //go:embed fault.txt
 var faultText string
 
-// table is read from its text at the first use, so that a program which prints no status pays nothing.
+// table is parsed on first use, so that a program that prints no status pays nothing.
 type table struct {
 	byValue map[uint32]string
 	byName  map[string]uint32
@@ -70,28 +70,28 @@ func (t *table) name(v uint32) string {
 	return fmt.Sprintf("0x%08X", v)
 }
 
-// String is the field's own name, or hexadecimal where there is none.
+// String returns the documented name, or hexadecimal if there is none.
 func (s NTStatus) String() string { return ntstatuses().name(uint32(s)) }
 
-// String is the field's own name, or hexadecimal where there is none.
+// String returns the documented name, or hexadecimal if there is none.
 func (s WError) String() string { return werrors().name(uint32(s)) }
 
-// String is the field's own name, or hexadecimal where there is none.
+// String returns the documented name, or hexadecimal if there is none.
 func (s Fault) String() string { return faults().name(uint32(s)) }
 
-// Error makes a status an error, so that errors.As finds it under any wrapping.
+// Error implements error, so that errors.As finds the status under any wrapping.
 func (s NTStatus) Error() string { return s.String() }
 
-// Error makes a status an error, so that errors.As finds it under any wrapping.
+// Error implements error, so that errors.As finds the status under any wrapping.
 func (s WError) Error() string { return s.String() }
 
-// Error makes a fault an error, so that errors.As finds it under any wrapping.
+// Error implements error, so that errors.As finds the fault under any wrapping.
 func (s Fault) Error() string { return s.String() }
 
-// IsError tells the severity bits of [MS-ERREF] 2.3: true for STATUS_SEVERITY_ERROR alone.
+// IsError reports whether the severity bits of [MS-ERREF] 2.3 are STATUS_SEVERITY_ERROR.
 func (s NTStatus) IsError() bool { return s>>30 == 3 }
 
-// ParseNTStatus reads a name such as STATUS_ACCESS_DENIED (or Samba's NT_STATUS_ACCESS_DENIED) or 0x… back.
+// ParseNTStatus parses a name such as STATUS_ACCESS_DENIED (or Samba's NT_STATUS_ACCESS_DENIED) or 0x….
 func ParseNTStatus(name string) (NTStatus, bool) {
 	name = strings.TrimPrefix(name, "NT_")
 	if v, ok := ntstatuses().byName[name]; ok {
@@ -104,7 +104,7 @@ func ParseNTStatus(name string) (NTStatus, bool) {
 	return 0, false
 }
 
-// The codes that the project compares against.
+// The codes that the project compares with.
 const (
 	Success                   NTStatus = 0x00000000
 	Pending                   NTStatus = 0x00000103
@@ -185,5 +185,5 @@ const (
 	FaultContextMismatch    Fault = 0x1C00001A
 	FaultInvalidPresContext Fault = 0x1C00001C
 	FaultProtoError         Fault = 0x1C01000B
-	FaultNotRegistered      Fault = 0x16C9A0D6 // the end of an endpoint map, and all of an empty one
+	FaultNotRegistered      Fault = 0x16C9A0D6 // the end of an endpoint map, or an empty map
 )
