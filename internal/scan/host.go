@@ -48,6 +48,7 @@ func (h *host) run(ctx context.Context) {
 		}))
 	}
 	main.Close()
+	h.asOfOld(ctx)
 	posture.Wait() // a ban after guest's logon would hide dialects
 	if !h.o.Quick {
 		h.climb(ctx, nil, h.others()...)
@@ -72,6 +73,31 @@ func (h *host) run(ctx context.Context) {
 	h.result.Server.EncryptionRequired = h.encrypts(h.ladders)
 	h.bounds(h.ladders, ctx.Err())
 	h.judge(h.ladders, ctx.Err())
+}
+
+// asOfOld asks the null-session question once more, with the negotiate that a server may answer in SMB1, where SMB2 gave no
+// answer to the logon: some small servers agree on SMB2 and have nothing of it but the negotiate.
+func (h *host) asOfOld(ctx context.Context) {
+	if !h.o.Quick || h.o.Dialects != nil || h.dialect == smb.SMB1 || len(h.ladders) != 1 || ctx.Err() != nil ||
+		h.ladders[0].result.Session.Outcome != model.Inconclusive {
+		return
+	}
+	m := h.meter(h.waited())
+	conn, err := h.connect(ctx, m, smb.AllDialects())
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	if conn.Negotiated().Dialect != smb.SMB1 {
+		return
+	}
+	h.dialect = smb.SMB1
+	h.greet(conn.Negotiated())
+	again := h.ladder(model.Anonymous, m, h.ladders[0].logon)
+	again.climb(ctx, conn)
+	if again.result.Session.Outcome != model.Inconclusive {
+		h.ladders[0] = again
+	}
 }
 
 // climb asks as identities, side by side where the server may get several connections. What an earlier try was refused or

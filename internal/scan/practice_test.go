@@ -3,6 +3,8 @@ package scan
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"testing"
 	"time"
 
@@ -239,5 +241,59 @@ func TestEveryWayIsAsked(t *testing.T) {
 	}
 	if len(made) < 12 {
 		t.Errorf("only %d interfaces were called: %v", len(made), made)
+	}
+}
+
+// A server that agrees on SMB2 and has nothing more of it is asked the null-session question in SMB1.
+func TestQuickFallsBack(t *testing.T) {
+	modern, old := practice(t, "samba"), practice(t, "win2003")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				first := make([]byte, 5) // the length, and the first byte of an SMB message
+				if _, err := io.ReadFull(c, first); err != nil {
+					return
+				}
+				to := old.Address()
+				if first[4] == 0xFE {
+					to = modern.Address()
+				}
+				s, err := net.Dial("tcp", to)
+				if err != nil {
+					return
+				}
+				defer s.Close()
+				_, _ = s.Write(first)
+				if first[4] == 0xFE { // the negotiate and its answer, then the end
+					rest := make([]byte, int(first[2])<<8|int(first[3])-1)
+					if _, err := io.ReadFull(c, rest); err != nil {
+						return
+					}
+					_, _ = s.Write(rest)
+					answer := make([]byte, 64<<10)
+					n, _ := s.Read(answer)
+					_, _ = c.Write(answer[:n])
+					_, _ = c.Read(answer[:1]) // the logon
+					return
+				}
+				go func() { _, _ = io.Copy(s, c) }()
+				_, _ = io.Copy(c, s)
+			}()
+		}
+	}()
+	straight := scanPractice(t, old, Options{Quick: true})
+	r := scanAddress(t, l.Addr().String(), Options{Quick: true})
+	if r.Verdict != straight.Verdict || r.Identities[0].Session.Outcome != straight.Identities[0].Session.Outcome || r.Server.Signing != straight.Server.Signing {
+		t.Errorf("%s (%s), %+v; want %s, %+v", r.Verdict, r.Reason, r.Identities[0].Session, straight.Verdict, straight.Identities[0].Session)
 	}
 }
