@@ -63,7 +63,7 @@ type failures interface {
 
 var _ failures = (*store.Store)(nil)
 
-// throttled returns the remaining wait for a key, 0 for none. The store counts failures since a time: the wait is over
+// throttled returns how long a key has to wait, 0 for none. The store counts failures since a time: the wait is over
 // when there is no failure within it.
 func (l limit) throttled(ctx context.Context, st failures, key string, now time.Time) (time.Duration, error) {
 	n, err := st.Failures(ctx, key, now.Add(-l.window))

@@ -1,7 +1,7 @@
 // Package authority is the fleet's own certificate authority. It authenticates the server to its workers and the
 // workers to the server. Nobody else trusts it, and it signs nothing else.
 //
-//	authority (5 years, a new one a year before) ─┬─► ipcguard-server.internal (a month, made anew by each server)
+//	authority (5 years, a new one a year before) ─┬─► ipcguard-server.internal (a month, each server has its own)
 //	                                              └─► CN=worker-17 (a week, renewed by the worker)
 //
 // The rules of the room:

@@ -1,7 +1,7 @@
 // Package gate is the listener for workers: HTTPS of its own, with the fleet's authority on both sides.
 //
 //	TLS 1.3 ─► a worker's certificate? ─► its number ─► database: revoked? the serial? ─► one of six requests
-//	       └─► none: joining alone
+//	       └─► none: only join
 //
 // The rules of the room:
 //

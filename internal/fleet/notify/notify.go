@@ -1,7 +1,7 @@
 // Package notify reports changes by webhook, e-mail and syslog, and the audit log to programs.
 //
 //	events ─► channel's filter (kind, severity, not excepted) ─┐
-//	acts   ─► channels that are told of them                  ─┴─► delivery, at once or as a digest ─► sender ─► peer
+//	acts   ─► channels that get acts                          ─┴─► delivery, at once or as a digest ─► sender ─► peer
 //
 // The rules of the room:
 //

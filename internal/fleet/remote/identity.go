@@ -283,7 +283,7 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("the server answers %d: %s", e.status, e.detail)
 }
 
-// post sends a request and decodes the response into out; false says that the response has no body.
+// post sends a request and decodes the response into out; false says that there is no content.
 func post(ctx context.Context, client *http.Client, address string, in, out any) (bool, error) {
 	b, err := json.Marshal(in)
 	if err != nil {
