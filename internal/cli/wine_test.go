@@ -31,7 +31,7 @@ func TestApplyUnderWine(t *testing.T) {
 	}
 	peer.Need(t, "wine", "make")
 	w := &wineHost{Wine: peer.StartWine(t), program: release(t), state: `C:\state`}
-	server := w.serve(t)
+	w.server = w.serve(t)
 	for _, args := range [][]string{
 		{`Control\Lsa`, "RestrictAnonymous", "REG_DWORD", "0"},
 		{`Services\LanmanServer`, "Start", "REG_DWORD", "2"},
@@ -43,195 +43,195 @@ func TestApplyUnderWine(t *testing.T) {
 	}
 	w.ipcguard(t, 3, "audit", "local", "--product", "win10-22H2", "--format", "json", "-o", "audit.json")
 	w.ipcguard(t, 0, "plan", "--audit", "audit.json", "--format", "json", "-o", "plan.json")
-	before := w.dump(t)
-	same := func(t *testing.T, when string) {
-		t.Helper()
-		if now := w.dump(t); now != before {
-			t.Errorf("%s the registry is\n%s\nwant\n%s", when, now, before)
-		}
-	}
-	apply := []string{"apply", "plan.json", "--yes", "--address", server, "--share", "finance"}
-	w.ipcguard(t, 0, append(apply, "--dry-run")...)
-	same(t, "after a dry run")
+	w.before = w.dump(t)
+	w.ipcguard(t, 0, append(w.apply(), "--dry-run")...)
+	w.same(t, "after a dry run")
 
-	t.Run("demo", func(t *testing.T) {
-		if out, code := w.Run(t, w.program, "demo"); code != 0 || !strings.Contains(out, "smb.conf is byte for byte as it was.") {
-			t.Errorf("exit %d\n%s", code, out)
-		}
-		if left, err := filepath.Glob(w.Path(`C:\users\*\Temp\ipcguard-demo-*`)); err != nil || left != nil {
-			t.Errorf("%v is left, %v", left, err)
-		}
-	})
-
-	t.Run("confirm and roll back", func(t *testing.T) {
-		out := w.ipcguard(t, 0, append(apply, "--confirm-within", "1h")...)
-		for _, want := range []string{"passed       closed:anonymous-pipe:Grüße", "passed       closed:anonymous-lists-shares", "waits for its confirmation"} {
-			if !strings.Contains(out, want) {
-				t.Errorf("no %q in\n%s", want, out)
-			}
-		}
-		id := applied(t, out)
-		w.ipcguard(t, 1, apply...) // one waits
-		w.ipcguard(t, 0, "confirm", id)
-		after := w.dump(t)
-		if after == before {
-			t.Error("nothing was written")
-		}
-		if out := w.ipcguard(t, 0, "recover"); !strings.Contains(out, "the host was as after it") {
-			t.Errorf("recover: %s", out)
-		}
-		w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "/v", "NullSessionPipes", "/t", "REG_MULTI_SZ", "/d", "spoolss", "/f")
-		if out := w.ipcguard(t, 1, "rollback", id); !strings.Contains(out, "spoolss") {
-			t.Errorf("what somebody else changed is not shown: %s", out)
-		}
-		w.ipcguard(t, 0, "rollback", id, "--force")
-		same(t, "rolled back,")
-		if out := w.ipcguard(t, 0, "history", id); strings.Count(out, "signature good") != 3 {
-			t.Errorf("history: %s", out)
-		}
-	})
-
-	t.Run("nobody confirms", func(t *testing.T) {
-		id := unconfirmed(t, func(within string) (string, int) {
-			cmd, said := w.start(t, append(apply, "--confirm-within", within)...)
-			_ = cmd.Wait()
-			return said(), cmd.ProcessState.ExitCode()
-		})
-		until(t, func() error {
-			if out := w.ipcguard(t, 0, "history", id); !strings.Contains(out, "undone") {
-				return fmt.Errorf("the guard has not taken it back: %s", out)
-			}
-			return nil
-		})
-		same(t, "when the time was up")
-		if out := w.ipcguard(t, 1, "confirm", id); !strings.Contains(out, "too late") {
-			t.Errorf("a late confirmation: %s", out)
-		}
-	})
-
-	t.Run("killed, and recovered", func(t *testing.T) {
-		w.hold.Lock() // the server goes silent in the middle of the proof
-		cmd, said := w.start(t, apply...)
-		w.hold.Unlock()
-		until(t, func() error {
-			if !strings.Contains(said(), "again, as a stranger") {
-				return fmt.Errorf("not there yet: %s", said())
-			}
-			return nil
-		})
-		w.hold.Lock()
-		err := cmd.Process.Kill()
-		_ = cmd.Wait() // it was killed
-		w.hold.Unlock()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if w.dump(t) == before {
-			t.Fatalf("killed when nothing was written: %s", said())
-		}
-		if out := w.ipcguard(t, 0, "recover"); !strings.Contains(out, "the host is as before it: rolled back") {
-			t.Errorf("recover: %s", out)
-		}
-		same(t, "recovered,")
-	})
-
-	t.Run("what the event log is told", func(t *testing.T) {
-		// Wine keeps no events of programs. Its trace is what ReportEventW is called with.
-		w.trace = "trace+eventlog,fixme+advapi"
-		out := w.ipcguard(t, 0, apply...)
-		id := applied(t, out)
-		out += w.ipcguard(t, 0, "rollback", id)
-		w.trace = ""
-		for _, want := range []string{
-			`RegisterEventSourceW \(\(null\),L"ipcguard"\)`,
-			`ReportEventW \([0-9A-F]+,0x0004,0x0000,0x00000001,0+,0x0001,0x00000000,`, // information, category 0, id 1, one string
-			`ReportEventW L"ipcguard applied ` + id + `\\r\\nwho: .*\\r\\nplan: sha256:[0-9a-f]{64}\\r\\nHKLM.*NullSessionPipes: REG_MULTI_SZ`,
-			`ReportEventW \([0-9A-F]+,0x0004,0x0000,0x00000003,`,
-			`ReportEventW L"ipcguard rolled-back ` + id,
-		} {
-			if !regexp.MustCompile(want).MatchString(out) {
-				t.Errorf("no %s in\n%s", want, out)
-			}
-		}
-		if strings.Contains(out, "the system's log does not have it") {
-			t.Errorf("ReportEventW failed:\n%s", out)
-		}
-		same(t, "rolled back,")
-	})
-
-	t.Run("what needs a restart", func(t *testing.T) {
-		w.ipcguard(t, 0, "plan", "--audit", "audit.json", "--strategy", "block", "--means", "auto-share", "--accept-breakage", "--format", "json", "-o", "block.json")
-		out := w.ipcguard(t, 4, "apply", "block.json", "--yes", "--address", server)
-		if !strings.Contains(out, "needed before AutoShareWks takes effect") {
-			t.Errorf("the restart is not told:\n%s", out)
-		}
-		id := applied(t, out)
-		// Wine's Server service does not run, so that it reads the value when it starts: the service manager says so.
-		const want = `AutoShareWks is in effect: the service does not run`
-		if out := w.ipcguard(t, 0, "history", id); !strings.Contains(out, want) {
-			t.Errorf("history:\n%s", out)
-		}
-		if out := w.ipcguard(t, 4, "verify", server, "--apply", id); !strings.Contains(out, "passed       restart:") || !strings.Contains(out, want) {
-			t.Errorf("verify:\n%s", out)
-		}
-		w.ipcguard(t, 0, "rollback", id)
-		same(t, "rolled back,")
-		w.ipcguard(t, 1, "verify", server, "--apply", id) // there is nothing of it any more
-	})
-
+	t.Run("demo", w.demo)
+	t.Run("confirm and roll back", w.confirmAndRollBack)
+	t.Run("nobody confirms", w.nobodyConfirms)
+	t.Run("killed, and recovered", w.killed)
+	t.Run("what the event log is told", w.eventLog)
+	t.Run("what needs a restart", w.needsRestart)
 	t.Run("what others may write", w.ofOthers)
 	t.Run("a journal of another's hand", w.forged)
-
-	t.Run("the rooms' own tests", func(t *testing.T) {
-		for _, room := range []struct {
-			name, passes string
-			run          func(t testing.TB, args ...string) (string, int)
-		}{
-			{"apply/target", "TestWindowsConforms", w.Run},
-			{"apply/engine", "TestWindowsLock", w.Run},
-			{"apply/private", "TestWindowsStrangers", w.Run},
-			{"cli/console", "TestWindowsConsoleMode", w.RunOnTerminal},
-		} {
-			tests := filepath.Join(w.Prefix, path.Base(room.name)+".test.exe")
-			cmd := exec.Command("go", "test", "-c", "-o", tests, "ipcguard/internal/"+room.name)
-			cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Fatalf("%v: %s", err, out)
-			}
-			args := []string{tests, "-test.v", "-test.run", "^(TestWindows|TestTask)"}
-			if os.Getenv("IPCGUARD_LONG") == "" {
-				args = append(args, "-test.short") // fewer of the points at which an apply is killed
-			}
-			out, code := room.run(t, args...)
-			if code != 0 || !strings.Contains(out, "--- PASS: "+room.passes) || strings.Contains(out, "--- SKIP") {
-				t.Errorf("%s: exit %d\n%s", room.name, code, out)
-			}
-		}
-	})
-
-	t.Run("exported and imported by Windows' own reg", func(t *testing.T) {
-		w.ipcguard(t, 0, "export", "plan.json", "--as", "reg", "-o", "exported")
-		w.Run(t, "reg", "import", `C:\exported\apply.reg`)
-		if now := w.dump(t); !strings.Contains(utf16Text(now), `"RestrictNullSessAccess"=dword:00000001`) {
-			t.Errorf("imported:\n%s", utf16Text(now))
-		}
-		w.Run(t, "reg", "import", `C:\exported\undo.reg`)
-		same(t, "its undo imported,")
-		for _, name := range []string{"apply.reg", "undo.reg"} {
-			if _, code := w.Run(t, "regedit", "/S", `C:\exported\`+name); code != 0 {
-				t.Errorf("regedit /S %s: %d", name, code)
-			}
-			if (w.dump(t) == before) != (name == "undo.reg") {
-				t.Errorf("after regedit /S %s:\n%s", name, utf16Text(w.dump(t)))
-			}
-		}
-	})
-
-	t.Run("values of odd forms", func(t *testing.T) { oddValuesUnderWine(t, w, server) })
+	t.Run("the rooms' own tests", w.roomsTests)
+	t.Run("exported and imported by Windows' own reg", w.exported)
+	t.Run("values of odd forms", func(t *testing.T) { oddValuesUnderWine(t, w, w.server) })
 	t.Run("the installer", w.installer)
 	t.Run("services", w.services)
 	t.Run("a fleet's directory that is open", w.openHomes)
-	t.Run("hives", func(t *testing.T) { hivesUnderWine(t, w, server) })
+	t.Run("hives", func(t *testing.T) { hivesUnderWine(t, w, w.server) })
+}
+
+func (w *wineHost) demo(t *testing.T) {
+	if out, code := w.Run(t, w.program, "demo"); code != 0 || !strings.Contains(out, "smb.conf is byte for byte as it was.") {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+	if left, err := filepath.Glob(w.Path(`C:\users\*\Temp\ipcguard-demo-*`)); err != nil || left != nil {
+		t.Errorf("%v is left, %v", left, err)
+	}
+}
+
+func (w *wineHost) confirmAndRollBack(t *testing.T) {
+	out := w.ipcguard(t, 0, append(w.apply(), "--confirm-within", "1h")...)
+	for _, want := range []string{"passed       closed:anonymous-pipe:Grüße", "passed       closed:anonymous-lists-shares", "waits for its confirmation"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	id := applied(t, out)
+	w.ipcguard(t, 1, w.apply()...) // one waits
+	w.ipcguard(t, 0, "confirm", id)
+	after := w.dump(t)
+	if after == w.before {
+		t.Error("nothing was written")
+	}
+	if out := w.ipcguard(t, 0, "recover"); !strings.Contains(out, "the host was as after it") {
+		t.Errorf("recover: %s", out)
+	}
+	w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "/v", "NullSessionPipes", "/t", "REG_MULTI_SZ", "/d", "spoolss", "/f")
+	if out := w.ipcguard(t, 1, "rollback", id); !strings.Contains(out, "spoolss") {
+		t.Errorf("what somebody else changed is not shown: %s", out)
+	}
+	w.ipcguard(t, 0, "rollback", id, "--force")
+	w.same(t, "rolled back,")
+	if out := w.ipcguard(t, 0, "history", id); strings.Count(out, "signature good") != 3 {
+		t.Errorf("history: %s", out)
+	}
+}
+
+func (w *wineHost) nobodyConfirms(t *testing.T) {
+	id := unconfirmed(t, func(within string) (string, int) {
+		cmd, said := w.start(t, append(w.apply(), "--confirm-within", within)...)
+		_ = cmd.Wait()
+		return said(), cmd.ProcessState.ExitCode()
+	})
+	until(t, func() error {
+		if out := w.ipcguard(t, 0, "history", id); !strings.Contains(out, "undone") {
+			return fmt.Errorf("the guard has not taken it back: %s", out)
+		}
+		return nil
+	})
+	w.same(t, "when the time was up")
+	if out := w.ipcguard(t, 1, "confirm", id); !strings.Contains(out, "too late") {
+		t.Errorf("a late confirmation: %s", out)
+	}
+}
+
+func (w *wineHost) killed(t *testing.T) {
+	w.hold.Lock() // the server goes silent in the middle of the proof
+	cmd, said := w.start(t, w.apply()...)
+	w.hold.Unlock()
+	until(t, func() error {
+		if !strings.Contains(said(), "again, as a stranger") {
+			return fmt.Errorf("not there yet: %s", said())
+		}
+		return nil
+	})
+	w.hold.Lock()
+	err := cmd.Process.Kill()
+	_ = cmd.Wait() // it was killed
+	w.hold.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.dump(t) == w.before {
+		t.Fatalf("killed when nothing was written: %s", said())
+	}
+	if out := w.ipcguard(t, 0, "recover"); !strings.Contains(out, "the host is as before it: rolled back") {
+		t.Errorf("recover: %s", out)
+	}
+	w.same(t, "recovered,")
+}
+
+func (w *wineHost) eventLog(t *testing.T) {
+	// Wine keeps no events of programs. Its trace is what ReportEventW is called with.
+	w.trace = "trace+eventlog,fixme+advapi"
+	out := w.ipcguard(t, 0, w.apply()...)
+	id := applied(t, out)
+	out += w.ipcguard(t, 0, "rollback", id)
+	w.trace = ""
+	for _, want := range []string{
+		`RegisterEventSourceW \(\(null\),L"ipcguard"\)`,
+		`ReportEventW \([0-9A-F]+,0x0004,0x0000,0x00000001,0+,0x0001,0x00000000,`, // information, category 0, id 1, one string
+		`ReportEventW L"ipcguard applied ` + id + `\\r\\nwho: .*\\r\\nplan: sha256:[0-9a-f]{64}\\r\\nHKLM.*NullSessionPipes: REG_MULTI_SZ`,
+		`ReportEventW \([0-9A-F]+,0x0004,0x0000,0x00000003,`,
+		`ReportEventW L"ipcguard rolled-back ` + id,
+	} {
+		if !regexp.MustCompile(want).MatchString(out) {
+			t.Errorf("no %s in\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "the system's log does not have it") {
+		t.Errorf("ReportEventW failed:\n%s", out)
+	}
+	w.same(t, "rolled back,")
+}
+
+func (w *wineHost) needsRestart(t *testing.T) {
+	w.ipcguard(t, 0, "plan", "--audit", "audit.json", "--strategy", "block", "--means", "auto-share", "--accept-breakage", "--format", "json", "-o", "block.json")
+	out := w.ipcguard(t, 4, "apply", "block.json", "--yes", "--address", w.server)
+	if !strings.Contains(out, "needed before AutoShareWks takes effect") {
+		t.Errorf("the restart is not told:\n%s", out)
+	}
+	id := applied(t, out)
+	// Wine's Server service does not run, so that it reads the value when it starts: the service manager says so.
+	const want = `AutoShareWks is in effect: the service does not run`
+	if out := w.ipcguard(t, 0, "history", id); !strings.Contains(out, want) {
+		t.Errorf("history:\n%s", out)
+	}
+	if out := w.ipcguard(t, 4, "verify", w.server, "--apply", id); !strings.Contains(out, "passed       restart:") || !strings.Contains(out, want) {
+		t.Errorf("verify:\n%s", out)
+	}
+	w.ipcguard(t, 0, "rollback", id)
+	w.same(t, "rolled back,")
+	w.ipcguard(t, 1, "verify", w.server, "--apply", id) // there is nothing of it any more
+}
+
+func (w *wineHost) roomsTests(t *testing.T) {
+	for _, room := range []struct {
+		name, passes string
+		run          func(t testing.TB, args ...string) (string, int)
+	}{
+		{"apply/target", "TestWindowsConforms", w.Run},
+		{"apply/engine", "TestWindowsLock", w.Run},
+		{"apply/private", "TestWindowsStrangers", w.Run},
+		{"cli/console", "TestWindowsConsoleMode", w.RunOnTerminal},
+	} {
+		tests := filepath.Join(w.Prefix, path.Base(room.name)+".test.exe")
+		cmd := exec.Command("go", "test", "-c", "-o", tests, "ipcguard/internal/"+room.name)
+		cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		args := []string{tests, "-test.v", "-test.run", "^(TestWindows|TestTask)"}
+		if os.Getenv("IPCGUARD_LONG") == "" {
+			args = append(args, "-test.short") // fewer of the points at which an apply is killed
+		}
+		out, code := room.run(t, args...)
+		if code != 0 || !strings.Contains(out, "--- PASS: "+room.passes) || strings.Contains(out, "--- SKIP") {
+			t.Errorf("%s: exit %d\n%s", room.name, code, out)
+		}
+	}
+}
+
+func (w *wineHost) exported(t *testing.T) {
+	w.ipcguard(t, 0, "export", "plan.json", "--as", "reg", "-o", "exported")
+	w.Run(t, "reg", "import", `C:\exported\apply.reg`)
+	if now := w.dump(t); !strings.Contains(utf16Text(now), `"RestrictNullSessAccess"=dword:00000001`) {
+		t.Errorf("imported:\n%s", utf16Text(now))
+	}
+	w.Run(t, "reg", "import", `C:\exported\undo.reg`)
+	w.same(t, "its undo imported,")
+	for _, name := range []string{"apply.reg", "undo.reg"} {
+		if _, code := w.Run(t, "regedit", "/S", `C:\exported\`+name); code != 0 {
+			t.Errorf("regedit /S %s: %d", name, code)
+		}
+		if (w.dump(t) == w.before) != (name == "undo.reg") {
+			t.Errorf("after regedit /S %s:\n%s", name, utf16Text(w.dump(t)))
+		}
+	}
 }
 
 // utf16Text is what reg has written, to be read.
@@ -248,8 +248,23 @@ type wineHost struct {
 	*peer.Wine
 	program string
 	hold    sync.Mutex // while somebody has it the server is silent
+	server  string     // the address of the practice server
+	before  string     // the settings' keys before any apply
 	state   string     // the program's state directory
 	trace   string     // what Wine tells of itself, beside what the program says
+}
+
+// apply is the command line that applies the plan.
+func (w *wineHost) apply() []string {
+	return []string{"apply", "plan.json", "--yes", "--address", w.server, "--share", "finance"}
+}
+
+// same checks that the settings' keys are as they were.
+func (w *wineHost) same(t *testing.T, when string) {
+	t.Helper()
+	if now := w.dump(t); now != w.before {
+		t.Errorf("%s the registry is\n%s\nwant\n%s", when, now, w.before)
+	}
 }
 
 // release makes the program for Windows as make build does.
