@@ -18,7 +18,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// carrier is a Transport through impacket: see testdata/carry.py. The room's own tests may not use the room smb.
+// carrier is a Transport through impacket: see testdata/carry.py. The package's tests may not import package smb.
 type carrier struct {
 	in  io.Writer
 	out *bufio.Reader
@@ -31,7 +31,8 @@ func carry(t *testing.T, s *peer.Samba, user, password string) *carrier {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := s.Command(t.Context(), "/usr/bin/python3", "-I", "-c", string(script), s.Address, strconv.Itoa(s.Port), user, password)
+	cmd := s.Command(t.Context(), "/usr/bin/python3", "-I", "-c", string(script), s.Address, strconv.Itoa(s.Port), user,
+		password)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +114,7 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-// found gives the first group of every match in what rpcclient printed, in order of the alphabet.
+// found returns the first group of every match in rpcclient's output, sorted.
 func found(a peer.Answer, pattern string) []string {
 	var list []string
 	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(a.Text, -1) {
@@ -140,13 +141,15 @@ type stranger struct {
 	name   string // the server's, as the calls want it
 }
 
-// TestRealServer asks a real Samba server, anonymously, and compares what it says with what rpcclient prints.
+// TestRealServer queries a real Samba server, anonymously, and compares the results with rpcclient's.
 func TestRealServer(t *testing.T) {
 	t.Parallel()
 	s := peer.StartSamba(t, peer.Config{Address: "127.43.2.1"})
 	a := &stranger{server: s, name: `\\` + s.Address}
-	a.said = a.client.RPC(t, s.Addr(), "enumdomains", "enumdomusers", "querydispinfo", "querydominfo 1", "querydominfo 2",
-		"querydominfo 12", "getdompwinfo", "getusername", "lsaquery 5", "lookupnames alice", "lsaenumsid", "dsroledominfo",
+	a.said = a.client.RPC(t, s.Addr(), "enumdomains", "enumdomusers", "querydispinfo", "querydominfo 1",
+		"querydominfo 2",
+		"querydominfo 12", "getdompwinfo", "getusername", "lsaquery 5", "lookupnames alice", "lsaenumsid",
+		"dsroledominfo",
 		"netshareenumall 1", "srvinfo", "dfsversion", "ntsvcs_getversion", "epmlookup")
 	a.carrier = carry(t, s, "", "")
 	t.Run("samr", a.samr)
@@ -198,13 +201,16 @@ func (a *stranger) samr(t *testing.T) {
 	must[*SamrEnumerateResponse](t)(samr.EnumerateGroups(t.Context(), domain, 0))
 	must[*SamrEnumerateResponse](t)(samr.EnumerateAliases(t.Context(), domain, 0))
 	password := must[*SamrQueryDomainResponse](t)(samr.QueryDomain(t.Context(), domain, DomainPassword)).Password
-	compare(t, "password length", []string{fmt.Sprint(password.MinLength)}, found(a.said, `Minimum password length:\s*(\d+)`))
+	compare(t, "password length", []string{fmt.Sprint(password.MinLength)},
+		found(a.said, `Minimum password length:\s*(\d+)`))
 	general := must[*SamrQueryDomainResponse](t)(samr.QueryDomain(t.Context(), domain, DomainGeneral)).General
 	compare(t, "users counted", []string{fmt.Sprint(general.Users)}, found(a.said, `Total Users:\s*(\d+)`))
 	lockout := must[*SamrQueryDomainResponse](t)(samr.QueryDomain2(t.Context(), domain, DomainLockout)).Lockout
-	compare(t, "lock-out", []string{fmt.Sprint(lockout.Threshold)}, found(a.said, `Lockout after bad attempts:\s*(\d+)`))
+	compare(t, "lock-out", []string{fmt.Sprint(lockout.Threshold)},
+		found(a.said, `Lockout after bad attempts:\s*(\d+)`))
 	free := must[*SamrGetDomainPasswordResponse](t)(samr.GetDomainPassword(t.Context()))
-	compare(t, "password length without a handle", []string{fmt.Sprint(free.MinLength)}, found(a.said, `min_password_length: (\d+)`))
+	compare(t, "password length without a handle", []string{fmt.Sprint(free.MinLength)},
+		found(a.said, `min_password_length: (\d+)`))
 	user := must[*NTHandleResponse](t)(samr.OpenUser(t.Context(), domain, MaximumAllowed, users.Entries[0].RID)).Handle
 	if r, err := samr.QueryUser(t.Context(), user); err != nil || Text(r.General.Name) != Text(users.Entries[0].Name) {
 		t.Errorf("user: %+v %v", r, err)
@@ -217,7 +223,8 @@ func (a *stranger) samr(t *testing.T) {
 func (a *stranger) lsarpc(t *testing.T) {
 	lsa := LSAClient{a.bind(t, "lsarpc", LSARPC)}
 	who := must[*LsarGetUserNameResponse](t)(lsa.GetUserName(t.Context(), a.name))
-	compare(t, "who am I", []string{who.User.Text() + ", Authority Name: " + who.Domain.Text()}, found(a.said, `Account Name: (.*)`))
+	compare(t, "who am I", []string{who.User.Text() + ", Authority Name: " + who.Domain.Text()},
+		found(a.said, `Account Name: (.*)`))
 	policy := must[*NTHandleResponse](t)(lsa.OpenPolicy2(t.Context(), a.name, MaximumAllowed)).Handle
 	account := must[*LsarQueryPolicyResponse](t)(lsa.QueryPolicy(t.Context(), policy, PolicyAccountDomain)).Domain
 	compare(t, "domain", []string{Text(account.Name)}, found(a.said, `Domain Name: (.*)`))
@@ -229,13 +236,19 @@ func (a *stranger) lsarpc(t *testing.T) {
 	if f := status.Fault(0); !errors.As(err, &f) || f != status.FaultOpRangeError {
 		t.Errorf("opnum 46, which Samba does not have: %v", err)
 	}
-	sids := []SID{account.SID.Child(501), {Revision: 1, Authority: [6]byte{5: 1}, SubAuthorities: []uint32{0}}, account.SID.Child(99999)}
+	sids := []SID{
+		account.SID.Child(501),
+		{Revision: 1, Authority: [6]byte{5: 1}, SubAuthorities: []uint32{0}},
+		account.SID.Child(99999),
+	}
 	translated := must[*LsarLookupSidsResponse](t)(lsa.LookupSIDs(t.Context(), policy, sids))
-	if translated.Return != status.SomeNotMapped || len(translated.Names) != 3 || translated.Names[2].Use != SIDUnknown ||
+	if translated.Return != status.SomeNotMapped || len(translated.Names) != 3 ||
+		translated.Names[2].Use != SIDUnknown ||
 		Text(translated.Names[1].Name) != "Everyone" || translated.Mapped != 2 {
 		t.Errorf("%+v", translated)
 	}
-	compare(t, "SID 501", []string{Text(translated.Names[0].Name)}, found(a.client.RPC(t, a.server.Addr(), "lookupsids "+sids[0].String()), `\\(.*) \(1\)`))
+	compare(t, "SID 501", []string{Text(translated.Names[0].Name)},
+		found(a.client.RPC(t, a.server.Addr(), "lookupsids "+sids[0].String()), `\\(.*) \(1\)`))
 	if _, err := lsa.LookupSIDs2(t.Context(), policy, sids); err != nil {
 		if f := status.Fault(0); !errors.As(err, &f) {
 			t.Error(err)
@@ -253,7 +266,8 @@ func (a *stranger) lsarpc(t *testing.T) {
 	if f := status.Fault(0); !errors.As(err, &f) || f != status.FaultOpRangeError {
 		t.Errorf("opnum 50, which a standalone Samba does not have: %v", err)
 	}
-	if r, err := lsa.EnumerateTrustedDomains(t.Context(), policy, 0); err != nil || r.Return != status.NoMoreEntries || len(r.Domains) != 0 {
+	if r, err := lsa.EnumerateTrustedDomains(t.Context(), policy, 0); err != nil || r.Return != status.NoMoreEntries ||
+		len(r.Domains) != 0 {
 		t.Errorf("trusts of a server that has none: %+v %v", r, err)
 	}
 	if r, err := lsa.QuerySecurity(t.Context(), policy, 4); err != nil || len(r.Descriptor.Bytes) < 20 {
@@ -288,25 +302,30 @@ func (a *stranger) srvsvc(t *testing.T) {
 		compare(t, "shares", list, found(a.said, `netname: (.*)`))
 	}
 	info := must[*NetrServerGetInfoResponse](t)(srv.ServerGetInfo(t.Context(), a.name, 101)).Info
-	compare(t, "version", []string{fmt.Sprintf("%d.%d", info.Major, info.Minor)}, found(a.said, `os version\s*:\s*(\S+)`))
+	compare(t, "version", []string{fmt.Sprintf("%d.%d", info.Major, info.Minor)},
+		found(a.said, `os version\s*:\s*(\S+)`))
 	must[*NetrServerGetInfoResponse](t)(srv.ServerGetInfo(t.Context(), a.name, 100))
-	if tod := must[*NetrRemoteTODResponse](t)(srv.RemoteTOD(t.Context(), a.name)).Time; tod.Year < 2024 || tod.Hours > 23 {
+	if tod := must[*NetrRemoteTODResponse](t)(srv.RemoteTOD(t.Context(), a.name)).Time; tod.Year < 2024 ||
+		tod.Hours > 23 {
 		t.Errorf("time: %+v", tod)
 	}
-	if _, err := srv.SessionEnum(t.Context(), a.name, 10, 0); !errors.Is(err, status.WerrAccessDenied) && !errors.Is(err, status.WerrInvalidLevel) {
+	if _, err := srv.SessionEnum(t.Context(), a.name, 10, 0); !errors.Is(err, status.WerrAccessDenied) &&
+		!errors.Is(err, status.WerrInvalidLevel) {
 		t.Errorf("sessions: %v", err)
 	}
 	if _, err := srv.SessionEnum(t.Context(), a.name, 0, 0); !errors.Is(err, status.WerrAccessDenied) {
 		t.Errorf("sessions: %v", err)
 	}
-	if r := must[*NetrShareGetInfoResponse](t)(srv.ShareGetInfo(t.Context(), a.name, "public", 1)); Text(r.Info.Name) != "public" {
+	if r := must[*NetrShareGetInfoResponse](t)(srv.ShareGetInfo(t.Context(), a.name, "public", 1)); Text(
+		r.Info.Name) != "public" {
 		t.Errorf("share: %+v", r)
 	}
 }
 
 func (a *stranger) wkssvc(t *testing.T) {
 	wks := WKSSVCClient{a.bind(t, "wkssvc", WKSSVC)}
-	if info := must[*NetrWkstaGetInfoResponse](t)(wks.GetInfo(t.Context(), a.name, 100)).Info; Text(info.Name) == "" || Text(info.Domain) == "" {
+	if info := must[*NetrWkstaGetInfoResponse](t)(wks.GetInfo(t.Context(), a.name, 100)).Info; Text(info.Name) == "" ||
+		Text(info.Domain) == "" {
 		t.Errorf("info: %+v", info)
 	}
 	if _, err := wks.UserEnum(t.Context(), a.name, 0, 0); !errors.Is(err, status.WerrAccessDenied) {
@@ -317,7 +336,7 @@ func (a *stranger) wkssvc(t *testing.T) {
 	refused = append(refused, err)
 	_, err = wks.GetJoinInformation(t.Context(), a.name)
 	refused = append(refused, err)
-	for _, err := range refused { // Samba does not have them, or not for a stranger
+	for _, err := range refused { // Samba lacks them, or refuses them to a stranger
 		if f, w := status.Fault(0), status.WError(0); err != nil && !errors.As(err, &f) && !errors.As(err, &w) {
 			t.Error(err)
 		}
@@ -328,7 +347,8 @@ func (a *stranger) winreg(t *testing.T) {
 	reg := WinregClient{a.bind(t, "winreg", WINREG)}
 	root := must[*WHandleResponse](t)(reg.OpenLocalMachine(t.Context(), MaximumAllowed)).Handle
 	must[*BaseRegGetVersionResponse](t)(reg.GetVersion(t.Context(), root))
-	key := must[*WHandleResponse](t)(reg.OpenKey(t.Context(), root, `SYSTEM\CurrentControlSet\Control\ProductOptions`, KeyRead)).Handle
+	key := must[*WHandleResponse](t)(reg.OpenKey(t.Context(), root, `SYSTEM\CurrentControlSet\Control\ProductOptions`,
+		KeyRead)).Handle
 	if r := must[*BaseRegQueryInfoKeyResponse](t)(reg.QueryInfoKey(t.Context(), key)); r.Values != 1 {
 		t.Errorf("key: %+v", r)
 	}
@@ -352,7 +372,8 @@ func (a *stranger) winreg(t *testing.T) {
 	if _, err := reg.EnumKey(t.Context(), root, 1000); !errors.Is(err, status.WerrNoMoreItems) {
 		t.Errorf("key 1000: %v", err)
 	}
-	if _, err := WinregWriter(reg).CreateKey(t.Context(), root, `SYSTEM\ipcguard`, KeyWrite); !errors.Is(err, status.WerrAccessDenied) {
+	if _, err := WinregWriter(reg).CreateKey(t.Context(), root, `SYSTEM\ipcguard`, KeyWrite); !errors.Is(err,
+		status.WerrAccessDenied) {
 		t.Errorf("a stranger makes a key: %v", err)
 	}
 	must[*WHandleResponse](t)(reg.CloseKey(t.Context(), key))
@@ -360,7 +381,8 @@ func (a *stranger) winreg(t *testing.T) {
 
 func (a *stranger) svcctl(t *testing.T) {
 	svc := SVCCTLClient{a.bind(t, "svcctl", SVCCTL)}
-	manager := must[*WHandleResponse](t)(svc.OpenSCManager(t.Context(), a.name, ScManagerConnect|ScManagerEnumerate)).Handle
+	manager := must[*WHandleResponse](t)(svc.OpenSCManager(t.Context(), a.name,
+		ScManagerConnect|ScManagerEnumerate)).Handle
 	sizing := must[*REnumServicesStatusWResponse](t)(svc.EnumServices(t.Context(), manager, 0, 0))
 	r := must[*REnumServicesStatusWResponse](t)(svc.EnumServices(t.Context(), manager, sizing.Needed, 0))
 	var list []string
@@ -415,7 +437,8 @@ func (a *stranger) epmapper(t *testing.T) {
 		}
 		entry = r.Entry
 	}
-	if want := len(found(a.said, `(?m)^([0-9a-f-]{36}) `)); count == 0 || count != want && count != want+1 { // it drops the entry that comes with the end of the map
+	// It drops the entry that comes with the end of the map.
+	if want := len(found(a.said, `(?m)^([0-9a-f-]{36}) `)); count == 0 || count != want && count != want+1 {
 		t.Errorf("%d entries, rpcclient says %d", count, want)
 	}
 }
@@ -466,7 +489,7 @@ func handleOf(r any, err error) (Handle, error) {
 	return Handle{}, fmt.Errorf("%T has no handle", r)
 }
 
-// TestRealRegistryWriter changes the registry of a real server and changes it back.
+// TestRealRegistryWriter changes the registry of a real server and undoes the change.
 func TestRealRegistryWriter(t *testing.T) {
 	t.Parallel()
 	s := peer.StartSamba(t, peer.Config{Address: "127.43.2.2", Users: []string{"root"}})
@@ -474,7 +497,8 @@ func TestRealRegistryWriter(t *testing.T) {
 	client := c.bind(t, "winreg", WINREG)
 	reg, write := WinregClient{client}, WinregWriter{client}
 	root := must[*WHandleResponse](t)(reg.OpenLocalMachine(t.Context(), MaximumAllowed)).Handle
-	made := must[*BaseRegCreateKeyResponse](t)(write.CreateKey(t.Context(), root, `SYSTEM\CurrentControlSet\Control\Lsa`, MaximumAllowed))
+	made := must[*BaseRegCreateKeyResponse](t)(write.CreateKey(t.Context(), root,
+		`SYSTEM\CurrentControlSet\Control\Lsa`, MaximumAllowed))
 	key := made.Key
 	if made.Disposition == nil || *made.Disposition != RegCreatedNewKey && *made.Disposition != RegOpenedExistingKey {
 		t.Errorf("disposition: %v", made.Disposition)
