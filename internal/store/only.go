@@ -283,6 +283,15 @@ func (o only) Run(ctx context.Context, id int64) (Run, error) {
 	return mine(o, r, s.ID, err)
 }
 
+func (o only) OpenRuns(ctx context.Context) ([]Run, error) {
+	names, err := o.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := o.r.OpenRuns(ctx)
+	return kept(all, err, func(r Run) bool { return slices.Contains(names, r.Selector.Site) })
+}
+
 func (o only) Runs(ctx context.Context, p Page) ([]Run, int, error) {
 	names, err := o.names(ctx)
 	if err != nil {

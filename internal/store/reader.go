@@ -33,6 +33,7 @@ type Reader interface {
 	HostNames(ctx context.Context, hostID int64) ([]HostName, error)
 	Hosts(ctx context.Context, f HostFilter, p Page) ([]Host, int, error)
 	Meta(ctx context.Context, key string) (string, error)
+	OpenRuns(ctx context.Context) ([]Run, error)
 	OpenSince(ctx context.Context, f HostFilter) (map[int64]time.Time, error)
 	Owners(ctx context.Context, within Sites) ([]string, error)
 	Passkeys(ctx context.Context, userID int64) ([]Passkey, error)

@@ -151,13 +151,14 @@ func (v *visit) problems(sites []string, at string) ([]fleet.Problem, error) {
 	}), err
 }
 
-// runsUnderWay are those that wait or run, the newest first. They are always among the newest.
+// mostRuns bounds the runs that are listed as under way.
+const mostRuns = 50
+
+// runsUnderWay lists the runs that wait or run, the newest first.
 func (v *visit) runsUnderWay() ([]store.Run, error) {
-	all, _, err := v.store.Runs(v.ctx(), store.Page{Size: 50, Sort: "-id"})
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(all, func(r store.Run) bool { return r.State != store.RunRunning && r.State != store.RunWaiting }), nil
+	all, err := v.store.OpenRuns(v.ctx())
+	slices.Reverse(all)
+	return all[:min(len(all), mostRuns)], err
 }
 
 // sawAll makes "since your last visit" begin now.
