@@ -10,20 +10,19 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Answer is what a result comes to, in one sentence. Text, pages and the fleet all print it, so that none of them says
-// something else than the others. What bounds the result stands in the same sentence.
+// Answer is a result in one sentence, including its limits. Text, pages and the fleet all print it, so that they agree.
 type Answer struct {
 	Of   string // the host, or the configuration
-	Word string // the verdict in one word; for a plan, what it is to do
+	Word string // the verdict in one word; for a plan, its purpose
 	Says string // the rest of the sentence
 
-	Witness string // on a page that has more than one of the same host: which it is
+	Witness string // on a page with several answers about one host: which it is
 }
 
-// String is the whole sentence.
+// String returns the whole sentence.
 func (a Answer) String() string { return a.Of + ": " + a.Word + ": " + a.Says }
 
-// reach is what strangers get, each kind with the most that any of them got.
+// reach maps each kind of data that strangers get to the most that any of them got.
 type reach struct {
 	who   []model.Identity
 	kinds []model.Disclosure
@@ -49,7 +48,7 @@ func (r *reach) add(id model.Identity, d model.Disclosure, n int, more bool) {
 	}
 }
 
-// strangers names who gets it, in the order of reports.
+// strangers returns who gets it, in report order.
 func (r *reach) strangers() string {
 	var names []string
 	for _, id := range model.Strangers() {
@@ -60,7 +59,7 @@ func (r *reach) strangers() string {
 	return "strangers (" + strings.Join(names, ", ") + ")"
 }
 
-// things lists what they get, counted where it was counted.
+// things lists what they get, with counts if known.
 func (r *reach) things() string {
 	var out []string
 	for _, d := range model.Disclosures() {
@@ -87,7 +86,7 @@ func listed(words []string) string {
 	return strings.Join(words, "")
 }
 
-// reached is what a scan proved that strangers get. Where a scan keeps its findings alone, they say it.
+// reached returns what a scan proved that strangers get. If the scan has only findings, they are used.
 func reached(c *catalog.Catalog, s *model.Scan) *reach {
 	out := &reach{}
 	for i := range s.Identities {
@@ -118,8 +117,8 @@ func reached(c *catalog.Catalog, s *model.Scan) *reach {
 	return out
 }
 
-// given is who gets what by a finding's name; the kind is empty where it is about something else. The catalog has none of
-// made-up users: they are told as guests, and where they are not, their findings are named after what they get.
+// given returns who gets what by a finding's name; the kind is empty for other findings. The catalog has no findings of
+// made-up users: they count as guests, or their findings are named after the data.
 func given(c *catalog.Catalog, id string) (model.Identity, model.Disclosure) {
 	if f := c.Finding(id); f != nil {
 		return f.Identity, f.Discloses
@@ -134,7 +133,7 @@ func given(c *catalog.Catalog, id string) (model.Identity, model.Disclosure) {
 	return "", ""
 }
 
-// ScanAnswer is the answer of a scan: what strangers get, or what keeps them out, and what was not asked.
+// ScanAnswer returns the answer of a scan: what strangers get, or what stops them, and what was not tested.
 func ScanAnswer(s *model.Scan) Answer {
 	c, _ := catalog.Load() // the built-in catalog never fails
 	a := Answer{Of: Clean(s.Target), Word: string(s.Verdict)}
@@ -157,8 +156,8 @@ func joined(parts []string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; ")
 }
 
-// AuditAnswer is the answer of an audit: what the configuration gives to strangers, what else is weak, and what is not
-// known.
+// AuditAnswer returns the answer of an audit: what the configuration gives strangers, what else is weak, and what is
+// unknown.
 func AuditAnswer(x *model.Audit) Answer {
 	a := Answer{Of: Clean(x.Source.Name), Word: AuditVerdict(x)}
 	if x.Host != "" && !strings.EqualFold(x.Host, x.Source.Name) {
@@ -200,7 +199,7 @@ func AuditAnswer(x *model.Audit) Answer {
 	return a
 }
 
-// others counts the findings that are no data given to strangers, and more than a note.
+// others counts the findings that are neither disclosures to strangers nor notes.
 func others(x *model.Audit) int {
 	c, _ := catalog.Load()
 	kinds := map[string]bool{}
@@ -212,7 +211,7 @@ func others(x *model.Audit) int {
 	return len(kinds)
 }
 
-// PlanAnswer is the answer of a plan: what it closes, what that stops, and what it leaves.
+// PlanAnswer returns the answer of a plan: what it closes, what that breaks, and what it leaves.
 func PlanAnswer(p *model.Plan) Answer {
 	a := Answer{Of: Clean(p.Target), Word: "plan to " + Clean(p.Strategy)}
 	if p.Means != "" {
@@ -233,15 +232,16 @@ func PlanAnswer(p *model.Plan) Answer {
 	return a
 }
 
-// PlanLeaves says how much a plan leaves: what stays open or is not known, and findings as they are. It is empty where that
-// is nothing.
+// PlanLeaves says how much a plan leaves: what stays open or is unknown, and findings. It is empty if it leaves
+// nothing.
 func PlanLeaves(p *model.Plan) string {
 	var parts []string
 	if n := len(p.Residual); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d %s open or not known", n, plural(n, "thing stays", "things stay")))
 	}
 	if n := len(p.Left); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d %s left as %s", n, plural(n, "finding is", "findings are"), plural(n, "it is", "they are")))
+		parts = append(parts, fmt.Sprintf("%d %s left as %s", n, plural(n, "finding is", "findings are"),
+			plural(n, "it is", "they are")))
 	}
 	return joined(parts)
 }
@@ -281,7 +281,7 @@ func closing(p *model.Plan) string {
 	return out
 }
 
-// stopping says how much stops, and how that is known.
+// stopping says how much breaks, and how that is known.
 func stopping(p *model.Plan) string {
 	if len(p.Breaks) == 0 {
 		return "nothing is known to stop"
@@ -297,7 +297,8 @@ func stopping(p *model.Plan) string {
 		}
 	}
 	n := len(p.Breaks)
-	return fmt.Sprintf("%d %s (%s)", n, plural(n, "thing stops or may stop", "things stop or may stop"), strings.Join(how, ", "))
+	return fmt.Sprintf("%d %s (%s)", n, plural(n, "thing stops or may stop", "things stop or may stop"),
+		strings.Join(how, ", "))
 }
 
 // NothingToClose is the check of a proof that has nothing to prove.
@@ -306,20 +307,20 @@ const NothingToClose = "closed:nothing"
 // Proved is one check of a proof, as ProofAnswer sums it up.
 type Proved struct {
 	Check, Result string
-	Note          bool // nobody asked for it
-	// Unauthenticated marks a pass on answers that no key proves.
+	Note          bool // not requested
+	// Unauthenticated marks a pass that depends on answers without a key.
 	Unauthenticated bool
 }
 
-// ProofAnswer is the answer of a proof: what is closed and what is not, what was not asked or answered, and what strangers
-// are given beside that, which are names of findings. It is verified where nothing of what counts stands against it.
+// ProofAnswer returns the answer of a proof: what is closed and what is not, what was not requested or answered, and
+// what else strangers are given, as names of findings. It is verified if nothing that counts contradicts it.
 func ProofAnswer(target string, verified bool, checks []Proved, beside []string) Answer {
 	a := Answer{Of: Clean(target), Word: "NOT VERIFIED"}
 	if verified {
 		a.Word = "verified"
 	}
 	parts := []string{}
-	beside = slices.DeleteFunc(slices.Clone(beside), func(id string) bool { // said with what the plan leaves
+	beside = slices.DeleteFunc(slices.Clone(beside), func(id string) bool { // included in what the plan leaves
 		return slices.ContainsFunc(checks, func(x Proved) bool { return x.Check == "left:"+id })
 	})
 	checks, left := leftOf(checks)
@@ -364,8 +365,8 @@ func ProofAnswer(target string, verified bool, checks []Proved, beside []string)
 	return a
 }
 
-// leftOf parts the checks of what a plan leaves from the others, and says which of it stays open by the plan's word, and which
-// is open or not known without it.
+// leftOf separates the checks of what a plan leaves from the others, and says which of it stays open according to the
+// plan, and which is open or unknown without it.
 func leftOf(checks []Proved) (others []Proved, says string) {
 	c, _ := catalog.Load()
 	told, not := &reach{}, &reach{}
@@ -397,7 +398,7 @@ func leftOf(checks []Proved) (others []Proved, says string) {
 	return others, joined(parts)
 }
 
-// unauthenticated counts the passes that stand on answers which no key proves.
+// unauthenticated counts the passes that depend on answers without a key.
 func unauthenticated(checks []Proved) (n int) {
 	for _, x := range checks {
 		if x.Unauthenticated {
@@ -407,8 +408,8 @@ func unauthenticated(checks []Proved) (n int) {
 	return n
 }
 
-// proved are the checks that ended in one way: the kinds of data that were to be closed to strangers, and how many others
-// count. Whether the server answers is no check of its own where it does.
+// proved returns the checks with one result: the kinds of data that were to be closed to strangers, and the number of
+// others that count. An answering server is not a check of its own.
 func proved(checks []Proved, result string) (closed *reach, other int) {
 	c, _ := catalog.Load()
 	closed = &reach{}
@@ -427,7 +428,8 @@ func proved(checks []Proved, result string) (closed *reach, other int) {
 	return closed, other
 }
 
-// WhatIfAnswer is the answer of a what-if: how many of the uses that were seen would be refused, and whether silence counts.
+// WhatIfAnswer returns the answer of a what-if: how many of the observed uses would be refused, and whether silence
+// counts.
 func WhatIfAnswer(x *WhatIf) Answer {
 	var to []string
 	for _, c := range x.Changes {
@@ -443,7 +445,8 @@ func WhatIfAnswer(x *WhatIf) Answer {
 	var parts []string
 	add := func(n int, one, many string) {
 		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d of %s that %s seen %s", n, count(all, "use", "uses"), plural(all, "was", "were"), plural(n, one, many)))
+			parts = append(parts, fmt.Sprintf("%d of %s that %s seen %s", n, count(all, "use", "uses"),
+				plural(all, "was", "were"), plural(n, one, many)))
 		}
 	}
 	add(len(x.Refused), "would be refused", "would be refused")

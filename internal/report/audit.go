@@ -8,7 +8,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// AuditWriter takes audit results one at a time, as they come. Close ends the document; it does not close the output.
+// AuditWriter writes audit results one at a time. Close ends the document; it does not close the output.
 type AuditWriter interface {
 	Write(*model.Audit) error
 	Close() error
@@ -36,7 +36,7 @@ func NewAuditWriter(w io.Writer, format string, style Style) (AuditWriter, error
 	return nil, fmt.Errorf("unknown format %q: want one of %v", format, AuditFormats())
 }
 
-// listJSON writes one array, an element a line, so that a run that was cut short is mended with one bracket.
+// listJSON writes one array, an element a line, so that an interrupted run needs only a closing bracket.
 type listJSON[T any] struct {
 	w     io.Writer
 	count int
@@ -70,7 +70,7 @@ func (j *listJSON[T]) Close() error {
 // linesJSON writes one object a line, each in one write.
 type linesJSON[T any] struct{ w io.Writer }
 
-// Write adds a line.
+// Write writes a line.
 func (j *linesJSON[T]) Write(v *T) error {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -80,16 +80,16 @@ func (j *linesJSON[T]) Write(v *T) error {
 	return err
 }
 
-// Close has nothing to end.
+// Close does nothing.
 func (j *linesJSON[T]) Close() error { return nil }
 
-// whole gathers results for a document that is written at once.
+// whole collects results for a document that is written at once.
 type whole[T any] struct {
 	*Document
 	add func(*Document, *T)
 }
 
-// Write takes a result in.
+// Write adds a result.
 func (c whole[T]) Write(v *T) error {
 	c.add(c.Document, v)
 	return nil

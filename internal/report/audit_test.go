@@ -16,44 +16,90 @@ import (
 	"ipcguard/internal/model"
 )
 
-// hostile is what a server or a file may call itself: markup, a formula, control characters, a script.
+// hostile is a name that a server or a file may have: markup, a formula, control characters, a script.
 const hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x1b[31m=cmd|' /C calc'!A0\u202e{{.}}"
 
 func someAudit() *model.Audit {
 	return &model.Audit{
-		Schema: model.SchemaAudit, Source: model.Source{Kind: "smbconf", Name: "/etc/" + hostile, Parts: []string{"/etc/samba/smb.conf"}}, Host: hostile,
-		Platform: model.Platform{System: "samba", Product: "samba", Name: hostile, Role: model.Standalone, Why: []string{hostile}},
-		Partial:  true, Problems: []string{hostile},
+		Schema: model.SchemaAudit, Source: model.Source{
+			Kind: "smbconf", Name: "/etc/" + hostile,
+			Parts: []string{"/etc/samba/smb.conf"},
+		}, Host: hostile,
+		Platform: model.Platform{
+			System: "samba", Product: "samba", Name: hostile, Role: model.Standalone,
+			Why: []string{hostile},
+		},
+		Partial: true, Problems: []string{hostile},
 		Settings: []model.Setting{
-			{ID: "restrict anonymous", Where: "[global] restrict anonymous", Type: "int", Present: true, Configured: 0, Effective: 0, Basis: model.BasisConfigured, State: model.StateWeak, Why: hostile, Origin: "/etc/samba/smb.conf:7"},
-			{ID: "guest account", Type: "string", Present: true, Configured: hostile, Effective: hostile, Basis: model.BasisConfigured, State: model.StateOK},
+			{
+				ID: "restrict anonymous", Where: "[global] restrict anonymous", Type: "int", Present: true,
+				Configured: 0,
+				Effective:  0, Basis: model.BasisConfigured, State: model.StateWeak, Why: hostile,
+				Origin: "/etc/samba/smb.conf:7",
+			},
+			{
+				ID: "guest account", Type: "string", Present: true, Configured: hostile, Effective: hostile,
+				Basis: model.BasisConfigured, State: model.StateOK,
+			},
 			{ID: "hosts allow", Type: "list", Effective: []string{}, Basis: model.BasisDefault, State: model.StateOK},
-			{ID: "config backend", Type: "enum", NotRead: true, Basis: model.BasisUnknown, State: model.StateUnknown, Why: "not read"},
+			{
+				ID: "config backend", Type: "enum", NotRead: true, Basis: model.BasisUnknown, State: model.StateUnknown,
+				Why: "not read",
+			},
 		},
 		Access: map[model.Identity]model.Access{
-			model.Anonymous: {Session: model.Allowed, Tree: model.Allowed, Discloses: map[model.Disclosure]model.Outcome{model.DisclosesAccounts: model.Allowed, model.DisclosesShares: model.Denied, model.DisclosesJobs: model.Absent, model.DisclosesDFS: model.OutcomeUnknown}, Why: map[string][]string{"discloses:accounts": {hostile}}},
+			model.Anonymous: {
+				Session: model.Allowed, Tree: model.Allowed,
+				Discloses: map[model.Disclosure]model.Outcome{
+					model.DisclosesAccounts: model.Allowed,
+					model.DisclosesShares:   model.Denied, model.DisclosesJobs: model.Absent,
+					model.DisclosesDFS: model.OutcomeUnknown,
+				},
+				Why: map[string][]string{"discloses:accounts": {hostile}},
+			},
 		},
 		Findings: []model.Finding{
-			{ID: "anonymous-lists-accounts", Severity: model.High, Title: "A stranger lists accounts", Identity: model.Anonymous, Pipe: "samr", Setting: "restrict anonymous", Evidence: hostile, Fix: hostile, Settings: []string{"restrict anonymous"}, Controls: []model.Control{{Benchmark: hostile, Version: "1", ID: "2.3"}}, Sources: []string{"S samba", "D KB3034016 place", hostile}},
+			{
+				ID: "anonymous-lists-accounts", Severity: model.High, Title: "A stranger lists accounts",
+				Identity: model.Anonymous, Pipe: "samr", Setting: "restrict anonymous", Evidence: hostile, Fix: hostile,
+				Settings: []string{"restrict anonymous"},
+				Controls: []model.Control{{Benchmark: hostile, Version: "1", ID: "2.3"}},
+				Sources:  []string{"S samba", "D KB3034016 place", hostile},
+			},
 			{ID: "setting-unknown", Severity: model.Info, Evidence: ""},
 		},
-		Services: []model.Service{{ID: "spoolss", Evidence: hostile}}, Shares: []model.Share{{Name: hostile, Path: hostile, Guest: true}},
+		Services: []model.Service{{ID: "spoolss", Evidence: hostile}},
+		Shares:   []model.Share{{Name: hostile, Path: hostile, Guest: true}},
 	}
 }
 
 func someScan() *model.Scan {
 	allowed := model.Step{Outcome: model.Allowed}
 	return &model.Scan{
-		Schema: model.SchemaScan, Target: hostile, Address: "192.0.2.1:445", Verdict: model.Exposed, Reason: hostile, Started: time.Unix(1e9, 0),
-		Server: model.Server{Name: hostile, OS: hostile, System: "samba"},
-		Identities: []model.IdentityResult{{Identity: model.Anonymous, Session: allowed, Tree: allowed, Pipes: []model.PipeResult{{Pipe: "samr", Open: allowed, Interfaces: []model.InterfaceResult{{Interface: "samr", Bind: allowed, Calls: []model.CallResult{
-			{Call: "SamrEnumerateUsersInDomain", Outcome: model.Allowed, Discloses: model.DisclosesAccounts, Count: 3, Names: []string{hostile}},
-		}}}}}}},
-		Findings: []model.Finding{{ID: "anonymous-lists-accounts", Severity: model.High, Identity: model.Anonymous, Pipe: "samr", Evidence: hostile}},
+		Schema: model.SchemaScan, Target: hostile, Address: "192.0.2.1:445", Verdict: model.Exposed, Reason: hostile,
+		Started: time.Unix(1e9, 0),
+		Server:  model.Server{Name: hostile, OS: hostile, System: "samba"},
+		Identities: []model.IdentityResult{{
+			Identity: model.Anonymous, Session: allowed, Tree: allowed,
+			Pipes: []model.PipeResult{{
+				Pipe: "samr", Open: allowed,
+				Interfaces: []model.InterfaceResult{{Interface: "samr", Bind: allowed, Calls: []model.CallResult{
+					{
+						Call: "SamrEnumerateUsersInDomain", Outcome: model.Allowed, Discloses: model.DisclosesAccounts,
+						Count: 3,
+						Names: []string{hostile},
+					},
+				}}},
+			}},
+		}},
+		Findings: []model.Finding{{
+			ID: "anonymous-lists-accounts", Severity: model.High, Identity: model.Anonymous,
+			Pipe: "samr", Evidence: hostile,
+		}},
 	}
 }
 
-// written is what a format makes of a scan and an audit together.
+// written returns a scan and an audit together in a format.
 func written(t *testing.T, format string) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -72,7 +118,10 @@ func written(t *testing.T, format string) string {
 // The page is one file that loads nothing, every value in it is text, and its elements are closed.
 func TestPage(t *testing.T) {
 	page := written(t, "html")
-	for _, bad := range []string{"<script", "<img", "onerror=alert(2)>", "javascript:", "http-equiv=\"refresh\"", "@import", "url("} {
+	for _, bad := range []string{
+		"<script", "<img", "onerror=alert(2)>", "javascript:", "http-equiv=\"refresh\"",
+		"@import", "url(",
+	} {
 		if strings.Contains(page, bad) {
 			t.Errorf("the page has %q", bad)
 		}
@@ -85,12 +134,16 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page leads to %q", m[1])
 		}
 	}
-	for _, want := range []string{"&lt;script&gt;alert(1)", "prefers-color-scheme: dark", "@media print", "Evidence", "Fix", "Controls", "Sources", "accounts", "partial: not everything"} {
+	for _, want := range []string{
+		"&lt;script&gt;alert(1)", "prefers-color-scheme: dark", "@media print", "Evidence",
+		"Fix", "Controls", "Sources", "accounts", "partial: not everything",
+	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	d := xml.NewDecoder(strings.NewReader(regexp.MustCompile(`<(meta|br)([^>]*)>`).ReplaceAllString(strings.TrimPrefix(page, "<!DOCTYPE html>\n"), "<$1$2/>")))
+	d := xml.NewDecoder(strings.NewReader(regexp.MustCompile(`<(meta|br)([^>]*)>`).ReplaceAllString(
+		strings.TrimPrefix(page, "<!DOCTYPE html>\n"), "<$1$2/>")))
 	d.Strict, d.Entity = true, xml.HTMLEntity
 	for {
 		if _, err := d.Token(); errors.Is(err, io.EOF) {
@@ -104,7 +157,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// The structure that SARIF 2.1.0 asks of a log: the whole document was held against the OASIS schema by hand.
+// The structure that SARIF 2.1.0 requires of a log.
 func TestSARIF(t *testing.T) {
 	var log struct {
 		Schema  string `json:"$schema"`
@@ -143,15 +196,19 @@ func TestSARIF(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := log.Runs[0]
-	if log.Version != "2.1.0" || !strings.Contains(log.Schema, "sarif-schema-2.1.0") || run.Tool.Driver.Name != "ipcguard" || run.Invocations[0].ExecutionSuccessful == nil {
+	if log.Version != "2.1.0" || !strings.Contains(log.Schema, "sarif-schema-2.1.0") ||
+		run.Tool.Driver.Name != "ipcguard" || run.Invocations[0].ExecutionSuccessful == nil {
 		t.Errorf("%+v", log)
 	}
-	if len(run.Results) != 3 || len(run.Tool.Driver.Rules) != 2 || len(run.Invocations[0].ToolExecutionNotifications) != 1 {
+	if len(run.Results) != 3 || len(run.Tool.Driver.Rules) != 2 ||
+		len(run.Invocations[0].ToolExecutionNotifications) != 1 {
 		t.Fatalf("%d results, %d rules", len(run.Results), len(run.Tool.Driver.Rules))
 	}
 	prints := map[string]bool{}
 	for _, r := range run.Results {
-		if run.Tool.Driver.Rules[r.RuleIndex].ID != r.RuleID || r.Message.Text == "" || !slices.Contains([]string{"error", "warning", "note"}, r.Level) || len(r.Locations) != 1 || len(r.Locations[0].LogicalLocations) != 1 {
+		if run.Tool.Driver.Rules[r.RuleIndex].ID != r.RuleID || r.Message.Text == "" ||
+			!slices.Contains([]string{"error", "warning", "note"}, r.Level) || len(r.Locations) != 1 ||
+			len(r.Locations[0].LogicalLocations) != 1 {
 			t.Errorf("%+v", r)
 		}
 		prints[r.PartialFingerprints["ipcguard/1"]] = true
@@ -160,7 +217,8 @@ func TestSARIF(t *testing.T) {
 		t.Errorf("fingerprints %v", prints)
 	}
 	p := run.Results[1].Locations[0].PhysicalLocation
-	if p == nil || p.ArtifactLocation.URI != "file:///etc/samba/smb.conf" || p.Region == nil || p.Region.StartLine != 7 {
+	if p == nil || p.ArtifactLocation.URI != "file:///etc/samba/smb.conf" || p.Region == nil ||
+		p.Region.StartLine != 7 {
 		t.Errorf("the place of a setting: %+v", p)
 	}
 }
@@ -176,7 +234,10 @@ func TestOCSF(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatal(err)
 		}
-		for key, want := range map[string]float64{"class_uid": 2003, "category_uid": 2, "activity_id": 1, "type_uid": 200301} {
+		for key, want := range map[string]float64{
+			"class_uid": 2003, "category_uid": 2, "activity_id": 1,
+			"type_uid": 200301,
+		} {
 			if e[key] != want {
 				t.Errorf("%s is %v", key, e[key])
 			}
@@ -186,14 +247,16 @@ func TestOCSF(t *testing.T) {
 				t.Errorf("no %s", key)
 			}
 		}
-		metadata, info, compliance := e["metadata"].(map[string]any), e["finding_info"].(map[string]any), e["compliance"].(map[string]any)
-		if metadata["version"] == "" || metadata["product"] == nil || info["uid"] == "" || info["title"] == "" || len(compliance["standards"].([]any)) == 0 || compliance["control"] == "" {
+		metadata, info, compliance := e["metadata"].(map[string]any), e["finding_info"].(map[string]any),
+			e["compliance"].(map[string]any)
+		if metadata["version"] == "" || metadata["product"] == nil || info["uid"] == "" || info["title"] == "" ||
+			len(compliance["standards"].([]any)) == 0 || compliance["control"] == "" {
 			t.Errorf("%v", e)
 		}
 	}
 }
 
-// Every format takes hostile names, and comes back as what it is.
+// Every format preserves hostile names.
 func TestAuditFormats(t *testing.T) {
 	for _, format := range AuditFormats() {
 		var b bytes.Buffer
@@ -211,10 +274,14 @@ func TestAuditFormats(t *testing.T) {
 		}
 		switch format {
 		case "text":
-			if strings.ContainsAny(b.String(), "\x1b\u202e") || !strings.Contains(b.String(), "EXPOSED") || !strings.Contains(b.String(), "2 configurations: 2 exposed") {
+			if strings.ContainsAny(b.String(), "\x1b\u202e") || !strings.Contains(b.String(), "EXPOSED") ||
+				!strings.Contains(b.String(), "2 configurations: 2 exposed") {
 				t.Errorf("%q", b.String())
 			}
-			for _, want := range []string{"what each identity may do", "restrict anonymous", "configured", "gets accounts", "unknown: dfs", "partial"} {
+			for _, want := range []string{
+				"what each identity may do", "restrict anonymous", "configured",
+				"gets accounts", "unknown: dfs", "partial",
+			} {
 				if !strings.Contains(b.String(), want) {
 					t.Errorf("no %q in\n%s", want, b.String())
 				}
@@ -247,7 +314,7 @@ func TestAuditFormats(t *testing.T) {
 	}
 }
 
-// Scans come in the same documents.
+// Scans can be written in the same documents.
 func TestScanDocuments(t *testing.T) {
 	for _, format := range DocumentFormats() {
 		var b bytes.Buffer

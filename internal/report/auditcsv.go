@@ -8,8 +8,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// auditCSV writes one row a setting that is written, weak or in a finding's name, and one row a finding: kind tells them
-// apart.
+// auditCSV writes one row for each setting that is configured, weak or named in a finding, and one row for each
+// finding; the column kind distinguishes them.
 type auditCSV struct {
 	w      *csv.Writer
 	headed bool
@@ -23,7 +23,8 @@ func (c *auditCSV) head() error {
 	}
 	c.headed = true
 	return c.w.Write([]string{
-		"source", "host", "system", "product", "role", "row", "id", "severity", "identity", "pipe", "evidence", "fix", "where",
+		"source", "host", "system", "product", "role", "row", "id", "severity", "identity", "pipe", "evidence", "fix",
+		"where",
 		"type", "configured", "effective", "basis", "state", "why", "origin", "settings", "controls",
 	})
 }
@@ -39,7 +40,8 @@ func (c *auditCSV) Write(a *model.Audit) error {
 		for _, x := range f.Controls {
 			controls = append(controls, controlText(x))
 		}
-		if err := c.row(lead, "finding", f.ID, string(f.Severity), string(f.Identity), f.Pipe, f.Evidence, f.Fix, "", "", "", "", "", "", "", "", strings.Join(f.Settings, "; "), strings.Join(controls, "; ")); err != nil {
+		if err := c.row(lead, "finding", f.ID, string(f.Severity), string(f.Identity), f.Pipe, f.Evidence, f.Fix, "",
+			"", "", "", "", "", "", "", strings.Join(f.Settings, "; "), strings.Join(controls, "; ")); err != nil {
 			return err
 		}
 	}
@@ -52,7 +54,8 @@ func (c *auditCSV) Write(a *model.Audit) error {
 		if s.Basis == model.BasisUnknown {
 			effective = ""
 		}
-		if err := c.row(lead, "setting", s.ID, "", "", "", "", "", s.Where, s.Type, configured, effective, string(s.Basis), string(s.State), s.Why, s.Origin, "", ""); err != nil {
+		if err := c.row(lead, "setting", s.ID, "", "", "", "", "", s.Where, s.Type, configured, effective,
+			string(s.Basis), string(s.State), s.Why, s.Origin, "", ""); err != nil {
 			return err
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// auditText writes for people: what the configuration is of, its findings with what to do, what each identity may do,
-// and the settings.
+// auditText writes text for people: the system of the configuration, its findings with advice, what each identity may
+// do, and the settings.
 type auditText struct {
 	w       io.Writer
 	style   Style
@@ -59,14 +59,16 @@ func (t *auditText) word(verdict string) string {
 	return t.palette.warn(w)
 }
 
-// pairs joins exposures that differ in the identity alone: the same kind of data for anonymous and for guests.
+// pairs joins exposures that differ only in the identity: the same kind of data for anonymous and for guests.
 func pairs(all []model.Finding) [][]model.Finding {
 	var out [][]model.Finding
 	for _, f := range all {
 		_, what, found := strings.Cut(f.ID, "-")
 		i := -1
 		if f.Identity == model.Guest && found {
-			i = slices.IndexFunc(out, func(g []model.Finding) bool { return g[0].Identity == model.Anonymous && g[0].ID == "anonymous-"+what })
+			i = slices.IndexFunc(out, func(g []model.Finding) bool {
+				return g[0].Identity == model.Anonymous && g[0].ID == "anonymous-"+what
+			})
 		}
 		if i >= 0 {
 			out[i] = append(out[i], f)
@@ -103,7 +105,8 @@ func (t *auditText) access(b *strings.Builder, a *model.Audit) {
 		for _, kind := range model.Disclosures() {
 			x.put(kind, access.Discloses[kind])
 		}
-		line := fmt.Sprintf("    %-12s session %s, IPC$ %s", id, Clean(string(access.Session)), Clean(string(access.Tree)))
+		line := fmt.Sprintf("    %-12s session %s, IPC$ %s", id, Clean(string(access.Session)),
+			Clean(string(access.Tree)))
 		if len(x.Given) > 0 {
 			line += "; gets " + strings.Join(x.Given, ", ")
 		} else {
@@ -119,8 +122,8 @@ func (t *auditText) access(b *strings.Builder, a *model.Audit) {
 	}
 }
 
-// settings is the table: what is written, what holds because of it, and how it stands. Without -v only what is written,
-// weak, or unknown although it was read.
+// settings writes the table: what is configured, what is effective, and its state. Without -v it has only what is
+// configured, weak, or unknown although it was read.
 func (t *auditText) settings(b *strings.Builder, a *model.Audit) {
 	var rows [][5]string
 	var whys []string
@@ -137,7 +140,10 @@ func (t *auditText) settings(b *strings.Builder, a *model.Audit) {
 		if s.Basis == model.BasisUnknown {
 			effective = "?"
 		}
-		rows = append(rows, [5]string{Clean(s.ID), brief(configured), brief(effective), Clean(string(s.Basis)), Clean(string(s.State))})
+		rows = append(rows, [5]string{
+			Clean(s.ID), brief(configured), brief(effective), Clean(string(s.Basis)),
+			Clean(string(s.State)),
+		})
 		whys = append(whys, s.Why)
 	}
 	for _, l := range a.AccountLines {
@@ -145,7 +151,10 @@ func (t *auditText) settings(b *strings.Builder, a *model.Audit) {
 		if l.Value.Data == false {
 			state = model.StateWeak
 		}
-		rows = append(rows, [5]string{Clean(strings.TrimPrefix(l.Where, "[global] ")), value, value, string(model.BasisConfigured), string(state)})
+		rows = append(rows, [5]string{
+			Clean(strings.TrimPrefix(l.Where, "[global] ")), value, value,
+			string(model.BasisConfigured), string(state),
+		})
 		whys = append(whys, "an exception for one account")
 	}
 	if len(rows) == 0 {
@@ -164,7 +173,8 @@ func (t *auditText) settings(b *strings.Builder, a *model.Audit) {
 		t.row(b, r, width, whys[i])
 	}
 	if !t.style.Verbose {
-		fmt.Fprintf(b, "    %s\n", t.palette.dim(fmt.Sprintf("%d of %d; -v shows all of them and why", len(rows), len(a.Settings))))
+		fmt.Fprintf(b, "    %s\n",
+			t.palette.dim(fmt.Sprintf("%d of %d; -v shows all of them and why", len(rows), len(a.Settings))))
 	}
 }
 
@@ -183,7 +193,7 @@ func (t *auditText) row(b *strings.Builder, r [5]string, width [5]int, why strin
 	}
 }
 
-// brief keeps a value on one line of a table.
+// brief shortens a value to one line of a table.
 func brief(s string) string {
 	s = Clean(s)
 	const longest = 40
@@ -219,7 +229,7 @@ func (t *auditText) inventory(b *strings.Builder, a *model.Audit) {
 	}
 }
 
-// Close adds the sum where there was more than one result.
+// Close adds the total if there was more than one result.
 func (t *auditText) Close() error {
 	if t.total < 2 {
 		return nil

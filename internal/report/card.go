@@ -9,14 +9,14 @@ import (
 	"ipcguard/internal/model"
 )
 
-// card is all findings of one kind on one host: what it means and what to do once, and what each witness saw of each
-// identity below it.
+// card is all findings of one kind on one host: meaning and advice once, and below them what each witness saw of each
+// identity.
 type card struct {
 	Severity model.Severity
 	Title    string
 	Meaning  string
-	Who      []string // the identities, where it is about some
-	Fixes    []advice // for this system alone
+	Who      []string // the identities, if it is about any
+	Fixes    []advice // only for this system
 	Settings []linked
 	Controls []string
 	Refs     []linked
@@ -24,7 +24,7 @@ type card struct {
 	Proofs   []proof
 }
 
-// maxFixes is how many different pieces of advice a card gives before each proof gives its own: what one still reads.
+// maxFixes is how many different pieces of advice a card shows before each proof shows its own.
 const maxFixes = 3
 
 // proof is what one witness saw of one identity.
@@ -35,11 +35,11 @@ type proof struct {
 	Who      string
 	Pipe     string
 	Text     string
-	Fix      string // where it is not that of every other one
+	Fix      string // if it differs from the others
 	Looks    []model.Look
 }
 
-// advice is what to do, and for which identities, where others are told something else.
+// advice is what to do, and for which identities if it differs.
 type advice struct{ Who, Text string }
 
 // linked is a text with the page that it is about.
@@ -61,7 +61,10 @@ func cards(c *catalog.Catalog, of []*subject) []card {
 				keys = append(keys, key)
 			}
 			all[key] = append(all[key], f)
-			group[key] = append(group[key], proof{h.Kind, h.Name, f.Severity, string(f.Identity), f.Pipe, f.Evidence, f.Fix, f.Looks})
+			group[key] = append(group[key], proof{
+				h.Kind, h.Name, f.Severity, string(f.Identity), f.Pipe, f.Evidence,
+				f.Fix, f.Looks,
+			})
 		}
 	}
 	out := make([]card, 0, len(keys))
@@ -72,7 +75,7 @@ func cards(c *catalog.Catalog, of []*subject) []card {
 	return out
 }
 
-// FindingKind names what a finding has in common with others of its kind: all that give the same data to whomever are one.
+// FindingKind returns what findings of the same kind have in common: all that disclose the same data are one kind.
 func FindingKind(c *catalog.Catalog, id string) string {
 	if _, d := given(c, id); d != "" {
 		return "discloses " + string(d)
@@ -162,7 +165,8 @@ func citation(c *catalog.Catalog, cited string) linked {
 	return linked{text, c.Link(cited)}
 }
 
-// settingLink is the page on a setting: its place in smb.conf(5), or the first of its sources that has an address.
+// settingLink returns the URL of a setting's documentation: its entry in smb.conf(5), or the first of its sources that
+// has a URL.
 func settingLink(c *catalog.Catalog, id string) string {
 	s := c.Setting(id)
 	if s == nil {

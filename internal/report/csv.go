@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// scanCSV writes one row a finding, and one row for a host without any.
+// scanCSV writes one row for each finding, and one row for a host without any.
 type scanCSV struct {
 	w      *csv.Writer
 	headed bool
@@ -65,8 +65,8 @@ func (c *scanCSV) Close() error {
 	return c.w.Error()
 }
 
-// Cell makes a text safe for spreadsheets: what they would take for a formula starts with an apostrophe, and control
-// characters, which can hide one, are gone. A scanned server chooses its own name.
+// Cell makes a text safe for spreadsheets: a text that they would evaluate as a formula gets an apostrophe, and control
+// characters, which can hide one, are removed. A scanned server chooses its own name.
 func Cell(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if model.Hidden(r) {

@@ -24,11 +24,11 @@ type Document struct {
 	plan    func(*model.Audit, []*model.Scan) *model.Plan
 }
 
-// PlanWith says how a page finds the few changes that close most: with a plan of an audit and the scans of the same host.
-// A function that has no plan returns nil. Without it a page shows the catalog's advice.
+// PlanWith returns the few changes that close most, for a page: from a plan of an audit and the scans of the same host.
+// A function without a plan returns nil; then a page shows the catalog's advice.
 func (d *Document) PlanWith(plan func(*model.Audit, []*model.Scan) *model.Plan) { d.plan = plan }
 
-// NewDocument begins a document in one of DocumentFormats.
+// NewDocument starts a document in one of DocumentFormats.
 func NewDocument(w io.Writer, format string, style Style) (*Document, error) {
 	if err := oneFormat(format, DocumentFormats()); err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func newDocument(w io.Writer, format string, style Style) *Document {
 	return &Document{w: w, format: format, catalog: c, now: now.UTC()}
 }
 
-// subject is what a document shows of one host: a scan's or an audit's result in the same words.
+// subject is what a document shows of one host: a scan's or an audit's result in common terms.
 type subject struct {
 	Kind     string // scan or audit
 	Name     string
@@ -75,15 +75,15 @@ type subject struct {
 	Sources  []string
 	Answer   Answer
 	Platform model.Platform
-	Limits   []string // what a scan left out, in sentences
-	WeakWays []string // what became of the weak ways in, in sentences
+	Limits   []string // what a scan did not test, in sentences
+	WeakWays []string // results of the weak ways in, in sentences
 	doors    []door
 	ways     []way
 	scan     *model.Scan
 	audit    *model.Audit
 }
 
-// cellOf is one cell of the matrix host × disclosure: the worst that any stranger gets.
+// cellOf is one cell of the matrix host × disclosure: the most that any stranger gets.
 type cellOf struct {
 	Outcome model.Outcome
 	Why     string
@@ -95,7 +95,7 @@ type accessOf struct {
 	Session  model.Outcome
 	Tree     model.Outcome
 	Given    []string
-	Empty    []string // answered, and nothing was given
+	Empty    []string // answered, without data
 	Refused  []string
 	Open     []string // unknown or inconclusive
 }
@@ -103,9 +103,12 @@ type accessOf struct {
 // AddScan takes a scan in.
 func (d *Document) AddScan(s *model.Scan) {
 	h := &subject{
-		Kind: "scan", Name: s.Target, Host: s.Server.Name, About: serverLine(s.Server), Verdict: string(s.Verdict), Reason: s.Reason,
-		Partial: s.Partial, Time: s.Started.UTC(), Findings: s.Findings, Cells: map[model.Disclosure]cellOf{}, Sources: []string{s.Address},
-		Answer: ScanAnswer(s), Platform: seenPlatform(s.Server), Limits: limitLines(s.Limits), WeakWays: wayLines(s), scan: s,
+		Kind: "scan", Name: s.Target, Host: s.Server.Name, About: serverLine(s.Server), Verdict: string(s.Verdict),
+		Reason:  s.Reason,
+		Partial: s.Partial, Time: s.Started.UTC(), Findings: s.Findings, Cells: map[model.Disclosure]cellOf{},
+		Sources: []string{s.Address},
+		Answer:  ScanAnswer(s), Platform: seenPlatform(s.Server), Limits: limitLines(s.Limits), WeakWays: wayLines(s),
+		scan: s,
 	}
 	h.doors, h.ways = scanWays(d.catalog, s)
 	for i := range s.Identities {
@@ -125,7 +128,8 @@ func (d *Document) AddScan(s *model.Scan) {
 func (d *Document) AddAudit(a *model.Audit) {
 	h := &subject{
 		Kind: "audit", Name: a.Source.Name, Host: a.Host, About: platformLine(a.Platform), Verdict: AuditVerdict(a),
-		Partial: a.Partial, Problems: a.Problems, Why: a.Platform.Why, Time: d.now, Findings: a.Findings, Cells: map[model.Disclosure]cellOf{},
+		Partial: a.Partial, Problems: a.Problems, Why: a.Platform.Why, Time: d.now, Findings: a.Findings,
+		Cells:    map[model.Disclosure]cellOf{},
 		Settings: a.Settings, Services: a.Services, Shares: a.Shares, Sources: a.Source.Parts,
 		Answer: AuditAnswer(a), Platform: a.Platform, audit: a,
 	}
@@ -160,7 +164,7 @@ func (a *accessOf) put(kind model.Disclosure, o model.Outcome) {
 	}
 }
 
-// rank orders outcomes by how much a reader has to know of them.
+// rank orders outcomes by their importance for a reader.
 func rank(o model.Outcome) int {
 	switch o {
 	case model.Allowed:
@@ -179,8 +183,8 @@ func rank(o model.Outcome) int {
 	return 0
 }
 
-// worst keeps the worst that any stranger gets. Where one was refused and another was not asked, nobody knows what that one
-// would get.
+// worst keeps the most that any stranger gets. If one was refused and another was not tested, the result for the other
+// is unknown.
 func (h *subject) worst(id model.Identity, kind model.Disclosure, c cellOf) {
 	if !id.IsStranger() {
 		return
@@ -205,8 +209,8 @@ func (d *Document) Close() error {
 	return d.ocsf()
 }
 
-// AuditVerdict sums an audit up in one word: exposed when the configuration gives strangers data, weak when something
-// else should be changed, unknown when something that counts could not be read or settled, ok else.
+// AuditVerdict sums up an audit in one word: exposed if the configuration gives strangers data, weak if something else
+// should be changed, unknown if something relevant could not be read or settled, ok otherwise.
 func AuditVerdict(a *model.Audit) string {
 	weak := false
 	for _, f := range a.Findings {
@@ -234,7 +238,7 @@ func AuditVerdict(a *model.Audit) string {
 	return "ok"
 }
 
-// seenPlatform is what a server looks like from outside, as the catalog knows platforms.
+// seenPlatform returns a server's platform as seen from outside.
 func seenPlatform(s model.Server) model.Platform {
 	p := model.Platform{System: s.System, Build: s.Build, Role: cmp.Or(s.Role, model.UnknownRole)}
 	switch s.System {
@@ -246,7 +250,7 @@ func seenPlatform(s model.Server) model.Platform {
 	return p
 }
 
-// platformLine says what a configuration is of.
+// platformLine describes the platform of a configuration.
 func platformLine(p model.Platform) string {
 	var parts []string
 	switch {
@@ -269,7 +273,7 @@ func platformLine(p model.Platform) string {
 	return strings.Join(parts, " · ")
 }
 
-// controlText names a control in one line.
+// controlText describes a control in one line.
 func controlText(c model.Control) string {
 	return strings.Join(strings.Fields(c.Benchmark+" "+c.Version+" "+c.ID), " ")
 }

@@ -12,7 +12,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Brief writes the answer to a question in three lines; on a terminal that is narrower they go on in the next.
+// Brief writes the answer to a question in three lines, wrapped on a narrower terminal.
 func Brief(w io.Writer, c *catalog.Catalog, t catalog.Topic, style Style, width int) error {
 	e := &explanation{c: c, p: newPalette(style.Color), width: max(width, 40)}
 	if width <= 0 {
@@ -28,8 +28,8 @@ func Brief(w io.Writer, c *catalog.Catalog, t catalog.Topic, style Style, width 
 	return e.p.write(w, e.b.String())
 }
 
-// Explain writes what the catalog knows of a topic for a person: what it is, what it does, and on whose word. width is
-// the number of columns; less than 40 counts as 80.
+// Explain writes what the catalog has for a topic for people: what it is, what it does, and the sources. width is the
+// number of columns; less than 40 counts as 80.
 func Explain(w io.Writer, c *catalog.Catalog, t catalog.Topic, style Style, width int) error {
 	if width < 40 {
 		width = 80
@@ -62,7 +62,7 @@ func Explain(w io.Writer, c *catalog.Catalog, t catalog.Topic, style Style, widt
 	return e.p.write(w, e.b.String())
 }
 
-// explanation gathers the text, and the sources that its statements rest on.
+// explanation collects the text, and the sources of its statements.
 type explanation struct {
 	c     *catalog.Catalog
 	p     palette
@@ -90,12 +90,12 @@ func (e *explanation) title(id, title, kind string) {
 
 func (e *explanation) head(s string) { fmt.Fprintf(&e.b, "\n%s\n", e.p.bold(s)) }
 
-// text writes a paragraph; more lines of it stand deeper than the first one by hang.
+// text writes a paragraph; further lines are indented by hang.
 func (e *explanation) text(indent, hang int, s string) {
 	e.wrap(strings.Repeat(" ", indent), strings.Repeat(" ", indent+hang), s)
 }
 
-// wrap writes words behind a first margin, and behind the next one on every further line.
+// wrap writes words after a first prefix, and after the next prefix on every further line.
 func (e *explanation) wrap(first, next, s string) {
 	line, free := first, true
 	for _, word := range strings.Fields(s) {
@@ -234,7 +234,7 @@ func value(v any) string {
 	return model.Text(v)
 }
 
-// on says where a statement holds, in brackets, or nothing where it holds everywhere.
+// on returns the scope of a statement in brackets, or an empty string if it applies everywhere.
 func (e *explanation) on(s catalog.Scope) string {
 	if t := e.c.ScopeText(s); t != "" {
 		return " (" + t + ")"
@@ -242,7 +242,7 @@ func (e *explanation) on(s catalog.Scope) string {
 	return ""
 }
 
-// releases tells of which releases of Samba a default is.
+// releases says to which releases of Samba a default applies.
 func releases(d catalog.Default) string {
 	switch {
 	case d.Before != "":
@@ -280,7 +280,8 @@ func (e *explanation) service(s *catalog.Service) {
 	e.field("pipes", strings.Join(append(slices.Clone(s.Pipes), s.Names...), ", "))
 	e.field("interfaces", strings.Join(s.Interfaces, ", "))
 	e.field("anonymous", map[string]string{
-		"none": "not needed: it authenticates", "legacy": "old clients needed it", "dc": "a domain controller offers it by design",
+		"none": "not needed: it authenticates", "legacy": "old clients needed it",
+		"dc":      "a domain controller offers it by design",
 		"unknown": "not known",
 	}[s.Anonymous])
 	e.field("applies to", e.c.ScopeText(s.Applies))
@@ -288,7 +289,12 @@ func (e *explanation) service(s *catalog.Service) {
 	b := s.Breaks
 	if b != (catalog.ServiceBreak{}) {
 		e.head("What stops it")
-		for _, x := range [][2]string{{"anonymous restricted", b.Restrict}, {"IPC$ blocked", b.Block}, {"pipe firewall, unless listed", b.Firewall}, {"SMB1 off", b.NoSMB1}} {
+		for _, x := range [][2]string{
+			{"anonymous restricted", b.Restrict},
+			{"IPC$ blocked", b.Block},
+			{"pipe firewall, unless listed", b.Firewall},
+			{"SMB1 off", b.NoSMB1},
+		} {
 			if x[1] != "" {
 				e.item(x[0] + ": " + x[1])
 			}
@@ -314,7 +320,9 @@ func (e *explanation) pipe(p *catalog.Pipe) {
 	e.head("Open to anonymous callers by default")
 	for _, t := range e.c.PipeTables {
 		in := func(l []string) bool {
-			return slices.ContainsFunc(l, func(n string) bool { return catalog.PipeName(n) == catalog.PipeName(p.Name) })
+			return slices.ContainsFunc(l, func(n string) bool {
+				return catalog.PipeName(n) == catalog.PipeName(p.Name)
+			})
 		}
 		where := e.c.ScopeText(t.Scope)
 		switch {
@@ -334,7 +342,7 @@ func (e *explanation) pipe(p *catalog.Pipe) {
 	e.cite(p.Sources...)
 }
 
-// samba tells who gets what through a pipe on a Samba server.
+// samba writes who gets what through a pipe on a Samba server.
 func (e *explanation) samba(pipe string) {
 	words := map[string]string{
 		"anyone": "everybody, unless IPC$ is closed", "unrestricted": "strangers only at restrict anonymous 0; users",
@@ -358,7 +366,10 @@ func (e *explanation) samba(pipe string) {
 	}
 }
 
-var probeWords = map[string]string{"call": "asked by scan", "bind-only": "bound by scan, never called", "open-only": "opened by scan, nothing is sent", "never": "never touched by scan"}
+var probeWords = map[string]string{
+	"call": "asked by scan", "bind-only": "bound by scan, never called",
+	"open-only": "opened by scan, nothing is sent", "never": "never touched by scan",
+}
 
 func (e *explanation) rpc(i *catalog.Interface) {
 	e.title(i.ID, i.Title, "RPC interface")
@@ -392,7 +403,10 @@ func (e *explanation) rpc(i *catalog.Interface) {
 }
 
 func (e *explanation) finding(f *catalog.Finding) {
-	e.title(f.ID, f.Title, "finding of "+map[string]string{"scan": "scan", "audit": "audit", "joined": "audit with a scan"}[f.Kind])
+	e.title(f.ID, f.Title, "finding of "+map[string]string{
+		"scan": "scan", "audit": "audit",
+		"joined": "audit with a scan",
+	}[f.Kind])
 	e.b.WriteString("\n")
 	e.text(0, 0, f.Meaning)
 	e.head("Fix")
@@ -415,7 +429,10 @@ func (e *explanation) finding(f *catalog.Finding) {
 
 func (e *explanation) claim(k *catalog.Claim) {
 	e.title(k.ID, k.Claim, "claim")
-	word := map[string]string{"true": "TRUE", "false": "FALSE", "partly": "PARTLY TRUE", "unknown": "NOT KNOWN"}[k.Verdict]
+	word := map[string]string{
+		"true": "TRUE", "false": "FALSE", "partly": "PARTLY TRUE",
+		"unknown": "NOT KNOWN",
+	}[k.Verdict]
 	fmt.Fprintf(&e.b, "\n%s\n", e.p.bold(word))
 	e.text(0, 0, k.Why)
 	if k.Against != "" {
@@ -429,7 +446,8 @@ func (e *explanation) product(p *catalog.Product) {
 	e.title(p.ID, p.Title, "product")
 	e.b.WriteString("\n")
 	if p.Builds[0] > 0 {
-		e.field("builds", strings.TrimSuffix(fmt.Sprintf("%d to %d", p.Builds[0], p.Builds[1]), fmt.Sprintf(" to %d", p.Builds[0])))
+		e.field("builds", strings.TrimSuffix(fmt.Sprintf("%d to %d", p.Builds[0], p.Builds[1]),
+			fmt.Sprintf(" to %d", p.Builds[0])))
 	}
 	e.field("family", p.Family)
 	e.text(2, 0, p.Notes)
@@ -441,7 +459,10 @@ func (e *explanation) product(p *catalog.Product) {
 		roles = roles[1:]
 	}
 	for _, role := range roles {
-		in := catalog.Config{Platform: model.Platform{System: p.System, Product: p.ID, Build: p.Builds[1], Role: role}, Complete: true}
+		in := catalog.Config{
+			Platform: model.Platform{System: p.System, Product: p.ID, Build: p.Builds[1], Role: role},
+			Complete: true,
+		}
 		a := e.c.Evaluate(in, model.Anonymous)[model.Anonymous]
 		var given, open []string
 		for _, d := range model.Disclosures() {
@@ -452,7 +473,8 @@ func (e *explanation) product(p *catalog.Product) {
 				open = append(open, string(d))
 			}
 		}
-		line := fmt.Sprintf("%s: session %s, IPC$ %s; given: %s", strings.ReplaceAll(string(role), "-", " "), a.Session, a.Tree, orNothing(given))
+		line := fmt.Sprintf("%s: session %s, IPC$ %s; given: %s", strings.ReplaceAll(string(role), "-", " "), a.Session,
+			a.Tree, orNothing(given))
 		if len(open) > 0 {
 			line += "; not known: " + strings.Join(open, ", ")
 		}
@@ -486,14 +508,15 @@ func (e *explanation) related(refs []catalog.Ref) {
 		return
 	}
 	e.head("See also")
-	for _, r := range refs[:min(len(refs), 16)] { // the nearest come first; a screen has room for so many
+	for _, r := range refs[:min(len(refs), 16)] { // the closest first; a screen has room for this many
 		e.item(fmt.Sprintf("%s %s: %s", r.Kind, r.ID, r.Title))
 	}
 }
 
-// tags say how good a source is.
+// tags describe the quality of a source.
 var tags = map[string]string{
-	"D": "document", "S": "source code", "M": "measured", "3": "third party", "K": "common knowledge", "I": "inference", "U": "unverified",
+	"D": "document", "S": "source code", "M": "measured", "3": "third party", "K": "common knowledge", "I": "inference",
+	"U": "unverified",
 }
 
 // sources lists what was cited. Documents of one family (knowledge base articles, open specifications) share a line.

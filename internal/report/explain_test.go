@@ -27,12 +27,21 @@ func explained(t *testing.T, topic string, width int) string {
 
 func TestExplain(t *testing.T) {
 	for topic, want := range map[string][]string{
-		"IPC$":                                 {"Nothing in AutoShareServer or AutoShareWks removes it", "See also", "NullSessionPipes", "remove administrative shares"},
-		"RestrictAnonymous":                    {"Lsa\\RestrictAnonymous", "Windows 2000 value", "Q143474", "stig", "V-254467", "What it breaks", "restrict anonymous"},
-		"AutoShareServer removes IPC$":         {"FALSE", "Said otherwise", "Q245117", "remove administrative shares"},
-		"sql server":                           {"sql\\query", "authenticat", "IPC$ blocked"},
-		"samr":                                 {"See also", "pipe samr", "interface samr"},
-		`\pipe\samr`:                           {"Open to anonymous callers by default", "Windows NT 4.0", "restrict anonymous 0", "the documents disagree"},
+		"IPC$": {
+			"Nothing in AutoShareServer or AutoShareWks removes it", "See also",
+			"NullSessionPipes", "remove administrative shares",
+		},
+		"RestrictAnonymous": {
+			"Lsa\\RestrictAnonymous", "Windows 2000 value", "Q143474", "stig",
+			"V-254467", "What it breaks", "restrict anonymous",
+		},
+		"AutoShareServer removes IPC$": {"FALSE", "Said otherwise", "Q245117", "remove administrative shares"},
+		"sql server":                   {"sql\\query", "authenticat", "IPC$ blocked"},
+		"samr":                         {"See also", "pipe samr", "interface samr"},
+		`\pipe\samr`: {
+			"Open to anonymous callers by default", "Windows NT 4.0",
+			"restrict anonymous 0", "the documents disagree",
+		},
 		"oracle":                               {"PROTOCOL=NMP", "Not known"},
 		"12345778-1234-abcd-ef00-0123456789ac": {"SamrEnumerateUsersInDomain", "13", "never sent"},
 		"anonymous-lists-accounts":             {"critical", "Fix", "CVE-1999-0520"},

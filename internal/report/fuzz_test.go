@@ -10,8 +10,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// FuzzRender writes any result in every format: nothing panics, JSON can be read, and no text or page holds what a
-// terminal would act on.
+// FuzzRender writes any result in every format: nothing panics, JSON can be parsed, and no text or page contains a
+// control sequence.
 func FuzzRender(f *testing.F) {
 	for _, s := range sample() {
 		b, err := json.Marshal(s)
@@ -20,9 +20,12 @@ func FuzzRender(f *testing.F) {
 		}
 		f.Add(b)
 	}
-	f.Add([]byte(`{"host":"x\u001b[2J","settings":[{"id":"\u202e","configured":[1],"state":"weak","why":"\u0007"}],"access":{"anonymous":{"tree":"allowed","pipes":{"samr":"denied"},"discloses":{"accounts":"denied"}}},"findings":[{"id":"a","evidence":"\u009b"}],"shares":[{"name":"\n"}]}`))
-	f.Add([]byte(`{"coverage":{"notes":["\u001b"],"read":{"x":1}},"days":[{}],"uses":[{"client":"\u0000","identity":"anonymous","layer":"call","outcome":"allowed","count":-1,"pipe":"\t"}]}`))
-	f.Add([]byte(`{"target":"\u001b[2J","question":"\u001b","changes":[{"id":"1","setting":"a","where":"\u001b","from":{"present":true,"data":["\r"]},"to":{"data":true}}],"breaks":[{"who":"\u001b"}],"residual":["\u001b"]}`))
+	f.Add(
+		[]byte(`{"host":"x\u001b[2J","settings":[{"id":"\u202e","configured":[1],"state":"weak","why":"\u0007"}],"access":{"anonymous":{"tree":"allowed","pipes":{"samr":"denied"},"discloses":{"accounts":"denied"}}},"findings":[{"id":"a","evidence":"\u009b"}],"shares":[{"name":"\n"}]}`))
+	f.Add(
+		[]byte(`{"coverage":{"notes":["\u001b"],"read":{"x":1}},"days":[{}],"uses":[{"client":"\u0000","identity":"anonymous","layer":"call","outcome":"allowed","count":-1,"pipe":"\t"}]}`))
+	f.Add(
+		[]byte(`{"target":"\u001b[2J","question":"\u001b","changes":[{"id":"1","setting":"a","where":"\u001b","from":{"present":true,"data":["\r"]},"to":{"data":true}}],"breaks":[{"who":"\u001b"}],"residual":["\u001b"]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		scan, audit, seen, plan := new(model.Scan), new(model.Audit), new(model.Observation), new(model.Plan)
 		if json.Unmarshal(b, scan) == nil {
@@ -78,7 +81,7 @@ func check(t *testing.T, format string, write func(w *bytes.Buffer, s Style) err
 	t.Helper()
 	var b bytes.Buffer
 	if err := write(&b, Style{Verbose: true}); err != nil {
-		return // a value that the format cannot hold
+		return // a value that the format cannot represent
 	}
 	switch format {
 	case "json", "sarif", "ocsf":

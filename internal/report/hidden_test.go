@@ -13,11 +13,11 @@ import (
 	"ipcguard/internal/model"
 )
 
-// nasty is what a server or a file may call itself: an escape, C1's control sequence introducer, DEL, line ends, a mark
-// that turns the direction of writing, one without width, and a byte that is no UTF-8.
+// nasty is a name that a server or a file may have: an escape, C1's control sequence introducer, DEL, line ends, a
+// direction mark, a zero-width character, and invalid UTF-8.
 const nasty = "a\x1b[2J\u009b1m\x7f\r\n\u202eb\u200b\u2028\U000e0041\xff" + forged
 
-// forged would begin a line of its own.
+// forged would start a line of its own.
 const forged = "\nFORGED"
 
 // fill puts nasty into every text of a value, lists of two, and everything else that has a value.
@@ -64,19 +64,20 @@ func fill(v reflect.Value, depth int) {
 	}
 }
 
-// filled is a value all of whose texts are nasty.
+// filled returns a value whose texts are all nasty.
 func filled[T any]() *T {
 	v := new(T)
 	fill(reflect.ValueOf(v).Elem(), 0)
 	return v
 }
 
-// TestOwnColors lets through what the palette itself writes and nothing else.
+// TestOwnColors: only the palette's own sequences pass.
 func TestOwnColors(t *testing.T) {
 	p := newPalette(true)
 	for _, paint := range []func(string) string{p.bad, p.warn, p.good, p.dim, p.bold} {
 		var b bytes.Buffer
-		if err := p.write(&b, paint("word")+"\n"); err != nil || b.String() != paint("word")+"\n" || !strings.Contains(b.String(), "\x1b[") {
+		if err := p.write(&b, paint("word")+"\n"); err != nil || b.String() != paint("word")+"\n" ||
+			!strings.Contains(b.String(), "\x1b[") {
 			t.Errorf("%q, %v", b.String(), err)
 		}
 	}
@@ -86,13 +87,14 @@ func TestOwnColors(t *testing.T) {
 	}
 }
 
-// TestNothingHidden writes results whose every text is nasty in every format: no character reaches the reader that does
-// something else than being read. JSON gives the text back as it was.
+// TestNothingHidden writes results whose every text is nasty in every format: no character that affects the text around
+// it reaches the reader. JSON preserves the text.
 func TestNothingHidden(t *testing.T) {
 	style := Style{Verbose: true, Now: time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)}
-	s, a, o, p, w := filled[model.Scan](), filled[model.Audit](), filled[model.Observation](), filled[model.Plan](), filled[WhatIf]()
+	s, a, o, p, w := filled[model.Scan](), filled[model.Audit](), filled[model.Observation](), filled[model.Plan](),
+		filled[WhatIf]()
 	verdicts := []model.Scan{*s, *s}
-	verdicts[1].Verdict = model.Exposed // a whole report, not the reason alone
+	verdicts[1].Verdict = model.Exposed // a whole report, not only the reason
 	writers := map[string]func(io.Writer) error{
 		"coverage":     func(out io.Writer) error { return WriteCoverage(out, &o.Coverage, style) },
 		"what-if text": func(out io.Writer) error { return WriteWhatIf(out, w, style, 80) },
@@ -138,12 +140,14 @@ func TestNothingHidden(t *testing.T) {
 				t.Fatalf("%v, %d bytes", err, b.Len())
 			}
 			i := strings.IndexFunc(b.String(), func(r rune) bool {
-				return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r))
+				return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) ||
+					unicode.Is(unicode.Zl, r))
 			})
 			if i >= 0 {
 				t.Fatalf("%q", around(b.String(), i))
 			}
-			if (strings.HasSuffix(name, " text") || strings.HasSuffix(name, " jsonl") || name == "coverage") && strings.Contains(b.String(), forged) {
+			if (strings.HasSuffix(name, " text") || strings.HasSuffix(name, " jsonl") || name == "coverage") &&
+				strings.Contains(b.String(), forged) {
 				t.Errorf("a text begins a line of its own: %q", around(b.String(), strings.Index(b.String(), forged)))
 			}
 			if strings.HasSuffix(name, " json") && !json.Valid(b.Bytes()) {

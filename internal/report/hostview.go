@@ -11,20 +11,21 @@ import (
 	"ipcguard/internal/model"
 )
 
-// HostView is what a page puts first of one host: how strangers come to data there, which settings cut that, and what is
-// left then.
+// HostView is the top of a host's page: how strangers get data there, which settings stop that, and what remains then.
 type HostView struct {
-	Picture template.HTML // a figure; empty where nothing was settled of any stranger
-	Moves   []move        // the changes that close most, numbered as the picture's cuts are
-	Planned bool          // the changes are a plan's; else they are the catalog's advice
+	Picture template.HTML // a picture; empty if nothing was settled about any stranger
+	Moves   []move        // the changes that close most, numbered as in the picture
+	Planned bool          // the changes are a plan's; otherwise the catalog's advice
 	More    int           // further changes of the plan
-	Before  []string      // the kinds of data that strangers are given, as the last look has it
-	After   []string      // those of Before that no change of the plan takes away
+	Before  []string      // the kinds of data that strangers are given, according to the latest result
+	After   []string      // those of Before that no change of the plan closes
 }
 
-// NewHostView looks at a host with what is known of it: a scan, an audit and a plan, each nil where there is none. What a
-// scan saw goes before what an audit reckons.
-func NewHostView(c *catalog.Catalog, name string, scan *model.Scan, audit *model.Audit, plan *model.Plan) (*HostView, error) {
+// NewHostView builds a host's view from a scan, an audit and a plan, each of which may be nil. A scan takes precedence
+// over an audit.
+func NewHostView(c *catalog.Catalog, name string, scan *model.Scan, audit *model.Audit, plan *model.Plan) (*HostView,
+	error,
+) {
 	v := &HostView{}
 	var doors []door
 	var ways []way
@@ -67,8 +68,8 @@ func NewHostView(c *catalog.Catalog, name string, scan *model.Scan, audit *model
 	return v, nil
 }
 
-// leftAfter is what strangers are given now, and what of it stays open to one of them by the plan's own word. A plan that is
-// not there closes nothing.
+// leftAfter returns what strangers are given now, and what of it stays open to any of them according to the plan.
+// Without a plan nothing is closed.
 func leftAfter(c *catalog.Catalog, ways []way, plan *model.Plan) (before, after []string) {
 	var closed, open []string // findings
 	if plan != nil {
@@ -94,7 +95,7 @@ func leftAfter(c *catalog.Catalog, ways []way, plan *model.Plan) (before, after 
 	return before, after
 }
 
-// pictureTemplate is parsed once, for the first page that asks.
+// pictureTemplate is parsed once, on first use.
 var pictureTemplate = sync.OnceValues(func() (*template.Template, error) {
 	c, _ := catalog.Load() // the built-in catalog never fails
 	return template.New("parts").Funcs(pageFuncs(c)).Parse(partsText)

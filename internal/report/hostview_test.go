@@ -8,7 +8,7 @@ import (
 	"ipcguard/internal/catalog"
 )
 
-// TestHostView: what a plan closes for one stranger and leaves to another is left.
+// TestHostView: what a plan closes for only one of two strangers is left.
 func TestHostView(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -21,10 +21,13 @@ func TestHostView(t *testing.T) {
 	if !v.Planned || len(v.Moves) != 2 || v.More != 0 {
 		t.Errorf("moves: %+v, %d more", v.Moves, v.More)
 	}
-	if !slices.Contains(v.Before, "accounts") || slices.Contains(v.After, "accounts") || !slices.Contains(v.After, "disk shares") && !slices.Contains(v.After, "files") {
+	if !slices.Contains(v.Before, "accounts") || slices.Contains(v.After, "accounts") ||
+		!slices.Contains(v.After, "disk shares") && !slices.Contains(v.After, "files") {
 		t.Errorf("before %q, after %q", v.Before, v.After)
 	}
-	if p := string(v.Picture); !strings.Contains(p, `role="img"`) || !strings.Contains(p, "accounts: given to anonymous, guest; at 1, RestrictAnonymousSAM") || strings.Contains(p, "<script>") {
+	if p := string(v.Picture); !strings.Contains(p, `role="img"`) ||
+		!strings.Contains(p, "accounts: given to anonymous, guest; at 1, RestrictAnonymousSAM") ||
+		strings.Contains(p, "<script>") {
 		t.Errorf("the picture is %s", p)
 	}
 	half := plannedServer()
@@ -32,7 +35,8 @@ func TestHostView(t *testing.T) {
 	if v, err = NewHostView(c, "srv1", seenServer(), nil, half); err != nil || !slices.Contains(v.After, "accounts") {
 		t.Errorf("guests keep accounts, and after is %q, %v", v.After, err)
 	}
-	if v, err = NewHostView(c, "srv1", seenServer(), nil, nil); err != nil || v.Planned || !slices.Equal(v.Before, v.After) {
+	if v, err = NewHostView(c, "srv1", seenServer(), nil, nil); err != nil || v.Planned ||
+		!slices.Equal(v.Before, v.After) {
 		t.Errorf("without a plan: %+v, %v", v, err)
 	}
 	if v, err = NewHostView(c, "srv1", nil, nil, nil); err != nil || v.Picture != "" || v.Before != nil {

@@ -28,8 +28,8 @@ var styleText string
 //go:embed parts.html
 var partsText string
 
-// section is what a page shows of one host: what each witness says of it, the picture, the changes that close most, and
-// the findings of all of them.
+// section is what a page shows of one host: what each witness says about it, the picture, the changes that close most,
+// and all findings.
 type section struct {
 	ID, Name, Host string
 	Parts          []*subject
@@ -38,15 +38,14 @@ type section struct {
 	Moves          []move
 	MovesHead      string
 	MovesNote      string
-	Planned        bool // by a plan, whose word on what stops counts
+	Planned        bool // from a plan, whose predicted breakage is known
 	Breaks         []model.Break
 	Question       string
 	Cards          []card
 	Levels         string
 }
 
-// sections puts what is of one host together: a scan and an audit of the same machine, as its own name says or where there
-// is one of each.
+// sections combines the results of one host: a scan and an audit with the same name, or the only ones of each.
 func (d *Document) sections() []*section {
 	var out []*section
 	for _, h := range d.hosts {
@@ -72,7 +71,8 @@ func (d *Document) sections() []*section {
 func (d *Document) sectionOf(all []*section, h *subject) *section {
 	for _, s := range all {
 		o := s.Parts[0]
-		if len(s.Parts) > 1 || o.Kind == h.Kind || o.Platform.System != "" && h.Platform.System != "" && o.Platform.System != h.Platform.System {
+		if len(s.Parts) > 1 || o.Kind == h.Kind ||
+			o.Platform.System != "" && h.Platform.System != "" && o.Platform.System != h.Platform.System {
 			continue
 		}
 		if o.Host != "" && strings.EqualFold(o.Host, h.Host) || len(d.hosts) == 2 && (o.Host == "" || h.Host == "") {
@@ -110,7 +110,8 @@ func (d *Document) fill(s *section) {
 		platform = audit.Platform
 	}
 	if plan != nil {
-		s.Moves, s.Breaks, s.Planned, s.Question = planMoves(d.catalog, plan), plan.Breaks, true, cmp.Or(plan.Question, plan.Refused)
+		s.Moves, s.Breaks, s.Planned, s.Question = planMoves(d.catalog, plan), plan.Breaks, true,
+			cmp.Or(plan.Question, plan.Refused)
 		s.MovesHead, s.MovesNote = "What closes most", "From ipcguard plan with what this page rests on."
 		if more := len(plan.Changes) - len(s.Moves); more > 0 {
 			s.MovesNote += fmt.Sprintf(" It has %s more.", count(more, "change", "changes"))
@@ -128,7 +129,7 @@ func (d *Document) fill(s *section) {
 	s.Levels = levels(s.Cards)
 }
 
-// levels counts cards by how grave they are.
+// levels counts cards by severity.
 func levels(all []card) string {
 	by := map[model.Severity]int{}
 	for _, c := range all {
@@ -143,7 +144,7 @@ func levels(all []card) string {
 	return strings.Join(parts, " · ")
 }
 
-// columnsOf are the kinds of data that the matrix has a column for: all that some host has an answer for.
+// columnsOf returns the columns of the matrix: the kinds of data for which any host has an answer.
 func columnsOf(hosts []*subject) []model.Disclosure {
 	var out []model.Disclosure
 	for _, kind := range model.Disclosures() {
@@ -157,7 +158,7 @@ func columnsOf(hosts []*subject) []model.Disclosure {
 	return out
 }
 
-// pageFuncs are what the pages call.
+// pageFuncs are the functions of the page templates.
 func pageFuncs(c *catalog.Catalog) template.FuncMap {
 	return template.FuncMap{
 		"show": model.Text, "join": strings.Join, "upper": strings.ToUpper, "when": useTime,
@@ -187,14 +188,17 @@ func (d *Document) html() error {
 	})
 }
 
-// sum counts the results by their verdict, the gravest first.
+// sum counts the results by their verdict, the most severe first.
 func (d *Document) sum() string {
 	counts := map[string]int{}
 	for _, h := range d.hosts {
 		counts[h.Verdict]++
 	}
 	var parts []string
-	for _, v := range []string{"exposed", "weak", "limited", "inconclusive", "unknown", "closed", "ok", "unreachable", "not-tested"} {
+	for _, v := range []string{
+		"exposed", "weak", "limited", "inconclusive", "unknown", "closed", "ok", "unreachable",
+		"not-tested",
+	} {
 		if n := counts[v]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}
@@ -206,8 +210,8 @@ func (d *Document) sum() string {
 	return out
 }
 
-// writePage writes a page whole, or not at all. A name may hold what hides or turns the text around it; the page itself
-// has none of it.
+// writePage writes a page completely, or not at all. Names may contain hidden or direction characters; the page's own
+// text has none.
 func writePage(w io.Writer, page *template.Template, data any) error {
 	var b bytes.Buffer
 	err := page.Execute(&b, data)
@@ -225,7 +229,7 @@ func writePage(w io.Writer, page *template.Template, data any) error {
 	return nil
 }
 
-// mark is a cell of the matrix in one sign, so that it can be read without colour.
+// mark returns a cell of the matrix as one sign that is readable without colour.
 func mark(o model.Outcome) string {
 	switch o {
 	case model.Allowed:
@@ -242,7 +246,8 @@ func mark(o model.Outcome) string {
 	return ""
 }
 
-// used keeps the settings that a page shows: written, weak, or in effect on a host; what was never read is counted.
+// used returns the settings that a page shows: configured, weak, or effective on a host; those that were never read are
+// only counted.
 func used(all []model.Setting) []model.Setting {
 	var out []model.Setting
 	for _, s := range all {

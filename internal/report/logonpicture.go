@@ -9,17 +9,17 @@ import (
 	"ipcguard/internal/model"
 )
 
-// The measures of the picture of clients by strength, in units of its view box.
+// Dimensions of the picture of clients by strength, in view box units.
 const (
-	maxLanes   = 40 // clients that are drawn, the weakest; all are in the table
+	maxLanes   = 40 // number of clients drawn, the weakest; the table has all
 	strengthAt = daysLeft
 	laneHigh   = 18
 	barHigh    = 10
-	thinnest   = 4.0 // of a bar: a client that came once is still seen
+	thinnest   = 4.0 // minimum width of a bar, so that a single logon is visible
 )
 
-// logonPicture draws when each client came in which strength: a lane a client, from the first to the last time that it was
-// seen so. That it came all the while is not said.
+// logonPicture draws when each client logged on with which strength: a lane a client, with a bar from the first to the
+// last time. A bar does not mean continuous use.
 type logonPicture struct {
 	Height, Axis int
 	Legend       []model.Strength
@@ -42,7 +42,7 @@ type logonBar struct {
 	Title    string
 }
 
-// newLogonPicture draws logons, which are sorted weakest first; nil where none has a time.
+// newLogonPicture draws logons, which are sorted weakest first; nil if none has a time.
 func newLogonPicture(logons []model.Logon) *logonPicture {
 	from, to := spanOf(logons)
 	if from.IsZero() {
@@ -64,7 +64,10 @@ func newLogonPicture(logons []model.Logon) *logonPicture {
 				p.More++
 				continue
 			}
-			p.Lanes = append(p.Lanes, logonLane{Label: shorten(cmp.Or(Clean(l.Client), "(not told)"), 22), Name: Clean(l.Client), Y: laneTop + (at+1)*laneHigh})
+			p.Lanes = append(p.Lanes, logonLane{
+				Label: shorten(cmp.Or(Clean(l.Client), "(not told)"), 22),
+				Name:  Clean(l.Client), Y: laneTop + (at+1)*laneHigh,
+			})
 		}
 		if at >= maxLanes {
 			continue
@@ -79,18 +82,22 @@ func newLogonPicture(logons []model.Logon) *logonPicture {
 			Title: fmt.Sprintf("%s, %s: %s", l.Client, l.Strength, LogonWay(l)),
 		})
 	}
-	for i := range p.Lanes { // the weakest stands on top of what it shares its place with
+	for i := range p.Lanes { // the weakest is drawn on top
 		slices.Reverse(p.Lanes[i].Bars)
 	}
 	p.Axis = laneTop + len(p.Lanes)*laneHigh + 6
 	p.Height = p.Axis + 20
 	for _, t := range []time.Time{from, from.Add(to.Sub(from) / 2), to} {
-		p.Ticks = append(p.Ticks, dayTick{fmt.Sprintf("%.1f", strengthAt+t.Sub(from).Seconds()*scale), t.UTC().Format(dayFormat)})
+		p.Ticks = append(p.Ticks, dayTick{
+			fmt.Sprintf("%.1f", strengthAt+t.Sub(from).Seconds()*scale),
+			t.UTC().Format(dayFormat),
+		})
 	}
 	if to.Sub(from) < 48*time.Hour {
 		p.Ticks = p.Ticks[:1]
 	}
-	p.Desc = fmt.Sprintf("%s by strength, from %s to %s. The table below the picture has the same.", number(len(lanes), "client"), from.UTC().Format(dayFormat), to.UTC().Format(dayFormat))
+	p.Desc = fmt.Sprintf("%s by strength, from %s to %s. The table below the picture has the same.",
+		number(len(lanes), "client"), from.UTC().Format(dayFormat), to.UTC().Format(dayFormat))
 	return p
 }
 

@@ -16,11 +16,11 @@ import (
 // LogonFormats lists the formats of WriteLogons, the default first.
 func LogonFormats() []string { return []string{"text", "json", "jsonl", "csv"} }
 
-// SchemaLogons names the document of WriteLogons.
+// SchemaLogons is the schema of WriteLogons' document.
 const SchemaLogons = "ipcguard.logons/1"
 
-// WriteLogons writes who comes in how, the weakest first. Rows alone (jsonl, csv) leave the coverage out, as those of
-// WriteObservation do.
+// WriteLogons writes who logs on how, the weakest first. Row formats (jsonl, csv) omit the coverage, as in
+// WriteObservation.
 func WriteLogons(w io.Writer, format string, o *model.Observation, style Style) error {
 	logons, err := logonsOf(o)
 	if err != nil {
@@ -49,7 +49,7 @@ func WriteLogons(w io.Writer, format string, o *model.Observation, style Style) 
 	return fmt.Errorf("unknown format %q: want one of %v", format, LogonFormats())
 }
 
-// logonsOf joins an observation's uses, and says what each client likely is.
+// logonsOf joins an observation's uses, and adds what each client probably is.
 func logonsOf(o *model.Observation) ([]model.Logon, error) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -89,7 +89,8 @@ func writeLogonText(w io.Writer, logons []model.Logon, coverage *model.Coverage,
 		if l.Account != "" {
 			who += " " + Clean(l.Account)
 		}
-		fmt.Fprintf(&b, "  %s to %s as %s: %s\n", cmp.Or(Clean(l.Client), "(client not told)"), cmp.Or(Clean(l.Server), "(server not told)"), who, Clean(LogonWay(l)))
+		fmt.Fprintf(&b, "  %s to %s as %s: %s\n", cmp.Or(Clean(l.Client), "(client not told)"),
+			cmp.Or(Clean(l.Server), "(server not told)"), who, Clean(LogonWay(l)))
 		fmt.Fprintf(&b, "      %s\n", p.dim(logonCount(l)))
 		if l.Kind != "" {
 			fmt.Fprintf(&b, "      %s\n", p.dim("likely "+Clean(l.Kind)))
@@ -102,7 +103,7 @@ func writeLogonText(w io.Writer, logons []model.Logon, coverage *model.Coverage,
 	return p.write(w, b.String())
 }
 
-// logonAnswer counts clients by the strength of their weakest way in.
+// logonAnswer counts clients by the strength of their weakest logon.
 func logonAnswer(logons []model.Logon) string {
 	weakest, count := map[string]model.Strength{}, map[model.Strength]int{}
 	for i := range logons {
@@ -124,11 +125,14 @@ func logonAnswer(logons []model.Logon) string {
 }
 
 var packageTexts = map[string]string{
-	model.PackageAnonymous: "no credentials", model.PackageLM: "LM", model.PackageNTLMv1: "NTLMv1", model.PackageNTLMv1ESS: "NTLMv1 with extended session security",
-	model.PackageNTLM: "NTLM of a version that was not told", model.PackageNTLMv2: "NTLMv2", model.PackageKerberos: "Kerberos", model.PackagePlaintext: "plaintext", model.PackageUnknown: "a logon that could not be read",
+	model.PackageAnonymous: "no credentials", model.PackageLM: "LM", model.PackageNTLMv1: "NTLMv1",
+	model.PackageNTLMv1ESS: "NTLMv1 with extended session security",
+	model.PackageNTLM:      "NTLM of a version that was not told", model.PackageNTLMv2: "NTLMv2",
+	model.PackageKerberos: "Kerberos", model.PackagePlaintext: "plaintext",
+	model.PackageUnknown: "a logon that could not be read",
 }
 
-// LogonWay is a way to come in, in words.
+// LogonWay describes a kind of logon in words.
 func LogonWay(l *model.Logon) string {
 	parts := []string{cmp.Or(packageTexts[l.Package], "a logon that was not seen")}
 	if l.Raw == model.True && l.Package != model.PackagePlaintext && l.Package != model.PackageAnonymous {
@@ -183,13 +187,15 @@ func logonCount(l *model.Logon) string {
 	if parts == nil {
 		parts = []string{"its logon was not seen"}
 	}
-	return fmt.Sprintf("%s; %s to %s", strings.Join(parts, ", "), cmp.Or(useTime(l.First), "?"), cmp.Or(useTime(l.Last), "?"))
+	return fmt.Sprintf("%s; %s to %s", strings.Join(parts, ", "), cmp.Or(useTime(l.First), "?"),
+		cmp.Or(useTime(l.Last), "?"))
 }
 
 func writeLogonCSV(w io.Writer, logons []model.Logon) error {
 	c := csv.NewWriter(w)
 	head := []string{
-		"strength", "client", "kind", "agent", "server", "identity", "account", "package", "raw", "mic", "channel_binding", "spn", "dialect", "offers",
+		"strength", "client", "kind", "agent", "server", "identity", "account", "package", "raw", "mic",
+		"channel_binding", "spn", "dialect", "offers",
 		"signing", "can_encrypt", "signed", "encrypted", "encryption", "allowed", "denied", "open", "first", "last",
 	}
 	if err := c.Write(head); err != nil {
@@ -199,8 +205,10 @@ func writeLogonCSV(w io.Writer, logons []model.Logon) error {
 	for i := range logons {
 		l := &logons[i]
 		row := []string{
-			string(l.Strength), l.Client, l.Kind, l.Agent, l.Server, string(l.Identity), l.Account, l.Package, truth(l.Raw), truth(l.MIC), truth(l.Binding), l.SPN,
-			l.Dialect, l.Offers, l.Signing, truth(l.CanEncrypt), truth(l.Signed), truth(l.Encrypted), l.Encryption, n(l.Allowed), n(l.Denied), n(l.Open),
+			string(l.Strength), l.Client, l.Kind, l.Agent, l.Server, string(l.Identity), l.Account, l.Package,
+			truth(l.Raw), truth(l.MIC), truth(l.Binding), l.SPN,
+			l.Dialect, l.Offers, l.Signing, truth(l.CanEncrypt), truth(l.Signed), truth(l.Encrypted), l.Encryption,
+			n(l.Allowed), n(l.Denied), n(l.Open),
 			useTime(l.First), useTime(l.Last),
 		}
 		for j := range row {

@@ -20,7 +20,8 @@ func TestLogonPicture(t *testing.T) {
 		}
 		for _, p := range []string{pkg, model.PackageKerberos} {
 			uses = append(uses, model.Use{
-				Client: fmt.Sprintf("10.0.0.%03d", 100-i), Server: "s", Identity: model.User, Layer: model.LayerTree, Package: p, Signed: model.True,
+				Client: fmt.Sprintf("10.0.0.%03d", 100-i), Server: "s", Identity: model.User, Layer: model.LayerTree,
+				Package: p, Signed: model.True,
 				First: at, Last: at.AddDate(0, 0, i), Count: 1, Outcome: model.Allowed,
 			})
 		}
@@ -30,7 +31,8 @@ func TestLogonPicture(t *testing.T) {
 		t.Fatalf("%d lanes, %d more, first %q", len(p.Lanes), p.More, p.Lanes[0].Label)
 	}
 	first := p.Lanes[0].Bars
-	if len(first) != 2 || first[1].Strength != model.StrengthBroken || !strings.Contains(first[1].Title, "10.0.0.100, broken: NTLMv1") {
+	if len(first) != 2 || first[1].Strength != model.StrengthBroken ||
+		!strings.Contains(first[1].Title, "10.0.0.100, broken: NTLMv1") {
 		t.Errorf("the weakest does not stand on top: %+v", first)
 	}
 	if len(p.Ticks) != 3 || p.Ticks[2].Label != "2026-04-14" {

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// maxMoves is how many changes a page puts first: what one can keep in mind, and what fits beside the picture.
+// maxMoves is how many changes a page shows first: what fits next to the picture.
 const maxMoves = 4
 
 // move is one of the few changes that close most.
@@ -21,23 +21,25 @@ type move struct {
 	From    string
 	To      string
 	Where   string
-	Kinds   []model.Disclosure // what it takes from strangers
+	Kinds   []model.Disclosure // what it closes to strangers
 	Closes  string
 	Weight  int
 	Stops   []string
 	InForce string
-	Meets   bool // signed-in users too
+	Meets   bool // affects authenticated users too
 	Export  bool
 }
 
-// planMoves are the changes of a plan that close most.
+// planMoves returns the changes of a plan that close most.
 func planMoves(c *catalog.Catalog, p *model.Plan) []move {
 	var out []move
 	for i := range p.Changes {
 		x := &p.Changes[i]
 		m := move{
-			Setting: x.Setting, From: plainValue(x.From), To: plainValue(x.To), Where: Clean(x.Where), InForce: Clean(x.TakesEffect),
-			Meets: x.Reach == "everyone", Export: x.ExportOnly, Closes: strings.Join(closes(x.Closes), "; "), Link: settingLink(c, x.Setting),
+			Setting: x.Setting, From: plainValue(x.From), To: plainValue(x.To), Where: Clean(x.Where),
+			InForce: Clean(x.TakesEffect),
+			Meets:   x.Reach == "everyone", Export: x.ExportOnly, Closes: strings.Join(closes(x.Closes), "; "),
+			Link: settingLink(c, x.Setting),
 		}
 		if !x.From.Present && x.Effective != nil {
 			m.From += ", in effect " + Clean(value(x.Effective))
@@ -56,7 +58,7 @@ func planMoves(c *catalog.Catalog, p *model.Plan) []move {
 	return firstMoves(out)
 }
 
-// plainValue is a value without its type, which the list of all changes has.
+// plainValue returns a value without its type, which the list of all changes shows.
 func plainValue(v model.Value) string {
 	if !v.Present {
 		return "absent"
@@ -64,7 +66,7 @@ func plainValue(v model.Value) string {
 	return Clean(model.Text(v.Data))
 }
 
-// firstMoves keeps those that close most, and numbers them.
+// firstMoves keeps the changes that close most, and numbers them.
 func firstMoves(all []move) []move {
 	slices.SortStableFunc(all, func(a, b move) int { return cmp.Compare(b.Weight, a.Weight) })
 	all = all[:min(len(all), maxMoves)]
@@ -74,8 +76,8 @@ func firstMoves(all []move) []move {
 	return all
 }
 
-// adviceMoves are, where no configuration was read, the settings that decide about most of what was found, with the values
-// that the catalog wants. Whether the host has them so already, only an audit can say.
+// adviceMoves is for hosts without a configuration: it returns the settings that control most of what was found, with
+// the values that the catalog wants. Only an audit can say whether the host already has them.
 func adviceMoves(c *catalog.Catalog, platform model.Platform, findings []model.Finding) []move {
 	left := slices.DeleteFunc(slices.Clone(findings), func(f model.Finding) bool { return f.Severity == model.Info })
 	var out []move
@@ -102,7 +104,10 @@ func adviceMoves(c *catalog.Catalog, platform model.Platform, findings []model.F
 		if best == nil {
 			break
 		}
-		m := move{Setting: best.ID, To: wantedOf(c, best, platform), Where: best.Where, Weight: most, Meets: best.Reach == "everyone", InForce: c.TakesEffect(best, platform), Link: settingLink(c, best.ID)}
+		m := move{
+			Setting: best.ID, To: wantedOf(c, best, platform), Where: best.Where, Weight: most,
+			Meets: best.Reach == "everyone", InForce: c.TakesEffect(best, platform), Link: settingLink(c, best.ID),
+		}
 		var titles []string
 		left = slices.DeleteFunc(left, func(f model.Finding) bool {
 			if !slices.Contains(f.Settings, best.ID) {
@@ -136,7 +141,7 @@ func lower(s string) string {
 	return strings.ToLower(s[:1]) + s[1:]
 }
 
-// wantedOf is the value that closes the door on a platform, in words; empty where the catalog wants none.
+// wantedOf returns the value that closes the exposure on a platform, in words; empty if the catalog wants none.
 func wantedOf(c *catalog.Catalog, s *catalog.Setting, p model.Platform) string {
 	if _, may := c.Fit(s.Applies, p); !may || s.Unsuited != "" {
 		return ""
@@ -148,7 +153,7 @@ func wantedOf(c *catalog.Catalog, s *catalog.Setting, p model.Platform) string {
 		switch w.Compare {
 		case "any":
 			return ""
-		case "not-root": // an account to set, rather than those that would do
+		case "not-root": // the account to set, rather than all that would do
 			return model.Text(w.Value)
 		}
 		return w.Text()
@@ -156,14 +161,15 @@ func wantedOf(c *catalog.Catalog, s *catalog.Setting, p model.Platform) string {
 	return ""
 }
 
-// stopsOf lists what documents say that the wanted value of a setting stops.
+// stopsOf lists what the wanted value of a setting breaks according to documents.
 func stopsOf(c *catalog.Catalog, s *catalog.Setting, p model.Platform) []string {
 	var out []string
 	for _, b := range s.Breaks {
 		if _, may := c.Fit(b.Scope, p); !may {
 			continue
 		}
-		if b.Value != nil && !slices.ContainsFunc(s.Wanted, func(w catalog.Wanted) bool { return s.Same(w.Value, b.Value) }) {
+		if b.Value != nil && !slices.ContainsFunc(s.Wanted,
+			func(w catalog.Wanted) bool { return s.Same(w.Value, b.Value) }) {
 			continue
 		}
 		out = append(out, fmt.Sprintf("%s: %s: %s", b.Certainty, b.Who, b.What))

@@ -99,17 +99,22 @@ func (d *Document) ocsfEvent(h *subject, f *model.Finding) ocsfEvent {
 	if c := d.catalog.Finding(f.ID); c != nil {
 		title, meaning = c.Title, c.Meaning
 	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{h.Kind, h.Name, f.ID, string(f.Identity), f.Pipe, f.Setting}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{h.Kind, h.Name, f.ID, string(f.Identity), f.Pipe, f.Setting},
+		"\x00")))
 	severity, word := ocsfSeverity(f.Severity)
 	e := ocsfEvent{
 		ActivityID: ocsfCreate, ActivityName: "Create", CategoryUID: ocsfCategory, CategoryName: "Findings",
 		ClassUID: ocsfClass, ClassName: "Compliance Finding", TypeUID: ocsfClass*100 + ocsfCreate,
-		Time: h.Time.UnixMilli(), SeverityID: severity, Severity: word, StatusID: ocsfNew, Status: "New", Message: f.Evidence,
-		Metadata:    ocsfMetadata{ocsfVersion, ocsfProduct{"ipcguard", "ipcguard"}},
-		FindingInfo: ocsfFinding{UID: hex.EncodeToString(sum[:16]), Title: title, Description: meaning, Types: []string{f.ID}, CreatedTime: h.Time.UnixMilli()},
-		Compliance:  ocsfCompliance{Control: f.ID, StatusID: ocsfFail, Status: "Fail", StatusDetail: f.Evidence},
-		Resources:   []ocsfResource{{UID: h.Name, Name: orText(h.Host, h.Name), Type: "SMB server"}},
-		Unmapped:    map[string]any{"source": h.Kind},
+		Time: h.Time.UnixMilli(), SeverityID: severity, Severity: word, StatusID: ocsfNew, Status: "New",
+		Message:  f.Evidence,
+		Metadata: ocsfMetadata{ocsfVersion, ocsfProduct{"ipcguard", "ipcguard"}},
+		FindingInfo: ocsfFinding{
+			UID: hex.EncodeToString(sum[:16]), Title: title, Description: meaning,
+			Types: []string{f.ID}, CreatedTime: h.Time.UnixMilli(),
+		},
+		Compliance: ocsfCompliance{Control: f.ID, StatusID: ocsfFail, Status: "Fail", StatusDetail: f.Evidence},
+		Resources:  []ocsfResource{{UID: h.Name, Name: orText(h.Host, h.Name), Type: "SMB server"}},
+		Unmapped:   map[string]any{"source": h.Kind},
 	}
 	if f.Severity == model.Info {
 		e.Compliance.StatusID, e.Compliance.Status = ocsfWarning, "Warning"

@@ -10,22 +10,22 @@ import (
 	"ipcguard/internal/model"
 )
 
-// way is how one stranger comes to one kind of data. Pipe is empty for disk shares, which are reached without IPC$.
+// way is how one stranger gets one kind of data. Pipe is empty for disk shares, which do not need IPC$.
 type way struct {
 	who  model.Identity
 	pipe string
 	kind model.Disclosure
 }
 
-// door is how far one stranger comes: whether he is let in, and whether IPC$ lets him through.
+// door is how far one stranger gets: whether the session succeeds, and whether IPC$ is open.
 type door struct {
 	who           model.Identity
 	session, tree model.Outcome
-	files         model.Outcome // of disk shares, which are reached without IPC$
+	files         model.Outcome // of disk shares, which do not need IPC$
 }
 
-// picture is strangers, the pipes that they come through and the data behind them, from left to right, with the places
-// where each change cuts.
+// picture shows strangers, the pipes that they use and the data behind them, from left to right, and where each change
+// cuts.
 //
 //	anonymous ─┐          ┌─ samr   ──①── accounts
 //	guest     ─┼─ IPC$ ───┼─ srvsvc ──①── shares
@@ -62,7 +62,7 @@ type picHead struct {
 	Text string
 }
 
-// The measures of the picture, in units of its view box. A name of a pipe is at most 24 letters long in the catalog.
+// Dimensions of the picture, in view box units. A pipe's name in the catalog has at most 24 letters.
 const (
 	picWidth = 960
 	picRow   = 46
@@ -75,17 +75,20 @@ const (
 	dataX, dataW         = 744, 212
 
 	cutStep = 24 // between two cuts of one line
-	maxCuts = 4  // on one line: as many as there is room for between a pipe and its data
+	maxCuts = 4  // on one line: as many as fit between a pipe and its data
 )
 
-// scanWays is what a scan saw: who was let in how far, and what came out of which pipe.
+// scanWays returns what a scan saw: how far each stranger got, and the data from each pipe.
 func scanWays(c *catalog.Catalog, s *model.Scan) (doors []door, ways []way) {
 	for i := range s.Identities {
 		r := &s.Identities[i]
 		if !r.Identity.IsStranger() {
 			continue
 		}
-		doors = append(doors, door{r.Identity, r.Session.Outcome, r.Tree.Outcome, c.Seen(s, r, model.DisclosesFiles).Outcome})
+		doors = append(doors, door{
+			r.Identity, r.Session.Outcome, r.Tree.Outcome,
+			c.Seen(s, r, model.DisclosesFiles).Outcome,
+		})
 		for _, p := range r.Pipes {
 			for _, x := range p.Interfaces {
 				for _, k := range x.Calls {
@@ -105,7 +108,7 @@ func scanWays(c *catalog.Catalog, s *model.Scan) (doors []door, ways []way) {
 	return doors, ways
 }
 
-// findingWays is what findings alone tell.
+// findingWays returns what findings by themselves show.
 func findingWays(c *catalog.Catalog, all []model.Finding) (doors []door, ways []way) {
 	for _, f := range all {
 		who, d := given(c, f.ID)
@@ -120,7 +123,7 @@ func findingWays(c *catalog.Catalog, all []model.Finding) (doors []door, ways []
 	return doors, ways
 }
 
-// pipeOf is the pipe of a finding that does not name one: the first that its kind of data comes through.
+// pipeOf returns the pipe of a finding that does not name one: the first that gives its kind of data.
 func pipeOf(c *catalog.Catalog, pipe string, d model.Disclosure) string {
 	if f := c.FindingFor(model.Anonymous, d); pipe == "" && d != model.DisclosesFiles && f != nil && len(f.Pipes) > 0 {
 		return f.Pipes[0]
@@ -128,7 +131,7 @@ func pipeOf(c *catalog.Catalog, pipe string, d model.Disclosure) string {
 	return pipe
 }
 
-// auditWays is what the access model says of a configuration.
+// auditWays returns what the access model says about a configuration.
 func auditWays(c *catalog.Catalog, a *model.Audit) (doors []door, ways []way) {
 	for _, id := range model.Strangers() {
 		access, ok := a.Access[id]
@@ -154,26 +157,34 @@ func auditWays(c *catalog.Catalog, a *model.Audit) (doors []door, ways []way) {
 	return doors, ways
 }
 
-// gives tells whether a call behind a pipe gives one kind of data.
+// gives reports whether a call behind a pipe gives one kind of data.
 func gives(c *catalog.Catalog, p *catalog.Pipe, d model.Disclosure) bool {
 	for _, b := range p.Interfaces {
 		i := c.Interface(b.ID)
-		if i != nil && b.Probe == "call" && slices.ContainsFunc(i.Calls, func(k catalog.Call) bool { return k.Discloses == d && k.Avoid == "" }) {
+		if i != nil && b.Probe == "call" && slices.ContainsFunc(i.Calls, func(k catalog.Call) bool {
+			return k.Discloses == d && k.Avoid == ""
+		}) {
 			return true
 		}
 	}
 	return false
 }
 
-// newPicture draws; nil where nothing was settled of any stranger.
+// newPicture returns the picture, or nil if nothing was settled about any stranger.
 func newPicture(c *catalog.Catalog, id, of string, doors []door, ways []way, moves []move) *picture {
 	if len(doors) == 0 {
 		return nil
 	}
-	p := &picture{ID: id, Width: picWidth, Key: "change n of the list below cuts here", Title: "What strangers reach at " + of, Heads: []picHead{
-		{strangerX, "who comes without an account"}, {doorX, "the door"}, {pipeX, "named pipes"}, {dataX, "what they are given"},
-	}}
-	if len(moves) > 0 && moves[0].From == "" { // advice: what is set now was not read
+	p := &picture{
+		ID: id, Width: picWidth, Key: "change n of the list below cuts here",
+		Title: "What strangers reach at " + of, Heads: []picHead{
+			{strangerX, "who comes without an account"},
+			{doorX, "the door"},
+			{pipeX, "named pipes"},
+			{dataX, "what they are given"},
+		},
+	}
+	if len(moves) > 0 && moves[0].From == "" { // advice: the current value was not read
 		p.Key = "setting n of the list below decides here"
 	}
 	pipes, kinds := pipesOf(ways), kindsOf(ways)
@@ -197,7 +208,8 @@ func newPicture(c *catalog.Catalog, id, of string, doors []door, ways []way, mov
 		y := at(i, len(kinds))
 		for _, name := range pipes {
 			if who := whoGets(ways, name, d); len(who) > 0 {
-				p.link(pipeX+pipeW, at(slices.Index(pipes, name), len(pipes)), dataX, y, "open", cmp.Or(name, "disk shares")+" → "+d.Noun()+": "+strings.Join(who, ", "))
+				p.link(pipeX+pipeW, at(slices.Index(pipes, name), len(pipes)), dataX, y, "open",
+					cmp.Or(name, "disk shares")+" → "+d.Noun()+": "+strings.Join(who, ", "))
 			}
 		}
 		p.node(dataX, y, dataW, d.Noun(), strings.Join(whoGets(ways, "*", d), ", "), "data")
@@ -248,7 +260,8 @@ func (p *picture) strangers(doors []door, ways []way, at func(i, n int) int, doo
 		if slices.ContainsFunc(ways, func(w way) bool { return w.who == d.who && w.pipe == "" }) {
 			to := pipeY("")
 			p.Links = append(p.Links, picLink{
-				fmt.Sprintf("M%d %dC%d %d %d %d %d %d", strangerX+strangerW, y, strangerX+strangerW+30, to, doorX, to, pipeX, to), "open", string(d.who) + " → disk shares",
+				fmt.Sprintf("M%d %dC%d %d %d %d %d %d", strangerX+strangerW, y, strangerX+strangerW+30, to, doorX, to,
+					pipeX, to), "open", string(d.who) + " → disk shares",
 			})
 		}
 		p.node(strangerX, y, strangerW, string(d.who), said, "who "+class)
@@ -257,7 +270,10 @@ func (p *picture) strangers(doors []door, ways []way, at func(i, n int) int, doo
 
 func (p *picture) link(x1, y1, x2, y2 int, class, title string) {
 	half := (x2 - x1) / 2
-	p.Links = append(p.Links, picLink{fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x1, y1, x1+half, y1, x2-half, y2, x2, y2), class, title})
+	p.Links = append(p.Links, picLink{
+		fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x1, y1, x1+half, y1, x2-half, y2, x2, y2),
+		class, title,
+	})
 }
 
 func (p *picture) node(x, y, w int, label, under, class string) {
@@ -279,7 +295,7 @@ func (p *picture) cuts(d model.Disclosure, y int, moves []move) {
 	}
 }
 
-// doorCuts puts those at the door that keep strangers from IPC$ itself.
+// doorCuts puts the numbers of changes that keep strangers from IPC$ itself at the door.
 func (p *picture) doorCuts(c *catalog.Catalog, y int, moves []move) {
 	n := 0
 	for _, m := range moves {
@@ -292,11 +308,12 @@ func (p *picture) doorCuts(c *catalog.Catalog, y int, moves []move) {
 	}
 }
 
-// describe says the same in words, for those who cannot see it.
+// describe describes the picture in words, for readers who cannot see it.
 func (p *picture) describe(doors []door, ways []way, kinds []model.Disclosure, moves []move) string {
 	var out []string
 	for _, d := range doors {
-		out = append(out, fmt.Sprintf("%s: session %s, IPC$ %s", d.who, cmp.Or(d.session, model.NotTested), cmp.Or(d.tree, model.NotTested)))
+		out = append(out, fmt.Sprintf("%s: session %s, IPC$ %s", d.who, cmp.Or(d.session, model.NotTested),
+			cmp.Or(d.tree, model.NotTested)))
 	}
 	for _, d := range kinds {
 		line := d.Noun() + ": given to " + strings.Join(whoGets(ways, "*", d), ", ")
@@ -314,7 +331,9 @@ func (p *picture) describe(doors []door, ways []way, kinds []model.Disclosure, m
 func whoGets(ways []way, pipe string, d model.Disclosure) []string {
 	var out []string
 	for _, id := range model.Strangers() {
-		if slices.ContainsFunc(ways, func(w way) bool { return w.who == id && w.kind == d && (pipe == "*" || w.pipe == pipe) }) {
+		if slices.ContainsFunc(ways, func(w way) bool {
+			return w.who == id && w.kind == d && (pipe == "*" || w.pipe == pipe)
+		}) {
 			out = append(out, string(id))
 		}
 	}

@@ -16,8 +16,8 @@ import (
 // PlanFormats lists the formats of WritePlan, the default first.
 func PlanFormats() []string { return []string{"text", "json", "html"} }
 
-// WritePlan writes a plan for people, for apply, or as a page. width is the number of columns of text; less than 40 counts
-// as 80.
+// WritePlan writes a plan for people, for apply, or as a page. width is the number of columns of text; less than 40
+// counts as 80.
 func WritePlan(w io.Writer, format string, p *model.Plan, style Style, width int) error {
 	switch format {
 	case "text":
@@ -30,7 +30,7 @@ func WritePlan(w io.Writer, format string, p *model.Plan, style Style, width int
 	return fmt.Errorf("unknown format %q: want one of %v", format, PlanFormats())
 }
 
-// planWriter lays a plan out as explain lays out a topic.
+// planWriter formats a plan in the style of explain.
 type planWriter struct{ *explanation }
 
 func newPlanWriter(style Style, width int) planWriter {
@@ -92,7 +92,7 @@ func planText(w io.Writer, p *model.Plan, style Style, width int) error {
 	return e.p.write(w, e.b.String())
 }
 
-// leftAsItIs are the findings that a plan leaves, each with the reason.
+// leftAsItIs returns the findings that a plan leaves, each with the reason.
 func leftAsItIs(p *model.Plan) []string {
 	out := make([]string, len(p.Left))
 	for i, l := range p.Left {
@@ -101,10 +101,11 @@ func leftAsItIs(p *model.Plan) []string {
 	return out
 }
 
-// Leavings are what a plan leaves, one a line: what stays open or is not known, then findings.
+// Leavings lists what a plan leaves, one a line: what stays open or is unknown, then findings.
 func Leavings(p *model.Plan) []string { return append(cleaned(p.Residual), leftAsItIs(p)...) }
 
-// leftName is a finding that a plan leaves, with what it is about: the setting alone where that is all that the finding says.
+// leftName names a finding that a plan leaves, with what it is about: only the setting if that is all that the finding
+// says.
 func leftName(l model.Left) string {
 	switch {
 	case l.Finding == "weak-setting":
@@ -115,7 +116,7 @@ func leftName(l model.Left) string {
 	return l.Finding
 }
 
-// notLeft are the settings that were not used, without those that a finding that is left says the same of.
+// notLeft returns the settings that were not used, except those about which a remaining finding says the same.
 func notLeft(p *model.Plan) []model.Rejected {
 	return slices.DeleteFunc(slices.Clone(p.Rejected), func(r model.Rejected) bool {
 		return slices.ContainsFunc(p.Left, func(l model.Left) bool { return l.Setting == r.Setting && l.Why == r.Why })
@@ -137,7 +138,7 @@ func cleaned(list []string) []string {
 	return out
 }
 
-// cleanLong is Clean for sentences of this program with names of others in them, which may be longer than a name is.
+// cleanLong is Clean for sentences of this program that contain names, which may be longer than a name.
 func cleanLong(s string) string {
 	var b strings.Builder
 	for i, word := range strings.Split(s, " ") {
@@ -182,7 +183,7 @@ func (e planWriter) change(c *model.Change) {
 	line("sources", strings.Join(sources, "; "))
 }
 
-// closes says what a change closes, strangers who lose the same told together.
+// closes says what a change closes, grouping strangers who lose the same.
 func closes(ids []string) []string {
 	var who []string
 	kinds := map[string][]string{}
@@ -220,7 +221,7 @@ func closes(ids []string) []string {
 	return out
 }
 
-// closed names what is closed: a kind of data by its noun, else in the finding's own words.
+// closed names what is closed: a kind of data by its noun, or the finding's title.
 func closed(what string) string {
 	if d := model.Disclosure(what); slices.Contains(model.Disclosures(), d) {
 		return d.Noun()
@@ -268,7 +269,7 @@ func planHTML(w io.Writer, p *model.Plan) error {
 	})
 }
 
-// planPicture shows what a plan was made against: all that its changes close, and what it leaves.
+// planPicture draws what a plan was made against: all that its changes close, and what it leaves.
 func planPicture(c *catalog.Catalog, p *model.Plan, moves []move) *picture {
 	var all []model.Finding
 	for _, x := range p.Changes {

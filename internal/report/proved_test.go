@@ -22,33 +22,66 @@ func TestProofAnswer(t *testing.T) {
 			{Check: "closed:anonymous-reads-files", Result: model.Passed},
 			{Check: "logon:user", Result: model.Unchecked, Note: true},
 		}, nil, "h: verified: asked again and refused: accounts and disk shares"},
-		{"verified by refusals to strangers", true, []Proved{
-			{Check: "closed:anonymous-lists-accounts", Result: model.Passed, Unauthenticated: true},
-			{Check: "logon:", Result: model.Passed},
-		}, nil, "h: verified: asked again and refused: accounts; 1 check passed; no key proves the answers to 1 check (unauthenticated)"},
-		{"still open", false, []Proved{
-			{Check: "closed:anonymous-lists-accounts", Result: model.Failed},
-			{Check: "closed:guest-lists-shares", Result: string(model.Inconclusive)},
-			{Check: "closed:anonymous-reads-files", Result: model.Unchecked},
-			{Check: "tcp:a:1", Result: model.Failed},
-		}, nil, "h: NOT VERIFIED: strangers (anonymous) are still given accounts; 1 check failed; no answer that counts about shares; not asked, or not refused: disk shares"},
+		{
+			"verified by refusals to strangers", true,
+			[]Proved{
+				{Check: "closed:anonymous-lists-accounts", Result: model.Passed, Unauthenticated: true},
+				{Check: "logon:", Result: model.Passed},
+			},
+			nil,
+			"h: verified: asked again and refused: accounts; 1 check passed; no key proves the answers to 1 check (unauthenticated)",
+		},
+		{
+			"still open", false,
+			[]Proved{
+				{Check: "closed:anonymous-lists-accounts", Result: model.Failed},
+				{Check: "closed:guest-lists-shares", Result: string(model.Inconclusive)},
+				{Check: "closed:anonymous-reads-files", Result: model.Unchecked},
+				{Check: "tcp:a:1", Result: model.Failed},
+			},
+			nil,
+			"h: NOT VERIFIED: strangers (anonymous) are still given accounts; 1 check failed; no answer that counts about shares; not asked, or not refused: disk shares",
+		},
 		{
 			"nothing to close", false,
-			[]Proved{{Check: "control:answers", Result: model.Passed}, {Check: NothingToClose, Result: model.Unchecked}},
+			[]Proved{
+				{Check: "control:answers", Result: model.Passed},
+				{Check: NothingToClose, Result: model.Unchecked},
+			},
 			[]string{"anonymous-lists-accounts"},
 			"h: NOT VERIFIED: nothing was to be closed; this was not to be closed, and strangers (anonymous) are given it: accounts",
 		},
-		{"left open by the plan's word", true, []Proved{
-			{Check: "closed:anonymous-lists-accounts", Result: model.Passed},
-			{Check: "left:anonymous-reads-files", Result: model.Open, Note: true},
-		}, []string{"anonymous-reads-files"}, "h: verified: asked again and refused: accounts; left open to strangers (anonymous), as the plan says: disk shares"},
-		{"left without the plan's knowing", false, []Proved{
-			{Check: "closed:anonymous-lists-accounts", Result: model.Passed},
-			{Check: "left:guest-reads-files", Result: model.Unchecked},
-			{Check: "left:anonymous-pipe:x", Result: model.Open},
-		}, nil, "h: NOT VERIFIED: asked again and refused: accounts; not closed by the plan, and open to strangers (guest) or not known: disk shares; 1 pipe or share is left by the plan"},
-		{"waiting", false, []Proved{{Check: "closed:anonymous-lists-accounts", Result: model.Waiting}}, nil, "h: NOT VERIFIED: closes with a restart: accounts"},
-		{"the user is refused", false, []Proved{{Check: "control:user", Result: model.Failed}}, nil, "h: NOT VERIFIED: 1 check failed"},
+		{
+			"left open by the plan's word", true,
+			[]Proved{
+				{Check: "closed:anonymous-lists-accounts", Result: model.Passed},
+				{Check: "left:anonymous-reads-files", Result: model.Open, Note: true},
+			},
+			[]string{"anonymous-reads-files"},
+			"h: verified: asked again and refused: accounts; left open to strangers (anonymous), as the plan says: disk shares",
+		},
+		{
+			"left without the plan's knowing", false,
+			[]Proved{
+				{Check: "closed:anonymous-lists-accounts", Result: model.Passed},
+				{Check: "left:guest-reads-files", Result: model.Unchecked},
+				{Check: "left:anonymous-pipe:x", Result: model.Open},
+			},
+			nil,
+			"h: NOT VERIFIED: asked again and refused: accounts; not closed by the plan, and open to strangers (guest) or not known: disk shares; 1 pipe or share is left by the plan",
+		},
+		{
+			"waiting", false,
+			[]Proved{{Check: "closed:anonymous-lists-accounts", Result: model.Waiting}},
+			nil,
+			"h: NOT VERIFIED: closes with a restart: accounts",
+		},
+		{
+			"the user is refused", false,
+			[]Proved{{Check: "control:user", Result: model.Failed}},
+			nil,
+			"h: NOT VERIFIED: 1 check failed",
+		},
 		{"nothing", false, nil, nil, "h: NOT VERIFIED: nothing was asked"},
 	} {
 		if got := ProofAnswer("h", test.verified, test.checks, test.beside).String(); got != test.want {
@@ -81,7 +114,7 @@ func TestWhatIfAnswer(t *testing.T) {
 	}
 }
 
-// TestPlanSaysItOnce: a plan without changes says so in its first sentence alone.
+// TestPlanSaysItOnce: a plan without changes says so only in its first sentence.
 func TestPlanSaysItOnce(t *testing.T) {
 	var b strings.Builder
 	if err := WritePlan(&b, "text", &model.Plan{Target: "h", Strategy: "restrict"}, Style{}, 120); err != nil {
@@ -92,8 +125,8 @@ func TestPlanSaysItOnce(t *testing.T) {
 	}
 }
 
-// TestUntriedSharesAreNotShut: where one stranger was refused at logon and another could come in and was not asked for disk
-// shares, neither the matrix nor the picture says that they are shut.
+// TestUntriedSharesAreNotShut: if one stranger was refused at logon and another could log on but did not request disk
+// shares, neither the matrix nor the picture says that they are closed.
 func TestUntriedSharesAreNotShut(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -102,7 +135,9 @@ func TestUntriedSharesAreNotShut(t *testing.T) {
 	no, yes := model.Step{Outcome: model.Denied, Status: "STATUS_ACCESS_DENIED"}, model.Step{Outcome: model.Allowed}
 	scan := func(shares ...model.ShareResult) *model.Scan {
 		return &model.Scan{Target: "h", Verdict: model.Closed, Identities: []model.IdentityResult{
-			{Identity: model.Anonymous, Session: yes, Tree: no, Shares: shares}, {Identity: model.Guest, Session: no}, {Identity: model.UnknownUser, Session: no},
+			{Identity: model.Anonymous, Session: yes, Tree: no, Shares: shares},
+			{Identity: model.Guest, Session: no},
+			{Identity: model.UnknownUser, Session: no},
 		}}
 	}
 	for _, test := range []struct {
@@ -112,7 +147,10 @@ func TestUntriedSharesAreNotShut(t *testing.T) {
 		picture string
 	}{
 		{"untried", scan(), model.NotTested, "nothing through IPC$; whether disk shares open is not settled"},
-		{"tried", scan(model.ShareResult{Name: "a", Type: "disk", Tree: no}), model.Denied, "nothing: nobody without an account comes through the door"},
+		{
+			"tried", scan(model.ShareResult{Name: "a", Type: "disk", Tree: no}), model.Denied,
+			"nothing: nobody without an account comes through the door",
+		},
 	} {
 		d := &Document{catalog: c}
 		d.AddScan(test.scan)

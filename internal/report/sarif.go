@@ -91,14 +91,16 @@ func (d *Document) sarif() error {
 	}
 	for _, h := range d.hosts {
 		for _, p := range h.Problems {
-			run.Invocations[0].Notifications = append(run.Invocations[0].Notifications, sarifNotification{"warning", sarifText{h.Name + ": " + p}})
+			run.Invocations[0].Notifications = append(run.Invocations[0].Notifications,
+				sarifNotification{"warning", sarifText{h.Name + ": " + p}})
 		}
 		for _, f := range h.Findings {
 			run.Results = append(run.Results, d.sarifResult(&run.Tool.Driver, h, &f))
 		}
 	}
 	return d.encode(sarifLog{
-		Schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run},
+		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+		Version: "2.1.0", Runs: []sarifRun{run},
 	})
 }
 
@@ -119,7 +121,10 @@ func (d *Document) sarifResult(driver *sarifDriver, h *subject, f *model.Finding
 	}
 	sum := sha256.Sum256([]byte(strings.Join([]string{h.Name, f.ID, string(f.Identity), f.Pipe, f.Setting}, "\x00")))
 	properties := map[string]any{"severity": string(f.Severity), "source": h.Kind, "target": h.Name}
-	for key, value := range map[string]string{"identity": string(f.Identity), "pipe": f.Pipe, "setting": f.Setting, "fix": f.Fix, "host": h.Host} {
+	for key, value := range map[string]string{
+		"identity": string(f.Identity), "pipe": f.Pipe, "setting": f.Setting,
+		"fix": f.Fix, "host": h.Host,
+	} {
 		if value != "" {
 			properties[key] = value
 		}
@@ -153,8 +158,11 @@ func (d *Document) sarifRule(f *model.Finding) sarifRule {
 	}
 	r.ShortDescription = sarifText{c.Title}
 	r.FullDescription, r.Help = &sarifText{orText(c.Meaning, c.Title)}, &sarifText{orText(c.Fix.Text(), c.Title)}
-	// the scale on which services that take SARIF in sort security results
-	score := map[model.Severity]string{model.Critical: "9.5", model.High: "8.0", model.Medium: "5.5", model.Low: "2.5", model.Info: "0.5"}
+	// the scale that SARIF consumers use to sort security results
+	score := map[model.Severity]string{
+		model.Critical: "9.5", model.High: "8.0", model.Medium: "5.5", model.Low: "2.5",
+		model.Info: "0.5",
+	}
 	r.Properties = map[string]any{"security-severity": score[f.Severity], "tags": []string{"security", "smb"}}
 	return r
 }
@@ -176,7 +184,7 @@ func sarifLevel(s model.Severity) string {
 	return "note"
 }
 
-// sarifLocation is the file and line of the setting where they are known, and the host with the pipe or setting.
+// sarifLocation returns the file and line of the setting if they are known, else the host with the pipe or setting.
 func (h *subject) sarifLocation(f *model.Finding) sarifLocation {
 	name := h.Name
 	kind := "resource"
@@ -209,7 +217,7 @@ func (h *subject) sarifLocation(f *model.Finding) sarifLocation {
 	return l
 }
 
-// fileURI writes a path as SARIF wants it: relative ones as they are, absolute ones with file://.
+// fileURI returns a path in SARIF's form: relative ones as they are, absolute ones with file://.
 func fileURI(path string) string {
 	slashed := filepath.ToSlash(path)
 	u := url.URL{Path: slashed}

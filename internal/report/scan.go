@@ -7,7 +7,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// ScanWriter takes scan results one at a time, as they come. Close ends the document; it does not close the output.
+// ScanWriter writes scan results one at a time. Close ends the document; it does not close the output.
 type ScanWriter interface {
 	Write(*model.Scan) error
 	Close() error
@@ -16,7 +16,7 @@ type ScanWriter interface {
 // ScanFormats lists the formats of NewScanWriter, the default first.
 func ScanFormats() []string { return []string{"text", "json", "jsonl", "csv", "html", "sarif", "ocsf"} }
 
-// NewScanWriter returns the writer of one format. Style is for text alone.
+// NewScanWriter returns the writer of one format. Style is only for text.
 func NewScanWriter(w io.Writer, format string, style Style) (ScanWriter, error) {
 	switch format {
 	case "text":

@@ -16,20 +16,40 @@ func sample() []*model.Scan {
 	return []*model.Scan{
 		{
 			Schema: model.SchemaScan, Target: "srv1", Address: "10.0.0.1:445", Verdict: model.Exposed,
-			Server: model.Server{Name: "=cmd|' /C calc'!A0", Domain: "LAB\x1b[31m\u202e", Dialects: []string{"3.1.1"}, Signing: "enabled"},
+			Server: model.Server{
+				Name: "=cmd|' /C calc'!A0", Domain: "LAB\x1b[31m\u202e", Dialects: []string{"3.1.1"},
+				Signing: "enabled",
+			},
 			Identities: []model.IdentityResult{{
-				Identity: model.Anonymous, Dialect: "3.1.1", Session: model.Step{Outcome: model.Allowed}, Tree: model.Step{Outcome: model.Allowed},
-				Pipes: []model.PipeResult{{Pipe: "samr", Open: model.Step{Outcome: model.Allowed}, Interfaces: []model.InterfaceResult{{
-					Interface: "samr", Bind: model.Step{Outcome: model.Allowed, Status: "accepted"},
-					Calls: []model.CallResult{{Call: "SamrEnumerateUsersInDomain", Opnum: 13, Outcome: model.Allowed, Discloses: model.DisclosesAccounts, Count: 3}},
-				}}}},
+				Identity: model.Anonymous, Dialect: "3.1.1", Session: model.Step{Outcome: model.Allowed},
+				Tree: model.Step{Outcome: model.Allowed},
+				Pipes: []model.PipeResult{{
+					Pipe: "samr", Open: model.Step{Outcome: model.Allowed},
+					Interfaces: []model.InterfaceResult{{
+						Interface: "samr", Bind: model.Step{Outcome: model.Allowed, Status: "accepted"},
+						Calls: []model.CallResult{{
+							Call: "SamrEnumerateUsersInDomain", Opnum: 13,
+							Outcome:   model.Allowed,
+							Discloses: model.DisclosesAccounts, Count: 3,
+						}},
+					}},
+				}},
 			}},
 			Findings: []model.Finding{
-				{ID: "anonymous-lists-accounts", Severity: model.High, Identity: model.Anonymous, Pipe: "samr", Evidence: "anonymous read 3 accounts", Fix: "restrict anonymous = 2"},
-				{ID: "anonymous-lists-accounts", Severity: model.High, Identity: model.Guest, Pipe: "samr", Evidence: "guest read 3 accounts"},
+				{
+					ID: "anonymous-lists-accounts", Severity: model.High, Identity: model.Anonymous, Pipe: "samr",
+					Evidence: "anonymous read 3 accounts", Fix: "restrict anonymous = 2",
+				},
+				{
+					ID: "anonymous-lists-accounts", Severity: model.High, Identity: model.Guest, Pipe: "samr",
+					Evidence: "guest read 3 accounts",
+				},
 			},
 		},
-		{Schema: model.SchemaScan, Target: "10.0.0.2", Address: "10.0.0.2:445", Verdict: model.Unreachable, Reason: "port 445: timed out", Findings: []model.Finding{}},
+		{
+			Schema: model.SchemaScan, Target: "10.0.0.2", Address: "10.0.0.2:445", Verdict: model.Unreachable,
+			Reason: "port 445: timed out", Findings: []model.Finding{},
+		},
 	}
 }
 
@@ -70,7 +90,8 @@ func TestText(t *testing.T) {
 	if quiet := render(t, "text", Style{HideUnreachable: true}, sample()...); strings.Contains(quiet, "10.0.0.2") {
 		t.Errorf("unreachable hosts are not hidden:\n%s", quiet)
 	}
-	if colored := render(t, "text", Style{Color: true, Verbose: true}, sample()...); !strings.Contains(colored, "\x1b[") ||
+	if colored := render(t, "text", Style{Color: true, Verbose: true}, sample()...); !strings.Contains(colored,
+		"\x1b[") ||
 		!strings.Contains(colored, "SamrEnumerateUsersInDomain") {
 		t.Errorf("no colour, or no ladder:\n%q", colored)
 	}
@@ -97,7 +118,10 @@ func TestJSON(t *testing.T) {
 
 func TestCSV(t *testing.T) {
 	scans := sample()
-	scans[0].WeakWays = []model.WeakWay{{Way: model.WaySMB1, Step: model.Step{Outcome: model.Denied}}, {Way: model.WayNTLMv1, Step: model.Step{Outcome: model.Allowed}}}
+	scans[0].WeakWays = []model.WeakWay{
+		{Way: model.WaySMB1, Step: model.Step{Outcome: model.Denied}},
+		{Way: model.WayNTLMv1, Step: model.Step{Outcome: model.Allowed}},
+	}
 	rows, err := csv.NewReader(strings.NewReader(render(t, "csv", Style{}, scans...))).ReadAll()
 	if err != nil || len(rows) != 4 {
 		t.Fatalf("%d rows, %v", len(rows), err)
@@ -105,12 +129,13 @@ func TestCSV(t *testing.T) {
 	if rows[1][4] != `'=cmd|' /C calc'!A0` {
 		t.Errorf("a formula gets through: %q", rows[1][4])
 	}
-	if n := len(rows[0]) - 1; rows[0][n] != "weak_ways" || rows[1][n] != "SMB1 alone: refused; an NTLMv1 logon: accepted" {
+	if n := len(rows[0]) - 1; rows[0][n] != "weak_ways" ||
+		rows[1][n] != "SMB1 alone: refused; an NTLMv1 logon: accepted" {
 		t.Errorf("weak ways: %q %q", rows[0][n], rows[1][n])
 	}
 }
 
-// Whatever a server calls itself, no cell starts a formula and no cell has a control character.
+// Whatever the name of a server, no cell starts a formula and no cell has a control character.
 func TestCellsAreSafe(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cell := Cell(rapid.String().Draw(t, "text"))

@@ -33,7 +33,7 @@ func schemaOf(t *testing.T, text string) *jsonschema.Schema {
 	return s
 }
 
-// valid holds a document to a schema.
+// valid validates a document against a schema.
 func valid(t *testing.T, s *jsonschema.Schema, text string) error {
 	t.Helper()
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
@@ -43,7 +43,7 @@ func valid(t *testing.T, s *jsonschema.Schema, text string) error {
 	return s.Validate(doc)
 }
 
-// everything is a scan with every finding of the catalog, at every severity.
+// everything returns a scan with every finding of the catalog, at every severity.
 func everything(t *testing.T) *model.Scan {
 	t.Helper()
 	c, err := catalog.Load()
@@ -55,23 +55,26 @@ func everything(t *testing.T) *model.Scan {
 	for i := range c.Findings {
 		f := &c.Findings[i]
 		s.Findings = append(s.Findings, model.Finding{
-			ID: f.ID, Title: f.Title, Severity: levels[i%len(levels)], Identity: f.Identity, Evidence: "evidence", Fix: f.Fix.Text(),
+			ID: f.ID, Title: f.Title, Severity: levels[i%len(levels)], Identity: f.Identity, Evidence: "evidence",
+			Fix:      f.Fix.Text(),
 			Settings: f.Settings, Sources: f.Sources, Controls: c.ControlsFor(model.Platform{}, f.Settings...),
 		})
 	}
 	return s
 }
 
-// TestSARIFSchema: the schema of SARIF 2.1.0, as the standard's own toolkit ships it, takes what is written; and it would
-// not take just anything.
+// TestSARIFSchema: the output is valid by the schema of SARIF 2.1.0 that the standard's toolkit ships, and an invalid
+// document is not.
 func TestSARIFSchema(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(peer.Npm(t, "jest-sarif-1.0.0-beta.0"), "lib", "schemas", "sarif-2.1.0-rtm.5.json"))
+	b, err := os.ReadFile(filepath.Join(peer.Npm(t, "jest-sarif-1.0.0-beta.0"), "lib", "schemas",
+		"sarif-2.1.0-rtm.5.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := schemaOf(t, string(b))
 	documents := map[string]string{
-		"a scan and an audit": written(t, "sarif"), "every finding": render(t, "sarif", Style{}, everything(t)), "nothing": render(t, "sarif", Style{}),
+		"a scan and an audit": written(t, "sarif"), "every finding": render(t, "sarif", Style{}, everything(t)),
+		"nothing":                  render(t, "sarif", Style{}),
 		"hosts that do not answer": render(t, "sarif", Style{}, sample()...),
 	}
 	for name, text := range documents {
@@ -93,8 +96,8 @@ func TestSARIFSchema(t *testing.T) {
 	}
 }
 
-// TestOCSFSchema: every line is a compliance finding as the tables of OCSF 1.3.0 have it: all that is required, nothing that
-// the class does not know, every number one of its enumeration. See testdata/README.md for where the schema is from.
+// TestOCSFSchema: every line is a compliance finding by the tables of OCSF 1.3.0: all required fields, no unknown
+// fields, every number from its enumeration. See testdata/README.md for the origin of the schema.
 func TestOCSFSchema(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join("testdata", "ocsf-1.3.0-compliance_finding.json"))
 	if err != nil {

@@ -5,11 +5,11 @@ import (
 	"ipcguard/internal/model"
 )
 
-// gaveNothing is how a report calls a question that was answered with an empty list: not refused, and nothing was there to
-// give, or nothing was shown.
+// gaveNothing is how a report describes a request that was answered with an empty list: not refused, but there was
+// nothing to give, or nothing was shown.
 const gaveNothing model.Outcome = "nothing"
 
-// seenOf is what a scan says about one kind of data; empty where it was not asked.
+// seenOf returns what a scan says about one kind of data; empty if it was not requested.
 func seenOf(k *catalog.Catalog, s *model.Scan, r *model.IdentityResult, kind model.Disclosure) model.Outcome {
 	seen := k.Seen(s, r, kind)
 	switch {

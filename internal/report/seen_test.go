@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestSeen: an empty list is neither given nor refused, whatever another identity was told; what is refused at the pipe, at
-// the bind or at the call is refused.
+// TestSeen: an empty list is neither given nor refused, whatever another identity got; a refusal at the pipe, at the
+// bind or at the call is a refusal.
 func TestSeen(t *testing.T) {
 	k, err := catalog.Load()
 	if err != nil {
@@ -46,7 +46,10 @@ func TestSeen(t *testing.T) {
 		if got := seenOf(k, &model.Scan{}, &r, model.DisclosesAccounts); got != x.want {
 			t.Errorf("%s: %q, want %q", name, got, x.want)
 		}
-		for kind, want := range map[model.Disclosure]model.Outcome{model.DisclosesShares: model.Denied, model.DisclosesServices: model.Denied, model.DisclosesJobs: ""} {
+		for kind, want := range map[model.Disclosure]model.Outcome{
+			model.DisclosesShares:   model.Denied,
+			model.DisclosesServices: model.Denied, model.DisclosesJobs: "",
+		} {
 			if got := seenOf(k, &model.Scan{}, &r, kind); got != want {
 				t.Errorf("%s: %s is %q, want %q", name, kind, got, want)
 			}
@@ -57,7 +60,8 @@ func TestSeen(t *testing.T) {
 		Schema: model.SchemaScan, Target: "srv1", Verdict: model.Limited, Findings: []model.Finding{},
 		Identities: []model.IdentityResult{asked(users(model.Allowed, model.DisclosesNothing, 0)), guest},
 	}, &model.Scan{Schema: model.SchemaScan, Target: "srv2", Verdict: model.Unreachable})
-	head := regexp.MustCompile(`(?s)<th scope="col">host</th>(<th scope="col">accounts.*?)</tr>`).FindStringSubmatch(page)
+	head := regexp.MustCompile(`(?s)<th scope="col">host</th>(<th scope="col">accounts.*?)</tr>`).FindStringSubmatch(
+		page)
 	row := regexp.MustCompile(`(?s)<tr><th scope="row"><a href="#h0">srv1</a> <span class="dim">scan</span></th>(.*?)</tr>`).FindStringSubmatch(page)
 	if head == nil || row == nil {
 		t.Fatalf("no matrix in\n%s", page)

@@ -11,15 +11,15 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Style says how text is shown.
+// Style says how text is formatted.
 type Style struct {
 	Color           bool
-	Verbose         bool      // the whole ladder of layers
+	Verbose         bool      // all layers
 	HideUnreachable bool      // count hosts that did not answer instead of listing them
-	Now             time.Time // when a document is made; the zero value is now
+	Now             time.Time // creation time of a document; zero is now
 }
 
-// palette colours words; without colour it leaves them alone.
+// palette colours words; without colour it returns them unchanged.
 type palette struct {
 	bad, warn, good, dim, bold func(string) string
 	color                      bool
@@ -86,8 +86,8 @@ func pad(s string, width int) string {
 // ownColors are the sequences of newPalette.
 var ownColors = regexp.MustCompile("\x1b\\[(?:1|2|1;3[1-3]|3[1-3])?m")
 
-// write writes a finished text. Its values are clean where they were put in, those of closed lists as well as names; what
-// was forgotten is caught here: nothing passes but characters, line ends, tabs and, with colour, the palette's own sequences.
+// write writes a finished text. Its values are cleaned where they are inserted; this is the safety net: only
+// characters, line ends, tabs and, with colour, the palette's own sequences pass.
 func (p palette) write(w io.Writer, text string) error {
 	clean := model.VisibleWriter{Writer: w}
 	if p.color {
@@ -109,8 +109,7 @@ func (p palette) write(w io.Writer, text string) error {
 	return err
 }
 
-// Clean makes a peer's text safe for a terminal: no control characters, none that turn the direction of writing or
-// show nothing, and a bounded length.
+// Clean makes a peer's text safe for a terminal: no control, direction or invisible characters, and a bounded length.
 func Clean(s string) string {
 	const longest = 512 // a name is at most 256 characters, an evidence line a sentence
 	count := 0

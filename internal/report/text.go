@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// scanText writes for people: a host's verdict, one line a finding with its evidence, and what to do next.
+// scanText writes text for people: a host's verdict, one line for each finding with its evidence, and what to do next.
 type scanText struct {
 	w       io.Writer
 	style   Style
@@ -24,7 +24,8 @@ func (t *scanText) Write(s *model.Scan) error {
 	}
 	t.counts[s.Verdict]++
 	t.total++
-	if (s.Verdict == model.Unreachable || s.Verdict == model.VerdictNotTested) && t.style.HideUnreachable && !t.style.Verbose {
+	if (s.Verdict == model.Unreachable || s.Verdict == model.VerdictNotTested) && t.style.HideUnreachable &&
+		!t.style.Verbose {
 		return nil
 	}
 	var b strings.Builder
@@ -58,14 +59,14 @@ func (t *scanText) host(b *strings.Builder, s *model.Scan) {
 	}
 }
 
-// limits says what the scan left out.
+// limits writes what the scan did not test.
 func (t *scanText) limits(b *strings.Builder, all []model.Limit) {
 	for _, line := range limitLines(all) {
 		fmt.Fprintf(b, "  %s\n", t.palette.dim("limit: "+line))
 	}
 }
 
-// limitLines says what a scan left out, each once, with those whom it is about.
+// limitLines says what a scan did not test, each once, with the identities concerned.
 func limitLines(all []model.Limit) []string {
 	var whys []string
 	who := map[string][]string{}
@@ -88,7 +89,8 @@ func limitLines(all []model.Limit) []string {
 	return out
 }
 
-// sharesLine says how many disk shares strangers tried, and how many not: a verdict about IPC$ is none about them.
+// sharesLine says how many disk shares strangers tried and how many not, because a verdict about IPC$ does not cover
+// them.
 func sharesLine(s *model.Scan) string {
 	tried, left, asked := s.DiskShares()
 	switch {
@@ -130,10 +132,10 @@ func serverLine(s model.Server) string {
 	return strings.Join(parts, " · ")
 }
 
-// maxControls keeps a finding's line on a screen.
+// maxControls keeps a finding's line on the screen.
 const maxControls = 4
 
-// groups joins the findings that differ in the identity alone, in the order of their first member.
+// groups joins findings that differ only in the identity, in the order of their first member.
 func groups(all []model.Finding) [][]model.Finding {
 	var out [][]model.Finding
 	for _, f := range all {
@@ -201,7 +203,12 @@ func (t *scanText) ladder(b *strings.Builder, s *model.Scan) {
 		for _, flag := range []struct {
 			set  bool
 			name string
-		}{{id.GuestFlag, "guest flag"}, {id.NullFlag, "null flag"}, {id.Signed, "signed"}, {id.Encrypted, "encrypted"}} {
+		}{
+			{id.GuestFlag, "guest flag"},
+			{id.NullFlag, "null flag"},
+			{id.Signed, "signed"},
+			{id.Encrypted, "encrypted"},
+		} {
 			if flag.set {
 				title += ", " + flag.name
 			}
@@ -230,8 +237,9 @@ func (t *scanText) ladder(b *strings.Builder, s *model.Scan) {
 		}
 	}
 	st := s.Stats
-	fmt.Fprintf(b, "  %s\n", t.palette.dim(fmt.Sprintf("%d ms, %d connections, %d requests, %d round trips, %d bytes sent, %d received",
-		s.DurationMS, st.Connections, st.Requests, st.RoundTrips, st.BytesSent, st.BytesReceived)))
+	fmt.Fprintf(b, "  %s\n",
+		t.palette.dim(fmt.Sprintf("%d ms, %d connections, %d requests, %d round trips, %d bytes sent, %d received",
+			s.DurationMS, st.Connections, st.Requests, st.RoundTrips, st.BytesSent, st.BytesReceived)))
 }
 
 func (t *scanText) step(b *strings.Builder, indent int, name string, s model.Step) {
@@ -267,13 +275,16 @@ func (t *scanText) call(b *strings.Builder, c model.CallResult) {
 	}
 }
 
-// Close adds the sum where there was more than one host.
+// Close adds the total if there was more than one host.
 func (t *scanText) Close() error {
 	if t.total < 2 {
 		return nil
 	}
 	var parts []string
-	for _, v := range []model.Verdict{model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable, model.VerdictNotTested} {
+	for _, v := range []model.Verdict{
+		model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive,
+		model.Unreachable, model.VerdictNotTested,
+	} {
 		if n := t.counts[v]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}

@@ -16,8 +16,8 @@ import (
 // UseFormats lists the formats of WriteObservation, the default first.
 func UseFormats() []string { return []string{"text", "json", "jsonl", "csv", "tsv", "html"} }
 
-// WriteObservation writes what was seen of the use of IPC$. Rows alone (jsonl, csv, tsv) leave the coverage out: a caller
-// tells it elsewhere, with WriteCoverage.
+// WriteObservation writes what was seen of the use of IPC$. Rows alone (jsonl, csv, tsv) leave the coverage out: a
+// caller tells it elsewhere, with WriteCoverage.
 func WriteObservation(w io.Writer, format string, o *model.Observation, style Style) error {
 	switch format {
 	case "text":
@@ -54,7 +54,8 @@ func writeUseJSON(w io.Writer, o *model.Observation) error {
 			return fmt.Errorf("report: %w", err)
 		}
 	}
-	if _, err := fmt.Fprintf(w, "{\"schema\":%q,\n\"coverage\":%s,\n\"days\":%s,\n\"uses\":[", model.SchemaObserve, coverage, days); err != nil {
+	if _, err := fmt.Fprintf(w, "{\"schema\":%q,\n\"coverage\":%s,\n\"days\":%s,\n\"uses\":[", model.SchemaObserve,
+		coverage, days); err != nil {
 		return err
 	}
 	for i := range o.Uses {
@@ -113,7 +114,7 @@ var useColumns = []struct {
 	{"told_by", "string", func(u *model.Use) string { return u.ToldBy }},
 }
 
-// truth is a boolean as Zeek writes it, and nothing where it is not known.
+// truth is a boolean as Zeek writes it, and nothing if it is unknown.
 func truth(t model.Tristate) string {
 	switch t {
 	case model.True:
@@ -165,7 +166,8 @@ func writeUseTSV(w io.Writer, uses []model.Use) error {
 	for _, c := range useColumns {
 		names, kinds = append(names, c.name), append(kinds, c.kind)
 	}
-	if _, err := fmt.Fprintf(w, "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tipcguard_use\n#fields\t%s\n#types\t%s\n",
+	if _, err := fmt.Fprintf(w,
+		"#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tipcguard_use\n#fields\t%s\n#types\t%s\n",
 		strings.Join(names, "\t"), strings.Join(kinds, "\t")); err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// strangerWords are how a report calls those who never proved who they are, in the order in which it tells of them.
+// strangerWords are the words for strangers, in report order.
 var strangerWords = []struct {
 	id   model.Identity
 	text string
@@ -26,13 +26,13 @@ type gotten struct {
 // granted is what was given at one layer.
 type granted struct {
 	count            int64
-	logons           bool // some rows are a gateway's, which hold logons and refusals alone
+	logons           bool // some rows are a gateway's, which contain only logons and refusals
 	clients, servers map[string]bool
 	names            map[string]int64            // of calls, or of pipes
-	gives            map[string]model.Disclosure // what those calls give when they are answered, where that is data
+	gives            map[string]model.Disclosure // what those calls disclose, if it is data
 }
 
-// add counts a use that was allowed. What is bound says no more than the pipe that it is in.
+// add counts a use that was allowed. A bind says no more than its pipe.
 func (g *gotten) add(u *model.Use) {
 	layer, name := u.Layer, ""
 	switch layer {
@@ -43,7 +43,10 @@ func (g *gotten) add(u *model.Use) {
 	}
 	at := g.given[layer]
 	if at == nil {
-		at = &granted{clients: map[string]bool{}, servers: map[string]bool{}, names: map[string]int64{}, gives: map[string]model.Disclosure{}}
+		at = &granted{
+			clients: map[string]bool{}, servers: map[string]bool{}, names: map[string]int64{},
+			gives: map[string]model.Disclosure{},
+		}
 		g.given[layer] = at
 	}
 	at.count += u.Count
@@ -55,7 +58,7 @@ func (g *gotten) add(u *model.Use) {
 	}
 }
 
-// dataOf is what a call gives away when it is answered, as the catalog knows it.
+// dataOf returns what a call discloses when it succeeds, according to the catalog.
 func dataOf(u *model.Use) model.Disclosure {
 	c, _ := catalog.Load() // the built-in catalog never fails
 	i := c.Interface(u.Interface)
@@ -70,7 +73,7 @@ func dataOf(u *model.Use) model.Disclosure {
 	return ""
 }
 
-// calls says how many calls were answered, those that give data first.
+// calls says how many calls succeeded, those that disclose data first.
 func (g *granted) calls() string {
 	var kinds []string
 	for _, d := range model.Disclosures() {
@@ -87,7 +90,7 @@ func (g *granted) calls() string {
 	return text + ": " + g.mostOften()
 }
 
-// text says the most that was given; empty for nothing.
+// text returns the most that was given; empty for nothing.
 func (g *gotten) text(who string) string {
 	const none = "no call of theirs was seen to succeed"
 	for _, layer := range []model.Layer{model.LayerCall, model.LayerOpen, model.LayerTree, model.LayerSession} {
@@ -105,10 +108,12 @@ func (g *gotten) text(who string) string {
 		case model.LayerOpen:
 			return fmt.Sprintf("%s opened pipes: %s; %s; %s.", who, at.mostOften(), none, where)
 		case model.LayerTree:
-			return fmt.Sprintf("%s connected to IPC$ %s and opened nothing; %s.", who, number(int(at.count), "time"), where)
+			return fmt.Sprintf("%s connected to IPC$ %s and opened nothing; %s.", who, number(int(at.count), "time"),
+				where)
 		default:
 			if at.logons {
-				return fmt.Sprintf("%s logged on %s; a gateway's rows do not hold what they did then; %s.", who, number(int(at.count), "time"), where)
+				return fmt.Sprintf("%s logged on %s; a gateway's rows do not hold what they did then; %s.", who,
+					number(int(at.count), "time"), where)
 			}
 			return fmt.Sprintf("%s logged on %s and went no further; %s.", who, number(int(at.count), "time"), where)
 		}
@@ -116,8 +121,8 @@ func (g *gotten) text(who string) string {
 	return ""
 }
 
-// useAnswer says in one to three lines who got what without a password, which is what an observation is asked for. The lines
-// are for people: they name calls, and count clients and servers.
+// useAnswer says in one to three lines who got what without a password, the main question of an observation. It is for
+// people: it names calls, and counts clients and servers.
 func useAnswer(uses []model.Use) (out []string) {
 	if len(uses) == 0 {
 		return []string{"No use of IPC$ was seen."}
@@ -167,7 +172,8 @@ func useAnswer(uses []model.Use) (out []string) {
 		out = append(out, strings.Join(refused, "; ")+".")
 	}
 	if unseen > 0 && len(out) < maxAnswer {
-		out = append(out, fmt.Sprintf("Of %s nobody can say whether it was one: the logon was not seen or could not be read, or all is encrypted.", number(int(unseen), "use")))
+		out = append(out,
+			fmt.Sprintf("Of %s nobody can say whether it was one: the logon was not seen or could not be read, or all is encrypted.", number(int(unseen), "use")))
 	}
 	return out[:min(len(out), maxAnswer)]
 }
@@ -175,7 +181,7 @@ func useAnswer(uses []model.Use) (out []string) {
 // maxAnswer is how many lines the answer has at most.
 const maxAnswer = 3
 
-// mostOften names the calls that were made most, those that give data first, and counts the rest.
+// mostOften names the most frequent calls, those that disclose data first, and counts the rest.
 func (g *granted) mostOften() string {
 	const most = 4
 	data := func(name string) int {

@@ -8,10 +8,10 @@ import (
 	"ipcguard/internal/model"
 )
 
-// maxDrawn is how many days the time line shows, the last ones: a year and a month, as long as a service keeps them.
+// maxDrawn is how many days the time line shows, the last ones: a year and a month, the retention of a service.
 const maxDrawn = 397
 
-// The measures of the time line, in units of its view box.
+// Dimensions of the time line, in view box units.
 const (
 	daysLeft  = 170
 	daysWidth = graphWidth - daysLeft - 36 // half of the last day's name stands beyond it
@@ -21,14 +21,14 @@ const (
 	widestBar = 44
 )
 
-// timeLine is the use by day, a lane for each identity. Each has a scale of its own: a single null session would not be seen
-// beside a million calls of users.
+// timeLine is the use by day, with a lane for each identity. Each has its own scale: a single null session would be
+// invisible next to a million calls of users.
 type timeLine struct {
 	Height, Axis int
 	Lanes        []dayLane
 	Ticks        []dayTick
 	First, Last  string
-	Days         []string // oldest first, those with use alone
+	Days         []string // oldest first, only days with use
 	Earlier      int      // days with use before the first that is drawn
 	Desc         string
 }
@@ -42,7 +42,7 @@ type dayLane struct {
 	counts   map[string]int64
 }
 
-// On is how much there was on a day, for the table.
+// On returns the use on a day, for the table.
 func (l dayLane) On(day string) int64 { return l.counts[day] }
 
 type dayBar struct {
@@ -57,7 +57,7 @@ type dayTick struct {
 
 const dayFormat = "2006-01-02"
 
-// newTimeLine draws days; nil when there is none.
+// newTimeLine draws days; nil if there is none.
 func newTimeLine(days []model.Day) *timeLine {
 	known := make([]model.Day, 0, len(days))
 	for _, d := range days {
@@ -94,7 +94,8 @@ func newTimeLine(days []model.Day) *timeLine {
 	t.Axis = laneTop + len(t.Lanes)*lane
 	t.Height = t.Axis + 20
 	t.ticks(first, span)
-	t.Desc = fmt.Sprintf("Uses by day from %s to %s, %s. The table below the picture has the same.", t.First, t.Last, number(len(t.Lanes), "kind")+" of identity")
+	t.Desc = fmt.Sprintf("Uses by day from %s to %s, %s. The table below the picture has the same.", t.First, t.Last,
+		number(len(t.Lanes), "kind")+" of identity")
 	return t
 }
 
@@ -115,15 +116,16 @@ func (l *dayLane) fill(days []model.Day, first time.Time, span int, from string)
 		if n == 0 {
 			continue
 		}
-		height := max(2, laneBar*float64(n)/float64(l.Most)) // one in a million is still seen
+		height := max(2, laneBar*float64(n)/float64(l.Most)) // one in a million is still visible
 		l.Bars = append(l.Bars, dayBar{
 			X: fmt.Sprintf("%.1f", daysLeft+(float64(i)+0.5)*step-width/2), Y: fmt.Sprintf("%.1f", float64(l.Y)-height),
-			W: fmt.Sprintf("%.1f", width), H: fmt.Sprintf("%.1f", height), Title: fmt.Sprintf("%s, %s: %d", day, l.Identity, n),
+			W: fmt.Sprintf("%.1f", width), H: fmt.Sprintf("%.1f", height),
+			Title: fmt.Sprintf("%s, %s: %d", day, l.Identity, n),
 		})
 	}
 }
 
-// ticks names some of the days, the first and the last of them too.
+// ticks labels some of the days, including the first and the last.
 func (t *timeLine) ticks(first time.Time, span int) {
 	const most = 7
 	n := min(span, most)
@@ -133,6 +135,9 @@ func (t *timeLine) ticks(first time.Time, span int) {
 		if n > 1 {
 			at = i * (span - 1) / (n - 1)
 		}
-		t.Ticks = append(t.Ticks, dayTick{fmt.Sprintf("%.1f", daysLeft+(float64(at)+0.5)*step), first.AddDate(0, 0, at).Format(dayFormat)})
+		t.Ticks = append(t.Ticks, dayTick{
+			fmt.Sprintf("%.1f", daysLeft+(float64(at)+0.5)*step),
+			first.AddDate(0, 0, at).Format(dayFormat),
+		})
 	}
 }

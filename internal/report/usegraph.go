@@ -11,8 +11,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// The bounds of the picture: what fits on a screen or two and can still be followed with the eye. The table beside it has the
-// rest.
+// Bounds of the picture: what fits on a screen or two and is still readable. The table has the rest.
 const (
 	maxGraphs  = 6
 	maxClients = 24
@@ -21,18 +20,18 @@ const (
 	maxLinkRows = 500 // of the table
 )
 
-// The measures of the picture, in units of its view box.
+// Dimensions of the picture, in view box units.
 const (
 	graphWidth = 960
 	graphRow   = 34  // from one node to the next
 	graphTop   = 34  // room for the headings
 	graphLeft  = 300 // where links begin
 	graphRight = 700 // and where they end
-	labelRunes = 32  // of a pipe's name, the rest is in its title
+	labelRunes = 32  // of a pipe's name; the rest is in its title
 	hostRunes  = 40  // of a client's: an IPv6 address is 39
 )
 
-// useGraph is one server's clients and pipes, and who goes from which to which.
+// useGraph is one server's clients and pipes, and the links between them.
 type useGraph struct {
 	ID, Server  string
 	Height      int
@@ -60,7 +59,7 @@ type graphNode struct {
 	count              int64
 }
 
-// graphLink is all that one identity did with one pipe from one client.
+// graphLink is everything that one identity did with one pipe from one client.
 type graphLink struct {
 	Client, Pipe, Path, Title string
 	Identity                  model.Identity
@@ -71,7 +70,7 @@ type graphLink struct {
 	Shut                      bool // nothing of it got through
 }
 
-// Who is the identity and its accounts, of which a table needs to name but a few.
+// Who is the identity and its accounts, of which a table names only a few.
 func (l *graphLink) Who() string {
 	const most = 3
 	if len(l.Accounts) == 0 {
@@ -84,11 +83,11 @@ func (l *graphLink) Who() string {
 	return text
 }
 
-// noPipe is where a logon or a connect leads of which no pipe is told.
+// noPipe is the target of a logon or a connect without a known pipe.
 const noPipe = "no pipe seen"
 
-// useGraphs makes a graph of each server, and one of all servers that are used alike: those that strangers use first. more is
-// how many servers have none.
+// useGraphs returns a graph for each server, or one for all servers that are used alike: those that strangers use
+// first. more is the number of servers without a graph.
 func useGraphs(uses []model.Use) (graphs []*useGraph, more int) {
 	byServer := map[string][]model.Use{}
 	for _, u := range uses {
@@ -111,7 +110,8 @@ func useGraphs(uses []model.Use) (graphs []*useGraph, more int) {
 		graphs = append(graphs, newUseGraph(serverNames(g.servers), len(g.servers), g.uses))
 	}
 	slices.SortFunc(graphs, func(a, b *useGraph) int {
-		return cmp.Or(cmp.Compare(b.strangers, a.strangers), cmp.Compare(b.count, a.count), strings.Compare(a.Server, b.Server))
+		return cmp.Or(cmp.Compare(b.strangers, a.strangers), cmp.Compare(b.count, a.count),
+			strings.Compare(a.Server, b.Server))
 	})
 	for _, g := range graphs[min(maxGraphs, len(graphs)):] {
 		more += g.servers
@@ -123,7 +123,7 @@ func useGraphs(uses []model.Use) (graphs []*useGraph, more int) {
 	return graphs, more
 }
 
-// likeness is the same for servers to which the same ways lead.
+// likeness is equal for servers that are used in the same way.
 func likeness(uses []model.Use) string {
 	var b strings.Builder
 	for _, l := range joinLinks(uses) {
@@ -132,7 +132,7 @@ func likeness(uses []model.Use) string {
 	return b.String()
 }
 
-// serverNames names servers that are alike, of which a heading needs to name but a few.
+// serverNames names servers that are alike; a heading lists only a few.
 func serverNames(all []string) string {
 	const most = 4
 	shown := make([]string, 0, most)
@@ -177,7 +177,8 @@ func newUseGraph(server string, servers int, uses []model.Use) *useGraph {
 	all := len(pipes)
 	for name := range pipes { // one that only clients without a place use would stand alone
 		if !slices.ContainsFunc(links, func(l *graphLink) bool {
-			return l.Pipe == name && slices.ContainsFunc(g.Clients, func(c graphNode) bool { return c.Name == l.Client })
+			return l.Pipe == name && slices.ContainsFunc(g.Clients,
+				func(c graphNode) bool { return c.Name == l.Client })
 		}) {
 			delete(pipes, name)
 		}
@@ -204,7 +205,7 @@ func shorten(name string, most int) string {
 	return string(r[:most-1]) + "…"
 }
 
-// joinLinks adds up rows. A logon or a connect counts where its client and identity were seen with no pipe at all.
+// joinLinks adds up rows. A logon or a connect counts only if its client and identity were seen with no pipe at all.
 func joinLinks(uses []model.Use) []*graphLink {
 	type who struct {
 		client   string
@@ -256,13 +257,14 @@ func joinLinks(uses []model.Use) []*graphLink {
 		links = append(links, l)
 	}
 	slices.SortFunc(links, func(a, b *graphLink) int {
-		return cmp.Or(identityRank(a.Identity)-identityRank(b.Identity), strings.Compare(a.Client, b.Client), strings.Compare(a.Pipe, b.Pipe),
+		return cmp.Or(identityRank(a.Identity)-identityRank(b.Identity), strings.Compare(a.Client, b.Client),
+			strings.Compare(a.Pipe, b.Pipe),
 			strings.Compare(string(a.Identity), string(b.Identity)))
 	})
 	return links
 }
 
-// topNodes keeps the nodes that matter most: those of strangers, then the busy ones.
+// topNodes keeps the most important nodes: those of strangers, then the busiest.
 func topNodes(all map[string]*graphNode, most int) (nodes []graphNode, more int) {
 	for _, n := range all {
 		nodes = append(nodes, *n)
@@ -302,12 +304,13 @@ func (g *useGraph) place(links []*graphLink) {
 		if !ok1 || !ok2 {
 			continue
 		}
-		// Identities between the same two ends lie beside one another.
+		// Identities between the same two ends are adjacent.
 		shift := lanes[[2]int{a, b}] * 5
 		lanes[[2]int{a, b}]++
 		y1, y2 := g.Clients[a].Y+shift, g.Pipes[b].Y+shift
 		const bend = (graphRight - graphLeft) / 2
-		l.Path = fmt.Sprintf("M%d %dC%d %d %d %d %d %d", graphLeft+6, y1, graphLeft+bend, y1, graphRight-bend, y2, graphRight-6, y2)
+		l.Path = fmt.Sprintf("M%d %dC%d %d %d %d %d %d", graphLeft+6, y1, graphLeft+bend, y1, graphRight-bend, y2,
+			graphRight-6, y2)
 		n := l.Allowed + l.Refused + l.Open
 		l.Width = fmt.Sprintf("%.1f", 1.5+3.5*math.Log1p(float64(n))/math.Log1p(float64(most)))
 		l.Title = fmt.Sprintf("%s as %s to %s: %s", l.Client, l.Who(), l.Pipe, l.told())
@@ -320,7 +323,7 @@ func (g *useGraph) place(links []*graphLink) {
 			who[l.Client] = append(who[l.Client], l.Identity)
 		}
 	}
-	// The worst lie on top: what is drawn last covers what came before.
+	// The worst are drawn last, on top of the others.
 	slices.Reverse(g.Links)
 	for i := range g.Clients {
 		g.Clients[i].Under = joinIdentities(who[g.Clients[i].Name])
@@ -329,7 +332,7 @@ func (g *useGraph) place(links []*graphLink) {
 		number(len(g.Clients)+g.MoreClients, "client"), number(len(g.Pipes)+g.MorePipes, "pipe"), len(links))
 }
 
-// untangle orders the pipes by where those who use them stand, so that fewer links cross.
+// untangle orders the pipes by the positions of their users, so that fewer links cross.
 func (g *useGraph) untangle(links []*graphLink, from map[string]int) {
 	sum, n := map[string]float64{}, map[string]float64{}
 	for _, l := range links {
@@ -347,7 +350,7 @@ func (g *useGraph) untangle(links []*graphLink, from map[string]int) {
 	slices.SortStableFunc(g.Pipes, func(a, b graphNode) int { return cmp.Compare(middle(a), middle(b)) })
 }
 
-// told is what became of the uses, in words.
+// told describes the outcomes of the uses in words.
 func (l *graphLink) told() string {
 	var parts []string
 	for _, p := range []struct {

@@ -17,7 +17,7 @@ import (
 //go:embed usepage.html
 var useText string
 
-// maxTableRows bounds the page's table: a browser still scrolls through it. The other formats have all rows.
+// maxTableRows bounds the page's table to what a browser can still scroll. The other formats have all rows.
 const maxTableRows = 2000
 
 // writeUseHTML writes the page.
@@ -58,10 +58,13 @@ func writeUseHTML(w io.Writer, o *model.Observation, style Style) error {
 		shown = append(shown, &logons[i])
 	}
 	return writePage(w, page, map[string]any{
-		"Logons": shown, "MoreLogons": len(logons) - len(shown), "LogonAnswer": logonAnswer(logons), "LogonPicture": newLogonPicture(logons),
-		"Made": now.UTC().Format("2006-01-02 15:04 UTC"), "Summary": summaryOf(uses), "Graphs": graphs, "MoreServers": more,
-		"Days": newTimeLine(o.Days), "Uses": rows, "MoreUses": len(uses) - len(rows), "Rests": strings.Split(lines, "\n"),
-		"Left": graphLeft, "Right": graphRight, "Width": graphWidth, "DaysLeft": daysLeft,
+		"Logons": shown, "MoreLogons": len(logons) - len(shown), "LogonAnswer": logonAnswer(logons),
+		"LogonPicture": newLogonPicture(logons),
+		"Made":         now.UTC().Format("2006-01-02 15:04 UTC"), "Summary": summaryOf(uses), "Graphs": graphs,
+		"MoreServers": more,
+		"Days":        newTimeLine(o.Days), "Uses": rows, "MoreUses": len(uses) - len(rows),
+		"Rests": strings.Split(lines, "\n"),
+		"Left":  graphLeft, "Right": graphRight, "Width": graphWidth, "DaysLeft": daysLeft,
 	})
 }
 
@@ -78,5 +81,6 @@ func summaryOf(uses []model.Use) []string {
 			pipes[u.Pipe] = true
 		}
 	}
-	return append(useAnswer(uses), fmt.Sprintf("All uses together: %s, %s, %s.", number(len(clients), "client"), number(len(servers), "server"), number(len(pipes), "pipe")))
+	return append(useAnswer(uses), fmt.Sprintf("All uses together: %s, %s, %s.", number(len(clients), "client"),
+		number(len(servers), "server"), number(len(pipes), "pipe")))
 }

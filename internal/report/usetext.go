@@ -12,12 +12,12 @@ import (
 	"ipcguard/internal/model"
 )
 
-// identityOrder puts those in front who never proved who they are.
+// identityOrder sorts strangers first.
 var identityOrder = []model.Identity{
 	model.Anonymous, model.Guest, model.UnknownUser, model.Unknown, model.Opaque, model.Machine, model.User,
 }
 
-// writeUseText writes the answer, then one table a server, by client and strangers first, and then what it rests on.
+// writeUseText writes the answer, then one table for each server, by client and strangers first, and then the coverage.
 func writeUseText(w io.Writer, o *model.Observation, style Style) error {
 	var b strings.Builder
 	p := newPalette(style.Color)
@@ -68,7 +68,7 @@ func useTable(b *strings.Builder, p palette, uses []model.Use, style Style) {
 			if i == len(r)-1 {
 				text = cell
 			}
-			if i == 5 { // numbers stand right
+			if i == 5 { // numbers are right-aligned
 				text = strings.Repeat(" ", width[i]-len([]rune(cell))) + cell
 			}
 			switch {
@@ -105,12 +105,13 @@ func sortByClient(uses []model.Use) {
 		}
 	}
 	slices.SortStableFunc(uses, func(x, y model.Use) int {
-		return cmp.Or(worst[x.Client]-worst[y.Client], strings.Compare(x.Client, y.Client), identityRank(x.Identity)-identityRank(y.Identity),
+		return cmp.Or(worst[x.Client]-worst[y.Client], strings.Compare(x.Client, y.Client),
+			identityRank(x.Identity)-identityRank(y.Identity),
 			strings.Compare(x.Account, y.Account))
 	})
 }
 
-// sameClient is the client of a row, and nothing where it is that of the row before.
+// sameClient returns the client of a row, or an empty string if it is that of the previous row.
 func sameClient(uses []model.Use, i int) string {
 	if i > 0 && uses[i-1].Client == uses[i].Client {
 		return ""
@@ -118,7 +119,7 @@ func sameClient(uses []model.Use, i int) string {
 	return cmp.Or(Clean(uses[i].Client), "-")
 }
 
-// outcomeText is the outcome for people. What is encrypted has none: it did not fail.
+// outcomeText returns the outcome for people. Encrypted uses have none: they did not fail.
 func outcomeText(u *model.Use) string {
 	if u.Identity == model.Opaque && u.Layer == model.LayerSession {
 		return "not readable"
@@ -128,7 +129,8 @@ func outcomeText(u *model.Use) string {
 
 func sortStrangersFirst(uses []model.Use) {
 	slices.SortStableFunc(uses, func(x, y model.Use) int {
-		return cmp.Or(identityRank(x.Identity)-identityRank(y.Identity), strings.Compare(x.Client, y.Client), strings.Compare(x.Account, y.Account))
+		return cmp.Or(identityRank(x.Identity)-identityRank(y.Identity), strings.Compare(x.Client, y.Client),
+			strings.Compare(x.Account, y.Account))
 	})
 }
 
@@ -145,7 +147,7 @@ func useOutcome(p palette, u *model.Use, text string) string {
 	return text
 }
 
-// useWhat says what was used, in the words of the layer.
+// useWhat says what was used, in the terms of the layer.
 func useWhat(u *model.Use) string {
 	pipe := Clean(u.Pipe)
 	if pipe == "" {
@@ -174,7 +176,7 @@ func useWhat(u *model.Use) string {
 	return pipe + ": " + name + " " + Clean(u.Call)
 }
 
-// WriteCoverage says in plain words what a result rests on.
+// WriteCoverage describes the coverage of a result in words.
 func WriteCoverage(w io.Writer, c *model.Coverage, style Style) error {
 	var b strings.Builder
 	coverageText(&b, newPalette(style.Color), c)
@@ -210,7 +212,8 @@ func coverageText(b *strings.Builder, p palette, c *model.Coverage) {
 		}
 		fmt.Fprintf(b, "  %s.\n", text)
 		if n := c.Bytes.Stray; n > 0 {
-			fmt.Fprintf(b, "  %s more in segments that no receiver takes: forged, or of another connection.\n", amount(n))
+			fmt.Fprintf(b, "  %s more in segments that no receiver takes: forged, or of another connection.\n",
+				amount(n))
 		}
 	}
 	if n := c.Read[model.ReadLive]; n > 0 {
@@ -241,15 +244,16 @@ func coverageText(b *strings.Builder, p palette, c *model.Coverage) {
 	}
 }
 
-// watchedText says how much of what passed on the wire was caught.
+// watchedText says how much of the traffic was captured.
 func watchedText(p palette, caught, lost int64) string {
 	if lost == 0 {
 		return fmt.Sprintf("No packet of %d on the wire was lost.", caught)
 	}
-	return p.warn(fmt.Sprintf("%d of %d packets on the wire were lost (%.2g %%).", lost, caught+lost, 100*float64(lost)/float64(caught+lost)))
+	return p.warn(fmt.Sprintf("%d of %d packets on the wire were lost (%.2g %%).", lost, caught+lost,
+		100*float64(lost)/float64(caught+lost)))
 }
 
-// span is a duration for people: whole units, the largest that fits.
+// span formats a duration for people: whole units, the largest that fits.
 func span(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:
@@ -262,7 +266,7 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%.0f seconds", d.Seconds())
 }
 
-// amount is a number of bytes for people.
+// amount formats a number of bytes for people.
 func amount(n int64) string {
 	const units = "kMGTPE"
 	if n < 1000 {

@@ -14,7 +14,7 @@ var wayNames = map[string]string{
 	model.WayNTLMv1:   "an NTLMv1 logon",
 }
 
-// wayLines says of each weak way in that was to be tried whether the server takes it.
+// wayLines says for each weak way in that was requested whether the server accepts it.
 func wayLines(s *model.Scan) []string {
 	out := make([]string, 0, len(s.WeakWays))
 	for _, w := range s.WeakWays {

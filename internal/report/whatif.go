@@ -8,8 +8,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// WhatIf is who would be refused, in the words of a report: the same shape as the answer of planning, which this room does
-// not import.
+// WhatIf says who would be refused. It has the fields of the planning result, which this package does not import.
 type WhatIf struct {
 	Target    string
 	Platform  model.Platform
@@ -34,7 +33,12 @@ func WriteWhatIf(w io.Writer, a *WhatIf, style Style, width int) error {
 	for _, g := range []struct {
 		head string
 		list []string
-	}{{"Would be refused", a.Refused}, {"May be refused", a.Possible}, {"Not known who it was; refused if it was a stranger", a.Unjudged}, {"What becomes of these is not known", a.NotKnown}} {
+	}{
+		{"Would be refused", a.Refused},
+		{"May be refused", a.Possible},
+		{"Not known who it was; refused if it was a stranger", a.Unjudged},
+		{"What becomes of these is not known", a.NotKnown},
+	} {
 		e.items(g.head, cleaned(g.list))
 	}
 	e.b.WriteByte('\n')
